@@ -1,0 +1,3 @@
+module hypernova
+
+go 1.26

@@ -1,0 +1,136 @@
+// Package neutron is the vocabulary of networks: networks, subnets, ports, security groups, and what a host is told of them.
+package neutron
+
+import (
+	"context"
+	"net/netip"
+)
+
+// FixedIP is an address of a port on a subnet.
+type FixedIP struct {
+	Subnet string
+	IP     netip.Addr
+}
+
+// HostRoute is a route a subnet hands to its ports.
+type HostRoute struct {
+	Destination netip.Prefix
+	NextHop     netip.Addr
+}
+
+// SubnetInfo is what a host or guest must know of a subnet.
+type SubnetInfo struct {
+	ID, Name, Network string
+	CIDR              netip.Prefix
+	Gateway           netip.Addr // invalid: none
+	DHCP              bool
+	DNS               []netip.Addr
+	Routes            []HostRoute
+	Version           int // 4 or 6
+}
+
+// PortInfo is a port with its network and subnets: all that compute needs to build a NIC, metadata and the view of addresses.
+type PortInfo struct {
+	ID, Name, Project, Network, NetworkName string
+	MAC                                     string
+	FixedIPs                                []FixedIP
+	Subnets                                 []SubnetInfo // one per distinct subnet of FixedIPs
+	MTU                                     int
+	AdminUp                                 bool
+	Status                                  string // ACTIVE, DOWN, BUILD
+	DeviceID, DeviceOwner, Host             string
+	VNICType, VIFType                       string // normal; "tap", "fake", unbound, binding_failed
+	Device                                  string // host interface name ("tap" + first 11 of the id); the agent creates it
+	SecurityGroups                          []string
+	PortSecurity                            bool
+	Created                                 bool // made by compute, so deleted with the server
+	Tag                                     string
+}
+
+// PortSpec asks for one NIC of a server. Either Port or Network is given.
+type PortSpec struct {
+	Port, Network string
+	FixedIP       netip.Addr // invalid: any
+	Tag           string
+}
+
+// NetworkInfo is a network as compute sees it when it checks a request.
+type NetworkInfo struct {
+	ID, Name, Project string
+	Shared, AdminUp   bool
+	Subnets           []string
+	MTU               int
+}
+
+// API is what compute asks of networking, as the caller in ctx (it must hold the admin role where binding or another project's ports are concerned).
+type API interface {
+	// Available lists the networks a project's server may be put on (its own and shared ones).
+	Available(ctx context.Context, project string) ([]NetworkInfo, error)
+	Network(ctx context.Context, id string) (NetworkInfo, error)
+	Port(ctx context.Context, id string) (PortInfo, error)
+	// SecurityGroup finds a project's group by id or name: fault.NotFound, or fault.Conflict for an ambiguous name. Returns its id.
+	SecurityGroup(ctx context.Context, project, idOrName string) (string, error)
+	// Allocate makes (or takes, where Port is given) and binds to host the ports of a server, in order of specs. Idempotent: ports that the server already
+	// has for a spec are returned, not made again. On error everything made by this call is gone. project and az go into the ports.
+	Allocate(ctx context.Context, a AllocateArgs) ([]PortInfo, error)
+	// PortsOf lists a server's ports in order of creation.
+	PortsOf(ctx context.Context, server string) ([]PortInfo, error)
+	// Deallocate deletes the ports that Allocate made for the server and unbinds (device_id, host cleared) the ones it took. Idempotent.
+	Deallocate(ctx context.Context, server string) error
+	// PortQuotaFree is how many more ports the project may have; -1 is unlimited.
+	PortQuotaFree(ctx context.Context, project string) (int, error)
+}
+
+// AllocateArgs says which ports a server wants, where.
+type AllocateArgs struct {
+	Server, Project, Host, AZ string
+	Specs                     []PortSpec
+	SecurityGroups            []string // ids, for ports that are made
+	DNSName                   string   // hostname
+}
+
+// HostState is all that an agent on one host must realise: it is pulled by the agent, compared with the kernel, and applied.
+type HostState struct {
+	Revision int64 // of the whole; the agent sends the last it has applied
+	Networks []HostNetwork
+	Groups   []HostGroup // security groups that the ports below use
+}
+
+// HostNetwork is a network with at least one port on the host.
+type HostNetwork struct {
+	ID, Name string
+	Type     string // local, flat, vlan, vxlan
+	Segment  int64  // VNI or VLAN
+	Physical string
+	MTU      int
+	Subnets  []SubnetInfo
+	Ports    []PortInfo   // on this host
+	Remote   []RemotePort // on other hosts: forwarding and neighbour entries
+	DHCPIP   []FixedIP    // the address of this network's DHCP and metadata namespace on this host
+	DHCPMAC  string
+	// Names are the DNS names of all ports, for DHCP's resolver.
+	Names map[string]string
+}
+
+// RemotePort is a port elsewhere and the tunnel endpoint behind which it is.
+type RemotePort struct {
+	MAC  string
+	IPs  []netip.Addr
+	Host netip.Addr
+}
+
+// HostGroup is a security group with its members' addresses expanded, so that an agent needs nothing else.
+type HostGroup struct {
+	ID    string
+	Rules []HostRule
+}
+
+// HostRule is one allowance. Remote is a list of prefixes (remote group members and prefixes expanded); empty means anywhere.
+type HostRule struct {
+	Ingress          bool
+	Ether            int    // 4 or 6
+	Protocol         string // "", tcp, udp, icmp, icmpv6, or a number
+	PortMin, PortMax int    // -1: none; for ICMP: type, code
+	Remote           []netip.Prefix
+	RemoteAny        bool // false with an empty Remote: matches nothing (a group without members)
+}

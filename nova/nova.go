@@ -1,0 +1,123 @@
+// Package nova is the vocabulary of compute: servers, flavors, hosts, and what other services may tell it.
+package nova
+
+import (
+	"context"
+	"time"
+
+	"hypernova/neutron"
+)
+
+// VMState is the stable state of a server (nova's vm_state).
+type VMState string
+
+// TaskState is what is being done to a server (nova's task_state); empty: nothing.
+type TaskState string
+
+// PowerState is what the hypervisor says, with nova's numbers.
+type PowerState int
+
+const (
+	Building VMState = "building"
+	Active   VMState = "active"
+	Stopped  VMState = "stopped"
+	Paused   VMState = "paused"
+	Error    VMState = "error"
+	Deleted  VMState = "deleted"
+)
+
+const (
+	Idle               TaskState = ""
+	Scheduling         TaskState = "scheduling"
+	BlockDeviceMapping TaskState = "block_device_mapping"
+	Networking         TaskState = "networking"
+	Spawning           TaskState = "spawning"
+	PoweringOff        TaskState = "powering-off"
+	PoweringOn         TaskState = "powering-on"
+	Rebooting          TaskState = "rebooting"
+	RebootingHard      TaskState = "rebooting_hard"
+	Pausing            TaskState = "pausing"
+	Unpausing          TaskState = "unpausing"
+	Deleting           TaskState = "deleting"
+)
+
+const (
+	NoState     PowerState = 0
+	Running     PowerState = 1
+	PowerPaused PowerState = 3
+	Shutdown    PowerState = 4
+	Crashed     PowerState = 6
+	Suspended   PowerState = 7
+)
+
+// Flavor is a size. A server keeps its own copy.
+type Flavor struct {
+	ID          string            `json:"flavorid"` // the API's id; any string
+	Name        string            `json:"name"`
+	VCPUs       int               `json:"vcpus"`
+	RAM         int               `json:"ram"`       // MiB
+	Disk        int               `json:"disk"`      // GiB; 0: as large as the image
+	Ephemeral   int               `json:"ephemeral"` // GiB
+	Swap        int               `json:"swap"`      // MiB
+	RxTxFactor  float64           `json:"rxtx_factor"`
+	Public      bool              `json:"public"`
+	Disabled    bool              `json:"disabled"`
+	Description *string           `json:"description"`
+	ExtraSpecs  map[string]string `json:"extra_specs"`
+	Projects    []string          `json:"projects,omitempty"` // access list of a private flavor
+}
+
+// ImageMeta is what compute keeps of an image.
+type ImageMeta struct {
+	ID, Name, DiskFormat, ContainerFormat, Checksum string
+	HashAlgo, HashValue                             string
+	Size, MinDisk, MinRAM                           int64
+	Properties                                      map[string]string
+}
+
+// Fault is what a server in ERROR shows.
+type Fault struct {
+	Code    int
+	Message string
+	Details string
+	Created time.Time
+}
+
+// File is a personality file.
+type File struct {
+	Path     string
+	Contents []byte
+}
+
+// Spec is everything a host must know to build a server: it travels with the message, the host asks no database.
+type Spec struct {
+	ID                 string
+	Name, Hostname     string
+	Project, User      string
+	Flavor             Flavor
+	Image              ImageMeta // ID empty: boot from volume
+	Ports              []neutron.PortInfo
+	KeyName, PublicKey string
+	UserData           string // base64, as given
+	Metadata           map[string]string
+	Files              []File
+	ConfigDrive        bool
+	AdminPass          string
+	AZ, Host, Node     string
+	LaunchIndex        int
+	ReservationID      string
+	Created            time.Time
+}
+
+// ExternalEvent is what another service tells compute about a server.
+type ExternalEvent struct {
+	Name   string // network-vif-plugged, network-vif-unplugged, network-changed, …
+	Server string
+	Tag    string // port id
+	Status string // completed | failed
+}
+
+// Events is the contract by which networking and volumes wake compute. Delivery is a hint: it may be repeated or lost.
+type Events interface {
+	ExternalEvents(ctx context.Context, es []ExternalEvent) error
+}

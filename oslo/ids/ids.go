@@ -1,0 +1,67 @@
+// Package ids makes and checks identifiers, in one place so that tests can fix them.
+package ids
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// UUID is a random RFC 9562 version 4 identifier in its dashed form.
+func UUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return dashed(b)
+}
+
+// Hex is a random identifier of 32 hex digits, as keystone's projects, users and roles carry.
+func Hex() string { return strings.ReplaceAll(UUID(), "-", "") }
+
+// Request is a request id in OpenStack's form, "req-" and a UUID.
+func Request() string { return "req-" + UUID() }
+
+// Ordered is a UUID (version 7) whose text order follows the time it was made at, to the millisecond;
+// rows that are read in order of creation use it as their key.
+func Ordered(now time.Time) string {
+	var b [16]byte
+	rand.Read(b[6:])
+	ms := uint64(now.UnixMilli())
+	for i := range 6 {
+		b[i] = byte(ms >> (40 - 8*i))
+	}
+	b[6] = b[6]&0x0f | 0x70
+	b[8] = b[8]&0x3f | 0x80
+	return dashed(b)
+}
+
+// IsUUID accepts what OpenStack accepts as a UUID: 32 hex digits, with or without dashes, in any case.
+func IsUUID(s string) bool {
+	n := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '-':
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
+			n++
+		default:
+			return false
+		}
+	}
+	return n == 32 && (len(s) == 32 || len(s) == 36)
+}
+
+func dashed(b [16]byte) string {
+	var out [36]byte
+	hex.Encode(out[0:8], b[0:4])
+	out[8] = '-'
+	hex.Encode(out[9:13], b[4:6])
+	out[13] = '-'
+	hex.Encode(out[14:18], b[6:8])
+	out[18] = '-'
+	hex.Encode(out[19:23], b[8:10])
+	out[23] = '-'
+	hex.Encode(out[24:36], b[10:16])
+	return string(out[:])
+}
