@@ -1,5 +1,18 @@
-// Package policy: OpenStack's rule language. (SKELETON; owner: founder)
+// Package policy is OpenStack's rule language: defaults declared in code, overrides from an operator's file, and an answer that says why.
+//
+// A check is built from "role:NAME", "rule:NAME", "ATTR:%(target)s", "ATTR:literal", "'literal':%(target)s", "@" (always), "!" (never),
+// combined with and, or, not and parentheses. ATTR is a fact of the caller (user_id, project_id, domain_id, system_scope, is_admin,
+// user_domain_id, …); %(name)s is a fact of the target. A fact that is absent matches nothing, except the literal None.
 package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"hypernova/oslo/auth"
+)
 
 // Rule is a declared default: the name operators override, its check string, and what it guards.
 type Rule struct {
@@ -8,8 +21,167 @@ type Rule struct {
 	Doc   string
 }
 
-// Target is what is acted upon: project_id, user_id, domain_id and the like, by OpenStack's names ("target.user.domain_id").
+// Target is what is acted upon, by OpenStack's names: project_id, user_id, "target.user.domain_id".
 type Target map[string]string
 
-// Enforcer decides.
-type Enforcer struct{}
+// Verdict is a decision; a refusal has a reason for the log and for administrators.
+type Verdict struct {
+	Allowed bool
+	Reason  string
+}
+
+// Enforcer decides. It is safe for concurrent use; Reload replaces the overrides while it is used.
+type Enforcer struct {
+	declared map[string]*Rule
+	order    []*Rule
+	live     atomic.Pointer[ruleset]
+}
+
+type ruleset struct {
+	checks map[string]check
+	texts  map[string]string
+}
+
+// New builds an enforcer of the declared rules and an operator's overrides (by rule name; nil: none). It refuses a check that does
+// not parse, one that names a rule nobody declared or leads back to itself, and an override of an unknown rule.
+func New(rules []*Rule, overrides map[string]string) (*Enforcer, error) {
+	e := &Enforcer{declared: make(map[string]*Rule, len(rules)), order: slices.Clone(rules)}
+	for _, r := range rules {
+		if old, ok := e.declared[r.Name]; ok && old != r {
+			return nil, fmt.Errorf("policy rule %q is declared twice", r.Name)
+		}
+		e.declared[r.Name] = r
+	}
+	return e, e.Reload(overrides)
+}
+
+// Reload replaces the overrides; on error the old rules stay in force.
+func (e *Enforcer) Reload(overrides map[string]string) error {
+	texts := make(map[string]string, len(e.declared))
+	for name, r := range e.declared {
+		texts[name] = r.Check
+	}
+	for name, text := range overrides {
+		texts[name] = text // an operator may add rules of his own for others to refer to
+	}
+	rs := &ruleset{checks: make(map[string]check, len(texts)), texts: texts}
+	for name, text := range texts {
+		c, err := parse(text)
+		if err != nil {
+			return fmt.Errorf("policy rule %q: %w", name, err)
+		}
+		rs.checks[name] = c
+	}
+	if err := rs.acyclic(); err != nil {
+		return err
+	}
+	if err := e.known(rs, overrides); err != nil {
+		return err
+	}
+	e.live.Store(rs)
+	return nil
+}
+
+// known refuses an override that neither a declaration nor another rule mentions: it is a misspelling that would guard nothing.
+func (e *Enforcer) known(rs *ruleset, overrides map[string]string) error {
+	used := map[string]bool{}
+	for _, c := range rs.checks {
+		c.rules(func(name string) { used[name] = true })
+	}
+	for name := range overrides {
+		if e.declared[name] == nil && !used[name] {
+			return fmt.Errorf("policy rule %q is not known; did you mean %q?", name, e.nearest(name))
+		}
+	}
+	return nil
+}
+
+func (e *Enforcer) nearest(name string) string {
+	best, most := "", -1
+	for _, r := range e.order {
+		n := 0
+		for n < len(r.Name) && n < len(name) && r.Name[n] == name[n] {
+			n++
+		}
+		for i := 1; i <= len(r.Name) && i <= len(name) && r.Name[len(r.Name)-i] == name[len(name)-i]; i++ {
+			n++
+		}
+		if n > most {
+			best, most = r.Name, n
+		}
+	}
+	return best
+}
+
+func (rs *ruleset) acyclic() error {
+	state := map[string]int{}
+	var visit func(name, from string) error
+	visit = func(name, from string) error {
+		c, ok := rs.checks[name]
+		switch {
+		case !ok:
+			return fmt.Errorf("policy rule %q refers to rule %q, which is not there", from, name)
+		case state[name] == 1:
+			return fmt.Errorf("policy rule %q leads back to itself", name)
+		case state[name] == 2:
+			return nil
+		}
+		state[name] = 1
+		var err error
+		c.rules(func(next string) {
+			if err == nil {
+				err = visit(next, name)
+			}
+		})
+		state[name] = 2
+		return err
+	}
+	for name := range rs.checks {
+		if err := visit(name, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rule is the declared rule of that name, nil if there is none.
+func (e *Enforcer) Rule(name string) *Rule { return e.declared[name] }
+
+// Rules are the declared rules in order of declaration.
+func (e *Enforcer) Rules() []*Rule { return e.order }
+
+// Text is the check in force for a rule.
+func (e *Enforcer) Text(r *Rule) string { return e.live.Load().texts[r.Name] }
+
+// Check decides whether the caller may do on the target what the rule guards. A nil target is the caller's own project and user.
+// A nil caller has no facts: only "@" lets it pass. A rule that was not declared to this enforcer is refused.
+func (e *Enforcer) Check(r *Rule, c *auth.Caller, t Target) Verdict {
+	rs := e.live.Load()
+	chk, ok := rs.checks[r.Name]
+	if !ok {
+		return Verdict{Reason: "policy rule " + r.Name + " is not declared"}
+	}
+	if c == nil {
+		c = &auth.Caller{}
+	}
+	if t == nil {
+		t = Target{"project_id": c.ProjectID, "user_id": c.UserID, "domain_id": c.DomainID}
+	}
+	if chk.eval(&facts{rs: rs, caller: c, target: t}) {
+		return Verdict{Allowed: true}
+	}
+	return Verdict{Reason: fmt.Sprintf("%s asks for %q; the caller has roles %s on %s", r.Name, rs.texts[r.Name],
+		"["+strings.Join(c.Roles, " ")+"]", scope(c))}
+}
+
+func scope(c *auth.Caller) string {
+	switch {
+	case c.ProjectID != "":
+		return "project " + c.ProjectID
+	case c.DomainID != "":
+		return "domain " + c.DomainID
+	case c.System != "":
+		return "the system"
+	}
+	return "nothing"
+}
