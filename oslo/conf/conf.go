@@ -1,20 +1,238 @@
-// Package conf: declared options as structs. (CONTRACT SKELETON: owner replaces bodies, keeps signatures.)
+// Package conf is declared options: a struct per section, a tagged field per option, and nothing else that knows an option's name.
 //
 //	type Database struct {
-//	    Connection string        `conf:"connection" default:"sqlite:///…" help:"…" secret:"url"`
+//	    Connection string        `conf:"connection" default:"sqlite:///$state_path/nova.db" help:"…" secret:"url"`
 //	    PoolSize   int           `conf:"max_pool_size" default:"5" min:"1" max:"1000" help:"…"`
 //	    Interval   time.Duration `conf:"report_interval" default:"10" unit:"s" help:"…"`
 //	}
+//	type Config struct {
+//	    Database Database `section:"database" help:"…"`
+//	}
 //
-// A root struct has one field per section: `section:"database"`; lists are comma separated; enum:"a|b".
+// A root struct has one field per section. Fields are strings, integers, floats, bools, durations, lists ([]string, []int),
+// maps (map[string]string, "a:1,b:2") and types that read themselves from text (netip.Addr). Tags:
+//
+//	default  the text used where nobody sets the option      unit    of a duration without one: ms, s (default), m, h
+//	min max  bounds of a number or duration, in its unit     enum    the allowed texts, "a|b"; of a list: of each element
+//	is       url: the text must be a URL with a scheme       multi   true: a list whose lines in files add up
+//	secret   true: never shown; url: its password is hidden  help    one or more sentences for the sample file
+//
+// A field that is not zero before Load replaces its default tag, which is how a program offers defaults it has to compute.
+//
+// Files are written as OpenStack's services read theirs: "option = value" below "[section]", a line that begins with white space
+// goes on with the value before it, the last of equal options wins, and $option, ${option} or ${section.option} stands for another
+// option's value ($$ is a dollar sign; options that are secret as a whole are taken as they are).
 package conf
 
-import "io"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
-// Load fills root (a pointer to a struct of sections) from defaults, then files in order, then environment (HYPERNOVA_<SECTION>__<OPTION>), then sets ("section.option=value").
-// All problems are reported together; an unknown section or option names the nearest known one.
-func Load(root any, files []string, env []string, sets []string) error { panic("x") }
+	"hypernova/oslo/fault"
+)
 
-// Sample writes a commented configuration file with every option, its type, default and bounds. Dump writes the values in force, secrets masked.
-func Sample(w io.Writer, root any) error { panic("x") }
-func Dump(w io.Writer, root any) error   { panic("x") }
+// EnvPrefix begins the environment variables that set options: HYPERNOVA_<SECTION>__<OPTION>.
+const EnvPrefix = "HYPERNOVA_"
+
+// Load fills root (a pointer to a struct of sections) from defaults, then files in order, then environment
+// (HYPERNOVA_<SECTION>__<OPTION>), then sets ("section.option=value").
+// All problems are reported together in one fault.Invalid, each with its place; an unknown section or option names the nearest known one.
+// root keeps its former content when there is a problem.
+func Load(root any, files []string, env []string, sets []string) error {
+	s := schemaOf(root)
+	l := loader{schema: s, values: map[*option]setting{}}
+	for _, f := range files {
+		l.file(f)
+	}
+	for _, e := range env {
+		l.environ(e)
+	}
+	for _, x := range sets {
+		l.set(x)
+	}
+	l.apply()
+	if len(l.problems) == 0 {
+		return nil
+	}
+	head := "the configuration has a problem:"
+	if n := len(l.problems); n > 1 {
+		head = fmt.Sprintf("the configuration has %d problems:", n)
+	}
+	return fault.Invalidf("%s\n  %s", head, strings.Join(l.problems, "\n  "))
+}
+
+// Expand lists the files that Load shall read: files as given, then each directory's *.conf files in the order of their names.
+// A directory that is not there is an error; one without such files is not.
+func Expand(files, dirs []string) ([]string, error) {
+	out := slices.Clone(files)
+	for _, d := range dirs {
+		entries, err := os.ReadDir(d)
+		if err != nil {
+			return nil, fault.Invalidf("configuration directory %s cannot be read", d).Because(err)
+		}
+		for _, e := range entries {
+			if !e.IsDir() && strings.HasSuffix(e.Name(), ".conf") {
+				out = append(out, filepath.Join(d, e.Name()))
+			}
+		}
+	}
+	return out, nil
+}
+
+// setting is a value as somebody wrote it, and where.
+type setting struct {
+	text  string
+	place string // "nova.conf:12", "environment HYPERNOVA_…", "command line", "default"
+	lines []string
+}
+
+type loader struct {
+	schema   *schema
+	values   map[*option]setting
+	problems []string
+}
+
+func (l *loader) problem(place, format string, args ...any) {
+	l.problems = append(l.problems, place+": "+fmt.Sprintf(format, args...))
+}
+
+func (l *loader) file(name string) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		l.problem(name, "cannot be read: %s", reason(err))
+		return
+	}
+	entries, bad := parse(string(text))
+	for _, b := range bad {
+		l.problem(fmt.Sprintf("%s:%d", name, b.line), "%s", b.text)
+	}
+	unknown := map[string]bool{} // sections said to be unknown once, not again per option
+	for _, e := range entries {
+		place := fmt.Sprintf("%s:%d", name, e.line)
+		sec := l.schema.section(e.section)
+		if sec == nil {
+			if !unknown[e.section] {
+				unknown[e.section] = true
+				l.problem(place, "there is no section [%s]%s", e.section, hint(e.section, l.schema.sectionNames(), "[%s]"))
+			}
+			continue
+		}
+		if e.option == "" {
+			continue
+		}
+		o := sec.option(e.option)
+		if o == nil {
+			l.problem(place, "[%s] has no option %q%s", sec.name, e.option, l.optionHint(sec, e.option))
+			continue
+		}
+		v := setting{text: e.value, place: place}
+		if o.multi {
+			v.lines = append(slices.Clone(l.values[o].lines), e.value)
+		}
+		l.values[o] = v
+	}
+}
+
+func (l *loader) environ(entry string) {
+	name, value, _ := strings.Cut(entry, "=")
+	rest, ours := strings.CutPrefix(name, EnvPrefix)
+	secName, optName, two := strings.Cut(rest, "__")
+	if !ours || !two { // HYPERNOVA_X without a section is not an option
+		return
+	}
+	place := "environment " + name
+	for _, sec := range l.schema.sections {
+		if envName(sec.name) != secName {
+			continue
+		}
+		for _, o := range sec.options {
+			if envName(o.name) == optName {
+				l.values[o] = setting{text: value, place: place, lines: []string{value}}
+				return
+			}
+		}
+		l.problem(place, "[%s] has no option %q%s", sec.name, strings.ToLower(optName), l.optionHint(sec, strings.ToLower(optName)))
+		return
+	}
+	l.problem(place, "there is no section [%s]%s", strings.ToLower(secName), hint(secName, l.schema.sectionNames(), "[%s]"))
+}
+
+func (l *loader) set(x string) {
+	name, value, ok := strings.Cut(x, "=")
+	place := "--set " + name
+	i := strings.LastIndexByte(name, '.')
+	if !ok || i < 0 {
+		l.problem("--set "+x, "must be section.option=value")
+		return
+	}
+	sec := l.schema.section(name[:i])
+	if sec == nil {
+		l.problem(place, "there is no section [%s]%s", name[:i], hint(name[:i], l.schema.sectionNames(), "[%s]"))
+		return
+	}
+	o := sec.option(name[i+1:])
+	if o == nil {
+		l.problem(place, "[%s] has no option %q%s", sec.name, name[i+1:], l.optionHint(sec, name[i+1:]))
+		return
+	}
+	l.values[o] = setting{text: value, place: place, lines: []string{value}}
+}
+
+// apply resolves references, parses everything, and stores it only when all is well.
+func (l *loader) apply() {
+	var stores []func()
+	for _, sec := range l.schema.sections {
+		for _, o := range sec.options {
+			v := l.setting(o)
+			store, err := l.value(o, v)
+			if err != nil {
+				l.problem(v.place, "[%s] %s: %s", sec.name, o.name, err)
+				continue
+			}
+			stores = append(stores, store)
+		}
+	}
+	if len(l.problems) > 0 {
+		return
+	}
+	for _, s := range stores {
+		s()
+	}
+}
+
+func (l *loader) value(o *option, v setting) (store func(), err error) {
+	texts := []string{v.text}
+	if o.multi && v.lines != nil {
+		texts = slices.Clone(v.lines)
+	}
+	for i, t := range texts {
+		if texts[i], err = l.resolve(o, t, nil); err != nil {
+			return nil, err
+		}
+	}
+	return o.parse(texts)
+}
+
+func (l *loader) setting(o *option) setting {
+	if v, ok := l.values[o]; ok {
+		return v
+	}
+	return setting{text: o.def, place: "default"}
+}
+
+func (l *loader) optionHint(in *section, name string) string {
+	// A right name in a wrong section is the commonest mistake, and the easiest to name.
+	for _, sec := range l.schema.sections {
+		if sec.option(name) != nil {
+			return fmt.Sprintf("; [%s] has it", sec.name)
+		}
+	}
+	return hint(name, in.optionNames(), "%s")
+}
+
+func envName(s string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(s))
+}

@@ -1,0 +1,138 @@
+package conf
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+)
+
+// Option is what is known of one declared option, for documents and tests.
+type Option struct {
+	Section, Name, Kind, Default, Unit, Min, Max, Help string
+	Choices                                            []string
+	Secret                                             bool
+}
+
+// Options lists every declared option in order of declaration.
+func Options(root any) []Option {
+	var out []Option
+	for _, sec := range schemaOf(root).sections {
+		for _, o := range sec.options {
+			kind, _ := o.kind()
+			x := Option{Section: sec.name, Name: o.name, Kind: kind, Default: mask(o, o.def), Min: o.min, Max: o.max, Help: o.help, Secret: o.secret != ""}
+			if kind == "duration" {
+				x.Unit = o.unitName()
+			}
+			if o.enum != "" {
+				x.Choices = strings.Split(o.enum, "|")
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// Sample writes a configuration file in which every option is commented out, with its help, type, bounds and default.
+func Sample(w io.Writer, root any) error {
+	b := bufio.NewWriter(w)
+	for i, sec := range schemaOf(root).sections {
+		if i > 0 {
+			fmt.Fprintln(b)
+		}
+		fmt.Fprintf(b, "[%s]\n", sec.name)
+		wrap(b, sec.help)
+		for _, o := range sec.options {
+			fmt.Fprintln(b)
+			wrap(b, o.help)
+			fmt.Fprintf(b, "# (%s)\n", o.describe())
+			def := mask(o, o.def)
+			if def == "" {
+				fmt.Fprintf(b, "#%s =\n", o.name)
+				continue
+			}
+			for line := range strings.SplitSeq(def, "\n") {
+				fmt.Fprintf(b, "#%s = %s\n", o.name, line)
+			}
+		}
+	}
+	return b.Flush()
+}
+
+// Dump writes the values in force as a configuration file, secrets masked.
+func Dump(w io.Writer, root any) error {
+	b := bufio.NewWriter(w)
+	for i, sec := range schemaOf(root).sections {
+		if i > 0 {
+			fmt.Fprintln(b)
+		}
+		fmt.Fprintf(b, "[%s]\n", sec.name)
+		for _, o := range sec.options {
+			for line := range strings.SplitSeq(mask(o, o.format()), "\n") {
+				fmt.Fprintln(b, strings.TrimRight(o.name+" = "+strings.ReplaceAll(line, "$", "$$"), " "))
+			}
+		}
+	}
+	return b.Flush()
+}
+
+func (o *option) describe() string {
+	kind, _ := o.kind()
+	parts := []string{kind}
+	if kind == "duration" {
+		parts = append(parts, "in "+o.unitName())
+	}
+	if o.multi {
+		parts = append(parts, "may be given several times")
+	}
+	switch {
+	case o.min != "" && o.max != "":
+		parts = append(parts, o.min+" to "+o.max)
+	case o.min != "":
+		parts = append(parts, "at least "+o.min)
+	case o.max != "":
+		parts = append(parts, "at most "+o.max)
+	}
+	if o.enum != "" {
+		parts = append(parts, "one of "+strings.ReplaceAll(o.enum, "|", ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// mask hides what is secret in a text that is about to be shown.
+func mask(o *option, text string) string {
+	if text == "" {
+		return text
+	}
+	switch o.secret {
+	case "":
+		return text
+	case "url":
+		u, err := url.Parse(text)
+		if err != nil {
+			return "***"
+		}
+		if _, has := u.User.Password(); !has {
+			return text
+		}
+		name := url.User(u.User.Username()).String()
+		return strings.Replace(text, u.User.String()+"@", name+":***@", 1)
+	}
+	return "***"
+}
+
+// wrap writes help as comment lines of readable length.
+func wrap(w io.Writer, help string) {
+	line := "#"
+	for word := range strings.FieldsSeq(help) {
+		if len(line)+1+len(word) > 100 && line != "#" {
+			fmt.Fprintln(w, line)
+			line = "#"
+		}
+		line += " " + word
+	}
+	if line != "#" {
+		fmt.Fprintln(w, line)
+	}
+}
