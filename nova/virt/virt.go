@@ -5,6 +5,7 @@ package virt
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"hypernova/nova"
@@ -19,23 +20,25 @@ type Driver interface {
 	Init(ctx context.Context) error
 	// Resources is what the host offers, and who it is.
 	Resources(ctx context.Context) (Resources, error)
-	// Servers lists every domain this driver owns on the host, running or not, including half-made ones found on disk.
+	// Servers lists every domain this driver owns on the host, running or not, including half-made ones found on disk (power NoState).
 	Servers(ctx context.Context) ([]Info, error)
-	// Info is one server's power state; fault.NotFound.
+	// Info is one server's power state, NoState for one that is prepared but was never spawned; fault.NotFound.
 	Info(ctx context.Context, id string) (Info, error)
-	// Prepare fetches the image into the local cache and makes disks and config drive. Nothing runs yet.
+	// Prepare fetches the image into the local cache and makes disks and config drive. Nothing runs yet. When it fails it leaves nothing
+	// behind; a server that is already there is left as it is.
 	Prepare(ctx context.Context, s *nova.Spec, images Images) error
-	// Spawn defines and starts the prepared server. A server that already runs is left alone.
+	// Spawn defines and starts the prepared server (NotFound: it is not prepared). A server that already runs, or is paused, is left alone.
 	Spawn(ctx context.Context, s *nova.Spec) error
 	// Destroy stops the server at once and removes domain, disks, logs. Absent is no error. Shared cached images stay.
 	Destroy(ctx context.Context, id string) error
-	// Start powers a defined server on; running is no error.
+	// Start powers a server on, by a definition made anew from s; running is no error, paused is a Conflict.
 	Start(ctx context.Context, s *nova.Spec) error
-	// Stop asks the guest to shut down and pulls the plug after grace (0: at once); stopped is no error.
+	// Stop asks the guest to shut down and pulls the plug after grace (0: at once; so for a paused one); stopped is no error.
 	Stop(ctx context.Context, id string, grace time.Duration) error
-	// Reboot: soft asks the guest and falls back to hard after grace; hard rebuilds the domain definition from s.
+	// Reboot: soft asks the guest and falls back to hard after grace; hard rebuilds the domain definition from s. A server that does not
+	// run is rebooted hard. In the end it runs.
 	Reboot(ctx context.Context, s *nova.Spec, soft bool, grace time.Duration) error
-	// Pause and Unpause freeze and thaw the vCPUs; already there is no error.
+	// Pause and Unpause freeze and thaw the vCPUs; already there is no error, a server that does not run is a Conflict.
 	Pause(ctx context.Context, id string) error
 	Unpause(ctx context.Context, id string) error
 }
@@ -48,7 +51,7 @@ type Images interface {
 // Info is what the hypervisor says of a server.
 type Info struct {
 	ID    string
-	Name  string // domain name, "instance-0000002a" like
+	Name  string // DomainName(ID)
 	Power nova.PowerState
 }
 
@@ -81,4 +84,11 @@ type Event struct {
 type EventSource interface {
 	// Events calls fn for each change until ctx ends; it reconnects by itself.
 	Events(ctx context.Context, fn func(Event)) error
+}
+
+// DomainName is what the hypervisor calls a server, and what the API shows as its instance name: it depends on the id alone, so that no
+// counter has to be shared. 48 random bits of the id keep two servers of one host apart.
+func DomainName(id string) string {
+	hex := strings.ToLower(strings.ReplaceAll(id, "-", ""))
+	return "instance-" + hex[:min(12, len(hex))]
 }

@@ -1,0 +1,437 @@
+// Package fake is a hypervisor without virtual machines: it keeps servers as records, in memory or in a folder, and fails, delays and lies
+// when told to. It is a product, not only a test helper: a whole cloud on it runs unprivileged anywhere, and it obeys the driver suite.
+package fake
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/virt"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/fault"
+)
+
+// Config says what the pretended host is. The zero value is a host of 64 vCPUs, 256 GiB memory and 4 TiB disk, in memory.
+type Config struct {
+	Hostname, HostIP        string // default "localhost" and 127.0.0.1
+	VCPUs, MemoryMB, DiskGB int64
+	Traits                  []string
+	Dir                     string        // folder that keeps the servers when the process ends; empty: memory only
+	Delay                   time.Duration // how long each prepare, spawn and power operation takes
+	Faults                  []Fault       // what goes wrong; see ParseFaults
+	SkipImages              bool          // do not read image data, for simulations of very many hosts
+	Now                     clock.Now
+	Console                 func(*nova.Spec) string // what a boot prints; default: a plausible boot log
+}
+
+// Driver is the fake hypervisor. All methods may be called concurrently.
+type Driver struct {
+	c      Config
+	disk   folder
+	faults *injector
+	images *imageCache
+
+	mu      sync.Mutex
+	down    bool
+	servers map[string]*record
+	watch   map[int]chan virt.Event
+	nextID  int
+}
+
+// record is one server as the pretended hypervisor keeps it. Power NoState: prepared, not defined yet.
+type record struct {
+	ID      string          `json:"id"`
+	Name    string          `json:"name"`
+	Display string          `json:"display"`
+	VCPUs   int             `json:"vcpus"`
+	RAM     int             `json:"ram"`
+	Disk    int64           `json:"disk"`
+	Power   nova.PowerState `json:"power"`
+	Log     string          `json:"log"`
+}
+
+// New makes a fake host. It touches nothing until Init.
+func New(c Config) *Driver {
+	if c.Hostname == "" {
+		c.Hostname = "localhost"
+	}
+	if c.HostIP == "" {
+		c.HostIP = "127.0.0.1"
+	}
+	if c.VCPUs == 0 {
+		c.VCPUs = 64
+	}
+	if c.MemoryMB == 0 {
+		c.MemoryMB = 256 << 10
+	}
+	if c.DiskGB == 0 {
+		c.DiskGB = 4 << 10
+	}
+	if c.Now == nil {
+		c.Now = clock.Real
+	}
+	if c.Console == nil {
+		c.Console = bootLog
+	}
+	return &Driver{c: c, disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{}}
+}
+
+// Init reads back the servers that an earlier process left in the folder.
+func (d *Driver) Init(ctx context.Context) error {
+	if _, err := d.enter(ctx, "init", "", 0); err != nil {
+		return err
+	}
+	found, err := d.disk.load()
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, r := range d.servers { // Init after Init keeps what is only in memory
+		found[id] = r
+	}
+	d.servers = found
+	return nil
+}
+
+// Resources is the configured size and what the servers use of it.
+func (d *Driver) Resources(ctx context.Context) (virt.Resources, error) {
+	if _, err := d.enter(ctx, "resources", "", 0); err != nil {
+		return virt.Resources{}, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := virt.Resources{
+		Hostname: d.c.Hostname, HostIP: d.c.HostIP, Type: "fake", Version: 1_000_000,
+		CPUInfo: map[string]any{"arch": "x86_64", "model": "fake", "vendor": "fake", "features": []string{},
+			"topology": map[string]any{"sockets": 1, "cores": d.c.VCPUs, "threads": 1}},
+		VCPUs: d.c.VCPUs, MemoryMB: d.c.MemoryMB, DiskGB: d.c.DiskGB, MemoryUsedMB: 512,
+		Traits: slices.Clone(d.c.Traits),
+	}
+	used := int64(0)
+	for _, s := range d.servers {
+		used += s.Disk
+		if s.Power == nova.Running || s.Power == nova.PowerPaused {
+			r.Running++
+			r.MemoryUsedMB += int64(s.RAM)
+		}
+	}
+	r.DiskFreeGB = max(0, d.c.DiskGB-used)
+	return r, nil
+}
+
+// Servers lists the records in order of id.
+func (d *Driver) Servers(ctx context.Context) ([]virt.Info, error) {
+	if _, err := d.enter(ctx, "servers", "", 0); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]virt.Info, 0, len(d.servers))
+	for _, id := range slices.Sorted(maps.Keys(d.servers)) {
+		out = append(out, d.servers[id].info())
+	}
+	return out, nil
+}
+
+// Info is one record's state. A lying host says that every server it knows runs.
+func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
+	p, err := d.enter(ctx, "info", id, 0)
+	if err != nil {
+		return virt.Info{}, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r, err := d.find(id)
+	if err != nil {
+		return virt.Info{}, err
+	}
+	i := r.info()
+	if p.lie {
+		i.Power = nova.Running
+	}
+	return i, nil
+}
+
+// Prepare reads the image, unless this host has it, and makes the record.
+func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) error {
+	return d.do(ctx, "prepare", s.ID, s.Name, func() error {
+		disk := int64(s.Flavor.Disk)
+		if gib := (s.Image.Size + 1<<30 - 1) >> 30; disk == 0 {
+			disk = gib
+		} else if gib > disk {
+			return fault.New(fault.TooLarge, "Image %s needs %d GiB of disk but flavor %s has %d GiB.", s.Image.ID, gib, s.Flavor.Name, disk)
+		}
+		if !d.c.SkipImages && s.Image.ID != "" {
+			if err := d.images.fetch(ctx, s.Image, images); err != nil {
+				return err
+			}
+		}
+		return d.change(s.ID, func(r *record) (*record, error) {
+			if r != nil {
+				return r, nil
+			}
+			return &record{ID: s.ID, Name: virt.DomainName(s.ID), Display: s.Name, VCPUs: s.Flavor.VCPUs, RAM: s.Flavor.RAM,
+				Disk: disk + int64(s.Flavor.Ephemeral)}, nil
+		})
+	})
+}
+
+// Spawn starts a prepared server.
+func (d *Driver) Spawn(ctx context.Context, s *nova.Spec) error {
+	return d.do(ctx, "spawn", s.ID, s.Name, func() error { return d.boot(s, false) })
+}
+
+// Destroy forgets the record.
+func (d *Driver) Destroy(ctx context.Context, id string) error {
+	return d.do(ctx, "destroy", id, "", func() error {
+		return d.change(id, func(*record) (*record, error) { return nil, nil })
+	})
+}
+
+// Start powers on.
+func (d *Driver) Start(ctx context.Context, s *nova.Spec) error {
+	return d.do(ctx, "start", s.ID, s.Name, func() error {
+		return d.change(s.ID, func(r *record) (*record, error) {
+			switch {
+			case r == nil:
+				return nil, unknown(s.ID)
+			case r.Power == nova.PowerPaused:
+				return nil, fault.Conflictf("Server %s is paused.", s.ID)
+			case r.Power != nova.Running:
+				r.Power, r.Log = nova.Running, r.Log+d.c.Console(s)
+			}
+			return r, nil
+		})
+	})
+}
+
+// Stop powers off; the pretended guest always obeys at once.
+func (d *Driver) Stop(ctx context.Context, id string, _ time.Duration) error {
+	return d.do(ctx, "stop", id, "", func() error {
+		return d.power(id, func(p nova.PowerState) (nova.PowerState, error) {
+			if p == nova.NoState {
+				return p, nil
+			}
+			return nova.Shutdown, nil
+		})
+	})
+}
+
+// Reboot boots again, whatever the server did before.
+func (d *Driver) Reboot(ctx context.Context, s *nova.Spec, _ bool, _ time.Duration) error {
+	return d.do(ctx, "reboot", s.ID, s.Name, func() error { return d.boot(s, true) })
+}
+
+// Pause freezes a running server.
+func (d *Driver) Pause(ctx context.Context, id string) error {
+	return d.do(ctx, "pause", id, "", func() error { return d.freeze(id, nova.Running, nova.PowerPaused) })
+}
+
+// Unpause thaws a paused server.
+func (d *Driver) Unpause(ctx context.Context, id string) error {
+	return d.do(ctx, "unpause", id, "", func() error { return d.freeze(id, nova.PowerPaused, nova.Running) })
+}
+
+// ConsoleLog is the end of what the boots printed.
+func (d *Driver) ConsoleLog(ctx context.Context, id string, n int64) ([]byte, error) {
+	if _, err := d.enter(ctx, "console", id, 0); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r, err := d.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(r.Log[max(0, int64(len(r.Log))-n):]), nil
+}
+
+// boot makes a server run: a running or paused one only when again is asked for.
+func (d *Driver) boot(s *nova.Spec, again bool) error {
+	return d.change(s.ID, func(r *record) (*record, error) {
+		if r == nil {
+			return nil, unknown(s.ID)
+		}
+		if r.Power != nova.Running && r.Power != nova.PowerPaused || again {
+			r.Power, r.Log = nova.Running, r.Log+d.c.Console(s)
+		}
+		return r, nil
+	})
+}
+
+func (d *Driver) freeze(id string, from, to nova.PowerState) error {
+	return d.power(id, func(p nova.PowerState) (nova.PowerState, error) {
+		if p != from && p != to {
+			return p, fault.Conflictf("Server %s does not run.", id)
+		}
+		return to, nil
+	})
+}
+
+func (d *Driver) power(id string, next func(nova.PowerState) (nova.PowerState, error)) error {
+	return d.change(id, func(r *record) (*record, error) {
+		if r == nil {
+			return nil, unknown(id)
+		}
+		p, err := next(r.Power)
+		if err != nil {
+			return nil, err
+		}
+		r.Power = p
+		return r, nil
+	})
+}
+
+// change replaces one record by what f makes of a copy of it (nil: absent), on disk before in memory.
+func (d *Driver) change(id string, f func(*record) (*record, error)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var old *record
+	if r, ok := d.servers[id]; ok {
+		c := *r
+		old = &c
+	}
+	next, err := f(old)
+	if err != nil {
+		return err
+	}
+	if err := d.disk.save(id, next); err != nil {
+		return err
+	}
+	if next == nil {
+		delete(d.servers, id)
+		return nil
+	}
+	if d.servers == nil {
+		d.servers = map[string]*record{}
+	}
+	d.servers[id] = next
+	return nil
+}
+
+// do runs one operation between the faults that are set for it.
+func (d *Driver) do(ctx context.Context, op, id, name string, work func() error) error {
+	if name == "" {
+		name = d.display(id)
+	}
+	p, err := d.enter(ctx, op, id+" "+name, d.c.Delay)
+	if err != nil || p.lie {
+		return err
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	return p.after
+}
+
+// enter applies what is set to happen before an operation; who is the server's id and name.
+func (d *Driver) enter(ctx context.Context, op, who string, delay time.Duration) (plan, error) {
+	id, name, _ := strings.Cut(who, " ")
+	p := d.faults.next(op, id, name)
+	if err := wait(ctx, delay+p.slow); err != nil {
+		return p, err
+	}
+	d.mu.Lock()
+	down := d.down
+	d.mu.Unlock()
+	if down {
+		return p, fault.Unavailablef("The hypervisor on %s does not answer.", d.c.Hostname)
+	}
+	return p, p.before
+}
+
+func (d *Driver) display(id string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r, ok := d.servers[id]; ok {
+		return r.Display
+	}
+	return ""
+}
+
+func (d *Driver) find(id string) (*record, error) {
+	if r, ok := d.servers[id]; ok {
+		return r, nil
+	}
+	return nil, unknown(id)
+}
+
+func (r *record) info() virt.Info { return virt.Info{ID: r.ID, Name: r.Name, Power: r.Power} }
+
+func unknown(id string) error { return fault.NotFoundf("Instance %s could not be found.", id) }
+
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// imageCache remembers which images were read whole, so that one host reads each once.
+type imageCache struct {
+	mu   sync.Mutex
+	have map[string]chan struct{} // full: being read; closed: read
+}
+
+func (c *imageCache) fetch(ctx context.Context, m nova.ImageMeta, images virt.Images) error {
+	key := m.ID + " " + m.Checksum
+	for {
+		c.mu.Lock()
+		done, busy := c.have[key]
+		if !busy {
+			if c.have == nil {
+				c.have = map[string]chan struct{}{}
+			}
+			done = make(chan struct{})
+			c.have[key] = done
+			c.mu.Unlock()
+			return c.read(ctx, key, done, m.ID, images)
+		}
+		c.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-done:
+		}
+		c.mu.Lock()
+		ok := c.have[key] == done
+		c.mu.Unlock()
+		if ok {
+			return nil
+		}
+	}
+}
+
+func (c *imageCache) read(ctx context.Context, key string, done chan struct{}, id string, images virt.Images) (err error) {
+	defer func() {
+		c.mu.Lock()
+		if err != nil {
+			delete(c.have, key) // the next one reads again
+		}
+		c.mu.Unlock()
+		close(done)
+	}()
+	r, err := images.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, r)
+	if cerr := r.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+package fake
+
+import (
+	"context"
+
+	"hypernova/nova"
+	"hypernova/nova/virt"
+)
+
+// SetFaults replaces what goes wrong from now on; counting starts anew.
+func (d *Driver) SetFaults(fs ...Fault) { d.faults.set(fs) }
+
+// SetDown makes the hypervisor answer nothing but fault.Unavailable, or come back.
+func (d *Driver) SetDown(down bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.down = down
+}
+
+// Calls is how often an operation was asked for since New.
+func (d *Driver) Calls(op string) int { return d.faults.count(op) }
+
+// Change is what a guest does by itself: a crash, a poweroff from inside. Whoever listens to Events is told.
+func (d *Driver) Change(id string, p nova.PowerState) error {
+	if err := d.power(id, func(nova.PowerState) (nova.PowerState, error) { return p, nil }); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.watch {
+		select {
+		case c <- virt.Event{ID: id, Power: p, At: d.c.Now()}:
+		default: // a listener that is 1,000 events late relies on its periodic look, as with a real hypervisor
+		}
+	}
+	return nil
+}
+
+// Events tells of every Change until ctx ends.
+func (d *Driver) Events(ctx context.Context, fn func(virt.Event)) error {
+	c := make(chan virt.Event, 1000)
+	d.mu.Lock()
+	id := d.nextID
+	d.nextID++
+	if d.watch == nil {
+		d.watch = map[int]chan virt.Event{}
+	}
+	d.watch[id] = c
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		delete(d.watch, id)
+		d.mu.Unlock()
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e := <-c:
+			fn(e)
+		}
+	}
+}
+
+// Watchers is how many listen to Events at this moment.
+func (d *Driver) Watchers() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.watch)
+}

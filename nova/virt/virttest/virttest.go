@@ -1,0 +1,483 @@
+// Package virttest is the suite that every hypervisor driver passes: the promises of virt.Driver, written as tests.
+package virttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/virt"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// Harness says how to get at a driver. All fields but New may be zero.
+type Harness struct {
+	// New is a driver on a host of its own, with Init done; it cleans up after itself.
+	New func(t *testing.T) virt.Driver
+	// Reopen is what a new process would see of the same host: a second driver, Init done. nil: the driver keeps nothing.
+	Reopen func(t *testing.T, d virt.Driver) virt.Driver
+	// Kill makes a running guest stop by itself. nil: cannot be done.
+	Kill func(t *testing.T, d virt.Driver, id string)
+	// Image and its data are something that the driver can run (it need not boot far). Default: 64 KiB called raw.
+	Image nova.ImageMeta
+	Data  []byte
+	// Grace is how long a soft stop may take before the plug is pulled; default 1 ms, as the image is not expected to listen.
+	Grace time.Duration
+}
+
+// Run runs the whole suite.
+func Run(t *testing.T, h Harness) {
+	if h.Data == nil {
+		h.Data = make([]byte, 64<<10)
+		h.Image = nova.ImageMeta{Name: "blank", DiskFormat: "raw", ContainerFormat: "bare"}
+	}
+	if h.Image.ID == "" {
+		h.Image.ID = ids.UUID()
+	}
+	h.Image.Size = int64(len(h.Data))
+	if h.Grace == 0 {
+		h.Grace = time.Millisecond
+	}
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, Harness)
+	}{
+		{"a host says what it offers", resources},
+		{"an unknown server is not found", unknownServer},
+		{"prepare makes a server that does not run yet", prepare},
+		{"prepare fails whole", prepareFails},
+		{"an image larger than the disk is refused", tooLarge},
+		{"one image is fetched once", fetchOnce},
+		{"a given-up prepare leaves nothing", prepareCancelled},
+		{"spawn runs a server, once", spawn},
+		{"power operations end where they say, also when repeated", power},
+		{"pause and unpause", pause},
+		{"reboot ends running", reboot},
+		{"destroy leaves nothing", destroy},
+		{"servers do not disturb each other", parallel},
+		{"a new process finds what the old one left", reopen},
+		{"a guest that stops is noticed", events},
+		{"the console log is bounded", console},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, h)
+		})
+	}
+}
+
+// Spec is a small server on the harness's image.
+func (h Harness) Spec() *nova.Spec {
+	id := ids.UUID()
+	return &nova.Spec{ID: id, Name: "vt-" + id[:8], Hostname: "vt-" + id[:8], Project: ids.Hex(), User: ids.Hex(),
+		Flavor: nova.Flavor{ID: "1", Name: "tiny", VCPUs: 1, RAM: 64, Disk: 1}, Image: h.Image, Host: "h1", Node: "h1"}
+}
+
+func (h Harness) images() *source { return &source{data: h.Data} }
+
+// running prepares and spawns a server.
+func (h Harness) running(t *testing.T, d virt.Driver) *nova.Spec {
+	t.Helper()
+	s := h.Spec()
+	must(t, d.Prepare(t.Context(), s, h.images()))
+	must(t, d.Spawn(t.Context(), s))
+	want(t, d, s.ID, nova.Running)
+	return s
+}
+
+func resources(t *testing.T, h Harness) {
+	d := h.New(t)
+	r, err := d.Resources(t.Context())
+	must(t, err)
+	if r.Hostname == "" || r.HostIP == "" || r.Type == "" || r.Version <= 0 || r.VCPUs <= 0 || r.MemoryMB <= 0 || r.DiskGB <= 0 || r.CPUInfo == nil {
+		t.Errorf("resources lack something: %+v", r)
+	}
+	if r.Running != 0 {
+		t.Errorf("an empty host runs %d servers", r.Running)
+	}
+	h.running(t, d)
+	r, err = d.Resources(t.Context())
+	must(t, err)
+	if r.Running != 1 {
+		t.Errorf("running = %d, want 1", r.Running)
+	}
+}
+
+func unknownServer(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	s := h.Spec()
+	_, err := d.Info(ctx, s.ID)
+	for name, err := range map[string]error{
+		"info": err, "spawn": d.Spawn(ctx, s), "start": d.Start(ctx, s), "stop": d.Stop(ctx, s.ID, 0), "reboot": d.Reboot(ctx, s, false, 0),
+		"soft reboot": d.Reboot(ctx, s, true, h.Grace), "pause": d.Pause(ctx, s.ID), "unpause": d.Unpause(ctx, s.ID),
+	} {
+		if !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: got %v, want a NotFound fault", name, err)
+		}
+	}
+	if err := d.Destroy(ctx, s.ID); err != nil {
+		t.Errorf("destroy: got %v, want nothing", err)
+	}
+	list(t, d)
+}
+
+func prepare(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	s := h.Spec()
+	for range 2 {
+		must(t, d.Prepare(ctx, s, h.images()))
+		want(t, d, s.ID, nova.NoState)
+		list(t, d, s.ID)
+	}
+	must(t, d.Spawn(ctx, s))
+	must(t, d.Prepare(ctx, s, h.images()))
+	want(t, d, s.ID, nova.Running)
+}
+
+func prepareFails(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	s := h.Spec()
+	away, damaged := fault.Unavailablef("the image store is away"), errors.New("the data does not match the checksum")
+	for _, c := range []struct {
+		name string
+		src  *source
+		want error
+	}{
+		{"cannot open", &source{openErr: away}, away},
+		{"damaged at the end", &source{data: h.Data, endErr: damaged}, damaged},
+	} {
+		if err := d.Prepare(ctx, s, c.src); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+		list(t, d)
+	}
+	must(t, d.Prepare(ctx, s, h.images()))
+	must(t, d.Spawn(ctx, s))
+	want(t, d, s.ID, nova.Running)
+}
+
+func tooLarge(t *testing.T, h Harness) {
+	d := h.New(t)
+	s := h.Spec()
+	s.Image.ID, s.Image.DiskFormat, s.Image.Size = ids.UUID(), "raw", 1<<30+512
+	if err := d.Prepare(t.Context(), s, &source{data: h.Data, zeros: s.Image.Size - int64(len(h.Data))}); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("got %v, want a TooLarge fault", err)
+	}
+	list(t, d)
+}
+
+func fetchOnce(t *testing.T, h Harness) {
+	d := h.New(t)
+	src := h.images()
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			if err := d.Prepare(t.Context(), h.Spec(), src); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := src.count(); n != 1 {
+		t.Errorf("the image was opened %d times, want once", n)
+	}
+}
+
+func prepareCancelled(t *testing.T, h Harness) {
+	d := h.New(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	src := &source{data: h.Data, onRead: cancel}
+	s := h.Spec()
+	if err := d.Prepare(ctx, s, src); err == nil {
+		// The last bytes were already on their way: then the server is there and whole.
+		want(t, d, s.ID, nova.NoState)
+		return
+	}
+	list(t, d)
+	must(t, d.Prepare(t.Context(), s, h.images()))
+	list(t, d, s.ID)
+}
+
+func spawn(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	s := h.running(t, d)
+	must(t, d.Spawn(ctx, s))
+	want(t, d, s.ID, nova.Running)
+	must(t, d.Pause(ctx, s.ID))
+	must(t, d.Spawn(ctx, s))
+	want(t, d, s.ID, nova.PowerPaused)
+	list(t, d, s.ID)
+	i, err := d.Info(ctx, s.ID)
+	must(t, err)
+	if i.Name != virt.DomainName(s.ID) {
+		t.Errorf("name = %q, want %q", i.Name, virt.DomainName(s.ID))
+	}
+}
+
+func power(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	s := h.running(t, d)
+	must(t, d.Start(ctx, s))
+	want(t, d, s.ID, nova.Running)
+	for _, grace := range []time.Duration{0, h.Grace} {
+		for range 2 {
+			must(t, d.Stop(ctx, s.ID, grace))
+			want(t, d, s.ID, nova.Shutdown)
+		}
+		for range 2 {
+			must(t, d.Start(ctx, s))
+			want(t, d, s.ID, nova.Running)
+		}
+	}
+}
+
+func pause(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	s := h.running(t, d)
+	must(t, d.Unpause(ctx, s.ID))
+	for range 2 {
+		must(t, d.Pause(ctx, s.ID))
+		want(t, d, s.ID, nova.PowerPaused)
+	}
+	if err := d.Start(ctx, s); !fault.Is(err, fault.Conflict) {
+		t.Errorf("start of a paused server: got %v, want a Conflict fault", err)
+	}
+	for range 2 {
+		must(t, d.Unpause(ctx, s.ID))
+		want(t, d, s.ID, nova.Running)
+	}
+	must(t, d.Pause(ctx, s.ID))
+	must(t, d.Stop(ctx, s.ID, time.Hour)) // a frozen guest cannot obey: no use in waiting
+	want(t, d, s.ID, nova.Shutdown)
+	for name, err := range map[string]error{"pause": d.Pause(ctx, s.ID), "unpause": d.Unpause(ctx, s.ID)} {
+		if !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s of a stopped server: got %v, want a Conflict fault", name, err)
+		}
+	}
+}
+
+func reboot(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	s := h.running(t, d)
+	for _, soft := range []bool{false, true} {
+		must(t, d.Reboot(ctx, s, soft, h.Grace))
+		want(t, d, s.ID, nova.Running)
+		must(t, d.Stop(ctx, s.ID, 0))
+		must(t, d.Reboot(ctx, s, soft, h.Grace))
+		want(t, d, s.ID, nova.Running)
+		must(t, d.Pause(ctx, s.ID))
+		must(t, d.Reboot(ctx, s, soft, h.Grace))
+		want(t, d, s.ID, nova.Running)
+	}
+}
+
+func destroy(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	prepared, up, off, frozen := h.Spec(), h.running(t, d), h.running(t, d), h.running(t, d)
+	must(t, d.Prepare(ctx, prepared, h.images()))
+	must(t, d.Stop(ctx, off.ID, 0))
+	must(t, d.Pause(ctx, frozen.ID))
+	for _, s := range []*nova.Spec{prepared, up, off, frozen} {
+		for range 2 {
+			must(t, d.Destroy(ctx, s.ID))
+		}
+		if _, err := d.Info(ctx, s.ID); !fault.Is(err, fault.NotFound) {
+			t.Errorf("after destroy: got %v, want a NotFound fault", err)
+		}
+	}
+	list(t, d)
+	must(t, d.Prepare(ctx, up, &source{openErr: errors.New("the cached image stays")}))
+}
+
+func parallel(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	keep := h.running(t, d)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			s := h.Spec()
+			for _, err := range []error{d.Prepare(ctx, s, h.images()), d.Spawn(ctx, s), d.Stop(ctx, s.ID, 0), d.Start(ctx, s), d.Destroy(ctx, s.ID)} {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	list(t, d, keep.ID)
+	want(t, d, keep.ID, nova.Running)
+}
+
+func reopen(t *testing.T, h Harness) {
+	if h.Reopen == nil {
+		t.Skip("this driver keeps nothing beyond its process")
+	}
+	d, ctx := h.New(t), t.Context()
+	up, off, prepared := h.running(t, d), h.running(t, d), h.Spec()
+	must(t, d.Stop(ctx, off.ID, 0))
+	must(t, d.Prepare(ctx, prepared, h.images()))
+	d = h.Reopen(t, d)
+	list(t, d, up.ID, off.ID, prepared.ID)
+	want(t, d, up.ID, nova.Running)
+	want(t, d, off.ID, nova.Shutdown)
+	want(t, d, prepared.ID, nova.NoState)
+	must(t, d.Spawn(ctx, prepared))
+	must(t, d.Start(ctx, off))
+	for _, s := range []*nova.Spec{up, off, prepared} {
+		want(t, d, s.ID, nova.Running)
+		must(t, d.Destroy(ctx, s.ID))
+	}
+	list(t, d)
+}
+
+func events(t *testing.T, h Harness) {
+	d := h.New(t)
+	src, ok := d.(virt.EventSource)
+	if !ok || h.Kill == nil {
+		t.Skip("this driver does not tell of guests that stop by themselves")
+	}
+	s := h.running(t, d)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	seen := make(chan virt.Event, 100)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { _ = src.Events(ctx, func(e virt.Event) { seen <- e }) })
+	for tick := time.Tick(20 * time.Millisecond); ; { // the listener may not be there at the first time
+		select {
+		case <-ctx.Done():
+			t.Fatal("no event came")
+		case <-tick:
+			h.Kill(t, d, s.ID)
+		case e := <-seen:
+			if e.ID != s.ID || e.At.IsZero() {
+				t.Errorf("event = %+v, want one of server %s with a time", e, s.ID)
+			}
+			if e.Power == nova.Shutdown || e.Power == nova.Crashed {
+				return
+			}
+		}
+	}
+}
+
+func console(t *testing.T, h Harness) {
+	d := h.New(t)
+	c, ok := d.(virt.Console)
+	if !ok {
+		t.Skip("this driver has no console")
+	}
+	if _, err := c.ConsoleLog(t.Context(), ids.UUID(), 100); !fault.Is(err, fault.NotFound) {
+		t.Errorf("of an unknown server: got %v, want a NotFound fault", err)
+	}
+	s := h.running(t, d)
+	b, err := c.ConsoleLog(t.Context(), s.ID, 10)
+	must(t, err)
+	if len(b) > 10 {
+		t.Errorf("got %d bytes, asked for 10", len(b))
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func want(t *testing.T, d virt.Driver, id string, p nova.PowerState) {
+	t.Helper()
+	i, err := d.Info(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.ID != id || i.Power != p {
+		t.Errorf("info = %+v, want power state %d of %s", i, p, id)
+	}
+}
+
+// list checks which servers the host has.
+func list(t *testing.T, d virt.Driver, want ...string) {
+	t.Helper()
+	got, err := d.Servers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for _, i := range got {
+		have[i.ID] = true
+	}
+	if len(have) != len(want) || len(got) != len(want) {
+		t.Errorf("servers = %+v, want %v", got, want)
+	}
+	for _, id := range want {
+		if !have[id] {
+			t.Errorf("server %s is not listed: %+v", id, got)
+		}
+	}
+}
+
+// source is images in memory.
+type source struct {
+	data            []byte
+	zeros           int64 // appended
+	openErr, endErr error
+	onRead          func()
+
+	mu    sync.Mutex
+	opens int
+}
+
+func (s *source) Open(ctx context.Context, _ string) (io.ReadCloser, error) {
+	s.mu.Lock()
+	s.opens++
+	s.mu.Unlock()
+	if s.openErr != nil {
+		return nil, s.openErr
+	}
+	end := s.endErr
+	if end == nil {
+		end = io.EOF
+	}
+	r := io.MultiReader(bytes.NewReader(s.data), io.LimitReader(zeros{}, s.zeros), failing{end})
+	return stream{ctx: ctx, r: r, onRead: s.onRead}, nil
+}
+
+func (s *source) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opens
+}
+
+// stream reads until its context ends, as a network stream would.
+type stream struct {
+	ctx    context.Context
+	r      io.Reader
+	onRead func()
+}
+
+func (s stream) Read(b []byte) (int, error) {
+	if s.onRead != nil {
+		s.onRead()
+	}
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(b)
+}
+
+func (stream) Close() error { return nil }
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
