@@ -1,4 +1,3 @@
-// Package nova is the vocabulary of compute: servers, flavors, hosts, and what other services may tell it.
 package nova
 
 import (
@@ -6,48 +5,6 @@ import (
 	"time"
 
 	"hypernova/neutron"
-)
-
-// VMState is the stable state of a server (nova's vm_state).
-type VMState string
-
-// TaskState is what is being done to a server (nova's task_state); empty: nothing.
-type TaskState string
-
-// PowerState is what the hypervisor says, with nova's numbers.
-type PowerState int
-
-const (
-	Building VMState = "building"
-	Active   VMState = "active"
-	Stopped  VMState = "stopped"
-	Paused   VMState = "paused"
-	Error    VMState = "error"
-	Deleted  VMState = "deleted"
-)
-
-const (
-	Idle               TaskState = ""
-	Scheduling         TaskState = "scheduling"
-	BlockDeviceMapping TaskState = "block_device_mapping"
-	Networking         TaskState = "networking"
-	Spawning           TaskState = "spawning"
-	PoweringOff        TaskState = "powering-off"
-	PoweringOn         TaskState = "powering-on"
-	Rebooting          TaskState = "rebooting"
-	RebootingHard      TaskState = "rebooting_hard"
-	Pausing            TaskState = "pausing"
-	Unpausing          TaskState = "unpausing"
-	Deleting           TaskState = "deleting"
-)
-
-const (
-	NoState     PowerState = 0
-	Running     PowerState = 1
-	PowerPaused PowerState = 3
-	Shutdown    PowerState = 4
-	Crashed     PowerState = 6
-	Suspended   PowerState = 7
 )
 
 // Flavor is a size. A server keeps its own copy.
@@ -92,6 +49,7 @@ type File struct {
 // Spec is everything a host must know to build a server: it travels with the message, the host asks no database.
 type Spec struct {
 	ID                 string
+	Domain             string // the guest's name on the hypervisor, DomainName(Number)
 	Name, Hostname     string
 	Project, User      string
 	Flavor             Flavor

@@ -1,0 +1,28 @@
+// Package nova is the vocabulary of compute: servers, flavors, hosts, states, and what other services may tell it.
+//
+// # The house
+//
+//	nova             nouns, the transition table (states.go), contracts; everything else speaks it
+//	nova/store       SQL: servers with everything a list shows in the row, actions and events, services, nodes, aggregates
+//	nova/jobs        the kinds of durable work, enqueued by verbs and handled by the conductor
+//	nova/servers     verbs: Create, Delete, Start … and the loads a reader needs
+//	nova/rpcapi      the street: conductor, scheduler and compute methods, declarations only
+//	nova/conductor   works the jobs: build, delete, power, clean-up; one file each, a list of steps
+//	nova/scheduler   a snapshot of hosts, filters, weighers, an explanation
+//	nova/compute     the agent on a host: drives virt.Driver, reports facts, never asks the database
+//	nova/virt        the contract with a hypervisor, and its drivers
+//
+// # One server's way
+//
+// servers.Create resolves flavor, image, networks and key, then writes rows, action and a build job in one transaction and returns.
+// The conductor claims the job: choose and claim a host, record it, make the ports, prepare disks on the host while the ports come up,
+// spawn, finish. Each step has an undo; a failure unwinds and the next host is tried; the last one leaves ERROR with a fault.
+//
+// # Invariants
+//
+//   - task_state is empty if and only if no job owns the server. A verb takes it with a guarded update, the job gives it back.
+//   - Every change of state is a Move of the one table, made by store.Move, which compares with the row it finds.
+//   - Jobs of one server run one at a time, in the order they were asked for.
+//   - DELETE is always accepted. A build that is under way notices between steps, unwinds, and the delete job comes after it.
+//   - What a host that cannot be reached still holds is owed: a clean-up job waits for the host, and the host asks when it comes back.
+package nova

@@ -1,0 +1,29 @@
+package nova
+
+import "hypernova/placement"
+
+// Request asks the scheduler for hosts for one server.
+type Request struct {
+	Server, Project, User string
+	Flavor                Flavor
+	Image                 ImageMeta
+	AZ                    string
+	Host, Node            string // asked for by an operator: only these; Force also skips the filters
+	Force                 bool
+	Hints                 map[string][]string // scheduler hints; values are always lists
+	Exclude               []string            // hosts already tried
+	Limit                 int                 // how many hosts to name; 0: one
+	Fresh                 bool                // the last answer was out of date: look again
+}
+
+// Selection is the scheduler's answer: hosts best first, never empty. Explanation says how each filter went.
+type Selection struct {
+	Hosts       []Choice
+	Explanation string
+}
+
+// Choice is one host that would do, and what to claim there.
+type Choice struct {
+	Host, Node, Provider, Zone string
+	Resources                  placement.Resources
+}

@@ -1,0 +1,126 @@
+package nova
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/oslo/policy"
+)
+
+// Server is a virtual machine as its owner sees it. Flavor and Image are the server's own copies and are shared between Server values
+// that were read together: nobody writes to them.
+type Server struct {
+	ID                     string
+	Number                 int64 // small and unique; the hypervisor's name of the guest is made of it
+	Name, Hostname         string
+	Description            *string
+	Project, User          string
+	VM                     VMState
+	Task                   TaskState
+	Power                  PowerState
+	Host, Node, LaunchedOn string // empty until a host is chosen
+	AZ, RequestedAZ        string // where it is; what was asked for
+	Flavor                 *Flavor
+	Image                  *ImageMeta // ID empty: boot from volume
+	KeyName, PublicKey     string
+	UserData               string // base64, as given
+	ConfigDrive            bool
+	AccessIPv4, AccessIPv6 string
+	DiskConfig             string // AUTO or MANUAL
+	RootDevice             string
+	ReservationID          string
+	LaunchIndex, Progress  int
+	Locked                 bool
+	LockedBy, LockedReason string // owner or admin
+	Metadata               map[string]string
+	Tags                   []string
+	SecurityGroups         []string        // names, as asked for
+	Hints                  json.RawMessage // scheduler hints, as given; nil: none
+	Addresses              []Address       // the network cache, in order of the NICs
+	Fault                  *Fault          // of the last failure
+	Created, Updated       time.Time
+	Launched, Terminated   time.Time // zero: not yet
+	DeletedAt              time.Time // zero: it exists
+}
+
+// Address is one address of a server as the network cache keeps it.
+type Address struct {
+	Network string `json:"n"` // name
+	IP      string `json:"ip"`
+	Version int    `json:"v"`
+	MAC     string `json:"mac"`
+	Type    string `json:"t"` // fixed or floating
+	Port    string `json:"port"`
+}
+
+// State is where the server is in the transition table.
+func (s *Server) State() State { return State{s.VM, s.Task} }
+
+// Gone reports a deleted server, of which only the record is left.
+func (s *Server) Gone() bool { return !s.DeletedAt.IsZero() }
+
+// Domain is the guest's name on the hypervisor.
+func (s *Server) Domain() string { return DomainName(s.Number) }
+
+// DomainName is the hypervisor's name of the server with that number.
+func DomainName(number int64) string { return fmt.Sprintf("instance-%08x", number) }
+
+// PolicyTarget is what policy rules compare with the caller.
+func (s *Server) PolicyTarget() policy.Target {
+	return policy.Target{"project_id": s.Project, "user_id": s.User}
+}
+
+// Status is the API's one-word state.
+func (s *Server) Status() string { return Status(s.VM, s.Task) }
+
+// Status maps vm_state and task_state to the API's one-word state.
+func Status(vm VMState, task TaskState) string {
+	switch {
+	case vm == Active && task == Rebooting:
+		return "REBOOT"
+	case (vm == Active || vm == Error || vm == Stopped || vm == Paused) && task == RebootingHard:
+		return "HARD_REBOOT"
+	}
+	switch vm {
+	case Building:
+		return "BUILD"
+	case Active:
+		return "ACTIVE"
+	case Stopped:
+		return "SHUTOFF"
+	case Paused:
+		return "PAUSED"
+	case Error:
+		return "ERROR"
+	case Deleted:
+		return "DELETED"
+	}
+	return "UNKNOWN"
+}
+
+// AddressesOf makes the network cache's short form of a server's ports.
+func AddressesOf(ports []neutron.PortInfo) []Address {
+	var as []Address
+	for _, p := range ports {
+		for _, f := range p.FixedIPs {
+			v := 4
+			if f.IP.Is6() {
+				v = 6
+			}
+			as = append(as, Address{Network: p.NetworkName, IP: f.IP.String(), Version: v, MAC: p.MAC, Type: "fixed", Port: p.ID})
+		}
+	}
+	return as
+}
+
+// Spec is all that a host must know of the server, with these ports.
+func (s *Server) Spec(ports []neutron.PortInfo) Spec {
+	return Spec{
+		ID: s.ID, Domain: s.Domain(), Name: s.Name, Hostname: s.Hostname, Project: s.Project, User: s.User,
+		Flavor: *s.Flavor, Image: *s.Image, Ports: ports, KeyName: s.KeyName, PublicKey: s.PublicKey, UserData: s.UserData,
+		Metadata: s.Metadata, ConfigDrive: s.ConfigDrive, AZ: s.AZ, Host: s.Host, Node: s.Node,
+		LaunchIndex: s.LaunchIndex, ReservationID: s.ReservationID, Created: s.Created,
+	}
+}

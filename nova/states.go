@@ -1,0 +1,147 @@
+package nova
+
+import (
+	"slices"
+
+	"hypernova/oslo/fault"
+)
+
+// VMState is the stable state of a server (nova's vm_state).
+type VMState string
+
+// TaskState is what is being done to a server (nova's task_state); empty: nothing.
+type TaskState string
+
+// PowerState is what the hypervisor says, with nova's numbers.
+type PowerState int
+
+const (
+	Building VMState = "building"
+	Active   VMState = "active"
+	Stopped  VMState = "stopped"
+	Paused   VMState = "paused"
+	Error    VMState = "error"
+	Deleted  VMState = "deleted"
+)
+
+const (
+	Idle               TaskState = ""
+	Scheduling         TaskState = "scheduling"
+	BlockDeviceMapping TaskState = "block_device_mapping"
+	Networking         TaskState = "networking"
+	Spawning           TaskState = "spawning"
+	PoweringOff        TaskState = "powering-off"
+	PoweringOn         TaskState = "powering-on"
+	Rebooting          TaskState = "rebooting"
+	RebootingHard      TaskState = "rebooting_hard"
+	Pausing            TaskState = "pausing"
+	Unpausing          TaskState = "unpausing"
+	Deleting           TaskState = "deleting"
+)
+
+const (
+	NoState     PowerState = 0
+	Running     PowerState = 1
+	PowerPaused PowerState = 3
+	Shutdown    PowerState = 4
+	Crashed     PowerState = 6
+	Suspended   PowerState = 7
+)
+
+// State is where a server is.
+type State struct {
+	VM   VMState
+	Task TaskState
+}
+
+// Move is one row of the transition table: from which states a server may go, and where it comes out.
+// Every change of state goes through one; the store's writer compares From and While with the row it finds.
+type Move struct {
+	Name  string
+	From  []VMState   // nil: any but deleted
+	While []TaskState // nil: any
+	To    VMState     // empty: stays
+	Task  TaskState   // task state afterwards
+}
+
+// The transition table. Moves that a user asks for begin a task; the others end or advance one. A move whose While does not name the
+// task state in the row is late: a newer request owns the server.
+var (
+	MovePlace      = Move{"place", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, "", Networking}
+	MoveSpawn      = Move{"spawn", []VMState{Building}, []TaskState{Networking, Spawning}, "", Spawning}
+	MoveReschedule = Move{"reschedule", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, "", Scheduling}
+	MoveBuilt      = Move{"built", []VMState{Building}, []TaskState{Spawning}, Active, Idle}
+	MoveUnbuilt    = Move{"unbuilt", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, Error, Idle}
+
+	MoveStart       = Move{"start", []VMState{Stopped}, []TaskState{Idle}, "", PoweringOn}
+	MoveStarted     = Move{"started", nil, []TaskState{PoweringOn}, Active, Idle}
+	MoveStartFailed = Move{"start-failed", nil, []TaskState{PoweringOn}, "", Idle}
+
+	MoveStop       = Move{"stop", []VMState{Active, Error}, []TaskState{Idle}, "", PoweringOff}
+	MoveStopped    = Move{"stopped", nil, []TaskState{PoweringOff}, Stopped, Idle}
+	MoveStopFailed = Move{"stop-failed", nil, []TaskState{PoweringOff}, "", Idle}
+	// MoveRestop is the cloud's own stop of a guest that runs although its server is stopped.
+	MoveRestop = Move{"restop", []VMState{Stopped}, []TaskState{Idle}, "", PoweringOff}
+
+	MoveReboot       = Move{"reboot", []VMState{Active}, []TaskState{Idle}, "", Rebooting}
+	MoveRebootHard   = Move{"reboot-hard", []VMState{Active, Stopped, Paused, Error}, []TaskState{Idle, Rebooting, RebootingHard, Pausing, Unpausing}, "", RebootingHard}
+	MoveRebooted     = Move{"rebooted", nil, []TaskState{Rebooting, RebootingHard}, Active, Idle}
+	MoveRebootFailed = Move{"reboot-failed", nil, []TaskState{Rebooting, RebootingHard}, "", Idle}
+
+	MovePause         = Move{"pause", []VMState{Active}, []TaskState{Idle}, "", Pausing}
+	MovePaused        = Move{"paused", nil, []TaskState{Pausing}, Paused, Idle}
+	MovePauseFailed   = Move{"pause-failed", nil, []TaskState{Pausing}, "", Idle}
+	MoveUnpause       = Move{"unpause", []VMState{Paused}, []TaskState{Idle}, "", Unpausing}
+	MoveUnpaused      = Move{"unpaused", nil, []TaskState{Unpausing}, Active, Idle}
+	MoveUnpauseFailed = Move{"unpause-failed", nil, []TaskState{Unpausing}, "", Idle}
+
+	// MoveDelete is always open: it overrides whatever is being done.
+	MoveDelete       = Move{"delete", nil, nil, "", Deleting}
+	MoveDeleted      = Move{"deleted", nil, []TaskState{Deleting}, Deleted, Idle}
+	MoveDeleteFailed = Move{"delete-failed", nil, []TaskState{Deleting}, Error, Idle}
+
+	MoveResetActive = Move{"reset-active", nil, nil, Active, Idle}
+	MoveResetError  = Move{"reset-error", nil, nil, Error, Idle}
+
+	// MoveFoundStopped is a guest that went down by itself.
+	MoveFoundStopped = Move{"found-stopped", []VMState{Active}, []TaskState{Idle}, Stopped, Idle}
+)
+
+// Moves lists the whole table, for tests and documents.
+func Moves() []Move {
+	return []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt,
+		MoveStart, MoveStarted, MoveStartFailed, MoveStop, MoveStopped, MoveStopFailed, MoveRestop,
+		MoveReboot, MoveRebootHard, MoveRebooted, MoveRebootFailed,
+		MovePause, MovePaused, MovePauseFailed, MoveUnpause, MoveUnpaused, MoveUnpauseFailed,
+		MoveDelete, MoveDeleted, MoveDeleteFailed, MoveResetActive, MoveResetError, MoveFoundStopped}
+}
+
+// Refusal says which part of a state forbids a move.
+type Refusal struct {
+	Attr  string // vm_state or task_state
+	State string
+}
+
+// Next is the state after the move, or why it cannot be made. The vm_state is judged before the task_state, as clients know it.
+func (m Move) Next(s State) (State, *Refusal) {
+	if s.VM == Deleted || m.From != nil && !slices.Contains(m.From, s.VM) {
+		return s, &Refusal{"vm_state", string(s.VM)}
+	}
+	if m.While != nil && !slices.Contains(m.While, s.Task) {
+		return s, &Refusal{"task_state", string(s.Task)}
+	}
+	if m.To != "" {
+		s.VM = m.To
+	}
+	s.Task = m.Task
+	return s, nil
+}
+
+// Fault is the refusal as a user reads it; action is the API's name of what was asked ("stop").
+func (r *Refusal) Fault(action, server string) *fault.Fault {
+	state := r.State
+	if state == "" {
+		state = "None"
+	}
+	return fault.Conflictf("Cannot '%s' instance %s while it is in %s %s", action, server, r.Attr, state)
+}
