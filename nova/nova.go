@@ -49,7 +49,6 @@ type File struct {
 // Spec is everything a host must know to build a server: it travels with the message, the host asks no database.
 type Spec struct {
 	ID                 string
-	Domain             string // the guest's name on the hypervisor, DomainName(Number)
 	Name, Hostname     string
 	Project, User      string
 	Flavor             Flavor

@@ -2,7 +2,6 @@ package nova
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"hypernova/neutron"
@@ -61,12 +60,6 @@ func (s *Server) State() State { return State{s.VM, s.Task} }
 // Gone reports a deleted server, of which only the record is left.
 func (s *Server) Gone() bool { return !s.DeletedAt.IsZero() }
 
-// Domain is the guest's name on the hypervisor.
-func (s *Server) Domain() string { return DomainName(s.Number) }
-
-// DomainName is the hypervisor's name of the server with that number.
-func DomainName(number int64) string { return fmt.Sprintf("instance-%08x", number) }
-
 // PolicyTarget is what policy rules compare with the caller.
 func (s *Server) PolicyTarget() policy.Target {
 	return policy.Target{"project_id": s.Project, "user_id": s.User}
@@ -118,7 +111,7 @@ func AddressesOf(ports []neutron.PortInfo) []Address {
 // Spec is all that a host must know of the server, with these ports.
 func (s *Server) Spec(ports []neutron.PortInfo) Spec {
 	return Spec{
-		ID: s.ID, Domain: s.Domain(), Name: s.Name, Hostname: s.Hostname, Project: s.Project, User: s.User,
+		ID: s.ID, Name: s.Name, Hostname: s.Hostname, Project: s.Project, User: s.User,
 		Flavor: *s.Flavor, Image: *s.Image, Ports: ports, KeyName: s.KeyName, PublicKey: s.PublicKey, UserData: s.UserData,
 		Metadata: s.Metadata, ConfigDrive: s.ConfigDrive, AZ: s.AZ, Host: s.Host, Node: s.Node,
 		LaunchIndex: s.LaunchIndex, ReservationID: s.ReservationID, Created: s.Created,

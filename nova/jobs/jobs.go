@@ -1,0 +1,48 @@
+// Package jobs declares the durable work of compute: what verbs enqueue in their transaction and the conductor handles. The key of a job
+// is its server's id, so that jobs of one server run one at a time in the order they were asked for.
+package jobs
+
+import (
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/nova"
+	"hypernova/nova/rpcapi"
+	"hypernova/oslo/tasks"
+)
+
+// Build makes a server. A failure of the build itself ends in ERROR, not in a repeat; what is repeated is work that was interrupted.
+var Build = tasks.NewKind[BuildArgs]("server.build", tasks.Options{MaxAttempts: 50, Backoff: time.Second})
+
+// Delete takes a server away. It goes on until everything the server held is given back.
+var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempts: 20, Backoff: time.Second, Priority: 1})
+
+// Power starts, stops, reboots, pauses or thaws.
+var Power = tasks.NewKind[PowerArgs]("server.power", tasks.Options{MaxAttempts: 4, Backoff: time.Second})
+
+// Cleanup removes what a host that could not be reached still holds of a server. It waits for the host as long as its service exists.
+var Cleanup = tasks.NewKind[CleanupArgs]("host.cleanup", tasks.Options{MaxAttempts: 1 << 30, Backoff: 2 * time.Second})
+
+// BuildArgs is what a build knows besides the server's row.
+type BuildArgs struct {
+	Server         string
+	Request        nova.Request
+	NICs           []neutron.PortSpec
+	SecurityGroups []string // ids
+	Files          []nova.File
+	AdminPass      string
+}
+
+// DeleteArgs names the server.
+type DeleteArgs struct{ Server string }
+
+// PowerArgs says what to do.
+type PowerArgs struct {
+	Server string
+	Op     rpcapi.Op
+	// Quiet: the cloud's own doing, without an action record.
+	Quiet bool
+}
+
+// CleanupArgs says what is owed where.
+type CleanupArgs struct{ Server, Host string }

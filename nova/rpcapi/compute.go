@@ -1,0 +1,61 @@
+// Package rpcapi declares what conductor, scheduler and compute agents say to each other: names, arguments, replies, deadlines. It does nothing.
+package rpcapi
+
+import (
+	"time"
+
+	"hypernova/nova"
+	"hypernova/oslo/messaging"
+)
+
+// Compute is the agent's topic; every message is for one host.
+var Compute = messaging.NewAPI("compute")
+
+// Every operation is idempotent and joins the same operation on the same server if that is already under way. Destroy interrupts what is
+// under way for the server.
+var (
+	Prepare    = messaging.NewCall[SpecArgs, messaging.None](Compute, "prepare", messaging.Timeout(30*time.Minute))
+	Spawn      = messaging.NewCall[SpecArgs, PowerReply](Compute, "spawn", messaging.Timeout(5*time.Minute))
+	Destroy    = messaging.NewCall[ServerArgs, messaging.None](Compute, "destroy", messaging.Timeout(5*time.Minute))
+	Power      = messaging.NewCall[PowerArgs, PowerReply](Compute, "power", messaging.Timeout(10*time.Minute))
+	ConsoleLog = messaging.NewCall[ConsoleLogArgs, ConsoleLogReply](Compute, "console_log")
+	// Reconcile asks the agent to report its resources now (a service was enabled or disabled, or the operator wants to see).
+	Reconcile = messaging.NewCast[messaging.None](Compute, "reconcile")
+)
+
+// SpecArgs is a server with all its host must know.
+type SpecArgs struct{ Spec nova.Spec }
+
+// ServerArgs names a server.
+type ServerArgs struct{ Server string }
+
+// Op is a power operation.
+type Op string
+
+const (
+	OpStart      Op = "start"
+	OpStop       Op = "stop"
+	OpRebootSoft Op = "reboot-soft"
+	OpRebootHard Op = "reboot-hard"
+	OpPause      Op = "pause"
+	OpUnpause    Op = "unpause"
+)
+
+// PowerArgs asks for one power operation. Grace is how long a guest may take to go down by itself.
+type PowerArgs struct {
+	Op    Op
+	Spec  nova.Spec
+	Grace time.Duration
+}
+
+// PowerReply is what the hypervisor says afterwards.
+type PowerReply struct{ Power nova.PowerState }
+
+// ConsoleLogArgs asks for the last Max bytes.
+type ConsoleLogArgs struct {
+	Server string
+	Max    int64
+}
+
+// ConsoleLogReply is the console's output.
+type ConsoleLogReply struct{ Data []byte }
