@@ -43,7 +43,9 @@ type PortInfo struct {
 	Device                                  string // host interface name ("tap" + first 11 of the id); the agent creates it
 	SecurityGroups                          []string
 	PortSecurity                            bool
-	Created                                 bool // made by compute, so deleted with the server
+	AddressPairs                            []AddressPair // what the guest may use beside its own addresses
+	DNSName                                 string        // host name for DHCP; empty: made from the address
+	Created                                 bool          // made by compute, so deleted with the server
 	Tag                                     string
 }
 
