@@ -1,0 +1,317 @@
+package messaging
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/log"
+)
+
+const (
+	// DefaultBeat is how often a receiver says that it still works on a message. Both ends of a bus use the same.
+	DefaultBeat = 2 * time.Second
+	// missed beats make a receiver dead.
+	missed = 3
+	// maxDeliveries bounds how many receivers one cast may take down with it.
+	maxDeliveries = 5
+	// keepFor bounds how long an accepted cast waits for its dead receiver to come back.
+	keepFor = 10 * time.Minute
+	// elsewhere is how often a refused message to any listener is offered to another one.
+	elsewhere = 3
+)
+
+// Scheme names a transport: messaging.Open(ctx, url, inproc.Scheme, nats.Scheme).
+type Scheme struct {
+	Name string // "inproc", "nats"
+	Open func(ctx context.Context, url string) (Transport, error)
+}
+
+// Bus is a process's connection. Request id and caller of ctx travel with each message (oslo/auth) and are in the handler's ctx.
+type Bus struct {
+	t    Transport
+	id   string
+	log  *slog.Logger
+	beat time.Duration
+	seq  atomic.Uint64
+
+	quit, ended chan struct{}
+	stopInbox   func()
+
+	mu      sync.Mutex // guards what follows
+	waiting map[string]*pending
+	closed  bool
+}
+
+// pending is a message whose end is not known yet.
+type pending struct {
+	m      *Message
+	to     Address
+	order  uint64        // of sending
+	answer chan *Message // capacity 1: exactly one outcome is sent, by whoever finds it first
+	// The following are guarded by the bus's mutex.
+	answered   bool
+	sign       time.Time // when the receiver last showed life, or the message was sent
+	accepted   time.Time // cast: a receiver has had it; the bus keeps it from now on
+	deliveries int       // cast: repetitions that somebody received
+}
+
+// BusOption adjusts a bus.
+type BusOption func(*Bus)
+
+// Beat sets the interval of signs of life; three missed ones make a receiver dead.
+func Beat(d time.Duration) BusOption { return func(b *Bus) { b.beat = d } }
+
+// Open connects to url with the transport of its scheme. An unknown scheme is fault.Invalid. It logs to the logger of ctx.
+func Open(ctx context.Context, url string, transports ...Scheme) (*Bus, error) {
+	name, _, _ := strings.Cut(url, ":")
+	var known []string
+	for _, s := range transports {
+		if s.Name == name {
+			t, err := s.Open(ctx, url)
+			if err != nil {
+				return nil, err
+			}
+			return New(ctx, t)
+		}
+		known = append(known, s.Name)
+	}
+	return nil, fault.Invalidf("no message transport is called %q; there are: %s", name, strings.Join(known, ", "))
+}
+
+// New makes a bus of a connected transport, which it owns from then on.
+func New(ctx context.Context, t Transport, o ...BusOption) (*Bus, error) {
+	b := &Bus{t: t, id: ids.Hex(), log: log.From(ctx), beat: DefaultBeat, waiting: map[string]*pending{},
+		quit: make(chan struct{}), ended: make(chan struct{})}
+	for _, f := range o {
+		f(b)
+	}
+	stop, err := t.Listen(ctx, Address{Mode: Inbox, Host: b.id}, b.receive)
+	if err != nil {
+		return nil, err
+	}
+	b.stopInbox = stop
+	go b.watch(context.WithoutCancel(ctx)) // repetition ends with the bus, not with whoever opened it
+	return b, nil
+}
+
+// Close ends the connection; calls that wait fail with fault.Unavailable, and accepted casts are not looked after any more.
+// Servers are drained before. Closing twice is no error.
+func (b *Bus) Close(ctx context.Context) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	for id, p := range b.waiting {
+		b.end(id, p, refusal(id, "the bus is closed"))
+	}
+	b.mu.Unlock()
+	close(b.quit)
+	<-b.ended
+	b.stopInbox()
+	return b.t.Close(ctx)
+}
+
+// Waiting is how many calls and casts have no outcome yet, for state reports.
+func (b *Bus) Waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting)
+}
+
+// call sends and waits: for the reply of a call, for the receipt of a cast.
+func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) ([]byte, error) {
+	to := m.to(host)
+	for try := 1; ; try++ {
+		order := b.seq.Add(1)
+		msg := b.message(ctx, m, order, payload)
+		var deadline <-chan time.Time
+		if at, ok := ctx.Deadline(); ok {
+			msg.Timeout = time.Until(at)
+		} else {
+			msg.Timeout = m.o.timeout
+			t := time.NewTimer(m.o.timeout)
+			defer t.Stop()
+			deadline = t.C
+		}
+		if m.kind == KindCast {
+			msg.Timeout = 0 // the handler outlives the sender's patience
+		}
+		p, err := b.post(ctx, to, order, msg)
+		if err != nil {
+			return nil, err
+		}
+		var end *Message
+		select {
+		case end = <-p.answer:
+		case <-ctx.Done():
+			b.forget(msg.ID)
+			return nil, fault.Unavailablef("%s at %s was given up", m, to).Because(context.Cause(ctx))
+		case <-deadline:
+			b.forget(msg.ID)
+			return nil, fault.Unavailablef("%s at %s did not answer within %v", m, to, m.o.timeout).Because(context.DeadlineExceeded)
+		}
+		switch {
+		case end.Kind == KindRefused && to.Mode == Any && try < elsewhere && ctx.Err() == nil && !b.isClosed():
+			continue
+		case end.Fault != nil && m.kind == KindCast && end.Kind == KindReply:
+			return nil, nil // the handler failed before the receipt came: its error belongs to the receiver's log
+		case end.Fault != nil:
+			return nil, end.Fault.fault()
+		}
+		return end.Payload, nil
+	}
+}
+
+func (b *Bus) fanout(ctx context.Context, m *method, payload []byte) error {
+	msg := b.message(ctx, m, b.seq.Add(1), payload)
+	return b.t.Send(ctx, Address{Mode: All, Topic: m.api.topic}, msg)
+}
+
+func (b *Bus) message(ctx context.Context, m *method, order uint64, payload []byte) *Message {
+	return &Message{Kind: m.kind, ID: b.id + "-" + strconv.FormatUint(order, 36), Sender: b.id, ReplyTo: b.id, Topic: m.api.topic,
+		Method: m.name, Level: m.o.level, Request: auth.RequestID(ctx), Caller: auth.From(ctx), Trace: Trace(ctx), Payload: payload}
+}
+
+func (b *Bus) post(ctx context.Context, to Address, order uint64, m *Message) (*pending, error) {
+	p := &pending{m: m, to: to, order: order, answer: make(chan *Message, 1), sign: time.Now()}
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil, fault.Unavailablef("the bus is closed")
+	}
+	b.waiting[m.ID] = p
+	b.mu.Unlock()
+	if err := b.t.Send(ctx, to, m); err != nil {
+		b.forget(m.ID)
+		return nil, err
+	}
+	return p, nil
+}
+
+func (b *Bus) forget(id string) {
+	b.mu.Lock()
+	delete(b.waiting, id)
+	b.mu.Unlock()
+}
+
+func (b *Bus) isClosed() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.closed }
+
+// receive takes what comes to the inbox. Something for a call that is over is dropped: its caller is gone.
+func (b *Bus) receive(d Delivery) {
+	if d.Ack != nil {
+		defer d.Ack()
+	}
+	m := d.Message
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p, ok := b.waiting[m.ID]
+	if !ok {
+		return
+	}
+	switch m.Kind {
+	case KindReply:
+		b.end(m.ID, p, m)
+	case KindAlive:
+		p.sign = time.Now()
+		if p.m.Kind == KindCast && p.accepted.IsZero() {
+			p.accepted = p.sign
+			p.tell(m)
+		}
+	case KindRefused:
+		if p.accepted.IsZero() {
+			b.end(m.ID, p, m)
+		} else if p.deliveries > 0 {
+			p.deliveries-- // nobody received it; the watch offers it again
+		}
+	}
+}
+
+// end removes a pending message and tells the one who waits. The mutex is held.
+func (b *Bus) end(id string, p *pending, m *Message) {
+	delete(b.waiting, id)
+	p.tell(m)
+}
+
+func (p *pending) tell(m *Message) {
+	if !p.answered {
+		p.answered = true
+		p.answer <- m
+	}
+}
+
+// watch finds receivers that fell silent: calls fail, accepted casts are given again.
+func (b *Bus) watch(ctx context.Context) {
+	defer close(b.ended)
+	tick := time.NewTicker(max(b.beat/2, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-b.quit:
+			return
+		case now := <-tick.C:
+			for _, p := range b.silent(now) {
+				b.again(ctx, p)
+			}
+		}
+	}
+}
+
+// silent ends what is lost and returns the casts that are due again, oldest first.
+func (b *Bus) silent(now time.Time) []*pending {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var due []*pending
+	for id, p := range b.waiting {
+		if now.Sub(p.sign) < missed*b.beat {
+			continue
+		}
+		switch {
+		case p.accepted.IsZero():
+			b.end(id, p, refusal(id, "the receiver at "+p.to.String()+" shows no sign of life"))
+		case p.deliveries+1 >= maxDeliveries || now.Sub(p.accepted) > keepFor:
+			delete(b.waiting, id)
+			b.log.Error("message dropped: its receivers died", "method", p.m.Topic+"."+p.m.Method, "to", p.to.String(),
+				"deliveries", p.deliveries+1, log.Request, p.m.Request)
+		default:
+			p.sign = now
+			due = append(due, p)
+		}
+	}
+	slices.SortFunc(due, func(x, y *pending) int { return cmp.Compare(x.order, y.order) })
+	return due
+}
+
+// again repeats a cast. Nobody listening does not count as a delivery: the receiver may be on its way back.
+func (b *Bus) again(ctx context.Context, p *pending) {
+	b.mu.Lock()
+	p.deliveries++
+	m := *p.m
+	m.Delivery = p.deliveries
+	b.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, missed*b.beat)
+	defer cancel()
+	if err := b.t.Send(ctx, p.to, &m); err != nil {
+		b.mu.Lock()
+		p.deliveries--
+		b.mu.Unlock()
+		return
+	}
+	b.log.Warn("message given again: its receiver fell silent", "method", m.Topic+"."+m.Method, "to", p.to.String(),
+		"delivery", m.Delivery, log.Request, m.Request)
+}
+
+func refusal(id, text string) *Message {
+	return &Message{Kind: KindRefused, ID: id, Fault: &WireFault{Kind: fault.Unavailable.String(), Msg: text}}
+}

@@ -1,0 +1,189 @@
+// Package transporttest is the suite that every message transport passes, and the benchmark that compares them.
+package transporttest
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"hypernova/oslo/log"
+	"hypernova/oslo/messaging"
+)
+
+// Broker is one meeting point of processes, made fresh for each test.
+type Broker struct {
+	// Connect makes a process's connection.
+	Connect func() messaging.Transport
+	// Restart stops the broker and starts it again at the same place; nil where there is no broker to lose.
+	Restart func()
+	// Oversize is a payload that is over the bound; 0 is 9 MiB.
+	Oversize int
+}
+
+// beat is short so that a dead receiver is noticed soon, and long enough for a loaded machine under the race detector.
+const beat = 150 * time.Millisecond
+
+// Run runs the suite.
+func Run(t *testing.T, start func(t *testing.T) Broker) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, Broker)
+	}{
+		{"call answers", callAnswers},
+		{"context crosses", contextCrosses},
+		{"faults keep their kind", faultsKeepKind},
+		{"nobody listens", nobodyListens},
+		{"order per sender", orderPerSender},
+		{"concurrent calls", concurrentCalls},
+		{"any listener shares the load", anyShares},
+		{"fanout reaches all", fanoutReachesAll},
+		{"deadline", deadline},
+		{"long call outlives the silence limit", longCall},
+		{"dead receiver of a call", deadReceiver},
+		{"cast is given again after its consumer's death", redelivery},
+		{"poison message", poison},
+		{"panic is contained", panicContained},
+		{"oversize", oversize},
+		{"gone caller", goneCaller},
+		{"drain", drain},
+		{"slow consumer", slowConsumer},
+		{"unknown method", unknownMethod},
+		{"reconnect", reconnect},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, start(t))
+		})
+	}
+}
+
+// world is the declarations of the suite.
+type world struct {
+	api    *messaging.API
+	echo   *messaging.Call[string, string]
+	short  *messaging.Call[string, string]
+	note   *messaging.Cast[int]
+	work   *messaging.Cast[string]
+	shout  *messaging.Fanout[string]
+	broker Broker
+}
+
+func newWorld(b Broker) *world {
+	api := messaging.NewAPI("suite.topic")
+	return &world{api: api, broker: b,
+		echo:  messaging.NewCall[string, string](api, "echo"),
+		short: messaging.NewCall[string, string](api, "short", messaging.Timeout(100*time.Millisecond)),
+		note:  messaging.NewCast[int](api, "note", messaging.Ordered()),
+		work:  messaging.NewCast[string](api, "work"),
+		shout: messaging.NewFanout[string](api, "shout")}
+}
+
+// bus is one process.
+func (w *world) bus(t testing.TB) (*messaging.Bus, messaging.Transport) {
+	t.Helper()
+	tr := w.broker.Connect()
+	ctx := log.With(context.Background(), slog.New(slog.DiscardHandler))
+	b, err := messaging.New(ctx, tr, messaging.Beat(beat))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close(context.Background()) })
+	return b, tr
+}
+
+// handlers of a server; nil ones are not set.
+type handlers struct {
+	echo  func(context.Context, string) (string, error)
+	note  func(context.Context, int) error
+	work  func(context.Context, string) error
+	shout func(context.Context, string) error
+}
+
+func (w *world) serve(t testing.TB, b *messaging.Bus, host string, h handlers, o ...messaging.ServerOption) *messaging.Server {
+	t.Helper()
+	s := messaging.NewServer(b, w.api, host, o...)
+	if h.echo != nil {
+		w.echo.Handle(s, h.echo)
+		w.short.Handle(s, h.echo)
+	}
+	if h.note != nil {
+		w.note.Handle(s, h.note)
+	}
+	if h.work != nil {
+		w.work.Handle(s, h.work)
+	}
+	if h.shout != nil {
+		w.shout.Handle(s, h.shout)
+	}
+	if err := s.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func same(_ context.Context, s string) (string, error) { return s, nil }
+
+// wait fails the test when c stays silent far beyond anything that is right.
+func wait[T any](t *testing.T, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s did not happen", what)
+		panic("unreachable")
+	}
+}
+
+// BenchCalls measures calls per second of a small struct at 1, 8 and 64 callers.
+func BenchCalls(b *testing.B, br Broker) {
+	type arg struct {
+		Server, Host string
+		N            int
+	}
+	api := messaging.NewAPI("bench")
+	call := messaging.NewCall[arg, arg](api, "call")
+	var buses [2]*messaging.Bus
+	for i := range buses {
+		bus, err := messaging.New(b.Context(), br.Connect())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { bus.Close(context.Background()) })
+		buses[i] = bus
+	}
+	s := messaging.NewServer(buses[1], api, "h1")
+	call.Handle(s, func(_ context.Context, a arg) (arg, error) { return a, nil })
+	if err := s.Listen(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for _, callers := range []int{1, 8, 64} {
+		b.Run(strconv.Itoa(callers), func(b *testing.B) {
+			ctx := b.Context()
+			left := atomic.Int64{}
+			left.Store(int64(b.N))
+			done := make(chan error, callers)
+			b.ResetTimer()
+			for range callers {
+				go func() {
+					for left.Add(-1) >= 0 {
+						if _, err := call.Do(ctx, buses[0], "h1", arg{Server: "d2c9a6b4-5a3c-4a53-8c6d-0f4f8a1c9e77", Host: "h1", N: 7}); err != nil {
+							done <- err
+							return
+						}
+					}
+					done <- nil
+				}()
+			}
+			for range callers {
+				if err := <-done; err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+		})
+	}
+}

@@ -1,0 +1,293 @@
+package transporttest
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
+)
+
+func deadReceiver(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	server, tr := w.bus(t)
+	started, release := make(chan bool, 1), make(chan bool)
+	defer close(release)
+	w.serve(t, server, "h", handlers{echo: func(ctx context.Context, s string) (string, error) {
+		started <- true
+		<-release
+		return s, nil
+	}})
+	ended := make(chan error, 1)
+	begin := time.Now()
+	go func() {
+		_, err := w.echo.Do(t.Context(), client, "h", "")
+		ended <- err
+	}()
+	wait(t, started, "the handler")
+	tr.Close(context.Background()) // the process dies
+	if err := wait(t, ended, "the end of the call"); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("took %v: waited for the deadline", took)
+	}
+}
+
+func redelivery(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	first, tr := w.bus(t)
+	started, release := make(chan string, 1), make(chan bool)
+	defer close(release)
+	w.serve(t, first, "h", handlers{work: func(ctx context.Context, s string) error {
+		started <- s
+		<-release
+		return nil
+	}})
+	if err := w.work.Do(t.Context(), client, "h", "disk 7"); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, started, "the first handler")
+	tr.Close(context.Background()) // the process dies with the work half done
+	second, _ := w.bus(t)
+	again := make(chan string, 10)
+	w.serve(t, second, "h", handlers{work: func(ctx context.Context, s string) error {
+		again <- s
+		return nil
+	}})
+	if got := wait(t, again, "the second handler"); got != "disk 7" {
+		t.Errorf("got %q", got)
+	}
+	await(t, "the cast is finished", func() bool { return client.Waiting() == 0 })
+}
+
+func poison(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	release := make(chan bool)
+	defer close(release)
+	started := make(chan bool, 100)
+	serve := func() messaging.Transport {
+		server, tr := w.bus(t)
+		w.serve(t, server, "h", handlers{work: func(ctx context.Context, s string) error {
+			started <- true
+			<-release
+			return nil
+		}})
+		return tr
+	}
+	tr := serve()
+	if err := w.work.Do(t.Context(), client, "h", "poison"); err != nil {
+		t.Fatal(err)
+	}
+	const bound = 5
+	for range bound { // each receiver dies of it
+		wait(t, started, "a delivery")
+		tr.Close(context.Background())
+		tr = serve()
+	}
+	await(t, "the message is dropped", func() bool { return client.Waiting() == 0 })
+	if len(started) != 0 {
+		t.Errorf("given more than %d times", bound)
+	}
+}
+
+func panicContained(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	server, _ := w.bus(t)
+	var casts atomic.Int32
+	w.serve(t, server, "h", handlers{
+		echo: func(_ context.Context, s string) (string, error) {
+			if s == "bad" {
+				panic("oops")
+			}
+			return s, nil
+		},
+		work: func(context.Context, string) error {
+			casts.Add(1)
+			panic("oops")
+		},
+	})
+	if _, err := w.echo.Do(t.Context(), client, "h", "bad"); err == nil || fault.KindOf(err) != fault.Internal {
+		t.Errorf("got %v", err)
+	}
+	if err := w.work.Do(t.Context(), client, "h", ""); err != nil {
+		t.Errorf("cast: %v", err)
+	}
+	await(t, "the cast is finished", func() bool { return client.Waiting() == 0 })
+	if got, err := w.echo.Do(t.Context(), client, "h", "good"); got != "good" || err != nil {
+		t.Errorf("after the panic: got %q, %v", got, err)
+	}
+	if n := casts.Load(); n != 1 {
+		t.Errorf("the panicking cast ran %d times", n)
+	}
+}
+
+func oversize(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	server, _ := w.bus(t)
+	size := br.Oversize
+	if size == 0 {
+		size = 9 << 20
+	}
+	big := strings.Repeat("x", size)
+	w.serve(t, server, "h", handlers{echo: func(_ context.Context, s string) (string, error) {
+		if s == "grow" {
+			return big, nil
+		}
+		return s, nil
+	}})
+	if _, err := w.echo.Do(t.Context(), client, "h", big); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("request: got %v", err)
+	}
+	if _, err := w.echo.Do(t.Context(), client, "h", "grow"); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("reply: got %v", err)
+	}
+	if got, err := w.echo.Do(t.Context(), client, "h", "ok"); got != "ok" || err != nil {
+		t.Errorf("after: got %q, %v", got, err)
+	}
+}
+
+func goneCaller(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	server, _ := w.bus(t)
+	started, release := make(chan bool, 1), make(chan bool)
+	s := w.serve(t, server, "h", handlers{echo: func(_ context.Context, s string) (string, error) {
+		if s == "slow" {
+			started <- true
+			<-release
+		}
+		return s, nil
+	}})
+	go w.echo.Do(t.Context(), client, "h", "slow")
+	wait(t, started, "the handler")
+	client.Close(context.Background())
+	close(release)
+	await(t, "the handler is finished", func() bool { return s.InFlight() == 0 })
+	other, _ := w.bus(t)
+	if got, err := w.echo.Do(t.Context(), other, "h", "still here"); got != "still here" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func drain(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	old, _ := w.bus(t)
+	started, release := make(chan bool, 1), make(chan bool)
+	s := w.serve(t, old, "h1", handlers{echo: func(_ context.Context, s string) (string, error) {
+		select {
+		case started <- true:
+		default: // a call that came before the drain began
+		}
+		<-release
+		return "finished", nil
+	}})
+	inFlight := make(chan string, 1)
+	go func() {
+		got, err := w.echo.Do(t.Context(), client, "h1", "")
+		if err != nil {
+			got = err.Error()
+		}
+		inFlight <- got
+	}()
+	wait(t, started, "the handler")
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(t.Context()) }()
+	await(t, "new calls are refused", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err := w.echo.Do(ctx, client, "h1", "")
+		return fault.Is(err, fault.Unavailable) && ctx.Err() == nil
+	})
+	fresh, _ := w.bus(t)
+	w.serve(t, fresh, "h2", handlers{echo: same})
+	if got, err := w.echo.Do(t.Context(), client, "", "elsewhere"); got != "elsewhere" || err != nil {
+		t.Errorf("elsewhere: got %q, %v", got, err)
+	}
+	<-time.After(4 * beat) // the drain takes longer than silence may
+	select {
+	case <-drained:
+		t.Error("drained before the work in flight ended")
+	default:
+	}
+	close(release)
+	if got := wait(t, inFlight, "the call in flight"); got != "finished" {
+		t.Errorf("the call in flight: %q", got)
+	}
+	if err := wait(t, drained, "the drain"); err != nil {
+		t.Errorf("drain: %v", err)
+	}
+}
+
+func slowConsumer(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	server, _ := w.bus(t)
+	release := make(chan bool)
+	var handled atomic.Int32
+	w.serve(t, server, "h", handlers{
+		work: func(context.Context, string) error {
+			<-release
+			handled.Add(1)
+			return nil
+		},
+		echo: same,
+	}, messaging.Concurrency(1))
+	accepted, refused := int32(0), 0
+	for range 4500 { // more than a server accepts
+		switch err := w.work.Do(t.Context(), client, "h", "load"); {
+		case err == nil:
+			accepted++
+		case fault.Is(err, fault.Unavailable):
+			refused++
+		default:
+			t.Fatalf("got %v", err)
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing was refused: the queue has no bound")
+	}
+	close(release)
+	await(t, "all that was accepted is handled", func() bool { return handled.Load() == accepted })
+	if got, err := w.echo.Do(t.Context(), client, "h", "again"); got != "again" || err != nil {
+		t.Errorf("after the flood: got %q, %v", got, err)
+	}
+}
+
+func reconnect(t *testing.T, br Broker) {
+	if br.Restart == nil {
+		t.Skip("this transport has no broker to lose")
+	}
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	server, _ := w.bus(t)
+	w.serve(t, server, "h", handlers{echo: same})
+	if _, err := w.echo.Do(t.Context(), client, "h", "before"); err != nil {
+		t.Fatal(err)
+	}
+	br.Restart()
+	await(t, "calls work again", func() bool {
+		got, err := w.echo.Do(t.Context(), client, "h", "after")
+		return got == "after" && err == nil
+	})
+}
+
+// await polls: the suite looks from outside, where nothing tells it when.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("it did not happen: %s", what)
+}
