@@ -1,0 +1,59 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"hypernova/nova"
+)
+
+// parsed keeps decoded flavors and images by their text: in a list of a thousand servers there are few different ones.
+type parsed struct {
+	mu      sync.Mutex
+	flavors map[string]*nova.Flavor
+	images  map[string]*nova.ImageMeta
+}
+
+// parsedMax bounds each map; a full one starts over.
+const parsedMax = 4096
+
+func newParsed() *parsed {
+	return &parsed{flavors: map[string]*nova.Flavor{}, images: map[string]*nova.ImageMeta{}}
+}
+
+func (p *parsed) flavor(text string) (*nova.Flavor, error) { return lookup(&p.mu, p.flavors, text) }
+
+func (p *parsed) image(text string) (*nova.ImageMeta, error) { return lookup(&p.mu, p.images, text) }
+
+func lookup[T any](mu *sync.Mutex, m map[string]*T, text string) (*T, error) {
+	mu.Lock()
+	defer mu.Unlock()
+	if v, ok := m[text]; ok {
+		return v, nil
+	}
+	v := new(T)
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		return nil, fmt.Errorf("a copy kept with a server: %w", err)
+	}
+	if len(m) >= parsedMax {
+		clear(m)
+	}
+	m[text] = v
+	return v, nil
+}
+
+// encode is for values that always have a JSON form.
+func encode(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+// decode reads a document; the empty text and the empty forms cost nothing.
+func decode(text string, into any) error {
+	switch text {
+	case "", "{}", "[]", "null":
+		return nil
+	}
+	return json.Unmarshal([]byte(text), into)
+}
