@@ -1,0 +1,278 @@
+// Package nats is the transport over a NATS server, embedded (Serve) or external. It uses plain subjects without persistence:
+// the kit repeats what a dead receiver left, and the truth is in the database.
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	client "github.com/nats-io/nats.go"
+
+	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
+	"hypernova/oslo/messaging"
+)
+
+const (
+	// prefix keeps the subjects apart from others' on a shared server.
+	prefix = "hypernova."
+	// patience is how long a message waits for a lost connection to come back.
+	patience = 5 * time.Second
+	// stopWait bounds how long ending a subscription waits for the messages that are already here.
+	stopWait = 5 * time.Second
+	// maxBackoff bounds the pause between attempts to connect.
+	maxBackoff = 5 * time.Second
+)
+
+// Config is what a URL cannot say well. The zero Config is plain TCP with the URL's credentials.
+type Config struct {
+	Token             string // instead of user and password
+	CAFile            string // trusts this authority; implies TLS
+	CertFile, KeyFile string // the client's own certificate; implies TLS
+}
+
+// Scheme opens "nats://user:password@host:port,nats://host2:port" and "nats://token@host:port".
+var Scheme = With(Config{})
+
+// With is the scheme with further settings.
+func With(c Config) messaging.Scheme {
+	return messaging.Scheme{Name: "nats", Open: func(ctx context.Context, url string) (messaging.Transport, error) {
+		return Open(ctx, url, c)
+	}}
+}
+
+type conn struct {
+	nc     *client.Conn
+	log    *slog.Logger
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Open connects, and tries again with growing pauses until ctx ends. Refused credentials are fault.Unauthorized at once.
+// A connection that is lost later comes back by itself, and what listened listens again.
+func Open(ctx context.Context, url string, c Config) (messaging.Transport, error) {
+	t := &conn{log: log.From(ctx), closed: make(chan struct{})}
+	opts := t.options(c)
+	for try := 0; ; try++ {
+		nc, err := client.Connect(url, opts...)
+		if err == nil {
+			t.nc = nc
+			return t, nil
+		}
+		if errors.Is(err, client.ErrAuthorization) || errors.Is(err, client.ErrAuthExpired) {
+			return nil, fault.New(fault.Unauthorized, "the message broker refuses the credentials in transport_url").Because(err)
+		}
+		if ctx.Err() != nil || !transient(err) {
+			return nil, fault.Unavailablef("the message broker cannot be reached; check transport_url and that the broker runs").Because(err)
+		}
+		t.log.Warn("message broker not reachable, trying again", log.Err, err.Error(), "attempt", try+1)
+		select {
+		case <-ctx.Done():
+			return nil, fault.Unavailablef("the message broker cannot be reached; check transport_url and that the broker runs").Because(err)
+		case <-time.After(backoff(try)):
+		}
+	}
+}
+
+// transient errors may pass by themselves; wrong files and URLs do not.
+func transient(err error) bool {
+	var net interface{ Timeout() bool }
+	return errors.Is(err, client.ErrNoServers) || errors.Is(err, client.ErrTimeout) || errors.As(err, &net)
+}
+
+func backoff(try int) time.Duration {
+	d := min(100*time.Millisecond<<min(try, 10), maxBackoff)
+	return d/2 + rand.N(d/2+1)
+}
+
+func (c *conn) options(o Config) []client.Option {
+	opts := []client.Option{
+		client.Name("hypernova"),
+		client.MaxReconnects(-1),
+		client.IgnoreAuthErrorAbort(), // credentials may be rotated under us
+		client.CustomReconnectDelay(backoff),
+		client.ReconnectBufSize(-1), // Send waits itself, so that nothing is sent after its caller gave up
+		client.PingInterval(5 * time.Second),
+		client.MaxPingsOutstanding(2),
+		client.DisconnectErrHandler(func(nc *client.Conn, err error) {
+			if err != nil {
+				c.log.Warn("message broker lost, connecting again", log.Err, err.Error())
+			}
+		}),
+		client.ReconnectHandler(func(nc *client.Conn) { c.log.Info("message broker is back", "url", nc.ConnectedUrlRedacted()) }),
+		client.ErrorHandler(func(_ *client.Conn, s *client.Subscription, err error) {
+			subject := ""
+			if s != nil {
+				subject = s.Subject
+			}
+			c.log.Error("message broker reports a problem", "subject", subject, log.Err, err.Error())
+		}),
+	}
+	if o.Token != "" {
+		opts = append(opts, client.Token(o.Token))
+	}
+	if o.CAFile != "" {
+		opts = append(opts, client.RootCAs(o.CAFile))
+	}
+	if o.CertFile != "" {
+		opts = append(opts, client.ClientCert(o.CertFile, o.KeyFile))
+	}
+	return opts
+}
+
+func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Message) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode a message to %s: %w", to, err)
+	}
+	if bound := c.nc.MaxPayload(); bound > 0 && int64(len(data)) > bound {
+		return fault.New(fault.TooLarge, "a message of %d bytes is over the broker's bound of %d", len(data), bound)
+	}
+	msg := &client.Msg{Subject: subject(to), Data: data}
+	switch to.Mode {
+	case messaging.Inbox:
+		msg.Subject += "." + m.ID
+	case messaging.Any, messaging.One:
+		// The server tells this subject when nobody listens.
+		msg.Reply = subject(messaging.Address{Mode: messaging.Inbox, Host: m.ReplyTo}) + "." + m.ID
+	}
+	var end <-chan time.Time
+	for {
+		err := c.nc.PublishMsg(msg)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, client.ErrConnectionClosed):
+			return fault.Unavailablef("the bus is closed")
+		case !errors.Is(err, client.ErrReconnectBufExceeded):
+			return fault.Unavailablef("the message to %s could not be sent", to).Because(err)
+		}
+		if end == nil {
+			end = time.After(patience)
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-c.closed:
+		case <-ctx.Done():
+			return fault.Unavailablef("the message to %s was given up", to).Because(context.Cause(ctx))
+		case <-end:
+			return fault.Unavailablef("the message broker is away").Because(err)
+		}
+	}
+}
+
+func (c *conn) Listen(ctx context.Context, at messaging.Address, deliver func(messaging.Delivery)) (func(), error) {
+	take := func(m *client.Msg) {
+		if d, ok := c.open(m); ok {
+			deliver(d)
+		}
+	}
+	var sub *client.Subscription
+	var err error
+	switch at.Mode {
+	case messaging.All:
+		sub, err = c.nc.Subscribe(subject(at), take)
+	case messaging.Inbox:
+		sub, err = c.nc.Subscribe(subject(at)+".*", take)
+	default:
+		sub, err = c.nc.QueueSubscribe(subject(at), "listeners", take)
+	}
+	if err != nil {
+		return nil, fault.Unavailablef("cannot listen at %s", at).Because(err)
+	}
+	ended := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(ended) })
+	flush, cancel := context.WithTimeout(ctx, stopWait)
+	defer cancel()
+	if err := c.nc.FlushWithContext(flush); err != nil {
+		_ = sub.Unsubscribe() // the connection is gone anyway
+		return nil, fault.Unavailablef("cannot listen at %s", at).Because(err)
+	}
+	return func() {
+		if err := sub.Drain(); err != nil {
+			return // closed with its connection
+		}
+		select {
+		case <-ended:
+		case <-c.closed:
+		case <-time.After(stopWait):
+		}
+	}, nil
+}
+
+// open reads a message. One that cannot be read is logged and dropped: it would not get better.
+func (c *conn) open(m *client.Msg) (messaging.Delivery, bool) {
+	if m.Header.Get("Status") == "503" {
+		id := m.Subject[strings.LastIndexByte(m.Subject, '.')+1:] // ids hold letters, digits and dashes only
+		return messaging.Delivery{Message: &messaging.Message{Kind: messaging.KindRefused, ID: id,
+			Fault: &messaging.WireFault{Kind: fault.Unavailable.String(), Msg: "nobody listens there"}}}, true
+	}
+	var own messaging.Message
+	if err := json.Unmarshal(m.Data, &own); err != nil || own.ID == "" || own.Kind == "" {
+		c.log.Error("unreadable message dropped", "subject", m.Subject, "bytes", len(m.Data))
+		return messaging.Delivery{}, false
+	}
+	return messaging.Delivery{Message: &own}, true
+}
+
+func (c *conn) Close(ctx context.Context) error {
+	c.once.Do(func() {
+		flush, cancel := context.WithTimeout(ctx, stopWait)
+		defer cancel()
+		if c.nc.IsConnected() {
+			_ = c.nc.FlushWithContext(flush) // best effort: what is lost is made up for by the receivers' tasks
+		}
+		close(c.closed)
+		c.nc.Close()
+	})
+	return nil
+}
+
+func subject(a messaging.Address) string {
+	switch a.Mode {
+	case messaging.One:
+		return prefix + "one." + escape(a.Topic) + "." + escape(a.Host)
+	case messaging.All:
+		return prefix + "all." + escape(a.Topic)
+	case messaging.Inbox:
+		return prefix + "inbox." + escape(a.Host)
+	default:
+		return prefix + "any." + escape(a.Topic)
+	}
+}
+
+const hex = "0123456789ABCDEF"
+
+// escape makes one subject token of any text.
+func escape(s string) string {
+	plain := s != ""
+	for i := 0; i < len(s) && plain; i++ {
+		plain = safe(s[i])
+	}
+	if plain {
+		return s
+	}
+	b := []byte{}
+	for i := range len(s) {
+		if safe(s[i]) {
+			b = append(b, s[i])
+		} else {
+			b = append(b, '=', hex[s[i]>>4], hex[s[i]&15])
+		}
+	}
+	if len(b) == 0 {
+		return "="
+	}
+	return string(b)
+}
+
+func safe(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}

@@ -1,0 +1,178 @@
+package nats_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
+	"hypernova/oslo/messaging"
+	"hypernova/oslo/messaging/nats"
+	"hypernova/oslo/messaging/transporttest"
+)
+
+func quiet() context.Context {
+	return log.With(context.Background(), slog.New(slog.DiscardHandler))
+}
+
+func broker(t testing.TB) transporttest.Broker {
+	t.Helper()
+	address, stop, err := nats.Serve(quiet(), nats.ServeOptions{User: "nova", Password: "s3 cret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop() })
+	return transporttest.Broker{
+		Connect: func() messaging.Transport {
+			tr, err := nats.Open(quiet(), address, nats.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tr
+		},
+		Restart: func() {
+			stop()
+			u, _ := url.Parse(address)
+			port, _ := strconv.Atoi(u.Port())
+			if _, stop, err = nats.Serve(quiet(), nats.ServeOptions{Port: port, User: "nova", Password: "s3 cret"}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	transporttest.Run(t, func(t *testing.T) transporttest.Broker { return broker(t) })
+}
+
+func BenchmarkCall(b *testing.B) { transporttest.BenchCalls(b, broker(b)) }
+
+func TestWrongCredentialsAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		serve  nats.ServeOptions
+		client func(u *url.URL)
+		ok     bool
+	}{
+		{"right password", nats.ServeOptions{User: "u", Password: "p"}, func(*url.URL) {}, true},
+		{"wrong password", nats.ServeOptions{User: "u", Password: "p"}, func(u *url.URL) { u.User = url.UserPassword("u", "x") }, false},
+		{"no password", nats.ServeOptions{User: "u", Password: "p"}, func(u *url.URL) { u.User = nil }, false},
+		{"right token", nats.ServeOptions{Token: "tok"}, func(*url.URL) {}, true},
+		{"wrong token", nats.ServeOptions{Token: "tok"}, func(u *url.URL) { u.User = url.User("other") }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			address, stop, err := nats.Serve(quiet(), c.serve)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stop()
+			u, _ := url.Parse(address)
+			c.client(u)
+			b, err := messaging.Open(quiet(), u.String(), nats.Scheme)
+			if c.ok {
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Close(t.Context())
+			} else if !fault.Is(err, fault.Unauthorized) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestUnreachableBrokerEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "nats://" + l.Addr().String()
+	l.Close()
+	ctx, cancel := context.WithTimeout(quiet(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := messaging.Open(ctx, address, nats.Scheme); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTakenPortSaysSo(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, _, err = nats.Serve(quiet(), nats.ServeOptions{Port: l.Addr().(*net.TCPAddr).Port})
+	if err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t)
+	address, stop, err := nats.Serve(quiet(), nats.ServeOptions{Token: "tok", CertFile: cert, KeyFile: key, CAFile: cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	b, err := messaging.Open(quiet(), address, nats.With(nats.Config{CAFile: cert, CertFile: cert, KeyFile: key}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close(t.Context())
+	ctx, cancel := context.WithTimeout(quiet(), time.Second)
+	defer cancel()
+	if _, err := messaging.Open(ctx, address, nats.With(nats.Config{CAFile: cert})); err == nil {
+		t.Error("a client without a certificate was let in")
+	}
+}
+
+// certificate makes a self-signed one for 127.0.0.1 that is its own authority.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bus"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &k.PublicKey, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kder, err := x509.MarshalECPrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for _, f := range []struct {
+		path, kind string
+		der        []byte
+	}{{cert, "CERTIFICATE", der}, {key, "EC PRIVATE KEY", kder}} {
+		if err := os.WriteFile(f.path, pem.EncodeToMemory(&pem.Block{Type: f.kind, Bytes: f.der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
