@@ -1,136 +1,260 @@
-// Package db is SQL with typed, registered, portable statements. (CONTRACT SKELETON: owner replaces bodies, keeps signatures.)
+// Package db is SQL with typed, registered, portable statements.
+//
+// A room declares its statements as package values in a Set and runs them on a *DB (each on its own) or in a *Tx. The same SQL serves
+// every dialect: TEXT, BIGINT, BOOLEAN and DOUBLE PRECISION columns, "?" placeholders, "ON CONFLICT" and "RETURNING", no
+// autoincrement. Instants are BIGINT microseconds (Time), documents are TEXT (JSON).
+//
+// Writes are serializable on every dialect: what a Tx read is still true when it commits.
 package db
 
 import (
 	"context"
-	"io/fs"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
 	"time"
+
+	"hypernova/oslo/fault"
 )
 
-// DB is one service's database: a writer and readers.
-type DB struct{}
+// DB is one service's database: a writer and readers. Open makes it; all methods may be called by many goroutines.
+type DB struct {
+	dialect Dialect
+	engine  Engine
+	rebound sync.Map // SQL with "?" → SQL in the dialect's placeholders
+	inTx    sync.Map // goroutine id → nothing: who is inside a Tx function now
+}
 
 // Querier is a *DB (each statement on its own) or a *Tx.
 type Querier interface{ querier() }
 
-// Tx is one transaction.
-type Tx struct{}
-
 func (*DB) querier() {}
 func (*Tx) querier() {}
 
-// Dialect is one SQL engine; implementations live in oslo/db/sqlite and oslo/db/postgres.
-type Dialect interface {
-	Name() string /* Open, Rebind, Classify, Caps: owner's */
-}
+// attempts bounds how often a transaction is run again because the engine asked for it.
+const attempts = 12
 
 // Open opens url with the dialect of its scheme ("sqlite:///path", "sqlite://" or "sqlite:///:memory:" for memory, "postgresql://…").
-func Open(ctx context.Context, url string, dialects ...Dialect) (*DB, error) { panic("x") }
-func (d *DB) Close() error                                                   { panic("x") }
-
-// Migrate applies the numbered *.sql files (goose format, forward only, portable) of fsys. name keys the version table, so that
-// several rooms (nova, tasks) can keep their migrations in one database.
-func (d *DB) Migrate(ctx context.Context, name string, fsys fs.FS) error { panic("x") }
-
-// Tx runs fn in a write transaction (BEGIN IMMEDIATE on SQLite); retried as a whole when the engine asks for it
-// (busy, serialization), so fn must have no effects outside. View is a read-only snapshot.
-func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error   { panic("x") }
-func (d *DB) View(ctx context.Context, fn func(*Tx) error) error { panic("x") }
-
-// AfterCommit runs fn once the transaction is durable (wake a worker, send a hint).
-func (t *Tx) AfterCommit(fn func()) { panic("x") }
-
-// Set is a room's registry of statements: `var stmts = db.NewSet("nova")`; dbtest.Prepare(t, set, migrations…) prepares all on every dialect.
-type Set struct{}
-
-func NewSet(name string) *Set { panic("x") }
-
-// Query is a SELECT (or … RETURNING) whose rows scan into R, a struct with `db:"column"` tags, or a single scalar. ? placeholders.
-type Query[R any] struct{}
-
-func NewQuery[R any](s *Set, sql string) *Query[R] { panic("x") }
-
-// One answers fault.NotFound when there is no row.
-func (q *Query[R]) One(ctx context.Context, on Querier, args ...any) (R, error)   { panic("x") }
-func (q *Query[R]) All(ctx context.Context, on Querier, args ...any) ([]R, error) { panic("x") }
-
-// Exec is a statement without rows; Do returns the number of rows affected. A unique violation is fault.Conflict with errors.Is(err, ErrDuplicate).
-type Exec struct{}
-
-func NewExec(s *Set, sql string) *Exec                                         { panic("x") }
-func (e *Exec) Do(ctx context.Context, on Querier, args ...any) (int64, error) { panic("x") }
-
-// Insert is "INSERT INTO table (all db-tagged columns of R)". DoAll writes many rows in few statements.
-type Insert[R any] struct{}
-
-func NewInsert[R any](s *Set, table string) *Insert[R]                     { panic("x") }
-func (i *Insert[R]) Do(ctx context.Context, on Querier, row R) error       { panic("x") }
-func (i *Insert[R]) DoAll(ctx context.Context, on Querier, rows []R) error { panic("x") }
-
-// ListQuery is a filtered, sorted, keyset-paged SELECT over declared columns.
-// sql is "SELECT … FROM … [JOIN …]" without WHERE; columns maps API names to SQL expressions.
-type ListQuery[R any] struct{}
-
-func NewList[R any](s *Set, sql string, columns map[string]string, idColumn string) *ListQuery[R] {
-	panic("x")
+// A driver suffix as in "postgresql+psycopg2://" is accepted and ignored, because configuration files carry it.
+func Open(ctx context.Context, url string, dialects ...Dialect) (*DB, error) {
+	scheme, _, ok := strings.Cut(url, "://")
+	if !ok {
+		return nil, fault.Invalidf("A database URL looks like sqlite:///path or postgresql://user@host/name.")
+	}
+	name, _, _ := strings.Cut(scheme, "+")
+	for _, d := range dialects {
+		for _, s := range d.Schemes() {
+			if s != name {
+				continue
+			}
+			e, err := d.Open(ctx, name+url[len(scheme):])
+			if err != nil {
+				return nil, toFault(d, err)
+			}
+			return &DB{dialect: d, engine: e}, nil
+		}
+	}
+	return nil, fault.Invalidf("No database dialect is called %q.", scheme)
 }
 
-// Page reads at most a.Limit rows after a.Marker (an id); a Marker that matches no row is fault.Invalid.
-func (l *ListQuery[R]) Page(ctx context.Context, on Querier, a ListArgs) ([]R, error) { panic("x") }
-func (l *ListQuery[R]) Count(ctx context.Context, on Querier, where []Cond) (int64, error) {
-	panic("x")
+// Close waits for nobody: end the users first. Nothing of a memory database is left.
+func (d *DB) Close() error { return d.engine.Close() }
+
+// Dialect says which engine this is.
+func (d *DB) Dialect() Dialect { return d.dialect }
+
+// Tx runs fn in a write transaction. When Tx returns nil the changes are durable. The engine may ask for the transaction to be run
+// again (busy, serialization), so fn must have no effects outside; AfterCommit is for those. A statement that failed
+// dooms the transaction: Tx answers its error even if fn swallowed it. fn must not call Tx, nor write through the *DB: that is
+// answered with an error, because on a database with one writer it could only wait for itself. Reads
+// through the *DB inside fn see the state before the transaction.
+//
+// SQLite runs transactions that wait for each other as savepoints of one commit, so that they share its cost.
+func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
+	g := goroutine()
+	if _, nested := d.inTx.LoadOrStore(g, struct{}{}); nested {
+		return errNested
+	}
+	var hooks []func()
+	err := d.write(ctx, g, func(t *Tx) error {
+		hooks = hooks[:0]
+		err := fn(t)
+		hooks = append(hooks, t.hooks...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, h := range hooks {
+		h()
+	}
+	return nil
 }
 
-type ListArgs struct {
-	Where   []Cond
-	Sort    []SortKey // the id column is always appended as the tie-break
-	Marker  string
-	Limit   int
-	Reverse bool // page_reverse
+// write runs fn until the engine is content; it takes g off the list of those inside a Tx before it returns, or panics.
+func (d *DB) write(ctx context.Context, g uint64, fn func(*Tx) error) error {
+	defer d.inTx.Delete(g)
+	for n := 1; ; n++ {
+		err := d.engine.Write(ctx, func(c Conn) error {
+			t := &Tx{db: d, conn: c, write: true}
+			defer t.end()
+			if err := fn(t); err != nil {
+				return err
+			}
+			return t.failed
+		})
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || d.dialect.Classify(err) != ClassRetry {
+			return toFault(d.dialect, err)
+		}
+		if n == attempts {
+			return fault.Unavailablef("The database is busy; try again.").Because(err)
+		}
+		if err := pause(ctx, n); err != nil {
+			return err
+		}
+	}
 }
-type SortKey struct {
-	Column string
-	Desc   bool
-}
-type Cond struct {
-	Column string
-	Op     Op
-	Values []any
-} // Column is a declared API name; Or-groups: Any
-type Op int
 
-const (
-	Eq Op = iota
-	Ne
-	In
-	NotIn
-	Lt
-	Le
-	Gt
-	Ge
-	Like
-	IsNull
-	NotNull
-	Regexp
+// View runs fn on a read-only snapshot: all its reads see one moment.
+func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	for n := 1; ; n++ {
+		err := d.engine.View(ctx, func(c Conn) error {
+			t := &Tx{db: d, conn: c}
+			defer t.end()
+			return fn(t)
+		})
+		if err == nil || ctx.Err() != nil || n == attempts || d.dialect.Classify(err) != ClassRetry {
+			return toFault(d.dialect, err)
+		}
+		if err := pause(ctx, n); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits before attempt n+1, longer each time and never the same for two rivals.
+func pause(ctx context.Context, n int) error {
+	most := time.Millisecond << min(n, 7)
+	t := time.NewTimer(most/2 + rand.N(most))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Tx is one transaction. It belongs to the goroutine that runs the function it was given to, and ends with it.
+type Tx struct {
+	db     *DB
+	conn   Conn
+	write  bool
+	hooks  []func()
+	failed error // of the first statement that failed
+	ended  bool
+}
+
+func (t *Tx) end() { t.ended = true }
+
+// AfterCommit runs fn once the transaction is durable (wake a worker, send a hint); never if it fails. The functions run in order, on the
+// caller's goroutine, before Tx returns.
+func (t *Tx) AfterCommit(fn func()) { t.hooks = append(t.hooks, fn) }
+
+var (
+	// ErrDuplicate marks unique violations; the error is a fault.Conflict.
+	ErrDuplicate = errors.New("duplicate")
+	// ErrReference marks foreign key violations; the error is a fault.Conflict.
+	ErrReference = errors.New("reference to a row that is not there, or from one that is")
+
+	errNested = errors.New("db: a transaction inside a transaction on the same database; pass the *Tx on instead")
+	errEnded  = errors.New("db: transaction used after its function returned")
 )
 
-// EqTo etc. are shorthands.
-func EqTo(col string, v any) Cond { return Cond{col, Eq, []any{v}} }
-func InList[T any](col string, vs []T) Cond {
-	c := Cond{Column: col, Op: In}
-	for _, v := range vs {
-		c.Values = append(c.Values, v)
+// toFault gives the engine's error a kind. Errors that have one, and those of contexts, pass through.
+func toFault(d Dialect, err error) error {
+	if err == nil || fault.Of(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
-	return c
+	switch d.Classify(err) {
+	case ClassDuplicate:
+		return fault.Conflictf("It exists already.").Because(errors.Join(ErrDuplicate, err))
+	case ClassReference:
+		return fault.Conflictf("It is in use, or refers to something that does not exist.").Because(errors.Join(ErrReference, err))
+	case ClassRetry:
+		return fault.Unavailablef("The database is busy; try again.").Because(err)
+	case ClassUnavailable:
+		return fault.Unavailablef("The database cannot be used: %s.", d.Explain(err)).Because(err)
+	case ClassInvalid:
+		return fault.Invalidf("The filter is not valid.").Because(err)
+	}
+	return err
 }
 
-// Time is a UTC instant kept as BIGINT microseconds; the zero Time is NULL.
-type Time struct{ time.Time }
+// run gives f a connection to run one statement of sql on, whatever on is.
+func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string) error) error {
+	switch q := on.(type) {
+	case *Tx:
+		if q.ended {
+			return errEnded
+		}
+		err := f(q.conn, q.db.rebind(sql))
+		if err == nil || errors.Is(err, errNoRows) {
+			return err
+		}
+		if q.failed == nil {
+			q.failed = err
+		}
+		// A retry must stay recognizable for write, so the engine's own error is kept in the chain.
+		if q.db.dialect.Classify(err) == ClassRetry {
+			return err
+		}
+		return toFault(q.db.dialect, err)
+	case *DB:
+		if !reads(sql) {
+			return q.Tx(ctx, func(t *Tx) error { return run(ctx, t, sql, f) })
+		}
+		text := q.rebind(sql)
+		for n := 1; ; n++ {
+			err := q.engine.Read(ctx, func(c Conn) error { return f(c, text) })
+			if err == nil || errors.Is(err, errNoRows) || ctx.Err() != nil {
+				return err
+			}
+			if n == attempts || q.dialect.Classify(err) != ClassRetry {
+				return toFault(q.dialect, err)
+			}
+			if err := pause(ctx, n); err != nil {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("db: statement on %T", on)
+}
 
-// JSON keeps a T as TEXT.
-type JSON[T any] struct{ V T }
+// dialectOf is the dialect that on speaks.
+func dialectOf(on Querier) Dialect {
+	if t, ok := on.(*Tx); ok {
+		return t.db.dialect
+	}
+	return on.(*DB).dialect
+}
 
-// NullString etc.: use *string / *int64 fields for nullable columns.
+func (d *DB) rebind(sql string) string {
+	if s, ok := d.rebound.Load(sql); ok {
+		return s.(string)
+	}
+	s := d.dialect.Rebind(sql)
+	d.rebound.Store(sql, s)
+	return s
+}
 
-// ErrDuplicate marks unique violations.
-var ErrDuplicate error
+// reads tells a statement that only reads, which any reader may run.
+func reads(sql string) bool {
+	s := strings.TrimLeft(sql, " \t\r\n(")
+	return len(s) >= 4 && (strings.EqualFold(s[:4], "WITH") || len(s) >= 6 && strings.EqualFold(s[:6], "SELECT"))
+}

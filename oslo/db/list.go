@@ -1,0 +1,322 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"hypernova/oslo/fault"
+)
+
+// ListQuery is a filtered, sorted, keyset-paged SELECT over declared columns.
+// sql is "SELECT … FROM … [JOIN …]" without WHERE; columns maps API names to SQL expressions. An expression that ends in
+// " NOT NULL" promises that it never is, which lets an index serve deep pages. Joins must not repeat rows.
+//
+// NULLs sort where the engine sorts them (first on SQLite, last on PostgreSQL); pages are whole and disjoint either way.
+type ListQuery[R any] struct {
+	head    string // SELECT …
+	from    string // FROM …
+	columns map[string]column
+	id      column
+	plan    atomic.Pointer[plan]
+	keys    atomic.Pointer[plan]
+}
+
+type column struct {
+	expr    string
+	notNull bool
+}
+
+func declared(expr string) column {
+	e, ok := strings.CutSuffix(expr, " NOT NULL")
+	return column{strings.TrimSpace(e), ok}
+}
+
+// NewList registers a list. idColumn is an expression; its values are unique, and markers.
+func NewList[R any](s *Set, sql string, columns map[string]string, idColumn string) *ListQuery[R] {
+	at := topLevelFrom(sql)
+	if at < 0 {
+		panic("db: list without FROM: " + sql)
+	}
+	l := &ListQuery[R]{head: strings.TrimSpace(sql[:at]), from: strings.TrimSpace(sql[at:]), columns: map[string]column{}}
+	for name, expr := range columns {
+		l.columns[name] = declared(expr)
+	}
+	l.id = column{declared(idColumn).expr, true}
+	s.add(l.head + "\n" + l.from + "\nORDER BY " + l.id.expr)
+	return l
+}
+
+// topLevelFrom finds the FROM of the outermost SELECT.
+func topLevelFrom(sql string) int {
+	depth, quoted := 0, false
+	for i := 0; i+4 < len(sql); i++ {
+		switch c := sql[i]; {
+		case c == '\'':
+			quoted = !quoted
+		case quoted:
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case depth == 0 && i > 0 && strings.EqualFold(sql[i:i+4], "from") && isSpace(sql[i-1]) && isSpace(sql[i+4]):
+			return i
+		}
+	}
+	return -1
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+// ListArgs says which part of a list is wanted, in the API's names.
+type ListArgs struct {
+	Where   []Cond
+	Sort    []SortKey // the id column is always appended as the tie-break
+	Marker  string
+	Limit   int  // 0: all
+	Reverse bool // page_reverse: the rows before the marker, still in the order of Sort
+}
+
+// SortKey is one column to sort by.
+type SortKey struct {
+	Column string
+	Desc   bool
+}
+
+// Page reads at most a.Limit rows after a.Marker (an id); a Marker that matches no row is fault.Invalid, and so is a column
+// that was not declared.
+func (l *ListQuery[R]) Page(ctx context.Context, on Querier, a ListArgs) ([]R, error) {
+	text, args, err := l.build(ctx, on, a)
+	if err != nil {
+		return nil, err
+	}
+	var all []R
+	err = query(ctx, on, text, args, reflect.TypeFor[R](), &l.plan, func(rows *sql.Rows, p *plan) error {
+		all = all[:0]
+		for rows.Next() {
+			var r R
+			if err := p.scan(rows, reflect.ValueOf(&r).Elem()); err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.Reverse {
+		slices.Reverse(all)
+	}
+	return all, nil
+}
+
+// Count is how many rows the conditions leave.
+func (l *ListQuery[R]) Count(ctx context.Context, on Querier, where []Cond) (int64, error) {
+	b := &builder{columns: l.columns, caps: dialectOf(on).Caps()}
+	cond, err := b.all(where)
+	if err != nil {
+		return 0, err
+	}
+	text := "SELECT COUNT(*) " + l.from
+	if cond != "" {
+		text += "\nWHERE " + cond
+	}
+	var n int64
+	err = query(ctx, on, text, b.args, reflect.TypeFor[int64](), &l.keys, func(rows *sql.Rows, p *plan) error {
+		for rows.Next() {
+			if err := p.scan(rows, reflect.ValueOf(&n).Elem()); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	return n, err
+}
+
+// Text is the statement that Page would run, for tests that read its plan.
+func (l *ListQuery[R]) Text(ctx context.Context, on Querier, a ListArgs) (string, []any, error) {
+	return l.build(ctx, on, a)
+}
+
+func (l *ListQuery[R]) build(ctx context.Context, on Querier, a ListArgs) (string, []any, error) {
+	if a.Limit < 0 {
+		return "", nil, fault.Invalidf("The limit must not be negative.")
+	}
+	caps := dialectOf(on).Caps()
+	b := &builder{columns: l.columns, caps: caps}
+	cond, err := b.all(a.Where)
+	if err != nil {
+		return "", nil, err
+	}
+	keys, err := l.sortKeys(a)
+	if err != nil {
+		return "", nil, err
+	}
+	if a.Marker != "" {
+		after, err := l.after(ctx, on, b, keys, a.Marker)
+		if err != nil {
+			return "", nil, err
+		}
+		if cond != "" {
+			cond = "(" + cond + ") AND "
+		}
+		cond += after
+	}
+	var s strings.Builder
+	s.WriteString(l.head + "\n" + l.from)
+	if cond != "" {
+		s.WriteString("\nWHERE " + cond)
+	}
+	s.WriteString("\nORDER BY ")
+	for i, k := range keys {
+		if i > 0 {
+			s.WriteString(", ")
+		}
+		s.WriteString(k.expr)
+		if k.desc {
+			s.WriteString(" DESC")
+		}
+	}
+	if a.Limit > 0 {
+		s.WriteString("\nLIMIT ?")
+		b.args = append(b.args, a.Limit)
+	}
+	return s.String(), b.args, nil
+}
+
+// sortKey is a column in the direction it is read in.
+type sortKey struct {
+	column
+	desc bool
+}
+
+func (l *ListQuery[R]) sortKeys(a ListArgs) ([]sortKey, error) {
+	var keys []sortKey
+	last := false
+	for _, k := range a.Sort {
+		c, ok := l.columns[k.Column]
+		if !ok {
+			return nil, fault.Invalidf("It is not possible to sort by %q.", k.Column)
+		}
+		if slices.ContainsFunc(keys, func(o sortKey) bool { return o.expr == c.expr }) {
+			continue // a later mention of a column changes nothing
+		}
+		keys = append(keys, sortKey{c, k.Desc != a.Reverse})
+		last = last || c.expr == l.id.expr
+	}
+	if !last {
+		desc := a.Reverse
+		if n := len(keys); n > 0 {
+			desc = keys[n-1].desc // one direction throughout lets an index serve
+		}
+		keys = append(keys, sortKey{l.id, desc})
+	}
+	return keys, nil
+}
+
+// after is the condition for rows behind the marker's.
+func (l *ListQuery[R]) after(ctx context.Context, on Querier, b *builder, keys []sortKey, marker string) (string, error) {
+	exprs := make([]string, len(keys))
+	for i, k := range keys {
+		exprs[i] = k.expr
+	}
+	values := make([]any, len(keys))
+	into := make([]any, len(keys))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	text := "SELECT " + strings.Join(exprs, ", ") + " " + l.from + "\nWHERE " + l.id.expr + " = ?"
+	found := false
+	err := run(ctx, on, text, func(c Conn, text string) error {
+		rows, err := c.Query(ctx, text, []any{marker})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }() // what a read could not finish, its Err tells
+		if rows.Next() {
+			found = true
+			if err := rows.Scan(into...); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		return "", fault.Invalidf("The marker %q does not exist.", marker)
+	}
+	return b.behind(keys, values), nil
+}
+
+// behind writes "comes after these values": as one comparison of tuples where an index can use it, else spelled out.
+func (b *builder) behind(keys []sortKey, values []any) string {
+	plain := true
+	for _, k := range keys {
+		plain = plain && k.notNull && k.desc == keys[0].desc
+	}
+	if plain {
+		exprs := make([]string, len(keys))
+		for i, k := range keys {
+			exprs[i] = k.expr
+			b.args = append(b.args, values[i])
+		}
+		op := ">"
+		if keys[0].desc {
+			op = "<"
+		}
+		marks := "?" + strings.Repeat(", ?", len(keys)-1)
+		return fmt.Sprintf("(%s) %s (%s)", strings.Join(exprs, ", "), op, marks)
+	}
+	var ors []string
+	for i, k := range keys {
+		n := len(b.args)
+		var ands []string
+		for j := range i {
+			ands = append(ands, b.same(keys[j], values[j]))
+		}
+		later := b.later(k, values[i])
+		if later == "" { // nothing sorts behind it
+			b.args = b.args[:n]
+			continue
+		}
+		ors = append(ors, "("+strings.Join(append(ands, later), " AND ")+")")
+	}
+	if len(ors) == 0 {
+		return "1 = 0"
+	}
+	return "(" + strings.Join(ors, " OR ") + ")"
+}
+
+func (b *builder) same(k sortKey, v any) string {
+	if v == nil {
+		return k.expr + " IS NULL"
+	}
+	b.args = append(b.args, v)
+	return k.expr + " = ?"
+}
+
+func (b *builder) later(k sortKey, v any) string {
+	nullsLast := b.caps.NullsLargest != k.desc // in the direction that is read
+	switch {
+	case v == nil && nullsLast:
+		return ""
+	case v == nil:
+		return k.expr + " IS NOT NULL"
+	}
+	b.args = append(b.args, v)
+	op := " > ?"
+	if k.desc {
+		op = " < ?"
+	}
+	if nullsLast && !k.notNull {
+		return "(" + k.expr + op + " OR " + k.expr + " IS NULL)"
+	}
+	return k.expr + op
+}

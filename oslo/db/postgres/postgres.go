@@ -1,0 +1,202 @@
+// Package postgres is the dialect for PostgreSQL and servers that speak its protocol.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// Dialect makes the PostgreSQL dialect.
+func Dialect() db.Dialect { return dialect{} }
+
+type dialect struct{}
+
+func (dialect) Name() string      { return "postgresql" }
+func (dialect) Schemes() []string { return []string{"postgresql", "postgres"} }
+
+func (dialect) Caps() db.Caps {
+	return db.Caps{NullsLargest: true, Like: "ILIKE", Regexp: "~", Position: "strpos", MaxParams: 65535, Goose: goose.DialectPostgres}
+}
+
+// connections bounds what one service holds of the server.
+const connections = 24
+
+// Open connects once, so that a wrong address or password is told at start.
+func (dialect) Open(ctx context.Context, url string) (db.Engine, error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fault.Invalidf("The database URL is not valid.").Because(err)
+	}
+	s := stdlib.OpenDB(*c)
+	s.SetMaxOpenConns(connections)
+	s.SetMaxIdleConns(connections)
+	if err := s.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &engine{s}, nil
+}
+
+// Rebind numbers the placeholders; what stands in quotes or comments stays.
+func (dialect) Rebind(text string) string {
+	if !strings.Contains(text, "?") {
+		return text
+	}
+	var b strings.Builder
+	n := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\'' || c == '"':
+			end := strings.IndexByte(text[i+1:], c)
+			if end < 0 {
+				end = len(text) - i - 2
+			}
+			b.WriteString(text[i : i+end+2])
+			i += end + 1
+		case c == '-' && strings.HasPrefix(text[i:], "--"):
+			end := strings.IndexByte(text[i:], '\n')
+			if end < 0 {
+				end = len(text) - i
+			}
+			b.WriteString(text[i : i+end])
+			i += end - 1
+		case c == '?':
+			n++
+			b.WriteByte('$')
+			b.WriteString(strconv.Itoa(n))
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// Classify reads SQLSTATE.
+func (dialect) Classify(err error) db.Class {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pg.Code {
+		case "23505":
+			return db.ClassDuplicate
+		case "23503":
+			return db.ClassReference
+		case "40001", "40P01", "55P03":
+			return db.ClassRetry
+		case "2201B":
+			return db.ClassInvalid
+		}
+		switch pg.Code[:2] {
+		case "08", "28", "3D", "53", "57", "58", "25":
+			return db.ClassUnavailable
+		}
+		return db.ClassOther
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	if errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) || errors.Is(err, sql.ErrConnDone) {
+		return db.ClassUnavailable
+	}
+	return db.ClassOther
+}
+
+// Explain is the server's own sentence, or that there is no server.
+func (dialect) Explain(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Message
+	}
+	return "the server does not answer"
+}
+
+// engine is a pool of connections; the driver prepares and keeps statements by itself.
+type engine struct{ s *sql.DB }
+
+// Write is serializable, as on SQLite: a verb that counts and then inserts is right on both.
+func (e *engine) Write(ctx context.Context, fn func(db.Conn) error) error {
+	return e.within(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable}, fn)
+}
+
+// View sees one snapshot.
+func (e *engine) View(ctx context.Context, fn func(db.Conn) error) error {
+	return e.within(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+}
+
+func (e *engine) within(ctx context.Context, o *sql.TxOptions, fn func(db.Conn) error) error {
+	tx, err := e.s.BeginTx(ctx, o)
+	if err != nil {
+		return err
+	}
+	ended := false
+	defer func() {
+		if !ended {
+			_ = tx.Rollback() // fn panicked, or its error is what counts
+		}
+	}()
+	if err := fn(conn{tx}); err != nil {
+		return err
+	}
+	ended = true
+	return tx.Commit()
+}
+
+// Read runs one statement outside a transaction.
+func (e *engine) Read(_ context.Context, fn func(db.Conn) error) error { return fn(conn{e.s}) }
+
+// migrationLock is the advisory lock that one migrating process holds; any number that is the same in all will do.
+const migrationLock = 0x68797065
+
+// Migrate holds a lock of the server meanwhile, so that processes which start together take turns.
+func (e *engine) Migrate(ctx context.Context, fn func(*sql.DB) error) (err error) {
+	c, err := e.s.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
+		return err
+	}
+	defer func() {
+		_, uerr := c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", migrationLock)
+		if uerr != nil {
+			err = errors.Join(err, fmt.Errorf("unlock: %w", uerr))
+		}
+	}()
+	return fn(e.s)
+}
+
+func (e *engine) Close() error { return e.s.Close() }
+
+type runner interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+type conn struct{ r runner }
+
+func (c conn) Query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	return c.r.QueryContext(ctx, text, args...)
+}
+
+func (c conn) Exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+	return c.r.ExecContext(ctx, text, args...)
+}
+
+// Check prepares a statement and forgets it.
+func (c conn) Check(ctx context.Context, text string) error {
+	s, err := c.r.PrepareContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}

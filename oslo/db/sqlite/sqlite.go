@@ -1,0 +1,172 @@
+// Package sqlite is the embedded dialect: one file per service, many readers beside one writer, also between processes.
+//
+// The write-ahead log is synced at each commit, so a change that was acknowledged survives a power cut; transactions that wait for
+// each other share one commit and with it the cost of the sync. A memory database has the same engine over a nameless file that is
+// never synced, so that tests and laptops see the same locking as production.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+	sqlite "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// Dialect makes the SQLite dialect.
+func Dialect() db.Dialect {
+	d := &dialect{driver: &sqlite.Driver{}}
+	d.driver.MustRegisterDeterministicScalarFunction("regexp", 2, d.regexp)
+	return d
+}
+
+type dialect struct {
+	driver   *sqlite.Driver
+	patterns sync.Map // of expressions met; emptied when it grows
+	mu       sync.Mutex
+	known    int
+}
+
+func (*dialect) Name() string             { return "sqlite" }
+func (*dialect) Schemes() []string        { return []string{"sqlite"} }
+func (*dialect) Rebind(sql string) string { return sql }
+
+func (*dialect) Caps() db.Caps {
+	return db.Caps{Like: "LIKE", Regexp: "REGEXP", Position: "instr", MaxParams: 32766, Goose: goose.DialectSQLite3}
+}
+
+// Open opens sqlite:///path (three slashes: relative, four: absolute, as elsewhere in OpenStack) or a memory database.
+func (d *dialect) Open(ctx context.Context, raw string) (db.Engine, error) {
+	path, _, _ := strings.Cut(strings.TrimPrefix(raw, "sqlite://"), "?")
+	path = strings.TrimPrefix(path, "/")
+	if path == "" || path == ":memory:" {
+		return openMemory(ctx, d.driver)
+	}
+	if dir := filepath.Dir(path); dir != "." {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fault.Unavailablef("The database %s cannot be made: its folder is not there.", path).Because(err)
+		}
+	}
+	return open(ctx, d.driver, path, "FULL", 0)
+}
+
+// dsn is the driver's name of a file with the settings each connection needs.
+func dsn(path, sync string, write bool) string {
+	q := url.Values{}
+	q.Set("_busy_timeout", "15000")
+	q.Set("_foreign_keys", "1")
+	q.Set("_synchronous", sync)
+	q.Set("_error_rc", "1")
+	q.Set("_dqs", "0")
+	q.Add("_pragma", "temp_store(MEMORY)")
+	if write {
+		q.Set("_journal_mode", "WAL")
+		q.Set("_txlock", "immediate")
+	} else {
+		q.Set("_query_only", "1")
+	}
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}
+	return u.String()
+}
+
+type connector struct {
+	d   *sqlite.Driver
+	dsn string
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.d.Open(c.dsn) }
+func (c connector) Driver() driver.Driver                        { return c.d }
+
+// pool is a database/sql pool of at most n connections that are never given up.
+func pool(d *sqlite.Driver, dsn string, n int) *sql.DB {
+	p := sql.OpenDB(connector{d, dsn})
+	p.SetMaxOpenConns(n)
+	p.SetMaxIdleConns(n)
+	return p
+}
+
+// patternsKept bounds the compiled expressions a process keeps.
+const patternsKept = 256
+
+// regexp is the function behind "text REGEXP pattern".
+func (d *dialect) regexp(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	pattern, ok := args[0].(string)
+	text, ok2 := args[1].(string)
+	if !ok || !ok2 {
+		return nil, nil
+	}
+	re, ok := d.patterns.Load(pattern)
+	if !ok {
+		r, err := regexp.Compile(pattern)
+		if err != nil {
+			return nil, err
+		}
+		d.mu.Lock()
+		if d.known++; d.known > patternsKept {
+			d.patterns.Clear()
+			d.known = 1
+		}
+		d.patterns.Store(pattern, r)
+		d.mu.Unlock()
+		re = r
+	}
+	return re.(*regexp.Regexp).MatchString(text), nil
+}
+
+// Classify reads SQLite's result codes.
+func (*dialect) Classify(err error) db.Class {
+	if errors.Is(err, errLost) {
+		return db.ClassRetry
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return db.ClassOther
+	}
+	switch e.Code() {
+	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return db.ClassDuplicate
+	case lib.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return db.ClassReference
+	}
+	switch e.Code() & 0xff {
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_SCHEMA:
+		return db.ClassRetry
+	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT, lib.SQLITE_READONLY,
+		lib.SQLITE_PERM, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
+		return db.ClassUnavailable
+	}
+	return db.ClassOther
+}
+
+// Explain puts the result code in words.
+func (*dialect) Explain(err error) string {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return "it is closed"
+	}
+	switch e.Code() & 0xff {
+	case lib.SQLITE_FULL:
+		return "the disk is full"
+	case lib.SQLITE_CANTOPEN:
+		return "the file cannot be opened"
+	case lib.SQLITE_NOTADB:
+		return "the file is not a database"
+	case lib.SQLITE_CORRUPT:
+		return "the file is damaged"
+	case lib.SQLITE_READONLY, lib.SQLITE_PERM:
+		return "the file may not be written"
+	}
+	return "the disk does not answer as it should"
+}

@@ -1,0 +1,211 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync/atomic"
+
+	"hypernova/oslo/fault"
+)
+
+// Set is a room's registry of statements: `var stmts = db.NewSet("nova")`; dbtest.Prepare prepares all on every dialect.
+type Set struct {
+	name string
+	sqls []string
+}
+
+// NewSet makes an empty registry. Statements are added while packages are initialized, and never after.
+func NewSet(name string) *Set { return &Set{name: name} }
+
+// Name is the room's.
+func (s *Set) Name() string { return s.name }
+
+// Statements are the registered texts, in the order they were declared. A list query is there once without filters.
+func (s *Set) Statements() []string { return append([]string(nil), s.sqls...) }
+
+func (s *Set) add(sql string) string {
+	s.sqls = append(s.sqls, sql)
+	return sql
+}
+
+// Check has the engine prepare a statement without running it.
+func (d *DB) Check(ctx context.Context, text string) error {
+	text = d.rebind(text)
+	return d.engine.Read(ctx, func(c Conn) error { return c.Check(ctx, text) })
+}
+
+var errNoRows = errors.New("db: no row")
+
+// Query is a SELECT (or … RETURNING) whose rows scan into R, a struct with `db:"column"` tags, or a single scalar. ? placeholders.
+type Query[R any] struct {
+	sql  string
+	plan atomic.Pointer[plan]
+}
+
+// NewQuery registers a statement that answers rows.
+func NewQuery[R any](s *Set, sql string) *Query[R] { return &Query[R]{sql: s.add(sql)} }
+
+// One answers fault.NotFound when there is no row.
+func (q *Query[R]) One(ctx context.Context, on Querier, args ...any) (R, error) {
+	var r R
+	err := q.each(ctx, on, args, func(rows *sql.Rows, p *plan) error {
+		if !rows.Next() {
+			if err := rows.Err(); err != nil {
+				return err
+			}
+			return errNoRows
+		}
+		return p.scan(rows, reflect.ValueOf(&r).Elem())
+	})
+	if errors.Is(err, errNoRows) {
+		return r, fault.NotFoundf("It does not exist.").Because(errNoRows)
+	}
+	return r, err
+}
+
+// All answers every row; none is an empty list.
+func (q *Query[R]) All(ctx context.Context, on Querier, args ...any) ([]R, error) {
+	var all []R
+	err := q.each(ctx, on, args, func(rows *sql.Rows, p *plan) error {
+		all = all[:0]
+		for rows.Next() {
+			var r R
+			if err := p.scan(rows, reflect.ValueOf(&r).Elem()); err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func (q *Query[R]) each(ctx context.Context, on Querier, args []any, f func(*sql.Rows, *plan) error) error {
+	return query(ctx, on, q.sql, args, reflect.TypeFor[R](), &q.plan, f)
+}
+
+// query runs one SELECT and lets f read its rows; known is where the plan of this text is kept.
+func query(ctx context.Context, on Querier, text string, args []any, t reflect.Type, known *atomic.Pointer[plan],
+	f func(*sql.Rows, *plan) error) error {
+	values, err := bind(args)
+	if err != nil {
+		return err
+	}
+	return run(ctx, on, text, func(c Conn, text string) (err error) {
+		rows, err := c.Query(ctx, text, values)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		p := known.Load()
+		if p == nil {
+			names, err := rows.Columns()
+			if err != nil {
+				return err
+			}
+			if p, err = planFor(t, names); err != nil {
+				return fmt.Errorf("db: %w in %s", err, text)
+			}
+			known.Store(p)
+		}
+		return f(rows, p)
+	})
+}
+
+// Exec is a statement without rows; Do returns the number of rows affected. A unique violation is fault.Conflict with errors.Is(err, ErrDuplicate).
+type Exec struct{ sql string }
+
+// NewExec registers a statement that answers no rows.
+func NewExec(s *Set, sql string) *Exec { return &Exec{s.add(sql)} }
+
+// Do runs it and answers how many rows it touched, which is how a guard in its WHERE shows whether it held.
+func (e *Exec) Do(ctx context.Context, on Querier, args ...any) (int64, error) {
+	return exec(ctx, on, e.sql, args)
+}
+
+func exec(ctx context.Context, on Querier, text string, args []any) (n int64, err error) {
+	values, err := bind(args)
+	if err != nil {
+		return 0, err
+	}
+	err = run(ctx, on, text, func(c Conn, text string) error {
+		r, err := c.Exec(ctx, text, values)
+		if err != nil {
+			return err
+		}
+		n, err = r.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+// Insert is "INSERT INTO table (all db-tagged columns of R)". DoAll writes many rows in few statements.
+type Insert[R any] struct {
+	table  string
+	fields []field
+	head   string // up to and with VALUES
+	tuple  string // (?, ?)
+}
+
+// insertParams bounds the placeholders of one statement of DoAll; more gains no time.
+const insertParams = 1000
+
+// NewInsert registers the insert of a row type. A row type without tagged fields is a programmer's error.
+func NewInsert[R any](s *Set, table string) *Insert[R] {
+	i := &Insert[R]{table: table, fields: fieldsOf(reflect.TypeFor[R]())}
+	if len(i.fields) == 0 {
+		panic(fmt.Sprintf("db: %T has no db-tagged fields", *new(R)))
+	}
+	names := make([]string, len(i.fields))
+	for n, f := range i.fields {
+		names[n] = f.name
+	}
+	i.head = "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ")\nVALUES "
+	i.tuple = "(?" + strings.Repeat(", ?", len(names)-1) + ")"
+	s.add(i.head + i.tuple)
+	return i
+}
+
+// Do writes one row.
+func (i *Insert[R]) Do(ctx context.Context, on Querier, row R) error {
+	_, err := exec(ctx, on, i.head+i.tuple, i.values(nil, row))
+	return err
+}
+
+// DoAll writes the rows; on a *DB all or none.
+func (i *Insert[R]) DoAll(ctx context.Context, on Querier, rows []R) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	size := max(1, insertParams/len(i.fields))
+	if d, ok := on.(*DB); ok && len(rows) > size {
+		return d.Tx(ctx, func(t *Tx) error { return i.DoAll(ctx, t, rows) })
+	}
+	for len(rows) > 0 {
+		n := min(size, len(rows))
+		args := make([]any, 0, n*len(i.fields))
+		for _, r := range rows[:n] {
+			args = i.values(args, r)
+		}
+		if _, err := exec(ctx, on, i.head+i.tuple+strings.Repeat(", "+i.tuple, n-1), args); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (i *Insert[R]) values(args []any, row R) []any {
+	v := reflect.ValueOf(&row).Elem()
+	for _, f := range i.fields {
+		args = append(args, v.FieldByIndex(f.index).Interface())
+	}
+	return args
+}

@@ -1,0 +1,95 @@
+package db
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Time is a UTC instant kept as BIGINT microseconds; the zero Time is NULL.
+type Time struct{ time.Time }
+
+// At is t as the database keeps it.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return Time{}
+	}
+	return Time{t.UTC().Truncate(time.Microsecond)}
+}
+
+// Ptr is the instant, nil where there is none.
+func (t Time) Ptr() *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t.Time
+}
+
+// Value is how the database keeps it.
+func (t Time) Value() (driver.Value, error) {
+	if t.IsZero() {
+		return nil, nil
+	}
+	return t.UnixMicro(), nil
+}
+
+// Scan reads what Value wrote.
+func (t *Time) Scan(v any) error {
+	switch v := v.(type) {
+	case nil:
+		*t = Time{}
+	case int64:
+		*t = Time{time.UnixMicro(v).UTC()}
+	default:
+		return fmt.Errorf("db: an instant is BIGINT microseconds, not %T", v)
+	}
+	return nil
+}
+
+// JSON keeps a T as TEXT.
+type JSON[T any] struct{ V T }
+
+// Value is how the database keeps it.
+func (j JSON[T]) Value() (driver.Value, error) {
+	b, err := json.Marshal(j.V)
+	return string(b), err
+}
+
+// Scan reads what Value wrote; NULL is the zero T.
+func (j *JSON[T]) Scan(v any) error {
+	var zero T
+	j.V = zero
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(v), &j.V)
+	case []byte:
+		return json.Unmarshal(v, &j.V)
+	}
+	return fmt.Errorf("db: a document is TEXT, not %T", v)
+}
+
+// bind turns arguments into what every driver takes: nil, bool, int64, float64, string or []byte.
+func bind(args []any) ([]any, error) {
+	out := make([]any, len(args))
+	for i, a := range args {
+		switch v := a.(type) {
+		case nil, string, int64, bool, float64:
+			out[i] = v
+		case time.Time:
+			out[i], _ = At(v).Value()
+		default:
+			w, err := driver.DefaultParameterConverter.ConvertValue(a)
+			if err != nil {
+				return nil, fmt.Errorf("db: argument %d: %w", i+1, err)
+			}
+			if t, ok := w.(time.Time); ok {
+				w, _ = At(t).Value()
+			}
+			out[i] = w
+		}
+	}
+	return out, nil
+}
