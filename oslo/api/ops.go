@@ -1,0 +1,223 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+
+	"hypernova/oslo/fault"
+	"hypernova/oslo/policy"
+)
+
+// Do declares an operation without a loaded target. pattern is "METHOD /path/{param}" relative to the API's base.
+// In is the body; of GET, HEAD and DELETE it is the query string. Where In is a Targeter the policy is asked about what it names: a create
+// in another domain than the caller's own.
+func Do[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(A, context.Context, *Request, *In) (Out, error), o ...Option) Op[A] {
+	d := define("do", pattern, rule, status, o)
+	inOut[In, Out](d)
+	return Op[A]{d, func(a A, c *call) error {
+		in := new(In)
+		if err := c.decode(in); err != nil {
+			return err
+		}
+		var target policy.Target
+		if g, ok := any(in).(Targeter); ok {
+			target = g.PolicyTarget()
+		}
+		if err := c.authorize(target); err != nil {
+			return err
+		}
+		out, err := h(a, c.ctx, c.r, in)
+		if err != nil {
+			return err
+		}
+		return c.reply(&out)
+	}}
+}
+
+// On declares an operation on a loaded target: load answers NotFound → 404, then the policy is asked about the target, then h runs.
+func On[A, T, In, Out any](pattern string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, *In) (Out, error), o ...Option) Op[A] {
+	d := define("on", pattern, rule, status, o)
+	inOut[In, Out](d)
+	return Op[A]{d, func(a A, c *call) error {
+		in := new(In)
+		if err := c.decode(in); err != nil {
+			return err
+		}
+		t, err := loadTarget(a, c, load)
+		if err != nil {
+			return err
+		}
+		out, err := h(a, c.ctx, c.r, t, in)
+		if err != nil {
+			return err
+		}
+		return c.reply(&out)
+	}}
+}
+
+// Act declares POST <pattern> with a body {"name": In}; all Acts of one pattern share a route. Where In is None the member may be
+// null, an object or anything else that clients put there.
+func Act[A, T, In, Out any](pattern, name string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, *In) (Out, error), o ...Option) Op[A] {
+	d := define("act", pattern, rule, status, o)
+	d.action = name
+	inOut[In, Out](d)
+	return Op[A]{d, func(a A, c *call) error {
+		in := new(In)
+		if err := c.decodeAction(in); err != nil {
+			return err
+		}
+		t, err := loadTarget(a, c, load)
+		if err != nil {
+			return err
+		}
+		out, err := h(a, c.ctx, c.r, t, in)
+		if err != nil {
+			return err
+		}
+		return c.reply(&out)
+	}}
+}
+
+// List declares a collection: Q is a struct of query parameters with wire tags; the answer is {"plural": [...]} with links in the
+// service's form.
+func List[A, Q, V any](pattern string, rule *policy.Rule, h func(A, context.Context, *Request, *Q) (Page[V], error), o ...Option) Op[A] {
+	d := define("list", pattern, rule, http.StatusOK, o)
+	d.query, d.out = typeOf[Q](), typeOf[V]()
+	return Op[A]{d, func(a A, c *call) error {
+		q := new(Q)
+		if err := c.decodeQuery(q, d.query); err != nil {
+			return err
+		}
+		if err := c.authorize(nil); err != nil {
+			return err
+		}
+		page, err := h(a, c.ctx, c.r, q)
+		if err != nil {
+			return err
+		}
+		return c.replyPage(reflect.ValueOf(&page.Items).Elem(), page.Next, page.Prev, page.Extra)
+	}}
+}
+
+// ListOf is List below a loaded target, as the addresses of one server.
+func ListOf[A, T, Q, V any](pattern string, rule *policy.Rule, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, *Q) (Page[V], error), o ...Option) Op[A] {
+	d := define("list", pattern, rule, http.StatusOK, o)
+	d.query, d.out = typeOf[Q](), typeOf[V]()
+	return Op[A]{d, func(a A, c *call) error {
+		q := new(Q)
+		if err := c.decodeQuery(q, d.query); err != nil {
+			return err
+		}
+		t, err := loadTarget(a, c, load)
+		if err != nil {
+			return err
+		}
+		page, err := h(a, c.ctx, c.r, t, q)
+		if err != nil {
+			return err
+		}
+		return c.replyPage(reflect.ValueOf(&page.Items).Elem(), page.Next, page.Prev, page.Extra)
+	}}
+}
+
+// Raw declares an operation that reads and writes the HTTP streams itself (image data, console). Auth, policy, request id, errors stay
+// the kit's: an error returned before the first byte is written is answered in the dialect. Where none is written the status is 204.
+func Raw[A, T any](pattern string, rule *policy.Rule, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, http.ResponseWriter) error, o ...Option) Op[A] {
+	d := define("raw", pattern, rule, http.StatusNoContent, o)
+	return Op[A]{d, func(a A, c *call) error {
+		if err := c.media(); err != nil {
+			return err
+		}
+		t, err := loadTarget(a, c, load)
+		if err != nil {
+			return err
+		}
+		return h(a, c.ctx, c.r, t, c.w)
+	}}
+}
+
+// Bulk declares a create that takes one thing {"port": {…}} or several {"ports": […]} and answers in the same form.
+func Bulk[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(A, context.Context, *Request, []*In) ([]Out, error), o ...Option) Op[A] {
+	d := define("bulk", pattern, rule, status, o)
+	inOut[In, Out](d)
+	return Op[A]{d, func(a A, c *call) error {
+		var ins []*In
+		many, err := c.decodeBulk(d.in, func() any { in := new(In); ins = append(ins, in); return in })
+		if err != nil {
+			return err
+		}
+		if err := c.authorize(nil); err != nil {
+			return err
+		}
+		outs, err := h(a, c.ctx, c.r, ins)
+		if err != nil {
+			return err
+		}
+		if many {
+			return c.replyPage(reflect.ValueOf(&outs).Elem(), "", "", nil)
+		}
+		if len(outs) != 1 {
+			return fault.New(fault.Internal, "%d views of one thing", len(outs))
+		}
+		return c.reply(&outs[0])
+	}}
+}
+
+// PatchOp is one operation of a JSON patch, as sent; the handler gives it meaning.
+type PatchOp struct {
+	Op    string          `wire:"op" is:"required,enum=add|replace|remove"`
+	Path  string          `wire:"path" is:"required,minlen=1,maxlen=1024"`
+	Value json.RawMessage `wire:"value"`
+}
+
+// Patch declares a JSON patch of a loaded target; the default media type is glance's.
+func Patch[A, T, Out any](pattern string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, []PatchOp) (Out, error), o ...Option) Op[A] {
+	d := define("patch", pattern, rule, status, append([]Option{Media("application/openstack-images-v2.1-json-patch")}, o...))
+	d.in, d.out = reflect.TypeFor[[]PatchOp](), typeOf[Out]()
+	d.envIn, d.envInSet = "", true
+	return Op[A]{d, func(a A, c *call) error {
+		var ops []PatchOp
+		if err := c.decode(&ops); err != nil {
+			return err
+		}
+		t, err := loadTarget(a, c, load)
+		if err != nil {
+			return err
+		}
+		out, err := h(a, c.ctx, c.r, t, ops)
+		if err != nil {
+			return err
+		}
+		return c.reply(&out)
+	}}
+}
+
+func inOut[In, Out any](d *opDef) {
+	d.in, d.out = typeOf[In](), typeOf[Out]()
+	if queryMethod(d.method) {
+		d.query, d.in = d.in, nil
+		if d.query == nil {
+			d.query = d.opts.query
+		}
+		return
+	}
+	d.query = d.opts.query
+}
+
+// Nothing is the load of a Raw or On operation that has no target: the policy is asked about the caller's own ids.
+func Nothing[A any](A, context.Context, *Request) (None, error) { return None{}, nil }
+
+func loadTarget[A, T any](a A, c *call, load loader[A, T]) (T, error) {
+	t, err := load(a, c.ctx, c.r)
+	if err != nil {
+		return t, err
+	}
+	if g, ok := any(t).(Targeter); ok {
+		c.r.target = g.PolicyTarget()
+	} else if g, ok := any(&t).(Targeter); ok {
+		c.r.target = g.PolicyTarget()
+	}
+	return t, c.authorize(c.r.target)
+}

@@ -1,0 +1,55 @@
+package api
+
+import "reflect"
+
+// Option adjusts an operation.
+type Option func(*opts)
+
+type opts struct {
+	span                    spans
+	envIn, envOut           string
+	envInSet, envOutSet     bool
+	noAuth, hidden          bool
+	looseQuery, strictQuery bool
+	maxBody                 int64
+	media                   []string
+	query                   reflect.Type
+}
+
+// Span is the microversions the op exists in, "2.26-", "2.1-2.35"; outside: 404.
+func Span(mv string) Option { return func(o *opts) { o.span = mustSpans(mv) } }
+
+// Envelope wraps body and view in this member instead of the resource's name.
+func Envelope(name string) Option {
+	return func(o *opts) { o.envIn, o.envOut, o.envInSet, o.envOutSet = name, name, true, true }
+}
+
+// EnvelopeIn names the member of the body only.
+func EnvelopeIn(name string) Option { return func(o *opts) { o.envIn, o.envInSet = name, true } }
+
+// EnvelopeOut names the member of the view only.
+func EnvelopeOut(name string) Option { return func(o *opts) { o.envOut, o.envOutSet = name, true } }
+
+// Bare takes and gives documents without an envelope.
+func Bare() Option { return Envelope("") }
+
+// NoAuth lets the operation be called without a token; with a good one the caller is known, a bad one is as none.
+func NoAuth() Option { return func(o *opts) { o.noAuth = true } }
+
+// Hidden answers 404 where the policy refuses the loaded target, as where existence is secret.
+func Hidden() Option { return func(o *opts) { o.hidden = true } }
+
+// MaxBody bounds the request body in bytes; the default is Config.MaxBody.
+func MaxBody(n int64) Option { return func(o *opts) { o.maxBody = n } }
+
+// Media names the accepted request content types; the default is application/json.
+func Media(types ...string) Option { return func(o *opts) { o.media = types } }
+
+// LooseQuery ignores unknown query parameters where Config.StrictQuery refuses them.
+func LooseQuery() Option { return func(o *opts) { o.looseQuery = true } }
+
+// StrictQuery refuses unknown query parameters where the API otherwise ignores them.
+func StrictQuery() Option { return func(o *opts) { o.strictQuery = true } }
+
+// Query declares the query parameters of an operation that is not a list; QueryOf reads them in the handler.
+func Query[Q any]() Option { return func(o *opts) { o.query = reflect.TypeFor[Q]() } }

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"net/url"
+	"reflect"
+)
+
+// Page is one page of a list. Next is the marker of the following page, empty at the end; the kit writes links in the service's form.
+type Page[V any] struct {
+	Items []V
+	Next  string
+	Prev  string         // marker of the page before, where the service links back (neutron)
+	Extra map[string]any // further top-level members, e.g. totals
+}
+
+// LinkStyle is how lists write links to their neighbours.
+type LinkStyle int
+
+const (
+	LinksNova     LinkStyle = iota // "servers_links": [{"rel":"next","href":…}]
+	LinksKeystone                  // "links": {"self","previous","next"}
+	LinksGlance                    // "first","next"
+	LinksNeutron                   // "networks_links", with previous
+	LinksNone
+)
+
+// replyPage writes a list document.
+func (c *call) replyPage(items reflect.Value, next, prev string, extra map[string]any) error {
+	d := c.op.def
+	name := d.plural
+	if d.envOutSet {
+		name = d.envOut
+	}
+	e := c.view()
+	defer c.release(e)
+	if name != "" {
+		e.buf = append(e.buf, '{')
+		e.buf = appendString(e.buf, name)
+		e.buf = append(e.buf, ':')
+	}
+	write := c.s.views.of(items.Type().Elem(), c.r.Version)
+	e.buf = append(e.buf, '[')
+	keep := c.selection()
+	for i := range items.Len() {
+		if i > 0 {
+			e.buf = append(e.buf, ',')
+		}
+		e.keep = keep
+		write(e, items.Index(i))
+	}
+	e.keep = nil
+	e.buf = append(e.buf, ']')
+	if name == "" {
+		return c.send(e)
+	}
+	c.links(e, name, next, prev)
+	if len(extra) > 0 {
+		e.members(reflect.ValueOf(extra), writeAny, true)
+	}
+	e.buf = append(e.buf, '}')
+	return c.send(e)
+}
+
+// selection is the fields=a&fields=b of a request where the API has it.
+func (c *call) selection() map[string]bool {
+	if !c.s.c.FieldSelection {
+		return nil
+	}
+	var keep map[string]bool
+	for _, f := range c.r.HTTP.URL.Query()["fields"] {
+		if f == "" {
+			continue
+		}
+		if keep == nil {
+			keep = map[string]bool{}
+		}
+		keep[f] = true
+	}
+	return keep
+}
+
+func (c *call) links(e *view, name, next, prev string) {
+	add := func(key string) {
+		e.buf = append(e.buf, ',')
+		e.buf = appendString(e.buf, key)
+		e.buf = append(e.buf, ':')
+	}
+	switch c.s.c.Links {
+	case LinksNova, LinksNeutron:
+		if next == "" && prev == "" {
+			return
+		}
+		add(name + "_links")
+		e.buf = append(e.buf, '[')
+		if next != "" {
+			e.link("next", c.here(true, "marker", next, "page_reverse", ""))
+		}
+		if prev != "" {
+			if next != "" {
+				e.buf = append(e.buf, ',')
+			}
+			e.link("previous", c.here(true, "marker", prev, "page_reverse", "True"))
+		}
+		e.buf = append(e.buf, ']')
+	case LinksKeystone:
+		add("links")
+		e.buf = append(e.buf, `{"self":`...)
+		e.buf = appendString(e.buf, c.here(true))
+		e.buf = append(e.buf, `,"previous":null,"next":`...)
+		if next == "" {
+			e.null()
+		} else {
+			e.buf = appendString(e.buf, c.here(true, "marker", next))
+		}
+		e.buf = append(e.buf, '}')
+	case LinksGlance:
+		if next != "" {
+			add("next")
+			e.buf = appendString(e.buf, c.here(false, "marker", next))
+		}
+		add("first")
+		e.buf = appendString(e.buf, c.here(false, "marker", ""))
+	}
+}
+
+func (e *view) link(rel, href string) {
+	e.buf = append(e.buf, `{"rel":`...)
+	e.buf = appendString(e.buf, rel)
+	e.buf = append(e.buf, `,"href":`...)
+	e.buf = appendString(e.buf, href)
+	e.buf = append(e.buf, '}')
+}
+
+// here is the request's own address with query parameters changed; an empty value takes one away.
+func (c *call) here(absolute bool, changes ...string) string {
+	u := c.r.HTTP.URL
+	q := u.RawQuery
+	if len(changes) > 0 {
+		values, _ := url.ParseQuery(q)
+		for i := 0; i < len(changes); i += 2 {
+			if changes[i+1] == "" {
+				values.Del(changes[i])
+			} else {
+				values.Set(changes[i], changes[i+1])
+			}
+		}
+		q = values.Encode()
+	}
+	path := u.EscapedPath()
+	if absolute {
+		path = c.s.base(c.r.HTTP) + path
+	}
+	if q != "" {
+		path += "?" + q
+	}
+	return path
+}

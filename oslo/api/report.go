@@ -1,0 +1,78 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics counts and times operations; nil does nothing.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// newMetrics registers the collectors, or joins those that another service of the process has registered.
+func newMetrics(reg prometheus.Registerer) *metrics {
+	if reg == nil {
+		return nil
+	}
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hypernova_api_requests_total", Help: "API requests by operation and status."}, []string{"service", "operation", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "hypernova_api_request_seconds", Help: "Time to answer API requests.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, []string{"service", "operation"}),
+	}
+	m.requests = joined(reg, m.requests)
+	m.seconds = joined(reg, m.seconds)
+	return m
+}
+
+func joined[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	err := reg.Register(c)
+	var have prometheus.AlreadyRegisteredError
+	if errors.As(err, &have) {
+		return have.ExistingCollector.(C)
+	}
+	if err != nil {
+		panic("api: " + err.Error())
+	}
+	return c
+}
+
+// report writes the one log line of a request and counts it.
+func (s *server) report(r *Request, op *opDef, status int, took time.Duration, err error) {
+	name := "none"
+	if op != nil {
+		name = op.name()
+	}
+	if s.metrics != nil {
+		s.metrics.requests.WithLabelValues(s.c.Name, name, strconv.Itoa(status)).Inc()
+		s.metrics.seconds.WithLabelValues(s.c.Name, name).Observe(took.Seconds())
+	}
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	ctx := r.HTTP.Context()
+	if !s.c.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("request", r.ID), slog.String("method", r.HTTP.Method), slog.String("path", r.HTTP.URL.Path),
+		slog.Int("status", status), slog.Duration("took", took)}
+	if r.global != "" {
+		attrs = append(attrs, slog.String("global_request", r.global))
+	}
+	if r.Caller != nil {
+		attrs = append(attrs, slog.String("user", r.Caller.UserID), slog.String("project", r.Caller.ProjectID))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("cause", err.Error()))
+	}
+	s.c.Log.LogAttrs(ctx, level, "request", attrs...)
+}

@@ -1,0 +1,212 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+var inboundID = regexp.MustCompile(`^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// ServeHTTP answers one request; whatever happens below, exactly one answer and one log line come out.
+func (s *server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
+	if s.discovery(h) {
+		s.c.Root.ServeHTTP(w, h)
+		return
+	}
+	start := time.Now()
+	rec := &recorder{ResponseWriter: w}
+	r := &Request{ID: ids.Request(), HTTP: h, s: s}
+	if id := h.Header.Get("X-Openstack-Request-Id"); inboundID.MatchString(id) {
+		r.global = id
+	}
+	rec.Header().Set("X-Openstack-Request-Id", r.ID)
+	if s.c.Name == "nova" {
+		rec.Header().Set("X-Compute-Request-Id", r.ID)
+	}
+	var op *opDef
+	err := s.guarded(rec, r, &op)
+	if err != nil {
+		s.fail(rec, r, err)
+	}
+	took := time.Since(start)
+	s.report(r, op, rec.status, took, err)
+}
+
+// discovery reports requests for version documents.
+func (s *server) discovery(h *http.Request) bool {
+	if s.c.Root == nil {
+		return false
+	}
+	path := strings.TrimSuffix(h.URL.Path, "/")
+	return path == "" || path == s.c.Base
+}
+
+// guarded contains a handler's panic to its request.
+func (s *server) guarded(rec *recorder, r *Request, op **opDef) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { // net/http's own way to drop a connection
+				panic(p)
+			}
+			err = fault.New(fault.Internal, "panic").Because(fmt.Errorf("%v\n%s", p, debug.Stack()))
+		}
+	}()
+	return s.serve(rec, r, op)
+}
+
+func (s *server) serve(rec *recorder, r *Request, op **opDef) error {
+	m, found := s.route(r)
+	if err := s.identify(r, found && open(m.ops)); err != nil {
+		return err
+	}
+	ctx := auth.WithRequest(r.HTTP.Context(), r.ID)
+	if r.Caller != nil {
+		ctx = auth.With(ctx, r.Caller)
+	}
+	r.HTTP = r.HTTP.WithContext(ctx)
+	if err := s.negotiate(rec, r); err != nil {
+		return err
+	}
+	if !found {
+		return s.lost(rec, m)
+	}
+	if r.project != "" && (r.Caller == nil || r.Caller.ProjectID != r.project) {
+		have := ""
+		if r.Caller != nil {
+			have = r.Caller.ProjectID
+		}
+		return fault.Invalidf("Malformed request URL: URL's project_id '%s' doesn't match Context's project_id '%s'", r.project, have)
+	}
+	r.params = m.params
+	c := &call{s: s, r: r, w: rec, ctx: ctx}
+	if err := c.choose(m.ops); err != nil {
+		return err
+	}
+	*op = c.op.def
+	return c.op.run(c)
+}
+
+// route finds the operations of the path; without a hit the path is tried with its first segment as the project.
+func (s *server) route(r *Request) (match, bool) {
+	path := r.HTTP.URL.EscapedPath()
+	below, ok := strings.CutPrefix(path, s.c.Base)
+	if !ok || below != "" && below[0] != '/' {
+		return match{}, false
+	}
+	segs, ok := split(below)
+	if !ok {
+		return match{}, false
+	}
+	m, found := s.root.find(r.HTTP.Method, segs)
+	if found || !s.c.ProjectInPath || len(segs) == 0 {
+		return m, found
+	}
+	p, found := s.root.find(r.HTTP.Method, segs[1:])
+	if found {
+		r.project = segs[0]
+		return p, true
+	}
+	if len(m.allow) == 0 {
+		m = p
+	}
+	return m, false
+}
+
+func open(ops []*bound) bool {
+	for _, b := range ops {
+		if !b.def.noAuth {
+			return false
+		}
+	}
+	return true
+}
+
+// identify turns the token into the caller. Where the operation is open a bad token is as none.
+func (s *server) identify(r *Request, open bool) error {
+	token := r.HTTP.Header.Get("X-Auth-Token")
+	if token == "" || s.c.Validator == nil {
+		if open {
+			return nil
+		}
+		return &unauthenticated{}
+	}
+	c, err := s.c.Validator.Validate(auth.WithRequest(r.HTTP.Context(), r.ID), token)
+	switch {
+	case err == nil:
+		r.Caller = c
+		return nil
+	case open:
+		return nil
+	case fault.Is(err, fault.Unauthorized), fault.Is(err, fault.NotFound):
+		return &unauthenticated{err}
+	}
+	return err
+}
+
+func (s *server) negotiate(rec *recorder, r *Request) error {
+	vs := s.c.Versions
+	if vs == nil {
+		return nil
+	}
+	v, malformed, outside := vs.negotiate(r.HTTP.Header)
+	vs.respond(rec.Header(), v)
+	switch {
+	case malformed != "":
+		return fault.Invalidf("API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", malformed)
+	case outside != "":
+		return WithStatus(http.StatusNotAcceptable, fault.Invalidf("Version %s is not supported by the API. Minimum is %s and maximum is %s.", outside, vs.Min, vs.Max))
+	}
+	r.Version = v
+	return nil
+}
+
+// lost answers a path or method that no operation has.
+func (s *server) lost(rec *recorder, m match) error {
+	if len(m.allow) == 0 {
+		return fault.NotFoundf("The resource could not be found.")
+	}
+	rec.Header().Set("Allow", strings.Join(m.allow, ", "))
+	return WithStatus(http.StatusMethodNotAllowed, fault.Invalidf("The method is not allowed for this resource."))
+}
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// call is one request on its way through an operation.
+type call struct {
+	s      *server
+	r      *Request
+	w      *recorder
+	ctx    context.Context
+	op     *bound
+	action []byte // the value of an action's member
+}
