@@ -1,0 +1,92 @@
+// Package metric is the process's counters in Prometheus form. The kit counts calls, tasks, steps and requests; handlers count nothing.
+package metric
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Registry holds a process's metrics. A nil *Registry takes everything and keeps nothing, so that tests need none.
+type Registry struct {
+	r *prometheus.Registry
+
+	ops      *prometheus.HistogramVec
+	inFlight *prometheus.GaugeVec
+	panics   *prometheus.CounterVec
+}
+
+// New makes a registry with the Go runtime's and the process's own metrics.
+func New() *Registry {
+	m := &Registry{
+		r: prometheus.NewRegistry(),
+		ops: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "hypernova_operation_seconds",
+			Help:    "Time taken by an operation of the kit, by sort (http, call, task, step, periodic), name and outcome.",
+			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 60, 300}}, []string{"sort", "name", "outcome"}),
+		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "hypernova_in_flight", Help: "Operations under way, by sort."}, []string{"sort"}),
+		panics: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hypernova_panics_total",
+			Help: "Contained panics, by sort and name. Each one is a bug and has its stack in the log."}, []string{"sort", "name"}),
+	}
+	m.r.MustRegister(m.ops, m.inFlight, m.panics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Start counts an operation as under way; the returned function ends it with its outcome ("ok", a status, a fault kind).
+func (m *Registry) Start(sort, name string) (end func(outcome string)) {
+	if m == nil {
+		return func(string) {}
+	}
+	begin := time.Now()
+	g := m.inFlight.WithLabelValues(sort)
+	g.Inc()
+	return func(outcome string) {
+		g.Dec()
+		m.ops.WithLabelValues(sort, name, outcome).Observe(time.Since(begin).Seconds())
+	}
+}
+
+// Panic counts a contained panic.
+func (m *Registry) Panic(sort, name string) {
+	if m != nil {
+		m.panics.WithLabelValues(sort, name).Inc()
+	}
+}
+
+// Gauge shows what fn returns at the time of asking. A name registered twice is a programmer's error and panics.
+func (m *Registry) Gauge(name, help string, fn func() float64) {
+	if m != nil {
+		m.r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, fn))
+	}
+}
+
+// Register adds a collector made elsewhere. One that is there already is a programmer's error and panics.
+func (m *Registry) Register(c prometheus.Collector) {
+	if m != nil {
+		m.r.MustRegister(c)
+	}
+}
+
+// Gatherer is what /metrics shows.
+func (m *Registry) Gatherer() prometheus.Gatherer {
+	if m == nil {
+		return prometheus.NewRegistry()
+	}
+	return m.r
+}
+
+// Handler serves the metrics of g.
+func Handler(g prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(g, promhttp.HandlerOpts{})
+}
+
+type key struct{}
+
+// With returns a context that carries the registry.
+func With(ctx context.Context, m *Registry) context.Context { return context.WithValue(ctx, key{}, m) }
+
+// From is the registry in ctx, or nil, which may be used.
+func From(ctx context.Context) *Registry { m, _ := ctx.Value(key{}).(*Registry); return m }
