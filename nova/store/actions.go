@@ -62,7 +62,7 @@ func (s *Store) StartActions(ctx context.Context, on db.Querier, as []nova.Actio
 
 // actions_server serves it.
 var actionList = db.NewList[actionRow](stmts, "SELECT "+actionColumns+"\nFROM actions", map[string]string{
-	"instance_uuid": "server_id", "action": "name", "request_id": "request_id", "created_at": "started_at", "updated_at": "updated_at",
+	"instance_uuid": "server_id NOT NULL", "action": "name NOT NULL", "request_id": "request_id NOT NULL", "created_at": "started_at NOT NULL", "updated_at": "updated_at NOT NULL",
 }, "id")
 
 // Actions is one page of a server's actions, without events. Columns: action, request_id, created_at, updated_at. The marker is an action's

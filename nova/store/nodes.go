@@ -40,7 +40,7 @@ func (r *nodeRow) noun() nova.Node {
 
 var (
 	nodeList = db.NewList[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes", map[string]string{
-		"host": "host", "hypervisor_hostname": "name", "number": "number",
+		"host": "host NOT NULL", "hypervisor_hostname": "name NOT NULL", "number": "number NOT NULL",
 	}, "id")
 	nodeByID    = db.NewQuery[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes\nWHERE id = ?")
 	nodesOfHost = db.NewQuery[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes\nWHERE host = ?")

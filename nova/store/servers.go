@@ -59,14 +59,14 @@ func (s *Store) one(id string, r *serverRow, err error) (nova.Server, error) {
 
 // serverList is served by servers_project and servers_all in the usual order of creation.
 var serverList = db.NewList[serverRow](stmts, "SELECT "+serverColumns+"\nFROM servers", map[string]string{
-	"uuid": "id", "project_id": "project_id", "user_id": "user_id", "display_name": "name", "display_description": "description",
-	"hostname": "hostname", "vm_state": "vm_state", "task_state": "task_state", "power_state": "power_state", "progress": "progress",
-	"host": "host", "node": "node", "launched_on": "launched_on", "availability_zone": "zone", "instance_type_id": "flavor_id", "image_ref": "image_id",
-	"key_name": "key_name", "config_drive": "config_drive", "access_ip_v4": "access_ip4", "access_ip_v6": "access_ip6",
-	"auto_disk_config": "disk_config", "root_device_name": "root_device", "reservation_id": "reservation_id", "launch_index": "launch_index",
-	"locked": "locked", "locked_by": "locked_by", "tags": "tags", "ip": "ip4", "ip6": "ip6", "deleted": "deleted",
-	"created_at": "created_at", "updated_at": "updated_at", "launched_at": "launched_at", "terminated_at": "terminated_at",
-	"deleted_at": "deleted_at", "vcpus": "vcpus", "memory_mb": "memory_mb", "root_gb": "disk_gb",
+	"uuid": "id NOT NULL", "project_id": "project_id NOT NULL", "user_id": "user_id NOT NULL", "display_name": "name NOT NULL", "display_description": "description",
+	"hostname": "hostname NOT NULL", "vm_state": "vm_state NOT NULL", "task_state": "task_state NOT NULL", "power_state": "power_state NOT NULL", "progress": "progress NOT NULL",
+	"host": "host NOT NULL", "node": "node NOT NULL", "launched_on": "launched_on NOT NULL", "availability_zone": "zone NOT NULL", "instance_type_id": "flavor_id NOT NULL", "image_ref": "image_id NOT NULL",
+	"key_name": "key_name NOT NULL", "config_drive": "config_drive NOT NULL", "access_ip_v4": "access_ip4 NOT NULL", "access_ip_v6": "access_ip6 NOT NULL",
+	"auto_disk_config": "disk_config NOT NULL", "root_device_name": "root_device NOT NULL", "reservation_id": "reservation_id NOT NULL", "launch_index": "launch_index NOT NULL",
+	"locked": "locked NOT NULL", "locked_by": "locked_by NOT NULL", "tags": "tags NOT NULL", "ip": "ip4 NOT NULL", "ip6": "ip6 NOT NULL", "deleted": "deleted NOT NULL",
+	"created_at": "created_at NOT NULL", "updated_at": "updated_at NOT NULL", "launched_at": "launched_at", "terminated_at": "terminated_at",
+	"deleted_at": "deleted_at", "vcpus": "vcpus NOT NULL", "memory_mb": "memory_mb NOT NULL", "root_gb": "disk_gb NOT NULL",
 }, "id")
 
 // Servers is one page. Columns of conditions and sort keys have nova's names (uuid, project_id, display_name, vm_state, created_at …);

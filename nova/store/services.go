@@ -39,7 +39,7 @@ const serviceLimit = 100_000
 
 var (
 	serviceList = db.NewList[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services", map[string]string{
-		"host": "host", "binary": "program", "number": "number", "disabled": "disabled",
+		"host": "host NOT NULL", "binary": "program NOT NULL", "number": "number NOT NULL", "disabled": "disabled NOT NULL",
 	}, "id")
 	serviceByID     = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE id = ?")
 	serviceByHost   = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE host = ?\n  AND program = ?")

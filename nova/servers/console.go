@@ -1,0 +1,40 @@
+package servers
+
+import (
+	"bytes"
+	"context"
+
+	"hypernova/nova"
+	"hypernova/nova/rpcapi"
+)
+
+// consoleBytes is as much of a console's log as anybody gets.
+const consoleBytes = 100 << 10
+
+// ConsoleLog is the end of the server's console output: the last so many lines, or all that is kept for a negative number.
+func (s *Servers) ConsoleLog(ctx context.Context, v *nova.Server, lines int) ([]byte, error) {
+	if err := placed(v); err != nil {
+		return nil, err
+	}
+	r, err := rpcapi.ConsoleLog.Do(ctx, s.Bus, v.Host, rpcapi.ConsoleLogArgs{Server: v.ID, Max: consoleBytes})
+	if err != nil {
+		return nil, err
+	}
+	return lastLines(r.Data, lines), nil
+}
+
+func lastLines(b []byte, n int) []byte {
+	if n < 0 {
+		return b
+	}
+	if n == 0 {
+		return nil
+	}
+	at := len(bytes.TrimSuffix(b, []byte("\n")))
+	for range n {
+		if at = bytes.LastIndexByte(b[:at], '\n'); at < 0 {
+			return b
+		}
+	}
+	return b[at+1:]
+}

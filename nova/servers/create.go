@@ -1,0 +1,186 @@
+package servers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"hypernova/neutron"
+	"hypernova/nova"
+	"hypernova/nova/jobs"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// NetworkMode is how the request chose its networks.
+type NetworkMode string
+
+const (
+	NetworksUnsaid NetworkMode = ""     // the only one there is, or none
+	NetworksAuto   NetworkMode = "auto" // the only one there is; none is an error
+	NetworksNone   NetworkMode = "none"
+	NetworksListed NetworkMode = "list" // CreateArgs.NICs
+)
+
+// CreateArgs asks for servers. Texts are valid in form already; what they name is checked here.
+type CreateArgs struct {
+	Name, Hostname         string // Hostname empty: made of the name
+	Description            *string
+	Flavor, Image          string // ids
+	Networks               NetworkMode
+	NICs                   []neutron.PortSpec
+	SecurityGroups         []string // names or ids; empty: default
+	KeyName                string
+	Metadata               map[string]string
+	Tags                   []string
+	UserData               string // base64
+	Files                  []nova.File
+	ConfigDrive            bool
+	AdminPass              string
+	AccessIPv4, AccessIPv6 string
+	DiskConfig             string // AUTO or MANUAL; empty: MANUAL
+	AZ                     string
+	Host, Node             string // only there
+	Force                  bool   // skip the filters; from the "zone:host:node" form
+	Hints                  json.RawMessage
+	Min, Max               int // 0: 1
+}
+
+// Created is what Create made.
+type Created struct {
+	ReservationID string
+	Servers       []nova.Server
+}
+
+// Create checks the request, and in one transaction counts quotas, writes the servers, their action and a build job each. Between Min and
+// Max as many are made as the quotas allow. Faults: Invalid for what the request names and is not there, OverQuota, Conflict for a port
+// that is taken or a choice of networks that is open.
+func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
+	caller := auth.From(ctx)
+	if caller == nil || caller.ProjectID == "" {
+		return Created{}, fault.Forbiddenf("Servers belong to projects; the token has none.")
+	}
+	a.Min, a.Max = max(a.Min, 1), max(a.Max, a.Min, 1)
+	if a.AZ == "" && !a.Force {
+		a.AZ = s.ScheduleZone
+	}
+	r, err := s.resolve(ctx, caller.ProjectID, caller.UserID, &a)
+	if err != nil {
+		return Created{}, err
+	}
+	hints, err := readHints(a.Hints)
+	if err != nil {
+		return Created{}, err
+	}
+	limits, err := s.bounds(ctx, r, &a, caller)
+	if err != nil {
+		return Created{}, err
+	}
+	made := Created{ReservationID: "r-" + ids.Hex()[:8]}
+	err = s.Store.Tx(ctx, func(tx *db.Tx) error {
+		count, err := s.fit(ctx, tx, limits, r.flavor, &a, caller)
+		if err != nil {
+			return err
+		}
+		made.Servers = s.records(r, &a, caller, made.ReservationID, count)
+		if err := s.Store.InsertServers(ctx, tx, made.Servers); err != nil {
+			return err
+		}
+		actions := make([]nova.Action, count)
+		for i, v := range made.Servers {
+			actions[i] = nova.Action{Server: v.ID, Name: nova.ActionCreate, Request: auth.RequestID(ctx), User: caller.UserID, Project: caller.ProjectID}
+		}
+		if err := s.Store.StartActions(ctx, tx, actions); err != nil {
+			return err
+		}
+		for _, v := range made.Servers {
+			job := jobs.BuildArgs{Server: v.ID, NICs: r.nics, SecurityGroups: r.groups, Files: a.Files, AdminPass: a.AdminPass,
+				Request: nova.Request{Server: v.ID, Project: v.Project, User: v.User, Flavor: r.flavor, Image: r.image, AZ: a.AZ,
+					Host: a.Host, Node: a.Node, Force: a.Force, Hints: hints}}
+			if _, err := jobs.Build.Enqueue(ctx, tx, s.Queue, v.ID, job); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Created{}, err
+	}
+	return made, nil
+}
+
+func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reservation string, count int) []nova.Server {
+	now := s.Store.Now()()
+	vs := make([]nova.Server, count)
+	for i := range vs {
+		id := ids.UUID()
+		name, hostname := a.Name, a.Hostname
+		if a.Max > 1 {
+			name = fmt.Sprintf("%s-%d", a.Name, i+1)
+			if hostname != "" {
+				hostname = fmt.Sprintf("%s-%d", hostname, i+1)
+			}
+		}
+		if hostname == "" {
+			hostname = Hostname(name, "Server-"+id)
+		}
+		flavor, image := r.flavor, r.image
+		diskConfig := a.DiskConfig
+		if diskConfig == "" {
+			diskConfig = "MANUAL"
+		}
+		vs[i] = nova.Server{
+			ID: id, Name: name, Hostname: hostname, Description: a.Description, Project: caller.ProjectID, User: caller.UserID,
+			VM: nova.Building, Task: nova.Scheduling, RequestedAZ: a.AZ, Flavor: &flavor, Image: &image,
+			KeyName: a.KeyName, PublicKey: r.publicKey, UserData: a.UserData, ConfigDrive: a.ConfigDrive,
+			AccessIPv4: a.AccessIPv4, AccessIPv6: a.AccessIPv6, DiskConfig: diskConfig, RootDevice: "/dev/vda",
+			ReservationID: reservation, LaunchIndex: i, Metadata: a.Metadata, Tags: a.Tags, SecurityGroups: r.groupNames,
+			Hints: a.Hints, Created: now, Updated: now,
+		}
+	}
+	return vs
+}
+
+var (
+	spaces   = regexp.MustCompile(`[ _]`)
+	unlawful = regexp.MustCompile(`[^a-z0-9.-]+`)
+)
+
+// Hostname makes a host name of a server's name; otherwise is for names of which nothing is left.
+func Hostname(name, otherwise string) string {
+	h := unlawful.ReplaceAllString(strings.ToLower(spaces.ReplaceAllString(name, "-")), "")
+	h = strings.Trim(h, ".-")
+	if h == "" {
+		return otherwise
+	}
+	if len(h) > 63 {
+		h = strings.TrimRight(h[:63], ".-")
+	}
+	return h
+}
+
+// readHints makes lists of the hints that filters read; other values are kept with the server but mean nothing.
+func readHints(raw json.RawMessage) (map[string][]string, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, fault.Invalidf("The scheduler hints are not an object.")
+	}
+	hints := map[string][]string{}
+	for k, v := range members {
+		var one string
+		var many []string
+		if json.Unmarshal(v, &one) == nil {
+			hints[k] = []string{one}
+		} else if json.Unmarshal(v, &many) == nil {
+			hints[k] = many
+		}
+	}
+	return hints, nil
+}

@@ -1,0 +1,192 @@
+package servers
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"hypernova/nova"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+)
+
+// MaxTags is how many tags a server may have.
+const MaxTags = 50
+
+// UpdateArgs is what an update changes; absent members stay.
+type UpdateArgs struct {
+	Name, Hostname, AccessIPv4, AccessIPv6, DiskConfig opt.Of[string]
+	Description                                        opt.Of[string] // null: none
+}
+
+// Update changes what a server is called and shown with, and answers it.
+func (s *Servers) Update(ctx context.Context, id string, a UpdateArgs) (nova.Server, error) {
+	return s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
+		v.Name = a.Name.Or(v.Name)
+		v.Hostname = a.Hostname.Or(v.Hostname)
+		v.DiskConfig = a.DiskConfig.Or(v.DiskConfig)
+		if a.AccessIPv4.Set {
+			v.AccessIPv4 = a.AccessIPv4.Or("")
+		}
+		if a.AccessIPv6.Set {
+			v.AccessIPv6 = a.AccessIPv6.Or("")
+		}
+		if a.Description.Set {
+			v.Description = a.Description.Ptr()
+		}
+		return s.Store.SaveDetails(ctx, tx, v)
+	})
+}
+
+// Lock keeps everyone but administrators from changing the server; reason may be empty.
+func (s *Servers) Lock(ctx context.Context, id, reason string) error {
+	_, err := s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
+		by := "admin"
+		if c := auth.From(ctx); c != nil && c.ProjectID == v.Project {
+			by = "owner"
+		}
+		v.Locked, v.LockedBy, v.LockedReason = true, by, reason
+		if err := s.record(ctx, tx, v, nova.ActionLock); err != nil {
+			return err
+		}
+		return s.Store.SaveLock(ctx, tx, v)
+	})
+	return err
+}
+
+// Unlock ends a lock. Who may end an administrator's is the caller's to decide: see nova.Server.LockedBy.
+func (s *Servers) Unlock(ctx context.Context, id string) error {
+	_, err := s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
+		v.Locked, v.LockedBy, v.LockedReason = false, "", ""
+		if err := s.record(ctx, tx, v, nova.ActionUnlock); err != nil {
+			return err
+		}
+		return s.Store.SaveLock(ctx, tx, v)
+	})
+	return err
+}
+
+// SetMetadata replaces all metadata; with merge it adds to what is there. It answers what the server has then.
+func (s *Servers) SetMetadata(ctx context.Context, id string, m map[string]string, merge bool) (map[string]string, error) {
+	v, err := s.AnyServer(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := s.Quotas.Limits(ctx, v.Project, "")
+	if err != nil {
+		return nil, err
+	}
+	v, err = s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
+		if err := described(ctx, v, "update metadata"); err != nil {
+			return err
+		}
+		if merge {
+			all := maps.Clone(v.Metadata)
+			if all == nil {
+				all = map[string]string{}
+			}
+			maps.Copy(all, m)
+			v.Metadata = all
+		} else {
+			v.Metadata = m
+		}
+		if err := metadataFits(limits, v.Metadata); err != nil {
+			return err
+		}
+		return s.Store.SaveMetadata(ctx, tx, v)
+	})
+	return v.Metadata, err
+}
+
+// DeleteMetadata removes one item; fault.NotFound.
+func (s *Servers) DeleteMetadata(ctx context.Context, id, key string) error {
+	_, err := s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
+		if _, ok := v.Metadata[key]; !ok {
+			return fault.NotFoundf("Metadata item was not found")
+		}
+		if err := described(ctx, v, "delete metadata"); err != nil {
+			return err
+		}
+		delete(v.Metadata, key)
+		return s.Store.SaveMetadata(ctx, tx, v)
+	})
+	return err
+}
+
+// SetTags replaces a server's tags.
+func (s *Servers) SetTags(ctx context.Context, id string, tags []string) error {
+	_, err := s.tag(ctx, id, func([]string) ([]string, error) { return tags, nil })
+	return err
+}
+
+// AddTag answers whether the tag is new.
+func (s *Servers) AddTag(ctx context.Context, id, tag string) (bool, error) {
+	return s.tag(ctx, id, func(have []string) ([]string, error) {
+		if slices.Contains(have, tag) {
+			return have, nil
+		}
+		return append(have, tag), nil
+	})
+}
+
+// DeleteTag removes a tag; fault.NotFound.
+func (s *Servers) DeleteTag(ctx context.Context, id, tag string) error {
+	_, err := s.tag(ctx, id, func(have []string) ([]string, error) {
+		i := slices.Index(have, tag)
+		if i < 0 {
+			return nil, fault.NotFoundf("Server %s has no tag '%s'", id, tag)
+		}
+		return slices.Delete(have, i, i+1), nil
+	})
+	return err
+}
+
+func (s *Servers) tag(ctx context.Context, id string, change func([]string) ([]string, error)) (grew bool, err error) {
+	_, err = s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
+		if err := described(ctx, v, "update tags"); err != nil {
+			return err
+		}
+		before := len(v.Tags)
+		tags, err := change(v.Tags)
+		if err != nil {
+			return err
+		}
+		tags = slices.Clone(tags)
+		slices.Sort(tags)
+		v.Tags = slices.Compact(tags)
+		if len(v.Tags) > MaxTags {
+			return fault.Invalidf("The number of tags exceeded the per-server limit %d", MaxTags)
+		}
+		grew = len(v.Tags) > before
+		return s.Store.SaveTags(ctx, tx, v)
+	})
+	return grew, err
+}
+
+// described refuses changes of what describes a server while it is not settled, or is locked.
+func described(ctx context.Context, v *nova.Server, action string) error {
+	if err := unlocked(ctx, v); err != nil {
+		return err
+	}
+	switch v.VM {
+	case nova.Active, nova.Stopped, nova.Paused:
+		return nil
+	case nova.Building, nova.Error, nova.Deleted:
+	}
+	return (&nova.Refusal{Attr: "vm_state", State: string(v.VM)}).Fault(action, v.ID)
+}
+
+// edit reads, changes and writes in one transaction.
+func (s *Servers) edit(ctx context.Context, id string, fn func(*nova.Server, *db.Tx) error) (nova.Server, error) {
+	var v nova.Server
+	err := s.Store.Tx(ctx, func(tx *db.Tx) error {
+		var err error
+		if v, err = s.Store.Server(ctx, tx, id); err != nil {
+			return err
+		}
+		return fn(&v, tx)
+	})
+	return v, err
+}

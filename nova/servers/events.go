@@ -1,0 +1,32 @@
+package servers
+
+import (
+	"context"
+
+	"hypernova/nova"
+	"hypernova/nova/rpcapi"
+)
+
+var _ nova.Events = (*Servers)(nil)
+
+// ExternalEvents passes hints of other services on to whoever waits for them. Delivery may fail without harm: waiters also look by themselves.
+func (s *Servers) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {
+	var wake rpcapi.WakeArgs
+	for _, e := range es {
+		switch e.Name {
+		case "network-vif-plugged", "network-vif-unplugged":
+			wake.Servers = append(wake.Servers, e.Server)
+			if e.Status == "failed" {
+				wake.Failed = append(wake.Failed, e.Tag)
+			}
+		case "network-changed", "network-vif-deleted":
+			if err := rpcapi.RefreshNetwork.Do(ctx, s.Bus, "", rpcapi.ServerArgs{Server: e.Server}); err != nil {
+				return err
+			}
+		}
+	}
+	if len(wake.Servers) == 0 {
+		return nil
+	}
+	return rpcapi.Wake.Do(ctx, s.Bus, wake)
+}

@@ -1,0 +1,41 @@
+package servers
+
+import (
+	"context"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// ActionQuery narrows a list of actions.
+type ActionQuery struct {
+	Since, Before time.Time
+	Marker        string // a request id
+	Limit         int    // 0: all
+}
+
+// Actions lists what was asked of a server, latest first, without events; also of one that is deleted.
+func (s *Servers) Actions(ctx context.Context, server string, q ActionQuery) ([]nova.Action, error) {
+	a := db.ListArgs{Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: q.Limit}
+	if !q.Since.IsZero() {
+		a.Where = append(a.Where, db.Cond{Column: "updated_at", Op: db.Ge, Values: []any{q.Since}})
+	}
+	if !q.Before.IsZero() {
+		a.Where = append(a.Where, db.Cond{Column: "updated_at", Op: db.Le, Values: []any{q.Before}})
+	}
+	if q.Marker != "" {
+		m, err := s.Store.Action(ctx, s.Store.DB, server, q.Marker)
+		if err != nil {
+			return nil, fault.Invalidf("Marker %s could not be found.", q.Marker)
+		}
+		a.Marker = m.ID
+	}
+	return s.Store.Actions(ctx, s.Store.DB, server, a)
+}
+
+// Action is what one request did, with its events; fault.NotFound.
+func (s *Servers) Action(ctx context.Context, server, request string) (nova.Action, error) {
+	return s.Store.Action(ctx, s.Store.DB, server, request)
+}

@@ -1,0 +1,135 @@
+package servers
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/oslo/db"
+)
+
+// Query narrows a list of servers. The zero Query is every server of every project that exists or existed.
+type Query struct {
+	Project string // empty: all
+	Deleted *bool  // nil: both
+	// Exact: the column has one of the values. Match: the regular expression is found in the column. Columns have nova's names: uuid,
+	// user_id, display_name, display_description, hostname, host, node, image_ref, instance_type_id (the flavor's id), availability_zone,
+	// reservation_id, key_name, access_ip_v4, access_ip_v6, power_state, progress, launch_index, root_device_name, auto_disk_config,
+	// locked_by, ip, ip6 …
+	Exact map[string][]any
+	Match map[string]string
+
+	VM     []nova.VMState   // any of; empty: all
+	Task   []nova.TaskState // any of
+	NoTask []nova.TaskState // none of
+
+	Locked, ConfigDrive                    *bool
+	Tags, AnyTags, NotAllTags, NotAnyTags  []string
+	ChangedSince, ChangedBefore            time.Time
+	CreatedSince, LaunchedAt, TerminatedAt time.Time
+
+	Sort   []db.SortKey // nova's column names; empty: latest first
+	Marker string
+	Limit  int // 0: all
+}
+
+// List is one page. One query, however many servers.
+func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
+	sort := q.Sort
+	if len(sort) == 0 {
+		sort = []db.SortKey{{Column: "created_at", Desc: true}}
+	}
+	return s.Store.Servers(ctx, s.Store.DB, db.ListArgs{Where: q.where(), Sort: sort, Marker: q.Marker, Limit: q.Limit})
+}
+
+// Count is how many servers List would show without paging.
+func (s *Servers) Count(ctx context.Context, q Query) (int64, error) {
+	return s.Store.CountServers(ctx, s.Store.DB, q.where())
+}
+
+func (q *Query) where() []db.Cond {
+	var w []db.Cond
+	if q.Project != "" {
+		w = append(w, db.EqTo("project_id", q.Project))
+	}
+	for column, flag := range map[string]*bool{"deleted": q.Deleted, "locked": q.Locked, "config_drive": q.ConfigDrive} {
+		if flag != nil {
+			w = append(w, db.EqTo(column, *flag))
+		}
+	}
+	for _, column := range slices.Sorted(maps.Keys(q.Exact)) {
+		w = append(w, db.InList(column, q.Exact[column]))
+	}
+	for _, column := range slices.Sorted(maps.Keys(q.Match)) {
+		w = append(w, db.Cond{Column: column, Op: db.Regexp, Values: []any{q.Match[column]}})
+	}
+	if len(q.VM) > 0 {
+		w = append(w, db.InList("vm_state", texts(q.VM)))
+	}
+	if len(q.Task) > 0 {
+		w = append(w, db.InList("task_state", texts(q.Task)))
+	}
+	if len(q.NoTask) > 0 {
+		w = append(w, db.Cond{Column: "task_state", Op: db.NotIn, Values: anys(texts(q.NoTask))})
+	}
+	w = append(w, q.tags()...)
+	for _, t := range []struct {
+		column string
+		op     db.Op
+		at     time.Time
+	}{{"updated_at", db.Ge, q.ChangedSince}, {"updated_at", db.Le, q.ChangedBefore}, {"created_at", db.Ge, q.CreatedSince},
+		{"launched_at", db.Eq, q.LaunchedAt}, {"terminated_at", db.Eq, q.TerminatedAt}} {
+		if !t.at.IsZero() {
+			w = append(w, db.Cond{Column: t.column, Op: t.op, Values: []any{t.at}})
+		}
+	}
+	return w
+}
+
+func (q *Query) tags() []db.Cond {
+	var w []db.Cond
+	for _, t := range q.Tags {
+		w = append(w, hasTag(t))
+	}
+	if len(q.AnyTags) > 0 {
+		w = append(w, db.Any(hasTags(q.AnyTags)...))
+	}
+	if len(q.NotAllTags) > 0 {
+		w = append(w, db.Not(db.All(hasTags(q.NotAllTags)...)))
+	}
+	if len(q.NotAnyTags) > 0 {
+		w = append(w, db.Not(db.Any(hasTags(q.NotAnyTags)...)))
+	}
+	return w
+}
+
+func hasTags(tags []string) []db.Cond {
+	cs := make([]db.Cond, len(tags))
+	for i, t := range tags {
+		cs[i] = hasTag(t)
+	}
+	return cs
+}
+
+func hasTag(t string) db.Cond {
+	return db.Cond{Column: "tags", Op: db.Regexp, Values: []any{"," + regexp.QuoteMeta(t) + ","}}
+}
+
+func texts[T ~string](vs []T) []string {
+	out := make([]string, len(vs))
+	for i, v := range vs {
+		out[i] = string(v)
+	}
+	return out
+}
+
+func anys(vs []string) []any {
+	out := make([]any, len(vs))
+	for i, v := range vs {
+		out[i] = v
+	}
+	return out
+}

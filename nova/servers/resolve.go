@@ -1,0 +1,229 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"hypernova/glance"
+	"hypernova/neutron"
+	"hypernova/nova"
+	"hypernova/oslo/fault"
+)
+
+// resolved is what a request names, found.
+type resolved struct {
+	flavor     nova.Flavor
+	image      nova.ImageMeta
+	nics       []neutron.PortSpec
+	groups     []string // ids
+	groupNames []string
+	publicKey  string
+	newPorts   int // per server
+}
+
+// resolve looks everything up at the same time. Of several mistakes the first in the order below is told.
+func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateArgs) (*resolved, error) {
+	var r resolved
+	var img glance.Image
+	err := together(
+		func() (err error) {
+			r.flavor, err = s.Flavors.Flavor(ctx, a.Flavor)
+			return fault.Body(err)
+		},
+		func() (err error) {
+			if a.Image == "" {
+				return fault.Invalidf("Invalid imageRef provided.")
+			}
+			img, err = s.Images.Image(ctx, a.Image)
+			if fault.Is(err, fault.NotFound) {
+				return fault.Invalidf("Can not find requested image")
+			}
+			return err
+		},
+		func() (err error) {
+			if a.KeyName == "" {
+				return nil
+			}
+			r.publicKey, err = s.Keys.PublicKey(ctx, user, a.KeyName)
+			if fault.Is(err, fault.NotFound) {
+				return fault.Invalidf("Invalid key_name provided.")
+			}
+			return err
+		},
+		func() error { return s.zone(ctx, a) },
+		func() error { return s.networks(ctx, project, a, &r) },
+		func() error { return s.groups(ctx, project, a, &r) },
+	)
+	if err != nil {
+		return nil, err
+	}
+	r.image = imageMeta(img)
+	if err := fits(img, r.flavor); err != nil {
+		return nil, err
+	}
+	_, err = r.flavor.Ask()
+	return &r, err
+}
+
+// together runs the functions at once, waits for all, and answers the first error in their order.
+func together(fs ...func() error) error {
+	errs := make([]error, len(fs))
+	var wg sync.WaitGroup
+	for i, f := range fs {
+		wg.Go(func() { errs[i] = f() })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func imageMeta(i glance.Image) nova.ImageMeta {
+	return nova.ImageMeta{ID: i.ID, Name: i.Name, DiskFormat: i.DiskFormat, ContainerFormat: i.ContainerFormat, Checksum: i.Checksum,
+		HashAlgo: i.HashAlgo, HashValue: i.HashValue, Size: i.Size, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Properties: i.Properties}
+}
+
+// fits refuses an image that cannot be used, or not with this flavor.
+func fits(i glance.Image, f nova.Flavor) error {
+	if i.Status != "active" {
+		return fault.Invalidf("Image %s is not active.", i.ID)
+	}
+	if i.MinRAM > int64(f.RAM) {
+		return fault.Invalidf("Flavor's memory is too small for requested image.")
+	}
+	if f.Disk == 0 {
+		return nil
+	}
+	disk := int64(f.Disk) << 30
+	if i.Size > disk {
+		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, image is %d bytes.", disk, i.Size)
+	}
+	if i.MinDisk > int64(f.Disk) {
+		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, minimum size is %d bytes.", disk, i.MinDisk<<30)
+	}
+	return nil
+}
+
+// zone refuses an availability zone or host that is not there.
+func (s *Servers) zone(ctx context.Context, a *CreateArgs) error {
+	if a.Host != "" {
+		if _, err := s.Store.ServiceOf(ctx, s.Store.DB, a.Host, nova.BinaryCompute); err != nil {
+			if fault.Is(err, fault.NotFound) {
+				return fault.Invalidf("Compute host %s could not be found.", a.Host)
+			}
+			return err
+		}
+	}
+	if a.AZ == "" || a.AZ == s.DefaultZone || a.Force {
+		return nil
+	}
+	as, err := s.Store.Aggregates(ctx, s.Store.DB)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(as, func(x nova.Aggregate) bool { return x.Zone() == a.AZ && len(x.Hosts) > 0 }) {
+		return fault.Invalidf("The requested availability zone is not available")
+	}
+	return nil
+}
+
+// networks turns the request's choice into NICs that can be made.
+func (s *Servers) networks(ctx context.Context, project string, a *CreateArgs, r *resolved) error {
+	switch a.Networks {
+	case NetworksNone:
+		return nil
+	case NetworksListed:
+		return s.listed(ctx, a, r)
+	}
+	nets, err := s.Networks.Available(ctx, project)
+	if err != nil {
+		return err
+	}
+	nets = slices.DeleteFunc(nets, func(n neutron.NetworkInfo) bool { return len(n.Subnets) == 0 })
+	switch {
+	case len(nets) > 1:
+		return fault.Conflictf("Multiple possible networks found, use a Network ID to be more specific.")
+	case len(nets) == 1:
+		r.nics = []neutron.PortSpec{{Network: nets[0].ID}}
+		r.newPorts = 1
+	case a.Networks == NetworksAuto:
+		return fault.Invalidf("Unable to automatically allocate a network for project %s", project)
+	}
+	return nil
+}
+
+func (s *Servers) listed(ctx context.Context, a *CreateArgs, r *resolved) error {
+	checks := make([]func() error, len(a.NICs))
+	for i, n := range a.NICs {
+		if n.Port == "" {
+			r.newPorts++
+			checks[i] = func() error { return s.checkNetwork(ctx, n.Network) }
+			continue
+		}
+		if a.Max > 1 {
+			return fault.Invalidf("Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports.")
+		}
+		if slices.ContainsFunc(a.NICs[:i], func(o neutron.PortSpec) bool { return o.Port == n.Port }) {
+			return fault.Invalidf("Port %s is still in use.", n.Port)
+		}
+		checks[i] = func() error { return s.checkPort(ctx, n.Port) }
+	}
+	r.nics = a.NICs
+	return together(checks...)
+}
+
+func (s *Servers) checkNetwork(ctx context.Context, id string) error {
+	n, err := s.Networks.Network(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return fault.Invalidf("Network %s could not be found.", id)
+	}
+	if err == nil && len(n.Subnets) == 0 {
+		return fault.Invalidf("Network %s requires a subnet in order to boot instances on.", id)
+	}
+	return err
+}
+
+func (s *Servers) checkPort(ctx context.Context, id string) error {
+	p, err := s.Networks.Port(ctx, id)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return fault.Invalidf("Port id %s could not be found.", id)
+	case err != nil:
+		return err
+	case p.DeviceID != "":
+		return fault.Conflictf("Port %s is still in use.", id)
+	case len(p.FixedIPs) == 0:
+		return fault.Invalidf("Port %s requires a FixedIP in order to be used.", id)
+	}
+	return nil
+}
+
+// groups finds the security groups of ports that will be made. The default group alone needs no look: networking gives it by itself.
+func (s *Servers) groups(ctx context.Context, project string, a *CreateArgs, r *resolved) error {
+	r.groupNames = slices.Compact(slices.Clone(a.SecurityGroups))
+	if len(r.groupNames) == 0 {
+		r.groupNames = []string{"default"}
+		return nil
+	}
+	if slices.Equal(r.groupNames, []string{"default"}) {
+		return nil
+	}
+	for _, g := range r.groupNames {
+		id, err := s.Networks.SecurityGroup(ctx, project, g)
+		switch f := fault.Of(err); {
+		case fault.Is(err, fault.NotFound):
+			return fault.Invalidf("Security group %s not found for project %s.", g, project)
+		case f != nil && f.Kind == fault.Conflict:
+			return errors.Join(fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.", g), err)
+		case err != nil:
+			return err
+		}
+		r.groups = append(r.groups, id)
+	}
+	return nil
+}
