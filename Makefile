@@ -1,0 +1,66 @@
+# make            says what there is
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+GO = $(shell scripts/find-go)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS = -s -w -X main.version=$(VERSION)
+export CGO_ENABLED = 0
+export GOTOOLCHAIN = local
+
+.PHONY: help up down clean deps build test check bench golden dump release FORCE
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+up: ## install what is missing, build, start a cloud here and a first server in it
+	@scripts/deps up
+	@$(MAKE) --no-print-directory build
+	@scripts/up
+
+down: ## stop the cloud that "make up" started; its data stays
+	@scripts/down
+
+clean: ## stop the cloud and remove its servers, networks and data, and all that was built here
+	@scripts/clean
+
+deps: ## install what building, running and testing need
+	@scripts/deps test
+
+build: ## build bin/hypernova, one static binary
+	@test -n "$(GO)" || scripts/deps build
+	@$(MAKE) --no-print-directory bin/hypernova
+
+bin/hypernova: FORCE
+	@mkdir -p bin
+	@$$(scripts/find-go) build -trimpath -ldflags '$(LDFLAGS)' -o bin/hypernova .
+
+test: ## everything: static checks, unit, scenario and crash tests, real servers
+	@scripts/deps test
+	@$(MAKE) --no-print-directory build
+	@scripts/test
+
+check: ## the quick part, offline: build, static checks, tests without real servers
+	@$(MAKE) --no-print-directory build
+	@scripts/check
+	@$(GO) test -short $$($(GO) list ./... | grep -v /tests/e2e)
+
+bench: ## print the figures: start, memory, create, list, tokens
+	@$(MAKE) --no-print-directory build
+	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova $(GO) test -count=1 -run '^TestFigures$$' -v ./tests/bench
+
+golden: ## write the golden files anew; read the difference like code
+	@HYPERNOVA_GOLDEN=write $(GO) test -count=1 $$($(GO) list ./... | grep -v /tests/e2e)
+
+dump: ## write routes, schemas, policies and options into docs/generated
+	@$(MAKE) --no-print-directory build
+	@mkdir -p docs/generated
+	@for what in routes schema policy options rpc; do bin/hypernova dump $$what > docs/generated/$$what.txt; done
+	@bin/hypernova config sample > docs/generated/hypernova.conf.sample
+
+release: ## build dist/ for linux/amd64, linux/arm64 and darwin/arm64
+	@mkdir -p dist
+	@for target in linux/amd64 linux/arm64 darwin/arm64; do \
+		echo "building $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/hypernova-$${target%/*}-$${target#*/} . || exit 1; \
+	done
+	@cd dist && sha256sum hypernova-* > SHA256SUMS
