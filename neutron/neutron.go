@@ -110,7 +110,7 @@ type HostNetwork struct {
 	Remote   []RemotePort // on other hosts: forwarding and neighbour entries
 	DHCPIP   []FixedIP    // the address of this network's DHCP and metadata namespace on this host
 	DHCPMAC  string
-	// Names are the DNS names of all ports, for DHCP's resolver.
+	// Names are the DNS names of all ports by their address, for DHCP's resolver.
 	Names map[string]string
 }
 
@@ -123,8 +123,9 @@ type RemotePort struct {
 
 // HostGroup is a security group with its members' addresses expanded, so that an agent needs nothing else.
 type HostGroup struct {
-	ID    string
-	Rules []HostRule
+	ID        string
+	Stateless bool // replies need rules of their own
+	Rules     []HostRule
 }
 
 // HostRule is one allowance. Remote is a list of prefixes (remote group members and prefixes expanded); empty means anywhere.

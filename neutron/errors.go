@@ -1,0 +1,66 @@
+package neutron
+
+import (
+	"fmt"
+	"net/netip"
+
+	"hypernova/oslo/fault"
+)
+
+// These make the faults that clients of OpenStack's networking know by name.
+
+// Missing is the fault for a resource that is not there or not the caller's to see; what is its type's name in errors ("Network").
+func Missing(what, id string) *fault.Fault {
+	switch what {
+	case "SecurityGroup":
+		return fault.NotFoundf("Security group %s does not exist", id).Coded("SecurityGroupNotFound")
+	case "SecurityGroupRule":
+		return fault.NotFoundf("Security group rule %s does not exist", id).Coded("SecurityGroupRuleNotFound")
+	}
+	return fault.NotFoundf("%s %s could not be found.", what, id).Coded(what + "NotFound")
+}
+
+// BadInput refuses what a request says.
+func BadInput(format string, args ...any) *fault.Fault {
+	return fault.Invalidf("Invalid input for operation: %s.", fmt.Sprintf(format, args...)).Coded("InvalidInput")
+}
+
+// NetworkInUse refuses to delete a network that has ports.
+func NetworkInUse(id string) *fault.Fault {
+	return fault.Conflictf("Unable to complete operation on network %s. There are one or more ports still in use on the network.", id).Coded("NetworkInUse")
+}
+
+// SubnetInUse refuses to delete or change a subnet that ports have addresses of.
+func SubnetInUse(id string) *fault.Fault {
+	return fault.Conflictf("Unable to complete operation on subnet %s: One or more ports have an IP allocation from this subnet.", id).Coded("SubnetInUse")
+}
+
+// PortInUse refuses a port that another device has.
+func PortInUse(port, network, device string) *fault.Fault {
+	return fault.Conflictf("Unable to complete operation on port %s for network %s. Port already has an attached device %s.", port, network, device).Coded("PortInUse")
+}
+
+// MACInUse refuses a hardware address that the network has already.
+func MACInUse(network, mac string) *fault.Fault {
+	return fault.Conflictf("Unable to complete operation for network %s. The mac address %s is in use.", network, mac).Coded("MacAddressInUse")
+}
+
+// IPInUse refuses an address that the network has already.
+func IPInUse(network string, ip netip.Addr) *fault.Fault {
+	return fault.Conflictf("Unable to complete operation for network %s. The IP address %s is in use.", network, ip).Coded("IpAddressInUse")
+}
+
+// NoMoreIPs says that a network's pools are used up.
+func NoMoreIPs(network string) *fault.Fault {
+	return fault.Conflictf("No more IP addresses available on network %s.", network).Coded("IpAddressGenerationFailure")
+}
+
+// WrongIPForNetwork refuses an address that none of a network's subnets has.
+func WrongIPForNetwork(ip netip.Addr) *fault.Fault {
+	return fault.Invalidf("IP address %s is not a valid IP for any of the subnets on the specified network.", ip).Coded("InvalidIpForNetwork")
+}
+
+// WrongIPForSubnet refuses an address that the named subnet does not have.
+func WrongIPForSubnet(ip netip.Addr) *fault.Fault {
+	return fault.Invalidf("IP address %s is not a valid IP for the specified subnet.", ip).Coded("InvalidIpForSubnet")
+}

@@ -1,0 +1,113 @@
+// Package hosts is what each host must realise of networking, and how hosts learn that it has changed: a revision per host moves on in
+// the transaction of the change, and a hint goes out after its commit. A lost hint costs an agent's poll interval, nothing more.
+package hosts
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"hypernova/neutron"
+	"hypernova/neutron/rpcapi"
+	"hypernova/neutron/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/messaging"
+)
+
+// Hosts tells hosts of changes and builds their state.
+type Hosts struct {
+	db  *db.DB
+	bus *messaging.Bus
+	log *slog.Logger
+}
+
+// New makes it; a nil bus sends no hints, so that agents see changes at their next poll.
+func New(d *db.DB, bus *messaging.Bus, log *slog.Logger) *Hosts {
+	return &Hosts{db: d, bus: bus, log: log}
+}
+
+// Changes collects what a transaction has changed. The zero value is empty.
+type Changes struct {
+	hosts, networks, groups, trusted map[string]bool
+}
+
+// Port says that a port came, went or changed: its host, its network's hosts, and those that trust its groups must know.
+// A port that changes is given twice, as it was and as it is.
+func (c *Changes) Port(p neutron.Port) {
+	if p.Host != "" {
+		add(&c.hosts, p.Host)
+	}
+	if p.Host != "" || p.DNSName != "" {
+		add(&c.networks, p.Network)
+	}
+	if len(p.FixedIPs) == 0 {
+		return
+	}
+	for _, g := range p.SecurityGroups {
+		add(&c.trusted, g)
+	}
+}
+
+// Network says that a network or one of its subnets changed.
+func (c *Changes) Network(id string) { add(&c.networks, id) }
+
+// Group says that a security group's rules changed.
+func (c *Changes) Group(id string) { add(&c.groups, id) }
+
+// Host names a host outright.
+func (c *Changes) Host(name string) { add(&c.hosts, name) }
+
+func add(m *map[string]bool, k string) {
+	if *m == nil {
+		*m = map[string]bool{}
+	}
+	(*m)[k] = true
+}
+
+// Apply moves on the revisions of all hosts concerned, within the transaction that made the changes, and hints after its commit.
+// It must be called after the changes, once.
+func (h *Hosts) Apply(ctx context.Context, tx *db.Tx, c *Changes) error {
+	all := maps.Clone(c.hosts)
+	for _, look := range []struct {
+		ids  map[string]bool
+		find func(context.Context, db.Querier, string) ([]string, error)
+	}{{c.networks, store.HostsOfNetwork}, {c.groups, store.HostsOfGroup}, {c.trusted, store.HostsTrusting}} {
+		for id := range look.ids {
+			hosts, err := look.find(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			for _, host := range hosts {
+				add(&all, host)
+			}
+		}
+	}
+	// In one order always, so that two transactions never wait for each other.
+	for _, host := range slices.Sorted(maps.Keys(all)) {
+		revision, err := store.Bump(ctx, tx, host)
+		if err != nil {
+			return err
+		}
+		h.hint(ctx, tx, host, revision)
+	}
+	return nil
+}
+
+func (h *Hosts) hint(ctx context.Context, tx *db.Tx, host string, revision int64) {
+	if h.bus == nil {
+		return
+	}
+	// The change is made, whatever becomes of the request that asked for it.
+	ctx = context.WithoutCancel(ctx)
+	tx.AfterCommit(func() {
+		if err := rpcapi.Changed.Do(ctx, h.bus, host, rpcapi.ChangedArgs{Revision: revision}); err != nil {
+			h.log.DebugContext(ctx, "no hint to host", "host", host, "error", err)
+		}
+	})
+}
+
+// Revision is the revision of what a host must realise.
+func (h *Hosts) Revision(ctx context.Context, host string) (int64, error) {
+	return store.Revision(ctx, h.db, host)
+}

@@ -1,0 +1,35 @@
+// Package bridge is the mechanism of hosts with this project's own agent: a Linux bridge per network, a tap per port, VXLAN between hosts.
+package bridge
+
+import (
+	"context"
+	"slices"
+
+	"hypernova/neutron"
+	"hypernova/neutron/ml2"
+)
+
+// AgentType is how the agent that realises these bindings calls itself.
+const AgentType = "Linux bridge agent"
+
+// Mechanism binds ports to taps on bridges; the zero value is ready.
+type Mechanism struct{}
+
+// Name is what the configuration calls it.
+func (Mechanism) Name() string { return "bridge" }
+
+// Bind answers for hosts whose agent is alive, ports of the ordinary kind, and every type of network.
+func (Mechanism) Bind(_ context.Context, a ml2.BindArgs) (ml2.Binding, bool, string) {
+	if a.Port.VNICType != "normal" && a.Port.VNICType != "" {
+		return ml2.Binding{}, false, "a bridge carries ports with vnic_type normal only"
+	}
+	alive := slices.ContainsFunc(a.Agents, func(g ml2.Agent) bool { return g.Type == AgentType && g.Alive })
+	if !alive {
+		return ml2.Binding{}, false, "host " + a.Host + " has no " + AgentType + " that is alive"
+	}
+	switch a.Segment.Type {
+	case neutron.TypeLocal, neutron.TypeFlat, neutron.TypeVLAN, neutron.TypeVXLAN:
+		return ml2.Binding{VIFType: "tap", Details: map[string]string{"port_filter": "true", "connectivity": "l2"}}, true, ""
+	}
+	return ml2.Binding{}, false, "a bridge cannot carry networks of type " + a.Segment.Type
+}

@@ -1,0 +1,26 @@
+// Package fake is the mechanism that carries every port on every host at once, without an agent: for clouds with a simulated
+// hypervisor, and for tests. Hosts that it is told to refuse are refused.
+package fake
+
+import (
+	"context"
+	"slices"
+
+	"hypernova/neutron/ml2"
+)
+
+// Mechanism is the fake; its zero value carries everything.
+type Mechanism struct {
+	Refuse []string // hosts that cannot carry a port
+}
+
+// Name is what the configuration calls it.
+func (*Mechanism) Name() string { return "fake" }
+
+// Bind answers at once.
+func (m *Mechanism) Bind(_ context.Context, a ml2.BindArgs) (ml2.Binding, bool, string) {
+	if slices.Contains(m.Refuse, a.Host) {
+		return ml2.Binding{}, false, "the fake was told to refuse host " + a.Host
+	}
+	return ml2.Binding{VIFType: "fake", Wired: true}, true, ""
+}

@@ -1,0 +1,88 @@
+// Package ml2 is the contract of network types and mechanisms. A type says which segments its networks may have; a mechanism says
+// whether and how a host can carry a port of a segment. Both only decide: the rows are the caller's, so a driver has nothing to clean up.
+package ml2
+
+import (
+	"context"
+	"time"
+
+	"hypernova/neutron"
+)
+
+// Segment is what a network is on the wire. ID is a VLAN or VNI; zero is none, or not chosen yet.
+type Segment struct {
+	Type, Physical string
+	ID             int64
+}
+
+// Range is a stretch of segments that are given out to projects, both ends included.
+type Range struct {
+	Physical    string
+	First, Last int64
+}
+
+// Type is one type of network. Its methods are pure, do not block and may be called at any time.
+type Type interface {
+	// Name is the value of provider:network_type.
+	Name() string
+	// Check refuses (fault.Invalid) a segment that an administrator asks for and the type cannot have. Without an ID the caller takes a free
+	// one of Ranges with that physical network.
+	Check(s Segment) error
+	// Ranges are what projects get their segments from. None for a type that projects cannot have; a type that has
+	// no segments at all answers Unsegmented.
+	Ranges() []Range
+	// Unsegmented types need no number, and any number of networks may have one.
+	Unsegmented() bool
+	// MTU is the largest packet of a network of this type, zero where the type does not bound it.
+	MTU() int
+}
+
+// Agent is what is known of a host's agent when a port is bound to the host.
+type Agent struct {
+	Type  string
+	Alive bool
+}
+
+// BindArgs is the question whether a host can carry a port.
+type BindArgs struct {
+	Port    neutron.Port
+	Host    string
+	Segment Segment
+	Agents  []Agent // of the host
+}
+
+// Binding is how a host carries a port.
+type Binding struct {
+	VIFType string
+	Details map[string]string
+	// Wired is set by a mechanism whose ports need nobody to wire them: they are ACTIVE as soon as they are bound.
+	Wired bool
+}
+
+// Mechanism decides bindings. Bind is pure apart from reading its arguments: it may be called again for the same port, and binds nothing
+// by itself; the host's agent realises what was decided. ok false lets the next mechanism try.
+type Mechanism interface {
+	Name() string
+	Bind(ctx context.Context, a BindArgs) (b Binding, ok bool, why string)
+}
+
+// Config is the section [ml2].
+type Config struct {
+	TypeDrivers        []string      `conf:"type_drivers" default:"local,flat,vlan,vxlan" help:"Network types that may be used."`
+	TenantTypes        []string      `conf:"tenant_network_types" default:"vxlan" help:"Network types that projects' networks get, the first one with a free segment first."`
+	Mechanisms         []string      `conf:"mechanism_drivers" default:"bridge" help:"Mechanisms that bind ports, in the order they are asked."`
+	FlatNetworks       []string      `conf:"flat_networks" default:"*" help:"Physical networks that may carry flat networks; * is any."`
+	VLANRanges         []string      `conf:"network_vlan_ranges" default:"" help:"Physical networks that may carry VLANs, with what projects may have: physnet1:1000:2999 or physnet1."`
+	VNIRanges          []string      `conf:"vni_ranges" default:"1:16777215" help:"VXLAN network identifiers for projects, as first:last."`
+	PathMTU            int           `conf:"path_mtu" default:"0" min:"0" help:"Largest packet of the network between hosts; 0: that of global_physnet_mtu."`
+	GlobalMTU          int           `conf:"global_physnet_mtu" default:"1500" min:"68" help:"Largest packet of the physical networks."`
+	AgentDownTime      time.Duration `conf:"agent_down_time" default:"75" unit:"s" help:"An agent that has not reported for so long is down."`
+	PaginationMaxLimit int           `conf:"pagination_max_limit" default:"-1" min:"-1" help:"Most items of one answer; -1 is unlimited."`
+	BaseMAC            string        `conf:"base_mac" default:"fa:16:3e:00:00:00" help:"The first three or four octets of the MAC addresses that are made."`
+}
+
+// Defaults are the values of a configuration that sets none.
+func Defaults() Config {
+	return Config{TypeDrivers: []string{"local", "flat", "vlan", "vxlan"}, TenantTypes: []string{"vxlan"}, Mechanisms: []string{"bridge"}, FlatNetworks: []string{"*"},
+		VNIRanges: []string{"1:16777215"}, GlobalMTU: 1500, AgentDownTime: 75 * time.Second, PaginationMaxLimit: -1, BaseMAC: "fa:16:3e:00:00:00"}
+}

@@ -1,0 +1,267 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+type groupRow struct {
+	metaRow
+	ID       string `db:"id"`
+	Name     string `db:"name"`
+	Stateful bool   `db:"stateful"`
+	Default  bool   `db:"is_default"`
+}
+
+func (r groupRow) noun() neutron.SecurityGroup {
+	return neutron.SecurityGroup{Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Stateful: r.Stateful, Default: r.Default}
+}
+
+func groupRowOf(g neutron.SecurityGroup) groupRow {
+	return groupRow{metaRow: metaRowOf(g.Meta), ID: g.ID, Name: g.Name, Stateful: g.Stateful, Default: g.Default}
+}
+
+type ruleRow struct {
+	ID           string  `db:"id"`
+	Group        string  `db:"security_group_id"`
+	Project      string  `db:"project_id"`
+	Description  string  `db:"description"`
+	Direction    string  `db:"direction"`
+	EtherType    string  `db:"ethertype"`
+	Protocol     *string `db:"protocol"`
+	PortMin      *int64  `db:"port_range_min"`
+	PortMax      *int64  `db:"port_range_max"`
+	RemoteGroup  *string `db:"remote_group_id"`
+	RemotePrefix *string `db:"remote_ip_prefix"`
+	Revision     int64   `db:"revision_number"`
+	Created      db.Time `db:"created_at"`
+	Updated      db.Time `db:"updated_at"`
+}
+
+type ruleInsertRow struct {
+	ruleRow
+	Meaning string `db:"meaning"` // what it allows, in one form: two rules of a group with one meaning are duplicates
+}
+
+func (r ruleRow) noun() neutron.SecurityGroupRule {
+	ether := 4
+	if r.EtherType == "IPv6" {
+		ether = 6
+	}
+	return neutron.SecurityGroupRule{
+		Meta: neutron.Meta{Project: r.Project, Description: r.Description, Revision: r.Revision, Created: r.Created.Time, Updated: r.Updated.Time},
+		ID:   r.ID, Group: r.Group, Ingress: r.Direction == "ingress", Ether: ether, Protocol: val(r.Protocol), PortMin: small(r.PortMin), PortMax: small(r.PortMax),
+		RemoteGroup: val(r.RemoteGroup), RemotePrefix: val(r.RemotePrefix),
+	}
+}
+
+func ruleRowOf(r neutron.SecurityGroupRule) ruleRow {
+	row := ruleRow{
+		ID: r.ID, Group: r.Group, Project: r.Project, Description: r.Description, Direction: "egress", EtherType: "IPv4", Protocol: opt(r.Protocol),
+		PortMin: large(r.PortMin), PortMax: large(r.PortMax), RemoteGroup: opt(r.RemoteGroup), RemotePrefix: opt(r.RemotePrefix),
+		Revision: r.Revision, Created: db.At(r.Created), Updated: db.At(r.Updated),
+	}
+	if r.Ingress {
+		row.Direction = "ingress"
+	}
+	if r.Ether == 6 {
+		row.EtherType = "IPv6"
+	}
+	return row
+}
+
+func small(p *int64) *int {
+	if p == nil {
+		return nil
+	}
+	n := int(*p)
+	return &n
+}
+
+func large(p *int) *int64 {
+	if p == nil {
+		return nil
+	}
+	n := int64(*p)
+	return &n
+}
+
+const groupSelect = `SELECT g.id, g.project_id, g.name, g.description, g.tags, g.stateful, g.is_default, g.revision_number, g.created_at, g.updated_at
+FROM security_groups g`
+
+const ruleSelect = `SELECT r.id, r.security_group_id, r.project_id, r.description, r.direction, r.ethertype, r.protocol, r.port_range_min, r.port_range_max,
+       r.remote_group_id, r.remote_ip_prefix, r.revision_number, r.created_at, r.updated_at
+FROM security_group_rules r`
+
+var (
+	groupInsert = db.NewInsert[groupRow](Stmts, "security_groups")
+	groupByID   = db.NewQuery[groupRow](Stmts, groupSelect+` WHERE g.id = ?`)
+	groupsNamed = db.NewQuery[groupRow](Stmts, groupSelect+` WHERE g.project_id = ? AND g.name = ?`) // security_groups_project
+	groupUpdate = db.NewExec(Stmts, `
+UPDATE security_groups SET name = ?, description = ?, tags = ?, stateful = ?, revision_number = revision_number + 1, updated_at = ?
+WHERE id = ?`)
+	groupDelete = db.NewExec(Stmts, `DELETE FROM security_groups WHERE id = ?`)
+	groupUsers  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM port_groups WHERE group_id = ?`)
+	groupList   = db.NewList[groupRow](Stmts, groupSelect, map[string]string{
+		"id": "g.id NOT NULL", "project_id": "g.project_id NOT NULL", "name": "g.name NOT NULL", "tags": "g.tags NOT NULL", "description": "g.description NOT NULL", "stateful": "g.stateful NOT NULL", "is_default": "g.is_default NOT NULL",
+		"revision_number": "g.revision_number NOT NULL", "created_at": "g.created_at NOT NULL", "updated_at": "g.updated_at NOT NULL",
+	}, "g.id")
+
+	defaultTake = db.NewExec(Stmts, `
+INSERT INTO default_groups (project_id, group_id) VALUES (?, ?)
+ON CONFLICT (project_id) DO NOTHING`)
+	defaultOf   = db.NewQuery[string](Stmts, `SELECT group_id FROM default_groups WHERE project_id = ?`)
+	defaultDrop = db.NewExec(Stmts, `DELETE FROM default_groups WHERE group_id = ?`)
+
+	ruleInsert = db.NewInsert[ruleInsertRow](Stmts, "security_group_rules")
+	ruleByID   = db.NewQuery[ruleRow](Stmts, ruleSelect+` WHERE r.id = ?`)
+	ruleSame   = db.NewQuery[ruleRow](Stmts, ruleSelect+` WHERE r.security_group_id = ? AND r.meaning = ?`)
+	ruleDelete = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE id = ?`)
+	rulesDrop  = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE security_group_id = ?`)
+	rulesCut   = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE remote_group_id = ?`)
+	ruleList   = db.NewList[ruleRow](Stmts, ruleSelect, map[string]string{
+		"id": "r.id NOT NULL", "security_group_id": "r.security_group_id NOT NULL", "project_id": "r.project_id NOT NULL", "description": "r.description NOT NULL", "direction": "r.direction NOT NULL",
+		"ethertype": "r.ethertype NOT NULL", "protocol": "r.protocol", "port_range_min": "r.port_range_min", "port_range_max": "r.port_range_max",
+		"remote_group_id": "r.remote_group_id", "remote_ip_prefix": "r.remote_ip_prefix", "revision_number": "r.revision_number NOT NULL",
+		"created_at": "r.created_at NOT NULL", "updated_at": "r.updated_at NOT NULL",
+	}, "r.id")
+)
+
+// InsertGroup writes a new security group without its rules.
+func InsertGroup(ctx context.Context, tx *db.Tx, g neutron.SecurityGroup) error {
+	return groupInsert.Do(ctx, tx, groupRowOf(g))
+}
+
+// Group reads a security group with its rules; fault SecurityGroupNotFound.
+func Group(ctx context.Context, q db.Querier, id string) (neutron.SecurityGroup, error) {
+	r, err := groupByID.One(ctx, q, id)
+	if fault.Is(err, fault.NotFound) {
+		return neutron.SecurityGroup{}, neutron.Missing("SecurityGroup", id)
+	}
+	if err != nil {
+		return neutron.SecurityGroup{}, err
+	}
+	gs, err := withRules(ctx, q, []neutron.SecurityGroup{r.noun()})
+	if err != nil {
+		return neutron.SecurityGroup{}, err
+	}
+	return gs[0], nil
+}
+
+// GroupsNamed are a project's groups of that name, without rules.
+func GroupsNamed(ctx context.Context, q db.Querier, project, name string) ([]neutron.SecurityGroup, error) {
+	rows, err := groupsNamed.All(ctx, q, project, name)
+	return nouns(rows, groupRow.noun), err
+}
+
+// Groups lists security groups with their rules.
+func Groups(ctx context.Context, q db.Querier, a db.ListArgs) ([]neutron.SecurityGroup, error) {
+	gs, err := page(ctx, q, groupList, a, groupRow.noun)
+	if err != nil {
+		return nil, err
+	}
+	return withRules(ctx, q, gs)
+}
+
+// withRules reads the rules of groups, some hundred groups a statement.
+func withRules(ctx context.Context, q db.Querier, gs []neutron.SecurityGroup) ([]neutron.SecurityGroup, error) {
+	at := make(map[string]int, len(gs))
+	ids := make([]string, len(gs))
+	for i, g := range gs {
+		at[g.ID], ids[i] = i, g.ID
+	}
+	for len(ids) > 0 {
+		n := min(len(ids), 500)
+		rules, err := Rules(ctx, q, db.ListArgs{Where: []db.Cond{db.InList("security_group_id", ids[:n])}, Sort: []db.SortKey{{Column: "created_at"}}})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rules {
+			g := &gs[at[r.Group]]
+			g.Rules = append(g.Rules, r)
+		}
+		ids = ids[n:]
+	}
+	return gs, nil
+}
+
+// UpdateGroup writes what may change of a group and returns it with its new revision.
+func UpdateGroup(ctx context.Context, tx *db.Tx, g neutron.SecurityGroup, now time.Time) (neutron.SecurityGroup, error) {
+	r := groupRowOf(g)
+	if _, err := groupUpdate.Do(ctx, tx, r.Name, r.Description, r.Tags, r.Stateful, db.At(now), r.ID); err != nil {
+		return g, err
+	}
+	g.Revision, g.Updated = g.Revision+1, now
+	return g, nil
+}
+
+// DeleteGroup removes a group that no port uses, with its rules and the rules of other groups that name it.
+func DeleteGroup(ctx context.Context, tx *db.Tx, id string) error {
+	for _, e := range []*db.Exec{rulesDrop, rulesCut, defaultDrop, groupDelete} {
+		if _, err := e.Do(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GroupUsers counts the ports that use a group.
+func GroupUsers(ctx context.Context, q db.Querier, id string) (int64, error) {
+	return groupUsers.One(ctx, q, id)
+}
+
+// DefaultGroup is the id of a project's default group, empty where it has none yet.
+func DefaultGroup(ctx context.Context, q db.Querier, project string) (string, error) {
+	id, err := defaultOf.One(ctx, q, project)
+	if fault.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return id, err
+}
+
+// TakeDefault makes a group the default one of its project; false if there is one already.
+func TakeDefault(ctx context.Context, tx *db.Tx, project, group string) (bool, error) {
+	n, err := defaultTake.Do(ctx, tx, project, group)
+	return n == 1, err
+}
+
+// InsertRule writes a new rule; meaning is what it allows in one form.
+func InsertRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGroupRule, meaning string) error {
+	return ruleInsert.Do(ctx, tx, ruleInsertRow{ruleRow: ruleRowOf(r), Meaning: meaning})
+}
+
+// SameRule is the id of the group's rule with that meaning, empty where there is none.
+func SameRule(ctx context.Context, q db.Querier, group, meaning string) (string, error) {
+	r, err := ruleSame.One(ctx, q, group, meaning)
+	if fault.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return r.ID, err
+}
+
+// Rule reads one rule; fault SecurityGroupRuleNotFound.
+func Rule(ctx context.Context, q db.Querier, id string) (neutron.SecurityGroupRule, error) {
+	r, err := ruleByID.One(ctx, q, id)
+	if fault.Is(err, fault.NotFound) {
+		return neutron.SecurityGroupRule{}, neutron.Missing("SecurityGroupRule", id)
+	}
+	if err != nil {
+		return neutron.SecurityGroupRule{}, err
+	}
+	return r.noun(), nil
+}
+
+// DeleteRule removes a rule.
+func DeleteRule(ctx context.Context, tx *db.Tx, id string) error {
+	_, err := ruleDelete.Do(ctx, tx, id)
+	return err
+}
+
+// Rules lists rules.
+func Rules(ctx context.Context, q db.Querier, a db.ListArgs) ([]neutron.SecurityGroupRule, error) {
+	return page(ctx, q, ruleList, a, ruleRow.noun)
+}

@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+type networkRow struct {
+	metaRow
+	ID                string            `db:"id"`
+	Audience          string            `db:"audience"` // "*" where everybody may see it, else the project
+	Name              string            `db:"name"`
+	Status            string            `db:"status"`
+	AdminUp           bool              `db:"admin_state_up"`
+	Shared            bool              `db:"shared"`
+	External          bool              `db:"external"`
+	Default           bool              `db:"is_default"`
+	PortSecurity      bool              `db:"port_security_enabled"`
+	MTU               int64             `db:"mtu"`
+	Type              string            `db:"network_type"`
+	Physical          string            `db:"physical_network"`
+	Segment           int64             `db:"segmentation_id"`
+	Subnets           db.JSON[[]string] `db:"subnets"`
+	AvailabilityHints db.JSON[[]string] `db:"availability_zone_hints"`
+}
+
+func (r networkRow) noun() neutron.Network {
+	return neutron.Network{
+		Meta: r.metaRow.noun(),
+		ID:   r.ID, Name: r.Name, Status: r.Status, AdminUp: r.AdminUp, Shared: r.Shared, External: r.External, Default: r.Default,
+		PortSecurity: r.PortSecurity, MTU: int(r.MTU), Type: r.Type, Physical: r.Physical, Segment: r.Segment, Subnets: r.Subnets.V,
+		AvailabilityHints: r.AvailabilityHints.V,
+	}
+}
+
+func networkRowOf(n neutron.Network) networkRow {
+	audience := n.Project
+	if n.Shared || n.External {
+		audience = "*"
+	}
+	return networkRow{
+		metaRow: metaRowOf(n.Meta), ID: n.ID, Audience: audience, Name: n.Name,
+		Status: n.Status, AdminUp: n.AdminUp, Shared: n.Shared, External: n.External, Default: n.Default, PortSecurity: n.PortSecurity,
+		MTU: int64(n.MTU), Type: n.Type, Physical: n.Physical, Segment: n.Segment, Subnets: list(n.Subnets),
+		AvailabilityHints: list(n.AvailabilityHints),
+	}
+}
+
+const networkColumns = `SELECT n.id, n.project_id, n.audience, n.name, n.description, n.tags, n.status, n.admin_state_up, n.shared, n.external,
+       n.is_default, n.port_security_enabled, n.mtu, n.network_type, n.physical_network, n.segmentation_id, n.subnets, n.availability_zone_hints,
+       n.revision_number, n.created_at, n.updated_at
+FROM networks n`
+
+var (
+	networkInsert = db.NewInsert[networkRow](Stmts, "networks")
+	networkByID   = db.NewQuery[networkRow](Stmts, networkColumns+` WHERE n.id = ?`)
+	networkUpdate = db.NewExec(Stmts, `
+UPDATE networks SET audience = ?, name = ?, description = ?, tags = ?, status = ?, admin_state_up = ?, shared = ?, external = ?, is_default = ?,
+    port_security_enabled = ?, mtu = ?, network_type = ?, physical_network = ?, segmentation_id = ?, subnets = ?,
+    revision_number = revision_number + 1, updated_at = ?
+WHERE id = ?`)
+	networkDelete = db.NewExec(Stmts, `DELETE FROM networks WHERE id = ?`)
+	// served by networks_audience, networks_project or the primary key
+	networkList = db.NewList[networkRow](Stmts, networkColumns, map[string]string{
+		"id": "n.id NOT NULL", "audience": "n.audience NOT NULL", "project_id": "n.project_id NOT NULL", "name": "n.name NOT NULL", "tags": "n.tags NOT NULL", "description": "n.description NOT NULL", "status": "n.status NOT NULL",
+		"admin_state_up": "n.admin_state_up NOT NULL", "shared": "n.shared NOT NULL", "router:external": "n.external NOT NULL", "is_default": "n.is_default NOT NULL",
+		"port_security_enabled": "n.port_security_enabled NOT NULL", "mtu": "n.mtu NOT NULL", "provider:network_type": "n.network_type NOT NULL",
+		"provider:physical_network": "n.physical_network NOT NULL", "provider:segmentation_id": "n.segmentation_id NOT NULL", "revision_number": "n.revision_number NOT NULL",
+		"created_at": "n.created_at NOT NULL", "updated_at": "n.updated_at NOT NULL",
+	}, "n.id")
+	networkPortsOther = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM ports WHERE network_id = ? AND device_owner <> 'network:dhcp'`)
+
+	segmentTake = db.NewExec(Stmts, `
+INSERT INTO segments (network_type, physical_network, segmentation_id, network_id) VALUES (?, ?, ?, ?)
+ON CONFLICT (network_type, physical_network, segmentation_id) DO NOTHING`)
+	segmentFree = db.NewExec(Stmts, `DELETE FROM segments WHERE network_id = ?`)
+	// the first free number after a taken one; served by the primary key of segments
+	segmentGap = db.NewQuery[int64](Stmts, `
+SELECT s.segmentation_id + 1 FROM segments s
+WHERE s.network_type = ? AND s.physical_network = ? AND s.segmentation_id >= ? AND s.segmentation_id < ?
+  AND NOT EXISTS (SELECT 1 FROM segments t WHERE t.network_type = s.network_type AND t.physical_network = s.physical_network
+                  AND t.segmentation_id = s.segmentation_id + 1)
+ORDER BY s.segmentation_id
+LIMIT 1`)
+)
+
+// InsertNetwork writes a new network.
+func InsertNetwork(ctx context.Context, tx *db.Tx, n neutron.Network) error {
+	return networkInsert.Do(ctx, tx, networkRowOf(n))
+}
+
+// Network reads one network; fault NetworkNotFound.
+func Network(ctx context.Context, q db.Querier, id string) (neutron.Network, error) {
+	r, err := networkByID.One(ctx, q, id)
+	if fault.Is(err, fault.NotFound) {
+		return neutron.Network{}, neutron.Missing("Network", id)
+	}
+	if err != nil {
+		return neutron.Network{}, err
+	}
+	return r.noun(), nil
+}
+
+// UpdateNetwork writes what may change of a network and returns it with its new revision.
+func UpdateNetwork(ctx context.Context, tx *db.Tx, n neutron.Network, now time.Time) (neutron.Network, error) {
+	r := networkRowOf(n)
+	_, err := networkUpdate.Do(ctx, tx, r.Audience, r.Name, r.Description, r.Tags, r.Status, r.AdminUp, r.Shared, r.External, r.Default, r.PortSecurity,
+		r.MTU, r.Type, r.Physical, r.Segment, r.Subnets, db.At(now), r.ID)
+	if err != nil {
+		return n, err
+	}
+	n.Revision, n.Updated = n.Revision+1, now
+	return n, nil
+}
+
+// DeleteNetwork removes the row and its segment; the ports and subnets must be gone.
+func DeleteNetwork(ctx context.Context, tx *db.Tx, id string) error {
+	if _, err := segmentFree.Do(ctx, tx, id); err != nil {
+		return err
+	}
+	_, err := networkDelete.Do(ctx, tx, id)
+	return err
+}
+
+// Networks lists networks.
+func Networks(ctx context.Context, q db.Querier, a db.ListArgs) ([]neutron.Network, error) {
+	return page(ctx, q, networkList, a, networkRow.noun)
+}
+
+// OtherPorts counts a network's ports that are not DHCP's.
+func OtherPorts(ctx context.Context, q db.Querier, network string) (int64, error) {
+	return networkPortsOther.One(ctx, q, network)
+}
+
+// TakeSegment takes a segment for a network; false if another network has it.
+func TakeSegment(ctx context.Context, tx *db.Tx, kind, physical string, id int64, network string) (bool, error) {
+	n, err := segmentTake.Do(ctx, tx, kind, physical, id, network)
+	return n == 1, err
+}
+
+// ReleaseSegments gives up a network's segments.
+func ReleaseSegments(ctx context.Context, tx *db.Tx, network string) error {
+	_, err := segmentFree.Do(ctx, tx, network)
+	return err
+}
+
+// TakeFreeSegment takes the lowest free segment of a range; false if there is none.
+func TakeFreeSegment(ctx context.Context, tx *db.Tx, kind, physical string, first, last int64, network string) (int64, bool, error) {
+	id := first
+	for id <= last {
+		ok, err := TakeSegment(ctx, tx, kind, physical, id, network)
+		if err != nil || ok {
+			return id, ok, err
+		}
+		id, err = segmentGap.One(ctx, tx, kind, physical, id, last)
+		if fault.Is(err, fault.NotFound) {
+			return 0, false, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
+	}
+	return 0, false, nil
+}
+
+// page reads a list and turns its rows into nouns.
+func page[R, N any](ctx context.Context, q db.Querier, l *db.ListQuery[R], a db.ListArgs, noun func(R) N) ([]N, error) {
+	rows, err := l.Page(ctx, q, a)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]N, len(rows))
+	for i, r := range rows {
+		out[i] = noun(r)
+	}
+	return out, nil
+}

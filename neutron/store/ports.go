@@ -1,0 +1,283 @@
+package store
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/neutron/ipam"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+type portRow struct {
+	metaRow
+	ID             string                         `db:"id"`
+	Network        string                         `db:"network_id"`
+	Name           string                         `db:"name"`
+	MAC            string                         `db:"mac_address"`
+	FixedIPs       db.JSON[[]neutron.FixedIP]     `db:"fixed_ips"`
+	AdminUp        bool                           `db:"admin_state_up"`
+	Status         string                         `db:"status"`
+	DeviceID       string                         `db:"device_id"`
+	DeviceOwner    string                         `db:"device_owner"`
+	PortSecurity   bool                           `db:"port_security_enabled"`
+	SecurityGroups db.JSON[[]string]              `db:"security_groups"`
+	AddressPairs   db.JSON[[]neutron.AddressPair] `db:"allowed_address_pairs"`
+	Host           string                         `db:"host"`
+	VNICType       string                         `db:"vnic_type"`
+	VIFType        string                         `db:"vif_type"`
+	VIFDetails     db.JSON[map[string]string]     `db:"vif_details"`
+	Profile        string                         `db:"profile"`
+	Made           bool                           `db:"made"`
+	Tag            string                         `db:"tag"`
+	DNSName        string                         `db:"dns_name"`
+	Position       int64                          `db:"position"` // orders ports that were made at one time
+}
+
+// portRead is a port with what its visibility hangs on.
+type portRead struct {
+	portRow
+	NetworkProject string `db:"network_project"`
+}
+
+// portSeen is a port beside one of the projects that may see it.
+type portSeen struct {
+	portRead
+	Viewer string `db:"viewer"`
+}
+
+func (r portRead) noun() neutron.Port {
+	return neutron.Port{
+		Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Network: r.Network, MAC: r.MAC, FixedIPs: r.FixedIPs.V, AdminUp: r.AdminUp, Status: r.Status,
+		DeviceID: r.DeviceID, DeviceOwner: r.DeviceOwner, PortSecurity: r.PortSecurity, SecurityGroups: r.SecurityGroups.V,
+		AddressPairs: r.AddressPairs.V, Host: r.Host, VNICType: r.VNICType, VIFType: r.VIFType, VIFDetails: r.VIFDetails.V, Profile: r.Profile,
+		Made: r.Made, Tag: r.Tag, DNSName: r.DNSName, NetworkProject: r.NetworkProject,
+	}
+}
+
+func (r portSeen) noun() neutron.Port { return r.portRead.noun() }
+
+func portRowOf(p neutron.Port, position int) portRow {
+	if p.VIFDetails == nil {
+		p.VIFDetails = map[string]string{}
+	}
+	return portRow{
+		metaRow: metaRowOf(p.Meta), ID: p.ID, Network: p.Network, Name: p.Name, MAC: p.MAC, FixedIPs: list(p.FixedIPs), AdminUp: p.AdminUp, Status: p.Status,
+		DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, PortSecurity: p.PortSecurity, SecurityGroups: list(p.SecurityGroups),
+		AddressPairs: list(p.AddressPairs), Host: p.Host, VNICType: p.VNICType, VIFType: p.VIFType,
+		VIFDetails: db.JSON[map[string]string]{V: p.VIFDetails}, Profile: p.Profile, Made: p.Made, Tag: p.Tag, DNSName: p.DNSName, Position: int64(position),
+	}
+}
+
+const portColumns = `p.id, p.network_id, p.project_id, p.name, p.description, p.tags, p.mac_address, p.fixed_ips, p.admin_state_up, p.status, p.device_id,
+       p.device_owner, p.port_security_enabled, p.security_groups, p.allowed_address_pairs, p.host, p.vnic_type, p.vif_type, p.vif_details, p.profile,
+       p.made, p.tag, p.dns_name, p.position, p.revision_number, p.created_at, p.updated_at, n.project_id AS network_project`
+
+const portSelect = `SELECT ` + portColumns + `
+FROM ports p
+JOIN networks n ON n.id = p.network_id`
+
+var portFilters = map[string]string{
+	"id": "p.id NOT NULL", "network_id": "p.network_id NOT NULL", "project_id": "p.project_id NOT NULL", "name": "p.name NOT NULL", "description": "p.description NOT NULL",
+	"mac_address": "p.mac_address NOT NULL", "admin_state_up": "p.admin_state_up NOT NULL", "status": "p.status NOT NULL", "device_id": "p.device_id NOT NULL", "device_owner": "p.device_owner NOT NULL",
+	"port_security_enabled": "p.port_security_enabled NOT NULL", "binding:host_id": "p.host NOT NULL", "binding:vnic_type": "p.vnic_type NOT NULL", "binding:vif_type": "p.vif_type NOT NULL",
+	"tags": "p.tags NOT NULL", "security_groups": "p.security_groups NOT NULL", "fixed_ips": "p.fixed_ips NOT NULL",
+	"revision_number": "p.revision_number NOT NULL", "created_at": "p.created_at NOT NULL", "updated_at": "p.updated_at NOT NULL",
+}
+
+var (
+	portInsert   = db.NewInsert[portRow](Stmts, "ports")
+	portByID     = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.id = ?`)
+	portsOf      = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.device_id = ? ORDER BY p.created_at, p.position, p.id`) // ports_device
+	portsOnHost  = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.host = ? ORDER BY p.created_at, p.position, p.id`)      // ports_host
+	portsDHCP    = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.network_id = ? AND p.device_owner = 'network:dhcp' ORDER BY p.created_at, p.id`)
+	portsOnNet   = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.network_id = ? ORDER BY p.created_at, p.position, p.id`) // ports_network
+	portMACTaken = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM ports WHERE network_id = ? AND mac_address = ? AND id <> ?`)
+	portUpdate   = db.NewExec(Stmts, `
+UPDATE ports SET project_id = ?, name = ?, description = ?, tags = ?, mac_address = ?, fixed_ips = ?, admin_state_up = ?, status = ?, device_id = ?,
+    device_owner = ?, port_security_enabled = ?, security_groups = ?, allowed_address_pairs = ?, host = ?, vnic_type = ?, vif_type = ?, vif_details = ?,
+    profile = ?, made = ?, tag = ?, dns_name = ?, revision_number = revision_number + 1, updated_at = ?
+WHERE id = ?`)
+	portStatus = db.NewExec(Stmts, `
+UPDATE ports SET status = ?, revision_number = revision_number + 1, updated_at = ?
+WHERE id = ? AND host = ? AND status <> ?`)
+	portDelete    = db.NewExec(Stmts, `DELETE FROM ports WHERE id = ?`)
+	portGroupsCut = db.NewExec(Stmts, `DELETE FROM port_groups WHERE port_id = ?`)
+	portGroupAdd  = db.NewInsert[portGroupRow](Stmts, "port_groups")
+	portList      = db.NewList[portRead](Stmts, portSelect, portFilters, "p.id")
+	// A port is seen by its own project and by its network's. The two halves never show one port to one project twice.
+	portListSeen = db.NewList[portSeen](Stmts, `SELECT p.* FROM (
+SELECT `+portColumns+`, p.project_id AS viewer FROM ports p JOIN networks n ON n.id = p.network_id
+UNION ALL
+SELECT `+portColumns+`, n.project_id AS viewer FROM ports p JOIN networks n ON n.id = p.network_id WHERE n.project_id <> p.project_id
+) p`, withViewer(portFilters), "p.id")
+	portHost = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM ports WHERE host = ? AND network_id = ? AND device_owner <> 'network:dhcp'`) // ports_host
+
+	addressTake = db.NewExec(Stmts, `
+INSERT INTO addresses (network_id, address, subnet_id, port_id, ip) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (network_id, address) DO NOTHING`)
+	addressFree   = db.NewExec(Stmts, `DELETE FROM addresses WHERE network_id = ? AND address = ? AND port_id = ?`)
+	addressesFree = db.NewExec(Stmts, `DELETE FROM addresses WHERE port_id = ?`)
+	addressesUsed = db.NewQuery[string](Stmts, `SELECT ip FROM addresses WHERE subnet_id = ? AND address >= ? ORDER BY address LIMIT 65`) // addresses_subnet
+	addressIP     = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE ip = ?`)
+)
+
+type portGroupRow struct {
+	Group string `db:"group_id"`
+	Port  string `db:"port_id"`
+}
+
+func withViewer(in map[string]string) map[string]string {
+	out := map[string]string{"viewer": "p.viewer NOT NULL"}
+	for k, v := range in {
+		out[k] = v
+	}
+	return out
+}
+
+// InsertPorts writes new ports; their addresses have been taken before.
+func InsertPorts(ctx context.Context, tx *db.Tx, ps []neutron.Port) error {
+	rows := make([]portRow, len(ps))
+	var groups []portGroupRow
+	for i, p := range ps {
+		rows[i] = portRowOf(p, i)
+		groups = append(groups, groupRows(p)...)
+	}
+	if err := portInsert.DoAll(ctx, tx, rows); err != nil {
+		return err
+	}
+	return portGroupAdd.DoAll(ctx, tx, groups)
+}
+
+func groupRows(p neutron.Port) []portGroupRow {
+	var rows []portGroupRow
+	for _, g := range p.SecurityGroups {
+		rows = append(rows, portGroupRow{Group: g, Port: p.ID})
+	}
+	return rows
+}
+
+// Port reads one port; fault PortNotFound.
+func Port(ctx context.Context, q db.Querier, id string) (neutron.Port, error) {
+	r, err := portByID.One(ctx, q, id)
+	if fault.Is(err, fault.NotFound) {
+		return neutron.Port{}, neutron.Missing("Port", id)
+	}
+	if err != nil {
+		return neutron.Port{}, err
+	}
+	return r.noun(), nil
+}
+
+// UpdatePort writes what may change of a port and returns it with its new revision. Its addresses are the caller's to take and free.
+func UpdatePort(ctx context.Context, tx *db.Tx, p neutron.Port, now time.Time) (neutron.Port, error) {
+	r := portRowOf(p, 0)
+	_, err := portUpdate.Do(ctx, tx, r.Project, r.Name, r.Description, r.Tags, r.MAC, r.FixedIPs, r.AdminUp, r.Status, r.DeviceID, r.DeviceOwner,
+		r.PortSecurity, r.SecurityGroups, r.AddressPairs, r.Host, r.VNICType, r.VIFType, r.VIFDetails, r.Profile, r.Made, r.Tag, r.DNSName, db.At(now), r.ID)
+	if err != nil {
+		return p, err
+	}
+	if _, err := portGroupsCut.Do(ctx, tx, p.ID); err != nil {
+		return p, err
+	}
+	if err := portGroupAdd.DoAll(ctx, tx, groupRows(p)); err != nil {
+		return p, err
+	}
+	p.Revision, p.Updated = p.Revision+1, now
+	return p, nil
+}
+
+// SetPortStatus changes the status of a port if it is bound to host; false if it is not, or had that status already.
+func SetPortStatus(ctx context.Context, tx *db.Tx, id, host, status string, now time.Time) (bool, error) {
+	n, err := portStatus.Do(ctx, tx, status, db.At(now), id, host, status)
+	return n > 0, err
+}
+
+// DeletePort removes a port with its addresses.
+func DeletePort(ctx context.Context, tx *db.Tx, id string) error {
+	for _, e := range []*db.Exec{addressesFree, portGroupsCut, portDelete} {
+		if _, err := e.Do(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ports lists ports; Cond "viewer" narrows it to what one project may see.
+func Ports(ctx context.Context, q db.Querier, a db.ListArgs, viewer string) ([]neutron.Port, error) {
+	if viewer == "" {
+		return page(ctx, q, portList, a, portRead.noun)
+	}
+	a.Where = append(a.Where, db.EqTo("viewer", viewer))
+	return page(ctx, q, portListSeen, a, portSeen.noun)
+}
+
+// PortsOfDevice are the ports of a device in order of creation.
+func PortsOfDevice(ctx context.Context, q db.Querier, device string) ([]neutron.Port, error) {
+	rows, err := portsOf.All(ctx, q, device)
+	return nouns(rows, portRead.noun), err
+}
+
+// PortsOnHost are the ports that are bound to a host in order of creation.
+func PortsOnHost(ctx context.Context, q db.Querier, host string) ([]neutron.Port, error) {
+	rows, err := portsOnHost.All(ctx, q, host)
+	return nouns(rows, portRead.noun), err
+}
+
+// DHCPPorts are a network's DHCP ports in order of creation.
+func DHCPPorts(ctx context.Context, q db.Querier, network string) ([]neutron.Port, error) {
+	rows, err := portsDHCP.All(ctx, q, network)
+	return nouns(rows, portRead.noun), err
+}
+
+// PortsOfNetwork are all ports of a network.
+func PortsOfNetwork(ctx context.Context, q db.Querier, network string) ([]neutron.Port, error) {
+	rows, err := portsOnNet.All(ctx, q, network)
+	return nouns(rows, portRead.noun), err
+}
+
+// HostHasPorts reports whether a host carries a port of a network besides DHCP's.
+func HostHasPorts(ctx context.Context, q db.Querier, host, network string) (bool, error) {
+	n, err := portHost.One(ctx, q, host, network)
+	return n > 0, err
+}
+
+// MACTaken reports whether another port than id has the MAC on the network.
+func MACTaken(ctx context.Context, q db.Querier, network, mac, id string) (bool, error) {
+	n, err := portMACTaken.One(ctx, q, network, mac, id)
+	return n > 0, err
+}
+
+// TakeAddress gives an address to a port; false if another port of the network has it.
+func TakeAddress(ctx context.Context, tx *db.Tx, network, port string, f neutron.FixedIP) (bool, error) {
+	n, err := addressTake.Do(ctx, tx, network, ipam.Key(f.IP), f.Subnet, port, f.IP.String())
+	return n == 1, err
+}
+
+// FreeAddress takes an address from a port.
+func FreeAddress(ctx context.Context, tx *db.Tx, network, port string, ip netip.Addr) error {
+	_, err := addressFree.Do(ctx, tx, network, ipam.Key(ip), port)
+	return err
+}
+
+// UsedAddresses are the next used addresses of a subnet, in order; more says that there are others after them.
+func UsedAddresses(ctx context.Context, q db.Querier, subnet string, from netip.Addr) (used []netip.Addr, more bool, err error) {
+	ips, err := addressesUsed.All(ctx, q, subnet, ipam.Key(from))
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(ips) > 64; more {
+		ips = ips[:64]
+	}
+	for _, ip := range ips {
+		used = append(used, addr(ip))
+	}
+	return used, more, nil
+}
+
+// PortsWithIP are the ids of the ports, on any network, that have an address.
+func PortsWithIP(ctx context.Context, q db.Querier, ip netip.Addr) ([]string, error) {
+	return addressIP.All(ctx, q, ip.String())
+}
