@@ -1,23 +1,304 @@
-// Package steps runs long work as named steps with undo. (CONTRACT SKELETON: owner replaces bodies, keeps signatures.)
+// Package steps runs long work as named steps with undo, recorded so that another process can go on where one ended.
 package steps
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
 
-// Step is one named piece of work on the record S. Do and Undo are idempotent and take all they need from S.
+	"hypernova/oslo/fault"
+)
+
+// Step is one named piece of work on the record S. Do and Undo are idempotent and take all they need from S: either may run again after
+// it was interrupted, and Undo also runs for a Do that failed half way or never began.
 type Step[S any] struct {
 	Name string
 	Do   func(ctx context.Context, s *S) error
 	Undo func(ctx context.Context, s *S) error // nil: nothing to undo
+	// Light is for steps that only compute: they are not recorded, and run again together with the recorded step before them.
+	Light bool
 }
 
 // Journal keeps the progress record. Save is durable when it returns; an error stops the run without undo (somebody else owns it now).
+// Load answers nothing where nothing was saved.
 type Journal interface {
 	Load(ctx context.Context) ([]byte, error)
 	Save(ctx context.Context, record []byte) error
 }
 
-// Run does the steps in order, recording before each one what is about to run and after it the changed S. After a restart it goes on where the record
-// ends: the step that was under way runs again. When a step fails, that step and all before it are undone in reverse and the
-// step's error is returned (joined with undo errors); an unwinding that was interrupted goes on unwinding and returns the recorded failure.
-// ctx ending (shutdown) stops between steps without undo and returns ctx's error.
-func Run[S any](ctx context.Context, j Journal, s *S, plan ...Step[S]) error { panic("x") }
+type state string
+
+const (
+	doing   state = "doing"   // Step runs or is about to
+	done    state = "done"    // all steps have run
+	undoing state = "undoing" // Step and all before it are to be undone
+	undone  state = "undone"
+)
+
+// record is the progress as the journal keeps it.
+type record struct {
+	Step    string          `json:"step,omitempty"`
+	State   state           `json:"state"`
+	Failure *failure        `json:"failure,omitempty"`
+	Data    json.RawMessage `json:"data"`
+}
+
+// failure is the error that an unwinding began with.
+type failure struct {
+	Step  string `json:"step,omitempty"`
+	Kind  string `json:"kind"`
+	Msg   string `json:"msg"`
+	Code  string `json:"code,omitempty"`
+	Cause string `json:"cause,omitempty"`
+}
+
+func failureOf(step string, err error) *failure {
+	f := fault.Of(err)
+	if f == nil {
+		return &failure{Step: step, Kind: fault.Internal.String(), Msg: err.Error()}
+	}
+	r := &failure{Step: step, Kind: f.Kind.String(), Msg: f.Msg, Code: f.Code}
+	if f.Err != nil {
+		r.Cause = f.Err.Error()
+	}
+	return r
+}
+
+func (f *failure) fault() error {
+	e := &fault.Fault{Kind: fault.ParseKind(f.Kind), Msg: f.Msg, Code: f.Code}
+	if f.Cause != "" {
+		e.Err = errors.New(f.Cause)
+	}
+	return e
+}
+
+// Failed is the error of a run whose step failed. Unless Undo is set, all is undone.
+type Failed struct {
+	Step string
+	Err  error // the step's; after a restart a fault of the same kind, text and code
+	Undo error // what could not be undone: run again to try again
+}
+
+func (f *Failed) Error() string {
+	if f.Undo != nil {
+		return fmt.Sprintf("step %s: %v; undo: %v", f.Step, f.Err, f.Undo)
+	}
+	return fmt.Sprintf("step %s: %v", f.Step, f.Err)
+}
+
+// Unwrap shows the step's error first, so that its kind is the kind of the whole.
+func (f *Failed) Unwrap() []error {
+	if f.Undo == nil {
+		return []error{f.Err}
+	}
+	return []error{f.Err, f.Undo}
+}
+
+// again marks an error after which the step is to be tried again later.
+type again struct{ err error }
+
+func (a *again) Error() string { return a.err.Error() }
+func (a *again) Unwrap() error { return a.err }
+
+// Again wraps a step's error that must not undo the work: the run stops where it is, and the next run begins with this step.
+func Again(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &again{err}
+}
+
+// Run does the steps in order, recording before each one what is about to run and after it the changed S: N steps save N+1 times
+// at most. After a restart it goes on where the record ends, with the S of the record: the step that was under way runs again.
+// When a step fails or panics, that step and all before it are undone in reverse and a *Failed with its error is returned; an
+// unwinding that was interrupted goes on unwinding and returns the recorded failure; what could not be undone is tried again by
+// the next run. ctx ending (shutdown) stops without undo and returns ctx's error.
+func Run[S any](ctx context.Context, j Journal, s *S, plan ...Step[S]) error {
+	r, err := load(ctx, j, s, plan)
+	if err != nil {
+		return err
+	}
+	switch r.rec.State {
+	case done:
+		return nil
+	case undone:
+		return r.failed(nil)
+	case undoing:
+		return r.unwind(ctx, r.at, nil)
+	}
+	return r.forward(ctx)
+}
+
+// Unwind gives the work up for the given reason: whatever has run is undone as if the recorded step had failed. For work whose time or
+// tries are over. Work that was done or undone before is left so.
+func Unwind[S any](ctx context.Context, j Journal, s *S, reason error, plan ...Step[S]) error {
+	r, err := load(ctx, j, s, plan)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.rec.State == done || r.fresh:
+		return nil
+	case r.rec.State == undone:
+		return r.failed(nil)
+	case r.rec.State == doing:
+		return r.fail(ctx, r.at, reason)
+	}
+	return r.unwind(ctx, r.at, nil)
+}
+
+type run[S any] struct {
+	j     Journal
+	s     *S
+	plan  []Step[S]
+	rec   record
+	at    int  // index of rec.Step
+	fresh bool // nothing was recorded
+}
+
+func load[S any](ctx context.Context, j Journal, s *S, plan []Step[S]) (*run[S], error) {
+	r := &run[S]{j: j, s: s, plan: plan}
+	b, err := j.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) == 0 {
+		r.fresh, r.rec.State = true, doing
+		return r, nil
+	}
+	if err := json.Unmarshal(b, &r.rec); err != nil {
+		return nil, fmt.Errorf("steps: record: %w", err)
+	}
+	var from S
+	if err := json.Unmarshal(r.rec.Data, &from); err != nil {
+		return nil, fmt.Errorf("steps: data of the record: %w", err)
+	}
+	*s = from
+	if r.rec.Step == "" {
+		return r, nil
+	}
+	for i, p := range plan {
+		if p.Name == r.rec.Step {
+			r.at = i
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("steps: the record is at step %q, which this program does not have", r.rec.Step)
+}
+
+func (r *run[S]) save(ctx context.Context, st state, step string) error {
+	data, err := json.Marshal(r.s)
+	if err != nil {
+		return fmt.Errorf("steps: data after step %q: %w", step, err)
+	}
+	r.rec.State, r.rec.Step, r.rec.Data = st, step, data
+	b, err := json.Marshal(r.rec)
+	if err != nil {
+		return err
+	}
+	return r.j.Save(ctx, b)
+}
+
+func (r *run[S]) forward(ctx context.Context) error {
+	for i := r.at; i < len(r.plan); i++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p := r.plan[i]
+		resumed := i == r.at && !r.fresh // the record says so already
+		if !p.Light && !resumed {
+			if err := r.save(ctx, doing, p.Name); err != nil {
+				return err
+			}
+		}
+		err := guarded(ctx, p.Do, r.s)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var later *again
+		if errors.As(err, &later) {
+			return fmt.Errorf("step %s: %w", p.Name, err)
+		}
+		return r.fail(ctx, i, err)
+	}
+	return r.save(ctx, done, "")
+}
+
+// fail begins the unwinding of step i and all before it.
+func (r *run[S]) fail(ctx context.Context, i int, err error) error {
+	r.rec.Failure = failureOf(r.plan[i].Name, err)
+	return r.unwind(ctx, i, err)
+}
+
+// unwind undoes step from and all before it. cause is the step's own error where this run has seen it; else the record has it.
+func (r *run[S]) unwind(ctx context.Context, from int, cause error) error {
+	recorded := cause == nil
+	var errs []error
+	top := -1 // the last step that could not be undone, where the next run has to begin
+	for i := from; i >= 0; i-- {
+		p := r.plan[i]
+		if p.Undo == nil {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !recorded && top < 0 {
+			if err := r.save(ctx, undoing, p.Name); err != nil {
+				return err
+			}
+		}
+		recorded = false
+		if err := guarded(ctx, p.Undo, r.s); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			errs = append(errs, fmt.Errorf("step %s: %w", p.Name, err))
+			if top < 0 {
+				top = i
+			}
+		}
+	}
+	if top >= 0 {
+		if err := r.save(ctx, undoing, r.plan[top].Name); err != nil {
+			return err
+		}
+		return r.withCause(cause, errors.Join(errs...))
+	}
+	if err := r.save(ctx, undone, ""); err != nil {
+		return err
+	}
+	return r.withCause(cause, nil)
+}
+
+func (r *run[S]) withCause(cause, undo error) error {
+	if cause == nil {
+		return r.failed(undo)
+	}
+	return &Failed{Step: r.rec.Failure.Step, Err: cause, Undo: undo}
+}
+
+func (r *run[S]) failed(undo error) error {
+	if r.rec.Failure == nil {
+		return &Failed{Err: fault.New(fault.Internal, "the record does not say why"), Undo: undo}
+	}
+	return &Failed{Step: r.rec.Failure.Step, Err: r.rec.Failure.fault(), Undo: undo}
+}
+
+// guarded turns a panic of a step into its error, so that it is undone like any other.
+func guarded[S any](ctx context.Context, f func(context.Context, *S) error, s *S) (err error) {
+	if f == nil {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.Internal, "panic").Because(fmt.Errorf("%v\n%s", p, debug.Stack()))
+		}
+	}()
+	return f(ctx, s)
+}
