@@ -1,66 +1,194 @@
-// Package service: launcher, manager services, periodic tasks, service group. (CONTRACT SKELETON: owner replaces bodies, keeps signatures.)
+// Package service is the frame that every role runs in: a launcher, manager services with their place in the service group,
+// periodic tasks, and API services. Loggers and metrics are those of the context (oslo/log, oslo/metric).
 package service
 
 import (
 	"context"
-	"net"
-	"net/http"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
 	"time"
 
-	"hypernova/oslo/messaging"
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"hypernova/oslo/log"
+	"hypernova/oslo/metric"
 )
 
 // Service is one thing a launcher runs. Run blocks until ctx ends and its work is drained; it calls ready once it serves.
+// A Run that returns before ctx ended has failed, whatever it returns.
 type Service interface {
 	Name() string
 	Run(ctx context.Context, ready func()) error
 }
 
-// Launch starts the services in order, each after the one before is ready, waits for ctx (or a failure), and stops them in reverse order,
-// each within grace.
-func Launch(ctx context.Context, grace time.Duration, ss ...Service) error { panic("x") }
-
-// Manager is what a role supplies to the manager-service; every hook may be nil.
-type Manager struct {
-	Binary                                     string // "nova-compute"
-	Host                                       string
-	Topic                                      *messaging.API
-	Level                                      int
-	CheckConfig, InitHost, PreStart, PostStart func(ctx context.Context) error
-	Register                                   func(s *messaging.Server) // handlers
-	Periodic                                   []Periodic
-}
-
-// Periodic is a periodic task.
-type Periodic struct {
-	Name           string
-	Spacing        time.Duration // 0: disabled
-	RunImmediately bool
-	Fn             func(ctx context.Context) error
-}
-
-// New makes the service of a manager. group may be nil (no membership).
-func New(m Manager, bus *messaging.Bus, group Group, o Options) Service { panic("x") }
-
-type Options struct{ ReportInterval, DownTime, Grace time.Duration }
-
-// Group is the service record store and membership: nova and neutron each implement it on their own database.
-type Group interface {
-	// Join finds or creates the record (host, binary, topic, level) and returns its id.
-	Join(ctx context.Context, m Member) (string, error)
-	// Beat says the member is alive. Leave says it stopped on purpose.
-	Beat(ctx context.Context, id string) error
-	Leave(ctx context.Context, id string) error
-}
-type Member struct {
-	Host, Binary, Topic string
-	Level               int
-}
-
-// HTTP is an API service: listener, graceful shutdown, request timeout, /healthz, /readyz, /metrics beside h.
-func HTTP(name string, l net.Listener, h http.Handler, o HTTPOptions) Service { panic("x") }
-
-type HTTPOptions struct{ Timeout time.Duration }
+// Reporter is a service that has something to say in a state report.
+type Reporter interface{ Report(w io.Writer) }
 
 // Func makes a Service of a function.
-func Func(name string, run func(ctx context.Context, ready func()) error) Service { panic("x") }
+func Func(name string, run func(ctx context.Context, ready func()) error) Service {
+	return fn{name, run}
+}
+
+type fn struct {
+	name string
+	run  func(ctx context.Context, ready func()) error
+}
+
+func (f fn) Name() string                                { return f.name }
+func (f fn) Run(ctx context.Context, ready func()) error { return f.run(ctx, ready) }
+
+// running is one service under the launcher.
+type running struct {
+	s     Service
+	stop  context.CancelFunc
+	ready chan struct{}
+	ended chan struct{} // closed after err is set
+	err   error
+}
+
+// Launch starts the services in order, each after the one before is ready, waits for ctx (or a failure), and stops them in reverse order,
+// each within grace. It returns nil after an orderly stop; otherwise one error that names the service that failed and what the stop left.
+// systemd, where it started the process, is told of readiness, stopping and life.
+func Launch(ctx context.Context, grace time.Duration, ss ...Service) error {
+	l := log.From(ctx)
+	begin := time.Now()
+	var up []*running
+	failed := make(chan *running, len(ss)) // each service fails at most once
+	var err error
+	for _, s := range ss {
+		r := start(ctx, s, failed)
+		up = append(up, r)
+		if err = awaitReady(ctx, r, failed); err != nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err == nil && ctx.Err() == nil {
+		l.Info("all services are ready", "services", len(ss), log.Took, time.Since(begin).Round(time.Millisecond).String())
+		notify(l, daemon.SdNotifyReady)
+		stopWatchdog := watchdog(ctx, l)
+		select {
+		case <-ctx.Done():
+		case r := <-failed:
+			<-r.ended
+			err = fmt.Errorf("service %s failed: %w", r.s.Name(), r.err)
+		}
+		stopWatchdog()
+	}
+	if err != nil {
+		l.Error("stopping all services", log.Err, err.Error())
+	}
+	notify(l, daemon.SdNotifyStopping)
+	return errors.Join(err, stopAll(l, grace, up))
+}
+
+// start runs s under a context that ends only when its turn to stop has come.
+func start(ctx context.Context, s Service, failed chan<- *running) *running {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx)) // services stop in reverse order, not all at once
+	r := &running{s: s, stop: cancel, ready: make(chan struct{}), ended: make(chan struct{})}
+	ready := sync.OnceFunc(func() { close(r.ready) })
+	log.From(ctx).Debug("service starts", "service", s.Name())
+	go func() {
+		defer close(r.ended)
+		r.err = contained(own, "service", s.Name(), func() error { return s.Run(own, ready) })
+		if own.Err() == nil {
+			if r.err == nil {
+				r.err = errors.New("it ended by itself")
+			}
+			failed <- r
+		}
+	}()
+	return r
+}
+
+func awaitReady(ctx context.Context, r *running, failed <-chan *running) error {
+	begin := time.Now()
+	select {
+	case <-r.ready:
+		log.From(ctx).Info("service is ready", "service", r.s.Name(), log.Took, time.Since(begin).Round(time.Millisecond).String())
+		return nil
+	case f := <-failed:
+		<-f.ended
+		if f == r {
+			return fmt.Errorf("service %s did not start: %w", r.s.Name(), r.err)
+		}
+		return fmt.Errorf("service %s failed: %w", f.s.Name(), f.err)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func stopAll(l *slog.Logger, grace time.Duration, up []*running) error {
+	var errs []error
+	for _, r := range slices.Backward(up) {
+		begin := time.Now()
+		select {
+		case <-r.ended:
+			r.stop()
+			continue
+		default:
+		}
+		r.stop()
+		t := time.NewTimer(grace)
+		select {
+		case <-r.ended:
+			if r.err != nil && !errors.Is(r.err, context.Canceled) {
+				errs = append(errs, fmt.Errorf("service %s did not stop well: %w", r.s.Name(), r.err))
+			}
+			l.Info("service stopped", "service", r.s.Name(), log.Took, time.Since(begin).Round(time.Millisecond).String())
+		case <-t.C:
+			errs = append(errs, fmt.Errorf("service %s did not stop within %v", r.s.Name(), grace))
+		}
+		t.Stop()
+	}
+	return errors.Join(errs...)
+}
+
+// contained runs f and makes an error of its panic, with the stack in the log.
+func contained(ctx context.Context, sort, name string, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			metric.From(ctx).Panic(sort, name)
+			log.From(ctx).ErrorContext(ctx, sort+" panicked", "name", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("it panicked: %v", p)
+		}
+	}()
+	return f()
+}
+
+func notify(l *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		l.Warn("systemd could not be told", "state", state, log.Err, err.Error())
+	}
+}
+
+// watchdog tells systemd at half the interval it asked for that the process lives.
+func watchdog(ctx context.Context, l *slog.Logger) (stop func()) {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		l.Warn("systemd's watchdog setting cannot be read", log.Err, err.Error())
+	}
+	if every <= 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(every / 2)
+		defer t.Stop()
+		for {
+			notify(l, daemon.SdNotifyWatchdog)
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
+}

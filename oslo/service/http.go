@@ -1,0 +1,157 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hypernova/oslo/log"
+	"hypernova/oslo/metric"
+)
+
+// HTTPOptions adjust an API service. The zero value has no request timeout, no metrics, and is ready while it serves.
+type HTTPOptions struct {
+	Timeout time.Duration                   // ends a request's context; 0: never, as for image data
+	Grace   time.Duration                   // for requests in flight when the service stops; default 30 s
+	Metrics prometheus.Gatherer             // served at /metrics; nil: the registry of the context
+	Ready   func(ctx context.Context) error // asked by /readyz besides serving; its text is shown
+}
+
+// HTTP is an API service: listener, graceful shutdown, request timeout, /healthz, /readyz, /metrics beside h. It owns the listener.
+func HTTP(name string, l net.Listener, h http.Handler, o HTTPOptions) Service {
+	if o.Grace <= 0 {
+		o.Grace = 30 * time.Second
+	}
+	return &httpService{name: name, l: l, h: h, o: o}
+}
+
+type httpService struct {
+	name     string
+	l        net.Listener
+	h        http.Handler
+	o        HTTPOptions
+	serving  atomic.Bool
+	inFlight atomic.Int64
+}
+
+func (s *httpService) Name() string { return s.name }
+
+func (s *httpService) Run(ctx context.Context, ready func()) error {
+	l := log.From(ctx)
+	base := context.WithoutCancel(ctx) // requests in flight are given the grace period
+	server := &http.Server{
+		Handler:           s.handler(ctx),
+		ReadHeaderTimeout: 15 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          slog.NewLogLogger(l.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(s.l) }()
+	s.serving.Store(true)
+	l.Info("API listens", "service", s.name, "address", s.l.Addr().String())
+	ready()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve %s: %w", s.l.Addr(), err)
+	case <-ctx.Done():
+	}
+	s.serving.Store(false)
+	stop, cancel := context.WithTimeout(base, s.o.Grace)
+	defer cancel()
+	err := server.Shutdown(stop)
+	if err != nil {
+		n := s.inFlight.Load()
+		err = errors.Join(fmt.Errorf("%d requests were cut off after %v: %w", n, s.o.Grace, err), server.Close())
+	}
+	<-ended
+	return err
+}
+
+func (s *httpService) handler(ctx context.Context) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	gatherer := s.o.Metrics
+	if gatherer == nil {
+		gatherer = metric.From(ctx).Gatherer()
+	}
+	own := map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true}
+	mux.Handle("GET /metrics", metric.Handler(gatherer))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if own[r.URL.Path] {
+			mux.ServeHTTP(w, r) // the API's own paths are never rewritten by this mux
+			return
+		}
+		s.inFlight.Add(1)
+		defer s.inFlight.Add(-1)
+		defer s.recovered(w, r)
+		if s.o.Timeout > 0 {
+			ctx, cancel := context.WithTimeout(r.Context(), s.o.Timeout)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		s.h.ServeHTTP(w, r)
+	})
+}
+
+func (s *httpService) readyz(w http.ResponseWriter, r *http.Request) {
+	if !s.serving.Load() {
+		text(w, http.StatusServiceUnavailable, "shutting down")
+		return
+	}
+	if s.o.Ready != nil {
+		if err := s.o.Ready(r.Context()); err != nil {
+			text(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+	}
+	text(w, http.StatusOK, "ready")
+}
+
+// recovered is the last net under an API; the API kit recovers its own handlers and answers in its own form.
+func (s *httpService) recovered(w http.ResponseWriter, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	metric.From(r.Context()).Panic("http", s.name)
+	log.From(r.Context()).ErrorContext(r.Context(), "request panicked", "service", s.name, "method", r.Method, "path", r.URL.Path,
+		"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	text(w, http.StatusInternalServerError, "internal error")
+}
+
+func text(w http.ResponseWriter, status int, s string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, s+"\n") // a prober that hung up has lost nothing
+}
+
+// Report says how many requests are in flight.
+func (s *httpService) Report(w io.Writer) {
+	fmt.Fprintf(w, "%s at %s\n  requests in flight: %d\n", s.name, s.l.Addr(), s.inFlight.Load())
+}
+
+// Sockets are the listeners that systemd opened for the process, by the names in their units (FileDescriptorName=).
+// It takes them out of the environment, so it is called once, by main.
+func Sockets() (map[string][]net.Listener, error) {
+	ls, err := activation.ListenersWithNames()
+	if err != nil {
+		return nil, fmt.Errorf("sockets from systemd: %w", err)
+	}
+	return ls, nil
+}

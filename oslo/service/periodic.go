@@ -1,0 +1,101 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"hypernova/oslo/auth"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/log"
+	"hypernova/oslo/metric"
+)
+
+// jitter is the largest part of the spacing that a run is put off or brought forward, so that hosts do not march in step.
+const jitter = 0.05
+
+// Periodic is a periodic task. Runs never overlap; the spacing is from start to start, and a run that takes longer puts the next one off.
+type Periodic struct {
+	Name           string
+	Spacing        time.Duration // 0 or less: disabled
+	RunImmediately bool          // else the first run comes after a random delay
+	Fn             func(ctx context.Context) error
+}
+
+// RunOnce runs the task now, under a request id of its own. Its panic becomes an error.
+func (p Periodic) RunOnce(ctx context.Context) error {
+	ctx = auth.WithRequest(ctx, ids.Request())
+	end := metric.From(ctx).Start("periodic", p.Name)
+	err := contained(ctx, "periodic", p.Name, func() error { return p.Fn(ctx) })
+	if err != nil {
+		end("error")
+		return fmt.Errorf("periodic task %s: %w", p.Name, err)
+	}
+	end("ok")
+	return nil
+}
+
+type task struct {
+	Periodic
+	mu   sync.Mutex // guards what follows
+	runs int
+	last time.Time
+	took time.Duration
+	err  error
+}
+
+// runPeriodic starts the tasks; the returned function ends them and waits for runs under way, whose context it ends.
+func runPeriodic(ctx context.Context, service string, ts []*task, fuzzy time.Duration) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	for _, t := range ts {
+		if t.Spacing > 0 {
+			all.Go(func() { t.loop(ctx, service, fuzzy) })
+		}
+	}
+	return func() { cancel(); all.Wait() }
+}
+
+func (t *task) loop(ctx context.Context, service string, fuzzy time.Duration) {
+	var delay time.Duration
+	if !t.RunImmediately {
+		delay = rand.N(min(t.Spacing, fuzzy) + 1)
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		begin := time.Now()
+		err := t.RunOnce(ctx)
+		t.mu.Lock()
+		t.runs, t.last, t.took, t.err = t.runs+1, begin, time.Since(begin), err
+		t.mu.Unlock()
+		if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
+			log.From(ctx).Error("periodic task failed", "service", service, "task", t.Name, log.Err, err.Error())
+		}
+		spread := time.Duration(float64(t.Spacing) * jitter)
+		timer.Reset(max(t.Spacing-spread+rand.N(2*spread+1)-time.Since(begin), 0))
+	}
+}
+
+func (t *task) report(w io.Writer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.Spacing <= 0:
+		fmt.Fprintf(w, "  periodic %s: disabled\n", t.Name)
+	case t.runs == 0:
+		fmt.Fprintf(w, "  periodic %s: every %v, not run yet\n", t.Name, t.Spacing)
+	default:
+		fmt.Fprintf(w, "  periodic %s: every %v, %d runs, last at %s for %v, error: %v\n", t.Name, t.Spacing, t.runs,
+			t.last.UTC().Format(time.RFC3339), t.took.Round(time.Millisecond), t.err)
+	}
+}
