@@ -1,0 +1,150 @@
+// Package scheduler chooses hosts for servers: it filters and weighs a snapshot in memory, and says for each filter how many hosts it dropped
+// and why. It claims nothing; who asks claims, and asks again when somebody was faster.
+package scheduler
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/rpcapi"
+	"hypernova/nova/scheduler/filters"
+	"hypernova/nova/scheduler/snapshot"
+	"hypernova/nova/scheduler/weighers"
+	"hypernova/nova/store"
+	"hypernova/oslo/choose"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
+	"hypernova/oslo/service"
+	"hypernova/placement"
+)
+
+// Config is section [filter_scheduler].
+type Config struct {
+	EnabledFilters      []string `conf:"enabled_filters" default:"AvailabilityZoneFilter,ComputeFilter,ComputeCapabilitiesFilter,ImagePropertiesFilter,SameHostFilter,DifferentHostFilter" help:"Filters that drop hosts, in order."`
+	HostSubsetSize      int      `conf:"host_subset_size" default:"1" min:"1" help:"Choose at random among so many of the best hosts."`
+	RAMWeight           float64  `conf:"ram_weight_multiplier" default:"1.0" help:"Weight of free memory; negative stacks servers."`
+	CPUWeight           float64  `conf:"cpu_weight_multiplier" default:"1.0" help:"Weight of free vCPUs; negative stacks servers."`
+	DiskWeight          float64  `conf:"disk_weight_multiplier" default:"1.0" help:"Weight of free disk; negative stacks servers."`
+	IOOpsWeight         float64  `conf:"io_ops_weight_multiplier" default:"-1.0" help:"Weight of servers being built or rebooted; negative prefers quiet hosts."`
+	MaxInstancesPerHost int      `conf:"max_instances_per_host" default:"50" min:"1" help:"NumInstancesFilter: most servers of a host."`
+	MaxIOOpsPerHost     int      `conf:"max_io_ops_per_host" default:"8" min:"1" help:"IoOpsFilter: most servers of a host being built or rebooted."`
+}
+
+// Scheduler answers requests. Methods may be called concurrently; decisions are made one at a time, so that each sees the one before.
+type Scheduler struct {
+	store       *store.Store
+	now         clock.Now
+	all, forced choose.Pipeline[*snapshot.Request, *snapshot.Host]
+
+	mu     sync.Mutex
+	keeper *snapshot.Keeper
+}
+
+// New makes a scheduler; fault.Invalid for a filter that does not exist.
+func New(c Config, s snapshot.Config, st *store.Store, p placement.API) (*Scheduler, error) {
+	all, forced, err := filters.New(c.EnabledFilters, filters.Config{MaxInstancesPerHost: c.MaxInstancesPerHost, MaxIOOpsPerHost: c.MaxIOOpsPerHost})
+	if err != nil {
+		return nil, err
+	}
+	pipe := choose.Pipeline[*snapshot.Request, *snapshot.Host]{
+		Filters: all, Weighers: weighers.New(weighers.Multipliers{RAM: c.RAMWeight, CPU: c.CPUWeight, Disk: c.DiskWeight, IOOps: c.IOOpsWeight}),
+		Name: (*snapshot.Host).Name, SubsetSize: max(1, c.HostSubsetSize),
+	}
+	sch := &Scheduler{store: st, now: st.Now(), all: pipe, forced: pipe, keeper: snapshot.New(s, st, p)}
+	sch.forced.Filters = forced
+	return sch, nil
+}
+
+// Select answers hosts best first; fault.NoValidHost with the explanation in its text. The best one is counted as taken until the next
+// snapshot. A refusal is given only on a snapshot that is younger than the question.
+func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection, error) {
+	ask, err := r.Flavor.Ask()
+	if err != nil {
+		return nova.Selection{}, err
+	}
+	q := &snapshot.Request{Request: r, Ask: ask}
+	if q.Where, err = s.whereabouts(ctx, r.Hints); err != nil {
+		return nova.Selection{}, err
+	}
+	var since time.Time
+	asked := s.now()
+	if r.Fresh {
+		since = asked
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		hosts, taken, err := s.keeper.Hosts(ctx, since)
+		if err != nil {
+			return nova.Selection{}, err
+		}
+		best, why, err := s.pipeline(&r).Run(q, hosts)
+		if err != nil {
+			return nova.Selection{}, err
+		}
+		if len(best) > 0 {
+			best[0].Assume(ask.Resources)
+			return selection(best, max(1, r.Limit), ask, why), nil
+		}
+		if !taken.Before(asked) {
+			return nova.Selection{}, fault.New(fault.NoValidHost, "No valid host was found. %s", why.String())
+		}
+		since = asked
+	}
+}
+
+func (s *Scheduler) pipeline(r *nova.Request) *choose.Pipeline[*snapshot.Request, *snapshot.Host] {
+	if r.Force {
+		return &s.forced
+	}
+	return &s.all
+}
+
+func selection(best []*snapshot.Host, limit int, ask nova.Ask, why choose.Explanation) nova.Selection {
+	sel := nova.Selection{Explanation: why.String()}
+	for _, h := range best[:min(limit, len(best))] {
+		sel.Hosts = append(sel.Hosts, nova.Choice{Host: h.Name(), Node: h.Node.Name, Provider: h.Provider.ID, Zone: h.Zone, Resources: ask.Resources})
+	}
+	return sel
+}
+
+// whereabouts finds the hosts of the servers that hints name; unknown ones are nowhere.
+func (s *Scheduler) whereabouts(ctx context.Context, hints map[string][]string) (map[string]string, error) {
+	where := map[string]string{}
+	for _, hint := range []string{"same_host", "different_host"} {
+		for _, id := range hints[hint] {
+			f, err := s.store.Fate(ctx, s.store.DB, id)
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return nil, err
+			}
+			if err == nil && !f.Deleted {
+				where[id] = f.Host
+			}
+		}
+	}
+	return where, nil
+}
+
+// Manager is the role nova-scheduler.
+func (s *Scheduler) Manager(host string) service.Manager {
+	return service.Manager{Binary: nova.BinaryScheduler, Host: host, Topic: rpcapi.Scheduler, Level: 1, Register: s.register}
+}
+
+func (s *Scheduler) register(srv *messaging.Server) {
+	rpcapi.Select.Handle(srv, func(ctx context.Context, a rpcapi.SelectArgs) (rpcapi.SelectReply, error) {
+		sel, err := s.Select(ctx, a.Request)
+		return rpcapi.SelectReply{Selection: sel}, err
+	})
+}
+
+// Remote is a scheduler in another process.
+type Remote struct{ Bus *messaging.Bus }
+
+// Select asks any one scheduler.
+func (r Remote) Select(ctx context.Context, q nova.Request) (nova.Selection, error) {
+	reply, err := rpcapi.Select.Do(ctx, r.Bus, "", rpcapi.SelectArgs{Request: q})
+	return reply.Selection, err
+}

@@ -1,0 +1,57 @@
+// Package snapshot is what the scheduler knows of hosts: the records of services, nodes, providers, servers and aggregates, put together and
+// kept in memory for as long as they are fresh enough.
+package snapshot
+
+import (
+	"encoding/json"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/placement"
+)
+
+// Host is one hypervisor that servers may be put on.
+type Host struct {
+	Service    nova.Service
+	Node       nova.Node
+	Provider   placement.ProviderState
+	Load       nova.HostLoad
+	Zone       string
+	Aggregates []nova.Aggregate // that it is in
+	Up         bool
+	Silent     time.Duration // since the last heartbeat, when it is not up
+
+	cpu map[string]any
+}
+
+// Name is the host's.
+func (h *Host) Name() string { return h.Service.Host }
+
+// Capacity is how much of a class may be allocated in all.
+func (h *Host) Capacity(class string) int64 {
+	i, ok := h.Provider.Inventories[class]
+	if !ok {
+		return 0
+	}
+	return int64(float64(i.Total-i.Reserved) * i.AllocationRatio)
+}
+
+// Free is how much of a class is left.
+func (h *Host) Free(class string) int64 { return h.Capacity(class) - h.Provider.Used[class] }
+
+// CPU is the hypervisor's description of its processor.
+func (h *Host) CPU() map[string]any {
+	if h.cpu == nil {
+		h.cpu = map[string]any{}
+		// What a driver describes badly is as good as not described: filters then find nothing to compare.
+		_ = json.Unmarshal([]byte(h.Node.CPUInfo), &h.cpu)
+	}
+	return h.cpu
+}
+
+// Request is a question with what had to be looked up for it.
+type Request struct {
+	nova.Request
+	Ask   nova.Ask
+	Where map[string]string // server of a hint -> its host
+}

@@ -1,0 +1,152 @@
+package snapshot
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/store"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
+	"hypernova/placement"
+)
+
+// Config says how fresh is fresh enough.
+type Config struct {
+	TTL         time.Duration // how long a snapshot serves; default 1 s
+	DownTime    time.Duration // a host silent for longer is down; default 60 s
+	DefaultZone string        // of hosts in no aggregate with a zone; default "nova"
+}
+
+// Keeper reads and keeps the snapshot. It is not safe for concurrent use: the scheduler decides one at a time.
+type Keeper struct {
+	c         Config
+	store     *store.Store
+	placement placement.API
+	now       clock.Now
+
+	hosts []*Host
+	taken time.Time
+}
+
+// New makes a keeper; nothing is read before it is needed.
+func New(c Config, s *store.Store, p placement.API) *Keeper {
+	if c.TTL == 0 {
+		c.TTL = time.Second
+	}
+	if c.DownTime == 0 {
+		c.DownTime = time.Minute
+	}
+	if c.DefaultZone == "" {
+		c.DefaultZone = "nova"
+	}
+	return &Keeper{c: c, store: s, placement: p, now: s.Now()}
+}
+
+// Hosts is the snapshot, in order of name, and when it was taken. One older than since, or than the TTL, is taken anew.
+func (k *Keeper) Hosts(ctx context.Context, since time.Time) ([]*Host, time.Time, error) {
+	now := k.now()
+	if k.hosts != nil && now.Sub(k.taken) < k.c.TTL && !k.taken.Before(since) {
+		for _, h := range k.hosts {
+			h.beat(now, k.c.DownTime)
+		}
+		return k.hosts, k.taken, nil
+	}
+	states, err := k.placement.States(ctx)
+	if err != nil {
+		return nil, now, err
+	}
+	byID := make(map[string]*placement.ProviderState, len(states))
+	for i := range states {
+		byID[states[i].ID] = &states[i]
+	}
+	var hosts []*Host
+	err = k.store.DB.View(ctx, func(tx *db.Tx) error {
+		hosts, err = k.read(ctx, tx, byID)
+		return err
+	})
+	if err != nil {
+		return nil, now, err
+	}
+	for _, h := range hosts {
+		h.beat(now, k.c.DownTime)
+	}
+	k.hosts, k.taken = hosts, now
+	return hosts, now, nil
+}
+
+func (k *Keeper) read(ctx context.Context, tx *db.Tx, providers map[string]*placement.ProviderState) ([]*Host, error) {
+	services, err := k.store.Services(ctx, tx, "", nova.BinaryCompute)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := k.store.Nodes(ctx, tx, db.ListArgs{Sort: []db.SortKey{{Column: "host"}}})
+	if err != nil {
+		return nil, err
+	}
+	loads, err := k.store.HostLoads(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	aggregates, err := k.store.Aggregates(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string][]nova.Aggregate{}
+	for _, a := range aggregates {
+		for _, h := range a.Hosts {
+			of[h] = append(of[h], a)
+		}
+	}
+	byHost := make(map[string]*nova.Service, len(services))
+	for i := range services {
+		byHost[services[i].Host] = &services[i]
+	}
+	var hosts []*Host
+	for _, n := range nodes {
+		s, p := byHost[n.Host], providers[n.ID]
+		if s == nil || p == nil { // not registered yet, or being removed
+			continue
+		}
+		hosts = append(hosts, &Host{Service: *s, Node: n, Provider: own(*p), Load: loads[n.Host], Aggregates: of[n.Host],
+			Zone: nova.ZoneOf(n.Host, of[n.Host], k.c.DefaultZone)})
+	}
+	return hosts, nil
+}
+
+// own copies what Assume writes.
+func own(p placement.ProviderState) placement.ProviderState {
+	used := make(placement.Resources, len(p.Used))
+	for class, n := range p.Used {
+		used[class] = n
+	}
+	p.Used = used
+	return p
+}
+
+// Assume counts a server that was just decided, so that the next decision from the same snapshot sees it.
+func (h *Host) Assume(r placement.Resources) {
+	for class, n := range r {
+		h.Provider.Used[class] += n
+	}
+	h.Load.Servers++
+	h.Load.Busy++
+}
+
+// HasTraits reports whether the host has every trait.
+func (h *Host) HasTraits(traits []string) (missing string, ok bool) {
+	for _, t := range traits {
+		if !slices.Contains(h.Provider.Traits, t) {
+			return t, false
+		}
+	}
+	return "", true
+}
+
+func (h *Host) beat(now time.Time, downTime time.Duration) {
+	h.Up, h.Silent = h.Service.Up(now, downTime), 0
+	if !h.Up && !h.Service.Seen.IsZero() {
+		h.Silent = now.Sub(h.Service.Seen).Truncate(time.Second)
+	}
+}
