@@ -261,7 +261,7 @@ func (c *call) authorize(target policy.Target) error {
 	if v.Allowed {
 		return nil
 	}
-	err := refusal(d.rule, v)
+	err := refusal(d.rule, c.r.Caller, v)
 	if d.hidden && target != nil {
 		return fault.NotFoundf("The resource could not be found.").Because(err)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -130,15 +131,16 @@ func (r *Request) Require(rule *policy.Rule, target policy.Target) error {
 	if v.Allowed {
 		return nil
 	}
-	return refusal(rule, v)
+	return refusal(rule, r.Caller, v)
 }
 
-func refusal(rule *policy.Rule, v policy.Verdict) error {
+// refusal names the rule to everyone; what it asks for is for administrators and the log.
+func refusal(rule *policy.Rule, c *auth.Caller, v policy.Verdict) error {
 	msg := "Policy does not allow " + rule.Name + " to be performed."
-	if v.Reason != "" {
+	if v.Reason != "" && c.Admin() {
 		msg += " " + v.Reason
 	}
-	return fault.Forbiddenf("%s", msg).Coded("PolicyNotAuthorized")
+	return fault.Forbiddenf("%s", msg).Coded("PolicyNotAuthorized").Because(errors.New(v.Reason))
 }
 
 func (r *Request) verdict(rule *policy.Rule, target policy.Target) policy.Verdict {
