@@ -1,0 +1,146 @@
+// Package api is identity's wire room: one file per family of resources, wire types beside their operations.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"hypernova/keystone"
+	"hypernova/keystone/assignment"
+	"hypernova/keystone/catalog"
+	"hypernova/keystone/identity"
+	"hypernova/keystone/token"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// API answers identity's operations with the verbs.
+type API struct {
+	Identity *identity.Service
+	Roles    *assignment.Service
+	Catalog  *catalog.Service
+	Tokens   *token.Service
+}
+
+// Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is identity's own.
+func Handler(c api.Config, a *API) http.Handler {
+	c.Name, c.Base, c.Dialect, c.Links = "keystone", "/v3", api.Keystone, api.LinksKeystone
+	// Identity's clients do not follow pages: a list is whole unless it asks for less.
+	c.MaxLimit = 10_000
+	c.Root = discovery(c.Endpoint)
+	return api.New(c, a, Resources()...)
+}
+
+// Resources are all of identity's declared operations.
+func Resources() []api.Resource[*API] {
+	rs := []api.Resource[*API]{tokens, domains, projects, users, groups, roles, implications, assignments, regions, services, endpoints}
+	return append(rs, grants()...)
+}
+
+type links struct {
+	Self string `wire:"self"`
+}
+
+type names struct {
+	ID   string `wire:"id"`
+	Name string `wire:"name"`
+}
+
+// nullable shows an empty string as null, as keystone shows what a resource does not have.
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// bools reads keystone's lax boolean filters: absent is no filter, "0" and "false" are false, anything else is true.
+func boolFilter(where []db.Cond, column string, q *string) []db.Cond {
+	if q == nil {
+		return where
+	}
+	switch *q {
+	case "0", "false", "False", "no":
+		return append(where, db.EqTo(column, false))
+	}
+	return append(where, db.EqTo(column, true))
+}
+
+func equal(where []db.Cond, column string, q *string) []db.Cond {
+	if q == nil {
+		return where
+	}
+	return append(where, db.EqTo(column, *q))
+}
+
+// page asks for one row more than fits, to know whether another page follows.
+func page[N, V any](q api.PageQuery, where []db.Cond, read func(db.ListArgs) ([]N, error), id func(N) string, view func(N) V) (api.Page[V], error) {
+	var out api.Page[V]
+	order, err := q.Order(false)
+	if err != nil {
+		return out, err
+	}
+	args := db.ListArgs{Where: where, Marker: q.Marker, Limit: q.Limit + 1}
+	for _, k := range order {
+		args.Sort = append(args.Sort, db.SortKey{Column: k.Name, Desc: k.Desc})
+	}
+	rows, err := read(args)
+	if err != nil {
+		return out, err
+	}
+	if len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+		out.Next = id(rows[len(rows)-1])
+	}
+	out.Items = views(rows, view)
+	return out, nil
+}
+
+func views[N, V any](ns []N, view func(N) V) []V {
+	out := make([]V, len(ns))
+	for i, n := range ns {
+		out[i] = view(n)
+	}
+	return out
+}
+
+// isNull tells the word null from a value among the members that keystone does not know.
+func isNull(raw json.RawMessage) bool { return string(raw) == "null" }
+
+// immutable refuses to change what an administrator has marked so, except the mark itself.
+func immutable(options map[string]any, change map[string]any, kind, id string) error {
+	if options["immutable"] != true {
+		return nil
+	}
+	if v, ok := change["immutable"]; ok && v != true {
+		return nil
+	}
+	return fault.Forbiddenf("Cannot update or delete %s %s: it is immutable.", kind, id)
+}
+
+func (a *API) loadProject(ctx context.Context, r *api.Request) (keystone.Project, error) {
+	p, err := a.Identity.Project(ctx, r.Param("project_id"))
+	if err == nil && p.IsDomain {
+		// A domain is reached as a project, too; its facts for policies are then those of a project.
+		p.DomainID = p.ID
+	}
+	return p, err
+}
+
+func (a *API) loadDomain(ctx context.Context, r *api.Request) (keystone.Project, error) {
+	return a.Identity.Domain(ctx, r.Param("domain_id"))
+}
+
+func (a *API) loadUser(ctx context.Context, r *api.Request) (keystone.User, error) {
+	return a.Identity.User(ctx, r.Param("user_id"))
+}
+
+func (a *API) loadGroup(ctx context.Context, r *api.Request) (keystone.Group, error) {
+	return a.Identity.Group(ctx, r.Param("group_id"))
+}
+
+func (a *API) loadRole(ctx context.Context, r *api.Request) (keystone.Role, error) {
+	return a.Roles.Role(ctx, r.Param("role_id"))
+}

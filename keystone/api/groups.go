@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+
+	"hypernova/keystone"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+type groupView struct {
+	ID          string                     `wire:"id"`
+	Name        string                     `wire:"name"`
+	DomainID    string                     `wire:"domain_id"`
+	Description string                     `wire:"description"`
+	Links       links                      `wire:"links"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+func groupViewer(r *api.Request) func(keystone.Group) groupView {
+	return func(g keystone.Group) groupView {
+		return groupView{g.ID, g.Name, g.DomainID, g.Description, links{r.URL("/groups/%s", g.ID)}, g.Extra}
+	}
+}
+
+type groupCreateBody struct {
+	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
+	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
+	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+func (c *groupCreateBody) PolicyTarget() policy.Target {
+	return policy.Target{"target.group.domain_id": c.DomainID.Or("")}
+}
+
+type groupUpdateBody struct {
+	Name        opt.Of[string]             `wire:"name" is:"name,maxlen=64"`
+	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	DomainID    opt.Of[string]             `wire:"domain_id" is:"maxlen=64"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+type groupQuery struct {
+	api.PageQuery
+	Name     *string `wire:"name"`
+	DomainID *string `wire:"domain_id"`
+}
+
+var groups = api.Resource[*API]{Name: "group", Plural: "groups", Ops: api.Ops[*API]{
+	api.Do("POST /groups", groupCreate, http.StatusCreated, (*API).createGroup),
+	api.List("GET /groups", groupList, (*API).listGroups),
+	api.On("GET /groups/{group_id}", groupGet, http.StatusOK, (*API).loadGroup, (*API).showGroup),
+	api.On("PATCH /groups/{group_id}", groupUpdate, http.StatusOK, (*API).loadGroup, (*API).updateGroup),
+	api.On("DELETE /groups/{group_id}", groupDelete, http.StatusNoContent, (*API).loadGroup, (*API).deleteGroup),
+	api.ListOf("GET /groups/{group_id}/users", groupUsers, (*API).loadGroup, (*API).groupMembers, api.EnvelopeOut("users")),
+	api.On("GET /groups/{group_id}/users/{user_id}", memberCheck, http.StatusNoContent, (*API).loadMember, (*API).checkMember),
+	api.On("PUT /groups/{group_id}/users/{user_id}", memberAdd, http.StatusNoContent, (*API).loadMember, (*API).addMember),
+	api.On("DELETE /groups/{group_id}/users/{user_id}", memberRemove, http.StatusNoContent, (*API).loadMember, (*API).removeMember),
+}}
+
+func (a *API) createGroup(ctx context.Context, r *api.Request, in *groupCreateBody) (groupView, error) {
+	domain := in.DomainID.Or("")
+	if domain == "" {
+		domain = ownDomain(r)
+	}
+	g, err := a.Identity.CreateGroup(ctx, keystone.Group{Name: in.Name, DomainID: domain, Description: in.Description.Or(""), Extra: in.Extra})
+	return groupViewer(r)(g), err
+}
+
+func (a *API) listGroups(ctx context.Context, r *api.Request, q *groupQuery) (api.Page[groupView], error) {
+	where := equal(equal(within(r, nil), "name", q.Name), "domain_id", q.DomainID)
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Group, error) { return a.Identity.Groups(ctx, la) },
+		func(g keystone.Group) string { return g.ID }, groupViewer(r))
+}
+
+func (a *API) showGroup(_ context.Context, r *api.Request, g keystone.Group, _ *api.None) (groupView, error) {
+	return groupViewer(r)(g), nil
+}
+
+func (a *API) updateGroup(ctx context.Context, r *api.Request, g keystone.Group, in *groupUpdateBody) (groupView, error) {
+	if in.DomainID.Has() && in.DomainID.Value != g.DomainID {
+		return groupView{}, fault.Invalidf("A group cannot be moved to another domain.")
+	}
+	var description *string
+	if in.Description.Set {
+		d := in.Description.Or("")
+		description = &d
+	}
+	g, err := a.Identity.UpdateGroup(ctx, g.ID, in.Name.Ptr(), description, in.Extra)
+	return groupViewer(r)(g), err
+}
+
+func (a *API) deleteGroup(ctx context.Context, _ *api.Request, g keystone.Group, _ *api.None) (api.None, error) {
+	return api.None{}, a.Identity.DeleteGroup(ctx, g.ID)
+}
+
+func (a *API) groupMembers(ctx context.Context, r *api.Request, g keystone.Group, _ *userQuery) (api.Page[userView], error) {
+	us, err := a.Identity.Members(ctx, g.ID)
+	return api.Page[userView]{Items: views(us, userViewer(r))}, err
+}
+
+// member is a user and a group that the path names together.
+type member struct {
+	group keystone.Group
+	user  keystone.User
+}
+
+func (m member) PolicyTarget() policy.Target {
+	t := m.group.PolicyTarget()
+	maps.Copy(t, m.user.PolicyTarget())
+	return t
+}
+
+func (a *API) loadMember(ctx context.Context, r *api.Request) (member, error) {
+	g, err := a.loadGroup(ctx, r)
+	if err != nil {
+		return member{}, err
+	}
+	u, err := a.loadUser(ctx, r)
+	return member{g, u}, err
+}
+
+func (a *API) checkMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
+	in, err := a.Identity.IsMember(ctx, m.group.ID, m.user.ID)
+	if err == nil && !in {
+		err = fault.NotFoundf("User %s is not in group %s.", m.user.ID, m.group.ID)
+	}
+	return api.None{}, err
+}
+
+func (a *API) addMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
+	return api.None{}, a.Identity.AddMember(ctx, m.group.ID, m.user.ID)
+}
+
+func (a *API) removeMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
+	return api.None{}, a.Identity.RemoveMember(ctx, m.group.ID, m.user.ID)
+}

@@ -1,0 +1,131 @@
+package api
+
+import "hypernova/oslo/policy"
+
+// The words that identity's rules are made of: keystone's current defaults with the roles admin, manager, member and reader.
+const (
+	adminRequired = "rule:admin_required"
+	systemReader  = "rule:admin_required or (role:reader and system_scope:all)"
+
+	domainOf = " or (role:reader and domain_id:%(target.domain.id)s)"
+	own      = " or user_id:%(target.user.id)s"
+
+	inProjectDomain = "domain_id:%(target.project.domain_id)s"
+	inUserDomain    = "domain_id:%(target.user.domain_id)s"
+	inGroupDomain   = "domain_id:%(target.group.domain_id)s"
+
+	// A manager of a domain hands out only the roles below admin.
+	managedRole = "rule:domain_managed_target_role"
+
+	grantRole = "(domain_id:%(target.role.domain_id)s or None:%(target.role.domain_id)s)"
+	grantSpan = "((" + inUserDomain + " and " + inProjectDomain + ") or (" + inUserDomain + " and domain_id:%(target.domain.id)s) or (" +
+		inGroupDomain + " and " + inProjectDomain + ") or (" + inGroupDomain + " and domain_id:%(target.domain.id)s))"
+	readGrant  = systemReader + " or (role:reader and " + grantSpan + " and " + grantRole + ")"
+	writeGrant = adminRequired + " or (role:manager and " + grantSpan + " and " + managedRole + ")"
+)
+
+func rule(name, check, doc string) *policy.Rule {
+	return &policy.Rule{Name: "identity:" + name, Check: check, Doc: doc}
+}
+
+var (
+	base = []*policy.Rule{
+		{Name: "admin_required", Check: "role:admin or is_admin:1", Doc: "An administrator."},
+		{Name: "service_role", Check: "role:service", Doc: "A service of the cloud."},
+		{Name: "token_subject", Check: "user_id:%(target.token.user_id)s", Doc: "The user that a token stands for."},
+		{Name: "domain_managed_target_role", Check: "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
+			Doc: "The roles that a manager of a domain may grant."},
+	}
+
+	validateToken = rule("validate_token", adminRequired+" or rule:service_role or (role:reader and system_scope:all) or rule:token_subject", "Look into a token.")
+	revokeToken   = rule("revoke_token", adminRequired+" or rule:token_subject", "End a token.")
+	getCatalog    = rule("get_auth_catalog", "@", "Read the catalog of one's own token.")
+	getProjects   = rule("get_auth_projects", "@", "List the projects one may have a token for.")
+	getDomains    = rule("get_auth_domains", "@", "List the domains one may have a token for.")
+	getSystem     = rule("get_auth_system", "@", "List the system scopes one may have a token for.")
+
+	domainGet    = rule("get_domain", systemReader+domainOf+" or token.project.domain.id:%(target.domain.id)s", "Show a domain.")
+	domainList   = rule("list_domains", systemReader+" or (role:reader and not domain_id:None)", "List domains.")
+	domainCreate = rule("create_domain", adminRequired, "Create a domain.")
+	domainUpdate = rule("update_domain", adminRequired, "Change a domain.")
+	domainDelete = rule("delete_domain", adminRequired, "Delete a domain.")
+
+	projectGet        = rule("get_project", systemReader+" or (role:reader and "+inProjectDomain+") or project_id:%(target.project.id)s", "Show a project.")
+	projectList       = rule("list_projects", systemReader+" or (role:reader and not domain_id:None)", "List projects.")
+	projectCreateRule = rule("create_project", adminRequired+" or (role:manager and "+inProjectDomain+")", "Create a project.")
+	projectUpdateRule = rule("update_project", adminRequired+" or (role:manager and "+inProjectDomain+")", "Change a project.")
+	projectDelete     = rule("delete_project", adminRequired+" or (role:manager and "+inProjectDomain+")", "Delete a project.")
+	projectTagRead    = rule("list_project_tags", systemReader+" or (role:reader and "+inProjectDomain+") or project_id:%(target.project.id)s", "Read a project's tags.")
+	projectTagSet     = rule("update_project_tags", adminRequired+" or (role:manager and "+inProjectDomain+")", "Change a project's tags.")
+
+	userGet        = rule("get_user", systemReader+" or (role:reader and "+inUserDomain+")"+own, "Show a user.")
+	userList       = rule("list_users", systemReader+" or (role:reader and not domain_id:None)", "List users.")
+	userCreateRule = rule("create_user", adminRequired+" or (role:manager and "+inUserDomain+")", "Create a user.")
+	userUpdateRule = rule("update_user", adminRequired+" or (role:manager and "+inUserDomain+")", "Change a user.")
+	userDelete     = rule("delete_user", adminRequired+" or (role:manager and "+inUserDomain+")", "Delete a user.")
+	userPassword   = rule("change_password", "@", "Change one's own password, with the old one as the proof.")
+	userProjects   = rule("list_user_projects", systemReader+" or (role:reader and "+inUserDomain+")"+own, "List the projects of a user.")
+	userGroups     = rule("list_groups_for_user", systemReader+" or (role:reader and "+inUserDomain+")"+own, "List the groups of a user.")
+
+	groupGet     = rule("get_group", systemReader+" or (role:reader and "+inGroupDomain+")", "Show a group.")
+	groupList    = rule("list_groups", systemReader+" or (role:reader and not domain_id:None)", "List groups.")
+	groupCreate  = rule("create_group", adminRequired+" or (role:manager and "+inGroupDomain+")", "Create a group.")
+	groupUpdate  = rule("update_group", adminRequired+" or (role:manager and "+inGroupDomain+")", "Change a group.")
+	groupDelete  = rule("delete_group", adminRequired+" or (role:manager and "+inGroupDomain+")", "Delete a group.")
+	groupUsers   = rule("list_users_in_group", systemReader+" or (role:reader and "+inGroupDomain+")", "List the users of a group.")
+	memberCheck  = rule("check_user_in_group", systemReader+" or (role:reader and "+inGroupDomain+" and "+inUserDomain+")", "Ask whether a user is in a group.")
+	memberAdd    = rule("add_user_to_group", adminRequired+" or (role:manager and "+inGroupDomain+" and "+inUserDomain+")", "Put a user into a group.")
+	memberRemove = rule("remove_user_from_group", adminRequired+" or (role:manager and "+inGroupDomain+" and "+inUserDomain+")", "Take a user out of a group.")
+
+	roleGet     = rule("get_role", systemReader+" or (role:manager and not domain_id:None)", "Show a role.")
+	roleList    = rule("list_roles", systemReader+" or (role:manager and not domain_id:None)", "List roles.")
+	roleCreate  = rule("create_role", adminRequired, "Create a role.")
+	roleUpdate  = rule("update_role", adminRequired, "Change a role.")
+	roleDelete  = rule("delete_role", adminRequired, "Delete a role.")
+	impliedGet  = rule("get_implied_role", systemReader, "Show an implication of roles.")
+	impliedList = rule("list_implied_roles", systemReader, "List implications of a role.")
+	impliedAdd  = rule("create_implied_role", adminRequired, "Make a role imply another.")
+	impliedDrop = rule("delete_implied_role", adminRequired, "Take an implication away.")
+	inferences  = rule("list_role_inference_rules", systemReader, "List all implications of roles.")
+
+	grantCheck  = rule("check_grant", readGrant, "Ask whether a role is granted.")
+	grantList   = rule("list_grants", readGrant, "List the roles granted to somebody on something.")
+	grantCreate = rule("create_grant", writeGrant, "Grant a role.")
+	grantRevoke = rule("revoke_grant", writeGrant, "Take a granted role away.")
+	systemCheck = rule("check_system_grant", systemReader, "Ask whether a role is granted on the system.")
+	systemList  = rule("list_system_grants", systemReader, "List the roles granted to somebody on the system.")
+	systemAdd   = rule("create_system_grant", adminRequired, "Grant a role on the system.")
+	systemDrop  = rule("revoke_system_grant", adminRequired, "Take a role on the system away.")
+	assignList  = rule("list_role_assignments", systemReader+" or (role:reader and not domain_id:None)", "List who holds which role where.")
+	assignTree  = rule("list_role_assignments_for_tree", systemReader+" or (role:admin and project_id:%(target.project.id)s)", "List who holds which role in a tree of projects.")
+
+	regionGet      = rule("get_region", "@", "Show a region.")
+	regionList     = rule("list_regions", "@", "List regions.")
+	regionCreate   = rule("create_region", adminRequired, "Create a region.")
+	regionUpdate   = rule("update_region", adminRequired, "Change a region.")
+	regionDelete   = rule("delete_region", adminRequired, "Delete a region.")
+	serviceGet     = rule("get_service", systemReader, "Show a service.")
+	serviceList    = rule("list_services", systemReader, "List services.")
+	serviceCreate  = rule("create_service", adminRequired, "Create a service.")
+	serviceUpdate  = rule("update_service", adminRequired, "Change a service.")
+	serviceDelete  = rule("delete_service", adminRequired, "Delete a service.")
+	endpointGet    = rule("get_endpoint", systemReader, "Show an endpoint.")
+	endpointList   = rule("list_endpoints", systemReader, "List endpoints.")
+	endpointCreate = rule("create_endpoint", adminRequired, "Create an endpoint.")
+	endpointUpdate = rule("update_endpoint", adminRequired, "Change an endpoint.")
+	endpointDelete = rule("delete_endpoint", adminRequired, "Delete an endpoint.")
+)
+
+// Rules are identity's declared policies, for the enforcer and the reference.
+func Rules() []*policy.Rule {
+	return append(append([]*policy.Rule{}, base...),
+		validateToken, revokeToken, getCatalog, getProjects, getDomains, getSystem,
+		domainGet, domainList, domainCreate, domainUpdate, domainDelete,
+		projectGet, projectList, projectCreateRule, projectUpdateRule, projectDelete, projectTagRead, projectTagSet,
+		userGet, userList, userCreateRule, userUpdateRule, userDelete, userPassword, userProjects, userGroups,
+		groupGet, groupList, groupCreate, groupUpdate, groupDelete, groupUsers, memberCheck, memberAdd, memberRemove,
+		roleGet, roleList, roleCreate, roleUpdate, roleDelete, impliedGet, impliedList, impliedAdd, impliedDrop, inferences,
+		grantCheck, grantList, grantCreate, grantRevoke, systemCheck, systemList, systemAdd, systemDrop, assignList, assignTree,
+		regionGet, regionList, regionCreate, regionUpdate, regionDelete, serviceGet, serviceList, serviceCreate, serviceUpdate, serviceDelete,
+		endpointGet, endpointList, endpointCreate, endpointUpdate, endpointDelete)
+}

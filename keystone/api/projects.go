@@ -1,0 +1,438 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"hypernova/keystone"
+	"hypernova/keystone/identity"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+type domainView struct {
+	ID          string                     `wire:"id"`
+	Name        string                     `wire:"name"`
+	Description string                     `wire:"description"`
+	Enabled     bool                       `wire:"enabled"`
+	Tags        []string                   `wire:"tags"`
+	Options     map[string]any             `wire:"options"`
+	Links       links                      `wire:"links"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+type projectView struct {
+	ID          string                     `wire:"id"`
+	Name        string                     `wire:"name"`
+	DomainID    *string                    `wire:"domain_id"`
+	ParentID    *string                    `wire:"parent_id"`
+	Description string                     `wire:"description"`
+	Enabled     bool                       `wire:"enabled"`
+	IsDomain    bool                       `wire:"is_domain"`
+	Tags        []string                   `wire:"tags"`
+	Options     map[string]any             `wire:"options"`
+	Links       links                      `wire:"links"`
+	Parents     opt.Of[any]                `wire:"parents"`
+	Subtree     opt.Of[any]                `wire:"subtree"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+func projectViewer(r *api.Request) func(keystone.Project) projectView {
+	return func(p keystone.Project) projectView {
+		v := projectView{ID: p.ID, Name: p.Name, DomainID: nullable(p.DomainID), ParentID: nullable(p.ParentID), Description: p.Description,
+			Enabled: p.Enabled, IsDomain: p.IsDomain, Tags: tags(p.Tags), Options: object(p.Options), Links: links{r.URL("/projects/%s", p.ID)},
+			Extra: p.Extra}
+		if p.IsDomain {
+			v.DomainID = nil
+		}
+		return v
+	}
+}
+
+func domainViewer(r *api.Request) func(keystone.Project) domainView {
+	return func(p keystone.Project) domainView {
+		return domainView{p.ID, p.Name, p.Description, p.Enabled, tags(p.Tags), object(p.Options), links{r.URL("/domains/%s", p.ID)}, p.Extra}
+	}
+}
+
+func tags(ts []string) []string {
+	if ts == nil {
+		return []string{}
+	}
+	return ts
+}
+
+func object(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+type projectCreate struct {
+	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
+	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
+	ParentID    opt.Of[string]             `wire:"parent_id" is:"nullable,maxlen=64"`
+	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	Enabled     opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	IsDomain    opt.Of[bool]               `wire:"is_domain" is:"boolish"`
+	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
+	Options     map[string]any             `wire:"options"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+func (c *projectCreate) PolicyTarget() policy.Target {
+	return policy.Target{"target.project.domain_id": c.DomainID.Or(""), "target.project.parent_id": c.ParentID.Or("")}
+}
+
+type projectUpdate struct {
+	Name        opt.Of[string]             `wire:"name" is:"name,maxlen=64"`
+	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	Enabled     opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable"`
+	ParentID    opt.Of[string]             `wire:"parent_id" is:"nullable"`
+	IsDomain    opt.Of[bool]               `wire:"is_domain" is:"boolish"`
+	Tags        opt.Of[[]string]           `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
+	Options     map[string]any             `wire:"options"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+func (u *projectUpdate) change(p keystone.Project) (identity.ProjectChange, error) {
+	var c identity.ProjectChange
+	if err := immutable(p.Options, u.Options, "project", p.ID); err != nil {
+		return c, err
+	}
+	if u.DomainID.Set && !p.IsDomain && u.DomainID.Or("") != p.DomainID || u.ParentID.Set && u.ParentID.Or("") != p.ParentID ||
+		u.IsDomain.Set && u.IsDomain.Value != p.IsDomain {
+		return c, fault.Invalidf("Update of domain_id, parent_id and is_domain of a project is not allowed.")
+	}
+	c = identity.ProjectChange{Name: u.Name.Ptr(), Enabled: u.Enabled.Ptr(), Tags: u.Tags.Ptr(), Options: u.Options, Extra: u.Extra}
+	if u.Description.Set {
+		d := u.Description.Or("")
+		c.Description = &d
+	}
+	return c, nil
+}
+
+type projectQuery struct {
+	api.PageQuery
+	Name     *string `wire:"name"`
+	DomainID *string `wire:"domain_id"`
+	ParentID *string `wire:"parent_id"`
+	Enabled  *string `wire:"enabled"`
+	IsDomain *string `wire:"is_domain"`
+	Tags     *string `wire:"tags"`
+	TagsAny  *string `wire:"tags-any"`
+	NotTags  *string `wire:"not-tags"`
+	NotAny   *string `wire:"not-tags-any"`
+}
+
+type projectShow struct {
+	Parents     *string `wire:"parents_as_list"`
+	ParentIDs   *string `wire:"parents_as_ids"`
+	Subtree     *string `wire:"subtree_as_list"`
+	SubtreeIDs  *string `wire:"subtree_as_ids"`
+	IncludeLims *string `wire:"include_limits"`
+}
+
+var projects = api.Resource[*API]{Name: "project", Plural: "projects", Ops: api.Ops[*API]{
+	api.Do("POST /projects", projectCreateRule, http.StatusCreated, (*API).createProject),
+	api.List("GET /projects", projectList, (*API).listProjects),
+	api.On("GET /projects/{project_id}", projectGet, http.StatusOK, (*API).loadProject, (*API).showProject),
+	api.On("PATCH /projects/{project_id}", projectUpdateRule, http.StatusOK, (*API).loadProject, (*API).updateProject),
+	api.On("DELETE /projects/{project_id}", projectDelete, http.StatusNoContent, (*API).loadProject, (*API).deleteProject),
+	api.On("GET /projects/{project_id}/tags", projectTagRead, http.StatusOK, (*API).loadProject, (*API).listTags, api.Bare()),
+	api.On("PUT /projects/{project_id}/tags", projectTagSet, http.StatusOK, (*API).loadProject, (*API).setTags, api.Bare()),
+	api.On("DELETE /projects/{project_id}/tags", projectTagSet, http.StatusNoContent, (*API).loadProject, (*API).clearTags),
+	api.On("GET /projects/{project_id}/tags/{value}", projectTagRead, http.StatusNoContent, (*API).loadProject, (*API).hasTag),
+	api.On("PUT /projects/{project_id}/tags/{value}", projectTagSet, http.StatusCreated, (*API).loadProject, (*API).addTag),
+	api.On("DELETE /projects/{project_id}/tags/{value}", projectTagSet, http.StatusNoContent, (*API).loadProject, (*API).dropTag),
+}}
+
+var domains = api.Resource[*API]{Name: "domain", Plural: "domains", Ops: api.Ops[*API]{
+	api.Do("POST /domains", domainCreate, http.StatusCreated, (*API).createDomain),
+	api.List("GET /domains", domainList, (*API).listDomains),
+	api.On("GET /domains/{domain_id}", domainGet, http.StatusOK, (*API).loadDomain, (*API).showDomain),
+	api.On("PATCH /domains/{domain_id}", domainUpdate, http.StatusOK, (*API).loadDomain, (*API).updateDomain),
+	api.On("DELETE /domains/{domain_id}", domainDelete, http.StatusNoContent, (*API).loadDomain, (*API).deleteDomain),
+}}
+
+func (a *API) createProject(ctx context.Context, r *api.Request, in *projectCreate) (projectView, error) {
+	p := keystone.Project{Name: in.Name, DomainID: in.DomainID.Or(""), ParentID: in.ParentID.Or(""), Description: in.Description.Or(""),
+		Enabled: in.Enabled.Or(true), IsDomain: in.IsDomain.Or(false), Tags: in.Tags, Options: in.Options, Extra: in.Extra}
+	if p.IsDomain && p.ParentID != "" {
+		return projectView{}, fault.Invalidf("A project acting as a domain cannot have a parent.")
+	}
+	if p.DomainID == "" && p.ParentID == "" && !p.IsDomain {
+		p.DomainID = ownDomain(r)
+	}
+	p, err := a.Identity.CreateProject(ctx, p)
+	return projectViewer(r)(p), err
+}
+
+// ownDomain is where things go whose domain a client did not name: that of its token.
+func ownDomain(r *api.Request) string {
+	switch {
+	case r.Caller.DomainID != "":
+		return r.Caller.DomainID
+	case r.Caller.ProjectDomainID != "":
+		return r.Caller.ProjectDomainID
+	}
+	return keystone.DefaultDomainID
+}
+
+// within keeps a token for a domain to what is in that domain.
+func within(r *api.Request, where []db.Cond) []db.Cond {
+	if r.Caller.DomainID != "" && !r.Caller.Admin() {
+		where = append(where, db.EqTo("domain_id", r.Caller.DomainID))
+	}
+	return where
+}
+
+func (a *API) listProjects(ctx context.Context, r *api.Request, q *projectQuery) (api.Page[projectView], error) {
+	where := within(r, nil)
+	for column, v := range map[string]*string{"name": q.Name, "domain_id": q.DomainID, "parent_id": q.ParentID} {
+		where = equal(where, column, v)
+	}
+	where = boolFilter(where, "enabled", q.Enabled)
+	if where = boolFilter(where, "is_domain", q.IsDomain); q.IsDomain == nil {
+		where = append(where, db.EqTo("is_domain", false))
+	}
+	where = append(where, q.tagged()...)
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects(ctx, la) },
+		func(p keystone.Project) string { return p.ID }, projectViewer(r))
+}
+
+// tagged are the conditions on tags: all of them, any of them, and their negations.
+func (q *projectQuery) tagged() []db.Cond {
+	var out []db.Cond
+	if q.Tags != nil {
+		out = append(out, db.All(withTags(*q.Tags)...))
+	}
+	if q.TagsAny != nil {
+		out = append(out, db.Any(withTags(*q.TagsAny)...))
+	}
+	if q.NotTags != nil {
+		out = append(out, db.Not(db.All(withTags(*q.NotTags)...)))
+	}
+	if q.NotAny != nil {
+		out = append(out, db.Not(db.Any(withTags(*q.NotAny)...)))
+	}
+	return out
+}
+
+// withTags finds each tag as a quoted word in the row's JSON list.
+func withTags(list string) []db.Cond {
+	var out []db.Cond
+	for _, t := range strings.Split(list, ",") {
+		word, err := json.Marshal(t)
+		if err == nil {
+			out = append(out, db.Cond{Column: "tags", Op: db.Regexp, Values: []any{regexp.QuoteMeta(string(word))}})
+		}
+	}
+	return out
+}
+
+func (a *API) showProject(ctx context.Context, r *api.Request, p keystone.Project, q *projectShow) (projectView, error) {
+	v := projectViewer(r)(p)
+	if q.Parents != nil && q.ParentIDs != nil || q.Subtree != nil && q.SubtreeIDs != nil {
+		return v, fault.Invalidf("A tree can be shown as a list or as ids, not as both.")
+	}
+	if q.Parents != nil || q.ParentIDs != nil {
+		up, err := a.Identity.Parents(ctx, p)
+		if err != nil {
+			return v, err
+		}
+		v.Parents = opt.Some[any](a.asList(ctx, r, up))
+		if q.ParentIDs != nil {
+			v.Parents = opt.Some(chain(up))
+		}
+	}
+	if q.Subtree != nil || q.SubtreeIDs != nil {
+		down, err := a.Identity.Subtree(ctx, p.ID)
+		if err != nil {
+			return v, err
+		}
+		v.Subtree = opt.Some[any](a.asList(ctx, r, down))
+		if q.SubtreeIDs != nil {
+			v.Subtree = opt.Some(tree(p.ID, down))
+		}
+	}
+	return v, nil
+}
+
+type wrapped struct {
+	Project projectView `wire:"project"`
+}
+
+// asList shows of a tree only the projects the caller has a role on, unless it may see all.
+func (a *API) asList(ctx context.Context, r *api.Request, ps []keystone.Project) []wrapped {
+	out := []wrapped{}
+	for _, p := range ps {
+		held, err := a.Roles.Effective(ctx, r.Caller.UserID, keystone.OnProject, p.ID)
+		if err == nil && len(held) > 0 || r.Allowed(projectGet, p.PolicyTarget()) {
+			out = append(out, wrapped{projectViewer(r)(p)})
+		}
+	}
+	return out
+}
+
+func chain(up []keystone.Project) any {
+	var out any
+	for _, p := range slices.Backward(up) {
+		out = map[string]any{p.ID: out}
+	}
+	return out
+}
+
+func tree(root string, down []keystone.Project) any {
+	var out map[string]any
+	for _, p := range down {
+		if p.ParentID == root {
+			if out == nil {
+				out = map[string]any{}
+			}
+			out[p.ID] = tree(p.ID, down)
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	return out
+}
+
+func (a *API) updateProject(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (projectView, error) {
+	c, err := in.change(p)
+	if err != nil {
+		return projectView{}, err
+	}
+	p, err = a.Identity.UpdateProject(ctx, p.ID, c)
+	return projectViewer(r)(p), err
+}
+
+func (a *API) deleteProject(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+	if err := immutable(p.Options, nil, "project", p.ID); err != nil {
+		return api.None{}, err
+	}
+	if p.IsDomain {
+		return api.None{}, a.Identity.DeleteDomain(ctx, p.ID)
+	}
+	return api.None{}, a.Identity.DeleteProject(ctx, p.ID)
+}
+
+type tagList struct {
+	Tags  []string `wire:"tags" is:"required,maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
+	Links *links   `wire:"links" omit:"empty"`
+}
+
+func (a *API) listTags(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (tagList, error) {
+	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, nil
+}
+
+func (a *API) writeTags(ctx context.Context, p keystone.Project, ts []string) (keystone.Project, error) {
+	if len(ts) > 80 {
+		return p, fault.Invalidf("A project can have at most 80 tags.")
+	}
+	return a.Identity.UpdateProject(ctx, p.ID, identity.ProjectChange{Tags: &ts})
+}
+
+func (a *API) setTags(ctx context.Context, r *api.Request, p keystone.Project, in *tagList) (tagList, error) {
+	p, err := a.writeTags(ctx, p, in.Tags)
+	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, err
+}
+
+func (a *API) clearTags(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+	_, err := a.writeTags(ctx, p, nil)
+	return api.None{}, err
+}
+
+func noTag(p keystone.Project, t string) error {
+	return fault.NotFoundf("Could not find project tag: %s on project %s.", t, p.ID)
+}
+
+func (a *API) hasTag(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+	if t := r.Param("value"); !slices.Contains(p.Tags, t) {
+		return api.None{}, noTag(p, t)
+	}
+	return api.None{}, nil
+}
+
+func (a *API) addTag(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+	t := r.Param("value")
+	if slices.Contains(p.Tags, t) {
+		return api.None{}, nil
+	}
+	if len(t) > 255 {
+		return api.None{}, fault.Invalidf("A tag has at most 255 characters.")
+	}
+	_, err := a.writeTags(ctx, p, append(slices.Clone(p.Tags), t))
+	r.SetHeader("Location", r.URL("/projects/%s/tags/%s", p.ID, t))
+	return api.None{}, err
+}
+
+func (a *API) dropTag(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+	t := r.Param("value")
+	if !slices.Contains(p.Tags, t) {
+		return api.None{}, noTag(p, t)
+	}
+	_, err := a.writeTags(ctx, p, slices.DeleteFunc(slices.Clone(p.Tags), func(s string) bool { return s == t }))
+	return api.None{}, err
+}
+
+type domainCreateBody struct {
+	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
+	Explicit    string                     `wire:"explicit_domain_id" is:"pattern=^[a-zA-Z0-9]{1,64}$"`
+	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	Enabled     opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
+	Options     map[string]any             `wire:"options"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+func (a *API) createDomain(ctx context.Context, r *api.Request, in *domainCreateBody) (domainView, error) {
+	p, err := a.Identity.CreateProject(ctx, keystone.Project{ID: in.Explicit, Name: in.Name, Description: in.Description.Or(""),
+		Enabled: in.Enabled.Or(true), IsDomain: true, Tags: in.Tags, Options: in.Options, Extra: in.Extra})
+	return domainViewer(r)(p), err
+}
+
+type domainQuery struct {
+	api.PageQuery
+	Name    *string `wire:"name"`
+	Enabled *string `wire:"enabled"`
+}
+
+func (a *API) listDomains(ctx context.Context, r *api.Request, q *domainQuery) (api.Page[domainView], error) {
+	where := boolFilter(equal([]db.Cond{db.EqTo("is_domain", true)}, "name", q.Name), "enabled", q.Enabled)
+	if r.Caller.DomainID != "" && !r.Caller.Admin() {
+		where = append(where, db.EqTo("id", r.Caller.DomainID))
+	}
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects(ctx, la) },
+		func(p keystone.Project) string { return p.ID }, domainViewer(r))
+}
+
+func (a *API) showDomain(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (domainView, error) {
+	return domainViewer(r)(p), nil
+}
+
+func (a *API) updateDomain(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (domainView, error) {
+	c, err := in.change(p)
+	if err != nil {
+		return domainView{}, err
+	}
+	p, err = a.Identity.UpdateProject(ctx, p.ID, c)
+	return domainViewer(r)(p), err
+}
+
+func (a *API) deleteDomain(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+	if err := immutable(p.Options, nil, "domain", p.ID); err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Identity.DeleteDomain(ctx, p.ID)
+}

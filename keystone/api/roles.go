@@ -1,0 +1,205 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"hypernova/keystone"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+)
+
+type roleView struct {
+	ID          string                     `wire:"id"`
+	Name        string                     `wire:"name"`
+	DomainID    *string                    `wire:"domain_id"`
+	Description *string                    `wire:"description"`
+	Options     map[string]any             `wire:"options"`
+	Links       links                      `wire:"links"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+func roleViewer(r *api.Request) func(keystone.Role) roleView {
+	return func(o keystone.Role) roleView {
+		return roleView{o.ID, o.Name, nullable(o.DomainID), nullable(o.Description), object(o.Options), links{r.URL("/roles/%s", o.ID)}, o.Extra}
+	}
+}
+
+type roleBody struct {
+	Name        opt.Of[string]             `wire:"name" is:"name"`
+	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
+	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=255"`
+	Options     map[string]any             `wire:"options"`
+	Extra       map[string]json.RawMessage `wire:"*"`
+}
+
+type roleQuery struct {
+	api.PageQuery
+	Name     *string `wire:"name"`
+	DomainID *string `wire:"domain_id"`
+}
+
+var roles = api.Resource[*API]{Name: "role", Plural: "roles", Ops: api.Ops[*API]{
+	api.Do("POST /roles", roleCreate, http.StatusCreated, (*API).createRole),
+	api.List("GET /roles", roleList, (*API).listRoles),
+	api.On("GET /roles/{role_id}", roleGet, http.StatusOK, (*API).loadRole, (*API).showRole),
+	api.On("PATCH /roles/{role_id}", roleUpdate, http.StatusOK, (*API).loadRole, (*API).updateRole),
+	api.On("DELETE /roles/{role_id}", roleDelete, http.StatusNoContent, (*API).loadRole, (*API).deleteRole),
+}}
+
+var implications = api.Resource[*API]{Name: "role_inference", Plural: "role_inferences", Ops: api.Ops[*API]{
+	api.On("GET /roles/{role_id}/implies", impliedList, http.StatusOK, (*API).loadRole, (*API).listImplied),
+	api.On("GET /roles/{role_id}/implies/{implied_id}", impliedGet, http.StatusOK, (*API).loadPair, (*API).showImplied),
+	api.On("PUT /roles/{role_id}/implies/{implied_id}", impliedAdd, http.StatusCreated, (*API).loadPair, (*API).imply),
+	api.On("DELETE /roles/{role_id}/implies/{implied_id}", impliedDrop, http.StatusNoContent, (*API).loadPair, (*API).unimply),
+	api.List("GET /role_inferences", inferences, (*API).listInferences),
+}}
+
+func (a *API) createRole(ctx context.Context, r *api.Request, in *roleBody) (roleView, error) {
+	if !in.Name.Has() {
+		return roleView{}, fault.Invalidf("'name' is a required property")
+	}
+	o, err := a.Roles.CreateRole(ctx, keystone.Role{Name: in.Name.Value, DomainID: in.DomainID.Or(""), Description: in.Description.Or(""),
+		Options: in.Options, Extra: in.Extra})
+	return roleViewer(r)(o), err
+}
+
+// listRoles shows the global roles unless a domain is named.
+func (a *API) listRoles(ctx context.Context, r *api.Request, q *roleQuery) (api.Page[roleView], error) {
+	where := equal([]db.Cond{db.EqTo("domain_id", "")}, "name", q.Name)
+	if q.DomainID != nil {
+		where[0] = db.EqTo("domain_id", *q.DomainID)
+	}
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Role, error) { return a.Roles.Roles(ctx, la) },
+		func(o keystone.Role) string { return o.ID }, roleViewer(r))
+}
+
+func (a *API) showRole(_ context.Context, r *api.Request, o keystone.Role, _ *api.None) (roleView, error) {
+	return roleViewer(r)(o), nil
+}
+
+func (a *API) updateRole(ctx context.Context, r *api.Request, o keystone.Role, in *roleBody) (roleView, error) {
+	if err := immutable(o.Options, in.Options, "role", o.ID); err != nil {
+		return roleView{}, err
+	}
+	if in.DomainID.Set && in.DomainID.Or("") != o.DomainID {
+		return roleView{}, fault.Invalidf("A role cannot be moved to another domain.")
+	}
+	o.Name = in.Name.Or(o.Name)
+	if in.Description.Set {
+		o.Description = in.Description.Or("")
+	}
+	if in.Options != nil {
+		o.Options = in.Options
+	}
+	for k, v := range in.Extra {
+		if o.Extra == nil {
+			o.Extra = keystone.Extra{}
+		}
+		o.Extra[k] = v
+	}
+	return roleViewer(r)(o), a.Roles.UpdateRole(ctx, o)
+}
+
+func (a *API) deleteRole(ctx context.Context, _ *api.Request, o keystone.Role, _ *api.None) (api.None, error) {
+	if err := immutable(o.Options, nil, "role", o.ID); err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Roles.DeleteRole(ctx, o.ID)
+}
+
+type brief struct {
+	ID    string `wire:"id"`
+	Name  string `wire:"name"`
+	Links links  `wire:"links"`
+}
+
+func briefOf(r *api.Request, o keystone.Role) brief {
+	return brief{o.ID, o.Name, links{r.URL("/roles/%s", o.ID)}}
+}
+
+type impliesView struct {
+	Prior   brief   `wire:"prior_role"`
+	Implies []brief `wire:"implies"`
+}
+
+type impliedView struct {
+	Prior   brief `wire:"prior_role"`
+	Implied brief `wire:"implies"`
+}
+
+// pair is two roles that the path names together.
+type pair struct{ prior, implied keystone.Role }
+
+func (a *API) loadPair(ctx context.Context, r *api.Request) (pair, error) {
+	prior, err := a.loadRole(ctx, r)
+	if err != nil {
+		return pair{}, err
+	}
+	implied, err := a.Roles.Role(ctx, r.Param("implied_id"))
+	return pair{prior, implied}, err
+}
+
+func (a *API) listImplied(ctx context.Context, r *api.Request, o keystone.Role, _ *api.None) (impliesView, error) {
+	all, err := a.inferences(ctx, r)
+	if err != nil {
+		return impliesView{}, err
+	}
+	for _, v := range all {
+		if v.Prior.ID == o.ID {
+			return v, nil
+		}
+	}
+	return impliesView{briefOf(r, o), []brief{}}, nil
+}
+
+func (a *API) inferences(ctx context.Context, r *api.Request) ([]impliesView, error) {
+	byID, err := a.Roles.AllRoles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	implied, err := a.Roles.Implied(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []impliesView{}
+	for prior, others := range implied {
+		v := impliesView{Prior: briefOf(r, byID[prior])}
+		for _, id := range others {
+			v.Implies = append(v.Implies, briefOf(r, byID[id]))
+		}
+		out = append(out, v)
+	}
+	slices.SortFunc(out, func(x, y impliesView) int {
+		if x.Prior.ID < y.Prior.ID {
+			return -1
+		}
+		return 1
+	})
+	return out, nil
+}
+
+func (a *API) listInferences(ctx context.Context, r *api.Request, _ *api.None) (api.Page[impliesView], error) {
+	all, err := a.inferences(ctx, r)
+	return api.Page[impliesView]{Items: all}, err
+}
+
+func (a *API) showImplied(ctx context.Context, r *api.Request, p pair, _ *api.None) (impliedView, error) {
+	implied, err := a.Roles.Implied(ctx)
+	if err == nil && !slices.Contains(implied[p.prior.ID], p.implied.ID) {
+		err = fault.NotFoundf("%s does not imply %s.", p.prior.ID, p.implied.ID)
+	}
+	return impliedView{briefOf(r, p.prior), briefOf(r, p.implied)}, err
+}
+
+func (a *API) imply(ctx context.Context, r *api.Request, p pair, _ *api.None) (impliedView, error) {
+	return impliedView{briefOf(r, p.prior), briefOf(r, p.implied)}, a.Roles.Imply(ctx, p.prior.ID, p.implied.ID)
+}
+
+func (a *API) unimply(ctx context.Context, _ *api.Request, p pair, _ *api.None) (api.None, error) {
+	return api.None{}, a.Roles.Unimply(ctx, p.prior.ID, p.implied.ID)
+}

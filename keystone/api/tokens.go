@@ -1,0 +1,311 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"hypernova/keystone"
+	"hypernova/keystone/catalog"
+	"hypernova/keystone/token"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/policy"
+)
+
+type authRequest struct {
+	Identity struct {
+		Methods  []string `wire:"methods" is:"required,minitems=1,maxitems=8"`
+		Password *struct {
+			User struct {
+				ID       string     `wire:"id" is:"maxlen=64"`
+				Name     string     `wire:"name" is:"maxlen=255"`
+				Domain   *reference `wire:"domain"`
+				Password string     `wire:"password" is:"required,maxlen=4096"`
+			} `wire:"user" is:"required"`
+		} `wire:"password"`
+		Token *struct {
+			ID string `wire:"id" is:"required,maxlen=4096"`
+		} `wire:"token"`
+		Rest map[string]json.RawMessage `wire:"*"` // other methods' proofs: refused by their name in methods
+	} `wire:"identity" is:"required"`
+	Scope json.RawMessage `wire:"scope"`
+}
+
+type reference struct {
+	ID   string `wire:"id" json:"id" is:"maxlen=64"`
+	Name string `wire:"name" json:"name" is:"maxlen=255"`
+}
+
+type tokenQuery struct {
+	NoCatalog    *string `wire:"nocatalog"`
+	AllowExpired *string `wire:"allow_expired"`
+}
+
+type tokenView struct {
+	Methods  []string       `wire:"methods"`
+	User     tokenUser      `wire:"user"`
+	AuditIDs []string       `wire:"audit_ids"`
+	Expires  time.Time      `wire:"expires_at" time:"zmicro"`
+	Issued   time.Time      `wire:"issued_at" time:"zmicro"`
+	Project  *scopeView     `wire:"project" omit:"empty"`
+	IsDomain *bool          `wire:"is_domain" omit:"empty"`
+	Domain   *names         `wire:"domain" omit:"empty"`
+	System   *systemView    `wire:"system" omit:"empty"`
+	Roles    []names        `wire:"roles" omit:"empty"`
+	Catalog  *[]catalogView `wire:"catalog" omit:"empty"`
+}
+
+type tokenUser struct {
+	names
+	Domain  names      `wire:"domain"`
+	Expires *time.Time `wire:"password_expires_at" time:"zmicro"`
+}
+
+type scopeView struct {
+	names
+	Domain names `wire:"domain"`
+}
+
+type systemView struct {
+	All bool `wire:"all"`
+}
+
+type catalogView struct {
+	ID        string         `wire:"id"`
+	Type      string         `wire:"type"`
+	Name      string         `wire:"name"`
+	Endpoints []catalogEntry `wire:"endpoints"`
+}
+
+type catalogEntry struct {
+	ID        string  `wire:"id"`
+	Interface string  `wire:"interface"`
+	RegionID  *string `wire:"region_id"`
+	Region    *string `wire:"region"`
+	URL       string  `wire:"url"`
+}
+
+var tokens = api.Resource[*API]{Name: "token", Plural: "tokens", Ops: api.Ops[*API]{
+	api.Do("POST /auth/tokens", nil, http.StatusCreated, (*API).authenticate, api.NoAuth(), api.EnvelopeIn("auth"), api.Query[tokenQuery]()),
+	api.On("GET /auth/tokens", validateToken, http.StatusOK, (*API).loadSubject, (*API).showToken),
+	api.On("DELETE /auth/tokens", revokeToken, http.StatusNoContent, (*API).loadSubject, (*API).revokeToken),
+	api.List("GET /auth/catalog", getCatalog, (*API).ownCatalog, api.EnvelopeOut("catalog")),
+	api.List("GET /auth/projects", getProjects, (*API).ownProjects, api.EnvelopeOut("projects")),
+	api.List("GET /auth/domains", getDomains, (*API).ownDomains, api.EnvelopeOut("domains")),
+	api.List("GET /auth/system", getSystem, (*API).ownSystem, api.EnvelopeOut("system")),
+}}
+
+// subject is the token that X-Subject-Token names.
+type subject struct {
+	text string
+	*token.Token
+}
+
+func (s subject) PolicyTarget() policy.Target {
+	return policy.Target{"target.token.user_id": s.User, "target.token.user.domain.id": s.OwnerDomain.ID}
+}
+
+func (a *API) loadSubject(ctx context.Context, r *api.Request) (subject, error) {
+	text := r.HTTP.Header.Get("X-Subject-Token")
+	if text == "" {
+		return subject{}, fault.Invalidf("The X-Subject-Token header is missing.")
+	}
+	expired := r.HTTP.URL.Query().Get("allow_expired")
+	t, err := a.Tokens.Inspect(ctx, text, expired == "1" || expired == "true" || expired == "True")
+	return subject{text, t}, err
+}
+
+func (a *API) authenticate(ctx context.Context, r *api.Request, in *authRequest) (tokenView, error) {
+	req, err := in.request()
+	if err != nil {
+		return tokenView{}, err
+	}
+	text, t, err := a.Tokens.Authenticate(ctx, req)
+	if err != nil {
+		return tokenView{}, err
+	}
+	r.SetHeader("X-Subject-Token", text)
+	r.SetHeader("Vary", "X-Auth-Token")
+	return a.tokenView(ctx, t, api.QueryOf[tokenQuery](r).NoCatalog == nil)
+}
+
+func (in *authRequest) request() (token.Request, error) {
+	var req token.Request
+	for _, m := range in.Identity.Methods {
+		switch m {
+		case "password":
+			p := in.Identity.Password
+			if p == nil {
+				return req, fault.Invalidf("Expecting to find password in identity. The server could not comply with the request since it is either malformed or otherwise incorrect.")
+			}
+			proof := token.PasswordProof{UserID: p.User.ID, UserName: p.User.Name, Password: p.User.Password}
+			if p.User.Domain != nil {
+				proof.DomainID, proof.DomainName = p.User.Domain.ID, p.User.Domain.Name
+			}
+			if proof.UserID == "" && (proof.UserName == "" || p.User.Domain == nil || *p.User.Domain == (reference{})) {
+				return req, fault.Invalidf("Expecting to find a user's id, or name and domain, in password.user.")
+			}
+			req.Password = &proof
+		case "token":
+			if in.Identity.Token == nil {
+				return req, fault.Invalidf("Expecting to find token in identity. The server could not comply with the request since it is either malformed or otherwise incorrect.")
+			}
+			req.Token = in.Identity.Token.ID
+		default:
+			return req, fault.New(fault.Unauthorized, "Attempted to authenticate with an unsupported method.")
+		}
+	}
+	return req, in.scope(&req)
+}
+
+func (in *authRequest) scope(req *token.Request) error {
+	if len(in.Scope) == 0 || isNull(in.Scope) {
+		return nil
+	}
+	if string(in.Scope) == `"unscoped"` {
+		req.Unscoped = true
+		return nil
+	}
+	var s struct {
+		Unscoped *struct{}  `json:"unscoped"`
+		Domain   *reference `json:"domain"`
+		Project  *struct {
+			reference
+			Domain *reference `json:"domain"`
+		} `json:"project"`
+		System *struct {
+			All bool `json:"all"`
+		} `json:"system"`
+	}
+	if err := json.Unmarshal(in.Scope, &s); err != nil {
+		return fault.Invalidf("Invalid input for field 'scope': it must be \"unscoped\" or an object with project, domain or system.")
+	}
+	var c token.ScopeClaim
+	switch {
+	case s.Unscoped != nil:
+		req.Unscoped = true
+		return nil
+	case s.Project != nil:
+		c.ProjectID, c.ProjectName = s.Project.ID, s.Project.Name
+		if s.Project.Domain != nil {
+			c.DomainID, c.DomainName = s.Project.Domain.ID, s.Project.Domain.Name
+		}
+		if c.ProjectID == "" && (c.ProjectName == "" || c.DomainID == "" && c.DomainName == "") {
+			return fault.Invalidf("Expecting to find a project's id, or name and domain, in scope.project.")
+		}
+	case s.Domain != nil && *s.Domain != (reference{}):
+		c.DomainID, c.DomainName = s.Domain.ID, s.Domain.Name
+	case s.System != nil && s.System.All:
+		c.System = true
+	default:
+		return fault.Invalidf("Expecting to find project, domain or system in scope.")
+	}
+	req.Scope = &c
+	return nil
+}
+
+func (a *API) showToken(ctx context.Context, r *api.Request, s subject, q *tokenQuery) (tokenView, error) {
+	r.SetHeader("X-Subject-Token", s.text)
+	r.SetHeader("Vary", "X-Auth-Token")
+	return a.tokenView(ctx, s.Token, q.NoCatalog == nil)
+}
+
+func (a *API) revokeToken(ctx context.Context, _ *api.Request, s subject, _ *api.None) (api.None, error) {
+	return api.None{}, a.Tokens.Revoke(ctx, s.text)
+}
+
+func (a *API) tokenView(ctx context.Context, t *token.Token, withCatalog bool) (tokenView, error) {
+	v := tokenView{Methods: t.Methods, AuditIDs: t.AuditIDs, Expires: t.Expires, Issued: t.Issued,
+		User: tokenUser{names: names{t.Owner.ID, t.Owner.Name}, Domain: names{t.OwnerDomain.ID, t.OwnerDomain.Name}}}
+	if !t.Owner.PasswordExpires.IsZero() {
+		v.User.Expires = &t.Owner.PasswordExpires
+	}
+	for _, r := range t.Roles {
+		v.Roles = append(v.Roles, names{r.ID, r.Name})
+	}
+	switch {
+	case t.Scope.Project != "":
+		v.Project = &scopeView{names{t.Project.ID, t.Project.Name}, names{t.ProjectDomain.ID, t.ProjectDomain.Name}}
+		v.IsDomain = &t.Project.IsDomain
+	case t.Scope.Domain != "":
+		v.Domain = &names{t.Domain.ID, t.Domain.Name}
+	case t.Scope.System:
+		v.System = &systemView{true}
+	default:
+		return v, nil
+	}
+	if withCatalog {
+		es, err := a.Catalog.Entries(ctx)
+		if err != nil {
+			return v, err
+		}
+		vs := catalogViews(es, t.Scope.Project)
+		v.Catalog = &vs
+	}
+	return v, nil
+}
+
+func catalogViews(es []catalog.Entry, project string) []catalogView {
+	out := []catalogView{}
+	for _, e := range es {
+		v := catalogView{ID: e.ID, Type: e.Type, Name: e.Name, Endpoints: []catalogEntry{}}
+		for _, p := range e.Endpoints {
+			if url, ok := catalog.URL(p.URL, project); ok {
+				v.Endpoints = append(v.Endpoints, catalogEntry{p.ID, p.Interface, nullable(p.RegionID), nullable(p.RegionID), url})
+			}
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func (a *API) ownCatalog(ctx context.Context, r *api.Request, _ *api.None) (api.Page[catalogView], error) {
+	if r.Caller.ProjectID == "" && r.Caller.DomainID == "" && r.Caller.System == "" {
+		return api.Page[catalogView]{}, fault.Forbiddenf("An unscoped token has no catalog.")
+	}
+	es, err := a.Catalog.Entries(ctx)
+	return api.Page[catalogView]{Items: catalogViews(es, r.Caller.ProjectID)}, err
+}
+
+func (a *API) ownProjects(ctx context.Context, r *api.Request, _ *api.None) (api.Page[projectView], error) {
+	ps, err := a.scopesOf(ctx, r.Caller.UserID, keystone.OnProject)
+	return api.Page[projectView]{Items: views(ps, projectViewer(r))}, err
+}
+
+func (a *API) ownDomains(ctx context.Context, r *api.Request, _ *api.None) (api.Page[domainView], error) {
+	ds, err := a.scopesOf(ctx, r.Caller.UserID, keystone.OnDomain)
+	return api.Page[domainView]{Items: views(ds, domainViewer(r))}, err
+}
+
+func (a *API) ownSystem(ctx context.Context, r *api.Request, _ *api.None) (api.Page[systemView], error) {
+	held, err := a.Roles.Effective(ctx, r.Caller.UserID, keystone.OnSystem, keystone.OnSystem)
+	out := api.Page[systemView]{Items: []systemView{}}
+	if len(held) > 0 {
+		out.Items = append(out.Items, systemView{true})
+	}
+	return out, err
+}
+
+// scopesOf are the enabled projects or domains a user could have a token for.
+func (a *API) scopesOf(ctx context.Context, user, kind string) ([]keystone.Project, error) {
+	ids, err := a.Roles.Scopes(ctx, user, kind)
+	if err != nil {
+		return nil, err
+	}
+	out := []keystone.Project{}
+	for _, id := range ids {
+		p, err := a.Identity.Project(ctx, id)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if p.Enabled {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}

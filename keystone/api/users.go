@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"hypernova/keystone"
+	"hypernova/keystone/identity"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+type userView struct {
+	ID             string                     `wire:"id"`
+	Name           string                     `wire:"name"`
+	DomainID       string                     `wire:"domain_id"`
+	Enabled        bool                       `wire:"enabled"`
+	Description    opt.Of[string]             `wire:"description"`
+	DefaultProject opt.Of[string]             `wire:"default_project_id"`
+	Expires        *time.Time                 `wire:"password_expires_at" time:"micro"`
+	Options        map[string]any             `wire:"options"`
+	Links          links                      `wire:"links"`
+	Extra          map[string]json.RawMessage `wire:"*"`
+}
+
+func userViewer(r *api.Request) func(keystone.User) userView {
+	return func(u keystone.User) userView {
+		v := userView{ID: u.ID, Name: u.Name, DomainID: u.DomainID, Enabled: u.Enabled, Options: object(u.Options),
+			Links: links{r.URL("/users/%s", u.ID)}, Extra: u.Extra}
+		if u.Description != "" {
+			v.Description = opt.Some(u.Description)
+		}
+		if u.DefaultProjectID != "" {
+			v.DefaultProject = opt.Some(u.DefaultProjectID)
+		}
+		if !u.PasswordExpires.IsZero() {
+			v.Expires = &u.PasswordExpires
+		}
+		return v
+	}
+}
+
+type userCreate struct {
+	Name           string                     `wire:"name" is:"required,name"`
+	DomainID       opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
+	DefaultProject opt.Of[string]             `wire:"default_project_id" is:"nullable,maxlen=64"`
+	Description    opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	Enabled        opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Password       opt.Of[string]             `wire:"password" is:"nullable,maxlen=4096"`
+	Options        map[string]any             `wire:"options"`
+	Extra          map[string]json.RawMessage `wire:"*"`
+}
+
+func (c *userCreate) PolicyTarget() policy.Target {
+	return policy.Target{"target.user.domain_id": c.DomainID.Or("")}
+}
+
+type userUpdate struct {
+	Name           opt.Of[string]             `wire:"name" is:"name"`
+	DomainID       opt.Of[string]             `wire:"domain_id" is:"maxlen=64"`
+	DefaultProject opt.Of[string]             `wire:"default_project_id" is:"nullable,maxlen=64"`
+	Description    opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	Enabled        opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Password       opt.Of[string]             `wire:"password" is:"nullable,maxlen=4096"`
+	Options        map[string]any             `wire:"options"`
+	Extra          map[string]json.RawMessage `wire:"*"`
+}
+
+type userQuery struct {
+	api.PageQuery
+	Name     *string `wire:"name"`
+	DomainID *string `wire:"domain_id"`
+	Enabled  *string `wire:"enabled"`
+	Expires  *string `wire:"password_expires_at"`
+}
+
+var users = api.Resource[*API]{Name: "user", Plural: "users", Ops: api.Ops[*API]{
+	api.Do("POST /users", userCreateRule, http.StatusCreated, (*API).createUser),
+	api.List("GET /users", userList, (*API).listUsers),
+	api.On("GET /users/{user_id}", userGet, http.StatusOK, (*API).loadUser, (*API).showUser),
+	api.On("PATCH /users/{user_id}", userUpdateRule, http.StatusOK, (*API).loadUser, (*API).updateUser),
+	api.On("DELETE /users/{user_id}", userDelete, http.StatusNoContent, (*API).loadUser, (*API).deleteUser),
+	api.On("POST /users/{user_id}/password", userPassword, http.StatusNoContent, (*API).loadUser, (*API).changePassword, api.NoAuth()),
+	api.ListOf("GET /users/{user_id}/projects", userProjects, (*API).loadUser, (*API).userProjects, api.EnvelopeOut("projects")),
+	api.ListOf("GET /users/{user_id}/groups", userGroups, (*API).loadUser, (*API).userGroups, api.EnvelopeOut("groups")),
+}}
+
+func (a *API) createUser(ctx context.Context, r *api.Request, in *userCreate) (userView, error) {
+	domain := in.DomainID.Or("")
+	if domain == "" {
+		domain = ownDomain(r)
+	}
+	u, err := a.Identity.CreateUser(ctx, keystone.User{Name: in.Name, DomainID: domain, DefaultProjectID: in.DefaultProject.Or(""),
+		Description: in.Description.Or(""), Enabled: in.Enabled.Or(true), Options: in.Options, Extra: in.Extra}, in.Password.Or(""))
+	return userViewer(r)(u), err
+}
+
+func (a *API) listUsers(ctx context.Context, r *api.Request, q *userQuery) (api.Page[userView], error) {
+	where := within(r, nil)
+	where = equal(where, "name", q.Name)
+	where = equal(where, "domain_id", q.DomainID)
+	where = boolFilter(where, "enabled", q.Enabled)
+	if q.Expires != nil {
+		c, err := expiryFilter(*q.Expires)
+		if err != nil {
+			return api.Page[userView]{}, err
+		}
+		where = append(where, c)
+	}
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.User, error) { return a.Identity.Users(ctx, la) },
+		func(u keystone.User) string { return u.ID }, userViewer(r))
+}
+
+// expiryFilter reads "lt:2026-01-02T15:04:05Z" and its like.
+func expiryFilter(s string) (db.Cond, error) {
+	op, text, ok := strings.Cut(s, ":")
+	ops := map[string]db.Op{"lt": db.Lt, "lte": db.Le, "gt": db.Gt, "gte": db.Ge, "eq": db.Eq, "neq": db.Ne}
+	at, err := time.Parse("2006-01-02T15:04:05Z", text)
+	cmp, known := ops[op]
+	if !ok || !known || err != nil {
+		return db.Cond{}, fault.Invalidf("password_expires_at must be an operator (lt, lte, gt, gte, eq, neq), a colon and a time YYYY-MM-DDTHH:MM:SSZ.")
+	}
+	return db.Cond{Column: "password_expires_at", Op: cmp, Values: []any{db.Time{Time: at}}}, nil
+}
+
+func (a *API) showUser(_ context.Context, r *api.Request, u keystone.User, _ *api.None) (userView, error) {
+	return userViewer(r)(u), nil
+}
+
+func (a *API) updateUser(ctx context.Context, r *api.Request, u keystone.User, in *userUpdate) (userView, error) {
+	if in.DomainID.Has() && in.DomainID.Value != u.DomainID {
+		return userView{}, fault.Invalidf("A user cannot be moved to another domain.")
+	}
+	c := identity.UserChange{Name: in.Name.Ptr(), Enabled: in.Enabled.Ptr(), Password: in.Password.Ptr(), Options: in.Options, Extra: in.Extra}
+	if in.Description.Set {
+		d := in.Description.Or("")
+		c.Description = &d
+	}
+	if in.DefaultProject.Set {
+		d := in.DefaultProject.Or("")
+		c.DefaultProjectID = &d
+	}
+	u, err := a.Identity.UpdateUser(ctx, u.ID, c)
+	return userViewer(r)(u), err
+}
+
+func (a *API) deleteUser(ctx context.Context, _ *api.Request, u keystone.User, _ *api.None) (api.None, error) {
+	return api.None{}, a.Identity.DeleteUser(ctx, u.ID)
+}
+
+type passwordChange struct {
+	Original string `wire:"original_password" is:"required,maxlen=4096"`
+	Password string `wire:"password" is:"required,minlen=1,maxlen=4096"`
+}
+
+func (a *API) changePassword(ctx context.Context, _ *api.Request, u keystone.User, in *passwordChange) (api.None, error) {
+	return api.None{}, a.Identity.ChangePassword(ctx, u.ID, in.Original, in.Password)
+}
+
+func (a *API) userProjects(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[projectView], error) {
+	ps, err := a.scopesOf(ctx, u.ID, keystone.OnProject)
+	return api.Page[projectView]{Items: views(ps, projectViewer(r))}, err
+}
+
+func (a *API) userGroups(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[groupView], error) {
+	gs, err := a.Identity.GroupsOf(ctx, u.ID)
+	return api.Page[groupView]{Items: views(gs, groupViewer(r))}, err
+}

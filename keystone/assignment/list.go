@@ -1,0 +1,151 @@
+package assignment
+
+import (
+	"context"
+
+	"hypernova/keystone"
+	"hypernova/keystone/store"
+)
+
+// Filter narrows a listing of assignments; empty fields match all.
+type Filter struct {
+	User, Group, Role, Project, Domain string
+	System                             bool
+	Effective                          bool // as Entry.Via tells: groups resolved, inheritance and implication applied
+	Subtree                            bool // with Project: the projects below it as well
+}
+
+// Entry is one line of a listing: a grant as it stands, or one effect of it.
+type Entry struct {
+	keystone.Grant
+	// ViaGroup, ViaTarget and ViaRole tell where an effective entry comes from, empty where it stands as granted.
+	ViaGroup, ViaTarget, ViaTargetKind, ViaRole string
+}
+
+// List answers which grants there are, or with Effective which roles users hold through them.
+func (s *Service) List(ctx context.Context, f Filter) ([]Entry, error) {
+	grants, err := store.Grants(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(grants))
+	for _, g := range grants {
+		entries = append(entries, Entry{Grant: g})
+	}
+	if f.Effective {
+		if entries, err = s.effects(ctx, entries); err != nil {
+			return nil, err
+		}
+	}
+	within := map[string]bool{f.Project: true}
+	if f.Subtree && f.Project != "" {
+		below, err := s.below(ctx, f.Project)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range below {
+			within[id] = true
+		}
+	}
+	var out []Entry
+	for _, e := range entries {
+		if f.match(e, within) {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (f Filter) match(e Entry, within map[string]bool) bool {
+	return (f.User == "" || e.Actor == keystone.OfUser && e.ActorID == f.User) &&
+		(f.Group == "" || e.Actor == keystone.OfGroup && e.ActorID == f.Group) &&
+		(f.Role == "" || e.RoleID == f.Role) &&
+		(f.Project == "" || e.Target == keystone.OnProject && within[e.TargetID]) &&
+		(f.Domain == "" || e.Target == keystone.OnDomain && e.TargetID == f.Domain) &&
+		(!f.System || e.Target == keystone.OnSystem)
+}
+
+// effects turns grants into what they amount to for users on targets.
+func (s *Service) effects(ctx context.Context, es []Entry) ([]Entry, error) {
+	var err error
+	for _, step := range []func(context.Context, []Entry) ([]Entry, error){s.perUser, s.perTarget, s.perRole} {
+		if es, err = step(ctx, es); err != nil {
+			return nil, err
+		}
+	}
+	return es, nil
+}
+
+func (s *Service) perUser(ctx context.Context, es []Entry) ([]Entry, error) {
+	members := map[string][]keystone.User{}
+	var out []Entry
+	for _, e := range es {
+		if e.Actor != keystone.OfGroup {
+			out = append(out, e)
+			continue
+		}
+		us, ok := members[e.ActorID]
+		if !ok {
+			var err error
+			if us, err = store.Members(ctx, s.db, e.ActorID); err != nil {
+				return nil, err
+			}
+			members[e.ActorID] = us
+		}
+		for _, u := range us {
+			n := e
+			n.Actor, n.ActorID, n.ViaGroup = keystone.OfUser, u.ID, e.ActorID
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) perTarget(ctx context.Context, es []Entry) ([]Entry, error) {
+	var out []Entry
+	for _, e := range es {
+		if !e.Inherited {
+			out = append(out, e)
+			continue
+		}
+		below, err := s.below(ctx, e.TargetID)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range below {
+			n := e
+			n.Target, n.TargetID, n.ViaTarget, n.ViaTargetKind, n.Inherited = keystone.OnProject, id, e.TargetID, e.Target, false
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) perRole(ctx context.Context, es []Entry) ([]Entry, error) {
+	m, err := implied(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	roles, err := s.AllRoles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	type key struct{ user, target, id, role string }
+	seen := map[key]bool{}
+	var out []Entry
+	for _, e := range es {
+		for _, id := range expand(m, []string{e.RoleID}) {
+			k := key{e.ActorID, e.Target, e.TargetID, id}
+			if seen[k] || roles[id].DomainID != "" {
+				continue
+			}
+			seen[k] = true
+			n := e
+			if id != e.RoleID {
+				n.RoleID, n.ViaRole = id, e.RoleID
+			}
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}

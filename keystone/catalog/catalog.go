@@ -1,0 +1,231 @@
+// Package catalog is the verbs on regions, services and endpoints, and the catalog that tokens show.
+package catalog
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"hypernova/keystone"
+	"hypernova/keystone/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// Service is the verbs. The catalog itself is kept in memory until the epoch moves.
+type Service struct {
+	db     *db.DB
+	epochs *store.Epochs
+	mu     sync.Mutex
+	epoch  int64
+	cached []Entry
+}
+
+// Entry is a service with its enabled endpoints.
+type Entry struct {
+	keystone.Service
+	Endpoints []keystone.Endpoint
+}
+
+// New makes the verbs over identity's database.
+func New(d *db.DB, e *store.Epochs) *Service { return &Service{db: d, epochs: e} }
+
+func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return s.epochs.Move(ctx, tx)
+	})
+}
+
+// Entries are the enabled services that have enabled endpoints; URLs still have their $(project_id)s. The caller must not change them.
+func (s *Service) Entries(ctx context.Context) ([]Entry, error) {
+	now, err := s.epochs.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cached != nil && s.epoch == now {
+		return s.cached, nil
+	}
+	services, err := store.Services(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := store.Endpoints(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	out := []Entry{}
+	for _, sv := range services {
+		e := Entry{Service: sv}
+		for _, ep := range endpoints {
+			if ep.ServiceID == sv.ID && ep.Enabled {
+				e.Endpoints = append(e.Endpoints, ep)
+			}
+		}
+		if sv.Enabled {
+			out = append(out, e)
+		}
+	}
+	s.epoch, s.cached = now, out
+	return out, nil
+}
+
+// URL fills the project into an endpoint's URL template; ok is false where the template needs a project and there is none.
+func URL(template, project string) (url string, ok bool) {
+	for _, name := range []string{"$(project_id)s", "$(tenant_id)s", "%(project_id)s", "%(tenant_id)s"} {
+		if strings.Contains(template, name) && project == "" {
+			return "", false
+		}
+		template = strings.ReplaceAll(template, name, project)
+	}
+	return template, true
+}
+
+func missing(err error, kind, id string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
+	}
+	return err
+}
+
+// Service finds a service; fault.NotFound.
+func (s *Service) Service(ctx context.Context, id string) (keystone.Service, error) {
+	v, err := store.Service(ctx, s.db, id)
+	return v, missing(err, "service", id)
+}
+
+// Services are all services.
+func (s *Service) Services(ctx context.Context) ([]keystone.Service, error) {
+	return store.Services(ctx, s.db)
+}
+
+// CreateService adds a service.
+func (s *Service) CreateService(ctx context.Context, v keystone.Service) (keystone.Service, error) {
+	v.ID = ids.Hex()
+	return v, s.write(ctx, func(tx *db.Tx) error { return store.InsertService(ctx, tx, v) })
+}
+
+// UpdateService writes a service anew.
+func (s *Service) UpdateService(ctx context.Context, v keystone.Service) error {
+	return s.write(ctx, func(tx *db.Tx) error { return store.UpdateService(ctx, tx, v) })
+}
+
+// DeleteService removes a service with its endpoints.
+func (s *Service) DeleteService(ctx context.Context, id string) error {
+	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteService(ctx, tx, id) })
+}
+
+// Endpoint finds an endpoint; fault.NotFound.
+func (s *Service) Endpoint(ctx context.Context, id string) (keystone.Endpoint, error) {
+	v, err := store.Endpoint(ctx, s.db, id)
+	return v, missing(err, "endpoint", id)
+}
+
+// Endpoints are all endpoints.
+func (s *Service) Endpoints(ctx context.Context) ([]keystone.Endpoint, error) {
+	return store.Endpoints(ctx, s.db)
+}
+
+// PutEndpoint adds an endpoint (empty id) or writes it anew. A region that is not there yet is made; fault.Invalid for an unknown service.
+func (s *Service) PutEndpoint(ctx context.Context, v keystone.Endpoint) (keystone.Endpoint, error) {
+	fresh := v.ID == ""
+	if fresh {
+		v.ID = ids.Hex()
+	}
+	return v, s.write(ctx, func(tx *db.Tx) error {
+		if _, err := store.Service(ctx, tx, v.ServiceID); err != nil {
+			return fault.Body(missing(err, "service", v.ServiceID))
+		}
+		if v.RegionID != "" {
+			if _, err := store.Region(ctx, tx, v.RegionID); fault.Is(err, fault.NotFound) {
+				err = store.InsertRegion(ctx, tx, keystone.Region{ID: v.RegionID})
+				if err != nil {
+					return err
+				}
+			} else if err != nil {
+				return err
+			}
+		}
+		if fresh {
+			return store.InsertEndpoint(ctx, tx, v)
+		}
+		return store.UpdateEndpoint(ctx, tx, v)
+	})
+}
+
+// DeleteEndpoint removes an endpoint.
+func (s *Service) DeleteEndpoint(ctx context.Context, id string) error {
+	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteEndpoint(ctx, tx, id) })
+}
+
+// Region finds a region; fault.NotFound.
+func (s *Service) Region(ctx context.Context, id string) (keystone.Region, error) {
+	v, err := store.Region(ctx, s.db, id)
+	return v, missing(err, "region", id)
+}
+
+// Regions are all regions.
+func (s *Service) Regions(ctx context.Context) ([]keystone.Region, error) {
+	return store.Regions(ctx, s.db)
+}
+
+// CreateRegion adds a region, with an id of its own where the client gave none. fault.Conflict for a taken id, fault.NotFound for an unknown parent.
+func (s *Service) CreateRegion(ctx context.Context, v keystone.Region) (keystone.Region, error) {
+	if v.ID == "" {
+		v.ID = ids.Hex()
+	}
+	return v, s.write(ctx, func(tx *db.Tx) error {
+		if err := parentThere(ctx, tx, v); err != nil {
+			return err
+		}
+		err := store.InsertRegion(ctx, tx, v)
+		if errors.Is(err, db.ErrDuplicate) {
+			err = fault.Conflictf("Conflict occurred attempting to store region - Duplicate ID, %s.", v.ID).Because(err)
+		}
+		return err
+	})
+}
+
+// UpdateRegion writes a region anew; fault.NotFound for an unknown parent.
+func (s *Service) UpdateRegion(ctx context.Context, v keystone.Region) error {
+	return s.write(ctx, func(tx *db.Tx) error {
+		if err := parentThere(ctx, tx, v); err != nil {
+			return err
+		}
+		return store.UpdateRegion(ctx, tx, v)
+	})
+}
+
+func parentThere(ctx context.Context, tx *db.Tx, v keystone.Region) error {
+	if v.ParentID == "" {
+		return nil
+	}
+	_, err := store.Region(ctx, tx, v.ParentID)
+	return missing(err, "region", v.ParentID)
+}
+
+// DeleteRegion removes a region; fault.Forbidden while it has regions or endpoints.
+func (s *Service) DeleteRegion(ctx context.Context, id string) error {
+	return s.write(ctx, func(tx *db.Tx) error {
+		rs, err := store.Regions(ctx, tx)
+		if err != nil {
+			return err
+		}
+		es, err := store.Endpoints(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(rs, func(r keystone.Region) bool { return r.ParentID == id }) ||
+			slices.ContainsFunc(es, func(e keystone.Endpoint) bool { return e.RegionID == id }) {
+			return fault.Forbiddenf("Unable to delete region %s because it or its child regions have associated endpoints.", id)
+		}
+		return store.DeleteRegion(ctx, tx, id)
+	})
+}

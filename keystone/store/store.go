@@ -1,0 +1,79 @@
+// Package store is identity's SQL: one file per family of tables, every statement a value, rows in and vocabulary out.
+package store
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"io/fs"
+	"sync"
+	"time"
+
+	"hypernova/oslo/db"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are identity's numbered migrations.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return sub
+}
+
+// Statements is the registry that tests prepare on every dialect.
+var Statements = db.NewSet("keystone")
+
+var (
+	epoch     = db.NewQuery[int64](Statements, `SELECT epoch FROM epochs WHERE id = 1`)
+	moveEpoch = db.NewExec(Statements, `UPDATE epochs SET epoch = epoch + 1 WHERE id = 1`)
+)
+
+// Epochs tells when something changed that can take something away from a token. Every process that caches what tokens prove
+// asks it first. A change made by this process shows at once, one made by another within Fresh.
+type Epochs struct {
+	db   *db.DB
+	mu   sync.Mutex
+	seen int64
+	at   time.Time
+}
+
+// Fresh is how long a process may go on without looking at the database.
+const Fresh = 500 * time.Millisecond
+
+// NewEpochs watches the epoch kept in d.
+func NewEpochs(d *db.DB) *Epochs { return &Epochs{db: d} }
+
+// Current is the epoch, read again when the last reading is older than Fresh.
+func (e *Epochs) Current(ctx context.Context) (int64, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if now := time.Now(); now.Sub(e.at) > Fresh {
+		n, err := epoch.One(ctx, e.db)
+		if err != nil {
+			return 0, err
+		}
+		e.seen, e.at = n, now
+	}
+	return e.seen, nil
+}
+
+// Move makes every process forget what it cached about tokens. It belongs in the transaction of the change.
+func (e *Epochs) Move(ctx context.Context, tx *db.Tx) error {
+	if _, err := moveEpoch.Do(ctx, tx); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() {
+		e.mu.Lock()
+		e.at = time.Time{}
+		e.mu.Unlock()
+	})
+	return nil
+}
+
+type object = db.JSON[map[string]any]
+type extra = db.JSON[map[string]json.RawMessage]
+type words = db.JSON[[]string]

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"hypernova/keystone"
+	"hypernova/oslo/db"
+)
+
+type userRow struct {
+	ID              string  `db:"id"`
+	Name            string  `db:"name"`
+	DomainID        string  `db:"domain_id"`
+	DefaultProject  string  `db:"default_project_id"`
+	Enabled         bool    `db:"enabled"`
+	Description     string  `db:"description"`
+	Options         object  `db:"options"`
+	Extra           extra   `db:"extra"`
+	PasswordHash    string  `db:"password_hash"`
+	PasswordExpires db.Time `db:"password_expires_at"`
+	FailedCount     int64   `db:"failed_count"`
+	FailedAt        db.Time `db:"failed_at"`
+}
+
+const userColumns = `id, name, domain_id, default_project_id, enabled, description, options, extra,
+	password_hash, password_expires_at, failed_count, failed_at`
+
+var (
+	userByID   = db.NewQuery[userRow](Statements, `SELECT `+userColumns+` FROM users WHERE id = ?`)
+	userByName = db.NewQuery[userRow](Statements, `SELECT `+userColumns+` FROM users WHERE domain_id = ? AND name = ?`)
+	userInsert = db.NewInsert[userRow](Statements, "users")
+	userUpdate = db.NewExec(Statements, `UPDATE users
+		SET name = ?, default_project_id = ?, enabled = ?, description = ?, options = ?, extra = ?
+		WHERE id = ?`)
+	userPassword = db.NewExec(Statements, `UPDATE users
+		SET password_hash = ?, password_expires_at = ?, failed_count = 0, failed_at = NULL
+		WHERE id = ?`)
+	userFailed = db.NewExec(Statements, `UPDATE users SET failed_count = failed_count + 1, failed_at = ? WHERE id = ?`)
+	userPassed = db.NewExec(Statements, `UPDATE users SET failed_count = 0, failed_at = NULL WHERE id = ? AND failed_count > 0`)
+	userDelete = db.NewExec(Statements, `DELETE FROM users WHERE id = ?`)
+	usersOf    = db.NewExec(Statements, `DELETE FROM users WHERE domain_id = ?`)
+	userList   = db.NewList[userRow](Statements, `SELECT `+userColumns+` FROM users`, map[string]string{
+		"id": "id", "name": "name", "domain_id": "domain_id", "enabled": "enabled", "password_expires_at": "password_expires_at",
+	}, "id")
+	userInGroup = db.NewQuery[userRow](Statements, `SELECT `+userColumns+` FROM users
+		WHERE id IN (SELECT user_id FROM group_members WHERE group_id = ?) ORDER BY id`)
+)
+
+// Secret is what proves a user by password, and how the last tries went.
+type Secret struct {
+	Hash        string // bcrypt; empty: no password
+	FailedCount int64
+	FailedAt    time.Time
+}
+
+func user(r userRow) keystone.User {
+	return keystone.User{ID: r.ID, Name: r.Name, DomainID: r.DomainID, DefaultProjectID: r.DefaultProject, Enabled: r.Enabled,
+		Description: r.Description, Options: r.Options.V, Extra: r.Extra.V, PasswordExpires: r.PasswordExpires.Time}
+}
+
+func secret(r userRow) Secret { return Secret{r.PasswordHash, r.FailedCount, r.FailedAt.Time} }
+
+// User finds a user; fault.NotFound.
+func User(ctx context.Context, q db.Querier, id string) (keystone.User, Secret, error) {
+	r, err := userByID.One(ctx, q, id)
+	return user(r), secret(r), err
+}
+
+// UserNamed finds a user by domain and name; fault.NotFound.
+func UserNamed(ctx context.Context, q db.Querier, domain, name string) (keystone.User, Secret, error) {
+	r, err := userByName.One(ctx, q, domain, name)
+	return user(r), secret(r), err
+}
+
+// Users lists one page.
+func Users(ctx context.Context, q db.Querier, a db.ListArgs) ([]keystone.User, error) {
+	rs, err := userList.Page(ctx, q, a)
+	return convert(rs, user), err
+}
+
+// Members are the users of a group.
+func Members(ctx context.Context, q db.Querier, group string) ([]keystone.User, error) {
+	rs, err := userInGroup.All(ctx, q, group)
+	return convert(rs, user), err
+}
+
+// InsertUser writes a new user; fault.Conflict for a taken name.
+func InsertUser(ctx context.Context, tx *db.Tx, u keystone.User, hash string) error {
+	return userInsert.Do(ctx, tx, userRow{ID: u.ID, Name: u.Name, DomainID: u.DomainID, DefaultProject: u.DefaultProjectID, Enabled: u.Enabled,
+		Description: u.Description, Options: object{V: u.Options}, Extra: extra{V: u.Extra}, PasswordHash: hash,
+		PasswordExpires: db.Time{Time: u.PasswordExpires}})
+}
+
+// UpdateUser writes what may change of a user, but not the password; fault.Conflict for a taken name.
+func UpdateUser(ctx context.Context, tx *db.Tx, u keystone.User) error {
+	_, err := userUpdate.Do(ctx, tx, u.Name, u.DefaultProjectID, u.Enabled, u.Description, object{V: u.Options}, extra{V: u.Extra}, u.ID)
+	return err
+}
+
+// SetPassword replaces a password and forgets failed tries.
+func SetPassword(ctx context.Context, tx *db.Tx, id, hash string, expires time.Time) error {
+	_, err := userPassword.Do(ctx, tx, hash, db.Time{Time: expires}, id)
+	return err
+}
+
+// CountFailure notes a wrong password; ForgetFailures a right one.
+func CountFailure(ctx context.Context, q db.Querier, id string, at time.Time) error {
+	_, err := userFailed.Do(ctx, q, db.Time{Time: at}, id)
+	return err
+}
+
+// ForgetFailures clears the count of wrong passwords.
+func ForgetFailures(ctx context.Context, q db.Querier, id string) error {
+	_, err := userPassed.Do(ctx, q, id)
+	return err
+}
+
+// DeleteUser removes a user, the memberships and grants.
+func DeleteUser(ctx context.Context, tx *db.Tx, id string) error {
+	if err := deleteGrantsOf(ctx, tx, keystone.OfUser, id); err != nil {
+		return err
+	}
+	_, err := userDelete.Do(ctx, tx, id)
+	return err
+}
+
+// DeleteUsersOf removes all users of a domain.
+func DeleteUsersOf(ctx context.Context, tx *db.Tx, domain string) error {
+	if _, err := grantsOfUsersIn.Do(ctx, tx, domain); err != nil {
+		return err
+	}
+	_, err := usersOf.Do(ctx, tx, domain)
+	return err
+}

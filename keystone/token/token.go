@@ -1,0 +1,274 @@
+// Package token proves identities: it checks passwords and tokens, issues Fernet tokens, and tells what a token is good for.
+// A token is not kept anywhere; what it proves is looked up, and remembered until the epoch moves.
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"slices"
+	"sync"
+	"time"
+
+	"hypernova/keystone"
+	"hypernova/keystone/assignment"
+	"hypernova/keystone/identity"
+	"hypernova/keystone/store"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// Config is how long tokens live and when a user is locked out.
+type Config struct {
+	Lifetime        time.Duration // of a token got by password
+	AllowRescope    bool          // a scoped token may be traded for one of another scope
+	LockoutAttempts int           // wrong passwords in a row that lock a user; 0: never
+	LockoutFor      time.Duration
+}
+
+// Service authenticates and validates. It is keystone.API in the process that has identity's database.
+type Service struct {
+	db        *db.DB
+	epochs    *store.Epochs
+	keys      *Keys
+	passwords *identity.Passwords
+	roles     *assignment.Service
+	config    Config
+	now       clock.Now
+	cache     cache
+}
+
+// New makes the service.
+func New(d *db.DB, e *store.Epochs, k *Keys, p *identity.Passwords, roles *assignment.Service, c Config, now clock.Now) *Service {
+	return &Service{db: d, epochs: e, keys: k, passwords: p, roles: roles, config: c, now: now, cache: cache{entries: map[string]cached{}}}
+}
+
+// Token is a token with all that its document shows.
+type Token struct {
+	Claims
+	Owner         keystone.User
+	OwnerDomain   keystone.Project
+	Project       keystone.Project // of a project token
+	ProjectDomain keystone.Project
+	Domain        keystone.Project // of a domain token
+	Roles         []keystone.Role
+}
+
+// Caller is the token as policies see it.
+func (t *Token) Caller() *auth.Caller {
+	c := &auth.Caller{UserID: t.Owner.ID, UserName: t.Owner.Name, UserDomainID: t.OwnerDomain.ID, UserDomainName: t.OwnerDomain.Name,
+		Methods: t.Methods, AuditID: t.AuditIDs[0], Expires: t.Expires}
+	switch {
+	case t.Scope.Project != "":
+		c.ProjectID, c.ProjectName = t.Project.ID, t.Project.Name
+		c.ProjectDomainID, c.ProjectDomainName = t.ProjectDomain.ID, t.ProjectDomain.Name
+	case t.Scope.Domain != "":
+		c.DomainID, c.DomainName = t.Domain.ID, t.Domain.Name
+	case t.Scope.System:
+		c.System = "all"
+	}
+	for _, r := range t.Roles {
+		c.Roles = append(c.Roles, r.Name)
+	}
+	return c
+}
+
+// refused is all that a client learns of a failed authentication; the log knows why.
+func refused(why string, args ...any) error {
+	return fault.New(fault.Unauthorized, "The request you have made requires authentication.").Because(fault.New(fault.Unauthorized, why, args...))
+}
+
+// issue makes a token for the claims.
+func (s *Service) issue(c Claims) (string, Claims, error) {
+	raw := make([]byte, 16)
+	rand.Read(raw)
+	c.AuditIDs = append([]string{base64.RawURLEncoding.EncodeToString(raw)}, c.AuditIDs...)
+	c.Issued = s.now()
+	text, err := s.keys.seal(c.encode())
+	return text, c, err
+}
+
+// Validate is auth.Validator: it answers from memory where nothing has changed since it last looked.
+func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, error) {
+	now, err := s.epochs.Current(ctx)
+	if err != nil {
+		return nil, fault.Unavailablef("The identity database does not answer.").Because(err)
+	}
+	if c := s.cache.get(text, now, s.now()); c != nil {
+		return c, nil
+	}
+	t, err := s.Inspect(ctx, text, false)
+	if fault.Is(err, fault.NotFound) {
+		return nil, refused("%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := t.Caller()
+	s.cache.put(text, now, c)
+	return c, nil
+}
+
+// Inspect tells all about a token; expired ones too where that is asked for. fault.NotFound for one that proves nothing (any more).
+func (s *Service) Inspect(ctx context.Context, text string, expired bool) (*Token, error) {
+	payload, err := s.keys.open(text)
+	if err != nil {
+		return nil, fault.NotFoundf("Failed to validate token").Because(err)
+	}
+	c, err := decode(payload)
+	if err != nil {
+		return nil, fault.NotFoundf("Failed to validate token").Because(err)
+	}
+	if !expired && !s.now().Before(c.Expires) {
+		return nil, fault.NotFoundf("The token has expired.")
+	}
+	if err := s.revoked(ctx, c); err != nil {
+		return nil, err
+	}
+	t, err := s.resolve(ctx, c)
+	if fault.Is(err, fault.Unauthorized) {
+		return nil, fault.NotFoundf("Failed to validate token").Because(err)
+	}
+	return t, err
+}
+
+func (s *Service) revoked(ctx context.Context, c Claims) error {
+	rs, err := store.Revocations(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	for _, r := range rs {
+		if (r.AuditID == "" || r.AuditID == c.AuditIDs[0]) &&
+			(r.AuditChainID == "" || r.AuditChainID == c.AuditIDs[len(c.AuditIDs)-1]) &&
+			(r.UserID == "" || r.UserID == c.User) && !c.Issued.After(r.IssuedBefore.Time) {
+			return fault.NotFoundf("The token has been revoked.")
+		}
+	}
+	return nil
+}
+
+// resolve looks up everything the claims name, and refuses what is gone, disabled or without a role.
+func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
+	t := &Token{Claims: c}
+	var err error
+	if t.Owner, _, err = store.User(ctx, s.db, c.User); err != nil {
+		return nil, gone(err, "user", c.User)
+	}
+	if !t.Owner.Enabled {
+		return nil, refused("user %s is disabled", c.User)
+	}
+	if t.OwnerDomain, err = s.enabled(ctx, t.Owner.DomainID); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.Scope.Project != "":
+		if t.Project, err = s.enabled(ctx, c.Scope.Project); err != nil {
+			return nil, err
+		}
+		t.ProjectDomain = t.Project
+		if !t.Project.IsDomain {
+			if t.ProjectDomain, err = s.enabled(ctx, t.Project.DomainID); err != nil {
+				return nil, err
+			}
+		}
+		t.Roles, err = s.roles.Effective(ctx, c.User, keystone.OnProject, c.Scope.Project)
+	case c.Scope.Domain != "":
+		if t.Domain, err = s.enabled(ctx, c.Scope.Domain); err != nil {
+			return nil, err
+		}
+		t.Roles, err = s.roles.Effective(ctx, c.User, keystone.OnDomain, c.Scope.Domain)
+	case c.Scope.System:
+		t.Roles, err = s.roles.Effective(ctx, c.User, keystone.OnSystem, keystone.OnSystem)
+	default:
+		return t, nil
+	}
+	if err == nil && len(t.Roles) == 0 {
+		err = refused("user %s has no role on %+v", c.User, c.Scope)
+	}
+	return t, err
+}
+
+func (s *Service) enabled(ctx context.Context, id string) (keystone.Project, error) {
+	p, err := store.Project(ctx, s.db, id)
+	if err != nil {
+		return p, gone(err, "project or domain", id)
+	}
+	if !p.Enabled {
+		return p, refused("project or domain %s is disabled", id)
+	}
+	return p, nil
+}
+
+// gone makes a missing row a refusal: to a client, what is not there and what is not allowed look the same.
+func gone(err error, kind, id string) error {
+	if fault.Is(err, fault.NotFound) {
+		return refused("%s %s is not there", kind, id)
+	}
+	return err
+}
+
+// Revoke ends a token; those got with it live on.
+func (s *Service) Revoke(ctx context.Context, text string) error {
+	t, err := s.Inspect(ctx, text, false)
+	if err != nil {
+		return err
+	}
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		now := s.now()
+		err := store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), AuditID: t.AuditIDs[0], IssuedBefore: db.Time{Time: now},
+			ExpiresAt: db.Time{Time: t.Expires}})
+		if err != nil {
+			return err
+		}
+		return s.epochs.Move(ctx, tx)
+	})
+}
+
+// Purge drops revocations that no living token can match; a periodic task calls it.
+func (s *Service) Purge(ctx context.Context) error { return store.PurgeRevocations(ctx, s.db, s.now()) }
+
+// Project is keystone.API.
+func (s *Service) Project(ctx context.Context, id string) (keystone.Project, error) {
+	p, err := store.Project(ctx, s.db, id)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.NotFoundf("Could not find project: %s.", id).Because(err)
+	}
+	return p, err
+}
+
+// cache remembers what tokens prove, for one epoch.
+type cache struct {
+	mu      sync.Mutex
+	epoch   int64
+	entries map[string]cached
+}
+
+type cached struct{ caller *auth.Caller }
+
+// cacheMax bounds the memory: about 1 KiB an entry.
+const cacheMax = 20_000
+
+func (c *cache) get(token string, epoch int64, now time.Time) *auth.Caller {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[token]
+	if !ok || c.epoch != epoch || !now.Before(e.caller.Expires) {
+		return nil
+	}
+	return e.caller
+}
+
+func (c *cache) put(token string, epoch int64, caller *auth.Caller) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.epoch != epoch || len(c.entries) >= cacheMax {
+		clear(c.entries)
+		c.epoch = epoch
+	}
+	c.entries[token] = cached{caller}
+}
+
+func has(ms []string, m string) bool { return slices.Contains(ms, m) }

@@ -1,0 +1,96 @@
+package token
+
+import (
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hypernova/oslo/ids"
+)
+
+func claims() Claims {
+	audit := base64.RawURLEncoding.EncodeToString(make([]byte, 16))
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	return Claims{User: ids.Hex(), Methods: []string{"password", "token"}, Scope: Scope{Project: ids.Hex()}, AuditIDs: []string{audit, audit},
+		Issued: now, Expires: now.Add(time.Hour)}
+}
+
+func TestClaimsSurviveTheirEncoding(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Claims){
+		"project":       func(*Claims) {},
+		"named domain":  func(c *Claims) { c.Scope = Scope{Domain: "default"} },
+		"system":        func(c *Claims) { c.Scope = Scope{System: true} },
+		"unscoped":      func(c *Claims) { c.Scope = Scope{} },
+		"other user id": func(c *Claims) { c.User = "ldap-user" },
+		"one audit id":  func(c *Claims) { c.AuditIDs = c.AuditIDs[:1] },
+	} {
+		c := claims()
+		change(&c)
+		got, err := decode(c.encode())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if d := cmp.Diff(c, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+func TestKeysRotateAndOldTokensStayGoodForAWhile(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	one, err := OpenKeys(dir, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := OpenKeys(dir, 3) // another process
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := one.seal([]byte("payload"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rotation := 1; rotation <= 4; rotation++ {
+		if err := one.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := one.open(old)
+		if good := rotation <= 1; (err == nil) != good {
+			t.Errorf("after %d rotations: %v, want good=%v", rotation, err, good)
+		}
+	}
+	fresh, err := one.seal([]byte("payload"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.read = time.Time{}
+	if b, err := other.open(fresh); err != nil || string(b) != "payload" {
+		t.Errorf("the other process: %q, %v", b, err)
+	}
+	es, err := os.ReadDir(dir)
+	if err != nil || len(es) != 3 {
+		t.Errorf("%d keys are kept: %v", len(es), err)
+	}
+	for _, e := range es {
+		if i, err := e.Info(); err != nil || i.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", e.Name(), i.Mode(), err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(claims().encode())
+	f.Add([]byte{version})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := decode(b)
+		if err == nil && c.User == "" && len(c.AuditIDs) == 0 {
+			t.Errorf("decode(%x) = %+v without an error", b, c)
+		}
+	})
+}
