@@ -1,0 +1,309 @@
+// Package httpc calls sibling services over HTTP: tokens, request ids, timeouts, retries where a repetition is harmless,
+// and their error bodies as faults.
+package httpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
+)
+
+// TokenSource gives the token to call with. It may block on the network.
+type TokenSource interface {
+	Token(ctx context.Context) (string, error)
+}
+
+// Forgetter is a token source that can be told that a token is no longer good.
+type Forgetter interface{ Forget(token string) }
+
+// Static is a token that never changes.
+type Static string
+
+func (s Static) Token(context.Context) (string, error) { return string(s), nil }
+
+// Config makes a client. Only Base is required.
+type Config struct {
+	Base    string            // "http://controller:9292/v2"
+	Name    string            // of the service called, for messages: "glance"
+	Tokens  TokenSource       // nil: calls go without a token
+	Headers map[string]string // on every request, as "OpenStack-API-Version"
+	Timeout time.Duration     // of one try, its body included; default 60 s; streams are only bound until the headers
+	Retries int               // further tries of a GET or HEAD; default 3, negative: none
+	HTTP    *http.Client      // nil: one with a pool of its own
+}
+
+// Client is safe for concurrent use.
+type Client struct {
+	c    Config
+	http *http.Client
+}
+
+// New makes a client.
+func New(c Config) *Client {
+	c.Base = strings.TrimRight(c.Base, "/")
+	if c.Timeout <= 0 {
+		c.Timeout = time.Minute
+	}
+	if c.Retries == 0 {
+		c.Retries = 3
+	}
+	if c.Name == "" {
+		c.Name = c.Base
+	}
+	h := c.HTTP
+	if h == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = 64
+		t.ResponseHeaderTimeout = c.Timeout
+		h = &http.Client{Transport: t}
+	}
+	return &Client{c: c, http: h}
+}
+
+// Request is one call. Path is below the base and already escaped where it holds free text (url.PathEscape).
+type Request struct {
+	Method string // default GET
+	Path   string
+	Query  url.Values
+	Header http.Header
+	Body   any // encoded as JSON; nil: none
+}
+
+// Do calls and decodes the answer's JSON into Out; an answer without a body leaves it zero. Statuses of 400 and above are faults by
+// kind with the service's own message; a service that cannot be reached is fault.Unavailable.
+func Do[Out any](ctx context.Context, c *Client, r Request) (Out, error) {
+	var out Out
+	err := c.tries(ctx, r, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, c.c.Timeout)
+		defer cancel()
+		resp, err := c.once(ctx, r)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return c.unreachable(err)
+		}
+		if len(bytes.TrimSpace(body)) == 0 {
+			return nil
+		}
+		if err := json.Unmarshal(body, &out); err != nil {
+			return fmt.Errorf("decode the answer of %s: %w", c.c.Name, err)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Stream calls and hands out the response with its body unread; the caller closes it. ctx must live as long as the body is read.
+func (c *Client) Stream(ctx context.Context, r Request) (*http.Response, error) {
+	var resp *http.Response
+	err := c.tries(ctx, r, func(ctx context.Context) (err error) {
+		resp, err = c.once(ctx, r)
+		return err
+	})
+	return resp, err
+}
+
+// tries repeats what is safe to repeat: reads that met an absent service, and anything once after a token was refused.
+func (c *Client) tries(ctx context.Context, r Request, try func(context.Context) error) error {
+	renewed := false
+	for n := 0; ; n++ {
+		err := try(ctx)
+		var refused *tokenError
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &refused) && !renewed:
+			renewed = true
+			f, ok := c.c.Tokens.(Forgetter)
+			if !ok {
+				return err
+			}
+			f.Forget(refused.token)
+			continue
+		case !fault.Is(err, fault.Unavailable) || !r.safe() || n >= c.c.Retries || ctx.Err() != nil:
+			return err
+		}
+		pause := 100 * time.Millisecond << n
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return err
+		}
+		log.From(ctx).DebugContext(ctx, "call repeated", "service", c.c.Name, "path", r.Path, log.Err, err.Error())
+	}
+}
+
+func (r Request) safe() bool { return r.Method == "" || r.Method == "GET" || r.Method == "HEAD" }
+
+// tokenError is a 401 for a token that was thought good.
+type tokenError struct {
+	token string
+	err   error
+}
+
+func (e *tokenError) Error() string { return e.err.Error() }
+func (e *tokenError) Unwrap() error { return e.err }
+
+func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
+	req, token, err := c.request(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	if resp.StatusCode < 400 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	err = readFault(c.c.Name, resp)
+	if resp.StatusCode == http.StatusUnauthorized && token != "" {
+		return nil, &tokenError{token, err}
+	}
+	return nil, err
+}
+
+func (c *Client) request(ctx context.Context, r Request) (*http.Request, string, error) {
+	target := c.c.Base + r.Path
+	if len(r.Query) > 0 {
+		target += "?" + r.Query.Encode()
+	}
+	var body io.Reader
+	if r.Body != nil {
+		b, err := json.Marshal(r.Body)
+		if err != nil {
+			return nil, "", fmt.Errorf("encode a request to %s: %w", c.c.Name, err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, target, body)
+	if err != nil {
+		return nil, "", fmt.Errorf("make a request to %s: %w", c.c.Name, err)
+	}
+	for k, v := range c.c.Headers {
+		req.Header.Set(k, v)
+	}
+	for k, vs := range r.Header {
+		req.Header[k] = vs
+	}
+	if body != nil && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/json")
+	}
+	if id := auth.RequestID(ctx); id != "" {
+		req.Header.Set("X-Openstack-Request-Id", id)
+	}
+	token := ""
+	if c.c.Tokens != nil {
+		if token, err = c.c.Tokens.Token(ctx); err != nil {
+			return nil, "", err
+		}
+		req.Header.Set("X-Auth-Token", token)
+	}
+	return req, token, nil
+}
+
+func (c *Client) unreachable(err error) error {
+	return fault.Unavailablef("%s does not answer", c.c.Name).Because(err)
+}
+
+// maxErrorBody bounds what is read of an error's text.
+const maxErrorBody = 64 << 10
+
+// readFault makes a fault of an error answer.
+func readFault(service string, resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut text is better than none
+	msg, code := Message(body)
+	if msg == "" {
+		msg = service + " answered " + strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode)
+	}
+	return &fault.Fault{Kind: KindOf(resp.StatusCode), Msg: msg, Code: code,
+		Err: fmt.Errorf("%s %s: status %d", resp.Request.Method, resp.Request.URL.Redacted(), resp.StatusCode)}
+}
+
+// KindOf is the kind of a status of 400 and above.
+func KindOf(status int) fault.Kind {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusUnsupportedMediaType:
+		return fault.Invalid
+	case http.StatusUnauthorized:
+		return fault.Unauthorized
+	case http.StatusForbidden:
+		return fault.Forbidden
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return fault.NotFound
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return fault.Conflict
+	case http.StatusGone:
+		return fault.Gone
+	case http.StatusRequestEntityTooLarge:
+		return fault.TooLarge
+	case http.StatusNotImplemented:
+		return fault.NotImplemented
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return fault.Unavailable
+	}
+	return fault.Internal
+}
+
+// Message finds text and code in an error body of any of the services' forms: {"itemNotFound":{"message"}}, {"error":{"message"}},
+// {"NeutronError":{"type","message"}}, {"errors":[{"code","detail"}]}, {"message"}.
+func Message(body []byte) (msg, code string) {
+	type inner struct {
+		Message, Detail, Type string
+		Code                  json.RawMessage
+	}
+	read := func(raw []byte) bool {
+		var in inner
+		if json.Unmarshal(raw, &in) != nil {
+			return false
+		}
+		if msg = in.Message; msg == "" {
+			msg = in.Detail
+		}
+		if code = in.Type; code == "" {
+			_ = json.Unmarshal(in.Code, &code) // a number is the status again
+		}
+		return msg != ""
+	}
+	var outer map[string]json.RawMessage
+	if json.Unmarshal(body, &outer) != nil {
+		return "", ""
+	}
+	if raw, ok := outer["errors"]; ok {
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) == nil && len(list) > 0 && read(list[0]) {
+			return msg, code
+		}
+	}
+	if len(outer) == 1 {
+		for _, raw := range outer {
+			if read(raw) {
+				return msg, code
+			}
+		}
+	}
+	if read(body) {
+		return msg, code
+	}
+	return "", ""
+}
