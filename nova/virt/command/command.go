@@ -1,0 +1,119 @@
+// Package command is the one way by which the hypervisor drivers run other programs: with a deadline, a plain environment, a bound on
+// output, limits on what a program fed with a stranger's data may use, and a record of what was run.
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"hypernova/oslo/fault"
+)
+
+// Cmd is one run of a program.
+type Cmd struct {
+	Argv    []string
+	Timeout time.Duration // default 1 minute
+	// Untrusted bounds memory to 1 GiB and processor time to CPU, for programs that read what users have uploaded.
+	Untrusted bool
+	CPU       time.Duration // with Untrusted; default 30 s
+	Output int // how many bytes of its output to keep at most; default 64 KiB
+}
+
+// Result is a finished run. Output is what it wrote, to both streams.
+type Result struct {
+	Output []byte
+	Took   time.Duration
+}
+
+// Runner runs programs. The zero value works and records nothing.
+type Runner struct {
+	Log    *slog.Logger
+	Record func(argv []string) // called before each run
+}
+
+// Run runs a program to its end. A program that is not there, fails or takes too long is an Internal fault with its last words;
+// one that complains of a full disk is fault.Unavailable. A signal on cancelled ctx ends it with its children.
+func (r Runner) Run(ctx context.Context, c Cmd) (Result, error) {
+	argv := c.Argv
+	if c.Untrusted {
+		argv = limited(c)
+	}
+	if r.Record != nil {
+		r.Record(argv)
+	}
+	if c.Timeout == 0 {
+		c.Timeout = time.Minute
+	}
+	if c.Output == 0 {
+		c.Output = 64 << 10
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	out := &tail{max: c.Output}
+	x := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	x.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TMPDIR=" + os.TempDir()}
+	x.Stdout, x.Stderr = out, out
+	x.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	x.Cancel = func() error { return syscall.Kill(-x.Process.Pid, syscall.SIGKILL) }
+	x.WaitDelay = time.Second
+	start := time.Now()
+	err := x.Run()
+	res := Result{Output: out.b, Took: time.Since(start)}
+	if r.Log != nil {
+		r.Log.LogAttrs(ctx, slog.LevelDebug, "command ran", slog.String("argv", strings.Join(argv, " ")), slog.Duration("took", res.Took), slog.Any("err", err))
+	}
+	return res, explain(ctx, c, res, err)
+}
+
+func explain(ctx context.Context, c Cmd, res Result, err error) error {
+	name := c.Argv[0]
+	words := strings.TrimSpace(string(res.Output))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
+		return fault.Unavailablef("The program %s is not installed on this host.", name).Because(err)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && res.Took >= c.Timeout:
+		return fault.New(fault.Internal, "%s did not end within %v", name, c.Timeout).Because(errors.New(words))
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case strings.Contains(words, "No space left on device"):
+		return fault.Unavailablef("The disk of this host is full.").Because(fmt.Errorf("%s: %s", name, words))
+	}
+	return fault.New(fault.Internal, "%s: %s", name, words).Because(err)
+}
+
+// limited puts prlimit before the program, where the host has it (it comes with every Linux distribution).
+func limited(c Cmd) []string {
+	p, err := exec.LookPath("prlimit")
+	if err != nil {
+		return c.Argv
+	}
+	if c.CPU == 0 {
+		c.CPU = 30 * time.Second
+	}
+	return append([]string{p, "--as=" + strconv.Itoa(1<<30), "--cpu=" + strconv.Itoa(int(c.CPU.Seconds())), "--"}, c.Argv...)
+}
+
+// tail keeps the last max bytes.
+type tail struct {
+	b   []byte
+	max int
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	if over := len(t.b) - t.max; over > 0 {
+		t.b = bytes.Clone(t.b[over:])
+	}
+	return len(p), nil
+}

@@ -1,0 +1,110 @@
+package domain
+
+import (
+	"libvirt.org/go/libvirtxml"
+
+	"hypernova/neutron"
+)
+
+func devices(h Host, s Server, p asked) *libvirtxml.DomainDeviceList {
+	one := uint(0)
+	d := &libvirtxml.DomainDeviceList{
+		Emulator: h.Emulator,
+		Disks:    disks(s.Disks, p, h.Cache),
+		// The emulated USB controller costs CPU time all the time and a server needs none.
+		Controllers: []libvirtxml.DomainController{{Type: "usb", Index: &one, Model: "none"}},
+		Serials: []libvirtxml.DomainSerial{{
+			Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
+			Target: &libvirtxml.DomainSerialTarget{Port: &one},
+			Log:    &libvirtxml.DomainChardevLog{File: s.Console, Append: "on"},
+		}},
+		Inputs: []libvirtxml.DomainInput{{Type: "keyboard", Bus: "ps2"}, {Type: "mouse", Bus: "ps2"}},
+		MemBalloon: &libvirtxml.DomainMemBalloon{Model: "virtio",
+			Stats: &libvirtxml.DomainMemBalloonStats{Period: 10}},
+		RNGs: []libvirtxml.DomainRNG{{Model: "virtio",
+			Backend: &libvirtxml.DomainRNGBackend{Random: &libvirtxml.DomainRNGBackendRandom{Device: "/dev/urandom"}}}},
+	}
+	if p.diskBus == "usb" {
+		d.Controllers[0].Model = "qemu-xhci"
+	}
+	if p.diskBus == "scsi" {
+		d.Controllers = append(d.Controllers, libvirtxml.DomainController{Type: "scsi", Index: &one, Model: "virtio-scsi"})
+	}
+	for _, n := range s.Spec.Ports {
+		d.Interfaces = append(d.Interfaces, nic(n, p))
+	}
+	if p.video != "none" {
+		listen := h.Listen
+		if listen == "" {
+			listen = "127.0.0.1"
+		}
+		d.Graphics = []libvirtxml.DomainGraphic{{VNC: &libvirtxml.DomainGraphicVNC{Port: -1, AutoPort: "yes",
+			Listeners: []libvirtxml.DomainGraphicListener{{Address: &libvirtxml.DomainGraphicListenerAddress{Address: listen}}}}}}
+		d.Videos = []libvirtxml.DomainVideo{{Model: libvirtxml.DomainVideoModel{Type: p.video}}}
+	}
+	if p.agent {
+		d.Channels = []libvirtxml.DomainChannel{{
+			Source: &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}},
+			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: "org.qemu.guest_agent.0"}},
+		}}
+	}
+	return d
+}
+
+// disks names what is behind an overlay, so that nothing is ever probed, and keeps the shared file's owner as it is.
+func disks(ds []Disk, p asked, cache string) []libvirtxml.DomainDisk {
+	if cache == "" {
+		cache = "none"
+	}
+	var out []libvirtxml.DomainDisk
+	next := map[string]byte{}
+	for _, d := range ds {
+		bus := p.diskBus
+		if d.ConfigRole {
+			bus = "virtio" // guests without a driver for SATA could not read it otherwise
+		}
+		prefix := "sd"
+		switch bus {
+		case "virtio":
+			prefix = "vd"
+		case "ide":
+			prefix = "hd"
+		}
+		x := libvirtxml.DomainDisk{
+			Device: "disk",
+			Driver: &libvirtxml.DomainDiskDriver{Name: "qemu", Type: d.Format, Cache: cache, Discard: "unmap"},
+			Source: &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: d.Path}},
+			Target: &libvirtxml.DomainDiskTarget{Dev: prefix + string('a'+next[prefix]), Bus: bus},
+			Serial: d.Serial,
+		}
+		next[prefix]++
+		if d.ReadOnly {
+			x.ReadOnly, x.Driver.Discard = &libvirtxml.DomainDiskReadOnly{}, ""
+		}
+		x.BackingStore = &libvirtxml.DomainDiskBackingStore{}
+		if d.Base != "" {
+			x.BackingStore = &libvirtxml.DomainDiskBackingStore{
+				Format: &libvirtxml.DomainDiskFormat{Type: d.BaseFormat},
+				Source: &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: d.Base,
+					SecLabel: []libvirtxml.DomainDeviceSecLabel{{Model: "dac", Relabel: "no"}}}},
+				BackingStore: &libvirtxml.DomainDiskBackingStore{},
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// nic is plugged into a tap that the network agent has made; it outlives the domain.
+func nic(n neutron.PortInfo, p asked) libvirtxml.DomainInterface {
+	x := libvirtxml.DomainInterface{
+		MAC:    &libvirtxml.DomainInterfaceMAC{Address: n.MAC},
+		Source: &libvirtxml.DomainInterfaceSource{Ethernet: &libvirtxml.DomainInterfaceSourceEthernet{}},
+		Target: &libvirtxml.DomainInterfaceTarget{Dev: n.Device, Managed: "no"},
+		Model:  &libvirtxml.DomainInterfaceModel{Type: p.vifModel},
+	}
+	if n.MTU > 0 && p.vifModel == "virtio" {
+		x.MTU = &libvirtxml.DomainInterfaceMTU{Size: uint(n.MTU)}
+	}
+	return x
+}

@@ -1,0 +1,205 @@
+// Package domain writes libvirt's definition of a server: a pure function from the spec, the host's habits and the paths of the disks to XML.
+// What image properties and flavors may ask for is checked here, so that a bad one is refused before anything is made.
+package domain
+
+import (
+	"encoding/xml"
+	"strings"
+	"time"
+
+	"libvirt.org/go/libvirtxml"
+
+	"hypernova/nova"
+	"hypernova/nova/virt"
+)
+
+// Host is what all servers of a host have in common.
+type Host struct {
+	Accel    string // "kvm" or "qemu" (emulation)
+	Emulator string // empty: libvirt's choice
+	CPUMode  string // none, host-model, host-passthrough, maximum, custom; empty: by Accel
+	CPUModel string // for custom
+	Machine  string // empty: q35
+	Listen   string // where VNC listens; empty: 127.0.0.1
+	Cache    string // disk cache mode; empty: none, which needs a file system with direct I/O
+	Version  string // of this program, for the guest's firmware tables
+}
+
+// Disk is a file that becomes a disk. Base, for a qcow2 overlay, is the file behind it.
+type Disk struct {
+	Path, Format         string
+	Base, BaseFormat     string
+	ReadOnly, ConfigRole bool // ConfigRole: the config drive, which stays on virtio whatever the image asks for
+	Serial               string
+}
+
+// Server is one server to define.
+type Server struct {
+	Spec    *nova.Spec
+	Disks   []Disk // the first is the root disk
+	Console string // file that the serial console is logged to
+}
+
+// XML is the domain definition; fault.Invalid where the image or flavor asks for what cannot be.
+func XML(h Host, s Server) (string, error) {
+	p, err := wishes(s.Spec, h)
+	if err != nil {
+		return "", err
+	}
+	d := libvirtxml.Domain{
+		Type: h.Accel, Name: virt.DomainName(s.Spec.ID), UUID: s.Spec.ID,
+		Metadata:   &libvirtxml.DomainMetadata{XML: metadata(s.Spec, h.Version)},
+		Memory:     &libvirtxml.DomainMemory{Value: uint(s.Spec.Flavor.RAM), Unit: "MiB"},
+		VCPU:       &libvirtxml.DomainVCPU{Placement: "static", Value: uint(s.Spec.Flavor.VCPUs)},
+		SysInfo:    sysinfo(s.Spec, h.Version),
+		OS:         operatingSystem(p),
+		Features:   features(p, h),
+		CPU:        cpu(s.Spec, h),
+		Clock:      clock(p, h),
+		OnPoweroff: "destroy", OnReboot: "restart", OnCrash: "destroy",
+		Devices: devices(h, s, p),
+	}
+	return d.Marshal()
+}
+
+func operatingSystem(p asked) *libvirtxml.DomainOS {
+	os := &libvirtxml.DomainOS{
+		Type:        &libvirtxml.DomainOSType{Arch: "x86_64", Machine: p.machine, Type: "hvm"},
+		BootDevices: []libvirtxml.DomainBootDevice{{Dev: "hd"}},
+		SMBios:      &libvirtxml.DomainSMBios{Mode: "sysinfo"},
+	}
+	if p.uefi {
+		os.Firmware = "efi"
+	}
+	return os
+}
+
+func features(p asked, h Host) *libvirtxml.DomainFeatureList {
+	f := &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}}
+	if p.windows && h.Accel == "kvm" {
+		on := &libvirtxml.DomainFeatureState{State: "on"}
+		f.HyperV = &libvirtxml.DomainFeatureHyperV{Relaxed: on, VAPIC: on, VPIndex: on, Synic: on,
+			Spinlocks: &libvirtxml.DomainFeatureHyperVSpinlocks{DomainFeatureState: *on, Retries: 8191}}
+	}
+	return f
+}
+
+// cpu: under emulation the richest model QEMU can emulate, since qemu64 is too old for today's distributions.
+func cpu(s *nova.Spec, h Host) *libvirtxml.DomainCPU {
+	mode := h.CPUMode
+	if mode == "" || mode == "auto" {
+		mode = "maximum"
+		if h.Accel == "kvm" {
+			mode = "host-model"
+		}
+	}
+	c := &libvirtxml.DomainCPU{Topology: &libvirtxml.DomainCPUTopology{Sockets: s.Flavor.VCPUs, Cores: 1, Threads: 1}}
+	switch mode {
+	case "none":
+		return c
+	case "custom":
+		c.Mode, c.Match, c.Model = mode, "exact", &libvirtxml.DomainCPUModel{Value: h.CPUModel}
+	default:
+		c.Mode = mode
+	}
+	if mode == "host-model" || mode == "custom" {
+		c.Check = "partial"
+	}
+	return c
+}
+
+func clock(p asked, h Host) *libvirtxml.DomainClock {
+	c := &libvirtxml.DomainClock{Offset: "utc"}
+	if p.windows {
+		c.Offset = "localtime"
+	}
+	c.Timer = []libvirtxml.DomainTimer{{Name: "pit", TickPolicy: "delay"}, {Name: "rtc", TickPolicy: "catchup"}}
+	if h.Accel == "kvm" { // an emulated CPU has no better clock than the HPET
+		c.Timer = append(c.Timer, libvirtxml.DomainTimer{Name: "hpet", Present: "no"})
+	}
+	if p.windows && h.Accel == "kvm" {
+		c.Timer = append(c.Timer, libvirtxml.DomainTimer{Name: "hypervclock", Present: "yes"})
+	}
+	return c
+}
+
+// sysinfo is how a guest knows what it runs on. The product name is what cloud-init looks for before it asks for OpenStack's metadata.
+func sysinfo(s *nova.Spec, version string) []libvirtxml.DomainSysInfo {
+	return []libvirtxml.DomainSysInfo{{SMBIOS: &libvirtxml.DomainSysInfoSMBIOS{System: &libvirtxml.DomainSysInfoSystem{Entry: []libvirtxml.DomainSysInfoEntry{
+		{Name: "manufacturer", Value: "OpenStack Foundation"},
+		{Name: "product", Value: "OpenStack Nova"},
+		{Name: "version", Value: orDev(version)},
+		{Name: "serial", Value: s.ID},
+		{Name: "uuid", Value: s.ID},
+		{Name: "family", Value: "Virtual Machine"},
+	}}}}}
+}
+
+// metadata is in Nova's own namespace and form: monitoring tools read names, projects and flavors from it.
+func metadata(s *nova.Spec, version string) string {
+	type owner struct {
+		UUID string `xml:"uuid,attr"`
+	}
+	var doc struct {
+		XMLName xml.Name `xml:"nova:instance"`
+		NS      string   `xml:"xmlns:nova,attr"`
+		Package struct {
+			Version string `xml:"version,attr"`
+		} `xml:"nova:package"`
+		Name    string `xml:"nova:name"`
+		Created string `xml:"nova:creationTime,omitempty"`
+		Flavor  struct {
+			Name      string `xml:"name,attr"`
+			Memory    int    `xml:"nova:memory"`
+			Disk      int    `xml:"nova:disk"`
+			Swap      int    `xml:"nova:swap"`
+			Ephemeral int    `xml:"nova:ephemeral"`
+			VCPUs     int    `xml:"nova:vcpus"`
+		} `xml:"nova:flavor"`
+		Owner struct {
+			User    owner `xml:"nova:user"`
+			Project owner `xml:"nova:project"`
+		} `xml:"nova:owner"`
+		Root *struct {
+			Type string `xml:"type,attr"`
+			UUID string `xml:"uuid,attr"`
+		} `xml:"nova:root"`
+	}
+	doc.NS = "http://openstack.org/xmlns/libvirt/nova/1.1"
+	doc.Package.Version, doc.Name = orDev(version), clean(s.Name)
+	if !s.Created.IsZero() {
+		doc.Created = s.Created.UTC().Format(time.DateTime)
+	}
+	f := s.Flavor
+	doc.Flavor.Name, doc.Flavor.Memory, doc.Flavor.Disk, doc.Flavor.Swap, doc.Flavor.Ephemeral, doc.Flavor.VCPUs =
+		clean(f.Name), f.RAM, f.Disk, f.Swap, f.Ephemeral, f.VCPUs
+	doc.Owner.User.UUID, doc.Owner.Project.UUID = clean(s.User), clean(s.Project)
+	if s.Image.ID != "" {
+		doc.Root = &struct {
+			Type string `xml:"type,attr"`
+			UUID string `xml:"uuid,attr"`
+		}{"image", s.Image.ID}
+	}
+	b, err := xml.MarshalIndent(doc, "    ", "  ")
+	if err != nil {
+		return "" // cannot be: the document has only strings and numbers
+	}
+	return "\n" + string(b) + "\n  "
+}
+
+// clean drops what XML 1.0 cannot carry; libvirt refuses the whole definition otherwise.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 && r != '\t' || r == 0x7f || r == 0xfffe || r == 0xffff || r == 0xfffd {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func orDev(v string) string {
+	if v == "" {
+		return "dev"
+	}
+	return v
+}
