@@ -70,6 +70,7 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 		Users: []bootstrap.User{
 			{Name: "admin", Password: "secret", Grants: map[string][]string{"admin": {"admin"}}, OnSystem: []string{"admin"}},
 			{Name: "demo", Password: "secret", Grants: map[string][]string{"demo": {"member"}, "other": {"reader"}}},
+			{Name: "stranger", Password: "secret", Grants: map[string][]string{"other": {"member"}}},
 			{Name: "auditor", Password: "secret", OnSystem: []string{"reader"}},
 			{Name: "boss", Password: "secret", OnDomain: []string{"manager"}},
 		}}
