@@ -179,6 +179,12 @@ func (i *Insert[R]) Do(ctx context.Context, on Querier, row R) error {
 	return err
 }
 
+// Absent writes the row unless a unique constraint stands against it, and says whether it did. The transaction lives on.
+func (i *Insert[R]) Absent(ctx context.Context, on Querier, row R) (bool, error) {
+	n, err := exec(ctx, on, i.head+i.tuple+"\nON CONFLICT DO NOTHING", i.values(nil, row))
+	return n > 0, err
+}
+
 // DoAll writes the rows; on a *DB all or none.
 func (i *Insert[R]) DoAll(ctx context.Context, on Querier, rows []R) error {
 	if len(rows) == 0 {

@@ -1,0 +1,93 @@
+package tasks
+
+import (
+	"context"
+	"time"
+
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// renewLoop keeps the leases of all holds until ctx ends. One transaction serves them all.
+func (q *Queue) renewLoop(ctx context.Context) {
+	every := time.NewTicker(q.c.Lease / 3)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			q.renewAll(ctx)
+		}
+	}
+}
+
+func (q *Queue) renewAll(ctx context.Context) {
+	q.mu.Lock()
+	holds := make(map[ID]*hold, len(q.holds))
+	for h := range q.holds {
+		holds[h.row.ID] = h
+	}
+	q.keepTaken(holds)
+	q.mu.Unlock()
+	if len(holds) == 0 {
+		return
+	}
+	until := q.leaseEnd()
+	kept := map[ID]bool{} // and whether it is dying
+	bound, cancel := context.WithTimeout(ctx, q.c.Lease/3)
+	defer cancel()
+	err := q.d.Tx(bound, func(tx *db.Tx) error {
+		clear(kept)
+		for id, h := range holds {
+			r, err := renew.One(bound, tx, db.At(until), id, h.row.Fence)
+			if fault.Is(err, fault.NotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			kept[id] = r.Dying && !h.row.Dying
+		}
+		return nil
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			q.c.Log.Warn("leases not renewed", "tasks", len(holds), "error", err)
+		}
+		q.giveUpLate(holds)
+		return
+	}
+	for id, h := range holds {
+		dying, ok := kept[id]
+		switch {
+		case !ok:
+			h.cancel(ErrLost) // or it has ended meanwhile, which makes no difference
+		case dying:
+			h.renewed(until)
+			h.cancel(ErrCancelled)
+		default:
+			h.renewed(until)
+		}
+	}
+}
+
+// keepTaken adds what was enqueued as claimed and waits for the dispatcher. The caller has the lock.
+func (q *Queue) keepTaken(holds map[ID]*hold) {
+	for _, r := range q.taken {
+		holds[r.ID] = &hold{row: r}
+	}
+}
+
+// giveUpLate ends the handlers whose lease has run out while the database did not answer: another worker may have begun.
+func (q *Queue) giveUpLate(holds map[ID]*hold) {
+	now := q.c.Now()
+	for _, h := range holds {
+		h.mu.Lock()
+		late := now.After(h.until)
+		h.mu.Unlock()
+		if late {
+			h.cancel(ErrLost)
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package tasks
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Migrations is the schema of the queue, for db.Migrate under the name "tasks".
+func Migrations() fs.FS {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic(err) // the folder is in the binary
+	}
+	return sub
+}
+
+// Migrate makes or updates the queue's table.
+func Migrate(ctx context.Context, d *db.DB) error { return d.Migrate(ctx, "tasks", Migrations()) }
+
+// The states of a row.
+const (
+	queued  = "queued"
+	running = "running"
+	dead    = "dead"
+)
+
+type row struct {
+	ID       ID                    `db:"id"`
+	Kind     string                `db:"kind"`
+	Key      string                `db:"task_key"`
+	Seq      int64                 `db:"seq"`
+	Priority int                   `db:"priority"`
+	State    string                `db:"state"`
+	Dying    bool                  `db:"dying"` // only the handler's onDead is still to be called
+	Due      db.Time               `db:"due"`   // queued: not before; running: the end of the lease
+	Attempt  int                   `db:"attempt"`
+	Fence    int64                 `db:"fence"`
+	Owner    string                `db:"owner"`
+	Request  string                `db:"request"`
+	Caller   db.JSON[*auth.Caller] `db:"caller"`
+	Args     string                `db:"args"`
+	Journal  string                `db:"journal"`
+	Reason   string                `db:"reason"` // a reason as JSON, or nothing
+	Created  db.Time               `db:"created"`
+	Deadline db.Time               `db:"deadline"`
+}
+
+// heldRow is what a renewal answers.
+type heldRow struct {
+	ID    ID    `db:"id"`
+	Fence int64 `db:"fence"`
+	Dying bool  `db:"dying"`
+}
+
+var (
+	stmts = db.NewSet("tasks")
+
+	insertRow = db.NewInsert[row](stmts, "tasks")
+
+	// Served by tasks_key. Dead tasks hold nobody up.
+	othersOfKey = db.NewQuery[int64](stmts, `
+SELECT COUNT(*)
+FROM tasks
+WHERE task_key = ?
+  AND state <> 'dead'`)
+
+	// The due tasks that nobody stands in the way of, in order. Served by tasks_next; the inner look-ups by tasks_key.
+	due = db.NewQuery[row](stmts, `
+SELECT *
+FROM tasks t
+WHERE t.state = 'queued'
+  AND t.due <= ?
+  AND CAST(? AS TEXT) LIKE '%,' || t.kind || ',%'
+  AND (t.task_key = '' OR NOT EXISTS (
+    SELECT 1
+    FROM tasks o
+    WHERE o.task_key = t.task_key
+      AND o.id <> t.id
+      AND (o.state = 'running' OR o.state = 'queued' AND o.seq < t.seq)))
+ORDER BY t.priority DESC, t.seq
+LIMIT ?`)
+
+	// Claims whose worker is gone. Served by tasks_next: few rows are running.
+	expired = db.NewQuery[row](stmts, `
+SELECT *
+FROM tasks
+WHERE state = 'running'
+  AND due <= ?
+  AND CAST(? AS TEXT) LIKE '%,' || kind || ',%'
+ORDER BY priority DESC, seq
+LIMIT ?`)
+
+	// The guard is fence and state: who was read is who is claimed. The clock of the one who read decided that it was due.
+	claim = db.NewExec(stmts, `
+UPDATE tasks
+SET state = 'running', owner = ?, due = ?, attempt = attempt + 1, fence = fence + 1
+WHERE id = ?
+  AND fence = ?
+  AND state = ?`)
+
+	// It answers only what is still the owner's.
+	renew = db.NewQuery[heldRow](stmts, `
+UPDATE tasks
+SET due = ?
+WHERE id = ?
+  AND fence = ?
+  AND state = 'running'
+RETURNING id, fence, dying`)
+
+	save = db.NewExec(stmts, `
+UPDATE tasks
+SET journal = ?, due = ?
+WHERE id = ?
+  AND fence = ?
+  AND state = 'running'`)
+
+	journalOf = db.NewQuery[string](stmts, `
+SELECT journal
+FROM tasks
+WHERE id = ?
+  AND fence = ?`)
+
+	remove = db.NewExec(stmts, `
+DELETE FROM tasks
+WHERE id = ?
+  AND fence = ?
+  AND state = 'running'`)
+
+	// attempt is set so that a shutdown does not count as a try.
+	release = db.NewExec(stmts, `
+UPDATE tasks
+SET state = 'queued', owner = '', due = ?, attempt = ?, reason = ?
+WHERE id = ?
+  AND fence = ?
+  AND state = 'running'`)
+
+	doom = db.NewExec(stmts, `
+UPDATE tasks
+SET dying = TRUE, reason = ?
+WHERE id = ?
+  AND fence = ?
+  AND state = 'running'`)
+
+	bury = db.NewExec(stmts, `
+UPDATE tasks
+SET state = 'dead', owner = '', due = ?
+WHERE id = ?
+  AND fence = ?
+  AND state = 'running'`)
+
+	takeBack = db.NewExec(stmts, `
+UPDATE tasks
+SET due = 0
+WHERE state = 'running'
+  AND owner = ?`)
+
+	waiting = db.NewQuery[int64](stmts, `
+SELECT COUNT(*)
+FROM tasks
+WHERE state <> 'dead'`)
+
+	byID = db.NewQuery[row](stmts, `
+SELECT *
+FROM tasks
+WHERE id = ?`)
+
+	cancelTask = db.NewExec(stmts, `
+UPDATE tasks
+SET dying = TRUE, reason = ?, due = CASE WHEN state = 'queued' THEN ? ELSE due END
+WHERE id = ?
+  AND state <> 'dead'
+  AND NOT dying`)
+
+	revive = db.NewExec(stmts, `
+UPDATE tasks
+SET state = 'queued', dying = FALSE, attempt = 0, due = ?, deadline = ?, fence = fence + 1, reason = ''
+WHERE id = ?
+  AND state = 'dead'`)
+
+	// Served by tasks_next.
+	prune = db.NewExec(stmts, `
+DELETE FROM tasks
+WHERE state = 'dead'
+  AND due < ?`)
+
+	listRows = db.NewList[row](stmts, "SELECT * FROM tasks", map[string]string{
+		"id": "id", "kind": "kind NOT NULL", "key": "task_key NOT NULL", "state": "state NOT NULL", "seq": "seq NOT NULL"}, "id")
+)

@@ -1,0 +1,266 @@
+package tasks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// hold is a lease that this process has.
+type hold struct {
+	row row
+
+	mu    sync.Mutex
+	until time.Time
+	end   context.CancelCauseFunc // of the handler that runs; nil before
+	ended error                   // what end was or will be called with
+}
+
+func (q *Queue) hold(r row) *hold {
+	h := &hold{row: r, until: r.Due.Time}
+	q.mu.Lock()
+	q.holds[h] = true
+	q.mu.Unlock()
+	return h
+}
+
+func (q *Queue) drop(h *hold) {
+	q.mu.Lock()
+	delete(q.holds, h)
+	q.mu.Unlock()
+}
+
+// cancel ends the handler's context for good: ErrLost outweighs ErrCancelled.
+func (h *hold) cancel(why error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended == nil || why == ErrLost {
+		h.ended = why
+	}
+	if h.end != nil {
+		h.end(why)
+	}
+}
+
+func (h *hold) renewed(until time.Time) {
+	h.mu.Lock()
+	h.until = until
+	h.mu.Unlock()
+}
+
+// begin makes the context of a handler. The one that buries a cancelled task goes on although it was cancelled.
+func (h *hold) begin(ctx context.Context, burying bool) (context.Context, context.CancelCauseFunc) {
+	c, end := context.WithCancelCause(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.end = end
+	if h.ended != nil && !(burying && h.ended == ErrCancelled) {
+		end(h.ended)
+	}
+	return c, end
+}
+
+func (h *hold) fate() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
+}
+
+// work does a claimed task and writes its end. ctx ends with the queue.
+func (q *Queue) work(ctx context.Context, h *hold) {
+	defer q.drop(h)
+	q.crash("claimed")
+	r := &h.row
+	kind := q.handlers[r.Kind]
+	t := &Task{ID: r.ID, Key: r.Key, Attempt: r.Attempt, Fence: r.Fence, Request: r.Request, q: q, h: h}
+	began := time.Now()
+	now := q.c.Now()
+	switch {
+	case r.Dying:
+		q.bury(ctx, kind, t, nil)
+		return
+	case !r.Deadline.IsZero() && !now.Before(r.Deadline.Time):
+		q.bury(ctx, kind, t, errLate)
+		return
+	case r.Attempt > kind.o.MaxAttempts:
+		q.bury(ctx, kind, t, fmt.Errorf("given up: the worker ended %d times", r.Attempt-1))
+		return
+	}
+	hctx, end := h.begin(carry(ctx, r), false)
+	defer end(nil)
+	if !r.Deadline.IsZero() {
+		var cancel context.CancelFunc
+		hctx, cancel = context.WithDeadlineCause(hctx, time.Now().Add(r.Deadline.Sub(now)), errLate)
+		defer cancel()
+	}
+	err := q.guarded(func() error { return kind.work(hctx, t, r.Args) })
+	q.finish(ctx, hctx, kind, t, err)
+	q.c.Log.Debug("task worked", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request, "took", time.Since(began), "error", err)
+}
+
+var errLate = fault.New(fault.Unavailable, "it was not done in time")
+
+// carry gives ctx the request id and caller of the one who enqueued.
+func carry(ctx context.Context, r *row) context.Context {
+	ctx = auth.WithRequest(ctx, r.Request)
+	if r.Caller.V != nil {
+		ctx = auth.With(ctx, r.Caller.V)
+	}
+	return ctx
+}
+
+// guarded contains a panic.
+func (q *Queue) guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			q.stats.panics.Add(1)
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// finish writes what became of the task.
+func (q *Queue) finish(ctx, hctx context.Context, kind handler, t *Task, err error) {
+	r := &t.h.row
+	free := context.WithoutCancel(ctx) // a shutdown must not keep the end from being written
+	fate := t.h.fate()
+	if fate == nil && errors.Is(err, ErrLost) {
+		fate = ErrLost
+	}
+	switch {
+	case fate == ErrLost:
+		q.lost(t)
+	case err == nil:
+		q.remove(free, t)
+	case fate == ErrCancelled:
+		q.bury(ctx, kind, t, ErrCancelled)
+	case context.Cause(hctx) == error(errLate):
+		q.bury(ctx, kind, t, errors.Join(errLate, err))
+	case ctx.Err() != nil:
+		q.giveBack(free, *r, q.c.Now(), r.Attempt-1)
+	case retriable(err) && r.Attempt < kind.o.MaxAttempts:
+		q.stats.retried.Add(1)
+		wait := kind.o.pause(r.Attempt)
+		r.Reason = reasonOf(err)
+		q.c.Log.Warn("task failed; it is tried again", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request,
+			"attempt", r.Attempt, "wait", wait, "error", err)
+		q.giveBack(free, *r, q.c.Now().Add(wait), r.Attempt)
+		q.wakeIn(wait)
+	default:
+		q.bury(ctx, kind, t, err)
+	}
+}
+
+func (q *Queue) lost(t *Task) {
+	q.stats.lost.Add(1)
+	q.c.Log.Warn("task lost to another worker", "task", t.ID, "kind", t.h.row.Kind, "key", t.Key, "request", t.Request)
+}
+
+func (q *Queue) remove(free context.Context, t *Task) {
+	q.crash("done")
+	if !t.done {
+		n, err := remove.Do(free, q.d, t.ID, t.Fence)
+		if err != nil {
+			q.c.Log.Error("end of task not written; it will run again", "task", t.ID, "kind", t.h.row.Kind, "error", err)
+			return
+		}
+		if n == 0 {
+			q.lost(t)
+			return
+		}
+	}
+	q.stats.done.Add(1)
+	q.crash("ended")
+}
+
+// bury ends a task that will not be done: it is marked, its kind is told, and it stays as dead. If telling fails it is tried again later,
+// for as long as it takes. why is nil where the row is marked already.
+func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
+	r := &t.h.row
+	free := context.WithoutCancel(ctx)
+	if why != nil {
+		r.Reason = reasonOf(why)
+		n, err := doom.Do(free, q.d, r.Reason, t.ID, t.Fence)
+		if err != nil {
+			q.c.Log.Error("task not marked as dying; it will run again", "task", t.ID, "kind", r.Kind, "error", err)
+			return
+		}
+		if n == 0 {
+			q.lost(t)
+			return
+		}
+		r.Dying = true
+	}
+	if kind.dead != nil {
+		hctx, end := t.h.begin(carry(ctx, r), true)
+		defer end(nil)
+		err := q.guarded(func() error { return kind.dead(hctx, t, r.Args, errorOf(r.Reason)) })
+		if err != nil {
+			wait := kind.o.pause(r.Attempt)
+			q.c.Log.Error("end of a failed task not handled; it is tried again", "task", r.ID, "kind", r.Kind, "key", r.Key,
+				"request", r.Request, "wait", wait, "error", err)
+			q.giveBack(free, *r, q.c.Now().Add(wait), r.Attempt)
+			q.wakeIn(wait)
+			return
+		}
+	}
+	n, err := bury.Do(free, q.d, db.At(q.c.Now()), t.ID, t.Fence)
+	if err != nil || n == 0 {
+		q.c.Log.Error("failed task not put away; it will be handled again", "task", r.ID, "kind", r.Kind, "error", err)
+		return
+	}
+	q.stats.dead.Add(1)
+	q.c.Log.Error("task failed", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request, "attempt", r.Attempt, "reason", errorOf(r.Reason))
+}
+
+const longestPause = time.Minute
+
+// pause is the wait after a failed attempt: doubled each time, and never the same for two tasks that failed together.
+func (o Options) pause(attempt int) time.Duration {
+	d := min(o.Backoff, longestPause)
+	for range attempt - 1 {
+		if d *= 2; d >= longestPause {
+			d = longestPause
+			break
+		}
+	}
+	return d*3/4 + rand.N(d/4+1)
+}
+
+// reason is why a task failed, as its row keeps it.
+type reason struct {
+	Kind string `json:"kind"`
+	Msg  string `json:"msg"`
+	Code string `json:"code,omitempty"`
+	Text string `json:"text"`
+}
+
+func reasonOf(err error) string {
+	r := reason{Kind: fault.KindOf(err).String(), Msg: fault.Message(err), Text: err.Error()}
+	if f := fault.Of(err); f != nil {
+		r.Code = f.Code
+	}
+	b, jerr := json.Marshal(r)
+	if jerr != nil {
+		return "" // strings always marshal
+	}
+	return string(b)
+}
+
+func errorOf(s string) error {
+	var r reason
+	if json.Unmarshal([]byte(s), &r) != nil {
+		return fault.New(fault.Internal, "unknown")
+	}
+	return &fault.Fault{Kind: fault.ParseKind(r.Kind), Msg: r.Msg, Code: r.Code, Err: errors.New(r.Text)}
+}
