@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -14,11 +15,11 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// Client asks a keystone. What tokens prove is remembered for a second, so that a revocation is late by no more than that.
+// Client asks a keystone. What a token proves is remembered for a second, so that a revocation is late by no more than that.
 type Client struct {
 	http  *httpc.Client
 	mu    sync.Mutex
-	known map[[32]byte]answer
+	known map[[32]byte]answer // by the token's hash: memory holds nothing that could be used to log in
 }
 
 type answer struct {
@@ -26,11 +27,110 @@ type answer struct {
 	at     time.Time
 }
 
-// remember is how long an answer may be used again; entries bounds the memory.
+// remember is how long an answer is used again; entries bounds the memory.
 const (
 	remember = time.Second
 	entries  = 20_000
 )
 
-// New makes a client of the identity API behind h, whose base is the v3 address and whose tokens are the service's own.
+// New makes a client. h's base is the identity API's v3 address; its tokens are the calling service's own.
 func New(h *httpc.Client) *Client { return &Client{http: h, known: map[[32]byte]answer{}} }
+
+type ref struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Domain struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"domain"`
+}
+
+type document struct {
+	Token struct {
+		User     ref       `json:"user"`
+		Project  *ref      `json:"project"`
+		Domain   *ref      `json:"domain"`
+		System   *struct{} `json:"system"`
+		Roles    []ref     `json:"roles"`
+		Methods  []string  `json:"methods"`
+		AuditIDs []string  `json:"audit_ids"`
+		Expires  time.Time `json:"expires_at"`
+	} `json:"token"`
+}
+
+// Validate is auth.Validator.
+func (c *Client) Validate(ctx context.Context, token string) (*auth.Caller, error) {
+	key := sha256.Sum256([]byte(token))
+	if who := c.recall(key); who != nil {
+		return who, nil
+	}
+	d, err := httpc.Do[document](ctx, c.http, httpc.Request{Path: "/auth/tokens", Query: url.Values{"nocatalog": {""}},
+		Header: http.Header{"X-Subject-Token": {token}}})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, fault.New(fault.Unauthorized, "The request you have made requires authentication.").Because(err)
+	case err != nil:
+		// The service's own token being refused says nothing of the caller's.
+		return nil, fault.Unavailablef("The identity service cannot check tokens now.").Because(err)
+	}
+	who := d.caller()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.known) >= entries {
+		clear(c.known)
+	}
+	c.known[key] = answer{who, time.Now()}
+	return who, nil
+}
+
+func (c *Client) recall(key [32]byte) *auth.Caller {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, ok := c.known[key]
+	if !ok || time.Since(a.at) > remember || !time.Now().Before(a.caller.Expires) {
+		return nil
+	}
+	return a.caller
+}
+
+func (d document) caller() *auth.Caller {
+	t := d.Token
+	who := &auth.Caller{UserID: t.User.ID, UserName: t.User.Name, UserDomainID: t.User.Domain.ID, UserDomainName: t.User.Domain.Name,
+		Methods: t.Methods, Expires: t.Expires}
+	if len(t.AuditIDs) > 0 {
+		who.AuditID = t.AuditIDs[0]
+	}
+	for _, r := range t.Roles {
+		who.Roles = append(who.Roles, r.Name)
+	}
+	switch {
+	case t.Project != nil:
+		who.ProjectID, who.ProjectName = t.Project.ID, t.Project.Name
+		who.ProjectDomainID, who.ProjectDomainName = t.Project.Domain.ID, t.Project.Domain.Name
+	case t.Domain != nil:
+		who.DomainID, who.DomainName = t.Domain.ID, t.Domain.Name
+	case t.System != nil:
+		who.System = "all"
+	}
+	return who
+}
+
+// Project is keystone.API.
+func (c *Client) Project(ctx context.Context, id string) (keystone.Project, error) {
+	type reply struct {
+		Project struct {
+			ID          string   `json:"id"`
+			Name        string   `json:"name"`
+			DomainID    string   `json:"domain_id"`
+			ParentID    string   `json:"parent_id"`
+			Description string   `json:"description"`
+			Enabled     bool     `json:"enabled"`
+			IsDomain    bool     `json:"is_domain"`
+			Tags        []string `json:"tags"`
+		} `json:"project"`
+	}
+	r, err := httpc.Do[reply](ctx, c.http, httpc.Request{Path: "/projects/" + url.PathEscape(id)})
+	p := r.Project
+	return keystone.Project{ID: p.ID, Name: p.Name, DomainID: p.DomainID, ParentID: p.ParentID, Description: p.Description, Enabled: p.Enabled,
+		IsDomain: p.IsDomain, Tags: p.Tags}, err
+}
