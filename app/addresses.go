@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"hypernova/oslo/fault"
+)
+
+// Listen is [listen].
+type Listen struct {
+	Host       string `conf:"bind_host" default:"127.0.0.1" help:"The address the APIs listen on; 0.0.0.0 or :: is every address."`
+	PublicHost string `conf:"public_host" help:"The name or address by which clients reach the APIs; empty for bind_host, or my_ip where that is every address."`
+	PortBase   int    `conf:"port_base" default:"-1" min:"-1" max:"65000" help:"Moves all APIs: keystone listens on this port, glance on the next, then placement, nova, nova's metadata, neutron, the bus. 0 lets the system choose, -1 uses OpenStack's ports."`
+	Keystone   string `conf:"keystone_endpoint" is:"url" help:"The public URL of the identity API, where it is not http://public_host:port."`
+	Glance     string `conf:"glance_endpoint" is:"url" help:"The public URL of the image API."`
+	Placement  string `conf:"placement_endpoint" is:"url" help:"The public URL of the placement API."`
+	Nova       string `conf:"nova_endpoint" is:"url" help:"The public URL of the compute API, without its version."`
+	Metadata   string `conf:"metadata_endpoint" is:"url" help:"The URL at which network agents reach the metadata API."`
+	Neutron    string `conf:"neutron_endpoint" is:"url" help:"The public URL of the network API."`
+}
+
+// APIs that listen, in the order of their ports from port_base on.
+const (
+	apiKeystone  = "keystone"
+	apiGlance    = "glance"
+	apiPlacement = "placement"
+	apiNova      = "nova"
+	apiMetadata  = "nova-metadata"
+	apiNeutron   = "neutron"
+	busNATS      = "bus"
+)
+
+// port is an API's place: OpenStack's port, and the offset from port_base.
+type port struct {
+	api           string
+	usual, offset int
+}
+
+func ports() []port {
+	return []port{{apiKeystone, 5000, 0}, {apiGlance, 9292, 1}, {apiPlacement, 8778, 2}, {apiNova, 8774, 3}, {apiMetadata, 8775, 4}, {apiNeutron, 9696, 5}, {busNATS, 4222, 6}}
+}
+
+// portOf is the port an API listens on; 0: the system chooses.
+func (l *Listen) portOf(api string) int {
+	for _, p := range ports() {
+		if p.api == api {
+			switch {
+			case l.PortBase < 0:
+				return p.usual
+			case l.PortBase == 0:
+				return 0
+			}
+			return l.PortBase + p.offset
+		}
+	}
+	return 0
+}
+
+// endpoint is the URL by which clients reach an API, without a version. listening is the API's listener where it is in this process.
+func (c *Config) endpoint(api string, listening net.Listener) string {
+	set := map[string]string{apiKeystone: c.Listen.Keystone, apiGlance: c.Listen.Glance, apiPlacement: c.Listen.Placement,
+		apiNova: c.Listen.Nova, apiMetadata: c.Listen.Metadata, apiNeutron: c.Listen.Neutron}[api]
+	if set != "" {
+		return strings.TrimRight(set, "/")
+	}
+	port := c.Listen.portOf(api)
+	if listening != nil {
+		if a, ok := listening.Addr().(*net.TCPAddr); ok {
+			port = a.Port
+		}
+	}
+	return "http://" + net.JoinHostPort(c.publicHost(), strconv.Itoa(port))
+}
+
+func (c *Config) publicHost() string {
+	if c.Listen.PublicHost != "" {
+		return c.Listen.PublicHost
+	}
+	if a, err := netip.ParseAddr(c.Listen.Host); err == nil && a.IsUnspecified() {
+		return c.Default.MyIP
+	}
+	return c.Listen.Host
+}
+
+// listen opens an API's listener. A port that is taken is the commonest reason why a cloud does not start, so the message says what to do.
+func (c *Config) listen(ctx context.Context, api string) (net.Listener, error) {
+	addr := net.JoinHostPort(c.Listen.Host, strconv.Itoa(c.Listen.portOf(api)))
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fault.Conflictf("%s cannot listen on %s: the port is taken. End what uses it (ss -ltnp), or move all ports with --port-base", api, addr).Because(err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fault.Invalidf("%s cannot listen on %s: this machine has no such address; see [listen] bind_host", api, addr).Because(err)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fault.Forbiddenf("%s may not listen on %s: a port below 1024 needs root", api, addr).Because(err)
+	}
+	return l, err
+}

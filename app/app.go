@@ -1,0 +1,220 @@
+// Package app is the composition root: the only room that knows all rooms. It turns a Config and a list of roles into services,
+// in one readable order, and decides for each contract whether its fulfiller is in this process or behind a client.
+//
+//	roles.go       the table of roles and groups
+//	addresses.go   ports and endpoints
+//	neighbours.go  who fulfils the contracts between services: a room of this process, or an HTTP client
+//	drivers.go     every driver compiled in, by kind and name
+//	identity.go, placement.go, glance.go, neutron.go, nova.go, compute.go   how each room is put together
+//	state.go       the folder of one cloud on one host: lock, passwords, client files
+//	seed.go        what the first start creates
+//	cli/           the commands
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hypernova/oslo/clock"
+	"hypernova/oslo/conf"
+	"hypernova/oslo/db"
+	"hypernova/oslo/log"
+	"hypernova/oslo/messaging"
+	"hypernova/oslo/metric"
+	"hypernova/oslo/service"
+)
+
+// Options are what a process is made of besides its configuration. Only Roles is required.
+type Options struct {
+	Roles   []string // names of roles, without groups; see Expand
+	Version string
+	Log     *slog.Logger // nil: discarded
+	Now     clock.Now    // nil: the machine's clock
+	Sync    bool         // bring schemas up to date whatever the configuration says
+	// Listen opens the listener of an API; nil: where the configuration says.
+	Listen func(ctx context.Context, api string) (net.Listener, error)
+	// Schemes are the bus transports; nil: all that are compiled in. Database opens a service's database; nil: where the configuration
+	// says. A test that restarts processes on one bus and one memory database sets both; what Database answers is not closed.
+	Schemes  []messaging.Scheme
+	Database func(ctx context.Context, service string) (*db.DB, error)
+}
+
+// Process is the services of one process, put together and listening, but not yet started. Run or Close ends it.
+type Process struct {
+	c   *Config
+	o   Options
+	now clock.Now
+	bus *messaging.Bus
+
+	listeners map[string]net.Listener
+	databases map[string]*db.DB
+	services  []service.Service
+	closers   []func(context.Context) error // in order of construction; called in reverse
+	parts     parts
+
+	metrics    *metric.Registry
+	apiMetrics *prometheus.Registry
+	reloads    []func(context.Context) (string, error) // answers to SIGHUP
+}
+
+// New puts the roles together. The context carries the logger and bounds the construction only.
+func New(ctx context.Context, c Config, o Options) (*Process, error) {
+	p := newProcess(&c, o)
+	if err := p.build(log.With(ctx, p.o.Log)); err != nil {
+		return nil, errors.Join(err, p.Close(ctx))
+	}
+	return p, nil
+}
+
+func newProcess(c *Config, o Options) *Process {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = clock.Real
+	}
+	if o.Schemes == nil {
+		o.Schemes = schemes()
+	}
+	return &Process{c: c, o: o, now: o.Now, listeners: map[string]net.Listener{}, databases: map[string]*db.DB{},
+		metrics: metric.New(), apiMetrics: prometheus.NewRegistry()}
+}
+
+func (p *Process) build(ctx context.Context) error {
+	if err := p.openBus(ctx); err != nil {
+		return err
+	}
+	for _, r := range roles() {
+		if !p.has(r.name) {
+			continue
+		}
+		if err := r.build(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openBus connects to the bus, having started it first where this process is to serve it.
+func (p *Process) openBus(ctx context.Context) error {
+	if p.c.Default.EmbedBus {
+		if err := p.embedBus(ctx); err != nil {
+			return err
+		}
+	}
+	bus, err := messaging.Open(ctx, p.c.Default.TransportURL, p.o.Schemes...)
+	if err != nil {
+		return err
+	}
+	p.bus = bus
+	p.closers = append(p.closers, bus.Close)
+	return nil
+}
+
+// Run starts the services in order, waits until ctx ends or one of them fails, and stops them in reverse order. last are services
+// that start after all others.
+func (p *Process) Run(ctx context.Context, last ...service.Service) error {
+	ctx = metric.With(log.With(ctx, p.o.Log), p.metrics)
+	err := service.Launch(ctx, p.c.Default.Grace, slices.Concat(p.services, last)...)
+	return errors.Join(err, p.Close(context.WithoutCancel(ctx))) // ctx has ended; closing must still happen
+}
+
+// Close gives back what construction took. Run does it; a process that was never run needs it.
+func (p *Process) Close(ctx context.Context) error {
+	var errs []error
+	for _, c := range slices.Backward(p.closers) {
+		errs = append(errs, c(ctx))
+	}
+	p.closers = nil
+	for _, l := range p.listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Signals answers the operating system's signals for this process: SIGTERM and SIGINT end the context, SIGHUP reads policies again,
+// SIGUSR2 writes a state report.
+func (p *Process) Signals(ctx context.Context) (context.Context, func()) {
+	return service.Signals(log.With(ctx, p.o.Log), service.SignalOptions{Reload: p.reloads, Report: func(w io.Writer) {
+		service.WriteReport(w, p.services...)
+		fmt.Fprintln(w, "configuration:")
+		if err := conf.Dump(w, p.c); err != nil {
+			fmt.Fprintln(w, err)
+		}
+	}})
+}
+
+// Endpoint is the base URL of an API: "keystone", "glance", "placement", "nova", "nova-metadata", "neutron".
+func (p *Process) Endpoint(api string) string { return p.c.endpoint(api, p.listeners[api]) }
+
+func (p *Process) has(role string) bool { return slices.Contains(p.o.Roles, role) }
+
+// serve adds an API: its listener is opened now, so that a taken port is known before anything runs.
+func (p *Process) serve(ctx context.Context, name, api string, h http.Handler) error {
+	if err := p.listen(ctx, api); err != nil {
+		return err
+	}
+	p.services = append(p.services, service.HTTP(name, p.listeners[api], h, service.HTTPOptions{
+		Grace: p.c.Default.Grace, Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}}))
+	return nil
+}
+
+// upkeep adds periodic tasks that belong to no manager.
+func (p *Process) upkeep(name string, tasks ...service.Periodic) {
+	p.services = append(p.services, service.New(service.Manager{Binary: name + "-upkeep", Host: p.c.Default.Host, Periodic: tasks}, nil, nil, p.serviceOptions()))
+}
+
+func (p *Process) serviceOptions() service.Options {
+	return service.Options{ReportInterval: p.c.Default.Report, DownTime: p.c.Default.Down, Grace: p.c.Default.Grace, FuzzyDelay: min(p.c.Default.Report, time.Minute)}
+}
+
+// listen opens an API's listener unless it is open already. An API whose links need its own address calls it before serve.
+func (p *Process) listen(ctx context.Context, api string) error {
+	if p.listeners[api] != nil {
+		return nil
+	}
+	open := p.o.Listen
+	if open == nil {
+		open = p.c.listen
+	}
+	l, err := open(ctx, api)
+	if err != nil {
+		return err
+	}
+	p.listeners[api] = l
+	return nil
+}
+
+// database opens a service's database once.
+func (p *Process) database(ctx context.Context, name string) (*db.DB, error) {
+	if d := p.databases[name]; d != nil {
+		return d, nil
+	}
+	if p.o.Database != nil {
+		d, err := p.o.Database(ctx, name)
+		p.databases[name] = d
+		return d, err
+	}
+	d, err := p.c.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	p.databases[name] = d
+	p.closers = append(p.closers, func(context.Context) error { return d.Close() })
+	return d, nil
+}
+
+// forService puts a service's name into an option that has one value for all of them.
+func forService(text, name string) string { return strings.ReplaceAll(text, "{service}", name) }

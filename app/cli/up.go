@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hypernova/app"
+	"hypernova/app/rest"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/service"
+)
+
+type upFlags struct {
+	state, virt   string
+	memory        bool
+	portBase      int
+	adminPassword string
+}
+
+func (p *program) up() *cobra.Command {
+	var f upFlags
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Start a whole cloud in this process",
+		Long: "Start a whole cloud in this process and keep it running until it is told to end. The first start creates its users, flavors, demo network\n" +
+			"and guest image; openrc and clouds.yaml for the openstack client are written into the state folder at each start.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return p.runUp(c.Context(), f) },
+	}
+	c.Flags().StringVar(&f.state, "state", "", "the folder that keeps the cloud (default "+p.stateDir()+")")
+	c.Flags().BoolVar(&f.memory, "memory", false, "keep databases, images and keys in memory: nothing is left when the process ends")
+	c.Flags().StringVar(&f.virt, "virt", "", "the hypervisor: libvirt runs real servers and needs root; fake runs none, anywhere (default libvirt for root on Linux, else fake)")
+	c.Flags().IntVar(&f.portBase, "port-base", -1, "move all APIs: keystone listens on this port, glance, placement, nova, metadata and neutron on the next ones; 0 takes any that are free")
+	c.Flags().StringVar(&f.adminPassword, "admin-password", "", "the password of admin at the first start (default: a random one, kept in the state folder)")
+	return c
+}
+
+func (p *program) runUp(ctx context.Context, f upFlags) error {
+	began := time.Now()
+	if f.virt == "" {
+		f.virt = "fake"
+		if os.Geteuid() == 0 && runtime.GOOS == "linux" {
+			f.virt = "libvirt"
+		}
+	}
+	if f.virt == "libvirt" && os.Geteuid() != 0 {
+		return fault.Forbiddenf("real servers need root: run with sudo, or use --virt fake")
+	}
+	c, err := p.upConfig(f)
+	if err != nil {
+		return err
+	}
+	state, err := app.OpenState(c.Default.StatePath)
+	if err != nil {
+		return err
+	}
+	defer state.Close() // the lock ends with the process in any case
+	passwords, _, err := state.Passwords(app.Passwords{Admin: c.Seed.AdminPassword, Demo: c.Seed.DemoPassword, Service: c.Authtoken.Password})
+	if err != nil {
+		return err
+	}
+	logger, done, err := p.logger(&c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	roles, err := app.Expand([]string{"all"})
+	if err != nil {
+		return err
+	}
+	proc, err := app.New(ctx, c, app.Options{Roles: roles, Version: p.env.Version, Log: logger})
+	if err != nil {
+		return err
+	}
+	if err := proc.Bootstrap(ctx, passwords); err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	ctx, stop := proc.Signals(ctx)
+	defer stop()
+	return proc.Run(ctx, service.Func("ready", func(ctx context.Context, ready func()) error {
+		if f.memory || !state.Seeded() {
+			admin, err := rest.Login(ctx, http.DefaultClient, proc.Endpoint("keystone"), rest.Credentials{User: "admin", Password: passwords.Admin, Project: "admin"})
+			if err != nil {
+				return fmt.Errorf("first content: %w", err)
+			}
+			if err := c.SeedCloud(ctx, admin); err != nil {
+				return fmt.Errorf("first content: %w", err)
+			}
+			if !f.memory {
+				if err := state.MarkSeeded(); err != nil {
+					return err
+				}
+			}
+		}
+		if err := state.WriteClients(proc.Endpoint("keystone"), c.Seed.Region, passwords); err != nil {
+			return err
+		}
+		p.sayReady(proc, c.Default.StatePath, time.Since(began))
+		ready()
+		<-ctx.Done()
+		fmt.Fprintln(p.env.Out, "hypernova: ending; a second signal ends at once")
+		return nil
+	}))
+}
+
+// upConfig is the configuration with what the flags of "up" stand for.
+func (p *program) upConfig(f upFlags) (app.Config, error) {
+	dir := f.state
+	if dir == "" {
+		dir = p.stateDir()
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return app.Config{}, err
+	}
+	var sets []string
+	if f.state != "" {
+		sets = append(sets, "DEFAULT.state_path="+dir)
+	}
+	if f.virt == "fake" {
+		sets = append(sets, "DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake")
+	}
+	if f.memory {
+		sets = append(sets, "database.connection=sqlite://", "glance_store.default_backend=mem", "fernet_tokens.key_repository=")
+	}
+	if f.portBase >= 0 {
+		sets = append(sets, "listen.port_base="+strconv.Itoa(f.portBase))
+	}
+	if f.adminPassword != "" {
+		sets = append(sets, "bootstrap.admin_password="+f.adminPassword)
+	}
+	return p.load(func(c *app.Config) { c.Default.StatePath = dir }, sets)
+}
+
+func (p *program) sayReady(proc *app.Process, dir string, took time.Duration) {
+	fmt.Fprintf(p.env.Out, `hypernova: ready after %.2f s
+  identity  %s/v3
+  compute   %s/v2.1
+  network   %s
+  image     %s
+  placement %s
+Go on with:  . %s && openstack server list
+`, took.Seconds(), proc.Endpoint("keystone"), proc.Endpoint("nova"), proc.Endpoint("neutron"), proc.Endpoint("glance"), proc.Endpoint("placement"),
+		filepath.Join(dir, "openrc"))
+}

@@ -1,0 +1,38 @@
+package app
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// open opens a service's database. The folder of an embedded one is made where it is missing.
+func (c *Config) open(ctx context.Context, service string) (*db.DB, error) {
+	address := forService(c.Database.Connection, service)
+	if path, ok := strings.CutPrefix(address, "sqlite:///"); ok {
+		path, _, _ = strings.Cut(path, "?")
+		if dir := filepath.Dir(path); path != ":memory:" {
+			if err := os.MkdirAll(dir, 0o711); err != nil {
+				return nil, fault.Invalidf("[database] connection: the folder %s cannot be made", dir).Because(err)
+			}
+		}
+	}
+	d, err := db.Open(ctx, address, dialects()...)
+	if err != nil {
+		return nil, fault.New(fault.KindOf(err), "[database] connection: the database of %s: %s", service, fault.Message(err)).Because(err)
+	}
+	return d, nil
+}
+
+// migrate brings a schema up to date where the process may.
+func (p *Process) migrate(ctx context.Context, d *db.DB, room string, files fs.FS) error {
+	if !p.c.Database.Sync && !p.o.Sync {
+		return nil
+	}
+	return d.Migrate(ctx, room, files)
+}

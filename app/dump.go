@@ -1,0 +1,116 @@
+package app
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	keystoneapi "hypernova/keystone/api"
+	"hypernova/oslo/api"
+	"hypernova/oslo/conf"
+	"hypernova/oslo/policy"
+)
+
+// Dump writes one sort of declarations in a form made for comparing.
+type Dump struct {
+	Name, Help string
+	Write      func(io.Writer) error
+}
+
+// Dumps are all sorts.
+func Dumps() []Dump {
+	return []Dump{
+		{"routes", "every operation: method, path, microversions, policy, status", dumpRoutes},
+		{"schema", "every operation's members: request, query, answer", dumpSchema},
+		{"policy", "every rule with its default", dumpPolicy},
+		{"options", "every option with type, default and bounds", dumpOptions},
+	}
+}
+
+// declared is what an API declares.
+type declared struct {
+	service    string
+	operations []api.Operation
+	rules      []*policy.Rule
+}
+
+func declarations() []declared {
+	return []declared{
+		{"keystone", api.Describe(keystoneapi.Resources()...), keystoneapi.Rules()},
+	}
+}
+
+func dumpRoutes(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for _, d := range declarations() {
+		for _, o := range d.operations {
+			path := o.Path
+			if o.Action != "" {
+				path += " " + o.Action
+			}
+			fmt.Fprintf(b, "%s\t%s %s\t%d\t%s\t%s\n", d.service, o.Method, path, o.Status, dash(o.Span), dash(o.Rule))
+		}
+	}
+	return b.Flush()
+}
+
+func dumpSchema(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for _, d := range declarations() {
+		for _, o := range d.operations {
+			fmt.Fprintf(b, "%s %s %s %s %s\n", d.service, o.Method, o.Path, o.Action, o.Span)
+			writeMembers(b, "query", o.Query, 1)
+			writeMembers(b, "request", o.In, 1)
+			writeMembers(b, "answer", o.Out, 1)
+		}
+	}
+	return b.Flush()
+}
+
+func writeMembers(w io.Writer, title string, ms []api.Member, depth int) {
+	if len(ms) == 0 {
+		return
+	}
+	pad := strings.Repeat("  ", depth)
+	if title != "" {
+		fmt.Fprintf(w, "%s%s\n", pad, title)
+	}
+	for _, m := range ms {
+		fmt.Fprintf(w, "%s  %s\n", pad, strings.Join(strings.Fields(strings.Join([]string{m.Name, m.Type, m.Span, m.Checks, m.Policy}, " ")), " "))
+		writeMembers(w, "", m.Members, depth+1)
+	}
+}
+
+func dumpPolicy(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for _, d := range declarations() {
+		fmt.Fprintf(b, "# %s\n", d.service)
+		for _, r := range d.rules {
+			if r.Doc != "" {
+				fmt.Fprintf(b, "# %s\n", r.Doc)
+			}
+			fmt.Fprintf(b, "#%q: %q\n", r.Name, r.Check)
+		}
+	}
+	return b.Flush()
+}
+
+func dumpOptions(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for _, o := range conf.Options(new(Config)) {
+		bounds := strings.Trim(o.Min+".."+o.Max, " ")
+		if bounds == ".." {
+			bounds = "-"
+		}
+		fmt.Fprintf(b, "[%s] %s\t%s\t%s\t%s\n", o.Section, o.Name, strings.TrimSpace(o.Kind+" "+o.Unit+" "+strings.Join(o.Choices, "|")), bounds, o.Default)
+	}
+	return b.Flush()
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+
+	keystoneclient "hypernova/keystone/client"
+	"hypernova/oslo/api"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/httpc"
+	"hypernova/oslo/policy"
+)
+
+// parts are the rooms that more than one role of this process uses, made when the first one asks.
+type parts struct {
+	identity *identityRoom
+	login    *httpc.Password // as whom siblings in other processes are called
+}
+
+// validator proves tokens: by keystone's own verbs where keystone is in this process, else by asking its API.
+func (p *Process) validator(ctx context.Context) (auth.Validator, error) {
+	if p.has(RoleKeystone) {
+		k, err := p.identity(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return k.tokens, nil
+	}
+	return keystoneclient.New(p.sibling(apiKeystone, "/v3")), nil
+}
+
+// sibling calls an API of another process, as this process's own user.
+func (p *Process) sibling(api, suffix string) *httpc.Client {
+	if p.parts.login == nil {
+		a := p.c.Authtoken
+		p.parts.login = &httpc.Password{AuthURL: p.c.identityURL() + "/v3", Username: a.Username, Password: a.Password, UserDomain: a.UserDomain,
+			ProjectName: a.Project, ProjectDomain: a.ProjectDomain}
+	}
+	return httpc.New(httpc.Config{Base: p.Endpoint(api) + suffix, Name: api, Tokens: p.parts.login})
+}
+
+// apiConfig is what every API's handler is given: who proves tokens, who may do what, where the API is reached.
+func (p *Process) apiConfig(ctx context.Context, name, apiName string, rules []*policy.Rule) (api.Config, error) {
+	v, err := p.validator(ctx)
+	if err != nil {
+		return api.Config{}, err
+	}
+	e, err := p.enforcer(name, rules)
+	if err != nil {
+		return api.Config{}, err
+	}
+	return api.Config{Validator: v, Policy: e, Endpoint: p.Endpoint(apiName), AuthURI: p.Endpoint(apiKeystone), Log: p.o.Log, Metrics: p.apiMetrics}, nil
+}
+
+// enforcer decides by a service's rules with the operator's overrides, and reads those again on SIGHUP.
+func (p *Process) enforcer(name string, rules []*policy.Rule) (*policy.Enforcer, error) {
+	file := forService(p.c.Policy.File, name)
+	if file == "" {
+		return policy.New(rules, nil)
+	}
+	overrides, err := policy.LoadFile(file)
+	if err != nil {
+		return nil, fault.Invalidf("%v", err)
+	}
+	e, err := policy.New(rules, overrides)
+	if err != nil {
+		return nil, fault.Invalidf("[oslo_policy] policy_file: %s: %v", file, err)
+	}
+	p.reloads = append(p.reloads, func(context.Context) (string, error) {
+		overrides, err := policy.LoadFile(file)
+		if err != nil {
+			return "", err
+		}
+		return "policy of " + name, e.Reload(overrides)
+	})
+	return e, nil
+}

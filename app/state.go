@@ -1,0 +1,199 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"hypernova/oslo/fault"
+)
+
+// State is the folder of one cloud on one host, locked by the process that runs it.
+//
+//	hypernova.pid       the process that holds the lock
+//	passwords.json      the passwords of the first start
+//	seeded              there once the first content is complete
+//	openrc clouds.yaml  for clients
+//	identity-url        where the identity API is, for commands that ask the running cloud
+type State struct {
+	dir  string
+	lock *os.File
+}
+
+// OpenState makes the folder where it is missing and takes its lock. A folder that another process holds is fault.Conflict.
+func OpenState(dir string) (*State, error) {
+	if err := os.MkdirAll(dir, 0o711); err != nil { // the hypervisor's user must be able to pass through to the disks
+		return nil, fault.Invalidf("the state folder %s cannot be made; choose another with --state", dir).Because(err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "hypernova.pid"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fault.Invalidf("the state folder %s cannot be written; run as its owner, or choose another with --state", dir).Because(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		pid := "another process"
+		if n, perr := Running(dir); perr == nil && n > 0 {
+			pid = fmt.Sprintf("process %d", n)
+		}
+		return nil, errors.Join(fault.Conflictf("a cloud already runs on %s (%s). Stop it with \"hypernova down --state %s\", or give this one its own --state and --port-base", dir, pid, dir), f.Close())
+	}
+	s := &State{dir: dir, lock: f}
+	if err := s.writePID(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *State) writePID() error {
+	if err := s.lock.Truncate(0); err != nil {
+		return err
+	}
+	_, err := s.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// Close gives the folder free. The file stays: removing it would let two processes lock two files of one name.
+func (s *State) Close() error { return errors.Join(s.lock.Truncate(0), s.lock.Close()) }
+
+// Running is the process that holds the folder's lock; 0 where none does.
+func Running(dir string) (int, error) {
+	f, err := os.Open(filepath.Join(dir, "hypernova.pid"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil {
+		return 0, nil // nobody holds it; closing gives it back
+	}
+	text := make([]byte, 32)
+	n, _ := f.Read(text) // an empty file is somebody who is just starting
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
+	if err != nil {
+		return 0, fault.Unavailablef("%s is locked by a process that has not said its number yet", dir)
+	}
+	return pid, nil
+}
+
+// Passwords are made or given at the first start and kept from then on.
+type Passwords struct {
+	Admin   string `json:"admin"`
+	Demo    string `json:"demo"`
+	Service string `json:"service"`
+}
+
+// Passwords reads the folder's passwords, or makes them: those given in want, random ones for the rest. first reports that they were made now.
+// A password given later does not replace the kept one; fault.Conflict says so instead of leaving somebody to wonder.
+func (s *State) Passwords(want Passwords) (p Passwords, first bool, err error) {
+	name := filepath.Join(s.dir, "passwords.json")
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		p = Passwords{or(want.Admin), or(want.Demo), or(want.Service)}
+		text, err := json.MarshalIndent(p, "", "  ")
+		if err != nil {
+			return p, true, err
+		}
+		return p, true, replace(name, append(text, '\n'))
+	}
+	if err != nil {
+		return p, false, err
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, false, fault.Invalidf("%s is damaged", name).Because(err)
+	}
+	if want.Admin != "" && want.Admin != p.Admin {
+		return p, false, fault.Conflictf("the password of admin was set at the first start and is in %s; change it with \"openstack user password set\", then there", name)
+	}
+	return p, false, nil
+}
+
+func or(password string) string {
+	if password != "" {
+		return password
+	}
+	b := make([]byte, 18)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Seeded reports that the first content is complete; MarkSeeded says so.
+func (s *State) Seeded() bool {
+	_, err := os.Stat(filepath.Join(s.dir, "seeded"))
+	return err == nil
+}
+
+// MarkSeeded records that the first content is complete.
+func (s *State) MarkSeeded() error { return replace(filepath.Join(s.dir, "seeded"), []byte("1\n")) }
+
+// WriteClients writes openrc and clouds.yaml for the identity API at url.
+func (s *State) WriteClients(url, region string, p Passwords) error {
+	rc := fmt.Sprintf(`# For the openstack client: ". openrc" is the administrator, ". openrc demo" an ordinary user.
+unset OS_CLOUD OS_TOKEN OS_SYSTEM_SCOPE OS_DOMAIN_NAME OS_DOMAIN_ID OS_PROJECT_ID OS_TENANT_NAME OS_COMPUTE_API_VERSION
+export OS_AUTH_URL=%s/v3 OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=%s
+export OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default
+if [ "${1:-admin}" = demo ]; then
+  export OS_USERNAME=demo OS_PROJECT_NAME=demo OS_PASSWORD=%s
+else
+  export OS_USERNAME=admin OS_PROJECT_NAME=admin OS_PASSWORD=%s
+fi
+`, url, region, shell(p.Demo), shell(p.Admin))
+	var y strings.Builder
+	y.WriteString("clouds:\n")
+	for _, c := range []struct{ cloud, user, password string }{{"hypernova", "admin", p.Admin}, {"hypernova-demo", "demo", p.Demo}} {
+		// JSON strings are YAML strings.
+		fmt.Fprintf(&y, "  %s:\n    auth:\n      auth_url: %s/v3\n      username: %s\n      password: %s\n      project_name: %s\n      user_domain_name: Default\n      project_domain_name: Default\n    region_name: %s\n    identity_api_version: 3\n",
+			c.cloud, url, c.user, quoted(c.password), c.user, region)
+	}
+	return errors.Join(replace(filepath.Join(s.dir, "openrc"), []byte(rc)), replace(filepath.Join(s.dir, "clouds.yaml"), []byte(y.String())),
+		replace(filepath.Join(s.dir, "identity-url"), []byte(url+"\n")))
+}
+
+// Known is how to log in to the cloud of a state folder: the identity API's URL, and the passwords.
+func Known(dir string) (url string, p Passwords, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, "identity-url"))
+	if err != nil {
+		return "", p, fault.Unavailablef("the cloud on %s is not ready yet, or this user may not read its folder", dir).Because(err)
+	}
+	secret, err := os.ReadFile(filepath.Join(dir, "passwords.json"))
+	if err != nil {
+		return "", p, fault.Forbiddenf("this user may not read the passwords in %s", dir).Because(err)
+	}
+	err = json.Unmarshal(secret, &p)
+	return strings.TrimSpace(string(text)), p, err
+}
+
+func shell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func quoted(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return `""` // a string always encodes
+	}
+	return string(b)
+}
+
+// replace writes a file that only its owner reads, whole or not at all.
+func replace(name string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
