@@ -15,6 +15,7 @@ import (
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 	"hypernova/oslo/log"
+	"hypernova/oslo/metric"
 )
 
 const (
@@ -38,11 +39,12 @@ type Scheme struct {
 
 // Bus is a process's connection. Request id and caller of ctx travel with each message (oslo/auth) and are in the handler's ctx.
 type Bus struct {
-	t    Transport
-	id   string
-	log  *slog.Logger
-	beat time.Duration
-	seq  atomic.Uint64
+	t       Transport
+	id      string
+	log     *slog.Logger
+	beat    time.Duration
+	metrics *metric.Registry // may be nil
+	seq     atomic.Uint64
 
 	quit, ended chan struct{}
 	stopInbox   func()
@@ -71,7 +73,8 @@ type BusOption func(*Bus)
 // Beat sets the interval of signs of life; three missed ones make a receiver dead.
 func Beat(d time.Duration) BusOption { return func(b *Bus) { b.beat = d } }
 
-// Open connects to url with the transport of its scheme. An unknown scheme is fault.Invalid. It logs to the logger of ctx.
+// Open connects to url with the transport of its scheme. An unknown scheme is fault.Invalid. It logs to the logger of ctx and counts in
+// its metrics.
 func Open(ctx context.Context, url string, transports ...Scheme) (*Bus, error) {
 	name, _, _ := strings.Cut(url, ":")
 	var known []string
@@ -90,7 +93,7 @@ func Open(ctx context.Context, url string, transports ...Scheme) (*Bus, error) {
 
 // New makes a bus of a connected transport, which it owns from then on.
 func New(ctx context.Context, t Transport, o ...BusOption) (*Bus, error) {
-	b := &Bus{t: t, id: ids.Hex(), log: log.From(ctx), beat: DefaultBeat, waiting: map[string]*pending{},
+	b := &Bus{t: t, id: ids.Hex(), log: log.From(ctx), metrics: metric.From(ctx), beat: DefaultBeat, waiting: map[string]*pending{},
 		quit: make(chan struct{}), ended: make(chan struct{})}
 	for _, f := range o {
 		f(b)

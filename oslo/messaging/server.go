@@ -32,23 +32,25 @@ type Server struct {
 	api   *API
 	host  string
 	level int
-	slots chan struct{} // one element per running handler
+	limit int // handlers at once
 
 	handlers map[string]handler // set before Listen, read-only after
 	methods  map[string]*method
 
-	base            context.Context // of the handlers: outlives Listen's context, ends when a drain gives up
-	cancel          context.CancelFunc
-	out             context.Context // of answers, which are still sent when handlers were told to end
+	out             context.Context // Listen's without its end, which is not that of the work in flight
 	stops           []func()
-	quit            chan struct{} // ends the beats
+	quit            chan struct{} // ends beats and workers
+	hand            chan *work    // to idle workers
 	flight, beating sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
 	state    state
-	custody  map[string]*Message // accepted and not finished
-	lanes    map[string]*lane    // of ordered methods, by method and sender
-	finished [remembered]string  // ids of the last casts
+	workers  int
+	idle     int                // workers that wait and to whom nothing was handed yet
+	queue    []*work            // for when a worker is free
+	custody  map[string]*work   // accepted and not finished
+	lanes    map[string]*lane   // of ordered methods, by method and sender
+	finished [remembered]string // ids of the last casts
 	done     map[string]bool
 	next     int
 }
@@ -61,8 +63,17 @@ const (
 	draining
 )
 
-// lane is the queue of one sender's ordered messages; whoever runs it takes them one by one.
-type lane struct{ queue []func() }
+// work is one accepted message.
+type work struct {
+	m      *Message
+	d      Delivery
+	ctx    context.Context // of the handler
+	cancel context.CancelFunc
+	lane   string // the lane it holds, empty for none
+}
+
+// lane is the queue of one sender's ordered messages; the worker that holds it takes them one by one.
+type lane struct{ queue []*work }
 
 // ServerOption adjusts a server.
 type ServerOption func(*Server)
@@ -71,7 +82,7 @@ type ServerOption func(*Server)
 func Concurrency(n int) ServerOption {
 	return func(s *Server) {
 		if n > 0 {
-			s.slots = make(chan struct{}, n)
+			s.limit = n
 		}
 	}
 }
@@ -81,11 +92,12 @@ func ServerLevel(n int) ServerOption { return func(s *Server) { s.level = n } }
 
 // NewServer makes a server that has yet to get its handlers and to listen.
 func NewServer(b *Bus, a *API, host string, o ...ServerOption) *Server {
-	s := &Server{bus: b, api: a, host: host, level: -1, slots: make(chan struct{}, DefaultConcurrency), handlers: map[string]handler{},
-		methods: map[string]*method{}, custody: map[string]*Message{}, lanes: map[string]*lane{}, done: map[string]bool{}, quit: make(chan struct{})}
+	s := &Server{bus: b, api: a, host: host, level: -1, limit: DefaultConcurrency, handlers: map[string]handler{},
+		methods: map[string]*method{}, custody: map[string]*work{}, lanes: map[string]*lane{}, done: map[string]bool{}, quit: make(chan struct{})}
 	for _, f := range o {
 		f(s)
 	}
+	s.hand = make(chan *work, s.limit) // no more than there are idle workers
 	return s
 }
 
@@ -121,13 +133,11 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	s.state = listening
 	s.out = context.WithoutCancel(ctx) // work in flight is ended by Drain
-	s.base, s.cancel = context.WithCancel(s.out)
 	s.mu.Unlock()
 	for _, at := range []Address{{Mode: All, Topic: s.api.topic}, {Mode: One, Topic: s.api.topic, Host: s.host}, {Mode: Any, Topic: s.api.topic}} {
 		stop, err := s.bus.t.Listen(ctx, at, s.deliver)
 		if err != nil {
 			s.stop()
-			s.cancel()
 			return fmt.Errorf("listen on %s: %w", at, err)
 		}
 		s.stops = append(s.stops, stop)
@@ -155,13 +165,22 @@ func (s *Server) Drain(ctx context.Context) error {
 	defer func() {
 		close(s.quit)
 		s.beating.Wait()
-		s.cancel()
+		s.abandon()
 	}()
 	select {
 	case <-empty:
 		return nil
 	case <-ctx.Done():
 		return fault.Unavailablef("%d messages of %s were still in flight", s.InFlight(), s.api.topic).Because(context.Cause(ctx))
+	}
+}
+
+// abandon ends the contexts of handlers that a drain did not wait for.
+func (s *Server) abandon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.custody {
+		w.cancel()
 	}
 }
 
@@ -182,8 +201,7 @@ func (s *Server) InFlight() int {
 // deliver accepts a message or refuses it.
 func (s *Server) deliver(d Delivery) {
 	m := d.Message
-	method := s.methods[m.Method]
-	if method == nil || m.Level > s.level && s.level >= 0 {
+	if s.methods[m.Method] == nil || m.Level > s.level && s.level >= 0 {
 		s.answer(m, nil, fault.New(fault.NotImplemented, "%s does not know %s.%s at level %d; it is an older version",
 			s.who(), m.Topic, m.Method, m.Level))
 		ack(d)
@@ -200,14 +218,15 @@ func (s *Server) deliver(d Delivery) {
 	case s.custody[m.ID] != nil:
 		s.mu.Unlock()
 		s.alive(m) // a repetition of what is under way
-	case len(s.custody) >= backlog+cap(s.slots):
+	case len(s.custody) >= backlog+s.limit:
 		s.mu.Unlock()
 		s.refuse(m, s.who()+" is busy")
 	default:
-		s.custody[m.ID] = m
+		w := &work{m: m, d: d}
+		w.ctx, w.cancel = s.context(m)
+		s.custody[m.ID] = w
 		s.flight.Add(1)
-		work := func() { s.work(m, d) }
-		s.start(method, m, work)
+		s.start(w)
 		s.mu.Unlock()
 		if m.Kind == KindCast {
 			s.alive(m)
@@ -217,53 +236,87 @@ func (s *Server) deliver(d Delivery) {
 	ack(d)
 }
 
-// start runs work in its own goroutine, or queues it behind the sender's earlier ones. The mutex is held.
-func (s *Server) start(method *method, m *Message, work func()) {
-	if !method.o.ordered {
-		go work()
+// start gives work to a worker, or queues it behind the sender's earlier ones. The mutex is held.
+func (s *Server) start(w *work) {
+	if !s.methods[w.m.Method].o.ordered {
+		s.submit(w)
 		return
 	}
-	key := m.Method + " " + m.Sender
+	key := w.m.Method + " " + w.m.Sender
 	if l := s.lanes[key]; l != nil {
-		l.queue = append(l.queue, work)
+		l.queue = append(l.queue, w)
 		return
 	}
-	l := &lane{}
-	s.lanes[key] = l
-	go func() {
-		for work != nil {
-			work()
-			s.mu.Lock()
-			if work = nil; len(l.queue) > 0 {
-				work, l.queue = l.queue[0], l.queue[1:]
-			} else {
-				delete(s.lanes, key)
-			}
-			s.mu.Unlock()
-		}
-	}()
+	w.lane = key
+	s.lanes[key] = &lane{}
+	s.submit(w)
 }
 
-func (s *Server) work(m *Message, d Delivery) {
-	defer s.flight.Done()
-	s.slots <- struct{}{}
-	out, err := s.run(m)
-	<-s.slots
-	s.mu.Lock()
-	delete(s.custody, m.ID)
-	if m.Kind == KindCast {
-		delete(s.done, s.finished[s.next])
-		s.finished[s.next], s.done[m.ID] = m.ID, true
-		s.next = (s.next + 1) % remembered
+// submit hands work to an idle worker, a new one, or the queue. The mutex is held.
+func (s *Server) submit(w *work) {
+	switch {
+	case s.idle > 0 && len(s.queue) == 0:
+		s.idle--
+		s.hand <- w
+	case s.workers < s.limit:
+		s.workers++
+		go s.worker(w)
+	default:
+		s.queue = append(s.queue, w)
 	}
-	s.mu.Unlock()
-	s.answer(m, out, err)
-	ack(d)
 }
 
-// run calls the handler; its panic is contained here.
-func (s *Server) run(m *Message) (out []byte, err error) {
-	ctx := s.base
+// worker works until the server ends. Workers are kept because a new goroutine would grow its stack anew for each message.
+func (s *Server) worker(w *work) {
+	for w != nil {
+		out, err := s.run(w)
+		s.answer(w.m, out, err) // still in custody: sending much takes long
+		s.mu.Lock()
+		delete(s.custody, w.m.ID)
+		if w.m.Kind == KindCast {
+			delete(s.done, s.finished[s.next])
+			s.finished[s.next], s.done[w.m.ID] = w.m.ID, true
+			s.next = (s.next + 1) % remembered
+		}
+		s.mu.Unlock()
+		ack(w.d)
+		s.flight.Done()
+		w = s.following(w)
+	}
+}
+
+// following is the worker's next piece of work; it waits for one. nil at the server's end.
+func (s *Server) following(w *work) *work {
+	s.mu.Lock()
+	if w.lane != "" {
+		if l := s.lanes[w.lane]; len(l.queue) > 0 {
+			next := l.queue[0]
+			l.queue = l.queue[1:]
+			next.lane = w.lane
+			s.mu.Unlock()
+			return next
+		}
+		delete(s.lanes, w.lane)
+	}
+	if len(s.queue) > 0 {
+		next := s.queue[0]
+		s.queue = s.queue[1:]
+		s.mu.Unlock()
+		return next
+	}
+	s.idle++
+	s.mu.Unlock()
+	select {
+	case next := <-s.hand:
+		return next
+	case <-s.quit:
+		return nil
+	}
+}
+
+// context is what the handler sees: the message's caller, request, trace and deadline.
+func (s *Server) context(m *Message) (context.Context, context.CancelFunc) {
+	ctx := s.out
 	if m.Request != "" {
 		ctx = auth.WithRequest(ctx, m.Request)
 	}
@@ -274,17 +327,29 @@ func (s *Server) run(m *Message) (out []byte, err error) {
 		ctx = WithTrace(ctx, m.Trace)
 	}
 	if m.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, m.Timeout)
-		defer cancel()
+		return context.WithTimeout(ctx, m.Timeout)
 	}
+	return context.WithCancel(ctx)
+}
+
+// run calls the handler; its panic is contained here.
+func (s *Server) run(w *work) (out []byte, err error) {
+	m, ctx := w.m, w.ctx
+	end := s.bus.metrics.Start("message", m.Topic+"."+m.Method)
 	defer func() {
+		w.cancel()
 		if p := recover(); p != nil {
+			s.bus.metrics.Panic("message", m.Topic+"."+m.Method)
 			err = fmt.Errorf("%s.%s panicked: %v", m.Topic, m.Method, p)
 			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler panicked; the message is dropped", slog.String("method", m.Topic+"."+m.Method),
 				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		} else if err != nil && m.Kind != KindCall {
 			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler failed", slog.String("method", m.Topic+"."+m.Method), slog.String(log.Err, err.Error()))
+		}
+		if err != nil {
+			end(fault.KindOf(err).String())
+		} else {
+			end("ok")
 		}
 	}()
 	return s.handlers[m.Method](ctx, m.Payload)
@@ -336,9 +401,9 @@ func (s *Server) beats() {
 		case <-tick.C:
 			s.mu.Lock()
 			var ms []*Message
-			for _, m := range s.custody {
-				if m.Kind != KindFanout {
-					ms = append(ms, m)
+			for _, w := range s.custody {
+				if w.m.Kind != KindFanout {
+					ms = append(ms, w.m)
 				}
 			}
 			s.mu.Unlock()
