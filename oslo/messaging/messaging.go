@@ -43,13 +43,14 @@ type None struct{}
 type method struct {
 	api      *API
 	name     string
+	full     string // topic.name
 	kind     Kind
 	o        opts
 	req, rep reflect.Type
 }
 
 func declare(a *API, kind Kind, name string, req, rep reflect.Type, o []Option) *method {
-	m := &method{api: a, name: name, kind: kind, req: req, rep: rep}
+	m := &method{api: a, name: name, full: a.topic + "." + name, kind: kind, req: req, rep: rep}
 	m.o.timeout = DefaultTimeout
 	for _, f := range o {
 		f(&m.o)
@@ -193,7 +194,7 @@ func decode(m *method, payload []byte, into any) error {
 	return nil
 }
 
-func (m *method) String() string { return m.api.topic + "." + m.name }
+func (m *method) String() string { return m.full }
 
 // host of an address: "" is any listener.
 func (m *method) to(host string) Address {

@@ -334,17 +334,17 @@ func (s *Server) context(m *Message) (context.Context, context.CancelFunc) {
 
 // run calls the handler; its panic is contained here.
 func (s *Server) run(w *work) (out []byte, err error) {
-	m, ctx := w.m, w.ctx
-	end := s.bus.metrics.Start("message", m.Topic+"."+m.Method)
+	m, ctx, name := w.m, w.ctx, s.methods[w.m.Method].full
+	end := s.bus.metrics.Start("message", name)
 	defer func() {
 		w.cancel()
 		if p := recover(); p != nil {
-			s.bus.metrics.Panic("message", m.Topic+"."+m.Method)
-			err = fmt.Errorf("%s.%s panicked: %v", m.Topic, m.Method, p)
-			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler panicked; the message is dropped", slog.String("method", m.Topic+"."+m.Method),
+			s.bus.metrics.Panic("message", name)
+			err = fmt.Errorf("%s panicked: %v", name, p)
+			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler panicked; the message is dropped", slog.String("method", name),
 				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		} else if err != nil && m.Kind != KindCall {
-			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler failed", slog.String("method", m.Topic+"."+m.Method), slog.String(log.Err, err.Error()))
+			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler failed", slog.String("method", name), slog.String(log.Err, err.Error()))
 		}
 		if err != nil {
 			end(fault.KindOf(err).String())
