@@ -1,0 +1,167 @@
+// Package flavors is the verbs on sizes: what operators make of them and who may see them.
+package flavors
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+
+	"hypernova/nova"
+	"hypernova/nova/store"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/opt"
+)
+
+// Flavors is the verbs; New makes it. Methods may be called concurrently.
+type Flavors struct{ store *store.Store }
+
+// New makes the verbs of a store.
+func New(s *store.Store) *Flavors { return &Flavors{s} }
+
+// Flavor is one that the caller in ctx may use: a private flavor of other projects is fault.NotFound, except for administrators.
+func (f *Flavors) Flavor(ctx context.Context, id string) (nova.Flavor, error) {
+	v, err := f.store.Flavor(ctx, f.store.DB, id)
+	if err != nil {
+		return v, err
+	}
+	c := auth.From(ctx)
+	if v.Public || c.Admin() || c != nil && slices.Contains(v.Projects, c.ProjectID) {
+		return v, nil
+	}
+	return nova.Flavor{}, store.NoFlavor(id)
+}
+
+// Query narrows a list.
+type Query struct {
+	Public         opt.Of[bool] // absent: public ones and those the project has access to; null: all
+	Project        string
+	MinRAM, MinGiB int
+	Sort           []db.SortKey
+	Marker         string
+	Limit          int
+}
+
+// List is one page, by id unless sorted otherwise.
+func (f *Flavors) List(ctx context.Context, q Query) ([]nova.Flavor, error) {
+	a := db.ListArgs{Sort: q.Sort, Marker: q.Marker, Limit: q.Limit}
+	if len(a.Sort) == 0 {
+		a.Sort = []db.SortKey{{Column: "flavorid"}}
+	}
+	switch {
+	case !q.Public.Set:
+		own := db.Cond{Column: "projects", Op: db.Regexp, Values: []any{"," + regexp.QuoteMeta(q.Project) + ","}}
+		if q.Project == "" {
+			own = db.EqTo("is_public", true)
+		}
+		a.Where = append(a.Where, db.Any(db.EqTo("is_public", true), own))
+	case !q.Public.Null:
+		a.Where = append(a.Where, db.EqTo("is_public", q.Public.Value))
+	}
+	if q.MinRAM > 0 {
+		a.Where = append(a.Where, db.Cond{Column: "memory_mb", Op: db.Ge, Values: []any{q.MinRAM}})
+	}
+	if q.MinGiB > 0 {
+		a.Where = append(a.Where, db.Cond{Column: "root_gb", Op: db.Ge, Values: []any{q.MinGiB}})
+	}
+	return f.store.Flavors(ctx, f.store.DB, a)
+}
+
+// Create makes a flavor; an empty id or "auto" gets a UUID. A private one is open to nobody until access is given.
+// An id or name that is taken is fault.Conflict.
+func (f *Flavors) Create(ctx context.Context, v nova.Flavor) (nova.Flavor, error) {
+	if v.ID == "" || v.ID == "auto" {
+		v.ID = ids.UUID()
+	}
+	if v.RxTxFactor == 0 {
+		v.RxTxFactor = 1
+	}
+	if v.ExtraSpecs == nil {
+		v.ExtraSpecs = map[string]string{}
+	}
+	err := f.store.Tx(ctx, func(tx *db.Tx) error { return f.store.InsertFlavor(ctx, tx, &v) })
+	return v, err
+}
+
+// Describe sets the description; nil is none.
+func (f *Flavors) Describe(ctx context.Context, id string, text *string) (nova.Flavor, error) {
+	return f.edit(ctx, id, func(v *nova.Flavor) error { v.Description = text; return nil })
+}
+
+// Delete forgets a flavor; servers keep their copies.
+func (f *Flavors) Delete(ctx context.Context, id string) error {
+	return f.store.DeleteFlavor(ctx, f.store.DB, id)
+}
+
+// SetSpecs adds extra specs or replaces their values.
+func (f *Flavors) SetSpecs(ctx context.Context, id string, specs map[string]string) error {
+	_, err := f.edit(ctx, id, func(v *nova.Flavor) error {
+		all := maps.Clone(v.ExtraSpecs)
+		if all == nil {
+			all = map[string]string{}
+		}
+		maps.Copy(all, specs)
+		v.ExtraSpecs = all
+		return nil
+	})
+	return err
+}
+
+// DeleteSpec removes an extra spec; fault.NotFound.
+func (f *Flavors) DeleteSpec(ctx context.Context, id, key string) error {
+	_, err := f.edit(ctx, id, func(v *nova.Flavor) error {
+		if _, ok := v.ExtraSpecs[key]; !ok {
+			return NoSpec(id, key)
+		}
+		v.ExtraSpecs = maps.Clone(v.ExtraSpecs)
+		delete(v.ExtraSpecs, key)
+		return nil
+	})
+	return err
+}
+
+// NoSpec is the answer about an extra spec that is not there.
+func NoSpec(id, key string) error {
+	return fault.NotFoundf("Flavor %s has no extra specs with key %s.", id, key)
+}
+
+// Allow gives a project access to a private flavor; fault.Conflict where it has.
+func (f *Flavors) Allow(ctx context.Context, id, project string) (nova.Flavor, error) {
+	return f.edit(ctx, id, func(v *nova.Flavor) error {
+		if slices.Contains(v.Projects, project) {
+			return fault.Conflictf("Flavor access already exists for flavor %s and project %s combination.", id, project)
+		}
+		v.Projects = append(slices.Clone(v.Projects), project)
+		return nil
+	})
+}
+
+// Deny takes access away; fault.NotFound where the project has none.
+func (f *Flavors) Deny(ctx context.Context, id, project string) (nova.Flavor, error) {
+	return f.edit(ctx, id, func(v *nova.Flavor) error {
+		i := slices.Index(v.Projects, project)
+		if i < 0 {
+			return fault.NotFoundf("Flavor access not found for %s / %s combination.", id, project)
+		}
+		v.Projects = slices.Delete(slices.Clone(v.Projects), i, i+1)
+		return nil
+	})
+}
+
+func (f *Flavors) edit(ctx context.Context, id string, fn func(*nova.Flavor) error) (nova.Flavor, error) {
+	var v nova.Flavor
+	err := f.store.Tx(ctx, func(tx *db.Tx) error {
+		var err error
+		if v, err = f.store.Flavor(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := fn(&v); err != nil {
+			return err
+		}
+		return f.store.SaveFlavor(ctx, tx, &v)
+	})
+	return v, err
+}

@@ -1,0 +1,167 @@
+package hosts
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"hypernova/nova"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+const zoneKey = "availability_zone"
+
+// Aggregates lists all.
+func (h *Hosts) Aggregates(ctx context.Context) ([]nova.Aggregate, error) {
+	return h.Store.Aggregates(ctx, h.Store.DB)
+}
+
+// Aggregate by its id; fault.NotFound.
+func (h *Hosts) Aggregate(ctx context.Context, id int64) (nova.Aggregate, error) {
+	return h.Store.Aggregate(ctx, h.Store.DB, id)
+}
+
+// CreateAggregate makes an empty one; a zone makes its hosts that availability zone. A name that is taken is fault.Conflict.
+func (h *Hosts) CreateAggregate(ctx context.Context, name, zone string) (nova.Aggregate, error) {
+	v := nova.Aggregate{Name: name, Hosts: []string{}, Metadata: map[string]string{}}
+	if zone != "" {
+		v.Metadata[zoneKey] = zone
+	}
+	err := h.Store.Tx(ctx, func(tx *db.Tx) error {
+		var err error
+		v, err = h.Store.SaveAggregate(ctx, tx, v)
+		return err
+	})
+	return v, err
+}
+
+// UpdateAggregate renames it and moves it to another zone; an empty text leaves things as they are.
+func (h *Hosts) UpdateAggregate(ctx context.Context, id int64, name, zone string) (nova.Aggregate, error) {
+	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
+		if name != "" {
+			v.Name = name
+		}
+		if zone == "" {
+			return nil
+		}
+		v.Metadata = maps.Clone(v.Metadata)
+		v.Metadata[zoneKey] = zone
+		return h.zoned(ctx, tx, v)
+	})
+}
+
+// DeleteAggregate forgets it; one that has hosts is fault.Invalid.
+func (h *Hosts) DeleteAggregate(ctx context.Context, id int64) error {
+	return h.Store.Tx(ctx, func(tx *db.Tx) error {
+		v, err := h.Store.Aggregate(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if len(v.Hosts) > 0 {
+			return fault.Invalidf("Cannot remove the aggregate %d: it has hosts.", id)
+		}
+		return h.Store.DeleteAggregate(ctx, tx, id)
+	})
+}
+
+// SetAggregateMetadata sets items; a nil value removes one.
+func (h *Hosts) SetAggregateMetadata(ctx context.Context, id int64, items map[string]*string) (nova.Aggregate, error) {
+	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
+		v.Metadata = maps.Clone(v.Metadata)
+		if v.Metadata == nil {
+			v.Metadata = map[string]string{}
+		}
+		for k, text := range items {
+			if text == nil {
+				delete(v.Metadata, k)
+				continue
+			}
+			v.Metadata[k] = *text
+		}
+		if _, ok := items[zoneKey]; ok {
+			return h.zoned(ctx, tx, v)
+		}
+		return nil
+	})
+}
+
+// AddHost puts a compute host into an aggregate: fault.NotFound for an unknown host, fault.Conflict where it is in or is in another zone.
+func (h *Hosts) AddHost(ctx context.Context, id int64, host string) (nova.Aggregate, error) {
+	if _, err := h.Store.ServiceOf(ctx, h.Store.DB, host, nova.BinaryCompute); err != nil {
+		if fault.Is(err, fault.NotFound) {
+			return nova.Aggregate{}, fault.NotFoundf("Compute host %s could not be found.", host)
+		}
+		return nova.Aggregate{}, err
+	}
+	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
+		if slices.Contains(v.Hosts, host) {
+			return fault.Conflictf("Cannot add host to aggregate %d. Reason: the host %s is in it.", id, host)
+		}
+		v.Hosts = append(slices.Clone(v.Hosts), host)
+		return h.zoned(ctx, tx, v)
+	})
+}
+
+// RemoveHost takes a host out; fault.NotFound where it is not in.
+func (h *Hosts) RemoveHost(ctx context.Context, id int64, host string) (nova.Aggregate, error) {
+	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
+		i := slices.Index(v.Hosts, host)
+		if i < 0 {
+			return fault.NotFoundf("Cannot remove host %s in aggregate %d: not found.", host, id)
+		}
+		v.Hosts = slices.Delete(slices.Clone(v.Hosts), i, i+1)
+		if v.Zone() == "" {
+			return nil
+		}
+		return h.unused(ctx, tx, host)
+	})
+}
+
+// zoned refuses that a host is in two zones, or changes its zone while it has servers.
+func (h *Hosts) zoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
+	as, err := h.Store.Aggregates(ctx, tx)
+	if err != nil {
+		return err
+	}
+	zone := v.Zone()
+	for _, host := range v.Hosts {
+		before := nova.ZoneOf(host, as, h.DefaultZone)
+		for i := range as {
+			if as[i].ID != v.ID && zone != "" && as[i].Zone() != "" && as[i].Zone() != zone && slices.Contains(as[i].Hosts, host) {
+				return fault.Conflictf("Cannot update aggregate %d. Reason: host %s is in the availability zone %s already.", v.ID, host, as[i].Zone())
+			}
+		}
+		if zone != "" && zone != before {
+			if err := h.unused(ctx, tx, host); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unused refuses to change the zone of a host that has servers: they would not be where they were asked to be.
+func (h *Hosts) unused(ctx context.Context, tx *db.Tx, host string) error {
+	vs, err := h.Store.OnHost(ctx, tx, host)
+	if err == nil && len(vs) > 0 {
+		return fault.Conflictf("One or more hosts contain instances in this zone: %s", host)
+	}
+	return err
+}
+
+func (h *Hosts) edit(ctx context.Context, id int64, fn func(*db.Tx, *nova.Aggregate) error) (nova.Aggregate, error) {
+	var v nova.Aggregate
+	err := h.Store.Tx(ctx, func(tx *db.Tx) error {
+		var err error
+		if v, err = h.Store.Aggregate(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := fn(tx, &v); err != nil {
+			return err
+		}
+		v, err = h.Store.SaveAggregate(ctx, tx, v)
+		return err
+	})
+	return v, err
+}

@@ -1,0 +1,224 @@
+// Package hosts is the verbs of operators: services, hypervisors, availability zones, aggregates.
+package hosts
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/rpcapi"
+	"hypernova/nova/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
+)
+
+// Hosts is the verbs. Methods may be called concurrently.
+type Hosts struct {
+	Store *store.Store
+	Bus   *messaging.Bus
+	// DownTime is how old a heartbeat may be; 0: one minute. DefaultZone is where hosts of no aggregate are; empty: "nova".
+	DownTime    time.Duration
+	DefaultZone string
+}
+
+// New makes the verbs with their defaults filled in.
+func New(h Hosts) *Hosts {
+	if h.DownTime == 0 {
+		h.DownTime = time.Minute
+	}
+	if h.DefaultZone == "" {
+		h.DefaultZone = "nova"
+	}
+	return &h
+}
+
+// Service is a record and what follows from it now.
+type Service struct {
+	nova.Service
+	Up   bool
+	Zone string
+}
+
+// Services lists the records; host and binary narrow the list where they are not empty.
+func (h *Hosts) Services(ctx context.Context, host, binary string) ([]Service, error) {
+	records, err := h.Store.Services(ctx, h.Store.DB, host, binary)
+	if err != nil {
+		return nil, err
+	}
+	as, err := h.Store.Aggregates(ctx, h.Store.DB)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Service, len(records))
+	for i, r := range records {
+		out[i] = h.judge(r, as)
+	}
+	return out, nil
+}
+
+func (h *Hosts) judge(r nova.Service, as []nova.Aggregate) Service {
+	zone := nova.InternalZone
+	if r.Binary == nova.BinaryCompute {
+		zone = nova.ZoneOf(r.Host, as, h.DefaultZone)
+	}
+	return Service{r, r.Up(h.Store.Now()(), h.DownTime), zone}
+}
+
+// Service finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
+func (h *Hosts) Service(ctx context.Context, id string) (Service, error) {
+	all, err := h.Services(ctx, "", "")
+	if err != nil {
+		return Service{}, err
+	}
+	for _, s := range all {
+		if s.ID == id || strconv.FormatInt(s.Number, 10) == id {
+			return s, nil
+		}
+	}
+	return Service{}, fault.NotFoundf("Service %s could not be found.", id)
+}
+
+// ServiceOf is the record of a binary on a host; fault.NotFound.
+func (h *Hosts) ServiceOf(ctx context.Context, host, binary string) (Service, error) {
+	r, err := h.Store.ServiceOf(ctx, h.Store.DB, host, binary)
+	if err != nil {
+		return Service{}, err
+	}
+	as, err := h.Store.Aggregates(ctx, h.Store.DB)
+	return h.judge(r, as), err
+}
+
+// Decide writes what an operator decided about a service, and has its agent report at once.
+func (h *Hosts) Decide(ctx context.Context, s Service) (Service, error) {
+	if !s.Disabled {
+		s.DisabledReason = ""
+	}
+	if err := h.Store.SaveService(ctx, h.Store.DB, &s.Service); err != nil {
+		return s, err
+	}
+	if s.Binary == nova.BinaryCompute {
+		// Only a hint: the agent reports by itself before long.
+		_ = rpcapi.Reconcile.Do(ctx, h.Bus, s.Host, messaging.None{})
+	}
+	return h.Service(ctx, s.ID)
+}
+
+// DeleteService forgets a service that has gone for good, and a compute host's hypervisors with it. A host with servers is fault.Conflict.
+func (h *Hosts) DeleteService(ctx context.Context, id string) error {
+	s, err := h.Service(ctx, id)
+	if err != nil {
+		return err
+	}
+	return h.Store.Tx(ctx, func(tx *db.Tx) error {
+		if s.Binary == nova.BinaryCompute {
+			vs, err := h.Store.OnHost(ctx, tx, s.Host)
+			if err != nil {
+				return err
+			}
+			if len(vs) > 0 {
+				return fault.Conflictf("Unable to delete compute service that is hosting instances. Migrate or delete the instances first.")
+			}
+			if err := h.Store.DeleteNodes(ctx, tx, s.Host); err != nil {
+				return err
+			}
+		}
+		return h.Store.DeleteService(ctx, tx, s.ID)
+	})
+}
+
+// Node is a hypervisor with its service and what it carries.
+type Node struct {
+	nova.Node
+	Service Service
+	Load    nova.HostLoad
+}
+
+// NodeQuery narrows a list of hypervisors; Pattern is a part of the name.
+type NodeQuery struct {
+	Pattern, Marker string
+	Limit           int
+}
+
+// Nodes is one page, in order of number. A node whose service is gone is not shown.
+func (h *Hosts) Nodes(ctx context.Context, q NodeQuery) ([]Node, error) {
+	a := db.ListArgs{Sort: []db.SortKey{{Column: "number"}}, Marker: q.Marker, Limit: q.Limit}
+	if q.Pattern != "" {
+		a.Where = append(a.Where, db.Contains("hypervisor_hostname", q.Pattern))
+	}
+	nodes, err := h.Store.Nodes(ctx, h.Store.DB, a)
+	if err != nil {
+		return nil, err
+	}
+	return h.fill(ctx, nodes)
+}
+
+func (h *Hosts) fill(ctx context.Context, nodes []nova.Node) ([]Node, error) {
+	services, err := h.Services(ctx, "", nova.BinaryCompute)
+	if err != nil {
+		return nil, err
+	}
+	loads, err := h.Store.HostLoads(ctx, h.Store.DB)
+	if err != nil {
+		return nil, err
+	}
+	var out []Node
+	for _, n := range nodes {
+		i := slices.IndexFunc(services, func(s Service) bool { return s.Host == n.Host })
+		if i >= 0 {
+			out = append(out, Node{n, services[i], loads[n.Host]})
+		}
+	}
+	return out, nil
+}
+
+// Node finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
+func (h *Hosts) Node(ctx context.Context, id string) (Node, error) {
+	nodes, err := h.Nodes(ctx, NodeQuery{})
+	for _, n := range nodes {
+		if n.ID == id || strconv.FormatInt(n.Number, 10) == id {
+			return n, err
+		}
+	}
+	if err == nil {
+		err = fault.NotFoundf("Hypervisor with ID '%s' could not be found.", id)
+	}
+	return Node{}, err
+}
+
+// Servers lists what a host carries, in order of creation.
+func (h *Hosts) Servers(ctx context.Context, host string) ([]nova.Server, error) {
+	return h.Store.OnHost(ctx, h.Store.DB, host)
+}
+
+// Zone is an availability zone and the services of its hosts.
+type Zone struct {
+	Name      string
+	Available bool // one of its compute hosts is enabled
+	Services  []Service
+}
+
+// Zones lists the zones that have compute hosts, by name; with internal also that of the other services.
+func (h *Hosts) Zones(ctx context.Context, internal bool) ([]Zone, error) {
+	services, err := h.Services(ctx, "", "")
+	if err != nil {
+		return nil, err
+	}
+	var zones []Zone
+	for _, s := range services {
+		if s.Zone == nova.InternalZone && !internal {
+			continue
+		}
+		i := slices.IndexFunc(zones, func(z Zone) bool { return z.Name == s.Zone })
+		if i < 0 {
+			zones, i = append(zones, Zone{Name: s.Zone}), len(zones)
+		}
+		zones[i].Services = append(zones[i].Services, s)
+		zones[i].Available = zones[i].Available || !s.Disabled
+	}
+	slices.SortFunc(zones, func(a, b Zone) int { return strings.Compare(a.Name, b.Name) })
+	return zones, nil
+}

@@ -1,0 +1,96 @@
+// Package keypairs is the verbs on users' public keys: import, making a pair, and what a server needs of them.
+package keypairs
+
+import (
+	"context"
+
+	"hypernova/nova"
+	"hypernova/nova/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// Limits answers how many key pairs a user may have; nova/quota does.
+type Limits interface {
+	Limits(ctx context.Context, project, user string) (nova.Limits, error)
+}
+
+// KeyPairs is the verbs; New makes it. Methods may be called concurrently.
+type KeyPairs struct {
+	store  *store.Store
+	limits Limits
+}
+
+// New makes the verbs.
+func New(s *store.Store, l Limits) *KeyPairs { return &KeyPairs{s, l} }
+
+// List is one page by name, behind the marker; an unknown marker is fault.Invalid. 0 is no limit.
+func (k *KeyPairs) List(ctx context.Context, user, marker string, limit int) ([]nova.KeyPair, error) {
+	if marker != "" {
+		if _, err := k.store.KeyPair(ctx, k.store.DB, user, marker); err != nil {
+			if fault.Is(err, fault.NotFound) {
+				return nil, fault.Invalidf("Marker %s could not be found.", marker)
+			}
+			return nil, err
+		}
+	}
+	if limit <= 0 {
+		limit = 1 << 30
+	}
+	return k.store.KeyPairs(ctx, k.store.DB, user, marker, limit)
+}
+
+// KeyPair by its name; fault.NotFound.
+func (k *KeyPairs) KeyPair(ctx context.Context, user, name string) (nova.KeyPair, error) {
+	return k.store.KeyPair(ctx, k.store.DB, user, name)
+}
+
+// PublicKey is what a server of the user is given; fault.NotFound.
+func (k *KeyPairs) PublicKey(ctx context.Context, user, name string) (string, error) {
+	v, err := k.KeyPair(ctx, user, name)
+	return v.PublicKey, err
+}
+
+// Delete forgets a pair; servers keep what they were given.
+func (k *KeyPairs) Delete(ctx context.Context, user, name string) error {
+	return k.store.DeleteKeyPair(ctx, k.store.DB, user, name)
+}
+
+// CreateArgs asks for a pair. Without a public key one is made, and its private half is answered once.
+type CreateArgs struct {
+	Project, User, Name, Type string // Type empty: ssh
+	PublicKey                 string
+}
+
+// Create imports or makes a pair. Faults: Invalid for a key that cannot be read, Conflict for a name that is taken, OverQuota.
+func (k *KeyPairs) Create(ctx context.Context, a CreateArgs) (v nova.KeyPair, private string, err error) {
+	if a.Type == "" {
+		a.Type = nova.KeySSH
+	}
+	v = nova.KeyPair{User: a.User, Name: a.Name, Type: a.Type, PublicKey: a.PublicKey}
+	limits, err := k.limits.Limits(ctx, a.Project, a.User)
+	if err != nil {
+		return v, "", err
+	}
+	if a.PublicKey == "" {
+		v.PublicKey, private, err = generate(a.Type, a.User)
+	}
+	if err == nil {
+		v.Fingerprint, err = fingerprint(a.Type, v.PublicKey)
+	}
+	if err != nil {
+		return v, "", err
+	}
+	err = k.store.Tx(ctx, func(tx *db.Tx) error {
+		n, err := k.store.CountKeyPairs(ctx, tx, a.User)
+		if err != nil {
+			return err
+		}
+		if limits.KeyPairs >= 0 && n >= limits.KeyPairs {
+			return fault.OverQuotaf("Quota exceeded, too many key pairs.")
+		}
+		v, err = k.store.InsertKeyPair(ctx, tx, v)
+		return err
+	})
+	return v, private, err
+}

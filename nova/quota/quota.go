@@ -1,0 +1,118 @@
+// Package quota is the verbs on limits: the deployment's defaults, then the default class, then what was set for a project, then for a
+// user in it; the later wins.
+package quota
+
+import (
+	"context"
+
+	"hypernova/nova"
+	"hypernova/nova/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// DefaultClass is the class whose limits stand in for the deployment's.
+const DefaultClass = "default"
+
+// Names of the resources, as the API and the tables have them.
+const (
+	Instances          = "instances"
+	Cores              = "cores"
+	RAM                = "ram"
+	MetadataItems      = "metadata_items"
+	InjectedFiles      = "injected_files"
+	InjectedFileBytes  = "injected_file_content_bytes"
+	InjectedPathBytes  = "injected_file_path_bytes"
+	KeyPairs           = "key_pairs"
+	ServerGroups       = "server_groups"
+	ServerGroupMembers = "server_group_members"
+)
+
+// Fields points to each limit by its resource's name.
+func Fields(l *nova.Limits) map[string]*int64 {
+	return map[string]*int64{Instances: &l.Instances, Cores: &l.Cores, RAM: &l.RAM, MetadataItems: &l.MetadataItems,
+		InjectedFiles: &l.InjectedFiles, InjectedFileBytes: &l.InjectedFileContentBytes, InjectedPathBytes: &l.InjectedFilePathBytes,
+		KeyPairs: &l.KeyPairs, ServerGroups: &l.ServerGroups, ServerGroupMembers: &l.ServerGroupMembers}
+}
+
+// Quotas is the verbs; New makes it. Methods may be called concurrently.
+type Quotas struct {
+	store    *store.Store
+	defaults nova.Limits
+}
+
+// New makes the verbs; defaults are the deployment's.
+func New(s *store.Store, defaults nova.Limits) *Quotas { return &Quotas{s, defaults} }
+
+// Limits are those in force for a project, or with user for that user in it.
+func (q *Quotas) Limits(ctx context.Context, project, user string) (nova.Limits, error) {
+	l, err := q.Class(ctx, DefaultClass)
+	if err != nil {
+		return l, err
+	}
+	if err := q.apply(ctx, q.store.DB, &l, project, ""); err != nil || user == "" {
+		return l, err
+	}
+	return l, q.apply(ctx, q.store.DB, &l, project, user)
+}
+
+func (q *Quotas) apply(ctx context.Context, on db.Querier, l *nova.Limits, project, user string) error {
+	set, err := q.store.Quotas(ctx, on, project, user)
+	overlay(l, set)
+	return err
+}
+
+func overlay(l *nova.Limits, set map[string]int64) {
+	for name, field := range Fields(l) {
+		if v, ok := set[name]; ok {
+			*field = v
+		}
+	}
+}
+
+// Class is the limits of a class; classes other than the default one have no effect.
+func (q *Quotas) Class(ctx context.Context, class string) (nova.Limits, error) {
+	l := q.defaults
+	set, err := q.store.ClassQuotas(ctx, q.store.DB, class)
+	overlay(&l, set)
+	return l, err
+}
+
+// SetClass sets limits of a class.
+func (q *Quotas) SetClass(ctx context.Context, class string, values map[string]int64) error {
+	return q.store.Tx(ctx, func(tx *db.Tx) error { return q.store.SetClassQuotas(ctx, tx, class, values) })
+}
+
+// Usage is what counts against instances, cores and ram.
+func (q *Quotas) Usage(ctx context.Context, project, user string) (nova.Usage, error) {
+	return q.store.Usage(ctx, q.store.DB, project, user)
+}
+
+// Set sets limits of a project or of a user in it. Without force a limit below what is in use is fault.Invalid; a user's limit above the
+// project's always is.
+func (q *Quotas) Set(ctx context.Context, project, user string, values map[string]int64, force bool) error {
+	limits, err := q.Limits(ctx, project, "")
+	if err != nil {
+		return err
+	}
+	used, err := q.Usage(ctx, project, user)
+	if err != nil {
+		return err
+	}
+	inUse := map[string]int64{Instances: used.Instances, Cores: used.Cores, RAM: used.RAM}
+	fields := Fields(&limits)
+	for name, v := range values {
+		if user != "" && *fields[name] >= 0 && (v < 0 || v > *fields[name]) {
+			return fault.Invalidf("Quota limit %d for %s must be less than or equal to %d.", v, name, *fields[name])
+		}
+		if !force && v >= 0 && v < inUse[name] {
+			return fault.Invalidf("Quota limit %d for %s must be greater than or equal to already used and reserved %d.", v, name, inUse[name])
+		}
+	}
+	return q.store.Tx(ctx, func(tx *db.Tx) error { return q.store.SetQuotas(ctx, tx, project, user, values) })
+}
+
+// Delete goes back to the defaults: for one user, or without user for the project and all its users.
+func (q *Quotas) Delete(ctx context.Context, project, user string) error {
+	return q.store.DeleteQuotas(ctx, q.store.DB, project, user)
+}
