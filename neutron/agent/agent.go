@@ -1,0 +1,290 @@
+// Package agent is a host's part in networking: it pulls what the host must realise, makes the host so, answers its guests' DHCP and metadata
+// requests, and reports which ports are wired.
+//
+//	netdev    host toolbox: links, namespaces, sockets, connection tracking (netlink lives here alone)
+//	nft       the packet filter: pure builder, one command to apply it
+//	l2        plan, difference and application
+//	dhcp      answers from the state, no leases kept
+//	metadata  proxy that says who asks
+//
+// The server's hint wakes the agent; without one it looks every few seconds. Nothing is remembered across a restart that the kernel does not
+// know, and while the server is away the host is kept as it was last told.
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/neutron/rpcapi"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
+	"hypernova/oslo/messaging"
+	"hypernova/oslo/service"
+)
+
+// Binary is the role's name.
+const Binary = "neutron-agent"
+
+// Config is what an agent must know. Zero durations and ports are the defaults.
+type Config struct {
+	Host      string
+	Version   string
+	LocalIP   netip.Addr    // this host's end of overlay tunnels; invalid: none
+	Poll      time.Duration // between pulls without a hint; default 5 s
+	Heartbeat time.Duration // default 30 s
+
+	MetadataURL    string        // of nova's metadata API; empty: guests find no metadata on the network
+	MetadataSecret string        // shared with it
+	DNSDomain      string        // given to guests by DHCP
+	Lease          time.Duration // default 24 h
+	TapUser        string        // user that may open the taps without privilege; empty: root alone
+	TunnelPort     int           // default 4789
+	TunnelAlways   bool          // tunnels also for networks that no other host has ports of
+
+	Netns       string // path of the network namespace that plays the host; empty: the process's own
+	SpacePrefix string // of the names of DHCP namespaces; default "qdhcp-"
+}
+
+func (c Config) filled() Config {
+	for _, d := range []struct {
+		v *time.Duration
+		d time.Duration
+	}{{&c.Poll, 5 * time.Second}, {&c.Heartbeat, 30 * time.Second}, {&c.Lease, 24 * time.Hour}} {
+		if *d.v <= 0 {
+			*d.v = d.d
+		}
+	}
+	if c.TunnelPort == 0 {
+		c.TunnelPort = 4789
+	}
+	return c
+}
+
+// host realises states; it is used by one goroutine at a time.
+type host interface {
+	// open finds out what the host can do.
+	open(ctx context.Context) error
+	// apply makes the host as the state says and tells which ports are wired, and why the others are not. ctx bounds what it starts.
+	apply(ctx context.Context, s neutron.HostState) (up []string, down map[string]string, err error)
+	close() error
+}
+
+// New makes the service of a real agent, which changes the host it runs on: it needs an administrator's rights.
+func New(c Config, bus *messaging.Bus, o service.Options, l *slog.Logger) service.Service {
+	c = c.filled()
+	return newAgent(c, newLinux(c, l), plugin{bus}, bus, o, l)
+}
+
+// NewFake makes the service of an agent without a host: it reports every port wired at once. It runs anywhere, unprivileged.
+func NewFake(c Config, bus *messaging.Bus, o service.Options, l *slog.Logger) service.Service {
+	return newAgent(c.filled(), pretend{}, plugin{bus}, bus, o, l)
+}
+
+// server is neutron-server, as an agent sees it.
+type server interface {
+	state(ctx context.Context, a rpcapi.HostStateArgs) (rpcapi.HostStateReply, error)
+	wired(ctx context.Context, a rpcapi.PortsWiredArgs) error
+	alive(ctx context.Context, a rpcapi.AgentReportArgs) error
+}
+
+type plugin struct{ bus *messaging.Bus }
+
+func (p plugin) state(ctx context.Context, a rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) {
+	return rpcapi.HostState.Do(ctx, p.bus, "", a)
+}
+
+func (p plugin) wired(ctx context.Context, a rpcapi.PortsWiredArgs) error {
+	_, err := rpcapi.PortsWired.Do(ctx, p.bus, "", a)
+	return err
+}
+
+func (p plugin) alive(ctx context.Context, a rpcapi.AgentReportArgs) error {
+	_, err := rpcapi.AgentReport.Do(ctx, p.bus, "", a)
+	return err
+}
+
+type agent struct {
+	c       Config
+	host    host
+	server  server
+	service service.Service
+	log     *slog.Logger
+	started time.Time
+	hinted  chan struct{} // one element: a pull that is due already need not be asked for twice
+
+	// Of the loop's goroutine alone.
+	known   bool // state was pulled at least once
+	current neutron.HostState
+	told    map[string]string // what the server was told of each port: a reason, or wiredWell
+}
+
+const wiredWell = ""
+
+func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options, l *slog.Logger) *agent {
+	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), hinted: make(chan struct{}, 1), told: map[string]string{}}
+	a.service = service.New(service.Manager{
+		Binary: Binary, Host: c.Host, Topic: rpcapi.Agent, Level: rpcapi.Level,
+		CheckConfig: a.check,
+		InitHost:    h.open,
+		Register: func(s *messaging.Server) {
+			rpcapi.Changed.Handle(s, func(context.Context, rpcapi.ChangedArgs) error { a.hint(); return nil })
+		},
+	}, bus, nil, o)
+	return a
+}
+
+// Name is the role's.
+func (a *agent) Name() string { return Binary }
+
+// Run is the manager service's life with the agent's loops beside it. When it ends, the guests' network stays as it is.
+func (a *agent) Run(ctx context.Context, ready func()) error {
+	var loops sync.WaitGroup
+	loopCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	err := a.service.Run(ctx, func() {
+		loops.Go(func() { a.repeat(loopCtx, a.c.Poll, a.hinted, "pull", a.round) })
+		loops.Go(func() { a.repeat(loopCtx, a.c.Heartbeat, nil, "heartbeat", a.beat) })
+		ready()
+	})
+	stop()
+	loops.Wait()
+	if e := a.host.close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+func (a *agent) check(context.Context) error {
+	if a.c.Host == "" {
+		return fault.Invalidf("the network agent needs the name of its host")
+	}
+	return nil
+}
+
+func (a *agent) hint() {
+	select {
+	case a.hinted <- struct{}{}:
+	default:
+	}
+}
+
+// repeat does fn at once, then at each wake-up or after every; after a failure sooner, at growing distances.
+func (a *agent) repeat(ctx context.Context, every time.Duration, wake <-chan struct{}, what string, fn func(context.Context) error) {
+	const first = 250 * time.Millisecond
+	pause := first
+	for ctx.Err() == nil {
+		wait := every
+		if err := fn(ctx); err == nil {
+			pause = first
+		} else if ctx.Err() == nil {
+			wait = min(pause, every)
+			pause *= 2
+			a.log.Warn("network agent", log.Step, what, "again_in", wait.String(), log.Err, err.Error())
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// round pulls, applies and reports. Without an answer from the server the host is still kept as it was last told.
+func (a *agent) round(ctx context.Context) error {
+	reply, pullErr := a.server.state(ctx, rpcapi.HostStateArgs{Host: a.c.Host, Known: a.current.Revision})
+	if pullErr != nil && !a.known {
+		return pullErr // what is on the host is left alone until the server has said what belongs there
+	}
+	fresh := pullErr == nil && (!reply.Unchanged || !a.known)
+	if fresh {
+		a.current, a.known = reply.State, true
+	}
+	up, down, err := a.host.apply(ctx, a.current)
+	if err != nil {
+		return err
+	}
+	if err := a.report(ctx, up, down, fresh); err != nil {
+		return err
+	}
+	return pullErr
+}
+
+// report tells the server what it does not know: what changed since it was told, and what its own fresh state contradicts.
+func (a *agent) report(ctx context.Context, up []string, down map[string]string, fresh bool) error {
+	believed := map[string]bool{} // active, as of a fresh state
+	if fresh {
+		for _, n := range a.current.Networks {
+			for _, p := range n.Ports {
+				believed[p.ID] = p.Status == "ACTIVE"
+			}
+		}
+	}
+	args := rpcapi.PortsWiredArgs{Host: a.c.Host, Reasons: map[string]string{}}
+	now := maps.Clone(down)
+	for _, id := range up {
+		now[id] = wiredWell
+		if was, told := a.told[id]; !told || was != wiredWell || fresh && !believed[id] {
+			args.Up = append(args.Up, id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(down)) {
+		if was, told := a.told[id]; !told || was != down[id] || fresh && believed[id] {
+			args.Down = append(args.Down, id)
+			args.Reasons[id] = down[id]
+		}
+	}
+	if len(args.Up)+len(args.Down) > 0 {
+		if err := a.server.wired(ctx, args); err != nil {
+			return err
+		}
+		a.log.Info("ports reported", "revision", a.current.Revision, "up", len(args.Up), "down", len(args.Down))
+	}
+	a.told = now
+	return nil
+}
+
+// beat says that the agents of this host live. The names are those that OpenStack's clients know.
+func (a *agent) beat(ctx context.Context) error {
+	tunnel := ""
+	if a.c.LocalIP.IsValid() {
+		tunnel = a.c.LocalIP.String()
+	}
+	return a.server.alive(ctx, rpcapi.AgentReportArgs{
+		Host: a.c.Host, TunnelIP: tunnel, Version: a.c.Version, Level: rpcapi.Level, Started: a.started,
+		Agents: []rpcapi.AgentFacts{
+			{Type: "Linux bridge agent", Binary: "neutron-linuxbridge-agent", Topic: "N/A", Config: map[string]string{"tunnel_types": "vxlan", "tunneling_ip": tunnel}},
+			{Type: "DHCP agent", Binary: "neutron-dhcp-agent", Topic: "dhcp_agent", Config: map[string]string{"dhcp_driver": "hypernova", "dhcp_lease_duration": strconv.Itoa(int(a.c.Lease.Seconds()))}},
+			{Type: "Metadata agent", Binary: "neutron-metadata-agent", Topic: "N/A", Config: map[string]string{"nova_metadata": a.c.MetadataURL}},
+		},
+	})
+}
+
+// pretend is the host of a fake agent.
+type pretend struct{}
+
+func (pretend) open(context.Context) error { return nil }
+func (pretend) close() error               { return nil }
+
+func (pretend) apply(_ context.Context, s neutron.HostState) ([]string, map[string]string, error) {
+	var up []string
+	down := map[string]string{}
+	for _, n := range s.Networks {
+		for _, p := range n.Ports {
+			if p.AdminUp {
+				up = append(up, p.ID)
+			} else {
+				down[p.ID] = "the port is administratively down"
+			}
+		}
+	}
+	return up, down, nil
+}

@@ -1,0 +1,313 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Do applies one operation. After an error the next snapshot shows how far it came, and doing it again is safe.
+func (h *Host) Do(op Op) error {
+	var err error
+	switch op.Verb {
+	case AddLink, SetLink:
+		err = h.ensureLink(op.Link)
+	case RemoveLink:
+		err = h.removeLink(op.Link.Name)
+	case AddSpace, SetSpace:
+		err = h.ensureSpace(op.Space)
+	case RemoveSpace:
+		h.mu.Lock()
+		h.forget(op.Space.Name)
+		h.mu.Unlock()
+		err = removeSpace(op.Space.Name)
+	case AddForward, RemoveFwd:
+		err = h.forward(op.Forward, op.Verb == AddForward)
+	case AddNeighbour, RemoveNeigh:
+		err = h.neighbour(op.Neighbour, op.Verb == AddNeighbour)
+	default:
+		err = errors.New("unknown verb")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
+}
+
+func (h *Host) ensureLink(want Link) error {
+	l, err := h.h.LinkByName(want.Name)
+	if gone(err) {
+		if err := h.makeLink(want); err != nil {
+			return err
+		}
+		l, err = h.h.LinkByName(want.Name)
+	}
+	if err != nil {
+		return err
+	}
+	a := l.Attrs()
+	// Guests' frames must only be carried: without this the host itself would take part in their IPv6 networks.
+	if a.Flags&net.FlagUp == 0 {
+		if err := inside(h.ns, func() error { return sysctl("net/ipv6/conf/"+want.Name+"/disable_ipv6", "1") }); err != nil {
+			return err
+		}
+	}
+	if a.MTU != want.MTU {
+		if err := h.h.LinkSetMTU(l, want.MTU); err != nil {
+			return fmt.Errorf("mtu: %w", err)
+		}
+	}
+	if want.Note != "" && a.Alias != want.Note {
+		if err := h.h.LinkSetAlias(l, want.Note); err != nil {
+			return fmt.Errorf("alias: %w", err)
+		}
+	}
+	if err := h.enslave(l, want); err != nil {
+		return err
+	}
+	switch up := a.Flags&net.FlagUp != 0; {
+	case want.Up && !up:
+		err = h.h.LinkSetUp(l)
+	case !want.Up && up:
+		err = h.h.LinkSetDown(l)
+	}
+	return err
+}
+
+func (h *Host) makeLink(want Link) error {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.MTU = want.Name, want.MTU
+	switch want.Kind {
+	case Bridge:
+		// Without a querier on the network, snooping would lose multicast that IPv6 lives on.
+		if err := h.h.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: new(bool)}); err != nil {
+			return err
+		}
+		return h.showToIPHooks(want.Name)
+	case Tap:
+		return inside(h.ns, func() error { return makeTap(want.Name, h.o.TapOwner, h.o.TapGroup) })
+	case Tunnel:
+		return h.h.LinkAdd(&netlink.Vxlan{LinkAttrs: attrs, VxlanId: int(want.VNI), SrcAddr: want.Local.AsSlice(), Port: want.Port, Learning: false})
+	case Veth:
+	}
+	return fmt.Errorf("a link of kind %s is made with its namespace", want.Kind)
+}
+
+func (h *Host) enslave(l netlink.Link, want Link) error {
+	if want.Master == "" {
+		return nil
+	}
+	m, err := h.h.LinkByName(want.Master)
+	if err != nil {
+		return fmt.Errorf("bridge %s: %w", want.Master, err)
+	}
+	if l.Attrs().MasterIndex != m.Attrs().Index {
+		if err := h.h.LinkSetMasterByIndex(l, m.Attrs().Index); err != nil {
+			return fmt.Errorf("bridge %s: %w", want.Master, err)
+		}
+	}
+	if want.Kind != Tunnel {
+		return nil
+	}
+	// Where a MAC is comes from the server alone: the tunnel learns nothing and floods no unknown unicast, and the bridge answers
+	// ARP for neighbours that it was told of.
+	return errors.Join(h.h.LinkSetLearning(l, false), h.h.LinkSetFlood(l, false), h.h.LinkSetBrNeighSuppress(l, true))
+}
+
+// showToIPHooks makes this bridge's packets pass the IP hooks, where they are tracked, whatever the host-wide default is. It does
+// nothing harmful on kernels that track in the bridge itself.
+func (h *Host) showToIPHooks(name string) error {
+	l, err := h.h.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	return inside(h.ns, func() error {
+		req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_ACK)
+		msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+		msg.Index = int32(l.Attrs().Index)
+		req.AddData(msg)
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(string(Bridge)))
+		data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+		data.AddRtAttr(nl.IFLA_BR_NF_CALL_IPTABLES, nl.Uint8Attr(1))
+		data.AddRtAttr(nl.IFLA_BR_NF_CALL_IP6TABLES, nl.Uint8Attr(1))
+		req.AddData(info)
+		_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+		return err
+	})
+}
+
+func (h *Host) removeLink(name string) error {
+	l, err := h.h.LinkByName(name)
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := h.h.LinkDel(l); err != nil && !errors.Is(err, unix.ENODEV) {
+		return err
+	}
+	return nil
+}
+
+func (h *Host) ensureSpace(want Space) error {
+	if err := newSpace(want.Name); err != nil {
+		return err
+	}
+	sp, err := h.space(want.Name)
+	if err != nil {
+		return err
+	}
+	in, err := sp.h.LinkByName(want.Inside)
+	if gone(err) {
+		if err := h.wire(sp, want); err != nil {
+			return err
+		}
+		in, err = sp.h.LinkByName(want.Inside)
+	}
+	if err != nil {
+		return err
+	}
+	if err := sp.shape(in, want); err != nil {
+		return err
+	}
+	return h.ensureLink(Link{Name: want.Outside, Kind: Veth, MTU: want.MTU, Master: want.Master, Up: true})
+}
+
+// wire makes the veth pair of a namespace; an outer end that lost its inner one is replaced.
+func (h *Host) wire(sp *space, want Space) error {
+	if err := h.removeLink(want.Outside); err != nil {
+		return err
+	}
+	mac, err := net.ParseMAC(want.MAC)
+	if err != nil {
+		return err
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.MTU = want.Outside, want.MTU
+	v := netlink.NewVeth(attrs)
+	v.PeerName, v.PeerHardwareAddr, v.PeerNamespace, v.PeerMTU = want.Inside, mac, netlink.NsFd(sp.file.Fd()), uint32(want.MTU)
+	if err := h.h.LinkAdd(v); err != nil {
+		return fmt.Errorf("veth pair: %w", err)
+	}
+	return inside(sp.file, func() error {
+		return errors.Join(sysctl("net/ipv6/conf/"+want.Inside+"/accept_ra", "0"), sysctl("net/ipv6/conf/"+want.Inside+"/accept_dad", "0"))
+	})
+}
+
+// shape gives the inner end its MAC, MTU and addresses.
+func (sp *space) shape(in netlink.Link, want Space) error {
+	if lo, err := sp.h.LinkByName("lo"); err != nil {
+		return err
+	} else if lo.Attrs().Flags&net.FlagUp == 0 {
+		if err := sp.h.LinkSetUp(lo); err != nil {
+			return err
+		}
+	}
+	if in.Attrs().HardwareAddr.String() != want.MAC {
+		mac, err := net.ParseMAC(want.MAC)
+		if err != nil {
+			return err
+		}
+		if err := sp.h.LinkSetHardwareAddr(in, mac); err != nil {
+			return fmt.Errorf("mac: %w", err)
+		}
+	}
+	if in.Attrs().MTU != want.MTU {
+		if err := sp.h.LinkSetMTU(in, want.MTU); err != nil {
+			return fmt.Errorf("mtu: %w", err)
+		}
+	}
+	if err := sp.h.LinkSetUp(in); err != nil {
+		return err
+	}
+	have := Space{Name: want.Name}
+	if err := sp.read(&have); err != nil {
+		return err
+	}
+	for _, p := range have.Addrs {
+		if !slices.Contains(want.Addrs, p) {
+			if err := sp.h.AddrDel(in, address(p)); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+				return fmt.Errorf("address %s: %w", p, err)
+			}
+		}
+	}
+	for _, p := range want.Addrs {
+		if !slices.Contains(have.Addrs, p) {
+			if err := sp.h.AddrReplace(in, address(p)); err != nil {
+				return fmt.Errorf("address %s: %w", p, err)
+			}
+		}
+	}
+	return nil
+}
+
+func address(p netip.Prefix) *netlink.Addr {
+	ip := p.Addr().AsSlice()
+	return &netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: net.CIDRMask(p.Bits(), 8*len(ip))}}
+}
+
+// forward writes or removes both halves of an entry: the tunnel's (which end) and the bridge's (which port).
+func (h *Host) forward(f Forward, add bool) error {
+	l, err := h.h.LinkByName(f.Dev)
+	if gone(err) && !add {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	mac, err := net.ParseMAC(f.MAC)
+	if err != nil {
+		return err
+	}
+	outer := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_BRIDGE, Flags: netlink.NTF_SELF, State: unix.NUD_PERMANENT | unix.NUD_NOARP, IP: f.To.AsSlice(), HardwareAddr: mac}
+	inner := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_BRIDGE, Flags: netlink.NTF_MASTER, State: unix.NUD_NOARP, HardwareAddr: mac}
+	flood := f.MAC == FloodMAC
+	switch {
+	case add && flood:
+		return ignore(h.h.NeighAppend(outer), unix.EEXIST)
+	case add:
+		return errors.Join(h.h.NeighSet(outer), h.h.NeighSet(inner))
+	case flood:
+		return ignore(h.h.NeighDel(outer), unix.ENOENT)
+	}
+	return errors.Join(ignore(h.h.NeighDel(outer), unix.ENOENT), ignore(h.h.NeighDel(inner), unix.ENOENT))
+}
+
+func (h *Host) neighbour(n Neighbour, add bool) error {
+	l, err := h.h.LinkByName(n.Dev)
+	if gone(err) && !add {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	mac, err := net.ParseMAC(n.MAC)
+	if err != nil {
+		return err
+	}
+	entry := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_INET, State: unix.NUD_PERMANENT, IP: n.IP.AsSlice(), HardwareAddr: mac}
+	if add {
+		return h.h.NeighSet(entry)
+	}
+	return ignore(h.h.NeighDel(entry), unix.ENOENT)
+}
+
+func gone(err error) bool {
+	var missing netlink.LinkNotFoundError
+	return errors.As(err, &missing)
+}
+
+func ignore(err, harmless error) error {
+	if errors.Is(err, harmless) {
+		return nil
+	}
+	return err
+}

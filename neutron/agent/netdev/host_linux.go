@@ -1,0 +1,179 @@
+package netdev
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// Options say which namespace is the host and how things are named.
+type Options struct {
+	Netns       string // path of the namespace that plays the host; empty: the one the process is in
+	SpacePrefix string // of the names of DHCP namespaces, which all hosts of a machine share; empty: "qdhcp-"
+	TapOwner    int    // uid that may open the taps unprivileged; -1: root alone
+	TapGroup    int    // gid likewise
+}
+
+// Host changes one host. Its methods block, are safe for concurrent use, and none of them remembers what it did: the kernel does.
+type Host struct {
+	o  Options
+	ns *os.File
+	h  *netlink.Handle
+
+	mu     sync.Mutex
+	spaces map[string]*space // opened namespaces by name
+}
+
+type space struct {
+	file *os.File
+	ino  uint64
+	h    *netlink.Handle
+}
+
+// Open binds to the host's namespace. It needs the rights of an administrator (CAP_NET_ADMIN and CAP_SYS_ADMIN).
+func Open(o Options) (*Host, error) {
+	if o.SpacePrefix == "" {
+		o.SpacePrefix = "qdhcp-"
+	}
+	if o.Netns == "" {
+		o.Netns = "/proc/self/ns/net"
+	}
+	f, err := os.Open(o.Netns)
+	if err != nil {
+		return nil, fmt.Errorf("host namespace: %w", err)
+	}
+	h, err := netlink.NewHandleAt(netns.NsHandle(f.Fd()), unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("netlink: %w", err), f.Close())
+	}
+	return &Host{o: o, ns: f, h: h, spaces: map[string]*space{}}, nil
+}
+
+// Close lets go of the host; everything made on it stays.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name := range h.spaces {
+		h.forget(name)
+	}
+	h.h.Close()
+	return h.ns.Close()
+}
+
+// SpaceName is the namespace of a network.
+func (h *Host) SpaceName(network string) string { return h.o.SpacePrefix + network }
+
+// Inside runs fn on a thread in the named namespace of this host; sockets that fn makes stay there.
+func (h *Host) Inside(name string, fn func() error) error {
+	s, err := h.space(name)
+	if err != nil {
+		return err
+	}
+	return inside(s.file, fn)
+}
+
+// Run runs a command on the host with a bound on its time and returns what it wrote; its complaint is in the error.
+func (h *Host) Run(ctx context.Context, stdin []byte, argv ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var out, complaint bytes.Buffer
+	err := inside(h.ns, func() error {
+		c := exec.CommandContext(ctx, argv[0], argv[1:]...)
+		c.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+		c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(stdin), &out, &complaint
+		return c.Run()
+	})
+	if err != nil {
+		return out.Bytes(), fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(complaint.String()))
+	}
+	return out.Bytes(), nil
+}
+
+// BridgeFilter reports that this kernel can show bridged packets to the IP hooks of the packet filter.
+func (h *Host) BridgeFilter() bool {
+	return inside(h.ns, func() error {
+		_, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables")
+		return err
+	}) == nil
+}
+
+// space opens a namespace by name, once; a namespace that was replaced under its name is opened anew.
+func (h *Host) space(name string) (*space, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var st unix.Stat_t
+	err := unix.Stat(filepath.Join(spacesDir, name), &st)
+	if s := h.spaces[name]; s != nil {
+		if err == nil && st.Ino == s.ino {
+			return s, nil
+		}
+		h.forget(name)
+	}
+	f, err := openSpace(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	nl, err := netlink.NewHandleAt(netns.NsHandle(f.Fd()), unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("netlink in %s: %w", name, err), f.Close())
+	}
+	s := &space{file: f, ino: st.Ino, h: nl}
+	h.spaces[name] = s
+	return s, nil
+}
+
+// forget closes what was opened of a namespace; the caller holds mu.
+func (h *Host) forget(name string) {
+	if s := h.spaces[name]; s != nil {
+		s.h.Close()
+		s.file.Close()
+		delete(h.spaces, name)
+	}
+}
+
+func (h *Host) spaceNames() ([]string, error) {
+	entries, err := os.ReadDir(spacesDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if id, ok := strings.CutPrefix(e.Name(), h.o.SpacePrefix); ok && isUUID(id) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+func isUUID(s string) bool {
+	parts := strings.Split(s, "-")
+	return len(s) == 36 && len(parts) == 5 && shortID(s[:idLength], "") && !slices.ContainsFunc(parts, func(p string) bool { return !hexDigits(p) })
+}
+
+// sysctl writes a setting of the calling thread's namespace.
+func sysctl(name, value string) error {
+	err := os.WriteFile(filepath.Join("/proc/sys", name), []byte(value), 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // no IPv6 in this kernel, so nothing to switch off
+	}
+	return err
+}

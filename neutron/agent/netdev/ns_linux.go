@@ -1,0 +1,103 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// spacesDir is where `ip netns` keeps named namespaces, so that operators can enter ours with it.
+const spacesDir = "/run/netns"
+
+const self = "/proc/thread-self/ns/net"
+
+// Enter runs fn on a thread in the namespace of an open file; sockets that fn makes stay there.
+func Enter(namespace *os.File, fn func() error) error { return inside(namespace, fn) }
+
+// inside runs fn on a thread that is in the namespace of fd. The thread goes back afterwards; one that cannot is thrown away:
+// its goroutine ends while still locked to it, which makes the runtime end the thread.
+func inside(fd *os.File, fn func() error) error {
+	done := make(chan error, 1) // one send, which must not wait for a receiver
+	go func() {
+		runtime.LockOSThread()
+		home, err := os.Open(self)
+		if err != nil {
+			runtime.UnlockOSThread()
+			done <- err
+			return
+		}
+		defer home.Close()
+		if err := unix.Setns(int(fd.Fd()), unix.CLONE_NEWNET); err != nil {
+			runtime.UnlockOSThread()
+			done <- fmt.Errorf("enter the namespace %s: %w", fd.Name(), err)
+			return
+		}
+		err = fn()
+		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// newSpace makes a named namespace; one that is there already is left as it is.
+func newSpace(name string) error {
+	path := filepath.Join(spacesDir, name)
+	if isSpace(path) {
+		return nil
+	}
+	if err := os.MkdirAll(spacesDir, 0o755); err != nil {
+		return err
+	}
+	// A name without a namespace behind it is left by a crash between the two steps below.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o444)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	done := make(chan error, 1) // one send, which must not wait for a receiver
+	go func() {
+		runtime.LockOSThread() // for good: the thread is in the new namespace and ends with this goroutine
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("make a namespace: %w", err)
+			return
+		}
+		done <- unix.Mount(self, path, "none", unix.MS_BIND, "")
+	}()
+	if err := <-done; err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+// removeSpace ends a named namespace with everything in it, as soon as no socket holds it any more.
+func removeSpace(name string) error {
+	path := filepath.Join(spacesDir, name)
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount %s: %w", path, err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// isSpace tells a mounted namespace from the empty file that a crash may leave.
+func isSpace(path string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(path, &st) == nil && st.Type == unix.NSFS_MAGIC
+}
+
+func openSpace(name string) (*os.File, error) {
+	path := filepath.Join(spacesDir, name)
+	if !isSpace(path) {
+		return nil, fmt.Errorf("namespace %s: %w", name, fs.ErrNotExist)
+	}
+	return os.Open(path)
+}

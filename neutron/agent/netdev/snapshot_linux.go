@@ -1,0 +1,182 @@
+package netdev
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Snapshot reads everything of the agent's making from the kernel.
+func (h *Host) Snapshot() (Snapshot, error) {
+	s := Snapshot{Links: map[string]Link{}, Spaces: map[string]Space{}}
+	links, err := list(h.h.LinkList)
+	if err != nil {
+		return s, fmt.Errorf("list links: %w", err)
+	}
+	names := map[int]string{}
+	for _, l := range links {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	for _, l := range links {
+		found := linkOf(l, names)
+		if !Ours(found.Kind, found.Name) {
+			continue
+		}
+		s.Links[found.Name] = found
+		switch found.Kind {
+		case Tunnel:
+			if err := h.forwards(&s, l.Attrs()); err != nil {
+				return s, err
+			}
+		case Bridge:
+			if err := h.neighbours(&s, l.Attrs()); err != nil {
+				return s, err
+			}
+		}
+	}
+	if err := h.listSpaces(&s); err != nil {
+		return s, err
+	}
+	s.Generation, err = h.Generation()
+	return s, err
+}
+
+// list repeats a dump that the kernel says was disturbed by a change.
+func list[T any](dump func() ([]T, error)) ([]T, error) {
+	for range 5 {
+		out, err := dump()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return out, err
+		}
+	}
+	return dump()
+}
+
+func linkOf(l netlink.Link, names map[int]string) Link {
+	a := l.Attrs()
+	out := Link{Name: a.Name, Kind: Kind(l.Type()), MTU: a.MTU, Master: names[a.MasterIndex], Up: a.Flags&net.FlagUp != 0, Note: a.Alias}
+	if v, ok := l.(*netlink.Vxlan); ok {
+		out.VNI, out.Port = int64(v.VxlanId), v.Port
+		out.Local = addr(v.SrcAddr)
+	}
+	return out
+}
+
+func (h *Host) forwards(s *Snapshot, dev *netlink.LinkAttrs) error {
+	found, err := list(func() ([]netlink.Neigh, error) { return h.h.NeighList(dev.Index, unix.AF_BRIDGE) })
+	if err != nil {
+		return fmt.Errorf("list forwards of %s: %w", dev.Name, err)
+	}
+	known := map[string]bool{} // to the bridge
+	for _, n := range found {
+		if n.Flags&netlink.NTF_SELF == 0 && n.State&unix.NUD_NOARP != 0 {
+			known[n.HardwareAddr.String()] = true
+		}
+	}
+	for _, n := range found {
+		mac := n.HardwareAddr.String()
+		if n.Flags&netlink.NTF_SELF == 0 || n.IP == nil || mac != FloodMAC && !known[mac] {
+			continue // half an entry counts as none, so that it is written again
+		}
+		s.Forwards = append(s.Forwards, Forward{Dev: dev.Name, MAC: mac, To: addr(n.IP)})
+	}
+	return nil
+}
+
+func (h *Host) neighbours(s *Snapshot, dev *netlink.LinkAttrs) error {
+	found, err := list(func() ([]netlink.Neigh, error) { return h.h.NeighList(dev.Index, unix.AF_INET) })
+	if err != nil {
+		return fmt.Errorf("list neighbours of %s: %w", dev.Name, err)
+	}
+	for _, n := range found {
+		if n.State&unix.NUD_PERMANENT != 0 {
+			s.Neighbours = append(s.Neighbours, Neighbour{Dev: dev.Name, IP: addr(n.IP), MAC: n.HardwareAddr.String()})
+		}
+	}
+	return nil
+}
+
+func (h *Host) listSpaces(s *Snapshot) error {
+	names, err := h.spaceNames()
+	if err != nil {
+		return fmt.Errorf("list namespaces: %w", err)
+	}
+	for _, name := range names {
+		found := Space{Name: name}
+		if sp, err := h.space(name); err == nil { // a name without a namespace is a leftover, to be repaired or removed
+			if err := sp.read(&found); err != nil {
+				return fmt.Errorf("look into %s: %w", name, err)
+			}
+		}
+		s.Spaces[name] = found
+	}
+	return nil
+}
+
+func (sp *space) read(out *Space) error {
+	links, err := list(sp.h.LinkList)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		a := l.Attrs()
+		if l.Type() != string(Veth) || a.Flags&net.FlagUp == 0 {
+			continue
+		}
+		out.Inside, out.MAC, out.MTU = a.Name, a.HardwareAddr.String(), a.MTU
+		addrs, err := list(func() ([]netlink.Addr, error) { return sp.h.AddrList(l, unix.AF_UNSPEC) })
+		if err != nil {
+			return err
+		}
+		for _, x := range addrs {
+			if ip := addr(x.IP); !ip.IsLinkLocalUnicast() || ip.Is4() {
+				ones, _ := x.Mask.Size()
+				out.Addrs = append(out.Addrs, netip.PrefixFrom(ip, ones))
+			}
+		}
+		slices.SortFunc(out.Addrs, netip.Prefix.Compare)
+	}
+	return nil
+}
+
+// Generation is the number of the packet filter's last committed change, by whomever.
+func (h *Host) Generation() (uint32, error) {
+	const (
+		subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
+		attrID    = 1 // NFTA_GEN_ID
+	)
+	var id uint32
+	err := inside(h.ns, func() error {
+		req := nl.NewNetlinkRequest(subsystem|unix.NFT_MSG_GETGEN, 0)
+		req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
+		msgs, err := req.Execute(unix.NETLINK_NETFILTER, subsystem|unix.NFT_MSG_NEWGEN)
+		if err != nil {
+			return fmt.Errorf("generation of the packet filter: %w", err)
+		}
+		for _, m := range msgs {
+			attrs, err := nl.ParseRouteAttr(m[nl.SizeofNfgenmsg:])
+			if err != nil {
+				return err
+			}
+			for _, a := range attrs {
+				if a.Attr.Type&nl.NLA_TYPE_MASK == attrID && len(a.Value) >= 4 {
+					id = binary.BigEndian.Uint32(a.Value)
+				}
+			}
+		}
+		return nil
+	})
+	return id, err
+}
+
+func addr(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
+}

@@ -1,0 +1,336 @@
+package nft
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"hypernova/neutron"
+)
+
+// Mode is how connection state reaches the bridge family.
+type Mode string
+
+// The two forms of the ruleset.
+const (
+	Native Mode = "native"
+	Mark   Mode = "mark"
+)
+
+// The tables that are the agent's, whole.
+const (
+	portsTable = "bridge hypernova_ports"
+	zonesTable = "inet hypernova_zones"
+)
+
+// Bits of the packet mark in mark mode; the others are left alone.
+const (
+	markEstablished = 0x00040000
+	markInvalid     = 0x00080000
+)
+
+// Ruleset is what a host filters.
+type Ruleset struct {
+	Mode     Mode
+	Networks []Network
+	Ports    []Port
+	Groups   []neutron.HostGroup
+}
+
+// Network is a bridge and the devices on it that are not guests.
+type Network struct {
+	ID, Bridge string
+	Zone       uint16
+	DHCP       string // the one device whose DHCP answers reach guests; empty: none
+	Tunnel     string // empty: none
+}
+
+// Port is a guest's device. A port that is not Secure is not filtered at all.
+type Port struct {
+	ID, Network, Device string
+	MAC                 string
+	Sources             []Source // what it may send from; the MAC's own link-local address is always among them
+	Secure              bool
+	Groups              []string
+}
+
+// Source is a MAC and addresses that may be used with it.
+type Source struct {
+	MAC string
+	IP  netip.Prefix
+}
+
+// Text is the ruleset as one atomic nft script, which replaces what was there. Equal rulesets give equal texts.
+func (r Ruleset) Text() string {
+	b := &builder{Ruleset: r, remotes: map[string][]netip.Prefix{}}
+	b.Networks = slices.SortedFunc(slices.Values(r.Networks), func(x, y Network) int { return strings.Compare(x.ID, y.ID) })
+	b.Ports = slices.SortedFunc(slices.Values(r.Ports), func(x, y Port) int { return strings.Compare(x.ID, y.ID) })
+	b.Groups = slices.SortedFunc(slices.Values(r.Groups), func(x, y neutron.HostGroup) int { return strings.Compare(x.ID, y.ID) })
+	b.linef("table %s", zonesTable)
+	b.linef("delete table %s", zonesTable)
+	if b.Mode == Mark {
+		b.zones()
+	}
+	b.linef("table %s", portsTable)
+	b.linef("delete table %s", portsTable)
+	b.ports()
+	return b.String()
+}
+
+// Clear is the script that takes the filter away.
+func Clear() string {
+	return fmt.Sprintf("table %[1]s\ndelete table %[1]s\ntable %[2]s\ndelete table %[2]s\n", zonesTable, portsTable)
+}
+
+type builder struct {
+	strings.Builder
+	Ruleset
+	remotes map[string][]netip.Prefix // named sets by name
+}
+
+func (b *builder) linef(format string, args ...any) {
+	fmt.Fprintf(b, format, args...)
+	b.WriteByte('\n')
+}
+
+// chain writes a chain of these lines.
+func (b *builder) chain(name string, lines ...string) {
+	b.linef("\tchain %s {", name)
+	for _, l := range lines {
+		b.linef("\t\t%s", l)
+	}
+	b.linef("\t}")
+}
+
+// set writes a named set or map; without elements it is empty, and matches nothing.
+func (b *builder) set(form, name, kind string, elements []string) {
+	b.linef("\t%s %s {", form, name)
+	b.linef("\t\t%s", kind)
+	if len(elements) > 0 {
+		b.linef("\t\telements = { %s }", strings.Join(elements, ", "))
+	}
+	b.linef("\t}")
+}
+
+// zones is the inet table of mark mode. The zone is set before fragments are put together, which is per zone as well.
+func (b *builder) zones() {
+	var zones, bridges []string
+	for _, n := range b.Networks {
+		zones = append(zones, fmt.Sprintf("%q : %d", n.Bridge, n.Zone))
+		bridges = append(bridges, fmt.Sprintf("%q", n.Bridge))
+	}
+	b.linef("table %s {", zonesTable)
+	b.set("map", "zones", "typeof iifname : ct zone", zones)
+	b.set("set", "bridges", "typeof iifname", bridges)
+	b.chain("zone", "type filter hook prerouting priority -450;", "ct zone set iifname map @zones")
+	b.chain("state", "type filter hook prerouting priority -150;",
+		fmt.Sprintf("iifname @bridges meta mark set meta mark & 0x%08x", ^uint32(markEstablished|markInvalid)),
+		"iifname @bridges ct state vmap { established : goto established, related : goto established, invalid : goto invalid }")
+	b.chain("established", fmt.Sprintf("meta mark set meta mark | 0x%08x", markEstablished))
+	b.chain("invalid", fmt.Sprintf("meta mark set meta mark | 0x%08x", markInvalid))
+	b.linef("}")
+}
+
+func (b *builder) ports() {
+	networks := map[string]Network{}
+	var zones, inside, answering, tunnels, sources, egress, ingress []string
+	for _, n := range b.Networks {
+		networks[n.ID] = n
+		for _, d := range []string{n.DHCP, n.Tunnel} {
+			if d != "" {
+				inside = append(inside, fmt.Sprintf("%q", d))
+				zones = append(zones, fmt.Sprintf("%q : %d", d, n.Zone))
+			}
+		}
+		if n.DHCP != "" {
+			answering = append(answering, fmt.Sprintf("%q", n.DHCP))
+		}
+		if n.Tunnel != "" {
+			tunnels = append(tunnels, fmt.Sprintf("%q", n.Tunnel))
+		}
+	}
+	for _, p := range b.Ports {
+		inside = append(inside, fmt.Sprintf("%q", p.Device))
+		zones = append(zones, fmt.Sprintf("%q : %d", p.Device, networks[p.Network].Zone))
+		if p.Secure {
+			sources = append(sources, fmt.Sprintf("%q : goto source-%s", p.Device, p.ID))
+			egress = append(egress, fmt.Sprintf("%q : goto egress-%s", p.Device, p.ID))
+			ingress = append(ingress, fmt.Sprintf("%q : goto ingress-%s", p.Device, p.ID))
+		}
+	}
+	groups := b.groupChains()
+	b.linef("table %s {", portsTable)
+	b.set("set", "inside", "typeof iifname", inside)
+	b.set("set", "answering", "typeof iifname", answering)
+	b.set("set", "tunnels", "typeof oifname", tunnels)
+	b.set("map", "sources", "typeof iifname : verdict", sources)
+	b.set("map", "senders", "typeof iifname : verdict", egress)
+	b.set("map", "receivers", "typeof oifname : verdict", ingress)
+	b.remoteSets()
+	b.WriteString(groups)
+	b.common()
+	for _, p := range b.Ports {
+		if p.Secure {
+			b.sourceChain(p)
+			b.portChains(p, networks[p.Network])
+		}
+	}
+	first := []string{"type filter hook prerouting priority -300;"}
+	if b.Mode == Native {
+		b.set("map", "zones", "typeof iifname : ct zone", zones)
+		first = append(first, "ct zone set iifname map @zones")
+	}
+	b.chain("prerouting", append(first, "iifname vmap @sources")...)
+	// Guests and the host do not meet on a bridge: the host would answer ARP for all its addresses there.
+	b.chain("input", "type filter hook input priority -200;", "iifname @inside drop")
+	b.chain("egress", "type filter hook forward priority -200;",
+		// Each host answers its own guests, several of them perhaps by the same address.
+		"oifname @tunnels iifname @answering drop",
+		"oifname @tunnels arp daddr ip 169.254.169.254 drop",
+		"oifname @tunnels udp sport 68 udp dport 67 drop",
+		"iifname vmap @senders")
+	b.chain("ingress", "type filter hook forward priority -199;", "oifname vmap @receivers")
+	b.linef("}")
+}
+
+// established and invalid match a packet by its connection's state.
+func (b *builder) established() string {
+	if b.Mode == Native {
+		return "ct state established,related"
+	}
+	return fmt.Sprintf("meta mark & 0x%08x != 0", markEstablished)
+}
+
+func (b *builder) invalid() string {
+	if b.Mode == Native {
+		return "ct state invalid"
+	}
+	return fmt.Sprintf("meta mark & 0x%08x != 0", markInvalid)
+}
+
+// common are the chains that all ports pass: what no security group needs to allow.
+func (b *builder) common() {
+	b.chain("sending", "ether type { arp, 0x8035 } accept", // judged by their source already; 0x8035 announces a guest that moved here
+		"ether type ip udp sport 68 udp dport 67 accept",
+		"ether type ip6 udp sport 546 udp dport 547 accept",
+		"ether type ip6 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } accept")
+	b.chain("receiving", "ether type { arp, 0x8035 } accept",
+		"ether type ip6 icmpv6 type { mld-listener-query, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept")
+}
+
+// portChains are what a port may send and receive. One whose groups are stateless must be allowed both directions by them.
+func (b *builder) portChains(p Port, n Network) {
+	var out, in []string
+	if !b.stateless(p) {
+		out = []string{b.established() + " accept", b.invalid() + " drop"}
+		in = slices.Clone(out)
+	}
+	out, in = append(out, "jump sending"), append(in, "jump receiving")
+	if n.DHCP != "" {
+		in = append(in, fmt.Sprintf("iifname %q udp sport 67 udp dport 68 accept", n.DHCP))
+	}
+	for _, g := range slices.Sorted(slices.Values(p.Groups)) {
+		if slices.ContainsFunc(b.Groups, func(x neutron.HostGroup) bool { return x.ID == g }) {
+			out = append(out, "jump out-"+g)
+			in = append(in, "jump in-"+g)
+		}
+	}
+	b.chain("egress-"+p.ID, append(out, "drop")...)
+	b.chain("ingress-"+p.ID, append(in, "drop")...)
+}
+
+func (b *builder) stateless(p Port) bool {
+	found := false
+	for _, g := range b.Groups {
+		if slices.Contains(p.Groups, g.ID) {
+			if !g.Stateless {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// groupChains writes the security groups and collects the sets that they use.
+func (b *builder) groupChains() string {
+	sub := &builder{Ruleset: b.Ruleset, remotes: b.remotes}
+	for _, g := range b.Groups {
+		var in, out []string
+		for _, r := range g.Rules {
+			match, ok := sub.rule(r)
+			switch {
+			case !ok:
+			case r.Ingress:
+				in = append(in, match+" accept")
+			default:
+				out = append(out, match+" accept")
+			}
+		}
+		slices.Sort(in)
+		slices.Sort(out)
+		sub.chain("in-"+g.ID, slices.Compact(in)...)
+		sub.chain("out-"+g.ID, slices.Compact(out)...)
+	}
+	return sub.String()
+}
+
+func (b *builder) remoteSets() {
+	names := make([]string, 0, len(b.remotes))
+	for n := range b.remotes {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		prefixes := b.remotes[n]
+		kind := "type ipv4_addr; flags interval;"
+		if prefixes[0].Addr().Is6() {
+			kind = "type ipv6_addr; flags interval;"
+		}
+		b.set("set", n, kind, texts(prefixes))
+	}
+}
+
+// remote names the set of these prefixes; equal lists share one.
+func (b *builder) remote(prefixes []netip.Prefix) string {
+	sum := sha256.Sum256([]byte(strings.Join(texts(prefixes), " ")))
+	name := "remote-" + hex.EncodeToString(sum[:8])
+	b.remotes[name] = prefixes
+	return name
+}
+
+func texts(prefixes []netip.Prefix) []string {
+	out := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		out[i] = prefixText(p)
+	}
+	return out
+}
+
+// prefixText writes a prefix of one address as nft prints it, so that texts can be compared.
+func prefixText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// disjoint sorts prefixes and leaves out those within others: nft refuses sets whose intervals overlap.
+func disjoint(prefixes []netip.Prefix) []netip.Prefix {
+	sorted := slices.Clone(prefixes)
+	for i := range sorted {
+		sorted[i] = netip.PrefixFrom(sorted[i].Addr().Unmap(), sorted[i].Bits()).Masked()
+	}
+	slices.SortFunc(sorted, netip.Prefix.Compare) // by address, then the wider first
+	out := sorted[:0]
+	for _, p := range sorted {
+		if n := len(out); n > 0 && out[n-1].Bits() <= p.Bits() && out[n-1].Contains(p.Addr()) {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
