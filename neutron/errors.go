@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
 )
 
 // These make the faults that clients of OpenStack's networking know by name.
@@ -63,4 +64,12 @@ func WrongIPForNetwork(ip netip.Addr) *fault.Fault {
 // WrongIPForSubnet refuses an address that the named subnet does not have.
 func WrongIPForSubnet(ip netip.Addr) *fault.Fault {
 	return fault.Invalidf("IP address %s is not a valid IP for the specified subnet.", ip).Coded("InvalidIpForSubnet")
+}
+
+// CheckRevision refuses a change that was asked for on the condition of another revision.
+func CheckRevision(want opt.Of[int64], have int64) error {
+	if !want.Has() || want.Value == have {
+		return nil
+	}
+	return fault.Conflictf("Constrained to %d, but current revision is %d", want.Value, have).Coded("RevisionNumberConstraintFailed")
 }

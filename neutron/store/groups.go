@@ -104,9 +104,10 @@ var (
 	groupUpdate = db.NewExec(Stmts, `
 UPDATE security_groups SET name = ?, description = ?, tags = ?, stateful = ?, revision_number = revision_number + 1, updated_at = ?
 WHERE id = ?`)
-	groupDelete = db.NewExec(Stmts, `DELETE FROM security_groups WHERE id = ?`)
-	groupUsers  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM port_groups WHERE group_id = ?`)
-	groupList   = db.NewList[groupRow](Stmts, groupSelect, map[string]string{
+	groupDelete  = db.NewExec(Stmts, `DELETE FROM security_groups WHERE id = ?`)
+	groupsNaming = db.NewQuery[string](Stmts, `SELECT DISTINCT security_group_id FROM security_group_rules WHERE remote_group_id = ?`)
+	groupUsers   = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM port_groups WHERE group_id = ?`)
+	groupList    = db.NewList[groupRow](Stmts, groupSelect, map[string]string{
 		"id": "g.id NOT NULL", "project_id": "g.project_id NOT NULL", "name": "g.name NOT NULL", "tags": "g.tags NOT NULL", "description": "g.description NOT NULL", "stateful": "g.stateful NOT NULL", "is_default": "g.is_default NOT NULL",
 		"revision_number": "g.revision_number NOT NULL", "created_at": "g.created_at NOT NULL", "updated_at": "g.updated_at NOT NULL",
 	}, "g.id")
@@ -212,6 +213,11 @@ func DeleteGroup(ctx context.Context, tx *db.Tx, id string) error {
 // GroupUsers counts the ports that use a group.
 func GroupUsers(ctx context.Context, q db.Querier, id string) (int64, error) {
 	return groupUsers.One(ctx, q, id)
+}
+
+// GroupsNaming are the groups with a rule that names the group as the remote one.
+func GroupsNaming(ctx context.Context, q db.Querier, id string) ([]string, error) {
+	return groupsNaming.All(ctx, q, id)
 }
 
 // DefaultGroup is the id of a project's default group, empty where it has none yet.

@@ -1,0 +1,343 @@
+// Package secgroups are the verbs of security groups and their rules. Each project has a default group, which makes itself the first time
+// anybody asks for the project's groups. Who may do what is decided before these are called.
+package secgroups
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"hypernova/neutron"
+	"hypernova/neutron/hosts"
+	"hypernova/neutron/quota"
+	"hypernova/neutron/store"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/opt"
+)
+
+// Groups are the verbs.
+type Groups struct {
+	db    *db.DB
+	quota *quota.Quotas
+	hosts *hosts.Hosts
+	now   clock.Now
+}
+
+// New makes them.
+func New(d *db.DB, q *quota.Quotas, h *hosts.Hosts, now clock.Now) *Groups {
+	return &Groups{db: d, quota: q, hosts: h, now: now}
+}
+
+// defaultName is the name of the groups that make themselves.
+const defaultName = "default"
+
+// tx runs fn in a write transaction, once more where somebody else made the same thing at the same time: the second run finds it.
+func (g *Groups) tx(ctx context.Context, fn func(*db.Tx) error) error {
+	err := g.db.Tx(ctx, fn)
+	if errors.Is(err, db.ErrDuplicate) {
+		err = g.db.Tx(ctx, fn)
+	}
+	return err
+}
+
+// EnsureDefault is the id of a project's default group, which is made if it is not there.
+func (g *Groups) EnsureDefault(ctx context.Context, project string) (string, error) {
+	if id, err := store.DefaultGroup(ctx, g.db, project); err != nil || id != "" {
+		return id, err
+	}
+	var id string
+	err := g.tx(ctx, func(tx *db.Tx) error {
+		var err error
+		id, err = g.Default(ctx, tx, project)
+		return err
+	})
+	return id, err
+}
+
+// Default is EnsureDefault within a transaction.
+func (g *Groups) Default(ctx context.Context, tx *db.Tx, project string) (string, error) {
+	id, err := store.DefaultGroup(ctx, tx, project)
+	if err != nil || id != "" {
+		return id, err
+	}
+	id = ids.UUID()
+	taken, err := store.TakeDefault(ctx, tx, project, id)
+	if err != nil {
+		return "", err
+	}
+	if !taken {
+		return store.DefaultGroup(ctx, tx, project)
+	}
+	group := neutron.SecurityGroup{ID: id, Name: defaultName, Stateful: true, Default: true, Meta: neutron.Meta{Project: project, Description: "Default security group"}}
+	_, err = g.insert(ctx, tx, group, []neutron.SecurityGroupRule{
+		{Ether: 4}, {Ether: 6}, {Ether: 4, Ingress: true, RemoteGroup: id}, {Ether: 6, Ingress: true, RemoteGroup: id},
+	})
+	return id, err
+}
+
+func (g *Groups) insert(ctx context.Context, tx *db.Tx, group neutron.SecurityGroup, rules []neutron.SecurityGroupRule) (neutron.SecurityGroup, error) {
+	now := g.now()
+	group.Revision, group.Created, group.Updated = 1, now, now
+	if err := store.InsertGroup(ctx, tx, group); err != nil {
+		return group, err
+	}
+	for _, r := range rules {
+		r.ID, r.Group, r.Meta = ids.UUID(), group.ID, neutron.Meta{Project: group.Project, Created: now, Updated: now}
+		if err := store.InsertRule(ctx, tx, r, meaning(r)); err != nil {
+			return group, err
+		}
+		group.Rules = append(group.Rules, r)
+	}
+	return group, nil
+}
+
+// Create makes a group that lets everything out and nothing in. Only project, name, description, statefulness and tags of g count.
+func (g *Groups) Create(ctx context.Context, group neutron.SecurityGroup) (neutron.SecurityGroup, error) {
+	if group.Name == defaultName {
+		return group, fault.Conflictf("Default security group already exists.").Coded("SecurityGroupDefaultAlreadyExists")
+	}
+	err := g.tx(ctx, func(tx *db.Tx) error {
+		if _, err := g.Default(ctx, tx, group.Project); err != nil {
+			return err
+		}
+		if err := g.quota.Take(ctx, tx, group.Project, map[string]int{quota.SecurityGroup: 1, quota.SecurityGroupRule: 2}); err != nil {
+			return err
+		}
+		made := group
+		made.ID, made.Default, made.Rules = ids.UUID(), false, nil
+		var err error
+		made, err = g.insert(ctx, tx, made, []neutron.SecurityGroupRule{{Ether: 4}, {Ether: 6}})
+		if err == nil {
+			group = made
+		}
+		return err
+	})
+	return group, err
+}
+
+// Show reads a group with its rules.
+func (g *Groups) Show(ctx context.Context, id string) (neutron.SecurityGroup, error) {
+	return store.Group(ctx, g.db, id)
+}
+
+// List lists groups with their rules.
+func (g *Groups) List(ctx context.Context, a db.ListArgs) ([]neutron.SecurityGroup, error) {
+	return store.Groups(ctx, g.db, a)
+}
+
+// Find is a project's group by id or name; a name that several have is fault.Conflict.
+func (g *Groups) Find(ctx context.Context, project, idOrName string) (string, error) {
+	if idOrName == defaultName {
+		return g.EnsureDefault(ctx, project)
+	}
+	named, err := store.GroupsNamed(ctx, g.db, project, idOrName)
+	if err != nil {
+		return "", err
+	}
+	if len(named) > 1 {
+		return "", fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.", idOrName).Coded("NoUniqueMatch")
+	}
+	if len(named) == 1 {
+		return named[0].ID, nil
+	}
+	group, err := store.Group(ctx, g.db, idOrName)
+	if err != nil {
+		return "", err
+	}
+	if group.Project != project {
+		return "", neutron.Missing("SecurityGroup", idOrName)
+	}
+	return group.ID, nil
+}
+
+// Patch is what may change of a group.
+type Patch struct {
+	Name, Description opt.Of[string]
+	Stateful          opt.Of[bool]
+	Tags              opt.Of[[]string]
+	IfRevision        opt.Of[int64] // refuse if the revision is another
+}
+
+// Update changes a group. The default one keeps its name.
+func (g *Groups) Update(ctx context.Context, id string, p Patch) (neutron.SecurityGroup, error) {
+	var out neutron.SecurityGroup
+	err := g.tx(ctx, func(tx *db.Tx) error {
+		group, err := store.Group(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := neutron.CheckRevision(p.IfRevision, group.Revision); err != nil {
+			return err
+		}
+		var c hosts.Changes
+		if p.Name.Has() && p.Name.Value != group.Name {
+			if group.Default {
+				return fault.Conflictf("Updating default security group not allowed.").Coded("SecurityGroupCannotUpdateDefault")
+			}
+			if p.Name.Value == defaultName {
+				return fault.Conflictf("Default security group already exists.").Coded("SecurityGroupDefaultAlreadyExists")
+			}
+		}
+		if p.Stateful.Has() && p.Stateful.Value != group.Stateful {
+			if err := g.unused(ctx, tx, id); err != nil {
+				return err
+			}
+			c.Group(id)
+		}
+		group.Name, group.Description = p.Name.Or(group.Name), p.Description.Or(group.Description)
+		group.Stateful, group.Tags = p.Stateful.Or(group.Stateful), p.Tags.Or(group.Tags)
+		if out, err = store.UpdateGroup(ctx, tx, group, g.now()); err != nil {
+			return err
+		}
+		return g.hosts.Apply(ctx, tx, &c)
+	})
+	return out, err
+}
+
+func (g *Groups) unused(ctx context.Context, tx *db.Tx, id string) error {
+	n, err := store.GroupUsers(ctx, tx, id)
+	if err == nil && n > 0 {
+		return fault.Conflictf("Security Group %s in use.", id).Coded("SecurityGroupInUse")
+	}
+	return err
+}
+
+// Delete removes a group that no port uses. The default group goes only where admin says that the caller administers the cloud.
+func (g *Groups) Delete(ctx context.Context, id string, admin bool, ifRevision opt.Of[int64]) error {
+	return g.tx(ctx, func(tx *db.Tx) error {
+		group, err := store.Group(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := neutron.CheckRevision(ifRevision, group.Revision); err != nil {
+			return err
+		}
+		if group.Default && !admin {
+			return fault.Conflictf("Insufficient rights for removing default security group.").Coded("SecurityGroupCannotRemoveDefault")
+		}
+		if err := g.unused(ctx, tx, id); err != nil {
+			return err
+		}
+		var c hosts.Changes
+		naming, err := store.GroupsNaming(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, other := range naming {
+			c.Group(other)
+		}
+		if err := store.DeleteGroup(ctx, tx, id); err != nil {
+			return err
+		}
+		return g.hosts.Apply(ctx, tx, &c)
+	})
+}
+
+// CreateRules adds rules to groups, all or none. Only what a rule says, its group and project count; a group that seen refuses does
+// not exist for the caller.
+func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) ([]neutron.SecurityGroupRule, error) {
+	wanted := slices.Clone(rules)
+	for i, r := range wanted {
+		var err error
+		if wanted[i], err = normalize(r); err != nil {
+			return nil, err
+		}
+	}
+	var out []neutron.SecurityGroupRule
+	err := g.tx(ctx, func(tx *db.Tx) error {
+		out = nil
+		var c hosts.Changes
+		want := map[string]int{}
+		for _, r := range wanted {
+			want[r.Project]++
+		}
+		for project, n := range want {
+			if err := g.quota.Take(ctx, tx, project, map[string]int{quota.SecurityGroupRule: n}); err != nil {
+				return err
+			}
+		}
+		for _, r := range wanted {
+			made, err := g.createRule(ctx, tx, r, seen)
+			if err != nil {
+				return err
+			}
+			c.Group(r.Group)
+			out = append(out, made)
+		}
+		return g.hosts.Apply(ctx, tx, &c)
+	})
+	return out, err
+}
+
+func (g *Groups) createRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) (neutron.SecurityGroupRule, error) {
+	for _, id := range []string{r.Group, r.RemoteGroup} {
+		if id == "" {
+			continue
+		}
+		group, err := store.Group(ctx, tx, id)
+		if err != nil {
+			return r, err
+		}
+		if !seen(group) {
+			return r, neutron.Missing("SecurityGroup", id)
+		}
+	}
+	same, err := store.SameRule(ctx, tx, r.Group, meaning(r))
+	if err != nil {
+		return r, err
+	}
+	if same != "" {
+		return r, fault.Conflictf("Security group rule already exists. Rule id is %s.", same).Coded("SecurityGroupRuleExists")
+	}
+	now := g.now()
+	r.ID, r.Revision, r.Created, r.Updated = ids.UUID(), 0, now, now
+	if err := store.InsertRule(ctx, tx, r, meaning(r)); err != nil {
+		return r, err
+	}
+	return r, g.touch(ctx, tx, r.Group)
+}
+
+// touch moves on a group's revision, as a change of its rules does.
+func (g *Groups) touch(ctx context.Context, tx *db.Tx, id string) error {
+	group, err := store.Group(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	_, err = store.UpdateGroup(ctx, tx, group, g.now())
+	return err
+}
+
+// Rule reads one rule.
+func (g *Groups) Rule(ctx context.Context, id string) (neutron.SecurityGroupRule, error) {
+	return store.Rule(ctx, g.db, id)
+}
+
+// Rules lists rules.
+func (g *Groups) Rules(ctx context.Context, a db.ListArgs) ([]neutron.SecurityGroupRule, error) {
+	return store.Rules(ctx, g.db, a)
+}
+
+// DeleteRule removes a rule.
+func (g *Groups) DeleteRule(ctx context.Context, id string, ifRevision opt.Of[int64]) error {
+	return g.tx(ctx, func(tx *db.Tx) error {
+		r, err := store.Rule(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := neutron.CheckRevision(ifRevision, r.Revision); err != nil {
+			return err
+		}
+		if err := store.DeleteRule(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := g.touch(ctx, tx, r.Group); err != nil {
+			return err
+		}
+		var c hosts.Changes
+		c.Group(r.Group)
+		return g.hosts.Apply(ctx, tx, &c)
+	})
+}
