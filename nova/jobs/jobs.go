@@ -40,8 +40,6 @@ type DeleteArgs struct{ Server string }
 type PowerArgs struct {
 	Server string
 	Op     rpcapi.Op
-	// Quiet: the cloud's own doing, without an action record.
-	Quiet bool
 }
 
 // CleanupArgs says what is owed where.

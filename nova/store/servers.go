@@ -194,6 +194,7 @@ func (s *Store) Usage(ctx context.Context, on db.Querier, project, user string) 
 type Fate struct {
 	ID, Host string
 	State    nova.State
+	Power    nova.PowerState
 	Deleted  bool
 }
 
@@ -202,10 +203,11 @@ type fateRow struct {
 	Host    string `db:"host"`
 	VM      string `db:"vm_state"`
 	Task    string `db:"task_state"`
+	Power   int    `db:"power_state"`
 	Deleted bool   `db:"deleted"`
 }
 
-var fateByID = db.NewQuery[fateRow](stmts, "SELECT id, host, vm_state, task_state, deleted\nFROM servers\nWHERE id = ?")
+var fateByID = db.NewQuery[fateRow](stmts, "SELECT id, host, vm_state, task_state, power_state, deleted\nFROM servers\nWHERE id = ?")
 
 // Fate of one server, deleted or not; fault.NotFound. It is the cheap look that a job takes between steps.
 func (s *Store) Fate(ctx context.Context, on db.Querier, id string) (Fate, error) {
@@ -213,5 +215,5 @@ func (s *Store) Fate(ctx context.Context, on db.Querier, id string) (Fate, error
 	if fault.Is(err, fault.NotFound) {
 		return Fate{}, NoServer(id)
 	}
-	return Fate{r.ID, r.Host, nova.State{VM: nova.VMState(r.VM), Task: nova.TaskState(r.Task)}, r.Deleted}, err
+	return Fate{r.ID, r.Host, nova.State{VM: nova.VMState(r.VM), Task: nova.TaskState(r.Task)}, nova.PowerState(r.Power), r.Deleted}, err
 }

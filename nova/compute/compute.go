@@ -1,0 +1,122 @@
+// Package compute is the agent on a host: it drives the hypervisor, one server's operations one after another, and reports facts. It never asks a
+// database: each message brings all that it needs, and the conductor keeps the records.
+package compute
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"hypernova/glance"
+	"hypernova/nova"
+	"hypernova/nova/rpcapi"
+	"hypernova/nova/virt"
+	"hypernova/oslo/lock"
+	"hypernova/oslo/messaging"
+	"hypernova/oslo/service"
+	"hypernova/placement"
+)
+
+// Config is the options of an agent.
+type Config struct {
+	Host               string
+	UpdateInterval     time.Duration // between reports of resources; default 60 s
+	SyncInterval       time.Duration // between looks at what guests do; default 10 min
+	ReapInterval       time.Duration // between looks for guests that nobody wants; default 30 min
+	KeepDeleted        bool          // only log guests of deleted servers
+	ResumeGuests       bool          // start, when the agent starts, guests that should run and do not
+	ReservedCPUs       int64
+	ReservedMemoryMB   int64
+	ReservedDiskGB     int64
+	CPURatio, RAMRatio float64 // 0: what the provider has already, or 4 and 1
+	DiskRatio          float64
+}
+
+// Deps are what the agent uses.
+type Deps struct {
+	Driver    virt.Driver
+	Bus       *messaging.Bus
+	Placement placement.API
+	Images    virt.Images
+}
+
+// Manager is the agent.
+type Manager struct {
+	Deps
+	c     Config
+	locks lock.Keyed[string] // by server; taken after an operation is in flights
+
+	mu      sync.Mutex
+	flights map[string]map[string]*flight // server -> operation -> what is under way
+}
+
+// New makes an agent; nothing happens before its service runs.
+func New(c Config, d Deps) *Manager {
+	for _, x := range []struct {
+		v *time.Duration
+		d time.Duration
+	}{{&c.UpdateInterval, time.Minute}, {&c.SyncInterval, 10 * time.Minute}, {&c.ReapInterval, 30 * time.Minute}} {
+		if *x.v == 0 {
+			*x.v = x.d
+		}
+	}
+	return &Manager{Deps: d, c: c, flights: map[string]map[string]*flight{}}
+}
+
+// Manager is the role nova-compute.
+func (m *Manager) Manager() service.Manager {
+	ps := []service.Periodic{
+		{Name: "update_available_resource", Spacing: m.c.UpdateInterval, Fn: m.report},
+		{Name: "sync_power_states", Spacing: m.c.SyncInterval, Fn: m.syncPower},
+		{Name: "cleanup_running_deleted_instances", Spacing: m.c.ReapInterval, Fn: m.reap},
+	}
+	if src, ok := m.Driver.(virt.EventSource); ok {
+		ps = append(ps, service.Periodic{Name: "watch_guests", Spacing: time.Second, RunImmediately: true,
+			Fn: func(ctx context.Context) error { return m.watch(ctx, src) }})
+	}
+	return service.Manager{Binary: nova.BinaryCompute, Host: m.c.Host, Topic: rpcapi.Compute, Level: 1,
+		InitHost: m.initHost, Register: m.register, Periodic: ps}
+}
+
+func (m *Manager) register(s *messaging.Server) {
+	rpcapi.Prepare.Handle(s, m.prepare)
+	rpcapi.Spawn.Handle(s, m.spawn)
+	rpcapi.Destroy.Handle(s, m.destroy)
+	rpcapi.Power.Handle(s, m.power)
+	rpcapi.ConsoleLog.Handle(s, m.consoleLog)
+	rpcapi.Reconcile.Handle(s, func(ctx context.Context, _ messaging.None) error { return m.report(ctx) })
+}
+
+// Images gives a driver the image service's data.
+func Images(g glance.API) virt.Images { return images{g} }
+
+type images struct{ g glance.API }
+
+func (i images) Open(ctx context.Context, id string) (io.ReadCloser, error) {
+	_, r, err := i.g.Open(ctx, id)
+	return r, err
+}
+
+// Group is the service group kept by a conductor in another process.
+type Group struct{ Bus *messaging.Bus }
+
+var _ service.Group = Group{}
+
+// Join has a conductor find or create the record.
+func (g Group) Join(ctx context.Context, m service.Member) (string, error) {
+	r, err := rpcapi.Join.Do(ctx, g.Bus, "", rpcapi.JoinArgs{Host: m.Host, Binary: m.Binary, Topic: m.Topic, Level: m.Level})
+	return r.ID, err
+}
+
+// Beat says the member is alive.
+func (g Group) Beat(ctx context.Context, id string) error {
+	_, err := rpcapi.Beat.Do(ctx, g.Bus, "", rpcapi.MemberArgs{ID: id})
+	return err
+}
+
+// Leave says it stopped on purpose.
+func (g Group) Leave(ctx context.Context, id string) error {
+	_, err := rpcapi.Leave.Do(ctx, g.Bus, "", rpcapi.MemberArgs{ID: id})
+	return err
+}

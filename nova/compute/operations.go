@@ -1,0 +1,74 @@
+package compute
+
+import (
+	"context"
+
+	"hypernova/nova/rpcapi"
+	"hypernova/nova/virt"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
+)
+
+const opDestroy = "destroy"
+
+// prepare makes what the server needs on the host; nothing runs yet.
+func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.None, error) {
+	return messaging.None{}, m.fly(ctx, a.Spec.ID, "prepare", func(ctx context.Context) error {
+		return m.Driver.Prepare(ctx, &a.Spec, m.Images)
+	})
+}
+
+// spawn starts the prepared server and answers what the hypervisor says then.
+func (m *Manager) spawn(ctx context.Context, a rpcapi.SpecArgs) (rpcapi.PowerReply, error) {
+	err := m.fly(ctx, a.Spec.ID, "spawn", func(ctx context.Context) error { return m.Driver.Spawn(ctx, &a.Spec) })
+	return m.powerOf(ctx, a.Spec.ID, err)
+}
+
+// destroy takes the server off the host. What is under way for it ends first.
+func (m *Manager) destroy(ctx context.Context, a rpcapi.ServerArgs) (messaging.None, error) {
+	m.interrupt(a.Server)
+	return messaging.None{}, m.fly(ctx, a.Server, opDestroy, func(ctx context.Context) error {
+		return m.Driver.Destroy(ctx, a.Server)
+	})
+}
+
+// power does one power operation and answers what the hypervisor says then.
+func (m *Manager) power(ctx context.Context, a rpcapi.PowerArgs) (rpcapi.PowerReply, error) {
+	id := a.Spec.ID
+	err := m.fly(ctx, id, string(a.Op), func(ctx context.Context) error {
+		switch a.Op {
+		case rpcapi.OpStart:
+			return m.Driver.Start(ctx, &a.Spec)
+		case rpcapi.OpStop:
+			return m.Driver.Stop(ctx, id, a.Grace)
+		case rpcapi.OpRebootSoft:
+			return m.Driver.Reboot(ctx, &a.Spec, true, a.Grace)
+		case rpcapi.OpRebootHard:
+			return m.Driver.Reboot(ctx, &a.Spec, false, a.Grace)
+		case rpcapi.OpPause:
+			return m.Driver.Pause(ctx, id)
+		case rpcapi.OpUnpause:
+			return m.Driver.Unpause(ctx, id)
+		}
+		return fault.Invalidf("there is no power operation %q", a.Op)
+	})
+	return m.powerOf(ctx, id, err)
+}
+
+func (m *Manager) powerOf(ctx context.Context, id string, err error) (rpcapi.PowerReply, error) {
+	if err != nil {
+		return rpcapi.PowerReply{}, err
+	}
+	i, err := m.Driver.Info(ctx, id)
+	return rpcapi.PowerReply{Power: i.Power}, err
+}
+
+// consoleLog reads what the guest printed; it does not wait for operations.
+func (m *Manager) consoleLog(ctx context.Context, a rpcapi.ConsoleLogArgs) (rpcapi.ConsoleLogReply, error) {
+	d, ok := m.Driver.(virt.Console)
+	if !ok {
+		return rpcapi.ConsoleLogReply{}, fault.New(fault.NotImplemented, "The hypervisor of this host keeps no console log.")
+	}
+	b, err := d.ConsoleLog(ctx, a.Server, a.Max)
+	return rpcapi.ConsoleLogReply{Data: b}, err
+}

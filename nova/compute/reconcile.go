@@ -1,0 +1,174 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/rpcapi"
+	"hypernova/nova/virt"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
+)
+
+// initHost makes the agent fit to listen: the hypervisor is connected, the host is known to the cloud, and guests and servers agree.
+func (m *Manager) initHost(ctx context.Context) error {
+	if err := m.Driver.Init(ctx); err != nil {
+		return err
+	}
+	if err := m.patiently(ctx, m.report); err != nil {
+		return err
+	}
+	if err := m.patiently(ctx, m.reap); err != nil {
+		return err
+	}
+	return m.patiently(ctx, m.resume)
+}
+
+// patiently waits for conductor and placement, which may start later than the host.
+func (m *Manager) patiently(ctx context.Context, do func(context.Context) error) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := do(ctx)
+		if !fault.Is(err, fault.Unavailable) || ctx.Err() != nil {
+			return err
+		}
+		log.From(ctx).Warn("the cloud cannot be reached yet, trying again", "host", m.c.Host, log.Err, err.Error())
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// reap destroys guests whose servers are deleted or live elsewhere. It asks again under the server's lock, so that a build which begins
+// meanwhile keeps its guest.
+func (m *Manager) reap(ctx context.Context) error {
+	guests, err := m.Driver.Servers(ctx)
+	if err != nil || len(guests) == 0 {
+		return err
+	}
+	ids := make([]string, len(guests))
+	for i, g := range guests {
+		ids[i] = g.ID
+	}
+	verdict, err := rpcapi.Judge.Do(ctx, m.Bus, "", rpcapi.JudgeArgs{Host: m.c.Host, Servers: ids})
+	if err != nil {
+		return err
+	}
+	for _, id := range verdict.Unknown {
+		log.From(ctx).Warn("a guest is here that the cloud has never heard of; it is left alone", "host", m.c.Host, "server", id)
+	}
+	var errs []error
+	for _, id := range verdict.Destroy {
+		errs = append(errs, m.reapOne(ctx, id))
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Manager) reapOne(ctx context.Context, id string) error {
+	if m.busy(id) {
+		return nil
+	}
+	return m.fly(ctx, id, "reap", func(ctx context.Context) error {
+		verdict, err := rpcapi.Judge.Do(ctx, m.Bus, "", rpcapi.JudgeArgs{Host: m.c.Host, Servers: []string{id}})
+		if err != nil || len(verdict.Destroy) == 0 {
+			return err
+		}
+		if m.c.KeepDeleted {
+			log.From(ctx).Warn("a guest is here whose server is gone", "host", m.c.Host, "server", id)
+			return nil
+		}
+		log.From(ctx).Info("guest destroyed, its server is gone", "host", m.c.Host, "server", id)
+		return m.Driver.Destroy(ctx, id)
+	})
+}
+
+// resume starts guests that should run, where the operator wants that, and tells what all guests do.
+func (m *Manager) resume(ctx context.Context) error {
+	if m.c.ResumeGuests {
+		wanted, err := rpcapi.HostServers.Do(ctx, m.Bus, "", rpcapi.HostArgs{Host: m.c.Host})
+		if err != nil {
+			return err
+		}
+		for _, w := range wanted.Servers {
+			m.resumeOne(ctx, w)
+		}
+	}
+	return m.syncPower(ctx)
+}
+
+// resumeOne starts one guest. Its failure is that server's, not the host's: the report that follows shows it stopped.
+func (m *Manager) resumeOne(ctx context.Context, w rpcapi.Wanted) {
+	if w.State != (nova.State{VM: nova.Active, Task: nova.Idle}) || w.Power != nova.Running {
+		return
+	}
+	i, err := m.Driver.Info(ctx, w.Spec.ID)
+	if err == nil && i.Power != nova.Shutdown && i.Power != nova.Crashed {
+		return
+	}
+	err = m.fly(ctx, w.Spec.ID, string(rpcapi.OpStart), func(ctx context.Context) error { return m.Driver.Start(ctx, &w.Spec) })
+	if err != nil {
+		log.From(ctx).Error("guest could not be resumed", "host", m.c.Host, "server", w.Spec.ID, log.Err, err.Error())
+	}
+}
+
+// syncPower tells what each guest does.
+func (m *Manager) syncPower(ctx context.Context) error {
+	guests, err := m.Driver.Servers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range guests {
+		if err := m.reportPower(ctx, g.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reportPower tells what a guest does, unless an operation is under way, whose end tells it. It holds the lock while it tells, so that no
+// operation ends between the look and the report.
+func (m *Manager) reportPower(ctx context.Context, id string) error {
+	if m.busy(id) {
+		return nil
+	}
+	return m.locks.Do(ctx, id, func() error {
+		i, err := m.Driver.Info(ctx, id)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = rpcapi.ReportPower.Do(ctx, m.Bus, "", rpcapi.PowerReport{Host: m.c.Host, Servers: []rpcapi.ServerPower{{Server: id, Power: i.Power}}})
+		return err
+	})
+}
+
+// watch follows what the hypervisor notices by itself until ctx ends.
+func (m *Manager) watch(ctx context.Context, src virt.EventSource) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changed := make(chan string, 64) // a burst, as when a host's guests are shut down together
+	ended := make(chan error, 1)
+	go func() {
+		defer close(changed)
+		ended <- src.Events(ctx, func(e virt.Event) {
+			select {
+			case changed <- e.ID:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	for id := range changed {
+		if err := m.reportPower(ctx, id); err != nil && ctx.Err() == nil {
+			log.From(ctx).Warn("a guest's change could not be reported; the next look will", "host", m.c.Host, "server", id, log.Err, err.Error())
+		}
+	}
+	if err := <-ended; ctx.Err() == nil {
+		return err
+	}
+	return nil
+}

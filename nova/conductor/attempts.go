@@ -1,0 +1,78 @@
+package conductor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"hypernova/oslo/steps"
+)
+
+// attempts is the journal of a build: what was tried before, and within it the record of the try that is under way.
+type attempts struct {
+	outer steps.Journal
+	rec   attemptsRecord
+}
+
+type attemptsRecord struct {
+	Tries []try           `json:"tries,omitempty"`
+	Now   json.RawMessage `json:"now,omitempty"`
+}
+
+// try is one that failed and was undone.
+type try struct {
+	Host   string `json:"host,omitempty"`
+	Reason string `json:"reason"`
+}
+
+func openAttempts(ctx context.Context, outer steps.Journal) (*attempts, error) {
+	j := &attempts{outer: outer}
+	text, err := outer.Load(ctx)
+	if err != nil || len(text) == 0 {
+		return j, err
+	}
+	return j, json.Unmarshal(text, &j.rec)
+}
+
+// Load answers the record of the try under way.
+func (j *attempts) Load(context.Context) ([]byte, error) { return j.rec.Now, nil }
+
+// Save keeps it together with the tries before.
+func (j *attempts) Save(ctx context.Context, record []byte) error {
+	j.rec.Now = record
+	text, err := json.Marshal(j.rec)
+	if err != nil {
+		return err
+	}
+	return j.outer.Save(ctx, text)
+}
+
+// next ends the try under way and begins another.
+func (j *attempts) next(ctx context.Context, host, reason string) error {
+	j.rec.Tries = append(j.rec.Tries, try{host, reason})
+	return j.Save(ctx, nil)
+}
+
+func (j *attempts) count() int { return len(j.rec.Tries) }
+
+func (j *attempts) hosts() []string {
+	var hs []string
+	for _, t := range j.rec.Tries {
+		hs = append(hs, t.Host)
+	}
+	return dedupe(hs)
+}
+
+// story is what came of the tries before, for the fault.
+func (j *attempts) story() string {
+	var parts []string
+	for _, t := range j.rec.Tries {
+		if t.Host == "" {
+			parts = append(parts, t.Reason)
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s)", t.Host, strings.TrimRight(t.Reason, ".")))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,219 @@
+package conductor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hypernova/neutron"
+	"hypernova/nova"
+	"hypernova/nova/jobs"
+	"hypernova/nova/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/steps"
+	"hypernova/oslo/tasks"
+)
+
+// attempt is the record of one try on one host.
+type attempt struct {
+	Choice nova.Choice
+	Ports  []neutron.PortInfo
+	Power  nova.PowerState
+}
+
+// build tries hosts until the server runs. Each try is a run of steps that leaves nothing behind when it fails; the last failure puts the
+// server in ERROR with a fault.
+func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) error {
+	j, err := openAttempts(ctx, t.Journal())
+	if err != nil {
+		return err
+	}
+	for {
+		var at attempt
+		err := steps.Run(ctx, j, &at, c.buildPlan(t.Request, &a, j)...)
+		var failed *steps.Failed
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &failed) || failed.Undo != nil:
+			return err
+		case errors.Is(err, errUnwanted) || codeOf(err) == errUnwanted.Code:
+			return c.buildGivenUp(ctx, t.Request, &a)
+		}
+		if !c.again(j, &a, failed, at.Choice.Host) {
+			return c.buildFailed(ctx, t.Request, &a, j, failed, at.Choice.Host)
+		}
+		if err := c.noteTry(ctx, t.Request, &a, failed, at.Choice.Host); err != nil {
+			return err
+		}
+		if err := j.next(ctx, at.Choice.Host, fault.Message(failed.Err)); err != nil {
+			return err
+		}
+	}
+}
+
+func codeOf(err error) string {
+	if f := fault.Of(err); f != nil {
+		return f.Code
+	}
+	return ""
+}
+
+// buildPlan is the steps of one try.
+func (c *Conductor) buildPlan(request string, a *jobs.BuildArgs, j *attempts) []steps.Step[attempt] {
+	b := &building{Conductor: c, a: a, request: request, tried: j.hosts()}
+	return []steps.Step[attempt]{
+		{Name: "claim", Do: b.while(b.claim), Undo: b.unclaim},
+		{Name: "network", Do: b.while(b.network), Undo: b.unnetwork},
+		{Name: "prepare", Do: b.while(b.prepare), Undo: b.unprepare},
+		{Name: "spawn", Do: b.while(b.spawn)}, // prepare's undo takes the guest away too
+		{Name: "finish", Do: b.finish},
+	}
+}
+
+// again decides whether another host may do better. What is wrong with the request is wrong everywhere.
+func (c *Conductor) again(j *attempts, a *jobs.BuildArgs, f *steps.Failed, host string) bool {
+	if j.count()+1 >= c.c.MaxAttempts || a.Request.Host != "" && host != "" {
+		return false
+	}
+	switch fault.KindOf(f.Err) {
+	case fault.NoValidHost, fault.Invalid, fault.TooLarge, fault.OverQuota, fault.Forbidden, fault.Unauthorized, fault.NotImplemented:
+		return false
+	case fault.NotFound: // the host forgot what was prepared there: another may not
+		return f.Step == "spawn"
+	case fault.Internal, fault.Conflict, fault.Unavailable, fault.Gone:
+	}
+	return true
+}
+
+// noteTry ends the event of a try that will be repeated elsewhere.
+func (c *Conductor) noteTry(ctx context.Context, request string, a *jobs.BuildArgs, f *steps.Failed, host string) error {
+	if host == "" {
+		return nil
+	}
+	return c.Store.Tx(ctx, func(tx *db.Tx) error {
+		return c.Store.FinishEvent(ctx, tx, a.Server, request, nova.EventBuild, failure(f, host, false))
+	})
+}
+
+func failure(f *steps.Failed, host string, last bool) store.Outcome {
+	return store.Outcome{Host: host, Details: fault.Message(f.Err), Traceback: fmt.Sprintf("host %s, step %s: %v", host, f.Step, f.Err), Last: last}
+}
+
+// buildFailed puts the server in ERROR. Done before, or the server taken by somebody else: nothing.
+func (c *Conductor) buildFailed(ctx context.Context, request string, a *jobs.BuildArgs, j *attempts, f *steps.Failed, host string) error {
+	text := fault.Message(f.Err)
+	if past := j.story(); past != "" {
+		text = fmt.Sprintf("%s Tried before: %s.", strings.TrimRight(text, " ."), past)
+		if fault.KindOf(f.Err) != fault.NoValidHost {
+			text = fmt.Sprintf("Exceeded maximum number of retries. Exceeded max scheduling attempts %d for instance %s. Last exception: %s", j.count()+1, a.Server, text)
+		}
+	}
+	return c.Store.Tx(ctx, func(tx *db.Tx) error {
+		nf := nova.Fault{Code: 500, Message: text, Details: f.Error(), Created: c.Store.Now()()}
+		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveUnbuilt, store.Change{Fault: &nf})
+		if fault.Is(err, fault.NotFound) || err == nil && refusal != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name := nova.EventBuild
+		if host == "" {
+			name = nova.EventSchedule
+		}
+		o := failure(f, host, true)
+		o.Details = text
+		return c.Store.FinishEvent(ctx, tx, a.Server, request, name, o)
+	})
+}
+
+// buildGivenUp closes the action of a build that a deletion overtook; the delete job does the rest.
+func (c *Conductor) buildGivenUp(ctx context.Context, request string, a *jobs.BuildArgs) error {
+	return c.Store.Tx(ctx, func(tx *db.Tx) error {
+		return c.Store.FinishEvent(ctx, tx, a.Server, request, nova.EventBuild,
+			store.Outcome{Details: "The server was deleted while it was built.", Last: true})
+	})
+}
+
+// buildDied unwinds a build that could go neither forward nor back for too long, as far as it goes, and puts the server in ERROR.
+func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildArgs, reason error) error {
+	j, err := openAttempts(ctx, t.Journal())
+	if err != nil {
+		return err
+	}
+	var at attempt
+	failed := &steps.Failed{Step: "build", Err: reason}
+	if err := steps.Unwind(ctx, j, &at, reason, c.buildPlan(t.Request, &a, j)...); err != nil && !errors.As(err, &failed) {
+		return err
+	}
+	return c.buildFailed(ctx, t.Request, &a, j, failed, at.Choice.Host)
+}
+
+// building is one try under way.
+type building struct {
+	*Conductor
+	a       *jobs.BuildArgs
+	request string
+	tried   []string
+	ear     *waiter
+}
+
+// while runs a step as long as the server is wanted: it looks before, and an interrupt ends it. It listens before it looks, so that a
+// deletion in between is not missed.
+func (b *building) while(do func(context.Context, *attempt) error) func(context.Context, *attempt) error {
+	return func(ctx context.Context, at *attempt) error {
+		inner, ear, stop := b.hub.listen(asNova(ctx), b.a.Server)
+		defer stop()
+		b.ear = ear
+		f, err := b.Store.Fate(inner, b.Store.DB, b.a.Server)
+		if err != nil {
+			return err
+		}
+		if f.Deleted || f.State.VM != nova.Building || f.State.Task == nova.Deleting {
+			return errUnwanted
+		}
+		err = do(inner, at)
+		if err != nil && ctx.Err() == nil && errors.Is(context.Cause(inner), errUnwanted) {
+			return errUnwanted
+		}
+		return err
+	}
+}
+
+// spec is all that the host must know.
+func (b *building) spec(ctx context.Context, at *attempt) (nova.Spec, error) {
+	v, err := b.Store.Server(ctx, b.Store.DB, b.a.Server)
+	if err != nil {
+		return nova.Spec{}, err
+	}
+	s := v.Spec(at.Ports)
+	s.Files, s.AdminPass = b.a.Files, b.a.AdminPass
+	s.Host, s.Node, s.AZ = at.Choice.Host, at.Choice.Node, at.Choice.Zone
+	return s, nil
+}
+
+// taken is a move that must succeed; a refusal means that somebody else owns the server now.
+func (b *building) taken(ctx context.Context, tx *db.Tx, m nova.Move, c store.Change) error {
+	_, refusal, err := b.Store.Move(ctx, tx, b.a.Server, m, c)
+	if err == nil && refusal != nil {
+		return errUnwanted
+	}
+	return err
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// dedupe keeps the first of each host.
+func dedupe(hosts []string) []string {
+	var out []string
+	for _, h := range hosts {
+		if h != "" && !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}

@@ -1,0 +1,239 @@
+package conductor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/nova"
+	"hypernova/nova/rpcapi"
+	"hypernova/nova/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/placement"
+)
+
+// claimRounds is how often hosts are chosen anew when all that were named have been filled by others meanwhile.
+const claimRounds = 5
+
+// alternates is how many hosts the scheduler names, so that a lost race costs no new decision.
+const alternates = 3
+
+// claim chooses a host, claims its resources and records both with the server.
+func (b *building) claim(ctx context.Context, at *attempt) error {
+	var err error
+	if at.Choice, err = b.choose(ctx); err != nil {
+		return err
+	}
+	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+		err := b.taken(ctx, tx, nova.MovePlace, store.Change{Host: &at.Choice.Host, Node: &at.Choice.Node, Zone: &at.Choice.Zone, LaunchedOn: &at.Choice.Host})
+		if err != nil {
+			return err
+		}
+		return b.Store.StartEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, at.Choice.Host)
+	})
+}
+
+func (b *building) choose(ctx context.Context) (nova.Choice, error) {
+	q := b.a.Request
+	q.Exclude, q.Limit = append(q.Exclude, b.tried...), alternates
+	var last error
+	for range claimRounds {
+		sel, err := b.Scheduler.Select(ctx, q)
+		if err != nil {
+			return nova.Choice{}, err
+		}
+		for _, h := range sel.Hosts {
+			last = b.Placement.Claim(ctx, placement.Allocation{Consumer: b.a.Server, Project: q.Project, User: q.User, Type: "INSTANCE",
+				Providers: map[string]placement.Resources{h.Provider: h.Resources}})
+			if last == nil {
+				return h, nil
+			}
+			if !fault.Is(last, fault.Conflict) {
+				return nova.Choice{}, last
+			}
+			// The claim may also be refused because an interrupted run of this step has claimed already.
+			if err := b.Placement.Release(ctx, b.a.Server); err != nil {
+				return nova.Choice{}, err
+			}
+		}
+		q.Fresh = true
+	}
+	return nova.Choice{}, fault.New(fault.NoValidHost, "No valid host was found. Every host that fitted was filled by others meanwhile.").Because(last)
+}
+
+// unclaim releases the resources and takes the host off the server.
+func (b *building) unclaim(ctx context.Context, at *attempt) error {
+	if err := b.Placement.Release(asNova(ctx), b.a.Server); err != nil {
+		return err
+	}
+	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+		_, _, err := b.Store.Move(ctx, tx, b.a.Server, nova.MoveReschedule,
+			store.Change{Host: ptr(""), Node: ptr(""), Zone: ptr(""), LaunchedOn: ptr(""), Ports: &[]neutron.PortInfo{}})
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		return err // a refusal is a deletion that took the server meanwhile: it knows the host from the row
+	})
+}
+
+// network makes the ports, bound to the host.
+func (b *building) network(ctx context.Context, at *attempt) error {
+	if len(b.a.NICs) == 0 {
+		return nil
+	}
+	v, err := b.Store.Server(ctx, b.Store.DB, b.a.Server)
+	if err != nil {
+		return err
+	}
+	at.Ports, err = b.Networks.Allocate(ctx, neutron.AllocateArgs{Server: v.ID, Project: v.Project, Host: at.Choice.Host, AZ: at.Choice.Zone,
+		Specs: b.a.NICs, SecurityGroups: b.a.SecurityGroups, DNSName: v.Hostname})
+	return err
+}
+
+func (b *building) unnetwork(ctx context.Context, _ *attempt) error {
+	if len(b.a.NICs) == 0 {
+		return nil
+	}
+	return b.Networks.Deallocate(asNova(ctx), b.a.Server)
+}
+
+// prepare has the host fetch the image and make disks while the ports come up. The first failure ends the other.
+func (b *building) prepare(ctx context.Context, at *attempt) error {
+	spec, err := b.spec(ctx, at)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	prepared := make(chan error, 1) // one result, also when nobody waits for it any more
+	go func() {
+		_, err := rpcapi.Prepare.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
+		if err != nil {
+			cancel(err)
+		}
+		prepared <- err
+	}()
+	at.Ports, err = b.plugged(ctx, at.Ports)
+	if err != nil {
+		cancel(err)
+	}
+	if perr := <-prepared; perr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return perr
+	}
+	return err
+}
+
+func (b *building) unprepare(ctx context.Context, at *attempt) error {
+	return b.destroy(ctx, at.Choice.Host, b.a.Server)
+}
+
+// plugged waits until every port is active: at each hint, and now and then without one. It answers the ports as they are then.
+func (b *building) plugged(ctx context.Context, ports []neutron.PortInfo) ([]neutron.PortInfo, error) {
+	if down(ports) == "" {
+		return ports, nil
+	}
+	timeout := time.NewTimer(b.c.VIFTimeout)
+	defer timeout.Stop()
+	poll := time.NewTicker(b.c.VIFPoll)
+	defer poll.Stop()
+	for {
+		now, err := b.Networks.PortsOf(ctx, b.a.Server)
+		if err == nil {
+			ports = refreshed(ports, now)
+		}
+		port := down(ports)
+		if port == "" {
+			return ports, nil
+		}
+		if b.ear.hasFailed(port) && !b.c.VIFNotFatal {
+			return ports, fault.New(fault.Internal, "Virtual Interface creation failed").Because(errors.New("plugging of port " + port + " failed"))
+		}
+		select {
+		case <-b.ear.woken:
+		case <-poll.C:
+		case <-ctx.Done():
+			return ports, context.Cause(ctx)
+		case <-timeout.C:
+			if b.c.VIFNotFatal {
+				return ports, nil
+			}
+			return ports, fault.Unavailablef("Virtual Interface creation failed: port %s did not become active within %s", port, b.c.VIFTimeout)
+		}
+	}
+}
+
+// down is a port that must come up and has not.
+func down(ports []neutron.PortInfo) string {
+	for _, p := range ports {
+		if p.AdminUp && p.Status != "ACTIVE" {
+			return p.ID
+		}
+	}
+	return ""
+}
+
+// refreshed is the same ports in the same order, as they are now; what Allocate alone said is kept.
+func refreshed(ports, now []neutron.PortInfo) []neutron.PortInfo {
+	out := append([]neutron.PortInfo(nil), ports...)
+	for _, n := range merged(ports, now) {
+		for i := range out {
+			if out[i].ID == n.ID {
+				out[i] = n
+			}
+		}
+	}
+	return out
+}
+
+// spawn starts the guest.
+func (b *building) spawn(ctx context.Context, at *attempt) error {
+	err := b.Store.Tx(ctx, func(tx *db.Tx) error {
+		return b.taken(ctx, tx, nova.MoveSpawn, store.Change{Ports: &at.Ports})
+	})
+	if err != nil {
+		return err
+	}
+	spec, err := b.spec(ctx, at)
+	if err != nil {
+		return err
+	}
+	r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
+	at.Power = r.Power
+	return err
+}
+
+// finish makes the server active. A run that was cut off after that finds it so.
+func (b *building) finish(ctx context.Context, at *attempt) error {
+	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+		now := b.Store.Now()()
+		before, refusal, err := b.Store.Move(ctx, tx, b.a.Server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now, Progress: ptr(0), ClearFault: true})
+		if err != nil {
+			return err
+		}
+		if refusal != nil {
+			if before.VM == nova.Building || before.Task == nova.Deleting {
+				return errUnwanted
+			}
+			return nil
+		}
+		return b.Store.FinishEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host, Last: true})
+	})
+}
+
+// merged is the ports there are now, with what the cache alone knows.
+func merged(had, now []neutron.PortInfo) []neutron.PortInfo {
+	out := append([]neutron.PortInfo{}, now...)
+	for i := range out {
+		for _, h := range had {
+			if h.ID == out[i].ID {
+				out[i].Created = out[i].Created || h.Created
+				if out[i].Tag == "" {
+					out[i].Tag = h.Tag
+				}
+			}
+		}
+	}
+	return out
+}

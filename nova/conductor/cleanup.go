@@ -1,0 +1,62 @@
+package conductor
+
+import (
+	"context"
+
+	"hypernova/nova"
+	"hypernova/nova/jobs"
+	"hypernova/nova/rpcapi"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/tasks"
+)
+
+// destroy takes the guest off a host, or writes down that this is owed when the host cannot be reached: what waits for the answer goes on. A host
+// whose service was deleted owes nothing; should it come back, it asks what to do with its guests.
+func (c *Conductor) destroy(ctx context.Context, host, server string) error {
+	if host == "" {
+		return nil
+	}
+	up, known, err := c.up(ctx, host)
+	if err != nil || !known {
+		return err
+	}
+	if up {
+		_, err := rpcapi.Destroy.Do(asNova(ctx), c.Bus, host, rpcapi.ServerArgs{Server: server})
+		if !fault.Is(err, fault.Unavailable) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return c.Store.Tx(ctx, func(tx *db.Tx) error {
+		_, err := jobs.Cleanup.Enqueue(ctx, tx, c.Queue, "cleanup:"+host+":"+server, jobs.CleanupArgs{Server: server, Host: host})
+		return err
+	})
+}
+
+func (c *Conductor) up(ctx context.Context, host string) (up, known bool, err error) {
+	s, err := c.Store.ServiceOf(ctx, c.Store.DB, host, nova.BinaryCompute)
+	if fault.Is(err, fault.NotFound) {
+		return false, false, nil
+	}
+	return err == nil && s.Up(c.Store.Now()(), c.c.DownTime), err == nil, err
+}
+
+// cleanup pays what is owed, as soon as the host can be reached. It is void when the server lives on that host again or the host is gone.
+func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupArgs) error {
+	f, err := c.Store.Fate(ctx, c.Store.DB, a.Server)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if err == nil && !f.Deleted && f.Host == a.Host && f.State.Task != nova.Deleting {
+		return nil
+	}
+	up, known, err := c.up(ctx, a.Host)
+	if err != nil || !known {
+		return err
+	}
+	if !up {
+		return fault.Unavailablef("host %s is down and still holds server %s", a.Host, a.Server)
+	}
+	_, err = rpcapi.Destroy.Do(asNova(ctx), c.Bus, a.Host, rpcapi.ServerArgs{Server: a.Server})
+	return err
+}
