@@ -1,0 +1,230 @@
+// Package compat judges the cloud with clients that others wrote.
+package compat
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hypernova/tests/running"
+)
+
+// desk is a person at a terminal with the openstack client.
+type desk struct {
+	*running.Cloud
+	t  testing.TB
+	as string
+}
+
+func (d desk) run(args ...string) string { d.t.Helper(); return d.Client(d.t, d.as, args...) }
+func (d desk) show(args ...string) map[string]any {
+	d.t.Helper()
+	return d.Cloud.Show(d.t, d.as, args...)
+}
+func (d desk) list(args ...string) []map[string]any {
+	d.t.Helper()
+	return d.Cloud.List(d.t, d.as, args...)
+}
+func (d desk) refused(words string, args ...string) {
+	d.t.Helper()
+	_, err := d.Try(d.t, d.as, args...)
+	if err == nil || !strings.Contains(err.Error(), words) {
+		d.t.Errorf("openstack %s: got %v, want a refusal with %q", strings.Join(args, " "), err, words)
+	}
+}
+
+// has asserts members of a shown thing; text is enough for most, since the client prints tables for people.
+func has(t testing.TB, got map[string]any, want map[string]any) {
+	t.Helper()
+	for k, w := range want {
+		g, err := json.Marshal(got[k])
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := json.Marshal(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(g) != string(e) {
+			t.Errorf("%s: got %s, want %s", k, g, e)
+		}
+	}
+}
+
+// find is the row of a list whose column has the value.
+func find(t testing.TB, rows []map[string]any, column string, value any) map[string]any {
+	t.Helper()
+	for _, r := range rows {
+		if r[column] == value {
+			return r
+		}
+	}
+	t.Fatalf("no row has %s %v: %v", column, value, rows)
+	return nil
+}
+
+func lacks(t testing.TB, rows []map[string]any, column string, value any) {
+	t.Helper()
+	for _, r := range rows {
+		if r[column] == value {
+			t.Errorf("a row still has %s %v", column, value)
+		}
+	}
+}
+
+// The commands that people type, one by one, each with what it must print.
+func TestOpenStackClient(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each command is a process of its own: not in the quick run")
+	}
+	running.NeedClient(t)
+	t.Parallel()
+	cloud := running.Up(t, t.TempDir(), "--memory", "--virt", "fake")
+	for name, part := range map[string]func(t *testing.T, admin, demo desk){
+		"identity": identity, "roles": roles, "image": image, "flavor": flavor, "keypair": keypair, "network": network,
+		"security group": securityGroup, "server": server, "power": power, "many": many, "operator": operator, "quota": quota,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			part(t, desk{cloud, t, "hypernova"}, desk{cloud, t, "hypernova-demo"})
+		})
+	}
+}
+
+func identity(t *testing.T, admin, demo desk) {
+	if tok := demo.show("token", "issue"); tok["id"] == "" || tok["project_id"] == "" || tok["user_id"] == "" || tok["expires"] == "" {
+		t.Errorf("got %v", tok)
+	}
+	catalog := demo.list("catalog", "list")
+	for _, typ := range []string{"identity", "compute", "image", "network", "placement"} {
+		if row := find(t, catalog, "Type", typ); len(row["Endpoints"].([]any)) == 0 {
+			t.Errorf("%s has no endpoints", typ)
+		}
+	}
+	has(t, admin.show("catalog", "show", "compute"), map[string]any{"type": "compute", "name": "nova"})
+	p := admin.show("project", "create", "--description", "a project", "--property", "color=blue", "p1")
+	has(t, p, map[string]any{"name": "p1", "description": "a project", "enabled": true, "domain_id": "default"})
+	admin.refused("409", "project", "create", "p1")
+	admin.run("project", "set", "--name", "p2", "--disable", "p1")
+	has(t, admin.show("project", "show", "p2"), map[string]any{"id": p["id"], "enabled": false, "color": "blue"})
+	find(t, admin.list("project", "list", "--long"), "Name", "p2")
+	u := admin.show("user", "create", "--project", "p2", "--password", "pw", "--email", "u@example.org", "u1")
+	has(t, u, map[string]any{"name": "u1", "email": "u@example.org", "default_project_id": p["id"]})
+	admin.run("user", "set", "--name", "u2", "--description", "somebody", "u1")
+	has(t, admin.show("user", "show", "u2"), map[string]any{"id": u["id"], "description": "somebody"})
+	find(t, admin.list("user", "list", "--long"), "Name", "u2")
+	demo.refused("403", "user", "create", "nope")
+	admin.run("user", "delete", "u2")
+	admin.run("project", "delete", "p2")
+	lacks(t, admin.list("project", "list"), "Name", "p2")
+	admin.refused("No project with a name or ID of 'p2'", "project", "show", "p2")
+	for _, kind := range []string{"service", "endpoint", "region", "domain"} {
+		if rows := admin.list(kind, "list"); len(rows) == 0 {
+			t.Errorf("%s list is empty", kind)
+		}
+	}
+}
+
+func roles(t *testing.T, admin, _ desk) {
+	admin.run("project", "create", "rp")
+	admin.run("user", "create", "--password", "pw", "ru")
+	r := admin.show("role", "create", "cook")
+	has(t, r, map[string]any{"name": "cook"})
+	admin.run("role", "add", "--user", "ru", "--project", "rp", "cook")
+	rows := admin.list("role", "assignment", "list", "--user", "ru", "--project", "rp", "--names")
+	has(t, find(t, rows, "Role", "cook"), map[string]any{"User": "ru@Default", "Project": "rp@Default"})
+	admin.run("role", "remove", "--user", "ru", "--project", "rp", "cook")
+	if rows := admin.list("role", "assignment", "list", "--user", "ru", "--project", "rp"); len(rows) != 0 {
+		t.Errorf("the role is still there: %v", rows)
+	}
+	admin.run("role", "set", "--name", "chef", "cook")
+	has(t, admin.show("role", "show", "chef"), map[string]any{"id": r["id"]})
+	admin.run("group", "create", "rg")
+	admin.run("group", "add", "user", "rg", "ru")
+	admin.run("role", "add", "--group", "rg", "--project", "rp", "chef")
+	find(t, admin.list("role", "assignment", "list", "--effective", "--user", "ru", "--names"), "Role", "chef")
+	admin.run("role", "delete", "chef")
+	for _, name := range []string{"admin", "member", "reader", "manager"} {
+		find(t, admin.list("role", "list"), "Name", name)
+	}
+}
+
+func image(t *testing.T, admin, demo desk) {
+	dir := t.TempDir()
+	data := make([]byte, 3<<20)
+	rand.Read(data)
+	file, back := filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i := demo.show("image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", file, "--property", "os_distro=none", "--tag", "red", "i1")
+	has(t, i, map[string]any{"name": "i1", "status": "active", "size": len(data), "visibility": "shared", "tags": []string{"red"}})
+	id := i["id"].(string)
+	find(t, demo.list("image", "list"), "Name", "i1")
+	demo.run("image", "set", "--name", "i2", "--property", "a=b", "--min-ram", "64", "--tag", "blue", id)
+	got := demo.show("image", "show", id)
+	has(t, got, map[string]any{"name": "i2", "min_ram": 64})
+	if props, _ := got["properties"].(map[string]any); props["a"] != "b" || props["os_distro"] != "none" {
+		t.Errorf("properties: %v", got["properties"])
+	}
+	demo.run("image", "unset", "--property", "a", "--tag", "red", id)
+	if props, _ := demo.show("image", "show", id)["properties"].(map[string]any); props["a"] != nil {
+		t.Errorf("properties: %v", props)
+	}
+	demo.run("image", "save", "--file", back, id)
+	if b, err := os.ReadFile(back); err != nil || string(b) != string(data) {
+		t.Errorf("what came back differs: %d bytes, %v", len(b), err)
+	}
+	demo.refused("403", "image", "set", "--public", id)
+	admin.run("image", "set", "--public", id)
+	demo.run("image", "set", "--protected", id)
+	demo.refused("403", "image", "delete", id)
+	demo.run("image", "set", "--unprotected", id)
+	demo.run("image", "delete", id)
+	lacks(t, demo.list("image", "list"), "ID", id)
+}
+
+func flavor(t *testing.T, admin, demo desk) {
+	f := admin.show("flavor", "create", "--ram", "256", "--disk", "2", "--vcpus", "1", "--id", "f-1", "--property", "hw:cpu_policy=shared", "f1")
+	has(t, f, map[string]any{"id": "f-1", "name": "f1", "ram": 256, "disk": 2, "vcpus": 1, "os-flavor-access:is_public": true})
+	admin.refused("409", "flavor", "create", "--ram", "1", "--disk", "1", "--vcpus", "1", "f1")
+	demo.refused("403", "flavor", "create", "--ram", "1", "--disk", "1", "--vcpus", "1", "mine")
+	find(t, demo.list("flavor", "list", "--long"), "Name", "f1")
+	admin.run("flavor", "set", "--property", "a:b=c", "f1")
+	got := admin.show("flavor", "show", "f1")
+	if props, _ := got["properties"].(map[string]any); props["a:b"] != "c" {
+		t.Errorf("properties: %v", got["properties"])
+	}
+	admin.run("flavor", "unset", "--property", "a:b", "f1")
+	admin.run("flavor", "create", "--ram", "64", "--disk", "1", "--vcpus", "1", "--private", "f2")
+	admin.run("flavor", "set", "--project", "demo", "f2")
+	find(t, demo.list("flavor", "list", "--all"), "Name", "f2")
+	admin.run("flavor", "unset", "--project", "demo", "f2")
+	lacks(t, demo.list("flavor", "list"), "Name", "f2")
+	admin.run("flavor", "delete", "f1", "f2")
+	for _, name := range []string{"m1.nano", "m1.tiny", "m1.small", "m1.medium", "m1.large"} {
+		find(t, demo.list("flavor", "list"), "Name", name)
+	}
+}
+
+func keypair(t *testing.T, _, demo desk) {
+	pub := filepath.Join(t.TempDir(), "k.pub")
+	key := "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPZ3vZkDKp9Q2mUo+6ZZlLZ3Ck9S1lN1k0vT1kG5YF0l somebody"
+	if err := os.WriteFile(pub, []byte(key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	has(t, demo.show("keypair", "create", "--public-key", pub, "imported"), map[string]any{"name": "imported"})
+	if private := demo.run("keypair", "create", "made"); !strings.Contains(private, "PRIVATE KEY") {
+		t.Errorf("no private key came back: %s", private)
+	}
+	demo.refused("409", "keypair", "create", "made")
+	if got := strings.TrimSpace(demo.run("keypair", "show", "--public-key", "imported")); got != key {
+		t.Errorf("got %q", got)
+	}
+	find(t, demo.list("keypair", "list"), "Name", "made")
+	demo.run("keypair", "delete", "made", "imported")
+	lacks(t, demo.list("keypair", "list"), "Name", "made")
+}

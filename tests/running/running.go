@@ -1,0 +1,211 @@
+// Package running starts the real program for tests that look at it from outside: one process, free ports, a folder of its own.
+package running
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Cloud is a running program.
+type Cloud struct {
+	Dir  string // openrc and clouds.yaml are here
+	Took time.Duration
+	env  []string
+	cmd  *exec.Cmd
+	out  *tail
+	end  chan struct{}
+}
+
+// Binary is the program: $HYPERNOVA_BINARY, or one built for this test.
+func Binary(t testing.TB) string {
+	t.Helper()
+	if b := os.Getenv("HYPERNOVA_BINARY"); b != "" {
+		return b
+	}
+	bin := filepath.Join(t.TempDir(), "hypernova")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "hypernova")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// Up starts a cloud with "up" and the given flags and waits until it is ready. It is stopped, and must end well, with the test.
+func Up(t testing.TB, dir string, flags ...string) *Cloud {
+	t.Helper()
+	c := &Cloud{Dir: dir, out: &tail{}, end: make(chan struct{})}
+	args := append([]string{"up", "--state", dir, "--port-base", "0"}, flags...)
+	c.cmd = exec.Command(Binary(t), args...)
+	c.cmd.Stderr = c.out
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	go func() {
+		defer close(c.end)
+		var once sync.Once
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			fmt.Fprintln(c.out, lines.Text())
+			if strings.HasPrefix(lines.Text(), "Go on with") {
+				once.Do(func() { close(ready) })
+			}
+		}
+	}()
+	t.Cleanup(func() { c.Stop(t) })
+	select {
+	case <-ready:
+	case <-c.end:
+		t.Fatalf("the cloud ended before it was ready:\n%s", c.out)
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("the cloud is not ready after two minutes:\n%s", c.out)
+	}
+	c.Took = time.Since(began)
+	c.env = append(os.Environ(), "OS_CLIENT_CONFIG_FILE="+filepath.Join(dir, "clouds.yaml"))
+	return c
+}
+
+// PID is the process.
+func (c *Cloud) PID() int { return c.cmd.Process.Pid }
+
+// Log is the end of what the process printed.
+func (c *Cloud) Log() string { return c.out.String() }
+
+// Stop asks the process to end and waits for it; a second call does nothing.
+func (c *Cloud) Stop(t testing.TB) {
+	t.Helper()
+	if c.cmd.ProcessState != nil {
+		return
+	}
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	<-c.end
+	if err := c.cmd.Wait(); err != nil {
+		t.Errorf("the cloud ended badly: %v\n%s", err, c.out)
+	}
+	if t.Failed() {
+		t.Logf("the end of the cloud's log:\n%s", c.out)
+	}
+}
+
+// Kill ends the process as a crash does.
+func (c *Cloud) Kill(t testing.TB) {
+	t.Helper()
+	if err := c.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-c.end
+	if err := c.cmd.Wait(); err == nil {
+		t.Error("a killed process ended well")
+	}
+}
+
+// Client runs the openstack client as a cloud of clouds.yaml and returns what it printed. An exit code other than 0 fails the test.
+func (c *Cloud) Client(t testing.TB, cloud string, args ...string) string {
+	t.Helper()
+	out, err := c.Try(t, cloud, args...)
+	if err != nil {
+		t.Fatalf("openstack %s: %v", strings.Join(args, " "), err)
+	}
+	return out
+}
+
+// Try is Client for commands that may fail; the error holds what the client printed.
+func (c *Cloud) Try(t testing.TB, cloud string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "openstack", append([]string{"--os-cloud", cloud}, args...)...)
+	cmd.Env = c.env
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("%w\n%s%s", err, &stdout, &stderr)
+	}
+	return stdout.String(), nil
+}
+
+// JSON is Client with "-f json", decoded.
+func (c *Cloud) JSON(t testing.TB, cloud string, args ...string) any {
+	t.Helper()
+	out := c.Client(t, cloud, append(args, "-f", "json")...)
+	var v any
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		t.Fatalf("openstack %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return v
+}
+
+// Show is JSON of one thing.
+func (c *Cloud) Show(t testing.TB, cloud string, args ...string) map[string]any {
+	t.Helper()
+	m, ok := c.JSON(t, cloud, args...).(map[string]any)
+	if !ok {
+		t.Fatalf("openstack %s did not show one thing", strings.Join(args, " "))
+	}
+	return m
+}
+
+// List is JSON of a list.
+func (c *Cloud) List(t testing.TB, cloud string, args ...string) []map[string]any {
+	t.Helper()
+	l, ok := c.JSON(t, cloud, args...).([]any)
+	if !ok {
+		t.Fatalf("openstack %s did not list", strings.Join(args, " "))
+	}
+	var out []map[string]any
+	for _, e := range l {
+		m, ok := e.(map[string]any)
+		if !ok {
+			t.Fatalf("openstack %s listed %v", strings.Join(args, " "), e)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// NeedClient skips where the openstack client is not installed.
+func NeedClient(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("openstack"); err != nil {
+		t.Skip("the openstack client is not installed (Debian: python3-openstackclient; make deps installs it)")
+	}
+}
+
+// tail keeps the last part of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+const keep = 64 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - keep; over > 0 {
+		t.buf = t.buf[over:]
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.buf)
+}
