@@ -75,7 +75,7 @@ func (v view) alive(context.Context, rpcapi.AgentReportArgs) error { return nil 
 
 // testHost is a namespace with an agent whose rounds the test runs by hand.
 type testHost struct {
-	t     *testing.T
+	t     testing.TB
 	name  string
 	space *netdevtest.Space
 	c     *controller
@@ -85,7 +85,7 @@ type testHost struct {
 	stop  context.CancelFunc
 }
 
-func newTestHost(t *testing.T, c *controller, conf Config) *testHost {
+func newTestHost(t testing.TB, c *controller, conf Config) *testHost {
 	t.Helper()
 	h := &testHost{t: t, space: netdevtest.New(t), c: c, conf: conf}
 	h.name = conf.Host

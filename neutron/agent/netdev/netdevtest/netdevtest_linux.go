@@ -122,22 +122,32 @@ func (s *Space) Boot(tap, mac string, mtu int) *Guest {
 		if err != nil {
 			return err
 		}
-		hw, err := net.ParseMAC(mac)
-		if err != nil {
-			return err
-		}
-		if err := netlink.LinkSetHardwareAddr(l, hw); err != nil {
-			return err
-		}
 		if err := netlink.LinkSetMTU(l, mtu); err != nil {
 			return err
 		}
 		return netlink.LinkSetUp(l)
 	})
+	g.SetMAC(mac)
 	go carry(g.wire[0], g.wire[1])
 	go carry(g.wire[1], g.wire[0])
 	s.t.Cleanup(func() { g.Off() })
 	return g
+}
+
+// SetMAC changes the MAC that the guest sends from.
+func (g *Guest) SetMAC(mac string) {
+	g.t.Helper()
+	g.Must(func() error {
+		l, err := netlink.LinkByName(Device)
+		if err != nil {
+			return err
+		}
+		hw, err := net.ParseMAC(mac)
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetHardwareAddr(l, hw)
+	})
 }
 
 // Off unplugs the guest.
