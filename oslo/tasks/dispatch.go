@@ -116,7 +116,7 @@ func (q *Queue) claim(ctx context.Context, kinds string, n int, tick bool) ([]ro
 		if err != nil {
 			return nil, err
 		}
-		found = late
+		found = q.others(late)
 	}
 	if len(found) < n {
 		rows, err := due.All(ctx, q.d, now, kinds, n-len(found))
@@ -141,6 +141,20 @@ func (q *Queue) claim(ctx context.Context, kinds string, n int, tick bool) ([]ro
 		got = append(got, one...)
 	}
 	return got, nil
+}
+
+// others leaves out what a worker of this process is still at: a lease that was renewed too late is renewed again unless somebody was faster.
+func (q *Queue) others(rows []row) []row {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	own := map[ID]bool{}
+	for h := range q.holds {
+		own[h.row.ID] = true
+	}
+	for _, r := range q.taken {
+		own[r.ID] = true
+	}
+	return slices.DeleteFunc(rows, func(r row) bool { return own[r.ID] })
 }
 
 func (q *Queue) claimRows(ctx context.Context, found []row) ([]row, error) {
