@@ -42,8 +42,8 @@ type Reconciler struct {
 	set    Settings
 	log    *slog.Logger
 
-	script     string // applied last; empty: not known
-	generation uint32
+	tables     nft.Tables // applied last; nil: not known
+	generation uint32     // of the packet filter after that
 	rules      nft.Ruleset
 	judged     bool // connections have been judged by the rules in force
 }
@@ -128,27 +128,24 @@ func allDown(ports []string, down map[string]string) bool {
 	return true
 }
 
-// filter sets the packet filter where it is not the planned one, also when anybody changed any ruleset since: that may have been ours.
+// filter makes the packet filter the planned one and reports whether it had to change it.
 func (r *Reconciler) filter(ctx context.Context, plan Plan, have netdev.Snapshot) (bool, error) {
-	script := plan.Rules.Text()
-	if script == r.script && have.Generation == r.generation {
-		return false, nil
-	}
-	if script == r.script {
-		present, err := nft.Present(ctx, r.kernel.Run, plan.Rules.Mode)
-		if err != nil {
+	tables := plan.Rules.Tables()
+	var difference string
+	if r.tables != nil {
+		difference = tables.Since(r.tables)
+		intact, err := r.intact(ctx, plan, have)
+		if err != nil || intact && difference == "" {
 			return false, err
 		}
-		if present {
-			r.generation = have.Generation
-			return false, nil
+		if !intact {
+			difference = ""
 		}
-		r.log.Warn("somebody removed the packet filter; it is set again")
 	}
-	if r.script == "" || plan.Rules.Narrows(r.rules) {
+	if r.tables == nil || plan.Rules.Narrows(r.rules) {
 		r.judged = false
 	}
-	if err := nft.Apply(ctx, r.kernel.Run, script); err != nil {
+	if err := r.load(ctx, difference, tables); err != nil {
 		return false, err
 	}
 	generation, err := r.kernel.Generation()
@@ -158,8 +155,38 @@ func (r *Reconciler) filter(ctx context.Context, plan Plan, have netdev.Snapshot
 	if generation != have.Generation+1 {
 		generation = have.Generation // somebody else was at it too: look again next time
 	}
-	r.script, r.rules, r.generation = script, plan.Rules, generation
+	r.tables, r.rules, r.generation = tables, plan.Rules, generation
 	return true, nil
+}
+
+// intact reports that what was applied last is still there. The look costs something only after somebody, whoever it was, changed
+// any ruleset of the host: "flush ruleset" takes ours along.
+func (r *Reconciler) intact(ctx context.Context, plan Plan, have netdev.Snapshot) (bool, error) {
+	if have.Generation == r.generation {
+		return true, nil
+	}
+	present, err := nft.Present(ctx, r.kernel.Run, plan.Rules.Mode)
+	if err != nil {
+		return false, err
+	}
+	if present {
+		r.generation = have.Generation
+	} else {
+		r.log.Warn("somebody removed the packet filter; it is set again")
+	}
+	return present, nil
+}
+
+// load applies the difference, or all where there is none or it does not fit.
+func (r *Reconciler) load(ctx context.Context, difference string, tables nft.Tables) error {
+	if difference != "" {
+		err := nft.Apply(ctx, r.kernel.Run, difference)
+		if err == nil {
+			return nil
+		}
+		r.log.Warn("the packet filter is not as it was left; it is set anew", "err", err)
+	}
+	return nft.Apply(ctx, r.kernel.Run, tables.Whole())
 }
 
 // judge forgets the connections that the rules in force would not let begin.

@@ -63,56 +63,35 @@ type Source struct {
 	IP  netip.Prefix
 }
 
-// Text is the ruleset as one atomic nft script, which replaces what was there. Equal rulesets give equal texts.
-func (r Ruleset) Text() string {
+// Tables is the ruleset in the form that can be written, whole or as a difference. Equal rulesets give equal tables.
+func (r Ruleset) Tables() Tables {
 	b := &builder{Ruleset: r, remotes: map[string][]netip.Prefix{}}
 	b.Networks = slices.SortedFunc(slices.Values(r.Networks), func(x, y Network) int { return strings.Compare(x.ID, y.ID) })
 	b.Ports = slices.SortedFunc(slices.Values(r.Ports), func(x, y Port) int { return strings.Compare(x.ID, y.ID) })
 	b.Groups = slices.SortedFunc(slices.Values(r.Groups), func(x, y neutron.HostGroup) int { return strings.Compare(x.ID, y.ID) })
-	b.linef("table %s", zonesTable)
-	b.linef("delete table %s", zonesTable)
+	out := Tables{{name: zonesTable}, {name: portsTable}}
+	b.table = &out[0]
 	if b.Mode == Mark {
 		b.zones()
 	}
-	b.linef("table %s", portsTable)
-	b.linef("delete table %s", portsTable)
+	b.table = &out[1]
 	b.ports()
-	return b.String()
-}
-
-// Clear is the script that takes the filter away.
-func Clear() string {
-	return fmt.Sprintf("table %[1]s\ndelete table %[1]s\ntable %[2]s\ndelete table %[2]s\n", zonesTable, portsTable)
+	return out
 }
 
 type builder struct {
-	strings.Builder
 	Ruleset
+	*table                            // that is being built
 	remotes map[string][]netip.Prefix // named sets by name
 }
 
-func (b *builder) linef(format string, args ...any) {
-	fmt.Fprintf(b, format, args...)
-	b.WriteByte('\n')
+func (t *table) chain(name string, lines ...string) {
+	t.chains = append(t.chains, chain{name, lines})
 }
 
-// chain writes a chain of these lines.
-func (b *builder) chain(name string, lines ...string) {
-	b.linef("\tchain %s {", name)
-	for _, l := range lines {
-		b.linef("\t\t%s", l)
-	}
-	b.linef("\t}")
-}
-
-// set writes a named set or map; without elements it is empty, and matches nothing.
-func (b *builder) set(form, name, kind string, elements []string) {
-	b.linef("\t%s %s {", form, name)
-	b.linef("\t\t%s", kind)
-	if len(elements) > 0 {
-		b.linef("\t\telements = { %s }", strings.Join(elements, ", "))
-	}
-	b.linef("\t}")
+// set adds a named set or map; without elements it is empty, and matches nothing.
+func (t *table) set(form, name, kind string, elements []string) {
+	t.sets = append(t.sets, set{form, name, kind, elements})
 }
 
 // zones is the inet table of mark mode. The zone is set before fragments are put together, which is per zone as well.
@@ -122,7 +101,6 @@ func (b *builder) zones() {
 		zones = append(zones, fmt.Sprintf("%q : %d", n.Bridge, n.Zone))
 		bridges = append(bridges, fmt.Sprintf("%q", n.Bridge))
 	}
-	b.linef("table %s {", zonesTable)
 	b.set("map", "zones", "typeof iifname : ct zone", zones)
 	b.set("set", "bridges", "typeof iifname", bridges)
 	b.chain("zone", "type filter hook prerouting priority -450;", "ct zone set iifname map @zones")
@@ -131,7 +109,6 @@ func (b *builder) zones() {
 		"iifname @bridges ct state vmap { established : goto established, related : goto established, invalid : goto invalid }")
 	b.chain("established", fmt.Sprintf("meta mark set meta mark | 0x%08x", markEstablished))
 	b.chain("invalid", fmt.Sprintf("meta mark set meta mark | 0x%08x", markInvalid))
-	b.linef("}")
 }
 
 func (b *builder) ports() {
@@ -161,16 +138,14 @@ func (b *builder) ports() {
 			ingress = append(ingress, fmt.Sprintf("%q : goto ingress-%s", p.Device, p.ID))
 		}
 	}
-	groups := b.groupChains()
-	b.linef("table %s {", portsTable)
 	b.set("set", "inside", "typeof iifname", inside)
 	b.set("set", "answering", "typeof iifname", answering)
 	b.set("set", "tunnels", "typeof oifname", tunnels)
 	b.set("map", "sources", "typeof iifname : verdict", sources)
 	b.set("map", "senders", "typeof iifname : verdict", egress)
 	b.set("map", "receivers", "typeof oifname : verdict", ingress)
+	b.groupChains()
 	b.remoteSets()
-	b.WriteString(groups)
 	b.common()
 	for _, p := range b.Ports {
 		if p.Secure {
@@ -193,7 +168,6 @@ func (b *builder) ports() {
 		"oifname @tunnels udp sport 68 udp dport 67 drop",
 		"iifname vmap @senders")
 	b.chain("ingress", "type filter hook forward priority -199;", "oifname vmap @receivers")
-	b.linef("}")
 }
 
 // established and invalid match a packet by its connection's state.
@@ -255,13 +229,12 @@ func (b *builder) stateless(p Port) bool {
 	return found
 }
 
-// groupChains writes the security groups and collects the sets that they use.
-func (b *builder) groupChains() string {
-	sub := &builder{Ruleset: b.Ruleset, remotes: b.remotes}
+// groupChains adds the security groups and collects the sets that they use.
+func (b *builder) groupChains() {
 	for _, g := range b.Groups {
 		var in, out []string
 		for _, r := range g.Rules {
-			match, ok := sub.rule(r)
+			match, ok := b.rule(r)
 			switch {
 			case !ok:
 			case r.Ingress:
@@ -272,10 +245,9 @@ func (b *builder) groupChains() string {
 		}
 		slices.Sort(in)
 		slices.Sort(out)
-		sub.chain("in-"+g.ID, slices.Compact(in)...)
-		sub.chain("out-"+g.ID, slices.Compact(out)...)
+		b.chain("in-"+g.ID, slices.Compact(in)...)
+		b.chain("out-"+g.ID, slices.Compact(out)...)
 	}
-	return sub.String()
 }
 
 func (b *builder) remoteSets() {
