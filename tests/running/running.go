@@ -209,3 +209,19 @@ func (t *tail) String() string {
 	defer t.mu.Unlock()
 	return string(t.buf)
 }
+
+// Identity is the identity API's address as openrc has it.
+func (c *Cloud) Identity(t testing.TB) string {
+	t.Helper()
+	rc, err := os.ReadFile(filepath.Join(c.Dir, "openrc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(rc)) {
+		if _, v, ok := strings.Cut(strings.TrimSpace(line), "OS_AUTH_URL="); ok {
+			return strings.Trim(v, `"'`)
+		}
+	}
+	t.Fatal("openrc has no OS_AUTH_URL")
+	return ""
+}
