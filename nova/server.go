@@ -12,7 +12,6 @@ import (
 // that were read together: nobody writes to them.
 type Server struct {
 	ID                     string
-	Number                 int64 // small and unique; the hypervisor's name of the guest is made of it
 	Name, Hostname         string
 	Description            *string
 	Project, User          string

@@ -34,25 +34,64 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 	for {
 		var at attempt
 		err := steps.Run(ctx, j, &at, c.buildPlan(t.Request, &a, j)...)
+		c.point("built")
 		var failed *steps.Failed
 		switch {
 		case err == nil:
-			return nil
-		case !errors.As(err, &failed) || failed.Undo != nil:
+			return c.built(ctx, t, &a, &at)
+		case !errors.As(err, &failed):
 			return err
-		case errors.Is(err, errUnwanted) || codeOf(err) == errUnwanted.Code:
-			return c.buildGivenUp(ctx, t.Request, &a)
+		case failed.Undo != nil:
+			return insist(failed.Undo)
+		case codeOf(failed.Err) == errUnwanted.Code:
+			return c.buildGivenUp(ctx, t, &a)
 		}
 		if !c.again(j, &a, failed, at.Choice.Host) {
-			return c.buildFailed(ctx, t.Request, &a, j, failed, at.Choice.Host)
+			return c.buildFailed(ctx, working(t), &a, j, failed, at.Choice.Host)
 		}
 		if err := c.noteTry(ctx, t.Request, &a, failed, at.Choice.Host); err != nil {
 			return err
 		}
-		if err := j.next(ctx, at.Choice.Host, fault.Message(failed.Err)); err != nil {
+		if err := j.next(ctx, at.Choice.Host, reason(failed.Err)); err != nil {
 			return err
 		}
 	}
+}
+
+// reason is what a user may read of a failure. Whoever made a fault wrote its text for users; of an error that nobody classified there is nothing
+// to tell, and the operator finds it in the details.
+func reason(err error) string {
+	if f := fault.Of(err); f != nil && f.Msg != "" {
+		return f.Msg
+	}
+	return fault.Message(err)
+}
+
+// insist makes an error one after which the job is tried again, whatever its kind.
+func insist(err error) error {
+	if err == nil || fault.KindOf(err) == fault.Unavailable || fault.KindOf(err) == fault.Internal {
+		return err
+	}
+	return fault.Unavailablef("%s", reason(err)).Because(err)
+}
+
+// built makes the server active and ends the job. A deletion that took it meanwhile finds host, ports and claim with the server.
+func (c *Conductor) built(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs, at *attempt) error {
+	return c.Store.Tx(ctx, func(tx *db.Tx) error {
+		now := c.Store.Now()()
+		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now, ClearFault: true})
+		if err != nil {
+			return err
+		}
+		o := store.Outcome{Host: at.Choice.Host, Last: true}
+		if refusal != nil {
+			o.Details = "Another request took the server while it was built."
+		}
+		if err := c.Store.FinishEvent(ctx, tx, a.Server, t.Request, nova.EventBuild, o); err != nil {
+			return err
+		}
+		return t.Done(ctx, tx)
+	})
 }
 
 func codeOf(err error) string {
@@ -70,7 +109,6 @@ func (c *Conductor) buildPlan(request string, a *jobs.BuildArgs, j *attempts) []
 		{Name: "network", Do: b.while(b.network), Undo: b.unnetwork},
 		{Name: "prepare", Do: b.while(b.prepare), Undo: b.unprepare},
 		{Name: "spawn", Do: b.while(b.spawn)}, // prepare's undo takes the guest away too
-		{Name: "finish", Do: b.finish},
 	}
 }
 
@@ -100,12 +138,12 @@ func (c *Conductor) noteTry(ctx context.Context, request string, a *jobs.BuildAr
 }
 
 func failure(f *steps.Failed, host string, last bool) store.Outcome {
-	return store.Outcome{Host: host, Details: fault.Message(f.Err), Traceback: fmt.Sprintf("host %s, step %s: %v", host, f.Step, f.Err), Last: last}
+	return store.Outcome{Host: host, Details: reason(f.Err), Traceback: fmt.Sprintf("host %s, step %s: %v", host, f.Step, f.Err), Last: last}
 }
 
 // buildFailed puts the server in ERROR. Done before, or the server taken by somebody else: nothing.
-func (c *Conductor) buildFailed(ctx context.Context, request string, a *jobs.BuildArgs, j *attempts, f *steps.Failed, host string) error {
-	text := fault.Message(f.Err)
+func (c *Conductor) buildFailed(ctx context.Context, t job, a *jobs.BuildArgs, j *attempts, f *steps.Failed, host string) error {
+	text := reason(f.Err)
 	if past := j.story(); past != "" {
 		text = fmt.Sprintf("%s Tried before: %s.", strings.TrimRight(text, " ."), past)
 		if fault.KindOf(f.Err) != fault.NoValidHost {
@@ -116,7 +154,7 @@ func (c *Conductor) buildFailed(ctx context.Context, request string, a *jobs.Bui
 		nf := nova.Fault{Code: 500, Message: text, Details: f.Error(), Created: c.Store.Now()()}
 		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveUnbuilt, store.Change{Fault: &nf})
 		if fault.Is(err, fault.NotFound) || err == nil && refusal != nil {
-			return nil
+			return t.end(ctx, tx)
 		}
 		if err != nil {
 			return err
@@ -127,15 +165,22 @@ func (c *Conductor) buildFailed(ctx context.Context, request string, a *jobs.Bui
 		}
 		o := failure(f, host, true)
 		o.Details = text
-		return c.Store.FinishEvent(ctx, tx, a.Server, request, name, o)
+		if err := c.Store.FinishEvent(ctx, tx, a.Server, t.request, name, o); err != nil {
+			return err
+		}
+		return t.end(ctx, tx)
 	})
 }
 
 // buildGivenUp closes the action of a build that a deletion overtook; the delete job does the rest.
-func (c *Conductor) buildGivenUp(ctx context.Context, request string, a *jobs.BuildArgs) error {
+func (c *Conductor) buildGivenUp(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs) error {
 	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		return c.Store.FinishEvent(ctx, tx, a.Server, request, nova.EventBuild,
+		err := c.Store.FinishEvent(ctx, tx, a.Server, t.Request, nova.EventBuild,
 			store.Outcome{Details: "The server was deleted while it was built.", Last: true})
+		if err != nil {
+			return err
+		}
+		return t.Done(ctx, tx)
 	})
 }
 
@@ -150,7 +195,7 @@ func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildAr
 	if err := steps.Unwind(ctx, j, &at, reason, c.buildPlan(t.Request, &a, j)...); err != nil && !errors.As(err, &failed) {
 		return err
 	}
-	return c.buildFailed(ctx, t.Request, &a, j, failed, at.Choice.Host)
+	return c.buildFailed(ctx, dying(t), &a, j, failed, at.Choice.Host)
 }
 
 // building is one try under way.
@@ -177,6 +222,7 @@ func (b *building) while(do func(context.Context, *attempt) error) func(context.
 			return errUnwanted
 		}
 		err = do(inner, at)
+		b.point("did")
 		if err != nil && ctx.Err() == nil && errors.Is(context.Cause(inner), errUnwanted) {
 			return errUnwanted
 		}

@@ -26,6 +26,7 @@ func (b *building) claim(ctx context.Context, at *attempt) error {
 	if at.Choice, err = b.choose(ctx); err != nil {
 		return err
 	}
+	b.point("claimed")
 	return b.Store.Tx(ctx, func(tx *db.Tx) error {
 		err := b.taken(ctx, tx, nova.MovePlace, store.Change{Host: &at.Choice.Host, Node: &at.Choice.Node, Zone: &at.Choice.Zone, LaunchedOn: &at.Choice.Host})
 		if err != nil {
@@ -68,6 +69,7 @@ func (b *building) unclaim(ctx context.Context, at *attempt) error {
 	if err := b.Placement.Release(asNova(ctx), b.a.Server); err != nil {
 		return err
 	}
+	b.point("released")
 	return b.Store.Tx(ctx, func(tx *db.Tx) error {
 		_, _, err := b.Store.Move(ctx, tx, b.a.Server, nova.MoveReschedule,
 			store.Change{Host: ptr(""), Node: ptr(""), Zone: ptr(""), LaunchedOn: ptr(""), Ports: &[]neutron.PortInfo{}})
@@ -202,24 +204,6 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 	r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
 	at.Power = r.Power
 	return err
-}
-
-// finish makes the server active. A run that was cut off after that finds it so.
-func (b *building) finish(ctx context.Context, at *attempt) error {
-	return b.Store.Tx(ctx, func(tx *db.Tx) error {
-		now := b.Store.Now()()
-		before, refusal, err := b.Store.Move(ctx, tx, b.a.Server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now, Progress: ptr(0), ClearFault: true})
-		if err != nil {
-			return err
-		}
-		if refusal != nil {
-			if before.VM == nova.Building || before.Task == nova.Deleting {
-				return errUnwanted
-			}
-			return nil
-		}
-		return b.Store.FinishEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host, Last: true})
-	})
 }
 
 // merged is the ports there are now, with what the cache alone knows.

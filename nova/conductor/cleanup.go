@@ -58,5 +58,5 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 		return fault.Unavailablef("host %s is down and still holds server %s", a.Host, a.Server)
 	}
 	_, err = rpcapi.Destroy.Do(asNova(ctx), c.Bus, a.Host, rpcapi.ServerArgs{Server: a.Server})
-	return err
+	return insist(err)
 }

@@ -12,6 +12,7 @@ import (
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/service"
 	"hypernova/oslo/tasks"
@@ -48,6 +49,8 @@ type Conductor struct {
 	Deps
 	c   Config
 	hub hub
+	// crash is called at instants between the things a job does, where tests end it.
+	crash func(point string)
 }
 
 // New makes a conductor and registers its handlers with the queue, which somebody else runs.
@@ -76,5 +79,25 @@ func (c *Conductor) Manager(host string) service.Manager {
 	return service.Manager{Binary: nova.BinaryConductor, Host: host, Topic: rpcapi.Conductor, Level: 1, Register: c.register}
 }
 
+func (c *Conductor) point(name string) {
+	if c.crash != nil {
+		c.crash(name)
+	}
+}
+
 // asNova is ctx with compute's own rights: what a job does to ports and claims it does for the cloud, whoever asked for it.
 func asNova(ctx context.Context) context.Context { return auth.With(ctx, auth.Service("nova")) }
+
+// job is what the last transaction of a job needs of its task.
+type job struct {
+	request string
+	end     func(ctx context.Context, tx *db.Tx) error // takes the task out of the queue
+}
+
+// working is a job whose last transaction is also the task's end.
+func working(t *tasks.Task) job { return job{t.Request, t.Done} }
+
+// dying is a job that the queue gave up; it keeps the task for the operator.
+func dying(t *tasks.Task) job {
+	return job{t.Request, func(context.Context, *db.Tx) error { return nil }}
+}

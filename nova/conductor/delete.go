@@ -2,6 +2,7 @@ package conductor
 
 import (
 	"context"
+	"fmt"
 
 	"hypernova/neutron"
 	"hypernova/nova"
@@ -9,64 +10,67 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
-	"hypernova/oslo/steps"
 	"hypernova/oslo/tasks"
 )
 
-// deletion is the record of a delete. Its steps have no undo: a deletion only goes forward, again and again if it must.
-type deletion struct{ Host string }
-
+// delete takes a server away: the guest, the ports, the claim, then the server itself. It only goes forward, and everything in it may be
+// repeated, so it keeps no record: a job that was cut off begins again.
 func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs) error {
-	var d deletion
-	again := func(do func(context.Context, *deletion) error) func(context.Context, *deletion) error {
-		return func(ctx context.Context, d *deletion) error { return steps.Again(do(asNova(ctx), d)) }
-	}
-	return steps.Run(ctx, t.Journal(), &d,
-		steps.Step[deletion]{Name: "host", Do: again(func(ctx context.Context, d *deletion) error {
-			f, err := c.Store.Fate(ctx, c.Store.DB, a.Server)
-			if err != nil {
-				return err
-			}
-			d.Host = f.Host
-			err = c.Store.Tx(ctx, func(tx *db.Tx) error {
-				return c.Store.StartEvent(ctx, tx, a.Server, t.Request, nova.EventDelete, f.Host)
-			})
-			if err != nil {
-				return err
-			}
-			return c.destroy(ctx, f.Host, a.Server)
-		})},
-		steps.Step[deletion]{Name: "network", Do: again(func(ctx context.Context, _ *deletion) error {
-			return c.Networks.Deallocate(ctx, a.Server)
-		})},
-		steps.Step[deletion]{Name: "claim", Do: again(func(ctx context.Context, _ *deletion) error {
-			return c.Placement.Release(ctx, a.Server)
-		})},
-		steps.Step[deletion]{Name: "finish", Do: again(func(ctx context.Context, d *deletion) error {
-			return c.deleted(ctx, t.Request, a.Server, d.Host)
-		})},
-	)
-}
-
-func (c *Conductor) deleted(ctx context.Context, request, server, host string) error {
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		now := c.Store.Now()()
-		_, _, err := c.Store.Move(ctx, tx, server, nova.MoveDeleted,
-			store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]neutron.PortInfo{}})
-		if fault.Is(err, fault.NotFound) { // an earlier run got this far
-			return nil
-		}
+	var host string
+	err := c.Store.Tx(ctx, func(tx *db.Tx) error {
+		f, err := c.Store.Fate(ctx, tx, a.Server)
 		if err != nil {
 			return err
 		}
-		return c.Store.FinishEvent(ctx, tx, server, request, nova.EventDelete, store.Outcome{Host: host, Last: true})
+		host = f.Host
+		return c.Store.StartEvent(ctx, tx, a.Server, t.Request, nova.EventDelete, host)
+	})
+	if err != nil {
+		return insist(err)
+	}
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"host", func(ctx context.Context) error { return c.destroy(ctx, host, a.Server) }},
+		{"network", func(ctx context.Context) error { return c.Networks.Deallocate(ctx, a.Server) }},
+		{"claim", func(ctx context.Context) error { return c.Placement.Release(ctx, a.Server) }},
+	} {
+		c.point("delete " + step.name)
+		if err := step.do(asNova(ctx)); err != nil {
+			return insist(fmt.Errorf("step %s: %w", step.name, err))
+		}
+	}
+	c.point("delete finish")
+	return c.deleted(ctx, t, a.Server, host)
+}
+
+func (c *Conductor) deleted(ctx context.Context, t *tasks.Task, server, host string) error {
+	return c.Store.Tx(ctx, func(tx *db.Tx) error {
+		now := c.Store.Now()()
+		_, refusal, err := c.Store.Move(ctx, tx, server, nova.MoveDeleted,
+			store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]neutron.PortInfo{}})
+		if err == nil && refusal != nil {
+			// An operator reset the state meanwhile. What the server was made of is gone, so it goes too.
+			_, _, err = c.Store.Move(ctx, tx, server, nova.MoveDelete, store.Change{})
+			if err == nil {
+				_, _, err = c.Store.Move(ctx, tx, server, nova.MoveDeleted, store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]neutron.PortInfo{}})
+			}
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) { // not found: it is deleted already
+			return err
+		}
+		if err := c.Store.FinishEvent(ctx, tx, server, t.Request, nova.EventDelete, store.Outcome{Host: host, Last: true}); err != nil {
+			return err
+		}
+		return t.Done(ctx, tx)
 	})
 }
 
 // deleteDied leaves a server that could not be taken away in ERROR; it may be deleted again.
-func (c *Conductor) deleteDied(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs, reason error) error {
+func (c *Conductor) deleteDied(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs, why error) error {
 	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveDeleteFailed, store.Change{Fault: c.fault(reason)})
+		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveDeleteFailed, store.Change{Fault: c.fault(why)})
 		if fault.Is(err, fault.NotFound) || err == nil && refusal != nil {
 			return nil
 		}
@@ -74,10 +78,10 @@ func (c *Conductor) deleteDied(ctx context.Context, t *tasks.Task, a jobs.Delete
 			return err
 		}
 		return c.Store.FinishEvent(ctx, tx, a.Server, t.Request, nova.EventDelete,
-			store.Outcome{Details: fault.Message(reason), Traceback: reason.Error(), Last: true})
+			store.Outcome{Details: reason(why), Traceback: why.Error(), Last: true})
 	})
 }
 
 func (c *Conductor) fault(err error) *nova.Fault {
-	return &nova.Fault{Code: 500, Message: fault.Message(err), Details: err.Error(), Created: c.Store.Now()()}
+	return &nova.Fault{Code: 500, Message: reason(err), Details: err.Error(), Created: c.Store.Now()()}
 }

@@ -10,7 +10,6 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
-	"hypernova/oslo/steps"
 	"hypernova/oslo/tasks"
 )
 
@@ -39,64 +38,57 @@ func operationOf(op rpcapi.Op) (operation, bool) {
 	return operation{}, false
 }
 
-// powering is the record of a power job.
-type powering struct {
-	Host  string
-	Power nova.PowerState
-}
-
 // power does one operation. A host that cannot be reached is tried a few times; other failures give the server back as it was, with the
-// reason in the action and the fault.
+// reason in the action and the fault. Operations may be repeated, so there is nothing to record on the way.
 func (c *Conductor) power(ctx context.Context, t *tasks.Task, a jobs.PowerArgs) error {
 	op, ok := operationOf(a.Op)
 	if !ok {
 		return tasks.Fail(fault.Invalidf("there is no power operation %q", a.Op))
 	}
-	var p powering
-	err := steps.Run(ctx, t.Journal(), &p,
-		steps.Step[powering]{Name: "act", Do: func(ctx context.Context, p *powering) error { return c.act(asNova(ctx), t.Request, a, op, p) }},
-		steps.Step[powering]{Name: "finish", Do: func(ctx context.Context, p *powering) error { return c.acted(ctx, t.Request, a, op, p) }},
-	)
-	var failed *steps.Failed
-	if !errors.As(err, &failed) {
+	c.point("power begins")
+	host, power, err := c.act(asNova(ctx), t.Request, a, op)
+	c.point("power acted")
+	switch {
+	case err == nil:
+		return c.acted(ctx, working(t), a, op, host, power)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case fault.Is(err, fault.Unavailable):
 		return err
+	case errors.Is(err, errUnwanted):
+		err = fault.Conflictf("Another request took the server.")
 	}
-	if codeOf(failed.Err) == errUnwanted.Code {
-		return c.powerFailed(ctx, t.Request, a, op, p.Host, fault.Conflictf("Another request took the server."))
-	}
-	return c.powerFailed(ctx, t.Request, a, op, p.Host, failed.Err)
+	return c.powerFailed(ctx, working(t), a, op, host, err)
 }
 
-func (c *Conductor) act(ctx context.Context, request string, a jobs.PowerArgs, op operation, p *powering) error {
+func (c *Conductor) act(ctx context.Context, request string, a jobs.PowerArgs, op operation) (string, nova.PowerState, error) {
 	v, err := c.Store.AnyServer(ctx, c.Store.DB, a.Server)
 	if err != nil {
-		return err
+		return "", 0, err
 	}
 	if v.Gone() || !owns(op, v.Task) {
-		return errUnwanted
+		return v.Host, 0, errUnwanted
 	}
 	ports, err := c.Store.Ports(ctx, c.Store.DB, a.Server)
 	if err != nil {
-		return err
+		return v.Host, 0, err
 	}
-	p.Host = v.Host
 	err = c.Store.Tx(ctx, func(tx *db.Tx) error {
 		return c.Store.StartEvent(ctx, tx, a.Server, request, op.event, v.Host)
 	})
 	if err != nil {
-		return err
+		return v.Host, 0, err
 	}
 	ctx, _, stop := c.hub.listen(ctx, a.Server)
 	defer stop()
 	r, err := rpcapi.Power.Do(ctx, c.Bus, v.Host, rpcapi.PowerArgs{Op: a.Op, Spec: v.Spec(ports), Grace: c.c.ShutdownTimeout})
 	switch {
 	case err != nil && errors.Is(context.Cause(ctx), errUnwanted):
-		return errUnwanted
+		return v.Host, 0, errUnwanted
 	case fault.Is(err, fault.Unavailable):
-		return steps.Again(fault.Unavailablef("Host %s cannot be reached.", v.Host).Because(err))
+		return v.Host, 0, fault.Unavailablef("Host %s cannot be reached.", v.Host).Because(err)
 	}
-	p.Power = r.Power
-	return err
+	return v.Host, r.Power, err
 }
 
 func owns(op operation, task nova.TaskState) bool {
@@ -109,44 +101,37 @@ func owns(op operation, task nova.TaskState) bool {
 }
 
 // acted gives the server back in its new state. A newer request that has taken it meanwhile keeps it.
-func (c *Conductor) acted(ctx context.Context, request string, a jobs.PowerArgs, op operation, p *powering) error {
+func (c *Conductor) acted(ctx context.Context, t job, a jobs.PowerArgs, op operation, host string, power nova.PowerState) error {
+	return c.giveBack(ctx, t, a, op, op.done, store.Change{Power: &power}, store.Outcome{Host: host, Last: true})
+}
+
+func (c *Conductor) powerFailed(ctx context.Context, t job, a jobs.PowerArgs, op operation, host string, why error) error {
+	return c.giveBack(ctx, t, a, op, op.failed, store.Change{Fault: c.fault(why)},
+		store.Outcome{Host: host, Details: reason(why), Traceback: why.Error(), Last: true})
+}
+
+func (c *Conductor) giveBack(ctx context.Context, t job, a jobs.PowerArgs, op operation, m nova.Move, change store.Change, o store.Outcome) error {
 	return c.Store.Tx(ctx, func(tx *db.Tx) error {
 		f, err := c.Store.Fate(ctx, tx, a.Server)
-		if err != nil {
+		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
-		if !f.Deleted && owns(op, f.State.Task) {
-			if _, _, err := c.Store.Move(ctx, tx, a.Server, op.done, store.Change{Power: &p.Power}); err != nil {
+		if err == nil && !f.Deleted && owns(op, f.State.Task) {
+			if _, _, err := c.Store.Move(ctx, tx, a.Server, m, change); err != nil {
 				return err
 			}
 		}
-		return c.Store.FinishEvent(ctx, tx, a.Server, request, op.event, store.Outcome{Host: p.Host, Last: true})
-	})
-}
-
-func (c *Conductor) powerFailed(ctx context.Context, request string, a jobs.PowerArgs, op operation, host string, reason error) error {
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		f, err := c.Store.Fate(ctx, tx, a.Server)
-		if fault.Is(err, fault.NotFound) {
-			return nil
-		}
-		if err != nil {
+		if err := c.Store.FinishEvent(ctx, tx, a.Server, t.request, op.event, o); err != nil {
 			return err
 		}
-		if !f.Deleted && owns(op, f.State.Task) {
-			if _, _, err := c.Store.Move(ctx, tx, a.Server, op.failed, store.Change{Fault: c.fault(reason)}); err != nil {
-				return err
-			}
-		}
-		return c.Store.FinishEvent(ctx, tx, a.Server, request, op.event,
-			store.Outcome{Host: host, Details: fault.Message(reason), Traceback: reason.Error(), Last: true})
+		return t.end(ctx, tx)
 	})
 }
 
-func (c *Conductor) powerDied(ctx context.Context, t *tasks.Task, a jobs.PowerArgs, reason error) error {
+func (c *Conductor) powerDied(ctx context.Context, t *tasks.Task, a jobs.PowerArgs, why error) error {
 	op, ok := operationOf(a.Op)
 	if !ok {
 		return nil
 	}
-	return c.powerFailed(ctx, t.Request, a, op, "", reason)
+	return c.powerFailed(ctx, dying(t), a, op, "", why)
 }

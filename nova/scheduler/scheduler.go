@@ -4,6 +4,7 @@ package scheduler
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -82,7 +83,7 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 			return nova.Selection{}, err
 		}
 		best, why, err := s.pipeline(&r).Run(q, hosts)
-		if err != nil {
+		if err != nil && !fault.Is(err, fault.NoValidHost) {
 			return nova.Selection{}, err
 		}
 		if len(best) > 0 {
@@ -90,10 +91,19 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 			return selection(best, max(1, r.Limit), ask, why), nil
 		}
 		if !taken.Before(asked) {
-			return nova.Selection{}, fault.New(fault.NoValidHost, "No valid host was found. %s", why.String())
+			return nova.Selection{}, refusal(why)
 		}
 		since = asked
 	}
+}
+
+// refusal begins with the sentence that clients look for.
+func refusal(why choose.Explanation) error {
+	_, rest, ok := strings.Cut(why.String(), ": ")
+	if !ok {
+		rest = why.String()
+	}
+	return fault.New(fault.NoValidHost, "No valid host was found. %s%s.", strings.ToUpper(rest[:1]), rest[1:])
 }
 
 func (s *Scheduler) pipeline(r *nova.Request) *choose.Pipeline[*snapshot.Request, *snapshot.Host] {

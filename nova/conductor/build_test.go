@@ -1,0 +1,193 @@
+package conductor_test
+
+import (
+	"strings"
+	"testing"
+
+	"hypernova/nova"
+	"hypernova/nova/virt/fake"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+)
+
+func TestBuildMakesAnActiveServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := w.create().ID
+	w.work()
+	v := w.get(id)
+	if v.VM != nova.Active || v.Power != nova.Running || v.Host != "h1" || v.Launched.IsZero() || v.AZ != "nova" {
+		t.Errorf("server is %+v", v)
+	}
+	a, err := w.verbs.Action(w.ctx, id, "req-create")
+	if err != nil || len(a.Events) != 1 || a.Events[0].Name != nova.EventBuild || a.Events[0].Result != nova.ResultSuccess || a.Events[0].Host != "h1" {
+		t.Errorf("action %+v, %v", a, err)
+	}
+	w.clean()
+}
+
+func TestNoValidHostIsExplained(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.create().ID
+	w.work()
+	v := w.get(id)
+	if v.VM != nova.Error || v.Fault == nil || v.Fault.Code != 500 || !strings.HasPrefix(v.Fault.Message, "No valid host was found.") {
+		t.Errorf("server is %+v, fault %+v", v, v.Fault)
+	}
+	w.clean()
+}
+
+func TestFailedHostIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1", "h2")
+	failed := w.failFirstSpawn()
+	id := w.create().ID
+	w.work()
+	v := w.get(id)
+	if v.VM != nova.Active || v.Host == *failed || *failed == "" {
+		t.Errorf("failed first: %q; server is %+v, fault %+v", *failed, v, v.Fault)
+	}
+	a, err := w.verbs.Action(w.ctx, id, "req-create")
+	if err != nil || len(a.Events) != 2 || a.Events[0].Result != nova.ResultSuccess || a.Events[1].Result != nova.ResultError ||
+		a.Events[1].Host != *failed || a.Events[1].Details != "no such machine type" {
+		t.Errorf("action %+v, %v", a, err)
+	}
+	w.clean()
+}
+
+// failFirstSpawn makes the host that is chosen first fail, and tells which that was.
+func (w *world) failFirstSpawn() *string {
+	failed := new(string)
+	for name, h := range w.hosts {
+		h.hook = func(op string) {
+			if op == "before spawn" && *failed == "" {
+				*failed = name
+				h.driver.SetFaults(fake.Fault{Op: "spawn", Fail: "no such machine type"})
+			}
+		}
+	}
+	return failed
+}
+
+func TestEveryHostFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1", "h2")
+	for _, h := range w.hosts {
+		h.driver.SetFaults(fake.Fault{Op: "spawn", Fail: "no such machine type"})
+	}
+	id := w.create().ID
+	w.work()
+	v := w.get(id)
+	if v.VM != nova.Error || v.Host != "" || v.Fault == nil {
+		t.Fatalf("server is %+v, fault %+v", v, v.Fault)
+	}
+	for _, part := range []string{"No valid host was found.", "h1", "h2"} {
+		if !strings.Contains(v.Fault.Message, part) {
+			t.Errorf("fault %q does not tell of %q", v.Fault.Message, part)
+		}
+	}
+	w.clean()
+	if err := w.verbs.Delete(w.ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if v := w.get(id); !v.Gone() {
+		t.Errorf("after delete: %+v", v)
+	}
+}
+
+func TestWhatIsWrongWithTheRequestIsNotTriedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1", "h2")
+	w.ports.fail = fault.Invalidf("No fixed IP addresses available.")
+	id := w.create().ID
+	w.work()
+	v := w.get(id)
+	if v.VM != nova.Error || v.Fault == nil || v.Fault.Message != "No fixed IP addresses available." {
+		t.Errorf("server is %+v, fault %+v", v, v.Fault)
+	}
+	w.clean()
+}
+
+func TestBuildWaitsForPorts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	w.ports.status = "DOWN"
+	id := w.create().ID
+	w.hosts["h1"].hook = func(op string) {
+		if op == "after prepare" {
+			w.ports.up()
+			if err := w.verbs.ExternalEvents(t.Context(), []nova.ExternalEvent{{Name: "network-vif-plugged", Server: id, Status: "completed"}}); err != nil {
+				t.Error(err)
+			}
+		}
+		if op == "before spawn" && w.ports.status != "ACTIVE" {
+			t.Error("spawned before the ports were up")
+		}
+	}
+	w.work()
+	if v := w.get(id); v.VM != nova.Active {
+		t.Errorf("server is %+v, fault %+v", v, v.Fault)
+	}
+	w.clean()
+}
+
+func TestPortsThatStayDownFailTheBuild(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	w.ports.status = "DOWN"
+	id := w.create().ID
+	w.work()
+	if v := w.get(id); v.VM != nova.Error || !strings.Contains(v.Fault.Message, "did not become active") {
+		t.Errorf("server is %+v, fault %+v", v, v.Fault)
+	}
+	w.clean()
+}
+
+func TestDeleteInterruptsABuild(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	w.ports.status = "DOWN" // the build waits for its ports
+	v := w.create()
+	w.hosts["h1"].hook = func(op string) {
+		if op == "after prepare" {
+			if err := w.verbs.Delete(auth.WithRequest(w.ctx, "req-delete"), v.ID); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	w.work()
+	if v := w.get(v.ID); !v.Gone() || v.VM != nova.Deleted {
+		t.Errorf("server is %+v", v)
+	}
+	a, err := w.verbs.Action(w.ctx, v.ID, "req-delete")
+	if err != nil || len(a.Events) != 1 || a.Events[0].Result != nova.ResultSuccess {
+		t.Errorf("delete action %+v, %v", a, err)
+	}
+	w.clean()
+}
+
+func TestDeleteOfAServerOnADeadHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := w.create().ID
+	w.work()
+	h := w.hosts["h1"]
+	h.kill()
+	if err := w.verbs.Delete(w.ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if ended, did := w.step(); !ended || !did {
+		t.Fatal("no delete job")
+	}
+	if v := w.get(id); !v.Gone() || len(w.claims.held) != 0 || len(w.ports.m) != 0 {
+		t.Errorf("server is %+v, claims %v, ports %v", v, w.claims.held, w.ports.m)
+	}
+	if w.left() != 1 {
+		t.Errorf("%d jobs are left, want the one that owes the host its clean-up", w.left())
+	}
+	h.start()
+	w.work()
+	w.clean()
+}
