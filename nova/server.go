@@ -8,7 +8,7 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Server is a virtual machine as its owner sees it. Flavor and Image are the server's own copies and are shared between Server values
+// Server is a virtual machine as its owner sees it. Flavor, Image and SecurityGroups are the server's own copies and are shared between Server values
 // that were read together: nobody writes to them.
 type Server struct {
 	ID                     string

@@ -24,6 +24,7 @@ type Config struct {
 	UpdateInterval     time.Duration // between reports of resources; default 60 s
 	SyncInterval       time.Duration // between looks at what guests do; default 10 min
 	ReapInterval       time.Duration // between looks for guests that nobody wants; default 30 min
+	MaxBuilds          int           // servers that are prepared and spawned at once; 0: any number
 	KeepDeleted        bool          // only log guests of deleted servers
 	ResumeGuests       bool          // start, when the agent starts, guests that should run and do not
 	ReservedCPUs       int64
@@ -45,6 +46,7 @@ type Deps struct {
 type Manager struct {
 	Deps
 	c     Config
+	slots chan struct{}      // one for each build that may run; nil: no bound
 	locks lock.Keyed[string] // by server; taken after an operation is in flights
 
 	mu      sync.Mutex
@@ -61,7 +63,11 @@ func New(c Config, d Deps) *Manager {
 			*x.v = x.d
 		}
 	}
-	return &Manager{Deps: d, c: c, flights: map[string]map[string]*flight{}}
+	m := &Manager{Deps: d, c: c, flights: map[string]map[string]*flight{}}
+	if c.MaxBuilds > 0 {
+		m.slots = make(chan struct{}, c.MaxBuilds)
+	}
+	return m
 }
 
 // Manager is the role nova-compute.

@@ -14,14 +14,30 @@ const opDestroy = "destroy"
 // prepare makes what the server needs on the host; nothing runs yet.
 func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.None, error) {
 	return messaging.None{}, m.fly(ctx, a.Spec.ID, "prepare", func(ctx context.Context) error {
-		return m.Driver.Prepare(ctx, &a.Spec, m.Images)
+		return m.inSlot(ctx, func() error { return m.Driver.Prepare(ctx, &a.Spec, m.Images) })
 	})
 }
 
 // spawn starts the prepared server and answers what the hypervisor says then.
 func (m *Manager) spawn(ctx context.Context, a rpcapi.SpecArgs) (rpcapi.PowerReply, error) {
-	err := m.fly(ctx, a.Spec.ID, "spawn", func(ctx context.Context) error { return m.Driver.Spawn(ctx, &a.Spec) })
+	err := m.fly(ctx, a.Spec.ID, "spawn", func(ctx context.Context) error {
+		return m.inSlot(ctx, func() error { return m.Driver.Spawn(ctx, &a.Spec) })
+	})
 	return m.powerOf(ctx, a.Spec.ID, err)
+}
+
+// inSlot bounds how many builds the host works on at once; the others wait their turn.
+func (m *Manager) inSlot(ctx context.Context, do func() error) error {
+	if m.slots == nil {
+		return do()
+	}
+	select {
+	case m.slots <- struct{}{}:
+		defer func() { <-m.slots }()
+		return do()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // destroy takes the server off the host. What is under way for it ends first.

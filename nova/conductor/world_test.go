@@ -45,7 +45,7 @@ var (
 
 // world is a whole compute service around fakes with ledgers: what is left over shows there.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	ctx     context.Context
 	d       *db.DB
 	store   *store.Store
@@ -58,15 +58,20 @@ type world struct {
 	offset  atomic.Int64 // by how much the queue's clock is ahead
 	crashAt int          // the instant at which the conductor ends, counted over all its lives; 0: never
 	points  atomic.Int64
-	trace   []string
+	mu      sync.Mutex
+	trace   []string // guarded by mu
 
 	queue *tasks.Queue
 	stop  func()
 }
 
-func newWorld(t *testing.T, hosts ...string) *world {
+func newWorld(t testing.TB, hosts ...string) *world {
 	t.Helper()
-	d := dbtest.Memory(t, novaTables, taskTables)
+	return newWorldOn(t, dbtest.Memory(t, novaTables, taskTables), hosts...)
+}
+
+func newWorldOn(t testing.TB, d *db.DB, hosts ...string) *world {
+	t.Helper()
 	w := &world{t: t, d: d, store: store.New(d, nil), broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{},
 		limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 10, InjectedFiles: 5, InjectedFileContentBytes: 10240, InjectedFilePathBytes: 255}}
 	w.ctx = auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u1", ProjectID: project, Roles: []string{"member"}}), "req-create")
@@ -132,7 +137,9 @@ func (w *world) Limits(context.Context, string, string) (nova.Limits, error) { r
 // instant is a moment at which the conductor's worker may end; nothing after it happens then.
 func (w *world) instant(point string) {
 	n := w.points.Add(1)
+	w.mu.Lock()
 	w.trace = append(w.trace, point)
+	w.mu.Unlock()
 	if int(n) == w.crashAt {
 		runtime.Goexit()
 	}
@@ -200,7 +207,7 @@ type host struct {
 }
 
 func (w *world) host(name string) *host {
-	h := &host{w: w, name: name, driver: fake.New(fake.Config{Hostname: name, VCPUs: 8, MemoryMB: 8192, DiskGB: 100})}
+	h := &host{w: w, name: name, driver: fake.New(fake.Config{Hostname: name, VCPUs: 8000, MemoryMB: 8 << 20, DiskGB: 100_000})}
 	w.hosts[name] = h
 	h.start()
 	return h

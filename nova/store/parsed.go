@@ -8,23 +8,26 @@ import (
 	"hypernova/nova"
 )
 
-// parsed keeps decoded flavors and images by their text: in a list of a thousand servers there are few different ones.
+// parsed keeps decoded flavors, images and group names by their text: in a list of a thousand servers there are few different ones.
 type parsed struct {
 	mu      sync.Mutex
 	flavors map[string]*nova.Flavor
 	images  map[string]*nova.ImageMeta
+	groups  map[string]*[]string // of security groups' names
 }
 
 // parsedMax bounds each map; a full one starts over.
 const parsedMax = 4096
 
 func newParsed() *parsed {
-	return &parsed{flavors: map[string]*nova.Flavor{}, images: map[string]*nova.ImageMeta{}}
+	return &parsed{flavors: map[string]*nova.Flavor{}, images: map[string]*nova.ImageMeta{}, groups: map[string]*[]string{}}
 }
 
 func (p *parsed) flavor(text string) (*nova.Flavor, error) { return lookup(&p.mu, p.flavors, text) }
 
 func (p *parsed) image(text string) (*nova.ImageMeta, error) { return lookup(&p.mu, p.images, text) }
+
+func (p *parsed) names(text string) (*[]string, error) { return lookup(&p.mu, p.groups, text) }
 
 func lookup[T any](mu *sync.Mutex, m map[string]*T, text string) (*T, error) {
 	mu.Lock()

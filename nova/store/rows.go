@@ -95,10 +95,15 @@ func (s *Store) server(r *serverRow) (nova.Server, error) {
 	if v.Image, err = s.parsed.image(r.Image); err != nil {
 		return v, err
 	}
+	groups, err := s.parsed.names(r.SecurityGroups)
+	if err != nil {
+		return v, err
+	}
+	v.SecurityGroups = *groups
 	for _, d := range []struct {
 		text string
 		into any
-	}{{r.Metadata, &v.Metadata}, {r.SecurityGroups, &v.SecurityGroups}, {r.Addresses, &v.Addresses}, {r.Fault, &v.Fault}} {
+	}{{r.Metadata, &v.Metadata}, {r.Addresses, &v.Addresses}, {r.Fault, &v.Fault}} {
 		if err := decode(d.text, d.into); err != nil {
 			return v, fmt.Errorf("server %s: %w", r.ID, err)
 		}
