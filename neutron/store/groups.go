@@ -124,8 +124,10 @@ ON CONFLICT (project_id) DO NOTHING`)
 	ruleDelete = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE id = ?`)
 	rulesDrop  = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE security_group_id = ?`)
 	rulesCut   = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE remote_group_id = ?`)
-	ruleList   = db.NewList[ruleRow](Stmts, ruleSelect, map[string]string{
-		"id": "r.id NOT NULL", "security_group_id": "r.security_group_id NOT NULL", "project_id": "r.project_id NOT NULL", "description": "r.description NOT NULL", "direction": "r.direction NOT NULL",
+	ruleList   = db.NewList[ruleRow](Stmts, ruleSelect+`
+JOIN security_groups g ON g.id = r.security_group_id`, map[string]string{
+		"group_project": "g.project_id NOT NULL",
+		"id":            "r.id NOT NULL", "security_group_id": "r.security_group_id NOT NULL", "project_id": "r.project_id NOT NULL", "description": "r.description NOT NULL", "direction": "r.direction NOT NULL",
 		"ethertype": "r.ethertype NOT NULL", "protocol": "r.protocol", "port_range_min": "r.port_range_min", "port_range_max": "r.port_range_max",
 		"remote_group_id": "r.remote_group_id", "remote_ip_prefix": "r.remote_ip_prefix", "revision_number": "r.revision_number NOT NULL",
 		"created_at": "r.created_at NOT NULL", "updated_at": "r.updated_at NOT NULL",

@@ -70,7 +70,7 @@ WHERE id = ?`)
 		"admin_state_up": "n.admin_state_up NOT NULL", "shared": "n.shared NOT NULL", "router:external": "n.external NOT NULL", "is_default": "n.is_default NOT NULL",
 		"port_security_enabled": "n.port_security_enabled NOT NULL", "mtu": "n.mtu NOT NULL", "provider:network_type": "n.network_type NOT NULL",
 		"provider:physical_network": "n.physical_network NOT NULL", "provider:segmentation_id": "n.segmentation_id NOT NULL", "revision_number": "n.revision_number NOT NULL",
-		"created_at": "n.created_at NOT NULL", "updated_at": "n.updated_at NOT NULL",
+		"created_at": "n.created_at NOT NULL", "availability_zone_hints": "n.availability_zone_hints NOT NULL", "updated_at": "n.updated_at NOT NULL",
 	}, "n.id")
 	networkPortsOther = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM ports WHERE network_id = ? AND device_owner <> 'network:dhcp'`)
 

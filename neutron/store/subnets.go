@@ -74,7 +74,7 @@ WHERE id = ?`)
 		"id": "s.id NOT NULL", "network_id": "s.network_id NOT NULL", "project_id": "s.project_id NOT NULL", "name": "s.name NOT NULL", "tags": "s.tags NOT NULL", "description": "s.description NOT NULL",
 		"ip_version": "s.ip_version NOT NULL", "cidr": "s.cidr NOT NULL", "gateway_ip": "s.gateway_ip NOT NULL", "enable_dhcp": "s.enable_dhcp NOT NULL", "ipv6_ra_mode": "s.ipv6_ra_mode",
 		"ipv6_address_mode": "s.ipv6_address_mode", "revision_number": "s.revision_number NOT NULL", "created_at": "s.created_at NOT NULL", "updated_at": "s.updated_at NOT NULL",
-		"audience": "CASE WHEN n.shared THEN '*' ELSE s.project_id END NOT NULL", "router:external": "n.external NOT NULL",
+		"network_shared": "n.shared NOT NULL", "network_project": "n.project_id NOT NULL",
 	}, "s.id")
 	subnetUsers = db.NewQuery[int64](Stmts, `
 SELECT COUNT(*) FROM addresses a

@@ -1,0 +1,140 @@
+// Package agents is neutron-server's side of the street to the hosts: it keeps the record of the agents, answers what a host must
+// realise, and takes the hosts' reports.
+package agents
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/neutron/hosts"
+	"hypernova/neutron/networks"
+	"hypernova/neutron/rpcapi"
+	"hypernova/neutron/store"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/messaging"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/service"
+)
+
+// Binary is the role that serves the agents' topic.
+const Binary = "neutron-server"
+
+// Agents are the verbs of agent records and the handlers of the agents' topic.
+type Agents struct {
+	db       *db.DB
+	networks *networks.Service
+	down     time.Duration
+	now      clock.Now
+}
+
+// New makes them; an agent that has been silent for longer than down is not alive.
+func New(d *db.DB, n *networks.Service, down time.Duration, now clock.Now) *Agents {
+	if now == nil {
+		now = clock.Real
+	}
+	return &Agents{db: d, networks: n, down: down, now: now}
+}
+
+// Manager is the role that serves the agents' topic on a host. It needs no service group: any number of them may listen.
+func (a *Agents) Manager(host string) service.Manager {
+	return service.Manager{Binary: Binary, Host: host, Topic: rpcapi.Plugin, Level: rpcapi.Level, Register: a.register}
+}
+
+func (a *Agents) register(s *messaging.Server) {
+	rpcapi.HostState.Handle(s, a.state)
+	rpcapi.PortsWired.Handle(s, func(ctx context.Context, r rpcapi.PortsWiredArgs) (messaging.None, error) {
+		return messaging.None{}, a.networks.Wired(ctx, r.Host, r.Up, r.Down, r.Reasons)
+	})
+	rpcapi.AgentReport.Handle(s, func(ctx context.Context, r rpcapi.AgentReportArgs) (messaging.None, error) {
+		return messaging.None{}, a.Report(ctx, r)
+	})
+}
+
+// state answers a pull: nothing but "unchanged" while the revision is what the agent knows.
+func (a *Agents) state(ctx context.Context, r rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) {
+	if r.Known != 0 {
+		revision, err := a.networks.Hosts.Revision(ctx, r.Host)
+		if err != nil || revision == r.Known {
+			return rpcapi.HostStateReply{Unchanged: err == nil}, err
+		}
+	}
+	s, err := a.networks.HostState(ctx, r.Host)
+	return rpcapi.HostStateReply{State: s}, err
+}
+
+// Report takes a heartbeat. A host whose end of the tunnels moved makes the other hosts of its networks look again.
+func (a *Agents) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
+	now := a.now()
+	tunnel, _ := netip.ParseAddr(r.TunnelIP)
+	return a.db.Tx(ctx, func(tx *db.Tx) error {
+		known, err := store.AgentsOn(ctx, tx, r.Host)
+		if err != nil {
+			return err
+		}
+		moved := len(known) == 0
+		for _, k := range known {
+			moved = moved || k.TunnelIP != tunnel
+		}
+		for _, f := range r.Agents {
+			err := store.ReportAgent(ctx, tx, neutron.Agent{ID: ids.UUID(), Host: r.Host, Binary: f.Binary, Topic: f.Topic, Type: f.Type, Config: f.Config,
+				TunnelIP: tunnel, Created: now, Started: r.Started, Heartbeat: now}, r.Level)
+			if err != nil {
+				return err
+			}
+		}
+		if !moved {
+			return nil
+		}
+		ns, err := store.NetworksOnHost(ctx, tx, r.Host)
+		if err != nil {
+			return err
+		}
+		var c hosts.Changes
+		for _, n := range ns {
+			c.Network(n.ID)
+		}
+		return a.networks.Hosts.Apply(ctx, tx, &c)
+	})
+}
+
+// Show reads an agent.
+func (a *Agents) Show(ctx context.Context, id string) (neutron.Agent, error) {
+	g, err := store.Agent(ctx, a.db, id)
+	return a.seen(g), err
+}
+
+// List lists agents. alive, where it is set, asks for those that are, or are not.
+func (a *Agents) List(ctx context.Context, l db.ListArgs, alive opt.Of[bool]) ([]neutron.Agent, error) {
+	if alive.Has() {
+		l.Where = append(l.Where, store.Since(a.now().Add(-a.down), alive.Value))
+	}
+	gs, err := store.Agents(ctx, a.db, l)
+	for i := range gs {
+		gs[i] = a.seen(gs[i])
+	}
+	return gs, err
+}
+
+func (a *Agents) seen(g neutron.Agent) neutron.Agent {
+	g.Alive = networks.Alive(g, a.now(), a.down)
+	return g
+}
+
+// Update changes what operators may change of an agent.
+func (a *Agents) Update(ctx context.Context, id string, adminUp opt.Of[bool], description opt.Of[string]) (neutron.Agent, error) {
+	g, err := a.Show(ctx, id)
+	if err != nil {
+		return g, err
+	}
+	g.AdminUp, g.Description = adminUp.Or(g.AdminUp), description.Or(g.Description)
+	return g, store.UpdateAgent(ctx, a.db, g)
+}
+
+// Delete forgets an agent; one that is alive comes back with its next report.
+func (a *Agents) Delete(ctx context.Context, id string) error {
+	return store.DeleteAgent(ctx, a.db, id)
+}

@@ -1,0 +1,139 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"hypernova/neutron"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+)
+
+// zoneName is the one availability zone there is.
+const zoneName = "nova"
+
+type agentView struct {
+	ID             string            `wire:"id"`
+	Type           string            `wire:"agent_type"`
+	Binary         string            `wire:"binary"`
+	Topic          string            `wire:"topic"`
+	Host           string            `wire:"host"`
+	AdminUp        bool              `wire:"admin_state_up"`
+	Created        time.Time         `wire:"created_at" time:"space"`
+	Started        time.Time         `wire:"started_at" time:"space"`
+	Heartbeat      time.Time         `wire:"heartbeat_timestamp" time:"space"`
+	Description    *string           `wire:"description"`
+	Configurations map[string]string `wire:"configurations"`
+	Alive          bool              `wire:"alive"`
+	Zone           *string           `wire:"availability_zone"`
+}
+
+func viewAgent(g neutron.Agent) agentView {
+	v := agentView{ID: g.ID, Type: g.Type, Binary: g.Binary, Topic: g.Topic, Host: g.Host, AdminUp: g.AdminUp, Created: g.Created, Started: g.Started, Heartbeat: g.Heartbeat,
+		Description: orNil(g.Description), Configurations: g.Config, Alive: g.Alive}
+	if g.Type == "DHCP agent" {
+		v.Zone = orNil(zoneName)
+	}
+	return v
+}
+
+type agentChange struct {
+	AdminUp     opt.Of[bool]   `wire:"admin_state_up" is:"boolish"`
+	Description opt.Of[string] `wire:"description" is:"maxlen=255"`
+}
+
+func agentResource() api.Resource[*API] {
+	return api.Resource[*API]{Name: "agent", Plural: "agents", Ops: api.Ops[*API]{
+		api.List("GET /agents", getAgent, (*API).listAgents),
+		api.On("GET /agents/{agent_id}", getAgent, http.StatusOK, (*API).agent, (*API).showAgent),
+		api.On("PUT /agents/{agent_id}", updateAgent, http.StatusOK, (*API).agent, (*API).updateAgent),
+		api.On("DELETE /agents/{agent_id}", deleteAgent, http.StatusNoContent, (*API).agent, (*API).deleteAgent),
+	}}
+}
+
+// agent loads the agent of the path for a caller who may see agents.
+func (a *API) agent(ctx context.Context, r *api.Request) (neutron.Agent, error) {
+	if !r.Allowed(getAgent, nil) {
+		return neutron.Agent{}, neutron.Missing("Agent", r.Param("agent_id"))
+	}
+	return a.agents.Show(ctx, r.Param("agent_id"))
+}
+
+func (a *API) listAgents(ctx context.Context, _ *api.Request, q *listQuery) (api.Page[agentView], error) {
+	alive := opt.Of[bool]{}
+	args, err := q.args(filters{"id": text, "host": text, "binary": text, "topic": text, "agent_type": text, "admin_state_up": truth, "description": text},
+		func(name string, values []string) ([]db.Cond, bool, error) {
+			switch name {
+			case "alive":
+				v, err := value(name, truth, values[len(values)-1])
+				if b, ok := v.(bool); ok {
+					alive = opt.Some(b)
+				}
+				return nil, true, err
+			case "availability_zone":
+				if slices.Contains(values, zoneName) {
+					return []db.Cond{db.EqTo("agent_type", "DHCP agent")}, true, nil
+				}
+				return []db.Cond{db.Any()}, true, nil
+			}
+			return nil, false, nil
+		})
+	if err != nil {
+		return api.Page[agentView]{}, err
+	}
+	gs, err := a.agents.List(ctx, args, alive)
+	return page(q, gs, func(g neutron.Agent) string { return g.ID }, viewAgent), err
+}
+
+func (a *API) showAgent(_ context.Context, _ *api.Request, g neutron.Agent, _ *api.None) (agentView, error) {
+	return viewAgent(g), nil
+}
+
+func (a *API) updateAgent(ctx context.Context, _ *api.Request, g neutron.Agent, in *agentChange) (agentView, error) {
+	u, err := a.agents.Update(ctx, g.ID, in.AdminUp, in.Description)
+	return viewAgent(u), err
+}
+
+func (a *API) deleteAgent(ctx context.Context, _ *api.Request, g neutron.Agent, _ *api.None) (api.None, error) {
+	return api.None{}, a.agents.Delete(ctx, g.ID)
+}
+
+type zoneView struct {
+	Name     string `wire:"name"`
+	Resource string `wire:"resource"`
+	State    string `wire:"state"`
+}
+
+func zoneResource() api.Resource[*API] {
+	return api.Resource[*API]{Name: "availability_zone", Plural: "availability_zones", Ops: api.Ops[*API]{
+		api.List("GET /availability_zones", getZone, (*API).listZones),
+	}}
+}
+
+func (a *API) listZones(_ context.Context, _ *api.Request, q *listQuery) (api.Page[zoneView], error) {
+	v := zoneView{Name: zoneName, Resource: "network", State: "available"}
+	for name, values := range q.Filters {
+		have, ok := map[string]string{"name": v.Name, "resource": v.Resource, "state": v.State}[name]
+		if !ok {
+			return api.Page[zoneView]{}, fault.Invalidf("['%s'] is invalid attribute for filtering", name).Coded("InvalidInput")
+		}
+		if !slices.Contains(values, have) {
+			return api.Page[zoneView]{}, nil
+		}
+	}
+	return api.Page[zoneView]{Items: []zoneView{v}}, nil
+}
+
+// knownZones refuses hints that name a zone that is not there.
+func knownZones(hints []string) error {
+	for _, h := range hints {
+		if h != zoneName {
+			return fault.NotFoundf("AvailabilityZone %s could not be found.", h).Coded("AvailabilityZoneNotFound")
+		}
+	}
+	return nil
+}

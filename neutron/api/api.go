@@ -1,0 +1,164 @@
+// Package api is networking on the wire: OpenStack's Networking API v2.0. A file per resource: its wire types, its operations, and the
+// mapping to verbs. What a caller may not see answers 404 everywhere, what he may see but not do 403.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hypernova/neutron"
+	"hypernova/neutron/agents"
+	"hypernova/neutron/networks"
+	"hypernova/oslo/api"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+// API are the handlers.
+type API struct {
+	n      *networks.Service
+	agents *agents.Agents
+}
+
+// Config is what the service needs from its process.
+type Config struct {
+	Networks  *networks.Service
+	Agents    *agents.Agents
+	Validator auth.Validator
+	Policy    *policy.Enforcer // of Rules
+	Endpoint  string           // public base URL; empty: from the request
+	AuthURI   string
+	MaxLimit  int // most items of one page; -1 or 0: no bound
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer
+}
+
+// base is where the API's version lives.
+const base = "/v2.0"
+
+// New makes the handler.
+func New(c Config) http.Handler {
+	a := &API{n: c.Networks, agents: c.Agents}
+	limit := c.MaxLimit
+	if limit <= 0 {
+		limit = 1 << 30
+	}
+	return api.New(api.Config{
+		Name: "neutron", Base: base, Dialect: api.Neutron, Validator: c.Validator, Policy: c.Policy, Endpoint: c.Endpoint, AuthURI: c.AuthURI,
+		Root: root(c.Endpoint), Links: api.LinksNeutron, FieldSelection: true, MaxLimit: limit, Log: c.Log, Metrics: c.Metrics,
+	}, a, resources()...)
+}
+
+func resources() []api.Resource[*API] {
+	return []api.Resource[*API]{
+		networkResource(), subnetResource(), portResource(), groupResource(), ruleResource(), quotaResource(), agentResource(), zoneResource(), extensionResource(),
+	}
+}
+
+// stamps are the members that stamp every view.
+type stamps struct {
+	Tags     []string  `wire:"tags"`
+	Revision int64     `wire:"revision_number"`
+	Created  time.Time `wire:"created_at"`
+	Updated  time.Time `wire:"updated_at"`
+}
+
+func stampsOf(m neutron.Meta) stamps {
+	tags := m.Tags
+	if tags == nil {
+		tags = []string{}
+	}
+	return stamps{Tags: tags, Revision: m.Revision, Created: m.Created, Updated: m.Updated}
+}
+
+// owners are the two names of the project that a request may give.
+type owners struct {
+	Project opt.Of[string] `wire:"project_id" is:"maxlen=255"`
+	Tenant  opt.Of[string] `wire:"tenant_id" is:"maxlen=255"`
+}
+
+// project is the owner of what is made: the caller's own project, or another one where the caller is an administrator.
+func (o owners) project(r *api.Request) (string, error) {
+	want := o.Project.Or(o.Tenant.Or(r.Caller.ProjectID))
+	if o.Project.Has() && o.Tenant.Has() && o.Project.Value != o.Tenant.Value {
+		return "", fault.Invalidf("'project_id' and 'tenant_id' do not match")
+	}
+	if want != r.Caller.ProjectID && !r.Allowed(ruleAdmin, nil) && !r.Allowed(ruleService, nil) {
+		return "", fault.Invalidf("Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin privileges")
+	}
+	if want == "" {
+		return "", fault.Invalidf("Running without keystone AuthN requires that tenant_id is specified")
+	}
+	return want, nil
+}
+
+// attribute is a member of a request that a rule of its own guards.
+type attribute struct {
+	given bool
+	rule  *policy.Rule
+}
+
+// guard asks for the rules of the attributes that a request gives.
+func guard(r *api.Request, t policy.Target, as ...attribute) error {
+	for _, a := range as {
+		if !a.given {
+			continue
+		}
+		if err := r.Require(a.rule, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// all reports whether the caller sees every project's resources.
+func all(r *api.Request) bool { return r.Allowed(ruleAdmin, nil) }
+
+// ifMatch is the revision on which a change is conditional: If-Match: revision_number=5.
+func ifMatch(r *api.Request) (opt.Of[int64], error) {
+	h := strings.TrimSpace(r.HTTP.Header.Get("If-Match"))
+	if h == "" {
+		return opt.Of[int64]{}, nil
+	}
+	n, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(h, "revision_number="), `"`), 10, 64)
+	if err != nil || !strings.HasPrefix(h, "revision_number=") {
+		return opt.Of[int64]{}, neutron.BadInput("'%s' in If-Match is not revision_number=<number>", h)
+	}
+	return opt.Some(n), nil
+}
+
+// failed gives errors the statuses that their kind does not have.
+func failed(err error) error {
+	if f := fault.Of(err); f != nil && f.Code == "RevisionNumberConstraintFailed" {
+		return api.WithStatus(http.StatusPreconditionFailed, err)
+	}
+	return err
+}
+
+func boolText(b bool) string {
+	if b {
+		return "True"
+	}
+	return "False"
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

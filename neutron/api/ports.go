@@ -1,0 +1,300 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"hypernova/neutron"
+	"hypernova/neutron/networks"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+type fixedIPBody struct {
+	Subnet opt.Of[string] `wire:"subnet_id" is:"uuid"`
+	IP     opt.Of[string] `wire:"ip_address" is:"ip"`
+}
+
+type pairWire struct {
+	IP  string `wire:"ip_address" is:"required"`
+	MAC string `wire:"mac_address"`
+}
+
+type portBody struct {
+	owners
+	portChange
+	Network string           `wire:"network_id" is:"required,uuid"`
+	Tags    opt.Of[[]string] `wire:"tags" is:"unique,each(minlen=1,maxlen=255)"`
+}
+
+type portChange struct {
+	Name           opt.Of[string]                     `wire:"name" is:"maxlen=255"`
+	Description    opt.Of[string]                     `wire:"description" is:"maxlen=255"`
+	AdminUp        opt.Of[bool]                       `wire:"admin_state_up" is:"boolish"`
+	MAC            opt.Of[string]                     `wire:"mac_address" is:"nullable"`
+	FixedIPs       opt.Of[[]fixedIPBody]              `wire:"fixed_ips" is:"nullable"`
+	DeviceID       opt.Of[string]                     `wire:"device_id" is:"maxlen=255"`
+	DeviceOwner    opt.Of[string]                     `wire:"device_owner" is:"maxlen=255"`
+	PortSecurity   opt.Of[bool]                       `wire:"port_security_enabled" is:"boolish"`
+	SecurityGroups opt.Of[[]string]                   `wire:"security_groups" is:"nullable,each(uuid)"`
+	Pairs          opt.Of[[]pairWire]                 `wire:"allowed_address_pairs" is:"nullable"`
+	Host           opt.Of[string]                     `wire:"binding:host_id" is:"maxlen=255,nullable"`
+	VNICType       opt.Of[string]                     `wire:"binding:vnic_type" is:"enum=normal|direct|macvtap|baremetal|direct-physical|virtio-forwarder|smart-nic|vdpa|accelerator-direct|accelerator-direct-physical|remote-managed"`
+	Profile        opt.Of[map[string]json.RawMessage] `wire:"binding:profile" is:"nullable"`
+}
+
+type fixedIPView struct {
+	Subnet string `wire:"subnet_id"`
+	IP     string `wire:"ip_address"`
+}
+
+type portView struct {
+	ID             string          `wire:"id"`
+	Name           string          `wire:"name"`
+	Network        string          `wire:"network_id"`
+	Tenant         string          `wire:"tenant_id"`
+	MAC            string          `wire:"mac_address"`
+	AdminUp        bool            `wire:"admin_state_up"`
+	Status         string          `wire:"status"`
+	DeviceID       string          `wire:"device_id"`
+	DeviceOwner    string          `wire:"device_owner"`
+	FixedIPs       []fixedIPView   `wire:"fixed_ips"`
+	Pairs          []pairWire      `wire:"allowed_address_pairs"`
+	SecurityGroups []string        `wire:"security_groups"`
+	Description    string          `wire:"description"`
+	VNICType       string          `wire:"binding:vnic_type"`
+	Host           string          `wire:"binding:host_id" policy:"get_port:binding:host_id"`
+	Profile        json.RawMessage `wire:"binding:profile" policy:"get_port:binding:profile"`
+	VIFType        string          `wire:"binding:vif_type" policy:"get_port:binding:vif_type"`
+	VIFDetails     map[string]any  `wire:"binding:vif_details" policy:"get_port:binding:vif_details"`
+	PortSecurity   bool            `wire:"port_security_enabled"`
+	Project        string          `wire:"project_id"`
+	stamps
+}
+
+func viewPort(p neutron.Port) portView {
+	v := portView{ID: p.ID, Name: p.Name, Network: p.Network, Tenant: p.Project, Project: p.Project, MAC: p.MAC, AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID,
+		DeviceOwner: p.DeviceOwner, FixedIPs: []fixedIPView{}, Pairs: []pairWire{}, SecurityGroups: orEmpty(p.SecurityGroups), Description: p.Description,
+		VNICType: p.VNICType, Host: p.Host, Profile: json.RawMessage(p.Profile), VIFType: p.VIFType, VIFDetails: map[string]any{}, PortSecurity: p.PortSecurity,
+		stamps: stampsOf(p.Meta)}
+	if p.Profile == "" {
+		v.Profile = json.RawMessage("{}")
+	}
+	for k, d := range p.VIFDetails {
+		if d == "true" || d == "false" {
+			v.VIFDetails[k] = d == "true"
+			continue
+		}
+		v.VIFDetails[k] = d
+	}
+	for _, f := range p.FixedIPs {
+		v.FixedIPs = append(v.FixedIPs, fixedIPView{f.Subnet, f.IP.String()})
+	}
+	for _, a := range p.AddressPairs {
+		v.Pairs = append(v.Pairs, pairWire{IP: a.IP, MAC: a.MAC})
+	}
+	return v
+}
+
+// port is a loaded port.
+type port struct{ neutron.Port }
+
+// PolicyTarget is what rules know of a port.
+func (p port) PolicyTarget() policy.Target { return portTarget(p.Project, p.NetworkProject, false) }
+
+func portTarget(project, network string, shared bool) policy.Target {
+	return policy.Target{"project_id": project, "tenant_id": project, "network:tenant_id": network, "network:shared": boolText(shared)}
+}
+
+func portResource() api.Resource[*API] {
+	tags := tagged[port]{path: "/ports/{port_id}/tags", rules: portTags, load: (*API).port, tags: func(p port) []string { return p.Tags },
+		write: func(a *API, ctx context.Context, p port, tags []string) ([]string, error) {
+			u, err := a.n.UpdatePort(ctx, p.ID, networks.PortPatch{Tags: opt.Some(tags)})
+			return u.Tags, err
+		}}
+	return api.Resource[*API]{Name: "port", Plural: "ports", Ops: append(api.Ops[*API]{
+		api.Bulk("POST /ports", nil, http.StatusCreated, (*API).createPorts),
+		api.List("GET /ports", getPort, (*API).listPorts),
+		api.On("GET /ports/{port_id}", getPort, http.StatusOK, (*API).port, (*API).showPort),
+		api.On("PUT /ports/{port_id}", updatePort, http.StatusOK, (*API).port, (*API).updatePort),
+		api.On("DELETE /ports/{port_id}", deletePort, http.StatusNoContent, (*API).port, (*API).deletePort),
+	}, tags.ops()...)}
+}
+
+// port loads the port of the path for a caller who may see it.
+func (a *API) port(ctx context.Context, r *api.Request) (port, error) {
+	p, err := a.n.ShowPort(ctx, r.Param("port_id"))
+	if err == nil && !r.Allowed(getPort, port{p}.PolicyTarget()) {
+		err = neutron.Missing("Port", r.Param("port_id"))
+	}
+	return port{p}, err
+}
+
+func (a *API) createPorts(ctx context.Context, r *api.Request, ins []*portBody) ([]portView, error) {
+	wanted := make([]networks.NewPort, len(ins))
+	for i, in := range ins {
+		n, err := a.seenNetwork(ctx, r, in.Network)
+		if err != nil {
+			return nil, err
+		}
+		project, err := in.project(r)
+		if err != nil {
+			return nil, err
+		}
+		target := portTarget(project, n.Project, n.Shared)
+		if err := guard(r, target, in.guards(true)...); err != nil {
+			return nil, err
+		}
+		if n.External && !n.Shared && !r.Allowed(createPortIP, target) {
+			return nil, neutron.Missing("Network", n.ID) // external networks carry routers' and administrators' ports
+		}
+		ips, err := in.addresses()
+		if err != nil {
+			return nil, err
+		}
+		wanted[i] = networks.NewPort{Meta: neutron.Meta{Project: project, Description: in.Description.Or(""), Tags: in.Tags.Or(nil)}, Name: in.Name.Or(""), Network: in.Network,
+			MAC: in.MAC.Or(""), FixedIPs: ips, AdminDown: !in.AdminUp.Or(true), DeviceID: in.DeviceID.Or(""), DeviceOwner: in.DeviceOwner.Or(""),
+			PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, AddressPairs: in.pairs(), Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: in.profile().Or("")}
+	}
+	made, err := a.n.CreatePorts(ctx, wanted)
+	return views(made, viewPort), err
+}
+
+// guards are the rules of the attributes that a create or update of a port gives.
+func (in *portChange) guards(create bool) []attribute {
+	pick := func(onCreate, onUpdate *policy.Rule) *policy.Rule {
+		if create {
+			return onCreate
+		}
+		return onUpdate
+	}
+	ip, sub := false, false
+	for _, f := range in.FixedIPs.Or(nil) {
+		ip, sub = ip || f.IP.Has(), sub || f.Subnet.Has()
+	}
+	return []attribute{
+		{create, createPort},
+		{strings.HasPrefix(in.DeviceOwner.Or(""), neutron.OwnerNetworkPrefix), pick(createPortOwner, updatePortOwner)},
+		{in.MAC.Has(), pick(createPortMAC, updatePortMAC)},
+		{in.FixedIPs.Has(), pick(createPortIPs, updatePortIPs)},
+		{ip, pick(createPortIP, updatePortIP)},
+		{sub, pick(createPortIPSubnet, updatePortIPSubnet)},
+		{in.PortSecurity.Has(), pick(createPortSecurity, updatePortSecurity)},
+		{in.Host.Set, pick(createPortHost, updatePortHost)},
+		{in.Profile.Has() && len(in.Profile.Value) > 0, pick(createPortProfile, updatePortProfile)},
+		{in.VNICType.Has(), pick(createPortVNIC, updatePortVNIC)},
+		{in.Pairs.Has() && len(in.Pairs.Value) > 0, pick(createPortPairs, updatePortPairs)},
+	}
+}
+
+func (in *portChange) addresses() (opt.Of[[]networks.WantedIP], error) {
+	if !in.FixedIPs.Has() {
+		return opt.Of[[]networks.WantedIP]{}, nil
+	}
+	out := make([]networks.WantedIP, len(in.FixedIPs.Value))
+	for i, f := range in.FixedIPs.Value {
+		out[i].Subnet = f.Subnet.Or("")
+		if f.IP.Has() {
+			ip, err := netip.ParseAddr(f.IP.Value)
+			if err != nil || ip.Zone() != "" {
+				return opt.Of[[]networks.WantedIP]{}, neutron.BadInput("'%s' is not a valid IP address", f.IP.Value)
+			}
+			out[i].IP = ip
+		}
+		if out[i].Subnet == "" && !out[i].IP.IsValid() {
+			return opt.Of[[]networks.WantedIP]{}, neutron.BadInput("IP allocation requires subnet_id or ip_address")
+		}
+	}
+	return opt.Some(out), nil
+}
+
+func (in *portChange) pairs() []neutron.AddressPair {
+	var out []neutron.AddressPair
+	for _, p := range in.Pairs.Or(nil) {
+		out = append(out, neutron.AddressPair{MAC: p.MAC, IP: p.IP})
+	}
+	return out
+}
+
+// profile is the binding profile as text; null is an empty one.
+func (in *portChange) profile() opt.Of[string] {
+	if !in.Profile.Set {
+		return opt.Of[string]{}
+	}
+	if in.Profile.Null || len(in.Profile.Value) == 0 {
+		return opt.Some("")
+	}
+	b, err := json.Marshal(in.Profile.Value)
+	if err != nil {
+		return opt.Some("") // raw messages that were read always encode
+	}
+	return opt.Some(string(b))
+}
+
+func portFilters() filters {
+	return filters{}.with(filters{"network_id": text, "mac_address": text, "admin_state_up": truth, "status": text, "device_id": text, "device_owner": text,
+		"port_security_enabled": truth, "binding:host_id": text, "binding:vnic_type": text, "binding:vif_type": text})
+}
+
+func (a *API) listPorts(ctx context.Context, r *api.Request, q *listQuery) (api.Page[portView], error) {
+	args, err := q.args(portFilters(), func(name string, values []string) ([]db.Cond, bool, error) {
+		switch name {
+		case "fixed_ips":
+			cs, err := a.n.FixedIPFilter(ctx, values)
+			return cs, true, err
+		case "security_groups", "security_group_id":
+			return []db.Cond{anyHolds("security_groups", values)}, true, nil
+		}
+		return nil, false, nil
+	})
+	if err != nil {
+		return api.Page[portView]{}, err
+	}
+	viewer := r.Caller.ProjectID
+	if all(r) || r.Allowed(ruleService, nil) {
+		viewer = ""
+	}
+	ps, err := a.n.ListPorts(ctx, args, viewer)
+	return page(q, ps, func(p neutron.Port) string { return p.ID }, viewPort), err
+}
+
+func (a *API) showPort(_ context.Context, _ *api.Request, p port, _ *api.None) (portView, error) {
+	return viewPort(p.Port), nil
+}
+
+func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portChange) (portView, error) {
+	match, err := ifMatch(r)
+	if err != nil {
+		return portView{}, err
+	}
+	n, err := a.n.ShowNetwork(ctx, p.Network)
+	if err != nil {
+		return portView{}, err
+	}
+	if err := guard(r, portTarget(p.Project, p.NetworkProject, n.Shared), in.guards(false)...); err != nil {
+		return portView{}, err
+	}
+	patch := networks.PortPatch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, MAC: in.MAC, DeviceID: in.DeviceID, DeviceOwner: in.DeviceOwner,
+		PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, Host: in.Host, VNICType: in.VNICType, Profile: in.profile(), IfRevision: match}
+	if patch.FixedIPs, err = in.addresses(); err != nil {
+		return portView{}, err
+	}
+	if in.Pairs.Set {
+		patch.AddressPairs = opt.Some(in.pairs())
+	}
+	u, err := a.n.UpdatePort(ctx, p.ID, patch)
+	return viewPort(u), failed(err)
+}
+
+func (a *API) deletePort(ctx context.Context, r *api.Request, p port, _ *api.None) (api.None, error) {
+	match, err := ifMatch(r)
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, failed(a.n.DeletePort(ctx, p.ID, match))
+}

@@ -1,0 +1,268 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	"hypernova/neutron"
+	"hypernova/neutron/secgroups"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+type groupBody struct {
+	owners
+	groupChange
+}
+
+type groupChange struct {
+	Name        opt.Of[string] `wire:"name" is:"maxlen=255"`
+	Description opt.Of[string] `wire:"description" is:"maxlen=255"`
+	Stateful    opt.Of[bool]   `wire:"stateful" is:"boolish"`
+}
+
+type groupView struct {
+	ID          string     `wire:"id"`
+	Name        string     `wire:"name"`
+	Stateful    bool       `wire:"stateful"`
+	Tenant      string     `wire:"tenant_id"`
+	Description string     `wire:"description"`
+	Rules       []ruleView `wire:"security_group_rules"`
+	Project     string     `wire:"project_id"`
+	stamps
+}
+
+func viewGroup(g neutron.SecurityGroup) groupView {
+	return groupView{ID: g.ID, Name: g.Name, Stateful: g.Stateful, Tenant: g.Project, Project: g.Project, Description: g.Description, Rules: views(g.Rules, viewRule),
+		stamps: stampsOf(g.Meta)}
+}
+
+// group is a loaded security group.
+type group struct{ neutron.SecurityGroup }
+
+// PolicyTarget is what rules know of a security group.
+func (g group) PolicyTarget() policy.Target {
+	return policy.Target{"project_id": g.Project, "tenant_id": g.Project, "security_group:tenant_id": g.Project}
+}
+
+func groupResource() api.Resource[*API] {
+	tags := tagged[group]{path: "/security-groups/{security_group_id}/tags", rules: groupTags, load: (*API).group, tags: func(g group) []string { return g.Tags },
+		write: func(a *API, ctx context.Context, g group, tags []string) ([]string, error) {
+			u, err := a.n.Groups.Update(ctx, g.ID, secgroups.Patch{Tags: opt.Some(tags)})
+			return u.Tags, err
+		}}
+	return api.Resource[*API]{Name: "security_group", Plural: "security_groups", Ops: append(api.Ops[*API]{
+		api.Do("POST /security-groups", createGroup, http.StatusCreated, (*API).createGroup),
+		api.List("GET /security-groups", getGroup, (*API).listGroups),
+		api.On("GET /security-groups/{security_group_id}", getGroup, http.StatusOK, (*API).group, (*API).showGroup),
+		api.On("PUT /security-groups/{security_group_id}", updateGroup, http.StatusOK, (*API).group, (*API).updateGroup),
+		api.On("DELETE /security-groups/{security_group_id}", deleteGroup, http.StatusNoContent, (*API).group, (*API).deleteGroup),
+	}, tags.ops()...)}
+}
+
+// group loads the security group of the path for a caller who may see it.
+func (a *API) group(ctx context.Context, r *api.Request) (group, error) {
+	g, err := a.n.Groups.Show(ctx, r.Param("security_group_id"))
+	if err == nil && !r.Allowed(getGroup, group{g}.PolicyTarget()) {
+		err = neutron.Missing("SecurityGroup", r.Param("security_group_id"))
+	}
+	return group{g}, err
+}
+
+func (a *API) createGroup(ctx context.Context, r *api.Request, in *groupBody) (groupView, error) {
+	project, err := in.project(r)
+	if err != nil {
+		return groupView{}, err
+	}
+	g := neutron.SecurityGroup{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""), Stateful: in.Stateful.Or(true)}
+	if err := r.Require(createGroup, group{g}.PolicyTarget()); err != nil {
+		return groupView{}, err
+	}
+	g, err = a.n.Groups.Create(ctx, g)
+	return viewGroup(g), err
+}
+
+func (a *API) listGroups(ctx context.Context, r *api.Request, q *listQuery) (api.Page[groupView], error) {
+	args, err := q.args(filters{}.with(filters{"stateful": truth}), nil)
+	if err != nil {
+		return api.Page[groupView]{}, err
+	}
+	if r.Caller.ProjectID != "" {
+		if _, err := a.n.Groups.EnsureDefault(ctx, r.Caller.ProjectID); err != nil {
+			return api.Page[groupView]{}, err
+		}
+	}
+	if !all(r) {
+		args.Where = append(args.Where, db.EqTo("project_id", r.Caller.ProjectID))
+	}
+	gs, err := a.n.Groups.List(ctx, args)
+	return page(q, gs, func(g neutron.SecurityGroup) string { return g.ID }, viewGroup), err
+}
+
+func (a *API) showGroup(_ context.Context, _ *api.Request, g group, _ *api.None) (groupView, error) {
+	return viewGroup(g.SecurityGroup), nil
+}
+
+func (a *API) updateGroup(ctx context.Context, r *api.Request, g group, in *groupChange) (groupView, error) {
+	match, err := ifMatch(r)
+	if err != nil {
+		return groupView{}, err
+	}
+	u, err := a.n.Groups.Update(ctx, g.ID, secgroups.Patch{Name: in.Name, Description: in.Description, Stateful: in.Stateful, IfRevision: match})
+	return viewGroup(u), failed(err)
+}
+
+func (a *API) deleteGroup(ctx context.Context, r *api.Request, g group, _ *api.None) (api.None, error) {
+	match, err := ifMatch(r)
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, failed(a.n.Groups.Delete(ctx, g.ID, all(r), match))
+}
+
+type ruleBody struct {
+	owners
+	Group        string           `wire:"security_group_id" is:"required,uuid"`
+	Direction    string           `wire:"direction" is:"required,enum=ingress|egress"`
+	EtherType    opt.Of[string]   `wire:"ethertype" is:"pattern=^(?i)ipv[46]$"`
+	Protocol     opt.Of[protocol] `wire:"protocol" is:"nullable"`
+	PortMin      opt.Of[int]      `wire:"port_range_min" is:"intish,nullable"`
+	PortMax      opt.Of[int]      `wire:"port_range_max" is:"intish,nullable"`
+	RemoteGroup  opt.Of[string]   `wire:"remote_group_id" is:"nullable"`
+	RemotePrefix opt.Of[string]   `wire:"remote_ip_prefix" is:"nullable"`
+	Description  opt.Of[string]   `wire:"description" is:"maxlen=255,nullable"`
+}
+
+// protocol is a protocol's name, or its number as text or as a number.
+type protocol string
+
+// UnmarshalJSON reads either form.
+func (p *protocol) UnmarshalJSON(b []byte) error {
+	s := string(b)
+	if u, err := strconv.Unquote(s); err == nil {
+		s = u
+	}
+	if len(s) > 40 {
+		return neutron.BadInput("'%s' is not a protocol", s[:40])
+	}
+	*p = protocol(s)
+	return nil
+}
+
+type ruleView struct {
+	ID           string  `wire:"id"`
+	Tenant       string  `wire:"tenant_id"`
+	Group        string  `wire:"security_group_id"`
+	EtherType    string  `wire:"ethertype"`
+	Direction    string  `wire:"direction"`
+	Protocol     *string `wire:"protocol"`
+	PortMin      *int    `wire:"port_range_min"`
+	PortMax      *int    `wire:"port_range_max"`
+	RemotePrefix *string `wire:"remote_ip_prefix"`
+	Normalized   *string `wire:"normalized_cidr"`
+	RemoteGroup  *string `wire:"remote_group_id"`
+	Description  string  `wire:"description"`
+	Project      string  `wire:"project_id"`
+	stamps
+}
+
+func viewRule(r neutron.SecurityGroupRule) ruleView {
+	v := ruleView{ID: r.ID, Tenant: r.Project, Project: r.Project, Group: r.Group, EtherType: "IPv" + strconv.Itoa(r.Ether), Direction: "egress", Protocol: orNil(r.Protocol),
+		PortMin: r.PortMin, PortMax: r.PortMax, RemotePrefix: orNil(r.RemotePrefix), RemoteGroup: orNil(r.RemoteGroup), Description: r.Description, stamps: stampsOf(r.Meta)}
+	if r.Ingress {
+		v.Direction = "ingress"
+	}
+	if p, err := netip.ParsePrefix(r.RemotePrefix); err == nil {
+		v.Normalized = orNil(p.Masked().String())
+	}
+	return v
+}
+
+// secRule is a loaded rule with its group's owner.
+type secRule struct {
+	neutron.SecurityGroupRule
+	owner string
+}
+
+// PolicyTarget is what rules know of a security group rule.
+func (s secRule) PolicyTarget() policy.Target {
+	return policy.Target{"project_id": s.Project, "tenant_id": s.Project, "security_group:tenant_id": s.owner}
+}
+
+func ruleResource() api.Resource[*API] {
+	return api.Resource[*API]{Name: "security_group_rule", Plural: "security_group_rules", Ops: api.Ops[*API]{
+		api.Bulk("POST /security-group-rules", createRule, http.StatusCreated, (*API).createRules),
+		api.List("GET /security-group-rules", getRule, (*API).listRules),
+		api.On("GET /security-group-rules/{rule_id}", getRule, http.StatusOK, (*API).rule, (*API).showRule),
+		api.On("DELETE /security-group-rules/{rule_id}", deleteRule, http.StatusNoContent, (*API).rule, (*API).deleteRule),
+	}}
+}
+
+// rule loads the rule of the path for a caller who may see it.
+func (a *API) rule(ctx context.Context, r *api.Request) (secRule, error) {
+	s, err := a.n.Groups.Rule(ctx, r.Param("rule_id"))
+	if err != nil {
+		return secRule{}, err
+	}
+	g, err := a.n.Groups.Show(ctx, s.Group)
+	if err != nil {
+		return secRule{}, err
+	}
+	out := secRule{s, g.Project}
+	if !r.Allowed(getRule, out.PolicyTarget()) {
+		return out, neutron.Missing("SecurityGroupRule", r.Param("rule_id"))
+	}
+	return out, nil
+}
+
+func (a *API) createRules(ctx context.Context, r *api.Request, ins []*ruleBody) ([]ruleView, error) {
+	wanted := make([]neutron.SecurityGroupRule, len(ins))
+	for i, in := range ins {
+		project, err := in.project(r)
+		if err != nil {
+			return nil, err
+		}
+		n := neutron.SecurityGroupRule{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Group: in.Group, Ingress: in.Direction == "ingress", Ether: 4,
+			Protocol: string(in.Protocol.Or("")), PortMin: in.PortMin.Ptr(), PortMax: in.PortMax.Ptr(), RemoteGroup: in.RemoteGroup.Or(""), RemotePrefix: in.RemotePrefix.Or("")}
+		if e := in.EtherType.Or("IPv4"); e[len(e)-1] == '6' {
+			n.Ether = 6
+		}
+		if err := r.Require(createRule, secRule{n, project}.PolicyTarget()); err != nil {
+			return nil, err
+		}
+		wanted[i] = n
+	}
+	made, err := a.n.Groups.CreateRules(ctx, wanted, func(g neutron.SecurityGroup) bool { return r.Allowed(getGroup, group{g}.PolicyTarget()) })
+	return views(made, viewRule), err
+}
+
+func (a *API) listRules(ctx context.Context, r *api.Request, q *listQuery) (api.Page[ruleView], error) {
+	known := filters{"id": text, "description": text, "project_id": text, "tenant_id": text, "revision_number": number, "created_at": text, "updated_at": text,
+		"security_group_id": text, "direction": text, "ethertype": text, "protocol": nullableText, "port_range_min": number, "port_range_max": number,
+		"remote_group_id": nullableText, "remote_ip_prefix": nullableText, "changed_since": text}
+	args, err := q.args(known, nil)
+	if err != nil {
+		return api.Page[ruleView]{}, err
+	}
+	if !all(r) {
+		args.Where = append(args.Where, db.Any(db.EqTo("project_id", r.Caller.ProjectID), db.EqTo("group_project", r.Caller.ProjectID)))
+	}
+	rs, err := a.n.Groups.Rules(ctx, args)
+	return page(q, rs, func(s neutron.SecurityGroupRule) string { return s.ID }, viewRule), err
+}
+
+func (a *API) showRule(_ context.Context, _ *api.Request, s secRule, _ *api.None) (ruleView, error) {
+	return viewRule(s.SecurityGroupRule), nil
+}
+
+func (a *API) deleteRule(ctx context.Context, r *api.Request, s secRule, _ *api.None) (api.None, error) {
+	match, err := ifMatch(r)
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, failed(a.n.Groups.DeleteRule(ctx, s.ID, match))
+}
