@@ -1,0 +1,155 @@
+package l2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"hypernova/neutron"
+	"hypernova/neutron/agent/netdev"
+	"hypernova/neutron/agent/nft"
+)
+
+// model is a kernel that obeys the contract of operations: what netdev.Host does to a real one.
+type model struct {
+	have   netdev.Snapshot
+	events []string // operations and filter changes in order
+	tables bool     // the filter is there
+	cuts   int
+	refuse func(netdev.Op) error
+	budget int // operations until everything fails, as after a kill; negative: no end
+}
+
+func newModel() *model {
+	return &model{budget: -1, have: netdev.Snapshot{Links: map[string]netdev.Link{}, Spaces: map[string]netdev.Space{}}}
+}
+
+var errKilled = errors.New("killed")
+
+func (m *model) spend() error {
+	if m.budget == 0 {
+		return errKilled
+	}
+	m.budget--
+	return nil
+}
+
+func (m *model) Snapshot() (netdev.Snapshot, error) {
+	s := m.have
+	s.Links, s.Spaces = maps.Clone(s.Links), maps.Clone(s.Spaces)
+	s.Forwards, s.Neighbours = slices.Clone(s.Forwards), slices.Clone(s.Neighbours)
+	return s, nil
+}
+
+func (m *model) Generation() (uint32, error) { return m.have.Generation, nil }
+
+func (m *model) Run(_ context.Context, stdin []byte, argv ...string) ([]byte, error) {
+	if strings.Join(argv, " ") == "nft list tables" {
+		if m.tables {
+			return []byte("table inet hypernova_zones\ntable bridge hypernova_ports\n"), nil
+		}
+		return nil, nil
+	}
+	if err := m.spend(); err != nil {
+		return nil, err
+	}
+	m.have.Generation++
+	m.tables = true
+	m.events = append(m.events, "filter")
+	return nil, nil
+}
+
+func (m *model) Cut(func(netdev.Flow) bool) (int, error) { m.cuts++; return 0, nil }
+
+func (m *model) Do(op netdev.Op) error {
+	if err := m.spend(); err != nil {
+		return err
+	}
+	if m.refuse != nil {
+		if err := m.refuse(op); err != nil {
+			return err
+		}
+	}
+	m.events = append(m.events, op.String())
+	s := &m.have
+	switch op.Verb {
+	case netdev.AddLink, netdev.SetLink:
+		if master := op.Link.Master; master != "" {
+			if _, ok := s.Links[master]; !ok {
+				return fmt.Errorf("no bridge %s", master)
+			}
+		}
+		s.Links[op.Link.Name] = op.Link
+	case netdev.RemoveLink:
+		m.remove(op.Link.Name)
+	case netdev.AddSpace, netdev.SetSpace:
+		sp := op.Space
+		s.Spaces[sp.Name] = sp
+		s.Links[sp.Outside] = netdev.Link{Name: sp.Outside, Kind: netdev.Veth, MTU: sp.MTU, Master: sp.Master, Up: true}
+	case netdev.RemoveSpace:
+		m.remove(s.Spaces[op.Space.Name].Outside)
+		delete(s.Spaces, op.Space.Name)
+	case netdev.AddForward:
+		if _, ok := s.Links[op.Forward.Dev]; !ok {
+			return errors.New("no tunnel")
+		}
+		s.Forwards = slices.DeleteFunc(s.Forwards, func(f netdev.Forward) bool {
+			return f == op.Forward || f.Dev == op.Forward.Dev && f.MAC == op.Forward.MAC && f.MAC != netdev.FloodMAC
+		})
+		s.Forwards = append(s.Forwards, op.Forward)
+	case netdev.RemoveFwd:
+		s.Forwards = slices.DeleteFunc(s.Forwards, func(f netdev.Forward) bool { return f == op.Forward })
+	case netdev.AddNeighbour:
+		s.Neighbours = slices.DeleteFunc(s.Neighbours, func(n netdev.Neighbour) bool { return n.Dev == op.Neighbour.Dev && n.IP == op.Neighbour.IP })
+		s.Neighbours = append(s.Neighbours, op.Neighbour)
+	case netdev.RemoveNeigh:
+		s.Neighbours = slices.DeleteFunc(s.Neighbours, func(n netdev.Neighbour) bool { return n == op.Neighbour })
+	}
+	return nil
+}
+
+func (m *model) remove(name string) {
+	delete(m.have.Links, name)
+	m.have.Forwards = slices.DeleteFunc(m.have.Forwards, func(f netdev.Forward) bool { return f.Dev == name })
+	m.have.Neighbours = slices.DeleteFunc(m.have.Neighbours, func(n netdev.Neighbour) bool { return n.Dev == name })
+}
+
+var settings = Settings{TunnelIP: netip.MustParseAddr("192.0.2.1"), TunnelPort: 4789, Mode: nft.Mark, SpaceName: func(n string) string { return "qdhcp-" + n }}
+
+func reconciler(m *model) *Reconciler {
+	return New(m, settings, slog.New(slog.NewTextHandler(io.Discard, nil)))
+}
+
+func uuid(kind, i int) string {
+	return fmt.Sprintf("%04x%04x-00%02x-4000-8000-000000000000", kind, i, i%256)
+}
+
+// state makes networks with ports: counts[i] ports on network i, a network with an odd number has ports on another host too.
+func state(counts ...int) neutron.HostState {
+	var s neutron.HostState
+	for i, count := range counts {
+		if count < 0 {
+			continue
+		}
+		id := uuid(1, i)
+		sub := neutron.SubnetInfo{ID: uuid(2, i), CIDR: netip.MustParsePrefix("10.0.0.0/24"), DHCP: true, Version: 4}
+		n := neutron.HostNetwork{ID: id, Type: "vxlan", Segment: int64(100 + i), MTU: 1450, Subnets: []neutron.SubnetInfo{sub},
+			DHCPIP: []neutron.FixedIP{{Subnet: sub.ID, IP: netip.MustParseAddr("10.0.0.2")}}, DHCPMAC: "fa:16:3e:00:00:02"}
+		for p := range count {
+			port := uuid(16+i, p)
+			n.Ports = append(n.Ports, neutron.PortInfo{ID: port, Network: id, MAC: fmt.Sprintf("fa:16:3e:00:%02x:%02x", i, p), Device: netdev.TapName(port), AdminUp: true,
+				VIFType: "tap", PortSecurity: true, FixedIPs: []neutron.FixedIP{{Subnet: sub.ID, IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + p)})}}})
+		}
+		if i%2 == 1 {
+			n.Remote = []neutron.RemotePort{{MAC: "fa:16:3e:ff:00:01", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.100")}, Host: netip.AddrFrom4([4]byte{192, 0, 2, byte(count + 2)})}}
+		}
+		s.Networks = append(s.Networks, n)
+	}
+	return s
+}
