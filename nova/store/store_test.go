@@ -24,7 +24,7 @@ func server(id string) nova.Server {
 	return nova.Server{ID: id, Name: "one", Hostname: "one", Project: "p", User: "u", VM: nova.Building, Task: nova.Scheduling,
 		Flavor: &nova.Flavor{ID: "f", Name: "m1.nano", VCPUs: 2, RAM: 128, Disk: 1}, Image: &nova.ImageMeta{ID: "i", Properties: map[string]string{"a": "b"}},
 		Metadata: map[string]string{"k": "v"}, Tags: []string{"blue", "red"}, SecurityGroups: []string{"default"}, Hints: []byte(`{"x":1}`),
-		Addresses: []nova.Address{{Network: "demo", IP: "10.0.0.5", Version: 4, MAC: "fa:16:3e:00:00:01", Type: "fixed", Port: "p1"}},
+		Addresses:  []nova.Address{{Network: "demo", IP: "10.0.0.5", Version: 4, MAC: "fa:16:3e:00:00:01", Type: "fixed", Port: "p1"}},
 		DiskConfig: "MANUAL", Created: at, Updated: at, Fault: &nova.Fault{Code: 500, Message: "m", Created: at}}
 }
 
