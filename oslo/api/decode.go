@@ -61,6 +61,14 @@ func refused(err error) error {
 	return fault.New(fault.Invalid, "%s", err.Error())
 }
 
+// Decode reads one document with the strictness of request bodies, for UnmarshalJSON methods of wire types that come in several forms.
+// It makes its plan anew, so it is not for hot paths.
+func Decode(raw []byte, v Version, into any) error {
+	x := reflect.ValueOf(into).Elem()
+	var rs readers
+	return rs.of(x.Type(), v)(raw, x)
+}
+
 // reader decodes one checked value.
 type reader func(raw []byte, v reflect.Value) error
 
@@ -415,4 +423,10 @@ func floatReader(r *rules) reader {
 		v.SetFloat(f)
 		return nil
 	}
+}
+
+// ParseTime reads the date-times that OpenStack's clients send, as UTC.
+func ParseTime(s string) (time.Time, error) {
+	t, err := parseTime(s)
+	return t, refused(err)
 }

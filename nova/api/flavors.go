@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"hypernova/nova"
+	"hypernova/nova/flavors"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+)
+
+var flavorsResource = api.Resource[*API]{Name: "flavor", Plural: "flavors", Ops: api.Ops[*API]{
+	api.List("GET /flavors", nil, (*API).listFlavors),
+	api.List("GET /flavors/detail", nil, (*API).detailFlavors),
+	api.Do("POST /flavors", policyFlavorCreate, 200, (*API).createFlavor),
+	api.On("GET /flavors/{flavor_id}", nil, 200, (*API).flavor, (*API).showFlavor),
+	api.Do("PUT /flavors/{flavor_id}", policyFlavorUpdate, 200, (*API).updateFlavor, api.Span("2.55-")),
+	api.Do("DELETE /flavors/{flavor_id}", policyFlavorDelete, 202, (*API).deleteFlavor),
+}}
+
+type flavorQuery struct {
+	api.PageQuery
+	Public  string            `wire:"is_public"`
+	MinRAM  string            `wire:"minRam"`
+	MinDisk string            `wire:"minDisk"`
+	Others  map[string]string `wire:"*"`
+}
+
+type flavorBrief struct {
+	ID          string  `wire:"id"`
+	Name        string  `wire:"name"`
+	Description *string `wire:"description" mv:"2.55-"`
+	Links       []link  `wire:"links"`
+}
+
+type flavorView struct {
+	flavorBrief
+	RAM        int               `wire:"ram"`
+	Disk       int               `wire:"disk"`
+	VCPUs      int               `wire:"vcpus"`
+	Swap       any               `wire:"swap"` // before 2.75 the empty text for none
+	Ephemeral  int               `wire:"OS-FLV-EXT-DATA:ephemeral"`
+	Disabled   bool              `wire:"OS-FLV-DISABLED:disabled"`
+	Public     bool              `wire:"os-flavor-access:is_public"`
+	RxTx       float64           `wire:"rxtx_factor"`
+	ExtraSpecs map[string]string `wire:"extra_specs" mv:"2.61-" policy:"os_compute_api:os-flavor-extra-specs:index"`
+}
+
+func briefFlavor(r *api.Request, f *nova.Flavor) flavorBrief {
+	return flavorBrief{f.ID, f.Name, f.Description, selfLinks(r, "/flavors/"+f.ID)}
+}
+
+func viewOfFlavor(r *api.Request, f *nova.Flavor) flavorView {
+	v := flavorView{flavorBrief: briefFlavor(r, f), RAM: f.RAM, Disk: f.Disk, VCPUs: f.VCPUs, Swap: f.Swap, Ephemeral: f.Ephemeral,
+		Disabled: f.Disabled, Public: f.Public, RxTx: f.RxTxFactor, ExtraSpecs: f.ExtraSpecs}
+	if f.Swap == 0 && !r.AtLeast(75) {
+		v.Swap = ""
+	}
+	return v
+}
+
+// flavor loads the flavor of the path; a private one of others does not exist.
+func (a *API) flavor(ctx context.Context, r *api.Request) (nova.Flavor, error) {
+	return a.Flavors.Flavor(ctx, r.Param("flavor_id"))
+}
+
+var flavorSort = map[string]bool{"created_at": true, "description": true, "disabled": true, "ephemeral_gb": true, "flavorid": true, "id": true, "is_public": true,
+	"memory_mb": true, "name": true, "root_gb": true, "rxtx_factor": true, "swap": true, "updated_at": true, "vcpus": true}
+
+func (a *API) findFlavors(ctx context.Context, r *api.Request, in *flavorQuery) ([]nova.Flavor, error) {
+	if len(in.Others) > 0 && r.AtLeast(75) {
+		return nil, fault.Invalidf("The query has parameters that are not known here.")
+	}
+	q := flavors.Query{Project: r.Caller.ProjectID, Marker: in.Marker, Limit: in.Limit}
+	var err error
+	if q.MinRAM, err = amount("minRam", in.MinRAM); err != nil {
+		return nil, err
+	}
+	if q.MinGiB, err = amount("minDisk", in.MinDisk); err != nil {
+		return nil, err
+	}
+	if r.Caller.Admin() {
+		switch b, ok := truth(in.Public); {
+		case in.Public == "":
+			q.Public = opt.Some(true)
+		case ok:
+			q.Public = opt.Some(b)
+		case strings.EqualFold(in.Public, "none"):
+			q.Public = opt.Null[bool]()
+		default:
+			return nil, fault.Invalidf("Invalid is_public filter [%s]", in.Public)
+		}
+	}
+	keys, err := in.Order(false)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		if !flavorSort[k.Name] {
+			return nil, fault.Invalidf("Invalid input for query parameters sort_key: '%s' cannot be sorted by.", k.Name)
+		}
+		q.Sort = append(q.Sort, db.SortKey{Column: k.Name, Desc: k.Desc})
+	}
+	return a.Flavors.List(ctx, q)
+}
+
+func amount(name, text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fault.Invalidf("Invalid %s filter [%s]", name, text)
+	}
+	return n, nil
+}
+
+func (a *API) listFlavors(ctx context.Context, r *api.Request, in *flavorQuery) (api.Page[flavorBrief], error) {
+	fs, err := a.findFlavors(ctx, r, in)
+	p := api.Page[flavorBrief]{Next: next(fs, in.Limit, func(f nova.Flavor) string { return f.ID })}
+	for i := range fs {
+		p.Items = append(p.Items, briefFlavor(r, &fs[i]))
+	}
+	return p, err
+}
+
+func (a *API) detailFlavors(ctx context.Context, r *api.Request, in *flavorQuery) (api.Page[flavorView], error) {
+	fs, err := a.findFlavors(ctx, r, in)
+	p := api.Page[flavorView]{Next: next(fs, in.Limit, func(f nova.Flavor) string { return f.ID })}
+	for i := range fs {
+		p.Items = append(p.Items, viewOfFlavor(r, &fs[i]))
+	}
+	return p, err
+}
+
+func (a *API) showFlavor(_ context.Context, r *api.Request, f nova.Flavor, _ *api.None) (flavorView, error) {
+	return viewOfFlavor(r, &f), nil
+}
+
+type flavorCreate struct {
+	Name        string          `wire:"name" is:"required,name"`
+	ID          json.RawMessage `wire:"id"`
+	RAM         int             `wire:"ram" is:"required,intish,min=1,max=2147483647"`
+	VCPUs       int             `wire:"vcpus" is:"required,intish,min=1,max=2147483647"`
+	Disk        int             `wire:"disk" is:"required,intish,min=0,max=2147483647"`
+	Ephemeral   int             `wire:"OS-FLV-EXT-DATA:ephemeral" is:"intish,min=0,max=2147483647"`
+	Swap        int             `wire:"swap" is:"intish,min=0,max=2147483647"`
+	RxTx        opt.Of[float64] `wire:"rxtx_factor" is:"intish,min=0,max=3.40282e+38"`
+	Public      opt.Of[bool]    `wire:"os-flavor-access:is_public" is:"boolish"`
+	Description opt.Of[string]  `wire:"description" mv:"2.55-" is:"maxlen=65535,nullable"`
+}
+
+var flavorID = regexp.MustCompile(`^[a-zA-Z0-9._-]([a-zA-Z0-9. _-]{0,253}[a-zA-Z0-9._-])?$`)
+
+// id reads a flavor's id, which may be a text, a number or null.
+func (in *flavorCreate) id() (string, error) {
+	text := strings.Trim(string(in.ID), `"`)
+	if text == "" && len(in.ID) == 0 || text == "null" && in.ID[0] == 'n' {
+		return "", nil
+	}
+	if !flavorID.MatchString(text) {
+		return "", fault.Invalidf("Invalid input for field/attribute flavor.id: '%s' is not an id.", text)
+	}
+	return text, nil
+}
+
+func (a *API) createFlavor(ctx context.Context, r *api.Request, in *flavorCreate) (flavorView, error) {
+	id, err := in.id()
+	if err != nil {
+		return flavorView{}, err
+	}
+	if in.RxTx.Has() && in.RxTx.Value <= 0 {
+		return flavorView{}, fault.Invalidf("Invalid input for field/attribute flavor.rxtx_factor: it must be greater than 0.")
+	}
+	f, err := a.Flavors.Create(ctx, nova.Flavor{ID: id, Name: in.Name, VCPUs: in.VCPUs, RAM: in.RAM, Disk: in.Disk, Ephemeral: in.Ephemeral,
+		Swap: in.Swap, RxTxFactor: in.RxTx.Or(1), Public: in.Public.Or(true), Description: in.Description.Ptr()})
+	return viewOfFlavor(r, &f), err
+}
+
+type flavorUpdate struct {
+	Description opt.Of[string] `wire:"description" is:"required,maxlen=65535,nullable"`
+}
+
+func (a *API) updateFlavor(ctx context.Context, r *api.Request, in *flavorUpdate) (flavorView, error) {
+	f, err := a.Flavors.Describe(ctx, r.Param("flavor_id"), in.Description.Ptr())
+	return viewOfFlavor(r, &f), err
+}
+
+func (a *API) deleteFlavor(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	return api.None{}, a.Flavors.Delete(ctx, r.Param("flavor_id"))
+}

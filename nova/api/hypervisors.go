@@ -1,0 +1,292 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"hypernova/nova/hosts"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/opt"
+)
+
+var hypervisors = api.Resource[*API]{Name: "hypervisor", Plural: "hypervisors", Ops: api.Ops[*API]{
+	api.List("GET /os-hypervisors", policyNodesList, (*API).listNodes),
+	api.List("GET /os-hypervisors/detail", policyNodesDetail, (*API).detailNodes),
+	api.Do("GET /os-hypervisors/statistics", policyNodesStats, 200, (*API).nodeStatistics, api.Envelope("hypervisor_statistics"), api.Span("-2.87")),
+	api.Do("GET /os-hypervisors/{hypervisor_id}", policyNodesShow, 200, (*API).showNode),
+	api.Do("GET /os-hypervisors/{hypervisor_id}/uptime", policyNodesUptime, 200, (*API).nodeUptime, api.Span("-2.87")),
+	api.List("GET /os-hypervisors/{hypervisor_id}/search", policyNodesSearch, (*API).searchNodes, api.Span("-2.52")),
+	api.List("GET /os-hypervisors/{hypervisor_id}/servers", policyNodesServers, (*API).nodeServers, api.Span("-2.52")),
+}}
+
+type nodeQuery struct {
+	Limit   opt.Of[int] `wire:"limit" mv:"2.33-" is:"min=0"`
+	Marker  string      `wire:"marker" mv:"2.33-"`
+	Pattern string      `wire:"hypervisor_hostname_pattern" mv:"2.53-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
+	Servers bool        `wire:"with_servers" mv:"2.53-" is:"boolish"`
+}
+
+type nodeBrief struct {
+	Number  int64                `wire:"id" mv:"-2.52"`
+	ID      string               `wire:"id" mv:"2.53-"`
+	Name    string               `wire:"hypervisor_hostname"`
+	State   string               `wire:"state"`
+	Status  string               `wire:"status"`
+	Servers opt.Of[[]nodeServer] `wire:"servers"`
+}
+
+type nodeServer struct {
+	ID   string `wire:"uuid"`
+	Name string `wire:"name"`
+}
+
+type nodeView struct {
+	nodeBrief
+	HostIP       *string         `wire:"host_ip"`
+	Type         string          `wire:"hypervisor_type"`
+	Version      int             `wire:"hypervisor_version"`
+	Service      nodeService     `wire:"service"`
+	CPUText      string          `wire:"cpu_info" mv:"-2.27"`
+	CPU          json.RawMessage `wire:"cpu_info" mv:"2.28-2.87"`
+	Workload     int             `wire:"current_workload" mv:"-2.87"`
+	VCPUs        int64           `wire:"vcpus" mv:"-2.87"`
+	VCPUsUsed    int64           `wire:"vcpus_used" mv:"-2.87"`
+	Memory       int64           `wire:"memory_mb" mv:"-2.87"`
+	MemoryUsed   int64           `wire:"memory_mb_used" mv:"-2.87"`
+	MemoryFree   int64           `wire:"free_ram_mb" mv:"-2.87"`
+	Disk         int64           `wire:"local_gb" mv:"-2.87"`
+	DiskUsed     int64           `wire:"local_gb_used" mv:"-2.87"`
+	DiskFree     int64           `wire:"free_disk_gb" mv:"-2.87"`
+	DiskMeasured int64           `wire:"disk_available_least" mv:"-2.87"`
+	Running      int             `wire:"running_vms" mv:"-2.87"`
+	Uptime       *string         `wire:"uptime" mv:"2.88-"`
+}
+
+type nodeService struct {
+	Number int64   `wire:"id" mv:"-2.52"`
+	ID     string  `wire:"id" mv:"2.53-"`
+	Host   string  `wire:"host"`
+	Reason *string `wire:"disabled_reason"`
+}
+
+func briefNode(n *hosts.Node) nodeBrief {
+	return nodeBrief{Number: n.Number, ID: n.ID, Name: n.Name, State: upOrDown(n.Service.Up), Status: enabledOrNot(n.Service.Disabled)}
+}
+
+func upOrDown(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
+}
+
+func enabledOrNot(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
+
+func viewOfNode(n *hosts.Node) nodeView {
+	v := nodeView{nodeBrief: briefNode(n), HostIP: orNull(n.HostIP), Type: n.Type, Version: n.Version,
+		Service: nodeService{n.Service.Number, n.Service.ID, n.Host, orNull(n.Service.DisabledReason)},
+		CPUText: n.CPUInfo, CPU: json.RawMessage(n.CPUInfo), Workload: n.Load.Busy, VCPUs: n.VCPUs, VCPUsUsed: n.Load.VCPUs,
+		Memory: n.MemoryMB, MemoryUsed: n.Load.MemoryMB, MemoryFree: n.MemoryMB - n.Load.MemoryMB,
+		Disk: n.DiskGB, DiskUsed: n.Load.DiskGB, DiskFree: n.DiskGB - n.Load.DiskGB, DiskMeasured: n.DiskFreeGB, Running: n.Load.Servers}
+	if !json.Valid(v.CPU) {
+		v.CPU = json.RawMessage("{}")
+	}
+	return v
+}
+
+func (a *API) findNodes(ctx context.Context, r *api.Request, q *nodeQuery) ([]hosts.Node, int, error) {
+	limit := 0
+	if r.AtLeast(33) {
+		limit = r.PageLimit(q.Limit.Or(0))
+	}
+	if q.Pattern != "" && (q.Limit.Has() || q.Marker != "") {
+		return nil, 0, fault.Invalidf("Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.")
+	}
+	marker := q.Marker
+	if marker != "" {
+		n, err := a.Hosts.Node(ctx, marker)
+		if err != nil {
+			return nil, 0, fault.Invalidf("Marker %s could not be found.", marker)
+		}
+		marker = n.ID
+	}
+	nodes, err := a.Hosts.Nodes(ctx, hosts.NodeQuery{Pattern: q.Pattern, Marker: marker, Limit: limit})
+	if err == nil && q.Pattern != "" && len(nodes) == 0 {
+		err = fault.NotFoundf("No hypervisor matching '%s' could be found.", q.Pattern)
+	}
+	return nodes, limit, err
+}
+
+// serversOf fills in what a hypervisor carries. Before 2.75 a hypervisor without servers shows no list.
+func (a *API) serversOf(ctx context.Context, r *api.Request, n *hosts.Node) (opt.Of[[]nodeServer], error) {
+	vs, err := a.Hosts.Servers(ctx, n.Host)
+	if err != nil || len(vs) == 0 && !r.AtLeast(75) {
+		return opt.Of[[]nodeServer]{}, err
+	}
+	out := make([]nodeServer, len(vs))
+	for i, v := range vs {
+		out[i] = nodeServer{v.ID, v.Name}
+	}
+	return opt.Some(out), nil
+}
+
+func (a *API) listNodes(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[nodeBrief], error) {
+	p := api.Page[nodeBrief]{}
+	nodes, limit, err := a.findNodes(ctx, r, q)
+	if err != nil {
+		return p, err
+	}
+	for i := range nodes {
+		v := briefNode(&nodes[i])
+		if q.Servers {
+			if v.Servers, err = a.serversOf(ctx, r, &nodes[i]); err != nil {
+				return p, err
+			}
+		}
+		p.Items = append(p.Items, v)
+	}
+	p.Next = next(nodes, limit, func(n hosts.Node) string { return nodeID(r, &n) })
+	return p, nil
+}
+
+func nodeID(r *api.Request, n *hosts.Node) string {
+	if r.AtLeast(53) {
+		return n.ID
+	}
+	return strconv.FormatInt(n.Number, 10)
+}
+
+func (a *API) detailNodes(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[nodeView], error) {
+	p := api.Page[nodeView]{}
+	nodes, limit, err := a.findNodes(ctx, r, q)
+	if err != nil {
+		return p, err
+	}
+	for i := range nodes {
+		v := viewOfNode(&nodes[i])
+		if q.Servers {
+			if v.Servers, err = a.serversOf(ctx, r, &nodes[i]); err != nil {
+				return p, err
+			}
+		}
+		p.Items = append(p.Items, v)
+	}
+	p.Next = next(nodes, limit, func(n hosts.Node) string { return nodeID(r, &n) })
+	return p, nil
+}
+
+// node finds the hypervisor of the path: by number in old versions, by UUID since 2.53.
+func (a *API) node(ctx context.Context, r *api.Request) (hosts.Node, error) {
+	id := r.Param("hypervisor_id")
+	_, err := strconv.ParseInt(id, 10, 64)
+	if r.AtLeast(53) && !ids.IsUUID(id) {
+		return hosts.Node{}, fault.Invalidf("Invalid uuid %s", id)
+	}
+	if !r.AtLeast(53) && err != nil {
+		return hosts.Node{}, fault.NotFoundf("Hypervisor with ID '%s' could not be found.", id)
+	}
+	return a.Hosts.Node(ctx, id)
+}
+
+type nodeShowQuery struct {
+	Servers bool `wire:"with_servers" mv:"2.53-" is:"boolish"`
+}
+
+func (a *API) showNode(ctx context.Context, r *api.Request, q *nodeShowQuery) (nodeView, error) {
+	n, err := a.node(ctx, r)
+	if err != nil {
+		return nodeView{}, err
+	}
+	v := viewOfNode(&n)
+	if q.Servers {
+		v.Servers, err = a.serversOf(ctx, r, &n)
+	}
+	return v, err
+}
+
+func (a *API) nodeUptime(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	if _, err := a.node(ctx, r); err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, fault.Invalidf("Virt driver does not implement uptime function.")
+}
+
+// named lists the hypervisors whose name contains the path's text.
+func (a *API) named(ctx context.Context, r *api.Request) ([]hosts.Node, error) {
+	pattern := r.Param("hypervisor_id")
+	nodes, err := a.Hosts.Nodes(ctx, hosts.NodeQuery{Pattern: strings.ReplaceAll(pattern, "%", "")})
+	if err == nil && len(nodes) == 0 {
+		err = fault.NotFoundf("No hypervisor matching '%s' could be found.", pattern)
+	}
+	return nodes, err
+}
+
+func (a *API) searchNodes(ctx context.Context, r *api.Request, _ *api.None) (api.Page[nodeBrief], error) {
+	nodes, err := a.named(ctx, r)
+	p := api.Page[nodeBrief]{}
+	for i := range nodes {
+		p.Items = append(p.Items, briefNode(&nodes[i]))
+	}
+	return p, err
+}
+
+func (a *API) nodeServers(ctx context.Context, r *api.Request, _ *api.None) (api.Page[nodeBrief], error) {
+	nodes, err := a.named(ctx, r)
+	p := api.Page[nodeBrief]{}
+	for i := range nodes {
+		v := briefNode(&nodes[i])
+		if v.Servers, err = a.serversOf(ctx, r, &nodes[i]); err != nil {
+			return p, err
+		}
+		p.Items = append(p.Items, v)
+	}
+	return p, err
+}
+
+type nodeSums struct {
+	Count        int   `wire:"count"`
+	Workload     int   `wire:"current_workload"`
+	VCPUs        int64 `wire:"vcpus"`
+	VCPUsUsed    int64 `wire:"vcpus_used"`
+	Memory       int64 `wire:"memory_mb"`
+	MemoryUsed   int64 `wire:"memory_mb_used"`
+	MemoryFree   int64 `wire:"free_ram_mb"`
+	Disk         int64 `wire:"local_gb"`
+	DiskUsed     int64 `wire:"local_gb_used"`
+	DiskFree     int64 `wire:"free_disk_gb"`
+	DiskMeasured int64 `wire:"disk_available_least"`
+	Running      int   `wire:"running_vms"`
+}
+
+func (a *API) nodeStatistics(ctx context.Context, _ *api.Request, _ *api.None) (nodeSums, error) {
+	nodes, err := a.Hosts.Nodes(ctx, hosts.NodeQuery{})
+	var s nodeSums
+	for i := range nodes {
+		if nodes[i].Service.Disabled {
+			continue
+		}
+		v := viewOfNode(&nodes[i])
+		s.Count++
+		s.Workload += v.Workload
+		s.VCPUs += v.VCPUs
+		s.VCPUsUsed += v.VCPUsUsed
+		s.Memory += v.Memory
+		s.MemoryUsed += v.MemoryUsed
+		s.MemoryFree += v.MemoryFree
+		s.Disk += v.Disk
+		s.DiskUsed += v.DiskUsed
+		s.DiskFree += v.DiskFree
+		s.DiskMeasured += v.DiskMeasured
+		s.Running += v.Running
+	}
+	return s, err
+}

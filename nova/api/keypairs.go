@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/keypairs"
+	"hypernova/oslo/api"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+var keyPairs = api.Resource[*API]{Name: "keypair", Plural: "keypairs", Ops: api.Ops[*API]{
+	api.List("GET /os-keypairs", nil, (*API).listKeys),
+	api.Do("POST /os-keypairs", nil, 201, (*API).createKey),
+	api.Do("GET /os-keypairs/{keypair_name}", nil, 200, (*API).showKey),
+	api.Do("DELETE /os-keypairs/{keypair_name}", nil, 204, (*API).deleteKey),
+}}
+
+type keyQuery struct {
+	User   string      `wire:"user_id" mv:"2.10-"`
+	Limit  opt.Of[int] `wire:"limit" mv:"2.35-" is:"min=0"`
+	Marker string      `wire:"marker" mv:"2.35-"`
+}
+
+type keyOwner struct {
+	User string `wire:"user_id" mv:"2.10-"`
+}
+
+type keyItem struct {
+	Pair keyBrief `wire:"keypair"`
+}
+
+type keyBrief struct {
+	Name        string `wire:"name"`
+	PublicKey   string `wire:"public_key"`
+	Fingerprint string `wire:"fingerprint"`
+	Type        string `wire:"type" mv:"2.2-"`
+}
+
+type keyCreated struct {
+	keyBrief
+	Owner   string `wire:"user_id"`
+	Private string `wire:"private_key" mv:"-2.91" omit:"empty"`
+}
+
+type keyView struct {
+	keyBrief
+	Owner   string    `wire:"user_id"`
+	ID      int64     `wire:"id"`
+	Created time.Time `wire:"created_at" time:"micro"`
+	Updated time.Time `wire:"updated_at" time:"micro"`
+	Deleted bool      `wire:"deleted"`
+	Gone    time.Time `wire:"deleted_at" time:"micro"`
+}
+
+type keyCreate struct {
+	OldName string         `wire:"name" mv:"-2.91" is:"required,name,pattern=^[_a-zA-Z0-9 -]+$"`
+	Name    string         `wire:"name" mv:"2.92-" is:"required,name,pattern=^[_@.a-zA-Z0-9 -]+$"`
+	Old     opt.Of[string] `wire:"public_key" mv:"-2.91"`
+	Public  string         `wire:"public_key" mv:"2.92-" is:"required"`
+	Type    string         `wire:"type" mv:"2.2-" is:"enum=ssh|x509"`
+	User    string         `wire:"user_id" mv:"2.10-"`
+}
+
+func briefKey(k *nova.KeyPair) keyBrief {
+	return keyBrief{k.Name, k.PublicKey, k.Fingerprint, k.Type}
+}
+
+// owner is the user a request is about, if the rule lets the caller ask.
+func owner(r *api.Request, user string, rule *policy.Rule) (string, error) {
+	if user == "" {
+		user = r.Caller.UserID
+	}
+	return user, r.Require(rule, policy.Target{"user_id": user})
+}
+
+func (a *API) listKeys(ctx context.Context, r *api.Request, q *keyQuery) (api.Page[keyItem], error) {
+	user, err := owner(r, q.User, policyKeysIndex)
+	if err != nil {
+		return api.Page[keyItem]{}, err
+	}
+	limit := 0
+	if r.AtLeast(35) {
+		limit = r.PageLimit(q.Limit.Or(0))
+	}
+	ks, err := a.Keys.List(ctx, user, q.Marker, limit)
+	p := api.Page[keyItem]{}
+	for i := range ks {
+		p.Items = append(p.Items, keyItem{briefKey(&ks[i])})
+	}
+	if r.AtLeast(35) {
+		p.Next = next(ks, limit, func(k nova.KeyPair) string { return k.Name })
+	}
+	return p, err
+}
+
+func (a *API) createKey(ctx context.Context, r *api.Request, in *keyCreate) (keyCreated, error) {
+	user, err := owner(r, in.User, policyKeysCreate)
+	if err != nil {
+		return keyCreated{}, err
+	}
+	k, private, err := a.Keys.Create(ctx, keypairs.CreateArgs{Project: r.Caller.ProjectID, User: user, Name: in.OldName + in.Name, Type: in.Type,
+		PublicKey: in.Old.Or("") + in.Public})
+	if !r.AtLeast(2) {
+		r.SetStatus(200)
+	}
+	return keyCreated{briefKey(&k), k.User, private}, err
+}
+
+func (a *API) showKey(ctx context.Context, r *api.Request, q *keyOwner) (keyView, error) {
+	user, err := owner(r, q.User, policyKeysShow)
+	if err != nil {
+		return keyView{}, err
+	}
+	k, err := a.Keys.KeyPair(ctx, user, r.Param("keypair_name"))
+	return keyView{keyBrief: briefKey(&k), Owner: k.User, ID: k.Number, Created: k.Created}, err
+}
+
+func (a *API) deleteKey(ctx context.Context, r *api.Request, q *keyOwner) (api.None, error) {
+	user, err := owner(r, q.User, policyKeysDelete)
+	if err != nil {
+		return api.None{}, err
+	}
+	if !r.AtLeast(2) {
+		r.SetStatus(202)
+	}
+	return api.None{}, a.Keys.Delete(ctx, user, r.Param("keypair_name"))
+}

@@ -1,0 +1,245 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+
+	"hypernova/nova"
+	"hypernova/nova/servers"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+)
+
+type serverCreateBody struct {
+	Server   serverCreate    `wire:"server" is:"required"`
+	Hints    json.RawMessage `wire:"os:scheduler_hints"`
+	OldHints json.RawMessage `wire:"OS-SCH-HNT:scheduler_hints"`
+}
+
+type serverCreate struct {
+	Name          string            `wire:"name" is:"required,name"`
+	Flavor        string            `wire:"flavorRef" is:"required,intish,minlen=1"`
+	Image         string            `wire:"imageRef"`
+	AdminPass     string            `wire:"adminPass"`
+	Metadata      map[string]string `wire:"metadata" is:"keys(pattern=^[a-zA-Z0-9-_:. ]{1,255}$),each(maxlen=255)"`
+	OldNetworks   []nic             `wire:"networks" mv:"-2.36"`
+	Networks37    nicChoice37       `wire:"networks" mv:"2.37-2.41" is:"required"`
+	Networks      nicChoice         `wire:"networks" mv:"2.42-" is:"required"`
+	DiskConfig    string            `wire:"OS-DCF:diskConfig" is:"enum=AUTO|MANUAL"`
+	AccessIPv4    string            `wire:"accessIPv4" is:"ipv4"`
+	AccessIPv6    string            `wire:"accessIPv6" is:"ipv6"`
+	Files         []file            `wire:"personality" mv:"-2.56"`
+	Zone          string            `wire:"availability_zone" is:"name"`
+	OldDisks      []json.RawMessage `wire:"block_device_mapping"`
+	Disks         []disk            `wire:"block_device_mapping_v2"`
+	ConfigDrive   bool              `wire:"config_drive" is:"boolish"`
+	KeyName       string            `wire:"key_name" is:"name"`
+	Min           int               `wire:"min_count" is:"intish,min=1"`
+	Max           int               `wire:"max_count" is:"intish,min=1"`
+	ReservationID bool              `wire:"return_reservation_id" is:"boolish"`
+	Groups        []groupName       `wire:"security_groups" is:"unique"`
+	UserData      string            `wire:"user_data" is:"maxlen=65535,base64"`
+	Description   opt.Of[string]    `wire:"description" mv:"2.19-" is:"text,nullable"`
+	Tags          []string          `wire:"tags" mv:"2.52-" is:"maxitems=50,each(minlen=1,maxlen=60,pattern=^[^,/]*$)"`
+	Certificates  opt.Of[[]string]  `wire:"trusted_image_certificates" mv:"2.63-" is:"nullable,minitems=1,maxitems=50,unique,each(minlen=1)"`
+	Host          string            `wire:"host" mv:"2.74-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
+	Node          string            `wire:"hypervisor_hostname" mv:"2.74-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
+	Hostname      string            `wire:"hostname" mv:"2.90-2.93" is:"hostname"`
+	FQDN          string            `wire:"hostname" mv:"2.94-" is:"fqdn"`
+}
+
+type groupName struct {
+	Name string `wire:"name" is:"name"`
+}
+
+type file struct {
+	Path     string `wire:"path"`
+	Contents string `wire:"contents" is:"base64"`
+}
+
+// disk is an entry of block_device_mapping_v2. Only the image on the server's own disk can be asked for.
+type disk struct {
+	BootIndex  opt.Of[int]     `wire:"boot_index" is:"intish,nullable"`
+	Source     string          `wire:"source_type" is:"enum=volume|image|snapshot|blank"`
+	Dest       string          `wire:"destination_type" is:"enum=local|volume"`
+	UUID       string          `wire:"uuid" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9._-]*$"`
+	Image      string          `wire:"image_id" is:"uuid"`
+	Volume     string          `wire:"volume_id" is:"uuid"`
+	Snapshot   string          `wire:"snapshot_id" is:"uuid"`
+	Size       opt.Of[int]     `wire:"volume_size" is:"intish,min=1,max=2147483647"`
+	Delete     opt.Of[bool]    `wire:"delete_on_termination" is:"boolish"`
+	Device     string          `wire:"device_name" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9._/-]*$"`
+	DeviceType string          `wire:"device_type" is:"text"`
+	Bus        string          `wire:"disk_bus" is:"text"`
+	Format     string          `wire:"guest_format" is:"text"`
+	Virtual    string          `wire:"virtual_name" is:"text"`
+	Connection string          `wire:"connection_info" is:"maxlen=16777215"`
+	NoDevice   json.RawMessage `wire:"no_device"`
+	Tag        string          `wire:"tag" mv:"2.32,2.42-" is:"minlen=1,maxlen=60,pattern=^[^,/]*$"`
+	VolumeType opt.Of[string]  `wire:"volume_type" mv:"2.67-" is:"text,nullable"`
+}
+
+// Validate refuses what spans members.
+func (b *serverCreateBody) Validate(api.Version) error {
+	if !hintsObject(b.Hints) || !hintsObject(b.OldHints) {
+		return fault.Invalidf("Invalid input for field/attribute os:scheduler_hints: it must be an object.")
+	}
+	in := &b.Server
+	if in.Max > 0 && in.Min > in.Max {
+		return fault.Invalidf("min_count must be <= max_count")
+	}
+	if in.Zone != "" && strings.Count(in.Zone, ":") > 2 {
+		return fault.Invalidf("The availability zone '%s' is not in the form zone:host:node.", in.Zone)
+	}
+	return nil
+}
+
+type serverCreated struct {
+	ID         string     `wire:"id"`
+	Links      []link     `wire:"links"`
+	DiskConfig string     `wire:"OS-DCF:diskConfig"`
+	AdminPass  string     `wire:"adminPass"`
+	Groups     []nameView `wire:"security_groups" omit:"empty"`
+}
+
+type serverEnvelope struct {
+	Server serverCreated `wire:"server"`
+}
+
+type reserved struct {
+	ReservationID string `wire:"reservation_id"`
+}
+
+func (a *API) createServer(ctx context.Context, r *api.Request, body *serverCreateBody) (any, error) {
+	args, err := a.createArgs(r, body)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.zeroDisk(ctx, r, args.Flavor); err != nil {
+		return nil, err
+	}
+	made, err := a.Servers.Create(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	if body.Server.ReservationID {
+		return reserved{made.ReservationID}, nil
+	}
+	v := made.Servers[0]
+	out := serverCreated{ID: v.ID, Links: selfLinks(r, "/servers/"+v.ID), DiskConfig: v.DiskConfig, AdminPass: args.AdminPass}
+	for _, g := range v.SecurityGroups {
+		out.Groups = append(out.Groups, nameView{g})
+	}
+	r.SetHeader("Location", out.Links[0].Href)
+	return serverEnvelope{out}, nil
+}
+
+func (a *API) createArgs(r *api.Request, body *serverCreateBody) (servers.CreateArgs, error) {
+	in := &body.Server
+	args := servers.CreateArgs{Name: in.Name, Hostname: in.Hostname + in.FQDN, Description: in.Description.Ptr(), Flavor: in.Flavor, Image: in.Image,
+		KeyName: in.KeyName, Metadata: in.Metadata, Tags: in.Tags, UserData: in.UserData, ConfigDrive: in.ConfigDrive, AdminPass: in.AdminPass,
+		AccessIPv4: in.AccessIPv4, AccessIPv6: in.AccessIPv6, DiskConfig: in.DiskConfig, Host: in.Host, Node: in.Node, Hints: body.Hints,
+		Min: in.Min, Max: in.Max}
+	if args.Max == 0 {
+		args.Max = args.Min
+	}
+	if len(args.Hints) == 0 {
+		args.Hints = body.OldHints
+	}
+	if args.AdminPass == "" {
+		args.AdminPass = password()
+	}
+	for _, g := range in.Groups {
+		args.SecurityGroups = append(args.SecurityGroups, g.Name)
+	}
+	for _, f := range in.Files {
+		contents, err := base64.StdEncoding.DecodeString(f.Contents)
+		if err != nil {
+			return args, fault.Invalidf("Personality content for %s cannot be decoded", f.Path)
+		}
+		args.Files = append(args.Files, nova.File{Path: f.Path, Contents: contents})
+	}
+	if in.Certificates.Has() {
+		return args, fault.Invalidf("Trusted image certificates cannot be checked in this cloud.")
+	}
+	if err := bootDisk(in, &args); err != nil {
+		return args, err
+	}
+	if err := placement(r, in, &args); err != nil {
+		return args, err
+	}
+	return args, chooseNetworks(r, in, &args)
+}
+
+// placement reads where the server shall be, and asks whether the caller may say so.
+func placement(r *api.Request, in *serverCreate, args *servers.CreateArgs) error {
+	zone, rest, forced := strings.Cut(in.Zone, ":")
+	args.AZ = zone
+	if forced {
+		if in.Host != "" || in.Node != "" {
+			return fault.Invalidf("The availability zone names a host, so host and hypervisor_hostname must not.")
+		}
+		if err := r.Require(policyForcedHost, nil); err != nil {
+			return err
+		}
+		args.Host, args.Node, _ = strings.Cut(rest, ":")
+		args.Force = args.Host != "" || args.Node != ""
+	}
+	if in.Host != "" || in.Node != "" {
+		return r.Require(policyRequestedHost, nil)
+	}
+	return nil
+}
+
+// bootDisk takes from the block devices what this cloud has: the image on the server's own disk.
+func bootDisk(in *serverCreate, args *servers.CreateArgs) error {
+	if len(in.OldDisks) > 0 {
+		return fault.Invalidf("Block storage volumes are not available in this cloud; boot from an image.")
+	}
+	for _, d := range in.Disks {
+		image := d.UUID
+		if image == "" {
+			image = d.Image
+		}
+		switch {
+		case d.Dest == "volume" || d.Source == "volume" || d.Source == "snapshot" || d.Volume != "" || d.Snapshot != "":
+			return fault.Invalidf("Block storage volumes are not available in this cloud; boot from an image.")
+		case d.Source != "image" || image == "":
+			return fault.Invalidf("Of block devices only the image on the server's own disk is supported; ephemeral and swap disks come with the flavor.")
+		case d.BootIndex.Or(-1) != 0:
+			return fault.Invalidf("Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.")
+		case args.Image != "" && args.Image != image:
+			return fault.Invalidf("Block Device Mapping is Invalid: the boot disk's image is not the server's.")
+		}
+		args.Image = image
+	}
+	if args.Image == "" && len(in.Disks) == 0 {
+		return fault.Invalidf("Invalid imageRef provided.")
+	}
+	return nil
+}
+
+// zeroDisk keeps flavors without a disk size, whose servers may grow as large as the image says, to those who may use them.
+func (a *API) zeroDisk(ctx context.Context, r *api.Request, id string) error {
+	f, err := a.Flavors.Flavor(ctx, id)
+	if err != nil || f.Disk != 0 {
+		return fault.Body(err)
+	}
+	return r.Require(policyZeroDisk, nil)
+}
+
+// passwordLetters leaves out what is easily taken for something else.
+const passwordLetters = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+func password() string {
+	b := make([]byte, 12)
+	rand.Read(b)
+	for i := range b {
+		b[i] = passwordLetters[int(b[i])%len(passwordLetters)]
+	}
+	return string(b)
+}

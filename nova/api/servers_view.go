@@ -1,0 +1,269 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/virt"
+	"hypernova/oslo/api"
+	"hypernova/oslo/opt"
+)
+
+// serverBrief is a server in a list without details.
+type serverBrief struct {
+	ID    string `wire:"id"`
+	Name  string `wire:"name"`
+	Links []link `wire:"links"`
+}
+
+// serverCore is what every view of one server shows.
+type serverCore struct {
+	ID           string            `wire:"id"`
+	Name         string            `wire:"name"`
+	Status       string            `wire:"status"`
+	Project      string            `wire:"tenant_id"`
+	User         string            `wire:"user_id"`
+	Metadata     map[string]string `wire:"metadata"`
+	HostID       string            `wire:"hostId"`
+	Image        any               `wire:"image"`
+	FlavorRef    flavorRef         `wire:"flavor" mv:"-2.46"`
+	Flavor       flavorPart        `wire:"flavor" mv:"2.47-"`
+	Created      time.Time         `wire:"created"`
+	Updated      time.Time         `wire:"updated"`
+	AccessIPv4   string            `wire:"accessIPv4"`
+	AccessIPv6   string            `wire:"accessIPv6"`
+	Links        []link            `wire:"links"`
+	DiskConfig   string            `wire:"OS-DCF:diskConfig"`
+	Progress     opt.Of[int]       `wire:"progress"`
+	Fault        *faultView        `wire:"fault" omit:"empty"`
+	Locked       bool              `wire:"locked" mv:"2.9-"`
+	Description  *string           `wire:"description" mv:"2.19-"`
+	Tags         []string          `wire:"tags" mv:"2.26-"`
+	Certificates *[]string         `wire:"trusted_image_certificates" mv:"2.63-"`
+	ServerGroups opt.Of[[]string]  `wire:"server_groups" mv:"2.71-"`
+	LockedReason *string           `wire:"locked_reason" mv:"2.73-"`
+}
+
+// serverUpdated is what PUT answered before it answered everything.
+type serverUpdated struct {
+	serverCore
+	Addresses map[string][]plainAddress `wire:"addresses"`
+}
+
+// serverView is a server with details.
+type serverView struct {
+	serverCore
+	Addresses  map[string][]addressView `wire:"addresses"`
+	KeyName    *string                  `wire:"key_name"`
+	Drive      string                   `wire:"config_drive"`
+	Groups     []nameView               `wire:"security_groups" omit:"empty"`
+	Zone       string                   `wire:"OS-EXT-AZ:availability_zone"`
+	Launched   time.Time                `wire:"OS-SRV-USG:launched_at" time:"micro"`
+	Terminated time.Time                `wire:"OS-SRV-USG:terminated_at" time:"micro"`
+	Power      int                      `wire:"OS-EXT-STS:power_state"`
+	Task       *string                  `wire:"OS-EXT-STS:task_state"`
+	VM         string                   `wire:"OS-EXT-STS:vm_state"`
+	Volumes    []api.None               `wire:"os-extended-volumes:volumes_attached"`
+	HostStatus opt.Of[string]           `wire:"host_status" mv:"2.16-" policy:"os_compute_api:servers:show:host_status"`
+	Pinned     *string                  `wire:"pinned_availability_zone" mv:"2.96-"`
+
+	Host         *string `wire:"OS-EXT-SRV-ATTR:host" policy:"os_compute_api:os-extended-server-attributes"`
+	Node         *string `wire:"OS-EXT-SRV-ATTR:hypervisor_hostname" policy:"os_compute_api:os-extended-server-attributes"`
+	InstanceName string  `wire:"OS-EXT-SRV-ATTR:instance_name" policy:"os_compute_api:os-extended-server-attributes"`
+	GuardedName  string  `wire:"OS-EXT-SRV-ATTR:hostname" mv:"2.3-2.89" policy:"os_compute_api:os-extended-server-attributes"`
+	Hostname     string  `wire:"OS-EXT-SRV-ATTR:hostname" mv:"2.90-"`
+	Kernel       string  `wire:"OS-EXT-SRV-ATTR:kernel_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	Ramdisk      string  `wire:"OS-EXT-SRV-ATTR:ramdisk_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	LaunchIndex  int     `wire:"OS-EXT-SRV-ATTR:launch_index" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	Reservation  string  `wire:"OS-EXT-SRV-ATTR:reservation_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	RootDevice   *string `wire:"OS-EXT-SRV-ATTR:root_device_name" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	UserData     *string `wire:"OS-EXT-SRV-ATTR:user_data" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+}
+
+type nameView struct {
+	Name string `wire:"name"`
+}
+
+type imageRef struct {
+	ID    string `wire:"id"`
+	Links []link `wire:"links"`
+}
+
+type flavorRef struct {
+	ID    string `wire:"id"`
+	Links []link `wire:"links"`
+}
+
+// flavorPart is the server's own copy of its flavor.
+type flavorPart struct {
+	Name       string            `wire:"original_name"`
+	VCPUs      int               `wire:"vcpus"`
+	RAM        int               `wire:"ram"`
+	Disk       int               `wire:"disk"`
+	Ephemeral  int               `wire:"ephemeral"`
+	Swap       int               `wire:"swap"`
+	ExtraSpecs map[string]string `wire:"extra_specs" policy:"os_compute_api:os-flavor-extra-specs:index"`
+}
+
+type plainAddress struct {
+	Version int    `wire:"version"`
+	Addr    string `wire:"addr"`
+}
+
+type addressView struct {
+	Version int    `wire:"version"`
+	Addr    string `wire:"addr"`
+	Type    string `wire:"OS-EXT-IPS:type"`
+	MAC     string `wire:"OS-EXT-IPS-MAC:mac_addr"`
+}
+
+type faultView struct {
+	Code    int            `wire:"code"`
+	Created time.Time      `wire:"created"`
+	Message string         `wire:"message"`
+	Details opt.Of[string] `wire:"details"`
+}
+
+// serverViews makes views of many servers of one request; what they share is made once.
+type serverViews struct {
+	r               *api.Request
+	self, bookmark  string
+	flavors, images string
+	hostIDs         map[[2]string]string
+	status          map[string]string // of hosts; nil: not asked for
+	plainRefs       bool
+}
+
+func (a *API) serverViews(ctx context.Context, r *api.Request) (*serverViews, error) {
+	v := &serverViews{r: r, self: r.URL("/servers/"), bookmark: r.RootURL("/servers/"), flavors: r.RootURL("/flavors/"), images: r.RootURL("/images/"),
+		hostIDs: map[[2]string]string{}, plainRefs: !r.AtLeast(47)}
+	if !r.AtLeast(16) || !r.Allowed(policyHostStatus, nil) {
+		return v, nil
+	}
+	services, err := a.Hosts.Services(ctx, "", nova.BinaryCompute)
+	if err != nil {
+		return nil, err
+	}
+	v.status = make(map[string]string, len(services))
+	for _, s := range services {
+		status := "UP"
+		switch {
+		case s.Disabled:
+			status = "MAINTENANCE"
+		case s.ForcedDown:
+			status = "DOWN"
+		case !s.Up:
+			status = "UNKNOWN"
+		}
+		v.status[s.Host] = status
+	}
+	return v, nil
+}
+
+func (b *serverViews) links(id string) []link {
+	return []link{{"self", b.self + id}, {"bookmark", b.bookmark + id}}
+}
+
+func (b *serverViews) brief(v *nova.Server) serverBrief {
+	return serverBrief{v.ID, v.Name, b.links(v.ID)}
+}
+
+func (b *serverViews) core(v *nova.Server) serverCore {
+	out := serverCore{ID: v.ID, Name: v.Name, Status: v.Status(), Project: v.Project, User: v.User, Metadata: v.Metadata,
+		HostID: b.hostID(v.Project, v.Host), Image: "", Created: v.Created, Updated: v.Updated, AccessIPv4: v.AccessIPv4, AccessIPv6: v.AccessIPv6,
+		Links: b.links(v.ID), DiskConfig: v.DiskConfig, Locked: v.Locked, Description: v.Description, Tags: v.Tags, LockedReason: orNull(v.LockedReason)}
+	if v.Image.ID != "" {
+		out.Image = imageRef{v.Image.ID, []link{{"bookmark", b.images + v.Image.ID}}}
+	}
+	f := v.Flavor
+	if b.plainRefs {
+		out.FlavorRef = flavorRef{f.ID, []link{{"bookmark", b.flavors + f.ID}}}
+	} else {
+		out.Flavor = flavorPart{f.Name, f.VCPUs, f.RAM, f.Disk, f.Ephemeral, f.Swap, f.ExtraSpecs}
+	}
+	switch out.Status {
+	case "ACTIVE", "BUILD":
+		out.Progress = opt.Some(v.Progress)
+	case "ERROR", "DELETED":
+		out.Fault = b.fault(v)
+	}
+	return out
+}
+
+// fault shows details to administrators, and to everyone where the mistake was not the cloud's.
+func (b *serverViews) fault(v *nova.Server) *faultView {
+	if v.Fault == nil {
+		return nil
+	}
+	f := &faultView{Code: v.Fault.Code, Created: v.Fault.Created, Message: v.Fault.Message}
+	if v.Fault.Details != "" && (f.Code != 500 || b.r.Caller.Admin()) {
+		f.Details = opt.Some(v.Fault.Details)
+	}
+	return f
+}
+
+func (b *serverViews) updated(v *nova.Server) serverUpdated {
+	out := serverUpdated{b.core(v), map[string][]plainAddress{}}
+	out.ServerGroups = opt.Some([]string{})
+	for _, a := range v.Addresses {
+		out.Addresses[a.Network] = append(out.Addresses[a.Network], plainAddress{a.Version, a.IP})
+	}
+	return out
+}
+
+func (b *serverViews) detail(v *nova.Server) serverView {
+	out := serverView{serverCore: b.core(v), Addresses: addresses(v), KeyName: orNull(v.KeyName), Zone: v.AZ, Launched: v.Launched,
+		Terminated: v.Terminated, Power: int(v.Power), Task: orNull(string(v.Task)), VM: string(v.VM), Pinned: orNull(v.RequestedAZ),
+		Host: orNull(v.Host), Node: orNull(v.Node), InstanceName: virt.DomainName(v.ID), GuardedName: v.Hostname, Hostname: v.Hostname,
+		LaunchIndex: v.LaunchIndex, Reservation: v.ReservationID, RootDevice: orNull(v.RootDevice), UserData: orNull(v.UserData)}
+	if v.Host == "" {
+		out.Zone = v.RequestedAZ
+	}
+	if v.ConfigDrive {
+		out.Drive = "True"
+	}
+	for _, g := range v.SecurityGroups {
+		out.Groups = append(out.Groups, nameView{g})
+	}
+	if b.status != nil {
+		out.HostStatus = opt.Some(b.status[v.Host])
+	}
+	return out
+}
+
+func addresses(v *nova.Server) map[string][]addressView {
+	m := make(map[string][]addressView, 1)
+	for _, a := range v.Addresses {
+		m[a.Network] = append(m[a.Network], addressView{a.Version, a.IP, a.Type, a.MAC})
+	}
+	return m
+}
+
+// hostID hides a host's name but lets the owner see whether two servers share one.
+func (b *serverViews) hostID(project, host string) string {
+	if host == "" {
+		return ""
+	}
+	key := [2]string{project, host}
+	id, ok := b.hostIDs[key]
+	if !ok {
+		id = hashedHost(project, host)
+		b.hostIDs[key] = id
+	}
+	return id
+}
+
+func hashedHost(project, host string) string {
+	if host == "" {
+		return ""
+	}
+	sum := sha256.Sum224([]byte(project + host))
+	return hex.EncodeToString(sum[:])
+}
+
+// hintsObject reports whether raw is an object, as scheduler hints are.
+func hintsObject(raw json.RawMessage) bool { return len(raw) == 0 || raw[0] == '{' }

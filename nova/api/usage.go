@@ -1,0 +1,190 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/servers"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+)
+
+var usages = api.Resource[*API]{Name: "tenant_usage", Plural: "tenant_usages", Ops: api.Ops[*API]{
+	api.List("GET /os-simple-tenant-usage", policyUsageList, (*API).listUsage),
+	api.On("GET /os-simple-tenant-usage/{tenant_id}", policyUsageShow, 200, (*API).project, (*API).showUsage, api.Bare(), api.Query[usageQuery]()),
+}}
+
+type usageQuery struct {
+	Start    string      `wire:"start"`
+	End      string      `wire:"end"`
+	Detailed string      `wire:"detailed"`
+	Limit    opt.Of[int] `wire:"limit" mv:"2.40-" is:"min=0"`
+	Marker   string      `wire:"marker" mv:"2.40-"`
+}
+
+type usageView struct {
+	Project string                `wire:"tenant_id"`
+	Start   time.Time             `wire:"start" time:"micro"`
+	Stop    time.Time             `wire:"stop" time:"micro"`
+	Hours   float64               `wire:"total_hours"`
+	Memory  float64               `wire:"total_memory_mb_usage"`
+	VCPUs   float64               `wire:"total_vcpus_usage"`
+	Disk    float64               `wire:"total_local_gb_usage"`
+	Servers opt.Of[[]serverUsage] `wire:"server_usages"`
+}
+
+type serverUsage struct {
+	ID      string    `wire:"instance_id"`
+	Name    string    `wire:"name"`
+	Project string    `wire:"tenant_id"`
+	Flavor  string    `wire:"flavor"`
+	State   string    `wire:"state"`
+	Hours   float64   `wire:"hours"`
+	Memory  int       `wire:"memory_mb"`
+	VCPUs   int       `wire:"vcpus"`
+	Disk    int       `wire:"local_gb"`
+	Started time.Time `wire:"started_at" time:"micro"`
+	Ended   time.Time `wire:"ended_at" time:"micro"`
+	Uptime  int64     `wire:"uptime"`
+}
+
+// period is the time a usage is about.
+type period struct{ start, end, now time.Time }
+
+func (a *API) period(q *usageQuery) (period, error) {
+	now := a.Now().UTC()
+	p := period{now.AddDate(0, 0, -28), now, now}
+	for _, x := range []struct {
+		text string
+		to   *time.Time
+	}{{q.Start, &p.start}, {q.End, &p.end}} {
+		if x.text == "" {
+			continue
+		}
+		at, err := api.ParseTime(x.text)
+		if err != nil {
+			return p, fault.Invalidf("Datetime is in invalid format")
+		}
+		*x.to = at
+	}
+	if !p.end.After(p.start) {
+		return p, fault.Invalidf("Invalid start time. The start time cannot occur after the end time.")
+	}
+	return p, nil
+}
+
+// of is what a server used in the period; false for one that did not exist in it.
+func (p period) of(v *nova.Server) (serverUsage, bool) {
+	ended := v.Terminated
+	if ended.IsZero() {
+		ended = v.DeletedAt
+	}
+	if v.Launched.IsZero() || v.Launched.After(p.end) || !ended.IsZero() && ended.Before(p.start) {
+		return serverUsage{}, false
+	}
+	from, to := v.Launched, p.end
+	if from.Before(p.start) {
+		from = p.start
+	}
+	if !ended.IsZero() && ended.Before(to) {
+		to = ended
+	}
+	u := serverUsage{ID: v.ID, Name: v.Name, Project: v.Project, Flavor: v.Flavor.Name, State: string(v.VM), Hours: to.Sub(from).Hours(),
+		Memory: v.Flavor.RAM, VCPUs: v.Flavor.VCPUs, Disk: v.Flavor.Disk + v.Flavor.Ephemeral, Started: v.Launched, Ended: ended}
+	last := p.now
+	if !ended.IsZero() {
+		u.State, last = "terminated", ended
+	}
+	u.Uptime = int64(last.Sub(v.Launched).Seconds())
+	return u, true
+}
+
+// usageBatch is how many servers are read at once.
+const usageBatch = 1000
+
+// usage sums up servers by project, in order of project and server; limit counts servers, 0 for all. The marker is a server's id.
+func (a *API) usage(ctx context.Context, project string, p period, marker string, limit int) (found []usageView, last string, err error) {
+	q := servers.Query{Project: project, Marker: marker, Limit: usageBatch, Sort: []db.SortKey{{Column: "project_id"}, {Column: "uuid"}}}
+	n := 0
+	for {
+		vs, err := a.Servers.List(ctx, q)
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range vs {
+			u, ok := p.of(&vs[i])
+			if !ok {
+				continue
+			}
+			found = add(found, p, u)
+			if n++; n == limit {
+				return found, u.ID, nil
+			}
+		}
+		if len(vs) < usageBatch {
+			return found, "", nil
+		}
+		q.Marker = vs[len(vs)-1].ID
+	}
+}
+
+func add(to []usageView, p period, u serverUsage) []usageView {
+	if len(to) == 0 || to[len(to)-1].Project != u.Project {
+		to = append(to, usageView{Project: u.Project, Start: p.start, Stop: p.end, Servers: opt.Some([]serverUsage{})})
+	}
+	v := &to[len(to)-1]
+	v.Hours += u.Hours
+	v.Memory += float64(u.Memory) * u.Hours
+	v.VCPUs += float64(u.VCPUs) * u.Hours
+	v.Disk += float64(u.Disk) * u.Hours
+	v.Servers.Value = append(v.Servers.Value, u)
+	return to
+}
+
+func usageLimit(r *api.Request, q *usageQuery) int {
+	if !r.AtLeast(40) {
+		return 0
+	}
+	return r.PageLimit(q.Limit.Or(0))
+}
+
+func (a *API) listUsage(ctx context.Context, r *api.Request, q *usageQuery) (api.Page[usageView], error) {
+	p, err := a.period(q)
+	if err != nil {
+		return api.Page[usageView]{}, err
+	}
+	found, last, err := a.usage(ctx, "", p, q.Marker, usageLimit(r, q))
+	if q.Detailed != "1" {
+		for i := range found {
+			found[i].Servers = opt.Of[[]serverUsage]{}
+		}
+	}
+	return api.Page[usageView]{Items: found, Next: last}, err
+}
+
+type usageShown struct {
+	Usage any    `wire:"tenant_usage"`
+	Links []link `wire:"tenant_usage_links" omit:"empty"`
+}
+
+func (a *API) showUsage(ctx context.Context, r *api.Request, project ofProject, _ *usageQuery) (usageShown, error) {
+	q := api.QueryOf[usageQuery](r)
+	p, err := a.period(q)
+	if err != nil {
+		return usageShown{}, err
+	}
+	found, last, err := a.usage(ctx, string(project), p, q.Marker, usageLimit(r, q))
+	if err != nil || len(found) == 0 {
+		return usageShown{Usage: map[string]string{}}, err
+	}
+	out := usageShown{Usage: found[0]}
+	if last != "" {
+		values := r.HTTP.URL.Query()
+		values.Set("marker", last)
+		out.Links = []link{{"next", r.URL("/os-simple-tenant-usage/" + string(project) + "?" + values.Encode())}}
+	}
+	return out, nil
+}

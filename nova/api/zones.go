@@ -1,0 +1,199 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/hosts"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+)
+
+var zones = api.Resource[*API]{Name: "availabilityZoneInfo", Plural: "availabilityZoneInfo", Ops: api.Ops[*API]{
+	api.List("GET /os-availability-zone", policyZones, (*API).listZones),
+	api.List("GET /os-availability-zone/detail", policyZonesDetail, (*API).detailZones),
+}}
+
+type zoneView struct {
+	Name  string                            `wire:"zoneName"`
+	State zoneState                         `wire:"zoneState"`
+	Hosts *map[string]map[string]memberView `wire:"hosts"`
+}
+
+type zoneState struct {
+	Available bool `wire:"available"`
+}
+
+type memberView struct {
+	Active    bool      `wire:"active"`
+	Available bool      `wire:"available"`
+	Updated   time.Time `wire:"updated_at" time:"micro"`
+}
+
+func (a *API) listZones(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[zoneView], error) {
+	zs, err := a.Hosts.Zones(ctx, false)
+	p := api.Page[zoneView]{}
+	for _, z := range zs {
+		p.Items = append(p.Items, zoneView{Name: z.Name, State: zoneState{z.Available}})
+	}
+	return p, err
+}
+
+func (a *API) detailZones(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[zoneView], error) {
+	zs, err := a.Hosts.Zones(ctx, true)
+	p := api.Page[zoneView]{}
+	for _, z := range zs {
+		members := membersOf(z)
+		p.Items = append(p.Items, zoneView{Name: z.Name, State: zoneState{z.Available}, Hosts: &members})
+	}
+	return p, err
+}
+
+func membersOf(z hosts.Zone) map[string]map[string]memberView {
+	m := map[string]map[string]memberView{}
+	for _, s := range z.Services {
+		if m[s.Host] == nil {
+			m[s.Host] = map[string]memberView{}
+		}
+		m[s.Host][s.Binary] = memberView{!s.Disabled, s.Up, seen(&s.Service)}
+	}
+	return m
+}
+
+var aggregates = api.Resource[*API]{Name: "aggregate", Plural: "aggregates", Ops: api.Ops[*API]{
+	api.List("GET /os-aggregates", policyAggIndex, (*API).listAggregates),
+	api.Do("POST /os-aggregates", policyAggCreate, 200, (*API).createAggregate),
+	api.Do("GET /os-aggregates/{aggregate_id}", policyAggShow, 200, (*API).showAggregate),
+	api.Do("PUT /os-aggregates/{aggregate_id}", policyAggUpdate, 200, (*API).updateAggregate),
+	api.Do("DELETE /os-aggregates/{aggregate_id}", policyAggDelete, 200, (*API).deleteAggregate),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "add_host", policyAggAddHost, 200, api.Nothing[*API], (*API).addHost),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "remove_host", policyAggRemoveHost, 200, api.Nothing[*API], (*API).removeHost),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "set_metadata", policyAggMetadata, 200, api.Nothing[*API], (*API).setAggregateMetadata),
+}}
+
+type aggregateView struct {
+	ID       int64             `wire:"id"`
+	UUID     string            `wire:"uuid" mv:"2.41-"`
+	Name     string            `wire:"name"`
+	Zone     *string           `wire:"availability_zone"`
+	Hosts    []string          `wire:"hosts"`
+	Metadata map[string]string `wire:"metadata"`
+	Created  time.Time         `wire:"created_at" time:"micro"`
+	Updated  time.Time         `wire:"updated_at" time:"micro"`
+	Deleted  bool              `wire:"deleted"`
+	Gone     time.Time         `wire:"deleted_at" time:"micro"`
+}
+
+func viewOfAggregate(v *nova.Aggregate) aggregateView {
+	out := aggregateView{ID: v.ID, UUID: v.UUID, Name: v.Name, Zone: orNull(v.Zone()), Hosts: v.Hosts, Metadata: v.Metadata, Created: v.Created}
+	if !v.Updated.Equal(v.Created) {
+		out.Updated = v.Updated
+	}
+	return out
+}
+
+func aggregateID(r *api.Request) (int64, error) {
+	id, err := strconv.ParseInt(r.Param("aggregate_id"), 10, 64)
+	if err != nil {
+		return 0, fault.Invalidf("Invalid aggregate id %s.", r.Param("aggregate_id"))
+	}
+	return id, nil
+}
+
+func (a *API) listAggregates(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[aggregateView], error) {
+	as, err := a.Hosts.Aggregates(ctx)
+	p := api.Page[aggregateView]{}
+	for i := range as {
+		p.Items = append(p.Items, viewOfAggregate(&as[i]))
+	}
+	return p, err
+}
+
+type aggregateCreate struct {
+	Name string         `wire:"name" is:"required,name"`
+	Zone opt.Of[string] `wire:"availability_zone" is:"nullable,name,pattern=^[^:]*$"`
+}
+
+type aggregateUpdate struct {
+	Name string         `wire:"name" is:"name"`
+	Zone opt.Of[string] `wire:"availability_zone" is:"nullable,name,pattern=^[^:]*$"`
+}
+
+// Validate wants at least one change.
+func (u *aggregateUpdate) Validate(api.Version) error {
+	if u.Name == "" && !u.Zone.Set {
+		return fault.Invalidf("Invalid input for field/attribute aggregate: it must have name or availability_zone.")
+	}
+	return nil
+}
+
+// createAggregate shows no hosts and metadata, as nova does for a new one.
+func (a *API) createAggregate(ctx context.Context, r *api.Request, in *aggregateCreate) (aggregateCreated, error) {
+	v, err := a.Hosts.CreateAggregate(ctx, in.Name, in.Zone.Or(""))
+	out := viewOfAggregate(&v)
+	return aggregateCreated{out.ID, out.UUID, out.Name, out.Zone, out.Created, out.Updated, false, time.Time{}}, err
+}
+
+type aggregateCreated struct {
+	ID      int64     `wire:"id"`
+	UUID    string    `wire:"uuid" mv:"2.41-"`
+	Name    string    `wire:"name"`
+	Zone    *string   `wire:"availability_zone"`
+	Created time.Time `wire:"created_at" time:"micro"`
+	Updated time.Time `wire:"updated_at" time:"micro"`
+	Deleted bool      `wire:"deleted"`
+	Gone    time.Time `wire:"deleted_at" time:"micro"`
+}
+
+// edited is the common end of what changes an aggregate.
+func edited(r *api.Request, fn func(id int64) (nova.Aggregate, error)) (aggregateView, error) {
+	id, err := aggregateID(r)
+	if err != nil {
+		return aggregateView{}, err
+	}
+	v, err := fn(id)
+	return viewOfAggregate(&v), err
+}
+
+func (a *API) showAggregate(ctx context.Context, r *api.Request, _ *api.None) (aggregateView, error) {
+	return edited(r, func(id int64) (nova.Aggregate, error) { return a.Hosts.Aggregate(ctx, id) })
+}
+
+func (a *API) updateAggregate(ctx context.Context, r *api.Request, in *aggregateUpdate) (aggregateView, error) {
+	return edited(r, func(id int64) (nova.Aggregate, error) {
+		return a.Hosts.UpdateAggregate(ctx, id, in.Name, in.Zone.Or(""))
+	})
+}
+
+func (a *API) deleteAggregate(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	id, err := aggregateID(r)
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Hosts.DeleteAggregate(ctx, id)
+}
+
+type hostBody struct {
+	Host string `wire:"host" is:"required,minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
+}
+
+func (a *API) addHost(ctx context.Context, r *api.Request, _ api.None, in *hostBody) (aggregateView, error) {
+	return edited(r, func(id int64) (nova.Aggregate, error) { return a.Hosts.AddHost(ctx, id, in.Host) })
+}
+
+func (a *API) removeHost(ctx context.Context, r *api.Request, _ api.None, in *hostBody) (aggregateView, error) {
+	return edited(r, func(id int64) (nova.Aggregate, error) { return a.Hosts.RemoveHost(ctx, id, in.Host) })
+}
+
+type metadataBody struct {
+	Metadata map[string]*string `wire:"metadata" is:"required,keys(pattern=^[a-zA-Z0-9-_:. ]{1,255}$),each(nullable,maxlen=255)"`
+}
+
+func (a *API) setAggregateMetadata(ctx context.Context, r *api.Request, _ api.None, in *metadataBody) (aggregateView, error) {
+	return edited(r, func(id int64) (nova.Aggregate, error) {
+		return a.Hosts.SetAggregateMetadata(ctx, id, in.Metadata)
+	})
+}
