@@ -13,9 +13,12 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -26,6 +29,7 @@ import (
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
+	"hypernova/oslo/metric"
 	"hypernova/oslo/service"
 )
 
@@ -85,6 +89,12 @@ func New(c Config, bus *messaging.Bus, o service.Options, l *slog.Logger) servic
 // NewFake makes the service of an agent without a host: it reports every port wired at once. It runs anywhere, unprivileged.
 func NewFake(c Config, bus *messaging.Bus, o service.Options, l *slog.Logger) service.Service {
 	return newAgent(c.filled(), pretend{}, plugin{bus}, bus, o, l)
+}
+
+// Probe finds out whether this host can be a network host, and says what it lacks. It changes nothing that stays.
+func Probe(ctx context.Context, c Config, l *slog.Logger) error {
+	h := newLinux(c.filled(), l)
+	return errors.Join(h.open(ctx), h.close())
 }
 
 // server is neutron-server, as an agent sees it.
@@ -181,7 +191,7 @@ func (a *agent) repeat(ctx context.Context, every time.Duration, wake <-chan str
 	pause := first
 	for ctx.Err() == nil {
 		wait := every
-		if err := fn(ctx); err == nil {
+		if err := contained(ctx, what, fn); err == nil {
 			pause = first
 		} else if ctx.Err() == nil {
 			wait = min(pause, every)
@@ -196,6 +206,17 @@ func (a *agent) repeat(ctx context.Context, every time.Duration, wake <-chan str
 		}
 		t.Stop()
 	}
+}
+
+// contained makes an error of a panic: one bad answer must not take the process and the guests' DHCP with it.
+func contained(ctx context.Context, what string, fn func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			metric.From(ctx).Panic("service", Binary+" "+what)
+			err = fmt.Errorf("it panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(ctx)
 }
 
 // round pulls, applies and reports. Without an answer from the server the host is still kept as it was last told.
@@ -254,10 +275,7 @@ func (a *agent) report(ctx context.Context, up []string, down map[string]string,
 
 // beat says that the agents of this host live. The names are those that OpenStack's clients know.
 func (a *agent) beat(ctx context.Context) error {
-	tunnel := ""
-	if a.c.LocalIP.IsValid() {
-		tunnel = a.c.LocalIP.String()
-	}
+	tunnel := address(a.c.LocalIP)
 	return a.server.alive(ctx, rpcapi.AgentReportArgs{
 		Host: a.c.Host, TunnelIP: tunnel, Version: a.c.Version, Level: rpcapi.Level, Started: a.started,
 		Agents: []rpcapi.AgentFacts{
@@ -266,6 +284,14 @@ func (a *agent) beat(ctx context.Context) error {
 			{Type: "Metadata agent", Binary: "neutron-metadata-agent", Topic: "N/A", Config: map[string]string{"nova_metadata": a.c.MetadataURL}},
 		},
 	})
+}
+
+// address is an address as text, empty where there is none.
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 // pretend is the host of a fake agent.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -272,5 +273,13 @@ func TestFakeAgentOverTheBus(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("agent ended with %v", err)
+	}
+}
+
+func TestPanicIsContained(t *testing.T) {
+	t.Parallel()
+	err := contained(t.Context(), "pull", func(context.Context) error { panic("oops") })
+	if err == nil || !strings.Contains(err.Error(), "oops") {
+		t.Errorf("error %v, want the panic's", err)
 	}
 }

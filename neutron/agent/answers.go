@@ -34,7 +34,7 @@ func (a *answers) state() neutron.HostNetwork { return *a.network.Load() }
 func (a *answers) run(log *slog.Logger, what string, serve func(ctx context.Context) error) {
 	a.all.Go(func() {
 		defer a.cancel()
-		if err := serve(a.ctx); err != nil && a.ctx.Err() == nil {
+		if err := contained(a.ctx, what, serve); err != nil && a.ctx.Err() == nil {
 			log.Warn("server on a network ended", "what", what, "network", a.state().ID, "error", err.Error())
 		}
 	})

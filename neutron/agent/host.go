@@ -61,11 +61,14 @@ func (x *linux) open(ctx context.Context) error {
 			return errors.Join(err, kernel.Close())
 		}
 	}
+	if mode == nft.Mark {
+		kernel.ShowToIPHooks()
+	}
 	x.kernel = kernel
 	x.layer2 = l2.New(kernel, l2.Settings{
 		TunnelIP: x.c.LocalIP, TunnelPort: x.c.TunnelPort, TunnelAlways: x.c.TunnelAlways, SpaceName: kernel.SpaceName, Mode: mode,
 	}, x.log)
-	x.log.Info("network host opened", "security_groups", string(mode), "tunnel_ip", x.c.LocalIP.String())
+	x.log.Info("network host opened", "security_groups", string(mode), "local_ip", address(x.c.LocalIP))
 	return nil
 }
 

@@ -89,7 +89,10 @@ func (h *Host) makeLink(want Link) error {
 		if err := h.h.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: new(bool)}); err != nil {
 			return err
 		}
-		return h.showToIPHooks(want.Name)
+		if h.ipHooks {
+			return h.showToIPHooks(want.Name)
+		}
+		return nil
 	case Tap:
 		return inside(h.ns, func() error { return makeTap(want.Name, h.o.TapOwner, h.o.TapGroup) })
 	case Tunnel:
@@ -120,8 +123,7 @@ func (h *Host) enslave(l netlink.Link, want Link) error {
 	return errors.Join(h.h.LinkSetLearning(l, false), h.h.LinkSetFlood(l, false), h.h.LinkSetBrNeighSuppress(l, true))
 }
 
-// showToIPHooks makes this bridge's packets pass the IP hooks, where they are tracked, whatever the host-wide default is. It does
-// nothing harmful on kernels that track in the bridge itself.
+// showToIPHooks sets what `ip link set … type bridge nf_call_iptables 1` does.
 func (h *Host) showToIPHooks(name string) error {
 	l, err := h.h.LinkByName(name)
 	if err != nil {

@@ -31,6 +31,7 @@ func (h *Host) Close() error                                           { return 
 func (h *Host) SpaceName(network string) string                        { return network }
 func (h *Host) Run(context.Context, []byte, ...string) ([]byte, error) { return nil, errLinux }
 func (h *Host) BridgeFilter() bool                                     { return false }
+func (h *Host) ShowToIPHooks()                                         {}
 func (h *Host) Snapshot() (Snapshot, error)                            { return Snapshot{}, errLinux }
 func (h *Host) Generation() (uint32, error)                            { return 0, errLinux }
 func (h *Host) Do(Op) error                                            { return errLinux }
