@@ -1,0 +1,187 @@
+package scheduler_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/scheduler"
+	"hypernova/nova/scheduler/snapshot"
+	"hypernova/nova/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/db/dbtest"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/service"
+	"hypernova/placement"
+)
+
+// cloud is hosts with the records that the snapshot is made of.
+type cloud struct {
+	placement.API // what the scheduler does not ask stays unanswered
+	t             *testing.T
+	now           time.Time
+	store         *store.Store
+	states        []placement.ProviderState
+	asked         int
+}
+
+func newCloud(t *testing.T, hosts int) *cloud {
+	t.Helper()
+	c := &cloud{t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	d := dbtest.Memory(t, dbtest.Migrations{Name: "nova", FS: store.Migrations()})
+	c.store = store.New(d, func() time.Time { return c.now })
+	for i := range hosts {
+		c.host(fmt.Sprintf("h%d", i+1), int64(1024*(i+1)))
+	}
+	return c
+}
+
+func (c *cloud) host(name string, ram int64) {
+	c.t.Helper()
+	if _, err := c.store.Group().Join(c.t.Context(), service.Member{Host: name, Binary: nova.BinaryCompute}); err != nil {
+		c.t.Fatal(err)
+	}
+	id, err := c.store.ReportNode(c.t.Context(), nova.Node{Host: name, Name: name + ".example", Type: "QEMU", Version: 7002000, CPUInfo: `{"arch":"x86_64"}`})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.states = append(c.states, placement.ProviderState{Provider: placement.Provider{ID: id, Name: name}, Used: placement.Resources{},
+		Inventories: map[string]placement.Inventory{placement.MemoryMB: {Total: ram, MaxUnit: ram, MinUnit: 1, StepSize: 1, AllocationRatio: 1},
+			placement.VCPU: {Total: 4, MaxUnit: 4, MinUnit: 1, StepSize: 1, AllocationRatio: 4}, placement.DiskGB: {Total: 100, MaxUnit: 100, MinUnit: 1, StepSize: 1, AllocationRatio: 1}}})
+}
+
+func (c *cloud) States(context.Context) ([]placement.ProviderState, error) {
+	c.asked++
+	return c.states, nil
+}
+
+func (c *cloud) scheduler(enabled ...string) *scheduler.Scheduler {
+	c.t.Helper()
+	s, err := scheduler.New(scheduler.Config{EnabledFilters: enabled, RAMWeight: 1}, snapshot.Config{}, c.store, c)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return s
+}
+
+func flavor(ram int) nova.Flavor { return nova.Flavor{Name: "f", VCPUs: 1, RAM: ram, Disk: 1} }
+
+func TestBestHostFirstAndEachDecisionSeesTheOneBefore(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, 3)
+	s := c.scheduler("ComputeFilter")
+	var got []string
+	for range 4 {
+		sel, err := s.Select(t.Context(), nova.Request{Flavor: flavor(1024), Limit: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%s of %d", sel.Hosts[0].Host, len(sel.Hosts)))
+	}
+	if want := "h3 of 3, h2 of 3, h3 of 3, h1 of 3"; strings.Join(got, ", ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	if c.asked != 1 {
+		t.Errorf("placement was asked %d times", c.asked)
+	}
+}
+
+func TestRefusalIsGivenOnAFreshSnapshotOnly(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, 1)
+	s := c.scheduler("ComputeFilter")
+	if _, err := s.Select(t.Context(), nova.Request{Flavor: flavor(1024)}); err != nil {
+		t.Fatal(err)
+	}
+	c.now = c.now.Add(time.Millisecond) // well within the snapshot's life
+	if _, err := s.Select(t.Context(), nova.Request{Flavor: flavor(1024)}); err != nil {
+		t.Errorf("what the first decision did not claim is not free again: %v", err)
+	}
+}
+
+func TestWhyNoHost(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name string
+		set  func(c *cloud)
+		r    nova.Request
+		want string
+	}{
+		{"no hosts", func(c *cloud) { c.states = nil }, nova.Request{Flavor: flavor(1)}, "No valid host was found. There are no hosts."},
+		{"memory", func(*cloud) {}, nova.Request{Flavor: flavor(4096)}, "has 1024 MiB of memory free, 4096 asked"},
+		{"disabled", func(c *cloud) {
+			v, _ := c.store.ServiceOf(c.t.Context(), c.store.DB, "h1", nova.BinaryCompute)
+			v.Disabled, v.DisabledReason = true, "repair"
+			if err := c.store.SaveService(c.t.Context(), c.store.DB, &v); err != nil {
+				c.t.Fatal(err)
+			}
+		}, nova.Request{Flavor: flavor(1)}, "is disabled: repair"},
+		{"silent", func(c *cloud) { c.now = c.now.Add(time.Hour) }, nova.Request{Flavor: flavor(1)}, "is down"},
+		{"zone", func(*cloud) {}, nova.Request{Flavor: flavor(1), AZ: "east"}, "is in availability zone nova, not east"},
+		{"tried", func(*cloud) {}, nova.Request{Flavor: flavor(1), Exclude: []string{"h1"}}, "was tried already"},
+		{"another host", func(*cloud) {}, nova.Request{Flavor: flavor(1), Host: "h9"}, "is not the host h9 that was asked for"},
+		{"trait", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"trait:HW_X": "required"}}}, "lacks the trait HW_X"},
+		{"forbidden trait", func(c *cloud) { c.states[0].Traits = []string{"HW_X"} }, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"trait:HW_X": "forbidden"}}}, "has the forbidden trait HW_X"},
+		{"class", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"resources:CUSTOM_GOLD": "1"}}}, "offers no CUSTOM_GOLD"},
+		{"architecture", func(*cloud) {}, nova.Request{Flavor: flavor(1), Image: nova.ImageMeta{Properties: map[string]string{"hw_architecture": "aarch64"}}}, "runs x86_64, the image is for aarch64"},
+		{"hypervisor", func(*cloud) {}, nova.Request{Flavor: flavor(1), Image: nova.ImageMeta{Properties: map[string]string{"img_hv_type": "xen"}}}, "is a qemu hypervisor, the image is for xen"},
+		{"capability", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"capabilities:hypervisor_version": ">= 8000000"}}}, `has hypervisor_version 7002000, ">= 8000000" asked`},
+		{"near a server elsewhere", func(*cloud) {}, nova.Request{Flavor: flavor(1), Hints: map[string][]string{"same_host": {"s1"}}}, "does not run the servers s1"},
+		{"aggregate", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"aggregate_instance_extra_specs:ssd": "true"}}}, "is in no aggregate with ssd"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t, 1)
+			x.set(c)
+			s := c.scheduler("ComputeFilter", "AvailabilityZoneFilter", "ImagePropertiesFilter", "ComputeCapabilitiesFilter", "SameHostFilter", "AggregateInstanceExtraSpecsFilter")
+			_, err := s.Select(t.Context(), x.r)
+			if !fault.Is(err, fault.NoValidHost) || !strings.HasPrefix(err.Error(), "No valid host was found. ") || !strings.Contains(err.Error(), x.want) {
+				t.Errorf("got %v, want %s", err, x.want)
+			}
+		})
+	}
+}
+
+func TestZonesAndHintsKeepTheRightHosts(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, 3)
+	ctx := t.Context()
+	err := c.store.Tx(ctx, func(tx *db.Tx) error {
+		_, err := c.store.SaveAggregate(ctx, tx, nova.Aggregate{Name: "a", Hosts: []string{"h1"}, Metadata: map[string]string{"availability_zone": "east", "ssd": "true"}})
+		if err != nil {
+			return err
+		}
+		return c.store.InsertServers(ctx, tx, []nova.Server{{ID: "s1", Host: "h3", Flavor: &nova.Flavor{}, Image: &nova.ImageMeta{}, Created: c.now, Updated: c.now}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.scheduler("AvailabilityZoneFilter", "SameHostFilter", "DifferentHostFilter", "AggregateInstanceExtraSpecsFilter")
+	for _, x := range []struct {
+		name string
+		r    nova.Request
+		want string
+	}{
+		{"zone", nova.Request{Flavor: flavor(1), AZ: "east"}, "h1 in east"},
+		{"same host", nova.Request{Flavor: flavor(1), Hints: map[string][]string{"same_host": {"s1"}}}, "h3 in nova"},
+		{"different host", nova.Request{Flavor: flavor(1), AZ: "nova", Hints: map[string][]string{"different_host": {"s1"}}}, "h2 in nova"},
+		{"aggregate", nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"aggregate_instance_extra_specs:ssd": "true"}}}, "h1 in east"},
+		{"forced past the filters", nova.Request{Flavor: flavor(1), AZ: "east", Host: "h2", Force: true}, "h2 in nova"},
+	} {
+		sel, err := s.Select(ctx, x.r)
+		if err != nil || fmt.Sprintf("%s in %s", sel.Hosts[0].Host, sel.Hosts[0].Zone) != x.want {
+			t.Errorf("%s: %+v, %v", x.name, sel, err)
+		}
+	}
+}
+
+func TestUnknownFilterIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := scheduler.New(scheduler.Config{EnabledFilters: []string{"NoFilter"}}, snapshot.Config{}, newCloud(t, 0).store, nil)
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "ComputeFilter") {
+		t.Errorf("got %v", err)
+	}
+}
