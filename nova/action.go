@@ -18,7 +18,7 @@ const (
 // Names of the events of actions.
 const (
 	EventBuild    = "compute__do_build_and_run_instance"
-	EventSchedule = "conductor_build_instances"
+	EventSchedule = "conductor_schedule_and_build_instances"
 	EventDelete   = "compute_terminate_instance"
 	EventStart    = "compute_start_instance"
 	EventStop     = "compute_stop_instance"

@@ -53,9 +53,6 @@ func (s *Store) StartActions(ctx context.Context, on db.Querier, as []nova.Actio
 	for i, a := range as {
 		rows[i] = actionRow{ID: ids.Ordered(now), Server: a.Server, Name: a.Name, Request: a.Request, User: a.User, Project: a.Project,
 			Started: db.At(now), Updated: db.At(now)}
-		if a.Message == "" && !a.Finished.IsZero() {
-			rows[i].Finished = db.At(a.Finished)
-		}
 	}
 	return insertAction.DoAll(ctx, on, rows)
 }
@@ -65,8 +62,8 @@ var actionList = db.NewList[actionRow](stmts, "SELECT "+actionColumns+"\nFROM ac
 	"instance_uuid": "server_id NOT NULL", "action": "name NOT NULL", "request_id": "request_id NOT NULL", "created_at": "started_at NOT NULL", "updated_at": "updated_at NOT NULL",
 }, "id")
 
-// Actions is one page of a server's actions, without events. Columns: action, request_id, created_at, updated_at. The marker is an action's
-// id, which MarkerOf finds for a request id.
+// Actions is one page of a server's actions, without events. Columns: action, request_id, created_at, updated_at;
+// the marker is an action's id.
 func (s *Store) Actions(ctx context.Context, on db.Querier, server string, a db.ListArgs) ([]nova.Action, error) {
 	a.Where = append([]db.Cond{db.EqTo("instance_uuid", server)}, a.Where...)
 	rows, err := actionList.Page(ctx, on, a)

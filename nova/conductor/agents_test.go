@@ -1,0 +1,194 @@
+package conductor_test
+
+import (
+	"context"
+	"testing"
+
+	"hypernova/neutron"
+	"hypernova/nova"
+	"hypernova/nova/compute"
+	"hypernova/nova/store"
+	"hypernova/nova/virt/fake"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// sync has the agent look at its guests, as it does now and then.
+func (h *host) sync() {
+	h.w.t.Helper()
+	for _, p := range h.m.Manager().Periodic {
+		if p.Name == "sync_power_states" {
+			if err := p.Fn(h.w.t.Context()); err != nil {
+				h.w.t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestGuestThatStopsByItselfIsStopped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	if err := w.hosts["h1"].driver.Change(id, nova.Shutdown); err != nil {
+		t.Fatal(err)
+	}
+	w.hosts["h1"].sync()
+	if v := w.get(id); v.VM != nova.Stopped || v.Power != nova.Shutdown {
+		t.Errorf("server is %+v", v)
+	}
+}
+
+func TestGuestThatRunsAgainstTheCloudIsStopped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power("stop")(w)
+	h := w.hosts["h1"]
+	if err := h.driver.Change(id, nova.Running); err != nil {
+		t.Fatal(err)
+	}
+	h.sync()
+	w.work()
+	i, err := h.driver.Info(t.Context(), id)
+	if v := w.get(id); err != nil || i.Power != nova.Shutdown || v.VM != nova.Stopped || v.Task != nova.Idle {
+		t.Errorf("server is %+v, guest %+v, %v", v, i, err)
+	}
+}
+
+func TestServerOwnedByAJobIsLeftToIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	if err := w.verbs.Pause(w.ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.hosts["h1"].driver.Change(id, nova.Shutdown); err != nil {
+		t.Fatal(err)
+	}
+	w.hosts["h1"].sync()
+	if v := w.get(id); v.VM != nova.Active || v.Task != nova.Pausing {
+		t.Errorf("server is %+v", v)
+	}
+}
+
+func TestFailedPowerOperationGivesTheServerBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	w.hosts["h1"].driver.SetFaults(fake.Fault{Op: "stop", Fail: "the guest is stubborn"})
+	if err := w.verbs.Stop(auth.WithRequest(w.ctx, "req-stop"), id); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	a, err := w.verbs.Action(w.ctx, id, "req-stop")
+	v := w.get(id)
+	if v.VM != nova.Active || v.Task != nova.Idle || err != nil || a.Message != "Error" || len(a.Events) != 1 || a.Events[0].Details != "the guest is stubborn" ||
+		a.Events[0].Name != nova.EventStop {
+		t.Errorf("server is %+v, action %+v, %v", v, a, err)
+	}
+}
+
+func TestPowerOfADeadHostIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	w.hosts["h1"].kill()
+	if err := w.verbs.Stop(auth.WithRequest(w.ctx, "req-stop"), id); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	a, err := w.verbs.Action(w.ctx, id, "req-stop")
+	if v := w.get(id); v.Task != nova.Idle || v.VM != nova.Active || err != nil || a.Message != "Error" {
+		t.Errorf("server is %+v, action %+v, %v", v, a, err)
+	}
+}
+
+func TestHardRebootOverridesWhatIsQueued(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	if err := w.verbs.Pause(auth.WithRequest(w.ctx, "req-pause"), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.verbs.Reboot(auth.WithRequest(w.ctx, "req-reboot"), id, true); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	active(t, w, w.get(id))
+	if a, _ := w.verbs.Action(w.ctx, id, "req-pause"); a.Message != "Error" {
+		t.Errorf("the pause that was overtaken is told of as %+v", a)
+	}
+}
+
+func TestChangedPortsAreReadAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	w.ports.mu.Lock()
+	for k, p := range w.ports.m {
+		p.FixedIPs = append([]neutron.FixedIP(nil), p.FixedIPs...)
+		p.FixedIPs[0].IP = p.FixedIPs[0].IP.Next()
+		w.ports.m[k] = p
+	}
+	w.ports.mu.Unlock()
+	before := w.get(id).Addresses[0].IP
+	if err := w.verbs.ExternalEvents(w.ctx, []nova.ExternalEvent{{Name: "network-changed", Server: id}}); err != nil {
+		t.Fatal(err)
+	}
+	w.wait(func() bool { return w.get(id).Addresses[0].IP != before })
+}
+
+// wait looks until the condition holds; the test's own deadline bounds it.
+func (w *world) wait(ok func() bool) {
+	w.t.Helper()
+	for !ok() {
+		if err := w.t.Context().Err(); err != nil {
+			w.t.Fatal(err)
+		}
+		if _, err := w.store.Services(w.t.Context(), w.d, "", ""); err != nil { // let others in
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func TestAgentStartsWhereGuestsAndServersDisagree(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	h := w.hosts["h1"]
+	keep := power()(w)
+	deleted := func() string {
+		v := w.create()
+		w.work()
+		return v.ID
+	}()
+	h.kill()
+	// While the agent is away a server goes, a guest stops, and one is there that nobody knows.
+	err := w.store.Tx(w.ctx, func(tx *db.Tx) error {
+		for _, m := range []nova.Move{nova.MoveDelete, nova.MoveDeleted} {
+			if _, _, err := w.store.Move(w.ctx, tx, deleted, m, store.Change{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := &nova.Spec{ID: "99999999-9999-9999-9999-999999999999", Name: "stranger", Image: nova.ImageMeta{}}
+	if err := h.driver.Prepare(t.Context(), stranger, compute.Images(images{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.driver.Change(keep, nova.Shutdown); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	for id, want := range map[string]bool{keep: true, deleted: false, stranger.ID: true} {
+		_, err := h.driver.Info(context.Background(), id)
+		if got := err == nil; got != want || err != nil && !fault.Is(err, fault.NotFound) {
+			t.Errorf("guest %s is there: %v, want %v (%v)", id, got, want, err)
+		}
+	}
+	if v := w.get(keep); v.VM != nova.Stopped {
+		t.Errorf("server of the guest that stopped is %+v", v)
+	}
+}
