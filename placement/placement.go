@@ -26,7 +26,7 @@ type Inventory struct {
 // Resources is an amount per resource class.
 type Resources map[string]int64
 
-// ProviderState is a provider with all that the scheduler and the resource tracker look at.
+// ProviderState is a provider with all that the scheduler and the resource tracker look at. Its maps and lists are shared: copy before changing.
 type ProviderState struct {
 	Provider
 	Inventories map[string]Inventory
@@ -49,6 +49,8 @@ type CandidatesRequest struct {
 	SameSubtree                 [][]string
 	RootRequired, RootForbidden []string
 	Limit                       int
+	// Flat leaves out ways that take from several providers of one tree, for clients that know of no trees.
+	Flat bool
 }
 
 // RequestGroup is one (suffixed) group of a candidates request. Required is AND of ORs; MemberOf is AND of ORs.
@@ -74,7 +76,8 @@ type Candidates struct {
 }
 
 // API is what other services ask of placement. Writes compare generations and answer fault.Conflict with code
-// "placement.concurrent_update" when somebody was faster; the caller reads again and decides anew. All are idempotent.
+// CodeConcurrent when somebody was faster; the caller reads again and decides anew. All are idempotent: a Claim of a new consumer
+// that finds exactly these allocations there has been done before.
 type API interface {
 	// EnsureProvider creates the provider or returns the existing one of that id (its name is updated).
 	EnsureProvider(ctx context.Context, p Provider) (Provider, error)
