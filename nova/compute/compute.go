@@ -91,6 +91,7 @@ func (m *Manager) register(s *messaging.Server) {
 	rpcapi.Destroy.Handle(s, m.destroy)
 	rpcapi.Power.Handle(s, m.power)
 	rpcapi.ConsoleLog.Handle(s, m.consoleLog)
+	rpcapi.Reconcile.Handle(s, func(ctx context.Context, _ messaging.None) error { return m.report(ctx) })
 }
 
 // Images gives a driver the image service's data.

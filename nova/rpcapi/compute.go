@@ -19,6 +19,8 @@ var (
 	Destroy    = messaging.NewCall[ServerArgs, messaging.None](Compute, "destroy", messaging.Timeout(5*time.Minute))
 	Power      = messaging.NewCall[PowerArgs, PowerReply](Compute, "power", messaging.Timeout(10*time.Minute))
 	ConsoleLog = messaging.NewCall[ConsoleLogArgs, ConsoleLogReply](Compute, "console_log")
+	// Reconcile asks the agent to report its resources now, after an operator enabled or disabled it.
+	Reconcile = messaging.NewCast[messaging.None](Compute, "reconcile")
 )
 
 // SpecArgs is a server with all its host must know.
