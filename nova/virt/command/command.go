@@ -25,7 +25,7 @@ type Cmd struct {
 	// Untrusted bounds memory to 1 GiB and processor time to CPU, for programs that read what users have uploaded.
 	Untrusted bool
 	CPU       time.Duration // with Untrusted; default 30 s
-	Output int // how many bytes of its output to keep at most; default 64 KiB
+	Output    int           // how many bytes of its output to keep at most; default 64 KiB
 }
 
 // Result is a finished run. Output is what it wrote, to both streams.

@@ -350,11 +350,13 @@ func events(t *testing.T, h Harness) {
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() { _ = src.Events(ctx, func(e virt.Event) { seen <- e }) })
-	for tick := time.Tick(20 * time.Millisecond); ; { // the listener may not be there at the first time
+	h.Kill(t, d, s.ID)
+	for again := time.Tick(time.Second); ; { // the listener may not have been there at the first time
 		select {
 		case <-ctx.Done():
 			t.Fatal("no event came")
-		case <-tick:
+		case <-again:
+			must(t, d.Start(ctx, s))
 			h.Kill(t, d, s.ID)
 		case e := <-seen:
 			if e.ID != s.ID || e.At.IsZero() {

@@ -1,0 +1,19 @@
+package libvirt
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// directIO reports whether files in dir can be opened past the page cache, which QEMU's cache mode "none" needs.
+func directIO(dir string) bool {
+	name := filepath.Join(dir, ".direct"+madeSuffix)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|syscall.O_DIRECT, 0o600)
+	if err != nil {
+		_ = os.Remove(name)
+		return false
+	}
+	defer os.Remove(name)
+	return f.Close() == nil
+}

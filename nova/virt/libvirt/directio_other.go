@@ -1,0 +1,5 @@
+//go:build !linux
+
+package libvirt
+
+func directIO(string) bool { return false }

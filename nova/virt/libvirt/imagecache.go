@@ -1,0 +1,267 @@
+package libvirt
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/virt"
+	"hypernova/nova/virt/command"
+	"hypernova/nova/virt/diskimage"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// imageCache keeps each image once, checked and in a form that QEMU can stand on. A file under its final name is whole and never changes.
+type imageCache struct {
+	dir string
+	run Runner
+
+	mu   sync.Mutex
+	busy map[string]chan struct{} // key → closed when the fetch is over
+}
+
+// base is a cached image.
+type base struct {
+	path, format string
+	size         int64 // of the disk in it
+}
+
+func newImageCache(dir string, run Runner) *imageCache {
+	return &imageCache{dir: dir, run: run, busy: map[string]chan struct{}{}}
+}
+
+// get answers with the cached image, fetched if need be; of several at once one fetches and the others wait. Each waits with its own ctx,
+// and when the one that fetches gives up, the next begins anew.
+func (c *imageCache) get(ctx context.Context, m nova.ImageMeta, images virt.Images) (base, error) {
+	if !ids.IsUUID(m.ID) {
+		return base{}, fault.Invalidf("%q is not an image id.", m.ID)
+	}
+	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Checksum + "\n" + m.HashValue + "\n" + m.DiskFormat))
+	key := m.ID + "-" + hex.EncodeToString(sum[:4])
+	for {
+		if b, err := c.look(key); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return b, err
+		}
+		c.mu.Lock()
+		other, fetching := c.busy[key]
+		if !fetching {
+			done := make(chan struct{})
+			c.busy[key] = done
+			c.mu.Unlock()
+			return c.alone(ctx, key, done, m, images)
+		}
+		c.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return base{}, ctx.Err()
+		case <-other:
+		}
+	}
+}
+
+func (c *imageCache) alone(ctx context.Context, key string, done chan struct{}, m nova.ImageMeta, images virt.Images) (base, error) {
+	defer func() {
+		c.mu.Lock()
+		delete(c.busy, key)
+		c.mu.Unlock()
+		close(done)
+	}()
+	if b, err := c.look(key); err == nil { // fetched between the look and the entry
+		return b, nil
+	}
+	if err := c.fetch(ctx, key, m, images); err != nil {
+		return base{}, err
+	}
+	return c.look(key)
+}
+
+func (c *imageCache) look(key string) (base, error) {
+	for _, format := range []string{"qcow2", "raw"} {
+		name := filepath.Join(c.dir, key+"."+format)
+		f, err := os.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return base{}, err
+		}
+		b, err := describe(f, name, format)
+		return b, errors.Join(err, f.Close())
+	}
+	return base{}, fs.ErrNotExist
+}
+
+func describe(f *os.File, name, format string) (base, error) {
+	i, err := f.Stat()
+	if err != nil {
+		return base{}, err
+	}
+	b := base{path: name, format: format, size: i.Size()}
+	if format == "qcow2" {
+		info, err := diskimage.Inspect(f, i.Size())
+		if err != nil {
+			return base{}, err
+		}
+		b.size = info.VirtualSize
+	}
+	return b, nil
+}
+
+// fetch streams the image into a file beside, makes sure what it is, converts it where QEMU should not stand on its format, and renames it.
+func (c *imageCache) fetch(ctx context.Context, key string, m nova.ImageMeta, images virt.Images) error {
+	if err := c.room(m.Size); err != nil {
+		return err
+	}
+	tmp := filepath.Join(c.dir, "."+key+madeSuffix)
+	defer os.Remove(tmp)
+	if err := c.download(ctx, tmp, m, images); err != nil {
+		return err
+	}
+	format, err := c.verify(tmp, m)
+	if err != nil {
+		return err
+	}
+	if format != "raw" && format != "qcow2" {
+		conv := tmp[:len(tmp)-len(madeSuffix)] + ".conv" + madeSuffix
+		defer os.Remove(conv)
+		if err := c.convert(ctx, tmp, format, conv); err != nil {
+			return err
+		}
+		tmp, format = conv, "qcow2"
+	}
+	if err := os.Chmod(tmp, 0o644); err != nil { // read by every server's QEMU, whoever it runs as
+		return err
+	}
+	if err := os.Rename(tmp, filepath.Join(c.dir, key+"."+format)); err != nil {
+		return err
+	}
+	return syncDir(c.dir)
+}
+
+// room refuses before a long download what cannot fit.
+func (c *imageCache) room(size int64) error {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(c.dir, &st); err != nil {
+		return err
+	}
+	if free := int64(st.Bavail) * int64(st.Bsize); size > 0 && free < size+16<<20 {
+		return fault.Unavailablef("The disk of this host is full: the image needs %d MiB and %d MiB are free.", size>>20, free>>20)
+	}
+	return nil
+}
+
+func (c *imageCache) download(ctx context.Context, name string, m nova.ImageMeta, images virt.Images) error {
+	src, err := images.Open(ctx, m.ID)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	n, err := copySparse(f, reader{ctx, src})
+	if err == nil && m.Size > 0 && n != m.Size {
+		err = fault.New(fault.Internal, "the image store sent %d bytes of image %s, which has %d", n, m.ID, m.Size)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// verify answers with the format that the data really has, and refuses an image that is not what it is said to be.
+func (c *imageCache) verify(name string, m nova.ImageMeta) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	i, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	got, err := diskimage.Inspect(f, i.Size())
+	if err != nil {
+		return "", err
+	}
+	want := m.DiskFormat
+	if want == "vhd" {
+		want = "vpc"
+	}
+	switch want {
+	case "raw", "qcow2", "vdi", "vhdx", "vpc":
+	default:
+		return "", fault.Invalidf("Image %s has disk format %s, which this host cannot run; raw, qcow2, vdi, vhd and vhdx it can.", m.ID, m.DiskFormat)
+	}
+	if want != got.Format {
+		return "", fault.Invalidf("Image %s is said to be %s, but its data is %s.", m.ID, m.DiskFormat, got.Format)
+	}
+	return want, nil
+}
+
+func (c *imageCache) convert(ctx context.Context, from, format, to string) error {
+	_, err := c.run.Run(ctx, command.Cmd{Untrusted: true, CPU: 30 * time.Minute, Timeout: time.Hour,
+		Argv: []string{"qemu-img", "convert", "-q", "-t", "none", "-T", "none", "-f", format, "-O", "qcow2", from, to}})
+	if err != nil && fault.KindOf(err) == fault.Internal && ctx.Err() == nil {
+		return fault.Invalidf("The %s image cannot be converted.", format).Because(err)
+	}
+	return err
+}
+
+// reader stops with its context, whatever the source does.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}
+
+// copySparse copies and leaves holes where there are only zeros, as raw images mostly have.
+func copySparse(f *os.File, r io.Reader) (int64, error) {
+	const block = 64 << 10
+	buf, zeros := make([]byte, block), make([]byte, block)
+	var n int64
+	for {
+		k, err := io.ReadFull(r, buf)
+		if k > 0 && !bytes.Equal(buf[:k], zeros[:k]) {
+			if _, werr := f.WriteAt(buf[:k], n); werr != nil {
+				return n, werr
+			}
+		}
+		n += int64(k)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return n, f.Truncate(n)
+		case err != nil:
+			return n, err
+		}
+	}
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,265 @@
+// Package libvirt runs servers as QEMU domains of a libvirt daemon on this host.
+//
+// Each server has a folder under the instances path, named by its id: the root disk (an overlay over a shared cached image), further disks, the
+// config drive, the console log, and a list of the disks. The folder appears whole or not at all (it is made beside and renamed), so a folder
+// without a domain is a server that was prepared and not yet spawned. The domain is defined anew at each start; the folder says what is ours.
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/virt/command"
+	"hypernova/nova/virt/kvm"
+	"hypernova/nova/virt/libvirt/domain"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/fault"
+)
+
+// Config says where and how. Only InstancesPath must be given.
+type Config struct {
+	URI           string // default qemu:///system; qemu+unix:///system?socket=/path names another daemon
+	InstancesPath string
+	CacheDir      string // cached images; default InstancesPath/_base
+	StateDir      string // what was found out about the host; default InstancesPath
+	Hostname      string // default: the machine's
+	HostIP        string // default 127.0.0.1
+	VirtType      string // auto (default): kvm where a kernel boots under it, else qemu; kvm; qemu
+	CPUMode       string // auto (default), none, host-model, host-passthrough, maximum, custom
+	CPUModel      string
+	Machine       string        // default q35
+	Emulator      string        // default: libvirt's choice
+	VNCListen     string        // default 127.0.0.1
+	ProbeKernel   string        // a guest kernel to try KVM with; default: the host's
+	User, Group   string        // owner of the disks where libvirt does not change it itself (dynamic_ownership=0)
+	Version       string        // of this program
+	CallTimeout   time.Duration // how long libvirt may take for one answer; default 2 min
+
+	// Files makes the contents of a config drive, by path.
+	Files func(*nova.Spec) (map[string][]byte, error)
+	Run   Runner // default command.Runner{Log: Log}
+	Log   *slog.Logger
+	Now   clock.Now
+}
+
+// Runner runs qemu-img and its like.
+type Runner interface {
+	Run(ctx context.Context, c command.Cmd) (command.Result, error)
+}
+
+// Driver is the libvirt hypervisor. All methods may be called concurrently for different servers.
+type Driver struct {
+	c        Config
+	conn     *conn
+	images   *imageCache
+	uid, gid int // -1: leave as is
+
+	mu    sync.Mutex
+	host  domain.Host
+	accel string // why the accelerator is what it is
+}
+
+// New checks the configuration. It touches nothing and connects to nothing until Init.
+func New(c Config) (*Driver, error) {
+	if c.InstancesPath == "" {
+		return nil, fault.Invalidf("the libvirt driver needs a folder for its servers (instances_path)")
+	}
+	abs, err := filepath.Abs(c.InstancesPath)
+	if err != nil {
+		return nil, err
+	}
+	c.InstancesPath = abs
+	defaults(&c)
+	switch c.VirtType {
+	case "auto", "kvm", "qemu":
+	default:
+		return nil, fault.Invalidf("virt_type %q is not known; it may be auto, kvm or qemu", c.VirtType)
+	}
+	switch c.CPUMode {
+	case "auto", "none", "host-model", "host-passthrough", "maximum":
+	case "custom":
+		if c.CPUModel == "" {
+			return nil, fault.Invalidf("cpu_mode custom needs a cpu_model")
+		}
+	default:
+		return nil, fault.Invalidf("cpu_mode %q is not known; it may be auto, none, host-model, host-passthrough, maximum or custom", c.CPUMode)
+	}
+	d := &Driver{c: c, uid: -1, gid: -1}
+	if d.conn, err = newConn(c.URI, c.CallTimeout); err != nil {
+		return nil, err
+	}
+	if d.uid, err = id(c.User, func(n string) (string, error) { u, err := user.Lookup(n); return u.Uid, err }); err != nil {
+		return nil, err
+	}
+	if d.gid, err = id(c.Group, func(n string) (string, error) { g, err := user.LookupGroup(n); return g.Gid, err }); err != nil {
+		return nil, err
+	}
+	d.images = newImageCache(c.CacheDir, c.Run)
+	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine, Listen: c.VNCListen, Version: c.Version}
+	return d, nil
+}
+
+func defaults(c *Config) {
+	for _, d := range []struct {
+		to    *string
+		value string
+	}{
+		{&c.URI, "qemu:///system"}, {&c.CacheDir, filepath.Join(c.InstancesPath, "_base")}, {&c.StateDir, c.InstancesPath},
+		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, "auto"}, {&c.CPUMode, "auto"}, {&c.Machine, "q35"}, {&c.VNCListen, "127.0.0.1"},
+	} {
+		if *d.to == "" {
+			*d.to = d.value
+		}
+	}
+	if c.Hostname == "" {
+		c.Hostname, _ = os.Hostname()
+	}
+	if c.CallTimeout == 0 {
+		c.CallTimeout = 2 * time.Minute
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Run == nil {
+		c.Run = command.Runner{Log: c.Log}
+	}
+	if c.Now == nil {
+		c.Now = clock.Real
+	}
+}
+
+func id(name string, lookup func(string) (string, error)) (int, error) {
+	if name == "" {
+		return -1, nil
+	}
+	s := name
+	if _, err := strconv.Atoi(name); err != nil {
+		if s, err = lookupID(name, lookup); err != nil {
+			return -1, err
+		}
+	}
+	return strconv.Atoi(s)
+}
+
+func lookupID(name string, lookup func(string) (s string, err error)) (s string, err error) {
+	if s, err = lookup(name); err != nil {
+		return "", fault.Invalidf("there is no user or group %q on this host", name)
+	}
+	return s, nil
+}
+
+// Init makes the folders, removes what a crash left half-made in them, connects, and finds out which accelerator works. It may be called
+// again when it failed.
+func (d *Driver) Init(ctx context.Context) error {
+	for _, dir := range []string{d.c.InstancesPath, d.c.CacheDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fault.Unavailablef("The folder %s cannot be made: %v", dir, errors.Unwrap(err)).Because(err)
+		}
+		if err := sweep(dir); err != nil {
+			return err
+		}
+	}
+	if _, err := exec.LookPath("qemu-img"); err != nil {
+		return fault.Unavailablef("qemu-img is not installed on this host (Debian: qemu-utils).").Because(err)
+	}
+	if err := d.conn.ping(ctx); err != nil {
+		return err
+	}
+	accel, why, err := d.accelerator(ctx)
+	if err != nil {
+		return err
+	}
+	if m := (kvm.Probe{}).Misplaced(); m != "" {
+		d.c.Log.LogAttrs(ctx, slog.LevelWarn, "host needs a hand", slog.String("because", m))
+	}
+	cache := "none"
+	if !directIO(d.c.InstancesPath) {
+		cache = "writeback"
+	}
+	d.mu.Lock()
+	d.host.Accel, d.accel, d.host.Cache = accel, why, cache
+	d.mu.Unlock()
+	d.c.Log.LogAttrs(ctx, slog.LevelInfo, "hypervisor ready", slog.String("accelerator", accel), slog.String("because", why), slog.String("uri", d.c.URI))
+	return nil
+}
+
+// Accelerator is "kvm" or "qemu" (emulation) and why; after Init.
+func (d *Driver) Accelerator() (name, why string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.host.Accel, d.accel
+}
+
+func (d *Driver) accelerator(ctx context.Context) (string, string, error) {
+	if d.c.VirtType != "auto" {
+		return d.c.VirtType, "configured", nil
+	}
+	v, err := kvm.Probe{Emulator: d.c.Emulator, Kernel: d.c.ProbeKernel, StateDir: d.c.StateDir, Run: d.c.Run}.Works(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	if v.Works {
+		return "kvm", v.Reason, nil
+	}
+	return "qemu", v.Reason, nil
+}
+
+func (d *Driver) hostConfig() domain.Host {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.host
+}
+
+// Names with a dot in front are under way or on their way out; nobody else looks at them.
+const (
+	madeSuffix = ".new"
+	goneSuffix = ".gone"
+)
+
+// sweep removes what was under way when the process ended.
+func sweep(dir string) error {
+	es, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range es {
+		if n := e.Name(); strings.HasPrefix(n, ".") && (strings.HasSuffix(n, madeSuffix) || strings.HasSuffix(n, goneSuffix)) {
+			if err := os.RemoveAll(filepath.Join(dir, n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Driver) folder(id string) string { return filepath.Join(d.c.InstancesPath, filepath.Base(id)) }
+
+func (d *Driver) hasFolder(id string) (bool, error) {
+	_, err := os.Stat(d.folder(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// diskFull makes a full disk a fault that says so.
+func (d *Driver) diskFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fault.Unavailablef("The disk of host %s is full.", d.c.Hostname).Because(err)
+	}
+	return err
+}
+
+func unknown(id string) error { return fault.NotFoundf("Instance %s could not be found.", id) }
