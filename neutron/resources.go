@@ -105,6 +105,9 @@ type Port struct {
 	NetworkProject        string // the network's owner, as of the read
 }
 
+// Device is the name of a port's interface on its host; Linux takes 15 characters.
+func Device(port string) string { return "tap" + port[:min(11, len(port))] }
+
 // SecurityGroup is a named list of allowances.
 type SecurityGroup struct {
 	Meta

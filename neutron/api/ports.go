@@ -80,11 +80,8 @@ type portView struct {
 func viewPort(p neutron.Port) portView {
 	v := portView{ID: p.ID, Name: p.Name, Network: p.Network, Tenant: p.Project, Project: p.Project, MAC: p.MAC, AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID,
 		DeviceOwner: p.DeviceOwner, FixedIPs: []fixedIPView{}, Pairs: []pairWire{}, SecurityGroups: orEmpty(p.SecurityGroups), Description: p.Description,
-		VNICType: p.VNICType, Host: p.Host, Profile: json.RawMessage(p.Profile), VIFType: p.VIFType, VIFDetails: map[string]any{}, PortSecurity: p.PortSecurity,
+		VNICType: p.VNICType, Host: p.Host, Profile: viewProfile(p), VIFType: p.VIFType, VIFDetails: map[string]any{}, PortSecurity: p.PortSecurity,
 		stamps: stampsOf(p.Meta)}
-	if p.Profile == "" {
-		v.Profile = json.RawMessage("{}")
-	}
 	for k, d := range p.VIFDetails {
 		if d == "true" || d == "false" {
 			v.VIFDetails[k] = d == "true"
@@ -157,9 +154,14 @@ func (a *API) createPorts(ctx context.Context, r *api.Request, ins []*portBody) 
 		if err != nil {
 			return nil, err
 		}
+		own, profile, err := in.profile()
+		if err != nil {
+			return nil, err
+		}
 		wanted[i] = networks.NewPort{Meta: neutron.Meta{Project: project, Description: in.Description.Or(""), Tags: in.Tags.Or(nil)}, Name: in.Name.Or(""), Network: in.Network,
 			MAC: in.MAC.Or(""), FixedIPs: ips, AdminDown: !in.AdminUp.Or(true), DeviceID: in.DeviceID.Or(""), DeviceOwner: in.DeviceOwner.Or(""),
-			PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, AddressPairs: in.pairs(), Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: in.profile().Or("")}
+			PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, AddressPairs: in.pairs(), Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: profile.Or(""),
+			Made: own.Made, Tag: own.Tag, DNSName: own.DNSName}
 	}
 	made, err := a.n.CreatePorts(ctx, wanted)
 	return views(made, viewPort), err
@@ -221,21 +223,6 @@ func (in *portChange) pairs() []neutron.AddressPair {
 	return out
 }
 
-// profile is the binding profile as text; null is an empty one.
-func (in *portChange) profile() opt.Of[string] {
-	if !in.Profile.Set {
-		return opt.Of[string]{}
-	}
-	if in.Profile.Null || len(in.Profile.Value) == 0 {
-		return opt.Some("")
-	}
-	b, err := json.Marshal(in.Profile.Value)
-	if err != nil {
-		return opt.Some("") // raw messages that were read always encode
-	}
-	return opt.Some(string(b))
-}
-
 func portFilters() filters {
 	return filters{}.with(filters{"network_id": text, "mac_address": text, "admin_state_up": truth, "status": text, "device_id": text, "device_owner": text,
 		"port_security_enabled": truth, "binding:host_id": text, "binding:vnic_type": text, "binding:vif_type": text})
@@ -279,8 +266,15 @@ func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portCh
 	if err := guard(r, portTarget(p.Project, p.NetworkProject, n.Shared), in.guards(false)...); err != nil {
 		return portView{}, err
 	}
+	own, profile, err := in.profile()
+	if err != nil {
+		return portView{}, err
+	}
 	patch := networks.PortPatch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, MAC: in.MAC, DeviceID: in.DeviceID, DeviceOwner: in.DeviceOwner,
-		PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, Host: in.Host, VNICType: in.VNICType, Profile: in.profile(), IfRevision: match}
+		PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, Host: in.Host, VNICType: in.VNICType, Profile: profile, IfRevision: match}
+	if profile.Set {
+		patch.Made, patch.Tag, patch.DNSName = opt.Some(own.Made), opt.Some(own.Tag), opt.Some(own.DNSName)
+	}
 	if patch.FixedIPs, err = in.addresses(); err != nil {
 		return portView{}, err
 	}

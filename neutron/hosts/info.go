@@ -12,7 +12,7 @@ func PortInfo(p neutron.Port, n neutron.Network, subnets map[string]neutron.Subn
 	i := neutron.PortInfo{
 		ID: p.ID, Name: p.Name, Project: p.Project, Network: p.Network, NetworkName: n.Name, MAC: p.MAC, FixedIPs: p.FixedIPs, MTU: n.MTU,
 		AdminUp: p.AdminUp && n.AdminUp, Status: p.Status, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, Host: p.Host, VNICType: p.VNICType,
-		VIFType: p.VIFType, Device: Device(p.ID), SecurityGroups: p.SecurityGroups, PortSecurity: p.PortSecurity, Created: p.Made, Tag: p.Tag,
+		VIFType: p.VIFType, Device: neutron.Device(p.ID), SecurityGroups: p.SecurityGroups, PortSecurity: p.PortSecurity, Created: p.Made, Tag: p.Tag,
 		AddressPairs: p.AddressPairs, DNSName: p.DNSName,
 	}
 	seen := map[string]bool{}
@@ -24,6 +24,3 @@ func PortInfo(p neutron.Port, n neutron.Network, subnets map[string]neutron.Subn
 	}
 	return i
 }
-
-// Device is the name of a port's interface on its host: Linux takes 15 characters.
-func Device(port string) string { return "tap" + port[:min(11, len(port))] }

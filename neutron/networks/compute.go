@@ -196,7 +196,7 @@ func (s *Service) specPort(ctx context.Context, w *work, a neutron.AllocateArgs,
 		return NewPort{}, neutron.Missing("Network", spec.Network)
 	}
 	p := NewPort{Meta: neutron.Meta{Project: a.Project}, Network: spec.Network, DeviceID: a.Server, DeviceOwner: owner(a.AZ), Host: a.Host, Tag: spec.Tag,
-		DNSName: a.DNSName, made: true}
+		DNSName: a.DNSName, Made: true}
 	if spec.FixedIP.IsValid() {
 		p.FixedIPs = opt.Some([]WantedIP{{IP: spec.FixedIP}})
 	}

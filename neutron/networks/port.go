@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"hypernova/neutron"
 	"hypernova/neutron/ipam"
@@ -35,8 +36,8 @@ type NewPort struct {
 	AddressPairs          []neutron.AddressPair
 	Host, VNICType        string
 	Profile               string
+	Made                  bool // by compute, which deletes it with the server
 	Tag, DNSName          string
-	made                  bool
 }
 
 // CreatePorts makes ports, all or none. A port with a host is bound to it; where no mechanism can, its vif_type says so.
@@ -81,6 +82,8 @@ func (s *Service) insertPorts(ctx context.Context, w *work, wanted []NewPort, mu
 				return nil, bindingFailed(p, why)
 			}
 		}
+		// A microsecond apart, so that the order of creation is an order.
+		p.Created = p.Created.Add(time.Duration(len(out)) * time.Microsecond)
 		out = append(out, p)
 	}
 	if err := store.InsertPorts(ctx, w.Tx, out); err != nil {
@@ -121,7 +124,7 @@ func (s *Service) newPort(ctx context.Context, w *work, at *place, n NewPort) (n
 	now := s.now()
 	p := neutron.Port{Meta: n.Meta, ID: ids.UUID(), Name: n.Name, Network: n.Network, AdminUp: !n.AdminDown, Status: neutron.StatusDown, DeviceID: n.DeviceID,
 		DeviceOwner: n.DeviceOwner, PortSecurity: n.PortSecurity.Or(at.network.PortSecurity), AddressPairs: n.AddressPairs, Host: n.Host, VNICType: n.VNICType,
-		VIFType: neutron.VIFUnbound, Profile: n.Profile, Made: n.made, Tag: n.Tag, DNSName: n.DNSName, NetworkProject: at.network.Project}
+		VIFType: neutron.VIFUnbound, Profile: n.Profile, Made: n.Made, Tag: n.Tag, DNSName: n.DNSName, NetworkProject: at.network.Project}
 	p.Revision, p.Created, p.Updated = 1, now, now
 	if p.VNICType == "" {
 		p.VNICType = "normal"

@@ -22,6 +22,8 @@ type PortPatch struct {
 	AddressPairs          opt.Of[[]neutron.AddressPair]
 	Host, VNICType        opt.Of[string] // a null or empty host unbinds
 	Profile               opt.Of[string]
+	Made                  opt.Of[bool]
+	Tag, DNSName          opt.Of[string]
 	Tags                  opt.Of[[]string]
 	IfRevision            opt.Of[int64]
 }
@@ -40,6 +42,7 @@ func (s *Service) UpdatePort(ctx context.Context, id string, patch PortPatch) (n
 		p := was
 		p.Name, p.Description, p.Tags = patch.Name.Or(p.Name), patch.Description.Or(p.Description), patch.Tags.Or(p.Tags)
 		p.AdminUp, p.Profile = patch.AdminUp.Or(p.AdminUp), patch.Profile.Or(p.Profile)
+		p.Made, p.Tag, p.DNSName = patch.Made.Or(p.Made), patch.Tag.Or(p.Tag), patch.DNSName.Or(p.DNSName)
 		if patch.DeviceID.Set {
 			p.DeviceID = patch.DeviceID.Or("")
 		}

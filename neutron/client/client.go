@@ -1,0 +1,224 @@
+// Package client is networking's contract over HTTP, for a compute that runs in another process. It calls with a service's token, which
+// must hold the admin or service role, and refuses by itself what the caller in the context may not see.
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"hypernova/neutron"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/httpc"
+)
+
+// TokenSource gives the token to call with. It may block on the network.
+type TokenSource interface {
+	Token(ctx context.Context) (string, error)
+}
+
+// Client is the contract over HTTP.
+type Client struct{ http *httpc.Client }
+
+var _ neutron.API = (*Client)(nil)
+
+// New makes a client of the service at base, with or without the API's version at its end.
+func New(base string, tokens TokenSource) *Client {
+	u, err := url.JoinPath(base, "/")
+	if err == nil && len(u) > 0 && u[len(u)-1] == '/' {
+		base = u[:len(u)-1]
+	}
+	if len(base) < 5 || base[len(base)-5:] != "/v2.0" {
+		base += "/v2.0"
+	}
+	return &Client{http: httpc.New(httpc.Config{Base: base, Name: "neutron", Tokens: tokens})}
+}
+
+// do is one call; a quota that is used up keeps its kind.
+func do[Out any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (Out, error) {
+	return send[Out](ctx, c, httpc.Request{Method: method, Path: path, Query: query, Body: body})
+}
+
+func send[Out any](ctx context.Context, c *Client, r httpc.Request) (Out, error) {
+	out, err := httpc.Do[Out](ctx, c.http, r)
+	if f := fault.Of(err); f != nil && f.Code == "OverQuota" {
+		err = &fault.Fault{Kind: fault.OverQuota, Msg: f.Msg, Code: f.Code, Err: f.Err}
+	}
+	return out, err
+}
+
+// list reads a whole collection.
+func list[T any](ctx context.Context, c *Client, plural string, query url.Values) ([]T, error) {
+	doc, err := do[map[string]json.RawMessage](ctx, c, http.MethodGet, "/"+plural, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	var out []T
+	if err := json.Unmarshal(doc[wireName(plural)], &out); err != nil {
+		return nil, fault.New(fault.Internal, "neutron's list of %s", plural).Because(err)
+	}
+	return out, nil
+}
+
+func wireName(plural string) string {
+	if plural == "security-groups" {
+		return "security_groups"
+	}
+	return plural
+}
+
+// Available lists a project's own networks and the shared ones.
+func (c *Client) Available(ctx context.Context, project string) ([]neutron.NetworkInfo, error) {
+	own, err := list[network](ctx, c, "networks", url.Values{"project_id": {project}, "sort_key": {"created_at"}})
+	if err != nil {
+		return nil, err
+	}
+	shared, err := list[network](ctx, c, "networks", url.Values{"shared": {"true"}, "sort_key": {"created_at"}})
+	if err != nil {
+		return nil, err
+	}
+	var out []neutron.NetworkInfo
+	for _, n := range own {
+		out = append(out, n.info())
+	}
+	for _, n := range shared {
+		if n.Project != project {
+			out = append(out, n.info())
+		}
+	}
+	return out, nil
+}
+
+// Network is a network that the caller may see.
+func (c *Client) Network(ctx context.Context, id string) (neutron.NetworkInfo, error) {
+	n, err := c.network(ctx, id)
+	if err != nil {
+		return neutron.NetworkInfo{}, err
+	}
+	if who := auth.From(ctx); who != nil && !trusted(who) && !n.Shared && !n.External && n.Project != who.ProjectID {
+		return neutron.NetworkInfo{}, neutron.Missing("Network", id)
+	}
+	return n.info(), nil
+}
+
+// trusted callers see every project's resources.
+func trusted(c *auth.Caller) bool { return c.Admin() || c.HasRole("service") }
+
+func (c *Client) network(ctx context.Context, id string) (network, error) {
+	doc, err := do[struct{ Network network }](ctx, c, http.MethodGet, "/networks/"+url.PathEscape(id), nil, nil)
+	return doc.Network, err
+}
+
+func (c *Client) port(ctx context.Context, id string) (port, error) {
+	doc, err := do[struct{ Port port }](ctx, c, http.MethodGet, "/ports/"+url.PathEscape(id), nil, nil)
+	return doc.Port, err
+}
+
+// Port is a port that the caller may see.
+func (c *Client) Port(ctx context.Context, id string) (neutron.PortInfo, error) {
+	p, err := c.port(ctx, id)
+	if err != nil {
+		return neutron.PortInfo{}, err
+	}
+	places, err := c.places(ctx, []port{p})
+	if err != nil {
+		return neutron.PortInfo{}, err
+	}
+	if who := auth.From(ctx); who != nil && !trusted(who) && p.Project != who.ProjectID && places[p.Network].Project != who.ProjectID {
+		return neutron.PortInfo{}, neutron.Missing("Port", id)
+	}
+	return places[p.Network].port(p), nil
+}
+
+// SecurityGroup finds a project's group by id or name.
+func (c *Client) SecurityGroup(ctx context.Context, project, idOrName string) (string, error) {
+	type group struct {
+		ID      string `json:"id"`
+		Project string `json:"project_id"`
+	}
+	named, err := list[group](ctx, c, "security-groups", url.Values{"project_id": {project}, "name": {idOrName}, "fields": {"id", "project_id"}})
+	if err != nil {
+		return "", err
+	}
+	if len(named) > 1 {
+		return "", fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.", idOrName).Coded("NoUniqueMatch")
+	}
+	if len(named) == 1 {
+		return named[0].ID, nil
+	}
+	doc, err := do[struct {
+		Group group `json:"security_group"`
+	}](ctx, c, http.MethodGet, "/security-groups/"+url.PathEscape(idOrName), nil, nil)
+	if err == nil && doc.Group.Project != project {
+		err = neutron.Missing("SecurityGroup", idOrName)
+	}
+	return doc.Group.ID, err
+}
+
+// PortsOf lists a server's ports in order of creation.
+func (c *Client) PortsOf(ctx context.Context, server string) ([]neutron.PortInfo, error) {
+	ps, err := c.portsOf(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	return c.infos(ctx, ps)
+}
+
+func (c *Client) portsOf(ctx context.Context, server string) ([]port, error) {
+	return list[port](ctx, c, "ports", url.Values{"device_id": {server}, "sort_key": {"created_at"}})
+}
+
+func (c *Client) infos(ctx context.Context, ps []port) ([]neutron.PortInfo, error) {
+	places, err := c.places(ctx, ps)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]neutron.PortInfo, len(ps))
+	for i, p := range ps {
+		out[i] = places[p.Network].port(p)
+	}
+	return out, nil
+}
+
+// places reads the networks and subnets of ports.
+func (c *Client) places(ctx context.Context, ps []port) (map[string]place, error) {
+	out := map[string]place{}
+	for _, p := range ps {
+		if _, ok := out[p.Network]; ok {
+			continue
+		}
+		n, err := c.network(ctx, p.Network)
+		if err != nil {
+			return nil, err
+		}
+		subs, err := list[subnet](ctx, c, "subnets", url.Values{"network_id": {p.Network}, "sort_key": {"created_at"}})
+		if err != nil {
+			return nil, err
+		}
+		out[p.Network] = place{network: n, subnets: subs}
+	}
+	return out, nil
+}
+
+// PortQuotaFree is how many more ports the project may have; -1 is unlimited.
+func (c *Client) PortQuotaFree(ctx context.Context, project string) (int, error) {
+	doc, err := do[struct {
+		Quota map[string]struct{ Limit, Used int }
+	}](ctx, c, http.MethodGet, "/quotas/"+url.PathEscape(project)+"/details", nil, nil)
+	q, ok := doc.Quota["port"]
+	switch {
+	case err != nil:
+		return 0, err
+	case !ok || q.Limit < 0:
+		return -1, nil
+	}
+	return max(0, q.Limit-q.Used), nil
+}
+
+// ifRevision makes a change conditional on the revision that was read.
+func ifRevision(n int64) http.Header {
+	return http.Header{"If-Match": {"revision_number=" + strconv.FormatInt(n, 10)}}
+}

@@ -1,0 +1,209 @@
+package client_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"hypernova/neutron"
+	"hypernova/neutron/agents"
+	"hypernova/neutron/api"
+	"hypernova/neutron/client"
+	"hypernova/neutron/ml2"
+	"hypernova/neutron/ml2/mech/fake"
+	"hypernova/neutron/ml2/types"
+	"hypernova/neutron/networks"
+	"hypernova/neutron/quota"
+	"hypernova/neutron/store"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
+	"hypernova/oslo/db/dbtest"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/httpc"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+// positions are the same networking, in this process and over HTTP.
+type positions struct {
+	db    *db.DB
+	local *networks.Service
+	http  *client.Client
+}
+
+func newPositions(t *testing.T) positions {
+	t.Helper()
+	d := dbtest.Memory(t, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
+	c := networks.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
+	ts, err := types.New(c.ML2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := networks.New(networks.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Config: c})
+	e, err := policy.New(api.Rules(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := api.New(api.Config{Networks: n, Agents: agents.New(d, n, c.ML2.AgentDownTime, clock.Real), Policy: e,
+		Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) { return auth.Service("nova"), nil })})
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return positions{d, n, client.New(s.URL, httpc.Static("token"))}
+}
+
+func (p positions) network(t *testing.T) string {
+	t.Helper()
+	ns, err := p.local.CreateNetworks(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.local.CreateSubnets(t.Context(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4,
+		DNS: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Routes: []neutron.HostRoute{{Destination: netip.MustParsePrefix("10.9.0.0/16"), NextHop: netip.MustParseAddr("10.0.0.9")}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns[0].ID
+}
+
+func compare(t *testing.T, what string, local, remote any) {
+	t.Helper()
+	if d := cmp.Diff(local, remote, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("%s differs between the positions (-local +http):\n%s", what, d)
+	}
+}
+
+func TestBothPositionsAnswerTheSame(t *testing.T) {
+	t.Parallel()
+	p := newPositions(t)
+	ctx := t.Context()
+	n := p.network(t)
+	taken, err := p.local.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n, Name: "mine", AddressPairs: []neutron.AddressPair{{IP: "10.0.0.99"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", DNSName: "web",
+		Specs: []neutron.PortSpec{{Network: n, Tag: "a"}, {Port: taken[0].ID}, {Network: n, FixedIP: netip.MustParseAddr("10.0.0.50")}}}
+	made, err := p.http.Allocate(ctx, args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made[2].FixedIPs[0].IP != netip.MustParseAddr("10.0.0.50") || made[1].ID != taken[0].ID || !made[0].Created || made[1].Created {
+		t.Errorf("got %+v", made)
+	}
+	again, err := p.local.Allocate(ctx, args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "Allocate", again, made)
+	third, err := p.http.Allocate(ctx, args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "Allocate again", again, third)
+	for what, ask := range map[string]func(neutron.API) (any, error){
+		"PortsOf":       func(a neutron.API) (any, error) { return a.PortsOf(ctx, "s") },
+		"Port":          func(a neutron.API) (any, error) { return a.Port(ctx, taken[0].ID) },
+		"Network":       func(a neutron.API) (any, error) { return a.Network(ctx, n) },
+		"Available":     func(a neutron.API) (any, error) { return a.Available(ctx, "p") },
+		"PortQuotaFree": func(a neutron.API) (any, error) { return a.PortQuotaFree(ctx, "p") },
+		"SecurityGroup": func(a neutron.API) (any, error) { return a.SecurityGroup(ctx, "p", "default") },
+	} {
+		local, err := ask(p.local)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		remote, err := ask(p.http)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		compare(t, what, local, remote)
+	}
+	stranger := auth.With(ctx, &auth.Caller{ProjectID: "q", Roles: []string{"member"}})
+	for what, ask := range map[string]func(neutron.API) error{
+		"PortNotFound":          func(a neutron.API) error { _, err := a.Port(stranger, taken[0].ID); return err },
+		"NetworkNotFound":       func(a neutron.API) error { _, err := a.Network(stranger, n); return err },
+		"SecurityGroupNotFound": func(a neutron.API) error { _, err := a.SecurityGroup(stranger, "q", "nope"); return err },
+		"PortInUse": func(a neutron.API) error {
+			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Port: taken[0].ID}}})
+			return err
+		},
+		"IpAddressInUse": func(a neutron.API) error {
+			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n, FixedIP: netip.MustParseAddr("10.0.0.50")}}})
+			return err
+		},
+		"PortBindingFailed": func(a neutron.API) error {
+			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "refused", Specs: []neutron.PortSpec{{Network: n}, {Network: n}}})
+			return err
+		},
+	} {
+		for position, a := range map[string]neutron.API{"local": p.local, "http": p.http} {
+			if f := fault.Of(ask(a)); f == nil || f.Code != what {
+				t.Errorf("%s: got %v, want %s", position, f, what)
+			}
+		}
+	}
+	if left, err := p.local.PortsOf(ctx, "other"); err != nil || len(left) != 0 {
+		t.Errorf("failed calls left %v, %v", left, err)
+	}
+}
+
+func TestOnePositionUndoesWhatTheOtherDid(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"made over HTTP", "made here"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPositions(t)
+			ctx := t.Context()
+			n := p.network(t)
+			taken, err := p.local.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n, Profile: `{"card":"x"}`}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var maker, undoer neutron.API = p.http, p.local
+			if name == "made here" {
+				maker, undoer = p.local, p.http
+			}
+			if _, err := maker.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n, Tag: "t"}, {Port: taken[0].ID, Tag: "u"}}}); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := undoer.Deallocate(ctx, "s"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ports, err := store.PortsOfNetwork(ctx, p.db, n)
+			if err != nil || len(ports) != 1 || ports[0].DeviceID != "" || ports[0].Host != "" || ports[0].Tag != "" || ports[0].Profile != `{"card":"x"}` {
+				t.Errorf("left %+v, %v", ports, err)
+			}
+		})
+	}
+}
+
+func TestAFailedAllocatePutsTakenPortsBack(t *testing.T) {
+	t.Parallel()
+	p := newPositions(t)
+	ctx := t.Context()
+	n := p.network(t)
+	taken, err := p.local.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.local.Quotas.Update(ctx, "p", map[string]int64{quota.Port: 1}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.http.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Port: taken[0].ID}, {Network: n}}})
+	if !fault.Is(err, fault.OverQuota) {
+		t.Errorf("got %v, want a quota's refusal", err)
+	}
+	if port, err := p.local.ShowPort(ctx, taken[0].ID); err != nil || port.DeviceID != "" || port.Host != "" {
+		t.Errorf("got %+v, %v", port, err)
+	}
+	if err := p.local.DeleteNetwork(ctx, n, opt.Of[int64]{}); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("got %v", err)
+	}
+}
