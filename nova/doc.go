@@ -3,14 +3,19 @@
 // # The house
 //
 //	nova             nouns, the transition table (states.go), contracts; everything else speaks it
-//	nova/store       SQL: servers with everything a list shows in the row, actions and events, services, nodes, aggregates
+//	nova/store       SQL: servers with everything a list shows in the row, actions and events, services, nodes, aggregates, flavors …
 //	nova/jobs        the kinds of durable work, enqueued by verbs and handled by the conductor
-//	nova/servers     verbs: Create, Delete, Start … and the loads a reader needs
+//	nova/servers     verbs on servers: Create, Delete, Start … the loads a reader needs, and nova.Events
+//	nova/flavors     and keypairs, quota, hosts: verbs of the smaller nouns, one package each
 //	nova/rpcapi      the street: conductor, scheduler and compute methods, declarations only
-//	nova/conductor   works the jobs: build, delete, power, clean-up; one file each, a list of steps
-//	nova/scheduler   a snapshot of hosts, filters, weighers, an explanation
+//	nova/conductor   works the jobs: build, delete, power, clean-up; keeps the records for agents
+//	nova/scheduler   snapshot/ of hosts, filters/, weighers/, an explanation
 //	nova/compute     the agent on a host: drives virt.Driver, reports facts, never asks the database
 //	nova/virt        the contract with a hypervisor, and its drivers
+//	nova/api         the wire; nova/metadata what guests read; nova/client compute over HTTP
+//
+// Locks: the agent has a mutex over what is under way and a lock per server; the mutex is never held while a lock is waited for. The scheduler's
+// mutex is held for one decision. The conductor's hub has a mutex, and each waiter one that is taken inside it.
 //
 // # One server's way
 //

@@ -119,7 +119,7 @@ func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reser
 	for i := range vs {
 		id := ids.UUID()
 		name, hostname := a.Name, a.Hostname
-		if a.Max > 1 {
+		if count > 1 {
 			name = fmt.Sprintf("%s-%d", a.Name, i+1)
 			if hostname != "" {
 				hostname = fmt.Sprintf("%s-%d", hostname, i+1)

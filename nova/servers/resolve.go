@@ -160,6 +160,9 @@ func (s *Servers) networks(ctx context.Context, project string, a *CreateArgs, r
 func (s *Servers) listed(ctx context.Context, a *CreateArgs, r *resolved) error {
 	checks := make([]func() error, len(a.NICs))
 	for i, n := range a.NICs {
+		if n.FixedIP.IsValid() && a.Max > 1 {
+			return fault.Invalidf("max_count cannot be greater than 1 if an fixed_ip is specified.")
+		}
 		if n.Port == "" {
 			r.newPorts++
 			checks[i] = func() error { return s.checkNetwork(ctx, n.Network) }
