@@ -204,7 +204,7 @@ func lease(t *testing.T, g *netdevtest.Guest, mac string) *dhcpv4.DHCPv4 {
 func take(g *netdevtest.Guest, ack *dhcpv4.DHCPv4) {
 	addr, _ := netip.AddrFromSlice(ack.YourIPAddr.To4())
 	ones, _ := net.IPMask(ack.SubnetMask()).Size()
-	g.Address(netip.PrefixFrom(addr, ones), netip.Addr{})
+	g.Address(netip.PrefixFrom(addr, ones))
 	for _, r := range ack.ClasslessStaticRoute() {
 		dst, _ := netip.AddrFromSlice(r.Dest.IP.To4())
 		bits, _ := r.Dest.Mask.Size()

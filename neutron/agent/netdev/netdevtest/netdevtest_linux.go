@@ -100,6 +100,60 @@ func address(name string, p netip.Prefix) error {
 	return netlink.LinkSetUp(l)
 }
 
+// Address gives a device of the namespace an address.
+func (s *Space) Address(dev string, p netip.Prefix) {
+	s.t.Helper()
+	s.Must(func() error { return address(dev, p) })
+}
+
+// Links are the names of the namespace's devices that do not come with it.
+func (s *Space) Links() []string {
+	s.t.Helper()
+	var names []string
+	s.Must(func() error {
+		links, err := netlink.LinkList()
+		for _, l := range links {
+			if l.Type() != "ifb" && l.Attrs().Name != "lo" {
+				names = append(names, l.Attrs().Name)
+			}
+		}
+		return err
+	})
+	return names
+}
+
+// Learned are the MACs that a bridge has seen behind one of its ports.
+func (s *Space) Learned(port string) []string {
+	s.t.Helper()
+	var macs []string
+	s.Must(func() error {
+		l, err := netlink.LinkByName(port)
+		if err != nil {
+			return err
+		}
+		entries, err := netlink.NeighList(l.Attrs().Index, unix.AF_BRIDGE)
+		for _, e := range entries {
+			macs = append(macs, e.HardwareAddr.String())
+		}
+		return err
+	})
+	return macs
+}
+
+// Connections are the tracked IPv4 connections, in text.
+func (s *Space) Connections() []string {
+	s.t.Helper()
+	var out []string
+	s.Must(func() error {
+		flows, err := netlink.ConntrackTableList(netlink.ConntrackTable, unix.AF_INET)
+		for _, f := range flows {
+			out = append(out, f.String())
+		}
+		return err
+	})
+	return out
+}
+
 // Device is the name of a guest's interface.
 const Device = "eth0"
 
@@ -187,22 +241,10 @@ func open(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// Address gives the guest an address, and a default route where via is valid.
-func (g *Guest) Address(p netip.Prefix, via netip.Addr) {
+// Address gives the guest's interface an address.
+func (g *Guest) Address(p netip.Prefix) {
 	g.t.Helper()
-	g.Must(func() error {
-		if err := address(Device, p); err != nil {
-			return err
-		}
-		if !via.IsValid() {
-			return nil
-		}
-		l, err := netlink.LinkByName(Device)
-		if err != nil {
-			return err
-		}
-		return netlink.RouteReplace(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: via.AsSlice()})
-	})
+	g.Space.Address(Device, p)
 }
 
 // Route sends a destination via a neighbour.
