@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"hypernova/glance"
+	"hypernova/glance/images"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+var dataOps = api.Resource[*API]{Name: "image", Plural: "images", Ops: api.Ops[*API]{
+	api.Raw("PUT /images/{image_id}/file", policyUploadImage, (*API).load, (*API).upload, api.Media("application/octet-stream")),
+	api.Raw("PUT /images/{image_id}/stage", policyModifyImage, (*API).load, (*API).stage, api.Media("application/octet-stream")),
+	api.Raw("GET /images/{image_id}/file", policyDownloadImage, (*API).load, (*API).download),
+}}
+
+// drained is how much of a refused upload is read, so that a client sees the answer instead of a broken connection.
+const drained = 64 << 20
+
+func (a *API) upload(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
+	size, err := announced(r.HTTP)
+	if err != nil {
+		return err
+	}
+	return taken(w, r.HTTP, a.Images.Upload(ctx, i.ID, r.HTTP.Body, size, r.HTTP.Header.Get("X-Image-Meta-Store")))
+}
+
+func (a *API) stage(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
+	size, err := announced(r.HTTP)
+	if err != nil {
+		return err
+	}
+	return taken(w, r.HTTP, a.Images.Stage(ctx, i.ID, r.HTTP.Body, size))
+}
+
+// announced is the size that the client says the data has; -1 where it does not.
+func announced(h *http.Request) (int64, error) {
+	if s := h.Header.Get("X-Openstack-Image-Size"); s != "" {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || n < 0 {
+			return 0, fault.Invalidf("Invalid or missing image size in request headers.")
+		}
+		return n, nil
+	}
+	return h.ContentLength, nil
+}
+
+// taken answers an upload.
+func taken(w http.ResponseWriter, h *http.Request, err error) error {
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	_, _ = io.CopyN(io.Discard, h.Body, drained) // an error here is the client's loss
+	if errors.Is(err, images.ErrContent) {
+		return api.WithStatus(http.StatusUnsupportedMediaType, err)
+	}
+	return err
+}
+
+func (a *API) download(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
+	if i.Status != glance.Active && i.Status != glance.Deactivated {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	offset, length, partial, err := byteRange(r.HTTP, i.Size)
+	if err != nil {
+		return err
+	}
+	data, err := a.Images.Data(ctx, i.ID, offset, length)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Accept-Ranges", "bytes")
+	if i.Checksum != "" {
+		h.Set("Content-MD5", i.Checksum)
+	}
+	h.Set("Content-Length", strconv.FormatInt(length, 10))
+	if partial {
+		h.Set("Content-Range", "bytes "+strconv.FormatInt(offset, 10)+"-"+strconv.FormatInt(offset+length-1, 10)+"/"+strconv.FormatInt(i.Size, 10))
+		w.WriteHeader(http.StatusPartialContent)
+	} else {
+		w.WriteHeader(http.StatusOK)
+	}
+	// The last piece is held back until the checksum is known to be right, so that damage is a broken transfer, not a whole image.
+	if err := send(w, data); err != nil {
+		panic(http.ErrAbortHandler) // the answer has begun: cutting it off is all that is left to say
+	}
+	return nil
+}
+
+// send copies one piece behind the reading.
+func send(w io.Writer, r io.Reader) error {
+	const piece = 1 << 20
+	bufs := [2][]byte{make([]byte, piece), make([]byte, piece)}
+	held := []byte(nil)
+	for n := 0; ; n++ {
+		b := bufs[n%2]
+		got, err := io.ReadFull(r, b)
+		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !end {
+			return err
+		}
+		if _, err := w.Write(held); err != nil {
+			return err
+		}
+		held = b[:got]
+		if end {
+			_, err := w.Write(held)
+			return err
+		}
+	}
+}
+
+// byteRange reads the one range that clients ask for. Anything that cannot be satisfied is 416.
+func byteRange(h *http.Request, size int64) (offset, length int64, partial bool, err error) {
+	spec := h.Header.Get("Range")
+	if spec == "" {
+		return 0, size, false, nil
+	}
+	bad := api.WithStatus(http.StatusRequestedRangeNotSatisfiable, fault.Invalidf("The range %q cannot be satisfied.", spec))
+	list, ok := strings.CutPrefix(spec, "bytes=")
+	from, to, dashed := strings.Cut(strings.TrimSpace(list), "-")
+	if !ok || !dashed || strings.Contains(list, ",") {
+		return 0, 0, false, bad
+	}
+	if from == "" { // the last n bytes
+		n, err := strconv.ParseUint(to, 10, 63)
+		if err != nil || n == 0 || size == 0 {
+			return 0, 0, false, bad
+		}
+		length = min(int64(n), size)
+		return size - length, length, true, nil
+	}
+	start, err := strconv.ParseUint(from, 10, 63)
+	if err != nil || int64(start) >= size {
+		return 0, 0, false, bad
+	}
+	last := size - 1
+	if to != "" {
+		end, err := strconv.ParseUint(to, 10, 63)
+		if err != nil || end < start {
+			return 0, 0, false, bad
+		}
+		last = min(last, int64(end))
+	}
+	return int64(start), last - int64(start) + 1, true, nil
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"hypernova/glance/backend"
+	"hypernova/oslo/api"
+)
+
+// spoken are the minor versions of the API, newest first. 2.14 and 2.16 are the cache's.
+var spoken = []int{15, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
+
+type version struct {
+	ID     string              `json:"id"`
+	Status string              `json:"status"`
+	Links  []map[string]string `json:"links"`
+}
+
+// versions answers the version document, which needs no token: 300 at the root, as a choice, 200 at /versions.
+func versions(endpoint string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/v2"), "/")
+		if base == "" {
+			base = api.Origin(r)
+		}
+		var vs []version
+		for n, minor := range spoken {
+			status := "SUPPORTED"
+			if n == 0 {
+				status = "CURRENT"
+			}
+			vs = append(vs, version{ID: fmt.Sprintf("v2.%d", minor), Status: status, Links: []map[string]string{{"rel": "self", "href": base + "/v2/"}}})
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if strings.TrimSuffix(r.URL.Path, "/") != "/versions" {
+			w.WriteHeader(http.StatusMultipleChoices)
+		}
+		if r.Method != http.MethodHead {
+			_ = json.NewEncoder(w).Encode(map[string]any{"versions": vs}) // a client that hung up has lost nothing
+		}
+	})
+}
+
+var infoOps = api.Resource[*API]{Name: "info", Plural: "info", Ops: api.Ops[*API]{
+	api.Do("GET /info/import", nil, http.StatusOK, (*API).infoImport, api.Bare()),
+	api.Do("GET /info/stores", nil, http.StatusOK, (*API).infoStores, api.Bare()),
+	api.Do("GET /info/stores/detail", policyStoresDetail, http.StatusOK, (*API).infoStoresDetail, api.Bare()),
+	api.Do("GET /info/usage", nil, http.StatusOK, (*API).infoUsage, api.Bare()),
+}}
+
+type importInfo struct {
+	Methods struct {
+		Description string   `wire:"description"`
+		Type        string   `wire:"type"`
+		Value       []string `wire:"value"`
+	} `wire:"import-methods"`
+}
+
+func (a *API) infoImport(context.Context, *api.Request, *api.None) (importInfo, error) {
+	var out importInfo
+	out.Methods.Description, out.Methods.Type, out.Methods.Value = "Import methods available.", "array", append([]string{}, a.Images.ImportMethods()...)
+	return out, nil
+}
+
+type storeView struct {
+	ID          string         `wire:"id"`
+	Description string         `wire:"description" omit:"empty"`
+	Default     string         `wire:"default" omit:"empty"`
+	Type        string         `wire:"type" omit:"empty"`
+	Weight      *int           `wire:"weight" omit:"empty"`
+	Properties  map[string]any `wire:"properties" omit:"empty"`
+}
+
+type storeList struct {
+	Stores []storeView `wire:"stores"`
+}
+
+func (a *API) infoStores(context.Context, *api.Request, *api.None) (storeList, error) {
+	out := storeList{Stores: []storeView{}}
+	for n, s := range a.Images.Stores() {
+		v := storeView{ID: s.ID, Description: s.Description}
+		if n == 0 {
+			v.Default = "true"
+		}
+		out.Stores = append(out.Stores, v)
+	}
+	return out, nil
+}
+
+func (a *API) infoStoresDetail(ctx context.Context, r *api.Request, in *api.None) (storeList, error) {
+	out, err := a.infoStores(ctx, r, in)
+	for n, s := range a.Images.Stores() {
+		v := &out.Stores[n]
+		v.Type, v.Weight, v.Properties = "mem", new(int), map[string]any{}
+		if _, ok := s.Backend.(backend.Local); ok {
+			v.Type = "file"
+		}
+	}
+	return out, err
+}
+
+type usageView struct {
+	Usage struct {
+		Total usageOf `wire:"image_size_total"`
+	} `wire:"usage"`
+}
+
+type usageOf struct {
+	Usage int64 `wire:"usage"`
+	Limit int64 `wire:"limit"`
+}
+
+// infoUsage counts in MiB, as the limits are.
+func (a *API) infoUsage(ctx context.Context, _ *api.Request, _ *api.None) (usageView, error) {
+	var out usageView
+	used, limit, err := a.Images.Usage(ctx)
+	if limit > 0 {
+		limit >>= 20
+	}
+	out.Usage.Total = usageOf{used >> 20, limit}
+	return out, err
+}

@@ -1,0 +1,258 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"hypernova/glance"
+	"hypernova/glance/images"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/policy"
+)
+
+var imageOps = api.Resource[*API]{Name: "image", Plural: "images", Ops: api.Ops[*API]{
+	api.List("GET /images", policyGetImages, (*API).list),
+	api.On("POST /images", policyAddImage, http.StatusCreated, (*API).proposed, (*API).create, api.Bare()),
+	api.On("GET /images/{image_id}", policyGetImage, http.StatusOK, (*API).load, (*API).show, api.Bare(), api.Hidden()),
+	api.Patch("PATCH /images/{image_id}", policyGetImage, http.StatusOK, (*API).load, (*API).patch, api.Bare(), api.Hidden()),
+	api.On("DELETE /images/{image_id}", policyDeleteImage, http.StatusNoContent, (*API).load, (*API).delete, api.Bare()),
+	api.On("PUT /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*API).load, (*API).addTag, api.Bare()),
+	api.On("DELETE /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*API).load, (*API).removeTag, api.Bare()),
+	api.On("POST /images/{image_id}/actions/deactivate", policyDeactivate, http.StatusNoContent, (*API).load, (*API).deactivate, api.Bare()),
+	api.On("POST /images/{image_id}/actions/reactivate", policyReactivate, http.StatusNoContent, (*API).load, (*API).reactivate, api.Bare()),
+	api.On("POST /images/{image_id}/import", policyModifyImage, http.StatusAccepted, (*API).load, (*API).importImage, api.Bare()),
+}}
+
+type imageQuery struct {
+	api.PageQuery
+	MemberStatus string            `wire:"member_status" is:"enum=pending|accepted|rejected|all"`
+	Tags         []string          `wire:"tag"`
+	Filters      map[string]string `wire:"*"`
+}
+
+func (a *API) list(ctx context.Context, r *api.Request, q *imageQuery) (api.Page[imageView], error) {
+	out := api.Page[imageView]{Items: []imageView{}, Extra: map[string]any{"schema": "/v2/schemas/images"}}
+	order, err := sorting(q.PageQuery)
+	if err != nil {
+		return out, err
+	}
+	is, err := a.Images.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus, Sort: order, Marker: q.Marker, Limit: q.Limit + 1})
+	if err != nil {
+		return out, err
+	}
+	if len(is) > q.Limit {
+		if is = is[:q.Limit]; q.Limit > 0 {
+			out.Next = is[q.Limit-1].ID
+		}
+	}
+	for _, i := range is {
+		if r.Allowed(policyGetImage, i.PolicyTarget()) {
+			out.Items = append(out.Items, view(i))
+		}
+	}
+	return out, nil
+}
+
+var sortKeys = []string{"name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"}
+
+// sorting reads both forms: sort=name:asc,size and repeated sort_key with one sort_dir or as many. The default direction is desc.
+func sorting(q api.PageQuery) ([]db.SortKey, error) {
+	keys, dirs := q.SortKeys, q.SortDirs
+	if q.Sort != "" {
+		if len(keys)+len(dirs) > 0 {
+			return nil, fault.Invalidf("Old and new sorting syntax cannot be combined")
+		}
+		for part := range strings.SplitSeq(strings.TrimSpace(q.Sort), ",") {
+			k, d, ok := strings.Cut(part, ":")
+			if !ok || d == "" {
+				d = "desc"
+			}
+			keys, dirs = append(keys, strings.TrimSpace(k)), append(dirs, strings.TrimSpace(d))
+		}
+	}
+	if len(dirs) > 1 && len(dirs) != len(keys) {
+		return nil, fault.Invalidf("Number of sort dirs does not match the number of sort keys")
+	}
+	if len(keys) == 0 {
+		keys = []string{"created_at"}
+	}
+	var out []db.SortKey
+	for i, k := range keys {
+		dir := "desc"
+		switch {
+		case len(dirs) == 1:
+			dir = dirs[0]
+		case i < len(dirs):
+			dir = dirs[i]
+		}
+		if !slices.Contains(sortKeys, k) {
+			return nil, fault.Invalidf("Invalid sort key: %s. It must be one of the following: %s.", k, strings.Join(sortKeys, ", "))
+		}
+		if dir != "asc" && dir != "desc" {
+			return nil, fault.Invalidf("Invalid sort direction: %s", dir)
+		}
+		out = append(out, db.SortKey{Column: k, Desc: dir == "desc"})
+	}
+	return out, nil
+}
+
+type imageCreate struct {
+	Members map[string]json.RawMessage `wire:"*"`
+}
+
+// proposed is an image of the caller's own; for another owner create asks again.
+func (a *API) proposed(_ context.Context, r *api.Request) (images.Image, error) {
+	return images.Image{Image: glance.Image{Owner: r.Caller.ProjectID, Visibility: glance.Shared}}, nil
+}
+
+func (a *API) create(ctx context.Context, r *api.Request, _ images.Image, in *imageCreate) (imageView, error) {
+	i := glance.Image{Visibility: glance.Shared}
+	for name, value := range in.Members {
+		if err := created(&i, name, value); err != nil {
+			return imageView{}, err
+		}
+	}
+	if err := a.maySetOwner(r, &i); err != nil {
+		return imageView{}, err
+	}
+	if err := maySee(r, i.Visibility, ownTarget(i)); err != nil {
+		return imageView{}, err
+	}
+	out, err := a.Images.Create(ctx, images.Create{ID: i.ID, Name: i.Name, Owner: i.Owner, Visibility: i.Visibility, DiskFormat: i.DiskFormat,
+		ContainerFormat: i.ContainerFormat, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Protected: i.Protected, Hidden: i.Hidden, Tags: i.Tags, Properties: i.Properties})
+	if err != nil {
+		return imageView{}, err
+	}
+	r.SetHeader("Location", r.URL("/images/%s", out.ID))
+	if ms := a.Images.ImportMethods(); len(ms) > 0 {
+		r.SetHeader("OpenStack-image-import-methods", strings.Join(ms, ","))
+	}
+	var stores []string
+	for _, s := range a.Images.Stores() {
+		stores = append(stores, s.ID)
+	}
+	r.SetHeader("OpenStack-image-store-ids", strings.Join(stores, ","))
+	return view(out), nil
+}
+
+// created reads one member of a new image.
+func created(i *glance.Image, name string, value json.RawMessage) error {
+	switch {
+	case name == "id":
+		if err := read(name, "a UUID", value, &i.ID); err != nil {
+			return err
+		}
+		if len(i.ID) != 36 || !ids.IsUUID(i.ID) {
+			return wrong(name, "a UUID")
+		}
+		return nil
+	case slices.Contains(computed, name), slices.Contains(readOnly, name):
+		return fault.Forbiddenf("Attribute '%s' is read-only.", name)
+	case slices.Contains(reserved, name), strings.HasPrefix(name, reservedSpace):
+		return fault.Forbiddenf("Attribute '%s' is reserved.", name)
+	case name == "locations":
+		return fault.Forbiddenf("It's not allowed to add locations if locations are invisible.")
+	}
+	if ok, err := attribute(i, name, value); ok || err != nil {
+		return err
+	}
+	return property(i, name, value)
+}
+
+func ownTarget(i glance.Image) policy.Target {
+	return images.Image{Image: i}.PolicyTarget()
+}
+
+// maySetOwner fills the owner in and asks whether the caller may create for it.
+func (a *API) maySetOwner(r *api.Request, i *glance.Image) error {
+	if i.Owner == "" || i.Owner == r.Caller.ProjectID {
+		i.Owner = r.Caller.ProjectID
+		return nil
+	}
+	if !r.Allowed(policyAddImage, ownTarget(*i)) {
+		return fault.Forbiddenf("You are not permitted to create images owned by '%s'", i.Owner)
+	}
+	return nil
+}
+
+// maySee asks for the right to give an image a visibility.
+func maySee(r *api.Request, visibility string, t policy.Target) error {
+	switch visibility {
+	case glance.Public:
+		return r.Require(policyPublicize, t)
+	case glance.Community:
+		return r.Require(policyCommunitize, t)
+	}
+	return nil
+}
+
+func (a *API) show(_ context.Context, _ *api.Request, i images.Image, _ *api.None) (imageView, error) {
+	return view(i), nil
+}
+
+func (a *API) delete(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
+	return api.None{}, a.Images.Delete(ctx, i.ID)
+}
+
+func (a *API) addTag(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
+	tag := r.Param("tag")
+	if err := checkTag(tag); err != nil {
+		return api.None{}, err
+	}
+	_, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
+		i.Tags = append(i.Tags, tag)
+		return nil
+	})
+	return api.None{}, err
+}
+
+func (a *API) removeTag(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
+	tag := r.Param("tag")
+	_, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
+		at := slices.Index(i.Tags, tag)
+		if at < 0 {
+			return fault.NotFoundf("The image has no tag %s.", tag)
+		}
+		i.Tags = slices.Delete(i.Tags, at, at+1)
+		return nil
+	})
+	return api.None{}, err
+}
+
+func (a *API) deactivate(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
+	return api.None{}, a.Images.Deactivate(ctx, i.ID)
+}
+
+func (a *API) reactivate(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
+	return api.None{}, a.Images.Reactivate(ctx, i.ID)
+}
+
+type importBody struct {
+	Method struct {
+		Name  string                     `wire:"name" is:"required"`
+		URI   string                     `wire:"uri" is:"maxlen=2048"`
+		Other map[string]json.RawMessage `wire:"*"`
+	} `wire:"method" is:"required"`
+	Stores      []string `wire:"stores"`
+	AllStores   bool     `wire:"all_stores"`
+	MustSucceed bool     `wire:"all_stores_must_succeed"`
+}
+
+func (a *API) importImage(ctx context.Context, r *api.Request, i images.Image, in *importBody) (api.None, error) {
+	store := r.HTTP.Header.Get("X-Image-Meta-Store")
+	switch all := a.Images.Stores(); {
+	case store != "" && (in.AllStores || len(in.Stores) > 0):
+		return api.None{}, fault.Invalidf("Stores parameter and x-image-meta-store header can't be both specified")
+	case len(in.Stores) > 1, in.AllStores && len(all) > 1:
+		return api.None{}, fault.Invalidf("An image is kept in one store; name one.")
+	case len(in.Stores) == 1:
+		store = in.Stores[0]
+	}
+	return api.None{}, a.Images.Import(ctx, i.ID, images.Import{Method: in.Method.Name, URI: in.Method.URI, Store: store})
+}

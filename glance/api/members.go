@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"hypernova/glance"
+	"hypernova/glance/images"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+var memberOps = api.Resource[*API]{Name: "member", Plural: "members", Ops: api.Ops[*API]{
+	api.On("GET /images/{image_id}/members", policyGetMembers, http.StatusOK, (*API).load, (*API).members, api.Bare()),
+	api.On("POST /images/{image_id}/members", policyAddMember, http.StatusOK, (*API).load, (*API).addMember, api.Bare()),
+	api.On("GET /images/{image_id}/members/{member_id}", policyGetMember, http.StatusOK, (*API).load, (*API).member, api.Bare(), api.Hidden()),
+	api.On("PUT /images/{image_id}/members/{member_id}", policyModifyMember, http.StatusOK, (*API).load, (*API).answerMember, api.Bare()),
+	api.On("DELETE /images/{image_id}/members/{member_id}", policyDeleteMember, http.StatusNoContent, (*API).load, (*API).removeMember, api.Bare()),
+}}
+
+type memberView struct {
+	Member  string    `wire:"member_id"`
+	Image   string    `wire:"image_id"`
+	Status  string    `wire:"status"`
+	Created time.Time `wire:"created_at"`
+	Updated time.Time `wire:"updated_at"`
+	Schema  string    `wire:"schema"`
+}
+
+func viewMember(m glance.Member) memberView {
+	return memberView{m.ProjectID, m.ImageID, m.Status, m.Created, m.Updated, "/v2/schemas/member"}
+}
+
+type memberList struct {
+	Members []memberView `wire:"members"`
+	Schema  string       `wire:"schema"`
+}
+
+// onlyShared refuses what other images do not have.
+func onlyShared(i images.Image) error {
+	if i.Visibility != glance.Shared {
+		return fault.Forbiddenf("Only shared images have members.")
+	}
+	return nil
+}
+
+func (a *API) members(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (memberList, error) {
+	out := memberList{Members: []memberView{}, Schema: "/v2/schemas/members"}
+	if err := onlyShared(i); err != nil {
+		return out, err
+	}
+	ms, err := a.Images.Members(ctx, i.ID)
+	for _, m := range ms {
+		out.Members = append(out.Members, viewMember(m))
+	}
+	return out, err
+}
+
+func (a *API) member(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (memberView, error) {
+	if err := onlyShared(i); err != nil {
+		return memberView{}, fault.NotFoundf("%s", fault.Message(err))
+	}
+	m, err := a.Images.Member(ctx, i.ID, r.Param("member_id"))
+	return viewMember(m), err
+}
+
+type memberCreate struct {
+	Member string `wire:"member" is:"required,minlen=1,maxlen=255"`
+}
+
+func (a *API) addMember(ctx context.Context, _ *api.Request, i images.Image, in *memberCreate) (memberView, error) {
+	m, err := a.Images.AddMember(ctx, i.ID, in.Member)
+	return viewMember(m), err
+}
+
+type memberUpdate struct {
+	Status string `wire:"status" is:"required"`
+}
+
+func (a *API) answerMember(ctx context.Context, r *api.Request, i images.Image, in *memberUpdate) (memberView, error) {
+	if err := onlyShared(i); err != nil {
+		return memberView{}, err
+	}
+	project := r.Param("member_id")
+	if i.Member != project && !r.Caller.Admin() {
+		return memberView{}, fault.NotFoundf("%s not found in the member list of the image %s.", project, i.ID)
+	}
+	m, err := a.Images.AnswerMember(ctx, i.ID, project, in.Status)
+	return viewMember(m), err
+}
+
+func (a *API) removeMember(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
+	if err := onlyShared(i); err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Images.RemoveMember(ctx, i.ID, r.Param("member_id"))
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"hypernova/glance"
+	"hypernova/glance/images"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+// change is one operation of a patch on a member of the image.
+type change struct {
+	api.PatchOp
+	name string
+}
+
+func (a *API) patch(ctx context.Context, r *api.Request, i images.Image, ops []api.PatchOp) (imageView, error) {
+	cs := make([]change, len(ops))
+	for n, op := range ops {
+		c, err := parse(op)
+		if err != nil {
+			return imageView{}, err
+		}
+		if err := may(r, i, c); err != nil {
+			return imageView{}, err
+		}
+		cs[n] = c
+	}
+	if len(cs) == 0 {
+		return view(i), nil
+	}
+	out, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
+		for _, c := range cs {
+			if err := c.apply(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return view(out), err
+}
+
+var (
+	adjacent  = regexp.MustCompile(`/\s*/`)
+	badEscape = regexp.MustCompile(`~([^01]|$)`)
+)
+
+// parse reads the pointer: one member of the image.
+func parse(op api.PatchOp) (change, error) {
+	p := op.Path
+	switch {
+	case p[0] != '/':
+		return change{}, fault.Invalidf("Pointer `%s` does not start with \"/\".", p)
+	case adjacent.MatchString(p[1:]):
+		return change{}, fault.Invalidf("Pointer `%s` contains adjacent \"/\".", p)
+	case strings.HasSuffix(p, "/"):
+		return change{}, fault.Invalidf("Pointer `%s` end with \"/\".", p)
+	case badEscape.MatchString(p):
+		return change{}, fault.Invalidf("Pointer `%s` contains \"~\" not part of a recognized escape sequence.", p)
+	}
+	parts := strings.Split(strings.TrimLeft(p, "/"), "/")
+	name := strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(parts[0], "~1", "/"), "~0", "~"))
+	switch {
+	case name == "locations":
+		return change{}, fault.Forbiddenf("It's not allowed to %s locations if locations are invisible.", op.Op)
+	case len(parts) > 1:
+		return change{}, fault.Invalidf("Invalid JSON pointer for this resource: '%s'", p)
+	case slices.Contains(readOnly, name), slices.Contains(computed, name):
+		return change{}, fault.Forbiddenf("Attribute '%s' is read-only.", name)
+	case slices.Contains(reserved, name), strings.HasPrefix(name, reservedSpace):
+		return change{}, fault.Forbiddenf("Attribute '%s' is reserved.", name)
+	case op.Op != "remove" && op.Value == nil:
+		return change{}, fault.Invalidf("Operation \"%s\" requires a member named \"value\".", op.Op)
+	}
+	c := change{op, name}
+	if op.Op == "remove" {
+		return c, propertyName(name)
+	}
+	var scratch glance.Image
+	if ok, err := attribute(&scratch, name, op.Value); ok || err != nil {
+		return c, err
+	}
+	return c, property(&scratch, name, op.Value)
+}
+
+// may asks the policies that a change needs.
+func may(r *api.Request, i images.Image, c change) error {
+	if c.name == "visibility" && c.Op != "remove" {
+		var to glance.Image
+		if _, err := attribute(&to, c.name, c.Value); err != nil {
+			return err
+		}
+		if err := maySee(r, to.Visibility, i.PolicyTarget()); err != nil {
+			return err
+		}
+	}
+	if err := r.Require(policyModifyImage, i.PolicyTarget()); err != nil {
+		return err
+	}
+	if c.name == "owner" && !r.Caller.Admin() {
+		return fault.Forbiddenf("Owner can't be updated by non admin.")
+	}
+	return nil
+}
+
+func (c change) apply(i *glance.Image) error {
+	if c.Op != "remove" {
+		if ok, err := attribute(i, c.name, c.Value); ok || err != nil {
+			return err
+		}
+	} else if ok, _ := attribute(&glance.Image{}, c.name, []byte("null")); ok {
+		return fault.Forbiddenf("Property %s may not be removed.", c.name)
+	}
+	if _, there := i.Properties[c.name]; !there && c.Op != "add" {
+		return fault.Conflictf("Property %s does not exist.", c.name)
+	}
+	if c.Op == "remove" {
+		delete(i.Properties, c.name)
+		return nil
+	}
+	return property(i, c.name, c.Value)
+}

@@ -1,0 +1,231 @@
+// Package file keeps image data as files of one folder: written beside, synced, and moved into place when whole.
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"hypernova/glance/backend"
+	"hypernova/oslo/fault"
+)
+
+// partial is the folder of data that is not whole yet; on the same file system, so that a rename completes it.
+const partial = ".partial"
+
+// Backend is a folder.
+type Backend struct{ dir string }
+
+var (
+	_ backend.Backend = (*Backend)(nil)
+	_ backend.Local   = (*Backend)(nil)
+)
+
+// New makes the folder where it is absent.
+func New(dir string) (*Backend, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("image folder: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, partial), 0o750); err != nil {
+		return nil, fault.Invalidf("the image folder %s cannot be made", dir).Because(err)
+	}
+	return &Backend{dir: dir}, nil
+}
+
+func (b *Backend) whole(key string) string { return filepath.Join(b.dir, key) }
+func (b *Backend) half(key string) string  { return filepath.Join(b.dir, partial, key) }
+
+// check keeps keys inside the folder.
+func check(key string) error {
+	if key == "" || key[0] == '.' || len(key) > 200 {
+		return fault.Invalidf("%q is no key of image data", key)
+	}
+	for i := range len(key) {
+		c := key[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
+			return fault.Invalidf("%q is no key of image data", key)
+		}
+	}
+	return nil
+}
+
+// Put writes beside and renames.
+func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) (n int64, err error) {
+	if err := check(key); err != nil {
+		return 0, err
+	}
+	if _, err := os.Lstat(b.whole(key)); err == nil {
+		return 0, fault.Conflictf("image data %s is there already", key)
+	}
+	f, err := os.OpenFile(b.half(key), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
+	if errors.Is(err, fs.ErrExist) {
+		return 0, fault.Conflictf("image data %s is being stored already", key)
+	}
+	if err != nil {
+		return 0, medium(err)
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close() // it is thrown away
+			err = errors.Join(err, remove(b.half(key)))
+			n = 0
+		}
+	}()
+	w := &writer{ctx: ctx, f: f}
+	// Without ReadFrom, so that each piece sees the end of ctx.
+	if n, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 1<<20)); err != nil {
+		if w.err != nil {
+			return n, medium(w.err)
+		}
+		return n, err
+	}
+	if size >= 0 && n != size {
+		return n, fault.Invalidf("the image data has %d bytes, %d were announced", n, size)
+	}
+	if err = f.Sync(); err != nil {
+		return n, medium(err)
+	}
+	if err = f.Close(); err != nil {
+		return n, medium(err)
+	}
+	if err = os.Rename(b.half(key), b.whole(key)); err != nil {
+		return n, medium(err)
+	}
+	if err = syncDir(b.dir); err != nil {
+		return n, errors.Join(medium(err), remove(b.whole(key)))
+	}
+	return n, nil
+}
+
+// writer tells the medium's errors from the source's.
+type writer struct {
+	ctx context.Context
+	f   *os.File
+	err error
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := w.f.Write(p)
+	w.err = err
+	return n, err
+}
+
+func medium(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fault.New(fault.TooLarge, "The image storage is full.").Because(err)
+	}
+	return fmt.Errorf("image storage: %w", err)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("image storage: %w", err)
+	}
+	return nil
+}
+
+type section struct {
+	io.Reader
+	io.Closer
+}
+
+// Open reads a part of the file.
+func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	path, err := b.Path(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, absent(key, err)
+	}
+	if offset > 0 {
+		if _, err := f.Seek(offset, io.SeekStart); err != nil {
+			return nil, errors.Join(medium(err), f.Close())
+		}
+	}
+	if length < 0 {
+		return f, nil
+	}
+	return section{io.LimitReader(f, length), f}, nil
+}
+
+func absent(key string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.NotFoundf("image data %s is not there", key)
+	}
+	return medium(err)
+}
+
+// Path is the file itself.
+func (b *Backend) Path(_ context.Context, key string) (string, error) {
+	if err := check(key); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(b.whole(key)); err != nil {
+		return "", absent(key, err)
+	}
+	return b.whole(key), nil
+}
+
+// Delete removes whole and half data.
+func (b *Backend) Delete(_ context.Context, key string) error {
+	if err := check(key); err != nil {
+		return err
+	}
+	return errors.Join(remove(b.half(key)), remove(b.whole(key)))
+}
+
+// Stat looks at the file.
+func (b *Backend) Stat(_ context.Context, key string) (backend.Info, error) {
+	if err := check(key); err != nil {
+		return backend.Info{}, err
+	}
+	i, err := os.Stat(b.whole(key))
+	if err != nil {
+		return backend.Info{}, absent(key, err)
+	}
+	return backend.Info{Key: key, Size: i.Size(), Modified: i.ModTime()}, nil
+}
+
+// List reads both folders.
+func (b *Backend) List(context.Context) ([]backend.Info, error) {
+	var all []backend.Info
+	for _, dir := range []string{b.dir, filepath.Join(b.dir, partial)} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, medium(err)
+		}
+		for _, e := range entries {
+			if !e.Type().IsRegular() || check(e.Name()) != nil {
+				continue
+			}
+			i, err := e.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, medium(err)
+			}
+			all = append(all, backend.Info{Key: e.Name(), Size: i.Size(), Modified: i.ModTime(), Partial: dir != b.dir})
+		}
+	}
+	return all, nil
+}

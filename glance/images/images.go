@@ -1,0 +1,353 @@
+// Package images is the image service's verbs: records, data, imports and members, as the caller in the context.
+//
+// Invariant: data that a record names is whole once the record is active; data that no record names is on the trash list or
+// belongs to an upload under way. A crash at any point is mended by Run of the same worker.
+package images
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"hypernova/glance"
+	"hypernova/glance/backend"
+	"hypernova/glance/store"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/policy"
+)
+
+// Store is a backend under the name that clients see.
+type Store struct {
+	ID, Description string
+	Backend         backend.Backend
+}
+
+// Config makes a Service. DB and one store are required; the first store is the default.
+type Config struct {
+	DB     *db.DB
+	Stores []Store
+	Worker string // who this process is to itself after a restart; unique among processes on one database; default "glance"
+	Limits Limits
+	Web    WebConfig
+	Import []string // enabled import methods; nil: glance-direct and web-download
+	Now    clock.Now
+	Log    *slog.Logger
+}
+
+// Limits bound what one image may be; a zero field is the default, a negative one no limit.
+type Limits struct {
+	Size       int64 // bytes of one image; default 1 TiB
+	Storage    int64 // bytes of a project's images; default none
+	Properties int   // default 128
+	Tags       int   // default 128
+	Members    int   // default 128
+}
+
+func (l Limits) filled() Limits {
+	if l.Size == 0 {
+		l.Size = 1 << 40
+	}
+	for _, n := range []*int{&l.Properties, &l.Tags, &l.Members} {
+		if *n == 0 {
+			*n = 128
+		}
+	}
+	return l
+}
+
+// Service is the verbs. It is a glance.API, a glance.Local, and a service to run.
+type Service struct {
+	db      *db.DB
+	stores  []Store
+	worker  string
+	limits  Limits
+	web     *web
+	methods []string
+	now     clock.Now
+	log     *slog.Logger
+	wake    chan struct{} // capacity 1: an import waits
+}
+
+var (
+	_ glance.API   = (*Service)(nil)
+	_ glance.Local = (*Service)(nil)
+)
+
+// New checks the configuration; nothing is touched before Run.
+func New(c Config) (*Service, error) {
+	if len(c.Stores) == 0 {
+		return nil, fault.Invalidf("the image service has no store")
+	}
+	for i, s := range c.Stores {
+		if s.ID == "" || slices.ContainsFunc(c.Stores[:i], func(o Store) bool { return o.ID == s.ID }) {
+			return nil, fault.Invalidf("image store %q is unnamed or there twice", s.ID)
+		}
+	}
+	s := &Service{db: c.DB, stores: c.Stores, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, now: c.Now, log: c.Log,
+		wake: make(chan struct{}, 1)}
+	if s.worker == "" {
+		s.worker = "glance"
+	}
+	if s.now == nil {
+		s.now = clock.Real
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.methods == nil {
+		s.methods = []string{GlanceDirect, WebDownload}
+	}
+	for _, m := range s.methods {
+		if m != GlanceDirect && m != WebDownload {
+			return nil, fault.Invalidf("import method %q is not known; there are: %s, %s", m, GlanceDirect, WebDownload)
+		}
+	}
+	s.web = newWeb(c.Web)
+	return s, nil
+}
+
+// Image is a record as its caller sees it.
+type Image struct {
+	glance.Image
+	Store  string // that holds the data; empty without data
+	Member string // the caller's project where the image is shared with it
+}
+
+// PolicyTarget names what glance's rules look at.
+func (i Image) PolicyTarget() policy.Target {
+	t := policy.Target{"project_id": i.Owner, "tenant": i.Owner, "owner": i.Owner, "visibility": i.Visibility, "image_id": i.ID, "status": i.Status}
+	if i.Member != "" {
+		t["member_id"] = i.Member
+	}
+	return t
+}
+
+func view(r store.Record, member string) Image {
+	i := Image{Image: r.Image, Member: member}
+	if r.Status == glance.Active || r.Status == glance.Deactivated {
+		i.Store = r.Store
+	}
+	return i
+}
+
+// Get finds an image that the caller may know of; fault.NotFound.
+func (s *Service) Get(ctx context.Context, id string) (Image, error) {
+	r, member, err := s.visible(ctx, s.db, id)
+	return view(r, member), err
+}
+
+// visible loads a record if the caller may know of it: administrators all, others public, community and their own, and what is
+// shared with their project, whatever they answered.
+func (s *Service) visible(ctx context.Context, q db.Querier, id string) (store.Record, string, error) {
+	r, err := store.Image(ctx, q, id)
+	if err != nil {
+		return r, "", err
+	}
+	c := auth.From(ctx)
+	project := ""
+	if c != nil {
+		project = c.ProjectID
+	}
+	member := ""
+	if r.Visibility == glance.Shared && project != "" && project != r.Owner {
+		switch _, err := store.Member(ctx, q, id, project); {
+		case err == nil:
+			member = project
+		case !fault.Is(err, fault.NotFound):
+			return r, "", err
+		}
+	}
+	if c.Admin() || r.Visibility == glance.Public || r.Visibility == glance.Community || project != "" && project == r.Owner || member != "" {
+		return r, member, nil
+	}
+	return store.Record{}, "", fault.NotFoundf("No image found with ID %s", id)
+}
+
+// Create is a new record's wishes. Owner is the caller's project where empty.
+type Create struct {
+	ID, Name, Owner, Visibility, DiskFormat, ContainerFormat string
+	MinDisk, MinRAM                                          int64
+	Protected, Hidden                                        bool
+	Tags                                                     []string
+	Properties                                               map[string]string
+}
+
+// Create makes a queued record; fault.Conflict for a taken id.
+func (s *Service) Create(ctx context.Context, c Create) (Image, error) {
+	now := s.now()
+	i := glance.Image{ID: c.ID, Name: c.Name, Owner: c.Owner, Status: glance.Queued, Visibility: c.Visibility, DiskFormat: c.DiskFormat,
+		ContainerFormat: c.ContainerFormat, Size: -1, VirtualSize: -1, MinDisk: c.MinDisk, MinRAM: c.MinRAM, Protected: c.Protected, Hidden: c.Hidden,
+		Tags: unique(c.Tags), Properties: c.Properties, Created: now, Updated: now}
+	if i.ID == "" {
+		i.ID = ids.UUID()
+	}
+	if i.Visibility == "" {
+		i.Visibility = glance.Shared
+	}
+	if caller := auth.From(ctx); i.Owner == "" && caller != nil {
+		i.Owner = caller.ProjectID
+	}
+	if err := s.check(i); err != nil {
+		return Image{}, err
+	}
+	r := store.Record{Image: i}
+	err := s.db.Tx(ctx, func(tx *db.Tx) error { return store.Insert(ctx, tx, r) })
+	if fault.Is(err, fault.Conflict) {
+		return Image{}, fault.Conflictf("Image ID %s already exists!", i.ID).Because(err)
+	}
+	return view(r, ""), err
+}
+
+func unique(tags []string) []string {
+	out := slices.Clone(tags)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// check holds the rules that every record obeys.
+func (s *Service) check(i glance.Image) error {
+	if i.MinDisk < 0 || i.MinRAM < 0 || i.MinDisk > 1<<31-1 || i.MinRAM > 1<<31-1 {
+		return fault.Invalidf("min_disk and min_ram must be between 0 and %d.", 1<<31-1)
+	}
+	if n := s.limits.Tags; n >= 0 && len(i.Tags) > n {
+		return fault.New(fault.TooLarge, "The limit of %d tags on an image has been exceeded: %d.", n, len(i.Tags))
+	}
+	if n := s.limits.Properties; n >= 0 && len(i.Properties) > n {
+		return fault.New(fault.TooLarge, "The limit of %d properties on an image has been exceeded: %d.", n, len(i.Properties))
+	}
+	return nil
+}
+
+// Update lets change work on a record and writes what it made of it. change may run more than once, so it must have no effects
+// outside; its error is returned as it is. Formats may change only before there is data.
+func (s *Service) Update(ctx context.Context, id string, change func(*glance.Image) error) (Image, error) {
+	var out Image
+	err := s.db.Tx(ctx, func(tx *db.Tx) error {
+		r, member, err := s.visible(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		old := r.Image
+		r.Tags, r.Properties = slices.Clone(old.Tags), cloneMap(old.Properties)
+		if err := change(&r.Image); err != nil {
+			return err
+		}
+		if r.Status != glance.Queued && r.Status != glance.Importing {
+			for name, moved := range map[string]bool{"disk_format": r.DiskFormat != old.DiskFormat, "container_format": r.ContainerFormat != old.ContainerFormat} {
+				if moved {
+					return fault.Forbiddenf("Attribute %s can be only replaced for a queued image.", name)
+				}
+			}
+		}
+		r.Tags = unique(r.Tags)
+		if err := s.check(r.Image); err != nil {
+			return err
+		}
+		r.Updated = s.now()
+		out = view(r, member)
+		return store.Update(ctx, tx, r)
+	})
+	return out, err
+}
+
+func cloneMap(m map[string]string) map[string]string {
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+// Delete removes an image and its data; fault.Forbidden for a protected one.
+func (s *Service) Delete(ctx context.Context, id string) error {
+	var gone store.Record
+	err := s.db.Tx(ctx, func(tx *db.Tx) error {
+		r, _, err := s.visible(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if r.Protected {
+			return fault.Forbiddenf("Image %s is protected and cannot be deleted.", id)
+		}
+		gone = r
+		return store.Delete(ctx, tx, r)
+	})
+	if err == nil {
+		s.discard(ctx, store.Piece{Store: gone.Store, Key: gone.Key}, store.Piece{Store: gone.Store, Key: gone.Staged})
+	}
+	return err
+}
+
+// Deactivate keeps all but administrators from the data; twice is no error.
+func (s *Service) Deactivate(ctx context.Context, id string) error {
+	return s.move(ctx, id, glance.Active, glance.Deactivated, "deactivate")
+}
+
+// Reactivate undoes Deactivate; twice is no error.
+func (s *Service) Reactivate(ctx context.Context, id string) error {
+	return s.move(ctx, id, glance.Deactivated, glance.Active, "reactivate")
+}
+
+func (s *Service) move(ctx context.Context, id, from, to, verb string) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		r, _, err := s.visible(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case r.Status == to:
+			return nil
+		case r.Status != from:
+			return fault.Forbiddenf("Not allowed to %s image in status '%s'", verb, r.Status)
+		}
+		r.Status, r.Updated = to, s.now()
+		return store.Update(ctx, tx, r)
+	})
+}
+
+// Stores are the configured stores, the default one first.
+func (s *Service) Stores() []Store { return s.stores }
+
+// ImportMethods are the enabled ones.
+func (s *Service) ImportMethods() []string { return s.methods }
+
+// Usage is how many bytes the caller's project holds, and its limit, negative for none.
+func (s *Service) Usage(ctx context.Context) (used, limit int64, err error) {
+	project := ""
+	if c := auth.From(ctx); c != nil {
+		project = c.ProjectID
+	}
+	used, err = store.BytesOf(ctx, s.db, project)
+	limit = s.limits.Storage
+	if limit == 0 {
+		limit = -1
+	}
+	return used, limit, err
+}
+
+func (s *Service) store(id string) (Store, error) {
+	if id == "" {
+		return s.stores[0], nil
+	}
+	for _, st := range s.stores {
+		if st.ID == id {
+			return st, nil
+		}
+	}
+	return Store{}, fault.Invalidf("Store %q is not configured.", id)
+}
+
+// key is a name for data that no other upload has.
+func key(image string) string {
+	return strings.ToLower(image) + "." + ids.Hex()[:12]
+}
+
+// cleanup is ctx for mending what a request that ended has begun.
+func cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), time.Minute) // the client may be gone
+}

@@ -1,0 +1,258 @@
+package images
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"hypernova/glance"
+	"hypernova/glance/store"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// Query is which images are wanted. Filters are by the API's names; one that names no attribute of images is a property's.
+type Query struct {
+	Filters      map[string]string
+	Tags         []string // all of them
+	MemberStatus string   // of images shared with the caller; default accepted
+	Sort         []db.SortKey
+	Marker       string
+	Limit        int
+}
+
+// List is a page of the images that the caller may see. Others' community images are only listed when asked for by visibility.
+func (s *Service) List(ctx context.Context, q Query) ([]Image, error) {
+	where, err := conditions(q)
+	if err != nil {
+		return nil, err
+	}
+	reach, shared, err := s.reach(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if q.Marker != "" {
+		if _, err := s.Get(ctx, q.Marker); err != nil {
+			return nil, fault.Body(err)
+		}
+	}
+	sort := q.Sort
+	if len(sort) == 0 {
+		sort = []db.SortKey{{Column: "created_at", Desc: true}}
+	}
+	if !slices.ContainsFunc(sort, func(k db.SortKey) bool { return k.Column == "created_at" || k.Column == "id" }) {
+		sort = append(slices.Clone(sort), db.SortKey{Column: "created_at", Desc: sort[len(sort)-1].Desc})
+	}
+	rs, err := store.Images(ctx, s.db, db.ListArgs{Where: append(where, reach...), Sort: sort, Marker: q.Marker, Limit: q.Limit})
+	if err != nil {
+		return nil, err
+	}
+	project := ""
+	if c := auth.From(ctx); c != nil {
+		project = c.ProjectID
+	}
+	out := make([]Image, len(rs))
+	for i, r := range rs {
+		member := ""
+		if r.Owner != project && slices.Contains(shared, r.ID) {
+			member = project
+		}
+		out[i] = view(r, member)
+	}
+	return out, nil
+}
+
+// reach is what the caller may see, and the ids of images shared with it.
+func (s *Service) reach(ctx context.Context, q Query) ([]db.Cond, []string, error) {
+	c := auth.From(ctx)
+	project := ""
+	if c != nil {
+		project = c.ProjectID
+	}
+	status := q.MemberStatus
+	if status == "" {
+		status = glance.Accepted
+	}
+	var shared []string
+	if project != "" {
+		var err error
+		if shared, err = store.SharedWith(ctx, s.db, project, status); err != nil {
+			return nil, nil, err
+		}
+	}
+	var where []db.Cond
+	if !c.Admin() {
+		any := []db.Cond{db.InList("visibility", []string{glance.Public, glance.Community})}
+		if project != "" {
+			any = append(any, db.EqTo("owner", project))
+		}
+		if len(shared) > 0 {
+			any = append(any, db.All(db.EqTo("visibility", glance.Shared), db.InList("id", shared)))
+		}
+		where = append(where, db.Any(any...))
+	}
+	switch v := q.Filters["visibility"]; v {
+	case "":
+		quiet := []db.Cond{{Column: "visibility", Op: db.Ne, Values: []any{glance.Community}}}
+		if project != "" {
+			quiet = append(quiet, db.EqTo("owner", project))
+		}
+		where = append(where, db.Any(quiet...))
+	case "all":
+	case glance.Public, glance.Private, glance.Shared, glance.Community:
+		where = append(where, db.EqTo("visibility", v))
+	default:
+		return nil, nil, fault.Invalidf("Invalid visibility value: %s", v)
+	}
+	return where, shared, nil
+}
+
+// conditions turns filters into SQL's.
+func conditions(q Query) ([]db.Cond, error) {
+	var where []db.Cond
+	if _, ok := q.Filters["os_hidden"]; !ok {
+		where = append(where, db.EqTo("os_hidden", false))
+	}
+	for name, value := range q.Filters {
+		c, err := condition(name, value)
+		if err != nil {
+			return nil, err
+		}
+		where = append(where, c...)
+	}
+	for _, t := range q.Tags {
+		where = append(where, store.HasTag(t))
+	}
+	return where, nil
+}
+
+func condition(name, value string) ([]db.Cond, error) {
+	switch name {
+	case "visibility":
+		return nil, nil // decided with what the caller may see
+	case "changes-since":
+		return nil, fault.Invalidf("The \"changes-since\" filter is no longer available on v2.")
+	case "os_hidden", "protected":
+		if v := strings.ToLower(value); v == "true" || v == "false" {
+			return []db.Cond{db.EqTo(name, v == "true")}, nil
+		}
+		return nil, fault.Invalidf("Invalid value '%s' for '%s' filter. Valid values are 'true' or 'false'.", value, name)
+	case "created_at", "updated_at":
+		return instants(name, value)
+	case "name", "id", "status", "container_format", "disk_format":
+		return texts(name, value)
+	case "owner", "checksum", "os_hash_value", "os_hash_algo":
+		return []db.Cond{db.EqTo(name, value)}, nil
+	case "size", "virtual_size", "min_ram", "min_disk":
+		return numbers(name, db.Eq, value)
+	}
+	for suffix, op := range map[string]db.Op{"_min": db.Ge, "_max": db.Le} {
+		if of, ok := strings.CutSuffix(name, suffix); ok && slices.Contains([]string{"size", "virtual_size", "min_ram", "min_disk"}, of) {
+			return numbers(of, op, value)
+		}
+	}
+	return []db.Cond{store.HasProperty(name, value)}, nil
+}
+
+func numbers(name string, op db.Op, value string) ([]db.Cond, error) {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return nil, fault.Invalidf("Unable to filter on a range with a non-numeric value.")
+	}
+	// An unknown size is kept as -1 and is neither small nor large.
+	return []db.Cond{{Column: name, Op: op, Values: []any{n}}, {Column: name, Op: db.Ge, Values: []any{int64(0)}}}, nil
+}
+
+// operator splits "gte:2026-…"; without an operator the value is to be equal. A colon in a plain value is its own.
+func operator(value string, known ...string) (op, rest string, err error) {
+	op, rest, ok := strings.Cut(value, ":")
+	switch {
+	case ok && slices.Contains(known, op):
+		return op, rest, nil
+	case ok && slices.Contains([]string{"in", "eq", "neq", "gt", "gte", "lt", "lte"}, op):
+		return "", "", fault.Invalidf("Unable to filter by unknown operator '%s'.", op)
+	}
+	return "eq", value, nil
+}
+
+func instants(name, value string) ([]db.Cond, error) {
+	op, text, err := operator(value, "eq", "neq", "gt", "gte", "lt", "lte")
+	if err != nil {
+		return nil, err
+	}
+	at, ok := instant(text)
+	if !ok {
+		return nil, fault.Invalidf("Bad \"%s\" query filter format. Use ISO 8601 DateTime notation.", name)
+	}
+	// Clients see whole seconds, so that is what they compare.
+	second := at.Truncate(time.Second)
+	next := second.Add(time.Second)
+	cond := func(op db.Op, t time.Time) db.Cond { return db.Cond{Column: name, Op: op, Values: []any{t}} }
+	switch op {
+	case "gt":
+		return []db.Cond{cond(db.Ge, next)}, nil
+	case "gte":
+		return []db.Cond{cond(db.Ge, second)}, nil
+	case "lt":
+		return []db.Cond{cond(db.Lt, second)}, nil
+	case "lte":
+		return []db.Cond{cond(db.Lt, next)}, nil
+	case "neq":
+		return []db.Cond{db.Any(cond(db.Lt, second), cond(db.Ge, next))}, nil
+	}
+	return []db.Cond{cond(db.Ge, second), cond(db.Lt, next)}, nil
+}
+
+func instant(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04:05-0700", "2006-01-02T15:04", "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func texts(name, value string) ([]db.Cond, error) {
+	op, text, err := operator(value, "in", "eq")
+	if err != nil {
+		return nil, err
+	}
+	if op == "eq" {
+		return []db.Cond{db.EqTo(name, text)}, nil
+	}
+	vs, err := quotedList(text)
+	if err != nil {
+		return nil, err
+	}
+	return []db.Cond{db.InList(name, vs)}, nil
+}
+
+var (
+	listItem = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"(?:,|$)|([^",]*)(?:,|$)`)
+	escaped  = regexp.MustCompile(`\\(.)`)
+)
+
+// quotedList splits a,"b,c" at commas outside quotes.
+func quotedList(s string) ([]string, error) {
+	var out []string
+	for at := 0; at <= len(s); {
+		m := listItem.FindStringSubmatchIndex(s[at:])
+		if m == nil || m[0] != 0 {
+			return nil, fault.Invalidf("Invalid filter value %s. The quote is not closed, or stands inside a value.", s)
+		}
+		if m[2] >= 0 {
+			out = append(out, escaped.ReplaceAllString(s[at+m[2]:at+m[3]], "$1"))
+		} else {
+			out = append(out, s[at+m[4]:at+m[5]])
+		}
+		if m[1] == 0 || at+m[1] == len(s) && s[len(s)-1] != ',' {
+			break
+		}
+		at += m[1]
+	}
+	return out, nil
+}

@@ -1,0 +1,135 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"hypernova/oslo/fault"
+)
+
+// WebConfig bounds where web-download may go. Addresses that are not on the public internet are always refused, unless listed.
+type WebConfig struct {
+	Schemes  []string       // default http, https
+	Ports    []int          // default 80, 443
+	Networks []netip.Prefix // addresses allowed although they are private
+	Timeout  time.Duration  // of a whole download; default 4 h
+}
+
+type web struct {
+	c      WebConfig
+	client *http.Client
+}
+
+func newWeb(c WebConfig) *web {
+	if c.Schemes == nil {
+		c.Schemes = []string{"http", "https"}
+	}
+	if c.Ports == nil {
+		c.Ports = []int{80, 443}
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 4 * time.Hour
+	}
+	w := &web{c: c}
+	// The check is made on the address that is really connected to: a name may resolve anew, and redirects come here as well.
+	d := &net.Dialer{Timeout: 30 * time.Second, Control: w.control}
+	w.client = &http.Client{
+		Timeout: c.Timeout,
+		Transport: &http.Transport{DialContext: d.DialContext, ResponseHeaderTimeout: time.Minute, TLSHandshakeTimeout: 30 * time.Second,
+			DisableKeepAlives: true, DisableCompression: true},
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if len(via) >= 5 {
+				return errors.New("too many redirects")
+			}
+			return w.form(r.URL)
+		},
+	}
+	return w
+}
+
+func filtered(uri string) error {
+	return fault.Invalidf("URI for web-download does not pass filtering: %s", uri)
+}
+
+// form checks what the URI itself says.
+func (w *web) form(u *url.URL) error {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || u.Host == "" || u.User != nil || !slices.Contains(w.c.Schemes, u.Scheme) || !slices.Contains(w.c.Ports, n) {
+		return filtered(u.Redacted())
+	}
+	return nil
+}
+
+// allowed checks a URI before anything is begun: its form, and that its host is somewhere we may go.
+func (w *web) allowed(ctx context.Context, uri string) error {
+	u, err := url.Parse(uri)
+	if err != nil || uri == "" {
+		return filtered(uri)
+	}
+	if err := w.form(u); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	as, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil || len(as) == 0 || !slices.ContainsFunc(as, w.reachable) {
+		return filtered(u.Redacted())
+	}
+	return nil
+}
+
+func (w *web) control(_, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil || !w.reachable(ap.Addr()) {
+		return filtered(address)
+	}
+	return nil
+}
+
+// special are ranges that are not the public internet and that netip does not name.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("fec0::/10"),
+}
+
+func (w *web) reachable(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	in := func(p netip.Prefix) bool { return p.Contains(a) }
+	if slices.ContainsFunc(w.c.Networks, in) {
+		return true
+	}
+	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !slices.ContainsFunc(special, in)
+}
+
+// open fetches; size is -1 where the server does not say.
+func (w *web) open(ctx context.Context, uri string) (io.ReadCloser, int64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
+	if err != nil {
+		return nil, 0, filtered(uri)
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return nil, 0, fault.Unavailablef("the image cannot be fetched").Because(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		_ = resp.Body.Close() // nothing of it is wanted
+		return nil, 0, fault.Unavailablef("the image cannot be fetched: status %d", resp.StatusCode)
+	}
+	return resp.Body, resp.ContentLength, nil
+}
