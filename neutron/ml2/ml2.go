@@ -66,19 +66,19 @@ type Mechanism interface {
 	Bind(ctx context.Context, a BindArgs) (b Binding, ok bool, why string)
 }
 
-// Config is the section [ml2].
+// Config is what operators decide of types and mechanisms.
 type Config struct {
-	TypeDrivers        []string      `conf:"type_drivers" default:"local,flat,vlan,vxlan" help:"Network types that may be used."`
-	TenantTypes        []string      `conf:"tenant_network_types" default:"vxlan" help:"Network types that projects' networks get, the first one with a free segment first."`
-	Mechanisms         []string      `conf:"mechanism_drivers" default:"bridge" help:"Mechanisms that bind ports, in the order they are asked."`
-	FlatNetworks       []string      `conf:"flat_networks" default:"*" help:"Physical networks that may carry flat networks; * is any."`
-	VLANRanges         []string      `conf:"network_vlan_ranges" default:"" help:"Physical networks that may carry VLANs, with what projects may have: physnet1:1000:2999 or physnet1."`
-	VNIRanges          []string      `conf:"vni_ranges" default:"1:16777215" help:"VXLAN network identifiers for projects, as first:last."`
-	PathMTU            int           `conf:"path_mtu" default:"0" min:"0" help:"Largest packet of the network between hosts; 0: that of global_physnet_mtu."`
-	GlobalMTU          int           `conf:"global_physnet_mtu" default:"1500" min:"68" help:"Largest packet of the physical networks."`
-	AgentDownTime      time.Duration `conf:"agent_down_time" default:"75" unit:"s" help:"An agent that has not reported for so long is down."`
-	PaginationMaxLimit int           `conf:"pagination_max_limit" default:"-1" min:"-1" help:"Most items of one answer; -1 is unlimited."`
-	BaseMAC            string        `conf:"base_mac" default:"fa:16:3e:00:00:00" help:"The first three or four octets of the MAC addresses that are made."`
+	TypeDrivers        []string      // types that may be used
+	TenantTypes        []string      // what projects' networks get: the first one with a free segment
+	Mechanisms         []string      // in the order they are asked
+	FlatNetworks       []string      // physical networks that may carry flat networks; * is any
+	VLANRanges         []string      // physical networks that may carry VLANs, with what projects may have: name:first:last or name
+	VNIRanges          []string      // VXLAN identifiers for projects: first:last
+	PathMTU            int           // largest packet between hosts; 0: GlobalMTU
+	GlobalMTU          int           // largest packet of the physical networks
+	AgentDownTime      time.Duration // an agent silent for longer is down
+	PaginationMaxLimit int           // most items of one answer; -1 is unlimited
+	BaseMAC            string        // the first three or four octets of MACs that are made
 }
 
 // Defaults are the values of a configuration that sets none.
