@@ -122,7 +122,9 @@ func (c *Conductor) again(j *attempts, a *jobs.BuildArgs, f *steps.Failed, host 
 		return false
 	case fault.NotFound: // the host forgot what was prepared there: another may not
 		return f.Step == "spawn"
-	case fault.Internal, fault.Conflict, fault.Unavailable, fault.Gone:
+	case fault.Conflict: // a port or address that somebody else has is taken on every host
+		return f.Step != "network"
+	case fault.Internal, fault.Unavailable, fault.Gone:
 	}
 	return true
 }

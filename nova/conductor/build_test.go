@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"hypernova/nova"
+	"hypernova/nova/servers"
 	"hypernova/nova/virt/fake"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/fault"
@@ -189,5 +190,47 @@ func TestDeleteOfAServerOnADeadHost(t *testing.T) {
 	}
 	h.start()
 	w.work()
+	w.clean()
+}
+
+func TestAHostFilledByOthersIsPassedOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1", "h2")
+	w.claims.refuse = 1 // the best host is gone when it is claimed
+	id := w.create().ID
+	w.work()
+	if v := w.get(id); v.VM != nova.Active {
+		t.Errorf("server is %+v, fault %+v", v, v.Fault)
+	}
+	w.clean()
+
+	w.claims.refuse = 1000
+	v := w.create()
+	w.work()
+	if v := w.get(v.ID); v.VM != nova.Error || !strings.Contains(v.Fault.Message, "filled by others") {
+		t.Errorf("server is %+v, fault %+v", v, v.Fault)
+	}
+	w.clean()
+}
+
+func TestSeveralServersAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1", "h2", "h3")
+	made, err := w.verbs.Create(w.ctx, servers.CreateArgs{Name: "many", Flavor: "nano", Image: image, Min: 6, Max: 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	on := map[string]int{}
+	for _, v := range made.Servers {
+		v = w.get(v.ID)
+		active(t, w, v)
+		on[v.Host]++
+	}
+	for h, n := range on {
+		if n != 2 {
+			t.Errorf("host %s has %d of six servers", h, n)
+		}
+	}
 	w.clean()
 }

@@ -310,6 +310,7 @@ type claims struct {
 	mu        sync.Mutex
 	providers map[string]*placement.ProviderState
 	held      map[string]placement.Allocation
+	refuse    int // claims that are still to be refused
 }
 
 func newClaims() *claims {
@@ -368,6 +369,10 @@ func (c *claims) Candidates(context.Context, placement.CandidatesRequest) (place
 func (c *claims) Claim(_ context.Context, a placement.Allocation) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.refuse > 0 {
+		c.refuse--
+		return fault.Conflictf("no room").Coded("placement.undefined_code")
+	}
 	if _, ok := c.held[a.Consumer]; ok && a.Generation == nil {
 		return fault.Conflictf("consumer exists").Coded("placement.concurrent_update")
 	}
