@@ -48,7 +48,7 @@ type cloud struct {
 	heard *heard
 }
 
-func newCloud(t *testing.T, d *db.DB, adjust ...func(*networks.Deps)) cloud {
+func newCloud(t testing.TB, d *db.DB, adjust ...func(*networks.Deps)) cloud {
 	t.Helper()
 	c := networks.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
 	c.ML2.VNIRanges = []string{"100:102"}

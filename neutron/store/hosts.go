@@ -15,19 +15,21 @@ INSERT INTO host_revisions (host, revision) VALUES (?, 1)
 ON CONFLICT (host) DO UPDATE SET revision = host_revisions.revision + 1
 RETURNING revision`)
 	hostRevision = db.NewQuery[int64](Stmts, `SELECT revision FROM host_revisions WHERE host = ?`)
-	// ports_network
-	hostsOfNetwork = db.NewQuery[string](Stmts, `SELECT DISTINCT host FROM ports WHERE network_id = ? AND host <> ''`)
-	// port_groups' key, then the primary key of ports
+	// Each step finds the next host in the index (ports_network_host, port_groups_host), so the cost is that of the hosts, not of the ports.
+	hostsOfNetwork = db.NewQuery[string](Stmts, `
+WITH RECURSIVE next (host) AS (
+    SELECT MIN(host) FROM ports WHERE network_id = ? AND host > ''
+    UNION ALL
+    SELECT (SELECT MIN(p.host) FROM ports p WHERE p.network_id = ? AND p.host > next.host) FROM next WHERE next.host IS NOT NULL
+)
+SELECT host FROM next WHERE host IS NOT NULL`)
 	hostsOfGroup = db.NewQuery[string](Stmts, `
-SELECT DISTINCT p.host FROM port_groups g
-JOIN ports p ON p.id = g.port_id
-WHERE g.group_id = ? AND p.host <> ''`)
-	// security_group_rules_remote, port_groups' key, ports' key
-	hostsTrusting = db.NewQuery[string](Stmts, `
-SELECT DISTINCT p.host FROM security_group_rules r
-JOIN port_groups g ON g.group_id = r.security_group_id
-JOIN ports p ON p.id = g.port_id
-WHERE r.remote_group_id = ? AND p.host <> ''`)
+WITH RECURSIVE next (host) AS (
+    SELECT MIN(host) FROM port_groups WHERE group_id = ? AND host > ''
+    UNION ALL
+    SELECT (SELECT MIN(p.host) FROM port_groups p WHERE p.group_id = ? AND p.host > next.host) FROM next WHERE next.host IS NOT NULL
+)
+SELECT host FROM next WHERE host IS NOT NULL`)
 	networksOnHost = db.NewQuery[networkRow](Stmts, networkColumns+`
 WHERE n.id IN (SELECT p.network_id FROM ports p WHERE p.host = ?)
 ORDER BY n.id`)
@@ -103,17 +105,29 @@ func Revision(ctx context.Context, q db.Querier, host string) (int64, error) {
 
 // HostsOfNetwork are the hosts that carry a port of a network.
 func HostsOfNetwork(ctx context.Context, q db.Querier, network string) ([]string, error) {
-	return hostsOfNetwork.All(ctx, q, network)
+	return hostsOfNetwork.All(ctx, q, network, network)
 }
 
 // HostsOfGroup are the hosts that carry a port that uses a group.
 func HostsOfGroup(ctx context.Context, q db.Querier, group string) ([]string, error) {
-	return hostsOfGroup.All(ctx, q, group)
+	return hostsOfGroup.All(ctx, q, group, group)
 }
 
 // HostsTrusting are the hosts that carry a port whose rules name the group as the remote one.
 func HostsTrusting(ctx context.Context, q db.Querier, group string) ([]string, error) {
-	return hostsTrusting.All(ctx, q, group)
+	naming, err := GroupsNaming(ctx, q, group)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, g := range naming {
+		hosts, err := HostsOfGroup(ctx, q, g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, hosts...)
+	}
+	return out, nil
 }
 
 // NetworksOnHost are the networks that a host carries ports of.

@@ -127,6 +127,7 @@ ON CONFLICT (network_id, address) DO NOTHING`)
 type portGroupRow struct {
 	Group string `db:"group_id"`
 	Port  string `db:"port_id"`
+	Host  string `db:"host"`
 }
 
 func withViewer(in map[string]string) map[string]string {
@@ -154,7 +155,7 @@ func InsertPorts(ctx context.Context, tx *db.Tx, ps []neutron.Port) error {
 func groupRows(p neutron.Port) []portGroupRow {
 	var rows []portGroupRow
 	for _, g := range p.SecurityGroups {
-		rows = append(rows, portGroupRow{Group: g, Port: p.ID})
+		rows = append(rows, portGroupRow{Group: g, Port: p.ID, Host: p.Host})
 	}
 	return rows
 }

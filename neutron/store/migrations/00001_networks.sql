@@ -90,8 +90,9 @@ CREATE TABLE ports (
     UNIQUE (network_id, mac_address)
 );
 CREATE INDEX ports_project ON ports (project_id, id);
-CREATE INDEX ports_network ON ports (network_id, host);
-CREATE INDEX ports_device ON ports (device_id);
+CREATE INDEX ports_network ON ports (network_id, id);
+CREATE INDEX ports_network_host ON ports (network_id, host);
+CREATE INDEX ports_device ON ports (device_id, id);
 CREATE INDEX ports_host ON ports (host, network_id);
 
 -- The addresses of ports, once more, where they must be unique and found; address is in the sortable form of ipam.Key.
@@ -145,16 +146,19 @@ CREATE TABLE security_group_rules (
     updated_at BIGINT NOT NULL,
     UNIQUE (security_group_id, meaning)
 );
+CREATE INDEX security_group_rules_group ON security_group_rules (security_group_id, id);
 CREATE INDEX security_group_rules_project ON security_group_rules (project_id, id);
 CREATE INDEX security_group_rules_remote ON security_group_rules (remote_group_id);
 
--- The groups of ports, once more, where they must be found.
+-- The groups of ports, once more, where they must be found, with the ports' hosts.
 CREATE TABLE port_groups (
     group_id TEXT NOT NULL REFERENCES security_groups (id),
     port_id TEXT NOT NULL,
+    host TEXT NOT NULL,
     PRIMARY KEY (group_id, port_id)
 );
 CREATE INDEX port_groups_port ON port_groups (port_id);
+CREATE INDEX port_groups_host ON port_groups (group_id, host);
 
 CREATE TABLE quotas (
     project_id TEXT NOT NULL,
