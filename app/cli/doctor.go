@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hypernova/app"
-	"hypernova/nova/virt/kvm"
+	"hypernova/nova/virt/libvirt/kvm"
 )
 
 // check is one thing a host must have. run answers what it found, and what to do where that is not enough.

@@ -16,8 +16,8 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
-	"hypernova/nova/virt/command"
-	"hypernova/nova/virt/diskimage"
+	"hypernova/nova/virt/libvirt/command"
+	"hypernova/nova/virt/libvirt/diskimage"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 )

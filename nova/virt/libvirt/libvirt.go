@@ -21,9 +21,9 @@ import (
 	"time"
 
 	"hypernova/nova"
-	"hypernova/nova/virt/command"
-	"hypernova/nova/virt/kvm"
+	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/domain"
+	"hypernova/nova/virt/libvirt/kvm"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/fault"
 )
@@ -100,11 +100,23 @@ func New(c Config) (*Driver, error) {
 	if d.conn, err = newConn(c.URI, c.CallTimeout); err != nil {
 		return nil, err
 	}
-	if d.uid, err = id(c.User, func(n string) (string, error) { u, err := user.Lookup(n); return u.Uid, err }); err != nil {
-		return nil, err
+	if c.User != "" {
+		u, err := user.Lookup(c.User)
+		if err != nil {
+			return nil, fault.Invalidf("there is no user %q on this host", c.User).Because(err)
+		}
+		if d.uid, err = strconv.Atoi(u.Uid); err != nil {
+			return nil, err
+		}
 	}
-	if d.gid, err = id(c.Group, func(n string) (string, error) { g, err := user.LookupGroup(n); return g.Gid, err }); err != nil {
-		return nil, err
+	if c.Group != "" {
+		g, err := user.LookupGroup(c.Group)
+		if err != nil {
+			return nil, fault.Invalidf("there is no group %q on this host", c.Group).Because(err)
+		}
+		if d.gid, err = strconv.Atoi(g.Gid); err != nil {
+			return nil, err
+		}
 	}
 	d.images = newImageCache(c.CacheDir, c.Run)
 	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine, Listen: c.VNCListen, Version: c.Version}
@@ -138,26 +150,6 @@ func defaults(c *Config) {
 	if c.Now == nil {
 		c.Now = clock.Real
 	}
-}
-
-func id(name string, lookup func(string) (string, error)) (int, error) {
-	if name == "" {
-		return -1, nil
-	}
-	s := name
-	if _, err := strconv.Atoi(name); err != nil {
-		if s, err = lookupID(name, lookup); err != nil {
-			return -1, err
-		}
-	}
-	return strconv.Atoi(s)
-}
-
-func lookupID(name string, lookup func(string) (s string, err error)) (s string, err error) {
-	if s, err = lookup(name); err != nil {
-		return "", fault.Invalidf("there is no user or group %q on this host", name)
-	}
-	return s, nil
 }
 
 // Init makes the folders, removes what a crash left half-made in them, connects, and finds out which accelerator works. It may be called

@@ -10,9 +10,9 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
-	"hypernova/nova/virt/command"
-	"hypernova/nova/virt/iso"
+	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/domain"
+	"hypernova/nova/virt/libvirt/iso"
 	"hypernova/oslo/fault"
 )
 

@@ -105,6 +105,9 @@ func (d *Daemon) Run(t *testing.T) {
 	}
 }
 
+// Net is the network namespace in which the guests' interfaces must be, as ip and nsenter take it.
+func (d *Daemon) Net() string { return fmt.Sprintf("/proc/%d/ns/net", d.cmd.Process.Pid) }
+
 // Stop ends the daemon; its domains run on, as they do when an operator restarts libvirt.
 func (d *Daemon) Stop(t *testing.T) {
 	t.Helper()

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"hypernova/nova/virt/command"
+	"hypernova/nova/virt/libvirt/command"
 )
 
 // Probe says with what to try. The zero value finds all it needs by itself.

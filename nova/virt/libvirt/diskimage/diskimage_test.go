@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"hypernova/nova/virt/diskimage"
+	"hypernova/nova/virt/libvirt/diskimage"
 	"hypernova/oslo/fault"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"hypernova/nova/virt/command"
+	"hypernova/nova/virt/libvirt/command"
 	"hypernova/oslo/fault"
 )
 

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"hypernova/nova/virt/iso"
+	"hypernova/nova/virt/libvirt/iso"
 	"hypernova/oslo/fault"
 )
 
