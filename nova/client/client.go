@@ -1,0 +1,50 @@
+// Package client is compute over HTTP, for services that run in other processes: so far the events that networking tells it.
+package client
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"hypernova/nova"
+	"hypernova/oslo/httpc"
+)
+
+// Client is the contract over HTTP.
+type Client struct{ http *httpc.Client }
+
+var _ nova.Events = (*Client)(nil)
+
+// New makes a client of the compute API at base, with or without the API's version at its end. The tokens must hold the admin or service role.
+func New(base string, tokens httpc.TokenSource) *Client {
+	base = strings.TrimRight(base, "/")
+	if !strings.HasSuffix(base, "/v2.1") {
+		base += "/v2.1"
+	}
+	return &Client{http: httpc.New(httpc.Config{Base: base, Name: "nova", Tokens: tokens})}
+}
+
+type eventsBody struct {
+	Events []event `json:"events"`
+}
+
+type event struct {
+	Name   string `json:"name"`
+	Server string `json:"server_uuid"`
+	Tag    string `json:"tag,omitempty"`
+	Status string `json:"status,omitempty"`
+}
+
+// ExternalEvents tells compute. Events of servers that are not there, or not yet on a host, are compute's to ignore: fault.NotFound says
+// that all of them were.
+func (c *Client) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {
+	if len(es) == 0 {
+		return nil
+	}
+	body := eventsBody{}
+	for _, e := range es {
+		body.Events = append(body.Events, event(e))
+	}
+	_, err := httpc.Do[struct{}](ctx, c.http, httpc.Request{Method: http.MethodPost, Path: "/os-server-external-events", Body: body})
+	return err
+}

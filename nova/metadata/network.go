@@ -1,0 +1,126 @@
+package metadata
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+
+	"hypernova/neutron"
+)
+
+// NetworkData is network_data.json: how a guest without DHCP sets up its network.
+type NetworkData struct {
+	Links    []Link    `json:"links"`
+	Networks []Net     `json:"networks"`
+	Services []Service `json:"services"`
+}
+
+// Link is a NIC.
+type Link struct {
+	ID   string `json:"id"`
+	VIF  string `json:"vif_id"`
+	Type string `json:"type"`
+	MTU  int    `json:"mtu,omitempty"`
+	MAC  string `json:"ethernet_mac_address"`
+}
+
+// Net is one address of a NIC, or that it is to be asked for.
+type Net struct {
+	ID       string    `json:"id"`
+	Type     string    `json:"type"` // ipv4, ipv4_dhcp, ipv6, ipv6_dhcp
+	Link     string    `json:"link"`
+	Network  string    `json:"network_id"`
+	Address  string    `json:"ip_address,omitempty"`
+	Netmask  string    `json:"netmask,omitempty"`
+	Routes   []Route   `json:"routes,omitempty"`
+	Services []Service `json:"services,omitempty"`
+}
+
+// Route is one way.
+type Route struct {
+	Network string `json:"network"`
+	Netmask string `json:"netmask"`
+	Gateway string `json:"gateway"`
+}
+
+// Service is a name server.
+type Service struct {
+	Type    string `json:"type"`
+	Address string `json:"address"`
+}
+
+// Network makes network_data.json of a server's ports.
+func Network(ports []neutron.PortInfo) NetworkData {
+	d := NetworkData{Links: []Link{}, Networks: []Net{}, Services: []Service{}}
+	known := map[string]bool{}
+	for i, p := range ports {
+		link := Link{ID: p.Device, VIF: p.ID, Type: "phy", MTU: p.MTU, MAC: p.MAC}
+		if link.ID == "" {
+			link.ID = "interface" + strconv.Itoa(i)
+		}
+		if p.VIFType == "tap" {
+			link.Type = "tap"
+		}
+		d.Links = append(d.Links, link)
+		for _, f := range p.FixedIPs {
+			s := subnetOf(p, f.Subnet)
+			n := netOf(p, f, s)
+			n.ID, n.Link = "network"+strconv.Itoa(len(d.Networks)), link.ID
+			d.Networks = append(d.Networks, n)
+			for _, a := range s.DNS {
+				if name := a.String(); !known[name] {
+					known[name] = true
+					d.Services = append(d.Services, Service{"dns", name})
+				}
+			}
+		}
+	}
+	return d
+}
+
+func subnetOf(p neutron.PortInfo, id string) neutron.SubnetInfo {
+	for _, s := range p.Subnets {
+		if s.ID == id {
+			return s
+		}
+	}
+	return neutron.SubnetInfo{}
+}
+
+func netOf(p neutron.PortInfo, f neutron.FixedIP, s neutron.SubnetInfo) Net {
+	family := "ipv4"
+	if f.IP.Is6() {
+		family = "ipv6"
+	}
+	if s.DHCP {
+		return Net{Type: family + "_dhcp", Network: p.Network}
+	}
+	n := Net{Type: family, Network: p.Network, Address: f.IP.String(), Netmask: mask(s.CIDR)}
+	if s.Gateway.IsValid() {
+		any4, any6 := netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		all := any4
+		if f.IP.Is6() {
+			all = any6
+		}
+		n.Routes = append(n.Routes, Route{all.Addr().String(), mask(all), s.Gateway.String()})
+	}
+	for _, r := range s.Routes {
+		n.Routes = append(n.Routes, Route{r.Destination.Addr().String(), mask(r.Destination), r.NextHop.String()})
+	}
+	for _, a := range s.DNS {
+		n.Services = append(n.Services, Service{"dns", a.String()})
+	}
+	return n
+}
+
+// mask is a prefix's length in the form of an address.
+func mask(p netip.Prefix) string {
+	if !p.IsValid() {
+		return ""
+	}
+	bits := 32
+	if p.Addr().Is6() {
+		bits = 128
+	}
+	return net.IP(net.CIDRMask(p.Bits(), bits)).String()
+}
