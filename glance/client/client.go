@@ -1,0 +1,177 @@
+// Package client is the image service's contract over HTTP.
+package client
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"hypernova/glance"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/httpc"
+)
+
+// Client asks another process. It calls with the token of its own service, which may see every image, and lets the caller in ctx
+// see only what that caller may.
+type Client struct{ http *httpc.Client }
+
+var _ glance.API = (*Client)(nil)
+
+// New makes a client of an HTTP client whose base is the API's root, "http://controller:9292".
+func New(h *httpc.Client) *Client { return &Client{http: h} }
+
+func path(id string) string { return "/v2/images/" + url.PathEscape(id) }
+
+// Image is fault.NotFound for an image that is not there or not visible to the caller.
+func (c *Client) Image(ctx context.Context, id string) (glance.Image, error) {
+	doc, err := httpc.Do[document](ctx, c.http, httpc.Request{Path: path(id)})
+	if err != nil {
+		return glance.Image{}, err
+	}
+	ok, err := c.visible(ctx, doc.Image)
+	if err != nil {
+		return glance.Image{}, err
+	}
+	if !ok {
+		return glance.Image{}, fault.NotFoundf("No image found with ID %s", id)
+	}
+	return doc.Image, nil
+}
+
+func (c *Client) visible(ctx context.Context, i glance.Image) (bool, error) {
+	caller := auth.From(ctx)
+	switch {
+	case caller.Admin(), i.Visibility == glance.Public, i.Visibility == glance.Community:
+		return true, nil
+	case caller == nil || caller.ProjectID == "":
+		return false, nil
+	case caller.ProjectID == i.Owner:
+		return true, nil
+	case i.Visibility != glance.Shared:
+		return false, nil
+	}
+	_, err := httpc.Do[json.RawMessage](ctx, c.http, httpc.Request{Path: path(i.ID) + "/members/" + url.PathEscape(caller.ProjectID)})
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Open streams an active image's data; the reader fails at its end when the data does not match the checksum. ctx must live as long as
+// the data is read.
+func (c *Client) Open(ctx context.Context, id string) (glance.Image, io.ReadCloser, error) {
+	i, err := c.Image(ctx, id)
+	if err != nil {
+		return i, nil, err
+	}
+	switch {
+	case i.Status == glance.Deactivated && !auth.From(ctx).Admin():
+		return i, nil, fault.Forbiddenf("The requested image has been deactivated. Image data download is forbidden.")
+	case i.Status != glance.Active && i.Status != glance.Deactivated:
+		return i, nil, fault.Conflictf("Image %s has no data: it is %s.", id, i.Status)
+	}
+	resp, err := c.http.Stream(ctx, httpc.Request{Path: path(id) + "/file", Header: http.Header{"Accept": {"application/octet-stream"}}})
+	if err != nil {
+		return i, nil, err
+	}
+	return i, check(resp.Body, i), nil
+}
+
+// checked is data that is compared with its checksum at its end.
+type checked struct {
+	io.ReadCloser
+	h    hash.Hash
+	want string
+	id   string
+}
+
+func check(r io.ReadCloser, i glance.Image) io.ReadCloser {
+	c := &checked{ReadCloser: r, want: i.HashValue, id: i.ID}
+	switch i.HashAlgo {
+	case "sha512":
+		c.h = sha512.New()
+	case "sha256":
+		c.h = sha256.New()
+	default: // an image service that computes another one always has this as well
+		c.h, c.want = md5.New(), i.Checksum
+	}
+	return c
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.h.Write(p[:n]) // a hash never fails
+	if errors.Is(err, io.EOF) && hex.EncodeToString(c.h.Sum(nil)) != c.want {
+		return n, fmt.Errorf("image %s: the data does not match its checksum", c.id)
+	}
+	return n, err
+}
+
+// document is an image as the API shows it: named members, and free properties beside them.
+type document struct{ glance.Image }
+
+func (d *document) UnmarshalJSON(b []byte) error {
+	var named struct {
+		ID              string    `json:"id"`
+		Name            string    `json:"name"`
+		Owner           string    `json:"owner"`
+		Status          string    `json:"status"`
+		Visibility      string    `json:"visibility"`
+		DiskFormat      string    `json:"disk_format"`
+		ContainerFormat string    `json:"container_format"`
+		Checksum        string    `json:"checksum"`
+		HashAlgo        string    `json:"os_hash_algo"`
+		HashValue       string    `json:"os_hash_value"`
+		Size            *int64    `json:"size"`
+		VirtualSize     *int64    `json:"virtual_size"`
+		MinDisk         int64     `json:"min_disk"`
+		MinRAM          int64     `json:"min_ram"`
+		Protected       bool      `json:"protected"`
+		Hidden          bool      `json:"os_hidden"`
+		Tags            []string  `json:"tags"`
+		Created         time.Time `json:"created_at"`
+		Updated         time.Time `json:"updated_at"`
+	}
+	if err := json.Unmarshal(b, &named); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	d.Image = glance.Image{ID: named.ID, Name: named.Name, Owner: named.Owner, Status: named.Status, Visibility: named.Visibility,
+		DiskFormat: named.DiskFormat, ContainerFormat: named.ContainerFormat, Checksum: named.Checksum, HashAlgo: named.HashAlgo, HashValue: named.HashValue,
+		Size: known(named.Size), VirtualSize: known(named.VirtualSize), MinDisk: named.MinDisk, MinRAM: named.MinRAM, Protected: named.Protected,
+		Hidden: named.Hidden, Tags: named.Tags, Created: named.Created, Updated: named.Updated, Properties: map[string]string{}}
+	for name, raw := range all {
+		var s string
+		if !member[name] && json.Unmarshal(raw, &s) == nil {
+			d.Properties[name] = s
+		}
+	}
+	return nil
+}
+
+// member are the names that are no free properties.
+var member = map[string]bool{"id": true, "name": true, "owner": true, "status": true, "visibility": true, "disk_format": true, "container_format": true,
+	"checksum": true, "os_hash_algo": true, "os_hash_value": true, "size": true, "virtual_size": true, "min_disk": true, "min_ram": true, "protected": true,
+	"os_hidden": true, "tags": true, "created_at": true, "updated_at": true, "self": true, "file": true, "schema": true, "stores": true, "direct_url": true,
+	"locations": true}
+
+func known(n *int64) int64 {
+	if n == nil {
+		return -1
+	}
+	return *n
+}
