@@ -89,6 +89,9 @@ func (m *Manager) register(s *messaging.Server) {
 	rpcapi.Prepare.Handle(s, m.prepare)
 	rpcapi.Spawn.Handle(s, m.spawn)
 	rpcapi.Destroy.Handle(s, m.destroy)
+	rpcapi.Reap.Handle(s, func(ctx context.Context, a rpcapi.ServerArgs) (messaging.None, error) {
+		return messaging.None{}, m.reapOne(ctx, a.Server, false)
+	})
 	rpcapi.Power.Handle(s, m.power)
 	rpcapi.ConsoleLog.Handle(s, m.consoleLog)
 	rpcapi.Reconcile.Handle(s, func(ctx context.Context, _ messaging.None) error { return m.report(ctx) })

@@ -61,7 +61,7 @@ func (m *Manager) interrupt(server string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for op, f := range m.flights[server] {
-		if op != opDestroy {
+		if op != opDestroy && op != opReap {
 			f.cancel(errDestroyed)
 		}
 	}

@@ -9,7 +9,10 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-const opDestroy = "destroy"
+const (
+	opDestroy = "destroy"
+	opReap    = "reap"
+)
 
 // prepare makes what the server needs on the host; nothing runs yet.
 func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.None, error) {

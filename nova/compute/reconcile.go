@@ -33,7 +33,7 @@ func (m *Manager) patiently(ctx context.Context, do func(context.Context) error)
 		if !fault.Is(err, fault.Unavailable) || ctx.Err() != nil {
 			return err
 		}
-		log.From(ctx).Warn("the cloud cannot be reached yet, trying again", "host", m.c.Host, log.Err, err.Error())
+		log.From(ctx).Warn("the cloud cannot be reached yet, trying again", log.Host, m.c.Host, log.Err, err.Error())
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -58,29 +58,29 @@ func (m *Manager) reap(ctx context.Context) error {
 		return err
 	}
 	for _, id := range verdict.Unknown {
-		log.From(ctx).Warn("a guest is here that the cloud has never heard of; it is left alone", "host", m.c.Host, "server", id)
+		log.From(ctx).Warn("a guest is here that the cloud has never heard of; it is left alone", log.Host, m.c.Host, log.Server, id)
 	}
 	var errs []error
 	for _, id := range verdict.Destroy {
-		errs = append(errs, m.reapOne(ctx, id))
+		if !m.busy(id) {
+			errs = append(errs, m.reapOne(ctx, id, m.c.KeepDeleted))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-func (m *Manager) reapOne(ctx context.Context, id string) error {
-	if m.busy(id) {
-		return nil
-	}
-	return m.fly(ctx, id, "reap", func(ctx context.Context) error {
+// reapOne destroys a guest whose server does not belong here; keep only says so.
+func (m *Manager) reapOne(ctx context.Context, id string, keep bool) error {
+	return m.fly(ctx, id, opReap, func(ctx context.Context) error {
 		verdict, err := rpcapi.Judge.Do(ctx, m.Bus, "", rpcapi.JudgeArgs{Host: m.c.Host, Servers: []string{id}})
 		if err != nil || len(verdict.Destroy) == 0 {
 			return err
 		}
-		if m.c.KeepDeleted {
-			log.From(ctx).Warn("a guest is here whose server is gone", "host", m.c.Host, "server", id)
+		if keep {
+			log.From(ctx).Warn("a guest is here whose server is gone", log.Host, m.c.Host, log.Server, id)
 			return nil
 		}
-		log.From(ctx).Info("guest destroyed, its server is gone", "host", m.c.Host, "server", id)
+		log.From(ctx).Info("guest destroyed, its server is gone", log.Host, m.c.Host, log.Server, id)
 		return m.Driver.Destroy(ctx, id)
 	})
 }
@@ -110,7 +110,7 @@ func (m *Manager) resumeOne(ctx context.Context, w rpcapi.Wanted) {
 	}
 	err = m.fly(ctx, w.Spec.ID, string(rpcapi.OpStart), func(ctx context.Context) error { return m.Driver.Start(ctx, &w.Spec) })
 	if err != nil {
-		log.From(ctx).Error("guest could not be resumed", "host", m.c.Host, "server", w.Spec.ID, log.Err, err.Error())
+		log.From(ctx).Error("guest could not be resumed", log.Host, m.c.Host, log.Server, w.Spec.ID, log.Err, err.Error())
 	}
 }
 
@@ -164,7 +164,7 @@ func (m *Manager) watch(ctx context.Context, src virt.EventSource) error {
 	}()
 	for id := range changed {
 		if err := m.reportPower(ctx, id); err != nil && ctx.Err() == nil {
-			log.From(ctx).Warn("a guest's change could not be reported; the next look will", "host", m.c.Host, "server", id, log.Err, err.Error())
+			log.From(ctx).Warn("a guest's change could not be reported; the next look will", log.Host, m.c.Host, log.Server, id, log.Err, err.Error())
 		}
 	}
 	if err := <-ended; ctx.Err() == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"hypernova/oslo/steps"
@@ -16,14 +17,16 @@ type attempts struct {
 }
 
 type attemptsRecord struct {
-	Tries []try           `json:"tries,omitempty"`
-	Now   json.RawMessage `json:"now,omitempty"`
+	Tries  []try           `json:"tries,omitempty"`
+	Rounds int             `json:"rounds,omitempty"` // how often hosts that could not be reached were waited for
+	Now    json.RawMessage `json:"now,omitempty"`
 }
 
 // try is one that failed and was undone.
 type try struct {
 	Host   string `json:"host,omitempty"`
 	Reason string `json:"reason"`
+	Away   bool   `json:"away,omitempty"` // the host could not be reached
 }
 
 func openAttempts(ctx context.Context, outer steps.Journal) (*attempts, error) {
@@ -49,9 +52,19 @@ func (j *attempts) Save(ctx context.Context, record []byte) error {
 }
 
 // next ends the try under way and begins another.
-func (j *attempts) next(ctx context.Context, host, reason string) error {
-	j.rec.Tries = append(j.rec.Tries, try{host, reason})
+func (j *attempts) next(ctx context.Context, t try) error {
+	j.rec.Tries = append(j.rec.Tries, t)
 	return j.Save(ctx, nil)
+}
+
+// again begins a new round in which hosts that could not be reached may be tried once more; false when there are none, or no more rounds.
+func (j *attempts) again(ctx context.Context, rounds int) (bool, error) {
+	left := slices.DeleteFunc(slices.Clone(j.rec.Tries), func(t try) bool { return t.Away })
+	if len(left) == len(j.rec.Tries) || j.rec.Rounds >= rounds {
+		return false, nil
+	}
+	j.rec.Tries, j.rec.Rounds = left, j.rec.Rounds+1
+	return true, j.Save(ctx, nil)
 }
 
 func (j *attempts) count() int { return len(j.rec.Tries) }

@@ -24,6 +24,9 @@ type attempt struct {
 	Power  nova.PowerState
 }
 
+// awayRounds is how often a build waits for hosts that could not be reached, a second at first and twice as long each time.
+const awayRounds = 3
+
 // build tries hosts until the server runs. Each try is a run of steps that leaves nothing behind when it fails; the last failure puts the
 // server in ERROR with a fault.
 func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) error {
@@ -46,13 +49,22 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 		case codeOf(failed.Err) == errUnwanted.Code:
 			return c.buildGivenUp(ctx, t, &a)
 		}
+		if fault.Is(failed.Err, fault.NoValidHost) {
+			// An agent that is only being restarted is worth a wait; the job comes back after a pause.
+			if again, err := j.again(ctx, awayRounds); err != nil {
+				return err
+			} else if again {
+				return insist(failed.Err)
+			}
+		}
 		if !c.again(j, &a, failed, at.Choice.Host) {
 			return c.buildFailed(ctx, working(t), &a, j, failed, at.Choice.Host)
 		}
 		if err := c.noteTry(ctx, t.Request, &a, failed, at.Choice.Host); err != nil {
 			return err
 		}
-		if err := j.next(ctx, at.Choice.Host, reason(failed.Err)); err != nil {
+		away := at.Choice.Host != "" && fault.Is(failed.Err, fault.Unavailable)
+		if err := j.next(ctx, try{at.Choice.Host, reason(failed.Err), away}); err != nil {
 			return err
 		}
 	}
@@ -114,7 +126,7 @@ func (c *Conductor) buildPlan(request string, a *jobs.BuildArgs, j *attempts) []
 
 // again decides whether another host may do better. What is wrong with the request is wrong everywhere.
 func (c *Conductor) again(j *attempts, a *jobs.BuildArgs, f *steps.Failed, host string) bool {
-	if j.count()+1 >= c.c.MaxAttempts || a.Request.Host != "" && host != "" {
+	if j.count()+1 >= c.c.MaxAttempts || a.Request.Host != "" && host != "" && !fault.Is(f.Err, fault.Unavailable) {
 		return false
 	}
 	switch fault.KindOf(f.Err) {

@@ -3,6 +3,7 @@ package conductor_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/nova/servers"
@@ -232,5 +233,25 @@ func TestSeveralServersAtOnce(t *testing.T) {
 			t.Errorf("host %s has %d of six servers", h, n)
 		}
 	}
+	w.clean()
+}
+
+func TestAHostThatStaysAwayIsNotWaitedForForever(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	w.hosts["h1"].kill()
+	id := w.create().ID
+	for w.get(id).VM == nova.Building {
+		if _, did := w.step(); !did {
+			w.offset.Add(int64(2 * time.Minute))
+		}
+	}
+	v := w.get(id)
+	inError(t, w, v)
+	if !strings.Contains(v.Fault.Message, "No valid host was found.") || !strings.Contains(v.Fault.Message, "h1") {
+		t.Errorf("fault %q", v.Fault.Message)
+	}
+	w.hosts["h1"].start()
+	w.work()
 	w.clean()
 }

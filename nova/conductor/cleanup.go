@@ -57,6 +57,7 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	if !up {
 		return fault.Unavailablef("host %s is down and still holds server %s", a.Host, a.Server)
 	}
-	_, err = rpcapi.Destroy.Do(asNova(ctx), c.Bus, a.Host, rpcapi.ServerArgs{Server: a.Server})
+	// The host asks once more while it holds the server's lock: a build may bring the server there at this moment.
+	_, err = rpcapi.Reap.Do(asNova(ctx), c.Bus, a.Host, rpcapi.ServerArgs{Server: a.Server})
 	return insist(err)
 }

@@ -14,9 +14,11 @@ var Compute = messaging.NewAPI("compute")
 // Every operation is idempotent and joins the same operation on the same server if that is already under way. Destroy interrupts what is
 // under way for the server.
 var (
-	Prepare    = messaging.NewCall[SpecArgs, messaging.None](Compute, "prepare", messaging.Timeout(30*time.Minute))
-	Spawn      = messaging.NewCall[SpecArgs, PowerReply](Compute, "spawn", messaging.Timeout(5*time.Minute))
-	Destroy    = messaging.NewCall[ServerArgs, messaging.None](Compute, "destroy", messaging.Timeout(5*time.Minute))
+	Prepare = messaging.NewCall[SpecArgs, messaging.None](Compute, "prepare", messaging.Timeout(30*time.Minute))
+	Spawn   = messaging.NewCall[SpecArgs, PowerReply](Compute, "spawn", messaging.Timeout(5*time.Minute))
+	Destroy = messaging.NewCall[ServerArgs, messaging.None](Compute, "destroy", messaging.Timeout(5*time.Minute))
+	// Reap destroys the guest only if the conductor, asked while the server's lock is held, says that its server does not belong here.
+	Reap       = messaging.NewCall[ServerArgs, messaging.None](Compute, "reap", messaging.Timeout(5*time.Minute))
 	Power      = messaging.NewCall[PowerArgs, PowerReply](Compute, "power", messaging.Timeout(10*time.Minute))
 	ConsoleLog = messaging.NewCall[ConsoleLogArgs, ConsoleLogReply](Compute, "console_log")
 	// Reconcile asks the agent to report its resources now, after an operator enabled or disabled it.
