@@ -29,6 +29,9 @@ type Daemon struct {
 // Start runs a daemon until the test ends; its domains end with it. It skips the test where that is not possible.
 func Start(t *testing.T) *Daemon {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a libvirt daemon takes its time: not with -short")
+	}
 	if os.Getuid() != 0 {
 		t.Skip("a private libvirt daemon needs root")
 	}
