@@ -28,10 +28,10 @@ type Client struct{ http *httpc.Client }
 
 var _ glance.API = (*Client)(nil)
 
-// New makes a client of an HTTP client whose base is the API's root, "http://controller:9292".
+// New makes a client of an HTTP client whose base is the API with its version, "http://controller:9292/v2".
 func New(h *httpc.Client) *Client { return &Client{http: h} }
 
-func path(id string) string { return "/v2/images/" + url.PathEscape(id) }
+func path(id string) string { return "/images/" + url.PathEscape(id) }
 
 // Image is fault.NotFound for an image that is not there or not visible to the caller.
 func (c *Client) Image(ctx context.Context, id string) (glance.Image, error) {

@@ -45,7 +45,7 @@ func TestLocalAndRemoteAreAlike(t *testing.T) {
 		return auth.Service("nova"), nil
 	})}, local))
 	t.Cleanup(s.Close)
-	remote := client.New(httpc.New(httpc.Config{Base: s.URL, Name: "glance", Tokens: httpc.Static("x")}))
+	remote := client.New(httpc.New(httpc.Config{Base: s.URL + "/v2", Name: "glance", Tokens: httpc.Static("x")}))
 
 	owner := project(t, "p")
 	ids := map[string]string{"absent": "00000000-0000-0000-0000-000000000000"}
