@@ -3,19 +3,15 @@
 package api
 
 import (
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"hypernova/neutron"
 	"hypernova/neutron/agents"
 	"hypernova/neutron/networks"
 	"hypernova/oslo/api"
-	"hypernova/oslo/auth"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
@@ -27,33 +23,20 @@ type API struct {
 	agents *agents.Agents
 }
 
-// Config is what the service needs from its process.
-type Config struct {
-	Networks  *networks.Service
-	Agents    *agents.Agents
-	Validator auth.Validator
-	Policy    *policy.Enforcer // of Rules
-	Endpoint  string           // public base URL; empty: from the request
-	AuthURI   string
-	MaxLimit  int // most items of one page; -1 or 0: no bound
-	Log       *slog.Logger
-	Metrics   prometheus.Registerer
-}
-
 // base is where the API's version lives.
 const base = "/v2.0"
 
-// New makes the handler.
-func New(c Config) http.Handler {
-	a := &API{n: c.Networks, agents: c.Agents}
-	limit := c.MaxLimit
-	if limit <= 0 {
-		limit = 1 << 30
+// unbounded is the largest page where the configuration bounds none, which is OpenStack's default.
+const unbounded = 1 << 30
+
+// Handler makes the handler of networking; of c it needs Validator, Policy (of Rules), and as it likes Endpoint, AuthURI, MaxLimit, Log, Metrics.
+func Handler(c api.Config, n *networks.Service, a *agents.Agents) http.Handler {
+	c.Name, c.Base, c.Dialect, c.Links, c.FieldSelection = "neutron", base, api.Neutron, api.LinksNeutron, true
+	c.Root = root(c.Endpoint)
+	if c.MaxLimit <= 0 {
+		c.MaxLimit = unbounded
 	}
-	return api.New(api.Config{
-		Name: "neutron", Base: base, Dialect: api.Neutron, Validator: c.Validator, Policy: c.Policy, Endpoint: c.Endpoint, AuthURI: c.AuthURI,
-		Root: root(c.Endpoint), Links: api.LinksNeutron, FieldSelection: true, MaxLimit: limit, Log: c.Log, Metrics: c.Metrics,
-	}, a, resources()...)
+	return api.New(c, &API{n: n, agents: a}, resources()...)
 }
 
 func resources() []api.Resource[*API] {

@@ -21,6 +21,7 @@ import (
 	"hypernova/neutron/quota"
 	"hypernova/neutron/rpcapi"
 	"hypernova/neutron/store"
+	kit "hypernova/oslo/api"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db/dbtest"
@@ -60,12 +61,12 @@ func newServer(t *testing.T) *server {
 	}
 	known := callers()
 	ag := agents.New(d, n, c.ML2.AgentDownTime, clock.Real)
-	h := api.New(api.Config{Networks: n, Agents: ag, Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context, token string) (*auth.Caller, error) {
+	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context, token string) (*auth.Caller, error) {
 		if c := known[token]; c != nil {
 			return c, nil
 		}
 		return nil, fault.New(fault.Unauthorized, "unknown token")
-	})})
+	})}, n, ag)
 	s := &server{Server: httptest.NewServer(h), n: n, agents: ag}
 	t.Cleanup(s.Close)
 	return s

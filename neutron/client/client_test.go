@@ -19,6 +19,7 @@ import (
 	"hypernova/neutron/networks"
 	"hypernova/neutron/quota"
 	"hypernova/neutron/store"
+	kit "hypernova/oslo/api"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
@@ -49,8 +50,8 @@ func newPositions(t *testing.T) positions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := api.New(api.Config{Networks: n, Agents: agents.New(d, n, c.ML2.AgentDownTime, clock.Real), Policy: e,
-		Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) { return auth.Service("nova"), nil })})
+	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) { return auth.Service("nova"), nil })},
+		n, agents.New(d, n, c.ML2.AgentDownTime, clock.Real))
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return positions{d, n, client.New(s.URL, httpc.Static("token"))}

@@ -3,7 +3,6 @@
 package ipam
 
 import (
-	"encoding/hex"
 	"fmt"
 	"math/big"
 	"net"
@@ -12,12 +11,6 @@ import (
 
 	"hypernova/neutron"
 )
-
-// Key is an address as text that sorts as addresses do; v4 and v6 never mix within one subnet.
-func Key(a netip.Addr) string {
-	b := a.As16()
-	return hex.EncodeToString(b[:])
-}
 
 // Last is the highest address of a prefix.
 func Last(p netip.Prefix) netip.Addr {

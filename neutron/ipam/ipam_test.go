@@ -106,19 +106,6 @@ func skip(a netip.Addr, n int) netip.Addr {
 	return a
 }
 
-func TestKeysSortAsAddresses(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		var xs [2]netip.Addr
-		for i := range xs {
-			xs[i], _ = netip.AddrFromSlice(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "a"))
-		}
-		if (ipam.Key(xs[0]) < ipam.Key(xs[1])) != xs[0].Less(xs[1]) {
-			t.Fatalf("%s and %s", xs[0], xs[1])
-		}
-	})
-}
-
 func TestCheckPools(t *testing.T) {
 	t.Parallel()
 	p := netip.MustParsePrefix("10.0.0.0/24")

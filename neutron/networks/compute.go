@@ -313,7 +313,8 @@ func (s *Service) wired(ctx context.Context, w *work, host, id, status, outcome 
 	if err != nil {
 		return err
 	}
-	if changed || outcome == "failed" {
+	// A port that is switched off is down as asked: nobody failed.
+	if changed && outcome == "completed" || outcome == "failed" && p.AdminUp {
 		w.event("network-vif-plugged", p, outcome)
 	}
 	return nil

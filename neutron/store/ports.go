@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"net/netip"
 	"time"
 
 	"hypernova/neutron"
-	"hypernova/neutron/ipam"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
@@ -253,19 +253,25 @@ func MACTaken(ctx context.Context, q db.Querier, network, mac, id string) (bool,
 
 // TakeAddress gives an address to a port; false if another port of the network has it.
 func TakeAddress(ctx context.Context, tx *db.Tx, network, port string, f neutron.FixedIP) (bool, error) {
-	n, err := addressTake.Do(ctx, tx, network, ipam.Key(f.IP), f.Subnet, port, f.IP.String())
+	n, err := addressTake.Do(ctx, tx, network, addressKey(f.IP), f.Subnet, port, f.IP.String())
 	return n == 1, err
+}
+
+// addressKey is an address as text that sorts as addresses do; v4 and v6 never mix within one subnet.
+func addressKey(a netip.Addr) string {
+	b := a.As16()
+	return hex.EncodeToString(b[:])
 }
 
 // FreeAddress takes an address from a port.
 func FreeAddress(ctx context.Context, tx *db.Tx, network, port string, ip netip.Addr) error {
-	_, err := addressFree.Do(ctx, tx, network, ipam.Key(ip), port)
+	_, err := addressFree.Do(ctx, tx, network, addressKey(ip), port)
 	return err
 }
 
 // UsedAddresses are the next used addresses of a subnet, in order; more says that there are others after them.
 func UsedAddresses(ctx context.Context, q db.Querier, subnet string, from netip.Addr) (used []netip.Addr, more bool, err error) {
-	ips, err := addressesUsed.All(ctx, q, subnet, ipam.Key(from))
+	ips, err := addressesUsed.All(ctx, q, subnet, addressKey(from))
 	if err != nil {
 		return nil, false, err
 	}

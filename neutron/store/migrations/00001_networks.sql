@@ -95,7 +95,7 @@ CREATE INDEX ports_network_host ON ports (network_id, host);
 CREATE INDEX ports_device ON ports (device_id, id);
 CREATE INDEX ports_host ON ports (host, network_id);
 
--- The addresses of ports, once more, where they must be unique and found; address is in the sortable form of ipam.Key.
+-- The addresses of ports, once more, where they must be unique and found; address is in a form that sorts as addresses do.
 CREATE TABLE addresses (
     network_id TEXT NOT NULL,
     address TEXT NOT NULL,
