@@ -60,6 +60,7 @@ func Handler(c api.Config, d Deps) http.Handler {
 	}
 	c.Name, c.Base, c.ProjectInPath, c.Dialect, c.Links = "nova", "/v2.1", true, api.Nova, api.LinksNova
 	c.Versions = &api.Versions{Service: "compute", Legacy: "X-OpenStack-Nova-API-Version", Min: Oldest, Max: d.MaxVersion}
+	c.StrictFrom = api.Version{Major: 2, Minor: 75}
 	c.Root = documents{c.Endpoint, d.MaxVersion}
 	return api.New(c, &API{d}, Resources()...)
 }

@@ -17,6 +17,7 @@ type extensionView struct {
 	Alias       string     `wire:"alias"`
 	Name        string     `wire:"name"`
 	Description string     `wire:"description"`
+	Namespace   string     `wire:"namespace"`
 	Updated     string     `wire:"updated"`
 	Links       []api.None `wire:"links"`
 }
@@ -39,7 +40,7 @@ var extensionNames = [][2]string{
 }
 
 func viewOfExtension(e [2]string) extensionView {
-	return extensionView{Alias: e[0], Name: e[1], Updated: "2014-12-03T00:00:00Z"}
+	return extensionView{Alias: e[0], Name: e[1], Namespace: "http://docs.openstack.org/compute/ext/" + e[0], Updated: "2014-12-03T00:00:00Z"}
 }
 
 func (a *API) listExtensions(context.Context, *api.Request, *api.None) (api.Page[extensionView], error) {

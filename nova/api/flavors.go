@@ -26,10 +26,9 @@ var flavorsResource = api.Resource[*API]{Name: "flavor", Plural: "flavors", Ops:
 
 type flavorQuery struct {
 	api.PageQuery
-	Public  string            `wire:"is_public"`
-	MinRAM  string            `wire:"minRam"`
-	MinDisk string            `wire:"minDisk"`
-	Others  map[string]string `wire:"*"`
+	Public  string `wire:"is_public"`
+	MinRAM  string `wire:"minRam"`
+	MinDisk string `wire:"minDisk"`
 }
 
 type flavorBrief struct {
@@ -74,9 +73,6 @@ var flavorSort = map[string]bool{"created_at": true, "description": true, "disab
 	"memory_mb": true, "name": true, "root_gb": true, "rxtx_factor": true, "swap": true, "updated_at": true, "vcpus": true}
 
 func (a *API) findFlavors(ctx context.Context, r *api.Request, in *flavorQuery) ([]nova.Flavor, error) {
-	if len(in.Others) > 0 && r.AtLeast(75) {
-		return nil, fault.Invalidf("The query has parameters that are not known here.")
-	}
 	q := flavors.Query{Project: r.Caller.ProjectID, Marker: in.Marker, Limit: in.Limit}
 	var err error
 	if q.MinRAM, err = amount("minRam", in.MinRAM); err != nil {

@@ -354,6 +354,7 @@ func (f *found) owner(r *api.Request, all *policy.Rule) error {
 	}
 	if !every {
 		f.q.Project = r.Caller.ProjectID
+		f.nothing = f.nothing || f.q.Project == "" // an empty project would mean all of them
 		return nil
 	}
 	f.q.Project = f.project

@@ -242,7 +242,8 @@ func (c *call) decodeQuery(q any, t reflect.Type) error {
 	}
 	d := c.op.def
 	v := reflect.ValueOf(q).Elem()
-	strict := (c.s.c.StrictQuery || d.strictQuery) && !d.looseQuery
+	late := c.s.c.StrictFrom != Version{} && !c.r.Version.Less(c.s.c.StrictFrom)
+	strict := (c.s.c.StrictQuery || d.strictQuery || late) && !d.looseQuery
 	values := c.r.HTTP.URL.Query()
 	if c.s.c.FieldSelection {
 		values.Del("fields")

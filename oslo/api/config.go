@@ -25,11 +25,12 @@ type Config struct {
 	Root          http.Handler // version discovery documents at / and /Base; unauthenticated
 	Links         LinkStyle    // how lists write next links
 
-	AuthURI        string // identity's public address, for WWW-Authenticate
-	MaxLimit       int    // largest page; 0: 1000
-	DefaultLimit   int    // page where the client asks for none; 0: MaxLimit
-	StrictQuery    bool   // unknown query parameters are 400
-	FieldSelection bool   // fields=… on lists and shows (neutron)
+	AuthURI        string  // identity's public address, for WWW-Authenticate
+	MaxLimit       int     // largest page; 0: 1000
+	DefaultLimit   int     // page where the client asks for none; 0: MaxLimit
+	StrictQuery    bool    // unknown query parameters are 400
+	StrictFrom     Version // they are from this microversion on; zero: see StrictQuery
+	FieldSelection bool    // fields=… on lists and shows (neutron)
 	Log            *slog.Logger
 	Metrics        prometheus.Registerer // nil: none
 }
