@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"hypernova/neutron"
@@ -164,7 +165,8 @@ func (c *Client) PortsOf(ctx context.Context, server string) ([]neutron.PortInfo
 	if err != nil {
 		return nil, err
 	}
-	return c.infos(ctx, ps)
+	// Any user can write a device_id; only compute makes and binds ports.
+	return c.infos(ctx, slices.DeleteFunc(ps, func(p port) bool { return !p.own().Made && p.Host == "" }))
 }
 
 func (c *Client) portsOf(ctx context.Context, server string) ([]port, error) {

@@ -104,11 +104,14 @@ func (s *Service) PortsOf(ctx context.Context, server string) ([]neutron.PortInf
 		if err != nil {
 			return err
 		}
-		out, err = infos(ctx, tx, ps)
+		out, err = infos(ctx, tx, slices.DeleteFunc(ps, claimed))
 		return err
 	})
 	return out, err
 }
+
+// claimed reports a port that merely says it is a server's: any user can write a device_id, but only compute makes and binds ports.
+func claimed(p neutron.Port) bool { return !p.Made && p.Host == "" }
 
 // PortQuotaFree is how many more ports the project may have; -1 is unlimited.
 func (s *Service) PortQuotaFree(ctx context.Context, project string) (int, error) {

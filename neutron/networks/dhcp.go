@@ -24,7 +24,7 @@ func (s *Service) dhcpFor(ctx context.Context, w *work, at *place, host string) 
 	if len(subnets) == 0 {
 		return nil
 	}
-	ports, err := store.DHCPPorts(ctx, w.Tx, at.network.ID)
+	ports, err := s.dhcpPorts(ctx, w, at.network.ID)
 	if err != nil {
 		return err
 	}
@@ -62,6 +62,12 @@ func (s *Service) dhcpFor(ctx context.Context, w *work, at *place, host string) 
 	return store.InsertPorts(ctx, w.Tx, []neutron.Port{p})
 }
 
+// dhcpPorts are the DHCP ports that hosts have on a network; users may make ports with that owner as well, which no host answers from.
+func (s *Service) dhcpPorts(ctx context.Context, w *work, network string) ([]neutron.Port, error) {
+	ports, err := store.DHCPPorts(ctx, w.Tx, network)
+	return slices.DeleteFunc(ports, func(p neutron.Port) bool { return p.Host == "" }), err
+}
+
 // dhcpBudget is how many DHCP ports the smallest of the subnets bears.
 func dhcpBudget(subnets []neutron.Subnet) uint64 {
 	least := uint64(1 << 20)
@@ -86,7 +92,7 @@ func (s *Service) redoDHCP(ctx context.Context, w *work, n neutron.Network) erro
 	if err != nil {
 		return err
 	}
-	ports, err := store.DHCPPorts(ctx, w.Tx, n.ID)
+	ports, err := s.dhcpPorts(ctx, w, n.ID)
 	if err != nil {
 		return err
 	}

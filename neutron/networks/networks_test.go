@@ -528,3 +528,61 @@ func TestWiredPortsBecomeActiveAndComputeHears(t *testing.T) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 }
+
+func TestAPortThatMerelyClaimsAServerIsNotShown(t *testing.T) {
+	t.Parallel()
+	c := memory(t)
+	ctx := t.Context()
+	n, _ := c.network(t, "p", "10.0.0.0/24")
+	m, _ := c.network(t, "q", "10.0.0.0/24")
+	if _, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "q"}, Network: m.ID, DeviceID: "s", DeviceOwner: "compute:nova"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+		t.Fatal(err)
+	}
+	ports, err := c.PortsOf(ctx, "s")
+	if err != nil || len(ports) != 1 || ports[0].Project != "p" {
+		t.Errorf("got %+v, %v", ports, err)
+	}
+}
+
+func TestUpdatedAddressesKeepTheOnesThatPortsMake(t *testing.T) {
+	t.Parallel()
+	c := memory(t)
+	ctx := t.Context()
+	n, subs := c.network(t, "p", "10.0.0.0/24", "2001:db8::/64")
+	ps, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, FixedIPs: opt.Some([]networks.WantedIP{{IP: netip.MustParseAddr("10.0.0.44")}})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	auto := ps[0].FixedIPs[1]
+	ip := netip.MustParseAddr("10.0.0.33")
+	u, err := c.UpdatePort(ctx, ps[0].ID, networks.PortPatch{FixedIPs: opt.Some([]networks.WantedIP{{Subnet: subs[0].ID, IP: ip}})})
+	if err != nil || !slices.Equal(u.FixedIPs, []neutron.FixedIP{{Subnet: subs[0].ID, IP: ip}, auto}) {
+		t.Errorf("got %+v, %v", u.FixedIPs, err)
+	}
+	// What was given back can be had again.
+	if _, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, FixedIPs: opt.Some([]networks.WantedIP{{IP: ps[0].FixedIPs[0].IP}})}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPortsTakePartInASubnetThatComesLater(t *testing.T) {
+	t.Parallel()
+	c := memory(t)
+	ctx := t.Context()
+	n, _ := c.network(t, "p", "10.0.0.0/24")
+	ps, err := c.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := c.subnet(t, n, "2001:db8::/64")
+	p, err := c.ShowPort(ctx, ps[0].ID)
+	if err != nil || len(p.FixedIPs) != 2 || p.FixedIPs[1].Subnet != sub.ID {
+		t.Errorf("got %+v, %v", p.FixedIPs, err)
+	}
+	if c.heard.es[len(c.heard.es)-1].Name != "network-changed" {
+		t.Errorf("compute heard %v", c.heard.es)
+	}
+}

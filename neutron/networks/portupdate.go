@@ -129,7 +129,12 @@ func (s *Service) readdress(ctx context.Context, w *work, at *place, p *neutron.
 			}
 		}
 	}
+	var own []neutron.FixedIP
 	for _, f := range rest {
+		if slices.ContainsFunc(at.subnets, func(sub neutron.Subnet) bool { return sub.ID == f.Subnet && sub.Auto() }) {
+			own = append(own, f) // the port goes on using the address that it made itself
+			continue
+		}
 		if err := store.FreeAddress(ctx, w.Tx, p.Network, p.ID, f.IP); err != nil {
 			return err
 		}
@@ -144,7 +149,7 @@ func (s *Service) readdress(ctx context.Context, w *work, at *place, p *neutron.
 		}
 		kept[i] = f
 	}
-	p.FixedIPs = kept
+	p.FixedIPs = append(kept, own...)
 	return nil
 }
 

@@ -86,7 +86,41 @@ func (s *Service) insertSubnet(ctx context.Context, w *work, sub neutron.Subnet)
 		return sub, err
 	}
 	w.changes.Network(n.ID)
-	return sub, s.redoDHCP(ctx, w, n)
+	if err := s.redoDHCP(ctx, w, n); err != nil {
+		return sub, err
+	}
+	return sub, s.enrol(ctx, w, sub)
+}
+
+// enrol enters the addresses that the ports of a network make themselves on a subnet that is new.
+func (s *Service) enrol(ctx context.Context, w *work, sub neutron.Subnet) error {
+	if !sub.Auto() {
+		return nil
+	}
+	at, err := s.place(ctx, w, map[string]*place{}, sub.Network)
+	if err != nil {
+		return err
+	}
+	ports, err := store.PortsOfNetwork(ctx, w.Tx, sub.Network)
+	if err != nil {
+		return err
+	}
+	for _, p := range ports {
+		if p.DeviceOwner == neutron.OwnerDHCP || len(p.FixedIPs) == 0 {
+			continue
+		}
+		was := p
+		f, err := s.own(ctx, w, at, &p, sub)
+		if err != nil {
+			return err
+		}
+		p.FixedIPs = append(slices.Clone(p.FixedIPs), f)
+		w.event("network-changed", p, "")
+		if _, err := s.save(ctx, w, was, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ShowSubnet reads a subnet.
