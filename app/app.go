@@ -25,6 +25,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hypernova/nova/virt"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/conf"
 	"hypernova/oslo/db"
@@ -47,6 +48,10 @@ type Options struct {
 	// says. A test that restarts processes on one bus and one memory database sets both; what Database answers is not closed.
 	Schemes  []messaging.Scheme
 	Database func(ctx context.Context, service string) (*db.DB, error)
+	// Hypervisor is the driver of nova-compute; nil: the one that the configuration names.
+	Hypervisor virt.Driver
+	// Crash is called at named instants of durable work, for tests that end the process there.
+	Crash func(point string)
 }
 
 // Process is the services of one process, put together and listening, but not yet started. Run or Close ends it.

@@ -4,37 +4,39 @@ import (
 	"os"
 	"time"
 
+	"hypernova/neutron/quota"
+	"hypernova/nova/scheduler"
 	"hypernova/oslo/conf"
 )
 
 // Config is every option of every service: a section per field. One file serves a process with all roles and a process with one;
 // a role reads the sections it needs. Sections and options that OpenStack has keep its names.
 type Config struct {
-	Default       Default       `section:"DEFAULT" help:"What the services of a host share."`
-	Listen        Listen        `section:"listen" help:"Where the APIs listen, and by which addresses clients reach them."`
-	Database      Database      `section:"database" help:"Where the services keep their data. Each service has a database of its own."`
-	Authtoken     Authtoken     `section:"keystone_authtoken" help:"How services of this process reach an identity service that runs in another, and who they are to it."`
-	Keystone      Keystone      `section:"identity" help:"Users, passwords and the first administrator."`
-	Security      Security      `section:"security_compliance" help:"Protection of passwords."`
-	Token         Token         `section:"token" help:"Tokens."`
-	FernetTokens  FernetTokens  `section:"fernet_tokens" help:"The keys that tokens are sealed with."`
-	Policy        Policy        `section:"oslo_policy" help:"Who may do what."`
-	Conductor     Conductor     `section:"conductor" help:"The workers of long jobs: build, delete, power."`
-	Compute       Compute       `section:"compute" help:"Servers on a compute host."`
-	Libvirt       Libvirt       `section:"libvirt" help:"The libvirt driver."`
-	Scheduler     Scheduler     `section:"scheduler" help:"Choosing hosts."`
-	Filter        Filter        `section:"filter_scheduler" help:"The filters and weighers that choose hosts."`
-	NovaAPI       NovaAPI       `section:"api" help:"The compute API."`
-	Quota         Quota         `section:"quota" help:"What a project may have of compute unless its own quota says otherwise; -1 is unlimited."`
-	GlanceStore   GlanceStore   `section:"glance_store" help:"Where image data is kept."`
-	Image         Image         `section:"image" help:"Bounds of images."`
-	NeutronQuotas NeutronQuotas `section:"QUOTAS" help:"What a project may have of networking unless its own quota says otherwise; -1 is unlimited."`
-	ML2           ML2           `section:"ml2" help:"Network types and mechanisms."`
-	VXLAN         VXLAN         `section:"ml2_type_vxlan" help:"Overlay networks."`
-	VLAN          VLAN          `section:"ml2_type_vlan" help:"VLAN networks."`
-	Flat          Flat          `section:"ml2_type_flat" help:"Flat networks."`
-	NetAgent      NetAgent      `section:"AGENT" help:"The network agent of a host."`
-	Seed          Seed          `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
+	Default       Default          `section:"DEFAULT" help:"What the services of a host share."`
+	Listen        Listen           `section:"listen" help:"Where the APIs listen, and by which addresses clients reach them."`
+	Database      Database         `section:"database" help:"Where the services keep their data. Each service has a database of its own."`
+	Authtoken     Authtoken        `section:"keystone_authtoken" help:"How services of this process reach an identity service that runs in another, and who they are to it."`
+	Keystone      Keystone         `section:"identity" help:"Users, passwords and the first administrator."`
+	Security      Security         `section:"security_compliance" help:"Protection of passwords."`
+	Token         Token            `section:"token" help:"Tokens."`
+	FernetTokens  FernetTokens     `section:"fernet_tokens" help:"The keys that tokens are sealed with."`
+	Policy        Policy           `section:"oslo_policy" help:"Who may do what."`
+	Conductor     Conductor        `section:"conductor" help:"The workers of long jobs: build, delete, power."`
+	Libvirt       Libvirt          `section:"libvirt" help:"The libvirt driver."`
+	Fake          Fake             `section:"fake" help:"The fake driver: a pretended host, for tests of clients and of the cloud itself."`
+	Scheduler     Scheduler        `section:"scheduler" help:"Choosing hosts."`
+	Filter        scheduler.Config `section:"filter_scheduler" help:"The filters and weighers that choose hosts."`
+	NovaAPI       NovaAPI          `section:"api" help:"The compute API."`
+	Quota         Quota            `section:"quota" help:"What a project may have of compute unless its own quota says otherwise; -1 is unlimited."`
+	Image         Image            `section:"image" help:"Bounds of images."`
+	GlanceStore   GlanceStore      `section:"glance_store" help:"Where image data is kept."`
+	NeutronQuotas quota.Config     `section:"QUOTAS" help:"What a project may have of networking unless its own quota says otherwise; -1 is unlimited."`
+	ML2           ML2              `section:"ml2" help:"Network types and mechanisms."`
+	VXLAN         VXLAN            `section:"ml2_type_vxlan" help:"Overlay networks."`
+	VLAN          VLAN             `section:"ml2_type_vlan" help:"VLAN networks."`
+	Flat          Flat             `section:"ml2_type_flat" help:"Flat networks."`
+	NetAgent      NetAgent         `section:"AGENT" help:"The network agent of a host."`
+	Seed          Seed             `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
 }
 
 // Default is [DEFAULT].
@@ -51,22 +53,8 @@ type Default struct {
 	Down         time.Duration `conf:"service_down_time" default:"60" min:"0.1" max:"86400" help:"A service not heard of for this long is down. At least twice report_interval."`
 	Grace        time.Duration `conf:"graceful_shutdown_timeout" default:"60" min:"0" max:"3600" help:"How long a service that is told to end may take to finish what it is doing."`
 
-	ComputeDriver string        `conf:"compute_driver" default:"libvirt" help:"The hypervisor driver: libvirt, or fake for servers that exist only in memory. OpenStack's libvirt.LibvirtDriver and fake.FakeDriver are understood."`
-	InstancesPath string        `conf:"instances_path" default:"$state_path/instances" help:"The folder of servers' disks."`
-	DefaultZone   string        `conf:"default_availability_zone" default:"nova" help:"The availability zone of hosts that are in none."`
-	ReservedMB    int64         `conf:"reserved_host_memory_mb" default:"512" min:"0" help:"Memory that servers do not get, in MiB."`
-	ReservedCPUs  int64         `conf:"reserved_host_cpus" default:"0" min:"0" help:"Processors that servers do not get."`
-	ReservedGB    int64         `conf:"reserved_host_disk_mb" default:"0" min:"0" help:"Disk that servers do not get, in MiB."`
-	CPURatio      float64       `conf:"initial_cpu_allocation_ratio" default:"4" min:"0" help:"Virtual processors given out per real one, when a host first reports itself."`
-	RAMRatio      float64       `conf:"initial_ram_allocation_ratio" default:"1" min:"0" help:"Memory given out per real memory, when a host first reports itself."`
-	DiskRatio     float64       `conf:"initial_disk_allocation_ratio" default:"1" min:"0" help:"Disk given out per real disk, when a host first reports itself."`
-	VIFTimeout    time.Duration `conf:"vif_plugging_timeout" default:"300" min:"0" help:"How long a build waits for its ports to be wired; 0 does not wait."`
-	VIFFatal      bool          `conf:"vif_plugging_is_fatal" default:"true" help:"Whether a build fails when its ports are not wired in time."`
-
-	BaseMAC   string        `conf:"base_mac" default:"fa:16:3e:00:00:00" help:"The first three (or four) bytes of the addresses that ports are given."`
-	DNSDomain string        `conf:"dns_domain" default:"openstacklocal." help:"The domain of guests' names."`
-	MTU       int           `conf:"global_physnet_mtu" default:"1500" min:"576" max:"65535" help:"The largest packet of the physical network; overlay networks get what is left of it."`
-	Lease     time.Duration `conf:"dhcp_lease_duration" default:"86400" min:"60" help:"How long a guest keeps its address before it asks again."`
+	Compute
+	Network
 }
 
 // Database is [database].

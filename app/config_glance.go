@@ -8,5 +8,10 @@ type GlanceStore struct {
 
 // Image is [image].
 type Image struct {
-	SizeCap int64 `conf:"image_size_cap" default:"1099511627776" min:"1" help:"The largest image that may be uploaded, in bytes."`
+	SizeCap    int64    `conf:"image_size_cap" default:"1099511627776" min:"-1" help:"The largest image that may be uploaded, in bytes; -1 is unlimited."`
+	ProjectCap int64    `conf:"user_storage_quota" default:"-1" min:"-1" help:"Bytes that all images of a project may have together; -1 is unlimited."`
+	Properties int      `conf:"image_property_quota" default:"128" min:"-1" help:"Properties of an image; -1 is unlimited."`
+	Tags       int      `conf:"image_tag_quota" default:"128" min:"-1" help:"Tags of an image; -1 is unlimited."`
+	Members    int      `conf:"image_member_quota" default:"128" min:"-1" help:"Projects that an image is shared with; -1 is unlimited."`
+	Methods    []string `conf:"enabled_import_methods" default:"glance-direct,web-download" help:"How images may be imported."`
 }

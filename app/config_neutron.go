@@ -5,24 +5,27 @@ import (
 	"time"
 )
 
-// NeutronQuotas is [QUOTAS].
-type NeutronQuotas struct {
-	Network   int64 `conf:"quota_network" default:"100" min:"-1" help:"Networks."`
-	Subnet    int64 `conf:"quota_subnet" default:"100" min:"-1" help:"Subnets."`
-	Port      int64 `conf:"quota_port" default:"500" min:"-1" help:"Ports."`
-	Group     int64 `conf:"quota_security_group" default:"10" min:"-1" help:"Security groups."`
-	GroupRule int64 `conf:"quota_security_group_rule" default:"100" min:"-1" help:"Rules of security groups."`
+// Network are the options of networking that OpenStack has in [DEFAULT].
+type Network struct {
+	BaseMAC   string        `conf:"base_mac" default:"fa:16:3e:00:00:00" help:"The first three (or four) bytes of the addresses that ports are given."`
+	DNSDomain string        `conf:"dns_domain" default:"openstacklocal" help:"The domain of guests' names."`
+	GlobalMTU int           `conf:"global_physnet_mtu" default:"1500" min:"576" max:"65535" help:"The largest packet of the physical networks; overlay networks get what is left of it."`
+	Lease     time.Duration `conf:"dhcp_lease_duration" default:"86400" min:"60" help:"How long a guest keeps its address before it asks again."`
+	MaxLimit  int           `conf:"pagination_max_limit" default:"-1" min:"-1" help:"The most items of one answer of the network API; -1 is unlimited."`
+	AgentDown time.Duration `conf:"agent_down_time" default:"75" min:"0.1" help:"A network agent not heard of for this long is down."`
 }
 
 // ML2 is [ml2].
 type ML2 struct {
+	Types       []string `conf:"type_drivers" default:"local,flat,vlan,vxlan" help:"The types of networks that may be made."`
 	TenantTypes []string `conf:"tenant_network_types" default:"vxlan" help:"The types that a project's network may get, in order of preference."`
 	Mechanisms  []string `conf:"mechanism_drivers" default:"bridge" help:"The drivers that realise networks, in order: bridge for real ones, fake for ports that are wired at once."`
+	PathMTU     int      `conf:"path_mtu" default:"0" min:"0" help:"The largest packet of the network between hosts; 0 is global_physnet_mtu."`
 }
 
 // VXLAN is [ml2_type_vxlan].
 type VXLAN struct {
-	Ranges []string `conf:"vni_ranges" default:"1:65535" help:"Identifiers for overlay networks, min:max."`
+	Ranges []string `conf:"vni_ranges" default:"1:16777215" help:"Identifiers for overlay networks, min:max."`
 }
 
 // VLAN is [ml2_type_vlan].
@@ -37,7 +40,9 @@ type Flat struct {
 
 // NetAgent is [AGENT].
 type NetAgent struct {
-	Poll     time.Duration     `conf:"polling_interval" default:"5" min:"0.05" max:"3600" help:"How often the agent asks for its host's state without having been told of a change."`
-	LocalIP  netip.Addr        `conf:"local_ip" help:"This host's end of overlay tunnels; empty for my_ip."`
-	Mappings map[string]string `conf:"physical_interface_mappings" help:"The host's interface of each physical network, name:interface."`
+	Poll      time.Duration `conf:"polling_interval" default:"5" min:"0.05" max:"3600" help:"How often the agent asks for its host's state without having been told of a change."`
+	Heartbeat time.Duration `conf:"report_interval" default:"30" min:"0.05" max:"3600" help:"How often the agent says that it is alive."`
+	LocalIP   netip.Addr    `conf:"local_ip" help:"This host's end of overlay tunnels; empty for my_ip."`
+	TapUser   string        `conf:"tap_user" help:"The user that opens servers' network devices; empty where the hypervisor is root."`
+	VXLANPort int           `conf:"vxlan_udp_port" default:"4789" min:"1" max:"65535" help:"The UDP port of overlay tunnels."`
 }

@@ -29,6 +29,11 @@ func (c *Config) open(ctx context.Context, service string) (*db.DB, error) {
 	return d, nil
 }
 
+// OpenDatabase opens the database of a URL with the engines compiled in.
+func OpenDatabase(ctx context.Context, url string) (*db.DB, error) {
+	return db.Open(ctx, url, dialects()...)
+}
+
 // migrate brings a schema up to date where the process may.
 func (p *Process) migrate(ctx context.Context, d *db.DB, room string, files fs.FS) error {
 	if !p.c.Database.Sync && !p.o.Sync {

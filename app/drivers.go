@@ -2,22 +2,62 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net/url"
 	"strconv"
 
+	"hypernova/glance/backend"
+	"hypernova/glance/backend/file"
+	"hypernova/glance/backend/mem"
+	"hypernova/neutron/ml2"
+	"hypernova/neutron/ml2/mech/bridge"
+	fakemech "hypernova/neutron/ml2/mech/fake"
+	"hypernova/nova/virt"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
+	"hypernova/oslo/db/postgres"
 	"hypernova/oslo/db/sqlite"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/messaging/inproc"
 	"hypernova/oslo/messaging/nats"
+	"hypernova/oslo/plug"
 )
 
 // schemes are the message buses compiled in.
 func schemes() []messaging.Scheme { return []messaging.Scheme{inproc.Scheme, nats.Scheme} }
 
 // dialects are the SQL engines compiled in.
-func dialects() []db.Dialect { return []db.Dialect{sqlite.Dialect()} }
+func dialects() []db.Dialect { return []db.Dialect{sqlite.Dialect(), postgres.Dialect()} }
+
+// hypervisorConfig is what a hypervisor driver may know.
+type hypervisorConfig struct {
+	*Config
+	version string
+	log     *slog.Logger
+	now     clock.Now
+}
+
+// hypervisors are the drivers compiled in, by the name of compute_driver.
+func hypervisors() plug.Registry[hypervisorConfig, virt.Driver] {
+	return plug.Registry[hypervisorConfig, virt.Driver]{"fake": newFake, "libvirt": newLibvirt}
+}
+
+// imageBackends are the places for image data compiled in, by the name of default_backend.
+func imageBackends() plug.Registry[*Config, backend.Backend] {
+	return plug.Registry[*Config, backend.Backend]{
+		"file": func(c *Config) (backend.Backend, error) { return file.New(c.GlanceStore.Dir) },
+		"mem":  func(*Config) (backend.Backend, error) { return new(mem.Backend), nil },
+	}
+}
+
+// mechanisms are the network mechanisms compiled in, by the names of mechanism_drivers.
+func mechanisms() plug.Registry[*Config, ml2.Mechanism] {
+	return plug.Registry[*Config, ml2.Mechanism]{
+		"bridge": func(*Config) (ml2.Mechanism, error) { return bridge.Mechanism{}, nil },
+		"fake":   func(*Config) (ml2.Mechanism, error) { return &fakemech.Mechanism{}, nil },
+	}
+}
 
 // embedBus serves the bus of transport_url from this process, with the credentials that stand there.
 func (p *Process) embedBus(ctx context.Context) error {
@@ -42,7 +82,7 @@ func (p *Process) embedBus(ctx context.Context) error {
 }
 
 // fakeDriver reports a hypervisor that runs nothing.
-func (c *Config) fakeDriver() bool { return driverName(c.Default.ComputeDriver) == "fake" }
+func (c *Config) fakeDriver() bool { return driverName(c.Default.Driver) == "fake" }
 
 // driverName understands OpenStack's names of hypervisor drivers.
 func driverName(name string) string {

@@ -6,10 +6,17 @@ import (
 	"io"
 	"strings"
 
+	glanceapi "hypernova/glance/api"
 	keystoneapi "hypernova/keystone/api"
+	neutronapi "hypernova/neutron/api"
+	neutronrpc "hypernova/neutron/rpcapi"
+	novaapi "hypernova/nova/api"
+	novarpc "hypernova/nova/rpcapi"
 	"hypernova/oslo/api"
 	"hypernova/oslo/conf"
+	"hypernova/oslo/messaging"
 	"hypernova/oslo/policy"
+	placementapi "hypernova/placement/api"
 )
 
 // Dump writes one sort of declarations in a form made for comparing.
@@ -24,6 +31,7 @@ func Dumps() []Dump {
 		{"routes", "every operation: method, path, microversions, policy, status", dumpRoutes},
 		{"schema", "every operation's members: request, query, answer", dumpSchema},
 		{"policy", "every rule with its default", dumpPolicy},
+		{"rpc", "every message with its fields", dumpRPC},
 		{"options", "every option with type, default and bounds", dumpOptions},
 	}
 }
@@ -38,6 +46,10 @@ type declared struct {
 func declarations() []declared {
 	return []declared{
 		{"keystone", api.Describe(keystoneapi.Resources()...), keystoneapi.Rules()},
+		{"placement", api.Describe(placementapi.Resources()...), placementapi.Rules()},
+		{"glance", api.Describe(glanceapi.Resources()...), glanceapi.Rules()},
+		{"nova", api.Describe(novaapi.Resources()...), novaapi.Rules()},
+		{"neutron", nil, neutronapi.Rules()},
 	}
 }
 
@@ -106,6 +118,15 @@ func dumpOptions(w io.Writer) error {
 		fmt.Fprintf(b, "[%s] %s\t%s\t%s\t%s\n", o.Section, o.Name, strings.TrimSpace(o.Kind+" "+o.Unit+" "+strings.Join(o.Choices, "|")), bounds, o.Default)
 	}
 	return b.Flush()
+}
+
+func dumpRPC(w io.Writer) error {
+	for _, a := range []*messaging.API{novarpc.Conductor, novarpc.Scheduler, novarpc.Compute, neutronrpc.Plugin, neutronrpc.Agent} {
+		if _, err := fmt.Fprintln(w, a.Contract()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func dash(s string) string {

@@ -3,22 +3,35 @@ package app
 import (
 	"context"
 
+	"hypernova/glance/images"
+	"hypernova/keystone"
 	keystoneclient "hypernova/keystone/client"
+	"hypernova/neutron/networks"
 	"hypernova/oslo/api"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/httpc"
 	"hypernova/oslo/policy"
+	"hypernova/placement/providers"
 )
 
 // parts are the rooms that more than one role of this process uses, made when the first one asks.
 type parts struct {
-	identity *identityRoom
-	login    *httpc.Password // as whom siblings in other processes are called
+	identity  *identityRoom
+	placement *providers.Service
+	images    *images.Service
+	networks  *networks.Service
+	nova      *novaRoom
+	keystone  *keystoneclient.Client // where keystone is elsewhere
+	secret    string                 // of the metadata service, where nobody configured one
+	login     *httpc.Password        // as whom siblings in other processes are called
 }
 
 // validator proves tokens: by keystone's own verbs where keystone is in this process, else by asking its API.
-func (p *Process) validator(ctx context.Context) (auth.Validator, error) {
+func (p *Process) validator(ctx context.Context) (auth.Validator, error) { return p.projects(ctx) }
+
+// projects is identity as other services ask it. All of a process share one, and with it what it remembers.
+func (p *Process) projects(ctx context.Context) (keystone.API, error) {
 	if p.has(RoleKeystone) {
 		k, err := p.identity(ctx)
 		if err != nil {
@@ -26,17 +39,25 @@ func (p *Process) validator(ctx context.Context) (auth.Validator, error) {
 		}
 		return k.tokens, nil
 	}
-	return keystoneclient.New(p.sibling(apiKeystone, "/v3")), nil
+	if p.parts.keystone == nil {
+		p.parts.keystone = keystoneclient.New(p.sibling(apiKeystone, "/v3"))
+	}
+	return p.parts.keystone, nil
 }
 
 // sibling calls an API of another process, as this process's own user.
 func (p *Process) sibling(api, suffix string) *httpc.Client {
+	return httpc.New(httpc.Config{Base: p.Endpoint(api) + suffix, Name: api, Tokens: p.login()})
+}
+
+// login is this process's own user.
+func (p *Process) login() *httpc.Password {
 	if p.parts.login == nil {
 		a := p.c.Authtoken
 		p.parts.login = &httpc.Password{AuthURL: p.c.identityURL() + "/v3", Username: a.Username, Password: a.Password, UserDomain: a.UserDomain,
 			ProjectName: a.Project, ProjectDomain: a.ProjectDomain}
 	}
-	return httpc.New(httpc.Config{Base: p.Endpoint(api) + suffix, Name: api, Tokens: p.parts.login})
+	return p.parts.login
 }
 
 // apiConfig is what every API's handler is given: who proves tokens, who may do what, where the API is reached.

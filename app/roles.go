@@ -29,9 +29,17 @@ type role struct {
 }
 
 func roles() []role {
-	controller := []string{"controller", "all"}
+	controller, computer, network := []string{"controller", "all"}, []string{"compute", "all"}, []string{"network", "compute", "all"}
 	return []role{
 		{RoleKeystone, "the identity API", controller, buildKeystone},
+		{RolePlacement, "the placement API", controller, buildPlacement},
+		{RoleGlance, "the image API", controller, buildGlance},
+		{RoleNeutron, "the network API", controller, buildNeutron},
+		{RoleScheduler, "chooses hosts for servers", controller, buildScheduler},
+		{RoleConductor, "works the long jobs of compute", controller, buildConductor},
+		{RoleNovaAPI, "the compute API and the metadata service", controller, buildNovaAPI},
+		{RoleNetAgent, "wires the ports of its host, answers DHCP and metadata", network, buildNetAgent},
+		{RoleCompute, "runs the servers of its host", computer, buildCompute},
 	}
 }
 

@@ -63,5 +63,9 @@ type schema struct {
 func schemas() []schema {
 	return []schema{
 		{"keystone", func(ctx context.Context, p *Process) error { _, err := p.identity(ctx); return err }},
+		{"placement", func(ctx context.Context, p *Process) error { _, err := p.placementVerbs(ctx); return err }},
+		{"glance", func(ctx context.Context, p *Process) error { _, err := p.imageVerbs(ctx); return err }},
+		{"neutron", func(ctx context.Context, p *Process) error { _, err := p.networkVerbs(ctx); return err }},
+		{"nova", func(ctx context.Context, p *Process) error { _, err := p.nova(ctx); return err }},
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"hypernova/app"
+	"hypernova/cloudtest/scenario"
 	"hypernova/nova/virt/fake"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
@@ -39,6 +40,7 @@ type Cloud struct {
 	broker *inproc.Broker
 	log    *record
 	dir    string // a folder for each part below it
+	users  scenario.Users
 
 	mu          sync.Mutex // guards what follows
 	shift       time.Duration
@@ -46,7 +48,6 @@ type Cloud struct {
 	addresses   map[string]string // listener by API, so that a restarted controller is found where it was
 	databases   map[string]*db.DB
 	hypervisors map[string]*fake.Driver
-	logins      map[string]login
 	vars        map[string]string
 }
 
@@ -82,7 +83,8 @@ func Bare() Option { return func(o *options) { o.content = false } }
 func New(t testing.TB, opts ...Option) *Cloud {
 	t.Helper()
 	c := &Cloud{t: t, o: options{computes: 1, content: true}, broker: inproc.NewBroker(), log: newRecord(t), dir: t.TempDir(), nodes: map[string]*node{},
-		addresses: map[string]string{}, databases: map[string]*db.DB{}, hypervisors: map[string]*fake.Driver{}, logins: map[string]login{}, vars: map[string]string{}}
+		addresses: map[string]string{}, databases: map[string]*db.DB{}, hypervisors: map[string]*fake.Driver{}}
+	c.users.Identity = func() string { return c.Endpoint("keystone") }
 	for _, opt := range opts {
 		opt(&c.o)
 	}
@@ -90,7 +92,9 @@ func New(t testing.TB, opts ...Option) *Cloud {
 	c.must(c.start(controller))
 	for i := range c.o.computes {
 		name := fmt.Sprintf("h%d", i+1)
-		c.hypervisors[name] = fake.New(fake.Config{Hostname: name, Now: c.now})
+		cfg, err := c.config(name)
+		c.must(err)
+		c.hypervisors[name] = fake.New(fake.Config{Hostname: name, Now: c.now, VCPUs: cfg.Fake.VCPUs, MemoryMB: cfg.Fake.MemoryMB, DiskGB: cfg.Fake.DiskGB})
 		c.must(c.start(name))
 	}
 	c.must(c.populate(t.Context()))

@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 
 	"hypernova/app"
+	"hypernova/cloudtest/scenario"
 	"hypernova/oslo/messaging"
 )
 
 // passwords are those of the users that every cloud has.
 func passwords() app.Passwords {
-	return app.Passwords{Admin: "secret", Demo: "secret", Service: "secret"}
+	return app.Passwords{Admin: scenario.Password, Demo: scenario.Password, Service: scenario.Password}
 }
 
 // config is a part's configuration: quick where a real cloud is careful.

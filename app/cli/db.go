@@ -22,7 +22,7 @@ func (p *program) db() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			logger, done, err := p.logger(&cfg)
+			logger, done, err := cfg.Logger(p.env.Err)
 			if err != nil {
 				return err
 			}
@@ -57,13 +57,13 @@ func (p *program) bootstrap() *cobra.Command {
 }
 
 func (p *program) runBootstrap(ctx context.Context, cfg app.Config, content bool) error {
-	logger, done, err := p.logger(&cfg)
+	logger, done, err := cfg.Logger(p.env.Err)
 	if err != nil {
 		return err
 	}
 	defer done()
 	ctx = log.With(ctx, logger)
-	w := app.Passwords{Admin: cfg.Seed.AdminPassword, Demo: cfg.Seed.DemoPassword, Service: cfg.Authtoken.Password}
+	w := cfg.GivenPasswords()
 	if err := app.BootstrapIdentity(ctx, cfg, w); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 func (p *program) down() *cobra.Command {
 	var dir string
 	var wait time.Duration
+	var destroy bool
 	c := &cobra.Command{
 		Use:   "down",
 		Short: "End the cloud that \"up\" started; its data stays",
@@ -23,12 +25,33 @@ func (p *program) down() *cobra.Command {
 			if dir == "" {
 				dir = p.stateDir()
 			}
-			return p.runDown(c.Context(), dir, wait)
+			if err := p.runDown(c.Context(), dir, wait); err != nil || !destroy {
+				return err
+			}
+			return p.runDestroy(c.Context(), dir)
 		},
 	}
 	c.Flags().StringVar(&dir, "state", "", "the folder that keeps the cloud (default "+p.stateDir()+")")
 	c.Flags().DurationVar(&wait, "wait", 90*time.Second, "how long to wait for work under way to end")
+	c.Flags().BoolVar(&destroy, "destroy", false, "also remove all servers and networks from this host; the state folder stays")
 	return c
+}
+
+// runDestroy removes guests and networks. Which hypervisor has them is remembered by its folder: a fake one leaves nothing on the host.
+func (p *program) runDestroy(ctx context.Context, dir string) error {
+	if !exists(filepath.Join(dir, "instances")) {
+		return nil
+	}
+	c, err := p.upConfig(upFlags{state: dir, virt: "libvirt", portBase: -1})
+	if err != nil {
+		return err
+	}
+	logger, done, err := c.Logger(p.env.Err)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return app.Destroy(ctx, c, logger, func(what string) { fmt.Fprintln(p.env.Out, "hypernova: removed", what) })
 }
 
 func (p *program) runDown(ctx context.Context, dir string, wait time.Duration) error {

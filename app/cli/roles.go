@@ -2,12 +2,9 @@ package cli
 
 import (
 	"context"
-	"log/slog"
-	"os"
 	"strings"
 
 	"hypernova/app"
-	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 	"hypernova/oslo/service"
 )
@@ -22,7 +19,7 @@ func (p *program) runRoles(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	logger, done, err := p.logger(&c)
+	logger, done, err := c.Logger(p.env.Err)
 	if err != nil {
 		return err
 	}
@@ -39,25 +36,4 @@ func (p *program) runRoles(ctx context.Context, names []string) error {
 		<-ctx.Done()
 		return nil
 	}))
-}
-
-// logger opens the log of a configuration.
-func (p *program) logger(c *app.Config) (*slog.Logger, func(), error) {
-	w, done := p.env.Err, func() {}
-	if c.Default.LogFile != "" {
-		f, err := os.OpenFile(c.Default.LogFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-		if err != nil {
-			return nil, nil, fault.Invalidf("[DEFAULT] log_file: %s cannot be written", c.Default.LogFile).Because(err)
-		}
-		w, done = f, func() { f.Close() } // every line was written when it was logged
-	}
-	format, level := "text", "info"
-	if c.Default.UseJSON {
-		format = "json"
-	}
-	if c.Default.Debug {
-		level = "debug"
-	}
-	l, _, err := log.New(w, log.Config{Format: format, Level: level})
-	return l, done, err
 }

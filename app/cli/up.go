@@ -63,11 +63,11 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 		return err
 	}
 	defer state.Close() // the lock ends with the process in any case
-	passwords, _, err := state.Passwords(app.Passwords{Admin: c.Seed.AdminPassword, Demo: c.Seed.DemoPassword, Service: c.Authtoken.Password})
+	passwords, _, err := state.Passwords(c.GivenPasswords())
 	if err != nil {
 		return err
 	}
-	logger, done, err := p.logger(&c)
+	logger, done, err := c.Logger(p.env.Err)
 	if err != nil {
 		return err
 	}

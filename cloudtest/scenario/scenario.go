@@ -45,7 +45,8 @@ type Cloud interface {
 	Do(ctx context.Context, as string, r Request) (Answer, error)
 	// Vars are variables that every story begins with: image, flavor, network, project ids.
 	Vars() map[string]string
-	Tick(d time.Duration)
+	// Tick fails where the cloud has no clock of its own.
+	Tick(d time.Duration) error
 	Kill(name string) error
 	Restart(name string) error
 	Fail(host, faults string) error

@@ -30,10 +30,13 @@ func (c *canned) Do(_ context.Context, as string, r Request) (Answer, error) {
 	return as2[0], nil
 }
 func (c *canned) Vars() map[string]string { return map[string]string{"image": "i-1"} }
-func (c *canned) Tick(d time.Duration)    { c.done = append(c.done, "tick "+d.String()) }
-func (c *canned) Kill(n string) error     { c.done = append(c.done, "kill "+n); return nil }
-func (c *canned) Restart(n string) error  { c.done = append(c.done, "restart "+n); return nil }
-func (c *canned) Fail(h, f string) error  { c.done = append(c.done, "fail "+h+" "+f); return nil }
+func (c *canned) Tick(d time.Duration) error {
+	c.done = append(c.done, "tick "+d.String())
+	return nil
+}
+func (c *canned) Kill(n string) error    { c.done = append(c.done, "kill "+n); return nil }
+func (c *canned) Restart(n string) error { c.done = append(c.done, "restart "+n); return nil }
+func (c *canned) Fail(h, f string) error { c.done = append(c.done, "fail "+h+" "+f); return nil }
 func (c *canned) Leaks(context.Context) ([]string, error) {
 	return nil, nil
 }

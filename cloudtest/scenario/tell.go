@@ -85,10 +85,10 @@ func (tl *teller) do(ctx context.Context, c command) error {
 		return tl.wait(ctx, args)
 	case "tick":
 		d, err := time.ParseDuration(rest)
-		if err == nil {
-			tl.cloud.Tick(d)
+		if err != nil {
+			return err
 		}
-		return err
+		return tl.cloud.Tick(d)
 	case "kill":
 		return tl.cloud.Kill(rest)
 	case "restart":

@@ -1,0 +1,59 @@
+package app
+
+import (
+	"context"
+
+	"hypernova/glance"
+	glanceapi "hypernova/glance/api"
+	glanceclient "hypernova/glance/client"
+	"hypernova/glance/images"
+	"hypernova/glance/store"
+	"hypernova/oslo/fault"
+)
+
+// imageVerbs are glance's verbs over its database and backend.
+func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
+	if p.parts.images != nil {
+		return p.parts.images, nil
+	}
+	d, err := p.database(ctx, "glance")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.migrate(ctx, d, "glance", store.Migrations()); err != nil {
+		return nil, err
+	}
+	name := p.c.GlanceStore.Backend
+	b, err := imageBackends().New("image backend", name, p.c)
+	if err != nil {
+		return nil, fault.New(fault.KindOf(err), "[glance_store]: %s", fault.Message(err)).Because(err)
+	}
+	p.parts.images, err = images.New(images.Config{DB: d, Stores: []images.Store{{ID: name, Backend: b}}, Worker: p.c.Default.Host,
+		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties, Tags: p.c.Image.Tags, Members: p.c.Image.Members},
+		Import: p.c.Image.Methods, Now: p.now, Log: p.o.Log})
+	return p.parts.images, err
+}
+
+// images is the image service as compute asks it.
+func (p *Process) images(ctx context.Context) (glance.API, error) {
+	if p.has(RoleGlance) {
+		return p.imageVerbs(ctx)
+	}
+	return glanceclient.New(p.sibling(apiGlance, "/v2")), nil
+}
+
+func buildGlance(ctx context.Context, p *Process) error {
+	s, err := p.imageVerbs(ctx)
+	if err != nil {
+		return err
+	}
+	p.services = append(p.services, s)
+	if err := p.listen(ctx, apiGlance); err != nil {
+		return err
+	}
+	c, err := p.apiConfig(ctx, "glance", apiGlance, glanceapi.Rules())
+	if err != nil {
+		return err
+	}
+	return p.serve(ctx, RoleGlance, apiGlance, glanceapi.Handler(c, s))
+}

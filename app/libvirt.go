@@ -1,0 +1,14 @@
+package app
+
+import (
+	"hypernova/nova/metadata"
+	"hypernova/nova/virt"
+	"hypernova/nova/virt/libvirt"
+)
+
+func newLibvirt(c hypervisorConfig) (virt.Driver, error) {
+	l := c.Libvirt
+	return libvirt.New(libvirt.Config{URI: l.URI, InstancesPath: c.Default.InstancesPath, StateDir: c.Default.StatePath, Hostname: c.Default.Host,
+		HostIP: c.Default.MyIP, VirtType: l.VirtType, CPUMode: l.CPUMode, CPUModel: l.CPUModel, Machine: l.Machine, ProbeKernel: l.Kernel,
+		Version: c.version, Files: metadata.Files, Log: c.log, Now: c.now})
+}

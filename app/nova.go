@@ -1,0 +1,153 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"hypernova/nova"
+	"hypernova/nova/conductor"
+	"hypernova/nova/flavors"
+	"hypernova/nova/hosts"
+	"hypernova/nova/keypairs"
+	"hypernova/nova/quota"
+	"hypernova/nova/scheduler"
+	"hypernova/nova/scheduler/snapshot"
+	"hypernova/nova/servers"
+	"hypernova/nova/store"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/service"
+	"hypernova/oslo/tasks"
+)
+
+// novaRoom is compute's database and what stands on it.
+type novaRoom struct {
+	store     *store.Store
+	queue     *tasks.Queue
+	scheduler *scheduler.Scheduler // nil: in another process
+	servers   *servers.Servers     // of nova-api
+}
+
+// nova opens compute's database; the queue is worked only where the conductor is.
+func (p *Process) nova(ctx context.Context) (*novaRoom, error) {
+	if p.parts.nova != nil {
+		return p.parts.nova, nil
+	}
+	d, err := p.database(ctx, "nova")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.migrate(ctx, d, "nova", store.Migrations()); err != nil {
+		return nil, err
+	}
+	if err := p.migrate(ctx, d, "tasks", tasks.Migrations()); err != nil {
+		return nil, err
+	}
+	crash := p.o.Crash
+	if crash == nil && p.c.Conductor.CrashAt != "" {
+		if crash, err = crashAt(p.c.Conductor.CrashAt); err != nil {
+			return nil, err
+		}
+	}
+	p.parts.nova = &novaRoom{store: store.New(d, p.now), queue: tasks.New(d, tasks.Config{
+		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Now: p.now, Log: p.o.Log, Crash: crash,
+		// A bus within the process means that there is no second conductor.
+		Exclusive: strings.HasPrefix(p.c.Default.TransportURL, "inproc:"),
+	})}
+	return p.parts.nova, nil
+}
+
+// crashAt ends the process at a point of durable work, so that a test can see what the next process makes of it.
+func crashAt(text string) (func(string), error) {
+	var want string
+	var n int64
+	if _, err := fmt.Sscanf(text, "%s %d", &want, &n); err != nil || n < 1 {
+		return nil, fault.Invalidf("[conductor] crash_at: %q is not of the form \"saved 3\"", text)
+	}
+	var seen atomic.Int64
+	return func(point string) {
+		if point == want && seen.Add(1) == n {
+			os.Exit(137) // what a killed process leaves
+		}
+	}, nil
+}
+
+func buildScheduler(ctx context.Context, p *Process) error {
+	n, err := p.nova(ctx)
+	if err != nil {
+		return err
+	}
+	pl, err := p.placement(ctx)
+	if err != nil {
+		return err
+	}
+	n.scheduler, err = scheduler.New(p.c.Filter, snapshot.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone}, n.store, pl)
+	if err != nil {
+		return fault.Invalidf("[filter_scheduler] enabled_filters: %v", err)
+	}
+	p.services = append(p.services, service.New(n.scheduler.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()))
+	return nil
+}
+
+func buildConductor(ctx context.Context, p *Process) error {
+	n, err := p.nova(ctx)
+	if err != nil {
+		return err
+	}
+	pl, err := p.placement(ctx)
+	if err != nil {
+		return err
+	}
+	nets, err := p.networks(ctx)
+	if err != nil {
+		return err
+	}
+	var choose conductor.Scheduler = scheduler.Remote{Bus: p.bus}
+	if n.scheduler != nil {
+		choose = n.scheduler
+	}
+	c := conductor.New(conductor.Config{MaxAttempts: p.c.Scheduler.MaxAttempts, VIFTimeout: p.c.Default.VIFTimeout, VIFNotFatal: !p.c.Default.VIFFatal,
+		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down},
+		conductor.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets, Scheduler: choose})
+	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()), n.queue)
+	return nil
+}
+
+func (p *Process) limits() nova.Limits {
+	q := p.c.Quota
+	return nova.Limits{Instances: q.Instances, Cores: q.Cores, RAM: q.RAM, MetadataItems: q.Metadata, InjectedFiles: q.Files,
+		InjectedFileContentBytes: q.FileBytes, InjectedFilePathBytes: q.PathBytes, KeyPairs: q.KeyPairs, ServerGroups: q.Groups,
+		ServerGroupMembers: q.GroupMembers}
+}
+
+// novaVerbs are what the compute API calls.
+type novaVerbs struct {
+	*novaRoom
+	flavors *flavors.Flavors
+	keys    *keypairs.KeyPairs
+	quotas  *quota.Quotas
+	hosts   *hosts.Hosts
+}
+
+func (p *Process) novaVerbs(ctx context.Context) (*novaVerbs, error) {
+	n, err := p.nova(ctx)
+	if err != nil {
+		return nil, err
+	}
+	images, err := p.images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nets, err := p.networks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.store), quotas: quota.New(n.store, p.limits()),
+		hosts: hosts.New(hosts.Hosts{Store: n.store, Bus: p.bus, DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone})}
+	v.keys = keypairs.New(n.store, v.quotas)
+	n.servers = servers.New(servers.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets, Flavors: v.flavors, Keys: v.keys,
+		Quotas: v.quotas, DefaultZone: p.c.Default.DefaultZone, ScheduleZone: p.c.Default.ScheduleZone})
+	return v, nil
+}

@@ -1,0 +1,68 @@
+package app
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	novaapi "hypernova/nova/api"
+	"hypernova/nova/metadata"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+func buildNovaAPI(ctx context.Context, p *Process) error {
+	v, err := p.novaVerbs(ctx)
+	if err != nil {
+		return err
+	}
+	nets, err := p.networks(ctx)
+	if err != nil {
+		return err
+	}
+	projects, err := p.projects(ctx)
+	if err != nil {
+		return err
+	}
+	most, err := microversion(p.c.NovaAPI.MaxMicro)
+	if err != nil {
+		return err
+	}
+	if err := p.listen(ctx, apiNova); err != nil {
+		return err
+	}
+	c, err := p.apiConfig(ctx, "nova", apiNova, novaapi.Rules())
+	if err != nil {
+		return err
+	}
+	c.MaxLimit = p.c.NovaAPI.MaxLimit
+	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas,
+		Hosts: v.hosts, Networks: nets, Projects: projects, Now: p.now, MaxVersion: most})); err != nil {
+		return err
+	}
+	return p.buildMetadata(ctx, v)
+}
+
+// microversion reads "2.90"; empty is the newest.
+func microversion(text string) (api.Version, error) {
+	if text == "" {
+		return api.Version{}, nil
+	}
+	major, minor, ok := strings.Cut(text, ".")
+	x, err1 := strconv.Atoi(major)
+	y, err2 := strconv.Atoi(minor)
+	v := api.Version{Major: x, Minor: y}
+	if !ok || err1 != nil || err2 != nil || v.Less(novaapi.Oldest) || novaapi.Newest.Less(v) {
+		return api.Version{}, fault.Invalidf("[api] max_microversion: %q is not one of %s to %s", text, novaapi.Oldest, novaapi.Newest)
+	}
+	return v, nil
+}
+
+// buildMetadata adds the service that guests read about themselves from, by way of the network agents.
+func (p *Process) buildMetadata(ctx context.Context, v *novaVerbs) error {
+	secret, err := p.metadataSecret()
+	if err != nil {
+		return err
+	}
+	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(v.servers, secret, p.o.Log))
+}
