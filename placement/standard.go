@@ -2,6 +2,7 @@ package placement
 
 import (
 	_ "embed"
+	"maps"
 	"regexp"
 	"strings"
 )
@@ -50,4 +51,9 @@ func (i Inventory) Capacity() int64 {
 // Fits says whether one allocation of the amount is possible on top of what is used: bounds, steps and capacity.
 func (i Inventory) Fits(amount, used int64) bool {
 	return amount >= i.MinUnit && amount <= i.MaxUnit && amount%max(i.StepSize, 1) == 0 && used+amount <= i.Capacity()
+}
+
+// Holds says whether two consumers hold the same for the same owner.
+func (a Allocation) Holds(b Allocation) bool {
+	return a.Project == b.Project && a.User == b.User && maps.EqualFunc(a.Providers, b.Providers, maps.Equal)
 }

@@ -28,15 +28,10 @@ func (s *Service) Claim(ctx context.Context, a placement.Allocation) error {
 		return err
 	}
 	have, herr := s.Allocations(ctx, a.Consumer)
-	if herr == nil && have.Generation != nil && Same(have, a) {
+	if herr == nil && have.Generation != nil && have.Holds(a) {
 		return nil // it was done before, by a caller that did not live to hear of it
 	}
 	return err
-}
-
-// Same says whether two consumers hold the same for the same owner.
-func Same(a, b placement.Allocation) bool {
-	return a.Project == b.Project && a.User == b.User && maps.EqualFunc(a.Providers, b.Providers, maps.Equal)
 }
 
 // Set applies all changes or none.

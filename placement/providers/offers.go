@@ -11,8 +11,11 @@ import (
 	"hypernova/placement/store"
 )
 
-// Any takes any generation, for the forms of the API that carry none.
-const Any = -1
+// For the forms of the API that carry no generation: Any takes any, Keep also leaves it as it is.
+const (
+	Any  = -1
+	Keep = -2
+)
 
 // SetInventories replaces all that the provider offers and answers its new generation. What is in use cannot go: fault.Conflict.
 func (s *Service) SetInventories(ctx context.Context, id string, generation int64, inv map[string]placement.Inventory) (int64, error) {

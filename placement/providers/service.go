@@ -65,10 +65,13 @@ func conflict(format string, args ...any) *fault.Fault {
 	return fault.Conflictf(format, args...).Coded(placement.CodeConcurrent)
 }
 
-// advance is the generation guard of a change; it also tells all copies in memory. want < 0 takes any generation.
+// advance is the generation guard of a change; it also tells all copies in memory.
 func (s *Service) advance(ctx context.Context, tx *db.Tx, p store.Provider, want int64) (int64, error) {
 	if want >= 0 && p.Generation != want {
 		return 0, conflict("The generation of resource provider %s has changed: it is %d, not %d. Read it again.", p.ID, p.Generation, want)
+	}
+	if want == Keep {
+		return p.Generation, touch(ctx, tx, p.ID)
 	}
 	n, err := store.Advance.Do(ctx, tx, db.At(s.now()), p.ID, p.Generation)
 	if err != nil {

@@ -1,0 +1,238 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+	"hypernova/placement"
+	"hypernova/placement/providers"
+)
+
+// consumers are what is held, by whom.
+var consumers = api.Resource[*API]{Name: "allocation", Plural: "allocations", Ops: api.Ops[*API]{
+	api.Do("GET /allocations/{consumer_uuid}", allocationsList, 200, (*API).showAllocations, api.Bare()),
+	api.Do("PUT /allocations/{consumer_uuid}", allocationsUpdate, 204, (*API).putAllocationsList, api.Bare(), api.Span("1.0-1.11")),
+	api.Do("PUT /allocations/{consumer_uuid}", allocationsUpdate, 204, (*API).putAllocations, api.Bare(), api.Span("1.12-")),
+	api.Do("DELETE /allocations/{consumer_uuid}", allocationsDelete, 204, (*API).dropAllocations),
+	api.Do("POST /allocations", allocationsManage, 204, (*API).postAllocations, api.Bare(), api.Span("1.13-")),
+	api.Do("GET /usages", totalUsages, 200, (*API).usages, api.Bare(), api.Span("1.9-1.37")),
+	api.Do("GET /usages", totalUsages, 200, (*API).usagesByType, api.Bare(), api.Span("1.38-")),
+}}
+
+// incomplete is the project and user of consumers written by versions that name none.
+const incomplete = "00000000-0000-0000-0000-000000000000"
+
+type heldOn struct {
+	Generation opt.Of[int64]       `wire:"generation"` // what a listing shows may be sent back; it is not compared
+	Resources  placement.Resources `wire:"resources" is:"required,minitems=1,keys(pattern=^[A-Z0-9_]+$),each(min=1)"`
+}
+
+type allocationsBody struct {
+	Allocations map[string]heldOn   `wire:"allocations" is:"required,keys(uuid)"`
+	Project     string              `wire:"project_id" is:"required,minlen=1,maxlen=255"`
+	User        string              `wire:"user_id" is:"required,minlen=1,maxlen=255"`
+	Generation  opt.Of[int64]       `wire:"consumer_generation" mv:"1.28-" is:"required,nullable"`
+	Mappings    map[string][]string `wire:"mappings" mv:"1.34-" is:"minitems=1,each(minitems=1,each(uuid))"`
+	Type        string              `wire:"consumer_type" mv:"1.38-" is:"required,minlen=1,maxlen=255,pattern=^[A-Z0-9_]+$"`
+}
+
+type listedAllocation struct {
+	Provider struct {
+		UUID string `wire:"uuid" is:"required,uuid"`
+	} `wire:"resource_provider" is:"required"`
+	Resources placement.Resources `wire:"resources" is:"required,minitems=1,keys(pattern=^[A-Z0-9_]+$),each(min=1)"`
+}
+
+type allocationsListBody struct {
+	Allocations []listedAllocation `wire:"allocations" is:"required,minitems=1"`
+	Project     string             `wire:"project_id" mv:"1.8-" is:"required,minlen=1,maxlen=255"`
+	User        string             `wire:"user_id" mv:"1.8-" is:"required,minlen=1,maxlen=255"`
+}
+
+// consumersBody is a body whose members are consumers.
+type consumersBody struct {
+	Consumers map[string]allocationsBody `wire:"*"`
+}
+
+func consumerID(s string) (string, error) {
+	if !ids.IsUUID(s) {
+		return "", fault.Invalidf("Malformed consumer_uuid: %s", s)
+	}
+	return dashed(s), nil
+}
+
+// change is what one consumer's body asks for.
+func (b allocationsBody) change(r *api.Request, consumer string) (providers.Change, error) {
+	id, err := consumerID(consumer)
+	if err != nil {
+		return providers.Change{}, err
+	}
+	c := providers.Change{AnyGeneration: !r.AtLeast(28), Allocation: placement.Allocation{Consumer: id, Project: b.Project, User: b.User,
+		Type: b.Type, Generation: b.Generation.Ptr(), Providers: map[string]placement.Resources{}}}
+	for on, held := range b.Allocations {
+		c.Providers[dashed(on)] = held.Resources
+	}
+	return c, nil
+}
+
+func (a *API) putAllocations(ctx context.Context, r *api.Request, in *allocationsBody) (api.None, error) {
+	if len(in.Allocations) == 0 && !r.AtLeast(28) {
+		return api.None{}, fault.Invalidf("allocations must not be empty in this version.")
+	}
+	c, err := in.change(r, r.Param("consumer_uuid"))
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.s.Set(ctx, []providers.Change{c})
+}
+
+func (a *API) putAllocationsList(ctx context.Context, r *api.Request, in *allocationsListBody) (api.None, error) {
+	b := allocationsBody{Allocations: map[string]heldOn{}, Project: in.Project, User: in.User}
+	if b.Project == "" {
+		b.Project, b.User = incomplete, incomplete
+	}
+	for _, l := range in.Allocations {
+		b.Allocations[l.Provider.UUID] = heldOn{Resources: l.Resources}
+	}
+	c, err := b.change(r, r.Param("consumer_uuid"))
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.s.Set(ctx, []providers.Change{c})
+}
+
+func (a *API) postAllocations(ctx context.Context, r *api.Request, in *consumersBody) (api.None, error) {
+	if len(in.Consumers) == 0 {
+		return api.None{}, fault.Invalidf("The body must name at least one consumer.")
+	}
+	changes, err := in.changes(r)
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.s.Set(ctx, changes)
+}
+
+func (b *consumersBody) changes(r *api.Request) ([]providers.Change, error) {
+	var all []providers.Change
+	seen := map[string]bool{}
+	for id, body := range b.Consumers {
+		c, err := body.change(r, id)
+		if err != nil {
+			return nil, err
+		}
+		if seen[c.Consumer] {
+			return nil, fault.Invalidf("Consumer %s is named twice.", c.Consumer)
+		}
+		seen[c.Consumer] = true
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func (a *API) dropAllocations(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	id := dashed(r.Param("consumer_uuid"))
+	held, err := a.s.Allocations(ctx, id)
+	if err != nil {
+		return api.None{}, err
+	}
+	if held.Generation == nil {
+		return api.None{}, fault.NotFoundf("No allocations for consumer '%s'", r.Param("consumer_uuid"))
+	}
+	return api.None{}, a.s.Release(ctx, id)
+}
+
+type allocationsView struct {
+	Allocations map[string]allocationView `wire:"allocations"`
+	Project     string                    `wire:"project_id" mv:"1.12-" omit:"empty"`
+	User        string                    `wire:"user_id" mv:"1.12-" omit:"empty"`
+	Generation  *int64                    `wire:"consumer_generation" mv:"1.28-" omit:"empty"`
+	Type        string                    `wire:"consumer_type" mv:"1.38-" omit:"empty"`
+}
+
+type allocationView struct {
+	Generation int64               `wire:"generation"`
+	Resources  placement.Resources `wire:"resources"`
+}
+
+func (a *API) showAllocations(ctx context.Context, r *api.Request, _ *api.None) (allocationsView, error) {
+	held, err := a.s.Allocations(ctx, dashed(r.Param("consumer_uuid")))
+	if err != nil {
+		return allocationsView{}, err
+	}
+	v := allocationsView{Allocations: map[string]allocationView{}, Project: held.Project, User: held.User, Generation: held.Generation, Type: held.Type}
+	for id, res := range held.Providers {
+		p, err := a.s.Provider(ctx, id)
+		if err != nil {
+			return allocationsView{}, err
+		}
+		v.Allocations[id] = allocationView{p.Generation, res}
+	}
+	fresh(r, time.Time{})
+	return v, nil
+}
+
+type usagesQuery struct {
+	Project string `wire:"project_id" is:"required,minlen=1,maxlen=255"`
+	User    string `wire:"user_id" is:"minlen=1,maxlen=255"`
+	Type    string `wire:"consumer_type" mv:"1.38-" is:"minlen=1,maxlen=255,pattern=^[A-Z0-9_]+$|^all$|^unknown$"`
+}
+
+// PolicyTarget is the project that is asked about.
+func (q *usagesQuery) PolicyTarget() policy.Target { return policy.Target{"project_id": q.Project} }
+
+type sumView struct {
+	Usages placement.Resources `wire:"usages"`
+}
+
+func (a *API) usages(ctx context.Context, r *api.Request, q *usagesQuery) (sumView, error) {
+	all, err := a.s.Usages(ctx, q.Project, q.User)
+	fresh(r, time.Time{})
+	return sumView{sum(all).Resources}, err
+}
+
+func sum(all map[string]providers.Usage) providers.Usage {
+	total := providers.Usage{Resources: placement.Resources{}}
+	for _, u := range all {
+		total.Consumers += u.Consumers
+		for class, n := range u.Resources {
+			total.Resources[class] += n
+		}
+	}
+	return total
+}
+
+type sumsView struct {
+	Usages map[string]map[string]int64 `wire:"usages"`
+}
+
+func (a *API) usagesByType(ctx context.Context, r *api.Request, q *usagesQuery) (sumsView, error) {
+	all, err := a.s.Usages(ctx, q.Project, q.User)
+	if err != nil {
+		return sumsView{}, err
+	}
+	v := sumsView{map[string]map[string]int64{}}
+	show := func(name string, u providers.Usage) {
+		if len(u.Resources) == 0 {
+			return
+		}
+		v.Usages[name] = map[string]int64{"consumer_count": u.Consumers}
+		for class, n := range u.Resources {
+			v.Usages[name][class] = n
+		}
+	}
+	if q.Type == "all" {
+		show("all", sum(all))
+	}
+	for name, u := range all {
+		if q.Type == "" || q.Type == name {
+			show(name, u)
+		}
+	}
+	fresh(r, time.Time{})
+	return v, nil
+}

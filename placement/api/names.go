@@ -1,0 +1,164 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+// names are the traits that exist.
+var names = api.Resource[*API]{Name: "trait", Plural: "traits", Ops: api.Ops[*API]{
+	api.Do("GET /traits", traitsList, 200, (*API).listTraits, api.Bare(), api.Span("1.6-")),
+	api.Do("GET /traits/{name}", traitsShow, 204, (*API).showTrait, api.Span("1.6-")),
+	api.Do("PUT /traits/{name}", traitsUpdate, 204, (*API).putTrait, api.Span("1.6-")),
+	api.Do("DELETE /traits/{name}", traitsDelete, 204, (*API).dropTrait, api.Span("1.6-")),
+}}
+
+type traitsQuery struct {
+	Name       *string `wire:"name"`
+	Associated *string `wire:"associated"`
+}
+
+type traitsView struct {
+	Traits []string `wire:"traits"`
+}
+
+func (a *API) listTraits(ctx context.Context, r *api.Request, q *traitsQuery) (traitsView, error) {
+	keep := func(string) bool { return true }
+	if q.Name != nil {
+		op, value, ok := strings.Cut(*q.Name, ":")
+		switch {
+		case ok && op == "in":
+			keep = func(s string) bool { return slices.Contains(strings.Split(value, ","), s) }
+		case ok && op == "startswith":
+			keep = func(s string) bool { return strings.HasPrefix(s, value) }
+		case !ok:
+			return traitsView{}, fault.Invalidf("Badly formatted name parameter. Expected ?name=[in|startswith]:[name1,name2|prefix]. Got: %q", *q.Name)
+		}
+	}
+	all, err := a.s.Traits(ctx)
+	if err != nil {
+		return traitsView{}, err
+	}
+	if q.Associated != nil {
+		used, err := a.s.UsedTraits(ctx)
+		if err != nil {
+			return traitsView{}, err
+		}
+		switch strings.ToLower(*q.Associated) {
+		case "true":
+			all = used
+		case "false":
+			all = slices.DeleteFunc(all, func(s string) bool { return slices.Contains(used, s) })
+		default:
+			return traitsView{}, fault.Invalidf(`The query parameter "associated" only accepts "true" or "false"`)
+		}
+	}
+	fresh(r, time.Time{})
+	return traitsView{list(slices.DeleteFunc(all, func(s string) bool { return !keep(s) }))}, nil
+}
+
+func (a *API) showTrait(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	ok, err := a.s.HasTrait(ctx, r.Param("name"))
+	if err == nil && !ok {
+		err = fault.NotFoundf("No such trait(s): %s.", r.Param("name"))
+	}
+	fresh(r, time.Time{})
+	return api.None{}, err
+}
+
+func (a *API) putTrait(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	made, err := a.s.AddTrait(ctx, r.Param("name"))
+	if err != nil {
+		return api.None{}, err
+	}
+	if made {
+		r.SetStatus(http.StatusCreated)
+	}
+	r.SetHeader("Location", "/traits/"+r.Param("name"))
+	fresh(r, time.Time{})
+	return api.None{}, nil
+}
+
+func (a *API) dropTrait(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	return api.None{}, a.s.DropTrait(ctx, r.Param("name"))
+}
+
+var resourceClasses = api.Resource[*API]{Name: "resource_class", Plural: "resource_classes", Ops: api.Ops[*API]{
+	api.List("GET /resource_classes", classesList, (*API).listClasses, api.Span("1.2-")),
+	api.Do("POST /resource_classes", classesCreate, 201, (*API).createClass, api.Bare(), api.Span("1.2-")),
+	api.Do("GET /resource_classes/{name}", classesShow, 200, (*API).showClass, api.Bare(), api.Span("1.2-")),
+	api.Do("PUT /resource_classes/{name}", classesUpdate, 200, (*API).renameClass, api.Bare(), api.Span("1.2-1.6")),
+	api.Do("PUT /resource_classes/{name}", classesUpdate, 204, (*API).putClass, api.Span("1.7-")),
+	api.Do("DELETE /resource_classes/{name}", classesDelete, 204, (*API).dropClass, api.Span("1.2-")),
+}}
+
+type classBody struct {
+	Name string `wire:"name" is:"required,maxlen=255,pattern=^CUSTOM_[A-Z0-9_]+$"`
+}
+
+type classView struct {
+	Name  string `wire:"name"`
+	Links []link `wire:"links"`
+}
+
+func classViewOf(name string) classView {
+	return classView{name, []link{{"self", "/resource_classes/" + name}}}
+}
+
+func (a *API) listClasses(ctx context.Context, r *api.Request, _ *api.None) (api.Page[classView], error) {
+	all, err := a.s.Classes(ctx)
+	if err != nil {
+		return api.Page[classView]{}, err
+	}
+	views := make([]classView, len(all))
+	for i, n := range all {
+		views[i] = classViewOf(n)
+	}
+	fresh(r, time.Time{})
+	return api.Page[classView]{Items: views}, nil
+}
+
+func (a *API) createClass(ctx context.Context, r *api.Request, in *classBody) (api.None, error) {
+	made, err := a.s.AddClass(ctx, in.Name)
+	if err == nil && !made {
+		err = fault.Conflictf("Conflicting resource class already exists: %s", in.Name)
+	}
+	r.SetHeader("Location", "/resource_classes/"+in.Name)
+	return api.None{}, err
+}
+
+func (a *API) showClass(ctx context.Context, r *api.Request, _ *api.None) (classView, error) {
+	name := r.Param("name")
+	ok, err := a.s.HasClass(ctx, name)
+	if err == nil && !ok {
+		err = fault.NotFoundf("No such resource class %s.", name)
+	}
+	fresh(r, time.Time{})
+	return classViewOf(name), err
+}
+
+func (a *API) renameClass(ctx context.Context, r *api.Request, in *classBody) (classView, error) {
+	return classViewOf(in.Name), a.s.RenameClass(ctx, r.Param("name"), in.Name)
+}
+
+func (a *API) putClass(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	made, err := a.s.AddClass(ctx, r.Param("name"))
+	if err != nil {
+		return api.None{}, err
+	}
+	if made {
+		r.SetStatus(http.StatusCreated)
+	}
+	r.SetHeader("Location", "/resource_classes/"+r.Param("name"))
+	return api.None{}, nil
+}
+
+func (a *API) dropClass(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	return api.None{}, a.s.DropClass(ctx, r.Param("name"))
+}
