@@ -219,6 +219,14 @@ func (b *Bus) receive(d Delivery) {
 	m := d.Message
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if m.Kind == KindAlive {
+		now := time.Now()
+		for _, id := range m.IDs {
+			b.alive(b.waiting[id], m, now)
+		}
+		b.alive(b.waiting[m.ID], m, now)
+		return
+	}
 	p, ok := b.waiting[m.ID]
 	if !ok {
 		return
@@ -226,18 +234,24 @@ func (b *Bus) receive(d Delivery) {
 	switch m.Kind {
 	case KindReply:
 		b.end(m.ID, p, m)
-	case KindAlive:
-		p.sign = time.Now()
-		if p.m.Kind == KindCast && p.accepted.IsZero() {
-			p.accepted = p.sign
-			p.tell(m)
-		}
 	case KindRefused:
 		if p.accepted.IsZero() {
 			b.end(m.ID, p, m)
 		} else if p.deliveries > 0 {
 			p.deliveries-- // nobody received it; the watch offers it again
 		}
+	}
+}
+
+// alive notes a sign of life; the first one is a cast's receipt. The mutex is held.
+func (b *Bus) alive(p *pending, m *Message, now time.Time) {
+	if p == nil {
+		return
+	}
+	p.sign = now
+	if p.m.Kind == KindCast && p.accepted.IsZero() {
+		p.accepted = now
+		p.tell(m)
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 type Message struct {
 	Kind     Kind            `json:"kind"`
 	ID       string          `json:"id"`
+	IDs      []string        `json:"ids,omitempty"`    // of alive: all that the receiver has of this sender
 	Sender   string          `json:"sender,omitempty"` // the bus it came from; order holds per sender
 	Topic    string          `json:"topic,omitempty"`
 	Method   string          `json:"method,omitempty"`

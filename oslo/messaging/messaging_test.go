@@ -58,7 +58,7 @@ type messaging_test.disk
 
 func TestEnvelopeSurvivesJSON(t *testing.T) {
 	t.Parallel()
-	m := messaging.Message{Kind: messaging.KindCall, ID: "b-1", Sender: "b", Topic: "compute", Method: "build", Level: 3, Request: "req-1",
+	m := messaging.Message{Kind: messaging.KindCall, ID: "b-1", IDs: []string{"b-1", "b-2"}, Sender: "b", Topic: "compute", Method: "build", Level: 3, Request: "req-1",
 		Caller: &auth.Caller{UserID: "u", ProjectID: "p", Roles: []string{"member"}, Expires: time.Unix(1e9, 0).UTC()}, Trace: "00-1", Timeout: time.Minute,
 		ReplyTo: "b", Delivery: 2, Payload: json.RawMessage(`{"a":1}`), Fault: &messaging.WireFault{Kind: "conflict", Msg: "m", Code: "c", Cause: "x"}}
 	b, err := json.Marshal(m)

@@ -20,8 +20,10 @@ const (
 	DefaultConcurrency = 64
 	// backlog is how many accepted messages may wait for a handler; beyond it the server answers that it is busy.
 	backlog = 4096
-	// remembered is how many finished casts are known by id, so that a repetition is not handled again.
-	remembered = 4096
+	// remembered is how many finished casts are known by id, so that a repetition is not handled again; more than can be in custody.
+	remembered = 2 * backlog
+	// perSign is how many messages one sign of life speaks for.
+	perSign = 1000
 )
 
 type handler func(ctx context.Context, payload []byte) ([]byte, error)
@@ -46,11 +48,11 @@ type Server struct {
 	mu       sync.Mutex // guards what follows
 	state    state
 	workers  int
-	idle     int                // workers that wait and to whom nothing was handed yet
-	queue    []*work            // for when a worker is free
-	custody  map[string]*work   // accepted and not finished
-	lanes    map[string]*lane   // of ordered methods, by method and sender
-	finished [remembered]string // ids of the last casts
+	idle     int              // workers that wait and to whom nothing was handed yet
+	queue    []*work          // for when a worker is free
+	custody  map[string]*work // accepted and not finished
+	lanes    map[string]*lane // of ordered methods, by method and sender
+	finished []string         // ids of the last casts, a ring once it is full
 	done     map[string]bool
 	next     int
 }
@@ -274,15 +276,25 @@ func (s *Server) worker(w *work) {
 		s.mu.Lock()
 		delete(s.custody, w.m.ID)
 		if w.m.Kind == KindCast {
-			delete(s.done, s.finished[s.next])
-			s.finished[s.next], s.done[w.m.ID] = w.m.ID, true
-			s.next = (s.next + 1) % remembered
+			s.remember(w.m.ID)
 		}
 		s.mu.Unlock()
 		ack(w.d)
 		s.flight.Done()
 		w = s.following(w)
 	}
+}
+
+// remember notes a finished cast. The mutex is held.
+func (s *Server) remember(id string) {
+	s.done[id] = true
+	if len(s.finished) < remembered {
+		s.finished = append(s.finished, id)
+		return
+	}
+	delete(s.done, s.finished[s.next])
+	s.finished[s.next] = id
+	s.next = (s.next + 1) % remembered
 }
 
 // following is the worker's next piece of work; it waits for one. nil at the server's end.
@@ -399,19 +411,32 @@ func (s *Server) beats() {
 		case <-s.quit:
 			return
 		case <-tick.C:
-			s.mu.Lock()
-			var ms []*Message
-			for _, w := range s.custody {
-				if w.m.Kind != KindFanout {
-					ms = append(ms, w.m)
-				}
-			}
-			s.mu.Unlock()
-			for _, m := range ms {
-				s.alive(m)
+			for _, m := range s.signs() {
+				_ = s.send(m, m) // best effort: the next beat says it again
 			}
 		}
 	}
+}
+
+// signs are the messages that tell each sender which of its messages are in custody: one for many, so that a long queue costs little.
+func (s *Server) signs() []*Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	open := map[string]*Message{}
+	var all []*Message
+	for id, w := range s.custody {
+		if w.m.Kind == KindFanout {
+			continue
+		}
+		m := open[w.m.ReplyTo]
+		if m == nil || len(m.IDs) == perSign {
+			m = &Message{Kind: KindAlive, ID: id, ReplyTo: w.m.ReplyTo}
+			open[w.m.ReplyTo] = m
+			all = append(all, m)
+		}
+		m.IDs = append(m.IDs, id)
+	}
+	return all
 }
 
 func (s *Server) who() string { return s.api.topic + " on " + s.host }

@@ -91,7 +91,7 @@ func (l *listener) take(m *messaging.Message) bool {
 		return false
 	}
 	own := *m
-	own.Payload = slices.Clone(m.Payload)
+	own.Payload, own.IDs = slices.Clone(m.Payload), slices.Clone(m.IDs)
 	if m.Caller != nil {
 		own.Caller = copyCaller(m.Caller)
 	}

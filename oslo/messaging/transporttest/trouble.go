@@ -257,7 +257,8 @@ func slowConsumer(t *testing.T, br Broker) {
 		t.Error("nothing was refused: the queue has no bound")
 	}
 	close(release)
-	await(t, "all that was accepted is handled", func() bool { return handled.Load() == accepted })
+	// A receipt may come too late for its sender: then the message is handled although it counts as refused.
+	await(t, "all that was accepted is handled", func() bool { return handled.Load() >= accepted })
 	if got, err := w.echo.Do(t.Context(), client, "h", "again"); got != "again" || err != nil {
 		t.Errorf("after the flood: got %q, %v", got, err)
 	}
