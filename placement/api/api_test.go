@@ -188,6 +188,7 @@ func TestInventoryForms(t *testing.T) {
 	w.want(404, "1.39", "DELETE", base+"/DISK_GB", "")
 	w.want(204, "1.39", "PUT", "/allocations/"+id(50), allocation(h, 2, "null"))
 	w.want(409, "1.39", "DELETE", base, "", "placement.inventory.inuse")
+	w.want(405, "1.4", "DELETE", base, "")
 	w.want(200, "1.39", "GET", "/resource_providers/"+h+"/usages", "", `"VCPU":2`, `"MEMORY_MB":0`)
 	w.want(200, "1.39", "GET", "/resource_providers/"+h+"/allocations", "", `"consumer_generation":1`, id(50))
 }

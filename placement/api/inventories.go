@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"hypernova/oslo/api"
@@ -16,6 +17,7 @@ var inventories = api.Resource[*API]{Name: "inventory", Plural: "inventories", O
 	api.On("POST /resource_providers/{uuid}/inventories", inventoriesCreate, 201, (*API).load, (*API).addInventory, api.Bare()),
 	api.On("PUT /resource_providers/{uuid}/inventories", inventoriesUpdate, 200, (*API).load, (*API).setInventories, api.Bare()),
 	api.On("DELETE /resource_providers/{uuid}/inventories", inventoriesDelete, 204, (*API).load, (*API).dropInventories, api.Span("1.5-")),
+	api.Do("DELETE /resource_providers/{uuid}/inventories", inventoriesDelete, 204, (*API).noDropInventories, api.Span("1.0-1.4")),
 	api.On("GET /resource_providers/{uuid}/inventories/{resource_class}", inventoriesShow, 200, (*API).load, (*API).showInventory, api.Bare()),
 	api.On("PUT /resource_providers/{uuid}/inventories/{resource_class}", inventoriesUpdate, 200, (*API).load, (*API).setInventory, api.Bare()),
 	api.On("DELETE /resource_providers/{uuid}/inventories/{resource_class}", inventoriesDelete, 204, (*API).load, (*API).dropInventory),
@@ -140,6 +142,11 @@ func inventoriesIn(r *api.Request, p providers.Provider, in *inventoriesBody) (m
 func (a *API) dropInventories(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
 	_, err := a.s.SetInventories(ctx, p.ID, providers.Any, nil)
 	return api.None{}, err
+}
+
+// noDropInventories is what old versions answer: the path is there, the method is not.
+func (a *API) noDropInventories(context.Context, *api.Request, *api.None) (api.None, error) {
+	return api.None{}, api.WithStatus(http.StatusMethodNotAllowed, fault.Invalidf("The method DELETE is not allowed for this resource."))
 }
 
 func (a *API) showInventory(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (oneInventory, error) {

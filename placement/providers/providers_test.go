@@ -153,12 +153,12 @@ func TestRacingClaimsNeverOversubscribe(t *testing.T) {
 // TestCopyInMemoryIsTheDatabase runs random changes through two services and compares what each shows with a fresh one.
 func TestCopyInMemoryIsTheDatabase(t *testing.T) {
 	t.Parallel()
+	d := dbtest.Memory(t, schema)
+	two := []*providers.Service{providers.New(d, nil), providers.New(d, nil)} // they live through all checks
+	names := []string{"a", "b", "c", "d"}
+	consumers := []string{"x", "y", "z"}
 	rapid.Check(t, func(rt *rapid.T) {
-		d := dbtest.Memory(t, schema)
-		defer d.Close()
-		two := []*providers.Service{providers.New(d, nil), providers.New(d, nil)}
-		names := []string{"a", "b", "c", "d"}
-		consumers := []string{"x", "y", "z"}
+		empty(rt, t, two[0], names, consumers)
 		for range rapid.IntRange(1, 15).Draw(rt, "steps") {
 			s := rapid.SampledFrom(two).Draw(rt, "service")
 			id := rapid.SampledFrom(names).Draw(rt, "provider")
@@ -193,6 +193,19 @@ func TestCopyInMemoryIsTheDatabase(t *testing.T) {
 			sumsAgree(rt, t, two[0], want, consumers)
 		}
 	})
+}
+
+func empty(rt *rapid.T, t *testing.T, s *providers.Service, names, consumers []string) {
+	for _, c := range consumers {
+		if err := s.Release(t.Context(), c); err != nil {
+			rt.Fatal(err)
+		}
+	}
+	for _, n := range names {
+		if err := s.DeleteProvider(t.Context(), n); err != nil {
+			rt.Fatal(err)
+		}
+	}
 }
 
 func subset(t *rapid.T, of []string) []string {
