@@ -217,7 +217,7 @@ func (a *API) nodeUptime(ctx context.Context, r *api.Request, _ *api.None) (api.
 	if _, err := a.node(ctx, r); err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, fault.Invalidf("Virt driver does not implement uptime function.")
+	return api.None{}, fault.New(fault.NotImplemented, "Virt driver does not implement uptime function.")
 }
 
 // named lists the hypervisors whose name contains the path's text.

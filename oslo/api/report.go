@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -45,8 +46,8 @@ func joined[C prometheus.Collector](reg prometheus.Registerer, c C) C {
 	return c
 }
 
-// report writes the one log line of a request and counts it.
-func (s *server) report(r *Request, op *opDef, status int, took time.Duration, err error) {
+// report writes the one log line of a request and counts it. ctx is the connection's, from which no handler can add the request id again.
+func (s *server) report(ctx context.Context, r *Request, op *opDef, status int, took time.Duration, err error) {
 	name := "none"
 	if op != nil {
 		name = op.name()
@@ -59,7 +60,6 @@ func (s *server) report(r *Request, op *opDef, status int, took time.Duration, e
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	ctx := r.HTTP.Context()
 	if !s.c.Log.Enabled(ctx, level) {
 		return
 	}

@@ -38,7 +38,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 		s.fail(rec, r, err)
 	}
 	took := time.Since(start)
-	s.report(r, op, rec.status, took, err)
+	s.report(h.Context(), r, op, rec.status, took, err)
 }
 
 // discovery reports requests for version documents.
