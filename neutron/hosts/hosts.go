@@ -83,31 +83,35 @@ func (h *Hosts) Apply(ctx context.Context, tx *db.Tx, c *Changes) error {
 			}
 		}
 	}
-	// In one order always, so that two transactions never wait for each other.
-	for _, host := range slices.Sorted(maps.Keys(all)) {
-		revision, err := store.Bump(ctx, tx, host)
-		if err != nil {
-			return err
-		}
-		h.hint(ctx, tx, host, revision)
-	}
-	return nil
+	names := slices.Sorted(maps.Keys(all))
+	h.hint(ctx, tx, names)
+	return store.Bump(ctx, tx, names)
 }
 
-func (h *Hosts) hint(ctx context.Context, tx *db.Tx, host string, revision int64) {
+// hint tells hosts to pull. It names no revision: other changes may commit beside this one.
+func (h *Hosts) hint(ctx context.Context, tx *db.Tx, names []string) {
 	if h.bus == nil {
 		return
 	}
 	// The change is made, whatever becomes of the request that asked for it.
 	ctx = context.WithoutCancel(ctx)
 	tx.AfterCommit(func() {
-		if err := rpcapi.Changed.Do(ctx, h.bus, host, rpcapi.ChangedArgs{Revision: revision}); err != nil {
-			h.log.DebugContext(ctx, "no hint to host", "host", host, "error", err)
+		for _, host := range names {
+			if err := rpcapi.Changed.Do(ctx, h.bus, host, rpcapi.ChangedArgs{}); err != nil {
+				h.log.DebugContext(ctx, "no hint to host", "host", host, "error", err)
+			}
 		}
 	})
 }
 
+// manyParts is when a host's revision is summed up.
+const manyParts = 64
+
 // Revision is the revision of what a host must realise.
 func (h *Hosts) Revision(ctx context.Context, host string) (int64, error) {
-	return store.Revision(ctx, h.db, host)
+	revision, parts, err := store.Revision(ctx, h.db, host)
+	if err != nil || parts < manyParts {
+		return revision, err
+	}
+	return revision, h.db.Tx(ctx, func(tx *db.Tx) error { return store.SumUp(ctx, tx, host) })
 }

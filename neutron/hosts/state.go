@@ -23,7 +23,7 @@ func (h *Hosts) State(ctx context.Context, host string) (neutron.HostState, erro
 }
 
 func state(ctx context.Context, tx *db.Tx, host string) (s neutron.HostState, err error) {
-	if s.Revision, err = store.Revision(ctx, tx, host); err != nil {
+	if s.Revision, _, err = store.Revision(ctx, tx, host); err != nil {
 		return s, err
 	}
 	networks, err := store.NetworksOnHost(ctx, tx, host)

@@ -121,7 +121,7 @@ func (s *Service) PortQuotaFree(ctx context.Context, project string) (int, error
 // Allocate makes or takes a server's ports and binds them to its host, in one transaction.
 func (s *Service) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutron.PortInfo, error) {
 	var out []neutron.PortInfo
-	err := s.change(ctx, func(w *work) error {
+	err := s.changeIn(ctx, a.Project, func(w *work) error {
 		have, err := store.PortsOfDevice(ctx, w.Tx, a.Server)
 		if err != nil {
 			return err

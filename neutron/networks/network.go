@@ -18,7 +18,10 @@ import (
 // MTU of zero is the largest of its type.
 func (s *Service) CreateNetworks(ctx context.Context, wanted []neutron.Network) ([]neutron.Network, error) {
 	var out []neutron.Network
-	err := s.change(ctx, func(w *work) error {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	err := s.changeIn(ctx, wanted[0].Project, func(w *work) error {
 		out = nil
 		want := map[string]int{}
 		for _, n := range wanted {

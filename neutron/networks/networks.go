@@ -16,6 +16,7 @@ import (
 	"hypernova/nova"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
+	"hypernova/oslo/lock"
 	"hypernova/oslo/messaging"
 )
 
@@ -46,6 +47,7 @@ type Service struct {
 	types  map[string]ml2.Type
 	mechs  []ml2.Mechanism
 	config Config
+	turns  *lock.Keyed[string] // of projects; nil where the database takes one writer at a time anyway
 
 	Quotas *quota.Quotas
 	Groups *secgroups.Groups
@@ -66,6 +68,9 @@ func New(d Deps) *Service {
 	for _, t := range d.Types {
 		s.types[t.Name()] = t
 	}
+	if d.DB.Dialect().Name() != "sqlite" {
+		s.turns = &lock.Keyed[string]{}
+	}
 	s.Quotas = quota.New(d.DB, d.Config.Quotas)
 	s.Hosts = hosts.New(d.DB, d.Bus, d.Log)
 	s.Groups = secgroups.New(d.DB, s.Quotas, s.Hosts, d.Now)
@@ -77,6 +82,15 @@ type work struct {
 	*db.Tx
 	changes hosts.Changes
 	events  []nova.ExternalEvent
+}
+
+// changeIn is change for work that adds to a project. Such transactions count the same rows, so of several at once a database with many
+// writers lets one through and makes the others try again: within a process they queue instead.
+func (s *Service) changeIn(ctx context.Context, project string, fn func(*work) error) error {
+	if s.turns == nil {
+		return s.change(ctx, fn)
+	}
+	return s.turns.Do(ctx, project, func() error { return s.change(ctx, fn) })
 }
 
 // change runs fn in a write transaction, once more where somebody made the same thing at the same time: the second run finds it.

@@ -43,7 +43,10 @@ type NewPort struct {
 // CreatePorts makes ports, all or none. A port with a host is bound to it; where no mechanism can, its vif_type says so.
 func (s *Service) CreatePorts(ctx context.Context, wanted []NewPort) ([]neutron.Port, error) {
 	var out []neutron.Port
-	err := s.change(ctx, func(w *work) error {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	err := s.changeIn(ctx, wanted[0].Project, func(w *work) error {
 		var err error
 		out, err = s.insertPorts(ctx, w, wanted, false)
 		return err

@@ -16,7 +16,7 @@ import (
 // allTables are the tables whose rows verbs may change.
 func allTables() []string {
 	return []string{"networks", "segments", "subnets", "ports", "addresses", "security_groups", "default_groups", "security_group_rules", "port_groups", "quotas",
-		"agents", "host_revisions"}
+		"agents", "host_changes"}
 }
 
 // changed counts the rows that came and went, by table: "ports +1 -1".
@@ -78,16 +78,16 @@ func TestVerbsTouchOnlyTheirRows(t *testing.T) {
 			p = ps[0]
 			return err
 		}, "ports +1 -0, addresses +1 -0, security_groups +1 -0, default_groups +1 -0, security_group_rules +4 -0, port_groups +1 -0"},
-		{"the first server on a host brings DHCP", func() error { return allocate("s1", "h1") }, "ports +2 -0, addresses +2 -0, port_groups +1 -0, host_revisions +1 -0"},
-		{"a second one does not", func() error { return allocate("s2", "h1") }, "ports +1 -0, addresses +1 -0, port_groups +1 -0, host_revisions +1 -1"},
+		{"the first server on a host brings DHCP", func() error { return allocate("s1", "h1") }, "ports +2 -0, addresses +2 -0, port_groups +1 -0, host_changes +1 -0"},
+		{"a second one does not", func() error { return allocate("s2", "h1") }, "ports +1 -0, addresses +1 -0, port_groups +1 -0, host_changes +1 -0"},
 		{"the same again", func() error { return allocate("s2", "h1") }, ""},
 		{"rename a port without a host", func() error {
 			_, err := c.UpdatePort(ctx, p.ID, networks.PortPatch{Name: opt.Some("x")})
 			return err
-		}, "ports +1 -1, host_revisions +1 -1"},
+		}, "ports +1 -1, host_changes +1 -0"},
 		{"a report about a wired port that is ACTIVE already", func() error { return c.Wired(ctx, "h1", []string{p.ID}, nil, nil) }, ""},
-		{"one server goes", func() error { return c.Deallocate(ctx, "s1") }, "ports +0 -1, addresses +0 -1, port_groups +0 -1, host_revisions +1 -1"},
-		{"the last one takes DHCP along", func() error { return c.Deallocate(ctx, "s2") }, "ports +0 -2, addresses +0 -2, port_groups +0 -1, host_revisions +1 -1"},
+		{"one server goes", func() error { return c.Deallocate(ctx, "s1") }, "ports +0 -1, addresses +0 -1, port_groups +0 -1, host_changes +1 -0"},
+		{"the last one takes DHCP along", func() error { return c.Deallocate(ctx, "s2") }, "ports +0 -2, addresses +0 -2, port_groups +0 -1, host_changes +1 -0"},
 		{"a server that has no ports", func() error { return c.Deallocate(ctx, "s2") }, ""},
 		{"delete a port", func() error { return c.DeletePort(ctx, p.ID, none) }, "ports +0 -1, addresses +0 -1, port_groups +0 -1"},
 		{"delete a subnet", func() error { return c.DeleteSubnet(ctx, sub.ID, none) }, "networks +1 -1, subnets +0 -1"},

@@ -40,7 +40,10 @@ func (s *Service) CreateSubnets(ctx context.Context, wanted []NewSubnet) ([]neut
 		want[n.Project]++
 	}
 	var out []neutron.Subnet
-	err := s.change(ctx, func(w *work) error {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	err := s.changeIn(ctx, wanted[0].Project, func(w *work) error {
 		out = nil
 		for project, n := range want {
 			if err := s.Quotas.Take(ctx, w.Tx, project, map[string]int{quota.Subnet: n}); err != nil {

@@ -6,15 +6,15 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/oslo/db"
-	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
 )
 
 var (
-	hostBump = db.NewQuery[int64](Stmts, `
-INSERT INTO host_revisions (host, revision) VALUES (?, 1)
-ON CONFLICT (host) DO UPDATE SET revision = host_revisions.revision + 1
-RETURNING revision`)
-	hostRevision = db.NewQuery[int64](Stmts, `SELECT revision FROM host_revisions WHERE host = ?`)
+	hostChange = db.NewInsert[hostChangeRow](Stmts, "host_changes")
+	// host_changes_host
+	hostRevision = db.NewQuery[revisionRow](Stmts, `
+SELECT CAST(COALESCE(SUM(changes), 0) AS BIGINT) AS revision, COUNT(*) AS parts FROM host_changes WHERE host = ?`)
+	hostSumUp = db.NewQuery[int64](Stmts, `DELETE FROM host_changes WHERE host = ? RETURNING changes`)
 	// Each step finds the next host in the index (ports_network_host, port_groups_host), so the cost is that of the hosts, not of the ports.
 	hostsOfNetwork = db.NewQuery[string](Stmts, `
 WITH RECURSIVE next (host) AS (
@@ -55,6 +55,17 @@ ORDER BY m.group_id, p.id`)
 	tunnels = db.NewQuery[tunnelRow](Stmts, `SELECT DISTINCT host, tunnel_ip FROM agents WHERE tunnel_ip <> ''`)
 )
 
+type hostChangeRow struct {
+	ID      string `db:"id"`
+	Host    string `db:"host"`
+	Changes int64  `db:"changes"`
+}
+
+type revisionRow struct {
+	Revision int64 `db:"revision"`
+	Parts    int64 `db:"parts"`
+}
+
 type neighbourRow struct {
 	ID          string                     `db:"id"`
 	Network     string                     `db:"network_id"`
@@ -89,18 +100,32 @@ type Member struct {
 	Pairs    []neutron.AddressPair
 }
 
-// Bump moves on the revision of what a host must realise and returns it.
-func Bump(ctx context.Context, tx *db.Tx, host string) (int64, error) {
-	return hostBump.One(ctx, tx, host)
+// Bump moves on the revisions of what hosts must realise.
+func Bump(ctx context.Context, tx *db.Tx, hosts []string) error {
+	rows := make([]hostChangeRow, len(hosts))
+	for i, h := range hosts {
+		rows[i] = hostChangeRow{ID: ids.UUID(), Host: h, Changes: 1}
+	}
+	return hostChange.DoAll(ctx, tx, rows)
 }
 
-// Revision is the revision of what a host must realise; zero where nothing ever concerned it.
-func Revision(ctx context.Context, q db.Querier, host string) (int64, error) {
-	n, err := hostRevision.One(ctx, q, host)
-	if fault.Is(err, fault.NotFound) {
-		return 0, nil
+// Revision is the revision of what a host must realise, and of how many parts it is the sum; zero where nothing ever concerned the host.
+func Revision(ctx context.Context, q db.Querier, host string) (revision, parts int64, err error) {
+	r, err := hostRevision.One(ctx, q, host)
+	return r.Revision, r.Parts, err
+}
+
+// SumUp makes one part of a host's revision.
+func SumUp(ctx context.Context, tx *db.Tx, host string) error {
+	parts, err := hostSumUp.All(ctx, tx, host)
+	if err != nil {
+		return err
 	}
-	return n, err
+	sum := int64(0)
+	for _, n := range parts {
+		sum += n
+	}
+	return hostChange.Do(ctx, tx, hostChangeRow{ID: ids.UUID(), Host: host, Changes: sum})
 }
 
 // HostsOfNetwork are the hosts that carry a port of a network.

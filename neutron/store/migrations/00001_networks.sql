@@ -184,8 +184,11 @@ CREATE TABLE agents (
     UNIQUE (host, binary_name)
 );
 
--- What each host must realise has this revision: it moves with every change that concerns the host.
-CREATE TABLE host_revisions (
-    host TEXT PRIMARY KEY,
-    revision BIGINT NOT NULL
+-- What each host must realise has a revision: the sum of its changes here. A change adds a row, so that two of them never wait for each other;
+-- rows are summed up when there are many.
+CREATE TABLE host_changes (
+    id TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    changes BIGINT NOT NULL
 );
+CREATE INDEX host_changes_host ON host_changes (host, changes);
