@@ -67,7 +67,9 @@ type handler struct{ slog.Handler }
 func Handler(h slog.Handler) slog.Handler { return handler{h} }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
-	if id := auth.RequestID(ctx); id != "" {
+	named := false
+	r.Attrs(func(a slog.Attr) bool { named = a.Key == Request; return !named })
+	if id := auth.RequestID(ctx); id != "" && !named {
 		r = r.Clone()
 		r.AddAttrs(slog.String(Request, id))
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,11 +34,7 @@ type rig struct {
 func newRig(t *testing.T, dir string) *rig {
 	t.Helper()
 	r := &rig{Cloud: running.Up(t, dir, "--virt", "fake"), t: t, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	rc, err := os.ReadFile(filepath.Join(dir, "openrc"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.identity, r.password = variable(t, string(rc), "OS_AUTH_URL"), variable(t, string(rc), "OS_PASSWORD")
+	r.identity, r.password = r.Identity(t), r.Password(t)
 	if !strings.HasSuffix(r.identity, "/v3") {
 		r.identity += "/v3"
 	}
@@ -61,17 +56,6 @@ func newRig(t *testing.T, dir string) *rig {
 		}
 	}
 	return r
-}
-
-func variable(t *testing.T, rc, name string) string {
-	t.Helper()
-	for line := range strings.Lines(rc) {
-		if _, v, ok := strings.Cut(strings.TrimSpace(line), name+"="); ok {
-			return strings.Trim(v, `"'`)
-		}
-	}
-	t.Fatalf("openrc has no %s", name)
-	return ""
 }
 
 func (r *rig) login(into any) string {

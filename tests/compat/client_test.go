@@ -83,15 +83,20 @@ func TestOpenStackClient(t *testing.T) {
 	running.NeedClient(t)
 	t.Parallel()
 	cloud := running.Up(t, t.TempDir(), "--memory", "--virt", "fake")
-	for name, part := range map[string]func(t *testing.T, admin, demo desk){
+	parts := map[string]func(t *testing.T, admin, demo desk){
 		"identity": identity, "roles": roles, "image": image, "flavor": flavor, "keypair": keypair, "network": network,
-		"security group": securityGroup, "server": server, "power": power, "many": many, "operator": operator, "quota": quota,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			part(t, desk{cloud, t, "hypernova"}, desk{cloud, t, "hypernova-demo"})
-		})
+		"security group": securityGroup, "server": server, "power": power, "many": many, "quota": quota,
 	}
+	t.Run("users", func(t *testing.T) {
+		for name, part := range parts {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				part(t, desk{cloud, t, "hypernova"}, desk{cloud, t, "hypernova-demo"})
+			})
+		}
+	})
+	// Alone, since it takes the only host out of service for a while.
+	t.Run("operator", func(t *testing.T) { operator(t, desk{cloud, t, "hypernova"}, desk{cloud, t, "hypernova-demo"}) })
 }
 
 func identity(t *testing.T, admin, demo desk) {
@@ -161,8 +166,9 @@ func image(t *testing.T, admin, demo desk) {
 		t.Fatal(err)
 	}
 	i := demo.show("image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", file, "--property", "os_distro=none", "--tag", "red", "i1")
-	has(t, i, map[string]any{"name": "i1", "status": "active", "size": len(data), "visibility": "shared", "tags": []string{"red"}})
-	id := i["id"].(string)
+	has(t, i, map[string]any{"name": "i1", "visibility": "shared", "tags": []string{"red"}})
+	id := i["id"].(string) // the client prints the image as it was before the upload
+	has(t, demo.show("image", "show", id), map[string]any{"status": "active", "size": len(data)})
 	find(t, demo.list("image", "list"), "Name", "i1")
 	demo.run("image", "set", "--name", "i2", "--property", "a=b", "--min-ram", "64", "--tag", "blue", id)
 	got := demo.show("image", "show", id)

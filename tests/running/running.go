@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,10 +21,12 @@ import (
 type Cloud struct {
 	Dir  string // openrc and clouds.yaml are here
 	Took time.Duration
-	env  []string
 	cmd  *exec.Cmd
 	out  *tail
 	end  chan struct{}
+
+	mu    sync.Mutex
+	files map[string]string // clouds.yaml by cloud, of those that As has added
 }
 
 // Binary is the program: $HYPERNOVA_BINARY, or one built for this test.
@@ -76,7 +79,6 @@ func Up(t testing.TB, dir string, flags ...string) *Cloud {
 		t.Fatalf("the cloud is not ready after two minutes:\n%s", c.out)
 	}
 	c.Took = time.Since(began)
-	c.env = append(os.Environ(), "OS_CLIENT_CONFIG_FILE="+filepath.Join(dir, "clouds.yaml"))
 	return c
 }
 
@@ -130,7 +132,7 @@ func (c *Cloud) Client(t testing.TB, cloud string, args ...string) string {
 func (c *Cloud) Try(t testing.TB, cloud string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "openstack", append([]string{"--os-cloud", cloud}, args...)...)
-	cmd.Env = c.env
+	cmd.Env = append(os.Environ(), "OS_CLIENT_CONFIG_FILE="+c.file(cloud))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -178,6 +180,33 @@ func (c *Cloud) List(t testing.TB, cloud string, args ...string) []map[string]an
 	return out
 }
 
+// As adds a cloud to clouds.yaml: somebody else's credentials.
+func (c *Cloud) As(t testing.TB, cloud, user, password, project string) {
+	t.Helper()
+	path := filepath.Join(c.Dir, cloud+"-clouds.yaml")
+	text := fmt.Sprintf("clouds:\n  %s:\n    auth: {auth_url: %q, username: %q, password: %q, project_name: %q, user_domain_name: Default, project_domain_name: Default}\n    region_name: RegionOne\n",
+		cloud, c.Identity(t), user, password, project)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.files == nil {
+		c.files = map[string]string{}
+	}
+	c.files[cloud] = path
+}
+
+// file is the clouds.yaml that knows the cloud.
+func (c *Cloud) file(cloud string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.files[cloud]; f != "" {
+		return f
+	}
+	return filepath.Join(c.Dir, "clouds.yaml")
+}
+
 // NeedClient skips where the openstack client is not installed.
 func NeedClient(t testing.TB) {
 	t.Helper()
@@ -210,18 +239,21 @@ func (t *tail) String() string {
 	return string(t.buf)
 }
 
-// Identity is the identity API's address as openrc has it.
-func (c *Cloud) Identity(t testing.TB) string {
+// Identity is the identity API's address, Password the administrator's, both as openrc has them.
+func (c *Cloud) Identity(t testing.TB) string { t.Helper(); return c.variable(t, "OS_AUTH_URL") }
+
+// Password is the administrator's password.
+func (c *Cloud) Password(t testing.TB) string { t.Helper(); return c.variable(t, "OS_PASSWORD") }
+
+func (c *Cloud) variable(t testing.TB, name string) string {
 	t.Helper()
 	rc, err := os.ReadFile(filepath.Join(c.Dir, "openrc"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(rc)) {
-		if _, v, ok := strings.Cut(strings.TrimSpace(line), "OS_AUTH_URL="); ok {
-			return strings.Trim(v, `"'`)
-		}
+	if m := regexp.MustCompile(`\b` + name + `=["']?([^"'\s]+)`).FindSubmatch(rc); m != nil {
+		return string(m[1])
 	}
-	t.Fatal("openrc has no OS_AUTH_URL")
+	t.Fatalf("openrc has no %s", name)
 	return ""
 }
