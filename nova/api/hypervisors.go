@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -180,6 +181,7 @@ func (a *API) detailNodes(ctx context.Context, r *api.Request, q *nodeQuery) (ap
 		}
 		p.Items = append(p.Items, v)
 	}
+	a.withUptimes(ctx, r, nodes, p.Items)
 	p.Next = next(nodes, limit, func(n hosts.Node) string { return nodeID(r, &n) })
 	return p, nil
 }
@@ -210,14 +212,40 @@ func (a *API) showNode(ctx context.Context, r *api.Request, q *nodeShowQuery) (n
 	if q.Servers {
 		v.Servers, err = a.serversOf(ctx, r, &n)
 	}
-	return v, err
+	views := []nodeView{v}
+	a.withUptimes(ctx, r, []hosts.Node{n}, views)
+	return views[0], err
 }
 
-func (a *API) nodeUptime(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	if _, err := a.node(ctx, r); err != nil {
-		return api.None{}, err
+type uptimeView struct {
+	nodeBrief
+	Uptime string `wire:"uptime"`
+}
+
+func (a *API) nodeUptime(ctx context.Context, r *api.Request, _ *api.None) (uptimeView, error) {
+	n, err := a.node(ctx, r)
+	if err != nil {
+		return uptimeView{}, err
 	}
-	return api.None{}, fault.New(fault.NotImplemented, "Virt driver does not implement uptime function.")
+	text, err := a.Hosts.UptimeOf(ctx, &n)
+	if fault.Is(err, fault.Unavailable) {
+		err = api.WithStatus(http.StatusBadRequest, err)
+	}
+	return uptimeView{briefNode(&n), text}, err
+}
+
+// withUptimes fills in what views show since 2.88.
+func (a *API) withUptimes(ctx context.Context, r *api.Request, nodes []hosts.Node, views []nodeView) {
+	if !r.AtLeast(88) {
+		return
+	}
+	for id, text := range a.Hosts.Uptimes(ctx, nodes) {
+		for i := range views {
+			if views[i].ID == id {
+				views[i].Uptime = &text
+			}
+		}
+	}
 }
 
 // named lists the hypervisors whose name contains the path's text.

@@ -253,6 +253,11 @@ func TestHosts(t *testing.T) {
 	if r.has("hypervisors", 0, "vcpus") || r.at("hypervisors", 0, "servers", 0, "uuid") != id || !r.has("hypervisors", 0, "uptime") {
 		t.Error(r.text)
 	}
+	if up, _ := r.at("hypervisors", 0, "uptime").(string); !strings.Contains(up, "load average") || r.at("hypervisors", 1, "uptime") != nil {
+		t.Error(r.text)
+	}
+	w.want(200, "root", "2.1", "GET /os-hypervisors/1/uptime", "")
+	w.want(400, "root", "2.1", "GET /os-hypervisors/2/uptime", "")
 	w.want(400, "root", "2.53", "GET /os-hypervisors/1", "")
 	w.want(200, "root", "2.53", "GET /os-hypervisors/"+r.at("hypervisors", 0, "id").(string), "")
 	w.want(404, "root", "2.53", "GET /os-hypervisors?hypervisor_hostname_pattern=zz", "")

@@ -78,7 +78,7 @@ func newWorld(t testing.TB) *world {
 			return c, nil
 		}
 		return nil, fault.New(fault.Unauthorized, "unknown")
-	})}, novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs, Hosts: hosts.New(hosts.Hosts{Store: s, Bus: bus}),
+	})}, novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs, Hosts: hosts.New(hosts.Hosts{Store: s, Bus: bus, Uptime: uptime}),
 		Networks: networks{}, Groups: networks{}})
 	for _, f := range []nova.Flavor{{ID: "1", Name: "m1.tiny", VCPUs: 1, RAM: 512, Disk: 1, Public: true},
 		{ID: "2", Name: "m1.zero", VCPUs: 1, RAM: 512, Public: true}, {ID: "3", Name: "m1.secret", VCPUs: 1, RAM: 512, Disk: 1}} {
@@ -191,6 +191,13 @@ func (w *world) server(name string) string {
 	w.t.Helper()
 	r := w.want(202, "alice", "2.1", "POST /servers", `{"server":{"name":"`+name+`","flavorRef":"1","imageRef":"`+image+`"}}`)
 	return r.at("server", "id").(string)
+}
+
+func uptime(_ context.Context, host string) (string, error) {
+	if host == "h2" {
+		return "", fault.Unavailablef("it does not answer")
+	}
+	return " 12:00:00 up 1 day,  2 users,  load average: 0.10, 0.20, 0.30", nil
 }
 
 type images struct{}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"hypernova/nova"
@@ -23,6 +24,8 @@ type Hosts struct {
 	// DownTime is how old a heartbeat may be; 0: one minute. DefaultZone is where hosts of no aggregate are; empty: "nova".
 	DownTime    time.Duration
 	DefaultZone string
+	// Uptime asks a host's agent how long the host runs and how busy it is, in the words of uptime(1). nil: no agent can tell.
+	Uptime func(ctx context.Context, host string) (string, error)
 }
 
 // New makes the verbs with their defaults filled in.
@@ -187,6 +190,40 @@ func (h *Hosts) Node(ctx context.Context, id string) (Node, error) {
 		err = fault.NotFoundf("Hypervisor with ID '%s' could not be found.", id)
 	}
 	return Node{}, err
+}
+
+// UptimeOf is what uptime(1) says on a hypervisor. Faults: NotImplemented where nobody can tell, Unavailable for a host that is down.
+func (h *Hosts) UptimeOf(ctx context.Context, n *Node) (string, error) {
+	if h.Uptime == nil {
+		return "", fault.New(fault.NotImplemented, "Virt driver does not implement uptime function.")
+	}
+	if !n.Service.Up {
+		return "", fault.Unavailablef("Compute service of %s is unavailable at this time.", n.Host)
+	}
+	return h.Uptime(ctx, n.Host)
+}
+
+// Uptimes asks all at once; a host that does not tell is left out.
+func (h *Hosts) Uptimes(ctx context.Context, nodes []Node) map[string]string {
+	if h.Uptime == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	found := map[string]string{}
+	for i := range nodes {
+		wg.Go(func() {
+			text, err := h.UptimeOf(ctx, &nodes[i])
+			if err != nil {
+				return // shown as null: a list must not fail because of one host
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[nodes[i].ID] = text
+		})
+	}
+	wg.Wait()
+	return found
 }
 
 // Servers lists what a host carries, in order of creation.
