@@ -134,7 +134,10 @@ func Raw[A, T any](pattern string, rule *policy.Rule, load func(A, context.Conte
 		if err != nil {
 			return err
 		}
-		return h(a, c.ctx, c.r, t, c.w)
+		if err := h(a, c.ctx, c.r, t, c.w); err != nil || c.w.status != 0 {
+			return err
+		}
+		return c.empty()
 	}}
 }
 

@@ -32,6 +32,7 @@ var (
 	textWriter      = reflect.TypeFor[encoding.TextMarshaler]()
 	validatorType   = reflect.TypeFor[Validator]()
 	targeterType    = reflect.TypeFor[Targeter]()
+	textMapType     = reflect.TypeFor[map[string]string]()
 	pageQueryType   = reflect.TypeFor[PageQuery]()
 	defaultTimeForm = "2006-01-02T15:04:05Z"
 )

@@ -19,7 +19,7 @@ type view struct {
 	w     *writers
 	v     Version
 	allow func(rule string, t policy.Target) bool // nil: everything
-	known map[verdictKey]bool
+	known map[verdictKey][]bool
 	keep  map[string]bool // fields=…; nil: all; applies to items only
 
 	err error
@@ -34,30 +34,33 @@ type aimed struct {
 	named   bool // project and user name the target
 }
 
+// verdictKey is a plan's guarded fields for one owner.
 type verdictKey struct {
-	rule, project, user string
-	named               bool
+	plan          *shown
+	project, user string
+	named         bool
 }
 
-// visible decides on a policy-tagged field, once per rule and owner.
-func (e *view) visible(rule string) bool {
-	if e.allow == nil {
-		return true
+// verdicts decides on the guarded fields of a plan, once per owner.
+func (e *view) verdicts(plan []shown) []bool {
+	key := verdictKey{&plan[0], e.project, e.user, e.named}
+	if e.target == nil { // a Targeter's own facts are too rich to be a key
+		if have, ok := e.known[key]; ok {
+			return have
+		}
 	}
-	if e.target != nil { // a Targeter's own facts: too rich to be a key
-		return e.allow(rule, e.target)
-	}
-	key := verdictKey{rule, e.project, e.user, e.named}
-	if ok, hit := e.known[key]; hit {
-		return ok
-	}
-	var t policy.Target
+	t := e.target
 	if e.named {
 		t = policy.Target{"project_id": e.project, "tenant_id": e.project, "user_id": e.user}
 	}
-	ok := e.allow(rule, t)
-	e.known[key] = ok
-	return ok
+	out := make([]bool, len(plan))
+	for i := range plan {
+		out[i] = plan[i].policy == "" || e.allow(plan[i].policy, t)
+	}
+	if e.target == nil {
+		e.known[key] = out
+	}
+	return out
 }
 
 // writer appends one value; v is addressable where that saves an allocation.
@@ -176,6 +179,9 @@ func (b *writerBuilder) makeKind(t reflect.Type, form string) writer {
 			e.buf = append(e.buf, ']')
 		}
 	case reflect.Map:
+		if t == textMapType {
+			return writeTextMap
+		}
 		next := b.build(t.Elem(), form)
 		return func(e *view, v reflect.Value) {
 			e.buf = append(e.buf, '{')
@@ -186,6 +192,33 @@ func (b *writerBuilder) makeKind(t reflect.Type, form string) writer {
 		return b.structWriter(t)
 	}
 	panic(fmt.Sprintf("api: %s cannot be encoded", t))
+}
+
+// writeTextMap is the map that most views have, without reflection.
+func writeTextMap(e *view, v reflect.Value) {
+	var m map[string]string
+	if v.CanAddr() {
+		m = *v.Addr().Interface().(*map[string]string)
+	} else {
+		m = v.Interface().(map[string]string)
+	}
+	e.buf = append(e.buf, '{')
+	if len(m) > 0 {
+		keys := make([]string, 0, len(m))
+		for k := range m {
+			keys = append(keys, k)
+		}
+		sort.Strings(keys)
+		for i, k := range keys {
+			if i > 0 {
+				e.buf = append(e.buf, ',')
+			}
+			e.buf = appendString(e.buf, k)
+			e.buf = append(e.buf, ':')
+			e.buf = appendString(e.buf, m[k])
+		}
+	}
+	e.buf = append(e.buf, '}')
 }
 
 // members writes a map's members in the order of their names; comma tells whether something stands before.
@@ -253,8 +286,10 @@ func (b *writerBuilder) structWriter(t reflect.Type) writer {
 	byPointer := !targeter && reflect.PointerTo(t).Implements(targeterType)
 	return func(e *view, v reflect.Value) {
 		outer := e.aimed
+		var allowed []bool
 		if guarded && e.allow != nil {
 			e.aim(v, targeter, byPointer, project, user)
+			allowed = e.verdicts(plan)
 		}
 		keep := e.keep
 		e.keep = nil // selection is for items, not for what they contain
@@ -262,7 +297,7 @@ func (b *writerBuilder) structWriter(t reflect.Type) writer {
 		comma := false
 		for i := range plan {
 			s := &plan[i]
-			if keep != nil && !s.rest && !keep[s.name] || s.policy != "" && !e.visible(s.policy) {
+			if keep != nil && !s.rest && !keep[s.name] || allowed != nil && !allowed[i] {
 				continue
 			}
 			f := s.value(v)

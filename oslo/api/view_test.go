@@ -110,7 +110,7 @@ func BenchmarkDetailOf1000(b *testing.B) {
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		e := &view{buf: buf[:0], w: &ws, v: Version{2, 96}, known: map[verdictKey]bool{}, allow: func(string, policy.Target) bool { return true }}
+		e := &view{buf: buf[:0], w: &ws, v: Version{2, 96}, known: map[verdictKey][]bool{}, allow: func(string, policy.Target) bool { return true }}
 		w(e, v)
 		buf = e.buf
 	}
