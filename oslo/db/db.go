@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"hypernova/oslo/fault"
 )
 
@@ -25,7 +27,15 @@ type DB struct {
 	engine  Engine
 	rebound sync.Map // SQL with "?" → SQL in the dialect's placeholders
 	inTx    sync.Map // goroutine id → nothing: who is inside a Tx function now
+	lanes   *semaphore.Weighted
 }
+
+// A transaction that rivals keep undoing asks for all lanes in the end, and then has none of this process. lanes also bounds how
+// many transactions a process has open.
+const (
+	lanes    = 64
+	allLanes = 4 // the attempt that asks for all
+)
 
 // Querier is a *DB (each statement on its own) or a *Tx.
 type Querier interface{ querier() }
@@ -53,7 +63,7 @@ func Open(ctx context.Context, url string, dialects ...Dialect) (*DB, error) {
 			if err != nil {
 				return nil, toFault(d, err)
 			}
-			return &DB{dialect: d, engine: e}, nil
+			return &DB{dialect: d, engine: e, lanes: semaphore.NewWeighted(lanes)}, nil
 		}
 	}
 	return nil, fault.Invalidf("No database dialect is called %q.", scheme)
@@ -97,14 +107,7 @@ func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 func (d *DB) write(ctx context.Context, g uint64, fn func(*Tx) error) error {
 	defer d.inTx.Delete(g)
 	for n := 1; ; n++ {
-		err := d.engine.Write(ctx, func(c Conn) error {
-			t := &Tx{db: d, conn: c, write: true}
-			defer t.end()
-			if err := fn(t); err != nil {
-				return err
-			}
-			return t.failed
-		})
+		err := d.attempt(ctx, n, fn)
 		if err == nil {
 			return nil
 		}
@@ -118,6 +121,25 @@ func (d *DB) write(ctx context.Context, g uint64, fn func(*Tx) error) error {
 			return err
 		}
 	}
+}
+
+func (d *DB) attempt(ctx context.Context, n int, fn func(*Tx) error) error {
+	wide := int64(1)
+	if n >= allLanes {
+		wide = lanes
+	}
+	if err := d.lanes.Acquire(ctx, wide); err != nil {
+		return err
+	}
+	defer d.lanes.Release(wide)
+	return d.engine.Write(ctx, func(c Conn) error {
+		t := &Tx{db: d, conn: c}
+		defer t.end()
+		if err := fn(t); err != nil {
+			return err
+		}
+		return t.failed
+	})
 }
 
 // View runs fn on a read-only snapshot: all its reads see one moment.
@@ -154,7 +176,6 @@ func pause(ctx context.Context, n int) error {
 type Tx struct {
 	db     *DB
 	conn   Conn
-	write  bool
 	hooks  []func()
 	failed error // of the first statement that failed
 	ended  bool

@@ -358,6 +358,32 @@ func TestCancel(t *testing.T) {
 	}, schema)
 }
 
+func TestDoneWithinTheHandlersOwnTransaction(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		q, k := tasks.New(d, config("a")), tasks.NewKind[job]("build", quick)
+		var ran []int // by one task at a time, because they share a key
+		k.Handle(q, func(ctx context.Context, tk *tasks.Task, j job) error {
+			ran = append(ran, j.N)
+			return d.Tx(ctx, func(tx *db.Tx) error {
+				if j.N < 3 { // the next part of the work, on the same server
+					if _, err := k.Enqueue(ctx, tx, q, j.Server, job{j.Server, j.N + 1}); err != nil {
+						return err
+					}
+				}
+				return tk.Done(ctx, tx)
+			})
+		}, nil)
+		stop := start(t, q)
+		enqueue(t, d, q, k, job{"s", 1})
+		idle(t, q)
+		stop()
+		if !slices.Equal(ran, []int{1, 2, 3}) || q.Stats().Done != 3 {
+			t.Errorf("ran %v, stats %+v", ran, q.Stats())
+		}
+	}, schema)
+}
+
 func TestDeadlineAndShutdown(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
