@@ -144,6 +144,9 @@ func (a *API) createArgs(r *api.Request, body *serverCreateBody) (servers.Create
 		KeyName: in.KeyName, Metadata: in.Metadata, Tags: in.Tags, UserData: in.UserData, ConfigDrive: in.ConfigDrive, AdminPass: in.AdminPass,
 		AccessIPv4: in.AccessIPv4, AccessIPv6: in.AccessIPv6, DiskConfig: in.DiskConfig, Host: in.Host, Node: in.Node, Hints: body.Hints,
 		Min: in.Min, Max: in.Max}
+	if i := strings.LastIndexByte(args.Flavor, '/'); i >= 0 {
+		args.Flavor = args.Flavor[i+1:] // old clients send the flavor's link
+	}
 	if args.Max == 0 {
 		args.Max = args.Min
 	}

@@ -165,6 +165,7 @@ func TestServerCreateRefuses(t *testing.T) {
 		{"unknown flavor", "alice", "2.1", `"name":"s","flavorRef":"9","imageRef":"` + image + `"`, 400, "Flavor 9"},
 		{"private flavor", "alice", "2.1", `"name":"s","flavorRef":"3","imageRef":"` + image + `"`, 400, "Flavor 3"},
 		{"flavor as a number", "alice", "2.1", `"name":"s","flavorRef":1,"imageRef":"` + image + `"`, 202, ""},
+		{"flavor as a link", "alice", "2.1", `"name":"s","flavorRef":"http://cloud/flavors/1","imageRef":"` + image + `"`, 202, ""},
 		{"flavor without disk", "alice", "2.1", `"name":"s","flavorRef":"2","imageRef":"` + image + `"`, 403, "zero_disk"},
 		{"unknown image", "alice", "2.1", `"name":"s","flavorRef":"1","imageRef":"` + nobody + `"`, 400, "image"},
 		{"no image", "alice", "2.1", `"name":"s","flavorRef":"1"`, 400, "imageRef"},
