@@ -80,6 +80,20 @@ func id(doc map[string]any, member string) string {
 	return "none"
 }
 
+// quirks are where the documents say other things than the real services answer.
+var quirks = []contract.Quirk{
+	{Operation: `^network `, At: `: got null, want string$`, Why: "neutron shows what is not set as null"},
+	{Operation: `^identity GET /v3/auth/(projects|domains) `, At: `links: got object, want array$`, Why: "keystone's links are an object"},
+	{Operation: `^identity `, At: `^/roles/\d+/description: got null, want string$`, Why: "keystone shows a role without a description with null"},
+	{Operation: `^placement GET /resource_providers/{uuid}/aggregates `, At: `missing property 'resource_provider_generation'`, Below: 19,
+		Why: "the document knows only the newest form"},
+	{Operation: `^placement GET /allocation_candidates `, At: `allocations: got array, want object`, Below: 12, Why: "the document knows only the newest form"},
+	{Operation: `^placement GET /resource_providers/{uuid}/traits `, At: `additional properties 'resource_provider_generation'`,
+		Why: "placement shows the generation that PUT asks for"},
+	{Operation: `^placement GET /resource_providers`, At: `parent_provider_uuid: got null`, Why: "a root has no parent"},
+	{Operation: `^image GET /v2/schemas/`, At: `^/: got object, want string$`, Why: "a JSON schema is an object"},
+}
+
 func TestAnswersKeepTheContract(t *testing.T) {
 	dir := os.Getenv("HYPERNOVA_OPENAPI")
 	if dir == "" {
@@ -90,7 +104,7 @@ func TestAnswersKeepTheContract(t *testing.T) {
 	}
 	t.Parallel()
 	cloud := running.Up(t, t.TempDir(), "--memory", "--virt", "fake", "--admin-password", "secret")
-	watch := &contract.Watcher{Documents: map[string]*contract.Document{}, Next: http.DefaultTransport}
+	watch := &contract.Watcher{Documents: map[string]*contract.Document{}, Quirks: quirks, Next: http.DefaultTransport}
 	w := &walker{t: t, http: &http.Client{Transport: watch}, urls: map[string]string{"identity": strings.TrimSuffix(cloud.Identity(t), "/v3")}}
 	names := map[string]string{"identity": "identity", "image": "image", "placement": "placement", "network": "network", "compute": "compute"}
 	host := func(service string) string {

@@ -239,21 +239,21 @@ func (t *tail) String() string {
 	return string(t.buf)
 }
 
-// Identity is the identity API's address, Password the administrator's, both as openrc has them.
-func (c *Cloud) Identity(t testing.TB) string { t.Helper(); return c.variable(t, "OS_AUTH_URL") }
+// Identity is the identity API's address, Password the administrator's: what clouds.yaml says of its first cloud.
+func (c *Cloud) Identity(t testing.TB) string { t.Helper(); return c.said(t, "auth_url") }
 
 // Password is the administrator's password.
-func (c *Cloud) Password(t testing.TB) string { t.Helper(); return c.variable(t, "OS_PASSWORD") }
+func (c *Cloud) Password(t testing.TB) string { t.Helper(); return c.said(t, "password") }
 
-func (c *Cloud) variable(t testing.TB, name string) string {
+func (c *Cloud) said(t testing.TB, name string) string {
 	t.Helper()
-	rc, err := os.ReadFile(filepath.Join(c.Dir, "openrc"))
+	text, err := os.ReadFile(filepath.Join(c.Dir, "clouds.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := regexp.MustCompile(`\b` + name + `=["']?([^"'\s]+)`).FindSubmatch(rc); m != nil {
-		return string(m[1])
+	m := regexp.MustCompile(`\b` + name + `: ["']?([^"'\s]+)`).FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("clouds.yaml has no %s", name)
 	}
-	t.Fatalf("openrc has no %s", name)
-	return ""
+	return string(m[1])
 }

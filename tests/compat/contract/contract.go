@@ -5,11 +5,13 @@ package contract
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +19,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 )
 
 // Document is one API's contract.
@@ -52,6 +56,11 @@ func Load(dir, name string) (*Document, error) {
 		return nil, err
 	}
 	d := &Document{name: name, paths: map[string]map[string]any{}, compiler: jsonschema.NewCompiler(), schemas: map[string]*jsonschema.Schema{}}
+	d.compiler.AssertFormat() // an address is either IPv4 or IPv6, not both
+	for _, name := range []string{"uuid", "uri"} {
+		// OpenStack's ids have no dashes, or are words like "default", and some of its links are relative.
+		d.compiler.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(any) error { return nil }})
+	}
 	if err := d.compiler.AddResource("contract.json", tree); err != nil {
 		return nil, err
 	}
@@ -154,11 +163,11 @@ func pick(schema map[string]any, minor int) string {
 		m, _ := e.(map[string]any)
 		ref, _ := m["$ref"].(string)
 		_, tail, ok := cutLast(ref, "_")
-		n, err := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(tail, "2"), "1"))
-		if strings.HasPrefix(tail, "1") && tail != "1" { // placement's 1.x
-			n, err = strconv.Atoi(tail[1:])
+		if !ok || len(tail) < 2 {
+			continue
 		}
-		if ok && err == nil && n <= minor && n > from {
+		n, err := strconv.Atoi(tail[1:]) // behind the major version's one digit
+		if err == nil && n <= minor && n > from {
 			best, from = ref, n
 		}
 	}
@@ -186,9 +195,40 @@ func (d *Document) compile(ref string) (*jsonschema.Schema, error) {
 	return s, err
 }
 
+// Quirk is a place where the document and the real service differ: what the document says there does not count.
+type Quirk struct {
+	Operation string // regular expression on "api METHOD template"
+	At        string // regular expression on "path: what is wrong"
+	Below     int    // only for microversions whose second number is smaller; 0: for all
+	Why       string
+}
+
+// leaves are the single things that are wrong, without those that a quirk explains.
+func leaves(op string, minor int, err error, quirks []Quirk) []string {
+	var v *jsonschema.ValidationError
+	if !errors.As(err, &v) {
+		return []string{err.Error()}
+	}
+	if len(v.Causes) > 0 {
+		var out []string
+		for _, c := range v.Causes {
+			out = append(out, leaves(op, minor, c, quirks)...)
+		}
+		return out
+	}
+	text := "/" + strings.Join(v.InstanceLocation, "/") + ": " + v.ErrorKind.LocalizedString(message.NewPrinter(language.English))
+	for _, q := range quirks {
+		if (q.Below == 0 || minor < q.Below) && regexp.MustCompile(q.Operation).MatchString(op) && regexp.MustCompile(q.At).MatchString(text) {
+			return nil
+		}
+	}
+	return []string{text}
+}
+
 // Watcher is an HTTP transport that checks what comes back. Documents are by the host:port of the API.
 type Watcher struct {
 	Documents map[string]*Document
+	Quirks    []Quirk
 	Next      http.RoundTripper
 
 	mu       sync.Mutex
@@ -254,8 +294,11 @@ func (w *Watcher) note(d *Document, r *http.Request, sent []byte, status, minor 
 	} else {
 		w.checked[name]++
 	}
-	if err != nil {
-		w.problems = append(w.problems, fmt.Sprintf("%s (minor %d, %s): %v\n%.600s", name, minor, r.URL.RequestURI(), err, body))
+	if err == nil {
+		return
+	}
+	if wrong := leaves(name, minor, err, w.Quirks); len(wrong) > 0 {
+		w.problems = append(w.problems, fmt.Sprintf("%s (minor %d, %s):\n  %s\n%.600s", name, minor, r.URL.RequestURI(), strings.Join(wrong, "\n  "), body))
 	}
 }
 
