@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 
 	"hypernova/neutron"
 	"hypernova/neutron/agent/l2"
@@ -59,8 +60,26 @@ func destroyNetworks(ctx context.Context, c Config, log *slog.Logger, say func(s
 	tunnel, _ := netip.ParseAddr(c.Default.MyIP) // checked with the configuration
 	r := l2.New(kernel, l2.Settings{TunnelIP: tunnel, TunnelPort: c.NetAgent.VXLANPort, SpaceName: kernel.SpaceName, Mode: mode}, log)
 	_, err = r.Apply(ctx, neutron.HostState{})
+	err = errors.Join(err, dropTables(ctx, kernel))
 	if err == nil {
 		say("bridges, namespaces and rules")
 	}
 	return errors.Join(err, kernel.Close())
+}
+
+// dropTables removes the agent's tables, which the reconciler only empties.
+func dropTables(ctx context.Context, kernel *netdev.Host) error {
+	out, err := kernel.Run(ctx, nil, "nft", "list", "tables")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line) // table bridge hypernova_ports
+		if len(f) == 3 && strings.HasPrefix(f[2], "hypernova_") {
+			_, err := kernel.Run(ctx, nil, "nft", "delete", "table", f[1], f[2])
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -46,12 +47,7 @@ func (p *program) runDestroy(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	logger, done, err := c.Logger(p.env.Err)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return app.Destroy(ctx, c, logger, func(what string) { fmt.Fprintln(p.env.Out, "hypernova: removed", what) })
+	return app.Destroy(ctx, c, slog.New(slog.DiscardHandler), func(what string) { fmt.Fprintln(p.env.Out, "hypernova: removed", what) })
 }
 
 func (p *program) runDown(ctx context.Context, dir string, wait time.Duration) error {
