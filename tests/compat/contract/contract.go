@@ -57,8 +57,8 @@ func Load(dir, name string) (*Document, error) {
 	}
 	d := &Document{name: name, paths: map[string]map[string]any{}, compiler: jsonschema.NewCompiler(), schemas: map[string]*jsonschema.Schema{}}
 	d.compiler.AssertFormat() // an address is either IPv4 or IPv6, not both
-	for _, name := range []string{"uuid", "uri"} {
-		// OpenStack's ids have no dashes, or are words like "default", and some of its links are relative.
+	for _, name := range []string{"uuid", "uri", "date-time"} {
+		// OpenStack has ids without dashes or of words ("default"), relative links, and times without a zone.
 		d.compiler.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(any) error { return nil }})
 	}
 	if err := d.compiler.AddResource("contract.json", tree); err != nil {
