@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +18,6 @@ import (
 	"time"
 
 	"hypernova/cloudtest/scenario"
-	"hypernova/tests/running"
 )
 
 // startWithin bounds how long a process may take to be ready.
@@ -28,7 +28,9 @@ type processes struct {
 	t      *testing.T
 	binary string
 	dir    string
-	base   int // first port
+	one    bool     // everything is in the controller
+	sets   []string // what the story sets, as flags
+	base   int      // first port
 	users  scenario.Users
 	vars   map[string]string
 
@@ -43,15 +45,38 @@ type part struct {
 	end chan struct{}
 }
 
-// startProcesses starts a cloud and gives it its first content with the program's own commands.
-func startProcesses(t *testing.T, o scenario.Options) *processes {
+// startOne starts a cloud that is one process, called controller, which has everything in it.
+func startOne(t *testing.T, binary string) *processes {
 	t.Helper()
-	p := &processes{t: t, binary: running.Binary(t), dir: t.TempDir(), base: freePorts(t), parts: map[string]*part{}}
+	p := newProcesses(t, binary, true)
+	p.populate(0)
+	return p
+}
+
+// startProcesses starts a cloud and gives it its first content with the program's own commands.
+func startProcesses(t *testing.T, binary string, o scenario.Options) *processes {
+	t.Helper()
+	p := newProcesses(t, binary, false)
+	for _, set := range o.Sets {
+		p.sets = append(p.sets, "--set="+set)
+	}
+	p.populate(o.Computes)
+	return p
+}
+
+// newProcesses writes the configuration of a cloud.
+func newProcesses(t *testing.T, binary string, one bool) *processes {
+	t.Helper()
+	p := &processes{t: t, binary: binary, one: one, dir: t.TempDir(), base: freePorts(t), parts: map[string]*part{}}
 	p.users.Identity = func() string { return p.url(0) }
+	bus := "inproc:"
+	if !one {
+		bus = fmt.Sprintf("nats://bus:secret@127.0.0.1:%d", p.base+6)
+	}
 	config := fmt.Sprintf(`
 [DEFAULT]
 state_path = %s/$host
-transport_url = nats://bus:secret@127.0.0.1:%d
+transport_url = %s
 my_ip = 127.0.0.1
 compute_driver = fake
 report_interval = 0.5
@@ -68,26 +93,28 @@ password = secret
 [bootstrap]
 admin_password = secret
 demo_password = secret
-`, p.dir, p.base+6, p.base)
+`, p.dir, bus, p.base)
 	if err := os.WriteFile(filepath.Join(p.dir, "hypernova.conf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for i, set := range o.Sets {
-		o.Sets[i] = "--set=" + set
-	}
 	t.Cleanup(p.stop)
+	return p
+}
+
+// populate starts the parts and gives the cloud its first content.
+func (p *processes) populate(computes int) {
+	p.t.Helper()
 	p.must(p.command("bootstrap", "--set=DEFAULT.host=controller"))
 	p.must(p.start("controller", nil))
-	for i := range o.Computes {
+	for i := range computes {
 		p.must(p.start(fmt.Sprintf("h%d", i+1), nil))
 	}
 	p.must(p.command("bootstrap", "--content", "--set=DEFAULT.host=controller"))
-	admin, err := p.users.Login(t.Context(), "admin")
+	admin, err := p.users.Login(p.t.Context(), "admin")
 	p.must(err)
-	p.must(scenario.AddOther(t.Context(), admin))
-	p.vars, err = scenario.Landmarks(t.Context(), admin)
+	p.must(scenario.AddOther(p.t.Context(), admin))
+	p.vars, err = scenario.Landmarks(p.t.Context(), admin)
 	p.must(err)
-	return p
 }
 
 func (p *processes) must(err error) {
@@ -126,7 +153,7 @@ func freePorts(t *testing.T) int {
 }
 
 func (p *processes) args(args ...string) []string {
-	return append([]string{"--config-file", filepath.Join(p.dir, "hypernova.conf")}, args...)
+	return slices.Concat([]string{"--config-file", filepath.Join(p.dir, "hypernova.conf")}, p.sets, args)
 }
 
 // command runs one of the program's commands to its end.
@@ -141,7 +168,10 @@ func (p *processes) command(args ...string) error {
 // start starts "controller" or a host and waits until it is ready. env are options in the environment.
 func (p *processes) start(name string, env []string) error {
 	role := "compute"
-	if name == "controller" {
+	switch {
+	case p.one:
+		role = "all"
+	case name == "controller":
 		role = "controller"
 		env = append(env, "HYPERNOVA_DEFAULT__EMBED_BUS=true")
 	}
