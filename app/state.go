@@ -59,8 +59,11 @@ func (s *State) writePID() error {
 	return err
 }
 
-// Close gives the folder free. The file stays: removing it would let two processes lock two files of one name.
-func (s *State) Close() error { return errors.Join(s.lock.Truncate(0), s.lock.Close()) }
+// Close gives the folder free. The file stays: removing it would let two processes lock two files of one name. The lock is given up by itself,
+// because a child that is just being started shares the open file until it is its own program.
+func (s *State) Close() error {
+	return errors.Join(s.lock.Truncate(0), syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN), s.lock.Close())
+}
 
 // Running is the process that holds the folder's lock; 0 where none does.
 func Running(dir string) (int, error) {
