@@ -211,7 +211,7 @@ func quota(t *testing.T, admin, demo desk) {
 	admin.run("user", "create", "--password", "pw", "qu")
 	admin.run("role", "add", "--user", "qu", "--project", "qp", "member")
 	demo.As(t, "q", "qu", "pw", "qp")
-	user := desk{demo.Cloud, t, "q"}
+	user := desk{demo.Cloud, t, "q", demo.seen}
 	user.run("network", "create", "q1")
 	user.refused("Quota exceeded", "network", "create", "q2")
 	user.run("subnet", "create", "--network", "q1", "--subnet-range", "10.3.0.0/24", "q1")

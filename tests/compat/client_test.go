@@ -4,9 +4,14 @@ package compat
 import (
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"hypernova/tests/running"
@@ -15,8 +20,43 @@ import (
 // desk is a person at a terminal with the openstack client.
 type desk struct {
 	*running.Cloud
-	t  testing.TB
-	as string
+	t    testing.TB
+	as   string
+	seen *seen
+}
+
+// seen collects the commands that were typed and did what they should.
+type seen struct {
+	mu       sync.Mutex
+	commands map[string]bool
+}
+
+// add notes a command by its words, without names and options.
+func (s *seen) add(args []string) {
+	var words []string
+	for _, a := range args {
+		if strings.Trim(a, "abcdefghijklmnopqrstuvwxyz") != "" || len(words) == 4 {
+			break
+		}
+		words = append(words, a)
+		if slices.Contains([]string{"create", "list", "show", "set", "unset", "delete", "save", "issue", "add", "remove", "stop", "start", "reboot", "pause", "unpause"}, a) {
+			break
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commands[strings.Join(words, " ")] = true
+}
+
+// table is docs/compat/openstack-client.md.
+func (s *seen) table(version string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Commands of the openstack client\n\nRun one by one, unmodified (%s), against a cloud of this build; each answer is checked by `tests/compat`.\n"+
+		"This page is written by that test: `make golden`.\n\n| command | |\n|---|---|\n", strings.TrimSpace(version))
+	for _, c := range slices.Sorted(maps.Keys(s.commands)) {
+		fmt.Fprintf(&b, "| `openstack %s` | works |\n", c)
+	}
+	return b.String()
 }
 
 func (d desk) run(args ...string) string { d.t.Helper(); return d.Client(d.t, d.as, args...) }
@@ -83,6 +123,10 @@ func TestOpenStackClient(t *testing.T) {
 	running.NeedClient(t)
 	t.Parallel()
 	cloud := running.Up(t, t.TempDir(), "--memory", "--virt", "fake")
+	typed := &seen{commands: map[string]bool{}}
+	desks := func(t *testing.T) (admin, demo desk) {
+		return desk{cloud, t, "hypernova", typed}, desk{cloud, t, "hypernova-demo", typed}
+	}
 	parts := map[string]func(t *testing.T, admin, demo desk){
 		"identity": identity, "roles": roles, "image": image, "flavor": flavor, "keypair": keypair, "network": network,
 		"security group": securityGroup, "server": server, "power": power, "many": many, "quota": quota,
@@ -91,12 +135,35 @@ func TestOpenStackClient(t *testing.T) {
 		for name, part := range parts {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				part(t, desk{cloud, t, "hypernova"}, desk{cloud, t, "hypernova-demo"})
+				admin, demo := desks(t)
+				part(t, admin, demo)
 			})
 		}
 	})
 	// Alone, since it takes the only host out of service for a while.
-	t.Run("operator", func(t *testing.T) { operator(t, desk{cloud, t, "hypernova"}, desk{cloud, t, "hypernova-demo"}) })
+	t.Run("operator", func(t *testing.T) {
+		admin, demo := desks(t)
+		operator(t, admin, demo)
+	})
+	if os.Getenv("HYPERNOVA_GOLDEN") == "write" && !t.Failed() {
+		version, err := exec.CommandContext(t.Context(), "openstack", "--version").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, "openstack-client.md", typed.table(string(version)))
+	}
+}
+
+// write puts a page of docs/compat.
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	dir := filepath.Join("..", "..", "docs", "compat")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func identity(t *testing.T, admin, demo desk) {
