@@ -31,7 +31,7 @@ func buildCompute(ctx context.Context, p *Process) error {
 		return err
 	}
 	d := p.c.Default
-	m := compute.New(compute.Config{Host: d.Host, UpdateInterval: d.Update, SyncInterval: d.SyncPower, ReapInterval: d.Reap, KeepDeleted: d.ReapAction == "log",
+	m := compute.New(compute.Config{Host: d.Host, UpdateInterval: d.Update, SyncInterval: d.SyncPower, ReapInterval: d.Reap, MaxBuilds: d.MaxBuilds, KeepDeleted: d.ReapAction == "log",
 		ResumeGuests: d.Resume, ReservedCPUs: d.ReservedCPUs, ReservedMemoryMB: d.ReservedMB, ReservedDiskGB: (d.ReservedDisk + 1023) / 1024,
 		CPURatio: d.CPURatio, RAMRatio: d.RAMRatio, DiskRatio: d.DiskRatio},
 		compute.Deps{Driver: driver, Bus: p.bus, Placement: pl, Images: compute.Images(images)})

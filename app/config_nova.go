@@ -17,6 +17,7 @@ type Compute struct {
 	VIFTimeout     time.Duration `conf:"vif_plugging_timeout" default:"300" min:"1" help:"How long a build waits for its ports to be wired."`
 	VIFFatal       bool          `conf:"vif_plugging_is_fatal" default:"true" help:"Whether a build fails when its ports are not wired in time."`
 	Shutdown       time.Duration `conf:"shutdown_timeout" default:"60" min:"1" help:"How long a guest that is stopped may take to go down by itself."`
+	MaxBuilds      int           `conf:"max_concurrent_builds" default:"10" min:"0" help:"How many servers a host prepares and starts at once; 0 is any number."`
 	Update         time.Duration `conf:"update_resources_interval" default:"60" min:"0.05" help:"How often a host reports what it has."`
 	SyncPower      time.Duration `conf:"sync_power_state_interval" default:"600" min:"0.05" help:"How often a host compares what its guests do with what they should."`
 	Reap           time.Duration `conf:"running_deleted_instance_poll_interval" default:"1800" min:"0.05" help:"How often a host looks for guests that nobody wants any more."`

@@ -36,8 +36,16 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 		return err
 	}
 	c.MaxLimit = p.c.NovaAPI.MaxLimit
-	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas,
-		Hosts: v.hosts, Networks: nets, Projects: projects, Now: p.now, MaxVersion: most})); err != nil {
+	deps := novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas,
+		Hosts: v.hosts, Networks: nets, Projects: projects, Now: p.now, MaxVersion: most}
+	if p.has(RoleNeutron) {
+		n, err := p.networkVerbs(ctx)
+		if err != nil {
+			return err
+		}
+		deps.Groups = n.Groups
+	}
+	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, deps)); err != nil {
 		return err
 	}
 	return p.buildMetadata(ctx, v)
