@@ -59,15 +59,22 @@ func (s *seen) table(version string) string {
 	return b.String()
 }
 
-func (d desk) run(args ...string) string { d.t.Helper(); return d.Client(d.t, d.as, args...) }
+func (d desk) run(args ...string) string {
+	d.t.Helper()
+	d.seen.add(args)
+	return d.Client(d.t, d.as, args...)
+}
+
 func (d desk) show(args ...string) map[string]any {
 	d.t.Helper()
 	return d.Cloud.Show(d.t, d.as, args...)
 }
 func (d desk) list(args ...string) []map[string]any {
 	d.t.Helper()
+	d.seen.add(args)
 	return d.Cloud.List(d.t, d.as, args...)
 }
+
 func (d desk) refused(words string, args ...string) {
 	d.t.Helper()
 	_, err := d.Try(d.t, d.as, args...)
