@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strings"
 
 	"hypernova/neutron"
 	"hypernova/neutron/agent/l2"
@@ -49,7 +48,7 @@ func destroyNetworks(ctx context.Context, c Config, log *slog.Logger, say func(s
 	if c.fakeDriver() {
 		return nil
 	}
-	kernel, err := netdev.Open(netdev.Options{TapOwner: -1, TapGroup: -1})
+	kernel, err := netdev.Open(netdev.Options{Owner: c.owner(), TapOwner: -1, TapGroup: -1})
 	if err != nil {
 		return fmt.Errorf("networks: %w", err)
 	}
@@ -58,28 +57,11 @@ func destroyNetworks(ctx context.Context, c Config, log *slog.Logger, say func(s
 		return errors.Join(fmt.Errorf("networks: %w", err), kernel.Close())
 	}
 	tunnel, _ := netip.ParseAddr(c.Default.MyIP) // checked with the configuration
-	r := l2.New(kernel, l2.Settings{TunnelIP: tunnel, TunnelPort: c.NetAgent.VXLANPort, SpaceName: kernel.SpaceName, Mode: mode}, log)
+	r := l2.New(kernel, l2.Settings{Owner: c.owner(), TunnelIP: tunnel, TunnelPort: c.NetAgent.VXLANPort, SpaceName: kernel.SpaceName, Mode: mode}, log)
 	_, err = r.Apply(ctx, neutron.HostState{})
-	err = errors.Join(err, dropTables(ctx, kernel))
+	err = errors.Join(err, nft.Drop(ctx, kernel.Run, c.owner()))
 	if err == nil {
 		say("bridges, namespaces and rules")
 	}
 	return errors.Join(err, kernel.Close())
-}
-
-// dropTables removes the agent's tables, which the reconciler only empties.
-func dropTables(ctx context.Context, kernel *netdev.Host) error {
-	out, err := kernel.Run(ctx, nil, "nft", "list", "tables")
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for line := range strings.Lines(string(out)) {
-		f := strings.Fields(line) // table bridge hypernova_ports
-		if len(f) == 3 && strings.HasPrefix(f[2], "hypernova_") {
-			_, err := kernel.Run(ctx, nil, "nft", "delete", "table", f[1], f[2])
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -39,6 +39,7 @@ const Binary = "neutron-agent"
 // Config is what an agent must know. Zero durations and ports are the defaults.
 type Config struct {
 	Host      string
+	Owner     uint32 // number of the cloud on this machine, which marks what the agent makes; 0 where no other cloud can be
 	Version   string
 	LocalIP   netip.Addr    // this host's end of overlay tunnels; invalid: none
 	Poll      time.Duration // between pulls without a hint; default 5 s

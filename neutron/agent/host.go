@@ -35,7 +35,7 @@ func newLinux(c Config, l *slog.Logger) *linux {
 }
 
 func (x *linux) open(ctx context.Context) error {
-	o := netdev.Options{Netns: x.c.Netns, SpacePrefix: x.c.SpacePrefix, TapOwner: -1, TapGroup: -1}
+	o := netdev.Options{Owner: x.c.Owner, Netns: x.c.Netns, SpacePrefix: x.c.SpacePrefix, TapOwner: -1, TapGroup: -1}
 	if x.c.TapUser != "" {
 		u, err := user.Lookup(x.c.TapUser)
 		if err != nil {
@@ -66,7 +66,7 @@ func (x *linux) open(ctx context.Context) error {
 	}
 	x.kernel = kernel
 	x.layer2 = l2.New(kernel, l2.Settings{
-		TunnelIP: x.c.LocalIP, TunnelPort: x.c.TunnelPort, TunnelAlways: x.c.TunnelAlways, SpaceName: kernel.SpaceName, Mode: mode,
+		Owner: x.c.Owner, TunnelIP: x.c.LocalIP, TunnelPort: x.c.TunnelPort, TunnelAlways: x.c.TunnelAlways, SpaceName: kernel.SpaceName, Mode: mode,
 	}, x.log)
 	x.log.Info("network host opened", "security_groups", string(mode), "local_ip", address(x.c.LocalIP))
 	return nil

@@ -61,7 +61,7 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 	if err != nil {
 		return Result{}, err
 	}
-	plan := Make(state, Zones(state.Networks, have), r.set)
+	plan := Make(state, Zones(state.Networks, have, r.set.Owner), r.set)
 	steps := Diff(plan, have)
 	res := Result{Down: map[string]string{}, Spaces: map[string]Condition{}}
 	for _, m := range []map[string]string{plan.Refused, plan.Down} {
@@ -79,7 +79,7 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 	}
 	r.run(steps.Build, &res)
 	r.run(steps.Clear, &res)
-	if err := r.judge(); err != nil {
+	if err := r.judge(have); err != nil {
 		r.log.Warn("connections were not judged anew", "err", err)
 	}
 	for _, id := range plan.Ports {
@@ -165,7 +165,7 @@ func (r *Reconciler) intact(ctx context.Context, plan Plan, have netdev.Snapshot
 	if have.Generation == r.generation {
 		return true, nil
 	}
-	present, err := nft.Present(ctx, r.kernel.Run, plan.Rules.Mode)
+	present, err := nft.Present(ctx, r.kernel.Run, plan.Rules.Mode, r.set.Owner)
 	if err != nil {
 		return false, err
 	}
@@ -190,13 +190,13 @@ func (r *Reconciler) load(ctx context.Context, difference string, tables nft.Tab
 }
 
 // judge forgets the connections that the rules in force would not let begin.
-func (r *Reconciler) judge() error {
+func (r *Reconciler) judge(have netdev.Snapshot) error {
 	if r.judged {
 		return nil
 	}
-	keep := r.rules.Judge()
+	keep, foreign := r.rules.Judge(), foreign(r.rules, have, r.set.Owner)
 	n, err := r.kernel.Cut(func(f netdev.Flow) bool {
-		return keep(nft.Flow{Zone: f.Zone, Src: f.Src, Dst: f.Dst, Proto: f.Proto, DstPort: f.DstPort})
+		return foreign(f.Zone) || keep(nft.Flow{Zone: f.Zone, Src: f.Src, Dst: f.Dst, Proto: f.Proto, DstPort: f.DstPort})
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/neutron/agent/netdev"
+	"hypernova/neutron/agent/nft"
 )
 
 func mustApply(t *testing.T, r *Reconciler, s neutron.HostState) Result {
@@ -27,7 +28,7 @@ func mustApply(t *testing.T, r *Reconciler, s neutron.HostState) Result {
 func settled(t *testing.T, m *model, s neutron.HostState) {
 	t.Helper()
 	have, _ := m.Snapshot()
-	plan := Make(s, Zones(s.Networks, have), settings)
+	plan := Make(s, Zones(s.Networks, have, settings.Owner), settings)
 	if steps := Diff(plan, have); !steps.Empty() {
 		t.Fatalf("not as planned: %v", steps)
 	}
@@ -227,10 +228,10 @@ func TestZonesStayAndAreReusedOnlyWhenFree(t *testing.T) {
 	r := reconciler(m)
 	mustApply(t, r, state(1, 1, 1))
 	have, _ := m.Snapshot()
-	before := Zones(state(1, 1, 1).Networks, have)
+	before := Zones(state(1, 1, 1).Networks, have, settings.Owner)
 	mustApply(t, r, state(-1, 1, 1)) // the first network goes
 	have, _ = m.Snapshot()
-	after := Zones(state(-1, 1, 1, 1).Networks, have)
+	after := Zones(state(-1, 1, 1, 1).Networks, have, settings.Owner)
 	for id, zone := range after {
 		if was, ok := before[id]; ok && was != zone {
 			t.Errorf("zone of %s moved from %d to %d", id, was, zone)
@@ -255,4 +256,43 @@ func TestTunnelIsRebuiltWhenItsEndMoves(t *testing.T) {
 	m.have.Links["vxlan-101"] = tunnel
 	mustApply(t, reconciler(m), s)
 	settled(t, m, s)
+}
+
+// TestZonesOfTwoClouds: connections of one cloud are never mixed with, or judged by the rules of, another on the same host.
+func TestZonesOfTwoClouds(t *testing.T) {
+	t.Parallel()
+	const one, other = 5, 5 + blocks // with the same block
+	have, _ := newModel().Snapshot()
+	mine := Zones(state(1, 1).Networks, have, one)
+	bridge := func(id string, zone uint16) netdev.Link {
+		return netdev.Link{Name: netdev.BridgeName(id), Kind: netdev.Bridge, Note: note(zone)}
+	}
+	have.Others = map[string]netdev.Link{}
+	for id, zone := range mine {
+		have.Others[netdev.BridgeName(id)] = bridge(id, zone)
+	}
+	theirs := Zones(state(-1, -1, 1, 1).Networks, have, other)
+	rules := nft.Ruleset{}
+	for id, zone := range theirs {
+		rules.Networks = append(rules.Networks, nft.Network{ID: id, Zone: zone})
+		for _, taken := range mine {
+			if zone == taken {
+				t.Errorf("both have zone %d", zone)
+			}
+		}
+	}
+	outside := foreign(rules, have, other)
+	for _, zone := range mine {
+		if !outside(zone) {
+			t.Errorf("zone %d of the other cloud is judged", zone)
+		}
+	}
+	for _, zone := range theirs {
+		if outside(zone) {
+			t.Errorf("the cloud's own zone %d is not judged", zone)
+		}
+	}
+	if outside(firstZone(other)+900) || !outside(firstZone(other)+blockSize) || !outside(1) {
+		t.Error("of zones without a network, those in the cloud's block and no others are judged")
+	}
 }

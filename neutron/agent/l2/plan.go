@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"hypernova/neutron"
@@ -15,6 +14,7 @@ import (
 
 // Settings are what a plan depends on besides the server's state.
 type Settings struct {
+	Owner        uint32     // number of the cloud; 0 is one that shares its host with no other
 	TunnelIP     netip.Addr // this host's end of tunnels; invalid: none
 	TunnelPort   int        // UDP
 	TunnelAlways bool       // make a tunnel even for a network that has no remote ports yet
@@ -41,7 +41,7 @@ var metadataPrefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{169, 254, 169, 254
 
 // Make plans a host's state. zones has a conntrack zone for each network.
 func Make(state neutron.HostState, zones map[string]uint16, set Settings) Plan {
-	p := Plan{Refused: map[string]string{}, Down: map[string]string{}, users: map[string][]string{}, Rules: nft.Ruleset{Mode: set.Mode}}
+	p := Plan{Refused: map[string]string{}, Down: map[string]string{}, users: map[string][]string{}, Rules: nft.Ruleset{Mode: set.Mode, Owner: set.Owner}}
 	var tunnels, taps []netdev.Link
 	for _, n := range state.Networks {
 		guests := p.guests(n)
@@ -223,35 +223,4 @@ func parse(text string) (netip.Prefix, bool) {
 		return netip.Prefix{}, false
 	}
 	return netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), true
-}
-
-const noteHead = "hypernova zone "
-
-// note keeps a network's zone at its bridge, where a restarted agent finds it.
-func note(zone uint16) string { return noteHead + strconv.Itoa(int(zone)) }
-
-// Zones gives each network a conntrack zone: the one its bridge has already, or the lowest that no bridge has.
-func Zones(networks []neutron.HostNetwork, have netdev.Snapshot) map[string]uint16 {
-	used := map[uint16]bool{}
-	byBridge := map[string]uint16{}
-	for _, l := range have.Links {
-		text, ok := strings.CutPrefix(l.Note, noteHead)
-		zone, err := strconv.ParseUint(text, 10, 16)
-		if l.Kind == netdev.Bridge && ok && err == nil && zone >= nft.FirstZone && !used[uint16(zone)] {
-			byBridge[l.Name], used[uint16(zone)] = uint16(zone), true
-		}
-	}
-	out := map[string]uint16{}
-	next := uint16(nft.FirstZone)
-	for _, n := range networks {
-		zone, ok := byBridge[netdev.BridgeName(n.ID)]
-		if !ok {
-			for used[next] {
-				next++
-			}
-			zone, used[next] = next, true
-		}
-		out[n.ID] = zone
-	}
-	return out
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"hypernova/oslo/fault"
 )
 
 // Do applies one operation. After an error the next snapshot shows how far it came, and doing it again is safe.
@@ -52,6 +54,14 @@ func (h *Host) ensureLink(want Link) error {
 		return err
 	}
 	a := l.Attrs()
+	if a.Group != h.o.Owner {
+		if a.Group != 0 {
+			return fault.Conflictf("the device %s belongs to another cloud on this machine (its group is %d)", want.Name, a.Group)
+		}
+		if err := h.h.LinkSetGroup(l, int(h.o.Owner)); err != nil {
+			return fmt.Errorf("owner: %w", err)
+		}
+	}
 	// Guests' frames must only be carried: without this the host itself would take part in their IPv6 networks.
 	if a.Flags&net.FlagUp == 0 {
 		if err := inside(h.ns, func() error { return sysctl("net/ipv6/conf/"+want.Name+"/disable_ipv6", "1") }); err != nil {
@@ -82,7 +92,7 @@ func (h *Host) ensureLink(want Link) error {
 
 func (h *Host) makeLink(want Link) error {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU = want.Name, want.MTU
+	attrs.Name, attrs.MTU, attrs.Group = want.Name, want.MTU, h.o.Owner
 	switch want.Kind {
 	case Bridge:
 		// Without a querier on the network, snooping would lose multicast that IPv6 lives on.
@@ -94,12 +104,21 @@ func (h *Host) makeLink(want Link) error {
 		}
 		return nil
 	case Tap:
-		return inside(h.ns, func() error { return makeTap(want.Name, h.o.TapOwner, h.o.TapGroup) })
+		return inside(h.ns, func() error { return makeTap(want.Name, h.o.TapOwner, h.o.TapGroup, h.own) })
 	case Tunnel:
 		return h.h.LinkAdd(&netlink.Vxlan{LinkAttrs: attrs, VxlanId: int(want.VNI), SrcAddr: want.Local.AsSlice(), Port: want.Port, Learning: false})
 	case Veth:
 	}
 	return fmt.Errorf("a link of kind %s is made with its namespace", want.Kind)
+}
+
+// own marks a link by name.
+func (h *Host) own(name string) error {
+	l, err := h.h.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	return h.h.LinkSetGroup(l, int(h.o.Owner))
 }
 
 func (h *Host) enslave(l netlink.Link, want Link) error {
@@ -160,12 +179,15 @@ func (h *Host) removeLink(name string) error {
 }
 
 func (h *Host) ensureSpace(want Space) error {
-	if err := newSpace(want.Name); err != nil {
+	if err := newSpace(want.Name, h.o.Owner); err != nil {
 		return err
 	}
 	sp, err := h.space(want.Name)
 	if err != nil {
 		return err
+	}
+	if owner, err := sp.owner(); err != nil || owner != h.o.Owner {
+		return errors.Join(err, fault.Conflictf("the namespace %s belongs to another cloud on this machine (its number is %d)", want.Name, owner))
 	}
 	in, err := sp.h.LinkByName(want.Inside)
 	if gone(err) {
@@ -193,7 +215,7 @@ func (h *Host) wire(sp *space, want Space) error {
 		return err
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU = want.Outside, want.MTU
+	attrs.Name, attrs.MTU, attrs.Group = want.Outside, want.MTU, h.o.Owner
 	v := netlink.NewVeth(attrs)
 	v.PeerName, v.PeerHardwareAddr, v.PeerNamespace, v.PeerMTU = want.Inside, mac, netlink.NsFd(sp.file.Fd()), uint32(want.MTU)
 	if err := h.h.LinkAdd(v); err != nil {

@@ -21,6 +21,7 @@ import (
 
 // Options say which namespace is the host and how things are named.
 type Options struct {
+	Owner       uint32 // number of the cloud whose host this is; 0 is one of its own that nothing else on the machine has
 	Netns       string // path of the namespace that plays the host; empty: the one the process is in
 	SpacePrefix string // of the names of DHCP namespaces, which all hosts of a machine share; empty: "qdhcp-"
 	TapOwner    int    // uid that may open the taps unprivileged; -1: root alone

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"hypernova/neutron/agent/netdev"
 	"hypernova/neutron/agent/netdev/netdevtest"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 )
 
@@ -119,6 +121,12 @@ func TestNameWithoutNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Remove(path) })
+	if s := b.snapshot(); len(s.Spaces) > 0 {
+		t.Fatalf("a name that somebody may be about to use is taken for a leftover: %v", s.Spaces)
+	}
+	if err := os.Chtimes(path, time.Time{}, time.Now().Add(-2*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	s := b.snapshot()
 	if sp, ok := s.Spaces[name]; !ok || sp.Inside != "" {
 		t.Fatalf("found %+v, want the bare name", s.Spaces)
@@ -126,6 +134,45 @@ func TestNameWithoutNamespace(t *testing.T) {
 	b.do(netdev.Op{Verb: netdev.RemoveSpace, Space: netdev.Space{Name: name}})
 	if s := b.snapshot(); len(s.Spaces) > 0 {
 		t.Errorf("left: %v", s.Spaces)
+	}
+}
+
+// TestTwoCloudsOnOneHost: each finds what it made itself and nothing else, and neither can take over what the other made.
+func TestTwoCloudsOnOneHost(t *testing.T) {
+	t.Parallel()
+	place, prefix := netdevtest.New(t).Path(), "qt"+ids.Hex()[:6]+"-"
+	cloud := func(owner uint32) bench {
+		h, err := netdev.Open(netdev.Options{Owner: owner, Netns: place, SpacePrefix: prefix, TapOwner: -1, TapGroup: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { h.Close() })
+		return bench{h, t}
+	}
+	one, two := cloud(101), cloud(0x7fffffff)
+	wanted := func(b bench) []netdev.Op {
+		network, port := ids.UUID(), ids.UUID()
+		bridge := netdev.Link{Name: netdev.BridgeName(network), Kind: netdev.Bridge, MTU: 1450, Up: true}
+		space := netdev.Space{Name: b.SpaceName(network), Outside: netdev.OutsideName(network), Inside: netdev.InsideName(network), Master: bridge.Name,
+			MAC: "fa:16:3e:00:00:02", MTU: 1450, Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/24")}}
+		t.Cleanup(func() { b.Do(netdev.Op{Verb: netdev.RemoveSpace, Space: space}) })
+		return []netdev.Op{{Verb: netdev.AddLink, Link: bridge}, {Verb: netdev.AddSpace, Space: space},
+			{Verb: netdev.AddLink, Link: netdev.Link{Name: netdev.TapName(port), Kind: netdev.Tap, MTU: 1450, Master: bridge.Name, Up: true}}}
+	}
+	ops := wanted(one)
+	one.do(ops...)
+	two.do(wanted(two)...)
+	for _, b := range []bench{one, two} {
+		if s := b.snapshot(); len(s.Links) != 3 || len(s.Spaces) != 1 || len(s.Others) != 3 {
+			t.Errorf("links %v, namespaces %v, others %v; want 3, 1 and 3", s.Links, s.Spaces, s.Others)
+		}
+	}
+	tunnel := netdev.Op{Verb: netdev.AddLink, Link: netdev.Link{Name: netdev.TunnelName(9), Kind: netdev.Tunnel, MTU: 1450, Up: true, VNI: 9, Local: netip.MustParseAddr("127.0.0.1"), Port: 4789}}
+	one.do(tunnel)
+	for _, op := range append(ops, tunnel) {
+		if err := two.Do(op); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: got %v, want a conflict with the other cloud", op, err)
+		}
 	}
 }
 

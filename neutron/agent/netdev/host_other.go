@@ -12,6 +12,7 @@ import (
 
 // Options say which namespace is the host and how things are named.
 type Options struct {
+	Owner              uint32
 	Netns, SpacePrefix string
 	TapOwner, TapGroup int
 }

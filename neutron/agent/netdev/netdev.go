@@ -1,9 +1,10 @@
 // Package netdev is the agent's host toolbox: links, network namespaces, forwarding entries, connection tracking and commands of one
 // network namespace that plays the host. It is the only room that speaks netlink.
 //
-// What it makes is found again by name alone, so an agent needs no memory of its own: brq… bridges, tap… guest taps, tap…/ns-… veth
-// pairs and qdhcp-… namespaces per network, vxlan-… tunnels. A Host bound to another namespace than the process's own lets tests run
-// several hosts on one machine.
+// What it makes is found again by its name and its owner, so an agent needs no memory of its own: brq… bridges, tap… guest taps, tap…/ns-…
+// veth pairs and qdhcp-… namespaces per network, vxlan-… tunnels. The owner is the number of the cloud: it is the group of its links, and of
+// the loopback device in its namespaces, from the moment they exist. So several clouds share one machine, and none touches what another made.
+// A Host bound to another namespace than the process's own lets tests run several hosts on one machine.
 package netdev
 
 import (
@@ -74,6 +75,7 @@ type Neighbour struct {
 // of any ruleset by anybody.
 type Snapshot struct {
 	Links      map[string]Link
+	Others     map[string]Link // with names of the agent's form, but of another owner
 	Spaces     map[string]Space
 	Forwards   []Forward
 	Neighbours []Neighbour
@@ -170,7 +172,7 @@ func InsideName(network string) string { return "ns-" + short(network) }
 // TunnelName is the tunnel device of an overlay network.
 func TunnelName(vni int64) string { return fmt.Sprintf("vxlan-%d", vni) }
 
-// Ours reports that a link of this kind and name is of the agent's making, by the strict form of the name.
+// Ours reports that a link of this kind and name is of an agent's making, by the strict form of the name. Of which agent's, its group says.
 func Ours(kind Kind, name string) bool {
 	switch kind {
 	case Bridge:

@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,8 +48,8 @@ func inside(fd *os.File, fn func() error) error {
 	return <-done
 }
 
-// newSpace makes a named namespace; one that is there already is left as it is.
-func newSpace(name string) error {
+// newSpace makes a named namespace of an owner; one that is there already is left as it is.
+func newSpace(name string, owner uint32) error {
 	path := filepath.Join(spacesDir, name)
 	if isSpace(path) {
 		return nil
@@ -68,12 +70,36 @@ func newSpace(name string) error {
 			done <- fmt.Errorf("make a namespace: %w", err)
 			return
 		}
+		if err := ownSpace(owner); err != nil {
+			done <- fmt.Errorf("mark a namespace: %w", err)
+			return
+		}
 		done <- unix.Mount(self, path, "none", unix.MS_BIND, "")
 	}()
 	if err := <-done; err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
+}
+
+// ownSpace marks the namespace that the calling thread is in.
+func ownSpace(owner uint32) error {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	lo, err := h.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	return h.LinkSetGroup(lo, int(owner))
+}
+
+// abandoned tells a name that a crash left without a namespace from one that somebody is about to mount a namespace on.
+func abandoned(name string) bool {
+	i, err := os.Stat(filepath.Join(spacesDir, name))
+	return err == nil && time.Since(i.ModTime()) > time.Minute
 }
 
 // removeSpace ends a named namespace with everything in it, as soon as no socket holds it any more.

@@ -15,7 +15,7 @@ import (
 
 // Snapshot reads everything of the agent's making from the kernel.
 func (h *Host) Snapshot() (Snapshot, error) {
-	s := Snapshot{Links: map[string]Link{}, Spaces: map[string]Space{}}
+	s := Snapshot{Links: map[string]Link{}, Others: map[string]Link{}, Spaces: map[string]Space{}}
 	links, err := list(h.h.LinkList)
 	if err != nil {
 		return s, fmt.Errorf("list links: %w", err)
@@ -27,6 +27,10 @@ func (h *Host) Snapshot() (Snapshot, error) {
 	for _, l := range links {
 		found := linkOf(l, names)
 		if !Ours(found.Kind, found.Name) {
+			continue
+		}
+		if l.Attrs().Group != h.o.Owner {
+			s.Others[found.Name] = found
 			continue
 		}
 		s.Links[found.Name] = found
@@ -110,14 +114,35 @@ func (h *Host) listSpaces(s *Snapshot) error {
 	}
 	for _, name := range names {
 		found := Space{Name: name}
-		if sp, err := h.space(name); err == nil { // a name without a namespace is a leftover, to be repaired or removed
-			if err := sp.read(&found); err != nil {
-				return fmt.Errorf("look into %s: %w", name, err)
+		sp, err := h.space(name)
+		if err != nil {
+			if abandoned(name) {
+				s.Spaces[name] = found
 			}
+			continue
+		}
+		owner, err := sp.owner()
+		if err != nil {
+			return fmt.Errorf("look into %s: %w", name, err)
+		}
+		if owner != h.o.Owner {
+			continue
+		}
+		if err := sp.read(&found); err != nil {
+			return fmt.Errorf("look into %s: %w", name, err)
 		}
 		s.Spaces[name] = found
 	}
 	return nil
+}
+
+// owner is the group of the loopback device, set before the namespace got its name.
+func (sp *space) owner() (uint32, error) {
+	lo, err := sp.h.LinkByName("lo")
+	if err != nil {
+		return 0, err
+	}
+	return lo.Attrs().Group, nil
 }
 
 func (sp *space) read(out *Space) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
 )
 
 // Run runs a command on the host whose packet filter it is.
@@ -18,22 +19,31 @@ func Apply(ctx context.Context, run Run, script string) error {
 	return err
 }
 
-// Present reports that both tables are there, or only the one where the mode has no other.
-func Present(ctx context.Context, run Run, mode Mode) (bool, error) {
+// Drop removes the tables of an owner.
+func Drop(ctx context.Context, run Run, owner uint32) error {
+	var script strings.Builder
+	for _, t := range []string{owned(portsTable, owner), owned(zonesTable, owner)} {
+		fmt.Fprintf(&script, "table %[1]s\ndelete table %[1]s\n", t) // deleting what is not there would be an error
+	}
+	return Apply(ctx, run, script.String())
+}
+
+// Present reports that both tables of an owner are there, or only the one where the mode has no other.
+func Present(ctx context.Context, run Run, mode Mode, owner uint32) (bool, error) {
 	out, err := run(ctx, nil, "nft", "list", "tables")
 	if err != nil {
 		return false, err
 	}
 	has := func(table string) bool { return strings.Contains("\n"+string(out), "\ntable "+table+"\n") }
-	return has(portsTable) && (mode == Native || has(zonesTable)), nil
+	return has(owned(portsTable, owner)) && (mode == Native || has(owned(zonesTable, owner))), nil
 }
 
 // Probe finds the form that this kernel can do, by trying; bridgeFilter says that bridged packets can be shown to the IP hooks.
 func Probe(ctx context.Context, run Run, bridgeFilter func() bool) (Mode, error) {
-	const (
-		native = "table bridge hypernova_probe {\n\tchain probe {\n\t\ttype filter hook prerouting priority -300;\n\t\tiifname \"hypernova-none\" ct zone set 1\n\t\tiifname \"hypernova-none\" ct state established accept\n\t}\n}\n"
-		remove = "table bridge hypernova_probe\ndelete table bridge hypernova_probe\n"
-	)
+	// Other clouds of this host may be trying at the same time.
+	name := "bridge hypernova_probe_" + ids.Hex()[:8]
+	native := "table " + name + " {\n\tchain probe {\n\t\ttype filter hook prerouting priority -300;\n\t\tiifname \"hypernova-none\" ct zone set 1\n\t\tiifname \"hypernova-none\" ct state established accept\n\t}\n}\n"
+	remove := fmt.Sprintf("table %[1]s\ndelete table %[1]s\n", name)
 	if _, err := run(ctx, nil, "nft", "--version"); err != nil {
 		return "", fault.Unavailablef("security groups need the nft command: install the package nftables").Because(err)
 	}

@@ -26,6 +26,14 @@ const (
 	zonesTable = "inet hypernova_zones"
 )
 
+// owned is the name of a table of one owner.
+func owned(table string, owner uint32) string {
+	if owner == 0 {
+		return table
+	}
+	return fmt.Sprintf("%s_%08x", table, owner)
+}
+
 // Bits of the packet mark in mark mode; the others are left alone.
 const (
 	markEstablished = 0x00040000
@@ -35,6 +43,7 @@ const (
 // Ruleset is what a host filters.
 type Ruleset struct {
 	Mode     Mode
+	Owner    uint32 // number of the cloud, which tells its tables from those of other clouds on the same host
 	Networks []Network
 	Ports    []Port
 	Groups   []neutron.HostGroup
@@ -69,7 +78,7 @@ func (r Ruleset) Tables() Tables {
 	b.Networks = slices.SortedFunc(slices.Values(r.Networks), func(x, y Network) int { return strings.Compare(x.ID, y.ID) })
 	b.Ports = slices.SortedFunc(slices.Values(r.Ports), func(x, y Port) int { return strings.Compare(x.ID, y.ID) })
 	b.Groups = slices.SortedFunc(slices.Values(r.Groups), func(x, y neutron.HostGroup) int { return strings.Compare(x.ID, y.ID) })
-	out := Tables{{name: zonesTable}, {name: portsTable}}
+	out := Tables{{name: owned(zonesTable, r.Owner)}, {name: owned(portsTable, r.Owner)}}
 	b.table = &out[0]
 	if b.Mode == Mark {
 		b.zones()
