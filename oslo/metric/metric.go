@@ -18,6 +18,7 @@ type Registry struct {
 	ops      *prometheus.HistogramVec
 	inFlight *prometheus.GaugeVec
 	panics   *prometheus.CounterVec
+	overruns *prometheus.CounterVec
 }
 
 // New makes a registry with the Go runtime's and the process's own metrics.
@@ -25,13 +26,15 @@ func New() *Registry {
 	m := &Registry{
 		r: prometheus.NewRegistry(),
 		ops: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "hypernova_operation_seconds",
-			Help:    "Time taken by an operation of the kit, by sort (http, call, task, step, periodic), name and outcome.",
-			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 60, 300}}, []string{"sort", "name", "outcome"}),
+			Help:    "Time taken by an operation of the kit, by sort (http, call, task, step, periodic, filter, weigher), name and outcome.",
+			Buckets: []float64{.0001, .001, .005, .025, .1, .5, 2.5, 10, 60, 300}}, []string{"sort", "name", "outcome"}),
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "hypernova_in_flight", Help: "Operations under way, by sort."}, []string{"sort"}),
 		panics: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hypernova_panics_total",
 			Help: "Contained panics, by sort and name. Each one is a bug and has its stack in the log."}, []string{"sort", "name"}),
+		overruns: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hypernova_periodic_overruns_total",
+			Help: "Runs of a periodic task that took longer than its spacing, so that runs were left out."}, []string{"name"}),
 	}
-	m.r.MustRegister(m.ops, m.inFlight, m.panics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.r.MustRegister(m.ops, m.inFlight, m.panics, m.overruns, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -49,10 +52,24 @@ func (m *Registry) Start(sort, name string) (end func(outcome string)) {
 	}
 }
 
+// Took counts an operation that has ended already.
+func (m *Registry) Took(sort, name, outcome string, d time.Duration) {
+	if m != nil {
+		m.ops.WithLabelValues(sort, name, outcome).Observe(d.Seconds())
+	}
+}
+
 // Panic counts a contained panic.
 func (m *Registry) Panic(sort, name string) {
 	if m != nil {
 		m.panics.WithLabelValues(sort, name).Inc()
+	}
+}
+
+// Overrun counts a run of a periodic task that took longer than its spacing.
+func (m *Registry) Overrun(name string) {
+	if m != nil {
+		m.overruns.WithLabelValues(name).Inc()
 	}
 }
 

@@ -132,7 +132,7 @@ func TestSignals(t *testing.T) {
 		t.Errorf("cause: %v", context.Cause(ctx))
 	}
 	source <- syscall.SIGINT
-	if code := <-exits; code != 1 {
+	if code := <-exits; code != 130 {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +34,8 @@ type Options struct {
 	Grace          time.Duration // for work in flight when the service stops; default 60 s
 	FuzzyDelay     time.Duration // most that a periodic task's first run is put off; default 60 s
 	Concurrency    int           // handlers at once; default that of messaging.Server
+	Disabled       []string      // names of periodic tasks that shall not run
+	Pulse          string        // URL at which this process answers for its services beside the bus; empty: nowhere
 }
 
 func (o Options) filled() Options {
@@ -61,13 +65,14 @@ type Group interface {
 type Member struct {
 	Host, Binary, Topic string
 	Level               int
+	Pulse               string // Options.Pulse
 }
 
 // New makes the service of a manager. group may be nil (no membership), bus too where there is no topic.
 func New(m Manager, bus *messaging.Bus, group Group, o Options) Service {
 	s := &manager{m: m, bus: bus, group: group, o: o.filled()}
 	for _, p := range m.Periodic {
-		s.periodic = append(s.periodic, &task{Periodic: p})
+		s.periodic = append(s.periodic, &task{Periodic: p, off: p.Spacing <= 0 || slices.Contains(o.Disabled, p.Name)})
 	}
 	return s
 }
@@ -79,18 +84,22 @@ type manager struct {
 	o        Options
 	periodic []*task
 	server   atomic.Pointer[messaging.Server] // for reports
-	beaten   atomic.Int64                     // unix nanoseconds of the last heartbeat that arrived
+	member   membership
 }
 
 func (s *manager) Name() string { return s.m.Binary }
 
-// Run is the life of every manager service, in the order that operators know.
+// Run is the life of every manager service, in the order that operators know. Each step has a line in the log.
 func (s *manager) Run(ctx context.Context, ready func()) error {
+	begin := time.Now()
 	if s.o.DownTime <= s.o.ReportInterval {
 		return fault.Invalidf("service_down_time (%v) must be more than report_interval (%v)", s.o.DownTime, s.o.ReportInterval)
 	}
-	if err := s.hook(ctx, "check config", s.m.CheckConfig); err != nil {
+	if err := s.hook(ctx, "configuration check", s.m.CheckConfig); err != nil {
 		return err
+	}
+	if s.m.CheckConfig == nil {
+		s.did(ctx, "configuration check", begin)
 	}
 	id, err := s.join(ctx)
 	if err != nil {
@@ -104,19 +113,24 @@ func (s *manager) Run(ctx context.Context, ready func()) error {
 	}
 	server, err := s.listen(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("RPC server: %w", err)
 	}
 	if err := s.hook(ctx, "post-start", s.m.PostStart); err != nil {
-		return errors.Join(err, s.drain(ctx, server))
+		return errors.Join(err, s.drain(ctx, server, func() {}))
 	}
 	stopBeats := s.heartbeats(ctx, id)
-	stopTasks := runPeriodic(ctx, s.m.Binary, s.periodic, s.o.FuzzyDelay)
+	stopTasks := s.startPeriodic(ctx)
 	ready()
 	<-ctx.Done()
-	stopTasks()
-	err = s.drain(ctx, server) // heartbeats go on: a draining service is not dead
+	err = s.drain(ctx, server, stopTasks) // heartbeats go on: a draining service is not dead
 	id = stopBeats()
 	return errors.Join(err, s.leave(ctx, id))
+}
+
+// did writes the line of a step.
+func (s *manager) did(ctx context.Context, step string, begin time.Time, more ...any) {
+	log.From(ctx).InfoContext(ctx, "service step", append([]any{"service", s.m.Binary, log.Step, step,
+		log.Took, time.Since(begin).Round(time.Microsecond).String()}, more...)...)
 }
 
 func (s *manager) hook(ctx context.Context, name string, f func(context.Context) error) error {
@@ -127,12 +141,12 @@ func (s *manager) hook(ctx context.Context, name string, f func(context.Context)
 	if err := f(ctx); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	log.From(ctx).Debug("service hook done", "service", s.m.Binary, log.Step, name, log.Took, time.Since(begin).String())
+	s.did(ctx, name, begin)
 	return nil
 }
 
-func (s *manager) member() Member {
-	m := Member{Host: s.m.Host, Binary: s.m.Binary, Level: s.m.Level}
+func (s *manager) self() Member {
+	m := Member{Host: s.m.Host, Binary: s.m.Binary, Level: s.m.Level, Pulse: s.o.Pulse}
 	if s.m.Topic != nil {
 		m.Topic = s.m.Topic.Topic()
 	}
@@ -144,9 +158,12 @@ func (s *manager) join(ctx context.Context) (string, error) {
 	if s.group == nil {
 		return "", nil
 	}
+	begin := time.Now()
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		id, err := s.group.Join(ctx, s.member())
+		m := s.self()
+		id, err := s.group.Join(ctx, m)
 		if err == nil {
+			s.did(ctx, "service record", begin, log.Host, m.Host, "binary", m.Binary, "topic", m.Topic, "level", m.Level, "id", id)
 			return id, nil
 		}
 		if !fault.Is(err, fault.Unavailable) {
@@ -165,6 +182,7 @@ func (s *manager) listen(ctx context.Context) (*messaging.Server, error) {
 	if s.m.Topic == nil {
 		return nil, nil
 	}
+	begin := time.Now()
 	server := messaging.NewServer(s.bus, s.m.Topic, s.m.Host, messaging.Concurrency(s.o.Concurrency), messaging.ServerLevel(s.m.Level))
 	if s.m.Register != nil {
 		s.m.Register(server)
@@ -174,88 +192,79 @@ func (s *manager) listen(ctx context.Context) (*messaging.Server, error) {
 		return nil, err
 	}
 	s.server.Store(server)
+	topic := s.m.Topic.Topic()
+	s.did(ctx, "RPC server", begin, "listens", fmt.Sprintf("%s, %s.%s, %s fanout", topic, topic, s.m.Host, topic))
 	return server, nil
 }
 
-// drain waits for work in flight although ctx has ended.
-func (s *manager) drain(ctx context.Context, server *messaging.Server) error {
-	if server == nil {
-		return nil
+func (s *manager) startPeriodic(ctx context.Context) (stop func()) {
+	if len(s.periodic) == 0 {
+		return func() {}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Grace) // ctx ended: that is why we drain
-	defer cancel()
-	return server.Drain(ctx)
+	begin := time.Now()
+	stop = runPeriodic(ctx, s.m.Binary, s.periodic, s.o.FuzzyDelay)
+	var on, off []string
+	for _, t := range s.periodic {
+		if t.off {
+			off = append(off, t.Name)
+		} else {
+			on = append(on, t.Name)
+		}
+	}
+	more := []any{"tasks", strings.Join(on, " ")}
+	if off != nil {
+		more = append(more, "disabled", strings.Join(off, " "))
+	}
+	s.did(ctx, "periodic tasks", begin, more...)
+	return stop
 }
 
-func (s *manager) leave(ctx context.Context, id string) error {
-	if s.group == nil {
-		return nil
+// drain takes no new work and waits for what is in flight, although ctx has ended.
+func (s *manager) drain(ctx context.Context, server *messaging.Server, stopTasks func()) error {
+	begin, inFlight := time.Now(), 0
+	if server != nil {
+		inFlight = server.InFlight()
+		log.From(ctx).InfoContext(ctx, "service takes no new work", "service", s.m.Binary, "in_flight", inFlight)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.ReportInterval) // ctx ended: that is why we leave
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace(ctx, s.o.Grace)) // ctx ended: that is why we drain
 	defer cancel()
-	if err := s.group.Leave(ctx, id); err != nil && !fault.Is(err, fault.NotFound) {
-		return fmt.Errorf("leave the service group: %w", err)
-	}
-	return nil
-}
-
-// heartbeats makes the service a member of the group and keeps it one, until the returned function ends it and tells the record's id.
-// A heartbeat that fails is no reason to stop working: the log says when the group is lost and when it is back.
-func (s *manager) heartbeats(ctx context.Context, id string) (stop func() string) {
-	if s.group == nil {
-		return func() string { return "" }
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // a draining service is alive until it has left
-	ended := make(chan struct{})
-	beat := func(lost bool) bool {
-		err := contained(ctx, "heartbeat", s.m.Binary, func() error {
-			one, cancel := context.WithTimeout(ctx, s.o.ReportInterval)
-			defer cancel()
-			err := s.group.Beat(one, id)
-			if fault.Is(err, fault.NotFound) {
-				var again string
-				if again, err = s.group.Join(one, s.member()); err == nil {
-					id = again
-				}
-			}
-			return err
-		})
-		switch l := log.From(ctx).With("service", s.m.Binary, log.Host, s.m.Host); {
-		case err == nil:
-			s.beaten.Store(time.Now().UnixNano())
-			if lost {
-				l.Info("heartbeats arrive again")
-			}
-		case !lost && ctx.Err() == nil:
-			l.Error("heartbeat does not arrive; others will see this service as down", log.Err, err.Error())
-		}
-		return err != nil
-	}
-	lost := beat(false)
-	go func() {
-		defer close(ended)
-		t := time.NewTicker(s.o.ReportInterval)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				lost = beat(lost)
-			case <-ctx.Done():
-				return
-			}
-		}
+	tasksEnded := make(chan struct{})
+	go func() { // ends with the last run, whose context stopTasks ends
+		defer close(tasksEnded)
+		stopTasks()
 	}()
-	return func() string { cancel(); <-ended; return id }
+	var err error
+	if server != nil {
+		err = server.Drain(ctx)
+	}
+	select {
+	case <-tasksEnded:
+	case <-ctx.Done():
+		err = errors.Join(err, fault.Unavailablef("periodic tasks still run: %s", strings.Join(s.running(), ", ")))
+	}
+	if err == nil && server != nil {
+		s.did(ctx, "drained", begin, "in_flight", inFlight)
+	}
+	return err
 }
 
-// Report says what is in flight and how the periodic tasks do.
+func (s *manager) running() (names []string) {
+	for _, t := range s.periodic {
+		if t.busy() {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// Report says what is in flight, how the service group does, and how the periodic tasks do.
 func (s *manager) Report(w io.Writer) {
 	fmt.Fprintf(w, "%s on %s, level %d\n", s.m.Binary, s.m.Host, s.m.Level)
 	if srv := s.server.Load(); srv != nil {
 		fmt.Fprintf(w, "  messages in flight: %d\n", srv.InFlight())
 	}
-	if at := s.beaten.Load(); at != 0 {
-		fmt.Fprintf(w, "  last heartbeat: %s\n", time.Unix(0, at).UTC().Format(time.RFC3339))
+	if s.group != nil {
+		s.member.report(w)
 	}
 	for _, t := range s.periodic {
 		t.report(w)

@@ -41,11 +41,20 @@ func (p Periodic) RunOnce(ctx context.Context) error {
 
 type task struct {
 	Periodic
+	off bool // by its spacing or by an option
+
 	mu   sync.Mutex // guards what follows
+	now  bool       // a run is under way
 	runs int
 	last time.Time
 	took time.Duration
 	err  error
+}
+
+func (t *task) busy() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.now
 }
 
 // runPeriodic starts the tasks; the returned function ends them and waits for runs under way, whose context it ends.
@@ -53,7 +62,7 @@ func runPeriodic(ctx context.Context, service string, ts []*task, fuzzy time.Dur
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	for _, t := range ts {
-		if t.Spacing > 0 {
+		if !t.off {
 			all.Go(func() { t.loop(ctx, service, fuzzy) })
 		}
 	}
@@ -74,10 +83,19 @@ func (t *task) loop(ctx context.Context, service string, fuzzy time.Duration) {
 		case <-timer.C:
 		}
 		begin := time.Now()
-		err := t.RunOnce(ctx)
 		t.mu.Lock()
-		t.runs, t.last, t.took, t.err = t.runs+1, begin, time.Since(begin), err
+		t.now, t.last = true, begin
 		t.mu.Unlock()
+		err := t.RunOnce(ctx)
+		took := time.Since(begin)
+		t.mu.Lock()
+		t.now, t.runs, t.took, t.err = false, t.runs+1, took, err
+		t.mu.Unlock()
+		if took > t.Spacing {
+			metric.From(ctx).Overrun(t.Name)
+			log.From(ctx).Warn("periodic task takes longer than its spacing; runs are left out", "service", service, "task", t.Name,
+				log.Took, took.Round(time.Millisecond).String(), "spacing", t.Spacing.String())
+		}
 		if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
 			log.From(ctx).Error("periodic task failed", "service", service, "task", t.Name, log.Err, err.Error())
 		}
@@ -90,8 +108,10 @@ func (t *task) report(w io.Writer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.Spacing <= 0:
+	case t.off:
 		fmt.Fprintf(w, "  periodic %s: disabled\n", t.Name)
+	case t.now:
+		fmt.Fprintf(w, "  periodic %s: every %v, %d runs, one under way since %s\n", t.Name, t.Spacing, t.runs, t.last.UTC().Format(time.RFC3339))
 	case t.runs == 0:
 		fmt.Fprintf(w, "  periodic %s: every %v, not run yet\n", t.Name, t.Spacing)
 	default:

@@ -45,7 +45,7 @@ func (f fn) Run(ctx context.Context, ready func()) error { return f.run(ctx, rea
 // running is one service under the launcher.
 type running struct {
 	s     Service
-	stop  context.CancelFunc
+	stop  context.CancelCauseFunc
 	ready chan struct{}
 	ended chan struct{} // closed after err is set
 	err   error
@@ -61,6 +61,7 @@ func Launch(ctx context.Context, grace time.Duration, ss ...Service) error {
 	failed := make(chan *running, len(ss)) // each service fails at most once
 	var err error
 	for _, s := range ss {
+		notify(l, "STATUS=starting "+s.Name())
 		r := start(ctx, s, failed)
 		up = append(up, r)
 		if err = awaitReady(ctx, r, failed); err != nil || ctx.Err() != nil {
@@ -69,7 +70,7 @@ func Launch(ctx context.Context, grace time.Duration, ss ...Service) error {
 	}
 	if err == nil && ctx.Err() == nil {
 		l.Info("all services are ready", "services", len(ss), log.Took, time.Since(begin).Round(time.Millisecond).String())
-		notify(l, daemon.SdNotifyReady)
+		notify(l, fmt.Sprintf("%s\nSTATUS=%d services run", daemon.SdNotifyReady, len(ss)))
 		stopWatchdog := watchdog(ctx, l)
 		select {
 		case <-ctx.Done():
@@ -88,7 +89,7 @@ func Launch(ctx context.Context, grace time.Duration, ss ...Service) error {
 
 // start runs s under a context that ends only when its turn to stop has come.
 func start(ctx context.Context, s Service, failed chan<- *running) *running {
-	own, cancel := context.WithCancel(context.WithoutCancel(ctx)) // services stop in reverse order, not all at once
+	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // services stop in reverse order, not all at once
 	r := &running{s: s, stop: cancel, ready: make(chan struct{}), ended: make(chan struct{})}
 	ready := sync.OnceFunc(func() { close(r.ready) })
 	log.From(ctx).Debug("service starts", "service", s.Name())
@@ -122,18 +123,38 @@ func awaitReady(ctx context.Context, r *running, failed <-chan *running) error {
 	}
 }
 
+// parting is how long a service may take beyond the grace period, to leave its group and close what it has open.
+const parting = 5 * time.Second
+
+// ending is the cause of a service's context that ends because its turn to stop has come.
+type ending struct{ by time.Time }
+
+func (e *ending) Error() string { return "told to stop by " + e.by.UTC().Format(time.RFC3339) }
+
+// Grace is how long a service whose context ended may take for work in flight: what the launcher's grace period has left, as all of a
+// process's services share it, or own if that is less or nobody said.
+func Grace(ctx context.Context, own time.Duration) time.Duration {
+	var e *ending
+	if errors.As(context.Cause(ctx), &e) {
+		return min(own, max(time.Until(e.by), 0))
+	}
+	return own
+}
+
 func stopAll(l *slog.Logger, grace time.Duration, up []*running) error {
 	var errs []error
+	by := time.Now().Add(grace)
 	for _, r := range slices.Backward(up) {
 		begin := time.Now()
 		select {
 		case <-r.ended:
-			r.stop()
+			r.stop(nil)
 			continue
 		default:
 		}
-		r.stop()
-		t := time.NewTimer(grace)
+		notify(l, "STATUS=stopping "+r.s.Name())
+		r.stop(&ending{by})
+		t := time.NewTimer(max(time.Until(by), 0) + min(grace/4, parting))
 		select {
 		case <-r.ended:
 			if r.err != nil && !errors.Is(r.err, context.Canceled) {

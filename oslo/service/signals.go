@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"hypernova/oslo/log"
 )
 
@@ -23,7 +25,7 @@ type SignalOptions struct {
 	Report func(w io.Writer)
 	// ReportPath is the file that a report is added to; empty: standard error.
 	ReportPath string
-	// Exit ends the process at a second SIGTERM or SIGINT; nil: os.Exit.
+	// Exit ends the process at a second SIGTERM or SIGINT, with 128 and the signal's number; nil: os.Exit.
 	Exit func(code int)
 	// Source brings the signals; nil: the operating system's. Tests put their own in.
 	Source <-chan os.Signal
@@ -77,7 +79,7 @@ func (o SignalOptions) answer(ctx context.Context, source <-chan os.Signal, quit
 			default:
 				if ending {
 					l.Warn("second signal: ending at once", "signal", s.String())
-					o.Exit(1)
+					o.Exit(exitCode(s))
 					return
 				}
 				ending = true
@@ -88,8 +90,21 @@ func (o SignalOptions) answer(ctx context.Context, source <-chan os.Signal, quit
 	}
 }
 
+// exitCode is what a shell says of a program that a signal ended.
+func exitCode(s os.Signal) int {
+	if n, ok := s.(syscall.Signal); ok {
+		return 128 + int(n)
+	}
+	return 128
+}
+
 func (o SignalOptions) reload(ctx context.Context) {
 	l := log.From(ctx)
+	notify(l, daemon.SdNotifyReloading)
+	defer notify(l, daemon.SdNotifyReady)
+	if len(o.Reload) == 0 {
+		l.Info("signal to reload: there is nothing to reload here")
+	}
 	for _, f := range o.Reload {
 		var did string
 		err := contained(ctx, "reload", "hook", func() (err error) { did, err = f(ctx); return err })
@@ -121,12 +136,22 @@ func (o SignalOptions) write(w io.Writer) error {
 	return nil
 }
 
+// contain keeps a report going where one service cannot tell.
+func contain(w io.Writer, name string, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(w, "%s: cannot tell: %v\n", name, p)
+		}
+	}()
+	f()
+}
+
 // WriteReport writes what can be said of a process: its services, then every goroutine.
 func WriteReport(w io.Writer, ss ...Service) {
 	fmt.Fprintf(w, "state report of process %d at %s: %d goroutines\n", os.Getpid(), time.Now().UTC().Format(time.RFC3339), runtime.NumGoroutine())
 	for _, s := range ss {
 		if r, ok := s.(Reporter); ok {
-			r.Report(w)
+			contain(w, s.Name(), func() { r.Report(w) })
 		} else {
 			fmt.Fprintln(w, s.Name())
 		}
