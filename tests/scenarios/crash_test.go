@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hypernova/cloudtest/scenario"
+	"hypernova/tests/layout"
 	"hypernova/tests/running"
 )
 
@@ -41,7 +42,7 @@ func TestAProcessThatEndsAtAnyStepLosesNothing(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := crasher{startOne(t, binary), t}
+			c := crasher{layout.Start(t, binary, layout.One(), scenario.Options{}), t}
 			ends := 0
 			for _, point := range []string{"claimed", "saved", "done", "ended"} {
 				n := 1
@@ -70,7 +71,7 @@ func (c crasher) round(what string, built bool, do func(string) scenario.Request
 		c.until(id, "ACTIVE", func(status string, _ bool) bool { return status == "ACTIVE" })
 	}
 	c.must(c.Kill("controller"))
-	c.must(c.start("controller", []string{fmt.Sprintf("HYPERNOVA_CONDUCTOR__CRASH_AT=%s %d", point, n)}))
+	c.must(c.Begin("controller", fmt.Sprintf("HYPERNOVA_CONDUCTOR__CRASH_AT=%s %d", point, n)))
 	crashed := c.under(id, name, do)
 	if !crashed {
 		c.must(c.Kill("controller"))
@@ -91,8 +92,15 @@ func (c crasher) round(what string, built bool, do func(string) scenario.Request
 
 // crasher is a cloud in one process.
 type crasher struct {
-	*processes
+	*layout.Cloud
 	t *testing.T
+}
+
+func (c crasher) must(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c crasher) create(name string) string {
@@ -115,7 +123,7 @@ func (c crasher) creation(name string) scenario.Request {
 // under asks for something and waits for the process to end of it, or for the server to come to rest.
 func (c crasher) under(id, name string, do func(string) scenario.Request) (crashed bool) {
 	c.t.Helper()
-	n, err := c.part("controller")
+	n, err := c.Part("controller")
 	c.must(err)
 	r := c.creation(name)
 	if do != nil {
@@ -127,7 +135,7 @@ func (c crasher) under(id, name string, do func(string) scenario.Request) (crash
 	limit := time.After(30 * time.Second)
 	for {
 		select {
-		case <-n.end:
+		case <-n.Ended():
 			return true
 		case <-limit:
 			c.t.Fatalf("%s has neither ended nor been done", name)
@@ -135,7 +143,7 @@ func (c crasher) under(id, name string, do func(string) scenario.Request) (crash
 			if c.rest(id, name) {
 				// The job's end is written after the server's rest; a process that is to end there does so at once.
 				select {
-				case <-n.end:
+				case <-n.Ended():
 					return true
 				case <-time.After(300 * time.Millisecond):
 					return false

@@ -5,6 +5,7 @@ import (
 
 	"hypernova/cloudtest"
 	"hypernova/cloudtest/scenario"
+	"hypernova/tests/layout"
 	"hypernova/tests/running"
 )
 
@@ -16,12 +17,19 @@ func TestStories(t *testing.T) {
 	})
 }
 
-// TestStoriesInSeparateProcesses tells them to clouds whose controller and hosts are processes of the built program.
-func TestStoriesInSeparateProcesses(t *testing.T) {
+// TestStoriesInProcesses tells them to clouds that are processes of the built program, in each layout.
+func TestStoriesInProcesses(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts the program")
 	}
 	binary := running.Binary(t)
-	scenario.Run(t, "*.txtar", func(t *testing.T, o scenario.Options) scenario.Cloud { return startProcesses(t, binary, o) })
+	for _, shape := range []layout.Shape{layout.Controller(), layout.Namespaces(), layout.Split("nats")} {
+		t.Run(shape.Name, func(t *testing.T) {
+			t.Parallel()
+			scenario.Run(t, "*.txtar", func(t *testing.T, o scenario.Options) scenario.Cloud { return layout.Start(t, binary, shape, o) })
+		})
+	}
 }
+
+func TestMain(m *testing.M) { layout.Main(m) }

@@ -45,7 +45,7 @@ func Postgres(t testing.TB) string {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.users == 0 {
-		shared.err = shared.start(bin)
+		shared.err = shared.start(bin, forgetful())
 	}
 	if shared.err != nil {
 		t.Fatalf("start PostgreSQL: %v", shared.err)
@@ -95,7 +95,11 @@ func as(name string, args ...string) (*exec.Cmd, error) {
 	return cmd, diesWithUs(cmd, u)
 }
 
-func (s *server) start(bin string) (err error) {
+// forgetful are the options of a server whose data need not outlive it.
+func forgetful() []string { return []string{"-c", "synchronous_commit=off"} }
+
+// start makes a server's files and starts it.
+func (s *server) start(bin string, options []string) (err error) {
 	if s.dir, err = os.MkdirTemp("", "pg"); err != nil {
 		return err
 	}
@@ -123,8 +127,13 @@ func (s *server) start(bin string) (err error) {
 	if out, err := init.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
 	}
-	if s.cmd, err = as(filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir, "-h", "", "-c", "fsync=off",
-		"-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB"); err != nil {
+	return s.run(bin, options)
+}
+
+// run starts the server on its files and waits until it answers.
+func (s *server) run(bin string, options []string) (err error) {
+	if s.cmd, err = as(filepath.Join(bin, "postgres"), append([]string{"-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-h", "", "-c", "fsync=off",
+		"-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB"}, options...)...); err != nil {
 		return err
 	}
 	s.cmd.Dir = s.dir
