@@ -32,6 +32,9 @@ func (a *API) Contract() string {
 		if m.o.ordered {
 			b.WriteString(" ordered")
 		}
+		if m.o.urgent {
+			b.WriteString(" urgent")
+		}
 		b.WriteByte('\n')
 	}
 	slices.SortFunc(types, func(x, y reflect.Type) int { return strings.Compare(typeName(x), typeName(y)) })

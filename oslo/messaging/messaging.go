@@ -69,6 +69,7 @@ type opts struct {
 	timeout time.Duration
 	level   int
 	ordered bool
+	urgent  bool
 }
 
 // Timeout is the deadline of a call when ctx has none; default 60 s.
@@ -79,6 +80,10 @@ func Level(n int) Option { return func(o *opts) { o.level = n } }
 
 // Ordered makes a listener handle this method's messages of one sender one after another, in the order sent.
 func Ordered() Option { return func(o *opts) { o.ordered = true } }
+
+// Urgent makes a listener handle this method's messages beside all others, however many of those wait: for signs of life, whose handlers
+// are short.
+func Urgent() Option { return func(o *opts) { o.urgent = true } }
 
 // Call is a method that answers.
 type Call[Req, Rep any] struct{ m *method }

@@ -220,7 +220,7 @@ func (s *Server) deliver(d Delivery) {
 	case s.custody[m.ID] != nil:
 		s.mu.Unlock()
 		s.alive(m) // a repetition of what is under way
-	case len(s.custody) >= backlog+s.limit:
+	case len(s.custody) >= backlog+s.limit && !s.methods[m.Method].o.urgent:
 		s.mu.Unlock()
 		s.refuse(m, s.who()+" is busy")
 	default:
@@ -240,6 +240,10 @@ func (s *Server) deliver(d Delivery) {
 
 // start gives work to a worker, or queues it behind the sender's earlier ones. The mutex is held.
 func (s *Server) start(w *work) {
+	if s.methods[w.m.Method].o.urgent {
+		go s.handleOne(w) // counted in flight, which Drain waits for
+		return
+	}
 	if !s.methods[w.m.Method].o.ordered {
 		s.submit(w)
 		return
@@ -271,18 +275,23 @@ func (s *Server) submit(w *work) {
 // worker works until the server ends. Workers are kept because a new goroutine would grow its stack anew for each message.
 func (s *Server) worker(w *work) {
 	for w != nil {
-		out, err := s.run(w)
-		s.answer(w.m, out, err) // still in custody: sending much takes long
-		s.mu.Lock()
-		delete(s.custody, w.m.ID)
-		if w.m.Kind == KindCast {
-			s.remember(w.m.ID)
-		}
-		s.mu.Unlock()
-		ack(w.d)
-		s.flight.Done()
+		s.handleOne(w)
 		w = s.following(w)
 	}
+}
+
+// handleOne runs the handler of a message and ends it.
+func (s *Server) handleOne(w *work) {
+	out, err := s.run(w)
+	s.answer(w.m, out, err) // still in custody: sending much takes long
+	s.mu.Lock()
+	delete(s.custody, w.m.ID)
+	if w.m.Kind == KindCast {
+		s.remember(w.m.ID)
+	}
+	s.mu.Unlock()
+	ack(w.d)
+	s.flight.Done()
 }
 
 // remember notes a finished cast. The mutex is held.
