@@ -1,3 +1,4 @@
+// Package scenarios holds the stories that the whole cloud must live up to, in one process and in many, and the test that ends it at every step.
 package scenarios
 
 import (
