@@ -49,7 +49,7 @@ bench: ## print the figures: start, memory, create, list, tokens
 	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova $(GO) test -count=1 -run '^TestFigures$$' -v ./tests/bench
 
 golden: ## write the golden files anew; read the difference like code
-	@HYPERNOVA_GOLDEN=write $(GO) test -count=1 $$($(GO) list ./... | grep -v /tests/e2e)
+	@for dir in $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u); do $(GO) test -count=1 ./$$dir -update || exit 1; done
 
 dump: ## write routes, schemas, policies and options into docs/generated
 	@$(MAKE) --no-print-directory build
