@@ -85,7 +85,7 @@ func buildScheduler(ctx context.Context, p *Process) error {
 	}
 	n.scheduler, err = scheduler.New(p.c.Filter, snapshot.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone}, n.store, pl)
 	if err != nil {
-		return fault.Invalidf("[filter_scheduler] enabled_filters: %v", err)
+		return fault.Invalidf("[filter_scheduler] %v", err)
 	}
 	p.services = append(p.services, service.New(n.scheduler.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()))
 	return nil

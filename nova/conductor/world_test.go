@@ -104,7 +104,7 @@ func (w *world) conductor() {
 	q := tasks.New(w.d, tasks.Config{Owner: "conductor", Now: func() time.Time {
 		return time.Now().UTC().Add(time.Duration(w.offset.Load())).Truncate(time.Microsecond)
 	}, Crash: func(p string) { w.instant("task " + p) }})
-	sch, err := scheduler.New(scheduler.Config{EnabledFilters: []string{"ComputeFilter", "AvailabilityZoneFilter", "SameHostFilter"}, RAMWeight: 1},
+	sch, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"ComputeFilter", "AvailabilityZoneFilter", "SameHostFilter"}}, Weighers: scheduler.Weighers{RAM: 1}},
 		snapshot.Config{TTL: time.Nanosecond}, w.store, w.claims)
 	if err != nil {
 		w.t.Fatal(err)

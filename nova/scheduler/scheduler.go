@@ -10,6 +10,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/rpcapi"
+	"hypernova/nova/scheduler/expression"
 	"hypernova/nova/scheduler/filters"
 	"hypernova/nova/scheduler/snapshot"
 	"hypernova/nova/scheduler/weighers"
@@ -18,21 +19,27 @@ import (
 	"hypernova/oslo/clock"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
+	"hypernova/oslo/metric"
 	"hypernova/oslo/service"
 	"hypernova/placement"
 )
 
-// Config is section [filter_scheduler].
+// Config is section [filter_scheduler]. Filters and weighers declare their own options.
 type Config struct {
-	EnabledFilters      []string `conf:"enabled_filters" default:"AvailabilityZoneFilter,ComputeFilter,ComputeCapabilitiesFilter,ImagePropertiesFilter,SameHostFilter,DifferentHostFilter" help:"Filters that drop hosts, in order."`
-	HostSubsetSize      int      `conf:"host_subset_size" default:"1" min:"1" help:"Choose at random among so many of the best hosts."`
-	RAMWeight           float64  `conf:"ram_weight_multiplier" default:"1.0" help:"Weight of free memory; negative stacks servers."`
-	CPUWeight           float64  `conf:"cpu_weight_multiplier" default:"1.0" help:"Weight of free vCPUs; negative stacks servers."`
-	DiskWeight          float64  `conf:"disk_weight_multiplier" default:"1.0" help:"Weight of free disk; negative stacks servers."`
-	IOOpsWeight         float64  `conf:"io_ops_weight_multiplier" default:"-1.0" help:"Weight of servers being built or rebooted; negative prefers quiet hosts."`
-	MaxInstancesPerHost int      `conf:"max_instances_per_host" default:"50" min:"1" help:"NumInstancesFilter: most servers of a host."`
-	MaxIOOpsPerHost     int      `conf:"max_io_ops_per_host" default:"8" min:"1" help:"IoOpsFilter: most servers of a host being built or rebooted."`
+	Filters
+	HostSubsetSize int `conf:"host_subset_size" default:"1" min:"1" help:"Choose at random among so many of the best hosts."`
+	Weighers
+	Expressions
 }
+
+type (
+	// Filters are the rules that are enabled, and their bounds.
+	Filters = filters.Config
+	// Weighers are the multipliers of scores.
+	Weighers = weighers.Config
+	// Expressions are the operator's own filters and weighers.
+	Expressions = expression.Config
+)
 
 // Scheduler answers requests. Methods may be called concurrently; decisions are made one at a time, so that each sees the one before.
 type Scheduler struct {
@@ -44,14 +51,22 @@ type Scheduler struct {
 	keeper *snapshot.Keeper
 }
 
-// New makes a scheduler; fault.Invalid for a filter that does not exist.
+// New makes a scheduler; fault.Invalid for a filter that does not exist, or an expression that cannot be used.
 func New(c Config, s snapshot.Config, st *store.Store, p placement.API) (*Scheduler, error) {
-	all, forced, err := filters.New(c.EnabledFilters, filters.Config{MaxInstancesPerHost: c.MaxInstancesPerHost, MaxIOOpsPerHost: c.MaxIOOpsPerHost})
+	all, forced, err := filters.New(c.Filters)
+	if err != nil {
+		return nil, err
+	}
+	own, err := expression.Filters(c.Expressions, filters.Taken())
+	if err != nil {
+		return nil, err
+	}
+	scores, err := expression.Weighers(c.Expressions)
 	if err != nil {
 		return nil, err
 	}
 	pipe := choose.Pipeline[*snapshot.Request, *snapshot.Host]{
-		Filters: all, Weighers: weighers.New(weighers.Multipliers{RAM: c.RAMWeight, CPU: c.CPUWeight, Disk: c.DiskWeight, IOOps: c.IOOpsWeight}),
+		Filters: append(all, own...), Weighers: append(weighers.New(c.Weighers), scores...),
 		Name: (*snapshot.Host).Name, SubsetSize: max(1, c.HostSubsetSize),
 	}
 	sch := &Scheduler{store: st, now: st.Now(), all: pipe, forced: pipe, keeper: snapshot.New(s, st, p)}
@@ -82,8 +97,9 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 		if err != nil {
 			return nova.Selection{}, err
 		}
-		best, why, err := s.pipeline(&r).Run(q, hosts)
-		if err != nil && !fault.Is(err, fault.NoValidHost) {
+		best, why, err := s.pipeline(ctx, &r).Run(q, hosts)
+		// A rule that could not tell is no matter of a fresher snapshot.
+		if err != nil && (why.Left > 0 || !fault.Is(err, fault.NoValidHost)) {
 			return nova.Selection{}, err
 		}
 		if len(best) > 0 {
@@ -106,11 +122,21 @@ func refusal(why choose.Explanation) error {
 	return fault.New(fault.NoValidHost, "No valid host was found. %s%s.", strings.ToUpper(rest[:1]), rest[1:])
 }
 
-func (s *Scheduler) pipeline(r *nova.Request) *choose.Pipeline[*snapshot.Request, *snapshot.Host] {
+// pipeline is the rules for a request, timed.
+func (s *Scheduler) pipeline(ctx context.Context, r *nova.Request) *choose.Pipeline[*snapshot.Request, *snapshot.Host] {
+	p := s.all
 	if r.Force {
-		return &s.forced
+		p = s.forced
 	}
-	return &s.all
+	m := metric.From(ctx)
+	p.Took = func(sort, name string, d time.Duration, err error) {
+		outcome := "ok"
+		if err != nil {
+			outcome = fault.KindOf(err).String()
+		}
+		m.Took(sort, name, outcome, d)
+	}
+	return &p
 }
 
 func selection(best []*snapshot.Host, limit int, ask nova.Ask, why choose.Explanation) nova.Selection {

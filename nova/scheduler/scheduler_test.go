@@ -3,6 +3,8 @@ package scheduler_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/metric"
 	"hypernova/oslo/service"
 	"hypernova/placement"
 )
@@ -60,7 +63,7 @@ func (c *cloud) States(context.Context) ([]placement.ProviderState, error) {
 
 func (c *cloud) scheduler(enabled ...string) *scheduler.Scheduler {
 	c.t.Helper()
-	s, err := scheduler.New(scheduler.Config{EnabledFilters: enabled, RAMWeight: 1}, snapshot.Config{}, c.store, c)
+	s, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: enabled}, Weighers: scheduler.Weighers{RAM: 1}}, snapshot.Config{}, c.store, c)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -180,8 +183,46 @@ func TestZonesAndHintsKeepTheRightHosts(t *testing.T) {
 
 func TestUnknownFilterIsRefused(t *testing.T) {
 	t.Parallel()
-	_, err := scheduler.New(scheduler.Config{EnabledFilters: []string{"NoFilter"}}, snapshot.Config{}, newCloud(t, 0).store, nil)
+	_, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"NoFilter"}}}, snapshot.Config{}, newCloud(t, 0).store, nil)
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "ComputeFilter") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestOperatorsRulesAreExplainedAndTimed(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, 2)
+	with := func(e scheduler.Expressions) *scheduler.Scheduler {
+		s, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"ComputeFilter"}}, Expressions: e}, snapshot.Config{}, c.store, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	m := metric.New()
+	ctx := metric.With(t.Context(), m)
+	_, err := with(scheduler.Expressions{Filters: []string{"gold: host.name == 'h2' ? 'is not gold' : ''", "silver: host.servers > 7"}}).Select(ctx, nova.Request{Flavor: flavor(1)})
+	const want = "No valid host was found. 2 hosts; gold dropped 1 (is not gold: h2); silver dropped 1 (does not pass the rule silver: h1)."
+	if !fault.Is(err, fault.NoValidHost) || fault.Message(err) != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	_, err = with(scheduler.Expressions{Filters: []string{"broken: 1 / host.servers > 0"}}).Select(ctx, nova.Request{Flavor: flavor(1)})
+	if !fault.Is(err, fault.NoValidHost) || !strings.Contains(fault.Message(err), "operator's rule broken") || !strings.Contains(fault.Message(err), "division by zero") {
+		t.Errorf("got %v", err)
+	}
+	sel, err := with(scheduler.Expressions{Weighers: []string{"first 2: host.name == 'h1' ? 1 : 0"}}).Select(ctx, nova.Request{Flavor: flavor(1)})
+	if err != nil || sel.Hosts[0].Host != "h1" {
+		t.Errorf("got %+v, %v", sel, err)
+	}
+	b := httptest.NewRecorder()
+	metric.Handler(m.Gatherer()).ServeHTTP(b, httptest.NewRequest(http.MethodGet, "/", nil))
+	for _, line := range []string{`name="gold",outcome="ok",sort="filter"`, `name="broken",outcome="no_valid_host",sort="filter"`, `name="first",outcome="ok",sort="weigher"`,
+		`name="ComputeFilter",outcome="ok",sort="filter"`} {
+		if !strings.Contains(b.Body.String(), "hypernova_operation_seconds_count{"+line) {
+			t.Errorf("no metric %s", line)
+		}
+	}
+	if _, err := scheduler.New(scheduler.Config{Expressions: scheduler.Expressions{Filters: []string{"ComputeFilter: true"}}}, snapshot.Config{}, c.store, c); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a rule with the name of a filter: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"hypernova/oslo/fault"
 )
@@ -15,6 +16,7 @@ import (
 type Verdict struct {
 	Pass   bool
 	Reason string
+	Err    error // the check could not tell: the request is rejected with it
 }
 
 // Pass lets the host stay.
@@ -28,6 +30,9 @@ func Drop(reason string, args ...any) Verdict {
 	return Verdict{Reason: reason}
 }
 
+// Fail rejects the request: the check cannot tell whether this host will do.
+func Fail(err error) Verdict { return Verdict{Err: err} }
+
 // Filter makes a check for one request R over hosts H; a nil check passes all. An error rejects the request, never skips the filter.
 type Filter[R, H any] struct {
 	Name string
@@ -40,6 +45,8 @@ type Weigher[R, H any] struct {
 	Name       string
 	Multiplier float64
 	Score      func(R, H) float64
+	// Make stands in the place of Score where a score needs preparing for a request or can fail. An error rejects the request.
+	Make func(R) (func(H) (float64, error), error)
 }
 
 // Pipeline picks. It is read-only while it runs, so one value serves all requests.
@@ -50,16 +57,21 @@ type Pipeline[R, H any] struct {
 	SubsetSize int             // the first of the result is a random one of this many best; 0 and 1: the best
 	Limit      int             // at most this many in the result; 0: all
 	Rand       func(n int) int // 0 ≤ r < n; nil: random
+	// Took, if not nil, is told how long each filter and weigher took over all its hosts ("filter", "RamFilter").
+	Took func(sort, name string, d time.Duration, err error)
 }
 
 // Run returns hosts best first, and the explanation (always, also on success). Hosts of equal weight keep their order.
-// No host left is fault.NoValidHost with the explanation as its text. hosts is not changed.
+// No host left is fault.NoValidHost with the explanation as its text; the explanation of any other error has hosts left. hosts is
+// not changed.
 func (p *Pipeline[R, H]) Run(r R, hosts []H) ([]H, Explanation, error) {
 	e := Explanation{Hosts: len(hosts), Left: len(hosts)}
 	left, own := hosts, false
 	for _, f := range p.Filters {
+		begin := time.Now()
 		check, err := f.Make(r)
 		if err != nil {
+			p.took("filter", f.Name, begin, err)
 			return nil, e, fmt.Errorf("%s: %w", f.Name, err)
 		}
 		if check == nil || len(left) == 0 {
@@ -70,7 +82,11 @@ func (p *Pipeline[R, H]) Run(r R, hosts []H) ([]H, Explanation, error) {
 		if !own {
 			left, own = slices.Clone(left), true // the caller's slice stays as it is
 		}
-		left = p.filter(check, left, &stage)
+		left, err = p.filter(check, left, &stage)
+		p.took("filter", f.Name, begin, err)
+		if err != nil {
+			return nil, e, fmt.Errorf("%s: %w", f.Name, err)
+		}
 		stage.Out = len(left)
 		e.Left = len(left)
 		e.Stages = append(e.Stages, stage)
@@ -78,15 +94,28 @@ func (p *Pipeline[R, H]) Run(r R, hosts []H) ([]H, Explanation, error) {
 	if len(left) == 0 {
 		return nil, e, fault.New(fault.NoValidHost, "%s", e.String())
 	}
-	return p.pick(p.weigh(r, left), left), e, nil
+	weights, err := p.weigh(r, left)
+	if err != nil {
+		return nil, e, err
+	}
+	return p.pick(weights, left), e, nil
+}
+
+func (p *Pipeline[R, H]) took(sort, name string, begin time.Time, err error) {
+	if p.Took != nil {
+		p.Took(sort, name, time.Since(begin), err)
+	}
 }
 
 // filter keeps the passing hosts, in place.
-func (p *Pipeline[R, H]) filter(check func(H) Verdict, hosts []H, s *Stage) []H {
+func (p *Pipeline[R, H]) filter(check func(H) Verdict, hosts []H, s *Stage) ([]H, error) {
 	kept := hosts[:0]
 	last := -1
 	for _, h := range hosts {
 		v := check(h)
+		if v.Err != nil {
+			return nil, v.Err
+		}
 		if v.Pass {
 			kept = append(kept, h)
 			continue
@@ -108,32 +137,53 @@ func (p *Pipeline[R, H]) filter(check func(H) Verdict, hosts []H, s *Stage) []H 
 		}
 	}
 	slices.SortStableFunc(s.Reasons, func(a, b Reason) int { return b.Hosts - a.Hosts })
-	return kept
+	return kept, nil
 }
 
-func (p *Pipeline[R, H]) weigh(r R, hosts []H) []float64 {
+func (p *Pipeline[R, H]) weigh(r R, hosts []H) ([]float64, error) {
 	total, scores := make([]float64, len(hosts)), make([]float64, len(hosts))
 	for _, w := range p.Weighers {
 		if w.Multiplier == 0 {
 			continue
 		}
-		low, high := math.Inf(1), math.Inf(-1)
-		for i, h := range hosts {
-			s := w.Score(r, h)
-			if scores[i] = s; !math.IsNaN(s) {
-				low, high = min(low, s), max(high, s)
-			}
-		}
-		if !(high > low) {
-			continue
-		}
-		for i, s := range scores {
-			if !math.IsNaN(s) {
-				total[i] += w.Multiplier * normal(s, low, high)
-			}
+		begin := time.Now()
+		err := w.add(r, hosts, scores, total)
+		p.took("weigher", w.Name, begin, err)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Name, err)
 		}
 	}
-	return total
+	return total, nil
+}
+
+// add scores the hosts and adds the normalised, multiplied scores to total.
+func (w *Weigher[R, H]) add(r R, hosts []H, scores, total []float64) error {
+	score := func(h H) (float64, error) { return w.Score(r, h), nil }
+	if w.Make != nil {
+		var err error
+		if score, err = w.Make(r); err != nil {
+			return err
+		}
+	}
+	low, high := math.Inf(1), math.Inf(-1)
+	for i, h := range hosts {
+		s, err := score(h)
+		if err != nil {
+			return err
+		}
+		if scores[i] = s; !math.IsNaN(s) {
+			low, high = min(low, s), max(high, s)
+		}
+	}
+	if !(high > low) {
+		return nil
+	}
+	for i, s := range scores {
+		if !math.IsNaN(s) {
+			total[i] += w.Multiplier * normal(s, low, high)
+		}
+	}
+	return nil
 }
 
 func normal(s, low, high float64) float64 {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -197,5 +198,45 @@ func BenchmarkRun10000(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestCheckThatCannotTellRejectsTheRequest(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no such key")
+	var seen []string
+	p := pipeline()
+	p.Took = func(sort, name string, _ time.Duration, err error) {
+		seen = append(seen, fmt.Sprint(sort, " ", name, " ", err))
+	}
+	p.Filters = append(p.Filters, choose.Filter[int, host]{Name: "Rule", Make: func(int) (func(host) choose.Verdict, error) {
+		return func(h host) choose.Verdict { return choose.Fail(broken) }, nil
+	}})
+	got, e, err := p.Run(0, []host{{name: "a"}})
+	if got != nil || !errors.Is(err, broken) || e.Left == 0 {
+		t.Errorf("got %v, %v, %+v", got, err, e)
+	}
+	if diff := cmp.Diff([]string{"filter RamFilter <nil>", "filter ComputeFilter <nil>", "filter Rule no such key"}, seen); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestScoreThatFailsRejectsTheRequest(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("division by zero")
+	p := pipeline()
+	p.Weighers = append(p.Weighers, choose.Weigher[int, host]{Name: "Rule", Multiplier: 1, Make: func(int) (func(host) (float64, error), error) {
+		return func(h host) (float64, error) {
+			if h.name == "b" {
+				return 0, broken
+			}
+			return 1, nil
+		}, nil
+	}})
+	if got, e, err := p.Run(0, []host{{name: "a"}, {name: "b"}}); got != nil || !errors.Is(err, broken) || e.Left != 2 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, _, err := p.Run(0, []host{{name: "a"}, {name: "c", free: 1}}); len(got) != 2 || err != nil {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
