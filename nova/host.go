@@ -24,7 +24,26 @@ type Service struct {
 	ForcedDown          bool
 	Seen                time.Time // last heartbeat; zero: it left
 	Reports             int64
+	Pulse               string // URL at which its process answers beside the bus
+	Note                string // what was found there while its heartbeats did not arrive
 	Created, Updated    time.Time
+}
+
+// What is found of a service whose heartbeats do not arrive. A service of which nothing is found is dead, or cut off altogether.
+const (
+	NoteOffBus = "alive, but off the message bus"
+	NoteHung   = "its process is there but does not answer"
+)
+
+// Why is what an operator is told of the service's state: why it is disabled, and what was found where it is not up.
+func (s *Service) Why(up bool) string {
+	switch {
+	case up || s.Note == "":
+		return s.DisabledReason
+	case s.DisabledReason == "":
+		return s.Note
+	}
+	return s.DisabledReason + " (" + s.Note + ")"
 }
 
 // Up reports a heartbeat within downTime and nobody who says it is down.

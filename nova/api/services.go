@@ -48,7 +48,7 @@ func seen(s *nova.Service) time.Time {
 
 func viewOfService(s *hosts.Service) serviceView {
 	return serviceView{s.Number, s.ID, s.Binary, s.Host, s.Zone, enabledOrNot(s.Disabled), upOrDown(s.Up), seen(&s.Service),
-		orNull(s.DisabledReason), s.ForcedDown}
+		orNull(s.Why(s.Up)), s.ForcedDown}
 }
 
 func (a *API) listServices(ctx context.Context, _ *api.Request, q *serviceQuery) (api.Page[serviceView], error) {

@@ -114,7 +114,7 @@ var _ service.Group = Group{}
 
 // Join has a conductor find or create the record.
 func (g Group) Join(ctx context.Context, m service.Member) (string, error) {
-	r, err := rpcapi.Join.Do(ctx, g.Bus, "", rpcapi.JoinArgs{Host: m.Host, Binary: m.Binary, Topic: m.Topic, Level: m.Level})
+	r, err := rpcapi.Join.Do(ctx, g.Bus, "", rpcapi.JoinArgs{Host: m.Host, Binary: m.Binary, Topic: m.Topic, Level: m.Level, Pulse: m.Pulse})
 	return r.ID, err
 }
 

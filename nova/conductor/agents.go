@@ -31,7 +31,7 @@ func (c *Conductor) register(s *messaging.Server) {
 }
 
 func (c *Conductor) join(ctx context.Context, a rpcapi.JoinArgs) (rpcapi.JoinReply, error) {
-	id, err := c.Store.Group().Join(ctx, service.Member{Host: a.Host, Binary: a.Binary, Topic: a.Topic, Level: a.Level})
+	id, err := c.Store.Group().Join(ctx, service.Member{Host: a.Host, Binary: a.Binary, Topic: a.Topic, Level: a.Level, Pulse: a.Pulse})
 	return rpcapi.JoinReply{ID: id}, err
 }
 

@@ -76,7 +76,8 @@ func New(c Config, d Deps) *Conductor {
 
 // Manager is the role nova-conductor.
 func (c *Conductor) Manager(host string) service.Manager {
-	return service.Manager{Binary: nova.BinaryConductor, Host: host, Topic: rpcapi.Conductor, Level: 1, Register: c.register}
+	return service.Manager{Binary: nova.BinaryConductor, Host: host, Topic: rpcapi.Conductor, Level: 1, Register: c.register,
+		Periodic: []service.Periodic{{Name: "ask_silent_services", Spacing: max(c.c.DownTime/4, 10*time.Millisecond), Fn: c.askSilent}}}
 }
 
 func (c *Conductor) point(name string) {

@@ -10,9 +10,9 @@ var Conductor = messaging.NewAPI("conductor")
 
 // The agent's side: membership, facts, and what it should run.
 var (
-	Join  = messaging.NewCall[JoinArgs, JoinReply](Conductor, "join")
-	Beat  = messaging.NewCall[MemberArgs, messaging.None](Conductor, "beat")
-	Leave = messaging.NewCall[MemberArgs, messaging.None](Conductor, "leave")
+	Join  = messaging.NewCall[JoinArgs, JoinReply](Conductor, "join", messaging.Urgent())
+	Beat  = messaging.NewCall[MemberArgs, messaging.None](Conductor, "beat", messaging.Urgent())
+	Leave = messaging.NewCall[MemberArgs, messaging.None](Conductor, "leave", messaging.Urgent())
 	// ReportNode finds or creates the node's record and answers its id.
 	ReportNode = messaging.NewCall[NodeArgs, NodeReply](Conductor, "report_node")
 	// HostServers is what the cloud wants on a host, in order of creation.
@@ -37,6 +37,7 @@ type JoinArgs struct {
 }
 
 // JoinReply is the id of its record.
+	Pulse               string
 type JoinReply struct{ ID string }
 
 // MemberArgs names a record.

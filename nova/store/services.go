@@ -6,8 +6,6 @@ import (
 	"hypernova/nova"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
-	"hypernova/oslo/ids"
-	"hypernova/oslo/service"
 )
 
 type serviceRow struct {
@@ -22,15 +20,17 @@ type serviceRow struct {
 	ForcedDown     bool    `db:"forced_down"`
 	Seen           db.Time `db:"seen_at"`
 	Reports        int64   `db:"reports"`
+	Pulse          string  `db:"pulse"`
+	Note           string  `db:"note"`
 	Created        db.Time `db:"created_at"`
 	Updated        db.Time `db:"updated_at"`
 }
 
-const serviceColumns = "id, number, host, program, topic, level, disabled, disabled_reason, forced_down, seen_at, reports, created_at, updated_at"
+const serviceColumns = "id, number, host, program, topic, level, disabled, disabled_reason, forced_down, seen_at, reports, pulse, note, created_at, updated_at"
 
 func (r *serviceRow) noun() nova.Service {
 	return nova.Service{ID: r.ID, Number: r.Number, Host: r.Host, Binary: r.Program, Topic: r.Topic, Level: r.Level,
-		Disabled: r.Disabled, DisabledReason: r.DisabledReason, ForcedDown: r.ForcedDown, Seen: r.Seen.Time, Reports: r.Reports,
+		Disabled: r.Disabled, DisabledReason: r.DisabledReason, ForcedDown: r.ForcedDown, Seen: r.Seen.Time, Reports: r.Reports, Pulse: r.Pulse, Note: r.Note,
 		Created: r.Created.Time, Updated: r.Updated.Time}
 }
 
@@ -45,9 +45,6 @@ var (
 	serviceByHost   = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE host = ?\n  AND program = ?")
 	insertService   = db.NewInsert[serviceRow](stmts, "services")
 	deleteService   = db.NewExec(stmts, "DELETE FROM services\nWHERE id = ?")
-	joinService     = db.NewExec(stmts, "UPDATE services\nSET topic = ?, level = ?, seen_at = ?\nWHERE id = ?")
-	beatService     = db.NewExec(stmts, "UPDATE services\nSET seen_at = ?, reports = reports + 1\nWHERE id = ?")
-	leaveService    = db.NewExec(stmts, "UPDATE services\nSET seen_at = NULL\nWHERE id = ?")
 	decideOnService = db.NewExec(stmts, "UPDATE services\nSET disabled = ?, disabled_reason = ?, forced_down = ?, updated_at = ?\nWHERE id = ?")
 )
 
@@ -104,54 +101,5 @@ func (s *Store) DeleteService(ctx context.Context, on db.Querier, id string) err
 	if err == nil && n == 0 {
 		return fault.NotFoundf("Service %s could not be found.", id)
 	}
-	return err
-}
-
-// Group is membership kept in the services table, for roles that have the database at hand and for the conductor, which keeps it for the
-// others.
-type Group struct{ s *Store }
-
-var _ service.Group = Group{}
-
-// Group of this store.
-func (s *Store) Group() Group { return Group{s} }
-
-// Join finds or creates the record and marks it seen; what an operator decided about it stays.
-func (g Group) Join(ctx context.Context, m service.Member) (string, error) {
-	var id string
-	err := g.s.Tx(ctx, func(tx *db.Tx) error {
-		now := db.At(g.s.now())
-		r, err := serviceByHost.One(ctx, tx, m.Host, m.Binary)
-		if err == nil {
-			id = r.ID
-			_, err := joinService.Do(ctx, tx, m.Topic, m.Level, now, r.ID)
-			return err
-		}
-		if !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		n, err := g.s.number(ctx, tx, "service")
-		if err != nil {
-			return err
-		}
-		id = ids.UUID()
-		return insertService.Do(ctx, tx, serviceRow{ID: id, Number: n, Host: m.Host, Program: m.Binary, Topic: m.Topic, Level: m.Level,
-			Seen: now, Created: now, Updated: now})
-	})
-	return id, err
-}
-
-// Beat marks the record seen now; fault.NotFound when an operator deleted it.
-func (g Group) Beat(ctx context.Context, id string) error {
-	n, err := beatService.Do(ctx, g.s.DB, g.s.now(), id)
-	if err == nil && n == 0 {
-		return fault.NotFoundf("Service %s could not be found.", id)
-	}
-	return err
-}
-
-// Leave marks it down at once.
-func (g Group) Leave(ctx context.Context, id string) error {
-	_, err := leaveService.Do(ctx, g.s.DB, id)
 	return err
 }

@@ -30,6 +30,7 @@ type Store struct {
 	DB     *db.DB
 	now    clock.Now
 	parsed *parsed
+	beats  beats
 }
 
 // New makes the store of an open, migrated database. A nil now is the real clock.
