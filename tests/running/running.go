@@ -97,12 +97,26 @@ func (c *Cloud) Stop(t testing.TB) {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Errorf("stop: %v", err)
 	}
+	hung := time.AfterFunc(2*time.Minute, func() { // it says where each goroutine is, and ends badly
+		if err := c.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
 	<-c.end
+	hung.Stop()
 	if err := c.cmd.Wait(); err != nil {
 		t.Errorf("the cloud ended badly: %v\n%s", err, c.out)
 	}
 	if t.Failed() {
 		t.Logf("the end of the cloud's log:\n%s", c.out)
+	}
+}
+
+// Destroy removes what the cloud of a folder has left on this host: guests, devices, rules. It stops the cloud first, if need be.
+func Destroy(t testing.TB, dir string) {
+	t.Helper()
+	if out, err := exec.Command(Binary(t), "down", "--state", dir, "--destroy").CombinedOutput(); err != nil {
+		t.Errorf("destroy: %v\n%s", err, out)
 	}
 }
 

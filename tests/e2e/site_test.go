@@ -1,0 +1,330 @@
+// Package e2e boots real guests and looks at them from outside: console, SSH, packets, and what is left on the host when they are gone.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"hypernova/tests/running"
+)
+
+const (
+	patience = 3 * time.Minute // for one thing: a guest boots in 2 s under KVM and in 20 s under emulation, on an idle machine; CI's is not idle
+	budget   = 6 * time.Minute // for one test
+	stem     = "hypernova-e2e-"
+)
+
+// site is a cloud with real servers, and the person who uses it.
+type site struct {
+	*running.Cloud
+	t       *testing.T
+	api     *running.API
+	dir     string
+	flags   []string
+	end     time.Time
+	network string            // id of the demo network
+	ids     map[string]string // of servers, by name
+	owner   string            // group of the cloud's devices; known once there was one
+}
+
+// need skips a test where there can be no real servers.
+func need(t *testing.T) (image string) {
+	t.Helper()
+	image = os.Getenv("HYPERNOVA_GUEST_IMAGE")
+	if image == "" {
+		t.Skip("$HYPERNOVA_GUEST_IMAGE names no guest image (make test builds one)")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("real servers need root")
+	}
+	running.NeedClient(t)
+	return image
+}
+
+// newSite starts a cloud of its own. Whatever becomes of the test, nothing of it stays on the host.
+func newSite(t *testing.T, flags ...string) *site {
+	t.Helper()
+	image := need(t)
+	sweep(t)
+	// Not t.TempDir: the hypervisor's user must be able to reach the disks.
+	dir, err := os.MkdirTemp("/var/tmp", stem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, image, filepath.Join(dir, "guest.qcow2"))
+	s := &site{t: t, dir: dir, flags: append([]string{"--virt", "libvirt"}, flags...), end: time.Now().Add(budget), ids: map[string]string{}}
+	if len(flags) == 0 { // with other flags, what destroys must be told of them too
+		t.Cleanup(func() { running.Destroy(t, dir) })
+	}
+	s.up()
+	s.network = s.api.Find(t, "network", "/v2.0/networks", "networks", "demo")
+	return s
+}
+
+// up starts the cloud, at first or again.
+func (s *site) up() {
+	s.t.Helper()
+	s.Cloud = running.Up(s.t, s.dir, s.flags...)
+	s.api = s.API(s.t)
+}
+
+// sweep removes what an earlier run left that could not clean up after itself.
+func sweep(t *testing.T) {
+	t.Helper()
+	dirs, err := filepath.Glob("/var/tmp/" + stem + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range dirs {
+		if i, err := os.Stat(d); err != nil || time.Since(i.ModTime()) < time.Hour {
+			continue
+		}
+		t.Logf("an earlier run left %s", d)
+		running.Destroy(t, d)
+		os.RemoveAll(d)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *site) demo(args ...string) string {
+	s.t.Helper()
+	return s.Client(s.t, "hypernova-demo", args...)
+}
+
+// create makes a server with the client and remembers its id.
+func (s *site) create(name string, args ...string) {
+	s.t.Helper()
+	args = append([]string{"server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--wait"}, append(args, name)...)
+	s.ids[name] = fmt.Sprint(s.Show(s.t, "hypernova-demo", args...)["id"])
+}
+
+// until asks again and again, with a pause, until the answer is yes or patience ends.
+func (s *site) until(what string, ask func() bool) {
+	s.t.Helper()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	wait := min(patience, time.Until(s.end))
+	end := time.After(wait)
+	for !ask() {
+		select {
+		case <-tick.C:
+		case <-end:
+			s.t.Fatalf("waited %s for %s", wait.Round(time.Second), what)
+		}
+	}
+}
+
+// server is what the administrator sees of a server; gone is true where there is none.
+type server struct {
+	ID, Status string
+	State      *string `json:"OS-EXT-STS:task_state"`
+	Fault      struct{ Message, Details string }
+	Addresses  map[string][]struct{ Addr string }
+}
+
+func (s *site) look(id string) (out server, gone bool) {
+	s.t.Helper()
+	var doc struct{ Server server }
+	status, err := s.api.Try(s.t, "GET", "compute", "/servers/"+id, "", &doc)
+	if status == http.StatusNotFound {
+		return server{}, true
+	}
+	if err != nil {
+		s.t.Fatalf("server %s: %d %v", id, status, err)
+	}
+	return doc.Server, false
+}
+
+func (s *site) status(name, want string) {
+	s.t.Helper()
+	s.settled(s.ids[name], want)
+}
+
+// settled waits until a server has one of the states and nothing is under way, and answers with what it is then.
+func (s *site) settled(id string, want ...string) server {
+	s.t.Helper()
+	var now server
+	s.until(fmt.Sprintf("%s to be %v", id, want), func() bool {
+		now, _ = s.look(id)
+		for _, w := range want {
+			if now.Status == w && now.State == nil {
+				return true
+			}
+		}
+		if now.Status == "ERROR" {
+			s.t.Fatalf("%s is in error, want %v: %s", id, want, now.Fault.Message)
+		}
+		return false
+	})
+	return now
+}
+
+func (s *site) consoleLog(name string) string {
+	var doc struct{ Output string }
+	// A guest that has just begun may have none yet.
+	if _, err := s.api.Try(s.t, "POST", "compute", "/servers/"+s.ids[name]+"/action", `{"os-getConsoleOutput":{}}`, &doc); err != nil {
+		return ""
+	}
+	return doc.Output
+}
+
+// console waits until the server's console has a line that matches, and returns all of it.
+func (s *site) console(name, pattern string) string {
+	s.t.Helper()
+	re := regexp.MustCompile(pattern)
+	var text string
+	s.until(fmt.Sprintf("%q on the console of %s", pattern, name), func() bool {
+		text = s.consoleLog(name)
+		return re.MatchString(text)
+	})
+	return text
+}
+
+func (s *site) address(name string) string {
+	s.t.Helper()
+	v, _ := s.look(s.ids[name])
+	list := v.Addresses["demo"]
+	if len(list) == 0 {
+		s.t.Fatalf("%s has no address: %v", name, v)
+	}
+	return list[0].Addr
+}
+
+// inside runs a command in the network's namespace on this host, from where guests can be reached if their groups let it in.
+func (s *site) inside(timeout time.Duration, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), timeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", "qdhcp-" + s.network}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+// left is what the cloud has on this host: QEMU processes, domains, devices, the namespace, folders of servers. Other clouds' are not seen.
+func (s *site) left() string {
+	s.t.Helper()
+	var all []string
+	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, c := range commands {
+		if text, err := os.ReadFile(c); err == nil && strings.Contains(string(text), "qemu-") && strings.Contains(string(text), s.dir+"/") {
+			all = append(all, "process "+filepath.Base(filepath.Dir(c)))
+		}
+	}
+	for _, uuid := range strings.Fields(s.virsh("list", "--all", "--uuid")) {
+		if strings.Contains(s.virsh("dumpxml", uuid), s.dir+"/") {
+			all = append(all, "domain "+uuid)
+		}
+	}
+	all = append(all, s.devices()...)
+	if _, err := os.Stat("/run/netns/qdhcp-" + s.network); err == nil {
+		all = append(all, "namespace qdhcp-"+s.network)
+	}
+	folders, err := filepath.Glob(filepath.Join(s.dir, "instances", "*-*-*-*-*"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.Join(append(all, folders...), ", ")
+}
+
+// virsh is libvirt's answer; a domain that has gone meanwhile has none.
+func (s *site) virsh(args ...string) string {
+	out, err := exec.CommandContext(s.t.Context(), "virsh", append([]string{"-q", "-c", "qemu:///system"}, args...)...).Output()
+	if err != nil && args[0] == "list" {
+		s.t.Fatalf("virsh: %v", err)
+	}
+	return string(out)
+}
+
+// devices are the network devices of this cloud.
+func (s *site) devices() []string {
+	s.t.Helper()
+	groups, err := filepath.Glob("/sys/class/net/*/netdev_group")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var out []string
+	for _, g := range groups {
+		if text, err := os.ReadFile(g); err == nil && strings.TrimSpace(string(text)) == s.owner {
+			out = append(out, "device "+filepath.Base(filepath.Dir(g)))
+		}
+	}
+	return out
+}
+
+// learnOwner reads whose devices are whose, at the bridge of the demo network, which is there while a server is.
+func (s *site) learnOwner() {
+	s.t.Helper()
+	text, err := os.ReadFile("/sys/class/net/brq" + s.network[:11] + "/netdev_group")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.owner = strings.TrimSpace(string(text))
+	if n, err := strconv.ParseUint(s.owner, 10, 32); err != nil || n == 0 {
+		s.t.Fatalf("the cloud's devices are of group %q, like everybody's", s.owner)
+	}
+}
+
+// clean waits until nothing of the cloud's servers is anywhere: on the host, in networking, in placement.
+func (s *site) clean() {
+	s.t.Helper()
+	left := "?"
+	end := time.Now().Add(min(time.Minute, time.Until(s.end)))
+	for left != "" && time.Now().Before(end) {
+		left = s.left()
+	}
+	if left != "" {
+		s.t.Errorf("left on the host: %s", left)
+	}
+	var ports struct{ Ports []map[string]any }
+	s.api.Do(s.t, "GET", "network", "/v2.0/ports?device_owner=compute:nova", "", http.StatusOK, &ports)
+	if len(ports.Ports) != 0 {
+		s.t.Errorf("ports are left: %v", ports.Ports)
+	}
+	var providers struct {
+		Providers []struct{ UUID string } `json:"resource_providers"`
+	}
+	s.api.Do(s.t, "GET", "placement", "/resource_providers", "", http.StatusOK, &providers)
+	if len(providers.Providers) == 0 {
+		s.t.Error("placement knows no host")
+	}
+	for _, p := range providers.Providers {
+		var doc struct{ Allocations map[string]any }
+		s.api.Do(s.t, "GET", "placement", "/resource_providers/"+p.UUID+"/allocations", "", http.StatusOK, &doc)
+		if len(doc.Allocations) != 0 {
+			s.t.Errorf("allocations are left: %v", doc.Allocations)
+		}
+	}
+}
