@@ -48,7 +48,7 @@ type Fake struct {
 
 // Conductor is [conductor].
 type Conductor struct {
-	Workers int    `conf:"workers" default:"16" min:"1" max:"1024" help:"How many jobs are worked at once."`
+	Workers int    `conf:"workers" default:"128" min:"1" max:"1024" help:"How many jobs are worked at once; a build that waits for its ports is one."`
 	CrashAt string `conf:"crash_at" help:"For tests: end the process, as a crash would, the nth time that a job reaches a point: claimed, saved, done or ended, and n, such as \"saved 3\"."`
 }
 

@@ -13,11 +13,13 @@ import (
 	"hypernova/nova/hosts"
 	"hypernova/nova/keypairs"
 	"hypernova/nova/quota"
+	"hypernova/nova/rpcapi"
 	"hypernova/nova/scheduler"
 	"hypernova/nova/scheduler/snapshot"
 	"hypernova/nova/servers"
 	"hypernova/nova/store"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
 	"hypernova/oslo/service"
 	"hypernova/oslo/tasks"
 )
@@ -51,8 +53,12 @@ func (p *Process) nova(ctx context.Context) (*novaRoom, error) {
 			return nil, err
 		}
 	}
+	var hint func(context.Context)
+	if !p.has(RoleConductor) {
+		hint = func(ctx context.Context) { _ = rpcapi.Work.Do(ctx, p.bus, messaging.None{}) } // who is not told looks by itself
+	}
 	p.parts.nova = &novaRoom{store: store.New(d, p.now), queue: tasks.New(d, tasks.Config{
-		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Now: p.now, Log: p.o.Log, Crash: crash,
+		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Now: p.now, Log: p.o.Log, Crash: crash, Hint: hint,
 		// A bus within the process means that there is no second conductor.
 		Exclusive: strings.HasPrefix(p.c.Default.TransportURL, "inproc:"),
 	})}

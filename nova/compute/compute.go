@@ -94,6 +94,7 @@ func (m *Manager) register(s *messaging.Server) {
 	})
 	rpcapi.Power.Handle(s, m.power)
 	rpcapi.ConsoleLog.Handle(s, m.consoleLog)
+	rpcapi.Uptime.Handle(s, m.uptime)
 	rpcapi.Reconcile.Handle(s, func(ctx context.Context, _ messaging.None) error { return m.report(ctx) })
 }
 

@@ -291,3 +291,16 @@ func TestChangesOfGuestsAreReportedAtOnce(t *testing.T) {
 		t.Errorf("watch ended with %v", err)
 	}
 }
+
+func TestUptime(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, compute.Config{}, nil)
+	r, err := rpcapi.Uptime.Do(t.Context(), a.bus, "h1", messaging.None{})
+	if err != nil || !strings.Contains(r.Text, " up 0 min,  0 users,  load average: 0.00, 0.00, 0.00") {
+		t.Errorf("%q, %v", r.Text, err)
+	}
+	b := newAgent(t, compute.Config{}, newGate().around)
+	if _, err := rpcapi.Uptime.Do(t.Context(), b.bus, "h1", messaging.None{}); !fault.Is(err, fault.NotImplemented) {
+		t.Errorf("of a driver that cannot tell: %v", err)
+	}
+}

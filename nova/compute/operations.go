@@ -91,3 +91,13 @@ func (m *Manager) consoleLog(ctx context.Context, a rpcapi.ConsoleLogArgs) (rpca
 	b, err := d.ConsoleLog(ctx, a.Server, a.Max)
 	return rpcapi.ConsoleLogReply{Data: b}, err
 }
+
+// uptime asks the driver how long the host runs.
+func (m *Manager) uptime(ctx context.Context, _ messaging.None) (rpcapi.UptimeReply, error) {
+	d, ok := m.Driver.(virt.Uptimer)
+	if !ok {
+		return rpcapi.UptimeReply{}, fault.New(fault.NotImplemented, "Virt driver does not implement uptime function.")
+	}
+	text, err := d.Uptime(ctx)
+	return rpcapi.UptimeReply{Text: text}, err
+}

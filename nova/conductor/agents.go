@@ -27,6 +27,7 @@ func (c *Conductor) register(s *messaging.Server) {
 	rpcapi.Judge.Handle(s, c.judge)
 	rpcapi.ReportPower.Handle(s, c.reportPower)
 	rpcapi.Wake.Handle(s, c.wake)
+	rpcapi.Work.Handle(s, func(context.Context, messaging.None) error { c.Queue.Wake(); return nil })
 	rpcapi.RefreshNetwork.Handle(s, c.refreshNetwork)
 }
 

@@ -75,7 +75,7 @@ func TestFailedPowerOperationGivesTheServerBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1")
 	id := power()(w)
-	w.hosts["h1"].driver.SetFaults(fake.Fault{Op: "stop", Fail: "the guest is stubborn"})
+	w.hosts["h1"].driver.SetFaults(fake.Fault{Op: "stop", Fail: "the guest is stubborn", Kind: fault.Conflict})
 	if err := w.verbs.Stop(auth.WithRequest(w.ctx, "req-stop"), id); err != nil {
 		t.Fatal(err)
 	}

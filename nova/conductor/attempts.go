@@ -26,7 +26,8 @@ type attemptsRecord struct {
 type try struct {
 	Host   string `json:"host,omitempty"`
 	Reason string `json:"reason"`
-	Away   bool   `json:"away,omitempty"` // the host could not be reached
+	Detail string `json:"detail,omitempty"` // what administrators may read
+	Away   bool   `json:"away,omitempty"`   // the host could not be reached
 }
 
 func openAttempts(ctx context.Context, outer steps.Journal) (*attempts, error) {
@@ -75,6 +76,15 @@ func (j *attempts) hosts() []string {
 		hs = append(hs, t.Host)
 	}
 	return dedupe(hs)
+}
+
+// details is what administrators may read of the tries before.
+func (j *attempts) details() string {
+	var b strings.Builder
+	for _, t := range j.rec.Tries {
+		fmt.Fprintf(&b, "\ntried before, host %s: %s", t.Host, t.Detail)
+	}
+	return b.String()
 }
 
 // story is what came of the tries before, for the fault.

@@ -64,19 +64,22 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 			return err
 		}
 		away := at.Choice.Host != "" && fault.Is(failed.Err, fault.Unavailable)
-		if err := j.next(ctx, try{at.Choice.Host, reason(failed.Err), away}); err != nil {
+		if err := j.next(ctx, try{at.Choice.Host, reason(failed.Err), failed.Error(), away}); err != nil {
 			return err
 		}
 	}
 }
 
-// reason is what a user may read of a failure. Whoever made a fault wrote its text for users; of an error that nobody classified there is nothing
-// to tell, and the operator finds it in the details.
+// unclassified is what users read of an error that nobody wrote for them.
+const unclassified = "An internal error occurred; administrators find it in the details."
+
+// reason is what a user may read of a failure. Whoever classified a fault, or gave it a code, wrote its text for users; any other error may name
+// what is the operator's alone, who finds it in the details.
 func reason(err error) string {
-	if f := fault.Of(err); f != nil && f.Msg != "" {
+	if f := fault.Of(err); f != nil && f.Msg != "" && (f.Kind != fault.Internal || f.Code != "") {
 		return f.Msg
 	}
-	return fault.Message(err)
+	return unclassified
 }
 
 // insist makes an error one after which the job is tried again, whatever its kind.
@@ -165,7 +168,7 @@ func (c *Conductor) buildFailed(ctx context.Context, t job, a *jobs.BuildArgs, j
 		}
 	}
 	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		nf := nova.Fault{Code: 500, Message: text, Details: f.Error(), Created: c.Store.Now()()}
+		nf := nova.Fault{Code: 500, Message: text, Details: f.Error() + j.details(), Created: c.Store.Now()()}
 		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveUnbuilt, store.Change{Fault: &nf})
 		if fault.Is(err, fault.NotFound) || err == nil && refusal != nil {
 			return t.end(ctx, tx)

@@ -150,7 +150,7 @@ func (b *building) plugged(ctx context.Context, ports []neutron.PortInfo) ([]neu
 			return ports, nil
 		}
 		if b.ear.hasFailed(port) && !b.c.VIFNotFatal {
-			return ports, fault.New(fault.Internal, "Virtual Interface creation failed").Because(errors.New("plugging of port " + port + " failed"))
+			return ports, fault.New(fault.Internal, "Virtual Interface creation failed").Coded("nova.vif").Because(errors.New("plugging of port " + port + " failed"))
 		}
 		select {
 		case <-b.ear.woken:

@@ -52,7 +52,7 @@ func TestFailedHostIsReplaced(t *testing.T) {
 	}
 	a, err := w.verbs.Action(w.ctx, id, "req-create")
 	if err != nil || len(a.Events) != 2 || a.Events[0].Result != nova.ResultSuccess || a.Events[1].Result != nova.ResultError ||
-		a.Events[1].Host != *failed || a.Events[1].Details != "no such machine type" {
+		a.Events[1].Host != *failed || a.Events[1].Details != "no such machine type" || !strings.Contains(a.Events[1].Traceback, "step spawn") {
 		t.Errorf("action %+v, %v", a, err)
 	}
 	w.clean()
@@ -65,11 +65,38 @@ func (w *world) failFirstSpawn() *string {
 		h.hook = func(op string) {
 			if op == "before spawn" && *failed == "" {
 				*failed = name
-				h.driver.SetFaults(fake.Fault{Op: "spawn", Fail: "no such machine type"})
+				h.driver.SetFaults(fake.Fault{Op: "spawn", Fail: "no such machine type", Kind: fault.Gone})
 			}
 		}
 	}
 	return failed
+}
+
+func TestWhatNobodyClassifiedIsForOperators(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1", "h2")
+	for _, h := range w.hosts {
+		h.driver.SetFaults(fake.Fault{Op: "spawn", Fail: "open /srv/secret: permission denied"})
+	}
+	id := w.create().ID
+	w.work()
+	v := w.get(id)
+	if v.VM != nova.Error || v.Fault == nil || strings.Contains(v.Fault.Message, "secret") || !strings.Contains(v.Fault.Details, "open /srv/secret") {
+		t.Errorf("server is %+v, fault %+v", v, v.Fault)
+	}
+	a, err := w.verbs.Action(w.ctx, id, "req-create")
+	told := 0
+	for _, e := range a.Events {
+		if strings.Contains(e.Details, "secret") {
+			t.Errorf("event %+v", e)
+		}
+		if strings.Contains(e.Traceback, "open /srv/secret") {
+			told++
+		}
+	}
+	if err != nil || told != 2 {
+		t.Errorf("action %+v, %v", a, err)
+	}
 }
 
 func TestEveryHostFails(t *testing.T) {

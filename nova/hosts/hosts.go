@@ -24,7 +24,7 @@ type Hosts struct {
 	// DownTime is how old a heartbeat may be; 0: one minute. DefaultZone is where hosts of no aggregate are; empty: "nova".
 	DownTime    time.Duration
 	DefaultZone string
-	// Uptime asks a host's agent how long the host runs and how busy it is, in the words of uptime(1). nil: no agent can tell.
+	// Uptime asks how long a host runs and how busy it is, in the words of uptime(1). nil: its agent is asked by the bus.
 	Uptime func(ctx context.Context, host string) (string, error)
 }
 
@@ -35,6 +35,12 @@ func New(h Hosts) *Hosts {
 	}
 	if h.DefaultZone == "" {
 		h.DefaultZone = "nova"
+	}
+	if h.Uptime == nil {
+		h.Uptime = func(ctx context.Context, host string) (string, error) {
+			r, err := rpcapi.Uptime.Do(ctx, h.Bus, host, messaging.None{})
+			return r.Text, err
+		}
 	}
 	return &h
 }
@@ -192,11 +198,8 @@ func (h *Hosts) Node(ctx context.Context, id string) (Node, error) {
 	return Node{}, err
 }
 
-// UptimeOf is what uptime(1) says on a hypervisor. Faults: NotImplemented where nobody can tell, Unavailable for a host that is down.
+// UptimeOf is what uptime(1) says on a hypervisor. Faults: NotImplemented where its driver cannot tell, Unavailable for a host that is down.
 func (h *Hosts) UptimeOf(ctx context.Context, n *Node) (string, error) {
-	if h.Uptime == nil {
-		return "", fault.New(fault.NotImplemented, "Virt driver does not implement uptime function.")
-	}
 	if !n.Service.Up {
 		return "", fault.Unavailablef("Compute service of %s is unavailable at this time.", n.Host)
 	}
@@ -205,9 +208,6 @@ func (h *Hosts) UptimeOf(ctx context.Context, n *Node) (string, error) {
 
 // Uptimes asks all at once; a host that does not tell is left out.
 func (h *Hosts) Uptimes(ctx context.Context, nodes []Node) map[string]string {
-	if h.Uptime == nil {
-		return nil
-	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	found := map[string]string{}

@@ -21,6 +21,7 @@ var (
 	Reap       = messaging.NewCall[ServerArgs, messaging.None](Compute, "reap", messaging.Timeout(5*time.Minute))
 	Power      = messaging.NewCall[PowerArgs, PowerReply](Compute, "power", messaging.Timeout(10*time.Minute))
 	ConsoleLog = messaging.NewCall[ConsoleLogArgs, ConsoleLogReply](Compute, "console_log")
+	Uptime     = messaging.NewCall[messaging.None, UptimeReply](Compute, "uptime", messaging.Timeout(10*time.Second))
 	// Reconcile asks the agent to report its resources now, after an operator enabled or disabled it.
 	Reconcile = messaging.NewCast[messaging.None](Compute, "reconcile")
 )
@@ -61,3 +62,6 @@ type ConsoleLogArgs struct {
 
 // ConsoleLogReply is the console's output.
 type ConsoleLogReply struct{ Data []byte }
+
+// UptimeReply is what uptime(1) would say on the host.
+type UptimeReply struct{ Text string }

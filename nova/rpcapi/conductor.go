@@ -23,9 +23,12 @@ var (
 	ReportPower = messaging.NewCall[PowerReport, messaging.None](Conductor, "report_power")
 )
 
-// Hints to every conductor: whoever waits for something about these servers looks again.
+// Hints to every conductor.
 var (
+	// Wake makes whoever waits for something about these servers look again.
 	Wake = messaging.NewFanout[WakeArgs](Conductor, "wake")
+	// Work says that there is a new job: whoever has hands free looks at once.
+	Work = messaging.NewFanout[messaging.None](Conductor, "work")
 	// RefreshNetwork asks any one conductor to read the server's ports again.
 	RefreshNetwork = messaging.NewCast[ServerArgs](Conductor, "refresh_network")
 )
@@ -34,10 +37,10 @@ var (
 type JoinArgs struct {
 	Host, Binary, Topic string
 	Level               int
+	Pulse               string
 }
 
 // JoinReply is the id of its record.
-	Pulse               string
 type JoinReply struct{ ID string }
 
 // MemberArgs names a record.

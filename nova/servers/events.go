@@ -5,11 +5,13 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/rpcapi"
+	"hypernova/oslo/fault"
 )
 
 var _ nova.Events = (*Servers)(nil)
 
-// ExternalEvents passes hints of other services on to whoever waits for them. Delivery may fail without harm: waiters also look by themselves.
+// ExternalEvents passes hints of other services on to whoever waits for them. That nobody is there to hear is no error: waiters also look by
+// themselves, and whoever said it would only say it again.
 func (s *Servers) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {
 	var wake rpcapi.WakeArgs
 	for _, e := range es {
@@ -20,7 +22,7 @@ func (s *Servers) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) e
 				wake.Failed = append(wake.Failed, e.Tag)
 			}
 		case "network-changed", "network-vif-deleted":
-			if err := rpcapi.RefreshNetwork.Do(ctx, s.Bus, "", rpcapi.ServerArgs{Server: e.Server}); err != nil {
+			if err := rpcapi.RefreshNetwork.Do(ctx, s.Bus, "", rpcapi.ServerArgs{Server: e.Server}); err != nil && !fault.Is(err, fault.Unavailable) {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ package virt
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -71,6 +72,33 @@ type Resources struct {
 type Console interface {
 	// ConsoleLog is the last max bytes of the log; empty before the first output.
 	ConsoleLog(ctx context.Context, id string, max int64) ([]byte, error)
+}
+
+// Uptimer is the capability of telling how long the host runs and how busy it is.
+type Uptimer interface {
+	// Uptime is one line in the form of uptime(1), which clients take apart.
+	Uptime(ctx context.Context) (string, error)
+}
+
+// UptimeText is how long a host runs and its load averages over 1, 5 and 15 minutes, in the form of uptime(1).
+func UptimeText(now time.Time, up time.Duration, users int, load [3]float64) string {
+	minutes := int(up.Minutes())
+	text := fmt.Sprintf("%d min", minutes%60)
+	if hours := minutes / 60; hours%24 > 0 {
+		text = fmt.Sprintf("%2d:%02d", hours%24, minutes%60)
+	}
+	if days := minutes / 60 / 24; days > 0 {
+		unit := "days"
+		if days == 1 {
+			unit = "day"
+		}
+		text = fmt.Sprintf("%d %s, %s", days, unit, text)
+	}
+	unit := "users"
+	if users == 1 {
+		unit = "user"
+	}
+	return fmt.Sprintf(" %s up %s,  %d %s,  load average: %.2f, %.2f, %.2f", now.Format(time.TimeOnly), text, users, unit, load[0], load[1], load[2])
 }
 
 // Event is a change the hypervisor noticed by itself.

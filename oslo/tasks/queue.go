@@ -21,9 +21,12 @@ type Config struct {
 	Poll    time.Duration // how often to look without a hint; default 1 s
 	// Exclusive says that no other living process has this Owner: what a former one held is taken back at once, not after its lease.
 	Exclusive bool
-	Keep      time.Duration // how long dead tasks are kept for the operator; default 30 days
-	Now       clock.Now     // default the machine's clock; those of several hosts must agree to well within Lease
-	Log       *slog.Logger  // default none
+	// Hint, if not nil, is called after the commit of a task that can begin at once and that this process does not work: whoever else works the
+	// queue may be told, and calls Wake. Without it they find the task when they look next.
+	Hint func(ctx context.Context)
+	Keep time.Duration // how long dead tasks are kept for the operator; default 30 days
+	Now  clock.Now     // default the machine's clock; those of several hosts must agree to well within Lease
+	Log  *slog.Logger  // default none
 	// Crash is called at named instants ("claimed", "saved", "done": before the end is written, "ended": after it), for tests that end
 	// the process there or, by runtime.Goexit, the worker.
 	Crash func(point string)
@@ -100,6 +103,9 @@ func (q *Queue) sequence(now time.Time) int64 {
 
 func (q *Queue) leaseEnd() time.Time { return q.c.Now().Add(q.c.Lease) }
 
+// Wake hints that somebody else enqueued work. It does not block, and may be called at any time.
+func (q *Queue) Wake() { q.wake() }
+
 // wake hints that there may be work.
 func (q *Queue) wake() {
 	select {
@@ -116,6 +122,18 @@ func (q *Queue) wakeIn(d time.Duration) {
 	case d < q.c.Poll:
 		time.AfterFunc(d, q.wake)
 	}
+}
+
+// enqueued is called after the commit of a task that this process has not claimed with it.
+func (q *Queue) enqueued(ctx context.Context, wait time.Duration) {
+	q.mu.Lock()
+	up := q.up
+	q.mu.Unlock()
+	if !up && wait <= 0 && q.c.Hint != nil {
+		q.c.Hint(context.WithoutCancel(ctx)) // the commit is done, whoever still waits for the answer
+		return
+	}
+	q.wakeIn(wait)
 }
 
 func (q *Queue) crash(point string) {

@@ -72,7 +72,7 @@ func (k *Kind[T]) EnqueueAfter(ctx context.Context, tx *db.Tx, q *Queue, key str
 			return r.ID, err
 		}
 	}
-	tx.AfterCommit(func() { q.wakeIn(wait) })
+	tx.AfterCommit(func() { q.enqueued(ctx, wait) })
 	return r.ID, insertRow.Do(ctx, tx, r)
 }
 

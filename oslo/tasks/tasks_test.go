@@ -111,6 +111,34 @@ func TestTaskCarriesItsArgumentsAndCaller(t *testing.T) {
 	}, schema)
 }
 
+func TestWhoOnlyEnqueuesWakesTheOthers(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		far := config("worker")
+		far.Poll = time.Hour
+		worker, k := tasks.New(d, far), tasks.NewKind[job]("build", quick)
+		done := make(chan string, 2)
+		k.Handle(worker, func(_ context.Context, _ *tasks.Task, j job) error { done <- j.Server; return nil }, nil)
+		start(t, worker)
+		front := config("front")
+		front.Hint = func(context.Context) { worker.Wake() }
+		enqueue(t, d, tasks.New(d, front), k, job{"s1", 1})
+		if got := <-done; got != "s1" {
+			t.Errorf("got %s", got)
+		}
+		err := d.Tx(t.Context(), func(tx *db.Tx) error {
+			front.Hint = func(context.Context) { t.Error("a hint about what was rolled back") }
+			if _, err := k.Enqueue(t.Context(), tx, tasks.New(d, front), "s2", job{"s2", 1}); err != nil {
+				return err
+			}
+			return errors.New("no")
+		})
+		if err == nil {
+			t.Error("committed")
+		}
+	}, schema)
+}
+
 func TestRollbackLeavesNoTask(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {

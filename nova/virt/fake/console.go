@@ -1,10 +1,12 @@
 package fake
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"hypernova/nova"
+	"hypernova/nova/virt"
 )
 
 // bootLog is what the guest image prints when it boots, so that what reads consoles can be tried without a guest.
@@ -23,4 +25,10 @@ func bootLog(s *nova.Spec) string {
 	}
 	fmt.Fprintf(&b, "guest: ready\n\n%s login: \n", s.Hostname)
 	return b.String()
+}
+
+// Uptime is how long this pretended host has been there; nobody is logged in, and it is never busy.
+func (d *Driver) Uptime(context.Context) (string, error) {
+	now := d.c.Now()
+	return virt.UptimeText(now, now.Sub(d.made), 0, [3]float64{}), nil
 }

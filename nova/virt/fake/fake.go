@@ -17,6 +17,13 @@ import (
 	"hypernova/oslo/fault"
 )
 
+// This driver keeps console logs, tells of guests that stop by themselves, and how long it runs.
+var (
+	_ virt.Console     = (*Driver)(nil)
+	_ virt.EventSource = (*Driver)(nil)
+	_ virt.Uptimer     = (*Driver)(nil)
+)
+
 // Config says what the pretended host is. The zero value is a host of 64 vCPUs, 256 GiB memory and 4 TiB disk, in memory.
 type Config struct {
 	Hostname, HostIP        string // default "localhost" and 127.0.0.1
@@ -33,6 +40,7 @@ type Config struct {
 // Driver is the fake hypervisor. All methods may be called concurrently.
 type Driver struct {
 	c      Config
+	made   time.Time
 	disk   folder
 	faults *injector
 	images *imageCache
@@ -79,7 +87,7 @@ func New(c Config) *Driver {
 	if c.Console == nil {
 		c.Console = bootLog
 	}
-	return &Driver{c: c, disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{}}
+	return &Driver{c: c, made: c.Now(), disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{}}
 }
 
 // Init reads back the servers that an earlier process left in the folder.
