@@ -12,6 +12,7 @@ import (
 	"hypernova/neutron/networks"
 	"hypernova/neutron/store"
 	"hypernova/nova"
+	novaapi "hypernova/nova/api"
 	novaclient "hypernova/nova/client"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/service"
@@ -58,6 +59,18 @@ func (p *Process) networkVerbs(ctx context.Context) (*networks.Service, error) {
 func (p *Process) networks(ctx context.Context) (neutron.API, error) {
 	if p.has(RoleNeutron) {
 		return p.networkVerbs(ctx)
+	}
+	return neutronclient.New(p.Endpoint(apiNeutron), p.login()), nil
+}
+
+// securityGroups are networking's security groups as compute shows them.
+func (p *Process) securityGroups(ctx context.Context) (novaapi.SecurityGroups, error) {
+	if p.has(RoleNeutron) {
+		n, err := p.networkVerbs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return n.Groups, nil
 	}
 	return neutronclient.New(p.Endpoint(apiNeutron), p.login()), nil
 }

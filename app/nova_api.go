@@ -20,6 +20,10 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
+	groups, err := p.securityGroups(ctx)
+	if err != nil {
+		return err
+	}
 	projects, err := p.projects(ctx)
 	if err != nil {
 		return err
@@ -37,14 +41,7 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 	}
 	c.MaxLimit = p.c.NovaAPI.MaxLimit
 	deps := novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas,
-		Hosts: v.hosts, Networks: nets, Projects: projects, Now: p.now, MaxVersion: most}
-	if p.has(RoleNeutron) {
-		n, err := p.networkVerbs(ctx)
-		if err != nil {
-			return err
-		}
-		deps.Groups = n.Groups
-	}
+		Hosts: v.hosts, Networks: nets, Groups: groups, Projects: projects, Now: p.now, MaxVersion: most}
 	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, deps)); err != nil {
 		return err
 	}

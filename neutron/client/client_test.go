@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -206,5 +207,36 @@ func TestAFailedAllocatePutsTakenPortsBack(t *testing.T) {
 	}
 	if err := p.local.DeleteNetwork(ctx, n, opt.Of[int64]{}); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestSecurityGroupsAreTheSameInBothPositions(t *testing.T) {
+	t.Parallel()
+	p := newPositions(t)
+	ctx := t.Context()
+	id, err := p.local.SecurityGroup(ctx, "p", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	low, high := 22, 23
+	_, err = p.local.Groups.CreateRules(ctx, []neutron.SecurityGroupRule{{Group: id, Ingress: true, Ether: 6, Protocol: "tcp", PortMin: &low, PortMax: &high,
+		RemotePrefix: "2001:db8::/32", Meta: neutron.Meta{Project: "p", Description: "ssh"}}}, func(neutron.SecurityGroup) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, err := p.local.Groups.Show(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote, err := p.http.Show(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean := cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(time.Second), cmpopts.IgnoreFields(neutron.SecurityGroup{}, "Default")}
+	if d := cmp.Diff(local, remote, clean); d != "" || len(remote.Rules) != 5 {
+		t.Errorf("security group differs between the positions (-local +http):\n%s", d)
+	}
+	if _, err := p.http.Show(ctx, "11111111-1111-1111-1111-111111111111"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("of one that is not there: %v", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// SecurityGroups finds security groups with their rules, as the caller in ctx may see them; fault.NotFound. neutron/secgroups is one.
+// SecurityGroups finds security groups with their rules, whose project's they may be; fault.NotFound. neutron/secgroups is one.
 type SecurityGroups interface {
 	Show(ctx context.Context, id string) (neutron.SecurityGroup, error)
 }
@@ -81,7 +81,7 @@ func (a *API) viewOfGroup(ctx context.Context, g neutron.SecurityGroup) groupVie
 		}
 		if rule.RemoteGroup != "" {
 			v.Group["tenant_id"] = g.Project
-			if other, err := a.Groups.Show(ctx, rule.RemoteGroup); err == nil {
+			if other, err := a.Groups.Show(ctx, rule.RemoteGroup); err == nil && other.Project == g.Project { // what is another project's stays its own
 				v.Group["name"], v.Group["tenant_id"] = other.Name, other.Project
 			}
 		}
