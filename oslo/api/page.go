@@ -3,6 +3,7 @@ package api
 import (
 	"net/url"
 	"reflect"
+	"slices"
 )
 
 // Page is one page of a list. Next is the marker of the following page, empty at the end; the kit writes links in the service's form.
@@ -41,7 +42,11 @@ func (c *call) replyPage(items reflect.Value, next, prev string, extra map[strin
 	write := c.s.views.of(items.Type().Elem(), c.r.Version)
 	e.buf = append(e.buf, '[')
 	keep := c.selection()
+	from := len(e.buf)
 	for i := range items.Len() {
+		if i == 1 { // the others are about as long as the first
+			e.buf = slices.Grow(e.buf, (len(e.buf)-from)*items.Len()*9/8)
+		}
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}

@@ -417,6 +417,10 @@ func writeAny(e *view, v reflect.Value) {
 // value writes a value whose type is known only now.
 func (e *view) value(v reflect.Value) {
 	t := v.Type()
+	if p, ok := e.w.plans.Load(writerKey{t, defaultTimeForm, e.v}); ok {
+		(*p.(*writer))(e, v)
+		return
+	}
 	if t.Kind() == reflect.Struct && t != timeType && !isOpt(t) && !t.Implements(jsonWriter) && len(fieldsOf(t)) == 0 {
 		writeMarshaled(e, v) // a struct without wire tags: encoding/json's view of it
 		return

@@ -96,15 +96,9 @@ func (l *ListQuery[R]) Page(ctx context.Context, on Querier, a ListArgs) ([]R, e
 	}
 	var all []R
 	err = query(ctx, on, text, args, reflect.TypeFor[R](), &l.plan, func(rows *sql.Rows, p *plan) error {
-		all = all[:0]
-		for rows.Next() {
-			var r R
-			if err := p.scan(rows, reflect.ValueOf(&r).Elem()); err != nil {
-				return err
-			}
-			all = append(all, r)
-		}
-		return rows.Err()
+		var err error
+		all, err = collect(rows, p, all[:0], a.Limit)
+		return err
 	})
 	if err != nil {
 		return nil, err

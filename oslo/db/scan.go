@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // field is one tagged field of a row type.
@@ -66,12 +67,38 @@ func planFor(t reflect.Type, columns []string) (*plan, error) {
 
 // scan reads the current row into v, which must be addressable.
 func (p *plan) scan(rows *sql.Rows, v reflect.Value) error {
+	return rows.Scan(p.targets(v)...)
+}
+
+// targets are where the columns of a row go.
+func (p *plan) targets(v reflect.Value) []any {
 	if p.scalar {
-		return rows.Scan(v.Addr().Interface())
+		return []any{v.Addr().Interface()}
 	}
 	into := make([]any, len(p.into))
 	for i, at := range p.into {
 		into[i] = v.FieldByIndex(at).Addr().Interface()
 	}
-	return rows.Scan(into...)
+	return into
+}
+
+// steep is how many rows a list may have before its room is made for all that was asked for: long lists would otherwise be copied again and
+// again while they grow.
+const steep = 64
+
+// collect reads all rows into one value, of which it appends copies; most is about how many there will be, 0 where nobody knows.
+func collect[R any](rows *sql.Rows, p *plan, all []R, most int) ([]R, error) {
+	var r, zero R
+	into := p.targets(reflect.ValueOf(&r).Elem())
+	for rows.Next() {
+		r = zero // nothing of the row before shines through, and what it points to stays its own
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		if len(all) == steep && most > cap(all) {
+			all = slices.Grow(all, min(most, 1000)-len(all))
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
 }

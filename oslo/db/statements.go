@@ -71,15 +71,9 @@ func (q *Query[R]) One(ctx context.Context, on Querier, args ...any) (R, error) 
 func (q *Query[R]) All(ctx context.Context, on Querier, args ...any) ([]R, error) {
 	var all []R
 	err := q.each(ctx, on, args, func(rows *sql.Rows, p *plan) error {
-		all = all[:0]
-		for rows.Next() {
-			var r R
-			if err := p.scan(rows, reflect.ValueOf(&r).Elem()); err != nil {
-				return err
-			}
-			all = append(all, r)
-		}
-		return rows.Err()
+		var err error
+		all, err = collect(rows, p, all[:0], 0)
+		return err
 	})
 	if err != nil {
 		return nil, err
