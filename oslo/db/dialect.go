@@ -65,6 +65,7 @@ type Caps struct {
 	Regexp       string // the operator that finds a regular expression anywhere
 	Position     string // a function (text, part): where the part begins, 0 if it does not occur
 	MaxParams    int    // most placeholders in one statement
+	Now          string // the query for the server's clock in microseconds; empty: the server is this process
 	Goose        goose.Dialect
 }
 

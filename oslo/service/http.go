@@ -25,6 +25,9 @@ type HTTPOptions struct {
 	Grace   time.Duration                   // for requests in flight when the service stops; default 30 s
 	Metrics prometheus.Gatherer             // served at /metrics; nil: the registry of the context
 	Ready   func(ctx context.Context) error // asked by /readyz besides serving; its text is shown
+	// Linger is how long clients that keep connections open are given to make one more request, whose answer tells them to connect
+	// anew, before these are closed. It is of use where another process listens on the same socket.
+	Linger time.Duration
 }
 
 // HTTP is an API service: listener, graceful shutdown, request timeout, /healthz, /readyz, /metrics beside h. It owns the listener.
@@ -68,15 +71,37 @@ func (s *httpService) Run(ctx context.Context, ready func()) error {
 	case <-ctx.Done():
 	}
 	s.serving.Store(false)
-	stop, cancel := context.WithTimeout(base, s.o.Grace)
+	begin, inFlight := time.Now(), s.inFlight.Load()
+	l.Info("service takes no new work", "service", s.name, "in_flight", inFlight)
+	grace := Grace(ctx, s.o.Grace)
+	stop, cancel := context.WithTimeout(base, grace)
 	defer cancel()
-	err := server.Shutdown(stop)
-	if err != nil {
-		n := s.inFlight.Load()
-		err = errors.Join(fmt.Errorf("%d requests were cut off after %v: %w", n, s.o.Grace, err), server.Close())
+	err := s.linger(stop)
+	if e := server.Shutdown(stop); e != nil {
+		err = errors.Join(err, fmt.Errorf("%d requests were cut off after %v: %w", s.inFlight.Load(), grace.Round(time.Millisecond), e), server.Close())
 	}
 	<-ended
+	if err == nil {
+		l.Info("service step", "service", s.name, log.Step, "drained", log.Took, time.Since(begin).Round(time.Microsecond).String(), "in_flight", inFlight)
+	}
 	return err
+}
+
+// linger stops accepting and answers what comes on open connections.
+func (s *httpService) linger(ctx context.Context) error {
+	if s.o.Linger <= 0 {
+		return nil
+	}
+	if err := s.l.Close(); err != nil {
+		return err
+	}
+	t := time.NewTimer(s.o.Linger)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 func (s *httpService) handler(ctx context.Context) http.Handler {
@@ -96,6 +121,9 @@ func (s *httpService) handler(ctx context.Context) http.Handler {
 		}
 		s.inFlight.Add(1)
 		defer s.inFlight.Add(-1)
+		if !s.serving.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		defer s.recovered(w, r)
 		if s.o.Timeout > 0 {
 			ctx, cancel := context.WithTimeout(r.Context(), s.o.Timeout)

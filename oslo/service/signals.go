@@ -148,6 +148,12 @@ func contain(w io.Writer, name string, f func()) {
 
 // WriteReport writes what can be said of a process: its services, then every goroutine.
 func WriteReport(w io.Writer, ss ...Service) {
+	WriteServices(w, ss...)
+	WriteGoroutines(w)
+}
+
+// WriteServices is the part of a report that tells of the process and its services.
+func WriteServices(w io.Writer, ss ...Service) {
 	fmt.Fprintf(w, "state report of process %d at %s: %d goroutines\n", os.Getpid(), time.Now().UTC().Format(time.RFC3339), runtime.NumGoroutine())
 	for _, s := range ss {
 		if r, ok := s.(Reporter); ok {
@@ -156,6 +162,10 @@ func WriteReport(w io.Writer, ss ...Service) {
 			fmt.Fprintln(w, s.Name())
 		}
 	}
+}
+
+// WriteGoroutines is the part of a report that tells what the process is doing.
+func WriteGoroutines(w io.Writer) {
 	fmt.Fprintln(w, "goroutines:")
 	_ = pprof.Lookup("goroutine").WriteTo(w, 1) // to a log or file that just took the lines above
 }

@@ -28,7 +28,8 @@ func (dialect) Name() string      { return "postgresql" }
 func (dialect) Schemes() []string { return []string{"postgresql", "postgres"} }
 
 func (dialect) Caps() db.Caps {
-	return db.Caps{NullsLargest: true, Like: "ILIKE", Regexp: "~", Position: "strpos", MaxParams: 65535, Goose: goose.DialectPostgres}
+	return db.Caps{NullsLargest: true, Like: "ILIKE", Regexp: "~", Position: "strpos", MaxParams: 65535, Goose: goose.DialectPostgres,
+		Now: "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"}
 }
 
 // connections bounds what one service holds of the server.

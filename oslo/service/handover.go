@@ -1,0 +1,151 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
+)
+
+// handed is what goes along with a listener.
+type handed struct {
+	PID     int    `json:"pid"`
+	Address string `json:"address"`
+}
+
+// Offer is a service that hands the listener l of the API called name to the process that follows this one, by way of a socket in dir.
+// The two share one queue of connections from then on, so that none is refused while the one takes over from the other. The last
+// process that offers a name is the one that is asked.
+func Offer(dir, name string, l *net.TCPListener) Service {
+	return Func(name+" handover", func(ctx context.Context, ready func()) error {
+		path, err := socket(dir, name)
+		if err != nil {
+			return err
+		}
+		own := fmt.Sprintf("%s.%d", path, os.Getpid())
+		if err := os.Remove(own); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		s, err := net.ListenUnix("unix", &net.UnixAddr{Name: own, Net: "unix"})
+		if err != nil {
+			return fmt.Errorf("offer the listener of %s: %w", name, err)
+		}
+		s.SetUnlinkOnClose(false) // the name may be the next process's by then
+		info, err := os.Lstat(own)
+		if err == nil {
+			err = errors.Join(os.Chmod(own, 0o600), os.Rename(own, path))
+		}
+		if err != nil {
+			return errors.Join(err, s.Close())
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				c, err := s.AcceptUnix()
+				if err != nil {
+					return
+				}
+				if err := give(c, l); err != nil {
+					log.From(ctx).Warn("listener could not be handed over", "service", name, log.Err, err.Error())
+				}
+			}
+		}()
+		ready()
+		<-ctx.Done()
+		err = s.Close()
+		<-ended
+		if now, serr := os.Lstat(path); serr == nil && os.SameFile(now, info) {
+			err = errors.Join(err, os.Remove(path))
+		}
+		return err
+	})
+}
+
+func socket(dir, name string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fault.Invalidf("the folder %s, through which a listener is handed to the next process, cannot be made", dir).Because(err)
+	}
+	return filepath.Join(dir, name+".sock"), nil
+}
+
+func give(c *net.UnixConn, l *net.TCPListener) error {
+	defer c.Close()
+	f, err := l.File()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := json.Marshal(handed{os.Getpid(), l.Addr().String()})
+	if err != nil {
+		return err
+	}
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return err
+	}
+	_, _, err = c.WriteMsgUnix(text, syscall.UnixRights(int(f.Fd())), nil)
+	return err
+}
+
+// TakeOver asks the process that offers the listener of name in dir for it; nil where there is none, or where it listens on another
+// address than the wanted one. pid is that process's.
+func TakeOver(ctx context.Context, dir, name, address string) (l net.Listener, pid int, err error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", filepath.Join(dir, name+".sock"))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, 0, nil // nobody runs
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("ask for the listener of %s: %w", name, err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return nil, 0, err
+	}
+	text, rights := make([]byte, 4096), make([]byte, syscall.CmsgSpace(4))
+	n, rn, _, _, err := c.(*net.UnixConn).ReadMsgUnix(text, rights)
+	if err != nil {
+		return nil, 0, fmt.Errorf("take over the listener of %s: %w", name, err)
+	}
+	f, err := received(rights[:rn])
+	if err != nil {
+		return nil, 0, fmt.Errorf("take over the listener of %s: %w", name, err)
+	}
+	defer f.Close()
+	var h handed
+	if err := json.Unmarshal(text[:n], &h); err != nil {
+		return nil, 0, fmt.Errorf("take over the listener of %s: %w", name, err)
+	}
+	if h.Address != address {
+		return nil, h.PID, nil
+	}
+	l, err = net.FileListener(f)
+	return l, h.PID, err
+}
+
+func received(rights []byte) (*os.File, error) {
+	ms, err := syscall.ParseSocketControlMessage(rights)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range ms {
+		fds, err := syscall.ParseUnixRights(&m)
+		if err != nil {
+			return nil, err
+		}
+		if len(fds) == 1 {
+			syscall.CloseOnExec(fds[0])
+			return os.NewFile(uintptr(fds[0]), "listener"), nil
+		}
+	}
+	return nil, errors.New("the other process sent no listener")
+}
