@@ -1,0 +1,103 @@
+package audit_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"hypernova/app/audit"
+	"hypernova/neutron"
+	"hypernova/nova"
+	"hypernova/nova/virt"
+	"hypernova/oslo/tasks"
+)
+
+const port = "11112222-3333-4444-5555-666677778888"
+
+// sound is a cloud in which nothing is wrong: server a on h1.
+func sound() audit.Facts {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	return audit.Facts{Now: now, Patience: time.Minute, Down: time.Minute,
+		Servers:  []nova.Server{{ID: "a", VM: nova.Active, Host: "h1"}},
+		Services: []nova.Service{{Binary: nova.BinaryCompute, Host: "h1", Seen: now}, {Binary: nova.BinaryCompute, Host: "h2", Seen: now}},
+		Nodes:    []nova.Node{{ID: "n1", Host: "h1", Name: "node-1"}, {ID: "n2", Host: "h2", Name: "node-2"}},
+		Agents:   []neutron.Agent{{Binary: "agent", Host: "h1", Alive: true}},
+		Ports:    []neutron.Port{{ID: port, DeviceID: "a", DeviceOwner: "compute:nova", Host: "h1"}, {ID: "dhcp", DeviceID: "x", DeviceOwner: "network:dhcp"}},
+		Claims:   map[string][]string{"n1": {"a"}},
+		Local:    &audit.Local{Host: "h1", Guests: []virt.Info{{ID: "a"}}, Taps: []string{neutron.Device(port)}},
+	}
+}
+
+func TestEachThingThatIsWrongIsFound(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*audit.Facts)
+		want   string // rule and subject of every finding, notes in brackets
+	}{
+		{"nothing", func(*audit.Facts) {}, ""},
+		{"a state without a task", func(f *audit.Facts) { f.Servers[0].Task = nova.Rebooting }, "server-stuck server a"},
+		{"a build without a task", func(f *audit.Facts) { f.Servers[0].VM = nova.Building }, "server-stuck server a"},
+		{"a state with a task", func(f *audit.Facts) {
+			f.Servers[0].Task = nova.Rebooting
+			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "running", Due: f.Now}}
+		}, ""},
+		{"a task that was given up owns nothing", func(f *audit.Facts) {
+			f.Servers[0].Task = nova.Rebooting
+			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "dead", Due: f.Now}}
+		}, "server-stuck server a, [task-dead task t]"},
+		{"a lease that ended long ago", func(f *audit.Facts) {
+			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "running", Due: f.Now.Add(-2 * time.Minute)}}
+		}, "task-stuck task t"},
+		{"a task that nobody takes, and one behind it", func(f *audit.Facts) {
+			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "running", Due: f.Now}, {ID: "u", Key: "a", State: "queued", Due: f.Now.Add(-time.Hour)},
+				{ID: "v", Key: "b", State: "queued", Due: f.Now.Add(-time.Hour)}}
+		}, "task-stuck task v"},
+		{"a server that is gone", func(f *audit.Facts) { f.Servers = nil },
+			"allocation-orphaned allocation of a, guest-orphaned guest a, port-orphaned port " + port},
+		{"a server that is being deleted", func(f *audit.Facts) {
+			f.Servers = nil
+			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "queued", Due: f.Now}}
+		}, ""},
+		{"an allocation that is not there", func(f *audit.Facts) { f.Claims = nil }, "allocation-missing server a"},
+		{"an allocation elsewhere", func(f *audit.Facts) { f.Claims = map[string][]string{"n2": {"a"}} }, "allocation-misplaced allocation of a"},
+		{"a failed build that holds something", func(f *audit.Facts) {
+			f.Servers[0].VM, f.Servers[0].Host, f.Ports, f.Local = nova.Error, "", nil, nil
+		}, "allocation-orphaned allocation of a"},
+		{"a port elsewhere", func(f *audit.Facts) { f.Ports[0].Host = "h2" }, "port-misplaced port " + port + ", tap-orphaned device tap11112222-33"},
+		{"a host that is gone", func(f *audit.Facts) { f.Services = f.Services[1:]; f.Local = nil }, "node-orphaned node node-1, port-misplaced port " + port},
+		{"a guest that is not there", func(f *audit.Facts) { f.Local.Guests = nil }, "guest-missing server a"},
+		{"silence", func(f *audit.Facts) {
+			f.Services[0].Seen, f.Services[1].Seen, f.Agents[0].Alive = f.Now.Add(-time.Hour), time.Time{}, false
+		}, "[service-down agent on h1], [service-down nova-compute on h1], [service-down nova-compute on h2]"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := sound()
+			tt.change(&f)
+			var got []string
+			for _, x := range audit.Judge(f) {
+				line := x.Rule + " " + x.Subject
+				if x.Note {
+					line = "[" + line + "]"
+				}
+				got = append(got, line)
+			}
+			if s := strings.Join(got, ", "); s != tt.want {
+				t.Errorf("got %s\nwant %s", s, tt.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsSeenOnceDoesNotCount(t *testing.T) {
+	t.Parallel()
+	a, b, c := audit.Finding{Rule: "r", Subject: "a", Text: "for 1s"}, audit.Finding{Rule: "r", Subject: "b"}, audit.Finding{Rule: "r", Subject: "c"}
+	later := a
+	later.Text = "for 3s"
+	got := audit.Again([]audit.Finding{a, b}, []audit.Finding{later, c})
+	if len(got) != 1 || got[0] != later {
+		t.Errorf("got %v, want %v", got, later)
+	}
+}
