@@ -1,7 +1,9 @@
 package layout
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"hypernova/app/audit"
 	"hypernova/cloudtest/scenario"
 	"hypernova/oslo/db/dbtest"
 )
@@ -285,4 +288,31 @@ func (c *Cloud) stop() {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// Audit runs the program's own check of the cloud, once for each host, and answers what is wrong. patience is how late work may be.
+func (c *Cloud) Audit(ctx context.Context, patience time.Duration) ([]string, error) {
+	hosts := []string{}
+	for _, s := range c.specs {
+		if !slices.Contains(hosts, s.host) {
+			hosts = append(hosts, s.host)
+		}
+	}
+	var out []string
+	for _, h := range hosts {
+		cmd := exec.CommandContext(ctx, c.binary, c.args("check", "--format=json", "--patience="+patience.String(), "--set=DEFAULT.host="+h)...)
+		var text, complaint bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &text, &complaint
+		err := cmd.Run() // it fails where something is wrong
+		var found []audit.Finding
+		if json.Unmarshal(text.Bytes(), &found) != nil {
+			return nil, fmt.Errorf("hypernova check: %w\n%s%s", err, &text, &complaint)
+		}
+		for _, f := range found {
+			if line := f.Rule + ": " + f.String(); !f.Note && !slices.Contains(out, line) {
+				out = append(out, line)
+			}
+		}
+	}
+	return out, nil
 }

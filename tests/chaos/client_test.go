@@ -1,0 +1,198 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"hypernova/cloudtest/scenario"
+	"hypernova/tests/layout"
+)
+
+// client is a user who remembers what it was told. What it asks for follows from its random source; when, from the machine.
+type client struct {
+	t       *testing.T
+	cloud   *layout.Cloud
+	n       int
+	r       *rand.Rand
+	servers []*server
+	counts  map[string]int // answers by what was asked for
+	lies    []string
+	began   time.Time
+}
+
+// server is what a client knows of one server.
+type server struct {
+	name, id string // id is empty while the answer to its creation is unknown
+	// promised: a 202 said that it is there; removed: a 204 said that it will not be; perhaps: a deletion was asked for without an answer.
+	promised, removed, perhaps bool
+	accepted                   []string // request ids of actions that were accepted
+	events                     []string
+}
+
+func (v *server) story() string { return "    " + strings.Join(v.events, "\n    ") }
+
+func newClient(t *testing.T, cloud *layout.Cloud, n int, r *rand.Rand) *client {
+	return &client{t: t, cloud: cloud, n: n, r: r, counts: map[string]int{}, began: time.Now()}
+}
+
+const (
+	most      = 5                // servers that a client has at a time
+	answerIn  = 20 * time.Second // then a client gives up waiting for an answer
+	betweenMs = 400              // at most, between two requests
+)
+
+func (c *client) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		c.step(context.WithoutCancel(ctx)) // an answer is waited for, storm or not
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(c.r.IntN(betweenMs)) * time.Millisecond):
+		}
+	}
+}
+
+func (c *client) step(ctx context.Context) {
+	var mine []*server
+	for _, v := range c.servers {
+		if v.id != "" && !v.removed {
+			mine = append(mine, v)
+		}
+	}
+	if len(mine) < 2 || len(mine) < most && c.r.IntN(3) == 0 {
+		c.create(ctx)
+		return
+	}
+	v := mine[c.r.IntN(len(mine))]
+	switch n := c.r.IntN(10); {
+	case n < 3:
+		c.remove(ctx, v)
+	case n < 4:
+		c.look(ctx, v)
+	default:
+		actions := []string{`{"reboot": {"type": "SOFT"}}`, `{"reboot": {"type": "HARD"}}`, `{"os-stop": null}`, `{"os-start": null}`}
+		c.act(ctx, v, actions[c.r.IntN(len(actions))])
+	}
+}
+
+// ask sends a request; status 0 is no answer.
+func (c *client) ask(ctx context.Context, what string, v *server, r scenario.Request) (int, scenario.Answer) {
+	ctx, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
+	a, err := c.cloud.Do(ctx, "demo", r)
+	if err != nil {
+		a.Status = 0
+	}
+	c.counts[fmt.Sprintf("%s %d", what, a.Status)]++
+	if v != nil {
+		v.events = append(v.events, fmt.Sprintf("%7.3fs %s: %d %s %v", time.Since(c.began).Seconds(), what, a.Status, a.Header.Get("X-Openstack-Request-Id"), short(err, a)))
+	}
+	return a.Status, a
+}
+
+func short(err error, a scenario.Answer) string {
+	switch {
+	case err != nil:
+		return err.Error()
+	case a.Status >= 400:
+		return string(a.Body)
+	}
+	return ""
+}
+
+func (c *client) create(ctx context.Context) {
+	vars := c.cloud.Vars()
+	v := &server{name: fmt.Sprintf("c%d-%d", c.n, len(c.servers))}
+	c.servers = append(c.servers, v)
+	status, a := c.ask(ctx, "create", v, scenario.Request{Method: http.MethodPost, Service: "compute", Path: "/servers", Body: fmt.Sprintf(
+		`{"server": {"name": %q, "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, v.name, vars["image"], vars["flavor"], vars["network"])})
+	if status != http.StatusAccepted {
+		c.honest(v, "create", status)
+		return
+	}
+	var doc struct{ Server struct{ ID string } }
+	if err := json.Unmarshal(a.Body, &doc); err != nil || doc.Server.ID == "" {
+		c.lie(v, "created a server without an id: %s", a.Body)
+		return
+	}
+	v.id, v.promised = doc.Server.ID, true
+}
+
+func (c *client) remove(ctx context.Context, v *server) {
+	status, _ := c.ask(ctx, "delete", v, scenario.Request{Method: http.MethodDelete, Service: "compute", Path: "/servers/" + v.id})
+	switch status {
+	case http.StatusNoContent:
+		v.removed = true
+	case http.StatusNotFound:
+		if !v.perhaps {
+			c.lie(v, "a server that was promised was not found by its deletion")
+		}
+		v.removed = true
+	default:
+		v.perhaps = true
+		c.honest(v, "delete", status)
+	}
+}
+
+func (c *client) act(ctx context.Context, v *server, body string) {
+	what, _, _ := strings.Cut(strings.Trim(body, `{"`), `"`)
+	status, a := c.ask(ctx, what, v, scenario.Request{Method: http.MethodPost, Service: "compute", Path: "/servers/" + v.id + "/action", Body: body})
+	switch status {
+	case http.StatusAccepted:
+		v.accepted = append(v.accepted, a.Header.Get("X-Openstack-Request-Id"))
+	case http.StatusConflict: // its state does not allow it
+	case http.StatusNotFound:
+		c.missing(v)
+	default:
+		c.honest(v, what, status)
+	}
+}
+
+func (c *client) look(ctx context.Context, v *server) {
+	status, _ := c.ask(ctx, "show", v, scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id})
+	switch status {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		c.missing(v)
+	default:
+		c.honest(v, "show", status)
+	}
+}
+
+// missing judges a 404: right only where a deletion may have been heard.
+func (c *client) missing(v *server) {
+	if !v.perhaps {
+		c.lie(v, "a server that was promised was not found")
+	}
+	v.removed = true
+}
+
+// honest judges an answer that is no success: none at all, or that the service cannot now.
+func (c *client) honest(v *server, what string, status int) {
+	switch status {
+	case 0, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	default:
+		c.lie(v, "%s was answered with %d", what, status)
+	}
+}
+
+func (c *client) lie(v *server, format string, args ...any) {
+	c.lies = append(c.lies, fmt.Sprintf("server %s (%s): %s\n%s", v.id, v.name, fmt.Sprintf(format, args...), v.story()))
+}
+
+// tell shows the stories of the servers that the lines name.
+func (c *client) tell(lines []string) {
+	for _, v := range c.servers {
+		for _, l := range lines {
+			if v.id != "" && strings.Contains(l, v.id) {
+				c.t.Logf("server %s (%s):\n%s", v.id, v.name, v.story())
+				break
+			}
+		}
+	}
+}

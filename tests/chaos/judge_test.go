@@ -1,0 +1,108 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"hypernova/cloudtest/scenario"
+)
+
+// judge compares a server with what its client was told. The cloud is at rest.
+func (c *client) judge(ctx context.Context, v *server) error {
+	if v.id == "" {
+		return nil // whether it is there, nobody said
+	}
+	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id})
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Status == http.StatusNotFound && !v.removed && !v.perhaps:
+		return fmt.Errorf("it was promised and never deleted, but it is gone")
+	case a.Status == http.StatusNotFound:
+		return nil
+	case a.Status != http.StatusOK:
+		return fmt.Errorf("show: %d %s", a.Status, a.Body)
+	case v.removed:
+		return fmt.Errorf("its deletion was accepted, but it is there: %s", a.Body)
+	}
+	var doc struct {
+		Server struct {
+			Status string
+			Fault  *struct{ Message string }
+		}
+	}
+	if err := json.Unmarshal(a.Body, &doc); err != nil {
+		return err
+	}
+	if doc.Server.Status == "ERROR" && (doc.Server.Fault == nil || doc.Server.Fault.Message == "") {
+		return fmt.Errorf("it is in ERROR without a reason")
+	}
+	return c.actions(ctx, v)
+}
+
+// actions checks that every action that was accepted is on record.
+func (c *client) actions(ctx context.Context, v *server) error {
+	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id + "/os-instance-actions"})
+	if err != nil || a.Status != http.StatusOK {
+		return fmt.Errorf("actions: %d %w", a.Status, err)
+	}
+	var doc struct {
+		Actions []struct {
+			Request string `json:"request_id"`
+		} `json:"instanceActions"`
+	}
+	if err := json.Unmarshal(a.Body, &doc); err != nil {
+		return err
+	}
+	var known []string
+	for _, x := range doc.Actions {
+		known = append(known, x.Request)
+	}
+	for _, id := range v.accepted {
+		if !slices.Contains(known, id) {
+			return fmt.Errorf("action %s was accepted, but is not on record", id)
+		}
+	}
+	return nil
+}
+
+// list is the ids of the servers that are there, by name.
+func (c *client) list(ctx context.Context) (map[string]string, error) {
+	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers?limit=1000"})
+	if err != nil || a.Status != http.StatusOK {
+		return nil, fmt.Errorf("list: %d %w", a.Status, err)
+	}
+	var doc struct{ Servers []struct{ ID, Name string } }
+	out := map[string]string{}
+	err = json.Unmarshal(a.Body, &doc)
+	for _, s := range doc.Servers {
+		out[s.Name] = s.ID
+	}
+	return out, err
+}
+
+// removeAll deletes what is there of the client's, whether it was told of it or not.
+func (c *client) removeAll(ctx context.Context) error {
+	there, err := c.list(ctx)
+	if err != nil {
+		return err
+	}
+	for _, v := range c.servers {
+		id, ok := there[v.name]
+		if !ok {
+			continue
+		}
+		if v.id != "" && v.id != id {
+			return fmt.Errorf("there are two servers %s: %s and %s", v.name, v.id, id)
+		}
+		v.id = id
+		if status, a := c.ask(ctx, "last delete", v, scenario.Request{Method: http.MethodDelete, Service: "compute", Path: "/servers/" + id}); status != http.StatusNoContent && status != http.StatusNotFound {
+			return fmt.Errorf("server %s cannot be deleted: %d %s", id, status, a.Body)
+		}
+	}
+	return nil
+}

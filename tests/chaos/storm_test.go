@@ -1,0 +1,193 @@
+// Package chaos makes a storm over a cloud of many processes: clients create, delete, reboot, stop and start servers while processes are
+// killed, stopped and continued, and the broker and the database crash. When it is over, the cloud must come to rest with nothing stuck and
+// nothing left over, and every answer that a client was given must have been true.
+//
+//	HYPERNOVA_CHAOS=10m   how long the storm lasts (default 90s)
+//	HYPERNOVA_CHAOS_SEED  what it is made from; each run prints its own
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"hypernova/cloudtest/scenario"
+	"hypernova/tests/layout"
+	"hypernova/tests/running"
+)
+
+const (
+	clients  = 4
+	monkeys  = 2
+	computes = 2
+	// rest bounds how long the cloud may take to come to rest. It is wide: a lease, a backoff and a slow machine fit several times.
+	rest = 5 * time.Minute
+	// patience is how late work may be before the audit calls it stuck: two leases.
+	patience = 30 * time.Second
+)
+
+func TestMain(m *testing.M) { layout.Main(m) }
+
+func TestAStormLeavesNothingStuckAndNothingOver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
+	t.Parallel()
+	length := 90 * time.Second
+	if text := os.Getenv("HYPERNOVA_CHAOS"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			t.Fatalf("HYPERNOVA_CHAOS: %v", err)
+		}
+		length = d
+	}
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("HYPERNOVA_CHAOS_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("HYPERNOVA_CHAOS_SEED: %v", err)
+		}
+		seed = n
+	}
+	t.Logf("a storm of %s; HYPERNOVA_CHAOS_SEED=%d", length, seed)
+	cloud := layout.Start(t, running.Binary(t), layout.Split("nats"), scenario.Options{Computes: computes,
+		Sets: []string{"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1"}})
+	s := &storm{t: t, cloud: cloud, began: time.Now()}
+	s.blow(length, seed)
+	s.calm()
+	s.verify()
+}
+
+// storm is one run.
+type storm struct {
+	t       *testing.T
+	cloud   *layout.Cloud
+	began   time.Time
+	ledgers []*client
+	troop   *troop
+}
+
+// blow lets clients and monkeys at the cloud.
+func (s *storm) blow(length time.Duration, seed uint64) {
+	ctx, stop := context.WithTimeout(s.t.Context(), length)
+	defer stop()
+	var clientsDone, monkeysDone sync.WaitGroup
+	for i := range clients {
+		c := newClient(s.t, s.cloud, i, rand.New(rand.NewPCG(seed, uint64(i))))
+		s.ledgers = append(s.ledgers, c)
+		clientsDone.Go(func() { c.run(ctx) })
+	}
+	s.troop = newTroop(s.t, s.cloud)
+	for i := range monkeys {
+		r := rand.New(rand.NewPCG(seed, uint64(1000+i)))
+		monkeysDone.Go(func() { s.troop.run(ctx, r) })
+	}
+	clientsDone.Wait()
+	monkeysDone.Wait() // each puts right what it broke
+	s.troop.done()
+	for _, c := range s.ledgers {
+		s.t.Logf("client %d: %v", c.n, c.counts)
+	}
+	s.t.Logf("broken: %v", s.troop.counts)
+}
+
+// calm waits until the cloud is at rest.
+func (s *storm) calm() {
+	s.t.Helper()
+	began := time.Now()
+	s.eventually("the cloud to come to rest", func(ctx context.Context) ([]string, error) {
+		wrong, err := s.cloud.Audit(ctx, patience)
+		if err != nil {
+			return nil, err
+		}
+		busy, err := s.cloud.Command("tasks", "list", "--state=queued", "--format=json", "--set=DEFAULT.host=controller")
+		if err != nil {
+			return nil, err
+		}
+		running, err := s.cloud.Command("tasks", "list", "--state=running", "--format=json", "--set=DEFAULT.host=controller")
+		if err != nil {
+			return nil, err
+		}
+		for _, list := range []string{busy, running} {
+			if len(list) > len("[]\n") {
+				wrong = append(wrong, "tasks: "+list)
+			}
+		}
+		return wrong, nil
+	})
+	s.t.Logf("at rest %s after the storm", time.Since(began).Round(100*time.Millisecond))
+}
+
+// verify compares what clients were told with what is, and then takes everything away.
+func (s *storm) verify() {
+	s.t.Helper()
+	ctx := s.t.Context()
+	for _, c := range s.ledgers {
+		for _, lie := range c.lies {
+			s.t.Error(lie)
+		}
+		for _, v := range c.servers {
+			if err := c.judge(ctx, v); err != nil {
+				s.t.Errorf("server %s (%s): %v\n%s", v.id, v.name, err, v.story())
+			}
+		}
+	}
+	for _, c := range s.ledgers {
+		if err := c.removeAll(ctx); err != nil {
+			s.t.Error(err)
+		}
+	}
+	s.eventually("nothing to be left over", func(ctx context.Context) ([]string, error) {
+		left, err := s.left(ctx)
+		if err != nil {
+			return nil, err
+		}
+		wrong, err := s.cloud.Audit(ctx, patience)
+		return append(left, wrong...), err
+	})
+}
+
+// left are the servers that are still there, and what belongs to none.
+func (s *storm) left(ctx context.Context) ([]string, error) {
+	left, err := s.cloud.Leaks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := s.ledgers[0].list(ctx)
+	for name, id := range ids {
+		left = append(left, fmt.Sprintf("server %s (%s)", id, name))
+	}
+	return left, err
+}
+
+// eventually waits until look finds nothing.
+func (s *storm) eventually(what string, look func(context.Context) ([]string, error)) {
+	s.t.Helper()
+	limit := time.After(rest)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+		found, err := look(ctx)
+		cancel()
+		if err == nil && len(found) == 0 {
+			return
+		}
+		select {
+		case <-limit:
+			for _, f := range found {
+				s.t.Error(f)
+			}
+			for _, c := range s.ledgers {
+				c.tell(found)
+			}
+			s.t.Fatalf("waited %s for %s: %d found, %v", rest, what, len(found), err)
+		case <-tick.C:
+		}
+	}
+}
