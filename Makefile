@@ -32,6 +32,7 @@ build: ## build bin/hypernova, one static binary
 
 bin/hypernova: FORCE
 	@mkdir -p bin
+	@echo "$$(date +%H:%M:%S)  building bin/hypernova (a minute or two the first time)"
 	@$$(scripts/find-go) build -trimpath -ldflags '$(LDFLAGS)' -o bin/hypernova .
 
 test: ## everything: static checks, unit, scenario and crash tests, real servers
