@@ -17,6 +17,9 @@ type Listen struct {
 	Host       string `conf:"bind_host" default:"127.0.0.1" help:"The address the APIs listen on; 0.0.0.0 or :: is every address."`
 	PublicHost string `conf:"public_host" help:"The name or address by which clients reach the APIs; empty for bind_host, or my_ip where that is every address."`
 	PortBase   int    `conf:"port_base" default:"-1" min:"-1" max:"65000" help:"Moves all APIs: keystone listens on this port, glance on the next, then placement, nova, nova's metadata, neutron, the bus. 0 lets the system choose, -1 uses OpenStack's ports."`
+	Handover   bool   `conf:"handover" default:"true" help:"Let a process that is started beside this one, with the same ports and state_path, take over the APIs' listeners, so that an upgrade refuses no connection. Processes whose conductors have no bus between them never do."`
+	PulseHost  string `conf:"pulse_host" help:"The address at which this process answers for its services beside the message bus, with its metrics; empty for my_ip. A host that is cut off the bus is told apart from a dead one there."`
+	PulsePort  int    `conf:"pulse_port" default:"0" min:"-1" max:"65535" help:"The port for that; 0 lets the system choose, -1 is none."`
 	Keystone   string `conf:"keystone_endpoint" is:"url" help:"The public URL of the identity API, where it is not http://public_host:port."`
 	Glance     string `conf:"glance_endpoint" is:"url" help:"The public URL of the image API."`
 	Placement  string `conf:"placement_endpoint" is:"url" help:"The public URL of the placement API."`

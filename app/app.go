@@ -2,6 +2,7 @@
 // in one readable order, and decides for each contract whether its fulfiller is in this process or behind a client.
 //
 //	roles.go       the table of roles and groups
+//	listeners.go   where an API's listener comes from, and to whom it goes
 //	addresses.go   ports and endpoints
 //	neighbours.go  who fulfils the contracts between services: a room of this process, or an HTTP client
 //	drivers.go     every driver compiled in, by kind and name
@@ -27,7 +28,6 @@ import (
 
 	"hypernova/nova/virt"
 	"hypernova/oslo/clock"
-	"hypernova/oslo/conf"
 	"hypernova/oslo/db"
 	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
@@ -39,11 +39,17 @@ import (
 type Options struct {
 	Roles   []string // names of roles, without groups; see Expand
 	Version string
-	Log     *slog.Logger // nil: discarded
-	Now     clock.Now    // nil: the machine's clock
-	Sync    bool         // bring schemas up to date whatever the configuration says
+	Log     *slog.Logger   // nil: discarded
+	Level   *slog.LevelVar // of Log, for a reload; nil: it cannot be changed
+	Now     clock.Now      // nil: the machine's clock, and that of the databases for what hosts compare
+	Sync    bool           // bring schemas up to date whatever the configuration says
 	// Listen opens the listener of an API; nil: where the configuration says.
 	Listen func(ctx context.Context, api string) (net.Listener, error)
+	// Sockets are listeners that whoever started the process opened for it, by the APIs' names; see service.Sockets.
+	Sockets map[string][]net.Listener
+	// Reload reads the configuration again, for SIGHUP; nil: only policies and files are read again. Reopen opens the log's file again.
+	Reload func() (Config, error)
+	Reopen func() (string, error)
 	// Schemes are the bus transports; nil: all that are compiled in. Database opens a service's database; nil: where the configuration
 	// says. A test that restarts processes on one bus and one memory database sets both; what Database answers is not closed.
 	Schemes  []messaging.Scheme
@@ -62,6 +68,9 @@ type Process struct {
 	bus *messaging.Bus
 
 	listeners map[string]net.Listener
+	shared    map[string]bool // APIs whose listener another process may have too
+	pulse     string          // URL beside the bus; empty: none
+	clocks    map[string]*db.Clock
 	databases map[string]*db.DB
 	services  []service.Service
 	closers   []func(context.Context) error // in order of construction; called in reverse
@@ -85,18 +94,23 @@ func newProcess(c *Config, o Options) *Process {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Now == nil {
-		o.Now = clock.Real
+	now := o.Now
+	if now == nil {
+		now = clock.Real
 	}
 	if o.Schemes == nil {
 		o.Schemes = schemes()
 	}
-	return &Process{c: c, o: o, now: o.Now, listeners: map[string]net.Listener{}, databases: map[string]*db.DB{},
+	return &Process{c: c, o: o, now: now, listeners: map[string]net.Listener{}, databases: map[string]*db.DB{},
+		shared: map[string]bool{}, clocks: map[string]*db.Clock{},
 		metrics: metric.New(), apiMetrics: prometheus.NewRegistry()}
 }
 
 func (p *Process) build(ctx context.Context) error {
 	if err := p.openBus(ctx); err != nil {
+		return fmt.Errorf("message bus: %w", err)
+	}
+	if err := p.openPulse(ctx); err != nil {
 		return err
 	}
 	for _, r := range roles() {
@@ -104,7 +118,7 @@ func (p *Process) build(ctx context.Context) error {
 			continue
 		}
 		if err := r.build(ctx, p); err != nil {
-			return err
+			return fmt.Errorf("%s cannot start: %w", r.name, err)
 		}
 	}
 	return nil
@@ -130,7 +144,12 @@ func (p *Process) openBus(ctx context.Context) error {
 // that start after all others.
 func (p *Process) Run(ctx context.Context, last ...service.Service) error {
 	ctx = metric.With(log.With(ctx, p.o.Log), p.metrics)
-	err := service.Launch(ctx, p.c.Default.Grace, slices.Concat(p.services, last)...)
+	for api, ls := range p.o.Sockets {
+		for _, l := range ls {
+			p.o.Log.Warn("systemd opened a socket that no API of this process has a use for; see FileDescriptorName= of its unit", "name", api, "address", l.Addr().String())
+		}
+	}
+	err := service.Launch(ctx, p.c.Default.Grace, slices.Concat(p.pulseService(), p.services, p.offers(), last)...)
 	return errors.Join(err, p.Close(context.WithoutCancel(ctx))) // ctx has ended; closing must still happen
 }
 
@@ -149,16 +168,18 @@ func (p *Process) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Signals answers the operating system's signals for this process: SIGTERM and SIGINT end the context, SIGHUP reads policies again,
-// SIGUSR2 writes a state report.
+// Signals answers the operating system's signals for this process: SIGTERM and SIGINT end the context, SIGHUP reads configuration, policies
+// and so on again, SIGUSR2 writes a state report.
 func (p *Process) Signals(ctx context.Context) (context.Context, func()) {
-	return service.Signals(log.With(ctx, p.o.Log), service.SignalOptions{Reload: p.reloads, Report: func(w io.Writer) {
-		service.WriteReport(w, p.services...)
-		fmt.Fprintln(w, "configuration:")
-		if err := conf.Dump(w, p.c); err != nil {
-			fmt.Fprintln(w, err)
-		}
-	}})
+	ctx = metric.With(log.With(ctx, p.o.Log), p.metrics)
+	var reloads []func(context.Context) (string, error)
+	if p.o.Reload != nil {
+		reloads = append(reloads, p.reload)
+	}
+	if p.o.Reopen != nil {
+		reloads = append(reloads, func(context.Context) (string, error) { return p.o.Reopen() })
+	}
+	return service.Signals(ctx, service.SignalOptions{Reload: append(reloads, p.reloads...), Report: func(w io.Writer) { p.report(ctx, w) }})
 }
 
 // Endpoint is the base URL of an API: "keystone", "glance", "placement", "nova", "nova-metadata", "neutron".
@@ -171,8 +192,12 @@ func (p *Process) serve(ctx context.Context, name, api string, h http.Handler) e
 	if err := p.listen(ctx, api); err != nil {
 		return err
 	}
+	var stay time.Duration
+	if p.shared[api] {
+		stay = linger
+	}
 	p.services = append(p.services, service.HTTP(name, p.listeners[api], h, service.HTTPOptions{
-		Grace: p.c.Default.Grace, Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}}))
+		Grace: p.c.Default.Grace, Linger: stay, Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}}))
 	return nil
 }
 
@@ -182,7 +207,8 @@ func (p *Process) upkeep(name string, tasks ...service.Periodic) {
 }
 
 func (p *Process) serviceOptions() service.Options {
-	return service.Options{ReportInterval: p.c.Default.Report, DownTime: p.c.Default.Down, Grace: p.c.Default.Grace, FuzzyDelay: min(p.c.Default.Report, time.Minute)}
+	return service.Options{ReportInterval: p.c.Default.Report, DownTime: p.c.Default.Down, Grace: p.c.Default.Grace, FuzzyDelay: min(p.c.Default.Report, time.Minute),
+		Disabled: p.c.Default.DisabledTasks, Pulse: p.pulse}
 }
 
 // listen opens an API's listener unless it is open already. An API whose links need its own address calls it before serve.
@@ -190,11 +216,7 @@ func (p *Process) listen(ctx context.Context, api string) error {
 	if p.listeners[api] != nil {
 		return nil
 	}
-	open := p.o.Listen
-	if open == nil {
-		open = p.c.listen
-	}
-	l, err := open(ctx, api)
+	l, err := p.open(ctx, api)
 	if err != nil {
 		return err
 	}

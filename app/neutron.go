@@ -50,7 +50,7 @@ func (p *Process) networkVerbs(ctx context.Context) (*networks.Service, error) {
 		}
 		mechs = append(mechs, m)
 	}
-	p.parts.networks = networks.New(networks.Deps{DB: d, Bus: p.bus, Now: p.now, Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
+	p.parts.networks = networks.New(networks.Deps{DB: d, Bus: p.bus, Now: p.clockOf(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
 		Config: networks.Config{ML2: c, Quotas: p.c.NeutronQuotas}})
 	return p.parts.networks, nil
 }
@@ -95,7 +95,7 @@ func buildNeutron(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	a := agents.New(d, n, p.c.Default.AgentDown, p.now)
+	a := agents.New(d, n, p.c.Default.AgentDown, p.clockOf(ctx, "neutron", d))
 	p.services = append(p.services, service.New(a.Manager(p.c.Default.Host), p.bus, nil, p.serviceOptions()))
 	if err := p.listen(ctx, apiNeutron); err != nil {
 		return err

@@ -53,12 +53,13 @@ func (p *Process) nova(ctx context.Context) (*novaRoom, error) {
 			return nil, err
 		}
 	}
+	now := p.clockOf(ctx, "nova", d)
 	var hint func(context.Context)
 	if !p.has(RoleConductor) {
 		hint = func(ctx context.Context) { _ = rpcapi.Work.Do(ctx, p.bus, messaging.None{}) } // who is not told looks by itself
 	}
-	p.parts.nova = &novaRoom{store: store.New(d, p.now), queue: tasks.New(d, tasks.Config{
-		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Now: p.now, Log: p.o.Log, Crash: crash, Hint: hint,
+	p.parts.nova = &novaRoom{store: store.New(d, now), queue: tasks.New(d, tasks.Config{
+		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Now: now, Log: p.o.Log, Crash: crash, Hint: hint,
 		// A bus within the process means that there is no second conductor.
 		Exclusive: strings.HasPrefix(p.c.Default.TransportURL, "inproc:"),
 	})}

@@ -19,12 +19,16 @@ func (p *program) runRoles(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	logger, done, err := c.Logger(p.env.Err)
+	logger, err := c.Logging(p.env.Err)
 	if err != nil {
 		return err
 	}
-	defer done()
-	proc, err := app.New(ctx, c, app.Options{Roles: roles, Version: p.env.Version, Log: logger})
+	defer logger.Close()
+	o, err := p.options(roles, logger, func() (app.Config, error) { return p.load(nil, nil) })
+	if err != nil {
+		return err
+	}
+	proc, err := app.New(ctx, c, o)
 	if err != nil {
 		return err
 	}
@@ -36,4 +40,10 @@ func (p *program) runRoles(ctx context.Context, names []string) error {
 		<-ctx.Done()
 		return nil
 	}))
+}
+
+// options are what a process that serves is made of. load reads its configuration again.
+func (p *program) options(roles []string, l *app.Logging, load func() (app.Config, error)) (app.Options, error) {
+	sockets, err := service.Sockets()
+	return app.Options{Roles: roles, Version: p.env.Version, Log: l.Logger, Level: l.Level, Sockets: sockets, Reload: load, Reopen: l.Reopen}, err
 }

@@ -109,7 +109,10 @@ func (p *program) runStatus(ctx context.Context, dir string) error {
 
 func computeServices(ctx context.Context, c *rest.Client, out io.Writer, w *well) error {
 	var reply struct {
-		Services []struct{ Binary, Host, State, Status string }
+		Services []struct {
+			Binary, Host, State, Status string
+			Reason                      string `json:"disabled_reason"`
+		}
 	}
 	if err := c.Do(ctx, http.MethodGet, "compute", "/os-services", nil, &reply); err != nil {
 		return err
@@ -118,6 +121,9 @@ func computeServices(ctx context.Context, c *rest.Client, out io.Writer, w *well
 		state := w.word(s.State == "up", "up", s.State)
 		if s.Status == "disabled" {
 			state += ", disabled"
+		}
+		if s.Reason != "" {
+			state += ": " + s.Reason
 		}
 		fmt.Fprintf(out, "%s\t%s\t%s\n", s.Binary, s.Host, state)
 	}

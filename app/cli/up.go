@@ -67,16 +67,20 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	logger, done, err := c.Logger(p.env.Err)
+	logger, err := c.Logging(p.env.Err)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer logger.Close()
 	roles, err := app.Expand([]string{"all"})
 	if err != nil {
 		return err
 	}
-	proc, err := app.New(ctx, c, app.Options{Roles: roles, Version: p.env.Version, Log: logger})
+	o, err := p.options(roles, logger, func() (app.Config, error) { return p.upConfig(f) })
+	if err != nil {
+		return err
+	}
+	proc, err := app.New(ctx, c, o)
 	if err != nil {
 		return err
 	}

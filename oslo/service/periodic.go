@@ -81,6 +81,9 @@ func (t *task) loop(ctx context.Context, service string, fuzzy time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			if ctx.Err() != nil {
+				return // both were ready
+			}
 		}
 		begin := time.Now()
 		t.mu.Lock()
