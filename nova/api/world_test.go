@@ -40,10 +40,12 @@ const (
 )
 
 var people = map[string]*auth.Caller{
-	"alice":  {UserID: "alice", ProjectID: "p1", Roles: []string{"member", "reader"}},
-	"bob":    {UserID: "bob", ProjectID: "p2", Roles: []string{"member", "reader"}},
-	"reader": {UserID: "eve", ProjectID: "p1", Roles: []string{"reader"}},
-	"root":   {UserID: "root", ProjectID: "p0", Roles: []string{"admin", "manager", "member", "reader"}},
+	"alice":   {UserID: "alice", ProjectID: "p1", Roles: []string{"member", "reader"}},
+	"bob":     {UserID: "bob", ProjectID: "p2", Roles: []string{"member", "reader"}},
+	"reader":  {UserID: "eve", ProjectID: "p1", Roles: []string{"reader"}},
+	"plain":   {UserID: "paul", ProjectID: "p1"},
+	"service": {UserID: "neutron", ProjectID: "services", Roles: []string{"service"}},
+	"root":    {UserID: "root", ProjectID: "p0", Roles: []string{"admin", "manager", "member", "reader"}},
 }
 
 // world is the API on a real database, with nobody who works the jobs: servers stay as the test puts them.

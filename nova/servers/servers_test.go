@@ -483,3 +483,13 @@ func TestHostnames(t *testing.T) {
 		}
 	}
 }
+
+func TestHintsNeedNoListener(t *testing.T) {
+	t.Parallel()
+	a := newAround(t, dbtest.Memory(t, tables...))
+	for _, name := range []string{"network-changed", "network-vif-deleted", "network-vif-plugged"} {
+		if err := a.ExternalEvents(a.ctx, []nova.ExternalEvent{{Name: name, Server: a.create().ID, Status: "completed"}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
