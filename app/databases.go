@@ -22,7 +22,7 @@ func (c *Config) open(ctx context.Context, service string) (*db.DB, error) {
 			}
 		}
 	}
-	d, err := db.Open(ctx, address, dialects()...)
+	d, err := db.OpenWaiting(ctx, address, db.Patience{Tries: c.Database.Retries, Pause: c.Database.RetryInterval}, dialects()...)
 	if err != nil {
 		return nil, fault.New(fault.KindOf(err), "[database] connection: the database of %s: %s", service, fault.Message(err)).Because(err)
 	}
@@ -34,10 +34,10 @@ func OpenDatabase(ctx context.Context, url string) (*db.DB, error) {
 	return db.Open(ctx, url, dialects()...)
 }
 
-// migrate brings a schema up to date where the process may.
+// migrate brings a schema up to date where the process may, and else sees that it is new enough.
 func (p *Process) migrate(ctx context.Context, d *db.DB, room string, files fs.FS) error {
 	if !p.c.Database.Sync && !p.o.Sync {
-		return nil
+		return d.CheckSchema(ctx, room, files)
 	}
 	return d.Migrate(ctx, room, files)
 }

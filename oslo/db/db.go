@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -28,6 +29,8 @@ type DB struct {
 	rebound sync.Map // SQL with "?" → SQL in the dialect's placeholders
 	inTx    sync.Map // goroutine id → nothing: who is inside a Tx function now
 	lanes   *semaphore.Weighted
+	address string      // without its secrets, for the log
+	lost    atomic.Bool // it could not be used the last time
 }
 
 // A transaction that rivals keep undoing asks for all lanes in the end, and then has none of this process. lanes also bounds how
@@ -61,9 +64,9 @@ func Open(ctx context.Context, url string, dialects ...Dialect) (*DB, error) {
 			}
 			e, err := d.Open(ctx, name+url[len(scheme):])
 			if err != nil {
-				return nil, toFault(d, err)
+				return nil, opening(d, err)
 			}
-			return &DB{dialect: d, engine: e, lanes: semaphore.NewWeighted(lanes)}, nil
+			return &DB{dialect: d, engine: e, lanes: semaphore.NewWeighted(lanes), address: masked(url)}, nil
 		}
 	}
 	return nil, fault.Invalidf("No database dialect is called %q.", scheme)
@@ -109,10 +112,10 @@ func (d *DB) write(ctx context.Context, g uint64, fn func(*Tx) error) error {
 	for n := 1; ; n++ {
 		err := d.attempt(ctx, n, fn)
 		if err == nil {
-			return nil
+			return d.settle(ctx, nil)
 		}
 		if ctx.Err() != nil || d.dialect.Classify(err) != ClassRetry {
-			return toFault(d.dialect, err)
+			return d.settle(ctx, err)
 		}
 		if n == attempts {
 			return fault.Unavailablef("The database is busy; try again.").Because(err)
@@ -151,7 +154,7 @@ func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
 			return fn(t)
 		})
 		if err == nil || ctx.Err() != nil || n == attempts || d.dialect.Classify(err) != ClassRetry {
-			return toFault(d.dialect, err)
+			return d.settle(ctx, err)
 		}
 		if err := pause(ctx, n); err != nil {
 			return err
@@ -209,8 +212,9 @@ func toFault(d Dialect, err error) error {
 		return fault.Conflictf("It is in use, or refers to something that does not exist.").Because(errors.Join(ErrReference, err))
 	case ClassRetry:
 		return fault.Unavailablef("The database is busy; try again.").Because(err)
-	case ClassUnavailable:
-		return fault.Unavailablef("The database cannot be used: %s.", d.Explain(err)).Because(err)
+	case ClassUnavailable, ClassRefused:
+		why, _ := d.Explain(err)
+		return fault.Unavailablef("The database cannot be used: %s.", why).Because(err)
 	case ClassInvalid:
 		return fault.Invalidf("The filter is not valid.").Because(err)
 	}
@@ -235,7 +239,7 @@ func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string)
 		if q.db.dialect.Classify(err) == ClassRetry {
 			return err
 		}
-		return toFault(q.db.dialect, err)
+		return q.db.settle(ctx, err)
 	case *DB:
 		if !reads(sql) {
 			return q.Tx(ctx, func(t *Tx) error { return run(ctx, t, sql, f) })
@@ -243,11 +247,11 @@ func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string)
 		text := q.rebind(sql)
 		for n := 1; ; n++ {
 			err := q.engine.Read(ctx, func(c Conn) error { return f(c, text) })
-			if err == nil || errors.Is(err, errNoRows) || ctx.Err() != nil {
+			if errors.Is(err, errNoRows) || ctx.Err() != nil {
 				return err
 			}
-			if n == attempts || q.dialect.Classify(err) != ClassRetry {
-				return toFault(q.dialect, err)
+			if err == nil || n == attempts || q.dialect.Classify(err) != ClassRetry {
+				return q.settle(ctx, err)
 			}
 			if err := pause(ctx, n); err != nil {
 				return err

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"io/fs"
 
 	"github.com/pressly/goose/v3"
 )
@@ -19,8 +18,8 @@ type Dialect interface {
 	Rebind(sql string) string
 	// Classify says what kind of trouble an error of the engine is, looking through wrappers.
 	Classify(err error) Class
-	// Explain says in a few words, for an operator, why the database cannot be used.
-	Explain(err error) string
+	// Explain says in a few words, for an operator, why the database cannot be used, and what cures it.
+	Explain(err error) (why, cure string)
 	// Caps are the differences that the statement builder must know.
 	Caps() Caps
 }
@@ -54,7 +53,8 @@ const (
 	ClassDuplicate         // a unique constraint
 	ClassReference         // a foreign key
 	ClassRetry             // run the whole transaction again
-	ClassUnavailable       // disk full, file locked or foreign, server gone
+	ClassUnavailable       // disk full, file locked, server gone: it may be cured without us
+	ClassRefused           // foreign or damaged file, wrong credentials, no such database: waiting cures nothing
 	ClassInvalid           // a value the engine cannot use, as a bad regular expression
 )
 
@@ -67,29 +67,4 @@ type Caps struct {
 	MaxParams    int    // most placeholders in one statement
 	Now          string // the query for the server's clock in microseconds; empty: the server is this process
 	Goose        goose.Dialect
-}
-
-// Migrate applies the numbered *.sql files (goose format, forward only, portable) of fsys. name keys the version table, so that
-// several rooms (nova, tasks) can keep their migrations in one database. Several processes may do it at once.
-func (d *DB) Migrate(ctx context.Context, name string, fsys fs.FS) error {
-	var err error
-	// Where the engine has no lock for migrations, the slower of two processes finds the tables made: it looks again.
-	for range 3 {
-		if err = d.migrate(ctx, name, fsys); err == nil || ctx.Err() != nil {
-			break
-		}
-	}
-	return toFault(d.dialect, err)
-}
-
-func (d *DB) migrate(ctx context.Context, name string, fsys fs.FS) error {
-	return d.engine.Migrate(ctx, func(s *sql.DB) error {
-		p, err := goose.NewProvider(d.dialect.Caps().Goose, s, fsys,
-			goose.WithTableName(name+"_migrations"), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-		if err != nil {
-			return err
-		}
-		_, err = p.Up(ctx)
-		return err
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,9 +21,22 @@ import (
 )
 
 // Dialect makes the PostgreSQL dialect.
-func Dialect() db.Dialect { return dialect{} }
+func Dialect(options ...Option) db.Dialect {
+	d := dialect{silence: 30 * time.Second}
+	for _, o := range options {
+		o(&d)
+	}
+	return d
+}
 
-type dialect struct{}
+// Option adjusts the dialect.
+type Option func(*dialect)
+
+// Silence is how long a server may not say a word while it is asked something, before it is taken for lost; default 30 s. A
+// migration may take longer.
+func Silence(d time.Duration) Option { return func(x *dialect) { x.silence = d } }
+
+type dialect struct{ silence time.Duration }
 
 func (dialect) Name() string      { return "postgresql" }
 func (dialect) Schemes() []string { return []string{"postgresql", "postgres"} }
@@ -36,18 +50,24 @@ func (dialect) Caps() db.Caps {
 const connections = 24
 
 // Open connects once, so that a wrong address or password is told at start.
-func (dialect) Open(ctx context.Context, url string) (db.Engine, error) {
+func (d dialect) Open(ctx context.Context, url string) (db.Engine, error) {
 	c, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fault.Invalidf("The database URL is not valid.").Because(err)
 	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
+	}
+	patient := c.Copy()
+	patient.DialFunc = dial(0)
+	c.DialFunc = dial(d.silence)
 	s := stdlib.OpenDB(*c)
 	s.SetMaxOpenConns(connections)
 	s.SetMaxIdleConns(connections)
 	if err := s.PingContext(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &engine{s}, nil
+	return &engine{s: s, patient: patient}, nil
 }
 
 // Rebind numbers the placeholders; what stands in quotes or comments stays.
@@ -98,29 +118,29 @@ func (dialect) Classify(err error) db.Class {
 			return db.ClassInvalid
 		}
 		switch pg.Code[:2] {
-		case "08", "28", "3D", "53", "57", "58", "25":
+		case "28", "3D":
+			return db.ClassRefused
+		case "08", "53", "57", "58", "25":
 			return db.ClassUnavailable
 		}
 		return db.ClassOther
 	}
+	if untrusted(err) {
+		return db.ClassRefused
+	}
 	var network net.Error
 	var connect *pgconn.ConnectError
-	if errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) || errors.Is(err, sql.ErrConnDone) {
+	if errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) || errors.Is(err, sql.ErrConnDone) || gone(err) {
 		return db.ClassUnavailable
 	}
 	return db.ClassOther
 }
 
-// Explain is the server's own sentence, or that there is no server.
-func (dialect) Explain(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Message
-	}
-	return "the server does not answer"
-}
-
 // engine is a pool of connections; the driver prepares and keeps statements by itself.
-type engine struct{ s *sql.DB }
+type engine struct {
+	s       *sql.DB
+	patient *pgx.ConnConfig // for migrations, which may wait for each other and for large tables
+}
 
 // Write is serializable, as on SQLite: a verb that counts and then inserts is right on both.
 func (e *engine) Write(ctx context.Context, fn func(db.Conn) error) error {
@@ -158,7 +178,9 @@ const migrationLock = 0x68797065
 
 // Migrate holds a lock of the server meanwhile, so that processes which start together take turns.
 func (e *engine) Migrate(ctx context.Context, fn func(*sql.DB) error) (err error) {
-	c, err := e.s.Conn(ctx)
+	s := stdlib.OpenDB(*e.patient)
+	defer func() { err = errors.Join(err, s.Close()) }()
+	c, err := s.Conn(ctx)
 	if err != nil {
 		return err
 	}
@@ -172,7 +194,7 @@ func (e *engine) Migrate(ctx context.Context, fn func(*sql.DB) error) (err error
 			err = errors.Join(err, fmt.Errorf("unlock: %w", uerr))
 		}
 	}()
-	return fn(e.s)
+	return fn(s)
 }
 
 func (e *engine) Close() error { return e.s.Close() }

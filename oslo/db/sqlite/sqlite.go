@@ -143,30 +143,31 @@ func (*dialect) Classify(err error) db.Class {
 	switch e.Code() & 0xff {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_SCHEMA:
 		return db.ClassRetry
-	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT, lib.SQLITE_READONLY,
-		lib.SQLITE_PERM, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
+	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
 		return db.ClassUnavailable
+	case lib.SQLITE_CANTOPEN, lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT, lib.SQLITE_READONLY, lib.SQLITE_PERM:
+		return db.ClassRefused
 	}
 	return db.ClassOther
 }
 
 // Explain puts the result code in words.
-func (*dialect) Explain(err error) string {
+func (*dialect) Explain(err error) (why, cure string) {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
-		return "it is closed"
+		return "it is closed", "start the service again"
 	}
 	switch e.Code() & 0xff {
 	case lib.SQLITE_FULL:
-		return "the disk is full"
+		return "the disk is full", "make room on it"
 	case lib.SQLITE_CANTOPEN:
-		return "the file cannot be opened"
+		return "the file cannot be opened", "see that its folder is there and that the service's user may write to it"
 	case lib.SQLITE_NOTADB:
-		return "the file is not a database"
+		return "the file is not a database", "see what [database] connection names; put back a backup if it was one"
 	case lib.SQLITE_CORRUPT:
-		return "the file is damaged"
+		return "the file is damaged", "stop the services and put back a backup"
 	case lib.SQLITE_READONLY, lib.SQLITE_PERM:
-		return "the file may not be written"
+		return "the file may not be written", "give it, the files beside it and its folder to the service's user"
 	}
-	return "the disk does not answer as it should"
+	return "the disk does not answer as it should", "see the kernel's log"
 }

@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
+)
+
+// Patience is how long OpenWaiting waits for a database that does not answer.
+type Patience struct {
+	Tries int           // how often it tries in all; less than 0: until ctx ends
+	Pause time.Duration // the longest time between two; the first ones are shorter
+}
+
+// firstPause is short, because services and database often start together.
+const firstPause = 250 * time.Millisecond
+
+// OpenWaiting is Open for a service that starts, perhaps before its database: it tries again, and each time says in the log what is
+// wrong and what cures it. What waiting does not cure, as a wrong password, ends it at once.
+func OpenWaiting(ctx context.Context, address string, p Patience, dialects ...Dialect) (*DB, error) {
+	for n, pause := 1, firstPause; ; n, pause = n+1, min(2*pause, max(p.Pause, firstPause)) {
+		d, err := Open(ctx, address, dialects...)
+		var away *awayError
+		if err == nil || !errors.As(err, &away) || p.Tries >= 0 && n >= p.Tries || ctx.Err() != nil {
+			return d, err
+		}
+		log.From(ctx).Warn("the database cannot be used yet, trying again", "database", masked(address), "why", away.why, "cure", away.cure, "pause", pause.String())
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, err
+		}
+	}
+}
+
+// awayError marks the error of a database that may be there later.
+type awayError struct {
+	why, cure string
+	err       error
+}
+
+func (e *awayError) Error() string { return e.err.Error() }
+func (e *awayError) Unwrap() error { return e.err }
+
+// opening gives an error of Open its kind and, for operators, its cure.
+func opening(d Dialect, err error) error {
+	c := d.Classify(err)
+	if fault.Of(err) != nil || c != ClassUnavailable && c != ClassRefused {
+		return toFault(d, err)
+	}
+	why, cure := d.Explain(err)
+	f := fault.Unavailablef("The database cannot be used: %s. To cure it, %s.", why, cure)
+	if c == ClassRefused {
+		return f.Because(err)
+	}
+	return f.Because(&awayError{why, cure, err})
+}
+
+// settle gives the outcome of a use of the database its kind, and says in the log, once, when the database goes and when it is back:
+// each caller learns of it by a fault, but only the operator can do something.
+func (d *DB) settle(ctx context.Context, err error) error {
+	if err == nil {
+		if d.lost.Load() && d.lost.CompareAndSwap(true, false) {
+			log.From(ctx).Info("the database answers again", "database", d.address)
+		}
+		return nil
+	}
+	if fault.Of(err) != nil || ctx.Err() != nil {
+		return toFault(d.dialect, err) // told already, or given up by the caller
+	}
+	c := d.dialect.Classify(err)
+	if c != ClassUnavailable && c != ClassRefused {
+		return toFault(d.dialect, err)
+	}
+	why, cure := d.dialect.Explain(err)
+	if d.lost.CompareAndSwap(false, true) {
+		log.From(ctx).Error("the database cannot be used; whoever needs it is told to try again", "database", d.address, "why", why, "cure", cure, log.Err, err.Error())
+	}
+	return fault.Unavailablef("The database cannot be used: %s.", why).Because(err) // also where connecting ran into a deadline of its own
+}
+
+// masked is a database URL that may be shown.
+func masked(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(a URL that cannot be read)"
+	}
+	q := u.Query()
+	if q.Has("password") {
+		q.Set("password", "***")
+		u.RawQuery = q.Encode()
+	}
+	return u.Redacted()
+}
