@@ -23,7 +23,7 @@ import (
 
 const (
 	clients  = 4
-	monkeys  = 2
+	monkeys  = 3
 	computes = 2
 	// rest bounds how long the cloud may take to come to rest. It is wide: a lease, a backoff and a slow machine fit several times.
 	rest = 5 * time.Minute
