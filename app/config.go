@@ -44,7 +44,7 @@ type Default struct {
 	Host         string        `conf:"host" help:"This host's name, unique in the cloud. Services are known by it; it must not change while servers live here."`
 	MyIP         string        `conf:"my_ip" help:"The address by which other hosts reach this one."`
 	StatePath    string        `conf:"state_path" default:"/var/lib/hypernova" help:"The folder that everything kept on this host goes below."`
-	TransportURL string        `conf:"transport_url" default:"inproc:" is:"url" secret:"url" help:"The message bus. inproc: joins the services of one process; nats://host:port joins processes and hosts. See [bus] of the operators' guide."`
+	TransportURL string        `conf:"transport_url" default:"inproc:" is:"url" secret:"url" help:"The message bus. inproc: joins the services of one process; nats://host:port joins processes and hosts."`
 	EmbedBus     bool          `conf:"embed_bus" default:"false" help:"Serve the NATS bus of transport_url from this process, so that other hosts join with nothing else installed."`
 	Debug        bool          `conf:"debug" default:"false" help:"Log what helps to find a fault, too."`
 	LogFile      string        `conf:"log_file" help:"The file that log lines are appended to; empty for standard error."`
