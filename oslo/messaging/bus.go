@@ -117,7 +117,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	}
 	b.closed = true
 	for id, p := range b.waiting {
-		b.end(id, p, refusal(id, "the bus is closed"))
+		b.end(id, p, refusal(id, fault.Unavailable, "the bus is closed"))
 	}
 	b.mu.Unlock()
 	close(b.quit)
@@ -249,6 +249,7 @@ func (b *Bus) alive(p *pending, m *Message, now time.Time) {
 		return
 	}
 	p.sign = now
+	p.deliveries = max(p.deliveries, m.Delivery)
 	if p.m.Kind == KindCast && p.accepted.IsZero() {
 		p.accepted = now
 		p.tell(m)
@@ -296,7 +297,7 @@ func (b *Bus) silent(now time.Time) []*pending {
 		}
 		switch {
 		case p.accepted.IsZero():
-			b.end(id, p, refusal(id, "the receiver at "+p.to.String()+" shows no sign of life"))
+			b.end(id, p, refusal(id, fault.Unavailable, "the receiver at "+p.to.String()+" shows no sign of life"))
 		case p.deliveries+1 >= maxDeliveries || now.Sub(p.accepted) > keepFor:
 			delete(b.waiting, id)
 			b.log.Error("message dropped: its receivers died", "method", p.m.Topic+"."+p.m.Method, "to", p.to.String(),
@@ -329,6 +330,6 @@ func (b *Bus) again(ctx context.Context, p *pending) {
 		"delivery", m.Delivery, log.Request, m.Request)
 }
 
-func refusal(id, text string) *Message {
-	return &Message{Kind: KindRefused, ID: id, Fault: &WireFault{Kind: fault.Unavailable.String(), Msg: text}}
+func refusal(id string, why fault.Kind, text string) *Message {
+	return &Message{Kind: KindRefused, ID: id, Fault: &WireFault{Kind: why.String(), Msg: text}}
 }

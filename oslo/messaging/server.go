@@ -204,8 +204,15 @@ func (s *Server) InFlight() int {
 func (s *Server) deliver(d Delivery) {
 	m := d.Message
 	if s.methods[m.Method] == nil || m.Level > s.level && s.level >= 0 {
-		s.answer(m, nil, fault.New(fault.NotImplemented, "%s does not know %s.%s at level %d; it is an older version",
-			s.who(), m.Topic, m.Method, m.Level))
+		s.bus.log.Warn("message of a newer version refused: this service has to be upgraded first", "method", m.Topic+"."+m.Method,
+			"level", m.Level, log.Request, m.Request)
+		s.refuse(m, fault.NotImplemented, fmt.Sprintf("%s does not know %s.%s at level %d; it is an older version", s.who(), m.Topic, m.Method, m.Level))
+		ack(d)
+		return
+	}
+	if m.Delivery >= maxDeliveries { // the bus may count what the sender cannot: brokers give messages again by themselves
+		s.bus.log.Error("message dropped: its receivers died", "method", m.Topic+"."+m.Method, "deliveries", m.Delivery, log.Request, m.Request)
+		s.answer(m, nil, fault.Unavailablef("%d receivers of %s.%s died", m.Delivery, m.Topic, m.Method))
 		ack(d)
 		return
 	}
@@ -213,7 +220,7 @@ func (s *Server) deliver(d Delivery) {
 	switch {
 	case s.state == draining:
 		s.mu.Unlock()
-		s.refuse(m, s.who()+" is shutting down")
+		s.refuse(m, fault.Unavailable, s.who()+" is shutting down")
 	case s.done[m.ID]:
 		s.mu.Unlock()
 		s.answer(m, nil, nil) // a repetition of what is finished
@@ -222,7 +229,7 @@ func (s *Server) deliver(d Delivery) {
 		s.alive(m) // a repetition of what is under way
 	case len(s.custody) >= backlog+s.limit && !s.methods[m.Method].o.urgent:
 		s.mu.Unlock()
-		s.refuse(m, s.who()+" is busy")
+		s.refuse(m, fault.Unavailable, s.who()+" is busy")
 	default:
 		w := &work{m: m, d: d}
 		w.ctx, w.cancel = s.context(m)
@@ -395,17 +402,19 @@ func (s *Server) answer(m *Message, out []byte, err error) {
 	}
 }
 
-func (s *Server) refuse(m *Message, text string) {
+func (s *Server) refuse(m *Message, why fault.Kind, text string) {
 	if m.Kind == KindFanout {
 		return
 	}
-	if err := s.send(m, refusal(m.ID, text)); err != nil {
+	if err := s.send(m, refusal(m.ID, why, text)); err != nil {
 		s.bus.log.Debug("refusal dropped: its caller is gone", "method", m.Topic+"."+m.Method, log.Request, m.Request, log.Err, err.Error())
 	}
 }
 
 // alive is best effort: the next beat says it again.
-func (s *Server) alive(m *Message) { _ = s.send(m, &Message{Kind: KindAlive, ID: m.ID}) }
+func (s *Server) alive(m *Message) {
+	_ = s.send(m, &Message{Kind: KindAlive, ID: m.ID, Delivery: m.Delivery})
+}
 
 func (s *Server) send(m, reply *Message) error {
 	return s.bus.t.Send(s.out, Address{Mode: Inbox, Host: m.ReplyTo}, reply)

@@ -32,7 +32,7 @@ func diagnose(at string, err error) *fault.Fault {
 	switch {
 	case errors.As(err, &said) && refused(said):
 		return fault.New(fault.Unauthorized, "the message broker at %s refuses the credentials in transport_url; rabbitmqctl list_users and list_permissions show who may", at).Because(err)
-	case errors.As(err, &said) && said.Code == amqp.NotAllowed:
+	case errors.As(err, &said) && (said.Code == amqp.NotAllowed || said.Code == amqp.AccessRefused):
 		return fault.New(fault.Unauthorized, "the message broker at %s has no such virtual host, or the user may not use it; see the path of transport_url, and rabbitmqctl add_vhost and set_permissions", at).Because(err)
 	case errors.As(err, &expired) && expired.Reason == x509.Expired:
 		return fault.Unavailablef("the certificate of the message broker at %s is valid from %s to %s only: renew it, or set this machine's clock right", at,

@@ -47,7 +47,6 @@ func (c *conn) keep(ctx context.Context, l *link) {
 			return
 		}
 		c.log.Warn("message broker lost, connecting again", "broker", l.at, log.Err, why.Error())
-		l.forget(c)
 		if l = c.again(ctx); l == nil {
 			return
 		}
@@ -58,9 +57,6 @@ func (c *conn) keep(ctx context.Context, l *link) {
 
 // again connects to the next host that answers; nil when the bus was closed meanwhile.
 func (c *conn) again(ctx context.Context) *link {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {})()
 	for try := 0; ; try++ {
 		l, at, err := c.dial(ctx)
 		if err == nil {
@@ -129,7 +125,7 @@ func (c *conn) dial(ctx context.Context) (l *link, at string, err error) {
 	}
 	host, _ := os.Hostname() // only a name in the broker's list of connections
 	nc, err := amqp.Open(raw, amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: p.user, Password: p.password}},
-		Vhost: c.vhost, Heartbeat: c.c.Heartbeat, Locale: "en_US", Properties: amqp.Table{"connection_name": fmt.Sprintf("hypernova %s %d", host, os.Getpid()),
+		Vhost: c.vhost, Heartbeat: c.c.Heartbeat, Locale: "en_US", FrameSize: 128 << 10, Properties: amqp.Table{"connection_name": fmt.Sprintf("hypernova %s %d", host, os.Getpid()),
 			"product": "hypernova"}})
 	if err != nil {
 		_ = raw.Close() // it is broken already
@@ -191,17 +187,6 @@ func (l *link) confirmed(c *conn, in <-chan amqp.Confirmation) {
 			c.log.Warn("message refused by the broker: the queue is full; its listeners are too slow or too few", "queue", r.key)
 			c.refuse(r.inbox, r.id, "the queue "+r.key+" is full")
 		}
-	}
-}
-
-// forget refuses what the broker had not confirmed when the connection was lost, unless a receiver has shown that it has it.
-func (l *link) forget(c *conn) {
-	l.mu.Lock()
-	lost := l.pending
-	l.pending = map[uint64]receipt{}
-	l.mu.Unlock()
-	for _, r := range lost {
-		c.refuse(r.inbox, r.id, "the message broker was lost before it confirmed the message")
 	}
 }
 

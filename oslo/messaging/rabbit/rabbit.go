@@ -76,7 +76,6 @@ type conn struct {
 	ended sync.WaitGroup // the keeper and the listeners
 	// host is the next one to try. Only the keeper uses it, and Open before that.
 	host int
-	// mandate tells listeners that the connection ends on purpose.
 	once sync.Once
 
 	mu      sync.Mutex // guards what follows
@@ -154,9 +153,9 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 		if end == nil {
 			end = time.After(patience)
 		}
-		var poll <-chan time.Time // a connection that is there and takes nothing has no other sign
-		if l != nil {
-			poll = time.After(20 * time.Millisecond)
+		var poll <-chan time.Time
+		if l != nil { // it stands and takes nothing, or its end is not known yet
+			up, poll = nil, time.After(20*time.Millisecond)
 		}
 		select {
 		case <-up:

@@ -19,6 +19,13 @@ type Broker struct {
 	Connect func() messaging.Transport
 	// Restart stops the broker and starts it again at the same place; nil where there is no broker to lose.
 	Restart func()
+	// Address is where the broker listens, and ConnectAt connects to what stands in for it; nil where there is no network between.
+	Address   string
+	ConnectAt func(address string) messaging.Transport
+	// Secure connects with TLS; nil where there is none.
+	Secure func() messaging.Transport
+	// Intruder tries to connect with a wrong password; nil where there are none.
+	Intruder func() error
 	// Oversize is a payload that is over the bound; 0 is 9 MiB.
 	Oversize int
 }
@@ -26,12 +33,26 @@ type Broker struct {
 // beat is short so that a dead receiver is noticed soon, and long enough for a loaded machine under the race detector.
 const beat = 150 * time.Millisecond
 
-// Run runs the suite.
+// Run runs the suite. The restart comes when nothing else uses the broker, so that one may serve all tests of a package.
 func Run(t *testing.T, start func(t *testing.T) Broker) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, Broker)
-	}{
+	t.Run("together", func(t *testing.T) {
+		for _, c := range cases() {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				c.test(t, start(t))
+			})
+		}
+	})
+	t.Run("reconnect", func(t *testing.T) { reconnect(t, start(t)) })
+}
+
+type testCase struct {
+	name string
+	test func(*testing.T, Broker)
+}
+
+func cases() []testCase {
+	return []testCase{
 		{"call answers", callAnswers},
 		{"context crosses", contextCrosses},
 		{"faults keep their kind", faultsKeepKind},
@@ -44,6 +65,7 @@ func Run(t *testing.T, start func(t *testing.T) Broker) {
 		{"long call outlives the silence limit", longCall},
 		{"dead receiver of a call", deadReceiver},
 		{"cast is given again after its consumer's death", redelivery},
+		{"exactly once in effect", onceInEffect},
 		{"poison message", poison},
 		{"panic is contained", panicContained},
 		{"oversize", oversize},
@@ -51,12 +73,10 @@ func Run(t *testing.T, start func(t *testing.T) Broker) {
 		{"drain", drain},
 		{"slow consumer", slowConsumer},
 		{"unknown method", unknownMethod},
-		{"reconnect", reconnect},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.test(t, start(t))
-		})
+		{"mixed levels in an upgrade", mixedLevels},
+		{"half-open connection", halfOpen},
+		{"wrong credentials", credentials},
+		{"TLS", secure},
 	}
 }
 
@@ -65,6 +85,7 @@ type world struct {
 	api    *messaging.API
 	echo   *messaging.Call[string, string]
 	short  *messaging.Call[string, string]
+	grow   *messaging.Call[string, string]
 	note   *messaging.Cast[int]
 	work   *messaging.Cast[string]
 	shout  *messaging.Fanout[string]
@@ -76,6 +97,7 @@ func newWorld(b Broker) *world {
 	return &world{api: api, broker: b,
 		echo:  messaging.NewCall[string, string](api, "echo"),
 		short: messaging.NewCall[string, string](api, "short", messaging.Timeout(100*time.Millisecond)),
+		grow:  messaging.NewCall[string, string](api, "grow", messaging.Level(5)),
 		note:  messaging.NewCast[int](api, "note", messaging.Ordered()),
 		work:  messaging.NewCast[string](api, "work"),
 		shout: messaging.NewFanout[string](api, "shout")}

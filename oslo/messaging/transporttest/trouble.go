@@ -3,6 +3,7 @@ package transporttest
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -264,22 +265,78 @@ func slowConsumer(t *testing.T, br Broker) {
 	}
 }
 
-func reconnect(t *testing.T, br Broker) {
-	if br.Restart == nil {
-		t.Skip("this transport has no broker to lose")
-	}
+// An effect that is guarded by its key happens once, however often its message is given.
+func onceInEffect(t *testing.T, br Broker) {
 	w := newWorld(br)
 	client, _ := w.bus(t)
-	server, _ := w.bus(t)
-	w.serve(t, server, "h", handlers{echo: same})
-	if _, err := w.echo.Do(t.Context(), client, "h", "before"); err != nil {
+	var mu sync.Mutex
+	rows, runs := map[string]int{}, 0 // the database, which outlives the receivers
+	insert := func(key string) {
+		mu.Lock()
+		defer mu.Unlock()
+		runs++
+		if rows[key] == 0 {
+			rows[key] = 1
+		}
+	}
+	release := make(chan bool)
+	defer close(release)
+	done := make(chan bool, 10)
+	serve := func(last bool) messaging.Transport {
+		server, tr := w.bus(t)
+		w.serve(t, server, "h", handlers{work: func(_ context.Context, key string) error {
+			insert(key)
+			done <- true
+			if !last {
+				<-release // dies between the effect and its end
+			}
+			return nil
+		}})
+		return tr
+	}
+	tr := serve(false)
+	if err := w.work.Do(t.Context(), client, "h", "volume 7"); err != nil {
 		t.Fatal(err)
 	}
-	br.Restart()
-	await(t, "calls work again", func() bool {
-		got, err := w.echo.Do(t.Context(), client, "h", "after")
-		return got == "after" && err == nil
-	})
+	wait(t, done, "the first effect")
+	tr.Close(context.Background())
+	serve(true)
+	wait(t, done, "the repetition")
+	await(t, "the cast is finished", func() bool { return client.Waiting() == 0 })
+	mu.Lock()
+	defer mu.Unlock()
+	if len(rows) != 1 || rows["volume 7"] != 1 || runs < 2 {
+		t.Errorf("rows %v after %d runs", rows, runs)
+	}
+}
+
+// While a cloud is upgraded, old and new receivers share a topic: what only the new ones know reaches them, and who names an old one is told.
+func mixedLevels(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	for host, level := range map[string]int{"old": 4, "new": 5} {
+		server, _ := w.bus(t)
+		s := messaging.NewServer(server, w.api, host, messaging.ServerLevel(level))
+		w.grow.Handle(s, func(context.Context, string) (string, error) { return host, nil })
+		w.echo.Handle(s, same)
+		if err := s.Listen(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := w.grow.Do(t.Context(), client, "new", ""); got != "new" || err != nil {
+		t.Errorf("to the new one: got %q, %v", got, err)
+	}
+	if _, err := w.grow.Do(t.Context(), client, "old", ""); !fault.Is(err, fault.NotImplemented) {
+		t.Errorf("to the old one: got %v", err)
+	}
+	for range 6 {
+		if got, err := w.grow.Do(t.Context(), client, "", ""); got != "new" || err != nil {
+			t.Errorf("to any: got %q, %v", got, err)
+		}
+	}
+	if got, err := w.echo.Do(t.Context(), client, "old", "as before"); got != "as before" || err != nil {
+		t.Errorf("what both know: got %q, %v", got, err)
+	}
 }
 
 // await polls: the suite looks from outside, where nothing tells it when.
