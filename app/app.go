@@ -29,6 +29,7 @@ import (
 	"hypernova/nova/virt"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/metric"
@@ -118,10 +119,18 @@ func (p *Process) build(ctx context.Context) error {
 			continue
 		}
 		if err := r.build(ctx, p); err != nil {
-			return fmt.Errorf("%s cannot start: %w", r.name, err)
+			return notStarted(r.name, err)
 		}
 	}
 	return nil
+}
+
+// notStarted names the role that cannot start; the cause names the cure.
+func notStarted(role string, err error) error {
+	if f := fault.Of(err); f != nil && f.Err == nil {
+		return fault.New(f.Kind, "%s cannot start: %s", role, f.Msg)
+	}
+	return fmt.Errorf("%s cannot start: %w", role, err)
 }
 
 // openBus connects to the bus, having started it first where this process is to serve it.
