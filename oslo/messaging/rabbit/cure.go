@@ -49,7 +49,7 @@ func diagnose(at string, err error) *fault.Fault {
 		return fault.Unavailablef("the message broker's host %s has no address: see transport_url", at).Because(err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fault.Unavailablef("nothing listens at %s: start the message broker, or correct transport_url", at).Because(err)
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.As(err, &said) && strings.Contains(said.Reason, "EOF"):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.As(err, &said) && (said.Code == amqp.FrameError || said.Code == amqp.SyntaxError) && !strings.Contains(said.Reason, "timeout"):
 		return fault.Unavailablef("the message broker at %s hung up: is it starting, or does this port want TLS (ssl = true)?", at).Because(err)
 	}
 	return fault.Unavailablef("the message broker at %s cannot be reached: check transport_url, the network and that the broker runs", at).Because(err)

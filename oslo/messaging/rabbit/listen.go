@@ -145,6 +145,7 @@ func (q *queue) run(first chan<- error) {
 			return
 		}
 		code := codeOf(err)
+		err = q.cure(err)
 		if code != amqp.NotFound || try > 1 { // a queue that its last listener has just left is gone for an instant
 			tell(err)
 		}
@@ -155,7 +156,7 @@ func (q *queue) run(first chan<- error) {
 			try = 0
 		}
 		if !l.nc.IsClosed() {
-			q.c.log.Warn("cannot listen, trying again", "queue", q.name, log.Err, q.cure(err).Error())
+			q.c.log.Warn("cannot listen, trying again", "queue", q.name, log.Err, err.Error())
 		}
 		select {
 		case <-time.After(backoff(min(try, 3))):
