@@ -7,7 +7,7 @@ LDFLAGS = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 export GOTOOLCHAIN = local
 
-.PHONY: help up down clean deps build test check bench golden dump release FORCE
+.PHONY: help up down clean deps build test check chaos bench golden dump release FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -44,6 +44,11 @@ check: ## the quick part, offline: build, static checks, tests without real serv
 	@$(MAKE) --no-print-directory build
 	@scripts/check
 	@$(GO) test -short $$($(GO) list ./... | grep -v /tests/e2e)
+
+chaos: ## ten minutes of killed processes, crashing broker and database, and then nothing stuck and nothing left over
+	@scripts/deps test
+	@$(MAKE) --no-print-directory build
+	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova HYPERNOVA_CHAOS=$${HYPERNOVA_CHAOS:-10m} $(GO) test -count=1 -timeout 60m -v ./tests/chaos
 
 bench: ## print the figures: start, memory, create, list, tokens
 	@$(MAKE) --no-print-directory build

@@ -26,6 +26,9 @@ type CheckOptions struct {
 // Check looks for what is not as it must be in the services' databases and, where servers run on this host, on the host. It changes nothing.
 // The cloud may run meanwhile.
 func Check(ctx context.Context, c Config, o CheckOptions) ([]audit.Finding, error) {
+	if err := c.mustExist("nova"); err != nil {
+		return nil, err
+	}
 	c.Database.Sync = false
 	p := newProcess(&c, Options{Log: log.From(ctx), Now: clock.Real})
 	found, err := p.check(ctx, o)
@@ -75,7 +78,7 @@ func (p *Process) facts(ctx context.Context, o CheckOptions) (audit.Facts, error
 	if err := p.claimsAndPorts(ctx, &f); err != nil {
 		return f, err
 	}
-	if f.Local, err = p.local(ctx, f.Services); err != nil {
+	if f.Local, err = p.local(ctx, f.Nodes); err != nil {
 		return f, err
 	}
 	after, err := n.queue.List(ctx, tasks.ListArgs{})
@@ -117,18 +120,23 @@ func (p *Process) claimsAndPorts(ctx context.Context, f *audit.Facts) error {
 	return err
 }
 
-// local looks at this host, where it is a compute host of the cloud.
-func (p *Process) local(ctx context.Context, services []nova.Service) (*audit.Local, error) {
+// local looks at this host, where it is a compute host of the cloud. What hypervisor runs there the host has said itself.
+func (p *Process) local(ctx context.Context, nodes []nova.Node) (*audit.Local, error) {
 	host := p.c.Default.Host
-	if !slices.ContainsFunc(services, func(s nova.Service) bool { return s.Host == host && s.Binary == nova.BinaryCompute }) {
+	i := slices.IndexFunc(nodes, func(n nova.Node) bool { return n.Host == host })
+	if i < 0 {
 		return nil, nil
 	}
-	driver, err := hypervisors().New("hypervisor", driverName(p.c.Default.Driver), hypervisorConfig{p.c, p.o.Version, p.o.Log, p.now})
+	name := driverName(p.c.Default.Driver)
+	if nodes[i].Type == "fake" {
+		name = "fake"
+	}
+	driver, err := hypervisors().New("hypervisor", name, hypervisorConfig{p.c, p.o.Version, p.o.Log, p.now})
 	if err != nil {
 		return nil, err
 	}
 	l := &audit.Local{Host: host}
-	if p.c.fakeDriver() {
+	if name == "fake" {
 		// This one reads its folder when it begins. A real one has begun already, in the service, and may not begin twice.
 		if err := driver.Init(ctx); err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ import (
 
 func (p *program) check() *cobra.Command {
 	var o app.CheckOptions
-	var format string
+	var format, state string
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Look for stuck work, and for what is held for servers that are gone",
@@ -26,19 +26,20 @@ func (p *program) check() *cobra.Command {
 			"host, the host itself; changes nothing. The cloud may run meanwhile: what is found is looked at twice.\n\n" +
 			"The exit status is 0 if nothing is wrong, 1 if something is. Notes, such as services that are down, are nothing wrong.",
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return p.runCheck(c.Context(), o, format) },
+		RunE: func(c *cobra.Command, _ []string) error { return p.runCheck(c.Context(), o, state, format) },
 	}
 	c.Flags().DurationVar(&o.Patience, "patience", 2*time.Minute, "work that is overdue by more is stuck")
 	c.Flags().DurationVar(&o.Settle, "settle", 2*time.Second, "how long after the first look the second one is")
+	c.Flags().StringVar(&state, "state", "", p.stateHelp())
 	formatFlag(c, &format)
 	return c
 }
 
-func (p *program) runCheck(ctx context.Context, o app.CheckOptions, format string) error {
+func (p *program) runCheck(ctx context.Context, o app.CheckOptions, state, format string) error {
 	if err := goodFormat(format); err != nil {
 		return err
 	}
-	cfg, err := p.load(nil, nil)
+	cfg, err := p.loadState(state)
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,20 @@ func tell(w io.Writer, found []audit.Finding) error {
 	}
 	_, err := fmt.Fprintln(w, "nothing is wrong")
 	return err
+}
+
+// stateHelp is for commands that look at the databases of a cloud: of one that "up" started, unless a configuration says otherwise.
+func (p *program) stateHelp() string {
+	return "the folder that keeps the cloud, where \"up\" started it (default " + p.stateDir() + ")"
+}
+
+// loadState is load for a cloud whose state is in a folder; empty is what the configuration says, or where "up" keeps it.
+func (p *program) loadState(state string) (app.Config, error) {
+	var sets []string
+	if state != "" {
+		sets = append(sets, "DEFAULT.state_path="+state)
+	}
+	return p.load(func(c *app.Config) { c.Default.StatePath = p.stateDir() }, sets)
 }
 
 func formatFlag(c *cobra.Command, format *string) {

@@ -17,15 +17,17 @@ import (
 func (p *program) tasks() *cobra.Command {
 	c := &cobra.Command{Use: "tasks", Short: "Look after the durable work of compute: builds, deletions, power operations",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(p.tasksList(), p.tasksShow(),
-		p.tasksDo("retry", "Put a task that was given up back into the queue, with all its tries",
+	var state string
+	c.PersistentFlags().StringVar(&state, "state", "", p.stateHelp())
+	c.AddCommand(p.tasksList(&state), p.tasksShow(&state),
+		p.tasksDo(&state, "retry", "Put a task that was given up back into the queue, with all its tries",
 			func(ctx context.Context, q *tasks.Queue, id tasks.ID) error { return q.Retry(ctx, id) }),
-		p.tasksDo("cancel", "Give a task up; its server is told of as after any failure",
+		p.tasksDo(&state, "cancel", "Give a task up; its server is told of as after any failure",
 			func(ctx context.Context, q *tasks.Queue, id tasks.ID) error { return q.Cancel(ctx, id) }))
 	return c
 }
 
-func (p *program) tasksList() *cobra.Command {
+func (p *program) tasksList(state *string) *cobra.Command {
 	var a tasks.ListArgs
 	var format string
 	c := &cobra.Command{
@@ -34,7 +36,7 @@ func (p *program) tasksList() *cobra.Command {
 			if err := goodFormat(format); err != nil {
 				return err
 			}
-			return p.withTasks(c.Context(), func(ctx context.Context, q *tasks.Queue) error {
+			return p.withTasks(c.Context(), *state, func(ctx context.Context, q *tasks.Queue) error {
 				found, err := q.List(ctx, a)
 				if err != nil {
 					return err
@@ -55,7 +57,7 @@ func (p *program) tasksList() *cobra.Command {
 	return c
 }
 
-func (p *program) tasksShow() *cobra.Command {
+func (p *program) tasksShow(state *string) *cobra.Command {
 	var format string
 	c := &cobra.Command{
 		Use: "show <task>", Short: "Show a task with its arguments and its steps", Args: cobra.ExactArgs(1),
@@ -63,7 +65,7 @@ func (p *program) tasksShow() *cobra.Command {
 			if err := goodFormat(format); err != nil {
 				return err
 			}
-			return p.withTasks(c.Context(), func(ctx context.Context, q *tasks.Queue) error {
+			return p.withTasks(c.Context(), *state, func(ctx context.Context, q *tasks.Queue) error {
 				t, err := q.Show(ctx, tasks.ID(args[0]))
 				if err != nil {
 					return err
@@ -79,11 +81,11 @@ func (p *program) tasksShow() *cobra.Command {
 	return c
 }
 
-func (p *program) tasksDo(verb, short string, do func(context.Context, *tasks.Queue, tasks.ID) error) *cobra.Command {
+func (p *program) tasksDo(state *string, verb, short string, do func(context.Context, *tasks.Queue, tasks.ID) error) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " <task>...", Short: short, Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.withTasks(c.Context(), func(ctx context.Context, q *tasks.Queue) error {
+			return p.withTasks(c.Context(), *state, func(ctx context.Context, q *tasks.Queue) error {
 				for _, id := range args {
 					if err := do(ctx, q, tasks.ID(id)); err != nil {
 						return err
@@ -95,8 +97,8 @@ func (p *program) tasksDo(verb, short string, do func(context.Context, *tasks.Qu
 	}
 }
 
-func (p *program) withTasks(ctx context.Context, fn func(context.Context, *tasks.Queue) error) error {
-	cfg, err := p.load(nil, nil)
+func (p *program) withTasks(ctx context.Context, state string, fn func(context.Context, *tasks.Queue) error) error {
+	cfg, err := p.loadState(state)
 	if err != nil {
 		return err
 	}

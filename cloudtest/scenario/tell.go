@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// waitFor is how long "wait" waits unless it is told.
-const waitFor = 20 * time.Second
+// waitFor is how long "wait" waits unless it is told: long enough for the lease of a process that was killed to end, and a slow machine.
+const waitFor = time.Minute
 
 // pause is between two looks of "wait".
 const pause = 5 * time.Millisecond
