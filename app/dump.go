@@ -49,7 +49,7 @@ func declarations() []declared {
 		{"placement", api.Describe(placementapi.Resources()...), placementapi.Rules()},
 		{"glance", api.Describe(glanceapi.Resources()...), glanceapi.Rules()},
 		{"nova", api.Describe(novaapi.Resources()...), novaapi.Rules()},
-		{"neutron", nil, neutronapi.Rules()},
+		{"neutron", api.Describe(neutronapi.Resources()...), neutronapi.Rules()},
 	}
 }
 

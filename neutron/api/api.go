@@ -36,10 +36,11 @@ func Handler(c api.Config, n *networks.Service, a *agents.Agents) http.Handler {
 	if c.MaxLimit <= 0 {
 		c.MaxLimit = unbounded
 	}
-	return api.New(c, &API{n: n, agents: a}, resources()...)
+	return api.New(c, &API{n: n, agents: a}, Resources()...)
 }
 
-func resources() []api.Resource[*API] {
+// Resources are all of the declared operations.
+func Resources() []api.Resource[*API] {
 	return []api.Resource[*API]{
 		networkResource(), subnetResource(), portResource(), groupResource(), ruleResource(), quotaResource(), agentResource(), zoneResource(), extensionResource(),
 	}

@@ -27,7 +27,6 @@ type Request struct {
 	target  policy.Target // of the loaded thing
 	query   any
 	project string // the project segment of the path, if it has one
-	failed  string // why a guarded refusal happened, for the log
 }
 
 type param struct{ name, value string }
