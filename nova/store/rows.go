@@ -100,10 +100,17 @@ func (s *Store) server(r *serverRow) (nova.Server, error) {
 		return v, err
 	}
 	v.SecurityGroups = *groups
+	if !none(r.Addresses) {
+		as, err := s.parsed.addressesOf(r.Addresses)
+		if err != nil {
+			return v, fmt.Errorf("server %s: %w", r.ID, err)
+		}
+		v.Addresses = *as
+	}
 	for _, d := range []struct {
 		text string
 		into any
-	}{{r.Metadata, &v.Metadata}, {r.Addresses, &v.Addresses}, {r.Fault, &v.Fault}} {
+	}{{r.Metadata, &v.Metadata}, {r.Fault, &v.Fault}} {
 		if err := decode(d.text, d.into); err != nil {
 			return v, fmt.Errorf("server %s: %w", r.ID, err)
 		}
