@@ -1,0 +1,147 @@
+package services
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"hypernova/app"
+	"hypernova/tests/running"
+)
+
+// wire is a way to the bus that can be cut.
+type wire struct {
+	l  net.Listener
+	to string
+	wg sync.WaitGroup
+
+	mu   sync.Mutex // guards what follows
+	cut  bool
+	open []net.Conn
+}
+
+func newWire(t *testing.T, to string) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{l: l, to: to}
+	w.wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			w.wg.Go(func() { w.join(c) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); w.set(true); w.wg.Wait() })
+	return w
+}
+
+func (w *wire) join(a net.Conn) {
+	b, err := net.Dial("tcp", w.to)
+	if err != nil {
+		a.Close()
+		return
+	}
+	w.mu.Lock()
+	if w.cut {
+		a.Close()
+		b.Close()
+	}
+	w.open = append(w.open, a, b)
+	w.mu.Unlock()
+	w.wg.Go(func() { io.Copy(a, b); a.Close() })
+	io.Copy(b, a)
+	b.Close()
+}
+
+// set cuts the wire, or mends it.
+func (w *wire) set(cut bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = cut
+	for _, c := range w.open {
+		c.Close()
+	}
+	w.open = nil
+}
+
+func servicePassword(t *testing.T, dir string) string {
+	t.Helper()
+	var p app.Passwords
+	text, err := os.ReadFile(filepath.Join(dir, "passwords.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Service
+}
+
+// A host that is cut off the bus, one that hangs and one that is dead are all down, and told apart.
+func TestSilentHostsAreToldApart(t *testing.T) {
+	t.Parallel()
+	bin := program(t)
+	if runtime.GOOS != "linux" {
+		t.Skip("needs loopback addresses besides 127.0.0.1")
+	}
+	// An address of its own, so that a row of ports is free.
+	ip := fmt.Sprintf("127.%d.%d.%d", 1+rand.N(250), rand.N(250), 1+rand.N(250))
+	bus, dir := ip+":20106", t.TempDir()
+	both := []string{"--set", "DEFAULT.report_interval=0.5", "--set", "DEFAULT.service_down_time=2", "--set", "DEFAULT.my_ip=" + ip,
+		"--set", "listen.bind_host=" + ip, "--set", "listen.port_base=20100"}
+	running.Up(t, dir, append(both, "--port-base", "20100", "--virt", "fake", "--set", "DEFAULT.transport_url=nats://"+bus, "--set", "DEFAULT.embed_bus=true")...)
+	w := newWire(t, bus)
+	args := append([]string{"nova-compute", "--set", "DEFAULT.host=far", "--set", "DEFAULT.state_path=" + filepath.Join(dir, "far"),
+		"--set", "DEFAULT.compute_driver=fake", "--set", "DEFAULT.transport_url=nats://" + w.l.Addr().String(),
+		"--set", "keystone_authtoken.password=" + servicePassword(t, dir)}, both...)
+	far := start(t, exec.Command(bin, args...))
+	far.says("all services are ready")
+
+	status := func(want string) {
+		t.Helper()
+		var out []byte
+		for limit := time.Now().Add(patience); time.Now().Before(limit); {
+			out, _ = exec.Command(bin, "status", "--state", dir).CombinedOutput() // its exit status says that not all is well
+			for line := range strings.Lines(string(out)) {
+				if f := strings.Fields(line); len(f) > 2 && f[0] == "nova-compute" && f[1] == "far" && strings.Join(f[2:], " ") == want {
+					return
+				}
+			}
+		}
+		t.Fatalf("the status is never %q:\n%s", want, out)
+	}
+	status("up")
+	w.set(true)
+	status("down: alive, but off the message bus")
+	far.says("heartbeat does not arrive")
+	w.set(false)
+	status("up")
+	far.says("heartbeats arrive again")
+	far.signal(syscall.SIGSTOP)
+	status("down: its process is there but does not answer")
+	far.signal(syscall.SIGCONT)
+	status("up")
+	far.signal(syscall.SIGKILL)
+	status("down")
+	far = start(t, exec.Command(bin, args...))
+	status("up")
+	far.signal(syscall.SIGTERM)
+	far.ends(0)
+	status("down") // it left: at once, not after service_down_time
+}
