@@ -40,7 +40,10 @@ type hypervisorConfig struct {
 
 // hypervisors are the drivers compiled in, by the name of compute_driver.
 func hypervisors() plug.Registry[hypervisorConfig, virt.Driver] {
-	return plug.Registry[hypervisorConfig, virt.Driver]{"fake": newFake, "libvirt": newLibvirt}
+	return plug.Registry[hypervisorConfig, virt.Driver]{
+		"fake":    newFake,
+		"libvirt": newLibvirt,
+	}
 }
 
 // imageBackends are the places for image data compiled in, by the name of default_backend.
