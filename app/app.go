@@ -100,7 +100,7 @@ func newProcess(c *Config, o Options) *Process {
 		now = clock.Real
 	}
 	if o.Schemes == nil {
-		o.Schemes = schemes()
+		o.Schemes = c.schemes()
 	}
 	return &Process{c: c, o: o, now: now, listeners: map[string]net.Listener{}, databases: map[string]*db.DB{},
 		shared: map[string]bool{}, clocks: map[string]*db.Clock{},

@@ -14,6 +14,8 @@ import (
 type Config struct {
 	Default       Default          `section:"DEFAULT" help:"What the services of a host share."`
 	Listen        Listen           `section:"listen" help:"Where the APIs listen, and by which addresses clients reach them."`
+	Rabbit        Rabbit           `section:"oslo_messaging_rabbit" help:"The message bus where it is RabbitMQ."`
+	NATS          NATS             `section:"nats" help:"The message bus where it is NATS."`
 	Database      Database         `section:"database" help:"Where the services keep their data. Each service has a database of its own."`
 	Authtoken     Authtoken        `section:"keystone_authtoken" help:"How services of this process reach an identity service that runs in another, and who they are to it."`
 	Keystone      Keystone         `section:"identity" help:"Users, passwords and the first administrator."`
@@ -44,7 +46,7 @@ type Default struct {
 	Host         string        `conf:"host" help:"This host's name, unique in the cloud. Services are known by it; it must not change while servers live here."`
 	MyIP         string        `conf:"my_ip" help:"The address by which other hosts reach this one."`
 	StatePath    string        `conf:"state_path" default:"/var/lib/hypernova" help:"The folder that everything kept on this host goes below."`
-	TransportURL string        `conf:"transport_url" default:"inproc:" is:"url" secret:"url" help:"The message bus. inproc: joins the services of one process; nats://host:port joins processes and hosts."`
+	TransportURL string        `conf:"transport_url" default:"inproc:" is:"url" secret:"url" help:"The message bus. inproc: joins the services of one process; nats://user:password@host:port and rabbit://user:password@host:port/vhost join processes and hosts; of several hosts of a broker, separated by commas, one that answers is used."`
 	EmbedBus     bool          `conf:"embed_bus" default:"false" help:"Serve the NATS bus of transport_url from this process, so that other hosts join with nothing else installed."`
 	Debug        bool          `conf:"debug" default:"false" help:"Log what helps to find a fault, too."`
 	LogFile      string        `conf:"log_file" help:"The file that log lines are appended to; empty for standard error."`

@@ -24,7 +24,7 @@ func (c *Config) check() error {
 	if strings.HasPrefix(c.Database.Connection, "sqlite:///") && !strings.Contains(c.Database.Connection, "{service}") {
 		return fault.Invalidf("[database] connection: {service} must stand in the path, because each service has a database of its own")
 	}
-	return nil
+	return c.checkBus()
 }
 
 // outwardAddress is the address this machine would send from, found without sending anything; loopback where there is no way out.

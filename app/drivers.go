@@ -18,14 +18,9 @@ import (
 	"hypernova/oslo/db/postgres"
 	"hypernova/oslo/db/sqlite"
 	"hypernova/oslo/fault"
-	"hypernova/oslo/messaging"
-	"hypernova/oslo/messaging/inproc"
 	"hypernova/oslo/messaging/nats"
 	"hypernova/oslo/plug"
 )
-
-// schemes are the message buses compiled in.
-func schemes() []messaging.Scheme { return []messaging.Scheme{inproc.Scheme, nats.Scheme} }
 
 // dialects are the SQL engines compiled in.
 func dialects() []db.Dialect { return []db.Dialect{sqlite.Dialect(), postgres.Dialect()} }

@@ -113,11 +113,14 @@ func mask(o *option, text string) string {
 		if err != nil {
 			return "***"
 		}
-		if _, has := u.User.Password(); !has {
+		if _, has := u.User.Password(); !has && strings.Count(text, "@") < 2 && (u.User != nil || !strings.Contains(text, "@")) {
 			return text
 		}
-		name := url.User(u.User.Username()).String()
-		return strings.Replace(text, u.User.String()+"@", name+":***@", 1)
+		shown := u.User.String() + "@"
+		if u.User == nil || strings.Count(text, "@") > 1 || !strings.Contains(text, shown) { // several hosts, each with its own, or unusual characters
+			return text[:strings.Index(text, "://")+3] + "***@" + text[strings.LastIndexByte(text, '@')+1:]
+		}
+		return strings.Replace(text, shown, url.User(u.User.Username()).String()+":***@", 1)
 	}
 	return "***"
 }
