@@ -106,3 +106,14 @@ func fields(t reflect.Type) func(func(field) bool) {
 		}
 	}
 }
+
+// Messages goes over what travels: each method's name with its arguments' type, and with its reply's.
+func (a *API) Messages() func(yield func(name string, t reflect.Type) bool) {
+	return func(yield func(string, reflect.Type) bool) {
+		for _, m := range a.methods {
+			if !yield(m.full, m.req) || m.rep != nil && !yield(m.full+" reply", m.rep) {
+				return
+			}
+		}
+	}
+}
