@@ -7,6 +7,7 @@ package audit
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/nova"
+	"hypernova/nova/jobs"
 	"hypernova/nova/virt"
 	"hypernova/oslo/tasks"
 )
@@ -54,12 +56,17 @@ func (f Finding) String() string { return f.Subject + ": " + f.Text }
 
 // Judge finds everything that is wrong, by rule and subject.
 func Judge(f Facts) []Finding {
-	j := judge{Facts: f, servers: map[string]*nova.Server{}, busy: map[string]bool{}, nodes: map[string]*nova.Node{}, computes: map[string]bool{}}
+	j := judge{Facts: f, servers: map[string]*nova.Server{}, busy: map[string]bool{}, owed: map[jobs.CleanupArgs]bool{}, nodes: map[string]*nova.Node{}, computes: map[string]bool{}}
 	for i := range f.Servers {
 		j.servers[f.Servers[i].ID] = &f.Servers[i]
 	}
 	for _, t := range f.Tasks {
-		if t.State != "dead" {
+		var owed jobs.CleanupArgs
+		switch {
+		case t.State == "dead":
+		case t.Kind == jobs.Cleanup.Name() && json.Unmarshal([]byte(t.Args), &owed) == nil:
+			j.owed[owed] = true
+		default:
 			j.busy[t.Key] = true
 		}
 	}
@@ -108,6 +115,7 @@ type judge struct {
 	Facts
 	servers  map[string]*nova.Server
 	busy     map[string]bool // servers that a job owns
+	owed     map[jobs.CleanupArgs]bool
 	nodes    map[string]*nova.Node
 	computes map[string]bool // hosts that have a nova-compute on record
 	found    []Finding
@@ -239,7 +247,7 @@ func (j *judge) local() {
 	for _, g := range j.Local.Guests {
 		here[g.ID] = true
 		switch s := j.servers[g.ID]; {
-		case j.busy[g.ID]:
+		case j.busy[g.ID] || j.owed[jobs.CleanupArgs{Server: g.ID, Host: host}]:
 		case s == nil:
 			j.say("guest-orphaned", "guest "+g.ID, "is on this host, but its server is gone")
 		case s.Host != host:

@@ -59,6 +59,10 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 			f.Servers = nil
 			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "queued", Due: f.Now}}
 		}, ""},
+		{"a guest whose removal is owed", func(f *audit.Facts) {
+			f.Servers, f.Claims, f.Ports, f.Local.Taps = nil, nil, nil, nil
+			f.Tasks = []tasks.Info{{ID: "t", Kind: "host.cleanup", Key: "cleanup:h1:a", Args: `{"Server": "a", "Host": "h1"}`, State: "queued", Due: f.Now}}
+		}, ""},
 		{"an allocation that is not there", func(f *audit.Facts) { f.Claims = nil }, "allocation-missing server a"},
 		{"an allocation elsewhere", func(f *audit.Facts) { f.Claims = map[string][]string{"n2": {"a"}} }, "allocation-misplaced allocation of a"},
 		{"a failed build that holds something", func(f *audit.Facts) {

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	clients  = 4
+	clients  = 6
 	monkeys  = 3
 	computes = 2
 	// rest bounds how long the cloud may take to come to rest. It is wide: a lease, a backoff and a slow machine fit several times.
@@ -56,7 +56,8 @@ func TestAStormLeavesNothingStuckAndNothingOver(t *testing.T) {
 	}
 	t.Logf("a storm of %s; HYPERNOVA_CHAOS_SEED=%d", length, seed)
 	cloud := layout.Start(t, running.Binary(t), layout.Split("nats"), scenario.Options{Computes: computes,
-		Sets: []string{"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1"}})
+		Sets: []string{"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1",
+			"fake.delay=0.3"}}) // so that most processes that are killed are in the middle of something
 	s := &storm{t: t, cloud: cloud, began: time.Now()}
 	s.blow(length, seed)
 	s.calm()
