@@ -48,6 +48,9 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 		return err
 	}
 	if err == nil && !f.Deleted && f.Host == a.Host && f.State.Task != nova.Deleting {
+		if f.State.VM == nova.Building { // on its way off that host as likely as onto it
+			return fault.Unavailablef("server %s is being built, perhaps on host %s", a.Server, a.Host)
+		}
 		return nil
 	}
 	up, known, err := c.up(ctx, a.Host)
