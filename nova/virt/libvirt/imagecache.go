@@ -155,8 +155,9 @@ func (c *imageCache) room(size int64) error {
 	if err := syscall.Statfs(c.dir, &st); err != nil {
 		return err
 	}
-	if free := int64(st.Bavail) * int64(st.Bsize); size > 0 && free < size+16<<20 {
-		return fault.Unavailablef("The disk of this host is full: the image needs %d MiB and %d MiB are free.", size>>20, free>>20)
+	const spare = 16 << 20 // for the server's own files
+	if free := int64(st.Bavail) * int64(st.Bsize); size > 0 && free < size+spare {
+		return fault.Unavailablef("The disk of this host is full: the image needs %d MiB and %d MiB are free.", (size+spare)>>20, free>>20)
 	}
 	return nil
 }
