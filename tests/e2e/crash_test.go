@@ -20,9 +20,9 @@ func TestCrashes(t *testing.T) {
 		s.api.Do(t, "POST", "compute", "/servers", body, http.StatusAccepted, &doc)
 		id := doc.Server.ID
 		s.crash(d)
-		began := time.Now()
+		start := time.Now()
 		v := s.settled(id, "ACTIVE")
-		t.Logf("killed %4d ms after the create: %s %.1f s after the next start", d.Milliseconds(), v.Status, time.Since(began).Seconds())
+		t.Logf("killed %4d ms after the create: %s %.1f s after the next start", d.Milliseconds(), v.Status, time.Since(start).Seconds())
 		if state := strings.TrimSpace(s.virsh("domstate", id)); state != "running" {
 			t.Errorf("the server is active, its domain is %q", state)
 		}
@@ -32,9 +32,9 @@ func TestCrashes(t *testing.T) {
 	for i, d := range []time.Duration{0, 20 * time.Millisecond, 60 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond} {
 		s.api.Do(t, "DELETE", "compute", "/servers/"+ids[i], "", http.StatusNoContent, nil)
 		s.crash(d)
-		began := time.Now()
+		start := time.Now()
 		s.until("the server to be gone", func() bool { _, gone := s.look(ids[i]); return gone })
-		t.Logf("killed %4d ms after the delete: gone %.1f s after the next start", d.Milliseconds(), time.Since(began).Seconds())
+		t.Logf("killed %4d ms after the delete: gone %.1f s after the next start", d.Milliseconds(), time.Since(start).Seconds())
 	}
 	s.clean()
 }

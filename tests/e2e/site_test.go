@@ -20,9 +20,12 @@ import (
 
 const (
 	patience = 3 * time.Minute // for one thing: a guest boots in 2 s under KVM and in 20 s under emulation, on an idle machine; CI's is not idle
-	budget   = 6 * time.Minute // for one test
+	budget   = 6 * time.Minute // for all of them
 	stem     = "hypernova-e2e-"
 )
+
+// began is when the tests did.
+var began = time.Now()
 
 // site is a cloud with real servers, and the person who uses it.
 type site struct {
@@ -66,7 +69,7 @@ func newSite(t *testing.T, flags ...string) *site {
 		t.Fatal(err)
 	}
 	copyFile(t, image, filepath.Join(dir, "guest.qcow2"))
-	s := &site{t: t, dir: dir, flags: append([]string{"--virt", "libvirt"}, flags...), end: time.Now().Add(budget), ids: map[string]string{}}
+	s := &site{t: t, dir: dir, flags: append([]string{"--virt", "libvirt"}, flags...), end: began.Add(budget), ids: map[string]string{}}
 	if len(flags) == 0 { // with other flags, what destroys must be told of them too
 		t.Cleanup(func() { running.Destroy(t, dir) })
 	}
@@ -252,11 +255,17 @@ func (s *site) left() string {
 	if _, err := os.Stat("/run/netns/qdhcp-" + s.network); err == nil {
 		all = append(all, "namespace qdhcp-"+s.network)
 	}
-	folders, err := filepath.Glob(filepath.Join(s.dir, "instances", "*-*-*-*-*"))
+	return strings.Join(append(all, s.folders(filepath.Join(s.dir, "instances"))...), ", ")
+}
+
+// folders are those of servers in the instances folder.
+func (s *site) folders(dir string) []string {
+	s.t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "*-*-*-*-*"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return strings.Join(append(all, folders...), ", ")
+	return found
 }
 
 // virsh is libvirt's answer; a domain that has gone meanwhile has none.
