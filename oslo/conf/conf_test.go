@@ -257,3 +257,35 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestDumpOfValuesWithSeveralLinesLoads(t *testing.T) {
+	t.Parallel()
+	type section struct {
+		Rules []string `conf:"rule" multi:"true" help:"Rules."`
+		Text  string   `conf:"text" help:"A text."`
+	}
+	type root struct {
+		Section section `section:"s" help:"A section."`
+	}
+	read := func(text string) (r root) {
+		file := filepath.Join(t.TempDir(), "x.conf")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := conf.Load(&r, []string{file}, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	want := read("[s]\nrule = a: x ?\n  y$$ :\n  z\nrule = b\ntext = one\n two\n")
+	if len(want.Section.Rules) != 2 || want.Section.Rules[0] != "a: x ?\ny$ :\nz" {
+		t.Fatalf("read %q", want.Section.Rules)
+	}
+	var out strings.Builder
+	if err := conf.Dump(&out, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, read(out.String())); diff != "" {
+		t.Errorf("%s\n%s", diff, out.String())
+	}
+}

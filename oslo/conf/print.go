@@ -69,8 +69,13 @@ func Dump(w io.Writer, root any) error {
 		}
 		fmt.Fprintf(b, "[%s]\n", sec.name)
 		for _, o := range sec.options {
-			for line := range strings.SplitSeq(mask(o, o.format()), "\n") {
-				fmt.Fprintln(b, strings.TrimRight(o.name+" = "+strings.ReplaceAll(line, "$", "$$"), " "))
+			values := o.values()
+			if len(values) == 0 {
+				values = []string{""}
+			}
+			for _, value := range values {
+				value = strings.NewReplacer("$", "$$", "\n", "\n    ").Replace(mask(o, value)) // a value's further lines begin with white space
+				fmt.Fprintln(b, strings.TrimRight(o.name+" = "+value, " "))
 			}
 		}
 	}

@@ -237,15 +237,18 @@ func (o *option) unitName() string {
 }
 
 // format writes the field's value as a file would have it.
-func (o *option) format() string {
-	if o.multi {
-		var lines []string
-		for i := range o.field.Len() {
-			lines = append(lines, o.formatValue(o.field.Index(i)))
-		}
-		return strings.Join(lines, "\n")
+func (o *option) format() string { return strings.Join(o.values(), "\n") }
+
+// values are the texts that a file gives the option, more or less than one only where it may be given several times.
+func (o *option) values() []string {
+	if !o.multi {
+		return []string{o.formatValue(o.field)}
 	}
-	return o.formatValue(o.field)
+	var all []string
+	for i := range o.field.Len() {
+		all = append(all, o.formatValue(o.field.Index(i)))
+	}
+	return all
 }
 
 func (o *option) formatValue(v reflect.Value) string {
