@@ -24,9 +24,17 @@ func (c *Config) open(ctx context.Context, service string) (*db.DB, error) {
 	}
 	d, err := db.OpenWaiting(ctx, address, db.Patience{Tries: c.Database.Retries, Pause: c.Database.RetryInterval}, dialects()...)
 	if err != nil {
-		return nil, fault.New(fault.KindOf(err), "[database] connection: the database of %s: %s", service, fault.Message(err)).Because(err)
+		return nil, fault.New(fault.KindOf(err), "[database] connection: the database of %s: %s", service, fault.Message(err)).Because(cause(err))
 	}
 	return d, nil
+}
+
+// cause is what is behind a fault whose text has been told already.
+func cause(err error) error {
+	if f := fault.Of(err); f != nil {
+		return f.Err
+	}
+	return err
 }
 
 // OpenDatabase opens the database of a URL with the engines compiled in.
