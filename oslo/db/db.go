@@ -5,6 +5,10 @@
 // autoincrement. Instants are BIGINT microseconds (Time), documents are TEXT (JSON).
 //
 // Writes are serializable on every dialect: what a Tx read is still true when it commits.
+//
+// Binaries of two ages share a schema during an upgrade: migrations expand first and contract a release later (migrate.go).
+// A database that cannot be used is fault.Unavailable to whoever asked, and one line in the log, with its cure, to the operator (outage.go). A
+// transaction whose COMMIT got no answer is Unavailable too: it may have happened, so what is tried again must be idempotent.
 package db
 
 import (
