@@ -50,9 +50,9 @@ chaos: ## ten minutes of killed processes, crashing broker and database, and the
 	@$(MAKE) --no-print-directory build
 	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova HYPERNOVA_CHAOS=$${HYPERNOVA_CHAOS:-10m} $(GO) test -count=1 -timeout 60m -v ./tests/chaos
 
-bench: ## print the figures: start, memory, create, list, tokens
+bench: ## print the figures: start, drain, memory, create, list, tokens, heartbeats, tasks
 	@$(MAKE) --no-print-directory build
-	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova $(GO) test -count=1 -run '^TestFigures$$' -v ./tests/bench
+	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova $(GO) test -count=1 -timeout 30m -run '^Test.*Figures$$' -v ./tests/bench
 
 golden: ## write the golden files anew; read the difference like code
 	@for dir in $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u); do $(GO) test -count=1 ./$$dir -update || exit 1; done

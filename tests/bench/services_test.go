@@ -1,0 +1,220 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"hypernova/nova/compute"
+	"hypernova/nova/conductor"
+	novastore "hypernova/nova/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/db/dbtest"
+	"hypernova/oslo/messaging"
+	"hypernova/oslo/messaging/inproc"
+	"hypernova/oslo/service"
+	"hypernova/oslo/tasks"
+	"hypernova/tests/running"
+)
+
+func say(figure, format string, args ...any) {
+	fmt.Printf("figure: %-44s %s\n", figure, fmt.Sprintf(format, args...))
+}
+
+// TestServiceFigures measures what the frame of the services costs.
+func TestServiceFigures(t *testing.T) {
+	if testing.Short() || os.Getenv("HYPERNOVA_BENCH") == "" && os.Getenv("HYPERNOVA_BINARY") == "" {
+		t.Skip("figures take a quiet machine and a minute: make bench prints them")
+	}
+	t.Run("life", startAndDrain)
+	for _, e := range []struct {
+		name string
+		open func(t *testing.T, ms ...dbtest.Migrations) *db.DB
+	}{{"SQLite", sqliteFile}, {"PostgreSQL", postgres}} {
+		t.Run("heartbeats "+e.name, func(t *testing.T) { heartbeats(t, e.name, e.open) })
+		t.Run("tasks "+e.name, func(t *testing.T) {
+			for _, n := range []int{1, 4} {
+				bare, queue := bareRate(t, e.open, n), taskRate(t, e.open, n)
+				say(fmt.Sprintf("durable tasks, %s, workers and clients: %d", e.name, n), "%.0f/s; bare insert+update+delete %.0f/s, %.2f of it", queue, bare, queue/bare)
+			}
+		})
+	}
+}
+
+func sqliteFile(t *testing.T, ms ...dbtest.Migrations) *db.DB {
+	return dbtest.Open(t, "sqlite:///"+filepath.Join(t.TempDir(), "db"), ms...)
+}
+
+// postgres is a server that writes to the disk before it says that it did, as operators' do.
+func postgres(t *testing.T, ms ...dbtest.Migrations) *db.DB {
+	s := dbtest.NewServer(t)
+	if err := s.Create("bench"); err != nil {
+		t.Fatal(err)
+	}
+	return dbtest.Open(t, s.URL("bench"), ms...)
+}
+
+// startAndDrain starts the whole cloud again and again, and ends it idle and under load.
+func startAndDrain(t *testing.T) {
+	dir := t.TempDir()
+	running.Up(t, dir, "--virt", "fake").Stop(t)
+	var starts, idle, loaded []time.Duration
+	for n := range 10 {
+		c := running.Up(t, dir, "--virt", "fake")
+		starts = append(starts, c.Took)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		if n%2 == 1 {
+			url := c.Identity(t)
+			for range 16 {
+				wg.Go(func() {
+					for ctx.Err() == nil {
+						resp, err := http.Get(url)
+						if err != nil {
+							return // it has ended
+						}
+						resp.Body.Close()
+					}
+				})
+			}
+		}
+		began := time.Now()
+		c.Stop(t)
+		if took := time.Since(began); n%2 == 1 {
+			loaded = append(loaded, took)
+		} else {
+			idle = append(idle, took)
+		}
+		cancel()
+		wg.Wait()
+	}
+	say("start of all services, ten times", "%s", spread(starts))
+	say("drain and end, idle", "%s", spread(idle))
+	say("drain and end, 16 clients calling", "%s", spread(loaded))
+}
+
+// heartbeats has a thousand hosts beat at once, again and again, by message to a conductor that writes them.
+func heartbeats(t *testing.T, name string, open func(*testing.T, ...dbtest.Migrations) *db.DB) {
+	const hosts, rounds = 1000, 20
+	d := open(t, dbtest.Migrations{Name: "nova", FS: novastore.Migrations()}, dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()})
+	bus, err := messaging.Open(t.Context(), "inproc:", inproc.Scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close(context.WithoutCancel(t.Context()))
+	store := novastore.New(d, nil)
+	c := conductor.New(conductor.Config{}, conductor.Deps{Store: store, Queue: tasks.New(d, tasks.Config{Owner: "bench"}), Bus: bus})
+	ctx, stop := context.WithCancel(t.Context())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- service.New(c.Manager("bench"), bus, store.Group(), service.Options{}).Run(ctx, func() { close(ready) })
+	}()
+	<-ready
+	group := compute.Group{Bus: bus}
+	ids := make([]string, hosts)
+	for i := range ids {
+		if ids[i], err = group.Join(ctx, service.Member{Host: fmt.Sprintf("h%04d", i), Binary: "nova-compute", Topic: "compute"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var each []time.Duration
+	var mu sync.Mutex
+	busy, began := processor(t), time.Now()
+	for range rounds {
+		var wg sync.WaitGroup
+		for _, id := range ids {
+			wg.Go(func() {
+				at := time.Now()
+				err := group.Beat(ctx, id)
+				mu.Lock()
+				defer mu.Unlock()
+				each = append(each, time.Since(at))
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	took, busy := time.Since(began)/rounds, (processor(t)-busy)/rounds
+	say("1,000 hosts beat at once, "+name, "%.1f ms, of which a heartbeat %.1f µs; %.1f µs of processor each; one waits: %s",
+		float64(took.Microseconds())/1000, float64(took.Nanoseconds())/1000/hosts, float64(busy.Nanoseconds())/1000/hosts, spread(each))
+	say("1,000 hosts every 10 s, "+name, "%.2f %% of one processor", 100*busy.Seconds()/10)
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// processor is the time that this process has been computing.
+func processor(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+const measured = 3 * time.Second
+
+// taskRate has as many clients as workers enqueue for a while, and counts what was done until the queue was empty.
+func taskRate(t *testing.T, open func(*testing.T, ...dbtest.Migrations) *db.DB, workers int) float64 {
+	d := open(t, dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()})
+	q := tasks.New(d, tasks.Config{Owner: "bench", Workers: workers})
+	k := tasks.NewKind[struct{}]("bench", tasks.Options{})
+	k.Handle(q, func(context.Context, *tasks.Task, struct{}) error { return nil }, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- q.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	var key atomic.Int64
+	began := time.Now()
+	rate(workers, measured, func() {
+		err := d.Tx(ctx, func(tx *db.Tx) error {
+			_, err := k.Enqueue(ctx, tx, q, fmt.Sprint("s", key.Add(1)), struct{}{})
+			return err
+		})
+		if err != nil {
+			panic(err)
+		}
+	})
+	if err := q.Idle(ctx); err != nil {
+		t.Error(err)
+	}
+	n := float64(q.Stats().Done) / time.Since(began).Seconds()
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	return n
+}
+
+// bareRate is how many rows a second can be inserted, updated and deleted, each in a transaction of its own: what a task is at the least.
+func bareRate(t *testing.T, open func(*testing.T, ...dbtest.Migrations) *db.DB, clients int) float64 {
+	d := open(t, dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()})
+	set := db.NewSet("bare")
+	create := db.NewExec(set, "CREATE TABLE bare (id BIGINT PRIMARY KEY, state TEXT NOT NULL)")
+	insert := db.NewExec(set, "INSERT INTO bare (id, state)\nVALUES (?, 'queued')")
+	update := db.NewExec(set, "UPDATE bare\nSET state = 'running'\nWHERE id = ?")
+	remove := db.NewExec(set, "DELETE FROM bare\nWHERE id = ?")
+	if _, err := create.Do(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	var id atomic.Int64
+	return rate(clients, measured, func() {
+		n := id.Add(1)
+		for _, s := range []*db.Exec{insert, update, remove} {
+			if _, err := s.Do(t.Context(), d, n); err != nil {
+				panic(err)
+			}
+		}
+	})
+}
