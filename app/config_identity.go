@@ -9,8 +9,35 @@ type Keystone struct {
 
 // Security is [security_compliance].
 type Security struct {
-	Attempts int           `conf:"lockout_failure_attempts" default:"0" min:"0" help:"Wrong passwords in a row that lock a user; 0 never locks."`
-	Duration time.Duration `conf:"lockout_duration" default:"1800" min:"1" help:"How long a user stays locked."`
+	Attempts    int           `conf:"lockout_failure_attempts" default:"0" min:"0" help:"Wrong passwords in a row that lock a user; 0 never locks."`
+	Duration    time.Duration `conf:"lockout_duration" default:"1800" min:"1" help:"How long a user stays locked."`
+	Inactive    int           `conf:"disable_user_account_days_inactive" default:"0" min:"0" help:"Days without a login after which a user counts as disabled; 0 never does."`
+	Expires     int           `conf:"password_expires_days" default:"0" min:"0" help:"Days that a new password is good; 0 is for ever."`
+	Unique      int           `conf:"unique_last_password_count" default:"0" min:"0" help:"How many of their last passwords, the present one among them, users may not choose again; 0 lets them."`
+	MinimumAge  int           `conf:"minimum_password_age" default:"0" min:"0" help:"Days that a password must be used before its user may change it."`
+	Pattern     string        `conf:"password_regex" help:"A regular expression that new passwords must match. Empty matches all."`
+	Advice      string        `conf:"password_regex_description" help:"The same in words, for users whose password does not match."`
+	ChangeFirst bool          `conf:"change_password_upon_first_use" default:"false" help:"Whether a password that somebody else has set must be changed before it is of use."`
+}
+
+// AppCredentials is [application_credential].
+type AppCredentials struct {
+	PerUser int `conf:"user_limit" default:"-1" min:"-1" help:"How many application credentials a user may have; -1 is any number."`
+}
+
+// Trusts is [trust].
+type Trusts struct {
+	MaxRedelegation int64 `conf:"max_redelegation_count" default:"3" min:"0" help:"How often a trust may be handed on."`
+}
+
+// Credentials is [credential].
+type Credentials struct {
+	Repository string `conf:"key_repository" default:"$state_path/credential-keys" help:"The folder of the keys that users' credentials are sealed with in the database. Every keystone process needs the same ones. Empty keeps a key in memory, and what is sealed with it can be read by this process only."`
+}
+
+// UnifiedLimit is [unified_limit].
+type UnifiedLimit struct {
+	Model string `conf:"enforcement_model" default:"flat" enum:"flat|strict_two_level" help:"How limits of a domain and of its projects go together."`
 }
 
 // Token is [token].

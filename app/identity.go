@@ -9,7 +9,11 @@ import (
 	"hypernova/keystone/api"
 	"hypernova/keystone/assignment"
 	"hypernova/keystone/catalog"
+	"hypernova/keystone/credential"
+	"hypernova/keystone/delegation"
+	"hypernova/keystone/federation"
 	"hypernova/keystone/identity"
+	"hypernova/keystone/limit"
 	"hypernova/keystone/store"
 	"hypernova/keystone/token"
 	"hypernova/oslo/db"
@@ -23,6 +27,11 @@ type identityRoom struct {
 	roles   *assignment.Service
 	catalog *catalog.Service
 	tokens  *token.Service
+
+	delegation  *delegation.Service
+	credentials *credential.Service
+	limits      *limit.Service
+	federation  *federation.Service
 }
 
 // identity puts keystone's verbs together over its database.
@@ -45,14 +54,33 @@ func (p *Process) identity(ctx context.Context) (*identityRoom, error) {
 	if err != nil {
 		return nil, fault.Invalidf("[fernet_tokens] key_repository: %s cannot be used", p.c.FernetTokens.Repository).Because(err)
 	}
+	sealing, err := token.OpenKeys(p.c.Credentials.Repository, 3)
+	if err != nil {
+		return nil, fault.Invalidf("[credential] key_repository: %s cannot be used", p.c.Credentials.Repository).Because(err)
+	}
+	if err := passwords.Demand(p.c.Security.compliance()); err != nil {
+		return nil, fault.Invalidf("[security_compliance] %s", fault.Message(err)).Because(err)
+	}
 	epochs := store.NewEpochs(d)
 	roles := assignment.New(d, epochs)
+	credentials := credential.New(d, sealing, p.now)
 	p.parts.identity = &identityRoom{
 		users: identity.New(d, epochs, passwords, p.now), roles: roles, catalog: catalog.New(d, epochs),
 		tokens: token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: p.c.Token.Expiration, AllowRescope: p.c.Token.Rescope,
-			LockoutAttempts: p.c.Security.Attempts, LockoutFor: p.c.Security.Duration}, p.now),
+			Seeds: credentials}, p.now),
+		delegation: delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: p.c.Trusts.MaxRedelegation,
+			CredentialsPerUser: p.c.AppCredentials.PerUser}, p.now),
+		credentials: credentials, limits: limit.New(d, p.c.UnifiedLimit.Model), federation: federation.New(d),
 	}
 	return p.parts.identity, nil
+}
+
+// compliance is the section in days and rules.
+func (s Security) compliance() identity.Compliance {
+	const day = 24 * time.Hour
+	return identity.Compliance{LockoutAttempts: s.Attempts, LockoutFor: s.Duration, InactiveAfter: time.Duration(s.Inactive) * day,
+		ExpiresAfter: time.Duration(s.Expires) * day, MinimumAge: time.Duration(s.MinimumAge) * day, Unique: s.Unique,
+		ChangeFirst: s.ChangeFirst, Pattern: s.Pattern, Advice: s.Advice}
 }
 
 func buildKeystone(ctx context.Context, p *Process) error {
@@ -68,7 +96,8 @@ func buildKeystone(ctx context.Context, p *Process) error {
 		return err
 	}
 	p.upkeep("keystone", service.Periodic{Name: "purge revocations", Spacing: time.Hour, Fn: k.tokens.Purge})
-	return p.serve(ctx, RoleKeystone, apiKeystone, api.Handler(c, &api.API{Identity: k.users, Roles: k.roles, Catalog: k.catalog, Tokens: k.tokens}))
+	return p.serve(ctx, RoleKeystone, apiKeystone, api.Handler(c, &api.API{Identity: k.users, Roles: k.roles, Catalog: k.catalog, Tokens: k.tokens,
+		Delegation: k.delegation, Credentials: k.credentials, Limits: k.limits, Federation: k.federation}))
 }
 
 // catalogEntry is a service that bootstrap puts into the catalog.

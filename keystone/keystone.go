@@ -1,7 +1,8 @@
 // Package keystone is the vocabulary of identity: who may be somebody, where, and what proves it.
 //
-// Rooms: store keeps rows; identity (domains, projects, users, groups), assignment (roles and grants) and catalog (regions, services,
-// endpoints) are the verbs; token proves identities and checks proofs; api is the wire; client asks a keystone elsewhere.
+// Rooms: store keeps rows; identity (domains, projects, users, groups), assignment (roles and grants), delegation (application
+// credentials, trusts), credential (users' other secrets), catalog (regions, services, endpoints, what filters them), limit and
+// federation are the verbs; token proves identities and checks proofs; api is the wire; client asks a keystone elsewhere.
 //
 // Invariants: a domain is a project with IsDomain and no domain of its own; names are unique in their domain; every change that can take
 // something away from a token moves the epoch in the same transaction, so that no process trusts a cached token for longer than a second.
@@ -49,6 +50,7 @@ type User struct {
 	Options                                           map[string]any
 	Extra                                             Extra
 	PasswordExpires                                   time.Time // zero: never
+	LastActive                                        time.Time // zero: not known
 }
 
 // PolicyTarget names a user's facts as keystone's policies do.

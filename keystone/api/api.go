@@ -9,7 +9,11 @@ import (
 	"hypernova/keystone"
 	"hypernova/keystone/assignment"
 	"hypernova/keystone/catalog"
+	"hypernova/keystone/credential"
+	"hypernova/keystone/delegation"
+	"hypernova/keystone/federation"
 	"hypernova/keystone/identity"
+	"hypernova/keystone/limit"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -22,6 +26,11 @@ type API struct {
 	Roles    *assignment.Service
 	Catalog  *catalog.Service
 	Tokens   *token.Service
+
+	Delegation  *delegation.Service
+	Credentials *credential.Service
+	Limits      *limit.Service
+	Federation  *federation.Service
 }
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is identity's own.
@@ -30,12 +39,14 @@ func Handler(c api.Config, a *API) http.Handler {
 	// Identity's clients do not follow pages: a list is whole unless it asks for less.
 	c.MaxLimit = 10_000
 	c.Root = discovery(c.Endpoint)
-	return api.New(c, a, Resources()...)
+	return keystone.Used("identity", api.New(c, a, Resources()...))
 }
 
 // Resources are all of identity's declared operations.
 func Resources() []api.Resource[*API] {
-	rs := []api.Resource[*API]{tokens, domains, projects, users, groups, roles, implications, assignments, regions, services, endpoints}
+	rs := []api.Resource[*API]{tokens, domains, projects, users, groups, roles, implications, assignments, regions, services, endpoints,
+		appCredentials, accessRules, trusts, credentials, ec2Credentials, signatures, revocations, registeredLimits, limits, limitModel,
+		endpointGroups, endpointFilters, storedPolicies, policyLinks, domainOptions, identityProviders, protocols, mappings, serviceProviders}
 	return append(rs, grants()...)
 }
 

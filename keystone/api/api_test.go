@@ -15,7 +15,11 @@ import (
 	"hypernova/keystone/assignment"
 	"hypernova/keystone/bootstrap"
 	"hypernova/keystone/catalog"
+	"hypernova/keystone/credential"
+	"hypernova/keystone/delegation"
+	"hypernova/keystone/federation"
 	"hypernova/keystone/identity"
+	"hypernova/keystone/limit"
 	"hypernova/keystone/store"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
@@ -31,11 +35,21 @@ type cloud struct {
 	url string
 	now time.Time
 	api *keystoneapi.API
+
+	rules identity.Compliance
+	model string
 }
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	c := &cloud{t: t, now: clock.Real()}
+	return start(&cloud{t: t, rules: identity.Compliance{LockoutAttempts: 3, LockoutFor: time.Minute}})
+}
+
+// start brings up a cloud that is configured already.
+func start(c *cloud) *cloud {
+	t := c.t
+	t.Helper()
+	c.now = clock.Real()
 	now := func() time.Time { return c.now }
 	d := dbtest.Memory(t, dbtest.Migrations{Name: "keystone", FS: store.Migrations()})
 	c.build(d, now)
@@ -52,11 +66,16 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := passwords.Demand(c.rules); err != nil {
+		t.Fatal(err)
+	}
 	epochs := store.NewEpochs(d)
 	roles := assignment.New(d, epochs)
+	credentials := credential.New(d, keys, now)
 	c.api = &keystoneapi.API{Identity: identity.New(d, epochs, passwords, now), Roles: roles, Catalog: catalog.New(d, epochs),
-		Tokens: token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true, LockoutAttempts: 3,
-			LockoutFor: time.Minute}, now)}
+		Tokens:      token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true, Seeds: credentials}, now),
+		Delegation:  delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: 3, CredentialsPerUser: 5}, now),
+		Credentials: credentials, Limits: limit.New(d, c.model), Federation: federation.New(d)}
 	enforcer, err := policy.New(keystoneapi.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)

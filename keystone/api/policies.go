@@ -118,7 +118,7 @@ var (
 
 // Rules are identity's declared policies, for the enforcer and the reference.
 func Rules() []*policy.Rule {
-	return append(append([]*policy.Rule{}, base...),
+	rs := append(append([]*policy.Rule{}, base...),
 		validateToken, revokeToken, getCatalog, getProjects, getDomains, getSystem,
 		domainGet, domainList, domainCreate, domainUpdate, domainDelete,
 		projectGet, projectList, projectCreateRule, projectUpdateRule, projectDelete, projectTagRead, projectTagSet,
@@ -128,4 +128,5 @@ func Rules() []*policy.Rule {
 		grantCheck, grantList, grantCreate, grantRevoke, systemCheck, systemList, systemAdd, systemDrop, assignList, assignTree,
 		regionGet, regionList, regionCreate, regionUpdate, regionDelete, serviceGet, serviceList, serviceCreate, serviceUpdate, serviceDelete,
 		endpointGet, endpointList, endpointCreate, endpointUpdate, endpointDelete)
+	return append(append(rs, delegationRules()...), catalogRules()...)
 }

@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"hypernova/keystone"
@@ -28,6 +30,24 @@ type authRequest struct {
 		Token *struct {
 			ID string `wire:"id" is:"required,maxlen=4096"`
 		} `wire:"token"`
+		TOTP *struct {
+			User struct {
+				ID       string     `wire:"id" is:"maxlen=64"`
+				Name     string     `wire:"name" is:"maxlen=255"`
+				Domain   *reference `wire:"domain"`
+				Passcode string     `wire:"passcode" is:"required,maxlen=64"`
+			} `wire:"user" is:"required"`
+		} `wire:"totp"`
+		AppCredential *struct {
+			ID   string `wire:"id" is:"maxlen=64"`
+			Name string `wire:"name" is:"maxlen=255"`
+			User *struct {
+				ID     string     `wire:"id" is:"maxlen=64"`
+				Name   string     `wire:"name" is:"maxlen=255"`
+				Domain *reference `wire:"domain"`
+			} `wire:"user"`
+			Secret string `wire:"secret" is:"required,maxlen=4096"`
+		} `wire:"application_credential"`
 		Rest map[string]json.RawMessage `wire:"*"` // other methods' proofs: refused by their name in methods
 	} `wire:"identity" is:"required"`
 	Scope json.RawMessage `wire:"scope"`
@@ -55,6 +75,34 @@ type tokenView struct {
 	System   *systemView    `wire:"system" omit:"empty"`
 	Roles    []names        `wire:"roles" omit:"empty"`
 	Catalog  *[]catalogView `wire:"catalog" omit:"empty"`
+
+	Trust         *tokenTrust         `wire:"OS-TRUST:trust" omit:"empty"`
+	AppCredential *tokenAppCredential `wire:"application_credential" omit:"empty"`
+	Providers     []providerEntry     `wire:"service_providers" omit:"empty"`
+}
+
+type tokenTrust struct {
+	ID            string `wire:"id"`
+	Trustor       idOnly `wire:"trustor_user"`
+	Trustee       idOnly `wire:"trustee_user"`
+	Impersonation bool   `wire:"impersonation"`
+}
+
+type idOnly struct {
+	ID string `wire:"id"`
+}
+
+type tokenAppCredential struct {
+	ID         string           `wire:"id"`
+	Name       string           `wire:"name"`
+	Restricted bool             `wire:"restricted"`
+	Rules      []accessRuleBare `wire:"access_rules" omit:"empty"`
+}
+
+type providerEntry struct {
+	ID      string `wire:"id"`
+	AuthURL string `wire:"auth_url"`
+	URL     string `wire:"sp_url"`
 }
 
 type tokenUser struct {
@@ -88,7 +136,7 @@ type catalogEntry struct {
 }
 
 var tokens = api.Resource[*API]{Name: "token", Plural: "tokens", Ops: api.Ops[*API]{
-	api.Do("POST /auth/tokens", nil, http.StatusCreated, (*API).authenticate, api.NoAuth(), api.EnvelopeIn("auth"), api.Query[tokenQuery]()),
+	api.Do("POST /auth/tokens", nil, http.StatusCreated, (*API).authenticate, api.NoAuth(), api.EnvelopeIn("auth"), api.EnvelopeOut(""), api.Query[tokenQuery]()),
 	api.On("GET /auth/tokens", validateToken, http.StatusOK, (*API).loadSubject, (*API).showToken),
 	api.On("DELETE /auth/tokens", revokeToken, http.StatusNoContent, (*API).loadSubject, (*API).revokeToken),
 	api.List("GET /auth/catalog", getCatalog, (*API).ownCatalog, api.EnvelopeOut("catalog")),
@@ -107,6 +155,9 @@ func (s subject) PolicyTarget() policy.Target {
 	return policy.Target{"target.token.user_id": s.User, "target.token.user.domain.id": s.OwnerDomain.ID}
 }
 
+// accessRulesHeader is how a service says that it minds access rules when it asks about a token.
+const accessRulesHeader = "OpenStack-Identity-Access-Rules"
+
 func (a *API) loadSubject(ctx context.Context, r *api.Request) (subject, error) {
 	text := r.HTTP.Header.Get("X-Subject-Token")
 	if text == "" {
@@ -114,21 +165,55 @@ func (a *API) loadSubject(ctx context.Context, r *api.Request) (subject, error) 
 	}
 	expired := r.HTTP.URL.Query().Get("allow_expired")
 	t, err := a.Tokens.Inspect(ctx, text, expired == "1" || expired == "true" || expired == "True")
+	if err == nil && t.Ruled() && r.HTTP.Method != http.MethodDelete {
+		if v, bad := strconv.ParseFloat(r.HTTP.Header.Get(accessRulesHeader), 64); bad != nil || v < 1 {
+			err = fault.NotFoundf("Attempted to use an application credential with access rules on a service that does not mind them.")
+		}
+	}
 	return subject{text, t}, err
 }
 
-func (a *API) authenticate(ctx context.Context, r *api.Request, in *authRequest) (tokenView, error) {
+// login is the answer to a login: a token, or where the user's rules ask for more, a receipt with status 401.
+type login struct {
+	Token    *tokenView   `wire:"token" omit:"empty"`
+	Receipt  *receiptView `wire:"receipt" omit:"empty"`
+	Required [][]string   `wire:"required_auth_methods" omit:"empty"`
+}
+
+type receiptView struct {
+	Methods []string    `wire:"methods"`
+	User    receiptUser `wire:"user"`
+	Expires time.Time   `wire:"expires_at" time:"zmicro"`
+	Issued  time.Time   `wire:"issued_at" time:"zmicro"`
+}
+
+type receiptUser struct {
+	names
+	Domain names `wire:"domain"`
+}
+
+func (a *API) authenticate(ctx context.Context, r *api.Request, in *authRequest) (login, error) {
 	req, err := in.request()
 	if err != nil {
-		return tokenView{}, err
+		return login{}, err
 	}
+	req.Receipt = r.HTTP.Header.Get("Openstack-Auth-Receipt")
 	text, t, err := a.Tokens.Authenticate(ctx, req)
+	var more *token.Insufficient
+	if errors.As(err, &more) {
+		r.SetStatus(http.StatusUnauthorized)
+		r.SetHeader("Openstack-Auth-Receipt", more.Receipt)
+		p := more.Proved
+		return login{Receipt: &receiptView{p.Methods, receiptUser{names{p.Owner.ID, p.Owner.Name}, names{p.OwnerDomain.ID, p.OwnerDomain.Name}},
+			p.Expires, p.Issued}, Required: more.Required}, nil
+	}
 	if err != nil {
-		return tokenView{}, err
+		return login{}, err
 	}
 	r.SetHeader("X-Subject-Token", text)
 	r.SetHeader("Vary", "X-Auth-Token")
-	return a.tokenView(ctx, t, api.QueryOf[tokenQuery](r).NoCatalog == nil)
+	v, err := a.tokenView(ctx, t, api.QueryOf[tokenQuery](r).NoCatalog == nil)
+	return login{Token: &v}, err
 }
 
 func (in *authRequest) request() (token.Request, error) {
@@ -138,26 +223,72 @@ func (in *authRequest) request() (token.Request, error) {
 		case "password":
 			p := in.Identity.Password
 			if p == nil {
-				return req, fault.Invalidf("Expecting to find password in identity. The server could not comply with the request since it is either malformed or otherwise incorrect.")
+				return req, absent("password")
 			}
 			proof := token.PasswordProof{UserID: p.User.ID, UserName: p.User.Name, Password: p.User.Password}
-			if p.User.Domain != nil {
-				proof.DomainID, proof.DomainName = p.User.Domain.ID, p.User.Domain.Name
-			}
+			proof.DomainID, proof.DomainName = p.User.Domain.parts()
 			if proof.UserID == "" && (proof.UserName == "" || p.User.Domain == nil || *p.User.Domain == (reference{})) {
 				return req, fault.Invalidf("Expecting to find a user's id, or name and domain, in password.user.")
 			}
 			req.Password = &proof
 		case "token":
 			if in.Identity.Token == nil {
-				return req, fault.Invalidf("Expecting to find token in identity. The server could not comply with the request since it is either malformed or otherwise incorrect.")
+				return req, absent("token")
 			}
 			req.Token = in.Identity.Token.ID
+		case "totp":
+			if in.Identity.TOTP == nil {
+				return req, absent("totp")
+			}
+			u := in.Identity.TOTP.User
+			proof := token.PasswordProof{UserID: u.ID, UserName: u.Name, Password: u.Passcode}
+			proof.DomainID, proof.DomainName = u.Domain.parts()
+			if proof.UserID == "" && (proof.UserName == "" || proof.DomainID+proof.DomainName == "") {
+				return req, fault.Invalidf("Expecting to find a user's id, or name and domain, in totp.user.")
+			}
+			req.TOTP = &proof
+		case "application_credential":
+			proof, err := in.appCredential()
+			if err != nil {
+				return req, err
+			}
+			req.AppCredential = proof
 		default:
 			return req, fault.New(fault.Unauthorized, "Attempted to authenticate with an unsupported method.")
 		}
 	}
 	return req, in.scope(&req)
+}
+
+func absent(method string) error {
+	return fault.Invalidf("Expecting to find %s in identity. The server could not comply with the request since it is either malformed or otherwise incorrect.", method)
+}
+
+func (r *reference) parts() (id, name string) {
+	if r == nil {
+		return "", ""
+	}
+	return r.ID, r.Name
+}
+
+func (in *authRequest) appCredential() (*token.AppCredentialProof, error) {
+	c := in.Identity.AppCredential
+	if c == nil {
+		return nil, absent("application_credential")
+	}
+	p := &token.AppCredentialProof{ID: c.ID, Name: c.Name, Secret: c.Secret}
+	if p.ID != "" {
+		return p, nil
+	}
+	if c.Name == "" || c.User == nil {
+		return nil, fault.Invalidf("Expecting to find an id, or name and user, in application_credential.")
+	}
+	p.UserID, p.UserName = c.User.ID, c.User.Name
+	p.DomainID, p.DomainName = c.User.Domain.parts()
+	if p.UserID == "" && (p.UserName == "" || p.DomainID+p.DomainName == "") {
+		return nil, fault.Invalidf("Expecting to find a user's id, or name and domain, in application_credential.user.")
+	}
+	return p, nil
 }
 
 func (in *authRequest) scope(req *token.Request) error {
@@ -178,6 +309,7 @@ func (in *authRequest) scope(req *token.Request) error {
 		System *struct {
 			All bool `json:"all"`
 		} `json:"system"`
+		Trust *reference `json:"OS-TRUST:trust"`
 	}
 	if err := json.Unmarshal(in.Scope, &s); err != nil {
 		return fault.Invalidf("Invalid input for field 'scope': it must be \"unscoped\" or an object with project, domain or system.")
@@ -199,6 +331,8 @@ func (in *authRequest) scope(req *token.Request) error {
 		c.DomainID, c.DomainName = s.Domain.ID, s.Domain.Name
 	case s.System != nil && s.System.All:
 		c.System = true
+	case s.Trust != nil && s.Trust.ID != "":
+		c.Trust = s.Trust.ID
 	default:
 		return fault.Invalidf("Expecting to find project, domain or system in scope.")
 	}
@@ -229,6 +363,7 @@ func (a *API) tokenView(ctx context.Context, t *token.Token, withCatalog bool) (
 	case t.Scope.Project != "":
 		v.Project = &scopeView{names{t.Project.ID, t.Project.Name}, names{t.ProjectDomain.ID, t.ProjectDomain.Name}}
 		v.IsDomain = &t.Project.IsDomain
+		v.delegated(t)
 	case t.Scope.Domain != "":
 		v.Domain = &names{t.Domain.ID, t.Domain.Name}
 	case t.Scope.System:
@@ -236,8 +371,17 @@ func (a *API) tokenView(ctx context.Context, t *token.Token, withCatalog bool) (
 	default:
 		return v, nil
 	}
+	sps, err := a.Federation.ServiceProviders(ctx)
+	if err != nil {
+		return v, err
+	}
+	for _, sp := range sps {
+		if sp.Enabled {
+			v.Providers = append(v.Providers, providerEntry{sp.ID, sp.AuthURL, sp.URL})
+		}
+	}
 	if withCatalog {
-		es, err := a.Catalog.Entries(ctx)
+		es, err := a.Catalog.EntriesFor(ctx, t.Scope.Project)
 		if err != nil {
 			return v, err
 		}
@@ -245,6 +389,18 @@ func (a *API) tokenView(ctx context.Context, t *token.Token, withCatalog bool) (
 		v.Catalog = &vs
 	}
 	return v, nil
+}
+
+// delegated shows what a token was delegated by.
+func (v *tokenView) delegated(t *token.Token) {
+	switch {
+	case t.Trust.ID != "":
+		v.IsDomain = nil
+		v.Trust = &tokenTrust{t.Trust.ID, idOnly{t.Trust.TrustorID}, idOnly{t.Trust.TrusteeID}, t.Trust.Impersonation}
+	case t.AppCredential.ID != "":
+		c := t.AppCredential
+		v.AppCredential = &tokenAppCredential{c.ID, c.Name, !c.Unrestricted, views(c.AccessRules, bareRule)}
+	}
 }
 
 func catalogViews(es []catalog.Entry, project string) []catalogView {
@@ -265,7 +421,7 @@ func (a *API) ownCatalog(ctx context.Context, r *api.Request, _ *api.None) (api.
 	if r.Caller.ProjectID == "" && r.Caller.DomainID == "" && r.Caller.System == "" {
 		return api.Page[catalogView]{}, fault.Forbiddenf("An unscoped token has no catalog.")
 	}
-	es, err := a.Catalog.Entries(ctx)
+	es, err := a.Catalog.EntriesFor(ctx, r.Caller.ProjectID)
 	return api.Page[catalogView]{Items: catalogViews(es, r.Caller.ProjectID)}, err
 }
 

@@ -315,3 +315,9 @@ func (s *Service) Direct(ctx context.Context, g keystone.Grant) ([]keystone.Role
 	}
 	return out, nil
 }
+
+// Expand adds to role ids all that they imply.
+func (s *Service) Expand(ctx context.Context, roles []string) ([]string, error) {
+	m, err := implied(ctx, s.db)
+	return expand(m, roles), err
+}

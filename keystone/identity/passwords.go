@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dlclark/regexp2"
 	"golang.org/x/crypto/bcrypt"
 
 	"hypernova/oslo/fault"
@@ -20,11 +21,13 @@ const MaxPassword = 4096
 // Passwords hashes and checks passwords with bcrypt. A right password is remembered for a short time as a keyed hash under a key that
 // lives in this process only, so that a client that logs in again and again does not pay bcrypt each time.
 type Passwords struct {
-	rounds int
-	decoy  []byte // what an unknown user's password is compared with, so that both take the same time
-	key    []byte
-	mu     sync.Mutex
-	known  map[[32]byte]time.Time
+	rounds  int
+	decoy   []byte // what an unknown user's password is compared with, so that both take the same time
+	key     []byte
+	rules   Compliance
+	pattern *regexp2.Regexp
+	mu      sync.Mutex
+	known   map[[32]byte]time.Time
 }
 
 // How long and how many right passwords are remembered.

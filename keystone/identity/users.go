@@ -2,7 +2,7 @@ package identity
 
 import (
 	"context"
-	"time"
+	"fmt"
 
 	"hypernova/keystone"
 	"hypernova/keystone/store"
@@ -14,12 +14,17 @@ import (
 // User finds a user; fault.NotFound.
 func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
 	u, _, err := store.User(ctx, s.db, id)
+	u.Enabled = u.Enabled && !s.passwords.rules.Dormant(u, s.now())
 	return u, missing(err, "user", id)
 }
 
 // Users lists one page.
 func (s *Service) Users(ctx context.Context, a db.ListArgs) ([]keystone.User, error) {
-	return store.Users(ctx, s.db, a)
+	us, err := store.Users(ctx, s.db, a)
+	for i := range us {
+		us[i].Enabled = us[i].Enabled && !s.passwords.rules.Dormant(us[i], s.now())
+	}
+	return us, err
 }
 
 // CreateUser makes a user; an empty password means that the user cannot log in by password. fault.Invalid for a domain that is not there.
@@ -30,16 +35,27 @@ func (s *Service) CreateUser(ctx context.Context, u keystone.User, password stri
 	if u.DomainID == "" {
 		u.DomainID = keystone.DefaultDomainID
 	}
-	hash, err := s.passwords.Hash(password) // before the transaction: it takes its time
-	if err != nil {
+	if err := validOptions(u.Options); err != nil {
 		return u, err
 	}
-	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+	var hash string
+	if password != "" {
+		if err := s.passwords.fits(password); err != nil {
+			return u, err
+		}
+		var err error
+		if hash, err = s.passwords.Hash(password); err != nil { // before the transaction: it takes its time
+			return u, err
+		}
+		u.PasswordExpires = s.passwords.rules.expiry(u, s.now(), false)
+	}
+	err := s.db.Tx(ctx, func(tx *db.Tx) error {
 		if d, err := store.Project(ctx, tx, u.DomainID); err != nil || !d.IsDomain {
 			return fault.Invalidf("Could not find domain: %s.", u.DomainID)
 		}
-		return taken(store.InsertUser(ctx, tx, u, hash), "user", u.Name)
+		return taken(store.InsertUser(ctx, tx, u, hash, s.now()), "user", u.Name)
 	})
+	u.LastActive = s.now()
 	return u, err
 }
 
@@ -49,12 +65,19 @@ type UserChange struct {
 	Enabled                                       *bool
 	Options                                       map[string]any
 	Extra                                         keystone.Extra
+	own                                           bool // the user's own doing
 }
 
 // UpdateUser changes a user. A new password and a switch to disabled end all tokens the user holds.
 func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keystone.User, error) {
+	if err := validOptions(c.Options); err != nil {
+		return keystone.User{}, err
+	}
 	var hash string
 	if c.Password != nil {
+		if err := s.passwords.fits(*c.Password); err != nil {
+			return keystone.User{}, err
+		}
 		var err error
 		if hash, err = s.passwords.Hash(*c.Password); err != nil {
 			return keystone.User{}, err
@@ -63,7 +86,8 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keys
 	var u keystone.User
 	err := s.write(ctx, func(tx *db.Tx) error {
 		var err error
-		if u, _, err = store.User(ctx, tx, id); err != nil {
+		var sec store.Secret
+		if u, sec, err = store.User(ctx, tx, id); err != nil {
 			return missing(err, "user", id)
 		}
 		off := u.Enabled && c.Enabled != nil && !*c.Enabled
@@ -77,8 +101,13 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keys
 			return err
 		}
 		if c.Password != nil {
-			u.PasswordExpires = time.Time{}
-			if err := store.SetPassword(ctx, tx, id, hash, time.Time{}); err != nil {
+			if u.PasswordExpires, err = s.setPassword(ctx, tx, u, sec, hash, c.own); err != nil {
+				return err
+			}
+		}
+		if on := c.Enabled != nil && *c.Enabled && s.passwords.rules.Dormant(u, s.now()); on {
+			u.LastActive = s.now()
+			if err := store.Seen(ctx, tx, id, u.LastActive); err != nil {
 				return err
 			}
 		}
@@ -90,20 +119,64 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keys
 	return u, err
 }
 
-// ChangePassword is a user's own change: it asks for the old password. fault.Unauthorized when that is wrong.
+// ChangePassword is a user's own change: it asks for the old password, and where that is wrong too often, locks the user. It is how an
+// expired password is changed. fault.Unauthorized when the old one is wrong, fault.Invalid when the new one is not good enough.
 func (s *Service) ChangePassword(ctx context.Context, id, old, password string) error {
-	_, sec, err := store.User(ctx, s.db, id)
-	if err != nil {
-		return missing(err, "user", id)
+	u, sec, err := store.User(ctx, s.db, id)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
 	}
-	if !s.passwords.Verify(id, sec.Hash, old) {
+	rules := s.passwords.rules
+	ok := s.passwords.Verify(id, sec.Hash, old) && err == nil // for an unknown user it takes as long
+	if err == nil && !ok && rules.LockoutAttempts > 0 && !rules.Locked(u, sec, s.now()) {
+		if err := store.CountFailure(ctx, s.db, id, s.now()); err != nil {
+			return err
+		}
+	}
+	if !ok || rules.Locked(u, sec, s.now()) || !u.Enabled {
 		return fault.New(fault.Unauthorized, "The request you have made requires authentication.")
 	}
 	if old == password {
 		return fault.Invalidf("The new password cannot be identical to the original password.")
 	}
-	_, err = s.UpdateUser(ctx, id, UserChange{Password: &password})
+	if err := s.fresh(ctx, u, sec, password); err != nil {
+		return err
+	}
+	_, err = s.UpdateUser(ctx, id, UserChange{Password: &password, own: true})
 	return err
+}
+
+// validOptions refuses values that the options keystone knows cannot have; unknown options are kept as they are.
+func validOptions(options map[string]any) error {
+	for _, name := range []string{ignoresChangeFirst, ignoresExpiry, ignoresLockout, ignoresInactivity, lockPassword, "multi_factor_auth_enabled"} {
+		if v, ok := options[name]; ok && v != nil {
+			if _, isBool := v.(bool); !isBool {
+				return fault.Invalidf("Invalid input for option '%s': it must be true, false or null.", name)
+			}
+		}
+	}
+	v, ok := options["multi_factor_auth_rules"]
+	if !ok || v == nil {
+		return nil
+	}
+	rules, isList := v.([]any)
+	seen := map[string]bool{}
+	for _, r := range rules {
+		methods, isRule := r.([]any)
+		key := fmt.Sprint(r)
+		if isList = isList && isRule && len(methods) > 0 && !seen[key]; !isList {
+			break
+		}
+		seen[key] = true
+		for _, m := range methods {
+			name, isText := m.(string)
+			isList = isList && isText && name != ""
+		}
+	}
+	if !isList {
+		return fault.Invalidf("Invalid input for option 'multi_factor_auth_rules': it must be a list of different, non-empty lists of methods.")
+	}
+	return nil
 }
 
 // DeleteUser removes a user with memberships and grants.

@@ -102,8 +102,7 @@ func UpdateService(ctx context.Context, tx *db.Tx, s keystone.Service) error {
 
 // DeleteService removes a service and its endpoints.
 func DeleteService(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := serviceDelete.Do(ctx, tx, id)
-	return err
+	return all(ctx, tx, id, linksOfService, serviceDelete)
 }
 
 // Endpoint finds an endpoint; fault.NotFound.
@@ -132,8 +131,7 @@ func UpdateEndpoint(ctx context.Context, tx *db.Tx, e keystone.Endpoint) error {
 
 // DeleteEndpoint removes an endpoint.
 func DeleteEndpoint(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := endpointDelete.Do(ctx, tx, id)
-	return err
+	return all(ctx, tx, id, linksOfEndpoint, endpointDelete)
 }
 
 // Region finds a region; fault.NotFound.
@@ -161,6 +159,5 @@ func UpdateRegion(ctx context.Context, tx *db.Tx, r keystone.Region) error {
 
 // DeleteRegion removes a region.
 func DeleteRegion(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := regionDelete.Do(ctx, tx, id)
-	return err
+	return all(ctx, tx, id, linksOfRegion, regionDelete)
 }

@@ -84,17 +84,16 @@ func DeleteProject(ctx context.Context, tx *db.Tx, id string) error {
 	if err := deleteGrantsOn(ctx, tx, id); err != nil {
 		return err
 	}
+	if err := deleteHeldOn(ctx, tx, id); err != nil {
+		return err
+	}
 	_, err := projectDelete.Do(ctx, tx, id)
 	return err
 }
 
 // EmptyDomain removes all projects of a domain, but not the domain.
 func EmptyDomain(ctx context.Context, tx *db.Tx, domain string) error {
-	if _, err := grantsInDomain.Do(ctx, tx, domain); err != nil {
-		return err
-	}
-	_, err := domainOf.Do(ctx, tx, domain)
-	return err
+	return all(ctx, tx, domain, grantsInDomain, credentialsIn, trustsIn, limitsIn, domainOf)
 }
 
 func convert[R, V any](rows []R, f func(R) V) []V {

@@ -21,10 +21,12 @@ type userRow struct {
 	PasswordExpires db.Time `db:"password_expires_at"`
 	FailedCount     int64   `db:"failed_count"`
 	FailedAt        db.Time `db:"failed_at"`
+	PasswordCreated db.Time `db:"password_created_at"`
+	LastActive      db.Time `db:"last_active_at"`
 }
 
 const userColumns = `id, name, domain_id, default_project_id, enabled, description, options, extra,
-	password_hash, password_expires_at, failed_count, failed_at`
+	password_hash, password_expires_at, failed_count, failed_at, password_created_at, last_active_at`
 
 var (
 	userByID   = db.NewQuery[userRow](Statements, `SELECT `+userColumns+` FROM users WHERE id = ?`)
@@ -34,7 +36,7 @@ var (
 		SET name = ?, default_project_id = ?, enabled = ?, description = ?, options = ?, extra = ?
 		WHERE id = ?`)
 	userPassword = db.NewExec(Statements, `UPDATE users
-		SET password_hash = ?, password_expires_at = ?, failed_count = 0, failed_at = NULL
+		SET password_hash = ?, password_expires_at = ?, password_created_at = ?, failed_count = 0, failed_at = NULL
 		WHERE id = ?`)
 	userFailed = db.NewExec(Statements, `UPDATE users SET failed_count = failed_count + 1, failed_at = ? WHERE id = ?`)
 	userPassed = db.NewExec(Statements, `UPDATE users SET failed_count = 0, failed_at = NULL WHERE id = ? AND failed_count > 0`)
@@ -52,14 +54,19 @@ type Secret struct {
 	Hash        string // bcrypt; empty: no password
 	FailedCount int64
 	FailedAt    time.Time
+	Created     time.Time // of the password; zero: before this was noted
+	LastActive  time.Time
 }
 
 func user(r userRow) keystone.User {
 	return keystone.User{ID: r.ID, Name: r.Name, DomainID: r.DomainID, DefaultProjectID: r.DefaultProject, Enabled: r.Enabled,
-		Description: r.Description, Options: r.Options.V, Extra: r.Extra.V, PasswordExpires: r.PasswordExpires.Time}
+		Description: r.Description, Options: r.Options.V, Extra: r.Extra.V, PasswordExpires: r.PasswordExpires.Time,
+		LastActive: r.LastActive.Time}
 }
 
-func secret(r userRow) Secret { return Secret{r.PasswordHash, r.FailedCount, r.FailedAt.Time} }
+func secret(r userRow) Secret {
+	return Secret{r.PasswordHash, r.FailedCount, r.FailedAt.Time, r.PasswordCreated.Time, r.LastActive.Time}
+}
 
 // User finds a user; fault.NotFound.
 func User(ctx context.Context, q db.Querier, id string) (keystone.User, Secret, error) {
@@ -86,10 +93,10 @@ func Members(ctx context.Context, q db.Querier, group string) ([]keystone.User, 
 }
 
 // InsertUser writes a new user; fault.Conflict for a taken name.
-func InsertUser(ctx context.Context, tx *db.Tx, u keystone.User, hash string) error {
+func InsertUser(ctx context.Context, tx *db.Tx, u keystone.User, hash string, now time.Time) error {
 	return userInsert.Do(ctx, tx, userRow{ID: u.ID, Name: u.Name, DomainID: u.DomainID, DefaultProject: u.DefaultProjectID, Enabled: u.Enabled,
 		Description: u.Description, Options: object{V: u.Options}, Extra: extra{V: u.Extra}, PasswordHash: hash,
-		PasswordExpires: db.Time{Time: u.PasswordExpires}})
+		PasswordExpires: db.At(u.PasswordExpires), PasswordCreated: db.At(now), LastActive: db.At(now)})
 }
 
 // UpdateUser writes what may change of a user, but not the password; fault.Conflict for a taken name.
@@ -99,8 +106,8 @@ func UpdateUser(ctx context.Context, tx *db.Tx, u keystone.User) error {
 }
 
 // SetPassword replaces a password and forgets failed tries.
-func SetPassword(ctx context.Context, tx *db.Tx, id, hash string, expires time.Time) error {
-	_, err := userPassword.Do(ctx, tx, hash, db.Time{Time: expires}, id)
+func SetPassword(ctx context.Context, tx *db.Tx, id, hash string, created, expires time.Time) error {
+	_, err := userPassword.Do(ctx, tx, hash, db.At(expires), db.At(created), id)
 	return err
 }
 
@@ -121,15 +128,14 @@ func DeleteUser(ctx context.Context, tx *db.Tx, id string) error {
 	if err := deleteGrantsOf(ctx, tx, keystone.OfUser, id); err != nil {
 		return err
 	}
+	if err := deleteHeldBy(ctx, tx, id); err != nil {
+		return err
+	}
 	_, err := userDelete.Do(ctx, tx, id)
 	return err
 }
 
 // DeleteUsersOf removes all users of a domain.
 func DeleteUsersOf(ctx context.Context, tx *db.Tx, domain string) error {
-	if _, err := grantsOfUsersIn.Do(ctx, tx, domain); err != nil {
-		return err
-	}
-	_, err := usersOf.Do(ctx, tx, domain)
-	return err
+	return all(ctx, tx, domain, grantsOfUsersIn, credentialsUsers, usersOf)
 }

@@ -2,18 +2,23 @@ package token
 
 import (
 	"context"
+	"time"
 
 	"hypernova/keystone"
 	"hypernova/keystone/store"
+	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
 
 // Request is what a client presents, and what it wants a token for.
 type Request struct {
-	Password *PasswordProof
-	Token    string      // a token to be traded for another
-	Scope    *ScopeClaim // nil: the user's default project if that works, else unscoped
-	Unscoped bool
+	Password      *PasswordProof
+	TOTP          *PasswordProof // the passcode stands as Password
+	AppCredential *AppCredentialProof
+	Token         string      // a token to be traded for another
+	Receipt       string      // of proofs that were given before
+	Scope         *ScopeClaim // nil: the user's default project if that works, else unscoped
+	Unscoped      bool
 }
 
 // PasswordProof names a user by id, or by name and domain, and gives the password.
@@ -28,15 +33,37 @@ type ScopeClaim struct {
 	ProjectID, ProjectName string
 	DomainID, DomainName   string // of the project where a project is named, else the domain itself
 	System                 bool
+	Trust                  string
 }
 
-// Authenticate checks the proofs and issues a token. fault.Unauthorized, always with the same words, when any of it does not hold.
+// Authenticate checks the proofs and issues a token. fault.Unauthorized, always with the same words, when any of it does not hold;
+// *Insufficient when all of it holds, but the user's rules ask for more.
 func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, error) {
 	c, err := s.prove(ctx, r)
 	if err != nil {
 		return "", nil, err
 	}
+	if err := s.enough(ctx, c); err != nil {
+		return "", nil, err
+	}
 	switch {
+	case c.AppCredential != "":
+		// Its project is the only one; a client that trades its token may name it.
+		if want := c.Scope; r.Unscoped || r.Scope != nil {
+			if r.Unscoped || r.AppCredential != nil {
+				return "", nil, refused("application credentials cannot request a scope")
+			}
+			if c.Scope, err = s.scope(ctx, *r.Scope); err != nil {
+				return "", nil, err
+			}
+			if c.Scope != want {
+				return "", nil, refused("an application credential is for one project")
+			}
+		}
+	case r.Scope != nil && r.Scope.Trust != "":
+		if err := s.byTrust(ctx, &c, r.Scope.Trust); err != nil {
+			return "", nil, err
+		}
 	case r.Scope != nil:
 		if c.Scope, err = s.scope(ctx, *r.Scope); err != nil {
 			return "", nil, err
@@ -44,6 +71,24 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, 
 	case !r.Unscoped:
 		c.Scope = s.byDefault(ctx, c)
 	}
+	text, t, err := s.issued(ctx, c)
+	if err != nil {
+		return "", nil, err
+	}
+	if c.Trust != "" && t.Trust.RemainingUses != keystone.Unlimited {
+		err = s.db.Tx(ctx, func(tx *db.Tx) error {
+			left, err := store.UseTrust(ctx, tx, c.Trust)
+			if err == nil && !left {
+				err = refused("trust %s is used up", c.Trust)
+			}
+			return err
+		})
+	}
+	return text, t, err
+}
+
+// issued makes a token of claims that resolve.
+func (s *Service) issued(ctx context.Context, c Claims) (string, *Token, error) {
 	text, claims, err := s.issue(c)
 	if err != nil {
 		return "", nil, err
@@ -59,37 +104,65 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, 
 func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 	var c Claims
 	if r.Token != "" {
-		old, err := s.Inspect(ctx, r.Token, false)
-		if err != nil {
-			return c, refused("token: %v", err)
-		}
-		if old.Scope != (Scope{}) && !s.config.AllowRescope {
-			return c, fault.Forbiddenf("rescope a scoped token")
-		}
-		// A token got with a token dies with it, and stays in its chain.
-		c = Claims{User: old.User, Methods: old.Methods, Expires: old.Expires, AuditIDs: old.AuditIDs[len(old.AuditIDs)-1:]}
-		if !has(c.Methods, "token") {
-			c.Methods = append([]string{"token"}, c.Methods...)
+		var err error
+		if c, err = s.trade(ctx, r.Token); err != nil {
+			return c, err
 		}
 	}
-	if r.Password != nil {
-		id, err := s.checkPassword(ctx, *r.Password)
+	for _, p := range []struct {
+		method string
+		given  bool
+		check  func() (string, error)
+	}{
+		{"password", r.Password != nil, func() (string, error) { return s.checkPassword(ctx, *r.Password) }},
+		{"totp", r.TOTP != nil, func() (string, error) { return s.checkTOTP(ctx, *r.TOTP) }},
+		{"application_credential", r.AppCredential != nil, func() (string, error) { return s.checkAppCredential(ctx, *r.AppCredential, &c) }},
+		{"", r.Receipt != "", func() (string, error) { return s.checkReceipt(r.Receipt, &c) }},
+	} {
+		if !p.given {
+			continue
+		}
+		id, err := p.check()
 		if err != nil {
 			return c, err
 		}
-		if r.Token != "" && id != c.User {
-			return c, refused("password and token prove different users")
+		if c.User != "" && id != c.User {
+			return c, refused("the proofs are of different users")
 		}
 		c.User = id
-		if c.Expires.IsZero() {
-			c.Expires = s.now().Add(s.config.Lifetime)
-		}
-		if !has(c.Methods, "password") {
-			c.Methods = append(c.Methods, "password")
+		if p.method != "" && !has(c.Methods, p.method) {
+			c.Methods = append(c.Methods, p.method)
 		}
 	}
-	if c.User == "" {
+	if c.User == "" || r.Receipt != "" && r.Password == nil && r.TOTP == nil && r.AppCredential == nil && r.Token == "" {
 		return c, refused("no proof was given")
+	}
+	if end := s.now().Add(s.config.Lifetime); c.Expires.IsZero() || r.Token == "" && c.Expires.After(end) {
+		c.Expires = end
+	}
+	return c, nil
+}
+
+// trade takes the claims of a token for another one. A token got with a token dies with it, and stays in its chain; what it was delegated
+// by stays with it.
+func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
+	old, err := s.Inspect(ctx, text, false)
+	if err != nil {
+		return Claims{}, refused("token: %v", err)
+	}
+	if old.Claims.Trust != "" || old.Scope != (Scope{}) && !s.config.AllowRescope {
+		return Claims{}, fault.Forbiddenf("You are not authorized to perform the requested action: rescope a scoped token.")
+	}
+	if old.Ruled() {
+		return Claims{}, fault.Forbiddenf("A token that access rules restrict cannot be traded for another one.")
+	}
+	c := Claims{User: old.User, Methods: old.Methods, Expires: old.Expires, AuditIDs: old.AuditIDs[len(old.AuditIDs)-1:],
+		AppCredential: old.Claims.AppCredential}
+	if c.AppCredential != "" {
+		c.Scope = old.Scope
+	}
+	if !has(c.Methods, "token") {
+		c.Methods = append([]string{"token"}, c.Methods...)
 	}
 	return c, nil
 }
@@ -103,29 +176,33 @@ func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, e
 	if err != nil {
 		sec = store.Secret{}
 	}
-	now := s.now()
-	locked := s.config.LockoutAttempts > 0 && sec.FailedCount >= int64(s.config.LockoutAttempts) &&
-		(s.config.LockoutFor == 0 || now.Before(sec.FailedAt.Add(s.config.LockoutFor)))
+	now, rules := s.now(), s.passwords.Rules()
 	ok := s.passwords.Verify(u.ID, sec.Hash, p.Password)
 	switch {
 	case err != nil:
 		return "", refused("no such user")
-	case locked && u.Options["ignore_lockout_failure_attempts"] != true:
+	case rules.Locked(u, sec, now):
 		return "", refused("user %s is locked after %d wrong passwords", u.ID, sec.FailedCount)
 	case !ok:
-		if s.config.LockoutAttempts > 0 {
+		if rules.LockoutAttempts > 0 {
 			if err := store.CountFailure(ctx, s.db, u.ID, now); err != nil {
 				return "", err
 			}
 		}
 		return "", refused("wrong password of user %s", u.ID)
-	case !u.PasswordExpires.IsZero() && now.After(u.PasswordExpires):
+	case rules.Expired(u, now):
 		return "", fault.New(fault.Unauthorized, "The password is expired and needs to be changed for user: %s.", u.ID)
-	case !u.Enabled:
+	case !u.Enabled || rules.Dormant(u, now):
 		return "", refused("user %s is disabled", u.ID)
 	}
 	if sec.FailedCount > 0 {
-		return u.ID, store.ForgetFailures(ctx, s.db, u.ID)
+		if err := store.ForgetFailures(ctx, s.db, u.ID); err != nil {
+			return "", err
+		}
+	}
+	// A day is as exact as inactivity is counted; a write for every login would cost more than the password.
+	if rules.InactiveAfter > 0 && now.Sub(u.LastActive) > 24*time.Hour {
+		return u.ID, store.Seen(ctx, s.db, u.ID, now)
 	}
 	return u.ID, nil
 }

@@ -18,6 +18,8 @@ type Claims struct {
 	AuditIDs []string // the token's own, then, for a token got with a token, the one the chain began with
 	Issued   time.Time
 	Expires  time.Time
+	// At most one of these is set: what the user acts by instead of the user's own roles. Of a trust User is the trustee.
+	Trust, AppCredential string
 }
 
 // Scope is what a token is good for; the zero Scope is an unscoped token. At most one field is set.
@@ -27,21 +29,35 @@ type Scope struct {
 }
 
 // methods have fixed bits on the wire: append only.
-var methods = [...]string{"password", "token"}
+var methods = [...]string{"password", "token", "application_credential", "totp", "ec2credential"}
 
-const version = 1
+// Versions of the payload: plain tokens, tokens by delegation, and receipts, which are no tokens.
+const (
+	version   = 1
+	delegated = 2
+	receipt   = 3
+)
 
 // encode packs the claims: ids of 32 hex digits, which most are, take 16 bytes, so that a token stays well under 255 characters.
 func (c Claims) encode() []byte {
-	b := []byte{version}
-	var bits byte
+	b := []byte{version, c.methodBits()}
+	if c.Trust != "" || c.AppCredential != "" {
+		b[0] = delegated
+	}
+	b = putID(b, c.User)
+	return c.encodeRest(b)
+}
+
+func (c Claims) methodBits() (bits byte) {
 	for i, m := range methods {
 		if slices.Contains(c.Methods, m) {
 			bits |= 1 << i
 		}
 	}
-	b = append(b, bits)
-	b = putID(b, c.User)
+	return bits
+}
+
+func (c Claims) encodeRest(b []byte) []byte {
 	switch {
 	case c.Scope.Project != "":
 		b = putID(append(b, 'p'), c.Scope.Project)
@@ -54,6 +70,12 @@ func (c Claims) encode() []byte {
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Issued.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Expires.UnixMicro()))
+	switch {
+	case c.Trust != "":
+		b = putID(append(b, 't'), c.Trust)
+	case c.AppCredential != "":
+		b = putID(append(b, 'a'), c.AppCredential)
+	}
 	for _, a := range c.AuditIDs {
 		raw, _ := base64.RawURLEncoding.DecodeString(a)
 		b = append(b, raw...)
@@ -73,15 +95,11 @@ var malformed = fault.New(fault.Unauthorized, "The token is malformed.")
 func decode(b []byte) (Claims, error) {
 	r := reader{b: b}
 	var c Claims
-	if r.byte() != version {
+	form := r.byte()
+	if form != version && form != delegated {
 		return c, malformed
 	}
-	bits := r.byte()
-	for i, m := range methods {
-		if bits&(1<<i) != 0 {
-			c.Methods = append(c.Methods, m)
-		}
-	}
+	c.Methods = namesOf(r.byte())
 	c.User = r.id()
 	switch r.byte() {
 	case 'p':
@@ -95,6 +113,16 @@ func decode(b []byte) (Claims, error) {
 		return c, malformed
 	}
 	c.Issued, c.Expires = r.time(), r.time()
+	if form == delegated {
+		switch r.byte() {
+		case 't':
+			c.Trust = r.id()
+		case 'a':
+			c.AppCredential = r.id()
+		default:
+			return c, malformed
+		}
+	}
 	for len(r.b) > 0 && !r.short {
 		c.AuditIDs = append(c.AuditIDs, base64.RawURLEncoding.EncodeToString(r.take(16)))
 	}
@@ -102,6 +130,16 @@ func decode(b []byte) (Claims, error) {
 		return c, malformed
 	}
 	return c, nil
+}
+
+func namesOf(bits byte) []string {
+	var out []string
+	for i, m := range methods {
+		if bits&(1<<i) != 0 {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // reader takes a payload apart; short tells that it ended too early.

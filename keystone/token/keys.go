@@ -155,13 +155,14 @@ func (k *Keys) Rotate() error {
 	return k.load()
 }
 
-func (k *Keys) seal(payload []byte) (string, error) {
+// Seal encrypts a payload with the newest key.
+func (k *Keys) Seal(payload []byte) (string, error) {
 	b, err := fernet.EncryptAndSign(payload, k.all()[0])
 	return strings.TrimRight(string(b), "="), err
 }
 
-// open answers malformed for anything that none of the keys has signed.
-func (k *Keys) open(token string) ([]byte, error) {
+// Open answers fault.Unauthorized for anything that none of the keys has signed.
+func (k *Keys) Open(token string) ([]byte, error) {
 	if n := len(token) % 4; n != 0 {
 		token += strings.Repeat("=", 4-n)
 	}

@@ -21,12 +21,17 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Config is how long tokens live and when a user is locked out.
+// Config is how long tokens live and what they may be traded for.
 type Config struct {
-	Lifetime        time.Duration // of a token got by password
-	AllowRescope    bool          // a scoped token may be traded for one of another scope
-	LockoutAttempts int           // wrong passwords in a row that lock a user; 0: never
-	LockoutFor      time.Duration
+	Lifetime     time.Duration // of a token got by password
+	AllowRescope bool          // a scoped token may be traded for one of another scope
+	ReceiptFor   time.Duration // how long the first of several proofs is good; 0: five minutes
+	Seeds        Seeds         // nil: nobody has TOTP
+}
+
+// Seeds are the TOTP secrets of a user, in base32.
+type Seeds interface {
+	Seeds(ctx context.Context, user string) ([]string, error)
 }
 
 // Service authenticates and validates. It is keystone.API in the process that has identity's database.
@@ -54,6 +59,9 @@ type Token struct {
 	Project       keystone.Project // of a project token
 	ProjectDomain keystone.Project
 	Domain        keystone.Project // of a domain token
+	// What the token was delegated by, with an empty ID where it was not.
+	Trust         keystone.Trust
+	AppCredential keystone.AppCredential
 	Roles         []keystone.Role
 }
 
@@ -87,7 +95,7 @@ func (s *Service) issue(c Claims) (string, Claims, error) {
 	rand.Read(raw)
 	c.AuditIDs = append([]string{base64.RawURLEncoding.EncodeToString(raw)}, c.AuditIDs...)
 	c.Issued = s.now()
-	text, err := s.keys.seal(c.encode())
+	text, err := s.keys.Seal(c.encode())
 	return text, c, err
 }
 
@@ -100,6 +108,7 @@ func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, erro
 	if c := s.cache.get(text, now, s.now()); c != nil {
 		return c, nil
 	}
+	// A ruled token is good for some uses only, so what it proves is never remembered.
 	t, err := s.Inspect(ctx, text, false)
 	if fault.Is(err, fault.NotFound) {
 		return nil, refused("%v", err)
@@ -108,13 +117,16 @@ func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, erro
 		return nil, err
 	}
 	c := t.Caller()
+	if t.Ruled() {
+		return c, t.allows(ctx)
+	}
 	s.cache.put(text, now, c)
 	return c, nil
 }
 
 // Inspect tells all about a token; expired ones too where that is asked for. fault.NotFound for one that proves nothing (any more).
 func (s *Service) Inspect(ctx context.Context, text string, expired bool) (*Token, error) {
-	payload, err := s.keys.open(text)
+	payload, err := s.keys.Open(text)
 	if err != nil {
 		return nil, fault.NotFoundf("Failed to validate token").Because(err)
 	}
@@ -125,25 +137,25 @@ func (s *Service) Inspect(ctx context.Context, text string, expired bool) (*Toke
 	if !expired && !s.now().Before(c.Expires) {
 		return nil, fault.NotFoundf("The token has expired.")
 	}
-	if err := s.revoked(ctx, c); err != nil {
-		return nil, err
-	}
 	t, err := s.resolve(ctx, c)
 	if fault.Is(err, fault.Unauthorized) {
 		return nil, fault.NotFoundf("Failed to validate token").Because(err)
 	}
-	return t, err
+	if err != nil {
+		return nil, err
+	}
+	return t, s.revoked(ctx, t)
 }
 
-func (s *Service) revoked(ctx context.Context, c Claims) error {
+func (s *Service) revoked(ctx context.Context, t *Token) error {
 	rs, err := store.Revocations(ctx, s.db)
 	if err != nil {
 		return err
 	}
 	for _, r := range rs {
-		if (r.AuditID == "" || r.AuditID == c.AuditIDs[0]) &&
-			(r.AuditChainID == "" || r.AuditChainID == c.AuditIDs[len(c.AuditIDs)-1]) &&
-			(r.UserID == "" || r.UserID == c.User) && !c.Issued.After(r.IssuedBefore.Time) {
+		if (r.AuditID == "" || r.AuditID == t.AuditIDs[0]) &&
+			(r.AuditChainID == "" || r.AuditChainID == t.AuditIDs[len(t.AuditIDs)-1]) &&
+			(r.UserID == "" || r.UserID == t.User || r.UserID == t.Trust.TrustorID) && !t.Issued.After(r.IssuedBefore.Time) {
 			return fault.NotFoundf("The token has been revoked.")
 		}
 	}
@@ -153,12 +165,16 @@ func (s *Service) revoked(ctx context.Context, c Claims) error {
 // resolve looks up everything the claims name, and refuses what is gone, disabled or without a role.
 func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
 	t := &Token{Claims: c}
-	var err error
-	if t.Owner, _, err = store.User(ctx, s.db, c.User); err != nil {
-		return nil, gone(err, "user", c.User)
+	if err := s.delegation(ctx, t); err != nil {
+		return nil, err
 	}
-	if !t.Owner.Enabled {
-		return nil, refused("user %s is disabled", c.User)
+	owner := c.User
+	if t.Trust.Impersonation {
+		owner = t.Trust.TrustorID
+	}
+	var err error
+	if t.Owner, err = s.active(ctx, owner); err != nil {
+		return nil, err
 	}
 	if t.OwnerDomain, err = s.enabled(ctx, t.Owner.DomainID); err != nil {
 		return nil, err
@@ -174,7 +190,7 @@ func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
 				return nil, err
 			}
 		}
-		t.Roles, err = s.roles.Effective(ctx, c.User, keystone.OnProject, c.Scope.Project)
+		t.Roles, err = s.projectRoles(ctx, t)
 	case c.Scope.Domain != "":
 		if t.Domain, err = s.enabled(ctx, c.Scope.Domain); err != nil {
 			return nil, err
@@ -185,10 +201,22 @@ func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
 	default:
 		return t, nil
 	}
-	if err == nil && len(t.Roles) == 0 {
+	if err == nil && len(t.Roles) == 0 && t.Trust.ID == "" {
 		err = refused("user %s has no role on %+v", c.User, c.Scope)
 	}
 	return t, err
+}
+
+// active finds a user who may act.
+func (s *Service) active(ctx context.Context, id string) (keystone.User, error) {
+	u, _, err := store.User(ctx, s.db, id)
+	if err != nil {
+		return u, gone(err, "user", id)
+	}
+	if !u.Enabled || s.passwords.Rules().Dormant(u, s.now()) {
+		return u, refused("user %s is disabled", id)
+	}
+	return u, nil
 }
 
 func (s *Service) enabled(ctx context.Context, id string) (keystone.Project, error) {

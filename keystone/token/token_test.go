@@ -52,7 +52,7 @@ func TestKeysRotateAndOldTokensStayGoodForAWhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := one.seal([]byte("payload"))
+	old, err := one.Seal([]byte("payload"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,17 +60,17 @@ func TestKeysRotateAndOldTokensStayGoodForAWhile(t *testing.T) {
 		if err := one.Rotate(); err != nil {
 			t.Fatal(err)
 		}
-		_, err := one.open(old)
+		_, err := one.Open(old)
 		if good := rotation <= 1; (err == nil) != good {
 			t.Errorf("after %d rotations: %v, want good=%v", rotation, err, good)
 		}
 	}
-	fresh, err := one.seal([]byte("payload"))
+	fresh, err := one.Seal([]byte("payload"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	other.read = time.Time{}
-	if b, err := other.open(fresh); err != nil || string(b) != "payload" {
+	if b, err := other.Open(fresh); err != nil || string(b) != "payload" {
 		t.Errorf("the other process: %q, %v", b, err)
 	}
 	es, err := os.ReadDir(dir)

@@ -1,0 +1,324 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"hypernova/keystone"
+	"hypernova/keystone/token"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+type accessRuleBare struct {
+	ID      string `wire:"id"`
+	Service string `wire:"service"`
+	Method  string `wire:"method"`
+	Path    string `wire:"path"`
+}
+
+func bareRule(r keystone.AccessRule) accessRuleBare {
+	return accessRuleBare{r.ID, r.Service, r.Method, r.Path}
+}
+
+type accessRuleView struct {
+	accessRuleBare
+	Links links `wire:"links"`
+}
+
+func accessRuleViewer(r *api.Request) func(keystone.AccessRule) accessRuleView {
+	return func(x keystone.AccessRule) accessRuleView {
+		return accessRuleView{bareRule(x), links{r.URL("/users/%s/access_rules/%s", x.UserID, x.ID)}}
+	}
+}
+
+type appCredentialView struct {
+	ID           string                   `wire:"id"`
+	Name         string                   `wire:"name"`
+	Description  *string                  `wire:"description"`
+	ProjectID    string                   `wire:"project_id"`
+	UserID       string                   `wire:"user_id"`
+	Roles        []shortRole              `wire:"roles"`
+	Expires      *time.Time               `wire:"expires_at" time:"micro"`
+	Unrestricted bool                     `wire:"unrestricted"`
+	System       *string                  `wire:"system"`
+	Rules        opt.Of[[]accessRuleBare] `wire:"access_rules"`
+	Secret       string                   `wire:"secret" omit:"empty"`
+	Links        links                    `wire:"links"`
+}
+
+type shortRole struct {
+	ID       string  `wire:"id"`
+	Name     string  `wire:"name"`
+	DomainID *string `wire:"domain_id"`
+}
+
+func (a *API) appCredentialView(ctx context.Context, r *api.Request, c keystone.AppCredential) (appCredentialView, error) {
+	all, err := a.Roles.AllRoles(ctx)
+	v := appCredentialView{ID: c.ID, Name: c.Name, Description: nullable(c.Description), ProjectID: c.ProjectID, UserID: c.UserID, Unrestricted: c.Unrestricted,
+		Roles: []shortRole{}, Links: links{r.URL("/users/%s/application_credentials/%s", c.UserID, c.ID)}}
+	for _, id := range c.RoleIDs {
+		if o, ok := all[id]; ok {
+			v.Roles = append(v.Roles, shortRole{o.ID, o.Name, nullable(o.DomainID)})
+		}
+	}
+	if !c.Expires.IsZero() {
+		v.Expires = &c.Expires
+	}
+	if c.Ruled {
+		v.Rules = opt.Some(views(c.AccessRules, bareRule))
+	}
+	return v, err
+}
+
+type roleName struct {
+	ID   string `wire:"id" is:"maxlen=64"`
+	Name string `wire:"name" is:"maxlen=255"`
+}
+
+type accessRuleBody struct {
+	ID      string `wire:"id" is:"maxlen=64"`
+	Service string `wire:"service" is:"maxlen=64"`
+	Method  string `wire:"method" is:"enum=DELETE|GET|HEAD|PATCH|POST|PUT"`
+	Path    string `wire:"path" is:"maxlen=225,pattern=^/"`
+}
+
+type appCredentialCreate struct {
+	Name         string                     `wire:"name" is:"required,name"`
+	Description  opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	Secret       opt.Of[string]             `wire:"secret" is:"nullable,maxlen=4096"`
+	Roles        []roleName                 `wire:"roles"`
+	Expires      opt.Of[string]             `wire:"expires_at" is:"nullable"`
+	Unrestricted opt.Of[bool]               `wire:"unrestricted" is:"nullable,boolish"`
+	Rules        opt.Of[[]accessRuleBody]   `wire:"access_rules" is:"nullable"`
+	Extra        map[string]json.RawMessage `wire:"*"` // taken and forgotten, as keystone does
+}
+
+type nameQuery struct {
+	Name *string `wire:"name"`
+}
+
+type accessRuleQuery struct {
+	Service *string `wire:"service"`
+	Method  *string `wire:"method"`
+	Path    *string `wire:"path"`
+}
+
+var appCredentials = api.Resource[*API]{Name: "application_credential", Plural: "application_credentials", Ops: api.Ops[*API]{
+	api.On("POST /users/{user_id}/application_credentials", appCredentialAdd, http.StatusCreated, (*API).loadOwner, (*API).createAppCredential),
+	api.ListOf("GET /users/{user_id}/application_credentials", appCredentialList, (*API).loadOwner, (*API).listAppCredentials),
+	api.On("GET /users/{user_id}/application_credentials/{application_credential_id}", appCredentialGet, http.StatusOK, (*API).loadOwner, (*API).showAppCredential),
+	api.On("DELETE /users/{user_id}/application_credentials/{application_credential_id}", appCredentialDrop, http.StatusNoContent, (*API).loadOwner, (*API).deleteAppCredential),
+}}
+
+var accessRules = api.Resource[*API]{Name: "access_rule", Plural: "access_rules", Ops: api.Ops[*API]{
+	api.ListOf("GET /users/{user_id}/access_rules", accessRuleList, (*API).loadOwner, (*API).listAccessRules),
+	api.On("GET /users/{user_id}/access_rules/{access_rule_id}", accessRuleGet, http.StatusOK, (*API).loadOwner, (*API).showAccessRule),
+	api.On("DELETE /users/{user_id}/access_rules/{access_rule_id}", accessRuleDrop, http.StatusNoContent, (*API).loadOwner, (*API).deleteAccessRule),
+}}
+
+// owner is the user that a path names. It is not looked up: whether there is such a user is no business of others.
+type owner string
+
+func (o owner) PolicyTarget() policy.Target {
+	return policy.Target{"user_id": string(o), "target.user.id": string(o), "target.credential.user_id": string(o)}
+}
+
+func (a *API) loadOwner(_ context.Context, r *api.Request) (owner, error) {
+	return owner(r.Param("user_id")), nil
+}
+
+// own is the caller's token with what it was delegated by.
+func (a *API) own(ctx context.Context, r *api.Request) (*token.Token, error) {
+	return a.Tokens.Inspect(ctx, r.HTTP.Header.Get("X-Auth-Token"), false)
+}
+
+// mayManage refuses to let a delegated token hand out or take away application credentials, except an unrestricted one of their kind.
+func (a *API) mayManage(ctx context.Context, r *api.Request) (*token.Token, error) {
+	t, err := a.own(ctx, r)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.Trust.ID != "":
+		return nil, fault.Forbiddenf("Cannot manage application credentials with a token issued via delegation.")
+	case t.AppCredential.ID != "" && !t.AppCredential.Unrestricted:
+		return nil, fault.Forbiddenf("You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials.")
+	}
+	return t, nil
+}
+
+func (a *API) createAppCredential(ctx context.Context, r *api.Request, o owner, in *appCredentialCreate) (appCredentialView, error) {
+	var v appCredentialView
+	t, err := a.mayManage(ctx, r)
+	if err != nil {
+		return v, err
+	}
+	if t.Scope.Project == "" {
+		return v, fault.Invalidf("Invalid application credential: it needs a token for a project.")
+	}
+	c := keystone.AppCredential{Name: in.Name, Description: in.Description.Or(""), UserID: string(o), ProjectID: t.Scope.Project,
+		Unrestricted: in.Unrestricted.Or(false), Ruled: in.Rules.Has()}
+	if c.RoleIDs, err = a.handedRoles(ctx, t, in.Roles); err != nil {
+		return v, err
+	}
+	if c.Expires, err = expiry(in.Expires); err != nil {
+		return v, err
+	}
+	for _, x := range in.Rules.Value {
+		if x.ID == "" && (x.Service == "" || x.Method == "" || x.Path == "") {
+			return v, fault.Invalidf("Invalid input for field 'access_rules': a rule needs an id, or a service, a method and a path.")
+		}
+		c.AccessRules = append(c.AccessRules, keystone.AccessRule{ID: x.ID, Service: x.Service, Method: x.Method, Path: x.Path})
+	}
+	if t.Ruled() {
+		return v, fault.Forbiddenf("A token that access rules restrict cannot make application credentials.")
+	}
+	c, secret, err := a.Delegation.CreateAppCredential(ctx, c, in.Secret.Or(""))
+	if err != nil {
+		return v, err
+	}
+	v, err = a.appCredentialView(ctx, r, c)
+	v.Secret = secret
+	return v, err
+}
+
+func expiry(o opt.Of[string]) (time.Time, error) {
+	if !o.Has() {
+		return time.Time{}, nil
+	}
+	at, err := api.ParseTime(o.Value)
+	if err != nil {
+		err = fault.Invalidf("Invalid input for field 'expires_at': %s is not a date and time.", o.Value)
+	}
+	return at, err
+}
+
+// handedRoles are the named roles with all that they imply, or where none is named all of the token's. The token must have them.
+func (a *API) handedRoles(ctx context.Context, t *token.Token, named []roleName) ([]string, error) {
+	var held, want []string
+	for _, o := range t.Roles {
+		held = append(held, o.ID)
+	}
+	if len(named) == 0 {
+		return held, nil
+	}
+	want, err := a.roleIDs(ctx, named)
+	if err != nil {
+		return nil, fault.Body(err)
+	}
+	if want, err = a.Roles.Expand(ctx, want); err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(want, func(id string) bool { return !slices.Contains(held, id) }) {
+		return nil, fault.Invalidf("Invalid application credential: Cannot create an application credential with unassigned role")
+	}
+	return want, nil
+}
+
+// roleIDs finds roles that are named by id or, the global ones, by name; fault.NotFound.
+func (a *API) roleIDs(ctx context.Context, named []roleName) ([]string, error) {
+	all, err := a.Roles.AllRoles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, n := range named {
+		id := n.ID
+		for _, o := range all {
+			if n.ID == "" && o.Name == n.Name && o.DomainID == "" {
+				id = o.ID
+			}
+		}
+		if _, ok := all[id]; !ok {
+			return nil, fault.NotFoundf("Could not find role: %s.", n.ID+n.Name)
+		}
+		out = append(out, id)
+	}
+	return out, nil
+}
+
+func (a *API) listAppCredentials(ctx context.Context, r *api.Request, o owner, q *nameQuery) (api.Page[appCredentialView], error) {
+	out := api.Page[appCredentialView]{Items: []appCredentialView{}}
+	cs, err := a.Delegation.AppCredentials(ctx, string(o))
+	if err != nil {
+		return out, err
+	}
+	for _, c := range cs {
+		if q.Name != nil && c.Name != *q.Name {
+			continue
+		}
+		v, err := a.appCredentialView(ctx, r, c)
+		if err != nil {
+			return out, err
+		}
+		out.Items = append(out.Items, v)
+	}
+	return out, nil
+}
+
+// ofUser finds the application credential in the path, if it is of the user in the path.
+func (a *API) ofUser(ctx context.Context, r *api.Request, o owner) (keystone.AppCredential, error) {
+	id := r.Param("application_credential_id")
+	c, err := a.Delegation.AppCredential(ctx, id)
+	if err == nil && c.UserID != string(o) {
+		err = fault.NotFoundf("Could not find Application Credential: %s.", id)
+	}
+	return c, err
+}
+
+func (a *API) showAppCredential(ctx context.Context, r *api.Request, o owner, _ *api.None) (appCredentialView, error) {
+	c, err := a.ofUser(ctx, r, o)
+	if err != nil {
+		return appCredentialView{}, err
+	}
+	return a.appCredentialView(ctx, r, c)
+}
+
+func (a *API) deleteAppCredential(ctx context.Context, r *api.Request, o owner, _ *api.None) (api.None, error) {
+	if _, err := a.mayManage(ctx, r); err != nil {
+		return api.None{}, err
+	}
+	c, err := a.ofUser(ctx, r, o)
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Delegation.DeleteAppCredential(ctx, c.ID)
+}
+
+func (a *API) listAccessRules(ctx context.Context, r *api.Request, o owner, q *accessRuleQuery) (api.Page[accessRuleView], error) {
+	xs, err := a.Delegation.AccessRules(ctx, string(o))
+	xs = slices.DeleteFunc(xs, func(x keystone.AccessRule) bool {
+		return q.Service != nil && x.Service != *q.Service || q.Method != nil && x.Method != *q.Method || q.Path != nil && x.Path != *q.Path
+	})
+	return api.Page[accessRuleView]{Items: views(xs, accessRuleViewer(r))}, err
+}
+
+func (a *API) ruleOf(ctx context.Context, r *api.Request, o owner) (keystone.AccessRule, error) {
+	id := r.Param("access_rule_id")
+	x, err := a.Delegation.AccessRule(ctx, id)
+	if err == nil && x.UserID != string(o) {
+		err = fault.NotFoundf("Could not find Access Rule: %s.", id)
+	}
+	return x, err
+}
+
+func (a *API) showAccessRule(ctx context.Context, r *api.Request, o owner, _ *api.None) (accessRuleView, error) {
+	x, err := a.ruleOf(ctx, r, o)
+	return accessRuleViewer(r)(x), err
+}
+
+func (a *API) deleteAccessRule(ctx context.Context, r *api.Request, o owner, _ *api.None) (api.None, error) {
+	if _, err := a.mayManage(ctx, r); err != nil {
+		return api.None{}, err
+	}
+	x, err := a.ruleOf(ctx, r, o)
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Delegation.DeleteAccessRule(ctx, x)
+}

@@ -1,0 +1,220 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"hypernova/keystone"
+	"hypernova/keystone/credential"
+	"hypernova/keystone/token"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+type credentialView struct {
+	ID        string                     `wire:"id"`
+	UserID    string                     `wire:"user_id"`
+	ProjectID *string                    `wire:"project_id"`
+	Type      string                     `wire:"type"`
+	Blob      string                     `wire:"blob"`
+	Links     links                      `wire:"links"`
+	Extra     map[string]json.RawMessage `wire:"*"`
+}
+
+func credentialViewer(r *api.Request) func(keystone.Credential) credentialView {
+	return func(c keystone.Credential) credentialView {
+		return credentialView{c.ID, c.UserID, nullable(c.ProjectID), c.Type, c.Blob, links{r.URL("/credentials/%s", c.ID)}, c.Extra}
+	}
+}
+
+type credentialCreate struct {
+	UserID    opt.Of[string]             `wire:"user_id" is:"maxlen=64"`
+	ProjectID opt.Of[string]             `wire:"project_id" is:"nullable,maxlen=64"`
+	Type      string                     `wire:"type" is:"required,maxlen=255"`
+	Blob      string                     `wire:"blob" is:"required,maxlen=65535"`
+	Extra     map[string]json.RawMessage `wire:"*"`
+}
+
+func (c *credentialCreate) PolicyTarget() policy.Target {
+	return policy.Target{"target.credential.user_id": c.UserID.Or("")}
+}
+
+type credentialUpdate struct {
+	UserID    opt.Of[string]             `wire:"user_id" is:"maxlen=64"`
+	ProjectID opt.Of[string]             `wire:"project_id" is:"nullable,maxlen=64"`
+	Type      opt.Of[string]             `wire:"type" is:"maxlen=255"`
+	Blob      opt.Of[string]             `wire:"blob" is:"maxlen=65535"`
+	Extra     map[string]json.RawMessage `wire:"*"`
+}
+
+type credentialQuery struct {
+	UserID *string `wire:"user_id"`
+	Type   *string `wire:"type"`
+}
+
+var credentials = api.Resource[*API]{Name: "credential", Plural: "credentials", Ops: api.Ops[*API]{
+	api.Do("POST /credentials", credentialAdd, http.StatusCreated, (*API).createCredential),
+	api.ListOf("GET /credentials", nil, api.Nothing[*API], (*API).listCredentials),
+	api.On("GET /credentials/{credential_id}", credentialGet, http.StatusOK, (*API).loadCredential, (*API).showCredential),
+	api.On("PATCH /credentials/{credential_id}", credentialChange, http.StatusOK, (*API).loadCredential, (*API).updateCredential),
+	api.On("DELETE /credentials/{credential_id}", credentialDrop, http.StatusNoContent, (*API).loadCredential, (*API).deleteCredential),
+}}
+
+func (a *API) loadCredential(ctx context.Context, r *api.Request) (keystone.Credential, error) {
+	return a.Credentials.Credential(ctx, r.Param("credential_id"))
+}
+
+// reaches keeps a delegated token to the credentials of its own project: what belongs to the user alone is not delegated.
+func reaches(t *token.Token, project string) error {
+	if t.Delegated() && project != t.Scope.Project {
+		return fault.Forbiddenf("You are not authorized to perform the requested action: Credential project does not match the project scope of the delegated token.")
+	}
+	return nil
+}
+
+func (a *API) createCredential(ctx context.Context, r *api.Request, in *credentialCreate) (credentialView, error) {
+	c := keystone.Credential{UserID: in.UserID.Or(r.Caller.UserID), ProjectID: in.ProjectID.Or(""), Type: in.Type, Blob: in.Blob, Extra: in.Extra}
+	t, err := a.own(ctx, r)
+	if err != nil {
+		return credentialView{}, err
+	}
+	if err := reaches(t, c.ProjectID); err != nil {
+		return credentialView{}, err
+	}
+	if c.Type == credential.TypeEC2 {
+		if _, err := a.mayHoldKeys(ctx, r); err != nil {
+			return credentialView{}, err
+		}
+		if c.ProjectID == "" {
+			return credentialView{}, fault.Invalidf("Expecting to find project_id in credential. The server could not comply with the request since it is either malformed or otherwise incorrect.")
+		}
+		if c.Blob, err = stamped(c.Blob, t); err != nil {
+			return credentialView{}, err
+		}
+	}
+	c, err = a.Credentials.Create(ctx, c)
+	return credentialViewer(r)(c), err
+}
+
+// stamped writes into an EC2 key what its maker acts by, so that its tokens can do no more.
+func stamped(blob string, t *token.Token) (string, error) {
+	_, all, err := credential.ParseEC2(blob)
+	if err != nil || !t.Delegated() {
+		return blob, err
+	}
+	name, id := "trust_id", t.Trust.ID
+	if id == "" {
+		name, id = "app_cred_id", t.AppCredential.ID
+	}
+	if all[name], err = json.Marshal(id); err != nil {
+		return blob, err
+	}
+	b, err := json.Marshal(all)
+	return string(b), err
+}
+
+// mayHoldKeys refuses restricted application credentials.
+func (a *API) mayHoldKeys(ctx context.Context, r *api.Request) (*token.Token, error) {
+	t, err := a.own(ctx, r)
+	if err == nil && t.AppCredential.ID != "" && !t.AppCredential.Unrestricted {
+		err = fault.Forbiddenf("You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional credentials.")
+	}
+	return t, err
+}
+
+// listCredentials shows those that the caller may see one by one.
+func (a *API) listCredentials(ctx context.Context, r *api.Request, _ api.None, q *credentialQuery) (api.Page[credentialView], error) {
+	out := api.Page[credentialView]{Items: []credentialView{}}
+	if err := r.Require(credentialList, policy.Target{"target.credential.user_id": r.Caller.UserID}); err != nil {
+		return out, err
+	}
+	t, err := a.own(ctx, r)
+	if err != nil {
+		return out, err
+	}
+	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: equal(equal(nil, "user_id", q.UserID), "type", q.Type)})
+	for _, c := range cs {
+		if r.Allowed(credentialGet, c.PolicyTarget()) && reaches(t, c.ProjectID) == nil {
+			out.Items = append(out.Items, credentialViewer(r)(c))
+		}
+	}
+	return out, err
+}
+
+func (a *API) showCredential(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (credentialView, error) {
+	t, err := a.own(ctx, r)
+	if err == nil {
+		err = reaches(t, c.ProjectID)
+	}
+	return credentialViewer(r)(c), err
+}
+
+func (a *API) updateCredential(ctx context.Context, r *api.Request, c keystone.Credential, in *credentialUpdate) (credentialView, error) {
+	t, err := a.own(ctx, r)
+	if err != nil {
+		return credentialView{}, err
+	}
+	if err := reaches(t, c.ProjectID); err != nil {
+		return credentialView{}, err
+	}
+	old := c
+	c.UserID, c.Type, c.Blob = in.UserID.Or(c.UserID), in.Type.Or(c.Type), in.Blob.Or(c.Blob)
+	if in.ProjectID.Set {
+		c.ProjectID = in.ProjectID.Or("")
+	}
+	if old.Type == credential.TypeEC2 || c.Type == credential.TypeEC2 {
+		if err := sameKey(old, c); err != nil {
+			return credentialView{}, err
+		}
+	}
+	if err := r.Require(credentialChange, c.PolicyTarget()); err != nil {
+		return credentialView{}, err
+	}
+	if err := reaches(t, c.ProjectID); err != nil {
+		return credentialView{}, err
+	}
+	if len(in.Extra) > 0 {
+		merged := keystone.Extra{}
+		for _, m := range []keystone.Extra{c.Extra, in.Extra} {
+			for k, v := range m {
+				merged[k] = v
+			}
+		}
+		c.Extra = merged
+	}
+	return credentialViewer(r)(c), a.Credentials.Update(ctx, c)
+}
+
+// sameKey refuses to change what an EC2 key is delegated by, and its access key, which its id is made of.
+func sameKey(old, c keystone.Credential) error {
+	now, _, err := credential.ParseEC2(c.Blob)
+	if err != nil {
+		return err
+	}
+	if old.Type != credential.TypeEC2 {
+		return fault.Invalidf("A credential of another type cannot become an EC2 key.")
+	}
+	was, _, err := credential.ParseEC2(old.Blob)
+	if err != nil {
+		return err
+	}
+	if was.Trust != now.Trust || was.AppCredential != now.AppCredential {
+		return fault.Invalidf("trust_id and app_cred_id can not be updated for credential")
+	}
+	return nil
+}
+
+func (a *API) deleteCredential(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (api.None, error) {
+	t, err := a.own(ctx, r)
+	if err == nil {
+		err = reaches(t, c.ProjectID)
+	}
+	if err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Credentials.Delete(ctx, c.ID)
+}

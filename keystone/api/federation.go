@@ -1,0 +1,372 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"hypernova/keystone"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+)
+
+type idpView struct {
+	ID          string   `wire:"id"`
+	DomainID    string   `wire:"domain_id"`
+	Enabled     bool     `wire:"enabled"`
+	Description *string  `wire:"description"`
+	RemoteIDs   []string `wire:"remote_ids"`
+	TTL         *int64   `wire:"authorization_ttl"`
+	Links       idpLinks `wire:"links"`
+}
+
+type idpLinks struct {
+	Self      string `wire:"self"`
+	Protocols string `wire:"protocols"`
+}
+
+func idpViewer(r *api.Request) func(keystone.IdentityProvider) idpView {
+	return func(p keystone.IdentityProvider) idpView {
+		self := r.URL("/OS-FEDERATION/identity_providers/%s", p.ID)
+		v := idpView{p.ID, p.DomainID, p.Enabled, p.Description, p.RemoteIDs, p.TTL, idpLinks{self, self + "/protocols"}}
+		if v.RemoteIDs == nil {
+			v.RemoteIDs = []string{}
+		}
+		return v
+	}
+}
+
+type idpCreate struct {
+	DomainID    opt.Of[string]   `wire:"domain_id" is:"nullable,maxlen=64"`
+	Enabled     opt.Of[bool]     `wire:"enabled" is:"boolish"`
+	Description opt.Of[string]   `wire:"description" is:"nullable,maxlen=65535"`
+	RemoteIDs   opt.Of[[]string] `wire:"remote_ids" is:"nullable,unique,each(maxlen=64)"`
+	TTL         opt.Of[int64]    `wire:"authorization_ttl" is:"nullable,min=0"`
+}
+
+type idpUpdate struct {
+	Enabled     opt.Of[bool]     `wire:"enabled" is:"boolish"`
+	Description opt.Of[string]   `wire:"description" is:"nullable,maxlen=65535"`
+	RemoteIDs   opt.Of[[]string] `wire:"remote_ids" is:"nullable,unique,each(maxlen=64)"`
+	TTL         opt.Of[int64]    `wire:"authorization_ttl" is:"nullable,min=0"`
+}
+
+type partnerQuery struct {
+	ID      *string `wire:"id"`
+	Enabled *string `wire:"enabled"`
+}
+
+func (q *partnerQuery) match(id string, enabled bool) bool {
+	return (q.ID == nil || *q.ID == id) && (q.Enabled == nil || set(q.Enabled) == enabled)
+}
+
+var identityProviders = api.Resource[*API]{Name: "identity_provider", Plural: "identity_providers", Ops: api.Ops[*API]{
+	api.Do("PUT /OS-FEDERATION/identity_providers/{idp_id}", idpAdd, http.StatusCreated, (*API).createIDP),
+	api.List("GET /OS-FEDERATION/identity_providers", idpList, (*API).listIDPs),
+	api.On("GET /OS-FEDERATION/identity_providers/{idp_id}", idpGet, http.StatusOK, (*API).loadIDP, (*API).showIDP),
+	api.On("PATCH /OS-FEDERATION/identity_providers/{idp_id}", idpPut, http.StatusOK, (*API).loadIDP, (*API).updateIDP),
+	api.On("DELETE /OS-FEDERATION/identity_providers/{idp_id}", idpDrop, http.StatusNoContent, (*API).loadIDP, (*API).deleteIDP),
+}}
+
+func (a *API) loadIDP(ctx context.Context, r *api.Request) (keystone.IdentityProvider, error) {
+	return a.Federation.IdentityProvider(ctx, r.Param("idp_id"))
+}
+
+func (a *API) createIDP(ctx context.Context, r *api.Request, in *idpCreate) (idpView, error) {
+	p, err := a.Federation.CreateIdentityProvider(ctx, keystone.IdentityProvider{ID: r.Param("idp_id"), DomainID: in.DomainID.Or(""),
+		Enabled: in.Enabled.Or(false), Description: in.Description.Ptr(), RemoteIDs: in.RemoteIDs.Or(nil), TTL: in.TTL.Ptr()})
+	return idpViewer(r)(p), err
+}
+
+func (a *API) listIDPs(ctx context.Context, r *api.Request, q *partnerQuery) (api.Page[idpView], error) {
+	out := api.Page[idpView]{Items: []idpView{}}
+	ps, err := a.Federation.IdentityProviders(ctx)
+	for _, p := range ps {
+		if q.match(p.ID, p.Enabled) {
+			out.Items = append(out.Items, idpViewer(r)(p))
+		}
+	}
+	return out, err
+}
+
+func (a *API) showIDP(_ context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (idpView, error) {
+	return idpViewer(r)(p), nil
+}
+
+func (a *API) updateIDP(ctx context.Context, r *api.Request, p keystone.IdentityProvider, in *idpUpdate) (idpView, error) {
+	p.Enabled = in.Enabled.Or(p.Enabled)
+	if in.Description.Set {
+		p.Description = in.Description.Ptr()
+	}
+	if in.RemoteIDs.Set {
+		p.RemoteIDs = in.RemoteIDs.Or(nil)
+	}
+	if in.TTL.Set {
+		p.TTL = in.TTL.Ptr()
+	}
+	return idpViewer(r)(p), a.Federation.UpdateIdentityProvider(ctx, p)
+}
+
+func (a *API) deleteIDP(ctx context.Context, _ *api.Request, p keystone.IdentityProvider, _ *api.None) (api.None, error) {
+	return api.None{}, a.Federation.DeleteIdentityProvider(ctx, p.ID)
+}
+
+type protocolView struct {
+	ID        string        `wire:"id"`
+	Mapping   string        `wire:"mapping_id"`
+	Attribute *string       `wire:"remote_id_attribute"`
+	Links     protocolLinks `wire:"links"`
+}
+
+type protocolLinks struct {
+	Self     string `wire:"self"`
+	Provider string `wire:"identity_provider"`
+}
+
+func protocolViewer(r *api.Request) func(keystone.Protocol) protocolView {
+	return func(p keystone.Protocol) protocolView {
+		idp := r.URL("/OS-FEDERATION/identity_providers/%s", p.ProviderID)
+		return protocolView{p.ID, p.MappingID, nullable(p.RemoteIDAttribute), protocolLinks{idp + "/protocols/" + p.ID, idp}}
+	}
+}
+
+type protocolCreate struct {
+	Mapping   string         `wire:"mapping_id" is:"required,minlen=1,maxlen=64"`
+	Attribute opt.Of[string] `wire:"remote_id_attribute" is:"nullable,maxlen=64"`
+}
+
+type protocolUpdate struct {
+	Mapping   opt.Of[string] `wire:"mapping_id" is:"minlen=1,maxlen=64"`
+	Attribute opt.Of[string] `wire:"remote_id_attribute" is:"nullable,maxlen=64"`
+}
+
+const protocolPath = "/OS-FEDERATION/identity_providers/{idp_id}/protocols"
+
+var protocols = api.Resource[*API]{Name: "protocol", Plural: "protocols", Ops: api.Ops[*API]{
+	api.Do("PUT "+protocolPath+"/{protocol_id}", protocolAdd, http.StatusCreated, (*API).createProtocol),
+	api.ListOf("GET "+protocolPath, protocolList, (*API).loadIDP, (*API).listProtocols),
+	api.On("GET "+protocolPath+"/{protocol_id}", protocolGet, http.StatusOK, (*API).loadProtocol, (*API).showProtocol),
+	api.On("PATCH "+protocolPath+"/{protocol_id}", protocolPut, http.StatusOK, (*API).loadProtocol, (*API).updateProtocol),
+	api.On("DELETE "+protocolPath+"/{protocol_id}", protocolDrop, http.StatusNoContent, (*API).loadProtocol, (*API).deleteProtocol),
+}}
+
+func (a *API) loadProtocol(ctx context.Context, r *api.Request) (keystone.Protocol, error) {
+	return a.Federation.Protocol(ctx, r.Param("idp_id"), r.Param("protocol_id"))
+}
+
+func (a *API) createProtocol(ctx context.Context, r *api.Request, in *protocolCreate) (protocolView, error) {
+	p := keystone.Protocol{ID: r.Param("protocol_id"), ProviderID: r.Param("idp_id"), MappingID: in.Mapping, RemoteIDAttribute: in.Attribute.Or("")}
+	return protocolViewer(r)(p), a.Federation.CreateProtocol(ctx, p)
+}
+
+func (a *API) listProtocols(ctx context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (api.Page[protocolView], error) {
+	ps, err := a.Federation.Protocols(ctx, p.ID)
+	return api.Page[protocolView]{Items: views(ps, protocolViewer(r))}, err
+}
+
+func (a *API) showProtocol(_ context.Context, r *api.Request, p keystone.Protocol, _ *api.None) (protocolView, error) {
+	return protocolViewer(r)(p), nil
+}
+
+func (a *API) updateProtocol(ctx context.Context, r *api.Request, p keystone.Protocol, in *protocolUpdate) (protocolView, error) {
+	p.MappingID = in.Mapping.Or(p.MappingID)
+	if in.Attribute.Set {
+		p.RemoteIDAttribute = in.Attribute.Or("")
+	}
+	return protocolViewer(r)(p), a.Federation.UpdateProtocol(ctx, p)
+}
+
+func (a *API) deleteProtocol(ctx context.Context, _ *api.Request, p keystone.Protocol, _ *api.None) (api.None, error) {
+	return api.None{}, a.Federation.DeleteProtocol(ctx, p.ProviderID, p.ID)
+}
+
+type mappingView struct {
+	ID     string          `wire:"id"`
+	Schema string          `wire:"schema_version"`
+	Rules  json.RawMessage `wire:"rules"`
+	Links  links           `wire:"links"`
+}
+
+func mappingViewer(r *api.Request) func(keystone.Mapping) mappingView {
+	return func(m keystone.Mapping) mappingView {
+		return mappingView{m.ID, m.Schema, m.Rules, links{r.URL("/OS-FEDERATION/mappings/%s", m.ID)}}
+	}
+}
+
+type mappingBody struct {
+	ID     opt.Of[string]        `wire:"id" is:"maxlen=64"`
+	Schema opt.Of[string]        `wire:"schema_version" is:"enum=1.0|2.0"`
+	Rules  opt.Of[[]mappingRule] `wire:"rules" is:"minitems=1"`
+}
+
+// mappingRule is kept as it was sent; what it must have is checked.
+type mappingRule struct {
+	Local  []json.RawMessage `wire:"local" is:"required,minitems=1"`
+	Remote []map[string]any  `wire:"remote" is:"required,minitems=1"`
+}
+
+// MarshalJSON writes the rule as it came.
+func (m mappingRule) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"local": m.Local, "remote": m.Remote})
+}
+
+// check refuses what does not say of which word a remote rule is, or says two things that exclude each other.
+func (m mappingRule) check() error {
+	for _, r := range m.Remote {
+		if kind, ok := r["type"].(string); !ok || kind == "" {
+			return fault.Invalidf("Invalid input for field 'remote': 'type' is a required property")
+		}
+		n := 0
+		for _, word := range []string{"any_one_of", "not_any_of", "whitelist", "blacklist"} {
+			if _, ok := r[word]; ok {
+				n++
+			}
+		}
+		if n > 1 {
+			return fault.Invalidf("Invalid input for field 'remote': a rule has one of any_one_of, not_any_of, whitelist and blacklist.")
+		}
+	}
+	return nil
+}
+
+// rules are the body's rules as they are kept.
+func (b *mappingBody) rules() (json.RawMessage, error) {
+	for _, r := range b.Rules.Value {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(b.Rules.Value)
+	return bytes.TrimSpace(out.Bytes()), err
+}
+
+var mappings = api.Resource[*API]{Name: "mapping", Plural: "mappings", Ops: api.Ops[*API]{
+	api.Do("PUT /OS-FEDERATION/mappings/{mapping_id}", mappingAdd, http.StatusCreated, (*API).createMapping),
+	api.List("GET /OS-FEDERATION/mappings", mappingList, (*API).listMappings),
+	api.On("GET /OS-FEDERATION/mappings/{mapping_id}", mappingGet, http.StatusOK, (*API).loadMapping, (*API).showMapping),
+	api.On("PATCH /OS-FEDERATION/mappings/{mapping_id}", mappingPut, http.StatusOK, (*API).loadMapping, (*API).updateMapping),
+	api.On("DELETE /OS-FEDERATION/mappings/{mapping_id}", mappingDrop, http.StatusNoContent, (*API).loadMapping, (*API).deleteMapping),
+}}
+
+func (a *API) loadMapping(ctx context.Context, r *api.Request) (keystone.Mapping, error) {
+	return a.Federation.Mapping(ctx, r.Param("mapping_id"))
+}
+
+func (a *API) createMapping(ctx context.Context, r *api.Request, in *mappingBody) (mappingView, error) {
+	if !in.Rules.Has() {
+		return mappingView{}, fault.Invalidf("'rules' is a required property")
+	}
+	raw, err := in.rules()
+	if err != nil {
+		return mappingView{}, err
+	}
+	m := keystone.Mapping{ID: r.Param("mapping_id"), Schema: in.Schema.Or("1.0"), Rules: raw}
+	return mappingViewer(r)(m), a.Federation.CreateMapping(ctx, m)
+}
+
+func (a *API) listMappings(ctx context.Context, r *api.Request, _ *api.None) (api.Page[mappingView], error) {
+	ms, err := a.Federation.Mappings(ctx)
+	return api.Page[mappingView]{Items: views(ms, mappingViewer(r))}, err
+}
+
+func (a *API) showMapping(_ context.Context, r *api.Request, m keystone.Mapping, _ *api.None) (mappingView, error) {
+	return mappingViewer(r)(m), nil
+}
+
+func (a *API) updateMapping(ctx context.Context, r *api.Request, m keystone.Mapping, in *mappingBody) (mappingView, error) {
+	m.Schema = in.Schema.Or(m.Schema)
+	if in.Rules.Has() {
+		var err error
+		if m.Rules, err = in.rules(); err != nil {
+			return mappingView{}, err
+		}
+	}
+	return mappingViewer(r)(m), a.Federation.UpdateMapping(ctx, m)
+}
+
+func (a *API) deleteMapping(ctx context.Context, _ *api.Request, m keystone.Mapping, _ *api.None) (api.None, error) {
+	return api.None{}, a.Federation.DeleteMapping(ctx, m.ID)
+}
+
+type spView struct {
+	ID          string  `wire:"id"`
+	Enabled     bool    `wire:"enabled"`
+	Description *string `wire:"description"`
+	AuthURL     string  `wire:"auth_url"`
+	URL         string  `wire:"sp_url"`
+	RelayState  string  `wire:"relay_state_prefix"`
+	Links       links   `wire:"links"`
+}
+
+func spViewer(r *api.Request) func(keystone.ServiceProvider) spView {
+	return func(p keystone.ServiceProvider) spView {
+		return spView{p.ID, p.Enabled, p.Description, p.AuthURL, p.URL, p.RelayState, links{r.URL("/OS-FEDERATION/service_providers/%s", p.ID)}}
+	}
+}
+
+type spBody struct {
+	Enabled     opt.Of[bool]   `wire:"enabled" is:"boolish"`
+	Description opt.Of[string] `wire:"description" is:"nullable,maxlen=65535"`
+	AuthURL     opt.Of[string] `wire:"auth_url" is:"maxlen=225,url"`
+	URL         opt.Of[string] `wire:"sp_url" is:"maxlen=225,url"`
+	RelayState  opt.Of[string] `wire:"relay_state_prefix" is:"nullable,maxlen=255"`
+}
+
+// relayState is how ECP's relay states begin where nobody says otherwise.
+const relayState = "ss:mem:"
+
+var serviceProviders = api.Resource[*API]{Name: "service_provider", Plural: "service_providers", Ops: api.Ops[*API]{
+	api.Do("PUT /OS-FEDERATION/service_providers/{service_provider_id}", spAdd, http.StatusCreated, (*API).createSP),
+	api.List("GET /OS-FEDERATION/service_providers", spList, (*API).listSPs),
+	api.On("GET /OS-FEDERATION/service_providers/{service_provider_id}", spGet, http.StatusOK, (*API).loadSP, (*API).showSP),
+	api.On("PATCH /OS-FEDERATION/service_providers/{service_provider_id}", spPut, http.StatusOK, (*API).loadSP, (*API).updateSP),
+	api.On("DELETE /OS-FEDERATION/service_providers/{service_provider_id}", spDrop, http.StatusNoContent, (*API).loadSP, (*API).deleteSP),
+}}
+
+func (a *API) loadSP(ctx context.Context, r *api.Request) (keystone.ServiceProvider, error) {
+	return a.Federation.ServiceProvider(ctx, r.Param("service_provider_id"))
+}
+
+func (a *API) createSP(ctx context.Context, r *api.Request, in *spBody) (spView, error) {
+	if !in.AuthURL.Has() || !in.URL.Has() {
+		return spView{}, fault.Invalidf("'auth_url' and 'sp_url' are required properties")
+	}
+	p := keystone.ServiceProvider{ID: r.Param("service_provider_id"), Enabled: in.Enabled.Or(false), Description: in.Description.Ptr(),
+		AuthURL: in.AuthURL.Value, URL: in.URL.Value, RelayState: in.RelayState.Or(relayState)}
+	return spViewer(r)(p), a.Federation.CreateServiceProvider(ctx, p)
+}
+
+func (a *API) listSPs(ctx context.Context, r *api.Request, q *partnerQuery) (api.Page[spView], error) {
+	out := api.Page[spView]{Items: []spView{}}
+	ps, err := a.Federation.ServiceProviders(ctx)
+	for _, p := range ps {
+		if q.match(p.ID, p.Enabled) {
+			out.Items = append(out.Items, spViewer(r)(p))
+		}
+	}
+	return out, err
+}
+
+func (a *API) showSP(_ context.Context, r *api.Request, p keystone.ServiceProvider, _ *api.None) (spView, error) {
+	return spViewer(r)(p), nil
+}
+
+func (a *API) updateSP(ctx context.Context, r *api.Request, p keystone.ServiceProvider, in *spBody) (spView, error) {
+	p.Enabled, p.AuthURL, p.URL = in.Enabled.Or(p.Enabled), in.AuthURL.Or(p.AuthURL), in.URL.Or(p.URL)
+	if in.Description.Set {
+		p.Description = in.Description.Ptr()
+	}
+	if in.RelayState.Set {
+		p.RelayState = in.RelayState.Or(relayState)
+	}
+	return spViewer(r)(p), a.Federation.UpdateServiceProvider(ctx, p)
+}
+
+func (a *API) deleteSP(ctx context.Context, _ *api.Request, p keystone.ServiceProvider, _ *api.None) (api.None, error) {
+	return api.None{}, a.Federation.DeleteServiceProvider(ctx, p.ID)
+}

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"hypernova/keystone"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+type eventView struct {
+	Audit  string    `wire:"audit_id" omit:"empty"`
+	Chain  string    `wire:"audit_chain_id" omit:"empty"`
+	User   string    `wire:"user_id" omit:"empty"`
+	Issued time.Time `wire:"issued_before" time:"zmicro"`
+}
+
+type eventQuery struct {
+	Since *string `wire:"since"`
+}
+
+var revocations = api.Resource[*API]{Name: "event", Plural: "events", Ops: api.Ops[*API]{
+	api.List("GET /OS-REVOKE/events", revokeEvents, (*API).listEvents),
+	api.Do("GET /auth/tokens/OS-PKI/revoked", revokedList, http.StatusOK, (*API).listRevoked),
+	api.On("DELETE /users/{user_id}/tokens", userTokensDrop, http.StatusNoContent, (*API).loadUser, (*API).endTokens),
+}}
+
+func (a *API) listEvents(ctx context.Context, _ *api.Request, q *eventQuery) (api.Page[eventView], error) {
+	out := api.Page[eventView]{Items: []eventView{}}
+	var since time.Time
+	if q.Since != nil {
+		var err error
+		if since, err = api.ParseTime(*q.Since); err != nil {
+			return out, fault.Invalidf("Invalid input for field 'since': %s is not a date and time.", *q.Since)
+		}
+	}
+	rs, err := a.Tokens.Revocations(ctx)
+	for _, r := range rs {
+		if !r.IssuedBefore.Before(since) {
+			out.Items = append(out.Items, eventView{r.AuditID, r.AuditChainID, r.UserID, r.IssuedBefore.Time})
+		}
+	}
+	return out, err
+}
+
+// listRevoked refuses: Fernet tokens have no revocation list that could be signed.
+func (a *API) listRevoked(_ context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	if r.HTTP.URL.Query().Has("audit_id_only") {
+		return api.None{}, fault.Forbiddenf("The revocation list is not there: tokens are not of the PKI provider.")
+	}
+	return api.None{}, fault.New(fault.Gone, "PKI is not supported.")
+}
+
+func (a *API) endTokens(ctx context.Context, _ *api.Request, u keystone.User, _ *api.None) (api.None, error) {
+	return api.None{}, a.Tokens.RevokeAll(ctx, u.ID)
+}

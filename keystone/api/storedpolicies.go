@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"hypernova/keystone"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
+)
+
+type policyView struct {
+	ID    string                     `wire:"id"`
+	Type  string                     `wire:"type"`
+	Blob  string                     `wire:"blob"`
+	Links links                      `wire:"links"`
+	Extra map[string]json.RawMessage `wire:"*"`
+}
+
+func policyViewer(r *api.Request) func(keystone.Policy) policyView {
+	return func(p keystone.Policy) policyView {
+		return policyView{p.ID, p.Type, p.Blob, links{r.URL("/policies/%s", p.ID)}, p.Extra}
+	}
+}
+
+type policyBody struct {
+	Type  opt.Of[string]             `wire:"type" is:"maxlen=255"`
+	Blob  opt.Of[string]             `wire:"blob"`
+	Extra map[string]json.RawMessage `wire:"*"`
+}
+
+type policyQuery struct {
+	Type *string `wire:"type"`
+}
+
+var storedPolicies = api.Resource[*API]{Name: "policy", Plural: "policies", Ops: api.Ops[*API]{
+	api.Do("POST /policies", policyAdd, http.StatusCreated, (*API).createPolicy),
+	api.List("GET /policies", policyList, (*API).listPolicies),
+	api.On("GET /policies/{policy_id}", policyGet, http.StatusOK, (*API).loadPolicy, (*API).showPolicy),
+	api.On("PATCH /policies/{policy_id}", policyPut, http.StatusOK, (*API).loadPolicy, (*API).updatePolicy),
+	api.On("DELETE /policies/{policy_id}", policyDrop, http.StatusNoContent, (*API).loadPolicy, (*API).deletePolicy),
+}}
+
+func (a *API) loadPolicy(ctx context.Context, r *api.Request) (keystone.Policy, error) {
+	return a.Catalog.Policy(ctx, r.Param("policy_id"))
+}
+
+func (a *API) createPolicy(ctx context.Context, r *api.Request, in *policyBody) (policyView, error) {
+	if !in.Type.Has() || !in.Blob.Has() {
+		return policyView{}, fault.Invalidf("'type' and 'blob' are required properties")
+	}
+	p, err := a.Catalog.PutPolicy(ctx, keystone.Policy{Type: in.Type.Value, Blob: in.Blob.Value, Extra: in.Extra})
+	return policyViewer(r)(p), err
+}
+
+func (a *API) listPolicies(ctx context.Context, r *api.Request, q *policyQuery) (api.Page[policyView], error) {
+	out := api.Page[policyView]{Items: []policyView{}}
+	ps, err := a.Catalog.Policies(ctx)
+	for _, p := range ps {
+		if q.Type == nil || p.Type == *q.Type {
+			out.Items = append(out.Items, policyViewer(r)(p))
+		}
+	}
+	return out, err
+}
+
+func (a *API) showPolicy(_ context.Context, r *api.Request, p keystone.Policy, _ *api.None) (policyView, error) {
+	return policyViewer(r)(p), nil
+}
+
+func (a *API) updatePolicy(ctx context.Context, r *api.Request, p keystone.Policy, in *policyBody) (policyView, error) {
+	p.Type, p.Blob = in.Type.Or(p.Type), in.Blob.Or(p.Blob)
+	extra := keystone.Extra{}
+	for _, m := range []keystone.Extra{p.Extra, in.Extra} {
+		for k, v := range m {
+			extra[k] = v
+		}
+	}
+	p.Extra = extra
+	p, err := a.Catalog.PutPolicy(ctx, p)
+	return policyViewer(r)(p), err
+}
+
+func (a *API) deletePolicy(ctx context.Context, _ *api.Request, p keystone.Policy, _ *api.None) (api.None, error) {
+	return api.None{}, a.Catalog.DeletePolicy(ctx, p.ID)
+}
+
+// policyLinks are the three breadths of an association; each is asked about, made and taken away under a rule of its own.
+var policyLinks = api.Resource[*API]{Name: "policy_association", Plural: "policy_associations", Ops: slices.Concat(
+	linkOps("endpoints/{endpoint_id}", linkCheck, linkAdd, linkDrop),
+	linkOps("services/{service_id}", linkCheckS, linkAddS, linkDropS),
+	linkOps("services/{service_id}/regions/{region_id}", linkCheckR, linkAddR, linkDropR),
+	api.Ops[*API]{
+		api.ListOf("GET /policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints", linkedMany, (*API).loadPolicy, (*API).policyEndpoints, api.EnvelopeOut("endpoints")),
+		api.On("GET /endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", linkedOne, http.StatusOK, (*API).loadEndpoint, (*API).endpointPolicy, api.EnvelopeOut("policy")),
+	})}
+
+func linkOps(path string, check, add, drop *policy.Rule) api.Ops[*API] {
+	path = "/policies/{policy_id}/OS-ENDPOINT-POLICY/" + path
+	return api.Ops[*API]{
+		api.On("GET "+path, check, http.StatusNoContent, (*API).loadLink, (*API).checkLink),
+		api.On("PUT "+path, add, http.StatusNoContent, (*API).loadLink, (*API).addLink),
+		api.On("DELETE "+path, drop, http.StatusNoContent, (*API).loadLink, (*API).dropLink),
+	}
+}
+
+// loadLink looks up all that the path names.
+func (a *API) loadLink(ctx context.Context, r *api.Request) (keystone.PolicyLink, error) {
+	p, err := a.loadPolicy(ctx, r)
+	l := keystone.PolicyLink{PolicyID: p.ID, EndpointID: r.Param("endpoint_id"), ServiceID: r.Param("service_id"), RegionID: r.Param("region_id")}
+	if err == nil && l.EndpointID != "" {
+		_, err = a.loadEndpoint(ctx, r)
+	}
+	if err == nil && l.ServiceID != "" {
+		_, err = a.loadService(ctx, r)
+	}
+	if err == nil && l.RegionID != "" {
+		_, err = a.loadRegion(ctx, r)
+	}
+	return l, err
+}
+
+func (a *API) checkLink(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+	return api.None{}, a.Catalog.Linked(ctx, l)
+}
+
+func (a *API) addLink(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+	return api.None{}, a.Catalog.Link(ctx, l)
+}
+
+func (a *API) dropLink(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+	return api.None{}, a.Catalog.Unlink(ctx, l)
+}
+
+func (a *API) policyEndpoints(ctx context.Context, r *api.Request, p keystone.Policy, _ *api.None) (api.Page[endpointView], error) {
+	es, err := a.Catalog.PolicyEndpoints(ctx, p.ID)
+	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
+}
+
+func (a *API) endpointPolicy(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (policyView, error) {
+	p, err := a.Catalog.PolicyOf(ctx, e)
+	return policyViewer(r)(p), err
+}

@@ -1,0 +1,165 @@
+// Package delegation is the verbs on what users hand out of their own power: application credentials with access rules, and trusts.
+package delegation
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"slices"
+
+	"hypernova/keystone"
+	"hypernova/keystone/assignment"
+	"hypernova/keystone/identity"
+	"hypernova/keystone/store"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// Config bounds what may be handed out.
+type Config struct {
+	MaxRedelegation    int64 // how often a trust may be handed on
+	CredentialsPerUser int   // application credentials a user may have; negative: any number
+}
+
+// Service is the verbs. All are safe for concurrent use; each write is one transaction.
+type Service struct {
+	db        *db.DB
+	epochs    *store.Epochs
+	passwords *identity.Passwords
+	roles     *assignment.Service
+	config    Config
+	now       clock.Now
+}
+
+// New makes the verbs over identity's database.
+func New(d *db.DB, e *store.Epochs, p *identity.Passwords, roles *assignment.Service, c Config, now clock.Now) *Service {
+	return &Service{db: d, epochs: e, passwords: p, roles: roles, config: c, now: now}
+}
+
+func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return s.epochs.Move(ctx, tx)
+	})
+}
+
+func missing(err error, kind, id string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
+	}
+	return err
+}
+
+// AppCredential finds an application credential; fault.NotFound.
+func (s *Service) AppCredential(ctx context.Context, id string) (keystone.AppCredential, error) {
+	c, _, err := store.AppCredential(ctx, s.db, id)
+	return c, missing(err, "Application Credential", id)
+}
+
+// AppCredentials are those of a user.
+func (s *Service) AppCredentials(ctx context.Context, user string) ([]keystone.AppCredential, error) {
+	return store.AppCredentialsOf(ctx, s.db, user)
+}
+
+// CreateAppCredential makes an application credential and answers it with its secret, which nobody can read again. An empty secret is
+// made up. Of an access rule only the id is needed, or the other fields; one that the user has already is taken again.
+// fault.Invalid for an unknown rule or a past expiry, fault.Conflict for a taken name, fault.Forbidden over the user's number of them.
+func (s *Service) CreateAppCredential(ctx context.Context, c keystone.AppCredential, secret string) (keystone.AppCredential, string, error) {
+	if !c.Expires.IsZero() && !c.Expires.After(s.now()) {
+		return c, "", fault.Invalidf("Invalid application credential: the expiration time is in the past.")
+	}
+	if secret == "" {
+		raw := make([]byte, 64)
+		rand.Read(raw)
+		secret = base64.RawURLEncoding.EncodeToString(raw)
+	}
+	hash, err := s.passwords.Hash(secret) // before the transaction: it takes its time
+	if err != nil {
+		return c, "", err
+	}
+	c.ID = ids.Hex()
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		have, err := store.AppCredentialsOf(ctx, tx, c.UserID)
+		if err != nil {
+			return err
+		}
+		if s.config.CredentialsPerUser >= 0 && len(have) >= s.config.CredentialsPerUser {
+			return fault.Forbiddenf("Unable to create additional application credentials, maximum of %d already exceeded for user.",
+				s.config.CredentialsPerUser)
+		}
+		if c.AccessRules, err = s.rules(ctx, tx, c.UserID, c.AccessRules); err != nil {
+			return err
+		}
+		err = store.InsertAppCredential(ctx, tx, c, hash)
+		if errors.Is(err, db.ErrDuplicate) {
+			err = fault.Conflictf("Conflict occurred attempting to store application_credential - Duplicate entry found with name %s.", c.Name).Because(err)
+		}
+		return err
+	})
+	return c, secret, err
+}
+
+// rules finds or makes the rules that a new credential names.
+func (s *Service) rules(ctx context.Context, tx *db.Tx, user string, wanted []keystone.AccessRule) ([]keystone.AccessRule, error) {
+	have, err := store.AccessRulesOf(ctx, tx, user)
+	if err != nil {
+		return nil, err
+	}
+	var out []keystone.AccessRule
+	for _, w := range wanted {
+		i := slices.IndexFunc(have, func(h keystone.AccessRule) bool {
+			return w.ID != "" && h.ID == w.ID || w.ID == "" && h.Service == w.Service && h.Method == w.Method && h.Path == w.Path
+		})
+		switch {
+		case i >= 0:
+			w = have[i]
+		case w.ID != "":
+			return nil, fault.Invalidf("Could not find Access Rule: %s.", w.ID)
+		default:
+			w.ID, w.UserID = ids.Hex(), user
+			if err := store.InsertAccessRule(ctx, tx, w); err != nil {
+				return nil, err
+			}
+			have = append(have, w)
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+// DeleteAppCredential removes an application credential and ends its tokens.
+func (s *Service) DeleteAppCredential(ctx context.Context, id string) error {
+	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteAppCredential(ctx, tx, id) })
+}
+
+// AccessRule finds an access rule; fault.NotFound.
+func (s *Service) AccessRule(ctx context.Context, id string) (keystone.AccessRule, error) {
+	r, err := store.AccessRule(ctx, s.db, id)
+	return r, missing(err, "Access Rule", id)
+}
+
+// AccessRules are those of a user.
+func (s *Service) AccessRules(ctx context.Context, user string) ([]keystone.AccessRule, error) {
+	return store.AccessRulesOf(ctx, s.db, user)
+}
+
+// DeleteAccessRule removes an access rule; fault.Forbidden while an application credential has it.
+func (s *Service) DeleteAccessRule(ctx context.Context, r keystone.AccessRule) error {
+	return s.write(ctx, func(tx *db.Tx) error {
+		cs, err := store.AppCredentialsOf(ctx, tx, r.UserID)
+		if err != nil {
+			return err
+		}
+		for _, c := range cs {
+			if slices.ContainsFunc(c.AccessRules, func(have keystone.AccessRule) bool { return have.ID == r.ID }) {
+				return fault.Forbiddenf("Unable to delete access rule %s: it is in use by an application credential.", r.ID)
+			}
+		}
+		return store.DeleteAccessRule(ctx, tx, r.ID)
+	})
+}

@@ -1,0 +1,195 @@
+// Package federation is the verbs on the partners of this cloud: identity providers with their protocols and mappings, and the service
+// providers that take this cloud's word. It keeps what administrators tell it; nobody logs in through it yet.
+package federation
+
+import (
+	"context"
+	"errors"
+
+	"hypernova/keystone"
+	"hypernova/keystone/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// Service is the verbs.
+type Service struct{ db *db.DB }
+
+// New makes the verbs over identity's database.
+func New(d *db.DB) *Service { return &Service{d} }
+
+func missing(err error, kind, id string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
+	}
+	return err
+}
+
+func taken(err error, kind, id string) error {
+	if errors.Is(err, db.ErrDuplicate) {
+		return fault.Conflictf("Conflict occurred attempting to store %s - Duplicate entry found with ID %s.", kind, id).Because(err)
+	}
+	return err
+}
+
+// IdentityProvider finds an identity provider; fault.NotFound.
+func (s *Service) IdentityProvider(ctx context.Context, id string) (keystone.IdentityProvider, error) {
+	p, err := store.IdentityProvider(ctx, s.db, id)
+	return p, missing(err, "Identity Provider", id)
+}
+
+// IdentityProviders are all of them.
+func (s *Service) IdentityProviders(ctx context.Context) ([]keystone.IdentityProvider, error) {
+	return store.IdentityProviders(ctx, s.db)
+}
+
+// CreateIdentityProvider adds a provider. Its users live in its domain; where none is named, one of its own is made.
+// fault.NotFound for an unknown domain, fault.Conflict for a taken id or remote id.
+func (s *Service) CreateIdentityProvider(ctx context.Context, p keystone.IdentityProvider) (keystone.IdentityProvider, error) {
+	return p, s.db.Tx(ctx, func(tx *db.Tx) error {
+		if _, err := store.IdentityProvider(ctx, tx, p.ID); err == nil {
+			return taken(db.ErrDuplicate, "identity_provider", p.ID)
+		}
+		if p.DomainID == "" {
+			p.DomainID = ids.Hex()
+			d := keystone.Project{ID: p.DomainID, Name: p.DomainID, Enabled: true, IsDomain: true,
+				Description: "Auto generated federated domain for Identity Provider: " + p.ID}
+			if err := store.InsertProject(ctx, tx, d); err != nil {
+				return err
+			}
+		} else if d, err := store.Project(ctx, tx, p.DomainID); err != nil || !d.IsDomain {
+			return fault.NotFoundf("Could not find domain: %s.", p.DomainID)
+		}
+		if err := s.remote(ctx, tx, p); err != nil {
+			return err
+		}
+		return taken(store.InsertIdentityProvider(ctx, tx, p), "identity_provider", p.ID)
+	})
+}
+
+// remote refuses a remote id that another provider has.
+func (s *Service) remote(ctx context.Context, tx *db.Tx, p keystone.IdentityProvider) error {
+	all, err := store.IdentityProviders(ctx, tx)
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
+	for _, o := range all {
+		for _, r := range o.RemoteIDs {
+			used[r] = used[r] || o.ID != p.ID
+		}
+	}
+	for _, r := range p.RemoteIDs {
+		if used[r] {
+			return fault.Conflictf("Conflict occurred attempting to store identity_provider - Duplicate remote ID: %s.", r)
+		}
+	}
+	return nil
+}
+
+// UpdateIdentityProvider writes what may change of a provider.
+func (s *Service) UpdateIdentityProvider(ctx context.Context, p keystone.IdentityProvider) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := s.remote(ctx, tx, p); err != nil {
+			return err
+		}
+		return store.UpdateIdentityProvider(ctx, tx, p)
+	})
+}
+
+// DeleteIdentityProvider removes a provider and its protocols, but not its domain.
+func (s *Service) DeleteIdentityProvider(ctx context.Context, id string) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteIdentityProvider(ctx, tx, id) })
+}
+
+// Mapping finds a mapping; fault.NotFound.
+func (s *Service) Mapping(ctx context.Context, id string) (keystone.Mapping, error) {
+	m, err := store.Mapping(ctx, s.db, id)
+	return m, missing(err, "mapping", id)
+}
+
+// Mappings are all of them.
+func (s *Service) Mappings(ctx context.Context) ([]keystone.Mapping, error) {
+	return store.Mappings(ctx, s.db)
+}
+
+// CreateMapping adds a mapping; fault.Conflict for a taken id.
+func (s *Service) CreateMapping(ctx context.Context, m keystone.Mapping) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return taken(store.InsertMapping(ctx, tx, m), "mapping", m.ID) })
+}
+
+// UpdateMapping writes a mapping anew.
+func (s *Service) UpdateMapping(ctx context.Context, m keystone.Mapping) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.UpdateMapping(ctx, tx, m) })
+}
+
+// DeleteMapping removes a mapping.
+func (s *Service) DeleteMapping(ctx context.Context, id string) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteMapping(ctx, tx, id) })
+}
+
+// Protocol finds a provider's protocol; fault.NotFound.
+func (s *Service) Protocol(ctx context.Context, idp, id string) (keystone.Protocol, error) {
+	p, err := store.Protocol(ctx, s.db, idp, id)
+	return p, missing(err, "federated protocol", id+" for Identity Provider: "+idp)
+}
+
+// Protocols are those of a provider.
+func (s *Service) Protocols(ctx context.Context, idp string) ([]keystone.Protocol, error) {
+	return store.Protocols(ctx, s.db, idp)
+}
+
+// CreateProtocol adds a protocol; fault.NotFound for an unknown provider, fault.Invalid for an unknown mapping, fault.Conflict for a taken id.
+func (s *Service) CreateProtocol(ctx context.Context, p keystone.Protocol) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		if _, err := store.IdentityProvider(ctx, tx, p.ProviderID); err != nil {
+			return missing(err, "Identity Provider", p.ProviderID)
+		}
+		if _, err := store.Mapping(ctx, tx, p.MappingID); err != nil {
+			return fault.Body(missing(err, "mapping", p.MappingID))
+		}
+		return taken(store.InsertProtocol(ctx, tx, p), "federation_protocol", p.ID)
+	})
+}
+
+// UpdateProtocol writes a protocol anew; fault.Invalid for an unknown mapping.
+func (s *Service) UpdateProtocol(ctx context.Context, p keystone.Protocol) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		if _, err := store.Mapping(ctx, tx, p.MappingID); err != nil {
+			return fault.Body(missing(err, "mapping", p.MappingID))
+		}
+		return store.UpdateProtocol(ctx, tx, p)
+	})
+}
+
+// DeleteProtocol removes a protocol.
+func (s *Service) DeleteProtocol(ctx context.Context, idp, id string) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteProtocol(ctx, tx, idp, id) })
+}
+
+// ServiceProvider finds a service provider; fault.NotFound.
+func (s *Service) ServiceProvider(ctx context.Context, id string) (keystone.ServiceProvider, error) {
+	p, err := store.ServiceProvider(ctx, s.db, id)
+	return p, missing(err, "Service Provider", id)
+}
+
+// ServiceProviders are all of them.
+func (s *Service) ServiceProviders(ctx context.Context) ([]keystone.ServiceProvider, error) {
+	return store.ServiceProviders(ctx, s.db)
+}
+
+// CreateServiceProvider adds a service provider; fault.Conflict for a taken id.
+func (s *Service) CreateServiceProvider(ctx context.Context, p keystone.ServiceProvider) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return taken(store.InsertServiceProvider(ctx, tx, p), "service_provider", p.ID) })
+}
+
+// UpdateServiceProvider writes a service provider anew.
+func (s *Service) UpdateServiceProvider(ctx context.Context, p keystone.ServiceProvider) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.UpdateServiceProvider(ctx, tx, p) })
+}
+
+// DeleteServiceProvider removes a service provider.
+func (s *Service) DeleteServiceProvider(ctx context.Context, id string) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteServiceProvider(ctx, tx, id) })
+}

@@ -1,0 +1,36 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"hypernova/oslo/db"
+)
+
+var (
+	userSeen       = db.NewExec(Statements, `UPDATE users SET last_active_at = ? WHERE id = ?`)
+	oldPasswords   = db.NewQuery[string](Statements, `SELECT password_hash FROM old_passwords WHERE user_id = ? ORDER BY id DESC`)
+	passwordInsert = db.NewInsert[oldPassword](Statements, "old_passwords")
+)
+
+type oldPassword struct {
+	ID     string `db:"id"`
+	UserID string `db:"user_id"`
+	Hash   string `db:"password_hash"`
+}
+
+// Seen notes that a user has just proved who they are.
+func Seen(ctx context.Context, q db.Querier, user string, at time.Time) error {
+	_, err := userSeen.Do(ctx, q, db.At(at), user)
+	return err
+}
+
+// OldPasswords are the hashes of a user's earlier passwords, newest first.
+func OldPasswords(ctx context.Context, q db.Querier, user string) ([]string, error) {
+	return oldPasswords.All(ctx, q, user)
+}
+
+// KeepPassword remembers a hash; ids that are made later sort later.
+func KeepPassword(ctx context.Context, tx *db.Tx, id, user, hash string) error {
+	return passwordInsert.Do(ctx, tx, oldPassword{id, user, hash})
+}

@@ -1,0 +1,203 @@
+package token
+
+import (
+	"context"
+	"slices"
+
+	"hypernova/keystone"
+	"hypernova/keystone/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// AppCredentialProof names an application credential by id, or by name and user, and gives its secret.
+type AppCredentialProof struct {
+	ID, Name             string
+	UserID, UserName     string
+	DomainID, DomainName string
+	Secret               string
+}
+
+// checkAppCredential answers the user whom the credential stands for, and adds to the claims what it is good for. It takes as long for
+// an unknown credential as for a wrong secret.
+func (s *Service) checkAppCredential(ctx context.Context, p AppCredentialProof, c *Claims) (string, error) {
+	a, hash, err := s.findAppCredential(ctx, p)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return "", err
+	}
+	ok := s.passwords.Verify(a.ID, hash, p.Secret)
+	switch {
+	case err != nil:
+		return "", refused("no such application credential")
+	case !ok:
+		return "", refused("wrong secret of application credential %s", a.ID)
+	}
+	c.AppCredential, c.Scope = a.ID, Scope{Project: a.ProjectID}
+	if c.Expires.IsZero() || !a.Expires.IsZero() && a.Expires.Before(c.Expires) {
+		c.Expires = a.Expires
+	}
+	return a.UserID, nil
+}
+
+func (s *Service) findAppCredential(ctx context.Context, p AppCredentialProof) (keystone.AppCredential, string, error) {
+	if p.ID != "" {
+		return store.AppCredential(ctx, s.db, p.ID)
+	}
+	u, _, err := s.find(ctx, PasswordProof{UserID: p.UserID, UserName: p.UserName, DomainID: p.DomainID, DomainName: p.DomainName})
+	if err != nil {
+		return keystone.AppCredential{}, "", err
+	}
+	return store.AppCredentialNamed(ctx, s.db, u.ID, p.Name)
+}
+
+// byTrust makes claims of a trustee claims by a trust.
+func (s *Service) byTrust(ctx context.Context, c *Claims, id string) error {
+	t, err := store.Trust(ctx, s.db, id)
+	if err != nil {
+		return gone(err, "trust", id)
+	}
+	if t.TrusteeID != c.User {
+		return fault.Forbiddenf("You are not authorized to perform the requested action: user is not a trustee.")
+	}
+	c.Trust, c.Scope = t.ID, Scope{Project: t.ProjectID}
+	if !t.Expires.IsZero() && t.Expires.Before(c.Expires) {
+		c.Expires = t.Expires
+	}
+	return nil
+}
+
+// Delegated is what a proof other than the methods of Authenticate stands for.
+type Delegated struct{ User, Project, Trust, AppCredential, Method string }
+
+// Grant issues a token for a proof that the caller has checked, such as a request signed with an EC2 key.
+func (s *Service) Grant(ctx context.Context, d Delegated) (string, *Token, error) {
+	c := Claims{User: d.User, Methods: []string{d.Method}, Scope: Scope{Project: d.Project}, Trust: d.Trust, AppCredential: d.AppCredential,
+		Expires: s.now().Add(s.config.Lifetime)}
+	if d.Trust != "" {
+		t, err := store.Trust(ctx, s.db, d.Trust)
+		if err != nil {
+			return "", nil, gone(err, "trust", d.Trust)
+		}
+		if err := s.byTrust(ctx, &c, t.ID); err != nil && d.User == t.TrusteeID {
+			return "", nil, err
+		}
+		// A key made under impersonation belongs to the trustor, but it is the trustee who acts.
+		c.User, c.Trust, c.Scope = t.TrusteeID, t.ID, Scope{Project: t.ProjectID}
+	}
+	text, t, err := s.issued(ctx, c)
+	if err == nil && t.Scope.Project != d.Project {
+		return "", nil, refused("the key is for another project than what it was delegated by")
+	}
+	return text, t, err
+}
+
+// delegation looks up what a token was delegated by and refuses it where that does not hold any more.
+func (s *Service) delegation(ctx context.Context, t *Token) error {
+	var err error
+	switch {
+	case t.Claims.AppCredential != "":
+		if t.AppCredential, _, err = store.AppCredential(ctx, s.db, t.Claims.AppCredential); err != nil {
+			return gone(err, "application credential", t.Claims.AppCredential)
+		}
+		if a := t.AppCredential; a.UserID != t.User || a.ProjectID != t.Scope.Project || !a.Expires.IsZero() && !s.now().Before(a.Expires) {
+			return refused("application credential %s does not hold", a.ID)
+		}
+	case t.Claims.Trust != "":
+		if t.Trust, err = s.standing(ctx, t.Claims.Trust); err != nil {
+			return err
+		}
+		if t.Trust.TrusteeID != t.User || t.Trust.ProjectID != t.Scope.Project {
+			return refused("trust %s is not for this", t.Trust.ID)
+		}
+	}
+	return nil
+}
+
+// standing finds a trust of which every party along its chain may still act.
+func (s *Service) standing(ctx context.Context, id string) (keystone.Trust, error) {
+	t, err := store.Trust(ctx, s.db, id)
+	if err != nil {
+		return t, gone(err, "trust", id)
+	}
+	if !t.Expires.IsZero() && !s.now().Before(t.Expires) {
+		return t, refused("trust %s is over", id)
+	}
+	for _, user := range []string{t.TrustorID, t.TrusteeID} {
+		u, err := s.active(ctx, user)
+		if err != nil {
+			return t, err
+		}
+		if _, err := s.enabled(ctx, u.DomainID); err != nil {
+			return t, err
+		}
+	}
+	if t.ParentID != "" {
+		_, err = s.standing(ctx, t.ParentID)
+	}
+	return t, err
+}
+
+// projectRoles are the roles of a project token: the user's, or what of them was delegated and is still held.
+func (s *Service) projectRoles(ctx context.Context, t *Token) ([]keystone.Role, error) {
+	switch {
+	case t.AppCredential.ID != "":
+		held, err := s.roles.Effective(ctx, t.User, keystone.OnProject, t.Scope.Project)
+		return only(held, t.AppCredential.RoleIDs), err
+	case t.Trust.ID != "":
+		root := t.Trust
+		for root.ParentID != "" {
+			var err error
+			if root, err = store.Trust(ctx, s.db, root.ParentID); err != nil {
+				return nil, gone(err, "trust", t.Trust.ParentID)
+			}
+		}
+		held, err := s.roles.Effective(ctx, root.TrustorID, keystone.OnProject, t.Scope.Project)
+		if err != nil {
+			return nil, err
+		}
+		if len(only(held, t.Trust.RoleIDs)) < len(t.Trust.RoleIDs) {
+			return nil, refused("user %s has lost a role that trust %s gives", root.TrustorID, t.Trust.ID)
+		}
+		wide, err := s.roles.Expand(ctx, t.Trust.RoleIDs)
+		return only(held, wide), err
+	}
+	return s.roles.Effective(ctx, t.User, keystone.OnProject, t.Scope.Project)
+}
+
+func only(held []keystone.Role, ids []string) []keystone.Role {
+	return slices.DeleteFunc(held, func(r keystone.Role) bool { return !slices.Contains(ids, r.ID) })
+}
+
+// Ruled reports whether the token is good only for what access rules name.
+func (t *Token) Ruled() bool { return t.AppCredential.Ruled }
+
+// Delegated reports whether the token stands for less than its user.
+func (t *Token) Delegated() bool { return t.Trust.ID != "" || t.AppCredential.ID != "" }
+
+// allows refuses a ruled token where it is not known what it is used for, or where no rule covers that.
+func (t *Token) allows(ctx context.Context) error {
+	u, known := keystone.UseOf(ctx)
+	if known && slices.ContainsFunc(t.AppCredential.AccessRules, func(r keystone.AccessRule) bool { return r.Allows(u) }) {
+		return nil
+	}
+	return refused("no access rule of application credential %s covers %s %s of %s", t.AppCredential.ID, u.Method, u.Path, u.Service)
+}
+
+// RevokeAll ends all tokens of a user.
+func (s *Service) RevokeAll(ctx context.Context, user string) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		now := s.now()
+		err := store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), UserID: user, IssuedBefore: db.At(now),
+			ExpiresAt: db.At(now.Add(s.config.Lifetime))})
+		if err != nil {
+			return err
+		}
+		return s.epochs.Move(ctx, tx)
+	})
+}
+
+// Revocations are those in force.
+func (s *Service) Revocations(ctx context.Context) ([]store.Revocation, error) {
+	return store.Revocations(ctx, s.db)
+}

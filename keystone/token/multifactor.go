@@ -1,0 +1,153 @@
+package token
+
+import (
+	"context"
+	"encoding/base32"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/totp"
+
+	"hypernova/keystone/store"
+)
+
+// Insufficient tells that what was proved is right, but that the user's rules ask for more. With the receipt the rest can follow.
+type Insufficient struct {
+	Receipt  string
+	Proved   *Token // who, and by what; it has no scope
+	Required [][]string
+}
+
+// Error says so to people.
+func (*Insufficient) Error() string { return "Additional authentications required." }
+
+// enough checks the methods of claims against the user's multi-factor rules.
+func (s *Service) enough(ctx context.Context, c Claims) error {
+	u, _, err := store.User(ctx, s.db, c.User)
+	if err != nil {
+		return gone(err, "user", c.User)
+	}
+	rules := factorRules(u.Options)
+	if len(rules) == 0 || slices.ContainsFunc(rules, func(r []string) bool { return within(r, c.Methods) }) {
+		return nil
+	}
+	life := s.config.ReceiptFor
+	if life == 0 {
+		life = 5 * time.Minute
+	}
+	c.Issued, c.Scope = s.now(), Scope{}
+	c.Expires = c.Issued.Add(life)
+	text, err := s.keys.Seal(c.encodeReceipt())
+	if err != nil {
+		return err
+	}
+	t := &Token{Claims: c, Owner: u}
+	if t.OwnerDomain, err = s.enabled(ctx, u.DomainID); err != nil {
+		return err
+	}
+	return &Insufficient{Receipt: text, Proved: t, Required: rules}
+}
+
+// factorRules are the combinations of methods that a user's options ask for, none where they ask for nothing.
+func factorRules(options map[string]any) [][]string {
+	if options["multi_factor_auth_enabled"] != true {
+		return nil
+	}
+	rules, _ := options["multi_factor_auth_rules"].([]any)
+	var out [][]string
+	for _, r := range rules {
+		var names []string
+		list, _ := r.([]any)
+		for _, m := range list {
+			if name, ok := m.(string); ok && slices.Contains(methods[:], name) {
+				names = append(names, name)
+			}
+		}
+		// A rule of which this service knows no method cannot be met and locks nobody out.
+		if len(names) > 0 {
+			out = append(out, names)
+		}
+	}
+	return out
+}
+
+func within(some, all []string) bool {
+	return !slices.ContainsFunc(some, func(m string) bool { return !slices.Contains(all, m) })
+}
+
+func (c Claims) encodeReceipt() []byte {
+	r := Claims{User: c.User, Methods: c.Methods, Issued: c.Issued, Expires: c.Expires}
+	b := r.encode()
+	b[0] = receipt
+	return b
+}
+
+// checkReceipt answers the user of a receipt and adds its methods to the claims.
+func (s *Service) checkReceipt(text string, c *Claims) (string, error) {
+	payload, err := s.keys.Open(text)
+	if err != nil || len(payload) == 0 || payload[0] != receipt {
+		return "", refused("the receipt is malformed")
+	}
+	r := reader{b: payload[1:]}
+	methods := namesOf(r.byte())
+	user := r.id()
+	kind := r.byte()
+	r.time()
+	if expires := r.time(); r.short || kind != 'u' || !s.now().Before(expires) {
+		return "", refused("the receipt is over")
+	}
+	for _, m := range methods {
+		if !has(c.Methods, m) {
+			c.Methods = append(c.Methods, m)
+		}
+	}
+	return user, nil
+}
+
+// step is how long a passcode is shown; the one before is still accepted.
+const step = 30 * time.Second
+
+// checkTOTP answers the id of the user whose passcode it is. Wrong passcodes count like wrong passwords.
+func (s *Service) checkTOTP(ctx context.Context, p PasswordProof) (string, error) {
+	u, sec, err := s.find(ctx, p)
+	if err != nil {
+		return "", gone(err, "user", p.UserName+p.UserID)
+	}
+	now, rules := s.now(), s.passwords.Rules()
+	if rules.Locked(u, sec, now) || !u.Enabled || rules.Dormant(u, now) {
+		return "", refused("user %s is locked or disabled", u.ID)
+	}
+	var seeds []string
+	if s.config.Seeds != nil {
+		if seeds, err = s.config.Seeds.Seeds(ctx, u.ID); err != nil {
+			return "", err
+		}
+	}
+	for _, seed := range seeds {
+		if rightCode(seed, p.Password, now) {
+			return u.ID, nil
+		}
+	}
+	if rules.LockoutAttempts > 0 {
+		if err := store.CountFailure(ctx, s.db, u.ID, now); err != nil {
+			return "", err
+		}
+	}
+	return "", refused("wrong passcode of user %s", u.ID)
+}
+
+func rightCode(seed, code string, now time.Time) bool {
+	seed = strings.TrimRight(strings.ToUpper(seed), "=")
+	if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(seed); err != nil {
+		return false
+	}
+	for _, at := range []time.Time{now, now.Add(-step)} {
+		ok, err := totp.ValidateCustom(code, seed, at, totp.ValidateOpts{Period: uint(step / time.Second), Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		if err == nil && ok {
+			return true
+		}
+	}
+	return false
+}
