@@ -33,11 +33,8 @@ func (p *Process) reload(context.Context) (string, error) {
 		}
 	}
 	if filters {
-		if err := p.reloadFilters(&fresh); err != nil {
-			errs = append(errs, err)
-		} else {
-			did = append(did, "filters and weighers of the scheduler")
-		}
+		what, err := p.reloadFilters(&fresh)
+		did, errs = append(did, what), append(errs, err)
 	}
 	if len(waits) > 0 {
 		did = append(did, "not before a restart: "+strings.Join(waits, ", "))
@@ -48,12 +45,14 @@ func (p *Process) reload(context.Context) (string, error) {
 	return "configuration: " + strings.Join(did, "; "), errors.Join(errs...)
 }
 
-func (p *Process) reloadFilters(fresh *Config) error {
+func (p *Process) reloadFilters(fresh *Config) (did string, err error) {
+	did = "filters and weighers: the scheduler is in another process"
 	if n := p.parts.nova; n != nil && n.scheduler != nil {
 		if err := n.scheduler.Reload(fresh.Filter); err != nil {
-			return fault.Invalidf("[filter_scheduler] %v", err)
+			return "filters and weighers stay as they were", fault.Invalidf("[filter_scheduler] %v", err)
 		}
+		did = "filters and weighers of the scheduler"
 	}
 	p.c.Filter = fresh.Filter
-	return nil
+	return did, nil
 }

@@ -88,6 +88,22 @@ func TestAServicesLife(t *testing.T) {
 	p.ends(0)
 }
 
+func TestFiltersAreReloaded(t *testing.T) {
+	t.Parallel()
+	i := newIdentity(t, "")
+	p := start(t, exec.Command(program(t), "nova-scheduler", "--config-file", i.conf))
+	p.says("all services are ready", "step=\"service record\"", "step=\"RPC server\"", "step=\"service group\"")
+	i.write(t, "[filter_scheduler]\nenabled_filters = ComputeFilter")
+	p.signal(syscall.SIGHUP)
+	p.says("reloaded", "configuration: filters and weighers of the scheduler")
+	i.write(t, "[filter_scheduler]\nenabled_filters = ComputeFitler")
+	p.signal(syscall.SIGHUP)
+	p.says("reload refused", "ComputeFitler")
+	p.signal(syscall.SIGTERM)
+	p.says("left the service group")
+	p.ends(0)
+}
+
 // half begins a request and answers the connection on which the rest of it is missing.
 func half(t *testing.T, i *identity) (c net.Conn, rest string) {
 	t.Helper()
