@@ -28,9 +28,9 @@ type booting struct {
 	memory string // MiB
 }
 
-// TestBootOverhead compares how long a guest takes from the request to its own report that it is ready, with how long the same guest takes from
+// TestBootFigures compares how long a guest takes from the request to its own report that it is ready, with how long the same guest takes from
 // the start of a QEMU written by hand, with its disks ready.
-func TestBootOverhead(t *testing.T) {
+func TestBootFigures(t *testing.T) {
 	image := os.Getenv("HYPERNOVA_GUEST_IMAGE")
 	if testing.Short() || image == "" || os.Geteuid() != 0 {
 		t.Skip("needs root, libvirt and a guest image in $HYPERNOVA_GUEST_IMAGE")

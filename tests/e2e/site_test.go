@@ -54,7 +54,7 @@ func need(t *testing.T) (image string) {
 	return image
 }
 
-// newSite starts a cloud of its own. Whatever becomes of the test, nothing of it stays on the host.
+// newSite starts a cloud of its own; flags are options, as "--set", "section.option=value". Whatever becomes of the test, nothing of it stays on the host.
 func newSite(t *testing.T, flags ...string) *site {
 	t.Helper()
 	image := need(t)
@@ -70,9 +70,11 @@ func newSite(t *testing.T, flags ...string) *site {
 	}
 	copyFile(t, image, filepath.Join(dir, "guest.qcow2"))
 	s := &site{t: t, dir: dir, flags: append([]string{"--virt", "libvirt"}, flags...), end: began.Add(budget), ids: map[string]string{}}
-	if len(flags) == 0 { // with other flags, what destroys must be told of them too
-		t.Cleanup(func() { running.Destroy(t, dir) })
+	// By this folder "down" knows that there were real servers, wherever the flags put their disks.
+	if err := os.Mkdir(filepath.Join(dir, "instances"), 0o755); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { running.Destroy(t, dir, flags...) })
 	s.up()
 	s.network = s.api.Find(t, "network", "/v2.0/networks", "networks", "demo")
 	return s

@@ -113,9 +113,10 @@ func (c *Cloud) Stop(t testing.TB) {
 }
 
 // Destroy removes what the cloud of a folder has left on this host: guests, devices, rules. It stops the cloud first, if need be.
-func Destroy(t testing.TB, dir string) {
+// flags are options that the cloud was started with and that matter for it, as "--set", "section.option=value".
+func Destroy(t testing.TB, dir string, flags ...string) {
 	t.Helper()
-	if out, err := exec.Command(Binary(t), "down", "--state", dir, "--destroy").CombinedOutput(); err != nil {
+	if out, err := exec.Command(Binary(t), append([]string{"down", "--state", dir, "--destroy"}, flags...)...).CombinedOutput(); err != nil {
 		t.Errorf("destroy: %v\n%s", err, out)
 	}
 }
