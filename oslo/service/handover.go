@@ -35,7 +35,12 @@ func Offer(dir, name string, l *net.TCPListener) Service {
 		if err := os.Remove(own); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		s, err := net.ListenUnix("unix", &net.UnixAddr{Name: own, Net: "unix"})
+		at, done, err := reach(own)
+		if err != nil {
+			return err
+		}
+		s, err := net.ListenUnix("unix", &net.UnixAddr{Name: at, Net: "unix"})
+		done()
 		if err != nil {
 			return fmt.Errorf("offer the listener of %s: %w", name, err)
 		}
@@ -78,6 +83,26 @@ func socket(dir, name string) (string, error) {
 	return filepath.Join(dir, name+".sock"), nil
 }
 
+// longest is what fits into the address of a unix socket everywhere.
+const longest = 100
+
+// reach is a name of the socket at path that is short enough to be an address, good until done is called: where the folder's name is too
+// long, by way of the folder as this process has it open.
+func reach(path string) (name string, done func(), err error) {
+	if len(path) <= longest {
+		return path, func() {}, nil
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return "", nil, err
+	}
+	name = filepath.Join(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()), filepath.Base(path))
+	if _, err := os.Stat(filepath.Dir(name)); err != nil { // no Linux
+		return "", nil, errors.Join(fault.Invalidf("the name of the folder %s is too long for the socket through which a listener is handed over; choose a shorter [DEFAULT] state_path", filepath.Dir(path)), dir.Close())
+	}
+	return name, func() { dir.Close() }, nil // it was open for reading only
+}
+
 func give(c *net.UnixConn, l *net.TCPListener) error {
 	defer c.Close()
 	f, err := l.File()
@@ -99,8 +124,16 @@ func give(c *net.UnixConn, l *net.TCPListener) error {
 // TakeOver asks the process that offers the listener of name in dir for it; nil where there is none, or where it listens on another
 // address than the wanted one. pid is that process's.
 func TakeOver(ctx context.Context, dir, name, address string) (l net.Listener, pid int, err error) {
+	at, done, err := reach(filepath.Join(dir, name+".sock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, nil // nobody ever ran
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
 	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", filepath.Join(dir, name+".sock"))
+	c, err := d.DialContext(ctx, "unix", at)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, 0, nil // nobody runs
 	}
