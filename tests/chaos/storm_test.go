@@ -4,6 +4,7 @@
 //
 //	HYPERNOVA_CHAOS=10m   how long the storm lasts (default 90s)
 //	HYPERNOVA_CHAOS_SEED  what it is made from; each run prints its own
+//	HYPERNOVA_CHAOS_BUS   nats (the default) or rabbit
 package chaos
 
 import (
@@ -55,7 +56,11 @@ func TestAStormLeavesNothingStuckAndNothingOver(t *testing.T) {
 		seed = n
 	}
 	t.Logf("a storm of %s; HYPERNOVA_CHAOS_SEED=%d", length, seed)
-	cloud := layout.Start(t, running.Binary(t), layout.Split("nats"), scenario.Options{Computes: computes,
+	shape := layout.Split()
+	if os.Getenv("HYPERNOVA_CHAOS_BUS") == "rabbit" {
+		shape = layout.SplitOnRabbit(layout.Rabbit(t))
+	}
+	cloud := layout.Start(t, running.Binary(t), shape, scenario.Options{Computes: computes,
 		Sets: []string{"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1",
 			"fake.delay=0.3"}}) // so that most processes that are killed are in the middle of something
 	s := &storm{t: t, cloud: cloud, began: time.Now()}

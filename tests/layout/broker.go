@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"hypernova/oslo/messaging/nats"
+	"hypernova/oslo/messaging/rabbit/rabbittest"
 )
 
 // brokerAt is set in the environment of a test's program that shall be a NATS server and nothing else.
@@ -47,13 +48,10 @@ func serveNATS(at string) error {
 	return nil
 }
 
-// broker is the message broker of a cloud whose bus is a process of its own.
-type broker struct{ url string }
-
-// startBroker starts the broker, or starts it again.
+// startBroker starts the broker of a cloud that has one of its own, or starts it again.
 func (c *Cloud) startBroker() error {
-	if c.shape.bus != "nats" {
-		return fmt.Errorf("this test knows no broker for %s", c.shape.bus)
+	if c.shape.rabbit != nil {
+		return c.shape.rabbit.Run(context.WithoutCancel(c.t.Context())) // it outlives the test: others use it too
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s:%d", brokerAt, c.address, c.base+ports-1))
@@ -69,8 +67,13 @@ func (c *Cloud) startBroker() error {
 	}
 }
 
-// RestartBroker ends the broker as a crash does, waits until meanwhile returns, and starts it again on nothing.
+// RestartBroker ends the broker as a crash does, waits until meanwhile returns, and starts it again.
 func (c *Cloud) RestartBroker(meanwhile func()) error {
+	if c.shape.rabbit != nil {
+		c.shape.rabbit.Kill()
+		meanwhile()
+		return c.startBroker()
+	}
 	p, err := c.Part(Broker)
 	if err != nil {
 		return err
@@ -80,4 +83,22 @@ func (c *Cloud) RestartBroker(meanwhile func()) error {
 	}
 	meanwhile()
 	return c.startBroker()
+}
+
+// Rabbit starts a RabbitMQ server for the clouds of a test; it ends with the test. The test is skipped where it is not installed.
+func Rabbit(t testing.TB) *rabbittest.Server {
+	t.Helper()
+	if why := rabbittest.Missing(); why != "" {
+		t.Skip(why)
+	}
+	ctx := context.WithoutCancel(t.Context()) // it ends by its cleanup, after the clouds
+	s, err := rabbittest.New(ctx, t.TempDir(), nil)
+	if err == nil {
+		t.Cleanup(s.Close)
+		err = s.Run(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

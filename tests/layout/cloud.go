@@ -43,8 +43,9 @@ type Cloud struct {
 	users   scenario.Users
 	vars    map[string]string
 	prefix  map[string][]string // what a host's processes are started by
-	broker  broker
 	pg      *dbtest.Server
+
+	rabbitURL string
 
 	mu    sync.Mutex // guards what follows
 	parts map[string]*Part
@@ -117,7 +118,10 @@ func (c *Cloud) busURL() string {
 	case "nats":
 		return fmt.Sprintf("nats://bus:secret@%s:%d", c.address, c.base+6)
 	}
-	return c.broker.url
+	if c.rabbitURL == "" {
+		c.rabbitURL = c.shape.rabbit.URL()
+	}
+	return c.rabbitURL
 }
 
 // populate starts the processes and gives the cloud its first content.

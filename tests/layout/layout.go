@@ -12,13 +12,16 @@ package layout
 import (
 	"fmt"
 	"slices"
+
+	"hypernova/oslo/messaging/rabbit/rabbittest"
 )
 
 // Shape is how a cloud is spread over processes.
 type Shape struct {
 	Name       string
 	bus        string // the scheme of transport_url
-	broker     bool   // the bus is a process of its own
+	broker     bool   // the bus is a process of the cloud
+	rabbit     *rabbittest.Server
 	postgres   bool
 	namespaces bool
 	together   bool // all at once: no process waits for another
@@ -57,9 +60,14 @@ func Namespaces() Shape {
 	return Shape{Name: "namespaces", bus: "nats", namespaces: true, specs: controllerAndHosts}
 }
 
-// Split is a process for each role. bus is the scheme of the broker: nats or rabbit.
-func Split(bus string) Shape {
-	return Shape{Name: "split-" + bus, bus: bus, broker: true, postgres: true, together: true, specs: split}
+// Split is a process for each role, on a NATS server.
+func Split() Shape {
+	return Shape{Name: "split", bus: "nats", broker: true, postgres: true, together: true, specs: split}
+}
+
+// SplitOnRabbit is a process for each role, on RabbitMQ. Several clouds may share the server unless one restarts it.
+func SplitOnRabbit(s *rabbittest.Server) Shape {
+	return Shape{Name: "split-rabbit", bus: "rabbit", rabbit: s, postgres: true, together: true, specs: split}
 }
 
 func controllerAndHosts(computes int) []spec {

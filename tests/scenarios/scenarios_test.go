@@ -25,12 +25,20 @@ func TestStoriesInProcesses(t *testing.T) {
 		t.Skip("builds and starts the program")
 	}
 	binary := running.Binary(t)
-	for _, shape := range []layout.Shape{layout.Controller(), layout.Namespaces(), layout.Split("nats")} {
+	for _, shape := range []layout.Shape{layout.Controller(), layout.Namespaces(), layout.Split()} {
 		t.Run(shape.Name, func(t *testing.T) {
 			t.Parallel()
-			scenario.Run(t, "*.txtar", func(t *testing.T, o scenario.Options) scenario.Cloud { return layout.Start(t, binary, shape, o) })
+			tell(t, binary, shape)
 		})
 	}
+	t.Run("split-rabbit", func(t *testing.T) {
+		t.Parallel()
+		tell(t, binary, layout.SplitOnRabbit(layout.Rabbit(t)))
+	})
+}
+
+func tell(t *testing.T, binary string, shape layout.Shape) {
+	scenario.Run(t, "*.txtar", func(t *testing.T, o scenario.Options) scenario.Cloud { return layout.Start(t, binary, shape, o) })
 }
 
 func TestMain(m *testing.M) { layout.Main(m) }
