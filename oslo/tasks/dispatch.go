@@ -119,9 +119,13 @@ func (q *Queue) claim(ctx context.Context, kinds string, n int, tick bool) ([]ro
 		found = q.others(late)
 	}
 	if len(found) < n {
+		began := time.Now()
 		rows, err := due.All(ctx, q.d, now, kinds, n-len(found))
 		if err != nil {
 			return nil, err
+		}
+		if time.Since(began) > slowLook {
+			q.analyze(ctx)
 		}
 		found = append(found, rows...)
 	}
@@ -141,6 +145,28 @@ func (q *Queue) claim(ctx context.Context, kinds string, n int, tick bool) ([]ro
 		got = append(got, one...)
 	}
 	return got, nil
+}
+
+const (
+	slowLook     = 20 * time.Millisecond
+	analyzeAgain = 30 * time.Second
+)
+
+// analyze has PostgreSQL count the rows of the queue. A queue grows and shrinks faster than the server counts by itself, and one that was
+// counted while it was empty is sorted anew for each look.
+func (q *Queue) analyze(ctx context.Context) {
+	q.mu.Lock()
+	again := q.d.Dialect().Name() == "postgresql" && time.Since(q.counted) > analyzeAgain
+	if again {
+		q.counted = time.Now()
+	}
+	q.mu.Unlock()
+	if !again {
+		return
+	}
+	if _, err := analyze.Do(ctx, q.d); err != nil && ctx.Err() == nil {
+		q.c.Log.Warn("queue not counted; claims may be slow", "error", err)
+	}
 }
 
 // others leaves out what a worker of this process is still at: a lease that was renewed too late is renewed again unless somebody was faster.

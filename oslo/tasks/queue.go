@@ -47,6 +47,7 @@ type Queue struct {
 	backlog bool           // the last look found more than there were workers
 	holds   map[*hold]bool // every task that this process has a lease on
 	taken   []row          // claimed with their enqueueing, waiting for the dispatcher
+	counted time.Time      // when analyze ran last
 }
 
 type counters struct{ claimed, done, retried, dead, panics, lost atomic.Int64 }

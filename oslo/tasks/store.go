@@ -190,6 +190,8 @@ DELETE FROM tasks
 WHERE state = 'dead'
   AND due < ?`)
 
+	analyze = db.NewExec(stmts, "ANALYZE tasks")
+
 	listRows = db.NewList[row](stmts, "SELECT * FROM tasks", map[string]string{
 		"id": "id", "kind": "kind NOT NULL", "key": "task_key NOT NULL", "state": "state NOT NULL", "seq": "seq NOT NULL"}, "id")
 )
