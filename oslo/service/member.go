@@ -115,7 +115,7 @@ func (s *manager) leave(ctx context.Context, id string) error {
 		return nil
 	}
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(s.o.ReportInterval, parting)) // ctx ended: that is why we leave
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting) // ctx ended: that is why we leave
 	defer cancel()
 	if err := s.group.Leave(ctx, id); err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("leave the service group: %w", err)
