@@ -10,7 +10,7 @@ export GOTOOLCHAIN = local
 .PHONY: help up down clean deps build test check chaos bench golden dump release FORCE
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 up: ## install what is missing, build, start a cloud here and a first server in it
 	@scripts/deps up
@@ -49,6 +49,10 @@ chaos: ## ten minutes of killed processes, crashing broker and database, and the
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
 	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova HYPERNOVA_CHAOS=$${HYPERNOVA_CHAOS:-10m} $(GO) test -count=1 -timeout 60m -v ./tests/chaos
+
+test-compat: ## Tempest against a cloud of its own; writes docs/compat/tempest.md
+	@$(MAKE) --no-print-directory build
+	@tests/compat/tempest/run
 
 bench: ## print the figures: start, drain, memory, create, list, tokens, heartbeats, tasks
 	@$(MAKE) --no-print-directory build

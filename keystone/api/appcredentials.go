@@ -94,7 +94,7 @@ type appCredentialCreate struct {
 	Secret       opt.Of[string]             `wire:"secret" is:"nullable,maxlen=4096"`
 	Roles        []roleName                 `wire:"roles"`
 	Expires      opt.Of[string]             `wire:"expires_at" is:"nullable"`
-	Unrestricted opt.Of[bool]               `wire:"unrestricted" is:"nullable,boolish"`
+	Unrestricted opt.Of[bool]               `wire:"unrestricted" is:"nullable"`
 	Rules        opt.Of[[]accessRuleBody]   `wire:"access_rules" is:"nullable"`
 	Extra        map[string]json.RawMessage `wire:"*"` // taken and forgotten, as keystone does
 }

@@ -75,7 +75,7 @@ type serviceBody struct {
 	Type        opt.Of[string]             `wire:"type" is:"minlen=1,maxlen=255"`
 	Name        opt.Of[string]             `wire:"name" is:"nullable,maxlen=255"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
-	Enabled     opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Enabled     opt.Of[bool]               `wire:"enabled"`
 	Extra       map[string]json.RawMessage `wire:"*"`
 }
 
@@ -87,7 +87,7 @@ type endpointBody struct {
 	URL         opt.Of[string]             `wire:"url" is:"minlen=1,maxlen=2048,pattern=^[a-zA-Z0-9+.-]+:.+"`
 	Name        opt.Of[string]             `wire:"name" is:"nullable,maxlen=255"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
-	Enabled     opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Enabled     opt.Of[bool]               `wire:"enabled"`
 	Extra       map[string]json.RawMessage `wire:"*"`
 }
 

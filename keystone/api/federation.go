@@ -40,14 +40,14 @@ func idpViewer(r *api.Request) func(keystone.IdentityProvider) idpView {
 
 type idpCreate struct {
 	DomainID    opt.Of[string]   `wire:"domain_id" is:"nullable,maxlen=64"`
-	Enabled     opt.Of[bool]     `wire:"enabled" is:"boolish"`
+	Enabled     opt.Of[bool]     `wire:"enabled"`
 	Description opt.Of[string]   `wire:"description" is:"nullable,maxlen=65535"`
 	RemoteIDs   opt.Of[[]string] `wire:"remote_ids" is:"nullable,unique,each(maxlen=64)"`
 	TTL         opt.Of[int64]    `wire:"authorization_ttl" is:"nullable,min=0"`
 }
 
 type idpUpdate struct {
-	Enabled     opt.Of[bool]     `wire:"enabled" is:"boolish"`
+	Enabled     opt.Of[bool]     `wire:"enabled"`
 	Description opt.Of[string]   `wire:"description" is:"nullable,maxlen=65535"`
 	RemoteIDs   opt.Of[[]string] `wire:"remote_ids" is:"nullable,unique,each(maxlen=64)"`
 	TTL         opt.Of[int64]    `wire:"authorization_ttl" is:"nullable,min=0"`
@@ -116,7 +116,7 @@ func (a *API) deleteIDP(ctx context.Context, _ *api.Request, p keystone.Identity
 type protocolView struct {
 	ID        string        `wire:"id"`
 	Mapping   string        `wire:"mapping_id"`
-	Attribute *string       `wire:"remote_id_attribute"`
+	Attribute string        `wire:"remote_id_attribute" omit:"empty"`
 	Links     protocolLinks `wire:"links"`
 }
 
@@ -128,7 +128,22 @@ type protocolLinks struct {
 func protocolViewer(r *api.Request) func(keystone.Protocol) protocolView {
 	return func(p keystone.Protocol) protocolView {
 		idp := r.URL("/OS-FEDERATION/identity_providers/%s", p.ProviderID)
-		return protocolView{p.ID, p.MappingID, nullable(p.RemoteIDAttribute), protocolLinks{idp + "/protocols/" + p.ID, idp}}
+		return protocolView{p.ID, p.MappingID, p.RemoteIDAttribute, protocolLinks{idp + "/protocols/" + p.ID, idp}}
+	}
+}
+
+// protocolEntry is a protocol in a list, which says more of it than the protocol itself.
+type protocolEntry struct {
+	ID        string        `wire:"id"`
+	Mapping   string        `wire:"mapping_id"`
+	Provider  string        `wire:"idp_id"`
+	Attribute *string       `wire:"remote_id_attribute"`
+	Links     protocolLinks `wire:"links"`
+}
+
+func protocolLister(r *api.Request) func(keystone.Protocol) protocolEntry {
+	return func(p keystone.Protocol) protocolEntry {
+		return protocolEntry{p.ID, p.MappingID, p.ProviderID, nullable(p.RemoteIDAttribute), protocolViewer(r)(p).Links}
 	}
 }
 
@@ -161,9 +176,9 @@ func (a *API) createProtocol(ctx context.Context, r *api.Request, in *protocolCr
 	return protocolViewer(r)(p), a.Federation.CreateProtocol(ctx, p)
 }
 
-func (a *API) listProtocols(ctx context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (api.Page[protocolView], error) {
+func (a *API) listProtocols(ctx context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (api.Page[protocolEntry], error) {
 	ps, err := a.Federation.Protocols(ctx, p.ID)
-	return api.Page[protocolView]{Items: views(ps, protocolViewer(r))}, err
+	return api.Page[protocolEntry]{Items: views(ps, protocolLister(r))}, err
 }
 
 func (a *API) showProtocol(_ context.Context, r *api.Request, p keystone.Protocol, _ *api.None) (protocolView, error) {
@@ -310,7 +325,7 @@ func spViewer(r *api.Request) func(keystone.ServiceProvider) spView {
 }
 
 type spBody struct {
-	Enabled     opt.Of[bool]   `wire:"enabled" is:"boolish"`
+	Enabled     opt.Of[bool]   `wire:"enabled"`
 	Description opt.Of[string] `wire:"description" is:"nullable,maxlen=65535"`
 	AuthURL     opt.Of[string] `wire:"auth_url" is:"maxlen=225,url"`
 	URL         opt.Of[string] `wire:"sp_url" is:"maxlen=225,url"`

@@ -81,8 +81,8 @@ type projectCreate struct {
 	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
 	ParentID    opt.Of[string]             `wire:"parent_id" is:"nullable,maxlen=64"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
-	Enabled     opt.Of[bool]               `wire:"enabled" is:"boolish"`
-	IsDomain    opt.Of[bool]               `wire:"is_domain" is:"boolish"`
+	Enabled     opt.Of[bool]               `wire:"enabled"`
+	IsDomain    opt.Of[bool]               `wire:"is_domain"`
 	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
 	Options     map[string]any             `wire:"options"`
 	Extra       map[string]json.RawMessage `wire:"*"`
@@ -95,10 +95,10 @@ func (c *projectCreate) PolicyTarget() policy.Target {
 type projectUpdate struct {
 	Name        opt.Of[string]             `wire:"name" is:"name,maxlen=64"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
-	Enabled     opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Enabled     opt.Of[bool]               `wire:"enabled"`
 	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable"`
 	ParentID    opt.Of[string]             `wire:"parent_id" is:"nullable"`
-	IsDomain    opt.Of[bool]               `wire:"is_domain" is:"boolish"`
+	IsDomain    opt.Of[bool]               `wire:"is_domain"`
 	Tags        opt.Of[[]string]           `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
 	Options     map[string]any             `wire:"options"`
 	Extra       map[string]json.RawMessage `wire:"*"`
@@ -390,7 +390,7 @@ type domainCreateBody struct {
 	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
 	Explicit    string                     `wire:"explicit_domain_id" is:"pattern=^[a-zA-Z0-9]{1,64}$"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
-	Enabled     opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Enabled     opt.Of[bool]               `wire:"enabled"`
 	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
 	Options     map[string]any             `wire:"options"`
 	Extra       map[string]json.RawMessage `wire:"*"`

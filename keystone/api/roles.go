@@ -193,6 +193,9 @@ func (a *API) showImplied(ctx context.Context, r *api.Request, p pair, _ *api.No
 	if err == nil && !slices.Contains(implied[p.prior.ID], p.implied.ID) {
 		err = fault.NotFoundf("%s does not imply %s.", p.prior.ID, p.implied.ID)
 	}
+	if r.HTTP.Method == http.MethodHead {
+		r.SetStatus(http.StatusNoContent)
+	}
 	return impliedView{briefOf(r, p.prior), briefOf(r, p.implied)}, err
 }
 

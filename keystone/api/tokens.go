@@ -13,6 +13,7 @@ import (
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
 )
 
@@ -93,10 +94,10 @@ type idOnly struct {
 }
 
 type tokenAppCredential struct {
-	ID         string           `wire:"id"`
-	Name       string           `wire:"name"`
-	Restricted bool             `wire:"restricted"`
-	Rules      []accessRuleBare `wire:"access_rules" omit:"empty"`
+	ID         string                   `wire:"id"`
+	Name       string                   `wire:"name"`
+	Restricted bool                     `wire:"restricted"`
+	Rules      opt.Of[[]accessRuleBare] `wire:"access_rules"`
 }
 
 type providerEntry struct {
@@ -399,7 +400,10 @@ func (v *tokenView) delegated(t *token.Token) {
 		v.Trust = &tokenTrust{t.Trust.ID, idOnly{t.Trust.TrustorID}, idOnly{t.Trust.TrusteeID}, t.Trust.Impersonation}
 	case t.AppCredential.ID != "":
 		c := t.AppCredential
-		v.AppCredential = &tokenAppCredential{c.ID, c.Name, !c.Unrestricted, views(c.AccessRules, bareRule)}
+		v.AppCredential = &tokenAppCredential{ID: c.ID, Name: c.Name, Restricted: !c.Unrestricted}
+		if c.Ruled {
+			v.AppCredential.Rules = opt.Some(views(c.AccessRules, bareRule))
+		}
 	}
 }
 

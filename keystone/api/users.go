@@ -51,7 +51,7 @@ type userCreate struct {
 	DomainID       opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
 	DefaultProject opt.Of[string]             `wire:"default_project_id" is:"nullable,maxlen=64"`
 	Description    opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
-	Enabled        opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Enabled        opt.Of[bool]               `wire:"enabled"`
 	Password       opt.Of[string]             `wire:"password" is:"nullable,maxlen=4096"`
 	Options        map[string]any             `wire:"options"`
 	Extra          map[string]json.RawMessage `wire:"*"`
@@ -66,7 +66,7 @@ type userUpdate struct {
 	DomainID       opt.Of[string]             `wire:"domain_id" is:"maxlen=64"`
 	DefaultProject opt.Of[string]             `wire:"default_project_id" is:"nullable,maxlen=64"`
 	Description    opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
-	Enabled        opt.Of[bool]               `wire:"enabled" is:"boolish"`
+	Enabled        opt.Of[bool]               `wire:"enabled"`
 	Password       opt.Of[string]             `wire:"password" is:"nullable,maxlen=4096"`
 	Options        map[string]any             `wire:"options"`
 	Extra          map[string]json.RawMessage `wire:"*"`

@@ -106,12 +106,20 @@ func implied(ctx context.Context, q db.Querier) (map[string][]string, error) {
 	return m, err
 }
 
-// Imply makes one role imply another; idempotent. fault.Invalid for a role that would imply itself, over any way round.
+// Imply makes one role imply another; idempotent. fault.Invalid for a role that would imply itself, over any way round, fault.Forbidden
+// for a global role that would imply one of a domain.
 func (s *Service) Imply(ctx context.Context, prior, other string) error {
 	return s.write(ctx, func(tx *db.Tx) error {
 		m, err := implied(ctx, tx)
 		if err != nil || slices.Contains(m[prior], other) {
 			return err
+		}
+		roles, err := store.AllRoles(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if byID := index(roles); byID[prior].DomainID == "" && byID[other].DomainID != "" {
+			return fault.Forbiddenf("%s cannot be an implied role of a global one: it is specific to domain %s.", other, byID[other].DomainID)
 		}
 		if prior == other || slices.Contains(expand(m, []string{other}), prior) {
 			return fault.Invalidf("Role %s cannot imply role %s: the latter implies the former.", prior, other)

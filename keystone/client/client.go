@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +25,18 @@ type Client struct {
 
 type answer struct {
 	caller *auth.Caller
+	rules  []keystone.AccessRule
+	ruled  bool
 	at     time.Time
+}
+
+// allows refuses a ruled token where it is not known what it is used for, or where no rule covers that.
+func (a answer) allows(ctx context.Context) (*auth.Caller, error) {
+	u, known := keystone.UseOf(ctx)
+	if !a.ruled || known && slices.ContainsFunc(a.rules, func(r keystone.AccessRule) bool { return r.Allows(u) }) {
+		return a.caller, nil
+	}
+	return nil, fault.New(fault.Unauthorized, "The request you have made requires authentication.")
 }
 
 // remember is how long an answer is used again; entries bounds the memory.
@@ -45,6 +57,12 @@ type ref struct {
 	} `json:"domain"`
 }
 
+type rule struct {
+	Service string `json:"service"`
+	Method  string `json:"method"`
+	Path    string `json:"path"`
+}
+
 type document struct {
 	Token struct {
 		User     ref       `json:"user"`
@@ -55,17 +73,21 @@ type document struct {
 		Methods  []string  `json:"methods"`
 		AuditIDs []string  `json:"audit_ids"`
 		Expires  time.Time `json:"expires_at"`
+
+		AppCredential *struct {
+			Rules *[]rule `json:"access_rules"`
+		} `json:"application_credential"`
 	} `json:"token"`
 }
 
 // Validate is auth.Validator.
 func (c *Client) Validate(ctx context.Context, token string) (*auth.Caller, error) {
 	key := sha256.Sum256([]byte(token))
-	if who := c.recall(key); who != nil {
-		return who, nil
+	if a, ok := c.recall(key); ok {
+		return a.allows(ctx)
 	}
 	d, err := httpc.Do[document](ctx, c.http, httpc.Request{Path: "/auth/tokens", Query: url.Values{"nocatalog": {""}},
-		Header: http.Header{"X-Subject-Token": {token}}})
+		Header: http.Header{"X-Subject-Token": {token}, "Openstack-Identity-Access-Rules": {"1.0"}}})
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil, fault.New(fault.Unauthorized, "The request you have made requires authentication.").Because(err)
@@ -73,24 +95,30 @@ func (c *Client) Validate(ctx context.Context, token string) (*auth.Caller, erro
 		// The service's own token being refused says nothing of the caller's.
 		return nil, fault.Unavailablef("The identity service cannot check tokens now.").Because(err)
 	}
-	who := d.caller()
+	a := answer{caller: d.caller(), at: time.Now()}
+	if d.Token.AppCredential != nil && d.Token.AppCredential.Rules != nil {
+		a.ruled = true
+		for _, r := range *d.Token.AppCredential.Rules {
+			a.rules = append(a.rules, keystone.AccessRule{Service: r.Service, Method: r.Method, Path: r.Path})
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.known) >= entries {
 		clear(c.known)
 	}
-	c.known[key] = answer{who, time.Now()}
-	return who, nil
+	c.known[key] = a
+	return a.allows(ctx)
 }
 
-func (c *Client) recall(key [32]byte) *auth.Caller {
+func (c *Client) recall(key [32]byte) (answer, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a, ok := c.known[key]
 	if !ok || time.Since(a.at) > remember || !time.Now().Before(a.caller.Expires) {
-		return nil
+		return a, false
 	}
-	return a.caller
+	return a, true
 }
 
 func (d document) caller() *auth.Caller {

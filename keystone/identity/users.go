@@ -27,7 +27,7 @@ func (s *Service) Users(ctx context.Context, a db.ListArgs) ([]keystone.User, er
 	return us, err
 }
 
-// CreateUser makes a user; an empty password means that the user cannot log in by password. fault.Invalid for a domain that is not there.
+// CreateUser makes a user; an empty password means that the user cannot log in by password. fault.NotFound for a domain that is not there.
 func (s *Service) CreateUser(ctx context.Context, u keystone.User, password string) (keystone.User, error) {
 	if u.ID == "" {
 		u.ID = ids.Hex()
@@ -51,7 +51,7 @@ func (s *Service) CreateUser(ctx context.Context, u keystone.User, password stri
 	}
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
 		if d, err := store.Project(ctx, tx, u.DomainID); err != nil || !d.IsDomain {
-			return fault.Invalidf("Could not find domain: %s.", u.DomainID)
+			return fault.NotFoundf("Could not find domain: %s.", u.DomainID)
 		}
 		return taken(store.InsertUser(ctx, tx, u, hash, s.now()), "user", u.Name)
 	})
@@ -205,7 +205,7 @@ func (s *Service) Members(ctx context.Context, group string) ([]keystone.User, e
 	return store.Members(ctx, s.db, group)
 }
 
-// CreateGroup makes a group; fault.Invalid for a domain that is not there.
+// CreateGroup makes a group; fault.NotFound for a domain that is not there.
 func (s *Service) CreateGroup(ctx context.Context, g keystone.Group) (keystone.Group, error) {
 	g.ID = ids.Hex()
 	if g.DomainID == "" {
@@ -213,7 +213,7 @@ func (s *Service) CreateGroup(ctx context.Context, g keystone.Group) (keystone.G
 	}
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
 		if d, err := store.Project(ctx, tx, g.DomainID); err != nil || !d.IsDomain {
-			return fault.Invalidf("Could not find domain: %s.", g.DomainID)
+			return fault.NotFoundf("Could not find domain: %s.", g.DomainID)
 		}
 		return taken(store.InsertGroup(ctx, tx, g), "group", g.Name)
 	})

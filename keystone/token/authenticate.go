@@ -148,7 +148,7 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
 	old, err := s.Inspect(ctx, text, false)
 	if err != nil {
-		return Claims{}, refused("token: %v", err)
+		return Claims{}, err // a token that is worthless is not found, here too
 	}
 	if old.Claims.Trust != "" || old.Scope != (Scope{}) && !s.config.AllowRescope {
 		return Claims{}, fault.Forbiddenf("You are not authorized to perform the requested action: rescope a scoped token.")

@@ -28,6 +28,11 @@ func TestClaimsSurviveTheirEncoding(t *testing.T) {
 		"unscoped":      func(c *Claims) { c.Scope = Scope{} },
 		"other user id": func(c *Claims) { c.User = "ldap-user" },
 		"one audit id":  func(c *Claims) { c.AuditIDs = c.AuditIDs[:1] },
+		"by a trust":    func(c *Claims) { c.Trust = ids.Hex() },
+		"by an application credential": func(c *Claims) {
+			c.AppCredential, c.Methods = ids.Hex(), []string{"application_credential"}
+		},
+		"all methods": func(c *Claims) { c.Methods = methods[:] },
 	} {
 		c := claims()
 		change(&c)
