@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
@@ -106,6 +107,16 @@ type catalogEntry struct{ kind, name, api, suffix string }
 func catalogEntries() []catalogEntry {
 	return []catalogEntry{{"identity", "keystone", apiKeystone, "/v3"}, {"image", "glance", apiGlance, ""}, {"placement", "placement", apiPlacement, ""},
 		{"compute", "nova", apiNova, "/v2.1"}, {"network", "neutron", apiNeutron, ""}}
+}
+
+// used lets an API of the catalog serve tokens that access rules restrict to some of its requests.
+func used(api string, h http.Handler) http.Handler {
+	for _, e := range catalogEntries() {
+		if e.api == api {
+			return keystone.Used(e.kind, h)
+		}
+	}
+	return h
 }
 
 // Bootstrap makes what nobody can make without it: the default domain, the first projects, roles and users, and the catalog. What is

@@ -133,7 +133,7 @@ func (p *program) upConfig(f upFlags) (app.Config, error) {
 		sets = append(sets, "DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake")
 	}
 	if f.memory {
-		sets = append(sets, "database.connection=sqlite://", "glance_store.default_backend=mem", "fernet_tokens.key_repository=")
+		sets = append(sets, "database.connection=sqlite://", "glance_store.default_backend=mem", "fernet_tokens.key_repository=", "credential.key_repository=")
 	}
 	if f.portBase >= 0 {
 		sets = append(sets, "listen.port_base="+strconv.Itoa(f.portBase))

@@ -76,6 +76,21 @@ func TestAnApplicationCredentialHoldsNoMoreThanItsUser(t *testing.T) {
 	c.want(401, "POST", "/v3/auth/tokens", "", appCredentialAuth(id, secret))
 }
 
+func TestWhatWasHandedOutGoesWithItsProject(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	admin, demo, me, you := c.login("admin", project("admin")), c.login("demo", demoProject), c.id("users", "demo"), c.id("users", "stranger")
+	app, secret := c.appCredential(demo, me, `"name":"a"`)
+	trust := c.trust(demo, me, you, `,"impersonation":true`).at("trust", "id").(string)
+	key := c.want(201, "POST", "/v3/users/"+me+"/credentials/OS-EC2", demo, fmt.Sprintf(`{"tenant_id":%q}`, c.id("projects", "demo"))).at("credential", "access").(string)
+	c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo"), admin, "")
+	c.want(404, "GET", "/v3/users/"+me+"/application_credentials/"+app, admin, "")
+	c.want(404, "GET", "/v3/OS-TRUST/trusts/"+trust, admin, "")
+	c.want(404, "GET", "/v3/users/"+me+"/credentials/OS-EC2/"+key, admin, "")
+	c.want(401, "POST", "/v3/auth/tokens", "", appCredentialAuth(app, secret))
+	c.want(401, "POST", "/v3/auth/tokens", "", trustAuth("stranger", trust))
+}
+
 func TestApplicationCredentialsExpireAndAreCounted(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)

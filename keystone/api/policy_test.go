@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -173,6 +174,13 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	}
 }
 
+var (
+	placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+	// basic are the placeholders of what every cloud has.
+	basic = strings.NewReplacer("{domain_id}", "", "{project_id}", "", "{user_id}", "", "{role_id}", "", "{implied_id}", "", "{region_id}", "",
+		"{service_id}", "", "{endpoint_id}", "", "{value}", "", "/{group_id}", "")
+)
+
 func checkGuard(t *testing.T, c *cloud, o api.Operation, want string) {
 	t.Helper()
 	admin, demo := c.login("admin", project("admin")), c.login("demo", demoProject)
@@ -182,7 +190,10 @@ func checkGuard(t *testing.T, c *cloud, o api.Operation, want string) {
 	group := c.want(201, "POST", "/v3/groups", admin, `{"group":{"name":"g"}}`).at("group", "id").(string)
 	service := c.want(200, "GET", "/v3/services", admin, "").at("services", 0, "id").(string)
 	endpoint := c.want(200, "GET", "/v3/endpoints", admin, "").at("endpoints", 0, "id").(string)
-	things := c.things(admin, demo)
+	things := strings.NewReplacer()
+	if placeholder.MatchString(basic.Replace(o.Path) + bodies[o.Method+" "+o.Path]) {
+		things = c.things(admin, demo)
+	}
 	path := "/v3" + strings.NewReplacer("{domain_id}", "default", "{project_id}", first("projects", "demo"), "{user_id}", first("users", "demo"),
 		"{group_id}", group, "{role_id}", first("roles", "member"), "{implied_id}", first("roles", "reader"), "{region_id}", "RegionOne",
 		"{service_id}", service, "{endpoint_id}", endpoint, "{value}", "tag").Replace(things.Replace(o.Path))
