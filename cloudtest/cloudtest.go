@@ -23,6 +23,7 @@ import (
 	"hypernova/nova/virt/fake"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
+	"hypernova/oslo/messaging"
 	"hypernova/oslo/messaging/inproc"
 	"hypernova/oslo/service"
 )
@@ -65,6 +66,7 @@ type options struct {
 	computes int
 	sets     []string
 	content  bool
+	through  func(messaging.Transport) messaging.Transport
 }
 
 // Option adjusts a cloud.
@@ -75,6 +77,11 @@ func Computes(n int) Option { return func(o *options) { o.computes = n } }
 
 // Set sets configuration options, section.option=value, for every process.
 func Set(sets ...string) Option { return func(o *options) { o.sets = append(o.sets, sets...) } }
+
+// Through puts something between every process and the bus, such as a faulty network.
+func Through(wrap func(messaging.Transport) messaging.Transport) Option {
+	return func(o *options) { o.through = wrap }
+}
 
 // Bare leaves out flavors, network and image.
 func Bare() Option { return func(o *options) { o.content = false } }

@@ -35,6 +35,9 @@ func (c *Cloud) config(name string) (app.Config, error) {
 // connect is a way onto the cloud's bus, and the means to cut it.
 func (c *Cloud) connect() ([]messaging.Scheme, func()) {
 	t := c.broker.Connect()
+	if c.o.through != nil {
+		t = c.o.through(t)
+	}
 	return []messaging.Scheme{{Name: "inproc", Open: func(context.Context, string) (messaging.Transport, error) { return t, nil }}},
 		func() { _ = t.Close(context.WithoutCancel(c.t.Context())) } // a connection that is cut cannot complain
 }

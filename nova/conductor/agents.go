@@ -75,7 +75,7 @@ func (c *Conductor) judge(ctx context.Context, a rpcapi.JudgeArgs) (rpcapi.Judge
 			r.Unknown = append(r.Unknown, id)
 		case err != nil:
 			return r, err
-		case f.Deleted || f.Host != a.Host:
+		case f.Deleted || f.Host != a.Host || f.State.Task == nova.Deleting: // a deletion only goes forward, and may have met a host that did not listen
 			r.Destroy = append(r.Destroy, id)
 		}
 	}

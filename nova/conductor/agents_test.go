@@ -55,6 +55,29 @@ func TestGuestThatRunsAgainstTheCloudIsStopped(t *testing.T) {
 	}
 }
 
+// A deletion that met a host that did not listen leaves the guest to the host, and may itself wait for something else when the host asks.
+func TestGuestOfAServerThatIsBeingDeletedGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	if err := w.verbs.Delete(w.ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	h := w.hosts["h1"]
+	for _, p := range h.m.Manager().Periodic {
+		if p.Name == "cleanup_running_deleted_instances" {
+			if err := p.Fn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := h.driver.Info(t.Context(), id); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the guest is there: %v", err)
+	}
+	w.work()
+	w.clean()
+}
+
 func TestServerOwnedByAJobIsLeftToIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1")

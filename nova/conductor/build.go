@@ -13,6 +13,7 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
 	"hypernova/oslo/steps"
 	"hypernova/oslo/tasks"
 )
@@ -49,7 +50,8 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 		case codeOf(failed.Err) == errUnwanted.Code:
 			return c.buildGivenUp(ctx, t, &a)
 		}
-		if fault.Is(failed.Err, fault.NoValidHost) {
+		last := !c.again(j, &a, failed, at.Choice.Host)
+		if fault.Is(failed.Err, fault.NoValidHost) || last && messaging.Unheard(failed.Err) {
 			// An agent that is only being restarted is worth a wait; the job comes back after a pause.
 			if again, err := j.again(ctx, awayRounds); err != nil {
 				return err
@@ -57,7 +59,7 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 				return insist(failed.Err)
 			}
 		}
-		if !c.again(j, &a, failed, at.Choice.Host) {
+		if last {
 			return c.buildFailed(ctx, working(t), &a, j, failed, at.Choice.Host)
 		}
 		if err := c.noteTry(ctx, t.Request, &a, failed, at.Choice.Host); err != nil {

@@ -11,6 +11,7 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
 	"hypernova/placement"
 )
 
@@ -111,7 +112,10 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 	defer cancel(nil)
 	prepared := make(chan error, 1) // one result, also when nobody waits for it any more
 	go func() {
-		_, err := rpcapi.Prepare.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
+		err := insistently(ctx, func() error {
+			_, err := rpcapi.Prepare.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
+			return err
+		})
 		if err != nil {
 			cancel(err)
 		}
@@ -125,6 +129,26 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 		return perr
 	}
 	return err
+}
+
+// sayings is how often a host is told what to do when the bus lost the message or the answer; another host is no better reached then.
+const sayings = 6
+
+// insistently repeats a call that was lost on the way. What hosts do may be asked again.
+func insistently(ctx context.Context, call func() error) error {
+	pause := 250 * time.Millisecond
+	for n := 1; ; n++ {
+		err := call()
+		if !messaging.Unheard(err) || n == sayings {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+		pause = min(2*pause, 5*time.Second)
+	}
 }
 
 func (b *building) unprepare(ctx context.Context, at *attempt) error {
@@ -201,9 +225,11 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 	if err != nil {
 		return err
 	}
-	r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
-	at.Power = r.Power
-	return err
+	return insistently(ctx, func() error {
+		r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
+		at.Power = r.Power
+		return err
+	})
 }
 
 // merged is the ports there are now, with what the cache alone knows.

@@ -47,7 +47,11 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	if err == nil && !f.Deleted && f.Host == a.Host && f.State.Task != nova.Deleting {
+	if err == nil && !f.Deleted && f.Host == a.Host {
+		if f.State.Task == nova.Deleting {
+			// The host asks whom its guests belong to, and this one has an owner until the deletion is written down.
+			return fault.Unavailablef("server %s is still being deleted from host %s", a.Server, a.Host)
+		}
 		if f.State.VM == nova.Building { // on its way off that host as likely as onto it
 			return fault.Unavailablef("server %s is being built, perhaps on host %s", a.Server, a.Host)
 		}

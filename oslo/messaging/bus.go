@@ -153,7 +153,7 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 		}
 		p, err := b.post(ctx, to, order, msg)
 		if err != nil {
-			return nil, err
+			return nil, unheard(err)
 		}
 		var end *Message
 		select {
@@ -170,11 +170,30 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 			continue
 		case end.Fault != nil && m.kind == KindCast && end.Kind == KindReply:
 			return nil, nil // the handler failed before the receipt came: its error belongs to the receiver's log
+		case end.Fault != nil && end.Kind == KindRefused:
+			return nil, unheard(end.Fault.fault())
 		case end.Fault != nil:
 			return nil, end.Fault.fault()
 		}
 		return end.Payload, nil
 	}
+}
+
+// codeUnheard marks what the bus says itself, in place of a receiver.
+const codeUnheard = "bus.unheard"
+
+// Unheard tells whether a call or cast failed on the way: the message, or its answer, was lost, its receiver died or is not there, or the
+// broker is away. The receiver may have done what was asked, so only what is idempotent may be asked again.
+func Unheard(err error) bool {
+	f := fault.Of(err)
+	return f != nil && f.Code == codeUnheard
+}
+
+func unheard(err error) error {
+	if f := fault.Of(err); f != nil && f.Kind == fault.Unavailable {
+		return f.Coded(codeUnheard)
+	}
+	return err
 }
 
 func (b *Bus) fanout(ctx context.Context, m *method, payload []byte) error {

@@ -1,0 +1,153 @@
+// Package bus holds the tests of one sentence: the bus carries hints, the truth is in the database. Whatever a bus loses, repeats or holds
+// back, and however long it is away, every server that was asked for is there in the end, and nothing is left over.
+package bus
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"hypernova/cloudtest"
+	"hypernova/oslo/messaging/faulty"
+)
+
+const builds = 50
+
+// cloud is one whose hosts are judged as real ones are: cloudtest's usual seconds are too few where a third of the heartbeats is lost.
+func cloud(t *testing.T, n *faulty.Network) *cloudtest.Cloud {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
+	return cloudtest.New(t, cloudtest.Computes(3), cloudtest.Through(n.Wrap), cloudtest.Set("DEFAULT.report_interval=5", "DEFAULT.service_down_time=60",
+		"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1", "DEFAULT.graceful_shutdown_timeout=20"))
+}
+
+// create asks for servers, as many at once as a busy cloud's users do.
+func create(t *testing.T, c *cloudtest.Cloud, n int) []string {
+	t.Helper()
+	ids := make([]string, n)
+	var wg sync.WaitGroup
+	slots := make(chan bool, 8)
+	for i := range n {
+		wg.Go(func() {
+			slots <- true
+			defer func() { <-slots }()
+			status, doc := c.Do("demo", http.MethodPost, "compute", "/servers", fmt.Sprintf(
+				`{"server": {"name": "s%d", "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, i, c.Var("image"), c.Var("flavor"), c.Var("network")))
+			server, ok := doc["server"].(map[string]any)
+			if status != http.StatusAccepted || !ok {
+				t.Errorf("create: %d %v", status, doc)
+				return
+			}
+			ids[i], _ = server["id"].(string)
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return ids
+}
+
+// statuses are how many servers have which status.
+func statuses(c *cloudtest.Cloud) map[string]int {
+	_, doc := c.Do("demo", http.MethodGet, "compute", "/servers/detail?limit=1000", nil)
+	all, _ := doc["servers"].([]any)
+	by := map[string]int{}
+	for _, s := range all {
+		if row, ok := s.(map[string]any); ok {
+			by[fmt.Sprint(row["status"])]++
+		}
+	}
+	return by
+}
+
+// until waits for all servers to have a status, or to be gone.
+func until(t *testing.T, c *cloudtest.Cloud, what string, limit time.Duration, ok func(map[string]int) bool) {
+	t.Helper()
+	began := time.Now()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		by := statuses(c)
+		if ok(by) {
+			t.Logf("%s after %s", what, time.Since(began).Round(time.Second/10))
+			return
+		}
+		if time.Since(began) > limit {
+			t.Fatalf("%s: after %s the servers are %v", what, limit, by)
+		}
+	}
+}
+
+func unleaked(t *testing.T, c *cloudtest.Cloud) {
+	t.Helper()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(2 * time.Minute)
+	for {
+		leaks, err := c.Leaks(t.Context())
+		if err == nil && len(leaks) == 0 {
+			return
+		}
+		select {
+		case <-limit:
+			t.Fatalf("left over: %v, %v", leaks, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func remove(t *testing.T, c *cloudtest.Cloud, ids []string) {
+	t.Helper()
+	for _, id := range ids {
+		if status, doc := c.Do("demo", http.MethodDelete, "compute", "/servers/"+id, nil); status != http.StatusNoContent {
+			t.Errorf("delete: %d %v", status, doc)
+		}
+	}
+}
+
+func TestAThirdOfAllMessagesIsLost(t *testing.T) {
+	t.Parallel()
+	n := new(faulty.Network)
+	c := cloud(t, n)
+	n.Set(faulty.Faults{Drop: 0.3, Duplicate: 0.05, Delay: 0.05, MaxDelay: 500 * time.Millisecond})
+	ids := create(t, c, builds)
+	until(t, c, "all built", 5*time.Minute, func(by map[string]int) bool { return by["ACTIVE"] == builds })
+	remove(t, c, ids)
+	until(t, c, "all deleted", 5*time.Minute, func(by map[string]int) bool { return len(by) == 0 })
+	sent, dropped := n.Counts()
+	t.Logf("%d of %d messages were lost", dropped, sent)
+	if dropped < sent/5 {
+		t.Errorf("%d of %d messages were lost, want a third", dropped, sent)
+	}
+	n.Set(faulty.Faults{})
+	unleaked(t, c)
+}
+
+func TestTheBrokerGoesAwayInTheMiddleOfBuilds(t *testing.T) {
+	t.Parallel()
+	n := new(faulty.Network)
+	c := cloud(t, n)
+	for _, host := range []string{"h1", "h2", "h3"} {
+		if err := c.Fail(host, "spawn slow=200ms"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := create(t, c, builds)
+	until(t, c, "some built, some not", time.Minute, func(by map[string]int) bool { return by["ACTIVE"] > 0 && by["ACTIVE"] < builds })
+	n.Down(true)
+	away := time.NewTimer(20 * time.Second)
+	<-away.C
+	if by := statuses(c); by["ACTIVE"] == builds || by["ERROR"] > 0 {
+		t.Errorf("while the broker is away the servers are %v: some must wait, none may fail", by)
+	}
+	n.Down(false)
+	until(t, c, "all built", 3*time.Minute, func(by map[string]int) bool { return by["ACTIVE"] == builds })
+	remove(t, c, ids)
+	until(t, c, "all deleted", 3*time.Minute, func(by map[string]int) bool { return len(by) == 0 })
+	unleaked(t, c)
+}
