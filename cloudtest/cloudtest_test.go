@@ -7,18 +7,11 @@ import (
 	"hypernova/cloudtest"
 )
 
-func TestACloudStartsInWellUnderASecond(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a figure, not a behaviour")
-	}
+func TestACloudIsWholeAtOnce(t *testing.T) {
+	t.Parallel()
 	began := time.Now()
 	c := cloudtest.New(t, cloudtest.Computes(3))
-	took := time.Since(began)
-	t.Logf("three hosts and a controller were ready after %v", took)
-	// The bound is wide, for machines that do other things as well; without them it takes a tenth of it.
-	if took > 3*time.Second {
-		t.Errorf("got %v, want under a second on an idle machine", took)
-	}
+	t.Logf("three hosts and a controller were ready after %v", time.Since(began))
 	if status, doc := c.Do("admin", "GET", "compute", "/os-hypervisors", nil); status != 200 || len(doc["hypervisors"].([]any)) != 3 {
 		t.Errorf("got %d %v, want three hypervisors", status, doc)
 	}
