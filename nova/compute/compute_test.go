@@ -3,6 +3,7 @@ package compute_test
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,10 +30,10 @@ type agent struct {
 	driver *fake.Driver
 	m      *compute.Manager
 
-	mu       sync.Mutex
 	state    placement.ProviderState
 	conflict int // refusals of SetInventories still to come
 	disabled bool
+	gone     []string // servers that do not belong here
 	wanted   []rpcapi.Wanted
 	reports  chan rpcapi.ServerPower
 }
@@ -53,7 +54,15 @@ func newAgent(t *testing.T, c compute.Config, wrap func(virt.Driver) virt.Driver
 	rpcapi.HostServers.Handle(srv, func(context.Context, rpcapi.HostArgs) (rpcapi.HostServersReply, error) {
 		return rpcapi.HostServersReply{Servers: a.wanted}, nil
 	})
-	rpcapi.Judge.Handle(srv, func(context.Context, rpcapi.JudgeArgs) (rpcapi.JudgeReply, error) { return rpcapi.JudgeReply{}, nil })
+	rpcapi.Judge.Handle(srv, func(_ context.Context, j rpcapi.JudgeArgs) (rpcapi.JudgeReply, error) {
+		var r rpcapi.JudgeReply
+		for _, id := range j.Servers {
+			if slices.Contains(a.gone, id) {
+				r.Destroy = append(r.Destroy, id)
+			}
+		}
+		return r, nil
+	})
 	rpcapi.ReportPower.Handle(srv, func(_ context.Context, r rpcapi.PowerReport) (messaging.None, error) {
 		for _, s := range r.Servers {
 			a.reports <- s
@@ -160,6 +169,22 @@ func TestTheSameOperationIsJoined(t *testing.T) {
 	}
 	if r, err := rpcapi.Spawn.Do(t.Context(), a.bus, "h1", rpcapi.SpecArgs{Spec: spec("s1")}); err != nil || r.Power != nova.Running {
 		t.Errorf("spawn: %+v, %v", r, err)
+	}
+}
+
+func TestWhatComesTooLateIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, compute.Config{}, nil)
+	a.gone = []string{"s1"}
+	_, err := rpcapi.Prepare.Do(t.Context(), a.bus, "h1", rpcapi.SpecArgs{Spec: spec("s1")})
+	if !fault.Is(err, fault.Conflict) {
+		t.Errorf("prepare: got %v, want a conflict", err)
+	}
+	if _, err := rpcapi.Spawn.Do(t.Context(), a.bus, "h1", rpcapi.SpecArgs{Spec: spec("s1")}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("spawn: got %v, want a conflict", err)
+	}
+	if guests, err := a.driver.Servers(t.Context()); err != nil || len(guests) != 0 {
+		t.Errorf("got %v, %v, want nothing on the host", guests, err)
 	}
 }
 

@@ -17,6 +17,9 @@ const (
 // prepare makes what the server needs on the host; nothing runs yet.
 func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.None, error) {
 	return messaging.None{}, m.fly(ctx, a.Spec.ID, "prepare", func(ctx context.Context) error {
+		if err := m.wanted(ctx, a.Spec.ID); err != nil {
+			return err
+		}
 		return m.inSlot(ctx, func() error { return m.Driver.Prepare(ctx, &a.Spec, m.Images) })
 	})
 }
@@ -24,9 +27,22 @@ func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.Non
 // spawn starts the prepared server and answers what the hypervisor says then.
 func (m *Manager) spawn(ctx context.Context, a rpcapi.SpecArgs) (rpcapi.PowerReply, error) {
 	err := m.fly(ctx, a.Spec.ID, "spawn", func(ctx context.Context) error {
+		if err := m.wanted(ctx, a.Spec.ID); err != nil {
+			return err
+		}
 		return m.inSlot(ctx, func() error { return m.Driver.Spawn(ctx, &a.Spec) })
 	})
 	return m.powerOf(ctx, a.Spec.ID, err)
+}
+
+// wanted refuses a server that does not belong here any more. A request may have waited in the bus, or in this process while it was stopped,
+// until the server was deleted or built elsewhere and its removal from here done: nobody would look for what is made then.
+func (m *Manager) wanted(ctx context.Context, id string) error {
+	verdict, err := rpcapi.Judge.Do(ctx, m.Bus, "", rpcapi.JudgeArgs{Host: m.c.Host, Servers: []string{id}})
+	if err == nil && len(verdict.Destroy) > 0 {
+		err = fault.Conflictf("Server %s does not belong on host %s any more.", id, m.c.Host)
+	}
+	return err
 }
 
 // inSlot bounds how many builds the host works on at once; the others wait their turn.
