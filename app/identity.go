@@ -109,6 +109,18 @@ func catalogEntries() []catalogEntry {
 		{"compute", "nova", apiNova, "/v2.1"}, {"network", "neutron", apiNeutron, ""}}
 }
 
+// TokenKeys makes the first token keys where there are none, and with rotate makes the next one sign. fault.Invalid without a repository.
+func TokenKeys(c Config, rotate bool) error {
+	if c.FernetTokens.Repository == "" {
+		return fault.Invalidf("[fernet_tokens] key_repository is not set: the keys live in the process.")
+	}
+	keys, err := token.OpenKeys(c.FernetTokens.Repository, c.FernetTokens.MaxActive)
+	if err == nil && rotate {
+		err = keys.Rotate()
+	}
+	return err
+}
+
 // used lets an API of the catalog serve tokens that access rules restrict to some of its requests.
 func used(api string, h http.Handler) http.Handler {
 	for _, e := range catalogEntries() {
