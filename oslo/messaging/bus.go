@@ -27,8 +27,9 @@ const (
 	maxDeliveries = 5
 	// keepFor bounds how long an accepted cast waits for its dead receiver to come back.
 	keepFor = 10 * time.Minute
-	// elsewhere is how often a refused message to any listener is offered to another one.
-	elsewhere = 3
+	// elsewhere is how often a refused message to any listener is offered again: brokers choose by chance, so that one who refuses may be
+	// chosen several times before one who does not.
+	elsewhere = 16
 )
 
 // Scheme names a transport: messaging.Open(ctx, url, inproc.Scheme, nats.Scheme).
@@ -167,6 +168,7 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 		}
 		switch {
 		case end.Kind == KindRefused && to.Mode == Any && try < elsewhere && ctx.Err() == nil && !b.isClosed():
+			pause(ctx, time.Duration(try)*time.Millisecond) // one who is busy or ending may be alone for a moment
 			continue
 		case end.Fault != nil && m.kind == KindCast && end.Kind == KindReply:
 			return nil, nil // the handler failed before the receipt came: its error belongs to the receiver's log
@@ -176,6 +178,15 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 			return nil, end.Fault.fault()
 		}
 		return end.Payload, nil
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -116,7 +116,7 @@ func (c *conn) queues(at messaging.Address) []*queue {
 			name += "." + ids.Hex()
 		}
 		return []*queue{{name: name, key: key, own: true, args: amqp.Table{amqp.QueueTTLArg: ownExpires.Milliseconds(),
-			amqp.QueueMessageTTLArg: ownExpires.Milliseconds(), amqp.QueueMaxLenArg: int64(ownLength), amqp.QueueOverflowArg: amqp.QueueOverflowDropHead}}}
+			amqp.QueueMaxLenArg: int64(ownLength), amqp.QueueOverflowArg: amqp.QueueOverflowDropHead}}}
 	}
 	calls := &queue{name: exchange + ".calls." + key, key: "calls." + key, auto: true, args: amqp.Table{amqp.QueueTTLArg: sharedExpires.Milliseconds()}}
 	casts := &queue{name: exchange + ".casts." + key, key: "casts." + key, casts: true, args: amqp.Table{amqp.QueueTTLArg: sharedExpires.Milliseconds(),
