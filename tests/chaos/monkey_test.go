@@ -138,7 +138,7 @@ func (m *troop) say(how, what string, length time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.counts[how+" "+what]++
-	m.t.Log(fmt.Sprintf("%7.3fs %s %s for %s", time.Since(m.began).Seconds(), how, what, length))
+	m.t.Logf("%7.3fs %s %s for %s", time.Since(m.began).Seconds(), how, what, length)
 }
 
 func (m *troop) must(what string, err error) {

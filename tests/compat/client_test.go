@@ -4,6 +4,7 @@ package compat
 import (
 	"crypto/rand"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -16,6 +17,8 @@ import (
 
 	"hypernova/tests/running"
 )
+
+var update = flag.Bool("update", false, "write the pages of docs/compat anew")
 
 // desk is a person at a terminal with the openstack client.
 type desk struct {
@@ -152,7 +155,7 @@ func TestOpenStackClient(t *testing.T) {
 		admin, demo := desks(t)
 		operator(t, admin, demo)
 	})
-	if os.Getenv("HYPERNOVA_GOLDEN") == "write" && !t.Failed() {
+	if *update && !t.Failed() {
 		version, err := exec.CommandContext(t.Context(), "openstack", "--version").Output()
 		if err != nil {
 			t.Fatal(err)
