@@ -48,7 +48,7 @@ func (c *client) judge(ctx context.Context, v *server) error {
 func (c *client) actions(ctx context.Context, v *server) error {
 	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id + "/os-instance-actions"})
 	if err != nil || a.Status != http.StatusOK {
-		return fmt.Errorf("actions: %d %w", a.Status, err)
+		return fmt.Errorf("actions: %d %v", a.Status, err)
 	}
 	var doc struct {
 		Actions []struct {
@@ -74,7 +74,7 @@ func (c *client) actions(ctx context.Context, v *server) error {
 func (c *client) list(ctx context.Context) (map[string]string, error) {
 	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers?limit=1000"})
 	if err != nil || a.Status != http.StatusOK {
-		return nil, fmt.Errorf("list: %d %w", a.Status, err)
+		return nil, fmt.Errorf("list: %d %v", a.Status, err)
 	}
 	var doc struct{ Servers []struct{ ID, Name string } }
 	out := map[string]string{}

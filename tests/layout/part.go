@@ -87,6 +87,7 @@ func (c *Cloud) run(name string, cmd *exec.Cmd, ready string) (*Part, error) {
 	}
 	p := &Part{cmd: cmd, log: &log{want: []byte(ready), ready: make(chan struct{}), file: file}, end: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
+	endsWithUs(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
