@@ -45,10 +45,10 @@ check: ## the quick part, offline: build, static checks, tests without real serv
 	@scripts/check
 	@$(GO) test -short $$($(GO) list ./... | grep -v /tests/e2e)
 
-chaos: ## ten minutes of killed processes, crashing broker and database, and then nothing stuck and nothing left over
+chaos: ## a bus that loses messages, ten minutes of killed processes, broker and database; then nothing stuck, nothing left over
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
-	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova HYPERNOVA_CHAOS=$${HYPERNOVA_CHAOS:-10m} $(GO) test -count=1 -timeout 60m -v ./tests/chaos
+	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova HYPERNOVA_CHAOS=$${HYPERNOVA_CHAOS:-10m} $(GO) test -count=1 -p 1 -timeout 60m -v ./tests/bus ./tests/chaos
 
 test-compat: ## Tempest against a cloud of its own; writes docs/compat/tempest.md
 	@$(MAKE) --no-print-directory build
