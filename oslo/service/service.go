@@ -157,7 +157,9 @@ func stopAll(l *slog.Logger, grace time.Duration, up []*running) error {
 		t := time.NewTimer(max(time.Until(by), 0) + min(grace/4, parting))
 		select {
 		case <-r.ended:
-			if r.err != nil && !errors.Is(r.err, context.Canceled) {
+			// A start that was interrupted fails with the reason of its end somewhere in its error: nothing is wrong with that.
+			var told *ending
+			if r.err != nil && !errors.Is(r.err, context.Canceled) && !errors.As(r.err, &told) {
 				errs = append(errs, fmt.Errorf("service %s did not stop well: %w", r.s.Name(), r.err))
 			}
 			l.Info("service stopped", "service", r.s.Name(), log.Took, time.Since(begin).Round(time.Millisecond).String())

@@ -317,3 +317,23 @@ func TestPeriodic(t *testing.T) {
 		}
 	})
 }
+
+// A service that is told to stop while it starts has done nothing wrong, whatever it was in the middle of.
+func TestAnInterruptedStartIsAGoodEnd(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	slow := service.Func("slow", func(ctx context.Context, ready func()) error {
+		ready()
+		<-ctx.Done()
+		return fmt.Errorf("ask placement: %w", context.Cause(ctx))
+	})
+	last := service.Func("last", func(ctx context.Context, ready func()) error {
+		ready()
+		stop()
+		<-ctx.Done()
+		return nil
+	})
+	if err := service.Launch(ctx, time.Second, slow, last); err != nil {
+		t.Errorf("got %v, want a good end", err)
+	}
+}

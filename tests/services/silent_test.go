@@ -140,6 +140,7 @@ func TestSilentHostsAreToldApart(t *testing.T) {
 	far.signal(syscall.SIGKILL)
 	status("down")
 	far = start(t, exec.Command(bin, args...))
+	far.says("all services are ready")
 	status("up")
 	far.signal(syscall.SIGTERM)
 	far.ends(0)
