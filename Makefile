@@ -35,7 +35,7 @@ bin/hypernova: FORCE
 	@echo "$$(date +%H:%M:%S)  building bin/hypernova (a minute or two the first time)"
 	@$$(scripts/find-go) build -trimpath -ldflags '$(LDFLAGS)' -o bin/hypernova .
 
-test: ## everything: static checks, unit, scenario and crash tests, real servers
+test: ## static checks, unit, scenario and crash tests, clients, real servers; not the storms of make chaos
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
 	@scripts/test
