@@ -28,6 +28,7 @@ func ec2(s *nova.Spec) ec2Tree {
 		}
 	}
 	short := strings.ReplaceAll(s.ID, "-", "")
+	// The manifest path is no reminder: guests get this very word from nova.
 	t := ec2Tree{"ami-id": "ami-00000001", "ami-launch-index": strconv.Itoa(s.LaunchIndex), "ami-manifest-path": "FIXME",
 		"block-device-mapping/ami": "vda", "block-device-mapping/root": "/dev/vda", "hostname": fqdn(s), "instance-action": "none",
 		"instance-id": "i-" + short[:min(8, len(short))], "instance-type": s.Flavor.Name, "local-hostname": fqdn(s), "local-ipv4": local,
