@@ -33,6 +33,7 @@ var (
 	validatorType   = reflect.TypeFor[Validator]()
 	targeterType    = reflect.TypeFor[Targeter]()
 	textMapType     = reflect.TypeFor[map[string]string]()
+	amountsType     = reflect.TypeFor[map[string]int64]()
 	pageQueryType   = reflect.TypeFor[PageQuery]()
 	defaultTimeForm = "2006-01-02T15:04:05Z"
 )

@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"sort"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -182,6 +183,9 @@ func (b *writerBuilder) makeKind(t reflect.Type, form string) writer {
 		if t == textMapType {
 			return writeTextMap
 		}
+		if t.ConvertibleTo(amountsType) {
+			return writeAmounts
+		}
 		next := b.build(t.Elem(), form)
 		return func(e *view, v reflect.Value) {
 			e.buf = append(e.buf, '{')
@@ -202,37 +206,60 @@ func writeTextMap(e *view, v reflect.Value) {
 	} else {
 		m = v.Interface().(map[string]string)
 	}
+	writePairs(e, m, appendString)
+}
+
+// writeAmounts is a map of whole numbers, of which there are thousands in an answer about resources.
+func writeAmounts(e *view, v reflect.Value) {
+	writePairs(e, v.Convert(amountsType).Interface().(map[string]int64), appendInt)
+}
+
+func writePairs[T any](e *view, m map[string]T, write func([]byte, T) []byte) {
+	var few [8]string
+	keys := few[:0]
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
 	e.buf = append(e.buf, '{')
-	if len(m) > 0 {
-		keys := make([]string, 0, len(m))
-		for k := range m {
-			keys = append(keys, k)
+	for i, k := range keys {
+		if i > 0 {
+			e.buf = append(e.buf, ',')
 		}
-		sort.Strings(keys)
-		for i, k := range keys {
-			if i > 0 {
-				e.buf = append(e.buf, ',')
-			}
-			e.buf = appendString(e.buf, k)
-			e.buf = append(e.buf, ':')
-			e.buf = appendString(e.buf, m[k])
-		}
+		e.buf = appendString(e.buf, k)
+		e.buf = append(e.buf, ':')
+		e.buf = write(e.buf, m[k])
 	}
 	e.buf = append(e.buf, '}')
 }
 
+// entry is one member of a map that is being written.
+type entry struct {
+	name  string
+	value reflect.Value
+}
+
 // members writes a map's members in the order of their names; comma tells whether something stands before.
 func (e *view) members(m reflect.Value, next writer, comma bool) {
-	keys := m.MapKeys()
-	sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
-	for _, k := range keys {
+	var few [4]entry
+	all := few[:0]
+	if n := m.Len(); n > len(few) {
+		all = make([]entry, 0, n)
+	}
+	key := reflect.New(m.Type().Key()).Elem()
+	for it := m.MapRange(); it.Next(); {
+		key.SetIterKey(it)
+		all = append(all, entry{key.String(), it.Value()})
+	}
+	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	for _, x := range all {
 		if comma {
 			e.buf = append(e.buf, ',')
 		}
 		comma = true
-		e.buf = appendString(e.buf, k.String())
+		e.buf = appendString(e.buf, x.name)
 		e.buf = append(e.buf, ':')
-		next(e, m.MapIndex(k))
+		next(e, x.value)
 	}
 }
 

@@ -128,7 +128,8 @@ type search struct {
 	r        placement.CandidatesRequest
 	suffixes []string // ordered; the groups
 	out      placement.Candidates
-	seen     map[string]bool
+	at       *tree           // the anchor's
+	seen     map[string]bool // ways that another anchor may find too
 	trees    map[*tree]bool
 }
 
@@ -168,6 +169,7 @@ func (s *search) anchor(root *node) bool {
 			return false
 		}
 	}
+	s.at = root.tree
 	options := make([][]option, len(s.suffixes))
 	for i, suffix := range s.suffixes {
 		g := s.r.Groups[suffix]
@@ -229,8 +231,14 @@ func (s *search) add(chosen []option) bool {
 	if !s.subtrees(chosen) || s.r.Flat && !flat(chosen) {
 		return false
 	}
-	c := placement.Candidate{Allocations: map[string]placement.Resources{}, Mappings: map[string][]string{}}
-	var key []string
+	if !s.own(chosen) {
+		if k := s.key(chosen); s.seen[k] {
+			return false // the same way was found for another anchor
+		} else {
+			s.seen[k] = true
+		}
+	}
+	c := placement.Candidate{Allocations: make(map[string]placement.Resources, 1), Mappings: make(map[string][]string, len(chosen))}
 	for i, o := range chosen {
 		ids := make([]string, len(o.on))
 		for n, on := range o.on {
@@ -239,22 +247,14 @@ func (s *search) add(chosen []option) bool {
 		slices.Sort(ids)
 		c.Mappings[s.suffixes[i]] = ids
 		for _, p := range o.parts {
-			if c.Allocations[p.on.ID] == nil {
-				c.Allocations[p.on.ID] = placement.Resources{}
+			res := c.Allocations[p.on.ID]
+			if res == nil {
+				res = make(placement.Resources, len(o.parts))
+				c.Allocations[p.on.ID] = res
 			}
-			c.Allocations[p.on.ID][p.class] += p.amount
-			key = append(key, s.suffixes[i]+"\x00"+p.class+"\x00"+p.on.ID)
-		}
-		if len(o.parts) == 0 {
-			key = append(key, s.suffixes[i]+"\x00\x00"+ids[0])
+			res[p.class] += p.amount
 		}
 	}
-	slices.Sort(key)
-	k := strings.Join(key, "\x01")
-	if s.seen[k] { // the same way was found for another anchor: all of it is shared
-		return false
-	}
-	s.seen[k] = true
 	s.out.Requests = append(s.out.Requests, c)
 	for _, o := range chosen {
 		for _, p := range o.parts {
@@ -262,6 +262,28 @@ func (s *search) add(chosen []option) bool {
 		}
 	}
 	return s.r.Limit > 0 && len(s.out.Requests) >= s.r.Limit
+}
+
+// own says whether the way touches what the anchor's tree alone can use: no other anchor can find it then.
+func (s *search) own(chosen []option) bool {
+	return slices.ContainsFunc(chosen, func(o option) bool {
+		return slices.ContainsFunc(o.on, func(n *node) bool { return n.tree == s.at && !n.traits[Sharing] })
+	})
+}
+
+// key tells one way from another.
+func (s *search) key(chosen []option) string {
+	var key []string
+	for i, o := range chosen {
+		for _, p := range o.parts {
+			key = append(key, s.suffixes[i]+"\x00"+p.class+"\x00"+p.on.ID)
+		}
+		if len(o.parts) == 0 {
+			key = append(key, s.suffixes[i]+"\x00\x00"+o.on[0].ID)
+		}
+	}
+	slices.Sort(key)
+	return strings.Join(key, "\x01")
 }
 
 // subtrees says whether, for each set of groups that wants it, one of its providers is above or the same as all the others.
