@@ -45,7 +45,7 @@ func buildNetAgent(_ context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	c := agent.Config{Host: p.c.Default.Host, Owner: p.c.owner(), Version: p.o.Version, LocalIP: p.c.NetAgent.LocalIP, Poll: p.c.NetAgent.Poll, Heartbeat: p.c.NetAgent.Heartbeat,
+	c := agent.Config{Host: p.c.Default.Host, Owner: p.c.owner(), Version: p.o.Version, LocalIP: p.c.NetAgent.LocalIP, Poll: p.c.NetAgent.Poll, Heartbeat: p.c.NetAgent.Heartbeat, Down: p.c.Default.AgentDown,
 		MetadataURL: p.Endpoint(apiMetadata), MetadataSecret: secret, DNSDomain: p.c.Default.DNSDomain, Lease: p.c.Default.Lease,
 		TapUser: p.c.NetAgent.TapUser, TunnelPort: p.c.NetAgent.VXLANPort}
 	if !c.LocalIP.IsValid() {

@@ -137,4 +137,6 @@ type Agent struct {
 	Config                        map[string]string
 	TunnelIP                      netip.Addr
 	Created, Started, Heartbeat   time.Time
+	Pulse                         string // URL at which its process answers beside the message bus
+	Note                          string // what was found there while its heartbeats did not arrive
 }

@@ -1,6 +1,10 @@
 package nova
 
-import "time"
+import (
+	"time"
+
+	"hypernova/oslo/service"
+)
 
 // Binaries of the services that keep a record.
 const (
@@ -29,21 +33,12 @@ type Service struct {
 	Created, Updated    time.Time
 }
 
-// What is found of a service whose heartbeats do not arrive. A service of which nothing is found is dead, or cut off altogether.
-const (
-	NoteOffBus = "alive, but off the message bus"
-	NoteHung   = "its process is there but does not answer"
-)
-
 // Why is what an operator is told of the service's state: why it is disabled, and what was found where it is not up.
 func (s *Service) Why(up bool) string {
-	switch {
-	case up || s.Note == "":
+	if up {
 		return s.DisabledReason
-	case s.DisabledReason == "":
-		return s.Note
 	}
-	return s.DisabledReason + " (" + s.Note + ")"
+	return service.Why(s.DisabledReason, s.Note)
 }
 
 // Up reports a heartbeat within downTime and nobody who says it is down.

@@ -133,8 +133,8 @@ func computeServices(ctx context.Context, c *rest.Client, out io.Writer, w *well
 func networkAgents(ctx context.Context, c *rest.Client, out io.Writer, w *well) error {
 	var reply struct {
 		Agents []struct {
-			Binary, Host string
-			Alive        bool
+			Binary, Host, Description string
+			Alive                     bool
 		}
 	}
 	err := c.Do(ctx, http.MethodGet, "network", "/v2.0/agents", nil, &reply)
@@ -142,7 +142,11 @@ func networkAgents(ctx context.Context, c *rest.Client, out io.Writer, w *well) 
 		return nil
 	}
 	for _, a := range reply.Agents {
-		fmt.Fprintf(out, "%s\t%s\t%s\n", a.Binary, a.Host, w.word(a.Alive, "up", "down"))
+		state := w.word(a.Alive, "up", "down")
+		if a.Description != "" {
+			state += ": " + a.Description
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\n", a.Binary, a.Host, state)
 	}
 	return err
 }

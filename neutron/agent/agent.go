@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -34,7 +35,7 @@ import (
 )
 
 // Binary is the role's name.
-const Binary = "neutron-agent"
+const Binary = rpcapi.Process
 
 // Config is what an agent must know. Zero durations and ports are the defaults.
 type Config struct {
@@ -44,6 +45,7 @@ type Config struct {
 	LocalIP   netip.Addr    // this host's end of overlay tunnels; invalid: none
 	Poll      time.Duration // between pulls without a hint; default 5 s
 	Heartbeat time.Duration // default 30 s
+	Down      time.Duration // silence after which the server takes the agent for dead; default 75 s
 
 	MetadataURL    string        // of nova's metadata API; empty: guests find no metadata on the network
 	MetadataSecret string        // shared with it
@@ -61,7 +63,7 @@ func (c Config) filled() Config {
 	for _, d := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.Poll, 5 * time.Second}, {&c.Heartbeat, 30 * time.Second}, {&c.Lease, 24 * time.Hour}} {
+	}{{&c.Poll, 5 * time.Second}, {&c.Heartbeat, 30 * time.Second}, {&c.Down, 75 * time.Second}, {&c.Lease, 24 * time.Hour}} {
 		if *d.v <= 0 {
 			*d.v = d.d
 		}
@@ -78,6 +80,8 @@ type host interface {
 	open(ctx context.Context) error
 	// apply makes the host as the state says and tells which ports are wired, and why the others are not. ctx bounds what it starts.
 	apply(ctx context.Context, s neutron.HostState) (up []string, down map[string]string, err error)
+	// report tells of the servers that answer guests; another goroutine may ask.
+	report(w io.Writer)
 	close() error
 }
 
@@ -128,18 +132,22 @@ type agent struct {
 	service service.Service
 	log     *slog.Logger
 	started time.Time
+	pulse   string        // where this process answers beside the bus
 	hinted  chan struct{} // one element: a pull that is due already need not be asked for twice
 
 	// Of the loop's goroutine alone.
 	known   bool // state was pulled at least once
 	current neutron.HostState
 	told    map[string]string // what the server was told of each port: a reason, or wiredWell
+
+	rounds rounds // for reports
 }
 
 const wiredWell = ""
 
 func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options, l *slog.Logger) *agent {
-	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), hinted: make(chan struct{}, 1), told: map[string]string{}}
+	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), pulse: o.Pulse, hinted: make(chan struct{}, 1), told: map[string]string{}}
+	o.ReportInterval, o.DownTime = c.Heartbeat, c.Down
 	a.service = service.New(service.Manager{
 		Binary: Binary, Host: c.Host, Topic: rpcapi.Agent, Level: rpcapi.Level,
 		CheckConfig: a.check,
@@ -147,21 +155,23 @@ func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options,
 		Register: func(s *messaging.Server) {
 			rpcapi.Changed.Handle(s, func(context.Context, rpcapi.ChangedArgs) error { a.hint(); return nil })
 		},
-	}, bus, nil, o)
+	}, bus, membership{a}, o)
 	return a
 }
+
+// Inner is the member of the service group.
+func (a *agent) Inner() service.Service { return a.service }
 
 // Name is the role's.
 func (a *agent) Name() string { return Binary }
 
-// Run is the manager service's life with the agent's loops beside it. When it ends, the guests' network stays as it is.
+// Run is the manager service's life with the agent's loop beside it. When it ends, the guests' network stays as it is.
 func (a *agent) Run(ctx context.Context, ready func()) error {
 	var loops sync.WaitGroup
 	loopCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	err := a.service.Run(ctx, func() {
-		loops.Go(func() { a.repeat(loopCtx, a.c.Poll, a.hinted, "pull", a.round) })
-		loops.Go(func() { a.repeat(loopCtx, a.c.Heartbeat, nil, "heartbeat", a.beat) })
+		loops.Go(func() { a.repeat(loopCtx, a.c.Poll, a.hinted, "pull", a.noted) })
 		ready()
 	})
 	stop()
@@ -279,7 +289,7 @@ func (a *agent) beat(ctx context.Context) error {
 	tunnel := address(a.c.LocalIP)
 	return a.server.alive(ctx, rpcapi.AgentReportArgs{
 		Host: a.c.Host, TunnelIP: tunnel, Version: a.c.Version, Level: rpcapi.Level, Started: a.started,
-		Agents: []rpcapi.AgentFacts{
+		Pulse: a.pulse, Agents: []rpcapi.AgentFacts{
 			{Type: "Linux bridge agent", Binary: "neutron-linuxbridge-agent", Topic: "N/A", Config: map[string]string{"tunnel_types": "vxlan", "tunneling_ip": tunnel}},
 			{Type: "DHCP agent", Binary: "neutron-dhcp-agent", Topic: "dhcp_agent", Config: map[string]string{"dhcp_driver": "hypernova", "dhcp_lease_duration": strconv.Itoa(int(a.c.Lease.Seconds()))}},
 			{Type: "Metadata agent", Binary: "neutron-metadata-agent", Topic: "N/A", Config: map[string]string{"nova_metadata": a.c.MetadataURL}},
@@ -300,6 +310,7 @@ type pretend struct{}
 
 func (pretend) open(context.Context) error { return nil }
 func (pretend) close() error               { return nil }
+func (pretend) report(io.Writer)           {}
 
 func (pretend) apply(_ context.Context, s neutron.HostState) ([]string, map[string]string, error) {
 	var up []string

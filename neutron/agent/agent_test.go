@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -69,6 +70,7 @@ type fakeHost struct {
 
 func (h *fakeHost) open(context.Context) error { return nil }
 func (h *fakeHost) close() error               { return nil }
+func (h *fakeHost) report(io.Writer)           {}
 func (h *fakeHost) apply(ctx context.Context, s neutron.HostState) ([]string, map[string]string, error) {
 	h.applied = append(h.applied, s.Revision)
 	up, down, _ := pretend{}.apply(ctx, s)
@@ -235,8 +237,8 @@ func TestFakeAgentOverTheBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bus.Close(context.WithoutCancel(ctx))
-	states := make(chan rpcapi.HostStateReply, 2) // the first and the hinted one
-	wired, beats := make(chan rpcapi.PortsWiredArgs, 2), make(chan rpcapi.AgentReportArgs, 1)
+	states := make(chan rpcapi.HostStateReply, 2)                                             // the first and the hinted one
+	wired, beats := make(chan rpcapi.PortsWiredArgs, 2), make(chan rpcapi.AgentReportArgs, 2) // it joins, and becomes a member
 	srv := messaging.NewServer(bus, rpcapi.Plugin, "controller")
 	rpcapi.HostState.Handle(srv, func(context.Context, rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) { return <-states, nil })
 	rpcapi.PortsWired.Handle(srv, func(_ context.Context, a rpcapi.PortsWiredArgs) (messaging.None, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -19,6 +20,7 @@ type answers struct {
 	ctx    context.Context //nolint:containedctx // the life of the servers, which end together
 	cancel context.CancelFunc
 	all    sync.WaitGroup
+	names  []string // of the servers, set before anybody else knows them
 }
 
 func newAnswers(ctx context.Context, n neutron.HostNetwork) *answers {
@@ -32,6 +34,7 @@ func (a *answers) state() neutron.HostNetwork { return *a.network.Load() }
 
 // run starts a server; when one ends before its time, the others end with it and the next pass starts them anew.
 func (a *answers) run(log *slog.Logger, what string, serve func(ctx context.Context) error) {
+	a.names = append(a.names, what)
 	a.all.Go(func() {
 		defer a.cancel()
 		if err := contained(a.ctx, what, serve); err != nil && a.ctx.Err() == nil {
@@ -39,6 +42,9 @@ func (a *answers) run(log *slog.Logger, what string, serve func(ctx context.Cont
 		}
 	})
 }
+
+// what names the servers.
+func (a *answers) what() string { return strings.Join(a.names, ", ") }
 
 func (a *answers) ended() bool { return a.ctx.Err() != nil }
 

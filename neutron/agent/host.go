@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"os/user"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 
 	"hypernova/neutron"
 	"hypernova/neutron/agent/dhcp"
@@ -24,8 +27,11 @@ type linux struct {
 	c   Config
 	log *slog.Logger
 
-	kernel  *netdev.Host
-	layer2  *l2.Reconciler
+	kernel *netdev.Host
+	layer2 *l2.Reconciler
+	dhcp   atomic.Int64 // answers sent
+
+	mu      sync.Mutex          // guards what follows from reports; only the agent's loop changes it
 	proxy   *metadata.Proxy     // nil: no metadata
 	answers map[string]*answers // by namespace
 }
@@ -57,9 +63,13 @@ func (x *linux) open(ctx context.Context) error {
 		return errors.Join(err, kernel.Close())
 	}
 	if x.c.MetadataURL != "" {
-		if x.proxy, err = metadata.New(x.c.MetadataURL, x.c.MetadataSecret, x.log); err != nil {
+		proxy, err := metadata.New(x.c.MetadataURL, x.c.MetadataSecret, x.log)
+		if err != nil {
 			return errors.Join(err, kernel.Close())
 		}
+		x.mu.Lock()
+		x.proxy = proxy
+		x.mu.Unlock()
 	}
 	if mode == nft.Mark {
 		kernel.ShowToIPHooks()
@@ -103,7 +113,7 @@ func (x *linux) answer(ctx context.Context, s neutron.HostState, res *l2.Result)
 		}
 		started, err := x.start(ctx, name, n)
 		if err != nil {
-			delete(x.answers, name)
+			x.serving(name, nil)
 			x.log.Warn("network not served", "network", n.ID, "error", err.Error())
 			for _, p := range n.Ports {
 				if res.Down[p.ID] == "" {
@@ -112,22 +122,34 @@ func (x *linux) answer(ctx context.Context, s neutron.HostState, res *l2.Result)
 			}
 			continue
 		}
-		x.answers[name] = started
+		x.serving(name, started)
 	}
 	for name, a := range maps.Clone(x.answers) {
 		if !wanted[name] {
 			a.stop()
-			delete(x.answers, name)
+			x.serving(name, nil)
 		}
 	}
 }
 
+// serving notes what answers in a namespace; nil: nothing.
+func (x *linux) serving(name string, a *answers) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if a == nil {
+		delete(x.answers, name)
+		return
+	}
+	x.answers[name] = a
+}
+
 // start opens the sockets in the namespace and answers in the background until stop.
 func (x *linux) start(ctx context.Context, name string, n neutron.HostNetwork) (*answers, error) {
-	sock, err := x.kernel.ListenDatagrams(ctx, name, netdev.InsideName(n.ID), dhcp.Port)
+	opened, err := x.kernel.ListenDatagrams(ctx, name, netdev.InsideName(n.ID), dhcp.Port)
 	if err != nil {
 		return nil, err
 	}
+	sock := counted{opened, &x.dhcp}
 	a := newAnswers(ctx, n)
 	if x.proxy != nil {
 		l, err := x.kernel.Listen(name, metadataAt)
@@ -141,12 +163,28 @@ func (x *linux) start(ctx context.Context, name string, n neutron.HostNetwork) (
 	return a, nil
 }
 
+// counted counts what is sent.
+type counted struct {
+	dhcp.Socket
+	sent *atomic.Int64
+}
+
+func (c counted) SendTo(mac net.HardwareAddr, packet []byte) error {
+	err := c.Socket.SendTo(mac, packet)
+	if err == nil {
+		c.sent.Add(1)
+	}
+	return err
+}
+
 // close stops answering. The host stays as it is: guests keep their network while no agent runs.
 func (x *linux) close() error {
 	for _, a := range x.answers {
 		a.stop()
 	}
+	x.mu.Lock()
 	x.answers = map[string]*answers{}
+	x.mu.Unlock()
 	if x.kernel == nil {
 		return nil
 	}

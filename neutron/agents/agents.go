@@ -41,7 +41,26 @@ func New(d *db.DB, n *networks.Service, down time.Duration, now clock.Now) *Agen
 
 // Manager is the role that serves the agents' topic on a host. It needs no service group: any number of them may listen.
 func (a *Agents) Manager(host string) service.Manager {
-	return service.Manager{Binary: Binary, Host: host, Topic: rpcapi.Plugin, Level: rpcapi.Level, Register: a.register}
+	return service.Manager{Binary: Binary, Host: host, Topic: rpcapi.Plugin, Level: rpcapi.Level, Register: a.register,
+		Periodic: []service.Periodic{{Name: "ask_silent_agents", Spacing: max(a.down/4, 10*time.Millisecond), Fn: a.AskSilent}}}
+}
+
+// AskSilent asks the agents whose heartbeats do not arrive by their other address. The agents of a host are one process.
+func (a *Agents) AskSilent(ctx context.Context) error {
+	all, err := store.SilentAgents(ctx, a.db, a.now().Add(-a.down))
+	if err != nil {
+		return err
+	}
+	var silent []service.Silent
+	for _, g := range all {
+		if n := len(silent); n > 0 && silent[n-1].Host == g.Host && silent[n-1].Pulse == g.Pulse {
+			continue
+		}
+		silent = append(silent, service.Silent{Host: g.Host, Binary: rpcapi.Process, Pulse: g.Pulse, Note: g.Note, Seen: g.Heartbeat})
+	}
+	return service.AskSilent(ctx, silent, func(ctx context.Context, s service.Silent, found string) error {
+		return store.NoteAgents(ctx, a.db, s.Host, s.Pulse, s.Seen, found)
+	})
 }
 
 func (a *Agents) register(s *messaging.Server) {
@@ -81,7 +100,7 @@ func (a *Agents) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
 		}
 		for _, f := range r.Agents {
 			err := store.ReportAgent(ctx, tx, neutron.Agent{ID: ids.UUID(), Host: r.Host, Binary: f.Binary, Topic: f.Topic, Type: f.Type, Config: f.Config,
-				TunnelIP: tunnel, Created: now, Started: r.Started, Heartbeat: now}, r.Level)
+				TunnelIP: tunnel, Created: now, Started: r.Started, Heartbeat: now, Pulse: r.Pulse}, r.Level)
 			if err != nil {
 				return err
 			}

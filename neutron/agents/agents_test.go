@@ -2,6 +2,7 @@ package agents_test
 
 import (
 	"context"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/messaging/inproc"
 	"hypernova/oslo/opt"
+	"hypernova/oslo/service"
 )
 
 // site is neutron-server on a bus, and hosts that listen for hints.
@@ -194,3 +196,59 @@ func TestASilentAgentIsNotAlive(t *testing.T) {
 	s.report(t, "h1", "")
 	s.guest(t, n, "h1")
 }
+
+// An agent whose heartbeats do not arrive is not alive; what is found where its process answers beside the bus is kept until it beats again.
+func TestASilentAgentIsAskedBesideTheBus(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	member := service.New(service.Manager{Binary: rpcapi.Process, Host: "h1"}, nil, lone{}, service.Options{})
+	web := httptest.NewServer(service.Pulses(func() []service.Service { return []service.Service{member} }))
+	defer web.Close()
+	report := func(host, pulse string) {
+		t.Helper()
+		_, err := rpcapi.AgentReport.Do(t.Context(), s.bus, "", rpcapi.AgentReportArgs{Host: host, Started: s.now, Pulse: pulse, Agents: []rpcapi.AgentFacts{
+			{Type: bridge.AgentType, Binary: "neutron-linuxbridge-agent"}, {Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	report("h1", web.URL)
+	report("h2", "http://127.0.0.1:1") // nobody is there
+	report("h3", "")                   // cannot be asked
+	notes := func(want string) {
+		t.Helper()
+		if err := s.agents.AskSilent(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		all, err := s.agents.List(t.Context(), db.ListArgs{}, opt.Of[bool]{})
+		if err != nil || len(all) != 6 {
+			t.Fatal(all, err)
+		}
+		for _, g := range all {
+			expect := ""
+			if g.Host == "h1" {
+				expect = want
+			}
+			if g.Note != expect {
+				t.Errorf("%s on %s: noted %q, want %q", g.Binary, g.Host, g.Note, expect)
+			}
+		}
+	}
+	notes("") // it is not silent
+	s.now = s.now.Add(76 * time.Second)
+	notes(service.NoteOffBus)
+	notes(service.NoteOffBus)
+	report("h1", web.URL)
+	notes("")
+	s.now = s.now.Add(76 * time.Second)
+	notes(service.NoteOffBus)
+	web.Close()
+	notes("")
+}
+
+// lone is a group that keeps nothing.
+type lone struct{}
+
+func (lone) Join(context.Context, service.Member) (string, error) { return "", nil }
+func (lone) Beat(context.Context, string) error                   { return nil }
+func (lone) Leave(context.Context, string) error                  { return nil }

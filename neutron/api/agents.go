@@ -11,6 +11,7 @@ import (
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
+	"hypernova/oslo/service"
 )
 
 // zoneName is the one availability zone there is.
@@ -34,11 +35,20 @@ type agentView struct {
 
 func viewAgent(g neutron.Agent) agentView {
 	v := agentView{ID: g.ID, Type: g.Type, Binary: g.Binary, Topic: g.Topic, Host: g.Host, AdminUp: g.AdminUp, Created: g.Created, Started: g.Started, Heartbeat: g.Heartbeat,
-		Description: orNil(g.Description), Configurations: g.Config, Alive: g.Alive}
+		Description: orNil(described(g)), Configurations: g.Config, Alive: g.Alive}
 	if g.Type == "DHCP agent" {
 		v.Zone = orNil(zoneName)
 	}
 	return v
+}
+
+// described is what operators wrote about an agent and, where it is not alive, what was found of its process: as compute shows the reason of
+// a service that is down.
+func described(g neutron.Agent) string {
+	if g.Alive {
+		return g.Description
+	}
+	return service.Why(g.Description, g.Note)
 }
 
 type agentChange struct {

@@ -2,8 +2,11 @@ package rpcapi
 
 import "hypernova/oslo/messaging"
 
+// Process is the role whose process the agents of a host are.
+const Process = "neutron-agent"
+
 // Agent is the topic that each host's network agent serves.
-var Agent = messaging.NewAPI("neutron-agent")
+var Agent = messaging.NewAPI(Process)
 
 // Changed tells one host that its state has moved on: a hint to pull again. Losing it costs a poll interval, nothing more.
 var Changed = messaging.NewCast[ChangedArgs](Agent, "changed")

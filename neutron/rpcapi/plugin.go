@@ -50,6 +50,7 @@ type AgentReportArgs struct {
 	Level    int
 	Started  time.Time
 	Agents   []AgentFacts
+	Pulse    string // URL at which the agents' process answers beside the bus; empty: nowhere
 }
 
 // AgentFacts is one entry of the agents list: what OpenStack's clients know as a Linux bridge, DHCP or metadata agent, all of which

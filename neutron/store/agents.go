@@ -23,27 +23,34 @@ type agentRow struct {
 	Created     db.Time                    `db:"created_at"`
 	Started     db.Time                    `db:"started_at"`
 	Heartbeat   db.Time                    `db:"heartbeat_at"`
+	Pulse       string                     `db:"pulse"`
+	Note        string                     `db:"note"`
 }
 
 func (r agentRow) noun() neutron.Agent {
 	return neutron.Agent{
 		ID: r.ID, Host: r.Host, Binary: r.Binary, Topic: r.Topic, Type: r.Type, AdminUp: r.AdminUp, Description: r.Description, Config: r.Config.V,
-		TunnelIP: addr(r.TunnelIP), Created: r.Created.Time, Started: r.Started.Time, Heartbeat: r.Heartbeat.Time,
+		TunnelIP: addr(r.TunnelIP), Created: r.Created.Time, Started: r.Started.Time, Heartbeat: r.Heartbeat.Time, Pulse: r.Pulse, Note: r.Note,
 	}
 }
 
 const agentSelect = `SELECT a.id, a.host, a.binary_name, a.topic, a.agent_type, a.admin_state_up, a.description, a.configurations, a.tunnel_ip, a.level,
-       a.created_at, a.started_at, a.heartbeat_at
+       a.created_at, a.started_at, a.heartbeat_at, a.pulse, a.note
 FROM agents a`
 
 var (
 	agentReport = db.NewExec(Stmts, `
-INSERT INTO agents (id, host, binary_name, topic, agent_type, admin_state_up, description, configurations, tunnel_ip, level, created_at, started_at, heartbeat_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO agents (id, host, binary_name, topic, agent_type, admin_state_up, description, configurations, tunnel_ip, level, created_at, started_at, heartbeat_at, pulse)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (host, binary_name) DO UPDATE SET topic = excluded.topic, agent_type = excluded.agent_type, configurations = excluded.configurations,
-    tunnel_ip = excluded.tunnel_ip, level = excluded.level, started_at = excluded.started_at, heartbeat_at = excluded.heartbeat_at`)
-	agentByID   = db.NewQuery[agentRow](Stmts, agentSelect+` WHERE a.id = ?`)
-	agentsOn    = db.NewQuery[agentRow](Stmts, agentSelect+` WHERE a.host = ? ORDER BY a.binary_name`)
+    tunnel_ip = excluded.tunnel_ip, level = excluded.level, started_at = excluded.started_at, heartbeat_at = excluded.heartbeat_at,
+    pulse = excluded.pulse, note = ''`)
+	agentByID = db.NewQuery[agentRow](Stmts, agentSelect+` WHERE a.id = ?`)
+	agentsOn  = db.NewQuery[agentRow](Stmts, agentSelect+` WHERE a.host = ? ORDER BY a.binary_name`)
+	// The whole table: a host has three rows.
+	agentsSilent = db.NewQuery[agentRow](Stmts, agentSelect+` WHERE a.pulse <> '' AND a.heartbeat_at < ? ORDER BY a.host, a.binary_name`)
+	// By the unique host; a heartbeat since then makes it void.
+	agentNote   = db.NewExec(Stmts, `UPDATE agents SET note = ? WHERE host = ? AND pulse = ? AND heartbeat_at = ? AND note <> ?`)
 	agentUpdate = db.NewExec(Stmts, `UPDATE agents SET admin_state_up = ?, description = ? WHERE id = ?`)
 	agentDelete = db.NewExec(Stmts, `DELETE FROM agents WHERE id = ?`)
 	agentList   = db.NewList[agentRow](Stmts, agentSelect, map[string]string{
@@ -58,7 +65,19 @@ func ReportAgent(ctx context.Context, q db.Querier, a neutron.Agent, level int) 
 		a.Config = map[string]string{}
 	}
 	_, err := agentReport.Do(ctx, q, a.ID, a.Host, a.Binary, a.Topic, a.Type, true, "", db.JSON[map[string]string]{V: a.Config}, addrText(a.TunnelIP), level,
-		db.At(a.Created), db.At(a.Started), db.At(a.Heartbeat))
+		db.At(a.Created), db.At(a.Started), db.At(a.Heartbeat), a.Pulse)
+	return err
+}
+
+// SilentAgents are the agents that can be asked beside the bus and have not reported since before, those of a host together.
+func SilentAgents(ctx context.Context, q db.Querier, before time.Time) ([]neutron.Agent, error) {
+	rows, err := agentsSilent.All(ctx, q, db.At(before))
+	return nouns(rows, agentRow.noun), err
+}
+
+// NoteAgents writes what was found of the agents of one process that were last heard of at seen.
+func NoteAgents(ctx context.Context, q db.Querier, host, pulse string, seen time.Time, found string) error {
+	_, err := agentNote.Do(ctx, q, found, host, pulse, db.At(seen), found)
 	return err
 }
 

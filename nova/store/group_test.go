@@ -88,7 +88,7 @@ func TestWhatIsFoundOfASilentService(t *testing.T) {
 			return v.Why(v.Up(now, time.Minute))
 		}
 		now = begin.Add(2 * time.Minute)
-		if err := s.NoteService(ctx, id, nova.NoteOffBus, begin); err != nil || why() != nova.NoteOffBus {
+		if err := s.NoteService(ctx, id, service.NoteOffBus, begin); err != nil || why() != service.NoteOffBus {
 			t.Errorf("found %q, %v", why(), err)
 		}
 		v, err := s.Service(ctx, d, id)
@@ -96,13 +96,13 @@ func TestWhatIsFoundOfASilentService(t *testing.T) {
 			t.Fatal(err)
 		}
 		v.Disabled, v.DisabledReason = true, "repair"
-		if err := s.SaveService(ctx, d, &v); err != nil || why() != "repair ("+nova.NoteOffBus+")" {
+		if err := s.SaveService(ctx, d, &v); err != nil || why() != "repair ("+service.NoteOffBus+")" {
 			t.Errorf("disabled: %q, %v", why(), err)
 		}
 		if err := g.Beat(ctx, id); err != nil || why() != "repair" {
 			t.Errorf("heard of again: %q, %v", why(), err)
 		}
-		if err := s.NoteService(ctx, id, nova.NoteHung, begin); err != nil {
+		if err := s.NoteService(ctx, id, service.NoteHung, begin); err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(2 * time.Minute)

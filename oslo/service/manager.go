@@ -261,7 +261,7 @@ func (s *manager) running() (names []string) {
 func (s *manager) Report(w io.Writer) {
 	fmt.Fprintf(w, "%s on %s, level %d\n", s.m.Binary, s.m.Host, s.m.Level)
 	if srv := s.server.Load(); srv != nil {
-		fmt.Fprintf(w, "  messages in flight: %d\n", srv.InFlight())
+		srv.Report(w)
 	}
 	if s.group != nil {
 		s.member.report(w)

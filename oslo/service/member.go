@@ -11,6 +11,9 @@ import (
 	"hypernova/oslo/log"
 )
 
+// firstAgain is the pause after a heartbeat that did not arrive; it grows up to the interval.
+const firstAgain = 250 * time.Millisecond
+
 // membership is what a service knows of its place in the group.
 type membership struct {
 	mu     sync.Mutex // guards what follows
@@ -68,15 +71,24 @@ func (s *manager) heartbeats(ctx context.Context, id string) (stop func() string
 	}
 	go func() {
 		defer close(ended)
-		t := time.NewTicker(s.o.ReportInterval)
+		t := time.NewTimer(s.o.ReportInterval)
 		defer t.Stop()
+		again := firstAgain
 		for {
 			select {
 			case <-t.C:
-				id = s.beat(ctx, id)
 			case <-ctx.Done():
 				return
 			}
+			begin := time.Now()
+			id = s.beat(ctx, id)
+			wait := s.o.ReportInterval - time.Since(begin)
+			if s.member.trouble() != nil {
+				wait, again = min(again, s.o.ReportInterval), 2*again
+			} else {
+				again = firstAgain
+			}
+			t.Reset(max(wait, 0))
 		}
 	}()
 	return func() string { cancel(); <-ended; return id }

@@ -52,6 +52,13 @@ func Pulses(services func() []Service) http.Handler {
 	mux.HandleFunc("GET "+PulsePath, func(w http.ResponseWriter, _ *http.Request) {
 		all := []Pulse{}
 		for _, s := range services() {
+			for {
+				outer, ok := s.(Wrapper)
+				if !ok {
+					break
+				}
+				s = outer.Inner()
+			}
 			if m, ok := s.(*manager); ok && m.group != nil {
 				all = append(all, m.pulse())
 			}

@@ -29,6 +29,9 @@ type Service interface {
 // Reporter is a service that has something to say in a state report.
 type Reporter interface{ Report(w io.Writer) }
 
+// Wrapper is a service that runs another one, which is the member of a group, as a part of itself.
+type Wrapper interface{ Inner() Service }
+
 // Func makes a Service of a function.
 func Func(name string, run func(ctx context.Context, ready func()) error) Service {
 	return fn{name, run}

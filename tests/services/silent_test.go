@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -103,29 +104,36 @@ func TestSilentHostsAreToldApart(t *testing.T) {
 	// An address of its own, so that a row of ports is free.
 	ip := fmt.Sprintf("127.%d.%d.%d", 1+rand.N(250), rand.N(250), 1+rand.N(250))
 	bus, dir := ip+":20106", t.TempDir()
-	both := []string{"--set", "DEFAULT.report_interval=0.5", "--set", "DEFAULT.service_down_time=2", "--set", "DEFAULT.my_ip=" + ip,
+	both := []string{"--set", "DEFAULT.report_interval=0.5", "--set", "DEFAULT.service_down_time=2", "--set", "AGENT.report_interval=0.5", "--set", "DEFAULT.agent_down_time=2", "--set", "DEFAULT.my_ip=" + ip,
 		"--set", "listen.bind_host=" + ip, "--set", "listen.port_base=20100"}
 	running.Up(t, dir, append(both, "--port-base", "20100", "--virt", "fake", "--set", "DEFAULT.transport_url=nats://"+bus, "--set", "DEFAULT.embed_bus=true")...)
 	w := newWire(t, bus)
-	args := append([]string{"nova-compute", "--set", "DEFAULT.host=far", "--set", "DEFAULT.state_path=" + filepath.Join(dir, "far"),
+	args := append([]string{"nova-compute", "neutron-agent", "--set", "DEFAULT.host=far", "--set", "DEFAULT.state_path=" + filepath.Join(dir, "far"),
 		"--set", "DEFAULT.compute_driver=fake", "--set", "DEFAULT.transport_url=nats://" + w.l.Addr().String(),
 		"--set", "keystone_authtoken.password=" + servicePassword(t, dir)}, both...)
 	far := start(t, exec.Command(bin, args...))
 	far.says("all services are ready")
 
-	status := func(want string) {
+	// What compute and networking show of their services on that host, all of which are one process.
+	binaries := []string{"nova-compute", "neutron-linuxbridge-agent", "neutron-dhcp-agent", "neutron-metadata-agent"}
+	statusOf := func(want string, binaries ...string) {
 		t.Helper()
 		var out []byte
 		for limit := time.Now().Add(patience); time.Now().Before(limit); {
 			out, _ = exec.Command(bin, "status", "--state", dir).CombinedOutput() // its exit status says that not all is well
+			seen := 0
 			for line := range strings.Lines(string(out)) {
-				if f := strings.Fields(line); len(f) > 2 && f[0] == "nova-compute" && f[1] == "far" && strings.Join(f[2:], " ") == want {
-					return
+				if f := strings.Fields(line); len(f) > 2 && slices.Contains(binaries, f[0]) && f[1] == "far" && strings.Join(f[2:], " ") == want {
+					seen++
 				}
 			}
+			if seen == len(binaries) {
+				return
+			}
 		}
-		t.Fatalf("the status is never %q:\n%s", want, out)
+		t.Fatalf("the status of %v is never %q:\n%s", binaries, want, out)
 	}
+	status := func(want string) { t.Helper(); statusOf(want, binaries...) }
 	status("up")
 	w.set(true)
 	status("down: alive, but off the message bus")
@@ -133,6 +141,9 @@ func TestSilentHostsAreToldApart(t *testing.T) {
 	w.set(false)
 	status("up")
 	far.says("heartbeats arrive again")
+	far.signal(syscall.SIGUSR2)
+	far.says("neutron-agent on far", "queue of neutron-agent: 0 wait", "service group: member far", "  l2: every", "nova-compute on far", "queue of compute: 0 wait",
+		"periodic ", "configuration:", "goroutine profile")
 	far.signal(syscall.SIGSTOP)
 	status("down: its process is there but does not answer")
 	far.signal(syscall.SIGCONT)
@@ -144,5 +155,5 @@ func TestSilentHostsAreToldApart(t *testing.T) {
 	status("up")
 	far.signal(syscall.SIGTERM)
 	far.ends(0)
-	status("down") // it left: at once, not after service_down_time
+	statusOf("down", "nova-compute") // it left: at once, not after service_down_time
 }

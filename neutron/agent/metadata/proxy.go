@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hypernova/neutron"
@@ -39,7 +40,15 @@ type Proxy struct {
 	secret    []byte
 	transport http.RoundTripper
 	log       *slog.Logger
+	inFlight  atomic.Int64
+	answered  atomic.Int64
 }
+
+// InFlight is how many requests are being answered.
+func (p *Proxy) InFlight() int64 { return p.inFlight.Load() }
+
+// Answered is how many requests were.
+func (p *Proxy) Answered() int64 { return p.answered.Load() }
 
 // New makes a proxy to nova's metadata service, which shares secret.
 func New(target, secret string, log *slog.Logger) (*Proxy, error) {
@@ -82,6 +91,8 @@ func (p *Proxy) Handler(network func() neutron.HostNetwork) http.Handler {
 		ErrorLog:     slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.inFlight.Add(1)
+		defer func() { p.inFlight.Add(-1); p.answered.Add(1) }()
 		port, from, ok := find(network(), r.RemoteAddr)
 		if !ok {
 			http.Error(w, "404 Not Found: no server has this address.", http.StatusNotFound)
