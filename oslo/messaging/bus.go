@@ -1,10 +1,8 @@
 package messaging
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,6 +43,7 @@ type Bus struct {
 	log     *slog.Logger
 	beat    time.Duration
 	metrics *metric.Registry // may be nil
+	keeps   bool             // the broker keeps casts
 	seq     atomic.Uint64
 
 	quit, ended chan struct{}
@@ -61,9 +60,15 @@ type pending struct {
 	to     Address
 	order  uint64        // of sending
 	answer chan *Message // capacity 1: exactly one outcome is sent, by whoever finds it first
+	end    time.Time     // call: its deadline
+	sent   atomic.Bool   // the transport has taken it
 	// The following are guarded by the bus's mutex.
 	answered   bool
 	sign       time.Time // when the receiver last showed life, or the message was sent
+	heard      bool      // the receiver has shown life
+	host       string    // of the receiver, where it said so
+	last       time.Time // when it was sent or repeated
+	repeats    int
 	accepted   time.Time // cast: a receiver has had it; the bus keeps it from now on
 	deliveries int       // cast: repetitions that somebody received
 }
@@ -96,6 +101,7 @@ func Open(ctx context.Context, url string, transports ...Scheme) (*Bus, error) {
 func New(ctx context.Context, t Transport, o ...BusOption) (*Bus, error) {
 	b := &Bus{t: t, id: ids.Hex(), log: log.From(ctx), metrics: metric.From(ctx), beat: DefaultBeat, waiting: map[string]*pending{},
 		quit: make(chan struct{}), ended: make(chan struct{})}
+	_, b.keeps = t.(KeepsCasts)
 	for _, f := range o {
 		f(b)
 	}
@@ -141,10 +147,11 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 		order := b.seq.Add(1)
 		msg := b.message(ctx, m, order, payload)
 		var deadline <-chan time.Time
-		if at, ok := ctx.Deadline(); ok {
+		at, ok := ctx.Deadline()
+		if ok {
 			msg.Timeout = time.Until(at)
 		} else {
-			msg.Timeout = m.o.timeout
+			msg.Timeout, at = m.o.timeout, time.Now().Add(m.o.timeout)
 			t := time.NewTimer(m.o.timeout)
 			defer t.Stop()
 			deadline = t.C
@@ -152,7 +159,7 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 		if m.kind == KindCast {
 			msg.Timeout = 0 // the handler outlives the sender's patience
 		}
-		p, err := b.post(ctx, to, order, msg)
+		p, err := b.post(ctx, to, order, at, msg)
 		if err != nil {
 			return nil, unheard(err)
 		}
@@ -217,8 +224,9 @@ func (b *Bus) message(ctx context.Context, m *method, order uint64, payload []by
 		Method: m.name, Level: m.o.level, Request: auth.RequestID(ctx), Caller: auth.From(ctx), Trace: Trace(ctx), Payload: payload}
 }
 
-func (b *Bus) post(ctx context.Context, to Address, order uint64, m *Message) (*pending, error) {
-	p := &pending{m: m, to: to, order: order, answer: make(chan *Message, 1), sign: time.Now()}
+func (b *Bus) post(ctx context.Context, to Address, order uint64, end time.Time, m *Message) (*pending, error) {
+	now := time.Now()
+	p := &pending{m: m, to: to, order: order, answer: make(chan *Message, 1), end: end, sign: now, last: now}
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
@@ -230,6 +238,7 @@ func (b *Bus) post(ctx context.Context, to Address, order uint64, m *Message) (*
 		b.forget(m.ID)
 		return nil, err
 	}
+	p.sent.Store(true)
 	return p, nil
 }
 
@@ -265,10 +274,13 @@ func (b *Bus) receive(d Delivery) {
 	case KindReply:
 		b.end(m.ID, p, m)
 	case KindRefused:
-		if p.accepted.IsZero() {
+		switch {
+		case !p.accepted.IsZero():
+			p.deliveries = max(0, p.deliveries-1) // nobody received it; the watch offers it again
+		case p.repeats > 0 && m.Fault != nil && m.Fault.Kind == fault.Unavailable.String():
+			// What was refused may be the repetition: the first one may be in good hands. Silence decides.
+		default:
 			b.end(m.ID, p, m)
-		} else if p.deliveries > 0 {
-			p.deliveries-- // nobody received it; the watch offers it again
 		}
 	}
 }
@@ -278,7 +290,10 @@ func (b *Bus) alive(p *pending, m *Message, now time.Time) {
 	if p == nil {
 		return
 	}
-	p.sign = now
+	p.sign, p.heard = now, true
+	if m.Host != "" {
+		p.host = m.Host
+	}
 	p.deliveries = max(p.deliveries, m.Delivery)
 	if p.m.Kind == KindCast && p.accepted.IsZero() {
 		p.accepted = now
@@ -297,67 +312,6 @@ func (p *pending) tell(m *Message) {
 		p.answered = true
 		p.answer <- m
 	}
-}
-
-// watch finds receivers that fell silent: calls fail, accepted casts are given again.
-func (b *Bus) watch(ctx context.Context) {
-	defer close(b.ended)
-	tick := time.NewTicker(max(b.beat/2, time.Millisecond))
-	defer tick.Stop()
-	for {
-		select {
-		case <-b.quit:
-			return
-		case now := <-tick.C:
-			for _, p := range b.silent(now) {
-				b.again(ctx, p)
-			}
-		}
-	}
-}
-
-// silent ends what is lost and returns the casts that are due again, oldest first.
-func (b *Bus) silent(now time.Time) []*pending {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var due []*pending
-	for id, p := range b.waiting {
-		if now.Sub(p.sign) < missed*b.beat {
-			continue
-		}
-		switch {
-		case p.accepted.IsZero():
-			b.end(id, p, refusal(id, fault.Unavailable, "the receiver at "+p.to.String()+" shows no sign of life"))
-		case p.deliveries+1 >= maxDeliveries || now.Sub(p.accepted) > keepFor:
-			delete(b.waiting, id)
-			b.log.Error("message dropped: its receivers died", "method", p.m.Topic+"."+p.m.Method, "to", p.to.String(),
-				"deliveries", p.deliveries+1, log.Request, p.m.Request)
-		default:
-			p.sign = now
-			due = append(due, p)
-		}
-	}
-	slices.SortFunc(due, func(x, y *pending) int { return cmp.Compare(x.order, y.order) })
-	return due
-}
-
-// again repeats a cast. Nobody listening does not count as a delivery: the receiver may be on its way back.
-func (b *Bus) again(ctx context.Context, p *pending) {
-	b.mu.Lock()
-	p.deliveries++
-	m := *p.m
-	m.Delivery = p.deliveries
-	b.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, missed*b.beat)
-	defer cancel()
-	if err := b.t.Send(ctx, p.to, &m); err != nil {
-		b.mu.Lock()
-		p.deliveries--
-		b.mu.Unlock()
-		return
-	}
-	b.log.Warn("message given again: its receiver fell silent", "method", m.Topic+"."+m.Method, "to", p.to.String(),
-		"delivery", m.Delivery, log.Request, m.Request)
 }
 
 func refusal(id string, why fault.Kind, text string) *Message {

@@ -27,6 +27,7 @@ type Message struct {
 	Kind     Kind            `json:"kind"`
 	ID       string          `json:"id"`
 	IDs      []string        `json:"ids,omitempty"`    // of alive: all that the receiver has of this sender
+	Host     string          `json:"host,omitempty"`   // of alive: the receiver
 	Sender   string          `json:"sender,omitempty"` // the bus it came from; order holds per sender
 	Topic    string          `json:"topic,omitempty"`
 	Method   string          `json:"method,omitempty"`
@@ -102,6 +103,10 @@ type Transport interface {
 	// Close ends the connection. Listeners end, what was sent and not yet written is flushed until ctx ends.
 	Close(ctx context.Context) error
 }
+
+// KeepsCasts is a transport whose broker keeps a cast from the moment it was sent until a listener has handled it: the kit does not repeat
+// it to get a receipt.
+type KeepsCasts interface{ KeepsCasts() }
 
 // toWire keeps kind, text and code; the whole chain's text goes along for the log.
 func toWire(err error) *WireFault {

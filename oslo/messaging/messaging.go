@@ -8,7 +8,13 @@
 // The bus carries hints; the truth is in the database. What the kit promises: a call ends with the handler's answer, with its
 // fault (kind, text and code), or with fault.Unavailable within about three beats of the receiver's death; a cast that was
 // accepted is given again when its receiver dies, as long as the sender lives; handlers are therefore idempotent.
-// Messages of one sender arrive in the order sent; handlers run concurrently unless the method is declared Ordered.
+//
+// A request or reply that is lost costs a moment, not the call: a message without a sign of life is repeated, with its id. A receiver that
+// works on it says so and goes on, one that has finished says its reply once more, for as long as the reply is among the last it
+// remembers: a receiver never works on one message twice at once. Where any listener may answer, the repetition goes to the one that
+// has shown life; only where every sign of it was lost may a second one begin on the message too.
+//
+// Messages of one sender that are not lost arrive in the order sent; handlers run concurrently unless the method is declared Ordered.
 package messaging
 
 import (

@@ -20,8 +20,6 @@ const (
 	DefaultConcurrency = 64
 	// backlog is how many accepted messages may wait for a handler; beyond it the server answers that it is busy.
 	backlog = 4096
-	// remembered is how many finished casts are known by id, so that a repetition is not handled again; more than can be in custody.
-	remembered = 2 * backlog
 	// perSign is how many messages one sign of life speaks for.
 	perSign = 1000
 )
@@ -45,16 +43,14 @@ type Server struct {
 	hand            chan *work    // to idle workers
 	flight, beating sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows
-	state    state
-	workers  int
-	idle     int              // workers that wait and to whom nothing was handed yet
-	queue    []*work          // for when a worker is free
-	custody  map[string]*work // accepted and not finished
-	lanes    map[string]*lane // of ordered methods, by method and sender
-	finished []string         // ids of the last casts, a ring once it is full
-	done     map[string]bool
-	next     int
+	mu      sync.Mutex // guards what follows
+	state   state
+	workers int
+	idle    int              // workers that wait and to whom nothing was handed yet
+	queue   []*work          // for when a worker is free
+	custody map[string]*work // accepted and not finished
+	lanes   map[string]*lane // of ordered methods, by method and sender
+	done    memory
 }
 
 type state uint8
@@ -72,6 +68,7 @@ type work struct {
 	ctx    context.Context // of the handler
 	cancel context.CancelFunc
 	lane   string // the lane it holds, empty for none
+	told   bool   // its sender was told that it is here; guarded by the server's mutex
 }
 
 // lane is the queue of one sender's ordered messages; the worker that holds it takes them one by one.
@@ -95,7 +92,7 @@ func ServerLevel(n int) ServerOption { return func(s *Server) { s.level = n } }
 // NewServer makes a server that has yet to get its handlers and to listen.
 func NewServer(b *Bus, a *API, host string, o ...ServerOption) *Server {
 	s := &Server{bus: b, api: a, host: host, level: -1, limit: DefaultConcurrency, handlers: map[string]handler{},
-		methods: map[string]*method{}, custody: map[string]*work{}, lanes: map[string]*lane{}, done: map[string]bool{}, quit: make(chan struct{})}
+		methods: map[string]*method{}, custody: map[string]*work{}, lanes: map[string]*lane{}, done: memory{replies: map[string]*Message{}}, quit: make(chan struct{})}
 	for _, f := range o {
 		f(s)
 	}
@@ -217,21 +214,21 @@ func (s *Server) deliver(d Delivery) {
 		return
 	}
 	s.mu.Lock()
-	switch {
-	case s.state == draining:
+	switch reply := s.done.replies[m.ID]; {
+	case reply != nil: // a repetition of what is finished
 		s.mu.Unlock()
-		s.refuse(m, fault.Unavailable, s.who()+" is shutting down")
-	case s.done[m.ID]:
-		s.mu.Unlock()
-		s.answer(m, nil, nil) // a repetition of what is finished
+		s.reply(m, reply)
 	case s.custody[m.ID] != nil:
 		s.mu.Unlock()
 		s.alive(m) // a repetition of what is under way
+	case s.state == draining:
+		s.mu.Unlock()
+		s.refuse(m, fault.Unavailable, s.who()+" is shutting down")
 	case len(s.custody) >= backlog+s.limit && !s.methods[m.Method].o.urgent:
 		s.mu.Unlock()
 		s.refuse(m, fault.Unavailable, s.who()+" is busy")
 	default:
-		w := &work{m: m, d: d}
+		w := &work{m: m, d: d, told: m.Kind == KindCast}
 		w.ctx, w.cancel = s.context(m)
 		s.custody[m.ID] = w
 		s.flight.Add(1)
@@ -290,27 +287,15 @@ func (s *Server) worker(w *work) {
 // handleOne runs the handler of a message and ends it.
 func (s *Server) handleOne(w *work) {
 	out, err := s.run(w)
-	s.answer(w.m, out, err) // still in custody: sending much takes long
+	reply := s.answer(w.m, out, err) // still in custody: sending much takes long
 	s.mu.Lock()
 	delete(s.custody, w.m.ID)
-	if w.m.Kind == KindCast {
-		s.remember(w.m.ID)
+	if reply != nil {
+		s.done.add(reply)
 	}
 	s.mu.Unlock()
 	ack(w.d)
 	s.flight.Done()
-}
-
-// remember notes a finished cast. The mutex is held.
-func (s *Server) remember(id string) {
-	s.done[id] = true
-	if len(s.finished) < remembered {
-		s.finished = append(s.finished, id)
-		return
-	}
-	delete(s.done, s.finished[s.next])
-	s.finished[s.next] = id
-	s.next = (s.next + 1) % remembered
 }
 
 // following is the worker's next piece of work; it waits for one. nil at the server's end.
@@ -383,23 +368,29 @@ func (s *Server) run(w *work) (out []byte, err error) {
 	return s.handlers[m.Method](ctx, m.Payload)
 }
 
-// answer ends a message. A reply that the transport does not take because of its size becomes a fault.
-func (s *Server) answer(m *Message, out []byte, err error) {
+// answer ends a message and returns what was said; nil where nobody asked.
+func (s *Server) answer(m *Message, out []byte, err error) *Message {
 	if m.ReplyTo == "" || m.Kind == KindFanout {
-		return
+		return nil
 	}
 	reply := &Message{Kind: KindReply, ID: m.ID, Payload: out}
 	if err != nil {
 		reply.Payload, reply.Fault = nil, toWire(err)
 	}
-	err = s.send(m, reply)
+	return s.reply(m, reply)
+}
+
+// reply sends the end of a message. One that the transport does not take because of its size becomes a fault.
+func (s *Server) reply(m, reply *Message) *Message {
+	err := s.send(m, reply)
 	if fault.Is(err, fault.TooLarge) {
-		reply.Payload, reply.Fault = nil, toWire(err)
+		reply = &Message{Kind: KindReply, ID: m.ID, Fault: toWire(err)}
 		err = s.send(m, reply)
 	}
 	if err != nil {
 		s.bus.log.Debug("reply dropped: its caller is gone", "method", m.Topic+"."+m.Method, log.Request, m.Request, log.Err, err.Error())
 	}
+	return reply
 }
 
 func (s *Server) refuse(m *Message, why fault.Kind, text string) {
@@ -413,48 +404,51 @@ func (s *Server) refuse(m *Message, why fault.Kind, text string) {
 
 // alive is best effort: the next beat says it again.
 func (s *Server) alive(m *Message) {
-	_ = s.send(m, &Message{Kind: KindAlive, ID: m.ID, Delivery: m.Delivery})
+	_ = s.send(m, &Message{Kind: KindAlive, ID: m.ID, Delivery: m.Delivery, Host: s.host})
 }
 
 func (s *Server) send(m, reply *Message) error {
 	return s.bus.t.Send(s.out, Address{Mode: Inbox, Host: m.ReplyTo}, reply)
 }
 
-// beats shows life for everything that was accepted, also while it drains.
+// beats shows life for everything that was accepted, also while it drains: each beat for all, and soon for what is new, so that its sender
+// knows where it is and does not repeat it.
 func (s *Server) beats() {
-	tick := time.NewTicker(s.bus.beat)
+	tick := time.NewTicker(max(s.bus.beat/soons, time.Millisecond))
 	defer tick.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-s.quit:
 			return
 		case <-tick.C:
-			for _, m := range s.signs() {
+			for _, m := range s.signs(n%soons == 0) {
 				_ = s.send(m, m) // best effort: the next beat says it again
 			}
 		}
 	}
 }
 
-// signs are the messages that tell each sender which of its messages are in custody: one for many, so that a long queue costs little.
-func (s *Server) signs() []*Message {
+// signs are the messages that tell each sender which of its messages are in custody, all or those it was not told of: one for many, so that
+// a long queue costs little.
+func (s *Server) signs(all bool) []*Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	open := map[string]*Message{}
-	var all []*Message
+	var out []*Message
 	for id, w := range s.custody {
-		if w.m.Kind == KindFanout {
+		if w.m.Kind == KindFanout || w.told && !all {
 			continue
 		}
+		w.told = true
 		m := open[w.m.ReplyTo]
 		if m == nil || len(m.IDs) == perSign {
-			m = &Message{Kind: KindAlive, ID: id, ReplyTo: w.m.ReplyTo}
+			m = &Message{Kind: KindAlive, ID: id, ReplyTo: w.m.ReplyTo, Host: s.host}
 			open[w.m.ReplyTo] = m
-			all = append(all, m)
+			out = append(out, m)
 		}
 		m.IDs = append(m.IDs, id)
 	}
-	return all
+	return out
 }
 
 func (s *Server) who() string { return s.api.topic + " on " + s.host }

@@ -170,6 +170,9 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 	}
 }
 
+// KeepsCasts says that casts are persistent and confirmed.
+func (c *conn) KeepsCasts() {}
+
 // Close ends the connection, as the death of the process would, but for flushing what was sent.
 func (c *conn) Close(ctx context.Context) error {
 	c.once.Do(func() {

@@ -1,0 +1,147 @@
+package transporttest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"hypernova/oslo/messaging"
+	"hypernova/oslo/messaging/faulty"
+)
+
+// through puts a network between each process and the broker.
+func through(br Broker, n *faulty.Network) Broker {
+	connect := br.Connect
+	br.Connect = func() messaging.Transport { return n.Wrap(connect()) }
+	return br
+}
+
+// lossy has a third of all messages lost on their way, requests, replies and signs of life alike.
+func lossy(t *testing.T, br Broker) {
+	n := new(faulty.Network)
+	w := newWorld(through(br, n))
+	client, _ := w.bus(t)
+	server, _ := w.bus(t)
+	var mu sync.Mutex
+	runs := map[string]int{} // by argument
+	w.serve(t, server, "h", handlers{echo: func(_ context.Context, s string) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		runs[s]++
+		return s, nil
+	}})
+	n.Set(faulty.Faults{Drop: 0.3, Duplicate: 0.1, Delay: 0.1, MaxDelay: beat})
+	const calls = 200
+	tries := make([]int, calls)
+	var wg sync.WaitGroup
+	for i := range calls {
+		wg.Go(func() {
+			arg := fmt.Sprint("call ", i)
+			for tries[i] = 1; ; tries[i]++ {
+				got, err := w.echo.Do(t.Context(), client, "h", arg)
+				if messaging.Unheard(err) && tries[i] < 10 {
+					continue
+				}
+				if got != arg || err != nil {
+					t.Errorf("%s: got %q, %v", arg, got, err)
+				}
+				return
+			}
+		})
+	}
+	wg.Wait()
+	more := 0
+	for i := range calls {
+		more += tries[i] - 1
+		if ran := runs[fmt.Sprint("call ", i)]; ran < 1 || ran > tries[i] {
+			t.Errorf("call %d was made %d times and handled %d times", i, tries[i], ran)
+		}
+	}
+	if more > calls/5 { // without repetitions it is half of them
+		t.Errorf("%d of %d calls had to be made anew", more, calls)
+	}
+	if sent, dropped := n.Counts(); dropped < sent/5 {
+		t.Errorf("%d of %d messages were lost, want a third", dropped, sent)
+	}
+}
+
+// mute loses the first replies that pass.
+type mute struct {
+	messaging.Transport
+	left atomic.Int32
+}
+
+func (m *mute) Send(ctx context.Context, to messaging.Address, msg *messaging.Message) error {
+	if msg.Kind == messaging.KindReply && m.left.Add(-1) >= 0 {
+		return nil
+	}
+	return m.Transport.Send(ctx, to, msg)
+}
+
+func lostReply(t *testing.T, br Broker) {
+	w := newWorld(br)
+	client, _ := w.bus(t)
+	m := &mute{Transport: br.Connect()}
+	m.left.Store(2)
+	w.broker.Connect = func() messaging.Transport { return m }
+	server, _ := w.bus(t)
+	var runs atomic.Int32
+	w.serve(t, server, "h", handlers{echo: func(_ context.Context, s string) (string, error) {
+		return fmt.Sprint(s, " ", runs.Add(1)), nil
+	}})
+	for _, want := range []string{"number 1", "number 2"} {
+		if got, err := w.echo.Do(t.Context(), client, "h", "number"); got != want || err != nil {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	}
+}
+
+// slowOnce has two receivers that may each be given the repetitions of what the other works on.
+func slowOnce(t *testing.T, br Broker) {
+	n := new(faulty.Network)
+	w := newWorld(through(br, n))
+	client, _ := w.bus(t)
+	var mu sync.Mutex
+	runs, at := map[string]int{}, map[string]string{}
+	for _, host := range []string{"h1", "h2"} {
+		server, _ := w.bus(t)
+		w.serve(t, server, host, handlers{echo: func(_ context.Context, s string) (string, error) {
+			mu.Lock()
+			runs[s]++
+			at[s] = host
+			mu.Unlock()
+			<-time.After(4 * beat)
+			return host, nil
+		}})
+	}
+	n.Set(faulty.Faults{Duplicate: 1}) // to a host: two receivers of a topic are given a message of the network's making each
+	var wg sync.WaitGroup
+	for i := range 8 {
+		for _, host := range []string{"h1", "h2"} {
+			wg.Go(func() {
+				if got, err := w.echo.Do(t.Context(), client, host, fmt.Sprint(host, " ", i)); got != host || err != nil {
+					t.Errorf("%s: got %q, %v", host, got, err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	n.Set(faulty.Faults{})
+	for i := range 8 {
+		wg.Go(func() {
+			if _, err := w.echo.Do(t.Context(), client, "", fmt.Sprint("any ", i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for s, ran := range runs {
+		if ran != 1 || !strings.HasPrefix(s, "any") && !strings.HasPrefix(s, at[s]) {
+			t.Errorf("%q was handled %d times, last on %s", s, ran, at[s])
+		}
+	}
+}
