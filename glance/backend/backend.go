@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"hypernova/oslo/fault"
 )
 
 // Backend keeps data under keys that the caller makes up: letters, digits, dots and dashes. All methods may be called concurrently, block on the
@@ -36,4 +38,29 @@ type Info struct {
 type Local interface {
 	// Path is the file of whole data, which must not be changed; fault.NotFound.
 	Path(ctx context.Context, key string) (string, error)
+}
+
+// Locator is the capability of naming data by a URL, as the locations of an image do.
+type Locator interface {
+	// URL names data. It holds no credentials.
+	URL(key string) string
+	// Key is of a URL of this place that a client may name; false for all others.
+	Key(url string) (string, bool)
+}
+
+// ReadOnly is the capability of a place that others fill: Put is fault.NotImplemented, Delete removes nothing, and a key is a URL.
+type ReadOnly interface{ ReadOnly() }
+
+// CheckKey is fault.Invalid for what is no key: it could be a path out of the place.
+func CheckKey(key string) error {
+	if key == "" || key[0] == '.' || len(key) > 200 {
+		return fault.Invalidf("%q is no key of image data", key)
+	}
+	for i := range len(key) {
+		c := key[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
+			return fault.Invalidf("%q is no key of image data", key)
+		}
+	}
+	return nil
 }

@@ -41,23 +41,9 @@ func New(dir string) (*Backend, error) {
 func (b *Backend) whole(key string) string { return filepath.Join(b.dir, key) }
 func (b *Backend) half(key string) string  { return filepath.Join(b.dir, partial, key) }
 
-// check keeps keys inside the folder.
-func check(key string) error {
-	if key == "" || key[0] == '.' || len(key) > 200 {
-		return fault.Invalidf("%q is no key of image data", key)
-	}
-	for i := range len(key) {
-		c := key[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
-			return fault.Invalidf("%q is no key of image data", key)
-		}
-	}
-	return nil
-}
-
 // Put writes beside and renames.
 func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) (n int64, err error) {
-	if err := check(key); err != nil {
+	if err := backend.CheckKey(key); err != nil {
 		return 0, err
 	}
 	if _, err := os.Lstat(b.whole(key)); err == nil {
@@ -176,7 +162,7 @@ func absent(key string, err error) error {
 
 // Path is the file itself.
 func (b *Backend) Path(_ context.Context, key string) (string, error) {
-	if err := check(key); err != nil {
+	if err := backend.CheckKey(key); err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(b.whole(key)); err != nil {
@@ -187,7 +173,7 @@ func (b *Backend) Path(_ context.Context, key string) (string, error) {
 
 // Delete removes whole and half data.
 func (b *Backend) Delete(_ context.Context, key string) error {
-	if err := check(key); err != nil {
+	if err := backend.CheckKey(key); err != nil {
 		return err
 	}
 	return errors.Join(remove(b.half(key)), remove(b.whole(key)))
@@ -195,7 +181,7 @@ func (b *Backend) Delete(_ context.Context, key string) error {
 
 // Stat looks at the file.
 func (b *Backend) Stat(_ context.Context, key string) (backend.Info, error) {
-	if err := check(key); err != nil {
+	if err := backend.CheckKey(key); err != nil {
 		return backend.Info{}, err
 	}
 	i, err := os.Stat(b.whole(key))
@@ -214,7 +200,7 @@ func (b *Backend) List(context.Context) ([]backend.Info, error) {
 			return nil, medium(err)
 		}
 		for _, e := range entries {
-			if !e.Type().IsRegular() || check(e.Name()) != nil {
+			if !e.Type().IsRegular() || backend.CheckKey(e.Name()) != nil {
 				continue
 			}
 			i, err := e.Info()

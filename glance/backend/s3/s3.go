@@ -1,0 +1,285 @@
+// Package s3 keeps image data as objects of one bucket of a service that speaks the S3 protocol.
+//
+// Data is sent in parts that are held in memory one by one, so an image of any size needs no more than a few of them, and no file.
+// An object is there only once its last part is, so a cut-off Put leaves parts at most; Delete and List know of those.
+package s3
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	minio "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"hypernova/glance/backend"
+	"hypernova/oslo/fault"
+)
+
+// Config says which bucket. Host, AccessKey, SecretKey and Bucket are required.
+type Config struct {
+	Host                 string // "https://s3.example.com"
+	Region               string // empty where the service has no regions
+	AccessKey, SecretKey string
+	Bucket               string
+	CreateBucket         bool
+	Lookup               string // "auto", "path" (host/bucket/object) or "virtual" (bucket.host/object)
+	CACert               string // a PEM file of who signed the service's certificate; empty: the system's
+	Part                 int64  // bytes of a part; default 16 MiB, at least 5 MiB
+	Threads              int    // parts of one image that are sent at once; default 4
+	Attempts             int    // of a request that fails in a way that may pass; default 5
+}
+
+// least is the smallest part that the protocol allows, save the last.
+const least = 5 << 20
+
+// Backend is a bucket.
+type Backend struct {
+	c    Config
+	core minio.Core
+
+	mu  sync.Mutex
+	own map[string]bool // keys that this process is storing
+}
+
+var (
+	_ backend.Backend = (*Backend)(nil)
+	_ backend.Locator = (*Backend)(nil)
+)
+
+// New checks the configuration; the service is not asked before Check or the first use.
+func New(c Config) (*Backend, error) {
+	u, err := url.Parse(c.Host)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.Trim(u.Path, "/") != "" {
+		return nil, fault.Invalidf("s3_store_host must be the URL of the service, http://host:port or https://host:port")
+	}
+	if c.AccessKey == "" || c.SecretKey == "" || c.Bucket == "" {
+		return nil, fault.Invalidf("s3_store_access_key, s3_store_secret_key and s3_store_bucket must be set")
+	}
+	if c.Part == 0 {
+		c.Part = 16 << 20
+	}
+	if c.Part < least {
+		return nil, fault.Invalidf("parts of S3 objects have at least 5 MiB")
+	}
+	if c.Threads <= 0 {
+		c.Threads = 4
+	}
+	if c.Attempts <= 0 {
+		c.Attempts = 5
+	}
+	o := &minio.Options{Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Secure: u.Scheme == "https", Region: c.Region, MaxRetries: c.Attempts}
+	switch c.Lookup {
+	case "", "auto":
+		o.BucketLookup = minio.BucketLookupAuto
+	case "path":
+		o.BucketLookup = minio.BucketLookupPath
+	case "virtual":
+		o.BucketLookup = minio.BucketLookupDNS
+	default:
+		return nil, fault.Invalidf("s3_store_bucket_url_format %q is not known; there are: auto, path, virtual", c.Lookup)
+	}
+	t, err := transport(c)
+	if err != nil {
+		return nil, err
+	}
+	o.Transport = t
+	client, err := minio.NewCore(u.Host, o)
+	if err != nil {
+		return nil, fault.Invalidf("the S3 service %s cannot be used: %v", c.Host, err)
+	}
+	return &Backend{c: c, core: *client, own: map[string]bool{}}, nil
+}
+
+func transport(c Config) (*http.Transport, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 4 * c.Threads
+	t.ResponseHeaderTimeout = time.Minute
+	t.DisableCompression = true // what is stored is what is read
+	t.WriteBufferSize, t.ReadBufferSize = 64<<10, 64<<10
+	if c.CACert != "" {
+		pem, err := os.ReadFile(c.CACert)
+		if err != nil {
+			return nil, fault.Invalidf("s3_store_cacert cannot be read").Because(err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fault.Invalidf("s3_store_cacert %s holds no certificate", c.CACert)
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	return t, nil
+}
+
+// Check makes the bucket if that is wanted, and fails where it is absent.
+func (b *Backend) Check(ctx context.Context) error {
+	there, err := b.core.BucketExists(ctx, b.c.Bucket)
+	if err != nil {
+		return b.medium(err)
+	}
+	if there {
+		return nil
+	}
+	if !b.c.CreateBucket {
+		return fault.Invalidf("the S3 bucket %s does not exist", b.c.Bucket)
+	}
+	return b.medium(b.core.MakeBucket(ctx, b.c.Bucket, minio.MakeBucketOptions{Region: b.c.Region}))
+}
+
+// medium hides what only the service's operator should read behind a sentence without addresses and keys.
+func (b *Backend) medium(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	switch minio.ToErrorResponse(err).Code {
+	case "QuotaExceeded", "XMinioStorageFull", "EntityTooLarge":
+		return fault.New(fault.TooLarge, "The image storage is full.").Because(err)
+	}
+	return fmt.Errorf("image storage: bucket %s: %w", b.c.Bucket, err)
+}
+
+func absent(err error) bool {
+	r := minio.ToErrorResponse(err)
+	return r.Code == "NoSuchKey" || r.Code == "NotFound" || r.StatusCode == http.StatusNotFound && r.Code != "NoSuchBucket"
+}
+
+func (b *Backend) fail(key string, err error) error {
+	if absent(err) {
+		return fault.NotFoundf("image data %s is not there", key).Because(err)
+	}
+	return b.medium(err)
+}
+
+// Open asks for a range. The transport tells a connection that ends too early from the end of the data.
+func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	if err := backend.CheckKey(key); err != nil {
+		return nil, err
+	}
+	var o minio.GetObjectOptions
+	switch {
+	case length == 0:
+		if _, err := b.Stat(ctx, key); err != nil {
+			return nil, err
+		}
+		return http.NoBody, nil
+	case length > 0:
+		if err := o.SetRange(offset, offset+length-1); err != nil {
+			return nil, fault.Invalidf("%v", err)
+		}
+	case offset > 0:
+		if err := o.SetRange(offset, 0); err != nil {
+			return nil, fault.Invalidf("%v", err)
+		}
+	}
+	r, _, _, err := b.core.GetObject(ctx, b.c.Bucket, key, o)
+	if minio.ToErrorResponse(err).Code == "InvalidRange" {
+		return http.NoBody, nil // beyond the end
+	}
+	if err != nil {
+		return nil, b.fail(key, err)
+	}
+	return r, nil
+}
+
+// Stat asks for the object.
+func (b *Backend) Stat(ctx context.Context, key string) (backend.Info, error) {
+	if err := backend.CheckKey(key); err != nil {
+		return backend.Info{}, err
+	}
+	i, err := b.core.StatObject(ctx, b.c.Bucket, key, minio.StatObjectOptions{})
+	if err != nil {
+		return backend.Info{}, b.fail(key, err)
+	}
+	return backend.Info{Key: key, Size: i.Size, Modified: i.LastModified}, nil
+}
+
+// Delete removes the object and what uploads that were cut off left of it.
+func (b *Backend) Delete(ctx context.Context, key string) error {
+	if err := backend.CheckKey(key); err != nil {
+		return err
+	}
+	if err := b.core.RemoveObject(ctx, b.c.Bucket, key, minio.RemoveObjectOptions{}); err != nil && !absent(err) {
+		return b.medium(err)
+	}
+	return b.unfinished(ctx, key, func(u minio.ObjectMultipartInfo) error {
+		if u.Key != key {
+			return nil
+		}
+		if err := b.core.AbortMultipartUpload(ctx, b.c.Bucket, key, u.UploadID); err != nil && !absent(err) {
+			return b.medium(err)
+		}
+		return nil
+	})
+}
+
+// unfinished goes through uploads that were begun and not completed.
+func (b *Backend) unfinished(ctx context.Context, prefix string, each func(minio.ObjectMultipartInfo) error) error {
+	var keyMarker, idMarker string
+	for {
+		page, err := b.core.ListMultipartUploads(ctx, b.c.Bucket, prefix, keyMarker, idMarker, "", 1000)
+		if minio.ToErrorResponse(err).Code == "NoSuchUpload" {
+			return nil // some services say so where there is none
+		}
+		if err != nil {
+			return b.medium(err)
+		}
+		for _, u := range page.Uploads {
+			if err := each(u); err != nil {
+				return err
+			}
+		}
+		if !page.IsTruncated || page.NextKeyMarker == keyMarker && page.NextUploadIDMarker == idMarker {
+			return nil
+		}
+		keyMarker, idMarker = page.NextKeyMarker, page.NextUploadIDMarker
+	}
+}
+
+// List tells objects and unfinished uploads. Other objects of the bucket, whose names are no keys, are nobody's here.
+func (b *Backend) List(ctx context.Context) ([]backend.Info, error) {
+	var all []backend.Info
+	// The channel must be read to its end, or ctx ended, for its goroutine to end.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for o := range b.core.Client.ListObjects(ctx, b.c.Bucket, minio.ListObjectsOptions{Recursive: true}) {
+		if o.Err != nil {
+			return nil, b.medium(o.Err)
+		}
+		if backend.CheckKey(o.Key) == nil {
+			all = append(all, backend.Info{Key: o.Key, Size: o.Size, Modified: o.LastModified})
+		}
+	}
+	err := b.unfinished(ctx, "", func(u minio.ObjectMultipartInfo) error {
+		known := slices.ContainsFunc(all, func(i backend.Info) bool { return i.Key == u.Key })
+		if !known && backend.CheckKey(u.Key) == nil {
+			all = append(all, backend.Info{Key: u.Key, Modified: u.Initiated, Partial: true})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// prefix begins the URLs of this bucket's objects. They name no credentials.
+func (b *Backend) prefix() string {
+	scheme, host, _ := strings.Cut(b.c.Host, "://")
+	return "s3+" + scheme + "://" + strings.TrimSuffix(host, "/") + "/" + b.c.Bucket + "/"
+}
+
+// URL is where the data is, as a location.
+func (b *Backend) URL(key string) string { return b.prefix() + key }
+
+// Key understands locations of this bucket only.
+func (b *Backend) Key(location string) (string, bool) {
+	key, ok := strings.CutPrefix(location, b.prefix())
+	return key, ok && backend.CheckKey(key) == nil
+}
