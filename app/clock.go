@@ -35,7 +35,7 @@ func (p *Process) clockOf(ctx context.Context, name string, d *db.DB) clock.Now 
 		log.From(ctx).Warn("the database's clock cannot be read; this host's is used until it can", "database", name, log.Err, err.Error())
 	}
 	if d.Dialect().Caps().Now != "" {
-		p.upkeep(name+"-clock", service.Periodic{Name: "sync_clock", Spacing: clockSync, Fn: sync})
+		p.upkeep(name+"-clock", service.Periodic{Name: clockTask, Spacing: clockSync, Fn: sync})
 	}
 	return c.Now
 }

@@ -59,7 +59,7 @@ type Default struct {
 	Down         time.Duration `conf:"service_down_time" default:"60" min:"0.1" max:"86400" help:"A service not heard of for this long is down. At least twice report_interval."`
 	Grace        time.Duration `conf:"graceful_shutdown_timeout" default:"60" min:"0" max:"3600" help:"How long a service that is told to end may take to finish what it is doing."`
 
-	DisabledTasks []string `conf:"disabled_periodic_tasks" help:"Names of periodic tasks that shall not run, as the log names them."`
+	DisabledTasks []string `conf:"disabled_periodic_tasks" help:"Names of periodic tasks that shall not run, as the log and the state report name them. An unknown name is refused with the list of those that there are."`
 
 	Compute
 	Network

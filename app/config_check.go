@@ -24,6 +24,9 @@ func (c *Config) check() error {
 	if strings.HasPrefix(c.Database.Connection, "sqlite:///") && !strings.Contains(c.Database.Connection, "{service}") {
 		return fault.Invalidf("[database] connection: {service} must stand in the path, because each service has a database of its own")
 	}
+	if err := c.checkTasks(); err != nil {
+		return err
+	}
 	return c.checkBus()
 }
 

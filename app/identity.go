@@ -96,7 +96,7 @@ func buildKeystone(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	p.upkeep("keystone", service.Periodic{Name: "purge revocations", Spacing: time.Hour, Fn: k.tokens.Purge})
+	p.upkeep("keystone", service.Periodic{Name: purgeTask, Spacing: time.Hour, Fn: k.tokens.Purge})
 	return p.serve(ctx, RoleKeystone, apiKeystone, api.Handler(c, &api.API{Identity: k.users, Roles: k.roles, Catalog: k.catalog, Tokens: k.tokens,
 		Delegation: k.delegation, Credentials: k.credentials, Limits: k.limits, Federation: k.federation}))
 }

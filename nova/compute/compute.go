@@ -70,6 +70,9 @@ func New(c Config, d Deps) *Manager {
 	return m
 }
 
+// WatchTask is the periodic task of hosts whose hypervisor tells of its guests by itself.
+const WatchTask = "watch_guests"
+
 // Manager is the role nova-compute.
 func (m *Manager) Manager() service.Manager {
 	ps := []service.Periodic{
@@ -78,7 +81,7 @@ func (m *Manager) Manager() service.Manager {
 		{Name: "cleanup_running_deleted_instances", Spacing: m.c.ReapInterval, Fn: m.reap},
 	}
 	if src, ok := m.Driver.(virt.EventSource); ok {
-		ps = append(ps, service.Periodic{Name: "watch_guests", Spacing: time.Second, RunImmediately: true,
+		ps = append(ps, service.Periodic{Name: WatchTask, Spacing: time.Second, RunImmediately: true,
 			Fn: func(ctx context.Context) error { return m.watch(ctx, src) }})
 	}
 	return service.Manager{Binary: nova.BinaryCompute, Host: m.c.Host, Topic: rpcapi.Compute, Level: 1,

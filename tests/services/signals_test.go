@@ -66,7 +66,7 @@ func TestAServicesLife(t *testing.T) {
 	p.says(`step="configuration check"`, `step="periodic tasks"`, "API listens", "all services are ready")
 
 	// SIGHUP puts in force what it can, and names what it cannot.
-	i.write(t, "debug = true\nreport_interval = 7\ndisabled_periodic_tasks = x")
+	i.write(t, "debug = true\nreport_interval = 7\ndisabled_periodic_tasks = sync_clock")
 	p.signal(syscall.SIGHUP)
 	m.hears("RELOADING=1")
 	m.hears("READY=1")
@@ -74,6 +74,9 @@ func TestAServicesLife(t *testing.T) {
 	i.write(t, "debgu = true")
 	p.signal(syscall.SIGHUP)
 	p.says("reload refused, the old settings stay", `debgu`)
+	i.write(t, "disabled_periodic_tasks = x")
+	p.signal(syscall.SIGHUP)
+	p.says(`there is no periodic task \"x\"; there are: ask_silent_agents,`)
 
 	// SIGUSR2 writes what an operator must know, and no secret.
 	p.signal(syscall.SIGUSR2)
