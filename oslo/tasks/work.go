@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,6 +149,7 @@ func (q *Queue) finish(ctx, hctx context.Context, kind handler, t *Task, err err
 		q.bury(ctx, kind, t, errors.Join(errLate, err))
 	case ctx.Err() != nil:
 		q.giveBack(free, *r, q.c.Now(), r.Attempt-1)
+	case q.postpone(free, r, err):
 	case retriable(err) && r.Attempt < kind.o.MaxAttempts:
 		q.stats.retried.Add(1)
 		wait := kind.o.pause(r.Attempt)
@@ -262,5 +264,9 @@ func errorOf(s string) error {
 	if json.Unmarshal([]byte(s), &r) != nil {
 		return fault.New(fault.Internal, "unknown")
 	}
-	return &fault.Fault{Kind: fault.ParseKind(r.Kind), Msg: r.Msg, Code: r.Code, Err: errors.New(r.Text)}
+	f := &fault.Fault{Kind: fault.ParseKind(r.Kind), Msg: r.Msg, Code: r.Code}
+	if r.Text != r.Msg {
+		f.Err = errors.New(strings.TrimPrefix(r.Text, r.Msg+": "))
+	}
+	return f
 }
