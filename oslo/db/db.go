@@ -44,11 +44,12 @@ const (
 	allLanes = 4 // the attempt that asks for all
 )
 
-// Querier is a *DB (each statement on its own) or a *Tx.
+// Querier is a *DB (each statement on its own), a *Tx, or a Lone.
 type Querier interface{ querier() }
 
-func (*DB) querier() {}
-func (*Tx) querier() {}
+func (*DB) querier()  {}
+func (*Tx) querier()  {}
+func (Lone) querier() {}
 
 // attempts bounds how often a transaction is run again because the engine asked for it.
 const attempts = 12
@@ -113,8 +114,13 @@ func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 // write runs fn until the engine is content; it takes g off the list of those inside a Tx before it returns, or panics.
 func (d *DB) write(ctx context.Context, g uint64, fn func(*Tx) error) error {
 	defer d.inTx.Delete(g)
+	return d.again(ctx, func(n int) error { return d.attempt(ctx, n, fn) })
+}
+
+// again makes attempts until the engine is content.
+func (d *DB) again(ctx context.Context, attempt func(n int) error) error {
 	for n := 1; ; n++ {
-		err := d.attempt(ctx, n, fn)
+		err := attempt(n)
 		if err == nil {
 			return d.settle(ctx, nil)
 		}
@@ -131,6 +137,20 @@ func (d *DB) write(ctx context.Context, g uint64, fn func(*Tx) error) error {
 }
 
 func (d *DB) attempt(ctx context.Context, n int, fn func(*Tx) error) error {
+	return d.laned(ctx, n, func() error {
+		return d.engine.Write(ctx, func(c Conn) error {
+			t := &Tx{db: d, conn: c}
+			defer t.end()
+			if err := fn(t); err != nil {
+				return err
+			}
+			return t.failed
+		})
+	})
+}
+
+// laned runs attempt n of a transaction on its share of the lanes.
+func (d *DB) laned(ctx context.Context, n int, f func() error) error {
 	wide := int64(1)
 	if n >= allLanes {
 		wide = lanes
@@ -139,14 +159,7 @@ func (d *DB) attempt(ctx context.Context, n int, fn func(*Tx) error) error {
 		return err
 	}
 	defer d.lanes.Release(wide)
-	return d.engine.Write(ctx, func(c Conn) error {
-		t := &Tx{db: d, conn: c}
-		defer t.end()
-		if err := fn(t); err != nil {
-			return err
-		}
-		return t.failed
-	})
+	return f()
 }
 
 // View runs fn on a read-only snapshot: all its reads see one moment.
@@ -261,14 +274,22 @@ func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string)
 				return err
 			}
 		}
+	case Lone:
+		if reads(sql) {
+			return run(ctx, q.db, sql, f)
+		}
+		return q.run(ctx, sql, f)
 	}
 	return fmt.Errorf("db: statement on %T", on)
 }
 
 // dialectOf is the dialect that on speaks.
 func dialectOf(on Querier) Dialect {
-	if t, ok := on.(*Tx); ok {
-		return t.db.dialect
+	switch q := on.(type) {
+	case *Tx:
+		return q.db.dialect
+	case Lone:
+		return q.db.dialect
 	}
 	return on.(*DB).dialect
 }

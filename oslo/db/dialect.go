@@ -32,6 +32,8 @@ type Engine interface {
 	View(ctx context.Context, fn func(Conn) error) error
 	// Read runs one reading statement.
 	Read(ctx context.Context, fn func(Conn) error) error
+	// Lone runs one statement that writes; nil means it is durable. Its commit costs no round trip of its own where the engine can spare it.
+	Lone(ctx context.Context, fn func(Conn) error) error
 	// Migrate runs fn while nobody else of this process writes.
 	Migrate(ctx context.Context, fn func(*sql.DB) error) error
 	Close() error
@@ -66,5 +68,6 @@ type Caps struct {
 	Position     string // a function (text, part): where the part begins, 0 if it does not occur
 	MaxParams    int    // most placeholders in one statement
 	Now          string // the query for the server's clock in microseconds; empty: the server is this process
+	Rivals       bool   // transactions write beside each other, so that what one of them read may cost it a repetition
 	Goose        goose.Dialect
 }

@@ -42,7 +42,7 @@ func (dialect) Name() string      { return "postgresql" }
 func (dialect) Schemes() []string { return []string{"postgresql", "postgres"} }
 
 func (dialect) Caps() db.Caps {
-	return db.Caps{NullsLargest: true, Like: "ILIKE", Regexp: "~", Position: "strpos", MaxParams: 65535, Goose: goose.DialectPostgres,
+	return db.Caps{NullsLargest: true, Like: "ILIKE", Regexp: "~", Position: "strpos", MaxParams: 65535, Rivals: true, Goose: goose.DialectPostgres,
 		Now: "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"}
 }
 
@@ -172,6 +172,9 @@ func (e *engine) within(ctx context.Context, o *sql.TxOptions, fn func(db.Conn) 
 
 // Read runs one statement outside a transaction.
 func (e *engine) Read(_ context.Context, fn func(db.Conn) error) error { return fn(conn{e.s}) }
+
+// Lone lets the server commit by itself, at its default isolation.
+func (e *engine) Lone(_ context.Context, fn func(db.Conn) error) error { return fn(conn{e.s}) }
 
 // migrationLock is the advisory lock that one migrating process holds; any number that is the same in all will do.
 const migrationLock = 0x68797065

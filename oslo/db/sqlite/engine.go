@@ -117,6 +117,9 @@ func (e *engine) Read(ctx context.Context, fn func(db.Conn) error) error {
 	return fn(c)
 }
 
+// Lone is a member of a batch like any other: one writer means that nothing is cheaper than that.
+func (e *engine) Lone(ctx context.Context, fn func(db.Conn) error) error { return e.Write(ctx, fn) }
+
 // View lends a reader inside a transaction, whose first read fixes the moment it sees.
 func (e *engine) View(ctx context.Context, fn func(db.Conn) error) (err error) {
 	c, err := e.reader(ctx)
