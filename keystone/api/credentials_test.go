@@ -50,7 +50,7 @@ func TestCredentialsAreSealedInTheDatabase(t *testing.T) {
 		t.Errorf("%d EC2 keys", n)
 	}
 	c.want(204, "DELETE", "/v3/credentials/"+id, demo, "")
-	c.want(404, "GET", "/v3/credentials/"+id, demo, "")
+	c.want(403, "GET", "/v3/credentials/"+id, demo, "") // what is not there is nobody's
 }
 
 func TestASignedRequestGetsATokenFromAServiceOnly(t *testing.T) {

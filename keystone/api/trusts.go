@@ -97,10 +97,10 @@ type trustQuery struct {
 var trusts = api.Resource[*API]{Name: "trust", Plural: "trusts", Ops: api.Ops[*API]{
 	api.Do("POST /OS-TRUST/trusts", trustAdd, http.StatusCreated, (*API).createTrust),
 	api.ListOf("GET /OS-TRUST/trusts", nil, api.Nothing[*API], (*API).listTrusts),
-	api.On("GET /OS-TRUST/trusts/{trust_id}", trustGet, http.StatusOK, (*API).loadTrust, (*API).showTrust),
-	api.On("DELETE /OS-TRUST/trusts/{trust_id}", trustDrop, http.StatusNoContent, (*API).loadTrust, (*API).deleteTrust),
-	api.ListOf("GET /OS-TRUST/trusts/{trust_id}/roles", trustRoles, (*API).loadTrust, (*API).listTrustRoles, api.EnvelopeOut("roles")),
-	api.On("GET /OS-TRUST/trusts/{trust_id}/roles/{role_id}", trustRole, http.StatusOK, (*API).loadTrust, (*API).showTrustRole, api.EnvelopeOut("role")),
+	api.On("GET /OS-TRUST/trusts/{trust_id}", trustGet, http.StatusOK, (*API).loadTrust, (*API).showTrust, api.MissingShown()),
+	api.On("DELETE /OS-TRUST/trusts/{trust_id}", trustDrop, http.StatusNoContent, (*API).loadTrust, (*API).deleteTrust, api.MissingShown()),
+	api.ListOf("GET /OS-TRUST/trusts/{trust_id}/roles", trustRoles, (*API).loadTrust, (*API).listTrustRoles, api.EnvelopeOut("roles"), api.MissingShown()),
+	api.On("GET /OS-TRUST/trusts/{trust_id}/roles/{role_id}", trustRole, http.StatusOK, (*API).loadTrust, (*API).showTrustRole, api.EnvelopeOut("role"), api.MissingShown()),
 }}
 
 func (a *API) loadTrust(ctx context.Context, r *api.Request) (keystone.Trust, error) {

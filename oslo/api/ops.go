@@ -215,6 +215,11 @@ func Nothing[A any](A, context.Context, *Request) (None, error) { return None{},
 func loadTarget[A, T any](a A, c *call, load loader[A, T]) (T, error) {
 	t, err := load(a, c.ctx, c.r)
 	if err != nil {
+		if c.s.c.MissingRefused && !c.op.def.opts.missingShown && fault.KindOf(err) == fault.NotFound {
+			if refused := c.authorize(policy.Target{}); refused != nil {
+				return t, refused
+			}
+		}
 		return t, err
 	}
 	if g, ok := any(t).(Targeter); ok {

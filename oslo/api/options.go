@@ -10,6 +10,7 @@ type opts struct {
 	envIn, envOut           string
 	envInSet, envOutSet     bool
 	noAuth, hidden          bool
+	missingShown            bool
 	looseQuery, strictQuery bool
 	maxBody                 int64
 	media                   []string
@@ -38,6 +39,9 @@ func NoAuth() Option { return func(o *opts) { o.noAuth = true } }
 
 // Hidden answers 404 where the policy refuses the loaded target, as where existence is secret.
 func Hidden() Option { return func(o *opts) { o.hidden = true } }
+
+// MissingShown keeps 404 for what is not there, for every caller, where Config.MissingRefused makes it 403 elsewhere.
+func MissingShown() Option { return func(o *opts) { o.missingShown = true } }
 
 // MaxBody bounds the request body in bytes; the default is Config.MaxBody.
 func MaxBody(n int64) Option { return func(o *opts) { o.maxBody = n } }
