@@ -35,6 +35,7 @@ type Config struct {
 	NovaAPI        NovaAPI          `section:"api" help:"The compute API."`
 	Quota          Quota            `section:"quota" help:"What a project may have of compute unless its own quota says otherwise; -1 is unlimited."`
 	Image          Image            `section:"image" help:"Bounds of images."`
+	ImageTask      ImageTask        `section:"task" help:"The log of imports."`
 	GlanceStore    GlanceStore      `section:"glance_store" help:"Where image data is kept."`
 	NeutronQuotas  quota.Config     `section:"QUOTAS" help:"What a project may have of networking unless its own quota says otherwise; -1 is unlimited."`
 	ML2            ML2              `section:"ml2" help:"Network types and mechanisms."`

@@ -15,3 +15,8 @@ type Image struct {
 	Members    int      `conf:"image_member_quota" default:"128" min:"-1" help:"Projects that an image is shared with; -1 is unlimited."`
 	Methods    []string `conf:"enabled_import_methods" default:"glance-direct,web-download" help:"How images may be imported."`
 }
+
+// ImageTask is [task].
+type ImageTask struct {
+	Life int `conf:"task_time_to_live" default:"48" min:"1" max:"87600" help:"How many hours a task of the image API is kept after it has ended."`
+}

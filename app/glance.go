@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"hypernova/glance"
 	glanceapi "hypernova/glance/api"
 	glanceclient "hypernova/glance/client"
 	"hypernova/glance/images"
+	"hypernova/glance/metadefs"
 	"hypernova/glance/store"
+	"hypernova/glance/tasks"
 	"hypernova/oslo/fault"
 )
 
@@ -30,8 +33,12 @@ func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
 	}
 	p.parts.images, err = images.New(images.Config{DB: d, Stores: []images.Store{{ID: name, Backend: b}}, Worker: p.c.Default.Host,
 		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties, Tags: p.c.Image.Tags, Members: p.c.Image.Members},
-		Import: p.c.Image.Methods, Now: p.now, Log: p.o.Log})
+		Import: p.c.Image.Methods, Tasks: p.imageTasks(), Now: p.now, Log: p.o.Log})
 	return p.parts.images, err
+}
+
+func (p *Process) imageTasks() tasks.Log {
+	return tasks.Log{Life: time.Duration(p.c.ImageTask.Life) * time.Hour, Now: p.now}
 }
 
 // images is the image service as compute asks it.
@@ -47,6 +54,11 @@ func buildGlance(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
+	d, err := p.database(ctx, "glance")
+	if err != nil {
+		return err
+	}
+	a := glanceapi.API{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.imageTasks())}
 	p.services = append(p.services, s)
 	if err := p.listen(ctx, apiGlance); err != nil {
 		return err
@@ -55,5 +67,5 @@ func buildGlance(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	return p.serve(ctx, RoleGlance, apiGlance, glanceapi.Handler(c, s))
+	return p.serve(ctx, RoleGlance, apiGlance, glanceapi.Handler(c, a))
 }

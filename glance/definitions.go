@@ -48,7 +48,7 @@ type Property struct {
 }
 
 // Items defines the elements of a property that is an array.
-type Items struct {
+type Items = struct {
 	Type string   `json:"type"`
 	Enum []string `json:"enum,omitempty"`
 }

@@ -10,12 +10,18 @@ import (
 
 	"hypernova/glance"
 	"hypernova/glance/images"
+	"hypernova/glance/metadefs"
+	"hypernova/glance/tasks"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 )
 
 // API answers the image service's operations with the verbs.
-type API struct{ Images *images.Service }
+type API struct {
+	Images   *images.Service
+	Metadefs *metadefs.Service
+	Tasks    *tasks.Service
+}
 
 const (
 	maxLimit     = 1000
@@ -23,12 +29,12 @@ const (
 )
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is the image service's own.
-func Handler(c api.Config, s *images.Service) http.Handler {
+func Handler(c api.Config, a API) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links = "glance", "/v2", api.Glance, api.LinksGlance
 	c.MaxLimit, c.DefaultLimit = maxLimit, defaultLimit
 	vs := versions(c.Endpoint)
 	c.Root = vs
-	h := api.New(c, &API{Images: s}, Resources()...)
+	h := api.New(c, &a, Resources()...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.TrimSuffix(r.URL.Path, "/") == "/versions" {
 			vs.ServeHTTP(w, r)
@@ -40,7 +46,7 @@ func Handler(c api.Config, s *images.Service) http.Handler {
 
 // Resources are all of the image service's declared operations.
 func Resources() []api.Resource[*API] {
-	return []api.Resource[*API]{imageOps, dataOps, memberOps, infoOps, schemaOps}
+	return []api.Resource[*API]{imageOps, dataOps, memberOps, infoOps, schemaOps, taskOps, namespaceOps, contentOps, definedTagOps, metadefSchemaOps}
 }
 
 // imageView is an image as clients see it; its free properties stand beside the named members.

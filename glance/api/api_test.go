@@ -24,7 +24,9 @@ import (
 	"hypernova/glance/backend/file"
 	"hypernova/glance/backend/mem"
 	"hypernova/glance/images"
+	"hypernova/glance/metadefs"
 	"hypernova/glance/store"
+	"hypernova/glance/tasks"
 	"hypernova/oslo/api"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db/dbtest"
@@ -59,7 +61,8 @@ func start(t *testing.T, change ...func(*images.Config)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(validate)}, s)
+	h := glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(validate)},
+		glanceapi.API{Images: s, Metadefs: metadefs.New(c.DB, c.Now), Tasks: tasks.New(c.DB, c.Tasks)})
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	return &service{t, srv.URL, s, files}

@@ -46,7 +46,7 @@ var (
 
 // Rules are the image service's declared rules.
 func Rules() []*policy.Rule {
-	return []*policy.Rule{policyDefault, policyAdmin, policyService, policyAddImage, policyDeleteImage, policyGetImage, policyGetImages, policyModifyImage,
+	return append([]*policy.Rule{policyDefault, policyAdmin, policyService, policyAddImage, policyDeleteImage, policyGetImage, policyGetImages, policyModifyImage,
 		policyPublicize, policyCommunitize, policyDownloadImage, policyUploadImage, policyAddMember, policyDeleteMember, policyGetMember,
-		policyGetMembers, policyModifyMember, policyDeactivate, policyReactivate, policyStoresDetail}
+		policyGetMembers, policyModifyMember, policyDeactivate, policyReactivate, policyStoresDetail, policyTasks}, metadefRules()...)
 }

@@ -43,7 +43,7 @@ func (s *Service) Stage(ctx context.Context, id string, body io.Reader, size int
 	if err != nil {
 		return s.abandon(ctx, r, err)
 	}
-	return s.settle(ctx, r, func(now *store.Record) { now.Size = f.size })
+	return s.settle(ctx, r, nil, func(now *store.Record) { now.Size = f.size })
 }
 
 // begin claims a queued image for an upload by this worker.
@@ -185,7 +185,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // finish makes the image active with what was stored.
 func (s *Service) finish(ctx context.Context, r store.Record, f facts) error {
-	return s.settle(ctx, r, func(now *store.Record) {
+	return s.settle(ctx, r, nil, func(now *store.Record) {
 		now.Status, now.Size, now.VirtualSize = glance.Active, f.size, f.virtual
 		now.Checksum, now.HashAlgo, now.HashValue = f.md5, "sha512", f.sha512
 		now.Key, now.Worker, now.ImportMethod, now.ImportURI = r.Key, "", "", ""
@@ -198,7 +198,7 @@ func (s *Service) finish(ctx context.Context, r store.Record, f facts) error {
 
 // abandon gives the image back as queued and returns why, or fault.Gone when it was deleted meanwhile.
 func (s *Service) abandon(ctx context.Context, r store.Record, why error) error {
-	err := s.settle(ctx, r, func(now *store.Record) {
+	err := s.settle(ctx, r, why, func(now *store.Record) {
 		now.Status, now.Size, now.VirtualSize = glance.Queued, -1, -1
 		now.Key, now.Staged, now.Worker, now.ImportMethod, now.ImportURI = "", "", "", "", ""
 		if r.ImportMethod != "" {
@@ -214,8 +214,8 @@ func (s *Service) abandon(ctx context.Context, r store.Record, why error) error 
 	return why
 }
 
-// settle changes a record that this worker holds. If it is no longer held the data is thrown away: fault.Gone.
-func (s *Service) settle(ctx context.Context, r store.Record, change func(*store.Record)) error {
+// settle changes a record that this worker holds, and ends the task of an import, well where why is nil. If it is no longer held the data is thrown away: fault.Gone.
+func (s *Service) settle(ctx context.Context, r store.Record, why error, change func(*store.Record)) error {
 	ctx, cancel := cleanup(ctx)
 	defer cancel()
 	var left []store.Piece
@@ -229,6 +229,9 @@ func (s *Service) settle(ctx context.Context, r store.Record, change func(*store
 			if err == nil { // another upload holds the record: its data stays
 				left = without(left, pieces(now))
 			}
+			if err := s.endTask(ctx, tx, r, fault.New(fault.Gone, "The image was deleted or taken over during the import.")); err != nil {
+				return err
+			}
 			return throw(ctx, tx, left)
 		}
 		if err != nil {
@@ -236,6 +239,9 @@ func (s *Service) settle(ctx context.Context, r store.Record, change func(*store
 		}
 		change(&now)
 		now.Updated = s.now()
+		if err := s.endTask(ctx, tx, r, why); err != nil {
+			return err
+		}
 		left = without(pieces(r), pieces(now))
 		if err := throw(ctx, tx, left); err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"hypernova/glance"
 	"hypernova/glance/backend"
 	"hypernova/glance/store"
+	"hypernova/glance/tasks"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
@@ -35,7 +36,8 @@ type Config struct {
 	Worker string // who this process is to itself after a restart; unique among processes on one database; default "glance"
 	Limits Limits
 	Web    WebConfig
-	Import []string // enabled import methods; nil: glance-direct and web-download
+	Import []string  // enabled import methods; nil: glance-direct and web-download
+	Tasks  tasks.Log // of imports
 	Now    clock.Now
 	Log    *slog.Logger
 }
@@ -69,6 +71,7 @@ type Service struct {
 	limits  Limits
 	web     *web
 	methods []string
+	tasks   tasks.Log
 	now     clock.Now
 	log     *slog.Logger
 	wake    chan struct{} // capacity 1: an import waits
@@ -89,7 +92,7 @@ func New(c Config) (*Service, error) {
 			return nil, fault.Invalidf("image store %q is unnamed or there twice", s.ID)
 		}
 	}
-	s := &Service{db: c.DB, stores: c.Stores, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, now: c.Now, log: c.Log,
+	s := &Service{db: c.DB, stores: c.Stores, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, tasks: c.Tasks, now: c.Now, log: c.Log,
 		wake: make(chan struct{}, 1)}
 	if s.worker == "" {
 		s.worker = "glance"

@@ -26,6 +26,7 @@ const failedImport = "os_glance_failed_import"
 // Import is what a client asks for.
 type Import struct {
 	Method, URI, Store string
+	Task               string // made before, for this import; empty makes one
 }
 
 // Import begins an import and returns; Run does it. fault.Invalid for a method that is not enabled or a URI that is not allowed,
@@ -56,6 +57,9 @@ func (s *Service) Import(ctx context.Context, id string, in Import) error {
 		}
 		r.Status, r.Worker, r.ImportMethod, r.ImportURI, r.Updated = glance.Importing, s.worker, in.Method, in.URI, s.now()
 		delete(r.Properties, failedImport)
+		if err := s.startTask(ctx, tx, r, in, st.ID); err != nil {
+			return err
+		}
 		return store.Update(ctx, tx, r)
 	})
 	if err == nil {
@@ -91,6 +95,7 @@ func (s *Service) hint() {
 func (s *Service) carry(ctx context.Context, r store.Record) {
 	var f facts
 	var failed error
+	s.noteTask(ctx, r.ID, "Importing by "+r.ImportMethod)
 	switch r.ImportMethod {
 	case GlanceDirect:
 		f, failed = s.adopt(ctx, r)

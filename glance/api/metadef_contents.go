@@ -1,0 +1,243 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"hypernova/glance"
+	"hypernova/glance/metadefs"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+var contentOps = api.Resource[*API]{Name: "object", Plural: "objects", Ops: api.Ops[*API]{
+	api.On("GET /metadefs/namespaces/{namespace}/objects", policyGetObjects, http.StatusOK, (*API).namespace, (*API).objects, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/objects", policyAddObject, http.StatusCreated, (*API).namespace, (*API).createObject, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/objects", policyDeleteNamespace, http.StatusNoContent, (*API).namespace, (*API).deleteObjects, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/objects/{object}", policyGetObject, http.StatusOK, (*API).namespace, (*API).showObject, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/objects/{object}", policyModifyObject, http.StatusOK, (*API).namespace, (*API).updateObject, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/objects/{object}", policyDeleteObject, http.StatusNoContent, (*API).namespace, (*API).deleteObject, api.Bare()),
+
+	api.On("GET /metadefs/namespaces/{namespace}/properties", policyGetProperties, http.StatusOK, (*API).namespace, (*API).properties, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/properties", policyAddProperty, http.StatusCreated, (*API).namespace, (*API).createProperty, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/properties", policyDeleteNamespace, http.StatusNoContent, (*API).namespace, (*API).deleteProperties, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/properties/{property}", policyGetProperty, http.StatusOK, (*API).namespace, (*API).showProperty, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/properties/{property}", policyModifyProperty, http.StatusOK, (*API).namespace, (*API).updateProperty, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/properties/{property}", policyRemoveProperty, http.StatusNoContent, (*API).namespace, (*API).deleteProperty, api.Bare()),
+}}
+
+// definition is one of a property, in and out. Its fields are those of glance.Property, in the same order.
+type definition struct {
+	Name            string          `wire:"name" is:"maxlen=80" omit:"empty"`
+	Type            string          `wire:"type" is:"required,enum=array|boolean|integer|number|object|string"`
+	Title           string          `wire:"title" is:"required"`
+	Description     string          `wire:"description" omit:"empty"`
+	Operators       []string        `wire:"operators" omit:"empty"`
+	Default         json.RawMessage `wire:"default" omit:"empty"`
+	Required        []string        `wire:"required" is:"unique" omit:"empty"`
+	Readonly        *bool           `wire:"readonly" omit:"empty"`
+	Confidential    *bool           `wire:"confidential" omit:"empty"`
+	Minimum         *int64          `wire:"minimum" omit:"empty"`
+	Maximum         *int64          `wire:"maximum" omit:"empty"`
+	Enum            []string        `wire:"enum" omit:"empty"`
+	Pattern         string          `wire:"pattern" omit:"empty"`
+	MinLength       *int64          `wire:"minLength" is:"min=0" omit:"empty"`
+	MaxLength       *int64          `wire:"maxLength" is:"min=0" omit:"empty"`
+	Items           *items          `wire:"items" omit:"empty"`
+	UniqueItems     *bool           `wire:"uniqueItems" omit:"empty"`
+	MinItems        *int64          `wire:"minItems" is:"min=0" omit:"empty"`
+	MaxItems        *int64          `wire:"maxItems" is:"min=0" omit:"empty"`
+	AdditionalItems *bool           `wire:"additionalItems" omit:"empty"`
+}
+
+type items = struct {
+	Type string   `wire:"type" is:"enum=array|boolean|integer|number|object|string" omit:"empty"`
+	Enum []string `wire:"enum" omit:"empty"`
+}
+
+func (p definition) noun() glance.Property { return glance.Property(p) }
+
+func viewProperty(p glance.Property) definition { return definition(p) }
+
+// nounsOf names each definition by its key.
+func nounsOf(ps map[string]definition) []glance.Property {
+	var out []glance.Property
+	for _, name := range slices.Sorted(maps.Keys(ps)) {
+		p := ps[name].noun()
+		p.Name = name
+		out = append(out, p)
+	}
+	return out
+}
+
+func viewProperties(ps []glance.Property) map[string]definition {
+	out := map[string]definition{}
+	for _, p := range ps {
+		v := viewProperty(p)
+		v.Name = "" // it is the key
+		out[p.Name] = v
+	}
+	return out
+}
+
+type objectBody struct {
+	Name        string                `wire:"name" is:"required,minlen=1,maxlen=80"`
+	Description string                `wire:"description"`
+	Required    []string              `wire:"required" is:"unique"`
+	Properties  map[string]definition `wire:"properties" is:"keys(minlen=1)"`
+	computedMembers
+}
+
+func (b objectBody) noun() glance.Object {
+	o := glance.Object{Name: b.Name, Description: b.Description, Required: b.Required, Properties: map[string]glance.Property{}}
+	for name, p := range b.Properties {
+		o.Properties[name] = p.noun()
+	}
+	return o
+}
+
+// objectCreate is one by itself.
+type objectCreate struct{ objectBody }
+
+func (b *objectCreate) Validate(api.Version) error { return b.own() }
+
+type objectView struct {
+	Name        string                `wire:"name"`
+	Description string                `wire:"description" omit:"empty"`
+	Required    []string              `wire:"required"`
+	Properties  map[string]definition `wire:"properties"`
+	Created     time.Time             `wire:"created_at"`
+	Updated     time.Time             `wire:"updated_at"`
+	Self        string                `wire:"self"`
+	Schema      string                `wire:"schema"`
+}
+
+func viewObject(namespace string, o glance.Object) objectView {
+	v := objectView{Name: o.Name, Description: o.Description, Required: o.Required, Properties: map[string]definition{}, Created: o.Created, Updated: o.Updated,
+		Self: namespacePath(namespace) + "/objects/" + o.Name, Schema: "/v2/schemas/metadefs/object"}
+	if v.Required == nil {
+		v.Required = []string{}
+	}
+	for name, p := range o.Properties {
+		v.Properties[name] = viewProperty(p)
+	}
+	return v
+}
+
+type objectList struct {
+	Objects []objectView `wire:"objects"`
+	Schema  string       `wire:"schema"`
+}
+
+func (a *API) objects(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectList, error) {
+	out := objectList{Objects: []objectView{}, Schema: "v2/schemas/metadefs/objects"} // without the slash, as clients know it
+	if !r.Allowed(policyGetObject, n.PolicyTarget()) {
+		return out, nil
+	}
+	os, err := a.Metadefs.Objects(ctx, n)
+	for _, o := range os {
+		out.Objects = append(out.Objects, viewObject(n.Name, o))
+	}
+	return out, err
+}
+
+func (a *API) createObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
+	o, err := a.Metadefs.AddObject(ctx, n.Name, in.noun())
+	r.SetHeader("Location", r.URL("/metadefs/namespaces/%s/objects/%s", n.Name, o.Name))
+	return viewObject(n.Name, o), err
+}
+
+func (a *API) showObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectView, error) {
+	o, err := a.Metadefs.Object(ctx, n, r.Param("object"))
+	return viewObject(n.Name, o), err
+}
+
+func (a *API) updateObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
+	o, err := a.Metadefs.UpdateObject(ctx, n.Name, r.Param("object"), in.noun())
+	return viewObject(n.Name, o), err
+}
+
+func (a *API) deleteObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+	return api.None{}, a.Metadefs.RemoveObject(ctx, n.Name, r.Param("object"))
+}
+
+func (a *API) deleteObjects(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+	return api.None{}, a.Metadefs.RemoveObjects(ctx, n.Name)
+}
+
+// propertyCreate is one by itself: it has a name.
+type propertyCreate struct {
+	definition
+	computedTimes
+}
+
+func (b *propertyCreate) Validate(api.Version) error {
+	if b.Name == "" {
+		return fault.Invalidf("Provided object does not match schema 'property': 'name' is a required property.")
+	}
+	return b.own()
+}
+
+type propertyList struct {
+	Properties map[string]definition `wire:"properties"`
+}
+
+func (a *API) properties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (propertyList, error) {
+	ps, err := a.Metadefs.Properties(ctx, n)
+	return propertyList{viewProperties(ps)}, err
+}
+
+func (a *API) createProperty(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
+	return in.definition, a.Metadefs.AddProperty(ctx, n.Name, in.noun())
+}
+
+// showProperty finds a property by the name that it has on a type of resource, where one is given.
+func (a *API) showProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, q *prefixQuery) (definition, error) {
+	name := r.Param("property")
+	if q.ResourceType != "" {
+		if err := r.Require(policyGetResourceType, n.PolicyTarget()); err != nil {
+			return definition{}, err
+		}
+		prefix, err := a.prefix(ctx, n, q.ResourceType)
+		if err != nil {
+			return definition{}, err
+		}
+		short, ok := strings.CutPrefix(name, prefix)
+		if !ok || prefix == "" {
+			return definition{}, fault.NotFoundf("Property %s does not start with the expected resource type association prefix of '%s'.", name, prefix)
+		}
+		name = short
+	}
+	p, err := a.Metadefs.Property(ctx, n, name)
+	return viewProperty(p), err
+}
+
+func (a *API) prefix(ctx context.Context, n metadefs.Namespace, resource string) (string, error) {
+	as, err := a.Metadefs.Associations(ctx, n)
+	if err != nil {
+		return "", err
+	}
+	for _, one := range as {
+		if one.ResourceType == resource {
+			return one.Prefix, nil
+		}
+	}
+	return "", fault.NotFoundf("The metadata definition resource-type association of resource-type=%s to namespace=%s, was not found.", resource, n.Name)
+}
+
+func (a *API) updateProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
+	return in.definition, a.Metadefs.UpdateProperty(ctx, n.Name, r.Param("property"), in.noun())
+}
+
+func (a *API) deleteProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+	return api.None{}, a.Metadefs.RemoveProperty(ctx, n.Name, r.Param("property"))
+}
+
+func (a *API) deleteProperties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+	return api.None{}, a.Metadefs.RemoveProperties(ctx, n.Name)
+}

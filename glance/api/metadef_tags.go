@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"hypernova/glance"
+	"hypernova/glance/metadefs"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+var definedTagOps = api.Resource[*API]{Name: "tag", Plural: "tags", Ops: api.Ops[*API]{
+	api.On("GET /metadefs/namespaces/{namespace}/tags", policyGetTags, http.StatusOK, (*API).namespace, (*API).tags, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/tags", policyAddTags, http.StatusCreated, (*API).namespace, (*API).createTags, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/tags", policyDeleteNamespace, http.StatusNoContent, (*API).namespace, (*API).deleteTags, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/tags/{tag}", policyAddTag, http.StatusCreated, (*API).namespace, (*API).createTag, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/tags/{tag}", policyGetTag, http.StatusOK, (*API).namespace, (*API).showTag, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/tags/{tag}", policyModifyTag, http.StatusOK, (*API).namespace, (*API).updateTag, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/tags/{tag}", policyDeleteTag, http.StatusNoContent, (*API).namespace, (*API).deleteTag, api.Bare()),
+}}
+
+type tagName struct {
+	Name string `wire:"name"`
+}
+
+type tagView struct {
+	Name    string    `wire:"name"`
+	Created time.Time `wire:"created_at"`
+	Updated time.Time `wire:"updated_at"`
+}
+
+func viewTag(t glance.Tag) tagView { return tagView{t.Name, t.Created, t.Updated} }
+
+type tagQuery struct{ api.PageQuery }
+
+type tagList struct {
+	Tags []tagName `wire:"tags"`
+}
+
+// tags are all, unless a limit is asked for; there are no links.
+func (a *API) tags(ctx context.Context, _ *api.Request, n metadefs.Namespace, q *tagQuery) (tagList, error) {
+	out := tagList{Tags: []tagName{}}
+	order, err := oneKey(q.PageQuery)
+	if err != nil {
+		return out, err
+	}
+	if q.Asked.Value < 0 {
+		return out, fault.Invalidf("limit param must be positive")
+	}
+	ts, err := a.Metadefs.Tags(ctx, n, metadefs.TagQuery{Sort: order, Marker: q.Marker, Limit: min(q.Asked.Value, maxLimit)})
+	for _, t := range ts {
+		out.Tags = append(out.Tags, tagName{t.Name})
+	}
+	return out, err
+}
+
+type tagsBody struct {
+	Tags []struct {
+		Name string `wire:"name" is:"required,minlen=1,maxlen=80"`
+	} `wire:"tags"`
+	computedTimes
+}
+
+func (b *tagsBody) Validate(api.Version) error { return b.own() }
+
+func (a *API) createTags(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagsBody) (tagList, error) {
+	out, names := tagList{Tags: []tagName{}}, []string(nil)
+	for _, t := range in.Tags {
+		out.Tags, names = append(out.Tags, tagName{t.Name}), append(names, t.Name)
+	}
+	return out, a.Metadefs.SetTags(ctx, n.Name, names, truth(r.HTTP.Header.Get("X-Openstack-Append")))
+}
+
+// truth reads a header as OpenStack's services do: what is no word for yes is no.
+func truth(s string) bool {
+	switch s {
+	case "1", "t", "T", "true", "True", "TRUE", "on", "On", "ON", "y", "Y", "yes", "Yes", "YES":
+		return true
+	}
+	return false
+}
+
+func (a *API) createTag(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (tagView, error) {
+	name := r.Param("tag")
+	if len([]rune(name)) > 80 {
+		return tagView{}, fault.Invalidf("Provided object does not match schema 'tag': %s is too long.", name)
+	}
+	t, err := a.Metadefs.AddTag(ctx, n.Name, name)
+	return viewTag(t), err
+}
+
+func (a *API) showTag(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (tagView, error) {
+	t, err := a.Metadefs.Tag(ctx, n, r.Param("tag"))
+	return viewTag(t), err
+}
+
+// tagUpdate is a tag by itself.
+type tagUpdate struct{ tagBody }
+
+func (b *tagUpdate) Validate(api.Version) error { return b.own() }
+
+func (a *API) updateTag(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagUpdate) (tagView, error) {
+	t, err := a.Metadefs.RenameTag(ctx, n.Name, r.Param("tag"), in.Name)
+	return viewTag(t), err
+}
+
+func (a *API) deleteTag(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+	return api.None{}, a.Metadefs.RemoveTag(ctx, n.Name, r.Param("tag"))
+}
+
+func (a *API) deleteTags(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+	if err := r.Require(policyDeleteTags, n.PolicyTarget()); err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Metadefs.RemoveTags(ctx, n.Name)
+}

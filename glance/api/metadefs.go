@@ -1,0 +1,335 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"hypernova/glance"
+	"hypernova/glance/metadefs"
+	"hypernova/oslo/api"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/policy"
+)
+
+var namespaceOps = api.Resource[*API]{Name: "namespace", Plural: "namespaces", Ops: api.Ops[*API]{
+	api.List("GET /metadefs/namespaces", policyGetNamespaces, (*API).namespaces),
+	api.Do("POST /metadefs/namespaces", policyAddNamespace, http.StatusCreated, (*API).createNamespace, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}", policyGetNamespace, http.StatusOK, (*API).namespace, (*API).showNamespace, api.Bare(), api.Hidden()),
+	api.On("PUT /metadefs/namespaces/{namespace}", policyModifyNamespace, http.StatusOK, (*API).namespace, (*API).updateNamespace, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}", policyDeleteNamespace, http.StatusNoContent, (*API).namespace, (*API).deleteNamespace, api.Bare()),
+
+	api.Do("GET /metadefs/resource_types", policyListResourceTypes, http.StatusOK, (*API).resourceTypes, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/resource_types", policyListResourceTypes, http.StatusOK, (*API).namespace, (*API).associations, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/resource_types", policyAddAssociation, http.StatusCreated, (*API).namespace, (*API).associate, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/resource_types/{resource_type}", policyRemoveAssociation, http.StatusNoContent, (*API).namespace, (*API).dissociate, api.Bare()),
+}}
+
+// namespace loads one; for who may not know of it, it is not there, whatever else they may.
+func (a *API) namespace(ctx context.Context, r *api.Request) (metadefs.Namespace, error) {
+	name := r.Param("namespace")
+	n, err := a.Metadefs.Namespace(ctx, name)
+	if err == nil && !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
+		return n, fault.NotFoundf("Namespace %s not found", name)
+	}
+	return n, err
+}
+
+// computedMembers are the service's own; naming one is refused.
+type computedMembers struct {
+	Self   json.RawMessage `wire:"self"`
+	Schema json.RawMessage `wire:"schema"`
+	computedTimes
+}
+
+type computedTimes struct {
+	Created json.RawMessage `wire:"created_at"`
+	Updated json.RawMessage `wire:"updated_at"`
+}
+
+func (c computedMembers) own() error {
+	for _, m := range []struct {
+		name  string
+		value json.RawMessage
+	}{{"self", c.Self}, {"schema", c.Schema}} {
+		if m.value != nil {
+			return fault.Forbiddenf("Attribute '%s' is read-only.", m.name)
+		}
+	}
+	return c.computedTimes.own()
+}
+
+func (c computedTimes) own() error {
+	switch {
+	case c.Created != nil:
+		return fault.Forbiddenf("Attribute 'created_at' is read-only.")
+	case c.Updated != nil:
+		return fault.Forbiddenf("Attribute 'updated_at' is read-only.")
+	}
+	return nil
+}
+
+type associationBody struct {
+	Name   string `wire:"name" is:"required,minlen=1,maxlen=80"`
+	Prefix string `wire:"prefix" is:"maxlen=80"`
+	Target string `wire:"properties_target" is:"maxlen=80"`
+	computedTimes
+}
+
+// associationCreate is one by itself.
+type associationCreate struct{ associationBody }
+
+func (b *associationCreate) Validate(api.Version) error { return b.own() }
+
+type tagBody struct {
+	Name string `wire:"name" is:"required,minlen=1,maxlen=80"`
+	computedTimes
+}
+
+type namespaceBody struct {
+	Name         string                `wire:"namespace" is:"required,minlen=1,maxlen=80"`
+	DisplayName  string                `wire:"display_name" is:"maxlen=80"`
+	Description  string                `wire:"description" is:"maxlen=500"`
+	Visibility   string                `wire:"visibility" is:"enum=public|private"`
+	Protected    bool                  `wire:"protected"`
+	Owner        string                `wire:"owner" is:"maxlen=255"`
+	Associations []associationBody     `wire:"resource_type_associations"`
+	Properties   map[string]definition `wire:"properties" is:"keys(minlen=1,maxlen=80)"`
+	Objects      []objectBody          `wire:"objects"`
+	Tags         []tagBody             `wire:"tags"`
+	computedMembers
+}
+
+func (b *namespaceBody) Validate(api.Version) error { return b.own() }
+
+func (b *namespaceBody) noun() glance.Namespace {
+	return glance.Namespace{Name: b.Name, DisplayName: b.DisplayName, Description: b.Description, Visibility: b.Visibility, Protected: b.Protected, Owner: b.Owner}
+}
+
+func (b *namespaceBody) contents() metadefs.Contents {
+	var c metadefs.Contents
+	for _, o := range b.Objects {
+		c.Objects = append(c.Objects, o.noun())
+	}
+	c.Properties = nounsOf(b.Properties)
+	for _, a := range b.Associations {
+		c.Associations = append(c.Associations, glance.Association{ResourceType: a.Name, Prefix: a.Prefix, Target: a.Target})
+	}
+	for _, t := range b.Tags {
+		c.Tags = append(c.Tags, glance.Tag{Name: t.Name})
+	}
+	return c
+}
+
+type associationView struct {
+	Name    string    `wire:"name"`
+	Prefix  string    `wire:"prefix" omit:"empty"`
+	Target  string    `wire:"properties_target" omit:"empty"`
+	Created time.Time `wire:"created_at" omit:"empty"`
+	Updated time.Time `wire:"updated_at" omit:"empty"`
+}
+
+func viewAssociation(a glance.Association) associationView {
+	return associationView{a.ResourceType, a.Prefix, a.Target, a.Created, a.Updated}
+}
+
+func viewAssociations(as []glance.Association) []associationView {
+	out := []associationView{}
+	for _, a := range as {
+		out = append(out, viewAssociation(a))
+	}
+	return out
+}
+
+type namespaceView struct {
+	Name         string                `wire:"namespace"`
+	DisplayName  string                `wire:"display_name" omit:"empty"`
+	Description  string                `wire:"description" omit:"empty"`
+	Visibility   string                `wire:"visibility"`
+	Protected    bool                  `wire:"protected"`
+	Owner        string                `wire:"owner" omit:"empty"`
+	Created      time.Time             `wire:"created_at"`
+	Updated      time.Time             `wire:"updated_at"`
+	Associations []associationView     `wire:"resource_type_associations" omit:"empty"`
+	Properties   map[string]definition `wire:"properties" omit:"empty"`
+	Objects      []objectView          `wire:"objects" omit:"empty"`
+	Tags         []tagName             `wire:"tags" omit:"empty"`
+	Self         string                `wire:"self"`
+	Schema       string                `wire:"schema"`
+}
+
+func namespacePath(name string) string { return "/v2/metadefs/namespaces/" + name }
+
+func viewNamespace(n metadefs.Namespace, c metadefs.Contents) namespaceView {
+	v := namespaceView{Name: n.Name, DisplayName: n.DisplayName, Description: n.Description, Visibility: n.Visibility, Protected: n.Protected, Owner: n.Owner,
+		Created: n.Created, Updated: n.Updated, Associations: viewAssociations(c.Associations), Properties: viewProperties(c.Properties),
+		Self: namespacePath(n.Name), Schema: "/v2/schemas/metadefs/namespace"}
+	for _, o := range c.Objects {
+		v.Objects = append(v.Objects, viewObject(n.Name, o))
+	}
+	for _, t := range c.Tags {
+		v.Tags = append(v.Tags, tagName{t.Name})
+	}
+	return v
+}
+
+type namespaceQuery struct {
+	api.PageQuery
+	Visibility string `wire:"visibility" is:"enum=public|private"`
+	Types      string `wire:"resource_types"`
+}
+
+// oneKey reads a list's one sort key and direction; the default is the newest first.
+func oneKey(q api.PageQuery) ([]db.SortKey, error) {
+	key, dir := "created_at", "desc"
+	if n := len(q.SortKeys); n > 0 {
+		key = q.SortKeys[n-1]
+	}
+	if n := len(q.SortDirs); n > 0 {
+		dir = q.SortDirs[n-1]
+	}
+	if dir != "asc" && dir != "desc" {
+		return nil, fault.Invalidf("Invalid sort direction: %s", dir)
+	}
+	return []db.SortKey{{Column: key, Desc: dir == "desc"}}, nil
+}
+
+func (a *API) namespaces(ctx context.Context, r *api.Request, q *namespaceQuery) (api.Page[namespaceView], error) {
+	out := api.Page[namespaceView]{Items: []namespaceView{}, Extra: map[string]any{"schema": "/v2/schemas/metadefs/namespaces"}}
+	if err := r.Require(policyListResourceTypes, nil); err != nil {
+		return out, err
+	}
+	order, err := oneKey(q.PageQuery)
+	if err != nil {
+		return out, err
+	}
+	want := metadefs.Query{Visibility: q.Visibility, Sort: order, Marker: q.Marker, Limit: q.Limit + 1}
+	if q.Types != "" {
+		want.ResourceTypes = strings.Split(q.Types, ",")
+	}
+	ns, err := a.Metadefs.Namespaces(ctx, want)
+	if err != nil {
+		return out, err
+	}
+	if len(ns) > q.Limit {
+		if ns = ns[:q.Limit]; q.Limit > 0 {
+			out.Next = ns[q.Limit-1].Name
+		}
+	}
+	for _, n := range ns {
+		if !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
+			continue
+		}
+		as, err := a.Metadefs.Associations(ctx, n)
+		if err != nil {
+			return out, err
+		}
+		out.Items = append(out.Items, viewNamespace(n, metadefs.Contents{Associations: as}))
+	}
+	return out, nil
+}
+
+func (a *API) createNamespace(ctx context.Context, r *api.Request, in *namespaceBody) (namespaceView, error) {
+	c := in.contents()
+	for _, part := range []struct {
+		size int
+		rule *policy.Rule
+	}{{len(c.Associations), policyAddAssociation}, {len(c.Objects), policyAddObject}, {len(c.Properties), policyAddProperty}, {len(c.Tags), policyAddTag}} {
+		if part.size == 0 {
+			continue
+		}
+		if err := r.Require(part.rule, nil); err != nil {
+			return namespaceView{}, err
+		}
+	}
+	n, err := a.Metadefs.Create(ctx, in.noun(), c)
+	if err != nil {
+		return namespaceView{}, err
+	}
+	r.SetHeader("Location", r.URL("/metadefs/namespaces/%s", n.Name))
+	c, err = a.Metadefs.Contents(ctx, n)
+	return viewNamespace(n, c), err
+}
+
+type prefixQuery struct {
+	ResourceType string `wire:"resource_type"`
+}
+
+func (a *API) showNamespace(ctx context.Context, r *api.Request, n metadefs.Namespace, q *prefixQuery) (namespaceView, error) {
+	for _, p := range []*policy.Rule{policyListResourceTypes, policyGetObjects, policyGetProperties, policyGetTags} {
+		if err := r.Require(p, n.PolicyTarget()); err != nil {
+			return namespaceView{}, err
+		}
+	}
+	c, err := a.Metadefs.Contents(ctx, n)
+	if at := slices.IndexFunc(c.Associations, func(a glance.Association) bool { return a.ResourceType == q.ResourceType }); at >= 0 {
+		prefixed(&c, c.Associations[at].Prefix)
+	}
+	return viewNamespace(n, c), err
+}
+
+// prefixed names keys as they are named on a type of resource.
+func prefixed(c *metadefs.Contents, prefix string) {
+	for i := range c.Properties {
+		c.Properties[i].Name = prefix + c.Properties[i].Name
+	}
+	for i, o := range c.Objects {
+		ps := map[string]glance.Property{}
+		for name, p := range o.Properties {
+			ps[prefix+name] = p
+		}
+		c.Objects[i].Properties = ps
+		for j, name := range o.Required {
+			o.Required[j] = prefix + name
+		}
+	}
+}
+
+func (a *API) updateNamespace(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *namespaceBody) (namespaceView, error) {
+	out, err := a.Metadefs.Update(ctx, n.Name, in.noun())
+	return viewNamespace(out, metadefs.Contents{}), err
+}
+
+func (a *API) deleteNamespace(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+	return api.None{}, a.Metadefs.Delete(ctx, n.Name)
+}
+
+type resourceTypeList struct {
+	Types []associationView `wire:"resource_types"`
+}
+
+func (a *API) resourceTypes(ctx context.Context, _ *api.Request, _ *api.None) (resourceTypeList, error) {
+	out := resourceTypeList{Types: []associationView{}}
+	ts, err := a.Metadefs.ResourceTypes(ctx)
+	for _, t := range ts {
+		out.Types = append(out.Types, associationView{Name: t.Name, Created: t.Created, Updated: t.Updated})
+	}
+	return out, err
+}
+
+type associationList struct {
+	Associations []associationView `wire:"resource_type_associations"`
+}
+
+func (a *API) associations(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (associationList, error) {
+	out := associationList{Associations: []associationView{}}
+	if !r.Allowed(policyGetResourceType, n.PolicyTarget()) {
+		return out, nil
+	}
+	as, err := a.Metadefs.Associations(ctx, n)
+	out.Associations = viewAssociations(as)
+	return out, err
+}
+
+func (a *API) associate(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *associationCreate) (associationView, error) {
+	as, err := a.Metadefs.Associate(ctx, n.Name, glance.Association{ResourceType: in.Name, Prefix: in.Prefix, Target: in.Target})
+	return viewAssociation(as), err
+}
+
+func (a *API) dissociate(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+	return api.None{}, a.Metadefs.Dissociate(ctx, n.Name, r.Param("resource_type"))
+}

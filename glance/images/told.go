@@ -1,0 +1,68 @@
+package images
+
+import (
+	"context"
+	"encoding/json"
+
+	"hypernova/glance"
+	"hypernova/glance/store"
+	"hypernova/glance/tasks"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+)
+
+// Reachable checks a URI as web-download does before it begins: fault.Invalid for one that may not be fetched.
+func (s *Service) Reachable(ctx context.Context, uri string) error { return s.web.allowed(ctx, uri) }
+
+// told is an import as its task shows it.
+type told struct {
+	Image   string   `json:"image_id"`
+	Request asked    `json:"import_req"`
+	Stores  []string `json:"backend"`
+}
+
+type asked struct {
+	Method struct {
+		Name string `json:"name"`
+		URI  string `json:"uri,omitempty"`
+	} `json:"method"`
+}
+
+// startTask begins the log of an import in the transaction that begins the import.
+func (s *Service) startTask(ctx context.Context, tx *db.Tx, r store.Record, in Import, stores ...string) error {
+	doc := told{Image: r.ID, Stores: stores}
+	doc.Request.Method.Name, doc.Request.Method.URI = in.Method, in.URI
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	_, err = s.tasks.Start(ctx, tx, tasks.Begin{ID: in.Task, Type: glance.TaskImageImport, Image: r.ID, Input: b})
+	return err
+}
+
+// noteTask says what an import is doing. A log that cannot be written must not end the import.
+func (s *Service) noteTask(ctx context.Context, image, message string) {
+	if err := s.db.Tx(ctx, func(tx *db.Tx) error { return s.tasks.Progress(ctx, tx, image, message) }); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "task log is behind", "image", image, "err", err.Error())
+	}
+}
+
+// endTask ends the log of an import in the transaction that ends the import; why is nil for a good end.
+func (s *Service) endTask(ctx context.Context, tx *db.Tx, r store.Record, why error) error {
+	image := r.ID
+	if r.ImportMethod == "" {
+		return nil // an upload
+	}
+	if why != nil {
+		message := fault.Message(why)
+		if fault.Of(why) == nil {
+			message = "The import failed." // the cause is in the log, not for clients
+		}
+		return s.tasks.Fail(ctx, tx, image, message)
+	}
+	b, err := json.Marshal(map[string]string{"image_id": image})
+	if err != nil {
+		return err
+	}
+	return s.tasks.Done(ctx, tx, image, b)
+}
