@@ -37,8 +37,11 @@ var Statements = db.NewSet("glance")
 type Record struct {
 	glance.Image
 	Generation   int64
-	Store, Key   string // of the data
-	Staged       string // key of data that waits for an import
+	Store, Key   string            // of the data
+	Metadata     map[string]string // what a client said of that place
+	More         []Copy            // places of the same data beside the first
+	Staged       string            // key of data that waits for an import
+	Plan         Plan
 	Worker       string // who uploads, stages or imports
 	ImportMethod string
 	ImportURI    string
@@ -72,11 +75,13 @@ type imageRow struct {
 	Worker          string  `db:"worker"`
 	ImportMethod    string  `db:"import_method"`
 	ImportURI       string  `db:"import_uri"`
+	Copies          string  `db:"copies"`
+	Plan            string  `db:"import_plan"`
 }
 
 const imageColumns = `id, name, owner, status, visibility, disk_format, container_format, checksum, hash_algo, hash_value, size, virtual_size,
 	min_disk, min_ram, protected, hidden, tags, properties, created_at, updated_at, generation, store, data_key, staged_key, worker,
-	import_method, import_uri`
+	import_method, import_uri, copies, import_plan`
 
 var (
 	imageByID   = db.NewQuery[imageRow](Statements, `SELECT `+imageColumns+` FROM images WHERE id = ?`)
@@ -84,16 +89,17 @@ var (
 	imageUpdate = db.NewExec(Statements, `UPDATE images
 		SET name = ?, owner = ?, status = ?, visibility = ?, disk_format = ?, container_format = ?, checksum = ?, hash_algo = ?, hash_value = ?,
 			size = ?, virtual_size = ?, min_disk = ?, min_ram = ?, protected = ?, hidden = ?, tags = ?, properties = ?, updated_at = ?,
-			generation = generation + 1, store = ?, data_key = ?, staged_key = ?, worker = ?, import_method = ?, import_uri = ?
+			generation = generation + 1, store = ?, data_key = ?, staged_key = ?, worker = ?, import_method = ?, import_uri = ?,
+			copies = ?, import_plan = ?
 		WHERE id = ? AND generation = ?`)
 	imageDelete = db.NewExec(Statements, `DELETE FROM images WHERE id = ? AND generation = ?`)
 	// images_worker serves it.
 	imagesOf = db.NewQuery[imageRow](Statements, `SELECT `+imageColumns+` FROM images
-		WHERE worker = ? AND status IN ('saving', 'uploading', 'importing')
+		WHERE worker = ? AND (status IN ('saving', 'uploading', 'importing') OR import_method <> '')
 		ORDER BY created_at, id`)
 	// images_owner serves it.
 	bytesOf = db.NewQuery[int64](Statements, `SELECT COALESCE(SUM(size), 0) FROM images WHERE owner = ? AND size > 0`)
-	allKeys = db.NewQuery[keyRow](Statements, `SELECT data_key, staged_key FROM images WHERE data_key <> '' OR staged_key <> ''`)
+	allKeys = db.NewQuery[keyRow](Statements, `SELECT data_key, staged_key, copies FROM images WHERE data_key <> '' OR staged_key <> '' OR copies <> ''`)
 	// images_created serves the default order, images_name the order by name; other orders sort what the filters leave.
 	imageList = db.NewList[imageRow](Statements, `SELECT `+imageColumns+` FROM images`, map[string]string{
 		"id": "id NOT NULL", "name": "name NOT NULL", "owner": "owner NOT NULL", "status": "status NOT NULL", "visibility": "visibility NOT NULL",
@@ -111,6 +117,7 @@ var (
 type keyRow struct {
 	Key    string `db:"data_key"`
 	Staged string `db:"staged_key"`
+	Copies string `db:"copies"`
 }
 
 type trashRow struct {
@@ -165,7 +172,7 @@ func toRow(r Record) imageRow {
 	i := r.Image
 	return imageRow{i.ID, i.Name, i.Owner, i.Status, i.Visibility, i.DiskFormat, i.ContainerFormat, i.Checksum, i.HashAlgo, i.HashValue, i.Size,
 		i.VirtualSize, i.MinDisk, i.MinRAM, i.Protected, i.Hidden, tagLines(i.Tags), propertyLines(i.Properties), db.At(i.Created), db.At(i.Updated),
-		r.Generation, r.Store, r.Key, r.Staged, r.Worker, r.ImportMethod, r.ImportURI}
+		r.Generation, r.Store, r.Key, r.Staged, r.Worker, r.ImportMethod, r.ImportURI, encode(places{r.Metadata, r.More}), encode(r.Plan)}
 }
 
 func fromRow(r imageRow) (Record, error) {
@@ -173,6 +180,14 @@ func fromRow(r imageRow) (Record, error) {
 		ContainerFormat: r.ContainerFormat, Checksum: r.Checksum, HashAlgo: r.HashAlgo, HashValue: r.HashValue, Size: r.Size, VirtualSize: r.VirtualSize,
 		MinDisk: r.MinDisk, MinRAM: r.MinRAM, Protected: r.Protected, Hidden: r.Hidden, Created: r.Created.Time, Updated: r.Updated.Time},
 		Generation: r.Generation, Store: r.Store, Key: r.Key, Staged: r.Staged, Worker: r.Worker, ImportMethod: r.ImportMethod, ImportURI: r.ImportURI}
+	var p places
+	if err := decode(r.Copies, &p); err != nil {
+		return out, fmt.Errorf("copies of image %s: %w", r.ID, err)
+	}
+	out.Metadata, out.More = p.Metadata, p.More
+	if err := decode(r.Plan, &out.Plan); err != nil {
+		return out, fmt.Errorf("import of image %s: %w", r.ID, err)
+	}
 	if err := json.Unmarshal([]byte("["+inside(r.Tags)+"]"), &out.Tags); err != nil {
 		return out, fmt.Errorf("tags of image %s: %w", r.ID, err)
 	}
@@ -222,14 +237,14 @@ func Update(ctx context.Context, tx *db.Tx, r Record) error {
 	w := toRow(r)
 	n, err := imageUpdate.Do(ctx, tx, w.Name, w.Owner, w.Status, w.Visibility, w.DiskFormat, w.ContainerFormat, w.Checksum, w.HashAlgo, w.HashValue,
 		w.Size, w.VirtualSize, w.MinDisk, w.MinRAM, w.Protected, w.Hidden, w.Tags, w.Properties, w.Updated, w.Store, w.Key, w.Staged, w.Worker,
-		w.ImportMethod, w.ImportURI, w.ID, w.Generation)
+		w.ImportMethod, w.ImportURI, w.Copies, w.Plan, w.ID, w.Generation)
 	return changed(n, err, r.ID)
 }
 
 // Delete removes a record that was read before, with its members, and puts its data on the list of what must be removed.
 func Delete(ctx context.Context, tx *db.Tx, r Record) error {
-	for _, key := range []string{r.Key, r.Staged} {
-		if err := Discard(ctx, tx, r.Store, key); err != nil {
+	for _, p := range r.Pieces() {
+		if err := Discard(ctx, tx, p.Store, p.Key); err != nil {
 			return err
 		}
 	}
@@ -291,6 +306,13 @@ func Keys(ctx context.Context, q db.Querier) (map[string]bool, error) {
 	out := map[string]bool{}
 	for _, r := range rows {
 		out[r.Key], out[r.Staged] = true, true
+		var p places
+		if err := decode(r.Copies, &p); err != nil {
+			return nil, err // better no names than too few: what has no name is removed
+		}
+		for _, c := range p.More {
+			out[c.Key] = true
+		}
 	}
 	delete(out, "")
 	return out, err
