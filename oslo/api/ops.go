@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"reflect"
 
@@ -165,35 +164,6 @@ func Bulk[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(
 			return fault.New(fault.Internal, "%d views of one thing", len(outs))
 		}
 		return c.reply(&outs[0])
-	}}
-}
-
-// PatchOp is one operation of a JSON patch, as sent; the handler gives it meaning.
-type PatchOp struct {
-	Op    string          `wire:"op" is:"required,enum=add|replace|remove"`
-	Path  string          `wire:"path" is:"required,minlen=1,maxlen=1024"`
-	Value json.RawMessage `wire:"value"`
-}
-
-// Patch declares a JSON patch of a loaded target; the default media type is glance's.
-func Patch[A, T, Out any](pattern string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, []PatchOp) (Out, error), o ...Option) Op[A] {
-	d := define("patch", pattern, rule, status, append([]Option{Media("application/openstack-images-v2.1-json-patch")}, o...))
-	d.in, d.out = reflect.TypeFor[[]PatchOp](), typeOf[Out]()
-	d.envIn, d.envInSet = "", true
-	return Op[A]{d, func(a A, c *call) error {
-		var ops []PatchOp
-		if err := c.decode(&ops); err != nil {
-			return err
-		}
-		t, err := loadTarget(a, c, load)
-		if err != nil {
-			return err
-		}
-		out, err := h(a, c.ctx, c.r, t, ops)
-		if err != nil {
-			return err
-		}
-		return c.reply(&out)
 	}}
 }
 

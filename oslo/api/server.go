@@ -99,7 +99,7 @@ func (s *server) serve(rec *recorder, r *Request, op **opDef) error {
 func (s *server) route(r *Request) (match, bool) {
 	path := r.HTTP.URL.EscapedPath()
 	below, ok := strings.CutPrefix(path, s.c.Base)
-	if !ok || below != "" && below[0] != '/' {
+	if !ok || below != "" && below[0] != '/' || s.c.StrictSlash && strings.HasSuffix(below, "/") {
 		return match{}, false
 	}
 	segs, ok := split(below)

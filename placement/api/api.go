@@ -25,7 +25,7 @@ var (
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is placement's own.
 func Handler(c api.Config, s *providers.Service) http.Handler {
-	c.Name, c.Base, c.Dialect, c.Links, c.StrictQuery = "placement", "", api.Placement, api.LinksNone, true
+	c.Name, c.Base, c.Dialect, c.Links, c.StrictQuery, c.StrictSlash = "placement", "", api.Placement, api.LinksNone, true, true
 	c.Versions = &api.Versions{Service: "placement", Min: minVersion, Max: maxVersion}
 	if c.MaxBody == 0 {
 		c.MaxBody = 16 << 20 // a reshape names every allocation of a provider
