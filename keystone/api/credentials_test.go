@@ -152,8 +152,8 @@ func TestAllTokensOfAUserEndAtOnce(t *testing.T) {
 	if a.at("events", 0, "user_id") != me {
 		t.Errorf("got %s", a.text)
 	}
-	c.want(410, "GET", "/v3/auth/tokens/OS-PKI/revoked", admin, "")
-	c.want(403, "GET", "/v3/auth/tokens/OS-PKI/revoked?audit_id_only", admin, "")
+	c.want(403, "GET", "/v3/auth/tokens/OS-PKI/revoked", admin, "")
+	c.want(410, "GET", "/v3/OS-SIMPLE-CERT/ca", "", "")
 	c.now = c.now.Add(time.Second)
 	c.login("demo", demoProject)
 }

@@ -86,6 +86,9 @@ func (a *API) listEC2(ctx context.Context, r *api.Request, o owner, _ *api.None)
 	if err != nil {
 		return out, err
 	}
+	if _, err := a.Identity.User(ctx, string(o)); err != nil {
+		return out, err
+	}
 	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("user_id", string(o)), db.EqTo("type", credential.TypeEC2)}})
 	for _, c := range cs {
 		if v, bad := ec2Viewer(r, c); bad == nil && reaches(t, c.ProjectID) == nil {

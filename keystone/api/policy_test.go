@@ -33,6 +33,7 @@ var allowed = map[string]string{
 	"PUT /roles/{role_id}/implies/{implied_id}": "a", "DELETE /roles/{role_id}/implies/{implied_id}": "a", "GET /role_inferences": "s a",
 	"GET /role_assignments": "s m a",
 	"POST /regions":         "a", "GET /regions": "e", "GET /regions/{region_id}": "e", "PUT /regions/{region_id}": "a", "PATCH /regions/{region_id}": "a", "DELETE /regions/{region_id}": "a",
+	"GET /OS-SIMPLE-CERT/ca": "open", "GET /OS-SIMPLE-CERT/certificates": "open",
 	"DELETE /users/{user_id}/tokens": "o a", "GET /OS-REVOKE/events": "a", "GET /auth/tokens/OS-PKI/revoked": "a",
 	"POST /ec2tokens": "a", "POST /s3tokens": "a",
 	"POST /users/{user_id}/application_credentials": "o", "GET /users/{user_id}/application_credentials": "s o a",
@@ -51,6 +52,9 @@ var allowed = map[string]string{
 	"PATCH /registered_limits/{registered_limit_id}": "a", "DELETE /registered_limits/{registered_limit_id}": "a",
 	"POST /limits": "a", "GET /limits": "e", "GET /limits/model": "e", "GET /limits/{limit_id}": "s m o a", "PATCH /limits/{limit_id}": "a", "DELETE /limits/{limit_id}": "a",
 	"GET /domains/{domain_id}/config/{group}": "s a", "GET /domains/{domain_id}/config/{group}/{option}": "s a",
+	"POST /OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth": "open",
+	"GET /OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth":  "open",
+	"GET /OS-FEDERATION/projects": "e", "GET /OS-FEDERATION/domains": "e",
 	"POST /services": "a", "GET /services": "s a", "GET /services/{service_id}": "s a", "PATCH /services/{service_id}": "a", "DELETE /services/{service_id}": "a",
 	"POST /endpoints": "a", "GET /endpoints": "s a", "GET /endpoints/{endpoint_id}": "s a", "PATCH /endpoints/{endpoint_id}": "a", "DELETE /endpoints/{endpoint_id}": "a",
 }

@@ -24,6 +24,8 @@ type eventQuery struct {
 var revocations = api.Resource[*API]{Name: "event", Plural: "events", Ops: api.Ops[*API]{
 	api.List("GET /OS-REVOKE/events", revokeEvents, (*API).listEvents),
 	api.Do("GET /auth/tokens/OS-PKI/revoked", revokedList, http.StatusOK, (*API).listRevoked),
+	api.Do("GET /OS-SIMPLE-CERT/ca", nil, http.StatusOK, (*API).gone, api.NoAuth()),
+	api.Do("GET /OS-SIMPLE-CERT/certificates", nil, http.StatusOK, (*API).gone, api.NoAuth()),
 	api.On("DELETE /users/{user_id}/tokens", userTokensDrop, http.StatusNoContent, (*API).loadUser, (*API).endTokens),
 }}
 
@@ -46,11 +48,13 @@ func (a *API) listEvents(ctx context.Context, _ *api.Request, q *eventQuery) (ap
 }
 
 // listRevoked refuses: Fernet tokens have no revocation list that could be signed.
-func (a *API) listRevoked(_ context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	if r.HTTP.URL.Query().Has("audit_id_only") {
-		return api.None{}, fault.Forbiddenf("The revocation list is not there: tokens are not of the PKI provider.")
-	}
-	return api.None{}, fault.New(fault.Gone, "PKI is not supported.")
+func (a *API) listRevoked(_ context.Context, _ *api.Request, _ *api.None) (api.None, error) {
+	return api.None{}, fault.Forbiddenf("The revocation list is not there: tokens are not of the PKI provider.")
+}
+
+// gone is what is left of the certificates that PKI tokens were signed with.
+func (a *API) gone(context.Context, *api.Request, *api.None) (api.None, error) {
+	return api.None{}, fault.New(fault.Gone, "Tokens are not signed any more, and there are no certificates.")
 }
 
 func (a *API) endTokens(ctx context.Context, _ *api.Request, u keystone.User, _ *api.None) (api.None, error) {
