@@ -1,0 +1,166 @@
+package contract
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Operation is a path and a method of the document.
+type Operation struct{ Method, Template string }
+
+func (o Operation) String() string { return o.Method + " " + o.Template }
+
+// Operations are all that the document has, by path and method.
+func (d *Document) Operations() []Operation {
+	var out []Operation
+	for _, template := range d.templates {
+		for _, method := range slices.Sorted(maps.Keys(d.paths[template])) {
+			if method == "get" || method == "head" || method == "put" || method == "post" || method == "patch" || method == "delete" {
+				out = append(out, Operation{strings.ToUpper(method), template})
+			}
+		}
+	}
+	return out
+}
+
+// Find is the operation of a request, ok where the document has it.
+func (d *Document) Find(method, path string) (o Operation, ok bool) {
+	template := d.find(path)
+	_, ok = d.paths[template][strings.ToLower(method)]
+	return Operation{method, template}, ok
+}
+
+// Says is the statuses of success that the document gives the operation.
+func (d *Document) Says(o Operation) []int {
+	op, _ := d.paths[o.Template][strings.ToLower(o.Method)].(map[string]any)
+	responses, _ := op["responses"].(map[string]any)
+	var out []int
+	for k := range responses {
+		if n, err := strconv.Atoi(k); err == nil && n < 400 {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Check validates an answer. known is false where the document has no schema for it. An answer of success with a status that the
+// document does not give is held against that of the status it does give. action is the member that names what a POST to …/action does,
+// empty elsewhere; minor is the microversion's second number, -1 where there is none.
+func (d *Document) Check(method, path, action string, status, minor int, body []byte) (known bool, err error) {
+	op, _ := d.paths[d.find(path)][strings.ToLower(method)].(map[string]any)
+	responses, _ := op["responses"].(map[string]any)
+	response, _ := responses[strconv.Itoa(status)].(map[string]any)
+	if says := d.Says(Operation{method, d.find(path)}); response == nil && status < 300 && len(says) == 1 {
+		response, _ = responses[strconv.Itoa(says[0])].(map[string]any)
+	}
+	if response == nil || action != "" {
+		return false, nil
+	}
+	return d.validate(response, minor, body)
+}
+
+// Request validates what is about to be sent.
+func (d *Document) Request(method, path string, minor int, body []byte) (known bool, err error) {
+	op, _ := d.paths[d.find(path)][strings.ToLower(method)].(map[string]any)
+	request, _ := op["requestBody"].(map[string]any)
+	return d.validate(request, minor, body)
+}
+
+func (d *Document) validate(at map[string]any, minor int, body []byte) (known bool, err error) {
+	content, _ := at["content"].(map[string]any)
+	media, _ := content["application/json"].(map[string]any)
+	schema, _ := media["schema"].(map[string]any)
+	ref := d.pick(schema, minor)
+	if ref == "" {
+		return false, nil
+	}
+	s, err := d.compile(ref)
+	if err != nil {
+		return false, err
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return true, err
+	}
+	return true, s.Validate(v)
+}
+
+// pick chooses among the schemas of all microversions: by the span that they give, or else by their names, which end in the version they
+// begin with (_2100 is 2.100), the newest that is not too new.
+func (d *Document) pick(schema map[string]any, minor int) string {
+	if ref, ok := schema["$ref"].(string); ok {
+		s, _ := d.schema[ref[strings.LastIndex(ref, "/")+1:]].(map[string]any)
+		all, _ := s["oneOf"].([]any)
+		for i, e := range all {
+			m, _ := e.(map[string]any)
+			if span, ok := m["x-openstack"].(map[string]any); ok && within(span, minor) {
+				return fmt.Sprintf("%s/oneOf/%d", ref, i)
+			}
+		}
+		if len(all) > 0 && spanned(all) {
+			return "" // this version has no form
+		}
+		return ref
+	}
+	all, _ := schema["oneOf"].([]any)
+	best, from := "", -1
+	for _, e := range all {
+		m, _ := e.(map[string]any)
+		ref, _ := m["$ref"].(string)
+		_, tail, ok := cutLast(ref, "_")
+		if !ok || len(tail) < 2 {
+			continue
+		}
+		n, err := strconv.Atoi(tail[1:]) // behind the major version's one digit
+		if err == nil && n <= minor && n > from {
+			best, from = ref, n
+		}
+	}
+	return best
+}
+
+// spanned reports whether schemas are forms of different microversions.
+func spanned(all []any) bool {
+	m, _ := all[0].(map[string]any)
+	_, ok := m["x-openstack"].(map[string]any)
+	return ok
+}
+
+func within(span map[string]any, minor int) bool {
+	if minor < 0 {
+		return false
+	}
+	from, _ := span["min-ver"].(string)
+	to, _ := span["max-ver"].(string)
+	number := func(v string, none int) int {
+		_, after, _ := strings.Cut(v, ".")
+		if n, err := strconv.Atoi(after); err == nil {
+			return n
+		}
+		return none
+	}
+	return number(from, 0) <= minor && minor <= number(to, 1<<20)
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// Wrong is what a validation found that no quirk explains; nil where there is nothing. used counts how often each quirk was needed.
+func Wrong(op string, minor int, err error, quirks []Quirk, used map[int]int) []string {
+	if err == nil {
+		return nil
+	}
+	return leaves(op, minor, err, quirks, used)
+}

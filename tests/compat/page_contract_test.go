@@ -1,0 +1,80 @@
+package compat
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// sections are docs/compat/openapi.md in the making.
+type sections struct {
+	summary, gaps, statuses, others strings.Builder
+	used                            map[int]bool // quirks
+}
+
+// add is one service's walk.
+func (s *sections) add(c *count, gaps []string) {
+	total := len(c.document.Operations())
+	fmt.Fprintf(&s.summary, "| %s | %d / %d | %d | %d | %d |\n", c.service, total-len(gaps), total, c.requests, c.answers, c.refusals)
+	for _, g := range outside {
+		var of []string
+		for _, o := range gaps {
+			if g.re.MatchString(c.service + " " + o) {
+				of = append(of, "`"+o+"`")
+			}
+		}
+		if len(of) > 0 {
+			fmt.Fprintf(&s.gaps, "| %s | %s | %s |\n", c.service, strings.Join(of, "<br>"), g.why)
+		}
+	}
+	for _, o := range c.document.Operations() {
+		says := c.document.Says(o)
+		var other []string
+		for _, status := range slices.Sorted(maps.Keys(c.exercised[o.String()])) {
+			if status < 400 && !slices.Contains(says, status) {
+				other = append(other, fmt.Sprint(status))
+			}
+		}
+		if len(other) > 0 {
+			fmt.Fprintf(&s.statuses, "| %s %s | %s | %s |\n", c.service, o, strings.Trim(fmt.Sprint(says), "[]"), strings.Join(other, ", "))
+		}
+	}
+	s.note(c.used)
+}
+
+func (s *sections) note(used map[int]int) {
+	if s.used == nil {
+		s.used = map[int]bool{}
+	}
+	for i := range used {
+		s.used[i] = true
+	}
+}
+
+// rest is what was seen of the services whose documents are not walked as a whole.
+func (s *sections) rest(checked []string, answers int) {
+	fmt.Fprintf(&s.others, "%d answers of %d operations.\n\n| operation | status |\n|---|---|\n", answers, len(checked))
+	for _, c := range checked {
+		i := strings.LastIndex(c, " ")
+		fmt.Fprintf(&s.others, "| %s | %s |\n", c[:i], c[i+1:])
+	}
+}
+
+func (s *sections) String() string {
+	var b strings.Builder
+	b.WriteString("# The cloud held against OpenStack's OpenAPI documents\n\nEvery operation of the documents of identity, image and placement is carried out against a running cloud, placement's at each microversion\n" +
+		"from 1.0 to 1.39. What is sent is validated before it goes, what comes back is validated by its status and microversion, and refusals (no token,\n" +
+		"an unknown name, a body that is not JSON, the same once more) have their service's form. Written by `tests/compat`: `make golden`.\n\n" +
+		"| service | operations | requests validated | answers validated | refusals looked at |\n|---|---|---|---|---|\n")
+	b.WriteString(s.summary.String())
+	b.WriteString("\n## What is not there\n\n| service | operations | why |\n|---|---|---|\n" + s.gaps.String())
+	b.WriteString("\n## Where the documents differ from the real services\n\n| operation | what | why |\n|---|---|---|\n")
+	for _, q := range quirks {
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", strings.ReplaceAll(q.Operation, "|", "\\|"), strings.ReplaceAll(q.At, "|", "\\|"), q.Why)
+	}
+	b.WriteString("\nThe documents were generated and guess many statuses of success; these are answered with the real service's:\n\n" +
+		"| operation | document | here |\n|---|---|---|\n" + s.statuses.String())
+	b.WriteString("\n## Compute and network\n\nAnswers in passing, compute at 22 microversions from 2.1 to 2.96: " + s.others.String())
+	return b.String()
+}

@@ -1,0 +1,226 @@
+package compat
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	glanceapi "hypernova/glance/api"
+	keystoneapi "hypernova/keystone/api"
+	"hypernova/oslo/api"
+	placementapi "hypernova/placement/api"
+	"hypernova/tests/compat/contract"
+	"hypernova/tests/stories"
+)
+
+// declared are the paths of a service's operations as clients see them, with their methods.
+func declared(service string) map[string]bool {
+	out := map[string]bool{}
+	add := func(base string, ops []api.Operation) {
+		for _, o := range ops {
+			out[o.Method+" "+blank(base+o.Path)] = true
+		}
+	}
+	switch service {
+	case "identity":
+		add("/v3", api.Describe(keystoneapi.Resources()...))
+	case "image":
+		add("/v2", api.Describe(glanceapi.Resources()...))
+	case "placement":
+		add("", api.Describe(placementapi.Resources()...))
+	}
+	return out
+}
+
+var braces = regexp.MustCompile(`\{[^}]*\}`)
+
+// blank is a template without the names of what varies, which documents and declarations choose for themselves.
+func blank(template string) string { return braces.ReplaceAllString(template, "{}") }
+
+// count is what a walk has seen of one service.
+type count struct {
+	service   string
+	document  *contract.Document
+	exercised map[string]map[int]bool // statuses by operation
+	requests  int                     // validated
+	answers   int                     // validated
+	refusals  int                     // whose form was looked at
+	used      map[int]int             // by position of the quirk
+}
+
+// walk tells a service's stories once and holds what goes over the wire against its document.
+type walk struct {
+	*count
+	t *testing.T
+	p *stories.Telling
+}
+
+func (w *walk) check(r *stories.Request, a *stories.Answer) {
+	w.t.Helper()
+	o, ok := w.document.Find(r.Method, r.Path)
+	if !ok {
+		w.t.Errorf("%s %s is not in the document", r.Method, r.Path)
+		return
+	}
+	if a.Status == r.Step.Want {
+		if w.exercised[o.String()] == nil {
+			w.exercised[o.String()] = map[int]bool{}
+		}
+		w.exercised[o.String()][a.Status] = true
+	}
+	if a.Status >= 400 {
+		w.refusal(r, a)
+		return
+	}
+	if !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") || len(a.Body) == 0 || r.Method == http.MethodHead {
+		return
+	}
+	known, err := w.document.Check(r.Method, r.Path, "", a.Status, w.p.Minor, a.Body)
+	if known {
+		w.answers++
+	}
+	w.wrong(fmt.Sprintf("%s %s %d", w.service, o, a.Status), r, err, a.Body)
+}
+
+// wrong reports what a validation has found, once for each operation.
+func (w *walk) wrong(name string, r *stories.Request, err error, body []byte) {
+	w.t.Helper()
+	if bad := contract.Wrong(name, w.p.Minor, err, quirks, w.used); len(bad) > 0 {
+		w.t.Errorf("%s (minor %d, %s):\n  %s\n%.600s", name, w.p.Minor, r.Path, strings.Join(bad, "\n  "), body)
+	}
+}
+
+func (w *walk) refusal(r *stories.Request, a *stories.Answer) {
+	w.t.Helper()
+	if r.Method == http.MethodHead {
+		return
+	}
+	w.refusals++
+	if err := stories.Shape(w.service, w.p.Minor, a); err != nil {
+		w.t.Errorf("%s %s: %v", r.Method, r.Path, err)
+	}
+}
+
+// refused sends what must be refused.
+func (w *walk) refused(what, who string, r *stories.Request, want int) {
+	w.t.Helper()
+	a := w.p.As(who, r)
+	if a.Status != want {
+		w.t.Errorf("%s %s (minor %d) with %s: got %d, want %d: %.300s", r.Method, r.Path, w.p.Minor, what, a.Status, want, a.Body)
+	}
+	if a.Status >= 400 {
+		w.refusal(r, a)
+	}
+}
+
+// before looks at the request, and at what becomes of requests that are not right.
+func (w *walk) before(r *stories.Request) {
+	w.t.Helper()
+	if r.Header.Get("Content-Type") == "application/json" {
+		known, err := w.document.Request(r.Method, r.Path, w.p.Minor, []byte(r.Body))
+		if known {
+			w.requests++
+		}
+		o, _ := w.document.Find(r.Method, r.Path)
+		w.wrong(fmt.Sprintf("%s %s request", w.service, o), r, err, []byte(r.Body))
+		broken := *r
+		broken.Body = strings.TrimSuffix(r.Body, "}") + `,`
+		w.refused("a body that is not JSON", r.Who, &broken, http.StatusBadRequest)
+	}
+	if !r.Step.Open {
+		w.refused("no token", "nobody", r, http.StatusUnauthorized)
+	}
+	if r.Step.Unknown >= 0 && r.Step.Want < 400 {
+		want := r.Step.Unknown
+		if want == 0 {
+			want = http.StatusNotFound
+		}
+		if other, ok := w.p.Unknown(r); ok {
+			w.refused("an unknown name", r.Who, other, want)
+		}
+	}
+}
+
+// after looks at the answer, at HEAD of what was read, and at the same request once more.
+func (w *walk) after(r *stories.Request, a *stories.Answer) {
+	w.t.Helper()
+	w.check(r, a)
+	if _, ok := w.document.Find(http.MethodHead, r.Path); ok && r.Method == http.MethodGet {
+		head := *r
+		head.Method = http.MethodHead
+		step := *r.Step
+		if step.Head != 0 {
+			step.Want = step.Head
+		}
+		head.Step = &step
+		b := w.p.Send(&head)
+		if b.Status != step.Want || len(b.Body) != 0 {
+			w.t.Errorf("HEAD %s: got %d, want %d, with %d bytes", r.Path, b.Status, step.Want, len(b.Body))
+		}
+		w.check(&head, b)
+	}
+	if r.Step.Again != 0 {
+		w.refused("the same once more", r.Who, r, r.Step.Again)
+	}
+}
+
+// tell tells all stories of a service, without the steps of operations that are decided to stay out.
+func tell(t *testing.T, c *count, cloud *stories.Cloud, tales []stories.Story, minors []int) {
+	for i, story := range tales {
+		var steps []stories.Step
+		for _, step := range story.Steps {
+			method, path, _ := strings.Cut(step.Call, " ")
+			if o, _ := c.document.Find(method, path); !slices.ContainsFunc(outside, func(g gap) bool { return g.re.MatchString(c.service + " " + o.String()) }) {
+				steps = append(steps, step)
+			}
+		}
+		tales[i].Steps = steps
+	}
+	for _, minor := range minors {
+		for i, story := range tales {
+			name := story.Service + " " + strconv.Itoa(i)
+			if minor >= 0 {
+				name += " at 1." + strconv.Itoa(minor)
+			}
+			t.Run(name, func(t *testing.T) {
+				w := &walk{c, t, stories.Tell(t, cloud, minor)}
+				w.p.Run(story, stories.Listener{Before: w.before, After: w.after})
+			})
+		}
+	}
+}
+
+// untold reports operations of the document that no story has told and no gap explains, and gaps that are none.
+func (c *count) untold(t *testing.T) (gaps []string) {
+	t.Helper()
+	have := declared(c.service)
+	used := make([]bool, len(outside))
+	for _, o := range c.document.Operations() {
+		i := slices.IndexFunc(outside, func(g gap) bool { return g.re.MatchString(c.service + " " + o.String()) })
+		if i >= 0 {
+			used[i] = true
+		}
+		method := o.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		switch told, exists := c.exercised[o.String()] != nil, have[method+" "+blank(o.Template)]; {
+		case !told && i < 0:
+			t.Errorf("%s %s: no story tells it and no gap says why", c.service, o)
+		case i >= 0 && (told || exists):
+			t.Errorf("%s %s: is listed as a gap (%s) and exists", c.service, o, outside[i].why)
+		case i >= 0:
+			gaps = append(gaps, o.String())
+		}
+	}
+	for i, g := range outside {
+		if strings.HasPrefix(g.re.String(), "^"+c.service) && !used[i] {
+			t.Errorf("the gap %s is of nothing", g.re)
+		}
+	}
+	return gaps
+}

@@ -1,0 +1,136 @@
+package stories
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"testing"
+)
+
+// Cloud is the cloud that stories are told to, with its people.
+type Cloud struct {
+	URLs   map[string]string // by service, without the version: identity, image, placement
+	HTTP   *http.Client
+	Tokens map[string]string // by person; nobody has none
+	Names  Names             // the ids of people, of where they are, and of what every cloud has
+
+	serials atomic.Int64
+}
+
+func (c *Cloud) serial() int64 { return c.serials.Add(1) }
+
+// The people: who they are by name, the role they hold, and where. All but admin belong to the domain of the stories.
+var people = []struct{ name, role, on string }{
+	{"stranger", "member", "away"},
+	{"reader", "reader", "home"},
+	{"member", "member", "home"},
+	{"manager", "manager", "home"},
+	{"domainreader", "reader", "domain"},
+	{"domainmanager", "manager", "domain"},
+	{"domainadmin", "admin", "domain"},
+	{"systemreader", "reader", "system"},
+	{"service", "service", "home"},
+}
+
+// People are the names of all who may call, from the least to the most powerful.
+func People() []string {
+	out := []string{"nobody"}
+	for _, p := range people {
+		out = append(out, p.name)
+	}
+	return append(out, "admin")
+}
+
+// Password is everybody's but admin's.
+const Password = "Correct-horse-7"
+
+// Populate logs the administrator in and makes the people: a domain with the projects home and away and everybody in it.
+func Populate(t *testing.T, c *Cloud, password string) {
+	t.Helper()
+	if c.HTTP == nil {
+		c.HTTP = http.DefaultClient
+	}
+	c.Tokens, c.Names = map[string]string{}, Names{}
+	ask := func(method, path string, body any, want int) (http.Header, []byte) {
+		t.Helper()
+		b, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, c.URLs["identity"]+path, bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if c.Tokens["admin"] != "" {
+			req.Header.Set("X-Auth-Token", c.Tokens["admin"])
+		}
+		resp, err := c.HTTP.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		got, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != want {
+			t.Fatalf("%s %s: got %d, want %d: %v %s", method, path, resp.StatusCode, want, err, got)
+		}
+		return resp.Header, got
+	}
+	login := func(user map[string]any, password string, scope map[string]any) (string, []byte) {
+		t.Helper()
+		user["password"] = password
+		h, b := ask("POST", "/v3/auth/tokens", object("auth", object("identity", map[string]any{"methods": []string{"password"},
+			"password": object("user", user)}, "scope", scope)), http.StatusCreated)
+		return h.Get("X-Subject-Token"), b
+	}
+	must := func(body []byte, path string) string {
+		t.Helper()
+		v, ok := at(body, path)
+		if !ok {
+			t.Fatalf("there is no %s in %.400s", path, body)
+		}
+		return v
+	}
+	fallback := object("id", "default")
+	token, b := login(map[string]any{"name": "admin", "domain": fallback}, password, object("project", map[string]any{"name": "admin", "domain": fallback}))
+	c.Tokens["admin"] = token
+	c.Names["admin"], c.Names["admin_project"] = must(b, "token.user.id"), must(b, "token.project.id")
+	for _, role := range []string{"admin", "manager", "member", "reader", "service"} {
+		_, b := ask("GET", "/v3/roles?name="+role, nil, http.StatusOK)
+		c.Names[role+"_role"] = must(b, "roles.0.id")
+	}
+	_, b = ask("GET", "/v3/services?type=image", nil, http.StatusOK)
+	c.Names["image_service"] = must(b, "services.0.id")
+	_, b = ask("POST", "/v3/domains", object("domain", object("name", fmt.Sprintf("shire-%d", c.serial()))), http.StatusCreated)
+	c.Names["domain"] = must(b, "domain.id")
+	for _, project := range []string{"home", "away"} {
+		_, b := ask("POST", "/v3/projects", object("project", map[string]any{"name": project, "domain_id": c.Names["domain"]}), http.StatusCreated)
+		c.Names[project] = must(b, "project.id")
+	}
+	for _, p := range people {
+		_, b := ask("POST", "/v3/users", object("user", map[string]any{"name": p.name, "domain_id": c.Names["domain"], "password": Password}), http.StatusCreated)
+		id := must(b, "user.id")
+		c.Names[p.name] = id
+		scope, grant := object("project", object("id", c.Names[p.on])), "/v3/projects/"+c.Names[p.on]
+		switch p.on {
+		case "domain":
+			scope, grant = object("domain", object("id", c.Names["domain"])), "/v3/domains/"+c.Names["domain"]
+		case "system":
+			scope, grant = object("system", map[string]any{"all": true}), "/v3/system"
+		}
+		ask("PUT", grant+"/users/"+id+"/roles/"+c.Names[p.role+"_role"], nil, http.StatusNoContent)
+		c.Tokens[p.name], _ = login(object("id", id), Password, scope)
+	}
+}
+
+// object is a JSON object of names and values in turn.
+func object(pairs ...any) map[string]any {
+	out := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		out[pairs[i].(string)] = pairs[i+1]
+	}
+	return out
+}

@@ -1,0 +1,67 @@
+package stories
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Shape says what is wrong with an answer that refuses, nil if nothing is: each service has its own form of errors. minor is placement's microversion.
+func Shape(service string, minor int, a *Answer) error {
+	if !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
+		return fmt.Errorf("a refusal of type %q: %.200s", a.Header.Get("Content-Type"), a.Body)
+	}
+	if a.Status == http.StatusUnauthorized {
+		service = "identity" // who looks at tokens answers in identity's form, whatever the service
+	}
+	var title string
+	switch service {
+	case "identity":
+		var doc struct {
+			Error struct {
+				Code           int
+				Message, Title string
+			}
+		}
+		if err := json.Unmarshal(a.Body, &doc); err != nil {
+			return err
+		}
+		if doc.Error.Code != a.Status || doc.Error.Message == "" {
+			return fmt.Errorf("a refusal with %d without its code or a message: %.200s", a.Status, a.Body)
+		}
+		title = doc.Error.Title
+		if a.Status == http.StatusUnauthorized && a.Header.Get("WWW-Authenticate") == "" {
+			return fmt.Errorf("401 without WWW-Authenticate")
+		}
+	case "image":
+		var doc struct{ Code, Message, Title string }
+		if err := json.Unmarshal(a.Body, &doc); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(doc.Code, fmt.Sprint(a.Status)) || doc.Message == "" {
+			return fmt.Errorf("a refusal with %d without its code or a message: %.200s", a.Status, a.Body)
+		}
+		title = doc.Title
+	case "placement":
+		var doc struct {
+			Errors []struct {
+				Status              int
+				Title, Detail, Code string
+				RequestID           string `json:"request_id"`
+				MaxVersion          string `json:"max_version"`
+			}
+		}
+		if err := json.Unmarshal(a.Body, &doc); err != nil {
+			return err
+		}
+		if len(doc.Errors) != 1 || doc.Errors[0].Status != a.Status || doc.Errors[0].RequestID == "" || (doc.Errors[0].Code != "") != (minor >= 23) {
+			return fmt.Errorf("a refusal with %d in another form: %.200s", a.Status, a.Body)
+		}
+		title = doc.Errors[0].Title
+	}
+	if title == "" {
+		return fmt.Errorf("a refusal with %d without a title: %.200s", a.Status, a.Body)
+	}
+	return nil
+}
