@@ -109,7 +109,7 @@ func newProcess(c *Config, o Options) *Process {
 
 func (p *Process) build(ctx context.Context) error {
 	if err := p.openBus(ctx); err != nil {
-		return fmt.Errorf("message bus: %w", err)
+		return notStarted(strings.Join(p.o.Roles, ", "), fmt.Errorf("message bus: %w", err))
 	}
 	if err := p.openPulse(ctx); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (p *Process) build(ctx context.Context) error {
 
 // notStarted names the role that cannot start; the cause names the cure.
 func notStarted(role string, err error) error {
-	if f := fault.Of(err); f != nil && f.Err == nil {
+	if f, ok := err.(*fault.Fault); ok && f.Err == nil { //nolint:errorlint // what is around it would be lost
 		return fault.New(f.Kind, "%s cannot start: %s", role, f.Msg)
 	}
 	return fmt.Errorf("%s cannot start: %w", role, err)
@@ -243,7 +243,7 @@ func (p *Process) database(ctx context.Context, name string) (*db.DB, error) {
 		p.databases[name] = d
 		return d, err
 	}
-	d, err := p.c.open(ctx, name)
+	d, err := p.c.open(ctx, name, len(p.o.Roles) > 0)
 	if err != nil {
 		return nil, err
 	}

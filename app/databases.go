@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,10 +10,12 @@ import (
 
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
 )
 
-// open opens a service's database. The folder of an embedded one is made where it is missing.
-func (c *Config) open(ctx context.Context, service string) (*db.DB, error) {
+// open opens a service's database. The folder of an embedded one is made where it is missing. A process that serves waits also for one that
+// refuses it: the operator who reads the log has the cure.
+func (c *Config) open(ctx context.Context, service string, serves bool) (*db.DB, error) {
 	address := forService(c.Database.Connection, service)
 	if path, ok := strings.CutPrefix(address, "sqlite:///"); ok {
 		path, _, _ = strings.Cut(path, "?")
@@ -22,11 +25,29 @@ func (c *Config) open(ctx context.Context, service string) (*db.DB, error) {
 			}
 		}
 	}
-	d, err := db.OpenWaiting(ctx, address, db.Patience{Tries: c.Database.Retries, Pause: c.Database.RetryInterval}, dialects()...)
-	if err != nil {
-		return nil, fault.New(fault.KindOf(err), "[database] connection: the database of %s: %s", service, fault.Message(err)).Because(cause(err))
+	d, err := db.OpenWaiting(ctx, address, db.Patience{Tries: c.Database.Retries, Pause: c.Database.RetryInterval, Refused: serves}, dialects()...)
+	return d, ofDatabase(service, err)
+}
+
+// create makes a service's database where its server wants that before it is opened, and the role may.
+func (c *Config) create(ctx context.Context, service string) error {
+	made, err := db.Create(ctx, forService(c.Database.Connection, service), dialects()...)
+	if made {
+		log.From(ctx).Info("database created", "service", service)
 	}
-	return d, nil
+	var away *db.Away
+	if errors.As(err, &away) && !away.Refused {
+		return nil // opening it waits for the server
+	}
+	return ofDatabase(service, err)
+}
+
+// ofDatabase says whose database an error is about.
+func ofDatabase(service string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.New(fault.KindOf(err), "[database] connection: the database of %s: %s", service, fault.Message(err)).Because(cause(err))
 }
 
 // cause is what is behind a fault whose text has been told already.

@@ -46,6 +46,9 @@ func SyncDatabases(ctx context.Context, c Config, done func(service string)) err
 	p := newProcess(&c, Options{Log: log.From(ctx), Sync: true})
 	defer p.Close(ctx) // what was written was committed
 	for _, s := range schemas() {
+		if err := c.create(ctx, s.service); err != nil {
+			return err
+		}
 		if err := s.sync(ctx, p); err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) 
 
 // explain is an error's text for the person at the terminal, who may see causes that a client of an API may not.
 func explain(err error) string {
-	if f := fault.Of(err); f != nil && f.Kind == fault.Invalid && f.Err == nil {
+	if f, ok := err.(*fault.Fault); ok && f.Kind == fault.Invalid && f.Err == nil { //nolint:errorlint // what is around it names the service
 		return f.Msg
 	}
 	return err.Error()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"hypernova/app"
@@ -17,7 +18,7 @@ func (p *program) runRoles(ctx context.Context, names []string) error {
 	}
 	c, err := p.load(nil, nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s cannot start: %w", strings.Join(roles, ", "), err)
 	}
 	logger, err := c.Logging(p.env.Err)
 	if err != nil {

@@ -14,18 +14,21 @@ import (
 type Patience struct {
 	Tries int           // how often it tries in all; less than 0: until ctx ends
 	Pause time.Duration // the longest time between two; the first ones are shorter
+	// Refused waits also where the server answers and refuses, as with a wrong password or an expired certificate: somebody may be
+	// about to cure it. A service does; who waits at a terminal wants to know.
+	Refused bool
 }
 
 // firstPause is short, because services and database often start together.
 const firstPause = 250 * time.Millisecond
 
 // OpenWaiting is Open for a service that starts, perhaps before its database: it tries again, and each time says in the log what is
-// wrong and what cures it. What waiting does not cure, as a wrong password, ends it at once.
+// wrong and what cures it. What no waiting cures, as a URL that is none, ends it at once.
 func OpenWaiting(ctx context.Context, address string, p Patience, dialects ...Dialect) (*DB, error) {
 	for n, pause := 1, firstPause; ; n, pause = n+1, min(2*pause, max(p.Pause, firstPause)) {
 		d, err := Open(ctx, address, dialects...)
-		var away *awayError
-		if err == nil || !errors.As(err, &away) || p.Tries >= 0 && n >= p.Tries || ctx.Err() != nil {
+		var away *Away
+		if err == nil || !errors.As(err, &away) || away.Refused && !p.Refused || p.Tries >= 0 && n >= p.Tries || ctx.Err() != nil {
 			return d, err
 		}
 		log.From(ctx).Warn("the database cannot be used yet, trying again", "database", masked(address), "why", away.why, "cure", away.cure, "pause", pause.String())
@@ -39,14 +42,18 @@ func OpenWaiting(ctx context.Context, address string, p Patience, dialects ...Di
 	}
 }
 
-// awayError marks the error of a database that may be there later.
-type awayError struct {
+// Away is in the error of a database that may be there later.
+type Away struct {
+	Refused   bool // by the server itself
 	why, cure string
 	err       error
 }
 
-func (e *awayError) Error() string { return e.err.Error() }
-func (e *awayError) Unwrap() error { return e.err }
+// Error is the engine's text.
+func (e *Away) Error() string { return e.err.Error() }
+
+// Unwrap is the engine's error.
+func (e *Away) Unwrap() error { return e.err }
 
 // opening gives an error of Open its kind and, for operators, its cure.
 func opening(d Dialect, err error) error {
@@ -55,11 +62,7 @@ func opening(d Dialect, err error) error {
 		return toFault(d, err)
 	}
 	why, cure := d.Explain(err)
-	f := fault.Unavailablef("The database cannot be used: %s. To cure it, %s.", why, cure)
-	if c == ClassRefused {
-		return f.Because(err)
-	}
-	return f.Because(&awayError{why, cure, err})
+	return fault.Unavailablef("The database cannot be used: %s. To cure it, %s.", why, cure).Because(&Away{c == ClassRefused, why, cure, err})
 }
 
 // settle gives the outcome of a use of the database its kind, and says in the log, once, when the database goes and when it is back:

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/db/postgres"
@@ -229,18 +231,99 @@ func TestServiceThatStartsBeforeItsDatabase(t *testing.T) {
 	}
 }
 
-func TestWhatWaitingDoesNotCureIsToldAtOnce(t *testing.T) {
+func TestWhoIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
 	for _, x := range []struct{ user, name, want string }{
 		{"nobody", w.name, "correct user and password in [database] connection"},
-		{"postgres", "nowhere", "create the database (createdb)"},
+		{"postgres", "nowhere", "create the database"},
 	} {
+		// Somebody at a terminal is told at once.
 		ctx, out := logged(t)
 		_, err := db.OpenWaiting(ctx, w.url(x.user, x.name), db.Patience{Tries: -1, Pause: time.Hour}, postgres.Dialect())
 		if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), x.want) || strings.Contains(err.Error(), "secret") || out.String() != "" {
 			t.Errorf("got %v, want %s; log %s", err, x.want, out)
 		}
+		// A service waits for the cure, which the log names.
+		ctx, out = logged(t)
+		_, err = db.OpenWaiting(ctx, w.url(x.user, x.name), db.Patience{Tries: 3, Pause: time.Millisecond, Refused: true}, postgres.Dialect())
+		if n := strings.Count(out.String(), "trying again"); !fault.Is(err, fault.Unavailable) || n != 2 || strings.Count(out.String(), x.want) != 2 || strings.Contains(out.String(), "secret") {
+			t.Errorf("got %v; log %s", err, out)
+		}
+	}
+	// Nonsense is nobody's to wait for.
+	ctx, out := logged(t)
+	_, err := db.OpenWaiting(ctx, "postgresql://u:secret@h:port/x", db.Patience{Tries: -1, Refused: true}, postgres.Dialect())
+	if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "secret") || out.String() != "" {
+		t.Errorf("got %v; log %s", err, out)
+	}
+}
+
+func TestADatabaseThatIsMadeWhileAServiceWaits(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	admin, err := db.Open(t.Context(), w.url("postgres", w.name), postgres.Dialect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	late := w.name + "_late"
+	ctx, out := logged(t)
+	out.first = func() {
+		for _, want := range []bool{true, false} {
+			if made, err := db.Create(t.Context(), w.url("postgres", late), postgres.Dialect()); err != nil || made != want {
+				t.Errorf("made %t, %v", made, err)
+			}
+		}
+	}
+	d, err := db.OpenWaiting(ctx, w.url("postgres", late), db.Patience{Tries: -1, Pause: time.Millisecond, Refused: true}, postgres.Dialect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARoleThatMayNotCreateItsDatabase(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	role := w.name + "_poor"
+	c, err := pgx.Connect(t.Context(), w.url("postgres", w.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	if _, err := c.Exec(t.Context(), "CREATE ROLE "+role+" LOGIN NOCREATEDB"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Create(t.Context(), w.url(role, "hypernova_nova"), postgres.Dialect())
+	if want := `run: CREATE DATABASE "hypernova_nova" OWNER "` + role + `";`; !fault.Is(err, fault.Forbidden) || !strings.Contains(fault.Message(err), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	_, err = db.Create(t.Context(), w.url("nobody", "hypernova_nova"), postgres.Dialect())
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), "correct user and password") {
+		t.Errorf("got %v", err)
+	}
+	if made, err := db.Create(t.Context(), "sqlite://", postgres.Dialect()); made || err != nil {
+		t.Errorf("got %t, %v", made, err)
+	}
+}
+
+// A server that takes connections and says nothing is given up, with a line, and asked again.
+func TestAServerThatTakesConnectionsAndSaysNothing(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, out := logged(t)
+	_, err = db.OpenWaiting(ctx, "postgresql://u:secret@"+l.Addr().String()+"/x?sslmode=disable&connect_timeout=1", db.Patience{Tries: 2, Pause: time.Millisecond}, postgres.Dialect())
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "see whether PostgreSQL is alive") || strings.Count(out.String(), "trying again") != 1 {
+		t.Errorf("got %v; log %s", err, out)
 	}
 }
 

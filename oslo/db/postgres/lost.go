@@ -92,7 +92,7 @@ func (dialect) Explain(err error) (why, cure string) {
 func cureOf(code string) string {
 	switch code {
 	case "3D000":
-		return "create the database (createdb), or correct its name in [database] connection"
+		return "create the database (\"hypernova db sync\" or createdb does it), or correct its name in [database] connection"
 	case "28P01", "28000":
 		return "correct user and password in [database] connection, or create the role (createuser) and allow it in pg_hba.conf"
 	case "53300":

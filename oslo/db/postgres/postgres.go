@@ -51,12 +51,9 @@ const connections = 24
 
 // Open connects once, so that a wrong address or password is told at start.
 func (d dialect) Open(ctx context.Context, url string) (db.Engine, error) {
-	c, err := pgx.ParseConfig(url)
+	c, err := config(url)
 	if err != nil {
-		return nil, fault.Invalidf("The database URL is not valid.").Because(err)
-	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = 10 * time.Second
+		return nil, err
 	}
 	patient := c.Copy()
 	patient.DialFunc = dial(0)
@@ -68,6 +65,17 @@ func (d dialect) Open(ctx context.Context, url string) (db.Engine, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return &engine{s: s, patient: patient}, nil
+}
+
+func config(url string) (*pgx.ConnConfig, error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fault.Invalidf("The database URL is not valid; it looks like postgresql://user:password@host:port/name.").Because(err)
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
+	}
+	return c, nil
 }
 
 // Rebind numbers the placeholders; what stands in quotes or comments stays.

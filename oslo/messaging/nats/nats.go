@@ -50,15 +50,21 @@ func With(c Config) messaging.Scheme {
 
 type conn struct {
 	nc     *client.Conn
+	at     string // where the broker is, without secrets
 	log    *slog.Logger
 	closed chan struct{}
 	once   sync.Once
 }
 
-// Open connects, and tries again with growing pauses until ctx ends. Refused credentials are fault.Unauthorized at once.
+// Open connects, and tries again with growing pauses until ctx ends; each time the log says what is wrong and what cures it. Refused
+// credentials are fault.Unauthorized in the end; nonsense in the settings is fault.Invalid at once.
 // A connection that is lost later comes back by itself, and what listened listens again.
 func Open(ctx context.Context, url string, c Config) (messaging.Transport, error) {
-	t := &conn{log: log.From(ctx), closed: make(chan struct{})}
+	at, err := c.check(url)
+	if err != nil {
+		return nil, err
+	}
+	t := &conn{at: at, log: log.From(ctx), closed: make(chan struct{})}
 	opts := t.options(c)
 	for try := 0; ; try++ {
 		nc, err := client.Connect(url, opts...)
@@ -66,25 +72,17 @@ func Open(ctx context.Context, url string, c Config) (messaging.Transport, error
 			t.nc = nc
 			return t, nil
 		}
-		if errors.Is(err, client.ErrAuthorization) || errors.Is(err, client.ErrAuthExpired) {
-			return nil, fault.New(fault.Unauthorized, "the message broker refuses the credentials in transport_url").Because(err)
+		f := diagnose(at, err)
+		if ctx.Err() != nil {
+			return nil, f
 		}
-		if ctx.Err() != nil || !transient(err) {
-			return nil, fault.Unavailablef("the message broker cannot be reached; check transport_url and that the broker runs").Because(err)
-		}
-		t.log.Warn("message broker not reachable, trying again", log.Err, err.Error(), "attempt", try+1)
+		t.log.Warn("message broker not reachable, trying again", "broker", at, log.Err, f.Error(), "attempt", try+1)
 		select {
 		case <-ctx.Done():
-			return nil, fault.Unavailablef("the message broker cannot be reached; check transport_url and that the broker runs").Because(err)
+			return nil, f
 		case <-time.After(backoff(try)):
 		}
 	}
-}
-
-// transient errors may pass by themselves; wrong files and URLs do not.
-func transient(err error) bool {
-	var net interface{ Timeout() bool }
-	return errors.Is(err, client.ErrNoServers) || errors.Is(err, client.ErrTimeout) || errors.As(err, &net)
 }
 
 func backoff(try int) time.Duration {
@@ -104,6 +102,11 @@ func (c *conn) options(o Config) []client.Option {
 		client.DisconnectErrHandler(func(nc *client.Conn, err error) {
 			if err != nil {
 				c.log.Warn("message broker lost, connecting again", log.Err, err.Error())
+			}
+		}),
+		client.ReconnectErrHandler(func(_ *client.Conn, err error) {
+			if err != nil {
+				c.log.Warn("message broker not reachable, trying again", "broker", c.at, log.Err, diagnose(c.at, err).Error())
 			}
 		}),
 		client.ReconnectHandler(func(nc *client.Conn) { c.log.Info("message broker is back", "url", nc.ConnectedUrlRedacted()) }),

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,21 +38,47 @@ func broker(t testing.TB) transporttest.Broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stop() })
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(host, password string) string {
+		return (&url.URL{Scheme: "nats", Host: host, User: url.UserPassword("nova", password)}).String()
+	}
+	open := func(address string, c nats.Config) messaging.Transport {
+		tr, err := nats.Open(quiet(), address, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tr
+	}
+	secure := sync.OnceValues(func() (string, nats.Config) { // beside the plain one
+		c, err := transporttest.Certify(t.TempDir(), time.Now().Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, stop, err := nats.Serve(quiet(), nats.ServeOptions{Token: "tok", CertFile: c.Cert, KeyFile: c.Key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(stop)
+		return address, nats.Config{CAFile: c.CA}
+	})
 	return transporttest.Broker{
-		Connect: func() messaging.Transport {
-			tr, err := nats.Open(quiet(), address, nats.Config{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return tr
-		},
+		Connect: func() messaging.Transport { return open(address, nats.Config{}) },
 		Restart: func() {
 			stop()
-			u, _ := url.Parse(address)
 			port, _ := strconv.Atoi(u.Port())
 			if _, stop, err = nats.Serve(quiet(), nats.ServeOptions{Port: port, User: "nova", Password: "s3 cret"}); err != nil {
 				t.Fatal(err)
 			}
+		},
+		Address:   u.Host,
+		ConnectAt: func(host string) messaging.Transport { return open(at(host, "s3 cret"), nats.Config{}) },
+		Secure:    func() messaging.Transport { return open(secure()) },
+		Intruder: func(ctx context.Context, host string) error {
+			_, err := nats.Open(ctx, at(host, "x3 cret"), nats.Config{})
+			return err
 		},
 	}
 }
@@ -63,7 +90,7 @@ func TestConformance(t *testing.T) {
 
 func BenchmarkCall(b *testing.B) { transporttest.BenchCalls(b, broker(b)) }
 
-func TestWrongCredentialsAreRefusedAtOnce(t *testing.T) {
+func TestCredentials(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -86,7 +113,12 @@ func TestWrongCredentialsAreRefusedAtOnce(t *testing.T) {
 			defer stop()
 			u, _ := url.Parse(address)
 			c.client(u)
-			b, err := messaging.Open(quiet(), u.String(), nats.Scheme)
+			ctx, cancel := quiet(), func() {}
+			if !c.ok {
+				ctx, cancel = context.WithTimeout(ctx, 300*time.Millisecond)
+			}
+			defer cancel()
+			b, err := messaging.Open(ctx, u.String(), nats.Scheme)
 			if c.ok {
 				if err != nil {
 					t.Fatal(err)
@@ -97,6 +129,42 @@ func TestWrongCredentialsAreRefusedAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who comes before its user is made waits for it.
+func TestCredentialsThatAreMadeLater(t *testing.T) {
+	t.Parallel()
+	address, stop, err := nats.Serve(quiet(), nats.ServeOptions{User: "u", Password: "old"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("u", "new")
+	ctx, out := heard(t)
+	refused := sync.OnceFunc(func() {
+		stop()
+		if _, stop, err = nats.Serve(quiet(), nats.ServeOptions{Port: port, User: "u", Password: "new"}); err != nil {
+			t.Error(err)
+		}
+	})
+	out.each = func(line string) {
+		if strings.Contains(line, "refuses the credentials") {
+			refused()
+		}
+	}
+	b, err := messaging.Open(ctx, u.String(), nats.Scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close(t.Context())
+	stop()
 }
 
 func TestUnreachableBrokerEndsWithTheContext(t *testing.T) {

@@ -28,6 +28,7 @@ func diagnose(at string, err error) *fault.Fault {
 		alert   tls.AlertError
 		said    *amqp.Error
 		dns     *net.DNSError
+		network net.Error
 	)
 	switch {
 	case errors.As(err, &said) && refused(said):
@@ -49,7 +50,9 @@ func diagnose(at string, err error) *fault.Fault {
 		return fault.Unavailablef("the message broker's host %s has no address: see transport_url", at).Because(err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fault.Unavailablef("nothing listens at %s: start the message broker, or correct transport_url", at).Because(err)
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.As(err, &said) && (said.Code == amqp.FrameError || said.Code == amqp.SyntaxError) && !strings.Contains(said.Reason, "timeout"):
+	case errors.As(err, &network) && network.Timeout(), errors.As(err, &said) && strings.Contains(said.Reason, "timeout"):
+		return fault.Unavailablef("the message broker at %s says nothing: see whether it is alive and the network between", at).Because(err)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.As(err, &said) && (said.Code == amqp.FrameError || said.Code == amqp.SyntaxError):
 		return fault.Unavailablef("the message broker at %s hung up: is it starting, or does this port want TLS (ssl = true)?", at).Because(err)
 	}
 	return fault.Unavailablef("the message broker at %s cannot be reached: check transport_url, the network and that the broker runs", at).Because(err)

@@ -85,7 +85,8 @@ type conn struct {
 	inboxes map[string]func(messaging.Delivery)
 }
 
-// Open connects, and tries again with growing pauses until ctx ends. Refused credentials are fault.Unauthorized at once.
+// Open connects, and tries again with growing pauses until ctx ends; each time the log says what is wrong and what cures it. Refused
+// credentials are fault.Unauthorized in the end; nonsense in the settings is fault.Invalid at once.
 // A connection that is lost later comes back by itself, to the next host that answers, and what listened listens again.
 func Open(ctx context.Context, url string, o Config) (messaging.Transport, error) {
 	hosts, vhost, err := parse(url)
@@ -111,7 +112,7 @@ func Open(ctx context.Context, url string, o Config) (messaging.Transport, error
 			return c, nil
 		}
 		f := diagnose(at, err)
-		if f.Kind != fault.Unavailable || ctx.Err() != nil {
+		if f.Kind == fault.Invalid || ctx.Err() != nil {
 			return nil, f
 		}
 		c.log.Warn("message broker not reachable, trying again", "broker", at, log.Err, f.Error(), "attempt", try+1)

@@ -100,8 +100,8 @@ func broker(t testing.TB, o rabbit.Config) transporttest.Broker {
 			o.CAFile = s.CAFile
 			return open(s.At(s.TLS, vhost), o)
 		},
-		Intruder: func() error {
-			_, err := rabbit.Open(quiet(), strings.Replace(s.At(s.Address, vhost), ":s3", ":x3", 1), o)
+		Intruder: func(ctx context.Context, address string) error {
+			_, err := rabbit.Open(ctx, strings.Replace(s.At(address, vhost), ":s3", ":x3", 1), o)
 			return err
 		},
 	}

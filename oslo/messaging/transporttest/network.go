@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,15 +125,6 @@ func halfOpen(t *testing.T, br Broker) {
 		got, err := w.echo.Do(t.Context(), client, "h", "after")
 		return got == "after" && err == nil
 	})
-}
-
-func credentials(t *testing.T, br Broker) {
-	if br.Intruder == nil {
-		t.Skip("this transport asks for no credentials")
-	}
-	if err := br.Intruder(); !fault.Is(err, fault.Unauthorized) || !strings.Contains(err.Error(), "credentials") {
-		t.Errorf("got %v", err)
-	}
 }
 
 func secure(t *testing.T, br Broker) {

@@ -24,8 +24,8 @@ type Broker struct {
 	ConnectAt func(address string) messaging.Transport
 	// Secure connects with TLS; nil where there is none.
 	Secure func() messaging.Transport
-	// Intruder tries to connect with a wrong password; nil where there are none.
-	Intruder func() error
+	// Intruder tries to connect to an address with a wrong password until ctx ends; nil where there are none.
+	Intruder func(ctx context.Context, address string) error
 	// Oversize is a payload that is over the bound; 0 is 9 MiB.
 	Oversize int
 }
@@ -79,6 +79,8 @@ func cases() []testCase {
 		{"mixed levels in an upgrade", mixedLevels},
 		{"half-open connection", halfOpen},
 		{"wrong credentials", credentials},
+		{"unreachable broker", unreachable},
+		{"broker that takes connections and says nothing", silentBroker},
 		{"TLS", secure},
 	}
 }
