@@ -13,6 +13,7 @@ type Image struct {
 	Properties int      `conf:"image_property_quota" default:"128" min:"-1" help:"Properties of an image; -1 is unlimited."`
 	Tags       int      `conf:"image_tag_quota" default:"128" min:"-1" help:"Tags of an image; -1 is unlimited."`
 	Members    int      `conf:"image_member_quota" default:"128" min:"-1" help:"Projects that an image is shared with; -1 is unlimited."`
+	Metadefs   string   `conf:"metadata_source_path" help:"A folder of metadata definitions as JSON files, which are loaded over the built-in ones at the first start, and by hypernova metadefs load."`
 	Methods    []string `conf:"enabled_import_methods" default:"glance-direct,web-download" help:"How images may be imported."`
 }
 

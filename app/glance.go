@@ -59,6 +59,9 @@ func buildGlance(ctx context.Context, p *Process) error {
 		return err
 	}
 	a := glanceapi.API{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.imageTasks())}
+	if err := a.Metadefs.Seed(ctx, p.c.ownMetadefs()); err != nil {
+		return fault.New(fault.KindOf(err), "metadata definitions: %s", fault.Message(err)).Because(err)
+	}
 	p.services = append(p.services, s)
 	if err := p.listen(ctx, apiGlance); err != nil {
 		return err

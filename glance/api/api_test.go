@@ -677,15 +677,7 @@ func TestImports(t *testing.T) {
 	s := start(t, func(c *images.Config) {
 		c.Web = images.WebConfig{Ports: []int{port}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.images.Run(ctx, func() {}) }()
-	defer func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	s.run()
 	settled := func(id string) map[string]any {
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
 			if i := s.want(200, "member@p", "GET", "/v2/images/"+id, "").json(t); i["status"] == "active" || i["os_glance_failed_import"] != nil {

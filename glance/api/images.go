@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -112,20 +113,7 @@ func (a *API) proposed(_ context.Context, r *api.Request) (images.Image, error) 
 }
 
 func (a *API) create(ctx context.Context, r *api.Request, _ images.Image, in *imageCreate) (imageView, error) {
-	i := glance.Image{Visibility: glance.Shared}
-	for name, value := range in.Members {
-		if err := created(&i, name, value); err != nil {
-			return imageView{}, err
-		}
-	}
-	if err := a.maySetOwner(r, &i); err != nil {
-		return imageView{}, err
-	}
-	if err := maySee(r, i.Visibility, ownTarget(i)); err != nil {
-		return imageView{}, err
-	}
-	out, err := a.Images.Create(ctx, images.Create{ID: i.ID, Name: i.Name, Owner: i.Owner, Visibility: i.Visibility, DiskFormat: i.DiskFormat,
-		ContainerFormat: i.ContainerFormat, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Protected: i.Protected, Hidden: i.Hidden, Tags: i.Tags, Properties: i.Properties})
+	out, err := a.made(ctx, r, in.Members)
 	if err != nil {
 		return imageView{}, err
 	}
@@ -139,6 +127,24 @@ func (a *API) create(ctx context.Context, r *api.Request, _ images.Image, in *im
 	}
 	r.SetHeader("OpenStack-image-store-ids", strings.Join(stores, ","))
 	return view(out), nil
+}
+
+// made creates an image out of its members as JSON.
+func (a *API) made(ctx context.Context, r *api.Request, members map[string]json.RawMessage) (images.Image, error) {
+	i := glance.Image{Visibility: glance.Shared}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if err := created(&i, name, members[name]); err != nil {
+			return images.Image{}, err
+		}
+	}
+	if err := a.maySetOwner(r, &i); err != nil {
+		return images.Image{}, err
+	}
+	if err := maySee(r, i.Visibility, ownTarget(i)); err != nil {
+		return images.Image{}, err
+	}
+	return a.Images.Create(ctx, images.Create{ID: i.ID, Name: i.Name, Owner: i.Owner, Visibility: i.Visibility, DiskFormat: i.DiskFormat,
+		ContainerFormat: i.ContainerFormat, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Protected: i.Protected, Hidden: i.Hidden, Tags: i.Tags, Properties: i.Properties})
 }
 
 // created reads one member of a new image.

@@ -19,7 +19,6 @@ var taskOps = api.Resource[*API]{Name: "task", Plural: "tasks", Ops: api.Ops[*AP
 	api.List("GET /tasks", policyTasks, (*API).listTasks),
 	api.Do("POST /tasks", policyTasks, http.StatusCreated, (*API).createTask, api.Bare()),
 	api.On("GET /tasks/{task_id}", policyTasks, http.StatusOK, (*API).loadTask, (*API).showTask, api.Bare()),
-	api.On("DELETE /tasks/{task_id}", policyTasks, http.StatusNoContent, api.Nothing[*API], (*API).deleteTask, api.Bare()),
 	api.On("GET /images/{image_id}/tasks", policyGetImage, http.StatusOK, (*API).load, (*API).imageTasks, api.Bare(), api.Hidden()),
 }}
 
@@ -104,13 +103,6 @@ func (a *API) loadTask(ctx context.Context, r *api.Request) (glance.Task, error)
 
 func (a *API) showTask(_ context.Context, _ *api.Request, t glance.Task, _ *api.None) (taskView, error) {
 	return viewTask(t), nil
-}
-
-// deleteTask says that it is not for clients: tasks go when their time has come.
-func (a *API) deleteTask(_ context.Context, r *api.Request, _ api.None, _ *api.None) (api.None, error) {
-	r.SetHeader("Allow", "GET")
-	return api.None{}, api.WithStatus(http.StatusMethodNotAllowed,
-		fault.Invalidf("Tasks cannot be deleted; they are forgotten some time after they have ended, as expires_at says."))
 }
 
 func (a *API) imageTasks(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (taskDetails, error) {
@@ -205,7 +197,7 @@ func (a *API) begin(ctx context.Context, r *api.Request, task string, in taskInp
 		}
 		members["disk_format"] = b
 	}
-	out, err := a.create(ctx, r, images.Image{}, &imageCreate{Members: members})
+	out, err := a.made(ctx, r, members)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ type Query struct {
 	Limit         int
 }
 
-// SortKeys are what namespaces are sorted by.
+// sortKeys are what namespaces are sorted by.
 var sortKeys = []string{"namespace", "display_name", "description", "visibility", "protected", "owner", "created_at", "updated_at", "id"}
 
 // Namespaces is a page of those that the caller may know of: administrators of all, others of public ones and their project's.
@@ -141,18 +141,8 @@ func (s *Service) loose(ctx context.Context, tx *db.Tx, name, what string) (glan
 }
 
 // Contents of a namespace: objects, properties and associations by name, tags with the newest first.
-func (s *Service) Contents(ctx context.Context, n Namespace) (c Contents, err error) {
-	if c.Objects, err = store.Objects(ctx, s.db, n.ID); err != nil {
-		return c, err
-	}
-	if c.Properties, err = store.Properties(ctx, s.db, n.ID); err != nil {
-		return c, err
-	}
-	if c.Associations, err = store.Associations(ctx, s.db, n.ID); err != nil {
-		return c, err
-	}
-	c.Tags, err = store.Tags(ctx, s.db, n.ID, db.ListArgs{Sort: []db.SortKey{{Column: "created_at", Desc: true}}})
-	return c, err
+func (s *Service) Contents(ctx context.Context, n Namespace) (Contents, error) {
+	return contentsOf(ctx, s.db, n.ID)
 }
 
 // Create makes a namespace with what is in it, all or nothing; fault.Conflict for a taken name, or one that is twice in it.
