@@ -59,7 +59,7 @@ func (p *Process) nova(ctx context.Context) (*novaRoom, error) {
 		hint = func(ctx context.Context) { _ = rpcapi.Work.Do(ctx, p.bus, messaging.None{}) } // who is not told looks by itself
 	}
 	p.parts.nova = &novaRoom{store: store.New(d, now), queue: tasks.New(d, tasks.Config{
-		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Now: now, Log: p.o.Log, Crash: crash, Hint: hint,
+		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Lease: p.c.Conductor.TaskLease, Now: now, Log: p.o.Log, Crash: crash, Hint: hint,
 		// A bus within the process means that there is no second conductor.
 		Exclusive: strings.HasPrefix(p.c.Default.TransportURL, "inproc:"),
 	})}
@@ -116,7 +116,7 @@ func buildConductor(ctx context.Context, p *Process) error {
 		choose = n.scheduler
 	}
 	c := conductor.New(conductor.Config{MaxAttempts: p.c.Scheduler.MaxAttempts, VIFTimeout: p.c.Default.VIFTimeout, VIFNotFatal: !p.c.Default.VIFFatal,
-		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down},
+		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down, BuildWait: p.c.Conductor.BuildWait},
 		conductor.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets, Scheduler: choose})
 	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()), n.queue)
 	return nil

@@ -1,6 +1,10 @@
 package nova
 
-import "hypernova/placement"
+import (
+	"time"
+
+	"hypernova/placement"
+)
 
 // Request asks the scheduler for hosts for one server.
 type Request struct {
@@ -14,6 +18,7 @@ type Request struct {
 	Exclude               []string            // hosts already tried
 	Limit                 int                 // how many hosts to name; 0: one
 	Fresh                 bool                // the last answer was out of date: look again
+	Silent                time.Duration       // hosts that fell silent less long ago count as up: a question, nothing is placed by its answer
 }
 
 // Selection is the scheduler's answer: hosts best first, never empty. Explanation says how each filter went.

@@ -17,7 +17,7 @@ import (
 func (c *Conductor) register(s *messaging.Server) {
 	rpcapi.Join.Handle(s, c.join)
 	rpcapi.Beat.Handle(s, func(ctx context.Context, a rpcapi.MemberArgs) (messaging.None, error) {
-		return messaging.None{}, c.Store.Group().Beat(ctx, a.ID)
+		return messaging.None{}, c.beat(ctx, a.ID)
 	})
 	rpcapi.Leave.Handle(s, func(ctx context.Context, a rpcapi.MemberArgs) (messaging.None, error) {
 		return messaging.None{}, c.Store.Group().Leave(ctx, a.ID)
@@ -33,6 +33,9 @@ func (c *Conductor) register(s *messaging.Server) {
 
 func (c *Conductor) join(ctx context.Context, a rpcapi.JoinArgs) (rpcapi.JoinReply, error) {
 	id, err := c.Store.Group().Join(ctx, service.Member{Host: a.Host, Binary: a.Binary, Topic: a.Topic, Level: a.Level, Pulse: a.Pulse})
+	if err == nil {
+		err = c.rejoined(ctx, &nova.Service{Host: a.Host, Binary: a.Binary})
+	}
 	return rpcapi.JoinReply{ID: id}, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"hypernova/oslo/steps"
 )
@@ -18,7 +19,9 @@ type attempts struct {
 
 type attemptsRecord struct {
 	Tries  []try           `json:"tries,omitempty"`
-	Rounds int             `json:"rounds,omitempty"` // how often hosts that could not be reached were waited for
+	Rounds int             `json:"rounds,omitempty"` // how often something that is away was waited for
+	Since  time.Time       `json:"since,omitzero"`   // when that began; zero: nothing is away
+	Told   string          `json:"told,omitempty"`   // what the server's owner was told of it
 	Now    json.RawMessage `json:"now,omitempty"`
 }
 
@@ -27,7 +30,8 @@ type try struct {
 	Host   string `json:"host,omitempty"`
 	Reason string `json:"reason"`
 	Detail string `json:"detail,omitempty"` // what administrators may read
-	Away   bool   `json:"away,omitempty"`   // the host could not be reached
+	Away   bool   `json:"away,omitempty"`   // the host could not be reached, or what it needs
+	Silent bool   `json:"silent,omitempty"` // the host said nothing: no verdict, and no try that counts
 }
 
 func openAttempts(ctx context.Context, outer steps.Journal) (*attempts, error) {
@@ -58,7 +62,7 @@ func (j *attempts) next(ctx context.Context, t try) error {
 	return j.Save(ctx, nil)
 }
 
-// again begins a new round in which hosts that could not be reached may be tried once more; false when there are none, or no more rounds.
+// again begins a new round in which hosts that lacked something may be tried once more; false when there are none, or no more rounds.
 func (j *attempts) again(ctx context.Context, rounds int) (bool, error) {
 	left := slices.DeleteFunc(slices.Clone(j.rec.Tries), func(t try) bool { return t.Away })
 	if len(left) == len(j.rec.Tries) || j.rec.Rounds >= rounds {
@@ -68,7 +72,35 @@ func (j *attempts) again(ctx context.Context, rounds int) (bool, error) {
 	return true, j.Save(ctx, nil)
 }
 
-func (j *attempts) count() int { return len(j.rec.Tries) }
+// waits is for how long something has been away; it begins now unless it has begun.
+func (j *attempts) waits(now time.Time) time.Duration {
+	if j.rec.Since.IsZero() {
+		j.rec.Since = now
+	}
+	return now.Sub(j.rec.Since)
+}
+
+// arrived notes that nothing is away any more.
+func (j *attempts) arrived() { j.rec.Since, j.rec.Rounds = time.Time{}, 0 }
+
+// forgive lets hosts that said nothing be tried again.
+func (j *attempts) forgive() {
+	j.rec.Tries = slices.DeleteFunc(j.rec.Tries, func(t try) bool { return t.Silent })
+}
+
+// silent is how many of the tries met silence.
+func (j *attempts) silent() int {
+	n := 0
+	for _, t := range j.rec.Tries {
+		if t.Silent {
+			n++
+		}
+	}
+	return n
+}
+
+// count is how many tries ended with a verdict.
+func (j *attempts) count() int { return len(j.rec.Tries) - j.silent() }
 
 func (j *attempts) hosts() []string {
 	var hs []string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"hypernova/neutron"
 	"hypernova/nova"
@@ -25,7 +26,7 @@ type attempt struct {
 	Power  nova.PowerState
 }
 
-// awayRounds is how often a build waits for hosts that could not be reached, a second at first and twice as long each time.
+// awayRounds is how often a build tries hosts anew that answered that they lack something, a second later at first and twice as long each time.
 const awayRounds = 3
 
 // build tries hosts until the server runs. Each try is a run of steps that leaves nothing behind when it fails; the last failure puts the
@@ -44,15 +45,20 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 		case err == nil:
 			return c.built(ctx, t, &a, &at)
 		case !errors.As(err, &failed):
+			if ctx.Err() == nil && fault.Is(err, fault.Unavailable) && !j.rec.Since.IsZero() {
+				return c.wait(ctx, t, &a, j, err)
+			}
 			return err
 		case failed.Undo != nil:
 			return insist(failed.Undo)
 		case codeOf(failed.Err) == errUnwanted.Code:
 			return c.buildGivenUp(ctx, t, &a)
 		}
-		last := !c.again(j, &a, failed, at.Choice.Host)
-		if fault.Is(failed.Err, fault.NoValidHost) || last && messaging.Unheard(failed.Err) {
-			// An agent that is only being restarted is worth a wait; the job comes back after a pause.
+		silent := at.Choice.Host != "" && messaging.Unheard(failed.Err)
+		late := fault.Is(failed.Err, fault.Unavailable) && !j.rec.Since.IsZero() && j.waits(c.Queue.Now()) >= c.c.BuildWait
+		last := late || !silent && !c.again(j, &a, failed, at.Choice.Host)
+		if fault.Is(failed.Err, fault.NoValidHost) {
+			// What a host lacked may be there after a pause.
 			if again, err := j.again(ctx, awayRounds); err != nil {
 				return err
 			} else if again {
@@ -66,7 +72,10 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 			return err
 		}
 		away := at.Choice.Host != "" && fault.Is(failed.Err, fault.Unavailable)
-		if err := j.next(ctx, try{at.Choice.Host, reason(failed.Err), failed.Error(), away}); err != nil {
+		if !silent {
+			j.arrived()
+		}
+		if err := j.next(ctx, try{at.Choice.Host, reason(failed.Err), failed.Error(), away, silent}); err != nil {
 			return err
 		}
 	}
@@ -120,7 +129,7 @@ func codeOf(err error) string {
 
 // buildPlan is the steps of one try.
 func (c *Conductor) buildPlan(request string, a *jobs.BuildArgs, j *attempts) []steps.Step[attempt] {
-	b := &building{Conductor: c, a: a, request: request, tried: j.hosts()}
+	b := &building{Conductor: c, a: a, j: j, request: request}
 	return []steps.Step[attempt]{
 		{Name: "claim", Do: b.while(b.claim), Undo: b.unclaim},
 		{Name: "network", Do: b.while(b.network), Undo: b.unnetwork},
@@ -163,6 +172,9 @@ func failure(f *steps.Failed, host string, last bool) store.Outcome {
 // buildFailed puts the server in ERROR. Done before, or the server taken by somebody else: nothing.
 func (c *Conductor) buildFailed(ctx context.Context, t job, a *jobs.BuildArgs, j *attempts, f *steps.Failed, host string) error {
 	text := reason(f.Err)
+	if fault.Is(f.Err, fault.Unavailable) && !j.rec.Since.IsZero() {
+		text = fmt.Sprintf("No valid host was found. %s It was waited for since %s.", text, j.rec.Since.UTC().Format(time.RFC3339))
+	}
 	if past := j.story(); past != "" {
 		text = fmt.Sprintf("%s Tried before: %s.", strings.TrimRight(text, " ."), past)
 		if fault.KindOf(f.Err) != fault.NoValidHost {
@@ -179,7 +191,7 @@ func (c *Conductor) buildFailed(ctx context.Context, t job, a *jobs.BuildArgs, j
 			return err
 		}
 		name := nova.EventBuild
-		if host == "" {
+		if host == "" && j.rec.Told == "" {
 			name = nova.EventSchedule
 		}
 		o := failure(f, host, true)
@@ -221,8 +233,8 @@ func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildAr
 type building struct {
 	*Conductor
 	a       *jobs.BuildArgs
+	j       *attempts
 	request string
-	tried   []string
 	ear     *waiter
 }
 
@@ -235,7 +247,7 @@ func (b *building) while(do func(context.Context, *attempt) error) func(context.
 		b.ear = ear
 		f, err := b.Store.Fate(inner, b.Store.DB, b.a.Server)
 		if err != nil {
-			return err
+			return b.settle(inner, at, err)
 		}
 		if f.Deleted || f.State.VM != nova.Building || f.State.Task == nova.Deleting {
 			return errUnwanted
@@ -244,6 +256,9 @@ func (b *building) while(do func(context.Context, *attempt) error) func(context.
 		b.point("did")
 		if err != nil && ctx.Err() == nil && errors.Is(context.Cause(inner), errUnwanted) {
 			return errUnwanted
+		}
+		if err != nil && ctx.Err() == nil {
+			return b.settle(inner, at, err)
 		}
 		return err
 	}

@@ -3,6 +3,7 @@ package conductor
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"hypernova/neutron"
@@ -11,7 +12,6 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
-	"hypernova/oslo/messaging"
 	"hypernova/placement"
 )
 
@@ -39,10 +39,14 @@ func (b *building) claim(ctx context.Context, at *attempt) error {
 
 func (b *building) choose(ctx context.Context) (nova.Choice, error) {
 	q := b.a.Request
-	q.Exclude, q.Limit = append(q.Exclude, b.tried...), alternates
+	q.Exclude, q.Limit = append(slices.Clone(q.Exclude), b.j.hosts()...), alternates
 	var last error
 	for range claimRounds {
 		sel, err := b.Scheduler.Select(ctx, q)
+		if fault.Is(err, fault.NoValidHost) && b.j.waits(b.Queue.Now()) < b.c.BuildWait && b.mayComeBack(ctx, q) {
+			b.j.forgive()
+			err = fault.Unavailablef("No host that would do can be reached.").Because(err)
+		}
 		if err != nil {
 			return nova.Choice{}, err
 		}
@@ -112,14 +116,11 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 	defer cancel(nil)
 	prepared := make(chan error, 1) // one result, also when nobody waits for it any more
 	go func() {
-		err := insistently(ctx, func() error {
-			_, err := rpcapi.Prepare.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
-			return err
-		})
+		_, err := rpcapi.Prepare.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
 		if err != nil {
 			cancel(err)
 		}
-		prepared <- err
+		prepared <- answered(err)
 	}()
 	at.Ports, err = b.plugged(ctx, at.Ports)
 	if err != nil {
@@ -128,27 +129,10 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 	if perr := <-prepared; perr != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return perr
 	}
-	return err
-}
-
-// sayings is how often a host is told what to do when the bus lost the message or the answer; another host is no better reached then.
-const sayings = 6
-
-// insistently repeats a call that was lost on the way. What hosts do may be asked again.
-func insistently(ctx context.Context, call func() error) error {
-	pause := 250 * time.Millisecond
-	for n := 1; ; n++ {
-		err := call()
-		if !messaging.Unheard(err) || n == sayings {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return err
-		}
-		pause = min(2*pause, 5*time.Second)
+	if err == nil {
+		b.j.arrived()
 	}
+	return err
 }
 
 func (b *building) unprepare(ctx context.Context, at *attempt) error {
@@ -185,7 +169,7 @@ func (b *building) plugged(ctx context.Context, ports []neutron.PortInfo) ([]neu
 			if b.c.VIFNotFatal {
 				return ports, nil
 			}
-			return ports, fault.Unavailablef("Virtual Interface creation failed: port %s did not become active within %s", port, b.c.VIFTimeout)
+			return ports, fault.New(fault.Internal, "Virtual Interface creation failed: port %s did not become active within %s", port, b.c.VIFTimeout).Coded("nova.vif")
 		}
 	}
 }
@@ -216,6 +200,12 @@ func refreshed(ports, now []neutron.PortInfo) []neutron.PortInfo {
 // spawn starts the guest.
 func (b *building) spawn(ctx context.Context, at *attempt) error {
 	err := b.Store.Tx(ctx, func(tx *db.Tx) error {
+		if b.j.rec.Told != "" && b.j.rec.Since.IsZero() { // it waits no longer
+			b.j.rec.Told = ""
+			if err := b.Store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host}); err != nil {
+				return err
+			}
+		}
 		return b.taken(ctx, tx, nova.MoveSpawn, store.Change{Ports: &at.Ports})
 	})
 	if err != nil {
@@ -225,11 +215,9 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 	if err != nil {
 		return err
 	}
-	return insistently(ctx, func() error {
-		r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
-		at.Power = r.Power
-		return err
-	})
+	r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
+	at.Power = r.Power
+	return answered(err)
 }
 
 // merged is the ports there are now, with what the cache alone knows.

@@ -27,6 +27,7 @@ type Scheduler interface {
 // Config is the options of the conductor.
 type Config struct {
 	MaxAttempts     int           // hosts that are tried for one build; default 3
+	BuildWait       time.Duration // how long a build waits for hosts and services that are away; default 10 min
 	VIFTimeout      time.Duration // how long ports may take to come up; default 5 min
 	VIFPoll         time.Duration // how often ports are looked at without a hint; default 2 s
 	VIFNotFatal     bool          // build on although ports did not come up
@@ -47,8 +48,9 @@ type Deps struct {
 // Conductor handles the jobs of its queue and the agents' messages.
 type Conductor struct {
 	Deps
-	c   Config
-	hub hub
+	c     Config
+	hub   hub
+	heard heard
 	// crash is called at instants between the things a job does, where tests end it.
 	crash func(point string)
 }
@@ -61,7 +63,7 @@ func New(c Config, d Deps) *Conductor {
 	for _, x := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.VIFTimeout, 5 * time.Minute}, {&c.VIFPoll, 2 * time.Second}, {&c.ShutdownTimeout, time.Minute}, {&c.DownTime, time.Minute}} {
+	}{{&c.BuildWait, 10 * time.Minute}, {&c.VIFTimeout, 5 * time.Minute}, {&c.VIFPoll, 2 * time.Second}, {&c.ShutdownTimeout, time.Minute}, {&c.DownTime, time.Minute}} {
 		if *x.v == 0 {
 			*x.v = x.d
 		}

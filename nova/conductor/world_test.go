@@ -201,6 +201,7 @@ type host struct {
 	driver *fake.Driver
 	m      *compute.Manager
 	tr     messaging.Transport
+	bus    *messaging.Bus
 	dead   atomic.Bool
 	// hook is called before and after each of the hypervisor's operations.
 	hook func(op string)
@@ -217,7 +218,7 @@ func (h *host) start() {
 	t := h.w.t
 	t.Helper()
 	bus, tr := h.w.bus()
-	h.tr = tr
+	h.tr, h.bus = tr, bus
 	h.dead.Store(false)
 	h.m = compute.New(compute.Config{Host: h.name}, compute.Deps{Driver: hooked{h.driver, h}, Bus: bus, Placement: h.w.claims, Images: compute.Images(images{})})
 	m := h.m.Manager()

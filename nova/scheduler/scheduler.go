@@ -103,7 +103,9 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 			return nova.Selection{}, err
 		}
 		if len(best) > 0 {
-			best[0].Assume(ask.Resources)
+			if r.Silent == 0 {
+				best[0].Assume(ask.Resources)
+			}
 			return selection(best, max(1, r.Limit), ask, why), nil
 		}
 		if !taken.Before(asked) {

@@ -37,7 +37,10 @@ func (s *Servers) Delete(ctx context.Context, id string) error {
 	if err != nil || before.Task == nova.Idle || before.Task == nova.Deleting {
 		return err
 	}
-	// A job is under way and looks between its steps; the hint makes it look at once. Lost, it costs only time.
+	// A job is under way and looks between its steps; the hints make it look at once. Lost, they cost only time.
+	if before.VM == nova.Building {
+		_ = jobs.Build.Hurry(ctx, s.Queue, id)
+	}
 	_ = rpcapi.Wake.Do(ctx, s.Bus, rpcapi.WakeArgs{Servers: []string{id}, Interrupt: true})
 	return nil
 }

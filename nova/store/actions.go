@@ -110,6 +110,7 @@ var (
 	insertEvent = db.NewInsert[eventRow](stmts, "action_events")
 	openEvent   = db.NewQuery[string](stmts, "SELECT id\nFROM action_events\nWHERE action_id = ?\n  AND name = ?\n  AND finished_at IS NULL\nORDER BY started_at DESC\nLIMIT 1")
 	finishEvent = db.NewExec(stmts, "UPDATE action_events\nSET result = ?, details = ?, traceback = ?, host = ?, finished_at = ?\nWHERE id = ?")
+	noteEvent   = db.NewExec(stmts, "UPDATE action_events\nSET details = ?, traceback = ?\nWHERE action_id = ?\n  AND name = ?\n  AND finished_at IS NULL")
 	touchAction = db.NewExec(stmts, "UPDATE actions\nSET updated_at = ?\nWHERE id = ?")
 	closeAction = db.NewExec(stmts, "UPDATE actions\nSET updated_at = ?, finished_at = ?, message = ?\nWHERE id = ?")
 )
@@ -131,6 +132,22 @@ func (s *Store) StartEvent(ctx context.Context, tx *db.Tx, server, request, name
 		return err
 	}
 	return insertEvent.Do(ctx, tx, eventRow{ID: ids.Ordered(now.Time), Action: a.ID, Name: name, Host: host, Started: now})
+}
+
+// NoteEvent tells what the open event of that name is at, and begins it where there is none.
+func (s *Store) NoteEvent(ctx context.Context, tx *db.Tx, server, request, name string, o Outcome) error {
+	if err := s.StartEvent(ctx, tx, server, request, name, o.Host); err != nil {
+		return err
+	}
+	a, err := s.action(ctx, tx, server, request)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = noteEvent.Do(ctx, tx, o.Details, o.Traceback, a.ID, name)
+	return err
 }
 
 // Outcome is how an event ended. Last also finishes the action.

@@ -90,6 +90,8 @@ compute_driver = fake
 report_interval = 0.5
 service_down_time = 3
 graceful_shutdown_timeout = 5
+[conductor]
+task_lease = 5
 [database]
 connection = %s
 sync_on_start = %v

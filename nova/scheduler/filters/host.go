@@ -9,7 +9,7 @@ import (
 )
 
 // compute drops hosts whose agent is down or that an operator took out.
-func compute(*snapshot.Request) (check, error) {
+func compute(r *snapshot.Request) (check, error) {
 	return func(h *snapshot.Host) choose.Verdict {
 		switch {
 		case h.Service.Disabled && h.Service.DisabledReason != "":
@@ -18,6 +18,8 @@ func compute(*snapshot.Request) (check, error) {
 			return choose.Drop("is disabled")
 		case h.Service.ForcedDown:
 			return choose.Drop("is marked down by an operator")
+		case !h.Up && 0 < h.Silent && h.Silent <= r.Silent:
+			return choose.Pass()
 		case !h.Up && h.Silent == 0:
 			return choose.Drop("has its compute service stopped")
 		case !h.Up:
