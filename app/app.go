@@ -42,7 +42,8 @@ type Options struct {
 	Version string
 	Log     *slog.Logger   // nil: discarded
 	Level   *slog.LevelVar // of Log, for a reload; nil: it cannot be changed
-	Now     clock.Now      // nil: the machine's clock, and that of the databases for what hosts compare
+	Now     clock.Now      // nil: Machine, and the databases' own clocks for what hosts compare
+	Machine clock.Now      // this machine's clock; nil: the one it has. Tests make it wrong
 	Sync    bool           // bring schemas up to date whatever the configuration says
 	// Listen opens the listener of an API; nil: where the configuration says.
 	Listen func(ctx context.Context, api string) (net.Listener, error)
@@ -95,9 +96,12 @@ func newProcess(c *Config, o Options) *Process {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	now := o.Now
-	if now == nil {
-		now = clock.Real
+	now := clock.Real
+	if o.Machine != nil {
+		now = o.Machine
+	}
+	if o.Now != nil {
+		now = o.Now
 	}
 	if o.Schemes == nil {
 		o.Schemes = c.schemes()

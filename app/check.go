@@ -10,7 +10,6 @@ import (
 	"hypernova/neutron/agent/netdev"
 	"hypernova/neutron/agents"
 	"hypernova/nova"
-	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/log"
 	"hypernova/oslo/opt"
@@ -30,7 +29,7 @@ func Check(ctx context.Context, c Config, o CheckOptions) ([]audit.Finding, erro
 		return nil, err
 	}
 	c.Database.Sync = false
-	p := newProcess(&c, Options{Log: log.From(ctx), Now: clock.Real})
+	p := newProcess(&c, Options{Log: log.From(ctx)})
 	found, err := p.check(ctx, o)
 	return found, errors.Join(err, p.Close(ctx))
 }
@@ -57,11 +56,12 @@ func (p *Process) check(ctx context.Context, o CheckOptions) ([]audit.Finding, e
 
 // facts asks every service. Tasks are asked for first and last: a job that ended in between, or began, owns its server all the while.
 func (p *Process) facts(ctx context.Context, o CheckOptions) (audit.Facts, error) {
-	f := audit.Facts{Now: p.now(), Patience: o.Patience, Down: p.c.Default.Down, Claims: map[string][]string{}}
+	f := audit.Facts{Patience: o.Patience, Down: p.c.Default.Down, Claims: map[string][]string{}}
 	n, err := p.nova(ctx)
 	if err != nil {
 		return f, err
 	}
+	f.Now = n.store.Now()() // by which heartbeats and leases are written, whatever this machine's clock says
 	before, err := n.queue.List(ctx, tasks.ListArgs{})
 	if err != nil {
 		return f, err
@@ -116,7 +116,7 @@ func (p *Process) claimsAndPorts(ctx context.Context, f *audit.Facts) error {
 	if err != nil {
 		return err
 	}
-	f.Agents, err = agents.New(d, nets, p.c.Default.AgentDown, p.now).List(ctx, db.ListArgs{}, opt.Of[bool]{})
+	f.Agents, err = agents.New(d, nets, p.c.Default.AgentDown, p.clockOf(ctx, "neutron", d)).List(ctx, db.ListArgs{}, opt.Of[bool]{})
 	return err
 }
 
