@@ -21,6 +21,8 @@ type Config struct {
 	Keystone       Keystone         `section:"identity" help:"Users, passwords and the first administrator."`
 	Security       Security         `section:"security_compliance" help:"Protection of passwords."`
 	Token          Token            `section:"token" help:"Tokens."`
+	OIDC           OIDC             `section:"oidc" help:"Logins by OpenID Connect."`
+	Federation     Federation       `section:"federation" help:"Users whom identity providers vouch for."`
 	FernetTokens   FernetTokens     `section:"fernet_tokens" help:"The keys that tokens are sealed with."`
 	AppCredentials AppCredentials   `section:"application_credential" help:"What programs act for users with."`
 	Trusts         Trusts           `section:"trust" help:"What users delegate to each other."`

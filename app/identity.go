@@ -12,9 +12,11 @@ import (
 	"hypernova/keystone/catalog"
 	"hypernova/keystone/credential"
 	"hypernova/keystone/delegation"
+	"hypernova/keystone/directory"
 	"hypernova/keystone/federation"
 	"hypernova/keystone/identity"
 	"hypernova/keystone/limit"
+	"hypernova/keystone/oidc"
 	"hypernova/keystone/store"
 	"hypernova/keystone/token"
 	"hypernova/oslo/db"
@@ -62,16 +64,23 @@ func (p *Process) identity(ctx context.Context) (*identityRoom, error) {
 	if err := passwords.Demand(p.c.Security.compliance()); err != nil {
 		return nil, fault.Invalidf("[security_compliance] %s", fault.Message(err)).Because(err)
 	}
+	verifier, err := oidc.New(oidc.Config{Audiences: p.c.OIDC.Audiences, ClientID: p.c.OIDC.ClientID, ClientSecret: p.c.OIDC.ClientSecret,
+		Leeway: p.c.OIDC.Skew, Timeout: p.c.OIDC.Timeout, CAFile: p.c.OIDC.CAFile}, p.now)
+	if err != nil {
+		return nil, fault.Invalidf("[oidc] %s", fault.Message(err)).Because(err)
+	}
 	epochs := store.NewEpochs(d)
-	roles := assignment.New(d, epochs)
+	var dir *directory.Service
+	roles := assignment.New(d, epochs, dir, p.now)
 	credentials := credential.New(d, sealing, p.now)
 	p.parts.identity = &identityRoom{
-		users: identity.New(d, epochs, passwords, p.now), roles: roles, catalog: catalog.New(d, epochs),
+		users: identity.New(d, epochs, passwords, dir, p.now), roles: roles, catalog: catalog.New(d, epochs),
 		tokens: token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: p.c.Token.Expiration, AllowRescope: p.c.Token.Rescope,
-			Seeds: credentials}, p.now),
+			Seeds: credentials, Directory: dir}, p.now),
 		delegation: delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: p.c.Trusts.MaxRedelegation,
 			CredentialsPerUser: p.c.AppCredentials.PerUser}, p.now),
-		credentials: credentials, limits: limit.New(d, p.c.UnifiedLimit.Model), federation: federation.New(d),
+		credentials: credentials, limits: limit.New(d, p.c.UnifiedLimit.Model),
+		federation: federation.New(d, epochs, federation.Config{Verifier: verifier, Life: time.Duration(p.c.Federation.TTL) * time.Minute}, p.now),
 	}
 	return p.parts.identity, nil
 }

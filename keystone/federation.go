@@ -27,3 +27,9 @@ type ServiceProvider struct {
 	Description              *string
 	AuthURL, URL, RelayState string
 }
+
+// FederatedID is what a user of this cloud is known by at an identity provider.
+type FederatedID struct{ ProviderID, ProtocolID, UniqueID, UserID string }
+
+// MaxTokenGroups is how many groups a token can carry by a provider's word.
+const MaxTokenGroups = 255

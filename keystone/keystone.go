@@ -23,6 +23,10 @@ const (
 	ServiceProject  = "service"
 )
 
+// PublicIDLength is the length of the ids of users and groups that live elsewhere: in a directory, or with an identity provider. Those of
+// the database are shorter.
+const PublicIDLength = 64
+
 // Extra is what clients store beside the attributes keystone knows.
 type Extra map[string]json.RawMessage
 
@@ -49,8 +53,9 @@ type User struct {
 	Enabled                                           bool
 	Options                                           map[string]any
 	Extra                                             Extra
-	PasswordExpires                                   time.Time // zero: never
-	LastActive                                        time.Time // zero: not known
+	PasswordExpires                                   time.Time     // zero: never
+	LastActive                                        time.Time     // zero: not known
+	Federated                                         []FederatedID // set where it was asked for
 }
 
 // PolicyTarget names a user's facts as keystone's policies do.

@@ -46,7 +46,7 @@ func Handler(c api.Config, a *API) http.Handler {
 func Resources() []api.Resource[*API] {
 	rs := []api.Resource[*API]{tokens, domains, projects, users, groups, roles, implications, assignments, regions, services, endpoints,
 		appCredentials, accessRules, trusts, credentials, ec2Credentials, signatures, revocations, registeredLimits, limits, limitModel,
-		endpointGroups, endpointFilters, storedPolicies, policyLinks, domainOptions, identityProviders, protocols, mappings, serviceProviders}
+		endpointGroups, endpointFilters, storedPolicies, policyLinks, domainOptions, identityProviders, protocols, mappings, serviceProviders, federatedLogins}
 	return append(rs, grants()...)
 }
 

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,15 +12,18 @@ import (
 	"testing"
 	"time"
 
+	"hypernova/keystone"
 	keystoneapi "hypernova/keystone/api"
 	"hypernova/keystone/assignment"
 	"hypernova/keystone/bootstrap"
 	"hypernova/keystone/catalog"
 	"hypernova/keystone/credential"
 	"hypernova/keystone/delegation"
+	"hypernova/keystone/directory"
 	"hypernova/keystone/federation"
 	"hypernova/keystone/identity"
 	"hypernova/keystone/limit"
+	"hypernova/keystone/oidc"
 	"hypernova/keystone/store"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
@@ -38,6 +42,15 @@ type cloud struct {
 
 	rules identity.Compliance
 	model string
+
+	sources directories
+}
+
+// directories are those of domains, by the domain's name.
+type directories map[string]directory.Source
+
+func (d directories) Source(_ context.Context, domain keystone.Project) (directory.Source, error) {
+	return d[domain.Name], nil
 }
 
 func newCloud(t *testing.T) *cloud {
@@ -70,12 +83,17 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 		t.Fatal(err)
 	}
 	epochs := store.NewEpochs(d)
-	roles := assignment.New(d, epochs)
+	dir := directory.New(d, c.sources, now)
+	roles := assignment.New(d, epochs, dir, now)
+	verifier, err := oidc.New(oidc.Config{Audiences: []string{"cloud"}, ClientID: "cloud", ClientSecret: "secret", Leeway: time.Minute, Timeout: 5 * time.Second}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	credentials := credential.New(d, keys, now)
-	c.api = &keystoneapi.API{Identity: identity.New(d, epochs, passwords, now), Roles: roles, Catalog: catalog.New(d, epochs),
-		Tokens:      token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true, Seeds: credentials}, now),
+	c.api = &keystoneapi.API{Identity: identity.New(d, epochs, passwords, dir, now), Roles: roles, Catalog: catalog.New(d, epochs),
+		Tokens:      token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true, Seeds: credentials, Directory: dir}, now),
 		Delegation:  delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: 3, CredentialsPerUser: 5}, now),
-		Credentials: credentials, Limits: limit.New(d, c.model), Federation: federation.New(d)}
+		Credentials: credentials, Limits: limit.New(d, c.model), Federation: federation.New(d, epochs, federation.Config{Verifier: verifier}, now)}
 	enforcer, err := policy.New(keystoneapi.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)

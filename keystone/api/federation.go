@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"hypernova/keystone"
+	"hypernova/keystone/federation/mapping"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
@@ -211,53 +212,22 @@ func mappingViewer(r *api.Request) func(keystone.Mapping) mappingView {
 }
 
 type mappingBody struct {
-	ID     opt.Of[string]        `wire:"id" is:"maxlen=64"`
-	Schema opt.Of[string]        `wire:"schema_version" is:"enum=1.0|2.0"`
-	Rules  opt.Of[[]mappingRule] `wire:"rules" is:"minitems=1"`
+	ID     opt.Of[string]            `wire:"id" is:"maxlen=64"`
+	Schema opt.Of[string]            `wire:"schema_version" is:"enum=1.0|2.0"`
+	Rules  opt.Of[[]json.RawMessage] `wire:"rules" is:"minitems=1"`
 }
 
-// mappingRule is kept as it was sent; what it must have is checked.
-type mappingRule struct {
-	Local  []json.RawMessage `wire:"local" is:"required,minitems=1"`
-	Remote []map[string]any  `wire:"remote" is:"required,minitems=1"`
-}
-
-// MarshalJSON writes the rule as it came.
-func (m mappingRule) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{"local": m.Local, "remote": m.Remote})
-}
-
-// check refuses what does not say of which word a remote rule is, or says two things that exclude each other.
-func (m mappingRule) check() error {
-	for _, r := range m.Remote {
-		if kind, ok := r["type"].(string); !ok || kind == "" {
-			return fault.Invalidf("Invalid input for field 'remote': 'type' is a required property")
-		}
-		n := 0
-		for _, word := range []string{"any_one_of", "not_any_of", "whitelist", "blacklist"} {
-			if _, ok := r[word]; ok {
-				n++
-			}
-		}
-		if n > 1 {
-			return fault.Invalidf("Invalid input for field 'remote': a rule has one of any_one_of, not_any_of, whitelist and blacklist.")
-		}
-	}
-	return nil
-}
-
-// rules are the body's rules as they are kept.
-func (b *mappingBody) rules() (json.RawMessage, error) {
-	for _, r := range b.Rules.Value {
-		if err := r.check(); err != nil {
-			return nil, err
-		}
-	}
+// rules are the body's rules as they were sent, once they are known to be some.
+func (b *mappingBody) rules(version string) (json.RawMessage, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	err := e.Encode(b.Rules.Value)
-	return bytes.TrimSpace(out.Bytes()), err
+	if err := e.Encode(b.Rules.Value); err != nil {
+		return nil, err
+	}
+	raw := bytes.TrimSpace(out.Bytes())
+	_, err := mapping.Parse(version, raw)
+	return raw, err
 }
 
 var mappings = api.Resource[*API]{Name: "mapping", Plural: "mappings", Ops: api.Ops[*API]{
@@ -276,11 +246,11 @@ func (a *API) createMapping(ctx context.Context, r *api.Request, in *mappingBody
 	if !in.Rules.Has() {
 		return mappingView{}, fault.Invalidf("'rules' is a required property")
 	}
-	raw, err := in.rules()
+	raw, err := in.rules(in.Schema.Or(mapping.Plain))
 	if err != nil {
 		return mappingView{}, err
 	}
-	m := keystone.Mapping{ID: r.Param("mapping_id"), Schema: in.Schema.Or("1.0"), Rules: raw}
+	m := keystone.Mapping{ID: r.Param("mapping_id"), Schema: in.Schema.Or(mapping.Plain), Rules: raw}
 	return mappingViewer(r)(m), a.Federation.CreateMapping(ctx, m)
 }
 
@@ -297,7 +267,7 @@ func (a *API) updateMapping(ctx context.Context, r *api.Request, m keystone.Mapp
 	m.Schema = in.Schema.Or(m.Schema)
 	if in.Rules.Has() {
 		var err error
-		if m.Rules, err = in.rules(); err != nil {
+		if m.Rules, err = in.rules(m.Schema); err != nil {
 			return mappingView{}, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,6 +50,11 @@ type authRequest struct {
 			} `wire:"user"`
 			Secret string `wire:"secret" is:"required,maxlen=4096"`
 		} `wire:"application_credential"`
+		Mapped *struct {
+			ID       string `wire:"id" is:"maxlen=4096"`
+			Provider string `wire:"identity_provider" is:"maxlen=64"`
+			Protocol string `wire:"protocol" is:"maxlen=64"`
+		} `wire:"mapped"`
 		Rest map[string]json.RawMessage `wire:"*"` // other methods' proofs: refused by their name in methods
 	} `wire:"identity" is:"required"`
 	Scope json.RawMessage `wire:"scope"`
@@ -108,8 +114,9 @@ type providerEntry struct {
 
 type tokenUser struct {
 	names
-	Domain  names      `wire:"domain"`
-	Expires *time.Time `wire:"password_expires_at" time:"zmicro"`
+	Domain     names            `wire:"domain"`
+	Expires    *time.Time       `wire:"password_expires_at" time:"zmicro"`
+	Federation *tokenFederation `wire:"OS-FEDERATION" omit:"empty"`
 }
 
 type scopeView struct {
@@ -198,6 +205,12 @@ func (a *API) authenticate(ctx context.Context, r *api.Request, in *authRequest)
 	if err != nil {
 		return login{}, err
 	}
+	if m := in.Identity.Mapped; m != nil && m.ID == "" && slices.Contains(in.Identity.Methods, "mapped") {
+		if req.Vouched, err = a.vouched(ctx, r, m.Provider, m.Protocol); err != nil {
+			return login{}, err
+		}
+		req.Unscoped = req.Scope == nil
+	}
 	req.Receipt = r.HTTP.Header.Get("Openstack-Auth-Receipt")
 	text, t, err := a.Tokens.Authenticate(ctx, req)
 	var more *token.Insufficient
@@ -237,6 +250,11 @@ func (in *authRequest) request() (token.Request, error) {
 				return req, absent("token")
 			}
 			req.Token = in.Identity.Token.ID
+		case "mapped":
+			if in.Identity.Mapped == nil {
+				return req, absent("mapped")
+			}
+			req.Token = in.Identity.Mapped.ID // a provider's own word is in the headers
 		case "totp":
 			if in.Identity.TOTP == nil {
 				return req, absent("totp")
@@ -354,6 +372,7 @@ func (a *API) revokeToken(ctx context.Context, _ *api.Request, s subject, _ *api
 func (a *API) tokenView(ctx context.Context, t *token.Token, withCatalog bool) (tokenView, error) {
 	v := tokenView{Methods: t.Methods, AuditIDs: t.AuditIDs, Expires: t.Expires, Issued: t.Issued,
 		User: tokenUser{names: names{t.Owner.ID, t.Owner.Name}, Domain: names{t.OwnerDomain.ID, t.OwnerDomain.Name}}}
+	v.User.Federation = federationView(t.Federation)
 	if !t.Owner.PasswordExpires.IsZero() {
 		v.User.Expires = &t.Owner.PasswordExpires
 	}
@@ -430,18 +449,30 @@ func (a *API) ownCatalog(ctx context.Context, r *api.Request, _ *api.None) (api.
 }
 
 func (a *API) ownProjects(ctx context.Context, r *api.Request, _ *api.None) (api.Page[projectView], error) {
-	ps, err := a.scopesOf(ctx, r.Caller.UserID, keystone.OnProject)
+	groups, err := a.ownGroups(ctx, r)
+	if err != nil {
+		return api.Page[projectView]{}, err
+	}
+	ps, err := a.scopesOf(ctx, r.Caller.UserID, keystone.OnProject, groups...)
 	return api.Page[projectView]{Items: views(ps, projectViewer(r))}, err
 }
 
 func (a *API) ownDomains(ctx context.Context, r *api.Request, _ *api.None) (api.Page[domainView], error) {
-	ds, err := a.scopesOf(ctx, r.Caller.UserID, keystone.OnDomain)
+	groups, err := a.ownGroups(ctx, r)
+	if err != nil {
+		return api.Page[domainView]{}, err
+	}
+	ds, err := a.scopesOf(ctx, r.Caller.UserID, keystone.OnDomain, groups...)
 	return api.Page[domainView]{Items: views(ds, domainViewer(r))}, err
 }
 
 func (a *API) ownSystem(ctx context.Context, r *api.Request, _ *api.None) (api.Page[systemView], error) {
-	held, err := a.Roles.Effective(ctx, r.Caller.UserID, keystone.OnSystem, keystone.OnSystem)
 	out := api.Page[systemView]{Items: []systemView{}}
+	groups, err := a.ownGroups(ctx, r)
+	if err != nil {
+		return out, err
+	}
+	held, err := a.Roles.Effective(ctx, r.Caller.UserID, keystone.OnSystem, keystone.OnSystem, groups...)
 	if len(held) > 0 {
 		out.Items = append(out.Items, systemView{true})
 	}
@@ -449,8 +480,8 @@ func (a *API) ownSystem(ctx context.Context, r *api.Request, _ *api.None) (api.P
 }
 
 // scopesOf are the enabled projects or domains a user could have a token for.
-func (a *API) scopesOf(ctx context.Context, user, kind string) ([]keystone.Project, error) {
-	ids, err := a.Roles.Scopes(ctx, user, kind)
+func (a *API) scopesOf(ctx context.Context, user, kind string, groups ...string) ([]keystone.Project, error) {
+	ids, err := a.Roles.Scopes(ctx, user, kind, groups...)
 	if err != nil {
 		return nil, err
 	}

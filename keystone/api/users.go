@@ -26,13 +26,14 @@ type userView struct {
 	Expires        *time.Time                 `wire:"password_expires_at" time:"micro"`
 	Options        map[string]any             `wire:"options"`
 	Links          links                      `wire:"links"`
+	Federated      []userProvider             `wire:"federated" omit:"empty"`
 	Extra          map[string]json.RawMessage `wire:"*"`
 }
 
 func userViewer(r *api.Request) func(keystone.User) userView {
 	return func(u keystone.User) userView {
 		v := userView{ID: u.ID, Name: u.Name, DomainID: u.DomainID, Enabled: u.Enabled, Options: object(u.Options),
-			Links: links{r.URL("/users/%s", u.ID)}, Extra: u.Extra}
+			Links: links{r.URL("/users/%s", u.ID)}, Federated: federatedViews(u.Federated), Extra: u.Extra}
 		if u.Description != "" {
 			v.Description = opt.Some(u.Description)
 		}
@@ -46,6 +47,39 @@ func userViewer(r *api.Request) func(keystone.User) userView {
 	}
 }
 
+// userProvider is what a user is known by at an identity provider, by protocol.
+type userProvider struct {
+	ID        string         `wire:"idp_id" is:"required,minlen=1,maxlen=64"`
+	Protocols []userProtocol `wire:"protocols" is:"required,minitems=1,maxitems=64"`
+}
+
+type userProtocol struct {
+	ID       string `wire:"protocol_id" is:"required,minlen=1,maxlen=64"`
+	UniqueID string `wire:"unique_id" is:"required,minlen=1,maxlen=255"`
+}
+
+func federatedViews(ids []keystone.FederatedID) []userProvider {
+	var out []userProvider
+	for _, f := range ids {
+		if len(out) == 0 || out[len(out)-1].ID != f.ProviderID {
+			out = append(out, userProvider{ID: f.ProviderID})
+		}
+		last := &out[len(out)-1]
+		last.Protocols = append(last.Protocols, userProtocol{f.ProtocolID, f.UniqueID})
+	}
+	return out
+}
+
+func federatedIDs(ps []userProvider) []keystone.FederatedID {
+	out := []keystone.FederatedID{}
+	for _, p := range ps {
+		for _, x := range p.Protocols {
+			out = append(out, keystone.FederatedID{ProviderID: p.ID, ProtocolID: x.ID, UniqueID: x.UniqueID})
+		}
+	}
+	return out
+}
+
 type userCreate struct {
 	Name           string                     `wire:"name" is:"required,name"`
 	DomainID       opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
@@ -54,6 +88,7 @@ type userCreate struct {
 	Enabled        opt.Of[bool]               `wire:"enabled"`
 	Password       opt.Of[string]             `wire:"password" is:"nullable,maxlen=4096"`
 	Options        map[string]any             `wire:"options"`
+	Federated      []userProvider             `wire:"federated" is:"maxitems=64"`
 	Extra          map[string]json.RawMessage `wire:"*"`
 }
 
@@ -69,11 +104,15 @@ type userUpdate struct {
 	Enabled        opt.Of[bool]               `wire:"enabled"`
 	Password       opt.Of[string]             `wire:"password" is:"nullable,maxlen=4096"`
 	Options        map[string]any             `wire:"options"`
+	Federated      opt.Of[[]userProvider]     `wire:"federated" is:"nullable,maxitems=64"`
 	Extra          map[string]json.RawMessage `wire:"*"`
 }
 
 type userQuery struct {
 	api.PageQuery
+	Provider *string `wire:"idp_id"`
+	Protocol *string `wire:"protocol_id"`
+	UniqueID *string `wire:"unique_id"`
 	Name     *string `wire:"name"`
 	DomainID *string `wire:"domain_id"`
 	Enabled  *string `wire:"enabled"`
@@ -97,7 +136,8 @@ func (a *API) createUser(ctx context.Context, r *api.Request, in *userCreate) (u
 		domain = ownDomain(r)
 	}
 	u, err := a.Identity.CreateUser(ctx, keystone.User{Name: in.Name, DomainID: domain, DefaultProjectID: in.DefaultProject.Or(""),
-		Description: in.Description.Or(""), Enabled: in.Enabled.Or(true), Options: in.Options, Extra: in.Extra}, in.Password.Or(""))
+		Description: in.Description.Or(""), Enabled: in.Enabled.Or(true), Options: in.Options, Extra: in.Extra, Federated: federatedIDs(in.Federated)},
+		in.Password.Or(""))
 	return userViewer(r)(u), err
 }
 
@@ -106,6 +146,17 @@ func (a *API) listUsers(ctx context.Context, r *api.Request, q *userQuery) (api.
 	where = equal(where, "name", q.Name)
 	where = equal(where, "domain_id", q.DomainID)
 	where = boolFilter(where, "enabled", q.Enabled)
+	var known []db.Cond
+	for column, v := range map[string]*string{"idp_id": q.Provider, "protocol_id": q.Protocol, "unique_id": q.UniqueID} {
+		known = equal(known, column, v)
+	}
+	if len(known) > 0 {
+		ids, err := a.Identity.KnownAs(ctx, known)
+		if err != nil {
+			return api.Page[userView]{}, err
+		}
+		where = append(where, db.InList("id", ids))
+	}
 	if q.Expires != nil {
 		c, err := expiryFilter(*q.Expires)
 		if err != nil {
@@ -129,8 +180,10 @@ func expiryFilter(s string) (db.Cond, error) {
 	return db.Cond{Column: "password_expires_at", Op: cmp, Values: []any{db.Time{Time: at}}}, nil
 }
 
-func (a *API) showUser(_ context.Context, r *api.Request, u keystone.User, _ *api.None) (userView, error) {
-	return userViewer(r)(u), nil
+func (a *API) showUser(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (userView, error) {
+	var err error
+	u.Federated, err = a.Identity.Federated(ctx, u.ID)
+	return userViewer(r)(u), err
 }
 
 func (a *API) updateUser(ctx context.Context, r *api.Request, u keystone.User, in *userUpdate) (userView, error) {
@@ -138,6 +191,10 @@ func (a *API) updateUser(ctx context.Context, r *api.Request, u keystone.User, i
 		return userView{}, fault.Invalidf("A user cannot be moved to another domain.")
 	}
 	c := identity.UserChange{Name: in.Name.Ptr(), Enabled: in.Enabled.Ptr(), Password: in.Password.Ptr(), Options: in.Options, Extra: in.Extra}
+	if in.Federated.Set {
+		ids := federatedIDs(in.Federated.Or(nil))
+		c.Federated = &ids
+	}
 	if in.Description.Set {
 		d := in.Description.Or("")
 		c.Description = &d
@@ -147,7 +204,10 @@ func (a *API) updateUser(ctx context.Context, r *api.Request, u keystone.User, i
 		c.DefaultProjectID = &d
 	}
 	u, err := a.Identity.UpdateUser(ctx, u.ID, c)
-	return userViewer(r)(u), err
+	if err != nil {
+		return userView{}, err
+	}
+	return a.showUser(ctx, r, u, nil)
 }
 
 func (a *API) deleteUser(ctx context.Context, _ *api.Request, u keystone.User, _ *api.None) (api.None, error) {

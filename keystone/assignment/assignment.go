@@ -8,7 +8,9 @@ import (
 	"slices"
 
 	"hypernova/keystone"
+	"hypernova/keystone/directory"
 	"hypernova/keystone/store"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
@@ -16,12 +18,16 @@ import (
 
 // Service is the verbs. All are safe for concurrent use; each write is one transaction.
 type Service struct {
-	db     *db.DB
-	epochs *store.Epochs
+	db        *db.DB
+	epochs    *store.Epochs
+	directory *directory.Service
+	now       clock.Now
 }
 
-// New makes the verbs over identity's database.
-func New(d *db.DB, e *store.Epochs) *Service { return &Service{db: d, epochs: e} }
+// New makes the verbs over identity's database; a nil directory knows nobody.
+func New(d *db.DB, e *store.Epochs, dir *directory.Service, now clock.Now) *Service {
+	return &Service{db: d, epochs: e, directory: dir, now: now}
+}
 
 func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
@@ -220,10 +226,40 @@ func (r *reach) above(ctx context.Context, id string) ([]string, error) {
 	}
 }
 
-// Effective are the roles a user holds on a target, through groups, inheritance and implication, ordered by name.
-// Domain-specific roles count only by what they imply.
-func (s *Service) Effective(ctx context.Context, user, target, targetID string) ([]keystone.Role, error) {
+// grantsFor are the grants of a user and of all groups the user is in: this cloud's, a directory's, those that an identity provider has
+// put the user in for a while, and those that are named.
+func (s *Service) grantsFor(ctx context.Context, user string, groups []string) ([]keystone.Grant, error) {
 	grants, err := store.GrantsFor(ctx, s.db, user)
+	if err != nil {
+		return nil, err
+	}
+	more, err := store.ExpiringGrants(ctx, s.db, user, s.now())
+	if err != nil {
+		return nil, err
+	}
+	grants = append(grants, more...)
+	theirs, err := s.directory.GroupsOf(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	groups = slices.Clone(groups)
+	for _, g := range theirs {
+		groups = append(groups, g.ID)
+	}
+	for _, g := range groups {
+		more, err := store.GroupGrants(ctx, s.db, g)
+		if err != nil {
+			return nil, err
+		}
+		grants = append(grants, more...)
+	}
+	return grants, nil
+}
+
+// Effective are the roles a user holds on a target, through groups (those named besides the ones the user is in), inheritance and
+// implication, ordered by name. Domain-specific roles count only by what they imply.
+func (s *Service) Effective(ctx context.Context, user, target, targetID string, groups ...string) ([]keystone.Role, error) {
+	grants, err := s.grantsFor(ctx, user, groups)
 	if err != nil {
 		return nil, err
 	}
@@ -266,9 +302,9 @@ func (s *Service) Effective(ctx context.Context, user, target, targetID string) 
 	return out, nil
 }
 
-// Scopes are the ids of the projects, or domains, that a user holds any role on.
-func (s *Service) Scopes(ctx context.Context, user, target string) ([]string, error) {
-	grants, err := store.GrantsFor(ctx, s.db, user)
+// Scopes are the ids of the projects, or domains, that a user, also by the groups named, holds any role on.
+func (s *Service) Scopes(ctx context.Context, user, target string, groups ...string) ([]string, error) {
+	grants, err := s.grantsFor(ctx, user, groups)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,11 @@ func (s *Service) perUser(ctx context.Context, es []Entry) ([]Entry, error) {
 		us, ok := members[e.ActorID]
 		if !ok {
 			var err error
-			if us, err = store.Members(ctx, s.db, e.ActorID); err != nil {
+			var theirs bool
+			if us, theirs, err = s.directory.Members(ctx, e.ActorID); err == nil && !theirs {
+				us, err = store.Members(ctx, s.db, e.ActorID)
+			}
+			if err != nil {
 				return nil, err
 			}
 			members[e.ActorID] = us

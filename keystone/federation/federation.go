@@ -1,23 +1,52 @@
 // Package federation is the verbs on the partners of this cloud: identity providers with their protocols and mappings, and the service
-// providers that take this cloud's word. It keeps what administrators tell it; nobody logs in through it yet.
+// providers that take this cloud's word; and the login of somebody whom a provider vouches for.
+//
+// Invariant: a user that a provider vouches for is one that this provider, and no other, has made here, or one of this cloud's own that an
+// administrator's mapping names.
 package federation
 
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hypernova/keystone"
 	"hypernova/keystone/store"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 )
 
 // Service is the verbs.
-type Service struct{ db *db.DB }
+type Service struct {
+	db       *db.DB
+	epochs   *store.Epochs
+	verifier Verifier
+	life     time.Duration
+	now      clock.Now
+}
+
+// Config is how logins are taken.
+type Config struct {
+	Verifier Verifier
+	Life     time.Duration // how long memberships by a provider's word last that sets no time of its own; 0: as long as a token
+}
 
 // New makes the verbs over identity's database.
-func New(d *db.DB) *Service { return &Service{d} }
+func New(d *db.DB, e *store.Epochs, c Config, now clock.Now) *Service {
+	return &Service{d, e, c.Verifier, c.Life, now}
+}
+
+// write runs a change that may take something away from a token.
+func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return s.epochs.Move(ctx, tx)
+	})
+}
 
 func missing(err error, kind, id string) error {
 	if fault.Is(err, fault.NotFound) {
@@ -90,7 +119,7 @@ func (s *Service) remote(ctx context.Context, tx *db.Tx, p keystone.IdentityProv
 
 // UpdateIdentityProvider writes what may change of a provider.
 func (s *Service) UpdateIdentityProvider(ctx context.Context, p keystone.IdentityProvider) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
+	return s.write(ctx, func(tx *db.Tx) error {
 		if err := s.remote(ctx, tx, p); err != nil {
 			return err
 		}
@@ -100,7 +129,12 @@ func (s *Service) UpdateIdentityProvider(ctx context.Context, p keystone.Identit
 
 // DeleteIdentityProvider removes a provider and its protocols, but not its domain.
 func (s *Service) DeleteIdentityProvider(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteIdentityProvider(ctx, tx, id) })
+	return s.write(ctx, func(tx *db.Tx) error {
+		if err := store.ForgetProvider(ctx, tx, id); err != nil {
+			return err
+		}
+		return store.DeleteIdentityProvider(ctx, tx, id)
+	})
 }
 
 // Mapping finds a mapping; fault.NotFound.

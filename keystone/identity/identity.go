@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hypernova/keystone"
+	"hypernova/keystone/directory"
 	"hypernova/keystone/store"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
@@ -21,12 +22,13 @@ type Service struct {
 	db        *db.DB
 	epochs    *store.Epochs
 	passwords *Passwords
+	directory *directory.Service
 	now       clock.Now
 }
 
-// New makes the verbs over identity's database.
-func New(d *db.DB, e *store.Epochs, p *Passwords, now clock.Now) *Service {
-	return &Service{db: d, epochs: e, passwords: p, now: now}
+// New makes the verbs over identity's database; a nil directory knows nobody.
+func New(d *db.DB, e *store.Epochs, p *Passwords, dir *directory.Service, now clock.Now) *Service {
+	return &Service{db: d, epochs: e, passwords: p, directory: dir, now: now}
 }
 
 // write runs a change that may take something away from a token.

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"hypernova/keystone"
@@ -13,6 +14,9 @@ import (
 
 // User finds a user; fault.NotFound.
 func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
+	if u, theirs, err := s.directory.User(ctx, id); theirs || err != nil {
+		return u, err
+	}
 	u, _, err := store.User(ctx, s.db, id)
 	u.Enabled = u.Enabled && !s.passwords.rules.Dormant(u, s.now())
 	return u, missing(err, "user", id)
@@ -20,11 +24,41 @@ func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
 
 // Users lists one page.
 func (s *Service) Users(ctx context.Context, a db.ListArgs) ([]keystone.User, error) {
+	if us, theirs, err := s.usersElsewhere(ctx, a); theirs || err != nil {
+		return us, err
+	}
 	us, err := store.Users(ctx, s.db, a)
 	for i := range us {
 		us[i].Enabled = us[i].Enabled && !s.passwords.rules.Dormant(us[i], s.now())
 	}
 	return us, err
+}
+
+// Federated are what a user is known by elsewhere.
+func (s *Service) Federated(ctx context.Context, user string) ([]keystone.FederatedID, error) {
+	return store.FederatedIDs(ctx, s.db, user)
+}
+
+// KnownAs are the ids of the users who are known elsewhere by what the conditions ask for.
+func (s *Service) KnownAs(ctx context.Context, where []db.Cond) ([]string, error) {
+	return store.FederatedMatches(ctx, s.db, where)
+}
+
+// federate notes what a user is known by elsewhere; fault.Invalid for a provider or protocol that is not there, fault.Conflict where
+// somebody is known by it.
+func (s *Service) federate(ctx context.Context, tx *db.Tx, user string, known []keystone.FederatedID) error {
+	for _, f := range known {
+		if _, err := store.Protocol(ctx, tx, f.ProviderID, f.ProtocolID); err != nil {
+			return fault.Body(missing(err, "federated protocol", f.ProtocolID+" for Identity Provider: "+f.ProviderID))
+		}
+		f.UserID = user
+		if err := store.InsertFederatedID(ctx, tx, f); errors.Is(err, db.ErrDuplicate) {
+			return fault.Conflictf("Conflict occurred attempting to store federated_user - Duplicate entry.").Because(err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CreateUser makes a user; an empty password means that the user cannot log in by password. fault.NotFound for a domain that is not there.
@@ -36,6 +70,9 @@ func (s *Service) CreateUser(ctx context.Context, u keystone.User, password stri
 		u.DomainID = keystone.DefaultDomainID
 	}
 	if err := validOptions(u.Options); err != nil {
+		return u, err
+	}
+	if err := s.writable(ctx, u.DomainID); err != nil {
 		return u, err
 	}
 	var hash string
@@ -53,7 +90,10 @@ func (s *Service) CreateUser(ctx context.Context, u keystone.User, password stri
 		if d, err := store.Project(ctx, tx, u.DomainID); err != nil || !d.IsDomain {
 			return fault.NotFoundf("Could not find domain: %s.", u.DomainID)
 		}
-		return taken(store.InsertUser(ctx, tx, u, hash, s.now()), "user", u.Name)
+		if err := taken(store.InsertUser(ctx, tx, u, hash, s.now()), "user", u.Name); err != nil {
+			return err
+		}
+		return s.federate(ctx, tx, u.ID, u.Federated)
 	})
 	u.LastActive = s.now()
 	return u, err
@@ -65,12 +105,16 @@ type UserChange struct {
 	Enabled                                       *bool
 	Options                                       map[string]any
 	Extra                                         keystone.Extra
+	Federated                                     *[]keystone.FederatedID
 	own                                           bool // the user's own doing
 }
 
 // UpdateUser changes a user. A new password and a switch to disabled end all tokens the user holds.
 func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keystone.User, error) {
 	if err := validOptions(c.Options); err != nil {
+		return keystone.User{}, err
+	}
+	if err := s.ours(ctx, id, keystone.OfUser); err != nil {
 		return keystone.User{}, err
 	}
 	var hash string
@@ -100,6 +144,14 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keys
 		if err := taken(store.UpdateUser(ctx, tx, u), "user", u.Name); err != nil {
 			return err
 		}
+		if c.Federated != nil {
+			if err := store.DeleteFederatedIDs(ctx, tx, id); err != nil {
+				return err
+			}
+			if err := s.federate(ctx, tx, id, *c.Federated); err != nil {
+				return err
+			}
+		}
 		if c.Password != nil {
 			if u.PasswordExpires, err = s.setPassword(ctx, tx, u, sec, hash, c.own); err != nil {
 				return err
@@ -122,6 +174,9 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keys
 // ChangePassword is a user's own change: it asks for the old password, and where that is wrong too often, locks the user. It is how an
 // expired password is changed. fault.Unauthorized when the old one is wrong, fault.Invalid when the new one is not good enough.
 func (s *Service) ChangePassword(ctx context.Context, id, old, password string) error {
+	if err := s.ours(ctx, id, keystone.OfUser); err != nil {
+		return err
+	}
 	u, sec, err := store.User(ctx, s.db, id)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
@@ -181,83 +236,8 @@ func validOptions(options map[string]any) error {
 
 // DeleteUser removes a user with memberships and grants.
 func (s *Service) DeleteUser(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteUser(ctx, tx, id) })
-}
-
-// Group finds a group; fault.NotFound.
-func (s *Service) Group(ctx context.Context, id string) (keystone.Group, error) {
-	g, err := store.Group(ctx, s.db, id)
-	return g, missing(err, "group", id)
-}
-
-// Groups lists one page.
-func (s *Service) Groups(ctx context.Context, a db.ListArgs) ([]keystone.Group, error) {
-	return store.Groups(ctx, s.db, a)
-}
-
-// GroupsOf are the groups a user is in; Members the users of a group.
-func (s *Service) GroupsOf(ctx context.Context, user string) ([]keystone.Group, error) {
-	return store.GroupsOf(ctx, s.db, user)
-}
-
-// Members are the users of a group.
-func (s *Service) Members(ctx context.Context, group string) ([]keystone.User, error) {
-	return store.Members(ctx, s.db, group)
-}
-
-// CreateGroup makes a group; fault.NotFound for a domain that is not there.
-func (s *Service) CreateGroup(ctx context.Context, g keystone.Group) (keystone.Group, error) {
-	g.ID = ids.Hex()
-	if g.DomainID == "" {
-		g.DomainID = keystone.DefaultDomainID
-	}
-	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		if d, err := store.Project(ctx, tx, g.DomainID); err != nil || !d.IsDomain {
-			return fault.NotFoundf("Could not find domain: %s.", g.DomainID)
-		}
-		return taken(store.InsertGroup(ctx, tx, g), "group", g.Name)
-	})
-	return g, err
-}
-
-// UpdateGroup changes name, description and free attributes of a group.
-func (s *Service) UpdateGroup(ctx context.Context, id string, name, description *string, extra keystone.Extra) (keystone.Group, error) {
-	var g keystone.Group
-	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		var err error
-		if g, err = store.Group(ctx, tx, id); err != nil {
-			return missing(err, "group", id)
-		}
-		set(&g.Name, name)
-		set(&g.Description, description)
-		g.Extra = merge(g.Extra, extra)
-		return taken(store.UpdateGroup(ctx, tx, g), "group", g.Name)
-	})
-	return g, err
-}
-
-// DeleteGroup removes a group and what was granted to it.
-func (s *Service) DeleteGroup(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteGroup(ctx, tx, id) })
-}
-
-// AddMember puts a user into a group; idempotent. RemoveMember is fault.NotFound when the user is not in it.
-func (s *Service) AddMember(ctx context.Context, group, user string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.AddMember(ctx, tx, group, user) })
-}
-
-// RemoveMember takes a user out of a group; fault.NotFound when the user is not in it.
-func (s *Service) RemoveMember(ctx context.Context, group, user string) error {
-	return s.write(ctx, func(tx *db.Tx) error {
-		was, err := store.RemoveMember(ctx, tx, group, user)
-		if err == nil && !was {
-			err = fault.NotFoundf("User %s is not in group %s.", user, group)
-		}
+	if err := s.ours(ctx, id, keystone.OfUser); err != nil {
 		return err
-	})
-}
-
-// IsMember reports whether the user is in the group.
-func (s *Service) IsMember(ctx context.Context, group, user string) (bool, error) {
-	return store.IsMember(ctx, s.db, group, user)
+	}
+	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteUser(ctx, tx, id) })
 }

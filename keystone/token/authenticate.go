@@ -15,6 +15,7 @@ type Request struct {
 	Password      *PasswordProof
 	TOTP          *PasswordProof // the passcode stands as Password
 	AppCredential *AppCredentialProof
+	Vouched       *Vouched    // an identity provider's word, which the caller has checked
 	Token         string      // a token to be traded for another
 	Receipt       string      // of proofs that were given before
 	Scope         *ScopeClaim // nil: the user's default project if that works, else unscoped
@@ -26,6 +27,12 @@ type PasswordProof struct {
 	UserID, UserName     string
 	DomainID, DomainName string
 	Password             string
+}
+
+// Vouched is a user whom an identity provider vouches for. Federation is nil for one of this cloud's own users.
+type Vouched struct {
+	User       string
+	Federation *Federation
 }
 
 // ScopeClaim names what the token is wanted for.
@@ -117,6 +124,7 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 		{"password", r.Password != nil, func() (string, error) { return s.checkPassword(ctx, *r.Password) }},
 		{"totp", r.TOTP != nil, func() (string, error) { return s.checkTOTP(ctx, *r.TOTP) }},
 		{"application_credential", r.AppCredential != nil, func() (string, error) { return s.checkAppCredential(ctx, *r.AppCredential, &c) }},
+		{"mapped", r.Vouched != nil, func() (string, error) { c.Federation = r.Vouched.Federation; return r.Vouched.User, nil }},
 		{"", r.Receipt != "", func() (string, error) { return s.checkReceipt(r.Receipt, &c) }},
 	} {
 		if !p.given {
@@ -134,7 +142,7 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 			c.Methods = append(c.Methods, p.method)
 		}
 	}
-	if c.User == "" || r.Receipt != "" && r.Password == nil && r.TOTP == nil && r.AppCredential == nil && r.Token == "" {
+	if c.User == "" || r.Receipt != "" && r.Password == nil && r.TOTP == nil && r.AppCredential == nil && r.Vouched == nil && r.Token == "" {
 		return c, refused("no proof was given")
 	}
 	if end := s.now().Add(s.config.Lifetime); c.Expires.IsZero() || r.Token == "" && c.Expires.After(end) {
@@ -157,7 +165,7 @@ func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
 		return Claims{}, fault.Forbiddenf("A token that access rules restrict cannot be traded for another one.")
 	}
 	c := Claims{User: old.User, Methods: old.Methods, Expires: old.Expires, AuditIDs: old.AuditIDs[len(old.AuditIDs)-1:],
-		AppCredential: old.Claims.AppCredential}
+		AppCredential: old.Claims.AppCredential, Federation: old.Federation}
 	if c.AppCredential != "" {
 		c.Scope = old.Scope
 	}
@@ -172,6 +180,9 @@ func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, e
 	u, sec, err := s.find(ctx, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return "", err
+	}
+	if theirs, elsewhere := s.elsewhere(ctx, u, p, err); theirs {
+		return u.ID, elsewhere
 	}
 	if err != nil {
 		sec = store.Secret{}
@@ -207,17 +218,54 @@ func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, e
 	return u.ID, nil
 }
 
+// elsewhere checks the password of a user that a domain's directory has, or should have; theirs is false for users of the database.
+func (s *Service) elsewhere(ctx context.Context, u keystone.User, p PasswordProof, unknown error) (theirs bool, err error) {
+	if unknown != nil && p.UserID == "" {
+		domain, err := s.domainOf(ctx, p)
+		if err != nil {
+			return false, nil
+		}
+		if theirs, err = s.config.Directory.Serves(ctx, domain); !theirs || err != nil {
+			return err != nil, err
+		}
+		if err := s.config.Directory.Refuse(ctx, domain, p.Password); err != nil && !fault.Is(err, fault.Unauthorized) {
+			return true, err
+		}
+		return true, refused("no such user in the directory")
+	}
+	if theirs, err = s.config.Directory.Has(ctx, u.ID, keystone.OfUser); !theirs || err != nil {
+		return err != nil, err
+	}
+	err = s.config.Directory.Check(ctx, u, p.Password)
+	switch {
+	case fault.Is(err, fault.Unauthorized), fault.Is(err, fault.NotFound):
+		return true, refused("the directory refuses user %s: %v", u.ID, err)
+	case err != nil:
+		return true, err
+	case !u.Enabled:
+		return true, refused("user %s is disabled in the directory", u.ID)
+	}
+	return true, nil
+}
+
+func (s *Service) domainOf(ctx context.Context, p PasswordProof) (string, error) {
+	if p.DomainID != "" {
+		return p.DomainID, nil
+	}
+	d, err := store.ProjectNamed(ctx, s.db, "", p.DomainName)
+	return d.ID, err
+}
+
 func (s *Service) find(ctx context.Context, p PasswordProof) (keystone.User, store.Secret, error) {
 	if p.UserID != "" {
-		return store.User(ctx, s.db, p.UserID)
+		return s.user(ctx, p.UserID)
 	}
-	domain := p.DomainID
-	if domain == "" {
-		d, err := store.ProjectNamed(ctx, s.db, "", p.DomainName)
-		if err != nil {
-			return keystone.User{}, store.Secret{}, err
-		}
-		domain = d.ID
+	domain, err := s.domainOf(ctx, p)
+	if err != nil {
+		return keystone.User{}, store.Secret{}, err
+	}
+	if u, theirs, err := s.config.Directory.UserNamed(ctx, domain, p.UserName); theirs || err != nil {
+		return u, store.Secret{}, err
 	}
 	return store.UserNamed(ctx, s.db, domain, p.UserName)
 }
@@ -247,7 +295,7 @@ func (s *Service) scope(ctx context.Context, c ScopeClaim) (Scope, error) {
 
 // byDefault is the user's default project where a token for it would hold.
 func (s *Service) byDefault(ctx context.Context, c Claims) Scope {
-	u, _, err := store.User(ctx, s.db, c.User)
+	u, _, err := s.user(ctx, c.User)
 	if err != nil || u.DefaultProjectID == "" {
 		return Scope{}
 	}

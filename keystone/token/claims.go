@@ -20,6 +20,14 @@ type Claims struct {
 	Expires  time.Time
 	// At most one of these is set: what the user acts by instead of the user's own roles. Of a trust User is the trustee.
 	Trust, AppCredential string
+	// Federation is set where an identity provider vouched for the user; such a token is not delegated.
+	Federation *Federation
+}
+
+// Federation is whose word a token rests on, and the groups that it puts the user in.
+type Federation struct {
+	Provider, Protocol string
+	Groups             []string
 }
 
 // Scope is what a token is good for; the zero Scope is an unscoped token. At most one field is set.
@@ -29,13 +37,14 @@ type Scope struct {
 }
 
 // methods have fixed bits on the wire: append only.
-var methods = [...]string{"password", "token", "application_credential", "totp", "ec2credential"}
+var methods = [...]string{"password", "token", "application_credential", "totp", "ec2credential", "mapped"}
 
-// Versions of the payload: plain tokens, tokens by delegation, and receipts, which are no tokens.
+// Versions of the payload: plain tokens, tokens by delegation, receipts, which are no tokens, and tokens by federation.
 const (
 	version   = 1
 	delegated = 2
 	receipt   = 3
+	federated = 4
 )
 
 // encode packs the claims: ids of 32 hex digits, which most are, take 16 bytes, so that a token stays well under 255 characters.
@@ -43,6 +52,9 @@ func (c Claims) encode() []byte {
 	b := []byte{version, c.methodBits()}
 	if c.Trust != "" || c.AppCredential != "" {
 		b[0] = delegated
+	}
+	if c.Federation != nil {
+		b[0] = federated
 	}
 	b = putID(b, c.User)
 	return c.encodeRest(b)
@@ -75,6 +87,12 @@ func (c Claims) encodeRest(b []byte) []byte {
 		b = putID(append(b, 't'), c.Trust)
 	case c.AppCredential != "":
 		b = putID(append(b, 'a'), c.AppCredential)
+	case c.Federation != nil:
+		b = putID(putID(b, c.Federation.Provider), c.Federation.Protocol)
+		b = append(b, byte(len(c.Federation.Groups)))
+		for _, g := range c.Federation.Groups {
+			b = putID(b, g)
+		}
 	}
 	for _, a := range c.AuditIDs {
 		raw, _ := base64.RawURLEncoding.DecodeString(a)
@@ -83,9 +101,17 @@ func (c Claims) encodeRest(b []byte) []byte {
 	return b
 }
 
+// long marks the 64 hex digits of users and groups of other directories; no id is as long as that number.
+const long = 255
+
 func putID(b []byte, id string) []byte {
-	if raw, err := hex.DecodeString(id); err == nil && len(raw) == 16 && hex.EncodeToString(raw) == id {
-		return append(append(b, 0), raw...)
+	if raw, err := hex.DecodeString(id); err == nil && hex.EncodeToString(raw) == id {
+		switch len(raw) {
+		case 16:
+			return append(append(b, 0), raw...)
+		case 32:
+			return append(append(b, long), raw...)
+		}
 	}
 	return append(append(b, byte(len(id))), id...)
 }
@@ -96,7 +122,7 @@ func decode(b []byte) (Claims, error) {
 	r := reader{b: b}
 	var c Claims
 	form := r.byte()
-	if form != version && form != delegated {
+	if form != version && form != delegated && form != federated {
 		return c, malformed
 	}
 	c.Methods = namesOf(r.byte())
@@ -121,6 +147,12 @@ func decode(b []byte) (Claims, error) {
 			c.AppCredential = r.id()
 		default:
 			return c, malformed
+		}
+	}
+	if form == federated {
+		c.Federation = &Federation{Provider: r.id(), Protocol: r.id()}
+		for n := r.byte(); n > 0 && !r.short; n-- {
+			c.Federation.Groups = append(c.Federation.Groups, r.id())
 		}
 	}
 	for len(r.b) > 0 && !r.short {
@@ -161,10 +193,14 @@ func (r *reader) take(n int) []byte {
 func (r *reader) byte() byte { return r.take(1)[0] }
 
 func (r *reader) id() string {
-	if n := r.byte(); n != 0 {
+	switch n := r.byte(); n {
+	case 0:
+		return hex.EncodeToString(r.take(16))
+	case long:
+		return hex.EncodeToString(r.take(32))
+	default:
 		return string(r.take(int(n)))
 	}
-	return hex.EncodeToString(r.take(16))
 }
 
 func (r *reader) time() time.Time {

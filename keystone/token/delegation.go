@@ -60,7 +60,7 @@ func (s *Service) byTrust(ctx context.Context, c *Claims, id string) error {
 	if t.TrusteeID != c.User {
 		return fault.Forbiddenf("You are not authorized to perform the requested action: user is not a trustee.")
 	}
-	c.Trust, c.Scope = t.ID, Scope{Project: t.ProjectID}
+	c.Trust, c.Scope, c.Federation = t.ID, Scope{Project: t.ProjectID}, nil
 	if !t.Expires.IsZero() && t.Expires.Before(c.Expires) {
 		c.Expires = t.Expires
 	}
@@ -162,7 +162,7 @@ func (s *Service) projectRoles(ctx context.Context, t *Token) ([]keystone.Role, 
 		wide, err := s.roles.Expand(ctx, t.Trust.RoleIDs)
 		return only(held, wide), err
 	}
-	return s.roles.Effective(ctx, t.User, keystone.OnProject, t.Scope.Project)
+	return s.roles.Effective(ctx, t.User, keystone.OnProject, t.Scope.Project, t.Groups()...)
 }
 
 func only(held []keystone.Role, ids []string) []keystone.Role {

@@ -25,7 +25,7 @@ func (*Insufficient) Error() string { return "Additional authentications require
 
 // enough checks the methods of claims against the user's multi-factor rules.
 func (s *Service) enough(ctx context.Context, c Claims) error {
-	u, _, err := store.User(ctx, s.db, c.User)
+	u, _, err := s.user(ctx, c.User)
 	if err != nil {
 		return gone(err, "user", c.User)
 	}

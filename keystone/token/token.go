@@ -12,6 +12,7 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/keystone/assignment"
+	"hypernova/keystone/directory"
 	"hypernova/keystone/identity"
 	"hypernova/keystone/store"
 	"hypernova/oslo/auth"
@@ -27,6 +28,7 @@ type Config struct {
 	AllowRescope bool          // a scoped token may be traded for one of another scope
 	ReceiptFor   time.Duration // how long the first of several proofs is good; 0: five minutes
 	Seeds        Seeds         // nil: nobody has TOTP
+	Directory    *directory.Service
 }
 
 // Seeds are the TOTP secrets of a user, in base32.
@@ -120,7 +122,11 @@ func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, erro
 	if t.Ruled() {
 		return c, t.allows(ctx)
 	}
-	s.cache.put(text, now, c)
+	until := t.Expires
+	if len(t.Owner.ID) == keystone.PublicIDLength { // what is said of them elsewhere moves no epoch here
+		until = s.now().Add(directory.Fresh)
+	}
+	s.cache.put(text, now, cached{c, until})
 	return c, nil
 }
 
@@ -179,6 +185,9 @@ func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
 	if t.OwnerDomain, err = s.enabled(ctx, t.Owner.DomainID); err != nil {
 		return nil, err
 	}
+	if err := s.vouched(ctx, c.Federation); err != nil {
+		return nil, err
+	}
 	switch {
 	case c.Scope.Project != "":
 		if t.Project, err = s.enabled(ctx, c.Scope.Project); err != nil {
@@ -195,9 +204,9 @@ func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
 		if t.Domain, err = s.enabled(ctx, c.Scope.Domain); err != nil {
 			return nil, err
 		}
-		t.Roles, err = s.roles.Effective(ctx, c.User, keystone.OnDomain, c.Scope.Domain)
+		t.Roles, err = s.roles.Effective(ctx, c.User, keystone.OnDomain, c.Scope.Domain, t.Groups()...)
 	case c.Scope.System:
-		t.Roles, err = s.roles.Effective(ctx, c.User, keystone.OnSystem, keystone.OnSystem)
+		t.Roles, err = s.roles.Effective(ctx, c.User, keystone.OnSystem, keystone.OnSystem, t.Groups()...)
 	default:
 		return t, nil
 	}
@@ -207,9 +216,40 @@ func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
 	return t, err
 }
 
+// vouched refuses a token whose identity provider is gone or disabled.
+func (s *Service) vouched(ctx context.Context, f *Federation) error {
+	if f == nil {
+		return nil
+	}
+	p, err := store.IdentityProvider(ctx, s.db, f.Provider)
+	if err != nil {
+		return gone(err, "identity provider", f.Provider)
+	}
+	if !p.Enabled {
+		return refused("identity provider %s is disabled", f.Provider)
+	}
+	return nil
+}
+
+// Groups are those that the token itself puts its user in.
+func (t *Token) Groups() []string {
+	if t.Federation == nil {
+		return nil
+	}
+	return t.Federation.Groups
+}
+
+// user finds a user where the user is kept.
+func (s *Service) user(ctx context.Context, id string) (keystone.User, store.Secret, error) {
+	if u, theirs, err := s.config.Directory.User(ctx, id); theirs || err != nil {
+		return u, store.Secret{}, err
+	}
+	return store.User(ctx, s.db, id)
+}
+
 // active finds a user who may act.
 func (s *Service) active(ctx context.Context, id string) (keystone.User, error) {
-	u, _, err := store.User(ctx, s.db, id)
+	u, _, err := s.user(ctx, id)
 	if err != nil {
 		return u, gone(err, "user", id)
 	}
@@ -274,7 +314,10 @@ type cache struct {
 	entries map[string]cached
 }
 
-type cached struct{ caller *auth.Caller }
+type cached struct {
+	caller *auth.Caller
+	until  time.Time
+}
 
 // cacheMax bounds the memory: about 1 KiB an entry.
 const cacheMax = 20_000
@@ -283,20 +326,20 @@ func (c *cache) get(token string, epoch int64, now time.Time) *auth.Caller {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[token]
-	if !ok || c.epoch != epoch || !now.Before(e.caller.Expires) {
+	if !ok || c.epoch != epoch || !now.Before(e.caller.Expires) || !now.Before(e.until) {
 		return nil
 	}
 	return e.caller
 }
 
-func (c *cache) put(token string, epoch int64, caller *auth.Caller) {
+func (c *cache) put(token string, epoch int64, entry cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch != epoch || len(c.entries) >= cacheMax {
 		clear(c.entries)
 		c.epoch = epoch
 	}
-	c.entries[token] = cached{caller}
+	c.entries[token] = entry
 }
 
 func has(ms []string, m string) bool { return slices.Contains(ms, m) }

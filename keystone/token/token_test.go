@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hypernova/keystone/store"
 	"hypernova/oslo/ids"
 )
 
@@ -32,7 +33,12 @@ func TestClaimsSurviveTheirEncoding(t *testing.T) {
 		"by an application credential": func(c *Claims) {
 			c.AppCredential, c.Methods = ids.Hex(), []string{"application_credential"}
 		},
-		"all methods": func(c *Claims) { c.Methods = methods[:] },
+		"by an identity provider": func(c *Claims) {
+			c.User = store.PublicID("d", "user", "alice")
+			c.Federation = &Federation{Provider: "idp", Protocol: "openid", Groups: []string{ids.Hex(), "default", store.PublicID("d", "group", "ops")}}
+		},
+		"by an identity provider, no groups": func(c *Claims) { c.Federation = &Federation{Provider: "idp", Protocol: "openid"} },
+		"all methods":                        func(c *Claims) { c.Methods = methods[:] },
 	} {
 		c := claims()
 		change(&c)
@@ -92,6 +98,9 @@ func TestKeysRotateAndOldTokensStayGoodForAWhile(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(claims().encode())
 	f.Add([]byte{version})
+	c := claims()
+	c.Federation = &Federation{Provider: "idp", Protocol: "openid", Groups: []string{ids.Hex()}}
+	f.Add(c.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := decode(b)
 		if err == nil && c.User == "" && len(c.AuditIDs) == 0 {

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"hypernova/keystone/token"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+var federatedLogins = api.Resource[*API]{Name: "token", Plural: "tokens", Ops: api.Ops[*API]{
+	api.Do("POST "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*API).federatedLogin, api.NoAuth(), api.EnvelopeOut("token")),
+	api.Do("GET "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*API).federatedLogin, api.NoAuth(), api.EnvelopeOut("token")),
+	api.List("GET /OS-FEDERATION/projects", getProjects, (*API).ownProjects, api.EnvelopeOut("projects")),
+	api.List("GET /OS-FEDERATION/domains", getDomains, (*API).ownDomains, api.EnvelopeOut("domains")),
+}}
+
+// bearer is the token of the Authorization header; fault.Unauthorized without one.
+func bearer(r *http.Request) (string, error) {
+	scheme, text, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "bearer") || strings.TrimSpace(text) == "" {
+		return "", fault.New(fault.Unauthorized, "The request you have made requires authentication: it needs the header Authorization: Bearer, with a token of the identity provider.")
+	}
+	return strings.TrimSpace(text), nil
+}
+
+// vouched takes the word of an identity provider that the request carries a token of.
+func (a *API) vouched(ctx context.Context, r *api.Request, provider, protocol string) (*token.Vouched, error) {
+	text, err := bearer(r.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.Federation.Login(ctx, provider, protocol, text)
+	if err != nil {
+		return nil, err
+	}
+	v := &token.Vouched{User: p.UserID}
+	if !p.Local {
+		v.Federation = &token.Federation{Provider: p.ProviderID, Protocol: p.Protocol, Groups: p.GroupIDs}
+	}
+	return v, nil
+}
+
+func (a *API) federatedLogin(ctx context.Context, r *api.Request, _ *api.None) (tokenView, error) {
+	v, err := a.vouched(ctx, r, r.Param("idp_id"), r.Param("protocol_id"))
+	if err != nil {
+		return tokenView{}, err
+	}
+	text, t, err := a.Tokens.Authenticate(ctx, token.Request{Vouched: v, Unscoped: true})
+	if err != nil {
+		return tokenView{}, err
+	}
+	r.SetHeader("X-Subject-Token", text)
+	r.SetHeader("Vary", "X-Auth-Token")
+	return a.tokenView(ctx, t, true)
+}
+
+// ownGroups are the groups that the caller's token itself puts its user in.
+func (a *API) ownGroups(ctx context.Context, r *api.Request) ([]string, error) {
+	t, err := a.Tokens.Inspect(ctx, r.HTTP.Header.Get("X-Auth-Token"), false)
+	if err != nil {
+		return nil, err
+	}
+	return t.Groups(), nil
+}
+
+type tokenFederation struct {
+	Groups   []idOnly `wire:"groups"`
+	Provider idOnly   `wire:"identity_provider"`
+	Protocol idOnly   `wire:"protocol"`
+}
+
+func federationView(f *token.Federation) *tokenFederation {
+	if f == nil {
+		return nil
+	}
+	v := &tokenFederation{Groups: []idOnly{}, Provider: idOnly{f.Provider}, Protocol: idOnly{f.Protocol}}
+	for _, g := range f.Groups {
+		v.Groups = append(v.Groups, idOnly{g})
+	}
+	return v
+}
