@@ -16,8 +16,10 @@ func (d *DB) Lone() Lone { return Lone{d} }
 
 func (l Lone) run(ctx context.Context, sql string, f func(c Conn, sql string) error) error {
 	d := l.db
-	if _, nested := d.inTx.Load(goroutine()); nested {
-		return errNested
+	if !d.dialect.Caps().Rivals { // elsewhere it would not wait for itself, and to ask costs as much as to write
+		if _, nested := d.inTx.Load(goroutine()); nested {
+			return errNested
+		}
 	}
 	text := d.rebind(sql)
 	var none error // no row, which undoes nothing

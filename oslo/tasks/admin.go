@@ -98,7 +98,7 @@ func (q *Queue) Retry(ctx context.Context, id ID) error {
 // Cancel ends a task as dead: one that waits at once, one that runs as soon as its worker notices, which takes a third of a lease at
 // most. Its kind is told as after any failure. A task that is done in the meantime is done.
 func (q *Queue) Cancel(ctx context.Context, id ID) error {
-	n, err := cancelTask.Do(ctx, q.d, reasonOf(ErrCancelled), db.At(q.c.Now()), id)
+	n, err := cancelTask.Do(ctx, q.d.Lone(), reasonOf(ErrCancelled), db.At(q.c.Now()), id)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -27,22 +28,27 @@ func (q *Queue) dispatch(ctx context.Context) {
 	busy, look, tick := 0, true, true
 	lastPrune := time.Time{}
 	for {
-		if look && busy < q.c.Workers && ctx.Err() == nil {
-			for _, r := range q.next(ctx, kinds, q.c.Workers-busy, tick) {
+		if ctx.Err() == nil {
+			if look || q.more() {
+				q.fill(ctx, kinds, q.c.Workers-busy, tick)
+				tick = false
+			}
+			for _, h := range q.next(q.c.Workers - busy) {
 				busy++
-				h := q.hold(r)
 				workers.Go(func() {
-					defer func() { finished <- struct{}{} }()
-					q.work(ctx, h)
+					free := sync.OnceFunc(func() { finished <- struct{}{} })
+					defer q.wake() // a successor of its key may begin
+					defer free()
+					q.work(ctx, h, free)
 				})
 			}
-			tick = false
 		}
-		look = true
+		look = false
 		select {
 		case <-ctx.Done():
-			for _, r := range q.down() {
-				q.giveBack(context.WithoutCancel(ctx), r, q.c.Now(), r.Attempt-1)
+			for _, h := range q.down() {
+				q.giveBack(context.WithoutCancel(ctx), h.row, q.c.Now(), h.row.Attempt-1)
+				q.drop(h)
 			}
 			workers.Wait()
 			return
@@ -57,8 +63,13 @@ func (q *Queue) dispatch(ctx context.Context) {
 				}
 			}
 		case <-q.wakeup:
+			look = true
 		case <-poll.C:
-			tick = true
+			look, tick = true, true
+			for _, h := range q.waitedLong() {
+				q.giveBack(context.WithoutCancel(ctx), h.row, q.c.Now(), h.row.Attempt-1)
+				q.drop(h)
+			}
 			if now := q.c.Now(); now.Sub(lastPrune) > time.Hour {
 				lastPrune = now
 				q.prune(ctx, now)
@@ -68,7 +79,7 @@ func (q *Queue) dispatch(ctx context.Context) {
 }
 
 // down says that nothing is claimed any more, and answers what was and has not begun.
-func (q *Queue) down() []row {
+func (q *Queue) down() []*hold {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	left := q.taken
@@ -86,49 +97,121 @@ func (q *Queue) kinds() string {
 	return "," + strings.Join(names, ",") + ","
 }
 
-// next claims at most n tasks: first those enqueued as claimed, then due ones, and on a tick those whose worker is gone.
-func (q *Queue) next(ctx context.Context, kinds string, n int, tick bool) []row {
+// more says that the last look left something, and there is room to take it.
+func (q *Queue) more() bool {
 	q.mu.Lock()
-	k := min(n, len(q.taken))
-	rows := slices.Clone(q.taken[:k])
-	q.taken = slices.Delete(q.taken, 0, k)
-	q.mu.Unlock()
-	q.stats.claimed.Add(int64(k))
-	if n -= k; n == 0 || len(q.handlers) == 0 {
-		return rows
+	defer q.mu.Unlock()
+	return q.backlog && len(q.taken) == 0
+}
+
+// next takes at most n claimed tasks for idle workers.
+func (q *Queue) next(n int) []*hold {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n = min(n, len(q.taken))
+	hs := slices.Clone(q.taken[:n])
+	q.taken = slices.Delete(q.taken, 0, n)
+	q.working += n
+	return hs
+}
+
+// fill claims for idle workers, and ahead for busy ones whose tasks are short: due tasks and, on a tick, those whose worker is gone.
+func (q *Queue) fill(ctx context.Context, kinds string, idle int, tick bool) {
+	q.mu.Lock()
+	n := idle - len(q.taken)
+	if q.pace < shortTask {
+		n += max(aheadLeast, q.c.Workers)
 	}
-	more, err := q.claim(ctx, kinds, n, tick)
+	q.mu.Unlock()
+	if n <= 0 || len(q.handlers) == 0 {
+		return
+	}
+	rows, err := q.claim(ctx, kinds, n, tick)
 	if err != nil && ctx.Err() == nil {
 		q.c.Log.Error("tasks not claimed", "error", err)
 	}
 	q.mu.Lock()
-	q.backlog = len(more) == n
-	q.mu.Unlock()
-	return append(rows, more...)
+	defer q.mu.Unlock()
+	q.backlog = len(rows) == n
+	for _, r := range rows {
+		q.taken = append(q.taken, q.hold(r))
+	}
 }
 
-// claim reads what is due and takes it, in one transaction; where a rival was faster each by itself.
+// Tasks that take less than shortTask are claimed ahead of their turn, aheadLeast or as many as there are workers: a claim for each would cost
+// more than they do. They wait for no longer than Poll, and have a lease meanwhile.
+const (
+	shortTask  = 5 * time.Millisecond
+	aheadLeast = 24
+)
+
+// waitedLong takes back what was claimed ahead and did not get its turn: another process may have a worker for it.
+func (q *Queue) waitedLong() []*hold {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var long []*hold
+	q.taken = slices.DeleteFunc(q.taken, func(h *hold) bool {
+		late := time.Since(h.since) > q.c.Poll
+		if late {
+			long = append(long, h)
+		}
+		return late
+	})
+	if long != nil {
+		q.pace = shortTask // none is claimed ahead until they are seen to be short again
+	}
+	return long
+}
+
+// claim takes tasks whose worker is gone, on a tick, and due ones.
 func (q *Queue) claim(ctx context.Context, kinds string, n int, tick bool) ([]row, error) {
 	now := db.At(q.c.Now())
-	var found []row
+	var got []row
 	if tick {
 		late, err := expired.All(ctx, q.d, now, kinds, n)
 		if err != nil {
 			return nil, err
 		}
-		found = q.others(late)
-	}
-	if len(found) < n {
-		began := time.Now()
-		rows, err := due.All(ctx, q.d, now, kinds, n-len(found))
-		if err != nil {
-			return nil, err
+		if got, err = q.claimEach(ctx, q.others(late)); err != nil {
+			return got, err
 		}
-		if time.Since(began) > slowLook {
-			q.analyze(ctx)
-		}
-		found = append(found, rows...)
 	}
+	if len(got) == n {
+		return got, nil
+	}
+	more, err := q.claimDue(ctx, now, kinds, n-len(got))
+	return append(got, more...), err
+}
+
+// claimDue takes due tasks. Where transactions write beside each other it does so in one statement; where one writes at a time a look costs
+// nobody anything, and most find nothing.
+func (q *Queue) claimDue(ctx context.Context, now db.Time, kinds string, n int) ([]row, error) {
+	began := time.Now()
+	if q.rivals {
+		got, err := claimDue.All(ctx, q.d.Lone(), q.owner, db.At(q.leaseEnd()), now, kinds, n)
+		if !errors.Is(err, db.ErrDuplicate) {
+			if time.Since(began) > slowLook {
+				q.analyze(ctx)
+			}
+			slices.SortFunc(got, inOrder)
+			q.stats.claimed.Add(int64(len(got)))
+			return got, err
+		}
+	}
+	rows, err := due.All(ctx, q.d, now, kinds, n)
+	if err != nil {
+		return nil, err
+	}
+	return q.claimEach(ctx, rows)
+}
+
+// inOrder is how due tasks are worked off.
+func inOrder(a, b row) int {
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Seq, b.Seq))
+}
+
+// claimEach takes what was found: all or, where a rival was faster, each by itself.
+func (q *Queue) claimEach(ctx context.Context, found []row) ([]row, error) {
 	if len(found) == 0 {
 		return nil, nil
 	}
@@ -148,7 +231,7 @@ func (q *Queue) claim(ctx context.Context, kinds string, n int, tick bool) ([]ro
 }
 
 const (
-	slowLook     = 20 * time.Millisecond
+	slowLook     = 10 * time.Millisecond
 	analyzeAgain = 30 * time.Second
 )
 
@@ -156,7 +239,7 @@ const (
 // counted while it was empty is sorted anew for each look.
 func (q *Queue) analyze(ctx context.Context) {
 	q.mu.Lock()
-	again := q.d.Dialect().Name() == "postgresql" && time.Since(q.counted) > analyzeAgain
+	again := q.rivals && time.Since(q.counted) > analyzeAgain
 	if again {
 		q.counted = time.Now()
 	}
@@ -176,9 +259,6 @@ func (q *Queue) others(rows []row) []row {
 	own := map[ID]bool{}
 	for h := range q.holds {
 		own[h.row.ID] = true
-	}
-	for _, r := range q.taken {
-		own[r.ID] = true
 	}
 	return slices.DeleteFunc(rows, func(r row) bool { return own[r.ID] })
 }
@@ -227,7 +307,11 @@ func (q *Queue) ProcessOne(ctx context.Context) (bool, error) {
 	renewer.Go(func() { q.renewLoop(renewing) })
 	defer renewer.Wait()
 	defer stop()
-	q.work(ctx, q.hold(rows[0]))
+	q.mu.Lock()
+	h := q.hold(rows[0])
+	q.working++
+	q.mu.Unlock()
+	q.work(ctx, h, func() {})
 	return true, nil
 }
 

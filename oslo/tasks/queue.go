@@ -37,6 +37,7 @@ type Queue struct {
 	d        *db.DB
 	c        Config
 	owner    string // of this queue alone: Owner and a random part, unless Exclusive
+	rivals   bool   // the database has several writers at once
 	handlers map[string]handler
 	wakeup   chan struct{} // holds one hint: more say no more
 	seq      atomic.Int64
@@ -44,10 +45,14 @@ type Queue struct {
 
 	mu      sync.Mutex
 	up      bool           // Run claims
-	backlog bool           // the last look found more than there were workers
+	backlog bool           // the last look found as much as it was to find, or more
 	holds   map[*hold]bool // every task that this process has a lease on
-	taken   []row          // claimed with their enqueueing, waiting for the dispatcher
+	taken   []*hold        // claimed with their enqueueing or ahead, waiting for a worker
+	working int            // tasks that are with a worker
+	pace    time.Duration  // about what a handler takes
 	counted time.Time      // when analyze ran last
+
+	ends ends
 }
 
 type counters struct{ claimed, done, retried, dead, panics, lost atomic.Int64 }
@@ -75,7 +80,7 @@ func New(d *db.DB, c Config) *Queue {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	q := &Queue{d: d, c: c, owner: c.Owner, handlers: map[string]handler{}, wakeup: make(chan struct{}, 1), holds: map[*hold]bool{}}
+	q := &Queue{d: d, c: c, owner: c.Owner, rivals: d.Dialect().Caps().Rivals, handlers: map[string]handler{}, wakeup: make(chan struct{}, 1), holds: map[*hold]bool{}, pace: shortTask}
 	if !c.Exclusive {
 		q.owner += "/" + ids.Hex()
 	}
@@ -143,14 +148,15 @@ func (q *Queue) crash(point string) {
 	}
 }
 
-// free says whether a worker of this process could begin a task of the kind at once.
+// free says whether a worker of this process could begin a task of the kind at once, and whether it is cheap to claim the task with its
+// enqueueing: that takes a look at the others of its key, which rivals that enqueue in the same instant would pay for with a repetition.
 func (q *Queue) free(kind string) bool {
-	if _, ok := q.handlers[kind]; !ok {
+	if _, ok := q.handlers[kind]; !ok || q.rivals {
 		return false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.up && !q.backlog && len(q.holds)+len(q.taken) < q.c.Workers
+	return q.up && !q.backlog && q.working+len(q.taken) < q.c.Workers
 }
 
 // insertClaimed writes a new row that is claimed already, unless another task has its key. The claim is undone with the caller's
@@ -175,7 +181,8 @@ func (q *Queue) take(ctx context.Context, r row) {
 	q.mu.Lock()
 	up := q.up
 	if up {
-		q.taken = append(q.taken, r)
+		q.taken = append(q.taken, q.hold(r))
+		q.stats.claimed.Add(1)
 	}
 	q.mu.Unlock()
 	if !up { // it stopped meanwhile: nobody need wait for the lease to end
@@ -186,7 +193,7 @@ func (q *Queue) take(ctx context.Context, r row) {
 
 // giveBack puts a claimed task back into the queue, due at the given time.
 func (q *Queue) giveBack(ctx context.Context, r row, at time.Time, attempt int) {
-	_, err := release.Do(ctx, q.d, db.At(at), attempt, r.Reason, r.ID, r.Fence)
+	_, err := release.Do(ctx, q.d.Lone(), db.At(at), attempt, r.Reason, r.ID, r.Fence)
 	if err != nil {
 		q.c.Log.Warn("task not given back; its lease will end", "task", r.ID, "kind", r.Kind, "error", err)
 	}
@@ -196,7 +203,7 @@ func (q *Queue) giveBack(ctx context.Context, r row, at time.Time, attempt int) 
 // did not finish goes back to the queue for whoever is next.
 func (q *Queue) Run(ctx context.Context, ready func()) error {
 	if q.c.Exclusive {
-		if _, err := takeBack.Do(ctx, q.d, q.owner); err != nil {
+		if _, err := takeBack.Do(ctx, q.d.Lone(), q.owner); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,6 @@ func (q *Queue) renewAll(ctx context.Context) {
 	for h := range q.holds {
 		holds[h.row.ID] = h
 	}
-	q.keepTaken(holds)
 	q.mu.Unlock()
 	if len(holds) == 0 {
 		return
@@ -59,6 +58,11 @@ func (q *Queue) renewAll(ctx context.Context) {
 		return
 	}
 	for id, h := range holds {
+		if _, ok := kept[id]; !ok {
+			h.lose() // before a worker is free to begin one of them
+		}
+	}
+	for id, h := range holds {
 		dying, ok := kept[id]
 		switch {
 		case !ok:
@@ -69,13 +73,6 @@ func (q *Queue) renewAll(ctx context.Context) {
 		default:
 			h.renewed(until)
 		}
-	}
-}
-
-// keepTaken adds what was enqueued as claimed and waits for the dispatcher. The caller has the lock.
-func (q *Queue) keepTaken(holds map[ID]*hold) {
-	for _, r := range q.taken {
-		holds[r.ID] = &hold{row: r}
 	}
 }
 

@@ -87,6 +87,33 @@ WHERE t.state = 'queued'
 ORDER BY t.priority DESC, t.seq
 LIMIT ?`)
 
+	// What is due and nobody stands in the way of, taken in the same stroke; its order is that of due. Rivals that look in the same instant
+	// take different ones: what the inner part has locked is as it was found. Two tasks of a key, one of which came to light after its
+	// successor, are kept apart by tasks_running. COALESCE keeps PostgreSQL from thinking that next to no task is of these kinds: then it
+	// would sort them all for each look instead of taking the first ones from tasks_next.
+	claimDue = db.NewQuery[row](stmts, `
+UPDATE tasks
+SET state = 'running', owner = ?, due = ?, attempt = attempt + 1, fence = fence + 1
+WHERE id IN (
+  WITH next AS MATERIALIZED (
+    SELECT t.id
+    FROM tasks t
+    WHERE t.state = (SELECT 'queued')
+      AND t.due <= ?
+      AND COALESCE(CAST(? AS TEXT) LIKE '%,' || t.kind || ',%', FALSE)
+      AND (t.task_key = '' OR NOT EXISTS (
+        SELECT 1
+        FROM tasks o
+        WHERE o.task_key = t.task_key
+          AND o.id <> t.id
+          AND (o.state = 'running' OR o.state = 'queued' AND o.seq < t.seq)))
+    ORDER BY t.priority DESC, t.seq
+    LIMIT ?
+    FOR UPDATE SKIP LOCKED)
+  SELECT id
+  FROM next)
+RETURNING *`)
+
 	// Claims whose worker is gone. Served by tasks_next: few rows are running.
 	expired = db.NewQuery[row](stmts, `
 SELECT *
@@ -132,6 +159,14 @@ DELETE FROM tasks
 WHERE id = ?
   AND fence = ?
   AND state = 'running'`)
+
+	// remove for as many as endsAtOnce; the last argument holds each one's id and fence.
+	removeHeld = db.NewQuery[ID](stmts, `
+DELETE FROM tasks
+WHERE id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  AND state = 'running'
+  AND CAST(? AS TEXT) LIKE '%,' || id || ':' || fence || ',%'
+RETURNING id`)
 
 	// attempt is set so that a shutdown does not count as a try.
 	release = db.NewExec(stmts, `

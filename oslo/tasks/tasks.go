@@ -155,7 +155,7 @@ func (j journal) Load(ctx context.Context) ([]byte, error) {
 
 func (j journal) Save(ctx context.Context, record []byte) error {
 	until := j.t.q.leaseEnd()
-	n, err := save.Do(ctx, j.t.q.d, string(record), db.At(until), j.t.ID, j.t.Fence)
+	n, err := save.Do(ctx, j.t.q.d.Lone(), string(record), db.At(until), j.t.ID, j.t.Fence)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ import (
 
 // hold is a lease that this process has.
 type hold struct {
-	row row
+	row   row
+	since time.Time // of the claim
 
 	mu    sync.Mutex
 	until time.Time
@@ -26,11 +27,10 @@ type hold struct {
 	ended error                   // what end was or will be called with
 }
 
+// hold notes a lease. The caller has the lock.
 func (q *Queue) hold(r row) *hold {
-	h := &hold{row: r, until: r.Due.Time}
-	q.mu.Lock()
+	h := &hold{row: r, since: time.Now(), until: r.Due.Time}
 	q.holds[h] = true
-	q.mu.Unlock()
 	return h
 }
 
@@ -50,6 +50,13 @@ func (h *hold) cancel(why error) {
 	if h.end != nil {
 		h.end(why)
 	}
+}
+
+// lose notes that cancel will be called with ErrLost.
+func (h *hold) lose() {
+	h.mu.Lock()
+	h.ended = ErrLost
+	h.mu.Unlock()
 }
 
 func (h *hold) renewed(until time.Time) {
@@ -76,9 +83,17 @@ func (h *hold) fate() error {
 	return h.ended
 }
 
-// work does a claimed task and writes its end. ctx ends with the queue.
-func (q *Queue) work(ctx context.Context, h *hold) {
+// work does a claimed task and writes its end. ctx ends with the queue. free is called when the worker can do another one, which is before
+// the end of a task that succeeded is written.
+func (q *Queue) work(ctx context.Context, h *hold, free func()) {
 	defer q.drop(h)
+	leave := sync.OnceFunc(func() {
+		q.mu.Lock()
+		q.working--
+		q.mu.Unlock()
+		free()
+	})
+	defer leave()
 	q.crash("claimed")
 	r := &h.row
 	kind := q.handlers[r.Kind]
@@ -86,6 +101,9 @@ func (q *Queue) work(ctx context.Context, h *hold) {
 	began := time.Now()
 	now := q.c.Now()
 	switch {
+	case h.fate() == ErrLost: // while it waited
+		q.lost(t)
+		return
 	case r.Dying:
 		q.bury(ctx, kind, t, nil)
 		return
@@ -104,8 +122,16 @@ func (q *Queue) work(ctx context.Context, h *hold) {
 		defer cancel()
 	}
 	err := q.guarded(func() error { return kind.work(hctx, t, r.Args) })
-	q.finish(ctx, hctx, kind, t, err)
+	q.paced(time.Since(began))
+	q.finish(ctx, hctx, kind, t, err, leave)
 	q.c.Log.Debug("task worked", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request, "took", time.Since(began), "error", err)
+}
+
+// paced notes what a handler took: of the last few, mostly.
+func (q *Queue) paced(took time.Duration) {
+	q.mu.Lock()
+	q.pace += (took - q.pace) / 8
+	q.mu.Unlock()
 }
 
 var errLate = fault.New(fault.Unavailable, "it was not done in time")
@@ -131,7 +157,7 @@ func (q *Queue) guarded(f func() error) (err error) {
 }
 
 // finish writes what became of the task.
-func (q *Queue) finish(ctx, hctx context.Context, kind handler, t *Task, err error) {
+func (q *Queue) finish(ctx, hctx context.Context, kind handler, t *Task, err error, leave func()) {
 	r := &t.h.row
 	free := context.WithoutCancel(ctx) // a shutdown must not keep the end from being written
 	fate := t.h.fate()
@@ -142,7 +168,7 @@ func (q *Queue) finish(ctx, hctx context.Context, kind handler, t *Task, err err
 	case fate == ErrLost:
 		q.lost(t)
 	case err == nil:
-		q.remove(free, t)
+		q.remove(free, t, leave)
 	case fate == ErrCancelled:
 		q.bury(ctx, kind, t, ErrCancelled)
 	case context.Cause(hctx) == error(errLate):
@@ -168,15 +194,15 @@ func (q *Queue) lost(t *Task) {
 	q.c.Log.Warn("task lost to another worker", "task", t.ID, "kind", t.h.row.Kind, "key", t.Key, "request", t.Request)
 }
 
-func (q *Queue) remove(free context.Context, t *Task) {
+func (q *Queue) remove(free context.Context, t *Task, leave func()) {
 	q.crash("done")
 	if !t.done {
-		n, err := remove.Do(free, q.d, t.ID, t.Fence)
+		ok, err := q.ends.write(free, q.d, t, leave)
 		if err != nil {
 			q.c.Log.Error("end of task not written; it will run again", "task", t.ID, "kind", t.h.row.Kind, "error", err)
 			return
 		}
-		if n == 0 {
+		if !ok {
 			q.lost(t)
 			return
 		}
@@ -192,7 +218,7 @@ func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
 	free := context.WithoutCancel(ctx)
 	if why != nil {
 		r.Reason = reasonOf(why)
-		n, err := doom.Do(free, q.d, r.Reason, t.ID, t.Fence)
+		n, err := doom.Do(free, q.d.Lone(), r.Reason, t.ID, t.Fence)
 		if err != nil {
 			q.c.Log.Error("task not marked as dying; it will run again", "task", t.ID, "kind", r.Kind, "error", err)
 			return
@@ -216,7 +242,7 @@ func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
 			return
 		}
 	}
-	n, err := bury.Do(free, q.d, db.At(q.c.Now()), t.ID, t.Fence)
+	n, err := bury.Do(free, q.d.Lone(), db.At(q.c.Now()), t.ID, t.Fence)
 	if err != nil || n == 0 {
 		q.c.Log.Error("failed task not put away; it will be handled again", "task", r.ID, "kind", r.Kind, "error", err)
 		return

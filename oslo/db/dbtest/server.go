@@ -8,18 +8,23 @@ import (
 
 // Server is a PostgreSQL server of one test, which may end it as a crash does and start it again. What was committed is kept then.
 type Server struct {
-	s   server
-	bin string
+	s       server
+	bin     string
+	options []string
 }
 
+// Durable are the options of a server that has written to the disk what it says is committed, as operators' have. Without them it has only
+// given it to the kernel, which is as good where the machine does not fail.
+func Durable() []string { return []string{"-c", "fsync=on", "-c", "full_page_writes=on"} }
+
 // NewServer starts a server; it is stopped with the test. The test is skipped where the programs are not installed.
-func NewServer(t testing.TB) *Server {
+func NewServer(t testing.TB, options ...string) *Server {
 	t.Helper()
-	s := &Server{bin: postgresBin()}
+	s := &Server{bin: postgresBin(), options: options}
 	if s.bin == "" {
 		t.Skip("PostgreSQL's programs (initdb, postgres) are not installed")
 	}
-	if err := s.s.start(s.bin, nil); err != nil {
+	if err := s.s.start(s.bin, s.options); err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}
 	t.Cleanup(func() {
@@ -52,4 +57,4 @@ func (s *Server) Crash() error {
 }
 
 // Start starts a crashed server again.
-func (s *Server) Start() error { return s.s.run(s.bin, nil) }
+func (s *Server) Start() error { return s.s.run(s.bin, s.options) }
