@@ -3,6 +3,7 @@
 package bus
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -19,7 +20,7 @@ const builds = 50
 func cloud(t *testing.T, n *faulty.Network) *cloudtest.Cloud {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("takes a minute")
+		t.Skip("takes a minute: a third of all messages is lost on a bus of a whole cloud")
 	}
 	return cloudtest.New(t, cloudtest.Computes(3), cloudtest.Through(n.Wrap), cloudtest.Set("DEFAULT.report_interval=5", "DEFAULT.service_down_time=60",
 		"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1", "DEFAULT.graceful_shutdown_timeout=20"))
@@ -66,39 +67,22 @@ func statuses(c *cloudtest.Cloud) map[string]int {
 }
 
 // until waits for all servers to have a status, or to be gone.
-func until(t *testing.T, c *cloudtest.Cloud, what string, limit time.Duration, ok func(map[string]int) bool) {
+func until(t *testing.T, c *cloudtest.Cloud, what string, ok func(map[string]int) bool) {
 	t.Helper()
 	began := time.Now()
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
-	for range tick.C {
+	progress(t, what, func(context.Context) (string, bool) {
 		by := statuses(c)
-		if ok(by) {
-			t.Logf("%s after %s", what, time.Since(began).Round(time.Second/10))
-			return
-		}
-		if time.Since(began) > limit {
-			t.Fatalf("%s: after %s the servers are %v", what, limit, by)
-		}
-	}
+		return fmt.Sprint(by), ok(by)
+	})
+	t.Logf("%s after %s", what, time.Since(began).Round(time.Second/10))
 }
 
 func unleaked(t *testing.T, c *cloudtest.Cloud) {
 	t.Helper()
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(2 * time.Minute)
-	for {
-		leaks, err := c.Leaks(t.Context())
-		if err == nil && len(leaks) == 0 {
-			return
-		}
-		select {
-		case <-limit:
-			t.Fatalf("left over: %v, %v", leaks, err)
-		case <-tick.C:
-		}
-	}
+	progress(t, "nothing is left over", func(ctx context.Context) (string, bool) {
+		leaks, err := c.Leaks(ctx)
+		return fmt.Sprint(leaks, err), err == nil && len(leaks) == 0
+	})
 }
 
 func remove(t *testing.T, c *cloudtest.Cloud, ids []string) {
@@ -116,38 +100,14 @@ func TestAThirdOfAllMessagesIsLost(t *testing.T) {
 	c := cloud(t, n)
 	n.Set(faulty.Faults{Drop: 0.3, Duplicate: 0.05, Delay: 0.05, MaxDelay: 500 * time.Millisecond})
 	ids := create(t, c, builds)
-	until(t, c, "all built", 5*time.Minute, func(by map[string]int) bool { return by["ACTIVE"] == builds })
+	until(t, c, "all built", func(by map[string]int) bool { return by["ACTIVE"] == builds })
 	remove(t, c, ids)
-	until(t, c, "all deleted", 5*time.Minute, func(by map[string]int) bool { return len(by) == 0 })
+	until(t, c, "all deleted", func(by map[string]int) bool { return len(by) == 0 })
 	sent, dropped := n.Counts()
 	t.Logf("%d of %d messages were lost", dropped, sent)
 	if dropped < sent/5 {
 		t.Errorf("%d of %d messages were lost, want a third", dropped, sent)
 	}
 	n.Set(faulty.Faults{})
-	unleaked(t, c)
-}
-
-func TestTheBrokerGoesAwayInTheMiddleOfBuilds(t *testing.T) {
-	t.Parallel()
-	n := new(faulty.Network)
-	c := cloud(t, n)
-	for _, host := range []string{"h1", "h2", "h3"} {
-		if err := c.Fail(host, "spawn slow=200ms"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ids := create(t, c, builds)
-	until(t, c, "some built, some not", time.Minute, func(by map[string]int) bool { return by["ACTIVE"] > 0 && by["ACTIVE"] < builds })
-	n.Down(true)
-	away := time.NewTimer(20 * time.Second)
-	<-away.C
-	if by := statuses(c); by["ACTIVE"] == builds || by["ERROR"] > 0 {
-		t.Errorf("while the broker is away the servers are %v: some must wait, none may fail", by)
-	}
-	n.Down(false)
-	until(t, c, "all built", 3*time.Minute, func(by map[string]int) bool { return by["ACTIVE"] == builds })
-	remove(t, c, ids)
-	until(t, c, "all deleted", 3*time.Minute, func(by map[string]int) bool { return len(by) == 0 })
 	unleaked(t, c)
 }
