@@ -248,6 +248,13 @@ func (c *call) decodeQuery(q any, t reflect.Type) error {
 	if c.s.c.FieldSelection {
 		values.Del("fields")
 	}
+	if c.s.c.Exacting {
+		for name, vs := range values {
+			if len(vs) > 1 && !c.s.queries.of(t, c.r.Version).several(name) {
+				values[name] = vs[:1]
+			}
+		}
+	}
 	if err := c.s.queries.of(t, c.r.Version).read(values, v, strict, c.r.Version); err != nil {
 		return refused(err)
 	}
@@ -341,7 +348,9 @@ func (c *call) empty() error {
 	status := c.success()
 	if status != http.StatusNoContent {
 		h.Set("Content-Length", "0")
-		h.Set("Content-Type", "application/json")
+		if !c.s.c.Exacting {
+			h.Set("Content-Type", "application/json")
+		}
 	}
 	c.w.WriteHeader(status)
 	return nil

@@ -31,6 +31,7 @@ type Config struct {
 	StrictQuery    bool    // unknown query parameters are 400
 	StrictFrom     Version // they are from this microversion on; zero: see StrictQuery
 	FieldSelection bool    // fields=… on lists and shows (neutron)
+	Exacting       bool    // as placement: the policy comes before the body, both ends speak JSON (406, 415), the first of repeated parameters counts
 	StrictSlash    bool    // a path with a slash at its end is another, unknown one (glance, placement)
 	MissingRefused bool    // what is not there is 403 to callers whose role alone would not let them at it (keystone)
 	Log            *slog.Logger

@@ -17,6 +17,11 @@ func Do[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(A,
 	inOut[In, Out](d)
 	return Op[A]{d, func(a A, c *call) error {
 		in := new(In)
+		if c.s.c.Exacting {
+			if err := c.authorize(nil); err != nil {
+				return err
+			}
+		}
 		if err := c.decode(in); err != nil {
 			return err
 		}
@@ -41,12 +46,19 @@ func On[A, T, In, Out any](pattern string, rule *policy.Rule, status int, load f
 	inOut[In, Out](d)
 	return Op[A]{d, func(a A, c *call) error {
 		in := new(In)
-		if err := c.decode(in); err != nil {
-			return err
+		if !c.s.c.Exacting {
+			if err := c.decode(in); err != nil {
+				return err
+			}
 		}
 		t, err := loadTarget(a, c, load)
 		if err != nil {
 			return err
+		}
+		if c.s.c.Exacting {
+			if err := c.decode(in); err != nil {
+				return err
+			}
 		}
 		out, err := h(a, c.ctx, c.r, t, in)
 		if err != nil {

@@ -154,6 +154,22 @@ func (qs *queries) of(t reflect.Type, v Version) *queryPlan {
 	return p
 }
 
+// several says whether a parameter may be given more than once.
+func (p *queryPlan) several(name string) bool {
+	f, ok := p.fields[name]
+	t := f.typ
+	if !ok {
+		if p.rest == nil {
+			return false
+		}
+		t = p.restType.Elem()
+	}
+	if isOpt(t) {
+		t = t.Field(2).Type
+	}
+	return t.Kind() == reflect.Slice
+}
+
 // read fills v, a struct, from the query string.
 func (p *queryPlan) read(values url.Values, v reflect.Value, strict bool, version Version) error {
 	for name, vs := range values {

@@ -92,6 +92,11 @@ func (s *server) serve(rec *recorder, r *Request, op **opDef) error {
 		return err
 	}
 	*op = c.op.def
+	if s.c.Exacting {
+		if err := c.speaksJSON(); err != nil {
+			return err
+		}
+	}
 	return c.op.run(c)
 }
 
@@ -99,7 +104,7 @@ func (s *server) serve(rec *recorder, r *Request, op **opDef) error {
 func (s *server) route(r *Request) (match, bool) {
 	path := r.HTTP.URL.EscapedPath()
 	below, ok := strings.CutPrefix(path, s.c.Base)
-	if !ok || below != "" && below[0] != '/' || s.c.StrictSlash && strings.HasSuffix(below, "/") {
+	if !ok || below != "" && below[0] != '/' || s.c.StrictSlash && below != "/" && strings.HasSuffix(below, "/") {
 		return match{}, false
 	}
 	segs, ok := split(below)

@@ -46,6 +46,7 @@ type Versions struct {
 	Service  string // "compute", "placement" in OpenStack-API-Version
 	Legacy   string // "X-OpenStack-Nova-API-Version" or empty
 	Min, Max Version
+	Zero     bool // "0.9" is well formed, and only not served (placement)
 }
 
 const versionHeader = "Openstack-Api-Version"
@@ -72,6 +73,9 @@ func (vs *Versions) negotiate(h http.Header) (v Version, malformed, outside stri
 	}
 	v, ok := ParseVersion(asked)
 	if !ok {
+		if minor, found := strings.CutPrefix(asked, "0."); vs.Zero && found && plainNumber(minor) {
+			return Version{}, "", asked
+		}
 		return Version{}, asked, ""
 	}
 	if v.Less(vs.Min) || vs.Max.Less(v) {

@@ -19,6 +19,8 @@ type Rule struct {
 	Name  string // "os_compute_api:servers:create"
 	Check string // "rule:project_member_or_admin"
 	Doc   string
+	// Scopes are the kinds of scope, "project", "domain" or "system", that a caller's token may have; none means any.
+	Scopes []string
 }
 
 // Target is what is acted upon, by OpenStack's names: project_id, user_id, "target.user.domain_id".
@@ -167,11 +169,27 @@ func (e *Enforcer) Check(r *Rule, c *auth.Caller, t Target) Verdict {
 	if t == nil {
 		t = Target{"project_id": c.ProjectID, "user_id": c.UserID, "domain_id": c.DomainID}
 	}
+	if declared := e.declared[r.Name]; declared != nil && len(declared.Scopes) > 0 && !slices.Contains(declared.Scopes, kind(c)) {
+		return Verdict{Reason: fmt.Sprintf("%s is for tokens of a scope in %v; the caller's is %s", r.Name, declared.Scopes, scope(c))}
+	}
 	if chk.eval(&facts{rs: rs, caller: c, target: t}) {
 		return Verdict{Allowed: true}
 	}
 	return Verdict{Reason: fmt.Sprintf("%s asks for %q; the caller has roles %s on %s", r.Name, rs.texts[r.Name],
 		"["+strings.Join(c.Roles, " ")+"]", scope(c))}
+}
+
+// kind is the kind of scope that the caller has.
+func kind(c *auth.Caller) string {
+	switch {
+	case c.ProjectID != "":
+		return "project"
+	case c.DomainID != "":
+		return "domain"
+	case c.System != "":
+		return "system"
+	}
+	return "none"
 }
 
 func scope(c *auth.Caller) string {

@@ -3,7 +3,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -25,34 +24,44 @@ var (
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is placement's own.
 func Handler(c api.Config, s *providers.Service) http.Handler {
-	c.Name, c.Base, c.Dialect, c.Links, c.StrictQuery, c.StrictSlash = "placement", "", api.Placement, api.LinksNone, true, true
-	c.Versions = &api.Versions{Service: "placement", Min: minVersion, Max: maxVersion}
+	c.Name, c.Base, c.Dialect, c.Links, c.StrictQuery, c.StrictSlash, c.Exacting = "placement", "", api.Placement, api.LinksNone, true, true, true
+	c.Versions = &api.Versions{Service: "placement", Min: minVersion, Max: maxVersion, Zero: true}
 	if c.MaxBody == 0 {
 		c.MaxBody = 16 << 20 // a reshape names every allocation of a provider
 	}
-	c.Root = http.HandlerFunc(discovery)
 	return api.New(c, &API{s}, Resources()...)
 }
 
 // Resources are all of placement's declared operations.
 func Resources() []api.Resource[*API] {
-	return []api.Resource[*API]{resourceProviders, inventories, tags, names, resourceClasses, consumers, searches}
+	return []api.Resource[*API]{resourceProviders, inventories, tags, names, resourceClasses, consumers, searches, root}
 }
+
+var root = api.Resource[*API]{Name: "version", Plural: "versions", Ops: []api.Op[*API]{
+	api.Do("GET /", nil, http.StatusOK, (*API).discovery, api.NoAuth(), api.Bare()),
+}}
 
 type link struct {
 	Rel  string `wire:"rel"`
 	Href string `wire:"href"`
 }
 
+type version struct {
+	ID     string `wire:"id"`
+	Max    string `wire:"max_version"`
+	Min    string `wire:"min_version"`
+	Status string `wire:"status"`
+	Links  []link `wire:"links"`
+}
+
+type versionsView struct {
+	Versions []version `wire:"versions"`
+}
+
 // discovery answers the version document, which needs no token.
-func discovery(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	v := map[string]any{"id": "v" + minVersion.String(), "min_version": minVersion.String(), "max_version": maxVersion.String(),
-		"status": "CURRENT", "links": []map[string]string{{"rel": "self", "href": ""}}}
-	if r.Method == http.MethodHead {
-		return
-	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"versions": []any{v}}) // the client may be gone
+func (a *API) discovery(_ context.Context, r *api.Request, _ *api.None) (versionsView, error) {
+	fresh(r, time.Time{})
+	return versionsView{[]version{{"v" + minVersion.String(), maxVersion.String(), minVersion.String(), "CURRENT", []link{{"self", ""}}}}}, nil
 }
 
 // fresh says when what is answered last changed, where the version has that; a zero time is now.

@@ -119,7 +119,7 @@ func TestProviderForms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.want(201, "1.0", "POST", "/resource_providers", `{"name":"old"}`)
-	if a.body != "" || !strings.HasPrefix(a.header.Get("Location"), "/resource_providers/") {
+	if a.body != "" || !strings.HasPrefix(a.header.Get("Location"), w.url+"/resource_providers/") {
 		t.Errorf("1.0 create: %q, %v", a.body, a.header)
 	}
 	h := w.host(1)

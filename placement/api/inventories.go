@@ -110,7 +110,7 @@ func (a *API) addInventory(ctx context.Context, r *api.Request, p providers.Prov
 	if err != nil {
 		return oneInventory{}, err
 	}
-	r.SetHeader("Location", path(p, "inventories", in.Class))
+	r.SetHeader("Location", r.URL(path(p, "inventories", in.Class)))
 	fresh(r, time.Time{})
 	return oneInventory{inventoryViewOf(i), next}, nil
 }

@@ -80,7 +80,7 @@ func (a *API) putTrait(ctx context.Context, r *api.Request, _ *api.None) (api.No
 	if made {
 		r.SetStatus(http.StatusCreated)
 	}
-	r.SetHeader("Location", "/traits/"+r.Param("name"))
+	r.SetHeader("Location", r.URL("/traits/"+r.Param("name")))
 	fresh(r, time.Time{})
 	return api.None{}, nil
 }
@@ -129,7 +129,7 @@ func (a *API) createClass(ctx context.Context, r *api.Request, in *classBody) (a
 	if err == nil && !made {
 		err = fault.Conflictf("Conflicting resource class already exists: %s", in.Name)
 	}
-	r.SetHeader("Location", "/resource_classes/"+in.Name)
+	r.SetHeader("Location", r.URL("/resource_classes/"+in.Name))
 	return api.None{}, err
 }
 
@@ -155,7 +155,7 @@ func (a *API) putClass(ctx context.Context, r *api.Request, _ *api.None) (api.No
 	if made {
 		r.SetStatus(http.StatusCreated)
 	}
-	r.SetHeader("Location", "/resource_classes/"+r.Param("name"))
+	r.SetHeader("Location", r.URL("/resource_classes/"+r.Param("name")))
 	return api.None{}, nil
 }
 

@@ -153,7 +153,7 @@ func (a *API) create(ctx context.Context, r *api.Request, in *providerBody) (pro
 	}
 	made, err := a.s.Create(ctx, p)
 	if err == nil {
-		r.SetHeader("Location", path(made))
+		r.SetHeader("Location", r.URL(path(made)))
 	}
 	return made, err
 }

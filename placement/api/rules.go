@@ -9,7 +9,7 @@ const (
 )
 
 func rule(name, check, doc string) *policy.Rule {
-	return &policy.Rule{Name: "placement:" + name, Check: check, Doc: doc}
+	return &policy.Rule{Name: "placement:" + name, Check: check, Doc: doc, Scopes: []string{"project"}}
 }
 
 var (

@@ -16,6 +16,8 @@ type Change struct {
 	placement.Allocation
 	// AnyGeneration takes the consumer as it is, as versions before 1.28 do.
 	AnyGeneration bool
+	// Ended says that the consumer is gone, which is no news to the providers: their generations stay.
+	Ended bool
 }
 
 // UnknownType is the consumer type of those who did not say.
@@ -48,7 +50,7 @@ func (s *Service) set(ctx context.Context, tx *db.Tx, changes []Change) error {
 		}
 		return 1
 	})
-	touched := map[string]bool{}
+	freed, moved := map[string]bool{}, map[string]bool{} // providers; whose generation moves is what clients of the original count on
 	there := make([]bool, len(changes))
 	rows := make([]store.Consumer, len(changes))
 	for i, c := range changes {
@@ -57,7 +59,11 @@ func (s *Service) set(ctx context.Context, tx *db.Tx, changes []Change) error {
 			return err
 		}
 		rows[i], there[i] = row, ok
-		if err := giveBack(ctx, tx, c.Consumer, touched); err != nil {
+		into := freed
+		if len(c.Providers) == 0 && !c.Ended {
+			into = moved
+		}
+		if err := giveBack(ctx, tx, c.Consumer, into); err != nil {
 			return err
 		}
 	}
@@ -69,10 +75,14 @@ func (s *Service) set(ctx context.Context, tx *db.Tx, changes []Change) error {
 			if err := s.take(ctx, tx, c.Consumer, id, c.Providers[id]); err != nil {
 				return err
 			}
-			touched[id] = true
+			moved[id] = true
 		}
 	}
-	return s.advanceAll(ctx, tx, slices.Sorted(maps.Keys(touched)))
+	if err := s.advanceAll(ctx, tx, slices.Sorted(maps.Keys(moved))); err != nil {
+		return err
+	}
+	maps.Copy(moved, freed)
+	return touch(ctx, tx, slices.Sorted(maps.Keys(moved))...)
 }
 
 // consumer reads the consumer and compares its generation; false if there is none.
@@ -201,7 +211,7 @@ func (s *Service) advanceAll(ctx context.Context, tx *db.Tx, ids []string) error
 			return err
 		}
 	}
-	return touch(ctx, tx, ids...)
+	return nil
 }
 
 // Allocations of a consumer; an unknown consumer has none, and a nil Generation.
@@ -238,7 +248,7 @@ func add(to map[string]placement.Resources, key string, a store.Allocation) {
 
 // Release drops all that the consumer holds; nothing held is no error.
 func (s *Service) Release(ctx context.Context, id string) error {
-	return s.Set(ctx, []Change{{Allocation: placement.Allocation{Consumer: id}, AnyGeneration: true}})
+	return s.Set(ctx, []Change{{Allocation: placement.Allocation{Consumer: id}, AnyGeneration: true, Ended: true}})
 }
 
 // Consumers lists consumer ids that hold something on the provider.
@@ -324,6 +334,9 @@ func (s *Service) Reshape(ctx context.Context, offers map[string]Offer, changes 
 			}
 			if p.Generation != offers[id].Generation {
 				return conflict("The generation of resource provider %s has changed: it is %d, not %d.", id, p.Generation, offers[id].Generation)
+			}
+			if len(offers[id].Inventories) == 0 {
+				continue // nothing comes, so nothing to hold beside what is there
 			}
 			rows, err := store.InventoriesOf.All(ctx, tx, id)
 			if err != nil {
