@@ -84,6 +84,10 @@ func gone(err error) error {
 	return &clientGone{err}
 }
 
+// retryAfter is when a client may ask again what could not be answered now, in seconds: databases and neighbours that are restarted are back
+// soon.
+const retryAfter = "2"
+
 // fail answers with an error, unless the answer has begun.
 func (s *server) fail(w *recorder, r *Request, err error) {
 	if w.status != 0 {
@@ -104,6 +108,9 @@ func (s *server) fail(w *recorder, r *Request, err error) {
 		if k == "Retry-After" || k == "Location" {
 			w.Header()[k] = v
 		}
+	}
+	if status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	f := &fault.Fault{Kind: fault.KindOf(err), Msg: fault.Message(err)}
 	if known := fault.Of(err); known != nil {
