@@ -19,6 +19,9 @@
 //
 // A field that is not zero before Load replaces its default tag, which is how a program offers defaults it has to compute.
 //
+// Sections that the configuration itself names are a map field, map[string]*Store, with the tag sections:"section.option" that says which
+// option lists the names; each is declared by the struct, whose fields' defaults are tags.
+//
 // Files are written as OpenStack's services read theirs: "option = value" below "[section]", a line that begins with white space
 // goes on with the value before it, the last of equal options wins, and $option, ${option} or ${section.option} stands for another
 // option's value ($$ is a dollar sign; options that are secret as a whole are taken as they are).
@@ -28,6 +31,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -41,18 +45,31 @@ const EnvPrefix = "HYPERNOVA_"
 // (HYPERNOVA_<SECTION>__<OPTION>), then sets ("section.option=value").
 // All problems are reported together in one fault.Invalid, each with its place; an unknown section or option names the nearest known one.
 // root keeps its former content when there is a problem.
-func Load(root any, files []string, env []string, sets []string) error {
-	s := schemaOf(root)
-	l := loader{schema: s, values: map[*option]setting{}}
-	for _, f := range files {
-		l.file(f)
+func Load(root any, files []string, env []string, sets []string) (err error) {
+	read := func(l *loader) {
+		for _, f := range files {
+			l.file(f)
+		}
+		for _, e := range env {
+			l.environ(e)
+		}
+		for _, x := range sets {
+			l.set(x)
+		}
 	}
-	for _, e := range env {
-		l.environ(e)
+	var problems []string
+	for _, f := range families(root) {
+		former := reflect.New(f.field.Type()).Elem()
+		former.Set(f.field)
+		problems = append(problems, f.learn(root, read)...)
+		defer func() {
+			if err != nil {
+				f.field.Set(former)
+			}
+		}()
 	}
-	for _, x := range sets {
-		l.set(x)
-	}
+	l := loader{schema: schemaOf(root), values: map[*option]setting{}, problems: problems}
+	read(&l)
 	l.apply()
 	if len(l.problems) == 0 {
 		return nil

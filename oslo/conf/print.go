@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,8 @@ type Option struct {
 // Options lists every declared option in order of declaration.
 func Options(root any) []Option {
 	var out []Option
-	for _, sec := range schemaOf(root).sections {
+	s := schemaOf(root)
+	for _, sec := range slices.Concat(s.sections, s.models) {
 		for _, o := range sec.options {
 			kind, _ := o.kind()
 			x := Option{Section: sec.name, Name: o.name, Kind: kind, Default: mask(o, o.def), Min: o.min, Max: o.max, Help: o.help, Secret: o.secret != ""}
@@ -37,9 +39,13 @@ func Options(root any) []Option {
 // Sample writes a configuration file in which every option is commented out, with its help, type, bounds and default.
 func Sample(w io.Writer, root any) error {
 	b := bufio.NewWriter(w)
-	for i, sec := range schemaOf(root).sections {
+	s := schemaOf(root)
+	for i, sec := range slices.Concat(s.sections, s.models) {
 		if i > 0 {
 			fmt.Fprintln(b)
+		}
+		if i >= len(s.sections) {
+			fmt.Fprint(b, "#") // its name stands for others
 		}
 		fmt.Fprintf(b, "[%s]\n", sec.name)
 		wrap(b, sec.help)

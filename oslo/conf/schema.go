@@ -8,7 +8,10 @@ import (
 )
 
 // schema is what the tags of a root struct declare.
-type schema struct{ sections []*section }
+type schema struct {
+	sections []*section
+	models   []*section // of sections that the configuration names
+}
 
 type section struct {
 	name, help string
@@ -35,7 +38,7 @@ func schemaOf(root any) *schema {
 		f := v.Type().Field(i)
 		name, ok := f.Tag.Lookup("section")
 		if !ok {
-			continue
+			continue // families follow, when all other names are known
 		}
 		if s.section(name) != nil {
 			panic(fmt.Sprintf("conf: section [%s] is declared twice", name))
@@ -43,6 +46,10 @@ func schemaOf(root any) *schema {
 		sec := &section{name: name, help: f.Tag.Get("help")}
 		sec.add(v.Field(i))
 		s.sections = append(s.sections, sec)
+	}
+	for _, f := range families(root) {
+		f.add(s)
+		s.models = append(s.models, f.model())
 	}
 	return s
 }
