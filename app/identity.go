@@ -57,7 +57,7 @@ func (p *Process) identity(ctx context.Context) (*identityRoom, error) {
 	if err != nil {
 		return nil, fault.Invalidf("[fernet_tokens] key_repository: %s cannot be used", p.c.FernetTokens.Repository).Because(err)
 	}
-	sealing, err := token.OpenKeys(p.c.Credentials.Repository, 3)
+	sealing, err := token.OpenKeys(p.c.Credentials.Repository, credentialKeys)
 	if err != nil {
 		return nil, fault.Invalidf("[credential] key_repository: %s cannot be used", p.c.Credentials.Repository).Because(err)
 	}

@@ -249,7 +249,8 @@ func (j *judge) local() {
 		switch s := j.servers[g.ID]; {
 		case j.busy[g.ID] || j.owed[jobs.CleanupArgs{Server: g.ID, Host: host}]:
 		case s == nil:
-			j.say("guest-orphaned", "guest "+g.ID, "is on this host, but its server is gone")
+			j.say("guest-orphaned", "guest "+g.ID, "is on this host, but its server is gone; nova-compute removes guests of servers that were deleted, one that never was a server's "+
+				"is the operator's: virsh destroy %[1]s, virsh undefine %[1]s, and its folder below instances_path", g.ID)
 		case s.Host != host:
 			j.say("guest-orphaned", "guest "+g.ID, "is on this host, but its server is on %q", s.Host)
 		}
@@ -267,7 +268,7 @@ func (j *judge) local() {
 	}
 	for _, t := range j.Local.Taps {
 		if !devices[t] {
-			j.say("tap-orphaned", "device "+t, "is on this host, but it is no port's")
+			j.say("tap-orphaned", "device "+t, "is on this host, but it is no port's; neutron-agent removes it when it runs, or: ip link delete %s", t)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (p *program) root() *cobra.Command {
 	f.StringArrayVar(&p.configDirs, "config-dir", nil, "a folder whose *.conf files are read after the files (default /etc/hypernova/hypernova.conf.d if it is there)")
 	f.StringArrayVar(&p.sets, "set", nil, "one option, as section.option=value; wins over files and environment")
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(p.up(), p.down(), p.status(), p.doctor(), p.check(), p.tasks(), p.db(), p.fernet(), p.metadefs(), p.bootstrap(), p.config(), p.dump(), p.version())
+	c.AddCommand(p.up(), p.down(), p.status(), p.doctor(), p.check(), p.tasks(), p.db(), p.fernet(), p.credential(), p.metadefs(), p.bootstrap(), p.config(), p.dump(), p.version())
 	return c
 }
 

@@ -36,7 +36,7 @@ func TestCredentialsAreSealedInTheDatabase(t *testing.T) {
 	if err != nil || row.Blob == "" || strings.Contains(row.Blob, "secret") {
 		t.Errorf("the database keeps %q, %v", row.Blob, err)
 	}
-	if err := c.api.Credentials.Reseal(t.Context()); err != nil {
+	if _, err := c.api.Credentials.Reseal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	got := c.want(200, "GET", "/v3/credentials/"+id, demo, "")

@@ -21,6 +21,7 @@ import (
 type Sealer interface {
 	Seal(payload []byte) (string, error)
 	Open(text string) ([]byte, error)
+	Primary(text string) bool // the key that seals now has sealed it
 }
 
 // Service is the verbs.
@@ -155,17 +156,6 @@ func (s *Service) Update(ctx context.Context, c keystone.Credential) error {
 // Delete removes a credential.
 func (s *Service) Delete(ctx context.Context, id string) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteCredential(ctx, tx, id) })
-}
-
-// Reseal writes every credential with the newest key, after which older keys may go. It is safe to run again.
-func (s *Service) Reseal(ctx context.Context) error {
-	cs, err := s.Credentials(ctx, db.ListArgs{})
-	for _, c := range cs {
-		if err := s.Update(ctx, c); err != nil {
-			return err
-		}
-	}
-	return err
 }
 
 // Seeds are the TOTP secrets of a user; it is token.Seeds.

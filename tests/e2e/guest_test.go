@@ -63,6 +63,9 @@ func TestGuests(t *testing.T) {
 
 	u.demo("server", "delete", "--wait", "a", "b")
 	u.clean()
+	if found := u.check(); len(found) > 0 {
+		t.Errorf("the check finds %v", found)
+	}
 }
 
 // boots looks at what a guest reports of itself.
@@ -156,6 +159,7 @@ func (u *user) survives(ip string) {
 	if got, err := u.ssh(ip, boot); err != nil || strings.TrimSpace(got) != last {
 		u.t.Errorf("while the cloud is dead: %q, %v", got, err)
 	}
+	u.checked()
 	u.up()
 	u.status("a", "ACTIVE")
 	if u.login(ip, boot) != last {
