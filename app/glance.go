@@ -31,9 +31,17 @@ func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
 	if err != nil {
 		return nil, fault.New(fault.KindOf(err), "[glance_store]: %s", fault.Message(err)).Because(err)
 	}
+	quotas, err := p.imageQuotas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	trusted, err := p.c.trustedCertificates()
+	if err != nil {
+		return nil, err
+	}
 	p.parts.images, err = images.New(images.Config{DB: d, Stores: []images.Store{{ID: name, Backend: b}}, Worker: p.c.Default.Host,
 		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties, Tags: p.c.Image.Tags, Members: p.c.Image.Members},
-		Import: p.c.Image.Methods, Tasks: p.imageTasks(), Now: p.now, Log: p.o.Log})
+		Import: p.c.Image.Methods, Tasks: p.imageTasks(), Quotas: quotas, Trusted: trusted, Now: p.now, Log: p.o.Log})
 	return p.parts.images, err
 }
 
@@ -68,6 +76,9 @@ func buildGlance(ctx context.Context, p *Process) error {
 	}
 	c, err := p.apiConfig(ctx, "glance", apiGlance, glanceapi.Rules())
 	if err != nil {
+		return err
+	}
+	if a.Protected, err = p.propertyProtections(c.Policy); err != nil {
 		return err
 	}
 	return p.serve(ctx, RoleGlance, apiGlance, glanceapi.Handler(c, a))

@@ -11,6 +11,7 @@ import (
 	"hypernova/glance"
 	"hypernova/glance/images"
 	"hypernova/glance/metadefs"
+	"hypernova/glance/properties"
 	"hypernova/glance/tasks"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -21,6 +22,8 @@ type API struct {
 	Images   *images.Service
 	Metadefs *metadefs.Service
 	Tasks    *tasks.Service
+
+	Protected *properties.Rules // nil: no free property is protected
 }
 
 const (
@@ -77,13 +80,14 @@ type imageView struct {
 	Properties      map[string]string `wire:"*"`
 }
 
-func view(i images.Image) imageView {
+// view shows an image with those of its free properties that the caller may know of.
+func (a *API) view(r *api.Request, i images.Image) imageView {
 	path := "/v2/images/" + i.ID
 	v := imageView{ID: i.ID, Name: text(i.Name), Status: i.Status, Visibility: i.Visibility, Protected: i.Protected, Hidden: i.Hidden,
 		Checksum: text(i.Checksum), HashAlgo: text(i.HashAlgo), HashValue: text(i.HashValue), Owner: text(i.Owner), Size: number(i.Size),
 		VirtualSize: number(i.VirtualSize), ContainerFormat: text(i.ContainerFormat), DiskFormat: text(i.DiskFormat), Created: i.Created,
 		Updated: i.Updated, Tags: i.Tags, MinRAM: i.MinRAM, MinDisk: i.MinDisk, Self: path, File: path + "/file", Schema: "/v2/schemas/image",
-		Stores: i.Store, Properties: i.Properties}
+		Stores: i.Store, Properties: a.Protected.Visible(i.Properties, r.Caller)}
 	if v.Tags == nil {
 		v.Tags = []string{}
 	}

@@ -44,6 +44,11 @@ type service struct {
 
 func start(t *testing.T, change ...func(*images.Config)) *service {
 	t.Helper()
+	return startWith(t, func(*glanceapi.API) {}, change...)
+}
+
+func startWith(t *testing.T, edit func(*glanceapi.API), change ...func(*images.Config)) *service {
+	t.Helper()
 	files, err := file.New(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -61,8 +66,9 @@ func start(t *testing.T, change ...func(*images.Config)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(validate)},
-		glanceapi.API{Images: s, Metadefs: metadefs.New(c.DB, c.Now), Tasks: tasks.New(c.DB, c.Tasks)})
+	a := glanceapi.API{Images: s, Metadefs: metadefs.New(c.DB, c.Now), Tasks: tasks.New(c.DB, c.Tasks)}
+	edit(&a)
+	h := glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(validate)}, a)
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	return &service{t, srv.URL, s, files}

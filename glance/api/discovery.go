@@ -104,9 +104,7 @@ func (a *API) infoStoresDetail(ctx context.Context, r *api.Request, in *api.None
 }
 
 type usageView struct {
-	Usage struct {
-		Total usageOf `wire:"image_size_total"`
-	} `wire:"usage"`
+	Usage map[string]usageOf `wire:"usage"`
 }
 
 type usageOf struct {
@@ -114,13 +112,12 @@ type usageOf struct {
 	Limit int64 `wire:"limit"`
 }
 
-// infoUsage counts in MiB, as the limits are.
+// infoUsage is what the caller's project has of what limits are kept for; nothing where none are.
 func (a *API) infoUsage(ctx context.Context, _ *api.Request, _ *api.None) (usageView, error) {
-	var out usageView
-	used, limit, err := a.Images.Usage(ctx)
-	if limit > 0 {
-		limit >>= 20
+	out := usageView{Usage: map[string]usageOf{}}
+	all, err := a.Images.Usage(ctx)
+	for name, u := range all {
+		out.Usage[name] = usageOf{u.Usage, u.Limit}
 	}
-	out.Usage.Total = usageOf{used >> 20, limit}
 	return out, err
 }

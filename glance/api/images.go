@@ -10,6 +10,7 @@ import (
 
 	"hypernova/glance"
 	"hypernova/glance/images"
+	"hypernova/glance/properties"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -54,7 +55,7 @@ func (a *API) list(ctx context.Context, r *api.Request, q *imageQuery) (api.Page
 	}
 	for _, i := range is {
 		if r.Allowed(policyGetImage, i.PolicyTarget()) {
-			out.Items = append(out.Items, view(i))
+			out.Items = append(out.Items, a.view(r, i))
 		}
 	}
 	return out, nil
@@ -126,7 +127,7 @@ func (a *API) create(ctx context.Context, r *api.Request, _ images.Image, in *im
 		stores = append(stores, s.ID)
 	}
 	r.SetHeader("OpenStack-image-store-ids", strings.Join(stores, ","))
-	return view(out), nil
+	return a.view(r, out), nil
 }
 
 // made creates an image out of its members as JSON.
@@ -135,6 +136,11 @@ func (a *API) made(ctx context.Context, r *api.Request, members map[string]json.
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if err := created(&i, name, members[name]); err != nil {
 			return images.Image{}, err
+		}
+	}
+	for name := range i.Properties {
+		if !a.Protected.Allowed(name, properties.Create, r.Caller) {
+			return images.Image{}, properties.Refused(name)
 		}
 	}
 	if err := a.maySetOwner(r, &i); err != nil {
@@ -198,8 +204,8 @@ func maySee(r *api.Request, visibility string, t policy.Target) error {
 	return nil
 }
 
-func (a *API) show(_ context.Context, _ *api.Request, i images.Image, _ *api.None) (imageView, error) {
-	return view(i), nil
+func (a *API) show(_ context.Context, r *api.Request, i images.Image, _ *api.None) (imageView, error) {
+	return a.view(r, i), nil
 }
 
 func (a *API) delete(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {

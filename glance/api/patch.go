@@ -8,6 +8,7 @@ import (
 
 	"hypernova/glance"
 	"hypernova/glance/images"
+	"hypernova/glance/properties"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 )
@@ -31,17 +32,18 @@ func (a *API) patch(ctx context.Context, r *api.Request, i images.Image, ops []a
 		cs[n] = c
 	}
 	if len(cs) == 0 {
-		return view(i), nil
+		return a.view(r, i), nil
 	}
+	guard := func(name string, do properties.Action) bool { return a.Protected.Allowed(name, do, r.Caller) }
 	out, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
 		for _, c := range cs {
-			if err := c.apply(i); err != nil {
+			if err := c.apply(i, guard); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return view(out), err
+	return a.view(r, out), err
 }
 
 var (
@@ -107,7 +109,8 @@ func may(r *api.Request, i images.Image, c change) error {
 	return nil
 }
 
-func (c change) apply(i *glance.Image) error {
+// apply makes the change; guard says what of free properties the caller may do.
+func (c change) apply(i *glance.Image, guard func(string, properties.Action) bool) error {
 	if c.Op != "remove" {
 		if ok, err := attribute(i, c.name, c.Value); ok || err != nil {
 			return err
@@ -115,8 +118,20 @@ func (c change) apply(i *glance.Image) error {
 	} else if ok, _ := attribute(&glance.Image{}, c.name, []byte("null")); ok {
 		return fault.Forbiddenf("Property %s may not be removed.", c.name)
 	}
-	if _, there := i.Properties[c.name]; !there && c.Op != "add" {
+	_, there := i.Properties[c.name]
+	there = there && guard(c.name, properties.Read)
+	if !there && c.Op != "add" {
 		return fault.Conflictf("Property %s does not exist.", c.name)
+	}
+	need := properties.Create
+	if there {
+		need = properties.Update
+	}
+	if c.Op == "remove" {
+		need = properties.Delete
+	}
+	if !guard(c.name, need) {
+		return properties.Refused(c.name)
 	}
 	if c.Op == "remove" {
 		delete(i.Properties, c.name)

@@ -22,6 +22,9 @@ import (
 // fault.Conflict unless the image is queued; fault.TooLarge over a limit; ErrContent for data that the image must not have;
 // fault.Gone when it was deleted meanwhile. On any error the image is queued again and nothing of the data is left.
 func (s *Service) Upload(ctx context.Context, id string, body io.Reader, size int64, storeID string) error {
+	if err := s.has(ctx, SizeTotal, size); err != nil {
+		return err
+	}
 	r, err := s.begin(ctx, id, glance.Saving, storeID)
 	if err != nil {
 		return err
@@ -35,6 +38,9 @@ func (s *Service) Upload(ctx context.Context, id string, body io.Reader, size in
 
 // Stage keeps data aside for an import. Errors are those of Upload.
 func (s *Service) Stage(ctx context.Context, id string, body io.Reader, size int64) error {
+	if err := s.has(ctx, StageTotal, size); err != nil {
+		return err
+	}
 	r, err := s.begin(ctx, id, glance.Uploading, "")
 	if err != nil {
 		return err
@@ -49,6 +55,10 @@ func (s *Service) Stage(ctx context.Context, id string, body io.Reader, size int
 // begin claims a queued image for an upload by this worker.
 func (s *Service) begin(ctx context.Context, id, status, storeID string) (store.Record, error) {
 	st, err := s.store(storeID)
+	if err != nil {
+		return store.Record{}, err
+	}
+	limits, err := s.allowance(ctx)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -71,7 +81,10 @@ func (s *Service) begin(ctx context.Context, id, status, storeID string) (store.
 		}
 		r.Status, r.Store, r.Worker, r.Updated = status, st.ID, s.worker, s.now()
 		out = r
-		return store.Update(ctx, tx, r)
+		if err := store.Update(ctx, tx, r); err != nil {
+			return err
+		}
+		return within(ctx, tx, limits, CountUploading, 0) // this one counts already
 	})
 	return out, err
 }
@@ -107,6 +120,12 @@ func (s *Service) put(ctx context.Context, r store.Record, key string, body io.R
 	if limit >= 0 && size > limit {
 		return facts{}, tooLarge(limit)
 	}
+	verify := func() error { return nil }
+	if key == r.Key { // staged data is verified when it is imported
+		if body, verify, err = s.signed(r, body); err != nil {
+			return facts{}, err
+		}
+	}
 	h := newHashing(bound(&source{r: body}, limit), md5.New(), sha512.New())
 	defer h.close()
 	looked, found, err := look(h, r.Image)
@@ -115,6 +134,9 @@ func (s *Service) put(ctx context.Context, r store.Record, key string, body io.R
 	}
 	n, err := b.Put(ctx, key, looked, size)
 	if err != nil {
+		return facts{}, err
+	}
+	if err := verify(); err != nil {
 		return facts{}, err
 	}
 	return h.facts(n, found), nil

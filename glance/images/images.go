@@ -6,6 +6,7 @@ package images
 
 import (
 	"context"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"strings"
@@ -31,15 +32,17 @@ type Store struct {
 
 // Config makes a Service. DB and one store are required; the first store is the default.
 type Config struct {
-	DB     *db.DB
-	Stores []Store
-	Worker string // who this process is to itself after a restart; unique among processes on one database; default "glance"
-	Limits Limits
-	Web    WebConfig
-	Import []string  // enabled import methods; nil: glance-direct and web-download
-	Tasks  tasks.Log // of imports
-	Now    clock.Now
-	Log    *slog.Logger
+	DB      *db.DB
+	Stores  []Store
+	Worker  string // who this process is to itself after a restart; unique among processes on one database; default "glance"
+	Limits  Limits
+	Web     WebConfig
+	Import  []string  // enabled import methods; nil: glance-direct and web-download
+	Tasks   tasks.Log // of imports
+	Quotas  Quotas    // nil: no limits are kept
+	Trusted fs.FS     // certificates that signatures of images are checked by; nil: none
+	Now     clock.Now
+	Log     *slog.Logger
 }
 
 // Limits bound what one image may be; a zero field is the default, a negative one no limit.
@@ -72,6 +75,8 @@ type Service struct {
 	web     *web
 	methods []string
 	tasks   tasks.Log
+	quotas  Quotas
+	trusted fs.FS
 	now     clock.Now
 	log     *slog.Logger
 	wake    chan struct{} // capacity 1: an import waits
@@ -92,7 +97,7 @@ func New(c Config) (*Service, error) {
 			return nil, fault.Invalidf("image store %q is unnamed or there twice", s.ID)
 		}
 	}
-	s := &Service{db: c.DB, stores: c.Stores, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, tasks: c.Tasks, now: c.Now, log: c.Log,
+	s := &Service{db: c.DB, stores: c.Stores, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, tasks: c.Tasks, quotas: c.Quotas, trusted: c.Trusted, now: c.Now, log: c.Log,
 		wake: make(chan struct{}, 1)}
 	if s.worker == "" {
 		s.worker = "glance"
@@ -199,8 +204,17 @@ func (s *Service) Create(ctx context.Context, c Create) (Image, error) {
 	if err := s.check(i); err != nil {
 		return Image{}, err
 	}
+	limits, err := s.allowance(ctx)
+	if err != nil {
+		return Image{}, err
+	}
 	r := store.Record{Image: i}
-	err := s.db.Tx(ctx, func(tx *db.Tx) error { return store.Insert(ctx, tx, r) })
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := within(ctx, tx, limits, CountTotal, 1); err != nil {
+			return err
+		}
+		return store.Insert(ctx, tx, r)
+	})
 	if fault.Is(err, fault.Conflict) {
 		return Image{}, fault.Conflictf("Image ID %s already exists!", i.ID).Because(err)
 	}
@@ -318,20 +332,6 @@ func (s *Service) Stores() []Store { return s.stores }
 
 // ImportMethods are the enabled ones.
 func (s *Service) ImportMethods() []string { return s.methods }
-
-// Usage is how many bytes the caller's project holds, and its limit, negative for none.
-func (s *Service) Usage(ctx context.Context) (used, limit int64, err error) {
-	project := ""
-	if c := auth.From(ctx); c != nil {
-		project = c.ProjectID
-	}
-	used, err = store.BytesOf(ctx, s.db, project)
-	limit = s.limits.Storage
-	if limit == 0 {
-		limit = -1
-	}
-	return used, limit, err
-}
 
 func (s *Service) store(id string) (Store, error) {
 	if id == "" {

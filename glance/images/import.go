@@ -44,6 +44,9 @@ func (s *Service) Import(ctx context.Context, id string, in Import) error {
 			return err
 		}
 	}
+	if err := s.has(ctx, SizeTotal, 0); err != nil {
+		return err
+	}
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		r, _, err := s.visible(ctx, tx, id)
 		if err != nil {
@@ -136,7 +139,11 @@ func (s *Service) adopt(ctx context.Context, r store.Record) (facts, error) {
 		return facts{}, err
 	}
 	defer data.Close()
-	h := newHashing(data, md5.New(), sha512.New())
+	all, verify, err := s.signed(r, data)
+	if err != nil {
+		return facts{}, err
+	}
+	h := newHashing(all, md5.New(), sha512.New())
 	defer h.close()
 	looked, found, err := look(h, r.Image)
 	if err != nil {
@@ -144,6 +151,9 @@ func (s *Service) adopt(ctx context.Context, r store.Record) (facts, error) {
 	}
 	n, err := io.CopyBuffer(struct{ io.Writer }{until{ctx}}, struct{ io.Reader }{looked}, make([]byte, 1<<20))
 	if err != nil {
+		return facts{}, err
+	}
+	if err := verify(); err != nil {
 		return facts{}, err
 	}
 	return h.facts(n, found), nil

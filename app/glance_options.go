@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"io/fs"
+	"os"
+
+	"hypernova/glance/images"
+	"hypernova/glance/properties"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/policy"
+)
+
+// imageQuotas are identity's limits of images where [image] use_keystone_limits asks for them, else none.
+func (p *Process) imageQuotas(ctx context.Context) (images.Quotas, error) {
+	if !p.c.Image.UnifiedLimits {
+		return nil, nil
+	}
+	return p.limitsOf(ctx, "image")
+}
+
+// trustedCertificates is the folder that signatures of images are checked by, nil where there is none.
+func (c *Config) trustedCertificates() (fs.FS, error) {
+	d := c.Image.Certificates
+	if d == "" {
+		return nil, nil
+	}
+	if i, err := os.Stat(d); err != nil || !i.IsDir() {
+		return nil, fault.Invalidf("[image] trusted_certificates_dir: %s is not a folder", d)
+	}
+	return os.DirFS(d), nil
+}
+
+// propertyProtections reads the operator's file, nil where there is none. In the form of policies its options name rules of e, or
+// of the operator's policy file.
+func (p *Process) propertyProtections(e *policy.Enforcer) (*properties.Rules, error) {
+	if p.c.Image.Protections == "" {
+		return nil, nil
+	}
+	if p.c.Image.ProtectionForm != "policies" {
+		return properties.Load(p.c.Image.Protections, nil)
+	}
+	return properties.Load(p.c.Image.Protections, func(rule string, c *auth.Caller) bool {
+		return e.Check(&policy.Rule{Name: rule}, c, policy.Target{}).Allowed
+	})
+}
