@@ -83,7 +83,7 @@ type Role struct {
 
 // PolicyTarget names a role's facts as keystone's policies do.
 func (r Role) PolicyTarget() policy.Target {
-	return policy.Target{"target.role.id": r.ID, "target.role.domain_id": r.DomainID}
+	return policy.Target{"target.role.id": r.ID, "target.role.name": r.Name, "target.role.domain_id": r.DomainID}
 }
 
 // Kinds of actors and targets of a grant.

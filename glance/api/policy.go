@@ -14,7 +14,7 @@ const (
 )
 
 func rule(name, check, doc string) *policy.Rule {
-	return &policy.Rule{Name: name, Check: check, Doc: doc}
+	return &policy.Rule{Name: name, Check: check, Doc: doc, Scopes: []string{"project"}}
 }
 
 var (

@@ -59,7 +59,7 @@ var assignments = api.Resource[*API]{Name: "role_assignment", Plural: "role_assi
 	api.ListOf("GET /role_assignments", nil, api.Nothing[*API], (*API).listAssignments),
 }}
 
-// listAssignments asks one of two rules, by what is asked for: a tree may be seen by the administrator of its root.
+// listAssignments asks one of two rules, by what is asked for: a tree may be seen by who reads its root's domain.
 func (a *API) listAssignments(ctx context.Context, r *api.Request, _ api.None, q *assignmentQuery) (api.Page[assignmentView], error) {
 	var out api.Page[assignmentView]
 	asked, target := assignList, policy.Target{"domain_id": r.Caller.DomainID}
@@ -67,7 +67,11 @@ func (a *API) listAssignments(ctx context.Context, r *api.Request, _ api.None, q
 		if q.Project == "" {
 			return out, fault.Invalidf("scope.project.id must be specified if include_subtree is also specified")
 		}
-		asked, target = assignTree, policy.Target{"target.project.id": q.Project}
+		p, err := a.Identity.Project(ctx, q.Project)
+		if err != nil {
+			return out, err
+		}
+		asked, target = assignTree, p.PolicyTarget()
 	}
 	if err := r.Require(asked, target); err != nil {
 		return out, err

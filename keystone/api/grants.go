@@ -45,12 +45,15 @@ func grantOps(target, actor, base, tail string, inherited bool) api.Resource[*AP
 		return a.loadGrant(ctx, r, target, actor, inherited)
 	}
 	one := base + "/{role_id}" + tail
-	return api.Resource[*API]{Name: "role", Plural: "roles", Ops: api.Ops[*API]{
-		api.ListOf("GET "+base+tail, list, load, (*API).listGrants),
+	ops := api.Ops[*API]{
 		api.On("GET "+one, check, http.StatusNoContent, load, (*API).checkGrant),
 		api.On("PUT "+one, create, http.StatusNoContent, load, (*API).createGrant),
 		api.On("DELETE "+one, revoke, http.StatusNoContent, load, (*API).revokeGrant),
-	}}
+	}
+	if !inherited || target == keystone.OnDomain { // keystone lists what is inherited from domains only
+		ops = append(ops, api.ListOf("GET "+base+tail, list, load, (*API).listGrants))
+	}
+	return api.Resource[*API]{Name: "role", Plural: "roles", Ops: ops}
 }
 
 func (a *API) loadGrant(ctx context.Context, r *api.Request, target, actor string, inherited bool) (grant, error) {

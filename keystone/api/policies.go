@@ -7,7 +7,6 @@ const (
 	adminRequired = "rule:admin_required"
 	systemReader  = "rule:admin_required or (role:reader and system_scope:all)"
 
-	domainOf = " or (role:reader and domain_id:%(target.domain.id)s)"
 	own      = " or user_id:%(target.user.id)s"
 
 	inProjectDomain = "domain_id:%(target.project.domain_id)s"
@@ -28,6 +27,20 @@ func rule(name, check, doc string) *policy.Rule {
 	return &policy.Rule{Name: "identity:" + name, Check: check, Doc: doc}
 }
 
+// central is a rule about what belongs to no domain: tokens of a domain are not for it.
+func central(name, check, doc string) *policy.Rule {
+	r := rule(name, check, doc)
+	r.Scopes = []string{"system", "project"}
+	return r
+}
+
+// personal is a rule about what users hand out of their power in a project.
+func personal(name, check, doc string) *policy.Rule {
+	r := rule(name, check, doc)
+	r.Scopes = []string{"project"}
+	return r
+}
+
 var (
 	base = []*policy.Rule{
 		{Name: "admin_required", Check: "role:admin or is_admin:1", Doc: "An administrator."},
@@ -44,11 +57,11 @@ var (
 	getDomains    = rule("get_auth_domains", "@", "List the domains one may have a token for.")
 	getSystem     = rule("get_auth_system", "@", "List the system scopes one may have a token for.")
 
-	domainGet    = rule("get_domain", systemReader+domainOf+" or token.project.domain.id:%(target.domain.id)s", "Show a domain.")
+	domainGet    = rule("get_domain", systemReader+" or token.domain.id:%(target.domain.id)s or token.project.domain.id:%(target.domain.id)s", "Show a domain.")
 	domainList   = rule("list_domains", systemReader+" or (role:reader and not domain_id:None)", "List domains.")
-	domainCreate = rule("create_domain", adminRequired, "Create a domain.")
-	domainUpdate = rule("update_domain", adminRequired, "Change a domain.")
-	domainDelete = rule("delete_domain", adminRequired, "Delete a domain.")
+	domainCreate = central("create_domain", adminRequired, "Create a domain.")
+	domainUpdate = central("update_domain", adminRequired, "Change a domain.")
+	domainDelete = central("delete_domain", adminRequired, "Delete a domain.")
 
 	projectGet        = rule("get_project", systemReader+" or (role:reader and "+inProjectDomain+") or project_id:%(target.project.id)s", "Show a project.")
 	projectList       = rule("list_projects", systemReader+" or (role:reader and not domain_id:None)", "List projects.")
@@ -77,43 +90,45 @@ var (
 	memberAdd    = rule("add_user_to_group", adminRequired+" or (role:manager and "+inGroupDomain+" and "+inUserDomain+")", "Put a user into a group.")
 	memberRemove = rule("remove_user_from_group", adminRequired+" or (role:manager and "+inGroupDomain+" and "+inUserDomain+")", "Take a user out of a group.")
 
-	roleGet     = rule("get_role", systemReader+" or (role:manager and not domain_id:None)", "Show a role.")
+	roleGet     = rule("get_role", systemReader+" or (role:manager and "+managedRole+")", "Show a role.")
 	roleList    = rule("list_roles", systemReader+" or (role:manager and not domain_id:None)", "List roles.")
-	roleCreate  = rule("create_role", adminRequired, "Create a role.")
-	roleUpdate  = rule("update_role", adminRequired, "Change a role.")
-	roleDelete  = rule("delete_role", adminRequired, "Delete a role.")
-	impliedGet  = rule("get_implied_role", systemReader, "Show an implication of roles.")
-	impliedList = rule("list_implied_roles", systemReader, "List implications of a role.")
-	impliedAdd  = rule("create_implied_role", adminRequired, "Make a role imply another.")
-	impliedDrop = rule("delete_implied_role", adminRequired, "Take an implication away.")
-	inferences  = rule("list_role_inference_rules", systemReader, "List all implications of roles.")
+	localGet    = central("get_domain_role", systemReader, "Show a role of a domain.")
+	localList   = central("list_domain_roles", systemReader, "List the roles of a domain.")
+	roleCreate  = central("create_role", adminRequired, "Create a role.")
+	roleUpdate  = central("update_role", adminRequired, "Change a role.")
+	roleDelete  = central("delete_role", adminRequired, "Delete a role.")
+	impliedGet  = central("get_implied_role", systemReader, "Show an implication of roles.")
+	impliedList = central("list_implied_roles", systemReader, "List implications of a role.")
+	impliedAdd  = central("create_implied_role", adminRequired, "Make a role imply another.")
+	impliedDrop = central("delete_implied_role", adminRequired, "Take an implication away.")
+	inferences  = central("list_role_inference_rules", systemReader, "List all implications of roles.")
 
 	grantCheck  = rule("check_grant", readGrant, "Ask whether a role is granted.")
 	grantList   = rule("list_grants", readGrant, "List the roles granted to somebody on something.")
 	grantCreate = rule("create_grant", writeGrant, "Grant a role.")
 	grantRevoke = rule("revoke_grant", writeGrant, "Take a granted role away.")
-	systemCheck = rule("check_system_grant", systemReader, "Ask whether a role is granted on the system.")
-	systemList  = rule("list_system_grants", systemReader, "List the roles granted to somebody on the system.")
-	systemAdd   = rule("create_system_grant", adminRequired, "Grant a role on the system.")
-	systemDrop  = rule("revoke_system_grant", adminRequired, "Take a role on the system away.")
+	systemCheck = central("check_system_grant", systemReader, "Ask whether a role is granted on the system.")
+	systemList  = central("list_system_grants", systemReader, "List the roles granted to somebody on the system.")
+	systemAdd   = central("create_system_grant", adminRequired, "Grant a role on the system.")
+	systemDrop  = central("revoke_system_grant", adminRequired, "Take a role on the system away.")
 	assignList  = rule("list_role_assignments", systemReader+" or (role:reader and not domain_id:None)", "List who holds which role where.")
-	assignTree  = rule("list_role_assignments_for_tree", systemReader+" or (role:admin and project_id:%(target.project.id)s)", "List who holds which role in a tree of projects.")
+	assignTree  = rule("list_role_assignments_for_tree", systemReader+" or (role:reader and "+inProjectDomain+")", "List who holds which role in a tree of projects.")
 
 	regionGet      = rule("get_region", "@", "Show a region.")
 	regionList     = rule("list_regions", "@", "List regions.")
-	regionCreate   = rule("create_region", adminRequired, "Create a region.")
-	regionUpdate   = rule("update_region", adminRequired, "Change a region.")
-	regionDelete   = rule("delete_region", adminRequired, "Delete a region.")
-	serviceGet     = rule("get_service", systemReader, "Show a service.")
-	serviceList    = rule("list_services", systemReader, "List services.")
-	serviceCreate  = rule("create_service", adminRequired, "Create a service.")
-	serviceUpdate  = rule("update_service", adminRequired, "Change a service.")
-	serviceDelete  = rule("delete_service", adminRequired, "Delete a service.")
-	endpointGet    = rule("get_endpoint", systemReader, "Show an endpoint.")
-	endpointList   = rule("list_endpoints", systemReader, "List endpoints.")
-	endpointCreate = rule("create_endpoint", adminRequired, "Create an endpoint.")
-	endpointUpdate = rule("update_endpoint", adminRequired, "Change an endpoint.")
-	endpointDelete = rule("delete_endpoint", adminRequired, "Delete an endpoint.")
+	regionCreate   = central("create_region", adminRequired, "Create a region.")
+	regionUpdate   = central("update_region", adminRequired, "Change a region.")
+	regionDelete   = central("delete_region", adminRequired, "Delete a region.")
+	serviceGet     = central("get_service", systemReader, "Show a service.")
+	serviceList    = central("list_services", systemReader, "List services.")
+	serviceCreate  = central("create_service", adminRequired, "Create a service.")
+	serviceUpdate  = central("update_service", adminRequired, "Change a service.")
+	serviceDelete  = central("delete_service", adminRequired, "Delete a service.")
+	endpointGet    = central("get_endpoint", systemReader, "Show an endpoint.")
+	endpointList   = central("list_endpoints", systemReader, "List endpoints.")
+	endpointCreate = central("create_endpoint", adminRequired, "Create an endpoint.")
+	endpointUpdate = central("update_endpoint", adminRequired, "Change an endpoint.")
+	endpointDelete = central("delete_endpoint", adminRequired, "Delete an endpoint.")
 )
 
 // Rules are identity's declared policies, for the enforcer and the reference.
@@ -124,7 +139,7 @@ func Rules() []*policy.Rule {
 		projectGet, projectList, projectCreateRule, projectUpdateRule, projectDelete, projectTagRead, projectTagSet,
 		userGet, userList, userCreateRule, userUpdateRule, userDelete, userPassword, userProjects, userGroups,
 		groupGet, groupList, groupCreate, groupUpdate, groupDelete, groupUsers, memberCheck, memberAdd, memberRemove,
-		roleGet, roleList, roleCreate, roleUpdate, roleDelete, impliedGet, impliedList, impliedAdd, impliedDrop, inferences,
+		roleGet, roleList, localGet, localList, roleCreate, roleUpdate, roleDelete, impliedGet, impliedList, impliedAdd, impliedDrop, inferences,
 		grantCheck, grantList, grantCreate, grantRevoke, systemCheck, systemList, systemAdd, systemDrop, assignList, assignTree,
 		regionGet, regionList, regionCreate, regionUpdate, regionDelete, serviceGet, serviceList, serviceCreate, serviceUpdate, serviceDelete,
 		endpointGet, endpointList, endpointCreate, endpointUpdate, endpointDelete)

@@ -72,6 +72,9 @@ func (a *API) createRole(ctx context.Context, r *api.Request, in *roleBody) (rol
 func (a *API) listRoles(ctx context.Context, r *api.Request, q *roleQuery) (api.Page[roleView], error) {
 	where := equal([]db.Cond{db.EqTo("domain_id", "")}, "name", q.Name)
 	if q.DomainID != nil {
+		if err := r.Require(localList, nil); err != nil {
+			return api.Page[roleView]{}, err
+		}
 		where[0] = db.EqTo("domain_id", *q.DomainID)
 	}
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Role, error) { return a.Roles.Roles(ctx, la) },
@@ -79,6 +82,11 @@ func (a *API) listRoles(ctx context.Context, r *api.Request, q *roleQuery) (api.
 }
 
 func (a *API) showRole(_ context.Context, r *api.Request, o keystone.Role, _ *api.None) (roleView, error) {
+	if o.DomainID != "" {
+		if err := r.Require(localGet, o.PolicyTarget()); err != nil {
+			return roleView{}, err
+		}
+	}
 	return roleViewer(r)(o), nil
 }
 

@@ -179,17 +179,15 @@ func (e *Enforcer) Check(r *Rule, c *auth.Caller, t Target) Verdict {
 		"["+strings.Join(c.Roles, " ")+"]", scope(c))}
 }
 
-// kind is the kind of scope that the caller has.
+// kind is the kind of scope that the caller has; a token of no scope counts as one of a project, as with OpenStack's services.
 func kind(c *auth.Caller) string {
 	switch {
-	case c.ProjectID != "":
-		return "project"
-	case c.DomainID != "":
-		return "domain"
 	case c.System != "":
 		return "system"
+	case c.DomainID != "":
+		return "domain"
 	}
-	return "none"
+	return "project"
 }
 
 func scope(c *auth.Caller) string {
