@@ -8,7 +8,7 @@ func Image() []Story {
 		steps  []Step
 	}{
 		{"member", imageSteps}, {"member", dataSteps}, {"member", shareSteps}, {"member", infoSteps}, {"member", locationSteps},
-		{"admin", cacheSteps}, {"admin", taskSteps}, {"admin", namespaceSteps}, {"admin", objectSteps}, {"admin", propertySteps}, {"admin", tagSteps}, {"admin", typeSteps},
+		{"member", cacheSteps}, {"admin", taskSteps}, {"admin", namespaceSteps}, {"admin", objectSteps}, {"admin", propertySteps}, {"admin", tagSteps}, {"admin", typeSteps},
 	} {
 		out = append(out, Story{Service: "image", Teller: c.teller, Steps: c.steps})
 	}
@@ -90,13 +90,13 @@ var locationSteps = []Step{
 var cacheSteps = []Step{
 	newImage(`,"visibility":"private"`),
 	upload(),
-	{Call: "PUT /v2/cache/{i}", Want: 202},
-	{Call: "GET /v2/cache", Want: 200},
-	{Call: "GET /v2/cache/nodes/{i}", Want: 200},
-	{Call: "DELETE /v2/cache/{i}", Want: 204},
-	{Call: "POST /v2/cache/clean", Want: 200},
-	{Call: "POST /v2/cache/prune", Want: 200},
-	{Call: "DELETE /v2/cache", Want: 204},
+	{Call: "PUT /v2/cache/{i}", Who: "admin", Want: 202},
+	{Call: "GET /v2/cache", Who: "admin", Want: 200},
+	{Call: "GET /v2/cache/nodes/{i}", Who: "admin", Want: 200},
+	{Call: "DELETE /v2/cache/{i}", Who: "admin", Want: 204},
+	{Call: "POST /v2/cache/clean", Who: "admin", Want: 200},
+	{Call: "POST /v2/cache/prune", Who: "admin", Want: 200},
+	{Call: "DELETE /v2/cache", Who: "admin", Want: 204},
 	{Call: "DELETE /v2/images/{i}", Want: 204},
 }
 
