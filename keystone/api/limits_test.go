@@ -189,3 +189,5 @@ func TestPartnersAreKept(t *testing.T) {
 	c.want(204, "DELETE", f+"/identity_providers/idp", admin, "")
 	c.want(404, "GET", f+"/identity_providers/idp/protocols/openid", admin, "")
 }
+
+const mappingDocument = `{"mapping":{"rules":[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"REMOTE_USER"}]}]}}`
