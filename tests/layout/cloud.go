@@ -49,12 +49,14 @@ type Cloud struct {
 
 	mu    sync.Mutex // guards what follows
 	parts map[string]*Part
+
+	binaries map[string]string // of those that were upgraded
 }
 
 // Start starts a cloud and gives it its first content with the program's own commands. It ends with the test.
 func Start(t testing.TB, binary string, shape Shape, o scenario.Options) *Cloud {
 	t.Helper()
-	c := &Cloud{t: t, shape: shape, binary: binary, dir: t.TempDir(), logs: t.ArtifactDir(), specs: shape.specs(o.Computes), parts: map[string]*Part{}, prefix: map[string][]string{}}
+	c := &Cloud{t: t, shape: shape, binary: binary, dir: t.TempDir(), logs: t.ArtifactDir(), specs: shape.specs(o.Computes), parts: map[string]*Part{}, prefix: map[string][]string{}, binaries: map[string]string{}}
 	for _, set := range o.Sets {
 		c.sets = append(c.sets, "--set="+set)
 	}
@@ -191,13 +193,14 @@ func free(address string, base int) bool {
 	return true
 }
 
-func (c *Cloud) args(args ...string) []string {
+// Args are what each command of the program is given for this cloud, and then args.
+func (c *Cloud) Args(args ...string) []string {
 	return slices.Concat([]string{"--config-file", c.config()}, c.sets, args)
 }
 
 // Command runs one of the program's commands to its end and answers what it printed.
 func (c *Cloud) Command(args ...string) (string, error) {
-	out, err := exec.CommandContext(c.t.Context(), c.binary, c.args(args...)...).CombinedOutput()
+	out, err := exec.CommandContext(c.t.Context(), c.binary, c.Args(args...)...).CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("hypernova %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
@@ -306,7 +309,7 @@ func (c *Cloud) Audit(ctx context.Context, patience time.Duration) ([]string, er
 	}
 	var out []string
 	for _, h := range hosts {
-		cmd := exec.CommandContext(ctx, c.binary, c.args("check", "--format=json", "--patience="+patience.String(), "--set=DEFAULT.host="+h)...)
+		cmd := exec.CommandContext(ctx, c.binary, c.Args("check", "--format=json", "--patience="+patience.String(), "--set=DEFAULT.host="+h)...)
 		var text, complaint bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &text, &complaint
 		err := cmd.Run() // it fails where something is wrong

@@ -36,6 +36,18 @@ func (p *Part) Kill() error {
 	return err
 }
 
+// Stop tells the process to end, and waits for it.
+func (p *Part) Stop() error {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	<-p.end
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("it ended with %d:\n%s", code, p.log)
+	}
+	return nil
+}
+
 // Signal sends a signal.
 func (p *Part) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
 
@@ -56,8 +68,8 @@ func (c *Cloud) startAll(specs []spec, env []string) error {
 	}
 	parts := make([]*Part, len(specs))
 	for i, s := range specs {
-		args := append(c.args(s.roles...), slices.Concat([]string{"--set=DEFAULT.host=" + s.host}, s.flags)...)
-		argv := slices.Concat(c.prefix[s.group], []string{c.binary}, args)
+		args := append(c.Args(s.roles...), slices.Concat([]string{"--set=DEFAULT.host=" + s.host}, s.flags)...)
+		argv := slices.Concat(c.prefix[s.group], []string{c.program(s.name)}, args)
 		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.Env = append(os.Environ(), env...)
 		p, err := c.run(s.name, cmd, "msg=ready")
