@@ -5,6 +5,10 @@ import "time"
 // Keystone is [identity].
 type Keystone struct {
 	Rounds int `conf:"password_hash_rounds" default:"10" min:"4" max:"31" help:"The cost of checking a password: each step doubles the time it takes."`
+
+	DomainDrivers bool   `conf:"domain_specific_drivers_enabled" default:"false" help:"Whether domains may keep their users in directories of their own."`
+	FromDatabase  bool   `conf:"domain_configurations_from_database" default:"false" help:"Whether those domains are configured through the API (openstack's /v3/domains/ID/config), and not by files."`
+	DomainDir     string `conf:"domain_config_dir" default:"/etc/keystone/domains" help:"The folder of those files: keystone.NAME.conf configures domain NAME."`
 }
 
 // Security is [security_compliance].

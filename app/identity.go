@@ -12,7 +12,6 @@ import (
 	"hypernova/keystone/catalog"
 	"hypernova/keystone/credential"
 	"hypernova/keystone/delegation"
-	"hypernova/keystone/directory"
 	"hypernova/keystone/federation"
 	"hypernova/keystone/identity"
 	"hypernova/keystone/limit"
@@ -70,7 +69,10 @@ func (p *Process) identity(ctx context.Context) (*identityRoom, error) {
 		return nil, fault.Invalidf("[oidc] %s", fault.Message(err)).Because(err)
 	}
 	epochs := store.NewEpochs(d)
-	var dir *directory.Service
+	dir, err := p.directories(d)
+	if err != nil {
+		return nil, err
+	}
 	roles := assignment.New(d, epochs, dir, p.now)
 	credentials := credential.New(d, sealing, p.now)
 	p.parts.identity = &identityRoom{

@@ -123,6 +123,7 @@ func (u *projectUpdate) change(p keystone.Project) (identity.ProjectChange, erro
 
 type projectQuery struct {
 	api.PageQuery
+	namePart
 	Name     *string `wire:"name"`
 	DomainID *string `wire:"domain_id"`
 	ParentID *string `wire:"parent_id"`
@@ -205,7 +206,7 @@ func (a *API) listProjects(ctx context.Context, r *api.Request, q *projectQuery)
 	if where = boolFilter(where, "is_domain", q.IsDomain); q.IsDomain == nil {
 		where = append(where, db.EqTo("is_domain", false))
 	}
-	where = append(where, q.tagged()...)
+	where = q.like(append(where, q.tagged()...))
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects(ctx, la) },
 		func(p keystone.Project) string { return p.ID }, projectViewer(r))
 }
@@ -404,12 +405,13 @@ func (a *API) createDomain(ctx context.Context, r *api.Request, in *domainCreate
 
 type domainQuery struct {
 	api.PageQuery
+	namePart
 	Name    *string `wire:"name"`
 	Enabled *string `wire:"enabled"`
 }
 
 func (a *API) listDomains(ctx context.Context, r *api.Request, q *domainQuery) (api.Page[domainView], error) {
-	where := boolFilter(equal([]db.Cond{db.EqTo("is_domain", true)}, "name", q.Name), "enabled", q.Enabled)
+	where := q.like(boolFilter(equal([]db.Cond{db.EqTo("is_domain", true)}, "name", q.Name), "enabled", q.Enabled))
 	if r.Caller.DomainID != "" && !r.Caller.Admin() {
 		where = append(where, db.EqTo("id", r.Caller.DomainID))
 	}

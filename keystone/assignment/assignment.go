@@ -343,7 +343,7 @@ func (s *Service) below(ctx context.Context, id string) ([]string, error) {
 
 // Direct are the roles granted to exactly this actor on exactly this target; the grant's role is not looked at.
 func (s *Service) Direct(ctx context.Context, g keystone.Grant) ([]keystone.Role, error) {
-	entries, err := s.List(ctx, Filter{})
+	entries, err := store.GrantsOf(ctx, s.db, g.ActorID)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/keystone/store"
+	"hypernova/oslo/fault"
 )
 
 // Filter narrows a listing of assignments; empty fields match all.
@@ -24,7 +25,7 @@ type Entry struct {
 
 // List answers which grants there are, or with Effective which roles users hold through them.
 func (s *Service) List(ctx context.Context, f Filter) ([]Entry, error) {
-	grants, err := store.Grants(ctx, s.db)
+	grants, err := s.candidates(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +53,46 @@ func (s *Service) List(ctx context.Context, f Filter) ([]Entry, error) {
 		if f.match(e, within) {
 			out = append(out, e)
 		}
+	}
+	return out, nil
+}
+
+// candidates are the grants that can have a part in what is asked: those of the actor or on the target where one is named, else all.
+func (s *Service) candidates(ctx context.Context, f Filter) ([]keystone.Grant, error) {
+	targets := []string{f.Project}
+	switch {
+	case f.User != "" && f.Effective:
+		return s.grantsFor(ctx, f.User, nil)
+	case f.User != "":
+		return store.GrantsOf(ctx, s.db, f.User)
+	case f.Group != "" && !f.Effective:
+		return store.GrantsOf(ctx, s.db, f.Group)
+	case f.Project != "" && !f.Subtree:
+		if f.Effective {
+			r := reach{q: s.db, parents: map[string]keystone.Project{}}
+			above, err := r.above(ctx, f.Project)
+			if fault.Is(err, fault.NotFound) {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			targets = append(targets, above...)
+		}
+	case f.Domain != "":
+		targets = []string{f.Domain}
+	case f.System:
+		targets = []string{keystone.OnSystem}
+	default:
+		return store.Grants(ctx, s.db)
+	}
+	var out []keystone.Grant
+	for _, t := range targets {
+		gs, err := store.GrantsOn(ctx, s.db, t)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, gs...)
 	}
 	return out, nil
 }

@@ -10,8 +10,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Options are a domain's own configuration: section, name, value. It is kept for the clients that manage it; users live in this
-// service's database whatever it says.
+// Options are a domain's own configuration: section, name, value. Where the operator lets domains have directories of their own, it says
+// where a domain's users live.
 type Options map[string]map[string]json.RawMessage
 
 // PasswordSection is the one section that everybody may read, and nobody sets by domain.
@@ -21,7 +21,7 @@ const PasswordSection = "security_compliance"
 func domainOptionNames() map[string][]string {
 	return map[string][]string{
 		"identity": {"driver", "list_limit"},
-		"ldap": {"url", "user", "password", "suffix", "query_scope", "page_size", "alias_dereferencing", "debug_level", "chase_referrals",
+		"ldap": {"url", "user", "password", "suffix", "query_scope", "page_size", "alias_dereferencing", "debug_level", "chase_referrals", "connection_timeout", "group_ad_nesting",
 			"user_tree_dn", "user_filter", "user_objectclass", "user_id_attribute", "user_name_attribute", "user_mail_attribute",
 			"user_description_attribute", "user_pass_attribute", "user_enabled_attribute", "user_enabled_invert", "user_enabled_mask",
 			"user_enabled_default", "user_attribute_ignore", "user_default_project_id_attribute", "user_enabled_emulation",
@@ -128,7 +128,7 @@ func (s *Service) SetDomainOptions(ctx context.Context, domain string, changes O
 	if len(changes) == 0 {
 		return fault.Forbiddenf("Invalid domain specific configuration: No options specified.")
 	}
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
+	return s.write(ctx, func(tx *db.Tx) error {
 		if whole {
 			if err := clearOptions(ctx, tx, domain, "", ""); err != nil {
 				return err
@@ -158,7 +158,7 @@ func (s *Service) DeleteDomainOptions(ctx context.Context, domain, section, name
 			return err
 		}
 	}
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return clearOptions(ctx, tx, domain, section, name) })
+	return s.write(ctx, func(tx *db.Tx) error { return clearOptions(ctx, tx, domain, section, name) })
 }
 
 func clearOptions(ctx context.Context, tx *db.Tx, domain, section, name string) error {

@@ -18,10 +18,17 @@ type Revocation struct {
 	ExpiresAt    db.Time `db:"expires_at"` // no token it matches lives longer; the row may go then
 }
 
+const revocationColumns = `id, audit_id, audit_chain_id, user_id, issued_before, expires_at`
+
 var (
 	revocationInsert = db.NewInsert[Revocation](Statements, "revocations")
-	revocationAll    = db.NewQuery[Revocation](Statements, `SELECT id, audit_id, audit_chain_id, user_id, issued_before, expires_at
-		FROM revocations ORDER BY id`)
+	revocationAll    = db.NewQuery[Revocation](Statements, `SELECT `+revocationColumns+` FROM revocations ORDER BY id`)
+	// Three index lookups: an empty id in a row matches no token here, and rows that matched by one id are held against all.
+	revocationsFor = db.NewQuery[Revocation](Statements, `SELECT `+revocationColumns+` FROM revocations WHERE audit_id = ?
+		UNION ALL
+		SELECT `+revocationColumns+` FROM revocations WHERE audit_chain_id = ?
+		UNION ALL
+		SELECT `+revocationColumns+` FROM revocations WHERE user_id IN (?, ?)`)
 	revocationPurge = db.NewExec(Statements, `DELETE FROM revocations WHERE expires_at < ?`)
 )
 
@@ -33,6 +40,11 @@ func Revoke(ctx context.Context, tx *db.Tx, r Revocation) error {
 // Revocations are all that are in force.
 func Revocations(ctx context.Context, q db.Querier) ([]Revocation, error) {
 	return revocationAll.All(ctx, q)
+}
+
+// RevocationsFor are those that could be about a token of this audit id and chain, of one of two users (the second may be the first again).
+func RevocationsFor(ctx context.Context, q db.Querier, audit, chain, user, other string) ([]Revocation, error) {
+	return revocationsFor.All(ctx, q, audit, chain, user, other)
 }
 
 // PurgeRevocations drops those that no living token can match.

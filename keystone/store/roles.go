@@ -63,6 +63,8 @@ var (
 		UNION ALL
 		SELECT `+grantColumns+` FROM grants
 		WHERE actor = 'group' AND actor_id IN (SELECT group_id FROM group_members WHERE user_id = ?)`)
+	grantsOnTarget = db.NewQuery[grantRow](Statements, `SELECT `+grantColumns+` FROM grants WHERE target_id = ? ORDER BY actor_id, role_id`)
+	grantsOfActor  = db.NewQuery[grantRow](Statements, `SELECT `+grantColumns+` FROM grants WHERE actor_id = ? ORDER BY target_id, role_id`)
 	grantsInDomain = db.NewExec(Statements, `DELETE FROM grants WHERE target = 'project'
 		AND target_id IN (SELECT id FROM projects WHERE domain_id = ?)`)
 	grantsOfUsersIn = db.NewExec(Statements, `DELETE FROM grants WHERE actor = 'user'
@@ -157,6 +159,18 @@ func DeleteGrant(ctx context.Context, tx *db.Tx, g keystone.Grant) (bool, error)
 // GrantsFor are the grants of a user and of the groups the user is in.
 func GrantsFor(ctx context.Context, q db.Querier, user string) ([]keystone.Grant, error) {
 	rs, err := grantsForUser.All(ctx, q, user, user)
+	return convert(rs, grant), err
+}
+
+// GrantsOn are the grants on a target; GrantsOf those of an actor.
+func GrantsOn(ctx context.Context, q db.Querier, target string) ([]keystone.Grant, error) {
+	rs, err := grantsOnTarget.All(ctx, q, target)
+	return convert(rs, grant), err
+}
+
+// GrantsOf are the grants of an actor itself.
+func GrantsOf(ctx context.Context, q db.Querier, actor string) ([]keystone.Grant, error) {
+	rs, err := grantsOfActor.All(ctx, q, actor)
 	return convert(rs, grant), err
 }
 

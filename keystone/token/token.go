@@ -154,7 +154,11 @@ func (s *Service) Inspect(ctx context.Context, text string, expired bool) (*Toke
 }
 
 func (s *Service) revoked(ctx context.Context, t *Token) error {
-	rs, err := store.Revocations(ctx, s.db)
+	trustor := t.Trust.TrustorID
+	if trustor == "" {
+		trustor = t.User
+	}
+	rs, err := store.RevocationsFor(ctx, s.db, t.AuditIDs[0], t.AuditIDs[len(t.AuditIDs)-1], t.User, trustor)
 	if err != nil {
 		return err
 	}
