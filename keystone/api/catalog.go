@@ -127,9 +127,9 @@ var services = api.Resource[*API]{Name: "service", Plural: "services", Ops: api.
 var endpoints = api.Resource[*API]{Name: "endpoint", Plural: "endpoints", Ops: api.Ops[*API]{
 	api.Do("POST /endpoints", endpointCreate, http.StatusCreated, (*API).createEndpoint),
 	api.List("GET /endpoints", endpointList, (*API).listEndpoints),
-	api.On("GET /endpoints/{endpoint_id}", endpointGet, http.StatusOK, (*API).loadEndpoint, (*API).showEndpoint),
-	api.On("PATCH /endpoints/{endpoint_id}", endpointUpdate, http.StatusOK, (*API).loadEndpoint, (*API).updateEndpoint),
-	api.On("DELETE /endpoints/{endpoint_id}", endpointDelete, http.StatusNoContent, (*API).loadEndpoint, (*API).deleteEndpoint),
+	api.On("GET /endpoints/{endpoint_id}", endpointGet, http.StatusOK, (*API).loadEndpoint, (*API).showEndpoint, api.MissingShown()),
+	api.On("PATCH /endpoints/{endpoint_id}", endpointUpdate, http.StatusOK, (*API).loadEndpoint, (*API).updateEndpoint, api.MissingShown()),
+	api.On("DELETE /endpoints/{endpoint_id}", endpointDelete, http.StatusNoContent, (*API).loadEndpoint, (*API).deleteEndpoint, api.MissingShown()),
 }}
 
 func (a *API) loadRegion(ctx context.Context, r *api.Request) (keystone.Region, error) {

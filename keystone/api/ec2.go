@@ -38,8 +38,8 @@ type ec2Create struct {
 var ec2Credentials = api.Resource[*API]{Name: "credential", Plural: "credentials", Ops: api.Ops[*API]{
 	api.On("POST /users/{user_id}/credentials/OS-EC2", ec2Add, http.StatusCreated, (*API).loadOwner, (*API).createEC2, api.EnvelopeIn("")),
 	api.ListOf("GET /users/{user_id}/credentials/OS-EC2", ec2List, (*API).loadOwner, (*API).listEC2),
-	api.On("GET /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Get, http.StatusOK, (*API).loadEC2, (*API).showEC2),
-	api.On("DELETE /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Drop, http.StatusNoContent, (*API).loadEC2, (*API).deleteEC2),
+	api.On("GET /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Get, http.StatusOK, (*API).loadEC2, (*API).showEC2, api.MissingShown()),
+	api.On("DELETE /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Drop, http.StatusNoContent, (*API).loadEC2, (*API).deleteEC2, api.MissingShown()),
 }}
 
 // key is an EC2 credential under a user's path.

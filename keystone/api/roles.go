@@ -46,9 +46,9 @@ type roleQuery struct {
 var roles = api.Resource[*API]{Name: "role", Plural: "roles", Ops: api.Ops[*API]{
 	api.Do("POST /roles", roleCreate, http.StatusCreated, (*API).createRole),
 	api.List("GET /roles", roleList, (*API).listRoles),
-	api.On("GET /roles/{role_id}", roleGet, http.StatusOK, (*API).loadRole, (*API).showRole),
-	api.On("PATCH /roles/{role_id}", roleUpdate, http.StatusOK, (*API).loadRole, (*API).updateRole),
-	api.On("DELETE /roles/{role_id}", roleDelete, http.StatusNoContent, (*API).loadRole, (*API).deleteRole),
+	api.On("GET /roles/{role_id}", roleGet, http.StatusOK, (*API).loadRole, (*API).showRole, api.MissingShown()),
+	api.On("PATCH /roles/{role_id}", roleUpdate, http.StatusOK, (*API).loadRole, (*API).updateRole, api.MissingShown()),
+	api.On("DELETE /roles/{role_id}", roleDelete, http.StatusNoContent, (*API).loadRole, (*API).deleteRole, api.MissingShown()),
 }}
 
 var implications = api.Resource[*API]{Name: "role_inference", Plural: "role_inferences", Ops: api.Ops[*API]{

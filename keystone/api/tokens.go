@@ -145,8 +145,8 @@ type catalogEntry struct {
 
 var tokens = api.Resource[*API]{Name: "token", Plural: "tokens", Ops: api.Ops[*API]{
 	api.Do("POST /auth/tokens", nil, http.StatusCreated, (*API).authenticate, api.NoAuth(), api.EnvelopeIn("auth"), api.EnvelopeOut(""), api.Query[tokenQuery]()),
-	api.On("GET /auth/tokens", validateToken, http.StatusOK, (*API).loadSubject, (*API).showToken),
-	api.On("DELETE /auth/tokens", revokeToken, http.StatusNoContent, (*API).loadSubject, (*API).revokeToken),
+	api.On("GET /auth/tokens", validateToken, http.StatusOK, (*API).loadSubject, (*API).showToken, api.MissingShown()),
+	api.On("DELETE /auth/tokens", revokeToken, http.StatusNoContent, (*API).loadSubject, (*API).revokeToken, api.MissingShown()),
 	api.List("GET /auth/catalog", getCatalog, (*API).ownCatalog, api.EnvelopeOut("catalog")),
 	api.List("GET /auth/projects", getProjects, (*API).ownProjects, api.EnvelopeOut("projects")),
 	api.List("GET /auth/domains", getDomains, (*API).ownDomains, api.EnvelopeOut("domains")),
