@@ -39,6 +39,7 @@ type Config struct {
 	Image          Image            `section:"image" help:"Bounds of images."`
 	ImageTask      ImageTask        `section:"task" help:"The log of imports."`
 	GlanceStore    GlanceStore      `section:"glance_store" help:"Where image data is kept."`
+	ImportFilter   ImportFilter     `section:"import_filtering_opts" help:"Where images may be fetched from."`
 	NeutronQuotas  quota.Config     `section:"QUOTAS" help:"What a project may have of networking unless its own quota says otherwise; -1 is unlimited."`
 	ML2            ML2              `section:"ml2" help:"Network types and mechanisms."`
 	VXLAN          VXLAN            `section:"ml2_type_vxlan" help:"Overlay networks."`
@@ -46,6 +47,8 @@ type Config struct {
 	Flat           Flat             `section:"ml2_type_flat" help:"Flat networks."`
 	NetAgent       NetAgent         `section:"AGENT" help:"The network agent of a host."`
 	Seed           Seed             `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
+
+	ImageStores map[string]*ImageStore `sections:"image.enabled_backends" help:"A store of image data, named in [image] enabled_backends."`
 }
 
 // Default is [DEFAULT].

@@ -1,24 +1,37 @@
 package app
 
+import "time"
+
 // GlanceStore is [glance_store].
 type GlanceStore struct {
-	Backend string `conf:"default_backend" default:"file" help:"The image backend: file, or mem for images that end with the process."`
-	Dir     string `conf:"filesystem_store_datadir" default:"$state_path/images" help:"The folder of the file backend."`
+	Backend string `conf:"default_backend" default:"file" help:"The store for images whose client names none: one of [image] enabled_backends. Without those it is the only store: file, or mem for images that end with the process."`
+	Dir     string `conf:"filesystem_store_datadir" default:"$state_path/images" help:"The folder of the store where it is the only one."`
 }
 
 // Image is [image].
 type Image struct {
-	SizeCap        int64    `conf:"image_size_cap" default:"1099511627776" min:"-1" help:"The largest image that may be uploaded, in bytes; -1 is unlimited."`
-	ProjectCap     int64    `conf:"user_storage_quota" default:"-1" min:"-1" help:"Bytes that all images of a project may have together; -1 is unlimited."`
-	Properties     int      `conf:"image_property_quota" default:"128" min:"-1" help:"Properties of an image; -1 is unlimited."`
-	Tags           int      `conf:"image_tag_quota" default:"128" min:"-1" help:"Tags of an image; -1 is unlimited."`
-	Members        int      `conf:"image_member_quota" default:"128" min:"-1" help:"Projects that an image is shared with; -1 is unlimited."`
-	Metadefs       string   `conf:"metadata_source_path" help:"A folder of metadata definitions as JSON files, which are loaded over the built-in ones at the first start, and by hypernova metadefs load."`
-	UnifiedLimits  bool     `conf:"use_keystone_limits" default:"false" help:"Bound what projects have of images by the limits that identity keeps: image_size_total, image_stage_total (MiB), image_count_total and image_count_uploading. What nobody registered a limit of is then not to be had."`
-	Certificates   string   `conf:"trusted_certificates_dir" help:"A folder of certificates, <identifier>.pem, by which signatures of images are checked when data is uploaded. Without one, data of signed images is refused."`
-	Protections    string   `conf:"property_protection_file" help:"A file that says who may create, read, update and delete which properties of images, as Glance reads it."`
-	ProtectionForm string   `conf:"property_protection_rule_format" default:"roles" enum:"roles|policies" help:"Whether the options of that file name roles or policies."`
-	Methods        []string `conf:"enabled_import_methods" default:"glance-direct,web-download" help:"How images may be imported."`
+	SizeCap          int64    `conf:"image_size_cap" default:"1099511627776" min:"-1" help:"The largest image that may be uploaded, in bytes; -1 is unlimited."`
+	ProjectCap       int64    `conf:"user_storage_quota" default:"-1" min:"-1" help:"Bytes that all images of a project may have together; -1 is unlimited."`
+	Properties       int      `conf:"image_property_quota" default:"128" min:"-1" help:"Properties of an image; -1 is unlimited."`
+	Tags             int      `conf:"image_tag_quota" default:"128" min:"-1" help:"Tags of an image; -1 is unlimited."`
+	Members          int      `conf:"image_member_quota" default:"128" min:"-1" help:"Projects that an image is shared with; -1 is unlimited."`
+	Metadefs         string   `conf:"metadata_source_path" help:"A folder of metadata definitions as JSON files, which are loaded over the built-in ones at the first start, and by hypernova metadefs load."`
+	DiskFormats      []string `conf:"disk_formats" default:"ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop" help:"The disk formats that images may have."`
+	ContainerFormats []string `conf:"container_formats" default:"ami,ari,aki,bare,ovf,ova,docker,compressed" help:"The container formats that images may have."`
+	UnifiedLimits    bool     `conf:"use_keystone_limits" default:"false" help:"Bound what projects have of images by the limits that identity keeps: image_size_total, image_stage_total (MiB), image_count_total and image_count_uploading. What nobody registered a limit of is then not to be had."`
+	Certificates     string   `conf:"trusted_certificates_dir" help:"A folder of certificates, <identifier>.pem, by which signatures of images are checked when data is uploaded. Without one, data of signed images is refused."`
+	Protections      string   `conf:"property_protection_file" help:"A file that says who may create, read, update and delete which properties of images, as Glance reads it."`
+	ProtectionForm   string   `conf:"property_protection_rule_format" default:"roles" enum:"roles|policies" help:"Whether the options of that file name roles or policies."`
+	Methods          []string `conf:"enabled_import_methods" default:"glance-direct,web-download,copy-image" enum:"glance-direct|web-download|copy-image" help:"How images may be imported."`
+
+	Backends  map[string]string `conf:"enabled_backends" help:"The stores that keep image data, as name:type,name:type. Types are file, s3, http (read only: images that stay on web servers) and mem. Each is described in a section of its name. Empty for one store, [glance_store] default_backend."`
+	Locations bool              `conf:"show_multiple_locations" default:"false" help:"Show where an image's data is, and let clients set places on the web, by the images themselves."`
+	DirectURL bool              `conf:"show_image_direct_url" default:"false" help:"Show where an image's data is read from."`
+	Hash      bool              `conf:"do_secure_hash" default:"true" help:"Read the data of places that clients add, to compute and compare its checksums, before the image is usable."`
+
+	CacheDir   string        `conf:"image_cache_dir" help:"A folder for copies of images whose stores are remote; empty for none."`
+	CacheSize  int64         `conf:"image_cache_max_size" default:"10737418240" min:"1" help:"Bytes that those copies have together."`
+	CacheStall time.Duration `conf:"image_cache_stall_time" default:"86400" min:"60" help:"When a copy that was begun is given up."`
 }
 
 // ImageTask is [task].

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"hypernova/glance/backend"
-	"hypernova/glance/backend/file"
 	"hypernova/glance/backend/mem"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/mech/bridge"
@@ -41,11 +40,13 @@ func hypervisors() plug.Registry[hypervisorConfig, virt.Driver] {
 	}
 }
 
-// imageBackends are the places for image data compiled in, by the name of default_backend.
-func imageBackends() plug.Registry[*Config, backend.Backend] {
-	return plug.Registry[*Config, backend.Backend]{
-		"file": func(c *Config) (backend.Backend, error) { return file.New(c.GlanceStore.Dir) },
-		"mem":  func(*Config) (backend.Backend, error) { return new(mem.Backend), nil },
+// imageBackends are the places for image data compiled in, by the types in enabled_backends. That of type http is the verbs' own.
+func imageBackends() plug.Registry[*ImageStore, backend.Backend] {
+	return plug.Registry[*ImageStore, backend.Backend]{
+		"file": newFileStore,
+		"s3":   newS3Store,
+		"http": func(*ImageStore) (backend.Backend, error) { return nil, nil },
+		"mem":  func(*ImageStore) (backend.Backend, error) { return new(mem.Backend), nil },
 	}
 }
 

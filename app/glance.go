@@ -26,10 +26,17 @@ func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
 	if err := p.migrate(ctx, d, "glance", store.Migrations()); err != nil {
 		return nil, err
 	}
-	name := p.c.GlanceStore.Backend
-	b, err := imageBackends().New("image backend", name, p.c)
+	stores, err := p.c.imageStores()
 	if err != nil {
-		return nil, fault.New(fault.KindOf(err), "[glance_store]: %s", fault.Message(err)).Because(err)
+		return nil, err
+	}
+	web, err := p.c.imageWeb()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := p.c.imageCache()
+	if err != nil {
+		return nil, err
 	}
 	quotas, err := p.imageQuotas(ctx)
 	if err != nil {
@@ -39,7 +46,7 @@ func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.parts.images, err = images.New(images.Config{DB: d, Stores: []images.Store{{ID: name, Backend: b}}, Worker: p.c.Default.Host,
+	p.parts.images, err = images.New(images.Config{DB: d, Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
 		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties, Tags: p.c.Image.Tags, Members: p.c.Image.Members},
 		Import: p.c.Image.Methods, Tasks: p.imageTasks(), Quotas: quotas, Trusted: trusted, Now: p.now, Log: p.o.Log})
 	return p.parts.images, err
@@ -66,7 +73,9 @@ func buildGlance(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	a := glanceapi.API{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.imageTasks())}
+	a := glanceapi.API{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.imageTasks()),
+		ShowLocations: p.c.Image.Locations, ShowDirectURL: p.c.Image.DirectURL,
+		Formats: glanceapi.Formats{Disk: p.c.Image.DiskFormats, Container: p.c.Image.ContainerFormats}}
 	if err := a.Metadefs.Seed(ctx, p.c.ownMetadefs()); err != nil {
 		return fault.New(fault.KindOf(err), "metadata definitions: %s", fault.Message(err)).Because(err)
 	}

@@ -54,7 +54,7 @@ func startWith(t *testing.T, edit func(*glanceapi.API), change ...func(*images.C
 		t.Fatal(err)
 	}
 	c := images.Config{DB: dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()}),
-		Stores: []images.Store{{ID: "file", Backend: files}, {ID: "ram", Description: "volatile", Backend: &mem.Backend{}}}}
+		Stores: []images.Store{{ID: "file", Type: "file", Backend: files}, {ID: "ram", Type: "mem", Description: "volatile", Backend: &mem.Backend{}}}}
 	for _, f := range change {
 		f(&c)
 	}
@@ -173,7 +173,7 @@ func TestLifeOfAnImage(t *testing.T) {
 	if got := fmt.Sprint(i["tags"]); got != "[a b]" {
 		t.Errorf("tags: %s", got)
 	}
-	if m := a.header.Get("OpenStack-image-import-methods"); m != "glance-direct,web-download" {
+	if m := a.header.Get("OpenStack-image-import-methods"); m != "glance-direct,web-download,copy-image" {
 		t.Errorf("import methods: %q", m)
 	}
 	if a := s.want(204, "member@p", "GET", "/v2/images/"+id+"/file", ""); a.body != "" {
@@ -686,7 +686,7 @@ func TestImports(t *testing.T) {
 	s.run()
 	settled := func(id string) map[string]any {
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
-			if i := s.want(200, "member@p", "GET", "/v2/images/"+id, "").json(t); i["status"] == "active" || i["os_glance_failed_import"] != nil {
+			if i := s.want(200, "member@p", "GET", "/v2/images/"+id, "").json(t); i["status"] == "active" || i["status"] == "queued" && i["os_glance_failed_import"] != "" {
 				return i
 			}
 		}
@@ -752,7 +752,7 @@ func TestDiscovery(t *testing.T) {
 	for path, status := range map[string]int{"/": 300, "/versions": 200, "/v2/": 300} {
 		vs := s.want(status, "", "GET", path, "").json(t)["versions"].([]any)
 		first := vs[0].(map[string]any)
-		if first["id"] != "v2.15" || first["status"] != "CURRENT" || !strings.HasSuffix(fmt.Sprint(first["links"]), "/v2/ rel:self]]") {
+		if first["id"] != "v2.17" || first["status"] != "CURRENT" || !strings.HasSuffix(fmt.Sprint(first["links"]), "/v2/ rel:self]]") {
 			t.Errorf("%s: %v", path, first)
 		}
 	}
@@ -761,7 +761,7 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("%s: %v", name, d)
 		}
 	}
-	if d := s.want(200, "member@p", "GET", "/v2/info/import", "").body; !strings.Contains(d, `"value":["glance-direct","web-download"]`) {
+	if d := s.want(200, "member@p", "GET", "/v2/info/import", "").body; !strings.Contains(d, `"value":["glance-direct","web-download","copy-image"]`) {
 		t.Errorf("import: %s", d)
 	}
 	if d := s.want(200, "member@p", "GET", "/v2/info/stores", "").body; d != `{"stores":[{"id":"file","default":"true"},{"id":"ram","description":"volatile"}]}` {

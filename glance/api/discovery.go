@@ -7,12 +7,17 @@ import (
 	"net/http"
 	"strings"
 
-	"hypernova/glance/backend"
 	"hypernova/oslo/api"
 )
 
-// spoken are the minor versions of the API, newest first. 2.14 and 2.16 are the cache's.
-var spoken = []int{15, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
+// spoken are the minor versions of the API, newest first. Some are there where images are cached only.
+func spoken(caching bool) []int {
+	out := []int{17, 15}
+	if caching {
+		out = []int{18, 17, 16, 15, 14}
+	}
+	return append(out, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+}
 
 type version struct {
 	ID     string              `json:"id"`
@@ -21,14 +26,14 @@ type version struct {
 }
 
 // versions answers the version document, which needs no token: 300 at the root, as a choice, 200 at /versions.
-func versions(endpoint string) http.Handler {
+func versions(endpoint string, caching bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/v2"), "/")
 		if base == "" {
 			base = api.Origin(r)
 		}
 		var vs []version
-		for n, minor := range spoken {
+		for n, minor := range spoken(caching) {
 			status := "SUPPORTED"
 			if n == 0 {
 				status = "CURRENT"
@@ -70,6 +75,7 @@ type storeView struct {
 	ID          string         `wire:"id"`
 	Description string         `wire:"description" omit:"empty"`
 	Default     string         `wire:"default" omit:"empty"`
+	ReadOnly    string         `wire:"read-only" omit:"empty"`
 	Type        string         `wire:"type" omit:"empty"`
 	Weight      *int           `wire:"weight" omit:"empty"`
 	Properties  map[string]any `wire:"properties" omit:"empty"`
@@ -86,6 +92,9 @@ func (a *API) infoStores(context.Context, *api.Request, *api.None) (storeList, e
 		if n == 0 {
 			v.Default = "true"
 		}
+		if s.ReadOnly() {
+			v.ReadOnly = "true"
+		}
 		out.Stores = append(out.Stores, v)
 	}
 	return out, nil
@@ -95,9 +104,9 @@ func (a *API) infoStoresDetail(ctx context.Context, r *api.Request, in *api.None
 	out, err := a.infoStores(ctx, r, in)
 	for n, s := range a.Images.Stores() {
 		v := &out.Stores[n]
-		v.Type, v.Weight, v.Properties = "mem", new(int), map[string]any{}
-		if _, ok := s.Backend.(backend.Local); ok {
-			v.Type = "file"
+		v.Type, v.Weight, v.Properties = s.Type, &s.Weight, s.Properties
+		if v.Properties == nil {
+			v.Properties = map[string]any{}
 		}
 	}
 	return out, err

@@ -28,7 +28,7 @@ var imageOps = api.Resource[*API]{Name: "image", Plural: "images", Ops: api.Ops[
 	api.On("DELETE /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*API).load, (*API).removeTag, api.Bare()),
 	api.On("POST /images/{image_id}/actions/deactivate", policyDeactivate, http.StatusNoContent, (*API).load, (*API).deactivate, api.Bare()),
 	api.On("POST /images/{image_id}/actions/reactivate", policyReactivate, http.StatusNoContent, (*API).load, (*API).reactivate, api.Bare()),
-	api.On("POST /images/{image_id}/import", policyModifyImage, http.StatusAccepted, (*API).load, (*API).importImage, api.Bare()),
+	api.On("POST /images/{image_id}/import", policyGetImage, http.StatusAccepted, (*API).load, (*API).importImage, api.Bare(), api.Hidden()),
 }}
 
 type imageQuery struct {
@@ -48,11 +48,7 @@ func (a *API) list(ctx context.Context, r *api.Request, q *imageQuery) (api.Page
 	if err != nil {
 		return out, err
 	}
-	if len(is) > q.Limit {
-		if is = is[:q.Limit]; q.Limit > 0 {
-			out.Next = is[q.Limit-1].ID
-		}
-	}
+	is, out.Next = api.Paged(is, q.Limit, func(i images.Image) string { return i.ID })
 	for _, i := range is {
 		if r.Allowed(policyGetImage, i.PolicyTarget()) {
 			out.Items = append(out.Items, a.view(r, i))
@@ -134,7 +130,7 @@ func (a *API) create(ctx context.Context, r *api.Request, _ images.Image, in *im
 func (a *API) made(ctx context.Context, r *api.Request, members map[string]json.RawMessage) (images.Image, error) {
 	i := glance.Image{Visibility: glance.Shared}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if err := created(&i, name, members[name]); err != nil {
+		if err := a.Formats.created(&i, name, members[name]); err != nil {
 			return images.Image{}, err
 		}
 	}
@@ -154,7 +150,7 @@ func (a *API) made(ctx context.Context, r *api.Request, members map[string]json.
 }
 
 // created reads one member of a new image.
-func created(i *glance.Image, name string, value json.RawMessage) error {
+func (f Formats) created(i *glance.Image, name string, value json.RawMessage) error {
 	switch {
 	case name == "id":
 		if err := read(name, "a UUID", value, &i.ID); err != nil {
@@ -171,7 +167,7 @@ func created(i *glance.Image, name string, value json.RawMessage) error {
 	case name == "locations":
 		return fault.Forbiddenf("It's not allowed to add locations if locations are invisible.")
 	}
-	if ok, err := attribute(i, name, value); ok || err != nil {
+	if ok, err := f.attribute(i, name, value); ok || err != nil {
 		return err
 	}
 	return property(i, name, value)
@@ -253,18 +249,26 @@ type importBody struct {
 	} `wire:"method" is:"required"`
 	Stores      []string `wire:"stores"`
 	AllStores   bool     `wire:"all_stores"`
-	MustSucceed bool     `wire:"all_stores_must_succeed"`
+	MustSucceed *bool    `wire:"all_stores_must_succeed"`
 }
 
 func (a *API) importImage(ctx context.Context, r *api.Request, i images.Image, in *importBody) (api.None, error) {
-	store := r.HTTP.Header.Get("X-Image-Meta-Store")
-	switch all := a.Images.Stores(); {
-	case store != "" && (in.AllStores || len(in.Stores) > 0):
-		return api.None{}, fault.Invalidf("Stores parameter and x-image-meta-store header can't be both specified")
-	case len(in.Stores) > 1, in.AllStores && len(all) > 1:
-		return api.None{}, fault.Invalidf("An image is kept in one store; name one.")
-	case len(in.Stores) == 1:
-		store = in.Stores[0]
+	need := policyModifyImage
+	if in.Method.Name == images.CopyImage {
+		need = policyCopyImage
 	}
-	return api.None{}, a.Images.Import(ctx, i.ID, images.Import{Method: in.Method.Name, URI: in.Method.URI, Store: store})
+	if err := r.Require(need, i.PolicyTarget()); err != nil {
+		return api.None{}, err
+	}
+	stores := in.Stores
+	switch header := r.HTTP.Header.Get("X-Image-Meta-Store"); {
+	case in.AllStores && (header != "" || len(stores) > 0):
+		return api.None{}, fault.Invalidf("All_stores parameter can't be used with x-image-meta-store header or stores parameter")
+	case header != "" && len(stores) > 0:
+		return api.None{}, fault.Invalidf("Stores parameter and x-image-meta-store header can't be both specified")
+	case header != "":
+		stores = []string{header}
+	}
+	return api.None{}, a.Images.Import(ctx, i.ID, images.Import{Method: in.Method.Name, URI: in.Method.URI, Stores: stores, AllStores: in.AllStores,
+		Must: in.MustSucceed == nil || *in.MustSucceed})
 }

@@ -215,11 +215,7 @@ func (a *API) namespaces(ctx context.Context, r *api.Request, q *namespaceQuery)
 	if err != nil {
 		return out, err
 	}
-	if len(ns) > q.Limit {
-		if ns = ns[:q.Limit]; q.Limit > 0 {
-			out.Next = ns[q.Limit-1].Name
-		}
-	}
+	ns, out.Next = api.Paged(ns, q.Limit, func(n metadefs.Namespace) string { return n.Name })
 	for _, n := range ns {
 		if !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
 			continue

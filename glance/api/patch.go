@@ -20,16 +20,35 @@ type change struct {
 }
 
 func (a *API) patch(ctx context.Context, r *api.Request, i images.Image, ops []api.PatchOp) (imageView, error) {
-	cs := make([]change, len(ops))
-	for n, op := range ops {
-		c, err := parse(op)
+	var cs []change
+	var places []placed
+	for _, op := range ops {
+		p, ok, err := a.relocation(r, i, op)
 		if err != nil {
 			return imageView{}, err
 		}
-		if err := may(r, i, c); err != nil {
+		if ok {
+			places = append(places, p)
+			continue
+		}
+		c, err := a.Formats.parse(op)
+		if err != nil {
 			return imageView{}, err
 		}
-		cs[n] = c
+		if err := a.may(r, i, c); err != nil {
+			return imageView{}, err
+		}
+		cs = append(cs, c)
+	}
+	// Places are looked at before they are taken over, which is no part of a transaction: they go before the rest.
+	if err := a.relocate(ctx, i.ID, places); err != nil {
+		return imageView{}, err
+	}
+	if len(places) > 0 {
+		var err error
+		if i, err = a.Images.Get(ctx, i.ID); err != nil {
+			return imageView{}, err
+		}
 	}
 	if len(cs) == 0 {
 		return a.view(r, i), nil
@@ -37,7 +56,7 @@ func (a *API) patch(ctx context.Context, r *api.Request, i images.Image, ops []a
 	guard := func(name string, do properties.Action) bool { return a.Protected.Allowed(name, do, r.Caller) }
 	out, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
 		for _, c := range cs {
-			if err := c.apply(i, guard); err != nil {
+			if err := a.Formats.apply(c, i, guard); err != nil {
 				return err
 			}
 		}
@@ -52,7 +71,7 @@ var (
 )
 
 // parse reads the pointer: one member of the image.
-func parse(op api.PatchOp) (change, error) {
+func (f Formats) parse(op api.PatchOp) (change, error) {
 	p := op.Path
 	switch {
 	case p[0] != '/':
@@ -67,8 +86,6 @@ func parse(op api.PatchOp) (change, error) {
 	parts := strings.Split(strings.TrimLeft(p, "/"), "/")
 	name := strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(parts[0], "~1", "/"), "~0", "~"))
 	switch {
-	case name == "locations":
-		return change{}, fault.Forbiddenf("It's not allowed to %s locations if locations are invisible.", op.Op)
 	case len(parts) > 1:
 		return change{}, fault.Invalidf("Invalid JSON pointer for this resource: '%s'", p)
 	case slices.Contains(readOnly, name), slices.Contains(computed, name):
@@ -83,17 +100,17 @@ func parse(op api.PatchOp) (change, error) {
 		return c, propertyName(name)
 	}
 	var scratch glance.Image
-	if ok, err := attribute(&scratch, name, op.Value); ok || err != nil {
+	if ok, err := f.attribute(&scratch, name, op.Value); ok || err != nil {
 		return c, err
 	}
 	return c, property(&scratch, name, op.Value)
 }
 
 // may asks the policies that a change needs.
-func may(r *api.Request, i images.Image, c change) error {
+func (a *API) may(r *api.Request, i images.Image, c change) error {
 	if c.name == "visibility" && c.Op != "remove" {
 		var to glance.Image
-		if _, err := attribute(&to, c.name, c.Value); err != nil {
+		if _, err := a.Formats.attribute(&to, c.name, c.Value); err != nil {
 			return err
 		}
 		if err := maySee(r, to.Visibility, i.PolicyTarget()); err != nil {
@@ -109,13 +126,13 @@ func may(r *api.Request, i images.Image, c change) error {
 	return nil
 }
 
-// apply makes the change; guard says what of free properties the caller may do.
-func (c change) apply(i *glance.Image, guard func(string, properties.Action) bool) error {
+// apply makes a change; guard says what of free properties the caller may do.
+func (f Formats) apply(c change, i *glance.Image, guard func(string, properties.Action) bool) error {
 	if c.Op != "remove" {
-		if ok, err := attribute(i, c.name, c.Value); ok || err != nil {
+		if ok, err := f.attribute(i, c.name, c.Value); ok || err != nil {
 			return err
 		}
-	} else if ok, _ := attribute(&glance.Image{}, c.name, []byte("null")); ok {
+	} else if ok, _ := f.attribute(&glance.Image{}, c.name, []byte("null")); ok {
 		return fault.Forbiddenf("Property %s may not be removed.", c.name)
 	}
 	_, there := i.Properties[c.name]

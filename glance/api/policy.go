@@ -41,6 +41,9 @@ var (
 	policyDeactivate = rule("deactivate", adminOrOwner, "Keep others from reading an image's data.")
 	policyReactivate = rule("reactivate", adminOrOwner, "Let others read an image's data again.")
 
+	policyCopyImage    = rule("copy_image", admin, "Copy an image to more stores.")
+	policyDownloadFrom = rule("download_from_store", admin+" or (role:member and ("+known+"))", "Choose the stores that an image's data is read from.")
+
 	policyStoresDetail = rule("stores_info_detail", admin+" or rule:service_api", "Show details of the stores.")
 )
 
@@ -48,5 +51,7 @@ var (
 func Rules() []*policy.Rule {
 	return append([]*policy.Rule{policyDefault, policyAdmin, policyService, policyAddImage, policyDeleteImage, policyGetImage, policyGetImages, policyModifyImage,
 		policyPublicize, policyCommunitize, policyDownloadImage, policyUploadImage, policyAddMember, policyDeleteMember, policyGetMember,
-		policyGetMembers, policyModifyMember, policyDeactivate, policyReactivate, policyStoresDetail, policyTasks}, metadefRules()...)
+		policyGetMembers, policyModifyMember, policyDeactivate, policyReactivate, policyCopyImage, policyDownloadFrom, policyAddLocation, policyFetchLocations,
+		policyGetLocation, policySetLocation, policyDeleteLocation, policyCacheImage, policyCacheList, policyCacheDelete, policyCacheClean, policyCachePrune,
+		policyCacheNodes, policyStoresDetail, policyTasks}, metadefRules()...)
 }

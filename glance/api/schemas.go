@@ -37,7 +37,7 @@ func orNull(values []string) []any {
 	return out
 }
 
-func imageSchema() object {
+func imageSchema(f Formats) object {
 	nullInt := []string{"null", "integer"}
 	return object{"name": "image", "additionalProperties": object{"type": "string"},
 		"links": []object{{"rel": "self", "href": "{self}"}, {"rel": "enclosure", "href": "{file}"}, {"rel": "describedby", "href": "{schema}"}},
@@ -54,8 +54,8 @@ func imageSchema() object {
 			"owner":            prop(nullText, "The project that the image belongs to", "maxLength", 255),
 			"size":             prop(nullInt, "Size of the data in bytes", "readOnly", true),
 			"virtual_size":     prop(nullInt, "Size of the disk inside in bytes", "readOnly", true),
-			"container_format": prop(nullText, "What the data is wrapped in", "enum", orNull(containerFormats)),
-			"disk_format":      prop(nullText, "The disk's format", "enum", orNull(diskFormats)),
+			"container_format": prop(nullText, "What the data is wrapped in", "enum", orNull(f.Container)),
+			"disk_format":      prop(nullText, "The disk's format", "enum", orNull(f.Disk)),
 			"created_at":       prop("string", "When the image was made", "readOnly", true),
 			"updated_at":       prop("string", "When the image was changed last", "readOnly", true),
 			"tags":             prop("array", "Words that go with the image", "items", object{"type": "string", "maxLength": 255}),
@@ -67,8 +67,32 @@ func imageSchema() object {
 			"stores":           prop("string", "The stores that hold the data", "readOnly", true),
 			"schema":           prop("string", "The path of this schema", "readOnly", true),
 			"locations": prop("array", "Places of the data outside of this API", "items", object{"type": "object", "required": []string{"url", "metadata"},
-				"properties": object{"url": object{"type": "string", "maxLength": 255}, "metadata": object{"type": "object"}}}),
+				"properties": object{"url": object{"type": "string", "maxLength": 255}, "metadata": object{"type": "object"}, "validation_data": validationData()}}),
+
+			"kernel_id":                             free([]string{"null", "string"}, "The image of the kernel to start with", "pattern", uuidPattern),
+			"ramdisk_id":                            free([]string{"null", "string"}, "The image of the ramdisk to start with", "pattern", uuidPattern),
+			"instance_uuid":                         free("string", "The server that the image is a snapshot of; a note"),
+			"architecture":                          free("string", "The processor architecture that the system inside needs"),
+			"os_distro":                             free("string", "The short name of the distribution inside"),
+			"os_version":                            free("string", "The version of the system inside"),
+			"description":                           free("string", "What the image is, for people"),
+			"cinder_encryption_key_id":              free("string", "The key that the image, made from an encrypted volume, is sealed with"),
+			"cinder_encryption_key_deletion_policy": free("string", "Whether that key goes with the image", "enum", []string{"on_image_deletion", "do_not_delete"}),
 		}}
+}
+
+// free is a property that is known but not one of the image's own members.
+func free(kind any, doc string, more ...any) object {
+	o := prop(kind, doc, more...)
+	o["is_base"] = false
+	return o
+}
+
+func validationData() object {
+	return object{"description": "What the data at the place must be", "type": "object", "additionalProperties": false, "required": []string{"os_hash_algo", "os_hash_value"},
+		"properties": object{"checksum": prop("string", "MD5 of the data", "minLength", 32, "maxLength", 32),
+			"os_hash_algo":  prop("string", "How os_hash_value is computed", "maxLength", 64),
+			"os_hash_value": prop("string", "Hash of the data, in hexadecimal", "maxLength", 128)}}
 }
 
 func memberSchema() object {
@@ -94,11 +118,11 @@ func collection(name string, item object, paged bool) object {
 }
 
 func (a *API) schemaImage(context.Context, *api.Request, *api.None) (object, error) {
-	return imageSchema(), nil
+	return imageSchema(a.Formats), nil
 }
 
 func (a *API) schemaImages(context.Context, *api.Request, *api.None) (object, error) {
-	return collection("images", imageSchema(), true), nil
+	return collection("images", imageSchema(a.Formats), true), nil
 }
 
 func (a *API) schemaMember(context.Context, *api.Request, *api.None) (object, error) {

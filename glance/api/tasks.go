@@ -86,11 +86,7 @@ func (a *API) listTasks(ctx context.Context, _ *api.Request, q *taskQuery) (api.
 	if err != nil {
 		return out, err
 	}
-	if len(ts) > q.Limit {
-		if ts = ts[:q.Limit]; q.Limit > 0 {
-			out.Next = ts[q.Limit-1].ID
-		}
-	}
+	ts, out.Next = api.Paged(ts, q.Limit, func(t glance.Task) string { return t.ID })
 	for _, t := range ts {
 		out.Items = append(out.Items, stubOf(t))
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"hypernova/glance"
-	"hypernova/glance/backend"
 	"hypernova/glance/store"
 	"hypernova/glance/tasks"
 	"hypernova/oslo/auth"
@@ -24,12 +23,6 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Store is a backend under the name that clients see.
-type Store struct {
-	ID, Description string
-	Backend         backend.Backend
-}
-
 // Config makes a Service. DB and one store are required; the first store is the default.
 type Config struct {
 	DB      *db.DB
@@ -37,7 +30,9 @@ type Config struct {
 	Worker  string // who this process is to itself after a restart; unique among processes on one database; default "glance"
 	Limits  Limits
 	Web     WebConfig
-	Import  []string  // enabled import methods; nil: glance-direct and web-download
+	Import  []string  // enabled import methods; nil: all
+	Cache   *Cache    // of images in remote stores; nil for none
+	Unread  bool      // do not compute hashes of locations that clients add
 	Tasks   tasks.Log // of imports
 	Quotas  Quotas    // nil: no limits are kept
 	Trusted fs.FS     // certificates that signatures of images are checked by; nil: none
@@ -74,6 +69,8 @@ type Service struct {
 	limits  Limits
 	web     *web
 	methods []string
+	cache   *cache // nil for none
+	unread  bool
 	tasks   tasks.Log
 	quotas  Quotas
 	trusted fs.FS
@@ -97,7 +94,7 @@ func New(c Config) (*Service, error) {
 			return nil, fault.Invalidf("image store %q is unnamed or there twice", s.ID)
 		}
 	}
-	s := &Service{db: c.DB, stores: c.Stores, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, tasks: c.Tasks, quotas: c.Quotas, trusted: c.Trusted, now: c.Now, log: c.Log,
+	s := &Service{db: c.DB, stores: slices.Clone(c.Stores), unread: c.Unread, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, tasks: c.Tasks, quotas: c.Quotas, trusted: c.Trusted, now: c.Now, log: c.Log,
 		wake: make(chan struct{}, 1)}
 	if s.worker == "" {
 		s.worker = "glance"
@@ -109,22 +106,34 @@ func New(c Config) (*Service, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.methods == nil {
-		s.methods = []string{GlanceDirect, WebDownload}
+		s.methods = knownMethods()
 	}
 	for _, m := range s.methods {
-		if m != GlanceDirect && m != WebDownload {
-			return nil, fault.Invalidf("import method %q is not known; there are: %s, %s", m, GlanceDirect, WebDownload)
+		if !slices.Contains(knownMethods(), m) {
+			return nil, fault.Invalidf("import method %q is not known; there are: %s", m, strings.Join(knownMethods(), ", "))
 		}
 	}
 	s.web = newWeb(c.Web)
+	for i, st := range s.stores {
+		if st.Type == TypeHTTP && st.Backend == nil {
+			s.stores[i].Backend = webStore{s.web}
+		}
+	}
+	if s.stores[0].ReadOnly() {
+		return nil, fault.Invalidf("image store %q is the default one and takes no data", s.stores[0].ID)
+	}
+	if c.Cache != nil {
+		s.cache = newCache(*c.Cache)
+	}
 	return s, nil
 }
 
 // Image is a record as its caller sees it.
 type Image struct {
 	glance.Image
-	Store  string // that holds the data; empty without data
-	Member string // the caller's project where the image is shared with it
+	Stores []string // that hold the data, as clients list them
+	Member string   // the caller's project where the image is shared with it
+	copies []store.Copy
 }
 
 // PolicyTarget names what glance's rules look at.
@@ -137,9 +146,9 @@ func (i Image) PolicyTarget() policy.Target {
 }
 
 func view(r store.Record, member string) Image {
-	i := Image{Image: r.Image, Member: member}
-	if r.Status == glance.Active || r.Status == glance.Deactivated {
-		i.Store = r.Store
+	i := Image{Image: r.Image, Member: member, copies: r.Copies()}
+	for _, c := range i.copies {
+		i.Stores = append(i.Stores, c.Store)
 	}
 	return i
 }
@@ -201,7 +210,7 @@ func (s *Service) Create(ctx context.Context, c Create) (Image, error) {
 	if caller := auth.From(ctx); i.Owner == "" && caller != nil {
 		i.Owner = caller.ProjectID
 	}
-	if err := s.check(i); err != nil {
+	if err := s.check(i, glance.Image{}); err != nil {
 		return Image{}, err
 	}
 	limits, err := s.allowance(ctx)
@@ -227,16 +236,16 @@ func unique(tags []string) []string {
 	return slices.Compact(out)
 }
 
-// check holds the rules that every record obeys.
-func (s *Service) check(i glance.Image) error {
+// check holds the rules that every record obeys. What is over a limit already may stay so, but not grow.
+func (s *Service) check(i, old glance.Image) error {
 	if i.MinDisk < 0 || i.MinRAM < 0 || i.MinDisk > 1<<31-1 || i.MinRAM > 1<<31-1 {
 		return fault.Invalidf("min_disk and min_ram must be between 0 and %d.", 1<<31-1)
 	}
-	if n := s.limits.Tags; n >= 0 && len(i.Tags) > n {
-		return fault.New(fault.TooLarge, "The limit of %d tags on an image has been exceeded: %d.", n, len(i.Tags))
+	if n := s.limits.Tags; n >= 0 && len(i.Tags) > max(n, len(old.Tags)) {
+		return fault.New(fault.TooLarge, "The limit has been exceeded on the number of allowed image tags. Attempted: %d, Maximum: %d", len(i.Tags), n)
 	}
-	if n := s.limits.Properties; n >= 0 && len(i.Properties) > n {
-		return fault.New(fault.TooLarge, "The limit of %d properties on an image has been exceeded: %d.", n, len(i.Properties))
+	if n := s.limits.Properties; n >= 0 && len(i.Properties) > max(n, len(old.Properties)) {
+		return fault.New(fault.TooLarge, "The limit has been exceeded on the number of allowed image properties. Attempted: %d, Maximum: %d", len(i.Properties), n)
 	}
 	return nil
 }
@@ -263,7 +272,7 @@ func (s *Service) Update(ctx context.Context, id string, change func(*glance.Ima
 			}
 		}
 		r.Tags = unique(r.Tags)
-		if err := s.check(r.Image); err != nil {
+		if err := s.check(r.Image, old); err != nil {
 			return err
 		}
 		r.Updated = s.now()
@@ -296,7 +305,8 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 		return store.Delete(ctx, tx, r)
 	})
 	if err == nil {
-		s.discard(ctx, store.Piece{Store: gone.Store, Key: gone.Key}, store.Piece{Store: gone.Store, Key: gone.Staged})
+		s.discard(ctx, gone.Pieces()...)
+		s.forget(ctx, id)
 	}
 	return err
 }
@@ -327,27 +337,18 @@ func (s *Service) move(ctx context.Context, id, from, to, verb string) error {
 	})
 }
 
-// Stores are the configured stores, the default one first.
-func (s *Service) Stores() []Store { return s.stores }
-
 // ImportMethods are the enabled ones.
 func (s *Service) ImportMethods() []string { return s.methods }
-
-func (s *Service) store(id string) (Store, error) {
-	if id == "" {
-		return s.stores[0], nil
-	}
-	for _, st := range s.stores {
-		if st.ID == id {
-			return st, nil
-		}
-	}
-	return Store{}, fault.Invalidf("Store %q is not configured.", id)
-}
 
 // key is a name for data that no other upload has.
 func key(image string) string {
 	return strings.ToLower(image) + "." + ids.Hex()[:12]
+}
+
+// isKey recognises those names.
+func isKey(k string) bool {
+	id, rest, ok := strings.Cut(k, ".")
+	return ok && len(id) == 36 && ids.IsUUID(id) && len(rest) == 12
 }
 
 // cleanup is ctx for mending what a request that ended has begun.

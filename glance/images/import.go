@@ -2,10 +2,10 @@ package images
 
 import (
 	"context"
-	"crypto/md5"
-	"crypto/sha512"
+	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"hypernova/glance"
 	"hypernova/glance/store"
@@ -18,24 +18,28 @@ import (
 const (
 	GlanceDirect = "glance-direct" // what was staged
 	WebDownload  = "web-download"  // what a URI gives
+	CopyImage    = "copy-image"    // what the image has, to more stores
+	byLocation   = "location"      // what is at a place that a client named; not among the methods that clients choose
 )
 
-// failedImport is the property that tells a client why its import is queued again.
-const failedImport = "os_glance_failed_import"
+func knownMethods() []string { return []string{GlanceDirect, WebDownload, CopyImage} }
 
-// Import is what a client asks for.
+// Import is what a client asks for. Without stores it is the default one.
 type Import struct {
-	Method, URI, Store string
-	Task               string // made before, for this import; empty makes one
+	Method, URI string
+	Stores      []string
+	AllStores   bool
+	Must        bool   // all stores must take it, or the import fails
+	Task        string // made before, for this import; empty makes one
 }
 
 // Import begins an import and returns; Run does it. fault.Invalid for a method that is not enabled or a URI that is not allowed,
-// fault.Conflict in a state that does not fit.
+// fault.Conflict in a state that does not fit and for a store that is not there.
 func (s *Service) Import(ctx context.Context, id string, in Import) error {
 	if !slices.Contains(s.methods, in.Method) {
 		return fault.Invalidf("Unknown import method name '%s'.", in.Method)
 	}
-	st, err := s.store(in.Store)
+	stores, err := s.targets(in)
 	if err != nil {
 		return err
 	}
@@ -44,6 +48,7 @@ func (s *Service) Import(ctx context.Context, id string, in Import) error {
 			return err
 		}
 	}
+	begun := false
 	if err := s.has(ctx, SizeTotal, 0); err != nil {
 		return err
 	}
@@ -55,25 +60,83 @@ func (s *Service) Import(ctx context.Context, id string, in Import) error {
 		if err := importable(r, in.Method); err != nil {
 			return err
 		}
-		if in.Method == WebDownload {
-			r.Store = st.ID
+		to := stores
+		if in.Method == CopyImage {
+			if to, err = missing(r, stores, in.AllStores); err != nil || len(to) == 0 {
+				return err
+			}
+		} else {
+			r.Status = glance.Importing
 		}
-		r.Status, r.Worker, r.ImportMethod, r.ImportURI, r.Updated = glance.Importing, s.worker, in.Method, in.URI, s.now()
-		delete(r.Properties, failedImport)
-		if err := s.startTask(ctx, tx, r, in, st.ID); err != nil {
-			return err
-		}
-		return store.Update(ctx, tx, r)
+		begun = true
+		return s.startImport(ctx, tx, r, in, to)
 	})
-	if err == nil {
+	if err == nil && begun {
 		s.hint()
 	}
 	return err
 }
 
+// startImport writes a record that says what Run has to do, and its task.
+func (s *Service) startImport(ctx context.Context, tx *db.Tx, r store.Record, in Import, to []string) error {
+	r.Plan.Stores, r.Plan.Must = to, in.Must
+	r.Worker, r.ImportMethod, r.ImportURI, r.Updated = s.worker, in.Method, in.URI, s.now()
+	task, err := s.startTask(ctx, tx, r, in, to...)
+	if err != nil {
+		return err
+	}
+	r.Properties[importTask], r.Properties[importingTo], r.Properties[failedImport] = task, strings.Join(to, ","), ""
+	return store.Update(ctx, tx, r)
+}
+
+// targets are the stores that an import names, each once.
+func (s *Service) targets(in Import) ([]string, error) {
+	var out []string
+	if in.AllStores {
+		for _, st := range s.stores {
+			if !st.ReadOnly() {
+				out = append(out, st.ID)
+			}
+		}
+		return out, nil
+	}
+	for _, id := range in.Stores {
+		st, err := s.writable(id)
+		if err != nil {
+			return nil, fault.Conflictf("%s", fault.Message(err)).Because(err)
+		}
+		if !slices.Contains(out, st.ID) {
+			out = append(out, st.ID)
+		}
+	}
+	if len(out) == 0 {
+		st, err := s.writable("")
+		return []string{st.ID}, err
+	}
+	return out, nil
+}
+
+// missing are those of the stores that do not have the image. Named ones must not have it.
+func missing(r store.Record, stores []string, all bool) ([]string, error) {
+	var out []string
+	for _, id := range stores {
+		switch has := slices.ContainsFunc(r.Copies(), func(c store.Copy) bool { return c.Store == id }); {
+		case !has:
+			out = append(out, id)
+		case !all:
+			return nil, fault.Invalidf("Image is already present at store '%s'", id)
+		}
+	}
+	return out, nil
+}
+
 func importable(r store.Record, method string) error {
 	switch {
-	case r.Status == glance.Active:
+	case r.ImportMethod != "":
+		return fault.Conflictf("Image has active task")
+	case method == CopyImage && r.Status != glance.Active:
+		return fault.Conflictf("Only images with status active can be targeted for copying")
+	case method != CopyImage && r.Status == glance.Active:
 		return fault.Conflictf("Image with status active cannot be target for import")
 	case method == WebDownload && r.Status != glance.Queued:
 		return fault.Conflictf("Image needs to be in 'queued' state to use '%s' method", method)
@@ -94,62 +157,173 @@ func (s *Service) hint() {
 	}
 }
 
-// carry does one import to its end: active, or queued with the reason in the log.
+// carry does one import to its end. What a shutdown interrupts is taken up by the next Run: the record still says what to do.
 func (s *Service) carry(ctx context.Context, r store.Record) {
+	method := r.ImportMethod
+	s.noteTask(ctx, r.ID, "Importing by "+method)
+	var err error
+	if r.Status == glance.Importing {
+		err = s.take(ctx, r)
+	} else {
+		err = s.spread(ctx, r)
+	}
+	switch {
+	case err == nil:
+		s.log.InfoContext(ctx, "image imported", "image", r.ID, "method", method)
+	case ctx.Err() == nil:
+		s.log.ErrorContext(ctx, "image import failed", "image", r.ID, "method", method, log.Err, err.Error())
+	}
+}
+
+// take imports into an image without data: the first store is given what the method gets, the others a copy of that.
+func (s *Service) take(ctx context.Context, r store.Record) error {
 	var f facts
-	var failed error
-	s.noteTask(ctx, r.ID, "Importing by "+r.ImportMethod)
-	switch r.ImportMethod {
-	case GlanceDirect:
-		f, failed = s.adopt(ctx, r)
-		r.Key = r.Staged
-	case WebDownload:
-		r, failed = s.claim(ctx, r)
-		if failed == nil {
-			f, failed = s.fetch(ctx, r)
+	var at store.Copy
+	var err error
+	if r.ImportMethod == byLocation {
+		f, at, err = s.examine(ctx, r)
+	} else {
+		r, f, err = s.first(ctx, r)
+		at = store.Copy{Store: r.Store, Key: r.Key}
+	}
+	if err == nil && r.Plan.Must {
+		for _, id := range r.Plan.Stores {
+			if id != r.Store && err == nil {
+				r, err = s.copyTo(ctx, r, id, &f)
+			}
 		}
-	default:
-		failed = fault.Invalidf("import method %q is not known", r.ImportMethod)
 	}
-	if failed != nil && ctx.Err() != nil {
-		return // shutting down: the record still says what to do
-	}
-	if failed != nil {
-		s.log.ErrorContext(ctx, "image import failed", "image", r.ID, "method", r.ImportMethod, log.Err, failed.Error())
-		if again := s.abandon(ctx, r, failed); again != failed {
-			s.log.WarnContext(ctx, "image import left something to do", "image", r.ID, log.Err, again.Error())
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
 		}
-		return
+		return s.abandon(ctx, r, err)
 	}
-	if err := s.finish(ctx, r, f); err != nil {
-		s.log.WarnContext(ctx, "imported image was not kept", "image", r.ID, log.Err, err.Error())
-		return
+	rest := slices.DeleteFunc(slices.Clone(r.Plan.Stores), func(id string) bool { return id == at.Store || slices.Contains(r.Plan.Failed, id) })
+	if r.Plan.Must || len(rest) == 0 {
+		return s.finish(ctx, r, f, at)
 	}
-	s.log.InfoContext(ctx, "image imported", "image", r.ID, "method", r.ImportMethod, "bytes", f.size)
+	// It is usable from its first store on; what remains is a copy like any other.
+	r, err = s.edit(ctx, r, func(tx *db.Tx, now *store.Record) error {
+		now.Status, now.ImportMethod, now.Staged, now.Plan.StagedIn = glance.Active, CopyImage, "", ""
+		now.Plan.Stores = rest
+		now.Properties[importingTo] = strings.Join(rest, ",")
+		return keep(ctx, tx, now, f)
+	})
+	if err != nil {
+		return err
+	}
+	return s.spread(ctx, r)
+}
+
+// first stores the data in the first store that takes it. Where all must, the first must.
+func (s *Service) first(ctx context.Context, r store.Record) (store.Record, facts, error) {
+	stores := slices.Clone(r.Plan.Stores)
+	if at := slices.Index(stores, r.Plan.StagedIn); at > 0 { // staged data need not move
+		stores[0], stores[at] = stores[at], stores[0]
+	}
+	r.Plan.Failed = nil
+	var f facts
+	for n, id := range stores {
+		k := key(r.ID)
+		adopt := r.ImportMethod == GlanceDirect && id == r.Plan.StagedIn
+		if adopt {
+			k = r.Staged
+		}
+		var err error
+		if r, err = s.claim(ctx, r, id, k); err != nil {
+			return r, f, err
+		}
+		if adopt {
+			f, err = s.adopt(ctx, r)
+		} else {
+			f, err = s.fetch(ctx, r)
+		}
+		if err == nil {
+			return r, f, nil
+		}
+		r.Plan.Failed = append(r.Plan.Failed, id)
+		var place placeError
+		if r.Plan.Must || n == len(stores)-1 || !errors.As(err, &place) {
+			return r, f, err
+		}
+		s.log.WarnContext(ctx, "a store does not take an image", "image", r.ID, "store", id, log.Err, err.Error())
+	}
+	return r, f, fault.Conflictf("No store was named for image %s.", r.ID)
+}
+
+// claim names the data before it is written, so that a crash leaves nothing unknown. What earlier attempts wrote is thrown away.
+func (s *Service) claim(ctx context.Context, r store.Record, storeID, key string) (store.Record, error) {
+	return s.edit(ctx, r, func(_ *db.Tx, now *store.Record) error {
+		now.Store, now.Key, now.More, now.Plan.Failed = storeID, key, nil, r.Plan.Failed
+		return nil
+	})
+}
+
+// edit changes a record that this worker is importing into, and removes data that it names no more. It is fault.Gone when the image was
+// deleted or taken over.
+func (s *Service) edit(ctx context.Context, r store.Record, change func(*db.Tx, *store.Record) error) (store.Record, error) {
+	var out store.Record
+	var left []store.Piece
+	err := s.db.Tx(ctx, func(tx *db.Tx) error {
+		now, err := store.Image(ctx, tx, r.ID)
+		if fault.Is(err, fault.NotFound) || err == nil && (now.Worker != s.worker || now.ImportMethod != r.ImportMethod || now.Properties[importTask] != r.Properties[importTask]) {
+			return fault.New(fault.Gone, "Image %s is no longer being imported.", r.ID)
+		}
+		if err != nil {
+			return err
+		}
+		before := now.Pieces()
+		if err := change(tx, &now); err != nil {
+			return err
+		}
+		left = without(before, now.Pieces())
+		if err := throw(ctx, tx, left); err != nil {
+			return err
+		}
+		now.Updated = s.now()
+		out = now
+		out.Generation++
+		return store.Update(ctx, tx, now)
+	})
+	if err != nil {
+		return r, err
+	}
+	s.discard(ctx, left...)
+	return out, nil
 }
 
 // adopt reads staged data once to look at it and hash it; it stays where it is.
 func (s *Service) adopt(ctx context.Context, r store.Record) (facts, error) {
-	b, err := s.backend(r.Store)
-	if err != nil {
-		return facts{}, err
-	}
-	data, err := b.Open(ctx, r.Staged, 0, -1)
+	data, err := s.staged(ctx, r)
 	if err != nil {
 		return facts{}, err
 	}
 	defer data.Close()
+	return s.study(ctx, r, data)
+}
+
+func (s *Service) staged(ctx context.Context, r store.Record) (io.ReadCloser, error) {
+	b, err := s.backend(r.Plan.StagedIn)
+	if err != nil {
+		return nil, err
+	}
+	return b.Open(ctx, r.Staged, 0, -1)
+}
+
+// study looks at data and hashes it without keeping it.
+func (s *Service) study(ctx context.Context, r store.Record, data io.Reader) (facts, error) {
 	all, verify, err := s.signed(r, data)
 	if err != nil {
 		return facts{}, err
 	}
-	h := newHashing(all, md5.New(), sha512.New())
-	defer h.close()
-	looked, found, err := look(h, r.Image)
+	looked, found, err := look(all, r.Image)
 	if err != nil {
 		return facts{}, err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{until{ctx}}, struct{ io.Reader }{looked}, make([]byte, 1<<20))
+	h := newHashing(looked)
+	defer h.close()
+	n, err := h.WriteTo(until{ctx})
 	if err != nil {
 		return facts{}, err
 	}
@@ -164,31 +338,19 @@ type until struct{ ctx context.Context }
 
 func (u until) Write(p []byte) (int, error) { return len(p), u.ctx.Err() }
 
-// claim names the data before it is written, so that a crash leaves nothing unknown.
-func (s *Service) claim(ctx context.Context, r store.Record) (store.Record, error) {
-	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		now, err := store.Image(ctx, tx, r.ID)
-		if err != nil {
-			return err
-		}
-		if now.Status != glance.Importing || now.Worker != s.worker {
-			return fault.Conflictf("Image %s is no longer being imported.", r.ID)
-		}
-		if err := throw(ctx, tx, pieces(now)); err != nil {
-			return err
-		}
-		now.Key = key(r.ID)
-		r = now
-		return store.Update(ctx, tx, now)
-	})
-	return r, err
-}
-
+// fetch stores what was staged in another store or what the URI gives.
 func (s *Service) fetch(ctx context.Context, r store.Record) (facts, error) {
-	body, size, err := s.web.open(ctx, r.ImportURI)
+	var body io.ReadCloser
+	size := r.Size
+	var err error
+	if r.ImportMethod == GlanceDirect {
+		body, err = s.staged(ctx, r)
+	} else {
+		body, size, err = s.web.open(ctx, r.ImportURI)
+	}
 	if err != nil {
 		return facts{}, err
 	}
 	defer body.Close()
-	return s.put(ctx, r, r.Key, body, size)
+	return s.put(ctx, r, store.Piece{Store: r.Store, Key: r.Key}, body, size)
 }

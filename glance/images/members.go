@@ -52,7 +52,7 @@ func (s *Service) AddMember(ctx context.Context, id, project string) (glance.Mem
 			return err
 		}
 		if n := s.limits.Members; n >= 0 && len(have) >= n {
-			return fault.New(fault.TooLarge, "The limit of %d members of an image has been exceeded.", n)
+			return fault.New(fault.TooLarge, "The limit has been exceeded on the number of allowed image members for this image. Attempted: %d, Maximum: %d", len(have)+1, n)
 		}
 		return store.InsertMember(ctx, tx, m)
 	})

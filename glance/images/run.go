@@ -2,6 +2,8 @@ package images
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -35,6 +37,7 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	defer all.Wait()
+	all.Go(func() { s.cache.run(ctx, s) })
 	for {
 		if err := s.begun(ctx, func(r store.Record) {
 			if _, busy := under.LoadOrStore(r.ID, true); busy {
@@ -68,7 +71,7 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 func (s *Service) begun(ctx context.Context, each func(store.Record)) error {
 	rs, err := store.UnfinishedOf(ctx, s.db, s.worker)
 	for _, r := range rs {
-		if r.Status == glance.Importing {
+		if r.ImportMethod != "" {
 			each(r)
 		}
 	}
@@ -83,7 +86,7 @@ func (s *Service) Recover(ctx context.Context) error {
 		return err
 	}
 	for _, r := range rs {
-		if r.Status == glance.Importing || r.Status == glance.Uploading && r.Size >= 0 {
+		if r.ImportMethod != "" || r.Status == glance.Uploading && r.Size >= 0 {
 			continue // imports are taken up again, staged data waits for its import
 		}
 		s.log.InfoContext(ctx, "upload was cut off; the image is queued again", "image", r.ID)
@@ -91,7 +94,10 @@ func (s *Service) Recover(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.Sweep(ctx)
+	if err := s.Sweep(ctx); err != nil {
+		s.log.WarnContext(ctx, "sweep of image data failed", log.Err, err.Error()) // a store that cannot be asked now must not keep the others from working
+	}
+	return ctx.Err()
 }
 
 // Sweep removes what is on the trash list, and old data that no record names.
@@ -101,24 +107,34 @@ func (s *Service) Sweep(ctx context.Context) error {
 		return err
 	}
 	s.discard(ctx, trash...)
+	var failed error
 	for _, st := range s.stores {
-		all, err := st.Backend.List(ctx)
-		if err != nil {
-			return err
+		if err := s.stray(ctx, st); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("store %s: %w", st.ID, err))
 		}
-		// The names are read after the list: data that was named before it was listed is not missed.
-		named, err := store.Keys(ctx, s.db)
-		if err != nil {
-			return err
+	}
+	return errors.Join(failed, s.cache.sweep(ctx, s))
+}
+
+// stray removes old data of a store that no record names.
+func (s *Service) stray(ctx context.Context, st Store) error {
+	all, err := st.Backend.List(ctx)
+	if err != nil {
+		return err
+	}
+	// The names are read after the list: data that was named before it was listed is not missed.
+	named, err := store.Keys(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		// In a bucket that is shared with others only what has the form of our keys can be ours.
+		if named[i.Key] || time.Since(i.Modified) < strayAge || st.remote() && !isKey(i.Key) {
+			continue
 		}
-		for _, i := range all {
-			if named[i.Key] || time.Since(i.Modified) < strayAge {
-				continue
-			}
-			s.log.WarnContext(ctx, "stray image data removed", "store", st.ID, "key", i.Key, "bytes", i.Size)
-			if err := st.Backend.Delete(ctx, i.Key); err != nil {
-				return err
-			}
+		s.log.WarnContext(ctx, "stray image data removed", "store", st.ID, "key", i.Key, "bytes", i.Size)
+		if err := st.Backend.Delete(ctx, i.Key); err != nil {
+			return err
 		}
 	}
 	return nil

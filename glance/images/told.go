@@ -28,16 +28,19 @@ type asked struct {
 	} `json:"method"`
 }
 
-// startTask begins the log of an import in the transaction that begins the import.
-func (s *Service) startTask(ctx context.Context, tx *db.Tx, r store.Record, in Import, stores ...string) error {
+// startTask begins the log of an import in the transaction that begins the import, and answers the task's id.
+func (s *Service) startTask(ctx context.Context, tx *db.Tx, r store.Record, in Import, stores ...string) (string, error) {
 	doc := told{Image: r.ID, Stores: stores}
 	doc.Request.Method.Name, doc.Request.Method.URI = in.Method, in.URI
 	b, err := json.Marshal(doc)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = s.tasks.Start(ctx, tx, tasks.Begin{ID: in.Task, Type: glance.TaskImageImport, Image: r.ID, Input: b})
-	return err
+	kind := glance.TaskImageImport
+	if in.Method == byLocation {
+		kind = glance.TaskLocation
+	}
+	return s.tasks.Start(ctx, tx, tasks.Begin{ID: in.Task, Type: kind, Image: r.ID, Input: b})
 }
 
 // noteTask says what an import is doing. A log that cannot be written must not end the import.

@@ -30,6 +30,12 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 		return 0, fault.Conflictf("image data %s is being stored already", key)
 	}
 	defer b.end(key)
+	if b.c.CreateBucket && !b.checked.Load() { // not at the start, which must not depend on the service
+		if err := b.Check(ctx); err != nil {
+			return 0, err
+		}
+		b.checked.Store(true)
+	}
 	switch _, err := b.Stat(ctx, key); {
 	case err == nil:
 		return 0, fault.Conflictf("image data %s is there already", key)

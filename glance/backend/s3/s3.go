@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	minio "github.com/minio/minio-go/v7"
@@ -48,7 +49,9 @@ type Backend struct {
 	c    Config
 	core minio.Core
 
-	mu  sync.Mutex
+	checked atomic.Bool // the bucket is there
+
+	mu  sync.Mutex      // guards what follows
 	own map[string]bool // keys that this process is storing
 }
 

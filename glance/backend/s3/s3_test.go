@@ -121,7 +121,9 @@ func TestWhateverFailsNoPartIsLeft(t *testing.T) {
 		})
 	}))
 	gone := errors.New("the client went away")
-	part := func(r *http.Request) bool { return r.Method == http.MethodPut && r.URL.Query().Get("partNumber") == "2" }
+	part := func(r *http.Request) bool {
+		return r.Method == http.MethodPut && r.URL.Query().Get("partNumber") == "2"
+	}
 	complete := func(r *http.Request) bool { return r.Method == http.MethodPost && r.URL.Query().Has("uploadId") }
 	for _, c := range []struct {
 		name   string

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+var cacheOps = api.Resource[*API]{Name: "cache", Plural: "cache", Ops: api.Ops[*API]{
+	api.Do("GET /cache", policyCacheList, http.StatusOK, (*API).cacheState, api.Bare()),
+	api.Do("DELETE /cache", policyCacheDelete, http.StatusNoContent, (*API).clearCache, api.Bare()),
+	api.Do("PUT /cache/{image_id}", policyCacheImage, http.StatusAccepted, (*API).cacheImage, api.Bare()),
+	api.Do("DELETE /cache/{image_id}", policyCacheDelete, http.StatusNoContent, (*API).uncache, api.Bare()),
+	api.Do("POST /cache/clean", policyCacheClean, http.StatusOK, (*API).cleanCache, api.Bare()),
+	api.Do("POST /cache/prune", policyCachePrune, http.StatusOK, (*API).pruneCache, api.Bare()),
+	api.Do("GET /cache/nodes/{image_id}", policyCacheNodes, http.StatusOK, (*API).cacheNodes, api.Bare()),
+}}
+
+var (
+	policyCacheImage  = rule("cache_image", admin, "Ask for an image to be cached.")
+	policyCacheList   = rule("cache_list", admin, "Show what is cached.")
+	policyCacheDelete = rule("cache_delete", admin, "Remove images from the cache.")
+	policyCacheClean  = rule("cache_clean", admin, "Remove what is of no use from the cache.")
+	policyCachePrune  = rule("cache_prune", admin, "Bring the cache back to its size.")
+	policyCacheNodes  = rule("list_cached_nodes", admin, "List the hosts that keep a copy of an image.")
+)
+
+type cachedView struct {
+	Image    string  `wire:"image_id"`
+	Hits     int64   `wire:"hits"`
+	Accessed float64 `wire:"last_accessed"`
+	Modified float64 `wire:"last_modified"`
+	Size     int64   `wire:"size"`
+}
+
+type cacheView struct {
+	Cached []cachedView `wire:"cached_images"`
+	Queued []string     `wire:"queued_images"`
+}
+
+// seconds is a time as the cache's clients know it.
+func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
+
+func (a *API) cacheState(ctx context.Context, _ *api.Request, _ *api.None) (cacheView, error) {
+	out := cacheView{Cached: []cachedView{}, Queued: []string{}}
+	whole, queued, err := a.Images.Cached(ctx)
+	for _, e := range whole {
+		out.Cached = append(out.Cached, cachedView{e.Image, e.Hits, seconds(e.Accessed), seconds(e.Modified), e.Size})
+	}
+	out.Queued = append(out.Queued, queued...)
+	return out, err
+}
+
+func (a *API) clearCache(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	target := strings.ToLower(r.HTTP.Header.Get("X-Image-Cache-Clear-Target"))
+	if target != "" && target != "cache" && target != "queue" {
+		return api.None{}, fault.Invalidf("If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")
+	}
+	return api.None{}, a.Images.ClearCache(ctx, target != "queue", target != "cache")
+}
+
+func (a *API) cacheImage(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	return api.None{}, a.Images.CacheImage(ctx, r.Param("image_id"))
+}
+
+func (a *API) uncache(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	return api.None{}, a.Images.Uncache(ctx, r.Param("image_id"))
+}
+
+func (a *API) cleanCache(ctx context.Context, _ *api.Request, _ *api.None) (api.None, error) {
+	return api.None{}, a.Images.CleanCache(ctx)
+}
+
+type prunedView struct {
+	Files int   `wire:"total_files_pruned"`
+	Bytes int64 `wire:"total_bytes_pruned"`
+}
+
+func (a *API) pruneCache(ctx context.Context, _ *api.Request, _ *api.None) (prunedView, error) {
+	files, bytes, err := a.Images.PruneCache(ctx)
+	return prunedView{files, bytes}, err
+}
+
+func (a *API) cacheNodes(ctx context.Context, r *api.Request, _ *api.None) ([]string, error) {
+	nodes, err := a.Images.CacheNodes(ctx, r.Param("image_id"))
+	return append([]string{}, nodes...), err
+}

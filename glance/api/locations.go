@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hypernova/glance/images"
+	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
+)
+
+var locationOps = api.Resource[*API]{Name: "location", Plural: "locations", Ops: api.Ops[*API]{
+	api.On("POST /images/{image_id}/locations", policyAddLocation, http.StatusAccepted, (*API).load, (*API).addLocation, api.Bare()),
+	api.On("GET /images/{image_id}/locations", policyFetchLocations, http.StatusOK, (*API).load, (*API).locations, api.Bare()),
+	api.On("DELETE /stores/{store_id}/{image_id}", policyDeleteLocation, http.StatusNoContent, (*API).load, (*API).deleteFromStore, api.Bare()),
+}}
+
+var (
+	policyAddLocation    = rule("add_image_location", "rule:service_api or ("+member+" and project_id:%(owner)s)", "Give an image data that is at a URL.")
+	policyFetchLocations = rule("fetch_image_location", "rule:service_api", "Show all places of an image's data.")
+	policyGetLocation    = rule("get_image_location", adminOrRead, "Show where an image's data is.")
+	policySetLocation    = rule("set_image_location", adminOrOwner, "Set where an image's data is.")
+	policyDeleteLocation = rule("delete_image_location", admin, "Remove an image's data from one place.")
+)
+
+type locationView struct {
+	URL      string            `wire:"url"`
+	Metadata map[string]string `wire:"metadata"`
+}
+
+func (a *API) locationViews(i images.Image) []locationView {
+	out := []locationView{}
+	for _, l := range a.Images.Locations(i) {
+		out = append(out, locationView{l.URL, l.Metadata})
+	}
+	return out
+}
+
+func (a *API) locations(_ context.Context, _ *api.Request, i images.Image, _ *api.None) ([]locationView, error) {
+	return a.locationViews(i), nil
+}
+
+type locationBody struct {
+	URL        string            `wire:"url" is:"required,maxlen=2048"`
+	Metadata   map[string]string `wire:"metadata"`
+	Validation struct {
+		Checksum  string `wire:"checksum"`
+		HashAlgo  string `wire:"os_hash_algo"`
+		HashValue string `wire:"os_hash_value"`
+	} `wire:"validation_data"`
+}
+
+func (l locationBody) location() images.Location {
+	return images.Location{URL: l.URL, Metadata: l.Metadata, Checksum: l.Validation.Checksum, HashAlgo: l.Validation.HashAlgo, HashValue: l.Validation.HashValue}
+}
+
+func (a *API) addLocation(ctx context.Context, r *api.Request, i images.Image, in *locationBody) (api.None, error) {
+	l := in.location()
+	if (l.HashAlgo == "") != (l.HashValue == "") {
+		return api.None{}, fault.Invalidf("os_hash_algo and os_hash_value belong together.")
+	}
+	return api.None{}, a.Images.AddLocation(ctx, i.ID, l, slices.Contains(r.Caller.Roles, "service"))
+}
+
+func (a *API) deleteFromStore(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
+	if err := r.Require(policyGetLocation, i.PolicyTarget()); err != nil {
+		return api.None{}, err
+	}
+	return api.None{}, a.Images.DeleteCopy(ctx, i.ID, r.Param("store_id"))
+}
+
+// placed is an operation of a patch on the locations of an image.
+type placed struct {
+	op string
+	at int // a position; -1 is the end
+	ls []images.Location
+}
+
+// relocation reads an operation on locations; ok is false for one on something else.
+func (a *API) relocation(r *api.Request, i images.Image, op api.PatchOp) (p placed, ok bool, err error) {
+	parts := strings.Split(strings.Trim(op.Path, "/"), "/")
+	if parts[0] != "locations" {
+		return p, false, nil
+	}
+	p = placed{op: op.Op, at: -1}
+	if !a.ShowLocations {
+		verb := map[string]string{"replace": "update"}[op.Op]
+		if verb == "" {
+			verb = op.Op
+		}
+		return p, true, fault.Forbiddenf("It's not allowed to %s locations if locations are invisible.", verb)
+	}
+	need := policySetLocation
+	if op.Op == "remove" {
+		need = policyDeleteLocation
+	}
+	if err := r.Require(need, i.PolicyTarget()); err != nil {
+		return p, true, err
+	}
+	depth := map[string]int{"add": 2, "remove": 2, "replace": 1}[op.Op]
+	if len(parts) != depth {
+		return p, true, fault.Invalidf("Invalid JSON pointer for this resource: '%s'", op.Path)
+	}
+	if depth == 2 && parts[1] != "-" {
+		if p.at, err = strconv.Atoi(parts[1]); err != nil || p.at < 0 {
+			return p, true, fault.Invalidf("Invalid position for a location.")
+		}
+	}
+	switch op.Op {
+	case "add":
+		var one locationJSON
+		err = json.Unmarshal(op.Value, &one)
+		p.ls = []images.Location{one.location()}
+	case "replace":
+		var all []locationJSON
+		err = json.Unmarshal(op.Value, &all)
+		if err == nil && len(all) == 0 {
+			return p, true, fault.Forbiddenf("Cannot set locations to empty list.")
+		}
+		for _, l := range all {
+			p.ls = append(p.ls, l.location())
+		}
+	}
+	if err != nil || slices.ContainsFunc(p.ls, func(l images.Location) bool { return l.URL == "" || len(l.URL) > 2048 }) {
+		return p, true, wrong("locations", "a list of objects with url and metadata")
+	}
+	return p, true, nil
+}
+
+// locationJSON is a location inside a patch, which has no wire plan of its own.
+type locationJSON struct {
+	URL        string            `json:"url"`
+	Metadata   map[string]string `json:"metadata"`
+	Validation struct {
+		Checksum  string `json:"checksum"`
+		HashAlgo  string `json:"os_hash_algo"`
+		HashValue string `json:"os_hash_value"`
+	} `json:"validation_data"`
+}
+
+func (l locationJSON) location() images.Location {
+	return images.Location{URL: l.URL, Metadata: l.Metadata, Checksum: l.Validation.Checksum, HashAlgo: l.Validation.HashAlgo, HashValue: l.Validation.HashValue}
+}
+
+// relocate carries out the operations on locations; each is a change of its own.
+func (a *API) relocate(ctx context.Context, id string, ops []placed) error {
+	for _, p := range ops {
+		var err error
+		switch p.op {
+		case "add":
+			err = a.Images.InsertLocation(ctx, id, p.at, p.ls[0])
+		case "replace":
+			err = a.Images.SetLocations(ctx, id, p.ls)
+		case "remove":
+			err = a.Images.RemoveLocation(ctx, id, p.at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
