@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"crypto/x509"
+	"database/sql/driver"
 	"fmt"
 	"io"
 	"log/slog"
@@ -168,6 +169,32 @@ func TestConnectionsThatAreCutLoseNothing(t *testing.T) {
 	}
 	if lost, back := strings.Count(out.String(), "cannot be used"), strings.Count(out.String(), "answers again"); lost != back {
 		t.Errorf("lost %d times, back %d times:\n%s", lost, back, out)
+	}
+}
+
+// A connection that ends between two statements of a transaction is told of like one that ends within a statement.
+func TestConnectionsThatAreCutWithinATransaction(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	d := w.open(t.Context(), 30*time.Second)
+	for i := range 40 {
+		err := d.Tx(t.Context(), func(tx *db.Tx) error {
+			if _, err := oldAll.All(t.Context(), tx); err != nil {
+				return err
+			}
+			w.cut()
+			_, err := oldPut.Absent(t.Context(), tx, oldPet{fmt.Sprint(i), "x"})
+			if err == nil {
+				return fmt.Errorf("statement %d reached a server that is gone", i)
+			}
+			if _, again := oldAll.All(t.Context(), tx); fault.KindOf(again) != fault.Unavailable {
+				t.Errorf("round %d: the next statement: an error of another kind: %v", i, again)
+			}
+			return err
+		})
+		if fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("round %d: an error of another kind: %v", i, err)
+		}
 	}
 }
 
@@ -339,6 +366,7 @@ func TestEachTroubleHasItsCure(t *testing.T) {
 		{"unknown authority", x509.UnknownAuthorityError{}, "sslrootcert", db.ClassRefused},
 		{"name", &net.DNSError{Name: "db9"}, "db9", db.ClassUnavailable},
 		{"end", io.ErrUnexpectedEOF, "reachable", db.ClassUnavailable},
+		{"end within a transaction", fmt.Errorf("query: %w", driver.ErrBadConn), "reachable", db.ClassUnavailable},
 	} {
 		why, cure := postgres.Dialect().Explain(x.err)
 		if c := postgres.Dialect().Classify(x.err); !strings.Contains(why+cure, x.want) || c != x.c {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"net"
@@ -54,9 +55,10 @@ func (w *watched) SetDeadline(t time.Time) error {
 	return w.Conn.SetDeadline(t)
 }
 
-// gone tells the end of a connection that the driver reports as it is.
+// gone tells the end of a connection that the driver reports as it is. Within a transaction nobody repeats a statement on another connection,
+// so the driver's sign to do so comes through.
 func gone(err error) bool {
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // untrusted tells a certificate that is not accepted.
