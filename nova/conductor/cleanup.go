@@ -2,36 +2,47 @@ package conductor
 
 import (
 	"context"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/nova/jobs"
 	"hypernova/nova/rpcapi"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
 	"hypernova/oslo/tasks"
 )
 
-// destroy takes the guest off a host, or writes down that this is owed when the host cannot be reached: what waits for the answer goes on. A host
+// destroy takes the guest off a host, or says that this is owed when the host cannot be reached: what waits for the answer goes on. A host
 // whose service was deleted owes nothing; should it come back, it asks what to do with its guests.
-func (c *Conductor) destroy(ctx context.Context, host, server string) error {
+func (c *Conductor) destroy(ctx context.Context, host, server string) (owed bool, err error) {
 	if host == "" {
-		return nil
+		return false, nil
 	}
 	up, known, err := c.up(ctx, host)
 	if err != nil || !known {
-		return err
+		return false, err
 	}
 	if up {
 		_, err := rpcapi.Destroy.Do(asNova(ctx), c.Bus, host, rpcapi.ServerArgs{Server: server})
 		if !fault.Is(err, fault.Unavailable) || ctx.Err() != nil {
-			return err
+			return false, err
 		}
 	}
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		_, err := jobs.Cleanup.Enqueue(ctx, tx, c.Queue, "cleanup:"+host+":"+server, jobs.CleanupArgs{Server: server, Host: host})
-		return err
-	})
+	return true, nil
 }
+
+// owe writes down what a host owes.
+func (c *Conductor) owe(ctx context.Context, tx *db.Tx, host, server string) error {
+	_, err := jobs.Cleanup.Enqueue(ctx, tx, c.Queue, owedBy(host, server), jobs.CleanupArgs{Server: server, Host: host})
+	return err
+}
+
+// owedBy is the key of what a host owes; without a server it is what the keys of all begin with.
+func owedBy(host, server string) string { return "cleanup:" + host + ":" + server }
+
+// soon is when the next look at what is about to change is due.
+const soon = 2 * time.Second
 
 func (c *Conductor) up(ctx context.Context, host string) (up, known bool, err error) {
 	s, err := c.Store.ServiceOf(ctx, c.Store.DB, host, nova.BinaryCompute)
@@ -50,10 +61,10 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	if err == nil && !f.Deleted && f.Host == a.Host {
 		if f.State.Task == nova.Deleting {
 			// The host asks whom its guests belong to, and this one has an owner until the deletion is written down.
-			return fault.Unavailablef("server %s is still being deleted from host %s", a.Server, a.Host)
+			return tasks.Later(fault.Unavailablef("server %s is still being deleted from host %s", a.Server, a.Host), soon)
 		}
 		if f.State.VM == nova.Building { // on its way off that host as likely as onto it
-			return fault.Unavailablef("server %s is being built, perhaps on host %s", a.Server, a.Host)
+			return tasks.Later(fault.Unavailablef("server %s is being built, perhaps on host %s", a.Server, a.Host), soon)
 		}
 		return nil
 	}
@@ -66,5 +77,8 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	}
 	// The host asks once more while it holds the server's lock: a build may bring the server there at this moment.
 	_, err = rpcapi.Reap.Do(asNova(ctx), c.Bus, a.Host, rpcapi.ServerArgs{Server: a.Server})
+	if messaging.Unheard(err) { // it has joined before it listens, or will soon be shown down
+		return tasks.Later(unreached("Host "+a.Host, err), soon)
+	}
 	return insist(err)
 }

@@ -28,11 +28,12 @@ func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs
 	if err != nil {
 		return insist(err)
 	}
+	owed := false
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
 	}{
-		{"host", func(ctx context.Context) error { return c.destroy(ctx, host, a.Server) }},
+		{"host", func(ctx context.Context) (err error) { owed, err = c.destroy(ctx, host, a.Server); return err }},
 		{"network", func(ctx context.Context) error { return c.Networks.Deallocate(ctx, a.Server) }},
 		{"claim", func(ctx context.Context) error { return c.Placement.Release(ctx, a.Server) }},
 	} {
@@ -42,11 +43,17 @@ func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs
 		}
 	}
 	c.point("delete finish")
-	return c.deleted(ctx, t, a.Server, host)
+	return c.deleted(ctx, t, a.Server, host, owed)
 }
 
-func (c *Conductor) deleted(ctx context.Context, t *tasks.Task, server, host string) error {
+// deleted ends the job. What the host owes from then on is written down with it: before, the server is still somebody's.
+func (c *Conductor) deleted(ctx context.Context, t *tasks.Task, server, host string, owed bool) error {
 	return c.Store.Tx(ctx, func(tx *db.Tx) error {
+		if owed {
+			if err := c.owe(ctx, tx, host, server); err != nil {
+				return err
+			}
+		}
 		now := c.Store.Now()()
 		_, refusal, err := c.Store.Move(ctx, tx, server, nova.MoveDeleted,
 			store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]neutron.PortInfo{}})

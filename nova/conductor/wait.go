@@ -109,8 +109,7 @@ func (c *Conductor) rejoined(ctx context.Context, s *nova.Service) error {
 	if s.Binary != nova.BinaryCompute {
 		return nil
 	}
-	host := s.Host
-	return errors.Join(jobs.Cleanup.Hurry(ctx, c.Queue, "cleanup:"+host+":"), jobs.Build.Hurry(ctx, c.Queue, ""))
+	return errors.Join(jobs.Cleanup.Hurry(ctx, c.Queue, owedBy(s.Host, "")), jobs.Build.Hurry(ctx, c.Queue, ""))
 }
 
 // beat notes a heartbeat. The first one after a silence makes what waits for the host begin.
