@@ -23,6 +23,7 @@ type client struct {
 	servers []*server
 	counts  map[string]int // answers by what was asked for
 	lies    []string
+	failed  []string // why servers are in ERROR
 	began   time.Time
 }
 
@@ -112,7 +113,7 @@ func (c *client) create(ctx context.Context) {
 	status, a := c.ask(ctx, "create", v, scenario.Request{Method: http.MethodPost, Service: "compute", Path: "/servers", Body: fmt.Sprintf(
 		`{"server": {"name": %q, "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, v.name, vars["image"], vars["flavor"], vars["network"])})
 	if status != http.StatusAccepted {
-		c.honest(v, "create", status)
+		c.honest(v, "create", status, a)
 		return
 	}
 	var doc struct{ Server struct{ ID string } }
@@ -124,7 +125,7 @@ func (c *client) create(ctx context.Context) {
 }
 
 func (c *client) remove(ctx context.Context, v *server) {
-	status, _ := c.ask(ctx, "delete", v, scenario.Request{Method: http.MethodDelete, Service: "compute", Path: "/servers/" + v.id})
+	status, a := c.ask(ctx, "delete", v, scenario.Request{Method: http.MethodDelete, Service: "compute", Path: "/servers/" + v.id})
 	switch status {
 	case http.StatusNoContent:
 		v.removed = true
@@ -135,7 +136,7 @@ func (c *client) remove(ctx context.Context, v *server) {
 		v.removed = true
 	default:
 		v.perhaps = true
-		c.honest(v, "delete", status)
+		c.honest(v, "delete", status, a)
 	}
 }
 
@@ -149,18 +150,18 @@ func (c *client) act(ctx context.Context, v *server, body string) {
 	case http.StatusNotFound:
 		c.missing(v)
 	default:
-		c.honest(v, what, status)
+		c.honest(v, what, status, a)
 	}
 }
 
 func (c *client) look(ctx context.Context, v *server) {
-	status, _ := c.ask(ctx, "show", v, scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id})
+	status, a := c.ask(ctx, "show", v, scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id})
 	switch status {
 	case http.StatusOK:
 	case http.StatusNotFound:
 		c.missing(v)
 	default:
-		c.honest(v, "show", status)
+		c.honest(v, "show", status, a)
 	}
 }
 
@@ -172,12 +173,13 @@ func (c *client) missing(v *server) {
 	v.removed = true
 }
 
-// honest judges an answer that is no success: none at all, or that the service cannot now.
-func (c *client) honest(v *server, what string, status int) {
-	switch status {
-	case 0, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+// honest judges an answer that is no success: none at all, or that the service cannot now and when to try again.
+func (c *client) honest(v *server, what string, status int, a scenario.Answer) {
+	switch {
+	case status == 0:
+	case status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
 	default:
-		c.lie(v, "%s was answered with %d", what, status)
+		c.lie(v, "%s was answered with %d %s %s", what, status, a.Body, a.Header)
 	}
 }
 

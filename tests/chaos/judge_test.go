@@ -38,8 +38,11 @@ func (c *client) judge(ctx context.Context, v *server) error {
 	if err := json.Unmarshal(a.Body, &doc); err != nil {
 		return err
 	}
-	if doc.Server.Status == "ERROR" && (doc.Server.Fault == nil || doc.Server.Fault.Message == "") {
-		return fmt.Errorf("it is in ERROR without a reason")
+	if doc.Server.Status == "ERROR" {
+		if doc.Server.Fault == nil || doc.Server.Fault.Message == "" {
+			return fmt.Errorf("it is in ERROR without a reason")
+		}
+		c.failed = append(c.failed, doc.Server.Fault.Message)
 	}
 	return c.actions(ctx, v)
 }

@@ -9,6 +9,7 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -26,9 +27,9 @@ const (
 	clients  = 6
 	monkeys  = 3
 	computes = 2
-	// rest bounds how long the cloud may take to come to rest. It is wide: a lease, a backoff and a slow machine fit several times.
-	rest = 5 * time.Minute
-	// patience is how late work may be before the audit calls it stuck: two leases.
+	// rest bounds how long nothing may move while the cloud comes to rest: a lease, a backoff and a slow machine fit several times.
+	rest = 3 * time.Minute
+	// patience is how late work may be before the audit calls it stuck: several leases.
 	patience = 30 * time.Second
 )
 
@@ -120,13 +121,28 @@ func (s *storm) calm() {
 			return nil, err
 		}
 		for _, list := range []string{busy, running} {
-			if len(list) > len("[]\n") {
-				wrong = append(wrong, "tasks: "+list)
+			left, err := tasksOf(list)
+			if err != nil {
+				return nil, err
 			}
+			wrong = append(wrong, left...)
 		}
 		return wrong, nil
 	})
 	s.t.Logf("at rest %s after the storm", time.Since(began).Round(100*time.Millisecond))
+}
+
+// tasksOf reads a listing of tasks.
+func tasksOf(list string) ([]string, error) {
+	var rows []map[string]any
+	if err := json.Unmarshal([]byte(list), &rows); err != nil {
+		return nil, fmt.Errorf("tasks list: %w: %s", err, list)
+	}
+	var out []string
+	for _, r := range rows {
+		out = append(out, fmt.Sprintf("task %v of %v: %v, attempt %v, due %v, by %q: %v", r["kind"], r["server"], r["state"], r["attempt"], r["due"], r["owner"], r["reason"]))
+	}
+	return out, nil
 }
 
 // verify compares what clients were told with what is, and then takes everything away.
@@ -144,6 +160,9 @@ func (s *storm) verify() {
 		}
 	}
 	for _, c := range s.ledgers {
+		for _, why := range c.failed {
+			s.t.Logf("in ERROR: %s", why)
+		}
 		if err := c.removeAll(ctx); err != nil {
 			s.t.Error(err)
 		}
@@ -171,29 +190,39 @@ func (s *storm) left(ctx context.Context) ([]string, error) {
 	return left, err
 }
 
-// eventually waits until look finds nothing.
+// eventually waits until look finds nothing. That may take as long as what it finds changes: machines that run tests are busy.
 func (s *storm) eventually(what string, look func(context.Context) ([]string, error)) {
 	s.t.Helper()
-	limit := time.After(rest)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	before, moved := "", time.Now()
 	for {
-		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(s.t.Context(), rest)
 		found, err := look(ctx)
 		cancel()
 		if err == nil && len(found) == 0 {
 			return
 		}
-		select {
-		case <-limit:
+		if now := fmt.Sprint(found, err); now != before {
+			before, moved = now, time.Now()
+			s.t.Logf("%7.3fs %s: %d to go, first %.300q %v", time.Since(s.began).Seconds(), what, len(found), first(found), err)
+		}
+		if time.Since(moved) > rest {
 			for _, f := range found {
 				s.t.Error(f)
 			}
 			for _, c := range s.ledgers {
 				c.tell(found)
 			}
-			s.t.Fatalf("waited %s for %s: %d found, %v", rest, what, len(found), err)
-		case <-tick.C:
+			s.t.Fatalf("%s: nothing has moved for %s: %d found, %v", what, rest, len(found), err)
 		}
+		<-tick.C
 	}
+}
+
+func first(found []string) string {
+	if len(found) == 0 {
+		return ""
+	}
+	return found[0]
 }
