@@ -45,6 +45,7 @@ type Bus struct {
 	metrics *metric.Registry // may be nil
 	keeps   bool             // the broker keeps casts
 	seq     atomic.Uint64
+	timers  sync.Pool // *time.Timer that nobody waits for
 
 	quit, ended chan struct{}
 	stopInbox   func()
@@ -146,15 +147,11 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 	for try := 1; ; try++ {
 		order := b.seq.Add(1)
 		msg := b.message(ctx, m, order, payload)
-		var deadline <-chan time.Time
 		at, ok := ctx.Deadline()
 		if ok {
 			msg.Timeout = time.Until(at)
 		} else {
 			msg.Timeout, at = m.o.timeout, time.Now().Add(m.o.timeout)
-			t := time.NewTimer(m.o.timeout)
-			defer t.Stop()
-			deadline = t.C
 		}
 		if m.kind == KindCast {
 			msg.Timeout = 0 // the handler outlives the sender's patience
@@ -163,15 +160,9 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 		if err != nil {
 			return nil, unheard(err)
 		}
-		var end *Message
-		select {
-		case end = <-p.answer:
-		case <-ctx.Done():
-			b.forget(msg.ID)
-			return nil, fault.Unavailablef("%s at %s was given up", m, to).Because(context.Cause(ctx))
-		case <-deadline:
-			b.forget(msg.ID)
-			return nil, fault.Unavailablef("%s at %s did not answer within %v", m, to, m.o.timeout).Because(context.DeadlineExceeded)
+		end, err := b.outcome(ctx, m, p, !ok)
+		if err != nil {
+			return nil, err
 		}
 		switch {
 		case end.Kind == KindRefused && to.Mode == Any && try < elsewhere && ctx.Err() == nil && !b.isClosed():
@@ -185,6 +176,34 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 			return nil, end.Fault.fault()
 		}
 		return end.Payload, nil
+	}
+}
+
+// outcome waits for the end of a message, and for no longer than the method's timeout where timed.
+func (b *Bus) outcome(ctx context.Context, m *method, p *pending, timed bool) (*Message, error) {
+	var late <-chan time.Time
+	if timed {
+		t, ok := b.timers.Get().(*time.Timer)
+		if ok {
+			t.Reset(m.o.timeout)
+		} else {
+			t = time.NewTimer(m.o.timeout)
+		}
+		defer func() {
+			t.Stop()
+			b.timers.Put(t)
+		}()
+		late = t.C
+	}
+	select {
+	case end := <-p.answer:
+		return end, nil
+	case <-ctx.Done():
+		b.forget(p.m.ID)
+		return nil, fault.Unavailablef("%s at %s was given up", m, p.to).Because(context.Cause(ctx))
+	case <-late:
+		b.forget(p.m.ID)
+		return nil, fault.Unavailablef("%s at %s did not answer within %v", m, p.to, m.o.timeout).Because(context.DeadlineExceeded)
 	}
 }
 

@@ -340,7 +340,7 @@ func (s *Server) context(m *Message) (context.Context, context.CancelFunc) {
 		ctx = WithTrace(ctx, m.Trace)
 	}
 	if m.Timeout > 0 {
-		return context.WithTimeout(ctx, m.Timeout)
+		return lapsing(ctx, time.Now().Add(m.Timeout))
 	}
 	return context.WithCancel(ctx)
 }

@@ -4,7 +4,6 @@ package nats
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -131,7 +130,7 @@ func (c *conn) options(o Config) []client.Option {
 }
 
 func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Message) error {
-	data, err := json.Marshal(m)
+	data, err := messaging.Encode(m)
 	if err != nil {
 		return fmt.Errorf("encode a message to %s: %w", to, err)
 	}
@@ -217,12 +216,12 @@ func (c *conn) open(m *client.Msg) (messaging.Delivery, bool) {
 		return messaging.Delivery{Message: &messaging.Message{Kind: messaging.KindRefused, ID: id,
 			Fault: &messaging.WireFault{Kind: fault.Unavailable.String(), Msg: "nobody listens there"}}}, true
 	}
-	var own messaging.Message
-	if err := json.Unmarshal(m.Data, &own); err != nil || own.ID == "" || own.Kind == "" {
+	own, err := messaging.Decode(m.Data)
+	if err != nil {
 		c.log.Error("unreadable message dropped", "subject", m.Subject, "bytes", len(m.Data))
 		return messaging.Delivery{}, false
 	}
-	return messaging.Delivery{Message: &own}, true
+	return messaging.Delivery{Message: own}, true
 }
 
 func (c *conn) Close(ctx context.Context) error {

@@ -2,7 +2,6 @@ package rabbit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -254,26 +253,26 @@ func (q *queue) consume(l *link, ready func(error)) error {
 
 // take hands over one message. What cannot be read is logged and dropped: it would not get better.
 func (q *queue) take(ch *amqp.Channel, d amqp.Delivery, open *sync.WaitGroup) {
-	var m messaging.Message
-	if err := json.Unmarshal(d.Body, &m); err != nil || m.ID == "" || m.Kind == "" {
+	m, err := messaging.Decode(d.Body)
+	if err != nil {
 		q.c.log.Error("unreadable message dropped", "queue", q.name, "bytes", len(d.Body))
 		q.ack(d)
 		return
 	}
 	if !q.casts {
-		q.deliver(messaging.Delivery{Message: &m})
+		q.deliver(messaging.Delivery{Message: m})
 		return
 	}
 	if d.Redelivered {
 		open.Add(1)
-		q.count(ch, d, &m, open.Done)
+		q.count(ch, d, m, open.Done)
 		return
 	}
 	if n, ok := d.Headers[attempts].(int32); ok {
 		m.Delivery += int(n)
 	}
 	open.Add(1)
-	q.deliver(messaging.Delivery{Message: &m, Ack: sync.OnceFunc(func() {
+	q.deliver(messaging.Delivery{Message: m, Ack: sync.OnceFunc(func() {
 		q.ack(d)
 		open.Done()
 	})})
@@ -307,8 +306,7 @@ func (q *queue) count(ch *amqp.Channel, d amqp.Delivery, m *messaging.Message, d
 // giveBack refuses what came and was not handed over, so that its sender tries elsewhere at once.
 func (q *queue) giveBack(d amqp.Delivery) {
 	if d.ReplyTo != "" {
-		var data []byte
-		data, err := json.Marshal(refusal(d.MessageId, "the receiver stopped listening"))
+		data, err := messaging.Encode(refusal(d.MessageId, "the receiver stopped listening"))
 		if err == nil {
 			if l, _ := q.c.current(); l != nil {
 				_ = l.publish(key1(messaging.Address{Mode: messaging.Inbox, Host: d.ReplyTo}), false, false,

@@ -12,7 +12,6 @@ package rabbit
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -126,7 +125,7 @@ func Open(ctx context.Context, url string, o Config) (messaging.Transport, error
 
 // Send writes m to the broker. That nobody listens, or that the queue is full, the broker tells later: the inbox gets a refusal.
 func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Message) error {
-	data, err := json.Marshal(m)
+	data, err := messaging.Encode(m)
 	if err != nil {
 		return fmt.Errorf("encode a message to %s: %w", to, err)
 	}

@@ -1,0 +1,70 @@
+package messaging_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"hypernova/oslo/auth"
+	"hypernova/oslo/messaging"
+)
+
+// The form on the wire is encoding/json's, whoever writes and reads it: a binary of another age does.
+func TestTheWireFormIsJSON(t *testing.T) {
+	t.Parallel()
+	for name, m := range map[string]messaging.Message{
+		"least": {Kind: messaging.KindReply, ID: "a-1"},
+		"all": {Kind: messaging.KindCall, ID: "a-1", IDs: []string{"x", `"`}, Host: "h.1", Sender: "a", Topic: "compute", Method: "build", Level: 3,
+			Request: "req-1", Caller: &auth.Caller{UserID: "u", Roles: []string{"admin"}}, Trace: "00-1-2-01", Timeout: time.Minute, ReplyTo: "a",
+			Delivery: 2, Payload: json.RawMessage(`{"a":[1,"}",{"b":"\\\""}],"c":null}`), Fault: &messaging.WireFault{Kind: "conflict", Msg: "no", Cause: "é"}},
+		"odd text":    {Kind: messaging.KindCast, ID: "a-1", Topic: "a\"b\\c\n<é>&\x00", Method: "ü"},
+		"negative":    {Kind: messaging.KindCast, ID: "a-1", Level: -1, Timeout: -5},
+		"plain value": {Kind: messaging.KindReply, ID: "a-1", Payload: json.RawMessage(`7`)},
+		"no value":    {Kind: messaging.KindReply, ID: "a-1", Payload: json.RawMessage(`null`)},
+	} {
+		want, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := messaging.Encode(&m)
+		if err != nil || string(got) != string(want) {
+			t.Errorf("%s: encoded as %s, %v, want %s", name, got, err, want)
+		}
+		back, err := messaging.Decode(want)
+		if err != nil || !reflect.DeepEqual(*back, m) {
+			t.Errorf("%s: decoded as %+v, %v, want %+v", name, back, err, m)
+		}
+	}
+}
+
+func TestWhatOthersWriteIsRead(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"kind":"reply","id":"1"}`, ` { "id" : "1", "kind": "reply" } `, `{"new":[{"x":"}"}],"id":"1","kind":"reply"}`,
+		`{"kind":"reply","id":"\u0031"}`, `{"kind":"reply","id":"1","level":0}`, `{"KIND":"reply","id":"1"}`} {
+		if m, err := messaging.Decode([]byte(text)); err != nil || m.ID != "1" || m.Kind != messaging.KindReply {
+			t.Errorf("%s: got %+v, %v", text, m, err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, s := range []string{"", "{", "{}", `{"kind":7}`, "\xff\x00", "[]", `{"kind":"call","id":"1"}`, `{"kind":"call","id":"1",}`, `{"kind":"call","id":"1"}}`,
+		`{"kind":"call","id":"1","payload":{]}`, `{"kind":"call","id":"1","level":01}`, `{"kind":"call","id":"1","level":+1}`, `{"kind":"call","id":"1","level":-0}`,
+		`{"kind":"call","id":"1","payload":}`, `{"kind":"call","id":"1","caller":{"user_id":"u"},"timeout_ns":5}`, `{"kind":"call","id":"1","level":1e3}`,
+		`{"kind":"a","kind":"b","id":"1","fault":{"kind":"x"},"fault":{"msg":"y"}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var want messaging.Message
+		err := json.Unmarshal(data, &want)
+		bad := err != nil || want.ID == "" || want.Kind == ""
+		got, err := messaging.Decode(data)
+		if bad != (err != nil) {
+			t.Fatalf("%q: got %v, want an error: %v", data, err, bad)
+		}
+		if err == nil && !reflect.DeepEqual(*got, want) {
+			t.Fatalf("%q: got %+v, want %+v", data, got, want)
+		}
+	})
+}
