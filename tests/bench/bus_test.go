@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	client "github.com/nats-io/nats.go"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"hypernova/oslo/ids"
@@ -22,8 +23,8 @@ import (
 	"hypernova/oslo/messaging/rabbit/rabbittest"
 )
 
-// busTime is how long one figure of the bus is measured.
-const busTime = 2 * time.Second
+// busTime is how long one turn of a figure is measured.
+const busTime = time.Second
 
 // question is what is asked and answered: small, as most messages are.
 type question struct {
@@ -40,13 +41,14 @@ func TestBusFigures(t *testing.T) {
 		t.Skip("figures take a quiet machine and a minute: make bench prints them")
 	}
 	here := inproc.NewBroker()
-	sayCalls(t, "in the process", kitCalls(t, func() messaging.Transport { return here.Connect() }))
+	sayCalls(t, way{"in the process", kitCalls(t, func() messaging.Transport { return here.Connect() })})
 	url, stop, err := nats.Serve(t.Context(), nats.ServeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop) // after the connections
-	sayCalls(t, "NATS, embedded", kitCalls(t, func() messaging.Transport { return opened(t)(nats.Open(t.Context(), url, nats.Config{})) }))
+	sayCalls(t, way{"NATS, embedded", kitCalls(t, func() messaging.Transport { return opened(t)(nats.Open(t.Context(), url, nats.Config{})) })},
+		way{"NATS, bare client", bareNATS(t, url)})
 	if why := rabbittest.Missing(); why != "" {
 		t.Skip(why)
 	}
@@ -59,8 +61,8 @@ func TestBusFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	place := s.URL()
-	sayCalls(t, "RabbitMQ", kitCalls(t, func() messaging.Transport { return opened(t)(rabbit.Open(t.Context(), place, rabbit.Config{})) }))
-	sayCalls(t, "RabbitMQ, bare AMQP client", bareCalls(t, s))
+	sayCalls(t, way{"RabbitMQ", kitCalls(t, func() messaging.Transport { return opened(t)(rabbit.Open(t.Context(), place, rabbit.Config{})) })},
+		way{"RabbitMQ, bare AMQP client", bareAMQP(t, s)})
 }
 
 func opened(t *testing.T) func(messaging.Transport, error) messaging.Transport {
@@ -73,41 +75,66 @@ func opened(t *testing.T) func(messaging.Transport, error) messaging.Transport {
 	}
 }
 
-// sayCalls measures call from 1, 8 and 64 callers.
-func sayCalls(t *testing.T, what string, call func(context.Context) error) {
+// way is a way to call.
+type way struct {
+	name string
+	call func(context.Context) error
+}
+
+// sayCalls measures calls from 1, 8 and 64 callers, each way in turns, and says what share the first has of the second where there are two.
+func sayCalls(t *testing.T, ways ...way) {
 	t.Helper()
 	for _, callers := range []int{1, 8, 64} {
-		var wg sync.WaitGroup
-		var count atomic.Int64
-		took := make([][]time.Duration, callers)
-		failed := make(chan error, callers)
-		began := time.Now()
-		for i := range callers {
-			wg.Go(func() {
-				for time.Since(began) < busTime {
-					at := time.Now()
-					if err := call(t.Context()); err != nil {
-						failed <- err
-						return
-					}
-					count.Add(1)
-					took[i] = append(took[i], time.Since(at))
-				}
-			})
+		rates, took := make([][]float64, len(ways)), make([][]time.Duration, len(ways))
+		var share []float64
+		for range turns {
+			for i, w := range ways {
+				n, each := callsOf(t, w, callers)
+				rates[i], took[i] = append(rates[i], n), append(took[i], each...)
+			}
+			if last := len(rates[0]) - 1; len(ways) == 2 {
+				share = append(share, rates[0][last]/rates[1][last])
+			}
 		}
-		wg.Wait()
-		elapsed := time.Since(began)
-		select {
-		case err := <-failed:
-			t.Fatalf("%s: %v", what, err)
-		default:
+		for i, w := range ways {
+			slices.Sort(took[i])
+			us := func(share int) float64 { return float64(took[i][len(took[i])*share/100].Nanoseconds()) / 1000 }
+			say("calls, "+w.name+", "+strconv.Itoa(callers)+" callers", "%s/s, median %.0f µs, 99th %.0f µs", between(rates[i], 0), us(50), us(99))
 		}
-		all := slices.Concat(took...)
-		slices.Sort(all)
-		us := func(share int) float64 { return float64(all[len(all)*share/100].Nanoseconds()) / 1000 }
-		fmt.Printf("figure: %-44s %.0f/s, median %.0f µs, 99th %.0f µs\n", "calls, "+what+", "+strconv.Itoa(callers)+" callers",
-			float64(count.Load())/elapsed.Seconds(), us(50), us(99))
+		if share != nil {
+			say("share of the bare client, "+strconv.Itoa(callers)+" callers", "%s", between(share, 2))
+		}
 	}
+}
+
+// callsOf is one turn: how many calls there were in a second, and what each took.
+func callsOf(t *testing.T, w way, callers int) (float64, []time.Duration) {
+	t.Helper()
+	var wg sync.WaitGroup
+	took := make([][]time.Duration, callers)
+	failed := make(chan error, callers)
+	began := time.Now()
+	for i := range callers {
+		wg.Go(func() {
+			for time.Since(began) < busTime {
+				at := time.Now()
+				if err := w.call(t.Context()); err != nil {
+					failed <- err
+					return
+				}
+				took[i] = append(took[i], time.Since(at))
+			}
+		})
+	}
+	wg.Wait()
+	elapsed := time.Since(began)
+	select {
+	case err := <-failed:
+		t.Fatalf("%s: %v", w.name, err)
+	default:
+	}
+	all := slices.Concat(took...)
+	return float64(len(all)) / elapsed.Seconds(), all
 }
 
 // kitCalls is one call from one process to another over what connect makes.
@@ -135,8 +162,38 @@ func kitCalls(t *testing.T, connect func() messaging.Transport) func(context.Con
 	}
 }
 
-// bareCalls is the same with nothing but the AMQP client: a queue for requests, one for replies, and a number on each.
-func bareCalls(t *testing.T, s *rabbittest.Server) func(context.Context) error {
+// asking and answering are what the kit writes around a question and its answer; the bare clients carry the same, so that what differs is the
+// way and not the load. The id is as long as the kit's.
+func asking(t *testing.T) messaging.Message {
+	t.Helper()
+	body, err := json.Marshal(asked())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return messaging.Message{Kind: messaging.KindCall, Sender: ids.Hex(), Topic: "bench", Method: "ask", Timeout: messaging.DefaultTimeout, ReplyTo: "replies",
+		Payload: body}
+}
+
+// bareServe answers one request as a handler does: it reads the question and writes it again.
+func bareServe(body []byte) ([]byte, error) {
+	m, err := messaging.Decode(body)
+	if err != nil {
+		return nil, err
+	}
+	var q question
+	if err := json.Unmarshal(m.Payload, &q); err != nil {
+		return nil, err
+	}
+	answer, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	return messaging.Encode(&messaging.Message{Kind: messaging.KindReply, ID: m.ID, Payload: answer})
+}
+
+// bareAMQP is the same with nothing but the AMQP client: a queue for requests, which the broker returns if there is none, one for replies, and an
+// id on each; no confirms and no acknowledgements, as the kit's calls have none.
+func bareAMQP(t *testing.T, s *rabbittest.Server) func(context.Context) error {
 	t.Helper()
 	vhost := s.Vhost()
 	dial := func() *amqp.Channel {
@@ -168,47 +225,101 @@ func bareCalls(t *testing.T, s *rabbittest.Server) func(context.Context) error {
 	go func() { // ends with the connection
 		for d := range requests {
 			go func() {
-				var q question
-				if json.Unmarshal(d.Body, &q) != nil {
-					return
-				}
-				body, err := json.Marshal(q)
-				if err == nil {
-					_ = server.Publish("", d.ReplyTo, false, false, amqp.Publishing{CorrelationId: d.CorrelationId, Body: body}) // else the caller's deadline tells
+				if body, err := bareServe(d.Body); err == nil {
+					_ = server.Publish("", d.ReplyTo, false, false, amqp.Publishing{MessageId: d.MessageId, Body: body}) // else the caller's deadline tells
 				}
 			}()
 		}
 	}()
-	client := dial()
-	replies := consume(client, "replies")
+	asker := dial()
+	replies := consume(asker, "replies")
 	var mu sync.Mutex
 	waiting := map[string]chan []byte{}
 	go func() { // ends with the connection
 		for d := range replies {
 			mu.Lock()
-			c := waiting[d.CorrelationId]
-			delete(waiting, d.CorrelationId)
+			c := waiting[d.MessageId]
+			delete(waiting, d.MessageId)
 			mu.Unlock()
 			c <- d.Body
 		}
 	}()
-	return func(context.Context) error {
-		body, err := json.Marshal(asked())
+	ask := asking(t)
+	var n atomic.Int64
+	return func(ctx context.Context) error {
+		m, c := ask, make(chan []byte, 1)
+		m.ID = m.Sender + "-" + strconv.FormatInt(n.Add(1), 36)
+		body, err := messaging.Encode(&m)
 		if err != nil {
 			return err
 		}
-		id, c := ids.Hex(), make(chan []byte, 1)
 		mu.Lock()
-		waiting[id] = c
+		waiting[m.ID] = c
 		mu.Unlock()
-		if err := client.Publish("", "requests", true, false, amqp.Publishing{CorrelationId: id, ReplyTo: "replies", Body: body}); err != nil {
+		if err := asker.Publish("", "requests", true, false, amqp.Publishing{MessageId: m.ID, ReplyTo: "replies", Body: body}); err != nil {
 			return err
 		}
-		select {
-		case body := <-c:
-			return json.Unmarshal(body, new(question))
-		case <-time.After(10 * time.Second):
-			return fmt.Errorf("no reply")
+		return bareEnd(ctx, c)
+	}
+}
+
+// bareEnd waits for an answer and reads it.
+func bareEnd(ctx context.Context, c <-chan []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, messaging.DefaultTimeout)
+	defer cancel()
+	select {
+	case body := <-c:
+		m, err := messaging.Decode(body)
+		if err != nil {
+			return err
 		}
+		return json.Unmarshal(m.Payload, new(question))
+	case <-ctx.Done():
+		return fmt.Errorf("no reply: %w", ctx.Err())
+	}
+}
+
+// bareNATS is the same with nothing but the NATS client, whose own way to ask and answer it is.
+func bareNATS(t *testing.T, url string) func(context.Context) error {
+	t.Helper()
+	dial := func() *client.Conn {
+		nc, err := client.Connect(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		return nc
+	}
+	server, asker := dial(), dial()
+	if _, err := server.QueueSubscribe("requests", "listeners", func(m *client.Msg) {
+		go func() {
+			if body, err := bareServe(m.Data); err == nil {
+				_ = m.Respond(body) // else the caller's deadline tells
+			}
+		}()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	ask := asking(t)
+	var n atomic.Int64
+	return func(ctx context.Context) error {
+		m := ask
+		m.ID = m.Sender + "-" + strconv.FormatInt(n.Add(1), 36)
+		body, err := messaging.Encode(&m)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, messaging.DefaultTimeout)
+		defer cancel()
+		r, err := asker.RequestWithContext(ctx, "requests", body)
+		if err != nil {
+			return err
+		}
+		c := make(chan []byte, 1)
+		c <- r.Data
+		return bareEnd(ctx, c)
 	}
 }
