@@ -24,6 +24,7 @@ type Backend struct{ dir string }
 var (
 	_ backend.Backend = (*Backend)(nil)
 	_ backend.Local   = (*Backend)(nil)
+	_ backend.Locator = (*Backend)(nil)
 )
 
 // New makes the folder where it is absent.
@@ -64,8 +65,13 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 		}
 	}()
 	w := &writer{ctx: ctx, f: f}
-	// Without ReadFrom, so that each piece sees the end of ctx.
-	if n, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 1<<20)); err != nil {
+	// The writer has no ReadFrom, so that each piece sees the end of ctx. A reader that gives its own pieces needs no buffer.
+	if to, ok := r.(io.WriterTo); ok {
+		n, err = to.WriteTo(w)
+	} else {
+		n, err = io.CopyBuffer(w, struct{ io.Reader }{r}, make([]byte, 1<<20))
+	}
+	if err != nil {
 		if w.err != nil {
 			return n, medium(w.err)
 		}
@@ -89,11 +95,16 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 	return n, nil
 }
 
+// flushEvery is how much is written before the disk is told to begin with it. Left to the end, the disk would stand idle while data
+// comes in, and the last sync would have everything to do.
+const flushEvery = 8 << 20
+
 // writer tells the medium's errors from the source's.
 type writer struct {
-	ctx context.Context
-	f   *os.File
-	err error
+	ctx              context.Context
+	f                *os.File
+	err              error
+	written, flushed int64
 }
 
 func (w *writer) Write(p []byte) (int, error) {
@@ -102,6 +113,10 @@ func (w *writer) Write(p []byte) (int, error) {
 	}
 	n, err := w.f.Write(p)
 	w.err = err
+	if w.written += int64(n); w.written-w.flushed >= flushEvery {
+		beginWriting(w.f, w.flushed, w.written-w.flushed)
+		w.flushed = w.written
+	}
 	return n, err
 }
 
@@ -170,6 +185,12 @@ func (b *Backend) Path(_ context.Context, key string) (string, error) {
 	}
 	return b.whole(key), nil
 }
+
+// URL names the file for administrators to find.
+func (b *Backend) URL(key string) string { return "file://" + b.whole(key) }
+
+// Key is of no URL: a client that could name files could read this host's.
+func (b *Backend) Key(string) (string, bool) { return "", false }
 
 // Delete removes whole and half data.
 func (b *Backend) Delete(_ context.Context, key string) error {
