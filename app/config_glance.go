@@ -15,6 +15,7 @@ type Image struct {
 	Properties       int      `conf:"image_property_quota" default:"128" min:"-1" help:"Properties of an image; -1 is unlimited."`
 	Tags             int      `conf:"image_tag_quota" default:"128" min:"-1" help:"Tags of an image; -1 is unlimited."`
 	Members          int      `conf:"image_member_quota" default:"128" min:"-1" help:"Projects that an image is shared with; -1 is unlimited."`
+	Places           int      `conf:"image_location_quota" default:"10" min:"-1" help:"Places of an image's data that clients may name; -1 is unlimited."`
 	Metadefs         string   `conf:"metadata_source_path" help:"A folder of metadata definitions as JSON files, which are loaded over the built-in ones at the first start, and by hypernova metadefs load."`
 	DiskFormats      []string `conf:"disk_formats" default:"ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop" help:"The disk formats that images may have."`
 	ContainerFormats []string `conf:"container_formats" default:"ami,ari,aki,bare,ovf,ova,docker,compressed" help:"The container formats that images may have."`

@@ -47,6 +47,7 @@ type Limits struct {
 	Properties int   // default 128
 	Tags       int   // default 128
 	Members    int   // default 128
+	Locations  int   // that clients name; default 10
 }
 
 func (l Limits) filled() Limits {
@@ -57,6 +58,9 @@ func (l Limits) filled() Limits {
 		if *n == 0 {
 			*n = 128
 		}
+	}
+	if l.Locations == 0 {
+		l.Locations = 10
 	}
 	return l
 }

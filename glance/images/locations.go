@@ -247,6 +247,9 @@ func (s *Service) relocate(ctx context.Context, id string, ls []Location, change
 	if err != nil {
 		return err
 	}
+	if err := s.countLocations(len(ls), 0); err != nil {
+		return err // before any of them is looked at
+	}
 	limit, err := s.room(ctx, i.Owner)
 	if err != nil {
 		return err
@@ -282,7 +285,11 @@ func (s *Service) relocate(ctx context.Context, id string, ls []Location, change
 			}
 			r.Status, r.Size, r.VirtualSize = glance.Active, f.size, f.virtual
 		}
+		had := len(r.Copies())
 		if err := change(&r, slices.Clone(named)); err != nil {
+			return err
+		}
+		if err := s.countLocations(len(r.Copies()), had); err != nil {
 			return err
 		}
 		r.Updated = s.now()

@@ -101,3 +101,11 @@ func (s *Service) has(ctx context.Context, name string, size int64) error {
 	}
 	return within(ctx, s.db, limits, name, max(size, 0)>>20)
 }
+
+// countLocations refuses more places of an image's data than one may have, unless there were as many before.
+func (s *Service) countLocations(n, before int) error {
+	if most := s.limits.Locations; most >= 0 && n > max(most, before) {
+		return fault.New(fault.TooLarge, "The limit has been exceeded on the number of allowed image locations. Attempted: %d, Maximum: %d", n, most)
+	}
+	return nil
+}

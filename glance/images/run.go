@@ -100,7 +100,7 @@ func (s *Service) Recover(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Sweep removes what is on the trash list, and old data that no record names.
+// Sweep removes what is on the trash list, old data that no record names, and tasks whose time has passed.
 func (s *Service) Sweep(ctx context.Context) error {
 	trash, err := store.Trash(ctx, s.db)
 	if err != nil {
@@ -113,7 +113,8 @@ func (s *Service) Sweep(ctx context.Context) error {
 			failed = errors.Join(failed, fmt.Errorf("store %s: %w", st.ID, err))
 		}
 	}
-	return errors.Join(failed, s.cache.sweep(ctx, s))
+	_, err = store.ExpireTasks(ctx, s.db, s.now())
+	return errors.Join(failed, s.cache.sweep(ctx, s), err)
 }
 
 // stray removes old data of a store that no record names.

@@ -86,7 +86,19 @@ func TestRoundTrip(t *testing.T) {
 func TestIndexesServeTheLists(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Memory(t, tables)
-	for _, sort := range [][]db.SortKey{{{Column: "created_at", Desc: true}}, {{Column: "name"}}} {
+	desc := func(columns ...string) []db.SortKey {
+		var out []db.SortKey
+		for _, c := range columns {
+			out = append(out, db.SortKey{Column: c, Desc: true})
+		}
+		return out
+	}
+	for _, sort := range [][]db.SortKey{desc("created_at"), {{Column: "name"}}, desc("updated_at", "created_at"), desc("size", "created_at"), desc("status", "created_at")} {
 		dbtest.WantIndex(t, d, store.List(), db.ListArgs{Sort: sort, Limit: 10})
 	}
+	for _, c := range []db.Cond{db.EqTo("owner", "p"), db.EqTo("visibility", glance.Community), db.EqTo("status", glance.Active)} {
+		dbtest.WantIndex(t, d, store.List(), db.ListArgs{Where: []db.Cond{c}, Sort: desc("created_at"), Limit: 10})
+	}
+	dbtest.WantIndex(t, d, store.TaskList(), db.ListArgs{Sort: desc("created_at"), Limit: 10})
+	dbtest.WantIndex(t, d, store.NamespaceList(), db.ListArgs{Sort: desc("created_at"), Limit: 10})
 }
