@@ -35,7 +35,7 @@ bin/hypernova: FORCE
 	@echo "$$(date +%H:%M:%S)  building bin/hypernova (a minute or two the first time)"
 	@$$(scripts/find-go) build -trimpath -ldflags '$(LDFLAGS)' -o bin/hypernova .
 
-test: ## static checks, unit, scenario and crash tests, clients, real servers; not the storms of make chaos
+test: ## static checks, unit, scenario and crash tests, clients, real servers, a broker that is away, a storm of two minutes
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
 	@scripts/test
@@ -45,7 +45,7 @@ check: ## the quick part, offline: build, static checks, tests without real serv
 	@scripts/check
 	@$(GO) test -short $$($(GO) list ./... | grep -v /tests/e2e)
 
-chaos: ## a bus that loses messages, ten minutes of killed processes, broker and database; then nothing stuck, nothing left over
+chaos: ## what make test has of it, but ten minutes of killed processes, broker and database; then nothing stuck, nothing left over
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
 	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova HYPERNOVA_CHAOS=$${HYPERNOVA_CHAOS:-10m} $(GO) test -count=1 -p 1 -timeout 60m -v ./tests/bus ./tests/chaos
