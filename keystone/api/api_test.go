@@ -43,7 +43,9 @@ type cloud struct {
 	rules identity.Compliance
 	model string
 
-	sources directories
+	sources   directories
+	passwords *identity.Passwords
+	db        *db.DB
 }
 
 // directories are those of domains, by the domain's name.
@@ -82,6 +84,7 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 	if err := passwords.Demand(c.rules); err != nil {
 		t.Fatal(err)
 	}
+	c.passwords, c.db = passwords, d
 	epochs := store.NewEpochs(d)
 	dir := directory.New(d, c.sources, now)
 	roles := assignment.New(d, epochs, dir, now)

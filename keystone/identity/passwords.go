@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dlclark/regexp2"
@@ -26,6 +27,7 @@ type Passwords struct {
 	key     []byte
 	rules   Compliance
 	pattern *regexp2.Regexp
+	paid    atomic.Int64
 	mu      sync.Mutex
 	known   map[[32]byte]time.Time
 }
@@ -72,12 +74,16 @@ func (p *Passwords) Verify(user, hash, password string) bool {
 	if hash == "" {
 		target = p.decoy
 	}
+	p.paid.Add(1)
 	ok := bcrypt.CompareHashAndPassword(target, fit(password)) == nil && hash != ""
 	if ok {
 		p.remember(key)
 	}
 	return ok
 }
+
+// Paid is how many comparisons were paid for with bcrypt's price: one for each answer that was not remembered, whoever was asked about.
+func (p *Passwords) Paid() int64 { return p.paid.Load() }
 
 func (p *Passwords) remembers(key [32]byte) bool {
 	p.mu.Lock()
