@@ -244,3 +244,10 @@ func text(v reflect.Value) bool {
 	}
 	return false
 }
+
+// Filled is a T none of whose fields is empty.
+func Filled[T any]() T {
+	var v T
+	fill(reflect.ValueOf(&v).Elem(), 0)
+	return v
+}
