@@ -175,7 +175,10 @@ func (p *Process) Bootstrap(ctx context.Context, w Passwords) error {
 			return err
 		}
 	}
-	return b.endpoints(ctx)
+	if err := b.endpoints(ctx); err != nil {
+		return err
+	}
+	return b.imageLimits(ctx)
 }
 
 // bootstrap is one run of Bootstrap.

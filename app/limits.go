@@ -3,9 +3,12 @@ package app
 import (
 	"context"
 	"net/url"
+	"slices"
 
+	"hypernova/glance/images"
 	"hypernova/keystone"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/httpc"
 )
 
@@ -110,4 +113,32 @@ func remoteLimits(c *httpc.Client) func(context.Context, string, string) ([]keys
 		}
 		return rs, ls, nil
 	}
+}
+
+// imageLimits registers what images are bounded by, as unlimited, where [image] use_keystone_limits asks for limits and nobody has set
+// any: what nobody registered is not to be had, so that a new cloud could not have its first image.
+func (b *bootstrap) imageLimits(ctx context.Context) error {
+	if !b.p.c.Image.UnifiedLimits {
+		return nil
+	}
+	all, err := b.catalog.Services(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(all, func(s keystone.Service) bool { return s.Type == "image" })
+	if at < 0 {
+		return nil
+	}
+	have, err := b.limits.AllRegistered(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("service_id", all[at].ID)}})
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	var ls []keystone.RegisteredLimit
+	for _, name := range images.LimitNames() {
+		ls = append(ls, keystone.RegisteredLimit{ServiceID: all[at].ID, RegionID: b.p.c.Seed.Region, Resource: name, Default: -1})
+	}
+	if _, err = b.limits.CreateRegistered(ctx, ls); fault.Is(err, fault.Conflict) {
+		return nil // another process does the same
+	}
+	return err
 }

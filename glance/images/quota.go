@@ -17,8 +17,8 @@ const (
 	CountUploading = "image_count_uploading"
 )
 
-// resources are all of them.
-var resources = []string{SizeTotal, StageTotal, CountTotal, CountUploading}
+// LimitNames are all of them.
+func LimitNames() []string { return []string{SizeTotal, StageTotal, CountTotal, CountUploading} }
 
 // Quotas is the identity service's limits. It may block on the network.
 type Quotas interface {
@@ -41,7 +41,7 @@ func (s *Service) Usage(ctx context.Context) (map[string]Used, error) {
 		return nil, err
 	}
 	u, err := store.UsageOf(ctx, s.db, project)
-	for _, name := range resources {
+	for _, name := range LimitNames() {
 		out[name] = Used{used(u, name), limits[name]}
 	}
 	return out, err
