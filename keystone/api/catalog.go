@@ -160,14 +160,17 @@ func (a *API) showRegion(_ context.Context, r *api.Request, v keystone.Region, _
 }
 
 func (a *API) updateRegion(ctx context.Context, r *api.Request, v keystone.Region, in *regionBody) (regionView, error) {
-	if in.ParentID.Set {
-		v.ParentID = in.ParentID.Or("")
-	}
-	if in.Description.Set {
-		v.Description = in.Description.Or("")
-	}
-	v.Extra = overlay(v.Extra, in.Extra)
-	return regionViewer(r)(v), a.Catalog.UpdateRegion(ctx, v)
+	v, err := a.Catalog.UpdateRegion(ctx, v.ID, func(v keystone.Region) keystone.Region {
+		if in.ParentID.Set {
+			v.ParentID = in.ParentID.Or("")
+		}
+		if in.Description.Set {
+			v.Description = in.Description.Or("")
+		}
+		v.Extra = overlay(v.Extra, in.Extra)
+		return v
+	})
+	return regionViewer(r)(v), err
 }
 
 func overlay(old, more map[string]json.RawMessage) map[string]json.RawMessage {
@@ -221,8 +224,8 @@ func (a *API) showService(_ context.Context, r *api.Request, v keystone.Service,
 }
 
 func (a *API) updateService(ctx context.Context, r *api.Request, v keystone.Service, in *serviceBody) (serviceView, error) {
-	v = in.apply(v)
-	return serviceViewer(r)(v), a.Catalog.UpdateService(ctx, v)
+	v, err := a.Catalog.UpdateService(ctx, v.ID, in.apply)
+	return serviceViewer(r)(v), err
 }
 
 func (a *API) deleteService(ctx context.Context, _ *api.Request, v keystone.Service, _ *api.None) (api.None, error) {
@@ -280,7 +283,7 @@ func (a *API) showEndpoint(_ context.Context, r *api.Request, v keystone.Endpoin
 }
 
 func (a *API) updateEndpoint(ctx context.Context, r *api.Request, v keystone.Endpoint, in *endpointBody) (endpointView, error) {
-	v, err := a.Catalog.PutEndpoint(ctx, in.apply(v))
+	v, err := a.Catalog.UpdateEndpoint(ctx, v.ID, in.apply)
 	return endpointViewer(r)(v), err
 }
 

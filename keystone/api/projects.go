@@ -113,7 +113,10 @@ func (u *projectUpdate) change(p keystone.Project) (identity.ProjectChange, erro
 		u.IsDomain.Set && u.IsDomain.Value != p.IsDomain {
 		return c, fault.Invalidf("Update of domain_id, parent_id and is_domain of a project is not allowed.")
 	}
-	c = identity.ProjectChange{Name: u.Name.Ptr(), Enabled: u.Enabled.Ptr(), Tags: u.Tags.Ptr(), Options: u.Options, Extra: u.Extra}
+	c = identity.ProjectChange{Name: u.Name.Ptr(), Enabled: u.Enabled.Ptr(), Options: u.Options, Extra: u.Extra}
+	if u.Tags.Has() {
+		c.Tags = exactly(u.Tags.Value)
+	}
 	if u.Description.Set {
 		d := u.Description.Or("")
 		c.Description = &d
@@ -161,7 +164,7 @@ var domains = api.Resource[*API]{Name: "domain", Plural: "domains", Ops: api.Ops
 	api.Do("POST /domains", domainCreate, http.StatusCreated, (*API).createDomain),
 	api.List("GET /domains", domainList, (*API).listDomains),
 	api.On("GET /domains/{domain_id}", domainGet, http.StatusOK, (*API).loadDomain, (*API).showDomain),
-	api.On("PATCH /domains/{domain_id}", domainUpdate, http.StatusOK, (*API).loadDomain, (*API).updateDomain),
+	api.On("PATCH /domains/{domain_id}", domainUpdate, http.StatusOK, (*API).loadDomain, (*API).updateDomain, api.MissingShown()),
 	api.On("DELETE /domains/{domain_id}", domainDelete, http.StatusNoContent, (*API).loadDomain, (*API).deleteDomain),
 }}
 
@@ -337,20 +340,22 @@ func (a *API) listTags(_ context.Context, r *api.Request, p keystone.Project, _ 
 	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, nil
 }
 
-func (a *API) writeTags(ctx context.Context, p keystone.Project, ts []string) (keystone.Project, error) {
-	if len(ts) > 80 {
-		return p, fault.Invalidf("A project can have at most 80 tags.")
-	}
-	return a.Identity.UpdateProject(ctx, p.ID, identity.ProjectChange{Tags: &ts})
+func (a *API) writeTags(ctx context.Context, p keystone.Project, change func([]string) ([]string, error)) (keystone.Project, error) {
+	return a.Identity.UpdateProject(ctx, p.ID, identity.ProjectChange{Tags: change})
+}
+
+// exactly is a change to these tags, whatever there are.
+func exactly(ts []string) func([]string) ([]string, error) {
+	return func([]string) ([]string, error) { return ts, nil }
 }
 
 func (a *API) setTags(ctx context.Context, r *api.Request, p keystone.Project, in *tagList) (tagList, error) {
-	p, err := a.writeTags(ctx, p, in.Tags)
+	p, err := a.writeTags(ctx, p, exactly(in.Tags))
 	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, err
 }
 
 func (a *API) clearTags(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
-	_, err := a.writeTags(ctx, p, nil)
+	_, err := a.writeTags(ctx, p, exactly(nil))
 	return api.None{}, err
 }
 
@@ -373,7 +378,12 @@ func (a *API) addTag(ctx context.Context, r *api.Request, p keystone.Project, _ 
 	if len(t) > 255 {
 		return api.None{}, fault.Invalidf("A tag has at most 255 characters.")
 	}
-	_, err := a.writeTags(ctx, p, append(slices.Clone(p.Tags), t))
+	_, err := a.writeTags(ctx, p, func(ts []string) ([]string, error) {
+		if slices.Contains(ts, t) {
+			return ts, nil
+		}
+		return append(slices.Clone(ts), t), nil
+	})
 	r.SetHeader("Location", r.URL("/projects/%s/tags/%s", p.ID, t))
 	return api.None{}, err
 }
@@ -383,7 +393,12 @@ func (a *API) dropTag(ctx context.Context, r *api.Request, p keystone.Project, _
 	if !slices.Contains(p.Tags, t) {
 		return api.None{}, noTag(p, t)
 	}
-	_, err := a.writeTags(ctx, p, slices.DeleteFunc(slices.Clone(p.Tags), func(s string) bool { return s == t }))
+	_, err := a.writeTags(ctx, p, func(ts []string) ([]string, error) {
+		if !slices.Contains(ts, t) {
+			return nil, noTag(p, t)
+		}
+		return slices.DeleteFunc(slices.Clone(ts), func(s string) bool { return s == t }), nil
+	})
 	return api.None{}, err
 }
 

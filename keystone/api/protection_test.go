@@ -117,7 +117,8 @@ func TestRevocationReachesOtherProcesses(t *testing.T) {
 	}
 }
 
-// together sends the same request from eight clients at once and counts the answers by status.
+// together sends the same request from eight clients at once and counts the answers by status. Without a body each client has a path of
+// its own below path.
 func (c *cloud) together(method, path, tok string, body func(i int) string) map[int]int {
 	c.t.Helper()
 	var mu sync.Mutex
@@ -125,7 +126,13 @@ func (c *cloud) together(method, path, tok string, body func(i int) string) map[
 	got := map[int]int{}
 	for i := range 8 {
 		wg.Go(func() {
-			req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body(i)))
+			path, text := path, ""
+			if body == nil {
+				path = fmt.Sprintf("%s/%d", path, i)
+			} else {
+				text = body(i)
+			}
+			req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(text))
 			if err != nil {
 				c.t.Error(err)
 				return
@@ -163,7 +170,10 @@ func TestManyClientsAtOnce(t *testing.T) {
 				t.Errorf("POST %s: got %v, want one made and seven conflicts", path, got)
 			}
 		}
-		for path, name := range map[string]string{"/v3/users/" + me: "user", "/v3/projects/" + home: "project", "/v3/groups/" + group: "group"} {
+		endpoint := c.want(200, "GET", "/v3/endpoints", admin, "").at("endpoints", 0, "id").(string)
+		for path, name := range map[string]string{"/v3/users/" + me: "user", "/v3/projects/" + home: "project", "/v3/groups/" + group: "group",
+			"/v3/roles/" + c.id("roles", "member"): "role", "/v3/services/" + c.id("services", "cinder"): "service", "/v3/regions/RegionOne": "region",
+			"/v3/endpoints/" + endpoint: "endpoint"} {
 			if got := c.together("PATCH", path, admin, func(i int) string { return fmt.Sprintf(`{%q:{"mark%d":"x"}}`, name, i) }); got[200] != 8 {
 				t.Errorf("PATCH %s: got %v", path, got)
 			}
@@ -173,6 +183,12 @@ func TestManyClientsAtOnce(t *testing.T) {
 					t.Errorf("%s lost mark%d: %s", path, i, a.text)
 				}
 			}
+		}
+		if got := c.together("PUT", "/v3/projects/"+home+"/tags", admin, nil); got[201]+got[204] != 8 {
+			t.Errorf("tags: got %v", got)
+		}
+		if a := c.want(200, "GET", "/v3/projects/"+home+"/tags", admin, ""); len(a.at("tags").([]any)) != 8 {
+			t.Errorf("a tag was lost: %s", a.text)
 		}
 		for _, path := range []string{"/v3/groups/" + group + "/users/" + me, "/v3/projects/" + home + "/users/" + me + "/roles/" + c.id("roles", "manager")} {
 			if got := c.together("PUT", path, admin, func(int) string { return "" }); got[204] != 8 {

@@ -91,11 +91,17 @@ func (a *API) showRole(_ context.Context, r *api.Request, o keystone.Role, _ *ap
 }
 
 func (a *API) updateRole(ctx context.Context, r *api.Request, o keystone.Role, in *roleBody) (roleView, error) {
+	o, err := a.Roles.UpdateRole(ctx, o.ID, in.change)
+	return roleViewer(r)(o), err
+}
+
+// change lays the body over a role.
+func (in *roleBody) change(o keystone.Role) (keystone.Role, error) {
 	if err := immutable(o.Options, in.Options, "role", o.ID); err != nil {
-		return roleView{}, err
+		return o, err
 	}
 	if in.DomainID.Set && in.DomainID.Or("") != o.DomainID {
-		return roleView{}, fault.Invalidf("A role cannot be moved to another domain.")
+		return o, fault.Invalidf("A role cannot be moved to another domain.")
 	}
 	o.Name = in.Name.Or(o.Name)
 	if in.Description.Set {
@@ -104,13 +110,8 @@ func (a *API) updateRole(ctx context.Context, r *api.Request, o keystone.Role, i
 	if in.Options != nil {
 		o.Options = in.Options
 	}
-	for k, v := range in.Extra {
-		if o.Extra == nil {
-			o.Extra = keystone.Extra{}
-		}
-		o.Extra[k] = v
-	}
-	return roleViewer(r)(o), a.Roles.UpdateRole(ctx, o)
+	o.Extra = overlay(o.Extra, in.Extra)
+	return o, nil
 }
 
 func (a *API) deleteRole(ctx context.Context, _ *api.Request, o keystone.Role, _ *api.None) (api.None, error) {

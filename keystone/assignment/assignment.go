@@ -88,9 +88,20 @@ func taken(err error, name string) error {
 	return err
 }
 
-// UpdateRole writes a changed role; fault.Conflict for a taken name.
-func (s *Service) UpdateRole(ctx context.Context, r keystone.Role) error {
-	return s.write(ctx, func(tx *db.Tx) error { return taken(store.UpdateRole(ctx, tx, r), r.Name) })
+// UpdateRole changes a role as it stands when the change is made; change may run more than once. fault.Conflict for a taken name.
+func (s *Service) UpdateRole(ctx context.Context, id string, change func(keystone.Role) (keystone.Role, error)) (keystone.Role, error) {
+	var r keystone.Role
+	err := s.write(ctx, func(tx *db.Tx) error {
+		var err error
+		if r, err = store.Role(ctx, tx, id); err != nil {
+			return fault.NotFoundf("Could not find role: %s.", id).Because(err)
+		}
+		if r, err = change(r); err != nil {
+			return err
+		}
+		return taken(store.UpdateRole(ctx, tx, r), r.Name)
+	})
+	return r, err
 }
 
 // DeleteRole removes a role with all its grants and implications.

@@ -112,9 +112,18 @@ func (s *Service) CreateService(ctx context.Context, v keystone.Service) (keysto
 	return v, s.write(ctx, func(tx *db.Tx) error { return store.InsertService(ctx, tx, v) })
 }
 
-// UpdateService writes a service anew.
-func (s *Service) UpdateService(ctx context.Context, v keystone.Service) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.UpdateService(ctx, tx, v) })
+// UpdateService changes a service as it stands when the change is made; change may run more than once.
+func (s *Service) UpdateService(ctx context.Context, id string, change func(keystone.Service) keystone.Service) (keystone.Service, error) {
+	var v keystone.Service
+	err := s.write(ctx, func(tx *db.Tx) error {
+		var err error
+		if v, err = store.Service(ctx, tx, id); err != nil {
+			return missing(err, "service", id)
+		}
+		v = change(v)
+		return store.UpdateService(ctx, tx, v)
+	})
+	return v, err
 }
 
 // DeleteService removes a service with its endpoints.
@@ -133,6 +142,38 @@ func (s *Service) Endpoints(ctx context.Context) ([]keystone.Endpoint, error) {
 	return store.Endpoints(ctx, s.db)
 }
 
+// surroundings are what an endpoint stands on: a service that is there, and a region that is made where it is not.
+func surroundings(ctx context.Context, tx *db.Tx, v keystone.Endpoint) error {
+	if _, err := store.Service(ctx, tx, v.ServiceID); err != nil {
+		return fault.Body(missing(err, "service", v.ServiceID))
+	}
+	if v.RegionID == "" {
+		return nil
+	}
+	_, err := store.Region(ctx, tx, v.RegionID)
+	if fault.Is(err, fault.NotFound) {
+		err = store.InsertRegion(ctx, tx, keystone.Region{ID: v.RegionID})
+	}
+	return err
+}
+
+// UpdateEndpoint changes an endpoint as it stands when the change is made; change may run more than once. fault.Invalid for an unknown service.
+func (s *Service) UpdateEndpoint(ctx context.Context, id string, change func(keystone.Endpoint) keystone.Endpoint) (keystone.Endpoint, error) {
+	var v keystone.Endpoint
+	err := s.write(ctx, func(tx *db.Tx) error {
+		var err error
+		if v, err = store.Endpoint(ctx, tx, id); err != nil {
+			return missing(err, "endpoint", id)
+		}
+		v = change(v)
+		if err := surroundings(ctx, tx, v); err != nil {
+			return err
+		}
+		return store.UpdateEndpoint(ctx, tx, v)
+	})
+	return v, err
+}
+
 // PutEndpoint adds an endpoint (empty id) or writes it anew. A region that is not there yet is made; fault.Invalid for an unknown service.
 func (s *Service) PutEndpoint(ctx context.Context, v keystone.Endpoint) (keystone.Endpoint, error) {
 	fresh := v.ID == ""
@@ -140,18 +181,8 @@ func (s *Service) PutEndpoint(ctx context.Context, v keystone.Endpoint) (keyston
 		v.ID = ids.Hex()
 	}
 	return v, s.write(ctx, func(tx *db.Tx) error {
-		if _, err := store.Service(ctx, tx, v.ServiceID); err != nil {
-			return fault.Body(missing(err, "service", v.ServiceID))
-		}
-		if v.RegionID != "" {
-			if _, err := store.Region(ctx, tx, v.RegionID); fault.Is(err, fault.NotFound) {
-				err = store.InsertRegion(ctx, tx, keystone.Region{ID: v.RegionID})
-				if err != nil {
-					return err
-				}
-			} else if err != nil {
-				return err
-			}
+		if err := surroundings(ctx, tx, v); err != nil {
+			return err
 		}
 		if fresh {
 			return store.InsertEndpoint(ctx, tx, v)
@@ -193,14 +224,21 @@ func (s *Service) CreateRegion(ctx context.Context, v keystone.Region) (keystone
 	})
 }
 
-// UpdateRegion writes a region anew; fault.NotFound for an unknown parent.
-func (s *Service) UpdateRegion(ctx context.Context, v keystone.Region) error {
-	return s.write(ctx, func(tx *db.Tx) error {
+// UpdateRegion changes a region as it stands when the change is made; change may run more than once. fault.NotFound for an unknown parent.
+func (s *Service) UpdateRegion(ctx context.Context, id string, change func(keystone.Region) keystone.Region) (keystone.Region, error) {
+	var v keystone.Region
+	err := s.write(ctx, func(tx *db.Tx) error {
+		var err error
+		if v, err = store.Region(ctx, tx, id); err != nil {
+			return missing(err, "region", id)
+		}
+		v = change(v)
 		if err := parentThere(ctx, tx, v); err != nil {
 			return err
 		}
 		return store.UpdateRegion(ctx, tx, v)
 	})
+	return v, err
 }
 
 func parentThere(ctx context.Context, tx *db.Tx, v keystone.Region) error {

@@ -134,10 +134,13 @@ func (s *Service) CreateProject(ctx context.Context, p keystone.Project) (keysto
 type ProjectChange struct {
 	Name, Description *string
 	Enabled           *bool
-	Tags              *[]string
+	Tags              func([]string) ([]string, error) // what becomes of the tags there are; may run more than once
 	Options           map[string]any
 	Extra             keystone.Extra
 }
+
+// maxTags is how many tags a project can have.
+const maxTags = 80
 
 // UpdateProject changes a project or domain.
 func (s *Service) UpdateProject(ctx context.Context, id string, c ProjectChange) (keystone.Project, error) {
@@ -150,7 +153,14 @@ func (s *Service) UpdateProject(ctx context.Context, id string, c ProjectChange)
 		set(&p.Name, c.Name)
 		set(&p.Description, c.Description)
 		set(&p.Enabled, c.Enabled)
-		set(&p.Tags, c.Tags)
+		if c.Tags != nil {
+			if p.Tags, err = c.Tags(p.Tags); err != nil {
+				return err
+			}
+			if len(p.Tags) > maxTags {
+				return fault.Invalidf("A project can have at most %d tags.", maxTags)
+			}
+		}
 		p.Options = options(p.Options, c.Options)
 		p.Extra = merge(p.Extra, c.Extra)
 		if c.Enabled != nil && !*c.Enabled && id == keystone.DefaultDomainID {

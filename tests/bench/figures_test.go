@@ -31,9 +31,9 @@ type rig struct {
 	urls     map[string]string // service type to public URL
 }
 
-func newRig(t *testing.T, dir string) *rig {
+func newRig(t *testing.T, dir string, flags ...string) *rig {
 	t.Helper()
-	r := &rig{Cloud: running.Up(t, dir, "--virt", "fake"), t: t, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	r := &rig{Cloud: running.Up(t, dir, append([]string{"--virt", "fake"}, flags...)...), t: t, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	r.identity, r.password = r.Identity(t), r.Password(t)
 	if !strings.HasSuffix(r.identity, "/v3") {
 		r.identity += "/v3"
