@@ -12,6 +12,7 @@ import (
 	"hypernova/glance/properties"
 	"hypernova/glance/tasks"
 	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
 )
 
 // API answers the image service's operations with the verbs.
@@ -121,6 +122,12 @@ func number(n int64) *int64 {
 	return &n
 }
 
+// load finds an image; for who may not show it, it is not there, whatever else they may do to images.
 func (a *API) load(ctx context.Context, r *api.Request) (images.Image, error) {
-	return a.Images.Get(ctx, r.Param("image_id"))
+	id := r.Param("image_id")
+	i, err := a.Images.Get(ctx, id)
+	if err == nil && !r.Allowed(policyGetImage, i.PolicyTarget()) {
+		return images.Image{}, fault.NotFoundf("No image found with ID %s", id)
+	}
+	return i, err
 }

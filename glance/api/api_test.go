@@ -274,7 +274,7 @@ func TestWhoSeesAndDoesWhat(t *testing.T) {
 		{"reader@p", 200, 200, 200, 403, 403, 403, "community,private,public,shared"},
 		{"member@friend", 404, 200, 200, 200, 403, 403, "public"},
 		{"member@x", 404, 404, 200, 200, 403, 403, "public"},
-		{"none@x", 404, 404, 404, 403, 404, 403, ""},
+		{"none@x", 404, 404, 404, 404, 404, 404, ""},
 	} {
 		show := func(v string) int { return s.do(c.token, "GET", "/v2/images/"+ids[v], "").status }
 		if a, b, d, e := show("private"), show("shared"), show("community"), show("public"); a != c.private || b != c.shared || d != c.other || e != c.other {

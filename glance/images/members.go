@@ -5,6 +5,7 @@ import (
 
 	"hypernova/glance"
 	"hypernova/glance/store"
+	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
@@ -15,7 +16,7 @@ func (s *Service) Members(ctx context.Context, id string) ([]glance.Member, erro
 	if err != nil {
 		return nil, err
 	}
-	if i.Member != "" {
+	if i.Member != "" && !auth.From(ctx).Admin() {
 		m, err := store.Member(ctx, s.db, id, i.Member)
 		return []glance.Member{m}, err
 	}
@@ -28,7 +29,7 @@ func (s *Service) Member(ctx context.Context, id, project string) (glance.Member
 	if err != nil {
 		return glance.Member{}, err
 	}
-	if i.Member != "" && i.Member != project {
+	if i.Member != "" && i.Member != project && !auth.From(ctx).Admin() {
 		return glance.Member{}, fault.NotFoundf("%s not found in the member list of the image %s.", project, id)
 	}
 	return store.Member(ctx, s.db, id, project)
