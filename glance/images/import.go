@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -188,7 +189,7 @@ func (s *Service) take(ctx context.Context, r store.Record) error {
 	}
 	if err == nil && r.Plan.Must {
 		for _, id := range r.Plan.Stores {
-			if id != r.Store && err == nil {
+			if id != at.Store && err == nil {
 				r, err = s.copyTo(ctx, r, id, &f)
 			}
 		}
@@ -219,6 +220,9 @@ func (s *Service) take(ctx context.Context, r store.Record) error {
 // first stores the data in the first store that takes it. Where all must, the first must.
 func (s *Service) first(ctx context.Context, r store.Record) (store.Record, facts, error) {
 	stores := slices.Clone(r.Plan.Stores)
+	if len(stores) == 0 { // begun by an older version
+		stores = []string{cmp.Or(r.Store, s.stores[0].ID)}
+	}
 	if at := slices.Index(stores, r.Plan.StagedIn); at > 0 { // staged data need not move
 		stores[0], stores[at] = stores[at], stores[0]
 	}

@@ -103,12 +103,13 @@ func (c *checked) read() {
 				close(p.done)
 			})
 		}
+		failed := p.err != nil
 		select {
-		case c.ordered <- p:
+		case c.ordered <- p: // it is the consumer's now
 		case <-c.ctx.Done():
 			return
 		}
-		if p.err != nil {
+		if failed {
 			return
 		}
 	}
