@@ -199,6 +199,7 @@ func (c *Conductor) buildFailed(ctx context.Context, t job, a *jobs.BuildArgs, j
 		if err := c.Store.FinishEvent(ctx, tx, a.Server, t.request, name, o); err != nil {
 			return err
 		}
+		t.failed(ctx, tx, "server not built", a.Server, host, fmt.Errorf("%w%s", f, j.details()))
 		return t.end(ctx, tx)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
+	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/service"
 	"hypernova/oslo/tasks"
@@ -95,12 +96,23 @@ func asNova(ctx context.Context) context.Context { return auth.With(ctx, auth.Se
 type job struct {
 	request string
 	end     func(ctx context.Context, tx *db.Tx) error // takes the task out of the queue
+	told    bool                                       // the log has, or will have, a line of its failure
+}
+
+// failed writes the one line of a job that failed, once that is decided.
+func (t job) failed(ctx context.Context, tx *db.Tx, what, server, host string, why error) {
+	if t.told {
+		return
+	}
+	tx.AfterCommit(func() {
+		log.From(ctx).ErrorContext(auth.WithRequest(ctx, t.request), what, "server", server, log.Host, host, log.Err, why.Error())
+	})
 }
 
 // working is a job whose last transaction is also the task's end.
-func working(t *tasks.Task) job { return job{t.Request, t.Done} }
+func working(t *tasks.Task) job { return job{request: t.Request, end: t.Done} }
 
 // dying is a job that the queue gave up; it keeps the task for the operator.
 func dying(t *tasks.Task) job {
-	return job{t.Request, func(context.Context, *db.Tx) error { return nil }}
+	return job{request: t.Request, end: func(context.Context, *db.Tx) error { return nil }, told: true}
 }

@@ -3,6 +3,7 @@ package conductor
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"hypernova/nova"
 	"hypernova/nova/jobs"
@@ -102,15 +103,16 @@ func owns(op operation, task nova.TaskState) bool {
 
 // acted gives the server back in its new state. A newer request that has taken it meanwhile keeps it.
 func (c *Conductor) acted(ctx context.Context, t job, a jobs.PowerArgs, op operation, host string, power nova.PowerState) error {
-	return c.giveBack(ctx, t, a, op, op.done, store.Change{Power: &power}, store.Outcome{Host: host, Last: true})
+	return c.giveBack(ctx, t, a, op, op.done, store.Change{Power: &power}, store.Outcome{Host: host, Last: true}, nil)
 }
 
 func (c *Conductor) powerFailed(ctx context.Context, t job, a jobs.PowerArgs, op operation, host string, why error) error {
 	return c.giveBack(ctx, t, a, op, op.failed, store.Change{Fault: c.fault(why)},
-		store.Outcome{Host: host, Details: reason(why), Traceback: why.Error(), Last: true})
+		store.Outcome{Host: host, Details: reason(why), Traceback: why.Error(), Last: true}, why)
 }
 
-func (c *Conductor) giveBack(ctx context.Context, t job, a jobs.PowerArgs, op operation, m nova.Move, change store.Change, o store.Outcome) error {
+// giveBack ends a job on a server; why is nil where it was done.
+func (c *Conductor) giveBack(ctx context.Context, t job, a jobs.PowerArgs, op operation, m nova.Move, change store.Change, o store.Outcome, why error) error {
 	return c.Store.Tx(ctx, func(tx *db.Tx) error {
 		f, err := c.Store.Fate(ctx, tx, a.Server)
 		if err != nil && !fault.Is(err, fault.NotFound) {
@@ -123,6 +125,9 @@ func (c *Conductor) giveBack(ctx context.Context, t job, a jobs.PowerArgs, op op
 		}
 		if err := c.Store.FinishEvent(ctx, tx, a.Server, t.request, op.event, o); err != nil {
 			return err
+		}
+		if why != nil {
+			t.failed(ctx, tx, "server not changed", a.Server, o.Host, fmt.Errorf("%s: %w", a.Op, why))
 		}
 		return t.end(ctx, tx)
 	})
