@@ -63,8 +63,11 @@ func (s *Service) Import(ctx context.Context, id string, in Import) error {
 		}
 		to := stores
 		if in.Method == CopyImage {
-			if to, err = missing(r, stores, in.AllStores); err != nil || len(to) == 0 {
+			if to, err = missing(r, stores, in.AllStores); err != nil {
 				return err
+			}
+			if len(to) == 0 {
+				return s.nothingToDo(ctx, tx, r, in)
 			}
 		} else {
 			r.Status = glance.Importing

@@ -43,6 +43,20 @@ func (s *Service) startTask(ctx context.Context, tx *db.Tx, r store.Record, in I
 	return s.tasks.Start(ctx, tx, tasks.Begin{ID: in.Task, Type: kind, Image: r.ID, Input: b})
 }
 
+// nothingToDo begins and ends an import at once, so that clients who look for its end find one.
+func (s *Service) nothingToDo(ctx context.Context, tx *db.Tx, r store.Record, in Import) error {
+	if _, err := s.startTask(ctx, tx, r, in); err != nil {
+		return err
+	}
+	r.ImportMethod = in.Method
+	if err := s.endTask(ctx, tx, r, nil); err != nil {
+		return err
+	}
+	ended(&r, nil)
+	r.Updated = s.now()
+	return store.Update(ctx, tx, r)
+}
+
 // noteTask says what an import is doing. A log that cannot be written must not end the import.
 func (s *Service) noteTask(ctx context.Context, image, message string) {
 	if err := s.db.Tx(ctx, func(tx *db.Tx) error { return s.tasks.Progress(ctx, tx, image, message) }); err != nil && ctx.Err() == nil {

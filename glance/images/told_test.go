@@ -1,10 +1,12 @@
 package images_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"hypernova/glance"
+	"hypernova/glance/images"
 	"hypernova/glance/store"
 	"hypernova/oslo/fault"
 )
@@ -39,5 +41,29 @@ func TestLimitOfLocations(t *testing.T) {
 		if err := c.CountLocations(n.n, n.had); fault.Is(err, fault.TooLarge) != n.refused {
 			t.Errorf("%s: %v", n.name, err)
 		}
+	}
+}
+
+// TestACopyOfWhatIsEverywhere copies an image to all stores where the only one has it.
+func TestACopyOfWhatIsEverywhere(t *testing.T) {
+	t.Parallel()
+	c := open(t, nil)
+	id := c.create(t, "raw")
+	if err := c.Upload(owner(t), id, strings.NewReader("data"), -1, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Import(owner(t), id, images.Import{Method: images.CopyImage, AllStores: true}); err != nil {
+		t.Fatal(err)
+	}
+	i, err := c.Get(owner(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, told := i.Properties["os_glance_importing_to_stores"]
+	if !told || left != "" || i.Status != glance.Active {
+		t.Errorf("image: %+v", i)
+	}
+	if ts, err := store.TasksOf(t.Context(), c.db, id); err != nil || len(ts) != 1 || ts[0].Status != glance.TaskSuccess {
+		t.Errorf("tasks: %+v, %v", ts, err)
 	}
 }
