@@ -72,13 +72,13 @@ func (a *API) infoImport(context.Context, *api.Request, *api.None) (importInfo, 
 }
 
 type storeView struct {
-	ID          string         `wire:"id"`
-	Description string         `wire:"description" omit:"empty"`
-	Default     string         `wire:"default" omit:"empty"`
-	ReadOnly    string         `wire:"read-only" omit:"empty"`
-	Type        string         `wire:"type" omit:"empty"`
-	Weight      *int           `wire:"weight" omit:"empty"`
-	Properties  map[string]any `wire:"properties" omit:"empty"`
+	ID          string          `wire:"id"`
+	Description string          `wire:"description" omit:"empty"`
+	Default     string          `wire:"default" omit:"empty"`
+	ReadOnly    string          `wire:"read-only" omit:"empty"`
+	Type        string          `wire:"type" omit:"empty"`
+	Weight      *int            `wire:"weight" omit:"empty"`
+	Properties  *map[string]any `wire:"properties" omit:"empty"`
 }
 
 type storeList struct {
@@ -104,10 +104,10 @@ func (a *API) infoStoresDetail(ctx context.Context, r *api.Request, in *api.None
 	out, err := a.infoStores(ctx, r, in)
 	for n, s := range a.Images.Stores() {
 		v := &out.Stores[n]
-		v.Type, v.Weight, v.Properties = s.Type, &s.Weight, s.Properties
-		if v.Properties == nil {
-			v.Properties = map[string]any{}
+		if s.Properties == nil {
+			s.Properties = map[string]any{}
 		}
+		v.Type, v.Weight, v.Properties = s.Type, &s.Weight, &s.Properties
 	}
 	return out, err
 }
