@@ -76,6 +76,7 @@ func (a *API) addMember(ctx context.Context, _ *api.Request, i images.Image, in 
 
 type memberUpdate struct {
 	Status string `wire:"status" is:"required"`
+	Member string `wire:"member"` // openstacksdk repeats it; the path is what counts
 }
 
 func (a *API) answerMember(ctx context.Context, r *api.Request, i images.Image, in *memberUpdate) (memberView, error) {
