@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/db/postgres"
@@ -311,31 +309,6 @@ func TestADatabaseThatIsMadeWhileAServiceWaits(t *testing.T) {
 	}
 	if err := d.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestARoleThatMayNotCreateItsDatabase(t *testing.T) {
-	t.Parallel()
-	w := newWire(t)
-	role := w.name + "_poor"
-	c, err := pgx.Connect(t.Context(), w.url("postgres", w.name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(t.Context())
-	if _, err := c.Exec(t.Context(), "CREATE ROLE "+role+" LOGIN NOCREATEDB"); err != nil {
-		t.Fatal(err)
-	}
-	_, err = db.Create(t.Context(), w.url(role, "hypernova_nova"), postgres.Dialect())
-	if want := `run: CREATE DATABASE "hypernova_nova" OWNER "` + role + `";`; !fault.Is(err, fault.Forbidden) || !strings.Contains(fault.Message(err), want) {
-		t.Errorf("got %v, want %s", err, want)
-	}
-	_, err = db.Create(t.Context(), w.url("nobody", "hypernova_nova"), postgres.Dialect())
-	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), "correct user and password") {
-		t.Errorf("got %v", err)
-	}
-	if made, err := db.Create(t.Context(), "sqlite://", postgres.Dialect()); made || err != nil {
-		t.Errorf("got %t, %v", made, err)
 	}
 }
 
