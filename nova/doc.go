@@ -29,5 +29,6 @@
 //   - Every change of state is a Move of the one table, made by store.Move, which compares with the row it finds.
 //   - Jobs of one server run one at a time, in the order they were asked for.
 //   - DELETE is always accepted. A build that is under way notices between steps, unwinds, and the delete job comes after it.
+//   - Silence is no verdict: a build that meets it waits in the queue, within a bound, and loses no try. The event of its action says what for.
 //   - What a host that cannot be reached still holds is owed: a clean-up job waits for the host, and the host asks when it comes back.
 package nova
