@@ -1,4 +1,3 @@
-// Package glance is the vocabulary of images.
 package glance
 
 import (
