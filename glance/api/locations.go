@@ -14,8 +14,8 @@ import (
 )
 
 var locationOps = api.Resource[*API]{Name: "location", Plural: "locations", Ops: api.Ops[*API]{
-	api.On("POST /images/{image_id}/locations", policyAddLocation, http.StatusAccepted, (*API).load, (*API).addLocation, api.Bare()),
-	api.On("GET /images/{image_id}/locations", policyFetchLocations, http.StatusOK, (*API).load, (*API).locations, api.Bare()),
+	api.On("POST /images/{image_id}/locations", policyAddLocation, http.StatusAccepted, (*API).loadPlaced, (*API).addLocation, api.Bare()),
+	api.On("GET /images/{image_id}/locations", policyFetchLocations, http.StatusOK, (*API).loadPlaced, (*API).locations, api.Bare()),
 	api.On("DELETE /stores/{store_id}/{image_id}", policyDeleteLocation, http.StatusNoContent, (*API).load, (*API).deleteFromStore, api.Bare()),
 }}
 
@@ -26,6 +26,15 @@ var (
 	policySetLocation    = rule("set_image_location", adminOrOwner, "Set where an image's data is.")
 	policyDeleteLocation = rule("delete_image_location", admin, "Remove an image's data from one place.")
 )
+
+// loadPlaced finds an image for who may show it, and for other services, which may know where its data is without that.
+func (a *API) loadPlaced(ctx context.Context, r *api.Request) (images.Image, error) {
+	i, err := a.Images.Get(ctx, r.Param("image_id"))
+	if err == nil && r.Allowed(policyFetchLocations, i.PolicyTarget()) {
+		return i, nil
+	}
+	return a.load(ctx, r)
+}
 
 type locationView struct {
 	URL      string            `wire:"url"`
