@@ -90,7 +90,12 @@ func TestTheCloudKeepsTheContract(t *testing.T) {
 		t.Skip("there are no OpenAPI documents beside the project; $HYPERNOVA_OPENAPI can name a folder of them")
 	}
 	t.Parallel()
-	cloud := running.Up(t, t.TempDir(), "--memory", "--virt", "fake", "--admin-password", "secret")
+	flags := []string{"--memory", "--virt", "fake", "--admin-password", "secret"}
+	around := stories.Surround(t)
+	for _, o := range around.Options {
+		flags = append(flags, "--set", o)
+	}
+	cloud := running.Up(t, t.TempDir(), flags...)
 	documents := map[string]*contract.Document{}
 	for _, name := range []string{"identity", "image", "placement", "network", "compute"} {
 		d, err := contract.Load(dir, name)
@@ -114,7 +119,7 @@ func TestTheCloudKeepsTheContract(t *testing.T) {
 	}
 
 	people := &stories.Cloud{URLs: w.urls}
-	stories.Populate(t, people, "secret")
+	stories.Populate(t, people, around, "secret")
 	var page sections
 	for _, s := range []struct {
 		name   string

@@ -18,14 +18,19 @@ func (s *sections) add(c *count, gaps []string) {
 	total := len(c.document.Operations())
 	fmt.Fprintf(&s.summary, "| %s | %d / %d | %d | %d | %d |\n", c.service, total-len(gaps), total, c.requests, c.answers, c.refusals)
 	for _, g := range outside {
-		var of []string
+		methods, n := map[string][]string{}, 0
 		for _, o := range gaps {
-			if g.re.MatchString(c.service + " " + o) {
-				of = append(of, "`"+o+"`")
+			if method, path, _ := strings.Cut(o, " "); g.re.MatchString(c.service + " " + o) {
+				methods[path] = append(methods[path], method)
+				n++
 			}
 		}
-		if len(of) > 0 {
-			fmt.Fprintf(&s.gaps, "| %s | %s | %s |\n", c.service, strings.Join(of, "<br>"), g.why)
+		var of []string
+		for _, path := range slices.Sorted(maps.Keys(methods)) {
+			of = append(of, "`"+path+"` "+strings.Join(methods[path], " "))
+		}
+		if n > 0 {
+			fmt.Fprintf(&s.gaps, "| %s | %d | %s | %s |\n", c.service, n, strings.Join(of, "<br>"), g.why)
 		}
 	}
 	for _, o := range c.document.Operations() {
@@ -68,7 +73,7 @@ func (s *sections) String() string {
 		"an unknown name, a body that is not JSON, the same once more) have their service's form. Written by `tests/compat`: `make golden`.\n\n" +
 		"| service | operations | requests validated | answers validated | refusals looked at |\n|---|---|---|---|---|\n")
 	b.WriteString(s.summary.String())
-	b.WriteString("\n## What is not there\n\n| service | operations | why |\n|---|---|---|\n" + s.gaps.String())
+	b.WriteString("\n## What is not there\n\n| service | | operations | why |\n|---|---|---|---|\n" + s.gaps.String())
 	b.WriteString("\n## Where the documents differ from the real services\n\n| operation | what | why |\n|---|---|---|\n")
 	for _, q := range quirks {
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", strings.ReplaceAll(q.Operation, "|", "\\|"), strings.ReplaceAll(q.At, "|", "\\|"), q.Why)

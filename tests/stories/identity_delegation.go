@@ -83,8 +83,18 @@ var federation = []Step{
 	{Call: "DELETE /v3/OS-FEDERATION/service_providers/{sp}", Want: 204, Again: 404},
 }
 
-// login is what a login by a provider begins with, and the older names of what everybody may have a token for.
+// login is a login by an identity provider, and the older names of what everybody may have a token for.
 var login = []Step{
+	{Call: "POST /v3/groups", Body: `{"group":{"name":"{new}","domain_id":"{domain}"}}`, Want: 201, Keep: "g=group.id"},
+	{Call: "PUT /v3/OS-FEDERATION/identity_providers/{new:idp}", Body: `{"identity_provider":{"enabled":true,"remote_ids":["{issuer}"]}}`, Want: 201, Unknown: -1},
+	{Call: "PUT /v3/OS-FEDERATION/mappings/{new:mapping}", Want: 201, Unknown: -1,
+		Body: `{"mapping":{"rules":[{"local":[{"user":{"name":"{0}"}},{"group":{"id":"{g}"}}],"remote":[{"type":"OIDC-preferred_username"}]}]}}`},
+	{Call: "PUT /v3/OS-FEDERATION/identity_providers/{idp}/protocols/openid", Body: `{"protocol":{"mapping_id":"{mapping}"}}`, Want: 201},
+	{Call: "POST /v3/OS-FEDERATION/identity_providers/{idp}/protocols/openid/auth", Header: "Authorization: Bearer {bearer}", Want: 201, Open: true},
+	{Call: "GET /v3/OS-FEDERATION/identity_providers/{idp}/protocols/openid/auth", Header: "Authorization: Bearer {bearer}", Want: 201, Open: true},
 	{Call: "GET /v3/OS-FEDERATION/projects", Want: 200},
 	{Call: "GET /v3/OS-FEDERATION/domains", Want: 200},
+	{Call: "DELETE /v3/OS-FEDERATION/identity_providers/{idp}", Want: 204},
+	{Call: "DELETE /v3/OS-FEDERATION/mappings/{mapping}", Want: 204},
+	{Call: "DELETE /v3/groups/{g}", Want: 204},
 }

@@ -7,7 +7,7 @@ func Image() []Story {
 		teller string
 		steps  []Step
 	}{
-		{"member", imageSteps}, {"member", dataSteps}, {"member", shareSteps}, {"member", infoSteps}, {"member", locationSteps},
+		{"member", imageSteps}, {"member", dataSteps}, {"member", shareSteps}, {"member", infoSteps}, {"member", locationSteps}, {"member", storeSteps},
 		{"member", cacheSteps}, {"admin", taskSteps}, {"admin", namespaceSteps}, {"admin", objectSteps}, {"admin", propertySteps}, {"admin", tagSteps}, {"admin", typeSteps},
 	} {
 		out = append(out, Story{Service: "image", Teller: c.teller, Steps: c.steps})
@@ -83,7 +83,18 @@ var infoSteps = []Step{
 var locationSteps = []Step{
 	newImage(`,"visibility":"private"`),
 	{Call: "POST /v2/images/{i}/locations", Body: `{"url":"{location}"}`, Want: 202},
+	{Call: "GET /v2/images/{i}", Want: 200, Until: "status=active"},
 	{Call: "GET /v2/images/{i}/locations", Who: "service", Want: 200},
+	{Call: "DELETE /v2/images/{i}", Want: 204},
+}
+
+var storeSteps = []Step{
+	newImage(`,"visibility":"private"`),
+	{Call: "PUT /v2/images/{i}/file", Body: "data", Type: "application/octet-stream", Header: "X-Image-Meta-Store: {store}", Want: 204},
+	{Call: "POST /v2/images/{i}/import", Who: "admin", Body: `{"method":{"name":"copy-image"},"stores":["{second_store}"]}`, Want: 202, Case: "copy"},
+	{Call: "GET /v2/images/{i}", Want: 200, Until: "stores={store},{second_store}"},
+	{Call: "GET /v2/images/{i}/tasks", Want: 200},
+	{Call: "DELETE /v2/stores/{second_store}/{i}", Who: "admin", Want: 204, Again: 403},
 	{Call: "DELETE /v2/images/{i}", Want: 204},
 }
 
@@ -101,7 +112,7 @@ var cacheSteps = []Step{
 }
 
 var taskSteps = []Step{
-	{Call: "POST /v2/tasks", Body: `{"type":"import","input":{"import_from":"http://9.9.9.9/image"}}`, Want: 201, Keep: "task=id"}, // nothing is fetched: the format is missing
+	{Call: "POST /v2/tasks", Body: `{"type":"import","input":{"import_from":"{location}"}}`, Want: 201, Keep: "task=id"}, // nothing is fetched: the format is missing
 	{Call: "GET /v2/tasks", Want: 200},
 	{Call: "GET /v2/tasks/{task}", Want: 200},
 	{Call: "DELETE /v2/tasks/{task}", Want: 405, Unknown: 405},

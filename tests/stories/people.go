@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -48,7 +49,7 @@ func People() []string {
 const Password = "Correct-horse-7"
 
 // Populate logs the administrator in and makes the people: a domain with the projects home and away and everybody in it.
-func Populate(t *testing.T, c *Cloud, password string) {
+func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 	t.Helper()
 	if c.HTTP == nil {
 		c.HTTP = http.DefaultClient
@@ -94,6 +95,7 @@ func Populate(t *testing.T, c *Cloud, password string) {
 		}
 		return v
 	}
+	maps.Copy(c.Names, around.names)
 	fallback := object("id", "default")
 	token, b := login(map[string]any{"name": "admin", "domain": fallback}, password, object("project", map[string]any{"name": "admin", "domain": fallback}))
 	c.Tokens["admin"] = token

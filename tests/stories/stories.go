@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Step is one request of a story. {name} stands for what was kept before; {new:name}, {uuid:name} and {serial:name} are fresh each time
@@ -31,6 +32,7 @@ type Step struct {
 	Again   int         // the status of the very same request, sent again; 0: not looked at
 	Unknown int         // the status where the path's last name is one of nothing; 0: 404, -1: not looked at
 	Head    int         // the status of HEAD; 0: that of GET
+	Until   string      // "status=active": sent again until the answer's member says so
 	Open    bool        // needs no token
 	Own     bool        // what it makes belongs to who sends it
 	Prepare func(Names) // computes names from names, such as a signature
@@ -93,7 +95,8 @@ type Telling struct {
 	T     *testing.T
 	Cloud *Cloud
 	Names Names
-	Minor int // microversion of placement; -1: none is asked for
+	Minor int  // microversion of placement; -1: none is asked for
+	Lax   bool // a step that does not succeed is no mistake, and ends the story where others need it
 
 	service string
 	count   int
@@ -131,14 +134,32 @@ func (p *Telling) Run(s Story, l Listener) {
 			send = l.Send
 		}
 		a := send(r)
-		if a.Status != step.Want {
+		for end := time.Now().Add(patience); step.Until != "" && !p.done(step, a) && time.Now().Before(end); {
+			a = p.Send(r)
+		}
+		if step.Until != "" && !p.done(step, a) && !p.Lax {
+			p.T.Errorf("%s: %s has not come: %.600s", step.Call, step.Until, a.Body)
+		}
+		if a.Status != step.Want && !p.Lax {
 			p.T.Errorf("%s as %s (minor %d): got %d, want %d: %.600s", step.Call, r.Who, p.Minor, a.Status, step.Want, a.Body)
 		}
-		p.keep(step, a)
+		if !p.keep(step, a) {
+			return
+		}
 		if l.After != nil {
 			l.After(r, a)
 		}
 	}
+}
+
+// patience is how long what goes on behind an answer may take.
+const patience = 20 * time.Second
+
+// done reports whether what a step waits for is there, or will not come.
+func (p *Telling) done(step *Step, a *Answer) bool {
+	path, want, _ := strings.Cut(name.ReplaceAllStringFunc(step.Until, func(m string) string { return p.Names[m[1:len(m)-1]] }), "=")
+	got, ok := at(a.Body, path)
+	return a.Status != step.Want || ok && got == want
 }
 
 var name = regexp.MustCompile(`\{(?:(new|uuid|serial):)?([a-z_0-9]+)\}`)
@@ -228,8 +249,8 @@ func (p *Telling) Try(who string, r *Request) (*Answer, error) {
 	return &Answer{resp.StatusCode, resp.Header, b}, err
 }
 
-// keep takes names out of an answer.
-func (p *Telling) keep(step *Step, a *Answer) {
+// keep takes names out of an answer, and reports whether they are there.
+func (p *Telling) keep(step *Step, a *Answer) bool {
 	p.T.Helper()
 	for _, k := range strings.Fields(step.Keep) {
 		name, path, _ := strings.Cut(k, "=")
@@ -238,11 +259,15 @@ func (p *Telling) keep(step *Step, a *Answer) {
 			continue
 		}
 		v, ok := at(a.Body, path)
+		if !ok && p.Lax {
+			return false
+		}
 		if !ok {
 			p.T.Fatalf("%s: the answer %d has no %s, and the story does not go on: %.400s", step.Call, a.Status, path, a.Body)
 		}
 		p.Names[name] = v
 	}
+	return true
 }
 
 // at finds a member of a JSON text by its path: members and positions with dots between.

@@ -62,8 +62,9 @@ func (p part) tales() []stories.Story {
 // cloud is a whole cloud in this process with the people of the stories.
 func cloud(t *testing.T) *stories.Cloud {
 	t.Helper()
-	c := cloudtest.New(t, cloudtest.Computes(0), cloudtest.Bare())
+	around := stories.Surround(t)
+	c := cloudtest.New(t, cloudtest.Computes(0), cloudtest.Bare(), cloudtest.Set(around.Options...))
 	s := &stories.Cloud{URLs: map[string]string{"identity": c.Endpoint("keystone"), "image": c.Endpoint("glance"), "placement": c.Endpoint("placement")}}
-	stories.Populate(t, s, scenario.Password)
+	stories.Populate(t, s, around, scenario.Password)
 	return s
 }
