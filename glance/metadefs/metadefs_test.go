@@ -13,6 +13,7 @@ import (
 	"hypernova/glance/metadefs"
 	"hypernova/glance/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
 )
@@ -29,7 +30,11 @@ func as(t *testing.T, project string, roles ...string) context.Context {
 // TestStandardCatalogue loads what comes with the program and looks at every definition.
 func TestStandardCatalogue(t *testing.T) {
 	t.Parallel()
-	s, ctx := service(t), as(t, "p", "admin")
+	dbtest.Run(t, standardCatalogue, dbtest.Migrations{Name: "glance", FS: store.Migrations()})
+}
+
+func standardCatalogue(t *testing.T, d *db.DB) {
+	s, ctx := metadefs.New(d, nil), as(t, "p", "admin")
 	if err := s.Seed(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
