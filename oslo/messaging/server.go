@@ -50,6 +50,7 @@ type Server struct {
 	queue   []*work          // for when a worker is free
 	custody map[string]*work // accepted and not finished
 	lanes   map[string]*lane // of ordered methods, by method and sender
+	full    bool             // messages were refused, and the queue is not half empty yet
 	done    memory
 }
 
@@ -225,7 +226,13 @@ func (s *Server) deliver(d Delivery) {
 		s.mu.Unlock()
 		s.refuse(m, fault.Unavailable, s.who()+" is shutting down")
 	case len(s.custody) >= backlog+s.limit && !s.methods[m.Method].o.urgent:
+		said := s.full
+		s.full = true
 		s.mu.Unlock()
+		if !said {
+			s.bus.log.Warn("more messages than this service can take are refused, and their senders try again: run more of it, or see what its handlers wait for",
+				"topic", s.api.topic, log.Host, s.host, "waiting", backlog, "handlers", s.limit)
+		}
 		s.refuse(m, fault.Unavailable, s.who()+" is busy")
 	default:
 		w := &work{m: m, d: d, told: m.Kind == KindCast}
@@ -290,10 +297,15 @@ func (s *Server) handleOne(w *work) {
 	reply := s.answer(w.m, out, err) // still in custody: sending much takes long
 	s.mu.Lock()
 	delete(s.custody, w.m.ID)
+	again := s.full && len(s.custody) < backlog/2
+	s.full = s.full && !again
 	if reply != nil {
 		s.done.add(reply)
 	}
 	s.mu.Unlock()
+	if again {
+		s.bus.log.Info("messages are taken again", "topic", s.api.topic, log.Host, s.host)
+	}
 	ack(w.d)
 	s.flight.Done()
 }

@@ -95,7 +95,16 @@ func TestFiltersAreReloaded(t *testing.T) {
 	t.Parallel()
 	i := newIdentity(t, "")
 	p := start(t, exec.Command(program(t), "nova-scheduler", "--config-file", i.conf))
-	p.says("all services are ready", "step=\"service record\"", "step=\"RPC server\"", "step=\"service group\"")
+	p.says("all services are ready")
+	// Its start is to be read in the log, step by step.
+	rest := p.text()
+	for _, step := range []string{`step="configuration check"`, `step="service record"`, `step="RPC server"`, `step="service group"`, "service is ready", "all services are ready"} {
+		_, after, ok := strings.Cut(rest[strings.Index(rest, "service=nova-scheduler "):], step)
+		if !ok {
+			t.Fatalf("%q is not there, or not in its place:\n%s", step, p.text())
+		}
+		rest = "service=nova-scheduler " + after
+	}
 	i.write(t, "[filter_scheduler]\nenabled_filters = ComputeFilter")
 	p.signal(syscall.SIGHUP)
 	p.says("reloaded", "configuration: filters and weighers of the scheduler")
@@ -103,7 +112,7 @@ func TestFiltersAreReloaded(t *testing.T) {
 	p.signal(syscall.SIGHUP)
 	p.says("reload refused", "ComputeFitler")
 	p.signal(syscall.SIGTERM)
-	p.says("left the service group")
+	p.says("service takes no new work", "step=drained", `step="left the service group"`)
 	p.ends(0)
 }
 
