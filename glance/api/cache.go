@@ -64,6 +64,7 @@ func (a *API) clearCache(ctx context.Context, r *api.Request, _ *api.None) (api.
 }
 
 func (a *API) cacheImage(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	noDocument(r)
 	return api.None{}, a.Images.CacheImage(ctx, r.Param("image_id"))
 }
 
@@ -71,7 +72,8 @@ func (a *API) uncache(ctx context.Context, r *api.Request, _ *api.None) (api.Non
 	return api.None{}, a.Images.Uncache(ctx, r.Param("image_id"))
 }
 
-func (a *API) cleanCache(ctx context.Context, _ *api.Request, _ *api.None) (api.None, error) {
+func (a *API) cleanCache(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+	noDocument(r)
 	return api.None{}, a.Images.CleanCache(ctx)
 }
 

@@ -269,6 +269,7 @@ func (a *API) importImage(ctx context.Context, r *api.Request, i images.Image, i
 	case header != "":
 		stores = []string{header}
 	}
+	noDocument(r)
 	return api.None{}, a.Images.Import(ctx, i.ID, images.Import{Method: in.Method.Name, URI: in.Method.URI, Stores: stores, AllStores: in.AllStores,
 		Must: in.MustSucceed == nil || *in.MustSucceed})
 }

@@ -72,6 +72,7 @@ func (a *API) addLocation(ctx context.Context, r *api.Request, i images.Image, i
 	if (l.HashAlgo == "") != (l.HashValue == "") {
 		return api.None{}, fault.Invalidf("os_hash_algo and os_hash_value belong together.")
 	}
+	noDocument(r)
 	return api.None{}, a.Images.AddLocation(ctx, i.ID, l, slices.Contains(r.Caller.Roles, "service"))
 }
 
@@ -81,6 +82,9 @@ func (a *API) deleteFromStore(ctx context.Context, r *api.Request, i images.Imag
 	}
 	return api.None{}, a.Images.DeleteCopy(ctx, i.ID, r.Param("store_id"))
 }
+
+// noDocument keeps an answer without a body from being called JSON, which clients would try to read.
+func noDocument(r *api.Request) { r.SetHeader("Content-Type", "text/html; charset=UTF-8") }
 
 // placed is an operation of a patch on the locations of an image.
 type placed struct {

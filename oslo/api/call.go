@@ -348,7 +348,7 @@ func (c *call) empty() error {
 	status := c.success()
 	if status != http.StatusNoContent {
 		h.Set("Content-Length", "0")
-		if !c.s.c.Exacting {
+		if _, said := h["Content-Type"]; !said && !c.s.c.Exacting {
 			h.Set("Content-Type", "application/json")
 		}
 	}
