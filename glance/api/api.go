@@ -4,6 +4,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +92,7 @@ func (a *API) view(r *api.Request, i images.Image) imageView {
 		Checksum: text(i.Checksum), HashAlgo: text(i.HashAlgo), HashValue: text(i.HashValue), Owner: text(i.Owner), Size: number(i.Size),
 		VirtualSize: number(i.VirtualSize), ContainerFormat: text(i.ContainerFormat), DiskFormat: text(i.DiskFormat), Created: i.Created,
 		Updated: i.Updated, Tags: i.Tags, MinRAM: i.MinRAM, MinDisk: i.MinDisk, Self: path, File: path + "/file", Schema: "/v2/schemas/image",
-		Stores: strings.Join(i.Stores, ","), Properties: a.Protected.Visible(i.Properties, r.Caller)}
+		Stores: strings.Join(slices.Sorted(slices.Values(i.Stores)), ","), Properties: a.Protected.Visible(i.Properties, r.Caller)}
 	if v.Tags == nil {
 		v.Tags = []string{}
 	}
