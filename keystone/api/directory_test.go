@@ -115,4 +115,11 @@ func TestADirectoryThatIsAwayKeepsOnlyItsOwnUsersOut(t *testing.T) {
 	c.want(200, "GET", "/v3/users", admin, "")
 	s.Start()
 	c.want(200, "GET", "/v3/auth/tokens", admin, "", "X-Subject-Token", tok)
+	// With its domain go its users, their tokens and what was granted to them; the directory keeps them.
+	c.want(200, "PATCH", "/v3/domains/"+domain, admin, `{"domain":{"enabled":false}}`)
+	c.want(204, "DELETE", "/v3/domains/"+domain, admin, "")
+	c.want(404, "GET", "/v3/auth/tokens", admin, "", "X-Subject-Token", tok)
+	if l := c.want(200, "GET", "/v3/role_assignments?user.id="+alice, admin, ""); l.at("role_assignments", 0) != nil {
+		t.Errorf("got %s", l.text)
+	}
 }

@@ -186,15 +186,3 @@ func plain(raw string) string {
 	}
 	return raw
 }
-
-// Close ends all connections.
-func (d *Domains) Close() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for id, k := range d.kept {
-		if k.src != nil {
-			k.src.Close()
-		}
-		delete(d.kept, id)
-	}
-}

@@ -76,7 +76,7 @@ func Open(o directory.Options) (directory.Source, error) {
 	var sets []string
 	for section, options := range o {
 		for name, v := range options {
-			if section == "ldap" && ignored[name] {
+			if section == "ldap" && (ignored[name] || strings.HasPrefix(name, "user_enabled_emulation") && strings.EqualFold(v, "false")) {
 				continue
 			}
 			if name != "password" { // secrets are taken as they are

@@ -235,6 +235,7 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 		"no url":            {"url": "example.org"},
 		"an unknown option": {"user_emulation": "x"},
 		"no number":         {"page_size": "many"},
+		"emulation":         {"user_enabled_emulation": "true"},
 		"referrals":         {"chase_referrals": "true"},
 		"no certificates":   {"tls_cacertfile": "/nowhere"},
 	} {
@@ -242,7 +243,8 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	d, err := Open(directory.Options{"identity": {"driver": "ldap", "list_limit": "10"}, "ldap": {"url": "ldap://a, ldaps://b", "password": "a$b", "debug_level": "1"}})
+	d, err := Open(directory.Options{"identity": {"driver": "ldap", "list_limit": "10"}, "ldap": {"url": "ldap://a, ldaps://b", "password": "a$b", "debug_level": "1",
+		"user_enabled_emulation": "False"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type DirectoryID struct {
 
 var (
 	directoryByID   = db.NewQuery[DirectoryID](Statements, `SELECT public_id, domain_id, kind, local_id FROM directory_ids WHERE public_id = ?`)
+	grantsElsewhere = db.NewExec(Statements, `DELETE FROM grants WHERE actor_id IN (SELECT public_id FROM directory_ids WHERE domain_id = ?)`)
 	directoryInsert = db.NewInsert[DirectoryID](Statements, "directory_ids")
 )
 

@@ -80,10 +80,12 @@ func DeleteGroup(ctx context.Context, tx *db.Tx, id string) error {
 	return err
 }
 
-// DeleteGroupsOf removes all groups of a domain.
+// DeleteGroupsOf removes all groups of a domain, and what was granted to users and groups of its directory.
 func DeleteGroupsOf(ctx context.Context, tx *db.Tx, domain string) error {
-	if _, err := grantsOfGroupsIn.Do(ctx, tx, domain); err != nil {
-		return err
+	for _, grants := range []*db.Exec{grantsOfGroupsIn, grantsElsewhere} {
+		if _, err := grants.Do(ctx, tx, domain); err != nil {
+			return err
+		}
 	}
 	_, err := groupsOf.Do(ctx, tx, domain)
 	return err
