@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"hypernova/keystone/oidc/oidctest"
 )
 
@@ -219,6 +221,26 @@ func TestAnAdministratorTiesAUserToAProvider(t *testing.T) {
 		t.Errorf("got %s", u.text)
 	}
 	if a := c.enter(201, p.Token("alice")); a.at("token", "user", "id") == id {
+		t.Errorf("got %s", a.text)
+	}
+}
+
+// The device flow ends between the client and the provider; what the client brings from there is taken here.
+func TestLoginByTheDeviceFlow(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	p := c.federate(byGroups, "")
+	device := oauth2.Config{ClientID: "cloud", ClientSecret: "secret", Endpoint: oauth2.Endpoint{TokenURL: p.URL + "/token", DeviceAuthURL: p.URL + "/device"}}
+	code, err := device.DeviceAuth(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Approve(code.DeviceCode, "alice")
+	tok, err := device.DeviceAccessToken(t.Context(), code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.enter(201, tok.AccessToken); a.at("token", "user", "name") != "alice" {
 		t.Errorf("got %s", a.text)
 	}
 }
