@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	glanceapi "hypernova/glance/api"
@@ -30,7 +31,7 @@ func Dumps() []Dump {
 	return []Dump{
 		{"routes", "every operation: method, path, microversions, policy, status", dumpRoutes},
 		{"schema", "every operation's members: request, query, answer", dumpSchema},
-		{"policy", "every rule with its default", dumpPolicy},
+		{"policy", "every rule with its default and the operations it guards", dumpPolicy},
 		{"rpc", "every message with its fields", dumpRPC},
 		{"options", "every option with type, default and bounds", dumpOptions},
 	}
@@ -94,15 +95,34 @@ func writeMembers(w io.Writer, title string, ms []api.Member, depth int) {
 	}
 }
 
+// dumpPolicy writes each rule with what it guards, as an operator's policy file would have it.
 func dumpPolicy(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for _, d := range declarations() {
 		fmt.Fprintf(b, "# %s\n", d.service)
+		guards := map[string][]string{}
+		for _, o := range d.operations {
+			if call := strings.TrimSpace(o.Method + " " + o.Path + " " + o.Action); !slices.Contains(guards[o.Rule], call) {
+				guards[o.Rule] = append(guards[o.Rule], call)
+			}
+		}
 		for _, r := range d.rules {
 			if r.Doc != "" {
 				fmt.Fprintf(b, "# %s\n", r.Doc)
 			}
+			for _, call := range guards[r.Name] {
+				fmt.Fprintf(b, "# %s\n", call)
+			}
+			if len(r.Scopes) > 0 {
+				fmt.Fprintf(b, "# for tokens of: %s\n", strings.Join(r.Scopes, ", "))
+			}
 			fmt.Fprintf(b, "#%q: %q\n", r.Name, r.Check)
+		}
+		if open := guards[""]; len(open) > 0 {
+			b.WriteString("# Without a rule of their own: open to all, or decided by what is asked for.\n")
+			for _, call := range open {
+				fmt.Fprintf(b, "# %s\n", call)
+			}
 		}
 	}
 	return b.Flush()
