@@ -1,0 +1,33 @@
+package surface
+
+import (
+	"strings"
+	"testing"
+
+	"hypernova/app"
+)
+
+// TestTheReferenceHasEveryOperation reads what operators are told of policies: each operation stands above the rule that guards it, or
+// among those that have none.
+func TestTheReferenceHasEveryOperation(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for _, d := range app.Dumps() {
+		if d.Name == "policy" {
+			if err := d.Write(&text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, p := range parts {
+		for _, o := range p.declared() {
+			_, above, ok := strings.Cut(text.String(), "\n# "+o.Method+" "+o.Path+"\n")
+			if rule, _, _ := strings.Cut(above, "\n#\""); !ok || o.Rule != "" && strings.Contains(rule, "Without a rule") {
+				t.Errorf("%s %s %s is not in it", p.name, o.Method, o.Path)
+			}
+			if o.Rule != "" && !strings.Contains(text.String(), `#"`+o.Rule+`": "`) {
+				t.Errorf("%s is not in it", o.Rule)
+			}
+		}
+	}
+}
