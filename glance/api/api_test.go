@@ -738,7 +738,7 @@ func TestWebDownloadStaysOnThePublicInternet(t *testing.T) {
 	id := s.create("member@p", rawImage)
 	for _, uri := range []string{"", "http://127.0.0.1/", "http://localhost/", "http://[::1]/", "http://10.0.0.1/", "http://192.168.1.1/", "http://169.254.169.254/latest/meta-data",
 		"http://0.0.0.0/", "http://[::ffff:127.0.0.1]/", "http://100.64.0.1/", "http://[fe80::1]/", "http://[fd00::1]/", "http://224.0.0.1/", "http://[64:ff9b::7f00:1]/",
-		"file:///etc/passwd", "ftp://8.8.8.8/", "http://8.8.8.8:22/", "http://user:pw@8.8.8.8/", "http:///x", "::", "http://name.invalid/"} {
+		"file:///etc/passwd", "ftp://8.8.8.8/", "http://8.8.8.8:22/", "http://user:pw@8.8.8.8/", "http:///x", "::"} {
 		b, _ := json.Marshal(uri)
 		if a := s.do("member@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"web-download","uri":`+string(b)+`}}`); a.status != 400 {
 			t.Errorf("%s: got %d", uri, a.status)
