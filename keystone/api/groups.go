@@ -59,7 +59,7 @@ var groups = api.Resource[*API]{Name: "group", Plural: "groups", Ops: api.Ops[*A
 	api.List("GET /groups", groupList, (*API).listGroups),
 	api.On("GET /groups/{group_id}", groupGet, http.StatusOK, (*API).loadGroup, (*API).showGroup),
 	api.On("PATCH /groups/{group_id}", groupUpdate, http.StatusOK, (*API).loadGroup, (*API).updateGroup),
-	api.On("DELETE /groups/{group_id}", groupDelete, http.StatusNoContent, (*API).loadGroup, (*API).deleteGroup),
+	api.On("DELETE /groups/{group_id}", groupDelete, http.StatusNoContent, (*API).loadGroup, (*API).deleteGroup, api.MissingShown()),
 	api.ListOf("GET /groups/{group_id}/users", groupUsers, (*API).loadGroup, (*API).groupMembers, api.EnvelopeOut("users")),
 	api.On("GET /groups/{group_id}/users/{user_id}", memberCheck, http.StatusNoContent, (*API).loadMember, (*API).checkMember),
 	api.On("PUT /groups/{group_id}/users/{user_id}", memberAdd, http.StatusNoContent, (*API).loadMember, (*API).addMember),
