@@ -7,7 +7,7 @@ LDFLAGS = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 export GOTOOLCHAIN = local
 
-.PHONY: help up down clean deps build test check chaos bench golden dump release FORCE
+.PHONY: help up down clean deps build test test-compat check chaos bench golden dump release FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -50,9 +50,10 @@ chaos: ## what make test has of it, but ten minutes of killed processes, broker 
 	@$(MAKE) --no-print-directory build
 	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova HYPERNOVA_CHAOS=$${HYPERNOVA_CHAOS:-10m} $(GO) test -count=1 -p 1 -timeout 60m -v ./tests/bus ./tests/chaos
 
-test-compat: ## Tempest against a cloud of its own; writes docs/compat/tempest.md
+test-compat: ## tempest and placement's own tests against clouds of this build; UPDATE=1 writes what they found into docs/compat
+	@scripts/deps test
 	@$(MAKE) --no-print-directory build
-	@tests/compat/tempest/run
+	@scripts/test-compat $(if $(UPDATE),--update)
 
 bench: ## print the figures: start, drain, memory, create, list, tokens, heartbeats, tasks
 	@$(MAKE) --no-print-directory build
