@@ -7,7 +7,7 @@ const (
 	adminRequired = "rule:admin_required"
 	systemReader  = "rule:admin_required or (role:reader and system_scope:all)"
 
-	own      = " or user_id:%(target.user.id)s"
+	own = " or user_id:%(target.user.id)s"
 
 	inProjectDomain = "domain_id:%(target.project.domain_id)s"
 	inUserDomain    = "domain_id:%(target.user.domain_id)s"

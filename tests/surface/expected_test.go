@@ -7,10 +7,7 @@ package surface
 //	r reader of the project                   D manager of the domain     v service: the role service on the project
 //	m member, the owner                       A admin of the domain       a admin of another project
 //	g manager of the project
-const (
-	everybody = "xrmgRDASva"
-	inProject = "xrmgva" // everybody whose token is of a project
-)
+const everybody = "xrmgRDASva"
 
 var letters = map[string]byte{"stranger": 'x', "reader": 'r', "member": 'm', "manager": 'g', "domainreader": 'R', "domainmanager": 'D',
 	"domainadmin": 'A', "systemreader": 'S', "service": 'v', "admin": 'a'}
