@@ -66,6 +66,8 @@ func Judge(f Facts) []Finding {
 		case t.State == "dead":
 		case t.Kind == jobs.Cleanup.Name() && json.Unmarshal([]byte(t.Args), &owed) == nil:
 			j.owed[owed] = true
+		case t.Kind == jobs.Forget.Name():
+			j.busy[strings.TrimPrefix(t.Key, "forget:")] = true
 		default:
 			j.busy[t.Key] = true
 		}

@@ -72,6 +72,7 @@ func New(c Config, d Deps) *Conductor {
 	k := &Conductor{Deps: d, c: c}
 	jobs.Build.Handle(d.Queue, k.build, k.buildDied)
 	jobs.Delete.Handle(d.Queue, k.delete, k.deleteDied)
+	jobs.Forget.Handle(d.Queue, k.forget, nil)
 	jobs.Power.Handle(d.Queue, k.power, k.powerDied)
 	jobs.Cleanup.Handle(d.Queue, k.cleanup, nil)
 	return k

@@ -2,7 +2,9 @@ package conductor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"hypernova/neutron"
 	"hypernova/nova"
@@ -17,12 +19,13 @@ import (
 // repeated, so it keeps no record: a job that was cut off begins again.
 func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs) error {
 	var host string
+	var unbuilt bool
 	err := c.Store.Tx(ctx, func(tx *db.Tx) error {
 		f, err := c.Store.Fate(ctx, tx, a.Server)
 		if err != nil {
 			return err
 		}
-		host = f.Host
+		host, unbuilt = f.Host, f.State.VM == nova.Building || f.State.VM == nova.Error
 		return c.Store.StartEvent(ctx, tx, a.Server, t.Request, nova.EventDelete, host)
 	})
 	if err != nil {
@@ -43,14 +46,19 @@ func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs
 		}
 	}
 	c.point("delete finish")
-	return c.deleted(ctx, t, a.Server, host, owed)
+	return c.deleted(ctx, t, a.Server, host, owed, unbuilt)
 }
 
 // deleted ends the job. What the host owes from then on is written down with it: before, the server is still somebody's.
-func (c *Conductor) deleted(ctx context.Context, t *tasks.Task, server, host string, owed bool) error {
+func (c *Conductor) deleted(ctx context.Context, t *tasks.Task, server, host string, owed, unbuilt bool) error {
 	return c.Store.Tx(ctx, func(tx *db.Tx) error {
 		if owed {
 			if err := c.owe(ctx, tx, host, server); err != nil {
+				return err
+			}
+		}
+		if unbuilt {
+			if _, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+server, lateness, jobs.DeleteArgs{Server: server}); err != nil {
 				return err
 			}
 		}
@@ -91,4 +99,21 @@ func (c *Conductor) deleteDied(ctx context.Context, t *tasks.Task, a jobs.Delete
 
 func (c *Conductor) fault(err error) *nova.Fault {
 	return &nova.Fault{Code: 500, Message: reason(err), Details: err.Error(), Created: c.Store.Now()()}
+}
+
+// lateness is how long a request may be under way in a service that has meanwhile answered others.
+const lateness = 15 * time.Second
+
+// forget gives back once more what a deleted server held. A build that was cut off, by the death of its conductor or its patience, may have
+// left a request behind in a service that stood still, and that came to life together with the deletion's.
+func (c *Conductor) forget(ctx context.Context, _ *tasks.Task, a jobs.DeleteArgs) error {
+	f, err := c.Store.Fate(ctx, c.Store.DB, a.Server)
+	switch {
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return err
+	case err == nil && !f.Deleted:
+		return nil
+	}
+	ctx = asNova(ctx)
+	return insist(errors.Join(c.Networks.Deallocate(ctx, a.Server), c.Placement.Release(ctx, a.Server)))
 }

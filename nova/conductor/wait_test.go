@@ -6,12 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/compute"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/tasks"
+	"hypernova/placement"
 )
 
 // silence makes the host's heartbeats stop some time ago, as far as the records tell.
@@ -262,4 +264,30 @@ func (h *host) beat() {
 	if err := (compute.Group{Bus: h.bus}).Beat(h.w.t.Context(), h.w.service(h.name)); err != nil {
 		h.w.t.Fatal(err)
 	}
+}
+
+// A request of a build may be late: what it makes after the deletion has ended goes too.
+func TestWhatComesLateForADeletedServerGoesToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	w.ports.fail = away()
+	id := w.create().ID
+	w.waiting()
+	if err := w.verbs.Delete(auth.WithRequest(w.ctx, "req-delete"), id); err != nil {
+		t.Fatal(err)
+	}
+	for v := w.get(id); !v.Gone(); v = w.get(id) {
+		if _, did := w.step(); !did {
+			t.Fatal("nothing is due")
+		}
+	}
+	w.ports.fail = nil
+	if _, err := w.ports.Allocate(t.Context(), neutron.AllocateArgs{Server: id, Host: "h1", Specs: []neutron.PortSpec{{Network: network}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.claims.Claim(t.Context(), placement.Allocation{Consumer: id}); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	w.clean()
 }

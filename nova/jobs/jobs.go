@@ -17,6 +17,9 @@ var Build = tasks.NewKind[BuildArgs]("server.build", tasks.Options{MaxAttempts: 
 // Delete takes a server away. It goes on until everything the server held is given back.
 var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempts: 20, Backoff: time.Second, Priority: 1})
 
+// Forget gives back once more what a server held that was deleted before it ran: a request of its build may have been late.
+var Forget = tasks.NewKind[DeleteArgs]("server.forget", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+
 // Power starts, stops, reboots, pauses or thaws.
 var Power = tasks.NewKind[PowerArgs]("server.power", tasks.Options{MaxAttempts: 4, Backoff: time.Second})
 
