@@ -70,7 +70,7 @@ func New(c Config, d Deps) *Conductor {
 		}
 	}
 	k := &Conductor{Deps: d, c: c}
-	jobs.Build.Handle(d.Queue, k.build, k.buildDied)
+	jobs.Build.Handle(d.Queue, k.buildOrTell, k.buildDied)
 	jobs.Delete.Handle(d.Queue, k.delete, k.deleteDied)
 	jobs.Forget.Handle(d.Queue, k.forget, nil)
 	jobs.Power.Handle(d.Queue, k.power, k.powerDied)

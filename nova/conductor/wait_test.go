@@ -3,6 +3,7 @@ package conductor_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -288,6 +289,40 @@ func TestWhatComesLateForADeletedServerGoesToo(t *testing.T) {
 	if err := w.claims.Claim(t.Context(), placement.Allocation{Consumer: id}); err != nil {
 		t.Fatal(err)
 	}
+	w.work()
+	w.clean()
+}
+
+// A conductor that was halted in the middle of a build wakes when another one has given the build up and deleted the server: what it makes
+// then goes too.
+func TestAConductorThatWakesLateLeavesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := w.create().ID
+	halted, wake := make(chan bool), make(chan bool)
+	once := sync.OnceFunc(func() { close(halted); <-wake })
+	w.ports.before = once
+	late := make(chan error, 1)
+	q := w.queue
+	go func() { _, err := q.ProcessOne(t.Context()); late <- err }()
+	<-halted
+	w.offset.Add(int64(time.Minute)) // the lease ends
+	w.conductor()
+	if err := w.verbs.Delete(auth.WithRequest(w.ctx, "req-delete"), id); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if v := w.get(id); !v.Gone() || len(w.ports.m) != 0 {
+		t.Fatalf("server is %+v, ports %v", v, w.ports.m)
+	}
+	close(wake)
+	if err := <-late; err != nil {
+		t.Error(err)
+	}
+	if len(w.ports.m) != 1 {
+		t.Fatalf("the late one made no port: %v", w.ports.m)
+	}
+	w.offset.Add(int64(time.Minute))
 	w.work()
 	w.clean()
 }

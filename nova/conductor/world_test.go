@@ -400,6 +400,7 @@ type ports struct {
 	n      int
 	status string // of new ports
 	fail   error  // of Allocate
+	before func() // Allocate begins; may be nil
 }
 
 func (p *ports) Available(context.Context, string) ([]neutron.NetworkInfo, error) {
@@ -416,6 +417,9 @@ func (p *ports) Port(context.Context, string) (neutron.PortInfo, error) {
 }
 func (p *ports) SecurityGroup(context.Context, string, string) (string, error) { return "sg", nil }
 func (p *ports) Allocate(_ context.Context, a neutron.AllocateArgs) ([]neutron.PortInfo, error) {
+	if p.before != nil {
+		p.before()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fail != nil {
