@@ -30,34 +30,94 @@ type desk struct {
 
 // seen collects the commands that were typed and did what they should.
 type seen struct {
+	known map[string]string // command to its group
+
 	mu       sync.Mutex
 	commands map[string]bool
 }
 
-// add notes a command by its words, without names and options.
-func (s *seen) add(args []string) {
-	var words []string
-	for _, a := range args {
-		if strings.Trim(a, "abcdefghijklmnopqrstuvwxyz") != "" || len(words) == 4 {
-			break
-		}
-		words = append(words, a)
-		if slices.Contains([]string{"create", "list", "show", "set", "unset", "delete", "save", "issue", "add", "remove", "stop", "start", "reboot", "pause", "unpause"}, a) {
-			break
+// The groups of which every command is looked at, and those of which some are.
+var (
+	whole = []string{"openstack.identity.v3", "openstack.image.v2", "openstack.placement.v1"}
+	parts = []string{"openstack.compute.v2", "openstack.network.v2", "openstack.common", "openstack.cli"}
+)
+
+// undone says of which commands nothing is looked at, and why.
+var undone = map[string]string{
+	"access token create":     oauth,
+	"consumer create":         oauth,
+	"consumer delete":         oauth,
+	"consumer list":           oauth,
+	"consumer set":            oauth,
+	"consumer show":           oauth,
+	"request token authorize": oauth,
+	"request token create":    oauth,
+}
+
+const oauth = "OAuth1 is left out by decision: application credentials do what it was for"
+
+func newSeen(t *testing.T, s *shells) *seen {
+	t.Helper()
+	groups, err := s.commands(slices.Concat(whole, parts)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &seen{known: map[string]string{}, commands: map[string]bool{}}
+	for group, names := range groups {
+		for _, n := range names {
+			out.known[n] = group
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.commands[strings.Join(words, " ")] = true
+	return out
+}
+
+// add notes a command: as many of the first words as are one.
+func (s *seen) add(args []string) {
+	for n := len(args); n > 0; n-- {
+		name := strings.Join(args[:n], " ")
+		if s.known[name] != "" {
+			s.mu.Lock()
+			s.commands[name] = true
+			s.mu.Unlock()
+			return
+		}
+	}
+}
+
+// missing lists the commands of the whole groups that nobody has typed, though no reason is given.
+func (s *seen) missing() []string {
+	var out []string
+	for name, group := range s.known {
+		if slices.Contains(whole, group) && !s.commands[name] && undone[name] == "" {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // table is docs/compat/openstack-client.md.
 func (s *seen) table(version string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Commands of the openstack client\n\nRun one by one, unmodified (%s), against a cloud of this build; each answer is checked by `tests/compat`.\n"+
-		"This page is written by that test: `make golden`.\n\n| command | |\n|---|---|\n", strings.TrimSpace(version))
-	for _, c := range slices.Sorted(maps.Keys(s.commands)) {
-		fmt.Fprintf(&b, "| `openstack %s` | works |\n", c)
+	fmt.Fprintf(&b, "# Commands of the openstack client\n\nRun one by one, unmodified (%s, with its placement plugin), against a cloud of this build; each answer is checked by `tests/compat`.\n"+
+		"This page is written by that test: `make golden`. Of identity, image and placement it names every command that the client has.\n", strings.TrimSpace(version))
+	for _, group := range slices.Concat(whole, parts) {
+		var rows []string
+		works, all := 0, 0
+		for _, name := range slices.Sorted(maps.Keys(s.known)) {
+			if s.known[name] != group {
+				continue
+			}
+			all++
+			switch {
+			case s.commands[name]:
+				works++
+				rows = append(rows, fmt.Sprintf("| `openstack %s` | works |\n", name))
+			case undone[name] != "":
+				rows = append(rows, fmt.Sprintf("| `openstack %s` | %s |\n", name, undone[name]))
+			}
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%d of %d commands.\n\n| command | |\n|---|---|\n%s", strings.TrimPrefix(group, "openstack."), works, all, strings.Join(rows, ""))
 	}
 	return b.String()
 }
@@ -70,6 +130,7 @@ func (d desk) run(args ...string) string {
 
 func (d desk) show(args ...string) map[string]any {
 	d.t.Helper()
+	d.seen.add(args)
 	return d.Cloud.Show(d.t, d.as, args...)
 }
 func (d desk) list(args ...string) []map[string]any {
@@ -133,20 +194,25 @@ func TestOpenStackClient(t *testing.T) {
 	running.NeedClient(t)
 	t.Parallel()
 	cloud := running.Up(t, t.TempDir(), "--memory", "--virt", "fake")
-	typed := &seen{commands: map[string]bool{}}
+	shells := newShells(t, 4)
+	cloud.Shell = shells.run
+	typed := newSeen(t, shells)
 	desks := func(t *testing.T) (admin, demo desk) {
 		return desk{cloud, t, "hypernova", typed}, desk{cloud, t, "hypernova-demo", typed}
 	}
-	parts := map[string]func(t *testing.T, admin, demo desk){
+	stories := map[string]func(t *testing.T, admin, demo desk){
 		"identity": identity, "roles": roles, "image": image, "flavor": flavor, "keypair": keypair, "network": network,
 		"security group": securityGroup, "server": server, "power": power, "many": many, "quota": quota,
+		"catalog": catalog, "domains": domains, "groups": groups, "implied roles": impliedRoles, "secrets": secrets, "delegation": delegation,
+		"federation": federation, "limits": limits, "own password": ownPassword, "image members": imageMembers, "image forms": imageForms,
+		"providers": providers, "inventories": inventories, "allocations": allocations, "candidates": candidates, "names": names,
 	}
 	t.Run("users", func(t *testing.T) {
-		for name, part := range parts {
+		for name, story := range stories {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				admin, demo := desks(t)
-				part(t, admin, demo)
+				story(t, admin, demo)
 			})
 		}
 	})
@@ -155,6 +221,9 @@ func TestOpenStackClient(t *testing.T) {
 		admin, demo := desks(t)
 		operator(t, admin, demo)
 	})
+	if lost := typed.missing(); len(lost) > 0 && !t.Failed() {
+		t.Errorf("commands that nobody has typed: %q", lost)
+	}
 	if *update && !t.Failed() {
 		version, err := exec.CommandContext(t.Context(), "openstack", "--version").Output()
 		if err != nil {

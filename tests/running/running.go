@@ -21,9 +21,12 @@ import (
 type Cloud struct {
 	Dir  string // openrc and clouds.yaml are here
 	Took time.Duration
-	cmd  *exec.Cmd
-	out  *tail
-	end  chan struct{}
+	// Shell runs the openstack client with a clouds.yaml; nil starts a process for each command.
+	Shell func(config string, args []string) (string, error)
+
+	cmd *exec.Cmd
+	out *tail
+	end chan struct{}
 
 	mu    sync.Mutex
 	files map[string]string // clouds.yaml by cloud, of those that As has added
@@ -146,7 +149,11 @@ func (c *Cloud) Client(t testing.TB, cloud string, args ...string) string {
 // Try is Client for commands that may fail; the error holds what the client printed.
 func (c *Cloud) Try(t testing.TB, cloud string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "openstack", append([]string{"--os-cloud", cloud}, args...)...)
+	args = append([]string{"--os-cloud", cloud}, args...)
+	if c.Shell != nil {
+		return c.Shell(c.file(cloud), args)
+	}
+	cmd := exec.CommandContext(t.Context(), "openstack", args...)
 	cmd.Env = append(os.Environ(), "OS_CLIENT_CONFIG_FILE="+c.file(cloud))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
