@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"regexp"
 
 	"hypernova/glance"
 	"hypernova/oslo/fault"
@@ -38,6 +37,9 @@ func look(r io.Reader, i glance.Image) (io.Reader, content, error) {
 	c := inspect(head)
 	if c.danger != "" {
 		return nil, c, refuse("The image data is refused: %s.", c.danger)
+	}
+	if i.DiskFormat == "vmdk" && c.format != "vmdk" && len(head) > 0 { // what reads VMDK takes any text for a descriptor
+		return nil, c, refuse("The image data is not VMDK, which is the image's disk_format.")
 	}
 	if !matches(i.DiskFormat, c.format) {
 		return nil, c, refuse("The image data is %s, but the image's disk_format is %s.", c.format, i.DiskFormat)
@@ -73,6 +75,8 @@ func inspect(b []byte) content {
 		return vmdk(b)
 	case bytes.HasPrefix(b, []byte("# Disk DescriptorFile")):
 		return content{format: "vmdk", virtual: -1, danger: "a VMDK descriptor refers to files outside the image"}
+	case bytes.HasPrefix(b, []byte("COWD")):
+		return content{format: "vmdk", virtual: -1, danger: "the first version of VMDK is not supported"}
 	case bytes.HasPrefix(b, []byte("vhdxfile")):
 		return content{format: "vhdx", virtual: -1}
 	case bytes.HasPrefix(b, []byte("conectix")) && len(b) >= 56:
@@ -125,30 +129,6 @@ func qcow2(b []byte) content {
 		} else if features&^qcow2Known != 0 {
 			c.danger = "the qcow2 image has features that are not known"
 		}
-	}
-	return c
-}
-
-var createType = regexp.MustCompile(`createType="([A-Za-z0-9]+)"`)
-
-// vmdk reads a sparse header and the descriptor inside: only the types that hold all their data are taken.
-func vmdk(b []byte) content {
-	c := content{format: "vmdk", virtual: -1}
-	if len(b) < 512 {
-		c.danger = "the VMDK header is cut off"
-		return c
-	}
-	if sectors := binary.LittleEndian.Uint64(b[12:]); sectors < 1<<50 {
-		c.virtual = int64(sectors) * 512
-	}
-	at := binary.LittleEndian.Uint64(b[28:])
-	if at == 0 || at*512 >= uint64(len(b)) {
-		c.danger = "the VMDK has no descriptor at its beginning"
-		return c
-	}
-	m := createType.FindSubmatch(b[at*512:])
-	if m == nil || string(m[1]) != "monolithicSparse" && string(m[1]) != "streamOptimized" {
-		c.danger = "only VMDK images of the types monolithicSparse and streamOptimized hold all their data"
 	}
 	return c
 }

@@ -252,26 +252,6 @@ func TestTwoUploadsOneWins(t *testing.T) {
 	}
 }
 
-func FuzzContent(f *testing.F) {
-	f.Add([]byte("QFI\xfb"), "qcow2")
-	f.Add([]byte("KDMV"), "vmdk")
-	f.Add(append([]byte("KDMV"), make([]byte, 600)...), "vmdk")
-	f.Add([]byte("conectix"), "vhd")
-	f.Add([]byte("# Disk DescriptorFile"), "raw")
-	f.Fuzz(func(t *testing.T, data []byte, format string) {
-		r, err := images.Look(bytes.NewReader(data), format)
-		if err != nil {
-			return
-		}
-		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
-			t.Errorf("looking changed the data: %v", err)
-		}
-		if bytes.HasPrefix(data, []byte("QFI\xfb")) && format == "raw" {
-			t.Error("a qcow2 image passed as raw")
-		}
-	})
-}
-
 func BenchmarkUpload(b *testing.B) {
 	c := open(b, nil)
 	data := make([]byte, 64<<20)

@@ -250,17 +250,20 @@ func TestDamageInOneStoreIsMendedFromAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, spoil := range map[string]func() error{"cut off": func() error { return os.Truncate(path, 2<<20+3) }, "missing": func() error { return os.Remove(path) }} {
-		if err := spoil(); err != nil {
+	for _, c := range []struct {
+		name  string
+		spoil func() error
+	}{{"cut off", func() error { return os.Truncate(path, 2<<20+3) }}, {"missing", func() error { return os.Remove(path) }}} {
+		if err := c.spoil(); err != nil {
 			t.Fatal(err)
 		}
 		r, err := s.Data(admin(t), id, 0, 3<<20)
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
 		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data[:3<<20]) {
-			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+			t.Errorf("%s: %d bytes, %v", c.name, len(got), err)
 		}
 		r.Close()
 	}

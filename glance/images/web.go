@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,10 +68,24 @@ func (w *web) form(u *url.URL) error {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	n, err := strconv.Atoi(port)
-	if err != nil || u.Host == "" || u.User != nil || !slices.Contains(w.c.Schemes, u.Scheme) || !slices.Contains(w.c.Ports, n) {
+	if err != nil || disguised(u.Hostname()) || u.Host == "" || u.User != nil || !slices.Contains(w.c.Schemes, u.Scheme) || !slices.Contains(w.c.Ports, n) {
 		return filtered(u.Redacted())
 	}
 	return nil
+}
+
+// disguised tells a host that is an address in a form that only some resolvers know: 2130706433, 0x7f.1, 0177.0.0.1. No name ends in
+// a number.
+func disguised(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return strings.Trim(last, "0123456789") == ""
 }
 
 // allowed checks a URI before anything is begun: its form, and that its host is somewhere we may go.
@@ -106,10 +121,12 @@ func (w *web) control(_, address string, _ syscall.RawConn) error {
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
-	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("fec0::/10"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("192.88.99.0/24"),
+	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20"),
 }
+
+// public6 is what of IPv6 is handed out. Outside of it are translations of IPv4 addresses and other things that lead back inside.
+var public6 = netip.MustParsePrefix("2000::/3")
 
 func (w *web) reachable(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
@@ -117,7 +134,7 @@ func (w *web) reachable(a netip.Addr) bool {
 	if slices.ContainsFunc(w.c.Networks, in) {
 		return true
 	}
-	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !slices.ContainsFunc(special, in)
+	return a.IsValid() && a.IsGlobalUnicast() && (a.Is4() || public6.Contains(a)) && !a.IsPrivate() && !slices.ContainsFunc(special, in)
 }
 
 // open fetches; size is -1 where the server does not say.

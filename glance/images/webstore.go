@@ -104,9 +104,7 @@ func (w webStore) Open(ctx context.Context, key string, offset, length int64) (i
 		if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &from); err != nil || from != offset {
 			return nil, errors.Join(fault.Unavailablef("the image's web server sends another range than it was asked for"), resp.Body.Close())
 		}
-		return resp.Body, nil
-	}
-	if _, err := io.CopyN(io.Discard, resp.Body, offset); err != nil && !errors.Is(err, io.EOF) {
+	} else if _, err := io.CopyN(io.Discard, resp.Body, offset); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.Join(err, resp.Body.Close())
 	}
 	if length < 0 {
