@@ -53,6 +53,32 @@ func TestUnknownUsersCostWhatWrongPasswordsCost(t *testing.T) {
 	}
 }
 
+// A right password is remembered, and so checked sooner than a wrong one: not where it must be refused, or who guesses would see it.
+func TestARightPasswordThatIsRefusedCostsWhatAWrongOneCosts(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	admin := c.login("admin", project("admin"))
+	c.login("demo", demoProject)
+	c.login("stranger", project("other"))
+	c.want(200, "PATCH", "/v3/users/"+c.id("users", "stranger"), admin, `{"user":{"enabled":false}}`)
+	try := func(user, password string) {
+		t.Helper()
+		before := c.passwords.Paid()
+		c.want(401, "POST", "/v3/auth/tokens", "", fmt.Sprintf(
+			`{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":%q,"domain":{"id":"default"},"password":%q}}}}}`, user, password))
+		if paid := c.passwords.Paid() - before; paid != 1 {
+			t.Errorf("%s with %s: %d comparisons were paid for, want 1", user, password, paid)
+		}
+	}
+	for range 3 {
+		try("demo", "wrong")
+	}
+	try("demo", "wrong")
+	try("demo", "secret") // locked by now
+	try("stranger", "wrong")
+	try("stranger", "secret")
+}
+
 func TestUsersCanBeExemptFromTheRules(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)

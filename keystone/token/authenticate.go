@@ -188,23 +188,18 @@ func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, e
 		sec = store.Secret{}
 	}
 	now, rules := s.now(), s.passwords.Rules()
+	kept := err != nil || rules.Locked(u, sec, now) || !u.Enabled || rules.Dormant(u, now)
+	if kept {
+		sec.Hash = "" // a right password that is remembered would be refused sooner than a wrong one
+	}
 	ok := s.passwords.Verify(u.ID, sec.Hash, p.Password)
 	switch {
-	case err != nil:
-		return "", refused("no such user")
-	case rules.Locked(u, sec, now):
-		return "", refused("user %s is locked after %d wrong passwords", u.ID, sec.FailedCount)
+	case kept:
+		return "", s.failed(ctx, "", refused("user %q is not there, disabled, or locked after %d wrong passwords", u.ID, sec.FailedCount))
 	case !ok:
-		if rules.LockoutAttempts > 0 {
-			if err := store.CountFailure(ctx, s.db, u.ID, now); err != nil {
-				return "", err
-			}
-		}
-		return "", refused("wrong password of user %s", u.ID)
+		return "", s.failed(ctx, u.ID, refused("wrong password of user %s", u.ID))
 	case rules.Expired(u, now):
 		return "", fault.New(fault.Unauthorized, "The password is expired and needs to be changed for user: %s.", u.ID)
-	case !u.Enabled || rules.Dormant(u, now):
-		return "", refused("user %s is disabled", u.ID)
 	}
 	if sec.FailedCount > 0 {
 		if err := store.ForgetFailures(ctx, s.db, u.ID); err != nil {
@@ -216,6 +211,17 @@ func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, e
 		return u.ID, store.Seen(ctx, s.db, u.ID, now)
 	}
 	return u.ID, nil
+}
+
+// failed counts a wrong proof of a user, where they are counted, and answers why. The database is asked for nobody ("") as well, so that
+// it takes about as long.
+func (s *Service) failed(ctx context.Context, user string, why error) error {
+	if s.passwords.Rules().LockoutAttempts > 0 {
+		if err := store.CountFailure(ctx, s.db, user, s.now()); err != nil {
+			return err
+		}
+	}
+	return why
 }
 
 // elsewhere checks the password of a user that a domain's directory has, or should have; theirs is false for users of the database.

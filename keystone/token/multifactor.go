@@ -10,7 +10,7 @@ import (
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/totp"
 
-	"hypernova/keystone/store"
+	"hypernova/oslo/fault"
 )
 
 // Insufficient tells that what was proved is right, but that the user's rules ask for more. With the receipt the rest can follow.
@@ -109,33 +109,32 @@ func (s *Service) checkReceipt(text string, c *Claims) (string, error) {
 // step is how long a passcode is shown; the one before is still accepted.
 const step = 30 * time.Second
 
-// checkTOTP answers the id of the user whose passcode it is. Wrong passcodes count like wrong passwords.
+// checkTOTP answers the id of the user whose passcode it is. Wrong passcodes count like wrong passwords. It looks for the seeds of users
+// who are not there, or may not log in, too.
 func (s *Service) checkTOTP(ctx context.Context, p PasswordProof) (string, error) {
 	u, sec, err := s.find(ctx, p)
-	if err != nil {
-		return "", gone(err, "user", p.UserName+p.UserID)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return "", err
 	}
 	now, rules := s.now(), s.passwords.Rules()
-	if rules.Locked(u, sec, now) || !u.Enabled || rules.Dormant(u, now) {
-		return "", refused("user %s is locked or disabled", u.ID)
-	}
 	var seeds []string
 	if s.config.Seeds != nil {
-		if seeds, err = s.config.Seeds.Seeds(ctx, u.ID); err != nil {
-			return "", err
+		var bad error
+		if seeds, bad = s.config.Seeds.Seeds(ctx, u.ID); bad != nil {
+			return "", bad
 		}
 	}
+	right := false
 	for _, seed := range seeds {
-		if rightCode(seed, p.Password, now) {
-			return u.ID, nil
-		}
+		right = rightCode(seed, p.Password, now) || right
 	}
-	if rules.LockoutAttempts > 0 {
-		if err := store.CountFailure(ctx, s.db, u.ID, now); err != nil {
-			return "", err
-		}
+	switch {
+	case err != nil, rules.Locked(u, sec, now), !u.Enabled, rules.Dormant(u, now):
+		return "", s.failed(ctx, "", refused("user %q is not there, locked or disabled", u.ID))
+	case !right:
+		return "", s.failed(ctx, u.ID, refused("wrong passcode of user %s", u.ID))
 	}
-	return "", refused("wrong passcode of user %s", u.ID)
+	return u.ID, nil
 }
 
 func rightCode(seed, code string, now time.Time) bool {
