@@ -73,9 +73,10 @@ func (r Signed) signedWith(secret string) bool {
 func same(given, made string) bool { return made != "" && hmac.Equal([]byte(given), []byte(made)) }
 
 func (r Signed) recent(now time.Time) error {
+	// What version 4 signs is its own date; a member of the other versions beside it would be whatever an eavesdropper wants.
 	text := r.Params["Timestamp"]
-	for _, t := range []string{r.Headers["X-Amz-Date"], r.Params["X-Amz-Date"]} {
-		if text == "" {
+	for _, t := range []string{r.Params["X-Amz-Date"], r.Headers["X-Amz-Date"]} {
+		if t != "" && (text == "" || r.isFour()) {
 			text = t
 		}
 	}
@@ -114,10 +115,19 @@ func (r Signed) sign(secret string) string {
 		params["SignatureMethod"] = "HmacSHA256"
 		return base64.StdEncoding.EncodeToString(mac(sha256.New, secret, r.Verb+"\n"+r.Host+"\n"+r.Path+"\n"+canonical(params)))
 	}
-	if strings.HasPrefix(r.Headers["Authorization"], "AWS4-HMAC-SHA256") || r.Params["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256" {
+	if r.isFour() {
 		return r.four(secret)
 	}
 	return ""
+}
+
+// isFour says whether the request is signed by version 4, which names itself where the others have a number.
+func (r Signed) isFour() bool {
+	switch r.Params["SignatureVersion"] {
+	case "0", "1", "2":
+		return false
+	}
+	return strings.HasPrefix(r.Headers["Authorization"], "AWS4-HMAC-SHA256") || r.Params["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
 }
 
 func mac(h func() hash.Hash, key, text string) []byte {
