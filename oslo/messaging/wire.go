@@ -193,7 +193,11 @@ func text[T ~string](to *T, v []byte) bool {
 func number(to *int, v []byte) bool {
 	n, err := strconv.Atoi(string(v))
 	*to = n
-	return err == nil && v[0] != '+' && (n == 0) == (v[0] == '0')
+	digits := v
+	if v[0] == '-' {
+		digits = v[1:]
+	}
+	return err == nil && v[0] != '+' && (digits[0] != '0' || len(v) == 1)
 }
 
 // quoted reads plain text in quotes, and answers what follows.

@@ -1,6 +1,7 @@
 package messaging_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -51,6 +52,7 @@ func TestWhatOthersWriteIsRead(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{"", "{", "{}", `{"kind":7}`, "\xff\x00", "[]", `{"kind":"call","id":"1"}`, `{"kind":"call","id":"1",}`, `{"kind":"call","id":"1"}}`,
 		`{"kind":"call","id":"1","payload":{]}`, `{"kind":"call","id":"1","level":01}`, `{"kind":"call","id":"1","level":+1}`, `{"kind":"call","id":"1","level":-0}`,
+		`{"kind":"call","id":"1","level":-01}`, `{"kind":"call","id":"1","level":-}`,
 		`{"kind":"call","id":"1","payload":}`, `{"kind":"call","id":"1","caller":{"user_id":"u"},"timeout_ns":5}`, `{"kind":"call","id":"1","level":1e3}`,
 		`{"kind":"a","kind":"b","id":"1","fault":{"kind":"x"},"fault":{"msg":"y"}}`} {
 		f.Add([]byte(s))
@@ -65,6 +67,49 @@ func FuzzDecode(f *testing.F) {
 		}
 		if err == nil && !reflect.DeepEqual(*got, want) {
 			t.Fatalf("%q: got %+v, want %+v", data, got, want)
+		}
+	})
+}
+
+// What Encode writes is what encoding/json writes, and reads back as the same message.
+func FuzzEncode(f *testing.F) {
+	f.Add("call", "a-1", "compute", "build", "u", "NotFound", int64(1), int64(60), []byte(`{"a":[1,"}"]}`))
+	f.Add("cast", "\"", "é\x00<&>", "\xff", "\u2028", "", int64(-1), int64(-5), []byte(`null`))
+	f.Add("", "", "", "", "", "", int64(0), int64(0), []byte{})
+	f.Fuzz(func(t *testing.T, kind, id, topic, method, user, cause string, level, timeout int64, payload []byte) {
+		m := messaging.Message{Kind: messaging.Kind(kind), ID: id, IDs: []string{id, user}, Host: topic, Sender: method, Topic: topic, Method: method, Level: int(level),
+			Request: user, Trace: cause, Timeout: time.Duration(timeout), ReplyTo: id, Delivery: int(level)}
+		if user != "" {
+			m.Caller = &auth.Caller{UserID: user, Roles: []string{kind}}
+		}
+		if cause != "" {
+			m.Fault = &messaging.WireFault{Kind: cause, Msg: topic}
+		}
+		var compact bytes.Buffer
+		if json.Valid(payload) { // what the kit sends comes from encoding/json
+			json.HTMLEscape(&compact, payload)
+			payload = bytes.Clone(compact.Bytes())
+			compact.Reset()
+			_ = json.Compact(&compact, payload) // it is valid
+			m.Payload = compact.Bytes()
+		}
+		want, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := messaging.Encode(&m)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("got %s, %v, want %s", got, err, want)
+		}
+		if id == "" || kind == "" {
+			return
+		}
+		var std messaging.Message
+		if err := json.Unmarshal(want, &std); err != nil {
+			t.Fatal(err)
+		}
+		if back, err := messaging.Decode(got); err != nil || !reflect.DeepEqual(*back, std) {
+			t.Fatalf("%s: got %+v, %v, want %+v", got, back, err, std)
 		}
 	})
 }
