@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"hypernova/keystone"
 	"hypernova/keystone/assignment"
@@ -72,12 +73,11 @@ func boolFilter(where []db.Cond, column string, q *string) []db.Cond {
 	if q == nil {
 		return where
 	}
-	switch *q {
-	case "0", "false", "False", "no":
-		return append(where, db.EqTo(column, false))
-	}
-	return append(where, db.EqTo(column, true))
+	return append(where, db.EqTo(column, truth(*q)))
 }
+
+// truth reads a flag of a query: what is not plainly false is true.
+func truth(q string) bool { return !slices.Contains([]string{"0", "false", "False", "no"}, q) }
 
 func equal(where []db.Cond, column string, q *string) []db.Cond {
 	if q == nil {

@@ -112,8 +112,8 @@ type accessRuleQuery struct {
 var appCredentials = api.Resource[*API]{Name: "application_credential", Plural: "application_credentials", Ops: api.Ops[*API]{
 	api.On("POST /users/{user_id}/application_credentials", appCredentialAdd, http.StatusCreated, (*API).loadOwner, (*API).createAppCredential),
 	api.ListOf("GET /users/{user_id}/application_credentials", appCredentialList, (*API).loadOwner, (*API).listAppCredentials),
-	api.On("GET /users/{user_id}/application_credentials/{application_credential_id}", appCredentialGet, http.StatusOK, (*API).loadOwner, (*API).showAppCredential),
-	api.On("DELETE /users/{user_id}/application_credentials/{application_credential_id}", appCredentialDrop, http.StatusNoContent, (*API).loadOwner, (*API).deleteAppCredential),
+	api.On("GET /users/{user_id}/application_credentials/{application_credential_id}", appCredentialGet, http.StatusOK, (*API).loadCredentialOwner, (*API).showAppCredential),
+	api.On("DELETE /users/{user_id}/application_credentials/{application_credential_id}", appCredentialDrop, http.StatusNoContent, (*API).loadCredentialOwner, (*API).deleteAppCredential),
 }}
 
 var accessRules = api.Resource[*API]{Name: "access_rule", Plural: "access_rules", Ops: api.Ops[*API]{
@@ -131,6 +131,16 @@ func (o owner) PolicyTarget() policy.Target {
 
 func (a *API) loadOwner(_ context.Context, r *api.Request) (owner, error) {
 	return owner(r.Param("user_id")), nil
+}
+
+// loadCredentialOwner is whose the application credential in the path is: naming oneself in the path makes nobody its owner. The path counts
+// where there is no such credential.
+func (a *API) loadCredentialOwner(ctx context.Context, r *api.Request) (owner, error) {
+	c, err := a.Delegation.AppCredential(ctx, r.Param("application_credential_id"))
+	if fault.Is(err, fault.NotFound) {
+		return owner(r.Param("user_id")), nil
+	}
+	return owner(c.UserID), err
 }
 
 // own is the caller's token with what it was delegated by.
@@ -262,28 +272,28 @@ func (a *API) listAppCredentials(ctx context.Context, r *api.Request, o owner, q
 }
 
 // ofUser finds the application credential in the path, if it is of the user in the path.
-func (a *API) ofUser(ctx context.Context, r *api.Request, o owner) (keystone.AppCredential, error) {
+func (a *API) ofUser(ctx context.Context, r *api.Request) (keystone.AppCredential, error) {
 	id := r.Param("application_credential_id")
 	c, err := a.Delegation.AppCredential(ctx, id)
-	if err == nil && c.UserID != string(o) {
+	if err == nil && c.UserID != r.Param("user_id") {
 		err = fault.NotFoundf("Could not find Application Credential: %s.", id)
 	}
 	return c, err
 }
 
-func (a *API) showAppCredential(ctx context.Context, r *api.Request, o owner, _ *api.None) (appCredentialView, error) {
-	c, err := a.ofUser(ctx, r, o)
+func (a *API) showAppCredential(ctx context.Context, r *api.Request, _ owner, _ *api.None) (appCredentialView, error) {
+	c, err := a.ofUser(ctx, r)
 	if err != nil {
 		return appCredentialView{}, err
 	}
 	return a.appCredentialView(ctx, r, c)
 }
 
-func (a *API) deleteAppCredential(ctx context.Context, r *api.Request, o owner, _ *api.None) (api.None, error) {
+func (a *API) deleteAppCredential(ctx context.Context, r *api.Request, _ owner, _ *api.None) (api.None, error) {
 	if _, err := a.mayManage(ctx, r); err != nil {
 		return api.None{}, err
 	}
-	c, err := a.ofUser(ctx, r, o)
+	c, err := a.ofUser(ctx, r)
 	if err != nil {
 		return api.None{}, err
 	}
