@@ -73,13 +73,14 @@ type regionBody struct {
 
 type serviceBody struct {
 	Type        opt.Of[string]             `wire:"type" is:"minlen=1,maxlen=255"`
-	Name        opt.Of[string]             `wire:"name" is:"nullable,maxlen=255"`
+	Name        opt.Of[string]             `wire:"name" is:"minlen=1,maxlen=255"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	Enabled     opt.Of[bool]               `wire:"enabled"`
 	Extra       map[string]json.RawMessage `wire:"*"`
 }
 
 type endpointBody struct {
+	ID          opt.Of[string]             `wire:"id" is:"maxlen=255"` // taken and forgotten, as keystone does
 	ServiceID   opt.Of[string]             `wire:"service_id" is:"minlen=1,maxlen=64"`
 	Interface   opt.Of[string]             `wire:"interface" is:"enum=admin|internal|public"`
 	RegionID    opt.Of[string]             `wire:"region_id" is:"nullable,maxlen=255"`
@@ -112,7 +113,7 @@ var regions = api.Resource[*API]{Name: "region", Plural: "regions", Ops: api.Ops
 	api.List("GET /regions", regionList, (*API).listRegions),
 	api.On("GET /regions/{region_id}", regionGet, http.StatusOK, (*API).loadRegion, (*API).showRegion),
 	api.Do("PUT /regions/{region_id}", regionCreate, http.StatusCreated, (*API).putRegion),
-	api.On("PATCH /regions/{region_id}", regionUpdate, http.StatusOK, (*API).loadRegion, (*API).updateRegion),
+	api.On("PATCH /regions/{region_id}", regionUpdate, http.StatusOK, (*API).loadRegion, (*API).updateRegion, api.NonEmpty()),
 	api.On("DELETE /regions/{region_id}", regionDelete, http.StatusNoContent, (*API).loadRegion, (*API).deleteRegion),
 }}
 
@@ -120,7 +121,7 @@ var services = api.Resource[*API]{Name: "service", Plural: "services", Ops: api.
 	api.Do("POST /services", serviceCreate, http.StatusCreated, (*API).createService),
 	api.List("GET /services", serviceList, (*API).listServices),
 	api.On("GET /services/{service_id}", serviceGet, http.StatusOK, (*API).loadService, (*API).showService),
-	api.On("PATCH /services/{service_id}", serviceUpdate, http.StatusOK, (*API).loadService, (*API).updateService),
+	api.On("PATCH /services/{service_id}", serviceUpdate, http.StatusOK, (*API).loadService, (*API).updateService, api.NonEmpty()),
 	api.On("DELETE /services/{service_id}", serviceDelete, http.StatusNoContent, (*API).loadService, (*API).deleteService),
 }}
 
@@ -128,7 +129,7 @@ var endpoints = api.Resource[*API]{Name: "endpoint", Plural: "endpoints", Ops: a
 	api.Do("POST /endpoints", endpointCreate, http.StatusCreated, (*API).createEndpoint),
 	api.List("GET /endpoints", endpointList, (*API).listEndpoints),
 	api.On("GET /endpoints/{endpoint_id}", endpointGet, http.StatusOK, (*API).loadEndpoint, (*API).showEndpoint, api.MissingShown()),
-	api.On("PATCH /endpoints/{endpoint_id}", endpointUpdate, http.StatusOK, (*API).loadEndpoint, (*API).updateEndpoint, api.MissingShown()),
+	api.On("PATCH /endpoints/{endpoint_id}", endpointUpdate, http.StatusOK, (*API).loadEndpoint, (*API).updateEndpoint, api.MissingShown(), api.NonEmpty()),
 	api.On("DELETE /endpoints/{endpoint_id}", endpointDelete, http.StatusNoContent, (*API).loadEndpoint, (*API).deleteEndpoint, api.MissingShown()),
 }}
 

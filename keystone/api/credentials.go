@@ -32,7 +32,8 @@ func credentialViewer(r *api.Request) func(keystone.Credential) credentialView {
 }
 
 type credentialCreate struct {
-	UserID    opt.Of[string]             `wire:"user_id" is:"maxlen=64"`
+	ID        opt.Of[string]             `wire:"id" is:"maxlen=255"` // taken and forgotten, as keystone does
+	UserID    string                     `wire:"user_id" is:"required,maxlen=64"`
 	ProjectID opt.Of[string]             `wire:"project_id" is:"nullable,maxlen=64"`
 	Type      string                     `wire:"type" is:"required,maxlen=255"`
 	Blob      string                     `wire:"blob" is:"required,maxlen=65535"`
@@ -40,7 +41,7 @@ type credentialCreate struct {
 }
 
 func (c *credentialCreate) PolicyTarget() policy.Target {
-	return policy.Target{"target.credential.user_id": c.UserID.Or("")}
+	return policy.Target{"target.credential.user_id": c.UserID}
 }
 
 type credentialUpdate struct {
@@ -60,7 +61,7 @@ var credentials = api.Resource[*API]{Name: "credential", Plural: "credentials", 
 	api.Do("POST /credentials", credentialAdd, http.StatusCreated, (*API).createCredential),
 	api.ListOf("GET /credentials", nil, api.Nothing[*API], (*API).listCredentials),
 	api.On("GET /credentials/{credential_id}", credentialGet, http.StatusOK, (*API).loadCredential, (*API).showCredential),
-	api.On("PATCH /credentials/{credential_id}", credentialChange, http.StatusOK, (*API).loadCredential, (*API).updateCredential),
+	api.On("PATCH /credentials/{credential_id}", credentialChange, http.StatusOK, (*API).loadCredential, (*API).updateCredential, api.NonEmpty()),
 	api.On("DELETE /credentials/{credential_id}", credentialDrop, http.StatusNoContent, (*API).loadCredential, (*API).deleteCredential),
 }}
 
@@ -77,7 +78,7 @@ func reaches(t *token.Token, project string) error {
 }
 
 func (a *API) createCredential(ctx context.Context, r *api.Request, in *credentialCreate) (credentialView, error) {
-	c := keystone.Credential{UserID: in.UserID.Or(r.Caller.UserID), ProjectID: in.ProjectID.Or(""), Type: in.Type, Blob: in.Blob, Extra: in.Extra}
+	c := keystone.Credential{UserID: in.UserID, ProjectID: in.ProjectID.Or(""), Type: in.Type, Blob: in.Blob, Extra: in.Extra}
 	t, err := a.own(ctx, r)
 	if err != nil {
 		return credentialView{}, err

@@ -123,3 +123,22 @@ func TestADirectoryThatIsAwayKeepsOnlyItsOwnUsersOut(t *testing.T) {
 		t.Errorf("got %s", l.text)
 	}
 }
+
+func TestATrustMayNameSomebodyOfADirectoryWhoHasNeverLoggedIn(t *testing.T) {
+	t.Parallel()
+	c, _, domain := directoryCloud(t)
+	admin := c.login("admin", project("admin"))
+	alice := c.want(200, "GET", "/v3/users?name=alice&domain_id="+domain, admin, "").at("users", 0, "id").(string)
+	trust := func(trustee string) string {
+		return fmt.Sprintf(`{"trust":{"trustor_user_id":%q,"trustee_user_id":%q,"impersonation":false,"project_id":%q,"roles":[{"name":"member"}]}}`,
+			c.id("users", "admin"), trustee, c.id("projects", "admin"))
+	}
+	made := c.want(201, "POST", "/v3/OS-TRUST/trusts", admin, trust(alice)).at("trust", "id").(string)
+	c.want(404, "POST", "/v3/OS-TRUST/trusts", admin, trust("nobody"))
+	c.want(201, "POST", "/v3/credentials", admin, fmt.Sprintf(`{"credential":{"user_id":%q,"type":"cert","blob":"x"}}`, alice))
+	c.want(201, "POST", "/v3/users/"+alice+"/credentials/OS-EC2", admin, fmt.Sprintf(`{"tenant_id":%q}`, c.id("projects", "demo")))
+	tok := c.want(201, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", fmt.Sprintf(`{"OS-TRUST:trust":{"id":%q}}`, made)))
+	if tok.at("token", "user", "id") != alice || tok.at("token", "OS-TRUST:trust", "id") != made {
+		t.Errorf("got %s", tok.text)
+	}
+}

@@ -67,7 +67,7 @@ var identityProviders = api.Resource[*API]{Name: "identity_provider", Plural: "i
 	api.Do("PUT /OS-FEDERATION/identity_providers/{idp_id}", idpAdd, http.StatusCreated, (*API).createIDP),
 	api.List("GET /OS-FEDERATION/identity_providers", idpList, (*API).listIDPs),
 	api.On("GET /OS-FEDERATION/identity_providers/{idp_id}", idpGet, http.StatusOK, (*API).loadIDP, (*API).showIDP),
-	api.On("PATCH /OS-FEDERATION/identity_providers/{idp_id}", idpPut, http.StatusOK, (*API).loadIDP, (*API).updateIDP),
+	api.On("PATCH /OS-FEDERATION/identity_providers/{idp_id}", idpPut, http.StatusOK, (*API).loadIDP, (*API).updateIDP, api.NonEmpty()),
 	api.On("DELETE /OS-FEDERATION/identity_providers/{idp_id}", idpDrop, http.StatusNoContent, (*API).loadIDP, (*API).deleteIDP),
 }}
 
@@ -97,17 +97,19 @@ func (a *API) showIDP(_ context.Context, r *api.Request, p keystone.IdentityProv
 }
 
 func (a *API) updateIDP(ctx context.Context, r *api.Request, p keystone.IdentityProvider, in *idpUpdate) (idpView, error) {
-	p.Enabled = in.Enabled.Or(p.Enabled)
-	if in.Description.Set {
-		p.Description = in.Description.Ptr()
-	}
-	if in.RemoteIDs.Set {
-		p.RemoteIDs = in.RemoteIDs.Or(nil)
-	}
-	if in.TTL.Set {
-		p.TTL = in.TTL.Ptr()
-	}
-	return idpViewer(r)(p), a.Federation.UpdateIdentityProvider(ctx, p)
+	p, err := a.Federation.UpdateIdentityProvider(ctx, p.ID, func(p *keystone.IdentityProvider) {
+		p.Enabled = in.Enabled.Or(p.Enabled)
+		if in.Description.Set {
+			p.Description = in.Description.Ptr()
+		}
+		if in.RemoteIDs.Set {
+			p.RemoteIDs = in.RemoteIDs.Or(nil)
+		}
+		if in.TTL.Set {
+			p.TTL = in.TTL.Ptr()
+		}
+	})
+	return idpViewer(r)(p), err
 }
 
 func (a *API) deleteIDP(ctx context.Context, _ *api.Request, p keystone.IdentityProvider, _ *api.None) (api.None, error) {
@@ -154,8 +156,8 @@ type protocolCreate struct {
 }
 
 type protocolUpdate struct {
-	Mapping   opt.Of[string] `wire:"mapping_id" is:"minlen=1,maxlen=64"`
-	Attribute opt.Of[string] `wire:"remote_id_attribute" is:"nullable,maxlen=64"`
+	Mapping   string         `wire:"mapping_id" is:"required,minlen=1,maxlen=64"`
+	Attribute opt.Of[string] `wire:"remote_id_attribute" is:"maxlen=64"`
 }
 
 const protocolPath = "/OS-FEDERATION/identity_providers/{idp_id}/protocols"
@@ -164,7 +166,7 @@ var protocols = api.Resource[*API]{Name: "protocol", Plural: "protocols", Ops: a
 	api.Do("PUT "+protocolPath+"/{protocol_id}", protocolAdd, http.StatusCreated, (*API).createProtocol),
 	api.ListOf("GET "+protocolPath, protocolList, (*API).loadIDP, (*API).listProtocols),
 	api.On("GET "+protocolPath+"/{protocol_id}", protocolGet, http.StatusOK, (*API).loadProtocol, (*API).showProtocol),
-	api.On("PATCH "+protocolPath+"/{protocol_id}", protocolPut, http.StatusOK, (*API).loadProtocol, (*API).updateProtocol),
+	api.On("PATCH "+protocolPath+"/{protocol_id}", protocolPut, http.StatusOK, (*API).loadProtocol, (*API).updateProtocol, api.NonEmpty()),
 	api.On("DELETE "+protocolPath+"/{protocol_id}", protocolDrop, http.StatusNoContent, (*API).loadProtocol, (*API).deleteProtocol),
 }}
 
@@ -187,11 +189,10 @@ func (a *API) showProtocol(_ context.Context, r *api.Request, p keystone.Protoco
 }
 
 func (a *API) updateProtocol(ctx context.Context, r *api.Request, p keystone.Protocol, in *protocolUpdate) (protocolView, error) {
-	p.MappingID = in.Mapping.Or(p.MappingID)
-	if in.Attribute.Set {
-		p.RemoteIDAttribute = in.Attribute.Or("")
-	}
-	return protocolViewer(r)(p), a.Federation.UpdateProtocol(ctx, p)
+	p, err := a.Federation.UpdateProtocol(ctx, p.ProviderID, p.ID, func(p *keystone.Protocol) {
+		p.MappingID, p.RemoteIDAttribute = in.Mapping, in.Attribute.Or(p.RemoteIDAttribute)
+	})
+	return protocolViewer(r)(p), err
 }
 
 func (a *API) deleteProtocol(ctx context.Context, _ *api.Request, p keystone.Protocol, _ *api.None) (api.None, error) {
@@ -212,9 +213,9 @@ func mappingViewer(r *api.Request) func(keystone.Mapping) mappingView {
 }
 
 type mappingBody struct {
-	ID     opt.Of[string]            `wire:"id" is:"maxlen=64"`
-	Schema opt.Of[string]            `wire:"schema_version" is:"enum=1.0|2.0"`
-	Rules  opt.Of[[]json.RawMessage] `wire:"rules" is:"minitems=1"`
+	ID     opt.Of[string]    `wire:"id" is:"maxlen=64"`
+	Schema opt.Of[string]    `wire:"schema_version" is:"enum=1.0|2.0"`
+	Rules  []json.RawMessage `wire:"rules" is:"required,minitems=1"`
 }
 
 // rules are the body's rules as they were sent, once they are known to be some.
@@ -222,7 +223,7 @@ func (b *mappingBody) rules(version string) (json.RawMessage, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(b.Rules.Value); err != nil {
+	if err := e.Encode(b.Rules); err != nil {
 		return nil, err
 	}
 	raw := bytes.TrimSpace(out.Bytes())
@@ -243,9 +244,6 @@ func (a *API) loadMapping(ctx context.Context, r *api.Request) (keystone.Mapping
 }
 
 func (a *API) createMapping(ctx context.Context, r *api.Request, in *mappingBody) (mappingView, error) {
-	if !in.Rules.Has() {
-		return mappingView{}, fault.Invalidf("'rules' is a required property")
-	}
 	raw, err := in.rules(in.Schema.Or(mapping.Plain))
 	if err != nil {
 		return mappingView{}, err
@@ -264,14 +262,13 @@ func (a *API) showMapping(_ context.Context, r *api.Request, m keystone.Mapping,
 }
 
 func (a *API) updateMapping(ctx context.Context, r *api.Request, m keystone.Mapping, in *mappingBody) (mappingView, error) {
-	m.Schema = in.Schema.Or(m.Schema)
-	if in.Rules.Has() {
-		var err error
-		if m.Rules, err = in.rules(m.Schema); err != nil {
-			return mappingView{}, err
-		}
-	}
-	return mappingViewer(r)(m), a.Federation.UpdateMapping(ctx, m)
+	m, err := a.Federation.UpdateMapping(ctx, m.ID, func(m *keystone.Mapping) error {
+		m.Schema = in.Schema.Or(m.Schema)
+		rules, err := in.rules(m.Schema)
+		m.Rules = rules
+		return err
+	})
+	return mappingViewer(r)(m), err
 }
 
 func (a *API) deleteMapping(ctx context.Context, _ *api.Request, m keystone.Mapping, _ *api.None) (api.None, error) {
@@ -309,7 +306,7 @@ var serviceProviders = api.Resource[*API]{Name: "service_provider", Plural: "ser
 	api.Do("PUT /OS-FEDERATION/service_providers/{service_provider_id}", spAdd, http.StatusCreated, (*API).createSP),
 	api.List("GET /OS-FEDERATION/service_providers", spList, (*API).listSPs),
 	api.On("GET /OS-FEDERATION/service_providers/{service_provider_id}", spGet, http.StatusOK, (*API).loadSP, (*API).showSP),
-	api.On("PATCH /OS-FEDERATION/service_providers/{service_provider_id}", spPut, http.StatusOK, (*API).loadSP, (*API).updateSP),
+	api.On("PATCH /OS-FEDERATION/service_providers/{service_provider_id}", spPut, http.StatusOK, (*API).loadSP, (*API).updateSP, api.NonEmpty()),
 	api.On("DELETE /OS-FEDERATION/service_providers/{service_provider_id}", spDrop, http.StatusNoContent, (*API).loadSP, (*API).deleteSP),
 }}
 
@@ -342,14 +339,16 @@ func (a *API) showSP(_ context.Context, r *api.Request, p keystone.ServiceProvid
 }
 
 func (a *API) updateSP(ctx context.Context, r *api.Request, p keystone.ServiceProvider, in *spBody) (spView, error) {
-	p.Enabled, p.AuthURL, p.URL = in.Enabled.Or(p.Enabled), in.AuthURL.Or(p.AuthURL), in.URL.Or(p.URL)
-	if in.Description.Set {
-		p.Description = in.Description.Ptr()
-	}
-	if in.RelayState.Set {
-		p.RelayState = in.RelayState.Or(relayState)
-	}
-	return spViewer(r)(p), a.Federation.UpdateServiceProvider(ctx, p)
+	p, err := a.Federation.UpdateServiceProvider(ctx, p.ID, func(p *keystone.ServiceProvider) {
+		p.Enabled, p.AuthURL, p.URL = in.Enabled.Or(p.Enabled), in.AuthURL.Or(p.AuthURL), in.URL.Or(p.URL)
+		if in.Description.Set {
+			p.Description = in.Description.Ptr()
+		}
+		if in.RelayState.Set {
+			p.RelayState = in.RelayState.Or(relayState)
+		}
+	})
+	return spViewer(r)(p), err
 }
 
 func (a *API) deleteSP(ctx context.Context, _ *api.Request, p keystone.ServiceProvider, _ *api.None) (api.None, error) {

@@ -40,7 +40,7 @@ var endpointGroups = api.Resource[*API]{Name: "endpoint_group", Plural: "endpoin
 	api.Do("POST /OS-EP-FILTER/endpoint_groups", groupsAdd, http.StatusCreated, (*API).createEndpointGroup),
 	api.List("GET /OS-EP-FILTER/endpoint_groups", groupsList, (*API).listEndpointGroups),
 	api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsGet, http.StatusOK, (*API).loadEndpointGroup, (*API).showEndpointGroup),
-	api.On("PATCH /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsPut, http.StatusOK, (*API).loadEndpointGroup, (*API).updateEndpointGroup),
+	api.On("PATCH /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsPut, http.StatusOK, (*API).loadEndpointGroup, (*API).updateEndpointGroup, api.NonEmpty()),
 	api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsDrop, http.StatusNoContent, (*API).loadEndpointGroup, (*API).deleteEndpointGroup),
 	api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects", groupsProjects, (*API).loadEndpointGroup, (*API).groupProjects, api.EnvelopeOut("projects")),
 	api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/endpoints", groupsMembers, (*API).loadEndpointGroup, (*API).groupEndpoints, api.EnvelopeOut("endpoints")),
@@ -64,7 +64,10 @@ func (a *API) loadEndpointGroup(ctx context.Context, r *api.Request) (keystone.E
 
 // validFilters refuses what endpoints cannot be told apart by.
 func validFilters(fs map[string]string) error {
-	for name := range fs {
+	for name, want := range fs {
+		if name == "interface" && want != "admin" && want != "internal" && want != "public" {
+			return fault.Invalidf("Invalid input for field 'filters': interface is one of admin, internal, public.")
+		}
 		if name != "service_id" && name != "region_id" && name != "interface" {
 			return fault.Invalidf("Expecting to find service_id or region_id or interface in endpoint_group. The server could not comply with the request since it is either malformed or otherwise incorrect.")
 		}

@@ -37,21 +37,24 @@ func grants() []api.Resource[*API] {
 }
 
 func grantOps(target, actor, base, tail string, inherited bool) api.Resource[*API] {
-	list, check, create, revoke := grantList, grantCheck, grantCreate, grantRevoke
-	if target == keystone.OnSystem {
-		list, check, create, revoke = systemList, systemCheck, systemAdd, systemDrop
+	rules := plainGrants
+	switch {
+	case target == keystone.OnSystem && actor == keystone.OfUser:
+		rules = systemUser
+	case target == keystone.OnSystem:
+		rules = systemGroup
 	}
 	load := func(a *API, ctx context.Context, r *api.Request) (grant, error) {
 		return a.loadGrant(ctx, r, target, actor, inherited)
 	}
 	one := base + "/{role_id}" + tail
 	ops := api.Ops[*API]{
-		api.On("GET "+one, check, http.StatusNoContent, load, (*API).checkGrant),
-		api.On("PUT "+one, create, http.StatusNoContent, load, (*API).createGrant),
-		api.On("DELETE "+one, revoke, http.StatusNoContent, load, (*API).revokeGrant),
+		api.On("GET "+one, rules.check, http.StatusNoContent, load, (*API).checkGrant),
+		api.On("PUT "+one, rules.create, http.StatusNoContent, load, (*API).createGrant),
+		api.On("DELETE "+one, rules.revoke, http.StatusNoContent, load, (*API).revokeGrant),
 	}
 	if !inherited || target == keystone.OnDomain { // keystone lists what is inherited from domains only
-		ops = append(ops, api.ListOf("GET "+base+tail, list, load, (*API).listGrants))
+		ops = append(ops, api.ListOf("GET "+base+tail, rules.list, load, (*API).listGrants))
 	}
 	return api.Resource[*API]{Name: "role", Plural: "roles", Ops: ops}
 }

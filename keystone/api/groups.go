@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 
 	"hypernova/keystone"
 	"hypernova/oslo/api"
@@ -31,7 +32,7 @@ func groupViewer(r *api.Request) func(keystone.Group) groupView {
 
 type groupCreateBody struct {
 	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
-	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
+	DomainID    opt.Of[string]             `wire:"domain_id" is:"minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	Extra       map[string]json.RawMessage `wire:"*"`
 }
@@ -58,7 +59,7 @@ var groups = api.Resource[*API]{Name: "group", Plural: "groups", Ops: api.Ops[*A
 	api.Do("POST /groups", groupCreate, http.StatusCreated, (*API).createGroup),
 	api.List("GET /groups", groupList, (*API).listGroups),
 	api.On("GET /groups/{group_id}", groupGet, http.StatusOK, (*API).loadGroup, (*API).showGroup),
-	api.On("PATCH /groups/{group_id}", groupUpdate, http.StatusOK, (*API).loadGroup, (*API).updateGroup),
+	api.On("PATCH /groups/{group_id}", groupUpdate, http.StatusOK, (*API).loadGroup, (*API).updateGroup, api.NonEmpty()),
 	api.On("DELETE /groups/{group_id}", groupDelete, http.StatusNoContent, (*API).loadGroup, (*API).deleteGroup, api.MissingShown()),
 	api.ListOf("GET /groups/{group_id}/users", groupUsers, (*API).loadGroup, (*API).groupMembers, api.EnvelopeOut("users")),
 	api.On("GET /groups/{group_id}/users/{user_id}", memberCheck, http.StatusNoContent, (*API).loadMember, (*API).checkMember),
@@ -102,8 +103,12 @@ func (a *API) deleteGroup(ctx context.Context, _ *api.Request, g keystone.Group,
 	return api.None{}, a.Identity.DeleteGroup(ctx, g.ID)
 }
 
-func (a *API) groupMembers(ctx context.Context, r *api.Request, g keystone.Group, _ *userQuery) (api.Page[userView], error) {
+func (a *API) groupMembers(ctx context.Context, r *api.Request, g keystone.Group, q *userQuery) (api.Page[userView], error) {
 	us, err := a.Identity.Members(ctx, g.ID)
+	us = slices.DeleteFunc(us, func(u keystone.User) bool {
+		return outside(r, u.DomainID) || q.DomainID != nil && u.DomainID != *q.DomainID || q.Name != nil && u.Name != *q.Name ||
+			q.Enabled != nil && u.Enabled != truth(*q.Enabled)
+	})
 	return api.Page[userView]{Items: views(us, userViewer(r))}, err
 }
 

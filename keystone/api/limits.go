@@ -51,7 +51,7 @@ func limitViewer(r *api.Request) func(keystone.Limit) limitView {
 type registeredCreate struct {
 	ServiceID   string         `wire:"service_id" is:"required,id"`
 	RegionID    opt.Of[string] `wire:"region_id" is:"nullable,maxlen=255"`
-	Resource    string         `wire:"resource_name" is:"required,minlen=1,maxlen=255"`
+	Resource    string         `wire:"resource_name" is:"required,minlen=1,maxlen=255,pattern=\\S"`
 	Default     *int64         `wire:"default_limit" is:"required,min=-1,max=2147483647"`
 	Description opt.Of[string] `wire:"description" is:"nullable,maxlen=65535"`
 }
@@ -63,7 +63,7 @@ type registeredList struct {
 type registeredUpdate struct {
 	ServiceID   opt.Of[string] `wire:"service_id" is:"id"`
 	RegionID    opt.Of[string] `wire:"region_id" is:"nullable,maxlen=255"`
-	Resource    opt.Of[string] `wire:"resource_name" is:"minlen=1,maxlen=255"`
+	Resource    opt.Of[string] `wire:"resource_name" is:"minlen=1,maxlen=255,pattern=\\S"`
 	Default     opt.Of[int64]  `wire:"default_limit" is:"min=-1,max=2147483647"`
 	Description opt.Of[string] `wire:"description" is:"nullable,maxlen=65535"`
 }
@@ -73,7 +73,7 @@ type limitCreate struct {
 	DomainID    opt.Of[string] `wire:"domain_id" is:"nullable,maxlen=64"`
 	ServiceID   string         `wire:"service_id" is:"required,id"`
 	RegionID    opt.Of[string] `wire:"region_id" is:"nullable,maxlen=255"`
-	Resource    string         `wire:"resource_name" is:"required,minlen=1,maxlen=255"`
+	Resource    string         `wire:"resource_name" is:"required,minlen=1,maxlen=255,pattern=\\S"`
 	Value       *int64         `wire:"resource_limit" is:"required,min=-1,max=2147483647"`
 	Description opt.Of[string] `wire:"description" is:"nullable,maxlen=65535"`
 }
@@ -158,14 +158,16 @@ func (a *API) showRegistered(_ context.Context, r *api.Request, l keystone.Regis
 }
 
 func (a *API) updateRegistered(ctx context.Context, r *api.Request, l keystone.RegisteredLimit, in *registeredUpdate) (registeredView, error) {
-	l.ServiceID, l.Resource, l.Default = in.ServiceID.Or(l.ServiceID), in.Resource.Or(l.Resource), in.Default.Or(l.Default)
-	if in.RegionID.Set {
-		l.RegionID = in.RegionID.Or("")
-	}
-	if in.Description.Set {
-		l.Description = in.Description.Or("")
-	}
-	return registeredViewer(r)(l), a.Limits.UpdateRegistered(ctx, l)
+	l, err := a.Limits.UpdateRegistered(ctx, l.ID, func(l *keystone.RegisteredLimit) {
+		l.ServiceID, l.Resource, l.Default = in.ServiceID.Or(l.ServiceID), in.Resource.Or(l.Resource), in.Default.Or(l.Default)
+		if in.RegionID.Set {
+			l.RegionID = in.RegionID.Or("")
+		}
+		if in.Description.Set {
+			l.Description = in.Description.Or("")
+		}
+	})
+	return registeredViewer(r)(l), err
 }
 
 func (a *API) deleteRegistered(ctx context.Context, _ *api.Request, l keystone.RegisteredLimit, _ *api.None) (api.None, error) {
@@ -220,11 +222,13 @@ func (a *API) showLimit(_ context.Context, r *api.Request, l keystone.Limit, _ *
 }
 
 func (a *API) updateLimit(ctx context.Context, r *api.Request, l keystone.Limit, in *limitUpdate) (limitView, error) {
-	l.Value = in.Value.Or(l.Value)
-	if in.Description.Set {
-		l.Description = in.Description.Or("")
-	}
-	return limitViewer(r)(l), a.Limits.Update(ctx, l)
+	l, err := a.Limits.Update(ctx, l.ID, func(l *keystone.Limit) {
+		l.Value = in.Value.Or(l.Value)
+		if in.Description.Set {
+			l.Description = in.Description.Or("")
+		}
+	})
+	return limitViewer(r)(l), err
 }
 
 func (a *API) deleteLimit(ctx context.Context, _ *api.Request, l keystone.Limit, _ *api.None) (api.None, error) {

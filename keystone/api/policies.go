@@ -68,8 +68,12 @@ var (
 	projectCreateRule = rule("create_project", adminRequired+" or (role:manager and "+inProjectDomain+")", "Create a project.")
 	projectUpdateRule = rule("update_project", adminRequired+" or (role:manager and "+inProjectDomain+")", "Change a project.")
 	projectDelete     = rule("delete_project", adminRequired+" or (role:manager and "+inProjectDomain+")", "Delete a project.")
-	projectTagRead    = rule("list_project_tags", systemReader+" or (role:reader and "+inProjectDomain+") or project_id:%(target.project.id)s", "Read a project's tags.")
-	projectTagSet     = rule("update_project_tags", adminRequired+" or (role:manager and "+inProjectDomain+")", "Change a project's tags.")
+	tagsList          = rule("list_project_tags", systemReader+" or (role:reader and "+inProjectDomain+") or project_id:%(target.project.id)s", "List a project's tags.")
+	tagGet            = rule("get_project_tag", systemReader+" or (role:reader and "+inProjectDomain+") or project_id:%(target.project.id)s", "Ask whether a project has a tag.")
+	tagsSet           = rule("update_project_tags", adminRequired+" or (role:manager and "+inProjectDomain+")", "Replace a project's tags.")
+	tagAdd            = rule("create_project_tag", adminRequired+" or (role:manager and "+inProjectDomain+")", "Give a project a tag.")
+	tagsDrop          = rule("delete_project_tags", adminRequired+" or (role:manager and "+inProjectDomain+")", "Take all tags from a project.")
+	tagDrop           = rule("delete_project_tag", adminRequired+" or (role:manager and "+inProjectDomain+")", "Take a tag from a project.")
 
 	userGet        = rule("get_user", systemReader+" or (role:reader and "+inUserDomain+")"+own, "Show a user.")
 	userList       = rule("list_users", systemReader+" or (role:reader and not domain_id:None)", "List users.")
@@ -94,6 +98,9 @@ var (
 	roleList    = rule("list_roles", systemReader+" or (role:manager and not domain_id:None)", "List roles.")
 	localGet    = central("get_domain_role", systemReader, "Show a role of a domain.")
 	localList   = central("list_domain_roles", systemReader, "List the roles of a domain.")
+	localCreate = central("create_domain_role", adminRequired, "Create a role of a domain.")
+	localUpdate = central("update_domain_role", adminRequired, "Change a role of a domain.")
+	localDelete = central("delete_domain_role", adminRequired, "Delete a role of a domain.")
 	roleCreate  = central("create_role", adminRequired, "Create a role.")
 	roleUpdate  = central("update_role", adminRequired, "Change a role.")
 	roleDelete  = central("delete_role", adminRequired, "Delete a role.")
@@ -107,10 +114,6 @@ var (
 	grantList   = rule("list_grants", readGrant, "List the roles granted to somebody on something.")
 	grantCreate = rule("create_grant", writeGrant, "Grant a role.")
 	grantRevoke = rule("revoke_grant", writeGrant, "Take a granted role away.")
-	systemCheck = central("check_system_grant", systemReader, "Ask whether a role is granted on the system.")
-	systemList  = central("list_system_grants", systemReader, "List the roles granted to somebody on the system.")
-	systemAdd   = central("create_system_grant", adminRequired, "Grant a role on the system.")
-	systemDrop  = central("revoke_system_grant", adminRequired, "Take a role on the system away.")
 	assignList  = rule("list_role_assignments", systemReader+" or (role:reader and not domain_id:None)", "List who holds which role where.")
 	assignTree  = rule("list_role_assignments_for_tree", systemReader+" or (role:reader and "+inProjectDomain+")", "List who holds which role in a tree of projects.")
 
@@ -131,17 +134,39 @@ var (
 	endpointDelete = central("delete_endpoint", adminRequired, "Delete an endpoint.")
 )
 
+// grantRules guard the grants of one kind of actor on one kind of target.
+type grantRules struct{ list, check, create, revoke *policy.Rule }
+
+func (g grantRules) all() []*policy.Rule { return []*policy.Rule{g.list, g.check, g.create, g.revoke} }
+
+var (
+	plainGrants = grantRules{grantList, grantCheck, grantCreate, grantRevoke}
+	systemUser  = systemGrants("user")
+	systemGroup = systemGrants("group")
+)
+
+func systemGrants(actor string) grantRules {
+	return grantRules{
+		central("list_system_grants_for_"+actor, systemReader, "List the roles of a "+actor+" on the system."),
+		central("check_system_grant_for_"+actor, systemReader, "Ask whether a "+actor+" has a role on the system."),
+		central("create_system_grant_for_"+actor, adminRequired, "Grant a "+actor+" a role on the system."),
+		central("revoke_system_grant_for_"+actor, adminRequired, "Take a "+actor+"'s role on the system away."),
+	}
+}
+
 // Rules are identity's declared policies, for the enforcer and the reference.
 func Rules() []*policy.Rule {
 	rs := append(append([]*policy.Rule{}, base...),
 		validateToken, revokeToken, getCatalog, getProjects, getDomains, getSystem,
 		domainGet, domainList, domainCreate, domainUpdate, domainDelete,
-		projectGet, projectList, projectCreateRule, projectUpdateRule, projectDelete, projectTagRead, projectTagSet,
+		projectGet, projectList, projectCreateRule, projectUpdateRule, projectDelete, tagsList, tagGet, tagsSet, tagAdd, tagsDrop, tagDrop,
 		userGet, userList, userCreateRule, userUpdateRule, userDelete, userPassword, userProjects, userGroups,
 		groupGet, groupList, groupCreate, groupUpdate, groupDelete, groupUsers, memberCheck, memberAdd, memberRemove,
-		roleGet, roleList, localGet, localList, roleCreate, roleUpdate, roleDelete, impliedGet, impliedList, impliedAdd, impliedDrop, inferences,
-		grantCheck, grantList, grantCreate, grantRevoke, systemCheck, systemList, systemAdd, systemDrop, assignList, assignTree,
+		roleGet, roleList, localGet, localList, localCreate, localUpdate, localDelete, roleCreate, roleUpdate, roleDelete,
+		impliedGet, impliedList, impliedAdd, impliedDrop, inferences,
+		grantCheck, grantList, grantCreate, grantRevoke, assignList, assignTree,
 		regionGet, regionList, regionCreate, regionUpdate, regionDelete, serviceGet, serviceList, serviceCreate, serviceUpdate, serviceDelete,
 		endpointGet, endpointList, endpointCreate, endpointUpdate, endpointDelete)
+	rs = append(append(rs, systemUser.all()...), systemGroup.all()...)
 	return append(append(rs, delegationRules()...), catalogRules()...)
 }

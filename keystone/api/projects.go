@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"hypernova/keystone"
 	"hypernova/keystone/identity"
@@ -78,8 +79,8 @@ func object(m map[string]any) map[string]any {
 
 type projectCreate struct {
 	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
-	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
-	ParentID    opt.Of[string]             `wire:"parent_id" is:"nullable,maxlen=64"`
+	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
+	ParentID    opt.Of[string]             `wire:"parent_id" is:"nullable,minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	Enabled     opt.Of[bool]               `wire:"enabled"`
 	IsDomain    opt.Of[bool]               `wire:"is_domain"`
@@ -152,19 +153,19 @@ var projects = api.Resource[*API]{Name: "project", Plural: "projects", Ops: api.
 	api.On("GET /projects/{project_id}", projectGet, http.StatusOK, (*API).loadProject, (*API).showProject),
 	api.On("PATCH /projects/{project_id}", projectUpdateRule, http.StatusOK, (*API).loadProject, (*API).updateProject),
 	api.On("DELETE /projects/{project_id}", projectDelete, http.StatusNoContent, (*API).loadProject, (*API).deleteProject),
-	api.On("GET /projects/{project_id}/tags", projectTagRead, http.StatusOK, (*API).loadProject, (*API).listTags, api.Bare()),
-	api.On("PUT /projects/{project_id}/tags", projectTagSet, http.StatusOK, (*API).loadProject, (*API).setTags, api.Bare()),
-	api.On("DELETE /projects/{project_id}/tags", projectTagSet, http.StatusNoContent, (*API).loadProject, (*API).clearTags),
-	api.On("GET /projects/{project_id}/tags/{value}", projectTagRead, http.StatusNoContent, (*API).loadProject, (*API).hasTag),
-	api.On("PUT /projects/{project_id}/tags/{value}", projectTagSet, http.StatusCreated, (*API).loadProject, (*API).addTag),
-	api.On("DELETE /projects/{project_id}/tags/{value}", projectTagSet, http.StatusNoContent, (*API).loadProject, (*API).dropTag),
+	api.On("GET /projects/{project_id}/tags", tagsList, http.StatusOK, (*API).loadProject, (*API).listTags, api.Bare()),
+	api.On("PUT /projects/{project_id}/tags", tagsSet, http.StatusOK, (*API).loadProject, (*API).setTags, api.Bare()),
+	api.On("DELETE /projects/{project_id}/tags", tagsDrop, http.StatusNoContent, (*API).loadProject, (*API).clearTags),
+	api.On("GET /projects/{project_id}/tags/{value}", tagGet, http.StatusNoContent, (*API).loadProject, (*API).hasTag),
+	api.On("PUT /projects/{project_id}/tags/{value}", tagAdd, http.StatusCreated, (*API).loadProject, (*API).addTag),
+	api.On("DELETE /projects/{project_id}/tags/{value}", tagDrop, http.StatusNoContent, (*API).loadProject, (*API).dropTag),
 }}
 
 var domains = api.Resource[*API]{Name: "domain", Plural: "domains", Ops: api.Ops[*API]{
 	api.Do("POST /domains", domainCreate, http.StatusCreated, (*API).createDomain),
 	api.List("GET /domains", domainList, (*API).listDomains),
 	api.On("GET /domains/{domain_id}", domainGet, http.StatusOK, (*API).loadDomain, (*API).showDomain),
-	api.On("PATCH /domains/{domain_id}", domainUpdate, http.StatusOK, (*API).loadDomain, (*API).updateDomain, api.MissingShown()),
+	api.On("PATCH /domains/{domain_id}", domainUpdate, http.StatusOK, (*API).loadDomain, (*API).updateDomain, api.MissingShown(), api.NonEmpty()),
 	api.On("DELETE /domains/{domain_id}", domainDelete, http.StatusNoContent, (*API).loadDomain, (*API).deleteDomain),
 }}
 
@@ -198,6 +199,11 @@ func within(r *api.Request, where []db.Cond) []db.Cond {
 		where = append(where, db.EqTo("domain_id", r.Caller.DomainID))
 	}
 	return where
+}
+
+// outside says the same of one thing in a domain.
+func outside(r *api.Request, domain string) bool {
+	return r.Caller.DomainID != "" && !r.Caller.Admin() && r.Caller.DomainID != domain
 }
 
 func (a *API) listProjects(ctx context.Context, r *api.Request, q *projectQuery) (api.Page[projectView], error) {
@@ -405,7 +411,7 @@ func (a *API) dropTag(ctx context.Context, r *api.Request, p keystone.Project, _
 type domainCreateBody struct {
 	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
 	Explicit    string                     `wire:"explicit_domain_id" is:"pattern=^[a-zA-Z0-9]{1,64}$"`
-	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
+	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=255"`
 	Enabled     opt.Of[bool]               `wire:"enabled"`
 	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
 	Options     map[string]any             `wire:"options"`
@@ -440,6 +446,9 @@ func (a *API) showDomain(_ context.Context, r *api.Request, p keystone.Project, 
 
 func (a *API) updateDomain(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (domainView, error) {
 	c, err := in.change(p)
+	if err == nil && utf8.RuneCountInString(in.Description.Or("")) > 255 { // a project's may be longer
+		err = fault.Invalidf("Invalid input for field 'description': it has at most 255 characters.")
+	}
 	if err != nil {
 		return domainView{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
 )
 
 type roleView struct {
@@ -31,7 +32,7 @@ func roleViewer(r *api.Request) func(keystone.Role) roleView {
 
 type roleBody struct {
 	Name        opt.Of[string]             `wire:"name" is:"name"`
-	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
+	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=255"`
 	Options     map[string]any             `wire:"options"`
 	Extra       map[string]json.RawMessage `wire:"*"`
@@ -44,11 +45,11 @@ type roleQuery struct {
 }
 
 var roles = api.Resource[*API]{Name: "role", Plural: "roles", Ops: api.Ops[*API]{
-	api.Do("POST /roles", roleCreate, http.StatusCreated, (*API).createRole),
-	api.List("GET /roles", roleList, (*API).listRoles),
-	api.On("GET /roles/{role_id}", roleGet, http.StatusOK, (*API).loadRole, (*API).showRole, api.MissingShown()),
-	api.On("PATCH /roles/{role_id}", roleUpdate, http.StatusOK, (*API).loadRole, (*API).updateRole, api.MissingShown()),
-	api.On("DELETE /roles/{role_id}", roleDelete, http.StatusNoContent, (*API).loadRole, (*API).deleteRole, api.MissingShown()),
+	api.Do("POST /roles", nil, http.StatusCreated, (*API).createRole),
+	api.List("GET /roles", nil, (*API).listRoles),
+	api.On("GET /roles/{role_id}", nil, http.StatusOK, (*API).loadRole, (*API).showRole, api.MissingShown()),
+	api.On("PATCH /roles/{role_id}", nil, http.StatusOK, (*API).loadRole, (*API).updateRole, api.MissingShown(), api.NonEmpty()),
+	api.On("DELETE /roles/{role_id}", nil, http.StatusNoContent, (*API).loadRole, (*API).deleteRole, api.MissingShown()),
 }}
 
 var implications = api.Resource[*API]{Name: "role_inference", Plural: "role_inferences", Ops: api.Ops[*API]{
@@ -59,7 +60,18 @@ var implications = api.Resource[*API]{Name: "role_inference", Plural: "role_infe
 	api.List("GET /role_inferences", inferences, (*API).listInferences),
 }}
 
+// globalOr is the rule for a role of the whole cloud, or the one for a role of a domain.
+func globalOr(global, local *policy.Rule, domain string) *policy.Rule {
+	if domain != "" {
+		return local
+	}
+	return global
+}
+
 func (a *API) createRole(ctx context.Context, r *api.Request, in *roleBody) (roleView, error) {
+	if err := r.Require(globalOr(roleCreate, localCreate, in.DomainID.Or("")), policy.Target{"target.role.domain_id": in.DomainID.Or("")}); err != nil {
+		return roleView{}, err
+	}
 	if !in.Name.Has() {
 		return roleView{}, fault.Invalidf("'name' is a required property")
 	}
@@ -71,26 +83,25 @@ func (a *API) createRole(ctx context.Context, r *api.Request, in *roleBody) (rol
 // listRoles shows the global roles unless a domain is named.
 func (a *API) listRoles(ctx context.Context, r *api.Request, q *roleQuery) (api.Page[roleView], error) {
 	where := equal([]db.Cond{db.EqTo("domain_id", "")}, "name", q.Name)
+	asked := roleList
 	if q.DomainID != nil {
-		if err := r.Require(localList, nil); err != nil {
-			return api.Page[roleView]{}, err
-		}
-		where[0] = db.EqTo("domain_id", *q.DomainID)
+		asked, where[0] = localList, db.EqTo("domain_id", *q.DomainID)
+	}
+	if err := r.Require(asked, nil); err != nil {
+		return api.Page[roleView]{}, err
 	}
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Role, error) { return a.Roles.Roles(ctx, la) },
 		func(o keystone.Role) string { return o.ID }, roleViewer(r))
 }
 
 func (a *API) showRole(_ context.Context, r *api.Request, o keystone.Role, _ *api.None) (roleView, error) {
-	if o.DomainID != "" {
-		if err := r.Require(localGet, o.PolicyTarget()); err != nil {
-			return roleView{}, err
-		}
-	}
-	return roleViewer(r)(o), nil
+	return roleViewer(r)(o), r.Require(globalOr(roleGet, localGet, o.DomainID), o.PolicyTarget())
 }
 
 func (a *API) updateRole(ctx context.Context, r *api.Request, o keystone.Role, in *roleBody) (roleView, error) {
+	if err := r.Require(globalOr(roleUpdate, localUpdate, o.DomainID), o.PolicyTarget()); err != nil {
+		return roleView{}, err
+	}
 	o, err := a.Roles.UpdateRole(ctx, o.ID, in.change)
 	return roleViewer(r)(o), err
 }
@@ -114,7 +125,10 @@ func (in *roleBody) change(o keystone.Role) (keystone.Role, error) {
 	return o, nil
 }
 
-func (a *API) deleteRole(ctx context.Context, _ *api.Request, o keystone.Role, _ *api.None) (api.None, error) {
+func (a *API) deleteRole(ctx context.Context, r *api.Request, o keystone.Role, _ *api.None) (api.None, error) {
+	if err := r.Require(globalOr(roleDelete, localDelete, o.DomainID), o.PolicyTarget()); err != nil {
+		return api.None{}, err
+	}
 	if err := immutable(o.Options, nil, "role", o.ID); err != nil {
 		return api.None{}, err
 	}

@@ -41,7 +41,7 @@ var storedPolicies = api.Resource[*API]{Name: "policy", Plural: "policies", Ops:
 	api.Do("POST /policies", policyAdd, http.StatusCreated, (*API).createPolicy),
 	api.List("GET /policies", policyList, (*API).listPolicies),
 	api.On("GET /policies/{policy_id}", policyGet, http.StatusOK, (*API).loadPolicy, (*API).showPolicy),
-	api.On("PATCH /policies/{policy_id}", policyPut, http.StatusOK, (*API).loadPolicy, (*API).updatePolicy),
+	api.On("PATCH /policies/{policy_id}", policyPut, http.StatusOK, (*API).loadPolicy, (*API).updatePolicy, api.NonEmpty()),
 	api.On("DELETE /policies/{policy_id}", policyDrop, http.StatusNoContent, (*API).loadPolicy, (*API).deletePolicy),
 }}
 

@@ -311,8 +311,11 @@ func (in *authRequest) appCredential() (*token.AppCredentialProof, error) {
 }
 
 func (in *authRequest) scope(req *token.Request) error {
-	if len(in.Scope) == 0 || isNull(in.Scope) {
+	if len(in.Scope) == 0 {
 		return nil
+	}
+	if isNull(in.Scope) {
+		return fault.Invalidf("Invalid input for field 'scope': null is not of type 'object', 'string'.")
 	}
 	if string(in.Scope) == `"unscoped"` {
 		req.Unscoped = true

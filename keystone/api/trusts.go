@@ -141,6 +141,9 @@ func (a *API) createTrust(ctx context.Context, r *api.Request, in *trustCreate) 
 	if w.Expires, err = expiry(in.Expires); err != nil {
 		return v, err
 	}
+	if err := a.Identity.Settle(ctx, in.Trustee); err != nil {
+		return v, err
+	}
 	t, err := a.Delegation.CreateTrust(ctx, w)
 	if err != nil {
 		return v, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func federatedIDs(ps []userProvider) []keystone.FederatedID {
 
 type userCreate struct {
 	Name           string                     `wire:"name" is:"required,name"`
-	DomainID       opt.Of[string]             `wire:"domain_id" is:"nullable,maxlen=64"`
+	DomainID       opt.Of[string]             `wire:"domain_id" is:"minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	DefaultProject opt.Of[string]             `wire:"default_project_id" is:"nullable,maxlen=64"`
 	Description    opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	Enabled        opt.Of[bool]               `wire:"enabled"`
@@ -124,7 +125,7 @@ var users = api.Resource[*API]{Name: "user", Plural: "users", Ops: api.Ops[*API]
 	api.Do("POST /users", userCreateRule, http.StatusCreated, (*API).createUser),
 	api.List("GET /users", userList, (*API).listUsers),
 	api.On("GET /users/{user_id}", userGet, http.StatusOK, (*API).loadUser, (*API).showUser),
-	api.On("PATCH /users/{user_id}", userUpdateRule, http.StatusOK, (*API).loadUser, (*API).updateUser),
+	api.On("PATCH /users/{user_id}", userUpdateRule, http.StatusOK, (*API).loadUser, (*API).updateUser, api.NonEmpty()),
 	api.On("DELETE /users/{user_id}", userDelete, http.StatusNoContent, (*API).loadUser, (*API).deleteUser),
 	api.On("POST /users/{user_id}/password", userPassword, http.StatusNoContent, (*API).loadUser, (*API).changePassword, api.NoAuth()),
 	api.ListOf("GET /users/{user_id}/projects", userProjects, (*API).loadUser, (*API).userProjects, api.EnvelopeOut("projects")),
@@ -231,5 +232,6 @@ func (a *API) userProjects(ctx context.Context, r *api.Request, u keystone.User,
 
 func (a *API) userGroups(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[groupView], error) {
 	gs, err := a.Identity.GroupsOf(ctx, u.ID)
+	gs = slices.DeleteFunc(gs, func(g keystone.Group) bool { return outside(r, g.DomainID) })
 	return api.Page[groupView]{Items: views(gs, groupViewer(r))}, err
 }

@@ -106,7 +106,13 @@ func (s *Service) UpdateRole(ctx context.Context, id string, change func(keyston
 
 // DeleteRole removes a role with all its grants and implications.
 func (s *Service) DeleteRole(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteRole(ctx, tx, id) })
+	return s.write(ctx, func(tx *db.Tx) error {
+		err := store.DeleteRole(ctx, tx, id)
+		if fault.Is(err, fault.NotFound) {
+			err = fault.NotFoundf("Could not find role: %s.", id).Because(err)
+		}
+		return err
+	})
 }
 
 // Implied are the roles that a role implies directly, by id.

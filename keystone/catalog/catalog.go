@@ -128,7 +128,7 @@ func (s *Service) UpdateService(ctx context.Context, id string, change func(keys
 
 // DeleteService removes a service with its endpoints.
 func (s *Service) DeleteService(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteService(ctx, tx, id) })
+	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteService(ctx, tx, id), "service", id) })
 }
 
 // Endpoint finds an endpoint; fault.NotFound.
@@ -193,7 +193,7 @@ func (s *Service) PutEndpoint(ctx context.Context, v keystone.Endpoint) (keyston
 
 // DeleteEndpoint removes an endpoint.
 func (s *Service) DeleteEndpoint(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteEndpoint(ctx, tx, id) })
+	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteEndpoint(ctx, tx, id), "endpoint", id) })
 }
 
 // Region finds a region; fault.NotFound.
@@ -264,6 +264,6 @@ func (s *Service) DeleteRegion(ctx context.Context, id string) error {
 			slices.ContainsFunc(es, func(e keystone.Endpoint) bool { return e.RegionID == id }) {
 			return fault.Forbiddenf("Unable to delete region %s because it or its child regions have associated endpoints.", id)
 		}
-		return store.DeleteRegion(ctx, tx, id)
+		return missing(store.DeleteRegion(ctx, tx, id), "region", id)
 	})
 }

@@ -81,7 +81,7 @@ func (s *Service) PutEndpointGroup(ctx context.Context, g keystone.EndpointGroup
 
 // DeleteEndpointGroup removes an endpoint group from all projects.
 func (s *Service) DeleteEndpointGroup(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteEndpointGroup(ctx, tx, id) })
+	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteEndpointGroup(ctx, tx, id), "Endpoint Group", id) })
 }
 
 // GroupEndpoints are the endpoints in a group.
@@ -164,7 +164,7 @@ func (s *Service) PutPolicy(ctx context.Context, p keystone.Policy) (keystone.Po
 
 // DeletePolicy removes a policy and its associations.
 func (s *Service) DeletePolicy(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeletePolicy(ctx, tx, id) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return missing(store.DeletePolicy(ctx, tx, id), "policy", id) })
 }
 
 // Link makes a policy that of an endpoint, a service, or a service in a region, in the place of the one that was.
@@ -174,7 +174,11 @@ func (s *Service) Link(ctx context.Context, l keystone.PolicyLink) error {
 
 // Linked is nil where exactly this association is there, fault.NotFound otherwise.
 func (s *Service) Linked(ctx context.Context, l keystone.PolicyLink) error {
-	all, err := store.PolicyLinks(ctx, s.db)
+	return linked(ctx, s.db, l)
+}
+
+func linked(ctx context.Context, q db.Querier, l keystone.PolicyLink) error {
+	all, err := store.PolicyLinks(ctx, q)
 	if err == nil && !slices.Contains(all, l) {
 		err = fault.NotFoundf("Could not find policy association.")
 	}
@@ -183,10 +187,12 @@ func (s *Service) Linked(ctx context.Context, l keystone.PolicyLink) error {
 
 // Unlink removes an association; fault.NotFound where there is none.
 func (s *Service) Unlink(ctx context.Context, l keystone.PolicyLink) error {
-	if err := s.Linked(ctx, l); err != nil {
-		return err
-	}
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeletePolicyLink(ctx, tx, l) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := linked(ctx, tx, l); err != nil {
+			return err
+		}
+		return store.DeletePolicyLink(ctx, tx, l)
+	})
 }
 
 // PolicyOf is the policy of an endpoint: its own, or that of its service in its region or one above, or that of its service.

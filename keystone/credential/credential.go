@@ -155,7 +155,7 @@ func (s *Service) Update(ctx context.Context, c keystone.Credential) error {
 
 // Delete removes a credential.
 func (s *Service) Delete(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteCredential(ctx, tx, id) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return missing(store.DeleteCredential(ctx, tx, id), id) })
 }
 
 // Seeds are the TOTP secrets of a user; it is token.Seeds.

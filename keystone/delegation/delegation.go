@@ -134,7 +134,9 @@ func (s *Service) rules(ctx context.Context, tx *db.Tx, user string, wanted []ke
 
 // DeleteAppCredential removes an application credential and ends its tokens.
 func (s *Service) DeleteAppCredential(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteAppCredential(ctx, tx, id) })
+	return s.write(ctx, func(tx *db.Tx) error {
+		return missing(store.DeleteAppCredential(ctx, tx, id), "Application Credential", id)
+	})
 }
 
 // AccessRule finds an access rule; fault.NotFound.
@@ -160,6 +162,6 @@ func (s *Service) DeleteAccessRule(ctx context.Context, r keystone.AccessRule) e
 				return fault.Forbiddenf("Unable to delete access rule %s: it is in use by an application credential.", r.ID)
 			}
 		}
-		return store.DeleteAccessRule(ctx, tx, r.ID)
+		return missing(store.DeleteAccessRule(ctx, tx, r.ID), "Access Rule", r.ID)
 	})
 }

@@ -167,7 +167,7 @@ func (s *Service) DeleteTrust(ctx context.Context, id string) error {
 				queue = append(queue, t.ID)
 			}
 			if err := store.DeleteTrust(ctx, tx, queue[0]); err != nil {
-				return err
+				return missing(err, "trust", queue[0])
 			}
 		}
 		return nil

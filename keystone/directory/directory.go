@@ -272,6 +272,18 @@ func (s *Service) Refuse(ctx context.Context, domain, password string) error {
 	return src.Check(ctx, ids.Hex(), password)
 }
 
+// Settle keeps a row for a user of a directory who may never have logged in: something is about to hang on it. Other ids are left alone.
+func (s *Service) Settle(ctx context.Context, id string) error {
+	u, theirs, err := s.User(ctx, id)
+	if err != nil || !theirs {
+		return err
+	}
+	if _, _, err := store.User(ctx, s.db, id); !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return s.shadow(ctx, u)
+}
+
 // shadow keeps the row of somebody who has logged in.
 func (s *Service) shadow(ctx context.Context, u keystone.User) error {
 	have, _, err := store.User(ctx, s.db, u.ID)

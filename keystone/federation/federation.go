@@ -117,14 +117,20 @@ func (s *Service) remote(ctx context.Context, tx *db.Tx, p keystone.IdentityProv
 	return nil
 }
 
-// UpdateIdentityProvider writes what may change of a provider.
-func (s *Service) UpdateIdentityProvider(ctx context.Context, p keystone.IdentityProvider) error {
-	return s.write(ctx, func(tx *db.Tx) error {
+// UpdateIdentityProvider changes a provider as it stands when the change is made; change may run more than once. fault.Conflict for a
+// remote id that another has.
+func (s *Service) UpdateIdentityProvider(ctx context.Context, id string, change func(*keystone.IdentityProvider)) (p keystone.IdentityProvider, err error) {
+	err = s.write(ctx, func(tx *db.Tx) error {
+		if p, err = store.IdentityProvider(ctx, tx, id); err != nil {
+			return missing(err, "Identity Provider", id)
+		}
+		change(&p)
 		if err := s.remote(ctx, tx, p); err != nil {
 			return err
 		}
 		return store.UpdateIdentityProvider(ctx, tx, p)
 	})
+	return p, err
 }
 
 // DeleteIdentityProvider removes a provider and its protocols, but not its domain.
@@ -133,7 +139,7 @@ func (s *Service) DeleteIdentityProvider(ctx context.Context, id string) error {
 		if err := store.ForgetProvider(ctx, tx, id); err != nil {
 			return err
 		}
-		return store.DeleteIdentityProvider(ctx, tx, id)
+		return missing(store.DeleteIdentityProvider(ctx, tx, id), "Identity Provider", id)
 	})
 }
 
@@ -153,14 +159,23 @@ func (s *Service) CreateMapping(ctx context.Context, m keystone.Mapping) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error { return taken(store.InsertMapping(ctx, tx, m), "mapping", m.ID) })
 }
 
-// UpdateMapping writes a mapping anew.
-func (s *Service) UpdateMapping(ctx context.Context, m keystone.Mapping) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.UpdateMapping(ctx, tx, m) })
+// UpdateMapping changes a mapping as it stands when the change is made; change may run more than once.
+func (s *Service) UpdateMapping(ctx context.Context, id string, change func(*keystone.Mapping) error) (m keystone.Mapping, err error) {
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		if m, err = store.Mapping(ctx, tx, id); err != nil {
+			return missing(err, "mapping", id)
+		}
+		if err := change(&m); err != nil {
+			return err
+		}
+		return store.UpdateMapping(ctx, tx, m)
+	})
+	return m, err
 }
 
 // DeleteMapping removes a mapping.
 func (s *Service) DeleteMapping(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteMapping(ctx, tx, id) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return missing(store.DeleteMapping(ctx, tx, id), "mapping", id) })
 }
 
 // Protocol finds a provider's protocol; fault.NotFound.
@@ -187,19 +202,26 @@ func (s *Service) CreateProtocol(ctx context.Context, p keystone.Protocol) error
 	})
 }
 
-// UpdateProtocol writes a protocol anew; fault.Invalid for an unknown mapping.
-func (s *Service) UpdateProtocol(ctx context.Context, p keystone.Protocol) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
+// UpdateProtocol changes a protocol as it stands when the change is made; change may run more than once. fault.Invalid for an unknown mapping.
+func (s *Service) UpdateProtocol(ctx context.Context, idp, id string, change func(*keystone.Protocol)) (p keystone.Protocol, err error) {
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		if p, err = store.Protocol(ctx, tx, idp, id); err != nil {
+			return missing(err, "federated protocol", id+" for Identity Provider: "+idp)
+		}
+		change(&p)
 		if _, err := store.Mapping(ctx, tx, p.MappingID); err != nil {
 			return fault.Body(missing(err, "mapping", p.MappingID))
 		}
 		return store.UpdateProtocol(ctx, tx, p)
 	})
+	return p, err
 }
 
 // DeleteProtocol removes a protocol.
 func (s *Service) DeleteProtocol(ctx context.Context, idp, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteProtocol(ctx, tx, idp, id) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		return missing(store.DeleteProtocol(ctx, tx, idp, id), "federated protocol", id+" for Identity Provider: "+idp)
+	})
 }
 
 // ServiceProvider finds a service provider; fault.NotFound.
@@ -218,12 +240,21 @@ func (s *Service) CreateServiceProvider(ctx context.Context, p keystone.ServiceP
 	return s.db.Tx(ctx, func(tx *db.Tx) error { return taken(store.InsertServiceProvider(ctx, tx, p), "service_provider", p.ID) })
 }
 
-// UpdateServiceProvider writes a service provider anew.
-func (s *Service) UpdateServiceProvider(ctx context.Context, p keystone.ServiceProvider) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.UpdateServiceProvider(ctx, tx, p) })
+// UpdateServiceProvider changes a service provider as it stands when the change is made; change may run more than once.
+func (s *Service) UpdateServiceProvider(ctx context.Context, id string, change func(*keystone.ServiceProvider)) (p keystone.ServiceProvider, err error) {
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		if p, err = store.ServiceProvider(ctx, tx, id); err != nil {
+			return missing(err, "Service Provider", id)
+		}
+		change(&p)
+		return store.UpdateServiceProvider(ctx, tx, p)
+	})
+	return p, err
 }
 
 // DeleteServiceProvider removes a service provider.
 func (s *Service) DeleteServiceProvider(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteServiceProvider(ctx, tx, id) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		return missing(store.DeleteServiceProvider(ctx, tx, id), "Service Provider", id)
+	})
 }

@@ -130,7 +130,7 @@ func (s *Service) SetDomainOptions(ctx context.Context, domain string, changes O
 	}
 	return s.write(ctx, func(tx *db.Tx) error {
 		if whole {
-			if err := clearOptions(ctx, tx, domain, "", ""); err != nil {
+			if _, err := clearOptions(ctx, tx, domain, "", ""); err != nil {
 				return err
 			}
 		}
@@ -158,18 +158,25 @@ func (s *Service) DeleteDomainOptions(ctx context.Context, domain, section, name
 			return err
 		}
 	}
-	return s.write(ctx, func(tx *db.Tx) error { return clearOptions(ctx, tx, domain, section, name) })
+	return s.write(ctx, func(tx *db.Tx) error {
+		n, err := clearOptions(ctx, tx, domain, section, name)
+		if err == nil && n == 0 && section != "" { // somebody else was faster
+			err = fault.NotFoundf("Could not find domain configuration for domain %s.", domain)
+		}
+		return err
+	})
 }
 
-func clearOptions(ctx context.Context, tx *db.Tx, domain, section, name string) error {
+func clearOptions(ctx context.Context, tx *db.Tx, domain, section, name string) (n int, err error) {
 	rows, err := store.DomainOptions(ctx, tx, domain)
 	for _, o := range rows {
 		if section != "" && o.Section != section || name != "" && o.Name != name {
 			continue
 		}
 		if err := store.DeleteDomainOption(ctx, tx, o); err != nil {
-			return err
+			return n, err
 		}
+		n++
 	}
-	return err
+	return n, err
 }

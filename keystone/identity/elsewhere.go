@@ -42,6 +42,12 @@ func (s *Service) oursBoth(ctx context.Context, group, user string) error {
 	return err
 }
 
+// Settle makes sure that what belongs to a user can hang on them: one from a directory has a row here from then on. fault.NotFound for a
+// user that their directory does not have.
+func (s *Service) Settle(ctx context.Context, user string) error {
+	return s.directory.Settle(ctx, user)
+}
+
 // asked is what of a listing a directory can be asked for; the rest is done here.
 type asked struct {
 	domain  string

@@ -87,7 +87,7 @@ func (s *Service) DeleteGroup(ctx context.Context, id string) error {
 	if err := s.ours(ctx, id, keystone.OfGroup); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteGroup(ctx, tx, id) })
+	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteGroup(ctx, tx, id), "group", id) })
 }
 
 // AddMember puts a user into a group; idempotent. RemoveMember is fault.NotFound when the user is not in it.

@@ -211,7 +211,7 @@ func (s *Service) DeleteProject(ctx context.Context, id string) error {
 		if len(kids) > 0 {
 			return fault.Forbiddenf("Cannot delete project %s since it is not a leaf in the hierarchy.", id)
 		}
-		return store.DeleteProject(ctx, tx, id)
+		return missing(store.DeleteProject(ctx, tx, id), "project", id)
 	})
 }
 

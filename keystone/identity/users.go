@@ -239,5 +239,5 @@ func (s *Service) DeleteUser(ctx context.Context, id string) error {
 	if err := s.ours(ctx, id, keystone.OfUser); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *db.Tx) error { return store.DeleteUser(ctx, tx, id) })
+	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteUser(ctx, tx, id), "user", id) })
 }

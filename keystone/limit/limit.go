@@ -90,13 +90,16 @@ func known(ctx context.Context, tx *db.Tx, service, region string) error {
 	return fault.Body(missing(err, "region", region))
 }
 
-// UpdateRegistered writes a registered limit anew; fault.Forbidden while there are limits of its resource.
-func (s *Service) UpdateRegistered(ctx context.Context, l keystone.RegisteredLimit) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		old, err := store.RegisteredLimit(ctx, tx, l.ID)
+// UpdateRegistered changes a registered limit as it stands when the change is made; change may run more than once. fault.Forbidden while
+// there are limits of its resource.
+func (s *Service) UpdateRegistered(ctx context.Context, id string, change func(*keystone.RegisteredLimit)) (l keystone.RegisteredLimit, err error) {
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		old, err := store.RegisteredLimit(ctx, tx, id)
 		if err != nil {
-			return missing(err, "registered limit", l.ID)
+			return missing(err, "registered limit", id)
 		}
+		l = old
+		change(&l)
 		if err := known(ctx, tx, l.ServiceID, l.RegionID); err != nil {
 			return err
 		}
@@ -105,6 +108,7 @@ func (s *Service) UpdateRegistered(ctx context.Context, l keystone.RegisteredLim
 		}
 		return taken(store.UpdateRegisteredLimit(ctx, tx, l), "registered_limit")
 	})
+	return l, err
 }
 
 func unused(ctx context.Context, tx *db.Tx, l keystone.RegisteredLimit) error {
@@ -121,7 +125,7 @@ func (s *Service) DeleteRegistered(ctx context.Context, l keystone.RegisteredLim
 		if err := unused(ctx, tx, l); err != nil {
 			return err
 		}
-		return store.DeleteRegisteredLimit(ctx, tx, l.ID)
+		return missing(store.DeleteRegisteredLimit(ctx, tx, l.ID), "registered limit", l.ID)
 	})
 }
 
@@ -189,19 +193,25 @@ func owned(ctx context.Context, tx *db.Tx, l keystone.Limit) error {
 	return fault.Body(missing(err, "project or domain", id))
 }
 
-// Update changes the value and description of a limit; fault.Forbidden where the model forbids it.
-func (s *Service) Update(ctx context.Context, l keystone.Limit) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
+// Update changes the value and description of a limit as it stands when the change is made; change may run more than once.
+// fault.Forbidden where the model forbids it.
+func (s *Service) Update(ctx context.Context, id string, change func(*keystone.Limit)) (l keystone.Limit, err error) {
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		if l, err = store.Limit(ctx, tx, id); err != nil {
+			return missing(err, "limit", id)
+		}
+		change(&l)
 		if err := store.UpdateLimit(ctx, tx, l); err != nil {
 			return err
 		}
 		return s.fits(ctx, tx, l)
 	})
+	return l, err
 }
 
 // Delete removes a limit.
 func (s *Service) Delete(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.DeleteLimit(ctx, tx, id) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return missing(store.DeleteLimit(ctx, tx, id), "limit", id) })
 }
 
 // fits checks a limit against the strict model: no project's is over its domain's.

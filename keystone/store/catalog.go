@@ -102,7 +102,10 @@ func UpdateService(ctx context.Context, tx *db.Tx, s keystone.Service) error {
 
 // DeleteService removes a service and its endpoints.
 func DeleteService(ctx context.Context, tx *db.Tx, id string) error {
-	return all(ctx, tx, id, linksOfService, serviceDelete)
+	if err := all(ctx, tx, id, linksOfService); err != nil {
+		return err
+	}
+	return gone(serviceDelete.Do(ctx, tx, id))
 }
 
 // Endpoint finds an endpoint; fault.NotFound.
@@ -131,7 +134,10 @@ func UpdateEndpoint(ctx context.Context, tx *db.Tx, e keystone.Endpoint) error {
 
 // DeleteEndpoint removes an endpoint.
 func DeleteEndpoint(ctx context.Context, tx *db.Tx, id string) error {
-	return all(ctx, tx, id, linksOfEndpoint, endpointDelete)
+	if err := all(ctx, tx, id, linksOfEndpoint); err != nil {
+		return err
+	}
+	return gone(endpointDelete.Do(ctx, tx, id))
 }
 
 // Region finds a region; fault.NotFound.
@@ -159,5 +165,8 @@ func UpdateRegion(ctx context.Context, tx *db.Tx, r keystone.Region) error {
 
 // DeleteRegion removes a region.
 func DeleteRegion(ctx context.Context, tx *db.Tx, id string) error {
-	return all(ctx, tx, id, linksOfRegion, regionDelete)
+	if err := all(ctx, tx, id, linksOfRegion); err != nil {
+		return err
+	}
+	return gone(regionDelete.Do(ctx, tx, id))
 }

@@ -5,6 +5,7 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 )
 
 type credentialRow struct {
@@ -64,8 +65,7 @@ func UpdateCredential(ctx context.Context, tx *db.Tx, c SealedCredential) error 
 
 // DeleteCredential removes a credential.
 func DeleteCredential(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := credentialDelete.Do(ctx, tx, id)
-	return err
+	return gone(credentialDelete.Do(ctx, tx, id))
 }
 
 // deleteHeldBy removes what outlives its foreign keys when a user goes, deleteHeldOn when a project goes.
@@ -76,6 +76,14 @@ func deleteHeldBy(ctx context.Context, tx *db.Tx, user string) error {
 
 func deleteHeldOn(ctx context.Context, tx *db.Tx, project string) error {
 	return all(ctx, tx, project, credentialsOn, trustsOn, limitsOn, limitsOf)
+}
+
+// gone is the outcome of a removal of one row by its id; fault.NotFound where somebody else was faster.
+func gone(n int64, err error) error {
+	if err == nil && n == 0 {
+		err = fault.NotFoundf("The resource could not be found.")
+	}
+	return err
 }
 
 // all runs statements that take the same argument.

@@ -156,8 +156,7 @@ func InsertAppCredential(ctx context.Context, tx *db.Tx, c keystone.AppCredentia
 
 // DeleteAppCredential removes an application credential; its rules stay for others.
 func DeleteAppCredential(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := appCredentialDelete.Do(ctx, tx, id)
-	return err
+	return gone(appCredentialDelete.Do(ctx, tx, id))
 }
 
 // AccessRule finds an access rule; fault.NotFound.
@@ -179,8 +178,7 @@ func InsertAccessRule(ctx context.Context, tx *db.Tx, r keystone.AccessRule) err
 
 // DeleteAccessRule removes an access rule.
 func DeleteAccessRule(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := accessRuleDelete.Do(ctx, tx, id)
-	return err
+	return gone(accessRuleDelete.Do(ctx, tx, id))
 }
 
 // Trust finds a trust; fault.NotFound.
@@ -216,6 +214,5 @@ func UseTrust(ctx context.Context, tx *db.Tx, id string) (bool, error) {
 
 // DeleteTrust removes a trust.
 func DeleteTrust(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := trustDelete.Do(ctx, tx, id)
-	return err
+	return gone(trustDelete.Do(ctx, tx, id))
 }

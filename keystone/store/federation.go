@@ -117,8 +117,7 @@ func UpdateIdentityProvider(ctx context.Context, tx *db.Tx, p keystone.IdentityP
 
 // DeleteIdentityProvider removes an identity provider and its protocols.
 func DeleteIdentityProvider(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := providerDelete.Do(ctx, tx, id)
-	return err
+	return gone(providerDelete.Do(ctx, tx, id))
 }
 
 // Mapping finds a mapping; fault.NotFound.
@@ -146,8 +145,7 @@ func UpdateMapping(ctx context.Context, tx *db.Tx, m keystone.Mapping) error {
 
 // DeleteMapping removes a mapping.
 func DeleteMapping(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := mappingDelete.Do(ctx, tx, id)
-	return err
+	return gone(mappingDelete.Do(ctx, tx, id))
 }
 
 // Protocol finds a provider's protocol; fault.NotFound.
@@ -175,8 +173,7 @@ func UpdateProtocol(ctx context.Context, tx *db.Tx, p keystone.Protocol) error {
 
 // DeleteProtocol removes a protocol.
 func DeleteProtocol(ctx context.Context, tx *db.Tx, idp, id string) error {
-	_, err := protocolDelete.Do(ctx, tx, idp, id)
-	return err
+	return gone(protocolDelete.Do(ctx, tx, idp, id))
 }
 
 // ServiceProvider finds a service provider; fault.NotFound.
@@ -204,6 +201,5 @@ func UpdateServiceProvider(ctx context.Context, tx *db.Tx, p keystone.ServicePro
 
 // DeleteServiceProvider removes a service provider.
 func DeleteServiceProvider(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := serviceProviderDelete.Do(ctx, tx, id)
-	return err
+	return gone(serviceProviderDelete.Do(ctx, tx, id))
 }

@@ -111,8 +111,7 @@ func UpdateEndpointGroup(ctx context.Context, tx *db.Tx, g keystone.EndpointGrou
 
 // DeleteEndpointGroup removes an endpoint group from all projects.
 func DeleteEndpointGroup(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := endpointGroupDelete.Do(ctx, tx, id)
-	return err
+	return gone(endpointGroupDelete.Do(ctx, tx, id))
 }
 
 // GroupsInProject are the ids of the endpoint groups of a project.
@@ -188,8 +187,7 @@ func UpdatePolicy(ctx context.Context, tx *db.Tx, p keystone.Policy) error {
 
 // DeletePolicy removes a policy and its associations.
 func DeletePolicy(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := policyDelete.Do(ctx, tx, id)
-	return err
+	return gone(policyDelete.Do(ctx, tx, id))
 }
 
 // PolicyLinks are all associations of policies.
@@ -210,8 +208,7 @@ func PutPolicyLink(ctx context.Context, tx *db.Tx, l keystone.PolicyLink) error 
 
 // DeletePolicyLink removes an association.
 func DeletePolicyLink(ctx context.Context, tx *db.Tx, l keystone.PolicyLink) error {
-	_, err := policyLinkDelete.Do(ctx, tx, l.EndpointID, l.ServiceID, l.RegionID)
-	return err
+	return gone(policyLinkDelete.Do(ctx, tx, l.EndpointID, l.ServiceID, l.RegionID))
 }
 
 // DomainOption is one option of a domain's own configuration; Value is JSON.

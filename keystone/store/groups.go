@@ -76,8 +76,7 @@ func DeleteGroup(ctx context.Context, tx *db.Tx, id string) error {
 	if err := deleteGrantsOf(ctx, tx, keystone.OfGroup, id); err != nil {
 		return err
 	}
-	_, err := groupDelete.Do(ctx, tx, id)
-	return err
+	return gone(groupDelete.Do(ctx, tx, id))
 }
 
 // DeleteGroupsOf removes all groups of a domain, and what was granted to users and groups of its directory.

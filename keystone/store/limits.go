@@ -99,8 +99,7 @@ func UpdateRegisteredLimit(ctx context.Context, tx *db.Tx, l keystone.Registered
 
 // DeleteRegisteredLimit removes a registered limit.
 func DeleteRegisteredLimit(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := registeredDelete.Do(ctx, tx, id)
-	return err
+	return gone(registeredDelete.Do(ctx, tx, id))
 }
 
 // LimitsUnder is how many limits there are of a registered limit's resource.
@@ -133,6 +132,5 @@ func UpdateLimit(ctx context.Context, tx *db.Tx, l keystone.Limit) error {
 
 // DeleteLimit removes a limit.
 func DeleteLimit(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := limitDelete.Do(ctx, tx, id)
-	return err
+	return gone(limitDelete.Do(ctx, tx, id))
 }

@@ -87,8 +87,7 @@ func DeleteProject(ctx context.Context, tx *db.Tx, id string) error {
 	if err := deleteHeldOn(ctx, tx, id); err != nil {
 		return err
 	}
-	_, err := projectDelete.Do(ctx, tx, id)
-	return err
+	return gone(projectDelete.Do(ctx, tx, id))
 }
 
 // EmptyDomain removes all projects of a domain, but not the domain.

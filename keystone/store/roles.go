@@ -112,8 +112,7 @@ func UpdateRole(ctx context.Context, tx *db.Tx, r keystone.Role) error {
 
 // DeleteRole removes a role and every grant of it.
 func DeleteRole(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := roleDelete.Do(ctx, tx, id)
-	return err
+	return gone(roleDelete.Do(ctx, tx, id))
 }
 
 // DeleteRolesOf removes the roles of a domain.

@@ -131,8 +131,7 @@ func DeleteUser(ctx context.Context, tx *db.Tx, id string) error {
 	if err := deleteHeldBy(ctx, tx, id); err != nil {
 		return err
 	}
-	_, err := userDelete.Do(ctx, tx, id)
-	return err
+	return gone(userDelete.Do(ctx, tx, id))
 }
 
 // DeleteUsersOf removes all users of a domain.

@@ -290,7 +290,14 @@ func (s *Service) Revoke(ctx context.Context, text string) error {
 	}
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		now := s.now()
-		err := store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), AuditID: t.AuditIDs[0], IssuedBefore: db.Time{Time: now},
+		had, err := store.RevocationsFor(ctx, tx, t.AuditIDs[0], "", t.User, t.User)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(had, func(r store.Revocation) bool { return r.AuditID == t.AuditIDs[0] }) {
+			return fault.NotFoundf("The token has been revoked.")
+		}
+		err = store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), AuditID: t.AuditIDs[0], IssuedBefore: db.Time{Time: now},
 			ExpiresAt: db.Time{Time: t.Expires}})
 		if err != nil {
 			return err

@@ -1,13 +1,16 @@
 package token
 
 import (
+	"bytes"
 	"encoding/base64"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pquerna/otp/totp"
 
 	"hypernova/keystone/store"
 	"hypernova/oslo/ids"
@@ -105,6 +108,70 @@ func FuzzDecode(f *testing.F) {
 		c, err := decode(b)
 		if err == nil && c.User == "" && len(c.AuditIDs) == 0 {
 			t.Errorf("decode(%x) = %+v without an error", b, c)
+		}
+	})
+}
+
+// FuzzOpen: of a changed token nothing opens, unless it is the same token in other letters; what opens is what was sealed.
+func FuzzOpen(f *testing.F) {
+	keys, err := OpenKeys("", 3)
+	if err != nil {
+		f.Fatal(err)
+	}
+	payload := claims().encode()
+	good, err := keys.Seal(payload)
+	if err != nil {
+		f.Fatal(err)
+	}
+	raw, err := base64.URLEncoding.DecodeString(good)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("", uint16(0), byte(1))
+	f.Add("gAAAAA", uint16(20), byte(0x80))
+	f.Add("=", uint16(300), byte(7))
+	f.Add("null", uint16(9), byte(0xff))
+	f.Fuzz(func(t *testing.T, text string, at uint16, flip byte) {
+		i := int(at) % len(good)
+		for _, forged := range []string{text, good[:i] + text + good[i:], good[:i] + text, text + good} {
+			if got, err := keys.Open(forged); err == nil && !bytes.Equal(got, payload) {
+				t.Errorf("%q opens as %x", forged, got)
+			}
+		}
+		bad := bytes.Clone(raw)
+		bad[int(at)%len(bad)] ^= flip
+		if got, err := keys.Open(base64.URLEncoding.EncodeToString(bad)); err == nil && flip != 0 {
+			t.Errorf("byte %d xor %x opens as %x", int(at)%len(bad), flip, got)
+		}
+	})
+}
+
+// FuzzRightCode: a seed's own passcode is right, no other one is, and no seed is too odd.
+func FuzzRightCode(f *testing.F) {
+	now := time.Date(2026, 5, 1, 12, 0, 10, 0, time.UTC)
+	f.Add("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "000000", int64(0))
+	f.Add("gezdgnbvgy3tqojq====", " 123456", int64(-1))
+	f.Add("", "", int64(1)<<40)
+	f.Add("!", "12345", int64(7))
+	f.Fuzz(func(t *testing.T, seed, code string, later int64) {
+		at := now.Add(time.Duration(later%1_000_000) * time.Second)
+		got := rightCode(seed, code, at)
+		own, err := totp.GenerateCode(strings.TrimRight(strings.ToUpper(seed), "="), at)
+		if err != nil {
+			if got {
+				t.Errorf("%q is right for a seed that is none, %q", code, seed)
+			}
+			return
+		}
+		last, err := totp.GenerateCode(strings.TrimRight(strings.ToUpper(seed), "="), at.Add(-step))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain := strings.TrimSpace(code); got && plain != own && plain != last {
+			t.Errorf("%q is right, not only %s and %s", code, own, last)
+		}
+		if strings.TrimSpace(seed) == seed && !rightCode(seed, own, at) {
+			t.Errorf("the seed %q refuses its own %s", seed, own)
 		}
 	})
 }

@@ -10,6 +10,7 @@ type opts struct {
 	envIn, envOut           string
 	envInSet, envOutSet     bool
 	noAuth, hidden          bool
+	nonEmpty                bool
 	missingShown            bool
 	looseQuery, strictQuery bool
 	maxBody                 int64
@@ -45,6 +46,9 @@ func MissingShown() Option { return func(o *opts) { o.missingShown = true } }
 
 // MaxBody bounds the request body in bytes; the default is Config.MaxBody.
 func MaxBody(n int64) Option { return func(o *opts) { o.maxBody = n } }
+
+// NonEmpty refuses a body whose document has no member: a change that changes nothing.
+func NonEmpty() Option { return func(o *opts) { o.nonEmpty = true } }
 
 // Media names the accepted request content types; the default is application/json.
 func Media(types ...string) Option { return func(o *opts) { o.media = types } }

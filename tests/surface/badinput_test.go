@@ -21,7 +21,8 @@ func TestNothingComesOfBadInput(t *testing.T) {
 			for _, o := range p.declared() {
 				reads[o.Method+" "+p.base+o.Path] = true
 			}
-			b := &bad{templates: p.templates(), reads: reads, told: map[string]bool{}, service: p.name}
+			b := &bad{templates: p.templates(), reads: reads, told: map[string]bool{}, service: p.name,
+				took: &taken{document: document(t, p.name), service: p.name, minor: p.minor, used: map[int]int{}, told: map[string]bool{}}}
 			for i, story := range p.tales() {
 				// What is taken of damaged requests may lead a story astray. Told again, it gets beyond what was damaged before.
 				for reached := -1; reached < len(b.told); {
@@ -51,6 +52,7 @@ type bad struct {
 	told        map[string]bool // steps
 	seed        uint64
 	sent, taken int
+	took        *taken
 }
 
 func (b *bad) damage(r *stories.Request) {
@@ -107,6 +109,7 @@ func (b *bad) try(what string, r *stories.Request) int {
 		}
 	default:
 		b.taken++
+		b.took.check(b.t, what, r)
 	}
 	return a.Status
 }

@@ -112,12 +112,29 @@ func Parse(version string, raw []byte) ([]Rule, error) {
 	if len(rules) == 0 {
 		return nil, bad("rules is too short")
 	}
+	if hasNull(raw) {
+		return nil, bad("null stands where a value should be")
+	}
 	for i, r := range rules {
 		if err := r.check(version); err != nil {
 			return nil, bad("rule %d: %v", i, err)
 		}
 	}
 	return rules, nil
+}
+
+// hasNull reports whether a document that is known to be JSON has null anywhere.
+func hasNull(raw []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return false
+		}
+		if t == nil {
+			return true
+		}
+	}
 }
 
 func bad(format string, args ...any) *fault.Fault {

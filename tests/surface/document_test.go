@@ -1,0 +1,71 @@
+package surface
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"hypernova/tests/compat/contract"
+	"hypernova/tests/stories"
+)
+
+// document is the contract of a service, nil where there are no documents beside the tree.
+func document(t *testing.T, service string) *contract.Document {
+	t.Helper()
+	dir := os.Getenv("HYPERNOVA_OPENAPI")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "openapi")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Log("there are no documents: what is taken is not held against them")
+		return nil
+	}
+	d, err := contract.Load(dir, service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// taken are the bodies that a service took, held against its document.
+type taken struct {
+	document *contract.Document
+	service  string
+	minor    int
+	mu       sync.Mutex
+	used     map[int]int     // by position of the exception
+	told     map[string]bool // what was reported
+}
+
+// check reports a body that was taken and that the document calls invalid, each mistake of an operation once.
+func (x *taken) check(t *testing.T, what string, r *stories.Request) {
+	t.Helper()
+	if x.document == nil || r.Body == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		return
+	}
+	o, ok := x.document.Find(r.Method, r.Path)
+	if !ok {
+		return
+	}
+	_, err := x.document.Request(r.Method, r.Path, x.minor, []byte(r.Body))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, wrong := range contract.Wrong(x.service+" "+o.String(), x.minor, err, lenient, x.used) {
+		if key := o.String() + wrong; !x.told[key] {
+			x.told[key] = true
+			t.Errorf("%s took a body with %s that the document refuses: %s: %.400s", o, what, wrong, r.Body)
+		}
+	}
+}
+
+// lenient is where the services take more than the documents say.
+var lenient = []contract.Quirk{
+	{Operation: `^placement POST /resource_providers/{uuid}/inventories$`, At: `missing propert|additional properties`,
+		Why: "POST makes one inventory; the document describes the set that PUT takes"},
+	{Operation: `^placement PUT /resource_providers/{uuid}/traits$`, At: `additional properties 'resource_provider_generation'`,
+		Why: "PUT asks for the generation, and the document leaves it out"},
+	{Operation: `^image POST /v2/metadefs/namespaces/{namespace_name}/tags$`, At: `missing property 'name'|additional properties 'tags'`,
+		Why: "POST makes a list of tags; the document describes one"},
+}
