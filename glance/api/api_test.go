@@ -36,18 +36,20 @@ import (
 
 // service is an image API with tokens "role@project".
 type service struct {
-	t      *testing.T
+	t      testing.TB
 	url    string
 	images *images.Service
 	files  *file.Backend
+
+	handler http.Handler
 }
 
-func start(t *testing.T, change ...func(*images.Config)) *service {
+func start(t testing.TB, change ...func(*images.Config)) *service {
 	t.Helper()
 	return startWith(t, func(*glanceapi.API) {}, change...)
 }
 
-func startWith(t *testing.T, edit func(*glanceapi.API), change ...func(*images.Config)) *service {
+func startWith(t testing.TB, edit func(*glanceapi.API), change ...func(*images.Config)) *service {
 	t.Helper()
 	files, err := file.New(t.TempDir())
 	if err != nil {
@@ -71,7 +73,7 @@ func startWith(t *testing.T, edit func(*glanceapi.API), change ...func(*images.C
 	h := glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(validate)}, a)
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return &service{t, srv.URL, s, files}
+	return &service{t, srv.URL, s, files, h}
 }
 
 func validate(_ context.Context, token string) (*auth.Caller, error) {
@@ -84,7 +86,7 @@ func validate(_ context.Context, token string) (*auth.Caller, error) {
 }
 
 // caller is the context of a token.
-func caller(t *testing.T, token string) context.Context {
+func caller(t testing.TB, token string) context.Context {
 	c, err := validate(t.Context(), token)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +100,7 @@ type answer struct {
 	body   string
 }
 
-func (a answer) json(t *testing.T) map[string]any {
+func (a answer) json(t testing.TB) map[string]any {
 	t.Helper()
 	var m map[string]any
 	if err := json.Unmarshal([]byte(a.body), &m); err != nil {

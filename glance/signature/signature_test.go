@@ -28,7 +28,7 @@ const id = "11111111-2222-3333-4444-555555555555"
 
 var at = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 
-func folder(t *testing.T, key crypto.Signer) fstest.MapFS {
+func folder(t testing.TB, key crypto.Signer) fstest.MapFS {
 	t.Helper()
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "publisher"}, NotBefore: at.Add(-time.Hour), NotAfter: at.Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
