@@ -35,7 +35,7 @@ import (
 
 // cloud is identity over a database in memory, bootstrapped, behind a test server.
 type cloud struct {
-	t   *testing.T
+	t   testing.TB
 	url string
 	now time.Time
 	api *keystoneapi.API
@@ -55,7 +55,7 @@ func (d directories) Source(_ context.Context, domain keystone.Project) (directo
 	return d[domain.Name], nil
 }
 
-func newCloud(t *testing.T) *cloud {
+func newCloud(t testing.TB) *cloud {
 	t.Helper()
 	return start(&cloud{t: t, rules: identity.Compliance{LockoutAttempts: 3, LockoutFor: time.Minute}})
 }
