@@ -4,57 +4,30 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
-	"net"
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
-	"time"
 
 	client "github.com/nats-io/nats.go"
 
 	"hypernova/oslo/fault"
+	"hypernova/oslo/messaging"
 )
 
 // diagnose turns what the network or the broker said into what an operator can do. at is where the broker should be, without secrets.
 func diagnose(at string, err error) *fault.Fault {
-	if f := fault.Of(err); f != nil {
-		return f
-	}
-	var (
-		expired x509.CertificateInvalidError
-		unknown x509.UnknownAuthorityError
-		name    x509.HostnameError
-		record  tls.RecordHeaderError
-		alert   tls.AlertError
-		dns     *net.DNSError
-		network net.Error
-	)
 	switch {
+	case fault.Of(err) != nil:
 	case errors.Is(err, client.ErrAuthorization), errors.Is(err, client.ErrAuthExpired), errors.Is(err, client.ErrAuthRevoked), errors.Is(err, client.ErrAccountAuthExpired):
 		return fault.New(fault.Unauthorized, "the message broker at %s refuses the credentials in transport_url, or the token in [nats]: correct them, or add them to the broker's users", at).Because(err)
-	case errors.As(err, &expired) && expired.Reason == x509.Expired:
-		return fault.Unavailablef("the certificate of the message broker at %s is valid from %s to %s only: renew it, or set this machine's clock right", at,
-			expired.Cert.NotBefore.Format(time.RFC3339), expired.Cert.NotAfter.Format(time.RFC3339)).Because(err)
-	case errors.As(err, &unknown):
-		return fault.Unavailablef("the certificate of the message broker at %s is of an authority that is not trusted: set [nats] ssl_ca_file", at).Because(err)
-	case errors.As(err, &name):
-		return fault.Unavailablef("the certificate of the message broker at %s is for other names: use one of them in transport_url", at).Because(err)
-	case errors.As(err, &record), errors.Is(err, client.ErrSecureConnWanted):
+	case errors.Is(err, client.ErrSecureConnWanted):
 		return fault.Unavailablef("the message broker at %s does not speak TLS: remove the files from [nats], or give the broker a certificate", at).Because(err)
-	case errors.As(err, &alert), err != nil && strings.Contains(err.Error(), "remote error: tls"):
-		return fault.Unavailablef("the message broker at %s refuses this host's certificate: see [nats] ssl_cert_file", at).Because(err)
-	case errors.As(err, &dns):
-		return fault.Unavailablef("the message broker's host %s has no address: see transport_url", dns.Name).Because(err)
-	case errors.Is(err, client.ErrNoServers), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, client.ErrNoServers):
 		return fault.Unavailablef("nothing listens at %s: start the message broker, or correct transport_url", at).Because(err)
-	case errors.Is(err, client.ErrTimeout), errors.As(err, &network) && network.Timeout():
+	case errors.Is(err, client.ErrTimeout):
 		return fault.Unavailablef("the message broker at %s says nothing: see whether it is alive and the network between", at).Because(err)
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return fault.Unavailablef("the message broker at %s hung up: is it starting, or something else than NATS?", at).Because(err)
 	}
-	return fault.Unavailablef("the message broker at %s cannot be reached: check transport_url, the network and that the broker runs", at).Because(err)
+	return messaging.Cure(at, "[nats]", err)
 }
 
 // check refuses what no waiting cures, and answers the hosts of a URL without their secrets.
