@@ -135,15 +135,7 @@ func (b *consumersBody) changes(r *api.Request) ([]providers.Change, error) {
 }
 
 func (a *API) dropAllocations(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	id := dashed(r.Param("consumer_uuid"))
-	held, err := a.s.Allocations(ctx, id)
-	if err != nil {
-		return api.None{}, err
-	}
-	if held.Generation == nil {
-		return api.None{}, fault.NotFoundf("No allocations for consumer '%s'", r.Param("consumer_uuid"))
-	}
-	return api.None{}, a.s.Release(ctx, id)
+	return api.None{}, a.s.Drop(ctx, dashed(r.Param("consumer_uuid")))
 }
 
 type allocationsView struct {

@@ -18,6 +18,8 @@ type Change struct {
 	AnyGeneration bool
 	// Ended says that the consumer is gone, which is no news to the providers: their generations stay.
 	Ended bool
+	// Held refuses a consumer that holds nothing; fault.NotFound.
+	Held bool
 }
 
 // UnknownType is the consumer type of those who did not say.
@@ -57,6 +59,9 @@ func (s *Service) set(ctx context.Context, tx *db.Tx, changes []Change) error {
 		row, ok, err := consumer(ctx, tx, c)
 		if err != nil {
 			return err
+		}
+		if c.Held && !ok {
+			return fault.NotFoundf("No allocations for consumer '%s'", c.Consumer)
 		}
 		rows[i], there[i] = row, ok
 		into := freed
@@ -249,6 +254,11 @@ func add(to map[string]placement.Resources, key string, a store.Allocation) {
 // Release drops all that the consumer holds; nothing held is no error.
 func (s *Service) Release(ctx context.Context, id string) error {
 	return s.Set(ctx, []Change{{Allocation: placement.Allocation{Consumer: id}, AnyGeneration: true, Ended: true}})
+}
+
+// Drop is Release that answers fault.NotFound where nothing is held.
+func (s *Service) Drop(ctx context.Context, id string) error {
+	return s.Set(ctx, []Change{{Allocation: placement.Allocation{Consumer: id}, AnyGeneration: true, Ended: true, Held: true}})
 }
 
 // Consumers lists consumer ids that hold something on the provider.
