@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"hypernova/oslo/fault"
 	"hypernova/placement"
 )
 
@@ -131,22 +132,41 @@ type search struct {
 	at       *tree           // the anchor's
 	seen     map[string]bool // ways that another anchor may find too
 	trees    map[*tree]bool
+	patience int // how much may still be tried
+}
+
+// What a search may cost: options that are tried, ways that are kept. The groups of one request can be put on the providers of one tree in
+// more ways than anybody can wait for.
+const (
+	patience    = 5_000_000
+	perProvider = 100 // more for each provider that there is
+	keeping     = 50  // what a way costs that is kept, in options that are tried
+)
+
+// tire takes what something costs, and says whether there is no patience left.
+func (s *search) tire(cost int) bool {
+	s.patience -= cost
+	return s.patience < 0
 }
 
 // Find answers the ways in the order of their anchors' ids, at most r.Limit of them where that is set, and the state of every provider in
-// the trees they touch.
-func (x *Index) Find(r placement.CandidatesRequest) placement.Candidates {
-	s := &search{x: x, r: r, seen: map[string]bool{}, trees: map[*tree]bool{}}
+// the trees they touch. Where the groups can be combined in too many ways, it answers those that it has found until then; fault.Invalid
+// if there are none.
+func (x *Index) Find(r placement.CandidatesRequest) (placement.Candidates, error) {
+	s := &search{x: x, r: r, seen: map[string]bool{}, trees: map[*tree]bool{}, patience: patience + perProvider*len(x.byID)}
 	for suffix := range r.Groups {
 		s.suffixes = append(s.suffixes, suffix)
 	}
 	slices.Sort(s.suffixes)
 	if len(s.suffixes) > 0 {
 		for _, root := range x.roots {
-			if s.anchor(root) {
+			if s.anchor(root) || s.tire(1) {
 				break
 			}
 		}
+	}
+	if s.patience < 0 && len(s.out.Requests) == 0 {
+		return placement.Candidates{}, fault.Invalidf("The groups of the request can be combined in more ways than can be tried.")
 	}
 	s.out.Providers = map[string]placement.ProviderState{}
 	for t := range s.trees {
@@ -154,10 +174,10 @@ func (x *Index) Find(r placement.CandidatesRequest) placement.Candidates {
 			s.out.Providers[m.ID] = m.ProviderState
 		}
 	}
-	return s.out
+	return s.out, nil
 }
 
-// anchor adds the ways of one anchor; true when there are enough.
+// anchor adds the ways of one anchor; true when there are enough, or too many to try.
 func (s *search) anchor(root *node) bool {
 	for _, t := range s.r.RootRequired {
 		if !root.traits[t] {
@@ -172,6 +192,9 @@ func (s *search) anchor(root *node) bool {
 	s.at = root.tree
 	options := make([][]option, len(s.suffixes))
 	for i, suffix := range s.suffixes {
+		if s.tire(1) {
+			return true
+		}
 		g := s.r.Groups[suffix]
 		if suffix == "" {
 			options[i] = s.spread(root.tree, &g)
@@ -191,6 +214,9 @@ func (s *search) combine(options [][]option, chosen []option) bool {
 		return s.add(chosen)
 	}
 	for _, o := range options[len(chosen)] {
+		if s.tire(1 + len(chosen)) {
+			return true
+		}
 		if s.fitsBeside(chosen, o) && s.combine(options, append(chosen, o)) {
 			return true
 		}
@@ -228,6 +254,9 @@ func (s *search) fitsBeside(chosen []option, o option) bool {
 }
 
 func (s *search) add(chosen []option) bool {
+	if s.tire(keeping) {
+		return true
+	}
 	if !s.subtrees(chosen) || s.r.Flat && !flat(chosen) {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"hypernova/oslo/fault"
 	"hypernova/placement"
 	"hypernova/placement/candidates"
 )
@@ -297,7 +298,10 @@ func TestFindAgreesWithTryingEverything(t *testing.T) {
 		all, r := world(t), request(t)
 		b := &brute{all, r, map[string]bool{}}
 		b.find()
-		got := candidates.New(all).Find(r)
+		got, err := candidates.New(all).Find(r)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if len(got.Requests) != len(b.out) {
 			t.Fatalf("got %d ways, want %d:\n%v\n%v", len(got.Requests), len(b.out), got.Requests, slices.Sorted(maps.Keys(b.out)))
 		}
@@ -318,9 +322,51 @@ func TestLimit(t *testing.T) {
 	t.Parallel()
 	x := candidates.New(hosts(50))
 	r := placement.CandidatesRequest{Groups: map[string]placement.RequestGroup{"": {Resources: placement.Resources{placement.VCPU: 1}}}, Limit: 7}
-	got := x.Find(r)
+	got, err := x.Find(r)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(got.Requests) != 7 || len(got.Providers) != 7 {
 		t.Errorf("got %d ways and %d providers", len(got.Requests), len(got.Providers))
+	}
+}
+
+// A request that can be put together in more ways than there are atoms is answered all the same.
+func TestARequestThatNobodyCanTryToTheEnd(t *testing.T) {
+	t.Parallel()
+	inv := placement.Inventory{Total: 1, MinUnit: 1, MaxUnit: 1, StepSize: 1, AllocationRatio: 1}
+	const devices = 24
+	all := []placement.ProviderState{{Provider: placement.Provider{ID: "host", Root: "host"}}}
+	classes := placement.Resources{}
+	for i := range devices {
+		all = append(all, placement.ProviderState{Provider: placement.Provider{ID: fmt.Sprint("device", i), Root: "host", Parent: "host"}, Inventories: map[string]placement.Inventory{}})
+		classes[fmt.Sprint("CUSTOM_", i)] = 1
+		for j := range devices {
+			all[i+1].Inventories[fmt.Sprint("CUSTOM_", j)] = inv
+		}
+	}
+	x := candidates.New(all)
+	groups := func(n int) map[string]placement.RequestGroup {
+		out := map[string]placement.RequestGroup{}
+		for i := range n {
+			out[fmt.Sprint("_", i)] = placement.RequestGroup{Resources: placement.Resources{"CUSTOM_0": 1}}
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name string
+		r    placement.CandidatesRequest
+		most int // ways; 0: the request is refused
+	}{
+		{"one group too many", placement.CandidatesRequest{Groups: groups(devices + 1), GroupPolicy: "isolate", Limit: 10}, 0},
+		{"as many groups as devices", placement.CandidatesRequest{Groups: groups(devices), GroupPolicy: "isolate", Limit: 10}, 10},
+		{"all ways", placement.CandidatesRequest{Groups: groups(devices)}, 200_000},
+		{"all ways of many classes", placement.CandidatesRequest{Groups: map[string]placement.RequestGroup{"": {Resources: classes}}}, 200_000},
+	} {
+		got, err := x.Find(c.r)
+		if n := len(got.Requests); c.most == 0 && !fault.Is(err, fault.Invalid) || c.most > 0 && (err != nil || n == 0 || n > c.most) {
+			t.Errorf("%s: %d ways, %v", c.name, n, err)
+		}
 	}
 }
 
@@ -343,7 +389,7 @@ func BenchmarkFind10000(b *testing.B) {
 			r := placement.CandidatesRequest{Limit: limit, Groups: map[string]placement.RequestGroup{"": {
 				Resources: placement.Resources{placement.VCPU: 2, placement.MemoryMB: 4096, placement.DiskGB: 20}, Required: [][]string{{"HW_CPU_X86_AVX"}}}}}
 			for b.Loop() {
-				if got := x.Find(r); len(got.Requests) == 0 {
+				if got, err := x.Find(r); err != nil || len(got.Requests) == 0 {
 					b.Fatal("nothing found")
 				}
 			}

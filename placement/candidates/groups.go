@@ -108,7 +108,11 @@ func (s *search) spread(t *tree, g *placement.RequestGroup) []option {
 			return nil
 		}
 	}
-	return s.product(g, classes, able, nil, nil)
+	spare := s.patience / 2 // what is chosen here must be combined yet
+	s.patience -= spare
+	out := s.product(g, classes, able, nil, nil)
+	s.patience = max(s.patience, 0) + spare
+	return out
 }
 
 // alone is spread for a tree of one, which most are.
@@ -145,11 +149,14 @@ func (n *node) mayShare(t *tree, g *placement.RequestGroup) bool {
 func (s *search) product(g *placement.RequestGroup, classes []string, able [][]*node, chosen []*node, out []option) []option {
 	if len(chosen) < len(classes) {
 		for _, n := range able[len(chosen)] {
+			if s.tire(1) {
+				return out
+			}
 			out = s.product(g, classes, able, append(chosen, n), out)
 		}
 		return out
 	}
-	if len(classes) == 0 {
+	if len(classes) == 0 || s.tire(keeping) {
 		return out
 	}
 	for _, any := range g.Required {

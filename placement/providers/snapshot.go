@@ -230,7 +230,7 @@ func (s *Service) Candidates(ctx context.Context, r placement.CandidatesRequest)
 		x = &indexed{snap, candidates.New(states)}
 		s.index.Store(x)
 	}
-	return x.x.Find(r), nil
+	return x.x.Find(r)
 }
 
 func (s *Service) known(ctx context.Context, r placement.CandidatesRequest) error {
