@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pquerna/otp/totp"
@@ -170,7 +171,7 @@ func FuzzRightCode(f *testing.F) {
 		if plain := strings.TrimSpace(code); got && plain != own && plain != last {
 			t.Errorf("%q is right, not only %s and %s", code, own, last)
 		}
-		if strings.TrimSpace(seed) == seed && !rightCode(seed, own, at) {
+		if !strings.ContainsFunc(seed, unicode.IsSpace) && !rightCode(seed, own, at) {
 			t.Errorf("the seed %q refuses its own %s", seed, own)
 		}
 	})
