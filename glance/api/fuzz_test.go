@@ -24,10 +24,10 @@ func ask(t *testing.T, s *service, token, method, target, body string, header ht
 	s.handler.ServeHTTP(w, req)
 	a := answer{w.Code, w.Header(), w.Body.String()}
 	if a.status >= 500 {
-		t.Fatalf("%s %s: %d %s\nsent: %q, %v", method, target, a.status, a.body, body, header)
+		t.Fatalf("%s %.500s: %d %s\nsent: %.1000q, %.500v", method, target, a.status, a.body, body, header)
 	}
 	if a.status >= 400 && !strings.Contains(a.body, "<title>") {
-		t.Fatalf("%s %s: %d %q is no refusal", method, target, a.status, a.body)
+		t.Fatalf("%s %.500s: %d %q is no refusal", method, target, a.status, a.body)
 	}
 	return a
 }

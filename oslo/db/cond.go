@@ -75,7 +75,11 @@ type builder struct {
 	columns map[string]column
 	caps    Caps
 	args    []any
+	conds   int // written so far
 }
+
+// mostConds is how many conditions a list may have: engines bound the depth of an expression, SQLite at 1000.
+const mostConds = 500
 
 func (b *builder) all(cs []Cond) (string, error) {
 	parts := make([]string, len(cs))
@@ -90,6 +94,9 @@ func (b *builder) all(cs []Cond) (string, error) {
 }
 
 func (b *builder) cond(c Cond) (string, error) {
+	if b.conds++; b.conds > mostConds {
+		return "", fault.Invalidf("There are too many filters.")
+	}
 	if c.Op >= anyOf {
 		return b.group(c)
 	}

@@ -232,3 +232,20 @@ func TestDiffShowsWhatChanged(t *testing.T) {
 		t.Errorf("an update is %d lines", got)
 	}
 }
+
+func TestMoreFiltersThanAnyEngineTakesAreRefused(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		for n, good := range map[int]bool{400: true, 501: false, 20_000: false} {
+			var all []db.Cond
+			for i := range n {
+				all = append(all, db.EqTo("name", fmt.Sprint(i)))
+			}
+			for how, where := range map[string][]db.Cond{"all": all, "any": {db.Any(all...)}} {
+				if _, err := listing.Page(t.Context(), d, db.ListArgs{Where: where}); good && err != nil || !good && !fault.Is(err, fault.Invalid) {
+					t.Errorf("%s of %d: %v", how, n, err)
+				}
+			}
+		}
+	}, tables)
+}
