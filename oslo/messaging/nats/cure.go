@@ -24,6 +24,8 @@ func diagnose(at string, err error) *fault.Fault {
 		return fault.Unavailablef("the message broker at %s does not speak TLS: remove the files from [nats], or give the broker a certificate", at).Because(err)
 	case errors.Is(err, client.ErrNoServers):
 		return fault.Unavailablef("nothing listens at %s: start the message broker, or correct transport_url", at).Because(err)
+	case err != nil && strings.Contains(err.Error(), "nats: tls error: connection closed by remote"):
+		return fault.Unavailablef("the message broker at %s refuses this host's certificate: see [nats] ssl_cert_file", at).Because(err)
 	case errors.Is(err, client.ErrTimeout):
 		return fault.Unavailablef("the message broker at %s says nothing: see whether it is alive and the network between", at).Because(err)
 	}

@@ -77,7 +77,7 @@ func boot() (err error) {
 func broker(t testing.TB, o rabbit.Config) transporttest.Broker {
 	s := server(t)
 	vhost := s.Vhost()
-	o.Heartbeat = time.Second
+	o.Heartbeat = 3 * time.Second // a loaded broker takes its time
 	open := func(url string, o rabbit.Config) messaging.Transport {
 		tr, err := rabbit.Open(quiet(), url, o)
 		if err != nil {
@@ -86,6 +86,7 @@ func broker(t testing.TB, o rabbit.Config) transporttest.Broker {
 		return tr
 	}
 	return transporttest.Broker{
+		Beat:    time.Second,
 		Connect: func() messaging.Transport { return open(s.At(s.Address, vhost), o) },
 		Restart: func() {
 			s.Kill()

@@ -119,7 +119,7 @@ func TestCureOfWhatAnOperatorGotWrong(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(quiet(), time.Second)
+			ctx, cancel := context.WithTimeout(quiet(), 5*time.Second)
 			defer cancel()
 			_, err := rabbit.Open(ctx, c.url, c.o)
 			if !fault.Is(err, c.kind) || !strings.Contains(fault.Message(err), c.want) || strings.Contains(err.Error(), rabbittest.Password) {

@@ -226,7 +226,7 @@ func longCall(t *testing.T, br Broker) {
 	client, _ := w.bus(t)
 	server, _ := w.bus(t)
 	w.serve(t, server, "h", handlers{echo: func(ctx context.Context, s string) (string, error) {
-		<-time.After(6 * beat)
+		<-time.After(6 * w.beat)
 		return s, nil
 	}}, messaging.Concurrency(1))
 	var wg sync.WaitGroup

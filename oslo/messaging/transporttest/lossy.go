@@ -34,7 +34,7 @@ func lossy(t *testing.T, br Broker) {
 		runs[s]++
 		return s, nil
 	}})
-	n.Set(faulty.Faults{Drop: 0.3, Duplicate: 0.1, Delay: 0.1, MaxDelay: beat})
+	n.Set(faulty.Faults{Drop: 0.3, Duplicate: 0.1, Delay: 0.1, MaxDelay: w.beat})
 	const calls = 200
 	tries := make([]int, calls)
 	var wg sync.WaitGroup
@@ -114,7 +114,7 @@ func slowOnce(t *testing.T, br Broker) {
 			runs[s]++
 			at[s] = host
 			mu.Unlock()
-			<-time.After(4 * beat)
+			<-time.After(4 * w.beat)
 			return host, nil
 		}})
 	}

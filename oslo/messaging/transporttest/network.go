@@ -179,7 +179,7 @@ func reconnect(t *testing.T, br Broker) {
 		select {
 		case <-heard:
 			return true
-		case <-time.After(beat):
+		case <-time.After(w.beat):
 			return false
 		}
 	})

@@ -2,6 +2,7 @@
 package transporttest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strconv"
@@ -28,10 +29,9 @@ type Broker struct {
 	Intruder func(ctx context.Context, address string) error
 	// Oversize is a payload that is over the bound; 0 is 9 MiB.
 	Oversize int
+	// Beat of the buses; 0 is short, so that a dead receiver is noticed soon, and long enough for a loaded machine under the race detector.
+	Beat time.Duration
 }
-
-// beat is short so that a dead receiver is noticed soon, and long enough for a loaded machine under the race detector.
-const beat = 150 * time.Millisecond
 
 // Run runs the suite. The restart comes when nothing else uses the broker, so that one may serve all tests of a package.
 func Run(t *testing.T, start func(t *testing.T) Broker) {
@@ -95,11 +95,12 @@ type world struct {
 	work   *messaging.Cast[string]
 	shout  *messaging.Fanout[string]
 	broker Broker
+	beat   time.Duration
 }
 
 func newWorld(b Broker) *world {
 	api := messaging.NewAPI("suite.topic")
-	return &world{api: api, broker: b,
+	return &world{api: api, broker: b, beat: cmp.Or(b.Beat, 500*time.Millisecond),
 		echo:  messaging.NewCall[string, string](api, "echo"),
 		short: messaging.NewCall[string, string](api, "short", messaging.Timeout(100*time.Millisecond)),
 		grow:  messaging.NewCall[string, string](api, "grow", messaging.Level(5)),
@@ -113,7 +114,7 @@ func (w *world) bus(t testing.TB) (*messaging.Bus, messaging.Transport) {
 	t.Helper()
 	tr := w.broker.Connect()
 	ctx := log.With(context.Background(), slog.New(slog.DiscardHandler))
-	b, err := messaging.New(ctx, tr, messaging.Beat(beat))
+	b, err := messaging.New(ctx, tr, messaging.Beat(w.beat))
 	if err != nil {
 		t.Fatal(err)
 	}

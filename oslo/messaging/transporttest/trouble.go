@@ -204,7 +204,7 @@ func drain(t *testing.T, br Broker) {
 	drained := make(chan error, 1)
 	go func() { drained <- s.Drain(t.Context()) }()
 	await(t, "new calls are refused", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		_, err := w.echo.Do(ctx, client, "h1", "")
 		return fault.Is(err, fault.Unavailable) && ctx.Err() == nil
@@ -214,7 +214,7 @@ func drain(t *testing.T, br Broker) {
 	if got, err := w.echo.Do(t.Context(), client, "", "elsewhere"); got != "elsewhere" || err != nil {
 		t.Errorf("elsewhere: got %q, %v", got, err)
 	}
-	<-time.After(4 * beat) // the drain takes longer than silence may
+	<-time.After(4 * w.beat) // the drain takes longer than silence may
 	select {
 	case <-drained:
 		t.Error("drained before the work in flight ended")

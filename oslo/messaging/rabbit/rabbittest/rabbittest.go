@@ -95,7 +95,9 @@ func New(ctx context.Context, dir string, c *Certificates) (*Server, error) {
 	s.env = append(os.Environ(), "HOME="+dir, "RABBITMQ_NODENAME=hypernova-"+ids.Hex()[:8]+"@localhost", "RABBITMQ_CONF_ENV_FILE=/dev/null",
 		"RABBITMQ_CONFIG_FILE="+s.path("rabbitmq"), "RABBITMQ_MNESIA_BASE="+s.path("mnesia"), "RABBITMQ_LOG_BASE="+s.path("log"),
 		"RABBITMQ_ENABLED_PLUGINS_FILE="+s.path("enabled_plugins"), "RABBITMQ_GENERATED_CONFIG_DIR="+s.path("gen"), "RABBITMQ_PID_FILE="+s.path("pid"),
-		"RABBITMQ_DIST_PORT="+strconv.Itoa(ports[1]), "ERL_EPMD_PORT="+strconv.Itoa(s.epmd), "ERL_EPMD_ADDRESS=127.0.0.1")
+		"RABBITMQ_DIST_PORT="+strconv.Itoa(ports[1]), "ERL_EPMD_PORT="+strconv.Itoa(s.epmd), "ERL_EPMD_ADDRESS=127.0.0.1",
+		// Threads without work do not spin: the processors are for what is tested.
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none +sbwtdcpu none +sbwtdio none")
 	return s, nil
 }
 
