@@ -26,10 +26,10 @@ func ask(t *testing.T, c *cloud, method, path, token, body string) (*http.Respon
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode >= 500 {
-		t.Fatalf("%s %s: %d %v %s\nsent: %q", method, path, resp.StatusCode, err, text, body)
+		t.Fatalf("%s %.300s: %d %v %s\nsent: %.1000q", method, path, resp.StatusCode, err, text, body)
 	}
 	if resp.StatusCode >= 400 && !json.Valid(text) {
-		t.Fatalf("%s %s: %d %q is no refusal", method, path, resp.StatusCode, text)
+		t.Fatalf("%s %.300s: %d %q is no refusal", method, path, resp.StatusCode, text)
 	}
 	return resp, string(text)
 }
