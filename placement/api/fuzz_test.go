@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -25,6 +26,8 @@ func FuzzCandidates(f *testing.F) {
 		"resources_A=VCPU:1&required_B=in:CUSTOM_X,CUSTOM_Y&same_subtree=_A,_B&root_required=CUSTOM_X,!CUSTOM_Y",
 		"resources=VCPU:1&member_of=!in:8a1d6d5b-9a52-4f52-a5f1-7f2d61b2f0b1&in_tree=8a1d6d5b-9a52-4f52-a5f1-7f2d61b2f0b1",
 		"resources=VCPU:9223372036854775808", "resources=:&required=,", "limit=-1&resources=VCPU:0", "%ff=%00",
+		many("resources%d=VCPU:1&", 300) + "group_policy=none", many("resources%d=MEMORY_MB:1&required%[1]d=!HW_CPU_X86_VMX&", 300) + "group_policy=isolate&same_subtree=1,2,3",
+		"resources=VCPU:1&" + many("member_of=8a1d6d5b-9a52-4f52-a5f1-%012d&", 500), "resources=VCPU:1" + many(",CUSTOM_%d:1", 3000), "resources=VCPU:1&required=in:HW_CPU_X86_VMX" + many(",CUSTOM_%d", 3000),
 	} {
 		for _, version := range []uint8{10, 16, 25, 33, 36, 39} {
 			f.Add(seed, version)
@@ -64,4 +67,13 @@ func FuzzCandidates(f *testing.F) {
 			t.Fatalf("%q: %d %s", query, w.Code, w.Body)
 		}
 	})
+}
+
+// many repeats a part of a query with numbers in it.
+func many(part string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, part, i+1)
+	}
+	return b.String()
 }
