@@ -58,15 +58,22 @@ type FernetTokens struct {
 
 // OIDC is [oidc].
 type OIDC struct {
-	Audiences    []string      `conf:"audiences" help:"Client ids whose OpenID Connect tokens are taken: one of them must be among a token's audiences, or be the client it was made for. Empty: nobody logs in by a token."`
-	ClientID     string        `conf:"introspection_client_id" help:"The client as which identity providers are asked about tokens that are not signed. Empty: such tokens are refused."`
-	ClientSecret string        `conf:"introspection_client_secret" secret:"true" help:"Its secret."`
-	Skew         time.Duration `conf:"clock_skew" default:"60" min:"0" max:"300" help:"By how much the clocks of identity providers may differ from this one."`
-	Timeout      time.Duration `conf:"timeout" default:"10" min:"1" help:"How long an identity provider may take to answer."`
-	CAFile       string        `conf:"ca_file" help:"Certificates to trust identity providers by, besides the system's."`
+	Audiences    []string `conf:"audiences" help:"Client ids whose OpenID Connect tokens are taken: one of them must be among a token's audiences, or be the client it was made for. Empty: nobody logs in by a token."`
+	ClientID     string   `conf:"introspection_client_id" help:"The client as which identity providers are asked about tokens that are not signed. Empty: such tokens are refused."`
+	ClientSecret string   `conf:"introspection_client_secret" secret:"true" help:"Its secret."`
+
+	WebClientID     string   `conf:"websso_client_id" help:"The client as which browsers are sent to identity providers by a dashboard's login. Empty: they are not."`
+	WebClientSecret string   `conf:"websso_client_secret" secret:"true" help:"Its secret."`
+	WebScopes       []string `conf:"websso_scopes" default:"profile,email" help:"What it asks for besides openid."`
+
+	Skew    time.Duration `conf:"clock_skew" default:"60" min:"0" max:"300" help:"By how much the clocks of identity providers may differ from this one."`
+	Timeout time.Duration `conf:"timeout" default:"10" min:"1" help:"How long an identity provider may take to answer."`
+	CAFile  string        `conf:"ca_file" help:"Certificates to trust identity providers by, besides the system's."`
 }
 
 // Federation is [federation].
 type Federation struct {
+	Dashboards []string `conf:"trusted_dashboard" help:"The addresses that a login by a browser may send a token to, letter by letter: https://dashboard.example.org/auth/websso/. Empty: there are no such logins."`
+
 	TTL int64 `conf:"default_authorization_ttl" default:"0" min:"0" help:"Minutes for which the groups of a federated user outlast the login, for identity providers that set no time of their own. Application credentials rest on them."`
 }

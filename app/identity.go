@@ -64,6 +64,7 @@ func (p *Process) identity(ctx context.Context) (*identityRoom, error) {
 		return nil, fault.Invalidf("[security_compliance] %s", fault.Message(err)).Because(err)
 	}
 	verifier, err := oidc.New(oidc.Config{Audiences: p.c.OIDC.Audiences, ClientID: p.c.OIDC.ClientID, ClientSecret: p.c.OIDC.ClientSecret,
+		WebClientID: p.c.OIDC.WebClientID, WebClientSecret: p.c.OIDC.WebClientSecret, WebScopes: p.c.OIDC.WebScopes,
 		Leeway: p.c.OIDC.Skew, Timeout: p.c.OIDC.Timeout, CAFile: p.c.OIDC.CAFile}, p.now)
 	if err != nil {
 		return nil, fault.Invalidf("[oidc] %s", fault.Message(err)).Because(err)
@@ -109,7 +110,8 @@ func buildKeystone(ctx context.Context, p *Process) error {
 	}
 	p.upkeep("keystone", service.Periodic{Name: purgeTask, Spacing: time.Hour, Fn: k.tokens.Purge})
 	return p.serve(ctx, RoleKeystone, apiKeystone, api.Handler(c, &api.API{Identity: k.users, Roles: k.roles, Catalog: k.catalog, Tokens: k.tokens,
-		Delegation: k.delegation, Credentials: k.credentials, Limits: k.limits, Federation: k.federation}))
+		Delegation: k.delegation, Credentials: k.credentials, Limits: k.limits, Federation: k.federation,
+		WebSSO: api.WebSSO{Dashboards: p.c.Federation.Dashboards, Now: p.now}}))
 }
 
 // catalogEntry is a service that bootstrap puts into the catalog.

@@ -32,6 +32,7 @@ type API struct {
 	Credentials *credential.Service
 	Limits      *limit.Service
 	Federation  *federation.Service
+	WebSSO      WebSSO
 }
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is identity's own.
@@ -47,7 +48,8 @@ func Handler(c api.Config, a *API) http.Handler {
 func Resources() []api.Resource[*API] {
 	rs := []api.Resource[*API]{tokens, domains, projects, users, groups, roles, implications, assignments, regions, services, endpoints,
 		appCredentials, accessRules, trusts, credentials, ec2Credentials, signatures, revocations, registeredLimits, limits, limitModel,
-		endpointGroups, endpointFilters, storedPolicies, policyLinks, domainOptions, identityProviders, protocols, mappings, serviceProviders, federatedLogins}
+		endpointGroups, endpointFilters, storedPolicies, policyLinks, domainOptions, identityProviders, protocols, mappings, serviceProviders, federatedLogins,
+		clientCredentials, webLogins}
 	return append(rs, grants()...)
 }
 

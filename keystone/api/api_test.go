@@ -88,7 +88,8 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 	epochs := store.NewEpochs(d)
 	dir := directory.New(d, c.sources, now)
 	roles := assignment.New(d, epochs, dir, now)
-	verifier, err := oidc.New(oidc.Config{Audiences: []string{"cloud"}, ClientID: "cloud", ClientSecret: "secret", Leeway: time.Minute, Timeout: 5 * time.Second}, now)
+	verifier, err := oidc.New(oidc.Config{Audiences: []string{"cloud"}, ClientID: "cloud", ClientSecret: "secret",
+		WebClientID: "cloud", WebClientSecret: "secret", WebScopes: []string{"profile"}, Leeway: time.Minute, Timeout: 5 * time.Second}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,8 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 	c.api = &keystoneapi.API{Identity: identity.New(d, epochs, passwords, dir, now), Roles: roles, Catalog: catalog.New(d, epochs),
 		Tokens:      token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true, Seeds: credentials, Directory: dir}, now),
 		Delegation:  delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: 3, CredentialsPerUser: 5}, now),
-		Credentials: credentials, Limits: limit.New(d, c.model), Federation: federation.New(d, epochs, federation.Config{Verifier: verifier}, now)}
+		Credentials: credentials, Limits: limit.New(d, c.model), Federation: federation.New(d, epochs, federation.Config{Verifier: verifier}, now),
+		WebSSO: keystoneapi.WebSSO{Dashboards: []string{dashboard}, Now: now}}
 	enforcer, err := policy.New(keystoneapi.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)

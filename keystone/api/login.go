@@ -36,11 +36,7 @@ func (a *API) vouched(ctx context.Context, r *api.Request, provider, protocol st
 	if err != nil {
 		return nil, err
 	}
-	v := &token.Vouched{User: p.UserID}
-	if !p.Local {
-		v.Federation = &token.Federation{Provider: p.ProviderID, Protocol: p.Protocol, Groups: p.GroupIDs}
-	}
-	return v, nil
+	return vouchedFor(p), nil
 }
 
 func (a *API) federatedLogin(ctx context.Context, r *api.Request, _ *api.None) (tokenView, error) {

@@ -9,6 +9,7 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/keystone/federation/mapping"
+	"hypernova/keystone/oidc"
 	"hypernova/keystone/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -18,6 +19,8 @@ import (
 // fault.Unauthorized for a token that proves nothing, fault.Unavailable when the issuer does not answer.
 type Verifier interface {
 	Vouch(ctx context.Context, issuers []string, token string) (map[string][]string, error)
+	Ask(ctx context.Context, q oidc.Question) (url string, err error)
+	Hear(ctx context.Context, q oidc.Question, code string) (map[string][]string, error)
 }
 
 // Person is somebody whom a provider has vouched for, as a user of this cloud.
@@ -31,6 +34,13 @@ type Person struct {
 // Login takes a provider's token for who somebody is: the mapping of the protocol makes a user of what it says, with groups, and with
 // projects that are made where they are not there. fault.NotFound for an unknown provider or protocol, fault.Forbidden for a disabled one.
 func (s *Service) Login(ctx context.Context, provider, protocol, token string) (Person, error) {
+	return s.admit(ctx, provider, protocol, func(issuers []string) (map[string][]string, error) {
+		return s.verifier.Vouch(ctx, issuers, token)
+	})
+}
+
+// admit is Login with any way to ask the provider's issuers who somebody is.
+func (s *Service) admit(ctx context.Context, provider, protocol string, ask func(issuers []string) (map[string][]string, error)) (Person, error) {
 	idp, err := s.Enabled(ctx, provider)
 	if err != nil {
 		return Person{}, err
@@ -39,7 +49,7 @@ func (s *Service) Login(ctx context.Context, provider, protocol, token string) (
 	if err != nil {
 		return Person{}, err
 	}
-	attributes, err := s.verifier.Vouch(ctx, issuers(idp), token)
+	attributes, err := ask(issuers(idp))
 	if err != nil {
 		return Person{}, err
 	}

@@ -1,5 +1,5 @@
 // Package oidc proves who presents a bearer token of an OpenID Connect provider. Signed tokens are checked against the provider's
-// published keys, opaque ones by asking the provider.
+// published keys, opaque ones by asking the provider. Browsers that bring no token are sent to the provider for one (browser.go).
 //
 // A token counts only when an issuer that the caller accepts has signed it with an asymmetric algorithm, when it is within its time,
 // and when it was made for one of the audiences of this cloud: a token that another application was given proves nothing here.
@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
 
 	"hypernova/oslo/clock"
 	"hypernova/oslo/fault"
@@ -33,9 +34,14 @@ type Config struct {
 	Audiences    []string // one of them must be among a token's audiences or be its client; none: nobody gets in
 	ClientID     string   // by which opaque tokens are asked about; empty: they are refused
 	ClientSecret string
-	Leeway       time.Duration // by how much clocks may differ
-	Timeout      time.Duration // of one request to a provider
-	CAFile       string        // certificates to trust besides the system's
+
+	WebClientID     string // as which browsers are sent to providers; empty: they are not
+	WebClientSecret string
+	WebScopes       []string // asked for besides openid
+
+	Leeway  time.Duration // by how much clocks may differ
+	Timeout time.Duration // of one request to a provider
+	CAFile  string        // certificates to trust besides the system's
 }
 
 // Verifier checks tokens. It is safe for concurrent use.
@@ -52,6 +58,7 @@ type Verifier struct {
 type provider struct {
 	verifier   *oidc.IDTokenVerifier
 	introspect string
+	endpoint   oauth2.Endpoint
 	at         time.Time
 }
 
@@ -125,9 +132,7 @@ func (v *Verifier) Vouch(ctx context.Context, issuers []string, token string) (m
 	if err != nil {
 		return nil, err
 	}
-	out := Attributes(claims)
-	out["REMOTE_USER"] = texts(claims["sub"])
-	return out, nil
+	return withSubject(claims), nil
 }
 
 var errOpaque = errors.New("the token is opaque")
@@ -212,7 +217,7 @@ func (v *Verifier) provider(ctx context.Context, issuer string) (*provider, erro
 		v.keep(issuer, &later)
 		return known, nil
 	}
-	p := &provider{at: v.now()}
+	p := &provider{at: v.now(), endpoint: found.Endpoint()}
 	var more struct {
 		Introspection string `json:"introspection_endpoint"`
 		Keys          string `json:"jwks_uri"`

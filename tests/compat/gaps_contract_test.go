@@ -14,10 +14,9 @@ type gap struct {
 
 var outside = []gap{
 	{regexp.MustCompile(`^identity \w+ /v3/(OS-OAUTH1|users/{user_id}/OS-OAUTH1)/`), "decided: OAuth 1.0a delegation is out of use; trusts and application credentials delegate"},
-	{regexp.MustCompile(`^identity \w+ /v3/OS-OAUTH2/`), "decided: OAuth 2.0 client credentials; application credentials do the same"},
+	{regexp.MustCompile(`^identity (GET|HEAD|PUT|PATCH|DELETE) /v3/OS-OAUTH2/token$`), "no service answers it: RFC 6749 has POST only, and keystone refuses the others with 405"},
 	{regexp.MustCompile(`^identity \w+ /v3/(auth/OS-FEDERATION/saml2|OS-FEDERATION/saml2)`), "decided: this cloud is no SAML identity provider; partners log in with OpenID Connect"},
 	{regexp.MustCompile(`^identity (GET|HEAD) /v3/(ec2tokens|s3tokens)$`), "no service answers it: keystone has POST only and refuses the others with 405"},
-	{regexp.MustCompile(`^identity \w+ /v3/auth/OS-FEDERATION/(websso/{protocol_id}|identity_providers/)`), "a login inside a browser, by a module of the web server and a page of the dashboard; clients log in at the provider and bring its token"},
 }
 
 // quirks are where the documents say other things than the real services answer.

@@ -18,6 +18,16 @@ func Shape(service string, minor int, a *Answer) error {
 	var title string
 	switch service {
 	case "identity":
+		var grant struct {
+			Error       string
+			Description string `json:"error_description"`
+		}
+		if json.Unmarshal(a.Body, &grant) == nil && grant.Error != "" && grant.Description != "" { // RFC 6749's own
+			if a.Status == http.StatusUnauthorized && a.Header.Get("WWW-Authenticate") == "" {
+				return fmt.Errorf("401 without WWW-Authenticate")
+			}
+			return nil
+		}
 		var doc struct {
 			Error struct {
 				Code           int

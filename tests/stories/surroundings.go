@@ -23,6 +23,7 @@ type Surroundings struct {
 func Surround(t *testing.T) *Surroundings {
 	t.Helper()
 	provider := oidctest.New(t, map[string]oidctest.Person{"alice": {Claims: map[string]any{"preferred_username": "alice"}}})
+	provider.Visit("alice")
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "image", time.Time{}, strings.NewReader("data"))
 	}))
@@ -32,7 +33,9 @@ func Surround(t *testing.T) *Surroundings {
 		t.Fatal(err)
 	}
 	return &Surroundings{
-		Options: []string{"oidc.audiences=cloud", "image.enabled_backends=one:mem,two:mem,web:http", "glance_store.default_backend=one",
+		Options: []string{"oidc.audiences=cloud", "oidc.websso_client_id=cloud", "oidc.websso_client_secret=secret",
+			"federation.trusted_dashboard=http://dashboard.example/auth/websso/",
+			"image.enabled_backends=one:mem,two:mem,web:http", "glance_store.default_backend=one",
 			"image.image_cache_dir=" + filepath.Join(t.TempDir(), "cache"),
 			"import_filtering_opts.allowed_networks=127.0.0.0/8", "import_filtering_opts.allowed_ports=" + u.Port()},
 		names: Names{"issuer": provider.URL, "bearer": provider.Token("alice"), "location": web.URL + "/image", "store": "one", "second_store": "two"},

@@ -19,7 +19,10 @@ type allowance struct {
 }
 
 var identityAllows = []allowance{
-	{"open", []string{"POST /v3/auth/tokens", "POST /v3/users/{user_id}/password", "GET /v3/OS-SIMPLE-CERT/ca", "GET /v3/OS-SIMPLE-CERT/certificates",
+	{"open", []string{"POST /v3/auth/tokens", "POST /v3/OS-OAUTH2/token",
+		"GET /v3/auth/OS-FEDERATION/websso/{protocol_id}", "POST /v3/auth/OS-FEDERATION/websso/{protocol_id}",
+		"GET /v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso",
+		"POST /v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso", "POST /v3/users/{user_id}/password", "GET /v3/OS-SIMPLE-CERT/ca", "GET /v3/OS-SIMPLE-CERT/certificates",
 		"GET /v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth", "POST /v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth"}},
 	{"shut", []string{"GET /v3/auth/tokens/OS-PKI/revoked"}},
 	{everybody, []string{"GET /v3/auth/catalog", "GET /v3/auth/projects", "GET /v3/auth/domains", "GET /v3/auth/system",

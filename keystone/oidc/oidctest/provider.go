@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"sync"
 	"testing"
@@ -31,7 +32,12 @@ type Provider struct {
 	opaque   map[string]map[string]any
 	approved map[string]string // device codes, and whose they became
 	asked    map[string]int    // requests by path
+	visitor  string            // who sits at the browser
+	codes    map[string]visit  // what browsers were sent back with
 }
+
+// visit is one login by a browser.
+type visit struct{ name, nonce, challenge, redirect string }
 
 // Person is somebody who can log in.
 type Person struct {
@@ -42,11 +48,12 @@ type Person struct {
 // New starts a provider that ends with the test.
 func New(t testing.TB, people map[string]Person) *Provider {
 	t.Helper()
-	p := &Provider{t: t, people: people, opaque: map[string]map[string]any{}, approved: map[string]string{}, asked: map[string]int{}}
+	p := &Provider{t: t, people: people, opaque: map[string]map[string]any{}, approved: map[string]string{}, asked: map[string]int{}, codes: map[string]visit{}}
 	p.Rotate()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", p.discover)
 	mux.HandleFunc("GET /keys", p.keys)
+	mux.HandleFunc("GET /authorize", p.authorize)
 	mux.HandleFunc("POST /token", p.token)
 	mux.HandleFunc("POST /device", p.device)
 	mux.HandleFunc("POST /introspect", p.introspect)
@@ -184,7 +191,19 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	case "client_credentials":
 		name = "service-account"
 	case "authorization_code":
-		name = r.PostFormValue("code") // whoever can say a name, is it: this is a test
+		if v, ok := p.take(r.PostFormValue("code")); ok {
+			sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
+			if v.redirect != r.PostFormValue("redirect_uri") || v.challenge != base64.RawURLEncoding.EncodeToString(sum[:]) {
+				answer(w, 400, map[string]any{"error": "invalid_grant"})
+				return
+			}
+			id := p.Sign(p.Claims(v.name, map[string]any{"nonce": v.nonce}))
+			answer(w, 200, map[string]any{"access_token": id, "id_token": id, "token_type": "Bearer", "expires_in": 3600})
+			return
+		}
+		if _, known := p.people[r.PostFormValue("code")]; known {
+			name = r.PostFormValue("code") // whoever can say a name, is it: this is a test
+		}
 	case "urn:ietf:params:oauth:grant-type:device_code":
 		p.mu.Lock()
 		who, known := p.approved[r.PostFormValue("device_code")]
@@ -201,6 +220,54 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	}
 	token := p.Token(name)
 	answer(w, 200, map[string]any{"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": 3600})
+}
+
+// Visit says who sits at the browsers that come from now on.
+func (p *Provider) Visit(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.visitor = name
+}
+
+// authorize logs the visitor in without a word, and sends the browser back with a code; where nobody sits there, with an error.
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	back, err := url.Parse(q.Get("redirect_uri"))
+	if err != nil || q.Get("client_id") != "cloud" || q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" {
+		answer(w, 400, map[string]any{"error": "invalid_request"})
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := url.Values{"state": {q.Get("state")}}
+	if p.visitor == "" {
+		out.Set("error", "access_denied")
+	} else {
+		code := rand.Text()
+		p.codes[code] = visit{p.visitor, q.Get("nonce"), q.Get("code_challenge"), q.Get("redirect_uri")}
+		out.Set("code", code)
+	}
+	back.RawQuery = out.Encode()
+	http.Redirect(w, r, back.String(), http.StatusFound)
+}
+
+// take is what a code stands for, once.
+func (p *Provider) take(code string) (visit, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v, ok := p.codes[code]
+	delete(p.codes, code)
+	return v, ok
+}
+
+// Forget gives the codes that are out the nonce of somebody else's login.
+func (p *Provider) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for code, v := range p.codes {
+		v.nonce = "another"
+		p.codes[code] = v
+	}
 }
 
 func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
