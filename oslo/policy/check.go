@@ -141,7 +141,10 @@ func parse(text string) (check, error) {
 	if err == nil && p.pos < len(p.toks) {
 		err = fmt.Errorf("%q is not expected in %q", p.toks[p.pos], text)
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // tokens splits on blanks and parentheses, but not inside quotes or a %(name)s.

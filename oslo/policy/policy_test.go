@@ -121,7 +121,7 @@ func TestOverridesComeFromAFileAndReload(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"role:a and (not rule:b or 'x':%(y)s)", "@", "((", "%(", "a:b:c"} {
+	for _, s := range []string{"role:a and (not rule:b or 'x':%(y)s)", "@", "((", "%(", "a:b:c", "0:0 0", "not", "(a:b", "not not a:b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
