@@ -166,6 +166,26 @@ func TestMembershipsOutlastTheLoginForAsLongAsTheProviderSays(t *testing.T) {
 	c.want(401, "POST", "/v3/auth/tokens", "", login)
 }
 
+func TestWhatIsRememberedOfATokenEndsWithTheMembershipItRestsOn(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	p := c.federate(byGroups, `,"authorization_ttl":10`)
+	admin := c.login("admin", project("admin"))
+	ops := c.want(201, "POST", "/v3/groups", admin, `{"group":{"name":"ops"}}`).at("group", "id").(string)
+	c.want(204, "PUT", "/v3/projects/"+c.id("projects", "demo")+"/groups/"+ops+"/roles/"+c.id("roles", "member"), admin, "")
+	// An administrator has made the user, and says who they are at the provider.
+	made := c.want(201, "POST", "/v3/users", admin, `{"user":{"name":"alice","password":"Correct-horse-7",
+		"federated":[{"idp_id":"idp","protocols":[{"protocol_id":"openid","unique_id":"alice"}]}]}}`).at("user", "id")
+	if a := c.enter(201, p.Token("alice")); a.at("token", "user", "id") != made {
+		t.Fatalf("got %s", a.text)
+	}
+	tok := c.want(201, "POST", "/v3/auth/tokens", "", authBody("alice", "Correct-horse-7", demoProject)).header.Get("X-Subject-Token")
+	c.now = c.now.Add(9 * time.Minute)
+	c.want(200, "GET", "/v3/regions", tok, "")
+	c.now = c.now.Add(2 * time.Minute)
+	c.want(401, "GET", "/v3/regions", tok, "")
+}
+
 func TestProvidersCannotSpeakForEachOthersUsersNorForOurs(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)

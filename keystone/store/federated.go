@@ -6,6 +6,7 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 )
 
 type federatedRow struct {
@@ -35,6 +36,8 @@ var (
 
 	expiringOf     = db.NewQuery[expiringRow](Statements, `SELECT user_id, group_id, idp_id, expires_at FROM expiring_members WHERE user_id = ? AND idp_id = ? ORDER BY group_id`)
 	expiringInsert = db.NewInsert[expiringRow](Statements, "expiring_members")
+	// Served by the primary key, which begins with the user.
+	expiringNext   = db.NewQuery[db.Time](Statements, `SELECT expires_at FROM expiring_members WHERE user_id = ? AND expires_at > ? ORDER BY expires_at LIMIT 1`)
 	expiringDelete = db.NewExec(Statements, `DELETE FROM expiring_members WHERE user_id = ? AND idp_id = ?`)
 	expiringDrop   = db.NewExec(Statements, `DELETE FROM expiring_members WHERE idp_id = ?`)
 	grantsExpiring = db.NewQuery[grantRow](Statements, `SELECT `+grantColumns+` FROM grants
@@ -73,6 +76,15 @@ func DeleteFederatedIDs(ctx context.Context, tx *db.Tx, user string) error {
 // InsertFederatedID notes what a user is known by; fault.Conflict where somebody is known by it.
 func InsertFederatedID(ctx context.Context, tx *db.Tx, f keystone.FederatedID) error {
 	return federatedInsert.Do(ctx, tx, federatedRow{f.ProviderID, f.ProtocolID, f.UniqueID, f.UserID})
+}
+
+// NextExpiry is when the first of a user's expiring memberships ends; ok is false for a user without one.
+func NextExpiry(ctx context.Context, q db.Querier, user string, now time.Time) (at time.Time, ok bool, err error) {
+	t, err := expiringNext.One(ctx, q, user, db.At(now))
+	if fault.Is(err, fault.NotFound) {
+		return at, false, nil
+	}
+	return t.Time, err == nil, err
 }
 
 // SetExpiringMembers makes groups all that a user is in by a provider's word, until expires. It reports whether a membership went.

@@ -122,12 +122,30 @@ func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, erro
 	if t.Ruled() {
 		return c, t.allows(ctx)
 	}
-	until := t.Expires
-	if len(t.Owner.ID) == keystone.PublicIDLength { // what is said of them elsewhere moves no epoch here
-		until = s.now().Add(directory.Fresh)
+	until, err := s.rests(ctx, t)
+	if err != nil {
+		return nil, err
 	}
 	s.cache.put(text, now, cached{c, until})
 	return c, nil
+}
+
+// rests is until when what a token proves stays so if nobody changes anything: memberships end by themselves.
+func (s *Service) rests(ctx context.Context, t *Token) (time.Time, error) {
+	if len(t.Owner.ID) == keystone.PublicIDLength { // what is said of them elsewhere moves no epoch here
+		return s.now().Add(directory.Fresh), nil
+	}
+	until := t.Expires
+	for _, user := range []string{t.User, t.Trust.TrustorID} {
+		at, ok, err := store.NextExpiry(ctx, s.db, user, s.now())
+		if err != nil {
+			return until, err
+		}
+		if ok && at.Before(until) {
+			until = at
+		}
+	}
+	return until, nil
 }
 
 // Inspect tells all about a token; expired ones too where that is asked for. fault.NotFound for one that proves nothing (any more).
