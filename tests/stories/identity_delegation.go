@@ -95,7 +95,7 @@ var login = []Step{
 	{Call: "GET /v3/OS-FEDERATION/identity_providers/{idp}/protocols/openid/auth", Header: "Authorization: Bearer {bearer}", Want: 201, Open: true},
 	{Call: "GET /v3/auth/OS-FEDERATION/identity_providers/{idp}/protocols/openid/websso?origin=http://dashboard.example/auth/websso/", Want: 302, Open: true},
 	{Call: "POST /v3/auth/OS-FEDERATION/identity_providers/{idp}/protocols/openid/websso?origin=http://dashboard.example/auth/websso/", Want: 302, Open: true},
-	{Call: "PUT /v3/OS-FEDERATION/identity_providers/{idp}/protocols/{new:sole}", Body: `{"protocol":{"mapping_id":"{mapping}"}}`, Want: 201},
+	{Call: "PUT /v3/OS-FEDERATION/identity_providers/{idp}/protocols/{new:sole}", Body: `{"protocol":{"mapping_id":"{mapping}"}}`, Want: 201, Unknown: -1},
 	{Call: "GET /v3/auth/OS-FEDERATION/websso/{sole}?origin=http://dashboard.example/auth/websso/", Want: 302, Open: true},
 	{Call: "POST /v3/auth/OS-FEDERATION/websso/{sole}?origin=http://dashboard.example/auth/websso/", Want: 302, Open: true},
 	{Call: "GET /v3/OS-FEDERATION/projects", Want: 200},
