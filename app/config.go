@@ -40,6 +40,7 @@ type Config struct {
 	ImageTask      ImageTask        `section:"task" help:"The log of imports."`
 	GlanceStore    GlanceStore      `section:"glance_store" help:"Where image data is kept."`
 	ImportFilter   ImportFilter     `section:"import_filtering_opts" help:"Where images may be fetched from."`
+	RegionDownload RegionDownload   `section:"glance_download_properties" help:"What comes with an image from another region."`
 	NeutronQuotas  quota.Config     `section:"QUOTAS" help:"What a project may have of networking unless its own quota says otherwise; -1 is unlimited."`
 	ML2            ML2              `section:"ml2" help:"Network types and mechanisms."`
 	VXLAN          VXLAN            `section:"ml2_type_vxlan" help:"Overlay networks."`

@@ -23,7 +23,8 @@ type Image struct {
 	Certificates     string   `conf:"trusted_certificates_dir" help:"A folder of certificates, <identifier>.pem, by which signatures of images are checked when data is uploaded. Without one, data of signed images is refused."`
 	Protections      string   `conf:"property_protection_file" help:"A file that says who may create, read, update and delete which properties of images, as Glance reads it."`
 	ProtectionForm   string   `conf:"property_protection_rule_format" default:"roles" enum:"roles|policies" help:"Whether the options of that file name roles or policies."`
-	Methods          []string `conf:"enabled_import_methods" default:"glance-direct,web-download,copy-image" enum:"glance-direct|web-download|copy-image" help:"How images may be imported."`
+	Methods          []string `conf:"enabled_import_methods" default:"glance-direct,web-download,copy-image" enum:"glance-direct|web-download|copy-image|glance-download" help:"How images may be imported. glance-download takes an image of another region, by the catalog and the token of who asks."`
+	Hashing          string   `conf:"hashing_algorithm" default:"sha512" enum:"sha256|sha512" help:"The hash of an image that clients are shown as os_hash_value. sha256 is several times as fast on processors that have instructions for it."`
 
 	Backends  map[string]string `conf:"enabled_backends" help:"The stores that keep image data, as name:type,name:type. Types are file, s3, http (read only: images that stay on web servers) and mem. Each is described in a section of its name. Empty for one store, [glance_store] default_backend."`
 	Locations bool              `conf:"show_multiple_locations" default:"false" help:"Show where an image's data is, and let clients set places on the web, by the images themselves."`

@@ -17,6 +17,11 @@ type ImageStore struct {
 	Threads     int    `conf:"s3_store_thread_pools" default:"4" min:"1" max:"64" help:"s3: parts of an image that are sent at once."`
 }
 
+// RegionDownload is [glance_download_properties].
+type RegionDownload struct {
+	Properties []string `conf:"extra_properties" default:"hw_,trait:,os_distro,os_secure_boot,os_type" help:"What of an image's properties comes with it in a glance-download, by how their names begin. What begins with os_glance never does."`
+}
+
 // ImportFilter is [import_filtering_opts].
 type ImportFilter struct {
 	Schemes  []string `conf:"allowed_schemes" default:"http,https" help:"URI schemes that images may be imported from."`

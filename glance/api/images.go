@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -243,9 +244,12 @@ func (a *API) reactivate(ctx context.Context, _ *api.Request, i images.Image, _ 
 
 type importBody struct {
 	Method struct {
-		Name  string                     `wire:"name" is:"required"`
-		URI   string                     `wire:"uri" is:"maxlen=2048"`
-		Other map[string]json.RawMessage `wire:"*"`
+		Name      string                     `wire:"name" is:"required"`
+		URI       string                     `wire:"uri" is:"maxlen=2048"`
+		Region    string                     `wire:"glance_region" is:"maxlen=255"`
+		Image     string                     `wire:"glance_image_id" is:"maxlen=255"`
+		Interface string                     `wire:"glance_service_interface" is:"maxlen=255"`
+		Other     map[string]json.RawMessage `wire:"*"`
 	} `wire:"method" is:"required"`
 	Stores      []string `wire:"stores"`
 	AllStores   bool     `wire:"all_stores"`
@@ -270,6 +274,15 @@ func (a *API) importImage(ctx context.Context, r *api.Request, i images.Image, i
 		stores = []string{header}
 	}
 	noDocument(r)
-	return api.None{}, a.Images.Import(ctx, i.ID, images.Import{Method: in.Method.Name, URI: in.Method.URI, Stores: stores, AllStores: in.AllStores,
-		Must: in.MustSucceed == nil || *in.MustSucceed})
+	ask := images.Import{Method: in.Method.Name, URI: in.Method.URI, Stores: stores, AllStores: in.AllStores, Must: in.MustSucceed == nil || *in.MustSucceed}
+	if ask.Method == images.GlanceDownload {
+		ask.From = images.Origin{Region: in.Method.Region, Interface: cmp.Or(in.Method.Interface, "public"), Image: in.Method.Image,
+			Token: r.HTTP.Header.Get("X-Auth-Token"), May: func(property string, there bool) bool {
+				if there {
+					return a.Protected.Allowed(property, properties.Update, r.Caller)
+				}
+				return a.Protected.Allowed(property, properties.Create, r.Caller)
+			}}
+	}
+	return api.None{}, a.Images.Import(ctx, i.ID, ask)
 }

@@ -3,14 +3,7 @@ package client
 
 import (
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"net/url"
@@ -88,36 +81,6 @@ func (c *Client) Open(ctx context.Context, id string) (glance.Image, io.ReadClos
 	return i, check(resp.Body, i), nil
 }
 
-// checked is data that is compared with its checksum at its end.
-type checked struct {
-	io.ReadCloser
-	h    hash.Hash
-	want string
-	id   string
-}
-
-func check(r io.ReadCloser, i glance.Image) io.ReadCloser {
-	c := &checked{ReadCloser: r, want: i.HashValue, id: i.ID}
-	switch i.HashAlgo {
-	case "sha512":
-		c.h = sha512.New()
-	case "sha256":
-		c.h = sha256.New()
-	default: // an image service that computes another one always has this as well
-		c.h, c.want = md5.New(), i.Checksum
-	}
-	return c
-}
-
-func (c *checked) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	c.h.Write(p[:n]) // a hash never fails
-	if errors.Is(err, io.EOF) && hex.EncodeToString(c.h.Sum(nil)) != c.want {
-		return n, fmt.Errorf("image %s: the data does not match its checksum", c.id)
-	}
-	return n, err
-}
-
 // document is an image as the API shows it: named members, and free properties beside them.
 type document struct{ glance.Image }
 
@@ -156,18 +119,12 @@ func (d *document) UnmarshalJSON(b []byte) error {
 		Hidden: named.Hidden, Tags: named.Tags, Created: named.Created, Updated: named.Updated, Properties: map[string]string{}}
 	for name, raw := range all {
 		var s string
-		if !member[name] && json.Unmarshal(raw, &s) == nil {
+		if !glance.Named(name) && json.Unmarshal(raw, &s) == nil {
 			d.Properties[name] = s
 		}
 	}
 	return nil
 }
-
-// member are the names that are no free properties.
-var member = map[string]bool{"id": true, "name": true, "owner": true, "status": true, "visibility": true, "disk_format": true, "container_format": true,
-	"checksum": true, "os_hash_algo": true, "os_hash_value": true, "size": true, "virtual_size": true, "min_disk": true, "min_ram": true, "protected": true,
-	"os_hidden": true, "tags": true, "created_at": true, "updated_at": true, "self": true, "file": true, "schema": true, "stores": true, "direct_url": true,
-	"locations": true}
 
 func known(n *int64) int64 {
 	if n == nil {

@@ -125,7 +125,7 @@ func (s *Service) put(ctx context.Context, r store.Record, to store.Piece, body 
 	if err != nil {
 		return facts{}, err
 	}
-	h := newHashing(looked)
+	h := newHashing(looked, s.hash)
 	defer h.close()
 	n, err := b.Put(ctx, to.Key, h, size)
 	switch {

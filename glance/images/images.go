@@ -8,6 +8,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -30,8 +31,11 @@ type Config struct {
 	Worker  string // who this process is to itself after a restart; unique among processes on one database; default "glance"
 	Limits  Limits
 	Web     WebConfig
-	Import  []string  // enabled import methods; nil: all
+	Import  []string  // enabled import methods; nil: all that can be
+	Regions Regions   // for GlanceDownload; nil: it cannot be enabled
+	Brought []string  // what of an image's properties comes with it from another region, by how their names begin; nil: the usual ones
 	Cache   *Cache    // of images in remote stores; nil for none
+	Hash    string    // sha512 (the default) or sha256: what clients are shown of data beside its MD5
 	Unread  bool      // do not compute hashes of locations that clients add
 	Tasks   tasks.Log // of imports
 	Quotas  Quotas    // nil: no limits are kept
@@ -67,20 +71,25 @@ func (l Limits) filled() Limits {
 
 // Service is the verbs. It is a glance.API, a glance.Local, and a service to run.
 type Service struct {
-	db      *db.DB
-	stores  []Store
-	worker  string
-	limits  Limits
-	web     *web
-	methods []string
-	cache   *cache // nil for none
-	unread  bool
-	tasks   tasks.Log
-	quotas  Quotas
-	trusted fs.FS
-	now     clock.Now
-	log     *slog.Logger
-	wake    chan struct{} // capacity 1: an import waits
+	db       *db.DB
+	stores   []Store
+	worker   string
+	limits   Limits
+	web      *web
+	methods  []string
+	regions  Regions
+	brought  []string
+	pending  pending
+	regional *http.Client
+	cache    *cache // nil for none
+	unread   bool
+	hash     string
+	tasks    tasks.Log
+	quotas   Quotas
+	trusted  fs.FS
+	now      clock.Now
+	log      *slog.Logger
+	wake     chan struct{} // capacity 1: an import waits
 }
 
 var (
@@ -98,8 +107,14 @@ func New(c Config) (*Service, error) {
 			return nil, fault.Invalidf("image store %q is unnamed or there twice", s.ID)
 		}
 	}
-	s := &Service{db: c.DB, stores: slices.Clone(c.Stores), unread: c.Unread, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, tasks: c.Tasks, quotas: c.Quotas, trusted: c.Trusted, now: c.Now, log: c.Log,
+	s := &Service{db: c.DB, stores: slices.Clone(c.Stores), unread: c.Unread, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, regions: c.Regions, hash: c.Hash, brought: c.Brought, tasks: c.Tasks, quotas: c.Quotas, trusted: c.Trusted, now: c.Now, log: c.Log,
 		wake: make(chan struct{}, 1)}
+	if s.hash == "" {
+		s.hash = "sha512"
+	}
+	if s.hash != "sha512" && s.hash != "sha256" {
+		return nil, fault.Invalidf("image hash %q is not known", s.hash)
+	}
 	if s.worker == "" {
 		s.worker = "glance"
 	}
@@ -111,13 +126,23 @@ func New(c Config) (*Service, error) {
 	}
 	if s.methods == nil {
 		s.methods = knownMethods()
+		if s.regions == nil {
+			s.methods = slices.DeleteFunc(s.methods, func(m string) bool { return m == GlanceDownload })
+		}
 	}
 	for _, m := range s.methods {
 		if !slices.Contains(knownMethods(), m) {
 			return nil, fault.Invalidf("import method %q is not known; there are: %s", m, strings.Join(knownMethods(), ", "))
 		}
 	}
+	if s.regions == nil && slices.Contains(s.methods, GlanceDownload) {
+		return nil, fault.Invalidf("import method %q needs a way to find other regions", GlanceDownload)
+	}
+	if s.brought == nil {
+		s.brought = defaultBrought()
+	}
 	s.web = newWeb(c.Web)
+	s.regional = regional(s.web.c.Timeout)
 	for i, st := range s.stores {
 		if st.Type == TypeHTTP && st.Backend == nil {
 			s.stores[i].Backend = webStore{s.web}

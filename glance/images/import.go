@@ -17,18 +17,20 @@ import (
 
 // Import methods.
 const (
-	GlanceDirect = "glance-direct" // what was staged
-	WebDownload  = "web-download"  // what a URI gives
-	CopyImage    = "copy-image"    // what the image has, to more stores
-	byLocation   = "location"      // what is at a place that a client named; not among the methods that clients choose
+	GlanceDirect   = "glance-direct"   // what was staged
+	WebDownload    = "web-download"    // what a URI gives
+	CopyImage      = "copy-image"      // what the image has, to more stores
+	GlanceDownload = "glance-download" // an image of another region, with some of its properties
+	byLocation     = "location"        // what is at a place that a client named; not among the methods that clients choose
 )
 
-func knownMethods() []string { return []string{GlanceDirect, WebDownload, CopyImage} }
+func knownMethods() []string { return []string{GlanceDirect, WebDownload, CopyImage, GlanceDownload} }
 
 // Import is what a client asks for. Without stores it is the default one.
 type Import struct {
 	Method, URI string
 	Stores      []string
+	From        Origin // for GlanceDownload
 	AllStores   bool
 	Must        bool   // all stores must take it, or the import fails
 	Task        string // made before, for this import; empty makes one
@@ -49,6 +51,9 @@ func (s *Service) Import(ctx context.Context, id string, in Import) error {
 			return err
 		}
 	}
+	if in.Method == GlanceDownload {
+		in.URI = s.pending.put(ctx, in.From, s.now())
+	}
 	begun := false
 	if err := s.has(ctx, SizeTotal, 0); err != nil {
 		return err
@@ -60,6 +65,11 @@ func (s *Service) Import(ctx context.Context, id string, in Import) error {
 		}
 		if err := importable(r, in.Method); err != nil {
 			return err
+		}
+		if in.Method == GlanceDownload {
+			if err := in.From.check(); err != nil {
+				return err
+			}
 		}
 		to := stores
 		if in.Method == CopyImage {
@@ -77,6 +87,9 @@ func (s *Service) Import(ctx context.Context, id string, in Import) error {
 	})
 	if err == nil && begun {
 		s.hint()
+	}
+	if err != nil && in.Method == GlanceDownload {
+		s.pending.forget(in.URI)
 	}
 	return err
 }
@@ -142,7 +155,7 @@ func importable(r store.Record, method string) error {
 		return fault.Conflictf("Only images with status active can be targeted for copying")
 	case method != CopyImage && r.Status == glance.Active:
 		return fault.Conflictf("Image with status active cannot be target for import")
-	case method == WebDownload && r.Status != glance.Queued:
+	case (method == WebDownload || method == GlanceDownload) && r.Status != glance.Queued:
 		return fault.Conflictf("Image needs to be in 'queued' state to use '%s' method", method)
 	case method == GlanceDirect && (r.Status != glance.Uploading || r.Size < 0):
 		return fault.Conflictf("Image needs to be staged before 'glance-direct' method can be used")
@@ -164,6 +177,9 @@ func (s *Service) hint() {
 // carry does one import to its end. What a shutdown interrupts is taken up by the next Run: the record still says what to do.
 func (s *Service) carry(ctx context.Context, r store.Record) {
 	method := r.ImportMethod
+	if method == GlanceDownload {
+		defer s.pending.forget(r.ImportURI)
+	}
 	s.noteTask(ctx, r.ID, "Importing by "+method)
 	var err error
 	if r.Status == glance.Importing {
@@ -328,7 +344,7 @@ func (s *Service) study(ctx context.Context, r store.Record, data io.Reader) (fa
 	if err != nil {
 		return facts{}, err
 	}
-	h := newHashing(looked)
+	h := newHashing(looked, s.hash)
 	defer h.close()
 	n, err := h.WriteTo(until{ctx})
 	if err != nil {
@@ -345,8 +361,11 @@ type until struct{ ctx context.Context }
 
 func (u until) Write(p []byte) (int, error) { return len(p), u.ctx.Err() }
 
-// fetch stores what was staged in another store or what the URI gives.
+// fetch stores what was staged in another store, what the URI gives, or what another region has.
 func (s *Service) fetch(ctx context.Context, r store.Record) (facts, error) {
+	if r.ImportMethod == GlanceDownload {
+		return s.fetchRegion(ctx, r)
+	}
 	var body io.ReadCloser
 	size := r.Size
 	var err error

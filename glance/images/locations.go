@@ -275,7 +275,7 @@ func (s *Service) relocate(ctx context.Context, id string, ls []Location, change
 			return fault.Conflictf("It's not allowed to replace locations if image status is %s.", r.Status)
 		}
 		for _, l := range ls {
-			if err := l.matches(&r); err != nil {
+			if err := l.matches(&r, s.hash); err != nil {
 				return err
 			}
 		}
@@ -313,7 +313,7 @@ func (s *Service) known(ctx context.Context, i Image, l Location) (store.Copy, e
 }
 
 // matches compares what a client says of the data with the image, which takes it over while it is queued.
-func (l Location) matches(r *store.Record) error {
+func (l Location) matches(r *store.Record, algo string) error {
 	if l.HashValue == "" {
 		return nil
 	}
@@ -328,8 +328,8 @@ func (l Location) matches(r *store.Record) error {
 	if r.Status != glance.Queued {
 		return fault.Conflictf("New value(s) for os_hash_value may only be provided when image status is 'queued'")
 	}
-	if l.HashAlgo != "sha512" {
-		return fault.Conflictf("os_hash_algo must be sha512, not %s", l.HashAlgo)
+	if l.HashAlgo != algo {
+		return fault.Conflictf("os_hash_algo must be %s, not %s", algo, l.HashAlgo)
 	}
 	if err := l.said(); err != nil {
 		return fault.Conflictf("%s", fault.Message(err))

@@ -34,6 +34,9 @@ func (s *Service) finish(ctx context.Context, r store.Record, f facts, at store.
 func keep(ctx context.Context, tx *db.Tx, now *store.Record, f facts) error {
 	now.Size, now.VirtualSize = f.size, f.virtual
 	now.Checksum, now.HashAlgo, now.HashValue = f.md5, f.algo, f.hash
+	if f.brought != nil {
+		now.Image = f.brought.on(now.Image)
+	}
 	return store.SetSums(ctx, tx, now.ID, f.pieces)
 }
 

@@ -23,15 +23,22 @@ type told struct {
 
 type asked struct {
 	Method struct {
-		Name string `json:"name"`
-		URI  string `json:"uri,omitempty"`
+		Name      string `json:"name"`
+		URI       string `json:"uri,omitempty"`
+		Region    string `json:"glance_region,omitempty"`
+		Image     string `json:"glance_image_id,omitempty"`
+		Interface string `json:"glance_service_interface,omitempty"`
 	} `json:"method"`
 }
 
 // startTask begins the log of an import in the transaction that begins the import, and answers the task's id.
 func (s *Service) startTask(ctx context.Context, tx *db.Tx, r store.Record, in Import, stores ...string) (string, error) {
 	doc := told{Image: r.ID, Stores: stores}
-	doc.Request.Method.Name, doc.Request.Method.URI = in.Method, in.URI
+	m := &doc.Request.Method
+	m.Name, m.URI = in.Method, in.URI
+	if in.Method == GlanceDownload {
+		m.URI, m.Region, m.Image, m.Interface = "", in.From.Region, in.From.Image, in.From.Interface
+	}
 	b, err := json.Marshal(doc)
 	if err != nil {
 		return "", err

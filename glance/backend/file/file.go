@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -142,11 +143,6 @@ func remove(path string) error {
 	return nil
 }
 
-type section struct {
-	io.Reader
-	io.Closer
-}
-
 // Open reads a part of the file.
 func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	path, err := b.Path(ctx, key)
@@ -163,10 +159,37 @@ func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (i
 		}
 	}
 	if length < 0 {
-		return f, nil
+		length = math.MaxInt64 - offset
 	}
-	return section{io.LimitReader(f, length), f}, nil
+	return &reader{f: f, at: offset, told: offset, end: offset + length}, nil
 }
+
+// readAhead is how much of a file the disk is asked for before it is wanted, so that it does not stand idle while what came is used.
+const readAhead = 8 << 20
+
+// reader is a part of a file.
+type reader struct {
+	f             *os.File
+	at, told, end int64
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if r.at >= r.end {
+		return 0, io.EOF
+	}
+	p = p[:min(int64(len(p)), r.end-r.at)]
+	if ahead := min(r.at+readAhead, r.end) - r.told; ahead >= readAhead/4 {
+		for done := int64(0); done < ahead; done += readAhead / 4 {
+			beginReading(r.f, r.told+done, min(readAhead/4, ahead-done)) // as much at once as the system takes
+		}
+		r.told += ahead
+	}
+	n, err := r.f.Read(p)
+	r.at += int64(n)
+	return n, err
+}
+
+func (r *reader) Close() error { return r.f.Close() }
 
 func absent(key string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {

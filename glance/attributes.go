@@ -1,0 +1,12 @@
+package glance
+
+// Named says whether a member of an image's document is an attribute of its own, not one of the free properties beside them.
+func Named(member string) bool {
+	switch member {
+	case "id", "name", "owner", "status", "visibility", "disk_format", "container_format", "checksum", "os_hash_algo", "os_hash_value", "size",
+		"virtual_size", "min_disk", "min_ram", "protected", "os_hidden", "tags", "created_at", "updated_at", "self", "file", "schema", "stores",
+		"direct_url", "locations":
+		return true
+	}
+	return false
+}
