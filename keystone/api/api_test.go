@@ -43,6 +43,8 @@ type cloud struct {
 	rules identity.Compliance
 	model string
 
+	overrides map[string]string // of policies
+
 	sources   directories
 	passwords *identity.Passwords
 	db        *db.DB
@@ -99,7 +101,7 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 		Delegation:  delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: 3, CredentialsPerUser: 5}, now),
 		Credentials: credentials, Limits: limit.New(d, c.model), Federation: federation.New(d, epochs, federation.Config{Verifier: verifier}, now),
 		WebSSO: keystoneapi.WebSSO{Dashboards: []string{dashboard}, Now: now}}
-	enforcer, err := policy.New(keystoneapi.Rules(), nil)
+	enforcer, err := policy.New(keystoneapi.Rules(), c.overrides)
 	if err != nil {
 		t.Fatal(err)
 	}
