@@ -103,12 +103,8 @@ func page[N, V any](q api.PageQuery, where []db.Cond, read func(db.ListArgs) ([]
 	if err != nil {
 		return out, err
 	}
-	if len(rows) > q.Limit {
-		rows = rows[:q.Limit]
-		out.Next = id(rows[len(rows)-1])
-		if !q.Asked.Has() { // cut by this service, not by the client's wish
-			out.Extra = map[string]any{"truncated": true}
-		}
+	if rows, out.Next = api.Paged(rows, q.Limit, id); out.Next != "" && !q.Asked.Has() { // cut by this service, not by the client's wish
+		out.Extra = map[string]any{"truncated": true}
 	}
 	out.Items = views(rows, view)
 	return out, nil
