@@ -38,7 +38,7 @@ func look(r io.Reader, i glance.Image) (io.Reader, content, error) {
 	if c.danger != "" {
 		return nil, c, refuse("The image data is refused: %s.", c.danger)
 	}
-	if i.DiskFormat == "vmdk" && c.format != "vmdk" && len(head) > 0 { // what reads VMDK takes any text for a descriptor
+	if i.DiskFormat == "vmdk" && c.format != "vmdk" && bare(head) {
 		return nil, c, refuse("The image data is not VMDK, which is the image's disk_format.")
 	}
 	if !matches(i.DiskFormat, c.format) {

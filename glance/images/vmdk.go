@@ -71,3 +71,10 @@ func described(text, around []byte) (danger string) {
 	}
 	return ""
 }
+
+// bare tells whether data without a header could be read as a descriptor that stands alone: what reads VMDK takes any text for one, up to
+// the first zero byte, that names a type or a parent somewhere. A text whose end is not in sight could.
+func bare(head []byte) bool {
+	text, _, ended := bytes.Cut(head, []byte{0})
+	return !ended && len(head) >= peeked || bytes.Contains(text, []byte("createType")) || bytes.Contains(text, []byte("parentFileNameHint"))
+}

@@ -155,9 +155,7 @@ func (c *call) decode(in any) error {
 			return refused(err)
 		}
 	}
-	if d.opts.nonEmpty && body[0] == '{' && body[skipSpace(body, 1)] == '}' {
-		return refused(within(inputf("at least one member is required"), d.envelopeIn()))
-	}
+	c.hollow = d.opts.nonEmpty && body[0] == '{' && body[skipSpace(body, 1)] == '}'
 	return c.read(body, in)
 }
 

@@ -60,6 +60,9 @@ func On[A, T, In, Out any](pattern string, rule *policy.Rule, status int, load f
 				return err
 			}
 		}
+		if c.hollow {
+			return refused(within(inputf("at least one member is required"), d.envelopeIn()))
+		}
 		out, err := h(a, c.ctx, c.r, t, in)
 		if err != nil {
 			return err

@@ -47,7 +47,8 @@ func MissingShown() Option { return func(o *opts) { o.missingShown = true } }
 // MaxBody bounds the request body in bytes; the default is Config.MaxBody.
 func MaxBody(n int64) Option { return func(o *opts) { o.maxBody = n } }
 
-// NonEmpty refuses a body whose document has no member: a change that changes nothing.
+// NonEmpty refuses a body of an On whose document has no member: a change that changes nothing. What is not there, or not the caller's to
+// change, is said first.
 func NonEmpty() Option { return func(o *opts) { o.nonEmpty = true } }
 
 // Media names the accepted request content types; the default is application/json.

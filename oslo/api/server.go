@@ -214,4 +214,5 @@ type call struct {
 	ctx    context.Context
 	op     *bound
 	action []byte // the value of an action's member
+	hollow bool   // the body has no member, but must
 }
