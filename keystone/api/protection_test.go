@@ -107,21 +107,24 @@ func TestRevocationReachesOtherProcesses(t *testing.T) {
 	if _, err := far.Current(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for name, end := range map[string]func(tok string){
-		"the token is revoked": func(tok string) { c.want(204, "DELETE", "/v3/auth/tokens", tok, "", "X-Subject-Token", tok) },
-		"the role is taken": func(string) {
+	for _, end := range []struct {
+		name string
+		do   func(tok string)
+	}{
+		{"the token is revoked", func(tok string) { c.want(204, "DELETE", "/v3/auth/tokens", tok, "", "X-Subject-Token", tok) }},
+		{"the role is taken", func(string) {
 			c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo")+"/users/"+c.id("users", "demo")+"/roles/"+c.id("roles", "member"), c.login("admin", project("admin")), "")
-		},
+		}},
 	} {
 		tok := c.login("demo", demoProject)
 		before, err := store.NewEpochs(c.db).Current(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		end(tok)
+		end.do(tok)
 		// Every process asks for the epoch before it trusts its memory, and never reads one older than Fresh.
 		if after, err := store.NewEpochs(c.db).Current(t.Context()); err != nil || after == before {
-			t.Errorf("%s: the epoch is %d and was %d: %v", name, after, before, err)
+			t.Errorf("%s: the epoch is %d and was %d: %v", end.name, after, before, err)
 		}
 		c.want(404, "GET", "/v3/auth/tokens", c.login("admin", project("admin")), "", "X-Subject-Token", tok)
 	}
