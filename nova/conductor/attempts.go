@@ -19,7 +19,8 @@ type attempts struct {
 
 type attemptsRecord struct {
 	Tries  []try           `json:"tries,omitempty"`
-	Rounds int             `json:"rounds,omitempty"` // how often something that is away was waited for
+	Rounds int             `json:"rounds,omitempty"` // how often hosts that lacked something were tried anew
+	Looks  int             `json:"looks,omitempty"`  // how often something that is away was looked for since Since
 	Since  time.Time       `json:"since,omitzero"`   // when that began; zero: nothing is away
 	Told   string          `json:"told,omitempty"`   // what the server's owner was told of it
 	Now    json.RawMessage `json:"now,omitempty"`
@@ -81,7 +82,7 @@ func (j *attempts) waits(now time.Time) time.Duration {
 }
 
 // arrived notes that nothing is away any more.
-func (j *attempts) arrived() { j.rec.Since, j.rec.Rounds = time.Time{}, 0 }
+func (j *attempts) arrived() { j.rec.Since, j.rec.Looks = time.Time{}, 0 }
 
 // forgive lets hosts that said nothing be tried again.
 func (j *attempts) forgive() {

@@ -85,8 +85,8 @@ var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, 
 
 // wait puts a build aside until what it needs may be back, and tells its owner and the operator what that is.
 func (c *Conductor) wait(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs, j *attempts, why error) error {
-	pause := pauses[min(j.rec.Rounds, len(pauses)-1)]
-	j.rec.Rounds++
+	pause := pauses[min(j.rec.Looks, len(pauses)-1)]
+	j.rec.Looks++
 	told := fmt.Sprintf("Waiting until %s at most: %s", j.rec.Since.Add(c.c.BuildWait).UTC().Format(time.RFC3339), reason(why))
 	tell := j.rec.Told != told
 	j.rec.Told = told

@@ -257,6 +257,30 @@ func TestABuildDoesNotWaitForEver(t *testing.T) {
 	w.clean()
 }
 
+// A host that answers, but lacks what it needs, has given its verdict: it is tried anew a few times only.
+func TestWhatAHostLacksIsNotWaitedForForLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	tries := 0
+	w.hosts["h1"].hook = func(op string) {
+		if op == "before prepare" {
+			tries++
+		}
+	}
+	w.hosts["h1"].lacks = fault.Unavailablef("libvirt does not answer")
+	id := w.create().ID
+	w.work()
+	v := w.get(id)
+	inError(t, w, v)
+	if !strings.Contains(v.Fault.Message, "libvirt does not answer") {
+		t.Errorf("fault %q", v.Fault.Message)
+	}
+	if tries != 4 {
+		t.Errorf("given up after %d tries", tries)
+	}
+	w.clean()
+}
+
 func away() error { return fault.Unavailablef("neutron does not answer") }
 
 // beat sends the host's heartbeat.

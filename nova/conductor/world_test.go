@@ -205,6 +205,8 @@ type host struct {
 	dead   atomic.Bool
 	// hook is called before and after each of the hypervisor's operations.
 	hook func(op string)
+	// lacks is why the hypervisor prepares nothing.
+	lacks error
 }
 
 func (w *world) host(name string) *host {
@@ -278,7 +280,12 @@ func (d hooked) at(point string) {
 }
 
 func (d hooked) Prepare(ctx context.Context, s *nova.Spec, i virt.Images) error {
-	return d.around("prepare", func() error { return d.Driver.Prepare(ctx, s, i) })
+	return d.around("prepare", func() error {
+		if d.h.lacks != nil {
+			return d.h.lacks
+		}
+		return d.Driver.Prepare(ctx, s, i)
+	})
 }
 func (d hooked) Spawn(ctx context.Context, s *nova.Spec) error {
 	return d.around("spawn", func() error { return d.Driver.Spawn(ctx, s) })
