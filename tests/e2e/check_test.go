@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"hypernova/app/audit"
+	"hypernova/neutron/agent/netdev"
 	"hypernova/oslo/ids"
 	"hypernova/tests/running"
 )
@@ -49,7 +50,7 @@ func (s *site) checked() {
 	if found := s.check(); len(found) > 0 {
 		s.t.Errorf("the check finds fault with a host that is well: %v", found)
 	}
-	id, tap := ids.UUID(), "tapstray0000"
+	id, tap := ids.UUID(), netdev.TapName(ids.UUID())
 	folder := filepath.Join(s.dir, "instances", id)
 	xml := filepath.Join(s.dir, "stray.xml")
 	text := fmt.Sprintf("<domain type='qemu'><name>stray-%s</name><uuid>%s</uuid><memory>65536</memory><os><type>hvm</type></os></domain>", id[:8], id)
