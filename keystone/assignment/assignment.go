@@ -30,12 +30,7 @@ func New(d *db.DB, e *store.Epochs, dir *directory.Service, now clock.Now) *Serv
 }
 
 func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return s.epochs.Move(ctx, tx)
-	})
+	return s.epochs.Change(ctx, s.db, fn)
 }
 
 // Role finds a role; fault.NotFound.

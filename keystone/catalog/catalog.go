@@ -34,12 +34,7 @@ type Entry struct {
 func New(d *db.DB, e *store.Epochs) *Service { return &Service{db: d, epochs: e} }
 
 func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return s.epochs.Move(ctx, tx)
-	})
+	return s.epochs.Change(ctx, s.db, fn)
 }
 
 // Entries are the enabled services that have enabled endpoints; URLs still have their $(project_id)s. The caller must not change them.
@@ -88,17 +83,10 @@ func URL(template, project string) (url string, ok bool) {
 	return template, true
 }
 
-func missing(err error, kind, id string) error {
-	if fault.Is(err, fault.NotFound) {
-		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
-	}
-	return err
-}
-
 // Service finds a service; fault.NotFound.
 func (s *Service) Service(ctx context.Context, id string) (keystone.Service, error) {
 	v, err := store.Service(ctx, s.db, id)
-	return v, missing(err, "service", id)
+	return v, store.Missing(err, "service", id)
 }
 
 // Services are all services.
@@ -118,7 +106,7 @@ func (s *Service) UpdateService(ctx context.Context, id string, change func(keys
 	err := s.write(ctx, func(tx *db.Tx) error {
 		var err error
 		if v, err = store.Service(ctx, tx, id); err != nil {
-			return missing(err, "service", id)
+			return store.Missing(err, "service", id)
 		}
 		v = change(v)
 		return store.UpdateService(ctx, tx, v)
@@ -128,13 +116,13 @@ func (s *Service) UpdateService(ctx context.Context, id string, change func(keys
 
 // DeleteService removes a service with its endpoints.
 func (s *Service) DeleteService(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteService(ctx, tx, id), "service", id) })
+	return s.write(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteService(ctx, tx, id), "service", id) })
 }
 
 // Endpoint finds an endpoint; fault.NotFound.
 func (s *Service) Endpoint(ctx context.Context, id string) (keystone.Endpoint, error) {
 	v, err := store.Endpoint(ctx, s.db, id)
-	return v, missing(err, "endpoint", id)
+	return v, store.Missing(err, "endpoint", id)
 }
 
 // Endpoints are all endpoints.
@@ -145,7 +133,7 @@ func (s *Service) Endpoints(ctx context.Context) ([]keystone.Endpoint, error) {
 // surroundings are what an endpoint stands on: a service that is there, and a region that is made where it is not.
 func surroundings(ctx context.Context, tx *db.Tx, v keystone.Endpoint) error {
 	if _, err := store.Service(ctx, tx, v.ServiceID); err != nil {
-		return fault.Body(missing(err, "service", v.ServiceID))
+		return fault.Body(store.Missing(err, "service", v.ServiceID))
 	}
 	if v.RegionID == "" {
 		return nil
@@ -163,7 +151,7 @@ func (s *Service) UpdateEndpoint(ctx context.Context, id string, change func(key
 	err := s.write(ctx, func(tx *db.Tx) error {
 		var err error
 		if v, err = store.Endpoint(ctx, tx, id); err != nil {
-			return missing(err, "endpoint", id)
+			return store.Missing(err, "endpoint", id)
 		}
 		v = change(v)
 		if err := surroundings(ctx, tx, v); err != nil {
@@ -193,13 +181,13 @@ func (s *Service) PutEndpoint(ctx context.Context, v keystone.Endpoint) (keyston
 
 // DeleteEndpoint removes an endpoint.
 func (s *Service) DeleteEndpoint(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteEndpoint(ctx, tx, id), "endpoint", id) })
+	return s.write(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteEndpoint(ctx, tx, id), "endpoint", id) })
 }
 
 // Region finds a region; fault.NotFound.
 func (s *Service) Region(ctx context.Context, id string) (keystone.Region, error) {
 	v, err := store.Region(ctx, s.db, id)
-	return v, missing(err, "region", id)
+	return v, store.Missing(err, "region", id)
 }
 
 // Regions are all regions.
@@ -230,7 +218,7 @@ func (s *Service) UpdateRegion(ctx context.Context, id string, change func(keyst
 	err := s.write(ctx, func(tx *db.Tx) error {
 		var err error
 		if v, err = store.Region(ctx, tx, id); err != nil {
-			return missing(err, "region", id)
+			return store.Missing(err, "region", id)
 		}
 		v = change(v)
 		if err := parentThere(ctx, tx, v); err != nil {
@@ -246,7 +234,7 @@ func parentThere(ctx context.Context, tx *db.Tx, v keystone.Region) error {
 		return nil
 	}
 	_, err := store.Region(ctx, tx, v.ParentID)
-	return missing(err, "region", v.ParentID)
+	return store.Missing(err, "region", v.ParentID)
 }
 
 // DeleteRegion removes a region; fault.Forbidden while it has regions or endpoints.
@@ -264,6 +252,6 @@ func (s *Service) DeleteRegion(ctx context.Context, id string) error {
 			slices.ContainsFunc(es, func(e keystone.Endpoint) bool { return e.RegionID == id }) {
 			return fault.Forbiddenf("Unable to delete region %s because it or its child regions have associated endpoints.", id)
 		}
-		return missing(store.DeleteRegion(ctx, tx, id), "region", id)
+		return store.Missing(store.DeleteRegion(ctx, tx, id), "region", id)
 	})
 }

@@ -62,7 +62,7 @@ func in(g keystone.EndpointGroup, e keystone.Endpoint) bool {
 // EndpointGroup finds an endpoint group; fault.NotFound.
 func (s *Service) EndpointGroup(ctx context.Context, id string) (keystone.EndpointGroup, error) {
 	g, err := store.EndpointGroup(ctx, s.db, id)
-	return g, missing(err, "Endpoint Group", id)
+	return g, store.Missing(err, "Endpoint Group", id)
 }
 
 // EndpointGroups are all of them.
@@ -81,7 +81,9 @@ func (s *Service) PutEndpointGroup(ctx context.Context, g keystone.EndpointGroup
 
 // DeleteEndpointGroup removes an endpoint group from all projects.
 func (s *Service) DeleteEndpointGroup(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteEndpointGroup(ctx, tx, id), "Endpoint Group", id) })
+	return s.write(ctx, func(tx *db.Tx) error {
+		return store.Missing(store.DeleteEndpointGroup(ctx, tx, id), "Endpoint Group", id)
+	})
 }
 
 // GroupEndpoints are the endpoints in a group.
@@ -145,7 +147,7 @@ func (s *Service) TakeEndpoint(ctx context.Context, endpoint, project string) er
 // Policy finds a policy; fault.NotFound.
 func (s *Service) Policy(ctx context.Context, id string) (keystone.Policy, error) {
 	p, err := store.Policy(ctx, s.db, id)
-	return p, missing(err, "policy", id)
+	return p, store.Missing(err, "policy", id)
 }
 
 // Policies are all of them.
@@ -164,7 +166,7 @@ func (s *Service) PutPolicy(ctx context.Context, p keystone.Policy) (keystone.Po
 
 // DeletePolicy removes a policy and its associations.
 func (s *Service) DeletePolicy(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return missing(store.DeletePolicy(ctx, tx, id), "policy", id) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.Missing(store.DeletePolicy(ctx, tx, id), "policy", id) })
 }
 
 // Link makes a policy that of an endpoint, a service, or a service in a region, in the place of the one that was.

@@ -40,25 +40,13 @@ func New(d *db.DB, e *store.Epochs, p *identity.Passwords, roles *assignment.Ser
 }
 
 func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return s.epochs.Move(ctx, tx)
-	})
-}
-
-func missing(err error, kind, id string) error {
-	if fault.Is(err, fault.NotFound) {
-		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
-	}
-	return err
+	return s.epochs.Change(ctx, s.db, fn)
 }
 
 // AppCredential finds an application credential; fault.NotFound.
 func (s *Service) AppCredential(ctx context.Context, id string) (keystone.AppCredential, error) {
 	c, _, err := store.AppCredential(ctx, s.db, id)
-	return c, missing(err, "Application Credential", id)
+	return c, store.Missing(err, "Application Credential", id)
 }
 
 // AppCredentials are those of a user.
@@ -135,14 +123,14 @@ func (s *Service) rules(ctx context.Context, tx *db.Tx, user string, wanted []ke
 // DeleteAppCredential removes an application credential and ends its tokens.
 func (s *Service) DeleteAppCredential(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *db.Tx) error {
-		return missing(store.DeleteAppCredential(ctx, tx, id), "Application Credential", id)
+		return store.Missing(store.DeleteAppCredential(ctx, tx, id), "Application Credential", id)
 	})
 }
 
 // AccessRule finds an access rule; fault.NotFound.
 func (s *Service) AccessRule(ctx context.Context, id string) (keystone.AccessRule, error) {
 	r, err := store.AccessRule(ctx, s.db, id)
-	return r, missing(err, "Access Rule", id)
+	return r, store.Missing(err, "Access Rule", id)
 }
 
 // AccessRules are those of a user.
@@ -162,6 +150,6 @@ func (s *Service) DeleteAccessRule(ctx context.Context, r keystone.AccessRule) e
 				return fault.Forbiddenf("Unable to delete access rule %s: it is in use by an application credential.", r.ID)
 			}
 		}
-		return missing(store.DeleteAccessRule(ctx, tx, r.ID), "Access Rule", r.ID)
+		return store.Missing(store.DeleteAccessRule(ctx, tx, r.ID), "Access Rule", r.ID)
 	})
 }

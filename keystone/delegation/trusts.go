@@ -17,7 +17,7 @@ func (s *Service) Trust(ctx context.Context, id string) (keystone.Trust, error) 
 	if err == nil && (t.RemainingUses == 0 || !t.Expires.IsZero() && !s.now().Before(t.Expires)) {
 		err = fault.NotFoundf("Could not find trust: %s.", id)
 	}
-	return t, missing(err, "trust", id)
+	return t, store.Missing(err, "trust", id)
 }
 
 // Trusts lists one page, without those that are over or used up.
@@ -75,7 +75,7 @@ func (s *Service) CreateTrust(ctx context.Context, w TrustWish) (keystone.Trust,
 	}
 	return t, s.db.Tx(ctx, func(tx *db.Tx) error {
 		if _, _, err := store.User(ctx, tx, t.TrusteeID); err != nil {
-			return missing(err, "user", t.TrusteeID)
+			return store.Missing(err, "user", t.TrusteeID)
 		}
 		return store.InsertTrust(ctx, tx, t)
 	})
@@ -141,7 +141,7 @@ func (s *Service) holds(ctx context.Context, user string, t keystone.Trust) erro
 		return nil
 	}
 	if _, err := store.Project(ctx, s.db, t.ProjectID); err != nil {
-		return missing(err, "project", t.ProjectID)
+		return store.Missing(err, "project", t.ProjectID)
 	}
 	held, err := s.roles.Effective(ctx, user, keystone.OnProject, t.ProjectID)
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *Service) DeleteTrust(ctx context.Context, id string) error {
 				queue = append(queue, t.ID)
 			}
 			if err := store.DeleteTrust(ctx, tx, queue[0]); err != nil {
-				return missing(err, "trust", queue[0])
+				return store.Missing(err, "trust", queue[0])
 			}
 		}
 		return nil

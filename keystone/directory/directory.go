@@ -221,17 +221,10 @@ func (s *Service) User(ctx context.Context, id string) (u keystone.User, theirs 
 	}
 	raw, err := f.src.User(ctx, f.Local)
 	if err != nil {
-		return u, true, missing(err, "user", id)
+		return u, true, store.Missing(err, "user", id)
 	}
 	u, err = s.user(ctx, f.Domain, raw)
 	return u, true, err
-}
-
-func missing(err error, kind, id string) error {
-	if fault.Is(err, fault.NotFound) {
-		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
-	}
-	return err
 }
 
 // UserNamed finds a user by domain and name.
@@ -242,7 +235,7 @@ func (s *Service) UserNamed(ctx context.Context, domain, name string) (u keyston
 	}
 	raw, err := src.UserNamed(ctx, name)
 	if err != nil {
-		return u, true, missing(err, "user", name)
+		return u, true, store.Missing(err, "user", name)
 	}
 	u, err = s.user(ctx, domain, raw)
 	return u, true, err
@@ -348,7 +341,7 @@ func (s *Service) Group(ctx context.Context, id string) (g keystone.Group, their
 	}
 	raw, err := f.src.Group(ctx, f.Local)
 	if err != nil {
-		return g, true, missing(err, "group", id)
+		return g, true, store.Missing(err, "group", id)
 	}
 	g, err = s.group(ctx, f.Domain, raw)
 	return g, true, err
@@ -420,7 +413,7 @@ func (s *Service) Members(ctx context.Context, group string) (us []keystone.User
 	}
 	raw, err := f.src.Members(ctx, f.Local)
 	if err != nil {
-		return nil, true, missing(err, "group", group)
+		return nil, true, store.Missing(err, "group", group)
 	}
 	us, err = s.all(ctx, f.Domain, raw)
 	return us, true, err

@@ -40,19 +40,7 @@ func New(d *db.DB, e *store.Epochs, c Config, now clock.Now) *Service {
 
 // write runs a change that may take something away from a token.
 func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return s.epochs.Move(ctx, tx)
-	})
-}
-
-func missing(err error, kind, id string) error {
-	if fault.Is(err, fault.NotFound) {
-		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
-	}
-	return err
+	return s.epochs.Change(ctx, s.db, fn)
 }
 
 func taken(err error, kind, id string) error {
@@ -65,7 +53,7 @@ func taken(err error, kind, id string) error {
 // IdentityProvider finds an identity provider; fault.NotFound.
 func (s *Service) IdentityProvider(ctx context.Context, id string) (keystone.IdentityProvider, error) {
 	p, err := store.IdentityProvider(ctx, s.db, id)
-	return p, missing(err, "Identity Provider", id)
+	return p, store.Missing(err, "Identity Provider", id)
 }
 
 // IdentityProviders are all of them.
@@ -122,7 +110,7 @@ func (s *Service) remote(ctx context.Context, tx *db.Tx, p keystone.IdentityProv
 func (s *Service) UpdateIdentityProvider(ctx context.Context, id string, change func(*keystone.IdentityProvider)) (p keystone.IdentityProvider, err error) {
 	err = s.write(ctx, func(tx *db.Tx) error {
 		if p, err = store.IdentityProvider(ctx, tx, id); err != nil {
-			return missing(err, "Identity Provider", id)
+			return store.Missing(err, "Identity Provider", id)
 		}
 		change(&p)
 		if err := s.remote(ctx, tx, p); err != nil {
@@ -139,14 +127,14 @@ func (s *Service) DeleteIdentityProvider(ctx context.Context, id string) error {
 		if err := store.ForgetProvider(ctx, tx, id); err != nil {
 			return err
 		}
-		return missing(store.DeleteIdentityProvider(ctx, tx, id), "Identity Provider", id)
+		return store.Missing(store.DeleteIdentityProvider(ctx, tx, id), "Identity Provider", id)
 	})
 }
 
 // Mapping finds a mapping; fault.NotFound.
 func (s *Service) Mapping(ctx context.Context, id string) (keystone.Mapping, error) {
 	m, err := store.Mapping(ctx, s.db, id)
-	return m, missing(err, "mapping", id)
+	return m, store.Missing(err, "mapping", id)
 }
 
 // Mappings are all of them.
@@ -163,7 +151,7 @@ func (s *Service) CreateMapping(ctx context.Context, m keystone.Mapping) error {
 func (s *Service) UpdateMapping(ctx context.Context, id string, change func(*keystone.Mapping) error) (m keystone.Mapping, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		if m, err = store.Mapping(ctx, tx, id); err != nil {
-			return missing(err, "mapping", id)
+			return store.Missing(err, "mapping", id)
 		}
 		if err := change(&m); err != nil {
 			return err
@@ -175,13 +163,13 @@ func (s *Service) UpdateMapping(ctx context.Context, id string, change func(*key
 
 // DeleteMapping removes a mapping.
 func (s *Service) DeleteMapping(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return missing(store.DeleteMapping(ctx, tx, id), "mapping", id) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteMapping(ctx, tx, id), "mapping", id) })
 }
 
 // Protocol finds a provider's protocol; fault.NotFound.
 func (s *Service) Protocol(ctx context.Context, idp, id string) (keystone.Protocol, error) {
 	p, err := store.Protocol(ctx, s.db, idp, id)
-	return p, missing(err, "federated protocol", id+" for Identity Provider: "+idp)
+	return p, store.Missing(err, "federated protocol", id+" for Identity Provider: "+idp)
 }
 
 // Protocols are those of a provider.
@@ -193,10 +181,10 @@ func (s *Service) Protocols(ctx context.Context, idp string) ([]keystone.Protoco
 func (s *Service) CreateProtocol(ctx context.Context, p keystone.Protocol) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		if _, err := store.IdentityProvider(ctx, tx, p.ProviderID); err != nil {
-			return missing(err, "Identity Provider", p.ProviderID)
+			return store.Missing(err, "Identity Provider", p.ProviderID)
 		}
 		if _, err := store.Mapping(ctx, tx, p.MappingID); err != nil {
-			return fault.Body(missing(err, "mapping", p.MappingID))
+			return fault.Body(store.Missing(err, "mapping", p.MappingID))
 		}
 		return taken(store.InsertProtocol(ctx, tx, p), "federation_protocol", p.ID)
 	})
@@ -206,11 +194,11 @@ func (s *Service) CreateProtocol(ctx context.Context, p keystone.Protocol) error
 func (s *Service) UpdateProtocol(ctx context.Context, idp, id string, change func(*keystone.Protocol)) (p keystone.Protocol, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		if p, err = store.Protocol(ctx, tx, idp, id); err != nil {
-			return missing(err, "federated protocol", id+" for Identity Provider: "+idp)
+			return store.Missing(err, "federated protocol", id+" for Identity Provider: "+idp)
 		}
 		change(&p)
 		if _, err := store.Mapping(ctx, tx, p.MappingID); err != nil {
-			return fault.Body(missing(err, "mapping", p.MappingID))
+			return fault.Body(store.Missing(err, "mapping", p.MappingID))
 		}
 		return store.UpdateProtocol(ctx, tx, p)
 	})
@@ -220,14 +208,14 @@ func (s *Service) UpdateProtocol(ctx context.Context, idp, id string, change fun
 // DeleteProtocol removes a protocol.
 func (s *Service) DeleteProtocol(ctx context.Context, idp, id string) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		return missing(store.DeleteProtocol(ctx, tx, idp, id), "federated protocol", id+" for Identity Provider: "+idp)
+		return store.Missing(store.DeleteProtocol(ctx, tx, idp, id), "federated protocol", id+" for Identity Provider: "+idp)
 	})
 }
 
 // ServiceProvider finds a service provider; fault.NotFound.
 func (s *Service) ServiceProvider(ctx context.Context, id string) (keystone.ServiceProvider, error) {
 	p, err := store.ServiceProvider(ctx, s.db, id)
-	return p, missing(err, "Service Provider", id)
+	return p, store.Missing(err, "Service Provider", id)
 }
 
 // ServiceProviders are all of them.
@@ -244,7 +232,7 @@ func (s *Service) CreateServiceProvider(ctx context.Context, p keystone.ServiceP
 func (s *Service) UpdateServiceProvider(ctx context.Context, id string, change func(*keystone.ServiceProvider)) (p keystone.ServiceProvider, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		if p, err = store.ServiceProvider(ctx, tx, id); err != nil {
-			return missing(err, "Service Provider", id)
+			return store.Missing(err, "Service Provider", id)
 		}
 		change(&p)
 		return store.UpdateServiceProvider(ctx, tx, p)
@@ -255,6 +243,6 @@ func (s *Service) UpdateServiceProvider(ctx context.Context, id string, change f
 // DeleteServiceProvider removes a service provider.
 func (s *Service) DeleteServiceProvider(ctx context.Context, id string) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		return missing(store.DeleteServiceProvider(ctx, tx, id), "Service Provider", id)
+		return store.Missing(store.DeleteServiceProvider(ctx, tx, id), "Service Provider", id)
 	})
 }

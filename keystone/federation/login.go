@@ -146,10 +146,10 @@ func domainID(ctx context.Context, q db.Querier, d *mapping.Domain) (string, err
 		if err == nil && !found.IsDomain {
 			err = fault.NotFoundf("Could not find domain: %s.", d.ID)
 		}
-		return d.ID, missing(err, "domain", d.ID)
+		return d.ID, store.Missing(err, "domain", d.ID)
 	}
 	found, err := store.ProjectNamed(ctx, q, "", d.Name)
-	return found.ID, missing(err, "domain", d.Name)
+	return found.ID, store.Missing(err, "domain", d.Name)
 }
 
 // visit is one login and all that decides what becomes of it.

@@ -16,7 +16,7 @@ func (s *Service) Group(ctx context.Context, id string) (keystone.Group, error) 
 		return g, err
 	}
 	g, err := store.Group(ctx, s.db, id)
-	return g, missing(err, "group", id)
+	return g, store.Missing(err, "group", id)
 }
 
 // Groups lists one page.
@@ -72,7 +72,7 @@ func (s *Service) UpdateGroup(ctx context.Context, id string, name, description 
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
 		var err error
 		if g, err = store.Group(ctx, tx, id); err != nil {
-			return missing(err, "group", id)
+			return store.Missing(err, "group", id)
 		}
 		set(&g.Name, name)
 		set(&g.Description, description)
@@ -87,7 +87,7 @@ func (s *Service) DeleteGroup(ctx context.Context, id string) error {
 	if err := s.ours(ctx, id, keystone.OfGroup); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteGroup(ctx, tx, id), "group", id) })
+	return s.write(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteGroup(ctx, tx, id), "group", id) })
 }
 
 // AddMember puts a user into a group; idempotent. RemoveMember is fault.NotFound when the user is not in it.

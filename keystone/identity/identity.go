@@ -33,20 +33,7 @@ func New(d *db.DB, e *store.Epochs, p *Passwords, dir *directory.Service, now cl
 
 // write runs a change that may take something away from a token.
 func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return s.epochs.Move(ctx, tx)
-	})
-}
-
-// missing gives the store's "no such row" the words of keystone.
-func missing(err error, kind, id string) error {
-	if fault.Is(err, fault.NotFound) {
-		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
-	}
-	return err
+	return s.epochs.Change(ctx, s.db, fn)
 }
 
 // taken gives a unique violation the words of keystone.
@@ -76,7 +63,7 @@ func merge(old, changes keystone.Extra) keystone.Extra {
 // Project finds a project or domain; fault.NotFound.
 func (s *Service) Project(ctx context.Context, id string) (keystone.Project, error) {
 	p, err := store.Project(ctx, s.db, id)
-	return p, missing(err, "project", id)
+	return p, store.Missing(err, "project", id)
 }
 
 // Domain finds a domain; fault.NotFound also for a project that is none.
@@ -85,7 +72,7 @@ func (s *Service) Domain(ctx context.Context, id string) (keystone.Project, erro
 	if err == nil && !p.IsDomain {
 		err = fault.NotFoundf("Could not find domain: %s.", id)
 	}
-	return p, missing(err, "domain", id)
+	return p, store.Missing(err, "domain", id)
 }
 
 // Projects lists one page of projects and, where the filter asks for it, domains.
@@ -109,7 +96,7 @@ func (s *Service) CreateProject(ctx context.Context, p keystone.Project) (keysto
 		}
 		parent, err := store.Project(ctx, tx, p.ParentID)
 		if err != nil {
-			return fault.Body(missing(err, "project", p.ParentID))
+			return fault.Body(store.Missing(err, "project", p.ParentID))
 		}
 		domain := parent.DomainID
 		if parent.IsDomain {
@@ -148,7 +135,7 @@ func (s *Service) UpdateProject(ctx context.Context, id string, c ProjectChange)
 	err := s.write(ctx, func(tx *db.Tx) error {
 		var err error
 		if p, err = store.Project(ctx, tx, id); err != nil {
-			return missing(err, "project", id)
+			return store.Missing(err, "project", id)
 		}
 		set(&p.Name, c.Name)
 		set(&p.Description, c.Description)
@@ -211,7 +198,7 @@ func (s *Service) DeleteProject(ctx context.Context, id string) error {
 		if len(kids) > 0 {
 			return fault.Forbiddenf("Cannot delete project %s since it is not a leaf in the hierarchy.", id)
 		}
-		return missing(store.DeleteProject(ctx, tx, id), "project", id)
+		return store.Missing(store.DeleteProject(ctx, tx, id), "project", id)
 	})
 }
 
@@ -220,7 +207,7 @@ func (s *Service) DeleteDomain(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *db.Tx) error {
 		d, err := store.Project(ctx, tx, id)
 		if err != nil {
-			return missing(err, "domain", id)
+			return store.Missing(err, "domain", id)
 		}
 		if d.Enabled {
 			return fault.Forbiddenf("Cannot delete a domain that is enabled, please disable it first.")

@@ -19,7 +19,7 @@ func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
 	}
 	u, _, err := store.User(ctx, s.db, id)
 	u.Enabled = u.Enabled && !s.passwords.rules.Dormant(u, s.now())
-	return u, missing(err, "user", id)
+	return u, store.Missing(err, "user", id)
 }
 
 // Users lists one page.
@@ -49,7 +49,7 @@ func (s *Service) KnownAs(ctx context.Context, where []db.Cond) ([]string, error
 func (s *Service) federate(ctx context.Context, tx *db.Tx, user string, known []keystone.FederatedID) error {
 	for _, f := range known {
 		if _, err := store.Protocol(ctx, tx, f.ProviderID, f.ProtocolID); err != nil {
-			return fault.Body(missing(err, "federated protocol", f.ProtocolID+" for Identity Provider: "+f.ProviderID))
+			return fault.Body(store.Missing(err, "federated protocol", f.ProtocolID+" for Identity Provider: "+f.ProviderID))
 		}
 		f.UserID = user
 		if err := store.InsertFederatedID(ctx, tx, f); errors.Is(err, db.ErrDuplicate) {
@@ -132,7 +132,7 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keys
 		var err error
 		var sec store.Secret
 		if u, sec, err = store.User(ctx, tx, id); err != nil {
-			return missing(err, "user", id)
+			return store.Missing(err, "user", id)
 		}
 		off := u.Enabled && c.Enabled != nil && !*c.Enabled
 		set(&u.Name, c.Name)
@@ -239,5 +239,5 @@ func (s *Service) DeleteUser(ctx context.Context, id string) error {
 	if err := s.ours(ctx, id, keystone.OfUser); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *db.Tx) error { return missing(store.DeleteUser(ctx, tx, id), "user", id) })
+	return s.write(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteUser(ctx, tx, id), "user", id) })
 }

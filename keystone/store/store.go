@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 )
 
 //go:embed migrations/*.sql
@@ -59,6 +60,24 @@ func (e *Epochs) Current(ctx context.Context) (int64, error) {
 		e.seen, e.at = n, now
 	}
 	return e.seen, nil
+}
+
+// Change runs a transaction that may take something away from a token: every process forgets what it knows of tokens.
+func (e *Epochs) Change(ctx context.Context, d *db.DB, fn func(tx *db.Tx) error) error {
+	return d.Tx(ctx, func(tx *db.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return e.Move(ctx, tx)
+	})
+}
+
+// Missing gives "no such row" the words of keystone; another error is what it was.
+func Missing(err error, kind, id string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.NotFoundf("Could not find %s: %s.", kind, id).Because(err)
+	}
+	return err
 }
 
 // Move makes every process forget what it cached about tokens. It belongs in the transaction of the change.
