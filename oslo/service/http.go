@@ -78,7 +78,10 @@ func (s *httpService) Run(ctx context.Context, ready func()) error {
 	defer cancel()
 	err := s.linger(stop)
 	if e := server.Shutdown(stop); e != nil {
-		err = errors.Join(err, fmt.Errorf("%d requests were cut off after %v: %w", s.inFlight.Load(), grace.Round(time.Millisecond), e), server.Close())
+		cut := s.inFlight.Load() // a connection on which nothing was ever asked is waited for too, and none of these
+		if e = errors.Join(e, server.Close()); cut > 0 {
+			err = errors.Join(err, fmt.Errorf("%d requests were cut off after %v: %w", cut, grace.Round(time.Millisecond), e))
+		}
 	}
 	<-ended
 	if err == nil {

@@ -104,6 +104,37 @@ func TestHTTPService(t *testing.T) {
 	}
 }
 
+// Clients keep connections at hand on which they have asked nothing yet.
+func TestAnUnusedConnectionIsNoRequest(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := service.HTTP("api", l, http.NotFoundHandler(), service.HTTPOptions{Grace: 50 * time.Millisecond})
+	ctx, cancel := context.WithCancel(metric.With(quiet(t.Context()), metric.New()))
+	ready, ended := make(chan bool), make(chan error, 1)
+	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	unused, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unused.Close()
+	resp, err := http.Get("http://" + l.Addr().String()) // by now the connection before it is accepted
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+	if _, err := unused.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection is open still")
+	}
+}
+
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	source := make(chan os.Signal)
