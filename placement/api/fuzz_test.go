@@ -18,6 +18,29 @@ import (
 	"hypernova/placement/store"
 )
 
+// direct answers requests without a network between.
+func direct(t testing.TB) func(method, target, version, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	e, err := policy.New(placementapi.Rules(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := providers.New(dbtest.Memory(t, dbtest.Migrations{Name: "placement", FS: store.Migrations()}), nil)
+	v := auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) {
+		return &auth.Caller{UserID: "u", ProjectID: "p", Roles: []string{"service", "admin"}}, nil
+	})
+	h := placementapi.Handler(api.Config{Validator: v, Policy: e}, s)
+	return func(method, target, version, body string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(method, target, strings.NewReader(body))
+		req.Header.Set("X-Auth-Token", "t")
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("OpenStack-API-Version", "placement "+version)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		return w
+	}
+}
+
 // FuzzCandidates looks for a query of allocation candidates that ends in anything but an answer or a refusal.
 func FuzzCandidates(f *testing.F) {
 	for _, seed := range []string{
@@ -33,24 +56,7 @@ func FuzzCandidates(f *testing.F) {
 			f.Add(seed, version)
 		}
 	}
-	e, err := policy.New(placementapi.Rules(), nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	s := providers.New(dbtest.Memory(f, dbtest.Migrations{Name: "placement", FS: store.Migrations()}), nil)
-	v := auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) {
-		return &auth.Caller{UserID: "u", ProjectID: "p", Roles: []string{"service", "admin"}}, nil
-	})
-	h := placementapi.Handler(api.Config{Validator: v, Policy: e}, s)
-	serve := func(method, target, version, body string) *httptest.ResponseRecorder {
-		req := httptest.NewRequest(method, target, strings.NewReader(body))
-		req.Header.Set("X-Auth-Token", "t")
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("OpenStack-API-Version", "placement "+version)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, req)
-		return w
-	}
+	serve := direct(f)
 	const provider = "8a1d6d5b-9a52-4f52-a5f1-7f2d61b2f0b1"
 	serve("POST", "/resource_providers", "1.39", `{"name":"host","uuid":"`+provider+`"}`)
 	if w := serve("PUT", "/resource_providers/"+provider+"/inventories", "1.39",
