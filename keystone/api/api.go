@@ -17,6 +17,7 @@ import (
 	"hypernova/keystone/limit"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
+	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
@@ -41,7 +42,22 @@ func Handler(c api.Config, a *API) http.Handler {
 	// Identity's clients do not follow pages: a list is whole unless it asks for less.
 	c.MaxLimit = 10_000
 	c.Root = discovery(c.Endpoint)
+	if c.Validator != nil {
+		c.Validator = withoutSigned(c.Validator)
+	}
 	return keystone.Used("identity", api.New(c, a, Resources()...))
+}
+
+// withoutSigned refuses tokens that stand for a signed request: they are for other services, which serve such requests, and identity itself
+// gives nothing to them. They may still be asked about, and traded for another one of their kind.
+func withoutSigned(v auth.Validator) auth.Validator {
+	return auth.ValidatorFunc(func(ctx context.Context, text string) (*auth.Caller, error) {
+		c, err := v.Validate(ctx, text)
+		if err == nil && slices.Contains(c.Methods, token.MethodEC2) {
+			return nil, fault.Forbiddenf("EC2 credential tokens cannot be used for authorization.")
+		}
+		return c, err
+	})
 }
 
 // Resources are all of identity's declared operations.

@@ -155,11 +155,24 @@ func (a *API) mayManage(ctx context.Context, r *api.Request) (*token.Token, erro
 	case err != nil:
 		return nil, err
 	case t.Trust.ID != "":
-		return nil, fault.Forbiddenf("Cannot manage application credentials with a token issued via delegation.")
+		return nil, byTrust()
 	case t.AppCredential.ID != "" && !t.AppCredential.Unrestricted:
 		return nil, fault.Forbiddenf("You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials.")
 	}
 	return t, nil
+}
+
+func byTrust() error {
+	return fault.Forbiddenf("Cannot manage application credentials with a token issued via delegation.")
+}
+
+// maySee refuses to show a trustee what the trustor has handed out to others.
+func (a *API) maySee(ctx context.Context, r *api.Request) error {
+	t, err := a.own(ctx, r)
+	if err == nil && t.Trust.ID != "" {
+		err = byTrust()
+	}
+	return err
 }
 
 func (a *API) createAppCredential(ctx context.Context, r *api.Request, o owner, in *appCredentialCreate) (appCredentialView, error) {
@@ -254,6 +267,9 @@ func (a *API) roleIDs(ctx context.Context, named []roleName) ([]string, error) {
 
 func (a *API) listAppCredentials(ctx context.Context, r *api.Request, o owner, q *nameQuery) (api.Page[appCredentialView], error) {
 	out := api.Page[appCredentialView]{Items: []appCredentialView{}}
+	if err := a.maySee(ctx, r); err != nil {
+		return out, err
+	}
 	cs, err := a.Delegation.AppCredentials(ctx, string(o))
 	if err != nil {
 		return out, err
@@ -282,6 +298,9 @@ func (a *API) ofUser(ctx context.Context, r *api.Request) (keystone.AppCredentia
 }
 
 func (a *API) showAppCredential(ctx context.Context, r *api.Request, _ owner, _ *api.None) (appCredentialView, error) {
+	if err := a.maySee(ctx, r); err != nil {
+		return appCredentialView{}, err
+	}
 	c, err := a.ofUser(ctx, r)
 	if err != nil {
 		return appCredentialView{}, err
@@ -301,6 +320,9 @@ func (a *API) deleteAppCredential(ctx context.Context, r *api.Request, _ owner, 
 }
 
 func (a *API) listAccessRules(ctx context.Context, r *api.Request, o owner, q *accessRuleQuery) (api.Page[accessRuleView], error) {
+	if err := a.maySee(ctx, r); err != nil {
+		return api.Page[accessRuleView]{Items: []accessRuleView{}}, err
+	}
 	xs, err := a.Delegation.AccessRules(ctx, string(o))
 	xs = slices.DeleteFunc(xs, func(x keystone.AccessRule) bool {
 		return q.Service != nil && x.Service != *q.Service || q.Method != nil && x.Method != *q.Method || q.Path != nil && x.Path != *q.Path
@@ -318,6 +340,9 @@ func (a *API) ruleOf(ctx context.Context, r *api.Request, o owner) (keystone.Acc
 }
 
 func (a *API) showAccessRule(ctx context.Context, r *api.Request, o owner, _ *api.None) (accessRuleView, error) {
+	if err := a.maySee(ctx, r); err != nil {
+		return accessRuleView{}, err
+	}
 	x, err := a.ruleOf(ctx, r, o)
 	return accessRuleViewer(r)(x), err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"hypernova/keystone"
 	"hypernova/keystone/credential"
@@ -69,10 +70,33 @@ func (a *API) loadCredential(ctx context.Context, r *api.Request) (keystone.Cred
 	return a.Credentials.Credential(ctx, r.Param("credential_id"))
 }
 
-// reaches keeps a delegated token to the credentials of its own project: what belongs to the user alone is not delegated.
+// reaches keeps a delegated token to the project that it is for: what belongs to the user alone is not delegated.
 func reaches(t *token.Token, project string) error {
 	if t.Delegated() && project != t.Scope.Project {
-		return fault.Forbiddenf("You are not authorized to perform the requested action: Credential project does not match the project scope of the delegated token.")
+		return fault.Forbiddenf("You are not authorized to perform the requested action: Credential project does not match the project " +
+			"scope of the delegated token.")
+	}
+	return nil
+}
+
+// delegates keeps a delegated token to the credentials that were made by the same trust or application credential. Any other secret could be
+// worth more than the token: it may give roles that were not delegated, or outlive the delegation.
+func delegates(t *token.Token, c keystone.Credential) error {
+	if err := reaches(t, c.ProjectID); err != nil {
+		return err
+	}
+	if t.Delegated() && !credential.MadeBy(c, t.DelegatedBy()) {
+		return fault.Forbiddenf("You are not authorized to perform the requested action: the credential was not made by what the token was " +
+			"delegated by.")
+	}
+	return nil
+}
+
+// harmless refuses that a delegated token makes a secret which proves its user to this service, as a passcode's seed does.
+func harmless(t *token.Token, kind string) error {
+	if t.Delegated() && strings.EqualFold(kind, credential.TypeTOTP) {
+		return fault.Forbiddenf("You are not authorized to perform the requested action: a delegated token cannot give its user a second " +
+			"factor.")
 	}
 	return nil
 }
@@ -86,7 +110,11 @@ func (a *API) createCredential(ctx context.Context, r *api.Request, in *credenti
 	if err := reaches(t, c.ProjectID); err != nil {
 		return credentialView{}, err
 	}
-	if c.Type == credential.TypeEC2 {
+	if err := harmless(t, c.Type); err != nil {
+		return credentialView{}, err
+	}
+	c.MadeBy = t.DelegatedBy()
+	if credential.IsEC2(c.Type) {
 		if _, err := a.mayHoldKeys(ctx, r); err != nil {
 			return credentialView{}, err
 		}
@@ -107,11 +135,11 @@ func stamped(blob string, t *token.Token) (string, error) {
 	if err != nil || !t.Delegated() {
 		return blob, err
 	}
-	name, id := "trust_id", t.Trust.ID
-	if id == "" {
-		name, id = "app_cred_id", t.AppCredential.ID
+	name := "trust_id"
+	if t.Trust.ID == "" {
+		name = "app_cred_id"
 	}
-	if all[name], err = json.Marshal(id); err != nil {
+	if all[name], err = json.Marshal(t.DelegatedBy()); err != nil {
 		return blob, err
 	}
 	b, err := json.Marshal(all)
@@ -139,7 +167,7 @@ func (a *API) listCredentials(ctx context.Context, r *api.Request, _ api.None, q
 	}
 	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: equal(equal(nil, "user_id", q.UserID), "type", q.Type)})
 	for _, c := range cs {
-		if r.Allowed(credentialGet, c.PolicyTarget()) && reaches(t, c.ProjectID) == nil {
+		if r.Allowed(credentialGet, c.PolicyTarget()) && delegates(t, c) == nil {
 			out.Items = append(out.Items, credentialViewer(r)(c))
 		}
 	}
@@ -149,9 +177,12 @@ func (a *API) listCredentials(ctx context.Context, r *api.Request, _ api.None, q
 func (a *API) showCredential(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (credentialView, error) {
 	t, err := a.own(ctx, r)
 	if err == nil {
-		err = reaches(t, c.ProjectID)
+		err = delegates(t, c)
 	}
-	return credentialViewer(r)(c), err
+	if err != nil {
+		return credentialView{}, err
+	}
+	return credentialViewer(r)(c), nil
 }
 
 func (a *API) updateCredential(ctx context.Context, r *api.Request, c keystone.Credential, in *credentialUpdate) (credentialView, error) {
@@ -159,7 +190,7 @@ func (a *API) updateCredential(ctx context.Context, r *api.Request, c keystone.C
 	if err != nil {
 		return credentialView{}, err
 	}
-	if err := reaches(t, c.ProjectID); err != nil {
+	if err := delegates(t, c); err != nil {
 		return credentialView{}, err
 	}
 	old := c
@@ -167,7 +198,10 @@ func (a *API) updateCredential(ctx context.Context, r *api.Request, c keystone.C
 	if in.ProjectID.Set {
 		c.ProjectID = in.ProjectID.Or("")
 	}
-	if old.Type == credential.TypeEC2 || c.Type == credential.TypeEC2 {
+	if err := harmless(t, c.Type); err != nil {
+		return credentialView{}, err
+	}
+	if credential.IsEC2(old.Type) || credential.IsEC2(c.Type) {
 		if err := sameKey(old, c); err != nil {
 			return credentialView{}, err
 		}
@@ -196,7 +230,7 @@ func sameKey(old, c keystone.Credential) error {
 	if err != nil {
 		return err
 	}
-	if old.Type != credential.TypeEC2 {
+	if !credential.IsEC2(old.Type) {
 		return fault.Invalidf("A credential of another type cannot become an EC2 key.")
 	}
 	was, _, err := credential.ParseEC2(old.Blob)
@@ -212,7 +246,7 @@ func sameKey(old, c keystone.Credential) error {
 func (a *API) deleteCredential(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (api.None, error) {
 	t, err := a.own(ctx, r)
 	if err == nil {
-		err = reaches(t, c.ProjectID)
+		err = delegates(t, c)
 	}
 	if err != nil {
 		return api.None{}, err

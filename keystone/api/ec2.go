@@ -91,7 +91,7 @@ func (a *API) listEC2(ctx context.Context, r *api.Request, o owner, _ *api.None)
 	}
 	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("user_id", string(o)), db.EqTo("type", credential.TypeEC2)}})
 	for _, c := range cs {
-		if v, bad := ec2Viewer(r, c); bad == nil && reaches(t, c.ProjectID) == nil {
+		if v, bad := ec2Viewer(r, c); bad == nil && delegates(t, c) == nil {
 			out.Items = append(out.Items, v)
 		}
 	}
@@ -101,7 +101,7 @@ func (a *API) listEC2(ctx context.Context, r *api.Request, o owner, _ *api.None)
 func (a *API) showEC2(ctx context.Context, r *api.Request, k key, _ *api.None) (ec2View, error) {
 	t, err := a.own(ctx, r)
 	if err == nil {
-		err = reaches(t, k.ProjectID)
+		err = delegates(t, k.Credential)
 	}
 	if err != nil {
 		return ec2View{}, err
@@ -112,7 +112,7 @@ func (a *API) showEC2(ctx context.Context, r *api.Request, k key, _ *api.None) (
 func (a *API) deleteEC2(ctx context.Context, r *api.Request, k key, _ *api.None) (api.None, error) {
 	t, err := a.mayHoldKeys(ctx, r)
 	if err == nil {
-		err = reaches(t, k.ProjectID)
+		err = delegates(t, k.Credential)
 	}
 	if err != nil {
 		return api.None{}, err
@@ -189,7 +189,7 @@ func (a *API) signedToken(ctx context.Context, s credential.Signed) (string, tok
 		return "", tokenView{}, err
 	}
 	text, t, err := a.Tokens.Grant(ctx, token.Delegated{User: c.UserID, Project: c.ProjectID, Trust: e.Trust, AppCredential: e.AppCredential,
-		Method: "ec2credential"})
+		Method: token.MethodEC2})
 	if err != nil {
 		return "", tokenView{}, err
 	}

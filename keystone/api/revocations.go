@@ -57,6 +57,14 @@ func (a *API) gone(context.Context, *api.Request, *api.None) (api.None, error) {
 	return api.None{}, fault.New(fault.Gone, "Tokens are not signed any more, and there are no certificates.")
 }
 
-func (a *API) endTokens(ctx context.Context, _ *api.Request, u keystone.User, _ *api.None) (api.None, error) {
+func (a *API) endTokens(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.None, error) {
+	t, err := a.own(ctx, r)
+	if err != nil {
+		return api.None{}, err
+	}
+	if t.Delegated() && u.ID == r.Caller.UserID {
+		return api.None{}, fault.Forbiddenf("You are not authorized to perform the requested action: a delegated token cannot end its " +
+			"user's other tokens.")
+	}
 	return api.None{}, a.Tokens.RevokeAll(ctx, u.ID)
 }

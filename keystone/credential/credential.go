@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"hypernova/keystone"
 	"hypernova/keystone/store"
@@ -46,6 +47,18 @@ type EC2 struct {
 	Secret        string `json:"secret"`
 	Trust         string `json:"trust_id,omitempty"`
 	AppCredential string `json:"app_cred_id,omitempty"`
+}
+
+// IsEC2 tells an EC2 key by its type; keystone takes the type in any case.
+func IsEC2(kind string) bool { return strings.EqualFold(kind, TypeEC2) }
+
+// MadeBy tells whether a credential was made by a token that stood on the trust or application credential of that id.
+func MadeBy(c keystone.Credential, id string) bool {
+	if c.MadeBy != "" || !IsEC2(c.Type) {
+		return id != "" && c.MadeBy == id
+	}
+	e, _, err := ParseEC2(c.Blob)
+	return err == nil && id != "" && (e.Trust == id || e.AppCredential == id)
 }
 
 // EC2ID is the id of the credential with an access key.
@@ -115,7 +128,7 @@ func (s *Service) Credentials(ctx context.Context, a db.ListArgs) ([]keystone.Cr
 // Create makes a credential. One of type ec2 has its id from its access key; fault.Conflict where that is taken.
 func (s *Service) Create(ctx context.Context, c keystone.Credential) (keystone.Credential, error) {
 	c.ID = ids.Hex()
-	if c.Type == TypeEC2 {
+	if IsEC2(c.Type) {
 		e, _, err := ParseEC2(c.Blob)
 		if err != nil {
 			return c, err
@@ -140,7 +153,8 @@ func (s *Service) CreateEC2(ctx context.Context, user, project string, by EC2) (
 	if err != nil {
 		return keystone.Credential{}, by, err
 	}
-	c, err := s.Create(ctx, keystone.Credential{UserID: user, ProjectID: project, Type: TypeEC2, Blob: string(blob)})
+	c, err := s.Create(ctx, keystone.Credential{UserID: user, ProjectID: project, Type: TypeEC2, Blob: string(blob),
+		MadeBy: by.Trust + by.AppCredential})
 	return c, by, err
 }
 

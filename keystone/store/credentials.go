@@ -15,9 +15,10 @@ type credentialRow struct {
 	Kind      string `db:"kind"`
 	Sealed    string `db:"sealed"`
 	Extra     extra  `db:"extra"`
+	MadeBy    string `db:"made_by"`
 }
 
-const credentialColumns = `id, user_id, project_id, kind, sealed, extra`
+const credentialColumns = `id, user_id, project_id, kind, sealed, extra, made_by`
 
 var (
 	credentialByID   = db.NewQuery[credentialRow](Statements, `SELECT `+credentialColumns+` FROM credentials WHERE id = ?`)
@@ -37,7 +38,8 @@ var (
 type SealedCredential keystone.Credential
 
 func credential(r credentialRow) SealedCredential {
-	return SealedCredential{ID: r.ID, UserID: r.UserID, ProjectID: r.ProjectID, Type: r.Kind, Blob: r.Sealed, Extra: r.Extra.V}
+	return SealedCredential{ID: r.ID, UserID: r.UserID, ProjectID: r.ProjectID, Type: r.Kind, Blob: r.Sealed, Extra: r.Extra.V,
+		MadeBy: r.MadeBy}
 }
 
 // Credential finds a credential; fault.NotFound.
@@ -54,7 +56,7 @@ func Credentials(ctx context.Context, q db.Querier, a db.ListArgs) ([]SealedCred
 
 // InsertCredential writes a new credential; fault.Conflict for a taken id.
 func InsertCredential(ctx context.Context, tx *db.Tx, c SealedCredential) error {
-	return credentialInsert.Do(ctx, tx, credentialRow{c.ID, c.UserID, c.ProjectID, c.Type, c.Blob, extra{V: c.Extra}})
+	return credentialInsert.Do(ctx, tx, credentialRow{c.ID, c.UserID, c.ProjectID, c.Type, c.Blob, extra{V: c.Extra}, c.MadeBy})
 }
 
 // UpdateCredential writes a credential anew.

@@ -54,7 +54,7 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, 
 		return "", nil, err
 	}
 	switch {
-	case c.AppCredential != "":
+	case c.AppCredential != "" || has(c.Methods, MethodEC2):
 		// Its project is the only one; a client that trades its token may name it.
 		if want := c.Scope; r.Unscoped || r.Scope != nil {
 			if r.Unscoped || r.AppCredential != nil {
@@ -64,7 +64,7 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, 
 				return "", nil, err
 			}
 			if c.Scope != want {
-				return "", nil, refused("an application credential is for one project")
+				return "", nil, refused("an application credential, or an EC2 key, is for one project")
 			}
 		}
 	case r.Scope != nil && r.Scope.Trust != "":
@@ -166,7 +166,7 @@ func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
 	}
 	c := Claims{User: old.User, Methods: old.Methods, Expires: old.Expires, AuditIDs: old.AuditIDs[len(old.AuditIDs)-1:],
 		AppCredential: old.Claims.AppCredential, Federation: old.Federation}
-	if c.AppCredential != "" {
+	if c.AppCredential != "" || has(c.Methods, MethodEC2) {
 		c.Scope = old.Scope
 	}
 	if !has(c.Methods, "token") {

@@ -36,8 +36,11 @@ type Scope struct {
 	System          bool
 }
 
+// MethodEC2 is the method of tokens that were got for a request signed with an EC2 key.
+const MethodEC2 = "ec2credential"
+
 // methods have fixed bits on the wire: append only.
-var methods = [...]string{"password", "token", "application_credential", "totp", "ec2credential", "mapped"}
+var methods = [...]string{"password", "token", "application_credential", "totp", MethodEC2, "mapped"}
 
 // Versions of the payload: plain tokens, tokens by delegation, receipts, which are no tokens, and tokens by federation.
 const (

@@ -85,6 +85,15 @@ func (s *Service) Grant(ctx context.Context, d Delegated) (string, *Token, error
 		// A key made under impersonation belongs to the trustor, but it is the trustee who acts.
 		c.User, c.Trust, c.Scope = t.TrusteeID, t.ID, Scope{Project: t.ProjectID}
 	}
+	if d.AppCredential != "" {
+		a, _, err := store.AppCredential(ctx, s.db, d.AppCredential)
+		if err != nil {
+			return "", nil, gone(err, "application credential", d.AppCredential)
+		}
+		if !a.Expires.IsZero() && a.Expires.Before(c.Expires) {
+			c.Expires = a.Expires
+		}
+	}
 	text, t, err := s.issued(ctx, c)
 	if err == nil && t.Scope.Project != d.Project {
 		return "", nil, refused("the key is for another project than what it was delegated by")
@@ -173,7 +182,15 @@ func only(held []keystone.Role, ids []string) []keystone.Role {
 func (t *Token) Ruled() bool { return t.AppCredential.Ruled }
 
 // Delegated reports whether the token stands for less than its user.
-func (t *Token) Delegated() bool { return t.Trust.ID != "" || t.AppCredential.ID != "" }
+func (t *Token) Delegated() bool { return t.DelegatedBy() != "" }
+
+// DelegatedBy is the id of the trust or the application credential that the token stands on, empty for a token of the user's own.
+func (t *Token) DelegatedBy() string {
+	if t.Trust.ID != "" {
+		return t.Trust.ID
+	}
+	return t.AppCredential.ID
+}
 
 // allows refuses a ruled token where it is not known what it is used for, or where no rule covers that.
 func (t *Token) allows(ctx context.Context) error {

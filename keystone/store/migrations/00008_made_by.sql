@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE credentials ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
