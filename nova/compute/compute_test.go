@@ -2,6 +2,7 @@ package compute_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -286,6 +287,51 @@ func TestGuestsAreResumedWhereWanted(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("resume %v:\n%s", resume, diff)
 		}
+	}
+}
+
+// TestWhatIsPassingIsNoFact: a guest that the hypervisor is starting is neither reported nor left to itself.
+func TestWhatIsPassingIsNoFact(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, compute.Config{ResumeGuests: true}, nil)
+	a.boot("s1")
+	a.boot("s2")
+	if err := a.driver.Stop(t.Context(), "s1", 0); err != nil {
+		t.Fatal(err)
+	}
+	end := a.driver.Hold("s1")
+	ctx, cancel := context.WithCancel(t.Context())
+	started := make(chan error, 1)
+	go func() { s := spec("s1"); started <- a.driver.Start(ctx, &s) }()
+	for i := (virt.Info{}); !i.Passing; {
+		var err error
+		if i, err = a.driver.Info(t.Context(), "s1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	if err := <-started; !errors.Is(err, context.Canceled) {
+		t.Errorf("the interrupted start: %v", err)
+	}
+	for _, p := range a.m.Manager().Periodic {
+		if p.Name == "sync_power_states" {
+			if err := p.Fn(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if r := <-a.reports; r.Server != "s2" || len(a.reports) != 0 {
+		t.Errorf("reported %+v and %d more, want s2 alone", r, len(a.reports))
+	}
+	if err := end(false); err != nil {
+		t.Fatal(err)
+	}
+	a.wanted = []rpcapi.Wanted{{Spec: spec("s1"), State: nova.State{VM: nova.Active}, Power: nova.Running}}
+	if err := a.m.Manager().InitHost(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-a.reports; r.Server != "s1" || r.Power != nova.Running {
+		t.Errorf("reported %+v, want s1 running", r)
 	}
 }
 

@@ -105,8 +105,8 @@ func (m *Manager) resumeOne(ctx context.Context, w rpcapi.Wanted) {
 		return
 	}
 	i, err := m.Driver.Info(ctx, w.Spec.ID)
-	if err == nil && i.Power != nova.Shutdown && i.Power != nova.Crashed {
-		return
+	if err == nil && !i.Passing && i.Power != nova.Shutdown && i.Power != nova.Crashed {
+		return // one that the hypervisor is at work on gets a start too, which waits for its end
 	}
 	err = m.fly(ctx, w.Spec.ID, string(rpcapi.OpStart), func(ctx context.Context) error { return m.Driver.Start(ctx, &w.Spec) })
 	if err != nil {
@@ -139,7 +139,7 @@ func (m *Manager) reportPower(ctx context.Context, id string) error {
 		if fault.Is(err, fault.NotFound) {
 			return nil
 		}
-		if err != nil {
+		if err != nil || i.Passing { // what is passing is no fact; its end is an event, or seen at the next look
 			return err
 		}
 		_, err = rpcapi.ReportPower.Do(ctx, m.Bus, "", rpcapi.PowerReport{Host: m.c.Host, Servers: []rpcapi.ServerPower{{Server: id, Power: i.Power}}})

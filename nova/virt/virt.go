@@ -29,6 +29,7 @@ type Driver interface {
 	// behind; a server that is already there is left as it is.
 	Prepare(ctx context.Context, s *nova.Spec, images Images) error
 	// Spawn defines and starts the prepared server (NotFound: it is not prepared). A server that already runs, or is paused, is left alone.
+	// Like every verb it judges by what the hypervisor ends in: what is passing (see Info) is waited for.
 	Spawn(ctx context.Context, s *nova.Spec) error
 	// Destroy stops the server at once and removes domain, disks, logs. Absent is no error. Shared cached images stay.
 	Destroy(ctx context.Context, id string) error
@@ -54,6 +55,9 @@ type Info struct {
 	ID    string
 	Name  string // DomainName(ID)
 	Power nova.PowerState
+	// Passing: the hypervisor is at work on the server (it starts it, saves it, takes a snapshot) and will end that by itself. Power is then
+	// the state from which that began, and no answer to whether it works out.
+	Passing bool
 }
 
 // Resources is a host's offer.

@@ -48,6 +48,7 @@ type Driver struct {
 	mu      sync.Mutex
 	down    bool
 	servers map[string]*record
+	held    map[string]bool // servers whose next start stays under way
 	watch   map[int]chan virt.Event
 	nextID  int
 }
@@ -62,6 +63,10 @@ type record struct {
 	Disk    int64           `json:"disk"`
 	Power   nova.PowerState `json:"power"`
 	Log     string          `json:"log"`
+	// Starting is when the pretended hypervisor will have started the server, whether or not the process that asked for it lives on; zero: it
+	// is not starting it. Boot is what the guest will have printed then.
+	Starting time.Time `json:"starting,omitzero"`
+	Boot     string    `json:"boot,omitempty"`
 }
 
 // New makes a fake host. It touches nothing until Init.
@@ -143,7 +148,11 @@ func (d *Driver) Servers(ctx context.Context) ([]virt.Info, error) {
 	defer d.mu.Unlock()
 	out := make([]virt.Info, 0, len(d.servers))
 	for _, id := range slices.Sorted(maps.Keys(d.servers)) {
-		out = append(out, d.servers[id].info())
+		r, err := d.find(id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r.info())
 	}
 	return out, nil
 }
@@ -169,7 +178,7 @@ func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
 
 // Prepare reads the image, unless this host has it, and makes the record.
 func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) error {
-	return d.do(ctx, "prepare", s.ID, s.Name, func() error {
+	return d.do(ctx, "prepare", s.ID, s.Name, func(plan) error {
 		disk := int64(s.Flavor.Disk)
 		if gib := (s.Image.Size + 1<<30 - 1) >> 30; disk == 0 {
 			disk = gib
@@ -193,58 +202,60 @@ func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) 
 
 // Spawn starts a prepared server.
 func (d *Driver) Spawn(ctx context.Context, s *nova.Spec) error {
-	return d.do(ctx, "spawn", s.ID, s.Name, func() error { return d.boot(s, false) })
+	return d.do(ctx, "spawn", s.ID, s.Name, func(p plan) error {
+		return d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) { return now != nova.Running && now != nova.PowerPaused, nil })
+	})
 }
 
 // Destroy forgets the record.
 func (d *Driver) Destroy(ctx context.Context, id string) error {
-	return d.do(ctx, "destroy", id, "", func() error {
+	return d.do(ctx, "destroy", id, "", func(plan) error {
 		return d.change(id, func(*record) (*record, error) { return nil, nil })
 	})
 }
 
 // Start powers on.
 func (d *Driver) Start(ctx context.Context, s *nova.Spec) error {
-	return d.do(ctx, "start", s.ID, s.Name, func() error {
-		return d.change(s.ID, func(r *record) (*record, error) {
-			switch {
-			case r == nil:
-				return nil, unknown(s.ID)
-			case r.Power == nova.PowerPaused:
-				return nil, fault.Conflictf("Server %s is paused.", s.ID)
-			case r.Power != nova.Running:
-				r.Power, r.Log = nova.Running, r.Log+d.c.Console(s)
+	return d.do(ctx, "start", s.ID, s.Name, func(p plan) error {
+		return d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) {
+			if now == nova.PowerPaused {
+				return false, fault.Conflictf("Server %s is paused.", s.ID)
 			}
-			return r, nil
+			return now != nova.Running, nil
 		})
 	})
 }
 
 // Stop powers off; the pretended guest always obeys at once.
 func (d *Driver) Stop(ctx context.Context, id string, _ time.Duration) error {
-	return d.do(ctx, "stop", id, "", func() error {
-		return d.power(id, func(p nova.PowerState) (nova.PowerState, error) {
-			if p == nova.NoState {
-				return p, nil
+	return d.do(ctx, "stop", id, "", func(plan) error {
+		return d.change(id, func(r *record) (*record, error) {
+			if r == nil {
+				return nil, unknown(id)
 			}
-			return nova.Shutdown, nil
+			if r.Power != nova.NoState || !r.Starting.IsZero() {
+				r.end(nova.Shutdown)
+			}
+			return r, nil
 		})
 	})
 }
 
 // Reboot boots again, whatever the server did before.
 func (d *Driver) Reboot(ctx context.Context, s *nova.Spec, _ bool, _ time.Duration) error {
-	return d.do(ctx, "reboot", s.ID, s.Name, func() error { return d.boot(s, true) })
+	return d.do(ctx, "reboot", s.ID, s.Name, func(p plan) error {
+		return d.boot(ctx, s, p.passing, func(nova.PowerState) (bool, error) { return true, nil })
+	})
 }
 
 // Pause freezes a running server.
 func (d *Driver) Pause(ctx context.Context, id string) error {
-	return d.do(ctx, "pause", id, "", func() error { return d.freeze(id, nova.Running, nova.PowerPaused) })
+	return d.do(ctx, "pause", id, "", func(plan) error { return d.freeze(ctx, id, nova.Running, nova.PowerPaused) })
 }
 
 // Unpause thaws a paused server.
 func (d *Driver) Unpause(ctx context.Context, id string) error {
-	return d.do(ctx, "unpause", id, "", func() error { return d.freeze(id, nova.PowerPaused, nova.Running) })
+	return d.do(ctx, "unpause", id, "", func(plan) error { return d.freeze(ctx, id, nova.PowerPaused, nova.Running) })
 }
 
 // ConsoleLog is the end of what the boots printed.
@@ -261,20 +272,77 @@ func (d *Driver) ConsoleLog(ctx context.Context, id string, n int64) ([]byte, er
 	return []byte(r.Log[max(0, int64(len(r.Log))-n):]), nil
 }
 
-// boot makes a server run: a running or paused one only when again is asked for.
-func (d *Driver) boot(s *nova.Spec, again bool) error {
-	return d.change(s.ID, func(r *record) (*record, error) {
+// boot makes a server run, unless need says of its power state that there is no need, or that it may not be. The start takes so long as
+// passing says, and goes on when nobody waits for it any more.
+func (d *Driver) boot(ctx context.Context, s *nova.Spec, passing time.Duration, need func(nova.PowerState) (bool, error)) error {
+	if _, err := d.settled(ctx, s.ID); err != nil {
+		return err
+	}
+	err := d.change(s.ID, func(r *record) (*record, error) {
 		if r == nil {
 			return nil, unknown(s.ID)
 		}
-		if r.Power != nova.Running && r.Power != nova.PowerPaused || again {
-			r.Power, r.Log = nova.Running, r.Log+d.c.Console(s)
+		if boots, err := need(r.Power); err != nil || !boots {
+			return r, err
+		}
+		r.Boot = d.c.Console(s)
+		switch {
+		case d.held[s.ID]:
+			r.Power, r.Starting = nova.NoState, never
+		case passing > 0:
+			r.Power, r.Starting = nova.NoState, d.c.Now().Add(passing)
+		default:
+			r.end(nova.Running)
 		}
 		return r, nil
 	})
+	if err != nil {
+		return err
+	}
+	if power, err := d.settled(ctx, s.ID); err != nil || power != nova.Shutdown {
+		return err
+	}
+	return fault.New(fault.Internal, "Server %s did not start.", s.ID)
 }
 
-func (d *Driver) freeze(id string, from, to nova.PowerState) error {
+// never is when a start that is held will be over.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// end is the end of a start, or of the guest.
+func (r *record) end(p nova.PowerState) {
+	if p == nova.Running {
+		r.Log += r.Boot
+	}
+	r.Power, r.Starting, r.Boot = p, time.Time{}, ""
+}
+
+// settled waits until a server is not being started any more, and says what it does then.
+func (d *Driver) settled(ctx context.Context, id string) (nova.PowerState, error) {
+	for {
+		var now record
+		err := d.change(id, func(r *record) (*record, error) {
+			if r == nil {
+				return nil, unknown(id)
+			}
+			now = *r
+			return r, nil
+		})
+		if err != nil || now.Starting.IsZero() {
+			return now.Power, err
+		}
+		if err := wait(ctx, lookEvery); err != nil {
+			return now.Power, err
+		}
+	}
+}
+
+// lookEvery is how soon the end of a start is noticed.
+const lookEvery = 10 * time.Millisecond
+
+func (d *Driver) freeze(ctx context.Context, id string, from, to nova.PowerState) error {
+	if _, err := d.settled(ctx, id); err != nil {
+		return err
+	}
 	return d.power(id, func(p nova.PowerState) (nova.PowerState, error) {
 		if p != from && p != to {
 			return p, fault.Conflictf("Server %s does not run.", id)
@@ -292,7 +360,7 @@ func (d *Driver) power(id string, next func(nova.PowerState) (nova.PowerState, e
 		if err != nil {
 			return nil, err
 		}
-		r.Power = p
+		r.end(p)
 		return r, nil
 	})
 }
@@ -302,7 +370,7 @@ func (d *Driver) change(id string, f func(*record) (*record, error)) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var old *record
-	if r, ok := d.servers[id]; ok {
+	if r, err := d.find(id); err == nil {
 		c := *r
 		old = &c
 	}
@@ -325,7 +393,7 @@ func (d *Driver) change(id string, f func(*record) (*record, error)) error {
 }
 
 // do runs one operation between the faults that are set for it.
-func (d *Driver) do(ctx context.Context, op, id, name string, work func() error) error {
+func (d *Driver) do(ctx context.Context, op, id, name string, work func(plan) error) error {
 	if name == "" {
 		name = d.display(id)
 	}
@@ -333,7 +401,7 @@ func (d *Driver) do(ctx context.Context, op, id, name string, work func() error)
 	if err != nil || p.lie {
 		return err
 	}
-	if err := work(); err != nil {
+	if err := work(p); err != nil {
 		return err
 	}
 	return p.after
@@ -364,14 +432,20 @@ func (d *Driver) display(id string) string {
 	return ""
 }
 
+// find is called with the lock held. A start whose time is over is over.
 func (d *Driver) find(id string) (*record, error) {
 	if r, ok := d.servers[id]; ok {
+		if !r.Starting.IsZero() && !r.Starting.After(d.c.Now()) {
+			r.end(nova.Running)
+		}
 		return r, nil
 	}
 	return nil, unknown(id)
 }
 
-func (r *record) info() virt.Info { return virt.Info{ID: r.ID, Name: r.Name, Power: r.Power} }
+func (r *record) info() virt.Info {
+	return virt.Info{ID: r.ID, Name: r.Name, Power: r.Power, Passing: !r.Starting.IsZero()}
+}
 
 func unknown(id string) error { return fault.NotFoundf("Instance %s could not be found.", id) }
 

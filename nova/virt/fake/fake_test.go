@@ -32,9 +32,18 @@ func kill(t *testing.T, d virt.Driver, id string) {
 	}
 }
 
+func hold(t *testing.T, d virt.Driver, id string) func(bool) {
+	end := d.(*fake.Driver).Hold(id)
+	return func(ok bool) {
+		if err := end(ok); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestObeysTheContractInMemory(t *testing.T) {
 	t.Parallel()
-	virttest.Run(t, virttest.Harness{New: func(t *testing.T) virt.Driver { return open(t, fake.Config{}) }, Kill: kill})
+	virttest.Run(t, virttest.Harness{New: func(t *testing.T) virt.Driver { return open(t, fake.Config{}) }, Kill: kill, Hold: hold})
 }
 
 func TestObeysTheContractInAFolder(t *testing.T) {
@@ -57,6 +66,7 @@ func TestObeysTheContractInAFolder(t *testing.T) {
 			return open(t, fake.Config{Dir: dir})
 		},
 		Kill: kill,
+		Hold: hold,
 	})
 }
 
@@ -109,6 +119,42 @@ func TestFaultsHitTheCallsTheyName(t *testing.T) {
 	if _, err := d.Info(ctx, good.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a late fault came before the work: %v", err)
 	}
+}
+
+// TestAStartGoesOnWithoutItsProcess: the driver of the next process finds the server between two states, and later running.
+func TestAStartGoesOnWithoutItsProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		fs, err := fake.ParseFaults("spawn passing=1m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, s := open(t, fake.Config{Dir: dir, Faults: fs}), spec("a")
+		if err := d.Prepare(t.Context(), s, noImages{}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if err := d.Spawn(ctx, s); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the deadline", err)
+		}
+		d = open(t, fake.Config{Dir: dir})
+		want := virt.Info{ID: s.ID, Name: virt.DomainName(s.ID), Passing: true}
+		if i, err := d.Info(t.Context(), s.ID); err != nil || i != want {
+			t.Errorf("after half the time: got %+v, %v, want %+v", i, err, want)
+		}
+		if err := d.Spawn(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+		want.Power, want.Passing = nova.Running, false
+		if i, err := d.Info(t.Context(), s.ID); err != nil || i != want {
+			t.Errorf("in the end: got %+v, %v, want %+v", i, err, want)
+		}
+		if log, err := d.ConsoleLog(t.Context(), s.ID, 1<<20); err != nil || strings.Count(string(log), "login:") != 1 {
+			t.Errorf("the guest booted not once: %v\n%s", err, log)
+		}
+	})
 }
 
 func TestADownHypervisorIsUnavailable(t *testing.T) {

@@ -20,12 +20,15 @@ type Fault struct {
 	Fail   string        // answer this error instead of doing it
 	Late   string        // do it, then answer this error: what a crash of the caller looks like
 	Kind   fault.Kind    // of the error
-	Lie    bool          // say it is done and do nothing; info: say it runs
+	// Passing is how long a start (by spawn, start or reboot) shows a state between: the server is being started, and that goes on when the
+	// process that asked for it ends.
+	Passing time.Duration
+	Lie     bool // say it is done and do nothing; info: say it runs
 }
 
 // ParseFaults reads the form that fits in a config file, entries split by ";", for example
 //
-//	spawn server=bad-* fail=no such machine type; prepare nth=2 kind=unavailable fail=store is away; stop slow=3s; start lie
+//	spawn server=bad-* fail=no such machine type; prepare nth=2 kind=unavailable fail=store is away; stop slow=3s; start lie; spawn passing=3s
 //
 // A value of fail or late runs to the end of its entry.
 func ParseFaults(s string) ([]Fault, error) {
@@ -61,6 +64,8 @@ func parseFault(entry string) (Fault, error) {
 			f.Nth, err = strconv.Atoi(value)
 		case "slow":
 			f.Slow, err = time.ParseDuration(value)
+		case "passing":
+			f.Passing, err = time.ParseDuration(value)
 		case "kind":
 			if f.Kind = fault.ParseKind(value); f.Kind.String() != value {
 				return f, fault.Invalidf("fault %q: unknown kind %q", entry, value)
@@ -83,7 +88,7 @@ func parseFault(entry string) (Fault, error) {
 
 // plan is what is to happen around one call.
 type plan struct {
-	slow          time.Duration
+	slow, passing time.Duration
 	before, after error
 	lie           bool
 }
@@ -113,6 +118,7 @@ func (j *injector) next(op, id, name string) plan {
 			continue
 		}
 		p.slow += f.Slow
+		p.passing += f.Passing
 		p.lie = p.lie || f.Lie
 		if f.Fail != "" {
 			p.before = fault.New(f.Kind, "%s", f.Fail)

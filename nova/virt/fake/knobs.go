@@ -17,6 +17,30 @@ func (d *Driver) SetDown(down bool) {
 	d.down = down
 }
 
+// Hold makes the starts of a server stay under way, as Info shows, until the function that it answers is called: with true what is under way
+// succeeds, with false it fails. Later starts are as usual.
+func (d *Driver) Hold(id string) (end func(ok bool) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.held == nil {
+		d.held = map[string]bool{}
+	}
+	d.held[id] = true
+	return func(ok bool) error {
+		return d.change(id, func(r *record) (*record, error) {
+			delete(d.held, id)
+			switch {
+			case r == nil || r.Starting.IsZero():
+			case ok:
+				r.end(nova.Running)
+			default:
+				r.end(nova.Shutdown)
+			}
+			return r, nil
+		})
+	}
+}
+
 // Calls is how often an operation was asked for since New.
 func (d *Driver) Calls(op string) int { return d.faults.count(op) }
 

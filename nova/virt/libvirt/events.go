@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	wire "github.com/digitalocean/go-libvirt"
-
 	"hypernova/nova"
 	"hypernova/nova/virt"
 )
@@ -57,6 +55,9 @@ func (d *Driver) listen(ctx context.Context, first bool, known map[string]nova.P
 		return
 	}
 	for _, s := range servers {
+		if s.Passing {
+			continue // its end will be an event
+		}
 		if first || s.Power == nova.NoState {
 			known[s.ID] = s.Power
 			continue
@@ -72,30 +73,16 @@ func (d *Driver) listen(ctx context.Context, first bool, known map[string]nova.P
 				return
 			}
 			id := uuid(e.Dom.UUID)
-			p, matters := eventPower(e)
 			if has, err := d.hasFolder(id); err != nil || !has {
 				delete(known, id)
 				continue
 			}
-			if matters {
-				tell(id, p)
+			// The event says less than the state and its reason, and is older.
+			m, err := d.look(ctx, id)
+			if err != nil || m.phase == passing || m.power == nova.NoState {
+				continue // without a domain there is nothing to tell; a lost connection ends the stream
 			}
+			tell(id, m.power)
 		}
 	}
-}
-
-func eventPower(e wire.DomainEventLifecycleMsg) (nova.PowerState, bool) {
-	switch wire.DomainEventType(e.Event) {
-	case wire.DomainEventStarted, wire.DomainEventResumed:
-		return nova.Running, true
-	case wire.DomainEventSuspended:
-		return nova.PowerPaused, true
-	case wire.DomainEventStopped:
-		return nova.Shutdown, true
-	case wire.DomainEventPmsuspended:
-		return nova.Suspended, true
-	case wire.DomainEventCrashed:
-		return nova.Crashed, true
-	}
-	return nova.NoState, false
 }

@@ -40,11 +40,12 @@ func open(t *testing.T, c libvirt.Config) *libvirt.Driver {
 func TestObeysTheContract(t *testing.T) {
 	t.Parallel()
 	daemon := libvirttest.Start(t)
+	emulator := libvirttest.NewEmulator(t)
 	var mu sync.Mutex
 	configs := map[virt.Driver]libvirt.Config{}
 	virttest.Run(t, virttest.Harness{
 		New: func(t *testing.T) virt.Driver {
-			c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu"}
+			c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu", Emulator: emulator.Path}
 			d := open(t, c)
 			mu.Lock()
 			configs[d] = c
@@ -59,6 +60,7 @@ func TestObeysTheContract(t *testing.T) {
 			return open(t, c)
 		},
 		Kill:  func(t *testing.T, _ virt.Driver, id string) { libvirttest.KillGuest(t, id) },
+		Hold:  func(t *testing.T, _ virt.Driver, id string) func(bool) { return emulator.Hold(t, id) },
 		Image: nova.ImageMeta{Name: "idle", DiskFormat: "raw", ContainerFormat: "bare"},
 		Data:  idle(),
 	})

@@ -20,46 +20,58 @@ const (
 	lookEvery = 100 * time.Millisecond
 )
 
-// Spawn starts a prepared server for the first time.
+// Spawn starts a prepared server for the first time. A start that an earlier call began, and that libvirt has not ended, is waited for.
 func (d *Driver) Spawn(ctx context.Context, s *nova.Spec) error {
-	state, err := d.state(ctx, s.ID)
-	if err == nil && alive(state) {
+	m, err := d.settled(ctx, s.ID)
+	if err == nil && m.started() {
 		return nil
 	}
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	return d.boot(ctx, s)
+	return d.bootFrom(ctx, s, m, err)
 }
 
 // Start powers on by a new definition.
 func (d *Driver) Start(ctx context.Context, s *nova.Spec) error {
-	state, err := d.state(ctx, s.ID)
+	m, err := d.settled(ctx, s.ID)
 	switch {
-	case err != nil && !fault.Is(err, fault.NotFound):
-		return err
-	case err == nil && wire.DomainState(state) == wire.DomainPaused:
-		return fault.Conflictf("Server %s is paused.", s.ID)
-	case err == nil && alive(state):
+	case err == nil && m.phase == frozen:
+		return fault.Conflictf("Server %s is %s.", s.ID, m.why)
+	case err == nil && m.started():
 		return nil
+	}
+	return d.bootFrom(ctx, s, m, err)
+}
+
+// bootFrom boots a server after a look at it, whose error may be that there is no domain yet. What is left of a crashed one is ended first.
+func (d *Driver) bootFrom(ctx context.Context, s *nova.Spec, m meaning, err error) error {
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if err == nil && m.alive() {
+		if err := d.pull(ctx, s.ID); err != nil {
+			return err
+		}
 	}
 	return d.boot(ctx, s)
 }
 
 // Stop asks with the power button, again and again, and pulls the plug when grace is over.
 func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error {
-	state, err := d.state(ctx, id)
+	deadline := time.Now().Add(grace)
+	m, err := d.look(ctx, id)
+	if err == nil && m.phase == passing && grace > 0 {
+		m, _, err = d.settledWithin(ctx, id, grace)
+	}
 	if fault.Is(err, fault.NotFound) {
 		if has, err := d.hasFolder(id); err != nil || !has {
 			return errors.Join(err, unknown(id))
 		}
 		return nil // prepared only: it does not run
 	}
-	if err != nil || !alive(state) {
+	if err != nil || !m.alive() {
 		return err
 	}
-	if listens(state) && grace > 0 {
-		off, err := d.ask(ctx, id, grace)
+	if left := time.Until(deadline); m.phase == running && left > 0 {
+		off, err := d.ask(ctx, id, left)
 		if err != nil || off {
 			return err
 		}
@@ -80,8 +92,8 @@ func (d *Driver) Reboot(ctx context.Context, s *nova.Spec, soft bool, grace time
 
 // Pause freezes the vCPUs.
 func (d *Driver) Pause(ctx context.Context, id string) error {
-	return d.freeze(ctx, id, func(lv *wire.Libvirt, dom wire.Domain, state int32) error {
-		if wire.DomainState(state) == wire.DomainPaused {
+	return d.freeze(ctx, id, func(lv *wire.Libvirt, dom wire.Domain, m meaning) error {
+		if m.phase == frozen {
 			return nil
 		}
 		return lv.DomainSuspend(dom)
@@ -90,32 +102,28 @@ func (d *Driver) Pause(ctx context.Context, id string) error {
 
 // Unpause thaws them.
 func (d *Driver) Unpause(ctx context.Context, id string) error {
-	return d.freeze(ctx, id, func(lv *wire.Libvirt, dom wire.Domain, state int32) error {
-		if wire.DomainState(state) != wire.DomainPaused {
+	return d.freeze(ctx, id, func(lv *wire.Libvirt, dom wire.Domain, m meaning) error {
+		if m.phase != frozen {
 			return nil
 		}
 		return lv.DomainResume(dom)
 	})
 }
 
-func (d *Driver) freeze(ctx context.Context, id string, f func(*wire.Libvirt, wire.Domain, int32) error) error {
-	err := d.on(ctx, id, func(lv *wire.Libvirt, dom wire.Domain) error {
-		state, _, err := lv.DomainGetState(dom, 0)
-		if err != nil {
-			return err
+func (d *Driver) freeze(ctx context.Context, id string, f func(*wire.Libvirt, wire.Domain, meaning) error) error {
+	m, err := d.settled(ctx, id)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		if has, herr := d.hasFolder(id); herr != nil || !has {
+			return errors.Join(herr, unknown(id))
 		}
-		if !alive(state) {
-			return fault.Conflictf("Server %s does not run.", id)
-		}
-		return f(lv, dom, state)
-	})
-	if !fault.Is(err, fault.NotFound) {
+		return fault.Conflictf("Server %s does not run.", id)
+	case err != nil:
 		return err
+	case !m.started():
+		return fault.Conflictf("Server %s does not run: it is %s.", id, m.why)
 	}
-	if has, herr := d.hasFolder(id); herr != nil || !has {
-		return errors.Join(herr, unknown(id))
-	}
-	return fault.Conflictf("Server %s does not run.", id)
+	return d.on(ctx, id, func(lv *wire.Libvirt, dom wire.Domain) error { return f(lv, dom, m) })
 }
 
 // Destroy removes domain and folder. The folder goes last: as long as it is there, the server is listed and can be destroyed again.
@@ -155,7 +163,7 @@ func (d *Driver) boot(ctx context.Context, s *nova.Spec) error {
 		return lv.DomainCreate(dom)
 	})
 	if fault.Is(err, fault.Conflict) { // somebody else was faster: an operation that was given up, or the operator
-		if state, serr := d.state(ctx, s.ID); serr == nil && alive(state) {
+		if m, serr := d.settled(ctx, s.ID); serr == nil && m.started() {
 			return nil
 		}
 	}
@@ -193,8 +201,8 @@ func (d *Driver) ask(ctx context.Context, id string, grace time.Duration) (off b
 				return false, err
 			}
 		case <-look.C:
-			state, err := d.state(ctx, id)
-			if err != nil || !alive(state) {
+			m, err := d.look(ctx, id)
+			if err != nil || !m.alive() {
 				return err == nil, err
 			}
 		}
@@ -210,7 +218,7 @@ func (d *Driver) pull(ctx context.Context, id string) error {
 		return nil
 	}
 	if fault.Is(err, fault.Conflict) { // not running, it says: then it is as wished
-		if state, serr := d.state(ctx, id); serr == nil && !alive(state) {
+		if m, serr := d.look(ctx, id); serr == nil && !m.alive() {
 			return nil
 		}
 	}
@@ -234,22 +242,4 @@ func (d *Driver) disks(id string) ([]domain.Disk, error) {
 		ds[i].Path = filepath.Join(d.folder(id), filepath.Base(ds[i].Path))
 	}
 	return ds, nil
-}
-
-// alive: a QEMU process is there. A domain on its way down still counts: it cannot be started yet.
-func alive(state int32) bool {
-	switch wire.DomainState(state) {
-	case wire.DomainRunning, wire.DomainBlocked, wire.DomainPaused, wire.DomainShutdown, wire.DomainCrashed, wire.DomainPmsuspended:
-		return true
-	}
-	return false
-}
-
-// listens: the guest can react to the power button.
-func listens(state int32) bool {
-	switch wire.DomainState(state) {
-	case wire.DomainRunning, wire.DomainBlocked, wire.DomainShutdown:
-		return true
-	}
-	return false
 }

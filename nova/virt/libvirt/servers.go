@@ -11,7 +11,6 @@ import (
 
 	wire "github.com/digitalocean/go-libvirt"
 
-	"hypernova/nova"
 	"hypernova/nova/virt"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
@@ -23,21 +22,21 @@ func (d *Driver) Servers(ctx context.Context) ([]virt.Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	power, err := d.powerStates(ctx)
+	found, err := d.meanings(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []virt.Info
 	for _, e := range es {
 		if id := e.Name(); e.IsDir() && len(id) == 36 && ids.IsUUID(id) {
-			out = append(out, virt.Info{ID: id, Name: virt.DomainName(id), Power: power[id]})
+			out = append(out, virt.Info{ID: id, Name: virt.DomainName(id), Power: found[id].power, Passing: found[id].phase == passing})
 		}
 	}
 	return out, nil
 }
 
-// powerStates is the state of every domain that libvirt knows, by UUID.
-func (d *Driver) powerStates(ctx context.Context) (map[string]nova.PowerState, error) {
+// meanings is what every domain that libvirt knows does, by UUID. A domain that libvirt has no time to look at has none.
+func (d *Driver) meanings(ctx context.Context) (map[string]meaning, error) {
 	var rs []wire.DomainStatsRecord
 	err := d.conn.call(ctx, func(lv *wire.Libvirt) error {
 		var err error
@@ -47,13 +46,18 @@ func (d *Driver) powerStates(ctx context.Context) (map[string]nova.PowerState, e
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]nova.PowerState{}
+	out := map[string]meaning{}
 	for _, r := range rs {
+		var s status
 		for _, p := range r.Params {
-			if state, ok := p.Value.I.(int32); ok && p.Field == wire.DomainStatsStateState {
-				out[uuid(r.Dom.UUID)] = powerState(state)
+			switch n, _ := p.Value.I.(int32); p.Field {
+			case wire.DomainStatsStateState:
+				s.state = n
+			case wire.DomainStatsStateReason:
+				s.reason = n
 			}
 		}
+		out[uuid(r.Dom.UUID)] = s.meaning()
 	}
 	return out, nil
 }
@@ -61,10 +65,10 @@ func (d *Driver) powerStates(ctx context.Context) (map[string]nova.PowerState, e
 // Info asks libvirt; a server without a domain is prepared where it has a folder.
 func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
 	i := virt.Info{ID: id, Name: virt.DomainName(id)}
-	state, err := d.state(ctx, id)
+	m, err := d.look(ctx, id)
 	switch {
 	case err == nil:
-		i.Power = powerState(state)
+		i.Power, i.Passing = m.power, m.phase == passing
 		return i, nil
 	case !fault.Is(err, fault.NotFound):
 		return virt.Info{}, err
@@ -73,20 +77,6 @@ func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
 		return virt.Info{}, errors.Join(err, unknown(id))
 	}
 	return i, nil
-}
-
-// state is libvirt's own state of a domain; fault.NotFound.
-func (d *Driver) state(ctx context.Context, id string) (int32, error) {
-	var state int32
-	err := d.on(ctx, id, func(lv *wire.Libvirt, dom wire.Domain) error {
-		var err error
-		state, _, err = lv.DomainGetState(dom, 0)
-		return err
-	})
-	if err != nil {
-		return 0, err // a call that was given up may still be writing state
-	}
-	return state, nil
 }
 
 // on does f with the domain of a server; fault.NotFound without one.
@@ -106,22 +96,6 @@ func (d *Driver) on(ctx context.Context, id string, f func(*wire.Libvirt, wire.D
 		return unknown(id)
 	}
 	return err
-}
-
-func powerState(s int32) nova.PowerState {
-	switch wire.DomainState(s) {
-	case wire.DomainRunning, wire.DomainBlocked:
-		return nova.Running
-	case wire.DomainPaused:
-		return nova.PowerPaused
-	case wire.DomainShutdown, wire.DomainShutoff:
-		return nova.Shutdown
-	case wire.DomainCrashed:
-		return nova.Crashed
-	case wire.DomainPmsuspended:
-		return nova.Suspended
-	}
-	return nova.NoState
 }
 
 // ConsoleLog is the end of what the serial console wrote. The log daemon starts a new file now and then: the one before is read on to.

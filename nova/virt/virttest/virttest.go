@@ -24,6 +24,8 @@ type Harness struct {
 	Reopen func(t *testing.T, d virt.Driver) virt.Driver
 	// Kill makes a running guest stop by itself. nil: cannot be done.
 	Kill func(t *testing.T, d virt.Driver, id string)
+	// Hold makes the next start of a server stay under way until end is called: with true it goes on, with false it fails. nil: cannot be done.
+	Hold func(t *testing.T, d virt.Driver, id string) (end func(ok bool))
 	// Image and its data are something that the driver can run (it need not boot far). Default: 64 KiB called raw.
 	Image nova.ImageMeta
 	Data  []byte
@@ -56,6 +58,7 @@ func Run(t *testing.T, h Harness) {
 		{"one image is fetched once", fetchOnce},
 		{"a given-up prepare leaves nothing", prepareCancelled},
 		{"spawn runs a server, once", spawn},
+		{"what is being started is not taken for started", starting},
 		{"power operations end where they say, also when repeated", power},
 		{"pause and unpause", pause},
 		{"reboot ends running", reboot},
@@ -217,6 +220,79 @@ func spawn(t *testing.T, h Harness) {
 	must(t, err)
 	if i.Name != virt.DomainName(s.ID) {
 		t.Errorf("name = %q, want %q", i.Name, virt.DomainName(s.ID))
+	}
+}
+
+// starting interrupts a caller in the middle of a start, which the hypervisor goes on with. The next caller must not be told that the server
+// runs before it does, nor when the start fails.
+func starting(t *testing.T, h Harness) {
+	if h.Hold == nil {
+		t.Skip("the harness cannot hold a start of this driver")
+	}
+	for _, c := range []struct {
+		name string
+		ok   bool
+	}{{"and then runs", true}, {"and then fails", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			d := h.New(t)
+			s := h.Spec()
+			must(t, d.Prepare(t.Context(), s, h.images()))
+			end := h.Hold(t, d, s.ID)
+			interrupted, interrupt := context.WithCancel(t.Context())
+			first := make(chan error, 1)
+			go func() { first <- d.Spawn(interrupted, s) }()
+			passing(t, d, s.ID)
+			interrupt()
+			if err := <-first; err == nil {
+				t.Error("the interrupted spawn says that the server runs")
+			}
+			for name, f := range map[string]func(context.Context) error{
+				"spawn":   func(ctx context.Context) error { return d.Spawn(ctx, s) },
+				"start":   func(ctx context.Context) error { return d.Start(ctx, s) },
+				"pause":   func(ctx context.Context) error { return d.Pause(ctx, s.ID) },
+				"unpause": func(ctx context.Context) error { return d.Unpause(ctx, s.ID) },
+			} {
+				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				if err := f(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%s of a server that is being started: got %v, want that it waits", name, err)
+				}
+				cancel()
+			}
+			passing(t, d, s.ID)
+			end(c.ok)
+			must(t, d.Spawn(t.Context(), s))
+			want(t, d, s.ID, nova.Running)
+			must(t, d.Stop(t.Context(), s.ID, 0))
+			end = h.Hold(t, d, s.ID)
+			second := make(chan error, 1)
+			go func() { second <- d.Start(t.Context(), s) }()
+			passing(t, d, s.ID)
+			must(t, d.Stop(t.Context(), s.ID, 0)) // at once is at once, also in the middle of a start
+			end(false)
+			if err := <-second; err == nil {
+				t.Error("a start that was stopped says that the server runs")
+			}
+			want(t, d, s.ID, nova.Shutdown)
+		})
+	}
+}
+
+// passing waits until the hypervisor shows that it is at work on a server, in both ways of asking.
+func passing(t *testing.T, d virt.Driver, id string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for tick := time.Tick(10 * time.Millisecond); ; <-tick {
+		i, err := d.Info(ctx, id)
+		must(t, err)
+		all, err := d.Servers(ctx)
+		must(t, err)
+		if i.Passing && len(all) == 1 && all[0].Passing {
+			if i.Power == nova.Running || i.Power != all[0].Power {
+				t.Errorf("while it is being started: info = %+v, servers = %+v", i, all)
+			}
+			return
+		}
 	}
 }
 
@@ -399,7 +475,7 @@ func want(t *testing.T, d virt.Driver, id string, p nova.PowerState) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i.ID != id || i.Power != p {
+	if i.ID != id || i.Power != p || i.Passing {
 		t.Errorf("info = %+v, want power state %d of %s", i, p, id)
 	}
 }
