@@ -2,29 +2,17 @@ package nova
 
 import "time"
 
-// Names of instance actions, as the API shows them.
+// Names of instance actions that are not in the table of actions, as the API shows them.
 const (
-	ActionCreate  = "create"
-	ActionDelete  = "delete"
-	ActionStart   = "start"
-	ActionStop    = "stop"
-	ActionReboot  = "reboot"
-	ActionPause   = "pause"
-	ActionUnpause = "unpause"
-	ActionLock    = "lock"
-	ActionUnlock  = "unlock"
+	ActionCreate = "create"
+	ActionLock   = "lock"
+	ActionUnlock = "unlock"
 )
 
-// Names of the events of actions.
+// Names of the events of a build.
 const (
 	EventBuild    = "compute__do_build_and_run_instance"
 	EventSchedule = "conductor_schedule_and_build_instances"
-	EventDelete   = "compute_terminate_instance"
-	EventStart    = "compute_start_instance"
-	EventStop     = "compute_stop_instance"
-	EventReboot   = "compute_reboot_instance"
-	EventPause    = "compute_pause_instance"
-	EventUnpause  = "compute_unpause_instance"
 )
 
 // Results of an action's event.

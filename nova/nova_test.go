@@ -20,12 +20,12 @@ func TestMoves(t *testing.T) {
 		want nova.State
 		why  *nova.Refusal
 	}{
-		{"stop active", nova.MoveStop, nova.State{VM: nova.Active}, nova.State{VM: nova.Active, Task: nova.PoweringOff}, nil},
-		{"stop twice", nova.MoveStop, nova.State{VM: nova.Active, Task: nova.PoweringOff}, nova.State{VM: nova.Active, Task: nova.PoweringOff}, &nova.Refusal{Attr: "task_state", State: "powering-off"}},
-		{"stop stopped", nova.MoveStop, nova.State{VM: nova.Stopped}, nova.State{VM: nova.Stopped}, &nova.Refusal{Attr: "vm_state", State: "stopped"}},
-		{"vm state is judged first", nova.MoveStart, nova.State{VM: nova.Active, Task: nova.Pausing}, nova.State{VM: nova.Active, Task: nova.Pausing}, &nova.Refusal{Attr: "vm_state", State: "active"}},
-		{"hard reboot overrides a soft one", nova.MoveRebootHard, nova.State{VM: nova.Active, Task: nova.Rebooting}, nova.State{VM: nova.Active, Task: nova.RebootingHard}, nil},
-		{"delete a build", nova.MoveDelete, nova.State{VM: nova.Building, Task: nova.Spawning}, nova.State{VM: nova.Building, Task: nova.Deleting}, nil},
+		{"stop active", nova.StopServer.Begin, nova.State{VM: nova.Active}, nova.State{VM: nova.Active, Task: nova.PoweringOff}, nil},
+		{"stop twice", nova.StopServer.Begin, nova.State{VM: nova.Active, Task: nova.PoweringOff}, nova.State{VM: nova.Active, Task: nova.PoweringOff}, &nova.Refusal{Attr: "task_state", State: "powering-off"}},
+		{"stop stopped", nova.StopServer.Begin, nova.State{VM: nova.Stopped}, nova.State{VM: nova.Stopped}, &nova.Refusal{Attr: "vm_state", State: "stopped"}},
+		{"vm state is judged first", nova.StartServer.Begin, nova.State{VM: nova.Active, Task: nova.Pausing}, nova.State{VM: nova.Active, Task: nova.Pausing}, &nova.Refusal{Attr: "vm_state", State: "active"}},
+		{"hard reboot overrides a soft one", nova.HardRebootServer.Begin, nova.State{VM: nova.Active, Task: nova.Rebooting}, nova.State{VM: nova.Active, Task: nova.RebootingHard}, nil},
+		{"delete a build", nova.DeleteServer.Begin, nova.State{VM: nova.Building, Task: nova.Spawning}, nova.State{VM: nova.Building, Task: nova.Deleting}, nil},
 		{"late end of a build", nova.MoveBuilt, nova.State{VM: nova.Building, Task: nova.Deleting}, nova.State{VM: nova.Building, Task: nova.Deleting}, &nova.Refusal{Attr: "task_state", State: "deleting"}},
 		{"nothing leaves deleted", nova.MoveResetActive, nova.State{VM: nova.Deleted}, nova.State{VM: nova.Deleted}, &nova.Refusal{Attr: "vm_state", State: "deleted"}},
 	} {

@@ -2,6 +2,7 @@ package nova
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"hypernova/neutron"
@@ -67,29 +68,57 @@ func (s *Server) PolicyTarget() policy.Target {
 // Status is the API's one-word state.
 func (s *Server) Status() string { return Status(s.VM, s.Task) }
 
+// shown is one row of the table of the API's one-word states: of a vm_state under these task states; none: under all others.
+type shown struct {
+	vm     VMState
+	tasks  []TaskState
+	status string
+}
+
+// statuses is that table, after nova's (nova/api/openstack/common.py); of several rows that fit the first counts.
+func statuses() []shown {
+	hard := []TaskState{RebootingHard}
+	return []shown{
+		{Active, []TaskState{Rebooting}, "REBOOT"},
+		{Active, hard, "HARD_REBOOT"},
+		{Error, hard, "HARD_REBOOT"},
+		{Stopped, hard, "HARD_REBOOT"},
+		{Paused, hard, "HARD_REBOOT"},
+		{Building, nil, "BUILD"},
+		{Active, nil, "ACTIVE"},
+		{Stopped, nil, "SHUTOFF"},
+		{Paused, nil, "PAUSED"},
+		{Error, nil, "ERROR"},
+		{Deleted, nil, "DELETED"},
+	}
+}
+
 // Status maps vm_state and task_state to the API's one-word state.
 func Status(vm VMState, task TaskState) string {
-	switch {
-	case vm == Active && task == Rebooting:
-		return "REBOOT"
-	case (vm == Active || vm == Error || vm == Stopped || vm == Paused) && task == RebootingHard:
-		return "HARD_REBOOT"
-	}
-	switch vm {
-	case Building:
-		return "BUILD"
-	case Active:
-		return "ACTIVE"
-	case Stopped:
-		return "SHUTOFF"
-	case Paused:
-		return "PAUSED"
-	case Error:
-		return "ERROR"
-	case Deleted:
-		return "DELETED"
+	for _, s := range statuses() {
+		if s.vm == vm && (s.tasks == nil || slices.Contains(s.tasks, task)) {
+			return s.status
+		}
 	}
 	return "UNKNOWN"
+}
+
+// StatesOf is the inverse of Status: the states that are shown as this status. A state whose Task is Idle stands for every task state under
+// which the status is shown; the answer is empty for a status that no server has.
+func StatesOf(status string) []State {
+	var out []State
+	for _, s := range statuses() {
+		switch {
+		case s.status != status:
+		case s.tasks == nil:
+			out = append(out, State{VM: s.vm})
+		default:
+			for _, t := range s.tasks {
+				out = append(out, State{s.vm, t})
+			}
+		}
+	}
+	return out
 }
 
 // AddressesOf makes the network cache's short form of a server's ports.

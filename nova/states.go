@@ -24,6 +24,9 @@ const (
 	Deleted  VMState = "deleted"
 )
 
+// VMStates lists them all.
+func VMStates() []VMState { return []VMState{Building, Active, Stopped, Paused, Error, Deleted} }
+
 const (
 	Idle               TaskState = ""
 	Scheduling         TaskState = "scheduling"
@@ -64,8 +67,8 @@ type Move struct {
 	Task  TaskState   // task state afterwards
 }
 
-// The transition table. Moves that a user asks for begin a task; the others end or advance one. A move whose While does not name the
-// task state in the row is late: a newer request owns the server.
+// The moves of builds, and those that the cloud makes by itself; the moves of what users ask of a server stand with its row in the table of
+// actions. A move whose While does not name the task state in the row is late: a newer request owns the server.
 var (
 	MovePlace      = Move{"place", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, "", Networking}
 	MoveSpawn      = Move{"spawn", []VMState{Building}, []TaskState{Networking, Spawning}, "", Spawning}
@@ -73,32 +76,8 @@ var (
 	MoveBuilt      = Move{"built", []VMState{Building}, []TaskState{Spawning}, Active, Idle}
 	MoveUnbuilt    = Move{"unbuilt", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, Error, Idle}
 
-	MoveStart       = Move{"start", []VMState{Stopped}, []TaskState{Idle}, "", PoweringOn}
-	MoveStarted     = Move{"started", nil, []TaskState{PoweringOn}, Active, Idle}
-	MoveStartFailed = Move{"start-failed", nil, []TaskState{PoweringOn}, "", Idle}
-
-	MoveStop       = Move{"stop", []VMState{Active, Error}, []TaskState{Idle}, "", PoweringOff}
-	MoveStopped    = Move{"stopped", nil, []TaskState{PoweringOff}, Stopped, Idle}
-	MoveStopFailed = Move{"stop-failed", nil, []TaskState{PoweringOff}, "", Idle}
 	// MoveRestop is the cloud's own stop of a guest that runs although its server is stopped.
 	MoveRestop = Move{"restop", []VMState{Stopped}, []TaskState{Idle}, "", PoweringOff}
-
-	MoveReboot       = Move{"reboot", []VMState{Active}, []TaskState{Idle}, "", Rebooting}
-	MoveRebootHard   = Move{"reboot-hard", []VMState{Active, Stopped, Paused, Error}, []TaskState{Idle, Rebooting, RebootingHard, Pausing, Unpausing}, "", RebootingHard}
-	MoveRebooted     = Move{"rebooted", nil, []TaskState{Rebooting, RebootingHard}, Active, Idle}
-	MoveRebootFailed = Move{"reboot-failed", nil, []TaskState{Rebooting, RebootingHard}, "", Idle}
-
-	MovePause         = Move{"pause", []VMState{Active}, []TaskState{Idle}, "", Pausing}
-	MovePaused        = Move{"paused", nil, []TaskState{Pausing}, Paused, Idle}
-	MovePauseFailed   = Move{"pause-failed", nil, []TaskState{Pausing}, "", Idle}
-	MoveUnpause       = Move{"unpause", []VMState{Paused}, []TaskState{Idle}, "", Unpausing}
-	MoveUnpaused      = Move{"unpaused", nil, []TaskState{Unpausing}, Active, Idle}
-	MoveUnpauseFailed = Move{"unpause-failed", nil, []TaskState{Unpausing}, "", Idle}
-
-	// MoveDelete is always open: it overrides whatever is being done.
-	MoveDelete       = Move{"delete", nil, nil, "", Deleting}
-	MoveDeleted      = Move{"deleted", nil, []TaskState{Deleting}, Deleted, Idle}
-	MoveDeleteFailed = Move{"delete-failed", nil, []TaskState{Deleting}, Error, Idle}
 
 	MoveResetActive = Move{"reset-active", nil, nil, Active, Idle}
 	MoveResetError  = Move{"reset-error", nil, nil, Error, Idle}
@@ -109,11 +88,11 @@ var (
 
 // Moves lists the whole table, for tests and documents.
 func Moves() []Move {
-	return []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt,
-		MoveStart, MoveStarted, MoveStartFailed, MoveStop, MoveStopped, MoveStopFailed, MoveRestop,
-		MoveReboot, MoveRebootHard, MoveRebooted, MoveRebootFailed,
-		MovePause, MovePaused, MovePauseFailed, MoveUnpause, MoveUnpaused, MoveUnpauseFailed,
-		MoveDelete, MoveDeleted, MoveDeleteFailed, MoveResetActive, MoveResetError, MoveFoundStopped}
+	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive, MoveResetError, MoveFoundStopped}
+	for _, a := range ServerActions() {
+		all = append(all, a.Begin, a.Done, a.Failed)
+	}
+	return all
 }
 
 // Refusal says which part of a state forbids a move.

@@ -20,11 +20,11 @@ var serversResource = api.Resource[*API]{Name: "server", Plural: "servers", Ops:
 	api.On("PUT /servers/{server_id}", policyServersUpdate, 200, (*API).server, (*API).updateServer),
 	api.On("DELETE /servers/{server_id}", policyServersDelete, 204, (*API).server, (*API).deleteServer),
 
-	api.Act(actionPath, "os-start", policyServersStart, 202, (*API).server, (*API).start),
-	api.Act(actionPath, "os-stop", policyServersStop, 202, (*API).server, (*API).stop),
+	api.Act(actionPath, "os-start", policyServersStart, 202, (*API).server, act(nova.StartServer)),
+	api.Act(actionPath, "os-stop", policyServersStop, 202, (*API).server, act(nova.StopServer)),
 	api.Act(actionPath, "reboot", policyServersReboot, 202, (*API).server, (*API).reboot),
-	api.Act(actionPath, "pause", policyPause, 202, (*API).server, (*API).pause),
-	api.Act(actionPath, "unpause", policyUnpause, 202, (*API).server, (*API).unpause),
+	api.Act(actionPath, "pause", policyPause, 202, (*API).server, act(nova.PauseServer)),
+	api.Act(actionPath, "unpause", policyUnpause, 202, (*API).server, act(nova.UnpauseServer)),
 	api.Act(actionPath, "lock", policyLock, 202, (*API).server, (*API).lock, api.Span("-2.72")),
 	api.Act(actionPath, "lock", policyLock, 202, (*API).server, (*API).lockWithReason, api.Span("2.73-")),
 	api.Act(actionPath, "unlock", policyUnlock, 202, (*API).server, (*API).unlock),
@@ -79,12 +79,11 @@ func (a *API) deleteServer(ctx context.Context, _ *api.Request, v *nova.Server, 
 	return api.None{}, a.Servers.Delete(ctx, v.ID)
 }
 
-func (a *API) start(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
-	return api.None{}, a.Servers.Start(ctx, v.ID)
-}
-
-func (a *API) stop(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
-	return api.None{}, a.Servers.Stop(ctx, v.ID)
+// act is the handler of an action of the table that takes no arguments.
+func act(x nova.ServerAction) func(*API, context.Context, *api.Request, *nova.Server, *api.None) (api.None, error) {
+	return func(a *API, ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
+		return api.None{}, a.Servers.Act(ctx, v.ID, x)
+	}
 }
 
 type serverReboot struct {
@@ -92,15 +91,11 @@ type serverReboot struct {
 }
 
 func (a *API) reboot(ctx context.Context, _ *api.Request, v *nova.Server, in *serverReboot) (api.None, error) {
-	return api.None{}, a.Servers.Reboot(ctx, v.ID, in.Type[0] == 'H' || in.Type[0] == 'h')
-}
-
-func (a *API) pause(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
-	return api.None{}, a.Servers.Pause(ctx, v.ID)
-}
-
-func (a *API) unpause(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
-	return api.None{}, a.Servers.Unpause(ctx, v.ID)
+	x := nova.RebootServer
+	if in.Type[0] == 'H' || in.Type[0] == 'h' {
+		x = nova.HardRebootServer
+	}
+	return api.None{}, a.Servers.Act(ctx, v.ID, x)
 }
 
 func (a *API) lock(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {

@@ -318,16 +318,12 @@ func (f *found) status(r *api.Request, values []string, free bool) error {
 			}
 			f.bothLives = true
 		}
-		for _, vm := range []nova.VMState{nova.Building, nova.Active, nova.Stopped, nova.Paused, nova.Error, nova.Deleted} {
-			if nova.Status(vm, nova.Idle) == s {
-				f.byStatus = append(f.byStatus, vm)
+		for _, state := range nova.StatesOf(s) {
+			f.byStatus = append(f.byStatus, state.VM)
+			if state.Task == nova.Idle {
 				idle = true
-			}
-			for _, task := range []nova.TaskState{nova.Rebooting, nova.RebootingHard} {
-				if got := nova.Status(vm, task); got == s && got != nova.Status(vm, nova.Idle) {
-					f.byStatus = append(f.byStatus, vm)
-					f.q.Task = append(f.q.Task, task)
-				}
+			} else {
+				f.q.Task = append(f.q.Task, state.Task)
 			}
 		}
 	}

@@ -260,7 +260,7 @@ func (networks) PortQuotaFree(context.Context, string) (int, error) { return -1,
 // removeServer ends a deletion that nobody works, so that the next server finds its quota free.
 func removeServer(w *world, id string) func(*db.Tx) error {
 	return func(tx *db.Tx) error {
-		_, _, err := w.store.Move(w.t.Context(), tx, id, nova.MoveDeleted, store.Change{})
+		_, _, err := w.store.Move(w.t.Context(), tx, id, nova.DeleteServer.Done, store.Change{})
 		return err
 	}
 }

@@ -45,9 +45,10 @@ type Deps struct {
 // Manager is the agent.
 type Manager struct {
 	Deps
-	c     Config
-	slots chan struct{}      // one for each build that may run; nil: no bound
-	locks lock.Keyed[string] // by server; taken after an operation is in flights
+	c          Config
+	operations map[string]hostOperation
+	slots      chan struct{}      // one for each build that may run; nil: no bound
+	locks      lock.Keyed[string] // by server; taken after an operation is in flights
 
 	mu      sync.Mutex
 	flights map[string]map[string]*flight // server -> operation -> what is under way
@@ -63,7 +64,7 @@ func New(c Config, d Deps) *Manager {
 			*x.v = x.d
 		}
 	}
-	m := &Manager{Deps: d, c: c, flights: map[string]map[string]*flight{}}
+	m := &Manager{Deps: d, c: c, operations: hostOperations(), flights: map[string]map[string]*flight{}}
 	if c.MaxBuilds > 0 {
 		m.slots = make(chan struct{}, c.MaxBuilds)
 	}

@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 
+	"hypernova/nova"
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/virt"
 	"hypernova/oslo/fault"
@@ -67,27 +68,35 @@ func (m *Manager) destroy(ctx context.Context, a rpcapi.ServerArgs) (messaging.N
 	})
 }
 
-// power does one power operation and answers what the hypervisor says then.
+// hostOperation is what the hypervisor does for one action of the table.
+type hostOperation func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error
+
+// hostOperations finds them by the key of their action (nova.ServerAction). An action that the driver cannot do answers fault.NotImplemented.
+func hostOperations() map[string]hostOperation {
+	return map[string]hostOperation{
+		nova.StartServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Start(ctx, &a.Spec) },
+		nova.StopServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			return d.Stop(ctx, a.Spec.ID, a.Grace)
+		},
+		nova.RebootServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			return d.Reboot(ctx, &a.Spec, true, a.Grace)
+		},
+		nova.HardRebootServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			return d.Reboot(ctx, &a.Spec, false, a.Grace)
+		},
+		nova.PauseServer.Key:   func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Pause(ctx, a.Spec.ID) },
+		nova.UnpauseServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Unpause(ctx, a.Spec.ID) },
+	}
+}
+
+// power does one operation on a server and answers what the hypervisor says then.
 func (m *Manager) power(ctx context.Context, a rpcapi.PowerArgs) (rpcapi.PowerReply, error) {
-	id := a.Spec.ID
-	err := m.fly(ctx, id, string(a.Op), func(ctx context.Context) error {
-		switch a.Op {
-		case rpcapi.OpStart:
-			return m.Driver.Start(ctx, &a.Spec)
-		case rpcapi.OpStop:
-			return m.Driver.Stop(ctx, id, a.Grace)
-		case rpcapi.OpRebootSoft:
-			return m.Driver.Reboot(ctx, &a.Spec, true, a.Grace)
-		case rpcapi.OpRebootHard:
-			return m.Driver.Reboot(ctx, &a.Spec, false, a.Grace)
-		case rpcapi.OpPause:
-			return m.Driver.Pause(ctx, id)
-		case rpcapi.OpUnpause:
-			return m.Driver.Unpause(ctx, id)
-		}
-		return fault.Invalidf("there is no power operation %q", a.Op)
-	})
-	return m.powerOf(ctx, id, err)
+	do, ok := m.operations[a.Op]
+	if !ok {
+		return rpcapi.PowerReply{}, fault.Invalidf("there is no power operation %q", a.Op)
+	}
+	err := m.fly(ctx, a.Spec.ID, a.Op, func(ctx context.Context) error { return do(ctx, m.Driver, &a) })
+	return m.powerOf(ctx, a.Spec.ID, err)
 }
 
 func (m *Manager) powerOf(ctx context.Context, id string, err error) (rpcapi.PowerReply, error) {

@@ -119,7 +119,7 @@ func (c *Conductor) power1(ctx context.Context, host string, p rpcapi.ServerPowe
 			if err != nil || refusal != nil {
 				return err
 			}
-			_, err = jobs.Power.Enqueue(ctx, tx, c.Queue, p.Server, jobs.PowerArgs{Server: p.Server, Op: rpcapi.OpStop})
+			_, err = jobs.Power.Enqueue(ctx, tx, c.Queue, p.Server, jobs.PowerArgs{Server: p.Server, Op: nova.StopServer.Key})
 			return err
 		})
 	case f.Power != p.Power:

@@ -82,7 +82,7 @@ func TestServerOwnedByAJobIsLeftToIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1")
 	id := power()(w)
-	if err := w.verbs.Pause(w.ctx, id); err != nil {
+	if err := w.verbs.Act(w.ctx, id, nova.PauseServer); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.hosts["h1"].driver.Change(id, nova.Shutdown); err != nil {
@@ -99,14 +99,14 @@ func TestFailedPowerOperationGivesTheServerBack(t *testing.T) {
 	w := newWorld(t, "h1")
 	id := power()(w)
 	w.hosts["h1"].driver.SetFaults(fake.Fault{Op: "stop", Fail: "the guest is stubborn", Kind: fault.Conflict})
-	if err := w.verbs.Stop(auth.WithRequest(w.ctx, "req-stop"), id); err != nil {
+	if err := w.verbs.Act(auth.WithRequest(w.ctx, "req-stop"), id, nova.StopServer); err != nil {
 		t.Fatal(err)
 	}
 	w.work()
 	a, err := w.verbs.Action(w.ctx, id, "req-stop")
 	v := w.get(id)
 	if v.VM != nova.Active || v.Task != nova.Idle || err != nil || a.Message != "Error" || len(a.Events) != 1 || a.Events[0].Details != "the guest is stubborn" ||
-		a.Events[0].Name != nova.EventStop {
+		a.Events[0].Name != nova.StopServer.Event {
 		t.Errorf("server is %+v, action %+v, %v", v, a, err)
 	}
 }
@@ -116,7 +116,7 @@ func TestPowerOfADeadHostIsGivenUp(t *testing.T) {
 	w := newWorld(t, "h1")
 	id := power()(w)
 	w.hosts["h1"].kill()
-	if err := w.verbs.Stop(auth.WithRequest(w.ctx, "req-stop"), id); err != nil {
+	if err := w.verbs.Act(auth.WithRequest(w.ctx, "req-stop"), id, nova.StopServer); err != nil {
 		t.Fatal(err)
 	}
 	w.work()
@@ -130,10 +130,10 @@ func TestHardRebootOverridesWhatIsQueued(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1")
 	id := power()(w)
-	if err := w.verbs.Pause(auth.WithRequest(w.ctx, "req-pause"), id); err != nil {
+	if err := w.verbs.Act(auth.WithRequest(w.ctx, "req-pause"), id, nova.PauseServer); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.verbs.Reboot(auth.WithRequest(w.ctx, "req-reboot"), id, true); err != nil {
+	if err := w.verbs.Act(auth.WithRequest(w.ctx, "req-reboot"), id, nova.HardRebootServer); err != nil {
 		t.Fatal(err)
 	}
 	w.work()
@@ -187,7 +187,7 @@ func TestAgentStartsWhereGuestsAndServersDisagree(t *testing.T) {
 	h.kill()
 	// While the agent is away a server goes, a guest stops, and one is there that nobody knows.
 	err := w.store.Tx(w.ctx, func(tx *db.Tx) error {
-		for _, m := range []nova.Move{nova.MoveDelete, nova.MoveDeleted} {
+		for _, m := range []nova.Move{nova.DeleteServer.Begin, nova.DeleteServer.Done} {
 			if _, _, err := w.store.Move(w.ctx, tx, deleted, m, store.Change{}); err != nil {
 				return err
 			}

@@ -36,27 +36,28 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 	if err != nil {
 		return err
 	}
+	b := c.building(t, &a, j)
 	for {
 		var at attempt
-		err := steps.Run(ctx, j, &at, c.buildPlan(t.Request, &a, j)...)
+		err := steps.Run(ctx, j, &at, b.plan()...)
 		c.point("built")
 		var failed *steps.Failed
 		switch {
 		case err == nil:
-			return c.built(ctx, t, &a, &at)
+			return b.built(ctx, &at)
 		case !errors.As(err, &failed):
 			if ctx.Err() == nil && fault.Is(err, fault.Unavailable) && !j.rec.Since.IsZero() {
-				return c.wait(ctx, t, &a, j, err)
+				return b.wait(ctx, err)
 			}
 			return err
 		case failed.Undo != nil:
 			return insist(failed.Undo)
 		case codeOf(failed.Err) == errUnwanted.Code:
-			return c.buildGivenUp(ctx, t, &a)
+			return b.unwanted(ctx)
 		}
 		silent := at.Choice.Host != "" && messaging.Unheard(failed.Err)
 		late := fault.Is(failed.Err, fault.Unavailable) && !j.rec.Since.IsZero() && j.waits(c.Queue.Now()) >= c.c.BuildWait
-		last := late || !silent && !c.again(j, &a, failed, at.Choice.Host)
+		last := late || !silent && !b.again(failed, at.Choice.Host)
 		if fault.Is(failed.Err, fault.NoValidHost) {
 			// What a host lacked may be there after a pause.
 			if again, err := j.again(ctx, awayRounds); err != nil {
@@ -66,9 +67,9 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 			}
 		}
 		if last {
-			return c.buildFailed(ctx, working(t), &a, j, failed, at.Choice.Host)
+			return b.failed(ctx, failed, at.Choice.Host)
 		}
-		if err := c.noteTry(ctx, t.Request, &a, failed, at.Choice.Host); err != nil {
+		if err := b.noteTry(ctx, failed, at.Choice.Host); err != nil {
 			return err
 		}
 		away := at.Choice.Host != "" && fault.Is(failed.Err, fault.Unavailable)
@@ -102,10 +103,10 @@ func insist(err error) error {
 }
 
 // built makes the server active and ends the job. A deletion that took it meanwhile finds host, ports and claim with the server.
-func (c *Conductor) built(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs, at *attempt) error {
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		now := c.Store.Now()()
-		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now, ClearFault: true})
+func (b *building) built(ctx context.Context, at *attempt) error {
+	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+		now := b.Store.Now()()
+		_, refusal, err := b.Store.Move(ctx, tx, b.server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now, ClearFault: true})
 		if err != nil {
 			return err
 		}
@@ -113,11 +114,16 @@ func (c *Conductor) built(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs,
 		if refusal != nil {
 			o.Details = "Another request took the server while it was built."
 		}
-		if err := c.Store.FinishEvent(ctx, tx, a.Server, t.Request, nova.EventBuild, o); err != nil {
-			return err
-		}
-		return t.Done(ctx, tx)
+		return b.close(ctx, tx, b.event, o)
 	})
+}
+
+// close ends the action and the job.
+func (b *building) close(ctx context.Context, tx *db.Tx, event string, o store.Outcome) error {
+	if err := b.Store.FinishEvent(ctx, tx, b.server, b.request, event, o); err != nil {
+		return err
+	}
+	return b.end(ctx, tx)
 }
 
 func codeOf(err error) string {
@@ -127,20 +133,22 @@ func codeOf(err error) string {
 	return ""
 }
 
-// buildPlan is the steps of one try.
-func (c *Conductor) buildPlan(request string, a *jobs.BuildArgs, j *attempts) []steps.Step[attempt] {
-	b := &building{Conductor: c, a: a, j: j, request: request}
+// plan is the steps of one try.
+func (b *building) plan() []steps.Step[attempt] {
+	owned := func(do func(context.Context, *attempt) error) func(context.Context, *attempt) error {
+		return whileOwned(b.work, func(at *attempt) string { return at.Choice.Host }, do)
+	}
 	return []steps.Step[attempt]{
-		{Name: "claim", Do: b.while(b.claim), Undo: b.unclaim},
-		{Name: "network", Do: b.while(b.network), Undo: b.unnetwork},
-		{Name: "prepare", Do: b.while(b.prepare), Undo: b.unprepare},
-		{Name: "spawn", Do: b.while(b.spawn)}, // prepare's undo takes the guest away too
+		{Name: "claim", Do: owned(b.claim), Undo: b.unclaim},
+		{Name: "network", Do: owned(b.network), Undo: b.unnetwork},
+		{Name: "prepare", Do: owned(b.prepare), Undo: b.unprepare},
+		{Name: "spawn", Do: owned(b.spawn)}, // prepare's undo takes the guest away too
 	}
 }
 
 // again decides whether another host may do better. What is wrong with the request is wrong everywhere.
-func (c *Conductor) again(j *attempts, a *jobs.BuildArgs, f *steps.Failed, host string) bool {
-	if j.count()+1 >= c.c.MaxAttempts || a.Request.Host != "" && host != "" && !fault.Is(f.Err, fault.Unavailable) {
+func (b *building) again(f *steps.Failed, host string) bool {
+	if b.journal.count()+1 >= b.c.MaxAttempts || b.a.Request.Host != "" && host != "" && !fault.Is(f.Err, fault.Unavailable) {
 		return false
 	}
 	switch fault.KindOf(f.Err) {
@@ -156,12 +164,12 @@ func (c *Conductor) again(j *attempts, a *jobs.BuildArgs, f *steps.Failed, host 
 }
 
 // noteTry ends the event of a try that will be repeated elsewhere.
-func (c *Conductor) noteTry(ctx context.Context, request string, a *jobs.BuildArgs, f *steps.Failed, host string) error {
+func (b *building) noteTry(ctx context.Context, f *steps.Failed, host string) error {
 	if host == "" {
 		return nil
 	}
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		return c.Store.FinishEvent(ctx, tx, a.Server, request, nova.EventBuild, failure(f, host, false))
+	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+		return b.Store.FinishEvent(ctx, tx, b.server, b.request, b.event, failure(f, host, false))
 	})
 }
 
@@ -169,8 +177,9 @@ func failure(f *steps.Failed, host string, last bool) store.Outcome {
 	return store.Outcome{Host: host, Details: reason(f.Err), Traceback: fmt.Sprintf("host %s, step %s: %v", host, f.Step, f.Err), Last: last}
 }
 
-// buildFailed puts the server in ERROR. Done before, or the server taken by somebody else: nothing.
-func (c *Conductor) buildFailed(ctx context.Context, t job, a *jobs.BuildArgs, j *attempts, f *steps.Failed, host string) error {
+// failed puts the server in ERROR. Done before, or the server taken by somebody else: nothing.
+func (b *building) failed(ctx context.Context, f *steps.Failed, host string) error {
+	j := b.journal
 	text := reason(f.Err)
 	if fault.Is(f.Err, fault.Unavailable) && !j.rec.Since.IsZero() {
 		text = fmt.Sprintf("No valid host was found. %s It was waited for since %s.", text, j.rec.Since.UTC().Format(time.RFC3339))
@@ -178,41 +187,38 @@ func (c *Conductor) buildFailed(ctx context.Context, t job, a *jobs.BuildArgs, j
 	if past := j.story(); past != "" {
 		text = fmt.Sprintf("%s Tried before: %s.", strings.TrimRight(text, " ."), past)
 		if fault.KindOf(f.Err) != fault.NoValidHost {
-			text = fmt.Sprintf("Exceeded maximum number of retries. Exceeded max scheduling attempts %d for instance %s. Last exception: %s", j.count()+1, a.Server, text)
+			text = fmt.Sprintf("Exceeded maximum number of retries. Exceeded max scheduling attempts %d for instance %s. Last exception: %s", j.count()+1, b.server, text)
 		}
 	}
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		nf := nova.Fault{Code: 500, Message: text, Details: f.Error() + j.details(), Created: c.Store.Now()()}
-		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveUnbuilt, store.Change{Fault: &nf})
+	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+		nf := nova.Fault{Code: 500, Message: text, Details: f.Error() + j.details(), Created: b.Store.Now()()}
+		_, refusal, err := b.Store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Fault: &nf})
 		if fault.Is(err, fault.NotFound) || err == nil && refusal != nil {
-			return t.end(ctx, tx)
+			return b.end(ctx, tx)
 		}
 		if err != nil {
 			return err
 		}
-		name := nova.EventBuild
+		name := b.event
 		if host == "" && j.rec.Told == "" {
 			name = nova.EventSchedule
 		}
 		o := failure(f, host, true)
 		o.Details = text
-		if err := c.Store.FinishEvent(ctx, tx, a.Server, t.request, name, o); err != nil {
-			return err
+		if !b.logged {
+			tx.AfterCommit(func() {
+				b.host = host
+				b.logFailure(ctx, "server not built", fmt.Errorf("%w%s", f, j.details()))
+			})
 		}
-		t.failed(ctx, tx, "server not built", a.Server, host, fmt.Errorf("%w%s", f, j.details()))
-		return t.end(ctx, tx)
+		return b.close(ctx, tx, name, o)
 	})
 }
 
-// buildGivenUp closes the action of a build that a deletion overtook; the delete job does the rest.
-func (c *Conductor) buildGivenUp(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs) error {
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		err := c.Store.FinishEvent(ctx, tx, a.Server, t.Request, nova.EventBuild,
-			store.Outcome{Details: "The server was deleted while it was built.", Last: true})
-		if err != nil {
-			return err
-		}
-		return t.Done(ctx, tx)
+// unwanted closes the action of a build that a deletion overtook; the delete job does the rest.
+func (b *building) unwanted(ctx context.Context) error {
+	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+		return b.close(ctx, tx, b.event, store.Outcome{Details: "The server was deleted while it was built.", Last: true})
 	})
 }
 
@@ -222,47 +228,28 @@ func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildAr
 	if err != nil {
 		return err
 	}
+	b := c.building(t, &a, j)
+	b.givenUp()
 	var at attempt
 	failed := &steps.Failed{Step: "build", Err: reason}
-	if err := steps.Unwind(ctx, j, &at, reason, c.buildPlan(t.Request, &a, j)...); err != nil && !errors.As(err, &failed) {
+	if err := steps.Unwind(ctx, j, &at, reason, b.plan()...); err != nil && !errors.As(err, &failed) {
 		return err
 	}
-	return c.buildFailed(ctx, dying(t), &a, j, failed, at.Choice.Host)
+	return b.failed(ctx, failed, at.Choice.Host)
 }
 
-// building is one try under way.
+// building is a build under way.
 type building struct {
-	*Conductor
-	a       *jobs.BuildArgs
-	j       *attempts
-	request string
-	ear     *waiter
+	*work
+	a *jobs.BuildArgs
 }
 
-// while runs a step as long as the server is wanted: it looks before, and an interrupt ends it. It listens before it looks, so that a
-// deletion in between is not missed.
-func (b *building) while(do func(context.Context, *attempt) error) func(context.Context, *attempt) error {
-	return func(ctx context.Context, at *attempt) error {
-		inner, ear, stop := b.hub.listen(asNova(ctx), b.a.Server)
-		defer stop()
-		b.ear = ear
-		f, err := b.Store.Fate(inner, b.Store.DB, b.a.Server)
-		if err != nil {
-			return b.settle(inner, at, err)
-		}
-		if f.Deleted || f.State.VM != nova.Building || f.State.Task == nova.Deleting {
-			return errUnwanted
-		}
-		err = do(inner, at)
-		b.point("did")
-		if err != nil && ctx.Err() == nil && errors.Is(context.Cause(inner), errUnwanted) {
-			return errUnwanted
-		}
-		if err != nil && ctx.Err() == nil {
-			return b.settle(inner, at, err)
-		}
-		return err
-	}
+func (c *Conductor) building(t *tasks.Task, a *jobs.BuildArgs, j *attempts) *building {
+	w := c.workOn(t, a.Server, nova.EventBuild, func(f *store.Fate) bool {
+		return f.State.VM == nova.Building && f.State.Task != nova.Deleting
+	})
+	w.journal = j
+	return &building{w, a}
 }
 
 // spec is all that the host must know.

@@ -39,12 +39,12 @@ func (b *building) claim(ctx context.Context, at *attempt) error {
 
 func (b *building) choose(ctx context.Context) (nova.Choice, error) {
 	q := b.a.Request
-	q.Exclude, q.Limit = append(slices.Clone(q.Exclude), b.j.hosts()...), alternates
+	q.Exclude, q.Limit = append(slices.Clone(q.Exclude), b.journal.hosts()...), alternates
 	var last error
 	for range claimRounds {
 		sel, err := b.Scheduler.Select(ctx, q)
-		if fault.Is(err, fault.NoValidHost) && b.j.waits(b.Queue.Now()) < b.c.BuildWait && b.mayComeBack(ctx, q) {
-			b.j.forgive()
+		if fault.Is(err, fault.NoValidHost) && b.journal.waits(b.Queue.Now()) < b.c.BuildWait && b.mayComeBack(ctx, q) {
+			b.journal.forgive()
 			err = fault.Unavailablef("No host that would do can be reached.").Because(err)
 		}
 		if err != nil {
@@ -130,7 +130,7 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 		return perr
 	}
 	if err == nil {
-		b.j.arrived()
+		b.journal.arrived()
 	}
 	return err
 }
@@ -161,11 +161,11 @@ func (b *building) plugged(ctx context.Context, ports []neutron.PortInfo) ([]neu
 		if port == "" {
 			return ports, nil
 		}
-		if b.ear.hasFailed(port) && !b.c.VIFNotFatal {
+		if b.waiter.hasFailed(port) && !b.c.VIFNotFatal {
 			return ports, fault.New(fault.Internal, "Virtual Interface creation failed").Coded("nova.vif").Because(errors.New("plugging of port " + port + " failed"))
 		}
 		select {
-		case <-b.ear.woken:
+		case <-b.waiter.woken:
 		case <-poll.C:
 		case <-ctx.Done():
 			return ports, context.Cause(ctx)
@@ -204,8 +204,8 @@ func refreshed(ports, now []neutron.PortInfo) []neutron.PortInfo {
 // spawn starts the guest.
 func (b *building) spawn(ctx context.Context, at *attempt) error {
 	err := b.Store.Tx(ctx, func(tx *db.Tx) error {
-		if b.j.rec.Told != "" && b.j.rec.Since.IsZero() { // it waits no longer
-			b.j.rec.Told = ""
+		if b.journal.rec.Told != "" && b.journal.rec.Since.IsZero() { // it waits no longer
+			b.journal.rec.Told = ""
 			if err := b.Store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host}); err != nil {
 				return err
 			}

@@ -12,8 +12,6 @@ import (
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
-	"hypernova/oslo/db"
-	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/service"
 	"hypernova/oslo/tasks"
@@ -92,28 +90,3 @@ func (c *Conductor) point(name string) {
 
 // asNova is ctx with compute's own rights: what a job does to ports and claims it does for the cloud, whoever asked for it.
 func asNova(ctx context.Context) context.Context { return auth.With(ctx, auth.Service("nova")) }
-
-// job is what the last transaction of a job needs of its task.
-type job struct {
-	request string
-	end     func(ctx context.Context, tx *db.Tx) error // takes the task out of the queue
-	told    bool                                       // the log has, or will have, a line of its failure
-}
-
-// failed writes the one line of a job that failed, once that is decided.
-func (t job) failed(ctx context.Context, tx *db.Tx, what, server, host string, why error) {
-	if t.told {
-		return
-	}
-	tx.AfterCommit(func() {
-		log.From(ctx).ErrorContext(auth.WithRequest(ctx, t.request), what, "server", server, log.Host, host, log.Err, why.Error())
-	})
-}
-
-// working is a job whose last transaction is also the task's end.
-func working(t *tasks.Task) job { return job{request: t.Request, end: t.Done} }
-
-// dying is a job that the queue gave up; it keeps the task for the operator.
-func dying(t *tasks.Task) job {
-	return job{request: t.Request, end: func(context.Context, *db.Tx) error { return nil }, told: true}
-}

@@ -3,7 +3,6 @@ package conductor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"hypernova/neutron"
@@ -12,89 +11,63 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/steps"
 	"hypernova/oslo/tasks"
 )
 
-// delete takes a server away: the guest, the ports, the claim, then the server itself. It only goes forward, and everything in it may be
-// repeated, so it keeps no record: a job that was cut off begins again.
-func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs) error {
-	var host string
-	var unbuilt bool
-	err := c.Store.Tx(ctx, func(tx *db.Tx) error {
-		f, err := c.Store.Fate(ctx, tx, a.Server)
-		if err != nil {
-			return err
-		}
-		host, unbuilt = f.Host, f.State.VM == nova.Building || f.State.VM == nova.Error
-		return c.Store.StartEvent(ctx, tx, a.Server, t.Request, nova.EventDelete, host)
-	})
-	if err != nil {
-		return insist(err)
-	}
-	owed := false
-	for _, step := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"host", func(ctx context.Context) (err error) { owed, err = c.destroy(ctx, host, a.Server); return err }},
-		{"network", func(ctx context.Context) error { return c.Networks.Deallocate(ctx, a.Server) }},
-		{"claim", func(ctx context.Context) error { return c.Placement.Release(ctx, a.Server) }},
-	} {
-		c.point("delete " + step.name)
-		if err := step.do(asNova(ctx)); err != nil {
-			return insist(fmt.Errorf("step %s: %w", step.name, err))
-		}
-	}
-	c.point("delete finish")
-	return c.deleted(ctx, t, a.Server, host, owed, unbuilt)
+// deletion is the record of a server that is taken away.
+type deletion struct {
+	host string
+	owed bool // the host could not be reached: a clean-up waits for it
+	// unbuilt: the server may never have run, and a request of its build may still be under way.
+	unbuilt bool
 }
 
-// deleted ends the job. What the host owes from then on is written down with it: before, the server is still somebody's.
-func (c *Conductor) deleted(ctx context.Context, t *tasks.Task, server, host string, owed, unbuilt bool) error {
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		if owed {
-			if err := c.owe(ctx, tx, host, server); err != nil {
+// deleting takes a server away: the guest, the ports, the claim, then the server itself. It only goes forward, and everything in it may be
+// repeated.
+func (c *Conductor) deleting(server string) operation[deletion] {
+	return operation[deletion]{
+		action: nova.DeleteServer, forward: true,
+		steps: []steps.Step[deletion]{
+			{Name: "host", Do: func(ctx context.Context, r *deletion) error {
+				f, err := c.Store.Fate(ctx, c.Store.DB, server)
+				if err != nil {
+					return err
+				}
+				r.host, r.unbuilt = f.Host, f.State.VM == nova.Building || f.State.VM == nova.Error
+				r.owed, err = c.destroy(ctx, f.Host, server)
 				return err
+			}},
+			{Name: "network", Do: func(ctx context.Context, _ *deletion) error { return c.Networks.Deallocate(ctx, server) }},
+			{Name: "claim", Do: func(ctx context.Context, _ *deletion) error { return c.Placement.Release(ctx, server) }},
+		},
+		change: func(*deletion) store.Change {
+			now := c.Store.Now()()
+			return store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]neutron.PortInfo{}}
+		},
+		// What the host owes from now on is written down with the end: before, the server is still somebody's.
+		finish: func(ctx context.Context, tx *db.Tx, r *deletion) error {
+			if r.owed {
+				if err := c.owe(ctx, tx, r.host, server); err != nil {
+					return err
+				}
 			}
-		}
-		if unbuilt {
-			if _, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+server, lateness, jobs.DeleteArgs{Server: server}); err != nil {
-				return err
+			if !r.unbuilt {
+				return nil
 			}
-		}
-		now := c.Store.Now()()
-		_, refusal, err := c.Store.Move(ctx, tx, server, nova.MoveDeleted,
-			store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]neutron.PortInfo{}})
-		if err == nil && refusal != nil {
-			// An operator reset the state meanwhile. What the server was made of is gone, so it goes too.
-			_, _, err = c.Store.Move(ctx, tx, server, nova.MoveDelete, store.Change{})
-			if err == nil {
-				_, _, err = c.Store.Move(ctx, tx, server, nova.MoveDeleted, store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]neutron.PortInfo{}})
-			}
-		}
-		if err != nil && !fault.Is(err, fault.NotFound) { // not found: it is deleted already
+			_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+server, lateness, jobs.DeleteArgs{Server: server})
 			return err
-		}
-		if err := c.Store.FinishEvent(ctx, tx, server, t.Request, nova.EventDelete, store.Outcome{Host: host, Last: true}); err != nil {
-			return err
-		}
-		return t.Done(ctx, tx)
-	})
+		},
+	}
+}
+
+func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs) error {
+	return perform(ctx, c, t, a.Server, c.deleting(a.Server))
 }
 
 // deleteDied leaves a server that could not be taken away in ERROR; it may be deleted again.
 func (c *Conductor) deleteDied(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs, why error) error {
-	return c.Store.Tx(ctx, func(tx *db.Tx) error {
-		_, refusal, err := c.Store.Move(ctx, tx, a.Server, nova.MoveDeleteFailed, store.Change{Fault: c.fault(why)})
-		if fault.Is(err, fault.NotFound) || err == nil && refusal != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return c.Store.FinishEvent(ctx, tx, a.Server, t.Request, nova.EventDelete,
-			store.Outcome{Details: reason(why), Traceback: why.Error(), Last: true})
-	})
+	return giveUp(ctx, c, t, a.Server, c.deleting(a.Server), why)
 }
 
 func (c *Conductor) fault(err error) *nova.Fault {

@@ -17,7 +17,7 @@ type hub struct {
 	waiting map[string][]*waiter // by server
 }
 
-// waiter is one job's ear.
+// waiter receives wake-ups and interrupts for one running job.
 type waiter struct {
 	woken  chan struct{} // holds one hint, so that none is lost between two looks
 	cancel context.CancelCauseFunc
@@ -26,7 +26,7 @@ type waiter struct {
 	failed []string // ports whose plugging failed
 }
 
-// listen returns a context that an interrupt ends, and the ear. stop must be called.
+// listen returns a context that an interrupt ends, and what receives the wake-ups. stop must be called.
 func (h *hub) listen(ctx context.Context, server string) (_ context.Context, w *waiter, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w = &waiter{woken: make(chan struct{}, 1), cancel: cancel}

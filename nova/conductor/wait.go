@@ -36,28 +36,28 @@ func answered(err error) error {
 	return &verdict{err}
 }
 
-// settle decides what an error of a step means: one that tells of absence stops the build where it is, as long as it may wait.
-func (b *building) settle(ctx context.Context, at *attempt, err error) error {
+// settle decides what an error of a step means: one that tells of absence stops a job that keeps a record where it is, as long as it may wait.
+func (w *work) settle(ctx context.Context, err error) error {
 	var said *verdict
-	if !fault.Is(err, fault.Unavailable) || errors.As(err, &said) {
+	if w.journal == nil || !fault.Is(err, fault.Unavailable) || errors.As(err, &said) {
 		return err
 	}
-	since, host := b.j.waits(b.Queue.Now()), at.Choice.Host
+	since := w.journal.waits(w.Queue.Now())
 	switch {
-	case messaging.Unheard(err) && host != "":
-		err = unreached("Host "+host, err)
+	case messaging.Unheard(err) && w.host != "":
+		err = unreached("Host "+w.host, err)
 	case messaging.Unheard(err):
 		err = unreached("The scheduler", err)
 	}
-	if since >= b.c.BuildWait {
+	if since >= w.c.BuildWait {
 		return err
 	}
-	if host == "" || !messaging.Unheard(err) {
+	if w.host == "" || !messaging.Unheard(err) {
 		return steps.Again(err)
 	}
 	// The host may have it, and be at it: it is asked again while it seems to live, and what it did is undone before another is tried.
-	up, _, uerr := b.up(ctx, host)
-	if uerr == nil && !up || since >= b.c.DownTime {
+	up, _, uerr := w.up(ctx, w.host)
+	if uerr == nil && !up || since >= w.c.DownTime {
 		return err
 	}
 	return steps.Again(err)
@@ -72,7 +72,7 @@ func unreached(who string, err error) error {
 
 // mayComeBack tells whether a host would do if those that fell silent were up.
 func (b *building) mayComeBack(ctx context.Context, q nova.Request) bool {
-	if b.j.silent() > 0 {
+	if b.journal.silent() > 0 {
 		return true
 	}
 	q.Silent, q.Fresh = b.c.BuildWait, false
@@ -83,19 +83,20 @@ func (b *building) mayComeBack(ctx context.Context, q nova.Request) bool {
 // pauses between looks for what is away; the last one is for all that follow.
 var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 
-// wait puts a build aside until what it needs may be back, and tells its owner and the operator what that is.
-func (c *Conductor) wait(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs, j *attempts, why error) error {
+// wait puts a job aside until what it needs may be back, and tells the server's owner and the operator what that is.
+func (w *work) wait(ctx context.Context, why error) error {
+	j := w.journal
 	pause := pauses[min(j.rec.Looks, len(pauses)-1)]
 	j.rec.Looks++
-	told := fmt.Sprintf("Waiting until %s at most: %s", j.rec.Since.Add(c.c.BuildWait).UTC().Format(time.RFC3339), reason(why))
+	told := fmt.Sprintf("Waiting until %s at most: %s", j.rec.Since.Add(w.c.BuildWait).UTC().Format(time.RFC3339), reason(why))
 	tell := j.rec.Told != told
 	j.rec.Told = told
 	if err := j.Save(ctx, j.rec.Now); err != nil {
 		return err
 	}
 	if tell {
-		err := c.Store.Tx(ctx, func(tx *db.Tx) error {
-			return c.Store.NoteEvent(ctx, tx, a.Server, t.Request, nova.EventBuild, store.Outcome{Details: told, Traceback: why.Error()})
+		err := w.Store.Tx(ctx, func(tx *db.Tx) error {
+			return w.Store.NoteEvent(ctx, tx, w.server, w.request, w.event, store.Outcome{Details: told, Traceback: why.Error()})
 		})
 		if err != nil {
 			return err

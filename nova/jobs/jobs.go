@@ -7,7 +7,6 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/nova"
-	"hypernova/nova/rpcapi"
 	"hypernova/oslo/tasks"
 )
 
@@ -20,7 +19,7 @@ var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempt
 // Forget gives back once more what a server held that was deleted before it ran: a request of its build may have been late.
 var Forget = tasks.NewKind[DeleteArgs]("server.forget", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
-// Power starts, stops, reboots, pauses or thaws.
+// Power does an action of the table that needs nothing but the server: start, stop, reboot, pause and their like.
 var Power = tasks.NewKind[PowerArgs]("server.power", tasks.Options{MaxAttempts: 4, Backoff: time.Second})
 
 // Cleanup removes what a host that could not be reached still holds of a server. It waits for the host as long as its service exists.
@@ -39,11 +38,8 @@ type BuildArgs struct {
 // DeleteArgs names the server.
 type DeleteArgs struct{ Server string }
 
-// PowerArgs says what to do.
-type PowerArgs struct {
-	Server string
-	Op     rpcapi.Op
-}
+// PowerArgs says what to do: Op is the key of a nova.ServerAction.
+type PowerArgs struct{ Server, Op string }
 
 // CleanupArgs says what is owed where.
 type CleanupArgs struct{ Server, Host string }

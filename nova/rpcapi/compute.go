@@ -32,21 +32,10 @@ type SpecArgs struct{ Spec nova.Spec }
 // ServerArgs names a server.
 type ServerArgs struct{ Server string }
 
-// Op is a power operation.
-type Op string
-
-const (
-	OpStart      Op = "start"
-	OpStop       Op = "stop"
-	OpRebootSoft Op = "reboot-soft"
-	OpRebootHard Op = "reboot-hard"
-	OpPause      Op = "pause"
-	OpUnpause    Op = "unpause"
-)
-
-// PowerArgs asks for one power operation. Grace is how long a guest may take to go down by itself.
+// PowerArgs asks for one operation that needs nothing but the server; Op is the key of its action (nova.ServerAction). Grace is how long a
+// guest may take to go down by itself.
 type PowerArgs struct {
-	Op    Op
+	Op    string
 	Spec  nova.Spec
 	Grace time.Duration
 }

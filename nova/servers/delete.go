@@ -21,14 +21,11 @@ func (s *Servers) Delete(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := unlocked(ctx, &v); err != nil {
-			return err
-		}
 		before = v.State()
 		if v.Task == nova.Deleting { // its job exists: invariant of task_state
-			return nil
+			return unlocked(ctx, &v)
 		}
-		if err := s.take(ctx, tx, &v, "delete", nova.MoveDelete, nova.ActionDelete); err != nil {
+		if err := s.take(ctx, tx, &v, nova.DeleteServer); err != nil {
 			return err
 		}
 		_, err = jobs.Delete.Enqueue(ctx, tx, s.Queue, id, jobs.DeleteArgs{Server: id})

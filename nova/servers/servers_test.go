@@ -272,15 +272,15 @@ func TestPowerVerbsTakeTheServer(t *testing.T) {
 		want nova.TaskState
 		text string // of the refusal
 	}{
-		{"stop", nova.Active, nova.Idle, func() error { return a.Stop(a.ctx, id) }, nova.PoweringOff, ""},
-		{"stop again", nova.Active, nova.PoweringOff, func() error { return a.Stop(a.ctx, id) }, "", "Cannot 'stop' instance " + id + " while it is in task_state powering-off"},
-		{"start", nova.Stopped, nova.Idle, func() error { return a.Start(a.ctx, id) }, nova.PoweringOn, ""},
-		{"start active", nova.Active, nova.Idle, func() error { return a.Start(a.ctx, id) }, "", "Cannot 'start' instance " + id + " while it is in vm_state active"},
-		{"soft reboot", nova.Active, nova.Idle, func() error { return a.Reboot(a.ctx, id, false) }, nova.Rebooting, ""},
-		{"soft reboot stopped", nova.Stopped, nova.Idle, func() error { return a.Reboot(a.ctx, id, false) }, "", "Cannot 'reboot' instance " + id + " while it is in vm_state stopped"},
-		{"hard reboot", nova.Error, nova.Idle, func() error { return a.Reboot(a.ctx, id, true) }, nova.RebootingHard, ""},
-		{"pause", nova.Active, nova.Idle, func() error { return a.Pause(a.ctx, id) }, nova.Pausing, ""},
-		{"unpause", nova.Paused, nova.Idle, func() error { return a.Unpause(a.ctx, id) }, nova.Unpausing, ""},
+		{"stop", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.StopServer) }, nova.PoweringOff, ""},
+		{"stop again", nova.Active, nova.PoweringOff, func() error { return a.Act(a.ctx, id, nova.StopServer) }, "", "Cannot 'stop' instance " + id + " while it is in task_state powering-off"},
+		{"start", nova.Stopped, nova.Idle, func() error { return a.Act(a.ctx, id, nova.StartServer) }, nova.PoweringOn, ""},
+		{"start active", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.StartServer) }, "", "Cannot 'start' instance " + id + " while it is in vm_state active"},
+		{"soft reboot", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.RebootServer) }, nova.Rebooting, ""},
+		{"soft reboot stopped", nova.Stopped, nova.Idle, func() error { return a.Act(a.ctx, id, nova.RebootServer) }, "", "Cannot 'reboot' instance " + id + " while it is in vm_state stopped"},
+		{"hard reboot", nova.Error, nova.Idle, func() error { return a.Act(a.ctx, id, nova.HardRebootServer) }, nova.RebootingHard, ""},
+		{"pause", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.PauseServer) }, nova.Pausing, ""},
+		{"unpause", nova.Paused, nova.Idle, func() error { return a.Act(a.ctx, id, nova.UnpauseServer) }, nova.Unpausing, ""},
 	} {
 		a.put(id, x.vm, x.task)
 		jobsBefore := len(a.jobs())
@@ -305,7 +305,7 @@ func TestOneOfManyStopsWins(t *testing.T) {
 		won := make(chan bool, 8)
 		for range 8 {
 			all.Go(func() {
-				err := a.Stop(a.ctx, id)
+				err := a.Act(a.ctx, id, nova.StopServer)
 				if err != nil && !fault.Is(err, fault.Conflict) {
 					t.Errorf("stop: %v", err)
 				}
@@ -335,7 +335,7 @@ func TestLockedServersObeyAdministratorsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, do := range map[string]func(context.Context) error{
-		"stop": func(ctx context.Context) error { return a.Stop(ctx, id) }, "delete": func(ctx context.Context) error { return a.Delete(ctx, id) },
+		"stop": func(ctx context.Context) error { return a.Act(ctx, id, nova.StopServer) }, "delete": func(ctx context.Context) error { return a.Delete(ctx, id) },
 		"metadata": func(ctx context.Context) error { _, err := a.SetMetadata(ctx, id, nil, false); return err },
 	} {
 		if err := do(a.ctx); !fault.Is(err, fault.Conflict) || fault.Message(err) != "Instance "+id+" is locked" {
@@ -345,7 +345,7 @@ func TestLockedServersObeyAdministratorsOnly(t *testing.T) {
 	if v, _ := a.Server(a.ctx, id); v.LockedBy != "owner" || v.LockedReason != "mine" {
 		t.Errorf("%+v", v)
 	}
-	if err := a.Stop(as(t.Context(), "admins", "admin"), id); err != nil {
+	if err := a.Act(as(t.Context(), "admins", "admin"), id, nova.StopServer); err != nil {
 		t.Errorf("administrator: %v", err)
 	}
 }

@@ -59,16 +59,16 @@ func TestMoveComparesWithTheTable(t *testing.T) {
 			change Change
 			want   *nova.Refusal
 		}{
-			{nova.MoveStop, Change{}, &nova.Refusal{Attr: "vm_state", State: "building"}},
+			{nova.StopServer.Begin, Change{}, &nova.Refusal{Attr: "vm_state", State: "building"}},
 			{nova.MovePlace, Change{Host: &host}, nil},
 			{nova.MoveBuilt, Change{}, &nova.Refusal{Attr: "task_state", State: "networking"}},
 			{nova.MoveSpawn, Change{}, nil},
 			{nova.MoveBuilt, Change{Power: &power, Launched: &now, ClearFault: true}, nil},
-			{nova.MoveStop, Change{}, nil},
-			{nova.MoveStop, Change{}, &nova.Refusal{Attr: "task_state", State: "powering-off"}},
-			{nova.MoveDelete, Change{}, nil},
-			{nova.MoveStopped, Change{}, &nova.Refusal{Attr: "task_state", State: "deleting"}},
-			{nova.MoveDeleted, Change{}, nil},
+			{nova.StopServer.Begin, Change{}, nil},
+			{nova.StopServer.Begin, Change{}, &nova.Refusal{Attr: "task_state", State: "powering-off"}},
+			{nova.DeleteServer.Begin, Change{}, nil},
+			{nova.StopServer.Done, Change{}, &nova.Refusal{Attr: "task_state", State: "deleting"}},
+			{nova.DeleteServer.Done, Change{}, nil},
 		} {
 			var got *nova.Refusal
 			err := s.Tx(t.Context(), func(tx *db.Tx) (err error) {

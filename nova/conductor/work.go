@@ -1,0 +1,254 @@
+package conductor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"hypernova/nova"
+	"hypernova/nova/store"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
+	"hypernova/oslo/steps"
+	"hypernova/oslo/tasks"
+
+	"hypernova/oslo/auth"
+)
+
+// work is one job on one server under way: what all such jobs share, whatever they do.
+type work struct {
+	*Conductor
+	server, request string
+	event           string                              // of the instance action
+	owns            func(f *store.Fate) bool            // whether the job still owns the server
+	end             func(context.Context, *db.Tx) error // takes the task out of the queue, in the job's last transaction
+	logged          bool                                // the queue logs the failure, so the job does not
+	host            string                              // that the step under way speaks to; empty: none
+	journal         *attempts                           // nil: the job keeps no record
+	waiter          *waiter                             // of the step under way
+}
+
+// workOn is the work of a task that the queue runs.
+func (c *Conductor) workOn(t *tasks.Task, server, event string, owns func(f *store.Fate) bool) *work {
+	return &work{Conductor: c, server: server, request: t.Request, event: event, owns: owns, end: t.Done}
+}
+
+// givenUp makes it the work of a task that the queue has given up; the queue keeps the task for the operator.
+func (w *work) givenUp() *work {
+	w.end, w.logged = func(context.Context, *db.Tx) error { return nil }, true
+	return w
+}
+
+// operation is how one action on a server is done: steps on a record R. Steps without any undo may be repeated; then nothing is recorded, and
+// a job that was cut off begins again. With an undo the progress is recorded, and a failed step undoes those before it.
+type operation[R any] struct {
+	action nova.ServerAction
+	steps  []steps.Step[R]
+	host   func(r *R) string // that the steps speak to; nil: the server's
+	// forward is for what is never undone: every error of a step repeats the job until the queue gives it up, and the server is taken
+	// back from whoever took it meanwhile.
+	forward bool
+	// change is what the server's row gets besides its states when all is done, finish what else belongs into that transaction. Both may
+	// be nil.
+	change func(r *R) store.Change
+	finish func(ctx context.Context, tx *db.Tx, r *R) error
+}
+
+// perform does an operation as the task's job and gives the server back. It returns an error only when the job is to be repeated.
+func perform[R any](ctx context.Context, c *Conductor, t *tasks.Task, server string, o operation[R]) error {
+	w := c.workOn(t, server, o.action.Event, func(f *store.Fate) bool { return o.action.Owns(f.State.Task) })
+	w.point(o.action.Key + " begins")
+	var r R
+	err := w.begin(ctx)
+	if err == nil {
+		err = o.run(ctx, w, t, &r)
+	}
+	w.point(o.action.Key + " acted")
+	var failed *steps.Failed
+	switch {
+	case err == nil:
+		return o.succeeded(ctx, w, &r)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case o.forward:
+		return insist(err)
+	case errors.As(err, &failed) && failed.Undo != nil:
+		return insist(failed.Undo)
+	case errors.As(err, &failed):
+		err = failed.Err
+	case fault.Is(err, fault.Unavailable) && w.journal != nil && !w.journal.rec.Since.IsZero():
+		return w.wait(ctx, err)
+	case fault.Is(err, fault.Unavailable):
+		return err
+	}
+	if errors.Is(err, errUnwanted) || codeOf(err) == errUnwanted.Code {
+		err = fault.Conflictf("Another request took the server.")
+	}
+	return o.failed(ctx, w, err)
+}
+
+// giveUp ends the job of an operation that the queue has given up: what was done is undone as far as it goes, and the server is given back.
+func giveUp[R any](ctx context.Context, c *Conductor, t *tasks.Task, server string, o operation[R], why error) error {
+	w := c.workOn(t, server, o.action.Event, func(f *store.Fate) bool { return o.action.Owns(f.State.Task) }).givenUp()
+	if o.undoable() {
+		j, err := openAttempts(ctx, t.Journal())
+		if err != nil {
+			return err
+		}
+		w.journal = j
+		var r R
+		var failed *steps.Failed
+		if err := steps.Unwind(ctx, j, &r, why, o.plan(w)...); err != nil && !errors.As(err, &failed) {
+			return err
+		}
+	}
+	return o.failed(ctx, w, why)
+}
+
+func (o *operation[R]) undoable() bool {
+	return slices.ContainsFunc(o.steps, func(s steps.Step[R]) bool { return s.Undo != nil })
+}
+
+// plan is the steps, each done only while the job owns the server.
+func (o *operation[R]) plan(w *work) []steps.Step[R] {
+	host := o.host
+	if host == nil {
+		host = func(*R) string { return w.host }
+	}
+	plan := slices.Clone(o.steps)
+	for i := range plan {
+		if !o.forward {
+			plan[i].Do = whileOwned(w, host, plan[i].Do)
+		}
+	}
+	return plan
+}
+
+func (o *operation[R]) run(ctx context.Context, w *work, t *tasks.Task, r *R) error {
+	if o.undoable() {
+		j, err := openAttempts(ctx, t.Journal())
+		if err != nil {
+			return err
+		}
+		w.journal = j
+		return steps.Run(ctx, j, r, o.plan(w)...)
+	}
+	for _, s := range o.plan(w) {
+		w.point(o.action.Key + " " + s.Name)
+		if err := s.Do(asNova(ctx), r); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// begin finds out where the server is and opens the event of its action.
+func (w *work) begin(ctx context.Context) error {
+	return w.Store.Tx(ctx, func(tx *db.Tx) error {
+		f, err := w.Store.Fate(ctx, tx, w.server)
+		if err != nil {
+			return err
+		}
+		w.host = f.Host
+		return w.Store.StartEvent(ctx, tx, w.server, w.request, w.event, w.host)
+	})
+}
+
+func (o *operation[R]) succeeded(ctx context.Context, w *work, r *R) error {
+	var change store.Change
+	if o.change != nil {
+		change = o.change(r)
+	}
+	return w.Store.Tx(ctx, func(tx *db.Tx) error {
+		if o.finish != nil {
+			if err := o.finish(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		if o.forward { // what the server was made of is gone, so it goes too, whoever took it meanwhile
+			if err := w.takeBack(ctx, tx, &o.action); err != nil {
+				return err
+			}
+		}
+		return w.giveBack(ctx, tx, o.action.Done, change, store.Outcome{Host: w.host, Last: true})
+	})
+}
+
+func (o *operation[R]) failed(ctx context.Context, w *work, why error) error {
+	return w.Store.Tx(ctx, func(tx *db.Tx) error {
+		if !w.logged {
+			tx.AfterCommit(func() { w.logFailure(ctx, "server not changed", fmt.Errorf("%s: %w", o.action.Key, why)) })
+		}
+		return w.giveBack(ctx, tx, o.action.Failed, store.Change{Fault: w.fault(why)},
+			store.Outcome{Host: w.host, Details: reason(why), Traceback: why.Error(), Last: true})
+	})
+}
+
+// logFailure writes the one line of a job that failed.
+func (w *work) logFailure(ctx context.Context, what string, why error) {
+	log.From(ctx).ErrorContext(auth.WithRequest(ctx, w.request), what, log.Server, w.server, log.Host, w.host, log.Err, why.Error())
+}
+
+// takeBack makes the job own a server that an operator's reset took from it.
+func (w *work) takeBack(ctx context.Context, tx *db.Tx, a *nova.ServerAction) error {
+	f, err := w.Store.Fate(ctx, tx, w.server)
+	if err != nil || f.Deleted || w.owns(&f) {
+		return absentIsFine(err)
+	}
+	_, _, err = w.Store.Move(ctx, tx, w.server, a.Begin, store.Change{})
+	return err
+}
+
+// giveBack ends the job: the server moves if the job still owns it, the event ends, the task leaves the queue.
+func (w *work) giveBack(ctx context.Context, tx *db.Tx, m nova.Move, change store.Change, o store.Outcome) error {
+	f, err := w.Store.Fate(ctx, tx, w.server)
+	if absentIsFine(err) != nil {
+		return err
+	}
+	if err == nil && !f.Deleted && w.owns(&f) {
+		if _, _, err := w.Store.Move(ctx, tx, w.server, m, change); err != nil {
+			return err
+		}
+	}
+	if err := w.Store.FinishEvent(ctx, tx, w.server, w.request, w.event, o); err != nil {
+		return err
+	}
+	return w.end(ctx, tx)
+}
+
+func absentIsFine(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// whileOwned does a step as long as the job owns the server: it looks before, and an interrupt ends it; both are errUnwanted. An error that
+// only says that something is away may stop the job where it is: see settle. It listens before it looks, so that an interrupt in between
+// is not missed.
+func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *R) error) func(context.Context, *R) error {
+	return func(ctx context.Context, r *R) error {
+		inner, waiter, stop := w.hub.listen(asNova(ctx), w.server)
+		defer stop()
+		w.waiter, w.host = waiter, host(r)
+		f, err := w.Store.Fate(inner, w.Store.DB, w.server)
+		if err != nil {
+			return w.settle(inner, err)
+		}
+		if f.Deleted || !w.owns(&f) {
+			return errUnwanted
+		}
+		err = do(inner, r)
+		w.host = host(r)
+		w.point("did")
+		if err != nil && ctx.Err() == nil && errors.Is(context.Cause(inner), errUnwanted) {
+			return errUnwanted
+		}
+		if err != nil && ctx.Err() == nil {
+			return w.settle(inner, err)
+		}
+		return err
+	}
+}

@@ -1,0 +1,68 @@
+package nova
+
+import "slices"
+
+// ServerAction is one row of the table of actions: something that is asked of a server and done by a job. The verbs, the conductor, the
+// agents and the list of moves all read the same row.
+type ServerAction struct {
+	Key   string // in jobs and in messages to the host, such as "reboot-hard"
+	Name  string // of the instance action, and in refusals, such as "reboot"
+	Event string // of the instance action's event
+	// Begin takes the server for the job, Done gives it back when all went well, Failed when it did not. The job owns the server
+	// while its task state is one of Done.While.
+	Begin, Done, Failed Move
+	// Locked actions are also done on a locked server, for whoever may ask. The others refuse all but administrators there.
+	Locked bool
+	// Unplaced actions are also done on a server that has no host. The others refuse it.
+	Unplaced bool
+}
+
+// Owns reports whether a job of this action owns a server with that task state.
+func (a *ServerAction) Owns(t TaskState) bool { return slices.Contains(a.Done.While, t) }
+
+var idle = []TaskState{Idle}
+
+// onHost is an action that the server's host does: from one of some states, under one task state, into another state.
+func onHost(key, name, event string, from []VMState, task TaskState, to VMState) ServerAction {
+	return ServerAction{Key: key, Name: name, Event: event,
+		Begin:  Move{key, from, idle, "", task},
+		Done:   Move{key + "-done", nil, []TaskState{task}, to, Idle},
+		Failed: Move{key + "-failed", nil, []TaskState{task}, "", Idle}}
+}
+
+// overriding lets an action begin while others are under way.
+func (a ServerAction) overriding(tasks ...TaskState) ServerAction {
+	a.Begin.While = append(slices.Clone(idle), tasks...)
+	return a
+}
+
+// The table of actions. Which states allow what is nova's (nova/compute/api.py).
+var (
+	StartServer      = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active)
+	StopServer       = onHost("stop", "stop", "compute_stop_instance", []VMState{Active, Error}, PoweringOff, Stopped)
+	RebootServer     = onHost("reboot-soft", "reboot", "compute_reboot_instance", []VMState{Active}, Rebooting, Active)
+	HardRebootServer = onHost("reboot-hard", "reboot", "compute_reboot_instance", []VMState{Active, Stopped, Paused, Error},
+		RebootingHard, Active).overriding(Rebooting, RebootingHard, Pausing, Unpausing)
+	PauseServer   = onHost("pause", "pause", "compute_pause_instance", []VMState{Active}, Pausing, Paused)
+	UnpauseServer = onHost("unpause", "unpause", "compute_unpause_instance", []VMState{Paused}, Unpausing, Active)
+	// DeleteServer is always open: it overrides whatever is being done.
+	DeleteServer = ServerAction{Key: "delete", Name: "delete", Event: "compute_terminate_instance", Unplaced: true,
+		Begin:  Move{"delete", nil, nil, "", Deleting},
+		Done:   Move{"deleted", nil, []TaskState{Deleting}, Deleted, Idle},
+		Failed: Move{"delete-failed", nil, []TaskState{Deleting}, Error, Idle}}
+)
+
+// ServerActions lists the table.
+func ServerActions() []ServerAction {
+	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer, DeleteServer}
+}
+
+// ServerActionOf finds a row by its key.
+func ServerActionOf(key string) (ServerAction, bool) {
+	all := ServerActions()
+	i := slices.IndexFunc(all, func(a ServerAction) bool { return a.Key == key })
+	if i < 0 {
+		return ServerAction{}, false
+	}
+	return all[i], true
+}

@@ -1,0 +1,58 @@
+package servers
+
+import (
+	"context"
+
+	"hypernova/nova"
+	"hypernova/nova/jobs"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+)
+
+// Act asks for an action of the table that needs nothing but the server, such as nova.StopServer: it takes the server for a job and returns.
+// The guarded move decides between requests that come at the same time; the loser gets fault.Conflict, as does whoever asks for something
+// that the server's state, its lock or the lack of a host forbids.
+func (s *Servers) Act(ctx context.Context, id string, a nova.ServerAction) error {
+	return s.Store.Tx(ctx, func(tx *db.Tx) error {
+		v, err := s.Store.Server(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.take(ctx, tx, &v, a); err != nil {
+			return err
+		}
+		_, err = jobs.Power.Enqueue(ctx, tx, s.Queue, id, jobs.PowerArgs{Server: id, Op: a.Key})
+		return err
+	})
+}
+
+// take checks what the action's row asks for, moves the server and records the action. The caller enqueues the job in the same transaction.
+func (s *Servers) take(ctx context.Context, tx *db.Tx, v *nova.Server, a nova.ServerAction) error {
+	if err := unlocked(ctx, v); err != nil && !a.Locked {
+		return err
+	}
+	if err := placed(v); err != nil && !a.Unplaced {
+		return err
+	}
+	_, refusal, err := s.Store.Move(ctx, tx, v.ID, a.Begin, noChange)
+	if err != nil {
+		return err
+	}
+	if refusal != nil {
+		return refusal.Fault(a.Name, v.ID)
+	}
+	return s.record(ctx, tx, v, a.Name)
+}
+
+func (s *Servers) record(ctx context.Context, on db.Querier, v *nova.Server, actions ...string) error {
+	var as []nova.Action
+	caller := auth.From(ctx)
+	for _, name := range actions {
+		a := nova.Action{Server: v.ID, Name: name, Request: auth.RequestID(ctx)}
+		if caller != nil {
+			a.User, a.Project = caller.UserID, caller.ProjectID
+		}
+		as = append(as, a)
+	}
+	return s.Store.StartActions(ctx, on, as)
+}
