@@ -67,6 +67,7 @@ type options struct {
 	sets     []string
 	content  bool
 	through  func(messaging.Transport) messaging.Transport
+	database func() string // the URL of a new, empty database
 }
 
 // Option adjusts a cloud.
@@ -82,6 +83,9 @@ func Set(sets ...string) Option { return func(o *options) { o.sets = append(o.se
 func Through(wrap func(messaging.Transport) messaging.Transport) Option {
 	return func(o *options) { o.through = wrap }
 }
+
+// Databases keeps the services' data elsewhere than in memory: url is asked for an empty database for each service, such as dbtest.Postgres.
+func Databases(url func() string) Option { return func(o *options) { o.database = url } }
 
 // Bare leaves out flavors, network and image.
 func Bare() Option { return func(o *options) { o.content = false } }
@@ -170,7 +174,11 @@ func (c *Cloud) database(ctx context.Context, name string) (*db.DB, error) {
 	if d := c.databases[name]; d != nil {
 		return d, nil
 	}
-	d, err := app.OpenDatabase(ctx, "sqlite://")
+	url := "sqlite://"
+	if c.o.database != nil {
+		url = c.o.database()
+	}
+	d, err := app.OpenDatabase(ctx, url)
 	c.databases[name] = d
 	return d, err
 }

@@ -76,7 +76,7 @@ func (a *API) clientToken(ctx context.Context, r *http.Request, w http.ResponseW
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
 	unknown := &refusedGrant{http.StatusUnauthorized, "invalid_client", "Client authentication failed."}
-	if id == "" || secret == "" {
+	if id == "" || secret == "" || !api.Storable(id) {
 		return nil, unknown
 	}
 	text, t, err := a.Tokens.Authenticate(ctx, token.Request{AppCredential: &token.AppCredentialProof{ID: id, Secret: secret}})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -252,6 +253,16 @@ func TestRequests(t *testing.T) {
 		{"negative limit", "alice", "GET /v2.1/things?limit=-1", "", nil, 400, "limit"},
 		{"limit no number", "alice", "GET /v2.1/things?limit=x", "", nil, 400, "limit"},
 		{"next link", "alice", "GET /v2.1/things?limit=2&name=o", "", nil, 200, `"things_links":[{"rel":"next","href":"http://example.com/v2.1/things?limit=2&marker=t2&name=o"}]`},
+		{"not UTF-8 in the path", "alice", "GET /v2.1/things/%FF", "", nil, 404, ""},
+		{"surrogate in the path", "alice", "DELETE /v2.1/things/%ED%A0%80", "", nil, 404, ""},
+		{"not UTF-8 in what is made", "alice", "PUT /v2.1/things/%FF/data", "bytes", nil, 400, "UTF-8"},
+		{"not UTF-8 in the query", "alice", "GET /v2.1/things?name=%FF", "", nil, 400, "parameters name"},
+		{"overlong in the query", "alice", "GET /v2.1/things?name=%C0%80", "", nil, 400, "parameters name"},
+		{"NUL in a marker", "alice", "GET /v2.1/things?marker=%00", "", nil, 400, "parameters marker"},
+		{"the name of a parameter", "alice", "GET /v2.1/things?a%00=b", "", nil, 400, "name of a query parameter"},
+		{"a percent sign", "alice", "GET /v2.1/things?name=100%&limit=x", "", nil, 400, "limit"},
+		{"a header of ours", "alice", "GET /v2.1/things", "", []string{"X-Forwarded-Prefix: \xff"}, 400, "X-Forwarded-Prefix"},
+		{"a header of others", "alice", "GET /v2.1/things", "", []string{"User-Agent: \xff"}, 200, ""},
 		{"broken escape", "alice", "GET /v2.1/things/%00", "", nil, 404, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -295,5 +306,16 @@ func TestViews(t *testing.T) {
 				t.Error("not JSON")
 			}
 		})
+	}
+}
+
+// A filter with a semicolon or a lone percent sign is the text that was written, as in OpenStack, and is never left out.
+func TestPlainQuery(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{"name=a;b&x=1": "a;b", "name=100%": "100%", "name=%zz": "%zz", "name=a%20b": "a b", "name=%3B": ";"} {
+		values, err := url.ParseQuery(plainQuery(raw))
+		if err != nil || values.Get("name") != want {
+			t.Errorf("%s: got %q, %v, want %q", raw, values.Get("name"), err, want)
+		}
 	}
 }

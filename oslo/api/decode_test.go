@@ -92,6 +92,14 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{"ip":"1.2.3"}`, "IP address"},
 		{`{"uuid":"x"}`, "UUID"},
 		{`{"text":"a\u0000"}`, "NUL"},
+		{`{"a\u0000":1}`, "NUL"},
+		{`{"text":"a\\\u0000"}`, "NUL"},
+		{`{"text":"\ud800"}`, "surrogate"},
+		{`{"text":"\ud800\ud800"}`, "surrogate"},
+		{`{"text":"\ud800x"}`, "surrogate"},
+		{`{"text":"\udc00\ud800"}`, "surrogate"},
+		{`{"text":"\ud83d\ude00\uDEAD"}`, "surrogate"},
+		{`{"\udfff":1}`, "surrogate"},
 		{`{"text":null}`, "null is not allowed"},
 		{`{"in":null}`, "null is not allowed"},
 		{"{\"text\":\"\xff\"}", "UTF-8"},
@@ -101,6 +109,20 @@ func TestDecodeRefuses(t *testing.T) {
 		err := decode(t, tc.doc, Version{2, 1}, &got)
 		if err == nil || !strings.Contains(err.Error(), tc.why) {
 			t.Errorf("%s: got %v, want %q", tc.doc, err, tc.why)
+		}
+	}
+}
+
+func TestDecodeTakesEscapes(t *testing.T) {
+	t.Parallel()
+	for doc, want := range map[string]string{
+		`{"text":"\ud83d\ude00"}`:             "\U0001f600",
+		`{"text":"\uD83D\uDE00\ud83d\ude00"}`: "\U0001f600\U0001f600",
+		`{"text":"\\u0000\\ud800"}`:           `\u0000\ud800`,
+	} {
+		var got everything
+		if err := decode(t, doc, Version{2, 1}, &got); err != nil || got.Text != want {
+			t.Errorf("%s: got %q, %v, want %q", doc, got.Text, err, want)
 		}
 	}
 }

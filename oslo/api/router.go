@@ -72,6 +72,7 @@ type match struct {
 	ops    []*bound
 	params []param
 	allow  []string // the methods the path has, if not the asked one
+	odd    bool     // the path has text that no name can have
 }
 
 func (n *node) find(method string, segs []string) (match, bool) {
@@ -113,12 +114,12 @@ func (n *node) walk(method string, segs, values []string, closest *match) (match
 	return match{}, false
 }
 
-// split unescapes the segments of a path below the base; ok is false for broken escapes and empty segments.
+// split unescapes the segments of a path below the base; ok is false for broken escapes, empty segments and text that cannot be kept.
 func split(escaped string) (segs []string, ok bool) {
 	segs = segments(escaped)
 	for i, s := range segs {
 		u, err := url.PathUnescape(s)
-		if err != nil || u == "" || strings.ContainsRune(u, 0) {
+		if err != nil || u == "" || !Storable(u) {
 			return nil, false
 		}
 		segs[i] = u

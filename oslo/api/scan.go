@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -11,7 +13,7 @@ import (
 
 const maxDepth = 64 // deeper documents are nobody's honest request
 
-// checkJSON accepts exactly one well-formed UTF-8 document of bounded depth, without NUL characters.
+// checkJSON accepts exactly one well-formed UTF-8 document of bounded depth, without NUL characters and halves of surrogate pairs.
 func checkJSON(b []byte) error {
 	if !utf8.Valid(b) {
 		return inputf("the body is not UTF-8")
@@ -21,8 +23,14 @@ func checkJSON(b []byte) error {
 		c := b[i]
 		switch {
 		case inString && c == '\\':
-			if bytes.HasPrefix(b[i:], []byte(`\u0000`)) {
+			switch u := escaped(b[i:]); {
+			case u == 0:
 				return inputf("the body contains a NUL character")
+			case u < 0 || !utf16.IsSurrogate(u):
+			case utf16.DecodeRune(u, escaped(b[i+6:])) == utf8.RuneError:
+				return inputf("the body contains half of a surrogate pair, which is no character")
+			default:
+				i += 6 // the other half
 			}
 			i++
 		case c == '"':
@@ -40,6 +48,18 @@ func checkJSON(b []byte) error {
 		return inputf("the body is not a valid JSON document")
 	}
 	return nil
+}
+
+// escaped is the character that b begins with as \uXXXX; -1 where it does not.
+func escaped(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 func skipSpace(b []byte, i int) int {

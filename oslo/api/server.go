@@ -77,7 +77,10 @@ func (s *server) serve(rec *recorder, r *Request, op **opDef) error {
 		return err
 	}
 	if !found {
-		return s.lost(rec, m)
+		return s.lost(rec, r, m)
+	}
+	if err := checkGiven(r.HTTP); err != nil {
+		return err
 	}
 	if r.project != "" && (r.Caller == nil || r.Caller.ProjectID != r.project) {
 		have := ""
@@ -109,7 +112,7 @@ func (s *server) route(r *Request) (match, bool) {
 	}
 	segs, ok := split(below)
 	if !ok {
-		return match{}, false
+		return match{odd: !Storable(r.HTTP.URL.Path)}, false
 	}
 	m, found := s.root.find(r.HTTP.Method, segs)
 	if found || !s.c.ProjectInPath || len(segs) == 0 {
@@ -174,9 +177,12 @@ func (s *server) negotiate(rec *recorder, r *Request) error {
 	return nil
 }
 
-// lost answers a path or method that no operation has.
-func (s *server) lost(rec *recorder, m match) error {
-	if len(m.allow) == 0 {
+// lost answers a path or method that no operation has. Nothing of an odd name is there, and nothing can be made by it.
+func (s *server) lost(rec *recorder, r *Request, m match) error {
+	switch method := r.HTTP.Method; {
+	case m.odd && (method == http.MethodPut || method == http.MethodPost || method == http.MethodPatch):
+		return fault.Invalidf("The path is not UTF-8, or has a NUL character.")
+	case len(m.allow) == 0:
 		return fault.NotFoundf("The resource could not be found.")
 	}
 	rec.Header().Set("Allow", strings.Join(m.allow, ", "))

@@ -1,0 +1,65 @@
+package surface
+
+import (
+	"testing"
+
+	"hypernova/cloudtest"
+	"hypernova/oslo/db/dbtest"
+)
+
+// Text that no database can keep is refused in all services alike, on each engine.
+func TestTextThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	for engine, options := range map[string]func(t *testing.T) []cloudtest.Option{
+		"sqlite": func(*testing.T) []cloudtest.Option { return nil },
+		"postgresql": func(t *testing.T) []cloudtest.Option {
+			urls := make(chan string, 8) // made before the cloud, so that they are dropped after it
+			for range cap(urls) {
+				urls <- dbtest.Postgres(t)
+			}
+			return []cloudtest.Option{cloudtest.Databases(func() string { return <-urls })}
+		},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			given(t, cloudtest.New(t, append(options(t), cloudtest.Computes(0), cloudtest.Bare())...))
+		})
+	}
+}
+
+func given(t *testing.T, c *cloudtest.Cloud) {
+	t.Helper()
+	lists := []struct{ service, path string }{{"identity", "/users"}, {"identity", "/projects"}, {"image", "/v2/images"}, {"placement", "/resource_providers"},
+		{"compute", "/servers"}, {"compute", "/servers/detail"}, {"compute", "/flavors"}, {"compute", "/os-keypairs"}, {"network", "/v2.0/networks"},
+		{"network", "/v2.0/ports"}, {"network", "/v2.0/security-groups"}}
+	for _, l := range lists {
+		for _, name := range []string{"%FF", "a%00b", "%ED%A0%80", "%C0%AF"} {
+			if status, doc := c.Do("admin", "GET", l.service, l.path+"/"+name, nil); status != 404 {
+				t.Errorf("GET %s %s/%s: %d %v", l.service, l.path, name, status, doc)
+			}
+			if status, doc := c.Do("admin", "PUT", l.service, l.path+"/"+name, "{}"); status != 400 {
+				t.Errorf("PUT %s %s/%s: %d %v", l.service, l.path, name, status, doc)
+			}
+			for _, parameter := range []string{"name", "marker", "sort_key", "limit", "x" + name} {
+				if status, doc := c.Do("admin", "GET", l.service, l.path+"?"+parameter+"="+name, nil); status != 400 {
+					t.Errorf("GET %s %s?%s=%s: %d %v", l.service, l.path, parameter, name, status, doc)
+				}
+			}
+		}
+	}
+	for _, m := range []struct{ method, service, path, before, after string }{
+		{"POST", "identity", "/projects", `{"project":{"name":"`, `"}}`},
+		{"POST", "identity", "/auth/tokens", `{"auth":{"identity":{"methods":["password"],"password":{"user":{"password":"x","domain":{"id":"default"},"name":"`, `"}}}}}`},
+		{"POST", "image", "/v2/images", `{"name":"`, `"}`},
+		{"POST", "placement", "/resource_providers", `{"name":"`, `"}`},
+		{"POST", "compute", "/os-keypairs", `{"keypair":{"name":"`, `"}}`},
+		{"POST", "compute", "/flavors", `{"flavor":{"ram":1,"vcpus":1,"disk":1,"name":"`, `"}}`},
+		{"POST", "network", "/v2.0/networks", `{"network":{"name":"`, `"}}`},
+	} {
+		for _, text := range []string{`\u0000`, `a\ud800`, `\udc00b`, "\xff"} {
+			if status, doc := c.Do("admin", m.method, m.service, m.path, m.before+text+m.after); status != 400 {
+				t.Errorf("%s %s %s with %q: %d %v", m.method, m.service, m.path, text, status, doc)
+			}
+		}
+	}
+}
