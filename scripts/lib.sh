@@ -2,6 +2,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 top=$PWD
+# The same everywhere, so that what one step compiles the next one finds in Go's cache.
+case " ${GOFLAGS:-} " in *" -trimpath "*) ;; *) export GOFLAGS="${GOFLAGS:+$GOFLAGS }-trimpath" ;; esac
+export CGO_ENABLED=0 GOTOOLCHAIN=local
 # Plain `date` works without a terminal and reads well in a log.
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
 die() {

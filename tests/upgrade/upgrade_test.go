@@ -84,7 +84,7 @@ func nextBinary(t *testing.T) string {
 	}
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", bin, ".")
 	cmd.Dir = top
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("the next release does not build: %v\n%s", err, out)
 	}

@@ -116,7 +116,7 @@ func run(t *testing.T, root, list string) {
 	program := filepath.Join(t.TempDir(), "built.test")
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, "./tools/recipes/built")
 	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("what follows the recipes does not build: %v\n%s", err, out)
 	}
