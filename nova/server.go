@@ -84,10 +84,12 @@ func statuses() []shown {
 		{Error, hard, "HARD_REBOOT"},
 		{Stopped, hard, "HARD_REBOOT"},
 		{Paused, hard, "HARD_REBOOT"},
+		{Suspended, hard, "HARD_REBOOT"},
 		{Building, nil, "BUILD"},
 		{Active, nil, "ACTIVE"},
 		{Stopped, nil, "SHUTOFF"},
 		{Paused, nil, "PAUSED"},
+		{Suspended, nil, "SUSPENDED"},
 		{Error, nil, "ERROR"},
 		{Deleted, nil, "DELETED"},
 	}

@@ -41,10 +41,12 @@ var (
 	StartServer      = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active)
 	StopServer       = onHost("stop", "stop", "compute_stop_instance", []VMState{Active, Error}, PoweringOff, Stopped)
 	RebootServer     = onHost("reboot-soft", "reboot", "compute_reboot_instance", []VMState{Active}, Rebooting, Active)
-	HardRebootServer = onHost("reboot-hard", "reboot", "compute_reboot_instance", []VMState{Active, Stopped, Paused, Error},
-		RebootingHard, Active).overriding(Rebooting, RebootingHard, Pausing, Unpausing)
+	HardRebootServer = onHost("reboot-hard", "reboot", "compute_reboot_instance", []VMState{Active, Stopped, Paused, Suspended, Error},
+		RebootingHard, Active).overriding(Rebooting, RebootingHard, Pausing, Unpausing, Suspending, Resuming)
 	PauseServer   = onHost("pause", "pause", "compute_pause_instance", []VMState{Active}, Pausing, Paused)
 	UnpauseServer = onHost("unpause", "unpause", "compute_unpause_instance", []VMState{Paused}, Unpausing, Active)
+	SuspendServer = onHost("suspend", "suspend", "compute_suspend_instance", []VMState{Active}, Suspending, Suspended)
+	ResumeServer  = onHost("resume", "resume", "compute_resume_instance", []VMState{Suspended}, Resuming, Active)
 	// DeleteServer is always open: it overrides whatever is being done.
 	DeleteServer = ServerAction{Key: "delete", Name: "delete", Event: "compute_terminate_instance", Unplaced: true,
 		Begin:  Move{"delete", nil, nil, "", Deleting},
@@ -54,7 +56,8 @@ var (
 
 // ServerActions lists the table.
 func ServerActions() []ServerAction {
-	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer, DeleteServer}
+	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer, SuspendServer, ResumeServer,
+		DeleteServer}
 }
 
 // ServerActionOf finds a row by its key.

@@ -16,16 +16,19 @@ type TaskState string
 type PowerState int
 
 const (
-	Building VMState = "building"
-	Active   VMState = "active"
-	Stopped  VMState = "stopped"
-	Paused   VMState = "paused"
-	Error    VMState = "error"
-	Deleted  VMState = "deleted"
+	Building  VMState = "building"
+	Active    VMState = "active"
+	Stopped   VMState = "stopped"
+	Paused    VMState = "paused"
+	Suspended VMState = "suspended" // its memory is saved on the host's disk
+	Error     VMState = "error"
+	Deleted   VMState = "deleted"
 )
 
 // VMStates lists them all.
-func VMStates() []VMState { return []VMState{Building, Active, Stopped, Paused, Error, Deleted} }
+func VMStates() []VMState {
+	return []VMState{Building, Active, Stopped, Paused, Suspended, Error, Deleted}
+}
 
 const (
 	Idle               TaskState = ""
@@ -39,16 +42,18 @@ const (
 	RebootingHard      TaskState = "rebooting_hard"
 	Pausing            TaskState = "pausing"
 	Unpausing          TaskState = "unpausing"
+	Suspending         TaskState = "suspending"
+	Resuming           TaskState = "resuming"
 	Deleting           TaskState = "deleting"
 )
 
 const (
-	NoState     PowerState = 0
-	Running     PowerState = 1
-	PowerPaused PowerState = 3
-	Shutdown    PowerState = 4
-	Crashed     PowerState = 6
-	Suspended   PowerState = 7
+	NoState        PowerState = 0
+	Running        PowerState = 1
+	PowerPaused    PowerState = 3
+	Shutdown       PowerState = 4
+	Crashed        PowerState = 6
+	PowerSuspended PowerState = 7
 )
 
 // State is where a server is.

@@ -51,6 +51,8 @@ var (
 	policyForceDelete      = rule("os_compute_api:os-deferred-delete:force", member, "Delete a server whatever its state.")
 	policyPause            = rule("os_compute_api:os-pause-server:pause", member, "Pause a server.")
 	policyUnpause          = rule("os_compute_api:os-pause-server:unpause", member, "Unpause a server.")
+	policySuspend          = rule("os_compute_api:os-suspend-server:suspend", member, "Suspend a server.")
+	policyResume           = rule("os_compute_api:os-suspend-server:resume", member, "Resume a server.")
 	policyLock             = rule("os_compute_api:os-lock-server:lock", member, "Lock a server.")
 	policyUnlock           = rule("os_compute_api:os-lock-server:unlock", member, "Unlock a server.")
 	policyUnlockOverride   = rule("os_compute_api:os-lock-server:unlock:unlock_override", admin, "Unlock a server that somebody else locked.")
@@ -143,7 +145,7 @@ func Rules() []*policy.Rule {
 		policyServersIndex, policyServersDetail, policyIndexAll, policyDetailAll, policyAllFilters, policyServersShow, policyHostStatus,
 		policyServersCreate, policyForcedHost, policyRequestedHost, policyAttachNetwork, policyTrustedCerts, policyZeroDisk,
 		policyServersUpdate, policyServersDelete, policyServersStart, policyServersStop, policyServersReboot, policyForceDelete,
-		policyPause, policyUnpause, policyLock, policyUnlock, policyUnlockOverride, policyConsoleOutput, policyResetState, policyServerAttributes,
+		policyPause, policyUnpause, policySuspend, policyResume, policyLock, policyUnlock, policyUnlockOverride, policyConsoleOutput, policyResetState, policyServerAttributes,
 		policyMetaIndex, policyMetaShow, policyMetaCreate, policyMetaUpdate, policyMetaUpdateAll, policyMetaDelete,
 		policyTagsIndex, policyTagsShow, policyTagsUpdate, policyTagsUpdateAll, policyTagsDelete, policyTagsDeleteAll,
 		policyIPsIndex, policyIPsShow, policyServerGroups, policyInterfaces, policyInterface,

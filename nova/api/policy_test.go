@@ -59,6 +59,7 @@ var guarded = map[string]string{
 	"POST /servers/{server_id}/action os-resetState": forAdmins, "POST /servers/{server_id}/action os-start": forMembers,
 	"POST /servers/{server_id}/action os-stop": forMembers, "POST /servers/{server_id}/action pause": forMembers,
 	"POST /servers/{server_id}/action reboot": forMembers, "POST /servers/{server_id}/action unpause": forMembers,
+	"POST /servers/{server_id}/action suspend": forMembers, "POST /servers/{server_id}/action resume": forMembers,
 	"GET /servers/{server_id}/ips": forReaders, "GET /servers/{server_id}/ips/{network}": forReaders,
 	"GET /servers/{server_id}/metadata": forReaders, "GET /servers/{server_id}/metadata/{key}": forReaders,
 	"POST /servers/{server_id}/metadata": forMembers, "PUT /servers/{server_id}/metadata": forMembers,
@@ -101,6 +102,8 @@ var guardBodies = map[string]string{
 	"POST /servers/{server_id}/action pause":                 `{"pause":null}`,
 	"POST /servers/{server_id}/action reboot":                `{"reboot":{"type":"SOFT"}}`,
 	"POST /servers/{server_id}/action unpause":               `{"unpause":null}`,
+	"POST /servers/{server_id}/action suspend":               `{"suspend":null}`,
+	"POST /servers/{server_id}/action resume":                `{"resume":null}`,
 	"POST /servers/{server_id}/metadata":                     `{"metadata":{"a":"b"}}`,
 	"PUT /servers/{server_id}/metadata":                      `{"metadata":{"a":"b"}}`,
 	"PUT /servers/{server_id}/metadata/{key}":                `{"meta":{"hw:cpu_policy":"b"}}`,
@@ -113,6 +116,7 @@ var byState = map[string]int{
 	"POST /servers/{server_id}/action os-getConsoleOutput": 503,
 	"POST /servers/{server_id}/action os-start":            409,
 	"POST /servers/{server_id}/action unpause":             409,
+	"POST /servers/{server_id}/action resume":              409,
 }
 
 func TestEveryOperationIsGuarded(t *testing.T) {

@@ -25,6 +25,8 @@ var serversResource = api.Resource[*API]{Name: "server", Plural: "servers", Ops:
 	api.Act(actionPath, "reboot", policyServersReboot, 202, (*API).server, (*API).reboot),
 	api.Act(actionPath, "pause", policyPause, 202, (*API).server, act(nova.PauseServer)),
 	api.Act(actionPath, "unpause", policyUnpause, 202, (*API).server, act(nova.UnpauseServer)),
+	api.Act(actionPath, "suspend", policySuspend, 202, (*API).server, act(nova.SuspendServer)),
+	api.Act(actionPath, "resume", policyResume, 202, (*API).server, act(nova.ResumeServer)),
 	api.Act(actionPath, "lock", policyLock, 202, (*API).server, (*API).lock, api.Span("-2.72")),
 	api.Act(actionPath, "lock", policyLock, 202, (*API).server, (*API).lockWithReason, api.Span("2.73-")),
 	api.Act(actionPath, "unlock", policyUnlock, 202, (*API).server, (*API).unlock),

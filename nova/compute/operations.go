@@ -73,6 +73,15 @@ type hostOperation func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs)
 
 // hostOperations finds them by the key of their action (nova.ServerAction). An action that the driver cannot do answers fault.NotImplemented.
 func hostOperations() map[string]hostOperation {
+	suspender := func(do func(virt.Suspender, context.Context, *rpcapi.PowerArgs) error) hostOperation {
+		return func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			s, ok := d.(virt.Suspender)
+			if !ok {
+				return fault.New(fault.NotImplemented, "The hypervisor of this host cannot suspend servers.")
+			}
+			return do(s, ctx, a)
+		}
+	}
 	return map[string]hostOperation{
 		nova.StartServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Start(ctx, &a.Spec) },
 		nova.StopServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
@@ -86,6 +95,10 @@ func hostOperations() map[string]hostOperation {
 		},
 		nova.PauseServer.Key:   func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Pause(ctx, a.Spec.ID) },
 		nova.UnpauseServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Unpause(ctx, a.Spec.ID) },
+		nova.SuspendServer.Key: suspender(func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
+			return d.Suspend(ctx, a.Spec.ID)
+		}),
+		nova.ResumeServer.Key: suspender(func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error { return d.Resume(ctx, &a.Spec) }),
 	}
 }
 

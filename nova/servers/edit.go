@@ -171,7 +171,7 @@ func described(ctx context.Context, v *nova.Server, action string) error {
 		return err
 	}
 	switch v.VM {
-	case nova.Active, nova.Stopped, nova.Paused:
+	case nova.Active, nova.Stopped, nova.Paused, nova.Suspended:
 		return nil
 	case nova.Building, nova.Error, nova.Deleted:
 	}

@@ -78,6 +78,15 @@ type Console interface {
 	ConsoleLog(ctx context.Context, id string, max int64) ([]byte, error)
 }
 
+// Suspender is the capability of saving a server's memory on the host's disk and going on from it, also after a restart of the host.
+type Suspender interface {
+	// Suspend saves a running server and ends its guest: Info says Shutdown then. Suspended is no error, a server that does not run is a
+	// Conflict. Start and Reboot drop what was saved.
+	Suspend(ctx context.Context, id string) error
+	// Resume goes on where Suspend stopped, or boots from s where nothing is saved; running is no error, paused is a Conflict.
+	Resume(ctx context.Context, s *nova.Spec) error
+}
+
 // Uptimer is the capability of telling how long the host runs and how busy it is.
 type Uptimer interface {
 	// Uptime is one line in the form of uptime(1), which clients take apart.

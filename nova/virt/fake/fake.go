@@ -22,6 +22,7 @@ var (
 	_ virt.Console     = (*Driver)(nil)
 	_ virt.EventSource = (*Driver)(nil)
 	_ virt.Uptimer     = (*Driver)(nil)
+	_ virt.Suspender   = (*Driver)(nil)
 )
 
 // Config says what the pretended host is. The zero value is a host of 64 vCPUs, 256 GiB memory and 4 TiB disk, in memory.
@@ -63,6 +64,7 @@ type record struct {
 	Disk    int64           `json:"disk"`
 	Power   nova.PowerState `json:"power"`
 	Log     string          `json:"log"`
+	Saved   bool            `json:"saved,omitempty"` // by Suspend
 	// Starting is when the pretended hypervisor will have started the server, whether or not the process that asked for it lives on; zero: it
 	// is not starting it. Boot is what the guest will have printed then.
 	Starting time.Time `json:"starting,omitzero"`
@@ -217,13 +219,18 @@ func (d *Driver) Destroy(ctx context.Context, id string) error {
 // Start powers on.
 func (d *Driver) Start(ctx context.Context, s *nova.Spec) error {
 	return d.do(ctx, "start", s.ID, s.Name, func(p plan) error {
-		return d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) {
-			if now == nova.PowerPaused {
-				return false, fault.Conflictf("Server %s is paused.", s.ID)
-			}
-			return now != nova.Running, nil
-		})
+		return d.boot(ctx, s, p.passing, startable(s.ID))
 	})
+}
+
+// startable reports whether a server must be booted to run.
+func startable(id string) func(nova.PowerState) (bool, error) {
+	return func(now nova.PowerState) (bool, error) {
+		if now == nova.PowerPaused {
+			return false, fault.Conflictf("Server %s is paused.", id)
+		}
+		return now != nova.Running, nil
+	}
 }
 
 // Stop powers off; the pretended guest always obeys at once.
@@ -258,6 +265,44 @@ func (d *Driver) Unpause(ctx context.Context, id string) error {
 	return d.do(ctx, "unpause", id, "", func(plan) error { return d.freeze(ctx, id, nova.PowerPaused, nova.Running) })
 }
 
+// Suspend ends a running server's guest so that Resume goes on with it.
+func (d *Driver) Suspend(ctx context.Context, id string) error {
+	return d.do(ctx, "suspend", id, "", func(plan) error {
+		if _, err := d.settled(ctx, id); err != nil {
+			return err
+		}
+		return d.change(id, func(r *record) (*record, error) {
+			switch {
+			case r == nil:
+				return nil, unknown(id)
+			case r.Saved:
+			case r.Power == nova.Running || r.Power == nova.PowerPaused:
+				r.Power, r.Saved = nova.Shutdown, true
+			default:
+				return nil, fault.Conflictf("Server %s does not run.", id)
+			}
+			return r, nil
+		})
+	})
+}
+
+// Resume goes on where Suspend stopped, without another boot; where nothing is saved it boots.
+func (d *Driver) Resume(ctx context.Context, s *nova.Spec) error {
+	return d.do(ctx, "resume", s.ID, s.Name, func(p plan) error {
+		boots := true
+		err := d.change(s.ID, func(r *record) (*record, error) {
+			if r != nil && r.Saved {
+				r.Power, r.Saved, boots = nova.Running, false, false
+			}
+			return r, nil
+		})
+		if err != nil || !boots {
+			return err
+		}
+		return d.boot(ctx, s, p.passing, startable(s.ID))
+	})
+}
+
 // ConsoleLog is the end of what the boots printed.
 func (d *Driver) ConsoleLog(ctx context.Context, id string, n int64) ([]byte, error) {
 	if _, err := d.enter(ctx, "console", id, 0); err != nil {
@@ -285,7 +330,7 @@ func (d *Driver) boot(ctx context.Context, s *nova.Spec, passing time.Duration, 
 		if boots, err := need(r.Power); err != nil || !boots {
 			return r, err
 		}
-		r.Boot = d.c.Console(s)
+		r.Boot, r.Saved = d.c.Console(s), false
 		switch {
 		case d.held[s.ID]:
 			r.Power, r.Starting = nova.NoState, never

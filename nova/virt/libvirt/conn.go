@@ -117,14 +117,19 @@ var errSlow = errors.New("no answer in time")
 
 // call does f with the connection and classifies its error. f is left behind when ctx ends: it ends with libvirt's answer or the connection.
 func (c *conn) call(ctx context.Context, f func(*wire.Libvirt) error) error {
+	return c.callWithin(ctx, c.timeout, f)
+}
+
+// callWithin is call with a deadline of its own.
+func (c *conn) callWithin(ctx context.Context, limit time.Duration, f func(*wire.Libvirt) error) error {
 	lv, err := c.get(ctx)
 	if err != nil {
 		return err
 	}
-	err = c.within(ctx, c.timeout, func() error { return f(lv) })
+	err = c.within(ctx, limit, func() error { return f(lv) })
 	if errors.Is(err, errSlow) {
 		c.drop(lv)
-		return fault.Unavailablef("libvirt did not answer within %v.", c.timeout)
+		return fault.Unavailablef("libvirt did not answer within %v.", limit)
 	}
 	return classify(ctx, err)
 }

@@ -113,17 +113,23 @@ func (d *Driver) Unpause(ctx context.Context, id string) error {
 func (d *Driver) freeze(ctx context.Context, id string, f func(*wire.Libvirt, wire.Domain, meaning) error) error {
 	m, err := d.settled(ctx, id)
 	switch {
-	case fault.Is(err, fault.NotFound):
-		if has, herr := d.hasFolder(id); herr != nil || !has {
-			return errors.Join(herr, unknown(id))
-		}
-		return fault.Conflictf("Server %s does not run.", id)
 	case err != nil:
-		return err
+		return d.notRunning(id, err)
 	case !m.started():
 		return fault.Conflictf("Server %s does not run: it is %s.", id, m.why)
 	}
 	return d.on(ctx, id, func(lv *wire.Libvirt, dom wire.Domain) error { return f(lv, dom, m) })
+}
+
+// notRunning is the error of an operation that needs a running guest, after a look that found no domain or failed.
+func (d *Driver) notRunning(id string, err error) error {
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if has, herr := d.hasFolder(id); herr != nil || !has {
+		return errors.Join(herr, unknown(id))
+	}
+	return fault.Conflictf("Server %s does not run.", id)
 }
 
 // Destroy removes domain and folder. The folder goes last: as long as it is there, the server is listed and can be destroyed again.
@@ -158,6 +164,9 @@ func (d *Driver) boot(ctx context.Context, s *nova.Spec) error {
 	err = d.conn.call(ctx, func(lv *wire.Libvirt) error {
 		dom, err := lv.DomainDefineXML(xml)
 		if err != nil {
+			return err
+		}
+		if err := forgetSaved(lv, dom); err != nil {
 			return err
 		}
 		return lv.DomainCreate(dom)

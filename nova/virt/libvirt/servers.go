@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	wire "github.com/digitalocean/go-libvirt"
 
@@ -81,11 +82,16 @@ func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
 
 // on does f with the domain of a server; fault.NotFound without one.
 func (d *Driver) on(ctx context.Context, id string, f func(*wire.Libvirt, wire.Domain) error) error {
+	return d.onWithin(ctx, id, d.c.CallTimeout, f)
+}
+
+// onWithin is on for calls that may take longer than others, such as those that write a guest's memory.
+func (d *Driver) onWithin(ctx context.Context, id string, limit time.Duration, f func(*wire.Libvirt, wire.Domain) error) error {
 	u, err := parseUUID(id)
 	if err != nil {
 		return unknown(id)
 	}
-	err = d.conn.call(ctx, func(lv *wire.Libvirt) error {
+	err = d.conn.callWithin(ctx, limit, func(lv *wire.Libvirt) error {
 		dom, err := lv.DomainLookupByUUID(u)
 		if err != nil {
 			return err

@@ -50,7 +50,7 @@ var stateMeanings = map[wire.DomainState]meaning{
 	wire.DomainShutdown:    {nova.Running, passing, "shutting down"},
 	wire.DomainShutoff:     {nova.Shutdown, off, "shut off"},
 	wire.DomainCrashed:     {nova.Crashed, broken, "crashed"},
-	wire.DomainPmsuspended: {nova.Suspended, asleep, "asleep"},
+	wire.DomainPmsuspended: {nova.PowerSuspended, asleep, "asleep"},
 }
 
 // reasonMeanings is what differs by the reason. Where libvirt stops a guest for work of its own, the power state is the one from which it

@@ -37,7 +37,7 @@ func TestEveryStateHasAMeaning(t *testing.T) {
 			wire.DomainShutoffCrashed: down, wire.DomainShutoffMigrated: down, wire.DomainShutoffSaved: down, wire.DomainShutoffFailed: down,
 			wire.DomainShutoffFromSnapshot: down, wire.DomainShutoffDaemon: down}},
 		{"crashed", wire.DomainCrashed, []row{wire.DomainCrashedUnknown: {nova.Crashed, broken}, wire.DomainCrashedPanicked: {nova.Crashed, broken}}},
-		{"suspended by the guest", wire.DomainPmsuspended, []row{wire.DomainPmsuspendedUnknown: {nova.Suspended, asleep}}},
+		{"suspended by the guest", wire.DomainPmsuspended, []row{wire.DomainPmsuspendedUnknown: {nova.PowerSuspended, asleep}}},
 		{"a state of the future", 99, []row{{nova.NoState, off}}},
 	} {
 		for reason := range len(c.want) + 1 {
