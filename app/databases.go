@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
+	"hypernova/oslo/private"
 )
 
 // open opens a service's database. The folder of an embedded one is made where it is missing. A process that serves waits also for one that
@@ -20,8 +20,8 @@ func (c *Config) open(ctx context.Context, service string, serves bool) (*db.DB,
 	if path, ok := strings.CutPrefix(address, "sqlite:///"); ok {
 		path, _, _ = strings.Cut(path, "?")
 		if dir := filepath.Dir(path); path != ":memory:" {
-			if err := os.MkdirAll(dir, 0o711); err != nil {
-				return nil, fault.Invalidf("[database] connection: the folder %s cannot be made", dir).Because(err)
+			if err := private.Missing(dir); err != nil {
+				return nil, ofDatabase(service, unwritable(dir, err))
 			}
 		}
 	}

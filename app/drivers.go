@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
+	"path/filepath"
 	"strconv"
 
 	"hypernova/glance/backend"
@@ -81,6 +82,12 @@ func (p *Process) embedBus(ctx context.Context) error {
 }
 
 // fakeDriver reports a hypervisor that runs nothing.
+// HypervisorPasses reports that the hypervisor's own user has to pass through the state folder to the disks of servers.
+func (c *Config) HypervisorPasses() bool {
+	below, err := filepath.Rel(c.Default.StatePath, c.Default.InstancesPath)
+	return err == nil && filepath.IsLocal(below) && driverName(c.Default.Driver) == "libvirt"
+}
+
 func (c *Config) fakeDriver() bool { return driverName(c.Default.Driver) == "fake" }
 
 // driverName understands OpenStack's names of hypervisor drivers.

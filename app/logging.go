@@ -8,6 +8,7 @@ import (
 
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
+	"hypernova/oslo/private"
 )
 
 // Logging is the log of a configuration.
@@ -83,7 +84,7 @@ func (l *logFile) Write(b []byte) (int, error) {
 }
 
 func (l *logFile) reopen() (string, error) {
-	f, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	f, err := private.Log(l.name)
 	if err != nil {
 		return "", fault.Invalidf("[DEFAULT] log_file: %s cannot be written", l.name).Because(err)
 	}

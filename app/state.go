@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"hypernova/oslo/fault"
+	"hypernova/oslo/private"
 )
 
 // State is the folder of one cloud on one host, locked by the process that runs it.
@@ -28,14 +29,19 @@ type State struct {
 	lock *os.File
 }
 
-// OpenState makes the folder where it is missing and takes its lock. A folder that another process holds is fault.Conflict.
-func OpenState(dir string) (*State, error) {
-	if err := os.MkdirAll(dir, 0o711); err != nil { // the hypervisor's user must be able to pass through to the disks
-		return nil, fault.Invalidf("the state folder %s cannot be made; choose another with --state", dir).Because(err)
+// OpenState makes the folder where it is missing, closes it and what is in it to other users, and takes its lock. A folder that another
+// process holds is fault.Conflict. passage lets the hypervisor's user pass through to the disks of its guests below; it sees no names.
+func OpenState(dir string, passage bool) (*State, error) {
+	make := private.Dir
+	if passage {
+		make = private.Passage
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "hypernova.pid"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err := make(dir); err != nil {
+		return nil, unwritable(dir, err)
+	}
+	f, err := private.File(filepath.Join(dir, "hypernova.pid"), os.O_RDWR|os.O_CREATE)
 	if err != nil {
-		return nil, fault.Invalidf("the state folder %s cannot be written; run as its owner, or choose another with --state", dir).Because(err)
+		return nil, unwritable(dir, err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		pid := "another process"
@@ -46,9 +52,38 @@ func OpenState(dir string) (*State, error) {
 	}
 	s := &State{dir: dir, lock: f}
 	if err := s.writePID(); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(unwritable(dir, err), s.Close())
+	}
+	if err := private.CloseAll(dir, guarded); err != nil {
+		return nil, errors.Join(unwritable(dir, err), s.Close())
 	}
 	return s, nil
+}
+
+// guarded are the files of the state folder that others have no business with. What else lies there an operator has put there.
+func guarded(name string) bool {
+	switch name {
+	case "passwords.json", "openrc", "clouds.yaml", "identity-url", "seeded", "hypernova.log":
+		return true
+	}
+	return strings.Contains(name, ".db") // databases with their logs and indexes
+}
+
+// unwritable says why a state folder cannot be used, and what cures that.
+func unwritable(dir string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fault.Unavailablef("the disk of the state folder %s is full; make room on it (see \"df %s\"), or choose another folder with --state", dir, dir).Because(err)
+	case errors.Is(err, syscall.EROFS):
+		return fault.Unavailablef("the state folder %s is on a file system that is mounted read-only; see the kernel's log (dmesg) for why, mount it writable (\"mount -o remount,rw\" on its mount point), or choose another folder with --state", dir).Because(err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return fault.Unavailablef("no more files can be opened; raise the limit (\"ulimit -n\", LimitNOFILE= in a unit)").Because(err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fault.Invalidf("the state folder %s cannot be made: something in its path is a file; choose another with --state", dir).Because(err)
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Invalidf("the state folder %s cannot be written; run as its owner, or choose another with --state", dir).Because(err)
+	}
+	return fault.Invalidf("the state folder %s cannot be used; choose another with --state", dir).Because(err)
 }
 
 func (s *State) writePID() error {
@@ -105,7 +140,7 @@ func (s *State) Passwords(want Passwords) (p Passwords, first bool, err error) {
 		if err != nil {
 			return p, true, err
 		}
-		return p, true, replace(name, append(text, '\n'))
+		return p, true, private.Replace(name, append(text, '\n'))
 	}
 	if err != nil {
 		return p, false, err
@@ -135,7 +170,9 @@ func (s *State) Seeded() bool {
 }
 
 // MarkSeeded records that the first content is complete.
-func (s *State) MarkSeeded() error { return replace(filepath.Join(s.dir, "seeded"), []byte("1\n")) }
+func (s *State) MarkSeeded() error {
+	return private.Replace(filepath.Join(s.dir, "seeded"), []byte("1\n"))
+}
 
 // WriteClients writes openrc and clouds.yaml for the identity API at url.
 func (s *State) WriteClients(url, region string, p Passwords) error {
@@ -156,8 +193,8 @@ fi
 		fmt.Fprintf(&y, "  %s:\n    auth:\n      auth_url: %s/v3\n      username: %s\n      password: %s\n      project_name: %s\n      user_domain_name: Default\n      project_domain_name: Default\n    region_name: %s\n    identity_api_version: 3\n",
 			c.cloud, url, c.user, quoted(c.password), c.user, region)
 	}
-	return errors.Join(replace(filepath.Join(s.dir, "openrc"), []byte(rc)), replace(filepath.Join(s.dir, "clouds.yaml"), []byte(y.String())),
-		replace(filepath.Join(s.dir, "identity-url"), []byte(url+"\n")))
+	return errors.Join(private.Replace(filepath.Join(s.dir, "openrc"), []byte(rc)), private.Replace(filepath.Join(s.dir, "clouds.yaml"), []byte(y.String())),
+		private.Replace(filepath.Join(s.dir, "identity-url"), []byte(url+"\n")))
 }
 
 // Known is how to log in to the cloud of a state folder: the identity API's URL, and the passwords.
@@ -182,21 +219,4 @@ func quoted(s string) string {
 		return `""` // a string always encodes
 	}
 	return string(b)
-}
-
-// replace writes a file that only its owner reads, whole or not at all.
-func replace(name string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

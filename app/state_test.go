@@ -15,7 +15,7 @@ import (
 
 func open(t *testing.T, dir string) *app.State {
 	t.Helper()
-	s, err := app.OpenState(dir)
+	s, err := app.OpenState(dir, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestASecondCloudOnTheSameFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	s := open(t, dir)
-	if _, err := app.OpenState(dir); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "a cloud already runs on "+dir) {
+	if _, err := app.OpenState(dir, false); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "a cloud already runs on "+dir) {
 		t.Errorf("got %v, want a Conflict that names the folder", err)
 	}
 	if pid, err := app.Running(dir); err != nil || pid != os.Getpid() {

@@ -58,7 +58,7 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	state, err := app.OpenState(c.Default.StatePath)
+	state, err := app.OpenState(c.Default.StatePath, c.HypervisorPasses())
 	if err != nil {
 		return err
 	}

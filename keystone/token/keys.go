@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/fernet/fernet-go"
+
+	"hypernova/oslo/private"
 )
 
 // Keys are Fernet keys, newest first. They live in a folder that all processes share, one key a file named by a number, as keystone
@@ -37,7 +39,10 @@ func OpenKeys(dir string, max int) (*Keys, error) {
 		k.keys = []*fernet.Key{key}
 		return k, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.Dir(dir); err != nil {
+		return nil, fmt.Errorf("fernet key repository: %w", err)
+	}
+	if err := private.CloseAll(dir, func(string) bool { return true }); err != nil {
 		return nil, fmt.Errorf("fernet key repository: %w", err)
 	}
 	names, err := k.names()

@@ -14,6 +14,7 @@ import (
 
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
+	"hypernova/oslo/private"
 )
 
 // handed is what goes along with a listener.
@@ -39,7 +40,7 @@ func Offer(dir, name string, l *net.TCPListener) Service {
 		if err != nil {
 			return err
 		}
-		s, err := net.ListenUnix("unix", &net.UnixAddr{Name: at, Net: "unix"})
+		s, err := private.Socket(at)
 		done()
 		if err != nil {
 			return fmt.Errorf("offer the listener of %s: %w", name, err)
@@ -47,7 +48,7 @@ func Offer(dir, name string, l *net.TCPListener) Service {
 		s.SetUnlinkOnClose(false) // the name may be the next process's by then
 		info, err := os.Lstat(own)
 		if err == nil {
-			err = errors.Join(os.Chmod(own, 0o600), os.Rename(own, path))
+			err = os.Rename(own, path)
 		}
 		if err != nil {
 			return errors.Join(err, s.Close())
@@ -77,7 +78,7 @@ func Offer(dir, name string, l *net.TCPListener) Service {
 }
 
 func socket(dir, name string) (string, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.Dir(dir); err != nil {
 		return "", fault.Invalidf("the folder %s, through which a listener is handed to the next process, cannot be made", dir).Because(err)
 	}
 	return filepath.Join(dir, name+".sock"), nil

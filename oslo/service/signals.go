@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"hypernova/oslo/log"
+	"hypernova/oslo/private"
 )
 
 // SignalOptions are a process's answers to signals.
@@ -120,7 +121,7 @@ func (o SignalOptions) report() error {
 	if o.ReportPath == "" {
 		return o.write(os.Stderr)
 	}
-	f, err := os.OpenFile(o.ReportPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := private.File(o.ReportPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"hypernova/glance/backend"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/private"
 )
 
 // partial is the folder of data that is not whole yet; on the same file system, so that a rename completes it.
@@ -34,8 +35,14 @@ func New(dir string) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image folder: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, partial), 0o750); err != nil {
-		return nil, fault.Invalidf("the image folder %s cannot be made", dir).Because(err)
+	for _, part := range []string{dir, filepath.Join(dir, partial)} {
+		err := private.Dir(part)
+		if err == nil {
+			err = private.CloseAll(part, func(string) bool { return true }) // an earlier release let the group read
+		}
+		if err != nil {
+			return nil, fault.Invalidf("the image folder %s cannot be made", dir).Because(err)
+		}
 	}
 	return &Backend{dir: dir}, nil
 }
@@ -51,7 +58,7 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 	if _, err := os.Lstat(b.whole(key)); err == nil {
 		return 0, fault.Conflictf("image data %s is there already", key)
 	}
-	f, err := os.OpenFile(b.half(key), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
+	f, err := private.File(b.half(key), os.O_CREATE|os.O_EXCL|os.O_WRONLY)
 	if errors.Is(err, fs.ErrExist) {
 		return 0, fault.Conflictf("image data %s is being stored already", key)
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"hypernova/oslo/private"
 )
 
 // folder keeps one file per server; the empty folder keeps nothing. There is no fsync: it outlives the process, not the machine,
@@ -19,7 +21,7 @@ func (f folder) load() (map[string]*record, error) {
 	if f == "" {
 		return out, nil
 	}
-	if err := os.MkdirAll(string(f), 0o700); err != nil {
+	if err := private.Dir(string(f)); err != nil {
 		return nil, fmt.Errorf("fake hypervisor's folder: %w", err)
 	}
 	es, err := os.ReadDir(string(f))
@@ -59,7 +61,7 @@ func (f folder) save(id string, r *record) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(name+".new", b, 0o600); err != nil {
+	if err := private.Write(name+".new", b); err != nil {
 		return err
 	}
 	return os.Rename(name+".new", name)

@@ -4,12 +4,14 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"hypernova/oslo/private"
 )
 
 // directIO reports whether files in dir can be opened past the page cache, which QEMU's cache mode "none" needs.
 func directIO(dir string) bool {
 	name := filepath.Join(dir, ".direct"+madeSuffix)
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|syscall.O_DIRECT, 0o600)
+	f, err := private.File(name, os.O_CREATE|os.O_WRONLY|syscall.O_DIRECT)
 	if err != nil {
 		_ = os.Remove(name)
 		return false

@@ -20,6 +20,7 @@ import (
 	"hypernova/nova/virt/libvirt/diskimage"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
+	"hypernova/oslo/private"
 )
 
 // imageCache keeps each image once, checked and in a form that QEMU can stand on. A file under its final name is whole and never changes.
@@ -168,7 +169,7 @@ func (c *imageCache) download(ctx context.Context, name string, m nova.ImageMeta
 		return err
 	}
 	defer src.Close()
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := private.File(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 	"hypernova/nova/virt/libvirt/kvm"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/private"
 )
 
 // Config says where and how. Only InstancesPath must be given.
@@ -155,9 +156,15 @@ func defaults(c *Config) {
 // Init makes the folders, removes what a crash left half-made in them, connects, and finds out which accelerator works. It may be called
 // again when it failed.
 func (d *Driver) Init(ctx context.Context) error {
-	for _, dir := range []string{d.c.InstancesPath, d.c.CacheDir} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	for _, dir := range d.passages() {
+		if err := private.Passage(dir); err != nil {
 			return fault.Unavailablef("The folder %s cannot be made: %v", dir, errors.Unwrap(err)).Because(err)
+		}
+	}
+	for _, dir := range []string{d.c.InstancesPath, d.c.CacheDir} {
+		if closed, err := private.Reaches(dir); err == nil && closed != "" {
+			d.c.Log.LogAttrs(ctx, slog.LevelWarn, "QEMU's user cannot reach the disks of servers unless it is in the folder's group",
+				slog.String("folder", closed), slog.String("cure", "chmod o+x "+closed+", or set [DEFAULT] instances_path"))
 		}
 		if err := sweep(dir); err != nil {
 			return err
@@ -185,6 +192,16 @@ func (d *Driver) Init(ctx context.Context) error {
 	d.mu.Unlock()
 	d.c.Log.LogAttrs(ctx, slog.LevelInfo, "hypervisor ready", slog.String("accelerator", accel), slog.String("because", why), slog.String("uri", d.c.URI))
 	return nil
+}
+
+// passages are the folders that QEMU's user passes through to a server's disks: nobody lists them, and what is in them is closed by itself.
+// The state folder is one where the disks are below it.
+func (d *Driver) passages() []string {
+	dirs := []string{d.c.InstancesPath, d.c.CacheDir}
+	if below, err := filepath.Rel(d.c.StateDir, d.c.InstancesPath); err == nil && filepath.IsLocal(below) && below != "." {
+		dirs = append([]string{d.c.StateDir}, dirs...)
+	}
+	return dirs
 }
 
 // Accelerator is "kvm" or "qemu" (emulation) and why; after Init.

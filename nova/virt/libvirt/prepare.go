@@ -14,6 +14,7 @@ import (
 	"hypernova/nova/virt/libvirt/domain"
 	"hypernova/nova/virt/libvirt/iso"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/private"
 )
 
 // Files of a server's folder.
@@ -70,10 +71,7 @@ func (d *Driver) fill(ctx context.Context, dir string, s *nova.Spec, b base) err
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o711); err != nil {
-		return err
-	}
-	if err := os.Chmod(dir, 0o711); err != nil { // QEMU's user passes through, whatever the umask
+	if err := private.Passage(dir); err != nil { // for QEMU's user
 		return err
 	}
 	disks := []domain.Disk{{Path: rootFile, Format: "qcow2", Base: b.path, BaseFormat: b.format}}
@@ -102,7 +100,7 @@ func (d *Driver) fill(ctx context.Context, dir string, s *nova.Spec, b base) err
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, disksFile), list, 0o600)
+	return private.Write(filepath.Join(dir, disksFile), list)
 }
 
 // extraDisks are the flavor's ephemeral disk, with an empty file system, and swap.
@@ -132,7 +130,7 @@ func (d *Driver) extraDisks(ctx context.Context, dir string, s *nova.Spec) ([]do
 }
 
 func blank(name string, size int64) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := private.File(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY)
 	if err != nil {
 		return err
 	}
@@ -151,7 +149,7 @@ func (d *Driver) configDrive(name string, s *nova.Spec) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, b, 0o600)
+	return private.Write(name, b)
 }
 
 // own keeps other users of the host out of the disk and gives it to QEMU's user where libvirt does not do so itself.

@@ -10,12 +10,14 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/pressly/goose/v3"
 	sqlite "modernc.org/sqlite"
@@ -23,6 +25,7 @@ import (
 
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/private"
 )
 
 // Dialect makes the SQLite dialect.
@@ -63,7 +66,27 @@ func (d *dialect) Open(ctx context.Context, raw string) (db.Engine, error) {
 			return nil, fault.Unavailablef("The database %s cannot be made: its folder is not there.", path).Because(err)
 		}
 	}
+	if err := secure(path); err != nil {
+		return nil, err
+	}
 	return open(ctx, d.driver, path, "FULL", 0)
+}
+
+// secure makes the file where it is missing, and closes it and the files beside it to other users: SQLite gives new ones the mode of the
+// database. A file that is there is not opened: closing it again would give up the locks that this process has on it.
+func secure(path string) error {
+	f, err := private.File(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return private.Close(path, path+"-wal", path+"-shm", path+"-journal")
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fault.Unavailablef("The database %s cannot be made: the disk is full; make room on it.", path).Because(err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return fault.Unavailablef("The database %s cannot be opened: this process may open no more files; raise its limit (\"ulimit -n\", LimitNOFILE=).", path).Because(err)
+	case err != nil:
+		return nil // opening it tells what is wrong
+	}
+	return f.Close()
 }
 
 // dsn is the driver's name of a file with the settings each connection needs.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hypernova/nova/virt/libvirt/command"
+	"hypernova/oslo/private"
 )
 
 // Probe says with what to try. The zero value finds all it needs by itself.
@@ -151,11 +152,11 @@ func (p Probe) load(key string) (Verdict, bool) {
 
 // save is best effort: without it the next start only takes longer.
 func (p Probe) save(key string, v Verdict) {
-	if p.StateDir == "" || os.MkdirAll(p.StateDir, 0o755) != nil {
+	if p.StateDir == "" || private.Missing(p.StateDir) != nil {
 		return
 	}
 	b, err := json.MarshalIndent(memory{key, v}, "", "  ")
-	if err != nil || os.WriteFile(p.file()+".new", append(b, '\n'), 0o644) != nil {
+	if err != nil || private.Write(p.file()+".new", append(b, '\n')) != nil {
 		return
 	}
 	_ = os.Rename(p.file()+".new", p.file())
