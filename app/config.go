@@ -49,6 +49,8 @@ type Config struct {
 	NetAgent       NetAgent         `section:"AGENT" help:"The network agent of a host."`
 	Seed           Seed             `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
 
+	files []string // what was read, in order
+
 	ImageStores map[string]*ImageStore `sections:"image.enabled_backends" help:"A store of image data, named in [image] enabled_backends."`
 }
 
@@ -94,6 +96,10 @@ type Authtoken struct {
 // Policy is [oslo_policy].
 type Policy struct {
 	File string `conf:"policy_file" help:"A YAML file with rules that replace the defaults; {service} stands for the service's name. A file that is not there is no error: the defaults hold. SIGHUP reads it again."`
+
+	Dirs        []string `conf:"policy_dirs" multi:"true" help:"Folders whose files are read after policy_file, in the order of their names. A name that is not a full path is looked for beside the configuration files, as that of policy_file is."`
+	Scope       bool     `conf:"enforce_scope" default:"true" help:"Refuse tokens of a scope (project, domain, system) that a rule is not for, whatever the rule's check says."`
+	NewDefaults bool     `conf:"enforce_new_defaults" default:"true" help:"With false, rules that no file replaces also let pass what the defaults of OpenStack's older releases let pass."`
 }
 
 // Seed is [bootstrap].
@@ -119,6 +125,7 @@ func Load(c *Config, files, env, sets []string) error {
 	if err := conf.Load(c, files, env, sets); err != nil {
 		return err
 	}
+	c.files = files
 	return c.check()
 }
 

@@ -2,7 +2,11 @@ package app
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"strings"
 
+	"hypernova/app/openstack"
 	"hypernova/glance/images"
 	"hypernova/keystone"
 	keystoneclient "hypernova/keystone/client"
@@ -75,24 +79,64 @@ func (p *Process) apiConfig(ctx context.Context, name, apiName string, rules []*
 
 // enforcer decides by a service's rules with the operator's overrides, and reads those again on SIGHUP.
 func (p *Process) enforcer(name string, rules []*policy.Rule) (*policy.Enforcer, error) {
-	file := forService(p.c.Policy.File, name)
-	if file == "" {
-		return policy.New(rules, nil)
-	}
-	overrides, err := policy.LoadFile(file)
+	files := p.c.policyFiles(name)
+	overrides, err := policy.LoadFiles(files...)
 	if err != nil {
-		return nil, fault.Invalidf("%v", err)
+		return nil, fault.Invalidf("[oslo_policy] %v", err)
 	}
-	e, err := policy.New(rules, overrides)
+	e, err := policy.With(rules, policy.Options{Overrides: overrides, Known: openstack.Rules(name),
+		AnyScope: !p.c.Policy.Scope, OldDefaults: !p.c.Policy.NewDefaults})
 	if err != nil {
-		return nil, fault.Invalidf("[oslo_policy] policy_file: %s: %v", file, err)
+		return nil, fault.Invalidf("[oslo_policy] policy_file: %s: %v", strings.Join(files, ", "), err)
+	}
+	say := func() {
+		for _, r := range e.Remarks() {
+			p.o.Log.Warn(r, "service", name)
+		}
+	}
+	say()
+	if len(files) == 0 {
+		return e, nil
 	}
 	p.reloads = append(p.reloads, func(context.Context) (string, error) {
-		overrides, err := policy.LoadFile(file)
+		overrides, err := policy.LoadFiles(files...)
 		if err != nil {
 			return "", err
 		}
-		return "policy of " + name, e.Reload(overrides)
+		if err = e.Reload(overrides); err == nil {
+			say()
+		}
+		return "policy of " + name, err
 	})
 	return e, nil
+}
+
+// policyFiles are where an operator's rules of a service may be: the file, then the folders, each beside a configuration file where its
+// name is not that of a path.
+func (c *Config) policyFiles(service string) []string {
+	var out []string
+	for _, name := range append([]string{c.Policy.File}, c.Policy.Dirs...) {
+		if name != "" {
+			out = append(out, c.beside(forService(name, service)))
+		}
+	}
+	return out
+}
+
+// beside finds a file that an option names without a full path: in the folder of a configuration file, else where the process runs.
+func (c *Config) beside(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	for _, f := range c.files {
+		if p := filepath.Join(filepath.Dir(f), name); exists(p) {
+			return p
+		}
+	}
+	return name
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// LoadFile reads an operator's overrides, YAML or JSON: rule name to check string. A file that is not there is no overrides.
+// LoadFile reads an operator's overrides, YAML or JSON: rule name to check string, or to a list of the checks of which one is
+// enough, each of them again a list where all of several are asked for. A file that is not there is no overrides.
 func LoadFile(path string) (map[string]string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -18,9 +22,75 @@ func LoadFile(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var m map[string]string
+	var m map[string]any
 	if err := yaml.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("policy file %s must map rule names to check strings: %w", path, err)
 	}
-	return m, nil
+	out := make(map[string]string, len(m))
+	for name, v := range m {
+		text, ok := checkText(v)
+		if !ok {
+			return nil, fmt.Errorf("policy file %s: the rule %q is no check string", path, name)
+		}
+		out[name] = text
+	}
+	return out, nil
+}
+
+// LoadFiles reads files in order, of folders each file whose name does not begin with a dot, in the order of names. The later wins.
+// What is not there is no overrides.
+func LoadFiles(paths ...string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range paths {
+		entries, err := os.ReadDir(p)
+		files := []string{p}
+		if err == nil {
+			files = nil
+			for _, e := range entries {
+				if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+					files = append(files, filepath.Join(p, e.Name()))
+				}
+			}
+		}
+		for _, f := range files {
+			m, err := LoadFile(f)
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(out, m)
+		}
+	}
+	return out, nil
+}
+
+// checkText is a check in the language's text, or in its older form of lists: any of the outer, all of the inner.
+func checkText(v any) (string, bool) {
+	switch x := v.(type) {
+	case nil:
+		return "", true
+	case string:
+		return x, true
+	case []any:
+		var either []string
+		for _, item := range x {
+			if inner, ok := item.([]any); ok {
+				item = inner
+			} else {
+				item = []any{item}
+			}
+			var all []string
+			for _, c := range item.([]any) {
+				s, ok := c.(string)
+				if !ok {
+					return "", false
+				}
+				all = append(all, "("+s+")")
+			}
+			if len(all) > 0 {
+				either = append(either, "("+strings.Join(all, " and ")+")")
+			}
+		}
+		return strings.Join(either, " or "), true
+	}
+	return "", false
 }

@@ -7,6 +7,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -36,93 +37,66 @@ type Verdict struct {
 type Enforcer struct {
 	declared map[string]*Rule
 	order    []*Rule
+	o        Options
 	live     atomic.Pointer[ruleset]
 }
 
 type ruleset struct {
-	checks map[string]check
-	texts  map[string]string
+	checks  map[string]check
+	texts   map[string]string
+	remarks []string
 }
 
-// New builds an enforcer of the declared rules and an operator's overrides (by rule name; nil: none). It refuses a check that does
-// not parse, one that names a rule nobody declared or leads back to itself, and an override of an unknown rule.
+// New builds an enforcer of the declared rules and an operator's overrides (by rule name; nil: none). See With for what it refuses.
 func New(rules []*Rule, overrides map[string]string) (*Enforcer, error) {
-	e := &Enforcer{declared: make(map[string]*Rule, len(rules)), order: slices.Clone(rules)}
+	return With(rules, Options{Overrides: overrides})
+}
+
+// With builds an enforcer of the declared rules. It refuses a check that does not parse, and one that leads back to itself or names
+// a rule that exists nowhere. Overrides that have no effect are no error; Remarks tells of them.
+func With(rules []*Rule, o Options) (*Enforcer, error) {
+	e := &Enforcer{declared: make(map[string]*Rule, len(rules)), order: slices.Clone(rules), o: o}
 	for _, r := range rules {
 		if old, ok := e.declared[r.Name]; ok && old != r {
 			return nil, fmt.Errorf("policy rule %q is declared twice", r.Name)
 		}
 		e.declared[r.Name] = r
 	}
-	return e, e.Reload(overrides)
+	return e, e.Reload(o.Overrides)
 }
 
 // Reload replaces the overrides; on error the old rules stay in force.
 func (e *Enforcer) Reload(overrides map[string]string) error {
-	texts := make(map[string]string, len(e.declared))
-	for name, r := range e.declared {
-		texts[name] = r.Check
-	}
-	for name, text := range overrides {
-		texts[name] = text // an operator may add rules of his own for others to refer to
+	texts, err := e.texts(overrides)
+	if err != nil {
+		return err
 	}
 	rs := &ruleset{checks: make(map[string]check, len(texts)), texts: texts}
 	for name, text := range texts {
-		c, err := parse(text)
-		if err != nil {
+		if rs.checks[name], err = parse(text); err != nil {
 			return fmt.Errorf("policy rule %q: %w", name, err)
 		}
-		rs.checks[name] = c
 	}
-	if err := rs.acyclic(); err != nil {
+	if err := e.acyclic(rs); err != nil {
 		return err
 	}
-	if err := e.known(rs, overrides); err != nil {
-		return err
-	}
+	rs.remarks = e.remarks(rs, overrides)
 	e.live.Store(rs)
 	return nil
 }
 
-// known refuses an override that neither a declaration nor another rule mentions: it is a misspelling that would guard nothing.
-func (e *Enforcer) known(rs *ruleset, overrides map[string]string) error {
-	used := map[string]bool{}
-	for _, c := range rs.checks {
-		c.rules(func(name string) { used[name] = true })
-	}
-	for name := range overrides {
-		if e.declared[name] == nil && !used[name] {
-			return fmt.Errorf("policy rule %q is not known; did you mean %q?", name, e.nearest(name))
-		}
-	}
-	return nil
-}
+// Remarks are what an operator should know of the overrides in force: one sentence for each that has no effect, or not by its own name.
+func (e *Enforcer) Remarks() []string { return e.live.Load().remarks }
 
-func (e *Enforcer) nearest(name string) string {
-	best, most := "", -1
-	for _, r := range e.order {
-		n := 0
-		for n < len(r.Name) && n < len(name) && r.Name[n] == name[n] {
-			n++
-		}
-		for i := 1; i <= len(r.Name) && i <= len(name) && r.Name[len(r.Name)-i] == name[len(name)-i]; i++ {
-			n++
-		}
-		if n > most {
-			best, most = r.Name, n
-		}
-	}
-	return best
-}
-
-func (rs *ruleset) acyclic() error {
+// acyclic refuses rules that lead back to themselves, and names of rules that exist nowhere.
+func (e *Enforcer) acyclic(rs *ruleset) error {
 	state := map[string]int{}
 	var visit func(name, from string) error
 	visit = func(name, from string) error {
 		c, ok := rs.checks[name]
 		switch {
 		case !ok:
-			return fmt.Errorf("policy rule %q refers to rule %q, which is not there", from, name)
+			return fmt.Errorf("policy rule %q refers to rule %q, which is not there; did you mean %q?", from, name, e.nearest(name))
 		case state[name] == 1:
 			return fmt.Errorf("policy rule %q leads back to itself", name)
 		case state[name] == 2:
@@ -138,7 +112,7 @@ func (rs *ruleset) acyclic() error {
 		state[name] = 2
 		return err
 	}
-	for name := range rs.checks {
+	for _, name := range slices.Sorted(maps.Keys(rs.checks)) {
 		if err := visit(name, name); err != nil {
 			return err
 		}
@@ -169,7 +143,7 @@ func (e *Enforcer) Check(r *Rule, c *auth.Caller, t Target) Verdict {
 	if t == nil {
 		t = Target{"project_id": c.ProjectID, "user_id": c.UserID, "domain_id": c.DomainID}
 	}
-	if declared := e.declared[r.Name]; declared != nil && len(declared.Scopes) > 0 && !slices.Contains(declared.Scopes, kind(c)) {
+	if declared := e.declared[r.Name]; declared != nil && !e.o.AnyScope && len(declared.Scopes) > 0 && !slices.Contains(declared.Scopes, kind(c)) {
 		return Verdict{Reason: fmt.Sprintf("%s is for tokens of a scope in %v; the caller's is %s", r.Name, declared.Scopes, scope(c))}
 	}
 	if chk.eval(&facts{rs: rs, caller: c, target: t}) {

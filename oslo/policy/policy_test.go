@@ -72,7 +72,7 @@ func TestNewRefusesBadRules(t *testing.T) {
 		{"stray word", "role:a role:b", "not expected", nil},
 		{"no colon", "admin", "kind:match", nil},
 		{"dangling and", "role:a and", "missing", nil},
-		{"misspelt override", "@", `did you mean "r"`, map[string]string{"q": "!"}},
+		{"override that refers to nothing", "@", `did you mean "r"`, map[string]string{"q": "rule:rr"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
