@@ -205,11 +205,15 @@ func (p *Process) serve(ctx context.Context, name, api string, h http.Handler) e
 	if err := p.listen(ctx, api); err != nil {
 		return err
 	}
+	h, err := p.edge(api, used(api, h))
+	if err != nil {
+		return err
+	}
 	var stay time.Duration
 	if p.shared[api] {
 		stay = linger
 	}
-	p.services = append(p.services, service.HTTP(name, p.listeners[api], used(api, h), service.HTTPOptions{
+	p.services = append(p.services, service.HTTP(name, p.listeners[api], h, service.HTTPOptions{
 		Grace: p.c.Default.Grace, Linger: stay, Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}}))
 	return nil
 }
