@@ -7,7 +7,7 @@
 //	dhcp      answers from the state, no leases kept
 //	metadata  proxy that says who asks
 //
-// The server's hint wakes the agent; without one it looks every few seconds. Nothing is remembered across a restart that the kernel does not
+// The server's hint wakes the agent; without one it looks every few seconds. What others change on the host wakes it as well, and is undone. Nothing is remembered across a restart that the kernel does not
 // know, and while the server is away the host is kept as it was last told.
 package agent
 
@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hypernova/neutron"
@@ -80,6 +81,8 @@ type host interface {
 	open(ctx context.Context) error
 	// apply makes the host as the state says and tells which ports are wired, and why the others are not. ctx bounds what it starts.
 	apply(ctx context.Context, s neutron.HostState) (up []string, down map[string]string, err error)
+	// watch calls stirred soon after somebody changed the host, until ctx ends. It runs beside the others.
+	watch(ctx context.Context, stirred func()) error
 	// report tells of the servers that answer guests; another goroutine may ask.
 	report(w io.Writer)
 	close() error
@@ -133,10 +136,13 @@ type agent struct {
 	log     *slog.Logger
 	started time.Time
 	pulse   string        // where this process answers beside the bus
-	hinted  chan struct{} // one element: a pull that is due already need not be asked for twice
+	hinted  chan struct{} // one element: a turn that is due already need not be asked for twice
+	stirred chan struct{} // likewise
+	pull    atomic.Bool   // the next turn asks the server
 
 	// Of the loop's goroutine alone.
-	known   bool // state was pulled at least once
+	known   bool      // state was pulled at least once
+	pulled  time.Time // last
 	current neutron.HostState
 	told    map[string]string // what the server was told of each port: a reason, or wiredWell
 
@@ -146,7 +152,7 @@ type agent struct {
 const wiredWell = ""
 
 func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options, l *slog.Logger) *agent {
-	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), pulse: o.Pulse, hinted: make(chan struct{}, 1), told: map[string]string{}}
+	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), pulse: o.Pulse, hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), told: map[string]string{}}
 	o.ReportInterval, o.DownTime = c.Heartbeat, c.Down
 	a.service = service.New(service.Manager{
 		Binary: Binary, Host: c.Host, Topic: rpcapi.Agent, Level: rpcapi.Level,
@@ -172,6 +178,10 @@ func (a *agent) Run(ctx context.Context, ready func()) error {
 	defer stop()
 	err := a.service.Run(ctx, func() {
 		loops.Go(func() { a.repeat(loopCtx, a.c.Poll, a.hinted, "pull", a.noted) })
+		loops.Go(func() {
+			a.repeat(loopCtx, time.Minute, nil, "watch", func(ctx context.Context) error { return a.host.watch(ctx, a.stir) })
+		})
+		loops.Go(func() { a.wake(loopCtx) })
 		ready()
 	})
 	stop()
@@ -189,10 +199,40 @@ func (a *agent) check(context.Context) error {
 	return nil
 }
 
+// hint asks for a turn that asks the server.
 func (a *agent) hint() {
+	a.pull.Store(true)
+	raise(a.hinted)
+}
+
+// stir asks for a turn that looks at the host alone.
+func (a *agent) stir() { raise(a.stirred) }
+
+func raise(c chan<- struct{}) {
 	select {
-	case a.hinted <- struct{}{}:
+	case c <- struct{}{}:
 	default:
+	}
+}
+
+// wake passes on that the host was stirred: at once, but not more often than the agent can look without doing nothing else.
+func (a *agent) wake(ctx context.Context) {
+	const spacing = 250 * time.Millisecond
+	t := time.NewTimer(0)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.stirred:
+		}
+		raise(a.hinted)
+		t.Reset(spacing)
 	}
 }
 
@@ -230,6 +270,18 @@ func contained(ctx context.Context, what string, fn func(context.Context) error)
 	return fn(ctx)
 }
 
+// turn is a round, or only a look at the host where it is too early for one and nobody asked.
+func (a *agent) turn(ctx context.Context) error {
+	if !a.pull.Swap(false) && a.known && time.Since(a.pulled) < a.c.Poll {
+		return a.keep(ctx, false)
+	}
+	err := a.round(ctx)
+	if err != nil {
+		a.pull.Store(true)
+	}
+	return err
+}
+
 // round pulls, applies and reports. Without an answer from the server the host is still kept as it was last told.
 func (a *agent) round(ctx context.Context) error {
 	reply, pullErr := a.server.state(ctx, rpcapi.HostStateArgs{Host: a.c.Host, Known: a.current.Revision})
@@ -240,14 +292,22 @@ func (a *agent) round(ctx context.Context) error {
 	if fresh {
 		a.current, a.known = reply.State, true
 	}
+	if pullErr == nil {
+		a.pulled = time.Now()
+	}
+	if err := a.keep(ctx, fresh); err != nil {
+		return err
+	}
+	return pullErr
+}
+
+// keep makes the host as it was last told to be, and reports.
+func (a *agent) keep(ctx context.Context, fresh bool) error {
 	up, down, err := a.host.apply(ctx, a.current)
 	if err != nil {
 		return err
 	}
-	if err := a.report(ctx, up, down, fresh); err != nil {
-		return err
-	}
-	return pullErr
+	return a.report(ctx, up, down, fresh)
 }
 
 // report tells the server what it does not know: what changed since it was told, and what its own fresh state contradicts.
@@ -311,6 +371,8 @@ type pretend struct{}
 func (pretend) open(context.Context) error { return nil }
 func (pretend) close() error               { return nil }
 func (pretend) report(io.Writer)           {}
+
+func (pretend) watch(ctx context.Context, _ func()) error { <-ctx.Done(); return nil }
 
 func (pretend) apply(_ context.Context, s neutron.HostState) ([]string, map[string]string, error) {
 	var up []string

@@ -71,6 +71,10 @@ type fakeHost struct {
 func (h *fakeHost) open(context.Context) error { return nil }
 func (h *fakeHost) close() error               { return nil }
 func (h *fakeHost) report(io.Writer)           {}
+func (h *fakeHost) watch(ctx context.Context, _ func()) error {
+	<-ctx.Done()
+	return nil
+}
 func (h *fakeHost) apply(ctx context.Context, s neutron.HostState) ([]string, map[string]string, error) {
 	h.applied = append(h.applied, s.Revision)
 	up, down, _ := pretend{}.apply(ctx, s)

@@ -20,6 +20,7 @@ import (
 	"hypernova/neutron/agent/netdev"
 	"hypernova/neutron/agent/nft"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/metric"
 )
 
 // linux is a real host.
@@ -30,6 +31,8 @@ type linux struct {
 	kernel *netdev.Host
 	layer2 *l2.Reconciler
 	dhcp   atomic.Int64 // answers sent
+
+	repairs atomic.Int64 // things that others had changed
 
 	mu      sync.Mutex          // guards what follows from reports; only the agent's loop changes it
 	proxy   *metadata.Proxy     // nil: no metadata
@@ -87,10 +90,16 @@ func (x *linux) apply(ctx context.Context, s neutron.HostState) ([]string, map[s
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, r := range res.Repaired {
+		x.repairs.Add(1)
+		metric.From(ctx).Count("network_repair", r.Kind, 1)
+	}
 	x.answer(ctx, s, &res)
 	up := slices.DeleteFunc(res.Up, func(id string) bool { _, down := res.Down[id]; return down })
 	return up, res.Down, nil
 }
+
+func (x *linux) watch(ctx context.Context, stirred func()) error { return x.kernel.Watch(ctx, stirred) }
 
 // answer keeps DHCP and metadata answering on each network that has a namespace here.
 func (x *linux) answer(ctx context.Context, s neutron.HostState, res *l2.Result) {

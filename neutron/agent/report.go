@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +36,8 @@ type rounds struct {
 	err      error
 	revision int64
 	networks int
-	up, down int
+	up       int
+	down     map[string]string // ports and why
 }
 
 // noted is a round that a report can tell of.
@@ -44,17 +47,13 @@ func (a *agent) noted(ctx context.Context) error {
 	r.mu.Lock()
 	r.begun = begin
 	r.mu.Unlock()
-	err := contained(ctx, "pull", a.round)
-	up := 0
-	for _, why := range a.told {
-		if why == wiredWell {
-			up++
-		}
-	}
+	err := contained(ctx, "pull", a.turn)
+	down := maps.Clone(a.told)
+	maps.DeleteFunc(down, func(_, why string) bool { return why == wiredWell })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.n, r.begun, r.last, r.took, r.err = r.n+1, time.Time{}, begin, time.Since(begin), err
-	r.revision, r.networks, r.up, r.down = a.current.Revision, len(a.current.Networks), up, len(a.told)-up
+	r.revision, r.networks, r.up, r.down = a.current.Revision, len(a.current.Networks), len(a.told)-len(down), down
 	return err
 }
 
@@ -79,11 +78,21 @@ func (r *rounds) report(w io.Writer, every time.Duration) {
 	}
 	fmt.Fprintf(w, "  l2: every %v and at each hint, %d rounds, last at %s for %v, error: %v\n", every, r.n, r.last.UTC().Format(time.RFC3339),
 		r.took.Round(time.Millisecond), r.err)
-	fmt.Fprintf(w, "  l2: revision %d: %d networks, %d ports wired, %d not\n", r.revision, r.networks, r.up, r.down)
+	fmt.Fprintf(w, "  l2: revision %d: %d networks, %d ports wired, %d not\n", r.revision, r.networks, r.up, len(r.down))
+	for i, id := range slices.Sorted(maps.Keys(r.down)) {
+		if i == reasonsShown {
+			fmt.Fprintf(w, "  l2: … and %d more\n", len(r.down)-i)
+			break
+		}
+		fmt.Fprintf(w, "  l2: port %s is down: %s\n", id, r.down[id])
+	}
 }
+
+const reasonsShown = 20
 
 // report tells which servers answer on each network.
 func (x *linux) report(w io.Writer) {
+	fmt.Fprintf(w, "  host: %d repairs of what others changed\n", x.repairs.Load())
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.proxy != nil {

@@ -19,6 +19,7 @@ type Registry struct {
 	inFlight *prometheus.GaugeVec
 	panics   *prometheus.CounterVec
 	overruns *prometheus.CounterVec
+	events   *prometheus.CounterVec
 }
 
 // New makes a registry with the Go runtime's and the process's own metrics.
@@ -33,8 +34,10 @@ func New() *Registry {
 			Help: "Contained panics, by sort and name. Each one is a bug and has its stack in the log."}, []string{"sort", "name"}),
 		overruns: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hypernova_periodic_overruns_total",
 			Help: "Runs of a periodic task that took longer than its spacing, so that runs were left out."}, []string{"name"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hypernova_events_total",
+			Help: "Things that happened and are no operations, by sort (network_repair, dhcp, metadata) and name."}, []string{"sort", "name"}),
 	}
-	m.r.MustRegister(m.ops, m.inFlight, m.panics, m.overruns, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.r.MustRegister(m.ops, m.inFlight, m.panics, m.overruns, m.events, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -70,6 +73,13 @@ func (m *Registry) Panic(sort, name string) {
 func (m *Registry) Overrun(name string) {
 	if m != nil {
 		m.overruns.WithLabelValues(name).Inc()
+	}
+}
+
+// Count counts things that happened and are no operations. Sort and name are words of the program, never of its users.
+func (m *Registry) Count(sort, name string, n int) {
+	if m != nil {
+		m.events.WithLabelValues(sort, name).Add(float64(n))
 	}
 }
 

@@ -3,6 +3,7 @@ package l2
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"time"
 
 	"hypernova/neutron"
@@ -14,6 +15,7 @@ import (
 type Kernel interface {
 	Snapshot() (netdev.Snapshot, error)
 	Generation() (uint32, error)
+	Filter(tables []string) (netdev.Filter, error)
 	Do(op netdev.Op) error
 	Cut(keep func(netdev.Flow) bool) (int, error)
 	Run(ctx context.Context, stdin []byte, argv ...string) ([]byte, error)
@@ -24,6 +26,9 @@ type Result struct {
 	Up     []string
 	Down   map[string]string    // port to reason
 	Spaces map[string]Condition // by name
+
+	Repaired []Repair // what was not as the same state had been left
+	Failed   []error  // what the host refused
 }
 
 // Condition is how a pass left a namespace.
@@ -42,15 +47,23 @@ type Reconciler struct {
 	set    Settings
 	log    *slog.Logger
 
-	tables     nft.Tables // applied last; nil: not known
-	generation uint32     // of the packet filter after that
-	rules      nft.Ruleset
-	judged     bool // connections have been judged by the rules in force
+	tables nft.Tables    // applied last; nil: not known
+	held   netdev.Filter // how the kernel held them then; without parts: not known
+	looked time.Time     // at them
+	rules  nft.Ruleset
+	judged bool // connections have been judged by the rules in force
+
+	kept    int64           // revision of the state that the host was left in, whole; differences from it are drift
+	settled bool            // there was one
+	plugged map[string]bool // taps that a guest had open
+	lost    map[string]bool // taps that a guest had open when somebody removed them
+
+	told repeats
 }
 
 // New makes the reconciler of a host.
 func New(k Kernel, set Settings, log *slog.Logger) *Reconciler {
-	return &Reconciler{kernel: k, set: set, log: log}
+	return &Reconciler{kernel: k, set: set, log: log, plugged: map[string]bool{}, lost: map[string]bool{}}
 }
 
 // Apply makes the host as the state says. What fails for one port or network does not hold up the others: it is in the result
@@ -62,23 +75,28 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 		return Result{}, err
 	}
 	plan := Make(state, Zones(state.Networks, have, r.set.Owner), r.set)
-	steps := Diff(plan, have)
 	res := Result{Down: map[string]string{}, Spaces: map[string]Condition{}}
-	for _, m := range []map[string]string{plan.Refused, plan.Down} {
-		for id, why := range m {
-			res.Down[id] = why
-		}
-	}
+	maps.Copy(res.Down, plan.Refused)
+	maps.Copy(res.Down, plan.Down)
+	unplugged := r.unplugged(&plan, have)
+	steps := Diff(plan, have)
+	drifted := r.settled && r.kept == state.Revision
+	r.settled = false
 	for _, sp := range plan.Spaces {
 		res.Spaces[sp.Name] = Kept
 	}
 	r.run(steps.Unplug, &res)
-	filtered, err := r.filter(ctx, plan, have)
+	filtered, drift, err := r.filter(plan, have, func(difference string, tables nft.Tables) error { return r.load(ctx, difference, tables) })
 	if err != nil {
 		return Result{}, err
 	}
 	r.run(steps.Build, &res)
 	r.run(steps.Clear, &res)
+	for id, why := range unplugged { // their taps were made all the same
+		if res.Down[id] == "" {
+			res.Down[id] = why
+		}
+	}
 	if err := r.judge(have); err != nil {
 		r.log.Warn("connections were not judged anew", "err", err)
 	}
@@ -87,7 +105,15 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 			res.Up = append(res.Up, id)
 		}
 	}
-	if filtered || !steps.Empty() {
+	r.kept, r.settled = state.Revision, len(res.Failed) == 0
+	if drifted {
+		drift = append(drift, repairs(steps, have)...)
+	}
+	res.Repaired = drift
+	switch {
+	case len(drift) > 0:
+		r.tell(drift, len(res.Failed), began)
+	case filtered || !steps.Empty():
 		r.log.Info("host changed", "revision", state.Revision, "unplugged", len(steps.Unplug), "built", len(steps.Build), "cleared", len(steps.Clear),
 			"filter", filtered, "up", len(res.Up), "down", len(res.Down), "took", time.Since(began))
 	}
@@ -107,6 +133,7 @@ func (r *Reconciler) run(steps []Step, res *Result) {
 			}
 			continue
 		}
+		res.Failed = append(res.Failed, err)
 		r.log.Warn("host change refused", "step", s.String(), "err", err)
 		if s.Verb == netdev.AddSpace || s.Verb == netdev.SetSpace {
 			res.Spaces[s.Space.Name] = Failed
@@ -126,67 +153,6 @@ func allDown(ports []string, down map[string]string) bool {
 		}
 	}
 	return true
-}
-
-// filter makes the packet filter the planned one and reports whether it had to change it.
-func (r *Reconciler) filter(ctx context.Context, plan Plan, have netdev.Snapshot) (bool, error) {
-	tables := plan.Rules.Tables()
-	var difference string
-	if r.tables != nil {
-		difference = tables.Since(r.tables)
-		intact, err := r.intact(ctx, plan, have)
-		if err != nil || intact && difference == "" {
-			return false, err
-		}
-		if !intact {
-			difference = ""
-		}
-	}
-	if r.tables == nil || plan.Rules.Narrows(r.rules) {
-		r.judged = false
-	}
-	if err := r.load(ctx, difference, tables); err != nil {
-		return false, err
-	}
-	generation, err := r.kernel.Generation()
-	if err != nil {
-		return false, err
-	}
-	if generation != have.Generation+1 {
-		generation = have.Generation // somebody else was at it too: look again next time
-	}
-	r.tables, r.rules, r.generation = tables, plan.Rules, generation
-	return true, nil
-}
-
-// intact reports that what was applied last is still there. The look costs something only after somebody, whoever it was, changed
-// any ruleset of the host: "flush ruleset" takes ours along.
-func (r *Reconciler) intact(ctx context.Context, plan Plan, have netdev.Snapshot) (bool, error) {
-	if have.Generation == r.generation {
-		return true, nil
-	}
-	present, err := nft.Present(ctx, r.kernel.Run, plan.Rules.Mode, r.set.Owner)
-	if err != nil {
-		return false, err
-	}
-	if present {
-		r.generation = have.Generation
-	} else {
-		r.log.Warn("somebody removed the packet filter; it is set again")
-	}
-	return present, nil
-}
-
-// load applies the difference, or all where there is none or it does not fit.
-func (r *Reconciler) load(ctx context.Context, difference string, tables nft.Tables) error {
-	if difference != "" {
-		err := nft.Apply(ctx, r.kernel.Run, difference)
-		if err == nil {
-			return nil
-		}
-		r.log.Warn("the packet filter is not as it was left; it is set anew", "err", err)
-	}
-	return nft.Apply(ctx, r.kernel.Run, tables.Whole())
 }
 
 // judge forgets the connections that the rules in force would not let begin.

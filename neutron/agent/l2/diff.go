@@ -3,6 +3,7 @@ package l2
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"hypernova/neutron/agent/netdev"
 )
@@ -93,7 +94,7 @@ func (s *Steps) links(p Plan, have netdev.Snapshot, of func(netdev.Link) bool) {
 
 // rebuilt reports differences that cannot be set on a living link.
 func rebuilt(want, found netdev.Link) bool {
-	return want.Kind != found.Kind || want.VNI != found.VNI || want.Local != found.Local || want.Port != found.Port
+	return want.Kind != found.Kind || strings.Contains(found.Odd, netdev.OddTunnel) || want.VNI != found.VNI || want.Local != found.Local || want.Port != found.Port
 }
 
 func (s *Steps) spaces(p Plan, have netdev.Snapshot) {
@@ -106,7 +107,7 @@ func (s *Steps) spaces(p Plan, have netdev.Snapshot) {
 		switch {
 		case !ok:
 			s.Build = append(s.Build, Step{netdev.Op{Verb: netdev.AddSpace, Space: want}, users})
-		case !found.Equal(want) || outside.Kind != netdev.Veth || outside.Master != want.Master || !outside.Up || outside.MTU != want.MTU:
+		case !found.Equal(want) || outside.Kind != netdev.Veth || outside.Odd != "" || outside.Master != want.Master || !outside.Up || outside.MTU != want.MTU:
 			s.Build = append(s.Build, Step{netdev.Op{Verb: netdev.SetSpace, Space: want}, users})
 		}
 	}

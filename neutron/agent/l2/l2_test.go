@@ -98,22 +98,29 @@ func TestNothingToDo(t *testing.T) {
 	}
 }
 
-func TestFilterIsSetAgainWhenFlushed(t *testing.T) {
+func TestFilterIsSetAgainWhenItIsAnother(t *testing.T) {
 	t.Parallel()
 	m := newModel()
 	r := reconciler(m)
 	mustApply(t, r, state(1))
-	m.events, m.tables = nil, false
-	m.have.Generation++
-	mustApply(t, r, state(1))
-	if !slices.Equal(m.events, []string{"filter"}) {
-		t.Errorf("events %v, want the filter set again", m.events)
+	for _, content := range []uint64{0, 7} { // gone, and there but another
+		m.events, m.filter, m.cuts = nil, content, 0
+		m.have.Generation++
+		res := mustApply(t, r, state(1))
+		if !slices.Equal(m.events, []string{"filter"}) {
+			t.Errorf("content %d: events %v, want the filter set again", content, m.events)
+		}
+		if d := cmp.Diff([]Repair{{Kind: "filter", What: "bridge hypernova_ports"}}, res.Repaired); d != "" {
+			t.Errorf("content %d: %s", content, d)
+		}
+		if m.cuts != 1 {
+			t.Errorf("content %d: connections judged %d times, want once: some may have begun meanwhile", content, m.cuts)
+		}
 	}
 	m.events = nil
 	m.have.Generation++ // somebody else's table
-	mustApply(t, r, state(1))
-	if len(m.events) > 0 {
-		t.Errorf("events %v, want none", m.events)
+	if res := mustApply(t, r, state(1)); len(m.events)+len(res.Repaired) > 0 {
+		t.Errorf("events %v, repairs %v, want none", m.events, res.Repaired)
 	}
 }
 

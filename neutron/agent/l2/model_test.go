@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"hypernova/neutron"
 	"hypernova/neutron/agent/netdev"
@@ -20,7 +19,7 @@ import (
 type model struct {
 	have   netdev.Snapshot
 	events []string // operations and filter changes in order
-	tables bool     // the filter is there
+	filter uint64   // content of the filter; 0: it is not there
 	cuts   int
 	refuse func(netdev.Op) error
 	budget int // operations until everything fails, as after a kill; negative: no end
@@ -49,18 +48,20 @@ func (m *model) Snapshot() (netdev.Snapshot, error) {
 
 func (m *model) Generation() (uint32, error) { return m.have.Generation, nil }
 
-func (m *model) Run(_ context.Context, stdin []byte, argv ...string) ([]byte, error) {
-	if strings.Join(argv, " ") == "nft list tables" {
-		if m.tables {
-			return []byte("table inet hypernova_zones\ntable bridge hypernova_ports\n"), nil
-		}
-		return nil, nil
+func (m *model) Filter([]string) (netdev.Filter, error) {
+	f := netdev.Filter{Generation: m.have.Generation, Parts: map[string]uint64{}}
+	if m.filter != 0 {
+		f.Parts["bridge hypernova_ports"] = m.filter
 	}
+	return f, nil
+}
+
+func (m *model) Run(_ context.Context, stdin []byte, argv ...string) ([]byte, error) {
 	if err := m.spend(); err != nil {
 		return nil, err
 	}
 	m.have.Generation++
-	m.tables = true
+	m.filter = 1
 	m.events = append(m.events, "filter")
 	return nil, nil
 }

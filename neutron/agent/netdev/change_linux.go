@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"hypernova/oslo/fault"
@@ -63,22 +62,23 @@ func (h *Host) ensureLink(want Link) error {
 		}
 	}
 	// Guests' frames must only be carried: without this the host itself would take part in their IPv6 networks.
-	if a.Flags&net.FlagUp == 0 {
-		if err := inside(h.ns, func() error { return sysctl("net/ipv6/conf/"+want.Name+"/disable_ipv6", "1") }); err != nil {
-			return err
-		}
+	if err := inside(h.ns, func() error { return sysctl("net/ipv6/conf/"+want.Name+"/disable_ipv6", "1") }); err != nil {
+		return err
 	}
 	if a.MTU != want.MTU {
 		if err := h.h.LinkSetMTU(l, want.MTU); err != nil {
 			return fmt.Errorf("mtu: %w", err)
 		}
 	}
-	if want.Note != "" && a.Alias != want.Note {
+	if a.Alias != want.Note {
 		if err := h.h.LinkSetAlias(l, want.Note); err != nil {
 			return fmt.Errorf("alias: %w", err)
 		}
 	}
 	if err := h.enslave(l, want); err != nil {
+		return err
+	}
+	if err := h.setTraits(l, want); err != nil {
 		return err
 	}
 	switch up := a.Flags&net.FlagUp != 0; {
@@ -95,14 +95,7 @@ func (h *Host) makeLink(want Link) error {
 	attrs.Name, attrs.MTU, attrs.Group = want.Name, want.MTU, h.o.Owner
 	switch want.Kind {
 	case Bridge:
-		// Without a querier on the network, snooping would lose multicast that IPv6 lives on.
-		if err := h.h.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: new(bool)}); err != nil {
-			return err
-		}
-		if h.ipHooks {
-			return h.showToIPHooks(want.Name)
-		}
-		return nil
+		return h.h.LinkAdd(&netlink.Bridge{LinkAttrs: attrs})
 	case Tap:
 		return inside(h.ns, func() error { return makeTap(want.Name, h.o.TapOwner, h.o.TapGroup, h.own) })
 	case Tunnel:
@@ -134,34 +127,7 @@ func (h *Host) enslave(l netlink.Link, want Link) error {
 			return fmt.Errorf("bridge %s: %w", want.Master, err)
 		}
 	}
-	if want.Kind != Tunnel {
-		return nil
-	}
-	// Where a MAC is comes from the server alone: the tunnel learns nothing and floods no unknown unicast, and the bridge answers
-	// ARP for neighbours that it was told of.
-	return errors.Join(h.h.LinkSetLearning(l, false), h.h.LinkSetFlood(l, false), h.h.LinkSetBrNeighSuppress(l, true))
-}
-
-// showToIPHooks sets what `ip link set … type bridge nf_call_iptables 1` does.
-func (h *Host) showToIPHooks(name string) error {
-	l, err := h.h.LinkByName(name)
-	if err != nil {
-		return err
-	}
-	return inside(h.ns, func() error {
-		req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_ACK)
-		msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-		msg.Index = int32(l.Attrs().Index)
-		req.AddData(msg)
-		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(string(Bridge)))
-		data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
-		data.AddRtAttr(nl.IFLA_BR_NF_CALL_IPTABLES, nl.Uint8Attr(1))
-		data.AddRtAttr(nl.IFLA_BR_NF_CALL_IP6TABLES, nl.Uint8Attr(1))
-		req.AddData(info)
-		_, err := req.Execute(unix.NETLINK_ROUTE, 0)
-		return err
-	})
+	return nil
 }
 
 func (h *Host) removeLink(name string) error {
@@ -191,7 +157,7 @@ func (h *Host) ensureSpace(want Space) error {
 	}
 	in, err := sp.h.LinkByName(want.Inside)
 	if gone(err) {
-		if err := h.wire(sp, want); err != nil {
+		if err := h.pair(sp, want); err != nil {
 			return err
 		}
 		in, err = sp.h.LinkByName(want.Inside)
@@ -205,8 +171,8 @@ func (h *Host) ensureSpace(want Space) error {
 	return h.ensureLink(Link{Name: want.Outside, Kind: Veth, MTU: want.MTU, Master: want.Master, Up: true})
 }
 
-// wire makes the veth pair of a namespace; an outer end that lost its inner one is replaced.
-func (h *Host) wire(sp *space, want Space) error {
+// pair makes the veth pair of a namespace; an outer end that lost its inner one is replaced.
+func (h *Host) pair(sp *space, want Space) error {
 	if err := h.removeLink(want.Outside); err != nil {
 		return err
 	}
@@ -221,13 +187,16 @@ func (h *Host) wire(sp *space, want Space) error {
 	if err := h.h.LinkAdd(v); err != nil {
 		return fmt.Errorf("veth pair: %w", err)
 	}
-	return inside(sp.file, func() error {
-		return errors.Join(sysctl("net/ipv6/conf/"+want.Inside+"/accept_ra", "0"), sysctl("net/ipv6/conf/"+want.Inside+"/accept_dad", "0"))
-	})
+	return nil
 }
 
-// shape gives the inner end its MAC, MTU and addresses.
+// shape gives the inner end its settings, MAC, MTU, addresses and their routes.
 func (sp *space) shape(in netlink.Link, want Space) error {
+	if err := inside(sp.file, func() error {
+		return errors.Join(sysctl("net/ipv6/conf/"+want.Inside+"/accept_ra", "0"), sysctl("net/ipv6/conf/"+want.Inside+"/accept_dad", "0"))
+	}); err != nil {
+		return err
+	}
 	if lo, err := sp.h.LinkByName("lo"); err != nil {
 		return err
 	} else if lo.Attrs().Flags&net.FlagUp == 0 {
@@ -268,6 +237,16 @@ func (sp *space) shape(in netlink.Link, want Space) error {
 			if err := sp.h.AddrReplace(in, address(p)); err != nil {
 				return fmt.Errorf("address %s: %w", p, err)
 			}
+		}
+	}
+	lost, err := sp.lostRoutes(in, want.Addrs)
+	if err != nil {
+		return err
+	}
+	for _, p := range lost {
+		route := &netlink.Route{LinkIndex: in.Attrs().Index, Dst: address(p).IPNet, Scope: netlink.SCOPE_LINK, Protocol: unix.RTPROT_KERNEL}
+		if err := sp.h.RouteReplace(route); err != nil {
+			return fmt.Errorf("route %s: %w", p, err)
 		}
 	}
 	return nil

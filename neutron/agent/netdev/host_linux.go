@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +34,7 @@ type Host struct {
 	o       Options
 	ns      *os.File
 	h       *netlink.Handle
+	wire    wire
 	ipHooks bool
 
 	mu     sync.Mutex
@@ -43,6 +45,34 @@ type space struct {
 	file *os.File
 	ino  uint64
 	h    *netlink.Handle
+	wire wire
+}
+
+// wire are sockets for requests that the netlink package has no words for.
+type wire map[int]*nl.SocketHandle
+
+func openWire(namespace *os.File, protocols ...int) (wire, error) {
+	w := wire{}
+	for _, p := range protocols {
+		s, err := nl.GetNetlinkSocketAt(netns.NsHandle(namespace.Fd()), netns.None(), p)
+		if err != nil {
+			w.close()
+			return nil, fmt.Errorf("netlink: %w", err)
+		}
+		w[p] = &nl.SocketHandle{Socket: s}
+	}
+	return w, nil
+}
+
+func (w wire) close() {
+	for _, s := range w {
+		s.Close()
+	}
+}
+
+func (w wire) do(req *nl.NetlinkRequest, protocol int, reply uint16) ([][]byte, error) {
+	req.Sockets = w
+	return req.Execute(protocol, reply)
 }
 
 // Open binds to the host's namespace. It needs the rights of an administrator (CAP_NET_ADMIN and CAP_SYS_ADMIN).
@@ -61,7 +91,12 @@ func Open(o Options) (*Host, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlink: %w", err), f.Close())
 	}
-	return &Host{o: o, ns: f, h: h, spaces: map[string]*space{}}, nil
+	w, err := openWire(f, unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER)
+	if err != nil {
+		h.Close()
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Host{o: o, ns: f, h: h, wire: w, spaces: map[string]*space{}}, nil
 }
 
 // Close lets go of the host; everything made on it stays.
@@ -72,6 +107,7 @@ func (h *Host) Close() error {
 		h.forget(name)
 	}
 	h.h.Close()
+	h.wire.close()
 	return h.ns.Close()
 }
 
@@ -135,11 +171,16 @@ func (h *Host) space(name string) (*space, error) {
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	nl, err := netlink.NewHandleAt(netns.NsHandle(f.Fd()), unix.NETLINK_ROUTE)
+	handle, err := netlink.NewHandleAt(netns.NsHandle(f.Fd()), unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlink in %s: %w", name, err), f.Close())
 	}
-	s := &space{file: f, ino: st.Ino, h: nl}
+	w, err := openWire(f, unix.NETLINK_ROUTE)
+	if err != nil {
+		handle.Close()
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+	}
+	s := &space{file: f, ino: st.Ino, h: handle, wire: w}
 	h.spaces[name] = s
 	return s, nil
 }
@@ -148,6 +189,7 @@ func (h *Host) space(name string) (*space, error) {
 func (h *Host) forget(name string) {
 	if s := h.spaces[name]; s != nil {
 		s.h.Close()
+		s.wire.close()
 		s.file.Close()
 		delete(h.spaces, name)
 	}

@@ -35,6 +35,8 @@ func (h *Host) BridgeFilter() bool                                     { return 
 func (h *Host) ShowToIPHooks()                                         {}
 func (h *Host) Snapshot() (Snapshot, error)                            { return Snapshot{}, errLinux }
 func (h *Host) Generation() (uint32, error)                            { return 0, errLinux }
+func (h *Host) Filter([]string) (Filter, error)                        { return Filter{}, errLinux }
+func (h *Host) Watch(context.Context, func()) error                    { return errLinux }
 func (h *Host) Do(Op) error                                            { return errLinux }
 func (h *Host) Cut(func(Flow) bool) (int, error)                       { return 0, errLinux }
 func (h *Host) Listen(string, netip.AddrPort) (net.Listener, error)    { return nil, errLinux }

@@ -37,7 +37,11 @@ type Link struct {
 	VNI    int64      // tunnels
 	Local  netip.Addr // tunnels
 	Port   int        // tunnels: UDP port
+	Odd    string     // found only: what of that which all links of the kind have this one has not
 }
+
+// OddTunnel is an oddity that only a tunnel made anew is free of.
+const OddTunnel = "vxlan learning"
 
 // Space is a network's DHCP and metadata namespace with its veth pair: Outside is a port of the bridge Master, Inside has the
 // addresses.
@@ -48,11 +52,12 @@ type Space struct {
 	MAC             string
 	MTU             int
 	Addrs           []netip.Prefix // sorted
+	Odd             string         // found only: what is not as it must be besides
 }
 
 // Equal compares what can differ between a wanted and a found namespace.
 func (s Space) Equal(o Space) bool {
-	return s.Name == o.Name && s.Inside == o.Inside && s.MAC == o.MAC && s.MTU == o.MTU && slices.Equal(s.Addrs, o.Addrs)
+	return s.Name == o.Name && s.Inside == o.Inside && s.MAC == o.MAC && s.MTU == o.MTU && s.Odd == o.Odd && slices.Equal(s.Addrs, o.Addrs)
 }
 
 // Forward says behind which tunnel end a MAC is; FloodMAC stands for broadcast and multicast.
@@ -79,7 +84,32 @@ type Snapshot struct {
 	Spaces     map[string]Space
 	Forwards   []Forward
 	Neighbours []Neighbour
+	Plugged    map[string]bool // taps that a guest has open
 	Generation uint32
+}
+
+// Filter is what the kernel holds of some tables: a sum for each object by its name, as "bridge hypernova_ports chain input", and the generation
+// at which they were read. Two filters of one process with equal sums have equal content.
+type Filter struct {
+	Generation uint32
+	Parts      map[string]uint64
+}
+
+// Differences names what differs between two filters, sorted.
+func (f Filter) Differences(o Filter) []string {
+	var out []string
+	for name, sum := range f.Parts {
+		if other, ok := o.Parts[name]; !ok || other != sum {
+			out = append(out, name)
+		}
+	}
+	for name := range o.Parts {
+		if _, ok := f.Parts[name]; !ok {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Flow is a tracked connection in its original direction. For ICMP the ports are zero.

@@ -1,7 +1,6 @@
 package netdev
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -9,13 +8,16 @@ import (
 	"slices"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
 // Snapshot reads everything of the agent's making from the kernel.
 func (h *Host) Snapshot() (Snapshot, error) {
-	s := Snapshot{Links: map[string]Link{}, Others: map[string]Link{}, Spaces: map[string]Space{}}
+	s := Snapshot{Links: map[string]Link{}, Others: map[string]Link{}, Spaces: map[string]Space{}, Plugged: map[string]bool{}}
+	more, err := h.wire.details(h.ipHooks)
+	if err != nil {
+		return s, err
+	}
 	links, err := list(h.h.LinkList)
 	if err != nil {
 		return s, fmt.Errorf("list links: %w", err)
@@ -32,6 +34,11 @@ func (h *Host) Snapshot() (Snapshot, error) {
 		if l.Attrs().Group != h.o.Owner {
 			s.Others[found.Name] = found
 			continue
+		}
+		d := more[int32(l.Attrs().Index)]
+		found.Odd = d.text()
+		if d.carrier && found.Kind == Tap {
+			s.Plugged[found.Name] = true
 		}
 		s.Links[found.Name] = found
 		switch found.Kind {
@@ -167,38 +174,11 @@ func (sp *space) read(out *Space) error {
 			}
 		}
 		slices.SortFunc(out.Addrs, netip.Prefix.Compare)
+		if out.Odd, err = sp.oddities(l, out.Addrs); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// Generation is the number of the packet filter's last committed change, by whomever.
-func (h *Host) Generation() (uint32, error) {
-	const (
-		subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
-		attrID    = 1 // NFTA_GEN_ID
-	)
-	var id uint32
-	err := inside(h.ns, func() error {
-		req := nl.NewNetlinkRequest(subsystem|unix.NFT_MSG_GETGEN, 0)
-		req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
-		msgs, err := req.Execute(unix.NETLINK_NETFILTER, subsystem|unix.NFT_MSG_NEWGEN)
-		if err != nil {
-			return fmt.Errorf("generation of the packet filter: %w", err)
-		}
-		for _, m := range msgs {
-			attrs, err := nl.ParseRouteAttr(m[nl.SizeofNfgenmsg:])
-			if err != nil {
-				return err
-			}
-			for _, a := range attrs {
-				if a.Attr.Type&nl.NLA_TYPE_MASK == attrID && len(a.Value) >= 4 {
-					id = binary.BigEndian.Uint32(a.Value)
-				}
-			}
-		}
-		return nil
-	})
-	return id, err
 }
 
 func addr(ip net.IP) netip.Addr {

@@ -22,20 +22,10 @@ func Apply(ctx context.Context, run Run, script string) error {
 // Drop removes the tables of an owner.
 func Drop(ctx context.Context, run Run, owner uint32) error {
 	var script strings.Builder
-	for _, t := range []string{owned(portsTable, owner), owned(zonesTable, owner)} {
+	for _, t := range Names(owner) {
 		fmt.Fprintf(&script, "table %[1]s\ndelete table %[1]s\n", t) // deleting what is not there would be an error
 	}
 	return Apply(ctx, run, script.String())
-}
-
-// Present reports that both tables of an owner are there, or only the one where the mode has no other.
-func Present(ctx context.Context, run Run, mode Mode, owner uint32) (bool, error) {
-	out, err := run(ctx, nil, "nft", "list", "tables")
-	if err != nil {
-		return false, err
-	}
-	has := func(table string) bool { return strings.Contains("\n"+string(out), "\ntable "+table+"\n") }
-	return has(owned(portsTable, owner)) && (mode == Native || has(owned(zonesTable, owner))), nil
 }
 
 // Probe finds the form that this kernel can do, by trying; bridgeFilter says that bridged packets can be shown to the IP hooks.

@@ -24,6 +24,7 @@ const (
 const (
 	portsTable = "bridge hypernova_ports"
 	zonesTable = "inet hypernova_zones"
+	guardTable = "bridge hypernova_guard"
 )
 
 // owned is the name of a table of one owner.
@@ -34,10 +35,15 @@ func owned(table string, owner uint32) string {
 	return fmt.Sprintf("%s_%08x", table, owner)
 }
 
-// Bits of the packet mark in mark mode; the others are left alone.
+// Bits of the packet mark; the others are left alone. The first two are of mark mode. The next three say which chains of the ports' table a
+// frame has passed: the guard drops a frame that lacks one, so that losing that table closes the ports instead of opening them.
 const (
 	markEstablished = 0x00040000
 	markInvalid     = 0x00080000
+	markSource      = 0x00100000
+	markSent        = 0x00200000
+	markReceived    = 0x00400000
+	markJudged      = markSource | markSent | markReceived
 )
 
 // Ruleset is what a host filters.
@@ -78,14 +84,21 @@ func (r Ruleset) Tables() Tables {
 	b.Networks = slices.SortedFunc(slices.Values(r.Networks), func(x, y Network) int { return strings.Compare(x.ID, y.ID) })
 	b.Ports = slices.SortedFunc(slices.Values(r.Ports), func(x, y Port) int { return strings.Compare(x.ID, y.ID) })
 	b.Groups = slices.SortedFunc(slices.Values(r.Groups), func(x, y neutron.HostGroup) int { return strings.Compare(x.ID, y.ID) })
-	out := Tables{{name: owned(zonesTable, r.Owner)}, {name: owned(portsTable, r.Owner)}}
+	out := Tables{{name: owned(zonesTable, r.Owner)}, {name: owned(portsTable, r.Owner)}, {name: owned(guardTable, r.Owner)}}
 	b.table = &out[0]
 	if b.Mode == Mark {
 		b.zones()
 	}
 	b.table = &out[1]
-	b.ports()
+	inside := b.ports()
+	b.table = &out[2]
+	b.guard(inside)
 	return out
+}
+
+// Names are the tables of an owner, in nft's words.
+func Names(owner uint32) []string {
+	return []string{owned(zonesTable, owner), owned(portsTable, owner), owned(guardTable, owner)}
 }
 
 type builder struct {
@@ -120,9 +133,10 @@ func (b *builder) zones() {
 	b.chain("invalid", fmt.Sprintf("meta mark set meta mark | 0x%08x", markInvalid))
 }
 
-func (b *builder) ports() {
+// ports is the table that judges; it returns the devices on the bridges.
+func (b *builder) ports() (inside []string) {
 	networks := map[string]Network{}
-	var zones, inside, answering, tunnels, sources, egress, ingress []string
+	var zones, answering, tunnels, filtered, limits, sources, egress, ingress []string
 	for _, n := range b.Networks {
 		networks[n.ID] = n
 		for _, d := range []string{n.DHCP, n.Tunnel} {
@@ -141,15 +155,19 @@ func (b *builder) ports() {
 	for _, p := range b.Ports {
 		inside = append(inside, fmt.Sprintf("%q", p.Device))
 		zones = append(zones, fmt.Sprintf("%q : %d", p.Device, networks[p.Network].Zone))
+		limits = append(limits, fmt.Sprintf("%q : jump limits-%s", p.Device, p.ID))
 		if p.Secure {
-			sources = append(sources, fmt.Sprintf("%q : goto source-%s", p.Device, p.ID))
-			egress = append(egress, fmt.Sprintf("%q : goto egress-%s", p.Device, p.ID))
-			ingress = append(ingress, fmt.Sprintf("%q : goto ingress-%s", p.Device, p.ID))
+			filtered = append(filtered, fmt.Sprintf("%q", p.Device))
+			sources = append(sources, fmt.Sprintf("%q : jump source-%s", p.Device, p.ID))
+			egress = append(egress, fmt.Sprintf("%q : jump egress-%s", p.Device, p.ID))
+			ingress = append(ingress, fmt.Sprintf("%q : jump ingress-%s", p.Device, p.ID))
 		}
 	}
 	b.set("set", "inside", "typeof iifname", inside)
 	b.set("set", "answering", "typeof iifname", answering)
 	b.set("set", "tunnels", "typeof oifname", tunnels)
+	b.set("set", "filtered", "type ifname;", filtered)
+	b.set("map", "limited", "typeof iifname : verdict", limits)
 	b.set("map", "sources", "typeof iifname : verdict", sources)
 	b.set("map", "senders", "typeof iifname : verdict", egress)
 	b.set("map", "receivers", "typeof oifname : verdict", ingress)
@@ -157,6 +175,7 @@ func (b *builder) ports() {
 	b.remoteSets()
 	b.common()
 	for _, p := range b.Ports {
+		b.limitsChain(p)
 		if p.Secure {
 			b.sourceChain(p)
 			b.portChains(p, networks[p.Network])
@@ -167,16 +186,57 @@ func (b *builder) ports() {
 		b.set("map", "zones", "typeof iifname : ct zone", zones)
 		first = append(first, "ct zone set iifname map @zones")
 	}
-	b.chain("prerouting", append(first, "iifname vmap @sources")...)
+	// A chain that a port's own does not end, because it or its entry is gone, ends with a drop.
+	b.chain("prerouting", append(first, setMark("iifname @inside", ^uint32(markJudged), markSource), "iifname vmap @sources", "iifname @filtered drop")...)
 	// Guests and the host do not meet on a bridge: the host would answer ARP for all its addresses there.
 	b.chain("input", "type filter hook input priority -200;", "iifname @inside drop")
 	b.chain("egress", "type filter hook forward priority -200;",
+		setMark("iifname @inside", ^uint32(0), markSent),
 		// Each host answers its own guests, several of them perhaps by the same address.
 		"oifname @tunnels iifname @answering drop",
 		"oifname @tunnels arp daddr ip 169.254.169.254 drop",
 		"oifname @tunnels udp sport 68 udp dport 67 drop",
-		"iifname vmap @senders")
-	b.chain("ingress", "type filter hook forward priority -199;", "oifname vmap @receivers")
+		dhcpRequest+" iifname vmap @limited",
+		metadataOpening+" iifname vmap @limited",
+		"iifname vmap @senders",
+		"iifname @filtered drop")
+	b.chain("ingress", "type filter hook forward priority -199;",
+		setMark("oifname @inside", ^uint32(0), markReceived), "oifname vmap @receivers", "oifname @filtered drop")
+	return inside
+}
+
+// guard is the table that does not judge but sees that the ports' table did. It runs right after it.
+func (b *builder) guard(inside []string) {
+	b.set("set", "inside", "type ifname;", inside)
+	b.chain("input", "type filter hook input priority -199;", "iifname @inside drop")
+	b.chain("forward", "type filter hook forward priority -198;",
+		fmt.Sprintf("iifname @inside meta mark & 0x%08x != 0x%08x drop", markSource|markSent, markSource|markSent),
+		fmt.Sprintf("oifname @inside meta mark & 0x%08x == 0 drop", markReceived),
+		setMark("oifname @inside", ^uint32(markJudged), 0)) // a tunnel's packets keep their mark
+}
+
+// setMark writes bits of the mark: those of keep stay, those of add are set.
+func setMark(match string, keep, add uint32) string {
+	switch {
+	case add == 0:
+		return fmt.Sprintf("%s meta mark set meta mark & 0x%08x", match, keep)
+	case keep == ^uint32(0):
+		return fmt.Sprintf("%s meta mark set meta mark | 0x%08x", match, add)
+	}
+	return fmt.Sprintf("%s meta mark set meta mark & 0x%08x | 0x%08x", match, keep, add)
+}
+
+// What costs the host work at a guest's will is bounded per port, in the kernel: where one guest asks too much its own requests are lost.
+const (
+	dhcpRequest     = "ether type ip udp sport 68 udp dport 67"
+	metadataOpening = "ether type ip ip daddr 169.254.169.254 tcp dport 80 tcp flags & (syn | ack) == syn"
+)
+
+// limitsChain counts a port's requests to the host's servers.
+func (b *builder) limitsChain(p Port) {
+	b.chain("limits-"+p.ID,
+		dhcpRequest+" limit rate over 10/second burst 30 packets drop",
+		metadataOpening+" limit rate over 40/second burst 200 packets drop")
 }
 
 // established and invalid match a packet by its connection's state.
