@@ -69,5 +69,5 @@ func (p *Process) buildMetadata(ctx context.Context, v *novaVerbs) error {
 	if err != nil {
 		return err
 	}
-	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(v.servers, secret, p.o.Log))
+	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(metadata.Config{Domain: p.c.NovaAPI.DHCPDomain}, v.servers, secret, p.o.Log))
 }

@@ -26,7 +26,8 @@ type SubnetInfo struct {
 	DHCP              bool
 	DNS               []netip.Addr
 	Routes            []HostRoute
-	Version           int // 4 or 6
+	Version           int    // 4 or 6
+	AddressMode       string // how an IPv6 guest gets its address: empty, slaac, dhcpv6-stateful, dhcpv6-stateless
 }
 
 // PortInfo is a port with its network and subnets: all that compute needs to build a NIC, metadata and the view of addresses.
@@ -79,6 +80,9 @@ type API interface {
 	PortsOf(ctx context.Context, server string) ([]PortInfo, error)
 	// Deallocate deletes the ports that Allocate made for the server and unbinds (device_id, host cleared) the ones it took. Idempotent.
 	Deallocate(ctx context.Context, server string) error
+	// GroupNames are the names of the security groups that servers' ports have now, by server: in order of the ports, once for each port. Of a group
+	// that the caller may not see nothing is said. A server without groups is not in the answer.
+	GroupNames(ctx context.Context, servers []string) (map[string][]string, error)
 	// PortQuotaFree is how many more ports the project may have; -1 is unlimited.
 	PortQuotaFree(ctx context.Context, project string) (int, error)
 }

@@ -64,6 +64,7 @@ type Spec struct {
 	LaunchIndex        int
 	ReservationID      string
 	Created            time.Time
+	SecurityGroups     []string // names of its ports' groups
 }
 
 // ExternalEvent is what another service tells compute about a server.

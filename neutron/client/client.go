@@ -165,9 +165,11 @@ func (c *Client) PortsOf(ctx context.Context, server string) ([]neutron.PortInfo
 	if err != nil {
 		return nil, err
 	}
-	// Any user can write a device_id; only compute makes and binds ports.
-	return c.infos(ctx, slices.DeleteFunc(ps, func(p port) bool { return !p.own().Made && p.Host == "" }))
+	return c.infos(ctx, slices.DeleteFunc(ps, claimed))
 }
+
+// claimed reports a port that merely says it is a server's: any user can write a device_id, but only compute makes and binds ports.
+func claimed(p port) bool { return !p.own().Made && p.Host == "" }
 
 func (c *Client) portsOf(ctx context.Context, server string) ([]port, error) {
 	return list[port](ctx, c, "ports", url.Values{"device_id": {server}, "sort_key": {"created_at"}})
@@ -201,6 +203,60 @@ func (c *Client) places(ctx context.Context, ps []port) (map[string]place, error
 			return nil, err
 		}
 		out[p.Network] = place{network: n, subnets: subs}
+	}
+	return out, nil
+}
+
+// batch is how many ids one request asks for: longer ones do not fit in a URL.
+const batch = 50
+
+// listOf reads the things of a collection that have one of the values in a member.
+func listOf[T any](ctx context.Context, c *Client, plural, member string, values []string, more url.Values) ([]T, error) {
+	var all []T
+	for some := range slices.Chunk(values, batch) {
+		query := url.Values{member: some}
+		for k, v := range more {
+			query[k] = v
+		}
+		found, err := list[T](ctx, c, plural, query)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// GroupNames are the names of the security groups that servers' ports have now.
+func (c *Client) GroupNames(ctx context.Context, servers []string) (map[string][]string, error) {
+	ps, err := listOf[port](ctx, c, "ports", "device_id", servers, url.Values{"sort_key": {"created_at"}})
+	if err != nil {
+		return nil, err
+	}
+	ps = slices.DeleteFunc(ps, claimed)
+	var ids []string
+	for _, p := range ps {
+		ids = append(ids, p.SecurityGroups...)
+	}
+	slices.Sort(ids)
+	groups, err := listOf[group](ctx, c, "security-groups", "id", slices.Compact(ids), url.Values{"fields": {"id", "name", "project_id"}})
+	if err != nil {
+		return nil, err
+	}
+	who := auth.From(ctx)
+	names := map[string]string{}
+	for _, g := range groups {
+		if who == nil || trusted(who) || g.Project == who.ProjectID {
+			names[g.ID] = g.Name
+		}
+	}
+	out := map[string][]string{}
+	for _, p := range ps {
+		for _, id := range p.SecurityGroups {
+			if name, ok := names[id]; ok {
+				out[p.DeviceID] = append(out[p.DeviceID], name)
+			}
+		}
 	}
 	return out, nil
 }

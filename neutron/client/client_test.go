@@ -113,6 +113,7 @@ func TestBothPositionsAnswerTheSame(t *testing.T) {
 		"Network":       func(a neutron.API) (any, error) { return a.Network(ctx, n) },
 		"Available":     func(a neutron.API) (any, error) { return a.Available(ctx, "p") },
 		"PortQuotaFree": func(a neutron.API) (any, error) { return a.PortQuotaFree(ctx, "p") },
+		"GroupNames":    func(a neutron.API) (any, error) { return a.GroupNames(ctx, []string{"s", "nobody"}) },
 		"SecurityGroup": func(a neutron.API) (any, error) { return a.SecurityGroup(ctx, "p", "default") },
 	} {
 		local, err := ask(p.local)

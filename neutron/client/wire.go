@@ -38,10 +38,12 @@ type subnet struct {
 	DNS     []netip.Addr `json:"dns_nameservers"`
 	Routes  []route      `json:"host_routes"`
 	Version int          `json:"ip_version"`
+	Mode    string       `json:"ipv6_address_mode"`
 }
 
 func (s subnet) info() neutron.SubnetInfo {
-	i := neutron.SubnetInfo{ID: s.ID, Name: s.Name, Network: s.Network, CIDR: s.CIDR, DHCP: s.DHCP, DNS: s.DNS, Version: s.Version}
+	i := neutron.SubnetInfo{ID: s.ID, Name: s.Name, Network: s.Network, CIDR: s.CIDR, DHCP: s.DHCP, DNS: s.DNS, Version: s.Version,
+		AddressMode: s.Mode}
 	if s.Gateway != nil {
 		i.Gateway = *s.Gateway
 	}

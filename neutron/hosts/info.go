@@ -4,7 +4,8 @@ import "hypernova/neutron"
 
 // SubnetInfo is a subnet as hosts and guests know it.
 func SubnetInfo(s neutron.Subnet) neutron.SubnetInfo {
-	return neutron.SubnetInfo{ID: s.ID, Name: s.Name, Network: s.Network, CIDR: s.CIDR, Gateway: s.Gateway, DHCP: s.DHCP, DNS: s.DNS, Routes: s.Routes, Version: s.Version}
+	return neutron.SubnetInfo{ID: s.ID, Name: s.Name, Network: s.Network, CIDR: s.CIDR, Gateway: s.Gateway, DHCP: s.DHCP, DNS: s.DNS, Routes: s.Routes, Version: s.Version,
+		AddressMode: s.AddrMode}
 }
 
 // PortInfo is a port with its network and those of subnets that it has addresses of.

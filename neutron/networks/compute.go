@@ -113,6 +113,46 @@ func (s *Service) PortsOf(ctx context.Context, server string) ([]neutron.PortInf
 // claimed reports a port that merely says it is a server's: any user can write a device_id, but only compute makes and binds ports.
 func claimed(p neutron.Port) bool { return !p.Made && p.Host == "" }
 
+// GroupNames are the names of the security groups that servers' ports have now.
+func (s *Service) GroupNames(ctx context.Context, servers []string) (map[string][]string, error) {
+	out := map[string][]string{}
+	if len(servers) == 0 {
+		return out, nil
+	}
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		ps, err := store.Ports(ctx, tx, db.ListArgs{Where: []db.Cond{db.InList("device_id", servers)}, Sort: []db.SortKey{{Column: "created_at"}}}, "")
+		if err != nil {
+			return err
+		}
+		ps = slices.DeleteFunc(ps, claimed)
+		var ids []string
+		for _, p := range ps {
+			ids = append(ids, p.SecurityGroups...)
+		}
+		slices.Sort(ids)
+		groups, err := store.Groups(ctx, tx, db.ListArgs{Where: []db.Cond{db.InList("id", slices.Compact(ids))}})
+		if err != nil {
+			return err
+		}
+		who := auth.From(ctx)
+		names := map[string]string{}
+		for _, g := range groups {
+			if who == nil || trusted(who) || g.Project == who.ProjectID {
+				names[g.ID] = g.Name
+			}
+		}
+		for _, p := range ps {
+			for _, id := range p.SecurityGroups {
+				if name, ok := names[id]; ok {
+					out[p.DeviceID] = append(out[p.DeviceID], name)
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
 // PortQuotaFree is how many more ports the project may have; -1 is unlimited.
 func (s *Service) PortQuotaFree(ctx context.Context, project string) (int, error) {
 	return s.Quotas.Free(ctx, s.db, project, quota.Port)

@@ -36,7 +36,7 @@ var serversResource = api.Resource[*API]{Name: "server", Plural: "servers", Ops:
 }}
 
 func (a *API) showServer(ctx context.Context, r *api.Request, v *nova.Server, _ *api.None) (serverView, error) {
-	views, err := a.serverViews(ctx, r)
+	views, err := a.serverViews(ctx, r, *v)
 	if err != nil {
 		return serverView{}, err
 	}
@@ -65,7 +65,7 @@ func (a *API) updateServer(ctx context.Context, r *api.Request, v *nova.Server, 
 	if err != nil {
 		return nil, err
 	}
-	views, err := a.serverViews(ctx, r)
+	views, err := a.serverViews(ctx, r, changed)
 	if err != nil {
 		return nil, err
 	}

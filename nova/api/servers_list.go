@@ -40,7 +40,7 @@ func (a *API) detailServers(ctx context.Context, r *api.Request, q *serverQuery)
 	if err != nil {
 		return api.Page[serverView]{}, err
 	}
-	b, err := a.serverViews(ctx, r)
+	b, err := a.serverViews(ctx, r, vs...)
 	if err != nil {
 		return api.Page[serverView]{}, err
 	}

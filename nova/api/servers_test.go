@@ -58,6 +58,19 @@ func TestServerLife(t *testing.T) {
 	w.want(404, "alice", "2.58", "GET /servers/"+id+"/os-instance-actions/req-none", "")
 }
 
+func TestServersShowTheGroupsOfTheirPorts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.want(202, "alice", "2.1", "POST /servers", `{"server":{"name":"s","flavorRef":"1","imageRef":"`+image+`","security_groups":[{"name":"web"}]}}`).at("server", "id").(string)
+	both := []any{map[string]any{"name": "web"}, map[string]any{"name": "web"}} // one of each port
+	for line, at := range map[string][]any{"GET /servers/" + id: {"server"}, "GET /servers/detail": {"servers", 0}} {
+		r := w.want(200, "alice", "2.1", line, "")
+		if diff := cmp.Diff(both, r.at(append(at, "security_groups")...)); diff != "" {
+			t.Errorf("%s: %s", line, diff)
+		}
+	}
+}
+
 // TestServerMembersByVersion keeps what each version shows of a server.
 func TestServerMembersByVersion(t *testing.T) {
 	t.Parallel()

@@ -134,34 +134,59 @@ type serverViews struct {
 	self, bookmark  string
 	flavors, images string
 	hostIDs         map[[2]string]string
-	status          map[string]string // of hosts; nil: not asked for
+	status          map[string]string   // of hosts; nil: not asked for
+	groups          map[string][]string // names of the security groups of servers' ports
 	plainRefs       bool
 }
 
-func (a *API) serverViews(ctx context.Context, r *api.Request) (*serverViews, error) {
+// serverViews prepares the views of these servers. Their groups are those of their ports now, which only networking knows.
+func (a *API) serverViews(ctx context.Context, r *api.Request, vs ...nova.Server) (*serverViews, error) {
 	v := &serverViews{r: r, self: r.URL("/servers/"), bookmark: r.RootURL("/servers/"), flavors: r.RootURL("/flavors/"), images: r.RootURL("/images/"),
 		hostIDs: map[[2]string]string{}, plainRefs: !r.AtLeast(47)}
+	ids := make([]string, len(vs))
+	for i := range vs {
+		ids[i] = vs[i].ID
+	}
+	var err error
+	if len(ids) > 0 {
+		if v.groups, err = a.Networks.GroupNames(ctx, ids); err != nil {
+			return nil, err
+		}
+	}
 	if !r.AtLeast(16) || !r.Allowed(policyHostStatus, nil) {
 		return v, nil
 	}
-	services, err := a.Hosts.Services(ctx, "", nova.BinaryCompute)
+	v.status, err = a.hostStatus(ctx, vs)
+	return v, err
+}
+
+// hostStatus is how the hosts of servers are, by their names.
+func (a *API) hostStatus(ctx context.Context, vs []nova.Server) (map[string]string, error) {
+	only := ""
+	if len(vs) == 1 {
+		only = vs[0].Host
+	}
+	status := map[string]string{}
+	if len(vs) == 0 || len(vs) == 1 && only == "" {
+		return status, nil
+	}
+	services, err := a.Hosts.Services(ctx, only, nova.BinaryCompute)
 	if err != nil {
 		return nil, err
 	}
-	v.status = make(map[string]string, len(services))
 	for _, s := range services {
-		status := "UP"
+		is := "UP"
 		switch {
 		case s.Disabled:
-			status = "MAINTENANCE"
+			is = "MAINTENANCE"
 		case s.ForcedDown:
-			status = "DOWN"
+			is = "DOWN"
 		case !s.Up:
-			status = "UNKNOWN"
+			is = "UNKNOWN"
 		}
-		v.status[s.Host] = status
+		status[s.Host] = is
 	}
-	return v, nil
+	return status, nil
 }
 
 func (b *serverViews) links(id string) []link {
@@ -226,7 +251,7 @@ func (b *serverViews) detail(v *nova.Server) serverView {
 	if v.ConfigDrive {
 		out.Drive = "True"
 	}
-	for _, g := range v.SecurityGroups {
+	for _, g := range b.groups[v.ID] {
 		out.Groups = append(out.Groups, nameView{g})
 	}
 	if b.status != nil {

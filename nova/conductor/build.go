@@ -261,7 +261,9 @@ func (b *building) spec(ctx context.Context, at *attempt) (nova.Spec, error) {
 	s := v.Spec(at.Ports)
 	s.Files, s.AdminPass = b.a.Files, b.a.AdminPass
 	s.Host, s.Node, s.AZ = at.Choice.Host, at.Choice.Node, at.Choice.Zone
-	return s, nil
+	groups, err := b.Networks.GroupNames(asNova(ctx), []string{v.ID})
+	s.SecurityGroups = groups[v.ID]
+	return s, err
 }
 
 // taken is a move that must succeed; a refusal means that somebody else owns the server now.

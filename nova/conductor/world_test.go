@@ -468,6 +468,9 @@ func (p *ports) Deallocate(_ context.Context, server string) error {
 	}
 	return nil
 }
+func (p *ports) GroupNames(_ context.Context, servers []string) (map[string][]string, error) {
+	return map[string][]string{servers[0]: {"web"}}, nil
+}
 func (p *ports) PortQuotaFree(context.Context, string) (int, error) { return -1, nil }
 
 // up brings every port up.

@@ -15,80 +15,120 @@ func ec2Versions() []string {
 	return []string{"1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01", ec2Newest}
 }
 
-// ec2Tree is meta-data of the EC2 tree: leaves by their path, "placement/availability-zone".
-type ec2Tree map[string]string
+// ec2Since reports whether a version of the EC2 tree has what came with another; latest has everything. Versions sort as text.
+func ec2Since(version, with string) bool { return version == latest || version >= with }
 
-func ec2(s *nova.Spec) ec2Tree {
-	local := ""
-	for _, p := range s.Ports {
-		for _, f := range p.FixedIPs {
-			if f.IP.Is4() && local == "" {
-				local = f.IP.String()
-			}
-		}
+// nameKey is the member of a folder that says how the folder is called in the listing above it.
+const nameKey = "_name"
+
+// folder is a part of the EC2 tree: its members are texts, lists of texts, null and folders.
+type folder map[string]any
+
+// ec2 is the tree below a version. asker is the address that the request came from, nil where nobody asked over the network: it stands in for a server
+// without an IPv4 address.
+func (c Config) ec2(s *nova.Spec, version string, asker any) folder {
+	name := c.fqdn(s)
+	groups := s.SecurityGroups
+	if groups == nil {
+		groups = []string{}
 	}
 	short := strings.ReplaceAll(s.ID, "-", "")
 	// The manifest path is no reminder: guests get this very word from nova.
-	t := ec2Tree{"ami-id": "ami-00000001", "ami-launch-index": strconv.Itoa(s.LaunchIndex), "ami-manifest-path": "FIXME",
-		"block-device-mapping/ami": "vda", "block-device-mapping/root": "/dev/vda", "hostname": fqdn(s), "instance-action": "none",
-		"instance-id": "i-" + short[:min(8, len(short))], "instance-type": s.Flavor.Name, "local-hostname": fqdn(s), "local-ipv4": local,
-		"placement/availability-zone": s.AZ, "public-hostname": fqdn(s), "public-ipv4": "", "reservation-id": s.ReservationID}
+	t := folder{"ami-id": "ami-00000001", "ami-launch-index": s.LaunchIndex, "ami-manifest-path": "FIXME", "hostname": name,
+		"instance-id": "i-" + short[:min(8, len(short))], "local-ipv4": asker, "reservation-id": s.ReservationID, "security-groups": groups}
+	for _, p := range s.Ports {
+		for _, f := range p.FixedIPs {
+			if _, found := t["local-ipv4"].(address); f.IP.Is4() && !found {
+				t["local-ipv4"] = address(f.IP.String())
+			}
+		}
+	}
 	if s.KeyName != "" {
-		t["public-keys/0/openssh-key"] = s.PublicKey
+		t["public-keys"] = folder{"0": folder{nameKey: "0=" + s.KeyName, "openssh-key": s.PublicKey}}
+	}
+	if ec2Since(version, "2007-01-19") {
+		t["local-hostname"], t["public-hostname"], t["public-ipv4"] = name, name, ""
+	}
+	if ec2Since(version, "2007-08-29") {
+		t["instance-type"] = s.Flavor.Name
+	}
+	if ec2Since(version, "2007-12-15") {
+		t["block-device-mapping"] = mappings(s)
+	}
+	if ec2Since(version, "2008-02-01") {
+		t["placement"] = folder{"availability-zone": s.AZ}
+	}
+	if ec2Since(version, "2008-09-01") {
+		t["instance-action"] = "none"
 	}
 	return t
 }
 
-// read answers a path below meta-data: a leaf, or the names below a folder with a slash behind those of folders.
-func (t ec2Tree) read(path, keyName string) (string, bool) {
-	path = strings.Trim(path, "/")
-	if leaf, ok := t[path]; ok {
-		return leaf, true
+// address is an address of the server itself.
+type address string
+
+// mappings names the server's disks: the root disk, then the ephemeral one, then swap.
+func mappings(s *nova.Spec) folder {
+	m := folder{"ami": "vda", "root": "/dev/vda"}
+	next := 'b'
+	if s.Flavor.Ephemeral > 0 {
+		m["ephemeral0"] = "/dev/vd" + string(next)
+		next++
 	}
-	if path == "public-keys" && keyName != "" {
-		return "0=" + keyName, true
+	if s.Flavor.Swap > 0 {
+		m["swap"] = "/dev/vd" + string(next)
 	}
-	names := map[string]bool{}
-	for k := range t {
-		rest := k
-		if path != "" {
-			var ok bool
-			if rest, ok = strings.CutPrefix(k, path+"/"); !ok {
-				continue
-			}
-		}
-		name, _, folder := strings.Cut(rest, "/")
-		if folder {
-			name += "/"
-		}
-		names[name] = true
-	}
-	if len(names) == 0 {
-		return "", false
-	}
-	list := make([]string, 0, len(names))
-	for n := range names {
-		list = append(list, n)
-	}
-	sort.Strings(list)
-	return strings.Join(list, "\n"), true
+	return m
 }
 
-// document is the tree as one JSON document, as config drives carry it.
-func (t ec2Tree) document() map[string]any {
-	root := map[string]any{}
-	for path, leaf := range t {
-		at := root
-		parts := strings.Split(path, "/")
-		for _, p := range parts[:len(parts)-1] {
-			next, ok := at[p].(map[string]any)
-			if !ok {
-				next = map[string]any{}
-				at[p] = next
-			}
-			at = next
+// read answers a path in the tree: a leaf, or the names below a folder with a slash behind those of folders.
+func (t folder) read(path []string) (string, bool) {
+	var at any = t
+	for _, name := range path {
+		f, ok := at.(folder)
+		if !ok {
+			return "", false
 		}
-		at[parts[len(parts)-1]] = leaf
+		if at, ok = f[name]; !ok {
+			return "", false
+		}
 	}
-	return root
+	switch v := at.(type) {
+	case folder:
+		return v.listing(), true
+	case []string:
+		return strings.Join(v, "\n"), true
+	case []byte:
+		return string(v), true
+	case string:
+		return v, true
+	case address:
+		return string(v), true
+	case int:
+		return strconv.Itoa(v), true
+	}
+	return "None", true // as nova writes what is not known
+}
+
+func (t folder) listing() string {
+	names := make([]string, 0, len(t))
+	for name := range t {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	lines := make([]string, 0, len(names))
+	for _, name := range names {
+		below, isFolder := t[name].(folder)
+		switch shown, ok := below[nameKey].(string); {
+		case name == nameKey:
+			continue
+		case ok:
+			lines = append(lines, shown)
+		case isFolder:
+			lines = append(lines, name+"/")
+		default:
+			lines = append(lines, name)
+		}
+	}
+	return strings.Join(lines, "\n")
 }

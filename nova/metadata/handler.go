@@ -7,8 +7,8 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
+	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"hypernova/neutron"
@@ -16,26 +16,28 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Servers finds servers and their ports; nova/servers is one.
+// Servers finds servers, their ports, and the names of the security groups that those have now; nova/servers is one.
 type Servers interface {
 	Server(ctx context.Context, id string) (nova.Server, error)
 	Ports(ctx context.Context, id string) ([]neutron.PortInfo, error)
+	GroupNames(ctx context.Context, id string) ([]string, error)
 }
 
 // Handler answers guests on the metadata port. A request names its server in X-Instance-ID, proves it in X-Instance-ID-Signature (HMAC-SHA256
 // with the secret that networking's proxy shares) and names the project in X-Tenant-ID. An empty secret refuses everything.
 type Handler struct {
+	c       Config
 	servers Servers
 	secret  []byte
 	log     *slog.Logger
 }
 
 // New makes the handler; a nil log says nothing.
-func New(s Servers, secret string, log *slog.Logger) *Handler {
+func New(c Config, s Servers, secret string, log *slog.Logger) *Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{s, []byte(secret), log}
+	return &Handler{c, s, []byte(secret), log}
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -44,13 +46,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "405 Method Not Allowed", http.StatusMethodNotAllowed)
 		return
 	}
+	parts := pathOf(r.URL.Path)
+	if len(parts) == 0 { // which versions there are is no secret
+		w.Header().Set("Content-Type", plainText)
+		_, _ = w.Write(listing(append(ec2Versions(), latest))) // the guest may be gone
+		return
+	}
 	s, status, err := h.who(r)
 	if err != nil {
 		h.log.Warn("metadata refused", "server", r.Header.Get("X-Instance-ID"), "path", r.URL.Path, "status", status, "cause", err.Error())
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	body, kind, err := answer(s, r.URL.Path)
+	body, kind, err := h.c.answer(s, parts, r.Header.Get("X-Forwarded-For"))
 	if err != nil {
 		h.log.Error("metadata failed", "server", s.ID, "path", r.URL.Path, "cause", err.Error())
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
@@ -91,6 +99,9 @@ func (h *Handler) who(r *http.Request) (*nova.Spec, int, error) {
 		return nil, http.StatusInternalServerError, err
 	}
 	s := v.Spec(ports)
+	if s.SecurityGroups, err = h.servers.GroupNames(r.Context(), id); err != nil {
+		return nil, http.StatusInternalServerError, err
+	}
 	return &s, 0, nil
 }
 
@@ -106,71 +117,76 @@ const (
 	jsonText  = "application/json"
 )
 
-// answer is the document or listing at a path; a nil body is none there.
-func answer(s *nova.Spec, path string) (body []byte, kind string, err error) {
-	path = strings.Trim(path, "/")
-	first, rest, _ := strings.Cut(path, "/")
-	switch {
-	case path == "":
-		return []byte(strings.Join(append(ec2Versions(), latest), "\n")), plainText, nil
-	case first == "openstack":
-		return openstack(s, rest)
-	case first == latest || slices.Contains(ec2Versions(), first):
-		return ec2Answer(s, rest)
+func pathOf(text string) []string {
+	text = strings.Trim(path.Clean("/"+text), "/")
+	if text == "" {
+		return nil
 	}
-	return nil, "", nil
+	return strings.Split(text, "/")
 }
 
-func openstack(s *nova.Spec, path string) ([]byte, string, error) {
-	if path == "" {
-		return []byte(strings.Join(append(versions(), latest), "\n")), plainText, nil
+func listing(names []string) []byte { return []byte(strings.Join(names, "\n")) }
+
+// answer is the document or listing at a path; a nil body is none there. asker is the address of who asks.
+func (c Config) answer(s *nova.Spec, at []string, asker string) (body []byte, kind string, err error) {
+	switch {
+	case at[0] == "openstack":
+		return c.openstack(s, at[1:])
+	case at[0] == "ec2":
+		at = at[1:]
 	}
-	files, err := tree(s, false)
-	if err != nil {
-		return nil, "", err
-	}
-	at := "openstack/" + path
-	if body, ok := files[at]; ok {
-		kind := jsonText
-		switch {
-		case strings.HasSuffix(at, "/user_data"), strings.HasPrefix(path, "content/"):
-			kind = "application/octet-stream"
-		}
-		if body == nil {
-			body = []byte{}
-		}
-		return body, kind, nil
-	}
-	var names []string
-	for name := range files {
-		if below, ok := strings.CutPrefix(name, at+"/"); ok {
-			names = append(names, below)
-		}
-	}
-	if len(names) == 0 {
+	switch {
+	case len(at) == 0:
+		return listing(append(ec2Versions(), latest)), plainText, nil
+	case at[0] != latest && !slices.Contains(ec2Versions(), at[0]):
 		return nil, "", nil
 	}
-	sort.Strings(names)
-	return []byte(strings.Join(names, "\n")), plainText, nil
-}
-
-func ec2Answer(s *nova.Spec, path string) ([]byte, string, error) {
+	t := folder{"meta-data": c.ec2(s, at[0], asker)}
 	user, err := userData(s)
 	if err != nil {
 		return nil, "", err
 	}
-	first, rest, _ := strings.Cut(path, "/")
-	switch {
-	case path == "" && user != nil:
-		return []byte("meta-data/\nuser-data"), plainText, nil
-	case path == "":
-		return []byte("meta-data/"), plainText, nil
-	case path == "user-data" && user != nil:
-		return user, "application/octet-stream", nil
-	case first == "meta-data":
-		if text, ok := ec2(s).read(rest, s.KeyName); ok {
-			return []byte(text), plainText, nil
-		}
+	if user != nil {
+		t["user-data"] = user
+	}
+	if text, ok := t.read(at[1:]); ok {
+		return []byte(text), plainText, nil
 	}
 	return nil, "", nil
+}
+
+// order is in which the files of a version are listed.
+func order() []string {
+	return []string{"meta_data.json", "user_data", "vendor_data.json", "network_data.json", "vendor_data2.json"}
+}
+
+func (c Config) openstack(s *nova.Spec, at []string) ([]byte, string, error) {
+	if len(at) == 0 {
+		return listing(append(versions(), latest)), plainText, nil
+	}
+	files, err := c.tree(s, false)
+	if err != nil {
+		return nil, "", err
+	}
+	name := "openstack/" + strings.Join(at, "/")
+	if body, ok := files[name]; ok {
+		if body == nil {
+			body = []byte{}
+		}
+		switch at[len(at)-1] {
+		case "meta_data.json", "vendor_data.json", "vendor_data2.json":
+			return body, jsonText, nil
+		}
+		return body, plainText, nil
+	}
+	var names []string
+	for _, file := range order() {
+		if _, ok := files[name+"/"+file]; ok {
+			names = append(names, file)
+		}
+	}
+	if names == nil {
+		return nil, "", nil
+	}
+	return listing(names), plainText, nil
 }

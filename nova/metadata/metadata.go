@@ -13,8 +13,10 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Domain is what follows a host name without dots, as nova's default dhcp_domain.
-const Domain = "novalocal"
+// Config is what an operator decides of the trees.
+type Config struct {
+	Domain string // follows every host name; empty: nothing does
+}
 
 // Versions of the OpenStack tree, oldest first; "latest" is the last.
 const (
@@ -27,11 +29,12 @@ const (
 	ocata     = "2017-02-22"
 	rocky     = "2018-08-27"
 	victoria  = "2020-10-14"
+	epoxy     = "2025-04-04"
 	latest    = "latest"
 )
 
 func versions() []string {
-	return []string{folsom, grizzly, havana, liberty, newtonOne, newtonTwo, ocata, rocky, victoria}
+	return []string{folsom, grizzly, havana, liberty, newtonOne, newtonTwo, ocata, rocky, victoria, epoxy}
 }
 
 // since reports whether a version has what came with another; latest has everything.
@@ -75,19 +78,20 @@ type device struct {
 	Address string   `json:"address"`
 	MAC     string   `json:"mac"`
 	Tags    []string `json:"tags"`
+	Trusted *bool    `json:"vf_trusted,omitempty"`
 }
 
 // fqdn is the guest's full name.
-func fqdn(s *nova.Spec) string {
-	if strings.Contains(s.Hostname, ".") {
+func (c Config) fqdn(s *nova.Spec) string {
+	if c.Domain == "" {
 		return s.Hostname
 	}
-	return s.Hostname + "." + Domain
+	return s.Hostname + "." + c.Domain
 }
 
 // meta is meta_data.json of a version. secrets puts in what only the server's own disk may carry.
-func meta(s *nova.Spec, version string, secrets bool) ([]byte, error) {
-	m := metaData{UUID: s.ID, Name: s.Name, Hostname: fqdn(s), Zone: s.AZ, Index: s.LaunchIndex, Meta: s.Metadata}
+func (c Config) meta(s *nova.Spec, version string, secrets bool) ([]byte, error) {
+	m := metaData{UUID: s.ID, Name: s.Name, Hostname: c.fqdn(s), Zone: s.AZ, Index: s.LaunchIndex, Meta: s.Metadata}
 	if s.KeyName != "" {
 		kind := nova.KeySSH
 		if strings.HasPrefix(s.PublicKey, "-----BEGIN CERTIFICATE") {
@@ -111,7 +115,7 @@ func meta(s *nova.Spec, version string, secrets bool) ([]byte, error) {
 		m.Project = s.Project
 	}
 	if since(version, newtonOne) {
-		m.Devices = devices(s)
+		m.Devices = devices(s, version)
 	}
 	if since(version, victoria) {
 		m.Dedicated = &[]int{}
@@ -119,11 +123,15 @@ func meta(s *nova.Spec, version string, secrets bool) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-func devices(s *nova.Spec) *[]device {
+func devices(s *nova.Spec, version string) *[]device {
 	out := []device{}
 	for _, p := range s.Ports {
 		if p.Tag != "" {
-			out = append(out, device{"nic", "none", "none", p.MAC, []string{p.Tag}})
+			d := device{Type: "nic", Bus: "none", Address: "none", MAC: p.MAC, Tags: []string{p.Tag}}
+			if since(version, rocky) {
+				d.Trusted = new(bool)
+			}
+			out = append(out, d)
 		}
 	}
 	return &out
@@ -132,19 +140,19 @@ func devices(s *nova.Spec) *[]device {
 func contentPath(i int) string { return fmt.Sprintf("/content/%04d", i) }
 
 // tree is the OpenStack tree below openstack/, and content/ beside the versions.
-func tree(s *nova.Spec, secrets bool) (map[string][]byte, error) {
+func (c Config) tree(s *nova.Spec, secrets bool) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	user, err := userData(s)
 	if err != nil {
 		return nil, err
 	}
-	network, err := json.Marshal(Network(s.Ports))
+	network, err := json.Marshal(networkFile(s.Ports))
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range append(versions(), latest) {
 		at := "openstack/" + v + "/"
-		if files[at+"meta_data.json"], err = meta(s, v, secrets); err != nil {
+		if files[at+"meta_data.json"], err = c.meta(s, v, secrets); err != nil {
 			return nil, err
 		}
 		if user != nil {
@@ -157,7 +165,7 @@ func tree(s *nova.Spec, secrets bool) (map[string][]byte, error) {
 			files[at+"network_data.json"] = network
 		}
 		if since(v, newtonTwo) {
-			files[at+"vendor_data2.json"] = []byte("{}")
+			files[at+"vendor_data2.json"] = []byte(`{"static":{}}`)
 		}
 	}
 	for i, f := range s.Files {
@@ -179,17 +187,15 @@ func userData(s *nova.Spec) ([]byte, error) {
 }
 
 // Files are the contents of a config drive, by path.
-func Files(s *nova.Spec) (map[string][]byte, error) {
-	files, err := tree(s, true)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := json.Marshal(ec2(s).document())
+func (c Config) Files(s *nova.Spec) (map[string][]byte, error) {
+	files, err := c.tree(s, true)
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range []string{ec2Newest, latest} {
-		files["ec2/"+v+"/meta-data.json"] = doc
+		if files["ec2/"+v+"/meta-data.json"], err = json.Marshal(c.ec2(s, v, nil)); err != nil {
+			return nil, err
+		}
 		if user := files["openstack/latest/user_data"]; user != nil {
 			files["ec2/"+v+"/user-data"] = user
 		}

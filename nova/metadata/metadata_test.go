@@ -39,13 +39,19 @@ func (one) Server(_ context.Context, asked string) (nova.Server, error) {
 
 func (one) Ports(context.Context, string) ([]neutron.PortInfo, error) { return ports, nil }
 
+func (one) GroupNames(context.Context, string) ([]string, error) {
+	return []string{"web", "default"}, nil
+}
+
+var config = metadata.Config{Domain: "novalocal"}
+
 func get(path string, headers map[string]string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("GET", path, nil)
 	for k, v := range headers {
 		r.Header.Set(k, v)
 	}
 	w := httptest.NewRecorder()
-	metadata.New(one{}, "secret", nil).ServeHTTP(w, r)
+	metadata.New(config, one{}, "secret", nil).ServeHTTP(w, r)
 	return w
 }
 
@@ -56,6 +62,10 @@ func proof() map[string]string {
 func TestHandlerAnswers(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
+		"/latest/meta-data":                             "ami-id\nami-launch-index\nami-manifest-path\nblock-device-mapping/\nhostname\ninstance-action\ninstance-id\ninstance-type\nlocal-hostname\nlocal-ipv4\nplacement/\npublic-hostname\npublic-ipv4\npublic-keys/\nreservation-id\nsecurity-groups",
+		"/1.0/meta-data":                                "ami-id\nami-launch-index\nami-manifest-path\nhostname\ninstance-id\nlocal-ipv4\npublic-keys/\nreservation-id\nsecurity-groups",
+		"/ec2/latest/meta-data/security-groups":         "web\ndefault",
+		"//latest//meta-data/../meta-data/hostname/":    "s1.novalocal",
 		"/latest/meta-data/instance-id":                 "i-0a1b2c3d",
 		"/latest/meta-data/local-ipv4":                  "10.0.0.5",
 		"/2009-04-04/meta-data/public-keys/":            "0=k",
@@ -67,14 +77,16 @@ func TestHandlerAnswers(t *testing.T) {
 		"/latest/":                                      "meta-data/\nuser-data",
 		"/openstack/latest/user_data":                   "#!/bin/sh\n",
 		"/openstack/2012-08-10/":                        "meta_data.json\nuser_data",
-		"/openstack/latest":                             "meta_data.json\nnetwork_data.json\nuser_data\nvendor_data.json\nvendor_data2.json",
+		"/openstack/latest":                             "meta_data.json\nuser_data\nvendor_data.json\nnetwork_data.json\nvendor_data2.json",
+		"/openstack/latest/vendor_data2.json":           `{"static":{}}`,
 		"/openstack/latest/vendor_data.json":            "{}",
 	} {
 		if w := get(path, proof()); w.Code != 200 || w.Body.String() != want {
 			t.Errorf("%s: got %d %q, want %q", path, w.Code, w.Body, want)
 		}
 	}
-	for _, path := range []string{"/openstack/2012-08-10/network_data.json", "/openstack/1999-01-01/meta_data.json", "/nonsense", "/latest/meta-data/none"} {
+	for _, path := range []string{"/openstack/2012-08-10/network_data.json", "/openstack/1999-01-01/meta_data.json", "/nonsense", "/latest/meta-data/none",
+		"/openstack/content", "/2007-01-19/meta-data/placement", "/latest/meta-data/hostname/below"} {
 		if w := get(path, proof()); w.Code != 404 {
 			t.Errorf("%s: got %d", path, w.Code)
 		}
@@ -90,7 +102,7 @@ func TestHandlerAnswers(t *testing.T) {
 	want := map[string]any{"uuid": id, "name": "s1", "hostname": "s1.novalocal", "availability_zone": "nova", "launch_index": 2.0, "project_id": "p",
 		"meta": map[string]any{"a": "b"}, "public_keys": map[string]any{"k": "ssh-rsa AAAA"}, "dedicated_cpus": []any{},
 		"keys":    []any{map[string]any{"name": "k", "type": "ssh", "data": "ssh-rsa AAAA"}},
-		"devices": []any{map[string]any{"type": "nic", "bus": "none", "address": "none", "mac": "fa:16:3e:00:00:01", "tags": []any{"front"}}}}
+		"devices": []any{map[string]any{"type": "nic", "bus": "none", "address": "none", "mac": "fa:16:3e:00:00:01", "tags": []any{"front"}, "vf_trusted": false}}}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Error(diff)
 	}
@@ -116,7 +128,7 @@ func TestHandlerRefuses(t *testing.T) {
 	r.Header.Set("X-Instance-ID", id)
 	r.Header.Set("X-Tenant-ID", "p")
 	r.Header.Set("X-Instance-ID-Signature", metadata.Sign(nil, id))
-	metadata.New(one{}, "", nil).ServeHTTP(w, r)
+	metadata.New(config, one{}, "", nil).ServeHTTP(w, r)
 	if w.Code != 403 {
 		t.Errorf("an empty secret proves something: %d", w.Code)
 	}
@@ -125,9 +137,9 @@ func TestHandlerRefuses(t *testing.T) {
 func TestNetworkData(t *testing.T) {
 	t.Parallel()
 	want := metadata.NetworkData{
-		Links: []metadata.Link{{ID: "tapp1", VIF: "p1", Type: "tap", MTU: 1450, MAC: "fa:16:3e:00:00:01"}},
+		Links: []metadata.Link{{ID: "tapp1", VIF: "p1", Type: "tap", MTU: &ports[0].MTU, MAC: "fa:16:3e:00:00:01"}},
 		Networks: []metadata.Net{{ID: "network0", Type: "ipv4_dhcp", Link: "tapp1", Network: "n1"},
-			{ID: "network1", Type: "ipv6", Link: "tapp1", Network: "n1", Address: "fd00::5", Netmask: "ffff:ffff:ffff:ffff::",
+			{ID: "network1", Type: "ipv6", Link: "tapp1", Network: "n1", Address: "fd00::5", Netmask: "ffff:ffff:ffff:ffff::", Services: []metadata.Service{},
 				Routes: []metadata.Route{{Network: "::", Netmask: "::", Gateway: "fd00::1"}, {Network: "fd01::", Netmask: "ffff::", Gateway: "fd00::2"}}}},
 		Services: []metadata.Service{{Type: "dns", Address: "9.9.9.9"}},
 	}
@@ -136,12 +148,61 @@ func TestNetworkData(t *testing.T) {
 	}
 }
 
+func TestNetworkTypes(t *testing.T) {
+	t.Parallel()
+	six := func(mode string, dhcp bool) neutron.SubnetInfo {
+		return neutron.SubnetInfo{ID: "s", Version: 6, CIDR: netip.MustParsePrefix("fd00::/64"), Gateway: netip.MustParseAddr("fd00::1"), DHCP: dhcp, AddressMode: mode}
+	}
+	const static6 = `"ip_address":"fd00::5","netmask":"ffff:ffff:ffff:ffff::","routes":[{"network":"::","netmask":"::","gateway":"fd00::1"}],"services":[]`
+	for _, tc := range []struct {
+		name   string
+		subnet neutron.SubnetInfo
+		ip     string
+		want   string
+	}{
+		{"slaac", six("slaac", true), "fd00::5", `"type":"ipv6_slaac","link":"l","network_id":"n",` + static6},
+		{"stateful", six("dhcpv6-stateful", true), "fd00::5", `"type":"ipv6_dhcpv6-stateful","link":"l","network_id":"n",` + static6},
+		{"stateless", six("dhcpv6-stateless", true), "fd00::5", `"type":"ipv6_dhcpv6-stateless","link":"l","network_id":"n",` + static6},
+		{"DHCP without a mode", six("", true), "fd00::5", `"type":"ipv6_dhcp","link":"l","network_id":"n"`},
+		{"by hand", six("", false), "fd00::5", `"type":"ipv6","link":"l","network_id":"n",` + static6},
+		{"version 4 without anything", neutron.SubnetInfo{ID: "s", Version: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")}, "10.0.0.5",
+			`"type":"ipv4","link":"l","network_id":"n","ip_address":"10.0.0.5","netmask":"255.255.255.0","routes":[],"services":[]`},
+	} {
+		ip := neutron.FixedIP{Subnet: "s", IP: netip.MustParseAddr(tc.ip)}
+		got, err := json.Marshal(metadata.Network([]neutron.PortInfo{{ID: "bare", Network: "n"},
+			{ID: "p", Device: "l", Network: "n", MAC: "m", FixedIPs: []neutron.FixedIP{ip, {Subnet: "t", IP: ip.IP.Next()}}, Subnets: []neutron.SubnetInfo{tc.subnet}}}))
+		want := `{"links":[{"id":"l","vif_id":"p","type":"phy","mtu":null,"ethernet_mac_address":"m"}],"networks":[{"id":"network0",` + tc.want + `}],"services":[]}`
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %v\n got %s\nwant %s", tc.name, err, got, want)
+		}
+	}
+}
+
+func TestWithoutDomainOrNetworks(t *testing.T) {
+	t.Parallel()
+	v, _ := one{}.Server(t.Context(), id)
+	s := v.Spec(nil)
+	files, err := metadata.Config{}.Files(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(files["openstack/latest/network_data.json"]); got != "{}" {
+		t.Errorf("network data of nothing: %s", got)
+	}
+	for _, file := range []string{"openstack/latest/meta_data.json", "ec2/latest/meta-data.json"} {
+		if got := string(files[file]); !strings.Contains(got, `"hostname":"s1"`) {
+			t.Errorf("%s: %s", file, got)
+		}
+	}
+}
+
 func TestConfigDrive(t *testing.T) {
 	t.Parallel()
 	v, _ := one{}.Server(t.Context(), id)
 	s := v.Spec(ports)
+	s.SecurityGroups, s.Flavor.Ephemeral, s.Flavor.Swap = []string{"web"}, 1, 1
 	s.AdminPass, s.Files = "pw", []nova.File{{Path: "/etc/x", Contents: []byte("hello")}}
-	files, err := metadata.Files(&s)
+	files, err := config.Files(&s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +217,12 @@ func TestConfigDrive(t *testing.T) {
 		"openstack/latest/network_data.json", "openstack/latest/user_data", "openstack/latest/vendor_data.json", "openstack/latest/vendor_data2.json"}, names); diff != "" {
 		t.Error(diff)
 	}
+	for _, want := range []string{`"security-groups":["web"]`, `"block-device-mapping":{"ami":"vda","ephemeral0":"/dev/vdb","root":"/dev/vda","swap":"/dev/vdc"}`,
+		`"public-keys":{"0":{"_name":"0=k","openssh-key":"ssh-rsa AAAA"}}`, `"local-ipv4":"10.0.0.5"`} {
+		if got := string(files["ec2/2009-04-04/meta-data.json"]); !strings.Contains(got, want) {
+			t.Errorf("%s not in %s", want, got)
+		}
+	}
 	meta := string(files["openstack/latest/meta_data.json"])
 	for _, want := range []string{`"admin_pass":"pw"`, `"files":[{"path":"/etc/x","content_path":"/content/0000"}]`} {
 		if !strings.Contains(meta, want) {
@@ -163,7 +230,7 @@ func TestConfigDrive(t *testing.T) {
 		}
 	}
 	s.UserData = "%"
-	if _, err := metadata.Files(&s); !fault.Is(err, fault.Invalid) {
+	if _, err := config.Files(&s); !fault.Is(err, fault.Invalid) {
 		t.Errorf("wrong user data: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package metadata
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"hypernova/neutron"
@@ -20,20 +21,20 @@ type Link struct {
 	ID   string `json:"id"`
 	VIF  string `json:"vif_id"`
 	Type string `json:"type"`
-	MTU  int    `json:"mtu,omitempty"`
+	MTU  *int   `json:"mtu"`
 	MAC  string `json:"ethernet_mac_address"`
 }
 
-// Net is one address of a NIC, or that it is to be asked for.
+// Net is one address of a NIC, or that it is to be asked for: then it has no address, netmask, routes and services.
 type Net struct {
 	ID       string    `json:"id"`
-	Type     string    `json:"type"` // ipv4, ipv4_dhcp, ipv6, ipv6_dhcp
+	Type     string    `json:"type"` // ipv4, ipv4_dhcp, ipv6, ipv6_dhcp, ipv6_slaac, ipv6_dhcpv6-stateful, ipv6_dhcpv6-stateless
 	Link     string    `json:"link"`
 	Network  string    `json:"network_id"`
 	Address  string    `json:"ip_address,omitempty"`
 	Netmask  string    `json:"netmask,omitempty"`
-	Routes   []Route   `json:"routes,omitempty"`
-	Services []Service `json:"services,omitempty"`
+	Routes   []Route   `json:"routes,omitzero"`
+	Services []Service `json:"services,omitzero"`
 }
 
 // Route is one way.
@@ -49,20 +50,35 @@ type Service struct {
 	Address string `json:"address"`
 }
 
-// Network makes network_data.json of a server's ports.
+// networkFile is network_data.json: an empty object where there is no network.
+func networkFile(ports []neutron.PortInfo) any {
+	if len(ports) == 0 {
+		return struct{}{}
+	}
+	return Network(ports)
+}
+
+// Network makes network_data.json of a server's ports. A port without addresses is not in it; of one with several addresses of a version the first
+// subnet's first is.
 func Network(ports []neutron.PortInfo) NetworkData {
 	d := NetworkData{Links: []Link{}, Networks: []Net{}, Services: []Service{}}
 	known := map[string]bool{}
-	for i, p := range ports {
-		link := Link{ID: p.Device, VIF: p.ID, Type: "phy", MTU: p.MTU, MAC: p.MAC}
+	for _, p := range ports {
+		if len(p.FixedIPs) == 0 {
+			continue
+		}
+		link := Link{ID: p.Device, VIF: p.ID, Type: "phy", MAC: p.MAC}
+		if p.MTU > 0 {
+			link.MTU = &p.MTU
+		}
 		if link.ID == "" {
-			link.ID = "interface" + strconv.Itoa(i)
+			link.ID = "interface" + strconv.Itoa(len(d.Links))
 		}
 		if p.VIFType == "tap" {
 			link.Type = "tap"
 		}
 		d.Links = append(d.Links, link)
-		for _, f := range p.FixedIPs {
+		for _, f := range firsts(p.FixedIPs) {
 			s := subnetOf(p, f.Subnet)
 			n := netOf(p, f, s)
 			n.ID, n.Link = "network"+strconv.Itoa(len(d.Networks)), link.ID
@@ -76,6 +92,17 @@ func Network(ports []neutron.PortInfo) NetworkData {
 		}
 	}
 	return d
+}
+
+// firsts are the first address of IPv4 and the first of IPv6.
+func firsts(all []neutron.FixedIP) []neutron.FixedIP {
+	var out []neutron.FixedIP
+	for _, is4 := range []bool{true, false} {
+		if i := slices.IndexFunc(all, func(f neutron.FixedIP) bool { return f.IP.Is4() == is4 }); i >= 0 {
+			out = append(out, all[i])
+		}
+	}
+	return out
 }
 
 func subnetOf(p neutron.PortInfo, id string) neutron.SubnetInfo {
@@ -92,10 +119,13 @@ func netOf(p neutron.PortInfo, f neutron.FixedIP, s neutron.SubnetInfo) Net {
 	if f.IP.Is6() {
 		family = "ipv6"
 	}
-	if s.DHCP {
+	switch {
+	case s.AddressMode != "":
+		family += "_" + s.AddressMode
+	case s.DHCP:
 		return Net{Type: family + "_dhcp", Network: p.Network}
 	}
-	n := Net{Type: family, Network: p.Network, Address: f.IP.String(), Netmask: mask(s.CIDR)}
+	n := Net{Type: family, Network: p.Network, Address: f.IP.String(), Netmask: mask(s.CIDR), Routes: []Route{}, Services: []Service{}}
 	if s.Gateway.IsValid() {
 		any4, any6 := netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 		all := any4

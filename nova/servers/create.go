@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
+	"unicode"
 
 	"hypernova/neutron"
 	"hypernova/nova"
@@ -126,7 +126,11 @@ func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reser
 			}
 		}
 		if hostname == "" {
-			hostname = Hostname(name, "Server-"+id)
+			nameless := "Server-" + id
+			hostname = Hostname(a.Name, nameless)
+			if count > 1 && hostname != nameless {
+				hostname = fmt.Sprintf("%s-%d", hostname, i+1)
+			}
 		}
 		flavor, image := r.flavor, r.image
 		diskConfig := a.DiskConfig
@@ -145,20 +149,30 @@ func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reser
 	return vs
 }
 
-var (
-	spaces   = regexp.MustCompile(`[ _]`)
-	unlawful = regexp.MustCompile(`[^a-z0-9.-]+`)
-)
+// longestHostname is what the shortest-minded of guests' systems take.
+const longestHostname = 63
 
-// Hostname makes a host name of a server's name; otherwise is for names of which nothing is left.
+// Hostname makes a host name of a server's name: spaces, underscores and dots become dashes, and what is neither a dash nor a letter or digit of
+// Latin-1 is left out. otherwise is for names of which nothing is left.
 func Hostname(name, otherwise string) string {
-	h := unlawful.ReplaceAllString(strings.ToLower(spaces.ReplaceAllString(name, "-")), "")
-	h = strings.Trim(h, ".-")
-	if h == "" {
-		return otherwise
+	var latin []rune
+	for _, c := range name {
+		if c <= unicode.MaxLatin1 {
+			latin = append(latin, c)
+		}
 	}
-	if len(h) > 63 {
-		h = strings.TrimRight(h[:63], ".-")
+	latin = latin[:min(len(latin), longestHostname)]
+	h := strings.Trim(strings.ToLower(strings.Map(func(c rune) rune {
+		switch {
+		case c == ' ' || c == '_' || c == '.':
+			return '-'
+		case c == '-' || unicode.IsLetter(c) || unicode.IsNumber(c):
+			return c
+		}
+		return -1
+	}, string(latin))), "-")
+	if h == "" {
+		return otherwise[:min(len(otherwise), longestHostname)]
 	}
 	return h
 }

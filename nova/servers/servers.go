@@ -71,6 +71,12 @@ func (s *Servers) Ports(ctx context.Context, id string) ([]neutron.PortInfo, err
 	return s.Store.Ports(ctx, s.Store.DB, id)
 }
 
+// GroupNames are the names of the security groups that the server's ports have now.
+func (s *Servers) GroupNames(ctx context.Context, id string) ([]string, error) {
+	groups, err := s.Networks.GroupNames(ctx, []string{id})
+	return groups[id], err
+}
+
 // unlocked refuses whoever is not an administrator on a locked server.
 func unlocked(ctx context.Context, v *nova.Server) error {
 	if v.Locked && !auth.From(ctx).Admin() {

@@ -113,7 +113,10 @@ func (a *around) Allocate(context.Context, neutron.AllocateArgs) ([]neutron.Port
 }
 func (a *around) PortsOf(context.Context, string) ([]neutron.PortInfo, error) { return nil, nil }
 func (a *around) Deallocate(context.Context, string) error                    { return nil }
-func (a *around) PortQuotaFree(context.Context, string) (int, error)          { return -1, nil }
+func (a *around) GroupNames(context.Context, []string) (map[string][]string, error) {
+	return map[string][]string{}, nil
+}
+func (a *around) PortQuotaFree(context.Context, string) (int, error) { return -1, nil }
 
 func (a *around) create() nova.Server {
 	a.t.Helper()
@@ -477,7 +480,9 @@ func TestConsoleLogCutsLines(t *testing.T) {
 
 func TestHostnames(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"My Server_1": "my-server-1", "Ünïcode": "ncode", "..": "other", "a.b-": "a.b", strings.Repeat("x", 80): strings.Repeat("x", 63)} {
+	for name, want := range map[string]string{"My Server_1": "my-server-1", "Ünïcode": "ünïcode", "Łódź": "ód", "..": "other", "a.b-": "a-b", "web.example.com": "web-example-com",
+		"foo..bar": "foo--bar", "-a-": "a", "日本": "other", "a/b!c": "abc", strings.Repeat("x", 80): strings.Repeat("x", 63), strings.Repeat("é", 80): strings.Repeat("é", 63),
+		strings.Repeat("x", 62) + ".y": strings.Repeat("x", 62)} {
 		if got := servers.Hostname(name, "other"); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}

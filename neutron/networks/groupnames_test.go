@@ -1,0 +1,86 @@
+package networks_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hypernova/neutron"
+	"hypernova/neutron/networks"
+	"hypernova/neutron/store"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/db/dbtest"
+	"hypernova/oslo/ids"
+)
+
+func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		c := newCloud(t, d)
+		ctx := t.Context()
+		n, _ := c.network(t, "p", "10.0.0.0/24")
+		web := neutron.SecurityGroup{ID: ids.UUID(), Name: "web", Meta: neutron.Meta{Project: "p"}}
+		foreign := neutron.SecurityGroup{ID: ids.UUID(), Name: "foreign", Meta: neutron.Meta{Project: "q"}}
+		if err := d.Tx(ctx, func(tx *db.Tx) error {
+			for _, g := range []neutron.SecurityGroup{web, foreign} {
+				if err := store.InsertGroup(ctx, tx, g); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for _, server := range []string{"s1", "s2"} {
+			specs := []neutron.PortSpec{{Network: n.ID}, {Network: n.ID}}
+			if _, err := c.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: "h", Specs: specs, SecurityGroups: []string{web.ID}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Anybody may write a server's id on a port; compute did not.
+		if _, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "q"}, Network: n.ID, DeviceID: "s1"}}); err != nil {
+			t.Fatal(err)
+		}
+		ports, err := c.PortsOf(ctx, "s2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Tx(ctx, func(tx *db.Tx) error {
+			for i, groups := range [][]string{{foreign.ID, web.ID}, nil} {
+				p, err := store.Port(ctx, tx, ports[i].ID)
+				if err != nil {
+					return err
+				}
+				p.SecurityGroups = groups
+				if _, err := store.UpdatePort(ctx, tx, p, p.Updated); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		owner := auth.With(ctx, &auth.Caller{ProjectID: "p", Roles: []string{"member"}})
+		for _, tc := range []struct {
+			name string
+			ctx  context.Context
+			of   []string
+			want map[string][]string
+		}{
+			{"two ports with one group", owner, []string{"s1"}, map[string][]string{"s1": {"web", "web"}}},
+			{"another project's group is not told", owner, []string{"s1", "s2", "s3"}, map[string][]string{"s1": {"web", "web"}, "s2": {"web"}}},
+			{"a service sees all", auth.With(ctx, auth.Service("nova")), []string{"s2"}, map[string][]string{"s2": {"foreign", "web"}}},
+			{"nobody", owner, nil, map[string][]string{}},
+		} {
+			got, err := c.GroupNames(tc.ctx, tc.of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s: %s", tc.name, diff)
+			}
+		}
+	}, tables())
+}
