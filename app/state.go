@@ -23,6 +23,7 @@ import (
 //	passwords.json      the passwords of the first start
 //	seeded              there once the first content is complete
 //	openrc clouds.yaml  for clients
+//	listening.json      the ports of that process
 //	identity-url        where the identity API is, for commands that ask the running cloud
 type State struct {
 	dir  string

@@ -26,8 +26,7 @@ type check struct {
 }
 
 func (p *program) doctor() *cobra.Command {
-	var virt string
-	var portBase int
+	var f upFlags
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what this host lacks, and say how to fix it",
@@ -36,11 +35,12 @@ func (p *program) doctor() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 			defer cancel()
-			return p.runDoctor(ctx, upFlags{virt: virt, portBase: portBase})
+			return p.runDoctor(ctx, f)
 		},
 	}
-	c.Flags().StringVar(&virt, "virt", "libvirt", "the hypervisor that shall be used: libvirt or fake")
-	c.Flags().IntVar(&portBase, "port-base", -1, "the --port-base that shall be used")
+	c.Flags().StringVar(&f.state, "state", "", "the folder that keeps the cloud, or shall keep it (default "+p.stateDir()+")")
+	c.Flags().StringVar(&f.virt, "virt", "libvirt", "the hypervisor that shall be used: libvirt or fake")
+	c.Flags().IntVar(&f.portBase, "port-base", -1, "the --port-base that shall be used")
 	return c
 }
 
@@ -86,11 +86,16 @@ func generalChecks() []check {
 }
 
 func checkPorts(ctx context.Context, c *app.Config) (string, string) {
-	taken := c.TakenPorts(ctx)
-	if len(taken) == 0 {
-		return "free", ""
+	taken, ours, pid, err := c.Ports(ctx)
+	switch {
+	case err != nil:
+		return err.Error(), "see whether a cloud is just being started on " + c.Default.StatePath
+	case len(taken) > 0:
+		return "taken: " + strings.Join(taken, ", "), "a cloud may be running already: hypernova status\nfind who has them with \"ss -ltnp\", or move all with --port-base"
+	case len(ours) > 0:
+		return fmt.Sprintf("those of the cloud that runs on %s (process %d): %s", c.Default.StatePath, pid, strings.Join(ours, ", ")), ""
 	}
-	return "taken: " + strings.Join(taken, ", "), "a cloud may be running already: hypernova status\nfind who has them with \"ss -ltnp\", or move all with --port-base"
+	return "free", ""
 }
 
 func checkState(_ context.Context, c *app.Config) (string, string) {

@@ -107,6 +107,9 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 		if err := state.WriteClients(proc.Endpoint("keystone"), c.Seed.Region, passwords); err != nil {
 			return err
 		}
+		if err := state.WriteListening(proc.Listening()); err != nil {
+			return err
+		}
 		p.sayReady(proc, c.Default.StatePath, time.Since(began))
 		ready()
 		<-ctx.Done()
