@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"hypernova/oslo/private"
 )
 
 // listeningFile says, in the state folder, on which ports the process that holds the folder's lock answers.
@@ -27,7 +29,7 @@ func (s *State) WriteListening(ports map[string]int) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(s.dir, listeningFile), append(text, '\n'))
+	return private.Replace(filepath.Join(s.dir, listeningFile), append(text, '\n'))
 }
 
 // Listening is the ports of the process, by API.

@@ -64,7 +64,7 @@ func OpenState(dir string, passage bool) (*State, error) {
 // guarded are the files of the state folder that others have no business with. What else lies there an operator has put there.
 func guarded(name string) bool {
 	switch name {
-	case "passwords.json", "openrc", "clouds.yaml", "identity-url", "seeded", "hypernova.log":
+	case "passwords.json", "openrc", "clouds.yaml", "identity-url", listeningFile, "seeded", "hypernova.log":
 		return true
 	}
 	return strings.Contains(name, ".db") // databases with their logs and indexes
