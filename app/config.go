@@ -40,6 +40,7 @@ type Config struct {
 	NovaAPI        NovaAPI           `section:"api" help:"The compute API."`
 	Quota          Quota             `section:"quota" help:"What a project may have of compute unless its own quota says otherwise; -1 is unlimited."`
 	Image          Image             `section:"image" help:"Bounds of images."`
+	ImageFormat    ImageFormat       `section:"image_format" help:"How image data is compared with what is said of it."`
 	ImageTask      ImageTask         `section:"task" help:"The log of imports."`
 	GlanceStore    GlanceStore       `section:"glance_store" help:"Where image data is kept."`
 	ImportFilter   ImportFilter      `section:"import_filtering_opts" help:"Where images may be fetched from."`

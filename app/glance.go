@@ -48,7 +48,8 @@ func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
 	}
 	p.parts.images, err = images.New(images.Config{DB: d, Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
 		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties, Tags: p.c.Image.Tags, Members: p.c.Image.Members, Locations: p.c.Image.Places},
-		Import: p.c.Image.Methods, Regions: p.imageRegions(), Brought: p.c.RegionDownload.Properties, Hash: p.c.Image.Hashing, Tasks: p.imageTasks(), Quotas: quotas, Trusted: trusted, Now: p.now, Log: p.o.Log})
+		Import: p.c.Image.Methods, Regions: p.imageRegions(), Brought: p.c.RegionDownload.Properties, Hash: p.c.Image.Hashing, Tasks: p.imageTasks(), Quotas: quotas, Trusted: trusted,
+		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.partitions()}, Now: p.now, Log: p.o.Log})
 	return p.parts.images, err
 }
 

@@ -573,14 +573,22 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// qcow2 is a header with the tables that it names, and nothing in them.
 func qcow2(virtual, backing, features uint64) string {
-	b := make([]byte, 512)
+	b := make([]byte, 3<<16)
 	copy(b, "QFI\xfb")
-	binary.BigEndian.PutUint32(b[4:], 3)
-	binary.BigEndian.PutUint64(b[8:], backing)
-	binary.BigEndian.PutUint32(b[20:], 16)
-	binary.BigEndian.PutUint64(b[24:], virtual)
-	binary.BigEndian.PutUint64(b[72:], features)
+	be := binary.BigEndian
+	be.PutUint32(b[4:], 3)
+	be.PutUint64(b[8:], backing)
+	be.PutUint32(b[20:], 16)
+	be.PutUint64(b[24:], virtual)
+	be.PutUint32(b[36:], 2)
+	be.PutUint64(b[40:], 1<<16)
+	be.PutUint64(b[48:], 2<<16)
+	be.PutUint32(b[56:], 1)
+	be.PutUint64(b[72:], features)
+	be.PutUint32(b[96:], 4)
+	be.PutUint32(b[100:], 104)
 	return string(b)
 }
 
@@ -597,12 +605,15 @@ func TestContentIsLookedAt(t *testing.T) {
 		{"data file", "qcow2", qcow2(1<<30, 0, 4), 415, nil},
 		{"unknown feature", "qcow2", qcow2(1<<30, 0, 1<<40), 415, nil},
 		{"cut header", "qcow2", "QFI\xfb\x00", 415, nil},
-		{"qcow2 as raw", "raw", qcow2(1<<30, 0, 0), 415, nil},
+		{"cut off behind its header", "qcow2", qcow2(1<<30, 0, 0)[:1<<16], 415, nil},
+		{"qcow2 as raw", "raw", qcow2(1<<30, 0, 0), 204, float64(3 << 16)},
+		{"backing file as raw", "raw", qcow2(1<<30, 512, 0), 415, nil},
 		{"qcow2 as iso", "iso", qcow2(1<<30, 0, 0), 415, nil},
 		{"vmdk descriptor", "vmdk", "# Disk DescriptorFile\nRW 1 FLAT \"/etc/passwd\" 0\n", 415, nil},
 		{"vmdk descriptor as raw", "raw", "# Disk DescriptorFile\n", 415, nil},
 		{"bytes as raw", "raw", "anything", 204, 8.0},
-		{"bytes as qcow2", "qcow2", "anything", 204, nil},
+		{"bytes as qcow2", "qcow2", "anything", 415, nil},
+		{"bytes as ami", "ami", "anything", 204, nil},
 		{"empty", "raw", "", 204, 0.0},
 	} {
 		id := s.create("member@p", `{"container_format":"bare","disk_format":"`+c.format+`"}`)

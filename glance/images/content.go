@@ -3,132 +3,151 @@ package images
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"hypernova/glance"
+	"hypernova/oslo/diskformat"
 	"hypernova/oslo/fault"
 )
 
 // ErrContent is data that an image must not have: of another format than declared, or referring to files outside itself.
 var ErrContent = errors.New("refused image content")
 
-// peeked is how much of the data is looked at: beyond an ISO's volume descriptor.
-const peeked = 64 << 10
-
-// content is what data says of itself.
-type content struct {
-	format  string // raw where nothing is recognised
-	virtual int64  // -1: not known
-	danger  string // why it must be refused
+// Inspection is how strictly data is compared with what an image says of it.
+type Inspection struct {
+	Lax        bool // data of another format than disk_format is taken
+	Partitions bool // a disk whose partition table is not as it should be is taken
 }
 
-// look inspects the beginning of the data and returns a reader of all of it.
-func look(r io.Reader, i glance.Image) (io.Reader, content, error) {
-	b := bufio.NewReaderSize(r, peeked)
-	head, err := b.Peek(peeked)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, content{}, err
-	}
+// watched is data that is examined while it passes: its beginning before anything of it is kept, its end when all of it is known.
+type watched struct {
+	r      io.Reader
+	image  glance.Image
+	how    Inspection
+	head   []byte
+	tail   []byte // the last bytes that passed, at most twice as many as are needed
+	passed int64
+	found  diskformat.Info
+}
+
+// look examines the beginning of the data; what is read from the answer is all of it.
+func (s *Service) look(r io.Reader, i glance.Image) (*watched, error) {
+	w := &watched{image: i, how: s.inspection}
+	b := bufio.NewReaderSize(r, diskformat.Head)
 	if i.ContainerFormat == "compressed" {
-		return b, content{virtual: -1}, nil
+		w.r = b
+		return w, nil
 	}
-	c := inspect(head)
-	if c.danger != "" {
-		return nil, c, refuse("The image data is refused: %s.", c.danger)
+	head, err := b.Peek(diskformat.Head)
+	if err == nil && bytes.HasPrefix(head, []byte("vhdxfile")) {
+		b = bufio.NewReaderSize(b, diskformat.HeadVHDX)
+		head, err = b.Peek(diskformat.HeadVHDX)
 	}
-	if i.DiskFormat == "vmdk" && c.format != "vmdk" && bare(head) {
-		return nil, c, refuse("The image data is not VMDK, which is the image's disk_format.")
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
 	}
-	if !matches(i.DiskFormat, c.format) {
-		return nil, c, refuse("The image data is %s, but the image's disk_format is %s.", c.format, i.DiskFormat)
+	size := int64(-1)
+	if err != nil { // that is all
+		size = int64(len(head))
 	}
-	if c.format != i.DiskFormat && c.format == "raw" && i.DiskFormat != "" && !plain(i.DiskFormat) {
-		c.format = "" // declared as something that was not recognised: its size says nothing
+	w.r, w.head = b, bytes.Clone(head)
+	err = w.examine(size)
+	if err == nil && !w.matches() {
+		s.log.Warn("image data is not of the image's disk_format", "image", i.ID, "disk_format", i.DiskFormat, "found", w.found.Format)
 	}
-	return b, c, nil
+	return w, err
+}
+
+// Read counts what passes and keeps the end of it.
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.passed += int64(n)
+	if n >= diskformat.Tail {
+		w.tail = append(w.tail[:0], p[n-diskformat.Tail:n]...)
+		return n, err
+	}
+	if w.tail = append(w.tail, p[:n]...); len(w.tail) > 2*diskformat.Tail {
+		w.tail = append(w.tail[:0], w.tail[len(w.tail)-diskformat.Tail:]...)
+	}
+	return n, err
+}
+
+// whole examines the data again when all of it has passed.
+func (w *watched) whole() error {
+	if w.image.ContainerFormat == "compressed" {
+		return nil
+	}
+	return w.examine(w.passed)
+}
+
+// ReadAt answers from what is known of the data: its beginning and its end.
+func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	from, b := int64(0), w.head
+	if start := w.passed - int64(len(w.tail)); len(w.tail) > 0 && off >= start && off+int64(len(p)) > int64(len(w.head)) {
+		from, b = start, w.tail
+	}
+	if off < from || off-from >= int64(len(b)) {
+		return 0, io.EOF
+	}
+	n := copy(p, b[off-from:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (w *watched) examine(size int64) (err error) {
+	if w.found, err = diskformat.Inspect(w, size); err != nil {
+		return err
+	}
+	i, f := w.image, w.found
+	switch {
+	case f.Danger != "":
+		return refuse("The image data is refused: %s.", f.Danger)
+	case i.DiskFormat == diskformat.VMDK && f.Format != diskformat.VMDK && diskformat.Descriptor(w.head):
+		return refuse("The image data is not VMDK, which is the image's disk_format.")
+	case i.ContainerFormat != "bare" || i.DiskFormat == "":
+		return nil // nothing says what it should be
+	case f.Format == "" && !w.how.Lax:
+		return refuse("The image data is refused: it is of several formats at once: %s.", strings.Join(f.Formats, ", "))
+	case !w.matches() && !w.how.Lax:
+		return refuse("Image disk_format %s does not match stream data %s", i.DiskFormat, f.Format)
+	case f.Partitions != "" && !w.how.Partitions:
+		return refuse("The image data is refused: %s.", f.Partitions)
+	}
+	return nil
 }
 
 func refuse(format string, args ...any) error {
 	return fault.Invalidf(format, args...).Because(ErrContent)
 }
 
-func plain(format string) bool {
-	return format == "raw" || format == "iso" || format == "ami" || format == "ari" || format == "aki"
+// inspectable are the disk formats that data can be recognised as.
+var inspectable = []string{diskformat.Raw, diskformat.QCOW2, diskformat.VHD, diskformat.VHDX, diskformat.VMDK, diskformat.VDI, diskformat.QED,
+	diskformat.ISO, diskformat.GPT, diskformat.LUKS}
+
+// matches tells whether data is what its image says. A raw image may be anything, as its bytes are the disk; what no data can be recognised
+// as, such as ami or ploop, is to be data that is not recognised.
+func (w *watched) matches() bool {
+	declared, found := w.image.DiskFormat, w.found.Format
+	return w.image.ContainerFormat != "bare" || declared == "" || declared == found || declared == diskformat.Raw ||
+		found == diskformat.Raw && !slices.Contains(inspectable, declared)
 }
 
-// matches lets unrecognised data be anything, as hypervisors refuse to read it as something it is not; data that is
-// recognised must be declared as what it is, or else a raw image could be probed into one with a backing file.
-func matches(declared, found string) bool {
-	return declared == "" || found == "raw" || declared == found || found == "iso" && declared == "raw" || declared == "ploop"
-}
-
-// inspect recognises a format by its signature.
-func inspect(b []byte) content {
-	switch {
-	case bytes.HasPrefix(b, []byte("QFI\xfb")):
-		return qcow2(b)
-	case bytes.HasPrefix(b, []byte("QED\x00")):
-		return content{format: "qed", virtual: -1, danger: "the QED format is not supported"}
-	case bytes.HasPrefix(b, []byte("KDMV")):
-		return vmdk(b)
-	case bytes.HasPrefix(b, []byte("# Disk DescriptorFile")):
-		return content{format: "vmdk", virtual: -1, danger: "a VMDK descriptor refers to files outside the image"}
-	case bytes.HasPrefix(b, []byte("COWD")):
-		return content{format: "vmdk", virtual: -1, danger: "the first version of VMDK is not supported"}
-	case bytes.HasPrefix(b, []byte("vhdxfile")):
-		return content{format: "vhdx", virtual: -1}
-	case bytes.HasPrefix(b, []byte("conectix")) && len(b) >= 56:
-		return content{format: "vhd", virtual: size(binary.BigEndian.Uint64(b[48:]))}
-	case len(b) >= 0x178 && binary.LittleEndian.Uint32(b[0x40:]) == 0xbeda107f:
-		return content{format: "vdi", virtual: size(binary.LittleEndian.Uint64(b[0x170:]))}
-	case len(b) >= 32774 && string(b[32769:32774]) == "CD001":
-		return content{format: "iso", virtual: -1}
-	}
-	return content{format: "raw", virtual: -1}
-}
-
-// size keeps nonsense of a forged header out of the record.
-func size(n uint64) int64 {
-	if n > 1<<60 {
+// virtual is the size of the disk in n bytes of data; -1 where it is not known.
+func (w *watched) virtual(n int64) int64 {
+	switch declared := w.image.DiskFormat; {
+	case w.image.ContainerFormat != "bare":
 		return -1
+	case declared == diskformat.Raw:
+		return n
+	case declared != w.found.Format:
+		return -1
+	case w.found.Virtual < 0 && (declared == diskformat.GPT || declared == diskformat.LUKS):
+		return n
 	}
-	return int64(n)
-}
-
-const (
-	qcow2HeaderV2 = 72
-	qcow2HeaderV3 = 104
-	// incompatible feature bits of version 3
-	qcow2DataFile = 1 << 2
-	qcow2Known    = 1<<5 - 1
-)
-
-// qcow2 reads the header: nothing may point outside the file.
-func qcow2(b []byte) content {
-	c := content{format: "qcow2", virtual: -1}
-	if len(b) < qcow2HeaderV2 {
-		c.danger = "the qcow2 header is cut off"
-		return c
-	}
-	version := binary.BigEndian.Uint32(b[4:])
-	backing := binary.BigEndian.Uint64(b[8:])
-	c.virtual = size(binary.BigEndian.Uint64(b[24:]))
-	switch {
-	case version != 2 && version != 3:
-		c.danger = "the qcow2 version is not known"
-	case backing != 0:
-		c.danger = "a qcow2 image with a backing file could read files of the host"
-	case version == 3 && len(b) < qcow2HeaderV3:
-		c.danger = "the qcow2 header is cut off"
-	case version == 3:
-		features := binary.BigEndian.Uint64(b[72:])
-		if features&qcow2DataFile != 0 {
-			c.danger = "a qcow2 image with an external data file could read files of the host"
-		} else if features&^qcow2Known != 0 {
-			c.danger = "the qcow2 image has features that are not known"
-		}
-	}
-	return c
+	return w.found.Virtual
 }

@@ -121,7 +121,7 @@ func (s *Service) put(ctx context.Context, r store.Record, to store.Piece, body 
 			return facts{}, err
 		}
 	}
-	looked, found, err := look(bound(&source{r: body}, limit), r.Image)
+	looked, err := s.look(bound(&source{r: body}, limit), r.Image)
 	if err != nil {
 		return facts{}, err
 	}
@@ -134,10 +134,13 @@ func (s *Service) put(ctx context.Context, r store.Record, to store.Piece, body 
 	case err != nil:
 		return facts{}, err
 	}
+	if err := looked.whole(); err != nil {
+		return facts{}, err
+	}
 	if err := verify(); err != nil {
 		return facts{}, err
 	}
-	return h.facts(n, found), nil
+	return h.facts(n, looked.virtual(n)), nil
 }
 
 // room is how many bytes an image of the project may have; negative for no limit.

@@ -3,15 +3,24 @@ package images
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/netip"
 
 	"hypernova/glance"
 )
 
-// Look is look for the fuzzer.
-func Look(r io.Reader, format string) (io.Reader, error) {
-	out, _, err := look(r, glance.Image{DiskFormat: format, ContainerFormat: "bare"})
-	return out, err
+// Look examines data as that of a bare image, and answers with what was stored of it and the size of the disk inside.
+func Look(r io.Reader, format string, how Inspection) ([]byte, int64, error) {
+	s := &Service{inspection: how, log: slog.New(slog.DiscardHandler)}
+	w, err := s.look(r, glance.Image{DiskFormat: format, ContainerFormat: "bare"})
+	if err != nil {
+		return nil, -1, err
+	}
+	b, err := io.ReadAll(w)
+	if err != nil {
+		return b, -1, err
+	}
+	return b, w.virtual(int64(len(b))), w.whole()
 }
 
 // CountLocations is countLocations for tests.

@@ -201,12 +201,9 @@ type facts struct {
 	brought       *brought // from another region; nil from elsewhere
 }
 
-func (h *hashing) facts(n int64, c content) facts {
+func (h *hashing) facts(n, virtual int64) facts {
 	h.close()
-	f := facts{size: n, virtual: c.virtual, md5: hex.EncodeToString(h.sums[0]), algo: h.algo, hash: hex.EncodeToString(h.sums[1])}
-	if c.format == "raw" || c.format == "iso" {
-		f.virtual = n
-	}
+	f := facts{size: n, virtual: virtual, md5: hex.EncodeToString(h.sums[0]), algo: h.algo, hash: hex.EncodeToString(h.sums[1])}
 	for _, s := range h.pieces {
 		f.pieces = append(f.pieces, s[:]...)
 	}

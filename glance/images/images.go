@@ -31,15 +31,16 @@ type Config struct {
 	Worker  string // who this process is to itself after a restart; unique among processes on one database; default "glance"
 	Limits  Limits
 	Web     WebConfig
-	Import  []string  // enabled import methods; nil: all that can be
-	Regions Regions   // for GlanceDownload; nil: it cannot be enabled
-	Brought []string  // what of an image's properties comes with it from another region, by how their names begin; nil: the usual ones
-	Cache   *Cache    // of images in remote stores; nil for none
-	Hash    string    // sha512 (the default) or sha256: what clients are shown of data beside its MD5
-	Unread  bool      // do not compute hashes of locations that clients add
-	Tasks   tasks.Log // of imports
-	Quotas  Quotas    // nil: no limits are kept
-	Trusted fs.FS     // certificates that signatures of images are checked by; nil: none
+	Import  []string   // enabled import methods; nil: all that can be
+	Regions Regions    // for GlanceDownload; nil: it cannot be enabled
+	Brought []string   // what of an image's properties comes with it from another region, by how their names begin; nil: the usual ones
+	Cache   *Cache     // of images in remote stores; nil for none
+	Hash    string     // sha512 (the default) or sha256: what clients are shown of data beside its MD5
+	Unread  bool       // do not compute hashes of locations that clients add
+	Tasks   tasks.Log  // of imports
+	Quotas  Quotas     // nil: no limits are kept
+	Trusted fs.FS      // certificates that signatures of images are checked by; nil: none
+	Inspect Inspection // how strictly data is compared with disk_format
 	Now     clock.Now
 	Log     *slog.Logger
 }
@@ -89,7 +90,10 @@ type Service struct {
 	trusted  fs.FS
 	now      clock.Now
 	log      *slog.Logger
-	wake     chan struct{} // capacity 1: an import waits
+
+	inspection Inspection
+
+	wake chan struct{} // capacity 1: an import waits
 }
 
 var (
@@ -108,7 +112,7 @@ func New(c Config) (*Service, error) {
 		}
 	}
 	s := &Service{db: c.DB, stores: slices.Clone(c.Stores), unread: c.Unread, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, regions: c.Regions, hash: c.Hash, brought: c.Brought, tasks: c.Tasks, quotas: c.Quotas, trusted: c.Trusted, now: c.Now, log: c.Log,
-		wake: make(chan struct{}, 1)}
+		inspection: c.Inspect, wake: make(chan struct{}, 1)}
 	if s.hash == "" {
 		s.hash = "sha512"
 	}

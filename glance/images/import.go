@@ -340,7 +340,7 @@ func (s *Service) study(ctx context.Context, r store.Record, data io.Reader) (fa
 	if err != nil {
 		return facts{}, err
 	}
-	looked, found, err := look(all, r.Image)
+	looked, err := s.look(all, r.Image)
 	if err != nil {
 		return facts{}, err
 	}
@@ -350,10 +350,13 @@ func (s *Service) study(ctx context.Context, r store.Record, data io.Reader) (fa
 	if err != nil {
 		return facts{}, err
 	}
+	if err := looked.whole(); err != nil {
+		return facts{}, err
+	}
 	if err := verify(); err != nil {
 		return facts{}, err
 	}
-	return h.facts(n, found), nil
+	return h.facts(n, looked.virtual(n)), nil
 }
 
 // until takes everything until ctx ends.

@@ -11,6 +11,7 @@ import (
 	"hypernova/glance/signature"
 	"hypernova/glance/store"
 	"hypernova/oslo/db"
+	"hypernova/oslo/diskformat"
 	"hypernova/oslo/fault"
 )
 
@@ -171,7 +172,7 @@ func (s *Service) examine(ctx context.Context, r store.Record) (facts, store.Cop
 	return f, at, err
 }
 
-// glance looks at the beginning of data only.
+// glance looks at the beginning and the end of data only.
 func (s *Service) glance(ctx context.Context, i glance.Image, at store.Copy, limit int64) (facts, error) {
 	b, err := s.backend(at.Store)
 	if err != nil {
@@ -184,13 +185,29 @@ func (s *Service) glance(ctx context.Context, i glance.Image, at store.Copy, lim
 	if limit >= 0 && info.Size > limit {
 		return facts{}, tooLarge(limit)
 	}
-	head, err := b.Open(ctx, at.Key, 0, min(peeked, info.Size))
+	head, err := b.Open(ctx, at.Key, 0, min(diskformat.HeadVHDX, info.Size))
 	if err != nil {
 		return facts{}, err
 	}
 	defer head.Close()
-	_, found, err := look(head, i)
-	return facts{size: info.Size, virtual: found.virtual}, err
+	looked, err := s.look(head, i)
+	if err != nil {
+		return facts{}, err
+	}
+	end := min(diskformat.Tail, info.Size)
+	tail, err := b.Open(ctx, at.Key, info.Size-end, end)
+	if err != nil {
+		return facts{}, err
+	}
+	defer tail.Close()
+	if looked.tail, err = io.ReadAll(io.LimitReader(tail, end)); err != nil {
+		return facts{}, err
+	}
+	looked.passed = info.Size
+	if err := looked.whole(); err != nil {
+		return facts{}, err
+	}
+	return facts{size: info.Size, virtual: looked.virtual(info.Size)}, nil
 }
 
 // SetLocations replaces the locations of an image, which must have none yet, or the same ones, whose metadata change then. Without

@@ -201,19 +201,20 @@ func (c *imageCache) verify(name string, m nova.ImageMeta) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	want := m.DiskFormat
-	if want == "vhd" {
-		want = "vpc"
-	}
-	switch want {
-	case "raw", "qcow2", "vdi", "vhdx", "vpc":
+	switch m.DiskFormat {
+	case "raw", "qcow2", "vdi", "vhdx", "vhd", "iso", "ami", "aki", "ari":
 	default:
-		return "", fault.Invalidf("Image %s has disk format %s, which this host cannot run; raw, qcow2, vdi, vhd and vhdx it can.", m.ID, m.DiskFormat)
+		return "", fault.Invalidf("Image %s has disk format %s, which this host cannot run; raw, qcow2, vdi, vhd, vhdx, iso and ami it can.",
+			m.ID, m.DiskFormat)
 	}
-	if want != got.Format {
+	runs := diskimage.Runs(m.DiskFormat, got.Format)
+	if runs == "" {
 		return "", fault.Invalidf("Image %s is said to be %s, but its data is %s.", m.ID, m.DiskFormat, got.Format)
 	}
-	return want, nil
+	if runs == "vhd" {
+		runs = "vpc" // its name in QEMU
+	}
+	return runs, nil
 }
 
 func (c *imageCache) convert(ctx context.Context, from, format, to string) error {

@@ -12,9 +12,9 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// header is a qcow2 version 3 header of a 1 GiB disk with one cluster more, in which the L1 table lies.
+// header is a qcow2 version 3 header of a 1 GiB disk with two clusters more, in which the L1 and the refcount table lie.
 func header(change func(h []byte)) []byte {
-	h := make([]byte, 2<<16)
+	h := make([]byte, 3<<16)
 	copy(h, "QFI\xfb")
 	be := binary.BigEndian
 	be.PutUint32(h[4:], 3)
@@ -22,6 +22,9 @@ func header(change func(h []byte)) []byte {
 	be.PutUint64(h[24:], 1<<30)
 	be.PutUint32(h[36:], 2)
 	be.PutUint64(h[40:], 1<<16)
+	be.PutUint64(h[48:], 2<<16)
+	be.PutUint32(h[56:], 1)
+	be.PutUint32(h[96:], 4)
 	be.PutUint32(h[100:], 104)
 	if change != nil {
 		change(h)
@@ -53,8 +56,24 @@ func TestInspect(t *testing.T) {
 		{"absurd clusters", header(func(h []byte) { h[23] = 63 }), "", 0},
 		{"a table outside", header(func(h []byte) { be.PutUint64(h[40:], 1<<40) }), "", 0},
 		{"a cut header", header(nil)[:80], "", 0},
-		{"a VMDK descriptor", []byte("# Disk DescriptorFile\nRW 1 FLAT \"/etc/passwd\" 0"), "vmdk", 0},
-		{"a VHD by its end", append(make([]byte, 4096), append([]byte("conectix"), make([]byte, 504)...)...), "vpc", 0},
+		{"a refcount order of 60", header(func(h []byte) { be.PutUint32(h[96:], 60) }), "", 0},
+		{"a refcount order of 6", header(func(h []byte) { be.PutUint32(h[96:], 6) }), "qcow2", 1 << 30},
+		{"no refcount table", header(func(h []byte) { be.PutUint32(h[56:], 0) }), "", 0},
+		{"a refcount table outside", header(func(h []byte) { be.PutUint64(h[48:], 1<<40) }), "", 0},
+		{"a refcount table beyond bounds", header(func(h []byte) { be.PutUint32(h[56:], 1<<20) }), "", 0},
+		{"an L1 table that is too small", header(func(h []byte) { be.PutUint32(h[36:], 1) }), "", 0},
+		{"an L1 table beyond bounds", header(func(h []byte) { be.PutUint32(h[36:], 1<<23) }), "", 0},
+		{"an L1 table off its cluster", header(func(h []byte) { be.PutUint64(h[40:], 1<<16+8) }), "", 0},
+		{"a header length that is odd", header(func(h []byte) { be.PutUint32(h[100:], 107) }), "", 0},
+		{"a header longer than a cluster", header(func(h []byte) { be.PutUint32(h[100:], 1<<20) }), "", 0},
+		{"an unknown compression", header(func(h []byte) { h[79] = 8; be.PutUint32(h[100:], 112); h[104] = 9 }), "", 0},
+		{"zstd", header(func(h []byte) { h[79] = 8; be.PutUint32(h[100:], 112); h[104] = 1 }), "qcow2", 1 << 30},
+		{"snapshots outside", header(func(h []byte) { h[63] = 1; be.PutUint64(h[64:], 1<<40) }), "", 0},
+		{"more snapshots than there can be", header(func(h []byte) { be.PutUint32(h[60:], 1<<20); be.PutUint64(h[64:], 8) }), "", 0},
+		{"an absurd disk", header(func(h []byte) { be.PutUint64(h[24:], 1<<62) }), "", 0},
+		{"a VMDK descriptor", []byte("# Disk DescriptorFile\nRW 1 FLAT \"/etc/passwd\" 0"), "", 0},
+		{"a VHD by its end", append(make([]byte, 4096), append([]byte("conectix"), make([]byte, 504)...)...), "raw", 0},
+		{"a VHD with a parent", append([]byte("conectix"), append(make([]byte, 55), append([]byte{4}, make([]byte, 4096)...)...)...), "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -88,7 +107,7 @@ func TestRealImages(t *testing.T) {
 		{"vdi", "vdi", []string{"-f", "vdi"}},
 		{"vmdk", "vmdk", []string{"-f", "vmdk"}},
 		{"vhdx", "vhdx", []string{"-f", "vhdx"}},
-		{"vpc", "vpc", []string{"-f", "vpc"}},
+		{"vhd", "vhd", []string{"-f", "vpc"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,6 +124,19 @@ func TestRealImages(t *testing.T) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+func TestHowQEMUReadsAnImage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ declared, found, want string }{
+		{"raw", "raw", "raw"}, {"raw", "gpt", "raw"}, {"raw", "qcow2", ""}, {"raw", "iso", ""}, {"qcow2", "qcow2", "qcow2"}, {"qcow2", "raw", ""},
+		{"iso", "iso", "raw"}, {"iso", "raw", ""}, {"ami", "raw", "raw"}, {"ari", "gpt", "raw"}, {"aki", "qcow2", ""}, {"vhd", "vhd", "vhd"},
+		{"vhdx", "vhd", ""}, {"vdi", "vdi", "vdi"}, {"vmdk", "vmdk", ""}, {"ploop", "raw", ""},
+	} {
+		if got := diskimage.Runs(c.declared, c.found); got != c.want {
+			t.Errorf("%s that is said to be %s is read as %q, want %q", c.found, c.declared, got, c.want)
+		}
 	}
 }
 
