@@ -30,7 +30,8 @@ type linux struct {
 
 	kernel *netdev.Host
 	layer2 *l2.Reconciler
-	dhcp   atomic.Int64 // answers sent
+	dhcp   *dhcp.Server
+	leases atomic.Int64 // answers sent
 
 	repairs atomic.Int64 // things that others had changed
 
@@ -66,7 +67,7 @@ func (x *linux) open(ctx context.Context) error {
 		return errors.Join(err, kernel.Close())
 	}
 	if x.c.MetadataURL != "" {
-		proxy, err := metadata.New(x.c.MetadataURL, x.c.MetadataSecret, x.log)
+		proxy, err := metadata.New(x.c.MetadataURL, x.c.MetadataSecret, counts(ctx, "metadata"), x.log)
 		if err != nil {
 			return errors.Join(err, kernel.Close())
 		}
@@ -78,6 +79,7 @@ func (x *linux) open(ctx context.Context) error {
 		kernel.ShowToIPHooks()
 	}
 	x.kernel = kernel
+	x.dhcp = dhcp.New(dhcp.Config{Lease: x.c.Lease, Domain: x.c.DNSDomain}, counts(ctx, "dhcp"), x.log)
 	x.layer2 = l2.New(kernel, l2.Settings{
 		Owner: x.c.Owner, TunnelIP: x.c.LocalIP, TunnelPort: x.c.TunnelPort, TunnelAlways: x.c.TunnelAlways, SpaceName: kernel.SpaceName, Mode: mode,
 	}, x.log)
@@ -158,7 +160,7 @@ func (x *linux) start(ctx context.Context, name string, n neutron.HostNetwork) (
 	if err != nil {
 		return nil, err
 	}
-	sock := counted{opened, &x.dhcp}
+	sock := counted{opened, &x.leases}
 	a := newAnswers(ctx, n)
 	if x.proxy != nil {
 		l, err := x.kernel.Listen(name, metadataAt)
@@ -167,9 +169,14 @@ func (x *linux) start(ctx context.Context, name string, n neutron.HostNetwork) (
 		}
 		a.run(x.log, "metadata", func(ctx context.Context) error { return x.proxy.Serve(ctx, l, a.state) })
 	}
-	conf := dhcp.Config{Lease: x.c.Lease, Domain: x.c.DNSDomain}
-	a.run(x.log, "dhcp", func(ctx context.Context) error { return dhcp.Serve(ctx, sock, a.state, conf, x.log) })
+	a.run(x.log, "dhcp", func(ctx context.Context) error { return x.dhcp.Serve(ctx, sock, a.state) })
 	return a, nil
+}
+
+// counts makes the counter of what becomes of guests' requests.
+func counts(ctx context.Context, sort string) func(what string) {
+	m := metric.From(ctx)
+	return func(what string) { m.Count(sort, what, 1) }
 }
 
 // counted counts what is sent.

@@ -96,9 +96,10 @@ func (x *linux) report(w io.Writer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.proxy != nil {
-		fmt.Fprintf(w, "  metadata: %d requests in flight, %d answered\n", x.proxy.InFlight(), x.proxy.Answered())
+		fmt.Fprintf(w, "  metadata: %d requests in flight, %d answered, %d connections\n",
+			x.proxy.InFlight(), x.proxy.Answered(), x.proxy.Open())
 	}
-	fmt.Fprintf(w, "  dhcp: %d answered\n", x.dhcp.Load())
+	fmt.Fprintf(w, "  dhcp: %d answered\n", x.leases.Load())
 	for name, a := range x.answers {
 		state := "answer"
 		if a.ended() {

@@ -43,7 +43,7 @@ func TestTheReportNamesWhatAnswersGuests(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	x := newLinux(Config{}, quiet)
 	var err error
-	if x.proxy, err = metadata.New("http://controller:8775", "s", quiet); err != nil {
+	if x.proxy, err = metadata.New("http://controller:8775", "s", func(string) {}, quiet); err != nil {
 		t.Fatal(err)
 	}
 	one, two := newAnswers(t.Context(), neutron.HostNetwork{ID: "net-1"}), newAnswers(t.Context(), neutron.HostNetwork{ID: "net-2"})

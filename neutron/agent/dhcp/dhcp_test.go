@@ -1,12 +1,15 @@
 package dhcp
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,7 +209,8 @@ func TestServeSurvivesRubbishAndEndsWithItsContext(t *testing.T) {
 	p.done, p.stop = context.WithCancel(t.Context())
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, p, network, conf, slog.New(slog.DiscardHandler)) }()
+	server := New(conf, func(string) {}, slog.New(slog.DiscardHandler))
+	go func() { ended <- server.Serve(ctx, p, network) }()
 	p.in <- []byte("rubbish")
 	p.in <- nil
 	p.in <- request(t, "fa:16:3e:00:00:01").ToBytes()
@@ -217,5 +221,43 @@ func TestServeSurvivesRubbishAndEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("ended with %v, want nil", err)
+	}
+}
+
+// TestOneGuestCannotHaveItAll: what it asks too much is counted, not answered and not logged, and its neighbour is answered.
+func TestOneGuestCannotHaveItAll(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	server := New(conf, func(string) {}, slog.New(slog.NewTextHandler(&lines, nil)))
+	p := &pipe{out: make(chan []byte, 2000)}
+	said := map[string]int{}
+	greedy := request(t, "fa:16:3e:00:00:01").ToBytes()
+	for range 1000 {
+		said[server.request(p, greedy, network())]++
+	}
+	if said["answered"] < burst || said["answered"] > 10*burst || said["answered"]+said["limited"] != 1000 {
+		t.Errorf("a thousand requests were %v, want about %d answered and the others limited", said, burst)
+	}
+	two := network()
+	two.Ports = append(two.Ports, neutron.PortInfo{MAC: "fa:16:3e:00:00:77", AdminUp: true, FixedIPs: two.Ports[0].FixedIPs})
+	if got := server.request(p, request(t, "fa:16:3e:00:00:77").ToBytes(), two); got != "answered" {
+		t.Errorf("the neighbour's request was %s, want answered", got)
+	}
+	if got := server.request(p, request(t, "fa:16:3e:ff:ff:ff").ToBytes(), network()); got != "stranger" {
+		t.Errorf("a stranger's request was %s", got)
+	}
+	if lines.Len() > 0 {
+		t.Errorf("guests wrote the log:\n%s", &lines)
+	}
+	p.out = nil // full
+	for range 1000 {
+		server.request(p, greedy, two)
+	}
+	for i := range 1000 {
+		two.ID = fmt.Sprint(i) // each with rates of its own
+		server.request(p, greedy, two)
+	}
+	if n := strings.Count(lines.String(), "\n"); n != 1 {
+		t.Errorf("%d lines of answers that were not sent, want one", n)
 	}
 }

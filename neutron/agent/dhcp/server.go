@@ -5,10 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"hypernova/neutron"
+	"hypernova/neutron/agent/fair"
 )
 
 // Port is the UDP port that requests come to.
@@ -21,8 +25,28 @@ type Socket interface {
 	Close() error
 }
 
+// What one port may ask for: a guest that begins asks twice, and again after seconds.
+const (
+	perSecond = 5
+	burst     = 20
+)
+
+// Server answers on the networks of a host.
+type Server struct {
+	conf   Config
+	log    *slog.Logger
+	count  func(what string)
+	rates  *fair.Rates
+	unsent fair.Seldom
+}
+
+// New makes a server. count is told in a word what became of a request.
+func New(c Config, count func(what string), log *slog.Logger) *Server {
+	return &Server{conf: c, log: log, count: count, rates: fair.NewRates(perSecond, burst)}
+}
+
 // Serve answers until ctx ends or the socket is closed. network gives the state of the moment, for each request anew.
-func Serve(ctx context.Context, s Socket, network func() neutron.HostNetwork, c Config, log *slog.Logger) error {
+func (d *Server) Serve(ctx context.Context, s Socket, network func() neutron.HostNetwork) error {
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
 	buf := make([]byte, 1500) // a request is never fragmented
@@ -34,19 +58,39 @@ func Serve(ctx context.Context, s Socket, network func() neutron.HostNetwork, c 
 			}
 			return err
 		}
-		req, err := dhcpv4.FromBytes(buf[:n])
-		if err != nil || len(req.ClientHWAddr) != 6 {
-			continue // guests may send anything
-		}
-		reply, err := Reply(req, network(), c)
-		if err != nil || reply == nil {
-			continue
-		}
-		mac, ip := destination(reply)
-		if err := s.SendTo(mac, packet(reply.ServerIdentifier(), ip, reply.ToBytes())); err != nil {
-			log.Warn("dhcp answer not sent", "mac", mac.String(), "err", err)
-			continue
-		}
-		log.Info("dhcp", "answer", reply.MessageType().String(), "mac", req.ClientHWAddr.String(), "ip", reply.YourIPAddr.String())
+		d.count(d.request(s, buf[:n], network()))
 	}
+}
+
+// request answers one and says in a word what became of it. What guests cause is counted, not logged line by line.
+func (d *Server) request(s Socket, data []byte, n neutron.HostNetwork) string {
+	req, err := dhcpv4.FromBytes(data)
+	if err != nil || len(req.ClientHWAddr) != 6 {
+		return "nonsense" // guests may send anything
+	}
+	mac := req.ClientHWAddr.String()
+	if !has(n, mac) {
+		return "stranger"
+	}
+	if !d.rates.Allow(n.ID+" "+mac, time.Now()) {
+		return "limited"
+	}
+	reply, err := Reply(req, n, d.conf)
+	if err != nil || reply == nil {
+		return "no_answer"
+	}
+	to, ip := destination(reply)
+	if err := s.SendTo(to, packet(reply.ServerIdentifier(), ip, reply.ToBytes())); err != nil {
+		if left, ok := d.unsent.Now(time.Now()); ok {
+			d.log.Warn("dhcp answer not sent", "network", n.ID, "mac", mac, "not_told", left, "err", err)
+		}
+		return "not_sent"
+	}
+	d.log.Debug("dhcp", "answer", reply.MessageType().String(), "mac", mac, "ip", reply.YourIPAddr.String())
+	return "answered"
+}
+
+// has reports that a network has a port with the MAC, so that what is kept per MAC is bounded by the ports there are.
+func has(n neutron.HostNetwork, mac string) bool {
+	return slices.ContainsFunc(n.Ports, func(p neutron.PortInfo) bool { return strings.EqualFold(p.MAC, mac) })
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,21 +18,25 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"hypernova/neutron"
+	"hypernova/neutron/agent/fair"
 )
 
 // Bounds of what a guest may ask: its requests are a line and a few headers.
 const (
 	maxHeader  = 16 << 10
-	maxBody    = 64 << 10 // a password that a guest posts
-	maxOpen    = 256      // connections per network
-	readTime   = 10 * time.Second
+	maxBody    = 64 << 10        // a password that a guest posts
+	readTime   = 5 * time.Second // for a request, body included
 	answerTime = 60 * time.Second
-	idleTime   = 30 * time.Second
+	idleTime   = 10 * time.Second
+
+	maxOpen   = 32   // connections of one port
+	maxAll    = 4096 // of all ports of the host
+	perSecond = 20   // requests of one port; a guest's first boot asks for about a hundred things
+	burst     = 400
 )
 
 // Proxy is what is the same for all networks.
@@ -40,6 +45,10 @@ type Proxy struct {
 	secret    []byte
 	transport http.RoundTripper
 	log       *slog.Logger
+	conns     *fair.Conns
+	rates     *fair.Rates
+	away      fair.Seldom // the line that nova does not answer, which guests cause
+	count     func(what string)
 	inFlight  atomic.Int64
 	answered  atomic.Int64
 }
@@ -50,8 +59,11 @@ func (p *Proxy) InFlight() int64 { return p.inFlight.Load() }
 // Answered is how many requests were.
 func (p *Proxy) Answered() int64 { return p.answered.Load() }
 
-// New makes a proxy to nova's metadata service, which shares secret.
-func New(target, secret string, log *slog.Logger) (*Proxy, error) {
+// Open is how many connections of guests are open.
+func (p *Proxy) Open() int { return p.conns.Open() }
+
+// New makes a proxy to nova's metadata service, which shares secret. count is told in a word what became of a request or connection.
+func New(target, secret string, count func(what string), log *slog.Logger) (*Proxy, error) {
 	u, err := url.Parse(target)
 	if err != nil {
 		return nil, fmt.Errorf("metadata address: %w", err)
@@ -65,7 +77,8 @@ func New(target, secret string, log *slog.Logger) (*Proxy, error) {
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 	}
-	return &Proxy{target: u, secret: []byte(secret), transport: t, log: log}, nil
+	return &Proxy{target: u, secret: []byte(secret), transport: t, log: log, count: count, rates: fair.NewRates(perSecond, burst),
+		conns: fair.NewConns(maxOpen, maxAll, func() { count("connection_refused") })}, nil
 }
 
 // Serve answers one network's requests until ctx ends. network gives the state of the moment.
@@ -73,10 +86,16 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener, network func() neutro
 	s := &http.Server{
 		Handler: p.Handler(network), ReadHeaderTimeout: readTime, ReadTimeout: readTime, WriteTimeout: answerTime + readTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return context.WithValue(ctx, serving{}, ctx) },
 	}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	if err := s.Serve(&bounded{Listener: l, open: make(chan struct{}, maxOpen)}); !errors.Is(err, http.ErrServerClosed) {
+	source := func(a net.Addr) string {
+		n := network()
+		port, _, _ := find(n, a.String())
+		return n.ID + " " + port.ID // strangers are one source
+	}
+	if err := s.Serve(p.conns.Listener(l, source)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
@@ -93,15 +112,49 @@ func (p *Proxy) Handler(network func() neutron.HostNetwork) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.inFlight.Add(1)
 		defer func() { p.inFlight.Add(-1); p.answered.Add(1) }()
-		port, from, ok := find(network(), r.RemoteAddr)
+		n := network()
+		port, from, ok := find(n, r.RemoteAddr)
 		if !ok {
+			p.count("stranger")
 			http.Error(w, "404 Not Found: no server has this address.", http.StatusNotFound)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		ctx := context.WithValue(r.Context(), asker{}, askedBy{server: port.DeviceID, project: port.Project, from: from})
+		if !p.rates.Allow(n.ID+" "+port.ID, time.Now()) {
+			p.count("limited")
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "429 Too Many Requests: this server asks for its metadata too often.", http.StatusTooManyRequests)
+			return
+		}
+		// A client that has said all and closed its half still wants its answer; to the server of net/http it is gone.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerTime)
+		defer cancel()
+		if life, ok := r.Context().Value(serving{}).(context.Context); ok {
+			defer context.AfterFunc(life, cancel)()
+		}
+		body := &guestBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody)}
+		r.Body = body
+		ctx = context.WithValue(ctx, asker{}, askedBy{server: port.DeviceID, project: port.Project, from: from, body: body})
 		forward.ServeHTTP(w, r.WithContext(ctx))
+		p.count("answered")
 	})
+}
+
+// serving is the key of the context in which a network is served.
+type serving struct{}
+
+// guestBody remembers that it was the guest's body that could not be read.
+type guestBody struct {
+	io.ReadCloser
+	failed atomic.Bool
+}
+
+// Read is a body's.
+func (b *guestBody) Read(to []byte) (int, error) {
+	n, err := b.ReadCloser.Read(to)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.failed.Store(true)
+	}
+	return n, err
 }
 
 type asker struct{}
@@ -109,6 +162,7 @@ type asker struct{}
 type askedBy struct {
 	server, project string
 	from            netip.Addr
+	body            *guestBody
 }
 
 // find names the port by the address that a request came from.
@@ -161,43 +215,26 @@ func Sign(secret []byte, server string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
+// refused answers what nova did not. Each way out answers or breaks the connection off: to return alone would be an empty 200.
 func (p *Proxy) refused(w http.ResponseWriter, r *http.Request, err error) {
+	by, _ := r.Context().Value(asker{}).(askedBy)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		http.Error(w, "413 Request Entity Too Large", http.StatusRequestEntityTooLarge)
-	case r.Context().Err() != nil: // the guest has gone
+	case by.body != nil && by.body.failed.Load():
+		p.count("request_cut_off")
+		w.Header().Set("Connection", "close")
+		http.Error(w, "408 Request Timeout: the rest of the request did not come.", http.StatusRequestTimeout)
+	case errors.Is(r.Context().Err(), context.Canceled): // the network is not served any more
+		panic(http.ErrAbortHandler)
 	default:
-		p.log.Warn("metadata service does not answer", "url", p.target.Redacted(), "err", err)
+		p.count("unavailable")
+		if left, ok := p.away.Now(time.Now()); ok {
+			p.log.Warn("metadata service does not answer", "url", p.target.Redacted(), "not_told", left, "err", err)
+		}
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, "503 Service Unavailable: the metadata service does not answer; try again in a few seconds.", http.StatusServiceUnavailable)
+		http.Error(w, "503 Service Unavailable: the metadata service does not answer; try again in a few seconds.",
+			http.StatusServiceUnavailable)
 	}
-}
-
-// bounded lets only so many connections of one network be open; further ones wait in the kernel's queue.
-type bounded struct {
-	net.Listener
-	open chan struct{}
-}
-
-func (b *bounded) Accept() (net.Conn, error) {
-	b.open <- struct{}{}
-	c, err := b.Listener.Accept()
-	if err != nil {
-		<-b.open
-		return nil, err
-	}
-	return &counted{Conn: c, open: b.open}, nil
-}
-
-type counted struct {
-	net.Conn
-	open chan struct{}
-	once sync.Once
-}
-
-func (c *counted) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(func() { <-c.open })
-	return err
 }

@@ -1,12 +1,16 @@
 package metadata
 
 import (
+	"bufio"
+	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"hypernova/neutron"
@@ -23,7 +27,7 @@ func network() neutron.HostNetwork {
 
 func ask(t *testing.T, target, from string, change func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()
-	p, err := New(target, "s3cret", quiet)
+	p, err := New(target, "s3cret", func(string) {}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,8 +126,179 @@ func TestBodiesAreBounded(t *testing.T) {
 func TestAddressIsChecked(t *testing.T) {
 	t.Parallel()
 	for _, u := range []string{"", "controller:8775", "ftp://controller", "http://"} {
-		if _, err := New(u, "", quiet); err == nil {
+		if _, err := New(u, "", func(string) {}, quiet); err == nil {
 			t.Errorf("address %q was taken, want an error", u)
 		}
+	}
+}
+
+// serve answers the guests of network on 127.0.0.1 until the test ends.
+func serve(t *testing.T, p *Proxy) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	local := network()
+	for i := range 3 { // guests that this machine can play
+		ip := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i)})
+		port := neutron.PortInfo{ID: ip.String(), DeviceID: "server-" + ip.String(), FixedIPs: []neutron.FixedIP{{IP: ip}}}
+		local.Ports = append(local.Ports, port)
+	}
+	go func() { ended <- p.Serve(ctx, l, func() neutron.HostNetwork { return local }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func dial(t *testing.T, l net.Listener, from string) (net.Conn, error) {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := d.Dial("tcp4", l.Addr().String())
+	if err == nil {
+		t.Cleanup(func() { c.Close() })
+	}
+	return c, err
+}
+
+func proxyTo(t *testing.T, target string) (*Proxy, func(string) int) {
+	t.Helper()
+	var mu sync.Mutex
+	counts := map[string]int{}
+	p, err := New(target, "s3cret", func(what string) {
+		mu.Lock()
+		defer mu.Unlock()
+		counts[what]++
+	}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, func(what string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return counts[what]
+	}
+}
+
+// TestClientThatHasSaidAllIsAnswered: one that closes its half still hears the whole answer, also one that takes longer than a request may.
+func TestClientThatHasSaidAllIsAnswered(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(asked)
+		<-answer
+		w.Write([]byte("ami-id"))
+	}))
+	defer nova.Close()
+	p, _ := proxyTo(t, nova.URL)
+	c, err := dial(t, serve(t, p), "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte("GET /latest/meta-data/ HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	close(answer)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 200 || string(body) != "ami-id" {
+		t.Errorf("%d %q %v, want nova's answer", resp.StatusCode, body, err)
+	}
+}
+
+// TestBodyThatEndsTooSoonIsTheGuestsFault and no news for the host's log.
+func TestBodyThatEndsTooSoonIsTheGuestsFault(t *testing.T) {
+	t.Parallel()
+	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
+	defer nova.Close()
+	p, counted := proxyTo(t, nova.URL)
+	c, err := dial(t, serve(t, p), "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte("POST /openstack/2013-10-17/password HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestTimeout || counted("request_cut_off") != 1 || counted("unavailable") != 0 {
+		t.Errorf("%d, want 408 that is not nova's fault", resp.StatusCode)
+	}
+}
+
+// TestOneGuestCannotSilenceItsNeighbours: a thousand connections on which a request begins and does not go on.
+func TestOneGuestCannotSilenceItsNeighbours(t *testing.T) {
+	t.Parallel()
+	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ami-id")) }))
+	defer nova.Close()
+	p, counted := proxyTo(t, nova.URL)
+	l := serve(t, p)
+	for range 1000 {
+		if c, err := dial(t, l, "127.0.0.2"); err == nil { // else it was refused already
+			c.Write([]byte("GET /latest/meta-data/ HT")) // likewise
+		}
+	}
+	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}}).DialContext}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get("http://" + l.Addr().String() + "/latest/meta-data/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 200 {
+		t.Errorf("the neighbour's request: %d, want 200", resp.StatusCode)
+	}
+	if open := p.Open(); open > maxOpen+1 {
+		t.Errorf("%d connections are open, want at most %d of the greedy guest and one of its neighbour", open, maxOpen)
+	}
+	if counted("connection_refused") == 0 {
+		t.Error("nothing was counted as refused")
+	}
+}
+
+func TestRequestsAreBoundedPerGuest(t *testing.T) {
+	t.Parallel()
+	nova := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer nova.Close()
+	p, _ := proxyTo(t, nova.URL)
+	n := network()
+	n.Ports[0].ID, n.Ports[1].ID, n.Ports[1].DeviceID = "one", "two", "server-2"
+	h := p.Handler(func() neutron.HostNetwork { return n })
+	ask := func(from string) int {
+		r := httptest.NewRequest(http.MethodGet, "http://169.254.169.254/", nil)
+		r.RemoteAddr = from + ":1"
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	codes := map[int]int{}
+	for codes[http.StatusTooManyRequests] == 0 && codes[200] < 100*burst {
+		codes[ask("10.0.0.5")]++
+	}
+	if codes[200] < burst || codes[http.StatusTooManyRequests] == 0 {
+		t.Errorf("answers %v, want %d and then 429", codes, burst)
+	}
+	if got := ask("10.0.0.6"); got != 200 {
+		t.Errorf("the neighbour's request: %d, want 200", got)
 	}
 }
