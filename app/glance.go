@@ -12,6 +12,7 @@ import (
 	"hypernova/glance/store"
 	"hypernova/glance/tasks"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/httpc"
 )
 
 // imageVerbs are glance's verbs over its database and backend.
@@ -46,7 +47,15 @@ func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.parts.images, err = images.New(images.Config{DB: d, Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
+	rules, err := p.enforcer("glance", glanceapi.Rules())
+	if err != nil {
+		return nil, err
+	}
+	protected, err := p.propertyProtections(rules)
+	if err != nil {
+		return nil, err
+	}
+	p.parts.images, err = images.New(images.Config{Rights: glanceapi.Rights{Policy: rules, Protected: protected}, DB: d, Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
 		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties, Tags: p.c.Image.Tags, Members: p.c.Image.Members, Locations: p.c.Image.Places},
 		Import: p.c.Image.Methods, Regions: p.imageRegions(), Brought: p.c.RegionDownload.Properties, Hash: p.c.Image.Hashing, Tasks: p.imageTasks(), Quotas: quotas, Trusted: trusted,
 		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.partitions()}, Now: p.now, Log: p.o.Log})
@@ -62,7 +71,7 @@ func (p *Process) images(ctx context.Context) (glance.API, error) {
 	if p.has(RoleGlance) {
 		return p.imageVerbs(ctx)
 	}
-	return glanceclient.New(p.sibling(apiGlance, "/v2")), nil
+	return glanceclient.New(httpc.New(httpc.Config{Base: p.Endpoint(apiGlance) + "/v2", Name: apiGlance, Tokens: p.login(), Asker: true})), nil
 }
 
 func buildGlance(ctx context.Context, p *Process) error {

@@ -26,9 +26,10 @@ type parts struct {
 	images    *images.Service
 	networks  *networks.Service
 	nova      *novaRoom
-	keystone  *keystoneclient.Client // where keystone is elsewhere
-	secret    string                 // of the metadata service, where nobody configured one
-	login     *httpc.Password        // as whom siblings in other processes are called
+	keystone  *keystoneclient.Client      // where keystone is elsewhere
+	enforcers map[string]*policy.Enforcer // by service: an API and the verbs that act for users decide by the same one
+	secret    string                      // of the metadata service, where nobody configured one
+	login     *httpc.Password             // as whom siblings in other processes are called
 }
 
 // validator proves tokens: by keystone's own verbs where keystone is in this process, else by asking its API.
@@ -79,6 +80,20 @@ func (p *Process) apiConfig(ctx context.Context, name, apiName string, rules []*
 
 // enforcer decides by a service's rules with the operator's overrides, and reads those again on SIGHUP.
 func (p *Process) enforcer(name string, rules []*policy.Rule) (*policy.Enforcer, error) {
+	if e := p.parts.enforcers[name]; e != nil {
+		return e, nil
+	}
+	e, err := p.newEnforcer(name, rules)
+	if err == nil {
+		if p.parts.enforcers == nil {
+			p.parts.enforcers = map[string]*policy.Enforcer{}
+		}
+		p.parts.enforcers[name] = e
+	}
+	return e, err
+}
+
+func (p *Process) newEnforcer(name string, rules []*policy.Rule) (*policy.Enforcer, error) {
 	files := p.c.policyFiles(name)
 	overrides, err := policy.LoadFiles(files...)
 	if err != nil {

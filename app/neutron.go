@@ -50,7 +50,11 @@ func (p *Process) networkVerbs(ctx context.Context) (*networks.Service, error) {
 		}
 		mechs = append(mechs, m)
 	}
-	p.parts.networks = networks.New(networks.Deps{DB: d, Bus: p.bus, Now: p.clockOf(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
+	rules, err := p.enforcer("neutron", neutronapi.Rules())
+	if err != nil {
+		return nil, err
+	}
+	p.parts.networks = networks.New(networks.Deps{Rights: neutronapi.Rights{Policy: rules}, DB: d, Bus: p.bus, Now: p.clockOf(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
 		Config: networks.Config{ML2: c, Quotas: p.c.NeutronQuotas}})
 	return p.parts.networks, nil
 }
@@ -66,11 +70,7 @@ func (p *Process) networks(ctx context.Context) (neutron.API, error) {
 // securityGroups are networking's security groups as compute shows them.
 func (p *Process) securityGroups(ctx context.Context) (novaapi.SecurityGroups, error) {
 	if p.has(RoleNeutron) {
-		n, err := p.networkVerbs(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return n.Groups, nil
+		return p.networkVerbs(ctx)
 	}
 	return neutronclient.New(p.Endpoint(apiNeutron), p.login()), nil
 }

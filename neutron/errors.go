@@ -51,6 +51,18 @@ func IPInUse(network string, ip netip.Addr) *fault.Fault {
 	return fault.Conflictf("Unable to complete operation for network %s. The IP address %s is in use.", network, ip).Coded("IpAddressInUse")
 }
 
+// FixedIPTaken is the code of the fault for an address that a server cannot have since a port has it.
+const FixedIPTaken = "FixedIpAlreadyInUse"
+
+// FixedIPInUse refuses an address that a device's port has; device is empty where the caller may not know of it.
+func FixedIPInUse(ip netip.Addr, device string) *fault.Fault {
+	text := fmt.Sprintf("Fixed IP address %s is already in use", ip)
+	if device != "" {
+		text += " on instance " + device
+	}
+	return fault.Conflictf("%s.", text).Coded(FixedIPTaken)
+}
+
 // NoMoreIPs says that a network's pools are used up.
 func NoMoreIPs(network string) *fault.Fault {
 	return fault.Conflictf("No more IP addresses available on network %s.", network).Coded("IpAddressGenerationFailure")

@@ -61,11 +61,14 @@ type PortSpec struct {
 type NetworkInfo struct {
 	ID, Name, Project string
 	Shared, AdminUp   bool
+	External          bool // it carries routers' and administrators' ports, unless it is shared too
 	Subnets           []string
 	MTU               int
 }
 
-// API is what compute asks of networking, as the caller in ctx (it must hold the admin role where binding or another project's ports are concerned).
+// API is what compute asks of networking. The caller in ctx says with whose rights: a user's wishes are judged by networking's policy as that user's
+// own requests are, a service's own work (auth.Caller.Own) is not. Binding to a host, device owners and what is looked up on the way are always the
+// service's business. docs/whose-rights.md lists the calls.
 type API interface {
 	// Available lists the networks a project's server may be put on (its own and shared ones).
 	Available(ctx context.Context, project string) ([]NetworkInfo, error)
@@ -76,6 +79,9 @@ type API interface {
 	// Allocate makes (or takes, where Port is given) and binds to host the ports of a server, in order of specs. Idempotent: ports that the server already
 	// has for a spec are returned, not made again. On error everything made by this call is gone. project and az go into the ports.
 	Allocate(ctx context.Context, a AllocateArgs) ([]PortInfo, error)
+	// Judge answers what Allocate would refuse to the caller of a.Specs that name a network: a network that he may not use, an address that he may
+	// not choose, that the network has not, or that is taken (code FixedIPTaken). It makes nothing and may be outdated at once; Host is not looked at.
+	Judge(ctx context.Context, a AllocateArgs) error
 	// PortsOf lists a server's ports in order of creation.
 	PortsOf(ctx context.Context, server string) ([]PortInfo, error)
 	// Deallocate deletes the ports that Allocate made for the server and unbinds (device_id, host cleared) the ones it took. Idempotent.

@@ -63,7 +63,7 @@ func TestDataIsCheckedBesideItsReading(t *testing.T) {
 					return b.Bytes(), err
 				},
 			} {
-				_, r, err := g.Open(t.Context(), "i")
+				_, r, err := g.Open(project(t, "p"), "i")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -87,7 +87,7 @@ func TestDataThatIsNotReadToItsEnd(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-t.Context().Done() // more never comes
 	})
-	_, r, err := g.Open(t.Context(), "i")
+	_, r, err := g.Open(project(t, "p"), "i")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,18 +26,18 @@ import (
 )
 
 func project(t *testing.T, id string) context.Context {
-	return auth.With(t.Context(), &auth.Caller{ProjectID: id, Roles: []string{"member", "reader"}})
+	return auth.With(t.Context(), &auth.Caller{UserID: "u", ProjectID: id, Roles: []string{"member", "reader"}})
 }
 
 // Both positions of the contract answer alike.
 func TestLocalAndRemoteAreAlike(t *testing.T) {
 	t.Parallel()
-	local, err := images.New(images.Config{DB: dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()}),
-		Stores: []images.Store{{ID: "ram", Backend: &mem.Backend{}}}})
+	rules, err := policy.New(glanceapi.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := policy.New(glanceapi.Rules(), nil)
+	local, err := images.New(images.Config{Rights: glanceapi.Rights{Policy: rules}, DB: dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()}),
+		Stores: []images.Store{{ID: "ram", Backend: &mem.Backend{}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestLocalAndRemoteAreAlike(t *testing.T) {
 		return auth.Service("nova"), nil
 	})}, glanceapi.API{Images: local}))
 	t.Cleanup(s.Close)
-	remote := client.New(httpc.New(httpc.Config{Base: s.URL + "/v2", Name: "glance", Tokens: httpc.Static("x")}))
+	remote := client.New(httpc.New(httpc.Config{Base: s.URL + "/v2", Name: "glance", Tokens: httpc.Static("x"), Asker: true}))
 
 	owner := project(t, "p")
 	ids := map[string]string{"absent": "00000000-0000-0000-0000-000000000000"}
@@ -111,7 +111,7 @@ func TestDamageOnTheWayIsNoticed(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	c := client.New(httpc.New(httpc.Config{Base: s.URL}))
-	if _, err := data(t.Context(), c, "i"); err == nil || !strings.Contains(err.Error(), "checksum") {
+	if _, err := data(project(t, "p"), c, "i"); err == nil || !strings.Contains(err.Error(), "checksum") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -39,6 +39,7 @@ type Config struct {
 	Unread  bool       // do not compute hashes of locations that clients add
 	Tasks   tasks.Log  // of imports
 	Quotas  Quotas     // nil: no limits are kept
+	Rights  Rights     // of users in whose name compute asks; nil: visibility alone decides
 	Trusted fs.FS      // certificates that signatures of images are checked by; nil: none
 	Inspect Inspection // how strictly data is compared with disk_format
 	Now     clock.Now
@@ -79,6 +80,7 @@ type Service struct {
 	web      *web
 	methods  []string
 	regions  Regions
+	rights   Rights
 	brought  []string
 	pending  pending
 	regional *http.Client
@@ -111,7 +113,7 @@ func New(c Config) (*Service, error) {
 			return nil, fault.Invalidf("image store %q is unnamed or there twice", s.ID)
 		}
 	}
-	s := &Service{db: c.DB, stores: slices.Clone(c.Stores), unread: c.Unread, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, regions: c.Regions, hash: c.Hash, brought: c.Brought, tasks: c.Tasks, quotas: c.Quotas, trusted: c.Trusted, now: c.Now, log: c.Log,
+	s := &Service{db: c.DB, stores: slices.Clone(c.Stores), unread: c.Unread, worker: c.Worker, limits: c.Limits.filled(), methods: c.Import, regions: c.Regions, hash: c.Hash, brought: c.Brought, tasks: c.Tasks, quotas: c.Quotas, rights: c.Rights, trusted: c.Trusted, now: c.Now, log: c.Log,
 		inspection: c.Inspect, wake: make(chan struct{}, 1)}
 	if s.hash == "" {
 		s.hash = "sha512"
@@ -184,6 +186,14 @@ func view(r store.Record, member string) Image {
 		i.Stores = append(i.Stores, c.Store)
 	}
 	return i
+}
+
+// Rights decide by the image service's policy what a user may see of images. The verbs that compute calls ask them about the caller.
+type Rights interface {
+	// See is the image with those of its properties that the caller may know; fault.NotFound for who may not know of it.
+	See(c *auth.Caller, i Image) (Image, error)
+	// Download is fault.Forbidden for who may not read the image's data.
+	Download(c *auth.Caller, i Image) error
 }
 
 // Get finds an image that the caller may know of; fault.NotFound.

@@ -188,12 +188,38 @@ func learned(s *Service, r store.Record, f facts) *segments {
 // Image is Get as the vocabulary's contract.
 func (s *Service) Image(ctx context.Context, id string) (glance.Image, error) {
 	i, err := s.Get(ctx, id)
+	if err == nil && s.judged(ctx) {
+		i, err = s.rights.See(auth.From(ctx), i)
+	}
 	return i.Image, err
+}
+
+// judged reports whether the caller is somebody whom the policy judges: not compute's own work.
+func (s *Service) judged(ctx context.Context) bool {
+	c := auth.From(ctx)
+	return s.rights != nil && (c == nil || !c.Own())
+}
+
+// forCompute loads an image whose data the caller may read, also by the policy.
+func (s *Service) forCompute(ctx context.Context, id string) (store.Record, error) {
+	if s.judged(ctx) {
+		i, err := s.Get(ctx, id)
+		if err != nil {
+			return store.Record{}, err
+		}
+		if i, err = s.rights.See(auth.From(ctx), i); err != nil {
+			return store.Record{}, err
+		}
+		if err := s.rights.Download(auth.From(ctx), i); err != nil {
+			return store.Record{}, err
+		}
+	}
+	return s.readable(ctx, id)
 }
 
 // Open streams an active image's data, checked as Data does.
 func (s *Service) Open(ctx context.Context, id string) (glance.Image, io.ReadCloser, error) {
-	r, err := s.readable(ctx, id)
+	r, err := s.forCompute(ctx, id)
 	if err != nil {
 		return r.Image, nil, err
 	}
@@ -203,7 +229,7 @@ func (s *Service) Open(ctx context.Context, id string) (glance.Image, io.ReadClo
 
 // Path is the file of an active image's data, where one of its stores keeps files.
 func (s *Service) Path(ctx context.Context, id string) (string, error) {
-	r, err := s.readable(ctx, id)
+	r, err := s.forCompute(ctx, id)
 	if err != nil {
 		return "", err
 	}

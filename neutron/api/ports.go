@@ -10,6 +10,7 @@ import (
 	"hypernova/neutron"
 	"hypernova/neutron/networks"
 	"hypernova/oslo/api"
+	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
@@ -147,8 +148,13 @@ func (a *API) createPorts(ctx context.Context, r *api.Request, ins []*portBody) 
 		if err := guard(r, target, in.guards(true)...); err != nil {
 			return nil, err
 		}
-		if n.External && !n.Shared && !r.Allowed(createPortIP, target) {
-			return nil, neutron.Missing("Network", n.ID) // external networks carry routers' and administrators' ports
+		service := *r
+		service.AsService() // of one that asks for the caller: where the port is bound is its business
+		if err := guard(&service, target, in.bindingGuards(true)...); err != nil {
+			return nil, err
+		}
+		if reserved(n) && !r.Allowed(createPortIP, target) {
+			return nil, neutron.Missing("Network", n.ID)
 		}
 		ips, err := in.addresses()
 		if err != nil {
@@ -163,7 +169,11 @@ func (a *API) createPorts(ctx context.Context, r *api.Request, ins []*portBody) 
 			PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, AddressPairs: in.pairs(), Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: profile.Or(""),
 			Made: own.Made, Tag: own.Tag, DNSName: own.DNSName}
 	}
+	if r.Service != nil && r.HTTP.Header.Get(auth.JudgeHeader) != "" {
+		return nil, a.n.Possible(ctx, wanted)
+	}
 	made, err := a.n.CreatePorts(ctx, wanted)
+	r.AsService()
 	return views(made, viewPort), err
 }
 
@@ -179,19 +189,23 @@ func (in *portChange) guards(create bool) []attribute {
 	for _, f := range in.FixedIPs.Or(nil) {
 		ip, sub = ip || f.IP.Has(), sub || f.Subnet.Has()
 	}
-	return []attribute{
+	return append([]attribute{
 		{create, createPort},
 		{strings.HasPrefix(in.DeviceOwner.Or(""), neutron.OwnerNetworkPrefix), pick(createPortOwner, updatePortOwner)},
 		{in.MAC.Has(), pick(createPortMAC, updatePortMAC)},
-		{in.FixedIPs.Has(), pick(createPortIPs, updatePortIPs)},
-		{ip, pick(createPortIP, updatePortIP)},
-		{sub, pick(createPortIPSubnet, updatePortIPSubnet)},
 		{in.PortSecurity.Has(), pick(createPortSecurity, updatePortSecurity)},
-		{in.Host.Set, pick(createPortHost, updatePortHost)},
-		{in.Profile.Has() && len(in.Profile.Value) > 0, pick(createPortProfile, updatePortProfile)},
 		{in.VNICType.Has(), pick(createPortVNIC, updatePortVNIC)},
 		{in.Pairs.Has() && len(in.Pairs.Value) > 0, pick(createPortPairs, updatePortPairs)},
+	}, addressRules(create, in.FixedIPs.Has(), ip, sub)...)
+}
+
+// bindingGuards are the rules of the attributes that say where a port is, which are a service's business.
+func (in *portChange) bindingGuards(create bool) []attribute {
+	profile := in.Profile.Has() && len(in.Profile.Value) > 0
+	if create {
+		return []attribute{{in.Host.Set, createPortHost}, {profile, createPortProfile}}
 	}
+	return []attribute{{in.Host.Set, updatePortHost}, {profile, updatePortProfile}}
 }
 
 func (in *portChange) addresses() (opt.Of[[]networks.WantedIP], error) {
@@ -263,7 +277,7 @@ func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portCh
 	if err != nil {
 		return portView{}, err
 	}
-	if err := guard(r, portTarget(p.Project, p.NetworkProject, n.Shared), in.guards(false)...); err != nil {
+	if err := guard(r, portTarget(p.Project, p.NetworkProject, n.Shared), append(in.guards(false), in.bindingGuards(false)...)...); err != nil {
 		return portView{}, err
 	}
 	own, profile, err := in.profile()

@@ -17,7 +17,8 @@ import (
 // Allocate makes or takes a server's ports and binds them to its host: what is there first, then all new ports in one call. Where that
 // fails, ports that this call has taken or moved are put back as they were.
 func (c *Client) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutron.PortInfo, error) {
-	have, err := c.portsOf(ctx, a.Server)
+	own := asNova(ctx)
+	have, err := c.portsOf(own, a.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func (c *Client) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutro
 	var touched []port
 	undo := func(err error) error {
 		for _, p := range touched {
-			err = errors.Join(err, c.restore(context.WithoutCancel(ctx), p)) // the failure may be that ctx ended
+			err = errors.Join(err, c.restore(context.WithoutCancel(own), p)) // the failure may be that ctx ended
 		}
 		return err
 	}
@@ -48,7 +49,7 @@ func (c *Client) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutro
 			continue
 		}
 		was := *p
-		changed, err := c.adopt(ctx, a, a.Specs[i], p)
+		changed, err := c.adopt(own, a, a.Specs[i], p)
 		if changed {
 			touched = append(touched, was)
 		}
@@ -71,6 +72,27 @@ func (c *Client) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutro
 	return c.infos(ctx, ports)
 }
 
+// Judge answers what networking would refuse to the caller of the wishes for new ports, and makes nothing.
+func (c *Client) Judge(ctx context.Context, a neutron.AllocateArgs) error {
+	var wanted []map[string]any
+	for _, spec := range a.Specs {
+		if spec.Port != "" {
+			continue
+		}
+		w, err := c.wish(ctx, a, spec)
+		if err != nil {
+			return err
+		}
+		wanted = append(wanted, w)
+	}
+	if len(wanted) == 0 || auth.From(ctx).Own() { // a service's own work is not judged
+		return nil
+	}
+	_, err := send[struct{}](ctx, c, httpc.Request{Method: http.MethodPost, Path: "/ports", Header: http.Header{auth.JudgeHeader: {"true"}},
+		Body: map[string]any{"ports": wanted}})
+	return err
+}
+
 // create makes ports in one call, all or none; a port that could not be bound is none either.
 func (c *Client) create(ctx context.Context, wanted []map[string]any) ([]port, error) {
 	if len(wanted) == 0 {
@@ -89,7 +111,7 @@ func (c *Client) create(ctx context.Context, wanted []map[string]any) ([]port, e
 		}
 		err := error(bindingFailed(p))
 		for _, q := range doc.Ports {
-			err = errors.Join(err, c.remove(context.WithoutCancel(ctx), q.ID)) // nothing may be left, whatever became of ctx
+			err = errors.Join(err, c.remove(context.WithoutCancel(asNova(ctx)), q.ID)) // nothing may be left, whatever became of ctx
 		}
 		return nil, err
 	}
@@ -103,7 +125,7 @@ func bindingFailed(p port) *fault.Fault {
 // match is the port for a spec that is there already, nil if none is; see the in-process position of the contract.
 func (c *Client) match(ctx context.Context, a neutron.AllocateArgs, spec neutron.PortSpec, have *[]port) (*port, error) {
 	if spec.Port != "" {
-		p, err := c.port(ctx, spec.Port)
+		p, err := c.seenPort(ctx, spec.Port)
 		if err != nil {
 			return nil, err
 		}
@@ -134,8 +156,8 @@ func (c *Client) wish(ctx context.Context, a neutron.AllocateArgs, spec neutron.
 	if err != nil {
 		return nil, err
 	}
-	if n.Project != a.Project && !n.Shared && !(n.External && auth.From(ctx).Admin()) {
-		return nil, neutron.Missing("Network", spec.Network)
+	if auth.From(ctx).Own() && n.Project != a.Project && !n.Shared {
+		return nil, neutron.Missing("Network", spec.Network) // nobody's wish is judged: then only what every member may have
 	}
 	w := map[string]any{"network_id": spec.Network, "project_id": a.Project, "device_id": a.Server, "device_owner": owner(a.AZ), "binding:host_id": a.Host,
 		"binding:profile": port{}.with(own{Made: true, Tag: spec.Tag, DNSName: a.DNSName})}

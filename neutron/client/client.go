@@ -1,5 +1,5 @@
 // Package client is networking's contract over HTTP, for a compute that runs in another process. It calls with a service's token, which
-// must hold the admin or service role, and refuses by itself what the caller in the context may not see.
+// must hold the service role, and sends along the user whose wish it is, so that networking judges by that user's rights.
 package client
 
 import (
@@ -35,7 +35,7 @@ func New(base string, tokens TokenSource) *Client {
 	if len(base) < 5 || base[len(base)-5:] != "/v2.0" {
 		base += "/v2.0"
 	}
-	return &Client{http: httpc.New(httpc.Config{Base: base, Name: "neutron", Tokens: tokens})}
+	return &Client{http: httpc.New(httpc.Config{Base: base, Name: "neutron", Tokens: tokens, Asker: true})}
 }
 
 // do is one call; a quota that is used up keeps its kind.
@@ -73,6 +73,7 @@ func wireName(plural string) string {
 
 // Available lists a project's own networks and the shared ones.
 func (c *Client) Available(ctx context.Context, project string) ([]neutron.NetworkInfo, error) {
+	ctx = asNova(ctx) // the question is about a project, not about the caller
 	own, err := list[network](ctx, c, "networks", url.Values{"project_id": {project}, "sort_key": {"created_at"}})
 	if err != nil {
 		return nil, err
@@ -99,14 +100,11 @@ func (c *Client) Network(ctx context.Context, id string) (neutron.NetworkInfo, e
 	if err != nil {
 		return neutron.NetworkInfo{}, err
 	}
-	if who := auth.From(ctx); who != nil && !trusted(who) && !n.Shared && !n.External && n.Project != who.ProjectID {
-		return neutron.NetworkInfo{}, neutron.Missing("Network", id)
-	}
 	return n.info(), nil
 }
 
-// trusted callers see every project's resources.
-func trusted(c *auth.Caller) bool { return c.Admin() || c.HasRole("service") }
+// asNova is ctx with compute's own rights, for what is its business and for what it looks up on the way.
+func asNova(ctx context.Context) context.Context { return auth.With(ctx, auth.Service("nova")) }
 
 func (c *Client) network(ctx context.Context, id string) (network, error) {
 	doc, err := do[struct{ Network network }](ctx, c, http.MethodGet, "/networks/"+url.PathEscape(id), nil, nil)
@@ -118,18 +116,25 @@ func (c *Client) port(ctx context.Context, id string) (port, error) {
 	return doc.Port, err
 }
 
+// seenPort is a port that the caller may see, with what only services may.
+func (c *Client) seenPort(ctx context.Context, id string) (port, error) {
+	if !auth.From(ctx).Own() {
+		if _, err := c.port(ctx, id); err != nil {
+			return port{}, err
+		}
+	}
+	return c.port(asNova(ctx), id)
+}
+
 // Port is a port that the caller may see.
 func (c *Client) Port(ctx context.Context, id string) (neutron.PortInfo, error) {
-	p, err := c.port(ctx, id)
+	p, err := c.seenPort(ctx, id)
 	if err != nil {
 		return neutron.PortInfo{}, err
 	}
 	places, err := c.places(ctx, []port{p})
 	if err != nil {
 		return neutron.PortInfo{}, err
-	}
-	if who := auth.From(ctx); who != nil && !trusted(who) && p.Project != who.ProjectID && places[p.Network].Project != who.ProjectID {
-		return neutron.PortInfo{}, neutron.Missing("Port", id)
 	}
 	return places[p.Network].port(p), nil
 }
@@ -159,11 +164,18 @@ func (c *Client) SecurityGroup(ctx context.Context, project, idOrName string) (s
 	return doc.Group.ID, err
 }
 
-// PortsOf lists a server's ports in order of creation.
+// PortsOf lists those of a server's ports that the caller may see, in order of creation.
 func (c *Client) PortsOf(ctx context.Context, server string) ([]neutron.PortInfo, error) {
-	ps, err := c.portsOf(ctx, server)
+	ps, err := c.portsOf(asNova(ctx), server)
 	if err != nil {
 		return nil, err
+	}
+	if !auth.From(ctx).Own() {
+		seen, err := c.portsOf(ctx, server)
+		if err != nil {
+			return nil, err
+		}
+		ps = slices.DeleteFunc(ps, func(p port) bool { return !slices.ContainsFunc(seen, func(s port) bool { return s.ID == p.ID }) })
 	}
 	return c.infos(ctx, slices.DeleteFunc(ps, claimed))
 }
@@ -189,6 +201,7 @@ func (c *Client) infos(ctx context.Context, ps []port) ([]neutron.PortInfo, erro
 
 // places reads the networks and subnets of ports.
 func (c *Client) places(ctx context.Context, ps []port) (map[string]place, error) {
+	ctx = asNova(ctx)
 	out := map[string]place{}
 	for _, p := range ps {
 		if _, ok := out[p.Network]; ok {
@@ -229,7 +242,7 @@ func listOf[T any](ctx context.Context, c *Client, plural, member string, values
 
 // GroupNames are the names of the security groups that servers' ports have now.
 func (c *Client) GroupNames(ctx context.Context, servers []string) (map[string][]string, error) {
-	ps, err := listOf[port](ctx, c, "ports", "device_id", servers, url.Values{"sort_key": {"created_at"}})
+	ps, err := listOf[port](asNova(ctx), c, "ports", "device_id", servers, url.Values{"sort_key": {"created_at"}})
 	if err != nil {
 		return nil, err
 	}
@@ -243,12 +256,9 @@ func (c *Client) GroupNames(ctx context.Context, servers []string) (map[string][
 	if err != nil {
 		return nil, err
 	}
-	who := auth.From(ctx)
-	names := map[string]string{}
+	names := map[string]string{} // of those groups that the caller may see
 	for _, g := range groups {
-		if who == nil || trusted(who) || g.Project == who.ProjectID {
-			names[g.ID] = g.Name
-		}
+		names[g.ID] = g.Name
 	}
 	out := map[string][]string{}
 	for _, p := range ps {
@@ -263,6 +273,7 @@ func (c *Client) GroupNames(ctx context.Context, servers []string) (map[string][
 
 // PortQuotaFree is how many more ports the project may have; -1 is unlimited.
 func (c *Client) PortQuotaFree(ctx context.Context, project string) (int, error) {
+	ctx = asNova(ctx)
 	doc, err := do[struct {
 		Quota map[string]struct{ Limit, Used int }
 	}](ctx, c, http.MethodGet, "/quotas/"+url.PathEscape(project)+"/details", nil, nil)

@@ -46,11 +46,11 @@ func newPositions(t *testing.T) positions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := networks.New(networks.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Config: c})
 	e, err := policy.New(api.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	n := networks.New(networks.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Config: c, Rights: api.Rights{Policy: e}})
 	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) { return auth.Service("nova"), nil })},
 		n, agents.New(d, n, c.ML2.AgentDownTime, clock.Real))
 	s := httptest.NewServer(h)
@@ -126,7 +126,7 @@ func TestBothPositionsAnswerTheSame(t *testing.T) {
 		}
 		compare(t, what, local, remote)
 	}
-	stranger := auth.With(ctx, &auth.Caller{ProjectID: "q", Roles: []string{"member"}})
+	stranger := auth.With(ctx, &auth.Caller{UserID: "u", ProjectID: "q", Roles: []string{"member", "reader"}})
 	for what, ask := range map[string]func(neutron.API) error{
 		"PortNotFound":          func(a neutron.API) error { _, err := a.Port(stranger, taken[0].ID); return err },
 		"NetworkNotFound":       func(a neutron.API) error { _, err := a.Network(stranger, n); return err },

@@ -20,7 +20,7 @@ type network struct {
 }
 
 func (n network) info() neutron.NetworkInfo {
-	return neutron.NetworkInfo{ID: n.ID, Name: n.Name, Project: n.Project, Shared: n.Shared, AdminUp: n.AdminUp, Subnets: n.Subnets, MTU: n.MTU}
+	return neutron.NetworkInfo{ID: n.ID, Name: n.Name, Project: n.Project, Shared: n.Shared, External: n.External, AdminUp: n.AdminUp, Subnets: n.Subnets, MTU: n.MTU}
 }
 
 type route struct {

@@ -28,17 +28,14 @@ func (s *Service) Available(ctx context.Context, project string) ([]neutron.Netw
 }
 
 func networkInfo(n neutron.Network) neutron.NetworkInfo {
-	return neutron.NetworkInfo{ID: n.ID, Name: n.Name, Project: n.Project, Shared: n.Shared, AdminUp: n.AdminUp, Subnets: n.Subnets, MTU: n.MTU}
+	return neutron.NetworkInfo{ID: n.ID, Name: n.Name, Project: n.Project, Shared: n.Shared, External: n.External, AdminUp: n.AdminUp, Subnets: n.Subnets, MTU: n.MTU}
 }
 
 // Network is a network that the caller may see.
 func (s *Service) Network(ctx context.Context, id string) (neutron.NetworkInfo, error) {
-	n, err := store.Network(ctx, s.db, id)
+	n, err := s.seenNetwork(ctx, s.db, id)
 	if err != nil {
 		return neutron.NetworkInfo{}, err
-	}
-	if c := auth.From(ctx); c != nil && !trusted(c) && !n.Shared && !n.External && n.Project != c.ProjectID {
-		return neutron.NetworkInfo{}, neutron.Missing("Network", id)
 	}
 	return networkInfo(n), nil
 }
@@ -51,7 +48,7 @@ func (s *Service) Port(ctx context.Context, id string) (neutron.PortInfo, error)
 		if err != nil {
 			return err
 		}
-		if c := auth.From(ctx); c != nil && !trusted(c) && p.Project != c.ProjectID && p.NetworkProject != c.ProjectID {
+		if !s.sees(ctx, p) {
 			return neutron.Missing("Port", id)
 		}
 		is, err := infos(ctx, tx, []neutron.Port{p})
@@ -62,9 +59,6 @@ func (s *Service) Port(ctx context.Context, id string) (neutron.PortInfo, error)
 	})
 	return out, err
 }
-
-// trusted callers see every project's resources.
-func trusted(c *auth.Caller) bool { return c.Admin() || c.HasRole("service") }
 
 // infos are ports with what compute must know of their networks and subnets.
 func infos(ctx context.Context, q db.Querier, ps []neutron.Port) ([]neutron.PortInfo, error) {
@@ -96,7 +90,7 @@ func (s *Service) SecurityGroup(ctx context.Context, project, idOrName string) (
 	return s.Groups.Find(ctx, project, idOrName)
 }
 
-// PortsOf lists a server's ports in order of creation.
+// PortsOf lists those of a server's ports that the caller may see, in order of creation.
 func (s *Service) PortsOf(ctx context.Context, server string) ([]neutron.PortInfo, error) {
 	var out []neutron.PortInfo
 	err := s.db.View(ctx, func(tx *db.Tx) error {
@@ -104,7 +98,7 @@ func (s *Service) PortsOf(ctx context.Context, server string) ([]neutron.PortInf
 		if err != nil {
 			return err
 		}
-		out, err = infos(ctx, tx, slices.DeleteFunc(ps, claimed))
+		out, err = infos(ctx, tx, slices.DeleteFunc(ps, func(p neutron.Port) bool { return claimed(p) || !s.sees(ctx, p) }))
 		return err
 	})
 	return out, err
@@ -137,7 +131,7 @@ func (s *Service) GroupNames(ctx context.Context, servers []string) (map[string]
 		who := auth.From(ctx)
 		names := map[string]string{}
 		for _, g := range groups {
-			if who == nil || trusted(who) || g.Project == who.ProjectID {
+			if who.Own() || s.rights.SeesGroup(who, g) {
 				names[g.ID] = g.Name
 			}
 		}
@@ -175,7 +169,7 @@ func (s *Service) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutr
 				return err
 			}
 			if !found {
-				n, err := s.specPort(ctx, w, a, spec)
+				n, err := s.specPort(ctx, w.Tx, a, spec)
 				if err != nil {
 					return err
 				}
@@ -207,7 +201,7 @@ func (s *Service) match(ctx context.Context, w *work, a neutron.AllocateArgs, sp
 		if err != nil {
 			return p, false, err
 		}
-		if p.Project != a.Project {
+		if p.Project != a.Project || !s.sees(ctx, p) {
 			return p, false, neutron.Missing("Port", spec.Port)
 		}
 		if p.DeviceID != "" && p.DeviceID != a.Server {
@@ -228,15 +222,14 @@ func (s *Service) match(ctx context.Context, w *work, a neutron.AllocateArgs, sp
 	return p, true, nil
 }
 
-// specPort is the wish for a new port that a spec means.
-func (s *Service) specPort(ctx context.Context, w *work, a neutron.AllocateArgs, spec neutron.PortSpec) (NewPort, error) {
-	n, err := store.Network(ctx, w.Tx, spec.Network)
+// specPort is the wish for a new port that a spec means, if the caller in ctx may have it.
+func (s *Service) specPort(ctx context.Context, q db.Querier, a neutron.AllocateArgs, spec neutron.PortSpec) (NewPort, error) {
+	n, err := s.seenNetwork(ctx, q, spec.Network)
 	if err != nil {
 		return NewPort{}, err
 	}
-	c := auth.From(ctx)
-	if n.Project != a.Project && !n.Shared && !(n.External && c.Admin()) {
-		return NewPort{}, neutron.Missing("Network", spec.Network)
+	if auth.From(ctx).Own() && n.Project != a.Project && !n.Shared {
+		return NewPort{}, neutron.Missing("Network", spec.Network) // nobody's wish is judged: then only what every member may have
 	}
 	p := NewPort{Meta: neutron.Meta{Project: a.Project}, Network: spec.Network, DeviceID: a.Server, DeviceOwner: owner(a.AZ), Host: a.Host, Tag: spec.Tag,
 		DNSName: a.DNSName, Made: true}
@@ -245,6 +238,9 @@ func (s *Service) specPort(ctx context.Context, w *work, a neutron.AllocateArgs,
 	}
 	if len(a.SecurityGroups) > 0 && n.PortSecurity {
 		p.SecurityGroups = opt.Some(a.SecurityGroups)
+	}
+	if c := auth.From(ctx); !c.Own() {
+		return p, s.rights.CreatePort(c, n, p)
 	}
 	return p, nil
 }

@@ -10,6 +10,7 @@ import (
 	"hypernova/neutron/networks"
 	"hypernova/neutron/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/ids"
@@ -18,11 +19,12 @@ import (
 func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		c := newCloud(t, d)
+		c := newCloud(t, d, func(d *networks.Deps) { d.Rights = ofProject{} })
 		ctx := t.Context()
 		n, _ := c.network(t, "p", "10.0.0.0/24")
-		web := neutron.SecurityGroup{ID: ids.UUID(), Name: "web", Meta: neutron.Meta{Project: "p"}}
-		foreign := neutron.SecurityGroup{ID: ids.UUID(), Name: "foreign", Meta: neutron.Meta{Project: "q"}}
+		now := clock.Real()
+		web := neutron.SecurityGroup{ID: ids.UUID(), Name: "web", Meta: neutron.Meta{Project: "p", Created: now, Updated: now}}
+		foreign := neutron.SecurityGroup{ID: ids.UUID(), Name: "foreign", Meta: neutron.Meta{Project: "q", Created: now, Updated: now}}
 		if err := d.Tx(ctx, func(tx *db.Tx) error {
 			for _, g := range []neutron.SecurityGroup{web, foreign} {
 				if err := store.InsertGroup(ctx, tx, g); err != nil {
@@ -84,3 +86,11 @@ func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 		}
 	}, tables())
 }
+
+// ofProject lets everybody see what is the own project's.
+type ofProject struct{ networks.Rights }
+
+func (ofProject) SeesGroup(c *auth.Caller, g neutron.SecurityGroup) bool {
+	return c.ProjectID == g.Project
+}
+func (ofProject) SeesPort(c *auth.Caller, p neutron.Port) bool { return c.ProjectID == p.Project }

@@ -35,6 +35,7 @@ type Deps struct {
 	Events     nova.Events
 	Types      []ml2.Type
 	Mechanisms []ml2.Mechanism // in the order they are asked
+	Rights     Rights          // nil: users' wishes that come by the contract of compute are refused
 	Config     Config
 }
 
@@ -47,6 +48,7 @@ type Service struct {
 	types  map[string]ml2.Type
 	mechs  []ml2.Mechanism
 	config Config
+	rights Rights
 	turns  *lock.Keyed[string] // of projects; nil where the database takes one writer at a time anyway
 
 	Quotas *quota.Quotas
@@ -64,7 +66,10 @@ func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{db: d.DB, now: d.Now, log: d.Log, events: d.Events, types: map[string]ml2.Type{}, mechs: d.Mechanisms, config: d.Config}
+	s := &Service{db: d.DB, now: d.Now, log: d.Log, events: d.Events, types: map[string]ml2.Type{}, mechs: d.Mechanisms, config: d.Config, rights: d.Rights}
+	if s.rights == nil {
+		s.rights = nobody{}
+	}
 	for _, t := range d.Types {
 		s.types[t.Name()] = t
 	}

@@ -121,6 +121,7 @@ ON CONFLICT (network_id, address) DO NOTHING`)
 	addressFree   = db.NewExec(Stmts, `DELETE FROM addresses WHERE network_id = ? AND address = ? AND port_id = ?`)
 	addressesFree = db.NewExec(Stmts, `DELETE FROM addresses WHERE port_id = ?`)
 	addressesUsed = db.NewQuery[string](Stmts, `SELECT ip FROM addresses WHERE subnet_id = ? AND address >= ? ORDER BY address LIMIT 65`) // addresses_subnet
+	addressPort   = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE network_id = ? AND address = ?`)
 	addressIP     = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE ip = ?`)
 )
 
@@ -282,6 +283,15 @@ func UsedAddresses(ctx context.Context, q db.Querier, subnet string, from netip.
 		used = append(used, addr(ip))
 	}
 	return used, more, nil
+}
+
+// PortAt is the id of the port of a network that has an address; empty if none has.
+func PortAt(ctx context.Context, q db.Querier, network string, ip netip.Addr) (string, error) {
+	all, err := addressPort.All(ctx, q, network, addressKey(ip))
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	return all[0], nil
 }
 
 // PortsWithIP are the ids of the ports, on any network, that have an address.

@@ -41,6 +41,7 @@ var (
 	policyForcedHost       = rule("os_compute_api:servers:create:forced_host", admin, "Create a server on a host that the scheduler does not look at.")
 	policyRequestedHost    = rule("compute:servers:create:requested_destination", admin, "Create a server on a host that the scheduler checks.")
 	policyAttachNetwork    = rule("os_compute_api:servers:create:attach_network", member, "Create a server with networks of choice.")
+	policyAttachExternal   = rule("network:attach_external_network", admin, "Attach servers to external networks.")
 	policyTrustedCerts     = rule("os_compute_api:servers:create:trusted_certs", member, "Create a server with trusted image certificates.")
 	policyZeroDisk         = rule("os_compute_api:servers:create:zero_disk_flavor", admin, "Create a server whose flavor has no disk size.")
 	policyServersUpdate    = rule("os_compute_api:servers:update", member, "Update a server.")
@@ -143,7 +144,7 @@ func Rules() []*policy.Rule {
 	return []*policy.Rule{
 		ruleIsAdmin, ruleAdminAPI, ruleManagerAPI, ruleMemberAPI, ruleReaderAPI, ruleManager, ruleMember, ruleReader,
 		policyServersIndex, policyServersDetail, policyIndexAll, policyDetailAll, policyAllFilters, policyServersShow, policyHostStatus,
-		policyServersCreate, policyForcedHost, policyRequestedHost, policyAttachNetwork, policyTrustedCerts, policyZeroDisk,
+		policyServersCreate, policyForcedHost, policyRequestedHost, policyAttachNetwork, policyAttachExternal, policyTrustedCerts, policyZeroDisk,
 		policyServersUpdate, policyServersDelete, policyServersStart, policyServersStop, policyServersReboot, policyForceDelete,
 		policyPause, policyUnpause, policySuspend, policyResume, policyLock, policyUnlock, policyUnlockOverride, policyConsoleOutput, policyResetState, policyServerAttributes,
 		policyMetaIndex, policyMetaShow, policyMetaCreate, policyMetaUpdate, policyMetaUpdateAll, policyMetaDelete,

@@ -143,7 +143,7 @@ func (a *API) createArgs(r *api.Request, body *serverCreateBody) (servers.Create
 	args := servers.CreateArgs{Name: in.Name, Hostname: in.Hostname + in.FQDN, Description: in.Description.Ptr(), Flavor: in.Flavor, Image: in.Image,
 		KeyName: in.KeyName, Metadata: in.Metadata, Tags: in.Tags, UserData: in.UserData, ConfigDrive: in.ConfigDrive, AdminPass: in.AdminPass,
 		AccessIPv4: in.AccessIPv4, AccessIPv6: in.AccessIPv6, DiskConfig: in.DiskConfig, Host: in.Host, Node: in.Node, Hints: body.Hints,
-		Min: in.Min, Max: in.Max}
+		Min: in.Min, Max: in.Max, External: r.Allowed(policyAttachExternal, nil)}
 	if i := strings.LastIndexByte(args.Flavor, '/'); i >= 0 {
 		args.Flavor = args.Flavor[i+1:] // old clients send the flavor's link
 	}

@@ -248,6 +248,7 @@ func (networks) Allocate(context.Context, neutron.AllocateArgs) ([]neutron.PortI
 	return nil, fault.Conflictf("nobody builds here")
 }
 
+func (networks) Judge(context.Context, neutron.AllocateArgs) error { return nil }
 func (networks) PortsOf(context.Context, string) ([]neutron.PortInfo, error) {
 	return []neutron.PortInfo{{ID: port, Network: network, NetworkName: "demo", MAC: "fa:16:3e:00:00:01", Status: "ACTIVE", SecurityGroups: []string{"g1"},
 		FixedIPs: []neutron.FixedIP{{Subnet: "s", IP: netip.MustParseAddr("10.0.0.5")}}}}, nil

@@ -12,6 +12,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/jobs"
 	"hypernova/nova/store"
+	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
@@ -36,7 +37,7 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 	if err != nil {
 		return err
 	}
-	b := c.building(t, &a, j)
+	b := c.building(ctx, t, &a, j)
 	for {
 		var at attempt
 		err := steps.Run(ctx, j, &at, b.plan()...)
@@ -228,7 +229,7 @@ func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildAr
 	if err != nil {
 		return err
 	}
-	b := c.building(t, &a, j)
+	b := c.building(ctx, t, &a, j)
 	b.givenUp()
 	var at attempt
 	failed := &steps.Failed{Step: "build", Err: reason}
@@ -241,15 +242,28 @@ func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildAr
 // building is a build under way.
 type building struct {
 	*work
-	a *jobs.BuildArgs
+	a     *jobs.BuildArgs
+	asker *auth.Caller // whose wishes the ports and the image are
 }
 
-func (c *Conductor) building(t *tasks.Task, a *jobs.BuildArgs, j *attempts) *building {
+// asker is who asked for the server: the caller whom the task keeps, with the roles of the moment when it was asked for. A task that keeps none
+// is its owner's, as an ordinary member.
+func asker(ctx context.Context, a *jobs.BuildArgs) *auth.Caller {
+	if c := auth.From(ctx); !c.Own() {
+		return c
+	}
+	return &auth.Caller{UserID: a.Request.User, ProjectID: a.Request.Project, Roles: []string{"member", "reader"}}
+}
+
+// asAsker is ctx with the rights of who asked for the server.
+func (b *building) asAsker(ctx context.Context) context.Context { return auth.With(ctx, b.asker) }
+
+func (c *Conductor) building(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs, j *attempts) *building {
 	w := c.workOn(t, a.Server, nova.EventBuild, func(f *store.Fate) bool {
 		return f.State.VM == nova.Building && f.State.Task != nova.Deleting
 	})
 	w.journal = j
-	return &building{w, a}
+	return &building{w, a, asker(ctx, a)}
 }
 
 // spec is all that the host must know.

@@ -85,7 +85,7 @@ func (b *building) unclaim(ctx context.Context, at *attempt) error {
 	})
 }
 
-// network makes the ports, bound to the host.
+// network makes the ports by the rights of who asked for the server, bound to the host.
 func (b *building) network(ctx context.Context, at *attempt) error {
 	if len(b.a.NICs) == 0 {
 		return nil
@@ -94,7 +94,7 @@ func (b *building) network(ctx context.Context, at *attempt) error {
 	if err != nil {
 		return err
 	}
-	at.Ports, err = b.Networks.Allocate(ctx, neutron.AllocateArgs{Server: v.ID, Project: v.Project, Host: at.Choice.Host, AZ: at.Choice.Zone,
+	at.Ports, err = b.Networks.Allocate(b.asAsker(ctx), neutron.AllocateArgs{Server: v.ID, Project: v.Project, Host: at.Choice.Host, AZ: at.Choice.Zone,
 		Specs: b.a.NICs, SecurityGroups: b.a.SecurityGroups, DNSName: v.Hostname})
 	return err
 }
@@ -106,7 +106,7 @@ func (b *building) unnetwork(ctx context.Context, _ *attempt) error {
 	return b.Networks.Deallocate(asNova(ctx), b.a.Server)
 }
 
-// prepare has the host fetch the image and make disks while the ports come up. The first failure ends the other.
+// prepare has the host fetch the image, by the rights of who asked for the server, and make disks while the ports come up. The first failure ends the other.
 func (b *building) prepare(ctx context.Context, at *attempt) error {
 	spec, err := b.spec(ctx, at)
 	if err != nil {
@@ -116,7 +116,7 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 	defer cancel(nil)
 	prepared := make(chan error, 1) // one result, also when nobody waits for it any more
 	go func() {
-		_, err := rpcapi.Prepare.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
+		_, err := rpcapi.Prepare.Do(b.asAsker(ctx), b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
 		if err != nil {
 			cancel(err)
 		}

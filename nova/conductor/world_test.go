@@ -60,6 +60,7 @@ type world struct {
 	points  atomic.Int64
 	mu      sync.Mutex
 	trace   []string // guarded by mu
+	opened  func(*auth.Caller)
 
 	queue *tasks.Queue
 	stop  func()
@@ -222,7 +223,11 @@ func (h *host) start() {
 	bus, tr := h.w.bus()
 	h.tr, h.bus = tr, bus
 	h.dead.Store(false)
-	h.m = compute.New(compute.Config{Host: h.name}, compute.Deps{Driver: hooked{h.driver, h}, Bus: bus, Placement: h.w.claims, Images: compute.Images(images{})})
+	h.m = compute.New(compute.Config{Host: h.name}, compute.Deps{Driver: hooked{h.driver, h}, Bus: bus, Placement: h.w.claims, Images: compute.Images(images{func(c *auth.Caller) {
+		if h.w.opened != nil {
+			h.w.opened(c)
+		}
+	}})})
 	m := h.m.Manager()
 	g := compute.Group{Bus: bus}
 	if _, err := g.Join(t.Context(), service.Member{Host: h.name, Binary: nova.BinaryCompute, Topic: "compute", Level: 1}); err != nil {
@@ -300,7 +305,9 @@ func (d hooked) Start(ctx context.Context, s *nova.Spec) error {
 	return d.around("start", func() error { return d.Driver.Start(ctx, s) })
 }
 
-type images struct{}
+type images struct {
+	opened func(*auth.Caller) // may be nil
+}
 
 func (images) Image(_ context.Context, id string) (glance.Image, error) {
 	if id != image {
@@ -309,6 +316,9 @@ func (images) Image(_ context.Context, id string) (glance.Image, error) {
 	return glance.Image{ID: id, Name: "guest", Status: "active", DiskFormat: "qcow2", ContainerFormat: "bare", Size: 4}, nil
 }
 func (i images) Open(ctx context.Context, id string) (glance.Image, io.ReadCloser, error) {
+	if i.opened != nil {
+		i.opened(auth.From(ctx))
+	}
 	g, err := i.Image(ctx, id)
 	return g, io.NopCloser(strings.NewReader("data")), err
 }
@@ -408,6 +418,7 @@ type ports struct {
 	status string // of new ports
 	fail   error  // of Allocate
 	before func() // Allocate begins; may be nil
+	asked  []*auth.Caller
 }
 
 func (p *ports) Available(context.Context, string) ([]neutron.NetworkInfo, error) {
@@ -423,12 +434,13 @@ func (p *ports) Port(context.Context, string) (neutron.PortInfo, error) {
 	return neutron.PortInfo{}, fault.NotFoundf("no port")
 }
 func (p *ports) SecurityGroup(context.Context, string, string) (string, error) { return "sg", nil }
-func (p *ports) Allocate(_ context.Context, a neutron.AllocateArgs) ([]neutron.PortInfo, error) {
+func (p *ports) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutron.PortInfo, error) {
 	if p.before != nil {
 		p.before()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.asked = append(p.asked, auth.From(ctx))
 	if p.fail != nil {
 		return nil, p.fail
 	}
@@ -447,6 +459,8 @@ func (p *ports) Allocate(_ context.Context, a neutron.AllocateArgs) ([]neutron.P
 	}
 	return out, nil
 }
+func (p *ports) Judge(context.Context, neutron.AllocateArgs) error { return nil }
+
 func (p *ports) PortsOf(_ context.Context, server string) ([]neutron.PortInfo, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

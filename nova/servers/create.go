@@ -33,6 +33,7 @@ type CreateArgs struct {
 	Flavor, Image          string // ids
 	Networks               NetworkMode
 	NICs                   []neutron.PortSpec
+	External               bool     // the caller may attach servers to external networks
 	SecurityGroups         []string // names or ids; empty: default
 	KeyName                string
 	Metadata               map[string]string
@@ -65,6 +66,9 @@ func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 		return Created{}, fault.Forbiddenf("Servers belong to projects; the token has none.")
 	}
 	a.Min, a.Max = max(a.Min, 1), max(a.Max, a.Min, 1)
+	if a.Hostname != "" && a.Max > 1 {
+		return Created{}, fault.Invalidf("Unable to allocate a single hostname to multiple instances")
+	}
 	if a.AZ == "" && !a.Force {
 		a.AZ = s.ScheduleZone
 	}
@@ -121,9 +125,6 @@ func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reser
 		name, hostname := a.Name, a.Hostname
 		if count > 1 {
 			name = fmt.Sprintf("%s-%d", a.Name, i+1)
-			if hostname != "" {
-				hostname = fmt.Sprintf("%s-%d", hostname, i+1)
-			}
 		}
 		if hostname == "" {
 			nameless := "Server-" + id

@@ -33,6 +33,7 @@ type Config struct {
 	FieldSelection bool    // fields=… on lists and shows (neutron)
 	Exacting       bool    // as placement: the policy comes before the body, both ends speak JSON (406, 415), the first of repeated parameters counts
 	StrictSlash    bool    // a path with a slash at its end is another, unknown one (glance, placement)
+	Askers         bool    // services may ask for a user: Request.Service speaks, Request.Caller is judged (auth.AskerHeader)
 	MissingRefused bool    // what is not there is 403 to callers whose role alone would not let them at it (keystone)
 	Log            *slog.Logger
 	Metrics        prometheus.Registerer // nil: none

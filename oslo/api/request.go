@@ -16,6 +16,7 @@ import (
 type Request struct {
 	ID      string
 	Caller  *auth.Caller // nil only on NoAuth operations without a token
+	Service *auth.Caller // the service that asks for Caller; nil: the caller asks himself
 	Version Version
 	HTTP    *http.Request
 
@@ -131,6 +132,24 @@ func (r *Request) Require(rule *policy.Rule, target policy.Target) error {
 		return nil
 	}
 	return refusal(rule, r.Caller, v)
+}
+
+// AsService makes the service that asks for a user the caller, if one does: for what is the service's business, and for its answer.
+func (r *Request) AsService() {
+	if r.Service != nil {
+		r.Caller = r.Service
+	}
+}
+
+// Decides is Require for who has no request: rooms that judge by an API's rules within one process.
+func Decides(e *policy.Enforcer, rule *policy.Rule, c *auth.Caller, t policy.Target) error {
+	if t == nil {
+		t = OwnTarget(c)
+	}
+	if v := e.Check(rule, c, t); !v.Allowed {
+		return refusal(rule, c, v)
+	}
+	return nil
 }
 
 // refusal names the rule to everyone; what it asks for is for administrators and the log.

@@ -151,13 +151,30 @@ func (s *server) identify(r *Request, open bool) error {
 	switch {
 	case err == nil:
 		r.Caller = c
-		return nil
+		return s.asker(r)
 	case open:
 		return nil
 	case fault.Is(err, fault.Unauthorized), fault.Is(err, fault.NotFound):
 		return &unauthenticated{err}
 	}
 	return err
+}
+
+// asker makes the user for whom a service speaks the caller. Nobody else may speak for others.
+func (s *server) asker(r *Request) error {
+	v := r.HTTP.Header.Get(auth.AskerHeader)
+	if v == "" || !s.c.Askers {
+		return nil
+	}
+	if !r.Caller.HasRole("service") {
+		return fault.Forbiddenf("Only services may ask for somebody else.")
+	}
+	who, err := auth.DecodeAsker(v)
+	if err != nil {
+		return fault.Invalidf("The header %s is malformed.", auth.AskerHeader).Because(err)
+	}
+	r.Service, r.Caller = r.Caller, who
+	return nil
 }
 
 func (s *server) negotiate(rec *recorder, r *Request) error {

@@ -72,5 +72,5 @@ func RequestID(ctx context.Context) string { s, _ := ctx.Value(requestKey{}).(st
 
 // Service is the caller that a service's own work runs as: the admin role on the named service's project.
 func Service(name string) *Caller {
-	return &Caller{UserID: name, UserName: name, ProjectID: "service", ProjectName: "service", Roles: []string{"admin", "service"}}
+	return &Caller{UserID: name, UserName: name, ProjectID: ownProject, ProjectName: "service", Roles: []string{"admin", "service"}}
 }

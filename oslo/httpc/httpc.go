@@ -43,6 +43,8 @@ type Config struct {
 	Timeout time.Duration     // of one try, its body included; default 60 s; streams are only bound until the headers
 	Retries int               // further tries of a GET or HEAD; default 3, negative: none
 	HTTP    *http.Client      // nil: one with a pool of its own
+	// Asker sends along who asked: the caller in the context, if that is not a service's own work. The service called then judges by its rights.
+	Asker bool
 }
 
 // Client is safe for concurrent use.
@@ -211,6 +213,9 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, string,
 	}
 	if id := auth.RequestID(ctx); id != "" {
 		req.Header.Set("X-Openstack-Request-Id", id)
+	}
+	if who := auth.From(ctx); c.c.Asker && !who.Own() {
+		req.Header.Set(auth.AskerHeader, auth.EncodeAsker(who))
 	}
 	token := ""
 	if c.c.Tokens != nil {

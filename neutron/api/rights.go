@@ -1,0 +1,65 @@
+package api
+
+import (
+	"hypernova/neutron"
+	"hypernova/neutron/networks"
+	"hypernova/oslo/api"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/policy"
+)
+
+// Rights are networking's rules for verbs of the same process that act for a user.
+type Rights struct{ Policy *policy.Enforcer }
+
+var _ networks.Rights = Rights{}
+
+func (g Rights) allows(rule *policy.Rule, c *auth.Caller, t policy.Target) bool {
+	return api.Decides(g.Policy, rule, c, t) == nil
+}
+
+// SeesNetwork is the rule of GET /networks/{network_id}.
+func (g Rights) SeesNetwork(c *auth.Caller, n neutron.Network) bool {
+	return g.allows(getNetwork, c, networkTarget(n))
+}
+
+// SeesPort is the rule of GET /ports/{port_id}.
+func (g Rights) SeesPort(c *auth.Caller, p neutron.Port) bool {
+	return g.allows(getPort, c, port{p}.PolicyTarget())
+}
+
+// SeesGroup is the rule of GET /security-groups/{security_group_id}.
+func (g Rights) SeesGroup(c *auth.Caller, s neutron.SecurityGroup) bool {
+	return g.allows(getGroup, c, group{s}.PolicyTarget())
+}
+
+// CreatePort is the rules of POST /ports for what compute asks of a port in a user's name.
+func (g Rights) CreatePort(c *auth.Caller, n neutron.Network, p networks.NewPort) error {
+	target := portTarget(p.Project, n.Project, n.Shared)
+	ip, sub := false, false
+	for _, w := range p.FixedIPs.Or(nil) {
+		ip, sub = ip || w.IP.IsValid(), sub || w.Subnet != ""
+	}
+	for _, a := range append([]attribute{{true, createPort}}, addressRules(true, p.FixedIPs.Has(), ip, sub)...) {
+		if !a.given {
+			continue
+		}
+		if err := api.Decides(g.Policy, a.rule, c, target); err != nil {
+			return err
+		}
+	}
+	if reserved(n) && !g.allows(createPortIP, c, target) {
+		return neutron.Missing("Network", n.ID)
+	}
+	return nil
+}
+
+// reserved reports an external network that is not shared: it carries routers' and administrators' ports.
+func reserved(n neutron.Network) bool { return n.External && !n.Shared }
+
+// addressRules are the rules of addresses that a port asks for.
+func addressRules(create, given, ip, subnet bool) []attribute {
+	if create {
+		return []attribute{{given, createPortIPs}, {ip, createPortIP}, {subnet, createPortIPSubnet}}
+	}
+	return []attribute{{given, updatePortIPs}, {ip, updatePortIP}, {subnet, updatePortIPSubnet}}
+}
