@@ -18,7 +18,7 @@ func TestWhoMayAskForOthers(t *testing.T) {
 		token, asker string
 		status       int
 	}{
-		{"alice", boss, http.StatusForbidden},
+		{"member", boss, http.StatusForbidden},
 		{"admin", boss, http.StatusForbidden},
 		{"service", boss, http.StatusOK},
 		{"service", "nonsense", http.StatusBadRequest},
