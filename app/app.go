@@ -28,6 +28,7 @@ import (
 
 	"hypernova/nova/virt"
 	"hypernova/oslo/clock"
+	"hypernova/oslo/conns"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
@@ -77,6 +78,7 @@ type Process struct {
 	services  []service.Service
 	closers   []func(context.Context) error // in order of construction; called in reverse
 	parts     parts
+	bounds    *conns.Bounds // of all listeners' connections
 
 	metrics    *metric.Registry
 	apiMetrics *prometheus.Registry
@@ -106,7 +108,11 @@ func newProcess(c *Config, o Options) *Process {
 	if o.Schemes == nil {
 		o.Schemes = c.schemes()
 	}
-	return &Process{c: c, o: o, now: now, listeners: map[string]net.Listener{}, databases: map[string]*db.DB{},
+	total := c.Listen.MaxConns
+	if total == 0 {
+		total = conns.Total()
+	}
+	return &Process{c: c, o: o, now: now, bounds: conns.New(total, c.Listen.PerAddress, o.Log), listeners: map[string]net.Listener{}, databases: map[string]*db.DB{},
 		shared: map[string]bool{}, clocks: map[string]*db.Clock{},
 		metrics: metric.New(), apiMetrics: prometheus.NewRegistry()}
 }
@@ -214,7 +220,7 @@ func (p *Process) serve(ctx context.Context, name, api string, h http.Handler) e
 		stay = linger
 	}
 	p.services = append(p.services, service.HTTP(name, p.listeners[api], h, service.HTTPOptions{
-		Grace: p.c.Default.Grace, Linger: stay, Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}}))
+		Grace: p.c.Default.Grace, Linger: stay, Bounds: p.bounds, Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}}))
 	return nil
 }
 

@@ -107,6 +107,6 @@ func (p *Process) pulseService() []service.Service {
 		return nil
 	}
 	var h http.Handler = service.Pulses(func() []service.Service { return p.services })
-	return []service.Service{service.HTTP(apiPulse, l, h, service.HTTPOptions{Timeout: 10 * time.Second, Grace: time.Second,
+	return []service.Service{service.HTTP(apiPulse, l, h, service.HTTPOptions{Timeout: 10 * time.Second, Grace: time.Second, Bounds: p.bounds,
 		Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}})}
 }

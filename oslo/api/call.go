@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
+	"hypernova/oslo/conns"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/policy"
 )
@@ -86,6 +88,9 @@ func (c *call) media() error {
 	return WithStatus(c.s.c.Dialect.media(), fault.Invalidf("The content type %s is not supported, use %s.", shorten(given), strings.Join(accepted, " or ")))
 }
 
+// bodyWithin is how long the whole body of a request may take that is not image data.
+const bodyWithin = 60 * time.Second
+
 // body reads and checks the whole request body; empty is not an error here.
 func (c *call) body() ([]byte, error) {
 	limit := c.op.def.maxBody
@@ -95,7 +100,11 @@ func (c *call) body() ([]byte, error) {
 	if c.r.HTTP.ContentLength > limit {
 		return nil, fault.New(fault.TooLarge, "The request body is larger than %d bytes.", limit)
 	}
+	conns.Whole(c.r.HTTP, bodyWithin)
 	b, err := io.ReadAll(io.LimitReader(c.r.HTTP.Body, limit+1))
+	if errors.Is(err, conns.ErrSlow) {
+		return nil, WithStatus(http.StatusRequestTimeout, fault.Invalidf("The request body did not come in time.").Because(err))
+	}
 	if err != nil {
 		return nil, fault.Invalidf("The request body ended too early.").Because(err)
 	}

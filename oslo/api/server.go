@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hypernova/oslo/auth"
+	"hypernova/oslo/conns"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 )
@@ -36,6 +37,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 	err := s.guarded(rec, r, &op)
 	if err != nil {
 		s.fail(rec, r, err)
+	}
+	if r.Caller != nil || rec.status == http.StatusCreated { // a token was shown, or one was given for a password
+		conns.Proven(h.Context())
 	}
 	took := time.Since(start)
 	s.report(h.Context(), r, op, rec.status, took, err)

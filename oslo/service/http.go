@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hypernova/oslo/conns"
 	"hypernova/oslo/log"
 	"hypernova/oslo/metric"
 )
@@ -28,6 +29,7 @@ type HTTPOptions struct {
 	// Linger is how long clients that keep connections open are given to make one more request, whose answer tells them to connect
 	// anew, before these are closed. It is of use where another process listens on the same socket.
 	Linger time.Duration
+	Bounds *conns.Bounds // of connections; nil: none, but clients that keep requests waiting are ended all the same
 }
 
 // HTTP is an API service: listener, graceful shutdown, request timeout, /healthz, /readyz, /metrics beside h. It owns the listener.
@@ -35,7 +37,7 @@ func HTTP(name string, l net.Listener, h http.Handler, o HTTPOptions) Service {
 	if o.Grace <= 0 {
 		o.Grace = 30 * time.Second
 	}
-	return &httpService{name: name, l: l, h: h, o: o}
+	return &httpService{name: name, l: o.Bounds.Listen(l), h: h, o: o}
 }
 
 type httpService struct {
@@ -58,6 +60,7 @@ func (s *httpService) Run(ctx context.Context, ready func()) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       conns.Context,
 		ErrorLog:          slog.NewLogLogger(l.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
@@ -76,6 +79,13 @@ func (s *httpService) Run(ctx context.Context, ready func()) error {
 	grace := Grace(ctx, s.o.Grace)
 	stop, cancel := context.WithTimeout(base, grace)
 	defer cancel()
+	conns.Drain(s.l, false)
+	last := time.AfterFunc(grace*8/10, func() {
+		if n := conns.Drain(s.l, true); n > 0 {
+			l.Warn("transfers are ended because the service stops", "service", s.name, "transfers", n)
+		}
+	})
+	defer last.Stop()
 	err := s.linger(stop)
 	if e := server.Shutdown(stop); e != nil {
 		cut := s.inFlight.Load() // a connection on which nothing was ever asked is waited for too, and none of these
@@ -127,6 +137,8 @@ func (s *httpService) handler(ctx context.Context) http.Handler {
 		if !s.serving.Load() {
 			w.Header().Set("Connection", "close")
 		}
+		r, done := conns.Begin(r)
+		defer done()
 		defer s.recovered(w, r)
 		if s.o.Timeout > 0 {
 			ctx, cancel := context.WithTimeout(r.Context(), s.o.Timeout)

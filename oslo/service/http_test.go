@@ -167,3 +167,34 @@ func TestSignals(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// A client whose body never comes does not keep a service that ends, and is no request that was cut off.
+func TestABodyThatNeverComesDoesNotKeepTheService(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reading := make(chan bool)
+	s := service.HTTP("api", l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		reading <- true
+		io.ReadAll(r.Body)
+	}), service.HTTPOptions{Grace: time.Hour})
+	ctx, cancel := context.WithCancel(metric.With(quiet(t.Context()), metric.New()))
+	ready, ended := make(chan bool), make(chan error, 1)
+	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	for range 50 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, "POST /v3/auth/tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+		<-reading
+	}
+	cancel()
+	if err := <-ended; err != nil { // long before the grace period is over, or the test is
+		t.Errorf("it ends with %v", err)
+	}
+}
