@@ -8,6 +8,8 @@ type Limits struct {
 	InjectedFilePathBytes                   int64
 	KeyPairs                                int64
 	ServerGroups, ServerGroupMembers        int64
+	// What networking limits since it is a service of its own: kept for old clients and shown to them, without effect.
+	FixedIPs, FloatingIPs, SecurityGroups, SecurityGroupRules int64
 }
 
 // Usage is what a project's (or user's) servers hold.

@@ -69,6 +69,9 @@ func (a *API) listActions(ctx context.Context, r *api.Request, v *nova.Server, q
 	if err != nil {
 		return api.Page[actionBrief]{}, err
 	}
+	if nothing(q.Limit) {
+		as = nil
+	}
 	p := api.Page[actionBrief]{Items: make([]actionBrief, len(as))}
 	for i := range as {
 		p.Items[i] = briefAction(&as[i])

@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"hypernova/keystone"
@@ -60,14 +61,67 @@ func Handler(c api.Config, d Deps) http.Handler {
 	}
 	c.Name, c.Base, c.ProjectInPath, c.Dialect, c.Links = "nova", "/v2.1", true, api.Nova, api.LinksNova
 	c.Versions = &api.Versions{Service: "compute", Legacy: "X-OpenStack-Nova-API-Version", Min: Oldest, Max: d.MaxVersion}
+	c.StrictSlash = true
 	c.StrictFrom = api.Version{Major: 2, Minor: 75}
 	c.Root = documents{c.Endpoint, d.MaxVersion}
-	return api.New(c, &API{d}, Resources()...)
+	modern := api.New(c, &API{d}, Resources()...)
+	c.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.Endpoint, "/"), c.Base)
+	c.Base, c.Relaxed = "/v2", true
+	c.Versions = &api.Versions{Service: c.Versions.Service, Legacy: c.Versions.Legacy, Min: Oldest, Max: Oldest}
+	return legacy{modern: modern, old: api.New(c, &API{d}, Resources()...)}
 }
+
+// legacy serves what is below /v2 as clients of nova's first API know it: as 2.1 is, but nobody asks for a version or is told of one, and members of
+// bodies that are not known are passed over.
+type legacy struct{ modern, old http.Handler }
+
+func (l legacy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/v2" && !strings.HasPrefix(r.URL.Path, "/v2/") {
+		l.modern.ServeHTTP(w, r)
+		return
+	}
+	r = r.Clone(r.Context())
+	for _, name := range versionHeaders() {
+		r.Header.Del(name)
+	}
+	l.old.ServeHTTP(&versionless{ResponseWriter: w}, r)
+}
+
+func versionHeaders() []string {
+	return []string{"OpenStack-API-Version", "X-OpenStack-Nova-API-Version"}
+}
+
+// versionless answers without the headers that tell of versions.
+type versionless struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// WriteHeader takes the headers away and sends the others.
+func (v *versionless) WriteHeader(status int) {
+	if !v.begun {
+		v.begun = true
+		for _, name := range append(versionHeaders(), "Vary") {
+			v.Header().Del(name)
+		}
+	}
+	v.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a part of the body.
+func (v *versionless) Write(b []byte) (int, error) {
+	if !v.begun {
+		v.WriteHeader(http.StatusOK)
+	}
+	return v.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (v *versionless) Unwrap() http.ResponseWriter { return v.ResponseWriter }
 
 // Resources is every table, for Handler and for dumps.
 func Resources() []api.Resource[*API] {
-	return []api.Resource[*API]{serversResource, serverMetadata, serverTags, serverAddresses, serverPorts, serverGroupsOf, serverActions,
+	return []api.Resource[*API]{serversResource, serverMetadata, serverTags, serverAddresses, serverPorts, serverVolumes, serverGroupsOf, serverActions,
 		externalEvents, flavorsResource, flavorSpecs, flavorAccess, keyPairs, hypervisors, services, zones, aggregates, limitsResource,
 		quotaSets, quotaClasses, usages, extensions}
 }
@@ -134,6 +188,9 @@ func next[V any](items []V, limit int, id func(V) string) string {
 	}
 	return id(items[len(items)-1])
 }
+
+// nothing reports a list that was asked for with a limit of zero: it is empty.
+func nothing(limit opt.Of[int]) bool { return limit.Has() && limit.Value == 0 }
 
 // orNull is a text, or null for none.
 func orNull(s string) *string {

@@ -8,14 +8,15 @@ import (
 	"hypernova/nova/flavors"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/policy"
 )
 
 var flavorSpecs = api.Resource[*API]{Name: "extra_specs", Plural: "extra_specs", Ops: api.Ops[*API]{
-	api.On("GET /flavors/{flavor_id}/os-extra_specs", policySpecsIndex, 200, (*API).flavor, (*API).listSpecs),
-	api.On("POST /flavors/{flavor_id}/os-extra_specs", policySpecsCreate, 200, (*API).flavor, (*API).addSpecs),
-	api.On("GET /flavors/{flavor_id}/os-extra_specs/{key}", policySpecsShow, 200, (*API).flavor, (*API).showSpec, api.Bare()),
-	api.On("PUT /flavors/{flavor_id}/os-extra_specs/{key}", policySpecsUpdate, 200, (*API).flavor, (*API).setSpec, api.Bare()),
-	api.On("DELETE /flavors/{flavor_id}/os-extra_specs/{key}", policySpecsDelete, 200, (*API).flavor, (*API).deleteSpec),
+	api.On("GET /flavors/{flavor_id}/os-extra_specs", policySpecsIndex, 200, flavorFor(policySpecsIndex), (*API).listSpecs),
+	api.On("POST /flavors/{flavor_id}/os-extra_specs", policySpecsCreate, 200, flavorFor(policySpecsCreate), (*API).addSpecs),
+	api.On("GET /flavors/{flavor_id}/os-extra_specs/{key}", policySpecsShow, 200, flavorFor(policySpecsShow), (*API).showSpec, api.Bare()),
+	api.On("PUT /flavors/{flavor_id}/os-extra_specs/{key}", policySpecsUpdate, 200, flavorFor(policySpecsUpdate), (*API).setSpec, api.Bare()),
+	api.On("DELETE /flavors/{flavor_id}/os-extra_specs/{key}", policySpecsDelete, 200, flavorFor(policySpecsDelete), (*API).deleteSpec),
 }}
 
 // specs are extra specs; values are texts or numbers.
@@ -103,10 +104,20 @@ func (a *API) deleteSpec(ctx context.Context, r *api.Request, f nova.Flavor, _ *
 }
 
 var flavorAccess = api.Resource[*API]{Name: "flavor_access", Plural: "flavor_access", Ops: api.Ops[*API]{
-	api.On("GET /flavors/{flavor_id}/os-flavor-access", policyFlavorAccess, 200, (*API).flavor, (*API).listAccess),
-	api.Act("POST /flavors/{flavor_id}/action", "addTenantAccess", policyFlavorAllow, 200, (*API).flavor, (*API).allow),
-	api.Act("POST /flavors/{flavor_id}/action", "removeTenantAccess", policyFlavorDeny, 200, (*API).flavor, (*API).deny),
+	api.On("GET /flavors/{flavor_id}/os-flavor-access", policyFlavorAccess, 200, flavorFor(policyFlavorAccess), (*API).listAccess),
+	api.Act("POST /flavors/{flavor_id}/action", "addTenantAccess", policyFlavorAllow, 200, flavorFor(policyFlavorAllow), (*API).allow),
+	api.Act("POST /flavors/{flavor_id}/action", "removeTenantAccess", policyFlavorDeny, 200, flavorFor(policyFlavorDeny), (*API).deny),
 }}
+
+// flavorFor loads the flavor of the path for an operation that the rule guards. Who may not do it is told so before what is there.
+func flavorFor(rule *policy.Rule) func(*API, context.Context, *api.Request) (nova.Flavor, error) {
+	return func(a *API, ctx context.Context, r *api.Request) (nova.Flavor, error) {
+		if err := r.Require(rule, nil); err != nil {
+			return nova.Flavor{}, err
+		}
+		return a.flavor(ctx, r)
+	}
+}
 
 type accessView struct {
 	Flavor  string `wire:"flavor_id"`

@@ -103,7 +103,11 @@ func (a *API) findFlavors(ctx context.Context, r *api.Request, in *flavorQuery) 
 		}
 		q.Sort = append(q.Sort, db.SortKey{Column: k.Name, Desc: k.Desc})
 	}
-	return a.Flavors.List(ctx, q)
+	fs, err := a.Flavors.List(ctx, q)
+	if nothing(in.Asked) {
+		fs = nil
+	}
+	return fs, err
 }
 
 func amount(name, text string) (int, error) {

@@ -124,6 +124,9 @@ func (a *API) findNodes(ctx context.Context, r *api.Request, q *nodeQuery) ([]ho
 	if err == nil && q.Pattern != "" && len(nodes) == 0 {
 		err = fault.NotFoundf("No hypervisor matching '%s' could be found.", q.Pattern)
 	}
+	if nothing(q.Limit) {
+		nodes = nil
+	}
 	return nodes, limit, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/keypairs"
 	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
 )
@@ -86,6 +87,9 @@ func (a *API) listKeys(ctx context.Context, r *api.Request, q *keyQuery) (api.Pa
 		limit = r.PageLimit(q.Limit.Or(0))
 	}
 	ks, err := a.Keys.List(ctx, user, q.Marker, limit)
+	if nothing(q.Limit) {
+		ks = nil
+	}
 	p := api.Page[keyItem]{}
 	for i := range ks {
 		p.Items = append(p.Items, keyItem{briefKey(&ks[i])})
@@ -100,6 +104,9 @@ func (a *API) createKey(ctx context.Context, r *api.Request, in *keyCreate) (key
 	user, err := owner(r, in.User, policyKeysCreate)
 	if err != nil {
 		return keyCreated{}, err
+	}
+	if in.Old.Set && in.Old.Or("") == "" || r.AtLeast(92) && in.Public == "" {
+		return keyCreated{}, fault.Invalidf("Keypair data is invalid: the public key is empty.")
 	}
 	k, private, err := a.Keys.Create(ctx, keypairs.CreateArgs{Project: r.Caller.ProjectID, User: user, Name: in.OldName + in.Name, Type: in.Type,
 		PublicKey: in.Old.Or("") + in.Public})

@@ -66,8 +66,9 @@ var guarded = map[string]string{
 	"PUT /servers/{server_id}/metadata/{key}": forMembers, "DELETE /servers/{server_id}/metadata/{key}": forMembers,
 	"GET /servers/{server_id}/os-instance-actions": forReaders, "GET /servers/{server_id}/os-instance-actions/{request_id}": forReaders,
 	"GET /servers/{server_id}/os-interface": forReaders, "GET /servers/{server_id}/os-interface/{port_id}": forReaders,
-	"GET /servers/{server_id}/os-security-groups": forReaders,
-	"GET /servers/{server_id}/tags":               forReaders, "GET /servers/{server_id}/tags/{tag}": forReaders,
+	"GET /servers/{server_id}/os-security-groups":    forReaders,
+	"GET /servers/{server_id}/os-volume_attachments": forReaders,
+	"GET /servers/{server_id}/tags":                  forReaders, "GET /servers/{server_id}/tags/{tag}": forReaders,
 	"PUT /servers/{server_id}/tags": forMembers, "DELETE /servers/{server_id}/tags": forMembers,
 	"PUT /servers/{server_id}/tags/{tag}": forMembers, "DELETE /servers/{server_id}/tags/{tag}": forMembers,
 }

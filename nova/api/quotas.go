@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 
 	"hypernova/nova"
 	"hypernova/nova/quota"
@@ -46,15 +47,14 @@ type quotaUse struct {
 	Reserved int64 `wire:"reserved"`
 }
 
-// quotaOf makes a view; what networking limits is unlimited here.
+// quotaOf makes a view.
 func quotaOf[T any](id string, l *nova.Limits, of func(name string, limit int64) T) quotaView[T] {
-	elsewhere := of("", -1)
 	return quotaView[T]{ID: id, Instances: of(quota.Instances, l.Instances), Cores: of(quota.Cores, l.Cores), RAM: of(quota.RAM, l.RAM),
 		MetadataItems: of(quota.MetadataItems, l.MetadataItems), KeyPairs: of(quota.KeyPairs, l.KeyPairs),
 		Groups: of(quota.ServerGroups, l.ServerGroups), GroupMembers: of(quota.ServerGroupMembers, l.ServerGroupMembers),
 		Files: of(quota.InjectedFiles, l.InjectedFiles), FileBytes: of(quota.InjectedFileBytes, l.InjectedFileContentBytes),
-		PathBytes: of(quota.InjectedPathBytes, l.InjectedFilePathBytes), FixedIPs: elsewhere, FloatingIPs: elsewhere, SecGroups: elsewhere,
-		SecGroupRules: elsewhere}
+		PathBytes: of(quota.InjectedPathBytes, l.InjectedFilePathBytes), FixedIPs: of(quota.FixedIPs, l.FixedIPs), FloatingIPs: of(quota.FloatingIPs, l.FloatingIPs),
+		SecGroups: of(quota.SecurityGroups, l.SecurityGroups), SecGroupRules: of(quota.SecurityGroupRules, l.SecurityGroupRules)}
 }
 
 func plainLimit(_ string, limit int64) int64 { return limit }
@@ -124,12 +124,25 @@ func (u *limitsUpdate) values() map[string]int64 {
 	return m
 }
 
+// networkLimits are the limits of what networking has, by name; those that were not given are left out.
+func networkLimits(fixed, floating, groups, rules opt.Of[int64]) map[string]int64 {
+	m := map[string]int64{}
+	for name, v := range map[string]opt.Of[int64]{quota.FixedIPs: fixed, quota.FloatingIPs: floating, quota.SecurityGroups: groups, quota.SecurityGroupRules: rules} {
+		if v.Set {
+			m[name] = v.Value
+		}
+	}
+	return m
+}
+
 func (a *API) updateQuota(ctx context.Context, r *api.Request, p ofProject, in *quotaUpdate) (quotaView[int64], error) {
 	user := api.QueryOf[userQuery](r).User
 	if err := a.existing(ctx, string(p)); err != nil {
 		return quotaView[int64]{}, err
 	}
-	if err := a.Quotas.Set(ctx, string(p), user, in.values(), in.Force); err != nil {
+	set := in.values()
+	maps.Copy(set, networkLimits(in.FixedIPs, in.FloatingIPs, in.SecGroups, in.SecGroupRules))
+	if err := a.Quotas.Set(ctx, string(p), user, set, in.Force); err != nil {
 		return quotaView[int64]{}, err
 	}
 	l, err := a.Quotas.Limits(ctx, string(p), user)
@@ -177,7 +190,7 @@ type classUpdate struct {
 func viewOfClass(id string, l *nova.Limits) classView {
 	return classView{ID: id, Instances: l.Instances, Cores: l.Cores, RAM: l.RAM, MetadataItems: l.MetadataItems, KeyPairs: l.KeyPairs,
 		Groups: l.ServerGroups, GroupMembers: l.ServerGroupMembers, Files: l.InjectedFiles, FileBytes: l.InjectedFileContentBytes,
-		PathBytes: l.InjectedFilePathBytes, FixedIPs: -1, FloatingIPs: -1, SecGroups: -1, SecGroupRules: -1}
+		PathBytes: l.InjectedFilePathBytes, FixedIPs: l.FixedIPs, FloatingIPs: l.FloatingIPs, SecGroups: l.SecurityGroups, SecGroupRules: l.SecurityGroupRules}
 }
 
 func (a *API) showClass(ctx context.Context, r *api.Request, _ *api.None) (classView, error) {
@@ -186,7 +199,9 @@ func (a *API) showClass(ctx context.Context, r *api.Request, _ *api.None) (class
 }
 
 func (a *API) updateClass(ctx context.Context, r *api.Request, in *classUpdate) (classView, error) {
-	if err := a.Quotas.SetClass(ctx, r.Param("class"), in.values()); err != nil {
+	set := in.values()
+	maps.Copy(set, networkLimits(in.FixedIPs, in.FloatingIPs, in.SecGroups, in.SecGroupRules))
+	if err := a.Quotas.SetClass(ctx, r.Param("class"), set); err != nil {
 		return classView{}, err
 	}
 	l, err := a.Quotas.Class(ctx, r.Param("class"))
@@ -243,5 +258,6 @@ func (a *API) showLimits(ctx context.Context, r *api.Request, q *limitsQuery) (l
 	u, err := a.Quotas.Usage(ctx, project, "")
 	return limitsView{Absolute: absolute{Instances: l.Instances, Cores: l.Cores, RAM: l.RAM, ServerMeta: l.MetadataItems, KeyPairs: l.KeyPairs,
 		Groups: l.ServerGroups, GroupMembers: l.ServerGroupMembers, InstancesUsed: u.Instances, CoresUsed: u.Cores, RAMUsed: u.RAM,
-		ImageMeta: l.MetadataItems, Files: l.InjectedFiles, FileBytes: l.InjectedFileContentBytes, SecGroups: -1, SecGroupRules: -1, FloatingIPs: -1}}, err
+		ImageMeta: l.MetadataItems, Files: l.InjectedFiles, FileBytes: l.InjectedFileContentBytes, SecGroups: l.SecurityGroups,
+		SecGroupRules: l.SecurityGroupRules, FloatingIPs: l.FloatingIPs}}, err
 }

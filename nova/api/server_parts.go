@@ -8,6 +8,7 @@ import (
 	"hypernova/nova"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
 )
 
 var serverMetadata = api.Resource[*API]{Name: "metadata", Plural: "metadata", Ops: api.Ops[*API]{
@@ -18,6 +19,20 @@ var serverMetadata = api.Resource[*API]{Name: "metadata", Plural: "metadata", Op
 	api.On("PUT /servers/{server_id}/metadata/{key}", policyMetaUpdate, 200, (*API).server, (*API).setMetadata, api.Envelope("meta")),
 	api.On("DELETE /servers/{server_id}/metadata/{key}", policyMetaDelete, 204, (*API).server, (*API).deleteMetadata),
 }}
+
+// serverVolumes are the volumes of a server: none, for there is no block storage here. Clients ask for them with every server that they show.
+var serverVolumes = api.Resource[*API]{Name: "volumeAttachment", Plural: "volumeAttachments", Ops: api.Ops[*API]{
+	api.ListOf("GET /servers/{server_id}/os-volume_attachments", policyVolumesIndex, (*API).server, (*API).listVolumes),
+}}
+
+type volumeQuery struct {
+	Limit  opt.Of[int] `wire:"limit" is:"intish,min=0"`
+	Offset opt.Of[int] `wire:"offset" is:"intish,min=0"`
+}
+
+func (a *API) listVolumes(context.Context, *api.Request, *nova.Server, *volumeQuery) (api.Page[api.None], error) {
+	return api.Page[api.None]{}, nil
+}
 
 // items are metadata with the form checked.
 type items struct {

@@ -60,6 +60,9 @@ func (a *API) updateServer(ctx context.Context, r *api.Request, v *nova.Server, 
 	if in.FQDN.Set {
 		hostname = in.FQDN
 	}
+	if in.AccessIPv6.Has() {
+		in.AccessIPv6.Value = canonical(in.AccessIPv6.Value)
+	}
 	changed, err := a.Servers.Update(ctx, v.ID, servers.UpdateArgs{Name: in.Name, Hostname: hostname, AccessIPv4: in.AccessIPv4,
 		AccessIPv6: in.AccessIPv6, DiskConfig: in.DiskConfig, Description: in.Description})
 	if err != nil {

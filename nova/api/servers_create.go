@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"net/netip"
 	"strings"
 
 	"hypernova/nova"
@@ -138,11 +139,19 @@ func (a *API) createServer(ctx context.Context, r *api.Request, body *serverCrea
 	return serverEnvelope{out}, nil
 }
 
+// canonical is an address as it is shown: the shortest form. What is no address was refused before.
+func canonical(text string) string {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return ip.String()
+	}
+	return text
+}
+
 func (a *API) createArgs(r *api.Request, body *serverCreateBody) (servers.CreateArgs, error) {
 	in := &body.Server
 	args := servers.CreateArgs{Name: in.Name, Hostname: in.Hostname + in.FQDN, Description: in.Description.Ptr(), Flavor: in.Flavor, Image: in.Image,
 		KeyName: in.KeyName, Metadata: in.Metadata, Tags: in.Tags, UserData: in.UserData, ConfigDrive: in.ConfigDrive, AdminPass: in.AdminPass,
-		AccessIPv4: in.AccessIPv4, AccessIPv6: in.AccessIPv6, DiskConfig: in.DiskConfig, Host: in.Host, Node: in.Node, Hints: body.Hints,
+		AccessIPv4: in.AccessIPv4, AccessIPv6: canonical(in.AccessIPv6), DiskConfig: in.DiskConfig, Host: in.Host, Node: in.Node, Hints: body.Hints,
 		Min: in.Min, Max: in.Max, External: r.Allowed(policyAttachExternal, nil)}
 	if i := strings.LastIndexByte(args.Flavor, '/'); i >= 0 {
 		args.Flavor = args.Flavor[i+1:] // old clients send the flavor's link

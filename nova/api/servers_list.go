@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,7 +151,7 @@ func (a *API) findServers(ctx context.Context, r *api.Request, in *serverQuery, 
 	if err := f.sort(r, in); err != nil {
 		return nil, err
 	}
-	if f.nothing {
+	if f.nothing || nothing(in.Asked) {
 		return nil, nil
 	}
 	if q.Deleted == nil && !f.bothLives && q.ChangedSince.IsZero() && q.ChangedBefore.IsZero() {
@@ -194,7 +193,7 @@ func (f *found) take(r *api.Request, name string, values []string, free bool) er
 			f.q.Exact[k.column] = append(f.q.Exact[k.column], v)
 		}
 	case match:
-		if _, err := regexp.Compile(value); err != nil {
+		if _, err := db.Compile(value); err != nil {
 			return fault.Invalidf("Invalid input for query parameters %s: '%s' is not a regular expression.", name, value)
 		}
 		f.q.Match[k.column] = value

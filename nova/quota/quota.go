@@ -26,13 +26,18 @@ const (
 	KeyPairs           = "key_pairs"
 	ServerGroups       = "server_groups"
 	ServerGroupMembers = "server_group_members"
+	FixedIPs           = "fixed_ips"
+	FloatingIPs        = "floating_ips"
+	SecurityGroups     = "security_groups"
+	SecurityGroupRules = "security_group_rules"
 )
 
 // Fields points to each limit by its resource's name.
 func Fields(l *nova.Limits) map[string]*int64 {
 	return map[string]*int64{Instances: &l.Instances, Cores: &l.Cores, RAM: &l.RAM, MetadataItems: &l.MetadataItems,
 		InjectedFiles: &l.InjectedFiles, InjectedFileBytes: &l.InjectedFileContentBytes, InjectedPathBytes: &l.InjectedFilePathBytes,
-		KeyPairs: &l.KeyPairs, ServerGroups: &l.ServerGroups, ServerGroupMembers: &l.ServerGroupMembers}
+		KeyPairs: &l.KeyPairs, ServerGroups: &l.ServerGroups, ServerGroupMembers: &l.ServerGroupMembers,
+		FixedIPs: &l.FixedIPs, FloatingIPs: &l.FloatingIPs, SecurityGroups: &l.SecurityGroups, SecurityGroupRules: &l.SecurityGroupRules}
 }
 
 // Quotas is the verbs; New makes it. Methods may be called concurrently.
@@ -41,8 +46,11 @@ type Quotas struct {
 	defaults nova.Limits
 }
 
-// New makes the verbs; defaults are the deployment's.
-func New(s *store.Store, defaults nova.Limits) *Quotas { return &Quotas{s, defaults} }
+// New makes the verbs; defaults are the deployment's. What networking limits is unlimited here.
+func New(s *store.Store, defaults nova.Limits) *Quotas {
+	defaults.FixedIPs, defaults.FloatingIPs, defaults.SecurityGroups, defaults.SecurityGroupRules = -1, -1, -1, -1
+	return &Quotas{s, defaults}
+}
 
 // Limits are those in force for a project, or with user for that user in it.
 func (q *Quotas) Limits(ctx context.Context, project, user string) (nova.Limits, error) {

@@ -23,6 +23,7 @@ func (s *Servers) ConsoleLog(ctx context.Context, v *nova.Server, lines int) ([]
 	return lastLines(r.Data, lines), nil
 }
 
+// lastLines are the last n of what newlines separate, as nova counts: what follows the last newline is one of them, also where it is empty.
 func lastLines(b []byte, n int) []byte {
 	if n < 0 {
 		return b
@@ -30,7 +31,7 @@ func lastLines(b []byte, n int) []byte {
 	if n == 0 {
 		return nil
 	}
-	at := len(bytes.TrimSuffix(b, []byte("\n")))
+	at := len(b)
 	for range n {
 		if at = bytes.LastIndexByte(b[:at], '\n'); at < 0 {
 			return b

@@ -507,7 +507,7 @@ func TestConsoleLogCutsLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := nova.Server{ID: "x", Host: "h1"}
-	for lines, want := range map[int]string{-1: "one\ntwo\nthree\n", 0: "", 1: "three\n", 2: "two\nthree\n", 9: "one\ntwo\nthree\n"} {
+	for lines, want := range map[int]string{-1: "one\ntwo\nthree\n", 0: "", 1: "", 2: "three\n", 3: "two\nthree\n", 9: "one\ntwo\nthree\n"} {
 		if b, err := a.ConsoleLog(a.ctx, &v, lines); err != nil || string(b) != want {
 			t.Errorf("%d lines: %q, %v", lines, b, err)
 		}

@@ -160,7 +160,7 @@ func (c *call) decode(in any) error {
 		return fault.Invalidf("The request has no body.")
 	}
 	if name := d.envelopeIn(); name != "" {
-		if body, err = unwrap(body, name); err != nil {
+		if body, err = unwrap(body, name, c.s.c.Relaxed); err != nil {
 			return refused(err)
 		}
 	}
@@ -180,14 +180,16 @@ func (c *call) read(raw []byte, in any) error {
 	return refused(err)
 }
 
-// unwrap takes the value of the one member name.
-func unwrap(body []byte, name string) ([]byte, error) {
+// unwrap takes the value of the one member name; relaxed passes over others.
+func unwrap(body []byte, name string, relaxed bool) ([]byte, error) {
 	if body[0] != '{' {
 		return nil, wrongType(body, "object")
 	}
 	var inside []byte
 	err := members(body, func(k string, v []byte) error {
 		switch {
+		case k != name && relaxed:
+			return nil
 		case k != name:
 			return within(inputf("the member is not known here"), k)
 		case inside != nil:
@@ -227,9 +229,9 @@ func (c *call) decodeBulk(t reflect.Type, next func() any) (many bool, err error
 	if len(body) == 0 || body[0] != '{' {
 		return false, fault.Invalidf("The request has no body.")
 	}
-	inside, err := unwrap(body, d.plural)
+	inside, err := unwrap(body, d.plural, false)
 	if err != nil {
-		if inside, err = unwrap(body, d.envelopeIn()); err != nil {
+		if inside, err = unwrap(body, d.envelopeIn(), c.s.c.Relaxed); err != nil {
 			return false, refused(err)
 		}
 		return false, c.read(inside, next())

@@ -35,6 +35,7 @@ type Config struct {
 	StrictSlash    bool    // a path with a slash at its end is another, unknown one (glance, placement)
 	Askers         bool    // services may ask for a user: Request.Service speaks, Request.Caller is judged (auth.AskerHeader)
 	MissingRefused bool    // what is not there is 403 to callers whose role alone would not let them at it (keystone)
+	Relaxed        bool    // members of a body that are not known are left out, as nova's v2.0 does
 	Log            *slog.Logger
 	Metrics        prometheus.Registerer // nil: none
 }
@@ -82,7 +83,7 @@ func newServer(c Config) *server {
 		panic("api: " + c.Name + " has no dialect")
 	}
 	c.Base = strings.TrimSuffix(c.Base, "/")
-	s := &server{c: c, root: &node{}}
+	s := &server{c: c, root: &node{}, readers: readers{relaxed: c.Relaxed}}
 	s.endpoint = strings.TrimSuffix(strings.TrimSuffix(c.Endpoint, "/"), c.Base)
 	s.metrics = newMetrics(c.Metrics)
 	return s

@@ -76,6 +76,8 @@ type reader func(raw []byte, v reflect.Value) error
 type readers struct {
 	mu    sync.Mutex
 	plans sync.Map // readerKey → *reader
+	// relaxed plans pass over unknown members. It is set before the first use.
+	relaxed bool
 }
 
 type readerKey struct {

@@ -104,6 +104,7 @@ func (b *readerBuilder) structReader(t reflect.Type) reader {
 		byName[f.wire] = len(ms)
 		ms = append(ms, member{f.wire, f.index, b.build(f.typ, f.rules)})
 	}
+	relaxed := b.cache.relaxed
 	version, validates := b.v, reflect.PointerTo(t).Implements(validatorType)
 	return func(raw []byte, v reflect.Value) error {
 		if raw[0] != '{' {
@@ -113,6 +114,9 @@ func (b *readerBuilder) structReader(t reflect.Type) reader {
 		err := members(raw, func(name string, value []byte) error {
 			i, ok := byName[name]
 			if !ok {
+				if rest == nil && relaxed {
+					return nil
+				}
 				if rest == nil {
 					return within(inputf("the member is not known here"), name)
 				}

@@ -235,7 +235,7 @@ func (b *builder) regexp(expr string, c Cond) (string, error) {
 	if !ok {
 		return "", fault.Invalidf("The filter on %q takes a regular expression.", c.Column)
 	}
-	if _, err := regexp.Compile(pattern); err != nil {
+	if _, err := Compile(pattern); err != nil {
 		return "", fault.Invalidf("The filter on %q is not a regular expression: %s.", c.Column, pattern).Because(err)
 	}
 	b.args = append(b.args, pattern)

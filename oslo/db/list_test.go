@@ -153,6 +153,8 @@ func TestFilters(t *testing.T) {
 			{"like", db.Cond{Column: "name", Op: db.Like, Values: []any{"N1_"}}, func(r toy) bool { return len(r.Name) == 3 && strings.HasPrefix(r.Name, "n1") }},
 			{"plain regexp", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"n1"}}, func(r toy) bool { return strings.Contains(r.Name, "n1") }},
 			{"regexp", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"^n[12]$|5"}}, func(r toy) bool { return regexp.MustCompile("^n[12]$|5").MatchString(r.Name) }},
+			{"look-ahead", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"^(?!n1)"}}, func(r toy) bool { return !strings.HasPrefix(r.Name, "n1") }},
+			{"look-behind", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"(?<=n)1"}}, func(r toy) bool { return strings.Contains(r.Name, "n1") }},
 			{"any", db.Any(db.EqTo("size", 1), db.All(db.EqTo("soft", true), db.EqTo("size", nil))), func(r toy) bool {
 				return size(r, func(n int64) bool { return n == 1 }) || r.Soft && r.Size == nil
 			}},
@@ -186,6 +188,9 @@ func TestListRefusesWhatWasNotDeclared(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Memory(t, tables)
 	evil := "id; DROP TABLE toys"
+	if err := insert.Do(t.Context(), d, toy{ID: "long", Name: strings.Repeat("m", 60) + "!"}); err != nil {
+		t.Fatal(err)
+	}
 	for name, a := range map[string]db.ListArgs{
 		"filter":      {Where: []db.Cond{db.EqTo(evil, 1)}},
 		"in a group":  {Where: []db.Cond{db.Any(db.EqTo(evil, 1))}},
@@ -193,6 +198,8 @@ func TestListRefusesWhatWasNotDeclared(t *testing.T) {
 		"marker":      {Marker: "nowhere"},
 		"limit":       {Limit: -1},
 		"regexp":      {Where: []db.Cond{{Column: "name", Op: db.Regexp, Values: []any{"("}}}},
+		"refers back": {Where: []db.Cond{{Column: "name", Op: db.Regexp, Values: []any{`(.)(?!x)\1`}}}},
+		"takes long":  {Where: []db.Cond{{Column: "name", Op: db.Regexp, Values: []any{`^(?=(m+)+$)(?!m)`}}}},
 		"no value":    {Where: []db.Cond{{Column: "name", Op: db.Eq}}},
 		"many values": {Where: []db.Cond{{Column: "name", Op: db.Lt, Values: []any{1, 2}}}},
 	} {

@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,9 +135,9 @@ func (d *dialect) regexp(_ *sqlite.FunctionContext, args []driver.Value) (driver
 	}
 	re, ok := d.patterns.Load(pattern)
 	if !ok {
-		r, err := regexp.Compile(pattern)
+		r, err := db.Compile(pattern)
 		if err != nil {
-			return nil, err
+			return nil, errors.New(badPattern)
 		}
 		d.mu.Lock()
 		if d.known++; d.known > patternsKept {
@@ -149,8 +148,15 @@ func (d *dialect) regexp(_ *sqlite.FunctionContext, args []driver.Value) (driver
 		d.mu.Unlock()
 		re = r
 	}
-	return re.(*regexp.Regexp).MatchString(text), nil
+	found, err := re.(db.Expression).Find(text)
+	if err != nil {
+		return nil, errors.New(badPattern)
+	}
+	return found, nil
 }
+
+// badPattern is what is wrong with an expression that cannot be used, or not in time. The engine hands on an error's text only.
+const badPattern = "the regular expression cannot be used"
 
 // Classify reads SQLite's result codes.
 func (*dialect) Classify(err error) db.Class {
@@ -168,6 +174,10 @@ func (*dialect) Classify(err error) db.Class {
 		return db.ClassReference
 	}
 	switch e.Code() & 0xff {
+	case lib.SQLITE_ERROR:
+		if strings.Contains(e.Error(), badPattern) {
+			return db.ClassInvalid
+		}
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_SCHEMA:
 		return db.ClassRetry
 	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
