@@ -58,10 +58,12 @@ func destroyNetworks(ctx context.Context, c Config, log *slog.Logger, say func(s
 	}
 	tunnel, _ := netip.ParseAddr(c.Default.MyIP) // checked with the configuration
 	r := l2.New(kernel, l2.Settings{Owner: c.owner(), TunnelIP: tunnel, TunnelPort: c.NetAgent.VXLANPort, SpaceName: kernel.SpaceName, Mode: mode}, log)
-	_, err = r.Apply(ctx, neutron.HostState{})
-	err = errors.Join(err, nft.Drop(ctx, kernel.Run, c.owner()))
+	left, err := r.Apply(ctx, neutron.HostState{})
+	err = errors.Join(err, errors.Join(left.Failed...), nft.Drop(ctx, kernel.Run, c.owner()))
 	if err == nil {
 		say("bridges, namespaces and rules")
+	} else {
+		err = fmt.Errorf("networks: not all could be removed: %w", err)
 	}
 	return errors.Join(err, kernel.Close())
 }

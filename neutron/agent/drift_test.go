@@ -235,3 +235,57 @@ func BenchmarkFlushedRuleset(b *testing.B) {
 		}
 	}
 }
+
+// TestGuestWithoutItsTapIsToldOf: somebody deletes the device that a running guest holds. A new one is there at once, but the guest has no network
+// until it holds that one, and so long its port is not ACTIVE.
+func TestGuestWithoutItsTapIsToldOf(t *testing.T) {
+	t.Parallel()
+	c := newController()
+	h := newTestHost(t, c, Config{Host: "h1", Poll: time.Hour})
+	g := group(allow("tcp", 22))
+	n := newLAN("local", 0)
+	p, other := n.port(g.ID), n.port(g.ID)
+	h.apply(neutron.HostState{Networks: []neutron.HostNetwork{n.HostNetwork}, Groups: []neutron.HostGroup{g}})
+	why := func(id string) string {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.up[id] {
+			return "up"
+		}
+		return c.down[id]
+	}
+	h.live()
+	h.power(p)
+	h.power(other)
+	plugged := func() map[string]bool {
+		s, err := h.kernel().Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Plugged
+	}
+	until(t, "the guest to hold its device", func() bool { return plugged()[p.Device] })
+	h.agent.stir() // what it saw last is not seen from here: a second look is certain to be of now
+	before := h.rounds()
+	until(t, "the agent to have looked", func() bool { return h.rounds() > before+1 || h.stirAgain() })
+	h.sh("ip", "link", "delete", p.Device)
+	until(t, "the port to be reported", func() bool { return strings.Contains(why(p.ID), "was removed from the host") })
+	if got := why(other.ID); got != "up" {
+		t.Errorf("the neighbour's port is %q", got)
+	}
+	if plugged()[p.Device] {
+		t.Error("somebody holds the new device")
+	}
+	again := h.power(p) // as a hard reboot does
+	until(t, "the port to be up again", func() bool { return why(p.ID) == "up" })
+	take(again, lease(t, again, p.MAC))
+}
+
+// rounds is how often the agent has looked, and stirAgain makes it look once more.
+func (h *testHost) rounds() int {
+	h.agent.rounds.mu.Lock()
+	defer h.agent.rounds.mu.Unlock()
+	return h.agent.rounds.n
+}
+
+func (h *testHost) stirAgain() bool { h.agent.stir(); return false }

@@ -58,12 +58,14 @@ type Reconciler struct {
 	plugged map[string]bool // taps that a guest had open
 	lost    map[string]bool // taps that a guest had open when somebody removed them
 
-	told repeats
+	told     repeats
+	refusals map[string]time.Time // by what was refused and why, when it was last told
 }
 
 // New makes the reconciler of a host.
 func New(k Kernel, set Settings, log *slog.Logger) *Reconciler {
-	return &Reconciler{kernel: k, set: set, log: log, plugged: map[string]bool{}, lost: map[string]bool{}}
+	return &Reconciler{kernel: k, set: set, log: log, plugged: map[string]bool{}, lost: map[string]bool{},
+		refusals: map[string]time.Time{}}
 }
 
 // Apply makes the host as the state says. What fails for one port or network does not hold up the others: it is in the result
@@ -122,6 +124,8 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 
 // run carries out steps. A tap whose bridge or namespace failed is not plugged in; one that shall be down anyway is made.
 func (r *Reconciler) run(steps []Step, res *Result) {
+	began := time.Now()
+	maps.DeleteFunc(r.refusals, func(_ string, at time.Time) bool { return began.Sub(at) >= tellEvery })
 	for _, s := range steps {
 		if s.Link.Kind == netdev.Tap && s.Link.Up && s.Verb != netdev.RemoveLink && allDown(s.Ports, res.Down) {
 			continue
@@ -134,7 +138,10 @@ func (r *Reconciler) run(steps []Step, res *Result) {
 			continue
 		}
 		res.Failed = append(res.Failed, err)
-		r.log.Warn("host change refused", "step", s.String(), "err", err)
+		if what := s.String() + " " + err.Error(); began.Sub(r.refusals[what]) >= tellEvery {
+			r.refusals[what] = began
+			r.log.Warn("host change refused", "step", s.String(), "err", err)
+		}
 		if s.Verb == netdev.AddSpace || s.Verb == netdev.SetSpace {
 			res.Spaces[s.Space.Name] = Failed
 		}

@@ -1,12 +1,14 @@
 package l2
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
+	"hypernova/neutron"
 	"hypernova/neutron/agent/netdev"
 )
 
@@ -115,5 +117,22 @@ func TestPortWhoseTapWasRemovedIsDown(t *testing.T) {
 	up("off", true)
 	if note := m.have.Links[port.Device].Note; note != "" {
 		t.Errorf("the tap is still noted %q", note)
+	}
+}
+
+// TestWhatIsLeftIsToldOf: who clears a host must know what could not be removed.
+func TestWhatIsLeftIsToldOf(t *testing.T) {
+	t.Parallel()
+	m := newModel()
+	mustApply(t, reconciler(m), state(1))
+	m.refuse = func(op netdev.Op) error {
+		if op.Verb == netdev.RemoveSpace {
+			return errors.New("busy")
+		}
+		return nil
+	}
+	res := mustApply(t, reconciler(m), neutron.HostState{})
+	if len(res.Failed) != 1 || !strings.Contains(res.Failed[0].Error(), "busy") {
+		t.Errorf("refusals %v, want that of the namespace", res.Failed)
 	}
 }

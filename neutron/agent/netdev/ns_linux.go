@@ -54,8 +54,8 @@ func newSpace(name string, owner uint32) error {
 	if isSpace(path) {
 		return nil
 	}
-	if err := os.MkdirAll(spacesDir, 0o755); err != nil {
-		return err
+	if err := shareSpaces(); err != nil {
+		return fmt.Errorf("%s: %w", spacesDir, err)
 	}
 	// A name without a namespace behind it is left by a crash between the two steps below.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o444)
@@ -82,6 +82,35 @@ func newSpace(name string, owner uint32) error {
 	return nil
 }
 
+// shareSpaces makes the folder of namespaces a mount that is shared, as "ip netns" does and expects. Without that, whoever does it later covers the
+// namespaces that are there with a second mount of the folder, and their names can be neither removed nor entered.
+func shareSpaces() error {
+	switch err := os.Mkdir(spacesDir, 0o755); {
+	case err == nil:
+		if err := os.Chmod(spacesDir, 0o755); err != nil { // whatever the umask: everybody's "ip netns" reads it
+			return err
+		}
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	}
+	f, err := os.Open(spacesDir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil { // ip does so too
+		return fmt.Errorf("lock: %w", err)
+	}
+	err = unix.Mount("", spacesDir, "none", unix.MS_SHARED|unix.MS_REC, "")
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	if err := unix.Mount(spacesDir, spacesDir, "none", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("make it a mount: %w", err)
+	}
+	return unix.Mount("", spacesDir, "none", unix.MS_SHARED|unix.MS_REC, "")
+}
+
 // ownSpace marks the namespace that the calling thread is in.
 func ownSpace(owner uint32) error {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
@@ -105,10 +134,20 @@ func abandoned(name string) bool {
 // removeSpace ends a named namespace with everything in it, as soon as no socket holds it any more.
 func removeSpace(name string) error {
 	path := filepath.Join(spacesDir, name)
-	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("unmount %s: %w", path, err)
+	for range 16 { // a name may have been mounted on more than once
+		err := unix.Unmount(path, unix.MNT_DETACH)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("unmount %s: %w", path, err)
+		}
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := os.Remove(path)
+	if errors.Is(err, unix.EBUSY) {
+		return fmt.Errorf("%w: a mount below a second mount of %s holds the name; \"umount %s\" uncovers it, then try again", err, spacesDir, spacesDir)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
