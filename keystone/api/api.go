@@ -112,6 +112,9 @@ func page[N, V any](q api.PageQuery, where []db.Cond, read func(db.ListArgs) ([]
 		return out, err
 	}
 	args := db.ListArgs{Where: where, Marker: q.Marker, Limit: q.Limit + 1}
+	if q.Marker != "" {
+		args.Scope = where // what the list does not show is no marker of it
+	}
 	for _, k := range order {
 		args.Sort = append(args.Sort, db.SortKey{Column: k.Name, Desc: k.Desc})
 	}

@@ -114,6 +114,8 @@ func TestFlavors(t *testing.T) {
 	}
 	w.want(400, "alice", "2.1", "GET /flavors?minRam=x", "")
 	w.want(400, "alice", "2.1", "GET /flavors?marker=none", "")
+	w.want(400, "bob", "2.1", "GET /flavors?sort_key=name&marker=42", "") // as one that is not there
+	w.want(200, "alice", "2.1", "GET /flavors?sort_key=name&marker=42", "")
 	w.want(400, "alice", "2.75", "GET /flavors?color=red", "")
 	w.want(200, "root", "2.1", "POST /flavors/42/os-extra_specs", `{"extra_specs":{"hw:cpu_policy":"sometimes","a":1}}`)
 	w.want(400, "root", "2.86", "POST /flavors/42/os-extra_specs", `{"extra_specs":{"hw:cpu_policy":"sometimes"}}`)

@@ -259,6 +259,7 @@ func TestServerListFilters(t *testing.T) {
 		{"alice", "2.38", "status=SLEEPING", 400}, {"alice", "2.1", "status=DELETED", 403}, {"alice", "2.1", "all_tenants=1", 403},
 		{"alice", "2.1", "all_tenants=maybe", 400}, {"alice", "2.75", "color=red", 400}, {"alice", "2.1", "sort_key=color", 400},
 		{"alice", "2.1", "sort_key=host", 403}, {"alice", "2.1", "limit=-1", 400}, {"alice", "2.1", "marker=" + nobody, 400},
+		{"bob", "2.1", "sort_key=display_name&limit=1&marker=" + a, 400}, {"root", "2.1", "all_tenants=1&marker=" + a, 200},
 		{"alice", "2.1", "name=[", 400}, {"alice", "2.1", "changes-since=x", 400},
 	} {
 		if r := w.ask(tc.who, tc.version, "GET /servers/detail?"+tc.query, ""); r.code != tc.status {

@@ -57,7 +57,7 @@ func (f *Flavors) List(ctx context.Context, q Query) ([]nova.Flavor, error) {
 		if q.Project == "" {
 			own = db.EqTo("is_public", true)
 		}
-		a.Where = append(a.Where, db.Any(db.EqTo("is_public", true), own))
+		a.Scope = []db.Cond{db.Any(db.EqTo("is_public", true), own)}
 	case !q.Public.Null:
 		a.Where = append(a.Where, db.EqTo("is_public", q.Public.Value))
 	}

@@ -42,7 +42,11 @@ func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
 	if len(sort) == 0 {
 		sort = []db.SortKey{{Column: "created_at", Desc: true}}
 	}
-	return s.Store.Servers(ctx, s.Store.DB, db.ListArgs{Where: q.where(), Sort: sort, Marker: q.Marker, Limit: q.Limit})
+	a := db.ListArgs{Where: q.where(), Sort: sort, Marker: q.Marker, Limit: q.Limit}
+	if q.Project != "" {
+		a.Scope = []db.Cond{db.EqTo("project_id", q.Project)}
+	}
+	return s.Store.Servers(ctx, s.Store.DB, a)
 }
 
 // Count is how many servers List would show without paging.

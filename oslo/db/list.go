@@ -74,6 +74,8 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\
 
 // ListArgs says which part of a list is wanted, in the API's names.
 type ListArgs struct {
+	// Scope is what the asker may see. It holds for every row and for the marker's: a row outside it is no marker.
+	Scope   []Cond
 	Where   []Cond
 	Sort    []SortKey // the id column is always appended as the tie-break
 	Marker  string
@@ -143,7 +145,7 @@ func (l *ListQuery[R]) build(ctx context.Context, on Querier, a ListArgs) (strin
 	}
 	caps := dialectOf(on).Caps()
 	b := &builder{columns: l.columns, caps: caps}
-	cond, err := b.all(a.Where)
+	cond, err := b.all(append(slices.Clone(a.Scope), a.Where...))
 	if err != nil {
 		return "", nil, err
 	}
@@ -152,7 +154,7 @@ func (l *ListQuery[R]) build(ctx context.Context, on Querier, a ListArgs) (strin
 		return "", nil, err
 	}
 	if a.Marker != "" {
-		after, err := l.after(ctx, on, b, keys, a.Marker)
+		after, err := l.after(ctx, on, b, keys, a)
 		if err != nil {
 			return "", nil, err
 		}
@@ -213,8 +215,11 @@ func (l *ListQuery[R]) sortKeys(a ListArgs) ([]sortKey, error) {
 	return keys, nil
 }
 
+// MarkerNotFound is the code of the fault for a marker that no row within the scope has.
+const MarkerNotFound = "MarkerNotFound"
+
 // after is the condition for rows behind the marker's.
-func (l *ListQuery[R]) after(ctx context.Context, on Querier, b *builder, keys []sortKey, marker string) (string, error) {
+func (l *ListQuery[R]) after(ctx context.Context, on Querier, b *builder, keys []sortKey, a ListArgs) (string, error) {
 	exprs := make([]string, len(keys))
 	for i, k := range keys {
 		exprs[i] = k.expr
@@ -225,9 +230,17 @@ func (l *ListQuery[R]) after(ctx context.Context, on Querier, b *builder, keys [
 		into[i] = &values[i]
 	}
 	text := "SELECT " + strings.Join(exprs, ", ") + " " + l.from + "\nWHERE " + l.id.expr + " = ?"
+	seen := &builder{columns: l.columns, caps: b.caps, args: []any{a.Marker}}
+	scope, err := seen.all(a.Scope)
+	if err != nil {
+		return "", err
+	}
+	if scope != "" {
+		text += " AND " + scope
+	}
 	found := false
-	err := run(ctx, on, text, func(c Conn, text string) error {
-		rows, err := c.Query(ctx, text, []any{marker})
+	err = run(ctx, on, text, func(c Conn, text string) error {
+		rows, err := c.Query(ctx, text, seen.args)
 		if err != nil {
 			return err
 		}
@@ -244,7 +257,7 @@ func (l *ListQuery[R]) after(ctx context.Context, on Querier, b *builder, keys [
 		return "", err
 	}
 	if !found {
-		return "", fault.Invalidf("The marker %q does not exist.", marker)
+		return "", fault.Invalidf("The marker %q does not exist.", a.Marker).Coded(MarkerNotFound)
 	}
 	return b.behind(keys, values), nil
 }

@@ -125,6 +125,36 @@ func TestPagesAreWholeAndInOrder(t *testing.T) {
 	}, tables)
 }
 
+// A row outside the scope is neither listed nor a marker: where it would stand says nothing.
+func TestMarkersAreWithinTheScope(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		rows := []toy{{ID: "a", Name: "a", Soft: true}, {ID: "b", Name: "b"}, {ID: "c", Name: "c", Soft: true}}
+		if err := insert.DoAll(t.Context(), d, rows); err != nil {
+			t.Fatal(err)
+		}
+		ask := func(marker string, scope ...db.Cond) (ids string, err error) {
+			page, err := listing.Page(t.Context(), d, db.ListArgs{Scope: scope, Where: []db.Cond{{Column: "name", Op: db.Ne, Values: []any{"z"}}},
+				Sort: []db.SortKey{{Column: "name"}}, Marker: marker, Limit: 2})
+			for _, r := range page {
+				ids += r.ID
+			}
+			return ids, err
+		}
+		soft := db.EqTo("soft", true)
+		for _, c := range []struct {
+			marker string
+			scope  []db.Cond
+			want   string // empty: no such marker
+		}{{"", nil, "ab"}, {"", []db.Cond{soft}, "ac"}, {"b", nil, "c"}, {"a", []db.Cond{soft}, "c"}, {"b", []db.Cond{soft}, ""}, {"x", []db.Cond{soft}, ""}} {
+			got, err := ask(c.marker, c.scope...)
+			if f := fault.Of(err); got != c.want || (c.want == "") != (f != nil && f.Code == db.MarkerNotFound) {
+				t.Errorf("marker %q, scope %v: got %q, %v, want %q", c.marker, c.scope, got, err, c.want)
+			}
+		}
+	}, tables)
+}
+
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
