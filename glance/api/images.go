@@ -45,6 +45,11 @@ func (a *API) list(ctx context.Context, r *api.Request, q *imageQuery) (api.Page
 	if err != nil {
 		return out, err
 	}
+	for name := range q.Filters {
+		if images.OfProperty(name) && !a.Protected.Allowed(name, properties.Read, r.Caller) {
+			return out, nil // no image has a property that the caller may not read
+		}
+	}
 	is, err := a.Images.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus, Sort: order, Marker: q.Marker, Limit: q.Limit + 1})
 	if err != nil {
 		return out, err

@@ -97,6 +97,14 @@ func TestProtectedProperties(t *testing.T) {
 	if got := s.want(200, "member@p", "GET", "/v2/images", "").body; strings.Contains(got, "secret") {
 		t.Errorf("in a list: %s", got)
 	}
+	for _, c := range []struct {
+		token, filter string
+		want          int
+	}{{"member@p", "secret=s", 0}, {"member@p", "secret=x", 0}, {"member@p", "fixed=f", 1}, {"admin@p", "secret=s", 1}, {"admin@p", "secret=x", 0}} {
+		if got := s.want(200, c.token, "GET", "/v2/images?"+c.filter, "").json(t)["images"].([]any); len(got) != c.want {
+			t.Errorf("%s as %s: %d images, want %d", c.filter, c.token, len(got), c.want)
+		}
+	}
 	if s.want(200, "admin@p", "GET", path, "").json(t)["secret"] != "s" {
 		t.Error("an administrator does not see the secret")
 	}

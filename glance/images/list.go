@@ -130,7 +130,21 @@ func conditions(q Query) ([]db.Cond, error) {
 	return where, nil
 }
 
+// OfProperty reports whether a filter is a property's: it names no attribute of images.
+func OfProperty(filter string) bool {
+	switch filter {
+	case "visibility", "changes-since", "os_hidden", "protected", "created_at", "updated_at", "name", "id", "status", "container_format", "disk_format", "owner",
+		"checksum", "os_hash_value", "os_hash_algo", "size", "virtual_size", "min_ram", "min_disk", "size_min", "size_max", "virtual_size_min", "virtual_size_max",
+		"min_ram_min", "min_ram_max", "min_disk_min", "min_disk_max":
+		return false
+	}
+	return true
+}
+
 func condition(name, value string) ([]db.Cond, error) {
+	if OfProperty(name) {
+		return []db.Cond{store.HasProperty(name, value)}, nil
+	}
 	switch name {
 	case "visibility":
 		return nil, nil // decided with what the caller may see
@@ -155,7 +169,7 @@ func condition(name, value string) ([]db.Cond, error) {
 			return numbers(of, op, value)
 		}
 	}
-	return []db.Cond{store.HasProperty(name, value)}, nil
+	return nil, fault.Invalidf("Unable to filter by %s.", name)
 }
 
 func numbers(name string, op db.Op, value string) ([]db.Cond, error) {
