@@ -219,7 +219,25 @@ func (c *call) decodeAction(in any) error {
 	return refused(within(err, d.action))
 }
 
-// decodeBulk reads {"name": {…}} or {"plural": […]}.
+// item is one element of a bulk body: the thing itself, or the thing in the envelope of a single one.
+func item(raw []byte, envelope string) []byte {
+	if raw[0] != '{' {
+		return raw
+	}
+	inside := raw
+	err := members(raw, func(k string, v []byte) error {
+		if k == envelope {
+			inside = v
+		}
+		return nil
+	})
+	if err != nil {
+		return raw // what is wrong with it is said where it is read
+	}
+	return inside
+}
+
+// decodeBulk reads {"name": {…}} or {"plural": […]}, whose elements may have the envelope of a single one.
 func (c *call) decodeBulk(t reflect.Type, next func() any) (many bool, err error) {
 	d := c.op.def
 	body, err := c.body()
@@ -240,7 +258,7 @@ func (c *call) decodeBulk(t reflect.Type, next func() any) (many bool, err error
 		return true, refused(within(wrongType(inside, "array"), d.plural))
 	}
 	n := 0
-	err = elements(inside, func(_ int, raw []byte) error { n++; return c.read(raw, next()) })
+	err = elements(inside, func(_ int, raw []byte) error { n++; return c.read(item(raw, d.envelopeIn()), next()) })
 	if err == nil && n == 0 {
 		err = inputf("the list %s is empty", d.plural)
 	}

@@ -32,6 +32,7 @@ type Config struct {
 	StrictFrom     Version // they are from this microversion on; zero: see StrictQuery
 	FieldSelection bool    // fields=… on lists and shows (neutron)
 	Exacting       bool    // as placement: the policy comes before the body, both ends speak JSON (406, 415), the first of repeated parameters counts
+	FormatSuffix   bool    // a path may end in ".json", as older clients of networking write it
 	StrictSlash    bool    // a path with a slash at its end is another, unknown one (glance, placement)
 	Askers         bool    // services may ask for a user: Request.Service speaks, Request.Caller is judged (auth.AskerHeader)
 	MissingRefused bool    // what is not there is 403 to callers whose role alone would not let them at it (keystone)

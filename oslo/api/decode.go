@@ -19,7 +19,21 @@ import (
 type inputError struct {
 	path []string
 	why  string
+	fact inputFact
+	got  string // the value, as text, of a wrongValue
 }
+
+// inputFact is what is wrong, for dialects that say it in words of their own.
+type inputFact int
+
+const (
+	wrongInput    inputFact = iota // only why tells
+	wrongString                    // got is no string
+	wrongBool                      // got is no boolean
+	wrongInt                       // got is no integer
+	unknownMember                  // the last element of path has no meaning
+	missingMember                  // the last element of path is not there
+)
 
 func (e *inputError) Error() string {
 	if len(e.path) == 0 {
@@ -58,8 +72,22 @@ func refused(err error) error {
 	if err == nil || fault.Of(err) != nil {
 		return err
 	}
-	return fault.New(fault.Invalid, "%s", err.Error())
+	f := fault.New(fault.Invalid, "%s", err.Error())
+	var e *inputError
+	if errors.As(err, &e) {
+		return &refusedInput{f, e}
+	}
+	return f
 }
+
+// refusedInput is a refused document as a fault, beside what a dialect needs to say it in its own words.
+type refusedInput struct {
+	*fault.Fault
+	input *inputError
+}
+
+// Unwrap is both.
+func (e *refusedInput) Unwrap() []error { return []error{e.Fault, e.input} }
 
 // Decode reads one document with the strictness of request bodies, for UnmarshalJSON methods of wire types that come in several forms.
 // It makes its plan anew, so it is not for hot paths.
@@ -209,14 +237,61 @@ func foreign(err error) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	if f := fault.Of(err); f != nil {
+	if f := fault.Of(err); f != nil && f.Code != "" {
+		return f // it has a name that clients know
+	} else if f != nil {
 		return inputf("%s", strings.TrimSuffix(f.Msg, "."))
 	}
 	return inputf("%s", err.Error())
 }
 
 func wrongType(raw []byte, want string) error {
-	return inputf("%s is not of type '%s'", describe(raw), want)
+	e := inputf("%s is not of type '%s'", describe(raw), want)
+	e.fact, e.got = factOf(want), spoken(raw)
+	return e
+}
+
+// factOf is what is wrong with a value that should be of a JSON type.
+func factOf(want string) inputFact {
+	switch want {
+	case "string":
+		return wrongString
+	case "boolean":
+		return wrongBool
+	case "integer":
+		return wrongInt
+	}
+	return wrongInput
+}
+
+// spoken is a value as OpenStack's messages show it, shortened.
+func spoken(raw []byte) string {
+	switch raw[0] {
+	case '"':
+		return shorten(unquote(raw))
+	case 'n':
+		return "None"
+	case 't':
+		return "True"
+	case 'f':
+		return "False"
+	}
+	return shorten(string(raw))
+}
+
+// noNull refuses null for a value of type t.
+func noNull(t reflect.Type) error {
+	e := inputf("null is not allowed")
+	e.got = "None"
+	switch t.Kind() {
+	case reflect.String:
+		e.fact = wrongString
+	case reflect.Bool:
+		e.fact = wrongBool
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		e.fact = wrongInt
+	}
+	return e
 }
 
 // describe shows a wrong value if it is short, else its type.
@@ -234,7 +309,7 @@ func notNull(r *rules, next reader) reader {
 				v.SetZero()
 				return nil
 			}
-			return inputf("null is not allowed")
+			return noNull(v.Type())
 		}
 		return next(raw, v)
 	}
@@ -245,7 +320,7 @@ func optReader(next reader, r *rules) reader {
 		v.Field(0).SetBool(true)
 		if raw[0] == 'n' {
 			if !r.nullable {
-				return inputf("null is not allowed")
+				return noNull(v.Field(2).Type())
 			}
 			v.Field(1).SetBool(true)
 			return nil

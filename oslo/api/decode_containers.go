@@ -118,7 +118,9 @@ func (b *readerBuilder) structReader(t reflect.Type) reader {
 					return nil
 				}
 				if rest == nil {
-					return within(inputf("the member is not known here"), name)
+					e := inputf("the member is not known here")
+					e.fact = unknownMember
+					return within(e, name)
 				}
 				m := v.FieldByIndex(rest.index)
 				if m.IsNil() {
@@ -140,7 +142,9 @@ func (b *readerBuilder) structReader(t reflect.Type) reader {
 		}
 		for _, i := range required {
 			if !seen[i] {
-				return within(inputf("the member is required"), ms[i].name)
+				e := inputf("the member is required")
+				e.fact = missingMember
+				return within(e, ms[i].name)
 			}
 		}
 		if validates {

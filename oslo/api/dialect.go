@@ -116,7 +116,16 @@ func (s *server) fail(w *recorder, r *Request, err error) {
 	if known := fault.Of(err); known != nil {
 		f.Code = known.Code
 	}
+	var in *inputError
+	if d, ok := s.c.Dialect.(inputSpeaker); ok && errors.As(err, &in) {
+		f = d.input(in)
+	}
 	s.c.Dialect.Write(w, r, status, f)
+}
+
+// inputSpeaker is a dialect that says in its own words what is wrong with a request body.
+type inputSpeaker interface {
+	input(e *inputError) *fault.Fault
 }
 
 func (s *server) authURI(r *Request) string {
@@ -252,6 +261,30 @@ func (neutronDialect) Write(w http.ResponseWriter, r *Request, status int, f *fa
 	b = append(b, `,"message":`...)
 	b = appendString(b, f.Msg)
 	answer(w, status, append(b, `,"detail":""}}`...))
+}
+
+// input says what is wrong with an attribute as neutron's validators do. Values that it converts before it looks at them have a type of
+// error of their own.
+func (neutronDialect) input(e *inputError) *fault.Fault {
+	name := ""
+	if n := len(e.path); n > 1 {
+		name = e.path[n-2] // the attribute; the outermost element is the envelope
+	}
+	switch {
+	case name == "":
+		return fault.Invalidf("%s", e.Error())
+	case e.fact == unknownMember && len(e.path) == 2:
+		return fault.Invalidf("Unrecognized attribute(s) '%s'", name)
+	case e.fact == missingMember && len(e.path) == 2:
+		return fault.Invalidf("Failed to parse request. Required attribute '%s' not specified", name)
+	case e.fact == wrongBool:
+		return fault.Invalidf("Invalid input for operation: '%s' cannot be converted to boolean.", e.got).Coded("InvalidInput")
+	case e.fact == wrongInt:
+		return fault.Invalidf("Invalid input for operation: '%s' is not an integer.", e.got).Coded("InvalidInput")
+	case e.fact == wrongString:
+		return fault.Invalidf("Invalid input for %s. Reason: '%s' is not a valid string.", name, e.got)
+	}
+	return fault.Invalidf("Invalid input for %s. Reason: %s.", name, e.why)
 }
 
 func neutronType(status int, f *fault.Fault) string {

@@ -111,7 +111,7 @@ func List[A, Q, V any](pattern string, rule *policy.Rule, h func(A, context.Cont
 		if err != nil {
 			return err
 		}
-		return c.replyPage(reflect.ValueOf(&page.Items).Elem(), page.Next, page.Prev, page.Extra)
+		return c.replyPage(reflect.ValueOf(&page.Items).Elem(), page.neighbours(), page.Extra)
 	}}
 }
 
@@ -132,7 +132,7 @@ func ListOf[A, T, Q, V any](pattern string, rule *policy.Rule, load func(A, cont
 		if err != nil {
 			return err
 		}
-		return c.replyPage(reflect.ValueOf(&page.Items).Elem(), page.Next, page.Prev, page.Extra)
+		return c.replyPage(reflect.ValueOf(&page.Items).Elem(), page.neighbours(), page.Extra)
 	}}
 }
 
@@ -173,7 +173,7 @@ func Bulk[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(
 			return err
 		}
 		if many {
-			return c.replyPage(reflect.ValueOf(&outs).Elem(), "", "", nil)
+			return c.replyPage(reflect.ValueOf(&outs).Elem(), neighbours{}, nil)
 		}
 		if len(outs) != 1 {
 			return fault.New(fault.Internal, "%d views of one thing", len(outs))

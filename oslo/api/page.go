@@ -10,8 +10,10 @@ import (
 type Page[V any] struct {
 	Items []V
 	Next  string
-	Prev  string         // marker of the page before, where the service links back (neutron)
-	Extra map[string]any // further top-level members, e.g. totals
+	Prev  string // marker of the page before, where the service links back (neutron)
+	// NextBare and PrevBare link to the neighbours without a marker, as networking does from an empty page.
+	NextBare, PrevBare bool
+	Extra              map[string]any // further top-level members, e.g. totals
 }
 
 // LinkStyle is how lists write links to their neighbours.
@@ -25,8 +27,18 @@ const (
 	LinksNone
 )
 
+// neighbours are the pages around one: whether they are there, and their markers.
+type neighbours struct {
+	hasNext, hasPrev bool
+	next, prev       string
+}
+
+func (p *Page[V]) neighbours() neighbours {
+	return neighbours{hasNext: p.Next != "" || p.NextBare, hasPrev: p.Prev != "" || p.PrevBare, next: p.Next, prev: p.Prev}
+}
+
 // replyPage writes a list document.
-func (c *call) replyPage(items reflect.Value, next, prev string, extra map[string]any) error {
+func (c *call) replyPage(items reflect.Value, around neighbours, extra map[string]any) error {
 	d := c.op.def
 	name := d.plural
 	if d.envOutSet {
@@ -58,7 +70,7 @@ func (c *call) replyPage(items reflect.Value, next, prev string, extra map[strin
 	if name == "" {
 		return c.send(e)
 	}
-	c.links(e, name, next, prev)
+	c.links(e, name, around)
 	if len(extra) > 0 {
 		e.members(reflect.ValueOf(extra), writeAny, true)
 	}
@@ -84,7 +96,8 @@ func (c *call) selection() map[string]bool {
 	return keep
 }
 
-func (c *call) links(e *view, name, next, prev string) {
+func (c *call) links(e *view, name string, around neighbours) {
+	next, prev := around.next, around.prev
 	add := func(key string) {
 		e.buf = append(e.buf, ',')
 		e.buf = appendString(e.buf, key)
@@ -92,16 +105,16 @@ func (c *call) links(e *view, name, next, prev string) {
 	}
 	switch c.s.c.Links {
 	case LinksNova, LinksNeutron:
-		if next == "" && prev == "" {
+		if !around.hasNext && !around.hasPrev {
 			return
 		}
 		add(name + "_links")
 		e.buf = append(e.buf, '[')
-		if next != "" {
+		if around.hasNext {
 			e.link("next", c.here(true, "marker", next, "page_reverse", ""))
 		}
-		if prev != "" {
-			if next != "" {
+		if around.hasPrev {
+			if around.hasNext {
 				e.buf = append(e.buf, ',')
 			}
 			e.link("previous", c.here(true, "marker", prev, "page_reverse", "True"))

@@ -51,7 +51,7 @@ func (s *server) discovery(h *http.Request) bool {
 		return false
 	}
 	path := strings.TrimSuffix(h.URL.Path, "/")
-	return path == "" || path == s.c.Base
+	return path == "" || path == s.c.Base || s.c.FormatSuffix && path == s.c.Base+".json"
 }
 
 // guarded contains a handler's panic to its request.
@@ -113,6 +113,9 @@ func (s *server) route(r *Request) (match, bool) {
 	below, ok := strings.CutPrefix(path, s.c.Base)
 	if !ok || below != "" && below[0] != '/' || s.c.StrictSlash && below != "/" && strings.HasSuffix(below, "/") {
 		return match{}, false
+	}
+	if s.c.FormatSuffix {
+		below = strings.TrimSuffix(strings.TrimRight(below, "/"), ".json")
 	}
 	segs, ok := split(below)
 	if !ok {
