@@ -1,6 +1,10 @@
 package neutron
 
-import "strconv"
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
 
 // protocols are the names of IP protocols that security group rules may use.
 func protocols() map[string]int {
@@ -19,6 +23,9 @@ func ProtocolNumber(p string) (int, bool) {
 	n, ok := protocols()[p]
 	return n, ok
 }
+
+// ProtocolNames are the names that ProtocolNumber knows, in order.
+func ProtocolNames() []string { return slices.Sorted(maps.Keys(protocols())) }
 
 // ProtocolText is a protocol number as text.
 func ProtocolText(n int) string { return strconv.Itoa(n) }

@@ -149,7 +149,10 @@ func (a *Agents) Update(ctx context.Context, id string, adminUp opt.Of[bool], de
 	if err != nil {
 		return g, err
 	}
-	g.AdminUp, g.Description = adminUp.Or(g.AdminUp), description.Or(g.Description)
+	g.AdminUp = adminUp.Or(g.AdminUp)
+	if description.Set { // null is none
+		g.Description = description.Or("")
+	}
 	return g, store.UpdateAgent(ctx, a.db, g)
 }
 

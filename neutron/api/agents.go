@@ -53,12 +53,12 @@ func described(g neutron.Agent) string {
 
 type agentChange struct {
 	AdminUp     opt.Of[bool]   `wire:"admin_state_up" is:"boolish"`
-	Description opt.Of[string] `wire:"description" is:"maxlen=255"`
+	Description opt.Of[string] `wire:"description" is:"maxlen=255,nullable"`
 }
 
 func agentResource() api.Resource[*API] {
 	return api.Resource[*API]{Name: "agent", Plural: "agents", Ops: api.Ops[*API]{
-		api.List("GET /agents", getAgent, (*API).listAgents),
+		api.List("GET /agents", nil, (*API).listAgents),
 		api.On("GET /agents/{agent_id}", getAgent, http.StatusOK, (*API).agent, (*API).showAgent),
 		api.On("PUT /agents/{agent_id}", updateAgent, http.StatusOK, (*API).agent, (*API).updateAgent),
 		api.On("DELETE /agents/{agent_id}", deleteAgent, http.StatusNoContent, (*API).agent, (*API).deleteAgent),
@@ -73,10 +73,11 @@ func (a *API) agent(ctx context.Context, r *api.Request) (neutron.Agent, error) 
 	return a.agents.Show(ctx, r.Param("agent_id"))
 }
 
-func (a *API) listAgents(ctx context.Context, _ *api.Request, q *listQuery) (api.Page[agentView], error) {
+func (a *API) listAgents(ctx context.Context, r *api.Request, q *listQuery) (api.Page[agentView], error) {
 	alive := opt.Of[bool]{}
-	args, err := q.args(filters{"id": text, "host": text, "binary": text, "topic": text, "agent_type": text, "admin_state_up": truth, "description": text},
-		func(name string, values []string) ([]db.Cond, bool, error) {
+	known := filters{"id": text, "host": text, "binary": text, "topic": text, "agent_type": text, "admin_state_up": truth, "description": text}
+	args, err := q.args(r, listing{known: known,
+		special: func(name string, values []string) ([]db.Cond, bool, error) {
 			switch name {
 			case "alive":
 				v, err := value(name, truth, values[len(values)-1])
@@ -91,11 +92,11 @@ func (a *API) listAgents(ctx context.Context, _ *api.Request, q *listQuery) (api
 				return []db.Cond{db.Any()}, true, nil
 			}
 			return nil, false, nil
-		})
-	if err != nil {
+		}})
+	if err != nil || !r.Allowed(getAgent, nil) { // a list hides what its reader may not see
 		return api.Page[agentView]{}, err
 	}
-	gs, err := a.agents.List(ctx, args, alive)
+	gs, err := whole(args.ListArgs, func(a2 db.ListArgs) ([]neutron.Agent, error) { return a.agents.List(ctx, a2, alive) })
 	return page(q, gs, func(g neutron.Agent) string { return g.ID }, viewAgent), err
 }
 

@@ -33,7 +33,7 @@ const unbounded = 1 << 30
 func Handler(c api.Config, n *networks.Service, a *agents.Agents) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.FieldSelection = "neutron", base, api.Neutron, api.LinksNeutron, true
 	c.Askers = true
-	c.Root = root(c.Endpoint)
+	c.Root, c.FormatSuffix = root(c.Endpoint), true
 	if c.MaxLimit <= 0 {
 		c.MaxLimit = unbounded
 	}
@@ -103,8 +103,9 @@ func guard(r *api.Request, t policy.Target, as ...attribute) error {
 	return nil
 }
 
-// all reports whether the caller sees every project's resources.
-func all(r *api.Request) bool { return r.Allowed(ruleAdmin, nil) }
+// all reports whether lists read every project's resources for the caller: administrators' and services'. What of it he sees is then up to
+// the rule of the list.
+func all(r *api.Request) bool { return r.Allowed(ruleAdmin, nil) || r.Allowed(ruleService, nil) }
 
 // ifMatch is the revision on which a change is conditional: If-Match: revision_number=5.
 func ifMatch(r *api.Request) (opt.Of[int64], error) {

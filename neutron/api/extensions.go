@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"hypernova/neutron"
 	"hypernova/oslo/api"
@@ -99,7 +100,7 @@ func root(endpoint string) http.Handler {
 		}
 		at = trimBase(at)
 		var doc any
-		if r.URL.Path == base || r.URL.Path == base+"/" {
+		if strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/"), ".json") == base {
 			var rs []resourceDoc
 			for _, x := range [][2]string{{"subnet", "subnets"}, {"network", "networks"}, {"port", "ports"}} {
 				rs = append(rs, resourceDoc{x[0], x[1], []link{{"self", at + base + "/" + x[1]}}})

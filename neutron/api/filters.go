@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -9,9 +10,12 @@ import (
 	"time"
 
 	"hypernova/neutron"
+	"hypernova/neutron/ipam"
+	"hypernova/neutron/secgroups"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/policy"
 )
 
 // listQuery is the query of every list: paging, and filters by attribute.
@@ -28,6 +32,12 @@ const (
 	truth
 	number
 	nullableText
+	hardware // a MAC in any of its spellings
+	address  // an IP address in any of its spellings
+	block    // a CIDR in any of its spellings
+	proto    // a protocol as security group rules keep it
+	family   // IPv4 or IPv6, whatever the case
+	remote   // a prefix as security group rules keep it
 )
 
 // filters are the attributes that a list can be filtered and sorted by.
@@ -43,25 +53,38 @@ func (f filters) with(more filters) filters {
 	return out
 }
 
-// args turns a query into what the store lists by. special answers filters that are no plain column; handled false leaves them.
-func (q *listQuery) args(known filters, special func(name string, values []string) (cs []db.Cond, handled bool, err error)) (db.ListArgs, error) {
-	a := db.ListArgs{Marker: q.Marker, Reverse: q.Reverse}
-	if q.Asked.Has() && q.Asked.Value > 0 {
-		a.Limit = q.Limit + 1 // one more tells whether there are more
+// guards are the rules of attributes that not everybody sees. Who may not see one can neither filter nor sort by it: it is as if there were
+// no such attribute.
+type guards map[string]*policy.Rule
+
+// listing is how one list may be asked for.
+type listing struct {
+	known  filters
+	hidden guards
+	// special answers filters that are no plain column; handled false leaves them.
+	special func(name string, values []string) (cs []db.Cond, handled bool, err error)
+}
+
+// sortable reports whether a list may be sorted by an attribute. Nobody sorts by attributes that are hidden from some, as in neutron.
+func (l listing) sortable(name string) bool {
+	_, known := l.known[name]
+	return known && l.hidden[name] == nil && !strings.Contains(name, "tags") && name != "changed_since"
+}
+
+// asked is a query as the store understands it.
+type asked struct {
+	db.ListArgs
+	guarded []*policy.Rule // of the hidden attributes that the query filters by: only things whose attribute the caller sees can match
+}
+
+// args turns a query into what the store lists by.
+func (q *listQuery) args(r *api.Request, l listing) (asked, error) {
+	a := asked{}
+	if q.Limit < unbounded { // without a limit there are no pages, and the marker says nothing
+		a.Limit, a.Marker, a.Reverse = q.Limit, q.Marker, q.Reverse
 	}
-	order, err := q.Order(false)
-	if err != nil {
+	if err := q.sort(r, l, &a.ListArgs); err != nil {
 		return a, err
-	}
-	for _, k := range order {
-		if _, ok := known[k.Name]; !ok || strings.Contains(k.Name, "tags") || k.Name == "changed_since" {
-			return a, fault.Invalidf("['%s'] is invalid attribute for sort_keys", k.Name)
-		}
-		if k.Name != "id" {
-			a.Sort = append(a.Sort, db.SortKey{Column: column(k.Name), Desc: k.Desc})
-		} else if k.Desc {
-			a.Sort = append(a.Sort, db.SortKey{Column: "id", Desc: true})
-		}
 	}
 	names := make([]string, 0, len(q.Filters))
 	for name := range q.Filters {
@@ -70,8 +93,14 @@ func (q *listQuery) args(known filters, special func(name string, values []strin
 	slices.Sort(names)
 	for _, name := range names {
 		values := q.Filters[name]
-		if special != nil {
-			cs, handled, err := special(name, values)
+		if rule := l.hidden[name]; rule != nil {
+			if !r.Allowed(rule, nil) {
+				return a, noFilter(name)
+			}
+			a.guarded = append(a.guarded, rule)
+		}
+		if l.special != nil {
+			cs, handled, err := l.special(name, values)
 			if err != nil {
 				return a, err
 			}
@@ -80,9 +109,9 @@ func (q *listQuery) args(known filters, special func(name string, values []strin
 				continue
 			}
 		}
-		k, ok := known[name]
+		k, ok := l.known[name]
 		if !ok {
-			return a, fault.Invalidf("['%s'] is invalid attribute for filtering", name).Coded("InvalidInput")
+			return a, noFilter(name)
 		}
 		c, err := condition(name, k, values)
 		if err != nil {
@@ -91,6 +120,47 @@ func (q *listQuery) args(known filters, special func(name string, values []strin
 		a.Where = append(a.Where, c)
 	}
 	return a, nil
+}
+
+func noFilter(name string) error {
+	return fault.Invalidf("['%s'] is invalid attribute for filtering", name)
+}
+
+// sort reads the order that is asked for: as many directions as keys.
+func (q *listQuery) sort(r *api.Request, l listing, a *db.ListArgs) error {
+	// Services of the release before this one name keys alone.
+	if q.Sort == "" && len(q.SortKeys) != len(q.SortDirs) && !(len(q.SortDirs) == 0 && r.Allowed(ruleService, nil)) {
+		return fault.Invalidf("The number of sort_keys and sort_dirs must be same")
+	}
+	for _, name := range q.SortKeys {
+		if !l.sortable(name) {
+			return noSort(name)
+		}
+	}
+	for _, dir := range q.SortDirs {
+		if dir != "asc" && dir != "desc" {
+			return fault.Invalidf("['%s'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'", dir)
+		}
+	}
+	order, err := q.Order(false)
+	if err != nil {
+		return err
+	}
+	for _, k := range order {
+		switch {
+		case !l.sortable(k.Name):
+			return noSort(k.Name)
+		case k.Name != "id":
+			a.Sort = append(a.Sort, db.SortKey{Column: column(k.Name), Desc: k.Desc})
+		case k.Desc:
+			a.Sort = append(a.Sort, db.SortKey{Column: "id", Desc: true})
+		}
+	}
+	return nil
+}
+
+func noSort(name string) error {
+	return fault.Invalidf("['%s'] is invalid attribute for sort_keys", name)
 }
 
 func column(name string) string {
@@ -121,13 +191,14 @@ func condition(name string, k kind, values []string) (db.Cond, error) {
 	return c, nil
 }
 
+// value reads one value of a filter. What cannot be read is refused where neutron converts it, and matches nothing where it does not.
 func value(name string, k kind, s string) (any, error) {
 	switch k {
 	case truth:
-		switch strings.ToLower(s) {
-		case "true", "1", "t", "yes", "on":
+		switch strings.ToLower(strings.TrimSpace(s)) {
+		case "true", "1", "t", "y", "yes", "on":
 			return true, nil
-		case "false", "0", "f", "no", "off":
+		case "false", "0", "f", "n", "no", "off":
 			return false, nil
 		}
 		return nil, neutron.BadInput("'%s' cannot be converted to boolean", s)
@@ -141,6 +212,33 @@ func value(name string, k kind, s string) (any, error) {
 		if s == "" || s == "None" || s == "null" {
 			return nil, nil
 		}
+	case hardware:
+		return ipam.SameMAC(s), nil
+	case address:
+		if ip, err := netip.ParseAddr(s); err == nil {
+			return ip.String(), nil
+		}
+	case block:
+		p, err := ipam.ParseCIDR(s)
+		if err != nil {
+			return nil, neutron.BadInput("%s is not in a CIDR format", s)
+		}
+		return p.String(), nil
+	case proto:
+		p, err := secgroups.Protocol(s)
+		if err != nil || p != "" {
+			return p, err
+		}
+		return nil, nil
+	case family:
+		n, err := secgroups.Ether(s)
+		return "IPv" + strconv.Itoa(n), err
+	case remote:
+		p, err := secgroups.Prefix(s)
+		if err != nil || p != "" {
+			return p, err
+		}
+		return nil, nil
 	}
 	return s, nil
 }
@@ -192,27 +290,40 @@ func anyHolds(column string, values []string) db.Cond {
 	return db.Any(each...)
 }
 
-// page cuts what was read to the page that was asked for, and says where its neighbours begin.
+// seen are the items that the list's rule shows to the caller, and whose attributes that he filters by he sees. Lists never refuse: who may
+// see nothing gets an empty one.
+func seen[N any](r *api.Request, items []N, rule *policy.Rule, guarded []*policy.Rule, target func(N) policy.Target) []N {
+	return slices.DeleteFunc(items, func(n N) bool {
+		t := target(n)
+		return !r.Allowed(rule, t) || slices.ContainsFunc(guarded, func(g *policy.Rule) bool { return !r.Allowed(g, t) })
+	})
+}
+
+// page is what was read of a list, and where its neighbours begin. Each page but a short one has a neighbour on both sides; a short one
+// has one where it came from. Of an empty page the neighbour has no marker: it is the list's end.
 func page[N, V any](q *listQuery, items []N, id func(N) string, view func(N) V) api.Page[V] {
-	more := q.Asked.Has() && q.Asked.Value > 0 && len(items) > q.Limit
-	if more && q.Reverse {
-		items = items[len(items)-q.Limit:]
-	} else if more {
-		items = items[:q.Limit]
-	}
-	p := api.Page[V]{Items: make([]V, len(items))}
-	for i, n := range items {
-		p.Items[i] = view(n)
-	}
-	if len(items) == 0 || !q.Asked.Has() {
+	p := api.Page[V]{Items: views(items, view)}
+	if q.Limit >= unbounded {
 		return p
 	}
-	first, last := id(items[0]), id(items[len(items)-1])
-	if q.Reverse && q.Marker != "" || !q.Reverse && more {
-		p.Next = last
+	short := len(items) < q.Limit
+	p.NextBare, p.PrevBare = !short || q.Reverse, !short || !q.Reverse
+	if len(items) == 0 {
+		return p
 	}
-	if !q.Reverse && q.Marker != "" || q.Reverse && more {
-		p.Prev = first
+	if p.NextBare {
+		p.Next = id(items[len(items)-1])
+	}
+	if p.PrevBare {
+		p.Prev = id(items[0])
 	}
 	return p
+}
+
+// unplaced is the error of a list: a marker that the caller does not see is a thing that is not there.
+func unplaced(err error, what, marker string) error {
+	if f := fault.Of(err); f != nil && f.Code == db.MarkerNotFound {
+		return neutron.Missing(what, marker)
+	}
+	return err
 }

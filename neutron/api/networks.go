@@ -15,9 +15,9 @@ import (
 type networkBody struct {
 	owners
 	networkChange
-	Type     opt.Of[string]   `wire:"provider:network_type" is:"maxlen=32,nullable"`
-	Physical opt.Of[string]   `wire:"provider:physical_network" is:"maxlen=64,nullable"`
-	Segment  opt.Of[int64]    `wire:"provider:segmentation_id" is:"intish,nullable"`
+	Type     opt.Of[string]   `wire:"provider:network_type" is:"maxlen=32"`
+	Physical opt.Of[string]   `wire:"provider:physical_network" is:"maxlen=64"`
+	Segment  opt.Of[int64]    `wire:"provider:segmentation_id" is:"intish"`
 	Hints    opt.Of[[]string] `wire:"availability_zone_hints" is:"each(maxlen=255)"`
 }
 
@@ -31,6 +31,9 @@ type networkChange struct {
 	PortSecurity opt.Of[bool]   `wire:"port_security_enabled" is:"boolish"`
 	MTU          opt.Of[int]    `wire:"mtu" is:"intish,min=0"`
 }
+
+// Validate checks the name.
+func (in *networkChange) Validate(api.Version) error { return checkName(in.Name) }
 
 type networkView struct {
 	ID           string   `wire:"id"`
@@ -91,7 +94,7 @@ func networkResource() api.Resource[*API] {
 		}}
 	return api.Resource[*API]{Name: "network", Plural: "networks", Ops: append(api.Ops[*API]{
 		api.Bulk("POST /networks", createNetwork, http.StatusCreated, (*API).createNetworks),
-		api.List("GET /networks", getNetwork, (*API).listNetworks),
+		api.List("GET /networks", nil, (*API).listNetworks),
 		api.On("GET /networks/{network_id}", getNetwork, http.StatusOK, (*API).network, (*API).showNetwork),
 		api.On("PUT /networks/{network_id}", updateNetwork, http.StatusOK, (*API).network, (*API).updateNetwork),
 		api.On("DELETE /networks/{network_id}", deleteNetwork, http.StatusNoContent, (*API).network, (*API).deleteNetwork),
@@ -134,6 +137,12 @@ func (a *API) createNetworks(ctx context.Context, r *api.Request, ins []*network
 		if err != nil {
 			return nil, err
 		}
+		if in.Type.Has() && n.Type == "" {
+			return nil, neutron.BadInput("network_type value '' not supported")
+		}
+		if h, ok := twice(n.AvailabilityHints); ok {
+			return nil, invalid("availability_zone_hints", "Duplicate items in the list: '%s'", h)
+		}
 		if err := knownZones(n.AvailabilityHints); err != nil {
 			return nil, err
 		}
@@ -157,20 +166,22 @@ func networkFilters() filters {
 }
 
 func (a *API) listNetworks(ctx context.Context, r *api.Request, q *listQuery) (api.Page[networkView], error) {
-	args, err := q.args(networkFilters(), func(name string, values []string) ([]db.Cond, bool, error) {
+	hidden := guards{"provider:network_type": getNetworkType, "provider:physical_network": getNetworkPhysical, "provider:segmentation_id": getNetworkSegment}
+	args, err := q.args(r, listing{known: networkFilters(), hidden: hidden, special: func(name string, values []string) ([]db.Cond, bool, error) {
 		if name == "availability_zone_hints" {
 			return []db.Cond{anyHolds(name, values)}, true, nil
 		}
 		return nil, false, nil
-	})
+	}})
 	if err != nil {
 		return api.Page[networkView]{}, err
 	}
 	if !all(r) {
-		args.Where = append(args.Where, db.InList("audience", []string{r.Caller.ProjectID, "*"}))
+		args.Scope = []db.Cond{db.InList("audience", []string{r.Caller.ProjectID, "*"})}
 	}
-	ns, err := a.n.ListNetworks(ctx, args)
-	return page(q, ns, func(n neutron.Network) string { return n.ID }, viewNetwork), err
+	ns, err := a.n.ListNetworks(ctx, args.ListArgs)
+	ns = seen(r, ns, getNetwork, args.guarded, networkTarget)
+	return page(q, ns, func(n neutron.Network) string { return n.ID }, viewNetwork), unplaced(err, "Network", q.Marker)
 }
 
 func (a *API) showNetwork(_ context.Context, _ *api.Request, n network, _ *api.None) (networkView, error) {

@@ -5,24 +5,32 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"hypernova/neutron"
+	"hypernova/neutron/ipam"
 	"hypernova/neutron/networks"
 	"hypernova/oslo/api"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
 )
 
 type fixedIPBody struct {
 	Subnet opt.Of[string] `wire:"subnet_id" is:"uuid"`
-	IP     opt.Of[string] `wire:"ip_address" is:"ip"`
+	IP     opt.Of[string] `wire:"ip_address"`
+}
+
+type pairBody struct {
+	IP  opt.Of[string] `wire:"ip_address"`
+	MAC opt.Of[string] `wire:"mac_address"`
 }
 
 type pairWire struct {
-	IP  string `wire:"ip_address" is:"required"`
+	IP  string `wire:"ip_address"`
 	MAC string `wire:"mac_address"`
 }
 
@@ -37,16 +45,32 @@ type portChange struct {
 	Name           opt.Of[string]                     `wire:"name" is:"maxlen=255"`
 	Description    opt.Of[string]                     `wire:"description" is:"maxlen=255"`
 	AdminUp        opt.Of[bool]                       `wire:"admin_state_up" is:"boolish"`
-	MAC            opt.Of[string]                     `wire:"mac_address" is:"nullable"`
-	FixedIPs       opt.Of[[]fixedIPBody]              `wire:"fixed_ips" is:"nullable"`
+	MAC            opt.Of[string]                     `wire:"mac_address"`
+	FixedIPs       opt.Of[[]fixedIPBody]              `wire:"fixed_ips"`
 	DeviceID       opt.Of[string]                     `wire:"device_id" is:"maxlen=255"`
 	DeviceOwner    opt.Of[string]                     `wire:"device_owner" is:"maxlen=255"`
 	PortSecurity   opt.Of[bool]                       `wire:"port_security_enabled" is:"boolish"`
 	SecurityGroups opt.Of[[]string]                   `wire:"security_groups" is:"nullable,each(uuid)"`
-	Pairs          opt.Of[[]pairWire]                 `wire:"allowed_address_pairs" is:"nullable"`
+	Pairs          opt.Of[[]pairBody]                 `wire:"allowed_address_pairs" is:"nullable"`
 	Host           opt.Of[string]                     `wire:"binding:host_id" is:"maxlen=255,nullable"`
 	VNICType       opt.Of[string]                     `wire:"binding:vnic_type" is:"enum=normal|direct|macvtap|baremetal|direct-physical|virtio-forwarder|smart-nic|vdpa|accelerator-direct|accelerator-direct-physical|remote-managed"`
 	Profile        opt.Of[map[string]json.RawMessage] `wire:"binding:profile" is:"nullable"`
+}
+
+// Validate checks what can be checked of the members without the port.
+func (in *portChange) Validate(api.Version) error {
+	if err := checkName(in.Name); err != nil {
+		return err
+	}
+	if in.MAC.Has() {
+		if _, err := ipam.ParseMAC(in.MAC.Value); err != nil {
+			return invalid("mac_address", "%s", err)
+		}
+	}
+	if id, ok := twice(in.SecurityGroups.Or(nil)); ok {
+		return invalid("security_groups", "Duplicate items in the list: '%s'", id)
+	}
+	return nil
 }
 
 type fixedIPView struct {
@@ -117,7 +141,7 @@ func portResource() api.Resource[*API] {
 		}}
 	return api.Resource[*API]{Name: "port", Plural: "ports", Ops: append(api.Ops[*API]{
 		api.Bulk("POST /ports", nil, http.StatusCreated, (*API).createPorts),
-		api.List("GET /ports", getPort, (*API).listPorts),
+		api.List("GET /ports", nil, (*API).listPorts),
 		api.On("GET /ports/{port_id}", getPort, http.StatusOK, (*API).port, (*API).showPort),
 		api.On("PUT /ports/{port_id}", updatePort, http.StatusOK, (*API).port, (*API).updatePort),
 		api.On("DELETE /ports/{port_id}", deletePort, http.StatusNoContent, (*API).port, (*API).deletePort),
@@ -160,13 +184,17 @@ func (a *API) createPorts(ctx context.Context, r *api.Request, ins []*portBody) 
 		if err != nil {
 			return nil, err
 		}
+		pairs, err := in.pairs()
+		if err != nil {
+			return nil, err
+		}
 		own, profile, err := in.profile()
 		if err != nil {
 			return nil, err
 		}
 		wanted[i] = networks.NewPort{Meta: neutron.Meta{Project: project, Description: in.Description.Or(""), Tags: in.Tags.Or(nil)}, Name: in.Name.Or(""), Network: in.Network,
 			MAC: in.MAC.Or(""), FixedIPs: ips, AdminDown: !in.AdminUp.Or(true), DeviceID: in.DeviceID.Or(""), DeviceOwner: in.DeviceOwner.Or(""),
-			PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, AddressPairs: in.pairs(), Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: profile.Or(""),
+			PortSecurity: in.PortSecurity, SecurityGroups: in.groups(), AddressPairs: pairs, Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: profile.Or(""),
 			Made: own.Made, Tag: own.Tag, DNSName: own.DNSName}
 	}
 	if r.Service != nil && r.HTTP.Header.Get(auth.JudgeHeader) != "" {
@@ -216,9 +244,12 @@ func (in *portChange) addresses() (opt.Of[[]networks.WantedIP], error) {
 	for i, f := range in.FixedIPs.Value {
 		out[i].Subnet = f.Subnet.Or("")
 		if f.IP.Has() {
-			ip, err := netip.ParseAddr(f.IP.Value)
-			if err != nil || ip.Zone() != "" {
-				return opt.Of[[]networks.WantedIP]{}, neutron.BadInput("'%s' is not a valid IP address", f.IP.Value)
+			ip, err := ipOf("fixed_ips", f.IP.Value)
+			if err != nil {
+				return opt.Of[[]networks.WantedIP]{}, err
+			}
+			if slices.ContainsFunc(out[:i], func(w networks.WantedIP) bool { return w.IP == ip }) {
+				return opt.Of[[]networks.WantedIP]{}, invalid("fixed_ips", "Duplicate IP address '%s'", ip)
 			}
 			out[i].IP = ip
 		}
@@ -229,21 +260,70 @@ func (in *portChange) addresses() (opt.Of[[]networks.WantedIP], error) {
 	return opt.Some(out), nil
 }
 
-func (in *portChange) pairs() []neutron.AddressPair {
+// groups are the security groups that are asked for: null is none, and nothing is what the port gets by itself or has.
+func (in *portChange) groups() opt.Of[[]string] {
+	if !in.SecurityGroups.Set {
+		return opt.Of[[]string]{}
+	}
+	return opt.Some(in.SecurityGroups.Or(nil))
+}
+
+// pairs are the allowed address pairs; null is none.
+func (in *portChange) pairs() ([]neutron.AddressPair, error) {
 	var out []neutron.AddressPair
 	for _, p := range in.Pairs.Or(nil) {
-		out = append(out, neutron.AddressPair{MAC: p.MAC, IP: p.IP})
+		if p.MAC.Has() {
+			mac, err := ipam.ParseMAC(p.MAC.Value)
+			if err != nil {
+				return nil, fault.Invalidf("%s", err)
+			}
+			if ipam.Multicast(mac) {
+				return nil, fault.Invalidf("MAC address %s is a multicast address, which is not supported.", p.MAC.Value)
+			}
+		}
+		if !p.IP.Has() {
+			return nil, fault.Invalidf("AllowedAddressPair must contain ip_address").Coded("AllowedAddressPairsMissingIP")
+		}
+		if err := checkPairIP(p.IP.Value); err != nil {
+			return nil, err
+		}
+		out = append(out, neutron.AddressPair{MAC: p.MAC.Or(""), IP: p.IP.Value})
 	}
-	return out
+	return out, nil
+}
+
+// checkPairIP checks the address or block of an allowed address pair.
+func checkPairIP(s string) error {
+	if !strings.Contains(s, "/") {
+		ip, err := ipam.ParseAddr(s)
+		if err != nil {
+			return fault.Invalidf("%s", err)
+		}
+		if ip.IsMulticast() {
+			return fault.Invalidf("IP %s is a multicast address, which is not supported.", s)
+		}
+		return nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return fault.Invalidf("'%s' is not a valid IP subnet", s)
+	}
+	for _, group := range []string{"224.0.0.0/4", "ff00::/8"} {
+		if p.Overlaps(netip.MustParsePrefix(group)) && s != "0.0.0.0/0" {
+			return fault.Invalidf("IP subnet %s overlaps with multicast IP range.", s)
+		}
+	}
+	return nil
 }
 
 func portFilters() filters {
-	return filters{}.with(filters{"network_id": text, "mac_address": text, "admin_state_up": truth, "status": text, "device_id": text, "device_owner": text,
+	return filters{}.with(filters{"network_id": text, "mac_address": hardware, "admin_state_up": truth, "status": text, "device_id": text, "device_owner": text,
 		"port_security_enabled": truth, "binding:host_id": text, "binding:vnic_type": text, "binding:vif_type": text})
 }
 
 func (a *API) listPorts(ctx context.Context, r *api.Request, q *listQuery) (api.Page[portView], error) {
-	args, err := q.args(portFilters(), func(name string, values []string) ([]db.Cond, bool, error) {
+	hidden := guards{"binding:host_id": getPortHost, "binding:vif_type": getPortVIFType}
+	args, err := q.args(r, listing{known: portFilters(), hidden: hidden, special: func(name string, values []string) ([]db.Cond, bool, error) {
 		switch name {
 		case "fixed_ips":
 			cs, err := a.n.FixedIPFilter(ctx, values)
@@ -252,16 +332,17 @@ func (a *API) listPorts(ctx context.Context, r *api.Request, q *listQuery) (api.
 			return []db.Cond{anyHolds("security_groups", values)}, true, nil
 		}
 		return nil, false, nil
-	})
+	}})
 	if err != nil {
 		return api.Page[portView]{}, err
 	}
 	viewer := r.Caller.ProjectID
-	if all(r) || r.Allowed(ruleService, nil) {
+	if all(r) {
 		viewer = ""
 	}
-	ps, err := a.n.ListPorts(ctx, args, viewer)
-	return page(q, ps, func(p neutron.Port) string { return p.ID }, viewPort), err
+	ps, err := a.n.ListPorts(ctx, args.ListArgs, viewer)
+	ps = seen(r, ps, getPort, args.guarded, func(p neutron.Port) policy.Target { return port{p}.PolicyTarget() })
+	return page(q, ps, func(p neutron.Port) string { return p.ID }, viewPort), unplaced(err, "Port", q.Marker)
 }
 
 func (a *API) showPort(_ context.Context, _ *api.Request, p port, _ *api.None) (portView, error) {
@@ -285,7 +366,7 @@ func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portCh
 		return portView{}, err
 	}
 	patch := networks.PortPatch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, MAC: in.MAC, DeviceID: in.DeviceID, DeviceOwner: in.DeviceOwner,
-		PortSecurity: in.PortSecurity, SecurityGroups: in.SecurityGroups, Host: in.Host, VNICType: in.VNICType, Profile: profile, IfRevision: match}
+		PortSecurity: in.PortSecurity, SecurityGroups: in.groups(), Host: in.Host, VNICType: in.VNICType, Profile: profile, IfRevision: match}
 	if profile.Set {
 		patch.Made, patch.Tag, patch.DNSName = opt.Some(own.Made), opt.Some(own.Tag), opt.Some(own.DNSName)
 	}
@@ -293,7 +374,11 @@ func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portCh
 		return portView{}, err
 	}
 	if in.Pairs.Set {
-		patch.AddressPairs = opt.Some(in.pairs())
+		pairs, err := in.pairs()
+		if err != nil {
+			return portView{}, err
+		}
+		patch.AddressPairs = opt.Some(pairs)
 	}
 	u, err := a.n.UpdatePort(ctx, p.ID, patch)
 	return viewPort(u), failed(err)

@@ -12,6 +12,7 @@ import (
 // limits is a quota set: a number for each resource, by its name.
 type limits struct {
 	Project string           `wire:"project_id" omit:"empty"`
+	Tenant  string           `wire:"tenant_id" omit:"empty"`
 	Limits  map[string]int64 `wire:"*"`
 }
 
@@ -61,7 +62,6 @@ func quotaResource() api.Resource[*API] {
 		api.On("GET /quotas/{project_id}", getQuota, http.StatusOK, (*API).quotaProject, (*API).showQuota),
 		api.On("GET /quotas/{project_id}/default", getQuota, http.StatusOK, (*API).quotaProject, (*API).defaultQuota),
 		api.On("GET /quotas/{project_id}/details", getQuota, http.StatusOK, (*API).quotaProject, (*API).quotaDetails),
-		api.On("GET /quotas/{project_id}/details.json", getQuota, http.StatusOK, (*API).quotaProject, (*API).quotaDetails),
 		api.On("PUT /quotas/{project_id}", updateQuota, http.StatusOK, (*API).quotaProject, (*API).updateQuota),
 		api.On("DELETE /quotas/{project_id}", deleteQuota, http.StatusNoContent, (*API).quotaProject, (*API).deleteQuota),
 	}}
@@ -69,7 +69,7 @@ func quotaResource() api.Resource[*API] {
 
 func (a *API) listQuotas(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[limits], error) {
 	sets, err := a.n.Quotas.List(ctx)
-	return api.Page[limits]{Items: views(sets, func(s quota.Set) limits { return limits{Project: s.Project, Limits: s.Limits} })}, err
+	return api.Page[limits]{Items: views(sets, func(s quota.Set) limits { return limits{Project: s.Project, Tenant: s.Project, Limits: s.Limits} })}, err
 }
 
 func (a *API) quotaTenant(_ context.Context, r *api.Request, _ *api.None) (tenantView, error) {

@@ -2,14 +2,17 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"hypernova/neutron"
 	"hypernova/neutron/secgroups"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
 )
@@ -56,8 +59,8 @@ func groupResource() api.Resource[*API] {
 			return u.Tags, err
 		}}
 	return api.Resource[*API]{Name: "security_group", Plural: "security_groups", Ops: append(api.Ops[*API]{
-		api.Do("POST /security-groups", createGroup, http.StatusCreated, (*API).createGroup),
-		api.List("GET /security-groups", getGroup, (*API).listGroups),
+		api.Bulk("POST /security-groups", createGroup, http.StatusCreated, (*API).createGroups),
+		api.List("GET /security-groups", nil, (*API).listGroups),
 		api.On("GET /security-groups/{security_group_id}", getGroup, http.StatusOK, (*API).group, (*API).showGroup),
 		api.On("PUT /security-groups/{security_group_id}", updateGroup, http.StatusOK, (*API).group, (*API).updateGroup),
 		api.On("DELETE /security-groups/{security_group_id}", deleteGroup, http.StatusNoContent, (*API).group, (*API).deleteGroup),
@@ -73,34 +76,63 @@ func (a *API) group(ctx context.Context, r *api.Request) (group, error) {
 	return group{g}, err
 }
 
-func (a *API) createGroup(ctx context.Context, r *api.Request, in *groupBody) (groupView, error) {
-	project, err := in.project(r)
-	if err != nil {
-		return groupView{}, err
+func (a *API) createGroups(ctx context.Context, r *api.Request, ins []*groupBody) ([]groupView, error) {
+	wanted := make([]neutron.SecurityGroup, len(ins))
+	for i, in := range ins {
+		project, err := in.project(r)
+		if err != nil {
+			return nil, err
+		}
+		g := neutron.SecurityGroup{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""), Stateful: in.Stateful.Or(true)}
+		if err := r.Require(createGroup, group{g}.PolicyTarget()); err != nil {
+			return nil, err
+		}
+		wanted[i] = g
 	}
-	g := neutron.SecurityGroup{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""), Stateful: in.Stateful.Or(true)}
-	if err := r.Require(createGroup, group{g}.PolicyTarget()); err != nil {
-		return groupView{}, err
-	}
-	g, err = a.n.Groups.Create(ctx, g)
-	return viewGroup(g), err
+	made, err := a.n.Groups.Create(ctx, wanted)
+	return views(made, viewGroup), err
 }
 
 func (a *API) listGroups(ctx context.Context, r *api.Request, q *listQuery) (api.Page[groupView], error) {
-	args, err := q.args(filters{}.with(filters{"stateful": truth}), nil)
+	args, err := q.args(r, listing{known: filters{}.with(filters{"stateful": truth})})
 	if err != nil {
 		return api.Page[groupView]{}, err
 	}
-	if r.Caller.ProjectID != "" {
-		if _, err := a.n.Groups.EnsureDefault(ctx, r.Caller.ProjectID); err != nil {
-			return api.Page[groupView]{}, err
-		}
+	if err := a.ensureDefault(ctx, r, q); err != nil {
+		return api.Page[groupView]{}, err
 	}
 	if !all(r) {
-		args.Where = append(args.Where, db.EqTo("project_id", r.Caller.ProjectID))
+		args.Scope = []db.Cond{db.EqTo("project_id", r.Caller.ProjectID)}
 	}
-	gs, err := a.n.Groups.List(ctx, args)
+	gs, err := whole(args.ListArgs, func(a2 db.ListArgs) ([]neutron.SecurityGroup, error) { return a.n.Groups.List(ctx, a2) })
+	gs = seen(r, gs, getGroup, args.guarded, func(g neutron.SecurityGroup) policy.Target { return group{g}.PolicyTarget() })
 	return page(q, gs, func(g neutron.SecurityGroup) string { return g.ID }, viewGroup), err
+}
+
+// ensureDefault makes the default group of the project that a list is about: the one that it is filtered by, or the caller's. A caller who
+// does not see that project's groups would not see this one either, so for him none is made.
+func (a *API) ensureDefault(ctx context.Context, r *api.Request, q *listQuery) error {
+	project := r.Caller.ProjectID
+	for _, name := range []string{"tenant_id", "project_id"} {
+		if vs := q.Filters[name]; len(vs) > 0 && vs[0] != "" {
+			project = vs[0]
+		}
+	}
+	if r.Caller.ProjectID == "" || project != r.Caller.ProjectID && !r.Allowed(ruleAdmin, nil) {
+		return nil
+	}
+	_, err := a.n.Groups.EnsureDefault(ctx, project)
+	return err
+}
+
+// whole reads a list whose marker counts for nothing where the caller sees no such thing, as neutron does with security groups and rules.
+func whole[N any](a db.ListArgs, list func(db.ListArgs) ([]N, error)) ([]N, error) {
+	ns, err := list(a)
+	if f := fault.Of(err); f != nil && f.Code == db.MarkerNotFound {
+		a.Marker = ""
+		return list(a)
+	}
+	return ns, err
 }
 
 func (a *API) showGroup(_ context.Context, _ *api.Request, g group, _ *api.None) (groupView, error) {
@@ -126,31 +158,66 @@ func (a *API) deleteGroup(ctx context.Context, r *api.Request, g group, _ *api.N
 
 type ruleBody struct {
 	owners
-	Group        string           `wire:"security_group_id" is:"required,uuid"`
-	Direction    string           `wire:"direction" is:"required,enum=ingress|egress"`
-	EtherType    opt.Of[string]   `wire:"ethertype" is:"pattern=^(?i)ipv[46]$"`
-	Protocol     opt.Of[protocol] `wire:"protocol" is:"nullable"`
-	PortMin      opt.Of[int]      `wire:"port_range_min" is:"intish,nullable"`
-	PortMax      opt.Of[int]      `wire:"port_range_max" is:"intish,nullable"`
-	RemoteGroup  opt.Of[string]   `wire:"remote_group_id" is:"nullable"`
-	RemotePrefix opt.Of[string]   `wire:"remote_ip_prefix" is:"nullable"`
-	Description  opt.Of[string]   `wire:"description" is:"maxlen=255,nullable"`
+	Group        string         `wire:"security_group_id" is:"required,maxlen=36"`
+	Direction    string         `wire:"direction" is:"required,enum=ingress|egress"`
+	EtherType    opt.Of[scalar] `wire:"ethertype" is:"nullable"`
+	Protocol     opt.Of[scalar] `wire:"protocol" is:"nullable"`
+	PortMin      opt.Of[scalar] `wire:"port_range_min" is:"nullable"`
+	PortMax      opt.Of[scalar] `wire:"port_range_max" is:"nullable"`
+	RemoteGroup  opt.Of[string] `wire:"remote_group_id" is:"nullable"`
+	RemotePrefix opt.Of[string] `wire:"remote_ip_prefix" is:"nullable"`
+	Description  opt.Of[string] `wire:"description" is:"maxlen=255"`
 }
 
-// protocol is a protocol's name, or its number as text or as a number.
-type protocol string
+// scalar is a text or a number, as text.
+type scalar string
 
 // UnmarshalJSON reads either form.
-func (p *protocol) UnmarshalJSON(b []byte) error {
-	s := string(b)
-	if u, err := strconv.Unquote(s); err == nil {
-		s = u
+func (p *scalar) UnmarshalJSON(b []byte) error {
+	var s string
+	if json.Unmarshal(b, &s) != nil {
+		s = string(b)
 	}
 	if len(s) > 40 {
-		return neutron.BadInput("'%s' is not a protocol", s[:40])
+		return neutron.BadInput("'%s' is too long", strings.ToValidUTF8(s[:40], ""))
 	}
-	*p = protocol(s)
+	*p = scalar(s)
 	return nil
+}
+
+// rule is what a create asks for, in the form that is kept.
+func (in *ruleBody) rule(project string) (neutron.SecurityGroupRule, error) {
+	n := neutron.SecurityGroupRule{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Group: in.Group, Ingress: in.Direction == "ingress",
+		Ether: 4, RemoteGroup: in.RemoteGroup.Or("")}
+	var err error
+	if in.Protocol.Has() {
+		if n.Protocol, err = secgroups.Protocol(string(in.Protocol.Value)); err != nil {
+			return n, err
+		}
+	}
+	for _, end := range []struct {
+		in  opt.Of[scalar]
+		out **int
+	}{{in.PortMin, &n.PortMin}, {in.PortMax, &n.PortMax}} {
+		if end.in.Has() {
+			v, err := secgroups.Port(string(end.in.Value))
+			if err != nil {
+				return n, err
+			}
+			*end.out = &v
+		}
+	}
+	if in.EtherType.Set {
+		ether := string(in.EtherType.Value)
+		if in.EtherType.Null {
+			ether = "None"
+		}
+		if n.Ether, err = secgroups.Ether(ether); err != nil {
+			return n, err
+		}
+	}
+	n.RemotePrefix, err = secgroups.Prefix(in.RemotePrefix.Or(""))
+	return n, err
 }
 
 type ruleView struct {
@@ -196,7 +263,7 @@ func (s secRule) PolicyTarget() policy.Target {
 func ruleResource() api.Resource[*API] {
 	return api.Resource[*API]{Name: "security_group_rule", Plural: "security_group_rules", Ops: api.Ops[*API]{
 		api.Bulk("POST /security-group-rules", createRule, http.StatusCreated, (*API).createRules),
-		api.List("GET /security-group-rules", getRule, (*API).listRules),
+		api.List("GET /security-group-rules", nil, (*API).listRules),
 		api.On("GET /security-group-rules/{rule_id}", getRule, http.StatusOK, (*API).rule, (*API).showRule),
 		api.On("DELETE /security-group-rules/{rule_id}", deleteRule, http.StatusNoContent, (*API).rule, (*API).deleteRule),
 	}}
@@ -226,10 +293,9 @@ func (a *API) createRules(ctx context.Context, r *api.Request, ins []*ruleBody) 
 		if err != nil {
 			return nil, err
 		}
-		n := neutron.SecurityGroupRule{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Group: in.Group, Ingress: in.Direction == "ingress", Ether: 4,
-			Protocol: string(in.Protocol.Or("")), PortMin: in.PortMin.Ptr(), PortMax: in.PortMax.Ptr(), RemoteGroup: in.RemoteGroup.Or(""), RemotePrefix: in.RemotePrefix.Or("")}
-		if e := in.EtherType.Or("IPv4"); e[len(e)-1] == '6' {
-			n.Ether = 6
+		n, err := in.rule(project)
+		if err != nil {
+			return nil, err
 		}
 		if err := r.Require(createRule, secRule{n, project}.PolicyTarget()); err != nil {
 			return nil, err
@@ -242,16 +308,24 @@ func (a *API) createRules(ctx context.Context, r *api.Request, ins []*ruleBody) 
 
 func (a *API) listRules(ctx context.Context, r *api.Request, q *listQuery) (api.Page[ruleView], error) {
 	known := filters{"id": text, "description": text, "project_id": text, "tenant_id": text, "revision_number": number, "created_at": text, "updated_at": text,
-		"security_group_id": text, "direction": text, "ethertype": text, "protocol": nullableText, "port_range_min": number, "port_range_max": number,
-		"remote_group_id": nullableText, "remote_ip_prefix": nullableText, "changed_since": text}
-	args, err := q.args(known, nil)
+		"security_group_id": text, "direction": text, "ethertype": family, "protocol": proto, "port_range_min": number, "port_range_max": number,
+		"remote_group_id": nullableText, "remote_ip_prefix": remote, "changed_since": text}
+	args, err := q.args(r, listing{known: known})
 	if err != nil {
 		return api.Page[ruleView]{}, err
 	}
-	if !all(r) {
-		args.Where = append(args.Where, db.Any(db.EqTo("project_id", r.Caller.ProjectID), db.EqTo("group_project", r.Caller.ProjectID)))
+	if err := a.ensureDefault(ctx, r, q); err != nil {
+		return api.Page[ruleView]{}, err
 	}
-	rs, err := a.n.Groups.Rules(ctx, args)
+	if !all(r) {
+		args.Scope = []db.Cond{db.Any(db.EqTo("project_id", r.Caller.ProjectID), db.EqTo("group_project", r.Caller.ProjectID))}
+	}
+	rs, err := whole(args.ListArgs, func(a2 db.ListArgs) ([]neutron.SecurityGroupRule, error) { return a.n.Groups.Rules(ctx, a2) })
+	if err != nil {
+		return api.Page[ruleView]{}, err
+	}
+	owners, err := a.n.Groups.Owners(ctx, rs)
+	rs = seen(r, rs, getRule, args.guarded, func(s neutron.SecurityGroupRule) policy.Target { return secRule{s, owners[s.Group]}.PolicyTarget() })
 	return page(q, rs, func(s neutron.SecurityGroupRule) string { return s.ID }, viewRule), err
 }
 

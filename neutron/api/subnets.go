@@ -4,51 +4,55 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"hypernova/neutron"
+	"hypernova/neutron/ipam"
 	"hypernova/neutron/networks"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
 )
 
 type poolWire struct {
-	Start string `wire:"start" is:"required,ip"`
-	End   string `wire:"end" is:"required,ip"`
+	Start string `wire:"start" is:"required"`
+	End   string `wire:"end" is:"required"`
 }
 
 type routeWire struct {
-	Destination string `wire:"destination" is:"required,cidr"`
-	NextHop     string `wire:"nexthop" is:"required,ip"`
+	Destination string `wire:"destination" is:"required"`
+	NextHop     string `wire:"nexthop" is:"required"`
 }
 
 type subnetBody struct {
 	owners
-	Network     string              `wire:"network_id" is:"required,uuid"`
-	Name        opt.Of[string]      `wire:"name" is:"maxlen=255"`
-	Description opt.Of[string]      `wire:"description" is:"maxlen=255"`
-	Version     int                 `wire:"ip_version" is:"required,intish"`
-	CIDR        string              `wire:"cidr" is:"required"`
-	Gateway     opt.Of[string]      `wire:"gateway_ip" is:"nullable"`
-	Pools       opt.Of[[]poolWire]  `wire:"allocation_pools" is:"nullable"`
-	DHCP        opt.Of[bool]        `wire:"enable_dhcp" is:"boolish"`
-	DNS         opt.Of[[]string]    `wire:"dns_nameservers" is:"nullable,each(ip)"`
-	Routes      opt.Of[[]routeWire] `wire:"host_routes" is:"nullable"`
-	RAMode      opt.Of[string]      `wire:"ipv6_ra_mode" is:"nullable"`
-	AddrMode    opt.Of[string]      `wire:"ipv6_address_mode" is:"nullable"`
+	subnetChange
+	Network  string         `wire:"network_id" is:"required,uuid"`
+	Version  int            `wire:"ip_version" is:"required,intish"`
+	CIDR     opt.Of[string] `wire:"cidr"`
+	RAMode   opt.Of[string] `wire:"ipv6_ra_mode"`
+	AddrMode opt.Of[string] `wire:"ipv6_address_mode"`
+	// Pool is the subnet pool, of which there are none: null is the only value that it may have.
+	Pool opt.Of[string] `wire:"subnetpool_id" is:"nullable"`
 }
 
+// subnetChange is what a create and an update may say. Null lists are empty ones, a null gateway is none; what is not there is chosen, or
+// stays.
 type subnetChange struct {
 	Name        opt.Of[string]      `wire:"name" is:"maxlen=255"`
 	Description opt.Of[string]      `wire:"description" is:"maxlen=255"`
 	Gateway     opt.Of[string]      `wire:"gateway_ip" is:"nullable"`
-	Pools       opt.Of[[]poolWire]  `wire:"allocation_pools"`
+	Pools       opt.Of[[]poolWire]  `wire:"allocation_pools" is:"nullable"`
 	DHCP        opt.Of[bool]        `wire:"enable_dhcp" is:"boolish"`
-	DNS         opt.Of[[]string]    `wire:"dns_nameservers" is:"each(ip)"`
-	Routes      opt.Of[[]routeWire] `wire:"host_routes"`
+	DNS         opt.Of[[]string]    `wire:"dns_nameservers" is:"nullable"`
+	Routes      opt.Of[[]routeWire] `wire:"host_routes" is:"nullable"`
 }
+
+// Validate checks the name.
+func (in *subnetChange) Validate(api.Version) error { return checkName(in.Name) }
 
 type subnetView struct {
 	ID          string      `wire:"id"`
@@ -103,7 +107,7 @@ func subnetResource() api.Resource[*API] {
 		}}
 	return api.Resource[*API]{Name: "subnet", Plural: "subnets", Ops: append(api.Ops[*API]{
 		api.Bulk("POST /subnets", nil, http.StatusCreated, (*API).createSubnets),
-		api.List("GET /subnets", getSubnet, (*API).listSubnets),
+		api.List("GET /subnets", nil, (*API).listSubnets),
 		api.On("GET /subnets/{subnet_id}", getSubnet, http.StatusOK, (*API).subnet, (*API).showSubnet),
 		api.On("PUT /subnets/{subnet_id}", updateSubnet, http.StatusOK, (*API).subnet, (*API).updateSubnet),
 		api.On("DELETE /subnets/{subnet_id}", deleteSubnet, http.StatusNoContent, (*API).subnet, (*API).deleteSubnet),
@@ -142,83 +146,144 @@ func (a *API) createSubnets(ctx context.Context, r *api.Request, ins []*subnetBo
 	return views(made, viewSubnet), err
 }
 
+// wish is what a create asks for.
 func (in *subnetBody) wish(project string) (networks.NewSubnet, error) {
 	w := networks.NewSubnet{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""), Network: in.Network, Version: in.Version,
-		Gateway: in.Gateway, NoDHCP: !in.DHCP.Or(true), RAMode: in.RAMode.Or(""), AddrMode: in.AddrMode.Or("")}
+		NoDHCP: !in.DHCP.Or(true), RAMode: in.RAMode.Or(""), AddrMode: in.AddrMode.Or("")}
 	if in.Version != 4 && in.Version != 6 {
-		return w, neutron.BadInput("'%d' is not in [4, 6]", in.Version)
+		return w, invalid("ip_version", "%d is not in [4, 6]", in.Version)
 	}
-	var err error
-	if w.CIDR, err = netip.ParsePrefix(in.CIDR); err != nil {
-		if ip, bad := netip.ParseAddr(in.CIDR); bad == nil {
-			return w, neutron.BadInput("'%s' isn't a recognized IP subnet cidr, '%s/%d' is recommended", in.CIDR, ip, ip.BitLen())
+	for name, mode := range map[string]opt.Of[string]{"ipv6_ra_mode": in.RAMode, "ipv6_address_mode": in.AddrMode} {
+		if mode.Has() && !slices.Contains([]string{"dhcpv6-stateful", "dhcpv6-stateless", "slaac"}, mode.Value) {
+			return w, invalid(name, "%s is not in ['dhcpv6-stateful', 'dhcpv6-stateless', 'slaac']", mode.Value)
 		}
-		return w, neutron.BadInput("'%s' is not a valid IP subnet", in.CIDR)
 	}
-	if in.Pools.Has() {
-		w.Pools = pools(in.Pools.Value)
+	if in.Pool.Has() {
+		return w, fault.NotFoundf("Subnet pool %s could not be found.", in.Pool.Value).Coded("SubnetPoolNotFound")
 	}
-	w.DNS = addresses(in.DNS.Or(nil))
-	w.Routes, err = routes(in.Routes.Or(nil))
-	return w, err
+	if !in.CIDR.Has() {
+		return w, fault.Invalidf("Bad subnets request: a subnetpool must be specified in the absence of a cidr.").Coded("BadRequest")
+	}
+	p, err := in.patch()
+	if err != nil {
+		return w, err
+	}
+	if w.CIDR, err = cidrOf(in.CIDR.Value); err != nil {
+		return w, err
+	}
+	w.Gateway, w.DNS, w.Routes = p.Gateway, p.DNS.Or(nil), p.Routes.Or(nil)
+	if p.Pools.Has() {
+		w.Pools = p.Pools.Value
+	}
+	return w, nil
 }
 
-// pools, addresses and routes read texts whose form the kit has checked.
-func pools(ws []poolWire) []neutron.Pool {
+// patch is what a change says, read and checked as far as it can be without the subnet.
+func (in *subnetChange) patch() (networks.SubnetPatch, error) {
+	p := networks.SubnetPatch{Name: in.Name, Description: in.Description, Gateway: in.Gateway, DHCP: in.DHCP}
+	if in.Gateway.Has() {
+		if _, err := ipOf("gateway_ip", in.Gateway.Value); err != nil {
+			return p, err
+		}
+	}
+	if in.Pools.Set {
+		ps, err := pools(in.Pools.Or(nil))
+		if err != nil {
+			return p, err
+		}
+		p.Pools = opt.Some(ps)
+	}
+	if in.DNS.Set {
+		as, err := nameservers(in.DNS.Or(nil))
+		if err != nil {
+			return p, err
+		}
+		p.DNS = opt.Some(as)
+	}
+	if in.Routes.Set {
+		rs, err := routes(in.Routes.Or(nil))
+		if err != nil {
+			return p, err
+		}
+		p.Routes = opt.Some(rs)
+	}
+	return p, nil
+}
+
+func pools(ws []poolWire) ([]neutron.Pool, error) {
 	out := make([]neutron.Pool, len(ws))
 	for i, w := range ws {
-		out[i].Start, _ = netip.ParseAddr(w.Start)
-		out[i].End, _ = netip.ParseAddr(w.End)
+		var err error
+		if out[i].Start, err = ipOf("allocation_pools", w.Start); err != nil {
+			return nil, err
+		}
+		if out[i].End, err = ipOf("allocation_pools", w.End); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
 }
 
-func addresses(ss []string) []netip.Addr {
+func nameservers(ss []string) ([]netip.Addr, error) {
 	out := make([]netip.Addr, len(ss))
 	for i, s := range ss {
-		out[i], _ = netip.ParseAddr(s)
+		a, err := ipam.ParseAddr(s)
+		if err != nil {
+			return nil, invalid("dns_nameservers", "'%s' is not a valid nameserver. %s", s, err)
+		}
+		out[i] = a
 	}
-	return out
+	if a, ok := twice(out); ok {
+		return nil, invalid("dns_nameservers", "Duplicate nameserver '%s'", a)
+	}
+	return out, nil
 }
 
 func routes(ws []routeWire) ([]neutron.HostRoute, error) {
 	out := make([]neutron.HostRoute, len(ws))
 	for i, w := range ws {
-		d, err := netip.ParsePrefix(w.Destination)
-		if err != nil || d.Masked() != d {
-			return nil, neutron.BadInput("'%s' isn't a recognized IP subnet cidr", w.Destination)
+		d, err := ipam.ParseCIDR(w.Destination)
+		if err != nil || d.Masked() != d || !strings.Contains(w.Destination, "/") {
+			return nil, invalid("host_routes", "'%s' is not a valid CIDR", w.Destination)
 		}
-		hop, err := netip.ParseAddr(w.NextHop)
+		if d.Addr().IsLoopback() {
+			return nil, invalid("host_routes", "'%s' is not a routable CIDR", w.Destination)
+		}
+		hop, err := ipOf("host_routes", w.NextHop)
 		if err != nil {
-			return nil, neutron.BadInput("'%s' is not a valid IP address", w.NextHop)
+			return nil, err
 		}
 		out[i] = neutron.HostRoute{Destination: d, NextHop: hop}
+	}
+	if r, ok := twice(out); ok {
+		return nil, invalid("host_routes", "Duplicate hostroute '{'destination': '%s', 'nexthop': '%s'}'", r.Destination, r.NextHop)
 	}
 	return out, nil
 }
 
 func subnetFilters() filters {
-	return filters{}.with(filters{"network_id": text, "ip_version": number, "cidr": text, "gateway_ip": text, "enable_dhcp": truth, "ipv6_ra_mode": text,
+	return filters{}.with(filters{"network_id": text, "ip_version": number, "cidr": block, "gateway_ip": address, "enable_dhcp": truth, "ipv6_ra_mode": text,
 		"ipv6_address_mode": text})
 }
 
 func (a *API) listSubnets(ctx context.Context, r *api.Request, q *listQuery) (api.Page[subnetView], error) {
-	args, err := q.args(subnetFilters(), func(name string, values []string) ([]db.Cond, bool, error) {
+	args, err := q.args(r, listing{known: subnetFilters(), special: func(name string, values []string) ([]db.Cond, bool, error) {
 		if name == "shared" {
 			v, err := value(name, truth, strings.Join(values, ","))
 			return []db.Cond{db.EqTo("network_shared", v)}, true, err
 		}
 		return nil, false, nil
-	})
+	}})
 	if err != nil {
 		return api.Page[subnetView]{}, err
 	}
 	if !all(r) {
 		mine := r.Caller.ProjectID
-		args.Where = append(args.Where, db.Any(db.EqTo("project_id", mine), db.EqTo("network_project", mine), db.EqTo("network_shared", true)))
+		args.Scope = []db.Cond{db.Any(db.EqTo("project_id", mine), db.EqTo("network_project", mine), db.EqTo("network_shared", true))}
 	}
-	ss, err := a.n.ListSubnets(ctx, args)
-	return page(q, ss, func(s neutron.Subnet) string { return s.ID }, viewSubnet), err
+	ss, err := a.n.ListSubnets(ctx, args.ListArgs)
+	ss = seen(r, ss, getSubnet, args.guarded, func(s neutron.Subnet) policy.Target { return subnet{s}.PolicyTarget() })
+	return page(q, ss, func(s neutron.Subnet) string { return s.ID }, viewSubnet), unplaced(err, "Subnet", q.Marker)
 }
 
 func (a *API) showSubnet(_ context.Context, _ *api.Request, s subnet, _ *api.None) (subnetView, error) {
@@ -230,20 +295,11 @@ func (a *API) updateSubnet(ctx context.Context, r *api.Request, s subnet, in *su
 	if err != nil {
 		return subnetView{}, err
 	}
-	p := networks.SubnetPatch{Name: in.Name, Description: in.Description, Gateway: in.Gateway, DHCP: in.DHCP, IfRevision: match}
-	if in.Pools.Has() {
-		p.Pools = opt.Some(pools(in.Pools.Value))
+	p, err := in.patch()
+	if err != nil {
+		return subnetView{}, err
 	}
-	if in.DNS.Has() {
-		p.DNS = opt.Some(addresses(in.DNS.Value))
-	}
-	if in.Routes.Has() {
-		rs, err := routes(in.Routes.Value)
-		if err != nil {
-			return subnetView{}, err
-		}
-		p.Routes = opt.Some(rs)
-	}
+	p.IfRevision = match
 	u, err := a.n.UpdateSubnet(ctx, s.ID, p)
 	return viewSubnet(u), failed(err)
 }

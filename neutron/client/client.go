@@ -74,11 +74,11 @@ func wireName(plural string) string {
 // Available lists a project's own networks and the shared ones.
 func (c *Client) Available(ctx context.Context, project string) ([]neutron.NetworkInfo, error) {
 	ctx = asNova(ctx) // the question is about a project, not about the caller
-	own, err := list[network](ctx, c, "networks", url.Values{"project_id": {project}, "sort_key": {"created_at"}})
+	own, err := list[network](ctx, c, "networks", url.Values{"project_id": {project}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
 	if err != nil {
 		return nil, err
 	}
-	shared, err := list[network](ctx, c, "networks", url.Values{"shared": {"true"}, "sort_key": {"created_at"}})
+	shared, err := list[network](ctx, c, "networks", url.Values{"shared": {"true"}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (c *Client) PortsOf(ctx context.Context, server string) ([]neutron.PortInfo
 func claimed(p port) bool { return !p.own().Made && p.Host == "" }
 
 func (c *Client) portsOf(ctx context.Context, server string) ([]port, error) {
-	return list[port](ctx, c, "ports", url.Values{"device_id": {server}, "sort_key": {"created_at"}})
+	return list[port](ctx, c, "ports", url.Values{"device_id": {server}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
 }
 
 func (c *Client) infos(ctx context.Context, ps []port) ([]neutron.PortInfo, error) {
@@ -211,7 +211,7 @@ func (c *Client) places(ctx context.Context, ps []port) (map[string]place, error
 		if err != nil {
 			return nil, err
 		}
-		subs, err := list[subnet](ctx, c, "subnets", url.Values{"network_id": {p.Network}, "sort_key": {"created_at"}})
+		subs, err := list[subnet](ctx, c, "subnets", url.Values{"network_id": {p.Network}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
 		if err != nil {
 			return nil, err
 		}

@@ -50,7 +50,7 @@ func fixedIP(ctx context.Context, q db.Querier, name, value string) (db.Cond, er
 	case "ip_address":
 		ip, err := netip.ParseAddr(value)
 		if err != nil {
-			return db.Cond{}, neutron.BadInput("'%s' is not a valid IP address", value)
+			return db.Any(), nil // what is no address is no port's
 		}
 		ids, err := store.PortsWithIP(ctx, q, ip)
 		return db.InList("id", ids), err

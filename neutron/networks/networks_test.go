@@ -333,7 +333,6 @@ func TestSubnetsAreChecked(t *testing.T) {
 		want string
 	}{
 		{"overlap", networks.NewSubnet{CIDR: pre("10.0.0.128/25"), Version: 4}, "InvalidInput"},
-		{"host bits", networks.NewSubnet{CIDR: pre("10.1.0.1/24"), Version: 4}, "InvalidInput"},
 		{"version", networks.NewSubnet{CIDR: pre("10.1.0.0/24"), Version: 6}, "InvalidInput"},
 		{"too small for DHCP", networks.NewSubnet{CIDR: pre("10.1.0.0/31"), Version: 4}, "InvalidInput"},
 		{"gateway is the network's address", networks.NewSubnet{CIDR: pre("10.1.0.0/24"), Version: 4, Gateway: opt.Some("10.1.0.0")}, "InvalidInput"},

@@ -186,7 +186,7 @@ func (s *Service) groupsOf(ctx context.Context, w *work, p *neutron.Port, want o
 	own := strings.HasPrefix(p.DeviceOwner, neutron.OwnerNetworkPrefix)
 	if !want.Has() {
 		p.SecurityGroups = nil
-		if own || !p.PortSecurity || len(p.FixedIPs) == 0 {
+		if own || !p.PortSecurity {
 			return nil
 		}
 		id, err := s.Groups.Default(ctx, w.Tx, p.Project)
@@ -206,7 +206,7 @@ func (s *Service) groupsOf(ctx context.Context, w *work, p *neutron.Port, want o
 			p.SecurityGroups = append(p.SecurityGroups, id)
 		}
 	}
-	if len(p.SecurityGroups) > 0 && (!p.PortSecurity || len(p.FixedIPs) == 0) {
+	if len(p.SecurityGroups) > 0 && !p.PortSecurity {
 		return fault.Invalidf("Port security must be enabled and port must have an IP address in order to use security groups.").Coded("PortSecurityAndIPRequiredForSecurityGroups")
 	}
 	return nil

@@ -160,7 +160,13 @@ func (s *Service) UpdateSubnet(ctx context.Context, id string, p SubnetPatch) (n
 			}
 		}
 		sub.Name, sub.Description, sub.Tags = p.Name.Or(sub.Name), p.Description.Or(sub.Description), p.Tags.Or(sub.Tags)
+		served := sub.DHCP
 		sub.Pools, sub.DHCP = p.Pools.Or(sub.Pools), p.DHCP.Or(sub.DHCP)
+		if !served {
+			if err := checkServed(sub); err != nil {
+				return err
+			}
+		}
 		sub.DNS, sub.Routes = p.DNS.Or(sub.DNS), p.Routes.Or(sub.Routes)
 		if err := checkSubnet(sub); err != nil {
 			return err
@@ -249,17 +255,18 @@ func subnetOf(n NewSubnet) (neutron.Subnet, error) {
 	if !n.CIDR.IsValid() {
 		return sub, neutron.BadInput("a subnet must have a cidr")
 	}
-	if n.CIDR.Masked() != n.CIDR {
-		return sub, neutron.BadInput("'%s' isn't a recognized IP subnet cidr, '%s' is recommended", n.CIDR, n.CIDR.Masked())
+	sub.CIDR = n.CIDR.Masked()
+	if err := sameVersion(sub, "cidr", sub.CIDR.Addr().Is4(), sub.CIDR); err != nil {
+		return sub, err
 	}
-	if n.CIDR.Addr().Is4() != (n.Version == 4) {
-		return sub, neutron.BadInput("cidr '%s' does not match the ip_version '%d'", n.CIDR, n.Version)
+	if a := sub.CIDR.Addr(); a.Is6() && a.IsUnspecified() {
+		return sub, neutron.BadInput("IPv6 subnet '::' is not supported")
 	}
-	if a := n.CIDR.Addr(); a.IsMulticast() || a.IsLoopback() || a.IsUnspecified() {
-		return sub, neutron.BadInput("cidr '%s' is multicast, loopback or unspecified", n.CIDR)
+	if err := checkServed(sub); err != nil {
+		return sub, err
 	}
 	var err error
-	if sub.Gateway, err = gateway(n.Gateway, n.CIDR); err != nil {
+	if sub.Gateway, err = gateway(n.Gateway, sub.CIDR); err != nil {
 		return sub, err
 	}
 	if sub.Pools == nil {
@@ -282,7 +289,14 @@ func gateway(g opt.Of[string], cidr netip.Prefix) (netip.Addr, error) {
 	if err != nil || a.Zone() != "" {
 		return a, neutron.BadInput("'%s' is not a valid IP address", g.Value)
 	}
-	if a.Is4() != cidr.Addr().Is4() || cidr.Contains(a) && !ipam.Usable(cidr, a) {
+	if a.Is4() != cidr.Addr().Is4() {
+		version := 6
+		if cidr.Addr().Is4() {
+			version = 4
+		}
+		return a, neutron.BadInput("gateway_ip '%s' does not match the ip_version '%d'", a, version)
+	}
+	if cidr.Contains(a) && !ipam.Usable(cidr, a) {
 		return a, neutron.BadInput("Gateway is not valid on subnet")
 	}
 	return a, nil

@@ -1,7 +1,7 @@
 package networks
 
 import (
-	"net/netip"
+	"fmt"
 
 	"hypernova/neutron"
 	"hypernova/neutron/ipam"
@@ -23,9 +23,6 @@ func checkSubnet(sub neutron.Subnet) error {
 		}
 		return fault.New(kind, "%s", reason).Coded(code)
 	}
-	if sub.DHCP && sub.CIDR.Bits() > sub.CIDR.Addr().BitLen()-2 {
-		return neutron.BadInput("Subnet has a prefix length that is incompatible with DHCP service enabled")
-	}
 	if !sub.DHCP && (sub.RAMode != "" || sub.AddrMode != "") {
 		return neutron.BadInput("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False")
 	}
@@ -35,17 +32,44 @@ func checkSubnet(sub neutron.Subnet) error {
 	if len(sub.Routes) > maxRoutes {
 		return fault.Invalidf("Unable to complete operation for %s. The number of host routes exceeds the limit %d.", sub.ID, maxRoutes).Coded("HostRoutesExhausted")
 	}
-	seen := map[netip.Addr]bool{}
 	for _, a := range sub.DNS {
-		if seen[a] {
-			return neutron.BadInput("Duplicate nameserver '%s'", a)
+		if err := sameVersion(sub, "dns_nameserver", a.Is4(), a); err != nil {
+			return err
 		}
-		seen[a] = true
 	}
 	for _, r := range sub.Routes {
-		if r.Destination.Addr().Is4() != r.NextHop.Is4() || r.NextHop.Is4() != (sub.Version == 4) {
-			return neutron.BadInput("Destination %s and nexthop %s are not of the subnet's IP version", r.Destination, r.NextHop)
+		if err := sameVersion(sub, "nexthop", r.NextHop.Is4(), r.NextHop); err != nil {
+			return err
 		}
+		if err := sameVersion(sub, "destination", r.Destination.Addr().Is4(), r.Destination); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameVersion refuses an address of the other IP version than the subnet's.
+func sameVersion(sub neutron.Subnet, what string, is4 bool, value fmt.Stringer) error {
+	if is4 == (sub.Version == 4) {
+		return nil
+	}
+	return neutron.BadInput("%s '%s' does not match the ip_version '%d'", what, value, sub.Version)
+}
+
+// checkServed checks what DHCP can serve, when it is switched on.
+func checkServed(sub neutron.Subnet) error {
+	a := sub.CIDR.Addr()
+	switch {
+	case !sub.DHCP:
+		return nil
+	case sub.CIDR.Bits() > a.BitLen()-2:
+		return neutron.BadInput("Subnet has a prefix length that is incompatible with DHCP service enabled")
+	case a.IsMulticast():
+		return neutron.BadInput("Multicast IP subnet is not supported if enable_dhcp is True")
+	case a.IsLoopback():
+		return neutron.BadInput("Loopback IP subnet is not supported if enable_dhcp is True")
+	case a.Is4() && a.IsUnspecified():
+		return neutron.BadInput("First IP '0.0.0.0' of network is not supported if enable_dhcp is True.")
 	}
 	return nil
 }
@@ -56,12 +80,10 @@ func checkModes(sub neutron.Subnet) error {
 		return nil
 	}
 	if sub.Version == 4 {
-		return neutron.BadInput("ipv6_ra_mode or ipv6_address_mode cannot be set with ip_version 4")
-	}
-	for _, m := range []string{sub.RAMode, sub.AddrMode} {
-		if m != "" && m != "slaac" && m != "dhcpv6-stateful" && m != "dhcpv6-stateless" {
-			return neutron.BadInput("'%s' is not in ['dhcpv6-stateful', 'dhcpv6-stateless', 'slaac']", m)
+		if sub.RAMode != "" {
+			return neutron.BadInput("ipv6_ra_mode is not valid when ip_version is 4")
 		}
+		return neutron.BadInput("ipv6_address_mode is not valid when ip_version is 4")
 	}
 	if sub.RAMode != "" && sub.AddrMode != "" && sub.RAMode != sub.AddrMode {
 		return neutron.BadInput("ipv6_ra_mode set to '%s' with ipv6_address_mode set to '%s' is not valid. If both attributes are set, they must be the same value",

@@ -7,57 +7,93 @@ import (
 	"strings"
 
 	"hypernova/neutron"
+	"hypernova/neutron/ipam"
 	"hypernova/oslo/fault"
 )
 
-// normalize checks what a rule says and puts it in the form that is kept: IPv6's ICMP has one name, "any" is no protocol, a bare
-// address is a prefix.
-func normalize(r neutron.SecurityGroupRule) (neutron.SecurityGroupRule, error) {
-	r.Protocol = strings.ToLower(r.Protocol)
-	if r.Protocol == "any" || r.Protocol == "-1" {
-		r.Protocol = ""
+// Protocol is a protocol of a rule as it is kept: its name in small letters, or its number; empty for any.
+func Protocol(s string) (string, error) {
+	s = strings.ToLower(s)
+	if s == "any" {
+		return "", nil
 	}
-	if r.Protocol == "icmpv6" || r.Protocol == "icmp" && r.Ether == 6 {
+	if _, ok := neutron.ProtocolNumber(s); !ok {
+		return "", fault.Invalidf("Security group rule protocol %s not supported. Only protocol values (None, 'any', '%s') and integer representations [0 to 255] are supported.",
+			s, strings.Join(neutron.ProtocolNames(), "', '")).Coded("SecurityGroupRuleInvalidProtocol")
+	}
+	return s, nil
+}
+
+// Ether is the IP version of an ethertype's name.
+func Ether(s string) (int, error) {
+	switch strings.ToLower(s) {
+	case "ipv4":
+		return 4, nil
+	case "ipv6":
+		return 6, nil
+	}
+	return 0, fault.Invalidf("Security group rule for ethertype '%s' not supported. Allowed values are ['IPv4', 'IPv6'].", s).Coded("SecurityGroupRuleInvalidEtherType")
+}
+
+// Prefix is a rule's remote prefix as it is kept: with a length, its host bits as they were given; empty for any.
+func Prefix(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	p, err := ipam.ParseCIDR(s)
+	if err != nil {
+		return "", fault.Invalidf("Invalid CIDR %s given as IP prefix.", s).Coded("InvalidCIDR")
+	}
+	return p.String(), nil
+}
+
+// Port is one end of a rule's port range, or a type or code of ICMP.
+func Port(s string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < 0 || n > 65535 {
+		return 0, fault.Invalidf("Invalid value for port %s", s).Coded("SecurityGroupInvalidPortValue")
+	}
+	return n, nil
+}
+
+// normalize checks what a rule says and puts it in the form that is kept: IPv6's ICMP has one name and one number, all ports are no ports.
+func normalize(r neutron.SecurityGroupRule) (neutron.SecurityGroupRule, error) {
+	if r.Ether == 6 && (r.Protocol == "icmp" || r.Protocol == "icmpv6") {
 		r.Protocol = "ipv6-icmp"
 	}
+	if r.Ether == 6 && r.Protocol == "1" {
+		r.Protocol = "58"
+	}
+	if r.PortMin != nil && r.PortMax != nil && *r.PortMin == 1 && *r.PortMax == 65535 {
+		r.PortMin, r.PortMax = nil, nil
+	}
 	number := -1
-	if r.Protocol != "" {
-		n, ok := neutron.ProtocolNumber(r.Protocol)
-		if !ok {
-			return r, fault.Invalidf("Security group rule protocol %s not supported. Only protocol names and their integer representation (0 to 255) are supported.",
-				r.Protocol).Coded("SecurityGroupRuleInvalidProtocol")
-		}
+	if n, ok := neutron.ProtocolNumber(r.Protocol); ok && r.Protocol != "" {
 		number = n
-	}
-	if strings.HasPrefix(r.Protocol, "ipv6-") && r.Ether == 4 {
-		return r, fault.Invalidf("Invalid ethertype IPv4 for protocol %s.", r.Protocol).Coded("SecurityGroupEthertypeConflictWithProtocol")
-	}
-	if r.RemoteGroup != "" && r.RemotePrefix != "" {
-		return r, fault.Invalidf("Only remote_ip_prefix or remote_group_id may be provided.").Coded("SecurityGroupRemoteGroupAndRemoteIpPrefix")
 	}
 	if err := checkPorts(r, number); err != nil {
 		return r, err
 	}
-	return remotePrefix(r)
-}
-
-func remotePrefix(r neutron.SecurityGroupRule) (neutron.SecurityGroupRule, error) {
-	if r.RemotePrefix == "" {
-		return r, nil
-	}
-	p, err := netip.ParsePrefix(r.RemotePrefix)
-	if err != nil {
-		ip, err := netip.ParseAddr(r.RemotePrefix)
-		if err != nil || ip.Zone() != "" {
-			return r, fault.Invalidf("Invalid CIDR %s given as IP prefix.", r.RemotePrefix).Coded("InvalidCIDR")
-		}
-		p = netip.PrefixFrom(ip, ip.BitLen())
-	}
-	if p.Addr().Is4() != (r.Ether == 4) {
+	if p, err := netip.ParsePrefix(r.RemotePrefix); err == nil && p.Addr().Is4() != (r.Ether == 4) {
 		return r, fault.Invalidf("Conflicting value ethertype IPv%d for CIDR %s", r.Ether, r.RemotePrefix).Coded("SecurityGroupRuleParameterConflict")
 	}
-	r.RemotePrefix = p.String()
+	if r.Ether == 4 && onlyIPv6(r.Protocol) {
+		return r, fault.Invalidf("Invalid ethertype IPv4 for protocol %s.", r.Protocol).Coded("SecurityGroupEthertypeConflictWithProtocol")
+	}
+	if r.RemoteGroup != "" && r.RemotePrefix != "" {
+		return r, fault.Invalidf("Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.").
+			Coded("SecurityGroupMultipleRemoteEntites") // neutron's spelling
+	}
 	return r, nil
+}
+
+// onlyIPv6 reports whether a protocol, by name or number, is one of IPv6's own.
+func onlyIPv6(protocol string) bool {
+	switch protocol {
+	case "ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "41", "44", "58", "59", "60", "43":
+		return true
+	}
+	return false
 }
 
 // checkPorts checks a port range for protocols that have ports, and type and code for ICMP.
@@ -69,10 +105,8 @@ func checkPorts(r neutron.SecurityGroupRule, protocol int) error {
 	case -1:
 		return fault.Invalidf("Must also specify protocol if port range is given.").Coded("SecurityGroupProtocolRequiredWithPorts")
 	case 6, 17, 33, 132, 136:
-		for _, p := range []*int{r.PortMin, r.PortMax} {
-			if p != nil && (*p < 1 || *p > 65535) {
-				return fault.Invalidf("Invalid value for port %d", *p).Coded("SecurityGroupInvalidPortValue")
-			}
+		if r.PortMin != nil && *r.PortMin == 0 || r.PortMax != nil && *r.PortMax == 0 {
+			return fault.Invalidf("Invalid value for port 0").Coded("SecurityGroupInvalidPortValue")
 		}
 		if r.PortMin == nil || r.PortMax == nil || *r.PortMin > *r.PortMax {
 			return fault.Invalidf("For TCP/UDP protocols, port_range_min must be <= port_range_max").Coded("SecurityGroupInvalidPortRange")
@@ -82,7 +116,7 @@ func checkPorts(r neutron.SecurityGroupRule, protocol int) error {
 		for _, f := range []struct {
 			field, attr string
 			value       *int
-		}{{"port_range_min", "type", r.PortMin}, {"port_range_max", "code", r.PortMax}} {
+		}{{"type", "port_range_min", r.PortMin}, {"code", "port_range_max", r.PortMax}} {
 			if f.value != nil && (*f.value < 0 || *f.value > 255) {
 				return fault.Invalidf("Invalid value for ICMP %s (%s) %d. It must be 0 to 255.", f.field, f.attr, *f.value).Coded("SecurityGroupInvalidIcmpValue")
 			}
@@ -92,20 +126,25 @@ func checkPorts(r neutron.SecurityGroupRule, protocol int) error {
 		}
 		return nil
 	}
-	return fault.Invalidf("Invalid port range for protocol %s: the protocol has no ports.", r.Protocol).Coded("SecurityGroupInvalidProtocolForPort")
+	return fault.Invalidf("Ports cannot be specified for protocol %d. Ports are only supported for DCCP, SCTP, TCP, UDP, UDPLITE.", protocol).
+		Coded("SecurityGroupInvalidProtocolForPort")
 }
 
-// meaning is what a rule allows, in one form: rules of a group with one meaning are duplicates, whatever they call their protocol.
+// meaning is what a rule allows, in one form: rules of a group with one meaning are duplicates, whatever they call their protocol, and
+// whether they name everything or nothing as the remote. A prefix with other host bits is another rule, as in neutron.
 func meaning(r neutron.SecurityGroupRule) string {
-	protocol := ""
-	if n, ok := neutron.ProtocolNumber(r.Protocol); ok && r.Protocol != "" {
+	protocol := r.Protocol
+	if r.Ether == 6 && (protocol == "icmp" || protocol == "1") {
+		protocol = "58"
+	}
+	if n, ok := neutron.ProtocolNumber(protocol); ok && protocol != "" {
 		protocol = strconv.Itoa(n)
 	}
 	prefix := r.RemotePrefix
-	if p, err := netip.ParsePrefix(prefix); err == nil {
-		prefix = p.Masked().String()
+	if prefix == "0.0.0.0/0" || prefix == "::/0" {
+		prefix = ""
 	}
-	return fmt.Sprintf("in=%t ether=%d proto=%s min=%s max=%s group=%s prefix=%s", r.Ingress, r.Ether, protocol, number(r.PortMin), number(r.PortMax), r.RemoteGroup, prefix)
+	return fmt.Sprintf("ingress=%t ether=%d proto=%s min=%s max=%s group=%s remote=%s", r.Ingress, r.Ether, protocol, number(r.PortMin), number(r.PortMax), r.RemoteGroup, prefix)
 }
 
 func number(p *int) string {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"hypernova/neutron"
 	"hypernova/neutron/hosts"
@@ -94,28 +95,44 @@ func (g *Groups) insert(ctx context.Context, tx *db.Tx, group neutron.SecurityGr
 	return group, nil
 }
 
-// Create makes a group that lets everything out and nothing in. Only project, name, description, statefulness and tags of g count.
-func (g *Groups) Create(ctx context.Context, group neutron.SecurityGroup) (neutron.SecurityGroup, error) {
-	if group.Name == defaultName {
-		return group, fault.Conflictf("Default security group already exists.").Coded("SecurityGroupDefaultAlreadyExists")
+// Create makes groups that let everything out and nothing in, all or none. Only project, name, description, statefulness and tags count.
+func (g *Groups) Create(ctx context.Context, groups []neutron.SecurityGroup) ([]neutron.SecurityGroup, error) {
+	want := map[string]int{}
+	for _, group := range groups {
+		if reserved(group.Name) {
+			return nil, nameTaken()
+		}
+		want[group.Project]++
 	}
+	var out []neutron.SecurityGroup
 	err := g.tx(ctx, func(tx *db.Tx) error {
-		if _, err := g.Default(ctx, tx, group.Project); err != nil {
-			return err
+		out = nil
+		for project, n := range want {
+			if _, err := g.Default(ctx, tx, project); err != nil {
+				return err
+			}
+			if err := g.quota.Take(ctx, tx, project, map[string]int{quota.SecurityGroup: n, quota.SecurityGroupRule: 2 * n}); err != nil {
+				return err
+			}
 		}
-		if err := g.quota.Take(ctx, tx, group.Project, map[string]int{quota.SecurityGroup: 1, quota.SecurityGroupRule: 2}); err != nil {
-			return err
+		for _, made := range groups {
+			made.ID, made.Default, made.Rules = ids.UUID(), false, nil
+			made, err := g.insert(ctx, tx, made, []neutron.SecurityGroupRule{{Ether: 4}, {Ether: 6}})
+			if err != nil {
+				return err
+			}
+			out = append(out, made)
 		}
-		made := group
-		made.ID, made.Default, made.Rules = ids.UUID(), false, nil
-		var err error
-		made, err = g.insert(ctx, tx, made, []neutron.SecurityGroupRule{{Ether: 4}, {Ether: 6}})
-		if err == nil {
-			group = made
-		}
-		return err
+		return nil
 	})
-	return group, err
+	return out, err
+}
+
+// reserved reports whether a name is that of the groups that make themselves, in whatever case.
+func reserved(name string) bool { return strings.ToLower(name) == defaultName }
+
+func nameTaken() error {
+	return fault.Conflictf("Default security group already exists.").Coded("SecurityGroupDefaultAlreadyExists")
 }
 
 // Show reads a group with its rules.
@@ -163,6 +180,9 @@ type Patch struct {
 
 // Update changes a group. The default one keeps its name.
 func (g *Groups) Update(ctx context.Context, id string, p Patch) (neutron.SecurityGroup, error) {
+	if p.Name.Has() && reserved(p.Name.Value) {
+		return neutron.SecurityGroup{}, nameTaken()
+	}
 	var out neutron.SecurityGroup
 	err := g.tx(ctx, func(tx *db.Tx) error {
 		group, err := store.Group(ctx, tx, id)
@@ -173,13 +193,8 @@ func (g *Groups) Update(ctx context.Context, id string, p Patch) (neutron.Securi
 			return err
 		}
 		var c hosts.Changes
-		if p.Name.Has() && p.Name.Value != group.Name {
-			if group.Default {
-				return fault.Conflictf("Updating default security group not allowed.").Coded("SecurityGroupCannotUpdateDefault")
-			}
-			if p.Name.Value == defaultName {
-				return fault.Conflictf("Default security group already exists.").Coded("SecurityGroupDefaultAlreadyExists")
-			}
+		if p.Name.Has() && group.Default {
+			return fault.Conflictf("Updating default security group not allowed.").Coded("SecurityGroupCannotUpdateDefault")
 		}
 		if p.Stateful.Has() && p.Stateful.Value != group.Stateful {
 			if err := g.unused(ctx, tx, id); err != nil {
@@ -241,9 +256,23 @@ func (g *Groups) Delete(ctx context.Context, id string, admin bool, ifRevision o
 func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) ([]neutron.SecurityGroupRule, error) {
 	wanted := slices.Clone(rules)
 	for i, r := range wanted {
+		switch {
+		case r.Group != wanted[0].Group:
+			return nil, fault.Invalidf("Only allowed to update rules for one security profile at a time").Coded("SecurityGroupNotSingleGroupRules")
+		case r.Project != wanted[0].Project:
+			return nil, fault.Invalidf("Multiple project_ids in bulk security group rule create not allowed").Coded("SecurityGroupRulesNotSingleProject")
+		}
 		var err error
 		if wanted[i], err = normalize(r); err != nil {
 			return nil, err
+		}
+	}
+	meanings := map[string]bool{}
+	for _, r := range wanted {
+		if m := meaning(r); meanings[m] {
+			return nil, fault.Conflictf("Duplicate Security Group Rule in POST.").Coded("DuplicateSecurityGroupRuleInPost")
+		} else {
+			meanings[m] = true
 		}
 	}
 	var out []neutron.SecurityGroupRule
@@ -273,7 +302,7 @@ func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupR
 }
 
 func (g *Groups) createRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) (neutron.SecurityGroupRule, error) {
-	for _, id := range []string{r.Group, r.RemoteGroup} {
+	for _, id := range []string{r.RemoteGroup, r.Group} {
 		if id == "" {
 			continue
 		}
@@ -284,13 +313,11 @@ func (g *Groups) createRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGr
 		if !seen(group) {
 			return r, neutron.Missing("SecurityGroup", id)
 		}
-	}
-	same, err := store.SameRule(ctx, tx, r.Group, meaning(r))
-	if err != nil {
-		return r, err
-	}
-	if same != "" {
-		return r, fault.Conflictf("Security group rule already exists. Rule id is %s.", same).Coded("SecurityGroupRuleExists")
+		for _, same := range group.Rules {
+			if id == r.Group && meaning(same) == meaning(r) {
+				return r, fault.Conflictf("Security group rule already exists. Rule id is %s.", same.ID).Coded("SecurityGroupRuleExists")
+			}
+		}
 	}
 	now := g.now()
 	r.ID, r.Revision, r.Created, r.Updated = ids.UUID(), 0, now, now
@@ -318,6 +345,11 @@ func (g *Groups) Rule(ctx context.Context, id string) (neutron.SecurityGroupRule
 // Rules lists rules.
 func (g *Groups) Rules(ctx context.Context, a db.ListArgs) ([]neutron.SecurityGroupRule, error) {
 	return store.Rules(ctx, g.db, a)
+}
+
+// Owners are the projects that own the groups of rules, by group.
+func (g *Groups) Owners(ctx context.Context, rules []neutron.SecurityGroupRule) (map[string]string, error) {
+	return store.GroupOwners(ctx, g.db, rules)
 }
 
 // DeleteRule removes a rule.

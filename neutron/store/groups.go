@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"hypernova/neutron"
@@ -120,7 +122,6 @@ ON CONFLICT (project_id) DO NOTHING`)
 
 	ruleInsert = db.NewInsert[ruleInsertRow](Stmts, "security_group_rules")
 	ruleByID   = db.NewQuery[ruleRow](Stmts, ruleSelect+` WHERE r.id = ?`)
-	ruleSame   = db.NewQuery[ruleRow](Stmts, ruleSelect+` WHERE r.security_group_id = ? AND r.meaning = ?`)
 	ruleDelete = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE id = ?`)
 	rulesDrop  = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE security_group_id = ?`)
 	rulesCut   = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE remote_group_id = ?`)
@@ -242,13 +243,25 @@ func InsertRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGroupRule, mea
 	return ruleInsert.Do(ctx, tx, ruleInsertRow{ruleRow: ruleRowOf(r), Meaning: meaning})
 }
 
-// SameRule is the id of the group's rule with that meaning, empty where there is none.
-func SameRule(ctx context.Context, q db.Querier, group, meaning string) (string, error) {
-	r, err := ruleSame.One(ctx, q, group, meaning)
-	if fault.Is(err, fault.NotFound) {
-		return "", nil
+// GroupOwners are the projects of the groups that rules belong to, by group.
+func GroupOwners(ctx context.Context, q db.Querier, rules []neutron.SecurityGroupRule) (map[string]string, error) {
+	owners := map[string]string{}
+	for _, r := range rules {
+		owners[r.Group] = ""
 	}
-	return r.ID, err
+	groups := slices.Collect(maps.Keys(owners))
+	for len(groups) > 0 {
+		n := min(len(groups), 500)
+		rows, err := groupList.Page(ctx, q, db.ListArgs{Where: []db.Cond{db.InList("id", groups[:n])}})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			owners[r.ID] = r.Project
+		}
+		groups = groups[n:]
+	}
+	return owners, nil
 }
 
 // Rule reads one rule; fault SecurityGroupRuleNotFound.

@@ -212,7 +212,7 @@ func Ports(ctx context.Context, q db.Querier, a db.ListArgs, viewer string) ([]n
 	if viewer == "" {
 		return page(ctx, q, portList, a, portRead.noun)
 	}
-	a.Where = append(a.Where, db.EqTo("viewer", viewer))
+	a.Scope = append(a.Scope, db.EqTo("viewer", viewer))
 	return page(ctx, q, portListSeen, a, portSeen.noun)
 }
 
