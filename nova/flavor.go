@@ -1,6 +1,8 @@
 package nova
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,18 +41,62 @@ func (f *Flavor) Ask() (Ask, error) {
 			a.Resources[class] = n
 			continue
 		}
-		if trait, ok := strings.CutPrefix(k, "trait:"); ok {
-			switch v {
-			case "required":
-				a.Required = append(a.Required, trait)
-			case "forbidden":
-				a.Forbidden = append(a.Forbidden, trait)
-			default:
-				return a, fault.Invalidf("Flavor %s has the extra spec %s=%s; it must be required or forbidden.", f.Name, k, v)
-			}
-			continue
+		if !strings.HasPrefix(k, "trait:") {
+			a.Specs[k] = v
 		}
-		a.Specs[k] = v
+	}
+	var err error
+	a.Required, a.Forbidden, err = traits("Flavor "+f.Name+" has the extra spec ", f.ExtraSpecs)
+	return a, err
+}
+
+// With adds the traits that an image's properties ask of a host. A trait that one of the two requires and the other forbids is fault.Invalid.
+func (a Ask) With(i *ImageMeta) (Ask, error) {
+	required, forbidden, err := i.Traits()
+	if err != nil {
+		return a, err
+	}
+	a.Required, a.Forbidden = union(a.Required, required), union(a.Forbidden, forbidden)
+	for _, t := range a.Required {
+		if slices.Contains(a.Forbidden, t) {
+			return a, fault.Invalidf("The trait %s is both required and forbidden by flavor and image.", t)
+		}
 	}
 	return a, nil
+}
+
+func union(a, b []string) []string {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// undelivered are extra specs that ask for what no server here has, and those of their values that ask for nothing.
+var undelivered = []struct {
+	key  string // a prefix where it ends in "*"
+	free []string
+}{
+	{"accel:*", nil}, {"pci_passthrough:*", nil}, {"hw:cpu_policy", []string{"shared"}}, {"hw:cpu_thread_policy", []string{"prefer"}}, {"hw:cpu_dedicated_mask", nil},
+	{"hw:cpu_realtime", []string{"no"}}, {"hw:cpu_realtime_mask", nil}, {"hw:emulator_threads_policy", nil}, {"hw:input_bus", nil}, {"hw:locked_memory", []string{"no"}},
+	{"hw:maxphysaddr_*", nil}, {"hw:mem_encryption", []string{"no"}}, {"hw:mem_page_size", []string{"small", "any"}}, {"hw:numa_nodes", []string{"1"}}, {"hw:numa_cpus.*", nil},
+	{"hw:numa_mem.*", nil}, {"hw:pmem", nil}, {"hw:redirected_usb_ports", []string{"0"}}, {"hw:sound_model", nil}, {"hw:tpm_*", nil}, {"hw:usb_model", nil},
+	{"hw:viommu_model", nil}, {"hw:virtio_packed_ring", []string{"no"}}, {"os:secure_boot", []string{"disabled", "optional"}}, {"os:vif_model", nil},
+	{"quota:*", nil},
+}
+
+// Deliverable refuses extra specs that ask for what no server here has.
+func (f *Flavor) Deliverable() error {
+	for _, k := range slices.Sorted(maps.Keys(f.ExtraSpecs)) {
+		v := f.ExtraSpecs[k]
+		for _, u := range undelivered {
+			prefix, open := strings.CutSuffix(u.key, "*")
+			if k != u.key && !(open && strings.HasPrefix(k, prefix)) {
+				continue
+			}
+			if !slices.Contains(u.free, strings.ToLower(v)) && !(slices.Contains(u.free, "no") && !yes(v)) {
+				return fault.Invalidf("The flavor's extra spec %s=%s is not supported in this cloud.", k, v)
+			}
+		}
+	}
+	return nil
 }

@@ -226,11 +226,42 @@ func bootDisk(in *serverCreate, args *servers.CreateArgs) error {
 			return fault.Invalidf("Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.")
 		case args.Image != "" && args.Image != image:
 			return fault.Invalidf("Block Device Mapping is Invalid: the boot disk's image is not the server's.")
+		case len(in.Disks) > 1:
+			return fault.Invalidf("Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.")
 		}
-		args.Image = image
+		if err := d.plain(); err != nil {
+			return err
+		}
+		args.Image, args.DiskBus = image, d.Bus
 	}
 	if args.Image == "" && len(in.Disks) == 0 {
 		return fault.Invalidf("Invalid imageRef provided.")
+	}
+	return nil
+}
+
+// plain refuses what a boot disk made of an image cannot have here.
+func (d *disk) plain() error {
+	name := strings.TrimPrefix(d.Device, "/dev/")
+	for _, m := range []struct {
+		member string
+		asked  bool
+		why    string
+	}{
+		{"device_type", d.DeviceType != "" && d.DeviceType != "disk", "the boot disk is a disk"},
+		{"volume_size", d.Size.Has(), "the flavor says how large the boot disk is"},
+		{"guest_format", d.Format != "", "the image is what the boot disk holds"},
+		{"tag", d.Tag != "", "disks have no tags in this cloud"},
+		{"device_name", name != "" && name != "vda", "the boot disk is /dev/vda"},
+		{"delete_on_termination", !d.Delete.Or(true), "the boot disk goes with its server"},
+		{"volume_type", d.VolumeType.Has(), "the boot disk is no volume"},
+		{"virtual_name", d.Virtual != "", "the boot disk has no other name"},
+		{"connection_info", d.Connection != "", "the boot disk is no volume"},
+		{"no_device", len(d.NoDevice) > 0 && string(d.NoDevice) != "false" && string(d.NoDevice) != "null", "a server has a boot disk"},
+	} {
+		if m.asked {
+			return fault.Invalidf("Block Device Mapping is Invalid: %s is not supported here: %s.", m.member, m.why)
+		}
 	}
 	return nil
 }

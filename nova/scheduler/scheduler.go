@@ -81,6 +81,9 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 	if err != nil {
 		return nova.Selection{}, err
 	}
+	if ask, err = ask.With(&r.Image); err != nil {
+		return nova.Selection{}, err
+	}
 	q := &snapshot.Request{Request: r, Ask: ask}
 	if q.Where, err = s.whereabouts(ctx, r.Hints); err != nil {
 		return nova.Selection{}, err

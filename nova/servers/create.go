@@ -41,6 +41,7 @@ type CreateArgs struct {
 	UserData               string // base64
 	Files                  []nova.File
 	ConfigDrive            bool
+	DiskBus                string // of the boot disk; empty: the image's choice
 	AdminPass              string
 	AccessIPv4, AccessIPv6 string
 	DiskConfig             string // AUTO or MANUAL; empty: MANUAL
@@ -78,6 +79,9 @@ func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 	}
 	hints, err := readHints(a.Hints)
 	if err != nil {
+		return Created{}, err
+	}
+	if err := checkHints(hints); err != nil {
 		return Created{}, err
 	}
 	limits, err := s.bounds(ctx, r, &a, caller)
@@ -195,6 +199,8 @@ func readHints(raw json.RawMessage) (map[string][]string, error) {
 			hints[k] = []string{one}
 		} else if json.Unmarshal(v, &many) == nil {
 			hints[k] = many
+		} else if k == "group" {
+			return nil, fault.Invalidf("Invalid input for field/attribute group. Value: %s. It is not of type 'string'", v)
 		}
 	}
 	return hints, nil

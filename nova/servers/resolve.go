@@ -30,6 +30,9 @@ func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateAr
 	err := together(
 		func() (err error) {
 			r.flavor, err = s.Flavors.Flavor(ctx, a.Flavor)
+			if err == nil && r.flavor.Disabled {
+				return fault.Invalidf("Flavor %s could not be found.", a.Flavor)
+			}
 			return fault.Body(err)
 		},
 		func() (err error) {
@@ -63,8 +66,7 @@ func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateAr
 	if err := fits(img, r.flavor); err != nil {
 		return nil, err
 	}
-	_, err = r.flavor.Ask()
-	return &r, err
+	return &r, r.deliverable(a)
 }
 
 // together runs the functions at once, waits for all, and answers the first error in their order.
@@ -100,8 +102,8 @@ func fits(i glance.Image, f nova.Flavor) error {
 		return nil
 	}
 	disk := int64(f.Disk) << 30
-	if i.Size > disk {
-		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, image is %d bytes.", disk, i.Size)
+	if size := max(i.Size, i.VirtualSize); size > disk {
+		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, image is %d bytes.", disk, size)
 	}
 	if i.MinDisk > int64(f.Disk) {
 		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, minimum size is %d bytes.", disk, i.MinDisk<<30)

@@ -66,6 +66,9 @@ func as(ctx context.Context, project string, roles ...string) context.Context {
 }
 
 func (a *around) Flavor(_ context.Context, id string) (nova.Flavor, error) {
+	if id == "disabled" {
+		return nova.Flavor{ID: id, Name: id, VCPUs: 1, RAM: 1, Disk: 1, Disabled: true}, nil
+	}
 	if id != "f" {
 		return nova.Flavor{}, fault.NotFoundf("Flavor %s could not be found.", id)
 	}
@@ -157,7 +160,7 @@ func TestCreateWritesServersActionsAndJobs(t *testing.T) {
 	t.Parallel()
 	a := newAround(t, dbtest.Memory(t, tables...))
 	made, err := a.Create(a.ctx, servers.CreateArgs{Name: "My server", Flavor: "f", Image: "i1", KeyName: "k", Min: 1, Max: 2, Metadata: map[string]string{"a": "b"},
-		SecurityGroups: []string{"web"}, Hints: []byte(`{"same_host":"x","other":{"y":1}}`)})
+		SecurityGroups: []string{"web"}, Hints: []byte(`{"same_host":"5c3f5c1e-0000-4000-8000-000000000000","other":{"y":1}}`)})
 	if err != nil || len(made.Servers) != 2 {
 		t.Fatal(made, err)
 	}
@@ -188,6 +191,9 @@ func TestCreateRefuses(t *testing.T) {
 		{"image", func(_ *around, c *servers.CreateArgs) { c.Image = "x" }, fault.Invalid, "Can not find requested image"},
 		{"inactive image", func(a *around, _ *servers.CreateArgs) { a.image.Status = "queued" }, fault.Invalid, "Image i1 is not active."},
 		{"large image", func(a *around, _ *servers.CreateArgs) { a.image.Size = 2 << 30 }, fault.Invalid, "Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes."},
+		{"disk larger than its data", func(a *around, _ *servers.CreateArgs) { a.image.VirtualSize = 2 << 30 }, fault.Invalid,
+			"Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes."},
+		{"disabled flavor", func(_ *around, c *servers.CreateArgs) { c.Flavor = "disabled" }, fault.Invalid, "Flavor disabled could not be found."},
 		{"much memory", func(a *around, _ *servers.CreateArgs) { a.image.MinRAM = 2048 }, fault.Invalid, "Flavor's memory is too small for requested image."},
 		{"key", func(_ *around, c *servers.CreateArgs) { c.KeyName = "x" }, fault.Invalid, "Invalid key_name provided."},
 		{"group", func(_ *around, c *servers.CreateArgs) { c.SecurityGroups = []string{"x"} }, fault.Invalid, "Security group x not found for project p1."},
@@ -240,6 +246,25 @@ func TestCreateRefuses(t *testing.T) {
 		}, fault.Forbidden, "It is not allowed to create an interface on external network n1"},
 		{"the only network is external", func(a *around, _ *servers.CreateArgs) { a.nets[0].External = true }, fault.Forbidden,
 			"It is not allowed to create an interface on external network n1"},
+		{"nonsense of the image", func(a *around, _ *servers.CreateArgs) { a.image.Properties = map[string]string{"hw_disk_bus": "bogus"} }, fault.Invalid,
+			"Invalid image metadata. Error: Field value bogus is invalid: hw_disk_bus"},
+		{"what the image asks for and nobody gives", func(a *around, _ *servers.CreateArgs) {
+			a.image.Properties = map[string]string{"hw_tpm_version": "2.0"}
+		},
+			fault.Invalid, "Image property hw_tpm_version=2.0 is not supported in this cloud."},
+		{"impossible topology", func(a *around, _ *servers.CreateArgs) {
+			a.image.Properties = map[string]string{"hw_cpu_max_sockets": "1", "hw_cpu_max_cores": "1", "hw_cpu_max_threads": "1"}
+		}, fault.Invalid, "Image vCPU topology is impossible: no number of sockets, cores and threads within the bounds makes 2 CPUs."},
+		{"bus of the boot disk", func(_ *around, c *servers.CreateArgs) { c.DiskBus = "sata" }, fault.Invalid,
+			"Block Device Mapping is Invalid: the boot disk is on the bus virtio, which the image's property hw_disk_bus chooses, not on sata."},
+		{"group that is no id", func(_ *around, c *servers.CreateArgs) { c.Hints = []byte(`{"group":"web"}`) }, fault.Invalid,
+			"Invalid input for field/attribute group. Value: web. 'web' is not a 'uuid'"},
+		{"group that is not there", func(_ *around, c *servers.CreateArgs) {
+			c.Hints = []byte(`{"group":"5c3f5c1e-0000-4000-8000-000000000000"}`)
+		}, fault.Invalid,
+			"Instance Group 5c3f5c1e-0000-4000-8000-000000000000 could not be found."},
+		{"near what is no id", func(_ *around, c *servers.CreateArgs) { c.Hints = []byte(`{"same_host":["web"]}`) }, fault.Invalid,
+			"Invalid input for field/attribute same_host. Value: web. 'web' is not a 'uuid'"},
 		{"metadata", func(_ *around, c *servers.CreateArgs) { c.Metadata = map[string]string{"a": "", "b": "", "c": ""} }, fault.OverQuota, "Maximum number of metadata items exceeds 2"},
 		{"files", func(_ *around, c *servers.CreateArgs) { c.Files = []nova.File{{Path: "a"}, {Path: "b"}} }, fault.OverQuota, "Personality file limit exceeded"},
 		{"quotas", func(a *around, c *servers.CreateArgs) { a.limits.Instances, a.limits.Cores, c.Min, c.Max = 1, 3, 2, 2 }, fault.OverQuota,
@@ -535,5 +560,18 @@ func TestHintsNeedNoListener(t *testing.T) {
 		if err := a.ExternalEvents(a.ctx, []nova.ExternalEvent{{Name: name, Server: a.create().ID, Status: "completed"}}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestAnImageMayWantAConfigDrive(t *testing.T) {
+	t.Parallel()
+	a := newAround(t, dbtest.Memory(t, tables...))
+	a.image.Properties = map[string]string{"img_config_drive": "mandatory"}
+	if v := a.create(); !v.ConfigDrive {
+		t.Error("no config drive")
+	}
+	a.image.Properties = map[string]string{"img_config_drive": "optional"}
+	if v := a.create(); v.ConfigDrive {
+		t.Error("a config drive")
 	}
 }

@@ -24,11 +24,22 @@ func devices(h Host, s Server, p asked) *libvirtxml.DomainDeviceList {
 		RNGs: []libvirtxml.DomainRNG{{Model: "virtio",
 			Backend: &libvirtxml.DomainRNGBackend{Random: &libvirtxml.DomainRNGBackendRandom{Device: "/dev/urandom"}}}},
 	}
-	if p.diskBus == "usb" {
+	for i := 1; i < p.serials; i++ { // the log is of the first
+		port := uint(i)
+		d.Serials = append(d.Serials, libvirtxml.DomainSerial{Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
+			Target: &libvirtxml.DomainSerialTarget{Port: &port}})
+	}
+	if p.watchdog != "" {
+		d.Watchdogs = []libvirtxml.DomainWatchdog{{Model: "i6300esb", Action: p.watchdog}}
+	}
+	if p.tablet {
+		d.Inputs = append([]libvirtxml.DomainInput{{Type: "tablet", Bus: "usb"}}, d.Inputs...)
+	}
+	if p.diskBus == "usb" || p.tablet {
 		d.Controllers[0].Model = "qemu-xhci"
 	}
 	if p.diskBus == "scsi" {
-		d.Controllers = append(d.Controllers, libvirtxml.DomainController{Type: "scsi", Index: &one, Model: "virtio-scsi"})
+		d.Controllers = append(d.Controllers, libvirtxml.DomainController{Type: "scsi", Index: &one, Model: p.scsi})
 	}
 	for _, n := range s.Spec.Ports {
 		d.Interfaces = append(d.Interfaces, nic(n, p))

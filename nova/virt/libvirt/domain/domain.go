@@ -54,7 +54,7 @@ func XML(h Host, s Server) (string, error) {
 		SysInfo:    sysinfo(s.Spec, h.Version),
 		OS:         operatingSystem(p),
 		Features:   features(p, h),
-		CPU:        cpu(s.Spec, h),
+		CPU:        cpu(p, h),
 		Clock:      clock(p, h),
 		OnPoweroff: "destroy", OnReboot: "restart", OnCrash: "destroy",
 		Devices: devices(h, s, p),
@@ -71,11 +71,20 @@ func operatingSystem(p asked) *libvirtxml.DomainOS {
 	if p.uefi {
 		os.Firmware = "efi"
 	}
+	if p.bootMenu {
+		os.BootMenu = &libvirtxml.DomainBootMenu{Enable: "yes"}
+	}
 	return os
 }
 
 func features(p asked, h Host) *libvirtxml.DomainFeatureList {
 	f := &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}}
+	if p.hidden {
+		f.KVM = &libvirtxml.DomainFeatureKVM{Hidden: &libvirtxml.DomainFeatureState{State: "on"}}
+	}
+	if p.pmu != "" {
+		f.PMU = &libvirtxml.DomainFeatureState{State: p.pmu}
+	}
 	if p.windows && h.Accel == "kvm" {
 		on := &libvirtxml.DomainFeatureState{State: "on"}
 		f.HyperV = &libvirtxml.DomainFeatureHyperV{Relaxed: on, VAPIC: on, VPIndex: on, Synic: on,
@@ -85,7 +94,7 @@ func features(p asked, h Host) *libvirtxml.DomainFeatureList {
 }
 
 // cpu: under emulation the richest model QEMU can emulate, since qemu64 is too old for today's distributions.
-func cpu(s *nova.Spec, h Host) *libvirtxml.DomainCPU {
+func cpu(p asked, h Host) *libvirtxml.DomainCPU {
 	mode := h.CPUMode
 	if mode == "" || mode == "auto" {
 		mode = "maximum"
@@ -93,7 +102,7 @@ func cpu(s *nova.Spec, h Host) *libvirtxml.DomainCPU {
 			mode = "host-model"
 		}
 	}
-	c := &libvirtxml.DomainCPU{Topology: &libvirtxml.DomainCPUTopology{Sockets: s.Flavor.VCPUs, Cores: 1, Threads: 1}}
+	c := &libvirtxml.DomainCPU{Topology: &libvirtxml.DomainCPUTopology{Sockets: p.topology.Sockets, Cores: p.topology.Cores, Threads: p.topology.Threads}}
 	switch mode {
 	case "none":
 		return c
@@ -114,7 +123,9 @@ func clock(p asked, h Host) *libvirtxml.DomainClock {
 		c.Offset = "localtime"
 	}
 	c.Timer = []libvirtxml.DomainTimer{{Name: "pit", TickPolicy: "delay"}, {Name: "rtc", TickPolicy: "catchup"}}
-	if h.Accel == "kvm" { // an emulated CPU has no better clock than the HPET
+	if p.hpet {
+		c.Timer = append(c.Timer, libvirtxml.DomainTimer{Name: "hpet", Present: "yes"})
+	} else if h.Accel == "kvm" { // an emulated CPU has no better clock than the HPET
 		c.Timer = append(c.Timer, libvirtxml.DomainTimer{Name: "hpet", Present: "no"})
 	}
 	if p.windows && h.Accel == "kvm" {

@@ -61,6 +61,12 @@ func TestGolden(t *testing.T) {
 		})},
 		{"windows-uefi", domain.Host{Accel: "kvm", CPUMode: "custom", CPUModel: "Haswell-noTSX"}, spec(props("os_type", "windows", "hw_firmware_type", "uefi", "hw_disk_bus", "sata", "hw_video_model", "qxl"))},
 		{"old-machine", domain.Host{Accel: "qemu", CPUMode: "none", Machine: "q35"}, spec(props("hw_machine_type", "pc", "hw_disk_bus", "ide", "hw_video_model", "none"))},
+		{"devices", domain.Host{Accel: "kvm"}, spec(func(s *nova.Spec) {
+			props("hw_cpu_cores", "2", "hw_disk_bus", "scsi", "hw_scsi_model", "lsilogic", "hw_serial_port_count", "2", "hw_watchdog_action", "reset",
+				"hw_boot_menu", "true", "hw_time_hpet", "yes", "hw_pointer_model", "usbtablet", "img_hide_hypervisor_id", "1", "hw_pmu", "false",
+				"hw_rng_model", "virtio", "os_distro", "anything at all")(s)
+			s.Flavor.VCPUs, s.Flavor.ExtraSpecs = 4, map[string]string{"hw:cpu_max_sockets": "2"}
+		})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package domain
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"hypernova/nova"
@@ -13,11 +14,16 @@ import (
 // asked is what the image's properties ask for, checked.
 type asked struct {
 	diskBus, vifModel, machine, video string
+	scsi, watchdog                    string // empty watchdog: none
+	topology                          nova.Topology
+	serials                           int
 	windows, uefi, agent              bool
+	bootMenu, hpet, hidden, tablet    bool
+	pmu                               string // "on", "off"; empty: the host's choice
 }
 
 func wishes(s *nova.Spec, h Host) (asked, error) {
-	a := asked{diskBus: "virtio", vifModel: "virtio", machine: h.Machine, video: "vga"}
+	a := asked{diskBus: "virtio", vifModel: "virtio", machine: h.Machine, video: "vga", scsi: "virtio-scsi", serials: 1}
 	if a.machine == "" {
 		a.machine = "q35"
 	}
@@ -27,21 +33,39 @@ func wishes(s *nova.Spec, h Host) (asked, error) {
 	if s.Flavor.VCPUs < 1 || s.Flavor.RAM < 1 {
 		return a, fault.Invalidf("Flavor %s has no CPUs or no memory.", s.Flavor.Name)
 	}
-	p := s.Image.Properties
-	for _, w := range []struct {
-		name  string
-		to    *string
-		known []string
-	}{
-		{"hw_disk_bus", &a.diskBus, []string{"virtio", "scsi", "sata", "usb", "ide"}},
-		{"hw_vif_model", &a.vifModel, []string{"virtio", "e1000", "e1000e", "rtl8139", "vmxnet3", "igb"}},
-		{"hw_video_model", &a.video, []string{"vga", "virtio", "cirrus", "qxl", "bochs", "none"}},
-	} {
-		if v := p[w.name]; v != "" {
-			if !slices.Contains(w.known, v) {
-				return a, fault.Invalidf("Image property %s=%s is not supported; it may be one of %s.", w.name, v, strings.Join(w.known, ", "))
-			}
-			*w.to = v
+	p := s.Image.Wishes()
+	var err error
+	if a.topology, err = nova.CPUs(&s.Flavor, p); err != nil {
+		a.topology = nova.Topology{Sockets: s.Flavor.VCPUs, Cores: 1, Threads: 1} // refused when a server is asked for; an older one starts
+	}
+	for _, name := range []string{"hw_disk_bus", "hw_vif_model", "hw_video_model", "hw_firmware_type"} {
+		if v := s.Image.Property(name); v != "" && p[name] == "" {
+			return a, fault.Invalidf("Image property %s=%s is not supported.", name, v)
+		}
+	}
+	for name, to := range map[string]*string{"hw_disk_bus": &a.diskBus, "hw_vif_model": &a.vifModel, "hw_video_model": &a.video, "hw_scsi_model": &a.scsi} {
+		if p[name] != "" {
+			*to = p[name]
+		}
+	}
+	spec := func(property, key string) string {
+		if v := p[property]; v != "" {
+			return v
+		}
+		return strings.ToLower(s.Flavor.ExtraSpecs[key])
+	}
+	if w := spec("hw_watchdog_action", "hw:watchdog_action"); w != "disabled" {
+		a.watchdog = w
+	}
+	if n, err := strconv.Atoi(spec("hw_serial_port_count", "hw:serial_port_count")); err == nil && n > 1 {
+		a.serials = min(n, maxSerials)
+	}
+	a.bootMenu, a.hidden = isYes(spec("hw_boot_menu", "hw:boot_menu")), isYes(spec("img_hide_hypervisor_id", "hw:hide_hypervisor_id"))
+	a.hpet, a.tablet, a.agent = isYes(p["hw_time_hpet"]), p["hw_pointer_model"] == "usbtablet", isYes(p["hw_qemu_guest_agent"])
+	if v := spec("hw_pmu", "hw:pmu"); v != "" {
+		a.pmu = "off"
+		if isYes(v) {
+			a.pmu = "on"
 		}
 	}
 	if m := p["hw_machine_type"]; m != "" {
@@ -56,18 +80,7 @@ func wishes(s *nova.Spec, h Host) (asked, error) {
 	if arch := p["hw_architecture"]; arch != "" && arch != "x86_64" && arch != "i686" {
 		return a, fault.Invalidf("The image is for %s processors; this host has x86_64.", arch)
 	}
-	switch fw := p["hw_firmware_type"]; fw {
-	case "", "bios":
-	case "uefi":
-		a.uefi = true
-	default:
-		return a, fault.Invalidf("Image property hw_firmware_type=%s is not supported; it may be bios or uefi.", fw)
-	}
-	a.windows = p["os_type"] == "windows"
-	switch strings.ToLower(p["hw_qemu_guest_agent"]) {
-	case "yes", "true", "on", "1":
-		a.agent = true
-	}
+	a.uefi, a.windows = p["hw_firmware_type"] == "uefi", p["os_type"] == "windows"
 	for _, n := range s.Ports {
 		if n.Device == "" {
 			return a, fault.Invalidf("Port %s has no interface on this host.", n.ID)
@@ -77,6 +90,13 @@ func wishes(s *nova.Spec, h Host) (asked, error) {
 		}
 	}
 	return a, nil
+}
+
+// maxSerials is how many serial ports a PC has.
+const maxSerials = 4
+
+func isYes(v string) bool {
+	return slices.Contains([]string{"1", "t", "true", "on", "y", "yes"}, strings.ToLower(v))
 }
 
 var machineName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)

@@ -1,0 +1,57 @@
+package servers
+
+import (
+	"hypernova/nova"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+)
+
+// deliverable refuses what flavor and image ask for and no server can have, and does at once what they ask of the request itself.
+func (r *resolved) deliverable(a *CreateArgs) error {
+	ask, err := r.flavor.Ask()
+	if err != nil {
+		return err
+	}
+	if err := r.flavor.Deliverable(); err != nil {
+		return err
+	}
+	if _, err := ask.With(&r.image); err != nil {
+		return err
+	}
+	wishes, err := r.image.Deliverable()
+	if err != nil {
+		return err
+	}
+	if _, err := nova.CPUs(&r.flavor, wishes); err != nil {
+		return err
+	}
+	bus := wishes["hw_disk_bus"]
+	if bus == "" {
+		bus = "virtio"
+	}
+	if a.DiskBus != "" && a.DiskBus != bus {
+		return fault.Invalidf("Block Device Mapping is Invalid: the boot disk is on the bus %s, which the image's property hw_disk_bus chooses, not on %s.", bus, a.DiskBus)
+	}
+	if wishes["img_config_drive"] == "mandatory" {
+		a.ConfigDrive = true
+	}
+	return nil
+}
+
+// checkHints refuses hints that name what is not there. Hints that no filter reads are kept and mean nothing, as in OpenStack.
+func checkHints(hints map[string][]string) error {
+	for _, g := range hints["group"] {
+		if !ids.IsUUID(g) {
+			return fault.Invalidf("Invalid input for field/attribute group. Value: %s. '%s' is not a 'uuid'", g, g)
+		}
+		return fault.Invalidf("Instance Group %s could not be found.", g)
+	}
+	for _, hint := range []string{"same_host", "different_host"} {
+		for _, id := range hints[hint] {
+			if !ids.IsUUID(id) {
+				return fault.Invalidf("Invalid input for field/attribute %s. Value: %s. '%s' is not a 'uuid'", hint, id, id)
+			}
+		}
+	}
+	return nil
+}
