@@ -78,6 +78,9 @@ func (p *Process) facts(ctx context.Context, o CheckOptions) (audit.Facts, error
 	if err := p.claimsAndPorts(ctx, &f); err != nil {
 		return f, err
 	}
+	if f.Lost, err = p.lostCredentials(ctx); err != nil {
+		return f, err
+	}
 	if f.Local, err = p.local(ctx, f.Nodes); err != nil {
 		return f, err
 	}

@@ -56,6 +56,9 @@ func (p *Process) identity(ctx context.Context) (*identityRoom, error) {
 	if err != nil {
 		return nil, fault.Invalidf("[fernet_tokens] key_repository: %s cannot be used", p.c.FernetTokens.Repository).Because(err)
 	}
+	if err := p.keysAreThere(ctx, d); err != nil {
+		return nil, err
+	}
 	sealing, err := token.OpenKeys(p.c.Credentials.Repository, credentialKeys)
 	if err != nil {
 		return nil, fault.Invalidf("[credential] key_repository: %s cannot be used", p.c.Credentials.Repository).Because(err)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 
+	"hypernova/keystone/credential"
+	"hypernova/keystone/store"
 	"hypernova/keystone/token"
+	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 )
@@ -12,13 +15,67 @@ import (
 // credentialKeys is how many keys of credentials there are at most: the staged one, the one that seals, and the one before it.
 const credentialKeys = 3
 
+// keysAreThere refuses to make the first keys of credentials beside credentials that other keys have sealed: those keys were lost.
+func (p *Process) keysAreThere(ctx context.Context, d *db.DB) error {
+	dir := p.c.Credentials.Repository
+	none, err := token.Keyless(dir)
+	if err != nil || !none {
+		return err
+	}
+	some, err := credential.Any(ctx, d)
+	if err != nil || !some {
+		return err
+	}
+	return fault.Invalidf("[credential] key_repository: %s has no keys, but there are credentials that were sealed with some. Bring the keys back "+
+		"from a backup. If they are lost, the credentials are too: make new keys with \"hypernova credential setup\", find them with "+
+		"\"hypernova check\" and delete them.", dir)
+}
+
 // CredentialKeys are the keys that users' credentials are sealed with, and the credentials, in a process that serves nothing.
 type CredentialKeys struct {
 	p *Process
 	k *identityRoom
 }
 
-// OpenCredentialKeys opens the repository, and makes the first keys there if there are none. fault.Invalid without a repository.
+// lostCredentials are the ids of the credentials that nobody can open any more, where this host has the keys of credentials or should have.
+func (p *Process) lostCredentials(ctx context.Context) ([]string, error) {
+	dir := p.c.Credentials.Repository
+	if dir == "" || p.c.mustExist("keystone") != nil {
+		return nil, nil
+	}
+	none, err := token.Keyless(dir)
+	if err != nil {
+		return nil, err
+	}
+	if none {
+		dir = "" // no key at all: none of the credentials is opened by one that is made up here
+	}
+	keys, err := token.OpenKeys(dir, credentialKeys)
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.database(ctx, "keystone")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.migrate(ctx, d, "keystone", store.Migrations()); err != nil {
+		return nil, err
+	}
+	return credential.New(d, keys, p.now).Lost(ctx)
+}
+
+// FirstCredentialKeys makes the first keys where there are none, even where there are credentials that lost keys have sealed: only somebody
+// who knows that those are lost may call it.
+func FirstCredentialKeys(c Config) error {
+	if c.Credentials.Repository == "" {
+		return nil // OpenCredentialKeys says so
+	}
+	_, err := token.OpenKeys(c.Credentials.Repository, credentialKeys)
+	return err
+}
+
+// OpenCredentialKeys opens the repository, and makes the first keys there if there are none. fault.Invalid without a repository, and where
+// the keys of the credentials that there are were lost.
 func OpenCredentialKeys(ctx context.Context, c Config) (*CredentialKeys, error) {
 	if c.Credentials.Repository == "" {
 		return nil, fault.Invalidf("[credential] key_repository is not set: the key lives in the process.")

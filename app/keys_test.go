@@ -99,3 +99,64 @@ func files(t *testing.T, dir string) string {
 	}
 	return all.String()
 }
+
+func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := Defaults()
+	if err := Load(&c, nil, nil, []string{"DEFAULT.host=h1", "DEFAULT.state_path=" + dir}); err != nil {
+		t.Fatal(err)
+	}
+	if err := SyncDatabases(t.Context(), c, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	seal := func(user string) string {
+		p := newProcess(&c, Options{})
+		defer p.Close(t.Context())
+		k, err := p.identity(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := k.credentials.Create(t.Context(), keystone.Credential{UserID: user, Type: "cert", Blob: "secret"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.ID
+	}
+	lost := seal("u")
+	if err := os.RemoveAll(c.Credentials.Repository); err != nil {
+		t.Fatal(err)
+	}
+	p := newProcess(&c, Options{})
+	defer p.Close(t.Context())
+	if _, err := p.identity(t.Context()); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "hypernova credential setup") {
+		t.Errorf("keys are made beside what others have sealed: %v", err)
+	}
+	if ids, err := p.lostCredentials(t.Context()); err != nil || len(ids) != 1 || ids[0] != lost {
+		t.Errorf("without keys these are lost: %v, %v", ids, err)
+	}
+	if _, err := os.Stat(c.Credentials.Repository); !os.IsNotExist(err) {
+		t.Errorf("looking made the repository: %v", err)
+	}
+	if err := FirstCredentialKeys(c); err != nil {
+		t.Fatal(err)
+	}
+	good := seal("u")
+	k, err := p.identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cs, err := k.credentials.Credentials(t.Context(), db.ListArgs{})
+	if err != nil || len(cs) != 1 || cs[0].ID != good {
+		t.Errorf("the list has %v, %v; want what can be opened", cs, err)
+	}
+	if ids, err := p.lostCredentials(t.Context()); err != nil || len(ids) != 1 || ids[0] != lost {
+		t.Errorf("these are lost: %v, %v", ids, err)
+	}
+	if held, err := k.credentials.Held(t.Context(), lost); err != nil || held.UserID != "u" || held.Blob != "" {
+		t.Errorf("whose it is cannot be told: %v, %v", held, err)
+	}
+	if err := k.credentials.Delete(t.Context(), lost); err != nil {
+		t.Error(err)
+	}
+}

@@ -15,11 +15,13 @@ type AppCredential struct {
 	Ruled                                    bool // only what AccessRules name may be called, nothing if there are none
 	AccessRules                              []AccessRule
 	Expires                                  time.Time // zero: never
+	Order                                    int64     // of their making, among those of the user
 }
 
 // AccessRule is a request that a ruled application credential may make. In Path {name} and * stand for one segment, ** for any number.
 type AccessRule struct {
 	ID, UserID, Service, Method, Path string
+	Order                             int64 // of their making, among those of the user
 }
 
 // PolicyTarget names the owner, by which alone keystone's policies judge access rules.

@@ -33,6 +33,7 @@ type Facts struct {
 	Agents   []neutron.Agent
 	Ports    []neutron.Port
 	Claims   map[string][]string // the consumers of each node, by the node's id
+	Lost     []string            // credentials that no key of their repository opens
 	Local    *Local              // nil: no servers run on this host
 }
 
@@ -86,6 +87,10 @@ func Judge(f Facts) []Finding {
 	j.ports()
 	j.records()
 	j.local()
+	for _, id := range j.Lost {
+		j.say("credential-sealed", "credential "+id, "no key in [credential] key_repository opens it: bring back the key that sealed it, or delete "+
+			"it (openstack credential delete %s)", id)
+	}
 	slices.SortStableFunc(j.found, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.Rule, b.Rule), strings.Compare(a.Subject, b.Subject))
 	})

@@ -18,7 +18,8 @@ func (p *program) credential() *cobra.Command {
 		use, short, long string
 		run              func(context.Context, app.Config, *app.CredentialKeys) error
 	}{
-		{"setup", "Make the first keys", "Make the first keys in [credential] key_repository, if there are none. Every keystone process does the same when it starts.",
+		{"setup", "Make the first keys", "Make the first keys in [credential] key_repository, if there are none. Every keystone process does the same when it starts,\n" +
+			"unless there are credentials already: the keys that sealed those were lost then, and making new ones does not bring them back.",
 			func(_ context.Context, cfg app.Config, _ *app.CredentialKeys) error {
 				fmt.Fprintln(p.env.Out, "there are keys in", cfg.Credentials.Repository)
 				return nil
@@ -51,6 +52,11 @@ func (p *program) credential() *cobra.Command {
 			}
 			defer done()
 			ctx := log.With(c.Context(), logger)
+			if sub.use == "setup" {
+				if err := app.FirstCredentialKeys(cfg); err != nil {
+					return err
+				}
+			}
 			k, err := app.OpenCredentialKeys(ctx, cfg)
 			if err != nil {
 				return err

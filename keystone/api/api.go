@@ -36,11 +36,14 @@ type API struct {
 	WebSSO      WebSSO
 }
 
+// maxList is how many items a list has at most.
+const maxList = 10_000
+
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is identity's own.
 func Handler(c api.Config, a *API) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.MissingRefused = "keystone", "/v3", api.Keystone, api.LinksKeystone, true
 	// Identity's clients do not follow pages: a list is whole unless it asks for less.
-	c.MaxLimit = 10_000
+	c.MaxLimit = maxList
 	c.Root = discovery(c.Endpoint)
 	if c.Validator != nil {
 		c.Validator = withoutSigned(c.Validator)
@@ -110,6 +113,9 @@ func page[N, V any](q api.PageQuery, where []db.Cond, read func(db.ListArgs) ([]
 	order, err := q.Order(false)
 	if err != nil {
 		return out, err
+	}
+	if q.Limit == 0 { // of identity's lists that means all
+		q.Limit = maxList
 	}
 	args := db.ListArgs{Where: where, Marker: q.Marker, Limit: q.Limit + 1}
 	if q.Marker != "" {

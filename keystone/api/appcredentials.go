@@ -275,7 +275,7 @@ func (a *API) listAppCredentials(ctx context.Context, r *api.Request, o owner, q
 		return out, err
 	}
 	for _, c := range cs {
-		if q.Name != nil && c.Name != *q.Name {
+		if q.Name != nil && c.Name != *q.Name || !resembles(r, []string{"name"}, c.Name) {
 			continue
 		}
 		v, err := a.appCredentialView(ctx, r, c)
@@ -325,7 +325,8 @@ func (a *API) listAccessRules(ctx context.Context, r *api.Request, o owner, q *a
 	}
 	xs, err := a.Delegation.AccessRules(ctx, string(o))
 	xs = slices.DeleteFunc(xs, func(x keystone.AccessRule) bool {
-		return q.Service != nil && x.Service != *q.Service || q.Method != nil && x.Method != *q.Method || q.Path != nil && x.Path != *q.Path
+		return q.Service != nil && x.Service != *q.Service || q.Method != nil && x.Method != *q.Method || q.Path != nil && x.Path != *q.Path ||
+			!resembles(r, []string{"service", "method", "path"}, x.Service, x.Method, x.Path)
 	})
 	return api.Page[accessRuleView]{Items: views(xs, accessRuleViewer(r))}, err
 }

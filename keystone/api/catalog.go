@@ -152,7 +152,9 @@ func (a *API) putRegion(ctx context.Context, r *api.Request, in *regionBody) (re
 
 func (a *API) listRegions(ctx context.Context, r *api.Request, q *regionQuery) (api.Page[regionView], error) {
 	vs, err := a.Catalog.Regions(ctx)
-	vs = slices.DeleteFunc(vs, func(v keystone.Region) bool { return q.Parent != nil && v.ParentID != *q.Parent })
+	vs = slices.DeleteFunc(vs, func(v keystone.Region) bool {
+		return q.Parent != nil && v.ParentID != *q.Parent || !resembles(r, []string{"parent_region_id"}, v.ParentID)
+	})
 	return api.Page[regionView]{Items: views(vs, regionViewer(r))}, err
 }
 
@@ -215,7 +217,8 @@ func (a *API) createService(ctx context.Context, r *api.Request, in *serviceBody
 func (a *API) listServices(ctx context.Context, r *api.Request, q *serviceQuery) (api.Page[serviceView], error) {
 	vs, err := a.Catalog.Services(ctx)
 	vs = slices.DeleteFunc(vs, func(v keystone.Service) bool {
-		return q.Type != nil && v.Type != *q.Type || q.Name != nil && v.Name != *q.Name
+		return q.Type != nil && v.Type != *q.Type || q.Name != nil && v.Name != *q.Name ||
+			!resembles(r, []string{"type", "name"}, v.Type, v.Name)
 	})
 	return api.Page[serviceView]{Items: views(vs, serviceViewer(r))}, err
 }
@@ -274,7 +277,8 @@ func (a *API) listEndpoints(ctx context.Context, r *api.Request, q *endpointQuer
 	}
 	vs = slices.DeleteFunc(vs, func(v keystone.Endpoint) bool {
 		return q.ServiceID != nil && v.ServiceID != *q.ServiceID || q.Interface != nil && v.Interface != *q.Interface ||
-			region != nil && v.RegionID != *region
+			region != nil && v.RegionID != *region ||
+			!resembles(r, []string{"interface", "service_id", "region_id"}, v.Interface, v.ServiceID, v.RegionID)
 	})
 	return api.Page[endpointView]{Items: views(vs, endpointViewer(r))}, err
 }

@@ -63,11 +63,16 @@ var credentials = api.Resource[*API]{Name: "credential", Plural: "credentials", 
 	api.ListOf("GET /credentials", nil, api.Nothing[*API], (*API).listCredentials),
 	api.On("GET /credentials/{credential_id}", credentialGet, http.StatusOK, (*API).loadCredential, (*API).showCredential),
 	api.On("PATCH /credentials/{credential_id}", credentialChange, http.StatusOK, (*API).loadCredential, (*API).updateCredential, api.NonEmpty()),
-	api.On("DELETE /credentials/{credential_id}", credentialDrop, http.StatusNoContent, (*API).loadCredential, (*API).deleteCredential),
+	api.On("DELETE /credentials/{credential_id}", credentialDrop, http.StatusNoContent, (*API).loadHeld, (*API).deleteCredential),
 }}
 
 func (a *API) loadCredential(ctx context.Context, r *api.Request) (keystone.Credential, error) {
 	return a.Credentials.Credential(ctx, r.Param("credential_id"))
+}
+
+// loadHeld finds a credential that is to go, be it one that nobody can open any more.
+func (a *API) loadHeld(ctx context.Context, r *api.Request) (keystone.Credential, error) {
+	return a.Credentials.Held(ctx, r.Param("credential_id"))
 }
 
 // reaches keeps a delegated token to the project that it is for: what belongs to the user alone is not delegated.
@@ -165,7 +170,7 @@ func (a *API) listCredentials(ctx context.Context, r *api.Request, _ api.None, q
 	if err != nil {
 		return out, err
 	}
-	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: equal(equal(nil, "user_id", q.UserID), "type", q.Type)})
+	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: like(equal(equal(nil, "user_id", q.UserID), "type", q.Type), r, "user_id", "type")})
 	for _, c := range cs {
 		if r.Allowed(credentialGet, c.PolicyTarget()) && delegates(t, c) == nil {
 			out.Items = append(out.Items, credentialViewer(r)(c))

@@ -52,7 +52,7 @@ type key struct {
 func (k key) PolicyTarget() policy.Target { return k.Credential.PolicyTarget() }
 
 func (a *API) loadEC2(ctx context.Context, r *api.Request) (key, error) {
-	c, err := a.Credentials.Credential(ctx, credential.EC2ID(r.Param("credential_id")))
+	c, err := a.Credentials.Held(ctx, credential.EC2ID(r.Param("credential_id")))
 	if fault.Is(err, fault.NotFound) || err == nil && c.Type != credential.TypeEC2 {
 		return key{}, fault.NotFoundf("Could not find credential: %s.", r.Param("credential_id"))
 	}

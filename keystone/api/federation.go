@@ -85,7 +85,7 @@ func (a *API) listIDPs(ctx context.Context, r *api.Request, q *partnerQuery) (ap
 	out := api.Page[idpView]{Items: []idpView{}}
 	ps, err := a.Federation.IdentityProviders(ctx)
 	for _, p := range ps {
-		if q.match(p.ID, p.Enabled) {
+		if q.match(p.ID, p.Enabled) && resembles(r, []string{"id"}, p.ID) {
 			out.Items = append(out.Items, idpViewer(r)(p))
 		}
 	}
@@ -327,7 +327,7 @@ func (a *API) listSPs(ctx context.Context, r *api.Request, q *partnerQuery) (api
 	out := api.Page[spView]{Items: []spView{}}
 	ps, err := a.Federation.ServiceProviders(ctx)
 	for _, p := range ps {
-		if q.match(p.ID, p.Enabled) {
+		if q.match(p.ID, p.Enabled) && resembles(r, []string{"id"}, p.ID) {
 			out.Items = append(out.Items, spViewer(r)(p))
 		}
 	}

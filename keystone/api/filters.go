@@ -87,7 +87,7 @@ func (a *API) listEndpointGroups(ctx context.Context, r *api.Request, q *nameQue
 	out := api.Page[endpointGroupView]{Items: []endpointGroupView{}}
 	gs, err := a.Catalog.EndpointGroups(ctx)
 	for _, g := range gs {
-		if q.Name == nil || g.Name == *q.Name {
+		if (q.Name == nil || g.Name == *q.Name) && resembles(r, []string{"name"}, g.Name) {
 			out.Items = append(out.Items, endpointGroupViewer(r)(g))
 		}
 	}

@@ -50,7 +50,6 @@ type groupUpdateBody struct {
 
 type groupQuery struct {
 	api.PageQuery
-	namePart
 	Name     *string `wire:"name"`
 	DomainID *string `wire:"domain_id"`
 }
@@ -77,7 +76,7 @@ func (a *API) createGroup(ctx context.Context, r *api.Request, in *groupCreateBo
 }
 
 func (a *API) listGroups(ctx context.Context, r *api.Request, q *groupQuery) (api.Page[groupView], error) {
-	where := q.like(equal(equal(within(r, nil), "name", q.Name), "domain_id", q.DomainID))
+	where := like(equal(equal(within(r, nil), "name", q.Name), "domain_id", q.DomainID), r, "name", "domain_id")
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Group, error) { return a.Identity.Groups(ctx, la) },
 		func(g keystone.Group) string { return g.ID }, groupViewer(r))
 }

@@ -148,7 +148,8 @@ func (a *API) createRegistered(ctx context.Context, r *api.Request, in *register
 }
 
 func (a *API) listRegistered(ctx context.Context, r *api.Request, q *registeredQuery) (api.Page[registeredView], error) {
-	where := equal(equal(equal(nil, "service_id", q.ServiceID), "region_id", q.RegionID), "resource_name", q.Resource)
+	where := like(equal(equal(equal(nil, "service_id", q.ServiceID), "region_id", q.RegionID), "resource_name", q.Resource), r,
+		"service_id", "region_id", "resource_name")
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.RegisteredLimit, error) { return a.Limits.AllRegistered(ctx, la) },
 		func(l keystone.RegisteredLimit) string { return l.ID }, registeredViewer(r))
 }
@@ -194,7 +195,8 @@ func (a *API) createLimits(ctx context.Context, r *api.Request, in *limitList) (
 // listLimits shows all to administrators, services and the system, to others what is of their domain or project.
 func (a *API) listLimits(ctx context.Context, r *api.Request, q *limitQuery) (api.Page[limitView], error) {
 	where := equal(equal(equal(nil, "service_id", q.ServiceID), "region_id", q.RegionID), "resource_name", q.Resource)
-	where = equal(equal(where, "project_id", q.ProjectID), "domain_id", q.DomainID)
+	where = like(equal(equal(where, "project_id", q.ProjectID), "domain_id", q.DomainID), r, "service_id", "region_id", "resource_name",
+		"project_id", "domain_id")
 	c := r.Caller
 	switch {
 	case c.System != "" || c.Admin() || c.HasRole("service"):

@@ -127,7 +127,6 @@ func (u *projectUpdate) change(p keystone.Project) (identity.ProjectChange, erro
 
 type projectQuery struct {
 	api.PageQuery
-	namePart
 	Name     *string `wire:"name"`
 	DomainID *string `wire:"domain_id"`
 	ParentID *string `wire:"parent_id"`
@@ -215,7 +214,7 @@ func (a *API) listProjects(ctx context.Context, r *api.Request, q *projectQuery)
 	if where = boolFilter(where, "is_domain", q.IsDomain); q.IsDomain == nil {
 		where = append(where, db.EqTo("is_domain", false))
 	}
-	where = q.like(append(where, q.tagged()...))
+	where = like(append(where, q.tagged()...), r, "name", "domain_id", "parent_id")
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects(ctx, la) },
 		func(p keystone.Project) string { return p.ID }, projectViewer(r))
 }
@@ -426,13 +425,12 @@ func (a *API) createDomain(ctx context.Context, r *api.Request, in *domainCreate
 
 type domainQuery struct {
 	api.PageQuery
-	namePart
 	Name    *string `wire:"name"`
 	Enabled *string `wire:"enabled"`
 }
 
 func (a *API) listDomains(ctx context.Context, r *api.Request, q *domainQuery) (api.Page[domainView], error) {
-	where := q.like(boolFilter(equal([]db.Cond{db.EqTo("is_domain", true)}, "name", q.Name), "enabled", q.Enabled))
+	where := like(boolFilter(equal([]db.Cond{db.EqTo("is_domain", true)}, "name", q.Name), "enabled", q.Enabled), r, "name")
 	if r.Caller.DomainID != "" && !r.Caller.Admin() {
 		where = append(where, db.EqTo("id", r.Caller.DomainID))
 	}

@@ -82,7 +82,7 @@ func (a *API) createRole(ctx context.Context, r *api.Request, in *roleBody) (rol
 
 // listRoles shows the global roles unless a domain is named.
 func (a *API) listRoles(ctx context.Context, r *api.Request, q *roleQuery) (api.Page[roleView], error) {
-	where := equal([]db.Cond{db.EqTo("domain_id", "")}, "name", q.Name)
+	where := like(equal([]db.Cond{db.EqTo("domain_id", "")}, "name", q.Name), r, "name", "domain_id")
 	asked := roleList
 	if q.DomainID != nil {
 		asked, where[0] = localList, db.EqTo("domain_id", *q.DomainID)

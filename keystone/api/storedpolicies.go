@@ -61,7 +61,7 @@ func (a *API) listPolicies(ctx context.Context, r *api.Request, q *policyQuery) 
 	out := api.Page[policyView]{Items: []policyView{}}
 	ps, err := a.Catalog.Policies(ctx)
 	for _, p := range ps {
-		if q.Type == nil || p.Type == *q.Type {
+		if (q.Type == nil || p.Type == *q.Type) && resembles(r, []string{"type"}, p.Type) {
 			out.Items = append(out.Items, policyViewer(r)(p))
 		}
 	}

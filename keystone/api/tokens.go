@@ -284,10 +284,13 @@ func absent(method string) error {
 }
 
 func (r *reference) parts() (id, name string) {
-	if r == nil {
+	switch {
+	case r == nil:
 		return "", ""
+	case r.Name != "": // of two ways to name it the name counts
+		return "", r.Name
 	}
-	return r.ID, r.Name
+	return r.ID, ""
 }
 
 func (in *authRequest) appCredential() (*token.AppCredentialProof, error) {
@@ -336,6 +339,21 @@ func (in *authRequest) scope(req *token.Request) error {
 	if err := json.Unmarshal(in.Scope, &s); err != nil {
 		return fault.Invalidf("Invalid input for field 'scope': it must be \"unscoped\" or an object with project, domain or system.")
 	}
+	var named map[string]json.RawMessage
+	if err := json.Unmarshal(in.Scope, &named); err != nil {
+		return err
+	}
+	kinds := 0
+	for _, k := range []string{"project", "domain", "unscoped", "system", "OS-TRUST:trust"} {
+		if raw, there := named[k]; there {
+			if kinds++; isNull(raw) {
+				return fault.Invalidf("Invalid input for field 'scope/%s': null is not of type 'object'.", k)
+			}
+		}
+	}
+	if kinds != 1 {
+		return notInScope("system, project, domain, OS-TRUST:trust or unscoped", "scope")
+	}
 	var c token.ScopeClaim
 	switch {
 	case s.Unscoped != nil:
@@ -343,23 +361,35 @@ func (in *authRequest) scope(req *token.Request) error {
 		return nil
 	case s.Project != nil:
 		c.ProjectID, c.ProjectName = s.Project.ID, s.Project.Name
-		if s.Project.Domain != nil {
-			c.DomainID, c.DomainName = s.Project.Domain.ID, s.Project.Domain.Name
+		c.DomainID, c.DomainName = s.Project.Domain.parts()
+		switch {
+		case c.ProjectID == "" && c.ProjectName == "":
+			return fault.Invalidf("Invalid input for field scope/project: id or name must be present.")
+		case s.Project.Domain != nil && c.DomainID == "" && c.DomainName == "":
+			return fault.Invalidf("Invalid input for field scope/project/domain: id or name must be present.")
+		case c.ProjectName != "" && s.Project.Domain == nil:
+			return notInScope("domain", "project")
+		case c.ProjectName != "":
+			c.ProjectID = "" // of two ways to name it the name counts
 		}
-		if c.ProjectID == "" && (c.ProjectName == "" || c.DomainID == "" && c.DomainName == "") {
-			return fault.Invalidf("Expecting to find a project's id, or name and domain, in scope.project.")
+	case s.Domain != nil:
+		if c.DomainID, c.DomainName = s.Domain.parts(); c.DomainID == "" && c.DomainName == "" {
+			return fault.Invalidf("Invalid input for field scope/domain: id or name must be present.")
 		}
-	case s.Domain != nil && *s.Domain != (reference{}):
-		c.DomainID, c.DomainName = s.Domain.ID, s.Domain.Name
-	case s.System != nil && s.System.All:
+	case s.System != nil:
 		c.System = true
-	case s.Trust != nil && s.Trust.ID != "":
-		c.Trust = s.Trust.ID
-	default:
-		return fault.Invalidf("Expecting to find project, domain or system in scope.")
+	case s.Trust != nil:
+		if c.Trust = s.Trust.ID; c.Trust == "" {
+			return notInScope("trust_id", "trust")
+		}
 	}
 	req.Scope = &c
 	return nil
+}
+
+func notInScope(what, where string) error {
+	return fault.Invalidf("Expecting to find %s in %s. The server could not comply with the request since it is either malformed or "+
+		"otherwise incorrect. The client is assumed to be in error.", what, where)
 }
 
 func (a *API) showToken(ctx context.Context, r *api.Request, s subject, q *tokenQuery) (tokenView, error) {

@@ -111,7 +111,6 @@ type userUpdate struct {
 
 type userQuery struct {
 	api.PageQuery
-	namePart
 	Provider *string `wire:"idp_id"`
 	Protocol *string `wire:"protocol_id"`
 	UniqueID *string `wire:"unique_id"`
@@ -145,7 +144,7 @@ func (a *API) createUser(ctx context.Context, r *api.Request, in *userCreate) (u
 
 func (a *API) listUsers(ctx context.Context, r *api.Request, q *userQuery) (api.Page[userView], error) {
 	where := within(r, nil)
-	where = q.like(equal(where, "name", q.Name))
+	where = like(equal(where, "name", q.Name), r, "name", "domain_id")
 	where = equal(where, "domain_id", q.DomainID)
 	where = boolFilter(where, "enabled", q.Enabled)
 	var known []db.Cond

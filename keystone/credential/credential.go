@@ -16,6 +16,7 @@ import (
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
+	"hypernova/oslo/log"
 )
 
 // Sealer encrypts what the database keeps. token.Keys is one, over a key repository of its own.
@@ -111,16 +112,34 @@ func (s *Service) Credential(ctx context.Context, id string) (keystone.Credentia
 	return s.open(c)
 }
 
+// Held finds a credential of which only who has it matters: its blob is empty where no key of the repository opens it. fault.NotFound.
+func (s *Service) Held(ctx context.Context, id string) (keystone.Credential, error) {
+	c, err := store.Credential(ctx, s.db, id)
+	if err != nil {
+		return keystone.Credential{}, missing(err, id)
+	}
+	if opened, err := s.open(c); err == nil {
+		return opened, nil
+	}
+	c.Blob = ""
+	return keystone.Credential(c), nil
+}
+
 // Credentials lists one page.
 func (s *Service) Credentials(ctx context.Context, a db.ListArgs) ([]keystone.Credential, error) {
 	rows, err := store.Credentials(ctx, s.db, a)
 	var out []keystone.Credential
+	var lost []string
 	for _, r := range rows {
 		c, err := s.open(r)
 		if err != nil {
-			return nil, err
+			lost = append(lost, r.ID)
+			continue
 		}
 		out = append(out, c)
+	}
+	if lost != nil {
+		log.From(ctx).ErrorContext(ctx, "credentials are left out of a list: no key of the repository opens them", "credentials", lost)
 	}
 	return out, err
 }

@@ -23,6 +23,23 @@ func (s *Service) Stale(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
+// Lost are the ids of the credentials that no key of the repository opens.
+func (s *Service) Lost(ctx context.Context) (ids []string, err error) {
+	err = s.each(ctx, func(c store.SealedCredential) error {
+		if _, err := s.open(c); err != nil {
+			ids = append(ids, c.ID)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// Any tells whether there is a credential at all.
+func Any(ctx context.Context, d *db.DB) (bool, error) {
+	cs, err := store.Credentials(ctx, d, db.ListArgs{Limit: 1})
+	return len(cs) > 0, err
+}
+
 // Reseal writes every credential that older keys have sealed with the one that seals now, and tells how many. It is safe to run again, and
 // beside a running service. One that no key opens stays as it is and is named in the error; the others are written all the same.
 func (s *Service) Reseal(ctx context.Context) (n int, err error) {

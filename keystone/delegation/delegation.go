@@ -80,6 +80,9 @@ func (s *Service) CreateAppCredential(ctx context.Context, c keystone.AppCredent
 			return fault.Forbiddenf("Unable to create additional application credentials, maximum of %d already exceeded for user.",
 				s.config.CredentialsPerUser)
 		}
+		for _, h := range have {
+			c.Order = max(c.Order, h.Order+1)
+		}
 		if c.AccessRules, err = s.rules(ctx, tx, c.UserID, c.AccessRules); err != nil {
 			return err
 		}
@@ -110,6 +113,9 @@ func (s *Service) rules(ctx context.Context, tx *db.Tx, user string, wanted []ke
 			return nil, fault.Invalidf("Could not find Access Rule: %s.", w.ID)
 		default:
 			w.ID, w.UserID = ids.Hex(), user
+			for _, h := range have {
+				w.Order = max(w.Order, h.Order+1)
+			}
 			if err := store.InsertAccessRule(ctx, tx, w); err != nil {
 				return nil, err
 			}

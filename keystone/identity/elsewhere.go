@@ -3,6 +3,7 @@ package identity
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,6 +54,12 @@ type asked struct {
 	domain  string
 	filter  directory.Filter
 	enabled *bool
+	names   []*regexp.Regexp // of which directories know nothing; all must match
+}
+
+// other tells a name that the listing does not ask for.
+func (a asked) other(name string) bool {
+	return slices.ContainsFunc(a.names, func(x *regexp.Regexp) bool { return !x.MatchString(name) })
 }
 
 func askedOf(where []db.Cond) asked {
@@ -64,6 +71,11 @@ func askedOf(where []db.Cond) asked {
 		case c.Column == "name" && (c.Op == db.Eq || c.Op == db.Like) && len(c.Values) == 1:
 			text, _ := c.Values[0].(string)
 			a.filter = nameFilter(c.Op, text)
+		case c.Column == "name" && c.Op == db.Regexp && len(c.Values) == 1:
+			text, _ := c.Values[0].(string)
+			if x, err := regexp.Compile(text); err == nil {
+				a.names = append(a.names, x)
+			}
 		case c.Column == "enabled" && c.Op == db.Eq && len(c.Values) == 1:
 			if v, ok := c.Values[0].(bool); ok {
 				a.enabled = &v
@@ -102,6 +114,7 @@ func (s *Service) usersElsewhere(ctx context.Context, a db.ListArgs) ([]keystone
 	if !theirs || err != nil {
 		return nil, theirs, err
 	}
+	us = slices.DeleteFunc(us, func(u keystone.User) bool { return q.other(u.Name) })
 	if q.enabled != nil {
 		us = slices.DeleteFunc(us, func(u keystone.User) bool { return u.Enabled != *q.enabled })
 	}
@@ -120,6 +133,7 @@ func (s *Service) groupsElsewhere(ctx context.Context, a db.ListArgs) ([]keyston
 	if !theirs || err != nil {
 		return nil, theirs, err
 	}
+	gs = slices.DeleteFunc(gs, func(g keystone.Group) bool { return q.other(g.Name) })
 	gs, err = cut(gs, a, func(g keystone.Group, column string) string {
 		if column == "name" {
 			return g.Name

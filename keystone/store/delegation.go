@@ -19,6 +19,7 @@ type appCredentialRow struct {
 	Ruled        bool    `db:"ruled"`
 	AccessRules  words   `db:"access_rules"`
 	Expires      db.Time `db:"expires_at"`
+	Order        int64   `db:"position"`
 }
 
 type accessRuleRow struct {
@@ -27,6 +28,7 @@ type accessRuleRow struct {
 	Service string `db:"service"`
 	Method  string `db:"method"`
 	Path    string `db:"path"`
+	Order   int64  `db:"position"`
 }
 
 type trustRow struct {
@@ -44,24 +46,24 @@ type trustRow struct {
 }
 
 const (
-	appCredentialColumns = `id, user_id, project_id, name, description, secret_hash, unrestricted, roles, ruled, access_rules, expires_at`
-	accessRuleColumns    = `id, user_id, service, method, path`
+	appCredentialColumns = `id, user_id, project_id, name, description, secret_hash, unrestricted, roles, ruled, access_rules, expires_at, position`
+	accessRuleColumns    = `id, user_id, service, method, path, position`
 	trustColumns         = `id, trustor_user_id, trustee_user_id, project_id, impersonation, roles, expires_at, remaining_uses,
 	redelegated_trust_id, redelegation_count, extra`
 )
 
-// A user has a handful of these; they are read whole.
+// A user has a handful of these; they are read whole, in the order in which they were made.
 var (
 	appCredentialByID   = db.NewQuery[appCredentialRow](Statements, `SELECT `+appCredentialColumns+` FROM application_credentials WHERE id = ?`)
 	appCredentialByName = db.NewQuery[appCredentialRow](Statements, `SELECT `+appCredentialColumns+` FROM application_credentials
 		WHERE user_id = ? AND name = ?`)
 	appCredentialsOf = db.NewQuery[appCredentialRow](Statements, `SELECT `+appCredentialColumns+` FROM application_credentials
-		WHERE user_id = ? ORDER BY id`)
+		WHERE user_id = ? ORDER BY position, id`)
 	appCredentialInsert = db.NewInsert[appCredentialRow](Statements, "application_credentials")
 	appCredentialDelete = db.NewExec(Statements, `DELETE FROM application_credentials WHERE id = ?`)
 
 	accessRuleByID   = db.NewQuery[accessRuleRow](Statements, `SELECT `+accessRuleColumns+` FROM access_rules WHERE id = ?`)
-	accessRulesOf    = db.NewQuery[accessRuleRow](Statements, `SELECT `+accessRuleColumns+` FROM access_rules WHERE user_id = ? ORDER BY id`)
+	accessRulesOf    = db.NewQuery[accessRuleRow](Statements, `SELECT `+accessRuleColumns+` FROM access_rules WHERE user_id = ? ORDER BY position, id`)
 	accessRuleInsert = db.NewInsert[accessRuleRow](Statements, "access_rules")
 	accessRuleDelete = db.NewExec(Statements, `DELETE FROM access_rules WHERE id = ?`)
 
@@ -102,7 +104,7 @@ func appCredentials(ctx context.Context, q db.Querier, rs []appCredentialRow) ([
 			}
 		}
 		c := keystone.AppCredential{ID: r.ID, Name: r.Name, Description: r.Description, UserID: r.UserID, ProjectID: r.ProjectID,
-			Unrestricted: r.Unrestricted, RoleIDs: r.Roles.V, Ruled: r.Ruled, Expires: r.Expires.Time}
+			Unrestricted: r.Unrestricted, RoleIDs: r.Roles.V, Ruled: r.Ruled, Expires: r.Expires.Time, Order: r.Order}
 		for _, id := range r.AccessRules.V {
 			c.AccessRules = append(c.AccessRules, rules[id])
 		}
@@ -151,7 +153,7 @@ func InsertAppCredential(ctx context.Context, tx *db.Tx, c keystone.AppCredentia
 	}
 	return appCredentialInsert.Do(ctx, tx, appCredentialRow{ID: c.ID, UserID: c.UserID, ProjectID: c.ProjectID, Name: c.Name,
 		Description: c.Description, SecretHash: hash, Unrestricted: c.Unrestricted, Roles: words{V: c.RoleIDs}, Ruled: c.Ruled,
-		AccessRules: words{V: rules}, Expires: db.At(c.Expires)})
+		AccessRules: words{V: rules}, Expires: db.At(c.Expires), Order: c.Order})
 }
 
 // DeleteAppCredential removes an application credential; its rules stay for others.

@@ -57,6 +57,15 @@ func OpenKeys(dir string, max int) (*Keys, error) {
 	return k, k.load()
 }
 
+// Keyless tells whether the key repository dir has no key yet, so that OpenKeys would make the first ones.
+func Keyless(dir string) (bool, error) {
+	ns, err := (&Keys{dir: dir}).names()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return dir != "" && len(ns) == 0, err
+}
+
 func newKey() (*fernet.Key, error) {
 	key := new(fernet.Key)
 	return key, key.Generate()

@@ -10,6 +10,8 @@ import (
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/totp"
 
+	"hypernova/keystone/store"
+	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
 
@@ -110,7 +112,7 @@ func (s *Service) checkReceipt(text string, c *Claims) (string, error) {
 const step = 30 * time.Second
 
 // checkTOTP answers the id of the user whose passcode it is. Wrong passcodes count like wrong passwords. It looks for the seeds of users
-// who are not there, or may not log in, too.
+// who are not there, or may not log in, too. A passcode is good once, whichever process it was shown to.
 func (s *Service) checkTOTP(ctx context.Context, p PasswordProof) (string, error) {
 	u, sec, err := s.find(ctx, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -124,29 +126,42 @@ func (s *Service) checkTOTP(ctx context.Context, p PasswordProof) (string, error
 			return "", bad
 		}
 	}
-	right := false
+	right := int64(-1)
 	for _, seed := range seeds {
-		right = rightCode(seed, p.Password, now) || right
+		right = max(right, rightCode(seed, p.Password, now))
 	}
 	switch {
 	case err != nil, rules.Locked(u, sec, now), !u.Enabled, rules.Dormant(u, now):
 		return "", s.failed(ctx, "", refused("user %q is not there, locked or disabled", u.ID))
-	case !right:
+	case right < 0:
 		return "", s.failed(ctx, u.ID, refused("wrong passcode of user %s", u.ID))
+	}
+	first := false
+	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+		var err error
+		first, err = store.UsePasscode(ctx, tx, u.ID, right, strings.TrimSpace(p.Password)) // spaces around it do not count
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case !first:
+		return "", s.failed(ctx, u.ID, refused("a passcode of user %s was used before", u.ID))
 	}
 	return u.ID, nil
 }
 
-func rightCode(seed, code string, now time.Time) bool {
+// rightCode answers the step of time whose passcode it is, -1 where it is none of those that are accepted.
+func rightCode(seed, code string, now time.Time) int64 {
 	seed = strings.TrimRight(strings.ToUpper(seed), "=")
 	if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(seed); err != nil {
-		return false
+		return -1
 	}
 	for _, at := range []time.Time{now, now.Add(-step)} {
 		ok, err := totp.ValidateCustom(code, seed, at, totp.ValidateOpts{Period: uint(step / time.Second), Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err == nil && ok {
-			return true
+			return at.Unix() / int64(step/time.Second)
 		}
 	}
-	return false
+	return -1
 }

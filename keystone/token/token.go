@@ -324,8 +324,14 @@ func (s *Service) Revoke(ctx context.Context, text string) error {
 	})
 }
 
-// Purge drops revocations that no living token can match; a periodic task calls it.
-func (s *Service) Purge(ctx context.Context) error { return store.PurgeRevocations(ctx, s.db, s.now()) }
+// Purge drops revocations that no living token can match, and passcodes that are too old to be shown again; a periodic task calls it.
+func (s *Service) Purge(ctx context.Context) error {
+	const kept = 20 // steps: a clock may be set back a little
+	if err := store.PurgePasscodes(ctx, s.db, s.now().Unix()/int64(step/time.Second)-kept); err != nil {
+		return err
+	}
+	return store.PurgeRevocations(ctx, s.db, s.now())
+}
 
 // Project is keystone.API.
 func (s *Service) Project(ctx context.Context, id string) (keystone.Project, error) {

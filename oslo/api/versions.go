@@ -86,7 +86,11 @@ func (vs *Versions) negotiate(h http.Header) (v Version, malformed, outside stri
 
 // respond writes the version headers of an answer; v is zero while it is not known.
 func (vs *Versions) respond(h http.Header, v Version) {
-	h.Add("Vary", "OpenStack-API-Version")
+	vary := "OpenStack-API-Version"
+	if vs.Legacy == "" { // a service that never had another header writes it in small letters
+		vary = strings.ToLower(vary)
+	}
+	h.Add("Vary", vary)
 	if vs.Legacy != "" {
 		h.Add("Vary", vs.Legacy)
 	}

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"hypernova/oslo/api"
@@ -95,7 +97,7 @@ func summaries(r *api.Request, found placement.Candidates, want placement.Candid
 		if !r.AtLeast(29) && !chosen[id] {
 			continue
 		}
-		v := summaryView{Resources: map[string]capacityView{}, Traits: list(p.Traits), Root: p.Root}
+		v := summaryView{Resources: map[string]capacityView{}, Traits: list(inOrder(p.Traits)), Root: p.Root}
 		if p.Parent != "" {
 			v.Parent = &p.Parent
 		}
@@ -248,4 +250,20 @@ func checkGroups(r *api.Request, want placement.CandidatesRequest) error {
 		return fault.Invalidf("The \"group_policy\" parameter is required when specifying more than one \"resources{N}\" parameter.")
 	}
 	return nil
+}
+
+// inOrder puts the standard traits first and the cloud's own after them, as the order is in which placement has come to know them.
+func inOrder(traits []string) []string {
+	out := slices.Clone(traits)
+	slices.SortStableFunc(out, func(a, b string) int {
+		return cmp.Or(custom(a)-custom(b), strings.Compare(a, b))
+	})
+	return out
+}
+
+func custom(trait string) int {
+	if strings.HasPrefix(trait, "CUSTOM_") {
+		return 1
+	}
+	return 0
 }

@@ -1,0 +1,29 @@
+package store
+
+import (
+	"context"
+
+	"hypernova/oslo/db"
+)
+
+type passcodeRow struct {
+	User string `db:"user_id"`
+	Step int64  `db:"step"`
+	Code string `db:"code"`
+}
+
+var (
+	passcodeUse   = db.NewInsert[passcodeRow](Statements, "used_passcodes")
+	passcodePurge = db.NewExec(Statements, `DELETE FROM used_passcodes WHERE step < ?`)
+)
+
+// UsePasscode keeps that a user has shown a passcode of a step of time, and reports whether it is the first time.
+func UsePasscode(ctx context.Context, tx *db.Tx, user string, step int64, code string) (bool, error) {
+	return passcodeUse.Absent(ctx, tx, passcodeRow{user, step, code})
+}
+
+// PurgePasscodes forgets those of the steps before one.
+func PurgePasscodes(ctx context.Context, q db.Querier, before int64) error {
+	_, err := passcodePurge.Do(ctx, q, before)
+	return err
+}
