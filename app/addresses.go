@@ -28,6 +28,13 @@ type Listen struct {
 	Nova       string `conf:"nova_endpoint" is:"url" help:"The public URL of the compute API, without its version."`
 	Metadata   string `conf:"metadata_endpoint" is:"url" help:"The URL at which network agents reach the metadata API."`
 	Neutron    string `conf:"neutron_endpoint" is:"url" help:"The public URL of the network API."`
+
+	KeystonePort  int `conf:"keystone_port" default:"-1" min:"-1" max:"65535" help:"The port of the identity API; -1 is the one that port_base says."`
+	GlancePort    int `conf:"glance_port" default:"-1" min:"-1" max:"65535" help:"The port of the image API; -1 is the one that port_base says."`
+	PlacementPort int `conf:"placement_port" default:"-1" min:"-1" max:"65535" help:"The port of the placement API; -1 is the one that port_base says."`
+	NovaPort      int `conf:"nova_port" default:"-1" min:"-1" max:"65535" help:"The port of the compute API; -1 is the one that port_base says."`
+	MetadataPort  int `conf:"metadata_port" default:"-1" min:"-1" max:"65535" help:"The port of the metadata API; -1 is the one that port_base says."`
+	NeutronPort   int `conf:"neutron_port" default:"-1" min:"-1" max:"65535" help:"The port of the network API; -1 is the one that port_base says."`
 }
 
 // APIs that listen, in the order of their ports from port_base on.
@@ -53,6 +60,11 @@ func ports() []port {
 
 // portOf is the port an API listens on; 0: the system chooses.
 func (l *Listen) portOf(api string) int {
+	own := map[string]int{apiKeystone: l.KeystonePort, apiGlance: l.GlancePort, apiPlacement: l.PlacementPort,
+		apiNova: l.NovaPort, apiMetadata: l.MetadataPort, apiNeutron: l.NeutronPort}
+	if n, ok := own[api]; ok && n >= 0 {
+		return n
+	}
 	for _, p := range ports() {
 		if p.api == api {
 			switch {

@@ -2,8 +2,11 @@ package app
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"time"
 
+	"hypernova/app/openstack"
 	"hypernova/neutron/quota"
 	"hypernova/nova/scheduler"
 	"hypernova/oslo/conf"
@@ -53,7 +56,8 @@ type Config struct {
 	NetAgent       NetAgent          `section:"AGENT" help:"The network agent of a host."`
 	Seed           Seed              `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
 
-	files []string // what was read, in order
+	files   []string // what was read, in order
+	remarks []string // on options of OpenStack's in them
 
 	ImageStores map[string]*ImageStore `sections:"image.enabled_backends" help:"A store of image data, named in [image] enabled_backends."`
 }
@@ -125,12 +129,38 @@ func Defaults() Config {
 }
 
 // Load reads the configuration from files, environment and single settings, and checks what no single option can know.
-func Load(c *Config, files, env, sets []string) error {
-	if err := conf.Load(c, files, env, sets); err != nil {
+func Load(c *Config, files, env, sets []string) error { return c.LoadFor(nil, files, env, sets) }
+
+// LoadFor is Load for a process with roles (none: any), whose files may be those of OpenStack's services. Remarks tells what was made
+// of them.
+func (c *Config) LoadFor(roles []string, files, env, sets []string) error {
+	var role string
+	if len(roles) == 1 {
+		role = roles[0]
+	}
+	remarks, err := conf.LoadFrom(c, conf.Sources{Files: files, Env: env, Sets: sets,
+		Foreign: openstack.NewReader(servicesOf(roles), role, conf.Options(new(Config)))})
+	if err != nil {
 		return err
 	}
+	c.remarks = remarks
 	c.files = files
 	return c.check()
+}
+
+// Remarks are what an operator shall know of the files that were read, a sentence for each option that has no effect, or another one.
+func (c *Config) Remarks() []string { return c.remarks }
+
+// servicesOf are OpenStack's services that roles are of.
+func servicesOf(roles []string) []string {
+	var out []string
+	for _, r := range roles {
+		s, _, _ := strings.Cut(r, "-")
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func hostName() string {

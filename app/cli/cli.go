@@ -108,6 +108,11 @@ func (p *program) root() *cobra.Command {
 
 // load reads the configuration. adjust, which may be nil, changes the program's defaults; extra are settings that flags stand for.
 func (p *program) load(adjust func(*app.Config), extra []string) (app.Config, error) {
+	return p.loadFor(nil, adjust, extra)
+}
+
+// loadFor is load for a process with roles.
+func (p *program) loadFor(roles []string, adjust func(*app.Config), extra []string) (app.Config, error) {
 	c := app.Defaults()
 	if adjust != nil {
 		adjust(&c)
@@ -125,7 +130,7 @@ func (p *program) load(adjust func(*app.Config), extra []string) (app.Config, er
 	if err != nil {
 		return c, err
 	}
-	return c, app.Load(&c, all, p.env.Environ, append(extra, p.sets...))
+	return c, c.LoadFor(roles, all, p.env.Environ, append(extra, p.sets...))
 }
 
 func exists(name string) bool {

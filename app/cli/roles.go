@@ -16,7 +16,7 @@ func (p *program) runRoles(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := p.load(nil, nil)
+	c, err := p.loadFor(roles, nil, nil)
 	if err != nil {
 		return fmt.Errorf("%s cannot start: %w", strings.Join(roles, ", "), err)
 	}
@@ -25,7 +25,10 @@ func (p *program) runRoles(ctx context.Context, names []string) error {
 		return err
 	}
 	defer logger.Close()
-	o, err := p.options(roles, logger, func() (app.Config, error) { return p.load(nil, nil) })
+	for _, r := range c.Remarks() {
+		logger.WarnContext(ctx, r)
+	}
+	o, err := p.options(roles, logger, func() (app.Config, error) { return p.loadFor(roles, nil, nil) })
 	if err != nil {
 		return err
 	}

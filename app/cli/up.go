@@ -72,6 +72,9 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 		return err
 	}
 	defer logger.Close()
+	for _, r := range c.Remarks() {
+		logger.WarnContext(ctx, r)
+	}
 	roles, err := app.Expand([]string{"all"})
 	if err != nil {
 		return err

@@ -24,9 +24,6 @@ const (
 // Services are all of them.
 func Services() []string { return []string{Keystone, Placement, Glance, Neutron, Nova} }
 
-// Release is the newest release whose names are known.
-const Release = "2026.1"
-
 //go:embed options.txt
 var optionsText string
 

@@ -45,15 +45,25 @@ const EnvPrefix = "HYPERNOVA_"
 // (HYPERNOVA_<SECTION>__<OPTION>), then sets ("section.option=value").
 // All problems are reported together in one fault.Invalid, each with its place; an unknown section or option names the nearest known one.
 // root keeps its former content when there is a problem.
-func Load(root any, files []string, env []string, sets []string) (err error) {
+func Load(root any, files []string, env []string, sets []string) error {
+	_, err := LoadFrom(root, Sources{Files: files, Env: env, Sets: sets})
+	return err
+}
+
+// LoadFrom is Load for files that may have been written for another program. It answers what an operator shall know of these, a
+// sentence each.
+func LoadFrom(root any, from Sources) (remarks []string, err error) {
 	read := func(l *loader) {
-		for _, f := range files {
+		if from.Foreign != nil {
+			from.Foreign.Begin()
+		}
+		for _, f := range from.Files {
 			l.file(f)
 		}
-		for _, e := range env {
+		for _, e := range from.Env {
 			l.environ(e)
 		}
-		for _, x := range sets {
+		for _, x := range from.Sets {
 			l.set(x)
 		}
 	}
@@ -61,24 +71,25 @@ func Load(root any, files []string, env []string, sets []string) (err error) {
 	for _, f := range families(root) {
 		former := reflect.New(f.field.Type()).Elem()
 		former.Set(f.field)
-		problems = append(problems, f.learn(root, read)...)
+		problems = append(problems, f.learn(root, from, read)...)
 		defer func() {
 			if err != nil {
 				f.field.Set(former)
 			}
 		}()
 	}
-	l := loader{schema: schemaOf(root), values: map[*option]setting{}, problems: problems}
-	read(&l)
+	l := newLoader(root, from)
+	l.problems = problems
+	read(l)
 	l.apply()
 	if len(l.problems) == 0 {
-		return nil
+		return l.remarks, nil
 	}
 	head := "the configuration has a problem:"
 	if n := len(l.problems); n > 1 {
 		head = fmt.Sprintf("the configuration has %d problems:", n)
 	}
-	return fault.Invalidf("%s\n  %s", head, strings.Join(l.problems, "\n  "))
+	return l.remarks, fault.Invalidf("%s\n  %s", head, strings.Join(l.problems, "\n  "))
 }
 
 // Expand lists the files that Load shall read: files as given, then each directory's *.conf files in the order of their names.
@@ -101,15 +112,26 @@ func Expand(files, dirs []string) ([]string, error) {
 
 // setting is a value as somebody wrote it, and where.
 type setting struct {
-	text  string
-	place string // "nova.conf:12", "environment HYPERNOVA_…", "command line", "default"
-	lines []string
+	text    string
+	place   string // "nova.conf:12", "environment HYPERNOVA_…", "command line", "default"
+	lines   []string
+	owner   string // whose file it is from; empty: root's own
+	problem string // why the program cannot start with it
+	rival   string // the place in another owner's file that says otherwise
 }
 
 type loader struct {
 	schema   *schema
+	from     Sources
 	values   map[*option]setting
+	raw      map[string]string // what files say, by section.option in small letters, for references to options of another program
+	turns    int               // references to such options that were followed
+	remarks  []string
 	problems []string
+}
+
+func newLoader(root any, from Sources) *loader {
+	return &loader{schema: schemaOf(root), from: from, values: map[*option]setting{}, raw: map[string]string{}}
 }
 
 func (l *loader) problem(place, format string, args ...any) {
@@ -129,7 +151,16 @@ func (l *loader) file(name string) {
 	unknown := map[string]bool{} // sections said to be unknown once, not again per option
 	for _, e := range entries {
 		place := fmt.Sprintf("%s:%d", name, e.line)
-		sec := l.schema.section(e.section)
+		if e.option != "" && l.foreign(Entry{File: name, Section: e.section, Option: e.option, Value: e.value}, place) {
+			continue
+		}
+		sec := l.section(e.section)
+		if sec == nil && l.sectionOfAnother(name, e.section) {
+			if e.option != "" {
+				l.problem(place, "[%s] has no option %q%s", e.section, e.option, l.foreignHint(name, e.section, e.option, nil))
+			}
+			continue
+		}
 		if sec == nil {
 			if !unknown[e.section] {
 				unknown[e.section] = true
@@ -142,14 +173,16 @@ func (l *loader) file(name string) {
 		}
 		o := sec.option(e.option)
 		if o == nil {
-			l.problem(place, "[%s] has no option %q%s", sec.name, e.option, l.optionHint(sec, e.option))
+			h := l.optionHint(sec, e.option)
+			if h == "" || !strings.HasSuffix(h, "has it") {
+				if f := l.foreignHint(name, e.section, e.option, sec.optionNames()); f != "" {
+					h = f
+				}
+			}
+			l.problem(place, "[%s] has no option %q%s", e.section, e.option, h)
 			continue
 		}
-		v := setting{text: e.value, place: place}
-		if o.multi {
-			v.lines = append(slices.Clone(l.values[o].lines), e.value)
-		}
-		l.values[o] = v
+		l.assign(o, e.value, place, "")
 	}
 }
 
@@ -204,6 +237,14 @@ func (l *loader) apply() {
 	for _, sec := range l.schema.sections {
 		for _, o := range sec.options {
 			v := l.setting(o)
+			if v.rival != "" {
+				l.problem(v.place, "[%s] %s: %s says otherwise, and one process has one value; give each service a process of its own, or set it in a file of this cloud's own",
+					sec.name, o.name, v.rival)
+			}
+			if v.problem != "" {
+				l.problem(v.place, "[%s] %s: %s", sec.name, o.name, v.problem)
+				continue
+			}
 			store, err := l.value(o, v)
 			if err != nil {
 				l.problem(v.place, "[%s] %s: %s", sec.name, o.name, err)

@@ -57,10 +57,10 @@ func (f family) model() *section {
 }
 
 // learn fills the map with an empty section for each name that the sources list. What is wrong there otherwise, the loading says.
-func (f family) learn(root any, load func(*loader)) []string {
+func (f family) learn(root any, from Sources, load func(*loader)) []string {
 	f.field.Set(reflect.MakeMap(f.field.Type()))
-	l := loader{schema: schemaOf(root), values: map[*option]setting{}}
-	load(&l)
+	l := newLoader(root, from)
+	load(l)
 	sec := l.schema.section(f.section)
 	if sec == nil || sec.option(f.option) == nil {
 		panic(fmt.Sprintf("conf: sections are named by [%s] %s, which is not declared", f.section, f.option))

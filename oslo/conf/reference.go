@@ -32,6 +32,13 @@ func (l *loader) resolve(o *option, text string, seen []*option) (string, error)
 			return "", err
 		}
 		target := l.lookup(o, name)
+		if raw, ok := l.foreignValue(o, name); target == nil && ok {
+			text = raw + rest
+			if l.turns++; l.turns > 1000 {
+				return "", fmt.Errorf("its value refers to itself through $%s", name)
+			}
+			continue
+		}
 		if target == nil {
 			return "", fmt.Errorf("it refers to $%s, but there is no such option (write $$ for a dollar sign)", name)
 		}
@@ -80,6 +87,16 @@ func (l *loader) lookup(from *option, name string) *option {
 		return sec.option(name)
 	}
 	return nil
+}
+
+// foreignValue is what a file says of an option that only another program has.
+func (l *loader) foreignValue(from *option, name string) (string, bool) {
+	for _, key := range []string{name, from.section + "." + name, "DEFAULT." + name} {
+		if v, ok := l.raw[strings.ToLower(key)]; ok {
+			return v, true
+		}
+	}
+	return "", false
 }
 
 func chain(os []*option) string {
