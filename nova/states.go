@@ -69,7 +69,7 @@ type Move struct {
 	From  []VMState   // nil: any but deleted
 	While []TaskState // nil: any
 	To    VMState     // empty: stays
-	Task  TaskState   // task state afterwards
+	Task  TaskState   // task state afterwards; kept: stays
 }
 
 // The moves of builds, and those that the cloud makes by itself; the moves of what users ask of a server stand with its row in the table of
@@ -77,23 +77,38 @@ type Move struct {
 var (
 	MovePlace      = Move{"place", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, "", Networking}
 	MoveSpawn      = Move{"spawn", []VMState{Building}, []TaskState{Networking, Spawning}, "", Spawning}
-	MoveReschedule = Move{"reschedule", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, "", Scheduling}
+	MoveReschedule = Move{"reschedule", []VMState{Building, Error}, []TaskState{Scheduling, Networking, Spawning}, "", Scheduling}
 	MoveBuilt      = Move{"built", []VMState{Building}, []TaskState{Spawning}, Active, Idle}
-	MoveUnbuilt    = Move{"unbuilt", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, Error, Idle}
+	MoveUnbuilt    = Move{"unbuilt", []VMState{Building, Error}, []TaskState{Scheduling, Networking, Spawning}, Error, Idle}
 
 	// MoveRestop is the cloud's own stop of a guest that runs although its server is stopped.
 	MoveRestop = Move{"restop", []VMState{Stopped}, []TaskState{Idle}, "", PoweringOff}
 
-	MoveResetActive = Move{"reset-active", nil, nil, Active, Idle}
-	MoveResetError  = Move{"reset-error", nil, nil, Error, Idle}
+	// The operator's moves. A server that is being built keeps its task until the build has given back what it made, and one that is being deleted
+	// stays with the deletion: until then nobody else may begin anything with it.
+	MoveResetActive = Move{Name: "reset-active", From: []VMState{Active, Stopped, Paused, Suspended, Error}, While: settledTasks, To: Active}
+	MoveResetError  = Move{Name: "reset-error", While: settledTasks, To: Error}
+	MoveResetBuild  = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: kept}
 
 	// MoveFoundStopped is a guest that went down by itself.
 	MoveFoundStopped = Move{"found-stopped", []VMState{Active}, []TaskState{Idle}, Stopped, Idle}
 )
 
+// kept is the task state of a move that leaves it as it is.
+const kept TaskState = "="
+
+// buildTasks are the task states of a server that is being built; settledTasks those of one that is neither being built nor deleted.
+var (
+	buildTasks   = []TaskState{Scheduling, BlockDeviceMapping, Networking, Spawning}
+	settledTasks = []TaskState{Idle, PoweringOff, PoweringOn, Rebooting, RebootingHard, Pausing, Unpausing, Suspending, Resuming}
+)
+
+// BeingBuilt reports a server whose build has not ended, also where an operator has given it up.
+func (s State) BeingBuilt() bool { return slices.Contains(buildTasks, s.Task) }
+
 // Moves lists the whole table, for tests and documents.
 func Moves() []Move {
-	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive, MoveResetError, MoveFoundStopped}
+	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive, MoveResetError, MoveResetBuild, MoveFoundStopped}
 	for _, a := range ServerActions() {
 		all = append(all, a.Begin, a.Done, a.Failed)
 	}
@@ -117,7 +132,9 @@ func (m Move) Next(s State) (State, *Refusal) {
 	if m.To != "" {
 		s.VM = m.To
 	}
-	s.Task = m.Task
+	if m.Task != kept {
+		s.Task = m.Task
+	}
 	return s, nil
 }
 

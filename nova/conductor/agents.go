@@ -142,7 +142,7 @@ func (c *Conductor) wake(ctx context.Context, a rpcapi.WakeArgs) error {
 		if err != nil {
 			return err
 		}
-		if f.Deleted || f.State.Task == nova.Deleting {
+		if f.Deleted || f.State.Task == nova.Deleting || f.State.VM == nova.Error && f.State.BeingBuilt() {
 			c.hub.interrupt(id)
 		}
 	}

@@ -114,6 +114,10 @@ func (b *building) built(ctx context.Context, at *attempt) error {
 		o := store.Outcome{Host: at.Choice.Host, Last: true}
 		if refusal != nil {
 			o.Details = "Another request took the server while it was built."
+			// An operator who gave the build up when all was done finds the server in ERROR, and with all that it has.
+			if _, _, err := b.Store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Power: &at.Power, Launched: &now}); err != nil {
+				return err
+			}
 		}
 		return b.close(ctx, tx, b.event, o)
 	})
@@ -219,7 +223,15 @@ func (b *building) failed(ctx context.Context, f *steps.Failed, host string) err
 // unwanted closes the action of a build that a deletion overtook; the delete job does the rest.
 func (b *building) unwanted(ctx context.Context) error {
 	return b.Store.Tx(ctx, func(tx *db.Tx) error {
-		return b.close(ctx, tx, b.event, store.Outcome{Details: "The server was deleted while it was built.", Last: true})
+		f := nova.Fault{Code: 500, Message: "An administrator gave the server up while it was built.", Created: b.Store.Now()()}
+		_, refusal, err := b.Store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Fault: &f})
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if err != nil || refusal != nil {
+			f.Message = "The server was deleted while it was built."
+		}
+		return b.close(ctx, tx, b.event, store.Outcome{Details: f.Message, Last: true})
 	})
 }
 

@@ -221,7 +221,14 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 	}
 	r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
 	at.Power = r.Power
-	return answered(err)
+	if err != nil {
+		return answered(err)
+	}
+	f, err := b.Store.Fate(ctx, b.Store.DB, b.a.Server)
+	if err == nil && (f.Deleted || !b.owns(&f)) { // what runs now is not wanted any more: it is undone with the rest
+		err = errUnwanted
+	}
+	return err
 }
 
 // merged is the ports there are now, with what the cache alone knows.

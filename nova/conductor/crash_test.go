@@ -116,6 +116,30 @@ func ofTheTable() []story {
 	return all
 }
 
+// resetAt builds a server whose state an operator sets at an instant of it; refused is what the answer says if that may not be.
+func resetAt(instant string, toActive bool, refused string) func(w *world) string {
+	return func(w *world) string {
+		id := w.create().ID
+		asked := false
+		w.hosts["h1"].hook = func(op string) {
+			if op != instant || asked {
+				return
+			}
+			asked = true
+			err := w.verbs.ResetState(auth.WithRequest(w.ctx, "req-reset"), id, toActive)
+			if refused == "" && err != nil || refused != "" && (err == nil || !strings.Contains(err.Error(), refused)) {
+				w.t.Errorf("reset: %v", err)
+			}
+			v := w.get(id)
+			if s := v.State(); refused == "" && (s.VM != nova.Error || !s.BeingBuilt()) {
+				w.t.Errorf("the build no longer owns the server: %+v", s)
+			}
+		}
+		w.work()
+		return id
+	}
+}
+
 func stories() []story {
 	return []story{
 		{"build", []string{"h1"}, power(), active},
@@ -144,6 +168,9 @@ func stories() []story {
 			w.work()
 			return id
 		}, gone},
+		{"given up while building", []string{"h1"}, resetAt("after prepare", false, ""), inError},
+		{"given up when the guest runs", []string{"h1"}, resetAt("after spawn", false, ""), inError},
+		{"active is refused while building", []string{"h1"}, resetAt("after prepare", true, "Cannot 'os-resetState'"), active},
 		{"delete on a dead host", []string{"h1"}, func(w *world) string {
 			id := power()(w)
 			w.hosts["h1"].kill()

@@ -115,6 +115,15 @@ var (
 	closeAction = db.NewExec(stmts, "UPDATE actions\nSET updated_at = ?, finished_at = ?, message = ?\nWHERE id = ?")
 )
 
+// deletionsOf counts what a deletion recorded when it began; the index on a server's actions serves it.
+var deletionsOf = db.NewQuery[int64](stmts, "SELECT COUNT(*)\nFROM actions a\nJOIN action_events e ON e.action_id = a.id\nWHERE a.server_id = ?\n  AND e.name = ?")
+
+// DeletionBegan reports whether a deletion has begun to take from a server what it had.
+func (s *Store) DeletionBegan(ctx context.Context, on db.Querier, server string) (bool, error) {
+	n, err := deletionsOf.One(ctx, on, server, nova.DeleteServer.Event)
+	return n > 0, err
+}
+
 // StartEvent records that work for a request began on a host; one that is already open stays. A request without an action is nothing to record.
 func (s *Store) StartEvent(ctx context.Context, tx *db.Tx, server, request, name, host string) error {
 	a, err := s.action(ctx, tx, server, request)
