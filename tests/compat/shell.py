@@ -3,16 +3,32 @@
 A request is a line of JSON on standard input: {"config": clouds.yaml, "argv": [...]}, the answer a line of JSON {"code", "out", "err"}. With
 {"commands": [group, ...]} the answer is {group: [command, ...]}: what the client and its plugins have.
 """
+import importlib
 import importlib.metadata
 import json
 import os
 import sys
 import tempfile
 
+import cliff.command
 from openstackclient import shell
-import openstackclient.identity.v3.project  # noqa: F401 what every command would import again
-import openstackclient.image.client  # noqa: F401
 import openstack.config  # noqa: F401
+
+
+def warm():
+    """Loads what every command would load again in its fork: all commands, and which package each of them comes from."""
+    for group in importlib.metadata.entry_points().groups:
+        for entry in importlib.metadata.entry_points(group=group) if group.startswith("openstack.") else ():
+            try:
+                entry.load()
+            except ImportError:  # a plugin that lacks something: its commands say so when they are run
+                pass
+    getattr(cliff.command, "_get_distributions_by_modules", lambda: None)()
+    for name in ("novaclient.v2.client", "openstack.connection", "keystoneclient.v3.client", "glanceclient.v2.client"):
+        try:
+            importlib.import_module(name)
+        except ImportError:  # another release of the client does without it
+            pass
 
 
 def run(request):
@@ -44,6 +60,7 @@ def run(request):
     return answer
 
 
+warm()
 for line in sys.stdin:
     asked = json.loads(line)
     if "commands" in asked:
