@@ -130,7 +130,7 @@ func (a *API) listZones(_ context.Context, _ *api.Request, q *listQuery) (api.Pa
 	for name, values := range q.Filters {
 		have, ok := map[string]string{"name": v.Name, "resource": v.Resource, "state": v.State}[name]
 		if !ok {
-			return api.Page[zoneView]{}, fault.Invalidf("['%s'] is invalid attribute for filtering", name).Coded("InvalidInput")
+			return api.Page[zoneView]{}, noFilter(name)
 		}
 		if !slices.Contains(values, have) {
 			return api.Page[zoneView]{}, nil

@@ -169,6 +169,7 @@ func TestNullOfAnUpdate(t *testing.T) {
 		{"/ports/" + w.port, `{"port":{"fixed_ips":null}}`, 400, "", ""},
 		{"/ports/" + w.port, `{"port":{"device_id":null}}`, 400, "", ""},
 		{"/ports/" + w.port, `{"port":{"security_groups":["` + w.group + `","` + w.group + `"]}}`, 400, "", ""},
+		{"/ports/" + w.port + "/tags", `{"tags":["a","\u0061"]}`, 400, "", ""},
 		{"/agents/" + w.agent, `{"agent":{"description":"d"}}`, 200, "description", "d"},
 		{"/agents/" + w.agent, `{"agent":{"description":null}}`, 200, "description", "<nil>"},
 		{"/agents/" + w.agent, `{"agent":{"admin_state_up":null}}`, 400, "", ""},

@@ -103,8 +103,8 @@ func guard(r *api.Request, t policy.Target, as ...attribute) error {
 	return nil
 }
 
-// all reports whether lists read every project's resources for the caller: administrators' and services'. What of it he sees is then up to
-// the rule of the list.
+// all reports whether lists read every project's resources for the caller: administrators' and services'. What of it he
+// sees is then up to the rule of the list.
 func all(r *api.Request) bool { return r.Allowed(ruleAdmin, nil) || r.Allowed(ruleService, nil) }
 
 // ifMatch is the revision on which a change is conditional: If-Match: revision_number=5.

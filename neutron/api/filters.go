@@ -53,8 +53,8 @@ func (f filters) with(more filters) filters {
 	return out
 }
 
-// guards are the rules of attributes that not everybody sees. Who may not see one can neither filter nor sort by it: it is as if there were
-// no such attribute.
+// guards are the rules of attributes that not everybody sees. Who may not see one can neither filter nor sort by it: it
+// is as if there were no such attribute.
 type guards map[string]*policy.Rule
 
 // listing is how one list may be asked for.
@@ -65,7 +65,8 @@ type listing struct {
 	special func(name string, values []string) (cs []db.Cond, handled bool, err error)
 }
 
-// sortable reports whether a list may be sorted by an attribute. Nobody sorts by attributes that are hidden from some, as in neutron.
+// sortable reports whether a list may be sorted by an attribute. Nobody sorts by attributes that are hidden from some,
+// as in neutron.
 func (l listing) sortable(name string) bool {
 	_, known := l.known[name]
 	return known && l.hidden[name] == nil && !strings.Contains(name, "tags") && name != "changed_since"
@@ -191,7 +192,8 @@ func condition(name string, k kind, values []string) (db.Cond, error) {
 	return c, nil
 }
 
-// value reads one value of a filter. What cannot be read is refused where neutron converts it, and matches nothing where it does not.
+// value reads one value of a filter. What cannot be read is refused where neutron converts it, and matches nothing
+// where it does not.
 func value(name string, k kind, s string) (any, error) {
 	switch k {
 	case truth:
@@ -290,8 +292,8 @@ func anyHolds(column string, values []string) db.Cond {
 	return db.Any(each...)
 }
 
-// seen are the items that the list's rule shows to the caller, and whose attributes that he filters by he sees. Lists never refuse: who may
-// see nothing gets an empty one.
+// seen are the items that the list's rule shows to the caller, and whose attributes that he filters by he sees. Lists
+// never refuse: who may see nothing gets an empty one.
 func seen[N any](r *api.Request, items []N, rule *policy.Rule, guarded []*policy.Rule, target func(N) policy.Target) []N {
 	return slices.DeleteFunc(items, func(n N) bool {
 		t := target(n)
@@ -299,8 +301,8 @@ func seen[N any](r *api.Request, items []N, rule *policy.Rule, guarded []*policy
 	})
 }
 
-// page is what was read of a list, and where its neighbours begin. Each page but a short one has a neighbour on both sides; a short one
-// has one where it came from. Of an empty page the neighbour has no marker: it is the list's end.
+// page is what was read of a list, and where its neighbours begin. Each page but a short one has a neighbour on both
+// sides; a short one has one where it came from. Of an empty page the neighbour has no marker: it is the list's end.
 func page[N, V any](q *listQuery, items []N, id func(N) string, view func(N) V) api.Page[V] {
 	p := api.Page[V]{Items: views(items, view)}
 	if q.Limit >= unbounded {

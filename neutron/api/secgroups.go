@@ -109,8 +109,8 @@ func (a *API) listGroups(ctx context.Context, r *api.Request, q *listQuery) (api
 	return page(q, gs, func(g neutron.SecurityGroup) string { return g.ID }, viewGroup), err
 }
 
-// ensureDefault makes the default group of the project that a list is about: the one that it is filtered by, or the caller's. A caller who
-// does not see that project's groups would not see this one either, so for him none is made.
+// ensureDefault makes the default group of the project that a list is about: the one that it is filtered by, or the
+// caller's. A caller who does not see that project's groups would not see this one either, so for him none is made.
 func (a *API) ensureDefault(ctx context.Context, r *api.Request, q *listQuery) error {
 	project := r.Caller.ProjectID
 	for _, name := range []string{"tenant_id", "project_id"} {
@@ -125,7 +125,8 @@ func (a *API) ensureDefault(ctx context.Context, r *api.Request, q *listQuery) e
 	return err
 }
 
-// whole reads a list whose marker counts for nothing where the caller sees no such thing, as neutron does with security groups and rules.
+// whole reads a list whose marker counts for nothing where the caller sees no such thing, as neutron does with security
+// groups and rules.
 func whole[N any](a db.ListArgs, list func(db.ListArgs) ([]N, error)) ([]N, error) {
 	ns, err := list(a)
 	if f := fault.Of(err); f != nil && f.Code == db.MarkerNotFound {

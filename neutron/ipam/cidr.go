@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ParseCIDR reads an address with its prefix: as a length, as a netmask or as its opposite (192.168.5.7/24, /255.255.255.0, /0.0.0.255), or
-// none for the whole address. Host bits stay.
+// ParseCIDR reads an address with its prefix: as a length, as a netmask or as its opposite (192.168.5.7/24,
+// /255.255.255.0, /0.0.0.255), or none for the whole address. Host bits stay.
 func ParseCIDR(s string) (netip.Prefix, error) {
 	wrong := fmt.Errorf("'%s' is not a valid CIDR", s)
 	front, mask, given := strings.Cut(s, "/")

@@ -22,8 +22,9 @@ func NewMAC(base string) string {
 	return m.String()
 }
 
-// ParseMAC is a hardware address in its usual form: small letters, colons. It is read in every form that neutron reads: pairs, groups of
-// four or six or twelve digits, with colons, dashes or dots, in capitals. The addresses of nobody and of everybody are none.
+// ParseMAC is a hardware address in its usual form: small letters, colons. It is read in every form that neutron reads:
+// pairs, groups of four or six or twelve digits, with colons, dashes or dots, in capitals. The addresses of nobody and
+// of everybody are none.
 func ParseMAC(s string) (string, error) {
 	m, ok := octets(s)
 	if !ok || m == [6]byte{} || m == [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff} {
@@ -46,7 +47,8 @@ func Multicast(mac string) bool {
 	return ok && m[0]&1 == 1
 }
 
-// octets reads a hardware address: its digits in groups of one width, of which all but a single group may lack zeros in front.
+// octets reads a hardware address: its digits in groups of one width, of which all but a single group may lack zeros in
+// front.
 func octets(s string) (out [6]byte, ok bool) {
 	groups := []string{s}
 	for _, sep := range []string{":", "-", "."} {

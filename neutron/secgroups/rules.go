@@ -56,7 +56,8 @@ func Port(s string) (int, error) {
 	return n, nil
 }
 
-// normalize checks what a rule says and puts it in the form that is kept: IPv6's ICMP has one name and one number, all ports are no ports.
+// normalize checks what a rule says and puts it in the form that is kept: IPv6's ICMP has one name and one number, all
+// ports are no ports.
 func normalize(r neutron.SecurityGroupRule) (neutron.SecurityGroupRule, error) {
 	if r.Ether == 6 && (r.Protocol == "icmp" || r.Protocol == "icmpv6") {
 		r.Protocol = "ipv6-icmp"
@@ -130,8 +131,9 @@ func checkPorts(r neutron.SecurityGroupRule, protocol int) error {
 		Coded("SecurityGroupInvalidProtocolForPort")
 }
 
-// meaning is what a rule allows, in one form: rules of a group with one meaning are duplicates, whatever they call their protocol, and
-// whether they name everything or nothing as the remote. A prefix with other host bits is another rule, as in neutron.
+// meaning is what a rule allows, in one form: rules of a group with one meaning are duplicates, whatever they call
+// their protocol, and whether they name everything or nothing as the remote. A prefix with other host bits is another
+// rule, as in neutron.
 func meaning(r neutron.SecurityGroupRule) string {
 	protocol := r.Protocol
 	if r.Ether == 6 && (protocol == "icmp" || protocol == "1") {

@@ -95,7 +95,8 @@ func (g *Groups) insert(ctx context.Context, tx *db.Tx, group neutron.SecurityGr
 	return group, nil
 }
 
-// Create makes groups that let everything out and nothing in, all or none. Only project, name, description, statefulness and tags count.
+// Create makes groups that let everything out and nothing in, all or none. Only project, name, description,
+// statefulness and tags count.
 func (g *Groups) Create(ctx context.Context, groups []neutron.SecurityGroup) ([]neutron.SecurityGroup, error) {
 	want := map[string]int{}
 	for _, group := range groups {

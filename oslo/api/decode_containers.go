@@ -16,10 +16,14 @@ func sliceReader(next reader, r *rules) reader {
 		}
 		err := elements(raw, func(n int, value []byte) error {
 			if seen != nil {
-				if seen[string(value)] {
+				key := string(value)
+				if value[0] == '"' {
+					key = `"` + unquote(value) // one text may be written in two ways
+				}
+				if seen[key] {
 					return within(inputf("%s is there twice", describe(value)), "["+itoa(n)+"]")
 				}
-				seen[string(value)] = true
+				seen[key] = true
 			}
 			v.Grow(1)
 			v.SetLen(n + 1)

@@ -263,8 +263,8 @@ func (neutronDialect) Write(w http.ResponseWriter, r *Request, status int, f *fa
 	answer(w, status, append(b, `,"detail":""}}`...))
 }
 
-// input says what is wrong with an attribute as neutron's validators do. Values that it converts before it looks at them have a type of
-// error of their own.
+// input says what is wrong with an attribute as neutron's validators do. Values that it converts before it looks at
+// them have a type of error of their own.
 func (neutronDialect) input(e *inputError) *fault.Fault {
 	name := ""
 	if n := len(e.path); n > 1 {
