@@ -34,7 +34,10 @@ func (c *Config) FirstContent(ctx context.Context, w Passwords) error {
 }
 
 // identityURL is the identity API without its version.
-func (c *Config) identityURL() string {
+func (c *Config) identityURL() string { return c.IdentityURL() }
+
+// IdentityURL is the URL of the identity API that the configuration names, without a version.
+func (c *Config) IdentityURL() string {
 	if c.Authtoken.AuthURL != "" {
 		return strings.TrimSuffix(strings.TrimRight(c.Authtoken.AuthURL, "/"), "/v3")
 	}

@@ -105,6 +105,13 @@ func TestUpRunsStatusSeesItAndItEndsWell(t *testing.T) {
 		case <-tick.C:
 		}
 	}
+	file := filepath.Join(t.TempDir(), "hypernova.conf")
+	if err := os.WriteFile(file, []byte("[DEFAULT]\nstate_path = "+dir+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, errs := run(t, t.Context(), nil, "hypernova", "status", "--config-file", file); status != 0 || !strings.Contains(out, dir) {
+		t.Errorf("got status %d, %s%s for the folder that a file names, want that cloud", status, out, errs)
+	}
 	if status, _, errs := run(t, t.Context(), nil, "hypernova", "up", "--virt", "fake", "--state", dir, "--port-base", "0"); status != 1 || !strings.Contains(errs, "a cloud already runs on "+dir) {
 		t.Errorf("got status %d, %s for a second cloud on the same data, want a refusal", status, errs)
 	}

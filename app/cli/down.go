@@ -23,8 +23,9 @@ func (p *program) down() *cobra.Command {
 		Short: "End the cloud that \"up\" started; its data stays",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if dir == "" {
-				dir = p.stateDir()
+			dir, err := p.folder(dir)
+			if err != nil {
+				return err
 			}
 			if err := p.runDown(c.Context(), dir, wait); err != nil || !destroy {
 				return err

@@ -22,11 +22,12 @@ func (p *program) status() *cobra.Command {
 		Use:   "status",
 		Short: "Show the APIs and services of a cloud, and whether they are well",
 		Long: "Show the APIs and services of a cloud, and whether they are well. Asks the cloud that OS_AUTH_URL and the like name, else the one that\n" +
-			"\"up\" keeps in the state folder. The exit status is 0 if everything is well, 3 if not.",
+			"\"up\" keeps in the state folder, else the one of the configuration with [bootstrap] admin_password. The exit status is 0 if everything is well, 3 if not.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if dir == "" {
-				dir = p.stateDir()
+			dir, err := p.folder(dir)
+			if err != nil && p.getenv("OS_AUTH_URL") == "" {
+				return err
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), 20*time.Second)
 			defer cancel()
@@ -53,11 +54,32 @@ func (p *program) target(dir string) (target, error) {
 		return target{}, err
 	}
 	if pid == 0 {
+		if t, ok, err := p.configured(); ok || err != nil {
+			return t, err
+		}
 		return target{}, fault.Unavailablef("no cloud runs on %s; start one with \"hypernova up\", or name one with OS_AUTH_URL, OS_USERNAME and so on", dir)
 	}
 	fmt.Fprintf(p.env.Out, "process %d, state in %s\n", pid, dir)
 	url, passwords, err := app.Known(dir)
 	return target{url, rest.Credentials{User: "admin", Password: passwords.Admin, Project: "admin"}}, err
+}
+
+// folder is the folder that a command looks at: the one that its flag names, or the configuration, or where "up" keeps a cloud.
+func (p *program) folder(flag string) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	c, err := p.loadState("")
+	return c.Default.StatePath, err
+}
+
+// configured is the cloud of a configuration whose services run as processes of their own, where it has the administrator's password.
+func (p *program) configured() (t target, ok bool, err error) {
+	c, err := p.loadState("")
+	if err != nil || c.Seed.AdminPassword == "" {
+		return target{}, false, err
+	}
+	return target{c.IdentityURL(), rest.Credentials{User: "admin", Password: c.Seed.AdminPassword, Project: "admin"}}, true, nil
 }
 
 // well collects what is not.

@@ -61,8 +61,10 @@ func (d *dialect) Open(ctx context.Context, raw string) (db.Engine, error) {
 		return openMemory(ctx, d.driver)
 	}
 	if dir := filepath.Dir(path); dir != "." {
-		if _, err := os.Stat(dir); err != nil {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 			return nil, fault.Unavailablef("The database %s cannot be made: its folder is not there.", path).Because(err)
+		} else if err != nil {
+			return nil, fault.Unavailablef("The database %s cannot be opened: its folder cannot be looked at.", path).Because(err)
 		}
 	}
 	if err := secure(path); err != nil {
