@@ -153,7 +153,7 @@ type flavorCreate struct {
 	Swap        int             `wire:"swap" is:"intish,min=0,max=2147483647"`
 	RxTx        opt.Of[float64] `wire:"rxtx_factor" is:"intish,min=0,max=3.40282e+38"`
 	Public      opt.Of[bool]    `wire:"os-flavor-access:is_public" is:"boolish"`
-	Description opt.Of[string]  `wire:"description" mv:"2.55-" is:"maxlen=65535,nullable"`
+	Description opt.Of[string]  `wire:"description" mv:"2.55-" is:"maxlen=65535,nullable,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 }
 
 var flavorID = regexp.MustCompile(`^[a-zA-Z0-9._-]([a-zA-Z0-9. _-]{0,253}[a-zA-Z0-9._-])?$`)
@@ -184,7 +184,7 @@ func (a *API) createFlavor(ctx context.Context, r *api.Request, in *flavorCreate
 }
 
 type flavorUpdate struct {
-	Description opt.Of[string] `wire:"description" is:"required,maxlen=65535,nullable"`
+	Description opt.Of[string] `wire:"description" is:"required,maxlen=65535,nullable,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 }
 
 func (a *API) updateFlavor(ctx context.Context, r *api.Request, in *flavorUpdate) (flavorView, error) {

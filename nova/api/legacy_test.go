@@ -91,6 +91,12 @@ func TestAnswersOfOtherClientsSuites(t *testing.T) {
 		{"look-ahead", "alice", "2.1", "GET /servers?name=%5E%28%3F%21db-%29", "", 200, `"name":"s1"`},
 		{"look-ahead that it does not pass", "alice", "2.1", "GET /servers?name=%5E%28%3F%21s%29", "", 200, `{"servers":[]}`},
 		{"look-ahead on addresses", "alice", "2.1", "GET /servers?ip=%5E%28%3F%21192%29", "", 200, `"name":"s1"`},
+		{"a line feed in a description", "alice", "2.19", "PUT /servers/" + id, `{"server":{"description":"a\nb"}}`, 400, "description"},
+		{"and at creation", "alice", "2.36", "POST /servers", `{"server":{"name":"d","flavorRef":"1","imageRef":"` + image + `","description":"a\tb"}}`, 400, "description"},
+		{"and of a flavor", "root", "2.55", "PUT /flavors/1", `{"flavor":{"description":"a\u2028b"}}`, 400, "description"},
+		{"blanks and letters of anywhere", "alice", "2.19", "PUT /servers/" + id, `{"server":{"description":" ä 日 "}}`, 200, `" ä 日 "`},
+		{"no description", "alice", "2.19", "PUT /servers/" + id, `{"server":{"description":null}}`, 200, `"description":null`},
+		{"an empty one", "alice", "2.19", "PUT /servers/" + id, `{"server":{"description":""}}`, 200, `"description":""`},
 		{"no expression", "alice", "2.1", "GET /servers?name=%28", "", 400, "name"},
 		{"without end", "alice", "2.1", "GET /servers?name=%5E%28.%29%28%3F%3Dx%29%5C1", "", 400, "name"},
 	} {

@@ -50,7 +50,7 @@ type serverUpdate struct {
 	DiskConfig  opt.Of[string] `wire:"OS-DCF:diskConfig" is:"enum=AUTO|MANUAL"`
 	AccessIPv4  opt.Of[string] `wire:"accessIPv4" is:"ipv4"`
 	AccessIPv6  opt.Of[string] `wire:"accessIPv6" is:"ipv6"`
-	Description opt.Of[string] `wire:"description" mv:"2.19-" is:"text,nullable"`
+	Description opt.Of[string] `wire:"description" mv:"2.19-" is:"nullable,text,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 	Hostname    opt.Of[string] `wire:"hostname" mv:"2.90-2.93" is:"hostname"`
 	FQDN        opt.Of[string] `wire:"hostname" mv:"2.94-" is:"fqdn"`
 }

@@ -44,7 +44,7 @@ type serverCreate struct {
 	ReservationID bool              `wire:"return_reservation_id" is:"boolish"`
 	Groups        []groupName       `wire:"security_groups" is:"unique"`
 	UserData      string            `wire:"user_data" is:"maxlen=65535,base64"`
-	Description   opt.Of[string]    `wire:"description" mv:"2.19-" is:"text,nullable"`
+	Description   opt.Of[string]    `wire:"description" mv:"2.19-" is:"nullable,text,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 	Tags          []string          `wire:"tags" mv:"2.52-" is:"maxitems=50,each(minlen=1,maxlen=60,pattern=^[^,/]*$)"`
 	Certificates  opt.Of[[]string]  `wire:"trusted_image_certificates" mv:"2.63-" is:"nullable,minitems=1,maxitems=50,unique,each(minlen=1)"`
 	Host          string            `wire:"host" mv:"2.74-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
