@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"hypernova/app/audit"
@@ -138,8 +139,9 @@ func (p *Process) local(ctx context.Context, nodes []nova.Node) (*audit.Local, e
 	if err != nil {
 		return nil, err
 	}
-	l := &audit.Local{Host: host}
+	l := &audit.Local{Host: host, Remove: "virsh destroy %[1]s, virsh undefine %[1]s, and its folder below instances_path"}
 	if name == "fake" {
+		l.Remove = "stop nova-compute, remove " + strings.ReplaceAll(p.c.Default.StatePath, "%", "%%") + "/fake/%[1]s.json, and start it again"
 		// This one reads its folder when it begins. A real one has begun already, in the service, and may not begin twice.
 		if err := driver.Init(ctx); err != nil {
 			return nil, err

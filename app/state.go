@@ -141,7 +141,7 @@ func (s *State) Passwords(want Passwords) (p Passwords, first bool, err error) {
 		if err != nil {
 			return p, true, err
 		}
-		return p, true, private.Replace(name, append(text, '\n'))
+		return p, true, s.keep(name, append(text, '\n'))
 	}
 	if err != nil {
 		return p, false, err
@@ -172,7 +172,7 @@ func (s *State) Seeded() bool {
 
 // MarkSeeded records that the first content is complete.
 func (s *State) MarkSeeded() error {
-	return private.Replace(filepath.Join(s.dir, "seeded"), []byte("1\n"))
+	return s.keep(filepath.Join(s.dir, "seeded"), []byte("1\n"))
 }
 
 // WriteClients writes openrc and clouds.yaml for the identity API at url.
@@ -194,8 +194,8 @@ fi
 		fmt.Fprintf(&y, "  %s:\n    auth:\n      auth_url: %s/v3\n      username: %s\n      password: %s\n      project_name: %s\n      user_domain_name: Default\n      project_domain_name: Default\n    region_name: %s\n    identity_api_version: 3\n",
 			c.cloud, url, c.user, quoted(c.password), c.user, region)
 	}
-	return errors.Join(private.Replace(filepath.Join(s.dir, "openrc"), []byte(rc)), private.Replace(filepath.Join(s.dir, "clouds.yaml"), []byte(y.String())),
-		private.Replace(filepath.Join(s.dir, "identity-url"), []byte(url+"\n")))
+	return errors.Join(s.keep(filepath.Join(s.dir, "openrc"), []byte(rc)), s.keep(filepath.Join(s.dir, "clouds.yaml"), []byte(y.String())),
+		s.keep(filepath.Join(s.dir, "identity-url"), []byte(url+"\n")))
 }
 
 // Known is how to log in to the cloud of a state folder: the identity API's URL, and the passwords.
@@ -220,4 +220,46 @@ func quoted(s string) string {
 		return `""` // a string always encodes
 	}
 	return string(b)
+}
+
+// keep writes a file of the folder, and says what keeps it from that.
+func (s *State) keep(name string, text []byte) error {
+	if err := private.Replace(name, text); err != nil {
+		return unwritable(s.dir, err)
+	}
+	return nil
+}
+
+// Lost refuses to go on where the databases of some services are gone although the cloud's first content was made: an empty one beside
+// what the others know of it would make a cloud that contradicts itself.
+func (s *State) Lost(c *Config) error {
+	if !s.Seeded() {
+		return nil
+	}
+	var lost, there []string
+	for _, service := range []string{"keystone", "placement", "glance", "nova", "neutron"} {
+		path, ok := strings.CutPrefix(forService(c.Database.Connection, service), "sqlite:///")
+		if !ok {
+			return nil
+		}
+		path, _, _ = strings.Cut(path, "?")
+		if path == "" || path == ":memory:" {
+			return nil
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			lost = append(lost, path)
+		} else {
+			there = append(there, path)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	name := strings.Join(lost, " and ")
+	if len(there) == 0 {
+		return fault.Conflictf("the databases of this cloud are gone (%s). Put back a backup of all of them, or begin a new cloud: remove %s and start again",
+			name, filepath.Join(s.dir, "seeded"))
+	}
+	return fault.Conflictf("%s is gone, while the other databases of this cloud are there. Put back a backup of it and start again; "+
+		"\"hypernova check\" then says what does not agree with the others. Without one, begin a new cloud with another --state", name)
 }

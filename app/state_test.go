@@ -91,3 +91,37 @@ func TestClientFilesSurviveAnyPassword(t *testing.T) {
 		t.Errorf("got %s, %+v, %v, want what was written", url, known, err)
 	}
 }
+
+// A database that is lost alone ends the start with its cure.
+func TestALostDatabaseIsNotMadeAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	c := app.Defaults()
+	c.Database.Connection = "sqlite:///" + dir + "/{service}.db"
+	if err := s.Lost(&c); err != nil {
+		t.Errorf("before the first start: %v", err)
+	}
+	if err := s.MarkSeeded(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"keystone", "placement", "glance", "neutron"} {
+		if err := os.WriteFile(filepath.Join(dir, name+".db"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.Lost(&c)
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), filepath.Join(dir, "nova.db")+" is gone") || !strings.Contains(err.Error(), "backup") {
+		t.Errorf("got %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "nova.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Lost(&c); err != nil {
+		t.Errorf("with all of them: %v", err)
+	}
+	c.Database.Connection = "postgresql://u@h/{service}"
+	if err := s.Lost(&c); err != nil {
+		t.Errorf("on a server: %v", err)
+	}
+}

@@ -42,6 +42,7 @@ type Local struct {
 	Host   string
 	Guests []virt.Info
 	Taps   []string // network devices that are named like those of ports
+	Remove string   // how an operator removes a guest by hand; %[1]s stands for its id
 }
 
 // Finding is one thing that is not as it must be. A note is nothing wrong, but worth knowing.
@@ -257,7 +258,7 @@ func (j *judge) local() {
 		case j.busy[g.ID] || j.owed[jobs.CleanupArgs{Server: g.ID, Host: host}]:
 		case s == nil:
 			j.say("guest-orphaned", "guest "+g.ID, "is on this host, but its server is gone; nova-compute removes guests of servers that were deleted, one that never was a server's "+
-				"is the operator's: virsh destroy %[1]s, virsh undefine %[1]s, and its folder below instances_path", g.ID)
+				"is the operator's: "+j.Local.Remove, g.ID)
 		case s.Host != host:
 			j.say("guest-orphaned", "guest "+g.ID, "is on this host, but its server is on %q", s.Host)
 		}

@@ -63,6 +63,9 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 		return err
 	}
 	defer state.Close() // the lock ends with the process in any case
+	if err := state.Lost(&c); err != nil {
+		return err
+	}
 	passwords, _, err := state.Passwords(c.GivenPasswords())
 	if err != nil {
 		return err

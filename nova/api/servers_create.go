@@ -39,8 +39,8 @@ type serverCreate struct {
 	Disks         []disk            `wire:"block_device_mapping_v2"`
 	ConfigDrive   bool              `wire:"config_drive" is:"boolish"`
 	KeyName       string            `wire:"key_name" is:"name"`
-	Min           int               `wire:"min_count" is:"intish,min=1"`
-	Max           int               `wire:"max_count" is:"intish,min=1"`
+	Min           int               `wire:"min_count" is:"intish,min=1,max=1000"`
+	Max           int               `wire:"max_count" is:"intish,min=1,max=1000"`
 	ReservationID bool              `wire:"return_reservation_id" is:"boolish"`
 	Groups        []groupName       `wire:"security_groups" is:"unique"`
 	UserData      string            `wire:"user_data" is:"maxlen=65535,base64"`

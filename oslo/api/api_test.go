@@ -1,9 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -316,6 +318,23 @@ func TestPlainQuery(t *testing.T) {
 		values, err := url.ParseQuery(plainQuery(raw))
 		if err != nil || values.Get("name") != want {
 			t.Errorf("%s: got %q, %v, want %q", raw, values.Get("name"), err, want)
+		}
+	}
+}
+
+// Who hung up is no error of the service; a panic stays one.
+func TestAClientThatHungUp(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{"/v2.1/things/none": "level=INFO msg=request", "/v2.1/boom": "level=ERROR msg=request"} {
+		var said bytes.Buffer
+		h := serve(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&said, nil)) })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := httptest.NewRequestWithContext(ctx, "GET", path, nil)
+		r.Header.Set("X-Auth-Token", "alice")
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if got := said.String(); !strings.Contains(got, want) || strings.Contains(got, "status=499") != strings.Contains(want, "INFO") {
+			t.Errorf("%s: %s", path, got)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -35,7 +36,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 	}
 	var op *opDef
 	err := s.guarded(rec, r, &op)
-	if err != nil {
+	switch {
+	case err != nil && rec.status == 0 && errors.Is(h.Context().Err(), context.Canceled) && !errors.Is(err, errPanic):
+		rec.status = statusGone // nobody is there to be answered
+	case err != nil:
 		s.fail(rec, r, err)
 	}
 	if r.Caller != nil || rec.status == http.StatusCreated { // a token was shown, or one was given for a password
@@ -44,6 +48,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 	took := time.Since(start)
 	s.report(h.Context(), r, op, rec.status, took, err)
 }
+
+// statusGone is in the log and the metrics of requests whose client hung up before there was an answer.
+const statusGone = 499
 
 // discovery reports requests for version documents.
 func (s *server) discovery(h *http.Request) bool {
@@ -54,6 +61,9 @@ func (s *server) discovery(h *http.Request) bool {
 	return path == "" || path == s.c.Base || s.c.FormatSuffix && path == s.c.Base+".json"
 }
 
+// errPanic is the cause of the fault that a handler's panic becomes.
+var errPanic = errors.New("panicked")
+
 // guarded contains a handler's panic to its request.
 func (s *server) guarded(rec *recorder, r *Request, op **opDef) (err error) {
 	defer func() {
@@ -61,7 +71,7 @@ func (s *server) guarded(rec *recorder, r *Request, op **opDef) (err error) {
 			if p == http.ErrAbortHandler { // net/http's own way to drop a connection
 				panic(p)
 			}
-			err = fault.New(fault.Internal, "panic").Because(fmt.Errorf("%v\n%s", p, debug.Stack()))
+			err = fault.New(fault.Internal, "panic").Because(fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack()))
 		}
 	}()
 	return s.serve(rec, r, op)

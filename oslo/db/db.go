@@ -33,8 +33,10 @@ type DB struct {
 	rebound sync.Map // SQL with "?" → SQL in the dialect's placeholders
 	inTx    sync.Map // goroutine id → nothing: who is inside a Tx function now
 	lanes   *semaphore.Weighted
-	address string      // without its secrets, for the log
-	lost    atomic.Bool // it could not be used the last time
+	address string       // without its secrets, for the log
+	lost    atomic.Bool  // it could not be used the last time
+	told    atomic.Bool  // the log says so
+	toldAt  atomic.Int64 // when the log last said so, in Unix nanoseconds
 }
 
 // A transaction that rivals keep undoing asks for all lanes in the end, and then has none of this process. lanes also bounds how

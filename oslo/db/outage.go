@@ -69,7 +69,7 @@ func opening(d Dialect, err error) error {
 // each caller learns of it by a fault, but only the operator can do something.
 func (d *DB) settle(ctx context.Context, err error) error {
 	if err == nil {
-		if d.lost.Load() && d.lost.CompareAndSwap(true, false) {
+		if d.lost.Load() && d.lost.CompareAndSwap(true, false) && d.told.Swap(false) {
 			log.From(ctx).Info("the database answers again", "database", d.address)
 		}
 		return nil
@@ -82,10 +82,23 @@ func (d *DB) settle(ctx context.Context, err error) error {
 		return toFault(d.dialect, err)
 	}
 	why, cure := d.dialect.Explain(err)
-	if d.lost.CompareAndSwap(false, true) {
+	if d.lost.CompareAndSwap(false, true) && d.tell() {
 		log.From(ctx).Error("the database cannot be used; whoever needs it is told to try again", "database", d.address, "why", why, "cure", cure, log.Err, err.Error())
 	}
 	return fault.Unavailablef("The database cannot be used: %s.", why).Because(err) // also where connecting ran into a deadline of its own
+}
+
+// tellEvery is the least time between two reports of a loss: on a full disk reading goes on between two writes that fail.
+const tellEvery = 30 * time.Second
+
+// tell decides whether the log says that the database is lost.
+func (d *DB) tell() bool {
+	now, last := time.Now().UnixNano(), d.toldAt.Load()
+	if last != 0 && now-last < int64(tellEvery) || !d.toldAt.CompareAndSwap(last, now) {
+		return false
+	}
+	d.told.Store(true)
+	return true
 }
 
 // masked is a database URL that may be shown.

@@ -1,6 +1,7 @@
 package surface
 
 import (
+	"strings"
 	"testing"
 
 	"hypernova/cloudtest"
@@ -60,6 +61,20 @@ func given(t *testing.T, c *cloudtest.Cloud) {
 			if status, doc := c.Do("admin", m.method, m.service, m.path, m.before+text+m.after); status != 400 {
 				t.Errorf("%s %s %s with %q: %d %v", m.method, m.service, m.path, text, status, doc)
 			}
+		}
+	}
+}
+
+// One request makes a bounded number of servers, whatever the quota says.
+func TestOneRequestMakesSoManyServers(t *testing.T) {
+	t.Parallel()
+	c := cloudtest.New(t, cloudtest.Computes(0), cloudtest.Bare(), cloudtest.Set("quota.instances=-1", "quota.cores=-1", "quota.ram=-1"))
+	for _, count := range []string{"min_count", "max_count"} {
+		body := `{"server":{"name":"x","flavorRef":"1","imageRef":"11111111-2222-3333-4444-555555555555","` + count + `":1001}}`
+		status, doc := c.Do("admin", "POST", "compute", "/servers", body)
+		why, _ := doc["badRequest"].(map[string]any)["message"].(string)
+		if status != 400 || !strings.Contains(why, count+": 1001 is greater than") {
+			t.Errorf("%s: %d %v", count, status, doc)
 		}
 	}
 }

@@ -33,6 +33,9 @@ func (f folder) load() (map[string]*record, error) {
 			continue
 		}
 		b, err := os.ReadFile(filepath.Join(string(f), e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the service has removed the server meanwhile
+		}
 		if err != nil {
 			return nil, err
 		}
