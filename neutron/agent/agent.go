@@ -6,9 +6,11 @@
 //	l2        plan, difference and application
 //	dhcp      answers from the state, no leases kept
 //	metadata  proxy that says who asks
+//	fair      bounds of what one guest may ask of both
 //
-// The server's hint wakes the agent; without one it looks every few seconds. What others change on the host wakes it as well, and is undone. Nothing is remembered across a restart that the kernel does not
-// know, and while the server is away the host is kept as it was last told.
+// The server's hint wakes the agent; without one it looks every few seconds. What others change on the host wakes it as
+// well, and is undone. Nothing is remembered across a restart that the kernel does not know, and while the server is
+// away the host is kept as it was last told.
 package agent
 
 import (
@@ -152,7 +154,8 @@ type agent struct {
 const wiredWell = ""
 
 func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options, l *slog.Logger) *agent {
-	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), pulse: o.Pulse, hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), told: map[string]string{}}
+	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), pulse: o.Pulse,
+		hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), told: map[string]string{}}
 	o.ReportInterval, o.DownTime = c.Heartbeat, c.Down
 	a.service = service.New(service.Manager{
 		Binary: Binary, Host: c.Host, Topic: rpcapi.Agent, Level: rpcapi.Level,
@@ -215,7 +218,7 @@ func raise(c chan<- struct{}) {
 	}
 }
 
-// wake passes on that the host was stirred: at once, but not more often than the agent can look without doing nothing else.
+// wake passes on that the host was stirred: at once, but not more often than a few times a second.
 func (a *agent) wake(ctx context.Context) {
 	const spacing = 250 * time.Millisecond
 	t := time.NewTimer(0)

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"hypernova/neutron"
 	"hypernova/neutron/agent/netdev"
 	"hypernova/neutron/agent/netdev/netdevtest"
 )
 
-var plain = cmp.Options{cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
+var plain = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
 
 // live runs the agent's loops as its service does, until the test ends. With a long Poll it acts on events alone.
 func (h *testHost) live() {
@@ -68,8 +69,8 @@ func (h *testHost) repaired(t *testing.T, what string, before int64) {
 
 func (h *testHost) repairs() int64 { return h.agent.host.(*linux).repairs.Load() }
 
-// TestLossOfRulesClosesPorts: nothing that takes something away from the packet filter, short of all of it, opens a port, not even until the agent
-// has set it again. Here no agent looks.
+// TestLossOfRulesClosesPorts: nothing that takes something away from the packet filter, short of all of it, opens a
+// port, not even until the agent has set it again. Here no agent looks.
 func TestLossOfRulesClosesPorts(t *testing.T) {
 	t.Parallel()
 	g := group(allow("tcp", 22))
@@ -125,7 +126,8 @@ func TestLossOfRulesClosesPorts(t *testing.T) {
 	}
 }
 
-// TestForeignChangesAreUndone does what a person with root may do to a host that runs. The agent hears of each and is not told again by the server.
+// TestForeignChangesAreUndone does what a person with root may do to a host that runs. The agent hears of each and is
+// not told again by the server.
 func TestForeignChangesAreUndone(t *testing.T) {
 	t.Parallel()
 	c := newController()
@@ -155,7 +157,8 @@ func TestForeignChangesAreUndone(t *testing.T) {
 		return f
 	}
 	parts := len(filter().Parts)
-	bridge, tunnel, inside, outside := netdev.BridgeName(n.ID), netdev.TunnelName(4242), netdev.InsideName(n.ID), netdev.OutsideName(n.ID)
+	bridge, tunnel := netdev.BridgeName(n.ID), netdev.TunnelName(4242)
+	inside, outside := netdev.InsideName(n.ID), netdev.OutsideName(n.ID)
 	space := h.kernel().SpaceName(n.ID)
 	in := []string{"ip", "netns", "exec", space}
 	h.live()
@@ -202,7 +205,8 @@ func TestForeignChangesAreUndone(t *testing.T) {
 		h.repaired(t, what, before)
 		until(t, "the host to be as it was before: "+what, func() bool {
 			now, err := h.kernel().Snapshot()
-			return err == nil && cmp.Equal(now.Links, want.Links, plain) && cmp.Equal(now.Spaces, want.Spaces, plain) && len(now.Forwards) == len(want.Forwards) && len(now.Neighbours) == len(want.Neighbours) &&
+			return err == nil && cmp.Equal(now.Links, want.Links, plain) && cmp.Equal(now.Spaces, want.Spaces, plain) &&
+				len(now.Forwards) == len(want.Forwards) && len(now.Neighbours) == len(want.Neighbours) &&
 				len(filter().Parts) == parts
 		})
 		reaches(t, a, ip(pb), 22)
@@ -214,7 +218,8 @@ func TestForeignChangesAreUndone(t *testing.T) {
 	lease(t, a, pa.MAC)
 }
 
-// BenchmarkFlushedRuleset is how long a host of fifty guests is without rules after "nft flush ruleset", the command's own time included.
+// BenchmarkFlushedRuleset is how long a host of fifty guests is without rules after "nft flush ruleset", the command's
+// own time included.
 func BenchmarkFlushedRuleset(b *testing.B) {
 	h := newTestHost(b, newController(), Config{Host: "h1", Poll: time.Hour})
 	g := group(allow("tcp", 22))
@@ -236,8 +241,8 @@ func BenchmarkFlushedRuleset(b *testing.B) {
 	}
 }
 
-// TestGuestWithoutItsTapIsToldOf: somebody deletes the device that a running guest holds. A new one is there at once, but the guest has no network
-// until it holds that one, and so long its port is not ACTIVE.
+// TestGuestWithoutItsTapIsToldOf: somebody deletes the device that a running guest holds. A new one is there at once,
+// but the guest has no network until it holds that one, and so long its port is not ACTIVE.
 func TestGuestWithoutItsTapIsToldOf(t *testing.T) {
 	t.Parallel()
 	c := newController()

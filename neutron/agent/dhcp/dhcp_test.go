@@ -224,7 +224,8 @@ func TestServeSurvivesRubbishAndEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestOneGuestCannotHaveItAll: what it asks too much is counted, not answered and not logged, and its neighbour is answered.
+// TestOneGuestCannotHaveItAll: what it asks too much is counted, not answered and not logged, and its neighbour is
+// answered.
 func TestOneGuestCannotHaveItAll(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Conns are the open connections of many sources. A source may have only so many; where all together have too many, the oldest of whoever has
-// most makes room for a source that has fewer. They are safe for concurrent use.
+// Conns are the open connections of many sources. A source may have only so many; where all together have too many, the
+// oldest of whoever has most makes room for a source that has fewer. They are safe for concurrent use.
 type Conns struct {
 	each, all int
 	refused   func()
@@ -29,7 +29,8 @@ func (c *Conns) Open() int {
 	return c.open
 }
 
-// Listener is l with the bounds: source names who is at the other end. A connection too many is reset, and Accept waits for the next.
+// Listener is l with the bounds: source names who is at the other end. A connection too many is reset, and Accept waits
+// for the next.
 func (c *Conns) Listener(l net.Listener, source func(net.Addr) string) net.Listener {
 	return &listener{Listener: l, conns: c, source: source}
 }

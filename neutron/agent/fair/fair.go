@@ -1,5 +1,5 @@
-// Package fair bounds what one guest may ask of the servers that a host runs for all of its guests, so that what one asks too much is refused
-// to it and not to its neighbours.
+// Package fair bounds what one guest may ask of the servers that a host runs for all of its guests, so that what one
+// asks too much is refused to it and not to its neighbours.
 package fair
 
 import (
@@ -9,7 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rates are how often each of many sources may do a thing. A source that was quiet for long is forgotten. They are safe for concurrent use.
+// Rates are how often each of many sources may do a thing. A source that was quiet for long is forgotten. They are safe
+// for concurrent use.
 type Rates struct {
 	perSecond rate.Limit
 	burst     int
@@ -51,7 +52,8 @@ func (r *Rates) Allow(source string, now time.Time) bool {
 	return b.AllowN(now, 1)
 }
 
-// Seldom keeps what a guest can cause at will from filling a log: it lets one line through per Every. The zero value lets one through per minute.
+// Seldom keeps what a guest can cause at will from filling a log: it lets one line through per Every. The zero value
+// lets one through per minute.
 type Seldom struct {
 	Every time.Duration
 

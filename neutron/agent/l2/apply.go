@@ -88,7 +88,7 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 		res.Spaces[sp.Name] = Kept
 	}
 	r.run(steps.Unplug, &res)
-	filtered, drift, err := r.filter(plan, have, func(difference string, tables nft.Tables) error { return r.load(ctx, difference, tables) })
+	filtered, drift, err := r.filter(ctx, plan, have)
 	if err != nil {
 		return Result{}, err
 	}

@@ -17,13 +17,16 @@ type Repair struct {
 // repairs are the steps that undo what others did.
 func repairs(steps Steps, have netdev.Snapshot) []Repair {
 	kinds := map[netdev.Verb]string{
-		netdev.AddLink: "link", netdev.SetLink: "link", netdev.RemoveLink: "link", netdev.AddSpace: "namespace", netdev.SetSpace: "namespace", netdev.RemoveSpace: "namespace",
-		netdev.AddForward: "forward", netdev.RemoveFwd: "forward", netdev.AddNeighbour: "neighbour", netdev.RemoveNeigh: "neighbour",
+		netdev.AddLink: "link", netdev.SetLink: "link", netdev.RemoveLink: "link",
+		netdev.AddSpace: "namespace", netdev.SetSpace: "namespace", netdev.RemoveSpace: "namespace",
+		netdev.AddForward: "forward", netdev.RemoveFwd: "forward",
+		netdev.AddNeighbour: "neighbour", netdev.RemoveNeigh: "neighbour",
 	}
 	var out []Repair
 	for _, stage := range [][]Step{steps.Unplug, steps.Build, steps.Clear} {
 		for _, s := range stage {
-			if found, there := have.Links[s.Link.Name]; there && s.Verb == netdev.SetLink && found.Note != s.Link.Note && (found.Note == lostNote || s.Link.Note == lostNote) {
+			found, there := have.Links[s.Link.Name]
+			if there && s.Verb == netdev.SetLink && (found.Note == lostNote) != (s.Link.Note == lostNote) {
 				continue // the agent's own note
 			}
 			what := s.String()
@@ -63,16 +66,16 @@ func (r *Reconciler) tell(drift []Repair, failed int, began time.Time) {
 	if len(what) > tellMost {
 		all = strings.Join(what[:tellMost], "; ") + "; …"
 	}
-	r.log.Warn("somebody changed what the network agent keeps on this host; it is set again", "count", len(drift), "what", all, "refused", failed,
-		"not_told", r.told.left, "took", time.Since(began))
+	r.log.Warn("somebody changed what the network agent keeps on this host; it is set again", "count", len(drift),
+		"what", all, "refused", failed, "not_told", r.told.left, "took", time.Since(began))
 	r.told = repeats{what: strings.Join(what, "; "), at: began}
 }
 
 // lostNote marks a tap that was made in the place of one that a guest had open, for an agent that is started later.
 const lostNote = "hypernova lost"
 
-// unplugged finds the ports whose guest holds a device that is not on the host any more, with the reason. A tap that nobody has open says nothing:
-// its guest may be off, or not have begun. It notes those taps in the plan.
+// unplugged finds the ports whose guest holds a device that is not on the host any more, with the reason. A tap that
+// nobody has open says nothing: its guest may be off, or not have begun. It notes those taps in the plan.
 func (r *Reconciler) unplugged(plan *Plan, have netdev.Snapshot) map[string]string {
 	down := map[string]string{}
 	plugged, lost := map[string]bool{}, map[string]bool{}
@@ -91,7 +94,8 @@ func (r *Reconciler) unplugged(plan *Plan, have netdev.Snapshot) map[string]stri
 		lost[l.Name] = true
 		plan.Links[i].Note = lostNote
 		for _, id := range plan.users[l.Name] {
-			down[id] = "the device " + l.Name + " was removed from the host while the guest used it; the guest gets the new one when its server is rebooted hard"
+			down[id] = "the device " + l.Name + " was removed from the host while the guest used it; " +
+				"the guest gets the new one when its server is rebooted hard"
 		}
 	}
 	r.plugged, r.lost = plugged, lost

@@ -2,6 +2,8 @@ package l2
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"hypernova/neutron/agent/netdev"
@@ -11,8 +13,9 @@ import (
 // lookEvery is how long the packet filter is believed to be unchanged while its generation is.
 const lookEvery = time.Minute
 
-// filter makes the packet filter the planned one. It tells whether it had to change it, and what of it somebody else had changed.
-func (r *Reconciler) filter(plan Plan, have netdev.Snapshot, load func(difference string, tables nft.Tables) error) (bool, []Repair, error) {
+// filter makes the packet filter the planned one. It tells whether it had to change it, and what of it somebody else
+// had changed.
+func (r *Reconciler) filter(ctx context.Context, plan Plan, have netdev.Snapshot) (bool, []Repair, error) {
 	tables := plan.Rules.Tables()
 	var difference string
 	var drift []Repair
@@ -38,7 +41,7 @@ func (r *Reconciler) filter(plan Plan, have netdev.Snapshot, load func(differenc
 	r.held = netdev.Filter{}
 	generation := have.Generation
 	for range 3 {
-		if err := load(difference, tables); err != nil {
+		if err := r.load(ctx, difference, tables); err != nil {
 			r.tables = nil
 			return false, nil, err
 		}
@@ -68,13 +71,26 @@ func (r *Reconciler) look(have netdev.Snapshot) (known bool, changed []string, e
 		return false, nil, err
 	}
 	r.looked = time.Now()
-	if changed = r.held.Differences(now); len(changed) == 0 {
+	if changed = brief(r.held.Differences(now), now); len(changed) == 0 {
 		r.held.Generation = now.Generation
 	}
 	return true, changed, nil
 }
 
-// remember reads what was just applied, and reports that nobody changed anything since the generation of before. It moves generation on.
+// brief leaves out what went with its table.
+func brief(changed []string, now netdev.Filter) []string {
+	return slices.DeleteFunc(changed, func(name string) bool {
+		words := strings.SplitN(name, " ", 3) // family, table, the object in it
+		if len(words) < 3 {
+			return false
+		}
+		_, there := now.Parts[words[0]+" "+words[1]]
+		return !there
+	})
+}
+
+// remember reads what was just applied, and reports that nobody changed anything since the generation of before. It
+// moves generation on.
 func (r *Reconciler) remember(generation *uint32) (bool, error) {
 	held, err := r.kernel.Filter(nft.Names(r.set.Owner))
 	if err != nil {

@@ -62,7 +62,8 @@ func (p *Proxy) Answered() int64 { return p.answered.Load() }
 // Open is how many connections of guests are open.
 func (p *Proxy) Open() int { return p.conns.Open() }
 
-// New makes a proxy to nova's metadata service, which shares secret. count is told in a word what became of a request or connection.
+// New makes a proxy to nova's metadata service, which shares secret. count is told in a word what became of a request
+// or connection.
 func New(target, secret string, count func(what string), log *slog.Logger) (*Proxy, error) {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -77,7 +78,8 @@ func New(target, secret string, count func(what string), log *slog.Logger) (*Pro
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 	}
-	return &Proxy{target: u, secret: []byte(secret), transport: t, log: log, count: count, rates: fair.NewRates(perSecond, burst),
+	return &Proxy{target: u, secret: []byte(secret), transport: t, log: log, count: count,
+		rates: fair.NewRates(perSecond, burst),
 		conns: fair.NewConns(maxOpen, maxAll, func() { count("connection_refused") })}, nil
 }
 
@@ -215,7 +217,8 @@ func Sign(secret []byte, server string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// refused answers what nova did not. Each way out answers or breaks the connection off: to return alone would be an empty 200.
+// refused answers what nova did not. Each way out answers or breaks the connection off: to return alone would be an
+// empty 200.
 func (p *Proxy) refused(w http.ResponseWriter, r *http.Request, err error) {
 	by, _ := r.Context().Value(asker{}).(askedBy)
 	var large *http.MaxBytesError

@@ -186,7 +186,8 @@ func proxyTo(t *testing.T, target string) (*Proxy, func(string) int) {
 	}
 }
 
-// TestClientThatHasSaidAllIsAnswered: one that closes its half still hears the whole answer, also one that takes longer than a request may.
+// TestClientThatHasSaidAllIsAnswered: one that closes its half still hears the whole answer, also one that takes longer
+// than a request may.
 func TestClientThatHasSaidAllIsAnswered(t *testing.T) {
 	t.Parallel()
 	asked, answer := make(chan struct{}), make(chan struct{})

@@ -193,7 +193,8 @@ func (h *Host) pair(sp *space, want Space) error {
 // shape gives the inner end its settings, MAC, MTU, addresses and their routes.
 func (sp *space) shape(in netlink.Link, want Space) error {
 	if err := inside(sp.file, func() error {
-		return errors.Join(sysctl("net/ipv6/conf/"+want.Inside+"/accept_ra", "0"), sysctl("net/ipv6/conf/"+want.Inside+"/accept_dad", "0"))
+		conf := "net/ipv6/conf/" + want.Inside
+		return errors.Join(sysctl(conf+"/accept_ra", "0"), sysctl(conf+"/accept_dad", "0"))
 	}); err != nil {
 		return err
 	}
@@ -244,7 +245,8 @@ func (sp *space) shape(in netlink.Link, want Space) error {
 		return err
 	}
 	for _, p := range lost {
-		route := &netlink.Route{LinkIndex: in.Attrs().Index, Dst: address(p).IPNet, Scope: netlink.SCOPE_LINK, Protocol: unix.RTPROT_KERNEL}
+		route := &netlink.Route{LinkIndex: in.Attrs().Index, Dst: address(p).IPNet, Scope: netlink.SCOPE_LINK,
+			Protocol: unix.RTPROT_KERNEL}
 		if err := sp.h.RouteReplace(route); err != nil {
 			return fmt.Errorf("route %s: %w", p, err)
 		}

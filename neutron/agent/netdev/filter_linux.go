@@ -102,7 +102,8 @@ func (t tableReader) ofTable() *nl.RtAttr {
 }
 
 func (t tableReader) table() error {
-	msgs, err := t.ask(unix.NFT_MSG_GETTABLE, unix.NFT_MSG_NEWTABLE, t.family, 0, nl.NewRtAttr(unix.NFTA_TABLE_NAME, nl.ZeroTerminated(t.name)))
+	msgs, err := t.ask(unix.NFT_MSG_GETTABLE, unix.NFT_MSG_NEWTABLE, t.family, 0,
+		nl.NewRtAttr(unix.NFTA_TABLE_NAME, nl.ZeroTerminated(t.name)))
 	for _, m := range msgs {
 		t.add("", "", maphash.Bytes(sums, m))
 	}
@@ -159,7 +160,8 @@ func (t tableReader) sets() error {
 			continue
 		}
 		t.add(" set", name, maphash.Bytes(sums, m))
-		lists, err := t.ask(unix.NFT_MSG_GETSETELEM, unix.NFT_MSG_NEWSETELEM, t.family, unix.NLM_F_DUMP, t.ofTable(), nl.NewRtAttr(elementsOf, nl.ZeroTerminated(name)))
+		lists, err := t.ask(unix.NFT_MSG_GETSETELEM, unix.NFT_MSG_NEWSETELEM, t.family, unix.NLM_F_DUMP,
+			t.ofTable(), nl.NewRtAttr(elementsOf, nl.ZeroTerminated(name)))
 		if err != nil {
 			return err
 		}

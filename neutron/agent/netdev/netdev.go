@@ -88,8 +88,8 @@ type Snapshot struct {
 	Generation uint32
 }
 
-// Filter is what the kernel holds of some tables: a sum for each object by its name, as "bridge hypernova_ports chain input", and the generation
-// at which they were read. Two filters of one process with equal sums have equal content.
+// Filter is what the kernel holds of some tables: a sum for each object by its name, as "bridge hypernova_ports chain
+// input", and the generation at which they were read. Two filters of one process with equal sums have equal content.
 type Filter struct {
 	Generation uint32
 	Parts      map[string]uint64

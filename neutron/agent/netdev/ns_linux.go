@@ -82,8 +82,9 @@ func newSpace(name string, owner uint32) error {
 	return nil
 }
 
-// shareSpaces makes the folder of namespaces a mount that is shared, as "ip netns" does and expects. Without that, whoever does it later covers the
-// namespaces that are there with a second mount of the folder, and their names can be neither removed nor entered.
+// shareSpaces makes the folder of namespaces a mount that is shared, as "ip netns" does and expects. Without that,
+// whoever does it later covers the namespaces that are there with a second mount of the folder, and their names can be
+// neither removed nor entered.
 func shareSpaces() error {
 	switch err := os.Mkdir(spacesDir, 0o755); {
 	case err == nil:
@@ -145,7 +146,8 @@ func removeSpace(name string) error {
 	}
 	err := os.Remove(path)
 	if errors.Is(err, unix.EBUSY) {
-		return fmt.Errorf("%w: a mount below a second mount of %s holds the name; \"umount %s\" uncovers it, then try again", err, spacesDir, spacesDir)
+		return fmt.Errorf("%w: a mount below a second mount of %s holds the name; \"umount %s\" uncovers it, then try again",
+			err, spacesDir, spacesDir)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -15,7 +15,8 @@ import (
 
 const ownMounts = "HYPERNOVA_TEST_OWN_MOUNTS"
 
-// alone runs the calling test in a process that has its mounts, and an empty /run, to itself. It reports whether this is that process.
+// alone runs the calling test in a process that has its mounts, and an empty /run, to itself. It reports whether this
+// is that process.
 func alone(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(ownMounts) != "" {
@@ -44,7 +45,8 @@ func emptyRun(t *testing.T) {
 	}
 }
 
-// TestNamespacesOfOthersDoNotCoverOurs: whoever makes one with iproute2 afterwards finds the folder as it would have made it.
+// TestNamespacesOfOthersDoNotCoverOurs: whoever makes one with iproute2 afterwards finds the folder as it would have
+// made it.
 func TestNamespacesOfOthersDoNotCoverOurs(t *testing.T) {
 	if !alone(t) {
 		return

@@ -28,26 +28,33 @@ func (t trait) data() []byte {
 	return nl.Uint8Attr(uint8(t.want))
 }
 
-// bridgeTraits: without a querier on the network, snooping would lose multicast that IPv6 lives on; spanning tree would delay guests' first
-// frames; filtering of VLANs would drop some.
+// bridgeTraits: without a querier on the network, snooping would lose multicast that IPv6 lives on; spanning tree would
+// delay guests' first frames; filtering of VLANs would drop some.
 func bridgeTraits(ipHooks bool) []trait {
-	out := []trait{{"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 0, 1}, {"stp_state", nl.IFLA_BR_STP_STATE, 0, 4}, {"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 0, 1}}
+	out := []trait{
+		{"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 0, 1}, {"stp_state", nl.IFLA_BR_STP_STATE, 0, 4},
+		{"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 0, 1},
+	}
 	if ipHooks {
-		out = append(out, trait{"nf_call_iptables", nl.IFLA_BR_NF_CALL_IPTABLES, 1, 1}, trait{"nf_call_ip6tables", nl.IFLA_BR_NF_CALL_IP6TABLES, 1, 1})
+		out = append(out, trait{"nf_call_iptables", nl.IFLA_BR_NF_CALL_IPTABLES, 1, 1},
+			trait{"nf_call_ip6tables", nl.IFLA_BR_NF_CALL_IP6TABLES, 1, 1})
 	}
 	return out
 }
 
-// portTraits are those of a bridge's ports. Where a MAC is behind a tunnel comes from the server alone: a tunnel learns nothing and floods no unknown
-// unicast, and the bridge answers ARP for neighbours that it was told of.
+// portTraits are those of a bridge's ports. Where a MAC is behind a tunnel comes from the server alone: a tunnel learns
+// nothing and floods no unknown unicast, and the bridge answers ARP for neighbours that it was told of.
 func portTraits(kind Kind) []trait {
 	var learns, answers uint32 = 1, 0
 	if kind == Tunnel {
 		learns, answers = 0, 1
 	}
-	return []trait{{"learning", nl.IFLA_BRPORT_LEARNING, learns, 1}, {"flood", nl.IFLA_BRPORT_UNICAST_FLOOD, learns, 1},
-		{"neigh_suppress", nl.IFLA_BRPORT_NEIGH_SUPPRESS, answers, 1}, {"mcast_flood", nl.IFLA_BRPORT_MCAST_FLOOD, 1, 1}, {"bcast_flood", nl.IFLA_BRPORT_BCAST_FLOOD, 1, 1},
-		{"hairpin", nl.IFLA_BRPORT_MODE, 0, 1}, {"isolated", nl.IFLA_BRPORT_ISOLATED, 0, 1}, {"guard", nl.IFLA_BRPORT_GUARD, 0, 1}}
+	return []trait{
+		{"learning", nl.IFLA_BRPORT_LEARNING, learns, 1}, {"flood", nl.IFLA_BRPORT_UNICAST_FLOOD, learns, 1},
+		{"neigh_suppress", nl.IFLA_BRPORT_NEIGH_SUPPRESS, answers, 1}, {"mcast_flood", nl.IFLA_BRPORT_MCAST_FLOOD, 1, 1},
+		{"bcast_flood", nl.IFLA_BRPORT_BCAST_FLOOD, 1, 1}, {"hairpin", nl.IFLA_BRPORT_MODE, 0, 1},
+		{"isolated", nl.IFLA_BRPORT_ISOLATED, 0, 1}, {"guard", nl.IFLA_BRPORT_GUARD, 0, 1},
+	}
 }
 
 const (
@@ -89,7 +96,8 @@ func (w wire) details(ipHooks bool) (map[int32]detail, error) {
 		a := attributes(m[unix.SizeofIfInfomsg:])
 		info := attributes(a[unix.IFLA_LINKINFO])
 		kind := Kind(unix.ByteSliceToString(info[nl.IFLA_INFO_KIND]))
-		d := detail{carrier: first(a[unix.IFLA_CARRIER]) == 1, ipv6: attributes(attributes(a[unix.IFLA_AF_SPEC])[unix.AF_INET6])[unix.IFLA_INET6_CONF]}
+		six := attributes(attributes(a[unix.IFLA_AF_SPEC])[unix.AF_INET6])
+		d := detail{carrier: first(a[unix.IFLA_CARRIER]) == 1, ipv6: six[unix.IFLA_INET6_CONF]}
 		if kind == Bridge {
 			d.compare(attributes(info[nl.IFLA_INFO_DATA]), bridgeTraits(ipHooks))
 		}
@@ -182,7 +190,8 @@ func (w wire) change(l netlink.Link, kind, data int, traits []trait) error {
 	return nil
 }
 
-// oddities are what of a namespace's inner link is not as it must be: its settings, and the routes that come with addresses.
+// oddities are what of a namespace's inner link is not as it must be: its settings, and the routes that come with
+// addresses.
 func (sp *space) oddities(l netlink.Link, addrs []netip.Prefix) (string, error) {
 	var odd []string
 	all, err := sp.wire.details(false)
@@ -214,7 +223,8 @@ func (sp *space) lostRoutes(l netlink.Link, addrs []netip.Prefix) ([]netip.Prefi
 	var lost []netip.Prefix
 	for _, a := range addrs {
 		want := a.Masked()
-		if !a.IsSingleIP() && !slices.ContainsFunc(found, func(r netlink.Route) bool { return r.Dst != nil && r.Dst.String() == want.String() }) {
+		leads := func(r netlink.Route) bool { return r.Dst != nil && r.Dst.String() == want.String() }
+		if !a.IsSingleIP() && !slices.ContainsFunc(found, leads) {
 			lost = append(lost, want)
 		}
 	}

@@ -35,8 +35,9 @@ func owned(table string, owner uint32) string {
 	return fmt.Sprintf("%s_%08x", table, owner)
 }
 
-// Bits of the packet mark; the others are left alone. The first two are of mark mode. The next three say which chains of the ports' table a
-// frame has passed: the guard drops a frame that lacks one, so that losing that table closes the ports instead of opening them.
+// Bits of the packet mark; the others are left alone. The first two are of mark mode. The next three say which chains
+// of the ports' table a frame has passed: the guard drops a frame that lacks one, so that losing that table closes the
+// ports instead of opening them.
 const (
 	markEstablished = 0x00040000
 	markInvalid     = 0x00080000
@@ -84,7 +85,10 @@ func (r Ruleset) Tables() Tables {
 	b.Networks = slices.SortedFunc(slices.Values(r.Networks), func(x, y Network) int { return strings.Compare(x.ID, y.ID) })
 	b.Ports = slices.SortedFunc(slices.Values(r.Ports), func(x, y Port) int { return strings.Compare(x.ID, y.ID) })
 	b.Groups = slices.SortedFunc(slices.Values(r.Groups), func(x, y neutron.HostGroup) int { return strings.Compare(x.ID, y.ID) })
-	out := Tables{{name: owned(zonesTable, r.Owner)}, {name: owned(portsTable, r.Owner)}, {name: owned(guardTable, r.Owner)}}
+	var out Tables
+	for _, name := range Names(r.Owner) {
+		out = append(out, table{name: name})
+	}
 	b.table = &out[0]
 	if b.Mode == Mark {
 		b.zones()
@@ -187,7 +191,8 @@ func (b *builder) ports() (inside []string) {
 		first = append(first, "ct zone set iifname map @zones")
 	}
 	// A chain that a port's own does not end, because it or its entry is gone, ends with a drop.
-	b.chain("prerouting", append(first, setMark("iifname @inside", ^uint32(markJudged), markSource), "iifname vmap @sources", "iifname @filtered drop")...)
+	b.chain("prerouting", append(first, setMark("iifname @inside", ^uint32(markJudged), markSource),
+		"iifname vmap @sources", "iifname @filtered drop")...)
 	// Guests and the host do not meet on a bridge: the host would answer ARP for all its addresses there.
 	b.chain("input", "type filter hook input priority -200;", "iifname @inside drop")
 	b.chain("egress", "type filter hook forward priority -200;",
@@ -226,7 +231,8 @@ func setMark(match string, keep, add uint32) string {
 	return fmt.Sprintf("%s meta mark set meta mark & 0x%08x | 0x%08x", match, keep, add)
 }
 
-// What costs the host work at a guest's will is bounded per port, in the kernel: where one guest asks too much its own requests are lost.
+// What costs the host work at a guest's will is bounded per port, in the kernel: where one guest asks too much its own
+// requests are lost.
 const (
 	dhcpRequest     = "ether type ip udp sport 68 udp dport 67"
 	metadataOpening = "ether type ip ip daddr 169.254.169.254 tcp dport 80 tcp flags & (syn | ack) == syn"
