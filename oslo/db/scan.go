@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // field is one tagged field of a row type.
@@ -31,7 +32,8 @@ func fieldsOf(t reflect.Type) []field {
 		if tag == "" || tag == "-" {
 			continue
 		}
-		fs = append(fs, field{tag, f.Index})
+		name, _, _ := strings.Cut(tag, ",") // what follows is for Table
+		fs = append(fs, field{name, f.Index})
 	}
 	return fs
 }

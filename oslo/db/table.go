@@ -1,0 +1,202 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Table is a table whose rows are R, a struct with a tag for each column. The select list, insert, updates and the columns of lists derive
+// from the tags, so a new column is one field:
+//
+//	type portRow struct {
+//		ID      string  `db:"id" list:"id"`
+//		Name    string  `db:"name" list:"name"`
+//		Host    string  `db:"host" list:"binding:host_id"`
+//		Created db.Time `db:"created_at,once,set" list:"created_at"`
+//	}
+//
+// After the column's name may stand "once" for a column that no update writes, and "set" for one that is never NULL although its Go type
+// could hold NULL (a pointer, a Time); other types are never NULL. "list" is the column's name in filters and sort keys of lists; without
+// it the column can be neither filtered nor sorted by.
+type Table[R any] struct {
+	set     *Set
+	name    string
+	key     string
+	columns []tableColumn
+	get     *Query[R]
+	insert  *Insert[R]
+}
+
+type tableColumn struct {
+	field
+	list    string
+	once    bool
+	notNull bool
+}
+
+// NewTable declares a table and registers its select by key and its insert. key is the column that names a row. A row type without the
+// key, or with an unknown word in a tag, is a programmer's error.
+func NewTable[R any](s *Set, name, key string) *Table[R] {
+	t := &Table[R]{set: s, name: name, key: key, columns: tableColumns(reflect.TypeFor[R](), nil)}
+	if !slices.ContainsFunc(t.columns, func(c tableColumn) bool { return c.name == key }) {
+		panic(fmt.Sprintf("db: %s has no column %s for the key of %s", reflect.TypeFor[R](), key, name))
+	}
+	t.get = t.Query(key + " = ?")
+	t.insert = NewInsert[R](s, name)
+	return t
+}
+
+func tableColumns(rows reflect.Type, at []int) []tableColumn {
+	var out []tableColumn
+	for i := range rows.NumField() {
+		f := rows.Field(i)
+		index := append(slices.Clone(at), i)
+		tag := f.Tag.Get("db")
+		if tag == "" && f.Anonymous && f.Type.Kind() == reflect.Struct {
+			out = append(out, tableColumns(f.Type, index)...)
+			continue
+		}
+		if tag == "" || tag == "-" {
+			continue
+		}
+		words := strings.Split(tag, ",")
+		c := tableColumn{field: field{words[0], index}, list: f.Tag.Get("list")}
+		c.notNull = f.Type.Kind() != reflect.Pointer && f.Type != reflect.TypeFor[Time]()
+		for _, w := range words[1:] {
+			switch w {
+			case "once":
+				c.once = true
+			case "set":
+				c.notNull = true
+			default:
+				panic(fmt.Sprintf("db: %s.%s: the tag says %q, which means nothing", rows, f.Name, w))
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// Columns is the select list, for statements of the caller's own; with an alias each column is the alias's.
+func (t *Table[R]) Columns(alias string) string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+		if alias != "" {
+			names[i] = alias + "." + c.name
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// Query registers the select of whole rows on a condition, with what may follow it (ORDER BY, LIMIT).
+func (t *Table[R]) Query(where string) *Query[R] {
+	return NewQuery[R](t.set, "SELECT "+t.Columns("")+"\nFROM "+t.name+"\nWHERE "+where)
+}
+
+// Get is the row with that key; fault.NotFound.
+func (t *Table[R]) Get(ctx context.Context, on Querier, key any) (R, error) {
+	return t.get.One(ctx, on, key)
+}
+
+// Insert writes a row. A unique violation is fault.Conflict with errors.Is(err, ErrDuplicate).
+func (t *Table[R]) Insert(ctx context.Context, on Querier, row R) error {
+	return t.insert.Do(ctx, on, row)
+}
+
+// InsertAll writes rows in few statements; on a *DB all or none.
+func (t *Table[R]) InsertAll(ctx context.Context, on Querier, rows []R) error {
+	return t.insert.DoAll(ctx, on, rows)
+}
+
+// List registers the list of the table's rows, whose columns are those with a list name; see ListQuery.
+func (t *Table[R]) List() *ListQuery[R] {
+	return NewList[R](t.set, "SELECT "+t.Columns("")+"\nFROM "+t.name, t.ListColumns(""), t.key)
+}
+
+// ListColumns maps list names to expressions, for lists with joins of the caller's own.
+func (t *Table[R]) ListColumns(alias string) map[string]string {
+	out := map[string]string{}
+	for _, c := range t.columns {
+		if c.list == "" {
+			continue
+		}
+		expr := c.name
+		if alias != "" {
+			expr = alias + "." + c.name
+		}
+		if c.notNull {
+			expr += " NOT NULL"
+		}
+		out[c.list] = expr
+	}
+	return out
+}
+
+// Update writes columns of one row, named by its key.
+type Update[R any] struct {
+	sql    string
+	fields []field
+	key    field
+}
+
+// Update registers an update of the named columns; none: all but the key and those that are written once. A name that contains "=" is an
+// assignment of its own without a value of the row, such as "revision_number = revision_number + 1". guard, which may be empty, is a
+// further condition whose arguments Do takes: how many rows were touched tells whether it held.
+func (t *Table[R]) Update(guard string, columns ...string) *Update[R] {
+	u := &Update[R]{}
+	var sets []string
+	if len(columns) == 0 {
+		for _, c := range t.columns {
+			if !c.once && c.name != t.key {
+				columns = append(columns, c.name)
+			}
+		}
+	}
+	for _, name := range columns {
+		if strings.Contains(name, "=") {
+			sets = append(sets, name)
+			continue
+		}
+		sets = append(sets, name+" = ?")
+		u.fields = append(u.fields, t.column(name))
+	}
+	u.key = t.column(t.key)
+	u.sql = "UPDATE " + t.name + "\nSET " + strings.Join(sets, ", ") + "\nWHERE " + t.key + " = ?"
+	if guard != "" {
+		u.sql += "\n  AND " + guard
+	}
+	t.set.add(u.sql)
+	return u
+}
+
+func (t *Table[R]) column(name string) field {
+	i := slices.IndexFunc(t.columns, func(c tableColumn) bool { return c.name == name })
+	if i < 0 {
+		panic(fmt.Sprintf("db: %s has no column %s", t.name, name))
+	}
+	return t.columns[i].field
+}
+
+// Do writes the row's values and answers how many rows were touched: 0 or 1.
+func (u *Update[R]) Do(ctx context.Context, on Querier, row R, guard ...any) (int64, error) {
+	v := reflect.ValueOf(&row).Elem()
+	args := make([]any, 0, len(u.fields)+1+len(guard))
+	for _, f := range u.fields {
+		args = append(args, v.FieldByIndex(f.index).Interface())
+	}
+	args = append(args, v.FieldByIndex(u.key.index).Interface())
+	return exec(ctx, on, u.sql, append(args, guard...))
+}
+
+// Delete registers the deletion of a row by its key; guard is a further condition, as in Update.
+func (t *Table[R]) Delete(guard string) *Exec {
+	text := "DELETE FROM " + t.name + "\nWHERE " + t.key + " = ?"
+	if guard != "" {
+		text += "\n  AND " + guard
+	}
+	return NewExec(t.set, text)
+}
