@@ -198,3 +198,23 @@ func TestGraceIsShared(t *testing.T) {
 		}
 	})
 }
+
+// A service that is idle ends well, also when the ones before it have used up the grace period.
+func TestAnIdleServiceNeedsNoGrace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idle := service.New(service.Manager{Binary: "idle", Periodic: []service.Periodic{{Name: "seldom", Spacing: time.Hour,
+			Fn: func(context.Context) error { return nil }}}}, nil, nil, service.Options{})
+		slow := service.Func("slow", func(ctx context.Context, ready func()) error {
+			ready()
+			<-ctx.Done()
+			time.Sleep(30 * time.Second)
+			return nil
+		})
+		ctx, cancel := context.WithCancel(quiet(t.Context()))
+		time.AfterFunc(time.Second, cancel)
+		if err := service.Launch(ctx, 30*time.Second, idle, slow); err != nil {
+			t.Error(err)
+		}
+	})
+}
