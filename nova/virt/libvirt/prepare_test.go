@@ -110,12 +110,12 @@ func TestDangerousAndWrongImagesAreRefused(t *testing.T) {
 		}, fault.Invalid, "backing file"},
 		{"data file", "qcow2", func(t *testing.T) []byte {
 			return img(t, "create", "-q", "-f", "qcow2", "-o", "data_file=IMG.data", "IMG", "1M")
-		}, fault.Invalid, "another file"},
+		}, fault.Invalid, "external data file"},
 		{"qcow2 called raw", "raw", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "qcow2", "IMG", "1M") }, fault.Invalid, "its data is qcow2"},
-		{"raw called qcow2", "qcow2", func(*testing.T) []byte { return idle() }, fault.Invalid, "its data is raw"},
+		{"raw called qcow2", "qcow2", func(*testing.T) []byte { return idle() }, fault.Invalid, "is said to be qcow2, but its data is"},
 		{"vmdk", "vmdk", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "vmdk", "IMG", "1M") }, fault.Invalid, "vmdk"},
 		{"too large inside", "qcow2", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "qcow2", "IMG", "3G") }, fault.TooLarge, "3072 MiB"},
-		{"broken vhdx", "vhdx", func(*testing.T) []byte { return append([]byte("vhdxfile"), make([]byte, 4096)...) }, fault.Invalid, "cannot be converted"},
+		{"broken vhdx", "vhdx", func(*testing.T) []byte { return append([]byte("vhdxfile"), make([]byte, 4096)...) }, fault.Invalid, "header is cut off"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
