@@ -50,7 +50,8 @@ func (f *Flavor) Ask() (Ask, error) {
 	return a, err
 }
 
-// With adds the traits that an image's properties ask of a host. A trait that one of the two requires and the other forbids is fault.Invalid.
+// With adds the traits that an image's properties ask of a host. A trait that one of the two requires and the other
+// forbids is fault.Invalid.
 func (a Ask) With(i *ImageMeta) (Ask, error) {
 	required, forbidden, err := i.Traits()
 	if err != nil {
@@ -76,12 +77,17 @@ var undelivered = []struct {
 	key  string // a prefix where it ends in "*"
 	free []string
 }{
-	{"accel:*", nil}, {"pci_passthrough:*", nil}, {"hw:cpu_policy", []string{"shared"}}, {"hw:cpu_thread_policy", []string{"prefer"}}, {"hw:cpu_dedicated_mask", nil},
-	{"hw:cpu_realtime", []string{"no"}}, {"hw:cpu_realtime_mask", nil}, {"hw:emulator_threads_policy", nil}, {"hw:input_bus", nil}, {"hw:locked_memory", []string{"no"}},
-	{"hw:maxphysaddr_*", nil}, {"hw:mem_encryption", []string{"no"}}, {"hw:mem_page_size", []string{"small", "any"}}, {"hw:numa_nodes", []string{"1"}}, {"hw:numa_cpus.*", nil},
-	{"hw:numa_mem.*", nil}, {"hw:pmem", nil}, {"hw:redirected_usb_ports", []string{"0"}}, {"hw:sound_model", nil}, {"hw:tpm_*", nil}, {"hw:usb_model", nil},
-	{"hw:viommu_model", nil}, {"hw:virtio_packed_ring", []string{"no"}}, {"os:secure_boot", []string{"disabled", "optional"}}, {"os:vif_model", nil},
-	{"quota:*", nil},
+	{"accel:*", nil}, {"pci_passthrough:*", nil}, {"hw:cpu_policy", []string{"shared"}},
+	{"hw:cpu_thread_policy", []string{"prefer"}}, {"hw:cpu_dedicated_mask", nil},
+	{"hw:cpu_realtime", []string{"no"}}, {"hw:cpu_realtime_mask", nil}, {"hw:emulator_threads_policy", nil},
+	{"hw:input_bus", nil}, {"hw:locked_memory", []string{"no"}}, {"hw:maxphysaddr_*", nil},
+	{"hw:mem_encryption", []string{"no"}}, {"hw:mem_page_size", []string{"small", "any"}},
+	{"hw:numa_nodes", []string{"1"}}, {"hw:numa_cpus.*", nil}, {"hw:numa_mem.*", nil}, {"hw:pmem", nil},
+	{"hw:redirected_usb_ports", []string{"0"}}, {"hw:sound_model", nil}, {"hw:tpm_*", nil}, {"hw:usb_model", nil},
+	{"hw:viommu_model", nil}, {"hw:virtio_packed_ring", []string{"no"}},
+	{"os:secure_boot", []string{"disabled", "optional"}}, {"os:vif_model", nil}, {"quota:vif_*", nil},
+	{"quota:cpu_limit", nil}, {"quota:cpu_reservation", nil}, {"quota:cpu_shares_*", nil}, {"quota:memory_*", nil},
+	{"quota:disk_io_*", nil},
 }
 
 // Deliverable refuses extra specs that ask for what no server here has.

@@ -24,8 +24,8 @@ type imageProperty struct {
 	name   string
 	kind   kind
 	values []string // of a choice: what OpenStack allows
-	// given says what servers get: nil, whatever is asked (or it is advice that needs no answer); else only these values. For a boolean "no" is among
-	// them always, for a number "0".
+	// given says what servers get: nil, whatever is asked (or it is advice that needs no answer); else only these
+	// values. For a boolean "no" is among them always, for a number "0".
 	given []string
 }
 
@@ -34,13 +34,16 @@ var nothing = []string{}
 
 var buses = []string{"fdc", "ide", "sata", "scsi", "usb", "virtio", "xen", "lxc", "uml"}
 
-// imageProperties are all that compute knows. Where a hypervisor of another kind is meant (img_linked_clone, hw_device_id, …), where only
-// operations are meant that this cloud does not have (rescue, quiesced snapshots), or where OpenStack itself goes on without (multiqueue), the
-// property is advice.
+// imageProperties are all that compute knows. Where a hypervisor of another kind is meant (img_linked_clone,
+// hw_device_id, …), where only operations are meant that this cloud does not have (rescue, quiesced snapshots), or
+// where OpenStack itself goes on without (multiqueue), the property is advice.
 var imageProperties = []imageProperty{
-	{name: "hw_architecture", kind: choice, values: []string{"alpha", "armv6", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "lm32", "m68k",
-		"microblaze", "microblazeel", "mips", "mipsel", "mips64", "mips64el", "openrisc", "parisc", "parisc64", "ppc", "ppcle", "ppc64", "ppc64le",
-		"ppcemb", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64", "xtensa", "xtensaeb"}}, // the scheduler and the host decide
+	{name: "hw_architecture", kind: choice, values: []string{"alpha", "armv6", "armv7l", "armv7b", "aarch64", "cris",
+		"i686", "ia64", "lm32", "m68k",
+		"microblaze", "microblazeel", "mips", "mipsel", "mips64", "mips64el", "openrisc", "parisc", "parisc64", "ppc",
+		"ppcle", "ppc64", "ppc64le",
+		"ppcemb", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64", "xtensa", "xtensaeb"}},
+	// the scheduler and the host decide
 	{name: "hw_auto_disk_config", kind: boolean},
 	{name: "hw_boot_menu", kind: boolean, given: []string{"yes"}},
 	{name: "hw_cdrom_bus", kind: choice, values: buses},
@@ -52,7 +55,8 @@ var imageProperties = []imageProperty{
 	{name: "hw_cpu_max_threads", kind: integer},
 	{name: "hw_cpu_policy", kind: choice, values: []string{"dedicated", "shared", "mixed"}, given: []string{"shared"}},
 	{name: "hw_cpu_realtime_mask", kind: freeText, given: nothing},
-	{name: "hw_cpu_thread_policy", kind: choice, values: []string{"prefer", "isolate", "require"}, given: []string{"prefer"}},
+	{name: "hw_cpu_thread_policy", kind: choice, values: []string{"prefer", "isolate", "require"},
+		given: []string{"prefer"}},
 	{name: "hw_device_id", kind: integer},
 	{name: "hw_disk_bus", kind: choice, values: buses, given: []string{"virtio", "scsi", "sata", "usb", "ide"}},
 	{name: "hw_disk_type", kind: freeText},
@@ -72,7 +76,8 @@ var imageProperties = []imageProperty{
 	{name: "hw_mem_encryption_model", kind: choice, values: []string{"amd-sev", "amd-sev-es"}},
 	{name: "hw_mem_page_size", kind: freeText, given: []string{"small", "any"}},
 	{name: "hw_numa_nodes", kind: integer, given: []string{"1"}},
-	{name: "hw_pci_numa_affinity_policy", kind: choice, values: []string{"required", "legacy", "preferred", "socket"}}, // no server has such a device
+	// No server has such a device.
+	{name: "hw_pci_numa_affinity_policy", kind: choice, values: []string{"required", "legacy", "preferred", "socket"}},
 	{name: "hw_pmu", kind: boolean, given: []string{"yes"}},
 	{name: "hw_pointer_model", kind: choice, values: []string{"usbtablet"}, given: []string{"usbtablet"}},
 	{name: "hw_qemu_guest_agent", kind: boolean, given: []string{"yes"}},
@@ -80,19 +85,24 @@ var imageProperties = []imageProperty{
 	{name: "hw_rescue_bus", kind: choice, values: buses},
 	{name: "hw_rescue_device", kind: choice, values: []string{"cdrom", "disk", "floppy", "fs", "lun"}},
 	{name: "hw_rng_model", kind: choice, values: []string{"virtio"}},
-	{name: "hw_scsi_model", kind: choice, values: []string{"buslogic", "ibmvscsi", "lsilogic", "lsisas1068", "lsisas1078", "virtio-scsi", "vmpvscsi"},
+	{name: "hw_scsi_model", kind: choice, values: []string{"buslogic", "ibmvscsi", "lsilogic", "lsisas1068",
+		"lsisas1078", "virtio-scsi", "vmpvscsi"},
 		given: []string{"virtio-scsi", "lsilogic"}},
 	{name: "hw_serial_port_count", kind: integer, given: []string{"1", "2", "3", "4"}},
-	{name: "hw_sound_model", kind: choice, values: []string{"sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb-audio", "virtio"}, given: nothing},
+	{name: "hw_sound_model", kind: choice, values: []string{"sb16", "es1370", "pcspk", "ac97", "ich6", "ich9",
+		"usb-audio", "virtio"}, given: nothing},
 	{name: "hw_time_hpet", kind: boolean, given: []string{"yes"}},
 	{name: "hw_tpm_model", kind: choice, values: []string{"tpm-tis", "tpm-crb"}, given: nothing},
 	{name: "hw_tpm_version", kind: choice, values: []string{"1.2", "2.0"}, given: nothing},
 	{name: "hw_usb_model", kind: freeText, given: nothing},
-	{name: "hw_video_model", kind: choice, values: []string{"cirrus", "qxl", "vga", "vmvga", "xen", "virtio", "gop", "none", "bochs"},
+	{name: "hw_video_model", kind: choice, values: []string{"cirrus", "qxl", "vga", "vmvga", "xen", "virtio", "gop",
+		"none", "bochs"},
 		given: []string{"vga", "virtio", "cirrus", "qxl", "bochs", "none"}},
 	{name: "hw_video_ram", kind: integer, given: nothing},
-	{name: "hw_vif_model", kind: choice, values: []string{"virtio", "ne2k_pci", "pcnet", "rtl8139", "e1000", "e1000e", "lan9118", "netfront", "spapr-vlan",
-		"sriov", "vmxnet", "vmxnet3", "igb"}, given: []string{"virtio", "e1000", "e1000e", "rtl8139", "vmxnet3", "igb"}},
+	{name: "hw_vif_model", kind: choice, values: []string{"virtio", "ne2k_pci", "pcnet", "rtl8139", "e1000", "e1000e",
+		"lan9118", "netfront", "spapr-vlan",
+		"sriov", "vmxnet", "vmxnet3", "igb"}, given: []string{"virtio", "e1000", "e1000e", "rtl8139", "vmxnet3",
+		"igb"}},
 	{name: "hw_vif_multiqueue_enabled", kind: boolean},
 	{name: "hw_viommu_model", kind: choice, values: []string{"intel", "smmuv3", "virtio", "auto"}, given: nothing},
 	{name: "hw_virtio_packed_ring", kind: boolean, given: nothing},
@@ -106,8 +116,10 @@ var imageProperties = []imageProperty{
 	{name: "img_config_drive", kind: choice, values: []string{"optional", "mandatory"}},
 	{name: "img_hide_hypervisor_id", kind: boolean, given: []string{"yes"}},
 	{name: "img_hv_requested_version", kind: freeText, given: nothing},
-	{name: "img_hv_type", kind: choice, values: []string{"baremetal", "bhyve", "docker", "fake", "hyperv", "ironic", "kqemu", "kvm", "lxc", "lxd", "openvz",
-		"parallels", "vz", "phyp", "qemu", "test", "uml", "vbox", "vmware", "xen", "zvm", "prsm"}}, // the scheduler decides
+	{name: "img_hv_type", kind: choice, values: []string{"baremetal", "bhyve", "docker", "fake", "hyperv", "ironic",
+		"kqemu", "kvm", "lxc", "lxd", "openvz",
+		"parallels", "vz", "phyp", "qemu", "test", "uml", "vbox", "vmware", "xen", "zvm", "prsm"}},
+	// the scheduler decides
 	{name: "img_linked_clone", kind: boolean},
 	{name: "img_mappings", kind: freeText},
 	{name: "img_owner_id", kind: freeText},
@@ -120,7 +132,8 @@ var imageProperties = []imageProperty{
 	{name: "os_command_line", kind: freeText},
 	{name: "os_distro", kind: freeText},
 	{name: "os_require_quiesce", kind: boolean},
-	{name: "os_secure_boot", kind: choice, values: []string{"required", "disabled", "optional"}, given: []string{"disabled", "optional"}},
+	{name: "os_secure_boot", kind: choice, values: []string{"required", "disabled", "optional"},
+		given: []string{"disabled", "optional"}},
 	{name: "os_skip_agent_inject_files_at_boot", kind: boolean},
 	{name: "os_skip_agent_inject_ssh", kind: boolean},
 	{name: "os_type", kind: choice, values: []string{"linux", "windows"}},
@@ -128,26 +141,34 @@ var imageProperties = []imageProperty{
 
 // formerNames are what properties were called once. The present name counts where both are there.
 var formerNames = map[string]string{
-	"architecture": "hw_architecture", "owner_id": "img_owner_id", "vmware_disktype": "hw_disk_type", "vmware_image_version": "img_version",
-	"vmware_ostype": "os_distro", "auto_disk_config": "hw_auto_disk_config", "ipxe_boot": "hw_ipxe_boot", "xenapi_device_id": "hw_device_id",
-	"xenapi_image_compression_level": "img_compression_level", "vmware_linked_clone": "img_linked_clone", "xenapi_use_agent": "img_use_agent",
+	"architecture": "hw_architecture", "owner_id": "img_owner_id", "vmware_disktype": "hw_disk_type",
+	"vmware_image_version": "img_version",
+	"vmware_ostype":        "os_distro", "auto_disk_config": "hw_auto_disk_config", "ipxe_boot": "hw_ipxe_boot",
+	"xenapi_device_id":               "hw_device_id",
+	"xenapi_image_compression_level": "img_compression_level", "vmware_linked_clone": "img_linked_clone",
+	"xenapi_use_agent":                       "img_use_agent",
 	"xenapi_skip_agent_inject_ssh":           "os_skip_agent_inject_ssh",
-	"xenapi_skip_agent_inject_files_at_boot": "os_skip_agent_inject_files_at_boot", "cache_in_nova": "img_cache_in_nova", "vm_mode": "hw_vm_mode",
-	"bittorrent": "img_bittorrent", "mappings": "img_mappings", "block_device_mapping": "img_block_device_mapping", "bdm_v2": "img_bdm_v2",
+	"xenapi_skip_agent_inject_files_at_boot": "os_skip_agent_inject_files_at_boot",
+	"cache_in_nova":                          "img_cache_in_nova", "vm_mode": "hw_vm_mode",
+	"bittorrent": "img_bittorrent", "mappings": "img_mappings", "block_device_mapping": "img_block_device_mapping",
+	"bdm_v2":           "img_bdm_v2",
 	"root_device_name": "img_root_device_name", "hypervisor_version_requires": "img_hv_requested_version",
 }
 
 // otherWords are values that mean another one.
 var otherWords = map[string]map[string]string{
-	"hw_architecture": {"i386": "i686", "i486": "i686", "i586": "i686", "x86_32": "i686", "x86_32p": "i686", "amd64": "x86_64"},
-	"hw_scsi_model":   {"lsilogicsas": "lsisas1068", "paravirtual": "vmpvscsi"},
-	"hw_vm_mode":      {"pv": "xen", "hv": "hvm", "baremetal": "hvm"},
-	"img_hv_type":     {"xapi": "xen"},
-	"hw_vif_model": {"virtuale1000": "e1000", "virtuale1000e": "e1000e", "virtualpcnet32": "pcnet", "virtualsriovethernetcard": "sriov",
-		"virtualvmxnet": "vmxnet", "virtualvmxnet3": "vmxnet3"},
+	"hw_architecture": {"i386": "i686", "i486": "i686", "i586": "i686", "x86_32": "i686", "x86_32p": "i686",
+		"amd64": "x86_64"},
+	"hw_scsi_model": {"lsilogicsas": "lsisas1068", "paravirtual": "vmpvscsi"},
+	"hw_vm_mode":    {"pv": "xen", "hv": "hvm", "baremetal": "hvm"},
+	"img_hv_type":   {"xapi": "xen"},
+	"hw_vif_model": {"virtuale1000": "e1000", "virtuale1000e": "e1000e", "virtualpcnet32": "pcnet",
+		"virtualsriovethernetcard": "sriov",
+		"virtualvmxnet":            "vmxnet", "virtualvmxnet3": "vmxnet3"},
 }
 
-// Deliverable is Wishes, for a server that is asked for: fault.Invalid for a value that makes no sense, and for one that no server here can have.
+// Deliverable is Wishes, for a server that is asked for: fault.Invalid for a value that makes no sense, and for one
+// that no server here can have.
 func (i *ImageMeta) Deliverable() (map[string]string, error) {
 	given := i.present()
 	for _, p := range imageProperties {
@@ -171,9 +192,9 @@ func (i *ImageMeta) Deliverable() (map[string]string, error) {
 	return i.Wishes(), nil
 }
 
-// Wishes are what the image's properties ask of compute and servers here get, by their present names and in one form: choices in small letters,
-// booleans "yes" or "no". Properties that compute does not know, and values that Deliverable refuses, are not among them: a server that was
-// made when less was refused still starts.
+// Wishes are what the image's properties ask of compute and servers here get, by their present names and in one form:
+// choices in small letters, booleans "yes" or "no". Properties that compute does not know, and values that Deliverable
+// refuses, are not among them: a server that was made when less was refused still starts.
 func (i *ImageMeta) Wishes() map[string]string {
 	given := i.present()
 	out := map[string]string{}
@@ -242,7 +263,8 @@ func (p *imageProperty) read(v string) (string, error) {
 }
 
 func (p *imageProperty) honoured(v string) bool {
-	return p.given == nil || slices.Contains(p.given, v) || p.kind == boolean && v == "no" || p.kind == integer && v == "0"
+	return p.given == nil || slices.Contains(p.given,
+		v) || p.kind == boolean && v == "no" || p.kind == integer && v == "0"
 }
 
 // yes reports a word for yes.
@@ -250,7 +272,8 @@ func yes(v string) bool {
 	return slices.Contains([]string{"1", "t", "true", "on", "y", "yes"}, strings.ToLower(strings.TrimSpace(v)))
 }
 
-// Traits are those that the image's properties "trait:NAME" require of a host, or forbid; fault.Invalid for any other word.
+// Traits are those that the image's properties "trait:NAME" require of a host, or forbid; fault.Invalid for any other
+// word.
 func (i *ImageMeta) Traits() (required, forbidden []string, err error) {
 	return traits("Image "+i.ID+" has the property ", i.Properties)
 }

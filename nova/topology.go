@@ -9,8 +9,9 @@ import (
 // Topology is how a server's CPUs look to it.
 type Topology struct{ Sockets, Cores, Threads int }
 
-// CPUs is the topology that a flavor's extra specs and an image's properties ask for. What is left open becomes sockets. The flavor's bounds hold for
-// the image; of single wishes the image's counts. fault.Invalid where nothing fits the number of CPUs.
+// CPUs is the topology that a flavor's extra specs and an image's properties ask for. What is left open becomes
+// sockets. The flavor's bounds hold for the image; of single wishes the image's counts. fault.Invalid where nothing
+// fits the number of CPUs.
 func CPUs(f *Flavor, wishes map[string]string) (Topology, error) {
 	number := func(spec, property string) (int, error) {
 		want := 0
@@ -58,10 +59,12 @@ func CPUs(f *Flavor, wishes map[string]string) (Topology, error) {
 			return Topology{}, err
 		}
 		if want[i] > most[i] {
-			return Topology{}, fault.Invalidf("Image vCPU topology is impossible: %d %s are asked for, %d allowed.", want[i], part, most[i])
+			return Topology{}, fault.Invalidf("Image vCPU topology is impossible: %d %s are asked for, %d allowed.",
+				want[i], part, most[i])
 		}
 	}
-	// Of all that make the number of CPUs: with as many of the wishes as can be, then with most sockets, then with most cores.
+	// Of all that make the number of CPUs: with as many of the wishes as can be, then with most sockets, then with
+	// most cores.
 	best, score := Topology{}, -1
 	for s := min(f.VCPUs, most[0]); s > 0; s-- {
 		for c := min(f.VCPUs/s, most[1]); c > 0; c-- {
@@ -81,7 +84,8 @@ func CPUs(f *Flavor, wishes map[string]string) (Topology, error) {
 		}
 	}
 	if score < 0 {
-		return best, fault.Invalidf("Image vCPU topology is impossible: no number of sockets, cores and threads within the bounds makes %d CPUs.", f.VCPUs)
+		return best, fault.Invalidf("Image vCPU topology is impossible: "+
+			"no number of sockets, cores and threads within the bounds makes %d CPUs.", f.VCPUs)
 	}
 	return best, nil
 }

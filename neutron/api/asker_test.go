@@ -38,7 +38,8 @@ func TestWhoMayAskForOthers(t *testing.T) {
 		b, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		if resp.StatusCode != c.status {
-			t.Errorf("%s asks for %q: %d %s, want %d", c.token, c.asker, resp.StatusCode, strings.TrimSpace(string(b)), c.status)
+			t.Errorf("%s asks for %q: %d %s, want %d", c.token, c.asker, resp.StatusCode,
+				strings.TrimSpace(string(b)), c.status)
 		}
 	}
 }

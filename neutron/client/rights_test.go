@@ -21,14 +21,16 @@ func (p positions) made(t *testing.T, third string, change func(*neutron.Network
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.local.CreateSubnets(t.Context(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID,
-		CIDR: netip.MustParsePrefix("10.0." + third + ".0/24"), Version: 4}}); err != nil {
+	if _, err := p.local.CreateSubnets(t.Context(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"},
+		Network: ns[0].ID,
+		CIDR:    netip.MustParsePrefix("10.0." + third + ".0/24"), Version: 4}}); err != nil {
 		t.Fatal(err)
 	}
 	return ns[0].ID
 }
 
-// What a server's ports ask for is judged as networking judges the user's own requests, at once and when it is done, in both positions.
+// What a server's ports ask for is judged as networking judges the user's own requests, at once and when it is done,
+// in both positions.
 func TestWishesAreJudgedByTheRightsOfWhoAsks(t *testing.T) {
 	t.Parallel()
 	p := newPositions(t)
@@ -37,7 +39,8 @@ func TestWishesAreJudgedByTheRightsOfWhoAsks(t *testing.T) {
 	private := p.made(t, "3", func(*neutron.Network) {})
 	ports, err := p.local.CreatePorts(t.Context(), []networks.NewPort{
 		{Meta: neutron.Meta{Project: "p"}, Network: private},
-		{Meta: neutron.Meta{Project: "p"}, Network: private, DeviceID: "other-server", FixedIPs: wantedIP("10.0.3.77")}})
+		{Meta: neutron.Meta{Project: "p"}, Network: private, DeviceID: "other-server",
+			FixedIPs: wantedIP("10.0.3.77")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,22 +62,28 @@ func TestWishesAreJudgedByTheRightsOfWhoAsks(t *testing.T) {
 		done      string // empty: as judged
 	}{
 		{"stranger", "any address of a shared network", neutron.PortSpec{Network: shared}, "", ""},
-		{"stranger", "the gateway of a shared network", neutron.PortSpec{Network: shared, FixedIP: ip("10.0.1.1")}, "PolicyNotAuthorized", ""},
-		{"stranger", "an address of a shared network", neutron.PortSpec{Network: shared, FixedIP: ip("10.0.1.50")}, "PolicyNotAuthorized", ""},
+		{"stranger", "the gateway of a shared network", neutron.PortSpec{Network: shared, FixedIP: ip("10.0.1.1")},
+			"PolicyNotAuthorized", ""},
+		{"stranger", "an address of a shared network", neutron.PortSpec{Network: shared, FixedIP: ip("10.0.1.50")},
+			"PolicyNotAuthorized", ""},
 		{"stranger", "an external network", neutron.PortSpec{Network: external}, "NetworkNotFound", ""},
 		{"stranger", "a network that is not his", neutron.PortSpec{Network: private}, "NetworkNotFound", ""},
 		{"stranger", "a port that is not his", neutron.PortSpec{Port: ports[0].ID}, "", "PortNotFound"},
 		{"reader", "his project's network", neutron.PortSpec{Network: private}, "PolicyNotAuthorized", ""},
 		{"owner", "an address of his network", neutron.PortSpec{Network: shared, FixedIP: ip("10.0.1.60")}, "", ""},
-		{"owner", "an address that is taken", neutron.PortSpec{Network: private, FixedIP: ip("10.0.3.77")}, neutron.FixedIPTaken, "IpAddressInUse"},
-		{"owner", "an address of no subnet", neutron.PortSpec{Network: private, FixedIP: ip("192.0.2.1")}, "InvalidIpForNetwork", ""},
-		{"admin", "an address of a shared network", neutron.PortSpec{Network: shared, FixedIP: ip("10.0.1.70")}, "", ""},
+		{"owner", "an address that is taken", neutron.PortSpec{Network: private, FixedIP: ip("10.0.3.77")},
+			neutron.FixedIPTaken, "IpAddressInUse"},
+		{"owner", "an address of no subnet", neutron.PortSpec{Network: private, FixedIP: ip("192.0.2.1")},
+			"InvalidIpForNetwork", ""},
+		{"admin", "an address of a shared network", neutron.PortSpec{Network: shared, FixedIP: ip("10.0.1.70")}, "",
+			""},
 		{"admin", "an external network", neutron.PortSpec{Network: external}, "", ""},
 		{"admin", "another project's network", neutron.PortSpec{Network: private}, "", ""},
 	} {
 		for position, a := range map[string]neutron.API{"local": p.local, "http": p.http} {
 			ctx := who[c.who]
-			args := neutron.AllocateArgs{Server: "s", Project: auth.From(ctx).ProjectID, Host: "h", Specs: []neutron.PortSpec{c.spec}}
+			args := neutron.AllocateArgs{Server: "s", Project: auth.From(ctx).ProjectID, Host: "h",
+				Specs: []neutron.PortSpec{c.spec}}
 			if got := code(a.Judge(ctx, args)); got != c.judged {
 				t.Errorf("%s: %s asks for %s: judged %q, want %q", position, c.who, c.what, got, c.judged)
 			}
@@ -101,7 +110,8 @@ func TestWhatIsShownIsJudgedByTheRightsOfWhoAsks(t *testing.T) {
 	t.Parallel()
 	p := newPositions(t)
 	n := p.made(t, "1", func(*neutron.Network) {})
-	if _, err := p.local.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n}}}); err != nil {
+	if _, err := p.local.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+		Specs: []neutron.PortSpec{{Network: n}}}); err != nil {
 		t.Fatal(err)
 	}
 	group, err := p.local.SecurityGroup(t.Context(), "p", "default")

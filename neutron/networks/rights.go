@@ -11,12 +11,14 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Rights decide by networking's policy what a user may see and make. The verbs that compute calls ask them about the caller whose wish it is.
+// Rights decide by networking's policy what a user may see and make. The verbs that compute calls ask them about the
+// caller whose wish it is.
 type Rights interface {
 	SeesNetwork(c *auth.Caller, n neutron.Network) bool
 	SeesPort(c *auth.Caller, p neutron.Port) bool
 	SeesGroup(c *auth.Caller, g neutron.SecurityGroup) bool
-	// CreatePort is fault.Forbidden for who may not make such a port on the network, or not choose its address. The caller sees the network.
+	// CreatePort is fault.Forbidden for who may not make such a port on the network, or not choose its address. The
+	// caller sees the network.
 	CreatePort(c *auth.Caller, n neutron.Network, p NewPort) error
 }
 

@@ -11,8 +11,8 @@ import (
 	"hypernova/oslo/db"
 )
 
-// A build, whenever and wherever it is done, makes ports and reads the image by the rights that its asker had when he asked. That roles were
-// taken from him since changes nothing: the task keeps what his token said.
+// A build, whenever and wherever it is done, makes ports and reads the image by the rights that its asker had when he
+// asked. That roles were taken from him since changes nothing: the task keeps what his token said.
 func TestABuildHasTheRightsOfItsAsker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1")

@@ -6,7 +6,8 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// deliverable refuses what flavor and image ask for and no server can have, and does at once what they ask of the request itself.
+// deliverable refuses what flavor and image ask for and no server can have, and does at once what they ask of the
+// request itself.
 func (r *resolved) deliverable(a *CreateArgs) error {
 	ask, err := r.flavor.Ask()
 	if err != nil {
@@ -30,7 +31,8 @@ func (r *resolved) deliverable(a *CreateArgs) error {
 		bus = "virtio"
 	}
 	if a.DiskBus != "" && a.DiskBus != bus {
-		return fault.Invalidf("Block Device Mapping is Invalid: the boot disk is on the bus %s, which the image's property hw_disk_bus chooses, not on %s.", bus, a.DiskBus)
+		return fault.Invalidf("Block Device Mapping is Invalid: the boot disk is on the bus %s, "+
+			"which the image's property hw_disk_bus chooses, not on %s.", bus, a.DiskBus)
 	}
 	if wishes["img_config_drive"] == "mandatory" {
 		a.ConfigDrive = true
@@ -38,7 +40,8 @@ func (r *resolved) deliverable(a *CreateArgs) error {
 	return nil
 }
 
-// checkHints refuses hints that name what is not there. Hints that no filter reads are kept and mean nothing, as in OpenStack.
+// checkHints refuses hints that name what is not there. Hints that no filter reads are kept and mean nothing, as in
+// OpenStack.
 func checkHints(hints map[string][]string) error {
 	for _, g := range hints["group"] {
 		if !ids.IsUUID(g) {
@@ -49,7 +52,8 @@ func checkHints(hints map[string][]string) error {
 	for _, hint := range []string{"same_host", "different_host"} {
 		for _, id := range hints[hint] {
 			if !ids.IsUUID(id) {
-				return fault.Invalidf("Invalid input for field/attribute %s. Value: %s. '%s' is not a 'uuid'", hint, id, id)
+				return fault.Invalidf("Invalid input for field/attribute %s. Value: %s. '%s' is not a 'uuid'", hint,
+					id, id)
 			}
 		}
 	}

@@ -68,7 +68,8 @@ func (s *Servers) listed(ctx context.Context, project string, a *CreateArgs, r *
 		checks[i] = func() error { return s.checkPort(ctx, project, n.Port, a) }
 	}
 	for i, n := range a.NICs {
-		if n.FixedIP.IsValid() && slices.ContainsFunc(a.NICs[:i], func(o neutron.PortSpec) bool { return o.Network == n.Network && o.FixedIP == n.FixedIP }) {
+		same := func(o neutron.PortSpec) bool { return o.Network == n.Network && o.FixedIP == n.FixedIP }
+		if n.FixedIP.IsValid() && slices.ContainsFunc(a.NICs[:i], same) {
 			return fault.Invalidf("Fixed IP address %s is asked for twice.", n.FixedIP)
 		}
 	}

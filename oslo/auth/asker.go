@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// AskerHeader carries who asked a service for what the service now asks of another one: see EncodeAsker. It counts only beside the token of
-// a caller with the role service, and only at APIs that say so (oslo/api.Config.Askers).
+// AskerHeader carries who asked a service for what the service now asks of another one: see EncodeAsker. It counts
+// only beside the token of a caller with the role service, and only at APIs that say so (oslo/api.Config.Askers).
 const AskerHeader = "X-Hypernova-Asker"
 
 // JudgeHeader beside AskerHeader asks what would be refused, without doing it.
@@ -16,7 +16,8 @@ const JudgeHeader = "X-Hypernova-Judge-Only"
 // ownProject is the project of services' own work. Keystone's ids never look like this.
 const ownProject = "service"
 
-// Own reports a service's own work: a caller that Service made, or none. Everything else is a user's wish and is judged by the user's rights.
+// Own reports a service's own work: a caller that Service made, or none. Everything else is a user's wish and is
+// judged by the user's rights.
 func (c *Caller) Own() bool { return c == nil || c.ProjectID == ownProject }
 
 // EncodeAsker is the value of AskerHeader: identity, scope and roles. There is no token or secret in it.

@@ -11,11 +11,12 @@ import (
 const RightsPage = "docs/whose-rights.md"
 
 // contracts that services call each other by, by the names of the fields and variables that hold them.
-var crossing = map[string]string{"Networks": "neutron", "Images": "glance", "g": "glance", "Placement": "placement", "placement": "placement", "p": "placement",
+var crossing = map[string]string{"Networks": "neutron", "Images": "glance", "g": "glance",
+	"Placement": "placement", "placement": "placement", "p": "placement",
 	"Projects": "keystone", "Groups": "neutron", "events": "nova", "Events": "nova", "Validator": "keystone"}
 
-// Rights holds the page of rights against the code: a call that is not declared, one that is declared and not made, and a contract of another
-// service that is held under a name by which its calls would not be found.
+// Rights holds the page of rights against the code: a call that is not declared, one that is declared and not made,
+// and a contract of another service that is held under a name by which its calls would not be found.
 func Rights(r *Repo) []Complaint {
 	page, err := fs.ReadFile(r.Tree, RightsPage)
 	if err != nil {
@@ -41,7 +42,8 @@ func Rights(r *Repo) []Complaint {
 				key := f.Dir + " " + call
 				made[key] = true
 				if !declared[key] {
-					out = append(out, Complaint{f.Path, r.Fset.Position(n.Pos()).Line, "calls " + call + ": say in " + RightsPage + " whose wish it is and whose rights judge it"})
+					out = append(out, Complaint{f.Path, r.Fset.Position(n.Pos()).Line,
+						"calls " + call + ": say in " + RightsPage + " whose wish it is and whose rights judge it"})
 				}
 			}
 			return true
@@ -99,7 +101,8 @@ func (r *Repo) held(f *File, service string, n *ast.Field) []Complaint {
 	var out []Complaint
 	for _, name := range n.Names {
 		if crossing[name.Name] != of.Name {
-			out = append(out, Complaint{f.Path, r.Fset.Position(n.Pos()).Line, "holds " + of.Name + ".API as " + name.Name + ": name it as others do, or tools/archtest does not see its calls"})
+			out = append(out, Complaint{f.Path, r.Fset.Position(n.Pos()).Line,
+				"holds " + of.Name + ".API as " + name.Name + ": name it as others do, or tools/archtest does not see its calls"})
 		}
 	}
 	return out

@@ -10,7 +10,7 @@ func devices(h Host, s Server, p asked) *libvirtxml.DomainDeviceList {
 	one := uint(0)
 	d := &libvirtxml.DomainDeviceList{
 		Emulator: h.Emulator,
-		Disks:    disks(s.Disks, p, h.Cache),
+		Disks:    disks(s, p, h.Cache),
 		// The emulated USB controller costs CPU time all the time and a server needs none.
 		Controllers: []libvirtxml.DomainController{{Type: "usb", Index: &one, Model: "none"}},
 		Serials: []libvirtxml.DomainSerial{{
@@ -63,13 +63,13 @@ func devices(h Host, s Server, p asked) *libvirtxml.DomainDeviceList {
 }
 
 // disks names what is behind an overlay, so that nothing is ever probed, and keeps the shared file's owner as it is.
-func disks(ds []Disk, p asked, cache string) []libvirtxml.DomainDisk {
+func disks(s Server, p asked, cache string) []libvirtxml.DomainDisk {
 	if cache == "" {
 		cache = "none"
 	}
 	var out []libvirtxml.DomainDisk
 	next := map[string]byte{}
-	for _, d := range ds {
+	for _, d := range s.Disks {
 		bus := p.diskBus
 		if d.ConfigRole {
 			bus = "virtio" // guests without a driver for SATA could not read it otherwise
@@ -89,6 +89,9 @@ func disks(ds []Disk, p asked, cache string) []libvirtxml.DomainDisk {
 			Serial: d.Serial,
 		}
 		next[prefix]++
+		if !d.ConfigRole {
+			x.IOTune = ioTune(s.Spec)
+		}
 		if d.ReadOnly {
 			x.ReadOnly, x.Driver.Discard = &libvirtxml.DomainDiskReadOnly{}, ""
 		}

@@ -4,6 +4,7 @@ package domain
 
 import (
 	"encoding/xml"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,6 +52,7 @@ func XML(h Host, s Server) (string, error) {
 		Metadata:   &libvirtxml.DomainMetadata{XML: metadata(s.Spec, h.Version)},
 		Memory:     &libvirtxml.DomainMemory{Value: uint(s.Spec.Flavor.RAM), Unit: "MiB"},
 		VCPU:       &libvirtxml.DomainVCPU{Placement: "static", Value: uint(s.Spec.Flavor.VCPUs)},
+		CPUTune:    cpuTune(s.Spec),
 		SysInfo:    sysinfo(s.Spec, h.Version),
 		OS:         operatingSystem(p),
 		Features:   features(p, h),
@@ -60,6 +62,51 @@ func XML(h Host, s Server) (string, error) {
 		Devices: devices(h, s, p),
 	}
 	return d.Marshal()
+}
+
+// number is an extra spec of the flavor that is a number above zero.
+func number(s *nova.Spec, key string) (uint64, bool) {
+	n, err := strconv.ParseUint(s.Flavor.ExtraSpecs[key], 10, 64)
+	return n, err == nil && n > 0
+}
+
+// cpuTune is the share of the host's processors that the flavor grants; nil where it says nothing.
+func cpuTune(s *nova.Spec) *libvirtxml.DomainCPUTune {
+	t := &libvirtxml.DomainCPUTune{}
+	some := false
+	if n, ok := number(s, "quota:cpu_shares"); ok {
+		t.Shares, some = &libvirtxml.DomainCPUTuneShares{Value: uint(n)}, true
+	}
+	if n, ok := number(s, "quota:cpu_period"); ok {
+		t.Period, some = &libvirtxml.DomainCPUTunePeriod{Value: n}, true
+	}
+	if n, err := strconv.ParseInt(s.Flavor.ExtraSpecs["quota:cpu_quota"], 10, 64); err == nil && n != 0 {
+		t.Quota, some = &libvirtxml.DomainCPUTuneQuota{Value: n}, true
+	}
+	if !some {
+		return nil
+	}
+	return t
+}
+
+// ioTune bounds what a disk may be asked for by what the flavor grants; nil where it says nothing.
+func ioTune(s *nova.Spec) *libvirtxml.DomainDiskIOTune {
+	t := &libvirtxml.DomainDiskIOTune{}
+	some := false
+	for key, to := range map[string]*uint64{
+		"total_bytes_sec": &t.TotalBytesSec, "read_bytes_sec": &t.ReadBytesSec, "write_bytes_sec": &t.WriteBytesSec,
+		"total_iops_sec": &t.TotalIopsSec, "read_iops_sec": &t.ReadIopsSec, "write_iops_sec": &t.WriteIopsSec,
+		"total_bytes_sec_max": &t.TotalBytesSecMax, "read_bytes_sec_max": &t.ReadBytesSecMax, "write_bytes_sec_max": &t.WriteBytesSecMax,
+		"total_iops_sec_max": &t.TotalIopsSecMax, "read_iops_sec_max": &t.ReadIopsSecMax, "write_iops_sec_max": &t.WriteIopsSecMax,
+	} {
+		if n, ok := number(s, "quota:disk_"+key); ok {
+			*to, some = n, true
+		}
+	}
+	if !some {
+		return nil
+	}
+	return t
 }
 
 func operatingSystem(p asked) *libvirtxml.DomainOS {

@@ -65,7 +65,8 @@ func TestGolden(t *testing.T) {
 			props("hw_cpu_cores", "2", "hw_disk_bus", "scsi", "hw_scsi_model", "lsilogic", "hw_serial_port_count", "2", "hw_watchdog_action", "reset",
 				"hw_boot_menu", "true", "hw_time_hpet", "yes", "hw_pointer_model", "usbtablet", "img_hide_hypervisor_id", "1", "hw_pmu", "false",
 				"hw_rng_model", "virtio", "os_distro", "anything at all")(s)
-			s.Flavor.VCPUs, s.Flavor.ExtraSpecs = 4, map[string]string{"hw:cpu_max_sockets": "2"}
+			s.Flavor.VCPUs, s.Flavor.ExtraSpecs = 4, map[string]string{"hw:cpu_max_sockets": "2", "quota:cpu_shares": "2048",
+				"quota:cpu_period": "100000", "quota:cpu_quota": "50000", "quota:disk_read_iops_sec": "100", "quota:disk_write_bytes_sec": "1048576"}
 		})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
