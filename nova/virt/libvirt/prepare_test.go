@@ -138,12 +138,12 @@ func TestDangerousAndWrongImagesAreRefused(t *testing.T) {
 
 func TestOtherFormatsAreConverted(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"vdi", "vhdx", "vpc"} {
+	for format, qemu := range map[string]string{"vdi": "vdi", "vhdx": "vhdx", "vhd": "vpc"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			run := &tools{}
 			d, dir := offline(t, func(c *libvirt.Config) { c.Run = run })
-			data := img(t, "create", "-q", "-f", format, "IMG", "64M")
+			data := img(t, "create", "-q", "-f", qemu, "IMG", "64M")
 			s := server(format, len(data))
 			if err := d.Prepare(t.Context(), s, bytesImages{data}); err != nil {
 				t.Fatal(err)
