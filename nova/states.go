@@ -69,7 +69,7 @@ type Move struct {
 	From  []VMState   // nil: any but deleted
 	While []TaskState // nil: any
 	To    VMState     // empty: stays
-	Task  TaskState   // task state afterwards; kept: stays
+	Task  TaskState   // task state afterwards; Kept: stays
 }
 
 // The moves of builds, and those that the cloud makes by itself; the moves of what users ask of a server stand with its row in the table of
@@ -88,20 +88,31 @@ var (
 	// stays with the deletion: until then nobody else may begin anything with it.
 	MoveResetActive = Move{Name: "reset-active", From: []VMState{Active, Stopped, Paused, Suspended, Error}, While: settledTasks, To: Active}
 	MoveResetError  = Move{Name: "reset-error", While: settledTasks, To: Error}
-	MoveResetBuild  = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: kept}
+	MoveResetBuild  = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: Kept}
 
 	// MoveFoundStopped is a guest that went down by itself.
 	MoveFoundStopped = Move{"found-stopped", []VMState{Active}, []TaskState{Idle}, Stopped, Idle}
 )
 
-// kept is the task state of a move that leaves it as it is.
-const kept TaskState = "="
+// Kept is the task state of a move that leaves it as it is.
+const Kept TaskState = "="
 
-// buildTasks are the task states of a server that is being built; settledTasks those of one that is neither being built nor deleted.
+// buildTasks are the task states of a server that is being built; settledTasks those of one that is neither being built nor deleted: none,
+// and those of the table of actions.
 var (
 	buildTasks   = []TaskState{Scheduling, BlockDeviceMapping, Networking, Spawning}
-	settledTasks = []TaskState{Idle, PoweringOff, PoweringOn, Rebooting, RebootingHard, Pausing, Unpausing, Suspending, Resuming}
+	settledTasks = append(slices.Clone(idle), actionTasks()...)
 )
+
+func actionTasks() []TaskState {
+	var out []TaskState
+	for _, a := range ServerActions() {
+		if a.Key != DeleteServer.Key {
+			out = append(out, a.Done.While...)
+		}
+	}
+	return out
+}
 
 // BeingBuilt reports a server whose build has not ended, also where an operator has given it up.
 func (s State) BeingBuilt() bool { return slices.Contains(buildTasks, s.Task) }
@@ -132,7 +143,7 @@ func (m Move) Next(s State) (State, *Refusal) {
 	if m.To != "" {
 		s.VM = m.To
 	}
-	if m.Task != kept {
+	if m.Task != Kept {
 		s.Task = m.Task
 	}
 	return s, nil
