@@ -33,8 +33,13 @@ func buildCompute(ctx context.Context, p *Process) error {
 	d := p.c.Default
 	m := compute.New(compute.Config{Host: d.Host, UpdateInterval: d.Update, SyncInterval: d.SyncPower, ReapInterval: d.Reap, MaxBuilds: d.MaxBuilds, KeepDeleted: d.ReapAction == "log",
 		ResumeGuests: d.Resume, ReservedCPUs: d.ReservedCPUs, ReservedMemoryMB: d.ReservedMB, ReservedDiskGB: (d.ReservedDisk + 1023) / 1024,
+		ImageCacheInterval: p.c.ImageCache.every(), ImageCache: p.c.ImageCache.policy(d.MinFreeDisk << 20),
 		CPURatio: d.CPURatio, RAMRatio: d.RAMRatio, DiskRatio: d.DiskRatio},
 		compute.Deps{Driver: driver, Bus: p.bus, Placement: pl, Images: compute.Images(images)})
+	p.metrics.Gauge("hypernova_image_cache_bytes", "Disk that cached images take on this host, when it was last looked at.",
+		func() float64 { all, _ := m.CachedBytes(); return all })
+	p.metrics.Gauge("hypernova_image_cache_unused_bytes", "How much of it images take that no server of this host uses.",
+		func() float64 { _, unused := m.CachedBytes(); return unused })
 	p.services = append(p.services, service.New(m.Manager(), p.bus, compute.Group{Bus: p.bus}, p.serviceOptions()))
 	return nil
 }

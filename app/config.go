@@ -37,6 +37,7 @@ type Config struct {
 	Health         middleware.Health `section:"healthcheck" help:"What /healthcheck of the identity, image and network APIs answers to load balancers."`
 	Conductor      Conductor         `section:"conductor" help:"The workers of long jobs: build, delete, power."`
 	Libvirt        Libvirt           `section:"libvirt" help:"The libvirt driver."`
+	ImageCache     ImageCache        `section:"image_cache" help:"Images that a host keeps for the servers that are built from them next."`
 	Fake           Fake              `section:"fake" help:"The fake driver: a pretended host, for tests of clients and of the cloud itself."`
 	Scheduler      Scheduler         `section:"scheduler" help:"Choosing hosts."`
 	Filter         scheduler.Config  `section:"filter_scheduler" help:"The filters and weighers that choose hosts."`

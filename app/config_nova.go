@@ -1,6 +1,10 @@
 package app
 
-import "time"
+import (
+	"time"
+
+	"hypernova/nova/virt"
+)
 
 // Compute is [compute].
 type Compute struct {
@@ -23,6 +27,7 @@ type Compute struct {
 	Reap           time.Duration `conf:"running_deleted_instance_poll_interval" default:"1800" min:"0.05" help:"How often a host looks for guests that nobody wants any more."`
 	ReapAction     string        `conf:"running_deleted_instance_action" default:"reap" enum:"reap|log" help:"What becomes of guests that nobody wants any more."`
 	Resume         bool          `conf:"resume_guests_state_on_host_boot" default:"false" help:"Start guests that should run when the service starts and they do not."`
+	MinFreeDisk    int64         `conf:"min_free_disk_mb" default:"1024" min:"0" help:"How much of the disk below instances_path must be free, in MiB. While less is, the host takes no new servers, removes cached images that no server uses, and does not wake guests that were halted because the disk was full. 0 is never."`
 	MetadataSecret string        `conf:"metadata_proxy_shared_secret" secret:"true" help:"The secret by which the metadata service knows the network agents. Empty is allowed only while both are in one process."`
 }
 
@@ -34,6 +39,30 @@ type Libvirt struct {
 	CPUModel string `conf:"cpu_models" help:"The model for cpu_mode custom."`
 	Machine  string `conf:"hw_machine_type" default:"q35" help:"The machine that guests see."`
 	Kernel   string `conf:"probe_kernel" default:"$state_path/guest-kernel" help:"A kernel to try KVM with; where it is not there, the host's own."`
+}
+
+// ImageCache is [image_cache].
+type ImageCache struct {
+	Interval  time.Duration `conf:"manager_interval" default:"2400" min:"-1" help:"How often a host looks for images that no server of it uses; 0 is every minute, -1 never."`
+	Remove    bool          `conf:"remove_unused_base_images" default:"true" help:"Whether a host removes images that no server of it uses."`
+	MinAge    time.Duration `conf:"remove_unused_original_minimum_age_seconds" default:"86400" min:"0" help:"For how long no server used an image that is removed for its age."`
+	MaxUnused int64         `conf:"max_unused_mb" default:"20480" min:"0" help:"How much disk images that no server uses may take together, in MiB: before another one is fetched the longest unused go. 0 is no bound."`
+}
+
+// policy says which images may go.
+func (c *ImageCache) policy(minFree int64) virt.CachePolicy {
+	if !c.Remove {
+		return virt.CachePolicy{MinAge: -1}
+	}
+	return virt.CachePolicy{MinAge: c.MinAge, MaxUnused: c.MaxUnused << 20, MinFree: minFree}
+}
+
+// every is how often the cache is looked at, as a periodic task takes it.
+func (c *ImageCache) every() time.Duration {
+	if c.Interval == 0 {
+		return time.Minute
+	}
+	return c.Interval
 }
 
 // Fake is [fake].

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hypernova/glance"
@@ -21,12 +22,14 @@ import (
 // Config is the options of an agent.
 type Config struct {
 	Host               string
-	UpdateInterval     time.Duration // between reports of resources; default 60 s
-	SyncInterval       time.Duration // between looks at what guests do; default 10 min
-	ReapInterval       time.Duration // between looks for guests that nobody wants; default 30 min
-	MaxBuilds          int           // servers that are prepared and spawned at once; 0: any number
-	KeepDeleted        bool          // only log guests of deleted servers
-	ResumeGuests       bool          // start, when the agent starts, guests that should run and do not
+	UpdateInterval     time.Duration    // between reports of resources; default 60 s
+	SyncInterval       time.Duration    // between looks at what guests do; default 10 min
+	ReapInterval       time.Duration    // between looks for guests that nobody wants; default 30 min
+	MaxBuilds          int              // servers that are prepared and spawned at once; 0: any number
+	KeepDeleted        bool             // only log guests of deleted servers
+	ResumeGuests       bool             // start, when the agent starts, guests that should run and do not
+	ImageCacheInterval time.Duration    // between looks for cached images that may go; default 40 min, negative: never
+	ImageCache         virt.CachePolicy // which may go
 	ReservedCPUs       int64
 	ReservedMemoryMB   int64
 	ReservedDiskGB     int64
@@ -50,6 +53,8 @@ type Manager struct {
 	slots      chan struct{}      // one for each build that may run; nil: no bound
 	locks      lock.Keyed[string] // by server; taken after an operation is in flights
 
+	cached atomic.Pointer[[]virt.CachedImage] // what the cache kept when it was last looked at
+
 	mu      sync.Mutex
 	flights map[string]map[string]*flight // server -> operation -> what is under way
 }
@@ -59,7 +64,7 @@ func New(c Config, d Deps) *Manager {
 	for _, x := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.UpdateInterval, time.Minute}, {&c.SyncInterval, 10 * time.Minute}, {&c.ReapInterval, 30 * time.Minute}} {
+	}{{&c.UpdateInterval, time.Minute}, {&c.SyncInterval, 10 * time.Minute}, {&c.ReapInterval, 30 * time.Minute}, {&c.ImageCacheInterval, 40 * time.Minute}} {
 		if *x.v == 0 {
 			*x.v = x.d
 		}
@@ -80,6 +85,7 @@ func (m *Manager) Manager() service.Manager {
 		{Name: "update_available_resource", Spacing: m.c.UpdateInterval, Fn: m.report},
 		{Name: "sync_power_states", Spacing: m.c.SyncInterval, Fn: m.syncPower},
 		{Name: "cleanup_running_deleted_instances", Spacing: m.c.ReapInterval, Fn: m.reap},
+		{Name: "manage_image_cache", Spacing: m.c.ImageCacheInterval, Fn: m.cleanImages},
 	}
 	if src, ok := m.Driver.(virt.EventSource); ok {
 		ps = append(ps, service.Periodic{Name: WatchTask, Spacing: time.Second, RunImmediately: true,

@@ -4,7 +4,6 @@ package fake
 
 import (
 	"context"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ var (
 	_ virt.EventSource = (*Driver)(nil)
 	_ virt.Uptimer     = (*Driver)(nil)
 	_ virt.Suspender   = (*Driver)(nil)
+	_ virt.ImageCache  = (*Driver)(nil)
 )
 
 // Config says what the pretended host is. The zero value is a host of 64 vCPUs, 256 GiB memory and 4 TiB disk, in memory.
@@ -64,6 +64,7 @@ type record struct {
 	Disk    int64           `json:"disk"`
 	Power   nova.PowerState `json:"power"`
 	Log     string          `json:"log"`
+	Image   string          `json:"image,omitempty"` // the key of what it stands on in the cache
 	Saved   bool            `json:"saved,omitempty"` // by Suspend
 	// Starting is when the pretended hypervisor will have started the server, whether or not the process that asked for it lives on; zero: it
 	// is not starting it. Boot is what the guest will have printed then.
@@ -188,7 +189,9 @@ func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) 
 			return fault.New(fault.TooLarge, "Image %s needs %d GiB of disk but flavor %s has %d GiB.", s.Image.ID, gib, s.Flavor.Name, disk)
 		}
 		if !d.c.SkipImages && s.Image.ID != "" {
-			if err := d.images.fetch(ctx, s.Image, images); err != nil {
+			release, err := d.images.fetch(ctx, s.Image, images, d.c.Now)
+			defer release()
+			if err != nil {
 				return err
 			}
 		}
@@ -197,7 +200,7 @@ func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) 
 				return r, nil
 			}
 			return &record{ID: s.ID, Name: virt.DomainName(s.ID), Display: s.Name, VCPUs: s.Flavor.VCPUs, RAM: s.Flavor.RAM,
-				Disk: disk + int64(s.Flavor.Ephemeral)}, nil
+				Disk: disk + int64(s.Flavor.Ephemeral), Image: imageKey(s.Image)}, nil
 		})
 	})
 }
@@ -506,59 +509,4 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
-}
-
-// imageCache remembers which images were read whole, so that one host reads each once.
-type imageCache struct {
-	mu   sync.Mutex
-	have map[string]chan struct{} // full: being read; closed: read
-}
-
-func (c *imageCache) fetch(ctx context.Context, m nova.ImageMeta, images virt.Images) error {
-	key := m.ID + " " + m.Checksum
-	for {
-		c.mu.Lock()
-		done, busy := c.have[key]
-		if !busy {
-			if c.have == nil {
-				c.have = map[string]chan struct{}{}
-			}
-			done = make(chan struct{})
-			c.have[key] = done
-			c.mu.Unlock()
-			return c.read(ctx, key, done, m.ID, images)
-		}
-		c.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-done:
-		}
-		c.mu.Lock()
-		ok := c.have[key] == done
-		c.mu.Unlock()
-		if ok {
-			return nil
-		}
-	}
-}
-
-func (c *imageCache) read(ctx context.Context, key string, done chan struct{}, id string, images virt.Images) (err error) {
-	defer func() {
-		c.mu.Lock()
-		if err != nil {
-			delete(c.have, key) // the next one reads again
-		}
-		c.mu.Unlock()
-		close(done)
-	}()
-	r, err := images.Open(ctx, id)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, r)
-	if cerr := r.Close(); err == nil {
-		err = cerr
-	}
-	return err
 }

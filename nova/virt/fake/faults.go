@@ -11,7 +11,7 @@ import (
 )
 
 // Fault is something that shall go wrong: in one operation (init, resources, servers, info, prepare, spawn, destroy, start, stop, reboot, pause, unpause,
-// console; empty: any of them), for servers whose name or id matches the pattern, the Nth time or each time.
+// console, images; empty: any of them), for servers whose name or id matches the pattern, the Nth time or each time.
 type Fault struct {
 	Op     string
 	Server string        // path.Match pattern on the server's name or id; empty: any
@@ -55,7 +55,7 @@ func parseFault(entry string) (Fault, error) {
 		key, value, _ := strings.Cut(word, "=")
 		var err error
 		switch key {
-		case "init", "resources", "servers", "info", "prepare", "spawn", "destroy", "start", "stop", "reboot", "pause", "unpause", "console":
+		case "init", "resources", "servers", "info", "prepare", "spawn", "destroy", "start", "stop", "reboot", "pause", "unpause", "console", "images":
 			f.Op = key
 		case "server":
 			f.Server = value

@@ -11,25 +11,35 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
 	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/diskimage"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 	"hypernova/oslo/private"
 )
 
-// imageCache keeps each image once, checked and in a form that QEMU can stand on. A file under its final name is whole and never changes.
+// imageCache keeps each image once, checked and in a form that QEMU can stand on. A file under its final name is whole and never changes;
+// one that was found damaged is replaced by what is fetched anew. See clean for how images leave.
 type imageCache struct {
-	dir string
-	run Runner
+	dir    string
+	run    Runner
+	now    clock.Now
+	policy virt.CachePolicy               // in force before each fetch; its MinAge is not
+	inUse  func() (map[string]int, error) // names of files that servers stand on, and how many do
 
-	mu   sync.Mutex
-	busy map[string]chan struct{} // key → closed when the fetch is over
+	cleaning sync.Mutex // held while images are removed; taken before mu
+
+	mu       sync.Mutex
+	busy     map[string]chan struct{} // key → closed when the fetch is over
+	pins     map[string]int           // key → builds that have taken the image and whose disks are not in place yet
+	released map[string]int           // key → the count of releases when its last pin went
+	count    int                      // of releases
+	checked  map[string]time.Time     // key → when its data was last compared with its checksum
 }
 
 // base is a cached image.
@@ -38,18 +48,26 @@ type base struct {
 	size         int64 // of the disk in it
 }
 
-func newImageCache(dir string, run Runner) *imageCache {
-	return &imageCache{dir: dir, run: run, busy: map[string]chan struct{}{}}
+func newImageCache(c Config, inUse func() (map[string]int, error)) *imageCache {
+	return &imageCache{dir: c.CacheDir, run: c.Run, now: c.Now, policy: c.Cache, inUse: inUse, busy: map[string]chan struct{}{},
+		pins: map[string]int{}, released: map[string]int{}, checked: map[string]time.Time{}}
 }
 
 // get answers with the cached image, fetched if need be; of several at once one fetches and the others wait. Each waits with its own ctx,
-// and when the one that fetches gives up, the next begins anew.
-func (c *imageCache) get(ctx context.Context, m nova.ImageMeta, images virt.Images) (base, error) {
+// and when the one that fetches gives up, the next begins anew. The image stays until release is called, which must be done once the disk
+// that stands on it is in place; release is never nil.
+func (c *imageCache) get(ctx context.Context, m nova.ImageMeta, images virt.Images) (b base, release func(), err error) {
 	if !ids.IsUUID(m.ID) {
-		return base{}, fault.Invalidf("%q is not an image id.", m.ID)
+		return base{}, func() {}, fault.Invalidf("%q is not an image id.", m.ID)
 	}
 	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Checksum + "\n" + m.HashValue + "\n" + m.DiskFormat))
 	key := m.ID + "-" + hex.EncodeToString(sum[:4])
+	release = c.pin(key)
+	b, err = c.obtain(ctx, key, m, images)
+	return b, release, err
+}
+
+func (c *imageCache) obtain(ctx context.Context, key string, m nova.ImageMeta, images virt.Images) (base, error) {
 	for {
 		if b, err := c.look(key); err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return b, err
@@ -87,7 +105,11 @@ func (c *imageCache) alone(ctx context.Context, key string, done chan struct{}, 
 	return c.look(key)
 }
 
+// look finds an image that is there; fs.ErrNotExist also for one that is damaged.
 func (c *imageCache) look(key string) (base, error) {
+	if _, err := os.Stat(filepath.Join(c.dir, key+damagedSuffix)); err == nil {
+		return base{}, fs.ErrNotExist
+	}
 	for _, format := range []string{"qcow2", "raw"} {
 		name := filepath.Join(c.dir, key+"."+format)
 		f, err := os.Open(name)
@@ -126,7 +148,8 @@ func (c *imageCache) fetch(ctx context.Context, key string, m nova.ImageMeta, im
 	}
 	tmp := filepath.Join(c.dir, "."+key+madeSuffix)
 	defer os.Remove(tmp)
-	if err := c.download(ctx, tmp, m, images); err != nil {
+	sum, err := c.download(ctx, tmp, m, images)
+	if err != nil {
 		return err
 	}
 	format, err := c.verify(tmp, m)
@@ -140,6 +163,12 @@ func (c *imageCache) fetch(ctx context.Context, key string, m nova.ImageMeta, im
 			return err
 		}
 		tmp, format = conv, "qcow2"
+		if sum, err = sumOf(ctx, conv); err != nil {
+			return err
+		}
+	}
+	if err := private.Write(filepath.Join(c.dir, key+sumSuffix), []byte(sum+"\n")); err != nil {
+		return err
 	}
 	if err := os.Chmod(tmp, 0o644); err != nil { // read by every server's QEMU, whoever it runs as
 		return err
@@ -147,33 +176,43 @@ func (c *imageCache) fetch(ctx context.Context, key string, m nova.ImageMeta, im
 	if err := os.Rename(tmp, filepath.Join(c.dir, key+"."+format)); err != nil {
 		return err
 	}
+	if err := os.Remove(filepath.Join(c.dir, key+damagedSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return syncDir(c.dir)
 }
 
-// room refuses before a long download what cannot fit.
+// room refuses before a long download what cannot fit, also after images that no server uses have gone.
 func (c *imageCache) room(size int64) error {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(c.dir, &st); err != nil {
+	const spare = 16 << 20 // for the server's own files
+	p := c.policy
+	p.MinAge, p.MinFree = -1, max(p.MinFree, size+spare)
+	if _, err := c.clean(p); err != nil {
 		return err
 	}
-	const spare = 16 << 20 // for the server's own files
-	if free := int64(st.Bavail) * int64(st.Bsize); size > 0 && free < size+spare {
+	free, err := freeBytes(c.dir)
+	if err != nil {
+		return err
+	}
+	if size > 0 && free < size+spare {
 		return fault.Unavailablef("The disk of this host is full: the image needs %d MiB and %d MiB are free.", (size+spare)>>20, free>>20)
 	}
 	return nil
 }
 
-func (c *imageCache) download(ctx context.Context, name string, m nova.ImageMeta, images virt.Images) error {
+// download writes the image's data and answers with its SHA-256.
+func (c *imageCache) download(ctx context.Context, name string, m nova.ImageMeta, images virt.Images) (string, error) {
 	src, err := images.Open(ctx, m.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer src.Close()
 	f, err := private.File(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
 	if err != nil {
-		return err
+		return "", err
 	}
-	n, err := copySparse(f, reader{ctx, src})
+	sum := sha256.New()
+	n, err := copySparse(f, io.TeeReader(reader{ctx, src}, sum))
 	if err == nil && m.Size > 0 && n != m.Size {
 		err = fault.New(fault.Internal, "the image store sent %d bytes of image %s, which has %d", n, m.ID, m.Size)
 	}
@@ -183,7 +222,7 @@ func (c *imageCache) download(ctx context.Context, name string, m nova.ImageMeta
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	return err
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // verify answers with the format that the data really has, and refuses an image that is not what it is said to be.

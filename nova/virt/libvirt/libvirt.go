@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/virt"
 	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/domain"
 	"hypernova/nova/virt/libvirt/kvm"
@@ -40,13 +41,14 @@ type Config struct {
 	VirtType      string // auto (default): kvm where a kernel boots under it, else qemu; kvm; qemu
 	CPUMode       string // auto (default), none, host-model, host-passthrough, maximum, custom
 	CPUModel      string
-	Machine       string        // default q35
-	Emulator      string        // default: libvirt's choice
-	VNCListen     string        // default 127.0.0.1
-	ProbeKernel   string        // a guest kernel to try KVM with; default: the host's
-	User, Group   string        // owner of the disks where libvirt does not change it itself (dynamic_ownership=0)
-	Version       string        // of this program
-	CallTimeout   time.Duration // how long libvirt may take for one answer; default 2 min
+	Machine       string           // default q35
+	Emulator      string           // default: libvirt's choice
+	VNCListen     string           // default 127.0.0.1
+	ProbeKernel   string           // a guest kernel to try KVM with; default: the host's
+	User, Group   string           // owner of the disks where libvirt does not change it itself (dynamic_ownership=0)
+	Version       string           // of this program
+	CallTimeout   time.Duration    // how long libvirt may take for one answer; default 2 min
+	Cache         virt.CachePolicy // holds before each fetch of an image, but for MinAge
 
 	// Files makes the contents of a config drive, by path.
 	Files func(*nova.Spec) (map[string][]byte, error)
@@ -119,7 +121,7 @@ func New(c Config) (*Driver, error) {
 			return nil, err
 		}
 	}
-	d.images = newImageCache(c.CacheDir, c.Run)
+	d.images = newImageCache(c, d.basesInUse)
 	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine, Listen: c.VNCListen, Version: c.Version}
 	return d, nil
 }

@@ -41,7 +41,8 @@ func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) 
 	if err := fits(s, s.Image.Size, s.Image.DiskFormat == "raw"); err != nil {
 		return err // before the download where the size is known
 	}
-	b, err := d.images.get(ctx, s.Image, images)
+	b, release, err := d.images.get(ctx, s.Image, images)
+	defer release()
 	if err != nil {
 		return d.diskFull(err)
 	}

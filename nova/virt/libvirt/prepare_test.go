@@ -210,8 +210,8 @@ func TestAFailedPrepareLeavesNothing(t *testing.T) {
 			if err := d.Prepare(t.Context(), s, bytesImages{idle()}); !errors.Is(err, full) {
 				t.Errorf("got %v, want the program's fault", err)
 			}
-			if l := left(t, dir); len(l) != 1 || !strings.Contains(l[0], "_base") {
-				t.Errorf("left behind: %v, want the cached image only", l)
+			if l := left(t, dir); len(l) != 2 || !strings.Contains(l[0], "_base") || !strings.HasSuffix(l[1], ".sum") {
+				t.Errorf("left behind: %v, want the cached image and its checksum only", l)
 			}
 		})
 	}

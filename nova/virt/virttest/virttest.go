@@ -66,6 +66,7 @@ func Run(t *testing.T, h Harness) {
 		{"a new process finds what the old one left", reopen},
 		{"a guest that stops is noticed", events},
 		{"the console log is bounded", console},
+		{"images that no server uses go, others stay", imageCache},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,67 @@
+package virttest
+
+import (
+	"testing"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/nova/virt"
+	"hypernova/oslo/ids"
+)
+
+// imageCache lets images go that no server uses, and only those.
+func imageCache(t *testing.T, h Harness) {
+	d, ctx := h.New(t), t.Context()
+	c, ok := d.(virt.ImageCache)
+	if !ok {
+		t.Skip("this driver keeps no images")
+	}
+	cleaned := func(p virt.CachePolicy, want ...*nova.Spec) {
+		t.Helper()
+		got, err := c.CleanImages(ctx, p)
+		must(t, err)
+		if len(got.Removed) != len(want) {
+			t.Errorf("removed %+v, want %d images", got.Removed, len(want))
+			return
+		}
+		for i, s := range want {
+			if got.Removed[i].Image != s.Image.ID || got.Removed[i].Servers != 0 {
+				t.Errorf("removed %+v, want image %s", got.Removed[i], s.Image.ID)
+			}
+		}
+	}
+	used, first, second := h.running(t, d), h.Spec(), h.Spec()
+	source := h.images()
+	first.Image.ID, second.Image.ID = ids.UUID(), ids.UUID()
+	if first.Image.ID > second.Image.ID { // of those used at the same instant the first by name goes first
+		first, second = second, first
+	}
+	for _, s := range []*nova.Spec{first, second} {
+		must(t, d.Prepare(ctx, s, source))
+	}
+	cleaned(virt.CachePolicy{MinAge: 0}) // each has a server
+	for _, s := range []*nova.Spec{first, second} {
+		must(t, d.Destroy(ctx, s.ID))
+	}
+	images, err := c.CachedImages(ctx)
+	must(t, err)
+	if len(images) != 3 || virt.Unused(images) <= 0 {
+		t.Errorf("the cache has %+v, want three images, two of them unused", images)
+	}
+	cleaned(virt.CachePolicy{MinAge: time.Hour, MaxUnused: virt.Unused(images)})
+	cleaned(virt.CachePolicy{MinAge: -1, MaxUnused: virt.Unused(images) - 1}, first) // the longest unused
+	cleaned(virt.CachePolicy{MinAge: 0}, second)
+	cleaned(virt.CachePolicy{MinAge: 0})
+	want(t, d, used.ID, nova.Running)
+	must(t, d.Prepare(ctx, second, source))
+	if n := source.count(); n != 3 {
+		t.Errorf("images were opened %d times, want one more than before", n)
+	}
+	must(t, d.Destroy(ctx, used.ID))
+	must(t, d.Destroy(ctx, second.ID))
+	got, err := c.CleanImages(ctx, virt.CachePolicy{MinAge: 0})
+	must(t, err)
+	if len(got.Removed) != 2 || len(got.Kept) != 0 {
+		t.Errorf("without servers: removed %+v and kept %+v, want all removed", got.Removed, got.Kept)
+	}
+}
