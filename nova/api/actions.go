@@ -120,10 +120,10 @@ type eventsBody struct {
 }
 
 type eventBody struct {
-	Name   string `wire:"name" is:"required"`
-	Server string `wire:"server_uuid" is:"required,uuid"`
-	Status string `wire:"status" is:"enum=failed|completed|in-progress"`
-	Tag    string `wire:"tag" is:"text"`
+	Name   string         `wire:"name" is:"required"`
+	Server string         `wire:"server_uuid" is:"required,uuid"`
+	Status string         `wire:"status" is:"enum=failed|completed|in-progress"`
+	Tag    opt.Of[string] `wire:"tag" is:"text"`
 }
 
 // eventNames are the events and the version since which they are known.
@@ -146,11 +146,11 @@ type eventsView struct {
 }
 
 type eventResult struct {
-	Name   string `wire:"name"`
-	Server string `wire:"server_uuid"`
-	Status string `wire:"status"`
-	Tag    string `wire:"tag" omit:"empty"`
-	Code   int    `wire:"code"`
+	Name   string         `wire:"name"`
+	Server string         `wire:"server_uuid"`
+	Status string         `wire:"status"`
+	Tag    opt.Of[string] `wire:"tag"`
+	Code   int            `wire:"code"`
 }
 
 func (a *API) takeEvents(ctx context.Context, r *api.Request, in *eventsBody) (eventsView, error) {
@@ -169,18 +169,18 @@ func (a *API) takeEvents(ctx context.Context, r *api.Request, in *eventsBody) (e
 		if e.Status == "" {
 			e.Status = "completed"
 		}
-		result := eventResult{e.Name, e.Server, e.Status, e.Tag, code}
+		if code != http.StatusNotFound && eventNames[e.Name] > 1 && !e.Tag.Set {
+			code = http.StatusBadRequest // volumes and power are told of by their tag
+		}
+		result := eventResult{e.Name, e.Server, "completed", e.Tag, code}
 		if code == http.StatusOK {
-			pass = append(pass, nova.ExternalEvent{Name: e.Name, Server: e.Server, Tag: e.Tag, Status: e.Status})
+			pass = append(pass, nova.ExternalEvent{Name: e.Name, Server: e.Server, Tag: e.Tag.Value, Status: e.Status})
 		} else {
 			result.Status = "failed"
 		}
 		out.Events = append(out.Events, result)
 	}
-	switch {
-	case len(pass) == 0:
-		return out, fault.NotFoundf("No instances found for any event")
-	case len(pass) < len(in.Events):
+	if len(pass) < len(in.Events) {
 		r.SetStatus(http.StatusMultiStatus)
 	}
 	return out, a.Servers.ExternalEvents(ctx, pass)

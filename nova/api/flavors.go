@@ -144,15 +144,15 @@ func (a *API) showFlavor(_ context.Context, r *api.Request, f nova.Flavor, _ *ap
 }
 
 type flavorCreate struct {
-	Name        string          `wire:"name" is:"required,name"`
+	Name        string          `wire:"name" is:"required,name,narrow"`
 	ID          json.RawMessage `wire:"id"`
-	RAM         int             `wire:"ram" is:"required,intish,min=1,max=2147483647"`
-	VCPUs       int             `wire:"vcpus" is:"required,intish,min=1,max=2147483647"`
-	Disk        int             `wire:"disk" is:"required,intish,min=0,max=2147483647"`
-	Ephemeral   int             `wire:"OS-FLV-EXT-DATA:ephemeral" is:"intish,min=0,max=2147483647"`
-	Swap        int             `wire:"swap" is:"intish,min=0,max=2147483647"`
-	RxTx        opt.Of[float64] `wire:"rxtx_factor" is:"intish,min=0,max=3.40282e+38"`
-	Public      opt.Of[bool]    `wire:"os-flavor-access:is_public" is:"boolish"`
+	RAM         int             `wire:"ram" is:"required,digits,min=1,max=2147483647"`
+	VCPUs       int             `wire:"vcpus" is:"required,digits,min=1,max=2147483647"`
+	Disk        int             `wire:"disk" is:"required,digits,min=0,max=2147483647"`
+	Ephemeral   int             `wire:"OS-FLV-EXT-DATA:ephemeral" is:"digits,min=0,max=2147483647"`
+	Swap        int             `wire:"swap" is:"digits,min=0,max=2147483647"`
+	RxTx        opt.Of[float64] `wire:"rxtx_factor" is:"digits,min=0,max=3.40282e+38"`
+	Public      opt.Of[bool]    `wire:"os-flavor-access:is_public" is:"boolword"`
 	Description opt.Of[string]  `wire:"description" mv:"2.55-" is:"maxlen=65535,nullable,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 }
 
@@ -160,11 +160,16 @@ var flavorID = regexp.MustCompile(`^[a-zA-Z0-9._-]([a-zA-Z0-9. _-]{0,253}[a-zA-Z
 
 // id reads a flavor's id, which may be a text, a number or null.
 func (in *flavorCreate) id() (string, error) {
-	text := strings.Trim(string(in.ID), `"`)
-	if text == "" && len(in.ID) == 0 || text == "null" && in.ID[0] == 'n' {
+	if len(in.ID) == 0 || in.ID[0] == 'n' {
 		return "", nil
 	}
-	if !flavorID.MatchString(text) {
+	text := string(in.ID)
+	if text[0] == '"' {
+		if err := api.Decode(in.ID, api.Version{}, &text); err != nil {
+			return "", err
+		}
+	}
+	if in.ID[0] == 't' || in.ID[0] == 'f' || !flavorID.MatchString(text) {
 		return "", fault.Invalidf("Invalid input for field/attribute flavor.id: '%s' is not an id.", text)
 	}
 	return text, nil

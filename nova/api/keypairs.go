@@ -57,8 +57,8 @@ type keyView struct {
 }
 
 type keyCreate struct {
-	OldName string         `wire:"name" mv:"-2.91" is:"required,name,pattern=^[_a-zA-Z0-9 -]+$"`
-	Name    string         `wire:"name" mv:"2.92-" is:"required,name,pattern=^[_@.a-zA-Z0-9 -]+$"`
+	OldName string         `wire:"name" mv:"-2.91" is:"required,name,narrow,pattern=^[_a-zA-Z0-9 -]+$"`
+	Name    string         `wire:"name" mv:"2.92-" is:"required,name,narrow,pattern=^[_@.a-zA-Z0-9 -]+$"`
 	Old     opt.Of[string] `wire:"public_key" mv:"-2.91"`
 	Public  string         `wire:"public_key" mv:"2.92-" is:"required"`
 	Type    string         `wire:"type" mv:"2.2-" is:"enum=ssh|x509"`

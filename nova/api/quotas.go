@@ -91,25 +91,25 @@ func (a *API) defaultQuota(ctx context.Context, _ *api.Request, p ofProject, _ *
 
 type quotaUpdate struct {
 	limitsUpdate
-	FixedIPs      opt.Of[int64] `wire:"fixed_ips" mv:"-2.35" is:"intish,min=-1,max=2147483647"`
-	FloatingIPs   opt.Of[int64] `wire:"floating_ips" mv:"-2.35" is:"intish,min=-1,max=2147483647"`
-	SecGroups     opt.Of[int64] `wire:"security_groups" mv:"-2.35" is:"intish,min=-1,max=2147483647"`
-	SecGroupRules opt.Of[int64] `wire:"security_group_rules" mv:"-2.35" is:"intish,min=-1,max=2147483647"`
-	Force         bool          `wire:"force" is:"boolish"`
+	FixedIPs      opt.Of[int64] `wire:"fixed_ips" mv:"-2.35" is:"digits,min=-1,max=2147483647"`
+	FloatingIPs   opt.Of[int64] `wire:"floating_ips" mv:"-2.35" is:"digits,min=-1,max=2147483647"`
+	SecGroups     opt.Of[int64] `wire:"security_groups" mv:"-2.35" is:"digits,min=-1,max=2147483647"`
+	SecGroupRules opt.Of[int64] `wire:"security_group_rules" mv:"-2.35" is:"digits,min=-1,max=2147483647"`
+	Force         bool          `wire:"force" is:"boolword"`
 }
 
 // limitsUpdate is what may be set of compute's own limits.
 type limitsUpdate struct {
-	Instances     opt.Of[int64] `wire:"instances" is:"intish,min=-1,max=2147483647"`
-	Cores         opt.Of[int64] `wire:"cores" is:"intish,min=-1,max=2147483647"`
-	RAM           opt.Of[int64] `wire:"ram" is:"intish,min=-1,max=2147483647"`
-	MetadataItems opt.Of[int64] `wire:"metadata_items" is:"intish,min=-1,max=2147483647"`
-	KeyPairs      opt.Of[int64] `wire:"key_pairs" is:"intish,min=-1,max=2147483647"`
-	Groups        opt.Of[int64] `wire:"server_groups" is:"intish,min=-1,max=2147483647"`
-	GroupMembers  opt.Of[int64] `wire:"server_group_members" is:"intish,min=-1,max=2147483647"`
-	Files         opt.Of[int64] `wire:"injected_files" mv:"-2.56" is:"intish,min=-1,max=2147483647"`
-	FileBytes     opt.Of[int64] `wire:"injected_file_content_bytes" mv:"-2.56" is:"intish,min=-1,max=2147483647"`
-	PathBytes     opt.Of[int64] `wire:"injected_file_path_bytes" mv:"-2.56" is:"intish,min=-1,max=2147483647"`
+	Instances     opt.Of[int64] `wire:"instances" is:"digits,min=-1,max=2147483647"`
+	Cores         opt.Of[int64] `wire:"cores" is:"digits,min=-1,max=2147483647"`
+	RAM           opt.Of[int64] `wire:"ram" is:"digits,min=-1,max=2147483647"`
+	MetadataItems opt.Of[int64] `wire:"metadata_items" is:"digits,min=-1,max=2147483647"`
+	KeyPairs      opt.Of[int64] `wire:"key_pairs" is:"digits,min=-1,max=2147483647"`
+	Groups        opt.Of[int64] `wire:"server_groups" is:"digits,min=-1,max=2147483647"`
+	GroupMembers  opt.Of[int64] `wire:"server_group_members" is:"digits,min=-1,max=2147483647"`
+	Files         opt.Of[int64] `wire:"injected_files" mv:"-2.56" is:"digits,min=-1,max=2147483647"`
+	FileBytes     opt.Of[int64] `wire:"injected_file_content_bytes" mv:"-2.56" is:"digits,min=-1,max=2147483647"`
+	PathBytes     opt.Of[int64] `wire:"injected_file_path_bytes" mv:"-2.56" is:"digits,min=-1,max=2147483647"`
 }
 
 func (u *limitsUpdate) values() map[string]int64 {
@@ -181,10 +181,10 @@ type classView struct {
 
 type classUpdate struct {
 	limitsUpdate
-	FixedIPs      opt.Of[int64] `wire:"fixed_ips" mv:"-2.49" is:"intish,min=-1,max=2147483647"`
-	FloatingIPs   opt.Of[int64] `wire:"floating_ips" mv:"-2.49" is:"intish,min=-1,max=2147483647"`
-	SecGroups     opt.Of[int64] `wire:"security_groups" mv:"-2.49" is:"intish,min=-1,max=2147483647"`
-	SecGroupRules opt.Of[int64] `wire:"security_group_rules" mv:"-2.49" is:"intish,min=-1,max=2147483647"`
+	FixedIPs      opt.Of[int64] `wire:"fixed_ips" mv:"-2.49" is:"digits,min=-1,max=2147483647"`
+	FloatingIPs   opt.Of[int64] `wire:"floating_ips" mv:"-2.49" is:"digits,min=-1,max=2147483647"`
+	SecGroups     opt.Of[int64] `wire:"security_groups" mv:"-2.49" is:"digits,min=-1,max=2147483647"`
+	SecGroupRules opt.Of[int64] `wire:"security_group_rules" mv:"-2.49" is:"digits,min=-1,max=2147483647"`
 }
 
 func viewOfClass(id string, l *nova.Limits) classView {

@@ -46,13 +46,13 @@ func (a *API) showServer(ctx context.Context, r *api.Request, v *nova.Server, _ 
 }
 
 type serverUpdate struct {
-	Name        opt.Of[string] `wire:"name" is:"name"`
+	Name        opt.Of[string] `wire:"name" is:"name,narrow"`
 	DiskConfig  opt.Of[string] `wire:"OS-DCF:diskConfig" is:"enum=AUTO|MANUAL"`
 	AccessIPv4  opt.Of[string] `wire:"accessIPv4" is:"ipv4"`
 	AccessIPv6  opt.Of[string] `wire:"accessIPv6" is:"ipv6"`
 	Description opt.Of[string] `wire:"description" mv:"2.19-" is:"nullable,text,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
-	Hostname    opt.Of[string] `wire:"hostname" mv:"2.90-2.93" is:"hostname"`
-	FQDN        opt.Of[string] `wire:"hostname" mv:"2.94-" is:"fqdn"`
+	Hostname    opt.Of[string] `wire:"hostname" mv:"2.90-2.93" is:"hostname,minlen=2"`
+	FQDN        opt.Of[string] `wire:"hostname" mv:"2.94-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
 }
 
 func (a *API) updateServer(ctx context.Context, r *api.Request, v *nova.Server, in *serverUpdate) (any, error) {
@@ -125,7 +125,7 @@ func (a *API) unlock(ctx context.Context, r *api.Request, v *nova.Server, _ *api
 }
 
 type consoleLength struct {
-	Length opt.Of[int] `wire:"length" is:"intish,nullable,min=-1"`
+	Length opt.Of[int] `wire:"length" is:"digits,nullable,min=-1"`
 }
 
 type consoleView struct {

@@ -6,12 +6,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"hypernova/nova"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
 	"hypernova/oslo/opt"
 )
 
@@ -22,7 +24,7 @@ type serverCreateBody struct {
 }
 
 type serverCreate struct {
-	Name          string            `wire:"name" is:"required,name"`
+	Name          string            `wire:"name" is:"required,name,narrow"`
 	Flavor        string            `wire:"flavorRef" is:"required,intish,minlen=1"`
 	Image         string            `wire:"imageRef"`
 	AdminPass     string            `wire:"adminPass"`
@@ -34,27 +36,59 @@ type serverCreate struct {
 	AccessIPv4    string            `wire:"accessIPv4" is:"ipv4"`
 	AccessIPv6    string            `wire:"accessIPv6" is:"ipv6"`
 	Files         []file            `wire:"personality" mv:"-2.56"`
-	Zone          string            `wire:"availability_zone" is:"name"`
+	Zone          string            `wire:"availability_zone" is:"name,narrow"`
 	OldDisks      []json.RawMessage `wire:"block_device_mapping"`
 	Disks         []disk            `wire:"block_device_mapping_v2"`
-	ConfigDrive   bool              `wire:"config_drive" is:"boolish"`
-	KeyName       string            `wire:"key_name" is:"name"`
-	Min           int               `wire:"min_count" is:"intish,min=1,max=1000"`
-	Max           int               `wire:"max_count" is:"intish,min=1,max=1000"`
-	ReservationID bool              `wire:"return_reservation_id" is:"boolish"`
-	Groups        []groupName       `wire:"security_groups" is:"unique"`
-	UserData      string            `wire:"user_data" is:"maxlen=65535,base64"`
+	ConfigDrive   bool              `wire:"config_drive" is:"boolword"`
+	KeyName       string            `wire:"key_name" is:"name,narrow"`
+	Min           int               `wire:"min_count" is:"digits,min=1,max=1000"`
+	Max           int               `wire:"max_count" is:"digits,min=1,max=1000"`
+	ReservationID bool              `wire:"return_reservation_id" is:"boolword"`
+	Groups        []groupName       `wire:"security_groups"`
+	UserData      string            `wire:"user_data" is:"oldnull,maxlen=65535,base64"`
 	Description   opt.Of[string]    `wire:"description" mv:"2.19-" is:"nullable,text,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 	Tags          []string          `wire:"tags" mv:"2.52-" is:"maxitems=50,each(minlen=1,maxlen=60,pattern=^[^,/]*$)"`
 	Certificates  opt.Of[[]string]  `wire:"trusted_image_certificates" mv:"2.63-" is:"nullable,minitems=1,maxitems=50,unique,each(minlen=1)"`
 	Host          string            `wire:"host" mv:"2.74-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
 	Node          string            `wire:"hypervisor_hostname" mv:"2.74-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
-	Hostname      string            `wire:"hostname" mv:"2.90-2.93" is:"hostname"`
-	FQDN          string            `wire:"hostname" mv:"2.94-" is:"fqdn"`
+	Hostname      string            `wire:"hostname" mv:"2.90-2.93" is:"hostname,minlen=2"`
+	FQDN          string            `wire:"hostname" mv:"2.94-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
+}
+
+// hints are scheduler hints: those whose form is fixed. Others may be anything.
+type hints struct {
+	Group      hintIDs                    `wire:"group"`
+	Different  hintIDs                    `wire:"different_host"`
+	Same       hintIDs                    `wire:"same_host"`
+	Query      json.RawMessage            `wire:"query"`
+	TargetCell string                     `wire:"target_cell" is:"name,narrow"`
+	Near       string                     `wire:"build_near_host_ip" is:"ip"`
+	CIDR       string                     `wire:"cidr" is:"pattern=^/[0-9a-f.:]+$"`
+	Others     map[string]json.RawMessage `wire:"*"`
+}
+
+// Validate checks the one member that has two forms.
+func (h *hints) Validate(api.Version) error {
+	if len(h.Query) > 0 && h.Query[0] != '"' && h.Query[0] != '{' {
+		return fault.Invalidf("Invalid input for field/attribute query: it is neither a string nor an object.")
+	}
+	return nil
+}
+
+// hintIDs are one id or a list of them; what they name is looked up later.
+type hintIDs []string
+
+// UnmarshalJSON reads either form.
+func (h *hintIDs) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '"' {
+		*h = make([]string, 1)
+		return api.Decode(raw, api.Version{}, &(*h)[0])
+	}
+	return api.Decode(raw, api.Version{}, (*[]string)(h))
 }
 
 type groupName struct {
-	Name string `wire:"name" is:"name"`
+	Name string `wire:"name" is:"name,narrow"`
 }
 
 type file struct {
@@ -64,15 +98,15 @@ type file struct {
 
 // disk is an entry of block_device_mapping_v2. Only the image on the server's own disk can be asked for.
 type disk struct {
-	BootIndex  opt.Of[int]     `wire:"boot_index" is:"intish,nullable"`
+	BootIndex  opt.Of[int]     `wire:"boot_index" is:"digits,nullable"`
 	Source     string          `wire:"source_type" is:"enum=volume|image|snapshot|blank"`
 	Dest       string          `wire:"destination_type" is:"enum=local|volume"`
 	UUID       string          `wire:"uuid" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9._-]*$"`
 	Image      string          `wire:"image_id" is:"uuid"`
 	Volume     string          `wire:"volume_id" is:"uuid"`
 	Snapshot   string          `wire:"snapshot_id" is:"uuid"`
-	Size       opt.Of[int]     `wire:"volume_size" is:"intish,min=1,max=2147483647"`
-	Delete     opt.Of[bool]    `wire:"delete_on_termination" is:"boolish"`
+	Size       opt.Of[int]     `wire:"volume_size" is:"digits,min=1,max=2147483647"`
+	Delete     opt.Of[bool]    `wire:"delete_on_termination" is:"boolword"`
 	Device     string          `wire:"device_name" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9._/-]*$"`
 	DeviceType string          `wire:"device_type" is:"text"`
 	Bus        string          `wire:"disk_bus" is:"text"`
@@ -85,11 +119,19 @@ type disk struct {
 }
 
 // Validate refuses what spans members.
-func (b *serverCreateBody) Validate(api.Version) error {
-	if !hintsObject(b.Hints) || !hintsObject(b.OldHints) {
-		return fault.Invalidf("Invalid input for field/attribute os:scheduler_hints: it must be an object.")
+func (b *serverCreateBody) Validate(v api.Version) error {
+	for _, raw := range []json.RawMessage{b.Hints, b.OldHints} {
+		if len(raw) == 0 {
+			continue
+		}
+		if err := api.Decode(raw, v, &hints{}); err != nil {
+			return err
+		}
 	}
 	in := &b.Server
+	if in.Image != "" && !ids.IsUUID(in.Image) {
+		return fault.Invalidf("Invalid input for field/attribute imageRef: '%s' is neither a UUID nor empty.", in.Image)
+	}
 	if in.Max > 0 && in.Min > in.Max {
 		return fault.Invalidf("min_count must be <= max_count")
 	}
@@ -166,7 +208,9 @@ func (a *API) createArgs(r *api.Request, body *serverCreateBody) (servers.Create
 		args.AdminPass = password()
 	}
 	for _, g := range in.Groups {
-		args.SecurityGroups = append(args.SecurityGroups, g.Name)
+		if g.Name != "" && !slices.Contains(args.SecurityGroups, g.Name) {
+			args.SecurityGroups = append(args.SecurityGroups, g.Name)
+		}
 	}
 	for _, f := range in.Files {
 		contents, err := base64.StdEncoding.DecodeString(f.Contents)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"hypernova/nova"
@@ -289,6 +288,3 @@ func hashedHost(project, host string) string {
 	sum := sha256.Sum224([]byte(project + host))
 	return hex.EncodeToString(sum[:])
 }
-
-// hintsObject reports whether raw is an object, as scheduler hints are.
-func hintsObject(raw json.RawMessage) bool { return len(raw) == 0 || raw[0] == '{' }

@@ -64,7 +64,7 @@ type serviceDecision struct {
 	Host       string       `wire:"host" is:"required,minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
 	Binary     string       `wire:"binary" is:"required,minlen=1,maxlen=255"`
 	Reason     string       `wire:"disabled_reason" is:"minlen=1,maxlen=255"`
-	ForcedDown opt.Of[bool] `wire:"forced_down" mv:"2.11-" is:"boolish"`
+	ForcedDown opt.Of[bool] `wire:"forced_down" mv:"2.11-" is:"boolword"`
 }
 
 type decidedView struct {
@@ -111,7 +111,7 @@ func (a *API) decideByHost(ctx context.Context, r *api.Request, in *serviceDecis
 type serviceUpdate struct {
 	Status     string       `wire:"status" is:"enum=enabled|disabled"`
 	Reason     string       `wire:"disabled_reason" is:"minlen=1,maxlen=255"`
-	ForcedDown opt.Of[bool] `wire:"forced_down" is:"boolish"`
+	ForcedDown opt.Of[bool] `wire:"forced_down" is:"boolword"`
 }
 
 func (a *API) decideByID(ctx context.Context, r *api.Request, in *serviceUpdate) (serviceView, error) {

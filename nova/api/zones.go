@@ -113,13 +113,13 @@ func (a *API) listAggregates(ctx context.Context, _ *api.Request, _ *api.None) (
 }
 
 type aggregateCreate struct {
-	Name string         `wire:"name" is:"required,name"`
-	Zone opt.Of[string] `wire:"availability_zone" is:"nullable,name,pattern=^[^:]*$"`
+	Name string         `wire:"name" is:"required,name,narrow"`
+	Zone opt.Of[string] `wire:"availability_zone" is:"nullable,name,narrow,pattern=^[^:]*$"`
 }
 
 type aggregateUpdate struct {
-	Name string         `wire:"name" is:"name"`
-	Zone opt.Of[string] `wire:"availability_zone" is:"nullable,name,pattern=^[^:]*$"`
+	Name string         `wire:"name" is:"stripped,name,narrow"`
+	Zone opt.Of[string] `wire:"availability_zone" is:"nullable,name,narrow,pattern=^[^:]*$"`
 }
 
 // Validate wants at least one change.
@@ -164,7 +164,7 @@ func (a *API) showAggregate(ctx context.Context, r *api.Request, _ *api.None) (a
 
 func (a *API) updateAggregate(ctx context.Context, r *api.Request, in *aggregateUpdate) (aggregateView, error) {
 	return edited(r, func(id int64) (nova.Aggregate, error) {
-		return a.Hosts.UpdateAggregate(ctx, id, in.Name, in.Zone.Or(""))
+		return a.Hosts.UpdateAggregate(ctx, id, in.Name, in.Zone)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"hypernova/nova"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
 )
 
 const zoneKey = "availability_zone"
@@ -36,18 +37,19 @@ func (h *Hosts) CreateAggregate(ctx context.Context, name, zone string) (nova.Ag
 	return v, err
 }
 
-// UpdateAggregate renames it and moves it to another zone; an empty text leaves things as they are.
-func (h *Hosts) UpdateAggregate(ctx context.Context, id int64, name, zone string) (nova.Aggregate, error) {
+// UpdateAggregate renames it and moves it to another zone; an empty name or no zone leave things as they are. An aggregate cannot lose its
+// zone this way: null is fault.Invalid, and so is a zone that its hosts cannot be in.
+func (h *Hosts) UpdateAggregate(ctx context.Context, id int64, name string, zone opt.Of[string]) (nova.Aggregate, error) {
 	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
 		if name != "" {
 			v.Name = name
 		}
-		if zone == "" {
+		if !zone.Set {
 			return nil
 		}
 		v.Metadata = maps.Clone(v.Metadata)
-		v.Metadata[zoneKey] = zone
-		return h.zoned(ctx, tx, v)
+		v.Metadata[zoneKey] = zone.Or("")
+		return h.rezoned(ctx, tx, v)
 	})
 }
 
@@ -80,7 +82,7 @@ func (h *Hosts) SetAggregateMetadata(ctx context.Context, id int64, items map[st
 			v.Metadata[k] = *text
 		}
 		if _, ok := items[zoneKey]; ok {
-			return h.zoned(ctx, tx, v)
+			return h.rezoned(ctx, tx, v)
 		}
 		return nil
 	})
@@ -114,8 +116,29 @@ func (h *Hosts) RemoveHost(ctx context.Context, id int64, host string) (nova.Agg
 		if v.Zone() == "" {
 			return nil
 		}
+		as, err := h.Store.Aggregates(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i := range as {
+			if as[i].ID != id && as[i].Zone() == v.Zone() && slices.Contains(as[i].Hosts, host) {
+				return nil // another aggregate keeps it there
+			}
+		}
 		return h.unused(ctx, tx, host)
 	})
+}
+
+// rezoned checks an aggregate whose zone was changed, which is what was asked for: it is fault.Invalid where it may not be.
+func (h *Hosts) rezoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
+	if v.Zone() == "" {
+		return fault.Invalidf("Cannot update aggregate %d. Reason: aggregate %s does not support empty named availability zone.", v.ID, v.Name)
+	}
+	err := h.zoned(ctx, tx, v)
+	if f := fault.Of(err); fault.Is(err, fault.Conflict) {
+		return fault.Invalidf("%s", f.Msg)
+	}
+	return err
 }
 
 // zoned refuses that a host is in two zones, or changes its zone while it has servers.

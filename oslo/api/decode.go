@@ -154,6 +154,11 @@ func (b *readerBuilder) build(t reflect.Type, r *rules) reader {
 }
 
 func (b *readerBuilder) make(t reflect.Type, r *rules) reader {
+	if r.oldNull && b.cache.relaxed {
+		c := *r
+		c.nullable, c.oldNull = true, false
+		r = &c
+	}
 	switch {
 	case t == rawType:
 		return func(raw []byte, v reflect.Value) error { v.SetBytes(append([]byte(nil), raw...)); return nil }
@@ -190,7 +195,7 @@ func (b *readerBuilder) make(t reflect.Type, r *rules) reader {
 func (b *readerBuilder) makeKind(t reflect.Type, r *rules) reader {
 	switch t.Kind() {
 	case reflect.String:
-		return stringReader(r)
+		return stringReader(r, r.stripped || r.name && b.cache.relaxed)
 	case reflect.Bool:
 		return boolReader(r)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -395,7 +400,7 @@ func readBytes(raw []byte, v reflect.Value) error {
 	return nil
 }
 
-func stringReader(r *rules) reader {
+func stringReader(r *rules, strip bool) reader {
 	return func(raw []byte, v reflect.Value) error {
 		var s string
 		switch {
@@ -405,6 +410,9 @@ func stringReader(r *rules) reader {
 			s = string(raw)
 		default:
 			return wrongType(raw, "string")
+		}
+		if strip {
+			s = strings.TrimSpace(s)
 		}
 		if why := r.checkText(s); why != "" {
 			return inputf("%s", why)
@@ -420,6 +428,11 @@ func boolReader(r *rules) reader {
 		case raw[0] == 't' || raw[0] == 'f':
 			v.SetBool(raw[0] == 't')
 			return nil
+		case r.exact:
+			if b, ok := boolWords[unquoted(raw)]; ok {
+				v.SetBool(b)
+				return nil
+			}
 		case r.boolish:
 			s := string(raw)
 			if raw[0] == '"' {
@@ -434,6 +447,14 @@ func boolReader(r *rules) reader {
 	}
 }
 
+// unquoted is a string's text; of anything else nothing.
+func unquoted(raw []byte) string {
+	if raw[0] != '"' {
+		return ""
+	}
+	return unquote(raw)
+}
+
 func integer(raw []byte) bool {
 	for i, c := range raw {
 		if !(c >= '0' && c <= '9' || i == 0 && c == '-' && len(raw) > 1) {
@@ -445,6 +466,9 @@ func integer(raw []byte) bool {
 
 // number is the text of a number, taken out of a string where the rules are lax.
 func number(raw []byte, r *rules) []byte {
+	if raw[0] == '"' && r.exact {
+		return []byte(unquote(raw))
+	}
 	if raw[0] == '"' && r.intish {
 		return []byte(strings.TrimSpace(unquote(raw)))
 	}

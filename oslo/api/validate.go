@@ -26,10 +26,15 @@ import (
 //	enum=a|b                    one of
 //	ip ipv4 ipv6 cidr mac hostname fqdn url base64
 //	boolish intish              also the words and digits that OpenStack's lax booleans and integers accept
+//	boolword digits             of those only what nova's schemas accept: no blanks, no numbers for booleans
+//	narrow                      no character beyond the basic multilingual plane, as in the names of nova
+//	stripped                    blanks around are cut off; so they are of each name where bodies are read relaxed
+//	oldnull                     null is taken where bodies are read relaxed
 //	each(…)                     checks of the elements of a list or the values of a map; keys(…) of the keys of a map
 //	pattern=…                   a regular expression; must stand last, takes the rest of the tag
 type rules struct {
 	required, nullable, boolish, intish, unique bool
+	exact, name, stripped, oldNull              bool
 	min, max                                    *float64
 	minLen, maxLen, minItems, maxItems          *int
 	enum                                        []string
@@ -90,6 +95,14 @@ func (r *rules) add(name, arg, item, where string) (err error) {
 		r.boolish = true
 	case "intish":
 		r.intish = true
+	case "boolword":
+		r.boolish, r.exact = true, true
+	case "digits":
+		r.intish, r.exact = true, true
+	case "stripped":
+		r.stripped = true
+	case "oldnull":
+		r.oldNull = true
 	case "unique":
 		r.unique = true
 	case "min":
@@ -131,6 +144,7 @@ func (r *rules) add(name, arg, item, where string) (err error) {
 			return fmt.Errorf("unknown check %q", name)
 		}
 		r.text = append(r.text, check)
+		r.name = r.name || name == "name"
 	}
 	return err
 }
@@ -151,6 +165,8 @@ func textCheckNamed(name string) textCheck {
 		return checkName
 	case "text":
 		return func(s string) string { return checkLength(s, 0, 255) }
+	case "narrow":
+		return refuse(func(s string) bool { return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0xFFFF }) }, "has characters that names cannot have")
 	case "id":
 		return checkID
 	case "uuid":
@@ -335,6 +351,10 @@ func (r *rules) checkCount(n int) string {
 	}
 	return ""
 }
+
+// boolWords are the words that nova's schemas take for booleans.
+var boolWords = map[string]bool{"True": true, "TRUE": true, "true": true, "1": true, "ON": true, "On": true, "on": true, "YES": true, "Yes": true, "yes": true,
+	"False": false, "FALSE": false, "false": false, "0": false, "OFF": false, "Off": false, "off": false, "NO": false, "No": false, "no": false}
 
 // parseBool reads the words OpenStack takes for booleans.
 func parseBool(s string) (value, ok bool) {
