@@ -116,7 +116,7 @@ func buildConductor(ctx context.Context, p *Process) error {
 		choose = n.scheduler
 	}
 	c := conductor.New(conductor.Config{MaxAttempts: p.c.Scheduler.MaxAttempts, VIFTimeout: p.c.Default.VIFTimeout, VIFNotFatal: !p.c.Default.VIFFatal,
-		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down, BuildWait: p.c.Conductor.BuildWait},
+		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down, BuildWait: p.c.Conductor.BuildWait, DefaultZone: p.c.Default.DefaultZone},
 		conductor.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets, Scheduler: choose})
 	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()), n.queue)
 	return nil
@@ -152,7 +152,7 @@ func (p *Process) novaVerbs(ctx context.Context) (*novaVerbs, error) {
 		return nil, err
 	}
 	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.store), quotas: quota.New(n.store, p.limits()),
-		hosts: hosts.New(hosts.Hosts{Store: n.store, Bus: p.bus, DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone})}
+		hosts: hosts.New(hosts.Hosts{Store: n.store, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone})}
 	v.keys = keypairs.New(n.store, v.quotas)
 	n.servers = servers.New(servers.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets, Flavors: v.flavors, Keys: v.keys,
 		Quotas: v.quotas, DefaultZone: p.c.Default.DefaultZone, ScheduleZone: p.c.Default.ScheduleZone})

@@ -81,8 +81,8 @@ var (
 	MoveBuilt      = Move{"built", []VMState{Building}, []TaskState{Spawning}, Active, Idle}
 	MoveUnbuilt    = Move{"unbuilt", []VMState{Building, Error}, []TaskState{Scheduling, Networking, Spawning}, Error, Idle}
 
-	// MoveRestop is the cloud's own stop of a guest that runs although its server is stopped.
-	MoveRestop = Move{"restop", []VMState{Stopped}, []TaskState{Idle}, "", PoweringOff}
+	// MoveRestop is the cloud's own stop of a guest that is there although its server is stopped, or that has crashed or fallen asleep.
+	MoveRestop = Move{"restop", []VMState{Stopped, Active, Paused}, []TaskState{Idle}, "", PoweringOff}
 
 	// The operator's moves. A server that is being built keeps its task until the build has given back what it made, and one that is being deleted
 	// stays with the deletion: until then nobody else may begin anything with it.
@@ -91,7 +91,7 @@ var (
 	MoveResetBuild  = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: Kept}
 
 	// MoveFoundStopped is a guest that went down by itself.
-	MoveFoundStopped = Move{"found-stopped", []VMState{Active}, []TaskState{Idle}, Stopped, Idle}
+	MoveFoundStopped = Move{"found-stopped", []VMState{Active, Paused}, []TaskState{Idle}, Stopped, Idle}
 )
 
 // Kept is the task state of a move that leaves it as it is.

@@ -65,7 +65,7 @@ func TestServerParts(t *testing.T) {
 		r.has("server", "OS-EXT-STS:vm_state") || r.has("server", "locked") {
 		t.Error(r.text)
 	}
-	if r := w.want(200, "alice", "2.90", "PUT "+at, `{"server":{"hostname":"h1","description":null}}`); r.at("server", "OS-EXT-SRV-ATTR:hostname") != "h" {
+	if r := w.want(200, "alice", "2.90", "PUT "+at, `{"server":{"hostname":"h1","description":null}}`); r.at("server", "OS-EXT-SRV-ATTR:hostname") != "h1" {
 		t.Error(r.text)
 	}
 	w.want(400, "alice", "2.90", "PUT "+at, `{"server":{"hostname":"h.x"}}`)

@@ -3,6 +3,8 @@ package compute
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"hypernova/nova"
@@ -114,14 +116,25 @@ func (m *Manager) resumeOne(ctx context.Context, w rpcapi.Wanted) {
 	}
 }
 
-// syncPower tells what each guest does.
+// syncPower tells what each guest does, and which servers of this host have none.
 func (m *Manager) syncPower(ctx context.Context) error {
 	guests, err := m.Driver.Servers(ctx)
 	if err != nil {
 		return err
 	}
+	wanted, err := rpcapi.HostServers.Do(ctx, m.Bus, "", rpcapi.HostArgs{Host: m.c.Host})
+	if err != nil {
+		return err
+	}
+	ids := map[string]bool{}
 	for _, g := range guests {
-		if err := m.reportPower(ctx, g.ID); err != nil {
+		ids[g.ID] = true
+	}
+	for _, w := range wanted.Servers {
+		ids[w.Spec.ID] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if err := m.reportPower(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -137,7 +150,7 @@ func (m *Manager) reportPower(ctx context.Context, id string) error {
 	return m.locks.Do(ctx, id, func() error {
 		i, err := m.Driver.Info(ctx, id)
 		if fault.Is(err, fault.NotFound) {
-			return nil
+			i, err = virt.Info{ID: id, Power: nova.NoState}, nil
 		}
 		if err != nil || i.Passing { // what is passing is no fact; its end is an event, or seen at the next look
 			return err

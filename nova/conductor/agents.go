@@ -106,14 +106,13 @@ func (c *Conductor) power1(ctx context.Context, host string, p rpcapi.ServerPowe
 	if f.Deleted || f.Host != host || f.State.Task != nova.Idle {
 		return nil
 	}
-	down := p.Power == nova.Shutdown || p.Power == nova.Crashed
-	switch {
-	case f.State.VM == nova.Active && down:
+	switch astray(f.State.VM, p.Power) {
+	case wentDown:
 		return c.Store.Tx(ctx, func(tx *db.Tx) error {
 			_, _, err := c.Store.Move(ctx, tx, p.Server, nova.MoveFoundStopped, store.Change{Power: &p.Power})
 			return err
 		})
-	case f.State.VM == nova.Stopped && p.Power == nova.Running:
+	case mustStop:
 		return c.Store.Tx(ctx, func(tx *db.Tx) error {
 			_, refusal, err := c.Store.Move(ctx, tx, p.Server, nova.MoveRestop, store.Change{Power: &p.Power})
 			if err != nil || refusal != nil {
@@ -122,10 +121,36 @@ func (c *Conductor) power1(ctx context.Context, host string, p rpcapi.ServerPowe
 			_, err = jobs.Power.Enqueue(ctx, tx, c.Queue, p.Server, jobs.PowerArgs{Server: p.Server, Op: nova.StopServer.Key})
 			return err
 		})
-	case f.Power != p.Power:
-		return c.Store.SetPower(ctx, c.Store.DB, p.Server, p.Power)
+	case inPlace:
+		if f.Power != p.Power {
+			return c.Store.SetPower(ctx, c.Store.DB, p.Server, p.Power)
+		}
 	}
 	return nil
+}
+
+// divergence is what a guest's power says of its server.
+type divergence int
+
+const (
+	inPlace  divergence = iota // nothing, or nothing that the cloud may correct
+	wentDown                   // the guest is off: so is the server
+	mustStop                   // the guest is to be taken off its host
+)
+
+// astray compares a server that nobody works on with its guest, as nova does. A paused guest of an active server is let be: what paused it may
+// yet let it go on. So are suspended servers and those in ERROR, whose guests are the business of who acts next; and a guest that is not found,
+// whose host may be about to start it.
+func astray(vm nova.VMState, power nova.PowerState) divergence {
+	switch {
+	case (vm == nova.Active || vm == nova.Paused) && power == nova.Shutdown:
+		return wentDown
+	case (vm == nova.Active || vm == nova.Paused) && power == nova.Crashed, vm == nova.Active && power == nova.PowerSuspended:
+		return mustStop
+	case vm == nova.Stopped && (power == nova.Running || power == nova.PowerPaused || power == nova.PowerSuspended):
+		return mustStop
+	}
+	return inPlace
 }
 
 // wake passes hints on to the jobs that wait here. An interrupt is believed only if the row says so.

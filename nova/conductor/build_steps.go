@@ -21,14 +21,36 @@ const claimRounds = 5
 // alternates is how many hosts the scheduler names, so that a lost race costs no new decision.
 const alternates = 3
 
-// claim chooses a host, claims its resources and records both with the server.
+// errMoved is what an operator did with a host between its choice and its being written down.
+var errMoved = errors.New("the host was deleted, or went to another availability zone")
+
+// claim chooses a host, claims its resources and records both with the server. A host with which an operator did something meanwhile is given
+// back, and another one chosen.
 func (b *building) claim(ctx context.Context, at *attempt) error {
-	var err error
-	if at.Choice, err = b.choose(ctx); err != nil {
-		return err
+	fresh := false
+	for range claimRounds {
+		var err error
+		if at.Choice, err = b.choose(ctx, fresh); err != nil {
+			return err
+		}
+		b.point("claimed")
+		if err = b.place(ctx, at); !errors.Is(err, errMoved) {
+			return err
+		}
+		if err := b.Placement.Release(ctx, b.a.Server); err != nil {
+			return err
+		}
+		fresh = true
 	}
-	b.point("claimed")
+	return fault.New(fault.NoValidHost, "No valid host was found. Every host that fitted was changed by an operator meanwhile.").Because(errMoved)
+}
+
+// place writes the chosen host down. It is serialised with what operators do with hosts: they see the server, or it sees what they did.
+func (b *building) place(ctx context.Context, at *attempt) error {
 	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+		if err := b.stands(ctx, tx, &at.Choice); err != nil {
+			return err
+		}
 		err := b.taken(ctx, tx, nova.MovePlace, store.Change{Host: &at.Choice.Host, Node: &at.Choice.Node, Zone: &at.Choice.Zone, LaunchedOn: &at.Choice.Host})
 		if err != nil {
 			return err
@@ -37,8 +59,26 @@ func (b *building) claim(ctx context.Context, at *attempt) error {
 	})
 }
 
-func (b *building) choose(ctx context.Context) (nova.Choice, error) {
+// stands is errMoved where a host is not any more what was chosen.
+func (b *building) stands(ctx context.Context, tx *db.Tx, h *nova.Choice) error {
+	_, err := b.Store.ServiceOf(ctx, tx, h.Host, nova.BinaryCompute)
+	if fault.Is(err, fault.NotFound) {
+		return errMoved
+	}
+	if err != nil {
+		return err
+	}
+	as, err := b.Store.Aggregates(ctx, tx)
+	if err == nil && nova.ZoneOf(h.Host, as, b.c.DefaultZone) != h.Zone {
+		err = errMoved
+	}
+	return err
+}
+
+// choose asks for a host and claims what the server needs of it; fresh does not take the scheduler's memory for an answer.
+func (b *building) choose(ctx context.Context, fresh bool) (nova.Choice, error) {
 	q := b.a.Request
+	q.Fresh = q.Fresh || fresh
 	q.Exclude, q.Limit = append(slices.Clone(q.Exclude), b.journal.hosts()...), alternates
 	var last error
 	for range claimRounds {

@@ -82,3 +82,12 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	}
 	return insist(err)
 }
+
+// retire takes a deleted host's provider out of placement. What is still claimed there is being given back, or is told by the task that fails.
+func (c *Conductor) retire(ctx context.Context, _ *tasks.Task, a jobs.RetireArgs) error {
+	_, known, err := c.up(ctx, a.Host)
+	if err != nil || known {
+		return err
+	}
+	return insist(c.Placement.DeleteProvider(asNova(ctx), a.Node))
+}

@@ -32,6 +32,7 @@ type Config struct {
 	VIFNotFatal     bool          // build on although ports did not come up
 	ShutdownTimeout time.Duration // how long a guest may take to go down by itself; default 60 s
 	DownTime        time.Duration // a host silent for longer is down; default 60 s
+	DefaultZone     string        // of hosts in no aggregate with a zone; default "nova"
 }
 
 // Deps are what the conductor uses.
@@ -67,12 +68,16 @@ func New(c Config, d Deps) *Conductor {
 			*x.v = x.d
 		}
 	}
+	if c.DefaultZone == "" {
+		c.DefaultZone = "nova"
+	}
 	k := &Conductor{Deps: d, c: c}
 	jobs.Build.Handle(d.Queue, k.buildOrTell, k.buildDied)
 	jobs.Delete.Handle(d.Queue, k.delete, k.deleteDied)
 	jobs.Forget.Handle(d.Queue, k.forget, nil)
 	jobs.Power.Handle(d.Queue, k.power, k.powerDied)
 	jobs.Cleanup.Handle(d.Queue, k.cleanup, nil)
+	jobs.Retire.Handle(d.Queue, k.retire, nil)
 	return k
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"hypernova/nova"
+	"hypernova/nova/hosts"
 	"hypernova/nova/virt/fake"
 	"hypernova/oslo/auth"
 )
@@ -140,6 +141,22 @@ func resetAt(instant string, toActive bool, refused string) func(w *world) strin
 	}
 }
 
+// chosenThen builds a server; an operator does something once its host is chosen and not yet written down.
+func chosenThen(do func(w *world) error) func(w *world) string {
+	return func(w *world) string {
+		done := false
+		w.on = func(point string) {
+			if point == "claimed" && !done {
+				done = true
+				if err := do(w); err != nil {
+					w.t.Error(err)
+				}
+			}
+		}
+		return power()(w)
+	}
+}
+
 func stories() []story {
 	return []story{
 		{"build", []string{"h1"}, power(), active},
@@ -171,6 +188,45 @@ func stories() []story {
 		{"given up while building", []string{"h1"}, resetAt("after prepare", false, ""), inError},
 		{"given up when the guest runs", []string{"h1"}, resetAt("after spawn", false, ""), inError},
 		{"active is refused while building", []string{"h1"}, resetAt("after prepare", true, "Cannot 'os-resetState'"), active},
+		{"the host goes to another zone when it is chosen", []string{"h1"}, chosenThen(func(w *world) error {
+			h := hosts.New(hosts.Hosts{Store: w.store})
+			a, err := h.CreateAggregate(w.ctx, "east", "east")
+			if err == nil {
+				_, err = h.AddHost(w.ctx, a.ID, "h1")
+			}
+			return err
+		}), func(t *testing.T, w *world, v nova.Server) {
+			active(t, w, v)
+			if v.AZ != "east" {
+				t.Errorf("server is in zone %q", v.AZ)
+			}
+		}},
+		{"the host's service is deleted when it is chosen", []string{"h1"}, chosenThen(func(w *world) error {
+			h := hosts.New(hosts.Hosts{Store: w.store, Queue: w.queue})
+			s, err := h.ServiceOf(w.ctx, "h1", nova.BinaryCompute)
+			if err == nil {
+				err = h.DeleteService(w.ctx, s.ID)
+			}
+			return err
+		}), func(t *testing.T, w *world, v nova.Server) {
+			inError(t, w, v)
+			if len(w.claims.providers) > 0 {
+				t.Errorf("placement is left with %v", w.claims.providers)
+			}
+		}},
+		{"a guest that crashed", []string{"h1"}, func(w *world) string {
+			id := power()(w)
+			if err := w.hosts["h1"].driver.Change(id, nova.Crashed); err != nil {
+				w.t.Fatal(err)
+			}
+			w.hosts["h1"].sync()
+			w.work()
+			return id
+		}, func(t *testing.T, w *world, v nova.Server) {
+			if i, err := w.hosts["h1"].driver.Info(w.ctx, v.ID); v.VM != nova.Stopped || v.Power != nova.Shutdown || err != nil || i.Power != nova.Shutdown {
+				t.Errorf("server is %+v, guest %+v, %v", v, i, err)
+			}
+		}},
 		{"delete on a dead host", []string{"h1"}, func(w *world) string {
 			id := power()(w)
 			w.hosts["h1"].kill()

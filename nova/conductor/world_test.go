@@ -61,6 +61,7 @@ type world struct {
 	mu      sync.Mutex
 	trace   []string // guarded by mu
 	opened  func(*auth.Caller)
+	on      func(point string) // called at each instant, before the conductor may end there; may be nil
 
 	queue *tasks.Queue
 	stop  func()
@@ -141,6 +142,9 @@ func (w *world) instant(point string) {
 	w.mu.Lock()
 	w.trace = append(w.trace, point)
 	w.mu.Unlock()
+	if w.on != nil {
+		w.on(point)
+	}
 	if int(n) == w.crashAt {
 		runtime.Goexit()
 	}
@@ -380,7 +384,17 @@ func (c *claims) SetTraits(_ context.Context, id string, g int64, traits []strin
 func (c *claims) SetAggregates(_ context.Context, _ string, g int64, _ []string) (int64, error) {
 	return g, nil
 }
-func (c *claims) DeleteProvider(context.Context, string) error { return nil }
+func (c *claims) DeleteProvider(_ context.Context, id string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.held {
+		if _, ok := a.Providers[id]; ok {
+			return fault.Conflictf("something is claimed")
+		}
+	}
+	delete(c.providers, id)
+	return nil
+}
 func (c *claims) Candidates(context.Context, placement.CandidatesRequest) (placement.Candidates, error) {
 	return placement.Candidates{}, nil
 }

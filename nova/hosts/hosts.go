@@ -10,17 +10,21 @@ import (
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/jobs"
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
+	"hypernova/oslo/tasks"
 )
 
 // Hosts is the verbs. Methods may be called concurrently.
 type Hosts struct {
 	Store *store.Store
 	Bus   *messaging.Bus
+	// Queue takes what is left to do of a deleted host; nil: nothing is.
+	Queue *tasks.Queue
 	// DownTime is how old a heartbeat may be; 0: one minute. DefaultZone is where hosts of no aggregate are; empty: "nova".
 	DownTime    time.Duration
 	DefaultZone string
@@ -79,16 +83,19 @@ func (h *Hosts) judge(r nova.Service, as []nova.Aggregate) Service {
 
 // Service finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
 func (h *Hosts) Service(ctx context.Context, id string) (Service, error) {
-	all, err := h.Services(ctx, "", "")
+	r, err := h.Store.Service(ctx, h.Store.DB, id)
+	if n, bad := strconv.ParseInt(id, 10, 64); bad == nil {
+		r, err = h.Store.NumberedService(ctx, h.Store.DB, n)
+	}
 	if err != nil {
 		return Service{}, err
 	}
-	for _, s := range all {
-		if s.ID == id || strconv.FormatInt(s.Number, 10) == id {
-			return s, nil
-		}
-	}
-	return Service{}, fault.NotFoundf("Service %s could not be found.", id)
+	return h.judged(ctx, r)
+}
+
+func (h *Hosts) judged(ctx context.Context, r nova.Service) (Service, error) {
+	as, err := h.Store.Aggregates(ctx, h.Store.DB)
+	return h.judge(r, as), err
 }
 
 // ServiceOf is the record of a binary on a host; fault.NotFound.
@@ -97,8 +104,7 @@ func (h *Hosts) ServiceOf(ctx context.Context, host, binary string) (Service, er
 	if err != nil {
 		return Service{}, err
 	}
-	as, err := h.Store.Aggregates(ctx, h.Store.DB)
-	return h.judge(r, as), err
+	return h.judged(ctx, r)
 }
 
 // Decide writes what an operator decided about a service, and has its agent report at once.
@@ -116,7 +122,8 @@ func (h *Hosts) Decide(ctx context.Context, s Service) (Service, error) {
 	return h.Service(ctx, s.ID)
 }
 
-// DeleteService forgets a service that has gone for good, and a compute host's hypervisors with it. A host with servers is fault.Conflict.
+// DeleteService forgets a service that has gone for good, and with a compute host's its hypervisors, its place in aggregates and what placement
+// knows of it. A host with servers is fault.Conflict.
 func (h *Hosts) DeleteService(ctx context.Context, id string) error {
 	s, err := h.Service(ctx, id)
 	if err != nil {
@@ -131,13 +138,47 @@ func (h *Hosts) DeleteService(ctx context.Context, id string) error {
 			if len(vs) > 0 {
 				return fault.Conflictf("Unable to delete compute service that is hosting instances. Migrate or delete the instances first.")
 			}
-			if err := h.Store.DeleteNodes(ctx, tx, s.Host); err != nil {
+			if err := h.retire(ctx, tx, s.Host); err != nil {
 				return err
 			}
 		}
 		return h.Store.DeleteService(ctx, tx, s.ID)
 	})
 }
+
+// retire forgets a compute host.
+func (h *Hosts) retire(ctx context.Context, tx *db.Tx, host string) error {
+	nodes, err := h.Store.Nodes(ctx, tx, db.ListArgs{Where: []db.Cond{db.EqTo("host", host)}, Limit: nodesOfHost})
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		if h.Queue == nil {
+			break
+		}
+		if _, err := jobs.Retire.Enqueue(ctx, tx, h.Queue, "retire:"+n.ID, jobs.RetireArgs{Host: host, Node: n.ID}); err != nil {
+			return err
+		}
+	}
+	as, err := h.Store.Aggregates(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, v := range as {
+		i := slices.Index(v.Hosts, host)
+		if i < 0 {
+			continue
+		}
+		v.Hosts = slices.Delete(slices.Clone(v.Hosts), i, i+1)
+		if _, err := h.Store.SaveAggregate(ctx, tx, v); err != nil {
+			return err
+		}
+	}
+	return h.Store.DeleteNodes(ctx, tx, host)
+}
+
+// nodesOfHost bounds the nodes of one host; there is one.
+const nodesOfHost = 1000
 
 // Node is a hypervisor with its service and what it carries.
 type Node struct {
@@ -166,7 +207,11 @@ func (h *Hosts) Nodes(ctx context.Context, q NodeQuery) ([]Node, error) {
 }
 
 func (h *Hosts) fill(ctx context.Context, nodes []nova.Node) ([]Node, error) {
-	services, err := h.Services(ctx, "", nova.BinaryCompute)
+	only := ""
+	if len(nodes) == 1 {
+		only = nodes[0].Host
+	}
+	services, err := h.Services(ctx, only, nova.BinaryCompute)
 	if err != nil {
 		return nil, err
 	}
@@ -186,16 +231,24 @@ func (h *Hosts) fill(ctx context.Context, nodes []nova.Node) ([]Node, error) {
 
 // Node finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
 func (h *Hosts) Node(ctx context.Context, id string) (Node, error) {
-	nodes, err := h.Nodes(ctx, NodeQuery{})
-	for _, n := range nodes {
-		if n.ID == id || strconv.FormatInt(n.Number, 10) == id {
-			return n, err
-		}
+	n, err := h.Store.Node(ctx, h.Store.DB, id)
+	if number, bad := strconv.ParseInt(id, 10, 64); bad == nil {
+		n, err = h.Store.NumberedNode(ctx, h.Store.DB, number)
 	}
-	if err == nil {
+	if fault.Is(err, fault.NotFound) {
+		return Node{}, fault.NotFoundf("Hypervisor with ID '%s' could not be found.", id)
+	}
+	if err != nil {
+		return Node{}, err
+	}
+	found, err := h.fill(ctx, []nova.Node{n})
+	if err == nil && len(found) == 0 {
 		err = fault.NotFoundf("Hypervisor with ID '%s' could not be found.", id)
 	}
-	return Node{}, err
+	if err != nil {
+		return Node{}, err
+	}
+	return found[0], nil
 }
 
 // UptimeOf is what uptime(1) says on a hypervisor. Faults: NotImplemented where its driver cannot tell, Unavailable for a host that is down.

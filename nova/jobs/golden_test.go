@@ -17,4 +17,5 @@ func TestTasksOfOlderReleasesAreRead(t *testing.T) {
 	taskstest.Golden(t, *update, jobs.Delete)
 	taskstest.Golden(t, *update, jobs.Power)
 	taskstest.Golden(t, *update, jobs.Cleanup)
+	taskstest.Golden(t, *update, jobs.Retire)
 }

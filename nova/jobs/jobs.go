@@ -25,6 +25,9 @@ var Power = tasks.NewKind[PowerArgs]("server.power", tasks.Options{MaxAttempts: 
 // Cleanup removes what a host that could not be reached still holds of a server. It waits for the host as long as its service exists.
 var Cleanup = tasks.NewKind[CleanupArgs]("host.cleanup", tasks.Options{MaxAttempts: 1 << 30, Backoff: 2 * time.Second})
 
+// Retire takes what placement knows of a node whose service was deleted. A node that is back keeps it.
+var Retire = tasks.NewKind[RetireArgs]("host.retire", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+
 // BuildArgs is what a build knows besides the server's row.
 type BuildArgs struct {
 	Server         string
@@ -43,3 +46,6 @@ type PowerArgs struct{ Server, Op string }
 
 // CleanupArgs says what is owed where.
 type CleanupArgs struct{ Server, Host string }
+
+// RetireArgs names a node, which is a provider of the same id in placement, and its host.
+type RetireArgs struct{ Host, Node string }

@@ -42,10 +42,11 @@ var (
 	nodeList = db.NewList[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes", map[string]string{
 		"host": "host NOT NULL", "hypervisor_hostname": "name NOT NULL", "number": "number NOT NULL",
 	}, "id")
-	nodeByID    = db.NewQuery[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes\nWHERE id = ?")
-	nodesOfHost = db.NewQuery[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes\nWHERE host = ?")
-	insertNode  = db.NewInsert[nodeRow](stmts, "nodes")
-	updateNode  = db.NewExec(stmts, `
+	nodeByID     = db.NewQuery[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes\nWHERE id = ?")
+	nodeByNumber = db.NewQuery[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes\nWHERE number = ?")
+	nodesOfHost  = db.NewQuery[nodeRow](stmts, "SELECT "+nodeColumns+"\nFROM nodes\nWHERE host = ?")
+	insertNode   = db.NewInsert[nodeRow](stmts, "nodes")
+	updateNode   = db.NewExec(stmts, `
 UPDATE nodes
 SET host_ip = ?, kind = ?, version = ?, cpu_info = ?, vcpus = ?, memory_mb = ?, disk_gb = ?, memory_used_mb = ?, disk_free_gb = ?,
     running = ?, traits = ?, updated_at = ?
@@ -71,6 +72,15 @@ func (s *Store) Node(ctx context.Context, on db.Querier, id string) (nova.Node, 
 	r, err := nodeByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return nova.Node{}, fault.NotFoundf("Compute host %s could not be found.", id)
+	}
+	return r.noun(), err
+}
+
+// NumberedNode is a node by the number that old API versions know it by; fault.NotFound.
+func (s *Store) NumberedNode(ctx context.Context, on db.Querier, number int64) (nova.Node, error) {
+	r, err := nodeByNumber.One(ctx, on, number)
+	if fault.Is(err, fault.NotFound) {
+		return nova.Node{}, fault.NotFoundf("Compute host %d could not be found.", number)
 	}
 	return r.noun(), err
 }

@@ -42,6 +42,7 @@ var (
 		"host": "host NOT NULL", "binary": "program NOT NULL", "number": "number NOT NULL", "disabled": "disabled NOT NULL",
 	}, "id")
 	serviceByID     = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE id = ?")
+	serviceByNumber = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE number = ?")
 	serviceByHost   = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE host = ?\n  AND program = ?")
 	insertService   = db.NewInsert[serviceRow](stmts, "services")
 	deleteService   = db.NewExec(stmts, "DELETE FROM services\nWHERE id = ?")
@@ -73,6 +74,15 @@ func (s *Store) Service(ctx context.Context, on db.Querier, id string) (nova.Ser
 	r, err := serviceByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return nova.Service{}, fault.NotFoundf("Service %s could not be found.", id)
+	}
+	return r.noun(), err
+}
+
+// NumberedService is a service by the number that old API versions know it by; fault.NotFound.
+func (s *Store) NumberedService(ctx context.Context, on db.Querier, number int64) (nova.Service, error) {
+	r, err := serviceByNumber.One(ctx, on, number)
+	if fault.Is(err, fault.NotFound) {
+		return nova.Service{}, fault.NotFoundf("Service %d could not be found.", number)
 	}
 	return r.noun(), err
 }
