@@ -132,7 +132,7 @@ func (p *Process) build(ctx context.Context) error {
 			return notStarted(r.name, err)
 		}
 	}
-	return nil
+	return p.keepTables(ctx)
 }
 
 // notStarted names the role that cannot start; the cause names the cure.

@@ -88,6 +88,8 @@ type Database struct {
 	Connection string `conf:"connection" default:"sqlite:///$state_path/{service}.db" secret:"url" help:"URL of the databases; {service} stands for keystone, placement, glance, nova or neutron. sqlite:///path/{service}.db keeps files, sqlite:// keeps memory only, postgresql://user:password@host/hypernova_{service} uses PostgreSQL, where \"hypernova db sync\" creates those that are missing if the role may."`
 	Sync       bool   `conf:"sync_on_start" default:"true" help:"Bring the schema up to date when a service starts. With false, run \"hypernova db sync\" before an upgrade."`
 
+	PurgeAfter int `conf:"purge_deleted_after" default:"90" min:"0" max:"36500" help:"Days after which the services delete from their databases what has ended: deleted servers with their actions, trusts that have expired. 0 leaves that to \"hypernova db purge\" and \"hypernova db archive\"."`
+
 	Retries       int           `conf:"max_retries" default:"10" min:"-1" help:"How often a service that starts tries to reach its database before it gives up; -1 does not give up. The log says each time what is wrong and what cures it."`
 	RetryInterval time.Duration `conf:"retry_interval" default:"10" min:"0.25" max:"3600" help:"The longest time between two tries; the first ones follow sooner."`
 }

@@ -15,11 +15,13 @@ import (
 const (
 	purgeTask = "purge_revocations"
 	clockTask = "sync_clock"
+	endTask   = "purge_deleted"
+	sizeTask  = "measure_tables"
 )
 
 // periodicTasks names those of every role, whichever this process has: one configuration may serve them all.
 func periodicTasks() []string {
-	names := []string{compute.WatchTask, purgeTask, clockTask}
+	names := []string{compute.WatchTask, purgeTask, clockTask, endTask, sizeTask}
 	for _, m := range []service.Manager{compute.New(compute.Config{}, compute.Deps{}).Manager(), new(conductor.Conductor).Manager(""), new(agents.Agents).Manager("")} {
 		for _, t := range m.Periodic {
 			names = append(names, t.Name)

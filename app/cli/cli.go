@@ -55,8 +55,22 @@ func Main(ctx context.Context, env Env) int {
 		return int(silent)
 	}
 	fmt.Fprintln(env.Err, "hypernova: "+explain(err))
+	var coded *failure
+	if errors.As(err, &coded) {
+		return coded.code
+	}
 	return 1
 }
+
+// failure is an error whose command has another exit status for it than 1.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string { return explain(f.err) }
+
+func (f *failure) Unwrap() error { return f.err }
 
 // exitCode is a failure that has said everything already.
 type exitCode int

@@ -32,6 +32,7 @@ func (p *program) db() *cobra.Command {
 			})
 		},
 	})
+	c.AddCommand(p.purge(false), p.purge(true))
 	return c
 }
 

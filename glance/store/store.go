@@ -107,7 +107,7 @@ var (
 		"os_hash_value": "hash_value NOT NULL", "os_hash_algo": "hash_algo NOT NULL", "size": "size NOT NULL", "virtual_size": "virtual_size NOT NULL",
 		"min_disk": "min_disk NOT NULL", "min_ram": "min_ram NOT NULL", "protected": "protected NOT NULL", "os_hidden": "hidden NOT NULL",
 		"tags": "tags NOT NULL", "properties": "properties NOT NULL", "created_at": "created_at NOT NULL", "updated_at": "updated_at NOT NULL",
-	}, "id")
+	}, "id").Sound(func(r *imageRow) error { _, err := fromRow(*r); return err })
 
 	trashInsert = db.NewInsert[trashRow](Statements, "image_trash")
 	trashDelete = db.NewExec(Statements, `DELETE FROM image_trash WHERE store = ? AND data_key = ?`)
@@ -222,11 +222,7 @@ func Image(ctx context.Context, q db.Querier, id string) (Record, error) {
 
 // Images lists one page.
 func Images(ctx context.Context, q db.Querier, a db.ListArgs) ([]Record, error) {
-	rows, err := imageList.Page(ctx, q, a)
-	if err != nil {
-		return nil, err
-	}
-	return fromRows(rows)
+	return db.PageOf(ctx, imageList, q, a, func(r *imageRow) (Record, error) { return fromRow(*r) })
 }
 
 // Insert writes a new record; fault.Conflict for a taken id.

@@ -129,7 +129,7 @@ func (s *Service) fresh(ctx context.Context, u keystone.User, sec store.Secret, 
 func (s *Service) setPassword(ctx context.Context, tx *db.Tx, u keystone.User, sec store.Secret, hash string, own bool) (time.Time, error) {
 	now := s.now()
 	if s.passwords.rules.Unique > 1 && sec.Hash != "" {
-		if err := store.KeepPassword(ctx, tx, ids.Ordered(now), u.ID, sec.Hash); err != nil {
+		if err := store.KeepPassword(ctx, tx, ids.Ordered(now), u.ID, sec.Hash, s.passwords.rules.Unique); err != nil {
 			return time.Time{}, err
 		}
 	}

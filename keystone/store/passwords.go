@@ -11,6 +11,8 @@ var (
 	userSeen       = db.NewExec(Statements, `UPDATE users SET last_active_at = ? WHERE id = ?`)
 	oldPasswords   = db.NewQuery[string](Statements, `SELECT password_hash FROM old_passwords WHERE user_id = ? ORDER BY id DESC`)
 	passwordInsert = db.NewInsert[oldPassword](Statements, "old_passwords")
+	passwordsTrim  = db.NewExec(Statements, `DELETE FROM old_passwords WHERE user_id = ? AND id NOT IN (
+		SELECT id FROM old_passwords WHERE user_id = ? ORDER BY id DESC LIMIT ?)`)
 )
 
 type oldPassword struct {
@@ -30,7 +32,11 @@ func OldPasswords(ctx context.Context, q db.Querier, user string) ([]string, err
 	return oldPasswords.All(ctx, q, user)
 }
 
-// KeepPassword remembers a hash; ids that are made later sort later.
-func KeepPassword(ctx context.Context, tx *db.Tx, id, user, hash string) error {
-	return passwordInsert.Do(ctx, tx, oldPassword{id, user, hash})
+// KeepPassword remembers a hash, and forgets all but the newest; ids that are made later sort later.
+func KeepPassword(ctx context.Context, tx *db.Tx, id, user, hash string, newest int) error {
+	if err := passwordInsert.Do(ctx, tx, oldPassword{id, user, hash}); err != nil {
+		return err
+	}
+	_, err := passwordsTrim.Do(ctx, tx, user, user, newest)
+	return err
 }

@@ -52,7 +52,7 @@ func (c *Conductor) reportNode(ctx context.Context, a rpcapi.NodeArgs) (rpcapi.N
 }
 
 func (c *Conductor) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi.HostServersReply, error) {
-	vs, err := c.Store.OnHost(ctx, c.Store.DB, a.Host)
+	vs, err := c.Store.SoundOnHost(ctx, c.Store.DB, a.Host)
 	if err != nil {
 		return rpcapi.HostServersReply{}, err
 	}
@@ -62,6 +62,9 @@ func (c *Conductor) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi.
 	}
 	var r rpcapi.HostServersReply
 	for i := range vs {
+		if _, ok := ports[vs[i].ID]; !ok {
+			continue // came just now, or its ports cannot be read: a host must not make it without them
+		}
 		r.Servers = append(r.Servers, rpcapi.Wanted{Spec: vs[i].Spec(ports[vs[i].ID]), State: vs[i].State(), Power: vs[i].Power})
 	}
 	return r, nil

@@ -8,6 +8,7 @@ import (
 	"hypernova/nova"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
 )
 
 var insertServer = db.NewInsert[newServerRow](stmts, "servers")
@@ -67,17 +68,13 @@ var serverList = db.NewList[serverRow](stmts, "SELECT "+serverColumns+"\nFROM se
 	"locked": "locked NOT NULL", "locked_by": "locked_by NOT NULL", "tags": "tags NOT NULL", "ip": "ip4 NOT NULL", "ip6": "ip6 NOT NULL", "deleted": "deleted NOT NULL",
 	"created_at": "created_at NOT NULL", "updated_at": "updated_at NOT NULL", "launched_at": "launched_at", "terminated_at": "terminated_at",
 	"deleted_at": "deleted_at", "vcpus": "vcpus NOT NULL", "memory_mb": "memory_mb NOT NULL", "root_gb": "disk_gb NOT NULL",
-}, "id")
+}, "id").Sound(func(r *serverRow) error { _, err := New(nil, nil).server(r); return err })
 
 // Servers is one page. Columns of conditions and sort keys have nova's names (uuid, project_id, display_name, vm_state, created_at …);
 // task_state is "" for none; tags is ",a,b," and ip, ip6 are addresses with spaces between. Deleted servers are among them unless a
 // condition on deleted says otherwise.
 func (s *Store) Servers(ctx context.Context, on db.Querier, a db.ListArgs) ([]nova.Server, error) {
-	rows, err := serverList.Page(ctx, on, a)
-	if err != nil {
-		return nil, err
-	}
-	return s.servers(rows)
+	return db.PageOf(ctx, serverList, on, a, s.server)
 }
 
 // CountServers counts what Servers would list without paging.
@@ -95,6 +92,25 @@ func (s *Store) OnHost(ctx context.Context, on db.Querier, host string) ([]nova.
 		return nil, err
 	}
 	return s.servers(rows)
+}
+
+// SoundOnHost is OnHost without the servers whose rows cannot be read, which the log names: a host must be told of the others.
+func (s *Store) SoundOnHost(ctx context.Context, on db.Querier, host string) ([]nova.Server, error) {
+	rows, err := serversOfHost.All(ctx, on, host, false)
+	var out []nova.Server
+	for i := range rows {
+		v, err := s.server(&rows[i])
+		if err != nil {
+			leftOut(ctx, rows[i].ID, err)
+			continue
+		}
+		out = append(out, v)
+	}
+	return out, err
+}
+
+func leftOut(ctx context.Context, id string, err error) {
+	log.From(ctx).ErrorContext(ctx, "a row cannot be read and is left out; see hypernova check", "table", "servers", "id", id, log.Err, err.Error())
 }
 
 type portsRow struct {
@@ -127,9 +143,12 @@ func (s *Store) PortsOnHost(ctx context.Context, on db.Querier, host string) (ma
 	}
 	m := make(map[string][]neutron.PortInfo, len(rows))
 	for _, r := range rows {
-		if m[r.ID], err = decodePorts(r.Ports); err != nil {
-			return nil, err
+		ports, err := decodePorts(r.Ports)
+		if err != nil {
+			leftOut(ctx, r.ID, err)
+			continue
 		}
+		m[r.ID] = ports
 	}
 	return m, nil
 }

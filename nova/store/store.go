@@ -13,6 +13,9 @@ import (
 
 var stmts = db.NewSet("nova")
 
+// Statements are those of this room.
+func Statements() *db.Set { return stmts }
+
 //go:embed migrations/*.sql
 var migrations embed.FS
 

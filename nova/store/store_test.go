@@ -10,6 +10,7 @@ import (
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/service"
+	"hypernova/oslo/tasks"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -17,7 +18,9 @@ import (
 
 func tables() dbtest.Migrations { return dbtest.Migrations{Name: "nova", FS: Migrations()} }
 
-func TestStatements(t *testing.T) { t.Parallel(); dbtest.Prepare(t, stmts, tables()) }
+func TestStatements(t *testing.T) { t.Parallel(); dbtest.Prepare(t, stmts, tables(), taskTables()) }
+
+func taskTables() dbtest.Migrations { return dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()} }
 
 func server(id string) nova.Server {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)

@@ -70,4 +70,6 @@ type Caps struct {
 	Now          string // the query for the server's clock in microseconds; empty: the server is this process
 	Rivals       bool   // transactions write beside each other, so that what one of them read may cost it a repetition
 	Goose        goose.Dialect
+	Tables       string   // the query for all tables: name, n (rows; -1: not known without counting), bytes (of the whole database)
+	Damage       []string // queries whose every value but "ok" tells of damage
 }

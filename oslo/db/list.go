@@ -24,6 +24,8 @@ type ListQuery[R any] struct {
 	id      column
 	plan    atomic.Pointer[plan]
 	keys    atomic.Pointer[plan]
+	sound   func(*R) error // nil: a row that scans is sound
+	told    told
 }
 
 type column struct {
@@ -48,6 +50,7 @@ func NewList[R any](s *Set, sql string, columns map[string]string, idColumn stri
 	}
 	l.id = column{declared(idColumn).expr, true}
 	s.add(l.head + "\n" + l.from + "\nORDER BY " + l.id.expr)
+	s.lists = append(s.lists, l)
 	return l
 }
 
@@ -90,25 +93,41 @@ type SortKey struct {
 }
 
 // Page reads at most a.Limit rows after a.Marker (an id); a Marker that matches no row is fault.Invalid, and so is a column
-// that was not declared.
+// that was not declared. A row that cannot be read is left out, with a line in the log; see Unreadable.
 func (l *ListQuery[R]) Page(ctx context.Context, on Querier, a ListArgs) ([]R, error) {
+	var all []R
+	err := l.whole(ctx, on, a, func(rows []R) (int, []*Unreadable) {
+		all = rows
+		return len(rows), nil
+	})
+	return all, err
+}
+
+// page reads one page, and apart from it the rows that cannot be scanned.
+func (l *ListQuery[R]) page(ctx context.Context, on Querier, a ListArgs) (all []R, bad []*Unreadable, err error) {
 	text, args, err := l.build(ctx, on, a)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []R
 	err = query(ctx, on, text, args, reflect.TypeFor[R](), &l.plan, func(rows *sql.Rows, p *plan) error {
+		bad = nil
 		var err error
-		all, err = collect(rows, p, all[:0], a.Limit)
+		all, err = collect(rows, p, all[:0], a.Limit, func(err error) error {
+			u, err := spoilt(rows, tableOf(l.from), bare(l.id.expr), err)
+			if err == nil {
+				bad = append(bad, u)
+			}
+			return err
+		})
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if a.Reverse {
 		slices.Reverse(all)
 	}
-	return all, nil
+	return all, bad, nil
 }
 
 // Count is how many rows the conditions leave.

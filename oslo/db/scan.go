@@ -88,14 +88,18 @@ func (p *plan) targets(v reflect.Value) []any {
 // again while they grow.
 const steep = 64
 
-// collect reads all rows into one value, of which it appends copies; most is about how many there will be, 0 where nobody knows.
-func collect[R any](rows *sql.Rows, p *plan, all []R, most int) ([]R, error) {
+// collect reads all rows into one value, of which it appends copies; most is about how many there will be, 0 where nobody knows. bad decides about
+// a row that cannot be read: nil leaves it out.
+func collect[R any](rows *sql.Rows, p *plan, all []R, most int, bad func(error) error) ([]R, error) {
 	var r, zero R
 	into := p.targets(reflect.ValueOf(&r).Elem())
 	for rows.Next() {
 		r = zero // nothing of the row before shines through, and what it points to stays its own
 		if err := rows.Scan(into...); err != nil {
-			return nil, err
+			if err := bad(err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if len(all) == steep && most > cap(all) {
 			all = slices.Grow(all, min(most, 1000)-len(all))

@@ -14,8 +14,9 @@ import (
 
 // Set is a room's registry of statements: `var stmts = db.NewSet("nova")`; dbtest.Prepare prepares all on every dialect.
 type Set struct {
-	name string
-	sqls []string
+	name  string
+	sqls  []string
+	lists []examiner
 }
 
 // NewSet makes an empty registry. Statements are added while packages are initialized, and never after.
@@ -59,7 +60,10 @@ func (q *Query[R]) One(ctx context.Context, on Querier, args ...any) (R, error) 
 			}
 			return errNoRows
 		}
-		return p.scan(rows, reflect.ValueOf(&r).Elem())
+		if err := p.scan(rows, reflect.ValueOf(&r).Elem()); err != nil {
+			return q.unreadable(rows, err)
+		}
+		return nil
 	})
 	if errors.Is(err, errNoRows) {
 		return r, fault.NotFoundf("It does not exist.").Because(errNoRows)
@@ -72,13 +76,22 @@ func (q *Query[R]) All(ctx context.Context, on Querier, args ...any) ([]R, error
 	var all []R
 	err := q.each(ctx, on, args, func(rows *sql.Rows, p *plan) error {
 		var err error
-		all, err = collect(rows, p, all[:0], 0)
+		all, err = collect(rows, p, all[:0], 0, func(err error) error { return q.unreadable(rows, err) })
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return all, nil
+}
+
+// unreadable names the row that rows is at, where it is a row of one table with an id.
+func (q *Query[R]) unreadable(rows *sql.Rows, err error) error {
+	u, err := spoilt(rows, tableOf(q.sql), "id", err)
+	if err == nil {
+		return u
+	}
+	return err
 }
 
 func (q *Query[R]) each(ctx context.Context, on Querier, args []any, f func(*sql.Rows, *plan) error) error {

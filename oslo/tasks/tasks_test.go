@@ -446,7 +446,7 @@ func TestDeadlineAndShutdown(t *testing.T) {
 
 func TestEveryStatementPrepares(t *testing.T) {
 	t.Parallel()
-	dbtest.Prepare(t, tasks.Statements, schema)
+	dbtest.Prepare(t, tasks.Statements(), schema)
 }
 
 func benchQueue(b *testing.B, name string) (*db.DB, *tasks.Queue) {

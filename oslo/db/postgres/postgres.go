@@ -43,6 +43,10 @@ func (dialect) Schemes() []string { return []string{"postgresql", "postgres"} }
 
 func (dialect) Caps() db.Caps {
 	return db.Caps{NullsLargest: true, Like: "ILIKE", Regexp: "~", Position: "strpos", MaxParams: 65535, Rivals: true, Goose: goose.DialectPostgres,
+		Tables: "SELECT c.relname::TEXT AS name, CAST(c.reltuples AS BIGINT) AS n, pg_database_size(current_database()) AS bytes\nFROM pg_class c\n" +
+			"JOIN pg_namespace s ON s.oid = c.relnamespace\nWHERE s.nspname = current_schema()\n  AND c.relkind = 'r'\nORDER BY c.relname",
+		Damage: []string{"SELECT 'index ' || i.indexrelid::regclass || ' is not valid; REINDEX INDEX ' || i.indexrelid::regclass AS broken\nFROM pg_index i\n" +
+			"JOIN pg_class c ON c.oid = i.indexrelid\nJOIN pg_namespace s ON s.oid = c.relnamespace\nWHERE NOT i.indisvalid AND s.nspname = current_schema()"},
 		Now: "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"}
 }
 

@@ -50,7 +50,11 @@ func (*dialect) Rebind(sql string) string {
 }
 
 func (*dialect) Caps() db.Caps {
-	return db.Caps{Like: "LIKE", Regexp: "REGEXP", Position: "instr", MaxParams: 32766, Goose: goose.DialectSQLite3}
+	return db.Caps{Like: "LIKE", Regexp: "REGEXP", Position: "instr", MaxParams: 32766, Goose: goose.DialectSQLite3,
+		Tables: "SELECT name, -1 AS n, (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size()) AS bytes\n" +
+			"FROM sqlite_master\nWHERE type = 'table'\n  AND name NOT LIKE 'sqlite_%'\nORDER BY name",
+		Damage: []string{"SELECT integrity_check FROM pragma_integrity_check() LIMIT 20", "SELECT 'row ' || COALESCE(rowid, '') || ' of table ' || \"table\" || " +
+			"' refers to a row of ' || parent || ' that is not there' AS broken FROM pragma_foreign_key_check() LIMIT 20"}}
 }
 
 // Open opens sqlite:///path (three slashes: relative, four: absolute, as elsewhere in OpenStack) or a memory database.

@@ -1,0 +1,3 @@
+-- +goose Up
+-- The order in which deleted servers are purged.
+CREATE INDEX servers_deleted ON servers (deleted_at);

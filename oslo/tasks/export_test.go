@@ -1,4 +1,0 @@
-package tasks
-
-// Statements lets the tests prepare them on every dialect.
-var Statements = stmts
