@@ -39,7 +39,7 @@ func TestEveryTableHasAnEnd(t *testing.T) {
 			}
 		}
 		for _, e := range k.ends {
-			if !slices.ContainsFunc(tables, func(t db.Table) bool { return t.Name == e.Table }) {
+			if !slices.ContainsFunc(tables, func(t db.TableSize) bool { return t.Name == e.Table }) {
 				t.Errorf("%s: there is no table %s", k.service, e.Table)
 			}
 		}

@@ -123,14 +123,14 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Table is a table with its size.
-type Table struct {
+// TableSize is a table with its size.
+type TableSize struct {
 	Name string
 	Rows int64 // counted, or the engine's own estimate where counting would be long
 }
 
 // Tables lists the tables with their sizes, and the bytes of the whole database.
-func (d *DB) Tables(ctx context.Context) (ts []Table, bytes int64, err error) {
+func (d *DB) Tables(ctx context.Context) (ts []TableSize, bytes int64, err error) {
 	err = d.View(ctx, func(tx *Tx) error {
 		ts = ts[:0]
 		rows, err := tx.Maps(ctx, d.dialect.Caps().Tables)
@@ -138,7 +138,7 @@ func (d *DB) Tables(ctx context.Context) (ts []Table, bytes int64, err error) {
 			return err
 		}
 		for _, r := range rows {
-			t := Table{Name: fmt.Sprint(r["name"]), Rows: whole(r["n"])}
+			t := TableSize{Name: fmt.Sprint(r["name"]), Rows: whole(r["n"])}
 			if bytes = whole(r["bytes"]); t.Rows < 0 {
 				n, err := tx.Maps(ctx, "SELECT COUNT(*) AS n FROM "+t.Name)
 				if err != nil {

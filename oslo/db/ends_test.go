@@ -57,7 +57,7 @@ func TestASweepDeletesWhatHasEndedInBatchesAndKeepsItFirst(t *testing.T) {
 			t.Errorf("left are %v", rest)
 		}
 		ts, bytes, err := d.Tables(ctx)
-		i := slices.IndexFunc(ts, func(t db.Table) bool { return t.Name == "old" })
+		i := slices.IndexFunc(ts, func(t db.TableSize) bool { return t.Name == "old" })
 		if err != nil || i < 0 || ts[i].Rows != 2 || bytes <= 0 {
 			t.Errorf("tables %v of %d bytes, %v", ts, bytes, err)
 		}
