@@ -41,3 +41,8 @@ func (c *Cloud) connect() ([]messaging.Scheme, func()) {
 	return []messaging.Scheme{{Name: "inproc", Open: func(context.Context, string) (messaging.Transport, error) { return t, nil }}},
 		func() { _ = t.Close(context.WithoutCancel(c.t.Context())) } // a connection that is cut cannot complain
 }
+
+// Bus is a connection to the cloud's bus for a test that speaks to the services as a host's agent does. The test closes it.
+func (c *Cloud) Bus() (*messaging.Bus, error) {
+	return messaging.New(c.t.Context(), c.broker.Connect())
+}

@@ -145,15 +145,19 @@ func (a *Agents) seen(g neutron.Agent) neutron.Agent {
 
 // Update changes what operators may change of an agent.
 func (a *Agents) Update(ctx context.Context, id string, adminUp opt.Of[bool], description opt.Of[string]) (neutron.Agent, error) {
-	g, err := a.Show(ctx, id)
-	if err != nil {
-		return g, err
-	}
-	g.AdminUp = adminUp.Or(g.AdminUp)
-	if description.Set { // null is none
-		g.Description = description.Or("")
-	}
-	return g, store.UpdateAgent(ctx, a.db, g)
+	var g neutron.Agent
+	err := a.db.Tx(ctx, func(tx *db.Tx) error {
+		var err error
+		if g, err = store.Agent(ctx, tx, id); err != nil {
+			return err
+		}
+		g.AdminUp = adminUp.Or(g.AdminUp)
+		if description.Set { // null is none
+			g.Description = description.Or("")
+		}
+		return store.UpdateAgent(ctx, tx, g)
+	})
+	return a.seen(g), err
 }
 
 // Delete forgets an agent; one that is alive comes back with its next report.

@@ -121,11 +121,11 @@ type zoneView struct {
 
 func zoneResource() api.Resource[*API] {
 	return api.Resource[*API]{Name: "availability_zone", Plural: "availability_zones", Ops: api.Ops[*API]{
-		api.List("GET /availability_zones", getZone, (*API).listZones),
+		api.List("GET /availability_zones", nil, (*API).listZones),
 	}}
 }
 
-func (a *API) listZones(_ context.Context, _ *api.Request, q *listQuery) (api.Page[zoneView], error) {
+func (a *API) listZones(_ context.Context, r *api.Request, q *listQuery) (api.Page[zoneView], error) {
 	v := zoneView{Name: zoneName, Resource: "network", State: "available"}
 	for name, values := range q.Filters {
 		have, ok := map[string]string{"name": v.Name, "resource": v.Resource, "state": v.State}[name]
@@ -135,6 +135,9 @@ func (a *API) listZones(_ context.Context, _ *api.Request, q *listQuery) (api.Pa
 		if !slices.Contains(values, have) {
 			return api.Page[zoneView]{}, nil
 		}
+	}
+	if !r.Allowed(getZone, nil) { // a list hides what its reader may not see
+		return api.Page[zoneView]{}, nil
 	}
 	return api.Page[zoneView]{Items: []zoneView{v}}, nil
 }

@@ -56,8 +56,8 @@ func extensions() []extensionView {
 
 func extensionResource() api.Resource[*API] {
 	return api.Resource[*API]{Name: "extension", Plural: "extensions", Ops: api.Ops[*API]{
-		api.List("GET /extensions", getAny, (*API).listExtensions),
-		api.Do("GET /extensions/{alias}", getAny, http.StatusOK, (*API).showExtension),
+		api.List("GET /extensions", nil, (*API).listExtensions),
+		api.Do("GET /extensions/{alias}", nil, http.StatusOK, (*API).showExtension),
 	}}
 }
 

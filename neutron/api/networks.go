@@ -88,8 +88,8 @@ func networkTarget(n neutron.Network) policy.Target {
 
 func networkResource() api.Resource[*API] {
 	tags := tagged[network]{path: "/networks/{network_id}/tags", rules: networkTags, load: (*API).network, tags: func(n network) []string { return n.Tags },
-		write: func(a *API, ctx context.Context, n network, tags []string) ([]string, error) {
-			u, err := a.n.UpdateNetwork(ctx, n.ID, networks.NetworkPatch{Tags: opt.Some(tags)})
+		write: func(a *API, ctx context.Context, n network, tags neutron.TagChange) ([]string, error) {
+			u, err := a.n.UpdateNetwork(ctx, n.ID, networks.NetworkPatch{Tags: tags})
 			return u.Tags, err
 		}}
 	return api.Resource[*API]{Name: "network", Plural: "networks", Ops: append(api.Ops[*API]{

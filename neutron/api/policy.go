@@ -10,21 +10,30 @@ const (
 	reader    = "(role:reader and project_id:%(project_id)s)"
 	netMember = "(role:member and rule:network_owner)"
 	netReader = "(role:reader and rule:network_owner)"
+	manager   = "(role:manager and project_id:%(project_id)s)"
+	netBoss   = "(role:manager and rule:network_owner)"
+	sgMember  = "(role:member and rule:sg_owner)"
 	sgReader  = "(role:reader and rule:sg_owner)"
 )
 
+// rule is the rule of operations and their attributes, which are for tokens of a project.
 func rule(name, check, doc string) *policy.Rule {
+	return &policy.Rule{Name: name, Check: check, Doc: doc, Scopes: []string{"project"}}
+}
+
+// term is a rule that only others refer to: it has no scope of its own.
+func term(name, check, doc string) *policy.Rule {
 	return &policy.Rule{Name: name, Check: check, Doc: doc}
 }
 
 var (
-	ruleAdmin   = rule("context_is_admin", "role:admin", "Cloud administrators.")
-	ruleOnly    = rule("admin_only", "rule:context_is_admin", "Cloud administrators, in other rules.")
-	ruleService = rule("service_api", "role:service", "Services that call each other.")
-	ruleOwner   = rule("network_owner", "project_id:%(network:tenant_id)s", "The project that owns the network of a subnet or port.")
-	ruleSGOwner = rule("sg_owner", "project_id:%(security_group:tenant_id)s", "The project that owns the security group of a rule.")
-	ruleShared  = rule("shared", "'True':%(network:shared)s", "Networks that are shared with all projects.")
-	ruleExt     = rule("external", "'True':%(network:router:external)s", "External networks.")
+	ruleAdmin   = term("context_is_admin", "role:admin", "Cloud administrators.")
+	ruleOnly    = term("admin_only", "rule:context_is_admin", "Cloud administrators, in other rules.")
+	ruleService = term("service_api", "role:service", "Services that call each other.")
+	ruleOwner   = term("network_owner", "project_id:%(network:tenant_id)s", "The project that owns the network of a subnet or port.")
+	ruleSGOwner = term("sg_owner", "project_id:%(security_group:tenant_id)s", "The project that owns the security group of a rule.")
+	ruleShared  = term("shared", "'True':%(network:shared)s", "Networks that are shared with all projects.")
+	ruleExt     = term("external", "'True':%(network:router:external)s", "External networks.")
 
 	createNetwork         = rule("create_network", admin+" or "+member, "Create a network.")
 	createNetworkShared   = rule("create_network:shared", admin, "Create a shared network.")
@@ -58,9 +67,9 @@ var (
 	createPortIPSubnet = rule("create_port:fixed_ips:subnet_id", svc+" or "+netMember+" or rule:shared", "Choose the subnet of a new port's address.")
 	createPortSecurity = rule("create_port:port_security_enabled", svc+" or "+netMember, "Choose port security of a new port.")
 	createPortHost     = rule("create_port:binding:host_id", svc, "Bind a new port to a host.")
-	createPortProfile  = rule("create_port:binding:profile", svc, "Choose the binding profile of a new port.")
+	createPortProfile  = rule("create_port:binding:profile", "rule:service_api", "Choose the binding profile of a new port.")
 	createPortVNIC     = rule("create_port:binding:vnic_type", svc+" or "+member, "Choose the vnic_type of a new port.")
-	createPortPairs    = rule("create_port:allowed_address_pairs", admin+" or "+netMember, "Choose allowed address pairs of a new port.")
+	createPortPairs    = rule("create_port:allowed_address_pairs", svc+" or "+netMember, "Choose allowed address pairs of a new port.")
 	getPort            = rule("get_port", svc+" or "+netReader+" or "+reader, "Show or list ports.")
 	getPortHost        = rule("get_port:binding:host_id", svc, "See a port's host.")
 	getPortProfile     = rule("get_port:binding:profile", svc, "See a port's binding profile.")
@@ -68,33 +77,32 @@ var (
 	getPortVIFDetails  = rule("get_port:binding:vif_details", svc, "See details of a port's binding.")
 	updatePort         = rule("update_port", svc+" or "+member, "Change a port.")
 	updatePortOwner    = rule("update_port:device_owner", svc+" or "+netMember, "Give a port a device_owner that begins with network:.")
-	updatePortMAC      = rule("update_port:mac_address", svc, "Change a port's MAC.")
+	updatePortMAC      = rule("update_port:mac_address", svc+" or "+netBoss, "Change a port's MAC.")
 	updatePortIPs      = rule("update_port:fixed_ips", svc+" or "+netMember, "Change a port's addresses.")
 	updatePortIP       = rule("update_port:fixed_ips:ip_address", svc+" or "+netMember, "Give a port a certain address.")
 	updatePortIPSubnet = rule("update_port:fixed_ips:subnet_id", svc+" or "+netMember+" or rule:shared", "Give a port an address of a certain subnet.")
 	updatePortSecurity = rule("update_port:port_security_enabled", svc+" or "+netMember, "Change port security of a port.")
 	updatePortHost     = rule("update_port:binding:host_id", svc, "Bind a port to a host, or free it.")
-	updatePortProfile  = rule("update_port:binding:profile", svc, "Change a port's binding profile.")
+	updatePortProfile  = rule("update_port:binding:profile", "rule:service_api", "Change a port's binding profile.")
 	updatePortVNIC     = rule("update_port:binding:vnic_type", svc+" or "+member, "Change a port's vnic_type.")
-	updatePortPairs    = rule("update_port:allowed_address_pairs", admin+" or "+netMember, "Change a port's allowed address pairs.")
+	updatePortPairs    = rule("update_port:allowed_address_pairs", svc+" or "+netMember, "Change a port's allowed address pairs.")
 	deletePort         = rule("delete_port", svc+" or "+netMember+" or "+member, "Delete a port.")
 
 	createGroup = rule("create_security_group", admin+" or "+member, "Create a security group.")
 	getGroup    = rule("get_security_group", admin+" or "+reader, "Show or list security groups.")
 	updateGroup = rule("update_security_group", admin+" or "+member, "Change a security group.")
 	deleteGroup = rule("delete_security_group", admin+" or "+member, "Delete a security group.")
-	createRule  = rule("create_security_group_rule", admin+" or "+member, "Create a security group rule.")
+	createRule  = rule("create_security_group_rule", admin+" or "+sgMember, "Create a security group rule.")
 	getRule     = rule("get_security_group_rule", admin+" or "+reader+" or "+sgReader, "Show or list security group rules.")
-	deleteRule  = rule("delete_security_group_rule", admin+" or "+member, "Delete a security group rule.")
+	deleteRule  = rule("delete_security_group_rule", admin+" or "+sgMember, "Delete a security group rule.")
 
-	getQuota    = rule("get_quota", admin+" or "+reader, "See a project's quotas.")
+	getQuota    = rule("get_quota", admin+" or "+manager, "See a project's quotas. Everybody sees those of the own project.")
 	updateQuota = rule("update_quota", admin, "Change a project's quotas.")
 	deleteQuota = rule("delete_quota", admin, "Give a project the default quotas again.")
 	getAgent    = rule("get_agent", admin, "Show or list agents.")
 	updateAgent = rule("update_agent", admin, "Change an agent's record.")
 	deleteAgent = rule("delete_agent", admin, "Forget an agent.")
-	getZone     = rule("get_availability_zone", "@", "List availability zones.")
-	getAny      = rule("get_extension", "@", "List extensions.")
+	getZone     = rule("get_availability_zone", "role:reader", "List availability zones.")
 )
 
 // Rules are the rules of networking, for the enforcer and for documentation.
@@ -110,7 +118,7 @@ func Rules() []*policy.Rule {
 		updatePortMAC, updatePortIPs, updatePortIP, updatePortIPSubnet, updatePortSecurity, updatePortHost, updatePortProfile, updatePortVNIC,
 		updatePortPairs, deletePort,
 		createGroup, getGroup, updateGroup, deleteGroup, createRule, getRule, deleteRule,
-		getQuota, updateQuota, deleteQuota, getAgent, updateAgent, deleteAgent, getZone, getAny,
+		getQuota, updateQuota, deleteQuota, getAgent, updateAgent, deleteAgent, getZone,
 	}
 	for _, t := range taggables() {
 		rs = append(rs, t.get, t.update, t.delete)
@@ -122,15 +130,16 @@ func Rules() []*policy.Rule {
 type tagRules struct{ get, update, delete *policy.Rule }
 
 var (
-	networkTags = tagRulesOf("networks", getNetwork, updateNetwork)
-	subnetTags  = tagRulesOf("subnets", getSubnet, updateSubnet)
-	portTags    = tagRulesOf("ports", getPort, updatePort)
-	groupTags   = tagRulesOf("security_groups", getGroup, updateGroup)
+	networkTags = tagRulesOf("networks", admin+" or "+reader+" or rule:shared or rule:external", updateNetwork.Check, updateNetwork.Check)
+	subnetTags  = tagRulesOf("subnets", admin+" or "+reader+" or "+netReader+" or rule:shared", updateSubnet.Check, updateSubnet.Check)
+	portTags    = tagRulesOf("ports", admin+" or "+netReader+" or "+reader, admin+" or "+member, admin+" or "+netMember+" or "+member)
+	groupTags   = tagRulesOf("security_groups", getGroup.Check, updateGroup.Check, updateGroup.Check)
 )
 
-func tagRulesOf(plural string, get, update *policy.Rule) tagRules {
-	return tagRules{rule("get_"+plural+"_tags", get.Check, "See the tags of "+plural+"."), rule("update_"+plural+"_tags", update.Check, "Tag "+plural+"."),
-		rule("delete_"+plural+"_tags", update.Check, "Take tags from "+plural+".")}
+// tagRulesOf makes the rules; tags are no business of other services.
+func tagRulesOf(plural, get, update, remove string) tagRules {
+	return tagRules{rule("get_"+plural+"_tags", get, "See the tags of "+plural+"."), rule("update_"+plural+"_tags", update, "Tag "+plural+"."),
+		rule("delete_"+plural+"_tags", remove, "Take tags from "+plural+".")}
 }
 
 func taggables() []tagRules { return []tagRules{networkTags, subnetTags, portTags, groupTags} }

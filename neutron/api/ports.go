@@ -135,8 +135,8 @@ func portTarget(project, network string, shared bool) policy.Target {
 
 func portResource() api.Resource[*API] {
 	tags := tagged[port]{path: "/ports/{port_id}/tags", rules: portTags, load: (*API).port, tags: func(p port) []string { return p.Tags },
-		write: func(a *API, ctx context.Context, p port, tags []string) ([]string, error) {
-			u, err := a.n.UpdatePort(ctx, p.ID, networks.PortPatch{Tags: opt.Some(tags)})
+		write: func(a *API, ctx context.Context, p port, tags neutron.TagChange) ([]string, error) {
+			u, err := a.n.UpdatePort(ctx, p.ID, networks.PortPatch{Tags: tags})
 			return u.Tags, err
 		}}
 	return api.Resource[*API]{Name: "port", Plural: "ports", Ops: append(api.Ops[*API]{

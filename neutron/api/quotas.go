@@ -6,6 +6,7 @@ import (
 
 	"hypernova/neutron/quota"
 	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/policy"
 )
 
@@ -54,14 +55,31 @@ func (a *API) quotaProject(_ context.Context, r *api.Request) (ofProject, error)
 	return ofProject(r.Param("project_id")), nil
 }
 
+// quotaSeen is the project of the path for who may read its quotas: those of the own project are no secret, whatever the role.
+func (a *API) quotaSeen(_ context.Context, r *api.Request) (ofProject, error) {
+	p := ofProject(r.Param("project_id"))
+	if string(p) == r.Caller.ProjectID {
+		return p, nil
+	}
+	return p, r.Require(getQuota, p.PolicyTarget())
+}
+
+// ownProject is the caller's project, where the token is of one.
+func ownProject(r *api.Request) (string, error) {
+	if r.Caller.ProjectID == "" {
+		return "", fault.Invalidf("Tenant-id was missing from quota request.").Coded("QuotaMissingTenant")
+	}
+	return r.Caller.ProjectID, nil
+}
+
 func quotaResource() api.Resource[*API] {
 	return api.Resource[*API]{Name: "quota", Plural: "quotas", Ops: api.Ops[*API]{
 		api.List("GET /quotas", updateQuota, (*API).listQuotas),
-		api.Do("GET /quotas/tenant", getQuota, http.StatusOK, (*API).quotaTenant, api.Envelope("tenant")),
-		api.Do("GET /quotas/project", getQuota, http.StatusOK, (*API).quotaOwn, api.Envelope("project")),
-		api.On("GET /quotas/{project_id}", getQuota, http.StatusOK, (*API).quotaProject, (*API).showQuota),
-		api.On("GET /quotas/{project_id}/default", getQuota, http.StatusOK, (*API).quotaProject, (*API).defaultQuota),
-		api.On("GET /quotas/{project_id}/details", getQuota, http.StatusOK, (*API).quotaProject, (*API).quotaDetails),
+		api.Do("GET /quotas/tenant", nil, http.StatusOK, (*API).quotaTenant, api.Envelope("tenant")),
+		api.Do("GET /quotas/project", nil, http.StatusOK, (*API).quotaOwn, api.Envelope("project")),
+		api.On("GET /quotas/{project_id}", nil, http.StatusOK, (*API).quotaSeen, (*API).showQuota),
+		api.On("GET /quotas/{project_id}/default", nil, http.StatusOK, (*API).quotaSeen, (*API).defaultQuota),
+		api.On("GET /quotas/{project_id}/details", nil, http.StatusOK, (*API).quotaSeen, (*API).quotaDetails),
 		api.On("PUT /quotas/{project_id}", updateQuota, http.StatusOK, (*API).quotaProject, (*API).updateQuota),
 		api.On("DELETE /quotas/{project_id}", deleteQuota, http.StatusNoContent, (*API).quotaProject, (*API).deleteQuota),
 	}}
@@ -73,11 +91,13 @@ func (a *API) listQuotas(ctx context.Context, _ *api.Request, _ *api.None) (api.
 }
 
 func (a *API) quotaTenant(_ context.Context, r *api.Request, _ *api.None) (tenantView, error) {
-	return tenantView{r.Caller.ProjectID}, nil
+	project, err := ownProject(r)
+	return tenantView{project}, err
 }
 
 func (a *API) quotaOwn(_ context.Context, r *api.Request, _ *api.None) (projectView, error) {
-	return projectView{r.Caller.ProjectID}, nil
+	project, err := ownProject(r)
+	return projectView{project}, err
 }
 
 func (a *API) showQuota(ctx context.Context, _ *api.Request, p ofProject, _ *api.None) (limits, error) {

@@ -54,8 +54,8 @@ func (g group) PolicyTarget() policy.Target {
 
 func groupResource() api.Resource[*API] {
 	tags := tagged[group]{path: "/security-groups/{security_group_id}/tags", rules: groupTags, load: (*API).group, tags: func(g group) []string { return g.Tags },
-		write: func(a *API, ctx context.Context, g group, tags []string) ([]string, error) {
-			u, err := a.n.Groups.Update(ctx, g.ID, secgroups.Patch{Tags: opt.Some(tags)})
+		write: func(a *API, ctx context.Context, g group, tags neutron.TagChange) ([]string, error) {
+			u, err := a.n.Groups.Update(ctx, g.ID, secgroups.Patch{Tags: tags})
 			return u.Tags, err
 		}}
 	return api.Resource[*API]{Name: "security_group", Plural: "security_groups", Ops: append(api.Ops[*API]{
@@ -263,7 +263,7 @@ func (s secRule) PolicyTarget() policy.Target {
 
 func ruleResource() api.Resource[*API] {
 	return api.Resource[*API]{Name: "security_group_rule", Plural: "security_group_rules", Ops: api.Ops[*API]{
-		api.Bulk("POST /security-group-rules", createRule, http.StatusCreated, (*API).createRules),
+		api.Bulk("POST /security-group-rules", nil, http.StatusCreated, (*API).createRules),
 		api.List("GET /security-group-rules", nil, (*API).listRules),
 		api.On("GET /security-group-rules/{rule_id}", getRule, http.StatusOK, (*API).rule, (*API).showRule),
 		api.On("DELETE /security-group-rules/{rule_id}", deleteRule, http.StatusNoContent, (*API).rule, (*API).deleteRule),

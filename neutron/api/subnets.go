@@ -101,8 +101,8 @@ func (s subnet) PolicyTarget() policy.Target {
 
 func subnetResource() api.Resource[*API] {
 	tags := tagged[subnet]{path: "/subnets/{subnet_id}/tags", rules: subnetTags, load: (*API).subnet, tags: func(s subnet) []string { return s.Tags },
-		write: func(a *API, ctx context.Context, s subnet, tags []string) ([]string, error) {
-			u, err := a.n.UpdateSubnet(ctx, s.ID, networks.SubnetPatch{Tags: opt.Some(tags)})
+		write: func(a *API, ctx context.Context, s subnet, tags neutron.TagChange) ([]string, error) {
+			u, err := a.n.UpdateSubnet(ctx, s.ID, networks.SubnetPatch{Tags: tags})
 			return u.Tags, err
 		}}
 	return api.Resource[*API]{Name: "subnet", Plural: "subnets", Ops: append(api.Ops[*API]{

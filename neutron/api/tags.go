@@ -25,7 +25,7 @@ type tagged[T api.Targeter] struct {
 	rules tagRules
 	load  func(*API, context.Context, *api.Request) (T, error)
 	tags  func(T) []string
-	write func(a *API, ctx context.Context, t T, tags []string) ([]string, error)
+	write func(a *API, ctx context.Context, t T, change neutron.TagChange) ([]string, error)
 }
 
 // ops are the operations on tags.
@@ -45,22 +45,22 @@ func (g tagged[T]) list(_ *API, _ context.Context, _ *api.Request, t T, _ *api.N
 }
 
 func (g tagged[T]) replace(a *API, ctx context.Context, _ *api.Request, t T, in *tagsBody) (tagsView, error) {
-	tags, err := g.write(a, ctx, t, in.Tags)
+	tags, err := g.write(a, ctx, t, func([]string) ([]string, error) { return in.Tags, nil })
 	return tagsView{orEmpty(tags)}, err
 }
 
 func (g tagged[T]) clear(a *API, ctx context.Context, _ *api.Request, t T, _ *api.None) (api.None, error) {
-	_, err := g.write(a, ctx, t, []string{})
+	_, err := g.write(a, ctx, t, func([]string) ([]string, error) { return []string{}, nil })
 	return api.None{}, err
 }
 
 func (g tagged[T]) check(_ *API, _ context.Context, r *api.Request, t T, _ *api.None) (api.None, error) {
-	return api.None{}, g.has(r, t)
+	return api.None{}, has(g.tags(t), r.Param("tag"))
 }
 
-func (g tagged[T]) has(r *api.Request, t T) error {
-	if !slices.Contains(g.tags(t), r.Param("tag")) {
-		return fault.NotFoundf("Tag %s could not be found.", r.Param("tag")).Coded("TagNotFound")
+func has(tags []string, tag string) error {
+	if !slices.Contains(tags, tag) {
+		return fault.NotFoundf("Tag %s could not be found.", tag).Coded("TagNotFound")
 	}
 	return nil
 }
@@ -73,14 +73,22 @@ func (g tagged[T]) add(a *API, ctx context.Context, r *api.Request, t T, _ *api.
 	if slices.Contains(g.tags(t), tag) {
 		return api.None{}, nil
 	}
-	_, err := g.write(a, ctx, t, append(slices.Clone(g.tags(t)), tag))
+	_, err := g.write(a, ctx, t, func(tags []string) ([]string, error) {
+		if slices.Contains(tags, tag) { // another request was quicker
+			return tags, nil
+		}
+		return append(slices.Clone(tags), tag), nil
+	})
 	return api.None{}, err
 }
 
 func (g tagged[T]) remove(a *API, ctx context.Context, r *api.Request, t T, _ *api.None) (api.None, error) {
-	if err := g.has(r, t); err != nil {
-		return api.None{}, err
-	}
-	_, err := g.write(a, ctx, t, slices.DeleteFunc(slices.Clone(g.tags(t)), func(s string) bool { return s == r.Param("tag") }))
+	tag := r.Param("tag")
+	_, err := g.write(a, ctx, t, func(tags []string) ([]string, error) {
+		if err := has(tags, tag); err != nil {
+			return nil, err
+		}
+		return slices.DeleteFunc(slices.Clone(tags), func(s string) bool { return s == tag }), nil
+	})
 	return api.None{}, err
 }

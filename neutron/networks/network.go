@@ -147,7 +147,7 @@ type NetworkPatch struct {
 	AdminUp, PortSecurity     opt.Of[bool]
 	Shared, External, Default opt.Of[bool]
 	MTU                       opt.Of[int]
-	Tags                      opt.Of[[]string]
+	Tags                      neutron.TagChange
 	IfRevision                opt.Of[int64]
 }
 
@@ -172,7 +172,10 @@ func (s *Service) UpdateNetwork(ctx context.Context, id string, p NetworkPatch) 
 				return err
 			}
 		}
-		n.Name, n.Description, n.Tags = p.Name.Or(n.Name), p.Description.Or(n.Description), p.Tags.Or(n.Tags)
+		if n.Tags, err = p.Tags.Of(n.Tags); err != nil {
+			return err
+		}
+		n.Name, n.Description = p.Name.Or(n.Name), p.Description.Or(n.Description)
 		n.AdminUp, n.PortSecurity = p.AdminUp.Or(n.AdminUp), p.PortSecurity.Or(n.PortSecurity)
 		n.Shared, n.External, n.Default = p.Shared.Or(n.Shared), p.External.Or(n.External), p.Default.Or(n.Default)
 		w.changes.Network(id)

@@ -24,7 +24,7 @@ type PortPatch struct {
 	Profile               opt.Of[string]
 	Made                  opt.Of[bool]
 	Tag, DNSName          opt.Of[string]
-	Tags                  opt.Of[[]string]
+	Tags                  neutron.TagChange
 	IfRevision            opt.Of[int64]
 }
 
@@ -40,7 +40,10 @@ func (s *Service) UpdatePort(ctx context.Context, id string, patch PortPatch) (n
 			return err
 		}
 		p := was
-		p.Name, p.Description, p.Tags = patch.Name.Or(p.Name), patch.Description.Or(p.Description), patch.Tags.Or(p.Tags)
+		if p.Tags, err = patch.Tags.Of(p.Tags); err != nil {
+			return err
+		}
+		p.Name, p.Description = patch.Name.Or(p.Name), patch.Description.Or(p.Description)
 		p.AdminUp, p.Profile = patch.AdminUp.Or(p.AdminUp), patch.Profile.Or(p.Profile)
 		p.Made, p.Tag, p.DNSName = patch.Made.Or(p.Made), patch.Tag.Or(p.Tag), patch.DNSName.Or(p.DNSName)
 		if patch.DeviceID.Set {

@@ -139,7 +139,7 @@ type SubnetPatch struct {
 	DHCP              opt.Of[bool]
 	DNS               opt.Of[[]netip.Addr]
 	Routes            opt.Of[[]neutron.HostRoute]
-	Tags              opt.Of[[]string]
+	Tags              neutron.TagChange
 	IfRevision        opt.Of[int64]
 }
 
@@ -159,7 +159,10 @@ func (s *Service) UpdateSubnet(ctx context.Context, id string, p SubnetPatch) (n
 				return err
 			}
 		}
-		sub.Name, sub.Description, sub.Tags = p.Name.Or(sub.Name), p.Description.Or(sub.Description), p.Tags.Or(sub.Tags)
+		if sub.Tags, err = p.Tags.Of(sub.Tags); err != nil {
+			return err
+		}
+		sub.Name, sub.Description = p.Name.Or(sub.Name), p.Description.Or(sub.Description)
 		served := sub.DHCP
 		sub.Pools, sub.DHCP = p.Pools.Or(sub.Pools), p.DHCP.Or(sub.DHCP)
 		if !served {

@@ -175,7 +175,7 @@ func (g *Groups) Find(ctx context.Context, project, idOrName string) (string, er
 type Patch struct {
 	Name, Description opt.Of[string]
 	Stateful          opt.Of[bool]
-	Tags              opt.Of[[]string]
+	Tags              neutron.TagChange
 	IfRevision        opt.Of[int64] // refuse if the revision is another
 }
 
@@ -203,8 +203,11 @@ func (g *Groups) Update(ctx context.Context, id string, p Patch) (neutron.Securi
 			}
 			c.Group(id)
 		}
+		if group.Tags, err = p.Tags.Of(group.Tags); err != nil {
+			return err
+		}
 		group.Name, group.Description = p.Name.Or(group.Name), p.Description.Or(group.Description)
-		group.Stateful, group.Tags = p.Stateful.Or(group.Stateful), p.Tags.Or(group.Tags)
+		group.Stateful = p.Stateful.Or(group.Stateful)
 		if out, err = store.UpdateGroup(ctx, tx, group, g.now()); err != nil {
 			return err
 		}

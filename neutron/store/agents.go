@@ -105,9 +105,13 @@ func UpdateAgent(ctx context.Context, q db.Querier, a neutron.Agent) error {
 	return err
 }
 
-// DeleteAgent forgets an agent; its next report makes it known anew.
+// DeleteAgent forgets an agent; its next report makes it known anew. One that is not there, perhaps since another request was quicker, is
+// fault.NotFound.
 func DeleteAgent(ctx context.Context, q db.Querier, id string) error {
-	_, err := agentDelete.Do(ctx, q, id)
+	n, err := agentDelete.Do(ctx, q, id)
+	if err == nil && n == 0 {
+		return neutron.Missing("Agent", id)
+	}
 	return err
 }
 

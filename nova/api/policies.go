@@ -12,20 +12,27 @@ const (
 	projectReader = "(rule:project_reader_api) or role:admin"
 )
 
+// rule is the rule of operations, which are for tokens of a project: as with nova, whoever is an administrator of a domain or of the whole
+// system asks for a token of a project first.
 func rule(name, check, doc string) *policy.Rule {
+	return &policy.Rule{Name: name, Check: check, Doc: doc, Scopes: []string{"project"}}
+}
+
+// term is a rule that only others refer to: it has no scope of its own.
+func term(name, check, doc string) *policy.Rule {
 	return &policy.Rule{Name: name, Check: check, Doc: doc}
 }
 
 // The rules that others refer to.
 var (
-	ruleIsAdmin    = rule("context_is_admin", "role:admin", "Who is an administrator.")
-	ruleAdminAPI   = rule("admin_api", "rule:context_is_admin", "Operations of operators.")
-	ruleManagerAPI = rule("project_manager_api", "role:manager and project_id:%(project_id)s", "Managers of the project.")
-	ruleMemberAPI  = rule("project_member_api", "role:member and project_id:%(project_id)s", "Members of the project.")
-	ruleReaderAPI  = rule("project_reader_api", "role:reader and project_id:%(project_id)s", "Readers of the project.")
-	ruleManager    = rule("project_manager_or_admin", "rule:project_manager_api or rule:context_is_admin", "Managers and administrators.")
-	ruleMember     = rule("project_member_or_admin", "rule:project_member_api or rule:context_is_admin", "Members and administrators.")
-	ruleReader     = rule("project_reader_or_admin", "rule:project_reader_api or rule:context_is_admin", "Readers and administrators.")
+	ruleIsAdmin    = term("context_is_admin", "role:admin", "Who is an administrator.")
+	ruleAdminAPI   = term("admin_api", "rule:context_is_admin", "Operations of operators.")
+	ruleManagerAPI = term("project_manager_api", "role:manager and project_id:%(project_id)s", "Managers of the project.")
+	ruleMemberAPI  = term("project_member_api", "role:member and project_id:%(project_id)s", "Members of the project.")
+	ruleReaderAPI  = term("project_reader_api", "role:reader and project_id:%(project_id)s", "Readers of the project.")
+	ruleManager    = term("project_manager_or_admin", "rule:project_manager_api or rule:context_is_admin", "Managers and administrators.")
+	ruleMember     = term("project_member_or_admin", "rule:project_member_api or rule:context_is_admin", "Members and administrators.")
+	ruleReader     = term("project_reader_or_admin", "rule:project_reader_api or rule:context_is_admin", "Readers and administrators.")
 )
 
 // Servers.

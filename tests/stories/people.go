@@ -13,10 +13,13 @@ import (
 
 // Cloud is the cloud that stories are told to, with its people.
 type Cloud struct {
-	URLs   map[string]string // by service, without the version: identity, image, placement
+	URLs   map[string]string // by service, without the version: identity, image, placement, network, compute
 	HTTP   *http.Client
 	Tokens map[string]string // by person; nobody has none
 	Names  Names             // the ids of people, of where they are, and of what every cloud has
+
+	// Arrange is done before each story; nil: nothing.
+	Arrange func()
 
 	serials atomic.Int64
 }
@@ -48,7 +51,8 @@ func People() []string {
 // Password is everybody's but admin's.
 const Password = "Correct-horse-7"
 
-// Populate logs the administrator in and makes the people: a domain with the projects home and away and everybody in it.
+// Populate logs the administrator in and makes the people: a domain with the projects home and away and everybody in it. Where the cloud has
+// compute, home gets a network for servers, and what every server needs gets names.
 func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 	t.Helper()
 	if c.HTTP == nil {
@@ -56,19 +60,20 @@ func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 		c.HTTP = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	c.Tokens, c.Names = map[string]string{}, Names{}
+	on, as := "identity", "admin"
 	ask := func(method, path string, body any, want int) (http.Header, []byte) {
 		t.Helper()
 		b, err := json.Marshal(body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := http.NewRequestWithContext(t.Context(), method, c.URLs["identity"]+path, bytes.NewReader(b))
+		req, err := http.NewRequestWithContext(t.Context(), method, c.URLs[on]+path, bytes.NewReader(b))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
-		if c.Tokens["admin"] != "" {
-			req.Header.Set("X-Auth-Token", c.Tokens["admin"])
+		if c.Tokens[as] != "" {
+			req.Header.Set("X-Auth-Token", c.Tokens[as])
 		}
 		resp, err := c.HTTP.Do(req)
 		if err != nil {
@@ -127,6 +132,21 @@ func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 		ask("PUT", grant+"/users/"+id+"/roles/"+c.Names[p.role+"_role"], nil, http.StatusNoContent)
 		c.Tokens[p.name], _ = login(object("id", id), Password, scope)
 	}
+	if c.URLs["compute"] == "" {
+		return
+	}
+	on = "compute"
+	_, b = ask("GET", "/v2.1/os-hypervisors", nil, http.StatusOK)
+	c.Names["host"] = must(b, "hypervisors.0.hypervisor_hostname")
+	_, b = ask("GET", "/v2.1/flavors?minRam=1&sort_key=memory_mb", nil, http.StatusOK)
+	c.Names["flavor"] = must(b, "flavors.0.id")
+	on = "image"
+	_, b = ask("GET", "/v2/images?name=guest", nil, http.StatusOK)
+	c.Names["image"] = must(b, "images.0.id")
+	on, as = "network", "member"
+	_, b = ask("POST", "/v2.0/networks", object("network", object("name", "lan")), http.StatusCreated)
+	c.Names["network"], c.Names["network_name"] = must(b, "network.id"), "lan"
+	ask("POST", "/v2.0/subnets", object("subnet", map[string]any{"network_id": c.Names["network"], "ip_version": 4, "cidr": "10.64.0.0/12"}), http.StatusCreated)
 }
 
 // object is a JSON object of names and values in turn.

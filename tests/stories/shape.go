@@ -53,6 +53,34 @@ func Shape(service string, minor int, a *Answer) error {
 			return fmt.Errorf("a refusal with %d without its code or a message: %.200s", a.Status, a.Body)
 		}
 		title = doc.Title
+	case "compute":
+		var doc map[string]struct {
+			Code    int
+			Message string
+		}
+		if err := json.Unmarshal(a.Body, &doc); err != nil {
+			return err
+		}
+		for _, e := range doc {
+			if len(doc) == 1 && e.Code == a.Status && e.Message != "" {
+				return nil
+			}
+		}
+		return fmt.Errorf("a refusal with %d in another form: %.200s", a.Status, a.Body)
+	case "network":
+		var doc struct {
+			NeutronError *struct {
+				Type, Message string
+				Detail        *string
+			}
+		}
+		if err := json.Unmarshal(a.Body, &doc); err != nil {
+			return err
+		}
+		if e := doc.NeutronError; e == nil || e.Type == "" || e.Message == "" || e.Detail == nil {
+			return fmt.Errorf("a refusal with %d in another form: %.200s", a.Status, a.Body)
+		}
+		return nil
 	case "placement":
 		var doc struct {
 			Errors []struct {

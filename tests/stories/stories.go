@@ -1,4 +1,4 @@
-// Package stories tells every operation of identity, image and placement once, in an order in which they work: what is sent, who sends
+// Package stories tells every operation of all services once, in an order in which they work: what is sent, who sends
 // it, what comes back. The walks that hold the cloud against documents, policies, races and bad input all tell these stories, each
 // listening for its own thing, so that an operation is described in one place.
 package stories
@@ -29,6 +29,8 @@ type Step struct {
 	Case    string      // tells this use of an operation from its others, where policy differs
 	From    int         // first microversion that has it
 	To      int         // last one; 0: all that follow
+	At      int         // where a telling at a later microversion than the last one tells the step nevertheless; 0: it does not
+	Needs   string      // what a cloud must have for the step: "agents"
 	Again   int         // the status of the very same request, sent again; 0: not looked at
 	Unknown int         // the status where the path's last name is one of nothing; 0: 404, -1: not looked at
 	Head    int         // the status of HEAD; 0: that of GET
@@ -56,11 +58,30 @@ type Request struct {
 	Body   string
 	Who    string
 	Header http.Header
+	Minor  int // the microversion that it is sent with; -1: none
+}
+
+// Action is the operation that is posted to a path which ends in "action": the body's only member.
+func (r *Request) Action() string {
+	path, _, _ := strings.Cut(r.Step.Call, "?")
+	var body map[string]json.RawMessage
+	if !strings.HasSuffix(path, "}/action") || json.Unmarshal([]byte(r.Step.Body), &body) != nil {
+		return ""
+	}
+	for name := range body {
+		return name
+	}
+	return ""
+}
+
+// Operation is the method and the template of a path, and the action where there is one.
+func (r *Request) Operation(template string) string {
+	return strings.TrimSuffix(r.Method+" "+template+" "+r.Action(), " ")
 }
 
 // Key is the operation of the step as the document of expectations names it: "POST /v3/users" with the case behind it.
 func (r *Request) Key(template string) string {
-	key := r.Method + " " + template
+	key := r.Operation(template)
 	if r.Step.Case != "" {
 		key += " " + r.Step.Case
 	}
@@ -95,7 +116,7 @@ type Telling struct {
 	T     *testing.T
 	Cloud *Cloud
 	Names Names
-	Minor int  // microversion of placement; -1: none is asked for
+	Minor int  // microversion of compute or placement; -1: none is asked for
 	Lax   bool // a step that does not succeed is no mistake, and ends the story where others need it
 
 	service string
@@ -115,9 +136,12 @@ func Tell(t *testing.T, c *Cloud, minor int) *Telling {
 func (p *Telling) Run(s Story, l Listener) {
 	p.T.Helper()
 	p.service = s.Service
+	if p.Cloud.Arrange != nil {
+		p.Cloud.Arrange()
+	}
 	for i := range s.Steps {
 		step := &s.Steps[i]
-		if p.Minor >= 0 && (p.Minor < step.From || step.To > 0 && p.Minor > step.To) {
+		if !p.Has(step) {
 			continue
 		}
 		who := step.Who
@@ -134,7 +158,7 @@ func (p *Telling) Run(s Story, l Listener) {
 			send = l.Send
 		}
 		a := send(r)
-		for end := time.Now().Add(patience); step.Until != "" && !p.done(step, a) && time.Now().Before(end); {
+		for end := time.Now().Add(p.patience()); step.Until != "" && !p.done(step, a) && time.Now().Before(end); {
 			a = p.Send(r)
 		}
 		if step.Until != "" && !p.done(step, a) && !p.Lax {
@@ -152,8 +176,29 @@ func (p *Telling) Run(s Story, l Listener) {
 	}
 }
 
-// patience is how long what goes on behind an answer may take.
-const patience = 20 * time.Second
+// Has reports whether the step is told: whether the cloud and the microversion have it.
+func (p *Telling) Has(s *Step) bool {
+	if s.Needs != "" && p.Names[s.Needs] == "" {
+		return false
+	}
+	return p.Minor < 0 || p.Minor >= s.From && (s.To == 0 || p.Minor <= s.To || s.At > 0)
+}
+
+// minor is the microversion that a step is sent with.
+func (p *Telling) minor(s *Step) int {
+	if s.At > 0 && p.Minor > s.To {
+		return s.At
+	}
+	return p.Minor
+}
+
+// patience is how long what goes on behind an answer may take. A lax telling may wait for what never comes.
+func (p *Telling) patience() time.Duration {
+	if p.Lax {
+		return 2 * time.Second
+	}
+	return time.Minute
+}
 
 // done reports whether what a step waits for is there, or will not come.
 func (p *Telling) done(step *Step, a *Answer) bool {
@@ -192,7 +237,7 @@ func (p *Telling) Fill(step *Step, who string) *Request {
 		step.Prepare(p.Names)
 	}
 	method, path, _ := strings.Cut(step.Call, " ")
-	r := &Request{Step: step, Method: method, Path: fill(path), Body: fill(step.Body), Who: who, Header: http.Header{}}
+	r := &Request{Step: step, Method: method, Path: fill(path), Body: fill(step.Body), Who: who, Header: http.Header{}, Minor: p.minor(step)}
 	if step.Header != "" {
 		k, v, _ := strings.Cut(fill(step.Header), ": ")
 		r.Header.Set(k, v)
@@ -233,12 +278,14 @@ func (p *Telling) Try(who string, r *Request) (*Answer, error) {
 	for k, v := range r.Header {
 		req.Header[k] = v
 	}
-	req.Header.Set("Accept", "application/json")
-	if token := p.Cloud.Tokens[who]; token != "" {
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/json")
+	}
+	if token := p.Cloud.Tokens[who]; token != "" && req.Header.Get("X-Auth-Token") == "" {
 		req.Header.Set("X-Auth-Token", token)
 	}
-	if p.Minor >= 0 {
-		req.Header.Set("OpenStack-API-Version", fmt.Sprintf("placement 1.%d", p.Minor))
+	if r.Minor >= 0 && req.Header.Get(versionHeader) == "" {
+		req.Header.Set(versionHeader, p.service+map[string]string{"placement": " 1.", "compute": " 2."}[p.service]+strconv.Itoa(r.Minor))
 	}
 	resp, err := p.Cloud.HTTP.Do(req)
 	if err != nil {
@@ -248,6 +295,8 @@ func (p *Telling) Try(who string, r *Request) (*Answer, error) {
 	b, err := io.ReadAll(resp.Body)
 	return &Answer{resp.StatusCode, resp.Header, b}, err
 }
+
+const versionHeader = "OpenStack-API-Version"
 
 // keep takes names out of an answer, and reports whether they are there.
 func (p *Telling) keep(step *Step, a *Answer) bool {

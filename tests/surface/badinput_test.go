@@ -1,45 +1,47 @@
 package surface
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"hypernova/tests/stories"
 )
 
-// TestNothingComesOfBadInput damages the body, the path and the query of each operation in many ways. Whatever is sent, the answer is no
-// fault of the service; a refusal has the service's form, and changes nothing.
+// TestNothingComesOfBadInput damages the body, the path, the query and the headers of each operation in many ways. Whatever is sent, the
+// answer is no fault of the service; a refusal has the service's form, and changes nothing.
 func TestNothingComesOfBadInput(t *testing.T) {
 	t.Parallel()
-	for _, p := range parts {
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			c := cloud(t)
-			reads := map[string]bool{}
-			for _, o := range p.declared() {
-				reads[o.Method+" "+p.base+o.Path] = true
+	each(t, func(t *testing.T, p part, e engine) {
+		c := cloud(t, p, e)
+		reads := map[string]bool{}
+		for _, o := range p.declared() {
+			reads[o.Method+" "+p.base+o.Path] = true
+		}
+		b := &bad{templates: p.templates(), reads: reads, told: map[string]bool{}, service: p.name, every: 1,
+			took: &taken{document: document(t, p.name), service: p.name, used: map[int]int{}, told: map[string]bool{}}}
+		if e.slow {
+			b.every = 11
+		}
+		for i, story := range p.tales() {
+			// What is taken of damaged requests may lead a story astray. Told again, it gets beyond what was damaged before.
+			for reached := -1; reached < len(b.told); {
+				reached = len(b.told)
+				b.t, b.p, b.seed = t, stories.Tell(t, c, p.minor), uint64(i)
+				b.p.Lax = true
+				b.p.Run(story, stories.Listener{Before: b.damage})
 			}
-			b := &bad{templates: p.templates(), reads: reads, told: map[string]bool{}, service: p.name,
-				took: &taken{document: document(t, p.name), service: p.name, minor: p.minor, used: map[int]int{}, told: map[string]bool{}}}
-			for i, story := range p.tales() {
-				// What is taken of damaged requests may lead a story astray. Told again, it gets beyond what was damaged before.
-				for reached := -1; reached < len(b.told); {
-					reached = len(b.told)
-					b.t, b.p, b.seed = t, stories.Tell(t, c, p.minor), uint64(i)
-					b.p.Lax = true
-					b.p.Run(story, stories.Listener{Before: b.damage})
-				}
-				for _, s := range story.Steps {
-					if (p.minor < 0 || s.From <= p.minor && (s.To == 0 || p.minor <= s.To)) && !b.told[s.Call+s.Body] {
-						t.Errorf("%s was not reached", s.Call)
-					}
+			for _, s := range story.Steps {
+				if b.p.Has(&s) && !b.told[s.Call+s.Body] {
+					t.Errorf("%s was not reached", s.Call)
 				}
 			}
-			t.Logf("%d damaged requests, %d of them taken", b.sent, b.taken)
-		})
-	}
+		}
+		t.Logf("%d damaged requests, %d of them taken", b.sent, b.taken)
+	})
 }
 
 // bad sends damaged requests.
@@ -51,6 +53,8 @@ type bad struct {
 	reads       map[string]bool
 	told        map[string]bool // steps
 	seed        uint64
+	every       int // of the many wrong values, each so-many-th is sent
+	turn        int
 	sent, taken int
 	took        *taken
 }
@@ -63,11 +67,12 @@ func (b *bad) damage(r *stories.Request) {
 	b.told[r.Step.Call+r.Step.Body] = true
 	b.names(r)
 	b.query(r)
+	b.headers(r)
 	if r.Body == "" || r.Step.Type == "application/octet-stream" || r.Method == http.MethodGet {
 		return
 	}
 	before := b.list(r)
-	for _, d := range damages(r.Body, b.seed) {
+	for _, d := range some(damages(r.Body, b.seed), b.every, uint64(len(b.told))) {
 		broken := *r
 		broken.Body, broken.Header = d.body, r.Header.Clone()
 		if d.kind != "" {
@@ -82,13 +87,19 @@ func (b *bad) damage(r *stories.Request) {
 	}
 }
 
+// skip reports whether the next of many like wrongs is left out.
+func (b *bad) skip() bool {
+	b.turn++
+	return b.turn%b.every != 0
+}
+
 // list is what a GET of the path that is posted to answers.
 func (b *bad) list(r *stories.Request) string {
 	if r.Method != http.MethodPost || !b.reads["GET "+stories.Match(b.templates, r.Path)] || strings.HasSuffix(r.Path, "/auth/tokens") ||
 		strings.HasSuffix(r.Path, "/locations") { // what was taken before is still being worked on
 		return ""
 	}
-	read := &stories.Request{Step: r.Step, Method: http.MethodGet, Path: r.Path, Header: http.Header{}, Who: "admin"}
+	read := &stories.Request{Step: r.Step, Method: http.MethodGet, Path: r.Path, Header: http.Header{}, Who: "admin", Minor: r.Minor}
 	return string(b.p.Send(read).Body)
 }
 
@@ -104,7 +115,7 @@ func (b *bad) try(what string, r *stories.Request) int {
 	case a.Status >= 500:
 		b.t.Errorf("%s %.200s with %s: %d %.200s\nsent: %.500s", r.Method, r.Path, what, a.Status, a.Body, r.Body)
 	case a.Status >= 400:
-		if err := stories.Shape(b.service, b.p.Minor, a); err != nil {
+		if err := stories.Shape(b.service, r.Minor, a); err != nil {
 			b.t.Errorf("%s %.200s with %s: %v", r.Method, r.Path, what, err)
 		}
 	default:
@@ -115,45 +126,91 @@ func (b *bad) try(what string, r *stories.Request) int {
 }
 
 // odd are names that nothing has.
-var odd = []string{"..%2f..%2fetc%2fpasswd", "%00", "%ff%fe", strings.Repeat("a", 300), strings.Repeat("a", 5000), "%E2%80%AE", "'%20OR%201=1--", "%25s%25n", "-1", "%20", "null", "*"}
+var odd = []string{"..%2f..%2fetc%2fpasswd", "%00", "%ff%fe", strings.Repeat("a", 300), strings.Repeat("a", 5000), "%E2%80%AE", "'%20OR%201=1--", "%25s%25n", "-1", "%20", "null", "*",
+	"%ED%A0%80", "%C0%AF", "99999999999999999999"}
 
-// names puts odd names into the path.
+// names puts odd names into the path, one after another in the place of each that varies.
 func (b *bad) names(r *stories.Request) {
 	b.t.Helper()
+	_, call, _ := strings.Cut(r.Step.Call, " ")
+	call, _, _ = strings.Cut(call, "?")
 	path, query, _ := strings.Cut(r.Path, "?")
-	i := strings.LastIndex(path, "/")
-	if _, last, _ := strings.Cut(r.Step.Call, "}"); i <= 0 || !strings.Contains(r.Step.Call, "{") || last != "" {
-		return
-	}
-	for _, name := range odd {
-		strange := *r
-		strange.Path = path[:i+1] + name
-		if query != "" {
-			strange.Path += "?" + query
+	segments := strings.Split(path, "/")
+	for i, s := range strings.Split(call, "/") {
+		if !strings.Contains(s, "{") || i >= len(segments) {
+			continue
 		}
-		b.try("an odd name", &strange)
+		for _, name := range odd {
+			if b.skip() && name != "%00" {
+				continue
+			}
+			strange := *r
+			strange.Path = strings.Join(slices.Concat(segments[:i], []string{name}, segments[i+1:]), "/")
+			if query != "" {
+				strange.Path += "?" + query
+			}
+			b.try("an odd name", &strange)
+		}
 	}
 }
 
-// query puts odd values behind the question mark.
+// query puts odd values behind the question mark. What changes something is only sent those that are refused for themselves.
 func (b *bad) query(r *stories.Request) {
 	b.t.Helper()
 	path, query, _ := strings.Cut(r.Path, "?")
-	if r.Method != http.MethodGet {
-		return
-	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if r.Method != http.MethodGet {
+		for _, v := range []string{"limit=%ff", "name=a%00b", "%ED%A0%80=1"} {
+			strange := *r
+			strange.Path = path + "?" + v
+			b.try("an odd query", &strange)
+		}
+		return
+	}
 	for _, k := range []string{"limit", "marker", "sort", "sort_key", "sort_dir", "name", "unexpected"} {
 		values.Set(k, "x")
 	}
-	for k := range values {
-		for _, v := range append([]string{"", "-1", "0", "99999999999999999999", "1,2", "in:", "in:,", "gt:x", "startswith:", "!"}, odd...) {
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		for _, v := range append([]string{"", "-1", "0", "99999999999999999999", "1,2", "in:", "in:,", "gt:x", "startswith:", "!", "1&" + url.QueryEscape(k) + "=2"}, odd...) {
+			if b.skip() {
+				continue
+			}
 			strange := *r
 			strange.Path = path + "?" + url.QueryEscape(k) + "=" + v
 			b.try("an odd query", &strange)
 		}
+	}
+}
+
+// headers sends odd headers. What changes something is only sent those that are refused for themselves.
+func (b *bad) headers(r *stories.Request) {
+	b.t.Helper()
+	wrong := []struct{ name, value string }{{"X-Auth-Token", "\xff\xfe"}, {"X-Auth-Token", strings.Repeat("a", 5000)}, {"X-Auth-Token", "null"}}
+	if r.Minor >= 0 {
+		for _, v := range []string{" two", " 2.99999999999999999999", " 9.9", " \xff", " -1.-1"} {
+			wrong = append(wrong, struct{ name, value string }{"OpenStack-API-Version", b.service + v})
+		}
+	}
+	if r.Method == http.MethodGet {
+		for _, h := range []struct{ name, value string }{{"Accept", "text/\xff"}, {"Accept", "*"}, {"If-Match", "revision_number=99999999999999999999"}, {"If-Match", "\xff"},
+			{"X-Openstack-Request-Id", strings.Repeat("req-", 500)}, {"X-Subject-Token", "\xff"}, {"X-Hypernova-Asker", "{"}, {"Range", "bytes=9-1"},
+			{"X-Forwarded-Proto", "\xff"}, {"Content-Type", "\xff"}, {"X-Roles", "admin"}, {"Accept-Language", "\xff;q=x"}} {
+			wrong = append(wrong, h)
+		}
+	}
+	for _, h := range wrong {
+		if b.skip() && h.name != "X-Auth-Token" {
+			continue
+		}
+		strange := *r
+		strange.Header = r.Header.Clone()
+		strange.Header.Set(h.name, h.value)
+		if h.name == "OpenStack-API-Version" {
+			strange.Minor = -1 // nothing is known of the client but that
+		}
+		b.try("an odd header "+h.name, &strange)
 	}
 }

@@ -14,14 +14,31 @@ type damage struct {
 	kind string // content type; empty: as it was
 }
 
+var deepList = strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
+
+// some is a sample of damages: each n-th, and the first of each kind.
+func some(all []damage, n int, seed uint64) []damage {
+	kinds := map[string]bool{}
+	var out []damage
+	for i, d := range all {
+		if !kinds[d.name] || uint64(i)%uint64(n) == seed%uint64(n) {
+			out = append(out, d)
+		}
+		kinds[d.name] = true
+	}
+	return out
+}
+
 // damages are the wrong bodies that can be made of a good one: each value by each wrong one, each member missing, one too many in each
 // object, text that is no JSON, other types and sizes, and some with two wrongs at once.
 func damages(good string, seed uint64) []damage {
 	out := []damage{
 		{"no JSON", `{"a":`, ""}, {"text behind", good + `}`, ""}, {"nothing", "", ""}, {"null", "null", ""}, {"a list", "[]", ""}, {"a number", "1", ""},
 		{"text", `"x"`, ""}, {"an empty object", "{}", ""}, {"deep", strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000), ""},
-		{"a deep list", strings.Repeat("[", 20000) + strings.Repeat("]", 20000), ""}, {"bytes", "\xff\xfe{}", ""}, {"no UTF-8", strings.Replace(good, `":"`, "\":\"\xff", 1), ""},
+		{"a deep list", deepList, ""}, {"bytes", "\xff\xfe{}", ""}, {"no UTF-8", strings.Replace(good, `":"`, "\":\"\xff", 1), ""},
 		{"another type", good, "text/plain"}, {"a form", "a=b", "application/x-www-form-urlencoded"}, {"another character set", good, "application/json; charset=utf-7"},
+		{"a lone surrogate", strings.Replace(good, `":"`, `":"\ud800`, 1), ""}, {"NUL", strings.Replace(good, `":"`, `":"\u0000`, 1), ""},
+		{"a member twice", strings.Replace(good, "{", `{"x":1,"x":2,`, 1), ""}, {"deep inside", strings.Replace(good, `":"`, `":`+deepList+`,"y":"`, 1), ""},
 		{"a bad type", good, "application/"}, {"giant", `{"a":"` + strings.Repeat("a", 3<<20) + `"}`, ""},
 	}
 	var tree any

@@ -5,25 +5,15 @@ import (
 	"testing"
 
 	"hypernova/cloudtest"
-	"hypernova/oslo/db/dbtest"
 )
 
 // Text that no database can keep is refused in all services alike, on each engine.
 func TestTextThatCannotBeKept(t *testing.T) {
 	t.Parallel()
-	for engine, options := range map[string]func(t *testing.T) []cloudtest.Option{
-		"sqlite": func(*testing.T) []cloudtest.Option { return nil },
-		"postgresql": func(t *testing.T) []cloudtest.Option {
-			urls := make(chan string, 8) // made before the cloud, so that they are dropped after it
-			for range cap(urls) {
-				urls <- dbtest.Postgres(t)
-			}
-			return []cloudtest.Option{cloudtest.Databases(func() string { return <-urls })}
-		},
-	} {
-		t.Run(engine, func(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			given(t, cloudtest.New(t, append(options(t), cloudtest.Computes(0), cloudtest.Bare())...))
+			given(t, cloudtest.New(t, append(e.database(t), cloudtest.Computes(0), cloudtest.Bare())...))
 		})
 	}
 }

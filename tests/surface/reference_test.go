@@ -21,9 +21,9 @@ func TestTheReferenceHasEveryOperation(t *testing.T) {
 	}
 	for _, p := range parts {
 		for _, o := range p.declared() {
-			_, above, ok := strings.Cut(text.String(), "\n# "+o.Method+" "+o.Path+"\n")
+			_, above, ok := strings.Cut(text.String(), "\n# "+strings.TrimSpace(o.Method+" "+o.Path+" "+o.Action)+"\n")
 			if rule, _, _ := strings.Cut(above, "\n#\""); !ok || o.Rule != "" && strings.Contains(rule, "Without a rule") {
-				t.Errorf("%s %s %s is not in it", p.name, o.Method, o.Path)
+				t.Errorf("%s %s %s %s is not in it", p.name, o.Method, o.Path, o.Action)
 			}
 			if o.Rule != "" && !strings.Contains(text.String(), `#"`+o.Rule+`": "`) {
 				t.Errorf("%s is not in it", o.Rule)

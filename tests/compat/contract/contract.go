@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -71,12 +72,21 @@ func Load(dir, name string) (*Document, error) {
 	return d, nil
 }
 
-// plain makes map keys strings: YAML has response codes as numbers.
+// badPattern reports a regular expression that only Python reads.
+func badPattern(pattern string) bool {
+	_, err := regexp.Compile(pattern)
+	return err != nil
+}
+
+// plain makes map keys strings, YAML has response codes as numbers; and leaves out patterns that cannot be read here.
 func plain(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, e := range v {
 			v[k] = plain(e)
+		}
+		if pattern, ok := v["pattern"].(string); ok && badPattern(pattern) {
+			delete(v, "pattern")
 		}
 	case map[any]any:
 		out := map[string]any{}

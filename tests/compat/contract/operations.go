@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,20 +64,36 @@ func (d *Document) Check(method, path, action string, status, minor int, body []
 	if response == nil || action != "" {
 		return false, nil
 	}
-	return d.validate(response, minor, body)
+	return d.validate(response, "", minor, body)
 }
 
 // Request validates what is about to be sent.
 func (d *Document) Request(method, path string, minor int, body []byte) (known bool, err error) {
 	op, _ := d.paths[d.find(path)][strings.ToLower(method)].(map[string]any)
 	request, _ := op["requestBody"].(map[string]any)
-	return d.validate(request, minor, body)
+	return d.validate(request, actionOf(path, body), minor, body)
 }
 
-func (d *Document) validate(at map[string]any, minor int, body []byte) (known bool, err error) {
+// actionOf is the member that says what a POST to a path that ends in "action" does.
+func actionOf(path string, body []byte) string {
+	path, _, _ = strings.Cut(path, "?")
+	var members map[string]json.RawMessage
+	if !strings.HasSuffix(path, "/action") || json.Unmarshal(body, &members) != nil {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		return name
+	}
+	return ""
+}
+
+func (d *Document) validate(at map[string]any, action string, minor int, body []byte) (known bool, err error) {
 	content, _ := at["content"].(map[string]any)
 	media, _ := content["application/json"].(map[string]any)
 	schema, _ := media["schema"].(map[string]any)
+	if action != "" {
+		schema = d.ofAction(schema, action)
+	}
 	ref := d.pick(schema, minor)
 	if ref == "" {
 		return false, nil
@@ -90,6 +107,31 @@ func (d *Document) validate(at map[string]any, minor int, body []byte) (known bo
 		return true, err
 	}
 	return true, s.Validate(v)
+}
+
+// ofAction is the part of a schema of many actions that is of one, empty where it has none.
+func (d *Document) ofAction(schema map[string]any, action string) map[string]any {
+	all, _ := schema["oneOf"].([]any)
+	for _, e := range all {
+		m, _ := e.(map[string]any)
+		s := d.resolved(m)
+		hint, _ := s["x-openstack"].(map[string]any)
+		properties, _ := s["properties"].(map[string]any)
+		if _, ok := properties[action]; ok || hint["action-name"] == action {
+			return m
+		}
+	}
+	return nil
+}
+
+// resolved is what a reference leads to.
+func (d *Document) resolved(schema map[string]any) map[string]any {
+	ref, ok := schema["$ref"].(string)
+	if !ok {
+		return schema
+	}
+	s, _ := d.schema[ref[strings.LastIndex(ref, "/")+1:]].(map[string]any)
+	return s
 }
 
 // pick chooses among the schemas of all microversions: by the span that they give, or else by their names, which end in the version they
@@ -106,6 +148,9 @@ func (d *Document) pick(schema map[string]any, minor int) string {
 		}
 		if len(all) > 0 && spanned(all) {
 			return "" // this version has no form
+		}
+		if hint, _ := s["x-openstack"].(map[string]any); hint["discriminator"] == "microversion" {
+			return d.pick(s, minor)
 		}
 		return ref
 	}

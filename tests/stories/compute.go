@@ -1,0 +1,175 @@
+package stories
+
+// Compute is compute in chapters that stand for themselves. Steps say which microversions have their form.
+func Compute() []Story {
+	var out []Story
+	for _, c := range []struct {
+		teller string
+		steps  []Step
+	}{
+		{"member", serverSteps()}, {"member", keySteps}, {"admin", flavorSteps}, {"admin", flavorSpecSteps}, {"admin", aggregateSteps},
+		{"member", computeQuotaSteps}, {"member", computeInfoSteps}, {"admin", hostSteps},
+	} {
+		out = append(out, Story{Service: "compute", Teller: c.teller, Steps: c.steps})
+	}
+	return out
+}
+
+const server = "/v2.1/servers/{s}"
+
+// newServer makes a server and waits until it runs.
+func newServer() []Step {
+	const first = `{"server":{"name":"{new}","flavorRef":"{flavor}","imageRef":"{image}","networks":[{"uuid":"{network}"}],"metadata":{"a":"b"},"min_count":1,
+		"security_groups":[{"name":"default"}],"config_drive":false,"user_data":"Zm9v"`
+	return []Step{
+		{Call: "POST /v2.1/servers", To: 51, Body: first + `,"OS-DCF:diskConfig":"AUTO"}}`, Want: 202, Keep: "s=server.id", Own: true},
+		{Call: "POST /v2.1/servers", From: 52, Body: first + `,"tags":["red"],"description":"d"},"os:scheduler_hints":{}}`, Want: 202, Keep: "s=server.id", Own: true},
+		{Call: "GET " + server, Want: 200, Until: "server.status=ACTIVE"},
+	}
+}
+
+// act is an action of the server, and waits for the status that it leads to.
+func act(body, status string) []Step {
+	return []Step{
+		{Call: "POST " + server + "/action", Body: body, Want: 202},
+		{Call: "GET " + server, Want: 200, Until: "server.status=" + status},
+	}
+}
+
+func serverSteps() []Step {
+	out := newServer()
+	out = append(out,
+		Step{Call: "GET /v2.1/servers", Want: 200},
+		Step{Call: "GET /v2.1/servers?all_tenants=1", Who: "admin", Want: 200, Case: "of all"},
+		Step{Call: "GET /v2.1/servers/detail", Want: 200},
+		Step{Call: "GET /v2.1/servers/detail?status=ACTIVE&limit=1&sort_key=created_at&sort_dir=desc", Want: 200},
+		Step{Call: "GET /v2.1/servers/detail?all_tenants=1", Who: "admin", Want: 200, Case: "of all"},
+		Step{Call: "PUT " + server, Body: `{"server":{"name":"{new}","accessIPv4":"10.0.0.1","accessIPv6":"2001:db8::1","OS-DCF:diskConfig":"AUTO"}}`, Want: 200},
+		Step{Call: "PUT " + server, From: 19, Body: `{"server":{"description":"other"}}`, Want: 200},
+		Step{Call: "GET " + server + "/metadata", Want: 200},
+		Step{Call: "POST " + server + "/metadata", Body: `{"metadata":{"c":"d"}}`, Want: 200},
+		Step{Call: "PUT " + server + "/metadata/e", Body: `{"meta":{"e":"f"}}`, Want: 200},
+		Step{Call: "GET " + server + "/metadata/e", Want: 200},
+		Step{Call: "DELETE " + server + "/metadata/e", Want: 204, Again: 404},
+		Step{Call: "PUT " + server + "/metadata", Body: `{"metadata":{"g":"h"}}`, Want: 200},
+		Step{Call: "PUT " + server + "/tags/blue", From: 26, Want: 201, Again: 204},
+		Step{Call: "GET " + server + "/tags/blue", From: 26, Want: 204},
+		Step{Call: "GET " + server + "/tags", From: 26, Want: 200},
+		Step{Call: "PUT " + server + "/tags", From: 26, Body: `{"tags":["green","white"]}`, Want: 200},
+		Step{Call: "DELETE " + server + "/tags/white", From: 26, Want: 204, Again: 404},
+		Step{Call: "DELETE " + server + "/tags", From: 26, Want: 204},
+		Step{Call: "GET " + server + "/ips", Want: 200},
+		Step{Call: "GET " + server + "/ips/{network_name}", Want: 200},
+		Step{Call: "GET " + server + "/os-interface", Want: 200, Keep: "port=interfaceAttachments.0.port_id"},
+		Step{Call: "GET " + server + "/os-interface/{port}", Want: 200},
+		Step{Call: "GET " + server + "/os-security-groups", Want: 200},
+		Step{Call: "GET " + server + "/os-volume_attachments", Want: 200},
+		Step{Call: "GET " + server + "/os-instance-actions", Want: 200, Keep: "request=instanceActions.0.request_id"},
+		Step{Call: "GET " + server + "/os-instance-actions/{request}", Want: 200},
+		Step{Call: "POST /v2.1/os-server-external-events", Who: "service", Body: `{"events":[{"name":"network-changed","server_uuid":"{s}","status":"completed","tag":"t"}]}`,
+			Want: 200},
+		Step{Call: "POST " + server + "/action", To: 72, Body: `{"lock":null}`, Want: 202},
+		Step{Call: "POST " + server + "/action", From: 73, Body: `{"lock":{"locked_reason":"why"}}`, Want: 202},
+		Step{Call: "POST " + server + "/action", Body: `{"unlock":null}`, Want: 202},
+		Step{Call: "POST " + server + "/action", Body: `{"os-getConsoleOutput":{"length":5}}`, Want: 200})
+	for _, a := range []struct{ body, status string }{
+		{`{"os-stop":null}`, "SHUTOFF"}, {`{"os-start":null}`, "ACTIVE"}, {`{"pause":null}`, "PAUSED"}, {`{"unpause":null}`, "ACTIVE"},
+		{`{"suspend":null}`, "SUSPENDED"}, {`{"resume":null}`, "ACTIVE"}, {`{"reboot":{"type":"HARD"}}`, "ACTIVE"},
+	} {
+		out = append(out, act(a.body, a.status)...)
+	}
+	out = append(out,
+		Step{Call: "POST " + server + "/action", Who: "admin", Body: `{"os-resetState":{"state":"active"}}`, Want: 202},
+		Step{Call: "DELETE " + server, Want: 204})
+	return append(append(out, newServer()...), Step{Call: "POST " + server + "/action", Body: `{"forceDelete":null}`, Want: 204})
+}
+
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEVrq1NeYhVJXqIXcv0qZ8nPsxxSy9tvvv9ZTpVSu0pJ a@example.org"
+
+var keySteps = []Step{
+	{Call: "POST /v2.1/os-keypairs", To: 1, Body: `{"keypair":{"name":"{new:key}","public_key":"` + publicKey + `"}}`, Want: 200, Again: 409, Own: true},
+	{Call: "POST /v2.1/os-keypairs", From: 2, Body: `{"keypair":{"name":"{new:key}","public_key":"` + publicKey + `","type":"ssh"}}`, Want: 201, Again: 409, Own: true},
+	{Call: "GET /v2.1/os-keypairs", Want: 200},
+	{Call: "GET /v2.1/os-keypairs/{key}", To: 9, Want: 200},
+	{Call: "GET /v2.1/os-keypairs/{key}?user_id={member}", From: 10, Want: 200},
+	{Call: "DELETE /v2.1/os-keypairs/{key}", To: 1, Want: 202, Again: 404},
+	{Call: "DELETE /v2.1/os-keypairs/{key}", From: 2, To: 9, Want: 204, Again: 404},
+	{Call: "DELETE /v2.1/os-keypairs/{key}?user_id={member}", From: 10, Want: 204, Again: 404},
+}
+
+var flavorSteps = []Step{
+	{Call: "POST /v2.1/flavors", Body: `{"flavor":{"name":"{new}","id":"{new:f}","ram":64,"vcpus":1,"disk":1,"OS-FLV-EXT-DATA:ephemeral":0,"swap":0,"rxtx_factor":1.5,
+		"os-flavor-access:is_public":false}}`, Want: 200, Again: 409},
+	{Call: "GET /v2.1/flavors", Want: 200},
+	{Call: "GET /v2.1/flavors?is_public=none&minRam=1&minDisk=0&limit=1&sort_key=name&sort_dir=asc", Want: 200},
+	{Call: "GET /v2.1/flavors/detail", Want: 200},
+	{Call: "GET /v2.1/flavors/{flavor}", Want: 200},
+	{Call: "PUT /v2.1/flavors/{f}", From: 55, Body: `{"flavor":{"description":"d"}}`, Want: 200},
+	{Call: "GET /v2.1/flavors/{f}/os-flavor-access", Want: 200},
+	{Call: "POST /v2.1/flavors/{f}/action", Body: `{"addTenantAccess":{"tenant":"{home}"}}`, Want: 200, Again: 409},
+	{Call: "POST /v2.1/flavors/{f}/action", Body: `{"removeTenantAccess":{"tenant":"{home}"}}`, Want: 200, Again: 404},
+	{Call: "DELETE /v2.1/flavors/{f}", Want: 202, Again: 404},
+}
+
+var flavorSpecSteps = []Step{
+	{Call: "POST /v2.1/flavors", Body: `{"flavor":{"name":"{new}","id":"{new:f}","ram":64,"vcpus":1,"disk":1}}`, Want: 200, Again: 409},
+	{Call: "POST /v2.1/flavors/{f}/os-extra_specs", Body: `{"extra_specs":{"hw:cpu_policy":"shared","hw:numa_nodes":"1"}}`, Want: 200},
+	{Call: "GET /v2.1/flavors/{f}/os-extra_specs", Want: 200},
+	{Call: "GET /v2.1/flavors/{f}/os-extra_specs/hw:cpu_policy", Want: 200},
+	{Call: "PUT /v2.1/flavors/{f}/os-extra_specs/hw:cpu_policy", Body: `{"hw:cpu_policy":"mixed"}`, Want: 200},
+	{Call: "DELETE /v2.1/flavors/{f}/os-extra_specs/hw:cpu_policy", Want: 200, Again: 404},
+	{Call: "DELETE /v2.1/flavors/{f}", Want: 202},
+}
+
+const aggregate = "/v2.1/os-aggregates/{agg}"
+
+var aggregateSteps = []Step{
+	{Call: "POST /v2.1/os-aggregates", Body: `{"aggregate":{"name":"{new}","availability_zone":null}}`, Want: 200, Keep: "agg=aggregate.id", Again: 409},
+	{Call: "GET /v2.1/os-aggregates", Want: 200},
+	{Call: "GET " + aggregate, Want: 200, Unknown: 400},
+	{Call: "PUT " + aggregate, Body: `{"aggregate":{"name":"{new}"}}`, Want: 200, Unknown: 400},
+	{Call: "POST " + aggregate + "/action", Body: `{"add_host":{"host":"{host}"}}`, Want: 200, Again: 409, Unknown: 400},
+	{Call: "POST " + aggregate + "/action", Body: `{"set_metadata":{"metadata":{"a":"b","c":null}}}`, Want: 200, Unknown: 400},
+	{Call: "POST " + aggregate + "/action", Body: `{"remove_host":{"host":"{host}"}}`, Want: 200, Again: 404, Unknown: 400},
+	{Call: "DELETE " + aggregate, Want: 200, Again: 404, Unknown: 400},
+}
+
+var computeQuotaSteps = []Step{
+	{Call: "GET /v2.1/os-quota-sets/{home}", Want: 200, Unknown: 403},
+	{Call: "GET /v2.1/os-quota-sets/{home}/detail", Want: 200, Unknown: 403},
+	{Call: "GET /v2.1/os-quota-sets/{home}/defaults", Want: 200, Unknown: 400},
+	{Call: "PUT /v2.1/os-quota-sets/{away}", Who: "admin", Body: `{"quota_set":{"instances":20,"cores":-1,"force":true}}`, Want: 200, Unknown: 400},
+	{Call: "DELETE /v2.1/os-quota-sets/{away}", Who: "admin", Want: 202, Unknown: 400},
+	{Call: "GET /v2.1/os-quota-class-sets/default", Who: "admin", Want: 200},
+	{Call: "PUT /v2.1/os-quota-class-sets/surface", Who: "admin", Body: `{"quota_class_set":{"instances":20,"cores":-1}}`, Want: 200},
+	{Call: "GET /v2.1/limits", Want: 200},
+	{Call: "GET /v2.1/limits?tenant_id={away}", Who: "admin", Want: 200, Case: "of another"},
+	{Call: "GET /v2.1/os-simple-tenant-usage", Who: "admin", Want: 200},
+	{Call: "GET /v2.1/os-simple-tenant-usage?detailed=1&start=2026-01-01T00:00:00", Who: "admin", Want: 200},
+	{Call: "GET /v2.1/os-simple-tenant-usage/{home}", Want: 200, Unknown: 403},
+}
+
+var computeInfoSteps = []Step{
+	{Call: "GET /v2.1/extensions", Want: 200, Keep: "ext=extensions.0.alias"},
+	{Call: "GET /v2.1/extensions/{ext}", Want: 200},
+	{Call: "GET /v2.1/os-availability-zone", Want: 200},
+	{Call: "GET /v2.1/os-availability-zone/detail", Who: "admin", Want: 200},
+}
+
+var hostSteps = []Step{
+	{Call: "GET /v2.1/os-hypervisors", Want: 200, Keep: "hyp=hypervisors.0.id"},
+	{Call: "GET /v2.1/os-hypervisors/detail", Want: 200},
+	{Call: "GET /v2.1/os-hypervisors/{hyp}", Want: 200},
+	{Call: "GET /v2.1/os-hypervisors/{hyp}/uptime", To: 87, At: 87, Want: 200},
+	{Call: "GET /v2.1/os-hypervisors/statistics", To: 87, At: 87, Want: 200},
+	{Call: "GET /v2.1/os-hypervisors/{host}/search", To: 52, At: 52, Want: 200},
+	{Call: "GET /v2.1/os-hypervisors/{host}/servers", To: 52, At: 52, Want: 200},
+	{Call: "GET /v2.1/os-services", Want: 200},
+	{Call: "GET /v2.1/os-services?binary=nova-compute&host={host}", Want: 200, Keep: "svc=services.0.id"},
+	{Call: "PUT /v2.1/os-services/{svc}", From: 53, Body: `{"status":"enabled"}`, Want: 200},
+	{Call: "PUT /v2.1/os-services/enable", To: 52, At: 52, Body: `{"host":"{host}","binary":"nova-compute"}`, Want: 200},
+	{Call: "PUT /v2.1/os-services/disable-log-reason", To: 52, At: 52, Body: `{"host":"{host}","binary":"nova-compute","disabled_reason":"why"}`, Want: 200},
+	{Call: "PUT /v2.1/os-services/enable", To: 52, At: 52, Body: `{"host":"{host}","binary":"nova-compute"}`, Want: 200},
+	{Call: "GET /v2.1/os-services?binary=nova-scheduler", Want: 200, Until: "services.0.binary=nova-scheduler", Keep: "svc=services.0.id"},
+	{Call: "DELETE /v2.1/os-services/{svc}", Want: 204, Again: 404},
+}
