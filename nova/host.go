@@ -1,6 +1,7 @@
 package nova
 
 import (
+	"strings"
 	"time"
 
 	"hypernova/oslo/service"
@@ -39,6 +40,28 @@ func (s *Service) Why(up bool) string {
 		return s.DisabledReason
 	}
 	return service.Why(s.DisabledReason, s.Note)
+}
+
+// autoDisabled begins the reason of a service that disabled itself, as nova's does. Who disables one by hand writes another reason.
+const autoDisabled = "AUTO: "
+
+// Trouble applies what a host says of itself: why it can take no new servers, or that it can. What an operator decided stays. It reports
+// whether that changed anything.
+func (s *Service) Trouble(why string) bool {
+	switch {
+	case why != "" && !s.Disabled:
+		s.Disabled, s.DisabledReason = true, autoDisabled+why
+	case why == "" && s.AutoDisabled():
+		s.Disabled, s.DisabledReason = false, ""
+	default:
+		return false
+	}
+	return true
+}
+
+// AutoDisabled reports a service that disabled itself.
+func (s *Service) AutoDisabled() bool {
+	return s.Disabled && strings.HasPrefix(s.DisabledReason, autoDisabled)
 }
 
 // Up reports a heartbeat within downTime and nobody who says it is down.

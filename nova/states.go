@@ -56,6 +56,16 @@ const (
 	PowerSuspended PowerState = 7
 )
 
+// Cause is why a guest does not run although nobody asked for that; empty: it runs, it was asked for, or nobody can say.
+type Cause string
+
+const (
+	CauseGuest Cause = "guest" // the guest shut itself down
+	CauseCrash Cause = "crash" // its process on the host died, or its kernel did
+	CauseDisk  Cause = "disk"  // it was halted because a disk of it could not be written, mostly as the host's is full
+	CauseHost  Cause = "host"  // something on the host ended or halted it: an operator's command, a watchdog, a failed operation
+)
+
 // State is where a server is.
 type State struct {
 	VM   VMState
@@ -92,6 +102,9 @@ var (
 
 	// MoveFoundStopped is a guest that went down by itself.
 	MoveFoundStopped = Move{"found-stopped", []VMState{Active, Paused}, []TaskState{Idle}, Stopped, Idle}
+	// MoveFoundPaused is a guest that was halted on its host, and MoveFoundUnpaused one that was made to go on there.
+	MoveFoundPaused   = Move{"found-paused", []VMState{Active}, []TaskState{Idle}, Paused, Idle}
+	MoveFoundUnpaused = Move{"found-unpaused", []VMState{Paused}, []TaskState{Idle}, Active, Idle}
 )
 
 // Kept is the task state of a move that leaves it as it is.
@@ -119,7 +132,8 @@ func (s State) BeingBuilt() bool { return slices.Contains(buildTasks, s.Task) }
 
 // Moves lists the whole table, for tests and documents.
 func Moves() []Move {
-	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive, MoveResetError, MoveResetBuild, MoveFoundStopped}
+	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive, MoveResetError, MoveResetBuild, MoveFoundStopped,
+		MoveFoundPaused, MoveFoundUnpaused}
 	for _, a := range ServerActions() {
 		all = append(all, a.Begin, a.Done, a.Failed)
 	}

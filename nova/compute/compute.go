@@ -28,6 +28,10 @@ type Config struct {
 	MaxBuilds          int              // servers that are prepared and spawned at once; 0: any number
 	KeepDeleted        bool             // only log guests of deleted servers
 	ResumeGuests       bool             // start, when the agent starts, guests that should run and do not
+	RestartCrashed     bool             // have guests started again that crashed
+	WakeHalted         bool             // have guests go on that were halted because the disk was full
+	MinFreeDisk        int64            // bytes: while fewer are free the host takes no new servers; 0: never
+	DiskInterval       time.Duration    // between looks how full the disk is; default 5 s
 	ImageCacheInterval time.Duration    // between looks for cached images that may go; default 40 min, negative: never
 	ImageCache         virt.CachePolicy // which may go
 	ReservedCPUs       int64
@@ -55,7 +59,11 @@ type Manager struct {
 
 	cached atomic.Pointer[[]virt.CachedImage] // what the cache kept when it was last looked at
 
+	low     atomic.Bool // the disk is almost full
+	toldLow atomic.Bool // the conductor keeps the host out of scheduling for that
+
 	mu      sync.Mutex
+	halts   map[string]*halt              // guests that were halted for a disk, until they have gone on for long
 	flights map[string]map[string]*flight // server -> operation -> what is under way
 }
 
@@ -64,12 +72,13 @@ func New(c Config, d Deps) *Manager {
 	for _, x := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.UpdateInterval, time.Minute}, {&c.SyncInterval, 10 * time.Minute}, {&c.ReapInterval, 30 * time.Minute}, {&c.ImageCacheInterval, 40 * time.Minute}} {
+	}{{&c.UpdateInterval, time.Minute}, {&c.SyncInterval, 10 * time.Minute}, {&c.ReapInterval, 30 * time.Minute}, {&c.ImageCacheInterval, 40 * time.Minute},
+		{&c.DiskInterval, 5 * time.Second}} {
 		if *x.v == 0 {
 			*x.v = x.d
 		}
 	}
-	m := &Manager{Deps: d, c: c, operations: hostOperations(), flights: map[string]map[string]*flight{}}
+	m := &Manager{Deps: d, c: c, operations: hostOperations(), halts: map[string]*halt{}, flights: map[string]map[string]*flight{}}
 	if c.MaxBuilds > 0 {
 		m.slots = make(chan struct{}, c.MaxBuilds)
 	}
@@ -86,6 +95,7 @@ func (m *Manager) Manager() service.Manager {
 		{Name: "sync_power_states", Spacing: m.c.SyncInterval, Fn: m.syncPower},
 		{Name: "cleanup_running_deleted_instances", Spacing: m.c.ReapInterval, Fn: m.reap},
 		{Name: "manage_image_cache", Spacing: m.c.ImageCacheInterval, Fn: m.cleanImages},
+		{Name: "watch_disk", Spacing: m.c.DiskInterval, RunImmediately: true, Fn: m.watchDisk},
 	}
 	if src, ok := m.Driver.(virt.EventSource); ok {
 		ps = append(ps, service.Periodic{Name: WatchTask, Spacing: time.Second, RunImmediately: true,

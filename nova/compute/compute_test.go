@@ -34,6 +34,8 @@ type agent struct {
 	state    placement.ProviderState
 	conflict int // refusals of SetInventories still to come
 	disabled bool
+	auto     bool     // a host with trouble is disabled
+	trouble  string   // what it said last
 	gone     []string // servers that do not belong here
 	wanted   []rpcapi.Wanted
 	reports  chan rpcapi.ServerPower
@@ -50,7 +52,8 @@ func newAgent(t *testing.T, c compute.Config, wrap func(virt.Driver) virt.Driver
 		reports: make(chan rpcapi.ServerPower, 100)}
 	srv := messaging.NewServer(bus, rpcapi.Conductor, "controller")
 	rpcapi.ReportNode.Handle(srv, func(_ context.Context, n rpcapi.NodeArgs) (rpcapi.NodeReply, error) {
-		return rpcapi.NodeReply{ID: "node-id", Disabled: a.disabled}, nil
+		a.trouble = n.Trouble
+		return rpcapi.NodeReply{ID: "node-id", Disabled: a.disabled || a.auto && n.Trouble != ""}, nil
 	})
 	rpcapi.HostServers.Handle(srv, func(context.Context, rpcapi.HostArgs) (rpcapi.HostServersReply, error) {
 		return rpcapi.HostServersReply{Servers: a.wanted}, nil

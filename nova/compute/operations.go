@@ -21,6 +21,9 @@ func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.Non
 		if err := m.wanted(ctx, a.Spec.ID); err != nil {
 			return err
 		}
+		if err := m.roomy(ctx); err != nil {
+			return err
+		}
 		return m.inSlot(ctx, func() error { return m.Driver.Prepare(ctx, &a.Spec, m.Images) })
 	})
 }

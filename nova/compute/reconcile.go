@@ -155,27 +155,49 @@ func (m *Manager) reportPower(ctx context.Context, id string) error {
 		if err != nil || i.Passing { // what is passing is no fact; its end is an event, or seen at the next look
 			return err
 		}
-		_, err = rpcapi.ReportPower.Do(ctx, m.Bus, "", rpcapi.PowerReport{Host: m.c.Host, Servers: []rpcapi.ServerPower{{Server: id, Power: i.Power}}})
+		m.noteHalt(id, i)
+		p := rpcapi.ServerPower{Server: id, Power: i.Power, Cause: i.Cause, Why: i.Why, Words: m.lastWords(ctx, id, i),
+			Restart: m.c.RestartCrashed}
+		_, err = rpcapi.ReportPower.Do(ctx, m.Bus, "", rpcapi.PowerReport{Host: m.c.Host, Servers: []rpcapi.ServerPower{p}})
 		return err
 	})
+}
+
+// lastWords is what the process of a guest that crashed, or was halted, said last.
+func (m *Manager) lastWords(ctx context.Context, id string, i virt.Info) string {
+	const most = 4 << 10
+	d, ok := m.Driver.(virt.LastWords)
+	if !ok || i.Cause != nova.CauseCrash && i.Cause != nova.CauseDisk {
+		return ""
+	}
+	words, err := d.LastWords(ctx, id, most)
+	if err != nil {
+		return "its log cannot be read: " + err.Error()
+	}
+	return words
 }
 
 // watch follows what the hypervisor notices by itself until ctx ends.
 func (m *Manager) watch(ctx context.Context, src virt.EventSource) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	changed := make(chan string, 64) // a burst, as when a host's guests are shut down together
+	changed := make(chan virt.Event, 64) // a burst, as when a host's guests are shut down together
 	ended := make(chan error, 1)
 	go func() {
 		defer close(changed)
 		ended <- src.Events(ctx, func(e virt.Event) {
 			select {
-			case changed <- e.ID:
+			case changed <- e:
 			case <-ctx.Done():
 			}
 		})
 	}()
-	for id := range changed {
+	for e := range changed {
+		id := e.ID
+		if !m.busy(id) && (e.Cause == nova.CauseCrash || e.Cause == nova.CauseDisk) {
+			log.From(ctx).Warn("a guest does not run any more", log.Host, m.c.Host, log.Server, id,
+				"because", e.Why)
+		}
 		if err := m.reportPower(ctx, id); err != nil && ctx.Err() == nil {
 			log.From(ctx).Warn("a guest's change could not be reported; the next look will", log.Host, m.c.Host, log.Server, id, log.Err, err.Error())
 		}

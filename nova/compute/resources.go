@@ -32,10 +32,11 @@ func (m *Manager) report(ctx context.Context) error {
 		Host: m.c.Host, Name: r.Hostname, HostIP: r.HostIP, Type: r.Type, Version: r.Version, CPUInfo: string(cpu),
 		VCPUs: r.VCPUs, MemoryMB: r.MemoryMB, DiskGB: r.DiskGB, MemoryUsedMB: r.MemoryUsedMB, DiskFreeGB: r.DiskFreeGB,
 		Running: r.Running, Traits: r.Traits,
-	}})
+	}, Trouble: m.trouble()})
 	if err != nil {
 		return err
 	}
+	m.toldLow.Store(reply.Disabled && m.low.Load())
 	return m.offer(auth.With(ctx, auth.Service("nova")), reply, r)
 }
 

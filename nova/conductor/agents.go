@@ -4,11 +4,10 @@ import (
 	"context"
 
 	"hypernova/nova"
-	"hypernova/nova/jobs"
 	"hypernova/nova/rpcapi"
-	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/service"
 )
@@ -44,11 +43,26 @@ func (c *Conductor) reportNode(ctx context.Context, a rpcapi.NodeArgs) (rpcapi.N
 	if err != nil {
 		return rpcapi.NodeReply{}, err
 	}
-	s, err := c.Store.ServiceOf(ctx, c.Store.DB, a.Node.Host, nova.BinaryCompute)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return rpcapi.NodeReply{}, err
-	}
-	return rpcapi.NodeReply{ID: id, Disabled: s.Disabled}, nil
+	disabled := false
+	err = c.Store.Tx(ctx, func(tx *db.Tx) error {
+		disabled = false
+		s, err := c.Store.ServiceOf(ctx, tx, a.Node.Host, nova.BinaryCompute)
+		if err != nil {
+			return absentIsFine(err)
+		}
+		if s.Trouble(a.Trouble) {
+			if err := c.Store.SaveService(ctx, tx, &s); err != nil {
+				return err
+			}
+			tx.AfterCommit(func() {
+				log.From(ctx).WarnContext(ctx, "a host says whether it takes new servers", log.Host, s.Host, "disabled", s.Disabled,
+					"because", s.DisabledReason)
+			})
+		}
+		disabled = s.Disabled
+		return nil
+	})
+	return rpcapi.NodeReply{ID: id, Disabled: disabled}, err
 }
 
 func (c *Conductor) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi.HostServersReply, error) {
@@ -86,74 +100,6 @@ func (c *Conductor) judge(ctx context.Context, a rpcapi.JudgeArgs) (rpcapi.Judge
 		}
 	}
 	return r, nil
-}
-
-// reportPower brings what guests do and what servers should do together. A server that a job owns is left to the job.
-func (c *Conductor) reportPower(ctx context.Context, a rpcapi.PowerReport) (messaging.None, error) {
-	for _, p := range a.Servers {
-		if err := c.power1(ctx, a.Host, p); err != nil {
-			return messaging.None{}, err
-		}
-	}
-	return messaging.None{}, nil
-}
-
-func (c *Conductor) power1(ctx context.Context, host string, p rpcapi.ServerPower) error {
-	f, err := c.Store.Fate(ctx, c.Store.DB, p.Server)
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if f.Deleted || f.Host != host || f.State.Task != nova.Idle {
-		return nil
-	}
-	switch astray(f.State.VM, p.Power) {
-	case wentDown:
-		return c.Store.Tx(ctx, func(tx *db.Tx) error {
-			_, _, err := c.Store.Move(ctx, tx, p.Server, nova.MoveFoundStopped, store.Change{Power: &p.Power})
-			return err
-		})
-	case mustStop:
-		return c.Store.Tx(ctx, func(tx *db.Tx) error {
-			_, refusal, err := c.Store.Move(ctx, tx, p.Server, nova.MoveRestop, store.Change{Power: &p.Power})
-			if err != nil || refusal != nil {
-				return err
-			}
-			_, err = jobs.Power.Enqueue(ctx, tx, c.Queue, p.Server, jobs.PowerArgs{Server: p.Server, Op: nova.StopServer.Key})
-			return err
-		})
-	case inPlace:
-		if f.Power != p.Power {
-			return c.Store.SetPower(ctx, c.Store.DB, p.Server, p.Power)
-		}
-	}
-	return nil
-}
-
-// divergence is what a guest's power says of its server.
-type divergence int
-
-const (
-	inPlace  divergence = iota // nothing, or nothing that the cloud may correct
-	wentDown                   // the guest is off: so is the server
-	mustStop                   // the guest is to be taken off its host
-)
-
-// astray compares a server that nobody works on with its guest, as nova does. A paused guest of an active server is let be: what paused it may
-// yet let it go on. So are suspended servers and those in ERROR, whose guests are the business of who acts next; and a guest that is not found,
-// whose host may be about to start it.
-func astray(vm nova.VMState, power nova.PowerState) divergence {
-	switch {
-	case (vm == nova.Active || vm == nova.Paused) && power == nova.Shutdown:
-		return wentDown
-	case (vm == nova.Active || vm == nova.Paused) && power == nova.Crashed, vm == nova.Active && power == nova.PowerSuspended:
-		return mustStop
-	case vm == nova.Stopped && (power == nova.Running || power == nova.PowerPaused || power == nova.PowerSuspended):
-		return mustStop
-	}
-	return inPlace
 }
 
 // wake passes hints on to the jobs that wait here. An interrupt is believed only if the row says so.

@@ -7,6 +7,8 @@ import (
 	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/compute"
+	"hypernova/nova/rpcapi"
+	"hypernova/nova/servers"
 	"hypernova/nova/store"
 	"hypernova/nova/virt/fake"
 	"hypernova/oslo/auth"
@@ -36,6 +38,151 @@ func TestGuestThatStopsByItselfIsStopped(t *testing.T) {
 	w.hosts["h1"].sync()
 	if v := w.get(id); v.VM != nova.Stopped || v.Power != nova.Shutdown {
 		t.Errorf("server is %+v", v)
+	}
+	w.told(id, "stop", nova.ResultSuccess, "The guest shut itself down.", "shut off by itself")
+}
+
+// told checks the latest action of a server: one that nobody asked for, with its reason.
+func (w *world) told(id, action, result, details, traceback string) {
+	w.t.Helper()
+	as, err := w.verbs.Actions(w.ctx, id, servers.ActionQuery{})
+	if err != nil || len(as) == 0 {
+		w.t.Fatalf("actions: %+v, %v", as, err)
+	}
+	a, err := w.verbs.Action(w.ctx, id, as[0].Request)
+	if err != nil || len(a.Events) != 1 {
+		w.t.Fatalf("the latest action is %+v, %v; want one with an event", a, err)
+	}
+	e := a.Events[0]
+	if a.Name != action || a.User != "" || a.Finished.IsZero() || e.Name != nova.EventFound || e.Result != result || e.Details != details ||
+		e.Traceback != traceback || e.Host != "h1" {
+		w.t.Errorf("the latest action is %+v", a)
+	}
+}
+
+func TestGuestThatCrashesLeavesARecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	if err := w.hosts["h1"].driver.Upset(id, nova.Shutdown, nova.CauseCrash, "shut off: QEMU died", "qemu: oops"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // told again it is nothing new
+		w.hosts["h1"].sync()
+	}
+	if v := w.get(id); v.VM != nova.Stopped || v.Power != nova.Shutdown {
+		t.Errorf("server is %+v", v)
+	}
+	w.told(id, "stop", nova.ResultError, "The guest ended unexpectedly.", "shut off: QEMU died\nqemu: oops")
+}
+
+func TestPausedGuestThatDiesIsStopped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power("pause")(w)
+	if err := w.hosts["h1"].driver.Upset(id, nova.Shutdown, nova.CauseCrash, "shut off: QEMU died", ""); err != nil {
+		t.Fatal(err)
+	}
+	w.hosts["h1"].sync()
+	if v := w.get(id); v.VM != nova.Stopped {
+		t.Errorf("server is %+v", v)
+	}
+	w.told(id, "stop", nova.ResultError, "The guest ended unexpectedly.", "shut off: QEMU died")
+}
+
+func TestGuestThatIsHaltedIsPausedAndGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	h := w.hosts["h1"]
+	halt := func() {
+		t.Helper()
+		if err := h.driver.Upset(id, nova.PowerPaused, nova.CauseDisk, "paused after an error of a disk", ""); err != nil {
+			t.Fatal(err)
+		}
+		h.sync()
+		if v := w.get(id); v.VM != nova.Paused || v.Power != nova.PowerPaused || v.Task != nova.Idle {
+			t.Errorf("server is %+v", v)
+		}
+		w.told(id, "pause", nova.ResultError, "The guest was halted: its host could not write to a disk of it.", "paused after an error of a disk")
+	}
+	halt()
+	if err := w.verbs.Act(w.ctx, id, nova.UnpauseServer); err != nil { // by its user
+		t.Fatal(err)
+	}
+	w.work()
+	active(t, w, w.get(id))
+	halt()
+	if err := h.driver.Unpause(t.Context(), id); err != nil { // by the host
+		t.Fatal(err)
+	}
+	h.sync()
+	active(t, w, w.get(id))
+	w.told(id, "unpause", nova.ResultSuccess, "The guest goes on.", "")
+}
+
+func TestGuestThatCrashesIsStartedAgainWhereItsHostAsksForThat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	h := w.hosts["h1"]
+	crash := func() {
+		t.Helper()
+		if err := h.driver.Change(id, nova.Crashed); err != nil {
+			t.Fatal(err)
+		}
+		args := rpcapi.PowerReport{Host: "h1", Servers: []rpcapi.ServerPower{{Server: id, Power: nova.Crashed, Cause: nova.CauseCrash, Restart: true}}}
+		if _, err := rpcapi.ReportPower.Do(t.Context(), w.hosts["h1"].bus, "", args); err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+	}
+	for range 3 {
+		crash()
+		active(t, w, w.get(id))
+	}
+	crash() // too often
+	if v := w.get(id); v.VM != nova.Stopped {
+		t.Errorf("server is %+v", v)
+	}
+}
+
+func TestHostThatIsInTroubleIsDisabledByItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	state := func(trouble string) (bool, string) {
+		t.Helper()
+		r, err := rpcapi.ReportNode.Do(t.Context(), w.hosts["h1"].bus, "", rpcapi.NodeArgs{Node: nova.Node{Host: "h1", Name: "h1"}, Trouble: trouble})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := w.store.ServiceOf(t.Context(), w.d, "h1", nova.BinaryCompute)
+		if err != nil || s.Disabled != r.Disabled {
+			t.Errorf("service is %+v, %v; the host was told %+v", s, err, r)
+		}
+		return s.Disabled, s.DisabledReason
+	}
+	for _, trouble := range []string{"", "no room", "no room", ""} {
+		want := ""
+		if trouble != "" {
+			want = "AUTO: " + trouble
+		}
+		if disabled, why := state(trouble); disabled != (trouble != "") || why != want {
+			t.Errorf("with trouble %q: disabled %v, %q", trouble, disabled, why)
+		}
+	}
+	s, err := w.store.ServiceOf(t.Context(), w.d, "h1", nova.BinaryCompute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Disabled, s.DisabledReason = true, "my own"
+	if err := w.store.SaveService(t.Context(), w.d, &s); err != nil {
+		t.Fatal(err)
+	}
+	for _, trouble := range []string{"no room", ""} {
+		if disabled, why := state(trouble); !disabled || why != "my own" {
+			t.Errorf("with trouble %q an operator's word became %v, %q", trouble, disabled, why)
+		}
 	}
 }
 

@@ -46,8 +46,12 @@ type JoinReply struct{ ID string }
 // MemberArgs names a record.
 type MemberArgs struct{ ID string }
 
-// NodeArgs describes a hypervisor; ID and Number are not set.
-type NodeArgs struct{ Node nova.Node }
+// NodeArgs describes a hypervisor; the node's ID and Number are not set.
+type NodeArgs struct {
+	Node nova.Node
+	// Trouble is why the host can take no new servers for now, in an operator's words; empty: it can.
+	Trouble string
+}
 
 // NodeReply is the node's id, also its provider's, and what an operator decided about the service.
 type NodeReply struct {
@@ -83,10 +87,14 @@ type PowerReport struct {
 	Servers []ServerPower
 }
 
-// ServerPower is one guest's state.
+// ServerPower is one guest's state. Cause and Why tell why it does not run where nobody asked for that, Words what its process on the host
+// said last, both for operators. Restart: a guest that crashed shall be started again.
 type ServerPower struct {
-	Server string
-	Power  nova.PowerState
+	Server     string
+	Power      nova.PowerState
+	Cause      nova.Cause
+	Why, Words string
+	Restart    bool
 }
 
 // WakeArgs names servers. Interrupt: they are being deleted, so a build gives up at once. Failed: ports whose plugging failed.

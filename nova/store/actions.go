@@ -163,6 +163,7 @@ func (s *Store) NoteEvent(ctx context.Context, tx *db.Tx, server, request, name 
 type Outcome struct {
 	Host               string
 	Details, Traceback string // of a failure; both empty: Success
+	Success            bool   // Details and Traceback tell of no failure
 	Last               bool
 }
 
@@ -177,7 +178,7 @@ func (s *Store) FinishEvent(ctx context.Context, tx *db.Tx, server, request, nam
 	}
 	now := db.At(s.now())
 	result, message := nova.ResultSuccess, ""
-	if o.Details != "" || o.Traceback != "" {
+	if !o.Success && (o.Details != "" || o.Traceback != "") {
 		result, message = nova.ResultError, "Error"
 	}
 	id, err := openEvent.One(ctx, tx, a.ID, name)

@@ -58,6 +58,10 @@ type Info struct {
 	// Passing: the hypervisor is at work on the server (it starts it, saves it, takes a snapshot) and will end that by itself. Power is then
 	// the state from which that began, and no answer to whether it works out.
 	Passing bool
+	// Cause is why the guest does not run, as far as the hypervisor knows, and Why says it in an operator's words. They mean something only of
+	// a guest that should run: one that was stopped at once by this driver was ended by something on the host, too.
+	Cause nova.Cause
+	Why   string
 }
 
 // Resources is a host's offer.
@@ -85,6 +89,18 @@ type Suspender interface {
 	Suspend(ctx context.Context, id string) error
 	// Resume goes on where Suspend stopped, or boots from s where nothing is saved; running is no error, paused is a Conflict.
 	Resume(ctx context.Context, s *nova.Spec) error
+}
+
+// LastWords is the capability of telling what a guest's process on the host said before it ended.
+type LastWords interface {
+	// LastWords is the end of that, at most max bytes and for operators only; empty where nothing was said. fault.NotFound.
+	LastWords(ctx context.Context, id string, max int) (string, error)
+}
+
+// Disk is the capability of telling how full the disk is that servers' disks grow on.
+type Disk interface {
+	// FreeDisk is how many bytes are free on it.
+	FreeDisk(ctx context.Context) (int64, error)
 }
 
 // Uptimer is the capability of telling how long the host runs and how busy it is.
@@ -118,6 +134,8 @@ func UptimeText(now time.Time, up time.Duration, users int, load [3]float64) str
 type Event struct {
 	ID    string
 	Power nova.PowerState
+	Cause nova.Cause // as in Info
+	Why   string
 	At    time.Time
 }
 

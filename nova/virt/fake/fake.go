@@ -23,6 +23,8 @@ var (
 	_ virt.Uptimer     = (*Driver)(nil)
 	_ virt.Suspender   = (*Driver)(nil)
 	_ virt.ImageCache  = (*Driver)(nil)
+	_ virt.LastWords   = (*Driver)(nil)
+	_ virt.Disk        = (*Driver)(nil)
 )
 
 // Config says what the pretended host is. The zero value is a host of 64 vCPUs, 256 GiB memory and 4 TiB disk, in memory.
@@ -48,6 +50,7 @@ type Driver struct {
 
 	mu      sync.Mutex
 	down    bool
+	free    int64 // of the pretended disk
 	servers map[string]*record
 	held    map[string]bool // servers whose next start stays under way
 	watch   map[int]chan virt.Event
@@ -65,6 +68,9 @@ type record struct {
 	Power   nova.PowerState `json:"power"`
 	Log     string          `json:"log"`
 	Image   string          `json:"image,omitempty"` // the key of what it stands on in the cache
+	Cause   nova.Cause      `json:"cause,omitempty"` // why it does not run, by Upset
+	Why     string          `json:"why,omitempty"`
+	Words   string          `json:"words,omitempty"`
 	Saved   bool            `json:"saved,omitempty"` // by Suspend
 	// Starting is when the pretended hypervisor will have started the server, whether or not the process that asked for it lives on; zero: it
 	// is not starting it. Boot is what the guest will have printed then.
@@ -95,7 +101,7 @@ func New(c Config) *Driver {
 	if c.Console == nil {
 		c.Console = bootLog
 	}
-	return &Driver{c: c, made: c.Now(), disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{}}
+	return &Driver{c: c, made: c.Now(), disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{}, free: 1 << 50}
 }
 
 // Init reads back the servers that an earlier process left in the folder.
@@ -362,6 +368,7 @@ func (r *record) end(p nova.PowerState) {
 		r.Log += r.Boot
 	}
 	r.Power, r.Starting, r.Boot = p, time.Time{}, ""
+	r.Cause, r.Why, r.Words = "", "", ""
 }
 
 // settled waits until a server is not being started any more, and says what it does then.
@@ -492,7 +499,7 @@ func (d *Driver) find(id string) (*record, error) {
 }
 
 func (r *record) info() virt.Info {
-	return virt.Info{ID: r.ID, Name: r.Name, Power: r.Power, Passing: !r.Starting.IsZero()}
+	return virt.Info{ID: r.ID, Name: r.Name, Power: r.Power, Passing: !r.Starting.IsZero(), Cause: r.Cause, Why: r.Why}
 }
 
 func unknown(id string) error { return fault.NotFoundf("Instance %s could not be found.", id) }

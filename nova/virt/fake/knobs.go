@@ -46,14 +46,33 @@ func (d *Driver) Calls(op string) int { return d.faults.count(op) }
 
 // Change is what a guest does by itself: a crash, a poweroff from inside. Whoever listens to Events is told.
 func (d *Driver) Change(id string, p nova.PowerState) error {
-	if err := d.power(id, func(nova.PowerState) (nova.PowerState, error) { return p, nil }); err != nil {
+	switch p {
+	case nova.Shutdown:
+		return d.Upset(id, p, nova.CauseGuest, "shut off by itself", "")
+	case nova.Crashed:
+		return d.Upset(id, p, nova.CauseCrash, "crashed", "qemu: terminating on signal 9")
+	}
+	return d.Upset(id, p, "", "", "")
+}
+
+// Upset is Change for a reason: its cause, why in words, and what the guest's process said last.
+func (d *Driver) Upset(id string, p nova.PowerState, cause nova.Cause, why, words string) error {
+	err := d.change(id, func(r *record) (*record, error) {
+		if r == nil {
+			return nil, unknown(id)
+		}
+		r.end(p)
+		r.Cause, r.Why, r.Words = cause, why, words
+		return r, nil
+	})
+	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, c := range d.watch {
 		select {
-		case c <- virt.Event{ID: id, Power: p, At: d.c.Now()}:
+		case c <- virt.Event{ID: id, Power: p, Cause: cause, Why: why, At: d.c.Now()}:
 		default: // a listener that is 1,000 events late relies on its periodic look, as with a real hypervisor
 		}
 	}
@@ -84,6 +103,31 @@ func (d *Driver) Events(ctx context.Context, fn func(virt.Event)) error {
 			fn(e)
 		}
 	}
+}
+
+// LastWords is what Upset was told.
+func (d *Driver) LastWords(_ context.Context, id string, max int) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r, err := d.find(id)
+	if err != nil {
+		return "", err
+	}
+	return r.Words[:min(max, len(r.Words))], nil
+}
+
+// SetFreeDisk is how much of the pretended disk is free from now on.
+func (d *Driver) SetFreeDisk(bytes int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free = bytes
+}
+
+// FreeDisk is what SetFreeDisk said, at first more than anybody needs.
+func (d *Driver) FreeDisk(context.Context) (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.free, nil
 }
 
 // Watchers is how many listen to Events at this moment.

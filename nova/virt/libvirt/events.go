@@ -11,9 +11,15 @@ import (
 // reconnectEvery is how long to wait before looking for libvirt again.
 const reconnectEvery = time.Second
 
+// told is what was last said, or seen at first, of a guest.
+type told struct {
+	power nova.PowerState
+	cause nova.Cause
+}
+
 // Events tells of starts, stops, pauses and crashes of servers of this host. After an interruption it tells what has changed meanwhile.
 func (d *Driver) Events(ctx context.Context, fn func(virt.Event)) error {
-	known := map[string]nova.PowerState{} // what was last told or seen
+	known := map[string]told{} // what was last told or seen
 	for first := true; ctx.Err() == nil; first = false {
 		d.listen(ctx, first, known, fn)
 		t := time.NewTimer(reconnectEvery)
@@ -27,7 +33,7 @@ func (d *Driver) Events(ctx context.Context, fn func(virt.Event)) error {
 }
 
 // listen ends with the connection or ctx.
-func (d *Driver) listen(ctx context.Context, first bool, known map[string]nova.PowerState, fn func(virt.Event)) {
+func (d *Driver) listen(ctx context.Context, first bool, known map[string]told, fn func(virt.Event)) {
 	lv, err := d.conn.get(ctx)
 	if err != nil {
 		return
@@ -43,12 +49,11 @@ func (d *Driver) listen(ctx context.Context, first bool, known map[string]nova.P
 		for range stream { // go-libvirt waits until its last event is taken
 		}
 	}()
-	tell := func(id string, p nova.PowerState) {
-		if known[id] == p {
-			return
+	tell := func(i virt.Info) {
+		if now := (told{i.Power, i.Cause}); known[i.ID] != now {
+			known[i.ID] = now
+			fn(virt.Event{ID: i.ID, Power: i.Power, Cause: i.Cause, Why: i.Why, At: d.c.Now()})
 		}
-		known[id] = p
-		fn(virt.Event{ID: id, Power: p, At: d.c.Now()})
 	}
 	servers, err := d.Servers(ctx)
 	if err != nil {
@@ -59,10 +64,10 @@ func (d *Driver) listen(ctx context.Context, first bool, known map[string]nova.P
 			continue // its end will be an event
 		}
 		if first || s.Power == nova.NoState {
-			known[s.ID] = s.Power
+			known[s.ID] = told{s.Power, s.Cause}
 			continue
 		}
-		tell(s.ID, s.Power)
+		tell(s)
 	}
 	for {
 		select {
@@ -82,7 +87,7 @@ func (d *Driver) listen(ctx context.Context, first bool, known map[string]nova.P
 			if err != nil || m.phase == passing || m.power == nova.NoState {
 				continue // without a domain there is nothing to tell; a lost connection ends the stream
 			}
-			tell(id, m.power)
+			tell(d.info(id, m))
 		}
 	}
 }

@@ -35,6 +35,7 @@ type Config struct {
 	URI           string // default qemu:///system; qemu+unix:///system?socket=/path names another daemon
 	InstancesPath string
 	CacheDir      string // cached images; default InstancesPath/_base
+	QEMULogDir    string // where libvirt keeps QEMU's logs; default /var/log/libvirt/qemu
 	StateDir      string // what was found out about the host; default InstancesPath
 	Hostname      string // default: the machine's
 	HostIP        string // default 127.0.0.1
@@ -132,6 +133,7 @@ func defaults(c *Config) {
 		value string
 	}{
 		{&c.URI, "qemu:///system"}, {&c.CacheDir, filepath.Join(c.InstancesPath, "_base")}, {&c.StateDir, c.InstancesPath},
+		{&c.QEMULogDir, "/var/log/libvirt/qemu"},
 		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, "auto"}, {&c.CPUMode, "auto"}, {&c.Machine, "q35"}, {&c.VNCListen, "127.0.0.1"},
 	} {
 		if *d.to == "" {

@@ -45,7 +45,8 @@ func TestObeysTheContract(t *testing.T) {
 	configs := map[virt.Driver]libvirt.Config{}
 	virttest.Run(t, virttest.Harness{
 		New: func(t *testing.T) virt.Driver {
-			c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu", Emulator: emulator.Path}
+			c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu", Emulator: emulator.Path,
+				QEMULogDir: daemon.Logs()}
 			d := open(t, c)
 			mu.Lock()
 			configs[d] = c

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	wire "github.com/digitalocean/go-libvirt"
 
+	"hypernova/nova"
 	"hypernova/nova/virt"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
@@ -30,7 +32,7 @@ func (d *Driver) Servers(ctx context.Context) ([]virt.Info, error) {
 	var out []virt.Info
 	for _, e := range es {
 		if id := e.Name(); e.IsDir() && len(id) == 36 && ids.IsUUID(id) {
-			out = append(out, virt.Info{ID: id, Name: virt.DomainName(id), Power: found[id].power, Passing: found[id].phase == passing})
+			out = append(out, d.info(id, found[id]))
 		}
 	}
 	return out, nil
@@ -69,8 +71,7 @@ func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
 	m, err := d.look(ctx, id)
 	switch {
 	case err == nil:
-		i.Power, i.Passing = m.power, m.phase == passing
-		return i, nil
+		return d.info(id, m), nil
 	case !fault.Is(err, fault.NotFound):
 		return virt.Info{}, err
 	}
@@ -78,6 +79,40 @@ func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
 		return virt.Info{}, errors.Join(err, unknown(id))
 	}
 	return i, nil
+}
+
+func (d *Driver) info(id string, m meaning) virt.Info {
+	i := virt.Info{ID: id, Name: virt.DomainName(id), Power: m.power, Passing: m.phase == passing, Cause: m.cause, Why: m.why}
+	if m.cause == nova.CauseDisk {
+		if free, err := freeBytes(d.c.InstancesPath); err == nil {
+			i.Why += fmt.Sprintf("; %d MiB of the host's disk are free", free>>20)
+		}
+	}
+	return i
+}
+
+// FreeDisk is the room below the instances path.
+func (d *Driver) FreeDisk(context.Context) (int64, error) { return freeBytes(d.c.InstancesPath) }
+
+// LastWords is the end of QEMU's log, without the command line that it begins with.
+func (d *Driver) LastWords(_ context.Context, id string, max int) (string, error) {
+	if has, err := d.hasFolder(id); err != nil || !has {
+		return "", errors.Join(err, unknown(id))
+	}
+	b, err := tail(filepath.Join(d.c.QEMULogDir, virt.DomainName(id)+".log"), int64(max))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var said []string
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimRight(line, "\n"); !strings.HasSuffix(line, " \\") {
+			said = append(said, line)
+		}
+	}
+	return strings.ToValidUTF8(strings.Join(said, "\n"), "?"), nil
 }
 
 // on does f with the domain of a server; fault.NotFound without one.

@@ -20,6 +20,8 @@ type meaning struct {
 	phase phase
 	// why completes "the guest is ..." in an operator's words.
 	why string
+	// cause is why there is no running guest, unless libvirt was asked for that.
+	cause nova.Cause
 }
 
 // phase is what may be done with a domain.
@@ -43,39 +45,42 @@ func (m meaning) started() bool { return m.phase == running || m.phase == frozen
 // stateMeanings is what each state of libvirt means whatever the reason; a reason that is not listed below, as a newer libvirt may give one,
 // means this.
 var stateMeanings = map[wire.DomainState]meaning{
-	wire.DomainNostate:     {nova.NoState, off, "in a state that libvirt does not know"},
-	wire.DomainRunning:     {nova.Running, running, "running"},
-	wire.DomainBlocked:     {nova.Running, running, "waiting for a device"},
-	wire.DomainPaused:      {nova.PowerPaused, frozen, "paused"},
-	wire.DomainShutdown:    {nova.Running, passing, "shutting down"},
-	wire.DomainShutoff:     {nova.Shutdown, off, "shut off"},
-	wire.DomainCrashed:     {nova.Crashed, broken, "crashed"},
-	wire.DomainPmsuspended: {nova.PowerSuspended, asleep, "asleep"},
+	wire.DomainNostate:     {nova.NoState, off, "in a state that libvirt does not know", ""},
+	wire.DomainRunning:     {nova.Running, running, "running", ""},
+	wire.DomainBlocked:     {nova.Running, running, "waiting for a device", ""},
+	wire.DomainPaused:      {nova.PowerPaused, frozen, "paused", ""},
+	wire.DomainShutdown:    {nova.Running, passing, "shutting down", ""},
+	wire.DomainShutoff:     {nova.Shutdown, off, "shut off", ""},
+	wire.DomainCrashed:     {nova.Crashed, broken, "crashed", nova.CauseCrash},
+	wire.DomainPmsuspended: {nova.PowerSuspended, asleep, "asleep", ""},
 }
 
 // reasonMeanings is what differs by the reason. Where libvirt stops a guest for work of its own, the power state is the one from which it
 // began: that guest runs, for its user, and will go on.
 var reasonMeanings = map[status]meaning{
-	{int32(wire.DomainRunning), int32(wire.DomainRunningPostcopy)}:       {nova.Running, running, "running while its memory is still being moved here"},
-	{int32(wire.DomainRunning), int32(wire.DomainRunningPostcopyFailed)}: {nova.Running, running, "running without all of its memory: its move here failed"},
+	{int32(wire.DomainRunning), int32(wire.DomainRunningPostcopy)}:       {nova.Running, running, "running while its memory is still being moved here", ""},
+	{int32(wire.DomainRunning), int32(wire.DomainRunningPostcopyFailed)}: {nova.Running, running, "running without all of its memory: its move here failed", ""},
 
-	{int32(wire.DomainPaused), int32(wire.DomainPausedUser)}:           {nova.PowerPaused, frozen, "paused on request"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedMigration)}:      {nova.Running, passing, "being moved"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedSave)}:           {nova.Running, passing, "being saved"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedDump)}:           {nova.Running, passing, "being dumped"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedIoerror)}:        {nova.PowerPaused, frozen, "paused after an error of a disk"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedWatchdog)}:       {nova.PowerPaused, frozen, "paused by its watchdog"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedFromSnapshot)}:   {nova.PowerPaused, frozen, "paused as its snapshot was"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedShuttingDown)}:   {nova.Running, passing, "shutting down"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedSnapshot)}:       {nova.Running, passing, "having its snapshot taken"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedCrashed)}:        {nova.Crashed, broken, "crashed"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedStartingUp)}:     {nova.NoState, passing, "starting"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedPostcopy)}:       {nova.Running, passing, "being moved"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedPostcopyFailed)}: {nova.PowerPaused, broken, "paused without all of its memory: its move failed"},
-	{int32(wire.DomainPaused), int32(wire.DomainPausedAPIError)}:       {nova.PowerPaused, frozen, "paused after an operation of libvirt failed"},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedUser)}:           {nova.PowerPaused, frozen, "paused on request", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedMigration)}:      {nova.Running, passing, "being moved", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedSave)}:           {nova.Running, passing, "being saved", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedDump)}:           {nova.Running, passing, "being dumped", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedIoerror)}:        {nova.PowerPaused, frozen, "paused after an error of a disk", nova.CauseDisk},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedWatchdog)}:       {nova.PowerPaused, frozen, "paused by its watchdog", nova.CauseHost},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedFromSnapshot)}:   {nova.PowerPaused, frozen, "paused as its snapshot was", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedShuttingDown)}:   {nova.Running, passing, "shutting down", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedSnapshot)}:       {nova.Running, passing, "having its snapshot taken", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedCrashed)}:        {nova.Crashed, broken, "crashed", nova.CauseCrash},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedStartingUp)}:     {nova.NoState, passing, "starting", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedPostcopy)}:       {nova.Running, passing, "being moved", ""},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedPostcopyFailed)}: {nova.PowerPaused, broken, "paused without all of its memory: its move failed", nova.CauseHost},
+	{int32(wire.DomainPaused), int32(wire.DomainPausedAPIError)}:       {nova.PowerPaused, frozen, "paused after an operation of libvirt failed", nova.CauseHost},
 
-	{int32(wire.DomainShutoff), int32(wire.DomainShutoffCrashed)}: {nova.Shutdown, off, "shut off: QEMU died"},
-	{int32(wire.DomainShutoff), int32(wire.DomainShutoffFailed)}:  {nova.Shutdown, off, "shut off: it did not start"},
+	{int32(wire.DomainShutoff), int32(wire.DomainShutoffShutdown)}:  {nova.Shutdown, off, "shut off by itself", nova.CauseGuest},
+	{int32(wire.DomainShutoff), int32(wire.DomainShutoffDestroyed)}: {nova.Shutdown, off, "shut off at once", nova.CauseHost},
+	{int32(wire.DomainShutoff), int32(wire.DomainShutoffDaemon)}:    {nova.Shutdown, off, "shut off: libvirt lost it", nova.CauseHost},
+	{int32(wire.DomainShutoff), int32(wire.DomainShutoffCrashed)}:   {nova.Shutdown, off, "shut off: QEMU died", nova.CauseCrash},
+	{int32(wire.DomainShutoff), int32(wire.DomainShutoffFailed)}:    {nova.Shutdown, off, "shut off: it did not start", nova.CauseHost},
 }
 
 // meaning of a status; of one that nobody knows, that there is none.

@@ -49,6 +49,12 @@ func TestEveryStateHasAMeaning(t *testing.T) {
 			if got := (row{m.power, m.phase}); got != want {
 				t.Errorf("%s, reason %d: got %+v, want %+v", c.name, reason, got, want)
 			}
+			if stopped := m.power == nova.Crashed || m.phase == broken; stopped && m.cause == "" {
+				t.Errorf("%s, reason %d: no cause", c.name, reason)
+			}
+			if m.cause != "" && (m.phase == running || m.phase == passing) {
+				t.Errorf("%s, reason %d: the cause %q of what is not so", c.name, reason, m.cause)
+			}
 			if m.why == "" {
 				t.Errorf("%s, reason %d: no words for it", c.name, reason)
 			}

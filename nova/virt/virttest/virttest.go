@@ -309,9 +309,40 @@ func events(t *testing.T, h Harness) {
 				t.Errorf("event = %+v, want one of server %s with a time", e, s.ID)
 			}
 			if e.Power == nova.Shutdown || e.Power == nova.Crashed {
+				causes(t, d, s, e)
 				return
 			}
 		}
+	}
+}
+
+// causes looks at what is said of a guest that has crashed, as an event and when asked, and of one that was started and stopped after that.
+func causes(t *testing.T, d virt.Driver, s *nova.Spec, e virt.Event) {
+	t.Helper()
+	ctx := t.Context()
+	i, err := d.Info(ctx, s.ID)
+	must(t, err)
+	if e.Cause != nova.CauseCrash || e.Why == "" || i.Cause != e.Cause || i.Why != e.Why {
+		t.Errorf("event = %+v, info = %+v; want the cause %q in both, and why", e, i, nova.CauseCrash)
+	}
+	if l, ok := d.(virt.LastWords); ok {
+		words, err := l.LastWords(ctx, s.ID, 1000)
+		must(t, err)
+		if len(words) == 0 || len(words) > 1000 {
+			t.Errorf("its last words are %q, want some, and 1000 bytes at most", words)
+		}
+		if _, err := l.LastWords(ctx, ids.UUID(), 10); !fault.Is(err, fault.NotFound) {
+			t.Errorf("last words of an unknown server: got %v, want a NotFound fault", err)
+		}
+	}
+	must(t, d.Start(ctx, s))
+	for _, stopped := range []bool{false, true} {
+		i, err := d.Info(ctx, s.ID)
+		must(t, err)
+		if i.Cause != "" && !stopped || i.Cause == nova.CauseCrash || i.Cause == nova.CauseDisk {
+			t.Errorf("started, and stopped again (%v): info = %+v, want no such cause", stopped, i)
+		}
+		must(t, d.Stop(ctx, s.ID, 0))
 	}
 }
 

@@ -108,6 +108,9 @@ func (d *Daemon) Run(t *testing.T) {
 	}
 }
 
+// Logs is the folder of QEMU's logs.
+func (d *Daemon) Logs() string { return filepath.Join(d.dir, "var/log/libvirt/qemu") }
+
 // Net is the network namespace in which the guests' interfaces must be, as ip and nsenter take it.
 func (d *Daemon) Net() string { return fmt.Sprintf("/proc/%d/ns/net", d.cmd.Process.Pid) }
 
