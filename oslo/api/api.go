@@ -44,6 +44,23 @@ type Resource[A any] struct {
 	Ops          Ops[A]
 }
 
+// Bound is a resource whose operations have their receiver.
+type Bound = Resource[None]
+
+// Bind gives the operations of the resources their receiver. A service of many resources has a small receiver for each of them, and its
+// handler is made of what Bind returns for all of them. The receiver is not looked at before an operation is called, so that
+// an empty one does for Describe.
+func Bind[A any](a A, rs ...Resource[A]) []Bound {
+	out := make([]Bound, len(rs))
+	for i, r := range rs {
+		out[i] = Bound{Name: r.Name, Plural: r.Plural, Ops: make(Ops[None], len(r.Ops))}
+		for j, op := range r.Ops {
+			out[i].Ops[j] = Op[None]{op.def, func(_ None, c *call) error { return op.run(a, c) }}
+		}
+	}
+	return out
+}
+
 // Targeter is implemented by loaded things whose policy target is their own project/user/domain.
 // A loaded value that is not a Targeter is checked against the caller's own ids. A view that is a Targeter, or has a
 // project_id or tenant_id member, has its policy-tagged fields decided on that target.

@@ -174,7 +174,7 @@ func serve(t testing.TB, adjust func(*Config)) http.Handler {
 		adjust(&c)
 	}
 	z := &zoo{map[string]thing{"t1": {"t1", "p1", "one", "h1"}, "t2": {"t2", "p2", "two", "h2"}}}
-	return New(c, z, things)
+	return Handler(c, append(Bind(z, things), Bind(keeper("Anna"), keepers)...)...)
 }
 
 // ask sends one request: "METHOD /path", headers as "K: V" lines before a blank line, then the body.

@@ -52,16 +52,21 @@ type server struct {
 	metrics  *metrics
 }
 
-// New makes the handler of a service out of its resources. A bad tag, duplicate route or unknown rule is a programmer's error and
-// panics at start.
+// New makes the handler of a service out of its resources, where they share the receiver a. A bad tag, duplicate route or unknown rule is
+// a programmer's error and panics at start.
 func New[A any](c Config, a A, rs ...Resource[A]) http.Handler {
+	return Handler(c, Bind(a, rs...)...)
+}
+
+// Handler is New for resources that have receivers of their own, as Bind gives them.
+func Handler(c Config, rs ...Bound) http.Handler {
 	s := newServer(c)
 	for _, r := range rs {
 		for _, op := range r.Ops {
 			def := *op.def
 			def.resource, def.plural = r.Name, r.Plural
 			run := op.run
-			s.add(&bound{&def, func(c *call) error { return run(a, c) }})
+			s.add(&bound{&def, func(c *call) error { return run(None{}, c) }})
 		}
 	}
 	return s
