@@ -11,6 +11,7 @@ import (
 	"hypernova/neutron/agent/netdev"
 	"hypernova/neutron/agents"
 	"hypernova/nova"
+	"hypernova/nova/virt"
 	"hypernova/oslo/db"
 	"hypernova/oslo/log"
 	"hypernova/oslo/opt"
@@ -24,70 +25,110 @@ type CheckOptions struct {
 }
 
 // Check looks for what is not as it must be in the services' databases and, where servers run on this host, on the host. It changes nothing.
-// The cloud may run meanwhile.
+// The cloud may run meanwhile. Where it cannot look it says so in a finding that is Blind, and judges nothing that would rest on it.
 func Check(ctx context.Context, c Config, o CheckOptions) ([]audit.Finding, error) {
 	if err := c.mustExist("nova"); err != nil {
 		return nil, err
 	}
-	c.Database.Sync = false
-	p := newProcess(&c, Options{Log: log.From(ctx)})
+	p := c.onlooker(ctx)
 	found, err := p.check(ctx, o)
 	return found, errors.Join(err, p.Close(ctx))
 }
 
+// onlooker is a process that serves nothing and migrates nothing, and does not wait for what is away.
+func (c *Config) onlooker(ctx context.Context) *Process {
+	c.Database.Sync, c.Database.Retries = false, 1
+	return newProcess(c, Options{Log: log.From(ctx)})
+}
+
 func (p *Process) check(ctx context.Context, o CheckOptions) ([]audit.Finding, error) {
-	facts, err := p.facts(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	first := audit.Judge(facts)
-	if audit.Wrong(first) == 0 {
-		return first, nil
+	sources := p.examine(ctx)
+	first := audit.Judge(p.facts(ctx, o, sources))
+	if audit.Wrong(first) == 0 || ctx.Err() != nil {
+		return first, ctx.Err()
 	}
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-time.After(o.Settle):
 	}
-	if facts, err = p.facts(ctx, o); err != nil {
-		return nil, err
-	}
-	return audit.Again(first, audit.Judge(facts)), nil
+	return audit.Again(first, audit.Judge(p.facts(ctx, o, sources))), ctx.Err()
 }
 
-// facts asks every service. Tasks are asked for first and last: a job that ended in between, or began, owns its server all the while.
-func (p *Process) facts(ctx context.Context, o CheckOptions) (audit.Facts, error) {
-	f := audit.Facts{Patience: o.Patience, Down: p.c.Default.Down, Claims: map[string][]string{}}
+// facts asks every service whose database is sound.
+func (p *Process) facts(ctx context.Context, o CheckOptions, sources sources) audit.Facts {
+	f := audit.Facts{Patience: o.Patience, Down: p.c.Default.Down, Claims: map[string][]string{}, Found: slices.Clone(sources.found),
+		Unreadable: map[string]bool{}}
+	for _, id := range sources.servers {
+		f.Unreadable[id] = true
+	}
+	blind := func(what string, err error) bool {
+		if err != nil {
+			f.Found = append(f.Found, unseen(what, err))
+		}
+		return err != nil
+	}
+	if !sources.unsound["keystone"] {
+		var err error
+		f.Lost, err = p.lostCredentials(ctx)
+		blind("credentials", err)
+	}
+	if f.NoNova = sources.unsound["nova"]; f.NoNova {
+		return f
+	}
+	f.NoClaims, f.NoPorts = sources.unsound["placement"], sources.unsound["neutron"]
+	f.NoNova = blind("servers and their tasks", p.compute(ctx, &f))
+	return f
+}
+
+// compute asks compute, and what goes with its servers. Tasks are asked for first and last: a job that ended in between, or began, owns its server
+// all the while.
+func (p *Process) compute(ctx context.Context, f *audit.Facts) error {
 	n, err := p.nova(ctx)
 	if err != nil {
-		return f, err
+		return err
 	}
 	f.Now = n.store.Now()() // by which heartbeats and leases are written, whatever this machine's clock says
 	before, err := n.queue.List(ctx, tasks.ListArgs{})
 	if err != nil {
-		return f, err
+		return err
 	}
 	if f.Servers, err = n.store.Servers(ctx, n.store.DB, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}}); err != nil {
-		return f, err
+		return err
+	}
+	var spoilt map[string]error
+	if f.Held, spoilt, err = n.store.Held(ctx, n.store.DB); err != nil {
+		return err
+	}
+	for id, why := range spoilt {
+		f.Unreadable[id] = true
+		f.Found = append(f.Found, unreadable("nova", &db.Unreadable{Table: "servers", ID: id, Err: why}))
 	}
 	if f.Services, err = n.store.Services(ctx, n.store.DB, "", ""); err != nil {
-		return f, err
+		return err
 	}
 	if f.Nodes, err = n.store.Nodes(ctx, n.store.DB, db.ListArgs{}); err != nil {
-		return f, err
+		return err
 	}
-	if err := p.claimsAndPorts(ctx, &f); err != nil {
-		return f, err
+	if !f.NoClaims {
+		if err := p.claims(ctx, f); err != nil {
+			f.NoClaims = true
+			f.Found = append(f.Found, unseen("allocations", err))
+		}
 	}
-	if f.Lost, err = p.lostCredentials(ctx); err != nil {
-		return f, err
+	if !f.NoPorts {
+		if err := p.ports(ctx, f); err != nil {
+			f.NoPorts = true
+			f.Found = append(f.Found, unseen("ports and network agents", err))
+		}
 	}
 	if f.Local, err = p.local(ctx, f.Nodes); err != nil {
-		return f, err
+		f.Local = nil
+		f.Found = append(f.Found, unseen("guests and devices of this host", err))
 	}
 	after, err := n.queue.List(ctx, tasks.ListArgs{})
 	if err != nil {
-		return f, err
+		return err
 	}
 	f.Tasks = after
 	for _, t := range before {
@@ -96,10 +137,10 @@ func (p *Process) facts(ctx context.Context, o CheckOptions) (audit.Facts, error
 			f.Tasks = append(f.Tasks, t)
 		}
 	}
-	return f, nil
+	return nil
 }
 
-func (p *Process) claimsAndPorts(ctx context.Context, f *audit.Facts) error {
+func (p *Process) claims(ctx context.Context, f *audit.Facts) error {
 	pl, err := p.placementVerbs(ctx)
 	if err != nil {
 		return err
@@ -109,6 +150,10 @@ func (p *Process) claimsAndPorts(ctx context.Context, f *audit.Facts) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (p *Process) ports(ctx context.Context, f *audit.Facts) error {
 	nets, err := p.networkVerbs(ctx)
 	if err != nil {
 		return err
@@ -131,26 +176,35 @@ func (p *Process) local(ctx context.Context, nodes []nova.Node) (*audit.Local, e
 	if i < 0 {
 		return nil, nil
 	}
-	name := driverName(p.c.Default.Driver)
-	if nodes[i].Type == "fake" {
-		name = "fake"
-	}
-	driver, err := hypervisors().New("hypervisor", name, hypervisorConfig{p.c, p.o.Version, p.o.Log, p.now})
+	driver, name, err := p.onlooking(ctx, nodes[i])
 	if err != nil {
 		return nil, err
 	}
 	l := &audit.Local{Host: host, Remove: "virsh destroy %[1]s, virsh undefine %[1]s, and its folder below instances_path"}
 	if name == "fake" {
 		l.Remove = "stop nova-compute, remove " + strings.ReplaceAll(p.c.Default.StatePath, "%", "%%") + "/fake/%[1]s.json, and start it again"
-		// This one reads its folder when it begins. A real one has begun already, in the service, and may not begin twice.
-		if err := driver.Init(ctx); err != nil {
-			return nil, err
-		}
 	} else if l.Taps, err = p.c.taps(); err != nil {
 		return nil, err
 	}
 	l.Guests, err = driver.Servers(ctx)
 	return l, err
+}
+
+// onlooking is the hypervisor of this host beside the service that drives it.
+func (p *Process) onlooking(ctx context.Context, n nova.Node) (virt.Driver, string, error) {
+	name := driverName(p.c.Default.Driver)
+	if n.Type == "fake" {
+		name = "fake"
+	}
+	driver, err := hypervisors().New("hypervisor", name, hypervisorConfig{p.c, p.o.Version, p.o.Log, p.now})
+	if err != nil {
+		return nil, "", err
+	}
+	if name == "fake" {
+		// This one reads its folder when it begins. A real one has begun already, in the service, and may not begin twice.
+		err = driver.Init(ctx)
+	}
+	return driver, name, err
 }
 
 // taps are the guests' devices that this cloud's network agent has made.

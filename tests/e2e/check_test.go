@@ -72,7 +72,7 @@ func (s *site) checked() {
 	cures := ""
 	for _, f := range s.check() {
 		rules = append(rules, f.Rule+" "+f.Subject)
-		cures += f.Text + "\n"
+		cures += f.Cure() + "\n"
 	}
 	if want := []string{"guest-orphaned guest " + id, "tap-orphaned device " + tap}; !slices.Equal(rules, want) {
 		s.t.Errorf("the check finds %v, want %v", rules, want)
