@@ -58,32 +58,32 @@ func Resources() []api.Resource[*API] {
 
 // imageView is an image as clients see it; its free properties stand beside the named members.
 type imageView struct {
-	ID              string            `wire:"id"`
-	Name            *string           `wire:"name"`
-	Status          string            `wire:"status"`
-	Visibility      string            `wire:"visibility"`
-	Protected       bool              `wire:"protected"`
-	Hidden          bool              `wire:"os_hidden"`
-	Checksum        *string           `wire:"checksum"`
-	HashAlgo        *string           `wire:"os_hash_algo"`
-	HashValue       *string           `wire:"os_hash_value"`
-	Owner           *string           `wire:"owner"`
-	Size            *int64            `wire:"size"`
-	VirtualSize     *int64            `wire:"virtual_size"`
-	ContainerFormat *string           `wire:"container_format"`
-	DiskFormat      *string           `wire:"disk_format"`
-	Created         time.Time         `wire:"created_at"`
-	Updated         time.Time         `wire:"updated_at"`
-	Tags            []string          `wire:"tags"`
-	MinRAM          int64             `wire:"min_ram"`
-	MinDisk         int64             `wire:"min_disk"`
-	Self            string            `wire:"self"`
-	File            string            `wire:"file"`
-	Schema          string            `wire:"schema"`
-	Stores          string            `wire:"stores" omit:"empty"`
-	Locations       *[]locationView   `wire:"locations" omit:"empty"`
-	DirectURL       string            `wire:"direct_url" omit:"empty"`
-	Properties      map[string]string `wire:"*"`
+	ID              string             `wire:"id"`
+	Name            *string            `wire:"name"`
+	Status          string             `wire:"status"`
+	Visibility      string             `wire:"visibility"`
+	Protected       bool               `wire:"protected"`
+	Hidden          bool               `wire:"os_hidden"`
+	Checksum        *string            `wire:"checksum"`
+	HashAlgo        *string            `wire:"os_hash_algo"`
+	HashValue       *string            `wire:"os_hash_value"`
+	Owner           *string            `wire:"owner"`
+	Size            *int64             `wire:"size"`
+	VirtualSize     *int64             `wire:"virtual_size"`
+	ContainerFormat *string            `wire:"container_format"`
+	DiskFormat      *string            `wire:"disk_format"`
+	Created         time.Time          `wire:"created_at"`
+	Updated         time.Time          `wire:"updated_at"`
+	Tags            []string           `wire:"tags"`
+	MinRAM          int64              `wire:"min_ram"`
+	MinDisk         int64              `wire:"min_disk"`
+	Self            string             `wire:"self"`
+	File            string             `wire:"file"`
+	Schema          string             `wire:"schema"`
+	Stores          string             `wire:"stores" omit:"empty"`
+	Locations       *[]locationView    `wire:"locations" omit:"empty"`
+	DirectURL       string             `wire:"direct_url" omit:"empty"`
+	Properties      map[string]*string `wire:"*"`
 }
 
 // view shows an image with those of its free properties that the caller may know of.
@@ -93,7 +93,7 @@ func (a *API) view(r *api.Request, i images.Image) imageView {
 		Checksum: text(i.Checksum), HashAlgo: text(i.HashAlgo), HashValue: text(i.HashValue), Owner: text(i.Owner), Size: number(i.Size),
 		VirtualSize: number(i.VirtualSize), ContainerFormat: text(i.ContainerFormat), DiskFormat: text(i.DiskFormat), Created: i.Created,
 		Updated: i.Updated, Tags: i.Tags, MinRAM: i.MinRAM, MinDisk: i.MinDisk, Self: path, File: path + "/file", Schema: "/v2/schemas/image",
-		Stores: strings.Join(slices.Sorted(slices.Values(i.Stores)), ","), Properties: a.Protected.Visible(i.Properties, r.Caller)}
+		Stores: strings.Join(slices.Sorted(slices.Values(i.Stores)), ","), Properties: shown(a.Protected.Visible(i.Properties, r.Caller))}
 	if v.Tags == nil {
 		v.Tags = []string{}
 	}

@@ -2,11 +2,11 @@ package api
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 
 	"hypernova/glance"
 	"hypernova/oslo/fault"
-	"hypernova/oslo/ids"
 )
 
 // Formats are those that clients may name; an empty list is the default.
@@ -108,12 +108,16 @@ func readEnum(name string, value json.RawMessage, known []string, null bool, int
 }
 
 func readTags(value json.RawMessage, into *[]string) error {
-	var tags []string
-	if err := read("tags", "a list of strings", value, &tags); err != nil {
+	var each []json.RawMessage
+	if err := read("tags", "a list of strings", value, &each); err != nil {
 		return err
 	}
-	for _, t := range tags {
-		if err := checkTag(t); err != nil {
+	tags := make([]string, len(each))
+	for i, t := range each {
+		if err := read("tags", "a list of strings", t, &tags[i]); err != nil {
+			return err
+		}
+		if err := checkTag(tags[i]); err != nil {
 			return err
 		}
 	}
@@ -131,8 +135,13 @@ func checkTag(t string) error {
 // property sets a free property, which is a text.
 func property(i *glance.Image, name string, value json.RawMessage) error {
 	var s string
-	if err := read(name, "a string", value, &s); err != nil {
-		return err
+	if !nullableProperty(name) || string(value) != "null" {
+		if err := read(name, "a string", value, &s); err != nil {
+			return err
+		}
+		if s == "" && nullableProperty(name) {
+			return wrong(name, "a UUID or null")
+		}
 	}
 	if err := propertyName(name); err != nil {
 		return err
@@ -157,11 +166,29 @@ func propertyName(name string) error {
 	return nil
 }
 
+// dashedUUID is a UUID as the schema of images wants it: with its dashes, in either case.
+var dashedUUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// nullableProperty reports the free properties that may be null, which is kept as the empty text that they cannot be.
+func nullableProperty(name string) bool { return name == "kernel_id" || name == "ramdisk_id" }
+
+// shown are free properties as they are shown.
+func shown(properties map[string]string) map[string]*string {
+	out := make(map[string]*string, len(properties))
+	for name, value := range properties {
+		out[name] = &value
+		if value == "" && nullableProperty(name) {
+			out[name] = nil
+		}
+	}
+	return out
+}
+
 // wellKnown checks the free properties that the schema of images describes more closely.
 func wellKnown(name, value string) error {
 	switch name {
 	case "kernel_id", "ramdisk_id":
-		if value != "" && (len(value) != 36 || !ids.IsUUID(value)) {
+		if value != "" && !dashedUUID.MatchString(value) {
 			return wrong(name, "a UUID")
 		}
 	case "cinder_encryption_key_deletion_policy":

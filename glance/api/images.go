@@ -15,7 +15,6 @@ import (
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
-	"hypernova/oslo/ids"
 	"hypernova/oslo/policy"
 )
 
@@ -49,6 +48,9 @@ func (a *API) list(ctx context.Context, r *api.Request, q *imageQuery) (api.Page
 		if images.OfProperty(name) && !a.Protected.Allowed(name, properties.Read, r.Caller) {
 			return out, nil // no image has a property that the caller may not read
 		}
+	}
+	for i, t := range q.Tags {
+		q.Tags[i] = strings.TrimSpace(t)
 	}
 	is, err := a.Images.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus, Sort: order, Marker: q.Marker, Limit: q.Limit + 1})
 	if err != nil {
@@ -162,7 +164,7 @@ func (f Formats) created(i *glance.Image, name string, value json.RawMessage) er
 		if err := read(name, "a UUID", value, &i.ID); err != nil {
 			return err
 		}
-		if len(i.ID) != 36 || !ids.IsUUID(i.ID) {
+		if !dashedUUID.MatchString(i.ID) {
 			return wrong(name, "a UUID")
 		}
 		return nil
@@ -250,15 +252,16 @@ func (a *API) reactivate(ctx context.Context, _ *api.Request, i images.Image, _ 
 type importBody struct {
 	Method struct {
 		Name      string                     `wire:"name" is:"required"`
-		URI       string                     `wire:"uri" is:"maxlen=2048"`
-		Region    string                     `wire:"glance_region" is:"maxlen=255"`
-		Image     string                     `wire:"glance_image_id" is:"maxlen=255"`
-		Interface string                     `wire:"glance_service_interface" is:"maxlen=255"`
+		URI       string                     `wire:"uri" is:"nullable,maxlen=2048"`
+		Region    string                     `wire:"glance_region" is:"nullable,maxlen=255"`
+		Image     string                     `wire:"glance_image_id" is:"nullable,maxlen=255"`
+		Interface string                     `wire:"glance_service_interface" is:"nullable,maxlen=255"`
 		Other     map[string]json.RawMessage `wire:"*"`
 	} `wire:"method" is:"required"`
-	Stores      []string `wire:"stores"`
-	AllStores   bool     `wire:"all_stores"`
-	MustSucceed *bool    `wire:"all_stores_must_succeed"`
+	Stores      []string                   `wire:"stores" is:"nullable"`
+	AllStores   bool                       `wire:"all_stores"`
+	MustSucceed *bool                      `wire:"all_stores_must_succeed"`
+	Others      map[string]json.RawMessage `wire:"*"` // passed over, as glance does
 }
 
 func (a *API) importImage(ctx context.Context, r *api.Request, i images.Image, in *importBody) (api.None, error) {

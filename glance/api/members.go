@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -66,7 +67,8 @@ func (a *API) member(ctx context.Context, r *api.Request, i images.Image, _ *api
 }
 
 type memberCreate struct {
-	Member string `wire:"member" is:"required,minlen=1,maxlen=255"`
+	Member string                     `wire:"member" is:"required,minlen=1,maxlen=255"`
+	Others map[string]json.RawMessage `wire:"*"` // passed over, as glance does
 }
 
 func (a *API) addMember(ctx context.Context, _ *api.Request, i images.Image, in *memberCreate) (memberView, error) {
@@ -75,8 +77,8 @@ func (a *API) addMember(ctx context.Context, _ *api.Request, i images.Image, in 
 }
 
 type memberUpdate struct {
-	Status string `wire:"status" is:"required"`
-	Member string `wire:"member"` // openstacksdk repeats it; the path is what counts
+	Status string                     `wire:"status" is:"required"`
+	Others map[string]json.RawMessage `wire:"*"` // passed over, as glance does; openstacksdk repeats the member
 }
 
 func (a *API) answerMember(ctx context.Context, r *api.Request, i images.Image, in *memberUpdate) (memberView, error) {

@@ -89,7 +89,7 @@ type accessRuleBody struct {
 }
 
 type appCredentialCreate struct {
-	Name         string                     `wire:"name" is:"required,name"`
+	Name         string                     `wire:"name" is:"required,minlen=1,maxlen=255,pattern=\\S"`
 	Description  opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	Secret       opt.Of[string]             `wire:"secret" is:"nullable,maxlen=4096"`
 	Roles        []roleName                 `wire:"roles"`

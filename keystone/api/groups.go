@@ -31,7 +31,7 @@ func groupViewer(r *api.Request) func(keystone.Group) groupView {
 }
 
 type groupCreateBody struct {
-	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
+	Name        string                     `wire:"name" is:"required,stripped,name,maxlen=64"`
 	DomainID    opt.Of[string]             `wire:"domain_id" is:"minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	Extra       map[string]json.RawMessage `wire:"*"`
@@ -42,7 +42,7 @@ func (c *groupCreateBody) PolicyTarget() policy.Target {
 }
 
 type groupUpdateBody struct {
-	Name        opt.Of[string]             `wire:"name" is:"name,maxlen=64"`
+	Name        opt.Of[string]             `wire:"name" is:"stripped,name,maxlen=64"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	DomainID    opt.Of[string]             `wire:"domain_id" is:"maxlen=64"`
 	Extra       map[string]json.RawMessage `wire:"*"`

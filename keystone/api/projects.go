@@ -78,13 +78,13 @@ func object(m map[string]any) map[string]any {
 }
 
 type projectCreate struct {
-	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
+	Name        string                     `wire:"name" is:"required,stripped,name,maxlen=64"`
 	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	ParentID    opt.Of[string]             `wire:"parent_id" is:"nullable,minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	Enabled     opt.Of[bool]               `wire:"enabled"`
 	IsDomain    opt.Of[bool]               `wire:"is_domain"`
-	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
+	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(stripped,minlen=1,maxlen=255,pattern=^[^,/]*$)"`
 	Options     map[string]any             `wire:"options"`
 	Extra       map[string]json.RawMessage `wire:"*"`
 }
@@ -94,13 +94,13 @@ func (c *projectCreate) PolicyTarget() policy.Target {
 }
 
 type projectUpdate struct {
-	Name        opt.Of[string]             `wire:"name" is:"name,maxlen=64"`
+	Name        opt.Of[string]             `wire:"name" is:"stripped,name,maxlen=64"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
 	Enabled     opt.Of[bool]               `wire:"enabled"`
 	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable"`
 	ParentID    opt.Of[string]             `wire:"parent_id" is:"nullable"`
 	IsDomain    opt.Of[bool]               `wire:"is_domain"`
-	Tags        opt.Of[[]string]           `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
+	Tags        opt.Of[[]string]           `wire:"tags" is:"maxitems=80,unique,each(stripped,minlen=1,maxlen=255,pattern=^[^,/]*$)"`
 	Options     map[string]any             `wire:"options"`
 	Extra       map[string]json.RawMessage `wire:"*"`
 }
@@ -170,7 +170,7 @@ var domains = api.Resource[*API]{Name: "domain", Plural: "domains", Ops: api.Ops
 
 func (a *API) createProject(ctx context.Context, r *api.Request, in *projectCreate) (projectView, error) {
 	p := keystone.Project{Name: in.Name, DomainID: in.DomainID.Or(""), ParentID: in.ParentID.Or(""), Description: in.Description.Or(""),
-		Enabled: in.Enabled.Or(true), IsDomain: in.IsDomain.Or(false), Tags: in.Tags, Options: in.Options, Extra: in.Extra}
+		Enabled: in.Enabled.Or(true), IsDomain: in.IsDomain.Or(false), Tags: distinct(in.Tags), Options: in.Options, Extra: in.Extra}
 	if p.IsDomain && p.ParentID != "" {
 		return projectView{}, fault.Invalidf("A project acting as a domain cannot have a parent.")
 	}
@@ -337,7 +337,7 @@ func (a *API) deleteProject(ctx context.Context, _ *api.Request, p keystone.Proj
 }
 
 type tagList struct {
-	Tags  []string `wire:"tags" is:"required,maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
+	Tags  []string `wire:"tags" is:"required,maxitems=80,unique,each(stripped,minlen=1,maxlen=255,pattern=^[^,/]*$)"`
 	Links *links   `wire:"links" omit:"empty"`
 }
 
@@ -349,13 +349,24 @@ func (a *API) writeTags(ctx context.Context, p keystone.Project, change func([]s
 	return a.Identity.UpdateProject(ctx, p.ID, identity.ProjectChange{Tags: change})
 }
 
+// distinct keeps the first of equal tags: two that were given apart may be one without the blanks around them.
+func distinct(ts []string) []string {
+	var out []string
+	for _, t := range ts {
+		if !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // exactly is a change to these tags, whatever there are.
 func exactly(ts []string) func([]string) ([]string, error) {
 	return func([]string) ([]string, error) { return ts, nil }
 }
 
 func (a *API) setTags(ctx context.Context, r *api.Request, p keystone.Project, in *tagList) (tagList, error) {
-	p, err := a.writeTags(ctx, p, exactly(in.Tags))
+	p, err := a.writeTags(ctx, p, exactly(distinct(in.Tags)))
 	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, err
 }
 
@@ -376,12 +387,12 @@ func (a *API) hasTag(_ context.Context, r *api.Request, p keystone.Project, _ *a
 }
 
 func (a *API) addTag(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
-	t := r.Param("value")
+	t := strings.TrimSpace(r.Param("value"))
 	if slices.Contains(p.Tags, t) {
 		return api.None{}, nil
 	}
-	if len(t) > 255 {
-		return api.None{}, fault.Invalidf("A tag has at most 255 characters.")
+	if t == "" || len(t) > 255 {
+		return api.None{}, fault.Invalidf("A tag has 1 to 255 characters.")
 	}
 	_, err := a.writeTags(ctx, p, func(ts []string) ([]string, error) {
 		if slices.Contains(ts, t) {
@@ -408,18 +419,18 @@ func (a *API) dropTag(ctx context.Context, r *api.Request, p keystone.Project, _
 }
 
 type domainCreateBody struct {
-	Name        string                     `wire:"name" is:"required,name,maxlen=64"`
+	Name        string                     `wire:"name" is:"required,stripped,name,maxlen=64"`
 	Explicit    string                     `wire:"explicit_domain_id" is:"pattern=^[a-zA-Z0-9]{1,64}$"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=255"`
 	Enabled     opt.Of[bool]               `wire:"enabled"`
-	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(minlen=1,maxlen=255,pattern=^[^,/]*$)"`
+	Tags        []string                   `wire:"tags" is:"maxitems=80,unique,each(stripped,minlen=1,maxlen=255,pattern=^[^,/]*$)"`
 	Options     map[string]any             `wire:"options"`
 	Extra       map[string]json.RawMessage `wire:"*"`
 }
 
 func (a *API) createDomain(ctx context.Context, r *api.Request, in *domainCreateBody) (domainView, error) {
 	p, err := a.Identity.CreateProject(ctx, keystone.Project{ID: in.Explicit, Name: in.Name, Description: in.Description.Or(""),
-		Enabled: in.Enabled.Or(true), IsDomain: true, Tags: in.Tags, Options: in.Options, Extra: in.Extra})
+		Enabled: in.Enabled.Or(true), IsDomain: true, Tags: distinct(in.Tags), Options: in.Options, Extra: in.Extra})
 	return domainViewer(r)(p), err
 }
 

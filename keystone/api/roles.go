@@ -31,7 +31,7 @@ func roleViewer(r *api.Request) func(keystone.Role) roleView {
 }
 
 type roleBody struct {
-	Name        opt.Of[string]             `wire:"name" is:"name"`
+	Name        opt.Of[string]             `wire:"name" is:"minlen=1,maxlen=255,pattern=\\S"`
 	DomainID    opt.Of[string]             `wire:"domain_id" is:"nullable,minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	Description opt.Of[string]             `wire:"description" is:"nullable,maxlen=255"`
 	Options     map[string]any             `wire:"options"`

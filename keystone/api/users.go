@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,12 +32,32 @@ type userView struct {
 	Extra          map[string]json.RawMessage `wire:"*"`
 }
 
+// describes is the member of users that is not there, null or empty as it was given: keystone keeps it with the members that it does not know.
+const describes = "description"
+
+// undescribed adds to what a user has besides a description that says nothing, so that it is shown as it was given.
+func undescribed(extra map[string]json.RawMessage, d opt.Of[string]) map[string]json.RawMessage {
+	if !d.Set || d.Or("") != "" {
+		return extra
+	}
+	extra = maps.Clone(extra)
+	if extra == nil {
+		extra = map[string]json.RawMessage{}
+	}
+	extra[describes] = json.RawMessage(`""`)
+	if d.Null {
+		extra[describes] = json.RawMessage("null")
+	}
+	return extra
+}
+
 func userViewer(r *api.Request) func(keystone.User) userView {
 	return func(u keystone.User) userView {
 		v := userView{ID: u.ID, Name: u.Name, DomainID: u.DomainID, Enabled: u.Enabled, Options: object(u.Options),
 			Links: links{r.URL("/users/%s", u.ID)}, Federated: federatedViews(u.Federated), Extra: u.Extra}
 		if u.Description != "" {
-			v.Description = opt.Some(u.Description)
+			v.Description, v.Extra = opt.Some(u.Description), maps.Clone(u.Extra)
+			delete(v.Extra, describes)
 		}
 		if u.DefaultProjectID != "" {
 			v.DefaultProject = opt.Some(u.DefaultProjectID)
@@ -82,7 +103,7 @@ func federatedIDs(ps []userProvider) []keystone.FederatedID {
 }
 
 type userCreate struct {
-	Name           string                     `wire:"name" is:"required,name"`
+	Name           string                     `wire:"name" is:"required,stripped,name"`
 	DomainID       opt.Of[string]             `wire:"domain_id" is:"minlen=1,maxlen=64,pattern=^[a-zA-Z0-9-]+$"`
 	DefaultProject opt.Of[string]             `wire:"default_project_id" is:"nullable,maxlen=64"`
 	Description    opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
@@ -98,7 +119,7 @@ func (c *userCreate) PolicyTarget() policy.Target {
 }
 
 type userUpdate struct {
-	Name           opt.Of[string]             `wire:"name" is:"name"`
+	Name           opt.Of[string]             `wire:"name" is:"stripped,name"`
 	DomainID       opt.Of[string]             `wire:"domain_id" is:"maxlen=64"`
 	DefaultProject opt.Of[string]             `wire:"default_project_id" is:"nullable,maxlen=64"`
 	Description    opt.Of[string]             `wire:"description" is:"nullable,maxlen=65535"`
@@ -136,6 +157,7 @@ func (a *API) createUser(ctx context.Context, r *api.Request, in *userCreate) (u
 	if domain == "" {
 		domain = ownDomain(r)
 	}
+	in.Extra = undescribed(in.Extra, in.Description)
 	u, err := a.Identity.CreateUser(ctx, keystone.User{Name: in.Name, DomainID: domain, DefaultProjectID: in.DefaultProject.Or(""),
 		Description: in.Description.Or(""), Enabled: in.Enabled.Or(true), Options: in.Options, Extra: in.Extra, Federated: federatedIDs(in.Federated)},
 		in.Password.Or(""))
@@ -191,6 +213,7 @@ func (a *API) updateUser(ctx context.Context, r *api.Request, u keystone.User, i
 	if in.DomainID.Has() && in.DomainID.Value != u.DomainID {
 		return userView{}, fault.Invalidf("A user cannot be moved to another domain.")
 	}
+	in.Extra = undescribed(in.Extra, in.Description)
 	c := identity.UserChange{Name: in.Name.Ptr(), Enabled: in.Enabled.Ptr(), Password: in.Password.Ptr(), Options: in.Options, Extra: in.Extra}
 	if in.Federated.Set {
 		ids := federatedIDs(in.Federated.Or(nil))

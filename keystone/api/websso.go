@@ -144,6 +144,9 @@ func (a *API) webLogin(ctx context.Context, r *api.Request, s sender, w http.Res
 	case q.Get("code") == "", q.Has("iss") && q.Get("iss") != d.Issuer:
 		return refused // the provider says no, or it is another one (RFC 9207)
 	}
+	if err := a.Tokens.EndDialogue(ctx, d); err != nil {
+		return err
+	}
 	p, err := a.Federation.Hear(ctx, s.provider, s.protocol, oidc.Question{Issuer: d.Issuer, Redirect: back, State: d.State, Nonce: d.Nonce, Verifier: d.Verifier}, q.Get("code"))
 	if err != nil {
 		return err

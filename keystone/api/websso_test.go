@@ -160,6 +160,29 @@ func TestALoginByABrowserIsBoundToItsQuestion(t *testing.T) {
 	}
 }
 
+// An answer ends its question, also for another browser that has the cookie and a second answer of the provider.
+func TestAQuestionIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	c, _, origin := webCloud(t)
+	b := newBrowser(t)
+	_, there, _, _ := b.visit(c.url + named + origin)
+	_, first, _, _ := b.visit(there)
+	_, second, _, _ := b.visit(there)
+	at, err := url.Parse(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := b.Jar.Cookies(at)[0].Value
+	if status, _, page, _ := b.visit(first); status != 200 {
+		t.Fatalf("%d %s", status, page)
+	}
+	other := newBrowser(t)
+	plant(other, at, kept)
+	if status, _, page, _ := other.visit(second); first == second || status != 401 || strings.Contains(page, "name=\"token\"") {
+		t.Errorf("the second answer: %d %s", status, page)
+	}
+}
+
 func TestALoginByABrowserIsForDashboardsThatAreTrusted(t *testing.T) {
 	t.Parallel()
 	c, _, origin := webCloud(t)

@@ -1,8 +1,12 @@
 package token
 
 import (
+	"context"
 	"encoding/json"
 	"time"
+
+	"hypernova/keystone/store"
+	"hypernova/oslo/db"
 )
 
 // Dialogue is what a browser carries from the first half of a login to the second: who is asked, what for, and the secrets that bind the
@@ -42,3 +46,21 @@ func (s *Service) OpenDialogue(text string) (Dialogue, error) {
 	}
 	return d, nil
 }
+
+// EndDialogue takes a dialogue for answered, whatever comes of the answer; fault.Unauthorized when it was before, by whomever. What is kept of
+// it stays until it would have been too old.
+func (s *Service) EndDialogue(ctx context.Context, d Dialogue) error {
+	first := false
+	err := s.db.Tx(ctx, func(tx *db.Tx) error {
+		var err error
+		first, err = store.UsePasscode(ctx, tx, dialogues, d.Expires.Unix()/int64(step/time.Second), d.State)
+		return err
+	})
+	if err == nil && !first {
+		err = refused("the dialogue was answered before")
+	}
+	return err
+}
+
+// dialogues stands where used passcodes have their user; no user's id has a blank.
+const dialogues = "browser dialogues"

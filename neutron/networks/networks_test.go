@@ -584,4 +584,16 @@ func TestPortsTakePartInASubnetThatComesLater(t *testing.T) {
 	if c.heard.es[len(c.heard.es)-1].Name != "network-changed" {
 		t.Errorf("compute heard %v", c.heard.es)
 	}
+	// Both servers hear of a port that goes from one to the other.
+	before := len(c.heard.es)
+	if _, err := c.UpdatePort(ctx, ps[0].ID, networks.PortPatch{DeviceID: opt.Some("other")}); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, e := range c.heard.es[before:] {
+		told = append(told, e.Name+" "+e.Server)
+	}
+	if !slices.Equal(told, []string{"network-changed s", "network-changed other"}) {
+		t.Errorf("compute heard %v", told)
+	}
 }

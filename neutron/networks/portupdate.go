@@ -61,7 +61,10 @@ func (s *Service) UpdatePort(ctx context.Context, id string, patch PortPatch) (n
 		if err := s.patchBinding(ctx, w, was, &p, patch); err != nil {
 			return err
 		}
-		if !slices.Equal(was.FixedIPs, p.FixedIPs) {
+		if was.DeviceID != p.DeviceID {
+			w.event("network-changed", was, "") // a server has lost it
+		}
+		if !slices.Equal(was.FixedIPs, p.FixedIPs) || was.MAC != p.MAC || was.DeviceID != p.DeviceID {
 			w.event("network-changed", p, "")
 		}
 		out, err = s.save(ctx, w, was, p)

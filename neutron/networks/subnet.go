@@ -243,6 +243,7 @@ func (s *Service) withdraw(ctx context.Context, w *work, sub neutron.Subnet) err
 			}
 		}
 		w.changes.Port(p)
+		w.event("network-changed", p, "")
 		p.FixedIPs = kept
 		if _, err := store.UpdatePort(ctx, w.Tx, p, s.now()); err != nil {
 			return err

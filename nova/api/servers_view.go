@@ -176,10 +176,10 @@ func (a *API) hostStatus(ctx context.Context, vs []nova.Server) (map[string]stri
 	for _, s := range services {
 		is := "UP"
 		switch {
-		case s.Disabled:
-			is = "MAINTENANCE"
 		case s.ForcedDown:
 			is = "DOWN"
+		case s.Disabled:
+			is = "MAINTENANCE"
 		case !s.Up:
 			is = "UNKNOWN"
 		}

@@ -308,6 +308,30 @@ func TestChangedPortsAreReadAgain(t *testing.T) {
 	w.wait(func() bool { return w.get(id).Addresses[0].IP != before })
 }
 
+// What networking did not tell, or what was lost on the way, is found all the same.
+func TestNetworksAreReadAgainNowAndThen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	id := power()(w)
+	w.ports.mu.Lock()
+	for k, p := range w.ports.m {
+		p.NetworkName, p.MAC = "renamed", "fa:16:3e:aa:bb:cc"
+		w.ports.m[k] = p
+	}
+	w.ports.mu.Unlock()
+	w.heal()
+	if as := w.get(id).Addresses; len(as) != 1 || as[0].Network != "renamed" || as[0].MAC != "fa:16:3e:aa:bb:cc" {
+		t.Errorf("addresses are %+v", as)
+	}
+	w.ports.mu.Lock()
+	clear(w.ports.m)
+	w.ports.mu.Unlock()
+	w.heal()
+	if as := w.get(id).Addresses; len(as) != 0 {
+		t.Errorf("addresses are %+v", as)
+	}
+}
+
 // wait looks until the condition holds; the test's own deadline bounds it.
 func (w *world) wait(ok func() bool) {
 	w.t.Helper()

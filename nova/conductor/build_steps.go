@@ -1,6 +1,7 @@
 package conductor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -273,15 +274,18 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 
 // merged is the ports there are now, with what the cache alone knows.
 func merged(had, now []neutron.PortInfo) []neutron.PortInfo {
-	out := append([]neutron.PortInfo{}, now...)
+	out := append([]neutron.PortInfo{}, now...) // never nil: none are kept as none
+	at := func(id string) int {
+		if i := slices.IndexFunc(had, func(h neutron.PortInfo) bool { return h.ID == id }); i >= 0 {
+			return i
+		}
+		return len(had)
+	}
+	slices.SortStableFunc(out, func(x, y neutron.PortInfo) int { return at(x.ID) - at(y.ID) })
 	for i := range out {
-		for _, h := range had {
-			if h.ID == out[i].ID {
-				out[i].Created = out[i].Created || h.Created
-				if out[i].Tag == "" {
-					out[i].Tag = h.Tag
-				}
-			}
+		if k := at(out[i].ID); k < len(had) {
+			out[i].Created = out[i].Created || had[k].Created
+			out[i].Tag = cmp.Or(out[i].Tag, had[k].Tag)
 		}
 	}
 	return out

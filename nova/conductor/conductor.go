@@ -51,6 +51,8 @@ type Conductor struct {
 	c     Config
 	hub   hub
 	heard heard
+	// healed is the last server whose network was read again; only healNetworks uses it.
+	healed string
 	// crash is called at instants between the things a job does, where tests end it.
 	crash func(point string)
 }
@@ -84,7 +86,8 @@ func New(c Config, d Deps) *Conductor {
 // Manager is the role nova-conductor.
 func (c *Conductor) Manager(host string) service.Manager {
 	return service.Manager{Binary: nova.BinaryConductor, Host: host, Topic: rpcapi.Conductor, Level: 1, Register: c.register,
-		Periodic: []service.Periodic{{Name: "ask_silent_services", Spacing: max(c.c.DownTime/4, 10*time.Millisecond), Fn: c.askSilent}}}
+		Periodic: []service.Periodic{{Name: "ask_silent_services", Spacing: max(c.c.DownTime/4, 10*time.Millisecond), Fn: c.askSilent},
+			{Name: "heal_networks", Spacing: healEvery, Fn: c.healNetworks}}}
 }
 
 func (c *Conductor) point(name string) {

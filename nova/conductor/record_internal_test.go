@@ -2,8 +2,10 @@ package conductor
 
 import (
 	"flag"
+	"reflect"
 	"testing"
 
+	"hypernova/neutron"
 	"hypernova/oslo/tasks/taskstest"
 )
 
@@ -14,4 +16,14 @@ func TestProgressOfOlderReleasesIsRead(t *testing.T) {
 	t.Parallel()
 	taskstest.Record[attemptsRecord](t, *update, "build.attempts")
 	taskstest.Record[attempt](t, *update, "build.attempt")
+}
+
+func TestPortsKeepTheOrderInWhichAServerHasThem(t *testing.T) {
+	t.Parallel()
+	had := []neutron.PortInfo{{ID: "b", Tag: "first", Created: true}, {ID: "gone"}, {ID: "a"}}
+	got := merged(had, []neutron.PortInfo{{ID: "a"}, {ID: "new"}, {ID: "b"}})
+	want := []neutron.PortInfo{{ID: "b", Tag: "first", Created: true}, {ID: "a"}, {ID: "new"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
 }

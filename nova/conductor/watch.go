@@ -2,9 +2,36 @@ package conductor
 
 import (
 	"context"
+	"time"
 
+	"hypernova/nova/rpcapi"
 	"hypernova/oslo/service"
 )
+
+// What networking changes it tells, but a word may be lost, and it does not tell of all: so servers' networks are read again now and then, a few
+// at each time.
+const (
+	healEvery  = time.Minute
+	healAtOnce = 100
+)
+
+// healNetworks reads the networks of the next servers again, and begins anew after the last.
+func (c *Conductor) healNetworks(ctx context.Context) error {
+	ids, err := c.Store.PlacedServers(ctx, c.Store.DB, c.healed, healAtOnce)
+	if err != nil {
+		return err
+	}
+	c.healed = ""
+	for _, id := range ids {
+		if err := c.refreshNetwork(ctx, rpcapi.ServerArgs{Server: id}); err != nil {
+			return err
+		}
+	}
+	if len(ids) == healAtOnce {
+		c.healed = ids[len(ids)-1]
+	}
+	return nil
+}
 
 // askSilent asks the services whose heartbeats do not arrive by their other address.
 func (c *Conductor) askSilent(ctx context.Context) error {

@@ -163,6 +163,14 @@ UPDATE servers
 SET ports = ?, addresses = ?, ip4 = ?, ip6 = ?, updated_at = ?
 WHERE id = ? AND ports <> ?`)
 
+// By the primary key.
+var placedServers = db.NewQuery[string](stmts, "SELECT id\nFROM servers\nWHERE id > ?\n  AND deleted = ?\n  AND host <> ''\nORDER BY id\nLIMIT ?")
+
+// PlacedServers are the ids of servers that have a host, in order, after one; at most so many.
+func (s *Store) PlacedServers(ctx context.Context, on db.Querier, after string, most int) ([]string, error) {
+	return placedServers.All(ctx, on, after, false, most)
+}
+
 // SetPorts writes the network cache; the same again changes nothing.
 func (s *Store) SetPorts(ctx context.Context, on db.Querier, id string, ports []neutron.PortInfo) error {
 	p, err := encode(ports)
