@@ -17,15 +17,15 @@ import (
 	"hypernova/oslo/private"
 )
 
-// handed is what goes along with a listener.
+// handed is the message that accompanies a listener.
 type handed struct {
 	PID     int    `json:"pid"`
 	Address string `json:"address"`
 }
 
-// Offer is a service that hands the listener l of the API called name to the process that follows this one, by way of a socket in dir.
-// The two share one queue of connections from then on, so that none is refused while the one takes over from the other. The last
-// process that offers a name is the one that is asked.
+// Offer is a Service that passes the listener l of the API called name to the next process, through a Unix socket in
+// dir. Both processes then accept from one queue of connections, so no connection is refused during a restart. If
+// several processes offer the same name, the last one is asked.
 func Offer(dir, name string, l *net.TCPListener) Service {
 	return Func(name+" handover", func(ctx context.Context, ready func()) error {
 		path, err := socket(dir, name)
@@ -36,7 +36,7 @@ func Offer(dir, name string, l *net.TCPListener) Service {
 		if err := os.Remove(own); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		at, done, err := reach(own)
+		at, done, err := shortName(own)
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func Offer(dir, name string, l *net.TCPListener) Service {
 		if err != nil {
 			return fmt.Errorf("offer the listener of %s: %w", name, err)
 		}
-		s.SetUnlinkOnClose(false) // the name may be the next process's by then
+		s.SetUnlinkOnClose(false) // the next process may have replaced the socket by then
 		info, err := os.Lstat(own)
 		if err == nil {
 			err = os.Rename(own, path)
@@ -61,8 +61,8 @@ func Offer(dir, name string, l *net.TCPListener) Service {
 				if err != nil {
 					return
 				}
-				if err := give(c, l); err != nil {
-					log.From(ctx).Warn("listener could not be handed over", "service", name, log.Err, err.Error())
+				if err := sendListener(c, l); err != nil {
+					log.From(ctx).Warn("cannot hand over the listener", "service", name, log.Err, err.Error())
 				}
 			}
 		}()
@@ -84,12 +84,12 @@ func socket(dir, name string) (string, error) {
 	return filepath.Join(dir, name+".sock"), nil
 }
 
-// longest is what fits into the address of a unix socket everywhere.
+// longest is the longest Unix socket address that every system accepts.
 const longest = 100
 
-// reach is a name of the socket at path that is short enough to be an address, good until done is called: where the folder's name is too
-// long, by way of the folder as this process has it open.
-func reach(path string) (name string, done func(), err error) {
+// shortName returns a name of the socket at path that is short enough for an address. It is valid until done is called.
+// If the folder's name is too long, it is a name under /proc/self/fd.
+func shortName(path string) (name string, done func(), err error) {
 	if len(path) <= longest {
 		return path, func() {}, nil
 	}
@@ -98,13 +98,13 @@ func reach(path string) (name string, done func(), err error) {
 		return "", nil, err
 	}
 	name = filepath.Join(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()), filepath.Base(path))
-	if _, err := os.Stat(filepath.Dir(name)); err != nil { // no Linux
+	if _, err := os.Stat(filepath.Dir(name)); err != nil { // not Linux
 		return "", nil, errors.Join(fault.Invalidf("the name of the folder %s is too long for the socket through which a listener is handed over; choose a shorter [DEFAULT] state_path", filepath.Dir(path)), dir.Close())
 	}
-	return name, func() { dir.Close() }, nil // it was open for reading only
+	return name, func() { dir.Close() }, nil // opened for reading only
 }
 
-func give(c *net.UnixConn, l *net.TCPListener) error {
+func sendListener(c *net.UnixConn, l *net.TCPListener) error {
 	defer c.Close()
 	f, err := l.File()
 	if err != nil {
@@ -122,12 +122,13 @@ func give(c *net.UnixConn, l *net.TCPListener) error {
 	return err
 }
 
-// TakeOver asks the process that offers the listener of name in dir for it; nil where there is none, or where it listens on another
-// address than the wanted one. pid is that process's.
+// TakeOver asks the process that offers the listener of name in dir for it. It returns a nil listener if no process
+// offers it or if it listens on another address. pid is the id of the offering process. It blocks for at most a few
+// seconds.
 func TakeOver(ctx context.Context, dir, name, address string) (l net.Listener, pid int, err error) {
-	at, done, err := reach(filepath.Join(dir, name+".sock"))
+	at, done, err := shortName(filepath.Join(dir, name+".sock"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, nil // nobody ever ran
+		return nil, 0, nil // no process has run yet
 	}
 	if err != nil {
 		return nil, 0, err
@@ -136,7 +137,7 @@ func TakeOver(ctx context.Context, dir, name, address string) (l net.Listener, p
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", at)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, 0, nil // nobody runs
+		return nil, 0, nil // no process runs now
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("ask for the listener of %s: %w", name, err)

@@ -20,19 +20,21 @@ import (
 	"hypernova/oslo/metric"
 )
 
-// HTTPOptions adjust an API service. The zero value has no request timeout, no metrics, and is ready while it serves.
+// HTTPOptions are the settings of an API server. The zero value has no request timeout and no metrics, and is ready
+// while it serves.
 type HTTPOptions struct {
-	Timeout time.Duration                   // ends a request's context; 0: never, as for image data
-	Grace   time.Duration                   // for requests in flight when the service stops; default 30 s
+	Timeout time.Duration                   // deadline of a request's context; 0: none, for example for image data
+	Grace   time.Duration                   // time for requests in flight to finish when the service stops; default 30 s
 	Metrics prometheus.Gatherer             // served at /metrics; nil: the registry of the context
-	Ready   func(ctx context.Context) error // asked by /readyz besides serving; its text is shown
-	// Linger is how long clients that keep connections open are given to make one more request, whose answer tells them to connect
-	// anew, before these are closed. It is of use where another process listens on the same socket.
+	Ready   func(ctx context.Context) error // an additional check of /readyz; the answer shows its error
+	// Linger keeps idle connections open for this long when the service stops. The answer to one more request tells the
+	// client to reconnect. Use it when another process accepts on the same socket.
 	Linger time.Duration
-	Bounds *conns.Bounds // of connections; nil: none, but clients that keep requests waiting are ended all the same
+	Bounds *conns.Bounds // limits on connections; nil: none, but slow clients are still disconnected
 }
 
-// HTTP is an API service: listener, graceful shutdown, request timeout, /healthz, /readyz, /metrics beside h. It owns the listener.
+// HTTP is an API server with graceful shutdown, a request timeout, and /healthz, /readyz and /metrics beside h. It owns
+// the listener.
 func HTTP(name string, l net.Listener, h http.Handler, o HTTPOptions) Service {
 	if o.Grace <= 0 {
 		o.Grace = 30 * time.Second
@@ -53,7 +55,7 @@ func (s *httpService) Name() string { return s.name }
 
 func (s *httpService) Run(ctx context.Context, ready func()) error {
 	l := log.From(ctx)
-	base := context.WithoutCancel(ctx) // requests in flight are given the grace period
+	base := context.WithoutCancel(ctx) // requests in flight keep their context during the grace period
 	server := &http.Server{
 		Handler:           s.handler(ctx),
 		ReadHeaderTimeout: 15 * time.Second,
@@ -82,13 +84,13 @@ func (s *httpService) Run(ctx context.Context, ready func()) error {
 	conns.Drain(s.l, false)
 	last := time.AfterFunc(grace*8/10, func() {
 		if n := conns.Drain(s.l, true); n > 0 {
-			l.Warn("transfers are ended because the service stops", "service", s.name, "transfers", n)
+			l.Warn("ending transfers: service stops", "service", s.name, "transfers", n)
 		}
 	})
 	defer last.Stop()
 	err := s.linger(stop)
 	if e := server.Shutdown(stop); e != nil {
-		cut := s.inFlight.Load() // a connection on which nothing was ever asked is waited for too, and none of these
+		cut := s.inFlight.Load() // Shutdown also waits for connections without a request; those do not count
 		if e = errors.Join(e, server.Close()); cut > 0 {
 			err = errors.Join(err, fmt.Errorf("%d requests were cut off after %v: %w", cut, grace.Round(time.Millisecond), e))
 		}
@@ -100,7 +102,7 @@ func (s *httpService) Run(ctx context.Context, ready func()) error {
 	return err
 }
 
-// linger stops accepting and answers what comes on open connections.
+// linger closes the listener and answers requests on open connections for o.Linger.
 func (s *httpService) linger(ctx context.Context) error {
 	if s.o.Linger <= 0 {
 		return nil
@@ -129,7 +131,7 @@ func (s *httpService) handler(ctx context.Context) http.Handler {
 	mux.Handle("GET /metrics", metric.Handler(gatherer))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if own[r.URL.Path] {
-			mux.ServeHTTP(w, r) // the API's own paths are never rewritten by this mux
+			mux.ServeHTTP(w, r) // this mux must not rewrite the API's own paths
 			return
 		}
 		s.inFlight.Add(1)
@@ -163,7 +165,7 @@ func (s *httpService) readyz(w http.ResponseWriter, r *http.Request) {
 	text(w, http.StatusOK, "ready")
 }
 
-// recovered is the last net under an API; the API kit recovers its own handlers and answers in its own form.
+// recovered turns a panic that the API kit did not handle into a 500.
 func (s *httpService) recovered(w http.ResponseWriter, r *http.Request) {
 	p := recover()
 	if p == nil {
@@ -181,16 +183,16 @@ func (s *httpService) recovered(w http.ResponseWriter, r *http.Request) {
 func text(w http.ResponseWriter, status int, s string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, s+"\n") // a prober that hung up has lost nothing
+	_, _ = io.WriteString(w, s+"\n") // the client has gone
 }
 
-// Report says how many requests are in flight.
+// Report writes the number of requests in flight.
 func (s *httpService) Report(w io.Writer) {
 	fmt.Fprintf(w, "%s at %s\n  requests in flight: %d\n", s.name, s.l.Addr(), s.inFlight.Load())
 }
 
-// Sockets are the listeners that systemd opened for the process, by the names in their units (FileDescriptorName=).
-// It takes them out of the environment, so it is called once, by main.
+// Sockets returns the listeners that systemd passed to the process, by their names (FileDescriptorName=). It removes
+// them from the environment, so call it once, from main.
 func Sockets() (map[string][]net.Listener, error) {
 	ls, err := activation.ListenersWithNames()
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// Manager is what a role supplies to the manager-service; every hook may be nil.
+// Manager describes one role. The service framework calls its hooks and may find any of them nil.
 type Manager struct {
 	Binary                                     string // "nova-compute"
 	Host                                       string
@@ -27,15 +27,17 @@ type Manager struct {
 	Periodic                                   []Periodic
 }
 
-// Options are what all manager services of a process share. Zero values are the defaults.
+// Options are the settings that all manager services of a process share. A zero value means the default.
 type Options struct {
-	ReportInterval time.Duration // between heartbeats; default 10 s
-	DownTime       time.Duration // silence that makes a member down; default 60 s; must be more than ReportInterval
-	Grace          time.Duration // for work in flight when the service stops; default 60 s
-	FuzzyDelay     time.Duration // most that a periodic task's first run is put off; default 60 s
-	Concurrency    int           // handlers at once; default that of messaging.Server
-	Disabled       []string      // names of periodic tasks that shall not run
-	Pulse          string        // URL at which this process answers for its services beside the bus; empty: nowhere
+	ReportInterval time.Duration // time between heartbeats; default 10 s
+	// DownTime is the time without a heartbeat after which a member is down; default 60 s.
+	// It must exceed ReportInterval.
+	DownTime    time.Duration
+	Grace       time.Duration // time for work in flight to finish when the service stops; default 60 s
+	FuzzyDelay  time.Duration // upper bound of the random delay before a periodic task's first run; default 60 s
+	Concurrency int           // handlers that run at once; default that of messaging.Server
+	Disabled    []string      // names of periodic tasks that do not run
+	Pulse       string        // base URL of this process's health endpoint, see Pulses; empty: none
 }
 
 func (o Options) filled() Options {
@@ -50,25 +52,26 @@ func (o Options) filled() Options {
 	return o
 }
 
-// Group is the service record store and membership: nova and neutron each implement it on their own database.
+// Group stores the service records and their heartbeats. Nova and neutron each implement it on their own database. All
+// methods may block on the database or the bus.
 type Group interface {
-	// Join finds or creates the record (host, binary, topic, level) and returns its id. It may be repeated.
-	// fault.Unavailable is tried again; any other fault ends the start.
+	// Join finds or creates the record (host, binary, topic, level) and returns its id. It is idempotent. The service
+	// retries after fault.Unavailable; any other fault ends its start.
 	Join(ctx context.Context, m Member) (string, error)
-	// Beat says the member is alive. fault.NotFound: the record was deleted; the service joins again.
+	// Beat records one heartbeat. It returns fault.NotFound if the record was deleted; the service then joins again.
 	Beat(ctx context.Context, id string) error
-	// Leave says it stopped on purpose.
+	// Leave records that the service stopped on purpose.
 	Leave(ctx context.Context, id string) error
 }
 
-// Member is what a service record says of a service.
+// Member is the content of a service record.
 type Member struct {
 	Host, Binary, Topic string
 	Level               int
 	Pulse               string // Options.Pulse
 }
 
-// New makes the service of a manager. group may be nil (no membership), bus too where there is no topic.
+// New makes the service of a manager. group may be nil (no membership). bus may be nil if the manager has no topic.
 func New(m Manager, bus *messaging.Bus, group Group, o Options) Service {
 	s := &manager{m: m, bus: bus, group: group, o: o.filled()}
 	for _, p := range m.Periodic {
@@ -89,7 +92,8 @@ type manager struct {
 
 func (s *manager) Name() string { return s.m.Binary }
 
-// Run is the life of every manager service, in the order that operators know. Each step has a line in the log.
+// Run starts the service in the order of nova.service: configuration check, service record, init host, pre-start, RPC
+// server, post-start, heartbeats, periodic tasks. It logs each step, blocks until ctx ends, and drains.
 func (s *manager) Run(ctx context.Context, ready func()) error {
 	begin := time.Now()
 	if s.o.DownTime <= s.o.ReportInterval {
@@ -99,7 +103,7 @@ func (s *manager) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	if s.m.CheckConfig == nil {
-		s.did(ctx, "configuration check", begin)
+		s.logStep(ctx, "configuration check", begin)
 	}
 	id, err := s.join(ctx)
 	if err != nil {
@@ -122,13 +126,13 @@ func (s *manager) Run(ctx context.Context, ready func()) error {
 	stopTasks := s.startPeriodic(ctx)
 	ready()
 	<-ctx.Done()
-	err = s.drain(ctx, server, stopTasks) // heartbeats go on: a draining service is not dead
+	err = s.drain(ctx, server, stopTasks) // heartbeats continue while the service drains
 	id = stopBeats()
 	return errors.Join(err, s.leave(ctx, id))
 }
 
-// did writes the line of a step.
-func (s *manager) did(ctx context.Context, step string, begin time.Time, more ...any) {
+// logStep logs a finished step.
+func (s *manager) logStep(ctx context.Context, step string, begin time.Time, more ...any) {
 	log.From(ctx).InfoContext(ctx, "service step", append([]any{"service", s.m.Binary, log.Step, step,
 		log.Took, time.Since(begin).Round(time.Microsecond).String()}, more...)...)
 }
@@ -141,7 +145,7 @@ func (s *manager) hook(ctx context.Context, name string, f func(context.Context)
 	if err := f(ctx); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	s.did(ctx, name, begin)
+	s.logStep(ctx, name, begin)
 	return nil
 }
 
@@ -153,7 +157,8 @@ func (s *manager) self() Member {
 	return m
 }
 
-// join waits for whoever keeps the records: services start in any order.
+// join writes the service record. It retries while the record's database or conductor is unavailable, because services
+// start in any order.
 func (s *manager) join(ctx context.Context) (string, error) {
 	if s.group == nil {
 		return "", nil
@@ -163,13 +168,13 @@ func (s *manager) join(ctx context.Context) (string, error) {
 		m := s.self()
 		id, err := s.group.Join(ctx, m)
 		if err == nil {
-			s.did(ctx, "service record", begin, log.Host, m.Host, "binary", m.Binary, "topic", m.Topic, "level", m.Level, "id", id)
+			s.logStep(ctx, "service record", begin, log.Host, m.Host, "binary", m.Binary, "topic", m.Topic, "level", m.Level, "id", id)
 			return id, nil
 		}
 		if !fault.Is(err, fault.Unavailable) {
 			return "", fmt.Errorf("service record: %w", err)
 		}
-		log.From(ctx).Warn("service record cannot be written yet, trying again", "service", s.m.Binary, log.Err, err.Error())
+		log.From(ctx).Warn("retrying to write the service record", "service", s.m.Binary, log.Err, err.Error())
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
 		case <-ctx.Done():
@@ -193,7 +198,7 @@ func (s *manager) listen(ctx context.Context) (*messaging.Server, error) {
 	}
 	s.server.Store(server)
 	topic := s.m.Topic.Topic()
-	s.did(ctx, "RPC server", begin, "listens", fmt.Sprintf("%s, %s.%s, %s fanout", topic, topic, s.m.Host, topic))
+	s.logStep(ctx, "RPC server", begin, "listens", fmt.Sprintf("%s, %s.%s, %s fanout", topic, topic, s.m.Host, topic))
 	return server, nil
 }
 
@@ -215,21 +220,21 @@ func (s *manager) startPeriodic(ctx context.Context) (stop func()) {
 	if off != nil {
 		more = append(more, "disabled", strings.Join(off, " "))
 	}
-	s.did(ctx, "periodic tasks", begin, more...)
+	s.logStep(ctx, "periodic tasks", begin, more...)
 	return stop
 }
 
-// drain takes no new work and waits for what is in flight, although ctx has ended.
+// drain stops taking new work and waits for the work in flight. ctx has ended already, so it uses a context of its own.
 func (s *manager) drain(ctx context.Context, server *messaging.Server, stopTasks func()) error {
 	begin, inFlight := time.Now(), 0
 	if server != nil {
 		inFlight = server.InFlight()
 		log.From(ctx).InfoContext(ctx, "service takes no new work", "service", s.m.Binary, "in_flight", inFlight)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace(ctx, s.o.Grace)) // ctx ended: that is why we drain
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Grace(ctx, s.o.Grace)) // ctx has ended already
 	defer cancel()
 	tasksEnded := make(chan struct{})
-	go func() { // ends with the last run, whose context stopTasks ends
+	go func() { // ends with the last run; stopTasks ends its context
 		defer close(tasksEnded)
 		stopTasks()
 	}()
@@ -239,13 +244,13 @@ func (s *manager) drain(ctx context.Context, server *messaging.Server, stopTasks
 	}
 	select {
 	case <-tasksEnded:
-	case <-ctx.Done(): // other services may have used up the grace period, while here nothing was to be waited for
+	case <-ctx.Done(): // earlier services may have used up the grace period; report only what still runs here
 		if names := s.running(); len(names) > 0 {
 			err = errors.Join(err, fault.Unavailablef("periodic tasks still run: %s", strings.Join(names, ", ")))
 		}
 	}
 	if err == nil && server != nil {
-		s.did(ctx, "drained", begin, "in_flight", inFlight)
+		s.logStep(ctx, "drained", begin, "in_flight", inFlight)
 	}
 	return err
 }
@@ -259,7 +264,7 @@ func (s *manager) running() (names []string) {
 	return names
 }
 
-// Report says what is in flight, how the service group does, and how the periodic tasks do.
+// Report writes the work in flight, the state of the membership, and the state of the periodic tasks.
 func (s *manager) Report(w io.Writer) {
 	fmt.Fprintf(w, "%s on %s, level %d\n", s.m.Binary, s.m.Host, s.m.Level)
 	if srv := s.server.Load(); srv != nil {

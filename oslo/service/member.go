@@ -11,16 +11,16 @@ import (
 	"hypernova/oslo/log"
 )
 
-// firstAgain is the pause after a heartbeat that did not arrive; it grows up to the interval.
+// firstAgain is the pause after a failed heartbeat. It doubles up to ReportInterval.
 const firstAgain = 250 * time.Millisecond
 
-// membership is what a service knows of its place in the group.
+// membership is the state of this service's membership in the service group.
 type membership struct {
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	id     string
-	joined time.Time // of the record, or the last heartbeat that arrived; what is silence is measured from here
+	joined time.Time // time of the last successful heartbeat, or of the join
 	beats  int
-	lost   error // why the last heartbeat did not arrive; nil: it did
+	lost   error // error of the last heartbeat; nil if it succeeded
 }
 
 func (m *membership) note(id string, err error) (was error) {
@@ -36,7 +36,7 @@ func (m *membership) note(id string, err error) (was error) {
 	return was
 }
 
-// trouble is why the last heartbeat did not arrive.
+// trouble returns the error of the last heartbeat, nil if it succeeded.
 func (m *membership) trouble() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,18 +56,18 @@ func (m *membership) report(w io.Writer) {
 	}
 }
 
-// heartbeats makes the service a member of the group and keeps it one, until the returned function ends it and tells the record's id.
-// A heartbeat that fails is no reason to stop working: the log says when the group is lost and when it is back. Heartbeats have a
-// goroutine of their own, so that no work is in their way.
+// heartbeats sends a heartbeat now and then every ReportInterval, until the returned function stops it. That function
+// returns the id of the service record. A failed heartbeat does not stop the service: the log records when heartbeats
+// fail and when they resume. Heartbeats run on a goroutine of their own, so slow work cannot delay them.
 func (s *manager) heartbeats(ctx context.Context, id string) (stop func() string) {
 	if s.group == nil {
 		return func() string { return "" }
 	}
 	begin := time.Now()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // a draining service is alive until it has left
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // heartbeats continue while the service drains
 	ended := make(chan struct{})
 	if id = s.beat(ctx, id); s.member.trouble() == nil {
-		s.did(ctx, "service group", begin, "id", id, "every", s.o.ReportInterval.String(), "down_after", s.o.DownTime.String())
+		s.logStep(ctx, "service group", begin, "id", id, "every", s.o.ReportInterval.String(), "down_after", s.o.DownTime.String())
 	}
 	go func() {
 		defer close(ended)
@@ -94,7 +94,8 @@ func (s *manager) heartbeats(ctx context.Context, id string) (stop func() string
 	return func() string { cancel(); <-ended; return id }
 }
 
-// beat sends one heartbeat and answers the record's id, which is another one where the record had to be made anew.
+// beat sends one heartbeat and returns the id of the service record. The id changes if the record was deleted and had
+// to be created again.
 func (s *manager) beat(ctx context.Context, id string) string {
 	err := contained(ctx, "heartbeat", s.m.Binary, func() error {
 		one, cancel := context.WithTimeout(ctx, s.o.ReportInterval)
@@ -114,24 +115,24 @@ func (s *manager) beat(ctx context.Context, id string) string {
 	was := s.member.note(id, err)
 	switch l := log.From(ctx).With("service", s.m.Binary, log.Host, s.m.Host); {
 	case err == nil && was != nil:
-		l.InfoContext(ctx, "heartbeats arrive again")
+		l.InfoContext(ctx, "heartbeats resumed")
 	case err != nil && was == nil:
-		l.ErrorContext(ctx, "heartbeat does not arrive; others will see this service as down. It goes on working, and trying", log.Err, err.Error())
+		l.ErrorContext(ctx, "heartbeat failed; the service group will report this service as down", log.Err, err.Error())
 	}
 	return id
 }
 
-// leave says to the group that the service stops on purpose.
+// leave records in the service group that the service stopped on purpose.
 func (s *manager) leave(ctx context.Context, id string) error {
 	if s.group == nil {
 		return nil
 	}
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting) // ctx ended: that is why we leave
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting) // ctx has ended already
 	defer cancel()
 	if err := s.group.Leave(ctx, id); err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("leave the service group: %w", err)
 	}
-	s.did(ctx, "left the service group", begin, "id", id)
+	s.logStep(ctx, "left the service group", begin, "id", id)
 	return nil
 }

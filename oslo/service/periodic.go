@@ -15,10 +15,12 @@ import (
 	"hypernova/oslo/metric"
 )
 
-// jitter is the largest part of the spacing that a run is put off or brought forward, so that hosts do not march in step.
+// jitter is the largest share of the spacing by which a run starts early or late, so that hosts do not run at the same
+// time.
 const jitter = 0.05
 
-// Periodic is a periodic task. Runs never overlap; the spacing is from start to start, and a run that takes longer puts the next one off.
+// Periodic is a periodic task. Runs never overlap. The spacing is from start to start; a run that takes longer delays
+// the next one.
 type Periodic struct {
 	Name           string
 	Spacing        time.Duration // 0 or less: disabled
@@ -26,7 +28,8 @@ type Periodic struct {
 	Fn             func(ctx context.Context) error
 }
 
-// RunOnce runs the task now, under a request id of its own. Its panic becomes an error.
+// RunOnce runs the task now, under a request id of its own. It blocks until the run ends. A panic is returned as an
+// error.
 func (p Periodic) RunOnce(ctx context.Context) error {
 	ctx = auth.WithRequest(ctx, ids.Request())
 	end := metric.From(ctx).Start("periodic", p.Name)
@@ -41,9 +44,9 @@ func (p Periodic) RunOnce(ctx context.Context) error {
 
 type task struct {
 	Periodic
-	off bool // by its spacing or by an option
+	off bool // disabled by its spacing or by an option
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards the fields below
 	now  bool       // a run is under way
 	runs int
 	last time.Time
@@ -57,7 +60,7 @@ func (t *task) busy() bool {
 	return t.now
 }
 
-// runPeriodic starts the tasks; the returned function ends them and waits for runs under way, whose context it ends.
+// runPeriodic starts the tasks. The returned function ends the contexts of the runs under way and waits for them.
 func runPeriodic(ctx context.Context, service string, ts []*task, fuzzy time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -95,7 +98,7 @@ func (t *task) loop(ctx context.Context, service string, fuzzy time.Duration) {
 		t.now, t.runs, t.took, t.err = false, t.runs+1, took, err
 		t.mu.Unlock()
 		if took > t.Spacing {
-			metric.From(ctx).Overrun(t.Name) // no line: a task that watches something runs for as long as it can
+			metric.From(ctx).Overrun(t.Name) // not logged: a task that watches something runs for longer than its spacing
 		}
 		if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
 			log.From(ctx).Error("periodic task failed", "service", service, "task", t.Name, log.Err, err.Error())

@@ -13,19 +13,19 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// PulsePath is where a process answers for its services.
+// PulsePath is the path of the health endpoint.
 const PulsePath = "/pulse"
 
-// Pulse is what a service says of itself to whoever asks it beside the bus: a host whose heartbeats do not arrive is told apart from a
-// dead one by it.
+// Pulse is one service's state in the answer of the health endpoint. The endpoint is HTTP and does not use the message
+// bus, so it tells a host that lost the bus from a dead host.
 type Pulse struct {
 	Host   string `json:"host"`
 	Binary string `json:"binary"`
-	Member bool   `json:"member"`             // its heartbeats arrive, as far as it knows
-	Silent int    `json:"silent"`             // seconds since one did, by its own clock
-	Error  string `json:"error,omitempty"`    // why the last one did not
-	Beats  int    `json:"heartbeats"`         // that arrived
-	Flight int    `json:"in_flight,omitzero"` // messages
+	Member bool   `json:"member"`             // its last heartbeat succeeded
+	Silent int    `json:"silent"`             // seconds since the last successful heartbeat, by its own clock
+	Error  string `json:"error,omitempty"`    // error of the last heartbeat
+	Beats  int    `json:"heartbeats"`         // number of successful heartbeats
+	Flight int    `json:"in_flight,omitzero"` // messages being handled
 }
 
 func (s *manager) pulse() Pulse {
@@ -46,7 +46,8 @@ func (s *manager) pulse() Pulse {
 	return p
 }
 
-// Pulses answers GET PulsePath for those of the services that are members of a group. services is asked at each request.
+// Pulses serves GET PulsePath: a JSON list of the services that are members of a group. It calls services at each
+// request.
 func Pulses(services func() []Service) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+PulsePath, func(w http.ResponseWriter, _ *http.Request) {
@@ -64,16 +65,17 @@ func Pulses(services func() []Service) http.Handler {
 			}
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(all) // who hung up has lost nothing
+		_ = json.NewEncoder(w).Encode(all) // the client has gone; there is nobody to report to
 	})
 	return mux
 }
 
-// ErrHung says that something takes connections where a service should answer, but does not answer: the process is stopped, or stuck.
+// ErrHung means that a connection was accepted but no answer came: the process is stopped or stuck.
 var ErrHung = errors.New("its process is there, but does not answer")
 
-// AskPulse asks the process at base for one of its services. fault.NotFound: another process lives there now, or the service has ended.
-// fault.Unavailable: nobody answers; the error is ErrHung where the connection was made and then nothing came.
+// AskPulse asks the health endpoint at base for one service and waits for at most patience. fault.NotFound: the
+// endpoint does not know the service. fault.Unavailable: no answer; the error wraps ErrHung if the connection was
+// accepted.
 func AskPulse(ctx context.Context, base, host, binary string, patience time.Duration) (Pulse, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

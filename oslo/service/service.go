@@ -1,5 +1,6 @@
-// Package service is the frame that every role runs in: a launcher, manager services with their place in the service group,
-// periodic tasks, and API services. Loggers and metrics are those of the context (oslo/log, oslo/metric).
+// Package service is the service framework, as oslo.service and nova.service are: a launcher, manager services with
+// heartbeats in the service group, periodic tasks, and API servers. The logger and the metrics are those of the context
+// (oslo/log, oslo/metric).
 package service
 
 import (
@@ -19,20 +20,20 @@ import (
 	"hypernova/oslo/metric"
 )
 
-// Service is one thing a launcher runs. Run blocks until ctx ends and its work is drained; it calls ready once it serves.
-// A Run that returns before ctx ended has failed, whatever it returns.
+// Service is one service of a launcher. Run blocks until ctx ends and its work is drained, and calls ready once it
+// serves. A Run that returns before ctx ends has failed, even if its error is nil.
 type Service interface {
 	Name() string
 	Run(ctx context.Context, ready func()) error
 }
 
-// Reporter is a service that has something to say in a state report.
+// Reporter is a Service that writes a section of the state report.
 type Reporter interface{ Report(w io.Writer) }
 
-// Wrapper is a service that runs another one, which is the member of a group, as a part of itself.
+// Wrapper is a Service that runs another Service. Inner returns the one that is the member of a group.
 type Wrapper interface{ Inner() Service }
 
-// Func makes a Service of a function.
+// Func makes a Service from a function.
 func Func(name string, run func(ctx context.Context, ready func()) error) Service {
 	return fn{name, run}
 }
@@ -45,7 +46,7 @@ type fn struct {
 func (f fn) Name() string                                { return f.name }
 func (f fn) Run(ctx context.Context, ready func()) error { return f.run(ctx, ready) }
 
-// running is one service under the launcher.
+// running is one started service.
 type running struct {
 	s     Service
 	stop  context.CancelCauseFunc
@@ -54,9 +55,10 @@ type running struct {
 	err   error
 }
 
-// Launch starts the services in order, each after the one before is ready, waits for ctx (or a failure), and stops them in reverse order,
-// each within grace. It returns nil after an orderly stop; otherwise one error that names the service that failed and what the stop left.
-// systemd, where it started the process, is told of readiness, stopping and life.
+// Launch starts the services in order, each after the previous one is ready. It waits until ctx ends or a service
+// fails. Then it stops them in reverse order, all within grace. It returns nil after an orderly stop, otherwise an
+// error that names the service that failed and the errors of the stop. It notifies systemd (READY, STOPPING, WATCHDOG)
+// if systemd started the process.
 func Launch(ctx context.Context, grace time.Duration, ss ...Service) error {
 	l := log.From(ctx)
 	begin := time.Now()
@@ -90,7 +92,7 @@ func Launch(ctx context.Context, grace time.Duration, ss ...Service) error {
 	return errors.Join(err, stopAll(l, grace, up))
 }
 
-// start runs s under a context that ends only when its turn to stop has come.
+// start runs s under a context that ends when it is this service's turn to stop.
 func start(ctx context.Context, s Service, failed chan<- *running) *running {
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // services stop in reverse order, not all at once
 	r := &running{s: s, stop: cancel, ready: make(chan struct{}), ended: make(chan struct{})}
@@ -126,16 +128,16 @@ func awaitReady(ctx context.Context, r *running, failed <-chan *running) error {
 	}
 }
 
-// parting is how long a service may take beyond the grace period, to leave its group and close what it has open.
+// parting is the time beyond the grace period in which a service leaves its group and closes its connections.
 const parting = 5 * time.Second
 
-// ending is the cause of a service's context that ends because its turn to stop has come.
+// ending is the cancellation cause of a service that was told to stop.
 type ending struct{ by time.Time }
 
 func (e *ending) Error() string { return "told to stop by " + e.by.UTC().Format(time.RFC3339) }
 
-// Grace is how long a service whose context ended may take for work in flight: what the launcher's grace period has left, as all of a
-// process's services share it, or own if that is less or nobody said.
+// Grace returns how long a service may take for its work in flight after its context ended. It is the rest of the
+// launcher's grace period, which all services of the process share, but at most own. Without a launcher it is own.
 func Grace(ctx context.Context, own time.Duration) time.Duration {
 	var e *ending
 	if errors.As(context.Cause(ctx), &e) {
@@ -160,7 +162,7 @@ func stopAll(l *slog.Logger, grace time.Duration, up []*running) error {
 		t := time.NewTimer(max(time.Until(by), 0) + min(grace/4, parting))
 		select {
 		case <-r.ended:
-			// A start that was interrupted fails with the reason of its end somewhere in its error: nothing is wrong with that.
+			// An interrupted start returns the cancellation cause in its error. That is an orderly stop.
 			var told *ending
 			if r.err != nil && !errors.Is(r.err, context.Canceled) && !errors.As(r.err, &told) {
 				errs = append(errs, fmt.Errorf("service %s did not stop well: %w", r.s.Name(), r.err))
@@ -174,7 +176,7 @@ func stopAll(l *slog.Logger, grace time.Duration, up []*running) error {
 	return errors.Join(errs...)
 }
 
-// contained runs f and makes an error of its panic, with the stack in the log.
+// contained runs f and returns its panic as an error. The stack goes to the log.
 func contained(ctx context.Context, sort, name string, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -188,15 +190,15 @@ func contained(ctx context.Context, sort, name string, f func() error) (err erro
 
 func notify(l *slog.Logger, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
-		l.Warn("systemd could not be told", "state", state, log.Err, err.Error())
+		l.Warn("cannot notify systemd", "state", state, log.Err, err.Error())
 	}
 }
 
-// watchdog tells systemd at half the interval it asked for that the process lives.
+// watchdog notifies systemd's watchdog at half of the interval that systemd asked for.
 func watchdog(ctx context.Context, l *slog.Logger) (stop func()) {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		l.Warn("systemd's watchdog setting cannot be read", log.Err, err.Error())
+		l.Warn("cannot read systemd's watchdog setting", log.Err, err.Error())
 	}
 	if every <= 0 {
 		return func() {}

@@ -18,30 +18,30 @@ import (
 	"hypernova/oslo/private"
 )
 
-// SignalOptions are a process's answers to signals.
+// SignalOptions are the reactions of a process to signals.
 type SignalOptions struct {
-	// Reload hooks answer SIGHUP in order; each says what it did.
+	// Reload hooks run in order on SIGHUP. did describes the change for the log; an error stops the reload.
 	Reload []func(ctx context.Context) (did string, err error)
-	// Report writes the state report for SIGUSR2; nil: goroutines only.
+	// Report writes the state report on SIGUSR2. nil: goroutines only.
 	Report func(w io.Writer)
-	// ReportPath is the file that a report is added to; empty: standard error.
+	// ReportPath is the file to which reports are appended. Empty: standard error.
 	ReportPath string
-	// Exit ends the process at a second SIGTERM or SIGINT, with 128 and the signal's number; nil: os.Exit.
+	// Exit ends the process at a second SIGTERM or SIGINT, with status 128 plus the signal's number. nil: os.Exit.
 	Exit func(code int)
-	// Source brings the signals; nil: the operating system's. Tests put their own in.
+	// Source delivers the signals. nil: the operating system. Tests use a channel of their own.
 	Source <-chan os.Signal
 }
 
-// ErrSignal is the cause of a context that a signal ended.
+// ErrSignal is the cancellation cause of a context that a signal ended.
 var ErrSignal = errors.New("ended by a signal")
 
-// Signals returns a context that SIGTERM or SIGINT ends, so that Launch drains; a second one ends the process at once.
-// SIGHUP runs the reload hooks, SIGUSR2 writes a state report. stop gives the signals back to the system.
+// Signals returns a context that SIGTERM or SIGINT ends, so that Launch drains. A second signal ends the process at
+// once. SIGHUP runs the reload hooks, SIGUSR2 writes a state report. stop restores the default signal handling.
 func Signals(ctx context.Context, o SignalOptions) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	source, unhook := o.Source, func() {}
 	if source == nil {
-		c := make(chan os.Signal, 8) // signals that come while a reload runs
+		c := make(chan os.Signal, 8) // room for signals that arrive during a reload
 		signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR2)
 		source = c
 		unhook = func() { signal.Stop(c) }
@@ -75,23 +75,23 @@ func (o SignalOptions) answer(ctx context.Context, source <-chan os.Signal, quit
 				o.reload(ctx)
 			case syscall.SIGUSR2:
 				if err := o.report(); err != nil {
-					l.Error("state report could not be written", log.Err, err.Error())
+					l.Error("cannot write the state report", log.Err, err.Error())
 				}
 			default:
 				if ending {
-					l.Warn("second signal: ending at once", "signal", s.String())
+					l.Warn("exiting at once: second signal", "signal", s.String())
 					o.Exit(exitCode(s))
 					return
 				}
 				ending = true
-				l.Info("signal: finishing what is under way, a second one ends at once", "signal", s.String())
+				l.Info("stopping: signal received; a second one exits at once", "signal", s.String())
 				end(fmt.Errorf("%w: %v", ErrSignal, s))
 			}
 		}
 	}
 }
 
-// exitCode is what a shell says of a program that a signal ended.
+// exitCode is the exit status that a shell reports for a program that a signal ended.
 func exitCode(s os.Signal) int {
 	if n, ok := s.(syscall.Signal); ok {
 		return 128 + int(n)
@@ -104,13 +104,13 @@ func (o SignalOptions) reload(ctx context.Context) {
 	notify(l, daemon.SdNotifyReloading)
 	defer notify(l, daemon.SdNotifyReady)
 	if len(o.Reload) == 0 {
-		l.Info("signal to reload: there is nothing to reload here")
+		l.Info("reload ignored: nothing here can be reloaded")
 	}
 	for _, f := range o.Reload {
 		var did string
 		err := contained(ctx, "reload", "hook", func() (err error) { did, err = f(ctx); return err })
 		if err != nil {
-			l.Error("reload refused, the old settings stay", log.Err, err.Error())
+			l.Error("reload failed, keeping the old settings", log.Err, err.Error())
 		} else {
 			l.Info("reloaded", "what", did)
 		}
@@ -137,7 +137,7 @@ func (o SignalOptions) write(w io.Writer) error {
 	return nil
 }
 
-// contain keeps a report going where one service cannot tell.
+// contain writes a panic of f into the report, so that the other sections still follow.
 func contain(w io.Writer, name string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -147,13 +147,13 @@ func contain(w io.Writer, name string, f func()) {
 	f()
 }
 
-// WriteReport writes what can be said of a process: its services, then every goroutine.
+// WriteReport writes the state report of a process: its services, then every goroutine.
 func WriteReport(w io.Writer, ss ...Service) {
 	WriteServices(w, ss...)
 	WriteGoroutines(w)
 }
 
-// WriteServices is the part of a report that tells of the process and its services.
+// WriteServices writes the first part of a state report: the process and its services.
 func WriteServices(w io.Writer, ss ...Service) {
 	fmt.Fprintf(w, "state report of process %d at %s: %d goroutines\n", os.Getpid(), time.Now().UTC().Format(time.RFC3339), runtime.NumGoroutine())
 	for _, s := range ss {
@@ -165,8 +165,8 @@ func WriteServices(w io.Writer, ss ...Service) {
 	}
 }
 
-// WriteGoroutines is the part of a report that tells what the process is doing.
+// WriteGoroutines writes the second part of a state report: the stacks of all goroutines.
 func WriteGoroutines(w io.Writer) {
 	fmt.Fprintln(w, "goroutines:")
-	_ = pprof.Lookup("goroutine").WriteTo(w, 1) // to a log or file that just took the lines above
+	_ = pprof.Lookup("goroutine").WriteTo(w, 1) // w has just accepted the lines above
 }

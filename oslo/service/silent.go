@@ -9,13 +9,13 @@ import (
 	"hypernova/oslo/log"
 )
 
-// What is found of a member whose heartbeats do not arrive. One of which nothing is found is dead, or cut off altogether.
+// Notes on a member whose heartbeats are overdue. A member without a note is dead or cut off from all networks.
 const (
 	NoteOffBus = "alive, but off the message bus"
 	NoteHung   = "its process is there but does not answer"
 )
 
-// Why is what an operator is told of a member that is not up: what was decided about it, and what was found.
+// Why is the reason that an operator sees for a member that is not up: the operator's own reason and the note.
 func Why(decided, found string) string {
 	switch {
 	case found == "":
@@ -26,23 +26,23 @@ func Why(decided, found string) string {
 	return decided + " (" + found + ")"
 }
 
-// Silent is a member whose heartbeats do not arrive.
+// Silent is a member whose heartbeats are overdue.
 type Silent struct {
 	ID           string
 	Host, Binary string
-	Pulse        string // Member.Pulse; nobody is asked where it is empty
-	Note         string // what was found the last time
+	Pulse        string // Member.Pulse; the member is not asked if it is empty
+	Note         string // the note that is recorded now
 	Seen         time.Time
 }
 
 const (
 	askPatience = 3 * time.Second
-	asksAtOnce  = 32 // silent members are asked in parallel: most of them let the asker wait
+	asksAtOnce  = 32 // members are asked in parallel, because most of them do not answer before the timeout
 )
 
-// AskSilent asks silent members by their other address: a host that is cut off the bus but alive is told apart from a dead one. note
-// writes down what was found where it is another thing than the last time; it may be called concurrently. That changes nothing about
-// what is up or down, only what is said of it.
+// AskSilent asks the health endpoint of each overdue member, to tell a host that is cut off the bus from a dead one. It
+// calls note if the result differs from Silent.Note; note may be called concurrently. The members' up or down state
+// does not change. It blocks for a few seconds per 32 members, and returns the joined errors of note.
 func AskSilent(ctx context.Context, silent []Silent, note func(ctx context.Context, s Silent, found string) error) error {
 	var all sync.WaitGroup
 	var mu sync.Mutex

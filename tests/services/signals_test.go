@@ -73,7 +73,7 @@ func TestAServicesLife(t *testing.T) {
 	p.says("log level debug; not before a restart: DEFAULT.report_interval, DEFAULT.disabled_periodic_tasks")
 	i.write(t, "debgu = true")
 	p.signal(syscall.SIGHUP)
-	p.says("reload refused, the old settings stay", `debgu`)
+	p.says("reload failed, keeping the old settings", `debgu`)
 	i.write(t, "disabled_periodic_tasks = x")
 	p.signal(syscall.SIGHUP)
 	p.says(`there is no periodic task \"x\"; there are: ask_silent_agents,`)
@@ -110,7 +110,7 @@ func TestFiltersAreReloaded(t *testing.T) {
 	p.says("reloaded", "configuration: filters and weighers of the scheduler")
 	i.write(t, "[filter_scheduler]\nenabled_filters = ComputeFitler")
 	p.signal(syscall.SIGHUP)
-	p.says("reload refused", "ComputeFitler")
+	p.says("reload failed", "ComputeFitler")
 	p.signal(syscall.SIGTERM)
 	p.says("service takes no new work", "step=drained", `step="left the service group"`)
 	p.ends(0)
@@ -172,7 +172,7 @@ func TestARequestThatNeverComesWholeIsEnded(t *testing.T) {
 	half(t, i)
 	p.inFlight()
 	p.signal(syscall.SIGTERM)
-	p.says("transfers are ended because the service stops")
+	p.says("ending transfers: service stops")
 	p.ends(0)
 }
 
@@ -187,7 +187,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	p.says("service takes no new work")
 	p.signal(syscall.SIGTERM)
 	p.ends(128 + int(syscall.SIGTERM))
-	p.says("second signal: ending at once")
+	p.says("exiting at once: second signal")
 }
 
 func TestAFailedStartNamesServiceAndCure(t *testing.T) {
