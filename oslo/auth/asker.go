@@ -6,30 +6,31 @@ import (
 	"errors"
 )
 
-// AskerHeader carries who asked a service for what the service now asks of another one: see EncodeAsker. It counts
-// only beside the token of a caller with the role service, and only at APIs that say so (oslo/api.Config.Askers).
+// AskerHeader carries the user for whom one service calls another one; see EncodeAsker. It is accepted only beside a
+// token with the role service, and only by APIs that allow it (oslo/api.Config.Askers).
 const AskerHeader = "X-Hypernova-Asker"
 
-// JudgeHeader beside AskerHeader asks what would be refused, without doing it.
+// JudgeHeader, sent with AskerHeader, asks for the policy check only: the request is authorized and not executed.
 const JudgeHeader = "X-Hypernova-Judge-Only"
 
-// ownProject is the project of services' own work. Keystone's ids never look like this.
+// ownProject is the project of a service's own requests. It differs from every id that Keystone makes.
 const ownProject = "service"
 
-// Own reports a service's own work: a caller that Service made, or none. Everything else is a user's wish and is
-// judged by the user's rights.
+// Own reports whether the request is a service's own: the caller is nil or was made by Service. All other requests are
+// subject to the rights of the user.
 func (c *Caller) Own() bool { return c == nil || c.ProjectID == ownProject }
 
-// EncodeAsker is the value of AskerHeader: identity, scope and roles. There is no token or secret in it.
+// EncodeAsker returns the value of AskerHeader: identity, scope and roles. It contains no token and no secret.
 func EncodeAsker(c *Caller) string {
 	b, err := json.Marshal(c)
 	if err != nil {
-		return "" // strings and a time always encode; an empty value is refused by who reads it
+		return "" // strings and a time always encode; the receiver rejects an empty value
 	}
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// DecodeAsker reads it. A value that names no user, or that claims to be a service's own work, is an error.
+// DecodeAsker parses a value of AskerHeader. It returns an error if the value names no user or claims to be a service's
+// own request.
 func DecodeAsker(v string) (*Caller, error) {
 	b, err := base64.StdEncoding.DecodeString(v)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package auth is who is calling: the Caller that a token proves, how a process learns it, and how it rides in a context.
+// Package auth is the caller of a request: the Caller that a validated token yields, the Validator of tokens, and their
+// context keys.
 package auth
 
 import (
@@ -6,7 +7,8 @@ import (
 	"time"
 )
 
-// Caller is what a token says. At most one of ProjectID, DomainID and System is set; none means an unscoped token.
+// Caller is the content of a validated token. At most one of ProjectID, DomainID and System is set; none means an
+// unscoped token.
 type Caller struct {
 	UserID            string    `json:"user_id"`
 	UserName          string    `json:"user_name,omitempty"`
@@ -19,13 +21,13 @@ type Caller struct {
 	DomainID          string    `json:"domain_id,omitempty"`
 	DomainName        string    `json:"domain_name,omitempty"`
 	System            string    `json:"system,omitempty"` // "all" or empty
-	Roles             []string  `json:"roles,omitempty"`  // role names, implied ones included
+	Roles             []string  `json:"roles,omitempty"`  // role names, including implied roles
 	Methods           []string  `json:"methods,omitempty"`
 	AuditID           string    `json:"audit_id,omitempty"`
 	Expires           time.Time `json:"expires,omitzero"`
 }
 
-// HasRole reports whether the caller holds the named role on the token's scope.
+// HasRole reports whether the caller has the named role on the token's scope.
 func (c *Caller) HasRole(name string) bool {
 	for _, r := range c.Roles {
 		if r == name {
@@ -35,16 +37,16 @@ func (c *Caller) HasRole(name string) bool {
 	return false
 }
 
-// Admin reports the admin role: what OpenStack's context_is_admin means.
+// Admin reports whether the caller has the admin role. It is OpenStack's context_is_admin.
 func (c *Caller) Admin() bool { return c != nil && c.HasRole("admin") }
 
-// Validator turns a token into its caller. It may block on the network; it answers fault.Unauthorized for a token that is
-// malformed, unknown, expired or revoked, and fault.Unavailable where it cannot know.
+// Validator validates tokens. It may block on the network. It returns fault.Unauthorized for a token that is malformed,
+// unknown, expired or revoked, and fault.Unavailable if the token cannot be checked now.
 type Validator interface {
 	Validate(ctx context.Context, token string) (*Caller, error)
 }
 
-// ValidatorFunc is a function as a Validator.
+// ValidatorFunc adapts a function to Validator.
 type ValidatorFunc func(ctx context.Context, token string) (*Caller, error)
 
 func (f ValidatorFunc) Validate(ctx context.Context, token string) (*Caller, error) {
@@ -59,18 +61,18 @@ func With(ctx context.Context, c *Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// From is the caller in ctx, nil where there is none.
+// From returns the caller in ctx, nil if there is none.
 func From(ctx context.Context) *Caller { c, _ := ctx.Value(callerKey{}).(*Caller); return c }
 
-// WithRequest returns a context that carries the request id, which goes with every message, task and log line.
+// WithRequest returns a context that carries the request id. Messages, tasks and log lines include it.
 func WithRequest(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestKey{}, id)
 }
 
-// RequestID is the request id in ctx, empty where there is none.
+// RequestID returns the request id in ctx, empty if there is none.
 func RequestID(ctx context.Context) string { s, _ := ctx.Value(requestKey{}).(string); return s }
 
-// Service is the caller that a service's own work runs as: the admin role on the named service's project.
+// Service returns the caller of a service's own requests: the roles admin and service on a project of its own.
 func Service(name string) *Caller {
 	return &Caller{UserID: name, UserName: name, ProjectID: ownProject, ProjectName: "service", Roles: []string{"admin", "service"}}
 }

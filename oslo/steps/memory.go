@@ -5,21 +5,21 @@ import (
 	"sync"
 )
 
-// Memory is a journal that lives as long as the process, for short work and for tests. The zero value is empty.
+// Memory is a journal in memory, for short work and for tests. The zero value is empty.
 type Memory struct {
 	mu    sync.Mutex
 	saved []byte
 	saves int
 }
 
-// Load answers what was saved last.
+// Load returns the last saved record, nil if there is none.
 func (m *Memory) Load(context.Context) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]byte(nil), m.saved...), nil
 }
 
-// Save keeps the record.
+// Save stores the record.
 func (m *Memory) Save(_ context.Context, record []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -28,7 +28,7 @@ func (m *Memory) Save(_ context.Context, record []byte) error {
 	return nil
 }
 
-// Saves is how often Save was called.
+// Saves returns how often Save was called.
 func (m *Memory) Saves() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

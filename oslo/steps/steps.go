@@ -1,4 +1,5 @@
-// Package steps runs long work as named steps with undo, recorded so that another process can go on where one ended.
+// Package steps runs a plan of named steps with undo and records its progress, so that another process can resume it (a
+// saga).
 package steps
 
 import (
@@ -11,18 +12,18 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Step is one named piece of work on the record S. Do and Undo are idempotent and take all they need from S: either may run again after
-// it was interrupted, and Undo also runs for a Do that failed half way or never began.
+// Step is one named part of a plan that works on the record S. Do and Undo are idempotent and take all inputs from S:
+// either may run again after an interruption. Undo also runs for a Do that failed half way or never started.
 type Step[S any] struct {
 	Name string
 	Do   func(ctx context.Context, s *S) error
 	Undo func(ctx context.Context, s *S) error // nil: nothing to undo
-	// Light is for steps that only compute: they are not recorded, and run again together with the recorded step before them.
+	// Light marks a step that only computes. It is not recorded and runs again together with the recorded step before it.
 	Light bool
 }
 
-// Journal keeps the progress record. Save is durable when it returns; an error stops the run without undo (somebody else owns it now).
-// Load answers nothing where nothing was saved.
+// Journal stores the progress record. Save is durable when it returns. An error of Save stops the run without undo,
+// because another worker owns the plan now. Load returns nil if nothing was saved.
 type Journal interface {
 	Load(ctx context.Context) ([]byte, error)
 	Save(ctx context.Context, record []byte) error
@@ -31,13 +32,13 @@ type Journal interface {
 type state string
 
 const (
-	doing   state = "doing"   // Step runs or is about to
+	doing   state = "doing"   // Step runs or is about to run
 	done    state = "done"    // all steps have run
-	undoing state = "undoing" // Step and all before it are to be undone
+	undoing state = "undoing" // Step and all steps before it are to be undone
 	undone  state = "undone"
 )
 
-// record is the progress as the journal keeps it.
+// record is the progress as the journal stores it.
 type record struct {
 	Step    string          `json:"step,omitempty"`
 	State   state           `json:"state"`
@@ -45,7 +46,7 @@ type record struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-// failure is the error that an unwinding began with.
+// failure is the error that started the undo.
 type failure struct {
 	Step  string `json:"step,omitempty"`
 	Kind  string `json:"kind"`
@@ -74,11 +75,11 @@ func (f *failure) fault() error {
 	return e
 }
 
-// Failed is the error of a run whose step failed. Unless Undo is set, all is undone.
+// Failed is the error of a run whose step failed. If Undo is nil, all steps are undone.
 type Failed struct {
 	Step string
-	Err  error // the step's; after a restart a fault of the same kind, text and code
-	Undo error // what could not be undone: run again to try again
+	Err  error // the step's error; after a restart a fault of the same kind, text and code
+	Undo error // errors of the undo; the next run tries again
 }
 
 func (f *Failed) Error() string {
@@ -88,7 +89,7 @@ func (f *Failed) Error() string {
 	return fmt.Sprintf("step %s: %v", f.Step, f.Err)
 }
 
-// Unwrap shows the step's error first, so that its kind is the kind of the whole.
+// Unwrap lists the step's error first, so that fault.KindOf returns its kind.
 func (f *Failed) Unwrap() []error {
 	if f.Undo == nil {
 		return []error{f.Err}
@@ -96,13 +97,13 @@ func (f *Failed) Unwrap() []error {
 	return []error{f.Err, f.Undo}
 }
 
-// again marks an error after which the step is to be tried again later.
+// again marks an error after which the step runs again later.
 type again struct{ err error }
 
 func (a *again) Error() string { return a.err.Error() }
 func (a *again) Unwrap() error { return a.err }
 
-// Again wraps a step's error that must not undo the work: the run stops where it is, and the next run begins with this step.
+// Again wraps a step's error that must not undo the work. The run stops; the next run resumes with this step.
 func Again(err error) error {
 	if err == nil {
 		return nil
@@ -110,11 +111,11 @@ func Again(err error) error {
 	return &again{err}
 }
 
-// Run does the steps in order, recording before each one what is about to run and after it the changed S: N steps save N+1 times
-// at most. After a restart it goes on where the record ends, with the S of the record: the step that was under way runs again.
-// When a step fails or panics, that step and all before it are undone in reverse and a *Failed with its error is returned; an
-// unwinding that was interrupted goes on unwinding and returns the recorded failure; what could not be undone is tried again by
-// the next run. ctx ending (shutdown) stops without undo and returns ctx's error.
+// Run executes the steps in order. Before each step it records the step's name, and after it the changed S: N steps
+// cause at most N+1 saves. A run that was interrupted resumes at the recorded step, with the recorded S, and executes
+// that step again. If a step fails or panics, that step and all before it are undone in reverse order, and Run returns
+// a *Failed with its error. An interrupted undo resumes and returns the recorded failure. An Undo that failed is tried
+// again by the next run. If ctx ends (shutdown), Run stops without undo and returns the error of ctx.
 func Run[S any](ctx context.Context, j Journal, s *S, plan ...Step[S]) error {
 	r, err := load(ctx, j, s, plan)
 	if err != nil {
@@ -131,8 +132,8 @@ func Run[S any](ctx context.Context, j Journal, s *S, plan ...Step[S]) error {
 	return r.forward(ctx)
 }
 
-// Unwind gives the work up for the given reason: whatever has run is undone as if the recorded step had failed. For work whose time or
-// tries are over. Work that was done or undone before is left so.
+// Unwind abandons the plan for the given reason, for example an expired deadline: it undoes all steps as if the
+// recorded step had failed. A plan that is finished or undone stays as it is.
 func Unwind[S any](ctx context.Context, j Journal, s *S, reason error, plan ...Step[S]) error {
 	r, err := load(ctx, j, s, plan)
 	if err != nil {
@@ -155,7 +156,7 @@ type run[S any] struct {
 	plan  []Step[S]
 	rec   record
 	at    int  // index of rec.Step
-	fresh bool // nothing was recorded
+	fresh bool // nothing is recorded yet
 }
 
 func load[S any](ctx context.Context, j Journal, s *S, plan []Step[S]) (*run[S], error) {
@@ -207,7 +208,7 @@ func (r *run[S]) forward(ctx context.Context) error {
 			return err
 		}
 		p := r.plan[i]
-		resumed := i == r.at && !r.fresh // the record says so already
+		resumed := i == r.at && !r.fresh // the record already has this step
 		if !p.Light && !resumed {
 			if err := r.save(ctx, doing, p.Name); err != nil {
 				return err
@@ -229,17 +230,18 @@ func (r *run[S]) forward(ctx context.Context) error {
 	return r.save(ctx, done, "")
 }
 
-// fail begins the unwinding of step i and all before it.
+// fail starts the undo of step i and all steps before it.
 func (r *run[S]) fail(ctx context.Context, i int, err error) error {
 	r.rec.Failure = failureOf(r.plan[i].Name, err)
 	return r.unwind(ctx, i, err)
 }
 
-// unwind undoes step from and all before it. cause is the step's own error where this run has seen it; else the record has it.
+// unwind undoes step from and all steps before it. cause is the step's error; nil means that the recorded failure
+// applies.
 func (r *run[S]) unwind(ctx context.Context, from int, cause error) error {
 	recorded := cause == nil
 	var errs []error
-	top := -1 // the last step that could not be undone, where the next run has to begin
+	top := -1 // the last step whose undo failed; the next run starts there
 	for i := from; i >= 0; i-- {
 		p := r.plan[i]
 		if p.Undo == nil {
@@ -290,7 +292,7 @@ func (r *run[S]) failed(undo error) error {
 	return &Failed{Step: r.rec.Failure.Step, Err: r.rec.Failure.fault(), Undo: undo}
 }
 
-// guarded turns a panic of a step into its error, so that it is undone like any other.
+// guarded runs a step and returns its panic as an error, so that the step is undone like any failed one.
 func guarded[S any](ctx context.Context, f func(context.Context, *S) error, s *S) (err error) {
 	if f == nil {
 		return nil

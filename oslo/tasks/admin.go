@@ -8,20 +8,20 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Info is a task as an operator sees it.
+// Info describes a task for an operator.
 type Info struct {
 	ID       ID
 	Kind     string
 	Key      string
 	State    string // queued, running, dead
 	Attempt  int
-	Owner    string    // who works on it
-	Due      time.Time // queued: not before; running: the end of its lease; dead: since when
+	Owner    string    // the worker that holds the lease
+	Due      time.Time // queued: not before; running: end of the lease; dead: since when
 	Created  time.Time
 	Request  string
-	Reason   string // of its last failure
+	Reason   string // reason of the last failure
 	Args     string // JSON
-	Progress string // JSON of its steps, or nothing
+	Progress string // JSON of its steps, empty if none
 }
 
 func infoOf(r row) Info {
@@ -33,14 +33,14 @@ func infoOf(r row) Info {
 	return i
 }
 
-// ListArgs narrows a list; empty fields do not.
+// ListArgs filters a list. Empty fields do not filter.
 type ListArgs struct {
 	State, Kind, Key string
 	Marker           ID
 	Limit            int
 }
 
-// List answers tasks by id, which is their age.
+// List returns a page of tasks in the order of their ids, oldest first.
 func (q *Queue) List(ctx context.Context, a ListArgs) ([]Info, error) {
 	var where []db.Cond
 	for col, v := range map[string]string{"state": a.State, "kind": a.Kind, "key": a.Key} {
@@ -59,7 +59,7 @@ func (q *Queue) List(ctx context.Context, a ListArgs) ([]Info, error) {
 	return infos, nil
 }
 
-// Show answers one task; fault.NotFound for one that is done or never was.
+// Show returns one task. fault.NotFound if it is finished or never existed.
 func (q *Queue) Show(ctx context.Context, id ID) (Info, error) {
 	r, err := byID.One(ctx, q.d, id)
 	if fault.Is(err, fault.NotFound) {
@@ -68,7 +68,7 @@ func (q *Queue) Show(ctx context.Context, id ID) (Info, error) {
 	return infoOf(r), err
 }
 
-// Retry puts a dead task back into the queue with all its tries and, where it had one, a new deadline of the same length.
+// Retry requeues a dead task with all its attempts and, if it had a deadline, a new one of the same length.
 func (q *Queue) Retry(ctx context.Context, id ID) error {
 	return q.d.Tx(ctx, func(tx *db.Tx) error {
 		r, err := byID.One(ctx, tx, id)
@@ -95,8 +95,8 @@ func (q *Queue) Retry(ctx context.Context, id ID) error {
 	})
 }
 
-// Cancel ends a task as dead: one that waits at once, one that runs as soon as its worker notices, which takes a third of a lease at
-// most. Its kind is told as after any failure. A task that is done in the meantime is done.
+// Cancel ends a task as dead. A waiting task ends at once, a running one when its worker notices, within a third of the
+// lease. onDead of its kind is called as after any failure. A task that finishes in the meantime stays finished.
 func (q *Queue) Cancel(ctx context.Context, id ID) error {
 	n, err := cancelTask.Do(ctx, q.d.Lone(), reasonOf(ErrCancelled), db.At(q.c.Now()), id)
 	if err != nil {

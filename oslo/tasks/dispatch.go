@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"hypernova/oslo/db"
+	"hypernova/oslo/log"
 )
 
-// dispatch claims for idle workers until ctx ends, and returns when the last worker has.
+// dispatch claims tasks for idle workers until ctx ends. It returns when the last worker has returned.
 func (q *Queue) dispatch(ctx context.Context) {
 	kinds := q.kinds()
 	var workers sync.WaitGroup
-	finished := make(chan struct{}, q.c.Workers) // each worker sends once, so it never waits
+	finished := make(chan struct{}, q.c.Workers) // each worker sends once and never blocks
 	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
 	var renewer sync.WaitGroup
 	renewer.Go(func() { q.renewLoop(renewing) })
@@ -37,7 +38,7 @@ func (q *Queue) dispatch(ctx context.Context) {
 				busy++
 				workers.Go(func() {
 					free := sync.OnceFunc(func() { finished <- struct{}{} })
-					defer q.wake() // a successor of its key may begin
+					defer q.wake() // the next task of its key may start
 					defer free()
 					q.work(ctx, h, free)
 				})
@@ -46,8 +47,8 @@ func (q *Queue) dispatch(ctx context.Context) {
 		look = false
 		select {
 		case <-ctx.Done():
-			for _, h := range q.down() {
-				q.giveBack(context.WithoutCancel(ctx), h.row, q.c.Now(), h.row.Attempt-1)
+			for _, h := range q.stopClaiming() {
+				q.requeue(context.WithoutCancel(ctx), h.row, q.c.Now(), h.row.Attempt-1)
 				q.drop(h)
 			}
 			workers.Wait()
@@ -67,7 +68,7 @@ func (q *Queue) dispatch(ctx context.Context) {
 		case <-poll.C:
 			look, tick = true, true
 			for _, h := range q.waitedLong() {
-				q.giveBack(context.WithoutCancel(ctx), h.row, q.c.Now(), h.row.Attempt-1)
+				q.requeue(context.WithoutCancel(ctx), h.row, q.c.Now(), h.row.Attempt-1)
 				q.drop(h)
 			}
 			if now := q.c.Now(); now.Sub(lastPrune) > time.Hour {
@@ -78,8 +79,8 @@ func (q *Queue) dispatch(ctx context.Context) {
 	}
 }
 
-// down says that nothing is claimed any more, and answers what was and has not begun.
-func (q *Queue) down() []*hold {
+// stopClaiming ends claiming and returns the tasks that are claimed and not started.
+func (q *Queue) stopClaiming() []*hold {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	left := q.taken
@@ -87,7 +88,7 @@ func (q *Queue) down() []*hold {
 	return left
 }
 
-// kinds is what this process handles, in the form that the statements compare with.
+// kinds returns the kinds that this process handles, in the form that the statements compare with.
 func (q *Queue) kinds() string {
 	var names []string
 	for k := range q.handlers {
@@ -97,14 +98,14 @@ func (q *Queue) kinds() string {
 	return "," + strings.Join(names, ",") + ","
 }
 
-// more says that the last look left something, and there is room to take it.
+// more reports that the last claim left due tasks behind and that there is room for them.
 func (q *Queue) more() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.backlog && len(q.taken) == 0
 }
 
-// next takes at most n claimed tasks for idle workers.
+// next returns at most n claimed tasks for idle workers.
 func (q *Queue) next(n int) []*hold {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -115,7 +116,8 @@ func (q *Queue) next(n int) []*hold {
 	return hs
 }
 
-// fill claims for idle workers, and ahead for busy ones whose tasks are short: due tasks and, on a tick, those whose worker is gone.
+// fill claims due tasks for idle workers, and more if tasks are short. On a tick it also claims tasks whose lease has
+// run out.
 func (q *Queue) fill(ctx context.Context, kinds string, idle int, tick bool) {
 	q.mu.Lock()
 	n := idle - len(q.taken)
@@ -128,7 +130,7 @@ func (q *Queue) fill(ctx context.Context, kinds string, idle int, tick bool) {
 	}
 	rows, err := q.claim(ctx, kinds, n, tick)
 	if err != nil && ctx.Err() == nil {
-		q.c.Log.Error("tasks not claimed", "error", err)
+		q.c.Log.Error("cannot claim tasks", log.Err, err)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -138,14 +140,14 @@ func (q *Queue) fill(ctx context.Context, kinds string, idle int, tick bool) {
 	}
 }
 
-// Tasks that take less than shortTask are claimed ahead of their turn, aheadLeast or as many as there are workers: a claim for each would cost
-// more than they do. They wait for no longer than Poll, and have a lease meanwhile.
+// Tasks that take less than shortTask are claimed ahead of a free worker, at least aheadLeast or as many as there are
+// workers. A claim for each would cost more than its work. They wait for at most Poll and hold a lease meanwhile.
 const (
 	shortTask  = 5 * time.Millisecond
 	aheadLeast = 24
 )
 
-// waitedLong takes back what was claimed ahead and did not get its turn: another process may have a worker for it.
+// waitedLong removes tasks that were claimed ahead and waited longer than Poll, so that another process can run them.
 func (q *Queue) waitedLong() []*hold {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -158,12 +160,12 @@ func (q *Queue) waitedLong() []*hold {
 		return late
 	})
 	if long != nil {
-		q.pace = shortTask // none is claimed ahead until they are seen to be short again
+		q.pace = shortTask // claim nothing ahead until tasks are seen to be short again
 	}
 	return long
 }
 
-// claim takes tasks whose worker is gone, on a tick, and due ones.
+// claim claims due tasks and, on a tick, tasks whose lease has run out.
 func (q *Queue) claim(ctx context.Context, kinds string, n int, tick bool) ([]row, error) {
 	now := db.At(q.c.Now())
 	var got []row
@@ -183,8 +185,8 @@ func (q *Queue) claim(ctx context.Context, kinds string, n int, tick bool) ([]ro
 	return append(got, more...), err
 }
 
-// claimDue takes due tasks. Where transactions write beside each other it does so in one statement; where one writes at a time a look costs
-// nobody anything, and most find nothing.
+// claimDue claims due tasks. On a database with concurrent writers it does so in one statement. With one writer it
+// first reads, which is cheap, because most reads find nothing.
 func (q *Queue) claimDue(ctx context.Context, now db.Time, kinds string, n int) ([]row, error) {
 	began := time.Now()
 	if q.rivals {
@@ -205,12 +207,12 @@ func (q *Queue) claimDue(ctx context.Context, now db.Time, kinds string, n int) 
 	return q.claimEach(ctx, rows)
 }
 
-// inOrder is how due tasks are worked off.
+// inOrder is the order in which due tasks start.
 func inOrder(a, b row) int {
 	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Seq, b.Seq))
 }
 
-// claimEach takes what was found: all or, where a rival was faster, each by itself.
+// claimEach claims the found tasks in one transaction or, if another process claimed one of them first, one by one.
 func (q *Queue) claimEach(ctx context.Context, found []row) ([]row, error) {
 	if len(found) == 0 {
 		return nil, nil
@@ -222,7 +224,7 @@ func (q *Queue) claimEach(ctx context.Context, found []row) ([]row, error) {
 	got = nil
 	for _, r := range found {
 		one, err := q.claimRows(ctx, []row{r})
-		if err != nil && !errors.Is(err, db.ErrDuplicate) { // a duplicate: another task of the key runs
+		if err != nil && !errors.Is(err, db.ErrDuplicate) { // a duplicate means that another task of the key is running
 			return got, err
 		}
 		got = append(got, one...)
@@ -235,8 +237,8 @@ const (
 	analyzeAgain = 30 * time.Second
 )
 
-// analyze has PostgreSQL count the rows of the queue. A queue grows and shrinks faster than the server counts by itself, and one that was
-// counted while it was empty is sorted anew for each look.
+// analyze updates PostgreSQL's statistics of the queue's table. The table grows and shrinks faster than autovacuum
+// runs; with statistics of an empty table each claim would sort all rows.
 func (q *Queue) analyze(ctx context.Context) {
 	q.mu.Lock()
 	again := q.rivals && time.Since(q.counted) > analyzeAgain
@@ -248,11 +250,12 @@ func (q *Queue) analyze(ctx context.Context) {
 		return
 	}
 	if _, err := analyze.Do(ctx, q.d); err != nil && ctx.Err() == nil {
-		q.c.Log.Warn("queue not counted; claims may be slow", "error", err)
+		q.c.Log.Warn("cannot analyze the queue's table; claims may be slow", log.Err, err)
 	}
 }
 
-// others leaves out what a worker of this process is still at: a lease that was renewed too late is renewed again unless somebody was faster.
+// others removes the tasks that a worker of this process still runs. Their lease was renewed too late; the next renewal
+// repairs it.
 func (q *Queue) others(rows []row) []row {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -292,11 +295,11 @@ func (q *Queue) claimRows(ctx context.Context, found []row) ([]row, error) {
 
 func (q *Queue) prune(ctx context.Context, now time.Time) {
 	if _, err := prune.Do(ctx, q.d, db.At(now.Add(-q.c.Keep))); err != nil && ctx.Err() == nil {
-		q.c.Log.Warn("dead tasks not pruned", "error", err)
+		q.c.Log.Warn("cannot delete old dead tasks", log.Err, err)
 	}
 }
 
-// ProcessOne claims and works one due task, for tests; false when there is none.
+// ProcessOne claims one due task and runs it. It returns false if there is none. For tests.
 func (q *Queue) ProcessOne(ctx context.Context) (bool, error) {
 	rows, err := q.claim(ctx, q.kinds(), 1, true)
 	if err != nil || len(rows) == 0 {
@@ -315,10 +318,10 @@ func (q *Queue) ProcessOne(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// idleLook is how often Idle looks.
+// idleLook is how often Idle polls.
 const idleLook = 2 * time.Millisecond
 
-// Idle blocks until no task is queued or running, for tests.
+// Idle blocks until no task is queued or running. For tests.
 func (q *Queue) Idle(ctx context.Context) error {
 	t := time.NewTicker(idleLook)
 	defer t.Stop()

@@ -9,27 +9,27 @@ import (
 	"hypernova/oslo/db"
 )
 
-// ends writes the ends of tasks that succeeded: those that come while one is written go together in the next statement.
+// ends deletes the rows of finished tasks. Deletions that arrive during a write are combined into the next statement.
 type ends struct {
-	mu      sync.Mutex // guards what follows
-	writing bool       // somebody writes, and goes on until nothing waits
+	mu      sync.Mutex // guards the fields below
+	writing bool       // a goroutine is writing, and continues until nothing waits
 	waiting []*end
 }
 
-// end is one task's.
+// end is the deletion of one task.
 type end struct {
 	id    ID
 	fence int64
-	told  chan struct{} // closed when the following is known
-	ok    bool          // the row was still ours
+	told  chan struct{} // closed when ok and err are set
+	ok    bool          // the row still had this fence
 	err   error
 }
 
-// endsAtOnce is how many ends one statement writes: as many as it has places.
+// endsAtOnce is how many rows one statement deletes. It is the number of parameters of the statement.
 const endsAtOnce = 16
 
-// write takes a task's row out of the queue, and answers whether it was there with this fence. It calls leave when nothing is asked of
-// the worker any more but to wait, unless so many wait already that another task had better not begin.
+// write deletes a task's row. It reports whether the row still had this fence, and blocks until that is known. It calls
+// leave as soon as the worker has nothing more to do than wait, unless many deletions wait already.
 func (e *ends) write(ctx context.Context, d *db.DB, t *Task, leave func()) (bool, error) {
 	own := &end{id: t.ID, fence: t.Fence, told: make(chan struct{})}
 	e.mu.Lock()
@@ -47,7 +47,7 @@ func (e *ends) write(ctx context.Context, d *db.DB, t *Task, leave func()) (bool
 	return own.ok, own.err
 }
 
-// lead writes until nothing waits.
+// lead writes batches until nothing waits.
 func (e *ends) lead(ctx context.Context, d *db.DB) {
 	for {
 		e.mu.Lock()

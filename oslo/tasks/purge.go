@@ -2,10 +2,10 @@ package tasks
 
 import "hypernova/oslo/db"
 
-// Ends says how tasks end.
+// Ends declares how rows of the queue's tables are deleted.
 func Ends() []db.End {
-	return []db.End{{Table: "tasks", How: "a task that is done is deleted, one that was given up is kept for 30 days by its queue"}}
+	return []db.End{{Table: "tasks", How: "a finished task is deleted, a dead one is kept for 30 days by its queue"}}
 }
 
-// Statements are those of this room.
+// Statements returns the registered SQL statements of this package.
 func Statements() *db.Set { return stmts }

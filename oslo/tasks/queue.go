@@ -11,56 +11,59 @@ import (
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/ids"
+	"hypernova/oslo/log"
 )
 
-// Config is how a process works the queue; zero values mean the defaults.
+// Config configures a process's use of the queue. A zero value means the default.
 type Config struct {
-	Owner   string        // host/process name for the lease
+	Owner   string        // name of the process in leases, host/process
 	Workers int           // default 16
-	Lease   time.Duration // default 15 s, renewed at a third
-	Poll    time.Duration // how often to look without a hint; default 1 s
-	// Exclusive says that no other living process has this Owner: what a former one held is taken back at once, not after its lease.
+	Lease   time.Duration // default 15 s, renewed after a third
+	Poll    time.Duration // time between polls without a hint; default 1 s
+	// Exclusive means that no other live process has this Owner. Tasks that a former process held are claimed at once
+	// instead of after their lease.
 	Exclusive bool
-	// Hint, if not nil, is called after the commit of a task that can begin at once and that this process does not work: whoever else works the
-	// queue may be told, and calls Wake. Without it they find the task when they look next.
+	// Hint, if not nil, is called after the commit of a task that is due and that this process does not handle. Another
+	// process that handles it can then be told to call Wake. Without a hint it finds the task at its next poll.
 	Hint func(ctx context.Context)
-	Keep time.Duration // how long dead tasks are kept for the operator; default 30 days
-	Now  clock.Now     // default the machine's clock; those of several hosts must agree to well within Lease
-	Log  *slog.Logger  // default none
-	// Crash is called at named instants ("claimed", "saved", "done": before the end is written, "ended": after it), for tests that end
-	// the process there or, by runtime.Goexit, the worker.
+	Keep time.Duration // how long dead tasks are kept; default 30 days
+	Now  clock.Now     // default the system clock; clocks of several hosts must agree to well within Lease
+	Log  *slog.Logger  // default: discard
+	// Crash is called at named points ("claimed", "saved", "done": before the end is written, "ended": after it). Tests
+	// use it to end the process or, by runtime.Goexit, the worker there.
 	Crash func(point string)
 }
 
-// Queue lives in one database. Run claims and works until ctx ends, then asks what is in flight to stop and waits for it.
+// Queue is the task queue in one database. Run claims and works until ctx ends, then cancels the running handlers and
+// waits for them.
 type Queue struct {
 	d        *db.DB
 	c        Config
-	owner    string // of this queue alone: Owner and a random part, unless Exclusive
-	rivals   bool   // the database has several writers at once
+	owner    string // unique to this queue: Owner and a random part, unless Exclusive
+	rivals   bool   // the database has concurrent writers
 	handlers map[string]handler
-	wakeup   chan struct{} // holds one hint: more say no more
+	wakeup   chan struct{} // capacity 1: one pending hint is enough
 	seq      atomic.Int64
 	stats    counters
 
 	mu      sync.Mutex
-	up      bool           // Run claims
-	backlog bool           // the last look found as much as it was to find, or more
-	holds   map[*hold]bool // every task that this process has a lease on
-	taken   []*hold        // claimed with their enqueueing or ahead, waiting for a worker
-	working int            // tasks that are with a worker
-	pace    time.Duration  // about what a handler takes
-	counted time.Time      // when analyze ran last
+	up      bool           // Run is claiming
+	backlog bool           // the last claim returned as many tasks as it asked for
+	holds   map[*hold]bool // all leases of this process
+	taken   []*hold        // claimed tasks that wait for a worker
+	working int            // tasks that a worker runs
+	pace    time.Duration  // moving average of a handler's duration
+	counted time.Time      // time of the last analyze
 
 	ends ends
 }
 
 type counters struct{ claimed, done, retried, dead, panics, lost atomic.Int64 }
 
-// Stats counts what the queue has done since it was made.
+// Stats counts the queue's work since it was created.
 type Stats struct{ Claimed, Done, Retried, Dead, Panics, Lost int64 }
 
-// New makes a queue. To enqueue is all that a process without handlers does with it.
+// New makes a queue. A process without handlers uses it only to enqueue.
 func New(d *db.DB, c Config) *Queue {
 	if c.Workers <= 0 {
 		c.Workers = 16
@@ -90,13 +93,13 @@ func New(d *db.DB, c Config) *Queue {
 // Name is the service's name.
 func (q *Queue) Name() string { return "tasks" }
 
-// Stats answers the counters.
+// Stats returns the counters.
 func (q *Queue) Stats() Stats {
 	s := &q.stats
 	return Stats{s.claimed.Load(), s.done.Load(), s.retried.Load(), s.dead.Load(), s.panics.Load(), s.lost.Load()}
 }
 
-// sequence numbers tasks by the time they were enqueued at, never twice the same within a process.
+// sequence numbers tasks by their time of enqueue, unique within the process.
 func (q *Queue) sequence(now time.Time) int64 {
 	for {
 		last := q.seq.Load()
@@ -109,10 +112,10 @@ func (q *Queue) sequence(now time.Time) int64 {
 
 func (q *Queue) leaseEnd() time.Time { return q.c.Now().Add(q.c.Lease) }
 
-// Wake hints that somebody else enqueued work. It does not block, and may be called at any time.
+// Wake hints that another process enqueued a task. It does not block and is safe to call at any time.
 func (q *Queue) Wake() { q.wake() }
 
-// wake hints that there may be work.
+// wake hints that a task may be due.
 func (q *Queue) wake() {
 	select {
 	case q.wakeup <- struct{}{}:
@@ -120,7 +123,7 @@ func (q *Queue) wake() {
 	}
 }
 
-// wakeIn hints that there will be work. What is further off than Poll is found without a hint.
+// wakeIn hints that a task will be due after d. Beyond Poll a poll finds it.
 func (q *Queue) wakeIn(d time.Duration) {
 	switch {
 	case d <= 0:
@@ -130,13 +133,13 @@ func (q *Queue) wakeIn(d time.Duration) {
 	}
 }
 
-// enqueued is called after the commit of a task that this process has not claimed with it.
+// enqueued runs after the commit of a task that was not claimed with its enqueue.
 func (q *Queue) enqueued(ctx context.Context, wait time.Duration) {
 	q.mu.Lock()
 	up := q.up
 	q.mu.Unlock()
 	if !up && wait <= 0 && q.c.Hint != nil {
-		q.c.Hint(context.WithoutCancel(ctx)) // the commit is done, whoever still waits for the answer
+		q.c.Hint(context.WithoutCancel(ctx)) // committed, even if the caller's context has ended
 		return
 	}
 	q.wakeIn(wait)
@@ -148,9 +151,10 @@ func (q *Queue) crash(point string) {
 	}
 }
 
-// free says whether a worker of this process could begin a task of the kind at once, and whether it is cheap to claim the task with its
-// enqueueing: that takes a look at the others of its key, which rivals that enqueue in the same instant would pay for with a repetition.
-func (q *Queue) free(kind string) bool {
+// claimable reports whether a worker of this process can start a task of the kind at once, and whether to claim it in
+// the transaction of its enqueue. With concurrent writers that is not worthwhile: the check for other tasks of the key
+// would conflict with other transactions.
+func (q *Queue) claimable(kind string) bool {
 	if _, ok := q.handlers[kind]; !ok || q.rivals {
 		return false
 	}
@@ -159,8 +163,8 @@ func (q *Queue) free(kind string) bool {
 	return q.up && !q.backlog && q.working+len(q.taken) < q.c.Workers
 }
 
-// insertClaimed writes a new row that is claimed already, unless another task has its key. The claim is undone with the caller's
-// transaction.
+// insertClaimed inserts a row as claimed, unless another task has its key. A rollback of the caller's transaction
+// undoes the claim.
 func (q *Queue) insertClaimed(ctx context.Context, tx *db.Tx, r row) (bool, error) {
 	if r.Key != "" {
 		n, err := othersOfKey.One(ctx, tx, r.Key)
@@ -171,13 +175,13 @@ func (q *Queue) insertClaimed(ctx context.Context, tx *db.Tx, r row) (bool, erro
 	r.State, r.Owner, r.Due, r.Attempt, r.Fence = running, q.owner, db.At(q.leaseEnd()), 1, 1
 	ok, err := insertRow.Absent(ctx, tx, r)
 	if ok {
-		tx.AfterCommit(func() { q.take(ctx, r) })
+		tx.AfterCommit(func() { q.accept(ctx, r) })
 	}
 	return ok, err
 }
 
-// take is called after the commit of a task that was enqueued as claimed.
-func (q *Queue) take(ctx context.Context, r row) {
+// accept runs after the commit of a task that was enqueued as claimed.
+func (q *Queue) accept(ctx context.Context, r row) {
 	q.mu.Lock()
 	up := q.up
 	if up {
@@ -185,22 +189,22 @@ func (q *Queue) take(ctx context.Context, r row) {
 		q.stats.claimed.Add(1)
 	}
 	q.mu.Unlock()
-	if !up { // it stopped meanwhile: nobody need wait for the lease to end
-		q.giveBack(context.WithoutCancel(ctx), r, q.c.Now(), r.Attempt-1)
+	if !up { // Run has ended: release the lease now
+		q.requeue(context.WithoutCancel(ctx), r, q.c.Now(), r.Attempt-1)
 	}
 	q.wake()
 }
 
-// giveBack puts a claimed task back into the queue, due at the given time.
-func (q *Queue) giveBack(ctx context.Context, r row, at time.Time, attempt int) {
+// requeue returns a claimed task to the queue, due at the given time.
+func (q *Queue) requeue(ctx context.Context, r row, at time.Time, attempt int) {
 	_, err := release.Do(ctx, q.d.Lone(), db.At(at), attempt, r.Reason, r.ID, r.Fence)
 	if err != nil {
-		q.c.Log.Warn("task not given back; its lease will end", "task", r.ID, "kind", r.Kind, "error", err)
+		q.c.Log.Warn("cannot requeue a task; it is claimed again when its lease ends", "task", r.ID, "kind", r.Kind, log.Err, err)
 	}
 }
 
-// Run claims and works until ctx ends. Then the handlers' contexts end too: steps stop at the next boundary, and what
-// did not finish goes back to the queue for whoever is next.
+// Run claims and works until ctx ends. Then the handlers' contexts end, steps stop at their next boundary, and
+// unfinished tasks return to the queue.
 func (q *Queue) Run(ctx context.Context, ready func()) error {
 	if q.c.Exclusive {
 		if _, err := takeBack.Do(ctx, q.d.Lone(), q.owner); err != nil {

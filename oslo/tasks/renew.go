@@ -6,9 +6,10 @@ import (
 
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
 )
 
-// renewLoop keeps the leases of all holds until ctx ends. One transaction serves them all.
+// renewLoop renews all leases of this process until ctx ends, in one transaction each time.
 func (q *Queue) renewLoop(ctx context.Context) {
 	every := time.NewTicker(q.c.Lease / 3)
 	defer every.Stop()
@@ -33,7 +34,7 @@ func (q *Queue) renewAll(ctx context.Context) {
 		return
 	}
 	until := q.leaseEnd()
-	kept := map[ID]bool{} // and whether it is dying
+	kept := map[ID]bool{} // and whether it was cancelled
 	bound, cancel := context.WithTimeout(ctx, q.c.Lease/3)
 	defer cancel()
 	err := q.d.Tx(bound, func(tx *db.Tx) error {
@@ -52,21 +53,21 @@ func (q *Queue) renewAll(ctx context.Context) {
 	})
 	if err != nil {
 		if ctx.Err() == nil {
-			q.c.Log.Warn("leases not renewed", "tasks", len(holds), "error", err)
+			q.c.Log.Warn("cannot renew leases", "tasks", len(holds), log.Err, err)
 		}
 		q.giveUpLate(holds)
 		return
 	}
 	for id, h := range holds {
 		if _, ok := kept[id]; !ok {
-			h.lose() // before a worker is free to begin one of them
+			h.lose() // before a worker can start one of them
 		}
 	}
 	for id, h := range holds {
 		dying, ok := kept[id]
 		switch {
 		case !ok:
-			h.cancel(ErrLost) // or it has ended meanwhile, which makes no difference
+			h.cancel(ErrLost) // the handler may have returned already
 		case dying:
 			h.renewed(until)
 			h.cancel(ErrCancelled)
@@ -76,7 +77,8 @@ func (q *Queue) renewAll(ctx context.Context) {
 	}
 }
 
-// giveUpLate ends the handlers whose lease has run out while the database did not answer: another worker may have begun.
+// giveUpLate cancels the handlers whose lease ran out while the database did not answer, because another worker may
+// have started.
 func (q *Queue) giveUpLate(holds map[ID]*hold) {
 	now := q.c.Now()
 	for _, h := range holds {

@@ -12,16 +12,16 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Migrations is the schema of the queue, for db.Migrate under the name "tasks".
+// Migrations is the queue's schema, for db.Migrate under the name "tasks".
 func Migrations() fs.FS {
 	sub, err := fs.Sub(files, "migrations")
 	if err != nil {
-		panic(err) // the folder is in the binary
+		panic(err) // the folder is embedded
 	}
 	return sub
 }
 
-// Migrate makes or updates the queue's table.
+// Migrate creates or updates the queue's table.
 func Migrate(ctx context.Context, d *db.DB) error { return d.Migrate(ctx, "tasks", Migrations()) }
 
 // The states of a row.
@@ -38,7 +38,7 @@ type row struct {
 	Seq      int64                 `db:"seq"`
 	Priority int                   `db:"priority"`
 	State    string                `db:"state"`
-	Dying    bool                  `db:"dying"` // only the handler's onDead is still to be called
+	Dying    bool                  `db:"dying"` // only onDead of the handler is still to be called
 	Due      db.Time               `db:"due"`   // queued: not before; running: the end of the lease
 	Attempt  int                   `db:"attempt"`
 	Fence    int64                 `db:"fence"`
@@ -47,12 +47,12 @@ type row struct {
 	Caller   db.JSON[*auth.Caller] `db:"caller"`
 	Args     string                `db:"args"`
 	Journal  string                `db:"journal"`
-	Reason   string                `db:"reason"` // a reason as JSON, or nothing
+	Reason   string                `db:"reason"` // a reason as JSON, or empty
 	Created  db.Time               `db:"created"`
 	Deadline db.Time               `db:"deadline"`
 }
 
-// heldRow is what a renewal answers.
+// heldRow is the result of a renewal.
 type heldRow struct {
 	ID    ID    `db:"id"`
 	Fence int64 `db:"fence"`
@@ -64,14 +64,14 @@ var (
 
 	insertRow = db.NewInsert[row](stmts, "tasks")
 
-	// Served by tasks_key. Dead tasks hold nobody up.
+	// Served by tasks_key. Dead tasks block no other task.
 	othersOfKey = db.NewQuery[int64](stmts, `
 SELECT COUNT(*)
 FROM tasks
 WHERE task_key = ?
   AND state <> 'dead'`)
 
-	// The due tasks that nobody stands in the way of, in order. Served by tasks_next; the inner look-ups by tasks_key.
+	// Due tasks that no other task of their key blocks, in order. Served by tasks_next; the subqueries by tasks_key.
 	due = db.NewQuery[row](stmts, `
 SELECT *
 FROM tasks t
@@ -87,10 +87,10 @@ WHERE t.state = 'queued'
 ORDER BY t.priority DESC, t.seq
 LIMIT ?`)
 
-	// What is due and nobody stands in the way of, taken in the same stroke; its order is that of due. Rivals that look in the same instant
-	// take different ones: what the inner part has locked is as it was found. Two tasks of a key, one of which came to light after its
-	// successor, are kept apart by tasks_running. COALESCE keeps PostgreSQL from thinking that next to no task is of these kinds: then it
-	// would sort them all for each look instead of taking the first ones from tasks_next.
+	// Claims due tasks that no other task of their key blocks, in one statement; the order is that of due. SKIP LOCKED
+	// gives concurrent claims different rows. tasks_running rejects a second task of a key. COALESCE keeps PostgreSQL from
+	// estimating that nearly no row is of these kinds; it would then sort all rows for each claim instead of reading the
+	// first ones from tasks_next.
 	claimDue = db.NewQuery[row](stmts, `
 UPDATE tasks
 SET state = 'running', owner = ?, due = ?, attempt = attempt + 1, fence = fence + 1
@@ -114,7 +114,7 @@ WHERE id IN (
   FROM next)
 RETURNING *`)
 
-	// Claims whose worker is gone. Served by tasks_next: few rows are running.
+	// Tasks whose lease has run out. Served by tasks_next: few rows are running.
 	expired = db.NewQuery[row](stmts, `
 SELECT *
 FROM tasks
@@ -124,7 +124,7 @@ WHERE state = 'running'
 ORDER BY priority DESC, seq
 LIMIT ?`)
 
-	// The guard is fence and state: who was read is who is claimed. The clock of the one who read decided that it was due.
+	// Guarded by fence and state: it claims exactly the row that was read. The reader's clock decided that it was due.
 	claim = db.NewExec(stmts, `
 UPDATE tasks
 SET state = 'running', owner = ?, due = ?, attempt = attempt + 1, fence = fence + 1
@@ -132,7 +132,7 @@ WHERE id = ?
   AND fence = ?
   AND state = ?`)
 
-	// It answers only what is still the owner's.
+	// Returns only the rows that the owner still holds.
 	renew = db.NewQuery[heldRow](stmts, `
 UPDATE tasks
 SET due = ?
@@ -160,7 +160,7 @@ WHERE id = ?
   AND fence = ?
   AND state = 'running'`)
 
-	// remove for as many as endsAtOnce; the last argument holds each one's id and fence.
+	// Deletes up to endsAtOnce rows; the last argument holds the id and fence of each.
 	removeHeld = db.NewQuery[ID](stmts, `
 DELETE FROM tasks
 WHERE id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -168,7 +168,7 @@ WHERE id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   AND CAST(? AS TEXT) LIKE '%,' || id || ':' || fence || ',%'
 RETURNING id`)
 
-	// attempt is set so that a shutdown does not count as a try.
+	// attempt is set, so that a shutdown does not count as an attempt.
 	release = db.NewExec(stmts, `
 UPDATE tasks
 SET state = 'queued', owner = '', due = ?, attempt = ?, reason = ?

@@ -14,24 +14,24 @@ import (
 	"hypernova/oslo/steps"
 )
 
-// ID names a task.
+// ID identifies a task.
 type ID string
 
-// Options are a kind's habits; zero values mean the defaults.
+// Options are the settings of a kind. A zero value means the default.
 type Options struct {
-	MaxAttempts int           // tries before it is dead; default 10
-	Backoff     time.Duration // first pause, doubled each time, jittered, at most 1 min; default 1 s
-	Deadline    time.Duration // from enqueue; 0: none
-	Priority    int           // higher first
+	MaxAttempts int           // attempts before the task is dead; default 10
+	Backoff     time.Duration // first pause, doubled after each attempt, with jitter, at most 1 min; default 1 s
+	Deadline    time.Duration // from the enqueue; 0: none
+	Priority    int           // higher runs first
 }
 
-// Kind is a declared sort of work whose arguments are a T (kept as JSON).
+// Kind is a declared kind of task. Its arguments are a T, stored as JSON.
 type Kind[T any] struct {
 	name string
 	o    Options
 }
 
-// NewKind declares a kind. Its name is in the rows: a kind that is no longer handled leaves them waiting.
+// NewKind declares a kind. The name is stored in the rows; tasks of a kind that no process handles stay queued.
 func NewKind[T any](name string, o Options) *Kind[T] {
 	if o.MaxAttempts <= 0 {
 		o.MaxAttempts = 10
@@ -42,16 +42,17 @@ func NewKind[T any](name string, o Options) *Kind[T] {
 	return &Kind[T]{name, o}
 }
 
-// Name is the kind's name in the rows.
+// Name returns the kind's stored name.
 func (k *Kind[T]) Name() string { return k.name }
 
-// Enqueue writes the task in the caller's transaction and wakes a worker after the commit. Tasks of one key (a server id) run
-// one at a time in the order they were enqueued; tasks without a key run whenever a worker is free. The request id and caller of ctx go along.
+// Enqueue inserts the task in the caller's transaction and wakes a worker after the commit. Tasks with the same key (a
+// server id) run one at a time in the order of their enqueue. Tasks without a key run as soon as a worker is free. The
+// request id and caller of ctx are stored with the task.
 func (k *Kind[T]) Enqueue(ctx context.Context, tx *db.Tx, q *Queue, key string, args T) (ID, error) {
 	return k.EnqueueAfter(ctx, tx, q, key, 0, args)
 }
 
-// EnqueueAfter is Enqueue for work that must not begin before some time has passed.
+// EnqueueAfter is Enqueue for a task that is due after wait.
 func (k *Kind[T]) EnqueueAfter(ctx context.Context, tx *db.Tx, q *Queue, key string, wait time.Duration, args T) (ID, error) {
 	b, err := json.Marshal(args)
 	if err != nil {
@@ -66,7 +67,7 @@ func (k *Kind[T]) EnqueueAfter(ctx context.Context, tx *db.Tx, q *Queue, key str
 	if k.o.Deadline > 0 {
 		r.Deadline = db.At(now.Add(wait + k.o.Deadline))
 	}
-	if wait <= 0 && q.free(k.name) {
+	if wait <= 0 && q.claimable(k.name) {
 		own, err := q.insertClaimed(ctx, tx, r)
 		if err != nil || own {
 			return r.ID, err
@@ -76,12 +77,14 @@ func (k *Kind[T]) EnqueueAfter(ctx context.Context, tx *db.Tx, q *Queue, key str
 	return r.ID, insertRow.Do(ctx, tx, r)
 }
 
-// Handle registers the worker; it must be called before Run. A nil error ends the task; fault.Unavailable and unclassified
-// errors are retried with backoff, as are panics; an error of another kind, or one wrapped by Fail, ends it as dead at once. onDead, if not nil, is called
-// (in a retried way) when a task dies, so that a server can be put in ERROR.
+// Handle registers the handler of a kind. Call it before Run. A nil error finishes the task. fault.Unavailable,
+// unclassified errors and panics are retried with backoff. An error of any other kind, or one wrapped by Fail, makes
+// the task dead at once. onDead may be nil; it is called when a task becomes dead, for example to set a server to
+// ERROR, and is retried until it succeeds.
 //
-// The context of h carries the request id and caller of the one who enqueued. It ends when the task's deadline passes, when the lease is
-// lost, when the task is cancelled, and at shutdown; then the task goes back to the queue as it was.
+// The context of h carries the request id and caller of the enqueue. It ends when the task's deadline passes, the lease
+// is lost, an operator cancels the task, or the process shuts down. After a shutdown the task returns to the queue
+// unchanged.
 func (k *Kind[T]) Handle(q *Queue, h func(ctx context.Context, t *Task, args T) error, onDead func(ctx context.Context, t *Task, args T, reason error) error) {
 	if _, ok := q.handlers[k.name]; ok {
 		panic("tasks: two handlers for " + k.name)
@@ -98,7 +101,7 @@ func (k *Kind[T]) Handle(q *Queue, h func(ctx context.Context, t *Task, args T) 
 		e.dead = func(ctx context.Context, t *Task, b string, reason error) error {
 			var args T
 			if err := json.Unmarshal([]byte(b), &args); err != nil {
-				return nil // nobody could say what it was about; the row keeps it
+				return nil // the arguments cannot be read; the row keeps the reason
 			}
 			return onDead(ctx, t, args, reason)
 		}
@@ -106,7 +109,7 @@ func (k *Kind[T]) Handle(q *Queue, h func(ctx context.Context, t *Task, args T) 
 	q.handlers[k.name] = e
 }
 
-// handler is a registered kind without its type.
+// handler is a registered kind without its type parameter.
 type handler struct {
 	o    Options
 	work func(ctx context.Context, t *Task, args string) error
@@ -123,14 +126,14 @@ type Task struct {
 
 	q    *Queue
 	h    *hold
-	done bool // by Done
+	done bool // set by Done
 }
 
-// Journal is where the task's steps record themselves; each save is guarded by lease and fence: ErrLost when another worker took over.
+// Journal stores the progress of the task's steps. A save returns ErrLost if another worker has claimed the task.
 func (t *Task) Journal() steps.Journal { return journal{t} }
 
-// Done ends the task in the handler's own last transaction: one write less, and the work and its end are one. The handler must
-// then return nil if the transaction commits. ErrLost when another worker took over.
+// Done deletes the task in the handler's own last transaction, so that the work and its end commit together. If the
+// transaction commits, the handler must return nil. Done returns ErrLost if another worker has claimed the task.
 func (t *Task) Done(ctx context.Context, tx *db.Tx) error {
 	n, err := remove.Do(ctx, tx, t.ID, t.Fence)
 	if err != nil {
@@ -169,9 +172,9 @@ func (j journal) Save(ctx context.Context, record []byte) error {
 }
 
 var (
-	// ErrLost says that another worker has the task now: return at once, and touch nothing.
+	// ErrLost means that another worker has claimed the task. The handler must return at once and change nothing.
 	ErrLost = errors.New("tasks: the lease was lost")
-	// ErrCancelled is the cause of a context that ended because an operator cancelled the task.
+	// ErrCancelled is the cancellation cause if an operator cancelled the task.
 	ErrCancelled = errors.New("tasks: cancelled")
 )
 
@@ -180,7 +183,7 @@ type final struct{ err error }
 func (f *final) Error() string { return f.err.Error() }
 func (f *final) Unwrap() error { return f.err }
 
-// Fail wraps an error that must not be retried.
+// Fail wraps an error so that it is not retried.
 func Fail(err error) error {
 	if err == nil {
 		return nil
@@ -188,7 +191,7 @@ func Fail(err error) error {
 	return &final{err}
 }
 
-// retriable says whether another try may help.
+// retriable reports whether another attempt may succeed.
 func retriable(err error) bool {
 	var f *final
 	if errors.As(err, &f) {

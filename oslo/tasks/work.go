@@ -14,20 +14,21 @@ import (
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
 )
 
-// hold is a lease that this process has.
+// hold is a lease of this process.
 type hold struct {
 	row   row
-	since time.Time // of the claim
+	since time.Time // time of the claim
 
 	mu    sync.Mutex
 	until time.Time
-	end   context.CancelCauseFunc // of the handler that runs; nil before
-	ended error                   // what end was or will be called with
+	end   context.CancelCauseFunc // cancels the running handler; nil before it runs
+	ended error                   // the cause that end was or will be called with
 }
 
-// hold notes a lease. The caller has the lock.
+// hold records a lease. The caller holds the mutex.
 func (q *Queue) hold(r row) *hold {
 	h := &hold{row: r, since: time.Now(), until: r.Due.Time}
 	q.holds[h] = true
@@ -40,7 +41,7 @@ func (q *Queue) drop(h *hold) {
 	q.mu.Unlock()
 }
 
-// cancel ends the handler's context for good: ErrLost outweighs ErrCancelled.
+// cancel ends the handler's context. ErrLost takes precedence over ErrCancelled.
 func (h *hold) cancel(why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -52,7 +53,7 @@ func (h *hold) cancel(why error) {
 	}
 }
 
-// lose notes that cancel will be called with ErrLost.
+// lose records that cancel will be called with ErrLost.
 func (h *hold) lose() {
 	h.mu.Lock()
 	h.ended = ErrLost
@@ -65,7 +66,7 @@ func (h *hold) renewed(until time.Time) {
 	h.mu.Unlock()
 }
 
-// begin makes the context of a handler. The one that buries a cancelled task goes on although it was cancelled.
+// begin makes the context of a handler. The handler of a cancelled task's death (burying) is not cancelled.
 func (h *hold) begin(ctx context.Context, burying bool) (context.Context, context.CancelCauseFunc) {
 	c, end := context.WithCancelCause(ctx)
 	h.mu.Lock()
@@ -77,14 +78,14 @@ func (h *hold) begin(ctx context.Context, burying bool) (context.Context, contex
 	return c, end
 }
 
-func (h *hold) fate() error {
+func (h *hold) outcome() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.ended
 }
 
-// work does a claimed task and writes its end. ctx ends with the queue. free is called when the worker can do another one, which is before
-// the end of a task that succeeded is written.
+// work runs a claimed task and writes its end. ctx ends with the queue. It calls free when the worker can take another
+// task, which may be before the end is written.
 func (q *Queue) work(ctx context.Context, h *hold, free func()) {
 	defer q.drop(h)
 	leave := sync.OnceFunc(func() {
@@ -101,7 +102,7 @@ func (q *Queue) work(ctx context.Context, h *hold, free func()) {
 	began := time.Now()
 	now := q.c.Now()
 	switch {
-	case h.fate() == ErrLost: // while it waited
+	case h.outcome() == ErrLost: // the lease was lost while it waited
 		q.lost(t)
 		return
 	case r.Dying:
@@ -124,10 +125,10 @@ func (q *Queue) work(ctx context.Context, h *hold, free func()) {
 	err := q.guarded(func() error { return kind.work(hctx, t, r.Args) })
 	q.paced(time.Since(began))
 	q.finish(ctx, hctx, kind, t, err, leave)
-	q.c.Log.Debug("task worked", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request, "took", time.Since(began), "error", err)
+	q.c.Log.Debug("task worked", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request, "took", time.Since(began), log.Err, err)
 }
 
-// paced notes what a handler took: of the last few, mostly.
+// paced adds a handler's duration to the moving average.
 func (q *Queue) paced(took time.Duration) {
 	q.mu.Lock()
 	q.pace += (took - q.pace) / 8
@@ -136,7 +137,7 @@ func (q *Queue) paced(took time.Duration) {
 
 var errLate = fault.New(fault.Unavailable, "it was not done in time")
 
-// carry gives ctx the request id and caller of the one who enqueued.
+// carry returns ctx with the request id and caller of the enqueue.
 func carry(ctx context.Context, r *row) context.Context {
 	ctx = auth.WithRequest(ctx, r.Request)
 	if r.Caller.V != nil {
@@ -145,7 +146,7 @@ func carry(ctx context.Context, r *row) context.Context {
 	return ctx
 }
 
-// guarded contains a panic.
+// guarded runs f and returns its panic as an error.
 func (q *Queue) guarded(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -156,33 +157,33 @@ func (q *Queue) guarded(f func() error) (err error) {
 	return f()
 }
 
-// finish writes what became of the task.
+// finish writes the result of an attempt.
 func (q *Queue) finish(ctx, hctx context.Context, kind handler, t *Task, err error, leave func()) {
 	r := &t.h.row
-	free := context.WithoutCancel(ctx) // a shutdown must not keep the end from being written
-	fate := t.h.fate()
-	if fate == nil && errors.Is(err, ErrLost) {
-		fate = ErrLost
+	free := context.WithoutCancel(ctx) // a shutdown must not prevent the write
+	outcome := t.h.outcome()
+	if outcome == nil && errors.Is(err, ErrLost) {
+		outcome = ErrLost
 	}
 	switch {
-	case fate == ErrLost:
+	case outcome == ErrLost:
 		q.lost(t)
 	case err == nil:
 		q.remove(free, t, leave)
-	case fate == ErrCancelled:
+	case outcome == ErrCancelled:
 		q.bury(ctx, kind, t, ErrCancelled)
 	case context.Cause(hctx) == error(errLate):
 		q.bury(ctx, kind, t, errors.Join(errLate, err))
 	case ctx.Err() != nil:
-		q.giveBack(free, *r, q.c.Now(), r.Attempt-1)
+		q.requeue(free, *r, q.c.Now(), r.Attempt-1)
 	case q.postpone(free, r, err):
 	case retriable(err) && r.Attempt < kind.o.MaxAttempts:
 		q.stats.retried.Add(1)
 		wait := kind.o.pause(r.Attempt)
 		r.Reason = reasonOf(err)
-		q.c.Log.Warn("task failed; it is tried again", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request,
-			"attempt", r.Attempt, "wait", wait, "error", err)
-		q.giveBack(free, *r, q.c.Now().Add(wait), r.Attempt)
+		q.c.Log.Warn("retrying task: attempt failed", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request,
+			"attempt", r.Attempt, "wait", wait, log.Err, err)
+		q.requeue(free, *r, q.c.Now().Add(wait), r.Attempt)
 		q.wakeIn(wait)
 	default:
 		q.bury(ctx, kind, t, err)
@@ -191,7 +192,7 @@ func (q *Queue) finish(ctx, hctx context.Context, kind handler, t *Task, err err
 
 func (q *Queue) lost(t *Task) {
 	q.stats.lost.Add(1)
-	q.c.Log.Warn("task lost to another worker", "task", t.ID, "kind", t.h.row.Kind, "key", t.Key, "request", t.Request)
+	q.c.Log.Warn("task lost: another worker claimed it", "task", t.ID, "kind", t.h.row.Kind, "key", t.Key, "request", t.Request)
 }
 
 func (q *Queue) remove(free context.Context, t *Task, leave func()) {
@@ -199,7 +200,7 @@ func (q *Queue) remove(free context.Context, t *Task, leave func()) {
 	if !t.done {
 		ok, err := q.ends.write(free, q.d, t, leave)
 		if err != nil {
-			q.c.Log.Error("end of task not written; it will run again", "task", t.ID, "kind", t.h.row.Kind, "error", err)
+			q.c.Log.Error("cannot write the end of a task; it will run again", "task", t.ID, "kind", t.h.row.Kind, log.Err, err)
 			return
 		}
 		if !ok {
@@ -211,8 +212,8 @@ func (q *Queue) remove(free context.Context, t *Task, leave func()) {
 	q.crash("ended")
 }
 
-// bury ends a task that will not be done: it is marked, its kind is told, and it stays as dead. If telling fails it is tried again later,
-// for as long as it takes. why is nil where the row is marked already.
+// bury makes a task dead: it marks the row, calls onDead, and stores the row as dead. A failing onDead is retried
+// without limit. why is nil if the row is marked already.
 func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
 	r := &t.h.row
 	free := context.WithoutCancel(ctx)
@@ -220,7 +221,7 @@ func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
 		r.Reason = reasonOf(why)
 		n, err := doom.Do(free, q.d.Lone(), r.Reason, t.ID, t.Fence)
 		if err != nil {
-			q.c.Log.Error("task not marked as dying; it will run again", "task", t.ID, "kind", r.Kind, "error", err)
+			q.c.Log.Error("cannot mark a task as failed; it will run again", "task", t.ID, "kind", r.Kind, log.Err, err)
 			return
 		}
 		if n == 0 {
@@ -235,16 +236,16 @@ func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
 		err := q.guarded(func() error { return kind.dead(hctx, t, r.Args, errorOf(r.Reason)) })
 		if err != nil {
 			wait := kind.o.pause(r.Attempt)
-			q.c.Log.Error("end of a failed task not handled; it is tried again", "task", r.ID, "kind", r.Kind, "key", r.Key,
-				"request", r.Request, "wait", wait, "error", err)
-			q.giveBack(free, *r, q.c.Now().Add(wait), r.Attempt)
+			q.c.Log.Error("retrying onDead of a failed task", "task", r.ID, "kind", r.Kind, "key", r.Key,
+				"request", r.Request, "wait", wait, log.Err, err)
+			q.requeue(free, *r, q.c.Now().Add(wait), r.Attempt)
 			q.wakeIn(wait)
 			return
 		}
 	}
 	n, err := bury.Do(free, q.d.Lone(), db.At(q.c.Now()), t.ID, t.Fence)
 	if err != nil || n == 0 {
-		q.c.Log.Error("failed task not put away; it will be handled again", "task", r.ID, "kind", r.Kind, "error", err)
+		q.c.Log.Error("cannot store a failed task as dead; onDead will run again", "task", r.ID, "kind", r.Kind, log.Err, err)
 		return
 	}
 	q.stats.dead.Add(1)
@@ -253,7 +254,7 @@ func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
 
 const longestPause = time.Minute
 
-// pause is the wait after a failed attempt: doubled each time, and never the same for two tasks that failed together.
+// pause is the wait after a failed attempt: doubled each time, with jitter.
 func (o Options) pause(attempt int) time.Duration {
 	d := min(o.Backoff, longestPause)
 	for range attempt - 1 {
@@ -265,7 +266,7 @@ func (o Options) pause(attempt int) time.Duration {
 	return d*3/4 + rand.N(d/4+1)
 }
 
-// reason is why a task failed, as its row keeps it.
+// reason is the stored reason of a failure.
 type reason struct {
 	Kind string `json:"kind"`
 	Msg  string `json:"msg"`
