@@ -11,6 +11,8 @@ import (
 
 	glanceapi "hypernova/glance/api"
 	keystoneapi "hypernova/keystone/api"
+	neutronapi "hypernova/neutron/api"
+	novaapi "hypernova/nova/api"
 	"hypernova/oslo/api"
 	placementapi "hypernova/placement/api"
 	"hypernova/tests/compat/contract"
@@ -22,7 +24,7 @@ func declared(service string) map[string]bool {
 	out := map[string]bool{}
 	add := func(base string, ops []api.Operation) {
 		for _, o := range ops {
-			out[o.Method+" "+blank(base+o.Path)] = true
+			out[strings.TrimSuffix(o.Method+" "+blank(base+o.Path)+" "+o.Action, " ")] = true
 		}
 	}
 	switch service {
@@ -32,6 +34,10 @@ func declared(service string) map[string]bool {
 		add("/v2", api.Describe(glanceapi.Resources()...))
 	case "placement":
 		add("", api.Describe(placementapi.Resources()...))
+	case "network":
+		add("/v2.0", api.Describe(neutronapi.Resources()...))
+	case "compute":
+		add("/v2.1", api.Describe(novaapi.Resources()...))
 	}
 	return out
 }
@@ -55,13 +61,14 @@ type count struct {
 // walk tells a service's stories once and holds what goes over the wire against its document.
 type walk struct {
 	*count
-	t *testing.T
-	p *stories.Telling
+	t    *testing.T
+	p    *stories.Telling
+	over []int // microversions at which what is read is read once more
 }
 
 func (w *walk) check(r *stories.Request, a *stories.Answer) {
 	w.t.Helper()
-	o, ok := w.document.Find(r.Method, r.Path)
+	o, ok := w.document.Find(r.Method, r.Path, r.Action())
 	if !ok {
 		w.t.Errorf("%s %s is not in the document", r.Method, r.Path)
 		return
@@ -79,7 +86,7 @@ func (w *walk) check(r *stories.Request, a *stories.Answer) {
 	if !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") || len(a.Body) == 0 || r.Method == http.MethodHead {
 		return
 	}
-	known, err := w.document.Check(r.Method, r.Path, "", a.Status, w.p.Minor, a.Body)
+	known, err := w.document.Check(r.Method, r.Path, r.Action(), a.Status, r.Minor, a.Body)
 	if known {
 		w.answers++
 	}
@@ -89,8 +96,8 @@ func (w *walk) check(r *stories.Request, a *stories.Answer) {
 // wrong reports what a validation has found, once for each operation.
 func (w *walk) wrong(name string, r *stories.Request, err error, body []byte) {
 	w.t.Helper()
-	if bad := contract.Wrong(name, w.p.Minor, err, quirks, w.used); len(bad) > 0 {
-		w.t.Errorf("%s (minor %d, %s):\n  %s\n%.600s", name, w.p.Minor, r.Path, strings.Join(bad, "\n  "), body)
+	if bad := contract.Wrong(name, r.Minor, err, quirks, w.used); len(bad) > 0 {
+		w.t.Errorf("%s (minor %d, %s):\n  %s\n%.600s", name, r.Minor, r.Path, strings.Join(bad, "\n  "), body)
 	}
 }
 
@@ -100,7 +107,7 @@ func (w *walk) refusal(r *stories.Request, a *stories.Answer) {
 		return
 	}
 	w.refusals++
-	if err := stories.Shape(w.service, w.p.Minor, a); err != nil {
+	if err := stories.Shape(w.service, r.Minor, a); err != nil {
 		w.t.Errorf("%s %s: %v", r.Method, r.Path, err)
 	}
 }
@@ -121,11 +128,11 @@ func (w *walk) refused(what, who string, r *stories.Request, want int) {
 func (w *walk) before(r *stories.Request) {
 	w.t.Helper()
 	if r.Header.Get("Content-Type") == "application/json" {
-		known, err := w.document.Request(r.Method, r.Path, w.p.Minor, []byte(r.Body))
+		known, err := w.document.Request(r.Method, r.Path, r.Minor, []byte(r.Body))
 		if known {
 			w.requests++
 		}
-		o, _ := w.document.Find(r.Method, r.Path)
+		o, _ := w.document.Find(r.Method, r.Path, r.Action())
 		w.wrong(fmt.Sprintf("%s %s request", w.service, o), r, err, []byte(r.Body))
 		broken := *r
 		broken.Body = strings.TrimSuffix(r.Body, "}") + `,`
@@ -149,7 +156,7 @@ func (w *walk) before(r *stories.Request) {
 func (w *walk) after(r *stories.Request, a *stories.Answer) {
 	w.t.Helper()
 	w.check(r, a)
-	if _, ok := w.document.Find(http.MethodHead, r.Path); ok && r.Method == http.MethodGet {
+	if _, ok := w.document.Find(http.MethodHead, r.Path, ""); ok && r.Method == http.MethodGet {
 		head := *r
 		head.Method = http.MethodHead
 		step := *r.Step
@@ -163,10 +170,24 @@ func (w *walk) after(r *stories.Request, a *stories.Answer) {
 		}
 		w.check(&head, b)
 	}
+	for _, minor := range w.over {
+		if r.Method == http.MethodGet && minor >= r.Step.From && (r.Step.To == 0 || minor <= r.Step.To) {
+			again := *r
+			again.Minor = minor
+			b := w.p.Send(&again)
+			if b.Status != r.Step.Want {
+				w.t.Errorf("GET %s (minor %d): got %d, want %d: %.300s", r.Path, minor, b.Status, r.Step.Want, b.Body)
+			}
+			w.check(&again, b)
+		}
+	}
 	if r.Step.Again != 0 {
 		w.refused("the same once more", r.Who, r, r.Step.Again)
 	}
 }
+
+// landings are the microversions at which slow stories are told; at the last one what they read is read at all of them.
+var landings = []int{1, 19, 36, 52, 60, 75, 96}
 
 // tell tells all stories of a service, without the steps of operations that are decided to stay out.
 func tell(t *testing.T, c *count, cloud *stories.Cloud, tales []stories.Story, minors []int) {
@@ -174,7 +195,8 @@ func tell(t *testing.T, c *count, cloud *stories.Cloud, tales []stories.Story, m
 		var steps []stories.Step
 		for _, step := range story.Steps {
 			method, path, _ := strings.Cut(step.Call, " ")
-			if o, _ := c.document.Find(method, path); !slices.ContainsFunc(outside, func(g gap) bool { return g.re.MatchString(c.service + " " + o.String()) }) {
+			r := stories.Request{Step: &step, Method: method}
+			if o, _ := c.document.Find(method, path, r.Action()); !slices.ContainsFunc(outside, func(g gap) bool { return g.re.MatchString(c.service + " " + o.String()) }) {
 				steps = append(steps, step)
 			}
 		}
@@ -184,10 +206,17 @@ func tell(t *testing.T, c *count, cloud *stories.Cloud, tales []stories.Story, m
 		for i, story := range tales {
 			name := story.Service + " " + strconv.Itoa(i)
 			if minor >= 0 {
-				name += " at 1." + strconv.Itoa(minor)
+				name += " at " + strconv.Itoa(minor)
+			}
+			var over []int
+			if story.Slow && !slices.Contains(landings, minor) {
+				continue
+			}
+			if story.Slow && minor == minors[len(minors)-1] {
+				over = minors
 			}
 			t.Run(name, func(t *testing.T) {
-				w := &walk{c, t, stories.Tell(t, cloud, minor)}
+				w := &walk{c, t, stories.Tell(t, cloud, minor), over}
 				w.p.Run(story, stories.Listener{Before: w.before, After: w.after})
 			})
 		}
@@ -199,6 +228,7 @@ func (c *count) untold(t *testing.T) (gaps []string) {
 	t.Helper()
 	have := declared(c.service)
 	used := make([]bool, len(outside))
+	growing := c.service == "compute" || c.service == "network" // not all of it is there yet
 	for _, o := range c.document.Operations() {
 		i := slices.IndexFunc(outside, func(g gap) bool { return g.re.MatchString(c.service + " " + o.String()) })
 		if i >= 0 {
@@ -208,10 +238,13 @@ func (c *count) untold(t *testing.T) (gaps []string) {
 		if method == http.MethodHead {
 			method = http.MethodGet
 		}
-		switch told, exists := c.exercised[o.String()] != nil, have[method+" "+blank(o.Template)]; {
+		key := contract.Operation{Method: method, Template: blank(o.Template), Action: o.Action}
+		switch told, exists := c.exercised[o.String()] != nil, have[key.String()]; {
+		case growing && !told && i < 0 && !exists:
+			gaps = append(gaps, o.String())
 		case !told && i < 0:
 			t.Errorf("%s %s: no story tells it and no gap says why", c.service, o)
-		case i >= 0 && (told || exists):
+		case i >= 0 && (told || exists != outside[i].here):
 			t.Errorf("%s %s: is listed as a gap (%s) and exists", c.service, o, outside[i].why)
 		case i >= 0:
 			gaps = append(gaps, o.String())

@@ -47,6 +47,7 @@ type Names map[string]string
 type Story struct {
 	Service string
 	Teller  string // who sends what names nobody
+	Slow    bool   // it waits for what goes on behind the answers
 	Steps   []Step
 }
 

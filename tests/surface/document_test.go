@@ -44,7 +44,7 @@ func (x *taken) check(t *testing.T, what string, r *stories.Request) {
 	if x.document == nil || r.Body == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		return
 	}
-	o, ok := x.document.Find(r.Method, r.Path)
+	o, ok := x.document.Find(r.Method, r.Path, r.Action())
 	if !ok {
 		return
 	}

@@ -1,5 +1,5 @@
-// Package contract holds the answers of the cloud against OpenAPI documents of OpenStack's APIs: every response that passes through
-// is validated against the schema of its operation, status and microversion.
+// Package contract holds requests and answers against OpenAPI documents of OpenStack's APIs: each is validated against the schema of its
+// operation, status and microversion.
 package contract
 
 import (

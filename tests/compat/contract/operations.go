@@ -12,29 +12,75 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Operation is a path and a method of the document.
-type Operation struct{ Method, Template string }
+// Operation is a path and a method of the document, and an action where the method posts one of several.
+type Operation struct{ Method, Template, Action string }
 
-func (o Operation) String() string { return o.Method + " " + o.Template }
+func (o Operation) String() string {
+	return strings.TrimSuffix(o.Method+" "+o.Template+" "+o.Action, " ")
+}
 
-// Operations are all that the document has, by path and method.
+// Operations are all that the document has, by path, method and action.
 func (d *Document) Operations() []Operation {
 	var out []Operation
 	for _, template := range d.templates {
 		for _, method := range slices.Sorted(maps.Keys(d.paths[template])) {
 			if method == "get" || method == "head" || method == "put" || method == "post" || method == "patch" || method == "delete" {
-				out = append(out, Operation{strings.ToUpper(method), template})
+				o := Operation{Method: strings.ToUpper(method), Template: template}
+				actions := d.actions(o)
+				if len(actions) == 0 {
+					out = append(out, o)
+				}
+				for _, o.Action = range actions {
+					out = append(out, o)
+				}
 			}
 		}
 	}
 	return out
 }
 
+// actions are the names of the actions that are posted to a path, none where it is a plain operation.
+func (d *Document) actions(o Operation) []string {
+	if !strings.HasSuffix(o.Template, "/action") {
+		return nil
+	}
+	op, _ := d.paths[o.Template][strings.ToLower(o.Method)].(map[string]any)
+	request, _ := op["requestBody"].(map[string]any)
+	all, _ := media(request)["oneOf"].([]any)
+	found := map[string]bool{}
+	for _, e := range all {
+		m, _ := e.(map[string]any)
+		if name := d.actionName(m); name != "" {
+			found[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// actionName is the action that a schema is of.
+func (d *Document) actionName(schema map[string]any) string {
+	s := d.resolved(schema)
+	hint, _ := s["x-openstack"].(map[string]any)
+	if name, ok := hint["action-name"].(string); ok {
+		return name
+	}
+	properties, _ := s["properties"].(map[string]any)
+	for name := range properties {
+		if len(properties) == 1 {
+			return name
+		}
+	}
+	return ""
+}
+
 // Find is the operation of a request, ok where the document has it.
-func (d *Document) Find(method, path string) (o Operation, ok bool) {
-	template := d.find(path)
-	_, ok = d.paths[template][strings.ToLower(method)]
-	return Operation{method, template}, ok
+func (d *Document) Find(method, path, action string) (o Operation, ok bool) {
+	o = Operation{Method: method, Template: d.find(path)}
+	_, ok = d.paths[o.Template][strings.ToLower(method)]
+	if actions := d.actions(o); ok && len(actions) > 0 {
+		o.Action, ok = action, slices.Contains(actions, action)
+	}
+	return o, ok
 }
 
 // Says is the statuses of success that the document gives the operation.
@@ -58,13 +104,13 @@ func (d *Document) Check(method, path, action string, status, minor int, body []
 	op, _ := d.paths[d.find(path)][strings.ToLower(method)].(map[string]any)
 	responses, _ := op["responses"].(map[string]any)
 	response, _ := responses[strconv.Itoa(status)].(map[string]any)
-	if says := d.Says(Operation{method, d.find(path)}); response == nil && status < 300 && len(says) == 1 {
+	if says := d.Says(Operation{Method: method, Template: d.find(path)}); response == nil && status < 300 && len(says) == 1 {
 		response, _ = responses[strconv.Itoa(says[0])].(map[string]any)
 	}
-	if response == nil || action != "" {
+	if response == nil {
 		return false, nil
 	}
-	return d.validate(response, "", minor, body)
+	return d.validate(response, action, minor, body)
 }
 
 // Request validates what is about to be sent.
@@ -88,9 +134,7 @@ func actionOf(path string, body []byte) string {
 }
 
 func (d *Document) validate(at map[string]any, action string, minor int, body []byte) (known bool, err error) {
-	content, _ := at["content"].(map[string]any)
-	media, _ := content["application/json"].(map[string]any)
-	schema, _ := media["schema"].(map[string]any)
+	schema := media(at)
 	if action != "" {
 		schema = d.ofAction(schema, action)
 	}
@@ -109,19 +153,32 @@ func (d *Document) validate(at map[string]any, action string, minor int, body []
 	return true, s.Validate(v)
 }
 
-// ofAction is the part of a schema of many actions that is of one, empty where it has none.
+// media is the schema of a request's or an answer's JSON.
+func media(at map[string]any) map[string]any {
+	content, _ := at["content"].(map[string]any)
+	media, _ := content["application/json"].(map[string]any)
+	schema, _ := media["schema"].(map[string]any)
+	return schema
+}
+
+// ofAction is the part of a schema of many actions that is of one, empty where it has none. A schema that is of no certain action is whole.
 func (d *Document) ofAction(schema map[string]any, action string) map[string]any {
-	all, _ := schema["oneOf"].([]any)
+	all, ok := schema["oneOf"].([]any)
+	if !ok {
+		return schema
+	}
+	var of []any
 	for _, e := range all {
 		m, _ := e.(map[string]any)
-		s := d.resolved(m)
-		hint, _ := s["x-openstack"].(map[string]any)
-		properties, _ := s["properties"].(map[string]any)
-		if _, ok := properties[action]; ok || hint["action-name"] == action {
-			return m
+		if d.actionName(m) == action {
+			of = append(of, m)
 		}
 	}
-	return nil
+	if len(of) == 1 {
+		m, _ := of[0].(map[string]any)
+		return m
+	}
+	return map[string]any{"oneOf": of}
 }
 
 // resolved is what a reference leads to.

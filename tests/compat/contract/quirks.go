@@ -1,0 +1,42 @@
+package contract
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// Quirk is a place where the document and the real service differ: what the document says there does not count.
+type Quirk struct {
+	Operation string // regular expression on "api METHOD template"
+	At        string // regular expression on "path: what is wrong"
+	Below     int    // only for microversions whose second number is smaller; 0: for all
+	Why       string
+}
+
+// leaves are the single things that are wrong, without those that a quirk explains.
+func leaves(op string, minor int, err error, quirks []Quirk, used map[int]int) []string {
+	var v *jsonschema.ValidationError
+	if !errors.As(err, &v) {
+		return []string{err.Error()}
+	}
+	if len(v.Causes) > 0 {
+		var out []string
+		for _, c := range v.Causes {
+			out = append(out, leaves(op, minor, c, quirks, used)...)
+		}
+		return out
+	}
+	text := "/" + strings.Join(v.InstanceLocation, "/") + ": " + v.ErrorKind.LocalizedString(message.NewPrinter(language.English))
+	for i, q := range quirks {
+		if (q.Below == 0 || minor < q.Below) && regexp.MustCompile(q.Operation).MatchString(op) && regexp.MustCompile(q.At).MatchString(text) {
+			used[i]++
+			return nil
+		}
+	}
+	return []string{text}
+}
