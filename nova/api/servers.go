@@ -30,7 +30,7 @@ var serversResource = api.Resource[*API]{Name: "server", Plural: "servers", Ops:
 	api.Act(actionPath, "lock", policyLock, 202, (*API).server, (*API).lock, api.Span("-2.72")),
 	api.Act(actionPath, "lock", policyLock, 202, (*API).server, (*API).lockWithReason, api.Span("2.73-")),
 	api.Act(actionPath, "unlock", policyUnlock, 202, (*API).server, (*API).unlock),
-	api.Act(actionPath, "forceDelete", policyForceDelete, 204, (*API).server, (*API).deleteServer),
+	api.Act(actionPath, "forceDelete", policyForceDelete, 202, (*API).server, (*API).deleteServer),
 	api.Act(actionPath, "os-getConsoleOutput", policyConsoleOutput, 200, (*API).server, (*API).consoleOutput, api.Bare()),
 	api.Act(actionPath, "os-resetState", policyResetState, 202, (*API).server, (*API).resetState),
 }}

@@ -81,7 +81,7 @@ func serverSteps() []Step {
 	out = append(out,
 		Step{Call: "POST " + server + "/action", Who: "admin", Body: `{"os-resetState":{"state":"active"}}`, Want: 202},
 		Step{Call: "DELETE " + server, Want: 204})
-	return append(append(out, newServer()...), Step{Call: "POST " + server + "/action", Body: `{"forceDelete":null}`, Want: 204})
+	return append(append(out, newServer()...), Step{Call: "POST " + server + "/action", Body: `{"forceDelete":null}`, Want: 202})
 }
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEVrq1NeYhVJXqIXcv0qZ8nPsxxSy9tvvv9ZTpVSu0pJ a@example.org"

@@ -21,7 +21,7 @@ func newNetwork() Step {
 }
 
 func newSubnet() Step {
-	return Step{Call: "POST /v2.0/subnets", Want: 201, Keep: "sub=subnet.id", Body: `{"subnet":{"network_id":"{n}","ip_version":4,"cidr":"10.20.0.0/16","name":"{new}",
+	return Step{Call: "POST /v2.0/subnets", Want: 201, Keep: "sub=subnet.id", Again: 400, Body: `{"subnet":{"network_id":"{n}","ip_version":4,"cidr":"10.20.0.0/16","name":"{new}",
 		"gateway_ip":"10.20.0.1","enable_dhcp":true,"dns_nameservers":["10.20.0.2"],"allocation_pools":[{"start":"10.20.1.0","end":"10.20.255.250"}],
 		"host_routes":[{"destination":"10.30.0.0/24","nexthop":"10.20.0.3"}]}}`}
 }
@@ -93,6 +93,12 @@ func portSteps() []Step {
 			Prepare: func(n Names) { n["mac"] = "fa:16:3e:77:00:01" }},
 	}
 	out = append(out, taggedSteps("/v2.0/ports/{p}")...)
+	out = append(out,
+		Step{Call: "POST /v2.0/ports", Body: `{"port":{"network_id":"{n}","fixed_ips":[{"subnet_id":"{sub}","ip_address":"10.20.3.3"}],"project_id":"{home}"}}`,
+			Want: 201, Keep: "at=port.id", Again: 409},
+		Step{Call: "POST /v2.0/ports", Body: `{"port":{"network_id":"{n}","mac_address":"fa:16:3e:77:00:02","project_id":"{home}"}}`, Want: 201, Keep: "mac_port=port.id", Again: 409},
+		Step{Call: "DELETE /v2.0/ports/{at}", Want: 204},
+		Step{Call: "DELETE /v2.0/ports/{mac_port}", Want: 204})
 	return append(out, Step{Call: "DELETE /v2.0/ports/{p}", Want: 204, Again: 404}, noNetwork())
 }
 

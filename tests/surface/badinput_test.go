@@ -24,7 +24,7 @@ func TestNothingComesOfBadInput(t *testing.T) {
 		b := &bad{templates: p.templates(), reads: reads, told: map[string]bool{}, service: p.name, every: 1,
 			took: &taken{document: document(t, p.name), service: p.name, used: map[int]int{}, told: map[string]bool{}}}
 		if e.slow {
-			b.every = 11
+			b.every = 5
 		}
 		for i, story := range p.tales() {
 			// What is taken of damaged requests may lead a story astray. Told again, it gets beyond what was damaged before.

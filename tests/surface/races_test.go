@@ -39,7 +39,7 @@ type race struct {
 func (x *race) send(r *stories.Request) *stories.Answer {
 	x.t.Helper()
 	again := r.Step.Again
-	if again != http.StatusConflict && again != http.StatusNotFound && again != http.StatusPreconditionFailed {
+	if again < http.StatusBadRequest || r.Step.Want >= http.StatusBadRequest {
 		return x.p.Send(r)
 	}
 	x.n++
