@@ -35,7 +35,7 @@ const (
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is the image service's own.
 func Handler(c api.Config, a API) http.Handler {
-	c.Name, c.Base, c.Dialect, c.Links, c.StrictSlash = "glance", "/v2", api.Glance, api.LinksGlance, true
+	c.Name, c.Base, c.Dialect, c.Links, c.StrictSlash = "glance", "/v2", dialect{}, api.LinksFlat, true
 	c.Askers = true
 	c.MaxLimit, c.DefaultLimit = maxLimit, defaultLimit
 	vs := versions(c.Endpoint, a.Images.Caching())

@@ -41,7 +41,7 @@ const maxList = 10_000
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is identity's own.
 func Handler(c api.Config, a *API) http.Handler {
-	c.Name, c.Base, c.Dialect, c.Links, c.MissingRefused = "keystone", "/v3", api.Keystone, api.LinksKeystone, true
+	c.Name, c.Base, c.Dialect, c.Links, c.MissingRefused = "keystone", "/v3", dialect{}, api.LinksObject, true
 	// Identity's clients do not follow pages: a list is whole unless it asks for less.
 	c.MaxLimit = maxList
 	c.Root = discovery(c.Endpoint)

@@ -31,7 +31,7 @@ const unbounded = 1 << 30
 
 // Handler makes the handler of networking; of c it needs Validator, Policy (of Rules), and as it likes Endpoint, AuthURI, MaxLimit, Log, Metrics.
 func Handler(c api.Config, n *networks.Service, a *agents.Agents) http.Handler {
-	c.Name, c.Base, c.Dialect, c.Links, c.FieldSelection = "neutron", base, api.Neutron, api.LinksNeutron, true
+	c.Name, c.Base, c.Dialect, c.Links, c.FieldSelection = "neutron", base, dialect{}, api.LinksBoth, true
 	c.Askers = true
 	c.Root, c.FormatSuffix = root(c.Endpoint), true
 	if c.MaxLimit <= 0 {

@@ -59,7 +59,8 @@ func Handler(c api.Config, d Deps) http.Handler {
 	if d.MaxVersion == (api.Version{}) || Newest.Less(d.MaxVersion) {
 		d.MaxVersion = Newest
 	}
-	c.Name, c.Base, c.ProjectInPath, c.Dialect, c.Links = "nova", "/v2.1", true, api.Nova, api.LinksNova
+	c.Name, c.Base, c.ProjectInPath, c.Dialect, c.Links = "nova", "/v2.1", true, dialect{}, api.LinksList
+	c.RequestIDHeader = "X-Compute-Request-Id"
 	c.Versions = &api.Versions{Service: "compute", Legacy: "X-OpenStack-Nova-API-Version", Min: Oldest, Max: d.MaxVersion}
 	c.StrictSlash = true
 	c.StrictFrom = api.Version{Major: 2, Minor: 75}

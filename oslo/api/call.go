@@ -85,7 +85,7 @@ func (c *call) media() error {
 	if err == nil && oneOf(accepted, strings.ToLower(t)) {
 		return nil
 	}
-	return WithStatus(c.s.c.Dialect.media(), fault.Invalidf("The content type %s is not supported, use %s.", shorten(given), strings.Join(accepted, " or ")))
+	return WithStatus(c.s.c.Dialect.MediaStatus(), fault.Invalidf("The content type %s is not supported, use %s.", shorten(given), strings.Join(accepted, " or ")))
 }
 
 // bodyWithin is how long the whole body of a request may take that is not image data.

@@ -25,20 +25,21 @@ type Config struct {
 	Root          http.Handler // version discovery documents at / and /Base; unauthenticated
 	Links         LinkStyle    // how lists write next links
 
-	AuthURI        string  // identity's public address, for WWW-Authenticate
-	MaxLimit       int     // largest page; 0: 1000
-	DefaultLimit   int     // page where the client asks for none; 0: MaxLimit
-	StrictQuery    bool    // unknown query parameters are 400
-	StrictFrom     Version // they are from this microversion on; zero: see StrictQuery
-	FieldSelection bool    // fields=… on lists and shows (neutron)
-	Exacting       bool    // as placement: the policy comes before the body, both ends speak JSON (406, 415), the first of repeated parameters counts
-	FormatSuffix   bool    // a path may end in ".json", as older clients of networking write it
-	StrictSlash    bool    // a path with a slash at its end is another, unknown one (glance, placement)
-	Askers         bool    // services may ask for a user: Request.Service speaks, Request.Caller is judged (auth.AskerHeader)
-	MissingRefused bool    // what is not there is 403 to callers whose role alone would not let them at it (keystone)
-	Relaxed        bool    // members of a body that are not known are left out, as nova's v2.0 does
-	Log            *slog.Logger
-	Metrics        prometheus.Registerer // nil: none
+	AuthURI         string  // identity's public address, for WWW-Authenticate
+	MaxLimit        int     // largest page; 0: 1000
+	DefaultLimit    int     // page where the client asks for none; 0: MaxLimit
+	StrictQuery     bool    // unknown query parameters are 400
+	StrictFrom      Version // they are from this microversion on; zero: see StrictQuery
+	RequestIDHeader string  // a header that tells the request id besides X-Openstack-Request-Id; empty: none
+	FieldSelection  bool    // fields=… on lists and shows (neutron)
+	Exacting        bool    // as placement: the policy comes before the body, both ends speak JSON (406, 415), the first of repeated parameters counts
+	FormatSuffix    bool    // a path may end in ".json", as older clients of networking write it
+	StrictSlash     bool    // a path with a slash at its end is another, unknown one (glance, placement)
+	Askers          bool    // services may ask for a user: Request.Service speaks, Request.Caller is judged (auth.AskerHeader)
+	MissingRefused  bool    // what is not there is 403 to callers whose role alone would not let them at it (keystone)
+	Relaxed         bool    // members of a body that are not known are left out, as nova's v2.0 does
+	Log             *slog.Logger
+	Metrics         prometheus.Registerer // nil: none
 }
 
 // server is a Config at work. It has no type parameter: operations are closures over their receiver.

@@ -19,21 +19,9 @@ import (
 type inputError struct {
 	path []string
 	why  string
-	fact inputFact
+	fact InputFact
 	got  string // the value, as text, of a wrongValue
 }
-
-// inputFact is what is wrong, for dialects that say it in words of their own.
-type inputFact int
-
-const (
-	wrongInput    inputFact = iota // only why tells
-	wrongString                    // got is no string
-	wrongBool                      // got is no boolean
-	wrongInt                       // got is no integer
-	unknownMember                  // the last element of path has no meaning
-	missingMember                  // the last element of path is not there
-)
 
 func (e *inputError) Error() string {
 	if len(e.path) == 0 {
@@ -257,16 +245,16 @@ func wrongType(raw []byte, want string) error {
 }
 
 // factOf is what is wrong with a value that should be of a JSON type.
-func factOf(want string) inputFact {
+func factOf(want string) InputFact {
 	switch want {
 	case "string":
-		return wrongString
+		return WrongString
 	case "boolean":
-		return wrongBool
+		return WrongBool
 	case "integer":
-		return wrongInt
+		return WrongInt
 	}
-	return wrongInput
+	return WrongInput
 }
 
 // spoken is a value as OpenStack's messages show it, shortened.
@@ -290,11 +278,11 @@ func noNull(t reflect.Type) error {
 	e.got = "None"
 	switch t.Kind() {
 	case reflect.String:
-		e.fact = wrongString
+		e.fact = WrongString
 	case reflect.Bool:
-		e.fact = wrongBool
+		e.fact = WrongBool
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		e.fact = wrongInt
+		e.fact = WrongInt
 	}
 	return e
 }

@@ -123,7 +123,7 @@ func (b *readerBuilder) structReader(t reflect.Type) reader {
 				}
 				if rest == nil {
 					e := inputf("the member is not known here")
-					e.fact = unknownMember
+					e.fact = UnknownMember
 					return within(e, name)
 				}
 				m := v.FieldByIndex(rest.index)
@@ -147,7 +147,7 @@ func (b *readerBuilder) structReader(t reflect.Type) reader {
 		for _, i := range required {
 			if !seen[i] {
 				e := inputf("the member is required")
-				e.fact = missingMember
+				e.fact = MissingMember
 				return within(e, ms[i].name)
 			}
 		}

@@ -2,10 +2,9 @@ package api
 
 import (
 	"errors"
-	"html"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 
 	"hypernova/oslo/fault"
 )
@@ -16,12 +15,40 @@ type Dialect interface {
 	Write(w http.ResponseWriter, r *Request, status int, f *fault.Fault)
 	// Status maps a kind to a status for this service.
 	Status(k fault.Kind) int
-	// media is the status for a request content type that is not understood.
-	media() int
+	// MediaStatus is the status for a request content type that is not understood: 415, unless the service answers otherwise.
+	MediaStatus() int
 }
 
-// statuses is the one map of kinds to statuses; dialects override single kinds.
-func statusOf(k fault.Kind) int {
+// InputSpeaker is a dialect that says in its own words what is wrong with a member of a request body.
+type InputSpeaker interface {
+	Input(e BadInput) *fault.Fault
+}
+
+// BadInput is why a member of a request body was refused.
+type BadInput struct {
+	// Path leads to the member from outside in; the first element is the envelope.
+	Path []string
+	Fact InputFact
+	Got  string // the value as text, where Fact is about a value
+	Why  string // the kit's words for the end of a sentence about the member
+	Text string // the kit's whole sentence
+}
+
+// InputFact is what is wrong with a member.
+type InputFact int
+
+// The facts. WrongInput is any that has no constant of its own: only Why and Text tell.
+const (
+	WrongInput    InputFact = iota
+	WrongString             // Got is no string
+	WrongBool               // Got is no boolean
+	WrongInt                // Got is no integer
+	UnknownMember           // the member has no meaning
+	MissingMember           // the member is required and not there
+)
+
+// StatusOf is the one map of kinds to statuses; dialects override single kinds.
+func StatusOf(k fault.Kind) int {
 	switch k {
 	case fault.Invalid:
 		return http.StatusBadRequest
@@ -96,7 +123,7 @@ func (s *server) fail(w *recorder, r *Request, err error) {
 	var ua *unauthenticated
 	if errors.As(err, &ua) {
 		w.Header().Set("WWW-Authenticate", `Keystone uri="`+s.authURI(r)+`"`)
-		answer(w, http.StatusUnauthorized, keystoneBody(http.StatusUnauthorized, unauthorizedText))
+		WriteJSON(w, http.StatusUnauthorized, unauthorizedBody())
 		return
 	}
 	status := s.c.Dialect.Status(fault.KindOf(err))
@@ -117,15 +144,16 @@ func (s *server) fail(w *recorder, r *Request, err error) {
 		f.Code = known.Code
 	}
 	var in *inputError
-	if d, ok := s.c.Dialect.(inputSpeaker); ok && errors.As(err, &in) {
-		f = d.input(in)
+	if d, ok := s.c.Dialect.(InputSpeaker); ok && errors.As(err, &in) {
+		f = d.Input(in.told())
 	}
 	s.c.Dialect.Write(w, r, status, f)
 }
 
-// inputSpeaker is a dialect that says in its own words what is wrong with a request body.
-type inputSpeaker interface {
-	input(e *inputError) *fault.Fault
+func (e *inputError) told() BadInput {
+	path := slices.Clone(e.path)
+	slices.Reverse(path)
+	return BadInput{Path: path, Fact: e.fact, Got: e.got, Why: e.why, Text: e.Error()}
 }
 
 func (s *server) authURI(r *Request) string {
@@ -135,248 +163,38 @@ func (s *server) authURI(r *Request) string {
 	return s.base(r.HTTP)
 }
 
-// answer writes a finished JSON document.
-func answer(w http.ResponseWriter, status int, body []byte) {
+// AuthURI is where clients that have no token get one, for WWW-Authenticate.
+func (r *Request) AuthURI() string { return r.s.authURI(r) }
+
+// Offered is the versions that the service offers; ok is false where it has none.
+func (r *Request) Offered() (v Versions, ok bool) {
+	if r.s.c.Versions == nil {
+		return Versions{}, false
+	}
+	return *r.s.c.Versions, true
+}
+
+// WriteJSON answers with a finished JSON document.
+func WriteJSON(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may be gone; the log has the outcome
 }
 
-// Nova, Keystone, Neutron, Placement, Glance and Cinder are the dialects.
-var (
-	Nova      Dialect = novaDialect{}
-	Cinder    Dialect = novaDialect{cinder: true}
-	Keystone  Dialect = keystoneDialect{}
-	Neutron   Dialect = neutronDialect{}
-	Placement Dialect = placementDialect{}
-	Glance    Dialect = glanceDialect{}
-)
-
-type novaDialect struct{ cinder bool }
-
-func (d novaDialect) media() int { return http.StatusUnsupportedMediaType }
-func (d novaDialect) Status(k fault.Kind) int {
-	if d.cinder && k == fault.OverQuota {
-		return http.StatusRequestEntityTooLarge
-	}
-	return statusOf(k)
+// unauthorizedBody is what keystonemiddleware answers in every service's place.
+func unauthorizedBody() []byte {
+	b := append([]byte(`{"error":{"code":401,"message":`), AppendString(nil, unauthorizedText)...)
+	return append(b, `,"title":"Unauthorized"}}`...)
 }
 
-func (d novaDialect) Write(w http.ResponseWriter, r *Request, status int, f *fault.Fault) {
-	name := novaFaultName(status)
-	b := append([]byte(`{`), appendString(nil, name)...)
-	b = append(b, `:{"code":`...)
-	b = appendInt(b, int64(status))
-	b = append(b, `,"message":`...)
-	b = appendString(b, novaMessage(status, f))
-	if retry := w.Header().Get("Retry-After"); status == http.StatusRequestEntityTooLarge || status == http.StatusTooManyRequests {
-		if retry == "" {
-			retry = "0"
-			w.Header().Set("Retry-After", retry)
-		}
-		b = append(b, `,"retryAfter":`...)
-		b = appendString(b, retry)
-	}
-	answer(w, status, append(b, "}}"...))
-}
-
-// novaMessage adds what nova's clients look for in an unexpected error.
-func novaMessage(status int, f *fault.Fault) string {
-	if status == http.StatusInternalServerError && f.Kind == fault.Internal {
-		return "Unexpected API Error. " + f.Msg
-	}
-	return f.Msg
-}
-
-func novaFaultName(status int) string {
-	switch status {
-	case 400:
-		return "badRequest"
-	case 401:
-		return "unauthorized"
-	case 403:
-		return "forbidden"
-	case 404:
-		return "itemNotFound"
-	case 405:
-		return "badMethod"
-	case 409:
-		return "conflictingRequest"
-	case 413, 429:
-		return "overLimit"
-	case 415:
-		return "badMediaType"
-	case 501:
-		return "notImplemented"
-	case 503:
-		return "serviceUnavailable"
-	}
-	return "computeFault"
-}
-
-type keystoneDialect struct{}
-
-func (keystoneDialect) media() int { return http.StatusBadRequest }
-func (keystoneDialect) Status(k fault.Kind) int {
-	return statusOf(k)
-}
-
-func (keystoneDialect) Write(w http.ResponseWriter, r *Request, status int, f *fault.Fault) {
-	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Keystone uri="`+r.s.authURI(r)+`"`)
-	}
-	answer(w, status, keystoneBody(status, f.Msg))
-}
-
-func keystoneBody(status int, msg string) []byte {
-	b := append([]byte(`{"error":{"code":`), strconv.Itoa(status)...)
-	b = append(b, `,"message":`...)
-	b = appendString(b, msg)
-	b = append(b, `,"title":`...)
-	b = appendString(b, title(status))
-	return append(b, "}}"...)
-}
-
-// title is the reason phrase, as HTTP's registry and OpenStack's services word it.
-func title(status int) string {
+// Title is the reason phrase of a status, as HTTP's registry and OpenStack's services word it.
+func Title(status int) string {
 	if status == http.StatusRequestEntityTooLarge {
 		return "Request Entity Too Large"
 	}
 	return http.StatusText(status)
 }
 
-type neutronDialect struct{}
-
-func (neutronDialect) media() int { return http.StatusUnsupportedMediaType }
-func (neutronDialect) Status(k fault.Kind) int {
-	if k == fault.OverQuota {
-		return http.StatusConflict
-	}
-	return statusOf(k)
-}
-
-func (neutronDialect) Write(w http.ResponseWriter, r *Request, status int, f *fault.Fault) {
-	b := append([]byte(`{"NeutronError":{"type":`), appendString(nil, neutronType(status, f))...)
-	b = append(b, `,"message":`...)
-	b = appendString(b, f.Msg)
-	answer(w, status, append(b, `,"detail":""}}`...))
-}
-
-// input says what is wrong with an attribute as neutron's validators do. Values that it converts before it looks at
-// them have a type of error of their own.
-func (neutronDialect) input(e *inputError) *fault.Fault {
-	name := ""
-	if n := len(e.path); n > 1 {
-		name = e.path[n-2] // the attribute; the outermost element is the envelope
-	}
-	switch {
-	case name == "":
-		return fault.Invalidf("%s", e.Error())
-	case e.fact == unknownMember && len(e.path) == 2:
-		return fault.Invalidf("Unrecognized attribute(s) '%s'", name)
-	case e.fact == missingMember && len(e.path) == 2:
-		return fault.Invalidf("Failed to parse request. Required attribute '%s' not specified", name)
-	case e.fact == wrongBool:
-		return fault.Invalidf("Invalid input for operation: '%s' cannot be converted to boolean.", e.got).Coded("InvalidInput")
-	case e.fact == wrongInt:
-		return fault.Invalidf("Invalid input for operation: '%s' is not an integer.", e.got).Coded("InvalidInput")
-	case e.fact == wrongString:
-		return fault.Invalidf("Invalid input for %s. Reason: '%s' is not a valid string.", name, e.got)
-	}
-	return fault.Invalidf("Invalid input for %s. Reason: %s.", name, e.why)
-}
-
-func neutronType(status int, f *fault.Fault) string {
-	if f.Code != "" {
-		return f.Code
-	}
-	if f.Kind == fault.OverQuota {
-		return "OverQuota"
-	}
-	switch status {
-	case 400:
-		return "HTTPBadRequest"
-	case 401:
-		return "HTTPUnauthorized"
-	case 403:
-		return "PolicyNotAuthorized"
-	case 404:
-		return "HTTPNotFound"
-	case 405:
-		return "HTTPMethodNotAllowed"
-	case 409:
-		return "HTTPConflict"
-	case 413:
-		return "HTTPRequestEntityTooLarge"
-	case 415:
-		return "HTTPUnsupportedMediaType"
-	case 501:
-		return "HTTPNotImplemented"
-	case 503:
-		return "HTTPServiceUnavailable"
-	}
-	return "HTTPInternalServerError"
-}
-
-type placementDialect struct{}
-
-func (placementDialect) media() int { return http.StatusUnsupportedMediaType }
-func (placementDialect) Status(k fault.Kind) int {
-	return statusOf(k)
-}
-
-func (placementDialect) Write(w http.ResponseWriter, r *Request, status int, f *fault.Fault) {
-	b := append([]byte(`{"errors":[{"status":`), strconv.Itoa(status)...)
-	b = append(b, `,"title":`...)
-	b = appendString(b, title(status))
-	b = append(b, `,"detail":`...)
-	b = appendString(b, f.Msg)
-	b = append(b, `,"request_id":`...)
-	b = appendString(b, r.ID)
-	if !r.Version.Less(Version{1, 23}) {
-		code := f.Code
-		if !strings.HasPrefix(code, "placement.") {
-			code = "placement.undefined_code"
-		}
-		b = append(b, `,"code":`...)
-		b = appendString(b, code)
-	}
-	if vs := r.s.c.Versions; status == http.StatusNotAcceptable && vs != nil {
-		b = append(b, `,"max_version":`...)
-		b = appendString(b, vs.Max.String())
-		b = append(b, `,"min_version":`...)
-		b = appendString(b, vs.Min.String())
-	}
-	answer(w, status, append(b, "}]}"...))
-}
-
-type glanceDialect struct{}
-
-func (glanceDialect) media() int { return http.StatusUnsupportedMediaType }
-func (glanceDialect) Status(k fault.Kind) int {
-	if k == fault.OverQuota {
-		return http.StatusRequestEntityTooLarge
-	}
-	return statusOf(k)
-}
-
-// Write answers JSON to clients that ask for it by name and a small page to the others, as webob does for glance.
-func (glanceDialect) Write(w http.ResponseWriter, r *Request, status int, f *fault.Fault) {
-	line := strconv.Itoa(status) + " " + title(status)
-	if strings.Contains(r.HTTP.Header.Get("Accept"), "application/json") {
-		b := append([]byte(`{"message":`), appendString(nil, f.Msg)...)
-		b = append(b, `,"code":`...)
-		b = appendString(b, line)
-		b = append(b, `,"title":`...)
-		b = appendString(b, title(status))
-		answer(w, status, append(b, '}'))
-		return
-	}
-	page := "<html>\n <head>\n  <title>" + line + "</title>\n </head>\n <body>\n  <h1>" + line + "</h1>\n  " +
-		html.EscapeString(f.Msg) + "<br /><br />\n\n\n </body>\n</html>"
-	w.Header().Set("Content-Type", "text/html; charset=UTF-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(page)) // the client may be gone; the log has the outcome
-}
+// AppendString appends a text as JSON.
+func AppendString(b []byte, s string) []byte { return appendString(b, s) }

@@ -20,10 +20,10 @@ type Page[V any] struct {
 type LinkStyle int
 
 const (
-	LinksNova     LinkStyle = iota // "servers_links": [{"rel":"next","href":…}]
-	LinksKeystone                  // "links": {"self","previous","next"}
-	LinksGlance                    // "first","next"
-	LinksNeutron                   // "networks_links", with previous
+	LinksList   LinkStyle = iota // "servers_links": [{"rel":"next","href":…}], of compute
+	LinksBoth                    // the same with "previous", of networking
+	LinksObject                  // "links": {"self","previous","next"}, of identity
+	LinksFlat                    // "first","next", of images
 	LinksNone
 )
 
@@ -104,7 +104,7 @@ func (c *call) links(e *view, name string, around neighbours) {
 		e.buf = append(e.buf, ':')
 	}
 	switch c.s.c.Links {
-	case LinksNova, LinksNeutron:
+	case LinksList, LinksBoth:
 		if !around.hasNext && !around.hasPrev {
 			return
 		}
@@ -120,7 +120,7 @@ func (c *call) links(e *view, name string, around neighbours) {
 			e.link("previous", c.here(true, "marker", prev, "page_reverse", "True"))
 		}
 		e.buf = append(e.buf, ']')
-	case LinksKeystone:
+	case LinksObject:
 		add("links")
 		e.buf = append(e.buf, `{"self":`...)
 		e.buf = appendString(e.buf, c.here(true))
@@ -131,7 +131,7 @@ func (c *call) links(e *view, name string, around neighbours) {
 			e.buf = appendString(e.buf, c.here(true, "marker", next))
 		}
 		e.buf = append(e.buf, '}')
-	case LinksGlance:
+	case LinksFlat:
 		if next != "" {
 			add("next")
 			e.buf = appendString(e.buf, c.here(false, "marker", next))

@@ -100,7 +100,7 @@ func (c *Config) settle(p *PageQuery) error {
 	switch {
 	case n < 0:
 		return fault.Invalidf("Invalid input for query parameters limit. Value: %d. It must not be negative.", n)
-	case n == 0 && c.Links == LinksGlance:
+	case n == 0 && c.Links == LinksFlat:
 		p.Limit = 0
 	case n == 0 || n > c.MaxLimit:
 		p.Limit = c.MaxLimit

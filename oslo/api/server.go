@@ -31,8 +31,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 		r.global = id
 	}
 	rec.Header().Set("X-Openstack-Request-Id", r.ID)
-	if s.c.Name == "nova" {
-		rec.Header().Set("X-Compute-Request-Id", r.ID)
+	if s.c.RequestIDHeader != "" {
+		rec.Header().Set(s.c.RequestIDHeader, r.ID)
 	}
 	var op *opDef
 	err := s.guarded(rec, r, &op)
