@@ -57,6 +57,7 @@ type Config struct {
 	NetAgent       NetAgent          `section:"AGENT" help:"The network agent of a host."`
 	Seed           Seed              `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
 
+	ownerIs uint32   // the mark of a cloud whose state folder had another name; 0: what follows from the folder
 	files   []string // what was read, in order
 	remarks []string // on options of OpenStack's in them
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -64,7 +65,7 @@ func OpenState(dir string, passage bool) (*State, error) {
 // guarded are the files of the state folder that others have no business with. What else lies there an operator has put there.
 func guarded(name string) bool {
 	switch name {
-	case "passwords.json", "openrc", "clouds.yaml", "identity-url", listeningFile, "seeded", "hypernova.log":
+	case "passwords.json", "openrc", "clouds.yaml", "identity-url", listeningFile, madeFile, "seeded", "hypernova.log":
 		return true
 	}
 	return strings.Contains(name, ".db") // databases with their logs and indexes
@@ -162,6 +163,54 @@ func or(password string) string {
 	b := make([]byte, 18)
 	rand.Read(b)
 	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// made is the file that says what a cloud has made outside its state folder, for whoever removes it later.
+const madeFile = "made.json"
+
+// Made is what a cloud has made on its host outside its state folder.
+type Made struct {
+	Driver    string   `json:"driver"`    // the hypervisor
+	Instances []string `json:"instances"` // the folders that servers' disks were in
+	Owners    []uint32 `json:"owners"`    // the marks on devices, namespaces, tables and domains
+}
+
+// Remember adds to what the cloud is known to have made what it makes by this configuration.
+func (s *State) Remember(c *Config) error {
+	m, err := MadeBy(s.dir)
+	if err != nil {
+		return err
+	}
+	if name := driverName(c.Default.Driver); m.Driver != "libvirt" { // one that ran real servers once may have left some
+		m.Driver = name
+	}
+	if !slices.Contains(m.Owners, c.owner()) {
+		m.Owners = append(m.Owners, c.owner())
+	}
+	if dir, err := filepath.Abs(c.Default.InstancesPath); err == nil && !c.fakeDriver() && !slices.Contains(m.Instances, dir) {
+		m.Instances = append(m.Instances, dir)
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return s.keep(filepath.Join(s.dir, madeFile), append(text, '\n'))
+}
+
+// MadeBy reads what the cloud of a folder has made; nothing is known of one that an earlier release ran.
+func MadeBy(dir string) (Made, error) {
+	var m Made
+	text, err := os.ReadFile(filepath.Join(dir, madeFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, fault.Invalidf("%s is damaged", filepath.Join(dir, madeFile)).Because(err)
+	}
+	return m, nil
 }
 
 // Seeded reports that the first content is complete; MarkSeeded says so.

@@ -28,6 +28,10 @@ func TestCommands(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("[DEFAULT]\ndebgu = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	pretended := t.TempDir()
+	if err := os.WriteFile(filepath.Join(pretended, "made.json"), []byte(`{"driver": "fake", "owners": [7]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name      string
 		args      []string
@@ -47,6 +51,8 @@ func TestCommands(t *testing.T) {
 		{"routes", []string{"hypernova", "dump", "routes"}, nil, 0, "nova\tPOST /servers\t202\t", ""},
 		{"messages", []string{"hypernova", "dump", "rpc"}, nil, 0, "spawn", ""},
 		{"status of nothing", []string{"hypernova", "status"}, nil, 1, "", "start one with \"hypernova up\""},
+		{"destroy of nothing", []string{"hypernova", "down", "--destroy", "--state", "/nowhere/at/all"}, nil, 1, "", "not known what to remove"},
+		{"destroy of pretended servers", []string{"hypernova", "down", "--destroy", "--state", pretended}, nil, 0, "pretended its servers", ""},
 		{"down of nothing", []string{"hypernova", "down"}, nil, 0, "no cloud runs on", ""},
 	}
 	for _, tt := range tests {

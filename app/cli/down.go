@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -39,16 +38,35 @@ func (p *program) down() *cobra.Command {
 	return c
 }
 
-// runDestroy removes guests and networks. Which hypervisor has them is remembered by its folder: a fake one leaves nothing on the host.
+// runDestroy removes guests and networks, and says what there was. A folder that keeps no cloud is an error: nobody has looked for anything.
 func (p *program) runDestroy(ctx context.Context, dir string) error {
-	if !exists(filepath.Join(dir, "instances")) {
-		return nil
+	if !exists(dir) {
+		return fault.NotFoundf("there is no folder %s, so it is not known what to remove; name the cloud's with --state", dir)
+	}
+	made, err := app.MadeBy(dir)
+	if err != nil {
+		return err
 	}
 	c, err := p.upConfig(upFlags{state: dir, virt: "libvirt", portBase: -1})
 	if err != nil {
 		return err
 	}
-	return app.Destroy(ctx, c, slog.New(slog.DiscardHandler), func(what string) { fmt.Fprintln(p.env.Out, "hypernova: removed", what) })
+	if made.Driver == "" && !exists(c.Default.InstancesPath) && exists(c.Fake.Dir) {
+		made.Driver = "fake" // by an earlier release, which did not write it down
+	}
+	if made.Driver == "fake" {
+		fmt.Fprintln(p.env.Out, "hypernova: the cloud pretended its servers: nothing of it is on this host")
+		return nil
+	}
+	n := 0
+	err = app.Destroy(ctx, c, made, slog.New(slog.DiscardHandler), func(what string) {
+		n++
+		fmt.Fprintln(p.env.Out, "hypernova: removed", what)
+	})
+	if err == nil && n == 0 {
+		fmt.Fprintln(p.env.Out, "hypernova: libvirt and the kernel have nothing of this cloud")
+	}
+	return err
 }
 
 func (p *program) runDown(ctx context.Context, dir string, wait time.Duration) error {

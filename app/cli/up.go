@@ -86,6 +86,9 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := state.Remember(&c); err != nil {
+		return err
+	}
 	proc, err := app.New(ctx, c, o)
 	if err != nil {
 		return err

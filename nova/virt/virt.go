@@ -103,6 +103,19 @@ type Disk interface {
 	FreeDisk(ctx context.Context) (int64, error)
 }
 
+// Finder is the capability of finding what this cloud has on the host wherever it is, by the mark that it bears.
+type Finder interface {
+	// Strays are servers of this cloud that Servers does not list since their files lie in another folder than the configured one. Destroy
+	// removes them with those files. It may be called without Init.
+	Strays(ctx context.Context) ([]Stray, error)
+}
+
+// Stray is one of them. Folder is where its files lie, as far as the hypervisor knows.
+type Stray struct {
+	Info
+	Folder string
+}
+
 // Uptimer is the capability of telling how long the host runs and how busy it is.
 type Uptimer interface {
 	// Uptime is one line in the form of uptime(1), which clients take apart.

@@ -47,6 +47,7 @@ type Config struct {
 	VNCListen     string           // default 127.0.0.1
 	ProbeKernel   string           // a guest kernel to try KVM with; default: the host's
 	User, Group   string           // owner of the disks where libvirt does not change it itself (dynamic_ownership=0)
+	Owner         uint32           // the mark of this cloud on what it makes; 0: none
 	Version       string           // of this program
 	CallTimeout   time.Duration    // how long libvirt may take for one answer; default 2 min
 	Cache         virt.CachePolicy // holds before each fetch of an image, but for MinAge
@@ -123,7 +124,7 @@ func New(c Config) (*Driver, error) {
 		}
 	}
 	d.images = newImageCache(c, d.basesInUse)
-	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine, Listen: c.VNCListen, Version: c.Version}
+	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine, Listen: c.VNCListen, Version: c.Version, Owner: c.Owner}
 	return d, nil
 }
 

@@ -132,12 +132,22 @@ func (d *Driver) notRunning(id string, err error) error {
 	return fault.Conflictf("Server %s does not run.", id)
 }
 
-// Destroy removes domain and folder. The folder goes last: as long as it is there, the server is listed and can be destroyed again.
+// Destroy removes domain and folder. The folder goes last: as long as it is there, the server is listed and can be destroyed again. One that
+// lies elsewhere, since the instances path was changed, is known by the domain alone, so it goes before that.
 func (d *Driver) Destroy(ctx context.Context, id string) error {
+	other, err := d.elsewhere(ctx, id)
+	if err != nil {
+		return err
+	}
 	if err := d.pull(ctx, id); err != nil {
 		return err
 	}
-	err := d.on(ctx, id, func(lv *wire.Libvirt, dom wire.Domain) error {
+	if other != "" {
+		if err := os.RemoveAll(other); err != nil {
+			return err
+		}
+	}
+	err = d.on(ctx, id, func(lv *wire.Libvirt, dom wire.Domain) error {
 		return lv.DomainUndefineFlags(dom, wire.DomainUndefineManagedSave|wire.DomainUndefineSnapshotsMetadata|
 			wire.DomainUndefineCheckpointsMetadata|wire.DomainUndefineNvram)
 	})

@@ -24,6 +24,7 @@ type Host struct {
 	Listen   string // where VNC listens; empty: 127.0.0.1
 	Cache    string // disk cache mode; empty: none, which needs a file system with direct I/O
 	Version  string // of this program, for the guest's firmware tables
+	Owner    uint32 // the mark of the cloud that domains belong to; 0: none
 }
 
 // Disk is a file that becomes a disk. Base, for a qcow2 overlay, is the file behind it.
@@ -49,7 +50,7 @@ func XML(h Host, s Server) (string, error) {
 	}
 	d := libvirtxml.Domain{
 		Type: h.Accel, Name: virt.DomainName(s.Spec.ID), UUID: s.Spec.ID,
-		Metadata:   &libvirtxml.DomainMetadata{XML: metadata(s.Spec, h.Version)},
+		Metadata:   &libvirtxml.DomainMetadata{XML: metadata(s.Spec, h.Version) + mark(h.Owner)},
 		Memory:     &libvirtxml.DomainMemory{Value: uint(s.Spec.Flavor.RAM), Unit: "MiB"},
 		VCPU:       &libvirtxml.DomainVCPU{Placement: "static", Value: uint(s.Spec.Flavor.VCPUs)},
 		CPUTune:    cpuTune(s.Spec),
