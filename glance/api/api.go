@@ -98,7 +98,7 @@ func (a *API) view(r *api.Request, i images.Image) imageView {
 		v.Tags = []string{}
 	}
 	if a.ShowLocations || a.ShowDirectURL {
-		places := a.locationViews(i)
+		places := a.shownPlaces(r, i)
 		if a.ShowLocations {
 			v.Locations = &places
 		}

@@ -49,6 +49,19 @@ func (a *API) locationViews(i images.Image) []locationView {
 	return out
 }
 
+// shownPlaces are what an image's view tells of where its data is: without queries, which may be signatures that open the place for whoever has
+// them, to whom does not also set it.
+func (a *API) shownPlaces(r *api.Request, i images.Image) []locationView {
+	out := a.locationViews(i)
+	if r.Allowed(policySetLocation, i.PolicyTarget()) {
+		return out
+	}
+	for n := range out {
+		out[n].URL, _, _ = strings.Cut(out[n].URL, "?")
+	}
+	return out
+}
+
 func (a *API) locations(_ context.Context, _ *api.Request, i images.Image, _ *api.None) ([]locationView, error) {
 	return a.locationViews(i), nil
 }
