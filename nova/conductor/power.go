@@ -7,6 +7,7 @@ import (
 	"hypernova/nova/jobs"
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/store"
+	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/steps"
 	"hypernova/oslo/tasks"
@@ -27,6 +28,7 @@ func (c *Conductor) hostAction(a jobs.PowerArgs) (operation[powered], error) {
 	return operation[powered]{
 		action: action,
 		change: func(r *powered) store.Change { return store.Change{Power: &r.Power} },
+		finish: func(ctx context.Context, tx *db.Tx, r *powered) error { return c.late(ctx, tx, a.Server, r.Power) },
 		steps: []steps.Step[powered]{{Name: "host", Do: func(ctx context.Context, r *powered) error {
 			v, err := c.Store.AnyServer(ctx, c.Store.DB, a.Server)
 			if err != nil {
@@ -44,6 +46,21 @@ func (c *Conductor) hostAction(a jobs.PowerArgs) (operation[powered], error) {
 			return err
 		}}},
 	}, nil
+}
+
+// late tells what a guest does after an action whose server an operator's reset has taken from the job meanwhile: nobody else would before the
+// host's next look. A server that has an owner, the job or another, is left to it.
+func (c *Conductor) late(ctx context.Context, tx *db.Tx, server string, power nova.PowerState) error {
+	f, err := c.Store.Fate(ctx, tx, server)
+	if err != nil || f.Deleted || f.State.Task != nova.Idle {
+		return absentIsFine(err)
+	}
+	p := rpcapi.ServerPower{Server: server, Power: power}
+	found := findingOf(f.State.VM, &p)
+	if found.action == "" || found.move.To == nova.Active {
+		return c.Store.SetPower(ctx, tx, server, power)
+	}
+	return c.found(ctx, tx, f.Host, &p, found)
 }
 
 func (c *Conductor) power(ctx context.Context, t *tasks.Task, a jobs.PowerArgs) error {

@@ -6,6 +6,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/store"
+	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 )
 
@@ -65,5 +66,39 @@ func TestGuestsAndServersAreBroughtTogether(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// An operator's reset takes a server from its job, and the job may end on the host all the same.
+func TestWhatAJobDidAfterAResetIsTold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		key, op  string
+		toActive bool
+		vm       nova.VMState
+		power    nova.PowerState
+	}{
+		{nova.StopServer.Key, "after stop", true, nova.Stopped, nova.Shutdown},
+		{nova.StopServer.Key, "after stop", false, nova.Error, nova.Shutdown},
+		{nova.StopServer.Key, "before stop", true, nova.Stopped, nova.Shutdown},
+	} {
+		t.Run(fmt.Sprintf("%s, reset %s, active %v", c.key, c.op, c.toActive), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "h1")
+			id := power()(w)
+			w.hosts["h1"].hook = func(op string) {
+				if op != c.op || w.get(id).Task == nova.Idle {
+					return
+				}
+				if err := w.verbs.ResetState(auth.WithRequest(w.ctx, "req-reset"), id, c.toActive); err != nil {
+					t.Error(err)
+				}
+			}
+			w.ask(id, c.key, "req-act")
+			w.work()
+			if v := w.get(id); v.VM != c.vm || v.Power != c.power || v.Task != nova.Idle {
+				t.Errorf("server is %s with power %d, %q, want %s with %d", v.VM, v.Power, v.Task, c.vm, c.power)
+			}
+		})
 	}
 }
