@@ -52,6 +52,9 @@ func (p *Process) identity(ctx context.Context) (*identityRoom, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.warnOfNewTokenKeys(ctx, d); err != nil {
+		return nil, err
+	}
 	keys, err := token.OpenKeys(p.c.FernetTokens.Repository, p.c.FernetTokens.MaxActive)
 	if err != nil {
 		return nil, fault.Invalidf("[fernet_tokens] key_repository: %s cannot be used", p.c.FernetTokens.Repository).Because(err)

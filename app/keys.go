@@ -31,6 +31,22 @@ func (p *Process) keysAreThere(ctx context.Context, d *db.DB) error {
 		"\"hypernova check\" and delete them.", dir)
 }
 
+// warnOfNewTokenKeys says that the first keys of tokens are about to be made beside projects that there are already: tokens that other
+// keys have sealed prove nothing here.
+func (p *Process) warnOfNewTokenKeys(ctx context.Context, d *db.DB) error {
+	dir := p.c.FernetTokens.Repository
+	none, err := token.Keyless(dir)
+	if err != nil || !none {
+		return nil // opening the keys tells
+	}
+	some, err := store.Projects(ctx, d, db.ListArgs{Limit: 1})
+	if err == nil && len(some) > 0 {
+		p.o.Log.Warn("the keys of tokens are not there, new ones are made: every token that was given out before is void, and users log in again. Where several "+
+			"hosts serve identity, copy the keys of one of them here instead, and start again", "option", "[fernet_tokens] key_repository", "folder", dir)
+	}
+	return err
+}
+
 // CredentialKeys are the keys that users' credentials are sealed with, and the credentials, in a process that serves nothing.
 type CredentialKeys struct {
 	p *Process

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,5 +159,43 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 	}
 	if err := k.credentials.Delete(t.Context(), lost); err != nil {
 		t.Error(err)
+	}
+}
+
+// Keys of tokens may be made anew, but not without a word: every token ends by that.
+func TestLostTokenKeysAreToldOf(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := Defaults()
+	if err := Load(&c, nil, nil, []string{"DEFAULT.host=h1", "DEFAULT.state_path=" + dir}); err != nil {
+		t.Fatal(err)
+	}
+	said := func() string {
+		t.Helper()
+		var text strings.Builder
+		p := newProcess(&c, Options{Sync: true, Log: slog.New(slog.NewTextHandler(&text, nil))})
+		defer p.Close(t.Context())
+		k, err := p.identity(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = k.users.CreateProject(t.Context(), keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", Enabled: true, IsDomain: true})
+		if err != nil && !fault.Is(err, fault.Conflict) {
+			t.Fatal(err)
+		}
+		return text.String()
+	}
+	const want = "every token that was given out before is void"
+	if text := said(); strings.Contains(text, want) {
+		t.Errorf("the first start says %s", text)
+	}
+	if text := said(); strings.Contains(text, want) {
+		t.Errorf("a start with the keys says %s", text)
+	}
+	if err := os.RemoveAll(c.FernetTokens.Repository); err != nil {
+		t.Fatal(err)
+	}
+	if text := said(); !strings.Contains(text, want) || !strings.Contains(text, "level=WARN") {
+		t.Errorf("a start without the keys says %q", text)
 	}
 }

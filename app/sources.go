@@ -55,8 +55,12 @@ func (p *Process) examineOne(ctx context.Context, k *keeper, s *sources) error {
 			return err
 		}
 		for _, u := range rows {
-			if u.Table == "servers" && k.service == "nova" {
+			switch k.service + "." + u.Table {
+			case "nova.servers":
 				s.servers = append(s.servers, u.ID)
+			case "nova.tasks", "nova.services", "neutron.ports":
+				// What is left out of these would make other things look as if nobody had them.
+				s.unsound[k.service] = true
 			}
 			s.found = append(s.found, unreadable(k.service, u))
 		}

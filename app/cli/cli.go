@@ -21,6 +21,7 @@ import (
 type Env struct {
 	Args    []string // the first is the name the program was called by
 	Environ []string
+	In      io.Reader // answers to questions; nil: standard input
 	Out     io.Writer
 	Err     io.Writer
 	Version string
@@ -44,6 +45,7 @@ func Main(ctx context.Context, env Env) int {
 		args = append([]string{name}, args...)
 	}
 	root.SetArgs(args)
+	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
 	err := root.ExecuteContext(ctx)

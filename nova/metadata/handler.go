@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/http"
 	"path"
@@ -72,6 +73,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // the guest may be gone
 }
 
+// errSecrets is what an operator reads of a request that nobody who knows the secret has signed.
+var errSecrets = errors.New("it was not signed with the secret of this service; if it came from a network agent, set [DEFAULT] metadata_proxy_shared_secret " +
+	"to the same on all hosts and start nova-api and neutron-agent again")
+
 // who proves the server that asks.
 func (h *Handler) who(r *http.Request) (*nova.Spec, int, error) {
 	id, project := r.Header.Get("X-Instance-ID"), r.Header.Get("X-Tenant-ID")
@@ -82,7 +87,7 @@ func (h *Handler) who(r *http.Request) (*nova.Spec, int, error) {
 		return nil, http.StatusBadRequest, fault.Invalidf("X-Tenant-ID header is missing from request.")
 	}
 	if len(h.secret) == 0 || !hmac.Equal([]byte(Sign(h.secret, id)), []byte(r.Header.Get("X-Instance-ID-Signature"))) {
-		return nil, http.StatusForbidden, fault.Forbiddenf("Invalid proxy request signature.")
+		return nil, http.StatusForbidden, fault.Forbiddenf("Invalid proxy request signature.").Because(errSecrets)
 	}
 	v, err := h.servers.Server(r.Context(), id)
 	if err == nil && v.Project != project {

@@ -106,12 +106,12 @@ func (l *ListQuery[R]) idOf(r *R) string {
 // bare is a column without its table.
 func bare(expr string) string { return expr[strings.LastIndexByte(expr, '.')+1:] }
 
-// tableOf is the first table of a FROM clause or, in a whole statement, of its first one.
+// tableOf is the first table that a FROM names.
 func tableOf(text string) string {
 	words := strings.Fields(text)
 	for i, w := range words[:max(len(words)-1, 0)] {
-		if strings.EqualFold(w, "FROM") {
-			return strings.Trim(words[i+1], "(,")
+		if table := strings.Trim(words[i+1], "(,)"); strings.EqualFold(w, "FROM") && table != "" && !strings.EqualFold(table, "SELECT") {
+			return table
 		}
 	}
 	return ""

@@ -139,7 +139,8 @@ func TestPassword(t *testing.T) {
 		t.Errorf("%d logins", logins.Load())
 	}
 	bad := &httpc.Password{AuthURL: address + "/v3", Username: "nova", Password: "x", ProjectName: "service"}
-	if _, err := bad.Token(t.Context()); !fault.Is(err, fault.Unauthorized) {
+	if _, err := bad.Token(t.Context()); !fault.Is(err, fault.Unauthorized) || !strings.Contains(err.Error(), "[keystone_authtoken]") ||
+		strings.Contains(fault.Message(err), "[keystone_authtoken]") {
 		t.Errorf("wrong password: %v", err)
 	}
 	shortLived, logins := identity(t, time.Minute)

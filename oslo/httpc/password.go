@@ -105,7 +105,13 @@ func (p *Password) fetch(ctx context.Context) (string, time.Time, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusCreated {
-		return "", time.Time{}, readFault("identity", resp)
+		err := readFault("identity", resp)
+		if resp.StatusCode == http.StatusUnauthorized {
+			// The text may reach a user, who can do nothing; the cause is for the log.
+			err = fault.New(fault.Unauthorized, "%s", fault.Message(err)).Because(fmt.Errorf("identity at %s refuses the user %q as whom this service calls others: "+
+				"[keystone_authtoken] username and password must be those of a user there (openstack user set --password): %w", base, p.Username, err))
+		}
+		return "", time.Time{}, err
 	}
 	var out struct {
 		Token struct {
