@@ -115,7 +115,7 @@ func buildKeystone(ctx context.Context, p *Process) error {
 		return err
 	}
 	p.upkeep("keystone", service.Periodic{Name: purgeTask, Spacing: time.Hour, Fn: k.tokens.Purge})
-	return p.serve(ctx, RoleKeystone, apiKeystone, api.Handler(c, &api.API{Identity: k.users, Roles: k.roles, Catalog: k.catalog, Tokens: k.tokens,
+	return p.serve(ctx, RoleKeystone, apiKeystone, api.Handler(c, api.Deps{Identity: k.users, Roles: k.roles, Catalog: k.catalog, Tokens: k.tokens,
 		Delegation: k.delegation, Credentials: k.credentials, Limits: k.limits, Federation: k.federation,
 		WebSSO: api.WebSSO{Dashboards: p.c.Federation.Dashboards, Now: p.now}}))
 }

@@ -22,8 +22,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// API answers identity's operations with the verbs.
-type API struct {
+// Deps are the verbs that the handlers use.
+type Deps struct {
 	Identity *identity.Service
 	Roles    *assignment.Service
 	Catalog  *catalog.Service
@@ -40,7 +40,7 @@ type API struct {
 const maxList = 10_000
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is identity's own.
-func Handler(c api.Config, a *API) http.Handler {
+func Handler(c api.Config, d Deps) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.MissingRefused = "keystone", "/v3", dialect{}, api.LinksObject, true
 	// Identity's clients do not follow pages: a list is whole unless it asks for less.
 	c.MaxLimit = maxList
@@ -48,7 +48,7 @@ func Handler(c api.Config, a *API) http.Handler {
 	if c.Validator != nil {
 		c.Validator = withoutSigned(c.Validator)
 	}
-	return keystone.Used("identity", api.New(c, a, Resources()...))
+	return keystone.Used("identity", api.Handler(c, resources(d)...))
 }
 
 // withoutSigned refuses tokens that stand for a signed request: they are for other services, which serve such requests, and identity itself
@@ -64,12 +64,54 @@ func withoutSigned(v auth.Validator) auth.Validator {
 }
 
 // Resources are all of identity's declared operations.
-func Resources() []api.Resource[*API] {
-	rs := []api.Resource[*API]{tokens, domains, projects, users, groups, roles, implications, assignments, regions, services, endpoints,
-		appCredentials, accessRules, trusts, credentials, ec2Credentials, signatures, revocations, registeredLimits, limits, limitModel,
-		endpointGroups, endpointFilters, storedPolicies, policyLinks, domainOptions, identityProviders, protocols, mappings, serviceProviders, federatedLogins,
-		clientCredentials, webLogins}
-	return append(rs, grants()...)
+func Resources() []api.Bound { return resources(Deps{}) }
+
+// resources give each resource a receiver with the verbs that it uses.
+func resources(d Deps) []api.Bound {
+	var (
+		directory = directoryLoader{d.Identity}
+		roleIn    = roleLoader{d.Roles}
+		catalogIn = catalogLoader{d.Catalog}
+		providers = providerLoader{d.Federation}
+		caller    = callerToken{d.Tokens}
+		scopes    = scopeFinder{d.Identity, d.Roles, d.Tokens}
+		viewer    = tokenViewer{d.Catalog, d.Federation}
+	)
+	return slices.Concat(
+		api.Bind(&tokensAPI{scopes, viewer}, tokens),
+		api.Bind(&domainsAPI{directory}, domains),
+		api.Bind(&projectsAPI{directory, d.Roles}, projects),
+		api.Bind(&usersAPI{directory, scopes}, users),
+		api.Bind(&groupsAPI{directory}, groups),
+		api.Bind(&rolesAPI{roleIn}, roles),
+		api.Bind(&implicationsAPI{roleIn}, implications),
+		api.Bind(&assignmentsAPI{d.Identity, d.Roles}, assignments),
+		api.Bind(&grantsAPI{directory, roleIn}, grants()...),
+		api.Bind(&regionsAPI{catalogIn}, regions),
+		api.Bind(&servicesAPI{catalogIn}, services),
+		api.Bind(&endpointsAPI{catalogIn}, endpoints),
+		api.Bind(&endpointGroupsAPI{directory, catalogIn}, endpointGroups),
+		api.Bind(&endpointFiltersAPI{directory, catalogIn}, endpointFilters),
+		api.Bind(&storedPoliciesAPI{catalogIn}, storedPolicies),
+		api.Bind(&policyLinksAPI{catalogIn}, policyLinks),
+		api.Bind(&appCredentialsAPI{caller, roleIn, d.Delegation}, appCredentials),
+		api.Bind(&accessRulesAPI{caller, d.Delegation}, accessRules),
+		api.Bind(&trustsAPI{caller, roleIn, d.Identity, d.Delegation}, trusts),
+		api.Bind(&credentialsAPI{caller, d.Credentials}, credentials),
+		api.Bind(&ec2API{caller, d.Identity, d.Credentials}, ec2Credentials),
+		api.Bind(&signaturesAPI{viewer, d.Tokens, d.Credentials}, signatures),
+		api.Bind(&revocationsAPI{directory, caller}, revocations),
+		api.Bind(&registeredLimitsAPI{d.Limits}, registeredLimits),
+		api.Bind(&limitsAPI{d.Identity, d.Limits}, limits, limitModel),
+		api.Bind(&domainOptionsAPI{directory}, domainOptions),
+		api.Bind(&identityProvidersAPI{providers}, identityProviders),
+		api.Bind(&protocolsAPI{providers}, protocols),
+		api.Bind(&mappingsAPI{d.Federation}, mappings),
+		api.Bind(&serviceProvidersAPI{d.Federation}, serviceProviders),
+		api.Bind(&federatedLoginsAPI{scopes, viewer}, federatedLogins),
+		api.Bind(&clientCredentialsAPI{d.Tokens}, clientCredentials),
+		api.Bind(&webLoginsAPI{d.WebSSO, d.Federation, d.Tokens}, webLogins),
+	)
 }
 
 type links struct {
@@ -89,7 +131,7 @@ func nullable(s string) *string {
 	return &s
 }
 
-// bools reads keystone's lax boolean filters: absent is no filter, "0" and "false" are false, anything else is true.
+// boolFilter reads keystone's lax boolean filters: absent is no filter, "0" and "false" are false, anything else is true.
 func boolFilter(where []db.Cond, column string, q *string) []db.Cond {
 	if q == nil {
 		return where
@@ -155,29 +197,4 @@ func immutable(options map[string]any, change map[string]any, kind, id string) e
 		return nil
 	}
 	return fault.Forbiddenf("Cannot update or delete %s %s: it is immutable.", kind, id)
-}
-
-func (a *API) loadProject(ctx context.Context, r *api.Request) (keystone.Project, error) {
-	p, err := a.Identity.Project(ctx, r.Param("project_id"))
-	if err == nil && p.IsDomain {
-		// A domain is reached as a project, too; its facts for policies are then those of a project.
-		p.DomainID = p.ID
-	}
-	return p, err
-}
-
-func (a *API) loadDomain(ctx context.Context, r *api.Request) (keystone.Project, error) {
-	return a.Identity.Domain(ctx, r.Param("domain_id"))
-}
-
-func (a *API) loadUser(ctx context.Context, r *api.Request) (keystone.User, error) {
-	return a.Identity.User(ctx, r.Param("user_id"))
-}
-
-func (a *API) loadGroup(ctx context.Context, r *api.Request) (keystone.Group, error) {
-	return a.Identity.Group(ctx, r.Param("group_id"))
-}
-
-func (a *API) loadRole(ctx context.Context, r *api.Request) (keystone.Role, error) {
-	return a.Roles.Role(ctx, r.Param("role_id"))
 }

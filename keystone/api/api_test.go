@@ -38,7 +38,7 @@ type cloud struct {
 	t   testing.TB
 	url string
 	now time.Time
-	api *keystoneapi.API
+	api keystoneapi.Deps
 
 	rules identity.Compliance
 	model string
@@ -96,7 +96,7 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 		t.Fatal(err)
 	}
 	credentials := credential.New(d, keys, now)
-	c.api = &keystoneapi.API{Identity: identity.New(d, epochs, passwords, dir, now), Roles: roles, Catalog: catalog.New(d, epochs),
+	c.api = keystoneapi.Deps{Identity: identity.New(d, epochs, passwords, dir, now), Roles: roles, Catalog: catalog.New(d, epochs),
 		Tokens:      token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true, Seeds: credentials, Directory: dir}, now),
 		Delegation:  delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: 3, CredentialsPerUser: 5}, now),
 		Credentials: credentials, Limits: limit.New(d, c.model), Federation: federation.New(d, epochs, federation.Config{Verifier: verifier}, now),

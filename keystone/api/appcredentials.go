@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hypernova/keystone"
+	"hypernova/keystone/delegation"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -58,7 +59,7 @@ type shortRole struct {
 	DomainID *string `wire:"domain_id"`
 }
 
-func (a *API) appCredentialView(ctx context.Context, r *api.Request, c keystone.AppCredential) (appCredentialView, error) {
+func (a *appCredentialsAPI) view(ctx context.Context, r *api.Request, c keystone.AppCredential) (appCredentialView, error) {
 	all, err := a.Roles.AllRoles(ctx)
 	v := appCredentialView{ID: c.ID, Name: c.Name, Description: nullable(c.Description), ProjectID: c.ProjectID, UserID: c.UserID, Unrestricted: c.Unrestricted,
 		Roles: []shortRole{}, Links: links{r.URL("/users/%s/application_credentials/%s", c.UserID, c.ID)}}
@@ -109,17 +110,32 @@ type accessRuleQuery struct {
 	Path    *string `wire:"path"`
 }
 
-var appCredentials = api.Resource[*API]{Name: "application_credential", Plural: "application_credentials", Ops: api.Ops[*API]{
-	api.On("POST /users/{user_id}/application_credentials", appCredentialAdd, http.StatusCreated, (*API).loadOwner, (*API).createAppCredential),
-	api.ListOf("GET /users/{user_id}/application_credentials", appCredentialList, (*API).loadOwner, (*API).listAppCredentials),
-	api.On("GET /users/{user_id}/application_credentials/{application_credential_id}", appCredentialGet, http.StatusOK, (*API).loadCredentialOwner, (*API).showAppCredential),
-	api.On("DELETE /users/{user_id}/application_credentials/{application_credential_id}", appCredentialDrop, http.StatusNoContent, (*API).loadCredentialOwner, (*API).deleteAppCredential),
+// appCredentialsAPI answers what is asked about application credentials.
+type appCredentialsAPI struct {
+	callerToken
+	roleLoader
+
+	Delegation *delegation.Service
+}
+
+var appCredentials = api.Resource[*appCredentialsAPI]{Name: "application_credential", Plural: "application_credentials", Ops: api.Ops[*appCredentialsAPI]{
+	api.On("POST /users/{user_id}/application_credentials", appCredentialAdd, http.StatusCreated, loadOwner[*appCredentialsAPI], (*appCredentialsAPI).create),
+	api.ListOf("GET /users/{user_id}/application_credentials", appCredentialList, loadOwner[*appCredentialsAPI], (*appCredentialsAPI).list),
+	api.On("GET /users/{user_id}/application_credentials/{application_credential_id}", appCredentialGet, http.StatusOK, (*appCredentialsAPI).loadOwner, (*appCredentialsAPI).show),
+	api.On("DELETE /users/{user_id}/application_credentials/{application_credential_id}", appCredentialDrop, http.StatusNoContent, (*appCredentialsAPI).loadOwner, (*appCredentialsAPI).delete),
 }}
 
-var accessRules = api.Resource[*API]{Name: "access_rule", Plural: "access_rules", Ops: api.Ops[*API]{
-	api.ListOf("GET /users/{user_id}/access_rules", accessRuleList, (*API).loadOwner, (*API).listAccessRules),
-	api.On("GET /users/{user_id}/access_rules/{access_rule_id}", accessRuleGet, http.StatusOK, (*API).loadOwner, (*API).showAccessRule),
-	api.On("DELETE /users/{user_id}/access_rules/{access_rule_id}", accessRuleDrop, http.StatusNoContent, (*API).loadOwner, (*API).deleteAccessRule),
+// accessRulesAPI answers what is asked about access rules.
+type accessRulesAPI struct {
+	callerToken
+
+	Delegation *delegation.Service
+}
+
+var accessRules = api.Resource[*accessRulesAPI]{Name: "access_rule", Plural: "access_rules", Ops: api.Ops[*accessRulesAPI]{
+	api.ListOf("GET /users/{user_id}/access_rules", accessRuleList, loadOwner[*accessRulesAPI], (*accessRulesAPI).list),
+	api.On("GET /users/{user_id}/access_rules/{access_rule_id}", accessRuleGet, http.StatusOK, loadOwner[*accessRulesAPI], (*accessRulesAPI).show),
+	api.On("DELETE /users/{user_id}/access_rules/{access_rule_id}", accessRuleDrop, http.StatusNoContent, loadOwner[*accessRulesAPI], (*accessRulesAPI).delete),
 }}
 
 // owner is the user that a path names. It is not looked up: whether there is such a user is no business of others.
@@ -129,13 +145,14 @@ func (o owner) PolicyTarget() policy.Target {
 	return policy.Target{"user_id": string(o), "target.user.id": string(o), "target.credential.user_id": string(o)}
 }
 
-func (a *API) loadOwner(_ context.Context, r *api.Request) (owner, error) {
+// loadOwner is the load of operations below the path of a user.
+func loadOwner[A any](_ A, _ context.Context, r *api.Request) (owner, error) {
 	return owner(r.Param("user_id")), nil
 }
 
-// loadCredentialOwner is whose the application credential in the path is: naming oneself in the path makes nobody its owner. The path counts
+// loadOwner is whose the application credential in the path is: naming oneself in the path makes nobody its owner. The path counts
 // where there is no such credential.
-func (a *API) loadCredentialOwner(ctx context.Context, r *api.Request) (owner, error) {
+func (a *appCredentialsAPI) loadOwner(ctx context.Context, r *api.Request) (owner, error) {
 	c, err := a.Delegation.AppCredential(ctx, r.Param("application_credential_id"))
 	if fault.Is(err, fault.NotFound) {
 		return owner(r.Param("user_id")), nil
@@ -144,12 +161,12 @@ func (a *API) loadCredentialOwner(ctx context.Context, r *api.Request) (owner, e
 }
 
 // own is the caller's token with what it was delegated by.
-func (a *API) own(ctx context.Context, r *api.Request) (*token.Token, error) {
+func (a *callerToken) own(ctx context.Context, r *api.Request) (*token.Token, error) {
 	return a.Tokens.Inspect(ctx, r.HTTP.Header.Get("X-Auth-Token"), false)
 }
 
 // mayManage refuses to let a delegated token hand out or take away application credentials, except an unrestricted one of their kind.
-func (a *API) mayManage(ctx context.Context, r *api.Request) (*token.Token, error) {
+func (a *callerToken) mayManage(ctx context.Context, r *api.Request) (*token.Token, error) {
 	t, err := a.own(ctx, r)
 	switch {
 	case err != nil:
@@ -167,7 +184,7 @@ func byTrust() error {
 }
 
 // maySee refuses to show a trustee what the trustor has handed out to others.
-func (a *API) maySee(ctx context.Context, r *api.Request) error {
+func (a *callerToken) maySee(ctx context.Context, r *api.Request) error {
 	t, err := a.own(ctx, r)
 	if err == nil && t.Trust.ID != "" {
 		err = byTrust()
@@ -175,7 +192,7 @@ func (a *API) maySee(ctx context.Context, r *api.Request) error {
 	return err
 }
 
-func (a *API) createAppCredential(ctx context.Context, r *api.Request, o owner, in *appCredentialCreate) (appCredentialView, error) {
+func (a *appCredentialsAPI) create(ctx context.Context, r *api.Request, o owner, in *appCredentialCreate) (appCredentialView, error) {
 	var v appCredentialView
 	t, err := a.mayManage(ctx, r)
 	if err != nil {
@@ -205,7 +222,7 @@ func (a *API) createAppCredential(ctx context.Context, r *api.Request, o owner, 
 	if err != nil {
 		return v, err
 	}
-	v, err = a.appCredentialView(ctx, r, c)
+	v, err = a.view(ctx, r, c)
 	v.Secret = secret
 	return v, err
 }
@@ -222,7 +239,7 @@ func expiry(o opt.Of[string]) (time.Time, error) {
 }
 
 // handedRoles are the named roles with all that they imply, or where none is named all of the token's. The token must have them.
-func (a *API) handedRoles(ctx context.Context, t *token.Token, named []roleName) ([]string, error) {
+func (a *appCredentialsAPI) handedRoles(ctx context.Context, t *token.Token, named []roleName) ([]string, error) {
 	var held, want []string
 	for _, o := range t.Roles {
 		held = append(held, o.ID)
@@ -244,7 +261,7 @@ func (a *API) handedRoles(ctx context.Context, t *token.Token, named []roleName)
 }
 
 // roleIDs finds roles that are named by id or, the global ones, by name; fault.NotFound.
-func (a *API) roleIDs(ctx context.Context, named []roleName) ([]string, error) {
+func (a *roleLoader) roleIDs(ctx context.Context, named []roleName) ([]string, error) {
 	all, err := a.Roles.AllRoles(ctx)
 	if err != nil {
 		return nil, err
@@ -265,7 +282,7 @@ func (a *API) roleIDs(ctx context.Context, named []roleName) ([]string, error) {
 	return out, nil
 }
 
-func (a *API) listAppCredentials(ctx context.Context, r *api.Request, o owner, q *nameQuery) (api.Page[appCredentialView], error) {
+func (a *appCredentialsAPI) list(ctx context.Context, r *api.Request, o owner, q *nameQuery) (api.Page[appCredentialView], error) {
 	out := api.Page[appCredentialView]{Items: []appCredentialView{}}
 	if err := a.maySee(ctx, r); err != nil {
 		return out, err
@@ -278,7 +295,7 @@ func (a *API) listAppCredentials(ctx context.Context, r *api.Request, o owner, q
 		if q.Name != nil && c.Name != *q.Name || !resembles(r, []string{"name"}, c.Name) {
 			continue
 		}
-		v, err := a.appCredentialView(ctx, r, c)
+		v, err := a.view(ctx, r, c)
 		if err != nil {
 			return out, err
 		}
@@ -288,7 +305,7 @@ func (a *API) listAppCredentials(ctx context.Context, r *api.Request, o owner, q
 }
 
 // ofUser finds the application credential in the path, if it is of the user in the path.
-func (a *API) ofUser(ctx context.Context, r *api.Request) (keystone.AppCredential, error) {
+func (a *appCredentialsAPI) ofUser(ctx context.Context, r *api.Request) (keystone.AppCredential, error) {
 	id := r.Param("application_credential_id")
 	c, err := a.Delegation.AppCredential(ctx, id)
 	if err == nil && c.UserID != r.Param("user_id") {
@@ -297,7 +314,7 @@ func (a *API) ofUser(ctx context.Context, r *api.Request) (keystone.AppCredentia
 	return c, err
 }
 
-func (a *API) showAppCredential(ctx context.Context, r *api.Request, _ owner, _ *api.None) (appCredentialView, error) {
+func (a *appCredentialsAPI) show(ctx context.Context, r *api.Request, _ owner, _ *api.None) (appCredentialView, error) {
 	if err := a.maySee(ctx, r); err != nil {
 		return appCredentialView{}, err
 	}
@@ -305,10 +322,10 @@ func (a *API) showAppCredential(ctx context.Context, r *api.Request, _ owner, _ 
 	if err != nil {
 		return appCredentialView{}, err
 	}
-	return a.appCredentialView(ctx, r, c)
+	return a.view(ctx, r, c)
 }
 
-func (a *API) deleteAppCredential(ctx context.Context, r *api.Request, _ owner, _ *api.None) (api.None, error) {
+func (a *appCredentialsAPI) delete(ctx context.Context, r *api.Request, _ owner, _ *api.None) (api.None, error) {
 	if _, err := a.mayManage(ctx, r); err != nil {
 		return api.None{}, err
 	}
@@ -319,7 +336,7 @@ func (a *API) deleteAppCredential(ctx context.Context, r *api.Request, _ owner, 
 	return api.None{}, a.Delegation.DeleteAppCredential(ctx, c.ID)
 }
 
-func (a *API) listAccessRules(ctx context.Context, r *api.Request, o owner, q *accessRuleQuery) (api.Page[accessRuleView], error) {
+func (a *accessRulesAPI) list(ctx context.Context, r *api.Request, o owner, q *accessRuleQuery) (api.Page[accessRuleView], error) {
 	if err := a.maySee(ctx, r); err != nil {
 		return api.Page[accessRuleView]{Items: []accessRuleView{}}, err
 	}
@@ -331,7 +348,7 @@ func (a *API) listAccessRules(ctx context.Context, r *api.Request, o owner, q *a
 	return api.Page[accessRuleView]{Items: views(xs, accessRuleViewer(r))}, err
 }
 
-func (a *API) ruleOf(ctx context.Context, r *api.Request, o owner) (keystone.AccessRule, error) {
+func (a *accessRulesAPI) ofUser(ctx context.Context, r *api.Request, o owner) (keystone.AccessRule, error) {
 	id := r.Param("access_rule_id")
 	x, err := a.Delegation.AccessRule(ctx, id)
 	if err == nil && x.UserID != string(o) {
@@ -340,19 +357,19 @@ func (a *API) ruleOf(ctx context.Context, r *api.Request, o owner) (keystone.Acc
 	return x, err
 }
 
-func (a *API) showAccessRule(ctx context.Context, r *api.Request, o owner, _ *api.None) (accessRuleView, error) {
+func (a *accessRulesAPI) show(ctx context.Context, r *api.Request, o owner, _ *api.None) (accessRuleView, error) {
 	if err := a.maySee(ctx, r); err != nil {
 		return accessRuleView{}, err
 	}
-	x, err := a.ruleOf(ctx, r, o)
+	x, err := a.ofUser(ctx, r, o)
 	return accessRuleViewer(r)(x), err
 }
 
-func (a *API) deleteAccessRule(ctx context.Context, r *api.Request, o owner, _ *api.None) (api.None, error) {
+func (a *accessRulesAPI) delete(ctx context.Context, r *api.Request, o owner, _ *api.None) (api.None, error) {
 	if _, err := a.mayManage(ctx, r); err != nil {
 		return api.None{}, err
 	}
-	x, err := a.ruleOf(ctx, r, o)
+	x, err := a.ofUser(ctx, r, o)
 	if err != nil {
 		return api.None{}, err
 	}

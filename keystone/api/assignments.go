@@ -5,6 +5,7 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/keystone/assignment"
+	"hypernova/keystone/identity"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/policy"
@@ -55,12 +56,18 @@ type assignOrigin struct {
 	Prior      string `wire:"prior_role" omit:"empty"`
 }
 
-var assignments = api.Resource[*API]{Name: "role_assignment", Plural: "role_assignments", Ops: api.Ops[*API]{
-	api.ListOf("GET /role_assignments", nil, api.Nothing[*API], (*API).listAssignments),
+// assignmentsAPI lists who has which role where.
+type assignmentsAPI struct {
+	Identity *identity.Service
+	Roles    *assignment.Service
+}
+
+var assignments = api.Resource[*assignmentsAPI]{Name: "role_assignment", Plural: "role_assignments", Ops: api.Ops[*assignmentsAPI]{
+	api.ListOf("GET /role_assignments", nil, api.Nothing[*assignmentsAPI], (*assignmentsAPI).list),
 }}
 
-// listAssignments asks one of two rules, by what is asked for: a tree may be seen by who reads its root's domain.
-func (a *API) listAssignments(ctx context.Context, r *api.Request, _ api.None, q *assignmentQuery) (api.Page[assignmentView], error) {
+// list asks one of two rules, by what is asked for: a tree may be seen by who reads its root's domain.
+func (a *assignmentsAPI) list(ctx context.Context, r *api.Request, _ api.None, q *assignmentQuery) (api.Page[assignmentView], error) {
 	var out api.Page[assignmentView]
 	asked, target := assignList, policy.Target{"domain_id": r.Caller.DomainID}
 	if set(q.Subtree) {
@@ -99,7 +106,7 @@ func (a *API) listAssignments(ctx context.Context, r *api.Request, _ api.None, q
 }
 
 // visible keeps a token for a domain to what is granted in that domain.
-func (a *API) visible(ctx context.Context, r *api.Request, e assignment.Entry) bool {
+func (a *assignmentsAPI) visible(ctx context.Context, r *api.Request, e assignment.Entry) bool {
 	if r.Caller.DomainID == "" || r.Caller.Admin() {
 		return true
 	}
@@ -117,7 +124,7 @@ func set(q *string) bool { return q != nil && *q != "0" && *q != "false" && *q !
 
 // viewer looks names up once each.
 type viewer struct {
-	a     *API
+	a     *assignmentsAPI
 	ctx   context.Context
 	r     *api.Request
 	names bool

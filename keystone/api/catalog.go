@@ -108,49 +108,64 @@ type endpointQuery struct {
 	Region    *string `wire:"region"`
 }
 
-var regions = api.Resource[*API]{Name: "region", Plural: "regions", Ops: api.Ops[*API]{
-	api.Do("POST /regions", regionCreate, http.StatusCreated, (*API).createRegion),
-	api.List("GET /regions", regionList, (*API).listRegions),
-	api.On("GET /regions/{region_id}", regionGet, http.StatusOK, (*API).loadRegion, (*API).showRegion),
-	api.Do("PUT /regions/{region_id}", regionCreate, http.StatusCreated, (*API).putRegion),
-	api.On("PATCH /regions/{region_id}", regionUpdate, http.StatusOK, (*API).loadRegion, (*API).updateRegion, api.NonEmpty()),
-	api.On("DELETE /regions/{region_id}", regionDelete, http.StatusNoContent, (*API).loadRegion, (*API).deleteRegion),
+// regionsAPI answers what is asked about regions.
+type regionsAPI struct {
+	catalogLoader
+}
+
+var regions = api.Resource[*regionsAPI]{Name: "region", Plural: "regions", Ops: api.Ops[*regionsAPI]{
+	api.Do("POST /regions", regionCreate, http.StatusCreated, (*regionsAPI).create),
+	api.List("GET /regions", regionList, (*regionsAPI).list),
+	api.On("GET /regions/{region_id}", regionGet, http.StatusOK, (*regionsAPI).loadRegion, (*regionsAPI).show),
+	api.Do("PUT /regions/{region_id}", regionCreate, http.StatusCreated, (*regionsAPI).put),
+	api.On("PATCH /regions/{region_id}", regionUpdate, http.StatusOK, (*regionsAPI).loadRegion, (*regionsAPI).update, api.NonEmpty()),
+	api.On("DELETE /regions/{region_id}", regionDelete, http.StatusNoContent, (*regionsAPI).loadRegion, (*regionsAPI).delete),
 }}
 
-var services = api.Resource[*API]{Name: "service", Plural: "services", Ops: api.Ops[*API]{
-	api.Do("POST /services", serviceCreate, http.StatusCreated, (*API).createService),
-	api.List("GET /services", serviceList, (*API).listServices),
-	api.On("GET /services/{service_id}", serviceGet, http.StatusOK, (*API).loadService, (*API).showService),
-	api.On("PATCH /services/{service_id}", serviceUpdate, http.StatusOK, (*API).loadService, (*API).updateService, api.NonEmpty()),
-	api.On("DELETE /services/{service_id}", serviceDelete, http.StatusNoContent, (*API).loadService, (*API).deleteService),
+// servicesAPI answers what is asked about services.
+type servicesAPI struct {
+	catalogLoader
+}
+
+var services = api.Resource[*servicesAPI]{Name: "service", Plural: "services", Ops: api.Ops[*servicesAPI]{
+	api.Do("POST /services", serviceCreate, http.StatusCreated, (*servicesAPI).create),
+	api.List("GET /services", serviceList, (*servicesAPI).list),
+	api.On("GET /services/{service_id}", serviceGet, http.StatusOK, (*servicesAPI).loadService, (*servicesAPI).show),
+	api.On("PATCH /services/{service_id}", serviceUpdate, http.StatusOK, (*servicesAPI).loadService, (*servicesAPI).update, api.NonEmpty()),
+	api.On("DELETE /services/{service_id}", serviceDelete, http.StatusNoContent, (*servicesAPI).loadService, (*servicesAPI).delete),
 }}
 
-var endpoints = api.Resource[*API]{Name: "endpoint", Plural: "endpoints", Ops: api.Ops[*API]{
-	api.Do("POST /endpoints", endpointCreate, http.StatusCreated, (*API).createEndpoint),
-	api.List("GET /endpoints", endpointList, (*API).listEndpoints),
-	api.On("GET /endpoints/{endpoint_id}", endpointGet, http.StatusOK, (*API).loadEndpoint, (*API).showEndpoint, api.MissingShown()),
-	api.On("PATCH /endpoints/{endpoint_id}", endpointUpdate, http.StatusOK, (*API).loadEndpoint, (*API).updateEndpoint, api.MissingShown(), api.NonEmpty()),
-	api.On("DELETE /endpoints/{endpoint_id}", endpointDelete, http.StatusNoContent, (*API).loadEndpoint, (*API).deleteEndpoint, api.MissingShown()),
+// endpointsAPI answers what is asked about endpoints.
+type endpointsAPI struct {
+	catalogLoader
+}
+
+var endpoints = api.Resource[*endpointsAPI]{Name: "endpoint", Plural: "endpoints", Ops: api.Ops[*endpointsAPI]{
+	api.Do("POST /endpoints", endpointCreate, http.StatusCreated, (*endpointsAPI).create),
+	api.List("GET /endpoints", endpointList, (*endpointsAPI).list),
+	api.On("GET /endpoints/{endpoint_id}", endpointGet, http.StatusOK, (*endpointsAPI).loadEndpoint, (*endpointsAPI).show, api.MissingShown()),
+	api.On("PATCH /endpoints/{endpoint_id}", endpointUpdate, http.StatusOK, (*endpointsAPI).loadEndpoint, (*endpointsAPI).update, api.MissingShown(), api.NonEmpty()),
+	api.On("DELETE /endpoints/{endpoint_id}", endpointDelete, http.StatusNoContent, (*endpointsAPI).loadEndpoint, (*endpointsAPI).delete, api.MissingShown()),
 }}
 
-func (a *API) loadRegion(ctx context.Context, r *api.Request) (keystone.Region, error) {
+func (a *catalogLoader) loadRegion(ctx context.Context, r *api.Request) (keystone.Region, error) {
 	return a.Catalog.Region(ctx, r.Param("region_id"))
 }
 
-func (a *API) createRegion(ctx context.Context, r *api.Request, in *regionBody) (regionView, error) {
+func (a *regionsAPI) create(ctx context.Context, r *api.Request, in *regionBody) (regionView, error) {
 	v, err := a.Catalog.CreateRegion(ctx, keystone.Region{ID: in.ID.Or(""), ParentID: in.ParentID.Or(""), Description: in.Description.Or(""), Extra: in.Extra})
 	return regionViewer(r)(v), err
 }
 
-func (a *API) putRegion(ctx context.Context, r *api.Request, in *regionBody) (regionView, error) {
+func (a *regionsAPI) put(ctx context.Context, r *api.Request, in *regionBody) (regionView, error) {
 	if in.ID.Has() && in.ID.Value != r.Param("region_id") {
 		return regionView{}, fault.Invalidf("Conflicting region IDs specified: \"%s\" != \"%s\"", in.ID.Value, r.Param("region_id"))
 	}
 	in.ID = opt.Some(r.Param("region_id"))
-	return a.createRegion(ctx, r, in)
+	return a.create(ctx, r, in)
 }
 
-func (a *API) listRegions(ctx context.Context, r *api.Request, q *regionQuery) (api.Page[regionView], error) {
+func (a *regionsAPI) list(ctx context.Context, r *api.Request, q *regionQuery) (api.Page[regionView], error) {
 	vs, err := a.Catalog.Regions(ctx)
 	vs = slices.DeleteFunc(vs, func(v keystone.Region) bool {
 		return q.Parent != nil && v.ParentID != *q.Parent || !resembles(r, []string{"parent_region_id"}, v.ParentID)
@@ -158,11 +173,11 @@ func (a *API) listRegions(ctx context.Context, r *api.Request, q *regionQuery) (
 	return api.Page[regionView]{Items: views(vs, regionViewer(r))}, err
 }
 
-func (a *API) showRegion(_ context.Context, r *api.Request, v keystone.Region, _ *api.None) (regionView, error) {
+func (a *regionsAPI) show(_ context.Context, r *api.Request, v keystone.Region, _ *api.None) (regionView, error) {
 	return regionViewer(r)(v), nil
 }
 
-func (a *API) updateRegion(ctx context.Context, r *api.Request, v keystone.Region, in *regionBody) (regionView, error) {
+func (a *regionsAPI) update(ctx context.Context, r *api.Request, v keystone.Region, in *regionBody) (regionView, error) {
 	v, err := a.Catalog.UpdateRegion(ctx, v.ID, func(v keystone.Region) keystone.Region {
 		if in.ParentID.Set {
 			v.ParentID = in.ParentID.Or("")
@@ -186,11 +201,11 @@ func overlay(old, more map[string]json.RawMessage) map[string]json.RawMessage {
 	return out
 }
 
-func (a *API) deleteRegion(ctx context.Context, _ *api.Request, v keystone.Region, _ *api.None) (api.None, error) {
+func (a *regionsAPI) delete(ctx context.Context, _ *api.Request, v keystone.Region, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.DeleteRegion(ctx, v.ID)
 }
 
-func (a *API) loadService(ctx context.Context, r *api.Request) (keystone.Service, error) {
+func (a *catalogLoader) loadService(ctx context.Context, r *api.Request) (keystone.Service, error) {
 	return a.Catalog.Service(ctx, r.Param("service_id"))
 }
 
@@ -206,7 +221,7 @@ func (b *serviceBody) apply(v keystone.Service) keystone.Service {
 	return v
 }
 
-func (a *API) createService(ctx context.Context, r *api.Request, in *serviceBody) (serviceView, error) {
+func (a *servicesAPI) create(ctx context.Context, r *api.Request, in *serviceBody) (serviceView, error) {
 	if !in.Type.Has() {
 		return serviceView{}, fault.Invalidf("'type' is a required property")
 	}
@@ -214,7 +229,7 @@ func (a *API) createService(ctx context.Context, r *api.Request, in *serviceBody
 	return serviceViewer(r)(v), err
 }
 
-func (a *API) listServices(ctx context.Context, r *api.Request, q *serviceQuery) (api.Page[serviceView], error) {
+func (a *servicesAPI) list(ctx context.Context, r *api.Request, q *serviceQuery) (api.Page[serviceView], error) {
 	vs, err := a.Catalog.Services(ctx)
 	vs = slices.DeleteFunc(vs, func(v keystone.Service) bool {
 		return q.Type != nil && v.Type != *q.Type || q.Name != nil && v.Name != *q.Name ||
@@ -223,20 +238,20 @@ func (a *API) listServices(ctx context.Context, r *api.Request, q *serviceQuery)
 	return api.Page[serviceView]{Items: views(vs, serviceViewer(r))}, err
 }
 
-func (a *API) showService(_ context.Context, r *api.Request, v keystone.Service, _ *api.None) (serviceView, error) {
+func (a *servicesAPI) show(_ context.Context, r *api.Request, v keystone.Service, _ *api.None) (serviceView, error) {
 	return serviceViewer(r)(v), nil
 }
 
-func (a *API) updateService(ctx context.Context, r *api.Request, v keystone.Service, in *serviceBody) (serviceView, error) {
+func (a *servicesAPI) update(ctx context.Context, r *api.Request, v keystone.Service, in *serviceBody) (serviceView, error) {
 	v, err := a.Catalog.UpdateService(ctx, v.ID, in.apply)
 	return serviceViewer(r)(v), err
 }
 
-func (a *API) deleteService(ctx context.Context, _ *api.Request, v keystone.Service, _ *api.None) (api.None, error) {
+func (a *servicesAPI) delete(ctx context.Context, _ *api.Request, v keystone.Service, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.DeleteService(ctx, v.ID)
 }
 
-func (a *API) loadEndpoint(ctx context.Context, r *api.Request) (keystone.Endpoint, error) {
+func (a *catalogLoader) loadEndpoint(ctx context.Context, r *api.Request) (keystone.Endpoint, error) {
 	return a.Catalog.Endpoint(ctx, r.Param("endpoint_id"))
 }
 
@@ -259,7 +274,7 @@ func (b *endpointBody) apply(v keystone.Endpoint) keystone.Endpoint {
 	return v
 }
 
-func (a *API) createEndpoint(ctx context.Context, r *api.Request, in *endpointBody) (endpointView, error) {
+func (a *endpointsAPI) create(ctx context.Context, r *api.Request, in *endpointBody) (endpointView, error) {
 	for name, o := range map[string]opt.Of[string]{"service_id": in.ServiceID, "interface": in.Interface, "url": in.URL} {
 		if !o.Has() {
 			return endpointView{}, fault.Invalidf("'%s' is a required property", name)
@@ -269,7 +284,7 @@ func (a *API) createEndpoint(ctx context.Context, r *api.Request, in *endpointBo
 	return endpointViewer(r)(v), err
 }
 
-func (a *API) listEndpoints(ctx context.Context, r *api.Request, q *endpointQuery) (api.Page[endpointView], error) {
+func (a *endpointsAPI) list(ctx context.Context, r *api.Request, q *endpointQuery) (api.Page[endpointView], error) {
 	vs, err := a.Catalog.Endpoints(ctx)
 	region := q.RegionID
 	if region == nil {
@@ -283,15 +298,15 @@ func (a *API) listEndpoints(ctx context.Context, r *api.Request, q *endpointQuer
 	return api.Page[endpointView]{Items: views(vs, endpointViewer(r))}, err
 }
 
-func (a *API) showEndpoint(_ context.Context, r *api.Request, v keystone.Endpoint, _ *api.None) (endpointView, error) {
+func (a *endpointsAPI) show(_ context.Context, r *api.Request, v keystone.Endpoint, _ *api.None) (endpointView, error) {
 	return endpointViewer(r)(v), nil
 }
 
-func (a *API) updateEndpoint(ctx context.Context, r *api.Request, v keystone.Endpoint, in *endpointBody) (endpointView, error) {
+func (a *endpointsAPI) update(ctx context.Context, r *api.Request, v keystone.Endpoint, in *endpointBody) (endpointView, error) {
 	v, err := a.Catalog.UpdateEndpoint(ctx, v.ID, in.apply)
 	return endpointViewer(r)(v), err
 }
 
-func (a *API) deleteEndpoint(ctx context.Context, _ *api.Request, v keystone.Endpoint, _ *api.None) (api.None, error) {
+func (a *endpointsAPI) delete(ctx context.Context, _ *api.Request, v keystone.Endpoint, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.DeleteEndpoint(ctx, v.ID)
 }

@@ -58,20 +58,27 @@ type credentialQuery struct {
 	Type   *string `wire:"type"`
 }
 
-var credentials = api.Resource[*API]{Name: "credential", Plural: "credentials", Ops: api.Ops[*API]{
-	api.Do("POST /credentials", credentialAdd, http.StatusCreated, (*API).createCredential),
-	api.ListOf("GET /credentials", nil, api.Nothing[*API], (*API).listCredentials),
-	api.On("GET /credentials/{credential_id}", credentialGet, http.StatusOK, (*API).loadCredential, (*API).showCredential),
-	api.On("PATCH /credentials/{credential_id}", credentialChange, http.StatusOK, (*API).loadCredential, (*API).updateCredential, api.NonEmpty()),
-	api.On("DELETE /credentials/{credential_id}", credentialDrop, http.StatusNoContent, (*API).loadHeld, (*API).deleteCredential),
+// credentialsAPI answers what is asked about credentials of all types.
+type credentialsAPI struct {
+	callerToken
+
+	Credentials *credential.Service
+}
+
+var credentials = api.Resource[*credentialsAPI]{Name: "credential", Plural: "credentials", Ops: api.Ops[*credentialsAPI]{
+	api.Do("POST /credentials", credentialAdd, http.StatusCreated, (*credentialsAPI).create),
+	api.ListOf("GET /credentials", nil, api.Nothing[*credentialsAPI], (*credentialsAPI).list),
+	api.On("GET /credentials/{credential_id}", credentialGet, http.StatusOK, (*credentialsAPI).load, (*credentialsAPI).show),
+	api.On("PATCH /credentials/{credential_id}", credentialChange, http.StatusOK, (*credentialsAPI).load, (*credentialsAPI).update, api.NonEmpty()),
+	api.On("DELETE /credentials/{credential_id}", credentialDrop, http.StatusNoContent, (*credentialsAPI).loadHeld, (*credentialsAPI).delete),
 }}
 
-func (a *API) loadCredential(ctx context.Context, r *api.Request) (keystone.Credential, error) {
+func (a *credentialsAPI) load(ctx context.Context, r *api.Request) (keystone.Credential, error) {
 	return a.Credentials.Credential(ctx, r.Param("credential_id"))
 }
 
 // loadHeld finds a credential that is to go, be it one that nobody can open any more.
-func (a *API) loadHeld(ctx context.Context, r *api.Request) (keystone.Credential, error) {
+func (a *credentialsAPI) loadHeld(ctx context.Context, r *api.Request) (keystone.Credential, error) {
 	return a.Credentials.Held(ctx, r.Param("credential_id"))
 }
 
@@ -106,7 +113,7 @@ func harmless(t *token.Token, kind string) error {
 	return nil
 }
 
-func (a *API) createCredential(ctx context.Context, r *api.Request, in *credentialCreate) (credentialView, error) {
+func (a *credentialsAPI) create(ctx context.Context, r *api.Request, in *credentialCreate) (credentialView, error) {
 	c := keystone.Credential{UserID: in.UserID, ProjectID: in.ProjectID.Or(""), Type: in.Type, Blob: in.Blob, Extra: in.Extra}
 	t, err := a.own(ctx, r)
 	if err != nil {
@@ -152,7 +159,7 @@ func stamped(blob string, t *token.Token) (string, error) {
 }
 
 // mayHoldKeys refuses restricted application credentials.
-func (a *API) mayHoldKeys(ctx context.Context, r *api.Request) (*token.Token, error) {
+func (a *callerToken) mayHoldKeys(ctx context.Context, r *api.Request) (*token.Token, error) {
 	t, err := a.own(ctx, r)
 	if err == nil && t.AppCredential.ID != "" && !t.AppCredential.Unrestricted {
 		err = fault.Forbiddenf("You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional credentials.")
@@ -160,8 +167,8 @@ func (a *API) mayHoldKeys(ctx context.Context, r *api.Request) (*token.Token, er
 	return t, err
 }
 
-// listCredentials shows those that the caller may see one by one.
-func (a *API) listCredentials(ctx context.Context, r *api.Request, _ api.None, q *credentialQuery) (api.Page[credentialView], error) {
+// list shows those that the caller may see one by one.
+func (a *credentialsAPI) list(ctx context.Context, r *api.Request, _ api.None, q *credentialQuery) (api.Page[credentialView], error) {
 	out := api.Page[credentialView]{Items: []credentialView{}}
 	if err := r.Require(credentialList, policy.Target{"target.credential.user_id": r.Caller.UserID}); err != nil {
 		return out, err
@@ -179,7 +186,7 @@ func (a *API) listCredentials(ctx context.Context, r *api.Request, _ api.None, q
 	return out, err
 }
 
-func (a *API) showCredential(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (credentialView, error) {
+func (a *credentialsAPI) show(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (credentialView, error) {
 	t, err := a.own(ctx, r)
 	if err == nil {
 		err = delegates(t, c)
@@ -190,7 +197,7 @@ func (a *API) showCredential(ctx context.Context, r *api.Request, c keystone.Cre
 	return credentialViewer(r)(c), nil
 }
 
-func (a *API) updateCredential(ctx context.Context, r *api.Request, c keystone.Credential, in *credentialUpdate) (credentialView, error) {
+func (a *credentialsAPI) update(ctx context.Context, r *api.Request, c keystone.Credential, in *credentialUpdate) (credentialView, error) {
 	t, err := a.own(ctx, r)
 	if err != nil {
 		return credentialView{}, err
@@ -248,7 +255,7 @@ func sameKey(old, c keystone.Credential) error {
 	return nil
 }
 
-func (a *API) deleteCredential(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (api.None, error) {
+func (a *credentialsAPI) delete(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (api.None, error) {
 	t, err := a.own(ctx, r)
 	if err == nil {
 		err = delegates(t, c)

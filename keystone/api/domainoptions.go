@@ -15,24 +15,29 @@ import (
 // optionTree is options by section, a section's options, or one option, by what the path names.
 type optionTree map[string]json.RawMessage
 
-var domainOptions = api.Resource[*API]{Name: "config", Plural: "configs", Ops: api.Ops[*API]{
-	api.On("PUT /domains/{domain_id}/config", optionsAdd, http.StatusCreated, (*API).loadDomain, (*API).setOptions),
-	api.On("GET /domains/{domain_id}/config", optionsGet, http.StatusOK, (*API).loadDomain, (*API).showOptions),
-	api.On("PATCH /domains/{domain_id}/config", optionsPut, http.StatusOK, (*API).loadDomain, (*API).changeOptions),
-	api.On("DELETE /domains/{domain_id}/config", optionsDrop, http.StatusNoContent, (*API).loadDomain, (*API).dropOptions),
-	api.On("GET /domains/{domain_id}/config/{group}", nil, http.StatusOK, (*API).loadOptions, (*API).showOptions),
-	api.On("PATCH /domains/{domain_id}/config/{group}", optionsPut, http.StatusOK, (*API).loadDomain, (*API).changeOptions),
-	api.On("DELETE /domains/{domain_id}/config/{group}", optionsDrop, http.StatusNoContent, (*API).loadDomain, (*API).dropOptions),
-	api.On("GET /domains/{domain_id}/config/{group}/{option}", nil, http.StatusOK, (*API).loadOptions, (*API).showOptions),
-	api.On("PATCH /domains/{domain_id}/config/{group}/{option}", optionsPut, http.StatusOK, (*API).loadDomain, (*API).changeOptions),
-	api.On("DELETE /domains/{domain_id}/config/{group}/{option}", optionsDrop, http.StatusNoContent, (*API).loadDomain, (*API).dropOptions),
-	api.Do("GET /domains/config/default", optionsDefault, http.StatusOK, (*API).defaultOptions),
-	api.Do("GET /domains/config/{group}/default", optionsDefault, http.StatusOK, (*API).defaultOptions),
-	api.Do("GET /domains/config/{group}/{option}/default", optionsDefault, http.StatusOK, (*API).defaultOptions),
+// domainOptionsAPI answers what is asked about the options of domains.
+type domainOptionsAPI struct {
+	directoryLoader
+}
+
+var domainOptions = api.Resource[*domainOptionsAPI]{Name: "config", Plural: "configs", Ops: api.Ops[*domainOptionsAPI]{
+	api.On("PUT /domains/{domain_id}/config", optionsAdd, http.StatusCreated, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).set),
+	api.On("GET /domains/{domain_id}/config", optionsGet, http.StatusOK, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).show),
+	api.On("PATCH /domains/{domain_id}/config", optionsPut, http.StatusOK, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).change),
+	api.On("DELETE /domains/{domain_id}/config", optionsDrop, http.StatusNoContent, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
+	api.On("GET /domains/{domain_id}/config/{group}", nil, http.StatusOK, (*domainOptionsAPI).load, (*domainOptionsAPI).show),
+	api.On("PATCH /domains/{domain_id}/config/{group}", optionsPut, http.StatusOK, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).change),
+	api.On("DELETE /domains/{domain_id}/config/{group}", optionsDrop, http.StatusNoContent, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
+	api.On("GET /domains/{domain_id}/config/{group}/{option}", nil, http.StatusOK, (*domainOptionsAPI).load, (*domainOptionsAPI).show),
+	api.On("PATCH /domains/{domain_id}/config/{group}/{option}", optionsPut, http.StatusOK, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).change),
+	api.On("DELETE /domains/{domain_id}/config/{group}/{option}", optionsDrop, http.StatusNoContent, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
+	api.Do("GET /domains/config/default", optionsDefault, http.StatusOK, (*domainOptionsAPI).defaults),
+	api.Do("GET /domains/config/{group}/default", optionsDefault, http.StatusOK, (*domainOptionsAPI).defaults),
+	api.Do("GET /domains/config/{group}/{option}/default", optionsDefault, http.StatusOK, (*domainOptionsAPI).defaults),
 }}
 
-// loadOptions asks one of two rules: what passwords must be like, everybody may read.
-func (a *API) loadOptions(ctx context.Context, r *api.Request) (keystone.Project, error) {
+// load asks one of two rules: what passwords must be like, everybody may read.
+func (a *domainOptionsAPI) load(ctx context.Context, r *api.Request) (keystone.Project, error) {
 	asked := optionsGet
 	if r.Param("group") == identity.PasswordSection {
 		asked = optionsSecurity
@@ -60,7 +65,7 @@ func cut(o identity.Options, r *api.Request) (optionTree, error) {
 	return out, nil
 }
 
-func (a *API) showOptions(ctx context.Context, r *api.Request, d keystone.Project, _ *api.None) (optionTree, error) {
+func (a *domainOptionsAPI) show(ctx context.Context, r *api.Request, d keystone.Project, _ *api.None) (optionTree, error) {
 	var o identity.Options
 	var err error
 	if r.Param("group") == identity.PasswordSection {
@@ -74,7 +79,7 @@ func (a *API) showOptions(ctx context.Context, r *api.Request, d keystone.Projec
 	return cut(o, r)
 }
 
-func (a *API) defaultOptions(_ context.Context, r *api.Request, _ *api.None) (optionTree, error) {
+func (a *domainOptionsAPI) defaults(_ context.Context, r *api.Request, _ *api.None) (optionTree, error) {
 	var o identity.Options
 	var err error
 	if r.Param("group") == identity.PasswordSection {
@@ -101,7 +106,7 @@ func (t optionTree) sections() (identity.Options, error) {
 	return out, nil
 }
 
-func (a *API) setOptions(ctx context.Context, r *api.Request, d keystone.Project, in *optionTree) (optionTree, error) {
+func (a *domainOptionsAPI) set(ctx context.Context, r *api.Request, d keystone.Project, in *optionTree) (optionTree, error) {
 	o, err := in.sections()
 	if err != nil {
 		return nil, err
@@ -113,11 +118,11 @@ func (a *API) setOptions(ctx context.Context, r *api.Request, d keystone.Project
 	if before == nil {
 		r.SetStatus(http.StatusOK)
 	}
-	return a.showOptions(ctx, r, d, nil)
+	return a.show(ctx, r, d, nil)
 }
 
-// changeOptions changes what is there already; the path narrows what the body may name.
-func (a *API) changeOptions(ctx context.Context, r *api.Request, d keystone.Project, in *optionTree) (optionTree, error) {
+// change changes what is there already; the path narrows what the body may name.
+func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keystone.Project, in *optionTree) (optionTree, error) {
 	group, name := r.Param("group"), r.Param("option")
 	if _, err := a.Identity.DomainOptions(ctx, d.ID, group, name); err != nil {
 		return nil, err
@@ -154,6 +159,6 @@ func (a *API) changeOptions(ctx context.Context, r *api.Request, d keystone.Proj
 	return out, nil
 }
 
-func (a *API) dropOptions(ctx context.Context, r *api.Request, d keystone.Project, _ *api.None) (api.None, error) {
+func (a *domainOptionsAPI) drop(ctx context.Context, r *api.Request, d keystone.Project, _ *api.None) (api.None, error) {
 	return api.None{}, a.Identity.DeleteDomainOptions(ctx, d.ID, r.Param("group"), r.Param("option"))
 }

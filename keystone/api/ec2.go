@@ -8,6 +8,7 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/keystone/credential"
+	"hypernova/keystone/identity"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -35,11 +36,19 @@ type ec2Create struct {
 	Extra    map[string]json.RawMessage `wire:"*"`
 }
 
-var ec2Credentials = api.Resource[*API]{Name: "credential", Plural: "credentials", Ops: api.Ops[*API]{
-	api.On("POST /users/{user_id}/credentials/OS-EC2", ec2Add, http.StatusCreated, (*API).loadOwner, (*API).createEC2, api.EnvelopeIn("")),
-	api.ListOf("GET /users/{user_id}/credentials/OS-EC2", ec2List, (*API).loadOwner, (*API).listEC2),
-	api.On("GET /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Get, http.StatusOK, (*API).loadEC2, (*API).showEC2, api.MissingShown()),
-	api.On("DELETE /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Drop, http.StatusNoContent, (*API).loadEC2, (*API).deleteEC2, api.MissingShown()),
+// ec2API answers what is asked about EC2 keys under the path of their user.
+type ec2API struct {
+	callerToken
+
+	Identity    *identity.Service
+	Credentials *credential.Service
+}
+
+var ec2Credentials = api.Resource[*ec2API]{Name: "credential", Plural: "credentials", Ops: api.Ops[*ec2API]{
+	api.On("POST /users/{user_id}/credentials/OS-EC2", ec2Add, http.StatusCreated, loadOwner[*ec2API], (*ec2API).create, api.EnvelopeIn("")),
+	api.ListOf("GET /users/{user_id}/credentials/OS-EC2", ec2List, loadOwner[*ec2API], (*ec2API).list),
+	api.On("GET /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Get, http.StatusOK, (*ec2API).load, (*ec2API).show, api.MissingShown()),
+	api.On("DELETE /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Drop, http.StatusNoContent, (*ec2API).load, (*ec2API).delete, api.MissingShown()),
 }}
 
 // key is an EC2 credential under a user's path.
@@ -51,7 +60,7 @@ type key struct {
 // PolicyTarget is the credential's own; a key of somebody else is nobody's business, whatever the path says.
 func (k key) PolicyTarget() policy.Target { return k.Credential.PolicyTarget() }
 
-func (a *API) loadEC2(ctx context.Context, r *api.Request) (key, error) {
+func (a *ec2API) load(ctx context.Context, r *api.Request) (key, error) {
 	c, err := a.Credentials.Held(ctx, credential.EC2ID(r.Param("credential_id")))
 	if fault.Is(err, fault.NotFound) || err == nil && c.Type != credential.TypeEC2 {
 		return key{}, fault.NotFoundf("Could not find credential: %s.", r.Param("credential_id"))
@@ -59,7 +68,7 @@ func (a *API) loadEC2(ctx context.Context, r *api.Request) (key, error) {
 	return key{c, owner(r.Param("user_id"))}, err
 }
 
-func (a *API) createEC2(ctx context.Context, r *api.Request, o owner, in *ec2Create) (ec2View, error) {
+func (a *ec2API) create(ctx context.Context, r *api.Request, o owner, in *ec2Create) (ec2View, error) {
 	t, err := a.mayHoldKeys(ctx, r)
 	if err != nil {
 		return ec2View{}, err
@@ -80,7 +89,7 @@ func (a *API) createEC2(ctx context.Context, r *api.Request, o owner, in *ec2Cre
 	return ec2Viewer(r, c)
 }
 
-func (a *API) listEC2(ctx context.Context, r *api.Request, o owner, _ *api.None) (api.Page[ec2View], error) {
+func (a *ec2API) list(ctx context.Context, r *api.Request, o owner, _ *api.None) (api.Page[ec2View], error) {
 	out := api.Page[ec2View]{Items: []ec2View{}}
 	t, err := a.own(ctx, r)
 	if err != nil {
@@ -98,7 +107,7 @@ func (a *API) listEC2(ctx context.Context, r *api.Request, o owner, _ *api.None)
 	return out, err
 }
 
-func (a *API) showEC2(ctx context.Context, r *api.Request, k key, _ *api.None) (ec2View, error) {
+func (a *ec2API) show(ctx context.Context, r *api.Request, k key, _ *api.None) (ec2View, error) {
 	t, err := a.own(ctx, r)
 	if err == nil {
 		err = delegates(t, k.Credential)
@@ -109,7 +118,7 @@ func (a *API) showEC2(ctx context.Context, r *api.Request, k key, _ *api.None) (
 	return ec2Viewer(r, k.Credential)
 }
 
-func (a *API) deleteEC2(ctx context.Context, r *api.Request, k key, _ *api.None) (api.None, error) {
+func (a *ec2API) delete(ctx context.Context, r *api.Request, k key, _ *api.None) (api.None, error) {
 	t, err := a.mayHoldKeys(ctx, r)
 	if err == nil {
 		err = delegates(t, k.Credential)
@@ -160,12 +169,20 @@ func texts(m map[string]any) map[string]string {
 	return out
 }
 
-var signatures = api.Resource[*API]{Name: "signature", Plural: "signatures", Ops: api.Ops[*API]{
-	api.Do("POST /ec2tokens", ec2Validate, http.StatusOK, (*API).checkEC2, api.EnvelopeIn(""), api.EnvelopeOut("token")),
-	api.Do("POST /s3tokens", s3Validate, http.StatusOK, (*API).checkS3, api.EnvelopeIn(""), api.EnvelopeOut("token")),
+// signaturesAPI checks signed requests to EC2 and S3 services.
+type signaturesAPI struct {
+	tokenViewer
+
+	Tokens      *token.Service
+	Credentials *credential.Service
+}
+
+var signatures = api.Resource[*signaturesAPI]{Name: "signature", Plural: "signatures", Ops: api.Ops[*signaturesAPI]{
+	api.Do("POST /ec2tokens", ec2Validate, http.StatusOK, (*signaturesAPI).checkEC2, api.EnvelopeIn(""), api.EnvelopeOut("token")),
+	api.Do("POST /s3tokens", s3Validate, http.StatusOK, (*signaturesAPI).checkS3, api.EnvelopeIn(""), api.EnvelopeOut("token")),
 }}
 
-func (a *API) checkEC2(ctx context.Context, r *api.Request, in *signedRequest) (tokenView, error) {
+func (a *signaturesAPI) checkEC2(ctx context.Context, r *api.Request, in *signedRequest) (tokenView, error) {
 	s := in.signed()
 	s.Token = ""
 	text, v, err := a.signedToken(ctx, s)
@@ -174,7 +191,7 @@ func (a *API) checkEC2(ctx context.Context, r *api.Request, in *signedRequest) (
 }
 
 // checkS3 tells who has signed; unlike for EC2 the caller gets no token to act with.
-func (a *API) checkS3(ctx context.Context, _ *api.Request, in *signedRequest) (tokenView, error) {
+func (a *signaturesAPI) checkS3(ctx context.Context, _ *api.Request, in *signedRequest) (tokenView, error) {
 	s := in.signed()
 	if s.Token == "" {
 		return tokenView{}, fault.New(fault.Unauthorized, "Invalid EC2 signature.")
@@ -183,7 +200,7 @@ func (a *API) checkS3(ctx context.Context, _ *api.Request, in *signedRequest) (t
 	return v, err
 }
 
-func (a *API) signedToken(ctx context.Context, s credential.Signed) (string, tokenView, error) {
+func (a *signaturesAPI) signedToken(ctx context.Context, s credential.Signed) (string, tokenView, error) {
 	c, e, err := a.Credentials.Check(ctx, s)
 	if err != nil {
 		return "", tokenView{}, err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"hypernova/keystone"
+	"hypernova/keystone/federation"
 	"hypernova/keystone/federation/mapping"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -63,25 +64,30 @@ func (q *partnerQuery) match(id string, enabled bool) bool {
 	return (q.ID == nil || *q.ID == id) && (q.Enabled == nil || set(q.Enabled) == enabled)
 }
 
-var identityProviders = api.Resource[*API]{Name: "identity_provider", Plural: "identity_providers", Ops: api.Ops[*API]{
-	api.Do("PUT /OS-FEDERATION/identity_providers/{idp_id}", idpAdd, http.StatusCreated, (*API).createIDP),
-	api.List("GET /OS-FEDERATION/identity_providers", idpList, (*API).listIDPs),
-	api.On("GET /OS-FEDERATION/identity_providers/{idp_id}", idpGet, http.StatusOK, (*API).loadIDP, (*API).showIDP),
-	api.On("PATCH /OS-FEDERATION/identity_providers/{idp_id}", idpPut, http.StatusOK, (*API).loadIDP, (*API).updateIDP, api.NonEmpty()),
-	api.On("DELETE /OS-FEDERATION/identity_providers/{idp_id}", idpDrop, http.StatusNoContent, (*API).loadIDP, (*API).deleteIDP),
+// identityProvidersAPI answers what is asked about identity providers.
+type identityProvidersAPI struct {
+	providerLoader
+}
+
+var identityProviders = api.Resource[*identityProvidersAPI]{Name: "identity_provider", Plural: "identity_providers", Ops: api.Ops[*identityProvidersAPI]{
+	api.Do("PUT /OS-FEDERATION/identity_providers/{idp_id}", idpAdd, http.StatusCreated, (*identityProvidersAPI).create),
+	api.List("GET /OS-FEDERATION/identity_providers", idpList, (*identityProvidersAPI).list),
+	api.On("GET /OS-FEDERATION/identity_providers/{idp_id}", idpGet, http.StatusOK, (*identityProvidersAPI).loadIDP, (*identityProvidersAPI).show),
+	api.On("PATCH /OS-FEDERATION/identity_providers/{idp_id}", idpPut, http.StatusOK, (*identityProvidersAPI).loadIDP, (*identityProvidersAPI).update, api.NonEmpty()),
+	api.On("DELETE /OS-FEDERATION/identity_providers/{idp_id}", idpDrop, http.StatusNoContent, (*identityProvidersAPI).loadIDP, (*identityProvidersAPI).delete),
 }}
 
-func (a *API) loadIDP(ctx context.Context, r *api.Request) (keystone.IdentityProvider, error) {
+func (a *providerLoader) loadIDP(ctx context.Context, r *api.Request) (keystone.IdentityProvider, error) {
 	return a.Federation.IdentityProvider(ctx, r.Param("idp_id"))
 }
 
-func (a *API) createIDP(ctx context.Context, r *api.Request, in *idpCreate) (idpView, error) {
+func (a *identityProvidersAPI) create(ctx context.Context, r *api.Request, in *idpCreate) (idpView, error) {
 	p, err := a.Federation.CreateIdentityProvider(ctx, keystone.IdentityProvider{ID: r.Param("idp_id"), DomainID: in.DomainID.Or(""),
 		Enabled: in.Enabled.Or(false), Description: in.Description.Ptr(), RemoteIDs: in.RemoteIDs.Or(nil), TTL: in.TTL.Ptr()})
 	return idpViewer(r)(p), err
 }
 
-func (a *API) listIDPs(ctx context.Context, r *api.Request, q *partnerQuery) (api.Page[idpView], error) {
+func (a *identityProvidersAPI) list(ctx context.Context, r *api.Request, q *partnerQuery) (api.Page[idpView], error) {
 	out := api.Page[idpView]{Items: []idpView{}}
 	ps, err := a.Federation.IdentityProviders(ctx)
 	for _, p := range ps {
@@ -92,11 +98,11 @@ func (a *API) listIDPs(ctx context.Context, r *api.Request, q *partnerQuery) (ap
 	return out, err
 }
 
-func (a *API) showIDP(_ context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (idpView, error) {
+func (a *identityProvidersAPI) show(_ context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (idpView, error) {
 	return idpViewer(r)(p), nil
 }
 
-func (a *API) updateIDP(ctx context.Context, r *api.Request, p keystone.IdentityProvider, in *idpUpdate) (idpView, error) {
+func (a *identityProvidersAPI) update(ctx context.Context, r *api.Request, p keystone.IdentityProvider, in *idpUpdate) (idpView, error) {
 	p, err := a.Federation.UpdateIdentityProvider(ctx, p.ID, func(p *keystone.IdentityProvider) {
 		p.Enabled = in.Enabled.Or(p.Enabled)
 		if in.Description.Set {
@@ -112,7 +118,7 @@ func (a *API) updateIDP(ctx context.Context, r *api.Request, p keystone.Identity
 	return idpViewer(r)(p), err
 }
 
-func (a *API) deleteIDP(ctx context.Context, _ *api.Request, p keystone.IdentityProvider, _ *api.None) (api.None, error) {
+func (a *identityProvidersAPI) delete(ctx context.Context, _ *api.Request, p keystone.IdentityProvider, _ *api.None) (api.None, error) {
 	return api.None{}, a.Federation.DeleteIdentityProvider(ctx, p.ID)
 }
 
@@ -162,40 +168,45 @@ type protocolUpdate struct {
 
 const protocolPath = "/OS-FEDERATION/identity_providers/{idp_id}/protocols"
 
-var protocols = api.Resource[*API]{Name: "protocol", Plural: "protocols", Ops: api.Ops[*API]{
-	api.Do("PUT "+protocolPath+"/{protocol_id}", protocolAdd, http.StatusCreated, (*API).createProtocol),
-	api.ListOf("GET "+protocolPath, protocolList, (*API).loadIDP, (*API).listProtocols),
-	api.On("GET "+protocolPath+"/{protocol_id}", protocolGet, http.StatusOK, (*API).loadProtocol, (*API).showProtocol),
-	api.On("PATCH "+protocolPath+"/{protocol_id}", protocolPut, http.StatusOK, (*API).loadProtocol, (*API).updateProtocol, api.NonEmpty()),
-	api.On("DELETE "+protocolPath+"/{protocol_id}", protocolDrop, http.StatusNoContent, (*API).loadProtocol, (*API).deleteProtocol),
+// protocolsAPI answers what is asked about the protocols of identity providers.
+type protocolsAPI struct {
+	providerLoader
+}
+
+var protocols = api.Resource[*protocolsAPI]{Name: "protocol", Plural: "protocols", Ops: api.Ops[*protocolsAPI]{
+	api.Do("PUT "+protocolPath+"/{protocol_id}", protocolAdd, http.StatusCreated, (*protocolsAPI).create),
+	api.ListOf("GET "+protocolPath, protocolList, (*protocolsAPI).loadIDP, (*protocolsAPI).list),
+	api.On("GET "+protocolPath+"/{protocol_id}", protocolGet, http.StatusOK, (*protocolsAPI).load, (*protocolsAPI).show),
+	api.On("PATCH "+protocolPath+"/{protocol_id}", protocolPut, http.StatusOK, (*protocolsAPI).load, (*protocolsAPI).update, api.NonEmpty()),
+	api.On("DELETE "+protocolPath+"/{protocol_id}", protocolDrop, http.StatusNoContent, (*protocolsAPI).load, (*protocolsAPI).delete),
 }}
 
-func (a *API) loadProtocol(ctx context.Context, r *api.Request) (keystone.Protocol, error) {
+func (a *protocolsAPI) load(ctx context.Context, r *api.Request) (keystone.Protocol, error) {
 	return a.Federation.Protocol(ctx, r.Param("idp_id"), r.Param("protocol_id"))
 }
 
-func (a *API) createProtocol(ctx context.Context, r *api.Request, in *protocolCreate) (protocolView, error) {
+func (a *protocolsAPI) create(ctx context.Context, r *api.Request, in *protocolCreate) (protocolView, error) {
 	p := keystone.Protocol{ID: r.Param("protocol_id"), ProviderID: r.Param("idp_id"), MappingID: in.Mapping, RemoteIDAttribute: in.Attribute.Or("")}
 	return protocolViewer(r)(p), a.Federation.CreateProtocol(ctx, p)
 }
 
-func (a *API) listProtocols(ctx context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (api.Page[protocolEntry], error) {
+func (a *protocolsAPI) list(ctx context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (api.Page[protocolEntry], error) {
 	ps, err := a.Federation.Protocols(ctx, p.ID)
 	return api.Page[protocolEntry]{Items: views(ps, protocolLister(r))}, err
 }
 
-func (a *API) showProtocol(_ context.Context, r *api.Request, p keystone.Protocol, _ *api.None) (protocolView, error) {
+func (a *protocolsAPI) show(_ context.Context, r *api.Request, p keystone.Protocol, _ *api.None) (protocolView, error) {
 	return protocolViewer(r)(p), nil
 }
 
-func (a *API) updateProtocol(ctx context.Context, r *api.Request, p keystone.Protocol, in *protocolUpdate) (protocolView, error) {
+func (a *protocolsAPI) update(ctx context.Context, r *api.Request, p keystone.Protocol, in *protocolUpdate) (protocolView, error) {
 	p, err := a.Federation.UpdateProtocol(ctx, p.ProviderID, p.ID, func(p *keystone.Protocol) {
 		p.MappingID, p.RemoteIDAttribute = in.Mapping, in.Attribute.Or(p.RemoteIDAttribute)
 	})
 	return protocolViewer(r)(p), err
 }
 
-func (a *API) deleteProtocol(ctx context.Context, _ *api.Request, p keystone.Protocol, _ *api.None) (api.None, error) {
+func (a *protocolsAPI) delete(ctx context.Context, _ *api.Request, p keystone.Protocol, _ *api.None) (api.None, error) {
 	return api.None{}, a.Federation.DeleteProtocol(ctx, p.ProviderID, p.ID)
 }
 
@@ -231,19 +242,24 @@ func (b *mappingBody) rules(version string) (json.RawMessage, error) {
 	return raw, err
 }
 
-var mappings = api.Resource[*API]{Name: "mapping", Plural: "mappings", Ops: api.Ops[*API]{
-	api.Do("PUT /OS-FEDERATION/mappings/{mapping_id}", mappingAdd, http.StatusCreated, (*API).createMapping),
-	api.List("GET /OS-FEDERATION/mappings", mappingList, (*API).listMappings),
-	api.On("GET /OS-FEDERATION/mappings/{mapping_id}", mappingGet, http.StatusOK, (*API).loadMapping, (*API).showMapping),
-	api.On("PATCH /OS-FEDERATION/mappings/{mapping_id}", mappingPut, http.StatusOK, (*API).loadMapping, (*API).updateMapping),
-	api.On("DELETE /OS-FEDERATION/mappings/{mapping_id}", mappingDrop, http.StatusNoContent, (*API).loadMapping, (*API).deleteMapping),
+// mappingsAPI answers what is asked about mappings.
+type mappingsAPI struct {
+	Federation *federation.Service
+}
+
+var mappings = api.Resource[*mappingsAPI]{Name: "mapping", Plural: "mappings", Ops: api.Ops[*mappingsAPI]{
+	api.Do("PUT /OS-FEDERATION/mappings/{mapping_id}", mappingAdd, http.StatusCreated, (*mappingsAPI).create),
+	api.List("GET /OS-FEDERATION/mappings", mappingList, (*mappingsAPI).list),
+	api.On("GET /OS-FEDERATION/mappings/{mapping_id}", mappingGet, http.StatusOK, (*mappingsAPI).load, (*mappingsAPI).show),
+	api.On("PATCH /OS-FEDERATION/mappings/{mapping_id}", mappingPut, http.StatusOK, (*mappingsAPI).load, (*mappingsAPI).update),
+	api.On("DELETE /OS-FEDERATION/mappings/{mapping_id}", mappingDrop, http.StatusNoContent, (*mappingsAPI).load, (*mappingsAPI).delete),
 }}
 
-func (a *API) loadMapping(ctx context.Context, r *api.Request) (keystone.Mapping, error) {
+func (a *mappingsAPI) load(ctx context.Context, r *api.Request) (keystone.Mapping, error) {
 	return a.Federation.Mapping(ctx, r.Param("mapping_id"))
 }
 
-func (a *API) createMapping(ctx context.Context, r *api.Request, in *mappingBody) (mappingView, error) {
+func (a *mappingsAPI) create(ctx context.Context, r *api.Request, in *mappingBody) (mappingView, error) {
 	raw, err := in.rules(in.Schema.Or(mapping.Plain))
 	if err != nil {
 		return mappingView{}, err
@@ -252,16 +268,16 @@ func (a *API) createMapping(ctx context.Context, r *api.Request, in *mappingBody
 	return mappingViewer(r)(m), a.Federation.CreateMapping(ctx, m)
 }
 
-func (a *API) listMappings(ctx context.Context, r *api.Request, _ *api.None) (api.Page[mappingView], error) {
+func (a *mappingsAPI) list(ctx context.Context, r *api.Request, _ *api.None) (api.Page[mappingView], error) {
 	ms, err := a.Federation.Mappings(ctx)
 	return api.Page[mappingView]{Items: views(ms, mappingViewer(r))}, err
 }
 
-func (a *API) showMapping(_ context.Context, r *api.Request, m keystone.Mapping, _ *api.None) (mappingView, error) {
+func (a *mappingsAPI) show(_ context.Context, r *api.Request, m keystone.Mapping, _ *api.None) (mappingView, error) {
 	return mappingViewer(r)(m), nil
 }
 
-func (a *API) updateMapping(ctx context.Context, r *api.Request, m keystone.Mapping, in *mappingBody) (mappingView, error) {
+func (a *mappingsAPI) update(ctx context.Context, r *api.Request, m keystone.Mapping, in *mappingBody) (mappingView, error) {
 	m, err := a.Federation.UpdateMapping(ctx, m.ID, func(m *keystone.Mapping) error {
 		m.Schema = in.Schema.Or(m.Schema)
 		rules, err := in.rules(m.Schema)
@@ -271,7 +287,7 @@ func (a *API) updateMapping(ctx context.Context, r *api.Request, m keystone.Mapp
 	return mappingViewer(r)(m), err
 }
 
-func (a *API) deleteMapping(ctx context.Context, _ *api.Request, m keystone.Mapping, _ *api.None) (api.None, error) {
+func (a *mappingsAPI) delete(ctx context.Context, _ *api.Request, m keystone.Mapping, _ *api.None) (api.None, error) {
 	return api.None{}, a.Federation.DeleteMapping(ctx, m.ID)
 }
 
@@ -302,19 +318,24 @@ type spBody struct {
 // relayState is how ECP's relay states begin where nobody says otherwise.
 const relayState = "ss:mem:"
 
-var serviceProviders = api.Resource[*API]{Name: "service_provider", Plural: "service_providers", Ops: api.Ops[*API]{
-	api.Do("PUT /OS-FEDERATION/service_providers/{service_provider_id}", spAdd, http.StatusCreated, (*API).createSP),
-	api.List("GET /OS-FEDERATION/service_providers", spList, (*API).listSPs),
-	api.On("GET /OS-FEDERATION/service_providers/{service_provider_id}", spGet, http.StatusOK, (*API).loadSP, (*API).showSP),
-	api.On("PATCH /OS-FEDERATION/service_providers/{service_provider_id}", spPut, http.StatusOK, (*API).loadSP, (*API).updateSP, api.NonEmpty()),
-	api.On("DELETE /OS-FEDERATION/service_providers/{service_provider_id}", spDrop, http.StatusNoContent, (*API).loadSP, (*API).deleteSP),
+// serviceProvidersAPI answers what is asked about service providers.
+type serviceProvidersAPI struct {
+	Federation *federation.Service
+}
+
+var serviceProviders = api.Resource[*serviceProvidersAPI]{Name: "service_provider", Plural: "service_providers", Ops: api.Ops[*serviceProvidersAPI]{
+	api.Do("PUT /OS-FEDERATION/service_providers/{service_provider_id}", spAdd, http.StatusCreated, (*serviceProvidersAPI).create),
+	api.List("GET /OS-FEDERATION/service_providers", spList, (*serviceProvidersAPI).list),
+	api.On("GET /OS-FEDERATION/service_providers/{service_provider_id}", spGet, http.StatusOK, (*serviceProvidersAPI).load, (*serviceProvidersAPI).show),
+	api.On("PATCH /OS-FEDERATION/service_providers/{service_provider_id}", spPut, http.StatusOK, (*serviceProvidersAPI).load, (*serviceProvidersAPI).update, api.NonEmpty()),
+	api.On("DELETE /OS-FEDERATION/service_providers/{service_provider_id}", spDrop, http.StatusNoContent, (*serviceProvidersAPI).load, (*serviceProvidersAPI).delete),
 }}
 
-func (a *API) loadSP(ctx context.Context, r *api.Request) (keystone.ServiceProvider, error) {
+func (a *serviceProvidersAPI) load(ctx context.Context, r *api.Request) (keystone.ServiceProvider, error) {
 	return a.Federation.ServiceProvider(ctx, r.Param("service_provider_id"))
 }
 
-func (a *API) createSP(ctx context.Context, r *api.Request, in *spBody) (spView, error) {
+func (a *serviceProvidersAPI) create(ctx context.Context, r *api.Request, in *spBody) (spView, error) {
 	if !in.AuthURL.Has() || !in.URL.Has() {
 		return spView{}, fault.Invalidf("'auth_url' and 'sp_url' are required properties")
 	}
@@ -323,7 +344,7 @@ func (a *API) createSP(ctx context.Context, r *api.Request, in *spBody) (spView,
 	return spViewer(r)(p), a.Federation.CreateServiceProvider(ctx, p)
 }
 
-func (a *API) listSPs(ctx context.Context, r *api.Request, q *partnerQuery) (api.Page[spView], error) {
+func (a *serviceProvidersAPI) list(ctx context.Context, r *api.Request, q *partnerQuery) (api.Page[spView], error) {
 	out := api.Page[spView]{Items: []spView{}}
 	ps, err := a.Federation.ServiceProviders(ctx)
 	for _, p := range ps {
@@ -334,11 +355,11 @@ func (a *API) listSPs(ctx context.Context, r *api.Request, q *partnerQuery) (api
 	return out, err
 }
 
-func (a *API) showSP(_ context.Context, r *api.Request, p keystone.ServiceProvider, _ *api.None) (spView, error) {
+func (a *serviceProvidersAPI) show(_ context.Context, r *api.Request, p keystone.ServiceProvider, _ *api.None) (spView, error) {
 	return spViewer(r)(p), nil
 }
 
-func (a *API) updateSP(ctx context.Context, r *api.Request, p keystone.ServiceProvider, in *spBody) (spView, error) {
+func (a *serviceProvidersAPI) update(ctx context.Context, r *api.Request, p keystone.ServiceProvider, in *spBody) (spView, error) {
 	p, err := a.Federation.UpdateServiceProvider(ctx, p.ID, func(p *keystone.ServiceProvider) {
 		p.Enabled, p.AuthURL, p.URL = in.Enabled.Or(p.Enabled), in.AuthURL.Or(p.AuthURL), in.URL.Or(p.URL)
 		if in.Description.Set {
@@ -351,6 +372,6 @@ func (a *API) updateSP(ctx context.Context, r *api.Request, p keystone.ServicePr
 	return spViewer(r)(p), err
 }
 
-func (a *API) deleteSP(ctx context.Context, _ *api.Request, p keystone.ServiceProvider, _ *api.None) (api.None, error) {
+func (a *serviceProvidersAPI) delete(ctx context.Context, _ *api.Request, p keystone.ServiceProvider, _ *api.None) (api.None, error) {
 	return api.None{}, a.Federation.DeleteServiceProvider(ctx, p.ID)
 }

@@ -36,29 +36,41 @@ type endpointGroupUpdate struct {
 	Filters     opt.Of[map[string]string] `wire:"filters" is:"minitems=1"`
 }
 
-var endpointGroups = api.Resource[*API]{Name: "endpoint_group", Plural: "endpoint_groups", Ops: api.Ops[*API]{
-	api.Do("POST /OS-EP-FILTER/endpoint_groups", groupsAdd, http.StatusCreated, (*API).createEndpointGroup),
-	api.List("GET /OS-EP-FILTER/endpoint_groups", groupsList, (*API).listEndpointGroups),
-	api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsGet, http.StatusOK, (*API).loadEndpointGroup, (*API).showEndpointGroup),
-	api.On("PATCH /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsPut, http.StatusOK, (*API).loadEndpointGroup, (*API).updateEndpointGroup, api.NonEmpty()),
-	api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsDrop, http.StatusNoContent, (*API).loadEndpointGroup, (*API).deleteEndpointGroup),
-	api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects", groupsProjects, (*API).loadEndpointGroup, (*API).groupProjects, api.EnvelopeOut("projects")),
-	api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/endpoints", groupsMembers, (*API).loadEndpointGroup, (*API).groupEndpoints, api.EnvelopeOut("endpoints")),
-	api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsCheck, http.StatusOK, (*API).loadGroupInProject, (*API).showGroupInProject, api.EnvelopeOut("project_endpoint_group")),
-	api.On("PUT /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsGive, http.StatusNoContent, (*API).loadGroupInProject, (*API).giveGroup),
-	api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsTake, http.StatusNoContent, (*API).loadGroupInProject, (*API).takeGroup),
-	api.ListOf("GET /OS-EP-FILTER/projects/{project_id}/endpoint_groups", groupsOf, (*API).loadProject, (*API).projectGroups),
+// endpointGroupsAPI answers what is asked about groups of endpoints and the projects that see them.
+type endpointGroupsAPI struct {
+	directoryLoader
+	catalogLoader
+}
+
+var endpointGroups = api.Resource[*endpointGroupsAPI]{Name: "endpoint_group", Plural: "endpoint_groups", Ops: api.Ops[*endpointGroupsAPI]{
+	api.Do("POST /OS-EP-FILTER/endpoint_groups", groupsAdd, http.StatusCreated, (*endpointGroupsAPI).create),
+	api.List("GET /OS-EP-FILTER/endpoint_groups", groupsList, (*endpointGroupsAPI).list),
+	api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsGet, http.StatusOK, (*endpointGroupsAPI).load, (*endpointGroupsAPI).show),
+	api.On("PATCH /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsPut, http.StatusOK, (*endpointGroupsAPI).load, (*endpointGroupsAPI).update, api.NonEmpty()),
+	api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsDrop, http.StatusNoContent, (*endpointGroupsAPI).load, (*endpointGroupsAPI).delete),
+	api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects", groupsProjects, (*endpointGroupsAPI).load, (*endpointGroupsAPI).projects, api.EnvelopeOut("projects")),
+	api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/endpoints", groupsMembers, (*endpointGroupsAPI).load, (*endpointGroupsAPI).endpoints, api.EnvelopeOut("endpoints")),
+	api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsCheck, http.StatusOK, (*endpointGroupsAPI).loadInProject, (*endpointGroupsAPI).showInProject, api.EnvelopeOut("project_endpoint_group")),
+	api.On("PUT /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsGive, http.StatusNoContent, (*endpointGroupsAPI).loadInProject, (*endpointGroupsAPI).give),
+	api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsTake, http.StatusNoContent, (*endpointGroupsAPI).loadInProject, (*endpointGroupsAPI).take),
+	api.ListOf("GET /OS-EP-FILTER/projects/{project_id}/endpoint_groups", groupsOf, (*endpointGroupsAPI).loadProject, (*endpointGroupsAPI).ofProject),
 }}
 
-var endpointFilters = api.Resource[*API]{Name: "endpoint", Plural: "endpoints", Ops: api.Ops[*API]{
-	api.ListOf("GET /OS-EP-FILTER/endpoints/{endpoint_id}/projects", filterProjects, (*API).loadEndpoint, (*API).endpointProjects, api.EnvelopeOut("projects")),
-	api.ListOf("GET /OS-EP-FILTER/projects/{project_id}/endpoints", filterList, (*API).loadProject, (*API).projectEndpoints),
-	api.On("GET /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterCheck, http.StatusNoContent, (*API).loadGift, (*API).checkGift),
-	api.On("PUT /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterGive, http.StatusNoContent, (*API).loadGift, (*API).give),
-	api.On("DELETE /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterTake, http.StatusNoContent, (*API).loadGift, (*API).take),
+// endpointFiltersAPI answers which endpoints a project sees.
+type endpointFiltersAPI struct {
+	directoryLoader
+	catalogLoader
+}
+
+var endpointFilters = api.Resource[*endpointFiltersAPI]{Name: "endpoint", Plural: "endpoints", Ops: api.Ops[*endpointFiltersAPI]{
+	api.ListOf("GET /OS-EP-FILTER/endpoints/{endpoint_id}/projects", filterProjects, (*endpointFiltersAPI).loadEndpoint, (*endpointFiltersAPI).projects, api.EnvelopeOut("projects")),
+	api.ListOf("GET /OS-EP-FILTER/projects/{project_id}/endpoints", filterList, (*endpointFiltersAPI).loadProject, (*endpointFiltersAPI).ofProject),
+	api.On("GET /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterCheck, http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).check),
+	api.On("PUT /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterGive, http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).give),
+	api.On("DELETE /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterTake, http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).take),
 }}
 
-func (a *API) loadEndpointGroup(ctx context.Context, r *api.Request) (keystone.EndpointGroup, error) {
+func (a *endpointGroupsAPI) load(ctx context.Context, r *api.Request) (keystone.EndpointGroup, error) {
 	return a.Catalog.EndpointGroup(ctx, r.Param("endpoint_group_id"))
 }
 
@@ -75,7 +87,7 @@ func validFilters(fs map[string]string) error {
 	return nil
 }
 
-func (a *API) createEndpointGroup(ctx context.Context, r *api.Request, in *endpointGroupCreate) (endpointGroupView, error) {
+func (a *endpointGroupsAPI) create(ctx context.Context, r *api.Request, in *endpointGroupCreate) (endpointGroupView, error) {
 	if err := validFilters(in.Filters); err != nil {
 		return endpointGroupView{}, err
 	}
@@ -83,7 +95,7 @@ func (a *API) createEndpointGroup(ctx context.Context, r *api.Request, in *endpo
 	return endpointGroupViewer(r)(g), err
 }
 
-func (a *API) listEndpointGroups(ctx context.Context, r *api.Request, q *nameQuery) (api.Page[endpointGroupView], error) {
+func (a *endpointGroupsAPI) list(ctx context.Context, r *api.Request, q *nameQuery) (api.Page[endpointGroupView], error) {
 	out := api.Page[endpointGroupView]{Items: []endpointGroupView{}}
 	gs, err := a.Catalog.EndpointGroups(ctx)
 	for _, g := range gs {
@@ -94,11 +106,11 @@ func (a *API) listEndpointGroups(ctx context.Context, r *api.Request, q *nameQue
 	return out, err
 }
 
-func (a *API) showEndpointGroup(_ context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (endpointGroupView, error) {
+func (a *endpointGroupsAPI) show(_ context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (endpointGroupView, error) {
 	return endpointGroupViewer(r)(g), nil
 }
 
-func (a *API) updateEndpointGroup(ctx context.Context, r *api.Request, g keystone.EndpointGroup, in *endpointGroupUpdate) (endpointGroupView, error) {
+func (a *endpointGroupsAPI) update(ctx context.Context, r *api.Request, g keystone.EndpointGroup, in *endpointGroupUpdate) (endpointGroupView, error) {
 	g.Name = in.Name.Or(g.Name)
 	if in.Description.Set {
 		g.Description = in.Description.Or("")
@@ -113,12 +125,12 @@ func (a *API) updateEndpointGroup(ctx context.Context, r *api.Request, g keyston
 	return endpointGroupViewer(r)(g), err
 }
 
-func (a *API) deleteEndpointGroup(ctx context.Context, _ *api.Request, g keystone.EndpointGroup, _ *api.None) (api.None, error) {
+func (a *endpointGroupsAPI) delete(ctx context.Context, _ *api.Request, g keystone.EndpointGroup, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.DeleteEndpointGroup(ctx, g.ID)
 }
 
 // projectsByID shows projects; one that has just gone is left out.
-func (a *API) projectsByID(ctx context.Context, r *api.Request, ids []string, err error) (api.Page[projectView], error) {
+func (a *directoryLoader) projectsByID(ctx context.Context, r *api.Request, ids []string, err error) (api.Page[projectView], error) {
 	out := api.Page[projectView]{Items: []projectView{}}
 	for _, id := range ids {
 		p, err := a.Identity.Project(ctx, id)
@@ -132,12 +144,12 @@ func (a *API) projectsByID(ctx context.Context, r *api.Request, ids []string, er
 	return out, err
 }
 
-func (a *API) groupProjects(ctx context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (api.Page[projectView], error) {
+func (a *endpointGroupsAPI) projects(ctx context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (api.Page[projectView], error) {
 	ids, err := a.Catalog.GroupProjects(ctx, g.ID)
 	return a.projectsByID(ctx, r, ids, err)
 }
 
-func (a *API) groupEndpoints(ctx context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (api.Page[endpointView], error) {
+func (a *endpointGroupsAPI) endpoints(ctx context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (api.Page[endpointView], error) {
 	es, err := a.Catalog.GroupEndpoints(ctx, g)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
@@ -149,8 +161,8 @@ type gift struct {
 	group    keystone.EndpointGroup
 }
 
-func (a *API) loadGroupInProject(ctx context.Context, r *api.Request) (gift, error) {
-	g, err := a.loadEndpointGroup(ctx, r)
+func (a *endpointGroupsAPI) loadInProject(ctx context.Context, r *api.Request) (gift, error) {
+	g, err := a.load(ctx, r)
 	if err != nil {
 		return gift{}, err
 	}
@@ -164,7 +176,7 @@ type groupInProjectView struct {
 	Links   links  `wire:"links"`
 }
 
-func (a *API) showGroupInProject(ctx context.Context, r *api.Request, g gift, _ *api.None) (groupInProjectView, error) {
+func (a *endpointGroupsAPI) showInProject(ctx context.Context, r *api.Request, g gift, _ *api.None) (groupInProjectView, error) {
 	gs, err := a.Catalog.ProjectGroups(ctx, g.project.ID)
 	for _, have := range gs {
 		if have.ID == g.group.ID {
@@ -177,30 +189,30 @@ func (a *API) showGroupInProject(ctx context.Context, r *api.Request, g gift, _ 
 	return groupInProjectView{}, err
 }
 
-func (a *API) giveGroup(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointGroupsAPI) give(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.GiveGroup(ctx, g.group.ID, g.project.ID)
 }
 
-func (a *API) takeGroup(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointGroupsAPI) take(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.TakeGroup(ctx, g.group.ID, g.project.ID)
 }
 
-func (a *API) projectGroups(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.Page[endpointGroupView], error) {
+func (a *endpointGroupsAPI) ofProject(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.Page[endpointGroupView], error) {
 	gs, err := a.Catalog.ProjectGroups(ctx, p.ID)
 	return api.Page[endpointGroupView]{Items: views(gs, endpointGroupViewer(r))}, err
 }
 
-func (a *API) endpointProjects(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (api.Page[projectView], error) {
+func (a *endpointFiltersAPI) projects(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (api.Page[projectView], error) {
 	ids, err := a.Catalog.EndpointProjects(ctx, e.ID)
 	return a.projectsByID(ctx, r, ids, err)
 }
 
-func (a *API) projectEndpoints(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.Page[endpointView], error) {
+func (a *endpointFiltersAPI) ofProject(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.Page[endpointView], error) {
 	es, err := a.Catalog.ProjectEndpoints(ctx, p.ID)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
 
-func (a *API) loadGift(ctx context.Context, r *api.Request) (gift, error) {
+func (a *endpointFiltersAPI) load(ctx context.Context, r *api.Request) (gift, error) {
 	e, err := a.loadEndpoint(ctx, r)
 	if err != nil {
 		return gift{}, err
@@ -209,7 +221,7 @@ func (a *API) loadGift(ctx context.Context, r *api.Request) (gift, error) {
 	return gift{project: p, endpoint: e.ID}, err
 }
 
-func (a *API) checkGift(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointFiltersAPI) check(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
 	ids, err := a.Catalog.EndpointProjects(ctx, g.endpoint)
 	for _, id := range ids {
 		if id == g.project.ID {
@@ -222,10 +234,10 @@ func (a *API) checkGift(ctx context.Context, _ *api.Request, g gift, _ *api.None
 	return api.None{}, err
 }
 
-func (a *API) give(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointFiltersAPI) give(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.GiveEndpoint(ctx, g.endpoint, g.project.ID)
 }
 
-func (a *API) take(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointFiltersAPI) take(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.TakeEndpoint(ctx, g.endpoint, g.project.ID)
 }

@@ -18,9 +18,15 @@ type grant struct {
 
 func (g grant) PolicyTarget() policy.Target { return g.facts }
 
+// grantsAPI gives roles to users and groups and takes them away.
+type grantsAPI struct {
+	directoryLoader
+	roleLoader
+}
+
 // grants are the paths of all combinations of actor and target, each with its inherited form where there is one.
-func grants() []api.Resource[*API] {
-	var out []api.Resource[*API]
+func grants() []api.Resource[*grantsAPI] {
+	var out []api.Resource[*grantsAPI]
 	for _, target := range []string{keystone.OnProject, keystone.OnDomain, keystone.OnSystem} {
 		for _, actor := range []string{keystone.OfUser, keystone.OfGroup} {
 			base := "/" + target + "s/{" + target + "_id}/" + actor + "s/{" + actor + "_id}/roles"
@@ -36,7 +42,7 @@ func grants() []api.Resource[*API] {
 	return out
 }
 
-func grantOps(target, actor, base, tail string, inherited bool) api.Resource[*API] {
+func grantOps(target, actor, base, tail string, inherited bool) api.Resource[*grantsAPI] {
 	rules := plainGrants
 	switch {
 	case target == keystone.OnSystem && actor == keystone.OfUser:
@@ -44,22 +50,22 @@ func grantOps(target, actor, base, tail string, inherited bool) api.Resource[*AP
 	case target == keystone.OnSystem:
 		rules = systemGroup
 	}
-	load := func(a *API, ctx context.Context, r *api.Request) (grant, error) {
-		return a.loadGrant(ctx, r, target, actor, inherited)
+	load := func(a *grantsAPI, ctx context.Context, r *api.Request) (grant, error) {
+		return a.load(ctx, r, target, actor, inherited)
 	}
 	one := base + "/{role_id}" + tail
-	ops := api.Ops[*API]{
-		api.On("GET "+one, rules.check, http.StatusNoContent, load, (*API).checkGrant),
-		api.On("PUT "+one, rules.create, http.StatusNoContent, load, (*API).createGrant),
-		api.On("DELETE "+one, rules.revoke, http.StatusNoContent, load, (*API).revokeGrant),
+	ops := api.Ops[*grantsAPI]{
+		api.On("GET "+one, rules.check, http.StatusNoContent, load, (*grantsAPI).check),
+		api.On("PUT "+one, rules.create, http.StatusNoContent, load, (*grantsAPI).create),
+		api.On("DELETE "+one, rules.revoke, http.StatusNoContent, load, (*grantsAPI).revoke),
 	}
 	if !inherited || target == keystone.OnDomain { // keystone lists what is inherited from domains only
-		ops = append(ops, api.ListOf("GET "+base+tail, rules.list, load, (*API).listGrants))
+		ops = append(ops, api.ListOf("GET "+base+tail, rules.list, load, (*grantsAPI).list))
 	}
-	return api.Resource[*API]{Name: "role", Plural: "roles", Ops: ops}
+	return api.Resource[*grantsAPI]{Name: "role", Plural: "roles", Ops: ops}
 }
 
-func (a *API) loadGrant(ctx context.Context, r *api.Request, target, actor string, inherited bool) (grant, error) {
+func (a *grantsAPI) load(ctx context.Context, r *api.Request, target, actor string, inherited bool) (grant, error) {
 	g := grant{keystone.Grant{Actor: actor, Target: target, TargetID: target, Inherited: inherited}, policy.Target{"target.role.domain_id": ""}}
 	add := func(id string, t api.Targeter, err error) (string, error) {
 		if err == nil {
@@ -99,19 +105,19 @@ func (a *API) loadGrant(ctx context.Context, r *api.Request, target, actor strin
 	return g, err
 }
 
-func (a *API) listGrants(ctx context.Context, r *api.Request, g grant, _ *api.None) (api.Page[roleView], error) {
+func (a *grantsAPI) list(ctx context.Context, r *api.Request, g grant, _ *api.None) (api.Page[roleView], error) {
 	held, err := a.Roles.Direct(ctx, g.Grant)
 	return api.Page[roleView]{Items: views(held, roleViewer(r))}, err
 }
 
-func (a *API) checkGrant(ctx context.Context, _ *api.Request, g grant, _ *api.None) (api.None, error) {
+func (a *grantsAPI) check(ctx context.Context, _ *api.Request, g grant, _ *api.None) (api.None, error) {
 	return api.None{}, a.Roles.Check(ctx, g.Grant)
 }
 
-func (a *API) createGrant(ctx context.Context, _ *api.Request, g grant, _ *api.None) (api.None, error) {
+func (a *grantsAPI) create(ctx context.Context, _ *api.Request, g grant, _ *api.None) (api.None, error) {
 	return api.None{}, a.Roles.Grant(ctx, g.Grant)
 }
 
-func (a *API) revokeGrant(ctx context.Context, _ *api.Request, g grant, _ *api.None) (api.None, error) {
+func (a *grantsAPI) revoke(ctx context.Context, _ *api.Request, g grant, _ *api.None) (api.None, error) {
 	return api.None{}, a.Roles.Revoke(ctx, g.Grant)
 }

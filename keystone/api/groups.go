@@ -54,19 +54,24 @@ type groupQuery struct {
 	DomainID *string `wire:"domain_id"`
 }
 
-var groups = api.Resource[*API]{Name: "group", Plural: "groups", Ops: api.Ops[*API]{
-	api.Do("POST /groups", groupCreate, http.StatusCreated, (*API).createGroup),
-	api.List("GET /groups", groupList, (*API).listGroups),
-	api.On("GET /groups/{group_id}", groupGet, http.StatusOK, (*API).loadGroup, (*API).showGroup),
-	api.On("PATCH /groups/{group_id}", groupUpdate, http.StatusOK, (*API).loadGroup, (*API).updateGroup, api.NonEmpty()),
-	api.On("DELETE /groups/{group_id}", groupDelete, http.StatusNoContent, (*API).loadGroup, (*API).deleteGroup, api.MissingShown()),
-	api.ListOf("GET /groups/{group_id}/users", groupUsers, (*API).loadGroup, (*API).groupMembers, api.EnvelopeOut("users")),
-	api.On("GET /groups/{group_id}/users/{user_id}", memberCheck, http.StatusNoContent, (*API).loadMember, (*API).checkMember),
-	api.On("PUT /groups/{group_id}/users/{user_id}", memberAdd, http.StatusNoContent, (*API).loadMember, (*API).addMember),
-	api.On("DELETE /groups/{group_id}/users/{user_id}", memberRemove, http.StatusNoContent, (*API).loadMember, (*API).removeMember),
+// groupsAPI answers what is asked about groups and their members.
+type groupsAPI struct {
+	directoryLoader
+}
+
+var groups = api.Resource[*groupsAPI]{Name: "group", Plural: "groups", Ops: api.Ops[*groupsAPI]{
+	api.Do("POST /groups", groupCreate, http.StatusCreated, (*groupsAPI).create),
+	api.List("GET /groups", groupList, (*groupsAPI).list),
+	api.On("GET /groups/{group_id}", groupGet, http.StatusOK, (*groupsAPI).loadGroup, (*groupsAPI).show),
+	api.On("PATCH /groups/{group_id}", groupUpdate, http.StatusOK, (*groupsAPI).loadGroup, (*groupsAPI).update, api.NonEmpty()),
+	api.On("DELETE /groups/{group_id}", groupDelete, http.StatusNoContent, (*groupsAPI).loadGroup, (*groupsAPI).delete, api.MissingShown()),
+	api.ListOf("GET /groups/{group_id}/users", groupUsers, (*groupsAPI).loadGroup, (*groupsAPI).members, api.EnvelopeOut("users")),
+	api.On("GET /groups/{group_id}/users/{user_id}", memberCheck, http.StatusNoContent, (*groupsAPI).loadMember, (*groupsAPI).checkMember),
+	api.On("PUT /groups/{group_id}/users/{user_id}", memberAdd, http.StatusNoContent, (*groupsAPI).loadMember, (*groupsAPI).addMember),
+	api.On("DELETE /groups/{group_id}/users/{user_id}", memberRemove, http.StatusNoContent, (*groupsAPI).loadMember, (*groupsAPI).removeMember),
 }}
 
-func (a *API) createGroup(ctx context.Context, r *api.Request, in *groupCreateBody) (groupView, error) {
+func (a *groupsAPI) create(ctx context.Context, r *api.Request, in *groupCreateBody) (groupView, error) {
 	domain := in.DomainID.Or("")
 	if domain == "" {
 		domain = ownDomain(r)
@@ -75,17 +80,17 @@ func (a *API) createGroup(ctx context.Context, r *api.Request, in *groupCreateBo
 	return groupViewer(r)(g), err
 }
 
-func (a *API) listGroups(ctx context.Context, r *api.Request, q *groupQuery) (api.Page[groupView], error) {
+func (a *groupsAPI) list(ctx context.Context, r *api.Request, q *groupQuery) (api.Page[groupView], error) {
 	where := like(equal(equal(within(r, nil), "name", q.Name), "domain_id", q.DomainID), r, "name", "domain_id")
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Group, error) { return a.Identity.Groups(ctx, la) },
 		func(g keystone.Group) string { return g.ID }, groupViewer(r))
 }
 
-func (a *API) showGroup(_ context.Context, r *api.Request, g keystone.Group, _ *api.None) (groupView, error) {
+func (a *groupsAPI) show(_ context.Context, r *api.Request, g keystone.Group, _ *api.None) (groupView, error) {
 	return groupViewer(r)(g), nil
 }
 
-func (a *API) updateGroup(ctx context.Context, r *api.Request, g keystone.Group, in *groupUpdateBody) (groupView, error) {
+func (a *groupsAPI) update(ctx context.Context, r *api.Request, g keystone.Group, in *groupUpdateBody) (groupView, error) {
 	if in.DomainID.Has() && in.DomainID.Value != g.DomainID {
 		return groupView{}, fault.Invalidf("A group cannot be moved to another domain.")
 	}
@@ -98,11 +103,11 @@ func (a *API) updateGroup(ctx context.Context, r *api.Request, g keystone.Group,
 	return groupViewer(r)(g), err
 }
 
-func (a *API) deleteGroup(ctx context.Context, _ *api.Request, g keystone.Group, _ *api.None) (api.None, error) {
+func (a *groupsAPI) delete(ctx context.Context, _ *api.Request, g keystone.Group, _ *api.None) (api.None, error) {
 	return api.None{}, a.Identity.DeleteGroup(ctx, g.ID)
 }
 
-func (a *API) groupMembers(ctx context.Context, r *api.Request, g keystone.Group, q *userQuery) (api.Page[userView], error) {
+func (a *groupsAPI) members(ctx context.Context, r *api.Request, g keystone.Group, q *userQuery) (api.Page[userView], error) {
 	us, err := a.Identity.Members(ctx, g.ID)
 	us = slices.DeleteFunc(us, func(u keystone.User) bool {
 		return outside(r, u.DomainID) || q.DomainID != nil && u.DomainID != *q.DomainID || q.Name != nil && u.Name != *q.Name ||
@@ -123,7 +128,7 @@ func (m member) PolicyTarget() policy.Target {
 	return t
 }
 
-func (a *API) loadMember(ctx context.Context, r *api.Request) (member, error) {
+func (a *groupsAPI) loadMember(ctx context.Context, r *api.Request) (member, error) {
 	g, err := a.loadGroup(ctx, r)
 	if err != nil {
 		return member{}, err
@@ -132,7 +137,7 @@ func (a *API) loadMember(ctx context.Context, r *api.Request) (member, error) {
 	return member{g, u}, err
 }
 
-func (a *API) checkMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
+func (a *groupsAPI) checkMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
 	in, err := a.Identity.IsMember(ctx, m.group.ID, m.user.ID)
 	if err == nil && !in {
 		err = fault.NotFoundf("User %s is not in group %s.", m.user.ID, m.group.ID)
@@ -140,10 +145,10 @@ func (a *API) checkMember(ctx context.Context, _ *api.Request, m member, _ *api.
 	return api.None{}, err
 }
 
-func (a *API) addMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
+func (a *groupsAPI) addMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
 	return api.None{}, a.Identity.AddMember(ctx, m.group.ID, m.user.ID)
 }
 
-func (a *API) removeMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
+func (a *groupsAPI) removeMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
 	return api.None{}, a.Identity.RemoveMember(ctx, m.group.ID, m.user.ID)
 }

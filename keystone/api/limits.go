@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"hypernova/keystone"
+	"hypernova/keystone/identity"
+	"hypernova/keystone/limit"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -103,20 +105,31 @@ type limitQuery struct {
 	DomainID  *string `wire:"domain_id"`
 }
 
-var registeredLimits = api.Resource[*API]{Name: "registered_limit", Plural: "registered_limits", Ops: api.Ops[*API]{
-	api.Do("POST /registered_limits", registeredAdd, http.StatusCreated, (*API).createRegistered, api.EnvelopeIn(""), api.EnvelopeOut("registered_limits")),
-	api.List("GET /registered_limits", registeredAll, (*API).listRegistered),
-	api.On("GET /registered_limits/{registered_limit_id}", registeredGet, http.StatusOK, (*API).loadRegistered, (*API).showRegistered),
-	api.On("PATCH /registered_limits/{registered_limit_id}", registeredPut, http.StatusOK, (*API).loadRegistered, (*API).updateRegistered),
-	api.On("DELETE /registered_limits/{registered_limit_id}", registeredDrop, http.StatusNoContent, (*API).loadRegistered, (*API).deleteRegistered),
+// registeredLimitsAPI answers what is asked about registered limits.
+type registeredLimitsAPI struct {
+	Limits *limit.Service
+}
+
+var registeredLimits = api.Resource[*registeredLimitsAPI]{Name: "registered_limit", Plural: "registered_limits", Ops: api.Ops[*registeredLimitsAPI]{
+	api.Do("POST /registered_limits", registeredAdd, http.StatusCreated, (*registeredLimitsAPI).create, api.EnvelopeIn(""), api.EnvelopeOut("registered_limits")),
+	api.List("GET /registered_limits", registeredAll, (*registeredLimitsAPI).list),
+	api.On("GET /registered_limits/{registered_limit_id}", registeredGet, http.StatusOK, (*registeredLimitsAPI).load, (*registeredLimitsAPI).show),
+	api.On("PATCH /registered_limits/{registered_limit_id}", registeredPut, http.StatusOK, (*registeredLimitsAPI).load, (*registeredLimitsAPI).update),
+	api.On("DELETE /registered_limits/{registered_limit_id}", registeredDrop, http.StatusNoContent, (*registeredLimitsAPI).load, (*registeredLimitsAPI).delete),
 }}
 
-var limits = api.Resource[*API]{Name: "limit", Plural: "limits", Ops: api.Ops[*API]{
-	api.Do("POST /limits", limitAdd, http.StatusCreated, (*API).createLimits, api.EnvelopeIn(""), api.EnvelopeOut("limits")),
-	api.List("GET /limits", limitAll, (*API).listLimits),
-	api.On("GET /limits/{limit_id}", limitGet, http.StatusOK, (*API).loadLimit, (*API).showLimit),
-	api.On("PATCH /limits/{limit_id}", limitPut, http.StatusOK, (*API).loadLimit, (*API).updateLimit),
-	api.On("DELETE /limits/{limit_id}", limitDrop, http.StatusNoContent, (*API).loadLimit, (*API).deleteLimit),
+// limitsAPI answers what is asked about limits and their model.
+type limitsAPI struct {
+	Identity *identity.Service
+	Limits   *limit.Service
+}
+
+var limits = api.Resource[*limitsAPI]{Name: "limit", Plural: "limits", Ops: api.Ops[*limitsAPI]{
+	api.Do("POST /limits", limitAdd, http.StatusCreated, (*limitsAPI).create, api.EnvelopeIn(""), api.EnvelopeOut("limits")),
+	api.List("GET /limits", limitAll, (*limitsAPI).list),
+	api.On("GET /limits/{limit_id}", limitGet, http.StatusOK, (*limitsAPI).load, (*limitsAPI).show),
+	api.On("PATCH /limits/{limit_id}", limitPut, http.StatusOK, (*limitsAPI).load, (*limitsAPI).update),
+	api.On("DELETE /limits/{limit_id}", limitDrop, http.StatusNoContent, (*limitsAPI).load, (*limitsAPI).delete),
 }}
 
 type modelView struct {
@@ -124,20 +137,20 @@ type modelView struct {
 	Description string `wire:"description"`
 }
 
-var limitModel = api.Resource[*API]{Name: "model", Plural: "models", Ops: api.Ops[*API]{
-	api.Do("GET /limits/model", limitModelGet, http.StatusOK, (*API).showModel),
+var limitModel = api.Resource[*limitsAPI]{Name: "model", Plural: "models", Ops: api.Ops[*limitsAPI]{
+	api.Do("GET /limits/model", limitModelGet, http.StatusOK, (*limitsAPI).model),
 }}
 
-func (a *API) showModel(context.Context, *api.Request, *api.None) (modelView, error) {
+func (a *limitsAPI) model(context.Context, *api.Request, *api.None) (modelView, error) {
 	name, what := a.Limits.Model()
 	return modelView{name, what}, nil
 }
 
-func (a *API) loadRegistered(ctx context.Context, r *api.Request) (keystone.RegisteredLimit, error) {
+func (a *registeredLimitsAPI) load(ctx context.Context, r *api.Request) (keystone.RegisteredLimit, error) {
 	return a.Limits.Registered(ctx, r.Param("registered_limit_id"))
 }
 
-func (a *API) createRegistered(ctx context.Context, r *api.Request, in *registeredList) ([]registeredView, error) {
+func (a *registeredLimitsAPI) create(ctx context.Context, r *api.Request, in *registeredList) ([]registeredView, error) {
 	var ls []keystone.RegisteredLimit
 	for _, l := range in.Limits {
 		ls = append(ls, keystone.RegisteredLimit{ServiceID: l.ServiceID, RegionID: l.RegionID.Or(""), Resource: l.Resource, Default: *l.Default,
@@ -147,18 +160,18 @@ func (a *API) createRegistered(ctx context.Context, r *api.Request, in *register
 	return views(ls, registeredViewer(r)), err
 }
 
-func (a *API) listRegistered(ctx context.Context, r *api.Request, q *registeredQuery) (api.Page[registeredView], error) {
+func (a *registeredLimitsAPI) list(ctx context.Context, r *api.Request, q *registeredQuery) (api.Page[registeredView], error) {
 	where := like(equal(equal(equal(nil, "service_id", q.ServiceID), "region_id", q.RegionID), "resource_name", q.Resource), r,
 		"service_id", "region_id", "resource_name")
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.RegisteredLimit, error) { return a.Limits.AllRegistered(ctx, la) },
 		func(l keystone.RegisteredLimit) string { return l.ID }, registeredViewer(r))
 }
 
-func (a *API) showRegistered(_ context.Context, r *api.Request, l keystone.RegisteredLimit, _ *api.None) (registeredView, error) {
+func (a *registeredLimitsAPI) show(_ context.Context, r *api.Request, l keystone.RegisteredLimit, _ *api.None) (registeredView, error) {
 	return registeredViewer(r)(l), nil
 }
 
-func (a *API) updateRegistered(ctx context.Context, r *api.Request, l keystone.RegisteredLimit, in *registeredUpdate) (registeredView, error) {
+func (a *registeredLimitsAPI) update(ctx context.Context, r *api.Request, l keystone.RegisteredLimit, in *registeredUpdate) (registeredView, error) {
 	l, err := a.Limits.UpdateRegistered(ctx, l.ID, func(l *keystone.RegisteredLimit) {
 		l.ServiceID, l.Resource, l.Default = in.ServiceID.Or(l.ServiceID), in.Resource.Or(l.Resource), in.Default.Or(l.Default)
 		if in.RegionID.Set {
@@ -171,15 +184,15 @@ func (a *API) updateRegistered(ctx context.Context, r *api.Request, l keystone.R
 	return registeredViewer(r)(l), err
 }
 
-func (a *API) deleteRegistered(ctx context.Context, _ *api.Request, l keystone.RegisteredLimit, _ *api.None) (api.None, error) {
+func (a *registeredLimitsAPI) delete(ctx context.Context, _ *api.Request, l keystone.RegisteredLimit, _ *api.None) (api.None, error) {
 	return api.None{}, a.Limits.DeleteRegistered(ctx, l)
 }
 
-func (a *API) loadLimit(ctx context.Context, r *api.Request) (keystone.Limit, error) {
+func (a *limitsAPI) load(ctx context.Context, r *api.Request) (keystone.Limit, error) {
 	return a.Limits.Limit(ctx, r.Param("limit_id"))
 }
 
-func (a *API) createLimits(ctx context.Context, r *api.Request, in *limitList) ([]limitView, error) {
+func (a *limitsAPI) create(ctx context.Context, r *api.Request, in *limitList) ([]limitView, error) {
 	var ls []keystone.Limit
 	for _, l := range in.Limits {
 		if (l.ProjectID.Or("") == "") == (l.DomainID.Or("") == "") {
@@ -192,8 +205,8 @@ func (a *API) createLimits(ctx context.Context, r *api.Request, in *limitList) (
 	return views(ls, limitViewer(r)), err
 }
 
-// listLimits shows all to administrators, services and the system, to others what is of their domain or project.
-func (a *API) listLimits(ctx context.Context, r *api.Request, q *limitQuery) (api.Page[limitView], error) {
+// list shows all to administrators, services and the system, to others what is of their domain or project.
+func (a *limitsAPI) list(ctx context.Context, r *api.Request, q *limitQuery) (api.Page[limitView], error) {
 	where := equal(equal(equal(nil, "service_id", q.ServiceID), "region_id", q.RegionID), "resource_name", q.Resource)
 	where = like(equal(equal(where, "project_id", q.ProjectID), "domain_id", q.DomainID), r, "service_id", "region_id", "resource_name",
 		"project_id", "domain_id")
@@ -219,11 +232,11 @@ func (a *API) listLimits(ctx context.Context, r *api.Request, q *limitQuery) (ap
 		func(l keystone.Limit) string { return l.ID }, limitViewer(r))
 }
 
-func (a *API) showLimit(_ context.Context, r *api.Request, l keystone.Limit, _ *api.None) (limitView, error) {
+func (a *limitsAPI) show(_ context.Context, r *api.Request, l keystone.Limit, _ *api.None) (limitView, error) {
 	return limitViewer(r)(l), nil
 }
 
-func (a *API) updateLimit(ctx context.Context, r *api.Request, l keystone.Limit, in *limitUpdate) (limitView, error) {
+func (a *limitsAPI) update(ctx context.Context, r *api.Request, l keystone.Limit, in *limitUpdate) (limitView, error) {
 	l, err := a.Limits.Update(ctx, l.ID, func(l *keystone.Limit) {
 		l.Value = in.Value.Or(l.Value)
 		if in.Description.Set {
@@ -233,6 +246,6 @@ func (a *API) updateLimit(ctx context.Context, r *api.Request, l keystone.Limit,
 	return limitViewer(r)(l), err
 }
 
-func (a *API) deleteLimit(ctx context.Context, _ *api.Request, l keystone.Limit, _ *api.None) (api.None, error) {
+func (a *limitsAPI) delete(ctx context.Context, _ *api.Request, l keystone.Limit, _ *api.None) (api.None, error) {
 	return api.None{}, a.Limits.Delete(ctx, l.ID)
 }

@@ -5,16 +5,23 @@ import (
 	"net/http"
 	"strings"
 
+	"hypernova/keystone/federation"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 )
 
-var federatedLogins = api.Resource[*API]{Name: "token", Plural: "tokens", Ops: api.Ops[*API]{
-	api.Do("POST "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*API).federatedLogin, api.NoAuth(), api.EnvelopeOut("token")),
-	api.Do("GET "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*API).federatedLogin, api.NoAuth(), api.EnvelopeOut("token")),
-	api.List("GET /OS-FEDERATION/projects", getProjects, (*API).ownProjects, api.EnvelopeOut("projects")),
-	api.List("GET /OS-FEDERATION/domains", getDomains, (*API).ownDomains, api.EnvelopeOut("domains")),
+// federatedLoginsAPI gives tokens to users of identity providers.
+type federatedLoginsAPI struct {
+	scopeFinder
+	tokenViewer
+}
+
+var federatedLogins = api.Resource[*federatedLoginsAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*federatedLoginsAPI]{
+	api.Do("POST "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*federatedLoginsAPI).login, api.NoAuth(), api.EnvelopeOut("token")),
+	api.Do("GET "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*federatedLoginsAPI).login, api.NoAuth(), api.EnvelopeOut("token")),
+	api.List("GET /OS-FEDERATION/projects", getProjects, (*federatedLoginsAPI).ownProjects, api.EnvelopeOut("projects")),
+	api.List("GET /OS-FEDERATION/domains", getDomains, (*federatedLoginsAPI).ownDomains, api.EnvelopeOut("domains")),
 }}
 
 // bearer is the token of the Authorization header; fault.Unauthorized without one.
@@ -27,20 +34,20 @@ func bearer(r *http.Request) (string, error) {
 }
 
 // vouched takes the word of an identity provider that the request carries a token of.
-func (a *API) vouched(ctx context.Context, r *api.Request, provider, protocol string) (*token.Vouched, error) {
+func vouched(ctx context.Context, f *federation.Service, r *api.Request, provider, protocol string) (*token.Vouched, error) {
 	text, err := bearer(r.HTTP)
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.Federation.Login(ctx, provider, protocol, text)
+	p, err := f.Login(ctx, provider, protocol, text)
 	if err != nil {
 		return nil, err
 	}
 	return vouchedFor(p), nil
 }
 
-func (a *API) federatedLogin(ctx context.Context, r *api.Request, _ *api.None) (tokenView, error) {
-	v, err := a.vouched(ctx, r, r.Param("idp_id"), r.Param("protocol_id"))
+func (a *federatedLoginsAPI) login(ctx context.Context, r *api.Request, _ *api.None) (tokenView, error) {
+	v, err := vouched(ctx, a.Federation, r, r.Param("idp_id"), r.Param("protocol_id"))
 	if err != nil {
 		return tokenView{}, err
 	}
@@ -54,7 +61,7 @@ func (a *API) federatedLogin(ctx context.Context, r *api.Request, _ *api.None) (
 }
 
 // ownGroups are the groups that the caller's token itself puts its user in.
-func (a *API) ownGroups(ctx context.Context, r *api.Request) ([]string, error) {
+func (a *scopeFinder) ownGroups(ctx context.Context, r *api.Request) ([]string, error) {
 	t, err := a.Tokens.Inspect(ctx, r.HTTP.Header.Get("X-Auth-Token"), false)
 	if err != nil {
 		return nil, err

@@ -12,9 +12,14 @@ import (
 	"hypernova/oslo/fault"
 )
 
+// clientCredentialsAPI gives tokens to clients of OAuth 2.0.
+type clientCredentialsAPI struct {
+	Tokens *token.Service
+}
+
 // clientCredentials is OAuth 2.0 (RFC 6749, 4.4): the client is an application credential, what it gets is a token like any other.
-var clientCredentials = api.Resource[*API]{Name: "token", Plural: "tokens", Ops: api.Ops[*API]{
-	api.Raw("POST /OS-OAUTH2/token", nil, api.Nothing[*API], (*API).grantClient, api.NoAuth()),
+var clientCredentials = api.Resource[*clientCredentialsAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*clientCredentialsAPI]{
+	api.Raw("POST /OS-OAUTH2/token", nil, api.Nothing[*clientCredentialsAPI], (*clientCredentialsAPI).grant, api.NoAuth()),
 }}
 
 // maxForm bounds what a client of OAuth 2.0 or a browser may post.
@@ -34,13 +39,13 @@ type grantedToken struct {
 	Expires int64  `json:"expires_in"` // seconds
 }
 
-// grantClient answers in the forms of RFC 6749, except where the service itself is at fault.
-func (a *API) grantClient(ctx context.Context, r *api.Request, _ api.None, w http.ResponseWriter) error {
+// grant answers in the forms of RFC 6749, except where the service itself is at fault.
+func (a *clientCredentialsAPI) grant(ctx context.Context, r *api.Request, _ api.None, w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
 	status, answer := http.StatusOK, any(nil)
-	granted, err := a.clientToken(ctx, r.HTTP, w)
+	granted, err := a.authenticate(ctx, r.HTTP, w)
 	var no *refusedGrant
 	switch {
 	case errors.As(err, &no):
@@ -59,7 +64,7 @@ func (a *API) grantClient(ctx context.Context, r *api.Request, _ api.None, w htt
 	return json.NewEncoder(w).Encode(answer)
 }
 
-func (a *API) clientToken(ctx context.Context, r *http.Request, w http.ResponseWriter) (*grantedToken, error) {
+func (a *clientCredentialsAPI) authenticate(ctx context.Context, r *http.Request, w http.ResponseWriter) (*grantedToken, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		return nil, &refusedGrant{http.StatusBadRequest, "invalid_request", "The body is not a form."}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"hypernova/keystone"
+	"hypernova/keystone/assignment"
 	"hypernova/keystone/identity"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -146,29 +147,41 @@ type projectShow struct {
 	IncludeLims *string `wire:"include_limits"`
 }
 
-var projects = api.Resource[*API]{Name: "project", Plural: "projects", Ops: api.Ops[*API]{
-	api.Do("POST /projects", projectCreateRule, http.StatusCreated, (*API).createProject),
-	api.List("GET /projects", projectList, (*API).listProjects),
-	api.On("GET /projects/{project_id}", projectGet, http.StatusOK, (*API).loadProject, (*API).showProject),
-	api.On("PATCH /projects/{project_id}", projectUpdateRule, http.StatusOK, (*API).loadProject, (*API).updateProject),
-	api.On("DELETE /projects/{project_id}", projectDelete, http.StatusNoContent, (*API).loadProject, (*API).deleteProject),
-	api.On("GET /projects/{project_id}/tags", tagsList, http.StatusOK, (*API).loadProject, (*API).listTags, api.Bare()),
-	api.On("PUT /projects/{project_id}/tags", tagsSet, http.StatusOK, (*API).loadProject, (*API).setTags, api.Bare()),
-	api.On("DELETE /projects/{project_id}/tags", tagsDrop, http.StatusNoContent, (*API).loadProject, (*API).clearTags),
-	api.On("GET /projects/{project_id}/tags/{value}", tagGet, http.StatusNoContent, (*API).loadProject, (*API).hasTag),
-	api.On("PUT /projects/{project_id}/tags/{value}", tagAdd, http.StatusCreated, (*API).loadProject, (*API).addTag),
-	api.On("DELETE /projects/{project_id}/tags/{value}", tagDrop, http.StatusNoContent, (*API).loadProject, (*API).dropTag),
+// projectsAPI answers what is asked about projects and their tags.
+type projectsAPI struct {
+	directoryLoader
+
+	Roles *assignment.Service
+}
+
+var projects = api.Resource[*projectsAPI]{Name: "project", Plural: "projects", Ops: api.Ops[*projectsAPI]{
+	api.Do("POST /projects", projectCreateRule, http.StatusCreated, (*projectsAPI).create),
+	api.List("GET /projects", projectList, (*projectsAPI).list),
+	api.On("GET /projects/{project_id}", projectGet, http.StatusOK, (*projectsAPI).loadProject, (*projectsAPI).show),
+	api.On("PATCH /projects/{project_id}", projectUpdateRule, http.StatusOK, (*projectsAPI).loadProject, (*projectsAPI).update),
+	api.On("DELETE /projects/{project_id}", projectDelete, http.StatusNoContent, (*projectsAPI).loadProject, (*projectsAPI).delete),
+	api.On("GET /projects/{project_id}/tags", tagsList, http.StatusOK, (*projectsAPI).loadProject, (*projectsAPI).listTags, api.Bare()),
+	api.On("PUT /projects/{project_id}/tags", tagsSet, http.StatusOK, (*projectsAPI).loadProject, (*projectsAPI).setTags, api.Bare()),
+	api.On("DELETE /projects/{project_id}/tags", tagsDrop, http.StatusNoContent, (*projectsAPI).loadProject, (*projectsAPI).clearTags),
+	api.On("GET /projects/{project_id}/tags/{value}", tagGet, http.StatusNoContent, (*projectsAPI).loadProject, (*projectsAPI).hasTag),
+	api.On("PUT /projects/{project_id}/tags/{value}", tagAdd, http.StatusCreated, (*projectsAPI).loadProject, (*projectsAPI).addTag),
+	api.On("DELETE /projects/{project_id}/tags/{value}", tagDrop, http.StatusNoContent, (*projectsAPI).loadProject, (*projectsAPI).dropTag),
 }}
 
-var domains = api.Resource[*API]{Name: "domain", Plural: "domains", Ops: api.Ops[*API]{
-	api.Do("POST /domains", domainCreate, http.StatusCreated, (*API).createDomain),
-	api.List("GET /domains", domainList, (*API).listDomains),
-	api.On("GET /domains/{domain_id}", domainGet, http.StatusOK, (*API).loadDomain, (*API).showDomain),
-	api.On("PATCH /domains/{domain_id}", domainUpdate, http.StatusOK, (*API).loadDomain, (*API).updateDomain, api.MissingShown(), api.NonEmpty()),
-	api.On("DELETE /domains/{domain_id}", domainDelete, http.StatusNoContent, (*API).loadDomain, (*API).deleteDomain),
+// domainsAPI answers what is asked about domains.
+type domainsAPI struct {
+	directoryLoader
+}
+
+var domains = api.Resource[*domainsAPI]{Name: "domain", Plural: "domains", Ops: api.Ops[*domainsAPI]{
+	api.Do("POST /domains", domainCreate, http.StatusCreated, (*domainsAPI).create),
+	api.List("GET /domains", domainList, (*domainsAPI).list),
+	api.On("GET /domains/{domain_id}", domainGet, http.StatusOK, (*domainsAPI).loadDomain, (*domainsAPI).show),
+	api.On("PATCH /domains/{domain_id}", domainUpdate, http.StatusOK, (*domainsAPI).loadDomain, (*domainsAPI).update, api.MissingShown(), api.NonEmpty()),
+	api.On("DELETE /domains/{domain_id}", domainDelete, http.StatusNoContent, (*domainsAPI).loadDomain, (*domainsAPI).delete),
 }}
 
-func (a *API) createProject(ctx context.Context, r *api.Request, in *projectCreate) (projectView, error) {
+func (a *projectsAPI) create(ctx context.Context, r *api.Request, in *projectCreate) (projectView, error) {
 	p := keystone.Project{Name: in.Name, DomainID: in.DomainID.Or(""), ParentID: in.ParentID.Or(""), Description: in.Description.Or(""),
 		Enabled: in.Enabled.Or(true), IsDomain: in.IsDomain.Or(false), Tags: distinct(in.Tags), Options: in.Options, Extra: in.Extra}
 	if p.IsDomain && p.ParentID != "" {
@@ -205,7 +218,7 @@ func outside(r *api.Request, domain string) bool {
 	return r.Caller.DomainID != "" && !r.Caller.Admin() && r.Caller.DomainID != domain
 }
 
-func (a *API) listProjects(ctx context.Context, r *api.Request, q *projectQuery) (api.Page[projectView], error) {
+func (a *projectsAPI) list(ctx context.Context, r *api.Request, q *projectQuery) (api.Page[projectView], error) {
 	where := within(r, nil)
 	for column, v := range map[string]*string{"name": q.Name, "domain_id": q.DomainID, "parent_id": q.ParentID} {
 		where = equal(where, column, v)
@@ -249,7 +262,7 @@ func withTags(list string) []db.Cond {
 	return out
 }
 
-func (a *API) showProject(ctx context.Context, r *api.Request, p keystone.Project, q *projectShow) (projectView, error) {
+func (a *projectsAPI) show(ctx context.Context, r *api.Request, p keystone.Project, q *projectShow) (projectView, error) {
 	v := projectViewer(r)(p)
 	if q.Parents != nil && q.ParentIDs != nil || q.Subtree != nil && q.SubtreeIDs != nil {
 		return v, fault.Invalidf("A tree can be shown as a list or as ids, not as both.")
@@ -282,7 +295,7 @@ type wrapped struct {
 }
 
 // asList shows of a tree only the projects the caller has a role on, unless it may see all.
-func (a *API) asList(ctx context.Context, r *api.Request, ps []keystone.Project) []wrapped {
+func (a *projectsAPI) asList(ctx context.Context, r *api.Request, ps []keystone.Project) []wrapped {
 	out := []wrapped{}
 	for _, p := range ps {
 		held, err := a.Roles.Effective(ctx, r.Caller.UserID, keystone.OnProject, p.ID)
@@ -317,7 +330,7 @@ func tree(root string, down []keystone.Project) any {
 	return out
 }
 
-func (a *API) updateProject(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (projectView, error) {
+func (a *projectsAPI) update(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (projectView, error) {
 	c, err := in.change(p)
 	if err != nil {
 		return projectView{}, err
@@ -326,7 +339,7 @@ func (a *API) updateProject(ctx context.Context, r *api.Request, p keystone.Proj
 	return projectViewer(r)(p), err
 }
 
-func (a *API) deleteProject(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+func (a *projectsAPI) delete(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
 	if err := immutable(p.Options, nil, "project", p.ID); err != nil {
 		return api.None{}, err
 	}
@@ -341,11 +354,11 @@ type tagList struct {
 	Links *links   `wire:"links" omit:"empty"`
 }
 
-func (a *API) listTags(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (tagList, error) {
+func (a *projectsAPI) listTags(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (tagList, error) {
 	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, nil
 }
 
-func (a *API) writeTags(ctx context.Context, p keystone.Project, change func([]string) ([]string, error)) (keystone.Project, error) {
+func (a *projectsAPI) writeTags(ctx context.Context, p keystone.Project, change func([]string) ([]string, error)) (keystone.Project, error) {
 	return a.Identity.UpdateProject(ctx, p.ID, identity.ProjectChange{Tags: change})
 }
 
@@ -365,12 +378,12 @@ func exactly(ts []string) func([]string) ([]string, error) {
 	return func([]string) ([]string, error) { return ts, nil }
 }
 
-func (a *API) setTags(ctx context.Context, r *api.Request, p keystone.Project, in *tagList) (tagList, error) {
+func (a *projectsAPI) setTags(ctx context.Context, r *api.Request, p keystone.Project, in *tagList) (tagList, error) {
 	p, err := a.writeTags(ctx, p, exactly(distinct(in.Tags)))
 	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, err
 }
 
-func (a *API) clearTags(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+func (a *projectsAPI) clearTags(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
 	_, err := a.writeTags(ctx, p, exactly(nil))
 	return api.None{}, err
 }
@@ -379,14 +392,14 @@ func noTag(p keystone.Project, t string) error {
 	return fault.NotFoundf("Could not find project tag: %s on project %s.", t, p.ID)
 }
 
-func (a *API) hasTag(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+func (a *projectsAPI) hasTag(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
 	if t := r.Param("value"); !slices.Contains(p.Tags, t) {
 		return api.None{}, noTag(p, t)
 	}
 	return api.None{}, nil
 }
 
-func (a *API) addTag(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+func (a *projectsAPI) addTag(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
 	t := strings.TrimSpace(r.Param("value"))
 	if slices.Contains(p.Tags, t) {
 		return api.None{}, nil
@@ -404,7 +417,7 @@ func (a *API) addTag(ctx context.Context, r *api.Request, p keystone.Project, _ 
 	return api.None{}, err
 }
 
-func (a *API) dropTag(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+func (a *projectsAPI) dropTag(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
 	t := r.Param("value")
 	if !slices.Contains(p.Tags, t) {
 		return api.None{}, noTag(p, t)
@@ -428,7 +441,7 @@ type domainCreateBody struct {
 	Extra       map[string]json.RawMessage `wire:"*"`
 }
 
-func (a *API) createDomain(ctx context.Context, r *api.Request, in *domainCreateBody) (domainView, error) {
+func (a *domainsAPI) create(ctx context.Context, r *api.Request, in *domainCreateBody) (domainView, error) {
 	p, err := a.Identity.CreateProject(ctx, keystone.Project{ID: in.Explicit, Name: in.Name, Description: in.Description.Or(""),
 		Enabled: in.Enabled.Or(true), IsDomain: true, Tags: distinct(in.Tags), Options: in.Options, Extra: in.Extra})
 	return domainViewer(r)(p), err
@@ -440,7 +453,7 @@ type domainQuery struct {
 	Enabled *string `wire:"enabled"`
 }
 
-func (a *API) listDomains(ctx context.Context, r *api.Request, q *domainQuery) (api.Page[domainView], error) {
+func (a *domainsAPI) list(ctx context.Context, r *api.Request, q *domainQuery) (api.Page[domainView], error) {
 	where := like(boolFilter(equal([]db.Cond{db.EqTo("is_domain", true)}, "name", q.Name), "enabled", q.Enabled), r, "name")
 	if r.Caller.DomainID != "" && !r.Caller.Admin() {
 		where = append(where, db.EqTo("id", r.Caller.DomainID))
@@ -449,11 +462,11 @@ func (a *API) listDomains(ctx context.Context, r *api.Request, q *domainQuery) (
 		func(p keystone.Project) string { return p.ID }, domainViewer(r))
 }
 
-func (a *API) showDomain(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (domainView, error) {
+func (a *domainsAPI) show(_ context.Context, r *api.Request, p keystone.Project, _ *api.None) (domainView, error) {
 	return domainViewer(r)(p), nil
 }
 
-func (a *API) updateDomain(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (domainView, error) {
+func (a *domainsAPI) update(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (domainView, error) {
 	c, err := in.change(p)
 	if err == nil && utf8.RuneCountInString(in.Description.Or("")) > 255 { // a project's may be longer
 		err = fault.Invalidf("Invalid input for field 'description': it has at most 255 characters.")
@@ -465,7 +478,7 @@ func (a *API) updateDomain(ctx context.Context, r *api.Request, p keystone.Proje
 	return domainViewer(r)(p), err
 }
 
-func (a *API) deleteDomain(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+func (a *domainsAPI) delete(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
 	if err := immutable(p.Options, nil, "domain", p.ID); err != nil {
 		return api.None{}, err
 	}

@@ -21,15 +21,21 @@ type eventQuery struct {
 	Since *string `wire:"since"`
 }
 
-var revocations = api.Resource[*API]{Name: "event", Plural: "events", Ops: api.Ops[*API]{
-	api.List("GET /OS-REVOKE/events", revokeEvents, (*API).listEvents),
-	api.Do("GET /auth/tokens/OS-PKI/revoked", revokedList, http.StatusOK, (*API).listRevoked),
-	api.Do("GET /OS-SIMPLE-CERT/ca", nil, http.StatusOK, (*API).gone, api.NoAuth()),
-	api.Do("GET /OS-SIMPLE-CERT/certificates", nil, http.StatusOK, (*API).gone, api.NoAuth()),
-	api.On("DELETE /users/{user_id}/tokens", userTokensDrop, http.StatusNoContent, (*API).loadUser, (*API).endTokens),
+// revocationsAPI answers which tokens were revoked, and ends the tokens of a user.
+type revocationsAPI struct {
+	directoryLoader
+	callerToken
+}
+
+var revocations = api.Resource[*revocationsAPI]{Name: "event", Plural: "events", Ops: api.Ops[*revocationsAPI]{
+	api.List("GET /OS-REVOKE/events", revokeEvents, (*revocationsAPI).list),
+	api.Do("GET /auth/tokens/OS-PKI/revoked", revokedList, http.StatusOK, (*revocationsAPI).listRevoked),
+	api.Do("GET /OS-SIMPLE-CERT/ca", nil, http.StatusOK, (*revocationsAPI).gone, api.NoAuth()),
+	api.Do("GET /OS-SIMPLE-CERT/certificates", nil, http.StatusOK, (*revocationsAPI).gone, api.NoAuth()),
+	api.On("DELETE /users/{user_id}/tokens", userTokensDrop, http.StatusNoContent, (*revocationsAPI).loadUser, (*revocationsAPI).endTokens),
 }}
 
-func (a *API) listEvents(ctx context.Context, _ *api.Request, q *eventQuery) (api.Page[eventView], error) {
+func (a *revocationsAPI) list(ctx context.Context, _ *api.Request, q *eventQuery) (api.Page[eventView], error) {
 	out := api.Page[eventView]{Items: []eventView{}}
 	var since time.Time
 	if q.Since != nil {
@@ -48,16 +54,16 @@ func (a *API) listEvents(ctx context.Context, _ *api.Request, q *eventQuery) (ap
 }
 
 // listRevoked refuses: Fernet tokens have no revocation list that could be signed.
-func (a *API) listRevoked(_ context.Context, _ *api.Request, _ *api.None) (api.None, error) {
+func (a *revocationsAPI) listRevoked(_ context.Context, _ *api.Request, _ *api.None) (api.None, error) {
 	return api.None{}, fault.Forbiddenf("The revocation list is not there: tokens are not of the PKI provider.")
 }
 
 // gone is what is left of the certificates that PKI tokens were signed with.
-func (a *API) gone(context.Context, *api.Request, *api.None) (api.None, error) {
+func (a *revocationsAPI) gone(context.Context, *api.Request, *api.None) (api.None, error) {
 	return api.None{}, fault.New(fault.Gone, "Tokens are not signed any more, and there are no certificates.")
 }
 
-func (a *API) endTokens(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.None, error) {
+func (a *revocationsAPI) endTokens(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.None, error) {
 	t, err := a.own(ctx, r)
 	if err != nil {
 		return api.None{}, err

@@ -44,20 +44,30 @@ type roleQuery struct {
 	DomainID *string `wire:"domain_id"`
 }
 
-var roles = api.Resource[*API]{Name: "role", Plural: "roles", Ops: api.Ops[*API]{
-	api.Do("POST /roles", nil, http.StatusCreated, (*API).createRole),
-	api.List("GET /roles", nil, (*API).listRoles),
-	api.On("GET /roles/{role_id}", nil, http.StatusOK, (*API).loadRole, (*API).showRole, api.MissingShown()),
-	api.On("PATCH /roles/{role_id}", nil, http.StatusOK, (*API).loadRole, (*API).updateRole, api.MissingShown(), api.NonEmpty()),
-	api.On("DELETE /roles/{role_id}", nil, http.StatusNoContent, (*API).loadRole, (*API).deleteRole, api.MissingShown()),
+// rolesAPI answers what is asked about roles.
+type rolesAPI struct {
+	roleLoader
+}
+
+var roles = api.Resource[*rolesAPI]{Name: "role", Plural: "roles", Ops: api.Ops[*rolesAPI]{
+	api.Do("POST /roles", nil, http.StatusCreated, (*rolesAPI).create),
+	api.List("GET /roles", nil, (*rolesAPI).list),
+	api.On("GET /roles/{role_id}", nil, http.StatusOK, (*rolesAPI).loadRole, (*rolesAPI).show, api.MissingShown()),
+	api.On("PATCH /roles/{role_id}", nil, http.StatusOK, (*rolesAPI).loadRole, (*rolesAPI).update, api.MissingShown(), api.NonEmpty()),
+	api.On("DELETE /roles/{role_id}", nil, http.StatusNoContent, (*rolesAPI).loadRole, (*rolesAPI).delete, api.MissingShown()),
 }}
 
-var implications = api.Resource[*API]{Name: "role_inference", Plural: "role_inferences", Ops: api.Ops[*API]{
-	api.On("GET /roles/{role_id}/implies", impliedList, http.StatusOK, (*API).loadRole, (*API).listImplied),
-	api.On("GET /roles/{role_id}/implies/{implied_id}", impliedGet, http.StatusOK, (*API).loadPair, (*API).showImplied),
-	api.On("PUT /roles/{role_id}/implies/{implied_id}", impliedAdd, http.StatusCreated, (*API).loadPair, (*API).imply),
-	api.On("DELETE /roles/{role_id}/implies/{implied_id}", impliedDrop, http.StatusNoContent, (*API).loadPair, (*API).unimply),
-	api.List("GET /role_inferences", inferences, (*API).listInferences),
+// implicationsAPI answers which roles imply others.
+type implicationsAPI struct {
+	roleLoader
+}
+
+var implications = api.Resource[*implicationsAPI]{Name: "role_inference", Plural: "role_inferences", Ops: api.Ops[*implicationsAPI]{
+	api.On("GET /roles/{role_id}/implies", impliedList, http.StatusOK, (*implicationsAPI).loadRole, (*implicationsAPI).list),
+	api.On("GET /roles/{role_id}/implies/{implied_id}", impliedGet, http.StatusOK, (*implicationsAPI).loadPair, (*implicationsAPI).show),
+	api.On("PUT /roles/{role_id}/implies/{implied_id}", impliedAdd, http.StatusCreated, (*implicationsAPI).loadPair, (*implicationsAPI).create),
+	api.On("DELETE /roles/{role_id}/implies/{implied_id}", impliedDrop, http.StatusNoContent, (*implicationsAPI).loadPair, (*implicationsAPI).delete),
+	api.List("GET /role_inferences", inferences, (*implicationsAPI).listAll),
 }}
 
 // globalOr is the rule for a role of the whole cloud, or the one for a role of a domain.
@@ -68,7 +78,7 @@ func globalOr(global, local *policy.Rule, domain string) *policy.Rule {
 	return global
 }
 
-func (a *API) createRole(ctx context.Context, r *api.Request, in *roleBody) (roleView, error) {
+func (a *rolesAPI) create(ctx context.Context, r *api.Request, in *roleBody) (roleView, error) {
 	if err := r.Require(globalOr(roleCreate, localCreate, in.DomainID.Or("")), policy.Target{"target.role.domain_id": in.DomainID.Or("")}); err != nil {
 		return roleView{}, err
 	}
@@ -80,8 +90,8 @@ func (a *API) createRole(ctx context.Context, r *api.Request, in *roleBody) (rol
 	return roleViewer(r)(o), err
 }
 
-// listRoles shows the global roles unless a domain is named.
-func (a *API) listRoles(ctx context.Context, r *api.Request, q *roleQuery) (api.Page[roleView], error) {
+// list shows the global roles unless a domain is named.
+func (a *rolesAPI) list(ctx context.Context, r *api.Request, q *roleQuery) (api.Page[roleView], error) {
 	where := like(equal([]db.Cond{db.EqTo("domain_id", "")}, "name", q.Name), r, "name", "domain_id")
 	asked := roleList
 	if q.DomainID != nil {
@@ -94,11 +104,11 @@ func (a *API) listRoles(ctx context.Context, r *api.Request, q *roleQuery) (api.
 		func(o keystone.Role) string { return o.ID }, roleViewer(r))
 }
 
-func (a *API) showRole(_ context.Context, r *api.Request, o keystone.Role, _ *api.None) (roleView, error) {
+func (a *rolesAPI) show(_ context.Context, r *api.Request, o keystone.Role, _ *api.None) (roleView, error) {
 	return roleViewer(r)(o), r.Require(globalOr(roleGet, localGet, o.DomainID), o.PolicyTarget())
 }
 
-func (a *API) updateRole(ctx context.Context, r *api.Request, o keystone.Role, in *roleBody) (roleView, error) {
+func (a *rolesAPI) update(ctx context.Context, r *api.Request, o keystone.Role, in *roleBody) (roleView, error) {
 	if err := r.Require(globalOr(roleUpdate, localUpdate, o.DomainID), o.PolicyTarget()); err != nil {
 		return roleView{}, err
 	}
@@ -125,7 +135,7 @@ func (in *roleBody) change(o keystone.Role) (keystone.Role, error) {
 	return o, nil
 }
 
-func (a *API) deleteRole(ctx context.Context, r *api.Request, o keystone.Role, _ *api.None) (api.None, error) {
+func (a *rolesAPI) delete(ctx context.Context, r *api.Request, o keystone.Role, _ *api.None) (api.None, error) {
 	if err := r.Require(globalOr(roleDelete, localDelete, o.DomainID), o.PolicyTarget()); err != nil {
 		return api.None{}, err
 	}
@@ -158,7 +168,7 @@ type impliedView struct {
 // pair is two roles that the path names together.
 type pair struct{ prior, implied keystone.Role }
 
-func (a *API) loadPair(ctx context.Context, r *api.Request) (pair, error) {
+func (a *implicationsAPI) loadPair(ctx context.Context, r *api.Request) (pair, error) {
 	prior, err := a.loadRole(ctx, r)
 	if err != nil {
 		return pair{}, err
@@ -167,7 +177,7 @@ func (a *API) loadPair(ctx context.Context, r *api.Request) (pair, error) {
 	return pair{prior, implied}, err
 }
 
-func (a *API) listImplied(ctx context.Context, r *api.Request, o keystone.Role, _ *api.None) (impliesView, error) {
+func (a *implicationsAPI) list(ctx context.Context, r *api.Request, o keystone.Role, _ *api.None) (impliesView, error) {
 	all, err := a.inferences(ctx, r)
 	if err != nil {
 		return impliesView{}, err
@@ -180,7 +190,7 @@ func (a *API) listImplied(ctx context.Context, r *api.Request, o keystone.Role, 
 	return impliesView{briefOf(r, o), []brief{}}, nil
 }
 
-func (a *API) inferences(ctx context.Context, r *api.Request) ([]impliesView, error) {
+func (a *implicationsAPI) inferences(ctx context.Context, r *api.Request) ([]impliesView, error) {
 	byID, err := a.Roles.AllRoles(ctx)
 	if err != nil {
 		return nil, err
@@ -206,12 +216,12 @@ func (a *API) inferences(ctx context.Context, r *api.Request) ([]impliesView, er
 	return out, nil
 }
 
-func (a *API) listInferences(ctx context.Context, r *api.Request, _ *api.None) (api.Page[impliesView], error) {
+func (a *implicationsAPI) listAll(ctx context.Context, r *api.Request, _ *api.None) (api.Page[impliesView], error) {
 	all, err := a.inferences(ctx, r)
 	return api.Page[impliesView]{Items: all}, err
 }
 
-func (a *API) showImplied(ctx context.Context, r *api.Request, p pair, _ *api.None) (impliedView, error) {
+func (a *implicationsAPI) show(ctx context.Context, r *api.Request, p pair, _ *api.None) (impliedView, error) {
 	implied, err := a.Roles.Implied(ctx)
 	if err == nil && !slices.Contains(implied[p.prior.ID], p.implied.ID) {
 		err = fault.NotFoundf("%s does not imply %s.", p.prior.ID, p.implied.ID)
@@ -222,10 +232,10 @@ func (a *API) showImplied(ctx context.Context, r *api.Request, p pair, _ *api.No
 	return impliedView{briefOf(r, p.prior), briefOf(r, p.implied)}, err
 }
 
-func (a *API) imply(ctx context.Context, r *api.Request, p pair, _ *api.None) (impliedView, error) {
+func (a *implicationsAPI) create(ctx context.Context, r *api.Request, p pair, _ *api.None) (impliedView, error) {
 	return impliedView{briefOf(r, p.prior), briefOf(r, p.implied)}, a.Roles.Imply(ctx, p.prior.ID, p.implied.ID)
 }
 
-func (a *API) unimply(ctx context.Context, _ *api.Request, p pair, _ *api.None) (api.None, error) {
+func (a *implicationsAPI) delete(ctx context.Context, _ *api.Request, p pair, _ *api.None) (api.None, error) {
 	return api.None{}, a.Roles.Unimply(ctx, p.prior.ID, p.implied.ID)
 }

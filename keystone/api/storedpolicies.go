@@ -37,19 +37,24 @@ type policyQuery struct {
 	Type *string `wire:"type"`
 }
 
-var storedPolicies = api.Resource[*API]{Name: "policy", Plural: "policies", Ops: api.Ops[*API]{
-	api.Do("POST /policies", policyAdd, http.StatusCreated, (*API).createPolicy),
-	api.List("GET /policies", policyList, (*API).listPolicies),
-	api.On("GET /policies/{policy_id}", policyGet, http.StatusOK, (*API).loadPolicy, (*API).showPolicy),
-	api.On("PATCH /policies/{policy_id}", policyPut, http.StatusOK, (*API).loadPolicy, (*API).updatePolicy, api.NonEmpty()),
-	api.On("DELETE /policies/{policy_id}", policyDrop, http.StatusNoContent, (*API).loadPolicy, (*API).deletePolicy),
+// storedPoliciesAPI answers what is asked about stored policies.
+type storedPoliciesAPI struct {
+	catalogLoader
+}
+
+var storedPolicies = api.Resource[*storedPoliciesAPI]{Name: "policy", Plural: "policies", Ops: api.Ops[*storedPoliciesAPI]{
+	api.Do("POST /policies", policyAdd, http.StatusCreated, (*storedPoliciesAPI).create),
+	api.List("GET /policies", policyList, (*storedPoliciesAPI).list),
+	api.On("GET /policies/{policy_id}", policyGet, http.StatusOK, (*storedPoliciesAPI).loadPolicy, (*storedPoliciesAPI).show),
+	api.On("PATCH /policies/{policy_id}", policyPut, http.StatusOK, (*storedPoliciesAPI).loadPolicy, (*storedPoliciesAPI).update, api.NonEmpty()),
+	api.On("DELETE /policies/{policy_id}", policyDrop, http.StatusNoContent, (*storedPoliciesAPI).loadPolicy, (*storedPoliciesAPI).delete),
 }}
 
-func (a *API) loadPolicy(ctx context.Context, r *api.Request) (keystone.Policy, error) {
+func (a *catalogLoader) loadPolicy(ctx context.Context, r *api.Request) (keystone.Policy, error) {
 	return a.Catalog.Policy(ctx, r.Param("policy_id"))
 }
 
-func (a *API) createPolicy(ctx context.Context, r *api.Request, in *policyBody) (policyView, error) {
+func (a *storedPoliciesAPI) create(ctx context.Context, r *api.Request, in *policyBody) (policyView, error) {
 	if !in.Type.Has() || !in.Blob.Has() {
 		return policyView{}, fault.Invalidf("'type' and 'blob' are required properties")
 	}
@@ -57,7 +62,7 @@ func (a *API) createPolicy(ctx context.Context, r *api.Request, in *policyBody) 
 	return policyViewer(r)(p), err
 }
 
-func (a *API) listPolicies(ctx context.Context, r *api.Request, q *policyQuery) (api.Page[policyView], error) {
+func (a *storedPoliciesAPI) list(ctx context.Context, r *api.Request, q *policyQuery) (api.Page[policyView], error) {
 	out := api.Page[policyView]{Items: []policyView{}}
 	ps, err := a.Catalog.Policies(ctx)
 	for _, p := range ps {
@@ -68,11 +73,11 @@ func (a *API) listPolicies(ctx context.Context, r *api.Request, q *policyQuery) 
 	return out, err
 }
 
-func (a *API) showPolicy(_ context.Context, r *api.Request, p keystone.Policy, _ *api.None) (policyView, error) {
+func (a *storedPoliciesAPI) show(_ context.Context, r *api.Request, p keystone.Policy, _ *api.None) (policyView, error) {
 	return policyViewer(r)(p), nil
 }
 
-func (a *API) updatePolicy(ctx context.Context, r *api.Request, p keystone.Policy, in *policyBody) (policyView, error) {
+func (a *storedPoliciesAPI) update(ctx context.Context, r *api.Request, p keystone.Policy, in *policyBody) (policyView, error) {
 	p.Type, p.Blob = in.Type.Or(p.Type), in.Blob.Or(p.Blob)
 	extra := keystone.Extra{}
 	for _, m := range []keystone.Extra{p.Extra, in.Extra} {
@@ -85,31 +90,36 @@ func (a *API) updatePolicy(ctx context.Context, r *api.Request, p keystone.Polic
 	return policyViewer(r)(p), err
 }
 
-func (a *API) deletePolicy(ctx context.Context, _ *api.Request, p keystone.Policy, _ *api.None) (api.None, error) {
+func (a *storedPoliciesAPI) delete(ctx context.Context, _ *api.Request, p keystone.Policy, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.DeletePolicy(ctx, p.ID)
 }
 
+// policyLinksAPI associates stored policies with endpoints, services and regions.
+type policyLinksAPI struct {
+	catalogLoader
+}
+
 // policyLinks are the three breadths of an association; each is asked about, made and taken away under a rule of its own.
-var policyLinks = api.Resource[*API]{Name: "policy_association", Plural: "policy_associations", Ops: slices.Concat(
+var policyLinks = api.Resource[*policyLinksAPI]{Name: "policy_association", Plural: "policy_associations", Ops: slices.Concat(
 	linkOps("endpoints/{endpoint_id}", linkCheck, linkAdd, linkDrop),
 	linkOps("services/{service_id}", linkCheckS, linkAddS, linkDropS),
 	linkOps("services/{service_id}/regions/{region_id}", linkCheckR, linkAddR, linkDropR),
-	api.Ops[*API]{
-		api.ListOf("GET /policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints", linkedMany, (*API).loadPolicy, (*API).policyEndpoints, api.EnvelopeOut("endpoints")),
-		api.On("GET /endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", linkedOne, http.StatusOK, (*API).loadEndpoint, (*API).endpointPolicy, api.EnvelopeOut("policy")),
+	api.Ops[*policyLinksAPI]{
+		api.ListOf("GET /policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints", linkedMany, (*policyLinksAPI).loadPolicy, (*policyLinksAPI).endpoints, api.EnvelopeOut("endpoints")),
+		api.On("GET /endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", linkedOne, http.StatusOK, (*policyLinksAPI).loadEndpoint, (*policyLinksAPI).ofEndpoint, api.EnvelopeOut("policy")),
 	})}
 
-func linkOps(path string, check, add, drop *policy.Rule) api.Ops[*API] {
+func linkOps(path string, check, add, drop *policy.Rule) api.Ops[*policyLinksAPI] {
 	path = "/policies/{policy_id}/OS-ENDPOINT-POLICY/" + path
-	return api.Ops[*API]{
-		api.On("GET "+path, check, http.StatusNoContent, (*API).loadLink, (*API).checkLink),
-		api.On("PUT "+path, add, http.StatusNoContent, (*API).loadLink, (*API).addLink),
-		api.On("DELETE "+path, drop, http.StatusNoContent, (*API).loadLink, (*API).dropLink),
+	return api.Ops[*policyLinksAPI]{
+		api.On("GET "+path, check, http.StatusNoContent, (*policyLinksAPI).load, (*policyLinksAPI).check),
+		api.On("PUT "+path, add, http.StatusNoContent, (*policyLinksAPI).load, (*policyLinksAPI).add),
+		api.On("DELETE "+path, drop, http.StatusNoContent, (*policyLinksAPI).load, (*policyLinksAPI).drop),
 	}
 }
 
-// loadLink looks up all that the path names.
-func (a *API) loadLink(ctx context.Context, r *api.Request) (keystone.PolicyLink, error) {
+// load looks up all that the path names.
+func (a *policyLinksAPI) load(ctx context.Context, r *api.Request) (keystone.PolicyLink, error) {
 	p, err := a.loadPolicy(ctx, r)
 	l := keystone.PolicyLink{PolicyID: p.ID, EndpointID: r.Param("endpoint_id"), ServiceID: r.Param("service_id"), RegionID: r.Param("region_id")}
 	if err == nil && l.EndpointID != "" {
@@ -124,24 +134,24 @@ func (a *API) loadLink(ctx context.Context, r *api.Request) (keystone.PolicyLink
 	return l, err
 }
 
-func (a *API) checkLink(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+func (a *policyLinksAPI) check(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Linked(ctx, l)
 }
 
-func (a *API) addLink(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+func (a *policyLinksAPI) add(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Link(ctx, l)
 }
 
-func (a *API) dropLink(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+func (a *policyLinksAPI) drop(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Unlink(ctx, l)
 }
 
-func (a *API) policyEndpoints(ctx context.Context, r *api.Request, p keystone.Policy, _ *api.None) (api.Page[endpointView], error) {
+func (a *policyLinksAPI) endpoints(ctx context.Context, r *api.Request, p keystone.Policy, _ *api.None) (api.Page[endpointView], error) {
 	es, err := a.Catalog.PolicyEndpoints(ctx, p.ID)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
 
-func (a *API) endpointPolicy(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (policyView, error) {
+func (a *policyLinksAPI) ofEndpoint(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (policyView, error) {
 	p, err := a.Catalog.PolicyOf(ctx, e)
 	return policyViewer(r)(p), err
 }

@@ -143,14 +143,20 @@ type catalogEntry struct {
 	URL       string  `wire:"url"`
 }
 
-var tokens = api.Resource[*API]{Name: "token", Plural: "tokens", Ops: api.Ops[*API]{
-	api.Do("POST /auth/tokens", nil, http.StatusCreated, (*API).authenticate, api.NoAuth(), api.EnvelopeIn("auth"), api.EnvelopeOut(""), api.Query[tokenQuery]()),
-	api.On("GET /auth/tokens", validateToken, http.StatusOK, (*API).loadSubject, (*API).showToken, api.MissingShown()),
-	api.On("DELETE /auth/tokens", revokeToken, http.StatusNoContent, (*API).loadSubject, (*API).revokeToken, api.MissingShown()),
-	api.List("GET /auth/catalog", getCatalog, (*API).ownCatalog, api.EnvelopeOut("catalog")),
-	api.List("GET /auth/projects", getProjects, (*API).ownProjects, api.EnvelopeOut("projects")),
-	api.List("GET /auth/domains", getDomains, (*API).ownDomains, api.EnvelopeOut("domains")),
-	api.List("GET /auth/system", getSystem, (*API).ownSystem, api.EnvelopeOut("system")),
+// tokensAPI gives, shows and revokes tokens, and tells callers what their token reaches.
+type tokensAPI struct {
+	scopeFinder
+	tokenViewer
+}
+
+var tokens = api.Resource[*tokensAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*tokensAPI]{
+	api.Do("POST /auth/tokens", nil, http.StatusCreated, (*tokensAPI).authenticate, api.NoAuth(), api.EnvelopeIn("auth"), api.EnvelopeOut(""), api.Query[tokenQuery]()),
+	api.On("GET /auth/tokens", validateToken, http.StatusOK, (*tokensAPI).load, (*tokensAPI).show, api.MissingShown()),
+	api.On("DELETE /auth/tokens", revokeToken, http.StatusNoContent, (*tokensAPI).load, (*tokensAPI).revoke, api.MissingShown()),
+	api.List("GET /auth/catalog", getCatalog, (*tokensAPI).ownCatalog, api.EnvelopeOut("catalog")),
+	api.List("GET /auth/projects", getProjects, (*tokensAPI).ownProjects, api.EnvelopeOut("projects")),
+	api.List("GET /auth/domains", getDomains, (*tokensAPI).ownDomains, api.EnvelopeOut("domains")),
+	api.List("GET /auth/system", getSystem, (*tokensAPI).ownSystem, api.EnvelopeOut("system")),
 }}
 
 // subject is the token that X-Subject-Token names.
@@ -166,7 +172,7 @@ func (s subject) PolicyTarget() policy.Target {
 // accessRulesHeader is how a service says that it minds access rules when it asks about a token.
 const accessRulesHeader = "OpenStack-Identity-Access-Rules"
 
-func (a *API) loadSubject(ctx context.Context, r *api.Request) (subject, error) {
+func (a *tokensAPI) load(ctx context.Context, r *api.Request) (subject, error) {
 	text := r.HTTP.Header.Get("X-Subject-Token")
 	if text == "" {
 		return subject{}, fault.Invalidf("The X-Subject-Token header is missing.")
@@ -200,13 +206,13 @@ type receiptUser struct {
 	Domain names `wire:"domain"`
 }
 
-func (a *API) authenticate(ctx context.Context, r *api.Request, in *authRequest) (login, error) {
+func (a *tokensAPI) authenticate(ctx context.Context, r *api.Request, in *authRequest) (login, error) {
 	req, err := in.request()
 	if err != nil {
 		return login{}, err
 	}
 	if m := in.Identity.Mapped; m != nil && m.ID == "" && slices.Contains(in.Identity.Methods, "mapped") {
-		if req.Vouched, err = a.vouched(ctx, r, m.Provider, m.Protocol); err != nil {
+		if req.Vouched, err = vouched(ctx, a.Federation, r, m.Provider, m.Protocol); err != nil {
 			return login{}, err
 		}
 		req.Unscoped = req.Scope == nil
@@ -392,17 +398,17 @@ func notInScope(what, where string) error {
 		"otherwise incorrect. The client is assumed to be in error.", what, where)
 }
 
-func (a *API) showToken(ctx context.Context, r *api.Request, s subject, q *tokenQuery) (tokenView, error) {
+func (a *tokensAPI) show(ctx context.Context, r *api.Request, s subject, q *tokenQuery) (tokenView, error) {
 	r.SetHeader("X-Subject-Token", s.text)
 	r.SetHeader("Vary", "X-Auth-Token")
 	return a.tokenView(ctx, s.Token, q.NoCatalog == nil)
 }
 
-func (a *API) revokeToken(ctx context.Context, _ *api.Request, s subject, _ *api.None) (api.None, error) {
+func (a *tokensAPI) revoke(ctx context.Context, _ *api.Request, s subject, _ *api.None) (api.None, error) {
 	return api.None{}, a.Tokens.Revoke(ctx, s.text)
 }
 
-func (a *API) tokenView(ctx context.Context, t *token.Token, withCatalog bool) (tokenView, error) {
+func (a *tokenViewer) tokenView(ctx context.Context, t *token.Token, withCatalog bool) (tokenView, error) {
 	v := tokenView{Methods: t.Methods, AuditIDs: t.AuditIDs, Expires: t.Expires, Issued: t.Issued,
 		User: tokenUser{names: names{t.Owner.ID, t.Owner.Name}, Domain: names{t.OwnerDomain.ID, t.OwnerDomain.Name}}}
 	v.User.Federation = federationView(t.Federation)
@@ -473,7 +479,7 @@ func catalogViews(es []catalog.Entry, project string) []catalogView {
 	return out
 }
 
-func (a *API) ownCatalog(ctx context.Context, r *api.Request, _ *api.None) (api.Page[catalogView], error) {
+func (a *tokensAPI) ownCatalog(ctx context.Context, r *api.Request, _ *api.None) (api.Page[catalogView], error) {
 	if r.Caller.ProjectID == "" && r.Caller.DomainID == "" && r.Caller.System == "" {
 		return api.Page[catalogView]{}, fault.Forbiddenf("An unscoped token has no catalog.")
 	}
@@ -481,7 +487,7 @@ func (a *API) ownCatalog(ctx context.Context, r *api.Request, _ *api.None) (api.
 	return api.Page[catalogView]{Items: catalogViews(es, r.Caller.ProjectID)}, err
 }
 
-func (a *API) ownProjects(ctx context.Context, r *api.Request, _ *api.None) (api.Page[projectView], error) {
+func (a *scopeFinder) ownProjects(ctx context.Context, r *api.Request, _ *api.None) (api.Page[projectView], error) {
 	groups, err := a.ownGroups(ctx, r)
 	if err != nil {
 		return api.Page[projectView]{}, err
@@ -490,7 +496,7 @@ func (a *API) ownProjects(ctx context.Context, r *api.Request, _ *api.None) (api
 	return api.Page[projectView]{Items: views(ps, projectViewer(r))}, err
 }
 
-func (a *API) ownDomains(ctx context.Context, r *api.Request, _ *api.None) (api.Page[domainView], error) {
+func (a *scopeFinder) ownDomains(ctx context.Context, r *api.Request, _ *api.None) (api.Page[domainView], error) {
 	groups, err := a.ownGroups(ctx, r)
 	if err != nil {
 		return api.Page[domainView]{}, err
@@ -499,7 +505,7 @@ func (a *API) ownDomains(ctx context.Context, r *api.Request, _ *api.None) (api.
 	return api.Page[domainView]{Items: views(ds, domainViewer(r))}, err
 }
 
-func (a *API) ownSystem(ctx context.Context, r *api.Request, _ *api.None) (api.Page[systemView], error) {
+func (a *tokensAPI) ownSystem(ctx context.Context, r *api.Request, _ *api.None) (api.Page[systemView], error) {
 	out := api.Page[systemView]{Items: []systemView{}}
 	groups, err := a.ownGroups(ctx, r)
 	if err != nil {
@@ -513,7 +519,7 @@ func (a *API) ownSystem(ctx context.Context, r *api.Request, _ *api.None) (api.P
 }
 
 // scopesOf are the enabled projects or domains a user could have a token for.
-func (a *API) scopesOf(ctx context.Context, user, kind string, groups ...string) ([]keystone.Project, error) {
+func (a *scopeFinder) scopesOf(ctx context.Context, user, kind string, groups ...string) ([]keystone.Project, error) {
 	ids, err := a.Roles.Scopes(ctx, user, kind, groups...)
 	if err != nil {
 		return nil, err

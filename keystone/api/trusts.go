@@ -9,6 +9,7 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/keystone/delegation"
+	"hypernova/keystone/identity"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -53,15 +54,15 @@ func trustViewer(r *api.Request) func(keystone.Trust) trustView {
 	}
 }
 
-// trustWithRoles is the view of one trust; lists leave the roles out.
-func (a *API) trustWithRoles(ctx context.Context, r *api.Request, t keystone.Trust) (trustView, error) {
+// withRoles is the view of one trust; lists leave the roles out.
+func (a *trustsAPI) withRoles(ctx context.Context, r *api.Request, t keystone.Trust) (trustView, error) {
 	v := trustViewer(r)(t)
 	rs, err := a.rolesOf(ctx, r, t)
 	v.Roles, v.RolesLinks = opt.Some(rs), &listLinks{Self: r.URL("/OS-TRUST/trusts/%s/roles", t.ID)}
 	return v, err
 }
 
-func (a *API) rolesOf(ctx context.Context, r *api.Request, t keystone.Trust) ([]roleView, error) {
+func (a *trustsAPI) rolesOf(ctx context.Context, r *api.Request, t keystone.Trust) ([]roleView, error) {
 	all, err := a.Roles.AllRoles(ctx)
 	out := []roleView{}
 	for _, id := range t.RoleIDs {
@@ -94,21 +95,30 @@ type trustQuery struct {
 	Trustee *string `wire:"trustee_user_id"`
 }
 
-var trusts = api.Resource[*API]{Name: "trust", Plural: "trusts", Ops: api.Ops[*API]{
-	api.Do("POST /OS-TRUST/trusts", trustAdd, http.StatusCreated, (*API).createTrust),
-	api.ListOf("GET /OS-TRUST/trusts", nil, api.Nothing[*API], (*API).listTrusts),
-	api.On("GET /OS-TRUST/trusts/{trust_id}", trustGet, http.StatusOK, (*API).loadTrust, (*API).showTrust, api.MissingShown()),
-	api.On("DELETE /OS-TRUST/trusts/{trust_id}", trustDrop, http.StatusNoContent, (*API).loadTrust, (*API).deleteTrust, api.MissingShown()),
-	api.ListOf("GET /OS-TRUST/trusts/{trust_id}/roles", trustRoles, (*API).loadTrust, (*API).listTrustRoles, api.EnvelopeOut("roles"), api.MissingShown()),
-	api.On("GET /OS-TRUST/trusts/{trust_id}/roles/{role_id}", trustRole, http.StatusOK, (*API).loadTrust, (*API).showTrustRole, api.EnvelopeOut("role"), api.MissingShown()),
+// trustsAPI answers what is asked about trusts.
+type trustsAPI struct {
+	callerToken
+	roleLoader
+
+	Identity   *identity.Service
+	Delegation *delegation.Service
+}
+
+var trusts = api.Resource[*trustsAPI]{Name: "trust", Plural: "trusts", Ops: api.Ops[*trustsAPI]{
+	api.Do("POST /OS-TRUST/trusts", trustAdd, http.StatusCreated, (*trustsAPI).create),
+	api.ListOf("GET /OS-TRUST/trusts", nil, api.Nothing[*trustsAPI], (*trustsAPI).list),
+	api.On("GET /OS-TRUST/trusts/{trust_id}", trustGet, http.StatusOK, (*trustsAPI).load, (*trustsAPI).show, api.MissingShown()),
+	api.On("DELETE /OS-TRUST/trusts/{trust_id}", trustDrop, http.StatusNoContent, (*trustsAPI).load, (*trustsAPI).delete, api.MissingShown()),
+	api.ListOf("GET /OS-TRUST/trusts/{trust_id}/roles", trustRoles, (*trustsAPI).load, (*trustsAPI).listRoles, api.EnvelopeOut("roles"), api.MissingShown()),
+	api.On("GET /OS-TRUST/trusts/{trust_id}/roles/{role_id}", trustRole, http.StatusOK, (*trustsAPI).load, (*trustsAPI).showRole, api.EnvelopeOut("role"), api.MissingShown()),
 }}
 
-func (a *API) loadTrust(ctx context.Context, r *api.Request) (keystone.Trust, error) {
+func (a *trustsAPI) load(ctx context.Context, r *api.Request) (keystone.Trust, error) {
 	return a.Delegation.Trust(ctx, r.Param("trust_id"))
 }
 
 // mayTrust refuses application credentials, which never deal with trusts, and answers the trust that the caller itself acts by.
-func (a *API) mayTrust(ctx context.Context, r *api.Request) (string, error) {
+func (a *trustsAPI) mayTrust(ctx context.Context, r *api.Request) (string, error) {
 	t, err := a.own(ctx, r)
 	if err != nil {
 		return "", err
@@ -119,7 +129,7 @@ func (a *API) mayTrust(ctx context.Context, r *api.Request) (string, error) {
 	return t.Trust.ID, nil
 }
 
-func (a *API) createTrust(ctx context.Context, r *api.Request, in *trustCreate) (trustView, error) {
+func (a *trustsAPI) create(ctx context.Context, r *api.Request, in *trustCreate) (trustView, error) {
 	var v trustView
 	via, err := a.mayTrust(ctx, r)
 	if err != nil {
@@ -148,11 +158,11 @@ func (a *API) createTrust(ctx context.Context, r *api.Request, in *trustCreate) 
 	if err != nil {
 		return v, err
 	}
-	return a.trustWithRoles(ctx, r, t)
+	return a.withRoles(ctx, r, t)
 }
 
-// listTrusts asks one of three rules, by whose trusts are asked for.
-func (a *API) listTrusts(ctx context.Context, r *api.Request, _ api.None, q *trustQuery) (api.Page[trustView], error) {
+// list asks one of three rules, by whose trusts are asked for.
+func (a *trustsAPI) list(ctx context.Context, r *api.Request, _ api.None, q *trustQuery) (api.Page[trustView], error) {
 	var out api.Page[trustView]
 	var where []db.Cond
 	asked, target := trustList, policy.Target{}
@@ -174,21 +184,21 @@ func (a *API) listTrusts(ctx context.Context, r *api.Request, _ api.None, q *tru
 	return out, err
 }
 
-func (a *API) showTrust(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (trustView, error) {
+func (a *trustsAPI) show(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (trustView, error) {
 	if _, err := a.mayTrust(ctx, r); err != nil {
 		return trustView{}, err
 	}
-	return a.trustWithRoles(ctx, r, t)
+	return a.withRoles(ctx, r, t)
 }
 
-func (a *API) deleteTrust(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (api.None, error) {
+func (a *trustsAPI) delete(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (api.None, error) {
 	if _, err := a.mayTrust(ctx, r); err != nil {
 		return api.None{}, err
 	}
 	return api.None{}, a.Delegation.DeleteTrust(ctx, t.ID)
 }
 
-func (a *API) listTrustRoles(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (api.Page[roleView], error) {
+func (a *trustsAPI) listRoles(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (api.Page[roleView], error) {
 	if _, err := a.mayTrust(ctx, r); err != nil {
 		return api.Page[roleView]{}, err
 	}
@@ -196,7 +206,7 @@ func (a *API) listTrustRoles(ctx context.Context, r *api.Request, t keystone.Tru
 	return api.Page[roleView]{Items: rs}, err
 }
 
-func (a *API) showTrustRole(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (roleView, error) {
+func (a *trustsAPI) showRole(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (roleView, error) {
 	if _, err := a.mayTrust(ctx, r); err != nil {
 		return roleView{}, err
 	}

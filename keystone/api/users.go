@@ -141,18 +141,25 @@ type userQuery struct {
 	Expires  *string `wire:"password_expires_at"`
 }
 
-var users = api.Resource[*API]{Name: "user", Plural: "users", Ops: api.Ops[*API]{
-	api.Do("POST /users", userCreateRule, http.StatusCreated, (*API).createUser),
-	api.List("GET /users", userList, (*API).listUsers),
-	api.On("GET /users/{user_id}", userGet, http.StatusOK, (*API).loadUser, (*API).showUser),
-	api.On("PATCH /users/{user_id}", userUpdateRule, http.StatusOK, (*API).loadUser, (*API).updateUser, api.NonEmpty()),
-	api.On("DELETE /users/{user_id}", userDelete, http.StatusNoContent, (*API).loadUser, (*API).deleteUser),
-	api.On("POST /users/{user_id}/password", userPassword, http.StatusNoContent, (*API).loadUser, (*API).changePassword, api.NoAuth()),
-	api.ListOf("GET /users/{user_id}/projects", userProjects, (*API).loadUser, (*API).userProjects, api.EnvelopeOut("projects")),
-	api.ListOf("GET /users/{user_id}/groups", userGroups, (*API).loadUser, (*API).userGroups, api.EnvelopeOut("groups")),
+// usersAPI answers what is asked about users.
+type usersAPI struct {
+	directoryLoader
+
+	scopes scopeFinder
+}
+
+var users = api.Resource[*usersAPI]{Name: "user", Plural: "users", Ops: api.Ops[*usersAPI]{
+	api.Do("POST /users", userCreateRule, http.StatusCreated, (*usersAPI).create),
+	api.List("GET /users", userList, (*usersAPI).list),
+	api.On("GET /users/{user_id}", userGet, http.StatusOK, (*usersAPI).loadUser, (*usersAPI).show),
+	api.On("PATCH /users/{user_id}", userUpdateRule, http.StatusOK, (*usersAPI).loadUser, (*usersAPI).update, api.NonEmpty()),
+	api.On("DELETE /users/{user_id}", userDelete, http.StatusNoContent, (*usersAPI).loadUser, (*usersAPI).delete),
+	api.On("POST /users/{user_id}/password", userPassword, http.StatusNoContent, (*usersAPI).loadUser, (*usersAPI).changePassword, api.NoAuth()),
+	api.ListOf("GET /users/{user_id}/projects", userProjects, (*usersAPI).loadUser, (*usersAPI).projects, api.EnvelopeOut("projects")),
+	api.ListOf("GET /users/{user_id}/groups", userGroups, (*usersAPI).loadUser, (*usersAPI).groups, api.EnvelopeOut("groups")),
 }}
 
-func (a *API) createUser(ctx context.Context, r *api.Request, in *userCreate) (userView, error) {
+func (a *usersAPI) create(ctx context.Context, r *api.Request, in *userCreate) (userView, error) {
 	domain := in.DomainID.Or("")
 	if domain == "" {
 		domain = ownDomain(r)
@@ -164,7 +171,7 @@ func (a *API) createUser(ctx context.Context, r *api.Request, in *userCreate) (u
 	return userViewer(r)(u), err
 }
 
-func (a *API) listUsers(ctx context.Context, r *api.Request, q *userQuery) (api.Page[userView], error) {
+func (a *usersAPI) list(ctx context.Context, r *api.Request, q *userQuery) (api.Page[userView], error) {
 	where := within(r, nil)
 	where = like(equal(where, "name", q.Name), r, "name", "domain_id")
 	where = equal(where, "domain_id", q.DomainID)
@@ -203,13 +210,13 @@ func expiryFilter(s string) (db.Cond, error) {
 	return db.Cond{Column: "password_expires_at", Op: cmp, Values: []any{db.Time{Time: at}}}, nil
 }
 
-func (a *API) showUser(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (userView, error) {
+func (a *usersAPI) show(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (userView, error) {
 	var err error
 	u.Federated, err = a.Identity.Federated(ctx, u.ID)
 	return userViewer(r)(u), err
 }
 
-func (a *API) updateUser(ctx context.Context, r *api.Request, u keystone.User, in *userUpdate) (userView, error) {
+func (a *usersAPI) update(ctx context.Context, r *api.Request, u keystone.User, in *userUpdate) (userView, error) {
 	if in.DomainID.Has() && in.DomainID.Value != u.DomainID {
 		return userView{}, fault.Invalidf("A user cannot be moved to another domain.")
 	}
@@ -231,10 +238,10 @@ func (a *API) updateUser(ctx context.Context, r *api.Request, u keystone.User, i
 	if err != nil {
 		return userView{}, err
 	}
-	return a.showUser(ctx, r, u, nil)
+	return a.show(ctx, r, u, nil)
 }
 
-func (a *API) deleteUser(ctx context.Context, _ *api.Request, u keystone.User, _ *api.None) (api.None, error) {
+func (a *usersAPI) delete(ctx context.Context, _ *api.Request, u keystone.User, _ *api.None) (api.None, error) {
 	return api.None{}, a.Identity.DeleteUser(ctx, u.ID)
 }
 
@@ -243,16 +250,16 @@ type passwordChange struct {
 	Password string `wire:"password" is:"required,minlen=1,maxlen=4096"`
 }
 
-func (a *API) changePassword(ctx context.Context, _ *api.Request, u keystone.User, in *passwordChange) (api.None, error) {
+func (a *usersAPI) changePassword(ctx context.Context, _ *api.Request, u keystone.User, in *passwordChange) (api.None, error) {
 	return api.None{}, a.Identity.ChangePassword(ctx, u.ID, in.Original, in.Password)
 }
 
-func (a *API) userProjects(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[projectView], error) {
-	ps, err := a.scopesOf(ctx, u.ID, keystone.OnProject)
+func (a *usersAPI) projects(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[projectView], error) {
+	ps, err := a.scopes.scopesOf(ctx, u.ID, keystone.OnProject)
 	return api.Page[projectView]{Items: views(ps, projectViewer(r))}, err
 }
 
-func (a *API) userGroups(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[groupView], error) {
+func (a *usersAPI) groups(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[groupView], error) {
 	gs, err := a.Identity.GroupsOf(ctx, u.ID)
 	gs = slices.DeleteFunc(gs, func(g keystone.Group) bool { return outside(r, g.DomainID) })
 	return api.Page[groupView]{Items: views(gs, groupViewer(r))}, err

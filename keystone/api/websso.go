@@ -27,13 +27,20 @@ type WebSSO struct {
 
 const webPath = "/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso"
 
+// webLoginsAPI logs browsers in at identity providers.
+type webLoginsAPI struct {
+	WebSSO     WebSSO
+	Federation *federation.Service
+	Tokens     *token.Service
+}
+
 // webLogins send a browser to the identity provider, take it back at the same path, and hand a token to the dashboard by a form that
 // submits itself.
-var webLogins = api.Resource[*API]{Name: "token", Plural: "tokens", Ops: api.Ops[*API]{
-	api.Raw("GET /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*API).loadSender, (*API).askProvider, api.NoAuth()),
-	api.Raw("POST /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*API).loadSender, (*API).askProvider, api.NoAuth()),
-	api.Raw("GET "+webPath, nil, (*API).loadNamed, (*API).webLogin, api.NoAuth()),
-	api.Raw("POST "+webPath, nil, (*API).loadNamed, (*API).askProvider, api.NoAuth()),
+var webLogins = api.Resource[*webLoginsAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*webLoginsAPI]{
+	api.Raw("GET /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*webLoginsAPI).loadSender, (*webLoginsAPI).ask, api.NoAuth()),
+	api.Raw("POST /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*webLoginsAPI).loadSender, (*webLoginsAPI).ask, api.NoAuth()),
+	api.Raw("GET "+webPath, nil, (*webLoginsAPI).loadNamed, (*webLoginsAPI).login, api.NoAuth()),
+	api.Raw("POST "+webPath, nil, (*webLoginsAPI).loadNamed, (*webLoginsAPI).ask, api.NoAuth()),
 }}
 
 // webCookie carries the dialogue; it lives as long as somebody may take to log in at the provider.
@@ -45,18 +52,18 @@ const (
 // sender is the provider that a browser is sent to.
 type sender struct{ provider, protocol string }
 
-func (a *API) loadSender(ctx context.Context, r *api.Request) (sender, error) {
+func (a *webLoginsAPI) loadSender(ctx context.Context, r *api.Request) (sender, error) {
 	protocol := r.Param("protocol_id")
 	p, err := a.Federation.Sender(ctx, protocol)
 	return sender{p, protocol}, err
 }
 
-func (a *API) loadNamed(_ context.Context, r *api.Request) (sender, error) {
+func (a *webLoginsAPI) loadNamed(_ context.Context, r *api.Request) (sender, error) {
 	return sender{r.Param("idp_id"), r.Param("protocol_id")}, nil
 }
 
 // trusted finds the address of the dashboard that a request comes from, which is where the token goes.
-func (a *API) trusted(r *http.Request) (string, error) {
+func (a *webLoginsAPI) trusted(r *http.Request) (string, error) {
 	origin := r.URL.Query().Get("origin")
 	if origin == "" {
 		return "", fault.Invalidf("Request must have an origin query parameter")
@@ -81,7 +88,7 @@ func callback(r *api.Request, s sender) string {
 	return r.URL("/auth/OS-FEDERATION/identity_providers/%s/protocols/%s/websso", url.PathEscape(s.provider), url.PathEscape(s.protocol))
 }
 
-func (a *API) askProvider(ctx context.Context, r *api.Request, s sender, w http.ResponseWriter) error {
+func (a *webLoginsAPI) ask(ctx context.Context, r *api.Request, s sender, w http.ResponseWriter) error {
 	origin, err := a.trusted(r.HTTP)
 	if err != nil {
 		return err
@@ -122,11 +129,11 @@ func setCookie(w http.ResponseWriter, back, value string, life time.Duration) {
 		SameSite: http.SameSiteLaxMode})
 }
 
-// webLogin is the first half of a login, or the second where the provider has sent the browser back.
-func (a *API) webLogin(ctx context.Context, r *api.Request, s sender, w http.ResponseWriter) error {
+// login is the first half of a login, or the second where the provider has sent the browser back.
+func (a *webLoginsAPI) login(ctx context.Context, r *api.Request, s sender, w http.ResponseWriter) error {
 	q := r.HTTP.URL.Query()
 	if !q.Has("state") {
-		return a.askProvider(ctx, r, s, w)
+		return a.ask(ctx, r, s, w)
 	}
 	refused := fault.New(fault.Unauthorized, "The login has failed or taken too long. Please begin again at the dashboard.")
 	back := callback(r, s)
