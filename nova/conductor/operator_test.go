@@ -1,11 +1,14 @@
 package conductor_test
 
 import (
+	"sync"
 	"testing"
 
 	"hypernova/nova"
 	"hypernova/nova/hosts"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
 )
 
@@ -83,4 +86,43 @@ func TestOperatorsMovesWhileJobsRun(t *testing.T) {
 			w.clean()
 		})
 	}
+}
+
+// TestZonesAndBuildsAgree races an operator, who moves a host between zones, with builds on it: whoever comes first, a server is in its host's zone.
+func TestZonesAndBuildsAgree(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		w := newWorldOn(t, d, "h1")
+		h := hosts.New(hosts.Hosts{Store: w.store})
+		zone, err := h.CreateAggregate(w.ctx, "east", "east")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 8 {
+			id := w.create().ID
+			var operator sync.WaitGroup
+			operator.Go(func() {
+				a, err := h.Aggregate(w.ctx, zone.ID)
+				move := h.AddHost
+				if len(a.Hosts) > 0 {
+					move = h.RemoveHost
+				}
+				if err == nil {
+					_, err = move(w.ctx, zone.ID, "h1")
+				}
+				if err != nil && !fault.Is(err, fault.Conflict) {
+					t.Error(err)
+				}
+			})
+			w.work()
+			operator.Wait()
+			as, err := h.Aggregates(w.ctx)
+			if v := w.get(id); err != nil || v.VM != nova.Active || v.AZ != nova.ZoneOf("h1", as, "nova") {
+				t.Errorf("server is %s in zone %q, its host in %q, %v", v.VM, v.AZ, nova.ZoneOf("h1", as, "nova"), err)
+			}
+			w.ask(id, nova.DeleteServer.Key, "req-delete")
+			w.work()
+		}
+		w.clean()
+	}, novaTables, taskTables)
 }
