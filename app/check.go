@@ -186,7 +186,12 @@ func (p *Process) local(ctx context.Context, nodes []nova.Node) (*audit.Local, e
 	} else if l.Taps, err = p.c.taps(); err != nil {
 		return nil, err
 	}
-	l.Guests, err = driver.Servers(ctx)
+	if l.Guests, err = driver.Servers(ctx); err != nil {
+		return nil, err
+	}
+	if e, ok := driver.(virt.Examiner); ok {
+		l.Troubles, err = e.Examine(ctx)
+	}
 	return l, err
 }
 

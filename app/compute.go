@@ -33,7 +33,7 @@ func buildCompute(ctx context.Context, p *Process) error {
 	d := p.c.Default
 	m := compute.New(compute.Config{Host: d.Host, UpdateInterval: d.Update, SyncInterval: d.SyncPower, ReapInterval: d.Reap, MaxBuilds: d.MaxBuilds, KeepDeleted: d.ReapAction == "log",
 		ResumeGuests: d.Resume, ReservedCPUs: d.ReservedCPUs, ReservedMemoryMB: d.ReservedMB, ReservedDiskGB: (d.ReservedDisk + 1023) / 1024,
-		RestartCrashed: d.RestartCrashed, WakeHalted: d.WakeHalted, MinFreeDisk: d.MinFreeDisk << 20,
+		RestartCrashed: d.RestartCrashed, WakeHalted: d.WakeHalted, MinFreeDisk: d.MinFreeDisk << 20, MaxConsole: d.MaxConsole << 20,
 		ImageCacheInterval: p.c.ImageCache.every(), ImageCache: p.c.ImageCache.policy(d.MinFreeDisk << 20),
 		CPURatio: d.CPURatio, RAMRatio: d.RAMRatio, DiskRatio: d.DiskRatio},
 		compute.Deps{Driver: driver, Bus: p.bus, Placement: pl, Images: compute.Images(images)})

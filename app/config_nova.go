@@ -29,6 +29,7 @@ type Compute struct {
 	Resume         bool          `conf:"resume_guests_state_on_host_boot" default:"false" help:"Start guests that should run when the service starts and they do not."`
 	RestartCrashed bool          `conf:"restart_crashed_guests" default:"false" help:"Start guests again whose process on the host died or whose kernel crashed, at most three times in ten minutes."`
 	WakeHalted     bool          `conf:"resume_halted_guests" default:"true" help:"Have guests go on that were halted because the host's disk was full, when there is room again."`
+	MaxConsole     int64         `conf:"max_console_log_mb" default:"16" min:"0" help:"How much disk the console log of a server may take, in MiB, where virtlogd does not bound it: its beginning goes. 0 is no bound."`
 	MinFreeDisk    int64         `conf:"min_free_disk_mb" default:"1024" min:"0" help:"How much of the disk below instances_path must be free, in MiB. While less is, the host takes no new servers, removes cached images that no server uses, and does not wake guests that were halted because the disk was full. 0 is never."`
 	MetadataSecret string        `conf:"metadata_proxy_shared_secret" secret:"true" help:"The secret by which the metadata service knows the network agents. Empty is allowed only while both are in one process."`
 }

@@ -50,7 +50,9 @@ type Local struct {
 	Host   string
 	Guests []virt.Info
 	Taps   []string // network devices that are named like those of ports
-	Remove string   // how an operator removes a guest by hand; %[1]s stands for its id
+	// Troubles are what the hypervisor knows of the host that limits its servers.
+	Troubles []virt.Trouble
+	Remove   string // how an operator removes a guest by hand; %[1]s stands for its id
 }
 
 // Finding is one thing that is not as it must be. A note is nothing wrong, but worth knowing. Blind is a place where nobody could look, so

@@ -71,6 +71,13 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 		{"a port elsewhere", func(f *audit.Facts) { f.Ports[0].Host = "h2" }, "port-misplaced port " + port + ", tap-orphaned device tap11112222-33"},
 		{"a host that is gone", func(f *audit.Facts) { f.Services = f.Services[1:]; f.Local = nil }, "node-orphaned node node-1, port-misplaced port " + port},
 		{"a guest that is not there", func(f *audit.Facts) { f.Local.Guests = nil }, "guest-missing server a"},
+		{"a guest that was halted", func(f *audit.Facts) {
+			f.Local.Guests[0].Power, f.Local.Guests[0].Cause = nova.PowerPaused, nova.CauseDisk
+		}, "guest-halted guest a"},
+		{"a guest that was paused on request", func(f *audit.Facts) { f.Local.Guests[0].Power = nova.PowerPaused }, ""},
+		{"what the hypervisor knows", func(f *audit.Facts) {
+			f.Local.Troubles = []virt.Trouble{{Rule: "disk-low", Subject: "folder x", Cure: "make room"}, {Rule: "image-cache", Subject: "folder y", Note: true}}
+		}, "disk-low folder x, [image-cache folder y]"},
 		{"silence", func(f *audit.Facts) {
 			f.Services[0].Seen, f.Services[1].Seen, f.Agents[0].Alive = f.Now.Add(-time.Hour), time.Time{}, false
 		}, "[service-down agent on h1], [service-down nova-compute on h1], [service-down nova-compute on h2]"},

@@ -231,6 +231,10 @@ func (j *judge) local() {
 	host, here := j.Local.Host, map[string]bool{}
 	for _, g := range j.Local.Guests {
 		here[g.ID] = true
+		if g.Power == nova.PowerPaused && g.Cause != "" && !j.busy[g.ID] {
+			j.say("guest-halted", "guest "+g.ID, "was halted by this host: it is %s", g.Why).
+				person("when what halted it is over: openstack server unpause %s; for want of disk it goes on by itself when there is room", g.ID)
+		}
 		switch s := j.servers[g.ID]; {
 		case j.busy[g.ID] || j.owed[jobs.CleanupArgs{Server: g.ID, Host: host}]:
 		case s == nil:
@@ -249,6 +253,9 @@ func (j *judge) local() {
 			continue
 		}
 		e.person("whether it shall run is its user's to say: openstack server reboot --hard %s makes the guest anew", id)
+	}
+	for _, t := range j.Local.Troubles {
+		j.found = append(j.found, Finding{Rule: t.Rule, Subject: t.Subject, Text: t.Text, Note: t.Note, Person: t.Cure})
 	}
 	if j.NoPorts {
 		return

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hypernova/app"
+	"hypernova/nova/virt/libvirt"
 	"hypernova/nova/virt/libvirt/kvm"
 )
 
@@ -160,6 +161,7 @@ func hostChecks() []check {
 		packaged(emulator, pkg),
 		packaged("qemu-img", "qemu-utils"),
 		{"libvirt", true, checkLibvirt},
+		{"console logs", false, checkConsoles},
 		{"KVM", false, checkKVM},
 		{"tun device", true, func(context.Context, *app.Config) (string, string) {
 			if !exists("/dev/net/tun") {
@@ -201,6 +203,16 @@ func checkLibvirt(ctx context.Context, _ *app.Config) (string, string) {
 		}
 	}
 	return "does not answer", fix
+}
+
+// checkConsoles says who bounds console logs, and what that one may not do.
+func checkConsoles(_ context.Context, c *app.Config) (string, string) {
+	if libvirt.ConsolesUnbounded("/") {
+		return "written by QEMU itself, which does not bound them",
+			fmt.Sprintf("nova-compute cuts them at %d MiB (max_console_log_mb) while it runs\n", c.Default.MaxConsole) +
+				"to have virtlogd do it: stdio_handler = \"logd\" in /etc/libvirt/qemu.conf, restart libvirtd, reboot servers hard"
+	}
+	return "bounded by virtlogd; if it is ended the consoles of running servers freeze until a hard reboot", ""
 }
 
 func checkNFT(ctx context.Context, _ *app.Config) (string, string) {

@@ -31,6 +31,7 @@ type Config struct {
 	RestartCrashed     bool             // have guests started again that crashed
 	WakeHalted         bool             // have guests go on that were halted because the disk was full
 	MinFreeDisk        int64            // bytes: while fewer are free the host takes no new servers; 0: never
+	MaxConsole         int64            // bytes that a console log may take where nobody else bounds it; 0: any number
 	DiskInterval       time.Duration    // between looks how full the disk is; default 5 s
 	ImageCacheInterval time.Duration    // between looks for cached images that may go; default 40 min, negative: never
 	ImageCache         virt.CachePolicy // which may go

@@ -56,6 +56,13 @@ func (m *Manager) watchDisk(ctx context.Context) error {
 			return err
 		}
 	}
+	if b, ok := m.Driver.(virt.ConsoleBounder); ok && m.c.MaxConsole > 0 {
+		n, err := b.BoundConsoles(ctx, m.c.MaxConsole)
+		metric.From(ctx).Count("console_log", "cut", n)
+		if err != nil {
+			log.From(ctx).Error("a console log could not be cut", log.Host, m.c.Host, log.Err, err.Error())
+		}
+	}
 	if m.c.WakeHalted && free >= max(least, wakeRoom) {
 		m.wakeAll(ctx)
 	}

@@ -82,6 +82,25 @@ type Console interface {
 	ConsoleLog(ctx context.Context, id string, max int64) ([]byte, error)
 }
 
+// ConsoleBounder is the capability of keeping console logs small that nobody else bounds.
+type ConsoleBounder interface {
+	// BoundConsoles cuts the logs that take more than max bytes on the disk; their ends stay. It answers how many it has cut.
+	BoundConsoles(ctx context.Context, max int64) (int, error)
+}
+
+// Trouble is something about the host that limits its servers, in an operator's words.
+type Trouble struct {
+	Rule, Subject, Text string
+	Cure                string // what an operator does about it; empty for a note that needs none
+	Note                bool   // nothing is wrong, but worth knowing
+}
+
+// Examiner is the capability of looking for that.
+type Examiner interface {
+	// Examine looks for what limits servers here. It changes nothing, and may be called without Init beside a process that uses the host.
+	Examine(ctx context.Context) ([]Trouble, error)
+}
+
 // Suspender is the capability of saving a server's memory on the host's disk and going on from it, also after a restart of the host.
 type Suspender interface {
 	// Suspend saves a running server and ends its guest: Info says Shutdown then. Suspended is no error, a server that does not run is a

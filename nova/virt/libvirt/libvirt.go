@@ -47,6 +47,7 @@ type Config struct {
 	VNCListen     string           // default 127.0.0.1
 	ProbeKernel   string           // a guest kernel to try KVM with; default: the host's
 	User, Group   string           // owner of the disks where libvirt does not change it itself (dynamic_ownership=0)
+	Root          string           // below which /proc and /etc are looked for; default /
 	Owner         uint32           // the mark of this cloud on what it makes; 0: none
 	Version       string           // of this program
 	CallTimeout   time.Duration    // how long libvirt may take for one answer; default 2 min
@@ -134,7 +135,7 @@ func defaults(c *Config) {
 		value string
 	}{
 		{&c.URI, "qemu:///system"}, {&c.CacheDir, filepath.Join(c.InstancesPath, "_base")}, {&c.StateDir, c.InstancesPath},
-		{&c.QEMULogDir, "/var/log/libvirt/qemu"},
+		{&c.QEMULogDir, "/var/log/libvirt/qemu"}, {&c.Root, "/"},
 		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, "auto"}, {&c.CPUMode, "auto"}, {&c.Machine, "q35"}, {&c.VNCListen, "127.0.0.1"},
 	} {
 		if *d.to == "" {

@@ -1,0 +1,4 @@
+package libvirt
+
+// FrozenConsoles is for tests.
+var FrozenConsoles = frozenConsoles
