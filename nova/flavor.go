@@ -2,6 +2,7 @@ package nova
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,10 +91,17 @@ var undelivered = []struct {
 	{"quota:disk_io_*", nil},
 }
 
+// grouped are extra specs of a named group of resources or traits, as resources1:VCPU or trait_GPU:CUSTOM_A: one host
+// has one provider here, so groups cannot be told apart.
+var grouped = regexp.MustCompile(`^(resources|trait)[a-zA-Z0-9_-]{1,64}:`)
+
 // Deliverable refuses extra specs that ask for what no server here has.
 func (f *Flavor) Deliverable() error {
 	for _, k := range slices.Sorted(maps.Keys(f.ExtraSpecs)) {
 		v := f.ExtraSpecs[k]
+		if grouped.MatchString(k) {
+			return fault.Invalidf("The flavor's extra spec %s=%s is not supported in this cloud.", k, v)
+		}
 		for _, u := range undelivered {
 			prefix, open := strings.CutSuffix(u.key, "*")
 			if k != u.key && !(open && strings.HasPrefix(k, prefix)) {

@@ -76,7 +76,8 @@ func TestWhatFlavorsAskForAndNobodyGives(t *testing.T) {
 	t.Parallel()
 	for spec, fine := range map[string]bool{"hw:cpu_policy=shared": true, "hw:cpu_policy=dedicated": false, "hw:mem_page_size=1GB": false, "quota:disk_read_iops_sec=10": true, "quota:vif_inbound_average=10": false,
 		"hw:cpu_sockets=2": true, "own=x": true, "os:secure_boot=required": false, "hw:locked_memory=false": true, "pci_passthrough:alias=gpu:1": false, "hw:tpm_version=2.0": false,
-		"hw:watchdog_action=reset": true, "resources:CUSTOM_X=1": true} {
+		"hw:watchdog_action=reset": true, "resources:CUSTOM_X=1": true,
+		"resources1:CUSTOM_X=1": false, "trait_GPU:CUSTOM_A=required": false, "traits:X=1": false, "group_policy=none": true} {
 		key, value, _ := strings.Cut(spec, "=")
 		f := nova.Flavor{ExtraSpecs: map[string]string{key: value}}
 		if err := f.Deliverable(); (err == nil) != fine || err != nil && !strings.Contains(fault.Message(err), key) {

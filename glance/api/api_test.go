@@ -221,7 +221,7 @@ func TestRanges(t *testing.T) {
 		{"bytes=5-99", 206, "56789", "bytes 5-9/10"},
 		{"bytes=10-", 416, "", ""},
 		{"bytes=5-2", 416, "", ""},
-		{"bytes=0-1,3-4", 416, "", ""},
+		{"bytes=0-1,3-4", 400, "", ""},
 		{"bytes=x", 416, "", ""},
 		{"lines=0-1", 416, "", ""},
 		{"bytes=-0", 416, "", ""},
@@ -229,6 +229,18 @@ func TestRanges(t *testing.T) {
 		a := s.want(c.status, "member@p", "GET", "/v2/images/"+id+"/file", "", "Range", c.spec)
 		if c.status == 206 && (a.body != c.body || a.header.Get("Content-Range") != c.rng) {
 			t.Errorf("%s: got %q, %q", c.spec, a.body, a.header.Get("Content-Range"))
+		}
+	}
+	for spec, want := range map[string]string{ // the header of clients of older releases
+		"bytes 0-3/10": "0123", "bytes 8-9/*": "89", "bytes 8-10/*": "", "bytes 5-2/10": "", "bytes=0-3": "", "x": "",
+	} {
+		status := 206
+		if want == "" {
+			status = 416
+		}
+		a := s.want(status, "member@p", "GET", "/v2/images/"+id+"/file", "", "Content-Range", spec)
+		if status == 206 && a.body != want {
+			t.Errorf("%s: got %q", spec, a.body)
 		}
 	}
 }

@@ -138,12 +138,18 @@ func send(w io.Writer, r io.Reader) error {
 func byteRange(h *http.Request, size int64) (offset, length int64, partial bool, err error) {
 	spec := h.Header.Get("Range")
 	if spec == "" {
+		if spec = h.Header.Get("Content-Range"); spec != "" {
+			return contentRange(spec, size)
+		}
 		return 0, size, false, nil
+	}
+	if strings.Contains(spec, ",") {
+		return 0, 0, false, fault.Invalidf("Requests with multiple ranges are not supported; make several requests with one range each.")
 	}
 	bad := api.WithStatus(http.StatusRequestedRangeNotSatisfiable, fault.Invalidf("The range %q cannot be satisfied.", spec))
 	list, ok := strings.CutPrefix(spec, "bytes=")
 	from, to, dashed := strings.Cut(strings.TrimSpace(list), "-")
-	if !ok || !dashed || strings.Contains(list, ",") {
+	if !ok || !dashed {
 		return 0, 0, false, bad
 	}
 	if from == "" { // the last n bytes
@@ -167,4 +173,19 @@ func byteRange(h *http.Request, size int64) (offset, length int64, partial bool,
 		last = min(last, int64(end))
 	}
 	return int64(start), last - int64(start) + 1, true, nil
+}
+
+// contentRange reads the header that clients of older Glance releases send instead of Range: "bytes 0-3/10", or with *
+// for the whole size.
+func contentRange(spec string, size int64) (offset, length int64, partial bool, err error) {
+	bad := api.WithStatus(http.StatusRequestedRangeNotSatisfiable, fault.Invalidf("The range %q cannot be satisfied.", spec))
+	list, ok := strings.CutPrefix(spec, "bytes ")
+	span, _, sized := strings.Cut(list, "/")
+	from, to, dashed := strings.Cut(span, "-")
+	start, err1 := strconv.ParseUint(from, 10, 63)
+	end, err2 := strconv.ParseUint(to, 10, 63)
+	if !ok || !sized || !dashed || errors.Join(err1, err2) != nil || end < start || int64(end) >= size {
+		return 0, 0, false, bad
+	}
+	return int64(start), int64(end) - int64(start) + 1, true, nil
 }

@@ -24,6 +24,8 @@ func TestWhoMayAskForOthers(t *testing.T) {
 		{"service", "nonsense", http.StatusBadRequest},
 		{"service", auth.EncodeAsker(auth.Service("nova")), http.StatusBadRequest},
 		{"service", auth.EncodeAsker(&auth.Caller{ProjectID: "p"}), http.StatusBadRequest},
+		{"service", "", http.StatusBadRequest},
+		{"service", auth.EncodeAsker(&auth.Caller{UserID: "u", ProjectID: "p\x00"}), http.StatusBadRequest},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v2.0/networks", nil)
 		if err != nil {

@@ -164,6 +164,12 @@ func (s *server) identify(r *Request, open bool) error {
 		}
 		return &unauthenticated{}
 	}
+	if !Storable(token) { // no token looks like this, and identity refuses to look it up
+		if open {
+			return nil
+		}
+		return &unauthenticated{}
+	}
 	c, err := s.c.Validator.Validate(auth.WithRequest(r.HTTP.Context(), r.ID), token)
 	switch {
 	case err == nil:
@@ -179,14 +185,15 @@ func (s *server) identify(r *Request, open bool) error {
 
 // asker makes the user for whom a service speaks the caller. Nobody else may speak for others.
 func (s *server) asker(r *Request) error {
-	v := r.HTTP.Header.Get(auth.AskerHeader)
-	if v == "" || !s.c.Askers {
+	said := r.HTTP.Header.Values(auth.AskerHeader)
+	if len(said) == 0 || !s.c.Askers {
 		return nil
 	}
 	if !r.Caller.HasRole("service") {
 		return fault.Forbiddenf("Only services may ask for somebody else.")
 	}
-	who, err := auth.DecodeAsker(v)
+	// An empty value is malformed, not absent: a service that meant to name somebody does not get its own rights.
+	who, err := auth.DecodeAsker(strings.Join(said, ","))
 	if err != nil {
 		return fault.Invalidf("The header %s is malformed.", auth.AskerHeader).Because(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 )
 
 // AskerHeader carries the user for whom one service calls another one; see EncodeAsker. It is accepted only beside a
@@ -29,8 +30,8 @@ func EncodeAsker(c *Caller) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// DecodeAsker parses a value of AskerHeader. It returns an error if the value names no user or claims to be a service's
-// own request.
+// DecodeAsker parses a value of AskerHeader. It returns an error if the value names no user, claims to be a service's
+// own request, or contains a NUL character, which no database stores.
 func DecodeAsker(v string) (*Caller, error) {
 	b, err := base64.StdEncoding.DecodeString(v)
 	if err != nil {
@@ -42,6 +43,11 @@ func DecodeAsker(v string) (*Caller, error) {
 	}
 	if c.UserID == "" || c.Own() {
 		return nil, errors.New("it names no user")
+	}
+	for _, text := range []string{c.UserID, c.UserName, c.ProjectID, c.ProjectName, c.DomainID} {
+		if strings.IndexByte(text, 0) >= 0 {
+			return nil, errors.New("it has a NUL character")
+		}
 	}
 	return &c, nil
 }
