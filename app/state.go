@@ -38,7 +38,7 @@ func OpenState(dir string, passage bool) (*State, error) {
 	if passage {
 		make = private.Passage
 	}
-	if err := make(dir); err != nil {
+	if err := errors.Join(make(dir), private.Owned(dir)); err != nil {
 		return nil, unwritable(dir, err)
 	}
 	f, err := private.File(filepath.Join(dir, "hypernova.pid"), os.O_RDWR|os.O_CREATE)
@@ -73,7 +73,10 @@ func guarded(name string) bool {
 
 // unwritable says why a state folder cannot be used, and what cures that.
 func unwritable(dir string, err error) error {
+	var at *fs.PathError
 	switch {
+	case errors.Is(err, private.ErrStrange) && errors.As(err, &at):
+		return fault.Invalidf("the state folder %s cannot be trusted: %s belongs to another user, who could replace what the cloud keeps; run as that user, give the folder to this one (\"chown -hR %d %s\", after a look at what is in it), or choose another with --state", dir, at.Path, os.Geteuid(), dir).Because(err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fault.Unavailablef("the disk of the state folder %s is full; make room on it (see \"df %s\"), or choose another folder with --state", dir, dir).Because(err)
 	case errors.Is(err, syscall.EROFS):

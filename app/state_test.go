@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,5 +124,25 @@ func TestALostDatabaseIsNotMadeAnew(t *testing.T) {
 	c.Database.Connection = "postgresql://u@h/{service}"
 	if err := s.Lost(&c); err != nil {
 		t.Errorf("on a server: %v", err)
+	}
+}
+
+// Root does not write into a folder that another user filled: a link in it would lead the write elsewhere.
+func TestAStateFolderOfAnotherUserIsRefused(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make files of another user")
+	}
+	dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
+	link := filepath.Join(dir, "hypernova.pid")
+	if err := errors.Join(os.WriteFile(victim, []byte("kept"), 0o644), os.Symlink(victim, link), os.Lchown(link, 65534, 65534), os.Chown(dir, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := app.OpenState(dir, false)
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "chown -hR 0 "+dir) {
+		t.Errorf("got %v, want the cure", err)
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "kept" {
+		t.Errorf("the file behind the link is %q, %v", text, err)
 	}
 }

@@ -35,6 +35,9 @@ func Missing(path string) error {
 }
 
 func folder(path string, mode fs.FileMode) error {
+	if _, err := planted(path); err != nil {
+		return err
+	}
 	i, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -74,7 +77,7 @@ func tighten(path string, i fs.FileInfo, mode fs.FileMode) error {
 
 // File opens a file with os.OpenFile's flags; one that it makes, and one that is there, only its owner reads.
 func File(name string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(name, flag, fileMode)
+	f, err := openFile(name, flag)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +149,7 @@ func CloseAll(dir string, want func(name string) bool) error {
 
 // Log opens a log for appending. A new one only its owner reads. One that is there keeps the group that an operator lets read it.
 func Log(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, fileMode)
+	f, err := openFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY)
 	if err != nil {
 		return nil, err
 	}
