@@ -38,7 +38,10 @@ func OpenState(dir string, passage bool) (*State, error) {
 	if passage {
 		make = private.Passage
 	}
-	if err := errors.Join(make(dir), private.Owned(dir)); err != nil {
+	if err := make(dir); err != nil {
+		return nil, unwritable(dir, err)
+	}
+	if err := private.Owned(dir); err != nil {
 		return nil, unwritable(dir, err)
 	}
 	f, err := private.File(filepath.Join(dir, "hypernova.pid"), os.O_RDWR|os.O_CREATE)
