@@ -33,7 +33,7 @@ func TestATokenThatIsNoTextIsRefused(t *testing.T) {
 	shut := Resource[error]{Name: "x", Plural: "xs", Ops: Ops[error]{
 		Do("GET /x", nil, 200, func(error, context.Context, *Request, *None) (None, error) { return None{}, nil }),
 	}}
-	h := New(Config{Name: "x", Dialect: Nova, Validator: away{}}, error(nil), shut)
+	h := New(Config{Name: "x", Dialect: toy{}, Validator: away{}}, error(nil), shut)
 	for token, want := range map[string]int{"\xff\xfe": 401, "a\x00b": 401, "some": 503} {
 		if w := ask(h, token, "GET /x", ""); w.Code != want {
 			t.Errorf("%q: %d, want %d", token, w.Code, want)

@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -23,8 +25,12 @@ func LoadFile(path string) (map[string]string, error) {
 		return nil, err
 	}
 	var m map[string]any
-	if err := yaml.Unmarshal(b, &m); err != nil {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(&m); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("policy file %s must map rule names to check strings: %w", path, err)
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("policy file %s has several YAML documents; one is read", path)
 	}
 	out := make(map[string]string, len(m))
 	for name, v := range m {

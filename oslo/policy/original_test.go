@@ -123,3 +123,17 @@ func TestFilesOfAFolderFollowTheFile(t *testing.T) {
 		t.Errorf("got %v, want an error that names the rule", err)
 	}
 }
+
+// A second document in a file would be rules that nobody reads.
+func TestSeveralDocumentsInAPolicyFileAreRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	for text, fine := range map[string]bool{"": true, "a: '@'\n": true, "---\na: '@'\n": true, "a: '@'\n---\na: '!'\n": false} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadFile(path); (err == nil) != fine {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
