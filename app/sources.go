@@ -81,5 +81,6 @@ func unseen(what string, err error) audit.Finding {
 		text = f.Msg
 	}
 	return audit.Finding{Rule: "not-looked", Subject: what, Text: "could not be looked at: " + text, Blind: true,
-		Person: "cure that, then check again; nothing that depends on it was judged"}
+		Person: "cure that, then check again (a damaged file: put back a backup, see \"Backup and restore\" in docs/operating.md); nothing that " +
+			"depends on it was judged"}
 }

@@ -249,7 +249,8 @@ func (j *judge) local() {
 		}
 		e := j.say("guest-missing", "server "+id, "is %s on this host, but there is no such guest", s.Status())
 		if s.VM == nova.Active {
-			e.repair(Of{Server: id, Host: host}, "reboot it hard, which makes the guest anew on the disk that is there")
+			e.repair(Of{Server: id, Host: host}, "reboot it hard, which makes the guest anew on the disk that is there; if that fails (openstack server event list %s), the disk is gone: "+
+				"openstack server delete %s", id, id)
 			continue
 		}
 		e.person("whether it shall run is its user's to say: openstack server reboot --hard %s makes the guest anew", id)
