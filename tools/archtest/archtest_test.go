@@ -29,5 +29,6 @@ func TestArchitecture(t *testing.T) {
 
 var rules = map[string]func(*archtest.Repo) []archtest.Complaint{
 	"imports": archtest.Imports, "sizes": archtest.Sizes, "docs": archtest.Docs, "inits": archtest.Inits,
-	"contexts": archtest.Contexts, "state": archtest.State, "private": archtest.Private, "modules": archtest.Modules, "rights": archtest.Rights, "kit": archtest.Kit,
+	"contexts": archtest.Contexts, "state": archtest.State, "methods": archtest.Methods(archtest.Wide()),
+	"private": archtest.Private, "modules": archtest.Modules, "rights": archtest.Rights, "kit": archtest.Kit,
 }
