@@ -35,8 +35,8 @@ type event struct {
 	Status string `json:"status,omitempty"`
 }
 
-// ExternalEvents tells compute. Events of servers that are not there, or not yet on a host, are compute's to ignore: fault.NotFound says
-// that all of them were.
+// ExternalEvents tells compute. Events of servers that are not there, or not yet on a host, are compute's to ignore; an older release says by
+// fault.NotFound that all of them were.
 func (c *Client) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {
 	if len(es) == 0 {
 		return nil
