@@ -1,4 +1,5 @@
-// Package choose is filter → weigh → pick with an explanation: which hosts a request may use, the best first, and why the others not.
+// Package choose selects hosts as nova's scheduler does: filters, normalised weighers, a random choice among the best,
+// and an explanation.
 package choose
 
 import (
@@ -11,18 +12,18 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Verdict is a check's answer; a refusal has a reason in a user's words ("has 512 MiB free, 2048 asked").
-// Hosts with the same words are told together, so a check that refuses many best makes its verdict once.
+// Verdict is the result of a check. A refusal has a reason for users ("has 512 MiB free, 2048 asked"). The explanation
+// groups hosts by equal reasons, so a check that refuses many hosts should create its Verdict once.
 type Verdict struct {
 	Pass   bool
 	Reason string
-	Err    error // the check could not tell: the request is rejected with it
+	Err    error // the check failed, and the request is rejected with this error
 }
 
-// Pass lets the host stay.
+// Pass keeps the host.
 func Pass() Verdict { return Verdict{Pass: true} }
 
-// Drop takes the host out.
+// Drop removes the host.
 func Drop(reason string, args ...any) Verdict {
 	if len(args) > 0 {
 		reason = fmt.Sprintf(reason, args...)
@@ -30,40 +31,40 @@ func Drop(reason string, args ...any) Verdict {
 	return Verdict{Reason: reason}
 }
 
-// Fail rejects the request: the check cannot tell whether this host will do.
+// Fail rejects the request, because the check cannot decide about this host.
 func Fail(err error) Verdict { return Verdict{Err: err} }
 
-// Filter makes a check for one request R over hosts H; a nil check passes all. An error rejects the request, never skips the filter.
+// Filter creates a check of hosts H for one request R. A nil check passes all hosts. An error rejects the request; the
+// filter is never skipped.
 type Filter[R, H any] struct {
 	Name string
 	Make func(R) (func(H) Verdict, error)
 }
 
-// Weigher scores a host for a request; scores are normalised to 0..1 over the hosts that are left, then multiplied.
-// Where all hosts score the same the weigher has no say. A score that is no number counts as the lowest.
+// Weigher scores a host for a request. Scores are normalised to 0..1 over the remaining hosts and then multiplied, as
+// in nova. If all scores are equal the weigher has no effect. NaN counts as the lowest score.
 type Weigher[R, H any] struct {
 	Name       string
 	Multiplier float64
 	Score      func(R, H) float64
-	// Make stands in the place of Score where a score needs preparing for a request or can fail. An error rejects the request.
+	// Make replaces Score if a score needs preparation for each request or can fail. An error rejects the request.
 	Make func(R) (func(H) (float64, error), error)
 }
 
-// Pipeline picks. It is read-only while it runs, so one value serves all requests.
+// Pipeline is a set of filters and weighers. Run does not change it, so one value serves all requests.
 type Pipeline[R, H any] struct {
 	Filters    []Filter[R, H]
 	Weighers   []Weigher[R, H]
 	Name       func(H) string
-	SubsetSize int             // the first of the result is a random one of this many best; 0 and 1: the best
-	Limit      int             // at most this many in the result; 0: all
+	SubsetSize int             // host_subset_size: the first result is a random one of this many best; 0 and 1: the best
+	Limit      int             // upper bound of the number of results; 0: none
 	Rand       func(n int) int // 0 ≤ r < n; nil: random
-	// Took, if not nil, is told how long each filter and weigher took over all its hosts ("filter", "RamFilter").
+	// Took, if not nil, receives the duration of each filter and weigher over all hosts ("filter", "RamFilter").
 	Took func(sort, name string, d time.Duration, err error)
 }
 
-// Run returns hosts best first, and the explanation (always, also on success). Hosts of equal weight keep their order.
-// No host left is fault.NoValidHost with the explanation as its text; the explanation of any other error has hosts left. hosts is
-// not changed.
+// Run returns the hosts, best first, and the explanation, which is set on success too. Hosts of equal weight keep their
+// order. If no host is left the error is fault.NoValidHost with the explanation as its text. hosts is not changed.
 func (p *Pipeline[R, H]) Run(r R, hosts []H) ([]H, Explanation, error) {
 	e := Explanation{Hosts: len(hosts), Left: len(hosts)}
 	left, own := hosts, false
@@ -80,7 +81,7 @@ func (p *Pipeline[R, H]) Run(r R, hosts []H) ([]H, Explanation, error) {
 		}
 		stage := Stage{Filter: f.Name, In: len(left)}
 		if !own {
-			left, own = slices.Clone(left), true // the caller's slice stays as it is
+			left, own = slices.Clone(left), true // the caller's slice must not change
 		}
 		left, err = p.filter(check, left, &stage)
 		p.took("filter", f.Name, begin, err)
@@ -107,7 +108,7 @@ func (p *Pipeline[R, H]) took(sort, name string, begin time.Time, err error) {
 	}
 }
 
-// filter keeps the passing hosts, in place.
+// filter keeps the passing hosts. It works in place.
 func (p *Pipeline[R, H]) filter(check func(H) Verdict, hosts []H, s *Stage) ([]H, error) {
 	kept := hosts[:0]
 	last := -1
@@ -196,7 +197,7 @@ func normal(s, low, high float64) float64 {
 	return (s - low) / (high - low)
 }
 
-// pick orders the hosts by weight and draws the first of the best few.
+// pick sorts the hosts by weight and chooses the first one at random among the best.
 func (p *Pipeline[R, H]) pick(weights []float64, hosts []H) []H {
 	n := len(hosts)
 	if p.Limit > 0 {
@@ -224,7 +225,7 @@ func (p *Pipeline[R, H]) pick(weights []float64, hosts []H) []H {
 	return out
 }
 
-// best is the indexes of the n greatest weights, greatest first, equal ones by index.
+// best returns the indexes of the n greatest weights, greatest first, equal weights by index.
 func best(weights []float64, n int) []int {
 	less := func(a, b int) int {
 		switch {
@@ -243,7 +244,7 @@ func best(weights []float64, n int) []int {
 		slices.SortFunc(order, less)
 		return order[:n]
 	}
-	order := make([]int, 0, n+1) // a few out of many: one pass, no sort
+	order := make([]int, 0, n+1) // few of many: one pass instead of a sort
 	for i := range weights {
 		if len(order) == n && less(order[n-1], i) < 0 {
 			continue

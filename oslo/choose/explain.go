@@ -6,18 +6,18 @@ import (
 )
 
 const (
-	maxReasons  = 16 // kept apart for one filter
-	shown       = 3  // of them in the text
+	maxReasons  = 16 // reasons kept for one filter
+	shown       = 3  // reasons in the text
 	maxExamples = 3  // host names for one reason
 )
 
-// Explanation says for each filter how many hosts came in, how many it dropped and why (grouped by reason, with example hosts).
+// Explanation lists, for each filter, how many hosts it checked and dropped, with the reasons and example hosts.
 type Explanation struct {
-	Hosts, Left int // before the first filter and after the last
+	Hosts, Left int // before the first filter and after the last one
 	Stages      []Stage
 }
 
-// Stage is one filter's part, reasons with most hosts first.
+// Stage is the result of one filter, reasons with most hosts first.
 type Stage struct {
 	Filter  string
 	In, Out int
@@ -25,18 +25,18 @@ type Stage struct {
 	Others  int // hosts dropped for reasons beyond those kept
 }
 
-// Reason is why some hosts were dropped.
+// Reason is a reason with the number of hosts dropped for it.
 type Reason struct {
 	Text    string
 	Hosts   int
 	Example []string
 }
 
-// String is the one-paragraph text shown in a server's fault.
+// String returns one paragraph, the text of a server's fault.
 func (e Explanation) String() string {
 	var b strings.Builder
 	hosts, left := e.Hosts, e.Left
-	if n := len(e.Stages); n > 0 { // also right when the maker only told the stages
+	if n := len(e.Stages); n > 0 { // also correct if the creator set only Stages
 		hosts, left = max(hosts, e.Stages[0].In), e.Stages[n-1].Out
 	}
 	if left == 0 {

@@ -1,4 +1,5 @@
-// Package conf is declared options: a struct per section, a tagged field per option, and nothing else that knows an option's name.
+// Package conf is declared configuration options, as in oslo.config: a struct per section, a tagged field per option,
+// layered sources.
 //
 //	type Database struct {
 //	    Connection string        `conf:"connection" default:"sqlite:///$state_path/nova.db" help:"…" secret:"url"`
@@ -9,22 +10,22 @@
 //	    Database Database `section:"database" help:"…"`
 //	}
 //
-// A root struct has one field per section. Fields are strings, integers, floats, bools, durations, lists ([]string, []int),
-// maps (map[string]string, "a:1,b:2") and types that read themselves from text (netip.Addr). Tags:
+// A root struct has one field per section. Fields are strings, integers, floats, bools, durations, lists ([]string,
+// []int), maps (map[string]string, "a:1,b:2") and types that unmarshal from text (netip.Addr). Tags:
 //
 //	default  the text used where nobody sets the option      unit    of a duration without one: ms, s (default), m, h
 //	min max  bounds of a number or duration, in its unit     enum    the allowed texts, "a|b"; of a list: of each element
 //	is       url: the text must be a URL with a scheme       multi   true: a list whose lines in files add up
 //	secret   true: never shown; url: its password is hidden  help    one or more sentences for the sample file
 //
-// A field that is not zero before Load replaces its default tag, which is how a program offers defaults it has to compute.
+// A field that is not zero before Load replaces its default tag. Use that for computed defaults.
 //
-// Sections that the configuration itself names are a map field, map[string]*Store, with the tag sections:"section.option" that says which
-// option lists the names; each is declared by the struct, whose fields' defaults are tags.
+// A map field, map[string]*Store, declares sections whose names the configuration lists. Its tag
+// sections:"section.option" names the option with the list. The struct declares the options and their defaults.
 //
-// Files are written as OpenStack's services read theirs: "option = value" below "[section]", a line that begins with white space
-// goes on with the value before it, the last of equal options wins, and $option, ${option} or ${section.option} stands for another
-// option's value ($$ is a dollar sign; options that are secret as a whole are taken as they are).
+// Files use the format of oslo.config: "option = value" below "[section]". A line that begins with white space
+// continues the value above it. The last of several equal options wins. $option, ${option} and ${section.option} stand
+// for another option's value; $$ is a dollar sign. Secret options are taken literally.
 package conf
 
 import (
@@ -38,20 +39,19 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// EnvPrefix begins the environment variables that set options: HYPERNOVA_<SECTION>__<OPTION>.
+// EnvPrefix is the prefix of environment variables that set options: HYPERNOVA_<SECTION>__<OPTION>.
 const EnvPrefix = "HYPERNOVA_"
 
 // Load fills root (a pointer to a struct of sections) from defaults, then files in order, then environment
-// (HYPERNOVA_<SECTION>__<OPTION>), then sets ("section.option=value").
-// All problems are reported together in one fault.Invalid, each with its place; an unknown section or option names the nearest known one.
-// root keeps its former content when there is a problem.
+// (HYPERNOVA_<SECTION>__<OPTION>), then sets ("section.option=value"). It returns all problems in one fault.Invalid,
+// each with its place. For an unknown section or option it suggests the nearest known one. On error root is unchanged.
 func Load(root any, files []string, env []string, sets []string) error {
 	_, err := LoadFrom(root, Sources{Files: files, Env: env, Sets: sets})
 	return err
 }
 
-// LoadFrom is Load for files that may have been written for another program. It answers what an operator shall know of these, a
-// sentence each.
+// LoadFrom is Load for files that may belong to OpenStack's services. It returns remarks for the operator, one sentence
+// each.
 func LoadFrom(root any, from Sources) (remarks []string, err error) {
 	read := func(l *loader) {
 		if from.Foreign != nil {
@@ -92,8 +92,8 @@ func LoadFrom(root any, from Sources) (remarks []string, err error) {
 	return l.remarks, fault.Invalidf("%s\n  %s", head, strings.Join(l.problems, "\n  "))
 }
 
-// Expand lists the files that Load shall read: files as given, then each directory's *.conf files in the order of their names.
-// A directory that is not there is an error; one without such files is not.
+// Expand lists the files that Load reads: the given files, then each directory's *.conf files sorted by name. A missing
+// directory is an error; an empty one is not.
 func Expand(files, dirs []string) ([]string, error) {
 	out := slices.Clone(files)
 	for _, d := range dirs {
@@ -110,22 +110,22 @@ func Expand(files, dirs []string) ([]string, error) {
 	return out, nil
 }
 
-// setting is a value as somebody wrote it, and where.
+// setting is a value with its source.
 type setting struct {
 	text    string
 	place   string // "nova.conf:12", "environment HYPERNOVA_…", "command line", "default"
 	lines   []string
-	owner   string // whose file it is from; empty: root's own
-	problem string // why the program cannot start with it
-	rival   string // the place in another owner's file that says otherwise
+	owner   string // the program that the file belongs to; empty: this one
+	problem string // why the program cannot start with this value
+	rival   string // a place in another program's file with a different value
 }
 
 type loader struct {
 	schema   *schema
 	from     Sources
 	values   map[*option]setting
-	raw      map[string]string // what files say, by section.option in small letters, for references to options of another program
-	turns    int               // references to such options that were followed
+	raw      map[string]string // values in files, for references to options of another program
+	turns    int               // number of resolved references to such options
 	remarks  []string
 	problems []string
 }
@@ -148,7 +148,7 @@ func (l *loader) file(name string) {
 	for _, b := range bad {
 		l.problem(fmt.Sprintf("%s:%d", name, b.line), "%s", b.text)
 	}
-	unknown := map[string]bool{} // sections said to be unknown once, not again per option
+	unknown := map[string]bool{} // unknown sections that are reported already
 	for _, e := range entries {
 		place := fmt.Sprintf("%s:%d", name, e.line)
 		if e.option != "" && l.foreign(Entry{File: name, Section: e.section, Option: e.option, Value: e.value}, place) {
@@ -231,7 +231,7 @@ func (l *loader) set(x string) {
 	l.values[o] = setting{text: value, place: place, lines: []string{value}}
 }
 
-// apply resolves references, parses everything, and stores it only when all is well.
+// apply resolves references and parses everything. It stores the values only if there is no error.
 func (l *loader) apply() {
 	var stores []func()
 	for _, sec := range l.schema.sections {
@@ -282,7 +282,7 @@ func (l *loader) setting(o *option) setting {
 }
 
 func (l *loader) optionHint(in *section, name string) string {
-	// A right name in a wrong section is the commonest mistake, and the easiest to name.
+	// A correct name in a wrong section is the most common mistake; name the right section.
 	for _, sec := range l.schema.sections {
 		if sec.option(name) != nil {
 			return fmt.Sprintf("; [%s] has it", sec.name)

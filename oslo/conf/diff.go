@@ -1,7 +1,7 @@
 package conf
 
-// Changed names the options ("section.option") whose values differ between two configurations of one type, in order of declaration.
-// Secret ones are named like all others; their values are not shown.
+// Changed lists the options ("section.option") whose values differ between two configurations of one type, in the order
+// of their declaration. It includes secret options, without values.
 func Changed(a, b any) []string {
 	var out []string
 	one, other := schemaOf(a), schemaOf(b)
@@ -13,7 +13,7 @@ func Changed(a, b any) []string {
 			}
 		}
 	}
-	for _, sec := range other.sections { // those that only b names
+	for _, sec := range other.sections { // sections that only b has
 		if one.section(sec.name) == nil {
 			for _, o := range sec.options {
 				out = append(out, sec.name+"."+o.name)

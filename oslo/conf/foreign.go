@@ -6,42 +6,43 @@ import (
 	"strings"
 )
 
-// Sources are where settings come from, in the order in which later ones win: files, then environment, then single settings.
+// Sources are the sources of settings. Later ones win: files, then environment, then single settings.
 type Sources struct {
 	Files     []string
 	Env, Sets []string
-	Foreign   Foreign // nil: files name the options of root only
+	Foreign   Foreign // nil: files contain only root's options
 }
 
-// Foreign understands files that were written for other programs. Its methods are called for each entry of each file, once or more
-// often, in order.
+// Foreign interprets files that were written for other programs. Its methods are called in order for each entry of each
+// file, perhaps more than once.
 type Foreign interface {
-	// Begin is called before the files are read, or read again.
+	// Begin is called before the files are read, and before they are read again.
 	Begin()
-	// Mean says what an entry means here.
+	// Mean returns the meaning of an entry.
 	Mean(e Entry) Meaning
-	// Section says whether the other program may have a section of the name.
+	// Section reports whether the other program has a section of that name.
 	Section(file, name string) bool
-	// Names are options that the other program has in a section, to find the nearest to a misspelt one.
+	// Names lists the other program's options in a section, to suggest the nearest one.
 	Names(file, section string) []string
 }
 
-// Entry is one assignment of a file.
+// Entry is one assignment in a file.
 type Entry struct{ File, Section, Option, Value string }
 
-// Meaning is what an entry of another program's file means here. The zero value leaves the entry to root's own declarations.
+// Meaning is the meaning of an entry of another program's file. The zero value leaves the entry to root's own
+// declarations.
 type Meaning struct {
-	Taken   bool   // nothing else is to be made of the entry
-	Set     []Set  // the options of root that it stands for
-	Remark  string // what the operator shall know; empty: nothing
-	Problem string // why the program cannot start with it, unless a later source sets the options of Set; empty: it can
-	Owner   string // whose file it is: owners that set one option differently are a problem
+	Taken   bool   // the entry is handled completely
+	Set     []Set  // root's options that it sets
+	Remark  string // a sentence for the operator; empty: none
+	Problem string // why the program cannot start, unless a later source sets the options of Set; empty: it can
+	Owner   string // the program that the file belongs to; different values from different owners are a problem
 }
 
-// Set is an option of root and its text.
+// Set is an assignment to an option of root.
 type Set struct{ Section, Option, Value string }
 
-// foreign makes of an entry what the other program's reader says, and reports whether that was all.
+// foreign handles an entry by the other program's reader. It reports whether that was all.
 func (l *loader) foreign(e Entry, place string) bool {
 	if l.from.Foreign == nil {
 		return false
@@ -70,7 +71,7 @@ func (l *loader) foreign(e Entry, place string) bool {
 	return true
 }
 
-// assign notes what a file says of an option.
+// assign records an assignment of a file.
 func (l *loader) assign(o *option, value, place, owner string) {
 	former := l.values[o]
 	v := setting{text: value, place: place, owner: owner}
@@ -82,7 +83,7 @@ func (l *loader) assign(o *option, value, place, owner string) {
 	l.values[o] = v
 }
 
-// section finds a section whatever the case of its name, as OpenStack does.
+// section finds a section, ignoring case as OpenStack does.
 func (l *loader) section(name string) *section {
 	if s := l.schema.section(name); s != nil {
 		return s
@@ -95,12 +96,12 @@ func (l *loader) section(name string) *section {
 	return nil
 }
 
-// sectionOfAnother reports that a section is another program's alone.
+// sectionOfAnother reports whether only the other program has a section.
 func (l *loader) sectionOfAnother(file, name string) bool {
 	return l.from.Foreign != nil && l.from.Foreign.Section(file, name)
 }
 
-// foreignHint names the nearest of the other program's options, empty where none is near.
+// foreignHint suggests the nearest option of the other program, empty if none is near.
 func (l *loader) foreignHint(file, section, name string, own []string) string {
 	if l.from.Foreign == nil {
 		return ""

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// entry is one assignment of a file, or a section heading where option is empty.
+// entry is one assignment of a file, or a section heading if option is empty.
 type entry struct {
 	section, option, value string
 	line                   int
@@ -17,13 +17,13 @@ type mistake struct {
 	text string
 }
 
-// parse reads a file's text. It goes on after a mistake, so that all mistakes of a file are known at once.
+// parse parses the text of a file. It continues after a mistake, so that it reports all of them.
 func parse(text string) ([]entry, []mistake) {
 	var (
 		out     []entry
 		bad     []mistake
 		section string
-		open    = -1 // index in out of the option whose value may still go on
+		open    = -1 // index in out of the option whose value may continue
 	)
 	text = strings.TrimPrefix(text, "\ufeff")
 	for i, line := range strings.Split(text, "\n") {
@@ -75,7 +75,7 @@ func parse(text string) ([]entry, []mistake) {
 	return out, bad
 }
 
-// unquote removes one pair of equal quotes around the whole value.
+// unquote removes one pair of quotes around the whole value.
 func unquote(s string) string {
 	if n := len(s); n > 1 && s[0] == s[n-1] && (s[0] == '"' || s[0] == '\'') {
 		return s[1 : n-1]
@@ -83,7 +83,7 @@ func unquote(s string) string {
 	return s
 }
 
-// quote shows text of a file in a message, cut so that a pasted key does not fill the screen.
+// quote quotes text of a file for a message, shortened so that a pasted key does not fill the screen.
 func quote(s string) string {
 	if len(s) > 40 {
 		s = s[:40] + "…"
@@ -91,7 +91,7 @@ func quote(s string) string {
 	return "\"" + s + "\""
 }
 
-// reason is the part of an error that the message around it does not already say.
+// reason returns the part of an error that the message does not contain yet.
 func reason(err error) string {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// family is a field of sections that the configuration itself names: an option lists them, "name:kind,name:kind" or names alone.
+// family is a field of sections whose names an option lists: "name:kind,name:kind", or names alone.
 type family struct {
-	section, option string // that lists the names
+	section, option string // the option with the names
 	help            string
 	field           reflect.Value // map[string]*T
 }
@@ -28,7 +28,7 @@ func familyOf(f reflect.StructField, v reflect.Value) (family, bool) {
 	return family{sec, opt, f.Tag.Get("help"), v}, true
 }
 
-// names are the sections that the map has, in order.
+// names returns the keys of the map, sorted.
 func (f family) names() []string {
 	var out []string
 	for _, k := range f.field.MapKeys() {
@@ -41,7 +41,7 @@ func (f family) names() []string {
 func (f family) add(s *schema) {
 	for _, name := range f.names() {
 		if s.section(name) != nil {
-			continue // Load has complained
+			continue // Load has reported it
 		}
 		sec := &section{name: name, help: f.help}
 		sec.add(f.field.MapIndex(reflect.ValueOf(name)).Elem())
@@ -49,14 +49,14 @@ func (f family) add(s *schema) {
 	}
 }
 
-// model is the section as documents show it, under a name that stands for all.
+// model returns the section for documents, under a placeholder name.
 func (f family) model() *section {
 	sec := &section{name: "<" + f.option + ">", help: f.help}
 	sec.add(reflect.New(f.field.Type().Elem().Elem()).Elem())
 	return sec
 }
 
-// learn fills the map with an empty section for each name that the sources list. What is wrong there otherwise, the loading says.
+// learn fills the map with an empty section for each listed name. It ignores other errors, which Load reports.
 func (f family) learn(root any, from Sources, load func(*loader)) []string {
 	f.field.Set(reflect.MakeMap(f.field.Type()))
 	l := newLoader(root, from)
@@ -68,7 +68,7 @@ func (f family) learn(root any, from Sources, load func(*loader)) []string {
 	o := sec.option(f.option)
 	text, err := l.resolve(o, l.setting(o).text, nil)
 	if err != nil {
-		return nil // said by the loading
+		return nil // Load reports it
 	}
 	var problems []string
 	for item := range strings.SplitSeq(text, ",") {
@@ -85,7 +85,7 @@ func (f family) learn(root any, from Sources, load func(*loader)) []string {
 	return problems
 }
 
-// families of a root struct.
+// families returns the families of a root struct.
 func families(root any) []family {
 	var out []family
 	v := reflect.ValueOf(root).Elem()

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// hint is "; did you mean x?" for the known name nearest to an unknown one, empty where none is near enough to be meant.
+// hint returns "; did you mean x?" for the nearest known name, empty if none is near enough.
 func hint(name string, known []string, form string) string {
 	best, at := "", len(name)/2+1
 	for _, k := range known {
@@ -19,7 +19,7 @@ func hint(name string, known []string, form string) string {
 	return fmt.Sprintf("; did you mean "+form+"?", best)
 }
 
-// distance is Levenshtein's: the fewest single-character insertions, deletions and replacements that make b of a.
+// distance is the Levenshtein distance: the least number of insertions, deletions and replacements of characters.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	row := make([]int, len(y)+1)

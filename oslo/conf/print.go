@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// Option is what is known of one declared option, for documents and tests.
+// Option describes one declared option, for documents and tests.
 type Option struct {
 	Section, Name, Kind, Default, Unit, Min, Max, Help string
 	Choices                                            []string
 	Secret                                             bool
 }
 
-// Options lists every declared option in order of declaration.
+// Options lists the declared options in the order of their declaration.
 func Options(root any) []Option {
 	var out []Option
 	s := schemaOf(root)
@@ -36,7 +36,7 @@ func Options(root any) []Option {
 	return out
 }
 
-// Sample writes a configuration file in which every option is commented out, with its help, type, bounds and default.
+// Sample writes a configuration file with every option commented out, with its help, type, bounds and default.
 func Sample(w io.Writer, root any) error {
 	b := bufio.NewWriter(w)
 	s := schemaOf(root)
@@ -45,7 +45,7 @@ func Sample(w io.Writer, root any) error {
 			fmt.Fprintln(b)
 		}
 		if i >= len(s.sections) {
-			fmt.Fprint(b, "#") // its name stands for others
+			fmt.Fprint(b, "#") // a placeholder for other names
 		}
 		fmt.Fprintf(b, "[%s]\n", sec.name)
 		wrap(b, sec.help)
@@ -66,7 +66,7 @@ func Sample(w io.Writer, root any) error {
 	return b.Flush()
 }
 
-// Dump writes the values in force as a configuration file, secrets masked.
+// Dump writes the current values as a configuration file, with secrets masked.
 func Dump(w io.Writer, root any) error {
 	b := bufio.NewWriter(w)
 	for i, sec := range schemaOf(root).sections {
@@ -80,7 +80,8 @@ func Dump(w io.Writer, root any) error {
 				values = []string{""}
 			}
 			for _, value := range values {
-				value = strings.NewReplacer("$", "$$", "\n", "\n    ").Replace(mask(o, value)) // a value's further lines begin with white space
+				// continuation lines begin with white space
+				value = strings.NewReplacer("$", "$$", "\n", "\n    ").Replace(mask(o, value))
 				fmt.Fprintln(b, strings.TrimRight(o.name+" = "+value, " "))
 			}
 		}
@@ -111,7 +112,7 @@ func (o *option) describe() string {
 	return strings.Join(parts, "; ")
 }
 
-// mask hides what is secret in a text that is about to be shown.
+// mask hides the secret parts of a text for output.
 func mask(o *option, text string) string {
 	if text == "" {
 		return text
@@ -128,7 +129,8 @@ func mask(o *option, text string) string {
 			return text
 		}
 		shown := u.User.String() + "@"
-		if u.User == nil || strings.Count(text, "@") > 1 || !strings.Contains(text, shown) { // several hosts, each with its own, or unusual characters
+		// several hosts, each with credentials, or unusual characters
+		if u.User == nil || strings.Count(text, "@") > 1 || !strings.Contains(text, shown) {
 			return text[:strings.Index(text, "://")+3] + "***@" + text[strings.LastIndexByte(text, '@')+1:]
 		}
 		return strings.Replace(text, shown, url.User(u.User.Username()).String()+":***@", 1)
@@ -136,7 +138,7 @@ func mask(o *option, text string) string {
 	return "***"
 }
 
-// wrap writes help as comment lines of readable length.
+// wrap writes help as comment lines.
 func wrap(w io.Writer, help string) {
 	line := "#"
 	for word := range strings.FieldsSeq(help) {

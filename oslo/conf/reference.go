@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// resolve replaces $references in the text of option o. seen is the chain of options under way, which finds circles.
+// resolve replaces $references in the text of option o. seen is the chain of options being resolved; it detects cycles.
 func (l *loader) resolve(o *option, text string, seen []*option) (string, error) {
 	if o.secret == "true" || !strings.Contains(text, "$") {
 		return text, nil
@@ -72,7 +72,7 @@ func refName(s string) (name, rest string, err error) {
 	return s[:i], s[i:], nil
 }
 
-// lookup finds what a reference means: section.option, or an option of the same section, or of [DEFAULT].
+// lookup finds the option of a reference: section.option, an option of the same section, or one of [DEFAULT].
 func (l *loader) lookup(from *option, name string) *option {
 	if i := strings.LastIndexByte(name, '.'); i > 0 {
 		if sec := l.schema.section(name[:i]); sec != nil {
@@ -89,7 +89,7 @@ func (l *loader) lookup(from *option, name string) *option {
 	return nil
 }
 
-// foreignValue is what a file says of an option that only another program has.
+// foreignValue returns the value in a file of an option that only another program has.
 func (l *loader) foreignValue(from *option, name string) (string, bool) {
 	for _, key := range []string{name, from.section + "." + name, "DEFAULT." + name} {
 		if v, ok := l.raw[strings.ToLower(key)]; ok {

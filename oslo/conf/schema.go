@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// schema is what the tags of a root struct declare.
+// schema is the declarations in the tags of a root struct.
 type schema struct {
 	sections []*section
-	models   []*section // of sections that the configuration names
+	models   []*section // sections that the configuration names
 }
 
 type section struct {
@@ -26,7 +26,7 @@ type option struct {
 	goName                         string
 }
 
-// schemaOf reads the tags. A bad tag is a programmer's error and panics.
+// schemaOf reads the tags. It panics on a bad tag.
 func schemaOf(root any) *schema {
 	v := reflect.ValueOf(root)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
@@ -38,7 +38,7 @@ func schemaOf(root any) *schema {
 		f := v.Type().Field(i)
 		name, ok := f.Tag.Lookup("section")
 		if !ok {
-			continue // families follow, when all other names are known
+			continue // families follow when all other names are known
 		}
 		if s.section(name) != nil {
 			panic(fmt.Sprintf("conf: section [%s] is declared twice", name))

@@ -18,7 +18,7 @@ var (
 	mapType      = reflect.TypeFor[map[string]string]()
 )
 
-// units are the words a duration option may be counted in.
+// unitOf returns the unit of a duration option by its name.
 func unitOf(name string) (time.Duration, error) {
 	switch name {
 	case "", "s":
@@ -33,7 +33,7 @@ func unitOf(name string) (time.Duration, error) {
 	return 0, fmt.Errorf("unknown unit %q", name)
 }
 
-// kind names the option's type for people.
+// kind returns the option's type for documents.
 func (o *option) kind() (string, error) {
 	if _, err := unitOf(o.unit); err != nil {
 		return "", err
@@ -72,7 +72,7 @@ func kindOf(t reflect.Type, o *option) (string, error) {
 	return "", fmt.Errorf("type %s cannot be an option", t)
 }
 
-// parse makes the field's value of texts (one, or the lines of a multi option). The store it returns cannot fail.
+// parse parses texts (one, or the lines of a multi option). The returned store sets the field and cannot fail.
 func (o *option) parse(texts []string) (store func(), err error) {
 	v := reflect.New(o.field.Type()).Elem()
 	if v.Kind() == reflect.Slice && !v.Addr().Type().Implements(textType) {
@@ -119,7 +119,7 @@ func (o *option) scalar(v reflect.Value, text string) error {
 	case v.Type() == durationType:
 		return o.duration(v, text)
 	case v.Addr().Type().Implements(textType):
-		if text == "" { // the zero value means "none"
+		if text == "" { // the zero value means none
 			return nil
 		}
 		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
@@ -171,7 +171,7 @@ func (o *option) text(v reflect.Value, text string) error {
 		return fmt.Errorf("%s is none of %s", o.show(text), strings.ReplaceAll(o.enum, "|", ", "))
 	}
 	if o.is == "url" && text != "" {
-		// The message leaves the text out: what does not parse cannot be masked.
+		// The message omits the text: a value that does not parse cannot be masked.
 		if u, err := url.Parse(text); err != nil || u.Scheme == "" {
 			return fmt.Errorf("the value is no URL, which begins with scheme://")
 		}
@@ -221,7 +221,7 @@ func (o *option) bounds(n float64, unit string) error {
 	return nil
 }
 
-// show quotes a value in a message unless it is a secret.
+// show quotes a value for a message, or masks it if it is secret.
 func (o *option) show(text string) string {
 	if o.secret != "" {
 		return "the value"
@@ -236,10 +236,10 @@ func (o *option) unitName() string {
 	return o.unit
 }
 
-// format writes the field's value as a file would have it.
+// format returns the field's value in the form of a file.
 func (o *option) format() string { return strings.Join(o.values(), "\n") }
 
-// values are the texts that a file gives the option, more or less than one only where it may be given several times.
+// values returns the texts of the option in a file. Only a multi option has more or less than one.
 func (o *option) values() []string {
 	if !o.multi {
 		return []string{o.formatValue(o.field)}
@@ -288,7 +288,7 @@ func orZero(s string) string {
 	return s
 }
 
-// mustFloat reads a bound from a tag; a tag that is no number is a programmer's error.
+// mustFloat parses a bound of a tag. It panics if the bound is not a number.
 func mustFloat(s string) float64 {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package conns bounds what clients hold of a process before they have said who they are: how many connections there are at once, how many
-// of them one address may have, and how long each may keep the process waiting for a request's body or for an answer to be taken.
+// Package conns bounds what clients hold of a process before they have said who they are: how many connections there
+// are at once, how many of them one address may have, and how long each may keep the process waiting for a request's
+// body or for an answer to be taken.
 package conns
 
 import (
@@ -54,8 +55,8 @@ func New(total, perAddress int, log *slog.Logger) *Bounds {
 	return &Bounds{total: total, perAddress: perAddress, log: log, unproven: list.New(), byAddress: map[netip.Addr]*list.List{}, told: map[string]*told{}}
 }
 
-// Total is how many connections a process may have whose limit of open files is what it is: some are left for databases, disks and calls
-// of its own.
+// Total is how many connections a process may have whose limit of open files is what it is: some are left for
+// databases, disks and calls of its own.
 func Total() int {
 	var r syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {
@@ -80,8 +81,8 @@ type listener struct {
 	conns    map[*Conn]bool // guarded by b.mu
 }
 
-// Accept answers the next connection within the bounds. Beyond them the oldest one that keeps the process waiting without having proved who
-// it is makes room; where there is none, the new one is closed.
+// Accept answers the next connection within the bounds. Beyond them the oldest one that keeps the process waiting
+// without having proved who it is makes room; where there is none, the new one is closed.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		raw, err := l.Listener.Accept()
@@ -273,7 +274,8 @@ func Proven(ctx context.Context) {
 	c.b.mu.Unlock()
 }
 
-// Whole gives the client until then for the whole rest of its request's body; the next Read of the body by way of Begin honours it.
+// Whole gives the client until then for the whole rest of its request's body; the next Read of the body by way of Begin
+// honours it.
 func Whole(r *http.Request, within time.Duration) {
 	if b, ok := r.Body.(*body); ok {
 		b.until = time.Now().Add(within)
@@ -315,7 +317,8 @@ type body struct {
 // ErrSlow is the cause of a body's end that the client kept the process waiting for.
 var ErrSlow = errors.New("the client sends its request too slowly")
 
-// Read waits for the next part at most bodyIdle, and in all as long as the body's average rate is bodyRate after a first bodyIdle.
+// Read waits for the next part at most bodyIdle, and in all as long as the body's average rate is bodyRate after a
+// first bodyIdle.
 func (b *body) Read(p []byte) (int, error) {
 	if b.ended {
 		return b.rest.Read(p)
@@ -350,8 +353,8 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) Close() error { return b.rest.Close() }
 
-// Drain hurries the clients of a listener made by Listen that keep a process which ends waiting: bodies that do not come at once, and with
-// all also bodies that do, and answers that are not taken. It answers how many these are.
+// Drain hurries the clients of a listener made by Listen that keep a process which ends waiting: bodies that do not
+// come at once, and with all also bodies that do, and answers that are not taken. It answers how many these are.
 func Drain(l net.Listener, all bool) (waiting int) {
 	x, ok := l.(*listener)
 	if !ok {

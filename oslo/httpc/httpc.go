@@ -1,5 +1,5 @@
-// Package httpc calls sibling services over HTTP: tokens, request ids, timeouts, retries where a repetition is harmless,
-// and their error bodies as faults.
+// Package httpc is the HTTP client for calls between services, as keystoneauth's sessions are: tokens, request ids,
+// timeouts, retries of idempotent requests, and error bodies as faults.
 package httpc
 
 import (
@@ -21,33 +21,34 @@ import (
 	"hypernova/oslo/log"
 )
 
-// TokenSource gives the token to call with. It may block on the network.
+// TokenSource supplies the token of a request. It may block on the network.
 type TokenSource interface {
 	Token(ctx context.Context) (string, error)
 }
 
-// Forgetter is a token source that can be told that a token is no longer good.
+// Forgetter is a TokenSource that drops a token which a service has rejected.
 type Forgetter interface{ Forget(token string) }
 
-// Static is a token that never changes.
+// Static is a constant token.
 type Static string
 
 func (s Static) Token(context.Context) (string, error) { return string(s), nil }
 
-// Config makes a client. Only Base is required.
+// Config configures a client. Only Base is required.
 type Config struct {
 	Base    string            // "http://controller:9292/v2"
-	Name    string            // of the service called, for messages: "glance"
-	Tokens  TokenSource       // nil: calls go without a token
-	Headers map[string]string // on every request, as "OpenStack-API-Version"
-	Timeout time.Duration     // of one try, its body included; default 60 s; streams are only bound until the headers
-	Retries int               // further tries of a GET or HEAD; default 3, negative: none
-	HTTP    *http.Client      // nil: one with a pool of its own
-	// Asker sends along who asked: the caller in the context, if that is not a service's own work. The service called then judges by its rights.
+	Name    string            // name of the called service, for messages: "glance"
+	Tokens  TokenSource       // nil: requests carry no token
+	Headers map[string]string // sent with every request, for example "OpenStack-API-Version"
+	Timeout time.Duration     // limit of one attempt including its body; default 60 s; for a stream only until the headers
+	Retries int               // further attempts of a GET or HEAD; default 3, negative: none
+	HTTP    *http.Client      // nil: a client with its own connection pool
+	// Asker sends the user in the context along (auth.AskerHeader), unless the request is a service's own. The called
+	// service then applies the user's rights.
 	Asker bool
 }
 
-// Client is safe for concurrent use.
+// Client sends requests to one service. It is safe for concurrent use.
 type Client struct {
 	c    Config
 	http *http.Client
@@ -75,17 +76,17 @@ func New(c Config) *Client {
 	return &Client{c: c, http: h}
 }
 
-// Request is one call. Path is below the base and already escaped where it holds free text (url.PathEscape).
+// Request is one request. Path is relative to Base. Free text in it is already escaped (url.PathEscape).
 type Request struct {
 	Method string // default GET
 	Path   string
 	Query  url.Values
 	Header http.Header
-	Body   any // encoded as JSON; nil: none
+	Body   any // encoded as JSON; nil: no body
 }
 
-// Do calls and decodes the answer's JSON into Out; an answer without a body leaves it zero. Statuses of 400 and above are faults by
-// kind with the service's own message; a service that cannot be reached is fault.Unavailable.
+// Do sends a request and decodes the JSON answer into Out. An answer without a body leaves Out zero. A status of 400
+// and above is a fault of its kind with the service's message. A service that cannot be reached is fault.Unavailable.
 func Do[Out any](ctx context.Context, c *Client, r Request) (Out, error) {
 	var out Out
 	err := c.tries(ctx, r, func(ctx context.Context) error {
@@ -111,7 +112,8 @@ func Do[Out any](ctx context.Context, c *Client, r Request) (Out, error) {
 	return out, err
 }
 
-// Stream calls and hands out the response with its body unread; the caller closes it. ctx must live as long as the body is read.
+// Stream sends a request and returns the response with an unread body. The caller closes it. ctx must live as long as
+// the body is read.
 func (c *Client) Stream(ctx context.Context, r Request) (*http.Response, error) {
 	var resp *http.Response
 	err := c.tries(ctx, r, func(ctx context.Context) (err error) {
@@ -121,7 +123,8 @@ func (c *Client) Stream(ctx context.Context, r Request) (*http.Response, error) 
 	return resp, err
 }
 
-// tries repeats what is safe to repeat: reads that met an absent service, and anything once after a token was refused.
+// tries repeats what is safe to repeat: reads while the service is unavailable, and any request once after its token
+// was rejected.
 func (c *Client) tries(ctx context.Context, r Request, try func(context.Context) error) error {
 	renewed := false
 	for n := 0; ; n++ {
@@ -147,13 +150,13 @@ func (c *Client) tries(ctx context.Context, r Request, try func(context.Context)
 		case <-ctx.Done():
 			return err
 		}
-		log.From(ctx).DebugContext(ctx, "call repeated", "service", c.c.Name, "path", r.Path, log.Err, err.Error())
+		log.From(ctx).DebugContext(ctx, "retrying request: service unavailable or token rejected", "service", c.c.Name, "path", r.Path, log.Err, err.Error())
 	}
 }
 
 func (r Request) safe() bool { return r.Method == "" || r.Method == "GET" || r.Method == "HEAD" }
 
-// tokenError is a 401 for a token that was thought good.
+// tokenError is a 401 for a token that should be valid.
 type tokenError struct {
 	token string
 	err   error
@@ -231,12 +234,12 @@ func (c *Client) unreachable(err error) error {
 	return fault.Unavailablef("%s does not answer", c.c.Name).Because(err)
 }
 
-// maxErrorBody bounds what is read of an error's text.
+// maxErrorBody bounds the part of an error body that is read, in bytes.
 const maxErrorBody = 64 << 10
 
-// readFault makes a fault of an error answer.
+// readFault makes a fault from an error response.
 func readFault(service string, resp *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut text is better than none
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a part of the text is better than none
 	msg, code := Message(body)
 	if msg == "" {
 		msg = service + " answered " + strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode)
@@ -245,7 +248,7 @@ func readFault(service string, resp *http.Response) error {
 		Err: fmt.Errorf("%s %s: status %d", resp.Request.Method, resp.Request.URL.Redacted(), resp.StatusCode)}
 }
 
-// KindOf is the kind of a status of 400 and above.
+// KindOf returns the fault kind of a status of 400 and above.
 func KindOf(status int) fault.Kind {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusUnsupportedMediaType:
@@ -270,8 +273,8 @@ func KindOf(status int) fault.Kind {
 	return fault.Internal
 }
 
-// Message finds text and code in an error body of any of the services' forms: {"itemNotFound":{"message"}}, {"error":{"message"}},
-// {"NeutronError":{"type","message"}}, {"errors":[{"code","detail"}]}, {"message"}.
+// Message returns text and code of an error body in any service's form: {"itemNotFound":{"message"}},
+// {"error":{"message"}}, {"NeutronError":{"type","message"}}, {"errors":[{"code","detail"}]}, {"message"}.
 func Message(body []byte) (msg, code string) {
 	type inner struct {
 		Message, Detail, Type string
@@ -286,7 +289,7 @@ func Message(body []byte) (msg, code string) {
 			msg = in.Detail
 		}
 		if code = in.Type; code == "" {
-			_ = json.Unmarshal(in.Code, &code) // a number is the status again
+			_ = json.Unmarshal(in.Code, &code) // a number only repeats the status
 		}
 		return msg != ""
 	}

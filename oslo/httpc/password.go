@@ -16,26 +16,29 @@ import (
 	"hypernova/oslo/lock"
 )
 
-// Password logs in to identity with a name and a password, as services do ([keystone_authtoken]), and renews before the token ends.
+// Password is a TokenSource that authenticates with a name and a password ([keystone_authtoken]) and renews the token
+// before it expires.
 type Password struct {
-	AuthURL                    string // "http://controller:5000/v3"; the version is added where it lacks
-	Username, Password         string
-	UserDomain                 string // name; default "Default"
-	ProjectName, ProjectDomain string // scope; domain's name, default "Default"; without project and system: unscoped
-	System                     bool   // scope: the whole system
+	AuthURL            string // "http://controller:5000/v3"; the version is added if it is missing
+	Username, Password string
+	UserDomain         string // name; default "Default"
+	// scope; domain names default to "Default"; without project and system the token is unscoped
+	ProjectName, ProjectDomain string
+	System                     bool // system scope "all"
 	HTTP                       *http.Client
 
 	login lock.Keyed[struct{}] // one login at a time
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	token   string
 	expires time.Time
 }
 
-// margin is how long before its end a token is renewed, so that what it starts can finish.
+// margin is the time before its expiry at which a token is renewed, so that requests that use it can finish.
 const margin = 2 * time.Minute
 
-// Token is the present token, or a new one. Wrong credentials are fault.Unauthorized, an absent identity service fault.Unavailable.
+// Token returns the current token or a new one. Wrong credentials are fault.Unauthorized; an unreachable identity
+// service is fault.Unavailable.
 func (p *Password) Token(ctx context.Context) (string, error) {
 	if t := p.present(); t != "" {
 		return t, nil
@@ -46,7 +49,7 @@ func (p *Password) Token(ctx context.Context) (string, error) {
 	}
 	defer unlock()
 	if t := p.present(); t != "" {
-		return t, nil // whoever held the lock has fetched it
+		return t, nil // another goroutine has fetched it
 	}
 	token, expires, err := p.fetch(ctx)
 	if err != nil {
@@ -67,7 +70,7 @@ func (p *Password) present() string {
 	return ""
 }
 
-// Forget drops a token that a service refused.
+// Forget drops a token that a service has rejected.
 func (p *Password) Forget(token string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

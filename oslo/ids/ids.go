@@ -23,8 +23,9 @@ func Hex() string { return strings.ReplaceAll(UUID(), "-", "") }
 // Request is a request id in OpenStack's form, "req-" and a UUID.
 func Request() string { return "req-" + UUID() }
 
-// Ordered is a UUID (version 7) whose text order follows the time it was made at, to a quarter of a microsecond: the twelve bits behind
-// the milliseconds hold their fraction (RFC 9562, section 6.2, method 3). Rows that are read in order of creation use it as their key.
+// Ordered is a UUID (version 7) whose text order follows the time it was made at, to a quarter of a microsecond: the
+// twelve bits behind the milliseconds hold their fraction (RFC 9562, section 6.2, method 3). Rows that are read in
+// order of creation use it as their key.
 func Ordered(now time.Time) string {
 	var b [16]byte
 	rand.Read(b[8:])

@@ -17,71 +17,72 @@ import (
 )
 
 const (
-	// DefaultBeat is how often a receiver says that it still works on a message. Both ends of a bus use the same.
+	// DefaultBeat is the interval of a receiver's keep-alives. Both ends of a bus must use the same one.
 	DefaultBeat = 2 * time.Second
-	// missed beats make a receiver dead.
+	// missed is the number of missing keep-alives after which a receiver counts as dead.
 	missed = 3
-	// maxDeliveries bounds how many receivers one cast may take down with it.
+	// maxDeliveries bounds the redeliveries of a cast whose receivers die.
 	maxDeliveries = 5
-	// keepFor bounds how long an accepted cast waits for its dead receiver to come back.
+	// keepFor bounds how long an accepted cast waits for its dead receiver to return.
 	keepFor = 10 * time.Minute
-	// elsewhere is how often a refused message to any listener is offered again: brokers choose by chance, so that one who refuses may be
-	// chosen several times before one who does not.
+	// elsewhere bounds how often a refused message is offered to any listener again. Brokers choose at random and may
+	// choose a refusing listener several times.
 	elsewhere = 16
 )
 
-// Scheme names a transport: messaging.Open(ctx, url, inproc.Scheme, nats.Scheme).
+// Scheme is a transport with the URL scheme that selects it: messaging.Open(ctx, url, inproc.Scheme, nats.Scheme).
 type Scheme struct {
 	Name string // "inproc", "nats"
 	Open func(ctx context.Context, url string) (Transport, error)
 }
 
-// Bus is a process's connection. Request id and caller of ctx travel with each message (oslo/auth) and are in the handler's ctx.
+// Bus is a process's connection to the message broker. Each message carries the request id and caller of ctx
+// (oslo/auth), and the handler's ctx has them.
 type Bus struct {
 	t       Transport
 	id      string
 	log     *slog.Logger
 	beat    time.Duration
 	metrics *metric.Registry // may be nil
-	keeps   bool             // the broker keeps casts
+	keeps   bool             // the broker stores casts
 	seq     atomic.Uint64
-	timers  sync.Pool // *time.Timer that nobody waits for
+	timers  sync.Pool // of stopped *time.Timer
 
 	quit, ended chan struct{}
 	stopInbox   func()
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	waiting map[string]*pending
 	closed  bool
 }
 
-// pending is a message whose end is not known yet.
+// pending is a sent message without an outcome.
 type pending struct {
 	m      *Message
 	to     Address
-	order  uint64        // of sending
-	answer chan *Message // capacity 1: exactly one outcome is sent, by whoever finds it first
-	end    time.Time     // call: its deadline
-	sent   atomic.Bool   // the transport has taken it
-	// The following are guarded by the bus's mutex.
+	order  uint64        // sequence number of the send
+	answer chan *Message // capacity 1: exactly one outcome is sent
+	end    time.Time     // deadline of a call
+	sent   atomic.Bool   // the transport has accepted it
+	// The bus's mutex guards the fields below.
 	answered   bool
-	sign       time.Time // when the receiver last showed life, or the message was sent
-	heard      bool      // the receiver has shown life
-	host       string    // of the receiver, where it said so
-	last       time.Time // when it was sent or repeated
+	sign       time.Time // time of the last keep-alive, or of the send
+	heard      bool      // a keep-alive has arrived
+	host       string    // the receiver's host, if a keep-alive named it
+	last       time.Time // time of the last send or repetition
 	repeats    int
-	accepted   time.Time // cast: a receiver has had it; the bus keeps it from now on
-	deliveries int       // cast: repetitions that somebody received
+	accepted   time.Time // cast: when a receiver accepted it; the bus redelivers it from then on
+	deliveries int       // cast: number of redeliveries that reached a listener
 }
 
-// BusOption adjusts a bus.
+// BusOption configures a bus.
 type BusOption func(*Bus)
 
-// Beat sets the interval of signs of life; three missed ones make a receiver dead.
+// Beat sets the keep-alive interval. A receiver that misses three counts as dead.
 func Beat(d time.Duration) BusOption { return func(b *Bus) { b.beat = d } }
 
-// Open connects to url with the transport of its scheme. An unknown scheme is fault.Invalid. It logs to the logger of ctx and counts in
-// its metrics.
+// Open connects to url with the transport of its scheme. An unknown scheme is fault.Invalid. The bus uses the logger
+// and the metrics of ctx.
 func Open(ctx context.Context, url string, transports ...Scheme) (*Bus, error) {
 	name, _, _ := strings.Cut(url, ":")
 	var known []string
@@ -98,7 +99,7 @@ func Open(ctx context.Context, url string, transports ...Scheme) (*Bus, error) {
 	return nil, fault.Invalidf("no message transport is called %q; there are: %s", name, strings.Join(known, ", "))
 }
 
-// New makes a bus of a connected transport, which it owns from then on.
+// New makes a bus from a connected transport and owns the transport from then on.
 func New(ctx context.Context, t Transport, o ...BusOption) (*Bus, error) {
 	b := &Bus{t: t, id: ids.Hex(), log: log.From(ctx), metrics: metric.From(ctx), beat: DefaultBeat, waiting: map[string]*pending{},
 		quit: make(chan struct{}), ended: make(chan struct{})}
@@ -111,12 +112,12 @@ func New(ctx context.Context, t Transport, o ...BusOption) (*Bus, error) {
 		return nil, err
 	}
 	b.stopInbox = stop
-	go b.watch(context.WithoutCancel(ctx)) // repetition ends with the bus, not with whoever opened it
+	go b.watch(context.WithoutCancel(ctx)) // repetition ends with the bus, not with ctx
 	return b, nil
 }
 
-// Close ends the connection; calls that wait fail with fault.Unavailable, and accepted casts are not looked after any more.
-// Servers are drained before. Closing twice is no error.
+// Close ends the connection. Waiting calls fail with fault.Unavailable, and accepted casts are no longer redelivered.
+// Drain servers first. A second Close is not an error.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
 	if b.closed {
@@ -134,14 +135,14 @@ func (b *Bus) Close(ctx context.Context) error {
 	return b.t.Close(ctx)
 }
 
-// Waiting is how many calls and casts have no outcome yet, for state reports.
+// Waiting returns the number of calls and casts without an outcome, for state reports.
 func (b *Bus) Waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.waiting)
 }
 
-// call sends and waits: for the reply of a call, for the receipt of a cast.
+// call sends a message and blocks until the reply of a call or the receipt of a cast.
 func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) ([]byte, error) {
 	to := m.to(host)
 	for try := 1; ; try++ {
@@ -154,7 +155,7 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 			msg.Timeout, at = m.o.timeout, time.Now().Add(m.o.timeout)
 		}
 		if m.kind == KindCast {
-			msg.Timeout = 0 // the handler outlives the sender's patience
+			msg.Timeout = 0 // the handler may run for longer than the sender waits
 		}
 		p, err := b.post(ctx, to, order, at, msg)
 		if err != nil {
@@ -166,10 +167,10 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 		}
 		switch {
 		case end.Kind == KindRefused && to.Mode == Any && try < elsewhere && ctx.Err() == nil && !b.isClosed():
-			pause(ctx, time.Duration(try)*time.Millisecond) // one who is busy or ending may be alone for a moment
+			pause(ctx, time.Duration(try)*time.Millisecond) // a busy or draining listener may be the only one for a moment
 			continue
 		case end.Fault != nil && m.kind == KindCast && end.Kind == KindReply:
-			return nil, nil // the handler failed before the receipt came: its error belongs to the receiver's log
+			return nil, nil // the handler failed before the receipt arrived: the receiver logs its error
 		case end.Fault != nil && end.Kind == KindRefused:
 			return nil, unheard(end.Fault.fault())
 		case end.Fault != nil:
@@ -179,7 +180,7 @@ func (b *Bus) call(ctx context.Context, m *method, host string, payload []byte) 
 	}
 }
 
-// outcome waits for the end of a message, and for no longer than the method's timeout where timed.
+// outcome waits for the end of a message, at most for the method's timeout if timed.
 func (b *Bus) outcome(ctx context.Context, m *method, p *pending, timed bool) (*Message, error) {
 	var late <-chan time.Time
 	if timed {
@@ -216,11 +217,12 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// codeUnheard marks what the bus says itself, in place of a receiver.
+// codeUnheard marks faults that the bus itself makes in place of a receiver.
 const codeUnheard = "bus.unheard"
 
-// Unheard tells whether a call or cast failed on the way: the message, or its answer, was lost, its receiver died or is not there, or the
-// broker is away. The receiver may have done what was asked, so only what is idempotent may be asked again.
+// Unheard reports whether a call or cast failed in transport: the message or its answer was lost, the receiver died or
+// does not listen, or the broker is away. The receiver may have executed the request, so repeat only idempotent
+// requests.
 func Unheard(err error) bool {
 	f := fault.Of(err)
 	return f != nil && f.Code == codeUnheard
@@ -269,7 +271,7 @@ func (b *Bus) forget(id string) {
 
 func (b *Bus) isClosed() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.closed }
 
-// receive takes what comes to the inbox. Something for a call that is over is dropped: its caller is gone.
+// receive handles a message of the inbox. A message for a finished call is dropped.
 func (b *Bus) receive(d Delivery) {
 	if d.Ack != nil {
 		defer d.Ack()
@@ -295,16 +297,16 @@ func (b *Bus) receive(d Delivery) {
 	case KindRefused:
 		switch {
 		case !p.accepted.IsZero():
-			p.deliveries = max(0, p.deliveries-1) // nobody received it; the watch offers it again
+			p.deliveries = max(0, p.deliveries-1) // nobody received it; watch offers it again
 		case p.repeats > 0 && m.Fault != nil && m.Fault.Kind == fault.Unavailable.String():
-			// What was refused may be the repetition: the first one may be in good hands. Silence decides.
+			// The refused message may be a repetition whose original is being handled. Missing keep-alives decide.
 		default:
 			b.end(m.ID, p, m)
 		}
 	}
 }
 
-// alive notes a sign of life; the first one is a cast's receipt. The mutex is held.
+// alive records a keep-alive; the first one is a cast's receipt. The caller holds the mutex.
 func (b *Bus) alive(p *pending, m *Message, now time.Time) {
 	if p == nil {
 		return
@@ -320,7 +322,7 @@ func (b *Bus) alive(p *pending, m *Message, now time.Time) {
 	}
 }
 
-// end removes a pending message and tells the one who waits. The mutex is held.
+// end removes a pending message and sends its outcome. The caller holds the mutex.
 func (b *Bus) end(id string, p *pending, m *Message) {
 	delete(b.waiting, id)
 	p.tell(m)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Contract prints every method with its argument and reply, field by field, for a golden file: a change on the wire is a diff.
+// Contract prints every method with its argument and reply, field by field, for a golden file, so that a change on the
+// wire shows as a diff.
 func (a *API) Contract() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "topic %s\n", a.topic)
@@ -64,7 +65,7 @@ func typeName(t reflect.Type) string {
 	return t.String()
 }
 
-// collect finds the structs that t is made of.
+// collect finds the structs that t refers to.
 func collect(t reflect.Type, seen map[reflect.Type]bool, out *[]reflect.Type) {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
@@ -89,7 +90,7 @@ type field struct {
 	t    reflect.Type
 }
 
-// fields are those that travel, by their JSON names in order; embedded structs' are the outer's own.
+// fields iterates over the fields that travel, by their JSON names in order, with those of embedded structs.
 func fields(t reflect.Type) func(func(field) bool) {
 	return func(yield func(field) bool) {
 		for _, f := range reflect.VisibleFields(t) {
@@ -107,7 +108,7 @@ func fields(t reflect.Type) func(func(field) bool) {
 	}
 }
 
-// Messages goes over what travels: each method's name with its arguments' type, and with its reply's.
+// Messages iterates over the message types: each method's name with its argument's type and its reply's type.
 func (a *API) Messages() func(yield func(name string, t reflect.Type) bool) {
 	return func(yield func(string, reflect.Type) bool) {
 		for _, m := range a.methods {

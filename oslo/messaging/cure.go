@@ -13,8 +13,9 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Cure turns what the network said of a broker into what an operator can do. at is where the broker should be, without secrets; section is
-// where the options of its TLS stand. What a broker says in its own way is its transport's to explain first.
+// Cure turns a network error of a broker into an error that tells an operator what to do. at is the broker's address
+// without secrets; section is the configuration section with its TLS options. Transports handle their own error types
+// first.
 func Cure(at, section string, err error) *fault.Fault {
 	if f := fault.Of(err); f != nil {
 		return f

@@ -51,7 +51,7 @@ func TestAFullQueueHasALine(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		for line, want := range map[string]int{"more messages than this service can take are refused": 1, "run more of it": 1, "messages are taken again": 1} {
+		for line, want := range map[string]int{"refusing messages: the queue is full": 1, "run more instances": 1, "accepting messages again": 1} {
 			if n := strings.Count(out.String(), line); n != want || refused < 2 {
 				t.Errorf("%q is there %d times after %d refusals", line, n, refused)
 			}

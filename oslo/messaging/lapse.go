@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// lapse is a context with a deadline whose timer is set when somebody waits for its end. Most handlers are done before they do, and a timer
-// costs as much as a short handler.
+// lapse is a context with a deadline whose timer is created only if somebody waits for its end. Most handlers finish
+// before that, and a timer costs as much as a short handler.
 type lapse struct {
 	context.Context // of the message; it does not end
 	at              time.Time
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the fields below
 	timed context.Context
 	end   context.CancelFunc
-	ended bool // before it was timed
+	ended bool // ended before the timer was created
 }
 
-// lapsing gives ctx, which must not end by itself, a deadline.
+// lapsing returns ctx, which must not end by itself, with a deadline.
 func lapsing(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
 	l := &lapse{Context: ctx, at: at}
 	return l, l.cancel
@@ -28,7 +28,7 @@ func (l *lapse) Deadline() (time.Time, bool) { return l.at, true }
 
 func (l *lapse) Done() <-chan struct{} { return l.watched().Done() }
 
-// Value answers for the timer too, so that a child of the context finds it and needs nobody who waits for both.
+// Value also serves the timer's context, so that child contexts find it and need no goroutine.
 func (l *lapse) Value(key any) any {
 	l.mu.Lock()
 	timed := l.timed
@@ -51,10 +51,10 @@ func (l *lapse) Err() error {
 	case time.Now().Before(l.at):
 		return nil
 	}
-	return l.watched().Err() // which has ended, and stays so
+	return l.watched().Err() // ended, and it stays ended
 }
 
-// watched is the context with its timer.
+// watched returns the context with its timer.
 func (l *lapse) watched() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,21 +1,21 @@
 package messaging
 
 const (
-	// remembered is how many finished messages are known by id, so that a repetition is answered and not handled again; more than can be
-	// in custody.
+	// remembered is the number of finished messages known by id, so that a repetition is answered and not handled again.
+	// It exceeds the number of accepted messages.
 	remembered = 2 * backlog
-	// rememberedBytes bounds their replies together.
+	// rememberedBytes bounds the total size of their replies.
 	rememberedBytes = 4 << 20
 )
 
-// memory is the replies of the last messages that a server has finished. Its map must be made.
+// memory holds the replies of the last finished messages of a server. Its map must be made.
 type memory struct {
 	replies map[string]*Message
 	order   []string // oldest first
 	bytes   int
 }
 
-// add remembers a reply, at the cost of the oldest ones.
+// add stores a reply and evicts the oldest ones.
 func (m *memory) add(r *Message) {
 	if _, known := m.replies[r.ID]; known {
 		return

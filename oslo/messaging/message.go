@@ -10,39 +10,41 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Kind is what a message is for.
+// Kind is the type of a message.
 type Kind string
 
 const (
-	KindCall    Kind = "call"    // asks for a reply
-	KindCast    Kind = "cast"    // asks for a receipt (alive) and, when the handler has returned, an empty reply
-	KindFanout  Kind = "fanout"  // asks for nothing
-	KindReply   Kind = "reply"   // the end of a call or cast
-	KindAlive   Kind = "alive"   // the receiver has the message and lives
-	KindRefused Kind = "refused" // nobody has started on the message: no listener, draining or busy
+	KindCall    Kind = "call"    // expects a reply
+	KindCast    Kind = "cast"    // expects a keep-alive as the receipt and, after the handler, an empty reply
+	KindFanout  Kind = "fanout"  // expects nothing
+	KindReply   Kind = "reply"   // ends a call or cast
+	KindAlive   Kind = "alive"   // keep-alive: the receiver lives and has the message
+	KindRefused Kind = "refused" // nobody has started on the message: no listener, draining, or busy
 )
 
-// Message is the envelope. Its JSON form is what brokers carry; fields are only ever added.
+// Message is the envelope. Its JSON form crosses the broker. Fields are only added, never removed.
 type Message struct {
-	Kind     Kind            `json:"kind"`
-	ID       string          `json:"id"`
-	IDs      []string        `json:"ids,omitempty"`    // of alive: all that the receiver has of this sender
-	Host     string          `json:"host,omitempty"`   // of alive: the receiver
-	Sender   string          `json:"sender,omitempty"` // the bus it came from; order holds per sender
-	Topic    string          `json:"topic,omitempty"`
-	Method   string          `json:"method,omitempty"`
-	Level    int             `json:"level,omitempty"`
-	Request  string          `json:"request,omitempty"`
-	Caller   *auth.Caller    `json:"caller,omitempty"`
-	Trace    string          `json:"trace,omitempty"`      // W3C traceparent
-	Timeout  time.Duration   `json:"timeout_ns,omitempty"` // what is left until the deadline: hosts' clocks need not agree
-	ReplyTo  string          `json:"reply_to,omitempty"`   // the inbox of the sender
-	Delivery int             `json:"delivery,omitempty"`   // 0 the first time, counted up by redelivery
+	Kind Kind   `json:"kind"`
+	ID   string `json:"id"`
+	// of a keep-alive: all messages of this sender that the receiver has
+	IDs     []string     `json:"ids,omitempty"`
+	Host    string       `json:"host,omitempty"`   // of a keep-alive: the receiver's host
+	Sender  string       `json:"sender,omitempty"` // id of the sending bus; order holds per sender
+	Topic   string       `json:"topic,omitempty"`
+	Method  string       `json:"method,omitempty"`
+	Level   int          `json:"level,omitempty"`
+	Request string       `json:"request,omitempty"`
+	Caller  *auth.Caller `json:"caller,omitempty"`
+	Trace   string       `json:"trace,omitempty"` // W3C traceparent
+	// time left until the deadline: a duration, because hosts' clocks may differ
+	Timeout  time.Duration   `json:"timeout_ns,omitempty"`
+	ReplyTo  string          `json:"reply_to,omitempty"` // the sender's inbox
+	Delivery int             `json:"delivery,omitempty"` // 0 at first; each redelivery adds 1
 	Payload  json.RawMessage `json:"payload,omitempty"`
 	Fault    *WireFault      `json:"fault,omitempty"`
 }
 
-// WireFault is a fault as it crosses the bus.
+// WireFault is the form of a fault on the bus.
 type WireFault struct {
 	Kind  string `json:"kind"`
 	Msg   string `json:"msg"`
@@ -50,24 +52,24 @@ type WireFault struct {
 	Cause string `json:"cause,omitempty"` // for the log of the other side
 }
 
-// Mode is who gets a message.
+// Mode selects the receivers of a message.
 type Mode uint8
 
 const (
 	Any   Mode = iota // one listener of the topic
 	One               // one listener of topic.host
 	All               // every listener of the topic
-	Inbox             // the bus named by Host: replies
+	Inbox             // the bus named by Host, for replies
 )
 
-// Address is where a message goes and where a listener waits. Hosts and topics may hold any character.
+// Address is the target of a message and the subscription of a listener. Hosts and topics may contain any character.
 type Address struct {
 	Mode  Mode
 	Topic string
 	Host  string
 }
 
-// String is the address for logs and messages.
+// String returns the address for logs and error messages.
 func (a Address) String() string {
 	switch a.Mode {
 	case One:
@@ -81,34 +83,34 @@ func (a Address) String() string {
 	}
 }
 
-// Delivery is a message that arrived. Ack, if not nil, is called once the handler has returned: a broker that keeps messages
-// itself gives it to another listener when the connection ends before.
+// Delivery is a message that arrived. Ack, if not nil, is called after the handler has returned. A broker with queues
+// redelivers the message if the connection ends before that.
 type Delivery struct {
 	Message *Message
 	Ack     func()
 }
 
-// Transport moves messages. The kit above it does replies, signs of life, redelivery of casts, limits and drain, so a transport
-// only needs an unreliable, ordered way from one process to others. All methods may be called concurrently.
+// Transport moves messages between processes. Replies, keep-alives, redelivery of casts, limits and drain are in this
+// package, so a transport only needs to be ordered, not reliable. All methods may be called concurrently.
 type Transport interface {
-	// Send hands m over. It may return before m arrived; it does not change or keep m, and m does not share memory with what arrives.
-	// fault.Unavailable: nobody listens (where that is known at once) or the broker is away for longer than ctx or the transport's
-	// patience; fault.TooLarge: over the message bound. A transport that learns later that nobody listens delivers
-	// a KindRefused with m's ID to the inbox m.ReplyTo.
+	// Send passes m to the transport. It may return before m arrives. It does not change or keep m, and the delivered
+	// message shares no memory with m. fault.Unavailable: nobody listens (if that is known at once), or the broker is away
+	// for longer than ctx or the transport's limit. fault.TooLarge: m exceeds the size limit. A transport that learns
+	// later that nobody listens delivers a KindRefused with the ID of m to the inbox m.ReplyTo.
 	Send(ctx context.Context, to Address, m *Message) error
-	// Listen calls deliver for each message sent to at: those of one sender in the order sent, those of several perhaps concurrently.
-	// deliver may block for a short time: that is back-pressure. It is restored after a lost connection without the listener's help.
-	// After stop has returned no delivery begins.
+	// Listen calls deliver for each message to at: in the order sent for one sender, perhaps concurrently for several.
+	// deliver may block for a short time, as back-pressure. The transport restores the subscription after a lost
+	// connection. No delivery starts after stop has returned.
 	Listen(ctx context.Context, at Address, deliver func(Delivery)) (stop func(), err error)
-	// Close ends the connection. Listeners end, what was sent and not yet written is flushed until ctx ends.
+	// Close ends the connection and the listeners. It flushes sent messages until ctx ends.
 	Close(ctx context.Context) error
 }
 
-// KeepsCasts is a transport whose broker keeps a cast from the moment it was sent until a listener has handled it: the kit does not repeat
-// it to get a receipt.
+// KeepsCasts marks a transport whose broker stores a cast from its sending until a listener has handled it. The bus
+// then does not repeat the cast to get a receipt.
 type KeepsCasts interface{ KeepsCasts() }
 
-// toWire keeps kind, text and code; the whole chain's text goes along for the log.
+// toWire keeps the kind, text and code of a fault. The text of the whole error chain travels along for the log.
 func toWire(err error) *WireFault {
 	f := fault.Of(err)
 	if f == nil {
@@ -134,10 +136,10 @@ func (w *WireFault) fault() error {
 
 type traceKey struct{}
 
-// WithTrace returns a context that carries a W3C traceparent, which goes with each message sent under it.
+// WithTrace returns a context with a W3C traceparent, which every message sent under it carries.
 func WithTrace(ctx context.Context, parent string) context.Context {
 	return context.WithValue(ctx, traceKey{}, parent)
 }
 
-// Trace is the traceparent in ctx, empty where there is none.
+// Trace returns the traceparent in ctx, empty if there is none.
 func Trace(ctx context.Context) string { s, _ := ctx.Value(traceKey{}).(string); return s }

@@ -1,20 +1,24 @@
-// Package messaging is how services meet: typed calls, casts and fanouts, declared once as a value that both ends share.
+// Package messaging is the RPC layer, as oslo.messaging is: typed calls, casts and fanouts, each declared once for
+// sender and receiver.
 //
 //	var Compute = messaging.NewAPI("compute")
 //	var Uptime  = messaging.NewCall[messaging.None, UptimeReply](Compute, "uptime")
 //	reply, err := Uptime.Do(ctx, bus, host, messaging.None{})   // client
 //	Uptime.Handle(srv, m.uptime)                                // server
 //
-// The bus carries hints; the truth is in the database. What the kit promises: a call ends with the handler's answer, with its
-// fault (kind, text and code), or with fault.Unavailable within about three beats of the receiver's death; a cast that was
-// accepted is given again when its receiver dies, as long as the sender lives; handlers are therefore idempotent.
+// The bus carries hints; the database has the truth. A call ends with the handler's reply, with the handler's fault
+// (kind, text and code), or with fault.Unavailable within about three keep-alive intervals of the receiver's death. A
+// cast that a receiver accepted is redelivered if the receiver dies, as long as its sender lives. Handlers must
+// therefore be idempotent.
 //
-// A request or reply that is lost costs a moment, not the call: a message without a sign of life is repeated, with its id. A receiver that
-// works on it says so and goes on, one that has finished says its reply once more, for as long as the reply is among the last it
-// remembers: a receiver never works on one message twice at once. Where any listener may answer, the repetition goes to the one that
-// has shown life; only where every sign of it was lost may a second one begin on the message too.
+// A lost request or reply costs a delay, not the call. The sender repeats a message, under the same id, while it sees
+// no keep-alive for it. A receiver that is working on the message answers with a keep-alive. A receiver that has
+// finished it sends the reply again, if the reply is among the last ones it remembers. So one receiver never runs the
+// same message twice at once. If any listener may answer, the repetition goes to the one that sent a keep-alive. A
+// second listener can start on the message only if every keep-alive was lost.
 //
-// Messages of one sender that are not lost arrive in the order sent; handlers run concurrently unless the method is declared Ordered.
+// Messages of one sender arrive in the order sent, except for lost ones. Handlers run concurrently unless the method is
+// declared Ordered.
 package messaging
 
 import (
@@ -31,16 +35,16 @@ import (
 // DefaultTimeout is the deadline of a call whose context has none and whose method declares none.
 const DefaultTimeout = time.Minute
 
-// API is one topic's declared methods ("compute", "conductor", "scheduler", "l2-agent", "dhcp-agent").
+// API is the set of methods declared on one topic ("compute", "conductor", "scheduler", "l2-agent", "dhcp-agent").
 type API struct {
 	topic   string
 	methods []*method
 }
 
-// NewAPI declares a topic. Methods are added by NewCall, NewCast and NewFanout while packages are initialised, never later.
+// NewAPI declares a topic. NewCall, NewCast and NewFanout add methods while packages are initialised, never later.
 func NewAPI(topic string) *API { return &API{topic: topic} }
 
-// Topic is the name listeners wait on.
+// Topic returns the name of the topic.
 func (a *API) Topic() string { return a.topic }
 
 // None is an empty argument or reply.
@@ -68,7 +72,7 @@ func declare(a *API, kind Kind, name string, req, rep reflect.Type, o []Option) 
 	return m
 }
 
-// Option adjusts a declared method.
+// Option configures a declared method.
 type Option func(*opts)
 
 type opts struct {
@@ -78,29 +82,30 @@ type opts struct {
 	urgent  bool
 }
 
-// Timeout is the deadline of a call when ctx has none; default 60 s.
+// Timeout sets the deadline of a call whose ctx has none; default 60 s.
 func Timeout(d time.Duration) Option { return func(o *opts) { o.timeout = d } }
 
-// Level is the service level a receiver must have. A receiver below it answers fault.NotImplemented.
+// Level sets the service level that a receiver needs. A receiver below it answers fault.NotImplemented.
 func Level(n int) Option { return func(o *opts) { o.level = n } }
 
-// Ordered makes a listener handle this method's messages of one sender one after another, in the order sent.
+// Ordered makes a listener handle the messages of one sender to this method one after another, in the order sent.
 func Ordered() Option { return func(o *opts) { o.ordered = true } }
 
-// Urgent makes a listener handle this method's messages beside all others, however many of those wait: for signs of life, whose handlers
-// are short.
+// Urgent makes a listener handle this method's messages at once, outside the concurrency limit. It is for heartbeats,
+// whose handlers are short.
 func Urgent() Option { return func(o *opts) { o.urgent = true } }
 
-// Call is a method that answers.
+// Call is a method with a reply.
 type Call[Req, Rep any] struct{ m *method }
 
-// NewCall declares a call. A name declared twice is a programmer's error and panics.
+// NewCall declares a call. It panics if the name is declared already.
 func NewCall[Req, Rep any](a *API, name string, o ...Option) *Call[Req, Rep] {
 	return &Call[Req, Rep]{declare(a, KindCall, name, reflect.TypeFor[Req](), reflect.TypeFor[Rep](), o)}
 }
 
-// Do sends to one listener of topic.host; host "" is any one listener of the topic. It blocks until the reply, ctx or the deadline;
-// remote faults come back with their kind; no listener or a listener that stops showing life is fault.Unavailable.
+// Do sends the request to one listener of topic.host, or to any listener of the topic if host is empty. It blocks until
+// the reply, the end of ctx or the deadline. A fault of the handler keeps its kind. fault.Unavailable: nobody listens,
+// or the listener stopped sending keep-alives.
 func (c *Call[Req, Rep]) Do(ctx context.Context, b *Bus, host string, req Req) (Rep, error) {
 	var rep Rep
 	body, err := json.Marshal(req)
@@ -117,7 +122,7 @@ func (c *Call[Req, Rep]) Do(ctx context.Context, b *Bus, host string, req Req) (
 	return rep, nil
 }
 
-// Handle sets the server's handler. ctx carries caller, request id, trace and deadline.
+// Handle sets the server's handler. Its ctx carries caller, request id, trace and deadline.
 func (c *Call[Req, Rep]) Handle(s *Server, h func(ctx context.Context, req Req) (Rep, error)) {
 	s.handle(c.m, func(ctx context.Context, payload []byte) ([]byte, error) {
 		var req Req
@@ -136,19 +141,20 @@ func (c *Call[Req, Rep]) Handle(s *Server, h func(ctx context.Context, req Req) 
 	})
 }
 
-// MinLevel is the level the method was declared with, for senders that ask the receiver's record first.
+// MinLevel returns the declared level, for senders that compare it with the receiver's service record.
 func (c *Call[Req, Rep]) MinLevel() int { return c.m.o.level }
 
-// Cast is a method without an answer.
+// Cast is a method without a reply.
 type Cast[Req any] struct{ m *method }
 
-// NewCast declares a cast. A name declared twice is a programmer's error and panics.
+// NewCast declares a cast. It panics if the name is declared already.
 func NewCast[Req any](a *API, name string, o ...Option) *Cast[Req] {
 	return &Cast[Req]{declare(a, KindCast, name, reflect.TypeFor[Req](), nil, o)}
 }
 
-// Do blocks until a listener has accepted the message; it does not wait for the handler. Nobody there is fault.Unavailable.
-// From then on the bus gives the message again, to the same address, when the receiver dies before its handler returned.
+// Do blocks until a listener has accepted the message; it does not wait for the handler. fault.Unavailable: nobody
+// listens. After that the bus redelivers the message, to the same address, if the receiver dies before its handler
+// returns.
 func (c *Cast[Req]) Do(ctx context.Context, b *Bus, host string, req Req) error {
 	body, err := json.Marshal(req)
 	if err != nil {
@@ -158,23 +164,24 @@ func (c *Cast[Req]) Do(ctx context.Context, b *Bus, host string, req Req) error 
 	return err
 }
 
-// Handle sets the server's handler. Its error is logged and ends the matter; a message is only repeated when the receiver dies.
+// Handle sets the server's handler. Its error is logged and the message is not repeated; only the receiver's death
+// causes a redelivery.
 func (c *Cast[Req]) Handle(s *Server, h func(ctx context.Context, req Req) error) {
 	s.handle(c.m, silent(c.m, h))
 }
 
-// MinLevel is the level the method was declared with.
+// MinLevel returns the declared level.
 func (c *Cast[Req]) MinLevel() int { return c.m.o.level }
 
-// Fanout is a cast to every listener of a topic: a hint that may be lost.
+// Fanout is a cast to every listener of a topic. It is a hint and may be lost.
 type Fanout[Req any] struct{ m *method }
 
-// NewFanout declares a fanout. A name declared twice is a programmer's error and panics.
+// NewFanout declares a fanout. It panics if the name is declared already.
 func NewFanout[Req any](a *API, name string, o ...Option) *Fanout[Req] {
 	return &Fanout[Req]{declare(a, KindFanout, name, reflect.TypeFor[Req](), nil, o)}
 }
 
-// Do reaches every listener of the topic that is connected. Nobody listening is no error.
+// Do sends to every connected listener of the topic. No listener is not an error.
 func (c *Fanout[Req]) Do(ctx context.Context, b *Bus, req Req) error {
 	body, err := json.Marshal(req)
 	if err != nil {
@@ -207,7 +214,7 @@ func decode(m *method, payload []byte, into any) error {
 
 func (m *method) String() string { return m.full }
 
-// host of an address: "" is any listener.
+// to returns the address of a host's listener, or of any listener if host is empty.
 func (m *method) to(host string) Address {
 	if host == "" {
 		return Address{Mode: Any, Topic: m.api.topic}

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// soons are how many times in a beat both ends look for what is to be told or asked soon.
+	// soons is how many times per keep-alive interval both ends check for new messages and overdue ones.
 	soons = 8
-	// A message without a sign of life is repeated after a beat/repeatFirst, and then each beat/repeatNext: what was lost on the way costs that
-	// much. Receivers know what they have and what they have done by its id, so a repetition is at most a question.
+	// A message without a keep-alive is repeated after beat/repeatFirst and then every beat/repeatNext. A receiver
+	// recognises a repetition by its id, so it costs little.
 	repeatFirst, repeatNext = 4, 2
 )
 
-// watch asks again after what is silent, and finds receivers that are: calls fail, accepted casts are given again.
+// watch repeats messages without a keep-alive and detects dead receivers: it fails calls and redelivers accepted casts.
 func (b *Bus) watch(ctx context.Context) {
 	defer close(b.ended)
 	tick := time.NewTicker(max(b.beat/soons, time.Millisecond))
@@ -28,21 +28,22 @@ func (b *Bus) watch(ctx context.Context) {
 		case <-b.quit:
 			return
 		case now := <-tick.C:
-			dead, quiet := b.silent(now)
+			dead, quiet := b.overdue(now)
 			for _, p := range dead {
 				b.again(ctx, p)
 			}
 			for _, p := range quiet {
 				if !b.repeat(ctx, p, now) {
-					break // the way is shut: the next look tries again
+					break // cannot send; the next round tries again
 				}
 			}
 		}
 	}
 }
 
-// silent ends what is lost and returns the casts that are due again, and what is to be asked after; oldest first.
-func (b *Bus) silent(now time.Time) (dead, quiet []*pending) {
+// overdue ends the messages whose receiver is dead. It returns the casts to redeliver and the messages to repeat,
+// oldest first.
+func (b *Bus) overdue(now time.Time) (dead, quiet []*pending) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, p := range b.waiting {
@@ -57,7 +58,7 @@ func (b *Bus) silent(now time.Time) (dead, quiet []*pending) {
 			b.end(id, p, refusal(id, fault.Unavailable, "the receiver at "+p.to.String()+" shows no sign of life"))
 		case p.deliveries+1 >= maxDeliveries || now.Sub(p.accepted) > keepFor:
 			delete(b.waiting, id)
-			b.log.Error("message dropped: its receivers died", "method", p.m.Topic+"."+p.m.Method, "to", p.to.String(),
+			b.log.Error("dropping message: its receivers died", "method", p.m.Topic+"."+p.m.Method, "to", p.to.String(),
 				"deliveries", p.deliveries+1, log.Request, p.m.Request)
 		default:
 			p.sign = now
@@ -70,8 +71,8 @@ func (b *Bus) silent(now time.Time) (dead, quiet []*pending) {
 	return dead, quiet
 }
 
-// quiet says whether a message is to be repeated. One whose receiver has shown life has missed a beat then: perhaps its reply was lost.
-// The mutex is held.
+// quiet reports whether to repeat a message. After the first keep-alive it waits for one missed interval, because the
+// reply may have been lost. The caller holds the mutex.
 func (b *Bus) quiet(p *pending, now time.Time) bool {
 	if !p.sent.Load() || !p.accepted.IsZero() || p.m.Kind == KindCast && b.keeps {
 		return false
@@ -86,12 +87,13 @@ func (b *Bus) quiet(p *pending, now time.Time) bool {
 	return now.Sub(p.last) >= wait
 }
 
-// repeat sends a message once more: to the one that is known to have it, else as it was sent. false: it could not be sent.
+// repeat sends a message again: to the receiver that sent a keep-alive, else to its address. It returns false if it
+// cannot be sent.
 func (b *Bus) repeat(ctx context.Context, p *pending, now time.Time) bool {
 	m, to := *p.m, p.to
 	if m.Kind == KindCall {
 		if m.Timeout = p.end.Sub(now); m.Timeout <= 0 {
-			return true // its caller gives up at this moment
+			return true // its caller times out now
 		}
 	}
 	b.mu.Lock()
@@ -106,7 +108,7 @@ func (b *Bus) repeat(ctx context.Context, p *pending, now time.Time) bool {
 	return b.t.Send(ctx, to, &m) == nil
 }
 
-// again repeats a cast. Nobody listening does not count as a delivery: the receiver may be on its way back.
+// again redelivers a cast. A delivery that reached no listener does not count: the receiver may be restarting.
 func (b *Bus) again(ctx context.Context, p *pending) {
 	b.mu.Lock()
 	p.deliveries++
@@ -121,6 +123,6 @@ func (b *Bus) again(ctx context.Context, p *pending) {
 		b.mu.Unlock()
 		return
 	}
-	b.log.Warn("message given again: its receiver fell silent", "method", m.Topic+"."+m.Method, "to", p.to.String(),
+	b.log.Warn("redelivering message: receiver sent no keep-alive", "method", m.Topic+"."+m.Method, "to", p.to.String(),
 		"delivery", m.Delivery, log.Request, m.Request)
 }

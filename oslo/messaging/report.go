@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// reported bounds how many messages a report names.
+// reported is the largest number of messages in a report.
 const reported = 50
 
-// Report tells which messages are being handled, and which wait for a handler.
+// Report writes the messages that are being handled and those that wait for a handler.
 func (s *Server) Report(w io.Writer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,7 +30,7 @@ func (s *Server) Report(w io.Writer) {
 	for _, x := range s.custody {
 		all = append(all, x)
 	}
-	// Those that are handled before those that wait; by their ids, so that two reports can be compared.
+	// Running messages first, then waiting ones; sorted by id, so that two reports can be compared.
 	rank := func(x *work) int {
 		if waiting[x] {
 			return 1

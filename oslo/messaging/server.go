@@ -16,41 +16,42 @@ import (
 )
 
 const (
-	// DefaultConcurrency is how many handlers of a server run at once.
+	// DefaultConcurrency is the default number of handlers that a server runs at once.
 	DefaultConcurrency = 64
-	// backlog is how many accepted messages may wait for a handler; beyond it the server answers that it is busy.
+	// backlog is the number of accepted messages that may wait for a handler. Beyond it the server refuses messages as
+	// busy.
 	backlog = 4096
-	// perSign is how many messages one sign of life speaks for.
+	// perSign is the number of message ids in one keep-alive.
 	perSign = 1000
 )
 
 type handler func(ctx context.Context, payload []byte) ([]byte, error)
 
-// Server listens on topic, topic.host and the topic's fanout.
+// Server listens on a topic, on topic.host and on the topic's fanout.
 type Server struct {
 	bus   *Bus
 	api   *API
 	host  string
 	level int
-	limit int // handlers at once
+	limit int // handlers that run at once
 
-	handlers map[string]handler // set before Listen, read-only after
+	handlers map[string]handler // set before Listen, read-only after it
 	methods  map[string]*method
 
-	out             context.Context // Listen's without its end, which is not that of the work in flight
+	out             context.Context // Listen's context without its end; Drain ends work in flight
 	stops           []func()
-	quit            chan struct{} // ends beats and workers
+	quit            chan struct{} // closed to end keep-alives and workers
 	hand            chan *work    // to idle workers
 	flight, beating sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	state   state
 	workers int
-	idle    int              // workers that wait and to whom nothing was handed yet
-	queue   []*work          // for when a worker is free
+	idle    int              // idle workers that have not been given work
+	queue   []*work          // waits for a free worker
 	custody map[string]*work // accepted and not finished
 	lanes   map[string]*lane // of ordered methods, by method and sender
-	full    bool             // messages were refused, and the queue is not half empty yet
+	full    bool             // messages were refused, and the queue has not yet drained to half
 	done    memory
 }
 
@@ -66,19 +67,19 @@ const (
 type work struct {
 	m      *Message
 	d      Delivery
-	ctx    context.Context // of the handler
+	ctx    context.Context // the handler's context
 	cancel context.CancelFunc
-	lane   string // the lane it holds, empty for none
-	told   bool   // its sender was told that it is here; guarded by the server's mutex
+	lane   string // key of the lane it occupies, empty for none
+	told   bool   // its sender has been sent a keep-alive; guarded by the server's mutex
 }
 
-// lane is the queue of one sender's ordered messages; the worker that holds it takes them one by one.
+// lane is the queue of one sender's ordered messages. One worker at a time takes messages from it.
 type lane struct{ queue []*work }
 
-// ServerOption adjusts a server.
+// ServerOption configures a server.
 type ServerOption func(*Server)
 
-// Concurrency bounds how many handlers run at once; 0 or less is the default of 64.
+// Concurrency sets how many handlers run at once. 0 or less means the default of 64.
 func Concurrency(n int) ServerOption {
 	return func(s *Server) {
 		if n > 0 {
@@ -87,17 +88,17 @@ func Concurrency(n int) ServerOption {
 	}
 }
 
-// ServerLevel is the service level the server answers for; methods that ask for more are refused. The default accepts all.
+// ServerLevel sets the server's service level. Methods that need a higher level are refused. The default accepts all.
 func ServerLevel(n int) ServerOption { return func(s *Server) { s.level = n } }
 
-// NewServer makes a server that has yet to get its handlers and to listen.
+// NewServer makes a server. Set its handlers, then call Seal and Listen.
 func NewServer(b *Bus, a *API, host string, o ...ServerOption) *Server {
 	s := &Server{bus: b, api: a, host: host, level: -1, limit: DefaultConcurrency, handlers: map[string]handler{},
 		methods: map[string]*method{}, custody: map[string]*work{}, lanes: map[string]*lane{}, done: memory{replies: map[string]*Message{}}, quit: make(chan struct{})}
 	for _, f := range o {
 		f(s)
 	}
-	s.hand = make(chan *work, s.limit) // no more than there are idle workers
+	s.hand = make(chan *work, s.limit) // capacity for every idle worker
 	return s
 }
 
@@ -111,7 +112,7 @@ func (s *Server) handle(m *method, h handler) {
 	s.handlers[m.name], s.methods[m.name] = h, m
 }
 
-// Seal panics, naming them, when declared methods have no handler.
+// Seal panics if a declared method has no handler, and names the methods.
 func (s *Server) Seal() {
 	var missing []string
 	for _, m := range s.api.methods {
@@ -124,7 +125,8 @@ func (s *Server) Seal() {
 	}
 }
 
-// Listen starts deliveries; it returns once messages can arrive. Handlers see the values of ctx, not its end: Drain stops them.
+// Listen starts deliveries and returns when messages can arrive. Handlers see the values of ctx, not its end: Drain
+// stops them.
 func (s *Server) Listen(ctx context.Context) error {
 	s.mu.Lock()
 	if s.state != fresh {
@@ -132,7 +134,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		return fault.Conflictf("the server of %s listens already", s.api.topic)
 	}
 	s.state = listening
-	s.out = context.WithoutCancel(ctx) // work in flight is ended by Drain
+	s.out = context.WithoutCancel(ctx) // Drain ends work in flight
 	s.mu.Unlock()
 	for _, at := range []Address{{Mode: All, Topic: s.api.topic}, {Mode: One, Topic: s.api.topic, Host: s.host}, {Mode: Any, Topic: s.api.topic}} {
 		stop, err := s.bus.t.Listen(ctx, at, s.deliver)
@@ -146,8 +148,9 @@ func (s *Server) Listen(ctx context.Context) error {
 	return nil
 }
 
-// Drain stops new work, which is refused with fault.Unavailable so that callers may try elsewhere, and waits for what is in flight.
-// When ctx ends first, the handlers' contexts end and Drain returns an error at once. A server does not listen again.
+// Drain refuses new messages with fault.Unavailable, so that callers try another host, and waits for the messages in
+// flight. If ctx ends first, it ends the handlers' contexts and returns an error at once. A drained server cannot
+// listen again.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	if s.state != listening {
@@ -175,7 +178,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// abandon ends the contexts of handlers that a drain did not wait for.
+// abandon ends the contexts of the handlers that Drain did not wait for.
 func (s *Server) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,37 +194,37 @@ func (s *Server) stop() {
 	s.stops = nil
 }
 
-// InFlight is how many messages are accepted and not finished.
+// InFlight returns the number of messages that are accepted and not finished.
 func (s *Server) InFlight() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.custody)
 }
 
-// deliver accepts a message or refuses it.
+// deliver accepts or refuses a message.
 func (s *Server) deliver(d Delivery) {
 	m := d.Message
 	if s.methods[m.Method] == nil || m.Level > s.level && s.level >= 0 {
-		s.bus.log.Warn("message of a newer version refused: this service has to be upgraded first", "method", m.Topic+"."+m.Method,
+		s.bus.log.Warn("refusing message: its method needs a newer version of this service", "method", m.Topic+"."+m.Method,
 			"level", m.Level, log.Request, m.Request)
 		s.refuse(m, fault.NotImplemented, fmt.Sprintf("%s does not know %s.%s at level %d; it is an older version", s.who(), m.Topic, m.Method, m.Level))
 		ack(d)
 		return
 	}
-	if m.Delivery >= maxDeliveries { // the bus may count what the sender cannot: brokers give messages again by themselves
-		s.bus.log.Error("message dropped: its receivers died", "method", m.Topic+"."+m.Method, "deliveries", m.Delivery, log.Request, m.Request)
+	if m.Delivery >= maxDeliveries { // brokers that redeliver by themselves count deliveries
+		s.bus.log.Error("dropping message: its receivers died", "method", m.Topic+"."+m.Method, "deliveries", m.Delivery, log.Request, m.Request)
 		s.answer(m, nil, fault.Unavailablef("%d receivers of %s.%s died", m.Delivery, m.Topic, m.Method))
 		ack(d)
 		return
 	}
 	s.mu.Lock()
 	switch reply := s.done.replies[m.ID]; {
-	case reply != nil: // a repetition of what is finished
+	case reply != nil: // a repetition of a finished message
 		s.mu.Unlock()
 		s.reply(m, reply)
 	case s.custody[m.ID] != nil:
 		s.mu.Unlock()
-		s.alive(m) // a repetition of what is under way
+		s.alive(m) // a repetition of a message in progress
 	case s.state == draining:
 		s.mu.Unlock()
 		s.refuse(m, fault.Unavailable, s.who()+" is shutting down")
@@ -230,7 +233,7 @@ func (s *Server) deliver(d Delivery) {
 		s.full = true
 		s.mu.Unlock()
 		if !said {
-			s.bus.log.Warn("more messages than this service can take are refused, and their senders try again: run more of it, or see what its handlers wait for",
+			s.bus.log.Warn("refusing messages: the queue is full; run more instances of this service, or find what its handlers wait for",
 				"topic", s.api.topic, log.Host, s.host, "waiting", backlog, "handlers", s.limit)
 		}
 		s.refuse(m, fault.Unavailable, s.who()+" is busy")
@@ -249,10 +252,10 @@ func (s *Server) deliver(d Delivery) {
 	ack(d)
 }
 
-// start gives work to a worker, or queues it behind the sender's earlier ones. The mutex is held.
+// start gives work to a worker, or queues it behind the sender's earlier messages. The caller holds the mutex.
 func (s *Server) start(w *work) {
 	if s.methods[w.m.Method].o.urgent {
-		go s.handleOne(w) // counted in flight, which Drain waits for
+		go s.handleOne(w) // counted as in flight; Drain waits for it
 		return
 	}
 	if !s.methods[w.m.Method].o.ordered {
@@ -269,7 +272,7 @@ func (s *Server) start(w *work) {
 	s.submit(w)
 }
 
-// submit hands work to an idle worker, a new one, or the queue. The mutex is held.
+// submit gives work to an idle worker, a new worker, or the queue. The caller holds the mutex.
 func (s *Server) submit(w *work) {
 	switch {
 	case s.idle > 0 && len(s.queue) == 0:
@@ -283,7 +286,8 @@ func (s *Server) submit(w *work) {
 	}
 }
 
-// worker works until the server ends. Workers are kept because a new goroutine would grow its stack anew for each message.
+// worker handles messages until the server ends. Workers are reused, because the stack of a new goroutine must grow
+// again for each message.
 func (s *Server) worker(w *work) {
 	for w != nil {
 		s.handleOne(w)
@@ -291,10 +295,10 @@ func (s *Server) worker(w *work) {
 	}
 }
 
-// handleOne runs the handler of a message and ends it.
+// handleOne runs the handler of a message and sends its end.
 func (s *Server) handleOne(w *work) {
 	out, err := s.run(w)
-	reply := s.answer(w.m, out, err) // still in custody: sending much takes long
+	reply := s.answer(w.m, out, err) // still accepted: sending a large reply may take long
 	s.mu.Lock()
 	delete(s.custody, w.m.ID)
 	again := s.full && len(s.custody) < backlog/2
@@ -304,13 +308,13 @@ func (s *Server) handleOne(w *work) {
 	}
 	s.mu.Unlock()
 	if again {
-		s.bus.log.Info("messages are taken again", "topic", s.api.topic, log.Host, s.host)
+		s.bus.log.Info("accepting messages again", "topic", s.api.topic, log.Host, s.host)
 	}
 	ack(w.d)
 	s.flight.Done()
 }
 
-// following is the worker's next piece of work; it waits for one. nil at the server's end.
+// following returns the worker's next message. It blocks until there is one, and returns nil when the server ends.
 func (s *Server) following(w *work) *work {
 	s.mu.Lock()
 	if w.lane != "" {
@@ -339,7 +343,7 @@ func (s *Server) following(w *work) *work {
 	}
 }
 
-// context is what the handler sees: the message's caller, request, trace and deadline.
+// context makes the handler's context: the message's caller, request id, trace and deadline.
 func (s *Server) context(m *Message) (context.Context, context.CancelFunc) {
 	ctx := s.out
 	if m.Request != "" {
@@ -357,7 +361,7 @@ func (s *Server) context(m *Message) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
 
-// run calls the handler; its panic is contained here.
+// run calls the handler and returns its panic as an error.
 func (s *Server) run(w *work) (out []byte, err error) {
 	m, ctx, name := w.m, w.ctx, s.methods[w.m.Method].full
 	end := s.bus.metrics.Start("message", name)
@@ -380,7 +384,7 @@ func (s *Server) run(w *work) (out []byte, err error) {
 	return s.handlers[m.Method](ctx, m.Payload)
 }
 
-// answer ends a message and returns what was said; nil where nobody asked.
+// answer ends a message and returns the reply, nil if the message expects none.
 func (s *Server) answer(m *Message, out []byte, err error) *Message {
 	if m.ReplyTo == "" || m.Kind == KindFanout {
 		return nil
@@ -392,7 +396,7 @@ func (s *Server) answer(m *Message, out []byte, err error) *Message {
 	return s.reply(m, reply)
 }
 
-// reply sends the end of a message. One that the transport does not take because of its size becomes a fault.
+// reply sends the end of a message. A reply that is too large for the transport becomes a fault.
 func (s *Server) reply(m, reply *Message) *Message {
 	err := s.send(m, reply)
 	if fault.Is(err, fault.TooLarge) {
@@ -400,7 +404,7 @@ func (s *Server) reply(m, reply *Message) *Message {
 		err = s.send(m, reply)
 	}
 	if err != nil {
-		s.bus.log.Debug("reply dropped: its caller is gone", "method", m.Topic+"."+m.Method, log.Request, m.Request, log.Err, err.Error())
+		s.bus.log.Debug("dropping reply: its caller is gone", "method", m.Topic+"."+m.Method, log.Request, m.Request, log.Err, err.Error())
 	}
 	return reply
 }
@@ -410,11 +414,11 @@ func (s *Server) refuse(m *Message, why fault.Kind, text string) {
 		return
 	}
 	if err := s.send(m, refusal(m.ID, why, text)); err != nil {
-		s.bus.log.Debug("refusal dropped: its caller is gone", "method", m.Topic+"."+m.Method, log.Request, m.Request, log.Err, err.Error())
+		s.bus.log.Debug("dropping refusal: its caller is gone", "method", m.Topic+"."+m.Method, log.Request, m.Request, log.Err, err.Error())
 	}
 }
 
-// alive is best effort: the next beat says it again.
+// alive sends one keep-alive. It is best effort: the next interval sends another.
 func (s *Server) alive(m *Message) {
 	_ = s.send(m, &Message{Kind: KindAlive, ID: m.ID, Delivery: m.Delivery, Host: s.host})
 }
@@ -423,8 +427,8 @@ func (s *Server) send(m, reply *Message) error {
 	return s.bus.t.Send(s.out, Address{Mode: Inbox, Host: m.ReplyTo}, reply)
 }
 
-// beats shows life for everything that was accepted, also while it drains: each beat for all, and soon for what is new, so that its sender
-// knows where it is and does not repeat it.
+// beats sends keep-alives for everything that was accepted, also while the server drains: for all messages each
+// interval, and sooner for new ones, so that their senders do not repeat them.
 func (s *Server) beats() {
 	tick := time.NewTicker(max(s.bus.beat/soons, time.Millisecond))
 	defer tick.Stop()
@@ -434,14 +438,14 @@ func (s *Server) beats() {
 			return
 		case <-tick.C:
 			for _, m := range s.signs(n%soons == 0) {
-				_ = s.send(m, m) // best effort: the next beat says it again
+				_ = s.send(m, m) // best effort: the next interval sends another
 			}
 		}
 	}
 }
 
-// signs are the messages that tell each sender which of its messages are in custody, all or those it was not told of: one for many, so that
-// a long queue costs little.
+// signs returns the keep-alive messages for each sender: for all its accepted messages, or only for those without a
+// keep-alive so far. One message covers many, so a long queue costs little.
 func (s *Server) signs(all bool) []*Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()

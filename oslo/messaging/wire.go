@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Encode is the JSON form of a message, as encoding/json makes it. The envelope is the same for every message and most of its fields are
-// plain text, so that it is written without looking at its type each time.
+// Encode returns the JSON form of a message, as encoding/json makes it. It writes the envelope without reflection,
+// because the envelope is the same for every message.
 func Encode(m *Message) ([]byte, error) {
 	w := wire{b: make([]byte, 0, 320+len(m.Payload))}
 	w.b = append(w.b, `{"kind":`...)
@@ -41,10 +41,10 @@ func Encode(m *Message) ([]byte, error) {
 	return append(w.b, '}'), w.err
 }
 
-// wire is a message on its way to text.
+// wire is the output buffer of Encode.
 type wire struct {
 	b   []byte
-	err error // of the first value that could not be written
+	err error // of the first value that could not be encoded
 }
 
 func (w *wire) name(s string) {
@@ -90,7 +90,7 @@ func (w *wire) quote(s string) {
 	w.b = append(w.b, '"')
 }
 
-// plain tells text that stands in JSON as it is.
+// plain reports whether s needs no escaping in JSON.
 func plain[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
@@ -100,13 +100,13 @@ func plain[T string | []byte](s T) bool {
 	return true
 }
 
-// errUnreadable says that a message has no id or kind.
+// errUnreadable means that a message has no id or kind.
 var errUnreadable = errors.New("a message needs a kind and an id")
 
-// Decode reads what Encode, or whoever else writes such JSON, has made. The message keeps nothing of data.
+// Decode parses the JSON of a message, from Encode or any other encoder. The message does not refer to data.
 func Decode(data []byte) (*Message, error) {
 	m := new(Message)
-	if !m.read(data) { // fields that are not of today, spaces, escapes: whatever is seldom
+	if !m.read(data) { // the slow path: unknown fields, white space, escapes
 		*m = Message{}
 		if err := json.Unmarshal(data, m); err != nil {
 			return nil, err
@@ -118,7 +118,7 @@ func Decode(data []byte) (*Message, error) {
 	return m, nil
 }
 
-// read takes the text apart; false when it is not of the form that Encode makes.
+// read parses the form that Encode writes. It returns false for any other form.
 func (m *Message) read(b []byte) bool {
 	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
 		return false
@@ -141,7 +141,7 @@ func (m *Message) read(b []byte) bool {
 	}
 }
 
-// field sets one field; false for one that is unknown or not as expected.
+// field sets one field. It returns false if the field is unknown or has an unexpected value.
 func (m *Message) field(name, v []byte) bool {
 	switch string(name) {
 	case "kind":
@@ -200,7 +200,7 @@ func number(to *int, v []byte) bool {
 	return err == nil && v[0] != '+' && (digits[0] != '0' || len(v) == 1)
 }
 
-// quoted reads plain text in quotes, and answers what follows.
+// quoted parses plain text in quotes and returns the rest.
 func quoted(b []byte) (s, rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != '"' {
 		return nil, nil, false
@@ -213,7 +213,7 @@ func quoted(b []byte) (s, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// span is how long the value at the beginning of b is; whether it is well made is for others to say. 0 when it does not end.
+// span returns the length of the value at the beginning of b, 0 if it does not end. It does not validate the value.
 func span(b []byte) int {
 	depth, inside := 0, false
 	for i := 0; i < len(b); i++ {

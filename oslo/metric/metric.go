@@ -1,4 +1,5 @@
-// Package metric is the process's counters in Prometheus form. The kit counts calls, tasks, steps and requests; handlers count nothing.
+// Package metric is the process's counters in Prometheus form. The kit counts calls, tasks, steps and requests;
+// handlers count nothing.
 package metric
 
 import (
@@ -41,7 +42,8 @@ func New() *Registry {
 	return m
 }
 
-// Start counts an operation as under way; the returned function ends it with its outcome ("ok", a status, a fault kind).
+// Start counts an operation as under way; the returned function ends it with its outcome ("ok", a status, a fault
+// kind).
 func (m *Registry) Start(sort, name string) (end func(outcome string)) {
 	if m == nil {
 		return func(string) {}

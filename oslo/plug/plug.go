@@ -8,7 +8,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Registry maps names to constructors of D that take a config C. It is built once, as a literal, by the composition root.
+// Registry maps names to constructors of D that take a config C. It is built once, as a literal, by the composition
+// root.
 type Registry[C, D any] map[string]func(C) (D, error)
 
 // New makes the named driver. An unknown name is fault.Invalid and lists the known ones.

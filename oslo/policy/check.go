@@ -7,7 +7,7 @@ import (
 	"hypernova/oslo/auth"
 )
 
-// facts is one question: who asks about what under which rules.
+// facts is the input of a decision: caller, target and rules.
 type facts struct {
 	rs     *ruleset
 	caller *auth.Caller
@@ -16,7 +16,7 @@ type facts struct {
 
 type check interface {
 	eval(f *facts) bool
-	rules(fn func(name string)) // the rules it refers to
+	rules(fn func(name string)) // names of the rules that the check refers to
 }
 
 type (
@@ -26,7 +26,7 @@ type (
 	or     []check
 	ref    string
 	role   string
-	match  struct { // a fact of the caller (or a literal) against a fact of the target (or a literal)
+	match  struct { // compares an attribute of the caller, or a literal, with an attribute of the target, or a literal
 		left, right       string
 		literal, fromGoal bool
 	}
@@ -97,7 +97,7 @@ func (c match) eval(f *facts) bool {
 	return have != "" && have == want
 }
 
-// attribute is a fact of the caller by the names that oslo.context and keystone's policies use.
+// attribute returns a caller's attribute by the names of oslo.context and of keystone's policies.
 func attribute(c *auth.Caller, name string) string {
 	switch name {
 	case "user_id", "user":
@@ -127,7 +127,7 @@ func title(b bool) string {
 	return "False"
 }
 
-// parse reads a check string. The empty string, like "@", always passes.
+// parse parses a check string. The empty string passes always, like "@".
 func parse(text string) (check, error) {
 	toks, err := tokens(text)
 	if err != nil {
@@ -147,7 +147,7 @@ func parse(text string) (check, error) {
 	return c, nil
 }
 
-// tokens splits on blanks and parentheses, but not inside quotes or a %(name)s.
+// tokens splits at blanks and parentheses, except inside quotes and %(name)s.
 func tokens(s string) ([]string, error) {
 	var out []string
 	for i := 0; i < len(s); {
@@ -279,7 +279,7 @@ func (p *parser) atom() (check, error) {
 	return m, nil
 }
 
-// cut splits at the first colon that is not in quotes.
+// cut splits at the first colon outside of quotes.
 func cut(t string) (kind, arg string, ok bool) {
 	if t[0] == '\'' || t[0] == '"' {
 		if end := strings.IndexByte(t[1:], t[0]) + 2; end < len(t) && t[end] == ':' {

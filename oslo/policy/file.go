@@ -14,8 +14,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// LoadFile reads an operator's overrides, YAML or JSON: rule name to check string, or to a list of the checks of which one is
-// enough, each of them again a list where all of several are asked for. A file that is not there is no overrides.
+// LoadFile reads an operator's policy file, YAML or JSON. It maps a rule name to a check string, or to oslo.policy's
+// older form: a list of alternatives, each of which may be a list of checks that must all pass. A missing file is an
+// empty map.
 func LoadFile(path string) (map[string]string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -43,8 +44,8 @@ func LoadFile(path string) (map[string]string, error) {
 	return out, nil
 }
 
-// LoadFiles reads files in order, of folders each file whose name does not begin with a dot, in the order of names. The later wins.
-// What is not there is no overrides.
+// LoadFiles reads files in order, and from directories each file whose name does not begin with a dot, sorted by name.
+// Later files override earlier ones. A missing path is an empty map.
 func LoadFiles(paths ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, p := range paths {
@@ -69,7 +70,7 @@ func LoadFiles(paths ...string) (map[string]string, error) {
 	return out, nil
 }
 
-// checkText is a check in the language's text, or in its older form of lists: any of the outer, all of the inner.
+// checkText converts a check of the policy file to a check string: any of the outer list, all of the inner list.
 func checkText(v any) (string, bool) {
 	switch x := v.(type) {
 	case nil:

@@ -7,33 +7,35 @@ import (
 	"strings"
 )
 
-// Catalogue is every rule that the original of a service has, by name. An operator's file of that service may name all of them.
+// Catalogue is the rules of an OpenStack service, by name. An operator's policy file of that service may contain all of
+// them.
 type Catalogue map[string]Original
 
-// Original is a rule of a service's original.
+// Original is a rule of an OpenStack service.
 type Original struct {
-	Check      string // its default
-	Older      string // the name that it had before; empty: none
-	OlderCheck string // its default of older releases; empty: none, or the same
+	Check      string // default check string
+	Older      string // deprecated name; empty: none
+	OlderCheck string // deprecated default; empty: none, or the same
 }
 
-// Options are an enforcer's rules besides those that are declared. The zero value is none, with every scope enforced.
+// Options are the further inputs of an enforcer. The zero value has no overrides and enforces scopes.
 type Options struct {
 	Overrides map[string]string // an operator's rules, by name
-	Known     Catalogue         // rules that are no mistake in Overrides, and that these may refer to
-	AnyScope  bool              // do not look at the scope of tokens: [oslo_policy] enforce_scope = false
-	// OldDefaults lets pass what the defaults of older releases let pass, for rules that nobody overrides:
-	// [oslo_policy] enforce_new_defaults = false.
+	Known     Catalogue         // further rules that Overrides may contain and refer to
+	AnyScope  bool              // do not check token scopes: [oslo_policy] enforce_scope = false
+	// OldDefaults also accepts requests that pass the deprecated defaults, for rules without an override: [oslo_policy]
+	// enforce_new_defaults = false.
 	OldDefaults bool
 }
 
-// texts are the checks in force: what is declared, an operator's rules over it, and the original's rules that these refer to.
+// texts returns the check strings in force: the declared rules, the operator's overrides, and OpenStack's rules that
+// these refer to.
 func (e *Enforcer) texts(overrides map[string]string) (map[string]string, error) {
 	texts := make(map[string]string, len(e.declared)+len(overrides))
 	for name, r := range e.declared {
 		texts[name] = e.text(r, overrides)
 	}
-	maps.Copy(texts, overrides) // an operator may add rules of his own for others to refer to
+	maps.Copy(texts, overrides) // an operator may add rules for others to refer to
 	for todo := slices.Sorted(maps.Keys(texts)); len(todo) > 0; {
 		name := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -54,7 +56,7 @@ func (e *Enforcer) texts(overrides map[string]string) (map[string]string, error)
 	return texts, nil
 }
 
-// text is the check of a declared rule that no override replaces by this name: the one of its older name, or the default.
+// text returns the check of a declared rule without an override: an override of its deprecated name, or its default.
 func (e *Enforcer) text(r *Rule, overrides map[string]string) string {
 	o := e.o.Known[r.Name]
 	if text, ok := overrides[o.Older]; ok && o.Older != "" && strings.TrimSpace(text) != "rule:"+r.Name {
@@ -66,7 +68,7 @@ func (e *Enforcer) text(r *Rule, overrides map[string]string) string {
 	return r.Check
 }
 
-// remarks tell of each override that has no effect here, or not by its own name, one sentence each.
+// remarks returns a sentence for each override that has no effect, or that has an effect only under another name.
 func (e *Enforcer) remarks(rs *ruleset, overrides map[string]string) []string {
 	used := map[string]bool{}
 	for _, c := range rs.checks {
@@ -89,7 +91,7 @@ func (e *Enforcer) remarks(rs *ruleset, overrides map[string]string) []string {
 	return out
 }
 
-// newer are the declared rules that had the name before.
+// newer returns the declared rules with this deprecated name.
 func (e *Enforcer) newer(older string) []string {
 	var out []string
 	for _, r := range e.order {
@@ -108,7 +110,7 @@ func quoted(names []string) string {
 	return strings.Join(out, ", ")
 }
 
-// nearest is the known name that shares most letters with another one at its beginning and its end.
+// nearest returns the known name with the longest common prefix and suffix.
 func (e *Enforcer) nearest(name string) string {
 	best, most := "", -1
 	for _, k := range e.names() {
@@ -126,7 +128,7 @@ func (e *Enforcer) nearest(name string) string {
 	return best
 }
 
-// names are all that an operator may name: first what is declared, then what only the original has.
+// names returns the known rule names: declared ones first, then those of the catalogue.
 func (e *Enforcer) names() []string {
 	var out []string
 	for _, r := range e.order {

@@ -1,8 +1,10 @@
-// Package policy is OpenStack's rule language: defaults declared in code, overrides from an operator's file, and an answer that says why.
+// Package policy is OpenStack's policy language (oslo.policy): default rules in code, an operator's overrides,
+// decisions with a reason.
 //
-// A check is built from "role:NAME", "rule:NAME", "ATTR:%(target)s", "ATTR:literal", "'literal':%(target)s", "@" (always), "!" (never),
-// combined with and, or, not and parentheses. ATTR is a fact of the caller (user_id, project_id, domain_id, system_scope, is_admin,
-// user_domain_id, …); %(name)s is a fact of the target. A fact that is absent matches nothing, except the literal None.
+// A check is built from "role:NAME", "rule:NAME", "ATTR:%(target)s", "ATTR:literal", "'literal':%(target)s", "@"
+// (always) and "!" (never), combined with and, or, not and parentheses. ATTR is an attribute of the caller (user_id,
+// project_id, domain_id, system_scope, is_admin, user_domain_id, …). %(name)s is an attribute of the target. An absent
+// attribute matches only the literal None.
 package policy
 
 import (
@@ -15,25 +17,26 @@ import (
 	"hypernova/oslo/auth"
 )
 
-// Rule is a declared default: the name operators override, its check string, and what it guards.
+// Rule is a declared default: its name, which operators override, its check string, and a description.
 type Rule struct {
 	Name  string // "os_compute_api:servers:create"
 	Check string // "rule:project_member_or_admin"
 	Doc   string
-	// Scopes are the kinds of scope, "project", "domain" or "system", that a caller's token may have; none means any.
+	// Scopes are the token scopes that the rule accepts: "project", "domain" or "system". None means any.
 	Scopes []string
 }
 
-// Target is what is acted upon, by OpenStack's names: project_id, user_id, "target.user.domain_id".
+// Target is the attributes of the object of a request, by OpenStack's names: project_id, user_id,
+// "target.user.domain_id".
 type Target map[string]string
 
-// Verdict is a decision; a refusal has a reason for the log and for administrators.
+// Verdict is a decision. A refusal has a reason for the log and for administrators.
 type Verdict struct {
 	Allowed bool
 	Reason  string
 }
 
-// Enforcer decides. It is safe for concurrent use; Reload replaces the overrides while it is used.
+// Enforcer decides by rules. It is safe for concurrent use, also during Reload.
 type Enforcer struct {
 	declared map[string]*Rule
 	order    []*Rule
@@ -47,13 +50,14 @@ type ruleset struct {
 	remarks []string
 }
 
-// New builds an enforcer of the declared rules and an operator's overrides (by rule name; nil: none). See With for what it refuses.
+// New makes an enforcer from the declared rules and an operator's overrides (by rule name; nil: none). For its errors
+// see With.
 func New(rules []*Rule, overrides map[string]string) (*Enforcer, error) {
 	return With(rules, Options{Overrides: overrides})
 }
 
-// With builds an enforcer of the declared rules. It refuses a check that does not parse, and one that leads back to itself or names
-// a rule that exists nowhere. Overrides that have no effect are no error; Remarks tells of them.
+// With makes an enforcer from the declared rules. It returns an error for a check that does not parse, a cycle of
+// rules, and a reference to an unknown rule. Overrides without effect are no error; Remarks lists them.
 func With(rules []*Rule, o Options) (*Enforcer, error) {
 	e := &Enforcer{declared: make(map[string]*Rule, len(rules)), order: slices.Clone(rules), o: o}
 	for _, r := range rules {
@@ -65,7 +69,7 @@ func With(rules []*Rule, o Options) (*Enforcer, error) {
 	return e, e.Reload(o.Overrides)
 }
 
-// Reload replaces the overrides; on error the old rules stay in force.
+// Reload replaces the overrides. On error the old rules stay in force.
 func (e *Enforcer) Reload(overrides map[string]string) error {
 	texts, err := e.texts(overrides)
 	if err != nil {
@@ -85,10 +89,10 @@ func (e *Enforcer) Reload(overrides map[string]string) error {
 	return nil
 }
 
-// Remarks are what an operator should know of the overrides in force: one sentence for each that has no effect, or not by its own name.
+// Remarks returns a sentence for each override that has no effect, or that has an effect only under another name.
 func (e *Enforcer) Remarks() []string { return e.live.Load().remarks }
 
-// acyclic refuses rules that lead back to themselves, and names of rules that exist nowhere.
+// acyclic returns an error for cycles of rules and for references to unknown rules.
 func (e *Enforcer) acyclic(rs *ruleset) error {
 	state := map[string]int{}
 	var visit func(name, from string) error
@@ -120,17 +124,18 @@ func (e *Enforcer) acyclic(rs *ruleset) error {
 	return nil
 }
 
-// Rule is the declared rule of that name, nil if there is none.
+// Rule returns the declared rule of that name, nil if there is none.
 func (e *Enforcer) Rule(name string) *Rule { return e.declared[name] }
 
-// Rules are the declared rules in order of declaration.
+// Rules returns the declared rules in the order of their declaration.
 func (e *Enforcer) Rules() []*Rule { return e.order }
 
-// Text is the check in force for a rule.
+// Text returns the check string in force for a rule.
 func (e *Enforcer) Text(r *Rule) string { return e.live.Load().texts[r.Name] }
 
-// Check decides whether the caller may do on the target what the rule guards. A nil target is the caller's own project and user.
-// A nil caller has no facts: only "@" lets it pass. A rule that was not declared to this enforcer is refused.
+// Check decides whether the caller may do to the target what the rule guards. A nil target means the caller's own
+// project and user. A nil caller has no attributes and passes only "@". A rule that this enforcer does not have is
+// refused.
 func (e *Enforcer) Check(r *Rule, c *auth.Caller, t Target) Verdict {
 	rs := e.live.Load()
 	chk, ok := rs.checks[r.Name]
@@ -153,7 +158,7 @@ func (e *Enforcer) Check(r *Rule, c *auth.Caller, t Target) Verdict {
 		"["+strings.Join(c.Roles, " ")+"]", scope(c))}
 }
 
-// kind is the kind of scope that the caller has; a token of no scope counts as one of a project, as with OpenStack's services.
+// kind returns the caller's token scope. An unscoped token counts as project scope, as in OpenStack's services.
 func kind(c *auth.Caller) string {
 	switch {
 	case c.System != "":

@@ -86,7 +86,8 @@ func TestEachStepHasItsLine(t *testing.T) {
 	})
 }
 
-// A panic in a handler or a periodic task ends neither the process nor the service; it is counted, and its line leads to the request.
+// A panic in a handler or a periodic task ends neither the process nor the service; it is counted, and its line leads
+// to the request.
 func TestPanicsAreContainedCountedAndNamed(t *testing.T) {
 	t.Parallel()
 	m := metric.New()

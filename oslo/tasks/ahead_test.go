@@ -12,7 +12,8 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// paced is a queue with one worker that has seen many short tasks, so that it claims ahead; then its tasks block until release is closed.
+// paced is a queue with one worker that has seen many short tasks, so that it claims ahead; then its tasks block until
+// release is closed.
 func paced(t *testing.T, d *db.DB, c tasks.Config, k *tasks.Kind[job], work func(context.Context, job)) (q *tasks.Queue, first tasks.ID) {
 	t.Helper()
 	c.Workers = 1

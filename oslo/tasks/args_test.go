@@ -11,7 +11,8 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// FuzzArgs: whatever a row says that its task is about, it is worked or dead at once with a reason, and the next task is worked after it.
+// FuzzArgs: whatever a row says that its task is about, it is worked or dead at once with a reason, and the next task
+// is worked after it.
 func FuzzArgs(f *testing.F) {
 	for _, args := range []string{`{"Server":"s","N":5}`, `{"Server":"s","N":5,"New":{"x":[1]}}`, `{}`, `null`, `[]`, `{"N":"five"}`, `{"N":1e400}`, "", "{", "\xff", `{"Server":"s"} x`, `{"server":"s","n":1.0}`} {
 		f.Add(args)

@@ -82,8 +82,8 @@ func TestAServiceWaitsForItsBus(t *testing.T) {
 	for scheme, path := range map[string]string{"nats": "", "rabbit": "/"} {
 		p := start(t, exec.Command(program(t), "nova-scheduler", "--config-file", i.conf, "--set", "DEFAULT.state_path="+filepath.Join(t.TempDir(), "s"),
 			"--set", "DEFAULT.transport_url="+scheme+"://u:secret@127.0.0.1:1"+path))
-		p.says("message broker not reachable, trying again", "nothing listens at 127.0.0.1:1: start the message broker, or correct transport_url")
-		p.saysTimes("message broker not reachable, trying again", 3)
+		p.says("retrying: message broker not reachable", "nothing listens at 127.0.0.1:1: start the message broker, or correct transport_url")
+		p.saysTimes("retrying: message broker not reachable", 3)
 		p.signal(syscall.SIGTERM)
 		<-p.ended
 		if strings.Contains(p.text(), "secret") {
@@ -91,7 +91,7 @@ func TestAServiceWaitsForItsBus(t *testing.T) {
 		}
 		p = start(t, exec.Command(program(t), "nova-scheduler", "--config-file", i.conf, "--set", "DEFAULT.state_path="+filepath.Join(t.TempDir(), "s"),
 			"--set", "DEFAULT.transport_url="+scheme+"://u:secret@"+silent.Addr().String()+path))
-		p.saysTimes("message broker not reachable, trying again", 2)
+		p.saysTimes("retrying: message broker not reachable", 2)
 		p.says("says nothing: see whether it is alive")
 		p.signal(syscall.SIGTERM)
 		<-p.ended

@@ -1,5 +1,5 @@
-// Package contracttest holds a service's RPC methods to the rule of rolling upgrades: messages only grow. The golden file shows on review
-// what changed on the wire; the evolution test proves that peers of different age read each other.
+// Package contracttest holds a service's RPC methods to the rule of rolling upgrades: messages only grow. The golden
+// file shows on review what changed on the wire; the evolution test proves that peers of different age read each other.
 package contracttest
 
 import (
@@ -18,8 +18,8 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// Golden compares the contract of an API with testdata/<topic>.contract. What an older peer knows and this contract lacks is told apart from what
-// was added. update writes the file.
+// Golden compares the contract of an API with testdata/<topic>.contract. It tells a removed or changed field, which
+// breaks older peers, from an added one. update writes the file.
 func Golden(t *testing.T, update bool, api *messaging.API) {
 	t.Helper()
 	file, got := filepath.Join("testdata", api.Topic()+".contract"), api.Contract()
@@ -43,7 +43,7 @@ func Golden(t *testing.T, update bool, api *messaging.API) {
 	}
 }
 
-// Lost lists the methods and fields of the contract before that the one after does not have in the same form.
+// Lost lists the methods and fields of before that after does not have in the same form.
 func Lost(before, after string) []string {
 	have := map[string]bool{}
 	for _, l := range qualified(after) {
@@ -58,7 +58,7 @@ func Lost(before, after string) []string {
 	return lost
 }
 
-// qualified puts the type before each of its fields.
+// qualified prefixes each field with its type.
 func qualified(contract string) []string {
 	var out []string
 	within := ""
@@ -76,8 +76,8 @@ func qualified(contract string) []string {
 	return out
 }
 
-// Evolve sends each message of an API through JSON as peers of other ages would: whole, with fields that this build does not know at
-// every level, and with each field missing. The first must come back equal, the second too, the third without complaint.
+// Evolve sends each message of an API through JSON as older and newer peers would: complete, with unknown fields at
+// every level, and with each field missing. The first two must come back equal, the third must decode without an error.
 func Evolve(t *testing.T, api *messaging.API) {
 	t.Helper()
 	for name, typ := range api.Messages() {
@@ -178,7 +178,7 @@ func visit(typ reflect.Type, doc any, f func(map[string]any, reflect.Type)) {
 	}
 }
 
-// fill sets everything that travels to something that is not zero. Types that nest in themselves end after a few rounds.
+// fill sets every field that travels to a value that is not zero. Recursive types end after a few rounds.
 func fill(v reflect.Value, depth int) {
 	if depth > 8 {
 		return
@@ -231,7 +231,7 @@ func fill(v reflect.Value, depth int) {
 	}
 }
 
-// text fills types that read themselves from text, such as addresses.
+// text fills types that unmarshal from text, such as addresses.
 func text(v reflect.Value) bool {
 	u, ok := v.Addr().Interface().(interface{ UnmarshalText([]byte) error })
 	if !ok {
@@ -245,7 +245,7 @@ func text(v reflect.Value) bool {
 	return false
 }
 
-// Filled is a T none of whose fields is empty.
+// Filled returns a T without empty fields.
 func Filled[T any]() T {
 	var v T
 	fill(reflect.ValueOf(&v).Elem(), 0)

@@ -1,4 +1,4 @@
-// Package faulty is a network that loses, repeats and delays messages, and one whose broker goes away: for tests of what must not depend on it.
+// Package faulty is a transport that loses, repeats and delays messages, and whose broker can go away, for tests.
 package faulty
 
 import (
@@ -12,37 +12,37 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// Faults are the shares of messages, from 0 to 1, that something happens to on the way. The zero Faults are a sound network.
+// Faults are the shares of messages, from 0 to 1, with each fault. The zero Faults have none.
 type Faults struct {
 	Drop      float64
 	Duplicate float64
-	Delay     float64       // these are delayed, and overtaken by later ones
-	MaxDelay  time.Duration // by at most this
+	Delay     float64       // share of messages that are delayed; later ones may overtake them
+	MaxDelay  time.Duration // upper bound of a delay
 }
 
-// Network is what wrapped connections share. The zero Network is sound.
+// Network is the fault state that wrapped connections share. The zero Network has no faults.
 type Network struct {
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	faults Faults
 	down   bool
 
 	sent, dropped atomic.Int64
 }
 
-// Set changes what happens from now on.
+// Set changes the faults from now on.
 func (n *Network) Set(f Faults) { n.mu.Lock(); n.faults = f; n.mu.Unlock() }
 
-// Down takes the broker away, or brings it back: while it is away nothing can be sent and nothing arrives.
+// Down takes the broker away or brings it back. While it is away, sends fail and nothing arrives.
 func (n *Network) Down(away bool) { n.mu.Lock(); n.down = away; n.mu.Unlock() }
 
-// Counts are the messages that were sent, and those of them that were lost.
+// Counts returns the numbers of sent and of lost messages.
 func (n *Network) Counts() (sent, dropped int64) { return n.sent.Load(), n.dropped.Load() }
 
-// Wrap puts the network between a process and its transport.
+// Wrap adds the network's faults to a transport.
 func (n *Network) Wrap(t messaging.Transport) messaging.Transport { return &conn{Transport: t, n: n} }
 
-// fate decides about one message.
-func (n *Network) fate() (down, drop, twice bool, late time.Duration) {
+// draw chooses the faults of one message.
+func (n *Network) draw() (down, drop, twice bool, late time.Duration) {
 	n.mu.Lock()
 	f, down := n.faults, n.down
 	n.mu.Unlock()
@@ -60,9 +60,9 @@ type conn struct {
 	late sync.WaitGroup
 }
 
-// Send loses a message without a word, as a network does; only a broker that is away is noticed.
+// Send loses a message silently. Only a broker that is away returns an error.
 func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Message) error {
-	down, drop, twice, late := c.n.fate()
+	down, drop, twice, late := c.n.draw()
 	if down {
 		return fault.Unavailablef("the message broker is away")
 	}
@@ -72,10 +72,10 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 		return nil
 	}
 	if late > 0 {
-		own, ctx := *m, context.WithoutCancel(ctx) // it is on its way, whatever its sender does
+		own, ctx := *m, context.WithoutCancel(ctx) // the message is under way, even if its sender's context ends
 		c.late.Go(func() {
 			time.Sleep(late)
-			_ = c.Transport.Send(ctx, to, &own) // nobody is left to be told
+			_ = c.Transport.Send(ctx, to, &own) // nobody waits for this error
 		})
 		return nil
 	}
@@ -91,7 +91,7 @@ func (c *conn) Listen(ctx context.Context, at messaging.Address, deliver func(me
 	return c.Transport.Listen(ctx, at, func(d messaging.Delivery) {
 		if c.n.isDown() {
 			c.n.dropped.Add(1)
-			return // not acknowledged: a broker that keeps messages gives it again
+			return // not acknowledged: a broker with queues delivers it again
 		}
 		deliver(d)
 	})

@@ -22,8 +22,8 @@ func TestASoundNetworkPassesTheSuite(t *testing.T) {
 	})
 }
 
-// Half of all messages are lost, many come twice or late, and the broker goes away for a while: calls that are made until they succeed do,
-// casts that were accepted are handled, and none that a receiver knows is handled again.
+// Half of all messages are lost, many come twice or late, and the broker goes away for a while: calls that are made
+// until they succeed do, casts that were accepted are handled, and none that a receiver knows is handled again.
 func TestEveryCallEndsAndRepeatingHelps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package inproc is the transport inside one process. Payloads are encoded by the kit as for any other transport, and the
-// message bound is the brokers', so what would break on a wire breaks here.
+// Package inproc is the transport inside one process. Payloads are encoded and bounded as for a broker, so that errors
+// of a real transport show in tests.
 package inproc
 
 import (
@@ -13,37 +13,37 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// MaxPayload is the largest payload a message may have.
+// MaxPayload is the largest payload of a message, in bytes.
 const MaxPayload = 8 << 20
 
-// Scheme opens "inproc:": each Open is a bus of its own. Processes that want several connections use a Broker.
+// Scheme opens "inproc:". Each Open is a bus of its own; several connections need a Broker.
 var Scheme = messaging.Scheme{Name: "inproc", Open: func(context.Context, string) (messaging.Transport, error) {
 	return NewBroker().Connect(), nil
 }}
 
-// Broker is where the connections of one process meet.
+// Broker connects the transports of one process.
 type Broker struct {
-	mu        sync.RWMutex // guards what follows
+	mu        sync.RWMutex // guards the fields below
 	listeners map[messaging.Address]*group
 }
 
 // group is the listeners of one address. It is replaced, never changed, so that senders read it without the lock.
 type group struct {
 	members []*listener
-	next    *atomic.Uint32 // whose turn it is
+	next    *atomic.Uint32 // index of the next receiver
 }
 
 type listener struct {
 	conn    *conn
 	deliver func(messaging.Delivery)
-	gate    sync.RWMutex // read-held by deliveries, write-held once by stop
+	gate    sync.RWMutex // read-locked by deliveries, write-locked once by stop
 	stopped bool
 }
 
 // NewBroker makes an empty broker.
 func NewBroker() *Broker { return &Broker{listeners: map[messaging.Address]*group{}} }
 
-// Connect makes a connection. Closing it takes its listeners away, as the death of its process would.
+// Connect makes a connection. Closing it removes its listeners, as the death of its process would.
 func (b *Broker) Connect() messaging.Transport { return &conn{b: b} }
 
 type conn struct {
@@ -67,7 +67,7 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 	if to.Mode == messaging.All {
 		if g != nil {
 			for _, l := range g.members {
-				l.take(m)
+				l.deliverCopy(m)
 			}
 		}
 		return nil
@@ -75,7 +75,7 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 	if g != nil {
 		first := g.next.Add(1)
 		for i := range uint32(len(g.members)) {
-			if g.members[(first+i)%uint32(len(g.members))].take(m) {
+			if g.members[(first+i)%uint32(len(g.members))].deliverCopy(m) {
 				return nil
 			}
 		}
@@ -83,8 +83,8 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 	return fault.Unavailablef("nobody listens at %s", to)
 }
 
-// take hands over a copy; false when the listener has gone.
-func (l *listener) take(m *messaging.Message) bool {
+// deliverCopy delivers a copy. It returns false if the listener has stopped.
+func (l *listener) deliverCopy(m *messaging.Message) bool {
 	l.gate.RLock()
 	defer l.gate.RUnlock()
 	if l.stopped {
@@ -125,7 +125,7 @@ func (l *listener) stop() {
 	l.gate.Unlock()
 }
 
-// change replaces an address's group by one whose members fn made of a copy.
+// change replaces an address's group by the result of fn on a copy of it.
 func (b *Broker) change(at messaging.Address, fn func([]*listener) []*listener) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -14,7 +14,8 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// diagnose turns what the network or the broker said into what an operator can do. at is where the broker should be, without secrets.
+// diagnose turns an error of the network or the broker into an error that tells an operator what to do. at is the
+// broker's address without secrets.
 func diagnose(at string, err error) *fault.Fault {
 	switch {
 	case fault.Of(err) != nil:
@@ -32,7 +33,7 @@ func diagnose(at string, err error) *fault.Fault {
 	return messaging.Cure(at, "[nats]", err)
 }
 
-// check refuses what no waiting cures, and answers the hosts of a URL without their secrets.
+// check rejects settings that cannot work. It returns the hosts of a URL without secrets.
 func (c Config) check(address string) (at string, err error) {
 	var hosts []string
 	for part := range strings.SplitSeq(address, ",") {
@@ -42,7 +43,8 @@ func (c Config) check(address string) (at string, err error) {
 		}
 		u, err := url.Parse(part)
 		if err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls" {
-			return "", fault.Invalidf("transport_url is not of the form nats://user:password@host:port,host2:port") // the parser's error would show the password
+			// the parser's error would show the password
+			return "", fault.Invalidf("transport_url is not of the form nats://user:password@host:port,host2:port")
 		}
 		hosts = append(hosts, u.Host)
 	}

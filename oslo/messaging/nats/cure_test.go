@@ -82,7 +82,7 @@ func TestCertificatesThatAreNotAccepted(t *testing.T) {
 			defer cancel()
 			n := 0
 			out.each = func(line string) {
-				if strings.Contains(line, "trying again") {
+				if strings.Contains(line, "not reachable") {
 					if n++; n == 2 {
 						cancel()
 					}

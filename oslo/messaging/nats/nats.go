@@ -1,5 +1,5 @@
-// Package nats is the transport over a NATS server, embedded (Serve) or external. It uses plain subjects without persistence:
-// the kit repeats what a dead receiver left, and the truth is in the database.
+// Package nats is the transport over a NATS server, embedded (Serve) or external. It uses plain subjects without
+// persistence: the bus redelivers the messages of a dead receiver, and the database has the truth.
 package nats
 
 import (
@@ -20,27 +20,27 @@ import (
 )
 
 const (
-	// prefix keeps the subjects apart from others' on a shared server.
+	// prefix separates the subjects from others on a shared server.
 	prefix = "hypernova."
-	// patience is how long a message waits for a lost connection to come back.
+	// patience is how long a message waits for a lost connection to return.
 	patience = 5 * time.Second
-	// stopWait bounds how long ending a subscription waits for the messages that are already here.
+	// stopWait bounds how long the end of a subscription waits for messages that have arrived.
 	stopWait = 5 * time.Second
 	// maxBackoff bounds the pause between attempts to connect.
 	maxBackoff = 5 * time.Second
 )
 
-// Config is what a URL cannot say well. The zero Config is plain TCP with the URL's credentials.
+// Config holds settings beside the URL. The zero Config is plain TCP with the URL's credentials.
 type Config struct {
-	Token             string // instead of user and password
-	CAFile            string // trusts this authority; implies TLS
-	CertFile, KeyFile string // the client's own certificate; implies TLS
+	Token             string // replaces user and password
+	CAFile            string // certificate authority to trust; implies TLS
+	CertFile, KeyFile string // client certificate; implies TLS
 }
 
 // Scheme opens "nats://user:password@host:port,nats://host2:port" and "nats://token@host:port".
 var Scheme = With(Config{})
 
-// With is the scheme with further settings.
+// With returns the scheme with further settings.
 func With(c Config) messaging.Scheme {
 	return messaging.Scheme{Name: "nats", Open: func(ctx context.Context, url string) (messaging.Transport, error) {
 		return Open(ctx, url, c)
@@ -49,15 +49,15 @@ func With(c Config) messaging.Scheme {
 
 type conn struct {
 	nc     *client.Conn
-	at     string // where the broker is, without secrets
+	at     string // the broker's address without secrets
 	log    *slog.Logger
 	closed chan struct{}
 	once   sync.Once
 }
 
-// Open connects, and tries again with growing pauses until ctx ends; each time the log says what is wrong and what cures it. Refused
-// credentials are fault.Unauthorized in the end; nonsense in the settings is fault.Invalid at once.
-// A connection that is lost later comes back by itself, and what listened listens again.
+// Open connects. It retries with growing pauses until ctx ends and logs the cause and the remedy each time. In the end
+// wrong credentials are fault.Unauthorized; invalid settings are fault.Invalid at once. A lost connection and its
+// subscriptions are restored automatically.
 func Open(ctx context.Context, url string, c Config) (messaging.Transport, error) {
 	at, err := c.check(url)
 	if err != nil {
@@ -75,7 +75,7 @@ func Open(ctx context.Context, url string, c Config) (messaging.Transport, error
 		if ctx.Err() != nil {
 			return nil, f
 		}
-		t.log.Warn("message broker not reachable, trying again", "broker", at, log.Err, f.Error(), "attempt", try+1)
+		t.log.Warn("retrying: message broker not reachable", "broker", at, log.Err, f.Error(), "attempt", try+1)
 		select {
 		case <-ctx.Done():
 			return nil, f
@@ -93,28 +93,28 @@ func (c *conn) options(o Config) []client.Option {
 	opts := []client.Option{
 		client.Name("hypernova"),
 		client.MaxReconnects(-1),
-		client.IgnoreAuthErrorAbort(), // credentials may be rotated under us
+		client.IgnoreAuthErrorAbort(), // credentials may be rotated while the process runs
 		client.CustomReconnectDelay(backoff),
-		client.ReconnectBufSize(-1), // Send waits itself, so that nothing is sent after its caller gave up
+		client.ReconnectBufSize(-1), // Send waits itself, so that nothing is sent after its caller has returned
 		client.PingInterval(5 * time.Second),
 		client.MaxPingsOutstanding(2),
 		client.DisconnectErrHandler(func(nc *client.Conn, err error) {
 			if err != nil {
-				c.log.Warn("message broker lost, connecting again", log.Err, err.Error())
+				c.log.Warn("reconnecting: connection to the message broker lost", log.Err, err.Error())
 			}
 		}),
 		client.ReconnectErrHandler(func(_ *client.Conn, err error) {
 			if err != nil {
-				c.log.Warn("message broker not reachable, trying again", "broker", c.at, log.Err, diagnose(c.at, err).Error())
+				c.log.Warn("retrying: message broker not reachable", "broker", c.at, log.Err, diagnose(c.at, err).Error())
 			}
 		}),
-		client.ReconnectHandler(func(nc *client.Conn) { c.log.Info("message broker is back", "url", nc.ConnectedUrlRedacted()) }),
+		client.ReconnectHandler(func(nc *client.Conn) { c.log.Info("message broker reconnected", "url", nc.ConnectedUrlRedacted()) }),
 		client.ErrorHandler(func(_ *client.Conn, s *client.Subscription, err error) {
 			subject := ""
 			if s != nil {
 				subject = s.Subject
 			}
-			c.log.Error("message broker reports a problem", "subject", subject, log.Err, err.Error())
+			c.log.Error("message broker reported an error", "subject", subject, log.Err, err.Error())
 		}),
 	}
 	if o.Token != "" {
@@ -142,7 +142,7 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 	case messaging.Inbox:
 		msg.Subject += "." + m.ID
 	case messaging.Any, messaging.One:
-		// The server tells this subject when nobody listens.
+		// The server notifies this subject if nobody listens.
 		msg.Reply = subject(messaging.Address{Mode: messaging.Inbox, Host: m.ReplyTo}) + "." + m.ID
 	}
 	var end <-chan time.Time
@@ -194,7 +194,7 @@ func (c *conn) Listen(ctx context.Context, at messaging.Address, deliver func(me
 	flush, cancel := context.WithTimeout(ctx, stopWait)
 	defer cancel()
 	if err := c.nc.FlushWithContext(flush); err != nil {
-		_ = sub.Unsubscribe() // the connection is gone anyway
+		_ = sub.Unsubscribe() // the connection is gone
 		return nil, fault.Unavailablef("cannot listen at %s", at).Because(err)
 	}
 	return func() {
@@ -209,16 +209,16 @@ func (c *conn) Listen(ctx context.Context, at messaging.Address, deliver func(me
 	}, nil
 }
 
-// open reads a message. One that cannot be read is logged and dropped: it would not get better.
+// open decodes a message. A message that cannot be decoded is logged and dropped.
 func (c *conn) open(m *client.Msg) (messaging.Delivery, bool) {
 	if m.Header.Get("Status") == "503" {
-		id := m.Subject[strings.LastIndexByte(m.Subject, '.')+1:] // ids hold letters, digits and dashes only
+		id := m.Subject[strings.LastIndexByte(m.Subject, '.')+1:] // ids contain only letters, digits and dashes
 		return messaging.Delivery{Message: &messaging.Message{Kind: messaging.KindRefused, ID: id,
 			Fault: &messaging.WireFault{Kind: fault.Unavailable.String(), Msg: "nobody listens there"}}}, true
 	}
 	own, err := messaging.Decode(m.Data)
 	if err != nil {
-		c.log.Error("unreadable message dropped", "subject", m.Subject, "bytes", len(m.Data))
+		c.log.Error("dropping message: cannot be decoded", "subject", m.Subject, "bytes", len(m.Data))
 		return messaging.Delivery{}, false
 	}
 	return messaging.Delivery{Message: own}, true
@@ -229,7 +229,7 @@ func (c *conn) Close(ctx context.Context) error {
 		flush, cancel := context.WithTimeout(ctx, stopWait)
 		defer cancel()
 		if c.nc.IsConnected() {
-			_ = c.nc.FlushWithContext(flush) // best effort: what is lost is made up for by the receivers' tasks
+			_ = c.nc.FlushWithContext(flush) // best effort: tasks make up for lost messages
 		}
 		close(c.closed)
 		c.nc.Close()
@@ -252,7 +252,7 @@ func subject(a messaging.Address) string {
 
 const hex = "0123456789ABCDEF"
 
-// escape makes one subject token of any text.
+// escape encodes any text as one subject token.
 func escape(s string) string {
 	plain := s != ""
 	for i := 0; i < len(s) && plain; i++ {

@@ -21,19 +21,20 @@ import (
 // ServeOptions configure the embedded server.
 type ServeOptions struct {
 	Host              string // default 127.0.0.1
-	Port              int    // 0: any free one
+	Port              int    // 0: any free port
 	User, Password    string // both or neither
 	Token             string // instead of user and password
-	CertFile, KeyFile string // serves TLS
-	CAFile            string // asks clients for a certificate of this authority
+	CertFile, KeyFile string // serve TLS
+	CAFile            string // requires client certificates of this authority
 }
 
-// MaxPayload is the largest message the embedded server takes.
+// MaxPayload is the largest message of the embedded server, in bytes.
 const MaxPayload = 8 << 20
 
 const startWait = 10 * time.Second
 
-// Serve starts a server in this process and returns the URL to connect with, credentials included. stop ends it and waits.
+// Serve starts a server in this process and returns its URL with credentials. stop ends the server and blocks until it
+// has ended.
 func Serve(ctx context.Context, o ServeOptions) (address string, stop func(), err error) {
 	opts := &server.Options{Host: o.Host, Port: o.Port, NoSigs: true, MaxPayload: MaxPayload, Username: o.User, Password: o.Password,
 		Authorization: o.Token, ServerName: "hypernova"}
@@ -98,7 +99,7 @@ func serverTLS(o ServeOptions) (*tls.Config, error) {
 	return c, nil
 }
 
-// logger passes the server's lines on; its notices are our debug lines.
+// logger passes the server's log lines on; notices become debug lines.
 type logger struct {
 	log   *slog.Logger
 	fatal chan string // capacity 1: the first fatal line is the cause of a failed start

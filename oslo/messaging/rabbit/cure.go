@@ -10,7 +10,8 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// diagnose turns what the network or the broker said into what an operator can do. Unavailable may pass by itself.
+// diagnose turns an error of the network or the broker into an error that tells an operator what to do.
+// fault.Unavailable may pass without one.
 func diagnose(at string, err error) *fault.Fault {
 	var said *amqp.Error
 	switch {
@@ -27,7 +28,7 @@ func diagnose(at string, err error) *fault.Fault {
 	return messaging.Cure(at, "[oslo_messaging_rabbit]", err)
 }
 
-// refused is wrong credentials as the client library and the broker say it.
+// refused reports wrong credentials, in the forms of the client library and of the broker.
 func refused(e *amqp.Error) bool {
 	return e.Code == amqp.AccessRefused && !strings.Contains(e.Reason, "vhost")
 }

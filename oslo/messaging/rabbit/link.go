@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// dialWait bounds connecting to one host, its handshakes included.
+	// dialWait bounds connecting to one host, including handshakes.
 	dialWait = 5 * time.Second
 	// maxBackoff bounds the pause between attempts to connect.
 	maxBackoff = 5 * time.Second
@@ -46,23 +46,23 @@ func (c *conn) keep(ctx context.Context, l *link) {
 		if c.isClosed() {
 			return
 		}
-		c.log.Warn("message broker lost, connecting again", "broker", l.at, log.Err, why.Error())
+		c.log.Warn("reconnecting: connection to the message broker lost", "broker", l.at, log.Err, why.Error())
 		if l = c.again(ctx); l == nil {
 			return
 		}
 		c.set(l)
-		c.log.Info("message broker is back", "broker", l.at)
+		c.log.Info("message broker reconnected", "broker", l.at)
 	}
 }
 
-// again connects to the next host that answers; nil when the bus was closed meanwhile.
+// again connects to the next host that answers. It returns nil if the bus was closed meanwhile.
 func (c *conn) again(ctx context.Context) *link {
 	for try := 0; ; try++ {
 		l, at, err := c.dial(ctx)
 		if err == nil {
 			return l
 		}
-		c.log.Warn("message broker not reachable, trying again", "broker", at, log.Err, diagnose(at, err).Error(), "attempt", try+1)
+		c.log.Warn("retrying: message broker not reachable", "broker", at, log.Err, diagnose(at, err).Error(), "attempt", try+1)
 		select {
 		case <-c.quit:
 			return nil
@@ -71,7 +71,7 @@ func (c *conn) again(ctx context.Context) *link {
 	}
 }
 
-// set publishes a connection, or that there is none.
+// set publishes a connection; nil means that there is none.
 func (c *conn) set(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,11 +82,11 @@ func (c *conn) set(l *link) {
 	}
 	close(c.up)
 	if c.closed {
-		_ = l.nc.CloseDeadline(time.Now().Add(stopWait)) // Close came between
+		_ = l.nc.CloseDeadline(time.Now().Add(stopWait)) // Close ran meanwhile
 	}
 }
 
-// dial connects to the next host of the list and prepares both ways out.
+// dial connects to the next host of the list and opens both publishing channels.
 func (c *conn) dial(ctx context.Context) (l *link, at string, err error) {
 	p := c.hosts[c.host%len(c.hosts)]
 	c.host++
@@ -119,21 +119,21 @@ func (c *conn) dial(ctx context.Context) (l *link, at string, err error) {
 		raw = wrapped
 	}
 	if end, ok := ctx.Deadline(); ok {
-		if err := raw.SetDeadline(end); err != nil { // the client library lifts it once the handshake is done
+		if err := raw.SetDeadline(end); err != nil { // the client library removes it after the handshake
 			return nil, at, errors.Join(err, raw.Close())
 		}
 	}
-	host, _ := os.Hostname() // only a name in the broker's list of connections
+	host, _ := os.Hostname() // only shown in the broker's list of connections
 	nc, err := amqp.Open(raw, amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: p.user, Password: p.password}},
 		Vhost: c.vhost, Heartbeat: c.c.Heartbeat, Locale: "en_US", FrameSize: 128 << 10, Properties: amqp.Table{"connection_name": fmt.Sprintf("hypernova %s %d", host, os.Getpid()),
 			"product": "hypernova"}})
 	if err != nil {
-		_ = raw.Close() // it is broken already
+		_ = raw.Close() // broken already
 		return nil, at, err
 	}
 	l = &link{nc: nc, at: at, pending: map[uint64]receipt{}}
 	if err := l.prepare(c); err != nil {
-		_ = nc.Close() // the first error counts
+		_ = nc.Close() // the first error is returned
 		return nil, at, err
 	}
 	return l, at, nil
@@ -152,8 +152,9 @@ func (l *link) prepare(c *conn) (err error) {
 	if err := l.safe.Confirm(false); err != nil {
 		return err
 	}
-	confirms := l.safe.NotifyPublish(make(chan amqp.Confirmation, 64)) // as many as the broker confirms at once, so that reading goes on
-	go l.confirmed(c, confirms)                                        // ends with the channel
+	// as many as the broker confirms at once, so that reading does not stop
+	confirms := l.safe.NotifyPublish(make(chan amqp.Confirmation, 64))
+	go l.confirmed(c, confirms) // ends with the channel
 	for _, ch := range []*amqp.Channel{l.quick, l.safe} {
 		go l.returned(c, ch.NotifyReturn(make(chan amqp.Return, 64))) // ends with the channel
 		go l.withChannel(ch.NotifyClose(make(chan *amqp.Error, 1)))
@@ -162,21 +163,21 @@ func (l *link) prepare(c *conn) (err error) {
 	return nil
 }
 
-// withChannel ends the connection when the broker ended a way out: the keeper makes both anew.
+// withChannel ends the connection if the broker closed a channel; keep then creates both again.
 func (l *link) withChannel(gone <-chan *amqp.Error) {
 	if err := <-gone; err != nil {
 		_ = l.nc.CloseDeadline(time.Now().Add(stopWait)) // it may be closing already
 	}
 }
 
-// returned refuses what had no queue to go to.
+// returned refuses messages that had no queue.
 func (l *link) returned(c *conn, in <-chan amqp.Return) {
 	for r := range in {
 		c.refuse(r.ReplyTo, r.MessageId, "nobody listens there")
 	}
 }
 
-// confirmed notes what the broker has, and refuses what it would not have.
+// confirmed records the messages that the broker has stored, and refuses those that it rejected.
 func (l *link) confirmed(c *conn, in <-chan amqp.Confirmation) {
 	for n := range in {
 		l.mu.Lock()
@@ -184,7 +185,7 @@ func (l *link) confirmed(c *conn, in <-chan amqp.Confirmation) {
 		delete(l.pending, n.DeliveryTag)
 		l.mu.Unlock()
 		if ok && !n.Ack {
-			c.log.Warn("message refused by the broker: the queue is full; its listeners are too slow or too few", "queue", r.key)
+			c.log.Warn("message rejected by the broker: the queue is full; its listeners are too slow or too few", "queue", r.key)
 			c.refuse(r.inbox, r.id, "the queue "+r.key+" is full")
 		}
 	}
@@ -194,14 +195,14 @@ func (l *link) blocking(c *conn, in <-chan amqp.Blocking) {
 	for b := range in {
 		l.blocked.Store(b.Active)
 		if b.Active {
-			c.log.Error("message broker takes no more messages: free memory or disk on it, rabbitmqctl status shows which", "broker", l.at, "reason", b.Reason)
+			c.log.Error("message broker blocks publishers: it is out of memory or disk (rabbitmqctl status)", "broker", l.at, "reason", b.Reason)
 		} else {
-			c.log.Info("message broker takes messages again", "broker", l.at)
+			c.log.Info("message broker accepts messages again", "broker", l.at)
 		}
 	}
 }
 
-// tls is nil for plain TCP. Files are read for each connection, so that renewed ones count.
+// tls returns nil for plain TCP. It reads the files for each connection, so that renewed certificates are used.
 func (c *conn) tls() (*tls.Config, error) {
 	if !c.c.TLS && c.c.CAFile == "" && c.c.CertFile == "" {
 		return nil, nil

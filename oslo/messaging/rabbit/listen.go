@@ -15,22 +15,22 @@ import (
 )
 
 const (
-	// ownExpires is how long a listener's own queue lives without it: long enough for a reconnection.
+	// ownExpires is how long a listener's own queue exists without its listener; it must cover a reconnection.
 	ownExpires = time.Minute
-	// ownLength bounds a listener's own queue while it is away; the oldest go first.
+	// ownLength bounds a listener's own queue while the listener is away; the oldest messages are dropped.
 	ownLength = 10_000
-	// sharedExpires is how long a queue for casts lives when nobody listens or declares it any more.
+	// sharedExpires is how long a queue for casts exists without listeners and declarations.
 	sharedExpires = 30 * time.Minute
-	// attempts is the header that counts how many receivers have died with a cast.
+	// attempts is the header with the number of receivers that died with a cast.
 	attempts = "hypernova-attempts"
 )
 
-// Listen consumes from the queues of at, and does so again after a lost connection.
+// Listen consumes from the queues of at. It does so again after a lost connection.
 func (c *conn) Listen(ctx context.Context, at messaging.Address, deliver func(messaging.Delivery)) (func(), error) {
 	l := &listener{quit: make(chan struct{}), ended: make(chan struct{})}
 	var running sync.WaitGroup
 	queues := c.queues(at)
-	first := make(chan error, len(queues)) // each says once how its start went
+	first := make(chan error, len(queues)) // each reports the result of its start once
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
@@ -82,7 +82,7 @@ func (c *conn) Listen(ctx context.Context, at messaging.Address, deliver func(me
 type listener struct {
 	once  sync.Once
 	quit  chan struct{}
-	ended chan struct{} // no delivery begins any more
+	ended chan struct{} // closed when no more deliveries start
 }
 
 func (l *listener) stop() {
@@ -93,14 +93,14 @@ func (l *listener) stop() {
 	}
 }
 
-// queue is one queue that a listener takes from.
+// queue is one queue that a listener consumes from.
 type queue struct {
 	name  string
 	key   string
-	own   bool // this listener's alone
-	casts bool // acknowledged when the handler has returned
+	own   bool // used by this listener only
+	casts bool // acknowledged after the handler has returned
 	args  amqp.Table
-	auto  bool // ends with its last consumer
+	auto  bool // deleted with its last consumer
 
 	c       *conn
 	deliver func(messaging.Delivery)
@@ -121,13 +121,14 @@ func (c *conn) queues(at messaging.Address) []*queue {
 	casts := &queue{name: exchange + ".casts." + key, key: "casts." + key, casts: true, args: amqp.Table{amqp.QueueTTLArg: sharedExpires.Milliseconds(),
 		amqp.QueueMaxLenArg: int64(c.c.Queue), amqp.QueueOverflowArg: amqp.QueueOverflowRejectPublish}}
 	if c.c.Quorum {
-		calls.auto = false // replicated queues cannot
+		calls.auto = false // replicated queues do not support auto-delete
 		calls.args[amqp.QueueTypeArg], casts.args[amqp.QueueTypeArg] = amqp.QueueTypeQuorum, amqp.QueueTypeQuorum
 	}
 	return []*queue{calls, casts}
 }
 
-// run consumes until the listener or the bus ends. It tells first how the first attempt went, and ends when that failed.
+// run consumes until the listener or the bus ends. It first reports the result of the first attempt, and returns if
+// that failed.
 func (q *queue) run(first chan<- error) {
 	var once sync.Once
 	tell := func(err error) { once.Do(func() { first <- err }) }
@@ -145,17 +146,18 @@ func (q *queue) run(first chan<- error) {
 		}
 		code := codeOf(err)
 		err = q.cure(err)
-		if code != amqp.NotFound || try > 1 { // a queue that its last listener has just left is gone for an instant
+		if code != amqp.NotFound || try > 1 { // a queue that its last listener has just left is missing for a moment
 			tell(err)
 		}
 		if q.own && (code == amqp.AccessRefused || code == amqp.NotFound || code == amqp.PreconditionFailed) {
-			q.name = exchange + "." + q.key + "." + ids.Hex() // this listener's half-open past may still hold the old one
+			// a half-open old connection of this listener may still hold the old queue
+			q.name = exchange + "." + q.key + "." + ids.Hex()
 		}
 		if time.Since(began) > maxBackoff {
 			try = 0
 		}
 		if !l.nc.IsClosed() {
-			q.c.log.Warn("cannot listen, trying again", "queue", q.name, log.Err, err.Error())
+			q.c.log.Warn("retrying: cannot consume from the queue", "queue", q.name, log.Err, err.Error())
 		}
 		select {
 		case <-time.After(backoff(min(try, 3))):
@@ -167,7 +169,7 @@ func (q *queue) run(first chan<- error) {
 	}
 }
 
-// wait is the next connection that stands; nil when the listener or the bus ended.
+// wait returns the next working connection. It returns nil when the listener or the bus has ended.
 func (q *queue) wait() *link {
 	for {
 		l, up := q.c.current()
@@ -193,7 +195,7 @@ func (q *queue) stopped() bool {
 	}
 }
 
-// consume takes from the queue until the listener ends (nil) or something else ends it.
+// consume consumes from the queue until the listener ends (nil) or an error occurs.
 func (q *queue) consume(l *link, ready func(error)) error {
 	ch, err := l.nc.Channel()
 	if err != nil {
@@ -206,12 +208,12 @@ func (q *queue) consume(l *link, ready func(error)) error {
 		}
 	}
 	if _, err := ch.QueueDeclare(q.name, true, q.auto, false, false, q.args); err != nil {
-		return err // which closed the channel
+		return err // the channel is closed by this error
 	}
 	if err := ch.QueueBind(q.name, q.key, exchange, false, nil); err != nil {
 		return err
 	}
-	const tag = "listener" // of this channel alone
+	const tag = "listener" // unique on this channel
 	in, err := ch.Consume(q.name, tag, !q.casts, q.own, false, false, nil)
 	if err != nil {
 		return err
@@ -223,7 +225,7 @@ func (q *queue) consume(l *link, ready func(error)) error {
 		case <-q.quit:
 			err := ch.Cancel(tag, false)
 			for d := range in {
-				q.giveBack(d)
+				q.reject(d)
 			}
 			if err != nil {
 				return err
@@ -231,7 +233,7 @@ func (q *queue) consume(l *link, ready func(error)) error {
 			q.remove(l)
 			go func() { // ends with the last handler, which acknowledges on this channel
 				open.Wait()
-				_ = ch.Close() // the connection may have gone meanwhile
+				_ = ch.Close() // the connection may be gone
 			}()
 			return nil
 		case d, ok := <-in:
@@ -242,20 +244,20 @@ func (q *queue) consume(l *link, ready func(error)) error {
 						return e
 					}
 				default:
-					_ = ch.Close() // the queue was deleted; whatever was open on it is
+					_ = ch.Close() // the queue was deleted, and its channel is useless
 				}
 				return errors.New("the broker ended the subscription")
 			}
-			q.take(ch, d, open)
+			q.deliverOne(ch, d, open)
 		}
 	}
 }
 
-// take hands over one message. What cannot be read is logged and dropped: it would not get better.
-func (q *queue) take(ch *amqp.Channel, d amqp.Delivery, open *sync.WaitGroup) {
+// deliverOne passes one message on. A message that cannot be decoded is logged and dropped.
+func (q *queue) deliverOne(ch *amqp.Channel, d amqp.Delivery, open *sync.WaitGroup) {
 	m, err := messaging.Decode(d.Body)
 	if err != nil {
-		q.c.log.Error("unreadable message dropped", "queue", q.name, "bytes", len(d.Body))
+		q.c.log.Error("dropping message: cannot be decoded", "queue", q.name, "bytes", len(d.Body))
 		q.ack(d)
 		return
 	}
@@ -278,13 +280,13 @@ func (q *queue) take(ch *amqp.Channel, d amqp.Delivery, open *sync.WaitGroup) {
 	})})
 }
 
-// count puts a cast that its receiver did not finish back with one more attempt noted on it: the broker itself counts in some kinds of
-// queue only, and a message that kills its receivers must not do so for ever.
+// count requeues a cast that its receiver did not finish, with its attempt count raised. The broker counts only in some
+// kinds of queue, and a message that kills its receivers must not do so forever.
 func (q *queue) count(ch *amqp.Channel, d amqp.Delivery, m *messaging.Message, done func()) {
 	n, _ := d.Headers[attempts].(int32)
 	back, err := ch.PublishWithDeferredConfirm("", q.name, false, false, amqp.Publishing{ContentType: d.ContentType, Type: d.Type, MessageId: d.MessageId,
 		ReplyTo: d.ReplyTo, DeliveryMode: amqp.Persistent, Expiration: millis(keepFor), Headers: amqp.Table{attempts: n + 1}, Body: d.Body})
-	if err != nil { // the channel is lost; the message comes again
+	if err != nil { // the channel is lost; the message is redelivered
 		done()
 		return
 	}
@@ -296,35 +298,37 @@ func (q *queue) count(ch *amqp.Channel, d amqp.Delivery, m *messaging.Message, d
 			return
 		}
 		if !back.Acked() {
-			q.c.log.Warn("message dropped: its receiver died and the queue is full; its sender gives it again", "queue", q.name,
+			q.c.log.Warn("dropping message: its receiver died and the queue is full; its sender will redeliver it", "queue", q.name,
 				"method", m.Topic+"."+m.Method, log.Request, m.Request)
 		}
 		q.ack(d)
 	})
 }
 
-// giveBack refuses what came and was not handed over, so that its sender tries elsewhere at once.
-func (q *queue) giveBack(d amqp.Delivery) {
+// reject refuses a message that arrived and was not handled, so that its sender tries another host at once.
+func (q *queue) reject(d amqp.Delivery) {
 	if d.ReplyTo != "" {
 		data, err := messaging.Encode(refusal(d.MessageId, "the receiver stopped listening"))
 		if err == nil {
 			if l, _ := q.c.current(); l != nil {
 				_ = l.publish(key1(messaging.Address{Mode: messaging.Inbox, Host: d.ReplyTo}), false, false,
-					amqp.Publishing{Type: string(messaging.KindRefused), MessageId: d.MessageId, Body: data}) // else the sender hears nothing, and gives up
+					// else the sender hears nothing, and gives up
+					amqp.Publishing{Type: string(messaging.KindRefused), MessageId: d.MessageId, Body: data})
 			}
 		}
 	}
 	q.ack(d)
 }
 
-// ack fails when the channel is lost: then the message comes again, and is known.
+// ack fails if the channel is lost. The message is then redelivered and recognised by its id.
 func (q *queue) ack(d amqp.Delivery) {
 	if q.casts {
 		_ = d.Ack(false)
 	}
 }
 
-// remove ends the queue unless others listen or something waits in it. It has a channel of its own, which the broker ends when it refuses.
+// remove deletes the queue unless it has other consumers or messages. It uses a channel of its own, which the broker
+// closes if it refuses.
 func (q *queue) remove(l *link) {
 	ch, err := l.nc.Channel()
 	if err != nil {
@@ -335,7 +339,7 @@ func (q *queue) remove(l *link) {
 	}
 }
 
-// cure explains what the broker refuses.
+// cure explains a refusal of the broker.
 func (q *queue) cure(err error) error {
 	switch codeOf(err) {
 	case amqp.PreconditionFailed:
@@ -349,7 +353,7 @@ func (q *queue) cure(err error) error {
 	return err
 }
 
-// codeOf is the broker's number for an error, 0 for another's.
+// codeOf returns the broker's code of an error, 0 if it is not the broker's.
 func codeOf(err error) int {
 	var e *amqp.Error
 	if errors.As(err, &e) {

@@ -11,16 +11,17 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// exchange is where everything goes through.
+// exchange is the name of the only exchange.
 const exchange = "hypernova"
 
-// keepFor bounds how long a cast waits for a receiver; the kit gives up on it after the same time.
+// keepFor bounds how long a cast waits for a receiver. The bus gives it up after the same time.
 const keepFor = 10 * time.Minute
 
-// place is one host of the broker.
+// place is one host of the broker with its credentials.
 type place struct{ address, user, password string }
 
-// parse reads rabbit://[user[:password]@]host[:port][,…][/vhost]. Credentials of the first host hold for those that have none.
+// parse reads rabbit://[user[:password]@]host[:port][,…][/vhost]. Hosts without credentials use those of the first
+// host.
 func parse(text string) ([]place, string, error) {
 	rest, ok := strings.CutPrefix(text, "rabbit://")
 	if !ok {
@@ -36,7 +37,7 @@ func parse(text string) ([]place, string, error) {
 	}
 	var all []place
 	for _, one := range strings.Split(list, ",") {
-		p := place{user: "guest", password: "guest"} // the broker's own defaults
+		p := place{user: "guest", password: "guest"} // the broker's defaults
 		if len(all) > 0 {
 			p.user, p.password = all[0].user, all[0].password
 		}
@@ -66,7 +67,7 @@ func parse(text string) ([]place, string, error) {
 	return all, vhost, nil
 }
 
-// withPort is the address with the usual port where it names none.
+// withPort returns the address, with the default port if it has none.
 func (p place) withPort(tls bool) string {
 	if host, port, err := net.SplitHostPort(p.address); err == nil && port == "" {
 		if tls {
@@ -77,7 +78,7 @@ func (p place) withPort(tls bool) string {
 	return p.address
 }
 
-// routing is the key of a message, and whether it is to outlive its receiver.
+// routing returns the routing key of a message, and whether it goes to a queue that outlives its receiver.
 func routing(to messaging.Address, k messaging.Kind) (key string, cast bool) {
 	switch to.Mode {
 	case messaging.All, messaging.Inbox:
@@ -89,7 +90,8 @@ func routing(to messaging.Address, k messaging.Kind) (key string, cast bool) {
 	return "calls." + key1(to), false
 }
 
-// key1 is an address as text. Hosts may hold dots: the topic, which stands first, is escaped, so that no two addresses share a key.
+// key1 returns an address as text. Hosts may contain dots. The topic, which comes first, is escaped, so no two
+// addresses share a key.
 func key1(a messaging.Address) string {
 	switch a.Mode {
 	case messaging.One:
@@ -105,7 +107,7 @@ func key1(a messaging.Address) string {
 
 func escape(topic string) string { return strings.NewReplacer("%", "%25", ".", "%2E").Replace(topic) }
 
-// millis is a duration as the broker writes it; it takes no more than about 49 days.
+// millis formats a duration for the broker, which accepts at most about 49 days.
 func millis(d time.Duration) string { return strconv.FormatInt(int64(bounded(d)/time.Millisecond), 10) }
 
 func bounded(d time.Duration) time.Duration { return min(max(d, time.Millisecond), 24*time.Hour) }

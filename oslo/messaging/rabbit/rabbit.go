@@ -1,13 +1,14 @@
 // Package rabbit is the transport over RabbitMQ.
 //
-// Everything goes through one direct exchange, "hypernova", whose routing keys are the addresses. Behind it stand, per address,
+// All messages go through one direct exchange, "hypernova". Its routing keys are the addresses. Each address has these
+// queues:
 //
-//	calls.any.T calls.one.T.H   live with their listeners: a call to a host that has gone is refused at once, none is kept for later
-//	casts.any.T casts.one.T.H   outlive their listeners, bounded in length and time: a cast whose handler did not return before its
-//	                            receiver died is given to the next one, even when its sender has died too
-//	all.T.x     inbox.B         one listener's own, gone soon after it
+//	calls.any.T calls.one.T.H   deleted with their listeners: a call to a dead host is refused at once
+//	casts.any.T casts.one.T.H   outlive their listeners, bounded in length and time: a cast whose receiver died before its
+//	                            handler returned goes to the next receiver, even if its sender has died too
+//	all.T.x     inbox.B         used by one listener, and deleted soon after it ends
 //
-// so order holds among the calls and among the casts of a sender. Queues that nobody uses end by themselves: nothing piles up.
+// So the calls of one sender are in order, and so are its casts. Unused queues expire.
 package rabbit
 
 import (
@@ -25,41 +26,42 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// MaxPayload is the largest message that is sent; brokers have bounds of their own, from 16 MiB up.
+// MaxPayload is the largest message, in bytes. Brokers have limits of their own, from 16 MiB up.
 const MaxPayload = 8 << 20
 
 const (
-	// patience is how long a message waits for a lost connection to come back.
+	// patience is how long a message waits for a lost connection to return.
 	patience = 5 * time.Second
 	// stopWait bounds how long ending a listener or the connection waits for the broker.
 	stopWait = 5 * time.Second
-	// defaultHeartbeat makes a half-open connection known after three of them.
+	// defaultHeartbeat detects a half-open connection after three intervals.
 	defaultHeartbeat = 5 * time.Second
-	// defaultPrefetch is above what a server accepts: the server refuses before the broker holds back, so senders learn of it.
+	// defaultPrefetch exceeds what a server accepts, so that the server refuses messages and their senders learn of it.
 	defaultPrefetch = 5000
-	// defaultQueue bounds the casts that wait for a listener; beyond it the broker refuses more.
+	// defaultQueue bounds the casts that wait for a listener. The broker rejects more.
 	defaultQueue = 10_000
 )
 
-// Config is what a URL cannot say. The zero Config is plain TCP with the URL's credentials.
+// Config holds settings beside the URL. The zero Config is plain TCP with the URL's credentials.
 type Config struct {
-	TLS               bool   // speak TLS; implied by the files
-	CAFile            string // trusts this authority instead of the system's
-	CertFile, KeyFile string // the client's own certificate
-	// Heartbeat is how often both ends say that they are there; 0 is 5 s.
+	TLS               bool   // use TLS; implied by the files
+	CAFile            string // certificate authority to trust instead of the system's
+	CertFile, KeyFile string // client certificate
+	// Heartbeat is the interval of AMQP heartbeats; 0 means 5 s.
 	Heartbeat time.Duration
-	// Prefetch bounds the casts that a listener has and has not finished; 0 is 5,000.
+	// Prefetch bounds the casts that a listener has not acknowledged; 0 means 5,000.
 	Prefetch int
-	// Queue bounds the casts that wait for a listener; 0 is 10,000.
+	// Queue bounds the casts that wait for a listener; 0 means 10,000.
 	Queue int
-	// Quorum keeps casts and calls in replicated queues, for a broker of several nodes. All processes of a cloud agree on it.
+	// Quorum stores casts and calls in quorum queues, for a broker of several nodes. All processes of a cloud must agree
+	// on it.
 	Quorum bool
 }
 
-// Scheme opens "rabbit://user:password@host:port,host2:port/vhost"; each host may have credentials of its own.
+// Scheme opens "rabbit://user:password@host:port,host2:port/vhost". Each host may have credentials of its own.
 var Scheme = With(Config{})
 
-// With is the scheme with further settings.
+// With returns the scheme with further settings.
 func With(c Config) messaging.Scheme {
 	return messaging.Scheme{Name: "rabbit", Open: func(ctx context.Context, url string) (messaging.Transport, error) {
 		return Open(ctx, url, c)
@@ -72,21 +74,21 @@ type conn struct {
 	vhost string
 	log   *slog.Logger
 	quit  chan struct{}
-	ended sync.WaitGroup // the keeper and the listeners
-	// host is the next one to try. Only the keeper uses it, and Open before that.
+	ended sync.WaitGroup // keep and the listeners
+	// host is the index of the next host to try. Open uses it first, then only keep.
 	host int
 	once sync.Once
 
-	mu      sync.Mutex // guards what follows
-	live    *link      // nil while there is none
+	mu      sync.Mutex // guards the fields below
+	live    *link      // nil while disconnected
 	up      chan struct{}
 	closed  bool
 	inboxes map[string]func(messaging.Delivery)
 }
 
-// Open connects, and tries again with growing pauses until ctx ends; each time the log says what is wrong and what cures it. Refused
-// credentials are fault.Unauthorized in the end; nonsense in the settings is fault.Invalid at once.
-// A connection that is lost later comes back by itself, to the next host that answers, and what listened listens again.
+// Open connects. It retries with growing pauses until ctx ends and logs the cause and the remedy each time. In the end
+// wrong credentials are fault.Unauthorized; invalid settings are fault.Invalid at once. A lost connection is replaced
+// by one to the next host that answers, and the listeners are restored.
 func Open(ctx context.Context, url string, o Config) (messaging.Transport, error) {
 	hosts, vhost, err := parse(url)
 	if err != nil {
@@ -107,14 +109,14 @@ func Open(ctx context.Context, url string, o Config) (messaging.Transport, error
 		l, at, err := c.dial(ctx)
 		if err == nil {
 			c.set(l)
-			c.ended.Go(func() { c.keep(context.WithoutCancel(ctx), l) }) // the connection outlives the opening
+			c.ended.Go(func() { c.keep(context.WithoutCancel(ctx), l) }) // the connection outlives the call of Open
 			return c, nil
 		}
 		f := diagnose(at, err)
 		if f.Kind == fault.Invalid || ctx.Err() != nil {
 			return nil, f
 		}
-		c.log.Warn("message broker not reachable, trying again", "broker", at, log.Err, f.Error(), "attempt", try+1)
+		c.log.Warn("retrying: message broker not reachable", "broker", at, log.Err, f.Error(), "attempt", try+1)
 		select {
 		case <-ctx.Done():
 			return nil, f
@@ -123,7 +125,7 @@ func Open(ctx context.Context, url string, o Config) (messaging.Transport, error
 	}
 }
 
-// Send writes m to the broker. That nobody listens, or that the queue is full, the broker tells later: the inbox gets a refusal.
+// Send publishes m. If nobody listens or the queue is full, the broker reports it later, and the inbox gets a refusal.
 func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Message) error {
 	data, err := messaging.Encode(m)
 	if err != nil {
@@ -136,7 +138,7 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 	key, cast := routing(to, m.Kind)
 	if cast {
 		p.DeliveryMode, p.Expiration = amqp.Persistent, millis(keepFor)
-	} else if m.Timeout > 0 && c.c.Quorum { // else the queue ends with its listeners; timing each message costs the broker a fifth of its rate
+	} else if m.Timeout > 0 && c.c.Quorum { // else the queue is deleted with its listeners; an expiry on each message costs the broker a fifth of its rate
 		p.Expiration = millis(m.Timeout) // nobody waits for it after that
 	}
 	var end <-chan time.Time
@@ -154,7 +156,7 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 			end = time.After(patience)
 		}
 		var poll <-chan time.Time
-		if l != nil { // it stands and takes nothing, or its end is not known yet
+		if l != nil { // connected but blocked, or lost without notice so far
 			up, poll = nil, time.After(20*time.Millisecond)
 		}
 		select {
@@ -170,10 +172,10 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 	}
 }
 
-// KeepsCasts says that casts are persistent and confirmed.
+// KeepsCasts marks that casts are persistent and confirmed.
 func (c *conn) KeepsCasts() {}
 
-// Close ends the connection, as the death of the process would, but for flushing what was sent.
+// Close flushes sent messages and ends the connection.
 func (c *conn) Close(ctx context.Context) error {
 	c.once.Do(func() {
 		c.mu.Lock()
@@ -186,14 +188,14 @@ func (c *conn) Close(ctx context.Context) error {
 			if at, ok := ctx.Deadline(); ok && at.Before(limit) {
 				limit = at
 			}
-			_ = l.nc.CloseDeadline(limit) // best effort: what is lost is made up for by the receivers' tasks
+			_ = l.nc.CloseDeadline(limit) // best effort: tasks make up for lost messages
 		}
 		c.ended.Wait()
 	})
 	return nil
 }
 
-// current is the connection, and what is closed when there is a new one.
+// current returns the connection, and a channel that is closed when it changes.
 func (c *conn) current() (*link, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -202,7 +204,7 @@ func (c *conn) current() (*link, <-chan struct{}) {
 
 func (c *conn) isClosed() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.closed }
 
-// refuse tells the sender of a message in this process that nobody will start on it.
+// refuse tells the sender of a message in this process that nobody will handle it.
 func (c *conn) refuse(inbox, id, text string) {
 	c.mu.Lock()
 	deliver := c.inboxes[inbox]
@@ -216,22 +218,22 @@ func refusal(id, text string) *messaging.Message {
 	return &messaging.Message{Kind: messaging.KindRefused, ID: id, Fault: &messaging.WireFault{Kind: fault.Unavailable.String(), Msg: text}}
 }
 
-// link is one connection to one host and its two ways out.
+// link is one connection to one host, with two publishing channels.
 type link struct {
 	nc      *amqp.Connection
 	at      string
-	quick   *amqp.Channel // calls, replies and fanouts: not confirmed
-	safe    *amqp.Channel // casts: confirmed
+	quick   *amqp.Channel // calls, replies and fanouts, without confirms
+	safe    *amqp.Channel // casts, with publisher confirms
 	blocked atomic.Bool   // the broker is out of memory or disk
 
-	mu      sync.Mutex         // guards what follows, and the order of numbers on safe
+	mu      sync.Mutex         // guards the fields below, and the order of delivery tags on safe
 	pending map[uint64]receipt // casts that the broker has not confirmed
 }
 
-// receipt is who waits for a cast.
+// receipt identifies the sender that waits for a cast's confirmation.
 type receipt struct{ inbox, id, key string }
 
-// errBlocked is why nothing is sent on a connection that stands.
+// errBlocked is the error of a send on a connection that the broker blocks.
 var errBlocked = fault.Unavailablef("the message broker takes no messages: it is out of memory or disk; rabbitmqctl status shows which")
 
 func (l *link) publish(key string, cast, mandatory bool, p amqp.Publishing) error {

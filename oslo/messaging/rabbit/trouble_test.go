@@ -251,7 +251,7 @@ func TestGarbageIsDroppedAndLogged(t *testing.T) {
 			}
 		}
 	}
-	await(t, "all are logged", func() bool { return strings.Count(out.String(), "unreadable message dropped") == 10 })
+	await(t, "all are logged", func() bool { return strings.Count(out.String(), "dropping message: cannot be decoded") == 10 })
 	if got, err := a.echo.Do(t.Context(), b, "h", "x"); got != "x" || err != nil {
 		t.Errorf("after: got %q, %v", got, err)
 	}

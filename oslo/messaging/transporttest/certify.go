@@ -17,7 +17,8 @@ import (
 // Certificates are files for TLS on 127.0.0.1. CA is the authority of both ends' certificate.
 type Certificates struct{ CA, Cert, Key string }
 
-// Certify makes an authority and a certificate that a server and a client may show. It is valid until then; a past time makes an expired one.
+// Certify makes an authority and a certificate that a server and a client may show. It is valid until then; a past time
+// makes an expired one.
 func Certify(dir string, until time.Time) (Certificates, error) {
 	c := Certificates{CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 	root, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

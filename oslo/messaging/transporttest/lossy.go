@@ -118,7 +118,8 @@ func slowOnce(t *testing.T, br Broker) {
 			return host, nil
 		}})
 	}
-	n.Set(faulty.Faults{Duplicate: 1}) // to a host: two receivers of a topic are given a message of the network's making each
+	// to a host: two receivers of a topic are given a message of the network's making each
+	n.Set(faulty.Faults{Duplicate: 1})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		for _, host := range []string{"h1", "h2"} {
@@ -139,7 +140,8 @@ func slowOnce(t *testing.T, br Broker) {
 		})
 	}
 	wg.Wait()
-	// On a loaded machine a sign of life may come so late that the other receiver is asked too; one of them never runs twice.
+	// On a loaded machine a sign of life may come so late that the other receiver is asked too; one of them never runs
+	// twice.
 	for r, ran := range runs {
 		if ran != 1 || !strings.HasPrefix(r.what, "any") && !strings.HasPrefix(r.what, r.host) {
 			t.Errorf("%q was handled %d times on %s", r.what, ran, r.host)

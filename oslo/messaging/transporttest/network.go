@@ -23,7 +23,8 @@ type proxy struct {
 	conns []*pipe
 }
 
-// pipe is one connection through a proxy; a frozen one takes bytes and forwards none, as a network that has lost the way does.
+// pipe is one connection through a proxy; a frozen one takes bytes and forwards none, as a network that has lost the
+// way does.
 type pipe struct {
 	in, out net.Conn
 	frozen  atomic.Bool

@@ -14,7 +14,8 @@ import (
 	"hypernova/oslo/log"
 )
 
-// diary is a log that is read while it is written. It ends the attempts once a line was written twice: one attempt was not the last.
+// diary is a log that is read while it is written. It ends the attempts once a line was written twice: one attempt was
+// not the last.
 type diary struct {
 	mu   sync.Mutex // guards what follows
 	text bytes.Buffer
@@ -38,19 +39,19 @@ func (d *diary) String() string {
 	return d.text.String()
 }
 
-// insists connects with a wrong password to an address where that cannot work, and wants it to be tried again, with a line in the log
-// that names the cure and no secret.
-func insists(t *testing.T, br Broker, address string, kind fault.Kind, cure ...string) {
+// checkRetried connects with a wrong password. It expects retries, each with a log line that names the remedy and no
+// secret.
+func checkRetried(t *testing.T, br Broker, address string, kind fault.Kind, cure ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // a broker that says nothing is waited for
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // a silent broker is waited for
 	defer cancel()
-	d := &diary{line: "trying again", end: cancel}
+	d := &diary{line: "not reachable", end: cancel}
 	err := br.Intruder(log.With(ctx, slog.New(slog.NewTextHandler(d, nil))), address)
 	if !fault.Is(err, kind) {
 		t.Errorf("got %v", err)
 	}
 	if strings.Count(d.String(), d.line) < 2 {
-		t.Errorf("it is not tried again:\n%s", d)
+		t.Errorf("there was no retry:\n%s", d)
 	}
 	for _, c := range cure {
 		if !strings.Contains(d.String(), c) || err != nil && !strings.Contains(err.Error(), c) {
@@ -66,7 +67,7 @@ func credentials(t *testing.T, br Broker) {
 	if br.Intruder == nil {
 		t.Skip("this transport asks for no credentials")
 	}
-	insists(t, br, br.Address, fault.Unauthorized, "credentials", "transport_url")
+	checkRetried(t, br, br.Address, fault.Unauthorized, "credentials", "transport_url")
 }
 
 func unreachable(t *testing.T, br Broker) {
@@ -81,7 +82,7 @@ func unreachable(t *testing.T, br Broker) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	insists(t, br, address, fault.Unavailable, "nothing listens", "start the message broker")
+	checkRetried(t, br, address, fault.Unavailable, "nothing listens", "start the message broker")
 }
 
 // silentBroker is a host that takes connections, as a process that was stopped does, or a port that something else has.
@@ -94,5 +95,5 @@ func silentBroker(t *testing.T, br Broker) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	insists(t, br, l.Addr().String(), fault.Unavailable, l.Addr().String(), "alive")
+	checkRetried(t, br, l.Addr().String(), fault.Unavailable, l.Addr().String(), "alive")
 }

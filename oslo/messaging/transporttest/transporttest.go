@@ -20,7 +20,8 @@ type Broker struct {
 	Connect func() messaging.Transport
 	// Restart stops the broker and starts it again at the same place; nil where there is no broker to lose.
 	Restart func()
-	// Address is where the broker listens, and ConnectAt connects to what stands in for it; nil where there is no network between.
+	// Address is where the broker listens, and ConnectAt connects to what stands in for it; nil where there is no network
+	// between.
 	Address   string
 	ConnectAt func(address string) messaging.Transport
 	// Secure connects with TLS; nil where there is none.
@@ -29,11 +30,13 @@ type Broker struct {
 	Intruder func(ctx context.Context, address string) error
 	// Oversize is a payload that is over the bound; 0 is 9 MiB.
 	Oversize int
-	// Beat of the buses; 0 is short, so that a dead receiver is noticed soon, and long enough for a loaded machine under the race detector.
+	// Beat of the buses; 0 is short, so that a dead receiver is noticed soon, and long enough for a loaded machine under
+	// the race detector.
 	Beat time.Duration
 }
 
-// Run runs the suite. The restart comes when nothing else uses the broker, so that one may serve all tests of a package.
+// Run runs the suite. The restart comes when nothing else uses the broker, so that one may serve all tests of a
+// package.
 func Run(t *testing.T, start func(t *testing.T) Broker) {
 	t.Run("together", func(t *testing.T) {
 		for _, c := range cases() {

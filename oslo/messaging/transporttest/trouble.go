@@ -310,7 +310,8 @@ func onceInEffect(t *testing.T, br Broker) {
 	}
 }
 
-// While a cloud is upgraded, old and new receivers share a topic: what only the new ones know reaches them, and who names an old one is told.
+// While a cloud is upgraded, old and new receivers share a topic: what only the new ones know reaches them, and who
+// names an old one is told.
 func mixedLevels(t *testing.T, br Broker) {
 	w := newWorld(br)
 	client, _ := w.bus(t)

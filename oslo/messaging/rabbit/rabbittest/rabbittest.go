@@ -1,4 +1,5 @@
-// Package rabbittest runs a RabbitMQ server of its own on loopback, for tests. It needs the packaged server on this machine, and no rights.
+// Package rabbittest starts a RabbitMQ server for tests, on loopback. It needs an installed RabbitMQ package and no
+// privileges.
 package rabbittest
 
 import (
@@ -20,24 +21,24 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Every server knows this user.
+// Credentials that every server accepts.
 const (
 	User     = "nova"
 	Password = "s3 cret/@"
 )
 
-// vhosts is how many virtual hosts a server has besides "/", so that tests do not meet each other.
+// vhosts is the number of virtual hosts of a server besides "/", so that tests do not affect each other.
 const vhosts = 40
 
-// bootWait is how long a start may take on a loaded machine.
+// bootWait is the longest start on a loaded machine.
 const bootWait = 2 * time.Minute
 
-// places are where Debian's and the project's own packages put the server.
+// places are the paths of the server in Debian's and RabbitMQ's own packages.
 func places() []string {
 	return []string{"/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server"}
 }
 
-// Missing says why no server can be started here, empty where one can.
+// Missing returns the reason that no server can start here, empty if one can.
 func Missing() string {
 	for _, p := range places() {
 		if _, err := os.Stat(p); err == nil {
@@ -50,8 +51,8 @@ func Missing() string {
 // Server is a running broker.
 type Server struct {
 	Address string // host:port
-	TLS     string // host:port with TLS, where the server was given a certificate
-	CAFile  string // its authority
+	TLS     string // host:port with TLS, if the server has a certificate
+	CAFile  string // file of its certificate authority
 
 	dir  string
 	env  []string
@@ -61,10 +62,10 @@ type Server struct {
 	epmd int
 }
 
-// Certificates are files for TLS.
+// Certificates are the paths of TLS files.
 type Certificates struct{ CA, Cert, Key string }
 
-// New prepares a server that keeps everything below dir; Run boots it.
+// New prepares a server whose files are all below dir. Run starts it.
 func New(ctx context.Context, dir string, c *Certificates) (*Server, error) {
 	var ports [4]int
 	for i := range ports {
@@ -72,7 +73,7 @@ func New(ctx context.Context, dir string, c *Certificates) (*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // after all are chosen, so that they differ
+		defer l.Close() // closed after all ports are chosen, so that they differ
 		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	s := &Server{dir: dir, Address: "127.0.0.1:" + strconv.Itoa(ports[0]), epmd: ports[3]}
@@ -101,7 +102,7 @@ func New(ctx context.Context, dir string, c *Certificates) (*Server, error) {
 	return s, nil
 }
 
-// content is the users and virtual hosts that exist from the start.
+// content is the initial users and virtual hosts.
 func content() any {
 	type obj = map[string]any
 	hosts, grants := []obj{}, []obj{}
@@ -121,7 +122,7 @@ func names() []string {
 	return all
 }
 
-// Run boots the server, again after Kill, and returns when it takes connections.
+// Run starts the server, also after Kill. It blocks until the server accepts connections.
 func (s *Server) Run(ctx context.Context) error {
 	var binary string
 	for _, p := range places() {
@@ -140,7 +141,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer out.Close()
 	s.cmd = exec.Command(binary)
 	s.cmd.Env, s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.env, s.dir, out, out
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the server is a shell script and what it starts
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the server is a shell script with child processes
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// answers tells whether the broker greets: it does so only once everything is up.
+// answers reports whether the broker greets, which it does only once everything is up.
 func (s *Server) answers(ctx context.Context) bool {
 	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.Address)
 	if err != nil {
@@ -192,7 +193,7 @@ func (s *Server) said() string {
 	return string(b[max(0, len(b)-2000):])
 }
 
-// Kill ends the server as a crash would.
+// Kill ends the server like a crash.
 func (s *Server) Kill() {
 	if s.cmd == nil {
 		return
@@ -202,11 +203,11 @@ func (s *Server) Kill() {
 	s.cmd = nil
 }
 
-// Close ends the server and Erlang's name server, which was started for it alone.
+// Close ends the server and its Erlang port mapper (epmd).
 func (s *Server) Close() {
 	s.Kill()
-	for range 40 { // it refuses until it has noticed that the broker is gone
-		out, _ := exec.Command("epmd", "-port", strconv.Itoa(s.epmd), "-kill").CombinedOutput() // what it says counts
+	for range 40 { // epmd refuses until it has noticed that the broker is gone
+		out, _ := exec.Command("epmd", "-port", strconv.Itoa(s.epmd), "-kill").CombinedOutput() // only the output matters
 		if strings.Contains(string(out), "Killed") || strings.Contains(string(out), "annot connect") {
 			return
 		}
@@ -214,13 +215,13 @@ func (s *Server) Close() {
 	}
 }
 
-// URL is a place on the server that no other test uses.
+// URL returns a virtual host of the server that no other test uses.
 func (s *Server) URL() string { return s.At(s.Address, s.Vhost()) }
 
-// Vhost is a virtual host of its own; after 40 they come again.
+// Vhost returns the name of the next virtual host; after 40 they repeat.
 func (s *Server) Vhost() string { return fmt.Sprintf("v%d", int(s.next.Add(1)-1)%vhosts) }
 
-// At is the URL of a virtual host behind an address.
+// At returns the URL of a virtual host at an address.
 func (s *Server) At(address, vhost string) string {
 	return "rabbit://" + url.UserPassword(User, Password).String() + "@" + address + "/" + url.PathEscape(vhost)
 }
