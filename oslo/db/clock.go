@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// Clock tells the time as the database's server has it, so that instants which several hosts write and compare are one clock's. Between
-// looks it runs with this machine's monotonic clock: nobody who sets the time of a host moves it. The zero value is not ready; see
-// DB.Clock. Methods may be called concurrently.
+// Clock is the time of the database server, so that instants which several hosts write and compare come from one clock.
+// Between two Sync calls it advances with this machine's monotonic clock, so setting a host's time does not change it.
+// The zero value is not ready; see DB.Clock. Methods may be called concurrently.
 type Clock struct {
 	db    *DB
 	local func() time.Time
 
-	mu   sync.Mutex // guards what follows
-	base time.Time  // the server's instant
-	mark time.Time  // this machine's, with its monotonic reading
+	mu   sync.Mutex // guards the fields below
+	base time.Time  // the server's time at the last Sync
+	mark time.Time  // this machine's time at the last Sync, with its monotonic reading
 }
 
-// Clock is the clock of the database's server. Where the engine is a part of this process it is local, which every process of the machine
-// has. Sync looks at the server; until it did, the clock is local.
+// Clock returns the clock of the database server. If the engine runs in this process, it is local. Until the first Sync
+// it is local too.
 func (d *DB) Clock(local func() time.Time) *Clock { return &Clock{db: d, local: local} }
 
-// Now answers the time without asking anybody.
+// Now returns the time. It does not block.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -34,8 +34,8 @@ func (c *Clock) Now() time.Time {
 	return c.base.Add(time.Since(c.mark)).UTC()
 }
 
-// Sync looks at the server's clock and answers how far this machine's is ahead of it. While the server cannot be asked the clock runs on as
-// it does.
+// Sync reads the server's clock. It returns how far this machine's clock is ahead. On error the clock continues as
+// before.
 func (c *Clock) Sync(ctx context.Context) (ahead time.Duration, err error) {
 	text := c.db.dialect.Caps().Now
 	if text == "" {

@@ -7,39 +7,40 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Cond is a condition on a declared column. A column that was not declared is fault.Invalid, so no text of a client reaches the SQL.
+// Cond is a condition on a declared column. An undeclared column is fault.Invalid, so a client's text never becomes
+// SQL.
 type Cond struct {
 	Column string
 	Op     Op
 	Values []any
 }
 
-// Op compares a column with values.
+// Op is a comparison of a column with values.
 type Op int
 
 const (
-	Eq    Op = iota // with nil: is null
-	Ne              // true for null, unless compared with nil
-	In              // with no values: never
-	NotIn           // true for null
+	Eq    Op = iota // with nil: IS NULL
+	Ne              // true for NULL, unless compared with nil
+	In              // without values: false
+	NotIn           // true for NULL
 	Lt
 	Le
 	Gt
 	Ge
-	Like   // % and _ are wild, \ escapes them; case is ignored
-	IsNull // takes no value
+	Like   // % and _ are wildcards, \ escapes them; ignores case
+	IsNull // without a value
 	NotNull
-	Regexp // found anywhere in the text; case counts
+	Regexp // matches anywhere in the text; case-sensitive
 
 	anyOf // Values are []Cond
 	allOf
 	noneOf
 )
 
-// EqTo asks for equality; nil for null.
+// EqTo is equality; nil means NULL.
 func EqTo(col string, v any) Cond { return Cond{col, Eq, []any{v}} }
 
-// InList asks for one of several values.
+// InList is membership in a list of values.
 func InList[T any](col string, vs []T) Cond {
 	c := Cond{Column: col, Op: In}
 	for _, v := range vs {
@@ -48,18 +49,18 @@ func InList[T any](col string, vs []T) Cond {
 	return c
 }
 
-// Contains asks for a part of the text, ignoring case.
+// Contains matches a part of the text and ignores case.
 func Contains(col, part string) Cond {
 	return Cond{col, Like, []any{"%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(part) + "%"}}
 }
 
-// Any holds where at least one condition does; without conditions it never holds.
+// Any is true if at least one condition is. Without conditions it is false.
 func Any(cs ...Cond) Cond { return group(anyOf, cs) }
 
-// All holds where every condition does.
+// All is true if every condition is.
 func All(cs ...Cond) Cond { return group(allOf, cs) }
 
-// Not holds where the condition is known to be false.
+// Not is true if the condition is false; it is not true if the condition is NULL.
 func Not(c Cond) Cond { return group(noneOf, []Cond{c}) }
 
 func group(op Op, cs []Cond) Cond {
@@ -75,10 +76,10 @@ type builder struct {
 	columns map[string]column
 	caps    Caps
 	args    []any
-	conds   int // written so far
+	conds   int // number written so far
 }
 
-// mostConds is how many conditions a list may have: engines bound the depth of an expression, SQLite at 1000.
+// mostConds is the largest number of conditions of a list. Engines bound the depth of an expression, SQLite at 1000.
 const mostConds = 500
 
 func (b *builder) all(cs []Cond) (string, error) {
@@ -206,7 +207,7 @@ func (b *builder) in(col column, c Cond) (string, error) {
 	}
 	var parts []string
 	if len(vs) > 0 {
-		// Lists are filled up to a power of two, so that few texts need preparing.
+		// Lists are padded to a power of two, so that few statement texts need to be prepared.
 		n := 1
 		for n < len(vs) {
 			n *= 2
@@ -229,7 +230,7 @@ func (b *builder) in(col column, c Cond) (string, error) {
 	return "(" + strings.Join(parts, " OR ") + ")", nil
 }
 
-// regexp asks the engine for an expression, or for a plain part of the text where that is all it says.
+// regexp writes a match of a regular expression, or of plain text if the expression contains nothing else.
 func (b *builder) regexp(expr string, c Cond) (string, error) {
 	pattern, ok := c.Values[0].(string)
 	if !ok {

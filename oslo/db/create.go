@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Creator is a dialect whose databases have to be made before they are opened.
+// Creator is a dialect whose databases must be created before they are opened.
 type Creator interface {
-	// Create makes the database that a URL names, unless it is there. fault.Forbidden, with what an administrator has to run, where the
-	// URL's role may not.
+	// Create creates the database of a URL if it does not exist. It returns fault.Forbidden, with the statements for an
+	// administrator, if the URL's role may not create it.
 	Create(ctx context.Context, url string) (made bool, err error)
 }
 
-// Create makes the database of a URL where that is needed; the others come with the first Open.
+// Create creates the database of a URL if the dialect needs it. Other dialects create it in Open.
 func Create(ctx context.Context, url string, dialects ...Dialect) (made bool, err error) {
 	scheme, _, _ := strings.Cut(url, "://")
 	name, _, _ := strings.Cut(scheme, "+")

@@ -1,14 +1,16 @@
-// Package db is SQL with typed, registered, portable statements.
+// Package db runs typed, registered, portable SQL statements on SQLite and PostgreSQL.
 //
-// A room declares its statements as package values in a Set and runs them on a *DB (each on its own) or in a *Tx. The same SQL serves
-// every dialect: TEXT, BIGINT, BOOLEAN and DOUBLE PRECISION columns, "?" placeholders, "ON CONFLICT" and "RETURNING", no
-// autoincrement. Instants are BIGINT microseconds (Time), documents are TEXT (JSON).
+// A package declares its statements as package values in a Set. It runs them on a *DB (each in a transaction of its
+// own) or in a *Tx. The same SQL runs on every dialect: TEXT, BIGINT, BOOLEAN and DOUBLE PRECISION columns, "?"
+// placeholders, "ON CONFLICT" and "RETURNING", no autoincrement. Instants are BIGINT microseconds (Time), documents are
+// TEXT (JSON).
 //
-// Writes are serializable on every dialect: what a Tx read is still true when it commits.
+// Writes are serializable on every dialect: data that a Tx read is unchanged when it commits.
 //
-// Binaries of two ages share a schema during an upgrade: migrations expand first and contract a release later (migrate.go).
-// A database that cannot be used is fault.Unavailable to whoever asked, and one line in the log, with its cure, to the operator (outage.go). A
-// transaction whose COMMIT got no answer is Unavailable too: it may have happened, so what is tried again must be idempotent.
+// Binaries of two releases share a schema during an upgrade: migrations expand first and contract a release later
+// (migrate.go). If the database is unavailable, callers get fault.Unavailable and the log gets one line with the cause
+// and the remedy (outage.go). A transaction whose COMMIT got no answer is Unavailable too. It may have committed, so a
+// retry must be idempotent.
 package db
 
 import (
@@ -26,24 +28,24 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// DB is one service's database: a writer and readers. Open makes it; all methods may be called by many goroutines.
+// DB is one service's database. Open makes it. All methods are safe for concurrent use.
 type DB struct {
 	dialect Dialect
 	engine  Engine
 	rebound sync.Map // SQL with "?" → SQL in the dialect's placeholders
-	inTx    sync.Map // goroutine id → nothing: who is inside a Tx function now
+	inTx    sync.Map // goroutine ids that run a Tx function now
 	lanes   *semaphore.Weighted
-	address string       // without its secrets, for the log
-	lost    atomic.Bool  // it could not be used the last time
-	told    atomic.Bool  // the log says so
-	toldAt  atomic.Int64 // when the log last said so, in Unix nanoseconds
+	address string       // without secrets, for the log
+	lost    atomic.Bool  // the last use failed
+	told    atomic.Bool  // the loss has been logged
+	toldAt  atomic.Int64 // time of that log line, in Unix nanoseconds
 }
 
-// A transaction that rivals keep undoing asks for all lanes in the end, and then has none of this process. lanes also bounds how
-// many transactions a process has open.
+// A transaction that keeps failing because of conflicts finally takes all lanes, so that no transaction of this process
+// conflicts with it. The number of lanes also bounds the open transactions of a process.
 const (
 	lanes    = 64
-	allLanes = 4 // the attempt that asks for all
+	allLanes = 4 // the attempt that takes all lanes
 )
 
 // Querier is a *DB (each statement on its own), a *Tx, or a Lone.
@@ -53,11 +55,12 @@ func (*DB) querier()  {}
 func (*Tx) querier()  {}
 func (Lone) querier() {}
 
-// attempts bounds how often a transaction is run again because the engine asked for it.
+// attempts bounds how often a transaction is retried on the engine's request.
 const attempts = 12
 
-// Open opens url with the dialect of its scheme ("sqlite:///path", "sqlite://" or "sqlite:///:memory:" for memory, "postgresql://…").
-// A driver suffix as in "postgresql+psycopg2://" is accepted and ignored, because configuration files carry it.
+// Open opens url with the dialect of its scheme ("sqlite:///path", "sqlite://" or "sqlite:///:memory:" for memory,
+// "postgresql://…"). It accepts and ignores a driver suffix as in "postgresql+psycopg2://", which OpenStack's
+// configuration files contain.
 func Open(ctx context.Context, url string, dialects ...Dialect) (*DB, error) {
 	scheme, _, ok := strings.Cut(url, "://")
 	if !ok {
@@ -79,19 +82,19 @@ func Open(ctx context.Context, url string, dialects ...Dialect) (*DB, error) {
 	return nil, fault.Invalidf("No database dialect is called %q.", scheme)
 }
 
-// Close waits for nobody: end the users first. Nothing of a memory database is left.
+// Close closes the database. It does not wait for running transactions. The content of a memory database is lost.
 func (d *DB) Close() error { return d.engine.Close() }
 
-// Dialect says which engine this is.
+// Dialect returns the engine.
 func (d *DB) Dialect() Dialect { return d.dialect }
 
-// Tx runs fn in a write transaction. When Tx returns nil the changes are durable. The engine may ask for the transaction to be run
-// again (busy, serialization), so fn must have no effects outside; AfterCommit is for those. A statement that failed
-// dooms the transaction: Tx answers its error even if fn swallowed it. fn must not call Tx, nor write through the *DB: that is
-// answered with an error, because on a database with one writer it could only wait for itself. Reads
-// through the *DB inside fn see the state before the transaction.
+// Tx runs fn in a serializable write transaction. If it returns nil, the changes are durable. The engine may require
+// the transaction to run again (busy, serialization failure), so fn must have no effects outside of it; use AfterCommit
+// for those. A failed statement fails the transaction: Tx returns its error even if fn ignored it. fn must not call Tx
+// or write through the *DB, which returns an error, because a database with one writer would deadlock. Reads through
+// the *DB inside fn see the state before the transaction.
 //
-// SQLite runs transactions that wait for each other as savepoints of one commit, so that they share its cost.
+// SQLite runs waiting transactions as savepoints of one commit, so that they share its cost.
 func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 	g := goroutine()
 	if _, nested := d.inTx.LoadOrStore(g, struct{}{}); nested {
@@ -113,21 +116,21 @@ func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
-// write runs fn until the engine is content; it takes g off the list of those inside a Tx before it returns, or panics.
+// write runs fn until it commits or fails. It removes g from inTx before it returns or panics.
 func (d *DB) write(ctx context.Context, g uint64, fn func(*Tx) error) error {
 	defer d.inTx.Delete(g)
 	return d.again(ctx, func(n int) error { return d.attempt(ctx, n, fn) })
 }
 
-// again makes attempts until the engine is content.
+// again repeats attempt while the engine requests a retry.
 func (d *DB) again(ctx context.Context, attempt func(n int) error) error {
 	for n := 1; ; n++ {
 		err := attempt(n)
 		if err == nil {
-			return d.settle(ctx, nil)
+			return d.observe(ctx, nil)
 		}
 		if ctx.Err() != nil || d.dialect.Classify(err) != ClassRetry {
-			return d.settle(ctx, err)
+			return d.observe(ctx, err)
 		}
 		if n == attempts {
 			return fault.Unavailablef("The database is busy; try again.").Because(err)
@@ -151,7 +154,7 @@ func (d *DB) attempt(ctx context.Context, n int, fn func(*Tx) error) error {
 	})
 }
 
-// laned runs attempt n of a transaction on its share of the lanes.
+// laned runs attempt n of a transaction with its share of the lanes.
 func (d *DB) laned(ctx context.Context, n int, f func() error) error {
 	wide := int64(1)
 	if n >= allLanes {
@@ -164,7 +167,7 @@ func (d *DB) laned(ctx context.Context, n int, f func() error) error {
 	return f()
 }
 
-// View runs fn on a read-only snapshot: all its reads see one moment.
+// View runs fn in a read-only snapshot: all its reads see the same state.
 func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	for n := 1; ; n++ {
 		err := d.engine.View(ctx, func(c Conn) error {
@@ -173,7 +176,7 @@ func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
 			return fn(t)
 		})
 		if err == nil || ctx.Err() != nil || n == attempts || d.dialect.Classify(err) != ClassRetry {
-			return d.settle(ctx, err)
+			return d.observe(ctx, err)
 		}
 		if err := pause(ctx, n); err != nil {
 			return err
@@ -181,7 +184,7 @@ func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
-// pause waits before attempt n+1, longer each time and never the same for two rivals.
+// pause waits before attempt n+1, longer each time and with jitter.
 func pause(ctx context.Context, n int) error {
 	most := time.Millisecond << min(n, 7)
 	t := time.NewTimer(most/2 + rand.N(most))
@@ -194,32 +197,32 @@ func pause(ctx context.Context, n int) error {
 	}
 }
 
-// Tx is one transaction. It belongs to the goroutine that runs the function it was given to, and ends with it.
+// Tx is one transaction. Only the goroutine that runs its function may use it, and only until the function returns.
 type Tx struct {
 	db     *DB
 	conn   Conn
 	hooks  []func()
-	failed error // of the first statement that failed
+	failed error // of the first failed statement
 	ended  bool
 }
 
 func (t *Tx) end() { t.ended = true }
 
-// AfterCommit runs fn once the transaction is durable (wake a worker, send a hint); never if it fails. The functions run in order, on the
-// caller's goroutine, before Tx returns.
+// AfterCommit registers fn to run once the transaction is durable (wake a worker, send a hint). It never runs if the
+// transaction fails. The functions run in order on the caller's goroutine, before Tx returns.
 func (t *Tx) AfterCommit(fn func()) { t.hooks = append(t.hooks, fn) }
 
 var (
-	// ErrDuplicate marks unique violations; the error is a fault.Conflict.
+	// ErrDuplicate marks unique violations. The error is a fault.Conflict.
 	ErrDuplicate = errors.New("duplicate")
-	// ErrReference marks foreign key violations; the error is a fault.Conflict.
+	// ErrReference marks foreign key violations. The error is a fault.Conflict.
 	ErrReference = errors.New("reference to a row that is not there, or from one that is")
 
 	errNested = errors.New("db: a transaction inside a transaction on the same database; pass the *Tx on instead")
 	errEnded  = errors.New("db: transaction used after its function returned")
 )
 
-// toFault gives the engine's error a kind. Errors that have one, and those of contexts, pass through.
+// toFault gives the engine's error a fault kind. Faults and context errors pass through.
 func toFault(d Dialect, err error) error {
 	if err == nil || fault.Of(err) != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -240,7 +243,7 @@ func toFault(d Dialect, err error) error {
 	return err
 }
 
-// run gives f a connection to run one statement of sql on, whatever on is.
+// run gives f a connection of on to run one statement.
 func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string) error) error {
 	switch q := on.(type) {
 	case *Tx:
@@ -254,11 +257,11 @@ func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string)
 		if q.failed == nil {
 			q.failed = err
 		}
-		// A retry must stay recognizable for write, so the engine's own error is kept in the chain.
+		// A retryable error must stay recognizable for write, so the engine's error is kept in the chain.
 		if q.db.dialect.Classify(err) == ClassRetry {
 			return err
 		}
-		return q.db.settle(ctx, err)
+		return q.db.observe(ctx, err)
 	case *DB:
 		if !reads(sql) {
 			return q.Tx(ctx, func(t *Tx) error { return run(ctx, t, sql, f) })
@@ -270,7 +273,7 @@ func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string)
 				return err
 			}
 			if err == nil || n == attempts || q.dialect.Classify(err) != ClassRetry {
-				return q.settle(ctx, err)
+				return q.observe(ctx, err)
 			}
 			if err := pause(ctx, n); err != nil {
 				return err
@@ -285,7 +288,7 @@ func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string)
 	return fmt.Errorf("db: statement on %T", on)
 }
 
-// dialectOf is the dialect that on speaks.
+// dialectOf returns the dialect of on.
 func dialectOf(on Querier) Dialect {
 	switch q := on.(type) {
 	case *Tx:
@@ -305,7 +308,7 @@ func (d *DB) rebind(sql string) string {
 	return s
 }
 
-// reads tells a statement that only reads, which any reader may run.
+// reads reports whether a statement only reads, so that any reader may run it.
 func reads(sql string) bool {
 	s := strings.TrimLeft(sql, " \t\r\n(")
 	return len(s) >= 4 && (strings.EqualFold(s[:4], "WITH") || len(s) >= 6 && strings.EqualFold(s[:6], "SELECT"))

@@ -10,66 +10,68 @@ import (
 // Dialect is one SQL engine; implementations live in oslo/db/sqlite and oslo/db/postgres.
 type Dialect interface {
 	Name() string
-	// Schemes are the URL schemes it opens.
+	// Schemes lists its URL schemes.
 	Schemes() []string
-	// Open opens the database of url, and creates it where that is the engine's habit.
+	// Open opens the database of url. SQLite creates a missing one.
 	Open(ctx context.Context, url string) (Engine, error)
-	// Rebind turns "?" placeholders into the engine's own.
+	// Rebind replaces "?" placeholders by the engine's own.
 	Rebind(sql string) string
-	// Classify says what kind of trouble an error of the engine is, looking through wrappers.
+	// Classify returns the class of an engine error, looking through wrappers.
 	Classify(err error) Class
-	// Explain says in a few words, for an operator, why the database cannot be used, and what cures it.
+	// Explain returns, for an operator, why the database is unavailable and what to do.
 	Explain(err error) (why, cure string)
-	// Caps are the differences that the statement builder must know.
+	// Caps returns the differences that the statement builder needs.
 	Caps() Caps
 }
 
-// Engine is an open database. Its functions hand out connections; a connection ends with the function.
+// Engine is an open database. It lends connections to functions; a connection is valid until its function returns.
 type Engine interface {
-	// Write runs fn in one serializable transaction, once; nil means it is durable. An error of fn rolls back.
+	// Write runs fn once in a serializable transaction. nil means that it is durable. An error of fn rolls it back.
 	Write(ctx context.Context, fn func(Conn) error) error
-	// View runs fn on a read-only snapshot.
+	// View runs fn in a read-only snapshot.
 	View(ctx context.Context, fn func(Conn) error) error
 	// Read runs one reading statement.
 	Read(ctx context.Context, fn func(Conn) error) error
-	// Lone runs one statement that writes; nil means it is durable. Its commit costs no round trip of its own where the engine can spare it.
+	// Lone runs one writing statement. nil means that it is durable. If the engine can, it commits without a further round
+	// trip.
 	Lone(ctx context.Context, fn func(Conn) error) error
-	// Migrate runs fn while nobody else of this process writes.
+	// Migrate runs fn while no other goroutine of this process writes.
 	Migrate(ctx context.Context, fn func(*sql.DB) error) error
 	Close() error
 }
 
-// Conn runs statements in the engine's own placeholders.
+// Conn runs statements with the engine's own placeholders.
 type Conn interface {
 	Query(ctx context.Context, sql string, args []any) (*sql.Rows, error)
 	Exec(ctx context.Context, sql string, args []any) (sql.Result, error)
-	// Check prepares a statement and forgets it.
+	// Check prepares a statement and discards it.
 	Check(ctx context.Context, sql string) error
 }
 
-// Class is what an engine's error means to the caller.
+// Class is the class of an engine error.
 type Class int
 
 const (
 	ClassOther       Class = iota
-	ClassDuplicate         // a unique constraint
-	ClassReference         // a foreign key
-	ClassRetry             // run the whole transaction again
+	ClassDuplicate         // unique violation
+	ClassReference         // foreign key violation
+	ClassRetry             // the whole transaction must run again
 	ClassUnavailable       // disk full, file locked, server gone: it may be cured without us
 	ClassRefused           // foreign or damaged file, wrong credentials, no such database: waiting cures nothing
 	ClassInvalid           // a value the engine cannot use, as a bad regular expression
 )
 
-// Caps are the differences between engines that show in the SQL of lists.
+// Caps are the differences between engines that matter for the SQL of lists.
 type Caps struct {
-	NullsLargest bool   // where NULL sorts
-	Like         string // the operator that ignores case
-	Regexp       string // the operator that finds a regular expression anywhere
-	Position     string // a function (text, part): where the part begins, 0 if it does not occur
-	MaxParams    int    // most placeholders in one statement
-	Now          string // the query for the server's clock in microseconds; empty: the server is this process
-	Rivals       bool   // transactions write beside each other, so that what one of them read may cost it a repetition
+	NullsLargest bool   // NULL sorts last in ascending order
+	Like         string // operator that matches a pattern and ignores case
+	Regexp       string // operator that matches a regular expression anywhere
+	Position     string // function (text, part): position of the part, 0 if it does not occur
+	MaxParams    int    // largest number of placeholders in one statement
+	Now          string // query for the server's clock in microseconds; empty: the engine runs in this process
+	Rivals       bool   // concurrent writers: a transaction may have to run again because of another one's writes
 	Goose        goose.Dialect
-	Tables       string   // the query for all tables: name, n (rows; -1: not known without counting), bytes (of the whole database)
-	Damage       []string // queries whose every value but "ok" tells of damage
+	// query for all tables: name, n (rows; -1: unknown without counting), bytes (of the whole database)
+	Tables string
+	Damage []string // queries whose every result except "ok" reports damage
 }

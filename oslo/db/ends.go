@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// End says how the rows of a table end. Each store declares one for each of its tables, so that no table grows for ever unnoticed.
+// End declares how the rows of a table are deleted. Each store declares one for each of its tables, so that no table
+// grows without bound.
 type End struct {
 	Table string
-	How   string // who ends its rows, and when
-	Sweep *Sweep // deletes what is kept for a time after its end; nil: nothing is kept
+	How   string // what deletes its rows, and when
+	Sweep *Sweep // deletes rows that are retained for a time; nil: none are
 }
 
-// Gone is a row that was deleted.
+// Gone is a deleted row.
 type Gone struct {
 	Table string         `json:"table"`
 	Row   map[string]any `json:"row"` // by column; instants are microseconds since 1970
 }
 
-// Sweep deletes what ended before an instant. Its transaction takes at most about most rows, and answers what it deleted; nothing means
+// Sweep deletes rows that ended before an instant. One transaction deletes about most rows and returns them; none means
 // that nothing is left.
 type Sweep struct {
 	Tx func(ctx context.Context, tx *Tx, before time.Time, most int) ([]Gone, error)
 }
 
-// Delete is a DELETE that answers the rows it deletes.
+// Delete is a DELETE that returns the deleted rows.
 type Delete struct{ table, sql string }
 
 // NewDelete registers "DELETE FROM table WHERE rest RETURNING *".
@@ -35,7 +36,7 @@ func NewDelete(s *Set, table, rest string) *Delete {
 	return &Delete{table, s.add("DELETE FROM " + table + "\nWHERE " + rest + "\nRETURNING *")}
 }
 
-// Do deletes, and answers what it deleted.
+// Do executes the DELETE and returns the deleted rows.
 func (d *Delete) Do(ctx context.Context, on Querier, args ...any) (all []Gone, err error) {
 	values, err := bind(args)
 	if err != nil {
@@ -55,28 +56,29 @@ func (d *Delete) Do(ctx context.Context, on Querier, args ...any) (all []Gone, e
 	return all, err
 }
 
-// Before is a sweep of one statement, whose arguments are the instant and how many rows to delete at most.
+// Before returns a Sweep of one statement. Its arguments are the instant and the largest number of rows.
 func (d *Delete) Before() *Sweep {
 	return &Sweep{func(ctx context.Context, tx *Tx, before time.Time, most int) ([]Gone, error) {
 		return d.Do(ctx, tx, At(before), most)
 	}}
 }
 
-// SweepArgs are how much is swept, and where it goes.
+// SweepArgs are the limits and the destination of a sweep.
 type SweepArgs struct {
 	Before time.Time
-	Batch  int           // rows of one transaction; 0: a number that keeps transactions short
-	Most   int           // rows in all; 0: until nothing is left
-	Pause  time.Duration // between transactions
-	// Keep is given the rows before their deletion is durable, and must have them safe when it returns: what it was given may come again, never
-	// less. nil: they are not kept.
+	Batch  int           // rows of one transaction; 0: a default that keeps transactions short
+	Most   int           // total number of rows; 0: no limit
+	Pause  time.Duration // pause between transactions
+	// Keep receives the rows before their deletion is durable. It must have stored them when it returns. It may receive a
+	// row twice, and never misses one. nil: the rows are not kept.
 	Keep func([]Gone) error
 }
 
-// sweepBatch is how many rows one transaction deletes: few enough that others hardly wait for it.
+// sweepBatch is the default number of rows of one transaction, small enough that other writers hardly wait.
 const sweepBatch = 200
 
-// Sweep deletes what has ended, in short transactions, and counts by table. What was deleted before an error stays deleted.
+// Sweep deletes ended rows in short transactions and returns their number by table. Rows deleted before an error stay
+// deleted.
 func (d *DB) Sweep(ctx context.Context, s *Sweep, a SweepArgs) (map[string]int, error) {
 	counts, total := map[string]int{}, 0
 	if a.Batch <= 0 {
@@ -123,13 +125,13 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// TableSize is a table with its size.
+// TableSize is the size of a table.
 type TableSize struct {
 	Name string
-	Rows int64 // counted, or the engine's own estimate where counting would be long
+	Rows int64 // counted, or the engine's estimate if counting would take long
 }
 
-// Tables lists the tables with their sizes, and the bytes of the whole database.
+// Tables lists the tables with their sizes, and the size of the whole database in bytes.
 func (d *DB) Tables(ctx context.Context) (ts []TableSize, bytes int64, err error) {
 	err = d.View(ctx, func(tx *Tx) error {
 		ts = ts[:0]
@@ -158,8 +160,8 @@ func whole(v any) int64 {
 	return n
 }
 
-// Damage asks the engine what is wrong with the database itself: each text is one thing. SQLite reads the whole file; PostgreSQL is asked
-// for rows of each table, because what only a whole reading finds is the server's own to find (pg_amcheck).
+// Damage asks the engine for damage of the database. Each text is one finding. SQLite reads the whole file. On
+// PostgreSQL it reads a row of each table; complete checks are the server's (pg_amcheck).
 func (d *DB) Damage(ctx context.Context) (found []string, err error) {
 	for _, text := range d.dialect.Caps().Damage {
 		err := d.View(ctx, func(tx *Tx) error {

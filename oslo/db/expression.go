@@ -10,17 +10,18 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Expression is a compiled regular expression of a Regexp condition.
+// Expression is the compiled regular expression of a Regexp condition.
 type Expression interface {
-	// Find reports whether the expression is found anywhere in text; fault.Invalid for one that takes too long to tell.
+	// Find reports whether the expression matches anywhere in text. It returns fault.Invalid if matching takes too long.
 	Find(text string) (bool, error)
 }
 
-// patience is how long an expression with look-around may work on one text.
+// patience is the time limit for matching one text with look-around.
 const patience = 50 * time.Millisecond
 
-// Compile reads a regular expression as clients of OpenStack write them: with look-ahead and look-behind, which the standard library does not know.
-// References back to a group are refused with everything that cannot be read (fault.Invalid): they are what makes an engine work without end.
+// Compile compiles a regular expression as OpenStack's clients write it, with look-ahead and look-behind, which the
+// standard library does not support. Back-references and syntax errors are fault.Invalid; back-references can take
+// exponential time.
 func Compile(pattern string) (Expression, error) {
 	if re, err := regexp.Compile(pattern); err == nil {
 		return plain{re}, nil
@@ -33,7 +34,7 @@ func Compile(pattern string) (Expression, error) {
 	return around{re}, nil
 }
 
-// refersBack reports a reference to a group, by number or by name.
+// refersBack reports a back-reference, by number or by name.
 func refersBack(pattern string) bool {
 	if strings.Contains(pattern, "(?P=") || strings.Contains(pattern, "(?(") {
 		return true

@@ -2,8 +2,8 @@ package db
 
 import "runtime"
 
-// goroutine is the number of the calling goroutine. It serves one purpose: to answer a transaction inside a transaction with
-// an error where it would wait for itself. A context cannot tell, because the function of a Tx is a closure over its caller's.
+// goroutine returns the id of the calling goroutine. Its only use is to return an error for a transaction inside a
+// transaction, which would deadlock. A context cannot tell, because the function of a Tx uses its caller's.
 func goroutine() uint64 {
 	var b [40]byte
 	n := runtime.Stack(b[:], false)

@@ -12,11 +12,12 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// ListQuery is a filtered, sorted, keyset-paged SELECT over declared columns.
-// sql is "SELECT … FROM … [JOIN …]" without WHERE; columns maps API names to SQL expressions. An expression that ends in
-// " NOT NULL" promises that it never is, which lets an index serve deep pages. Joins must not repeat rows.
+// ListQuery is a filtered, sorted, keyset-paged SELECT over declared columns. sql is "SELECT … FROM … [JOIN …]" without
+// WHERE. columns maps API names to SQL expressions. An expression that ends in " NOT NULL" is never NULL, which lets an
+// index serve deep pages. Joins must not repeat rows.
 //
-// NULLs sort where the engine sorts them (first on SQLite, last on PostgreSQL); pages are whole and disjoint either way.
+// NULLs sort as the engine sorts them (first on SQLite, last on PostgreSQL). Pages are complete and disjoint either
+// way.
 type ListQuery[R any] struct {
 	head    string // SELECT …
 	from    string // FROM …
@@ -24,7 +25,7 @@ type ListQuery[R any] struct {
 	id      column
 	plan    atomic.Pointer[plan]
 	keys    atomic.Pointer[plan]
-	sound   func(*R) error // nil: a row that scans is sound
+	sound   func(*R) error // nil: every row that scans is valid
 	told    told
 }
 
@@ -38,7 +39,7 @@ func declared(expr string) column {
 	return column{strings.TrimSpace(e), ok}
 }
 
-// NewList registers a list. idColumn is an expression; its values are unique, and markers.
+// NewList registers a list. idColumn is an expression with unique values, which are the markers.
 func NewList[R any](s *Set, sql string, columns map[string]string, idColumn string) *ListQuery[R] {
 	at := topLevelFrom(sql)
 	if at < 0 {
@@ -75,12 +76,12 @@ func topLevelFrom(sql string) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 
-// ListArgs says which part of a list is wanted, in the API's names.
+// ListArgs selects a part of a list, in the API's names.
 type ListArgs struct {
-	// Scope is what the asker may see. It holds for every row and for the marker's: a row outside it is no marker.
+	// Scope is the rows that the caller may see. It applies to the marker too: a row outside of it is not a valid marker.
 	Scope   []Cond
 	Where   []Cond
-	Sort    []SortKey // the id column is always appended as the tie-break
+	Sort    []SortKey // the id column is always appended as tie-breaker
 	Marker  string
 	Limit   int  // 0: all
 	Reverse bool // page_reverse: the rows before the marker, still in the order of Sort
@@ -92,8 +93,8 @@ type SortKey struct {
 	Desc   bool
 }
 
-// Page reads at most a.Limit rows after a.Marker (an id); a Marker that matches no row is fault.Invalid, and so is a column
-// that was not declared. A row that cannot be read is left out, with a line in the log; see Unreadable.
+// Page reads at most a.Limit rows after a.Marker (an id). An unknown Marker or an undeclared column is fault.Invalid.
+// Unreadable rows are logged and left out; see Unreadable.
 func (l *ListQuery[R]) Page(ctx context.Context, on Querier, a ListArgs) ([]R, error) {
 	var all []R
 	err := l.whole(ctx, on, a, func(rows []R) (int, []*Unreadable) {
@@ -103,7 +104,7 @@ func (l *ListQuery[R]) Page(ctx context.Context, on Querier, a ListArgs) ([]R, e
 	return all, err
 }
 
-// page reads one page, and apart from it the rows that cannot be scanned.
+// page reads one page. It returns the rows that cannot be scanned separately.
 func (l *ListQuery[R]) page(ctx context.Context, on Querier, a ListArgs) (all []R, bad []*Unreadable, err error) {
 	text, args, err := l.build(ctx, on, a)
 	if err != nil {
@@ -130,7 +131,7 @@ func (l *ListQuery[R]) page(ctx context.Context, on Querier, a ListArgs) (all []
 	return all, bad, nil
 }
 
-// Count is how many rows the conditions leave.
+// Count returns the number of rows that meet the conditions.
 func (l *ListQuery[R]) Count(ctx context.Context, on Querier, where []Cond) (int64, error) {
 	b := &builder{columns: l.columns, caps: dialectOf(on).Caps()}
 	cond, err := b.all(where)
@@ -153,7 +154,7 @@ func (l *ListQuery[R]) Count(ctx context.Context, on Querier, where []Cond) (int
 	return n, err
 }
 
-// Text is the statement that Page would run, for tests that read its plan.
+// Text returns the statement of Page, for tests that read its query plan.
 func (l *ListQuery[R]) Text(ctx context.Context, on Querier, a ListArgs) (string, []any, error) {
 	return l.build(ctx, on, a)
 }
@@ -204,7 +205,7 @@ func (l *ListQuery[R]) build(ctx context.Context, on Querier, a ListArgs) (strin
 	return s.String(), b.args, nil
 }
 
-// sortKey is a column in the direction it is read in.
+// sortKey is a column with its direction.
 type sortKey struct {
 	column
 	desc bool
@@ -219,7 +220,7 @@ func (l *ListQuery[R]) sortKeys(a ListArgs) ([]sortKey, error) {
 			return nil, fault.Invalidf("It is not possible to sort by %q.", k.Column)
 		}
 		if slices.ContainsFunc(keys, func(o sortKey) bool { return o.expr == c.expr }) {
-			continue // a later mention of a column changes nothing
+			continue // a repeated column has no effect
 		}
 		keys = append(keys, sortKey{c, k.Desc != a.Reverse})
 		last = last || c.expr == l.id.expr
@@ -227,17 +228,17 @@ func (l *ListQuery[R]) sortKeys(a ListArgs) ([]sortKey, error) {
 	if !last {
 		desc := a.Reverse
 		if n := len(keys); n > 0 {
-			desc = keys[n-1].desc // one direction throughout lets an index serve
+			desc = keys[n-1].desc // a uniform direction lets an index serve
 		}
 		keys = append(keys, sortKey{l.id, desc})
 	}
 	return keys, nil
 }
 
-// MarkerNotFound is the code of the fault for a marker that no row within the scope has.
+// MarkerNotFound is the fault code for a marker without a row in the scope.
 const MarkerNotFound = "MarkerNotFound"
 
-// after is the condition for rows behind the marker's.
+// after returns the condition for rows after the marker's row.
 func (l *ListQuery[R]) after(ctx context.Context, on Querier, b *builder, keys []sortKey, a ListArgs) (string, error) {
 	exprs := make([]string, len(keys))
 	for i, k := range keys {
@@ -263,7 +264,7 @@ func (l *ListQuery[R]) after(ctx context.Context, on Querier, b *builder, keys [
 		if err != nil {
 			return err
 		}
-		defer func() { _ = rows.Close() }() // what a read could not finish, its Err tells
+		defer func() { _ = rows.Close() }() // an incomplete read shows in rows.Err
 		if rows.Next() {
 			found = true
 			if err := rows.Scan(into...); err != nil {
@@ -281,7 +282,7 @@ func (l *ListQuery[R]) after(ctx context.Context, on Querier, b *builder, keys [
 	return b.behind(keys, values), nil
 }
 
-// behind writes "comes after these values": as one comparison of tuples where an index can use it, else spelled out.
+// behind writes "comes after these values": as one comparison of tuples if an index can serve it, else spelled out.
 func (b *builder) behind(keys []sortKey, values []any) string {
 	plain := true
 	for _, k := range keys {
@@ -308,7 +309,7 @@ func (b *builder) behind(keys []sortKey, values []any) string {
 			ands = append(ands, b.same(keys[j], values[j]))
 		}
 		later := b.later(k, values[i])
-		if later == "" { // nothing sorts behind it
+		if later == "" { // nothing sorts after it
 			b.args = b.args[:n]
 			continue
 		}
@@ -329,7 +330,7 @@ func (b *builder) same(k sortKey, v any) string {
 }
 
 func (b *builder) later(k sortKey, v any) string {
-	nullsLast := b.caps.NullsLargest != k.desc // in the direction that is read
+	nullsLast := b.caps.NullsLargest != k.desc // in the direction of the read
 	switch {
 	case v == nil && nullsLast:
 		return ""

@@ -5,24 +5,24 @@ import (
 	"errors"
 )
 
-// Lone runs each statement on its own, as a *DB does, and cheaper: where transactions write beside each other the statement is not
-// serializable. It is atomic; the rows it writes are those that its WHERE holds for at the instant it writes them; but what it reads
-// of other rows may be out of date by then. That is enough for a statement whose guard is in the row it writes, and never makes a rival
-// repeat itself. On a database with one writer nothing differs.
+// Lone runs each statement in a transaction of its own, like a *DB, at lower cost. With concurrent writers (PostgreSQL)
+// the statement is atomic but not serializable: it writes the rows that match its WHERE when it writes them, but other
+// rows that it read may have changed. That suffices for a statement whose guard is in the row it writes, and causes no
+// serialization failures. With one writer (SQLite) there is no difference.
 type Lone struct{ db *DB }
 
-// Lone is for statements that guard themselves.
+// Lone returns a Querier for statements that guard themselves.
 func (d *DB) Lone() Lone { return Lone{d} }
 
 func (l Lone) run(ctx context.Context, sql string, f func(c Conn, sql string) error) error {
 	d := l.db
-	if !d.dialect.Caps().Rivals { // elsewhere it would not wait for itself, and to ask costs as much as to write
+	if !d.dialect.Caps().Rivals { // elsewhere it cannot deadlock, and the check costs as much as the write
 		if _, nested := d.inTx.Load(goroutine()); nested {
 			return errNested
 		}
 	}
 	text := d.rebind(sql)
-	var none error // no row, which undoes nothing
+	var none error // no row; nothing to roll back
 	err := d.again(ctx, func(n int) error {
 		return d.laned(ctx, n, func() error {
 			return d.engine.Lone(ctx, func(c Conn) error {

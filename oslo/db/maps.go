@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// Maps answers rows by column name, for tools that do not know the tables. Services declare a Query.
+// Maps returns rows by column name, for tools that do not know the tables. Services declare a Query.
 func (t *Tx) Maps(ctx context.Context, text string) (all []map[string]any, err error) {
 	err = run(ctx, t, text, func(c Conn, text string) (err error) {
 		rows, err := c.Query(ctx, text, nil)

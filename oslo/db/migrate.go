@@ -11,31 +11,32 @@ import (
 	"hypernova/oslo/log"
 )
 
-// The rule of migrations: expand first, contract later. An upgrade runs the old binary beside the new one, on one schema, which the
-// new one has migrated. So a migration only adds: tables, indexes, columns that may be left out of an INSERT (they may be null or
-// have a default). What the old binary writes, the new one must be able to read: a column that nobody filled holds its default.
+// Migrations expand first and contract later. During an upgrade the old binary runs beside the new one on a schema that
+// the new one has migrated. So a migration only adds: tables, indexes, and columns that an INSERT may omit (nullable or
+// with a default). The new binary must read rows of the old one, in which new columns hold their defaults.
 //
-// What no binary reads or writes any more is removed by a later migration, at the earliest one release after the last binary that used
-// it. Such a statement says so in a comment before it: "-- contract: unused since level 7". A column is renamed by adding
-// the new one, writing both for a release, and contracting. dbtest.Additive holds the files against this rule.
+// A later migration removes unused objects, at the earliest one release after the last binary that used them. A comment
+// before the statement says so: "-- contract: unused since level 7". To rename a column, add the new one, write both
+// for a release, then contract. dbtest.Additive checks the files.
 //
-// A binary that is older than the schema runs on it, and leaves it alone. One that is newer migrates it first, or, where the
+// A binary older than the schema runs on it unchanged. A newer one migrates the schema first, or fails if its process
+// may not migrate.
 // process may not, says that the schema is too old for it.
 
-// Schema is what a database has of a room's migrations, and what this binary has.
+// Schema compares a package's migrations in the database with those of this binary.
 type Schema struct {
-	Have, Want int64 // the newest version of each
-	Missing    int   // how many of this binary's migrations the database has not seen
+	Have, Want int64 // newest version in the database and in this binary
+	Missing    int   // number of this binary's migrations that are not applied
 }
 
-// Migrate applies the numbered *.sql files (goose format, forward only, portable) of fsys that the database has not seen. name keys the
-// version table, so that several rooms (nova, tasks) can keep their migrations in one database. Versions that the database has and fsys
-// does not are a newer binary's, and no trouble. Because files only add, one with a lower number may come later. Several
-// processes may do it at once.
+// Migrate applies the numbered *.sql files (goose format, forward only, portable) of fsys that are not applied yet.
+// name selects the version table, so that several packages (nova, tasks) can share a database. Versions that only the
+// database has belong to a newer binary and are ignored. A file with a lower number may be added later, because files
+// only add. Several processes may call it at once.
 func (d *DB) Migrate(ctx context.Context, name string, fsys fs.FS) error {
 	var before, after Schema
 	var err error
-	// Where the engine has no lock for migrations, the slower of two processes finds the tables made: it looks again.
+	// Without a migration lock in the engine, the slower of two processes fails because the tables exist; it tries again.
 	for range 3 {
 		err = d.goose(ctx, name, fsys, func(p *goose.Provider) (err error) {
 			if before, err = state(ctx, p); err != nil {
@@ -52,30 +53,31 @@ func (d *DB) Migrate(ctx context.Context, name string, fsys fs.FS) error {
 		}
 	}
 	if err != nil {
-		return d.settle(ctx, err)
+		return d.observe(ctx, err)
 	}
 	switch l := log.From(ctx); {
 	case before.Have > before.Want:
-		l.Info("the schema is a newer binary's; this one runs on it", "schema", name, "version", before.Have, "known", before.Want)
+		l.Info("schema is newer than this binary", "schema", name, "version", before.Have, "known", before.Want)
 	case before.Have == 0:
-		l.Debug("schema made", "schema", name, "version", after.Have)
+		l.Debug("schema created", "schema", name, "version", after.Have)
 	case before.Missing > 0:
 		l.Info("schema migrated", "schema", name, "from", before.Have, "to", after.Have)
 	}
 	return nil
 }
 
-// Schema compares a room's migrations with the database, and changes nothing but to make the table of versions.
+// Schema compares a package's migrations with the database. It changes nothing, except to create the version table.
 func (d *DB) Schema(ctx context.Context, name string, fsys fs.FS) (Schema, error) {
 	var v Schema
 	err := d.goose(ctx, name, fsys, func(p *goose.Provider) (err error) {
 		v, err = state(ctx, p)
 		return err
 	})
-	return v, d.settle(ctx, err)
+	return v, d.observe(ctx, err)
 }
 
-// CheckSchema is for a process that may not migrate: fault.Invalid with the cure where the schema is too old for this binary.
+// CheckSchema is for a process that may not migrate. It returns fault.Invalid, with the remedy, if the schema is too
+// old for this binary.
 func (d *DB) CheckSchema(ctx context.Context, name string, fsys fs.FS) error {
 	v, err := d.Schema(ctx, name, fsys)
 	if err != nil {

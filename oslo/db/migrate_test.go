@@ -103,7 +103,7 @@ func TestOldAndNewBinaryShareASchema(t *testing.T) {
 		if want := (db.Schema{Have: 3, Want: 1}); err != nil || v != want {
 			t.Errorf("got %+v, %v", v, err)
 		}
-		for _, want := range []string{`msg="schema migrated" schema=pets from=1 to=3`, `newer binary's; this one runs on it" schema=pets version=3 known=1`} {
+		for _, want := range []string{`msg="schema migrated" schema=pets from=1 to=3`, `schema is newer than this binary" schema=pets version=3 known=1`} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("no line with %s in\n%s", want, out.String())
 			}

@@ -10,20 +10,20 @@ import (
 	"hypernova/oslo/log"
 )
 
-// Patience is how long OpenWaiting waits for a database that does not answer.
+// Patience bounds how long OpenWaiting retries.
 type Patience struct {
-	Tries int           // how often it tries in all; less than 0: until ctx ends
-	Pause time.Duration // the longest time between two; the first ones are shorter
-	// Refused waits also where the server answers and refuses, as with a wrong password or an expired certificate: somebody may be
-	// about to cure it. A service does; who waits at a terminal wants to know.
+	Tries int           // total number of attempts; negative: until ctx ends
+	Pause time.Duration // longest pause between two attempts; the first pauses are shorter
+	// Refused also retries if the server answers and refuses, for example because of a wrong password or an expired
+	// certificate, which an operator may correct meanwhile. Services set it; commands at a terminal do not.
 	Refused bool
 }
 
 // firstPause is short, because services and database often start together.
 const firstPause = 250 * time.Millisecond
 
-// OpenWaiting is Open for a service that starts, perhaps before its database: it tries again, and each time says in the log what is
-// wrong and what cures it. What no waiting cures, as a URL that is none, ends it at once.
+// OpenWaiting is Open for a service that may start before its database. It retries and logs the cause and the remedy
+// each time. Errors that waiting cannot remedy, such as a malformed URL, are returned at once.
 func OpenWaiting(ctx context.Context, address string, p Patience, dialects ...Dialect) (*DB, error) {
 	for n, pause := 1, firstPause; ; n, pause = n+1, min(2*pause, max(p.Pause, firstPause)) {
 		d, err := Open(ctx, address, dialects...)
@@ -31,7 +31,7 @@ func OpenWaiting(ctx context.Context, address string, p Patience, dialects ...Di
 		if err == nil || !errors.As(err, &away) || away.Refused && !p.Refused || p.Tries >= 0 && n >= p.Tries || ctx.Err() != nil {
 			return d, err
 		}
-		log.From(ctx).Warn("the database cannot be used yet, trying again", "database", masked(address), "why", away.why, "cure", away.cure, "pause", pause.String())
+		log.From(ctx).Warn("retrying: database unavailable", "database", masked(address), "why", away.why, "cure", away.cure, "pause", pause.String())
 		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
@@ -42,20 +42,20 @@ func OpenWaiting(ctx context.Context, address string, p Patience, dialects ...Di
 	}
 }
 
-// Away is in the error of a database that may be there later.
+// Away is in the error chain if the database may become available later.
 type Away struct {
-	Refused   bool // by the server itself
+	Refused   bool // the server answered and refused
 	why, cure string
 	err       error
 }
 
-// Error is the engine's text.
+// Error returns the engine's text.
 func (e *Away) Error() string { return e.err.Error() }
 
-// Unwrap is the engine's error.
+// Unwrap returns the engine's error.
 func (e *Away) Unwrap() error { return e.err }
 
-// opening gives an error of Open its kind and, for operators, its cure.
+// opening gives an error of Open its fault kind and, for operators, the remedy.
 func opening(d Dialect, err error) error {
 	c := d.Classify(err)
 	if fault.Of(err) != nil || c != ClassUnavailable && c != ClassRefused {
@@ -65,17 +65,17 @@ func opening(d Dialect, err error) error {
 	return fault.Unavailablef("The database cannot be used: %s. To cure it, %s.", why, cure).Because(&Away{c == ClassRefused, why, cure, err})
 }
 
-// settle gives the outcome of a use of the database its kind, and says in the log, once, when the database goes and when it is back:
-// each caller learns of it by a fault, but only the operator can do something.
-func (d *DB) settle(ctx context.Context, err error) error {
+// observe gives the outcome of a use of the database its fault kind. It logs once when the database becomes unavailable
+// and once when it is back.
+func (d *DB) observe(ctx context.Context, err error) error {
 	if err == nil {
 		if d.lost.Load() && d.lost.CompareAndSwap(true, false) && d.told.Swap(false) {
-			log.From(ctx).Info("the database answers again", "database", d.address)
+			log.From(ctx).Info("database available again", "database", d.address)
 		}
 		return nil
 	}
 	if fault.Of(err) != nil || ctx.Err() != nil {
-		return toFault(d.dialect, err) // told already, or given up by the caller
+		return toFault(d.dialect, err) // logged already, or the caller's context ended
 	}
 	c := d.dialect.Classify(err)
 	if c != ClassUnavailable && c != ClassRefused {
@@ -83,15 +83,16 @@ func (d *DB) settle(ctx context.Context, err error) error {
 	}
 	why, cure := d.dialect.Explain(err)
 	if d.lost.CompareAndSwap(false, true) && d.tell() {
-		log.From(ctx).Error("the database cannot be used; whoever needs it is told to try again", "database", d.address, "why", why, "cure", cure, log.Err, err.Error())
+		log.From(ctx).Error("database unavailable", "database", d.address, "why", why, "cure", cure, log.Err, err.Error())
 	}
-	return fault.Unavailablef("The database cannot be used: %s.", why).Because(err) // also where connecting ran into a deadline of its own
+	return fault.Unavailablef("The database cannot be used: %s.", why).Because(err) // also if connecting timed out
 }
 
-// tellEvery is the least time between two reports of a loss: on a full disk reading goes on between two writes that fail.
+// tellEvery is the least time between two log lines about an outage. On a full disk reads succeed between failing
+// writes.
 const tellEvery = 30 * time.Second
 
-// tell decides whether the log says that the database is lost.
+// tell reports whether to log an outage.
 func (d *DB) tell() bool {
 	now, last := time.Now().UnixNano(), d.toldAt.Load()
 	if last != 0 && now-last < int64(tellEvery) || !d.toldAt.CompareAndSwap(last, now) {
@@ -101,7 +102,7 @@ func (d *DB) tell() bool {
 	return true
 }
 
-// masked is a database URL that may be shown.
+// masked returns a database URL without secrets.
 func masked(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

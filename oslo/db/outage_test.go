@@ -165,7 +165,7 @@ func TestConnectionsThatAreCutLoseNothing(t *testing.T) {
 	if err != nil || len(all) != writers*each {
 		t.Errorf("%d rows, %v", len(all), err)
 	}
-	if lost, back := strings.Count(out.String(), "cannot be used"), strings.Count(out.String(), "answers again"); lost != back {
+	if lost, back := strings.Count(out.String(), "msg=\"database unavailable\""), strings.Count(out.String(), "available again"); lost != back {
 		t.Errorf("lost %d times, back %d times:\n%s", lost, back, out)
 	}
 }
@@ -224,7 +224,7 @@ func TestServerThatSaysNothingIsGivenUp(t *testing.T) {
 	if all, err := oldAll.All(ctx, d); err != nil || len(all) != 2 {
 		t.Errorf("got %v, %v", all, err)
 	}
-	for want, n := range map[string]int{"level=ERROR": 1, "cure=": 1, "answers again": 1, "secret": 0} {
+	for want, n := range map[string]int{"level=ERROR": 1, "cure=": 1, "available again": 1, "secret": 0} {
 		if got := strings.Count(out.String(), want); got != n {
 			t.Errorf("%q is there %d times, want %d:\n%s", want, got, n, out)
 		}
@@ -243,7 +243,7 @@ func TestServiceThatStartsBeforeItsDatabase(t *testing.T) {
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), "nobody listens at its address. To cure it, start PostgreSQL") {
 		t.Errorf("got %v", err)
 	}
-	if n := strings.Count(out.String(), "trying again"); n != 1 || !strings.Contains(out.String(), `cure="start PostgreSQL`) || strings.Contains(out.String(), "secret") {
+	if n := strings.Count(out.String(), "retrying: database unavailable"); n != 1 || !strings.Contains(out.String(), `cure="start PostgreSQL`) || strings.Contains(out.String(), "secret") {
 		t.Errorf("%d lines:\n%s", n, out)
 	}
 	out.first = func() { w.listen(address) } // the database comes up once somebody complained
@@ -272,7 +272,7 @@ func TestWhoIsRefused(t *testing.T) {
 		// A service waits for the cure, which the log names.
 		ctx, out = logged(t)
 		_, err = db.OpenWaiting(ctx, w.url(x.user, x.name), db.Patience{Tries: 3, Pause: time.Millisecond, Refused: true}, postgres.Dialect())
-		if n := strings.Count(out.String(), "trying again"); !fault.Is(err, fault.Unavailable) || n != 2 || strings.Count(out.String(), x.want) != 2 || strings.Contains(out.String(), "secret") {
+		if n := strings.Count(out.String(), "retrying: database unavailable"); !fault.Is(err, fault.Unavailable) || n != 2 || strings.Count(out.String(), x.want) != 2 || strings.Contains(out.String(), "secret") {
 			t.Errorf("got %v; log %s", err, out)
 		}
 	}
@@ -322,7 +322,7 @@ func TestAServerThatTakesConnectionsAndSaysNothing(t *testing.T) {
 	defer l.Close()
 	ctx, out := logged(t)
 	_, err = db.OpenWaiting(ctx, "postgresql://u:secret@"+l.Addr().String()+"/x?sslmode=disable&connect_timeout=1", db.Patience{Tries: 2, Pause: time.Millisecond}, postgres.Dialect())
-	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "see whether PostgreSQL is alive") || strings.Count(out.String(), "trying again") != 1 {
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "see whether PostgreSQL is alive") || strings.Count(out.String(), "retrying: database unavailable") != 1 {
 		t.Errorf("got %v; log %s", err, out)
 	}
 }

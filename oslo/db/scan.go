@@ -14,7 +14,7 @@ type field struct {
 	index []int
 }
 
-// fieldsOf lists the tagged fields of a struct in order; embedded structs are read as if written out.
+// fieldsOf lists the tagged fields of a struct in order, including those of embedded structs.
 func fieldsOf(t reflect.Type) []field {
 	if t.Kind() != reflect.Struct {
 		return nil
@@ -32,13 +32,13 @@ func fieldsOf(t reflect.Type) []field {
 		if tag == "" || tag == "-" {
 			continue
 		}
-		name, _, _ := strings.Cut(tag, ",") // what follows is for Table
+		name, _, _ := strings.Cut(tag, ",") // the rest of the tag is for Table
 		fs = append(fs, field{name, f.Index})
 	}
 	return fs
 }
 
-// plan says where each column of a result goes.
+// plan maps the columns of a result to fields.
 type plan struct {
 	scalar bool
 	into   [][]int // per column
@@ -72,7 +72,7 @@ func (p *plan) scan(rows *sql.Rows, v reflect.Value) error {
 	return rows.Scan(p.targets(v)...)
 }
 
-// targets are where the columns of a row go.
+// targets returns the scan targets of a row.
 func (p *plan) targets(v reflect.Value) []any {
 	if p.scalar {
 		return []any{v.Addr().Interface()}
@@ -84,17 +84,17 @@ func (p *plan) targets(v reflect.Value) []any {
 	return into
 }
 
-// steep is how many rows a list may have before its room is made for all that was asked for: long lists would otherwise be copied again and
-// again while they grow.
+// steep is the number of rows after which a list allocates room for all requested rows, to avoid repeated copies while
+// it grows.
 const steep = 64
 
-// collect reads all rows into one value, of which it appends copies; most is about how many there will be, 0 where nobody knows. bad decides about
-// a row that cannot be read: nil leaves it out.
+// collect scans all rows into one value and appends copies of it. most is the expected number of rows, 0 if unknown.
+// bad handles a row that cannot be scanned; nil from it leaves the row out.
 func collect[R any](rows *sql.Rows, p *plan, all []R, most int, bad func(error) error) ([]R, error) {
 	var r, zero R
 	into := p.targets(reflect.ValueOf(&r).Elem())
 	for rows.Next() {
-		r = zero // nothing of the row before shines through, and what it points to stays its own
+		r = zero // no values of the previous row remain, and its pointers stay its own
 		if err := rows.Scan(into...); err != nil {
 			if err := bad(err); err != nil {
 				return nil, err

@@ -12,20 +12,22 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Set is a room's registry of statements: `var stmts = db.NewSet("nova")`; dbtest.Prepare prepares all on every dialect.
+// Set is a package's registry of statements: `var stmts = db.NewSet("nova")`. dbtest.Prepare prepares all of them on
+// every dialect.
 type Set struct {
 	name  string
 	sqls  []string
 	lists []examiner
 }
 
-// NewSet makes an empty registry. Statements are added while packages are initialized, and never after.
+// NewSet makes an empty registry. Statements are added while packages are initialized, never later.
 func NewSet(name string) *Set { return &Set{name: name} }
 
-// Name is the room's.
+// Name returns the registry's name.
 func (s *Set) Name() string { return s.name }
 
-// Statements are the registered texts, in the order they were declared. A list query is there once without filters.
+// Statements returns the registered texts in the order of their declaration. A list query is included once, without
+// filters.
 func (s *Set) Statements() []string { return append([]string(nil), s.sqls...) }
 
 func (s *Set) add(sql string) string {
@@ -33,7 +35,7 @@ func (s *Set) add(sql string) string {
 	return sql
 }
 
-// Check has the engine prepare a statement without running it.
+// Check lets the engine prepare a statement without running it.
 func (d *DB) Check(ctx context.Context, text string) error {
 	text = d.rebind(text)
 	return d.engine.Read(ctx, func(c Conn) error { return c.Check(ctx, text) })
@@ -41,16 +43,17 @@ func (d *DB) Check(ctx context.Context, text string) error {
 
 var errNoRows = errors.New("db: no row")
 
-// Query is a SELECT (or … RETURNING) whose rows scan into R, a struct with `db:"column"` tags, or a single scalar. ? placeholders.
+// Query is a SELECT (or … RETURNING) with "?" placeholders. Its rows scan into R, a struct with `db:"column"` tags or a
+// single scalar.
 type Query[R any] struct {
 	sql  string
 	plan atomic.Pointer[plan]
 }
 
-// NewQuery registers a statement that answers rows.
+// NewQuery registers a statement that returns rows.
 func NewQuery[R any](s *Set, sql string) *Query[R] { return &Query[R]{sql: s.add(sql)} }
 
-// One answers fault.NotFound when there is no row.
+// One returns the first row. fault.NotFound if there is none.
 func (q *Query[R]) One(ctx context.Context, on Querier, args ...any) (R, error) {
 	var r R
 	err := q.each(ctx, on, args, func(rows *sql.Rows, p *plan) error {
@@ -71,7 +74,7 @@ func (q *Query[R]) One(ctx context.Context, on Querier, args ...any) (R, error) 
 	return r, err
 }
 
-// All answers every row; none is an empty list.
+// All returns every row, possibly none.
 func (q *Query[R]) All(ctx context.Context, on Querier, args ...any) ([]R, error) {
 	var all []R
 	err := q.each(ctx, on, args, func(rows *sql.Rows, p *plan) error {
@@ -85,7 +88,7 @@ func (q *Query[R]) All(ctx context.Context, on Querier, args ...any) ([]R, error
 	return all, nil
 }
 
-// unreadable names the row that rows is at, where it is a row of one table with an id.
+// unreadable adds the table and id of the current row to the error, if the statement reads one table with an id.
 func (q *Query[R]) unreadable(rows *sql.Rows, err error) error {
 	u, err := spoilt(rows, tableOf(q.sql), "id", err)
 	if err == nil {
@@ -98,7 +101,7 @@ func (q *Query[R]) each(ctx context.Context, on Querier, args []any, f func(*sql
 	return query(ctx, on, q.sql, args, reflect.TypeFor[R](), &q.plan, f)
 }
 
-// query runs one SELECT and lets f read its rows; known is where the plan of this text is kept.
+// query runs one SELECT and calls f to read its rows. known caches the plan of this text.
 func query(ctx context.Context, on Querier, text string, args []any, t reflect.Type, known *atomic.Pointer[plan],
 	f func(*sql.Rows, *plan) error) error {
 	values, err := bind(args)
@@ -126,13 +129,13 @@ func query(ctx context.Context, on Querier, text string, args []any, t reflect.T
 	})
 }
 
-// Exec is a statement without rows; Do returns the number of rows affected. A unique violation is fault.Conflict with errors.Is(err, ErrDuplicate).
+// Exec is a statement without result rows. A unique violation is fault.Conflict with errors.Is(err, ErrDuplicate).
 type Exec struct{ sql string }
 
-// NewExec registers a statement that answers no rows.
+// NewExec registers a statement without result rows.
 func NewExec(s *Set, sql string) *Exec { return &Exec{s.add(sql)} }
 
-// Do runs it and answers how many rows it touched, which is how a guard in its WHERE shows whether it held.
+// Do runs the statement and returns the number of affected rows. 0 shows that a guard in its WHERE failed.
 func (e *Exec) Do(ctx context.Context, on Querier, args ...any) (int64, error) {
 	return exec(ctx, on, e.sql, args)
 }
@@ -153,18 +156,18 @@ func exec(ctx context.Context, on Querier, text string, args []any) (n int64, er
 	return n, err
 }
 
-// Insert is "INSERT INTO table (all db-tagged columns of R)". DoAll writes many rows in few statements.
+// Insert is "INSERT INTO table (all db-tagged columns of R)". DoAll inserts many rows in few statements.
 type Insert[R any] struct {
 	table  string
 	fields []field
-	head   string // up to and with VALUES
+	head   string // up to and including VALUES
 	tuple  string // (?, ?)
 }
 
-// insertParams bounds the placeholders of one statement of DoAll; more gains no time.
+// insertParams bounds the placeholders of one statement of DoAll; more are not faster.
 const insertParams = 1000
 
-// NewInsert registers the insert of a row type. A row type without tagged fields is a programmer's error.
+// NewInsert registers the INSERT of a row type. It panics if the row type has no tagged fields.
 func NewInsert[R any](s *Set, table string) *Insert[R] {
 	i := &Insert[R]{table: table, fields: fieldsOf(reflect.TypeFor[R]())}
 	if len(i.fields) == 0 {
@@ -180,19 +183,20 @@ func NewInsert[R any](s *Set, table string) *Insert[R] {
 	return i
 }
 
-// Do writes one row.
+// Do inserts one row.
 func (i *Insert[R]) Do(ctx context.Context, on Querier, row R) error {
 	_, err := exec(ctx, on, i.head+i.tuple, i.values(nil, row))
 	return err
 }
 
-// Absent writes the row unless a unique constraint stands against it, and says whether it did. The transaction lives on.
+// Absent inserts the row unless it violates a unique constraint, and reports whether it did. The transaction can
+// continue.
 func (i *Insert[R]) Absent(ctx context.Context, on Querier, row R) (bool, error) {
 	n, err := exec(ctx, on, i.head+i.tuple+"\nON CONFLICT DO NOTHING", i.values(nil, row))
 	return n > 0, err
 }
 
-// DoAll writes the rows; on a *DB all or none.
+// DoAll inserts the rows; on a *DB all or none.
 func (i *Insert[R]) DoAll(ctx context.Context, on Querier, rows []R) error {
 	if len(rows) == 0 {
 		return nil

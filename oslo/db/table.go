@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Table is a table whose rows are R, a struct with a tag for each column. The select list, insert, updates and the columns of lists derive
-// from the tags, so a new column is one field:
+// Table is a table whose rows are R, a struct with a tag for each column. The select list, the INSERT, the UPDATEs and
+// the columns of lists derive from the tags, so a new column is one field:
 //
 //	type portRow struct {
 //		ID      string  `db:"id" list:"id"`
@@ -18,9 +18,9 @@ import (
 //		Created db.Time `db:"created_at,once,set" list:"created_at"`
 //	}
 //
-// After the column's name may stand "once" for a column that no update writes, and "set" for one that is never NULL although its Go type
-// could hold NULL (a pointer, a Time); other types are never NULL. "list" is the column's name in filters and sort keys of lists; without
-// it the column can be neither filtered nor sorted by.
+// After the column's name, "once" marks a column that no UPDATE writes. "set" marks a column that is never NULL
+// although its Go type could be (a pointer, a Time); other types are never NULL. "list" is the column's name in filters
+// and sort keys; a column without it can be used in neither.
 type Table[R any] struct {
 	set     *Set
 	name    string
@@ -37,8 +37,8 @@ type tableColumn struct {
 	notNull bool
 }
 
-// NewTable declares a table and registers its select by key and its insert. key is the column that names a row. A row type without the
-// key, or with an unknown word in a tag, is a programmer's error.
+// NewTable declares a table and registers its SELECT by key and its INSERT. key is the column that identifies a row. It
+// panics if R lacks the key or a tag has an unknown word.
 func NewTable[R any](s *Set, name, key string) *Table[R] {
 	t := &Table[R]{set: s, name: name, key: key, columns: tableColumns(reflect.TypeFor[R](), nil)}
 	if !slices.ContainsFunc(t.columns, func(c tableColumn) bool { return c.name == key }) {
@@ -80,7 +80,7 @@ func tableColumns(rows reflect.Type, at []int) []tableColumn {
 	return out
 }
 
-// Columns is the select list, for statements of the caller's own; with an alias each column is the alias's.
+// Columns returns the select list for the caller's own statements, with an optional table alias.
 func (t *Table[R]) Columns(alias string) string {
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
@@ -92,32 +92,32 @@ func (t *Table[R]) Columns(alias string) string {
 	return strings.Join(names, ", ")
 }
 
-// Query registers the select of whole rows on a condition, with what may follow it (ORDER BY, LIMIT).
+// Query registers the SELECT of whole rows with a WHERE clause and what follows it (ORDER BY, LIMIT).
 func (t *Table[R]) Query(where string) *Query[R] {
 	return NewQuery[R](t.set, "SELECT "+t.Columns("")+"\nFROM "+t.name+"\nWHERE "+where)
 }
 
-// Get is the row with that key; fault.NotFound.
+// Get returns the row with that key. fault.NotFound if there is none.
 func (t *Table[R]) Get(ctx context.Context, on Querier, key any) (R, error) {
 	return t.get.One(ctx, on, key)
 }
 
-// Insert writes a row. A unique violation is fault.Conflict with errors.Is(err, ErrDuplicate).
+// Insert inserts a row. A unique violation is fault.Conflict with errors.Is(err, ErrDuplicate).
 func (t *Table[R]) Insert(ctx context.Context, on Querier, row R) error {
 	return t.insert.Do(ctx, on, row)
 }
 
-// InsertAll writes rows in few statements; on a *DB all or none.
+// InsertAll inserts rows in few statements; on a *DB all or none.
 func (t *Table[R]) InsertAll(ctx context.Context, on Querier, rows []R) error {
 	return t.insert.DoAll(ctx, on, rows)
 }
 
-// List registers the list of the table's rows, whose columns are those with a list name; see ListQuery.
+// List registers the list of the table's rows over the columns with a list name; see ListQuery.
 func (t *Table[R]) List() *ListQuery[R] {
 	return NewList[R](t.set, "SELECT "+t.Columns("")+"\nFROM "+t.name, t.ListColumns(""), t.key)
 }
 
-// ListColumns maps list names to expressions, for lists with joins of the caller's own.
+// ListColumns maps list names to expressions, for the caller's own lists with joins.
 func (t *Table[R]) ListColumns(alias string) map[string]string {
 	out := map[string]string{}
 	for _, c := range t.columns {
@@ -136,16 +136,16 @@ func (t *Table[R]) ListColumns(alias string) map[string]string {
 	return out
 }
 
-// Update writes columns of one row, named by its key.
+// Update is an UPDATE of columns of one row, selected by its key.
 type Update[R any] struct {
 	sql    string
 	fields []field
 	key    field
 }
 
-// Update registers an update of the named columns; none: all but the key and those that are written once. A name that contains "=" is an
-// assignment of its own without a value of the row, such as "revision_number = revision_number + 1". guard, which may be empty, is a
-// further condition whose arguments Do takes: how many rows were touched tells whether it held.
+// Update registers an UPDATE of the named columns. Without names it is all columns except the key and "once" columns. A
+// name that contains "=" is a complete assignment, such as "revision_number = revision_number + 1". guard, possibly
+// empty, is a further condition; Do takes its arguments and returns 0 if it fails.
 func (t *Table[R]) Update(guard string, columns ...string) *Update[R] {
 	u := &Update[R]{}
 	var sets []string
@@ -181,7 +181,7 @@ func (t *Table[R]) column(name string) field {
 	return t.columns[i].field
 }
 
-// Do writes the row's values and answers how many rows were touched: 0 or 1.
+// Do updates the row and returns the number of affected rows, 0 or 1.
 func (u *Update[R]) Do(ctx context.Context, on Querier, row R, guard ...any) (int64, error) {
 	v := reflect.ValueOf(&row).Elem()
 	args := make([]any, 0, len(u.fields)+1+len(guard))
@@ -192,7 +192,7 @@ func (u *Update[R]) Do(ctx context.Context, on Querier, row R, guard ...any) (in
 	return exec(ctx, on, u.sql, append(args, guard...))
 }
 
-// Delete registers the deletion of a row by its key; guard is a further condition, as in Update.
+// Delete registers the DELETE of a row by its key. guard is a further condition, as in Update.
 func (t *Table[R]) Delete(guard string) *Exec {
 	text := "DELETE FROM " + t.name + "\nWHERE " + t.key + " = ?"
 	if guard != "" {

@@ -13,40 +13,41 @@ import (
 	"hypernova/oslo/log"
 )
 
-// Unreadable is a row that is there but cannot be understood: a document that does not parse, a column of another type. Only a damaged
-// disk or a foreign hand makes one. Lists leave it out and say so once in the log; whoever asks for it alone gets an error.
+// Unreadable is a row that exists but cannot be decoded: a document that does not parse, or a column of another type.
+// Only damage or manual changes cause it. Lists log it once and leave it out; reading it alone returns this error.
 type Unreadable struct {
 	Table string
-	ID    string // what markers name the row by
+	ID    string // the row's id, as in markers
 	Err   error
 }
 
-// Error names the row and what is wrong with it.
+// Error returns the table, the id and the cause.
 func (u *Unreadable) Error() string {
 	return fmt.Sprintf("row %s of table %s cannot be read: %v", u.ID, u.Table, u.Err)
 }
 
-// Unwrap is what is wrong with it.
+// Unwrap returns the cause.
 func (u *Unreadable) Unwrap() error { return u.Err }
 
-// told remembers which rows the log has named.
+// told is the set of rows that are logged already.
 type told struct{ rows sync.Map }
 
 func (t *told) tell(ctx context.Context, all []*Unreadable) {
 	for _, u := range all {
 		if _, known := t.rows.LoadOrStore(u.ID, true); !known {
-			log.From(ctx).ErrorContext(ctx, "a row cannot be read and is left out of lists; see hypernova check", "table", u.Table, "id", u.ID, log.Err, u.Err.Error())
+			log.From(ctx).ErrorContext(ctx, "leaving a row out of lists: it cannot be read; see hypernova check", "table", u.Table, "id", u.ID, log.Err, u.Err.Error())
 		}
 	}
 }
 
-// Sound says how rows are read further after they have left the database, for Unreadable rows of a Set. It changes no list: PageOf does.
+// Sound sets how rows are decoded further, for Set.Unreadable. It does not change lists; PageOf does.
 func (l *ListQuery[R]) Sound(read func(*R) error) *ListQuery[R] {
 	l.sound = read
 	return l
 }
 
-// PageOf is Page for rows that are read further: one that convert refuses is left out, and said so in the log, as one that cannot be scanned is.
+// PageOf is Page for rows that are decoded further. A row for which convert fails is logged and left out, like one that
+// cannot be scanned.
 func PageOf[R, V any](ctx context.Context, l *ListQuery[R], on Querier, a ListArgs, convert func(*R) (V, error)) ([]V, error) {
 	var out []V
 	err := l.whole(ctx, on, a, func(rows []R) (good int, bad []*Unreadable) {
@@ -62,7 +63,7 @@ func PageOf[R, V any](ctx context.Context, l *ListQuery[R], on Querier, a ListAr
 		return len(out), bad
 	})
 	if err == nil && a.Limit > 0 && len(out) > a.Limit {
-		// More was read to make up for what was left out.
+		// More was read to replace the rows left out.
 		if a.Reverse {
 			return out[len(out)-a.Limit:], nil
 		}
@@ -71,7 +72,7 @@ func PageOf[R, V any](ctx context.Context, l *ListQuery[R], on Querier, a ListAr
 	return out, err
 }
 
-// whole reads a page again, longer by what was left out, until it is as long as was asked for or the list ends.
+// whole reads a page again, longer by the number of rows left out, until it is complete or the list ends.
 func (l *ListQuery[R]) whole(ctx context.Context, on Querier, a ListArgs, take func([]R) (int, []*Unreadable)) error {
 	most := a.Limit
 	for {
@@ -92,7 +93,7 @@ func (l *ListQuery[R]) whole(ctx context.Context, on Querier, a ListArgs, take f
 	}
 }
 
-// idOf is the value of a row's id column, empty where the row does not have it.
+// idOf returns the row's id, empty if it has none.
 func (l *ListQuery[R]) idOf(r *R) string {
 	v := reflect.ValueOf(r).Elem()
 	for _, f := range fieldsOf(v.Type()) {
@@ -103,10 +104,10 @@ func (l *ListQuery[R]) idOf(r *R) string {
 	return ""
 }
 
-// bare is a column without its table.
+// bare returns a column without its table.
 func bare(expr string) string { return expr[strings.LastIndexByte(expr, '.')+1:] }
 
-// tableOf is the first table that a FROM names.
+// tableOf returns the first table that a FROM clause names.
 func tableOf(text string) string {
 	words := strings.Fields(text)
 	for i, w := range words[:max(len(words)-1, 0)] {
@@ -117,7 +118,8 @@ func tableOf(text string) string {
 	return ""
 }
 
-// spoilt is what rows says of its current row, which could not be scanned because of err; other errors come back as they are.
+// spoilt returns what can be identified of the current row, which could not be scanned because of err. It returns other
+// errors unchanged.
 func spoilt(rows *sql.Rows, table, id string, err error) (*Unreadable, error) {
 	names, nerr := rows.Columns()
 	if nerr != nil {
@@ -144,7 +146,7 @@ type examiner interface {
 	examine(ctx context.Context, on Querier) ([]*Unreadable, error)
 }
 
-// Unreadable reads every row of the lists of the set, and answers those that cannot be understood.
+// Unreadable reads every row of the lists of the set and returns those that cannot be decoded.
 func (s *Set) Unreadable(ctx context.Context, on Querier) (all []*Unreadable, err error) {
 	seen := map[string]bool{}
 	for _, l := range s.lists {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Time is a UTC instant kept as BIGINT microseconds; the zero Time is NULL.
+// Time is a UTC instant stored as BIGINT microseconds. The zero Time is NULL.
 type Time struct{ time.Time }
 
-// At is t as the database keeps it.
+// At returns t in the database's precision.
 func At(t time.Time) Time {
 	if t.IsZero() {
 		return Time{}
@@ -18,7 +18,7 @@ func At(t time.Time) Time {
 	return Time{t.UTC().Truncate(time.Microsecond)}
 }
 
-// Ptr is the instant, nil where there is none.
+// Ptr returns the instant, nil for the zero Time.
 func (t Time) Ptr() *time.Time {
 	if t.IsZero() {
 		return nil
@@ -26,7 +26,7 @@ func (t Time) Ptr() *time.Time {
 	return &t.Time
 }
 
-// Value is how the database keeps it.
+// Value returns the stored form.
 func (t Time) Value() (driver.Value, error) {
 	if t.IsZero() {
 		return nil, nil
@@ -34,7 +34,7 @@ func (t Time) Value() (driver.Value, error) {
 	return t.UnixMicro(), nil
 }
 
-// Scan reads what Value wrote.
+// Scan reads the stored form.
 func (t *Time) Scan(v any) error {
 	switch v := v.(type) {
 	case nil:
@@ -47,16 +47,16 @@ func (t *Time) Scan(v any) error {
 	return nil
 }
 
-// JSON keeps a T as TEXT.
+// JSON stores a T as TEXT.
 type JSON[T any] struct{ V T }
 
-// Value is how the database keeps it.
+// Value returns the stored form.
 func (j JSON[T]) Value() (driver.Value, error) {
 	b, err := json.Marshal(j.V)
 	return string(b), err
 }
 
-// Scan reads what Value wrote; NULL is the zero T.
+// Scan reads the stored form. NULL is the zero T.
 func (j *JSON[T]) Scan(v any) error {
 	var zero T
 	j.V = zero
@@ -71,7 +71,7 @@ func (j *JSON[T]) Scan(v any) error {
 	return fmt.Errorf("db: a document is TEXT, not %T", v)
 }
 
-// bind turns arguments into what every driver takes: nil, bool, int64, float64, string or []byte.
+// bind converts arguments to types that every driver accepts: nil, bool, int64, float64, string or []byte.
 func bind(args []any) ([]any, error) {
 	out := make([]any, len(args))
 	for i, a := range args {

@@ -55,8 +55,8 @@ func TestAServiceWaitsForItsDatabase(t *testing.T) {
 	connection := strings.ReplaceAll(strings.ReplaceAll(server.String(), "%7B", "{"), "%7D", "}")
 	args := []string{"--config-file", i.conf, "--set", "database.connection=" + connection, "--set", "database.retry_interval=0.25", "--set", "database.max_retries=-1"}
 	p := start(t, exec.Command(bin, append([]string{"keystone"}, args...)...))
-	p.says("the database cannot be used yet, trying again", "create the database")
-	p.saysTimes("the database cannot be used yet, trying again", 3)
+	p.says("retrying: database unavailable", "create the database")
+	p.saysTimes("retrying: database unavailable", 3)
 	sync := start(t, exec.Command(bin, append([]string{"db", "sync"}, args...)...))
 	sync.ends(0)
 	sync.says("database created", "keystone   up to date", "nova       up to date")
