@@ -70,7 +70,8 @@ func TestAnswersOfOtherClientsSuites(t *testing.T) {
 	}{
 		{"volumes of a server", "alice", "2.1", "GET /servers/" + id + "/os-volume_attachments", "", 200, `{"volumeAttachments":[]}`},
 		{"volumes of another's server", "bob", "2.1", "GET /servers/" + id + "/os-volume_attachments", "", 404, ""},
-		{"a volume of a server", "alice", "2.1", "GET /servers/" + id + "/os-volume_attachments/v", "", 404, ""},
+		{"a volume of a server", "alice", "2.1", "GET /servers/" + id + "/os-volume_attachments/v", "", 404,
+			"Instance " + id + " is not attached to volume v"},
 		{"address in full", "alice", "2.1", "PUT /servers/" + id, `{"server":{"accessIPv6":"2001:DB8:0:0::1"}}`, 200, `"accessIPv6":"2001:db8::1"`},
 		{"no servers", "alice", "2.1", "GET /servers?limit=0", "", 200, `{"servers":[]}`},
 		{"no servers in detail", "alice", "2.1", "GET /servers/detail?limit=0", "", 200, `{"servers":[]}`},

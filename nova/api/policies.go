@@ -85,6 +85,7 @@ var (
 	policyInterfaces       = rule("os_compute_api:os-attach-interfaces:list", reader, "List a server's ports.")
 	policyInterface        = rule("os_compute_api:os-attach-interfaces:show", reader, "Show a port of a server.")
 	policyVolumesIndex     = rule("os_compute_api:os-volumes-attachments:index", reader, "List a server's volumes.")
+	policyVolumesShow      = rule("os_compute_api:os-volumes-attachments:show", reader, "Show a volume of a server.")
 	policyActions          = rule("os_compute_api:os-instance-actions:list", reader, "List what was asked of a server.")
 	policyAction           = rule("os_compute_api:os-instance-actions:show", reader, "Show what one request did to a server.")
 	policyActionEvents     = rule("os_compute_api:os-instance-actions:events", admin, "See hosts and tracebacks of a server's action.")
@@ -157,7 +158,7 @@ func Rules() []*policy.Rule {
 		policyPause, policyUnpause, policySuspend, policyResume, policyLock, policyUnlock, policyUnlockOverride, policyConsoleOutput, policyResetState, policyServerAttributes,
 		policyMetaIndex, policyMetaShow, policyMetaCreate, policyMetaUpdate, policyMetaUpdateAll, policyMetaDelete,
 		policyTagsIndex, policyTagsShow, policyTagsUpdate, policyTagsUpdateAll, policyTagsDelete, policyTagsDeleteAll,
-		policyIPsIndex, policyIPsShow, policyServerGroups, policyInterfaces, policyInterface, policyVolumesIndex,
+		policyIPsIndex, policyIPsShow, policyServerGroups, policyInterfaces, policyInterface, policyVolumesIndex, policyVolumesShow,
 		policyActions, policyAction, policyActionEvents, policyActionDetails, policyExternalEvents,
 		policyFlavorCreate, policyFlavorUpdate, policyFlavorDelete, policyFlavorAccess, policyFlavorAllow, policyFlavorDeny,
 		policySpecsIndex, policySpecsShow, policySpecsCreate, policySpecsUpdate, policySpecsDelete,

@@ -67,8 +67,8 @@ var guarded = map[string]string{
 	"GET /servers/{server_id}/os-instance-actions": forReaders, "GET /servers/{server_id}/os-instance-actions/{request_id}": forReaders,
 	"GET /servers/{server_id}/os-interface": forReaders, "GET /servers/{server_id}/os-interface/{port_id}": forReaders,
 	"GET /servers/{server_id}/os-security-groups":    forReaders,
-	"GET /servers/{server_id}/os-volume_attachments": forReaders,
-	"GET /servers/{server_id}/tags":                  forReaders, "GET /servers/{server_id}/tags/{tag}": forReaders,
+	"GET /servers/{server_id}/os-volume_attachments": forReaders, "GET /servers/{server_id}/os-volume_attachments/{volume_id}": forReaders,
+	"GET /servers/{server_id}/tags": forReaders, "GET /servers/{server_id}/tags/{tag}": forReaders,
 	"PUT /servers/{server_id}/tags": forMembers, "DELETE /servers/{server_id}/tags": forMembers,
 	"PUT /servers/{server_id}/tags/{tag}": forMembers, "DELETE /servers/{server_id}/tags/{tag}": forMembers,
 }
@@ -113,11 +113,12 @@ var guardBodies = map[string]string{
 
 // byState are operations that the first who may do them cannot, because of how the test's servers stand or because no agent answers.
 var byState = map[string]int{
-	"DELETE /os-aggregates/{aggregate_id}":                 400,
-	"POST /servers/{server_id}/action os-getConsoleOutput": 503,
-	"POST /servers/{server_id}/action os-start":            409,
-	"POST /servers/{server_id}/action unpause":             409,
-	"POST /servers/{server_id}/action resume":              409,
+	"GET /servers/{server_id}/os-volume_attachments/{volume_id}": 404,
+	"DELETE /os-aggregates/{aggregate_id}":                       400,
+	"POST /servers/{server_id}/action os-getConsoleOutput":       503,
+	"POST /servers/{server_id}/action os-start":                  409,
+	"POST /servers/{server_id}/action unpause":                   409,
+	"POST /servers/{server_id}/action resume":                    409,
 }
 
 func TestEveryOperationIsGuarded(t *testing.T) {

@@ -23,6 +23,7 @@ var serverMetadata = api.Resource[*API]{Name: "metadata", Plural: "metadata", Op
 // serverVolumes are the volumes of a server: none, for there is no block storage here. Clients ask for them with every server that they show.
 var serverVolumes = api.Resource[*API]{Name: "volumeAttachment", Plural: "volumeAttachments", Ops: api.Ops[*API]{
 	api.ListOf("GET /servers/{server_id}/os-volume_attachments", policyVolumesIndex, (*API).server, (*API).listVolumes),
+	api.On("GET /servers/{server_id}/os-volume_attachments/{volume_id}", policyVolumesShow, 200, (*API).server, (*API).showVolume),
 }}
 
 type volumeQuery struct {
@@ -32,6 +33,11 @@ type volumeQuery struct {
 
 func (a *API) listVolumes(context.Context, *api.Request, *nova.Server, *volumeQuery) (api.Page[api.None], error) {
 	return api.Page[api.None]{}, nil
+}
+
+// showVolume knows no volume, and says so as nova does of one that is not attached.
+func (a *API) showVolume(_ context.Context, r *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
+	return api.None{}, fault.NotFoundf("Instance %s is not attached to volume %s", v.ID, r.Param("volume_id"))
 }
 
 // items are metadata with the form checked.

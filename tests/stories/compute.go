@@ -64,6 +64,7 @@ func serverSteps() []Step {
 		Step{Call: "GET " + server + "/os-interface/{port}", Want: 200},
 		Step{Call: "GET " + server + "/os-security-groups", Want: 200},
 		Step{Call: "GET " + server + "/os-volume_attachments", Want: 200},
+		Step{Call: "GET " + server + "/os-volume_attachments/{uuid:volume}", Want: 404},
 		Step{Call: "GET " + server + "/os-instance-actions", Want: 200, Keep: "request=instanceActions.0.request_id"},
 		Step{Call: "GET " + server + "/os-instance-actions/{request}", Want: 200},
 		Step{Call: "POST /v2.1/os-server-external-events", Who: "service", Body: `{"events":[{"name":"network-changed","server_uuid":"{s}","status":"completed","tag":"t"}]}`,

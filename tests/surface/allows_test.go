@@ -45,6 +45,8 @@ var computeAllows = []allowance{
 		"GET /v2.1/servers/{server_id}/os-security-groups", "GET /v2.1/servers/{server_id}/os-volume_attachments",
 		"GET /v2.1/servers/{server_id}/os-instance-actions", "GET /v2.1/servers/{server_id}/os-instance-actions/{request_id}",
 		"GET /v2.1/os-quota-sets/{tenant_id}", "GET /v2.1/os-quota-sets/{tenant_id}/detail", "GET /v2.1/os-simple-tenant-usage/{tenant_id}"}},
+	// No volume is attached: whoever does not see the server is told 404 as whoever does.
+	{"xrmgRDSa", []string{"GET /v2.1/servers/{server_id}/os-volume_attachments/{volume_id}"}},
 	{"mga", []string{"PUT /v2.1/servers/{server_id}", "DELETE /v2.1/servers/{server_id}", "POST /v2.1/servers/{server_id}/metadata",
 		"PUT /v2.1/servers/{server_id}/metadata", "PUT /v2.1/servers/{server_id}/metadata/{key}", "DELETE /v2.1/servers/{server_id}/metadata/{key}",
 		"PUT /v2.1/servers/{server_id}/tags", "DELETE /v2.1/servers/{server_id}/tags", "PUT /v2.1/servers/{server_id}/tags/{tag}",

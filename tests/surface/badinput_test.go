@@ -201,6 +201,10 @@ func (b *bad) headers(r *stories.Request) {
 			wrong = append(wrong, h)
 		}
 	}
+	twice := *r
+	twice.Header = r.Header.Clone()
+	twice.Header["X-Auth-Token"] = []string{"a", "b"}
+	b.try("two tokens", &twice)
 	for _, h := range wrong {
 		if b.skip() && h.name != "X-Auth-Token" {
 			continue
