@@ -31,7 +31,9 @@ func TestBadHost(t *testing.T) {
 	}
 	t.Cleanup(func() { syscall.Unmount(disks, syscall.MNT_DETACH) })
 	daemon := libvirttest.Start(t) // sees what was mounted before
-	s := newSite(t, "--set", "libvirt.connection_uri="+daemon.URI, "--set", "DEFAULT.instances_path="+disks)
+	// The disk is small and is filled: the agent must not keep new servers off it.
+	s := newSite(t, "--set", "libvirt.connection_uri="+daemon.URI, "--set", "DEFAULT.instances_path="+disks,
+		"--set", "DEFAULT.min_free_disk_mb=0")
 	image := s.api.Find(t, "image", "/v2/images", "images", "guest")
 	var flavor struct{ Flavor struct{ ID string } }
 	s.api.Do(t, "POST", "compute", "/flavors", `{"flavor":{"name":"diskless","ram":128,"vcpus":1,"disk":0}}`, http.StatusOK, &flavor)
