@@ -83,7 +83,7 @@ func buildGlance(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	a := glanceapi.API{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.imageTasks()),
+	a := glanceapi.Deps{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.imageTasks()),
 		ShowLocations: p.c.Image.Locations, ShowDirectURL: p.c.Image.DirectURL,
 		Formats: glanceapi.Formats{Disk: p.c.Image.DiskFormats, Container: p.c.Image.ContainerFormats}}
 	if err := a.Metadefs.Seed(ctx, p.c.ownMetadefs()); err != nil {

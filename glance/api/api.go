@@ -16,8 +16,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// API answers the image service's operations with the verbs.
-type API struct {
+// Deps are the verbs that the handlers use, and what clients may see and do.
+type Deps struct {
 	Images   *images.Service
 	Metadefs *metadefs.Service
 	Tasks    *tasks.Service
@@ -34,14 +34,14 @@ const (
 )
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is the image service's own.
-func Handler(c api.Config, a API) http.Handler {
+func Handler(c api.Config, d Deps) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.StrictSlash = "glance", "/v2", dialect{}, api.LinksFlat, true
 	c.Askers = true
 	c.MaxLimit, c.DefaultLimit = maxLimit, defaultLimit
-	vs := versions(c.Endpoint, a.Images.Caching())
+	vs := versions(c.Endpoint, d.Images.Caching())
 	c.Root = vs
-	a.Formats = a.Formats.filled()
-	h := api.New(c, &a, Resources()...)
+	d.Formats = d.Formats.filled()
+	h := api.Handler(c, resources(d)...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.TrimSuffix(r.URL.Path, "/") == "/versions" {
 			vs.ServeHTTP(w, r)
@@ -52,9 +52,53 @@ func Handler(c api.Config, a API) http.Handler {
 }
 
 // Resources are all of the image service's declared operations.
-func Resources() []api.Resource[*API] {
-	return []api.Resource[*API]{imageOps, dataOps, memberOps, locationOps, cacheOps, infoOps, schemaOps, taskOps, namespaceOps, contentOps, definedTagOps, metadefSchemaOps}
+func Resources() []api.Bound { return resources(Deps{}) }
+
+// resources give each resource a receiver with the verbs that it uses.
+func resources(d Deps) []api.Bound {
+	var (
+		loader = imageLoader{d.Images}
+		viewer = imageViewer{loader, d.Protected, d.ShowLocations, d.ShowDirectURL}
+		maker  = imageMaker{d.Images, d.Protected, d.Formats}
+		spaces = namespaceLoader{d.Metadefs}
+	)
+	return slices.Concat(
+		api.Bind(&imagesAPI{viewer, d.Formats, maker}, imageOps),
+		api.Bind(&dataAPI{loader}, dataOps),
+		api.Bind(&membersAPI{loader}, memberOps),
+		api.Bind(&locationsAPI{loader}, locationOps),
+		api.Bind(&cacheAPI{d.Images}, cacheOps),
+		api.Bind(&infoAPI{d.Images}, infoOps),
+		api.Bind(&schemasAPI{d.Formats}, schemaOps),
+		api.Bind(&tasksAPI{loader, d.Tasks, maker}, taskOps),
+		api.Bind(&namespacesAPI{spaces}, namespaceOps),
+		api.Bind(&contentsAPI{spaces}, contentOps),
+		api.Bind(&definedTagsAPI{spaces}, definedTagOps),
+		[]api.Bound{metadefSchemaOps},
+	)
 }
+
+// imageLoader loads the image of a path, and tells where its data is.
+type imageLoader struct{ Images *images.Service }
+
+// imageViewer shows images as far as the caller may know of them.
+type imageViewer struct {
+	imageLoader
+
+	Protected     *properties.Rules
+	ShowLocations bool
+	ShowDirectURL bool
+}
+
+// imageMaker makes images of what clients describe.
+type imageMaker struct {
+	Images    *images.Service
+	Protected *properties.Rules
+	Formats   Formats
+}
+
+// namespaceLoader loads the namespace of a path.
+type namespaceLoader struct{ Metadefs *metadefs.Service }
 
 // imageView is an image as clients see it; its free properties stand beside the named members.
 type imageView struct {
@@ -87,7 +131,7 @@ type imageView struct {
 }
 
 // view shows an image with those of its free properties that the caller may know of.
-func (a *API) view(r *api.Request, i images.Image) imageView {
+func (a *imageViewer) view(r *api.Request, i images.Image) imageView {
 	path := "/v2/images/" + i.ID
 	v := imageView{ID: i.ID, Name: text(i.Name), Status: i.Status, Visibility: i.Visibility, Protected: i.Protected, Hidden: i.Hidden,
 		Checksum: text(i.Checksum), HashAlgo: text(i.HashAlgo), HashValue: text(i.HashValue), Owner: text(i.Owner), Size: number(i.Size),
@@ -125,7 +169,7 @@ func number(n int64) *int64 {
 }
 
 // load finds an image; for who may not show it, it is not there, whatever else they may do to images.
-func (a *API) load(ctx context.Context, r *api.Request) (images.Image, error) {
+func (a *imageLoader) load(ctx context.Context, r *api.Request) (images.Image, error) {
 	id := r.Param("image_id")
 	i, err := a.Images.Get(ctx, id)
 	if err == nil && !r.Allowed(policyGetImage, i.PolicyTarget()) {

@@ -46,10 +46,10 @@ type service struct {
 
 func start(t testing.TB, change ...func(*images.Config)) *service {
 	t.Helper()
-	return startWith(t, func(*glanceapi.API) {}, change...)
+	return startWith(t, func(*glanceapi.Deps) {}, change...)
 }
 
-func startWith(t testing.TB, edit func(*glanceapi.API), change ...func(*images.Config)) *service {
+func startWith(t testing.TB, edit func(*glanceapi.Deps), change ...func(*images.Config)) *service {
 	t.Helper()
 	files, err := file.New(t.TempDir())
 	if err != nil {
@@ -68,7 +68,7 @@ func startWith(t testing.TB, edit func(*glanceapi.API), change ...func(*images.C
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := glanceapi.API{Images: s, Metadefs: metadefs.New(c.DB, c.Now), Tasks: tasks.New(c.DB, c.Tasks)}
+	a := glanceapi.Deps{Images: s, Metadefs: metadefs.New(c.DB, c.Now), Tasks: tasks.New(c.DB, c.Tasks)}
 	edit(&a)
 	h := glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(validate)}, a)
 	srv := httptest.NewServer(h)

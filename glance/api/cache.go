@@ -6,18 +6,24 @@ import (
 	"strings"
 	"time"
 
+	"hypernova/glance/images"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 )
 
-var cacheOps = api.Resource[*API]{Name: "cache", Plural: "cache", Ops: api.Ops[*API]{
-	api.Do("GET /cache", policyCacheList, http.StatusOK, (*API).cacheState, api.Bare()),
-	api.Do("DELETE /cache", policyCacheDelete, http.StatusNoContent, (*API).clearCache, api.Bare()),
-	api.Do("PUT /cache/{image_id}", policyCacheImage, http.StatusAccepted, (*API).cacheImage, api.Bare()),
-	api.Do("DELETE /cache/{image_id}", policyCacheDelete, http.StatusNoContent, (*API).uncache, api.Bare()),
-	api.Do("POST /cache/clean", policyCacheClean, http.StatusOK, (*API).cleanCache, api.Bare()),
-	api.Do("POST /cache/prune", policyCachePrune, http.StatusOK, (*API).pruneCache, api.Bare()),
-	api.Do("GET /cache/nodes/{image_id}", policyCacheNodes, http.StatusOK, (*API).cacheNodes, api.Bare()),
+// cacheAPI answers what is asked about the image cache.
+type cacheAPI struct {
+	Images *images.Service
+}
+
+var cacheOps = api.Resource[*cacheAPI]{Name: "cache", Plural: "cache", Ops: api.Ops[*cacheAPI]{
+	api.Do("GET /cache", policyCacheList, http.StatusOK, (*cacheAPI).state, api.Bare()),
+	api.Do("DELETE /cache", policyCacheDelete, http.StatusNoContent, (*cacheAPI).clear, api.Bare()),
+	api.Do("PUT /cache/{image_id}", policyCacheImage, http.StatusAccepted, (*cacheAPI).add, api.Bare()),
+	api.Do("DELETE /cache/{image_id}", policyCacheDelete, http.StatusNoContent, (*cacheAPI).remove, api.Bare()),
+	api.Do("POST /cache/clean", policyCacheClean, http.StatusOK, (*cacheAPI).clean, api.Bare()),
+	api.Do("POST /cache/prune", policyCachePrune, http.StatusOK, (*cacheAPI).prune, api.Bare()),
+	api.Do("GET /cache/nodes/{image_id}", policyCacheNodes, http.StatusOK, (*cacheAPI).nodes, api.Bare()),
 }}
 
 var (
@@ -45,7 +51,7 @@ type cacheView struct {
 // seconds is a time as the cache's clients know it.
 func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
 
-func (a *API) cacheState(ctx context.Context, _ *api.Request, _ *api.None) (cacheView, error) {
+func (a *cacheAPI) state(ctx context.Context, _ *api.Request, _ *api.None) (cacheView, error) {
 	out := cacheView{Cached: []cachedView{}, Queued: []string{}}
 	whole, queued, err := a.Images.Cached(ctx)
 	for _, e := range whole {
@@ -55,7 +61,7 @@ func (a *API) cacheState(ctx context.Context, _ *api.Request, _ *api.None) (cach
 	return out, err
 }
 
-func (a *API) clearCache(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *cacheAPI) clear(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	target := strings.ToLower(r.HTTP.Header.Get("X-Image-Cache-Clear-Target"))
 	if target != "" && target != "cache" && target != "queue" {
 		return api.None{}, fault.Invalidf("If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")
@@ -63,16 +69,16 @@ func (a *API) clearCache(ctx context.Context, r *api.Request, _ *api.None) (api.
 	return api.None{}, a.Images.ClearCache(ctx, target != "queue", target != "cache")
 }
 
-func (a *API) cacheImage(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *cacheAPI) add(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	noDocument(r)
 	return api.None{}, a.Images.CacheImage(ctx, r.Param("image_id"))
 }
 
-func (a *API) uncache(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *cacheAPI) remove(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	return api.None{}, a.Images.Uncache(ctx, r.Param("image_id"))
 }
 
-func (a *API) cleanCache(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *cacheAPI) clean(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	noDocument(r)
 	return api.None{}, a.Images.CleanCache(ctx)
 }
@@ -82,12 +88,12 @@ type prunedView struct {
 	Bytes int64 `wire:"total_bytes_pruned"`
 }
 
-func (a *API) pruneCache(ctx context.Context, _ *api.Request, _ *api.None) (prunedView, error) {
+func (a *cacheAPI) prune(ctx context.Context, _ *api.Request, _ *api.None) (prunedView, error) {
 	files, bytes, err := a.Images.PruneCache(ctx)
 	return prunedView{files, bytes}, err
 }
 
-func (a *API) cacheNodes(ctx context.Context, r *api.Request, _ *api.None) ([]string, error) {
+func (a *cacheAPI) nodes(ctx context.Context, r *api.Request, _ *api.None) ([]string, error) {
 	nodes, err := a.Images.CacheNodes(ctx, r.Param("image_id"))
 	return append([]string{}, nodes...), err
 }

@@ -14,16 +14,21 @@ import (
 	"hypernova/oslo/fault"
 )
 
-var dataOps = api.Resource[*API]{Name: "image", Plural: "images", Ops: api.Ops[*API]{
-	api.Raw("PUT /images/{image_id}/file", policyUploadImage, (*API).load, (*API).upload, api.Media("application/octet-stream")),
-	api.Raw("PUT /images/{image_id}/stage", policyModifyImage, (*API).load, (*API).stage, api.Media("application/octet-stream")),
-	api.Raw("GET /images/{image_id}/file", policyDownloadImage, (*API).load, (*API).download),
+// dataAPI takes and gives the data of images.
+type dataAPI struct {
+	imageLoader
+}
+
+var dataOps = api.Resource[*dataAPI]{Name: "image", Plural: "images", Ops: api.Ops[*dataAPI]{
+	api.Raw("PUT /images/{image_id}/file", policyUploadImage, (*dataAPI).load, (*dataAPI).upload, api.Media("application/octet-stream")),
+	api.Raw("PUT /images/{image_id}/stage", policyModifyImage, (*dataAPI).load, (*dataAPI).stage, api.Media("application/octet-stream")),
+	api.Raw("GET /images/{image_id}/file", policyDownloadImage, (*dataAPI).load, (*dataAPI).download),
 }}
 
 // drained is how much of a refused upload is read, so that a client sees the answer instead of a broken connection.
 const drained = 64 << 20
 
-func (a *API) upload(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
+func (a *dataAPI) upload(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
 	size, err := announced(r.HTTP)
 	if err != nil {
 		return err
@@ -31,7 +36,7 @@ func (a *API) upload(ctx context.Context, r *api.Request, i images.Image, w http
 	return taken(w, r.HTTP, a.Images.Upload(ctx, i.ID, r.HTTP.Body, size, r.HTTP.Header.Get("X-Image-Meta-Store")))
 }
 
-func (a *API) stage(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
+func (a *dataAPI) stage(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
 	size, err := announced(r.HTTP)
 	if err != nil {
 		return err
@@ -64,7 +69,7 @@ func taken(w http.ResponseWriter, h *http.Request, err error) error {
 	return err
 }
 
-func (a *API) download(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
+func (a *dataAPI) download(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
 	if i.Status != glance.Active && i.Status != glance.Deactivated {
 		w.WriteHeader(http.StatusNoContent)
 		return nil

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"hypernova/glance/images"
 	"hypernova/oslo/api"
 )
 
@@ -50,11 +51,16 @@ func versions(endpoint string, caching bool) http.Handler {
 	})
 }
 
-var infoOps = api.Resource[*API]{Name: "info", Plural: "info", Ops: api.Ops[*API]{
-	api.Do("GET /info/import", nil, http.StatusOK, (*API).infoImport, api.Bare()),
-	api.Do("GET /info/stores", nil, http.StatusOK, (*API).infoStores, api.Bare()),
-	api.Do("GET /info/stores/detail", policyStoresDetail, http.StatusOK, (*API).infoStoresDetail, api.Bare()),
-	api.Do("GET /info/usage", nil, http.StatusOK, (*API).infoUsage, api.Bare()),
+// infoAPI answers what the service can do.
+type infoAPI struct {
+	Images *images.Service
+}
+
+var infoOps = api.Resource[*infoAPI]{Name: "info", Plural: "info", Ops: api.Ops[*infoAPI]{
+	api.Do("GET /info/import", nil, http.StatusOK, (*infoAPI).imports, api.Bare()),
+	api.Do("GET /info/stores", nil, http.StatusOK, (*infoAPI).stores, api.Bare()),
+	api.Do("GET /info/stores/detail", policyStoresDetail, http.StatusOK, (*infoAPI).storesDetail, api.Bare()),
+	api.Do("GET /info/usage", nil, http.StatusOK, (*infoAPI).usage, api.Bare()),
 }}
 
 type importInfo struct {
@@ -65,7 +71,7 @@ type importInfo struct {
 	} `wire:"import-methods"`
 }
 
-func (a *API) infoImport(context.Context, *api.Request, *api.None) (importInfo, error) {
+func (a *infoAPI) imports(context.Context, *api.Request, *api.None) (importInfo, error) {
 	var out importInfo
 	out.Methods.Description, out.Methods.Type, out.Methods.Value = "Import methods available.", "array", append([]string{}, a.Images.ImportMethods()...)
 	return out, nil
@@ -85,7 +91,7 @@ type storeList struct {
 	Stores []storeView `wire:"stores"`
 }
 
-func (a *API) infoStores(context.Context, *api.Request, *api.None) (storeList, error) {
+func (a *infoAPI) stores(context.Context, *api.Request, *api.None) (storeList, error) {
 	out := storeList{Stores: []storeView{}}
 	for n, s := range a.Images.Stores() {
 		v := storeView{ID: s.ID, Description: s.Description}
@@ -100,8 +106,8 @@ func (a *API) infoStores(context.Context, *api.Request, *api.None) (storeList, e
 	return out, nil
 }
 
-func (a *API) infoStoresDetail(ctx context.Context, r *api.Request, in *api.None) (storeList, error) {
-	out, err := a.infoStores(ctx, r, in)
+func (a *infoAPI) storesDetail(ctx context.Context, r *api.Request, in *api.None) (storeList, error) {
+	out, err := a.stores(ctx, r, in)
 	for n, s := range a.Images.Stores() {
 		v := &out.Stores[n]
 		if s.Properties == nil {
@@ -121,8 +127,8 @@ type usageOf struct {
 	Limit int64 `wire:"limit"`
 }
 
-// infoUsage is what the caller's project has of what limits are kept for; nothing where none are.
-func (a *API) infoUsage(ctx context.Context, _ *api.Request, _ *api.None) (usageView, error) {
+// usage is what the caller's project has of what limits are kept for; nothing where none are.
+func (a *infoAPI) usage(ctx context.Context, _ *api.Request, _ *api.None) (usageView, error) {
 	out := usageView{Usage: map[string]usageOf{}}
 	all, err := a.Images.Usage(ctx)
 	for name, u := range all {

@@ -52,7 +52,7 @@ func FuzzPatch(f *testing.F) {
 		}
 	}
 	f.Add([]byte(`[{"op":"replace","path":"/owner","value":"q"},{"op":"replace","path":"/visibility","value":"public"}]`), false, "admin@p")
-	s := startWith(f, func(a *glanceapi.API) { a.ShowLocations = true })
+	s := startWith(f, func(a *glanceapi.Deps) { a.ShowLocations = true })
 	f.Fuzz(func(t *testing.T, patch []byte, older bool, token string) {
 		if token != "admin@p" {
 			token = "member@p"

@@ -18,17 +18,25 @@ import (
 	"hypernova/oslo/policy"
 )
 
-var imageOps = api.Resource[*API]{Name: "image", Plural: "images", Ops: api.Ops[*API]{
-	api.List("GET /images", policyGetImages, (*API).list),
-	api.On("POST /images", policyAddImage, http.StatusCreated, (*API).proposed, (*API).create, api.Bare()),
-	api.On("GET /images/{image_id}", policyGetImage, http.StatusOK, (*API).load, (*API).show, api.Bare(), api.Hidden()),
-	api.Patch("PATCH /images/{image_id}", policyGetImage, http.StatusOK, (*API).load, (*API).patch, api.Bare(), api.Hidden()),
-	api.On("DELETE /images/{image_id}", policyDeleteImage, http.StatusNoContent, (*API).load, (*API).delete, api.Bare()),
-	api.On("PUT /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*API).load, (*API).addTag, api.Bare()),
-	api.On("DELETE /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*API).load, (*API).removeTag, api.Bare()),
-	api.On("POST /images/{image_id}/actions/deactivate", policyDeactivate, http.StatusNoContent, (*API).load, (*API).deactivate, api.Bare()),
-	api.On("POST /images/{image_id}/actions/reactivate", policyReactivate, http.StatusNoContent, (*API).load, (*API).reactivate, api.Bare()),
-	api.On("POST /images/{image_id}/import", policyGetImage, http.StatusAccepted, (*API).load, (*API).importImage, api.Bare(), api.Hidden()),
+// imagesAPI answers what is asked about images.
+type imagesAPI struct {
+	imageViewer
+
+	Formats Formats
+	maker   imageMaker
+}
+
+var imageOps = api.Resource[*imagesAPI]{Name: "image", Plural: "images", Ops: api.Ops[*imagesAPI]{
+	api.List("GET /images", policyGetImages, (*imagesAPI).list),
+	api.On("POST /images", policyAddImage, http.StatusCreated, (*imagesAPI).proposed, (*imagesAPI).create, api.Bare()),
+	api.On("GET /images/{image_id}", policyGetImage, http.StatusOK, (*imagesAPI).load, (*imagesAPI).show, api.Bare(), api.Hidden()),
+	api.Patch("PATCH /images/{image_id}", policyGetImage, http.StatusOK, (*imagesAPI).load, (*imagesAPI).patch, api.Bare(), api.Hidden()),
+	api.On("DELETE /images/{image_id}", policyDeleteImage, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).delete, api.Bare()),
+	api.On("PUT /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).addTag, api.Bare()),
+	api.On("DELETE /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).removeTag, api.Bare()),
+	api.On("POST /images/{image_id}/actions/deactivate", policyDeactivate, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).deactivate, api.Bare()),
+	api.On("POST /images/{image_id}/actions/reactivate", policyReactivate, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).reactivate, api.Bare()),
+	api.On("POST /images/{image_id}/import", policyGetImage, http.StatusAccepted, (*imagesAPI).load, (*imagesAPI).importData, api.Bare(), api.Hidden()),
 }}
 
 type imageQuery struct {
@@ -38,7 +46,7 @@ type imageQuery struct {
 	Filters      map[string]string `wire:"*"`
 }
 
-func (a *API) list(ctx context.Context, r *api.Request, q *imageQuery) (api.Page[imageView], error) {
+func (a *imagesAPI) list(ctx context.Context, r *api.Request, q *imageQuery) (api.Page[imageView], error) {
 	out := api.Page[imageView]{Items: []imageView{}, Extra: map[string]any{"schema": "/v2/schemas/images"}}
 	order, err := sorting(q.PageQuery)
 	if err != nil {
@@ -113,12 +121,12 @@ type imageCreate struct {
 }
 
 // proposed is an image of the caller's own; for another owner create asks again.
-func (a *API) proposed(_ context.Context, r *api.Request) (images.Image, error) {
+func (a *imagesAPI) proposed(_ context.Context, r *api.Request) (images.Image, error) {
 	return images.Image{Image: glance.Image{Owner: r.Caller.ProjectID, Visibility: glance.Shared}}, nil
 }
 
-func (a *API) create(ctx context.Context, r *api.Request, _ images.Image, in *imageCreate) (imageView, error) {
-	out, err := a.made(ctx, r, in.Members)
+func (a *imagesAPI) create(ctx context.Context, r *api.Request, _ images.Image, in *imageCreate) (imageView, error) {
+	out, err := a.maker.made(ctx, r, in.Members)
 	if err != nil {
 		return imageView{}, err
 	}
@@ -135,7 +143,7 @@ func (a *API) create(ctx context.Context, r *api.Request, _ images.Image, in *im
 }
 
 // made creates an image out of its members as JSON.
-func (a *API) made(ctx context.Context, r *api.Request, members map[string]json.RawMessage) (images.Image, error) {
+func (a *imageMaker) made(ctx context.Context, r *api.Request, members map[string]json.RawMessage) (images.Image, error) {
 	i := glance.Image{Visibility: glance.Shared}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if err := a.Formats.created(&i, name, members[name]); err != nil {
@@ -186,7 +194,7 @@ func ownTarget(i glance.Image) policy.Target {
 }
 
 // maySetOwner fills the owner in and asks whether the caller may create for it.
-func (a *API) maySetOwner(r *api.Request, i *glance.Image) error {
+func (a *imageMaker) maySetOwner(r *api.Request, i *glance.Image) error {
 	if i.Owner == "" || i.Owner == r.Caller.ProjectID {
 		i.Owner = r.Caller.ProjectID
 		return nil
@@ -208,15 +216,15 @@ func maySee(r *api.Request, visibility string, t policy.Target) error {
 	return nil
 }
 
-func (a *API) show(_ context.Context, r *api.Request, i images.Image, _ *api.None) (imageView, error) {
+func (a *imagesAPI) show(_ context.Context, r *api.Request, i images.Image, _ *api.None) (imageView, error) {
 	return a.view(r, i), nil
 }
 
-func (a *API) delete(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
+func (a *imagesAPI) delete(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	return api.None{}, a.Images.Delete(ctx, i.ID)
 }
 
-func (a *API) addTag(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
+func (a *imagesAPI) addTag(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	tag := r.Param("tag")
 	if err := checkTag(tag); err != nil {
 		return api.None{}, err
@@ -228,7 +236,7 @@ func (a *API) addTag(ctx context.Context, r *api.Request, i images.Image, _ *api
 	return api.None{}, err
 }
 
-func (a *API) removeTag(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
+func (a *imagesAPI) removeTag(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	tag := r.Param("tag")
 	_, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
 		at := slices.Index(i.Tags, tag)
@@ -241,11 +249,11 @@ func (a *API) removeTag(ctx context.Context, r *api.Request, i images.Image, _ *
 	return api.None{}, err
 }
 
-func (a *API) deactivate(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
+func (a *imagesAPI) deactivate(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	return api.None{}, a.Images.Deactivate(ctx, i.ID)
 }
 
-func (a *API) reactivate(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
+func (a *imagesAPI) reactivate(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	return api.None{}, a.Images.Reactivate(ctx, i.ID)
 }
 
@@ -264,7 +272,7 @@ type importBody struct {
 	Others      map[string]json.RawMessage `wire:"*"` // passed over, as glance does
 }
 
-func (a *API) importImage(ctx context.Context, r *api.Request, i images.Image, in *importBody) (api.None, error) {
+func (a *imagesAPI) importData(ctx context.Context, r *api.Request, i images.Image, in *importBody) (api.None, error) {
 	need := policyModifyImage
 	if in.Method.Name == images.CopyImage {
 		need = policyCopyImage

@@ -13,10 +13,15 @@ import (
 	"hypernova/oslo/fault"
 )
 
-var locationOps = api.Resource[*API]{Name: "location", Plural: "locations", Ops: api.Ops[*API]{
-	api.On("POST /images/{image_id}/locations", policyAddLocation, http.StatusAccepted, (*API).loadPlaced, (*API).addLocation, api.Bare()),
-	api.On("GET /images/{image_id}/locations", policyFetchLocations, http.StatusOK, (*API).loadPlaced, (*API).locations, api.Bare()),
-	api.On("DELETE /stores/{store_id}/{image_id}", policyDeleteLocation, http.StatusNoContent, (*API).load, (*API).deleteFromStore, api.Bare()),
+// locationsAPI answers where the data of an image is.
+type locationsAPI struct {
+	imageLoader
+}
+
+var locationOps = api.Resource[*locationsAPI]{Name: "location", Plural: "locations", Ops: api.Ops[*locationsAPI]{
+	api.On("POST /images/{image_id}/locations", policyAddLocation, http.StatusAccepted, (*locationsAPI).loadPlaced, (*locationsAPI).add, api.Bare()),
+	api.On("GET /images/{image_id}/locations", policyFetchLocations, http.StatusOK, (*locationsAPI).loadPlaced, (*locationsAPI).list, api.Bare()),
+	api.On("DELETE /stores/{store_id}/{image_id}", policyDeleteLocation, http.StatusNoContent, (*locationsAPI).load, (*locationsAPI).deleteFromStore, api.Bare()),
 }}
 
 var (
@@ -28,7 +33,7 @@ var (
 )
 
 // loadPlaced finds an image for who may show it, and for other services, which may know where its data is without that.
-func (a *API) loadPlaced(ctx context.Context, r *api.Request) (images.Image, error) {
+func (a *locationsAPI) loadPlaced(ctx context.Context, r *api.Request) (images.Image, error) {
 	i, err := a.Images.Get(ctx, r.Param("image_id"))
 	if err == nil && r.Allowed(policyFetchLocations, i.PolicyTarget()) {
 		return i, nil
@@ -41,7 +46,7 @@ type locationView struct {
 	Metadata map[string]string `wire:"metadata"`
 }
 
-func (a *API) locationViews(i images.Image) []locationView {
+func (a *imageLoader) locationViews(i images.Image) []locationView {
 	out := []locationView{}
 	for _, l := range a.Images.Locations(i) {
 		out = append(out, locationView{l.URL, l.Metadata})
@@ -51,7 +56,7 @@ func (a *API) locationViews(i images.Image) []locationView {
 
 // shownPlaces are what an image's view tells of where its data is: without queries, which may be signatures that open the place for whoever has
 // them, to whom does not also set it.
-func (a *API) shownPlaces(r *api.Request, i images.Image) []locationView {
+func (a *imageViewer) shownPlaces(r *api.Request, i images.Image) []locationView {
 	out := a.locationViews(i)
 	if r.Allowed(policySetLocation, i.PolicyTarget()) {
 		return out
@@ -62,7 +67,7 @@ func (a *API) shownPlaces(r *api.Request, i images.Image) []locationView {
 	return out
 }
 
-func (a *API) locations(_ context.Context, _ *api.Request, i images.Image, _ *api.None) ([]locationView, error) {
+func (a *locationsAPI) list(_ context.Context, _ *api.Request, i images.Image, _ *api.None) ([]locationView, error) {
 	return a.locationViews(i), nil
 }
 
@@ -80,7 +85,7 @@ func (l locationBody) location() images.Location {
 	return images.Location{URL: l.URL, Metadata: l.Metadata, Checksum: l.Validation.Checksum, HashAlgo: l.Validation.HashAlgo, HashValue: l.Validation.HashValue}
 }
 
-func (a *API) addLocation(ctx context.Context, r *api.Request, i images.Image, in *locationBody) (api.None, error) {
+func (a *locationsAPI) add(ctx context.Context, r *api.Request, i images.Image, in *locationBody) (api.None, error) {
 	l := in.location()
 	if (l.HashAlgo == "") != (l.HashValue == "") {
 		return api.None{}, fault.Invalidf("os_hash_algo and os_hash_value belong together.")
@@ -89,7 +94,7 @@ func (a *API) addLocation(ctx context.Context, r *api.Request, i images.Image, i
 	return api.None{}, a.Images.AddLocation(ctx, i.ID, l, slices.Contains(r.Caller.Roles, "service"))
 }
 
-func (a *API) deleteFromStore(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
+func (a *locationsAPI) deleteFromStore(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	if err := r.Require(policyGetLocation, i.PolicyTarget()); err != nil {
 		return api.None{}, err
 	}
@@ -107,7 +112,7 @@ type placed struct {
 }
 
 // relocation reads an operation on locations; ok is false for one on something else.
-func (a *API) relocation(r *api.Request, i images.Image, op api.PatchOp) (p placed, ok bool, err error) {
+func (a *imagesAPI) relocation(r *api.Request, i images.Image, op api.PatchOp) (p placed, ok bool, err error) {
 	parts := strings.Split(strings.Trim(op.Path, "/"), "/")
 	if parts[0] != "locations" {
 		return p, false, nil
@@ -173,7 +178,7 @@ func (l locationJSON) location() images.Location {
 }
 
 // relocate carries out the operations on locations; each is a change of its own.
-func (a *API) relocate(ctx context.Context, id string, ops []placed) error {
+func (a *imagesAPI) relocate(ctx context.Context, id string, ops []placed) error {
 	for _, p := range ops {
 		var err error
 		switch p.op {

@@ -12,12 +12,17 @@ import (
 	"hypernova/oslo/fault"
 )
 
-var memberOps = api.Resource[*API]{Name: "member", Plural: "members", Ops: api.Ops[*API]{
-	api.On("GET /images/{image_id}/members", policyGetMembers, http.StatusOK, (*API).load, (*API).members, api.Bare()),
-	api.On("POST /images/{image_id}/members", policyAddMember, http.StatusOK, (*API).load, (*API).addMember, api.Bare()),
-	api.On("GET /images/{image_id}/members/{member_id}", policyGetMember, http.StatusOK, (*API).load, (*API).member, api.Bare(), api.Hidden()),
-	api.On("PUT /images/{image_id}/members/{member_id}", policyModifyMember, http.StatusOK, (*API).load, (*API).answerMember, api.Bare()),
-	api.On("DELETE /images/{image_id}/members/{member_id}", policyDeleteMember, http.StatusNoContent, (*API).load, (*API).removeMember, api.Bare()),
+// membersAPI answers which projects an image is shared with.
+type membersAPI struct {
+	imageLoader
+}
+
+var memberOps = api.Resource[*membersAPI]{Name: "member", Plural: "members", Ops: api.Ops[*membersAPI]{
+	api.On("GET /images/{image_id}/members", policyGetMembers, http.StatusOK, (*membersAPI).load, (*membersAPI).list, api.Bare()),
+	api.On("POST /images/{image_id}/members", policyAddMember, http.StatusOK, (*membersAPI).load, (*membersAPI).add, api.Bare()),
+	api.On("GET /images/{image_id}/members/{member_id}", policyGetMember, http.StatusOK, (*membersAPI).load, (*membersAPI).show, api.Bare(), api.Hidden()),
+	api.On("PUT /images/{image_id}/members/{member_id}", policyModifyMember, http.StatusOK, (*membersAPI).load, (*membersAPI).answer, api.Bare()),
+	api.On("DELETE /images/{image_id}/members/{member_id}", policyDeleteMember, http.StatusNoContent, (*membersAPI).load, (*membersAPI).remove, api.Bare()),
 }}
 
 type memberView struct {
@@ -46,7 +51,7 @@ func onlyShared(i images.Image) error {
 	return nil
 }
 
-func (a *API) members(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (memberList, error) {
+func (a *membersAPI) list(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (memberList, error) {
 	out := memberList{Members: []memberView{}, Schema: "/v2/schemas/members"}
 	if err := onlyShared(i); err != nil {
 		return out, err
@@ -58,7 +63,7 @@ func (a *API) members(ctx context.Context, _ *api.Request, i images.Image, _ *ap
 	return out, err
 }
 
-func (a *API) member(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (memberView, error) {
+func (a *membersAPI) show(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (memberView, error) {
 	if err := onlyShared(i); err != nil {
 		return memberView{}, fault.NotFoundf("%s", fault.Message(err))
 	}
@@ -71,7 +76,7 @@ type memberCreate struct {
 	Others map[string]json.RawMessage `wire:"*"` // passed over, as glance does
 }
 
-func (a *API) addMember(ctx context.Context, _ *api.Request, i images.Image, in *memberCreate) (memberView, error) {
+func (a *membersAPI) add(ctx context.Context, _ *api.Request, i images.Image, in *memberCreate) (memberView, error) {
 	m, err := a.Images.AddMember(ctx, i.ID, in.Member)
 	return viewMember(m), err
 }
@@ -81,7 +86,7 @@ type memberUpdate struct {
 	Others map[string]json.RawMessage `wire:"*"` // passed over, as glance does; openstacksdk repeats the member
 }
 
-func (a *API) answerMember(ctx context.Context, r *api.Request, i images.Image, in *memberUpdate) (memberView, error) {
+func (a *membersAPI) answer(ctx context.Context, r *api.Request, i images.Image, in *memberUpdate) (memberView, error) {
 	if err := onlyShared(i); err != nil {
 		return memberView{}, err
 	}
@@ -93,7 +98,7 @@ func (a *API) answerMember(ctx context.Context, r *api.Request, i images.Image, 
 	return viewMember(m), err
 }
 
-func (a *API) removeMember(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
+func (a *membersAPI) remove(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	if err := onlyShared(i); err != nil {
 		return api.None{}, err
 	}

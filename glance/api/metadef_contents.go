@@ -15,20 +15,25 @@ import (
 	"hypernova/oslo/fault"
 )
 
-var contentOps = api.Resource[*API]{Name: "object", Plural: "objects", Ops: api.Ops[*API]{
-	api.On("GET /metadefs/namespaces/{namespace}/objects", policyGetObjects, http.StatusOK, (*API).namespace, (*API).objects, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/objects", policyAddObject, http.StatusCreated, (*API).namespace, (*API).createObject, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/objects", policyDeleteNamespace, http.StatusNoContent, (*API).namespace, (*API).deleteObjects, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}/objects/{object}", policyGetObject, http.StatusOK, (*API).namespace, (*API).showObject, api.Bare()),
-	api.On("PUT /metadefs/namespaces/{namespace}/objects/{object}", policyModifyObject, http.StatusOK, (*API).namespace, (*API).updateObject, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/objects/{object}", policyDeleteObject, http.StatusNoContent, (*API).namespace, (*API).deleteObject, api.Bare()),
+// contentsAPI answers what is asked about the objects and properties of a namespace.
+type contentsAPI struct {
+	namespaceLoader
+}
 
-	api.On("GET /metadefs/namespaces/{namespace}/properties", policyGetProperties, http.StatusOK, (*API).namespace, (*API).properties, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/properties", policyAddProperty, http.StatusCreated, (*API).namespace, (*API).createProperty, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/properties", policyDeleteNamespace, http.StatusNoContent, (*API).namespace, (*API).deleteProperties, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}/properties/{property}", policyGetProperty, http.StatusOK, (*API).namespace, (*API).showProperty, api.Bare()),
-	api.On("PUT /metadefs/namespaces/{namespace}/properties/{property}", policyModifyProperty, http.StatusOK, (*API).namespace, (*API).updateProperty, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/properties/{property}", policyRemoveProperty, http.StatusNoContent, (*API).namespace, (*API).deleteProperty, api.Bare()),
+var contentOps = api.Resource[*contentsAPI]{Name: "object", Plural: "objects", Ops: api.Ops[*contentsAPI]{
+	api.On("GET /metadefs/namespaces/{namespace}/objects", policyGetObjects, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).objects, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/objects", policyAddObject, http.StatusCreated, (*contentsAPI).namespace, (*contentsAPI).createObject, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/objects", policyDeleteNamespace, http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteObjects, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/objects/{object}", policyGetObject, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).showObject, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/objects/{object}", policyModifyObject, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).updateObject, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/objects/{object}", policyDeleteObject, http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteObject, api.Bare()),
+
+	api.On("GET /metadefs/namespaces/{namespace}/properties", policyGetProperties, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).properties, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/properties", policyAddProperty, http.StatusCreated, (*contentsAPI).namespace, (*contentsAPI).createProperty, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/properties", policyDeleteNamespace, http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteProperties, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/properties/{property}", policyGetProperty, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).showProperty, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/properties/{property}", policyModifyProperty, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).updateProperty, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/properties/{property}", policyRemoveProperty, http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteProperty, api.Bare()),
 }}
 
 // definition is one of a property, in and out. Its fields are those of glance.Property, in the same order.
@@ -134,7 +139,7 @@ type objectList struct {
 	Schema  string       `wire:"schema"`
 }
 
-func (a *API) objects(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectList, error) {
+func (a *contentsAPI) objects(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectList, error) {
 	out := objectList{Objects: []objectView{}, Schema: "v2/schemas/metadefs/objects"} // without the slash, as clients know it
 	if !r.Allowed(policyGetObject, n.PolicyTarget()) {
 		return out, nil
@@ -146,27 +151,27 @@ func (a *API) objects(ctx context.Context, r *api.Request, n metadefs.Namespace,
 	return out, err
 }
 
-func (a *API) createObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
+func (a *contentsAPI) createObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
 	o, err := a.Metadefs.AddObject(ctx, n.Name, in.noun())
 	r.SetHeader("Location", r.URL("/metadefs/namespaces/%s/objects/%s", n.Name, o.Name))
 	return viewObject(n.Name, o), err
 }
 
-func (a *API) showObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectView, error) {
+func (a *contentsAPI) showObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectView, error) {
 	o, err := a.Metadefs.Object(ctx, n, r.Param("object"))
 	return viewObject(n.Name, o), err
 }
 
-func (a *API) updateObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
+func (a *contentsAPI) updateObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
 	o, err := a.Metadefs.UpdateObject(ctx, n.Name, r.Param("object"), in.noun())
 	return viewObject(n.Name, o), err
 }
 
-func (a *API) deleteObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *contentsAPI) deleteObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.RemoveObject(ctx, n.Name, r.Param("object"))
 }
 
-func (a *API) deleteObjects(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *contentsAPI) deleteObjects(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.RemoveObjects(ctx, n.Name)
 }
 
@@ -187,17 +192,17 @@ type propertyList struct {
 	Properties map[string]definition `wire:"properties"`
 }
 
-func (a *API) properties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (propertyList, error) {
+func (a *contentsAPI) properties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (propertyList, error) {
 	ps, err := a.Metadefs.Properties(ctx, n)
 	return propertyList{viewProperties(ps)}, err
 }
 
-func (a *API) createProperty(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
+func (a *contentsAPI) createProperty(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
 	return in.definition, a.Metadefs.AddProperty(ctx, n.Name, in.noun())
 }
 
 // showProperty finds a property by the name that it has on a type of resource, where one is given.
-func (a *API) showProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, q *prefixQuery) (definition, error) {
+func (a *contentsAPI) showProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, q *prefixQuery) (definition, error) {
 	name := r.Param("property")
 	if q.ResourceType != "" {
 		if err := r.Require(policyGetResourceType, n.PolicyTarget()); err != nil {
@@ -217,7 +222,7 @@ func (a *API) showProperty(ctx context.Context, r *api.Request, n metadefs.Names
 	return viewProperty(p), err
 }
 
-func (a *API) prefix(ctx context.Context, n metadefs.Namespace, resource string) (string, error) {
+func (a *contentsAPI) prefix(ctx context.Context, n metadefs.Namespace, resource string) (string, error) {
 	as, err := a.Metadefs.Associations(ctx, n)
 	if err != nil {
 		return "", err
@@ -230,14 +235,14 @@ func (a *API) prefix(ctx context.Context, n metadefs.Namespace, resource string)
 	return "", fault.NotFoundf("The metadata definition resource-type association of resource-type=%s to namespace=%s, was not found.", resource, n.Name)
 }
 
-func (a *API) updateProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
+func (a *contentsAPI) updateProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
 	return in.definition, a.Metadefs.UpdateProperty(ctx, n.Name, r.Param("property"), in.noun())
 }
 
-func (a *API) deleteProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *contentsAPI) deleteProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.RemoveProperty(ctx, n.Name, r.Param("property"))
 }
 
-func (a *API) deleteProperties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *contentsAPI) deleteProperties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.RemoveProperties(ctx, n.Name)
 }

@@ -7,7 +7,7 @@ import (
 	"hypernova/oslo/api"
 )
 
-var metadefSchemaOps = api.Resource[*API]{Name: "schema", Plural: "schemas", Ops: api.Ops[*API]{
+var metadefSchemaOps = api.Bound{Name: "schema", Plural: "schemas", Ops: api.Ops[api.None]{
 	document("metadefs/namespace", func() object { return namespaceSchema() }),
 	document("metadefs/namespaces", func() object { return collectionOf("namespaces", namespaceSchema(), "array") }),
 	document("metadefs/object", func() object { return objectSchema() }),
@@ -23,8 +23,8 @@ var metadefSchemaOps = api.Resource[*API]{Name: "schema", Plural: "schemas", Ops
 }}
 
 // document declares a schema document, which anybody with a token may read.
-func document(name string, of func() object) api.Op[*API] {
-	return api.Do("GET /schemas/"+name, nil, http.StatusOK, func(*API, context.Context, *api.Request, *api.None) (object, error) { return of(), nil }, api.Bare())
+func document(name string, of func() object) api.Op[api.None] {
+	return api.Do("GET /schemas/"+name, nil, http.StatusOK, func(api.None, context.Context, *api.Request, *api.None) (object, error) { return of(), nil }, api.Bare())
 }
 
 // collectionOf is the schema of a list whose definitions stand at its top.

@@ -11,14 +11,19 @@ import (
 	"hypernova/oslo/fault"
 )
 
-var definedTagOps = api.Resource[*API]{Name: "tag", Plural: "tags", Ops: api.Ops[*API]{
-	api.On("GET /metadefs/namespaces/{namespace}/tags", policyGetTags, http.StatusOK, (*API).namespace, (*API).tags, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/tags", policyAddTags, http.StatusCreated, (*API).namespace, (*API).createTags, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/tags", policyDeleteNamespace, http.StatusNoContent, (*API).namespace, (*API).deleteTags, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/tags/{tag}", policyAddTag, http.StatusCreated, (*API).namespace, (*API).createTag, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}/tags/{tag}", policyGetTag, http.StatusOK, (*API).namespace, (*API).showTag, api.Bare()),
-	api.On("PUT /metadefs/namespaces/{namespace}/tags/{tag}", policyModifyTag, http.StatusOK, (*API).namespace, (*API).updateTag, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/tags/{tag}", policyDeleteTag, http.StatusNoContent, (*API).namespace, (*API).deleteTag, api.Bare()),
+// definedTagsAPI answers what is asked about the tags of a namespace.
+type definedTagsAPI struct {
+	namespaceLoader
+}
+
+var definedTagOps = api.Resource[*definedTagsAPI]{Name: "tag", Plural: "tags", Ops: api.Ops[*definedTagsAPI]{
+	api.On("GET /metadefs/namespaces/{namespace}/tags", policyGetTags, http.StatusOK, (*definedTagsAPI).namespace, (*definedTagsAPI).list, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/tags", policyAddTags, http.StatusCreated, (*definedTagsAPI).namespace, (*definedTagsAPI).createAll, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/tags", policyDeleteNamespace, http.StatusNoContent, (*definedTagsAPI).namespace, (*definedTagsAPI).deleteAll, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/tags/{tag}", policyAddTag, http.StatusCreated, (*definedTagsAPI).namespace, (*definedTagsAPI).create, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/tags/{tag}", policyGetTag, http.StatusOK, (*definedTagsAPI).namespace, (*definedTagsAPI).show, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/tags/{tag}", policyModifyTag, http.StatusOK, (*definedTagsAPI).namespace, (*definedTagsAPI).update, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/tags/{tag}", policyDeleteTag, http.StatusNoContent, (*definedTagsAPI).namespace, (*definedTagsAPI).delete, api.Bare()),
 }}
 
 type tagName struct {
@@ -39,8 +44,8 @@ type tagList struct {
 	Tags []tagName `wire:"tags"`
 }
 
-// tags are all, unless a limit is asked for; there are no links.
-func (a *API) tags(ctx context.Context, _ *api.Request, n metadefs.Namespace, q *tagQuery) (tagList, error) {
+// list are all, unless a limit is asked for; there are no links.
+func (a *definedTagsAPI) list(ctx context.Context, _ *api.Request, n metadefs.Namespace, q *tagQuery) (tagList, error) {
 	out := tagList{Tags: []tagName{}}
 	order, err := oneKey(q.PageQuery)
 	if err != nil {
@@ -65,7 +70,7 @@ type tagsBody struct {
 
 func (b *tagsBody) Validate(api.Version) error { return b.own() }
 
-func (a *API) createTags(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagsBody) (tagList, error) {
+func (a *definedTagsAPI) createAll(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagsBody) (tagList, error) {
 	out, names := tagList{Tags: []tagName{}}, []string(nil)
 	for _, t := range in.Tags {
 		out.Tags, names = append(out.Tags, tagName{t.Name}), append(names, t.Name)
@@ -82,7 +87,7 @@ func truth(s string) bool {
 	return false
 }
 
-func (a *API) createTag(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (tagView, error) {
+func (a *definedTagsAPI) create(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (tagView, error) {
 	name := r.Param("tag")
 	if len([]rune(name)) > 80 {
 		return tagView{}, fault.Invalidf("Provided object does not match schema 'tag': %s is too long.", name)
@@ -91,7 +96,7 @@ func (a *API) createTag(ctx context.Context, r *api.Request, n metadefs.Namespac
 	return viewTag(t), err
 }
 
-func (a *API) showTag(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (tagView, error) {
+func (a *definedTagsAPI) show(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (tagView, error) {
 	t, err := a.Metadefs.Tag(ctx, n, r.Param("tag"))
 	return viewTag(t), err
 }
@@ -101,16 +106,16 @@ type tagUpdate struct{ tagBody }
 
 func (b *tagUpdate) Validate(api.Version) error { return b.own() }
 
-func (a *API) updateTag(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagUpdate) (tagView, error) {
+func (a *definedTagsAPI) update(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagUpdate) (tagView, error) {
 	t, err := a.Metadefs.RenameTag(ctx, n.Name, r.Param("tag"), in.Name)
 	return viewTag(t), err
 }
 
-func (a *API) deleteTag(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *definedTagsAPI) delete(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.RemoveTag(ctx, n.Name, r.Param("tag"))
 }
 
-func (a *API) deleteTags(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *definedTagsAPI) deleteAll(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	if err := r.Require(policyDeleteTags, n.PolicyTarget()); err != nil {
 		return api.None{}, err
 	}

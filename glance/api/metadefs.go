@@ -16,21 +16,26 @@ import (
 	"hypernova/oslo/policy"
 )
 
-var namespaceOps = api.Resource[*API]{Name: "namespace", Plural: "namespaces", Ops: api.Ops[*API]{
-	api.List("GET /metadefs/namespaces", policyGetNamespaces, (*API).namespaces),
-	api.Do("POST /metadefs/namespaces", policyAddNamespace, http.StatusCreated, (*API).createNamespace, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}", policyGetNamespace, http.StatusOK, (*API).namespace, (*API).showNamespace, api.Bare(), api.Hidden()),
-	api.On("PUT /metadefs/namespaces/{namespace}", policyModifyNamespace, http.StatusOK, (*API).namespace, (*API).updateNamespace, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}", policyDeleteNamespace, http.StatusNoContent, (*API).namespace, (*API).deleteNamespace, api.Bare()),
+// namespacesAPI answers what is asked about namespaces and the resource types that they are for.
+type namespacesAPI struct {
+	namespaceLoader
+}
 
-	api.Do("GET /metadefs/resource_types", policyListResourceTypes, http.StatusOK, (*API).resourceTypes, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}/resource_types", policyListResourceTypes, http.StatusOK, (*API).namespace, (*API).associations, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/resource_types", policyAddAssociation, http.StatusCreated, (*API).namespace, (*API).associate, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/resource_types/{resource_type}", policyRemoveAssociation, http.StatusNoContent, (*API).namespace, (*API).dissociate, api.Bare()),
+var namespaceOps = api.Resource[*namespacesAPI]{Name: "namespace", Plural: "namespaces", Ops: api.Ops[*namespacesAPI]{
+	api.List("GET /metadefs/namespaces", policyGetNamespaces, (*namespacesAPI).list),
+	api.Do("POST /metadefs/namespaces", policyAddNamespace, http.StatusCreated, (*namespacesAPI).create, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}", policyGetNamespace, http.StatusOK, (*namespacesAPI).namespace, (*namespacesAPI).show, api.Bare(), api.Hidden()),
+	api.On("PUT /metadefs/namespaces/{namespace}", policyModifyNamespace, http.StatusOK, (*namespacesAPI).namespace, (*namespacesAPI).update, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}", policyDeleteNamespace, http.StatusNoContent, (*namespacesAPI).namespace, (*namespacesAPI).delete, api.Bare()),
+
+	api.Do("GET /metadefs/resource_types", policyListResourceTypes, http.StatusOK, (*namespacesAPI).resourceTypes, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/resource_types", policyListResourceTypes, http.StatusOK, (*namespacesAPI).namespace, (*namespacesAPI).associations, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/resource_types", policyAddAssociation, http.StatusCreated, (*namespacesAPI).namespace, (*namespacesAPI).associate, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/resource_types/{resource_type}", policyRemoveAssociation, http.StatusNoContent, (*namespacesAPI).namespace, (*namespacesAPI).dissociate, api.Bare()),
 }}
 
 // namespace loads one; for who may not know of it, it is not there, whatever else they may.
-func (a *API) namespace(ctx context.Context, r *api.Request) (metadefs.Namespace, error) {
+func (a *namespaceLoader) namespace(ctx context.Context, r *api.Request) (metadefs.Namespace, error) {
 	name := r.Param("namespace")
 	n, err := a.Metadefs.Namespace(ctx, name)
 	if err == nil && !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
@@ -198,7 +203,7 @@ func oneKey(q api.PageQuery) ([]db.SortKey, error) {
 	return []db.SortKey{{Column: key, Desc: dir == "desc"}}, nil
 }
 
-func (a *API) namespaces(ctx context.Context, r *api.Request, q *namespaceQuery) (api.Page[namespaceView], error) {
+func (a *namespacesAPI) list(ctx context.Context, r *api.Request, q *namespaceQuery) (api.Page[namespaceView], error) {
 	out := api.Page[namespaceView]{Items: []namespaceView{}, Extra: map[string]any{"schema": "/v2/schemas/metadefs/namespaces"}}
 	if err := r.Require(policyListResourceTypes, nil); err != nil {
 		return out, err
@@ -229,7 +234,7 @@ func (a *API) namespaces(ctx context.Context, r *api.Request, q *namespaceQuery)
 	return out, nil
 }
 
-func (a *API) createNamespace(ctx context.Context, r *api.Request, in *namespaceBody) (namespaceView, error) {
+func (a *namespacesAPI) create(ctx context.Context, r *api.Request, in *namespaceBody) (namespaceView, error) {
 	c := in.contents()
 	for _, part := range []struct {
 		size int
@@ -255,7 +260,7 @@ type prefixQuery struct {
 	ResourceType string `wire:"resource_type"`
 }
 
-func (a *API) showNamespace(ctx context.Context, r *api.Request, n metadefs.Namespace, q *prefixQuery) (namespaceView, error) {
+func (a *namespacesAPI) show(ctx context.Context, r *api.Request, n metadefs.Namespace, q *prefixQuery) (namespaceView, error) {
 	for _, p := range []*policy.Rule{policyListResourceTypes, policyGetObjects, policyGetProperties, policyGetTags} {
 		if err := r.Require(p, n.PolicyTarget()); err != nil {
 			return namespaceView{}, err
@@ -285,12 +290,12 @@ func prefixed(c *metadefs.Contents, prefix string) {
 	}
 }
 
-func (a *API) updateNamespace(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *namespaceBody) (namespaceView, error) {
+func (a *namespacesAPI) update(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *namespaceBody) (namespaceView, error) {
 	out, err := a.Metadefs.Update(ctx, n.Name, in.noun())
 	return viewNamespace(out, metadefs.Contents{}), err
 }
 
-func (a *API) deleteNamespace(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *namespacesAPI) delete(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.Delete(ctx, n.Name)
 }
 
@@ -298,7 +303,7 @@ type resourceTypeList struct {
 	Types []associationView `wire:"resource_types"`
 }
 
-func (a *API) resourceTypes(ctx context.Context, _ *api.Request, _ *api.None) (resourceTypeList, error) {
+func (a *namespacesAPI) resourceTypes(ctx context.Context, _ *api.Request, _ *api.None) (resourceTypeList, error) {
 	out := resourceTypeList{Types: []associationView{}}
 	ts, err := a.Metadefs.ResourceTypes(ctx)
 	for _, t := range ts {
@@ -311,7 +316,7 @@ type associationList struct {
 	Associations []associationView `wire:"resource_type_associations"`
 }
 
-func (a *API) associations(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (associationList, error) {
+func (a *namespacesAPI) associations(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (associationList, error) {
 	out := associationList{Associations: []associationView{}}
 	if !r.Allowed(policyGetResourceType, n.PolicyTarget()) {
 		return out, nil
@@ -321,11 +326,11 @@ func (a *API) associations(ctx context.Context, r *api.Request, n metadefs.Names
 	return out, err
 }
 
-func (a *API) associate(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *associationCreate) (associationView, error) {
+func (a *namespacesAPI) associate(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *associationCreate) (associationView, error) {
 	as, err := a.Metadefs.Associate(ctx, n.Name, glance.Association{ResourceType: in.Name, Prefix: in.Prefix, Target: in.Target})
 	return viewAssociation(as), err
 }
 
-func (a *API) dissociate(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *namespacesAPI) dissociate(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.Dissociate(ctx, n.Name, r.Param("resource_type"))
 }

@@ -19,7 +19,7 @@ type change struct {
 	name string
 }
 
-func (a *API) patch(ctx context.Context, r *api.Request, i images.Image, ops []api.PatchOp) (imageView, error) {
+func (a *imagesAPI) patch(ctx context.Context, r *api.Request, i images.Image, ops []api.PatchOp) (imageView, error) {
 	var cs []change
 	var places []placed
 	for _, op := range ops {
@@ -107,7 +107,7 @@ func (f Formats) parse(op api.PatchOp) (change, error) {
 }
 
 // may asks the policies that a change needs.
-func (a *API) may(r *api.Request, i images.Image, c change) error {
+func (a *imagesAPI) may(r *api.Request, i images.Image, c change) error {
 	if c.name == "visibility" && c.Op != "remove" {
 		var to glance.Image
 		if _, err := a.Formats.attribute(&to, c.name, c.Value); err != nil {

@@ -52,7 +52,7 @@ func TestTwoWriters(t *testing.T) {
 
 func TestConfiguredFormats(t *testing.T) {
 	t.Parallel()
-	s := startWith(t, func(a *glanceapi.API) {
+	s := startWith(t, func(a *glanceapi.Deps) {
 		a.Formats = glanceapi.Formats{Disk: []string{"qcow2", "own"}, Container: []string{"bare"}}
 	})
 	s.want(201, "member@p", "POST", "/v2/images", `{"disk_format":"own","container_format":"bare"}`)

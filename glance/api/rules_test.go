@@ -85,7 +85,7 @@ func TestProtectedProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := startWith(t, func(a *glanceapi.API) { a.Protected = rules })
+	s := startWith(t, func(a *glanceapi.Deps) { a.Protected = rules })
 	s.want(403, "member@p", "POST", "/v2/images", `{"secret":"s"}`)
 	s.want(403, "admin@p", "POST", "/v2/images", `{"unheard":"s"}`)
 	id := s.create("admin@p", `{"secret":"s","fixed":"f","open":"o"}`)

@@ -7,11 +7,16 @@ import (
 	"hypernova/oslo/api"
 )
 
-var schemaOps = api.Resource[*API]{Name: "schema", Plural: "schemas", Ops: api.Ops[*API]{
-	api.Do("GET /schemas/image", nil, http.StatusOK, (*API).schemaImage, api.Bare()),
-	api.Do("GET /schemas/images", nil, http.StatusOK, (*API).schemaImages, api.Bare()),
-	api.Do("GET /schemas/member", nil, http.StatusOK, (*API).schemaMember, api.Bare()),
-	api.Do("GET /schemas/members", nil, http.StatusOK, (*API).schemaMembers, api.Bare()),
+// schemasAPI gives the schemas of images and their members.
+type schemasAPI struct {
+	Formats Formats
+}
+
+var schemaOps = api.Resource[*schemasAPI]{Name: "schema", Plural: "schemas", Ops: api.Ops[*schemasAPI]{
+	api.Do("GET /schemas/image", nil, http.StatusOK, (*schemasAPI).image, api.Bare()),
+	api.Do("GET /schemas/images", nil, http.StatusOK, (*schemasAPI).images, api.Bare()),
+	api.Do("GET /schemas/member", nil, http.StatusOK, (*schemasAPI).member, api.Bare()),
+	api.Do("GET /schemas/members", nil, http.StatusOK, (*schemasAPI).members, api.Bare()),
 }}
 
 // object is a piece of a JSON Schema document.
@@ -117,18 +122,18 @@ func collection(name string, item object, paged bool) object {
 	return o
 }
 
-func (a *API) schemaImage(context.Context, *api.Request, *api.None) (object, error) {
+func (a *schemasAPI) image(context.Context, *api.Request, *api.None) (object, error) {
 	return imageSchema(a.Formats), nil
 }
 
-func (a *API) schemaImages(context.Context, *api.Request, *api.None) (object, error) {
+func (a *schemasAPI) images(context.Context, *api.Request, *api.None) (object, error) {
 	return collection("images", imageSchema(a.Formats), true), nil
 }
 
-func (a *API) schemaMember(context.Context, *api.Request, *api.None) (object, error) {
+func (a *schemasAPI) member(context.Context, *api.Request, *api.None) (object, error) {
 	return memberSchema(), nil
 }
 
-func (a *API) schemaMembers(context.Context, *api.Request, *api.None) (object, error) {
+func (a *schemasAPI) members(context.Context, *api.Request, *api.None) (object, error) {
 	return collection("members", memberSchema(), false), nil
 }

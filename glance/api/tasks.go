@@ -15,11 +15,19 @@ import (
 	"hypernova/oslo/ids"
 )
 
-var taskOps = api.Resource[*API]{Name: "task", Plural: "tasks", Ops: api.Ops[*API]{
-	api.List("GET /tasks", policyTasks, (*API).listTasks),
-	api.Do("POST /tasks", policyTasks, http.StatusCreated, (*API).createTask, api.Bare()),
-	api.On("GET /tasks/{task_id}", policyTasks, http.StatusOK, (*API).loadTask, (*API).showTask, api.Bare()),
-	api.On("GET /images/{image_id}/tasks", policyGetImage, http.StatusOK, (*API).load, (*API).imageTasks, api.Bare(), api.Hidden()),
+// tasksAPI answers what is asked about tasks.
+type tasksAPI struct {
+	imageLoader
+
+	Tasks *tasks.Service
+	maker imageMaker
+}
+
+var taskOps = api.Resource[*tasksAPI]{Name: "task", Plural: "tasks", Ops: api.Ops[*tasksAPI]{
+	api.List("GET /tasks", policyTasks, (*tasksAPI).list),
+	api.Do("POST /tasks", policyTasks, http.StatusCreated, (*tasksAPI).create, api.Bare()),
+	api.On("GET /tasks/{task_id}", policyTasks, http.StatusOK, (*tasksAPI).loadTask, (*tasksAPI).show, api.Bare()),
+	api.On("GET /images/{image_id}/tasks", policyGetImage, http.StatusOK, (*tasksAPI).load, (*tasksAPI).ofImage, api.Bare(), api.Hidden()),
 }}
 
 var policyTasks = rule("tasks_api_access", admin, "Use the tasks API.")
@@ -73,7 +81,7 @@ type taskQuery struct {
 	Owner  string `wire:"owner"`
 }
 
-func (a *API) listTasks(ctx context.Context, _ *api.Request, q *taskQuery) (api.Page[taskStub], error) {
+func (a *tasksAPI) list(ctx context.Context, _ *api.Request, q *taskQuery) (api.Page[taskStub], error) {
 	out := api.Page[taskStub]{Items: []taskStub{}, Extra: map[string]any{"schema": "/v2/schemas/tasks"}}
 	order, err := oneKey(q.PageQuery)
 	if err != nil {
@@ -93,15 +101,15 @@ func (a *API) listTasks(ctx context.Context, _ *api.Request, q *taskQuery) (api.
 	return out, nil
 }
 
-func (a *API) loadTask(ctx context.Context, r *api.Request) (glance.Task, error) {
+func (a *tasksAPI) loadTask(ctx context.Context, r *api.Request) (glance.Task, error) {
 	return a.Tasks.Get(ctx, r.Param("task_id"))
 }
 
-func (a *API) showTask(_ context.Context, _ *api.Request, t glance.Task, _ *api.None) (taskView, error) {
+func (a *tasksAPI) show(_ context.Context, _ *api.Request, t glance.Task, _ *api.None) (taskView, error) {
 	return viewTask(t), nil
 }
 
-func (a *API) imageTasks(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (taskDetails, error) {
+func (a *tasksAPI) ofImage(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (taskDetails, error) {
 	out := taskDetails{Tasks: []taskView{}}
 	ts, err := a.Tasks.OfImage(ctx, i.ID)
 	for _, t := range ts {
@@ -127,9 +135,9 @@ type taskInput struct {
 	Other      map[string]json.RawMessage `wire:"*"`
 }
 
-// createTask keeps a client's task and begins it. What is wrong with the image it describes ends the task, not the request; what is wrong
+// create keeps a client's task and begins it. What is wrong with the image it describes ends the task, not the request; what is wrong
 // with where it comes from ends the request.
-func (a *API) createTask(ctx context.Context, r *api.Request, in *taskCreate) (taskView, error) {
+func (a *tasksAPI) create(ctx context.Context, r *api.Request, in *taskCreate) (taskView, error) {
 	if in.Type != glance.TaskImport {
 		return taskView{}, fault.Invalidf("Tasks of the type %s are made by the imports of images; a client makes those of the type %s.", in.Type, glance.TaskImport)
 	}
@@ -172,7 +180,7 @@ func importable(uri string) error {
 }
 
 // begin makes the image and imports into it.
-func (a *API) begin(ctx context.Context, r *api.Request, task string, in taskInput) error {
+func (a *tasksAPI) begin(ctx context.Context, r *api.Request, task string, in taskInput) error {
 	switch {
 	case in.Format == "":
 		return fault.Invalidf("Input does not contain 'import_from_format' field")
@@ -193,7 +201,7 @@ func (a *API) begin(ctx context.Context, r *api.Request, task string, in taskInp
 		}
 		members["disk_format"] = b
 	}
-	out, err := a.made(ctx, r, members)
+	out, err := a.maker.made(ctx, r, members)
 	if err != nil {
 		return err
 	}

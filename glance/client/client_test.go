@@ -43,7 +43,7 @@ func TestLocalAndRemoteAreAlike(t *testing.T) {
 	}
 	s := httptest.NewServer(glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) {
 		return auth.Service("nova"), nil
-	})}, glanceapi.API{Images: local}))
+	})}, glanceapi.Deps{Images: local}))
 	t.Cleanup(s.Close)
 	remote := client.New(httpc.New(httpc.Config{Base: s.URL + "/v2", Name: "glance", Tokens: httpc.Static("x"), Asker: true}))
 

@@ -16,7 +16,6 @@ func Wide() map[string]int {
 	return map[string]int{
 		"app.Process":                 70,
 		"app/cli.program":             42,
-		"glance/api.API":              83,
 		"glance/images.Service":       107,
 		"glance/metadefs.Service":     43,
 		"keystone/catalog.Service":    40,
@@ -26,7 +25,7 @@ func Wide() map[string]int {
 		"nova/api.API":                104,
 		"nova/conductor.Conductor":    40,
 		"nova/store.Store":            72,
-		"nova/virt/libvirt.Driver":    53,
+		"nova/virt/libvirt.Driver":    55,
 		"oslo/tasks.Queue":            48,
 		"placement/api.API":           48,
 		"placement/providers.Service": 47,
