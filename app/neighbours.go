@@ -59,7 +59,8 @@ func (p *Process) sibling(api, suffix string) *httpc.Client {
 func (p *Process) login() *httpc.Password {
 	if p.parts.login == nil {
 		a := p.c.Authtoken
-		p.parts.login = &httpc.Password{AuthURL: p.c.identityURL() + "/v3", Username: a.Username, Password: a.Password, UserDomain: a.UserDomain,
+		p.parts.login = &httpc.Password{Cure: "[keystone_authtoken] username and password must be those of a user there (openstack user set --password)",
+			AuthURL: p.c.identityURL() + "/v3", Username: a.Username, Password: a.Password, UserDomain: a.UserDomain,
 			ProjectName: a.Project, ProjectDomain: a.ProjectDomain}
 	}
 	return p.parts.login

@@ -138,9 +138,9 @@ func TestPassword(t *testing.T) {
 	if logins.Load() != 1 {
 		t.Errorf("%d logins", logins.Load())
 	}
-	bad := &httpc.Password{AuthURL: address + "/v3", Username: "nova", Password: "x", ProjectName: "service"}
-	if _, err := bad.Token(t.Context()); !fault.Is(err, fault.Unauthorized) || !strings.Contains(err.Error(), "[keystone_authtoken]") ||
-		strings.Contains(fault.Message(err), "[keystone_authtoken]") {
+	bad := &httpc.Password{AuthURL: address + "/v3", Username: "nova", Password: "x", ProjectName: "service", Cure: "see the settings"}
+	if _, err := bad.Token(t.Context()); !fault.Is(err, fault.Unauthorized) || !strings.Contains(err.Error(), "see the settings") ||
+		strings.Contains(fault.Message(err), "see the settings") {
 		t.Errorf("wrong password: %v", err)
 	}
 	shortLived, logins := identity(t, time.Minute)

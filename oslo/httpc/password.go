@@ -29,6 +29,9 @@ type Password struct {
 
 	login lock.Keyed[struct{}] // one login at a time
 
+	// Cure is what an operator reads in the log where the password is refused: where it comes from, and what it must agree with.
+	Cure string
+
 	mu      sync.Mutex // guards the fields below
 	token   string
 	expires time.Time
@@ -111,8 +114,8 @@ func (p *Password) fetch(ctx context.Context) (string, time.Time, error) {
 		err := readFault("identity", resp)
 		if resp.StatusCode == http.StatusUnauthorized {
 			// The text may reach a user, who can do nothing; the cause is for the log.
-			err = fault.New(fault.Unauthorized, "%s", fault.Message(err)).Because(fmt.Errorf("identity at %s refuses the user %q as whom this service calls others: "+
-				"[keystone_authtoken] username and password must be those of a user there (openstack user set --password): %w", base, p.Username, err))
+			err = fault.New(fault.Unauthorized, "%s", fault.Message(err)).Because(fmt.Errorf("%s refuses the user %q as whom this process calls others. %s: %w",
+				base, p.Username, p.Cure, err))
 		}
 		return "", time.Time{}, err
 	}
