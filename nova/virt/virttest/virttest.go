@@ -309,7 +309,7 @@ func events(t *testing.T, h Harness) {
 				t.Errorf("event = %+v, want one of server %s with a time", e, s.ID)
 			}
 			if e.Power == nova.Shutdown || e.Power == nova.Crashed {
-				causes(t, d, s, e)
+				causes(ctx, t, h, d, s, e)
 				return
 			}
 		}
@@ -317,10 +317,14 @@ func events(t *testing.T, h Harness) {
 }
 
 // causes looks at what is said of a guest that has crashed, as an event and when asked, and of one that was started and stopped after that.
-func causes(t *testing.T, d virt.Driver, s *nova.Spec, e virt.Event) {
+func causes(ctx context.Context, t *testing.T, h Harness, d virt.Driver, s *nova.Spec, e virt.Event) {
 	t.Helper()
-	ctx := t.Context()
+	must(t, d.Start(ctx, s)) // it may have been started again after the event
+	h.Kill(t, d, s.ID)
 	i, err := d.Info(ctx, s.ID)
+	for tick := time.Tick(10 * time.Millisecond); err == nil && i.Power == nova.Running; i, err = d.Info(ctx, s.ID) {
+		<-tick
+	}
 	must(t, err)
 	if e.Cause != nova.CauseCrash || e.Why == "" || i.Cause != e.Cause || i.Why != e.Why {
 		t.Errorf("event = %+v, info = %+v; want the cause %q in both, and why", e, i, nova.CauseCrash)
