@@ -13,15 +13,18 @@ import (
 	"hypernova/placement/providers"
 )
 
+// consumersAPI answers what consumers hold.
+type consumersAPI struct{ s *providers.Service }
+
 // consumers are what is held, by whom.
-var consumers = api.Resource[*API]{Name: "allocation", Plural: "allocations", Ops: api.Ops[*API]{
-	api.Do("GET /allocations/{consumer_uuid}", allocationsList, 200, (*API).showAllocations, api.Bare()),
-	api.Do("PUT /allocations/{consumer_uuid}", allocationsUpdate, 204, (*API).putAllocationsList, api.Bare(), api.Span("1.0-1.11")),
-	api.Do("PUT /allocations/{consumer_uuid}", allocationsUpdate, 204, (*API).putAllocations, api.Bare(), api.Span("1.12-")),
-	api.Do("DELETE /allocations/{consumer_uuid}", allocationsDelete, 204, (*API).dropAllocations),
-	api.Do("POST /allocations", allocationsManage, 204, (*API).postAllocations, api.Bare(), api.Span("1.13-")),
-	api.Do("GET /usages", totalUsages, 200, (*API).usages, api.Bare(), api.Span("1.9-1.37")),
-	api.Do("GET /usages", totalUsages, 200, (*API).usagesByType, api.Bare(), api.Span("1.38-")),
+var consumers = api.Resource[*consumersAPI]{Name: "allocation", Plural: "allocations", Ops: api.Ops[*consumersAPI]{
+	api.Do("GET /allocations/{consumer_uuid}", allocationsList, 200, (*consumersAPI).show, api.Bare()),
+	api.Do("PUT /allocations/{consumer_uuid}", allocationsUpdate, 204, (*consumersAPI).putList, api.Bare(), api.Span("1.0-1.11")),
+	api.Do("PUT /allocations/{consumer_uuid}", allocationsUpdate, 204, (*consumersAPI).put, api.Bare(), api.Span("1.12-")),
+	api.Do("DELETE /allocations/{consumer_uuid}", allocationsDelete, 204, (*consumersAPI).delete),
+	api.Do("POST /allocations", allocationsManage, 204, (*consumersAPI).post, api.Bare(), api.Span("1.13-")),
+	api.Do("GET /usages", totalUsages, 200, (*consumersAPI).usages, api.Bare(), api.Span("1.9-1.37")),
+	api.Do("GET /usages", totalUsages, 200, (*consumersAPI).usagesByType, api.Bare(), api.Span("1.38-")),
 }}
 
 // incomplete is the project and user of consumers written by versions that name none.
@@ -80,7 +83,7 @@ func (b allocationsBody) change(r *api.Request, consumer string) (providers.Chan
 	return c, nil
 }
 
-func (a *API) putAllocations(ctx context.Context, r *api.Request, in *allocationsBody) (api.None, error) {
+func (a *consumersAPI) put(ctx context.Context, r *api.Request, in *allocationsBody) (api.None, error) {
 	if len(in.Allocations) == 0 && !r.AtLeast(28) {
 		return api.None{}, fault.Invalidf("allocations must not be empty in this version.")
 	}
@@ -91,7 +94,7 @@ func (a *API) putAllocations(ctx context.Context, r *api.Request, in *allocation
 	return api.None{}, a.s.Set(ctx, []providers.Change{c})
 }
 
-func (a *API) putAllocationsList(ctx context.Context, r *api.Request, in *allocationsListBody) (api.None, error) {
+func (a *consumersAPI) putList(ctx context.Context, r *api.Request, in *allocationsListBody) (api.None, error) {
 	b := allocationsBody{Allocations: map[string]heldOn{}, Project: in.Project, User: in.User}
 	if b.Project == "" {
 		b.Project, b.User = incomplete, incomplete
@@ -106,7 +109,7 @@ func (a *API) putAllocationsList(ctx context.Context, r *api.Request, in *alloca
 	return api.None{}, a.s.Set(ctx, []providers.Change{c})
 }
 
-func (a *API) postAllocations(ctx context.Context, r *api.Request, in *consumersBody) (api.None, error) {
+func (a *consumersAPI) post(ctx context.Context, r *api.Request, in *consumersBody) (api.None, error) {
 	if len(in.Consumers) == 0 {
 		return api.None{}, fault.Invalidf("The body must name at least one consumer.")
 	}
@@ -134,7 +137,7 @@ func (b *consumersBody) changes(r *api.Request) ([]providers.Change, error) {
 	return all, nil
 }
 
-func (a *API) dropAllocations(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *consumersAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	return api.None{}, a.s.Drop(ctx, dashed(r.Param("consumer_uuid")))
 }
 
@@ -151,7 +154,7 @@ type allocationView struct {
 	Resources  placement.Resources `wire:"resources"`
 }
 
-func (a *API) showAllocations(ctx context.Context, r *api.Request, _ *api.None) (allocationsView, error) {
+func (a *consumersAPI) show(ctx context.Context, r *api.Request, _ *api.None) (allocationsView, error) {
 	held, err := a.s.Allocations(ctx, dashed(r.Param("consumer_uuid")))
 	if err != nil {
 		return allocationsView{}, err
@@ -181,7 +184,7 @@ type sumView struct {
 	Usages placement.Resources `wire:"usages"`
 }
 
-func (a *API) usages(ctx context.Context, r *api.Request, q *usagesQuery) (sumView, error) {
+func (a *consumersAPI) usages(ctx context.Context, r *api.Request, q *usagesQuery) (sumView, error) {
 	all, err := a.s.Usages(ctx, q.Project, q.User)
 	fresh(r, time.Time{})
 	return sumView{sum(all).Resources}, err
@@ -202,7 +205,7 @@ type sumsView struct {
 	Usages map[string]map[string]int64 `wire:"usages"`
 }
 
-func (a *API) usagesByType(ctx context.Context, r *api.Request, q *usagesQuery) (sumsView, error) {
+func (a *consumersAPI) usagesByType(ctx context.Context, r *api.Request, q *usagesQuery) (sumsView, error) {
 	all, err := a.s.Usages(ctx, q.Project, q.User)
 	if err != nil {
 		return sumsView{}, err

@@ -4,6 +4,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 	"hypernova/placement/providers"
 )
 
-// API answers placement's operations with the verbs.
-type API struct{ s *providers.Service }
+// providerLoader loads the provider of a path.
+type providerLoader struct{ s *providers.Service }
 
 // Min and Max are the microversions served.
 var (
@@ -29,16 +30,29 @@ func Handler(c api.Config, s *providers.Service) http.Handler {
 	if c.MaxBody == 0 {
 		c.MaxBody = 16 << 20 // a reshape names every allocation of a provider
 	}
-	return api.New(c, &API{s}, Resources()...)
+	return api.Handler(c, resources(s)...)
 }
 
 // Resources are all of placement's declared operations.
-func Resources() []api.Resource[*API] {
-	return []api.Resource[*API]{resourceProviders, inventories, tags, names, resourceClasses, consumers, searches, root}
+func Resources() []api.Bound { return resources(nil) }
+
+// resources give each resource a receiver with the verbs.
+func resources(s *providers.Service) []api.Bound {
+	loader := providerLoader{s}
+	return slices.Concat(
+		api.Bind(&providersAPI{loader}, resourceProviders),
+		api.Bind(&inventoriesAPI{loader}, inventories),
+		api.Bind(&tagsAPI{loader}, tags),
+		api.Bind(&traitsAPI{s}, names),
+		api.Bind(&classesAPI{s}, resourceClasses),
+		api.Bind(&consumersAPI{s}, consumers),
+		api.Bind(&searchesAPI{s}, searches),
+		[]api.Bound{root},
+	)
 }
 
-var root = api.Resource[*API]{Name: "version", Plural: "versions", Ops: []api.Op[*API]{
-	api.Do("GET /", nil, http.StatusOK, (*API).discovery, api.NoAuth(), api.Bare()),
+var root = api.Bound{Name: "version", Plural: "versions", Ops: api.Ops[api.None]{
+	api.Do("GET /", nil, http.StatusOK, discovery, api.NoAuth(), api.Bare()),
 }}
 
 type link struct {
@@ -59,7 +73,7 @@ type versionsView struct {
 }
 
 // discovery answers the version document, which needs no token.
-func (a *API) discovery(_ context.Context, r *api.Request, _ *api.None) (versionsView, error) {
+func discovery(_ api.None, _ context.Context, r *api.Request, _ *api.None) (versionsView, error) {
 	fresh(r, time.Time{})
 	return versionsView{[]version{{"v" + minVersion.String(), maxVersion.String(), minVersion.String(), "CURRENT", []link{{"self", ""}}}}}, nil
 }
@@ -86,7 +100,7 @@ func dashed(s string) string {
 }
 
 // load is the provider of the path.
-func (a *API) load(ctx context.Context, r *api.Request) (providers.Provider, error) {
+func (a *providerLoader) load(ctx context.Context, r *api.Request) (providers.Provider, error) {
 	id := r.Param("uuid")
 	if !ids.IsUUID(id) {
 		return providers.Provider{}, fault.NotFoundf("No resource provider with uuid %s found.", id)

@@ -13,10 +13,13 @@ import (
 	"hypernova/placement/providers"
 )
 
-var searches = api.Resource[*API]{Name: "allocation_candidate", Plural: "allocation_candidates", Ops: api.Ops[*API]{
-	api.Do("GET /allocation_candidates", candidatesList, 200, (*API).candidatesPlain, api.Bare(), api.Span("1.10-1.11")),
-	api.Do("GET /allocation_candidates", candidatesList, 200, (*API).candidates, api.Bare(), api.Span("1.12-")),
-	api.Do("POST /reshaper", reshape, 204, (*API).reshape, api.Bare(), api.Span("1.30-")),
+// searchesAPI finds candidates for allocations, and moves what is held between providers.
+type searchesAPI struct{ s *providers.Service }
+
+var searches = api.Resource[*searchesAPI]{Name: "allocation_candidate", Plural: "allocation_candidates", Ops: api.Ops[*searchesAPI]{
+	api.Do("GET /allocation_candidates", candidatesList, 200, (*searchesAPI).candidatesPlain, api.Bare(), api.Span("1.10-1.11")),
+	api.Do("GET /allocation_candidates", candidatesList, 200, (*searchesAPI).candidates, api.Bare(), api.Span("1.12-")),
+	api.Do("POST /reshaper", reshape, 204, (*searchesAPI).reshape, api.Bare(), api.Span("1.30-")),
 }}
 
 type candidatesQuery struct {
@@ -53,7 +56,7 @@ type capacityView struct {
 	Used     int64 `wire:"used"`
 }
 
-func (a *API) search(ctx context.Context, r *api.Request, q *candidatesQuery) (placement.Candidates, placement.CandidatesRequest, error) {
+func (a *searchesAPI) search(ctx context.Context, r *api.Request, q *candidatesQuery) (placement.Candidates, placement.CandidatesRequest, error) {
 	want, err := q.request(r)
 	if err != nil {
 		return placement.Candidates{}, want, err
@@ -63,7 +66,7 @@ func (a *API) search(ctx context.Context, r *api.Request, q *candidatesQuery) (p
 	return found, want, err
 }
 
-func (a *API) candidates(ctx context.Context, r *api.Request, q *candidatesQuery) (candidatesView, error) {
+func (a *searchesAPI) candidates(ctx context.Context, r *api.Request, q *candidatesQuery) (candidatesView, error) {
 	found, want, err := a.search(ctx, r, q)
 	if err != nil {
 		return candidatesView{}, err
@@ -129,7 +132,7 @@ type uuidView struct {
 	UUID string `wire:"uuid"`
 }
 
-func (a *API) candidatesPlain(ctx context.Context, r *api.Request, q *candidatesQuery) (plainCandidatesView, error) {
+func (a *searchesAPI) candidatesPlain(ctx context.Context, r *api.Request, q *candidatesQuery) (plainCandidatesView, error) {
 	found, want, err := a.search(ctx, r, q)
 	if err != nil {
 		return plainCandidatesView{}, err
@@ -148,7 +151,7 @@ type reshapeBody struct {
 	Allocations map[string]allocationsBody `wire:"allocations" is:"required"`
 }
 
-func (a *API) reshape(ctx context.Context, r *api.Request, in *reshapeBody) (api.None, error) {
+func (a *searchesAPI) reshape(ctx context.Context, r *api.Request, in *reshapeBody) (api.None, error) {
 	offers := map[string]providers.Offer{}
 	for id, b := range in.Inventories {
 		p, err := a.s.Provider(ctx, dashed(id))

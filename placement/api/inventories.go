@@ -12,15 +12,18 @@ import (
 	"hypernova/placement/providers"
 )
 
-var inventories = api.Resource[*API]{Name: "inventory", Plural: "inventories", Ops: api.Ops[*API]{
-	api.On("GET /resource_providers/{uuid}/inventories", inventoriesList, 200, (*API).load, (*API).listInventories, api.Bare()),
-	api.On("POST /resource_providers/{uuid}/inventories", inventoriesCreate, 201, (*API).load, (*API).addInventory, api.Bare()),
-	api.On("PUT /resource_providers/{uuid}/inventories", inventoriesUpdate, 200, (*API).load, (*API).setInventories, api.Bare()),
-	api.On("DELETE /resource_providers/{uuid}/inventories", inventoriesDelete, 204, (*API).load, (*API).dropInventories, api.Span("1.5-")),
-	api.Do("DELETE /resource_providers/{uuid}/inventories", inventoriesDelete, 204, (*API).noDropInventories, api.Span("1.0-1.4")),
-	api.On("GET /resource_providers/{uuid}/inventories/{resource_class}", inventoriesShow, 200, (*API).load, (*API).showInventory, api.Bare()),
-	api.On("PUT /resource_providers/{uuid}/inventories/{resource_class}", inventoriesUpdate, 200, (*API).load, (*API).setInventory, api.Bare()),
-	api.On("DELETE /resource_providers/{uuid}/inventories/{resource_class}", inventoriesDelete, 204, (*API).load, (*API).dropInventory),
+// inventoriesAPI answers what a provider has.
+type inventoriesAPI struct{ providerLoader }
+
+var inventories = api.Resource[*inventoriesAPI]{Name: "inventory", Plural: "inventories", Ops: api.Ops[*inventoriesAPI]{
+	api.On("GET /resource_providers/{uuid}/inventories", inventoriesList, 200, (*inventoriesAPI).load, (*inventoriesAPI).list, api.Bare()),
+	api.On("POST /resource_providers/{uuid}/inventories", inventoriesCreate, 201, (*inventoriesAPI).load, (*inventoriesAPI).add, api.Bare()),
+	api.On("PUT /resource_providers/{uuid}/inventories", inventoriesUpdate, 200, (*inventoriesAPI).load, (*inventoriesAPI).setAll, api.Bare()),
+	api.On("DELETE /resource_providers/{uuid}/inventories", inventoriesDelete, 204, (*inventoriesAPI).load, (*inventoriesAPI).deleteAll, api.Span("1.5-")),
+	api.Do("DELETE /resource_providers/{uuid}/inventories", inventoriesDelete, 204, (*inventoriesAPI).noDeleteAll, api.Span("1.0-1.4")),
+	api.On("GET /resource_providers/{uuid}/inventories/{resource_class}", inventoriesShow, 200, (*inventoriesAPI).load, (*inventoriesAPI).show, api.Bare()),
+	api.On("PUT /resource_providers/{uuid}/inventories/{resource_class}", inventoriesUpdate, 200, (*inventoriesAPI).load, (*inventoriesAPI).set, api.Bare()),
+	api.On("DELETE /resource_providers/{uuid}/inventories/{resource_class}", inventoriesDelete, 204, (*inventoriesAPI).load, (*inventoriesAPI).delete),
 }}
 
 // amounts are the members of every inventory body.
@@ -81,7 +84,7 @@ func inventoryViewOf(i placement.Inventory) inventoryView {
 	return inventoryView{i.Total, i.Reserved, i.MinUnit, i.MaxUnit, i.StepSize, i.AllocationRatio}
 }
 
-func (a *API) listInventories(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (inventoriesView, error) {
+func (a *inventoriesAPI) list(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (inventoriesView, error) {
 	return inventoriesOf(r, p), nil
 }
 
@@ -101,7 +104,7 @@ func generationOf(g opt.Of[int64]) int64 {
 	return providers.Any
 }
 
-func (a *API) addInventory(ctx context.Context, r *api.Request, p providers.Provider, in *newInventory) (oneInventory, error) {
+func (a *inventoriesAPI) add(ctx context.Context, r *api.Request, p providers.Provider, in *newInventory) (oneInventory, error) {
 	i, err := in.inventory(r, p, in.Class)
 	if err != nil {
 		return oneInventory{}, err
@@ -115,7 +118,7 @@ func (a *API) addInventory(ctx context.Context, r *api.Request, p providers.Prov
 	return oneInventory{inventoryViewOf(i), next}, nil
 }
 
-func (a *API) setInventories(ctx context.Context, r *api.Request, p providers.Provider, in *inventoriesBody) (inventoriesView, error) {
+func (a *inventoriesAPI) setAll(ctx context.Context, r *api.Request, p providers.Provider, in *inventoriesBody) (inventoriesView, error) {
 	all, err := inventoriesIn(r, p, in)
 	if err != nil {
 		return inventoriesView{}, err
@@ -139,17 +142,17 @@ func inventoriesIn(r *api.Request, p providers.Provider, in *inventoriesBody) (m
 	return all, nil
 }
 
-func (a *API) dropInventories(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
+func (a *inventoriesAPI) deleteAll(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
 	_, err := a.s.SetInventories(ctx, p.ID, providers.Any, nil)
 	return api.None{}, err
 }
 
-// noDropInventories is what old versions answer: the path is there, the method is not.
-func (a *API) noDropInventories(context.Context, *api.Request, *api.None) (api.None, error) {
+// noDeleteAll is what old versions answer: the path is there, the method is not.
+func (a *inventoriesAPI) noDeleteAll(context.Context, *api.Request, *api.None) (api.None, error) {
 	return api.None{}, api.WithStatus(http.StatusMethodNotAllowed, fault.Invalidf("The method DELETE is not allowed for this resource."))
 }
 
-func (a *API) showInventory(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (oneInventory, error) {
+func (a *inventoriesAPI) show(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (oneInventory, error) {
 	i, ok := p.Inventories[r.Param("resource_class")]
 	if !ok {
 		return oneInventory{}, fault.NotFoundf("No inventory of class %s for %s", r.Param("resource_class"), p.ID)
@@ -158,7 +161,7 @@ func (a *API) showInventory(_ context.Context, r *api.Request, p providers.Provi
 	return oneInventory{inventoryViewOf(i), p.Generation}, nil
 }
 
-func (a *API) setInventory(ctx context.Context, r *api.Request, p providers.Provider, in *amounts) (oneInventory, error) {
+func (a *inventoriesAPI) set(ctx context.Context, r *api.Request, p providers.Provider, in *amounts) (oneInventory, error) {
 	if !in.Generation.Has() {
 		return oneInventory{}, fault.Invalidf("The body needs a resource_provider_generation.")
 	}
@@ -175,6 +178,6 @@ func (a *API) setInventory(ctx context.Context, r *api.Request, p providers.Prov
 	return oneInventory{inventoryViewOf(i), next}, nil
 }
 
-func (a *API) dropInventory(ctx context.Context, r *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
+func (a *inventoriesAPI) delete(ctx context.Context, r *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
 	return api.None{}, a.s.DropInventory(ctx, p.ID, r.Param("resource_class"))
 }

@@ -9,14 +9,18 @@ import (
 
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/placement/providers"
 )
 
+// traitsAPI answers what is asked about traits.
+type traitsAPI struct{ s *providers.Service }
+
 // names are the traits that exist.
-var names = api.Resource[*API]{Name: "trait", Plural: "traits", Ops: api.Ops[*API]{
-	api.Do("GET /traits", traitsList, 200, (*API).listTraits, api.Bare(), api.Span("1.6-")),
-	api.Do("GET /traits/{name}", traitsShow, 204, (*API).showTrait, api.Span("1.6-")),
-	api.Do("PUT /traits/{name}", traitsUpdate, 204, (*API).putTrait, api.Span("1.6-")),
-	api.Do("DELETE /traits/{name}", traitsDelete, 204, (*API).dropTrait, api.Span("1.6-")),
+var names = api.Resource[*traitsAPI]{Name: "trait", Plural: "traits", Ops: api.Ops[*traitsAPI]{
+	api.Do("GET /traits", traitsList, 200, (*traitsAPI).list, api.Bare(), api.Span("1.6-")),
+	api.Do("GET /traits/{name}", traitsShow, 204, (*traitsAPI).show, api.Span("1.6-")),
+	api.Do("PUT /traits/{name}", traitsUpdate, 204, (*traitsAPI).put, api.Span("1.6-")),
+	api.Do("DELETE /traits/{name}", traitsDelete, 204, (*traitsAPI).delete, api.Span("1.6-")),
 }}
 
 type traitsQuery struct {
@@ -28,7 +32,7 @@ type traitsView struct {
 	Traits []string `wire:"traits"`
 }
 
-func (a *API) listTraits(ctx context.Context, r *api.Request, q *traitsQuery) (traitsView, error) {
+func (a *traitsAPI) list(ctx context.Context, r *api.Request, q *traitsQuery) (traitsView, error) {
 	keep := func(string) bool { return true }
 	if q.Name != nil {
 		op, value, ok := strings.Cut(*q.Name, ":")
@@ -63,7 +67,7 @@ func (a *API) listTraits(ctx context.Context, r *api.Request, q *traitsQuery) (t
 	return traitsView{list(slices.DeleteFunc(all, func(s string) bool { return !keep(s) }))}, nil
 }
 
-func (a *API) showTrait(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *traitsAPI) show(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	ok, err := a.s.HasTrait(ctx, r.Param("name"))
 	if err == nil && !ok {
 		err = fault.NotFoundf("No such trait(s): %s.", r.Param("name"))
@@ -72,7 +76,7 @@ func (a *API) showTrait(ctx context.Context, r *api.Request, _ *api.None) (api.N
 	return api.None{}, err
 }
 
-func (a *API) putTrait(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *traitsAPI) put(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	made, err := a.s.AddTrait(ctx, r.Param("name"))
 	if err != nil {
 		return api.None{}, err
@@ -85,17 +89,20 @@ func (a *API) putTrait(ctx context.Context, r *api.Request, _ *api.None) (api.No
 	return api.None{}, nil
 }
 
-func (a *API) dropTrait(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *traitsAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	return api.None{}, a.s.DropTrait(ctx, r.Param("name"))
 }
 
-var resourceClasses = api.Resource[*API]{Name: "resource_class", Plural: "resource_classes", Ops: api.Ops[*API]{
-	api.List("GET /resource_classes", classesList, (*API).listClasses, api.Span("1.2-")),
-	api.Do("POST /resource_classes", classesCreate, 201, (*API).createClass, api.Bare(), api.Span("1.2-")),
-	api.Do("GET /resource_classes/{name}", classesShow, 200, (*API).showClass, api.Bare(), api.Span("1.2-")),
-	api.Do("PUT /resource_classes/{name}", classesUpdate, 200, (*API).renameClass, api.Bare(), api.Span("1.2-1.6")),
-	api.Do("PUT /resource_classes/{name}", classesUpdate, 204, (*API).putClass, api.Span("1.7-")),
-	api.Do("DELETE /resource_classes/{name}", classesDelete, 204, (*API).dropClass, api.Span("1.2-")),
+// classesAPI answers what is asked about resource classes.
+type classesAPI struct{ s *providers.Service }
+
+var resourceClasses = api.Resource[*classesAPI]{Name: "resource_class", Plural: "resource_classes", Ops: api.Ops[*classesAPI]{
+	api.List("GET /resource_classes", classesList, (*classesAPI).list, api.Span("1.2-")),
+	api.Do("POST /resource_classes", classesCreate, 201, (*classesAPI).create, api.Bare(), api.Span("1.2-")),
+	api.Do("GET /resource_classes/{name}", classesShow, 200, (*classesAPI).show, api.Bare(), api.Span("1.2-")),
+	api.Do("PUT /resource_classes/{name}", classesUpdate, 200, (*classesAPI).rename, api.Bare(), api.Span("1.2-1.6")),
+	api.Do("PUT /resource_classes/{name}", classesUpdate, 204, (*classesAPI).put, api.Span("1.7-")),
+	api.Do("DELETE /resource_classes/{name}", classesDelete, 204, (*classesAPI).delete, api.Span("1.2-")),
 }}
 
 type classBody struct {
@@ -111,7 +118,7 @@ func classViewOf(name string) classView {
 	return classView{name, []link{{"self", "/resource_classes/" + name}}}
 }
 
-func (a *API) listClasses(ctx context.Context, r *api.Request, _ *api.None) (api.Page[classView], error) {
+func (a *classesAPI) list(ctx context.Context, r *api.Request, _ *api.None) (api.Page[classView], error) {
 	all, err := a.s.Classes(ctx)
 	if err != nil {
 		return api.Page[classView]{}, err
@@ -124,7 +131,7 @@ func (a *API) listClasses(ctx context.Context, r *api.Request, _ *api.None) (api
 	return api.Page[classView]{Items: views}, nil
 }
 
-func (a *API) createClass(ctx context.Context, r *api.Request, in *classBody) (api.None, error) {
+func (a *classesAPI) create(ctx context.Context, r *api.Request, in *classBody) (api.None, error) {
 	made, err := a.s.AddClass(ctx, in.Name)
 	if err == nil && !made {
 		err = fault.Conflictf("Conflicting resource class already exists: %s", in.Name)
@@ -133,7 +140,7 @@ func (a *API) createClass(ctx context.Context, r *api.Request, in *classBody) (a
 	return api.None{}, err
 }
 
-func (a *API) showClass(ctx context.Context, r *api.Request, _ *api.None) (classView, error) {
+func (a *classesAPI) show(ctx context.Context, r *api.Request, _ *api.None) (classView, error) {
 	name := r.Param("name")
 	ok, err := a.s.HasClass(ctx, name)
 	if err == nil && !ok {
@@ -143,11 +150,11 @@ func (a *API) showClass(ctx context.Context, r *api.Request, _ *api.None) (class
 	return classViewOf(name), err
 }
 
-func (a *API) renameClass(ctx context.Context, r *api.Request, in *classBody) (classView, error) {
+func (a *classesAPI) rename(ctx context.Context, r *api.Request, in *classBody) (classView, error) {
 	return classViewOf(in.Name), a.s.RenameClass(ctx, r.Param("name"), in.Name)
 }
 
-func (a *API) putClass(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *classesAPI) put(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	made, err := a.s.AddClass(ctx, r.Param("name"))
 	if err != nil {
 		return api.None{}, err
@@ -159,6 +166,6 @@ func (a *API) putClass(ctx context.Context, r *api.Request, _ *api.None) (api.No
 	return api.None{}, nil
 }
 
-func (a *API) dropClass(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *classesAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	return api.None{}, a.s.DropClass(ctx, r.Param("name"))
 }

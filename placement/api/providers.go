@@ -12,15 +12,18 @@ import (
 	"hypernova/placement/providers"
 )
 
-var resourceProviders = api.Resource[*API]{Name: "resource_provider", Plural: "resource_providers", Ops: api.Ops[*API]{
-	api.List("GET /resource_providers", providersList, (*API).listProviders),
-	api.Do("POST /resource_providers", providersCreate, 201, (*API).createSilently, api.Bare(), api.Span("1.0-1.19")),
-	api.Do("POST /resource_providers", providersCreate, 200, (*API).createProvider, api.Bare(), api.Span("1.20-")),
-	api.On("GET /resource_providers/{uuid}", providersShow, 200, (*API).load, (*API).showProvider, api.Bare()),
-	api.On("PUT /resource_providers/{uuid}", providersUpdate, 200, (*API).load, (*API).updateProvider, api.Bare()),
-	api.On("DELETE /resource_providers/{uuid}", providersDelete, 204, (*API).load, (*API).deleteProvider),
-	api.On("GET /resource_providers/{uuid}/usages", providerUsages, 200, (*API).load, (*API).usagesOf, api.Bare()),
-	api.On("GET /resource_providers/{uuid}/allocations", providerHeld, 200, (*API).load, (*API).heldOn, api.Bare()),
+// providersAPI answers what is asked about providers.
+type providersAPI struct{ providerLoader }
+
+var resourceProviders = api.Resource[*providersAPI]{Name: "resource_provider", Plural: "resource_providers", Ops: api.Ops[*providersAPI]{
+	api.List("GET /resource_providers", providersList, (*providersAPI).list),
+	api.Do("POST /resource_providers", providersCreate, 201, (*providersAPI).createSilently, api.Bare(), api.Span("1.0-1.19")),
+	api.Do("POST /resource_providers", providersCreate, 200, (*providersAPI).createShown, api.Bare(), api.Span("1.20-")),
+	api.On("GET /resource_providers/{uuid}", providersShow, 200, (*providersAPI).load, (*providersAPI).show, api.Bare()),
+	api.On("PUT /resource_providers/{uuid}", providersUpdate, 200, (*providersAPI).load, (*providersAPI).update, api.Bare()),
+	api.On("DELETE /resource_providers/{uuid}", providersDelete, 204, (*providersAPI).load, (*providersAPI).delete),
+	api.On("GET /resource_providers/{uuid}/usages", providerUsages, 200, (*providersAPI).load, (*providersAPI).usages, api.Bare()),
+	api.On("GET /resource_providers/{uuid}/allocations", providerHeld, 200, (*providersAPI).load, (*providersAPI).allocations, api.Bare()),
 }}
 
 type providerBody struct {
@@ -69,7 +72,7 @@ type providersQuery struct {
 	Required  []string `wire:"required" mv:"1.18-"`
 }
 
-func (a *API) listProviders(ctx context.Context, r *api.Request, q *providersQuery) (api.Page[providerView], error) {
+func (a *providersAPI) list(ctx context.Context, r *api.Request, q *providersQuery) (api.Page[providerView], error) {
 	g, err := a.filterOf(ctx, r, q)
 	if err != nil {
 		return api.Page[providerView]{}, err
@@ -101,7 +104,7 @@ func (a *API) listProviders(ctx context.Context, r *api.Request, q *providersQue
 	return api.Page[providerView]{Items: views}, nil
 }
 
-func (a *API) filterOf(ctx context.Context, r *api.Request, q *providersQuery) (placement.RequestGroup, error) {
+func (a *providersAPI) filterOf(ctx context.Context, r *api.Request, q *providersQuery) (placement.RequestGroup, error) {
 	var g placement.RequestGroup
 	var err error
 	if q.Resources != nil {
@@ -143,7 +146,7 @@ func meetsEach(have []string, all [][]string) bool {
 	return !slices.ContainsFunc(all, func(any []string) bool { return !meets(have, any) })
 }
 
-func (a *API) create(ctx context.Context, r *api.Request, in *providerBody) (providers.Provider, error) {
+func (a *providersAPI) create(ctx context.Context, r *api.Request, in *providerBody) (providers.Provider, error) {
 	p := placement.Provider{Name: in.Name}
 	if in.UUID.Has() {
 		p.ID = dashed(in.UUID.Value)
@@ -158,12 +161,12 @@ func (a *API) create(ctx context.Context, r *api.Request, in *providerBody) (pro
 	return made, err
 }
 
-func (a *API) createSilently(ctx context.Context, r *api.Request, in *providerBody) (api.None, error) {
+func (a *providersAPI) createSilently(ctx context.Context, r *api.Request, in *providerBody) (api.None, error) {
 	_, err := a.create(ctx, r, in)
 	return api.None{}, err
 }
 
-func (a *API) createProvider(ctx context.Context, r *api.Request, in *providerBody) (providerView, error) {
+func (a *providersAPI) createShown(ctx context.Context, r *api.Request, in *providerBody) (providerView, error) {
 	p, err := a.create(ctx, r, in)
 	if err != nil {
 		return providerView{}, err
@@ -172,12 +175,12 @@ func (a *API) createProvider(ctx context.Context, r *api.Request, in *providerBo
 	return viewOf(r, p), nil
 }
 
-func (a *API) showProvider(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (providerView, error) {
+func (a *providersAPI) show(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (providerView, error) {
 	fresh(r, p.Updated)
 	return viewOf(r, p), nil
 }
 
-func (a *API) updateProvider(ctx context.Context, r *api.Request, p providers.Provider, in *providerEdit) (providerView, error) {
+func (a *providersAPI) update(ctx context.Context, r *api.Request, p providers.Provider, in *providerEdit) (providerView, error) {
 	var parent *string
 	if in.Parent.Set {
 		to := ""
@@ -194,7 +197,7 @@ func (a *API) updateProvider(ctx context.Context, r *api.Request, p providers.Pr
 	return viewOf(r, p), nil
 }
 
-func (a *API) deleteProvider(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
+func (a *providersAPI) delete(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
 	return api.None{}, a.s.Delete(ctx, p.ID)
 }
 
@@ -203,7 +206,7 @@ type usagesView struct {
 	Usages     placement.Resources `wire:"usages"`
 }
 
-func (a *API) usagesOf(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (usagesView, error) {
+func (a *providersAPI) usages(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (usagesView, error) {
 	fresh(r, time.Time{})
 	return usagesView{p.Generation, p.Used}, nil
 }
@@ -218,7 +221,7 @@ type holderView struct {
 	Generation int64               `wire:"consumer_generation" mv:"1.28-"`
 }
 
-func (a *API) heldOn(ctx context.Context, r *api.Request, p providers.Provider, _ *api.None) (heldView, error) {
+func (a *providersAPI) allocations(ctx context.Context, r *api.Request, p providers.Provider, _ *api.None) (heldView, error) {
 	held, err := a.s.Holders(ctx, p.ID)
 	if err != nil {
 		return heldView{}, err

@@ -8,14 +8,17 @@ import (
 	"hypernova/placement/providers"
 )
 
+// tagsAPI answers which aggregates and traits a provider has.
+type tagsAPI struct{ providerLoader }
+
 // tags are a provider's aggregates and traits.
-var tags = api.Resource[*API]{Name: "tag", Plural: "tags", Ops: api.Ops[*API]{
-	api.On("GET /resource_providers/{uuid}/aggregates", aggregatesList, 200, (*API).load, (*API).listAggregates, api.Bare(), api.Span("1.1-")),
-	api.On("PUT /resource_providers/{uuid}/aggregates", aggregatesUpdate, 200, (*API).load, (*API).setAggregatesPlain, api.Bare(), api.Span("1.1-1.18")),
-	api.On("PUT /resource_providers/{uuid}/aggregates", aggregatesUpdate, 200, (*API).load, (*API).setAggregates, api.Bare(), api.Span("1.19-")),
-	api.On("GET /resource_providers/{uuid}/traits", providerTraits, 200, (*API).load, (*API).listProviderTraits, api.Bare(), api.Span("1.6-")),
-	api.On("PUT /resource_providers/{uuid}/traits", providerTraitSet, 200, (*API).load, (*API).setProviderTraits, api.Bare(), api.Span("1.6-")),
-	api.On("DELETE /resource_providers/{uuid}/traits", providerTraitDel, 204, (*API).load, (*API).dropProviderTraits, api.Span("1.6-")),
+var tags = api.Resource[*tagsAPI]{Name: "tag", Plural: "tags", Ops: api.Ops[*tagsAPI]{
+	api.On("GET /resource_providers/{uuid}/aggregates", aggregatesList, 200, (*tagsAPI).load, (*tagsAPI).listAggregates, api.Bare(), api.Span("1.1-")),
+	api.On("PUT /resource_providers/{uuid}/aggregates", aggregatesUpdate, 200, (*tagsAPI).load, (*tagsAPI).setAggregatesPlain, api.Bare(), api.Span("1.1-1.18")),
+	api.On("PUT /resource_providers/{uuid}/aggregates", aggregatesUpdate, 200, (*tagsAPI).load, (*tagsAPI).setAggregates, api.Bare(), api.Span("1.19-")),
+	api.On("GET /resource_providers/{uuid}/traits", providerTraits, 200, (*tagsAPI).load, (*tagsAPI).listTraits, api.Bare(), api.Span("1.6-")),
+	api.On("PUT /resource_providers/{uuid}/traits", providerTraitSet, 200, (*tagsAPI).load, (*tagsAPI).setTraits, api.Bare(), api.Span("1.6-")),
+	api.On("DELETE /resource_providers/{uuid}/traits", providerTraitDel, 204, (*tagsAPI).load, (*tagsAPI).deleteTraits, api.Span("1.6-")),
 }}
 
 type aggregatesView struct {
@@ -28,7 +31,7 @@ type aggregatesBody struct {
 	Generation int64    `wire:"resource_provider_generation" is:"required"`
 }
 
-func (a *API) listAggregates(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (aggregatesView, error) {
+func (a *tagsAPI) listAggregates(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (aggregatesView, error) {
 	fresh(r, time.Time{})
 	return aggregatesView{list(p.Aggregates), p.Generation}, nil
 }
@@ -47,18 +50,18 @@ type plainList []string
 // Validate checks the elements, which have no tag of their own.
 func (l *plainList) Validate(api.Version) error { return uuids(*l) }
 
-func (a *API) setAggregatesPlain(ctx context.Context, r *api.Request, p providers.Provider, in *plainList) (aggregatesView, error) {
+func (a *tagsAPI) setAggregatesPlain(ctx context.Context, r *api.Request, p providers.Provider, in *plainList) (aggregatesView, error) {
 	if err := in.Validate(r.Version); err != nil {
 		return aggregatesView{}, err
 	}
 	return a.putAggregates(ctx, r, p, providers.Keep, *in)
 }
 
-func (a *API) setAggregates(ctx context.Context, r *api.Request, p providers.Provider, in *aggregatesBody) (aggregatesView, error) {
+func (a *tagsAPI) setAggregates(ctx context.Context, r *api.Request, p providers.Provider, in *aggregatesBody) (aggregatesView, error) {
 	return a.putAggregates(ctx, r, p, max(in.Generation, 0), in.Aggregates)
 }
 
-func (a *API) putAggregates(ctx context.Context, r *api.Request, p providers.Provider, generation int64, all []string) (aggregatesView, error) {
+func (a *tagsAPI) putAggregates(ctx context.Context, r *api.Request, p providers.Provider, generation int64, all []string) (aggregatesView, error) {
 	for i := range all {
 		all[i] = dashed(all[i])
 	}
@@ -80,12 +83,12 @@ type providerTraitsBody struct {
 	Generation int64    `wire:"resource_provider_generation" is:"required"`
 }
 
-func (a *API) listProviderTraits(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (providerTraitsView, error) {
+func (a *tagsAPI) listTraits(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (providerTraitsView, error) {
 	fresh(r, p.Updated)
 	return providerTraitsView{list(p.Traits), p.Generation}, nil
 }
 
-func (a *API) setProviderTraits(ctx context.Context, r *api.Request, p providers.Provider, in *providerTraitsBody) (providerTraitsView, error) {
+func (a *tagsAPI) setTraits(ctx context.Context, r *api.Request, p providers.Provider, in *providerTraitsBody) (providerTraitsView, error) {
 	next, err := a.s.SetTraits(ctx, p.ID, max(in.Generation, 0), in.Traits)
 	if err != nil {
 		return providerTraitsView{}, err
@@ -94,7 +97,7 @@ func (a *API) setProviderTraits(ctx context.Context, r *api.Request, p providers
 	return providerTraitsView{list(in.Traits), next}, nil
 }
 
-func (a *API) dropProviderTraits(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
+func (a *tagsAPI) deleteTraits(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
 	_, err := a.s.SetTraits(ctx, p.ID, providers.Any, nil)
 	return api.None{}, err
 }

@@ -27,7 +27,6 @@ func Wide() map[string]int {
 		"nova/store.Store":            72,
 		"nova/virt/libvirt.Driver":    55,
 		"oslo/tasks.Queue":            48,
-		"placement/api.API":           48,
 		"placement/providers.Service": 47,
 	}
 }
