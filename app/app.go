@@ -1,5 +1,5 @@
-// Package app is the composition root: the only room that knows all rooms. It turns a Config and a list of roles into services,
-// in one readable order, and decides for each contract whether its fulfiller is in this process or behind a client.
+// Package app is the composition root: it turns the configuration and a list of roles into running services.
+// For each contract it decides whether the implementation is in this process or behind a client.
 //
 //	roles.go       the table of roles and groups
 //	listeners.go   where an API's listener comes from, and to whom it goes

@@ -1,4 +1,5 @@
-// Package cloudtest is a whole cloud in one test process: real services, SQLite in memory, a bus in memory, a pretended hypervisor.
+// Package cloudtest runs a whole cloud inside a test process, with SQLite and the message bus in memory and the fake
+// hypervisor driver.
 //
 //	c := cloudtest.New(t, cloudtest.Computes(3))
 //	c.FailSpawn("h2", "no luck")

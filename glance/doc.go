@@ -1,4 +1,4 @@
-// Package glance is the vocabulary of images, and this the map of their house.
+// Package glance is the vocabulary of the image service: types and contracts that its other packages share.
 //
 // Rooms:
 //

@@ -1,4 +1,4 @@
-// Package keystone is the vocabulary of identity: who may be somebody, where, and what proves it.
+// Package keystone is the vocabulary of identity: types and contracts that its other packages share.
 //
 // Rooms: store keeps rows; identity (domains, projects, users, groups), assignment (roles and grants), delegation (application
 // credentials, trusts), credential (users' other secrets), catalog (regions, services, endpoints, what filters them), limit and

@@ -1,4 +1,4 @@
-// Package neutron is the vocabulary of networks: networks, subnets, ports, security groups, and what a host is told of them.
+// Package neutron is the vocabulary of networking: types and contracts that its other packages share.
 package neutron
 
 import (

@@ -1,4 +1,4 @@
-// Package nova is the vocabulary of compute: servers, flavors, hosts, states, and what other services may tell it.
+// Package nova is the vocabulary of compute: types, states and contracts that its other packages share.
 //
 // # The house
 //

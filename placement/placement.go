@@ -1,4 +1,4 @@
-// Package placement is the vocabulary of inventories and claims.
+// Package placement is the vocabulary of placement: types and contracts that its other packages share.
 package placement
 
 import "context"

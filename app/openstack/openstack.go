@@ -1,5 +1,5 @@
-// Package openstack knows the files that operators of OpenStack have: which options and policy rules its services read, and what
-// those mean to this cloud.
+// Package openstack reads the configuration and policy files of OpenStack's services and maps their options and rules
+// to this program's.
 //
 //	options.txt, rules.txt   names, as OpenStack's own releases declare them
 //	options.go               which service a file belongs to, and which options are OpenStack's

@@ -1,4 +1,4 @@
-// Package rest is a small client of the cloud's own APIs, for what the program does through them: the first content, status, tests.
+// Package rest is an HTTP client of the cloud's own APIs, for commands and tests.
 package rest
 
 import (

@@ -1,5 +1,5 @@
-// Package scenario runs stories told to a cloud: requests, what must come back, what happens meanwhile. The same story runs against a
-// cloud in the test's process and against separate processes.
+// Package scenario runs test scripts against a cloud: requests, expected answers, and faults injected meanwhile. The
+// same story runs against a cloud in the test's process and against separate processes.
 //
 // A story is a txtar archive: the text before the first file is the script, one command a line, "#" begins a comment line; the files
 // are request bodies. $name and ${name} stand for variables. Words are separated by spaces; "…" keeps spaces.

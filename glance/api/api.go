@@ -1,4 +1,4 @@
-// Package api is the image service's wire room: one file per family of operations, wire types beside them.
+// Package api is the Image API v2 on the wire: routes, request and response types, policies.
 package api
 
 import (

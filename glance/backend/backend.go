@@ -1,4 +1,4 @@
-// Package backend is the contract of places that keep image data.
+// Package backend is the contract of stores for image data, as glance_store's drivers.
 package backend
 
 import (

@@ -1,4 +1,4 @@
-// Package client is the image service's contract over HTTP.
+// Package client is the client of the image service, over HTTP.
 package client
 
 import (

@@ -1,4 +1,4 @@
-// Package images is the image service's verbs: records, data, imports and members, as the caller in the context.
+// Package images is the verbs of the image service: image records, data, imports and members.
 //
 // Invariant: data that a record names is whole once the record is active; data that no record names is on the trash list or
 // belongs to an upload under way. A crash at any point is mended by Run of the same worker.

@@ -1,5 +1,5 @@
-// Package metadefs is the catalogue of metadata definitions: namespaces of properties, objects and tags, and the types of resources
-// that they go with. It keeps what clients define and loads what comes as files; nothing here checks an image by them.
+// Package metadefs is the metadata definitions catalogue: namespaces with properties, objects, tags and resource types.
+// It keeps what clients define and loads what comes as files; nothing here checks an image by them.
 //
 // Invariant: what is in a namespace lives and dies with it, and a protected namespace loses nothing.
 package metadefs

@@ -1,4 +1,5 @@
-// Package properties protects free properties of images: an operator's file says who may create, read, update and delete which.
+// Package properties implements property protections: a file of the operator restricts who may create, read, update and
+// delete image properties.
 //
 // The file has a section per expression, looked for anywhere in a property's name, in order; the first that fits decides. Its four
 // options, create, read, update and delete, each name roles separated by commas, @ for everybody or ! for nobody; or, in the form of

@@ -1,4 +1,4 @@
-// Package signature checks image data against the signature that its publisher put among the image's properties.
+// Package signature verifies image signatures (img_signature properties).
 //
 // Certificates come from a folder that the operator fills: <identifier>.pem, one certificate each. Trust is being in that folder, as
 // it is being in the key manager elsewhere; beyond that a certificate must be valid at the time.

@@ -1,4 +1,4 @@
-// Package store is the image service's SQL: rows in, vocabulary out.
+// Package store is the database access of the image service.
 package store
 
 import (

@@ -1,4 +1,4 @@
-// Package tasks is the log of long work on images: what an import or a client's task is doing, and how it ended.
+// Package tasks is the Tasks API's records: imports and other asynchronous work on images.
 //
 // Invariant: an image has at most one task that has not ended. A task ends once; what is said of it later changes nothing.
 package tasks

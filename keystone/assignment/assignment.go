@@ -1,4 +1,4 @@
-// Package assignment is the verbs on roles and grants, and the answer to "which roles does this user hold there".
+// Package assignment is the verbs on roles, role assignments and implied roles.
 package assignment
 
 import (

@@ -1,6 +1,6 @@
-// Package bootstrap brings a new identity database to the state every cloud starts from: the default domain, the roles and what they
-// imply, the administrator, service and demo projects, and the catalog. It only adds: run again, it changes nothing but endpoint
-// URLs that have moved, and never a password that is there.
+// Package bootstrap creates the initial content of an identity database, as keystone-manage bootstrap does: domain,
+// roles, administrator, projects, catalog. It only adds: run again, it changes nothing but endpoint URLs that have
+// moved, and never a password that is there.
 package bootstrap
 
 import (

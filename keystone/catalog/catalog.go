@@ -1,4 +1,4 @@
-// Package catalog is the verbs on regions, services and endpoints, and the catalog that tokens show.
+// Package catalog is the verbs on regions, services, endpoints and endpoint filters, and the catalog of a token.
 package catalog
 
 import (

@@ -1,4 +1,4 @@
-// Package client is keystone.API over HTTP: what a service in another process asks of identity.
+// Package client is the client of the identity service, over HTTP.
 package client
 
 import (

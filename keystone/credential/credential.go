@@ -1,5 +1,5 @@
-// Package credential is the verbs on the secrets that users keep beside their passwords, sealed in the database, and the check of
-// requests that were signed with one of them.
+// Package credential is the verbs on credentials (EC2, TOTP and others), encrypted in the database, and the check of
+// EC2 and S3 signatures.
 package credential
 
 import (

@@ -1,4 +1,4 @@
-// Package delegation is the verbs on what users hand out of their own power: application credentials with access rules, and trusts.
+// Package delegation is the verbs on application credentials, access rules and trusts.
 package delegation
 
 import (

@@ -1,4 +1,4 @@
-// Package directory lets a domain keep its users and groups somewhere else, in an LDAP server: it reads them there and never writes.
+// Package directory is a read-only identity backend for domains whose users and groups are in LDAP.
 //
 // Somebody from a directory has a public id here that is made of the domain and the directory's own id, so that it is the same in every
 // deployment; directory_ids leads back. Whoever has proved a password also gets a row among the users, so that what belongs to users

@@ -1,5 +1,5 @@
-// Package federation is the verbs on the partners of this cloud: identity providers with their protocols and mappings, and the service
-// providers that take this cloud's word; and the login of somebody whom a provider vouches for.
+// Package federation is the verbs on identity providers, protocols, mappings and service providers, and the login of
+// federated users.
 //
 // Invariant: a user that a provider vouches for is one that this provider, and no other, has made here, or one of this cloud's own that an
 // administrator's mapping names.

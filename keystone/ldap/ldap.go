@@ -1,4 +1,4 @@
-// Package ldap reads the users and groups of a domain from an LDAP server, and proves passwords by binding there. It never writes.
+// Package ldap is the LDAP client: it searches users and groups and verifies passwords with a bind. It never writes.
 //
 // What clients send reaches a search only escaped, a bind only with the DN that a search has found, and never with an empty password,
 // which servers take for no wish to prove anything.

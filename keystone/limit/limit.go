@@ -1,4 +1,4 @@
-// Package limit is the verbs on registered limits and limits, under one of two enforcement models.
+// Package limit is the verbs on registered limits and limits, with the flat and the two-level enforcement model.
 package limit
 
 import (

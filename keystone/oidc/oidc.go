@@ -1,5 +1,5 @@
-// Package oidc proves who presents a bearer token of an OpenID Connect provider. Signed tokens are checked against the provider's
-// published keys, opaque ones by asking the provider. Browsers that bring no token are sent to the provider for one (browser.go).
+// Package oidc validates tokens of OpenID Connect providers. Signed tokens are checked against the provider's published
+// keys, opaque ones by asking the provider. Browsers that bring no token are sent to the provider for one (browser.go).
 //
 // A token counts only when an issuer that the caller accepts has signed it with an asymmetric algorithm, when it is within its time,
 // and when it was made for one of the audiences of this cloud: a token that another application was given proves nothing here.

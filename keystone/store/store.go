@@ -1,4 +1,4 @@
-// Package store is identity's SQL: one file per family of tables, every statement a value, rows in and vocabulary out.
+// Package store is the database access of the identity service.
 package store
 
 import (

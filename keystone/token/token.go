@@ -1,5 +1,5 @@
-// Package token proves identities: it checks passwords and tokens, issues Fernet tokens, and tells what a token is good for.
-// A token is not kept anywhere; what it proves is looked up, and remembered until the epoch moves.
+// Package token authenticates users and issues and validates Fernet tokens. A token is not kept anywhere; what it
+// proves is looked up, and remembered until the epoch moves.
 package token
 
 import (

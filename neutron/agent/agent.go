@@ -1,5 +1,5 @@
-// Package agent is a host's part in networking: it pulls what the host must realise, makes the host so, answers its guests' DHCP and metadata
-// requests, and reports which ports are wired.
+// Package agent is the neutron agent: it wires a host's ports, answers DHCP and metadata requests, and reports the
+// state of ports.
 //
 //	netdev    host toolbox: links, namespaces, sockets, connection tracking (netlink lives here alone)
 //	nft       the packet filter: pure builder, one command to apply it

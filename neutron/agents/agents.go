@@ -1,5 +1,4 @@
-// Package agents is neutron-server's side of the street to the hosts: it keeps the record of the agents, answers what a host must
-// realise, and takes the hosts' reports.
+// Package agents is the server side of the agents: agent records, the state that an agent requests, and its reports.
 package agents
 
 import (

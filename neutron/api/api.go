@@ -1,5 +1,6 @@
-// Package api is networking on the wire: OpenStack's Networking API v2.0. A file per resource: its wire types, its operations, and the
-// mapping to verbs. What a caller may not see answers 404 everywhere, what he may see but not do 403.
+// Package api is the Networking API v2.0 on the wire: routes, request and response types, policies. A file per
+// resource: its wire types, its operations, and the mapping to verbs. What a caller may not see answers 404 everywhere,
+// what he may see but not do 403.
 package api
 
 import (

@@ -1,5 +1,6 @@
-// Package client is networking's contract over HTTP, for a compute that runs in another process. It calls with a service's token, which
-// must hold the service role, and sends along the user whose wish it is, so that networking judges by that user's rights.
+// Package client is the client of networking, over HTTP, for nova-compute and nova-api in other processes. It calls
+// with a service's token, which must hold the service role, and sends along the user whose wish it is, so that
+// networking judges by that user's rights.
 package client
 
 import (

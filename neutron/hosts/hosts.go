@@ -1,5 +1,5 @@
-// Package hosts is what each host must realise of networking, and how hosts learn that it has changed: a revision per host moves on in
-// the transaction of the change, and a hint goes out after its commit. A lost hint costs an agent's poll interval, nothing more.
+// Package hosts computes the desired network state of a host, with a revision that each change raises, and notifies its
+// agent. A lost hint costs an agent's poll interval, nothing more.
 package hosts
 
 import (

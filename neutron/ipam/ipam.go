@@ -1,5 +1,5 @@
-// Package ipam is the arithmetic of addresses: which pools a subnet has, which address is next, which pools make sense. It knows no
-// database: uniqueness is decided where the rows are, this package only proposes.
+// Package ipam computes allocation pools and chooses free addresses of a subnet. It knows no database: uniqueness is
+// decided where the rows are, this package only proposes.
 package ipam
 
 import (

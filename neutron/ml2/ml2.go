@@ -1,5 +1,6 @@
-// Package ml2 is the contract of network types and mechanisms. A type says which segments its networks may have; a mechanism says
-// whether and how a host can carry a port of a segment. Both only decide: the rows are the caller's, so a driver has nothing to clean up.
+// Package ml2 is the contract of type drivers and mechanism drivers. A type says which segments its networks may have;
+// a mechanism says whether and how a host can carry a port of a segment. Both only decide: the rows are the caller's,
+// so a driver has nothing to clean up.
 package ml2
 
 import (

@@ -1,6 +1,6 @@
-// Package networks are the verbs of networks, subnets and ports, and what compute asks of networking. Each verb is one transaction that
-// also moves on the revisions of the hosts concerned; hints to agents and to compute go out after its commit. Who may do what is
-// decided before these are called.
+// Package networks is the verbs on networks, subnets and ports. Each verb is one transaction that also moves on the
+// revisions of the hosts concerned; hints to agents and to compute go out after its commit. Who may do what is decided
+// before these are called.
 package networks
 
 import (

@@ -1,4 +1,4 @@
-// Package quota is how much of networking a project may have. Limits hold because what is there is counted in the transaction that adds
+// Package quota is the quotas of networking. Limits hold because what is there is counted in the transaction that adds
 // to it, and writes are serializable; there is no usage record that could drift.
 package quota
 

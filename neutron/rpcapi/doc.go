@@ -1,4 +1,4 @@
-// Package rpcapi is the street between neutron-server and the agents on the hosts: typed messages, declared once for both ends.
+// Package rpcapi declares the RPC methods between neutron-server and its agents.
 //
 // The bus carries hints, the database the truth. The server casts Changed to a host when something on it may differ; the agent pulls
 // HostState, which is everything the host must realise, applies it and reports the ports that are wired. A lost message makes work

@@ -1,5 +1,5 @@
-// Package secgroups are the verbs of security groups and their rules. Each project has a default group, which makes itself the first time
-// anybody asks for the project's groups. Who may do what is decided before these are called.
+// Package secgroups is the verbs on security groups and their rules. Each project has a default group, which makes
+// itself the first time anybody asks for the project's groups. Who may do what is decided before these are called.
 package secgroups
 
 import (

@@ -1,5 +1,6 @@
-// Package store keeps networking in SQL. A row carries all that reading it shows, addresses, groups and tags included, so that a list is
-// one statement; what must be unique or found by its value is kept once more in tables of its own, which are written with the row.
+// Package store is the database access of networking. A row carries all that reading it shows, addresses, groups and
+// tags included, so that a list is one statement; what must be unique or found by its value is kept once more in tables
+// of its own, which are written with the row.
 package store
 
 import (

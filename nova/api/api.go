@@ -1,5 +1,5 @@
-// Package api is compute's wire room: one file per resource with its wire types, its table of operations, and the mapping to the verbs.
-// It speaks microversions 2.1 to 2.96.
+// Package api is the Compute API v2.1 on the wire: routes, request and response types, microversions, policies. It
+// speaks microversions 2.1 to 2.96.
 package api
 
 import (

@@ -1,4 +1,4 @@
-// Package client is compute over HTTP, for services that run in other processes: so far the events that networking tells it.
+// Package client is the client of compute, over HTTP, for the external events that networking sends.
 package client
 
 import (

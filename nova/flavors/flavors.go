@@ -1,4 +1,4 @@
-// Package flavors is the verbs on sizes: what operators make of them and who may see them.
+// Package flavors is the verbs on flavors, their access lists and extra specs.
 package flavors
 
 import (

@@ -1,4 +1,4 @@
-// Package hosts is the verbs of operators: services, hypervisors, availability zones, aggregates.
+// Package hosts is the verbs on compute services, hypervisors, availability zones and aggregates.
 package hosts
 
 import (

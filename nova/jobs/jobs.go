@@ -1,5 +1,5 @@
-// Package jobs declares the durable work of compute: what verbs enqueue in their transaction and the conductor handles. The key of a job
-// is its server's id, so that jobs of one server run one at a time in the order they were asked for.
+// Package jobs declares the kinds of tasks that compute's verbs enqueue and nova-conductor handles. The key of a job is
+// its server's id, so that jobs of one server run one at a time in the order they were asked for.
 package jobs
 
 import (

@@ -1,4 +1,4 @@
-// Package keypairs is the verbs on users' public keys: import, making a pair, and what a server needs of them.
+// Package keypairs is the verbs on key pairs.
 package keypairs
 
 import (

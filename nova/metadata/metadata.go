@@ -1,5 +1,5 @@
-// Package metadata is what a guest reads about itself: the OpenStack tree and the EC2 tree, as files of a config drive and over HTTP.
-// The builders are pure; the handler adds the proof of who asks.
+// Package metadata builds the metadata of a server in the OpenStack and EC2 formats, for the metadata API and config
+// drives. The builders are pure; the handler adds the proof of who asks.
 package metadata
 
 import (

@@ -1,5 +1,4 @@
-// Package quota is the verbs on limits: the deployment's defaults, then the default class, then what was set for a project, then for a
-// user in it; the later wins.
+// Package quota is the quotas of compute: defaults, quota classes, and limits of projects and users.
 package quota
 
 import (

@@ -1,4 +1,4 @@
-// Package rpcapi declares what conductor, scheduler and compute agents say to each other: names, arguments, replies, deadlines. It does nothing.
+// Package rpcapi declares the RPC methods between nova-api, nova-scheduler, nova-conductor and nova-compute.
 package rpcapi
 
 import (

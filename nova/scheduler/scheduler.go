@@ -1,5 +1,5 @@
-// Package scheduler chooses hosts for servers: it filters and weighs a snapshot in memory, and says for each filter how many hosts it dropped
-// and why. It claims nothing; who asks claims, and asks again when somebody was faster.
+// Package scheduler is the nova-scheduler role: it selects hosts with filters and weighers over a snapshot in memory.
+// It claims nothing; who asks claims, and asks again when somebody was faster.
 package scheduler
 
 import (

@@ -1,5 +1,6 @@
-// Package servers is the verbs on servers: it validates meaning, writes rows and enqueues work in one transaction, and returns.
-// It decides no policy: whoever calls has asked already. The caller in the context is whose server is made and whom locks concern.
+// Package servers is the verbs on servers: they check a request, write rows and enqueue a task in one transaction. It
+// decides no policy: whoever calls has asked already. The caller in the context is whose server is made and whom locks
+// concern.
 package servers
 
 import (

@@ -1,5 +1,5 @@
-// Package store is compute's SQL room: servers with everything a list shows in the row, actions and events, services, nodes, aggregates.
-// Functions take the querier they run on, so that a verb can do several in one transaction. No row type leaves the room.
+// Package store is the database access of compute. Functions take the querier they run on, so that a verb can do
+// several in one transaction. No row type leaves the room.
 package store
 
 import (

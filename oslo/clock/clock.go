@@ -1,5 +1,5 @@
-// Package clock injects the time that rows are stamped with. Timers and tickers stay with package time:
-// their tests run under testing/synctest.
+// Package clock is the clock that callers inject, so that tests can set the time. Timers and tickers stay with package
+// time: their tests run under testing/synctest.
 package clock
 
 import "time"

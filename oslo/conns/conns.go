@@ -1,6 +1,5 @@
-// Package conns bounds what clients hold of a process before they have said who they are: how many connections there
-// are at once, how many of them one address may have, and how long each may keep the process waiting for a request's
-// body or for an answer to be taken.
+// Package conns limits connections from unauthenticated clients: their number in total and per address, and how long a
+// slow client may take.
 package conns
 
 import (

@@ -1,5 +1,5 @@
-// Package diskformat says what disk image data is by its own headers, and whether what reads it could be led to other files of the host or
-// would fail on it. It runs nothing and trusts nothing: every field of a header is bounded.
+// Package diskformat detects the format of disk image data and rejects unsafe images, as oslo.utils' format inspector
+// does. It runs nothing and trusts nothing: every field of a header is bounded.
 //
 // The formats are those that OpenStack tells apart: qcow2, vmdk, vdi, vhd, vhdx, qed, luks, iso, and gpt for a disk with a partition table,
 // be it GPT or MBR. Data that none of them recognises is raw.

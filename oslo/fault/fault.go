@@ -1,5 +1,6 @@
-// Package fault is the one vocabulary of errors. A fault is made where a fact is known, travels up
-// wrapped with %w and across the bus as (kind, message), and is decided upon by kind, never by text.
+// Package fault is the error kinds that all services share, and their transport between processes. A fault is made
+// where a fact is known, travels up wrapped with %w and across the bus as (kind, message), and is decided upon by kind,
+// never by text.
 package fault
 
 import (

@@ -1,4 +1,4 @@
-// Package ids makes and checks identifiers, in one place so that tests can fix them.
+// Package ids makes and checks UUIDs and request ids.
 package ids
 
 import (

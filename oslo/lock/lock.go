@@ -1,4 +1,4 @@
-// Package lock serialises work by key: one server's operations one after another, different servers' at once.
+// Package lock provides mutexes by key, for example one for each server.
 package lock
 
 import (

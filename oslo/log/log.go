@@ -1,5 +1,5 @@
-// Package log sets up slog: text or JSON, a level, and the request id of the context on every line.
-// The logger itself travels in the context, so that no package keeps one.
+// Package log sets up slog with text or JSON output, a level, and the request id on each line. The logger itself
+// travels in the context, so that no package keeps one.
 package log
 
 import (

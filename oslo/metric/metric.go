@@ -1,4 +1,4 @@
-// Package metric is the process's counters in Prometheus form. The kit counts calls, tasks, steps and requests;
+// Package metric provides the Prometheus metrics of a process. The kit counts calls, tasks, steps and requests;
 // handlers count nothing.
 package metric
 

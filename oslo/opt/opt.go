@@ -1,4 +1,4 @@
-// Package opt tells a JSON member that is absent from one that is null and one that has a value.
+// Package opt is an optional value that distinguishes absent, null and set.
 package opt
 
 import (

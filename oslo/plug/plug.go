@@ -1,4 +1,4 @@
-// Package plug is a table of constructors by name: how a driver is chosen without side effects at start.
+// Package plug is a registry of drivers by name.
 package plug
 
 import (

@@ -1,5 +1,5 @@
-// Package private makes the files and folders of the program, and the only place that does: with the modes that are meant, whatever the
-// umask, and also where an earlier release left more open ones. What it makes only the program's own user can read.
+// Package private creates files and directories with restrictive modes, whatever the umask. What it makes only the
+// program's own user can read.
 package private
 
 import (

@@ -1,4 +1,4 @@
-// Package api is placement's wire room: microversions 1.0 to 1.39, one file per family of resources.
+// Package api is the Placement API on the wire, microversions 1.0 to 1.39.
 package api
 
 import (

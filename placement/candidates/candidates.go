@@ -1,4 +1,4 @@
-// Package candidates is the pure search for combinations of providers that can hold a request.
+// Package candidates computes allocation candidates.
 //
 // A way is found for an anchor, which is a root provider. Its groups are served by the providers of the anchor's tree, and by
 // sharing providers: those with the trait MISC_SHARES_VIA_AGGREGATE that are in an aggregate with any provider of the tree.

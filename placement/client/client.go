@@ -1,4 +1,4 @@
-// Package client is placement.API over HTTP: what a service in another process asks of placement.
+// Package client is the client of placement, over HTTP.
 package client
 
 import (

@@ -1,4 +1,4 @@
-// Package providers is placement's verbs: providers and what they offer, consumers and what they hold, and the search between the two.
+// Package providers is the verbs on resource providers, inventories, allocations and traits.
 //
 // Reads of providers come from a copy in memory, which is brought up to date from the database before each read (see snapshot); so they are
 // as fresh as the database, whoever writes to it.

@@ -1,4 +1,4 @@
-// Package store is placement's SQL room: one file per family of tables.
+// Package store is the database access of placement.
 package store
 
 import (

@@ -1,5 +1,5 @@
-// Package bench prints the figures that the project publishes, measured on the real program from outside. Nothing is asserted about
-// time: a figure is read by people, and compared with the one before.
+// Package bench measures the performance figures that the project publishes. Nothing is asserted about time: a figure
+// is read by people, and compared with the one before.
 package bench
 
 import (

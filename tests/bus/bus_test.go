@@ -1,5 +1,6 @@
-// Package bus holds the tests of one sentence: the bus carries hints, the truth is in the database. Whatever a bus loses, repeats or holds
-// back, and however long it is away, every server that was asked for is there in the end, and nothing is left over.
+// Package bus tests that lost, repeated and delayed messages cause no wrong state. Whatever a bus loses, repeats or
+// holds back, and however long it is away, every server that was asked for is there in the end, and nothing is left
+// over.
 package bus
 
 import (

@@ -1,6 +1,6 @@
-// Package chaos makes a storm over a cloud of many processes: clients create, delete, reboot, stop and start servers while processes are
-// killed, stopped and continued, and the broker and the database crash. When it is over, the cloud must come to rest with nothing stuck and
-// nothing left over, and every answer that a client was given must have been true.
+// Package chaos is a stress test of a cloud of many processes: requests run while processes, the broker and the
+// database are killed. When it is over, the cloud must come to rest with nothing stuck and nothing left over, and every
+// answer that a client was given must have been true.
 //
 //	HYPERNOVA_CHAOS=10m   how long the storm lasts (default 2m)
 //	HYPERNOVA_CHAOS_SEED  what it is made from; each run prints its own

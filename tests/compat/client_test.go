@@ -1,4 +1,4 @@
-// Package compat judges the cloud with clients that others wrote.
+// Package compat runs the clients and test suites of OpenStack against the cloud.
 package compat
 
 import (

@@ -1,4 +1,4 @@
-// Package e2e boots real guests and looks at them from outside: console, SSH, packets, and what is left on the host when they are gone.
+// Package e2e boots real guests and checks console, SSH, packets and the clean-up of the host.
 package e2e
 
 import (

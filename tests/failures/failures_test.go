@@ -1,4 +1,4 @@
-// Package failures looks at what users and operators are told of something that went wrong.
+// Package failures tests the error messages that users and operators see.
 package failures
 
 import (

@@ -1,4 +1,4 @@
-// Package layout runs clouds as real processes of the built program, spread as an operator might spread them.
+// Package layout starts clouds as processes of the built program in several deployment layouts.
 //
 //	One         a process with everything in it, on SQLite
 //	Controller  a process with the control plane and the bus, and one for each host, on SQLite

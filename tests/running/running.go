@@ -1,4 +1,4 @@
-// Package running starts the real program for tests that look at it from outside: one process, free ports, a folder of its own.
+// Package running starts the program as one process for tests.
 package running
 
 import (

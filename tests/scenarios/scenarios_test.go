@@ -1,4 +1,5 @@
-// Package scenarios holds the stories that the whole cloud must live up to, in one process and in many, and the test that ends it at every step.
+// Package scenarios runs the scenario scripts on clouds in one and in many processes, and kills processes at every
+// step.
 package scenarios
 
 import (

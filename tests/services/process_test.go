@@ -1,5 +1,5 @@
-// Package services looks at services of the real program from outside: signals, readiness, listeners that outlive a process, and hosts
-// that are cut off.
+// Package services tests processes from outside: signals, readiness, restarts without downtime, and hosts without a
+// network.
 package services
 
 import (

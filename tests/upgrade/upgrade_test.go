@@ -1,4 +1,4 @@
-// Package upgrade replaces a running cloud's processes, one after another, by those of a newer release, while its users go on.
+// Package upgrade upgrades a running cloud process by process while clients use it.
 package upgrade
 
 import (

@@ -1,6 +1,6 @@
-// Package archtest holds the tests that guard the project's architecture: who may import whom, how long a file may be, what a package
-// may not contain, and which modules may be used where. A rule is a function from the parsed repository to complaints; each complaint
-// says where, what, and what to do instead. The rules themselves are tested on small made-up repositories.
+// Package archtest checks the architecture: imports, file sizes, line widths, package comments, modules. A rule is a
+// function from the parsed repository to complaints; each complaint says where, what, and what to do instead. The rules
+// themselves are tested on small made-up repositories.
 package archtest
 
 import (

@@ -1,5 +1,4 @@
-// Package recipes builds what docs/recipes.md describes: one filter, one weigher, one driver and so on, as somebody would who follows the
-// recipe, beside the project's own sources and without touching them.
+// Package recipes checks that the recipes in docs/recipes.md work as written.
 //
 // A recipe's example is a txtar file in testdata. Its first line is the heading in docs/recipes.md. Each further file is a new one, or
 // "edit path": lines to insert into a file that exists, each block below a line "after" with a text that occurs in one line. More

@@ -1,4 +1,4 @@
-// Package rooms writes docs/rooms.md: the list of all rooms with what each says of itself.
+// Package rooms writes docs/rooms.md from the package comments.
 package rooms
 
 import (

@@ -1,4 +1,4 @@
-// Package backendtest is the suite that every image backend passes.
+// Package backendtest is the test suite that every image store must pass.
 package backendtest
 
 import (

@@ -1,4 +1,4 @@
-// Package file keeps image data as files of one folder: written beside, synced, and moved into place when whole.
+// Package file is the image store on a file system: data is written to a temporary file, synced and renamed.
 package file
 
 import (

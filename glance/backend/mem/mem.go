@@ -1,4 +1,4 @@
-// Package mem keeps image data in memory, for clouds that end with their process.
+// Package mem is the image store in memory, for tests and throw-away clouds.
 package mem
 
 import (

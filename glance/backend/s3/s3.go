@@ -1,4 +1,4 @@
-// Package s3 keeps image data as objects of one bucket of a service that speaks the S3 protocol.
+// Package s3 is the image store on an S3 bucket.
 //
 // Data is sent in parts that are held in memory one by one, so an image of any size needs no more than a few of them, and no file.
 // An object is there only once its last part is, so a cut-off Put leaves parts at most; Delete and List know of those.

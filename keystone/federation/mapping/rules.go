@@ -1,5 +1,5 @@
-// Package mapping is the language in which operators say what somebody whom an identity provider vouches for is here: rules of remote
-// conditions and local consequences. It is pure: it knows no database and no protocol.
+// Package mapping evaluates federation mappings: rules from remote attributes to local users, groups and projects. It
+// is pure: it knows no database and no protocol.
 package mapping
 
 import (

@@ -1,4 +1,4 @@
-// Package ldaptest runs an OpenLDAP server of a test's own, with a few people in it.
+// Package ldaptest starts an OpenLDAP server for tests.
 package ldaptest
 
 import (

@@ -1,5 +1,4 @@
-// Package oidctest is a small OpenID Connect provider for tests: it signs tokens, publishes its keys, and serves the password, client
-// credentials, authorization code and device flows, and introspection.
+// Package oidctest is an OpenID Connect provider for tests.
 package oidctest
 
 import (

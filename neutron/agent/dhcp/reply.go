@@ -1,5 +1,5 @@
-// Package dhcp answers the DHCPv4 requests of a host's own guests, from the server's state alone: who is not in it gets no answer.
-// There are no leases to keep: an address belongs to its port until the port is deleted.
+// Package dhcp is the DHCPv4 server of an agent, which answers from the port list. There are no leases to keep: an
+// address belongs to its port until the port is deleted.
 package dhcp
 
 import (

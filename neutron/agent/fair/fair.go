@@ -1,5 +1,4 @@
-// Package fair bounds what one guest may ask of the servers that a host runs for all of its guests, so that what one
-// asks too much is refused to it and not to its neighbours.
+// Package fair limits the rate of each guest's DHCP and metadata requests.
 package fair
 
 import (

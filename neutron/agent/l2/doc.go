@@ -1,4 +1,4 @@
-// Package l2 makes a host's bridges, taps, tunnels, DHCP namespaces and packet filter what the server says they must be.
+// Package l2 reconciles a host's bridges, taps, tunnels and packet filter with the state that neutron-server sends.
 //
 // It is a reconciler: Make turns the server's state into a Plan, Diff compares that with what the kernel has, and Apply carries out the
 // difference. It keeps nothing that a restart would lose: after one, the first Apply finds everything in place and changes nothing, so no flow is

@@ -1,6 +1,6 @@
-// Package metadata passes guests' requests to 169.254.169.254 on to nova, with the proof of who asks: the network that the request
-// came from and its source address name a port, the port names the server. A guest cannot speak for another, because anti-spoofing
-// lets it use its own address only, and whatever it says about itself in headers is dropped.
+// Package metadata is the metadata proxy: it adds the instance id and its signature to guests' requests to
+// 169.254.169.254. A guest cannot speak for another, because anti-spoofing lets it use its own address only, and
+// whatever it says about itself in headers is dropped.
 package metadata
 
 import (

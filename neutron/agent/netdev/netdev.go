@@ -1,5 +1,5 @@
-// Package netdev is the agent's host toolbox: links, network namespaces, forwarding entries, connection tracking and commands of one
-// network namespace that plays the host. It is the only room that speaks netlink.
+// Package netdev is the agent's netlink layer: links, network namespaces, forwarding entries and connection tracking.
+// It is the only room that speaks netlink.
 //
 // What it makes is found again by its name and its owner, so an agent needs no memory of its own: brq… bridges, tap… guest taps, tap…/ns-…
 // veth pairs and qdhcp-… namespaces per network, vxlan-… tunnels. The owner is the number of the cloud: it is the group of its links, and of

@@ -1,4 +1,4 @@
-// Package nft turns the ports and security groups of a host into one nftables ruleset, and applies it.
+// Package nft builds a host's nftables ruleset from its ports and security groups, and loads it.
 //
 // Text and the nft command were chosen over netlink expressions (google/nftables): the ruleset is what operators read with `nft list`, golden
 // files show it in review, one command replaces it atomically, and concatenated interval sets, zone maps and raw payload matches

@@ -1,4 +1,4 @@
-// Package types are the network types: local, flat, vlan and vxlan.
+// Package types contains the type drivers: local, flat, vlan and vxlan.
 package types
 
 import (

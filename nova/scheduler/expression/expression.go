@@ -1,5 +1,5 @@
-// Package expression is scheduler filters and weighers that an operator writes into the configuration, in CEL, the Common Expression
-// Language. An expression reads a host and a request, and nothing else: it cannot loop for ever, keep state or reach out.
+// Package expression provides scheduler filters and weighers that an operator writes in CEL. An expression reads a host
+// and a request, and nothing else: it cannot loop for ever, keep state or reach out.
 //
 // It is compiled and its types are checked at start. One that could become dear on a single host is refused then, and no evaluation may
 // go over the bound. One that fails on a request rejects the request with the reason: a rule that was skipped would let through what

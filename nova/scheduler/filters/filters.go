@@ -1,5 +1,5 @@
-// Package filters is the rules by which hosts are dropped, one idea a file. A filter may only drop, with a reason a user can read; a request it
-// cannot understand it rejects, never skips.
+// Package filters contains the built-in scheduler filters. A filter may only drop, with a reason a user can read; a
+// request it cannot understand it rejects, never skips.
 package filters
 
 import (

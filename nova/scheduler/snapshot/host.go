@@ -1,5 +1,4 @@
-// Package snapshot is what the scheduler knows of hosts: the records of services, nodes, providers, servers and aggregates, put together and
-// kept in memory for as long as they are fresh enough.
+// Package snapshot is the scheduler's cache of host states: services, nodes, providers, servers and aggregates.
 package snapshot
 
 import (

@@ -1,4 +1,5 @@
-// Package weighers is the scores by which hosts that pass are ordered. Scores are brought to 0..1 over those hosts and multiplied.
+// Package weighers contains the built-in scheduler weighers. Scores are brought to 0..1 over those hosts and
+// multiplied.
 package weighers
 
 import (

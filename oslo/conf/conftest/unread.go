@@ -1,4 +1,4 @@
-// Package conftest finds options that are declared but that nobody reads.
+// Package conftest finds declared options that no code reads.
 package conftest
 
 import (

@@ -1,4 +1,5 @@
-// Package dbtest runs one test body on every dialect, prepares every statement, reads query plans, and compares rows.
+// Package dbtest provides test helpers for SQL: it runs a test on every dialect, prepares all statements, and compares
+// query plans and rows.
 package dbtest
 
 import (

@@ -1,4 +1,4 @@
-// Package postgres is the dialect for PostgreSQL and servers that speak its protocol.
+// Package postgres is the dialect of PostgreSQL.
 package postgres
 
 import (

@@ -1,4 +1,4 @@
-// Package sqlite is the embedded dialect: one file per service, many readers beside one writer, also between processes.
+// Package sqlite is the dialect of SQLite, with one file per service and a write-ahead log.
 //
 // The write-ahead log is synced at each commit, so a change that was acknowledged survives a power cut; transactions that wait for
 // each other share one commit and with it the cost of the sync. A memory database has the same engine over a nameless file that is

@@ -1,5 +1,5 @@
-// Package contracttest holds a service's RPC methods to the rule of rolling upgrades: messages only grow. The golden
-// file shows on review what changed on the wire; the evolution test proves that peers of different age read each other.
+// Package contracttest checks that RPC methods stay compatible between releases: fields are only added. The golden file
+// shows on review what changed on the wire; the evolution test proves that peers of different age read each other.
 package contracttest
 
 import (

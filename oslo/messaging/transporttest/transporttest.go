@@ -1,4 +1,4 @@
-// Package transporttest is the suite that every message transport passes, and the benchmark that compares them.
+// Package transporttest is the test suite that every message transport must pass, and a benchmark.
 package transporttest
 
 import (

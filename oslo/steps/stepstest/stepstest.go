@@ -1,5 +1,4 @@
-// Package stepstest shows that a plan can be interrupted anywhere: it fails each step, runs each step twice, and abandons the work at each
-// instant, and asks after each whether the world is as it should be.
+// Package stepstest tests a plan of steps: it fails, repeats and interrupts each step and checks the state after it.
 package stepstest
 
 import (

@@ -1,4 +1,4 @@
-// Package taskstest holds what tasks keep in the database to the rule of rolling upgrades: what an older release wrote, this one reads.
+// Package taskstest checks that this release reads the stored task arguments and progress of older releases.
 package taskstest
 
 import (

@@ -1,5 +1,4 @@
-// Package contract holds requests and answers against OpenAPI documents of OpenStack's APIs: each is validated against the schema of its
-// operation, status and microversion.
+// Package contract validates responses against OpenAPI documents of OpenStack's APIs.
 package contract
 
 import (

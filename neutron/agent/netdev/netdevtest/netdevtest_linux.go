@@ -1,5 +1,5 @@
-// Package netdevtest makes namespaces that play hosts and guests, so that tests send real packets. Everything is held by open files and
-// ends with the test, also when the test crashes.
+// Package netdevtest makes network namespaces that simulate hosts and guests, for tests with real packets. Everything
+// is held by open files and ends with the test, also when the test crashes.
 package netdevtest
 
 import (

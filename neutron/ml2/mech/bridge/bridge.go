@@ -1,4 +1,4 @@
-// Package bridge is the mechanism of hosts with this project's own agent: a Linux bridge per network, a tap per port, VXLAN between hosts.
+// Package bridge is the mechanism driver of the agent in this program: a Linux bridge per network, VXLAN between hosts.
 package bridge
 
 import (

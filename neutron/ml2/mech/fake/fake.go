@@ -1,5 +1,5 @@
-// Package fake is the mechanism that carries every port on every host at once, without an agent: for clouds with a simulated
-// hypervisor, and for tests. Hosts that it is told to refuse are refused.
+// Package fake is a mechanism driver that binds every port at once and needs no agent, for the fake hypervisor driver
+// and tests. Hosts that it is told to refuse are refused.
 package fake
 
 import (
