@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,11 +66,11 @@ func Handler(c api.Config, d Deps) http.Handler {
 	c.StrictSlash = true
 	c.StrictFrom = api.Version{Major: 2, Minor: 75}
 	c.Root = documents{c.Endpoint, d.MaxVersion}
-	modern := api.New(c, &API{d}, Resources()...)
+	modern := api.Handler(c, resources(d)...)
 	c.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.Endpoint, "/"), c.Base)
 	c.Base, c.Relaxed = "/v2", true
 	c.Versions = &api.Versions{Service: c.Versions.Service, Legacy: c.Versions.Legacy, Min: Oldest, Max: Oldest}
-	return legacy{modern: modern, old: api.New(c, &API{d}, Resources()...)}
+	return legacy{modern: modern, old: api.Handler(c, resources(d)...)}
 }
 
 // legacy serves what is below /v2 as clients of nova's first API know it: as 2.1 is, but nobody asks for a version or is told of one, and members of
@@ -120,11 +121,21 @@ func (v *versionless) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (v *versionless) Unwrap() http.ResponseWriter { return v.ResponseWriter }
 
-// Resources is every table, for Handler and for dumps.
-func Resources() []api.Resource[*API] {
-	return []api.Resource[*API]{serversResource, serverMetadata, serverTags, serverAddresses, serverPorts, serverVolumes, serverGroupsOf, serverActions,
-		externalEvents, flavorsResource, flavorSpecs, flavorAccess, keyPairs, hypervisors, services, zones, aggregates, limitsResource,
-		quotaSets, quotaClasses, usages, extensions}
+// Resources is every table, for dumps.
+func Resources() []api.Bound { return resources(Deps{}) }
+
+// resources give the tables their receivers.
+func resources(d Deps) []api.Bound {
+	return slices.Concat(
+		api.Bind(&API{d}, serversResource, serverMetadata, serverTags, serverAddresses, serverPorts,
+			serverVolumes, serverGroupsOf, serverActions, externalEvents, flavorsResource, flavorSpecs,
+			flavorAccess, limitsResource, quotaSets, quotaClasses, usages, extensions),
+		api.Bind(&keyPairsAPI{d.Keys}, keyPairs),
+		api.Bind(&hypervisorsAPI{d.Hosts}, hypervisors),
+		api.Bind(&servicesAPI{d.Hosts}, services),
+		api.Bind(&zonesAPI{d.Hosts}, zones),
+		api.Bind(&aggregatesAPI{d.Hosts}, aggregates),
+	)
 }
 
 type link struct {

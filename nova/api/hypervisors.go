@@ -14,14 +14,17 @@ import (
 	"hypernova/oslo/opt"
 )
 
-var hypervisors = api.Resource[*API]{Name: "hypervisor", Plural: "hypervisors", Ops: api.Ops[*API]{
-	api.List("GET /os-hypervisors", policyNodesList, (*API).listNodes),
-	api.List("GET /os-hypervisors/detail", policyNodesDetail, (*API).detailNodes),
-	api.Do("GET /os-hypervisors/statistics", policyNodesStats, 200, (*API).nodeStatistics, api.Envelope("hypervisor_statistics"), api.Span("-2.87")),
-	api.Do("GET /os-hypervisors/{hypervisor_id}", policyNodesShow, 200, (*API).showNode),
-	api.Do("GET /os-hypervisors/{hypervisor_id}/uptime", policyNodesUptime, 200, (*API).nodeUptime, api.Span("-2.87")),
-	api.List("GET /os-hypervisors/{hypervisor_id}/search", policyNodesSearch, (*API).searchNodes, api.Span("-2.52")),
-	api.List("GET /os-hypervisors/{hypervisor_id}/servers", policyNodesServers, (*API).nodeServers, api.Span("-2.52")),
+// hypervisorsAPI answers what is asked about hypervisors.
+type hypervisorsAPI struct{ Hosts *hosts.Hosts }
+
+var hypervisors = api.Resource[*hypervisorsAPI]{Name: "hypervisor", Plural: "hypervisors", Ops: api.Ops[*hypervisorsAPI]{
+	api.List("GET /os-hypervisors", policyNodesList, (*hypervisorsAPI).list),
+	api.List("GET /os-hypervisors/detail", policyNodesDetail, (*hypervisorsAPI).detail),
+	api.Do("GET /os-hypervisors/statistics", policyNodesStats, 200, (*hypervisorsAPI).statistics, api.Envelope("hypervisor_statistics"), api.Span("-2.87")),
+	api.Do("GET /os-hypervisors/{hypervisor_id}", policyNodesShow, 200, (*hypervisorsAPI).show),
+	api.Do("GET /os-hypervisors/{hypervisor_id}/uptime", policyNodesUptime, 200, (*hypervisorsAPI).uptime, api.Span("-2.87")),
+	api.List("GET /os-hypervisors/{hypervisor_id}/search", policyNodesSearch, (*hypervisorsAPI).search, api.Span("-2.52")),
+	api.List("GET /os-hypervisors/{hypervisor_id}/servers", policyNodesServers, (*hypervisorsAPI).servers, api.Span("-2.52")),
 }}
 
 type nodeQuery struct {
@@ -104,7 +107,7 @@ func viewOfNode(n *hosts.Node) nodeView {
 	return v
 }
 
-func (a *API) findNodes(ctx context.Context, r *api.Request, q *nodeQuery) ([]hosts.Node, int, error) {
+func (a *hypervisorsAPI) find(ctx context.Context, r *api.Request, q *nodeQuery) ([]hosts.Node, int, error) {
 	limit := 0
 	if r.AtLeast(33) {
 		limit = r.PageLimit(q.Limit.Or(0))
@@ -131,7 +134,7 @@ func (a *API) findNodes(ctx context.Context, r *api.Request, q *nodeQuery) ([]ho
 }
 
 // serversOf fills in what a hypervisor carries. Before 2.75 a hypervisor without servers shows no list.
-func (a *API) serversOf(ctx context.Context, r *api.Request, n *hosts.Node) (opt.Of[[]nodeServer], error) {
+func (a *hypervisorsAPI) serversOf(ctx context.Context, r *api.Request, n *hosts.Node) (opt.Of[[]nodeServer], error) {
 	vs, err := a.Hosts.Servers(ctx, n.Host)
 	if err != nil || len(vs) == 0 && !r.AtLeast(75) {
 		return opt.Of[[]nodeServer]{}, err
@@ -143,9 +146,9 @@ func (a *API) serversOf(ctx context.Context, r *api.Request, n *hosts.Node) (opt
 	return opt.Some(out), nil
 }
 
-func (a *API) listNodes(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[nodeBrief], error) {
+func (a *hypervisorsAPI) list(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[nodeBrief], error) {
 	p := api.Page[nodeBrief]{}
-	nodes, limit, err := a.findNodes(ctx, r, q)
+	nodes, limit, err := a.find(ctx, r, q)
 	if err != nil {
 		return p, err
 	}
@@ -169,9 +172,9 @@ func nodeID(r *api.Request, n *hosts.Node) string {
 	return strconv.FormatInt(n.Number, 10)
 }
 
-func (a *API) detailNodes(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[nodeView], error) {
+func (a *hypervisorsAPI) detail(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[nodeView], error) {
 	p := api.Page[nodeView]{}
-	nodes, limit, err := a.findNodes(ctx, r, q)
+	nodes, limit, err := a.find(ctx, r, q)
 	if err != nil {
 		return p, err
 	}
@@ -190,7 +193,7 @@ func (a *API) detailNodes(ctx context.Context, r *api.Request, q *nodeQuery) (ap
 }
 
 // node finds the hypervisor of the path: by number in old versions, by UUID since 2.53.
-func (a *API) node(ctx context.Context, r *api.Request) (hosts.Node, error) {
+func (a *hypervisorsAPI) node(ctx context.Context, r *api.Request) (hosts.Node, error) {
 	id := r.Param("hypervisor_id")
 	_, err := strconv.ParseInt(id, 10, 64)
 	if r.AtLeast(53) && !ids.IsUUID(id) {
@@ -206,7 +209,7 @@ type nodeShowQuery struct {
 	Servers bool `wire:"with_servers" mv:"2.53-" is:"boolish"`
 }
 
-func (a *API) showNode(ctx context.Context, r *api.Request, q *nodeShowQuery) (nodeView, error) {
+func (a *hypervisorsAPI) show(ctx context.Context, r *api.Request, q *nodeShowQuery) (nodeView, error) {
 	n, err := a.node(ctx, r)
 	if err != nil {
 		return nodeView{}, err
@@ -225,7 +228,7 @@ type uptimeView struct {
 	Uptime string `wire:"uptime"`
 }
 
-func (a *API) nodeUptime(ctx context.Context, r *api.Request, _ *api.None) (uptimeView, error) {
+func (a *hypervisorsAPI) uptime(ctx context.Context, r *api.Request, _ *api.None) (uptimeView, error) {
 	n, err := a.node(ctx, r)
 	if err != nil {
 		return uptimeView{}, err
@@ -238,7 +241,7 @@ func (a *API) nodeUptime(ctx context.Context, r *api.Request, _ *api.None) (upti
 }
 
 // withUptimes fills in what views show since 2.88.
-func (a *API) withUptimes(ctx context.Context, r *api.Request, nodes []hosts.Node, views []nodeView) {
+func (a *hypervisorsAPI) withUptimes(ctx context.Context, r *api.Request, nodes []hosts.Node, views []nodeView) {
 	if !r.AtLeast(88) {
 		return
 	}
@@ -252,7 +255,7 @@ func (a *API) withUptimes(ctx context.Context, r *api.Request, nodes []hosts.Nod
 }
 
 // named lists the hypervisors whose name contains the path's text.
-func (a *API) named(ctx context.Context, r *api.Request) ([]hosts.Node, error) {
+func (a *hypervisorsAPI) named(ctx context.Context, r *api.Request) ([]hosts.Node, error) {
 	pattern := r.Param("hypervisor_id")
 	nodes, err := a.Hosts.Nodes(ctx, hosts.NodeQuery{Pattern: strings.ReplaceAll(pattern, "%", "")})
 	if err == nil && len(nodes) == 0 {
@@ -261,7 +264,7 @@ func (a *API) named(ctx context.Context, r *api.Request) ([]hosts.Node, error) {
 	return nodes, err
 }
 
-func (a *API) searchNodes(ctx context.Context, r *api.Request, _ *api.None) (api.Page[nodeBrief], error) {
+func (a *hypervisorsAPI) search(ctx context.Context, r *api.Request, _ *api.None) (api.Page[nodeBrief], error) {
 	nodes, err := a.named(ctx, r)
 	p := api.Page[nodeBrief]{}
 	for i := range nodes {
@@ -270,7 +273,7 @@ func (a *API) searchNodes(ctx context.Context, r *api.Request, _ *api.None) (api
 	return p, err
 }
 
-func (a *API) nodeServers(ctx context.Context, r *api.Request, _ *api.None) (api.Page[nodeBrief], error) {
+func (a *hypervisorsAPI) servers(ctx context.Context, r *api.Request, _ *api.None) (api.Page[nodeBrief], error) {
 	nodes, err := a.named(ctx, r)
 	p := api.Page[nodeBrief]{}
 	for i := range nodes {
@@ -298,7 +301,7 @@ type nodeSums struct {
 	Running      int   `wire:"running_vms"`
 }
 
-func (a *API) nodeStatistics(ctx context.Context, _ *api.Request, _ *api.None) (nodeSums, error) {
+func (a *hypervisorsAPI) statistics(ctx context.Context, _ *api.Request, _ *api.None) (nodeSums, error) {
 	nodes, err := a.Hosts.Nodes(ctx, hosts.NodeQuery{})
 	var s nodeSums
 	for i := range nodes {

@@ -12,11 +12,14 @@ import (
 	"hypernova/oslo/policy"
 )
 
-var keyPairs = api.Resource[*API]{Name: "keypair", Plural: "keypairs", Ops: api.Ops[*API]{
-	api.List("GET /os-keypairs", nil, (*API).listKeys),
-	api.Do("POST /os-keypairs", nil, 201, (*API).createKey),
-	api.Do("GET /os-keypairs/{keypair_name}", nil, 200, (*API).showKey),
-	api.Do("DELETE /os-keypairs/{keypair_name}", nil, 204, (*API).deleteKey),
+// keyPairsAPI answers what is asked about key pairs.
+type keyPairsAPI struct{ Keys *keypairs.KeyPairs }
+
+var keyPairs = api.Resource[*keyPairsAPI]{Name: "keypair", Plural: "keypairs", Ops: api.Ops[*keyPairsAPI]{
+	api.List("GET /os-keypairs", nil, (*keyPairsAPI).list),
+	api.Do("POST /os-keypairs", nil, 201, (*keyPairsAPI).create),
+	api.Do("GET /os-keypairs/{keypair_name}", nil, 200, (*keyPairsAPI).show),
+	api.Do("DELETE /os-keypairs/{keypair_name}", nil, 204, (*keyPairsAPI).delete),
 }}
 
 type keyQuery struct {
@@ -77,7 +80,7 @@ func owner(r *api.Request, user string, rule *policy.Rule) (string, error) {
 	return user, r.Require(rule, policy.Target{"user_id": user})
 }
 
-func (a *API) listKeys(ctx context.Context, r *api.Request, q *keyQuery) (api.Page[keyItem], error) {
+func (a *keyPairsAPI) list(ctx context.Context, r *api.Request, q *keyQuery) (api.Page[keyItem], error) {
 	user, err := owner(r, q.User, policyKeysIndex)
 	if err != nil {
 		return api.Page[keyItem]{}, err
@@ -100,7 +103,7 @@ func (a *API) listKeys(ctx context.Context, r *api.Request, q *keyQuery) (api.Pa
 	return p, err
 }
 
-func (a *API) createKey(ctx context.Context, r *api.Request, in *keyCreate) (keyCreated, error) {
+func (a *keyPairsAPI) create(ctx context.Context, r *api.Request, in *keyCreate) (keyCreated, error) {
 	user, err := owner(r, in.User, policyKeysCreate)
 	if err != nil {
 		return keyCreated{}, err
@@ -116,7 +119,7 @@ func (a *API) createKey(ctx context.Context, r *api.Request, in *keyCreate) (key
 	return keyCreated{briefKey(&k), k.User, private}, err
 }
 
-func (a *API) showKey(ctx context.Context, r *api.Request, q *keyOwner) (keyView, error) {
+func (a *keyPairsAPI) show(ctx context.Context, r *api.Request, q *keyOwner) (keyView, error) {
 	user, err := owner(r, q.User, policyKeysShow)
 	if err != nil {
 		return keyView{}, err
@@ -125,7 +128,7 @@ func (a *API) showKey(ctx context.Context, r *api.Request, q *keyOwner) (keyView
 	return keyView{keyBrief: briefKey(&k), Owner: k.User, ID: k.Number, Created: k.Created}, err
 }
 
-func (a *API) deleteKey(ctx context.Context, r *api.Request, q *keyOwner) (api.None, error) {
+func (a *keyPairsAPI) delete(ctx context.Context, r *api.Request, q *keyOwner) (api.None, error) {
 	user, err := owner(r, q.User, policyKeysDelete)
 	if err != nil {
 		return api.None{}, err

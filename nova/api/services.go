@@ -13,11 +13,14 @@ import (
 	"hypernova/oslo/opt"
 )
 
-var services = api.Resource[*API]{Name: "service", Plural: "services", Ops: api.Ops[*API]{
-	api.List("GET /os-services", policyServicesList, (*API).listServices),
-	api.Do("PUT /os-services/{service_id}", policyServicesUpdate, 200, (*API).decideByHost, api.EnvelopeIn(""), api.Span("-2.52")),
-	api.Do("PUT /os-services/{service_id}", policyServicesUpdate, 200, (*API).decideByID, api.EnvelopeIn(""), api.Span("2.53-")),
-	api.Do("DELETE /os-services/{service_id}", policyServicesDelete, 204, (*API).deleteService),
+// servicesAPI answers what is asked about compute services.
+type servicesAPI struct{ Hosts *hosts.Hosts }
+
+var services = api.Resource[*servicesAPI]{Name: "service", Plural: "services", Ops: api.Ops[*servicesAPI]{
+	api.List("GET /os-services", policyServicesList, (*servicesAPI).list),
+	api.Do("PUT /os-services/{service_id}", policyServicesUpdate, 200, (*servicesAPI).decideByHost, api.EnvelopeIn(""), api.Span("-2.52")),
+	api.Do("PUT /os-services/{service_id}", policyServicesUpdate, 200, (*servicesAPI).decideByID, api.EnvelopeIn(""), api.Span("2.53-")),
+	api.Do("DELETE /os-services/{service_id}", policyServicesDelete, 204, (*servicesAPI).delete),
 }}
 
 type serviceQuery struct {
@@ -51,7 +54,7 @@ func viewOfService(s *hosts.Service) serviceView {
 		orNull(s.Why(s.Up)), s.ForcedDown}
 }
 
-func (a *API) listServices(ctx context.Context, _ *api.Request, q *serviceQuery) (api.Page[serviceView], error) {
+func (a *servicesAPI) list(ctx context.Context, _ *api.Request, q *serviceQuery) (api.Page[serviceView], error) {
 	ss, err := a.Hosts.Services(ctx, q.Host, q.Binary)
 	p := api.Page[serviceView]{}
 	for i := range ss {
@@ -76,7 +79,7 @@ type decidedView struct {
 }
 
 // decideByHost is the old form: what to do is in the path, whom it concerns in the body.
-func (a *API) decideByHost(ctx context.Context, r *api.Request, in *serviceDecision) (decidedView, error) {
+func (a *servicesAPI) decideByHost(ctx context.Context, r *api.Request, in *serviceDecision) (decidedView, error) {
 	s, err := a.Hosts.ServiceOf(ctx, in.Host, in.Binary)
 	out := decidedView{Host: in.Host, Binary: in.Binary}
 	switch r.Param("service_id") {
@@ -114,7 +117,7 @@ type serviceUpdate struct {
 	ForcedDown opt.Of[bool] `wire:"forced_down" is:"boolword"`
 }
 
-func (a *API) decideByID(ctx context.Context, r *api.Request, in *serviceUpdate) (serviceView, error) {
+func (a *servicesAPI) decideByID(ctx context.Context, r *api.Request, in *serviceUpdate) (serviceView, error) {
 	id := r.Param("service_id")
 	if !ids.IsUUID(id) {
 		return serviceView{}, fault.Invalidf("Invalid uuid %s", id)
@@ -138,7 +141,7 @@ func (a *API) decideByID(ctx context.Context, r *api.Request, in *serviceUpdate)
 	return viewOfService(&s), err
 }
 
-func (a *API) deleteService(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *servicesAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	id := r.Param("service_id")
 	if _, err := strconv.ParseInt(id, 10, 64); !r.AtLeast(53) && err != nil {
 		return api.None{}, fault.Invalidf("Invalid service id %s", id)

@@ -12,9 +12,12 @@ import (
 	"hypernova/oslo/opt"
 )
 
-var zones = api.Resource[*API]{Name: "availabilityZoneInfo", Plural: "availabilityZoneInfo", Ops: api.Ops[*API]{
-	api.List("GET /os-availability-zone", policyZones, (*API).listZones),
-	api.List("GET /os-availability-zone/detail", policyZonesDetail, (*API).detailZones),
+// zonesAPI lists availability zones.
+type zonesAPI struct{ Hosts *hosts.Hosts }
+
+var zones = api.Resource[*zonesAPI]{Name: "availabilityZoneInfo", Plural: "availabilityZoneInfo", Ops: api.Ops[*zonesAPI]{
+	api.List("GET /os-availability-zone", policyZones, (*zonesAPI).list),
+	api.List("GET /os-availability-zone/detail", policyZonesDetail, (*zonesAPI).detail),
 }}
 
 type zoneView struct {
@@ -33,7 +36,7 @@ type memberView struct {
 	Updated   time.Time `wire:"updated_at" time:"micro"`
 }
 
-func (a *API) listZones(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[zoneView], error) {
+func (a *zonesAPI) list(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[zoneView], error) {
 	zs, err := a.Hosts.Zones(ctx, false)
 	p := api.Page[zoneView]{}
 	for _, z := range zs {
@@ -42,7 +45,7 @@ func (a *API) listZones(ctx context.Context, _ *api.Request, _ *api.None) (api.P
 	return p, err
 }
 
-func (a *API) detailZones(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[zoneView], error) {
+func (a *zonesAPI) detail(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[zoneView], error) {
 	zs, err := a.Hosts.Zones(ctx, true)
 	p := api.Page[zoneView]{}
 	for _, z := range zs {
@@ -63,15 +66,18 @@ func membersOf(z hosts.Zone) map[string]map[string]memberView {
 	return m
 }
 
-var aggregates = api.Resource[*API]{Name: "aggregate", Plural: "aggregates", Ops: api.Ops[*API]{
-	api.List("GET /os-aggregates", policyAggIndex, (*API).listAggregates),
-	api.Do("POST /os-aggregates", policyAggCreate, 200, (*API).createAggregate),
-	api.Do("GET /os-aggregates/{aggregate_id}", policyAggShow, 200, (*API).showAggregate),
-	api.Do("PUT /os-aggregates/{aggregate_id}", policyAggUpdate, 200, (*API).updateAggregate),
-	api.Do("DELETE /os-aggregates/{aggregate_id}", policyAggDelete, 200, (*API).deleteAggregate),
-	api.Act("POST /os-aggregates/{aggregate_id}/action", "add_host", policyAggAddHost, 200, api.Nothing[*API], (*API).addHost),
-	api.Act("POST /os-aggregates/{aggregate_id}/action", "remove_host", policyAggRemoveHost, 200, api.Nothing[*API], (*API).removeHost),
-	api.Act("POST /os-aggregates/{aggregate_id}/action", "set_metadata", policyAggMetadata, 200, api.Nothing[*API], (*API).setAggregateMetadata),
+// aggregatesAPI answers what is asked about aggregates.
+type aggregatesAPI struct{ Hosts *hosts.Hosts }
+
+var aggregates = api.Resource[*aggregatesAPI]{Name: "aggregate", Plural: "aggregates", Ops: api.Ops[*aggregatesAPI]{
+	api.List("GET /os-aggregates", policyAggIndex, (*aggregatesAPI).list),
+	api.Do("POST /os-aggregates", policyAggCreate, 200, (*aggregatesAPI).create),
+	api.Do("GET /os-aggregates/{aggregate_id}", policyAggShow, 200, (*aggregatesAPI).show),
+	api.Do("PUT /os-aggregates/{aggregate_id}", policyAggUpdate, 200, (*aggregatesAPI).update),
+	api.Do("DELETE /os-aggregates/{aggregate_id}", policyAggDelete, 200, (*aggregatesAPI).delete),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "add_host", policyAggAddHost, 200, api.Nothing[*aggregatesAPI], (*aggregatesAPI).addHost),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "remove_host", policyAggRemoveHost, 200, api.Nothing[*aggregatesAPI], (*aggregatesAPI).removeHost),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "set_metadata", policyAggMetadata, 200, api.Nothing[*aggregatesAPI], (*aggregatesAPI).setMetadata),
 }}
 
 type aggregateView struct {
@@ -103,7 +109,7 @@ func aggregateID(r *api.Request) (int64, error) {
 	return id, nil
 }
 
-func (a *API) listAggregates(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[aggregateView], error) {
+func (a *aggregatesAPI) list(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[aggregateView], error) {
 	as, err := a.Hosts.Aggregates(ctx)
 	p := api.Page[aggregateView]{}
 	for i := range as {
@@ -130,8 +136,8 @@ func (u *aggregateUpdate) Validate(api.Version) error {
 	return nil
 }
 
-// createAggregate shows no hosts and metadata, as nova does for a new one.
-func (a *API) createAggregate(ctx context.Context, r *api.Request, in *aggregateCreate) (aggregateCreated, error) {
+// create shows no hosts and metadata, as nova does for a new one.
+func (a *aggregatesAPI) create(ctx context.Context, r *api.Request, in *aggregateCreate) (aggregateCreated, error) {
 	v, err := a.Hosts.CreateAggregate(ctx, in.Name, in.Zone.Or(""))
 	out := viewOfAggregate(&v)
 	return aggregateCreated{out.ID, out.UUID, out.Name, out.Zone, out.Created, out.Updated, false, time.Time{}}, err
@@ -158,17 +164,17 @@ func edited(r *api.Request, fn func(id int64) (nova.Aggregate, error)) (aggregat
 	return viewOfAggregate(&v), err
 }
 
-func (a *API) showAggregate(ctx context.Context, r *api.Request, _ *api.None) (aggregateView, error) {
+func (a *aggregatesAPI) show(ctx context.Context, r *api.Request, _ *api.None) (aggregateView, error) {
 	return edited(r, func(id int64) (nova.Aggregate, error) { return a.Hosts.Aggregate(ctx, id) })
 }
 
-func (a *API) updateAggregate(ctx context.Context, r *api.Request, in *aggregateUpdate) (aggregateView, error) {
+func (a *aggregatesAPI) update(ctx context.Context, r *api.Request, in *aggregateUpdate) (aggregateView, error) {
 	return edited(r, func(id int64) (nova.Aggregate, error) {
 		return a.Hosts.UpdateAggregate(ctx, id, in.Name, in.Zone)
 	})
 }
 
-func (a *API) deleteAggregate(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *aggregatesAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	id, err := aggregateID(r)
 	if err != nil {
 		return api.None{}, err
@@ -180,11 +186,11 @@ type hostBody struct {
 	Host string `wire:"host" is:"required,minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
 }
 
-func (a *API) addHost(ctx context.Context, r *api.Request, _ api.None, in *hostBody) (aggregateView, error) {
+func (a *aggregatesAPI) addHost(ctx context.Context, r *api.Request, _ api.None, in *hostBody) (aggregateView, error) {
 	return edited(r, func(id int64) (nova.Aggregate, error) { return a.Hosts.AddHost(ctx, id, in.Host) })
 }
 
-func (a *API) removeHost(ctx context.Context, r *api.Request, _ api.None, in *hostBody) (aggregateView, error) {
+func (a *aggregatesAPI) removeHost(ctx context.Context, r *api.Request, _ api.None, in *hostBody) (aggregateView, error) {
 	return edited(r, func(id int64) (nova.Aggregate, error) { return a.Hosts.RemoveHost(ctx, id, in.Host) })
 }
 
@@ -192,7 +198,7 @@ type metadataBody struct {
 	Metadata map[string]*string `wire:"metadata" is:"required,keys(pattern=^[a-zA-Z0-9-_:. ]{1,255}$),each(nullable,maxlen=255)"`
 }
 
-func (a *API) setAggregateMetadata(ctx context.Context, r *api.Request, _ api.None, in *metadataBody) (aggregateView, error) {
+func (a *aggregatesAPI) setMetadata(ctx context.Context, r *api.Request, _ api.None, in *metadataBody) (aggregateView, error) {
 	return edited(r, func(id int64) (nova.Aggregate, error) {
 		return a.Hosts.SetAggregateMetadata(ctx, id, in.Metadata)
 	})
