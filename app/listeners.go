@@ -84,8 +84,8 @@ func (p *Process) openPulse(ctx context.Context) error {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(c.PulsePort)))
 	if err != nil {
-		// The cloud works without: only a host that is cut off the bus cannot be told from a dead one.
-		log.From(ctx).Warn("this process cannot be asked beside the bus; see [listen] pulse_host and pulse_port", log.Err, err.Error())
+		// Not fatal: without it a host that lost the bus cannot be told from a dead one.
+		log.From(ctx).Warn("health endpoint not started; set [listen] pulse_host and pulse_port", log.Err, err.Error())
 		return nil
 	}
 	p.listeners[apiPulse] = l

@@ -67,7 +67,7 @@ func (s *Service) nothingToDo(ctx context.Context, tx *db.Tx, r store.Record, in
 // noteTask says what an import is doing. A log that cannot be written must not end the import.
 func (s *Service) noteTask(ctx context.Context, image, message string) {
 	if err := s.db.Tx(ctx, func(tx *db.Tx) error { return s.tasks.Progress(ctx, tx, image, message) }); err != nil && ctx.Err() == nil {
-		s.log.WarnContext(ctx, "task log is behind", "image", image, "error", err.Error())
+		s.log.WarnContext(ctx, "cannot update the task record of an image", "image", image, "error", err.Error())
 	}
 }
 

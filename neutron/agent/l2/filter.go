@@ -115,7 +115,7 @@ func (r *Reconciler) load(ctx context.Context, difference string, tables nft.Tab
 		if err == nil {
 			return nil
 		}
-		r.log.Warn("the packet filter is not as it was left; it is set anew", "error", err)
+		r.log.Warn("packet filter was changed from outside; loading it again", "error", err)
 	}
 	return nft.Apply(ctx, r.kernel.Run, tables.Whole())
 }
