@@ -84,6 +84,9 @@ func (r *repairer) of(rule string) func(context.Context, audit.Of) error {
 	return nil
 }
 
+// RepairsLater reports whether a rule's repair is a task that the cloud's services do after Repair has returned.
+func RepairsLater(rule string) bool { return rule == "guest-missing" || rule == "server-stuck" }
+
 // changed is for what is not as it was found.
 func changed(what string) error {
 	return fault.Conflictf("%s meanwhile: left alone", what)

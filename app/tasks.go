@@ -35,7 +35,7 @@ func (c *Config) mustExist(service string) error {
 	path, embedded := strings.CutPrefix(address, "sqlite:///")
 	if path, _, _ = strings.Cut(path, "?"); embedded {
 		if _, err := os.Stat(path); err != nil {
-			return fault.NotFoundf("there is no database %s; name the cloud's configuration with --config-file, or its folder with --state", path)
+			return fault.NotFoundf("there is no database %s; name the cloud's configuration with --config-file, or its folder with --state (nobody but the cloud itself sees what one with --memory keeps)", path)
 		}
 	}
 	return nil

@@ -94,8 +94,11 @@ func (p *program) runCheck(ctx context.Context, f checkFlags, answers io.Reader)
 // repair shows what it would do, asks, does it, and answers what is found afterwards. What it says goes to the error output: the other one
 // may be read by a program.
 func (p *program) repair(ctx context.Context, cfg app.Config, f checkFlags, found []audit.Finding, answers io.Reader) ([]audit.Finding, error) {
-	n := 0
+	n, others := 0, 0
 	for _, x := range found {
+		if x.Repair == "" && !x.Note {
+			others++
+		}
 		if x.Repair != "" {
 			n++
 			fmt.Fprintf(p.env.Err, "%d. %s: %s\n   %s\n", n, x.Rule, x, x.Repair)
@@ -103,6 +106,9 @@ func (p *program) repair(ctx context.Context, cfg app.Config, f checkFlags, foun
 	}
 	if n == 0 {
 		return found, nil
+	}
+	if others > 0 {
+		fmt.Fprintf(p.env.Err, "%d more that only a person can decide; they are listed at the end\n", others)
 	}
 	if !f.agree {
 		fmt.Fprintf(p.env.Err, "Do all that? [y/N] ")
@@ -117,6 +123,9 @@ func (p *program) repair(ctx context.Context, cfg app.Config, f checkFlags, foun
 	}
 	err := app.Repair(ctx, cfg, found, func(x audit.Finding, err error) {
 		outcome := "done"
+		if app.RepairsLater(x.Rule) {
+			outcome = "handed to the cloud, which does it next; check again after that"
+		}
 		if err != nil {
 			outcome = fault.Message(err)
 			if fault.Of(err) == nil {

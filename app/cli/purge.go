@@ -100,7 +100,7 @@ func (p *program) runPurge(ctx context.Context, f purgeFlags, archive bool) erro
 	}
 	switch {
 	case n == 0:
-		fmt.Fprintln(p.env.Out, "nothing has ended before that")
+		fmt.Fprintln(p.env.Out, "nothing has ended that could go")
 	case f.file != "":
 		fmt.Fprintf(p.env.Out, "%d rows moved to %s\n", n, f.file)
 	default:

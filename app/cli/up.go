@@ -36,7 +36,7 @@ func (p *program) up() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return p.runUp(c.Context(), f) },
 	}
 	c.Flags().StringVar(&f.state, "state", "", "the folder that keeps the cloud (default "+p.stateDir()+")")
-	c.Flags().BoolVar(&f.memory, "memory", false, "keep databases, images and keys in memory: nothing is left when the process ends")
+	c.Flags().BoolVar(&f.memory, "memory", false, "keep databases, images, keys and the fake driver's servers in memory; the state folder gets only what clients need")
 	c.Flags().StringVar(&f.virt, "virt", "", "the hypervisor: libvirt runs real servers and needs root; fake runs none, anywhere (default libvirt for root on Linux, else fake)")
 	c.Flags().IntVar(&f.portBase, "port-base", -1, "move all APIs: keystone listens on this port, glance, placement, nova, metadata and neutron on the next ones; 0 takes any that are free")
 	c.Flags().StringVar(&f.adminPassword, "admin-password", "", "the password of admin at the first start (default: a random one, kept in the state folder)")
@@ -145,7 +145,8 @@ func (p *program) upConfig(f upFlags) (app.Config, error) {
 		sets = append(sets, "DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake")
 	}
 	if f.memory {
-		sets = append(sets, "database.connection=sqlite://", "glance_store.default_backend=mem", "fernet_tokens.key_repository=", "credential.key_repository=")
+		sets = append(sets, "database.connection=sqlite://", "glance_store.default_backend=mem", "fernet_tokens.key_repository=",
+			"credential.key_repository=", "fake.state_dir=")
 	}
 	if f.portBase >= 0 {
 		sets = append(sets, "listen.port_base="+strconv.Itoa(f.portBase))

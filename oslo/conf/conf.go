@@ -164,7 +164,7 @@ func (l *loader) file(name string) {
 		if sec == nil {
 			if !unknown[e.section] {
 				unknown[e.section] = true
-				l.problem(place, "there is no section [%s]%s", e.section, hint(e.section, l.schema.sectionNames(), "[%s]"))
+				l.problem(place, "there is no section [%s]%s", e.section, Hint(e.section, l.schema.sectionNames(), "[%s]"))
 			}
 			continue
 		}
@@ -207,7 +207,7 @@ func (l *loader) environ(entry string) {
 		l.problem(place, "[%s] has no option %q%s", sec.name, strings.ToLower(optName), l.optionHint(sec, strings.ToLower(optName)))
 		return
 	}
-	l.problem(place, "there is no section [%s]%s", strings.ToLower(secName), hint(secName, l.schema.sectionNames(), "[%s]"))
+	l.problem(place, "there is no section [%s]%s", strings.ToLower(secName), Hint(secName, l.schema.sectionNames(), "[%s]"))
 }
 
 func (l *loader) set(x string) {
@@ -220,7 +220,7 @@ func (l *loader) set(x string) {
 	}
 	sec := l.schema.section(name[:i])
 	if sec == nil {
-		l.problem(place, "there is no section [%s]%s", name[:i], hint(name[:i], l.schema.sectionNames(), "[%s]"))
+		l.problem(place, "there is no section [%s]%s", name[:i], Hint(name[:i], l.schema.sectionNames(), "[%s]"))
 		return
 	}
 	o := sec.option(name[i+1:])
@@ -288,7 +288,7 @@ func (l *loader) optionHint(in *section, name string) string {
 			return fmt.Sprintf("; [%s] has it", sec.name)
 		}
 	}
-	return hint(name, in.optionNames(), "%s")
+	return Hint(name, in.optionNames(), "%s")
 }
 
 func envName(s string) string {

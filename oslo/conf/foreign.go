@@ -106,5 +106,5 @@ func (l *loader) foreignHint(file, section, name string, own []string) string {
 	if l.from.Foreign == nil {
 		return ""
 	}
-	return hint(name, append(slices.Clone(own), l.from.Foreign.Names(file, section)...), "%s")
+	return Hint(name, append(slices.Clone(own), l.from.Foreign.Names(file, section)...), "%s")
 }

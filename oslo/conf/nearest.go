@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// hint returns "; did you mean x?" for the nearest known name, empty if none is near enough.
-func hint(name string, known []string, form string) string {
+// Hint returns "; did you mean x?" for the nearest known name, empty if none is near enough.
+func Hint(name string, known []string, form string) string {
 	best, at := "", len(name)/2+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < at {

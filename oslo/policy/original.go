@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"hypernova/oslo/conf"
 )
 
 // Catalogue is the rules of an OpenStack service, by name. An operator's policy file of that service may contain all of
@@ -85,7 +87,8 @@ func (e *Enforcer) remarks(rs *ruleset, overrides map[string]string) []string {
 		case known || name == "default":
 			out = append(out, fmt.Sprintf("policy rule %q has no effect: this cloud has nothing that it guards", name))
 		default:
-			out = append(out, fmt.Sprintf("policy rule %q has no effect: no service has it, and no other rule uses it; did you mean %q?", name, e.nearest(name)))
+			out = append(out, fmt.Sprintf("policy rule %q has no effect: no service has it, and no other rule uses it%s", name,
+				conf.Hint(name, e.names(), "%q")))
 		}
 	}
 	return out
@@ -108,24 +111,6 @@ func quoted(names []string) string {
 		out = append(out, fmt.Sprintf("%q", n))
 	}
 	return strings.Join(out, ", ")
-}
-
-// nearest returns the known name with the longest common prefix and suffix.
-func (e *Enforcer) nearest(name string) string {
-	best, most := "", -1
-	for _, k := range e.names() {
-		n, short := 0, min(len(k), len(name))
-		for n < short && k[n] == name[n] {
-			n++
-		}
-		for i := 1; i <= short && k[len(k)-i] == name[len(name)-i]; i++ {
-			n++
-		}
-		if n > most {
-			best, most = k, n
-		}
-	}
-	return best
 }
 
 // names returns the known rule names: declared ones first, then those of the catalogue.

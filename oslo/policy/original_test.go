@@ -42,7 +42,7 @@ func TestOverridesOfAnOperatorOfTheOriginal(t *testing.T) {
 			[]string{`policy rule "srv:index" is an older name of "srv:list", "srv:show"`}},
 		{"a helper that nobody uses", map[string]string{"mine": "role:mine", "default": "rule:admin_api"}, false, false, true,
 			[]string{`policy rule "default" has no effect: this cloud has nothing that it guards`,
-				`policy rule "mine" has no effect: no service has it, and no other rule uses it; did you mean "srv:shelve"?`}},
+				`policy rule "mine" has no effect: no service has it, and no other rule uses it`}},
 		{"a helper that one uses", map[string]string{"mine": "role:tester", "srv:list": "rule:mine"}, false, true, false, nil},
 		{"a misspelling", map[string]string{"srv:lisst": "!"}, false, false, true,
 			[]string{`policy rule "srv:lisst" has no effect: no service has it, and no other rule uses it; did you mean "srv:list"?`}},

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"hypernova/oslo/auth"
+	"hypernova/oslo/conf"
 )
 
 // Rule is a declared default: its name, which operators override, its check string, and a description.
@@ -100,7 +101,7 @@ func (e *Enforcer) acyclic(rs *ruleset) error {
 		c, ok := rs.checks[name]
 		switch {
 		case !ok:
-			return fmt.Errorf("policy rule %q refers to rule %q, which is not there; did you mean %q?", from, name, e.nearest(name))
+			return fmt.Errorf("policy rule %q refers to rule %q, which is not there%s", from, name, conf.Hint(name, e.names(), "%q"))
 		case state[name] == 1:
 			return fmt.Errorf("policy rule %q leads back to itself", name)
 		case state[name] == 2:
