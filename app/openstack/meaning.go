@@ -80,10 +80,7 @@ func database(_ *Reader, value string, m *conf.Meaning) {
 	case "sqlite":
 		// A database of each service is what the name of the file must say.
 		dir, base := filepath.Split(rest)
-		if strings.Contains(base, m.Owner) {
-			base = strings.Replace(base, m.Owner, "{service}", 1)
-		}
-		value = "sqlite://" + dir + base
+		value = "sqlite://" + dir + strings.Replace(base, m.Owner, "{service}", 1)
 	case "":
 		return
 	default:

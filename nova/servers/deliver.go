@@ -43,7 +43,8 @@ func (r *resolved) deliverable(a *CreateArgs) error {
 // checkHints refuses hints that name what is not there. Hints that no filter reads are kept and mean nothing, as in
 // OpenStack.
 func checkHints(hints map[string][]string) error {
-	for _, g := range hints["group"] {
+	if groups := hints["group"]; len(groups) > 0 {
+		g := groups[0]
 		if !ids.IsUUID(g) {
 			return fault.Invalidf("Invalid input for field/attribute group. Value: %s. '%s' is not a 'uuid'", g, g)
 		}

@@ -195,11 +195,9 @@ func (b *bad) headers(r *stories.Request) {
 		}
 	}
 	if r.Method == http.MethodGet {
-		for _, h := range []struct{ name, value string }{{"Accept", "text/\xff"}, {"Accept", "*"}, {"If-Match", "revision_number=99999999999999999999"}, {"If-Match", "\xff"},
+		wrong = append(wrong, []struct{ name, value string }{{"Accept", "text/\xff"}, {"Accept", "*"}, {"If-Match", "revision_number=99999999999999999999"}, {"If-Match", "\xff"},
 			{"X-Openstack-Request-Id", strings.Repeat("req-", 500)}, {"X-Subject-Token", "\xff"}, {"X-Hypernova-Asker", "{"}, {"Range", "bytes=9-1"},
-			{"X-Forwarded-Proto", "\xff"}, {"Content-Type", "\xff"}, {"X-Roles", "admin"}, {"Accept-Language", "\xff;q=x"}} {
-			wrong = append(wrong, h)
-		}
+			{"X-Forwarded-Proto", "\xff"}, {"Content-Type", "\xff"}, {"X-Roles", "admin"}, {"Accept-Language", "\xff;q=x"}}...)
 	}
 	twice := *r
 	twice.Header = r.Header.Clone()
