@@ -61,6 +61,9 @@ func (c *Cloud) Part(name string) (*Part, error) {
 	return nil, fmt.Errorf("%s does not run", name)
 }
 
+// ErrEndedEarly is the error of a process that ended before it was ready.
+var ErrEndedEarly = errors.New("ended while it started")
+
 // startAll starts processes at once and waits until all are ready.
 func (c *Cloud) startAll(specs []spec, env []string) error {
 	if len(specs) == 0 {
@@ -83,7 +86,7 @@ func (c *Cloud) startAll(specs []spec, env []string) error {
 		select {
 		case <-p.log.ready:
 		case <-p.end:
-			return fmt.Errorf("%s ended while it started:\n%s", specs[i].name, p.log)
+			return fmt.Errorf("%s: %w:\n%s", specs[i].name, ErrEndedEarly, p.log)
 		case <-limit:
 			return fmt.Errorf("%s is not ready:\n%s", specs[i].name, p.log)
 		}
