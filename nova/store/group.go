@@ -53,7 +53,7 @@ func (g Group) Join(ctx context.Context, m service.Member) (string, error) {
 			return err
 		}
 		id = ids.UUID()
-		return insertService.Do(ctx, tx, serviceRow{ID: id, Number: n, Host: m.Host, Program: m.Binary, Topic: m.Topic, Level: m.Level,
+		return services.Insert(ctx, tx, serviceRow{ID: id, Number: n, Host: m.Host, Program: m.Binary, Topic: m.Topic, Level: m.Level,
 			Seen: now, Pulse: m.Pulse, Created: now, Updated: now})
 	})
 	return id, err
@@ -170,7 +170,7 @@ func (s *Store) beatChunk(ctx context.Context, tx *db.Tx, now time.Time, chunk [
 		return err
 	}
 	for _, id := range chunk {
-		_, err := serviceByID.One(ctx, tx, id)
+		_, err := services.Get(ctx, tx, id)
 		if fault.Is(err, fault.NotFound) {
 			gone[id.(string)] = true
 		} else if err != nil {

@@ -9,13 +9,13 @@ import (
 )
 
 type serviceRow struct {
-	ID             string  `db:"id"`
-	Number         int64   `db:"number"`
-	Host           string  `db:"host"`
-	Program        string  `db:"program"`
+	ID             string  `db:"id,once"`
+	Number         int64   `db:"number,once" list:"number"`
+	Host           string  `db:"host" list:"host"`
+	Program        string  `db:"program" list:"binary"`
 	Topic          string  `db:"topic"`
 	Level          int     `db:"level"`
-	Disabled       bool    `db:"disabled"`
+	Disabled       bool    `db:"disabled" list:"disabled"`
 	DisabledReason string  `db:"disabled_reason"`
 	ForcedDown     bool    `db:"forced_down"`
 	Seen           db.Time `db:"seen_at"`
@@ -25,8 +25,6 @@ type serviceRow struct {
 	Created        db.Time `db:"created_at"`
 	Updated        db.Time `db:"updated_at"`
 }
-
-const serviceColumns = "id, number, host, program, topic, level, disabled, disabled_reason, forced_down, seen_at, reports, pulse, note, created_at, updated_at"
 
 func (r *serviceRow) noun() nova.Service {
 	return nova.Service{ID: r.ID, Number: r.Number, Host: r.Host, Binary: r.Program, Topic: r.Topic, Level: r.Level,
@@ -38,15 +36,12 @@ func (r *serviceRow) noun() nova.Service {
 const serviceLimit = 100_000
 
 var (
-	serviceList = db.NewList[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services", map[string]string{
-		"host": "host NOT NULL", "binary": "program NOT NULL", "number": "number NOT NULL", "disabled": "disabled NOT NULL",
-	}, "id")
-	serviceByID     = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE id = ?")
-	serviceByNumber = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE number = ?")
-	serviceByHost   = db.NewQuery[serviceRow](stmts, "SELECT "+serviceColumns+"\nFROM services\nWHERE host = ?\n  AND program = ?")
-	insertService   = db.NewInsert[serviceRow](stmts, "services")
-	deleteService   = db.NewExec(stmts, "DELETE FROM services\nWHERE id = ?")
-	decideOnService = db.NewExec(stmts, "UPDATE services\nSET disabled = ?, disabled_reason = ?, forced_down = ?, updated_at = ?\nWHERE id = ?")
+	services        = db.NewTable[serviceRow](stmts, "services", "id")
+	serviceList     = services.List()
+	serviceByNumber = services.Query("number = ?")
+	serviceByHost   = services.Query("host = ?\n  AND program = ?")
+	deleteService   = services.Delete("")
+	decideOnService = services.Update("", "disabled", "disabled_reason", "forced_down", "updated_at")
 )
 
 // Services lists service records in order of number; host and binary narrow it where they are not empty.
@@ -71,7 +66,7 @@ func (s *Store) Services(ctx context.Context, on db.Querier, host, binary string
 
 // Service by its id; fault.NotFound.
 func (s *Store) Service(ctx context.Context, on db.Querier, id string) (nova.Service, error) {
-	r, err := serviceByID.One(ctx, on, id)
+	r, err := services.Get(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return nova.Service{}, fault.NotFoundf("Service %s could not be found.", id)
 	}
@@ -98,7 +93,8 @@ func (s *Store) ServiceOf(ctx context.Context, on db.Querier, host, binary strin
 
 // SaveService writes what an operator decides: Disabled, DisabledReason, ForcedDown.
 func (s *Store) SaveService(ctx context.Context, on db.Querier, v *nova.Service) error {
-	n, err := decideOnService.Do(ctx, on, v.Disabled, v.DisabledReason, v.ForcedDown, s.now(), v.ID)
+	n, err := decideOnService.Do(ctx, on, serviceRow{ID: v.ID, Disabled: v.Disabled, DisabledReason: v.DisabledReason,
+		ForcedDown: v.ForcedDown, Updated: db.At(s.now())})
 	if err == nil && n == 0 {
 		return fault.NotFoundf("Service %s could not be found.", v.ID)
 	}
