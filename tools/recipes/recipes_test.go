@@ -2,6 +2,7 @@ package recipes_test
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,12 +15,22 @@ import (
 
 const top = "../.."
 
-// built are the recipes that must have an example which is built and tried.
-var built = []string{"A scheduler filter", "A weigher", "A hypervisor driver", "An RPC method", "A periodic task", "An attribute of a resource", "An option"}
+var update = flag.Bool("update", false, "write the costs into docs/recipes.md")
 
+func load(t *testing.T) []recipes.Example {
+	t.Helper()
+	all, err := recipes.Load(os.DirFS("testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestRecipesAreShort also checks that each example has a recipe and costs no more than its bound.
 func TestRecipesAreShort(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(top, "docs/recipes.md"))
+	at := filepath.Join(top, "docs/recipes.md")
+	text, err := os.ReadFile(at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,68 +38,78 @@ func TestRecipesAreShort(t *testing.T) {
 	for _, r := range recipes.Sections(string(text)) {
 		headings = append(headings, r.Heading)
 		if r.Lines > 10 {
-			t.Errorf("%q has %d lines; where ten do not do, the code is wrong", r.Heading, r.Lines)
+			t.Errorf("%q has %d lines, at most 10: if more are needed, simplify the code", r.Heading, r.Lines)
 		}
 	}
-	for _, b := range built {
-		if !slices.Contains(headings, b) {
-			t.Errorf("there is no recipe %q", b)
+	all := load(t)
+	if len(all) < 7 {
+		t.Errorf("there are only %d examples", len(all))
+	}
+	for _, e := range all {
+		if !slices.Contains(headings, e.Heading) {
+			t.Errorf("there is no recipe %q", e.Heading)
 		}
+		c := e.Cost()
+		t.Logf("%-40s %3d files %4d lines, at most %d and %d", e.Heading, c.Files, c.Lines, e.Bound.Files, e.Bound.Lines)
+		if c.Files > e.Bound.Files || c.Lines > e.Bound.Lines {
+			t.Errorf("%q costs %d files and %d lines, at most %d and %d", e.Heading, c.Files, c.Lines, e.Bound.Files, e.Bound.Lines)
+		}
+	}
+	want := recipes.Table(string(text), all)
+	if *update {
+		if err := os.WriteFile(at, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(text) {
+		t.Error("the table of costs in docs/recipes.md is not current: make golden")
 	}
 }
 
-// TestRecipesWork follows each recipe, in a copy that only the compiler sees, and tries what came of it.
+// TestRecipesWork follows all recipes in a copy that only the compiler sees, and runs the tests of the result.
 func TestRecipesWork(t *testing.T) {
 	t.Parallel()
-	examples, err := recipes.Load(os.DirFS("testdata"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := load(t)
 	root, err := filepath.Abs(top)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, files, edited := t.TempDir(), map[string]string{}, map[string]string{}
-	for _, e := range examples {
-		if !slices.Contains(built, e.Heading) {
-			t.Errorf("%s is no recipe that is built: %q", e.Name, e.Heading)
+	files := map[string]string{"tools/recipes/built/doc.go": "// Package built tries the examples of the recipes.\npackage built\n"}
+	put := func(name, text string) {
+		if _, twice := files[name]; twice {
+			t.Errorf("two examples make %s", name)
 		}
-		for name, text := range e.New {
-			files[name] = text
-		}
-		if e.Edited == "" {
-			continue
-		}
-		text, ok := edited[e.Edited]
-		if !ok {
-			b, err := os.ReadFile(filepath.Join(root, e.Edited))
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = string(b)
-		}
-		if edited[e.Edited], err = e.Apply(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(examples) != len(built) {
-		t.Errorf("%d examples for %d recipes", len(examples), len(built))
-	}
-	for name, text := range edited {
 		files[name] = text
 	}
-	// What tries the examples is no part of any of them.
-	for name, at := range map[string]string{"seam.go.txt": "app/recipes.go", "built_test.go.txt": "tools/recipes/built/built_test.go"} {
-		b, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			t.Fatal(err)
+	edited := map[string]string{}
+	for _, e := range all {
+		for name, text := range e.New {
+			put(name, text)
 		}
-		files[at] = string(b)
+		for name, text := range e.Seams {
+			put(name, text)
+		}
+		put("tools/recipes/built/"+e.Name+"_test.go", e.Try)
+		for _, name := range e.Edited() {
+			text, ok := edited[name]
+			if !ok {
+				b, err := os.ReadFile(filepath.Join(root, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = string(b)
+			}
+			if edited[name], err = e.Apply(name, text); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	run(t, root, overlay(t, root, dir, files))
+	for name, text := range edited {
+		put(name, text)
+	}
+	run(t, root, overlay(t, root, t.TempDir(), files), all)
 }
 
-// overlay writes the files aside and the list by which the compiler finds them.
+// overlay writes the files to dir and returns the path of the JSON by which the compiler finds them.
 func overlay(t *testing.T, root, dir string, files map[string]string) string {
 	t.Helper()
 	list := struct{ Replace map[string]string }{map[string]string{}}
@@ -110,55 +131,61 @@ func overlay(t *testing.T, root, dir string, files map[string]string) string {
 	return at
 }
 
-// run builds the tests of the overlay, whose folders nobody can change into, and runs them in a folder of their own.
-func run(t *testing.T, root, list string) {
+// run builds the tests of the overlay and runs them in a folder of their own: the package's folder does not exist.
+func run(t *testing.T, root, list string, all []recipes.Example) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "built.test")
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, "./tools/recipes/built")
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("what follows the recipes does not build: %v\n%s", err, out)
+		t.Fatalf("the examples of the recipes do not build: %v\n%s", err, out)
 	}
 	try := exec.CommandContext(t.Context(), program, "-test.v")
 	try.Dir = t.TempDir()
 	out, err := try.CombinedOutput()
 	if err != nil {
-		t.Fatalf("what follows the recipes does not work: %v\n%s", err, out)
+		t.Fatalf("the examples of the recipes do not work: %v\n%s", err, out)
 	}
-	for _, b := range built {
-		if name := strings.ReplaceAll(b, " ", "_"); !strings.Contains(string(out), "--- PASS: TestRecipes/"+name) {
-			t.Errorf("%q was not tried:\n%s", b, out)
+	for _, e := range all {
+		if !strings.Contains(string(out), "--- PASS: "+e.Test()+" ") {
+			t.Errorf("%q was not tried:\n%s", e.Heading, out)
 		}
 	}
 }
 
 func TestExamplesThatDoNotFit(t *testing.T) {
 	t.Parallel()
-	for name, x := range map[string]struct{ text, want string }{
-		"two places": {"X\n-- edit a --\nafter b\nc\n-- edit b --\nafter b\nc\n", "not one place"},
-		"no anchor":  {"X\n-- edit a --\nc\n", "does not begin"},
-	} {
+	const head, try = "X\nat most 1 files, 2 lines\n", "-- try --\npackage built\nfunc TestX(t *testing.T) {}\n"
+	read := func(text string) ([]recipes.Example, error) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "x.txtar"), []byte(x.text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "x.txtar"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := recipes.Load(os.DirFS(dir)); err == nil || !strings.Contains(err.Error(), x.want) {
+		return recipes.Load(os.DirFS(dir))
+	}
+	for name, x := range map[string]struct{ text, want string }{
+		"no anchor":   {head + "-- edit a --\nc\n" + try, "begins neither"},
+		"no bound":    {"X\n-- edit a --\nafter b\nc\n" + try, "no bound"},
+		"odd head":    {"X\nat most many\n" + try, "neither \"at most"},
+		"not tried":   {head + "-- a --\nc\n", "no function TestX"},
+		"other tried": {head + "-- try --\npackage built\nfunc TestY(t *testing.T) {}\n", "no function TestX"},
+	} {
+		if _, err := read(x.text); err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "x.txtar"), []byte("X\n-- edit a --\nafter b\nnew\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	all, err := recipes.Load(os.DirFS(dir))
+	all, err := read(head + "beside toy/\n-- edit a --\nafter b\nnew\n// why\n\ninstead of d\ne\n-- toy/x --\n1\n2\n3\n" + try)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := all[0].Apply("a\nb c\nd\n"); err != nil || got != "a\nb c\nnew\nd\n" {
+	if got, err := all[0].Apply("a", "a\nb c\n d\nf\n"); err != nil || got != "a\nb c\nnew\n// why\n\ne\nf\n" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := all[0].Apply("b\nb\n"); err == nil || !strings.Contains(err.Error(), "2 times") {
+	if got := all[0].Cost(); got != (recipes.Cost{Files: 1, Lines: 2}) {
+		t.Errorf("got %+v", got)
+	}
+	if _, err := all[0].Apply("a", "b\nb\n"); err == nil || !strings.Contains(err.Error(), "2 times") {
 		t.Errorf("got %v", err)
 	}
 }
