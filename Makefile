@@ -65,11 +65,8 @@ bench: ## print the figures: start, drain, memory, create, list, tokens, heartbe
 golden: ## write the golden files anew; read the difference like code
 	@for dir in $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u); do $(GO) test -count=1 ./$$dir -update || exit 1; done
 
-dump: ## write routes, schemas, policies and options into docs/generated
-	@$(MAKE) --no-print-directory build
-	@mkdir -p docs/generated
-	@for what in routes schema policy options rpc; do bin/hypernova dump $$what > docs/generated/$$what.txt; done
-	@bin/hypernova config sample > docs/generated/hypernova.conf.sample
+dump: ## write routes, schemas, policies, options and messages into docs/generated, which make golden does too
+	@$(GO) test -count=1 ./app -run TestGenerated -update
 
 release: ## build dist/ for linux/amd64, linux/arm64 and darwin/arm64
 	@mkdir -p dist
