@@ -20,14 +20,20 @@ import (
 //
 // After the column's name, "once" marks a column that no UPDATE writes. "set" marks a column that is never NULL
 // although its Go type could be (a pointer, a Time); other types are never NULL. "list" is the column's name in filters
-// and sort keys; a column without it can be used in neither.
+// and sort keys, or several names separated by commas; a column without it can be used in neither.
 type Table[R any] struct {
+	Part[R]
+	insert *Insert[R]
+}
+
+// Part is some of a table's columns as rows R, with tags as in Table. It reads and updates those columns. A table has
+// one Table and any number of Parts, for example one without its largest columns.
+type Part[R any] struct {
 	set     *Set
 	name    string
-	key     string
+	keys    []string
 	columns []tableColumn
 	get     *Query[R]
-	insert  *Insert[R]
 }
 
 type tableColumn struct {
@@ -37,17 +43,26 @@ type tableColumn struct {
 	notNull bool
 }
 
-// NewTable declares a table and registers its SELECT by key and its INSERT. key is the column that identifies a row. It
-// panics if R lacks the key or a tag has an unknown word.
-func NewTable[R any](s *Set, name, key string) *Table[R] {
-	t := &Table[R]{set: s, name: name, key: key, columns: tableColumns(reflect.TypeFor[R](), nil)}
-	if !slices.ContainsFunc(t.columns, func(c tableColumn) bool { return c.name == key }) {
-		panic(fmt.Sprintf("db: %s has no column %s for the key of %s", reflect.TypeFor[R](), key, name))
+// NewTable declares a table and registers its SELECT by key and its INSERT. The key columns together identify a row;
+// the last of them is the marker of lists. It panics if R lacks one of them or a tag has an unknown word.
+func NewTable[R any](s *Set, name, key string, more ...string) *Table[R] {
+	return &Table[R]{*NewPart[R](s, name, key, more...), NewInsert[R](s, name)}
+}
+
+// NewPart declares some columns of a table and registers their SELECT by key. R has the key columns too.
+func NewPart[R any](s *Set, name, key string, more ...string) *Part[R] {
+	t := &Part[R]{set: s, name: name, keys: append([]string{key}, more...), columns: tableColumns(reflect.TypeFor[R](), nil)}
+	for _, k := range t.keys {
+		if !slices.ContainsFunc(t.columns, func(c tableColumn) bool { return c.name == k }) {
+			panic(fmt.Sprintf("db: %s has no column %s for the key of %s", reflect.TypeFor[R](), k, name))
+		}
 	}
-	t.get = t.Query(key + " = ?")
-	t.insert = NewInsert[R](s, name)
+	t.get = t.Query(t.byKey())
 	return t
 }
+
+// byKey returns the condition that selects a row.
+func (t *Part[R]) byKey() string { return strings.Join(t.keys, " = ?\n  AND ") + " = ?" }
 
 func tableColumns(rows reflect.Type, at []int) []tableColumn {
 	var out []tableColumn
@@ -81,7 +96,7 @@ func tableColumns(rows reflect.Type, at []int) []tableColumn {
 }
 
 // Columns returns the select list for the caller's own statements, with an optional table alias.
-func (t *Table[R]) Columns(alias string) string {
+func (t *Part[R]) Columns(alias string) string {
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		names[i] = c.name
@@ -92,14 +107,18 @@ func (t *Table[R]) Columns(alias string) string {
 	return strings.Join(names, ", ")
 }
 
-// Query registers the SELECT of whole rows with a WHERE clause and what follows it (ORDER BY, LIMIT).
-func (t *Table[R]) Query(where string) *Query[R] {
-	return NewQuery[R](t.set, "SELECT "+t.Columns("")+"\nFROM "+t.name+"\nWHERE "+where)
+// Query registers the SELECT of whole rows with a WHERE clause and what follows it (ORDER BY, LIMIT). A text that
+// begins with ORDER BY has no WHERE clause.
+func (t *Part[R]) Query(where string) *Query[R] {
+	if !strings.HasPrefix(where, "ORDER BY") {
+		where = "WHERE " + where
+	}
+	return NewQuery[R](t.set, "SELECT "+t.Columns("")+"\nFROM "+t.name+"\n"+where)
 }
 
-// Get returns the row with that key. fault.NotFound if there is none.
-func (t *Table[R]) Get(ctx context.Context, on Querier, key any) (R, error) {
-	return t.get.One(ctx, on, key)
+// Get returns the row with that key, given in the order of NewTable. fault.NotFound if there is none.
+func (t *Part[R]) Get(ctx context.Context, on Querier, key ...any) (R, error) {
+	return t.get.One(ctx, on, key...)
 }
 
 // Insert inserts a row. A unique violation is fault.Conflict with errors.Is(err, ErrDuplicate).
@@ -112,13 +131,41 @@ func (t *Table[R]) InsertAll(ctx context.Context, on Querier, rows []R) error {
 	return t.insert.DoAll(ctx, on, rows)
 }
 
+// Absent inserts a row unless it violates a unique constraint, and reports whether it did; see Insert.Absent.
+func (t *Table[R]) Absent(ctx context.Context, on Querier, row R) (bool, error) {
+	return t.insert.Absent(ctx, on, row)
+}
+
+// Upsert is an INSERT that updates a row with the same key.
+type Upsert[R any] struct {
+	insert *Insert[R]
+	sql    string
+}
+
+// Upsert registers an INSERT that writes the named columns of the row that has the key already.
+func (t *Table[R]) Upsert(columns ...string) *Upsert[R] {
+	sets := make([]string, len(columns))
+	for i, name := range columns {
+		t.column(name)
+		sets[i] = name + " = excluded." + name
+	}
+	return &Upsert[R]{t.insert, t.set.add(t.insert.head + t.insert.tuple + "\nON CONFLICT (" + strings.Join(t.keys, ", ") +
+		") DO UPDATE\nSET " + strings.Join(sets, ", "))}
+}
+
+// Do inserts or updates the row.
+func (u *Upsert[R]) Do(ctx context.Context, on Querier, row R) error {
+	_, err := exec(ctx, on, u.sql, u.insert.values(nil, row))
+	return err
+}
+
 // List registers the list of the table's rows over the columns with a list name; see ListQuery.
-func (t *Table[R]) List() *ListQuery[R] {
-	return NewList[R](t.set, "SELECT "+t.Columns("")+"\nFROM "+t.name, t.ListColumns(""), t.key)
+func (t *Part[R]) List() *ListQuery[R] {
+	return NewList[R](t.set, "SELECT "+t.Columns("")+"\nFROM "+t.name, t.ListColumns(""), t.keys[len(t.keys)-1])
 }
 
 // ListColumns maps list names to expressions, for the caller's own lists with joins.
-func (t *Table[R]) ListColumns(alias string) map[string]string {
+func (t *Part[R]) ListColumns(alias string) map[string]string {
 	out := map[string]string{}
 	for _, c := range t.columns {
 		if c.list == "" {
@@ -131,7 +178,9 @@ func (t *Table[R]) ListColumns(alias string) map[string]string {
 		if c.notNull {
 			expr += " NOT NULL"
 		}
-		out[c.list] = expr
+		for _, name := range strings.Split(c.list, ",") {
+			out[name] = expr
+		}
 	}
 	return out
 }
@@ -140,18 +189,18 @@ func (t *Table[R]) ListColumns(alias string) map[string]string {
 type Update[R any] struct {
 	sql    string
 	fields []field
-	key    field
+	keys   []field
 }
 
 // Update registers an UPDATE of the named columns. Without names it is all columns except the key and "once" columns. A
 // name that contains "=" is a complete assignment, such as "revision_number = revision_number + 1". guard, possibly
 // empty, is a further condition; Do takes its arguments and returns 0 if it fails.
-func (t *Table[R]) Update(guard string, columns ...string) *Update[R] {
+func (t *Part[R]) Update(guard string, columns ...string) *Update[R] {
 	u := &Update[R]{}
 	var sets []string
 	if len(columns) == 0 {
 		for _, c := range t.columns {
-			if !c.once && c.name != t.key {
+			if !c.once && !slices.Contains(t.keys, c.name) {
 				columns = append(columns, c.name)
 			}
 		}
@@ -164,8 +213,10 @@ func (t *Table[R]) Update(guard string, columns ...string) *Update[R] {
 		sets = append(sets, name+" = ?")
 		u.fields = append(u.fields, t.column(name))
 	}
-	u.key = t.column(t.key)
-	u.sql = "UPDATE " + t.name + "\nSET " + strings.Join(sets, ", ") + "\nWHERE " + t.key + " = ?"
+	for _, k := range t.keys {
+		u.keys = append(u.keys, t.column(k))
+	}
+	u.sql = "UPDATE " + t.name + "\nSET " + strings.Join(sets, ", ") + "\nWHERE " + t.byKey()
 	if guard != "" {
 		u.sql += "\n  AND " + guard
 	}
@@ -173,7 +224,7 @@ func (t *Table[R]) Update(guard string, columns ...string) *Update[R] {
 	return u
 }
 
-func (t *Table[R]) column(name string) field {
+func (t *Part[R]) column(name string) field {
 	i := slices.IndexFunc(t.columns, func(c tableColumn) bool { return c.name == name })
 	if i < 0 {
 		panic(fmt.Sprintf("db: %s has no column %s", t.name, name))
@@ -184,17 +235,19 @@ func (t *Table[R]) column(name string) field {
 // Do updates the row and returns the number of affected rows, 0 or 1.
 func (u *Update[R]) Do(ctx context.Context, on Querier, row R, guard ...any) (int64, error) {
 	v := reflect.ValueOf(&row).Elem()
-	args := make([]any, 0, len(u.fields)+1+len(guard))
+	args := make([]any, 0, len(u.fields)+len(u.keys)+len(guard))
 	for _, f := range u.fields {
 		args = append(args, v.FieldByIndex(f.index).Interface())
 	}
-	args = append(args, v.FieldByIndex(u.key.index).Interface())
+	for _, f := range u.keys {
+		args = append(args, v.FieldByIndex(f.index).Interface())
+	}
 	return exec(ctx, on, u.sql, append(args, guard...))
 }
 
 // Delete registers the DELETE of a row by its key. guard is a further condition, as in Update.
-func (t *Table[R]) Delete(guard string) *Exec {
-	text := "DELETE FROM " + t.name + "\nWHERE " + t.key + " = ?"
+func (t *Part[R]) Delete(guard string) *Exec {
+	text := "DELETE FROM " + t.name + "\nWHERE " + t.byKey()
 	if guard != "" {
 		text += "\n  AND " + guard
 	}

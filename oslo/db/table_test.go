@@ -84,6 +84,79 @@ func TestATableDerivesItsStatementsFromTags(t *testing.T) {
 	}, tables)
 }
 
+// pairs are toys with a key of two columns; some of them is without their notes.
+type pair struct {
+	Name  string `db:"name" list:"name,label"`
+	Soft  bool   `db:"soft"`
+	ID    string `db:"id,once"`
+	Size  *int64 `db:"size"`
+	Notes string `db:"notes"`
+}
+
+type bare struct {
+	ID   string `db:"id"`
+	Name string `db:"name"`
+}
+
+var (
+	pairs     = db.NewTable[pair](stmts, "toys", "name", "soft")
+	savePair  = pairs.Update("", "size", "notes")
+	dropPair  = pairs.Delete("")
+	bares     = db.NewPart[bare](stmts, "toys", "id")
+	allBares  = bares.Query("ORDER BY name")
+	putDoll   = dolls.Upsert("size", "notes")
+	nameBares = bares.Update("")
+)
+
+func TestATableWithAKeyOfTwoColumnsAndAPartOfOne(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		ctx := t.Context()
+		one, two := int64(1), int64(2)
+		ann, bob := pair{"ann", true, "1", &one, "[]"}, pair{"bob", false, "2", &one, "[]"}
+		if err := pairs.InsertAll(ctx, d, []pair{ann, bob}); err != nil {
+			t.Fatal(err)
+		}
+		if did, err := pairs.Absent(ctx, d, ann); did || err != nil {
+			t.Errorf("a second ann is inserted: %v, %v", did, err)
+		}
+		for soft, want := range map[bool]int64{false: 0, true: 1} {
+			if n, err := savePair.Do(ctx, d, pair{Name: "ann", Soft: soft, Size: &two, Notes: "[]"}); n != want || err != nil {
+				t.Errorf("update of ann, soft %v: %d rows, %v; want %d", soft, n, err, want)
+			}
+		}
+		if got, err := pairs.Get(ctx, d, "ann", true); err != nil || *got.Size != 2 || got.ID != "1" {
+			t.Errorf("ann: %+v, %v", got, err)
+		}
+		if _, err := pairs.Get(ctx, d, "ann", false); !fault.Is(err, fault.NotFound) {
+			t.Errorf("ann who is not soft: got %v, want NotFound", err)
+		}
+		if n, err := nameBares.Do(ctx, d, bare{"2", "bea"}); n != 1 || err != nil {
+			t.Errorf("rename: %d rows, %v", n, err)
+		}
+		got, err := allBares.All(ctx, d)
+		if diff := cmp.Diff([]bare{{"1", "ann"}, {"2", "bea"}}, got); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
+		}
+		for _, size := range []int64{5, 6} { // inserted, then updated
+			if err := putDoll.Do(ctx, d, doll{ID: "9", Name: "zoe", Size: &size, Made: db.At(time.Unix(1, 0))}); err != nil {
+				t.Fatal(err)
+			}
+			if zoe, err := dolls.Get(ctx, d, "9"); err != nil || *zoe.Size != size {
+				t.Errorf("zoe: %+v, %v", zoe, err)
+			}
+		}
+		for _, want := range []int64{1, 0} {
+			if n, err := dropPair.Do(ctx, d, "ann", true); n != want || err != nil {
+				t.Errorf("delete: %d rows, %v; want %d", n, err, want)
+			}
+		}
+		if diff := cmp.Diff(map[string]string{"name": "name NOT NULL", "label": "name NOT NULL"}, pairs.ListColumns("")); diff != "" {
+			t.Error(diff)
+		}
+	}, tables)
+}
+
 func TestListColumnsSayWhatIsNeverNull(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"uuid": "t.id NOT NULL", "name": "t.name NOT NULL", "size": "t.size", "created_at": "t.made NOT NULL"}
