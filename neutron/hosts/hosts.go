@@ -98,7 +98,7 @@ func (h *Hosts) hint(ctx context.Context, tx *db.Tx, names []string) {
 	tx.AfterCommit(func() {
 		for _, host := range names {
 			if err := rpcapi.Changed.Do(ctx, h.bus, host, rpcapi.ChangedArgs{}); err != nil {
-				h.log.DebugContext(ctx, "no hint to host", "host", host, "error", err)
+				h.log.DebugContext(ctx, "no hint to host", "host", host, "err", err)
 			}
 		}
 	})

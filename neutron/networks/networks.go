@@ -127,6 +127,6 @@ func (s *Service) tell(ctx context.Context, es []nova.ExternalEvent) {
 	}
 	// The change is made, whatever becomes of the request that asked for it.
 	if err := s.events.ExternalEvents(context.WithoutCancel(ctx), es); err != nil {
-		s.log.WarnContext(ctx, "no hint to compute", "events", len(es), "error", err)
+		s.log.WarnContext(ctx, "no hint to compute", "events", len(es), "err", err)
 	}
 }

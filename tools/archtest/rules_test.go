@@ -180,3 +180,45 @@ func check(t *testing.T, got []archtest.Complaint, want string) {
 		t.Errorf("got %q, want one complaint with %q", texts, want)
 	}
 }
+
+func TestForms(t *testing.T) {
+	t.Parallel()
+	none, short := archtest.Rows(nil), archtest.Constructors(nil)
+	const logs = "import \"log/slog\"\nfunc f() { "
+	tests := []struct {
+		name       string
+		rule       func(*archtest.Repo) []archtest.Complaint
+		file, text string
+		want       string
+	}{
+		{"a row shown", none, "nova/store/a.go", "type Row struct { A string `db:\"a\"` }\n", "Row is a row"},
+		{"a row kept", none, "nova/store/a.go", "type row struct { A string `db:\"a\"` }\n", ""},
+		{"a row elsewhere", none, "nova/a.go", "type Row struct { A string `db:\"a\"` }\n", ""},
+		{"a statement shown", none, "nova/store/a.go", "var Get = db.NewQuery[row](s, \"\")\n", "Get is a table"},
+		{"a set shown", none, "nova/store/a.go", "var Statements = db.NewSet(\"nova\")\n", ""},
+		{"rows left over", archtest.Rows(map[string]int{"nova/store": 1}), "nova/store/a.go", "", "take it off"},
+		{"long New", short, "nova/a.go", "func New(a, b int, c string, d bool) {}\n", "New has 4 arguments"},
+		{"New of a context", short, "nova/a.go", "func New(ctx context.Context, a, b, c int) {}\n", ""},
+		{"New without Deps", short, "nova/a.go",
+			"type Deps struct{}\nfunc New(c int) {}\n", "take the package's Deps"},
+		{"New with Deps", short, "nova/a.go", "type Deps struct{}\nfunc New(c Config, d Deps) {}\n", ""},
+		{"no long New left", archtest.Constructors(map[string]int{"nova": 4}), "nova/a.go",
+			"func New() {}\n", "take it off"},
+		{"an error's key", archtest.LogKeys, "nova/a.go",
+			logs + `slog.Any("error", err)` + " }", `is "err", not "error"`},
+		{"an error's loose key", archtest.LogKeys, "nova/a.go",
+			logs + `l.Warn("it failed", "cause", err)` + " }", `is "err", not "cause"`},
+		{"a key in capitals", archtest.LogKeys, "nova/a.go",
+			logs + `l.InfoContext(ctx, "done", "serverID", id)` + " }", "snake case"},
+		{"a full stop", archtest.LogKeys, "nova/a.go", logs + `l.Info("It is done.")` + " }", "full stop"},
+		{"a log line", archtest.LogKeys, "nova/a.go",
+			logs + `l.InfoContext(ctx, "done", slog.String("server_id", id), "err", err)` + " }", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			text := "package x\n" + tt.text + "\n"
+			check(t, tt.rule(tree(t, map[string]string{tt.file: text})), tt.want)
+		})
+	}
+}

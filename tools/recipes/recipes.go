@@ -106,7 +106,7 @@ func (e *Example) head(comment string) error {
 		if beside, ok := strings.CutPrefix(line, "beside "); ok {
 			e.Beside = beside
 		} else if _, err := fmt.Sscanf(line, "at most %d files, %d lines", &e.Bound.Files, &e.Bound.Lines); err != nil {
-			return fmt.Errorf("its head has the line %q, which is neither \"at most N files, M lines\" nor \"beside FOLDER\"", line)
+			return fmt.Errorf("its head has the line %q: neither \"at most N files, M lines\" nor \"beside FOLDER\"", line)
 		}
 	}
 	if e.Bound == (Cost{}) {
@@ -147,7 +147,8 @@ func (e Example) Edited() []string {
 func (e Example) Apply(file, text string) (string, error) {
 	for _, x := range e.edits[file] {
 		if n := strings.Count(text, x.anchor); n != 1 {
-			return "", fmt.Errorf("%s: %q occurs %d times in %s, not once: bring the example up to date", e.Name, x.anchor, n, file)
+			const text = "%s: %q occurs %d times in %s, not once: bring the example up to date"
+			return "", fmt.Errorf(text, e.Name, x.anchor, n, file)
 		}
 		at := strings.Index(text, x.anchor)
 		end := at + len(x.anchor)
@@ -226,21 +227,24 @@ func Sections(text string) []Recipe {
 	return out
 }
 
+const explained = "The test of `tools/recipes` follows an example of each of these, builds it and tries it.\n" +
+	"It counts the files that are new or edited, and the lines that are neither empty nor a comment alone.\n" +
+	"A recipe that costs more than its bound fails the test. `make golden` writes this table.\n\n" +
+	"| recipe | files | lines | bound |\n|---|---|---|---|\n"
+
 // Table returns docs/recipes.md with its last section, the costs, written anew from the examples.
 func Table(text string, all []Example) string {
 	if at := strings.Index(text, "\n## "+costs+"\n"); at >= 0 {
 		text = text[:at]
 	}
-	text = strings.TrimRight(text, "\n") + "\n\n## " + costs + "\n\n" +
-		"The test of `tools/recipes` follows an example of each of these, builds it, tries it and counts: files that are new or\n" +
-		"edited, and lines that are neither empty nor a comment alone. A recipe that costs more than its bound fails the test.\n" +
-		"`make golden` writes this table.\n\n| recipe | files | lines | bound |\n|---|---|---|---|\n"
+	text = strings.TrimRight(text, "\n") + "\n\n## " + costs + "\n\n" + explained
 	for _, e := range all {
 		c, beside := e.Cost(), ""
 		if e.Beside != "" {
 			beside = " beside its own folder"
 		}
-		text += fmt.Sprintf("| %s | %d%s | %d | %d files, %d lines |\n", e.Heading, c.Files, beside, c.Lines, e.Bound.Files, e.Bound.Lines)
+		text += fmt.Sprintf("| %s | %d%s | %d | %d files, %d lines |\n",
+			e.Heading, c.Files, beside, c.Lines, e.Bound.Files, e.Bound.Lines)
 	}
 	return text
 }

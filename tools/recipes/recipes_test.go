@@ -52,7 +52,7 @@ func TestRecipesAreShort(t *testing.T) {
 		c := e.Cost()
 		t.Logf("%-40s %3d files %4d lines, at most %d and %d", e.Heading, c.Files, c.Lines, e.Bound.Files, e.Bound.Lines)
 		if c.Files > e.Bound.Files || c.Lines > e.Bound.Lines {
-			t.Errorf("%q costs %d files and %d lines, at most %d and %d", e.Heading, c.Files, c.Lines, e.Bound.Files, e.Bound.Lines)
+			t.Errorf("%q costs %+v, at most %+v", e.Heading, c, e.Bound)
 		}
 	}
 	want := recipes.Table(string(text), all)
@@ -73,7 +73,8 @@ func TestRecipesWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"tools/recipes/built/doc.go": "// Package built tries the examples of the recipes.\npackage built\n"}
+	const doc = "// Package built tries the examples of the recipes.\npackage built\n"
+	files := map[string]string{"tools/recipes/built/doc.go": doc}
 	put := func(name, text string) {
 		if _, twice := files[name]; twice {
 			t.Errorf("two examples make %s", name)
@@ -135,7 +136,8 @@ func overlay(t *testing.T, root, dir string, files map[string]string) string {
 func run(t *testing.T, root, list string, all []recipes.Example) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "built.test")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, "./tools/recipes/built")
+	args := []string{"test", "-c", "-vet=off", "-overlay", list, "-o", program, "./tools/recipes/built"}
+	build := exec.CommandContext(t.Context(), "go", args...)
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -175,7 +177,8 @@ func TestExamplesThatDoNotFit(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	all, err := read(head + "beside toy/\n-- edit a --\nafter b\nnew\n// why\n\ninstead of d\ne\n-- toy/x --\n1\n2\n3\n" + try)
+	const edits = "-- edit a --\nafter b\nnew\n// why\n\ninstead of d\ne\n-- toy/x --\n1\n2\n3\n"
+	all, err := read(head + "beside toy/\n" + edits + try)
 	if err != nil {
 		t.Fatal(err)
 	}
