@@ -6,7 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"hypernova/keystone"
 	"hypernova/keystone/store"
@@ -19,9 +19,13 @@ import (
 type Service struct {
 	db     *db.DB
 	epochs *store.Epochs
-	mu     sync.Mutex
-	epoch  int64
-	cached []Entry
+	cached atomic.Pointer[cached]
+}
+
+// cached is the catalog as it was read under an epoch.
+type cached struct {
+	epoch   int64
+	entries []Entry
 }
 
 // Entry is a service with its enabled endpoints.
@@ -43,10 +47,8 @@ func (s *Service) Entries(ctx context.Context) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cached != nil && s.epoch == now {
-		return s.cached, nil
+	if c := s.cached.Load(); c != nil && c.epoch == now {
+		return c.entries, nil
 	}
 	services, err := store.Services(ctx, s.db)
 	if err != nil {
@@ -68,7 +70,7 @@ func (s *Service) Entries(ctx context.Context) ([]Entry, error) {
 			out = append(out, e)
 		}
 	}
-	s.epoch, s.cached = now, out
+	s.cached.Store(&cached{now, out}) // read after the epoch, so not older than it
 	return out, nil
 }
 

@@ -7,8 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"hypernova/keystone"
 	"hypernova/oslo/auth"
@@ -19,8 +20,7 @@ import (
 // Client asks a keystone. What a token proves is remembered for a second, so that a revocation is late by no more than that.
 type Client struct {
 	http  *httpc.Client
-	mu    sync.Mutex
-	known map[[32]byte]answer // by the token's hash: memory holds nothing that could be used to log in
+	known *lru.Cache[[32]byte, answer] // by the token's hash: memory holds nothing that could be used to log in
 }
 
 type answer struct {
@@ -39,14 +39,20 @@ func (a answer) allows(ctx context.Context) (*auth.Caller, error) {
 	return nil, fault.New(fault.Unauthorized, "The request you have made requires authentication.")
 }
 
-// remember is how long an answer is used again; entries bounds the memory.
+// remember is how long an answer is used again. entries bounds their number; the least recently used leave first.
 const (
 	remember = time.Second
 	entries  = 20_000
 )
 
 // New makes a client. h's base is the identity API's v3 address; its tokens are the calling service's own.
-func New(h *httpc.Client) *Client { return &Client{http: h, known: map[[32]byte]answer{}} }
+func New(h *httpc.Client) *Client {
+	known, err := lru.New[[32]byte, answer](entries)
+	if err != nil {
+		panic(err) // the size is a positive constant
+	}
+	return &Client{http: h, known: known}
+}
 
 type ref struct {
 	ID     string `json:"id"`
@@ -102,19 +108,12 @@ func (c *Client) Validate(ctx context.Context, token string) (*auth.Caller, erro
 			a.rules = append(a.rules, keystone.AccessRule{Service: r.Service, Method: r.Method, Path: r.Path})
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.known) >= entries {
-		clear(c.known)
-	}
-	c.known[key] = a
+	c.known.Add(key, a)
 	return a.allows(ctx)
 }
 
 func (c *Client) recall(key [32]byte) (answer, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a, ok := c.known[key]
+	a, ok := c.known.Get(key)
 	if !ok || time.Since(a.at) > remember || !time.Now().Before(a.caller.Expires) {
 		return a, false
 	}

@@ -11,8 +11,9 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
-	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"hypernova/keystone"
 	"hypernova/keystone/store"
@@ -79,10 +80,9 @@ type Service struct {
 	sources Sources
 	now     clock.Now
 
-	mu     sync.Mutex
-	users  map[string]seen[keystone.User]
-	groups map[string]seen[[]keystone.Group]
-	known  map[string]bool // public ids that have their row
+	users  *lru.Cache[string, seen[keystone.User]]
+	groups *lru.Cache[string, seen[[]keystone.Group]]
+	known  *lru.Cache[string, struct{}] // public ids that have their row
 }
 
 type seen[T any] struct {
@@ -90,13 +90,22 @@ type seen[T any] struct {
 	at time.Time
 }
 
-// rememberMax bounds what is remembered.
+// rememberMax bounds each of the caches.
 const rememberMax = 20_000
 
 // New makes the service.
 func New(d *db.DB, s Sources, now clock.Now) *Service {
-	return &Service{db: d, sources: s, now: now, users: map[string]seen[keystone.User]{}, groups: map[string]seen[[]keystone.Group]{},
-		known: map[string]bool{}}
+	return &Service{db: d, sources: s, now: now, users: cache[seen[keystone.User]](),
+		groups: cache[seen[[]keystone.Group]](), known: cache[struct{}]()}
+}
+
+// cache returns an empty cache of values by public id. The least recently used leave first.
+func cache[V any]() *lru.Cache[string, V] {
+	c, err := lru.New[string, V](rememberMax)
+	if err != nil {
+		panic(err) // the size is a positive constant
+	}
+	return c
 }
 
 // ReadOnly is what every attempt to write to a directory gets.
@@ -154,10 +163,7 @@ func (s *Service) Has(ctx context.Context, id, kind string) (bool, error) {
 // publish gives what a directory knows by a local id its public one.
 func (s *Service) publish(ctx context.Context, domain, kind, local string) (string, error) {
 	d := store.DirectoryID{Public: store.PublicID(domain, kind, local), Domain: domain, Kind: kind, Local: local}
-	s.mu.Lock()
-	known := s.known[d.Public]
-	s.mu.Unlock()
-	if known {
+	if s.known.Contains(d.Public) {
 		return d.Public, nil
 	}
 	_, err := store.LocalID(ctx, s.db, d.Public)
@@ -167,12 +173,7 @@ func (s *Service) publish(ctx context.Context, domain, kind, local string) (stri
 	if err != nil {
 		return "", err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.known) >= rememberMax {
-		clear(s.known)
-	}
-	s.known[d.Public] = true
+	s.known.Add(d.Public, struct{}{})
 	return d.Public, nil
 }
 
@@ -194,12 +195,7 @@ func (s *Service) user(ctx context.Context, domain string, u User) (keystone.Use
 }
 
 func (s *Service) remember(u keystone.User) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.users) >= rememberMax {
-		clear(s.users)
-	}
-	s.users[u.ID] = seen[keystone.User]{u, s.now()}
+	s.users.Add(u.ID, seen[keystone.User]{u, s.now()})
 }
 
 func (s *Service) group(ctx context.Context, domain string, g Group) (keystone.Group, error) {
@@ -213,9 +209,7 @@ func (s *Service) User(ctx context.Context, id string) (u keystone.User, theirs 
 	if err != nil || f.src == nil {
 		return u, false, err
 	}
-	s.mu.Lock()
-	have, ok := s.users[id]
-	s.mu.Unlock()
+	have, ok := s.users.Get(id)
 	if ok && s.now().Sub(have.at) < Fresh {
 		return have.v, true, nil
 	}
@@ -379,9 +373,7 @@ func (s *Service) GroupsOf(ctx context.Context, user string) ([]keystone.Group, 
 	if err != nil || f.src == nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	have, ok := s.groups[user]
-	s.mu.Unlock()
+	have, ok := s.groups.Get(user)
 	if ok && s.now().Sub(have.at) < Fresh {
 		return have.v, nil
 	}
@@ -396,12 +388,7 @@ func (s *Service) GroupsOf(ctx context.Context, user string) ([]keystone.Group, 
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.groups) >= rememberMax {
-		clear(s.groups)
-	}
-	s.groups[user] = seen[[]keystone.Group]{out, s.now()}
+	s.groups.Add(user, seen[[]keystone.Group]{out, s.now()})
 	return out, nil
 }
 

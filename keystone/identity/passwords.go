@@ -6,11 +6,11 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dlclark/regexp2"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/crypto/bcrypt"
 
 	"hypernova/oslo/fault"
@@ -28,11 +28,10 @@ type Passwords struct {
 	rules   Compliance
 	pattern *regexp2.Regexp
 	paid    atomic.Int64
-	mu      sync.Mutex
-	known   map[[32]byte]time.Time
+	known   *lru.Cache[[32]byte, time.Time]
 }
 
-// How long and how many right passwords are remembered.
+// How long and how many right passwords are remembered; the least recently used leave first.
 const (
 	rememberFor = 5 * time.Minute
 	rememberMax = 10_000
@@ -40,9 +39,12 @@ const (
 
 // NewPasswords makes a hasher with a bcrypt cost of rounds (4 to 31).
 func NewPasswords(rounds int) (*Passwords, error) {
-	p := &Passwords{rounds: rounds, key: make([]byte, 32), known: map[[32]byte]time.Time{}}
+	known, err := lru.New[[32]byte, time.Time](rememberMax)
+	if err != nil {
+		return nil, err
+	}
+	p := &Passwords{rounds: rounds, key: make([]byte, 32), known: known}
 	rand.Read(p.key)
-	var err error
 	p.decoy, err = bcrypt.GenerateFromPassword([]byte("nobody's password"), rounds)
 	return p, err
 }
@@ -86,19 +88,11 @@ func (p *Passwords) Verify(user, hash, password string) bool {
 func (p *Passwords) Paid() int64 { return p.paid.Load() }
 
 func (p *Passwords) remembers(key [32]byte) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Since(p.known[key]) < rememberFor
+	at, ok := p.known.Get(key)
+	return ok && time.Since(at) < rememberFor
 }
 
-func (p *Passwords) remember(key [32]byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.known) >= rememberMax {
-		clear(p.known)
-	}
-	p.known[key] = time.Now()
-}
+func (p *Passwords) remember(key [32]byte) { p.known.Add(key, time.Now()) }
 
 // fit brings long passwords into the 72 bytes that bcrypt looks at, without losing what is behind them.
 func fit(password string) []byte {

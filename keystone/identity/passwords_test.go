@@ -59,10 +59,10 @@ func TestWhatIsRememberedCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := func(p *Passwords) (out []byte) {
-		if !p.Verify("user", hash, "a password that is long enough to be seen") || len(p.known) != 1 {
-			t.Fatalf("%d are remembered", len(p.known))
+		if !p.Verify("user", hash, "a password that is long enough to be seen") || p.known.Len() != 1 {
+			t.Fatalf("%d are remembered", p.known.Len())
 		}
-		for k := range p.known {
+		for _, k := range p.known.Keys() {
 			out = append(out, k[:]...)
 		}
 		return out
@@ -74,8 +74,8 @@ func TestWhatIsRememberedCannotBeRead(t *testing.T) {
 	if bytes.Contains(a, []byte("password")) {
 		t.Error("the password is readable")
 	}
-	for k := range one.known { // what is remembered too long is forgotten
-		one.known[k] = time.Now().Add(-rememberFor)
+	for _, k := range one.known.Keys() { // what is remembered too long is forgotten
+		one.known.Add(k, time.Now().Add(-rememberFor))
 	}
 	before := one.Paid()
 	if !one.Verify("user", hash, "a password that is long enough to be seen") || one.Paid() != before+1 {
@@ -89,8 +89,8 @@ func TestMemoryOfPasswordsIsBounded(t *testing.T) {
 	for i := range rememberMax + 10 {
 		p.remember([32]byte{byte(i), byte(i >> 8), byte(i >> 16)})
 	}
-	if len(p.known) > rememberMax {
-		t.Errorf("%d passwords are remembered", len(p.known))
+	if p.known.Len() > rememberMax {
+		t.Errorf("%d passwords are remembered", p.known.Len())
 	}
 }
 

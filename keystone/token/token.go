@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"slices"
-	"sync"
 	"time"
 
 	"hypernova/keystone"
@@ -45,12 +44,12 @@ type Service struct {
 	roles     *assignment.Service
 	config    Config
 	now       clock.Now
-	cache     cache
+	cache     *cache
 }
 
 // New makes the service.
 func New(d *db.DB, e *store.Epochs, k *Keys, p *identity.Passwords, roles *assignment.Service, c Config, now clock.Now) *Service {
-	return &Service{db: d, epochs: e, keys: k, passwords: p, roles: roles, config: c, now: now, cache: cache{entries: map[string]cached{}}}
+	return &Service{db: d, epochs: e, keys: k, passwords: p, roles: roles, config: c, now: now, cache: newCache()}
 }
 
 // Token is a token with all that its document shows.
@@ -126,7 +125,7 @@ func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, erro
 	if err != nil {
 		return nil, err
 	}
-	s.cache.put(text, now, cached{c, until})
+	s.cache.put(text, now, c, until)
 	return c, nil
 }
 
@@ -340,41 +339,6 @@ func (s *Service) Project(ctx context.Context, id string) (keystone.Project, err
 		err = fault.NotFoundf("Could not find project: %s.", id).Because(err)
 	}
 	return p, err
-}
-
-// cache remembers what tokens prove, for one epoch.
-type cache struct {
-	mu      sync.Mutex
-	epoch   int64
-	entries map[string]cached
-}
-
-type cached struct {
-	caller *auth.Caller
-	until  time.Time
-}
-
-// cacheMax bounds the memory: about 1 KiB an entry.
-const cacheMax = 20_000
-
-func (c *cache) get(token string, epoch int64, now time.Time) *auth.Caller {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.entries[token]
-	if !ok || c.epoch != epoch || !now.Before(e.caller.Expires) || !now.Before(e.until) {
-		return nil
-	}
-	return e.caller
-}
-
-func (c *cache) put(token string, epoch int64, entry cached) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.epoch != epoch || len(c.entries) >= cacheMax {
-		clear(c.entries)
-		c.epoch = epoch
-	}
-	c.entries[token] = entry
 }
 
 func has(ms []string, m string) bool { return slices.Contains(ms, m) }
