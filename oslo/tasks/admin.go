@@ -109,13 +109,7 @@ func (q *Queue) Cancel(ctx context.Context, id ID) error {
 		}
 		return fault.Conflictf("Task %s is %s or ending already.", id, i.State)
 	}
-	q.mu.Lock()
-	for h := range q.holds {
-		if h.row.ID == id {
-			h.cancel(ErrCancelled)
-		}
-	}
-	q.mu.Unlock()
+	q.leases.cancel(id)
 	q.wake()
 	return nil
 }

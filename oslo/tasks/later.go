@@ -2,13 +2,10 @@ package tasks
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"time"
 	"unicode/utf8"
 
 	"hypernova/oslo/db"
-	"hypernova/oslo/log"
 )
 
 // later is the error of an attempt that does not count.
@@ -28,20 +25,6 @@ func Later(err error, pause time.Duration) error {
 		return nil
 	}
 	return &later{err, pause}
-}
-
-// postpone returns the task to the queue if err is from Later. It returns false for any other error.
-func (q *Queue) postpone(ctx context.Context, r *row, err error) bool {
-	var l *later
-	if !errors.As(err, &l) {
-		return false
-	}
-	r.Reason = reasonOf(l.err)
-	q.c.Log.LogAttrs(ctx, slog.LevelInfo, "task postponed: a dependency is unavailable", slog.Any("task", r.ID), slog.String("kind", r.Kind), slog.String("key", r.Key),
-		slog.String(log.Request, r.Request), slog.Duration("wait", l.pause), slog.String(log.Err, l.err.Error()))
-	q.requeue(ctx, *r, q.c.Now().Add(l.pause), r.Attempt-1)
-	q.wakeIn(l.pause)
-	return true
 }
 
 // Now returns the time of the queue's clock. Deadlines of tasks are compared with it.

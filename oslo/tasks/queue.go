@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,23 +38,15 @@ type Config struct {
 type Queue struct {
 	d        *db.DB
 	c        Config
-	owner    string // unique to this queue: Owner and a random part, unless Exclusive
-	rivals   bool   // the database has concurrent writers
 	handlers map[string]handler
 	wakeup   chan struct{} // capacity 1: one pending hint is enough
 	seq      atomic.Int64
 	stats    counters
 
-	mu      sync.Mutex
-	up      bool           // Run is claiming
-	backlog bool           // the last claim returned as many tasks as it asked for
-	holds   map[*hold]bool // all leases of this process
-	taken   []*hold        // claimed tasks that wait for a worker
-	working int            // tasks that a worker runs
-	pace    time.Duration  // moving average of a handler's duration
-	counted time.Time      // time of the last analyze
-
-	ends ends
+	claimer claimer
+	leases  leases
+	pool    pool
+	ends    ends
 }
 
 type counters struct{ claimed, done, retried, dead, panics, lost atomic.Int64 }
@@ -83,9 +74,13 @@ func New(d *db.DB, c Config) *Queue {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	q := &Queue{d: d, c: c, owner: c.Owner, rivals: d.Dialect().Caps().Rivals, handlers: map[string]handler{}, wakeup: make(chan struct{}, 1), holds: map[*hold]bool{}, pace: shortTask}
+	q := &Queue{d: d, c: c, handlers: map[string]handler{}, wakeup: make(chan struct{}, 1)}
+	q.leases = leases{d: d, length: c.Lease, now: c.Now, log: c.Log, holds: map[*hold]bool{}}
+	q.pool = pool{workers: c.Workers, pace: shortTask}
+	q.claimer = claimer{d: d, owner: c.Owner, rivals: d.Dialect().Caps().Rivals, leases: &q.leases,
+		claimed: func(n int) { q.stats.claimed.Add(int64(n)) }, now: c.Now, log: c.Log}
 	if !c.Exclusive {
-		q.owner += "/" + ids.Hex()
+		q.claimer.owner += "/" + ids.Hex()
 	}
 	return q
 }
@@ -110,8 +105,6 @@ func (q *Queue) sequence(now time.Time) int64 {
 	}
 }
 
-func (q *Queue) leaseEnd() time.Time { return q.c.Now().Add(q.c.Lease) }
-
 // Wake hints that another process enqueued a task. It does not block and is safe to call at any time.
 func (q *Queue) Wake() { q.wake() }
 
@@ -135,10 +128,7 @@ func (q *Queue) wakeIn(d time.Duration) {
 
 // enqueued runs after the commit of a task that was not claimed with its enqueue.
 func (q *Queue) enqueued(ctx context.Context, wait time.Duration) {
-	q.mu.Lock()
-	up := q.up
-	q.mu.Unlock()
-	if !up && wait <= 0 && q.c.Hint != nil {
+	if !q.pool.started() && wait <= 0 && q.c.Hint != nil {
 		q.c.Hint(context.WithoutCancel(ctx)) // committed, even if the caller's context has ended
 		return
 	}
@@ -155,12 +145,8 @@ func (q *Queue) crash(point string) {
 // the transaction of its enqueue. With concurrent writers that is not worthwhile: the check for other tasks of the key
 // would conflict with other transactions.
 func (q *Queue) claimable(kind string) bool {
-	if _, ok := q.handlers[kind]; !ok || q.rivals {
-		return false
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.up && !q.backlog && q.working+len(q.taken) < q.c.Workers
+	_, ok := q.handlers[kind]
+	return ok && !q.claimer.rivals && q.pool.room()
 }
 
 // insertClaimed inserts a row as claimed, unless another task has its key. A rollback of the caller's transaction
@@ -172,7 +158,7 @@ func (q *Queue) insertClaimed(ctx context.Context, tx *db.Tx, r row) (bool, erro
 			return false, err
 		}
 	}
-	r.State, r.Owner, r.Due, r.Attempt, r.Fence = running, q.owner, db.At(q.leaseEnd()), 1, 1
+	r.State, r.Owner, r.Due, r.Attempt, r.Fence = running, q.claimer.owner, db.At(q.leases.end()), 1, 1
 	ok, err := insertRow.Absent(ctx, tx, r)
 	if ok {
 		tx.AfterCommit(func() { q.accept(ctx, r) })
@@ -182,13 +168,10 @@ func (q *Queue) insertClaimed(ctx context.Context, tx *db.Tx, r row) (bool, erro
 
 // accept runs after the commit of a task that was enqueued as claimed.
 func (q *Queue) accept(ctx context.Context, r row) {
-	q.mu.Lock()
-	up := q.up
-	if up {
-		q.taken = append(q.taken, q.hold(r))
+	up := q.pool.addOne(func() *hold {
 		q.stats.claimed.Add(1)
-	}
-	q.mu.Unlock()
+		return q.leases.add(r)
+	})
 	if !up { // Run has ended: release the lease now
 		q.requeue(context.WithoutCancel(ctx), r, q.c.Now(), r.Attempt-1)
 	}
@@ -207,17 +190,13 @@ func (q *Queue) requeue(ctx context.Context, r row, at time.Time, attempt int) {
 // unfinished tasks return to the queue.
 func (q *Queue) Run(ctx context.Context, ready func()) error {
 	if q.c.Exclusive {
-		if _, err := takeBack.Do(ctx, q.d.Lone(), q.owner); err != nil {
+		if _, err := takeBack.Do(ctx, q.d.Lone(), q.claimer.owner); err != nil {
 			return err
 		}
 	}
-	q.mu.Lock()
-	if q.up {
-		q.mu.Unlock()
+	if !q.pool.start() {
 		return errors.New("tasks: the queue runs already")
 	}
-	q.up = true
-	q.mu.Unlock()
 	ready()
 	q.dispatch(ctx)
 	return nil

@@ -157,7 +157,7 @@ func (j journal) Load(ctx context.Context) ([]byte, error) {
 }
 
 func (j journal) Save(ctx context.Context, record []byte) error {
-	until := j.t.q.leaseEnd()
+	until := j.t.q.leases.end()
 	n, err := save.Do(ctx, j.t.q.d.Lone(), string(record), db.At(until), j.t.ID, j.t.Fence)
 	if err != nil {
 		return err

@@ -2,12 +2,11 @@ package tasks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,125 +16,64 @@ import (
 	"hypernova/oslo/log"
 )
 
-// hold is a lease of this process.
-type hold struct {
-	row   row
-	since time.Time // time of the claim
-
-	mu    sync.Mutex
-	until time.Time
-	end   context.CancelCauseFunc // cancels the running handler; nil before it runs
-	ended error                   // the cause that end was or will be called with
+// attempt is one run of a claimed task by a worker: its handler, and the write of its result.
+type attempt struct {
+	q    *Queue
+	h    *hold
+	r    *row // the row of h, as this worker last wrote it
+	t    *Task
+	kind handler
 }
 
-// hold records a lease. The caller holds the mutex.
-func (q *Queue) hold(r row) *hold {
-	h := &hold{row: r, since: time.Now(), until: r.Due.Time}
-	q.holds[h] = true
-	return h
+// attempt prepares a run of a claimed task.
+func (q *Queue) attempt(h *hold) *attempt {
+	r := &h.row
+	t := &Task{ID: r.ID, Key: r.Key, Attempt: r.Attempt, Fence: r.Fence, Request: r.Request, q: q, h: h}
+	return &attempt{q: q, h: h, r: r, t: t, kind: q.handlers[r.Kind]}
 }
 
-func (q *Queue) drop(h *hold) {
-	q.mu.Lock()
-	delete(q.holds, h)
-	q.mu.Unlock()
-}
+var errLate = fault.New(fault.Unavailable, "it was not done in time")
 
-// cancel ends the handler's context. ErrLost takes precedence over ErrCancelled.
-func (h *hold) cancel(why error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ended == nil || why == ErrLost {
-		h.ended = why
-	}
-	if h.end != nil {
-		h.end(why)
-	}
-}
-
-// lose records that cancel will be called with ErrLost.
-func (h *hold) lose() {
-	h.mu.Lock()
-	h.ended = ErrLost
-	h.mu.Unlock()
-}
-
-func (h *hold) renewed(until time.Time) {
-	h.mu.Lock()
-	h.until = until
-	h.mu.Unlock()
-}
-
-// begin makes the context of a handler. The handler of a cancelled task's death (burying) is not cancelled.
-func (h *hold) begin(ctx context.Context, burying bool) (context.Context, context.CancelCauseFunc) {
-	c, end := context.WithCancelCause(ctx)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.end = end
-	if h.ended != nil && !(burying && h.ended == ErrCancelled) {
-		end(h.ended)
-	}
-	return c, end
-}
-
-func (h *hold) outcome() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.ended
-}
-
-// work runs a claimed task and writes its end. ctx ends with the queue. It calls free when the worker can take another
-// task, which may be before the end is written.
-func (q *Queue) work(ctx context.Context, h *hold, free func()) {
-	defer q.drop(h)
+// run runs the handler and writes the result. ctx ends with the queue. It calls free when the worker can take another
+// task, which may be before the result is written.
+func (a *attempt) run(ctx context.Context, free func()) {
+	q, r := a.q, a.r
+	defer q.leases.drop(a.h)
 	leave := sync.OnceFunc(func() {
-		q.mu.Lock()
-		q.working--
-		q.mu.Unlock()
+		q.pool.leave()
 		free()
 	})
 	defer leave()
 	q.crash("claimed")
-	r := &h.row
-	kind := q.handlers[r.Kind]
-	t := &Task{ID: r.ID, Key: r.Key, Attempt: r.Attempt, Fence: r.Fence, Request: r.Request, q: q, h: h}
 	began := time.Now()
 	now := q.c.Now()
 	switch {
-	case h.outcome() == ErrLost: // the lease was lost while it waited
-		q.lost(t)
+	case a.h.outcome() == ErrLost: // the lease was lost while it waited
+		a.lost()
 		return
 	case r.Dying:
-		q.bury(ctx, kind, t, nil)
+		a.bury(ctx, nil)
 		return
 	case !r.Deadline.IsZero() && !now.Before(r.Deadline.Time):
-		q.bury(ctx, kind, t, errLate)
+		a.bury(ctx, errLate)
 		return
-	case r.Attempt > kind.o.MaxAttempts:
-		q.bury(ctx, kind, t, fmt.Errorf("given up: the worker ended %d times", r.Attempt-1))
+	case r.Attempt > a.kind.o.MaxAttempts:
+		a.bury(ctx, fmt.Errorf("given up: the worker ended %d times", r.Attempt-1))
 		return
 	}
-	hctx, end := h.begin(carry(ctx, r), false)
+	hctx, end := a.h.begin(carry(ctx, r), false)
 	defer end(nil)
 	if !r.Deadline.IsZero() {
 		var cancel context.CancelFunc
 		hctx, cancel = context.WithDeadlineCause(hctx, time.Now().Add(r.Deadline.Sub(now)), errLate)
 		defer cancel()
 	}
-	err := q.guarded(func() error { return kind.work(hctx, t, r.Args) })
-	q.paced(time.Since(began))
-	q.finish(ctx, hctx, kind, t, err, leave)
-	q.c.Log.Debug("task worked", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request, "took", time.Since(began), log.Err, err)
+	err := a.guarded(func() error { return a.kind.work(hctx, a.t, r.Args) })
+	q.pool.took(time.Since(began))
+	a.finish(ctx, hctx, err, leave)
+	q.c.Log.Debug("task worked", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request,
+		"took", time.Since(began), log.Err, err)
 }
-
-// paced adds a handler's duration to the moving average.
-func (q *Queue) paced(took time.Duration) {
-	q.mu.Lock()
-	q.pace += (took - q.pace) / 8
-	q.mu.Unlock()
-}
-
-var errLate = fault.New(fault.Unavailable, "it was not done in time")
 
 // carry returns ctx with the request id and caller of the enqueue.
 func carry(ctx context.Context, r *row) context.Context {
@@ -147,64 +85,85 @@ func carry(ctx context.Context, r *row) context.Context {
 }
 
 // guarded runs f and returns its panic as an error.
-func (q *Queue) guarded(f func() error) (err error) {
+func (a *attempt) guarded(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			q.stats.panics.Add(1)
+			a.q.stats.panics.Add(1)
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
 	return f()
 }
 
-// finish writes the result of an attempt.
-func (q *Queue) finish(ctx, hctx context.Context, kind handler, t *Task, err error, leave func()) {
-	r := &t.h.row
+// finish writes the result of an attempt: it deletes the row, returns the task to the queue, or makes it dead.
+func (a *attempt) finish(ctx, hctx context.Context, err error, leave func()) {
+	q, r := a.q, a.r
 	free := context.WithoutCancel(ctx) // a shutdown must not prevent the write
-	outcome := t.h.outcome()
+	outcome := a.h.outcome()
 	if outcome == nil && errors.Is(err, ErrLost) {
 		outcome = ErrLost
 	}
 	switch {
 	case outcome == ErrLost:
-		q.lost(t)
+		a.lost()
 	case err == nil:
-		q.remove(free, t, leave)
+		a.remove(free, leave)
 	case outcome == ErrCancelled:
-		q.bury(ctx, kind, t, ErrCancelled)
+		a.bury(ctx, ErrCancelled)
 	case context.Cause(hctx) == error(errLate):
-		q.bury(ctx, kind, t, errors.Join(errLate, err))
+		a.bury(ctx, errors.Join(errLate, err))
 	case ctx.Err() != nil:
 		q.requeue(free, *r, q.c.Now(), r.Attempt-1)
-	case q.postpone(free, r, err):
-	case retriable(err) && r.Attempt < kind.o.MaxAttempts:
+	case a.postpone(free, err):
+	case retriable(err) && r.Attempt < a.kind.o.MaxAttempts:
 		q.stats.retried.Add(1)
-		wait := kind.o.pause(r.Attempt)
+		wait := a.kind.o.pause(r.Attempt)
 		r.Reason = reasonOf(err)
 		q.c.Log.Warn("retrying task: attempt failed", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request,
 			"attempt", r.Attempt, "wait", wait, log.Err, err)
 		q.requeue(free, *r, q.c.Now().Add(wait), r.Attempt)
 		q.wakeIn(wait)
 	default:
-		q.bury(ctx, kind, t, err)
+		a.bury(ctx, err)
 	}
 }
 
-func (q *Queue) lost(t *Task) {
-	q.stats.lost.Add(1)
-	q.c.Log.Warn("task lost: another worker claimed it", "task", t.ID, "kind", t.h.row.Kind, "key", t.Key, "request", t.Request)
+// postpone returns the task to the queue if err is from Later. It returns false for any other error.
+func (a *attempt) postpone(ctx context.Context, err error) bool {
+	var l *later
+	if !errors.As(err, &l) {
+		return false
+	}
+	q, r := a.q, a.r
+	r.Reason = reasonOf(l.err)
+	q.c.Log.LogAttrs(ctx, slog.LevelInfo, "task postponed: a dependency is unavailable", slog.Any("task", r.ID),
+		slog.String("kind", r.Kind), slog.String("key", r.Key), slog.String(log.Request, r.Request),
+		slog.Duration("wait", l.pause), slog.String(log.Err, l.err.Error()))
+	q.requeue(ctx, *r, q.c.Now().Add(l.pause), r.Attempt-1)
+	q.wakeIn(l.pause)
+	return true
 }
 
-func (q *Queue) remove(free context.Context, t *Task, leave func()) {
+// lost records that another worker has the task. It writes nothing to the row.
+func (a *attempt) lost() {
+	a.q.stats.lost.Add(1)
+	a.q.c.Log.Warn("task lost: another worker claimed it", "task", a.t.ID, "kind", a.r.Kind, "key", a.t.Key,
+		"request", a.t.Request)
+}
+
+// remove deletes the row of a finished task, unless the handler did so with Task.Done.
+func (a *attempt) remove(free context.Context, leave func()) {
+	q := a.q
 	q.crash("done")
-	if !t.done {
-		ok, err := q.ends.write(free, q.d, t, leave)
+	if !a.t.done {
+		ok, err := q.ends.write(free, q.d, a.t, leave)
 		if err != nil {
-			q.c.Log.Error("cannot write the end of a task; it will run again", "task", t.ID, "kind", t.h.row.Kind, log.Err, err)
+			q.c.Log.Error("cannot write the end of a task; it will run again", "task", a.t.ID, "kind", a.r.Kind,
+				log.Err, err)
 			return
 		}
 		if !ok {
-			q.lost(t)
+			a.lost()
 			return
 		}
 	}
@@ -214,8 +173,8 @@ func (q *Queue) remove(free context.Context, t *Task, leave func()) {
 
 // bury makes a task dead: it marks the row, calls onDead, and stores the row as dead. A failing onDead is retried
 // without limit. why is nil if the row is marked already.
-func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
-	r := &t.h.row
+func (a *attempt) bury(ctx context.Context, why error) {
+	q, r, t := a.q, a.r, a.t
 	free := context.WithoutCancel(ctx)
 	if why != nil {
 		r.Reason = reasonOf(why)
@@ -225,17 +184,17 @@ func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
 			return
 		}
 		if n == 0 {
-			q.lost(t)
+			a.lost()
 			return
 		}
 		r.Dying = true
 	}
-	if kind.dead != nil {
-		hctx, end := t.h.begin(carry(ctx, r), true)
+	if a.kind.dead != nil {
+		hctx, end := a.h.begin(carry(ctx, r), true)
 		defer end(nil)
-		err := q.guarded(func() error { return kind.dead(hctx, t, r.Args, errorOf(r.Reason)) })
+		err := a.guarded(func() error { return a.kind.dead(hctx, t, r.Args, errorOf(r.Reason)) })
 		if err != nil {
-			wait := kind.o.pause(r.Attempt)
+			wait := a.kind.o.pause(r.Attempt)
 			q.c.Log.Error("retrying onDead of a failed task", "task", r.ID, "kind", r.Kind, "key", r.Key,
 				"request", r.Request, "wait", wait, log.Err, err)
 			q.requeue(free, *r, q.c.Now().Add(wait), r.Attempt)
@@ -245,11 +204,13 @@ func (q *Queue) bury(ctx context.Context, kind handler, t *Task, why error) {
 	}
 	n, err := bury.Do(free, q.d.Lone(), db.At(q.c.Now()), t.ID, t.Fence)
 	if err != nil || n == 0 {
-		q.c.Log.Error("cannot store a failed task as dead; onDead will run again", "task", r.ID, "kind", r.Kind, log.Err, err)
+		q.c.Log.Error("cannot store a failed task as dead; onDead will run again", "task", r.ID, "kind", r.Kind,
+			log.Err, err)
 		return
 	}
 	q.stats.dead.Add(1)
-	q.c.Log.Error("task failed", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request, "attempt", r.Attempt, "reason", errorOf(r.Reason))
+	q.c.Log.Error("task failed", "task", r.ID, "kind", r.Kind, "key", r.Key, "request", r.Request,
+		"attempt", r.Attempt, "reason", errorOf(r.Reason))
 }
 
 const longestPause = time.Minute
@@ -264,36 +225,4 @@ func (o Options) pause(attempt int) time.Duration {
 		}
 	}
 	return d*3/4 + rand.N(d/4+1)
-}
-
-// reason is the stored reason of a failure.
-type reason struct {
-	Kind string `json:"kind"`
-	Msg  string `json:"msg"`
-	Code string `json:"code,omitempty"`
-	Text string `json:"text"`
-}
-
-func reasonOf(err error) string {
-	r := reason{Kind: fault.KindOf(err).String(), Msg: fault.Message(err), Text: err.Error()}
-	if f := fault.Of(err); f != nil {
-		r.Code = f.Code
-	}
-	b, jerr := json.Marshal(r)
-	if jerr != nil {
-		return "" // strings always marshal
-	}
-	return string(b)
-}
-
-func errorOf(s string) error {
-	var r reason
-	if json.Unmarshal([]byte(s), &r) != nil {
-		return fault.New(fault.Internal, "unknown")
-	}
-	f := &fault.Fault{Kind: fault.ParseKind(r.Kind), Msg: r.Msg, Code: r.Code}
-	if r.Text != r.Msg {
-		f.Err = errors.New(strings.TrimPrefix(r.Text, r.Msg+": "))
-	}
-	return f
 }
