@@ -14,7 +14,8 @@ import (
 
 // paced is a queue with one worker that has seen many short tasks, so that it claims ahead; then its tasks block until
 // release is closed.
-func paced(t *testing.T, d *db.DB, c tasks.Config, k *tasks.Kind[job], work func(context.Context, job)) (q *tasks.Queue, first tasks.ID) {
+func paced(t *testing.T, d *db.DB, c tasks.Config, k *tasks.Kind[job],
+	work func(context.Context, job)) (q *tasks.Queue, first tasks.ID) {
 	t.Helper()
 	c.Workers = 1
 	q = tasks.New(d, c)
@@ -48,7 +49,7 @@ func state(t *testing.T, q *tasks.Queue, state string, n int) {
 	}
 }
 
-func TestWhatWasClaimedAheadIsLeftToOthersWhenItsTurnIsLate(t *testing.T) {
+func TestTasksClaimedAheadReturnToTheQueueAfterPoll(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		begun, release := make(chan bool, 1), make(chan bool)
@@ -74,7 +75,7 @@ func TestWhatWasClaimedAheadIsLeftToOthersWhenItsTurnIsLate(t *testing.T) {
 	}, schema)
 }
 
-func TestWhatWasClaimedAheadAndLostIsNotBegun(t *testing.T) {
+func TestTaskClaimedAheadDoesNotStartWithoutItsLease(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		begun, release := make(chan bool, 1), make(chan bool)

@@ -11,10 +11,11 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// FuzzArgs: whatever a row says that its task is about, it is worked or dead at once with a reason, and the next task
-// is worked after it.
+// FuzzArgs stores arbitrary bytes as a task's arguments. The task must succeed or be dead at once with a reason, and
+// the next task must run.
 func FuzzArgs(f *testing.F) {
-	for _, args := range []string{`{"Server":"s","N":5}`, `{"Server":"s","N":5,"New":{"x":[1]}}`, `{}`, `null`, `[]`, `{"N":"five"}`, `{"N":1e400}`, "", "{", "\xff", `{"Server":"s"} x`, `{"server":"s","n":1.0}`} {
+	for _, args := range []string{`{"Server":"s","N":5}`, `{"Server":"s","N":5,"New":{"x":[1]}}`, `{}`, `null`, `[]`,
+		`{"N":"five"}`, `{"N":1e400}`, "", "{", "\xff", `{"Server":"s"} x`, `{"server":"s","n":1.0}`} {
 		f.Add(args)
 	}
 	d := dbtest.Memory(f, schema)

@@ -11,11 +11,13 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// A task may wait for longer than it has tries, tells what for, and begins at once when that has come.
-func TestTaskWaitsWithoutLosingTries(t *testing.T) {
+// A task may be postponed more often than it has attempts. Its reason names the missing dependency, and Hurry starts
+// it.
+func TestPostponedTaskKeepsItsAttempts(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		q, k := tasks.New(d, config("a")), tasks.NewKind[job]("build", tasks.Options{MaxAttempts: 2, Backoff: time.Millisecond})
+		q, k := tasks.New(d, config("a")), tasks.NewKind[job]("build",
+			tasks.Options{MaxAttempts: 2, Backoff: time.Millisecond})
 		waits, pause := 5, time.Duration(0)
 		k.Handle(q, func(_ context.Context, tk *tasks.Task, _ job) error {
 			if tk.Attempt != 1 {
@@ -39,7 +41,8 @@ func TestTaskWaitsWithoutLosingTries(t *testing.T) {
 		if ok, err := q.ProcessOne(t.Context()); ok || err != nil {
 			t.Fatalf("it did not wait: %v, %v", ok, err)
 		}
-		if i, err := q.Show(t.Context(), id); err != nil || i.State != "queued" || i.Attempt != 0 || i.Reason != "the host is away" {
+		if i, err := q.Show(t.Context(), id); err != nil || i.State != "queued" || i.Attempt != 0 ||
+			i.Reason != "the host is away" {
 			t.Errorf("it shows %+v, %v", i, err)
 		}
 		for _, c := range []struct {

@@ -77,7 +77,8 @@ func (l *leases) others(rows []row) []row {
 	return slices.DeleteFunc(rows, func(r row) bool { return own[r.ID] })
 }
 
-// renewLoop renews all leases three times in a lease's length until ctx ends. All leases are renewed in one transaction.
+// renewLoop renews all leases three times in a lease's length until ctx ends. All leases are renewed in one
+// transaction.
 func (l *leases) renewLoop(ctx context.Context) {
 	every := time.NewTicker(l.length / 3)
 	defer every.Stop()

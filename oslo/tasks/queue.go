@@ -33,8 +33,8 @@ type Config struct {
 	Crash func(point string)
 }
 
-// Queue is the task queue in one database. Run claims and works until ctx ends, then cancels the running handlers and
-// waits for them.
+// Queue is the task queue in one database: enqueue with Kind.Enqueue, handle with Kind.Handle and Run, and see and
+// change the tasks as an operator with List, Show, Retry and Cancel. Its methods are safe for concurrent use.
 type Queue struct {
 	d        *db.DB
 	c        Config
@@ -182,12 +182,14 @@ func (q *Queue) accept(ctx context.Context, r row) {
 func (q *Queue) requeue(ctx context.Context, r row, at time.Time, attempt int) {
 	_, err := release.Do(ctx, q.d.Lone(), db.At(at), attempt, r.Reason, r.ID, r.Fence)
 	if err != nil {
-		q.c.Log.Warn("cannot requeue a task; it is claimed again when its lease ends", "task", r.ID, "kind", r.Kind, log.Err, err)
+		q.c.Log.Warn("cannot requeue a task; it is claimed again when its lease ends", "task", r.ID,
+			"kind", r.Kind, log.Err, err)
 	}
 }
 
-// Run claims and works until ctx ends. Then the handlers' contexts end, steps stop at their next boundary, and
-// unfinished tasks return to the queue.
+// Run claims tasks and runs their handlers until ctx ends; it calls ready when it begins. After ctx has ended the
+// handlers' contexts end, steps stop at their next boundary, and unfinished tasks return to the queue; Run returns when
+// the last handler has returned. It fails if the queue runs already or the database does not answer.
 func (q *Queue) Run(ctx context.Context, ready func()) error {
 	if q.c.Exclusive {
 		if _, err := takeBack.Do(ctx, q.d.Lone(), q.claimer.owner); err != nil {

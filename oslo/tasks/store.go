@@ -228,5 +228,6 @@ WHERE state = 'dead'
 	analyze = db.NewExec(stmts, "ANALYZE tasks")
 
 	listRows = db.NewList[row](stmts, "SELECT * FROM tasks", map[string]string{
-		"id": "id", "kind": "kind NOT NULL", "key": "task_key NOT NULL", "state": "state NOT NULL", "seq": "seq NOT NULL"}, "id")
+		"id": "id", "kind": "kind NOT NULL", "key": "task_key NOT NULL", "state": "state NOT NULL",
+		"seq": "seq NOT NULL"}, "id")
 )

@@ -53,7 +53,8 @@ func (k *Kind[T]) Enqueue(ctx context.Context, tx *db.Tx, q *Queue, key string, 
 }
 
 // EnqueueAfter is Enqueue for a task that is due after wait.
-func (k *Kind[T]) EnqueueAfter(ctx context.Context, tx *db.Tx, q *Queue, key string, wait time.Duration, args T) (ID, error) {
+func (k *Kind[T]) EnqueueAfter(ctx context.Context, tx *db.Tx, q *Queue, key string,
+	wait time.Duration, args T) (ID, error) {
 	b, err := json.Marshal(args)
 	if err != nil {
 		return "", fmt.Errorf("arguments of task %s: %w", k.name, err)
@@ -85,7 +86,8 @@ func (k *Kind[T]) EnqueueAfter(ctx context.Context, tx *db.Tx, q *Queue, key str
 // The context of h carries the request id and caller of the enqueue. It ends when the task's deadline passes, the lease
 // is lost, an operator cancels the task, or the process shuts down. After a shutdown the task returns to the queue
 // unchanged.
-func (k *Kind[T]) Handle(q *Queue, h func(ctx context.Context, t *Task, args T) error, onDead func(ctx context.Context, t *Task, args T, reason error) error) {
+func (k *Kind[T]) Handle(q *Queue, h func(ctx context.Context, t *Task, args T) error,
+	onDead func(ctx context.Context, t *Task, args T, reason error) error) {
 	if _, ok := q.handlers[k.name]; ok {
 		panic("tasks: two handlers for " + k.name)
 	}

@@ -111,7 +111,7 @@ func TestTaskCarriesItsArgumentsAndCaller(t *testing.T) {
 	}, schema)
 }
 
-func TestWhoOnlyEnqueuesWakesTheOthers(t *testing.T) {
+func TestEnqueueWithoutHandlersHintsOtherProcesses(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		far := config("worker")
@@ -503,7 +503,8 @@ func BenchmarkBare(b *testing.B) {
 	for _, name := range []string{"memory", "file"} {
 		b.Run(name, func(b *testing.B) {
 			d, _ := benchQueue(b, name)
-			if _, err := db.NewExec(set, "CREATE TABLE bare (id BIGINT PRIMARY KEY, state TEXT)").Do(b.Context(), d); err != nil {
+			if _, err := db.NewExec(set, "CREATE TABLE bare (id BIGINT PRIMARY KEY, state TEXT)").Do(b.Context(),
+				d); err != nil {
 				b.Fatal(err)
 			}
 			var n atomic.Int64

@@ -26,7 +26,6 @@ func Wide() map[string]int {
 		"nova/conductor.Conductor":    40,
 		"nova/store.Store":            72,
 		"nova/virt/libvirt.Driver":    55,
-		"oslo/tasks.Queue":            48,
 		"placement/providers.Service": 47,
 	}
 }

@@ -18,15 +18,16 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// Golden holds the arguments of a kind to testdata/<kind>.golden.
+// Golden compares the stored form of a kind's arguments with testdata/<kind>.golden, as Record does.
 func Golden[T any](t *testing.T, update bool, k *tasks.Kind[T]) {
 	t.Helper()
 	Record[T](t, update, k.Name())
 }
 
-// Record holds any T that a task keeps to testdata/<name>.golden, which has a line for each form that it was ever written in, the present one
-// last. Each line must be read with nothing left over and nothing lost. update adds the present form and takes none away: a line may go
-// when no release that wrote it can be upgraded from any more.
+// Record compares the stored form of a T, which tasks keep, with testdata/<name>.golden. The file has a line for each
+// form that a release has written, the current one last. The test fails if a line cannot be read into a T without
+// unknown fields and lost values. update adds the current form and removes none; remove a line by hand when no release
+// that wrote it can be upgraded from any more.
 func Record[T any](t *testing.T, update bool, name string) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".golden")
@@ -41,7 +42,8 @@ func Record[T any](t *testing.T, update bool, name string) {
 	lines := bytes.Split(bytes.TrimSuffix(old, []byte("\n")), []byte("\n"))
 	if last := lines[len(lines)-1]; !bytes.Equal(last, now) {
 		if !update {
-			t.Errorf("%s is written in another form than before; run with -update if this is meant:\n%s", name, cmp.Diff(value(t, last), value(t, now)))
+			t.Errorf("%s is written in another form than before; run with -update if this is meant:\n%s", name,
+				cmp.Diff(value(t, last), value(t, now)))
 		} else if err := write(file, append(old, append(now, '\n')...)); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +65,8 @@ func write(file string, b []byte) error {
 	return os.WriteFile(file, b, 0o644)
 }
 
-// Unread says what of a text that a T was once written as is not read any more; nil when all is.
+// Unread returns an error if text, the stored form of a T, has unknown fields or loses a value when it is read into a
+// T.
 func Unread[T any](text []byte) error {
 	var v T
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -96,7 +99,7 @@ func value(t *testing.T, b []byte) (v any) {
 	return v
 }
 
-// within says whether part is in whole, which may have more fields.
+// within reports whether whole has all values of part. It may have more fields.
 func within(part, whole any) bool {
 	switch p := part.(type) {
 	case map[string]any:
