@@ -113,7 +113,7 @@ func LongConstructors() map[string]int {
 	}
 }
 
-// Constructors checks that constructors have one form. A package's New is New(Config, Deps) or shorter: an operator sets
+// Constructors checks that constructors have one form. A package's New is New(Config, Deps) or shorter: operators set
 // Config, the composition passes in Deps. Where a package declares the type Deps, New takes it.
 func Constructors(long map[string]int) func(*Repo) []Complaint {
 	return func(r *Repo) []Complaint {
