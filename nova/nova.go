@@ -3,8 +3,6 @@ package nova
 import (
 	"context"
 	"time"
-
-	"hypernova/neutron"
 )
 
 // Flavor is a size. A server keeps its own copy.
@@ -53,7 +51,7 @@ type Spec struct {
 	Project, User      string
 	Flavor             Flavor
 	Image              ImageMeta // ID empty: boot from volume
-	Ports              []neutron.PortInfo
+	Ports              []NIC
 	KeyName, PublicKey string
 	UserData           string // base64, as given
 	Metadata           map[string]string

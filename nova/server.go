@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"hypernova/neutron"
 	"hypernova/oslo/policy"
 )
 
@@ -124,7 +123,7 @@ func StatesOf(status string) []State {
 }
 
 // AddressesOf makes the network cache's short form of a server's ports.
-func AddressesOf(ports []neutron.PortInfo) []Address {
+func AddressesOf(ports []NIC) []Address {
 	var as []Address
 	for _, p := range ports {
 		for _, f := range p.FixedIPs {
@@ -139,7 +138,7 @@ func AddressesOf(ports []neutron.PortInfo) []Address {
 }
 
 // Spec is all that a host must know of the server, with these ports.
-func (s *Server) Spec(ports []neutron.PortInfo) Spec {
+func (s *Server) Spec(ports []NIC) Spec {
 	return Spec{
 		ID: s.ID, Name: s.Name, Hostname: s.Hostname, Project: s.Project, User: s.User,
 		Flavor: *s.Flavor, Image: *s.Image, Ports: ports, KeyName: s.KeyName, PublicKey: s.PublicKey, UserData: s.UserData,

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 
-	"hypernova/neutron"
+	"hypernova/nova"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -74,7 +74,7 @@ func chooseNetworks(r *api.Request, in *serverCreate, args *servers.CreateArgs) 
 		return err
 	}
 	for _, n := range choice.NICs {
-		s := neutron.PortSpec{Port: n.Port.Or(""), Network: n.Network, Tag: n.Tag}
+		s := nova.NICRequest{Port: n.Port.Or(""), Network: n.Network, Tag: n.Tag}
 		switch {
 		case s.Port == "" && s.Network == "":
 			return fault.Invalidf("Bad networks format: network uuid is not in proper format ()")

@@ -17,6 +17,7 @@ import (
 	"hypernova/nova/flavors"
 	"hypernova/nova/hosts"
 	"hypernova/nova/keypairs"
+	nics "hypernova/nova/network"
 	"hypernova/nova/quota"
 	"hypernova/nova/servers"
 	"hypernova/nova/store"
@@ -108,7 +109,8 @@ func (w *world) host(name string) {
 func (w *world) settle(id string) {
 	w.t.Helper()
 	host, up := "h1", nova.Running
-	ports, _ := networks{}.PortsOf(w.t.Context(), id)
+	found, _ := networks{}.PortsOf(w.t.Context(), id)
+	ports := nics.NICs(found)
 	for _, m := range []nova.Move{nova.MovePlace, nova.MoveSpawn, nova.MoveBuilt} {
 		err := w.store.Tx(w.t.Context(), func(tx *db.Tx) error {
 			now := w.store.Now()()

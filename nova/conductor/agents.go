@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"hypernova/nova"
+	"hypernova/nova/network"
 	"hypernova/nova/rpcapi"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -143,5 +144,5 @@ func (c *Conductor) refreshNetwork(ctx context.Context, a rpcapi.ServerArgs) err
 	if err != nil {
 		return err
 	}
-	return c.Store.SetPorts(ctx, c.Store.DB, a.Server, merged(had, now))
+	return c.Store.SetPorts(ctx, c.Store.DB, a.Server, merged(had, network.NICs(now)))
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/jobs"
 	"hypernova/nova/store"
@@ -23,7 +22,7 @@ import (
 // attempt is the record of one try on one host.
 type attempt struct {
 	Choice nova.Choice
-	Ports  []neutron.PortInfo
+	Ports  []nova.NIC
 	Power  nova.PowerState
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/nova"
+	"hypernova/nova/network"
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
@@ -118,7 +119,7 @@ func (b *building) unclaim(ctx context.Context, at *attempt) error {
 	b.point("released")
 	return b.Store.Tx(ctx, func(tx *db.Tx) error {
 		_, _, err := b.Store.Move(ctx, tx, b.a.Server, nova.MoveReschedule,
-			store.Change{Host: ptr(""), Node: ptr(""), Zone: ptr(""), LaunchedOn: ptr(""), Ports: &[]neutron.PortInfo{}})
+			store.Change{Host: ptr(""), Node: ptr(""), Zone: ptr(""), LaunchedOn: ptr(""), Ports: &[]nova.NIC{}})
 		if fault.Is(err, fault.NotFound) {
 			return nil
 		}
@@ -135,8 +136,9 @@ func (b *building) network(ctx context.Context, at *attempt) error {
 	if err != nil {
 		return err
 	}
-	at.Ports, err = b.Networks.Allocate(b.asAsker(ctx), neutron.AllocateArgs{Server: v.ID, Project: v.Project, Host: at.Choice.Host, AZ: at.Choice.Zone,
-		Specs: b.a.NICs, SecurityGroups: b.a.SecurityGroups, DNSName: v.Hostname})
+	ports, err := b.Networks.Allocate(b.asAsker(ctx), neutron.AllocateArgs{Server: v.ID, Project: v.Project, Host: at.Choice.Host, AZ: at.Choice.Zone,
+		Specs: network.Specs(b.a.NICs), SecurityGroups: b.a.SecurityGroups, DNSName: v.Hostname})
+	at.Ports = network.NICs(ports)
 	return err
 }
 
@@ -185,7 +187,7 @@ func (b *building) unprepare(ctx context.Context, at *attempt) error {
 }
 
 // plugged waits until every port is active: at each hint, and now and then without one. It answers the ports as they are then.
-func (b *building) plugged(ctx context.Context, ports []neutron.PortInfo) ([]neutron.PortInfo, error) {
+func (b *building) plugged(ctx context.Context, ports []nova.NIC) ([]nova.NIC, error) {
 	if down(ports) == "" {
 		return ports, nil
 	}
@@ -196,7 +198,7 @@ func (b *building) plugged(ctx context.Context, ports []neutron.PortInfo) ([]neu
 	for {
 		now, err := b.Networks.PortsOf(ctx, b.a.Server)
 		if err == nil {
-			ports = refreshed(ports, now)
+			ports = refreshed(ports, network.NICs(now))
 		}
 		port := down(ports)
 		if port == "" {
@@ -220,7 +222,7 @@ func (b *building) plugged(ctx context.Context, ports []neutron.PortInfo) ([]neu
 }
 
 // down is a port that must come up and has not.
-func down(ports []neutron.PortInfo) string {
+func down(ports []nova.NIC) string {
 	for _, p := range ports {
 		if p.AdminUp && p.Status != "ACTIVE" {
 			return p.ID
@@ -230,8 +232,8 @@ func down(ports []neutron.PortInfo) string {
 }
 
 // refreshed is the same ports in the same order, as they are now; what Allocate alone said is kept.
-func refreshed(ports, now []neutron.PortInfo) []neutron.PortInfo {
-	out := append([]neutron.PortInfo(nil), ports...)
+func refreshed(ports, now []nova.NIC) []nova.NIC {
+	out := append([]nova.NIC(nil), ports...)
 	for _, n := range merged(ports, now) {
 		for i := range out {
 			if out[i].ID == n.ID {
@@ -273,15 +275,15 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 }
 
 // merged is the ports there are now, with what the cache alone knows.
-func merged(had, now []neutron.PortInfo) []neutron.PortInfo {
-	out := append([]neutron.PortInfo{}, now...) // never nil: none are kept as none
+func merged(had, now []nova.NIC) []nova.NIC {
+	out := append([]nova.NIC{}, now...) // never nil: none are kept as none
 	at := func(id string) int {
-		if i := slices.IndexFunc(had, func(h neutron.PortInfo) bool { return h.ID == id }); i >= 0 {
+		if i := slices.IndexFunc(had, func(h nova.NIC) bool { return h.ID == id }); i >= 0 {
 			return i
 		}
 		return len(had)
 	}
-	slices.SortStableFunc(out, func(x, y neutron.PortInfo) int { return at(x.ID) - at(y.ID) })
+	slices.SortStableFunc(out, func(x, y nova.NIC) int { return at(x.ID) - at(y.ID) })
 	for i := range out {
 		if k := at(out[i].ID); k < len(had) {
 			out[i].Created = out[i].Created || had[k].Created

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/jobs"
 	"hypernova/nova/store"
@@ -43,7 +42,7 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 		},
 		change: func(*deletion) store.Change {
 			now := c.Store.Now()()
-			return store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]neutron.PortInfo{}}
+			return store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]nova.NIC{}}
 		},
 		// What the host owes from now on is written down with the end: before, the server is still somebody's.
 		finish: func(ctx context.Context, tx *db.Tx, r *deletion) error {

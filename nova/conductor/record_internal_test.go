@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"hypernova/neutron"
+	"hypernova/nova"
 	"hypernova/oslo/tasks/taskstest"
 )
 
@@ -20,9 +20,9 @@ func TestProgressOfOlderReleasesIsRead(t *testing.T) {
 
 func TestPortsKeepTheOrderInWhichAServerHasThem(t *testing.T) {
 	t.Parallel()
-	had := []neutron.PortInfo{{ID: "b", Tag: "first", Created: true}, {ID: "gone"}, {ID: "a"}}
-	got := merged(had, []neutron.PortInfo{{ID: "a"}, {ID: "new"}, {ID: "b"}})
-	want := []neutron.PortInfo{{ID: "b", Tag: "first", Created: true}, {ID: "a"}, {ID: "new"}}
+	had := []nova.NIC{{ID: "b", Tag: "first", Created: true}, {ID: "gone"}, {ID: "a"}}
+	got := merged(had, []nova.NIC{{ID: "a"}, {ID: "new"}, {ID: "b"}})
+	want := []nova.NIC{{ID: "b", Tag: "first", Created: true}, {ID: "a"}, {ID: "new"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -5,7 +5,6 @@ package jobs
 import (
 	"time"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/oslo/tasks"
 )
@@ -32,7 +31,7 @@ var Retire = tasks.NewKind[RetireArgs]("host.retire", tasks.Options{MaxAttempts:
 type BuildArgs struct {
 	Server         string
 	Request        nova.Request
-	NICs           []neutron.PortSpec
+	NICs           []nova.NICRequest
 	SecurityGroups []string // ids
 	Files          []nova.File
 	AdminPass      string

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/oslo/fault"
 )
@@ -20,7 +19,7 @@ import (
 // Servers finds servers, their ports, and the names of the security groups that those have now; nova/servers is one.
 type Servers interface {
 	Server(ctx context.Context, id string) (nova.Server, error)
-	Ports(ctx context.Context, id string) ([]neutron.PortInfo, error)
+	Ports(ctx context.Context, id string) ([]nova.NIC, error)
 	GroupNames(ctx context.Context, id string) ([]string, error)
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/metadata"
 	"hypernova/oslo/fault"
@@ -20,11 +19,11 @@ import (
 
 const id = "0a1b2c3d-0000-4000-8000-000000000000"
 
-var ports = []neutron.PortInfo{{ID: "p1", Network: "n1", MAC: "fa:16:3e:00:00:01", MTU: 1450, Device: "tapp1", VIFType: "tap", Tag: "front",
-	FixedIPs: []neutron.FixedIP{{Subnet: "s4", IP: netip.MustParseAddr("10.0.0.5")}, {Subnet: "s6", IP: netip.MustParseAddr("fd00::5")}},
-	Subnets: []neutron.SubnetInfo{{ID: "s4", DHCP: true, CIDR: netip.MustParsePrefix("10.0.0.0/24"), DNS: []netip.Addr{netip.MustParseAddr("9.9.9.9")}},
+var ports = []nova.NIC{{ID: "p1", Network: "n1", MAC: "fa:16:3e:00:00:01", MTU: 1450, Device: "tapp1", VIFType: "tap", Tag: "front",
+	FixedIPs: []nova.FixedIP{{Subnet: "s4", IP: netip.MustParseAddr("10.0.0.5")}, {Subnet: "s6", IP: netip.MustParseAddr("fd00::5")}},
+	Subnets: []nova.Subnet{{ID: "s4", DHCP: true, CIDR: netip.MustParsePrefix("10.0.0.0/24"), DNS: []netip.Addr{netip.MustParseAddr("9.9.9.9")}},
 		{ID: "s6", CIDR: netip.MustParsePrefix("fd00::/64"), Gateway: netip.MustParseAddr("fd00::1"),
-			Routes: []neutron.HostRoute{{Destination: netip.MustParsePrefix("fd01::/16"), NextHop: netip.MustParseAddr("fd00::2")}}}}}}
+			Routes: []nova.HostRoute{{Destination: netip.MustParsePrefix("fd01::/16"), NextHop: netip.MustParseAddr("fd00::2")}}}}}}
 
 type one struct{}
 
@@ -37,7 +36,7 @@ func (one) Server(_ context.Context, asked string) (nova.Server, error) {
 		Flavor: &nova.Flavor{Name: "m1.tiny"}, Image: &nova.ImageMeta{}}, nil
 }
 
-func (one) Ports(context.Context, string) ([]neutron.PortInfo, error) { return ports, nil }
+func (one) Ports(context.Context, string) ([]nova.NIC, error) { return ports, nil }
 
 func (one) GroupNames(context.Context, string) ([]string, error) {
 	return []string{"web", "default"}, nil
@@ -150,13 +149,13 @@ func TestNetworkData(t *testing.T) {
 
 func TestNetworkTypes(t *testing.T) {
 	t.Parallel()
-	six := func(mode string, dhcp bool) neutron.SubnetInfo {
-		return neutron.SubnetInfo{ID: "s", Version: 6, CIDR: netip.MustParsePrefix("fd00::/64"), Gateway: netip.MustParseAddr("fd00::1"), DHCP: dhcp, AddressMode: mode}
+	six := func(mode string, dhcp bool) nova.Subnet {
+		return nova.Subnet{ID: "s", Version: 6, CIDR: netip.MustParsePrefix("fd00::/64"), Gateway: netip.MustParseAddr("fd00::1"), DHCP: dhcp, AddressMode: mode}
 	}
 	const static6 = `"ip_address":"fd00::5","netmask":"ffff:ffff:ffff:ffff::","routes":[{"network":"::","netmask":"::","gateway":"fd00::1"}],"services":[]`
 	for _, tc := range []struct {
 		name   string
-		subnet neutron.SubnetInfo
+		subnet nova.Subnet
 		ip     string
 		want   string
 	}{
@@ -165,12 +164,12 @@ func TestNetworkTypes(t *testing.T) {
 		{"stateless", six("dhcpv6-stateless", true), "fd00::5", `"type":"ipv6_dhcpv6-stateless","link":"l","network_id":"n",` + static6},
 		{"DHCP without a mode", six("", true), "fd00::5", `"type":"ipv6_dhcp","link":"l","network_id":"n"`},
 		{"by hand", six("", false), "fd00::5", `"type":"ipv6","link":"l","network_id":"n",` + static6},
-		{"version 4 without anything", neutron.SubnetInfo{ID: "s", Version: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")}, "10.0.0.5",
+		{"version 4 without anything", nova.Subnet{ID: "s", Version: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")}, "10.0.0.5",
 			`"type":"ipv4","link":"l","network_id":"n","ip_address":"10.0.0.5","netmask":"255.255.255.0","routes":[],"services":[]`},
 	} {
-		ip := neutron.FixedIP{Subnet: "s", IP: netip.MustParseAddr(tc.ip)}
-		got, err := json.Marshal(metadata.Network([]neutron.PortInfo{{ID: "bare", Network: "n"},
-			{ID: "p", Device: "l", Network: "n", MAC: "m", FixedIPs: []neutron.FixedIP{ip, {Subnet: "t", IP: ip.IP.Next()}}, Subnets: []neutron.SubnetInfo{tc.subnet}}}))
+		ip := nova.FixedIP{Subnet: "s", IP: netip.MustParseAddr(tc.ip)}
+		got, err := json.Marshal(metadata.Network([]nova.NIC{{ID: "bare", Network: "n"},
+			{ID: "p", Device: "l", Network: "n", MAC: "m", FixedIPs: []nova.FixedIP{ip, {Subnet: "t", IP: ip.IP.Next()}}, Subnets: []nova.Subnet{tc.subnet}}}))
 		want := `{"links":[{"id":"l","vif_id":"p","type":"phy","mtu":null,"ethernet_mac_address":"m"}],"networks":[{"id":"network0",` + tc.want + `}],"services":[]}`
 		if err != nil || string(got) != want {
 			t.Errorf("%s: %v\n got %s\nwant %s", tc.name, err, got, want)

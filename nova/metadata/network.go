@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"hypernova/neutron"
+	"hypernova/nova"
 )
 
 // NetworkData is network_data.json: how a guest without DHCP sets up its network.
@@ -51,7 +51,7 @@ type Service struct {
 }
 
 // networkFile is network_data.json: an empty object where there is no network.
-func networkFile(ports []neutron.PortInfo) any {
+func networkFile(ports []nova.NIC) any {
 	if len(ports) == 0 {
 		return struct{}{}
 	}
@@ -60,7 +60,7 @@ func networkFile(ports []neutron.PortInfo) any {
 
 // Network makes network_data.json of a server's ports. A port without addresses is not in it; of one with several addresses of a version the first
 // subnet's first is.
-func Network(ports []neutron.PortInfo) NetworkData {
+func Network(ports []nova.NIC) NetworkData {
 	d := NetworkData{Links: []Link{}, Networks: []Net{}, Services: []Service{}}
 	known := map[string]bool{}
 	for _, p := range ports {
@@ -95,26 +95,26 @@ func Network(ports []neutron.PortInfo) NetworkData {
 }
 
 // firsts are the first address of IPv4 and the first of IPv6.
-func firsts(all []neutron.FixedIP) []neutron.FixedIP {
-	var out []neutron.FixedIP
+func firsts(all []nova.FixedIP) []nova.FixedIP {
+	var out []nova.FixedIP
 	for _, is4 := range []bool{true, false} {
-		if i := slices.IndexFunc(all, func(f neutron.FixedIP) bool { return f.IP.Is4() == is4 }); i >= 0 {
+		if i := slices.IndexFunc(all, func(f nova.FixedIP) bool { return f.IP.Is4() == is4 }); i >= 0 {
 			out = append(out, all[i])
 		}
 	}
 	return out
 }
 
-func subnetOf(p neutron.PortInfo, id string) neutron.SubnetInfo {
+func subnetOf(p nova.NIC, id string) nova.Subnet {
 	for _, s := range p.Subnets {
 		if s.ID == id {
 			return s
 		}
 	}
-	return neutron.SubnetInfo{}
+	return nova.Subnet{}
 }
 
-func netOf(p neutron.PortInfo, f neutron.FixedIP, s neutron.SubnetInfo) Net {
+func netOf(p nova.NIC, f nova.FixedIP, s nova.Subnet) Net {
 	family := "ipv4"
 	if f.IP.Is6() {
 		family = "ipv6"

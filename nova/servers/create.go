@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/jobs"
 	"hypernova/oslo/auth"
@@ -32,7 +31,7 @@ type CreateArgs struct {
 	Description            *string
 	Flavor, Image          string // ids
 	Networks               NetworkMode
-	NICs                   []neutron.PortSpec
+	NICs                   []nova.NICRequest
 	External               bool     // the caller may attach servers to external networks
 	SecurityGroups         []string // names or ids; empty: default
 	KeyName                string

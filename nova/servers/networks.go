@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"hypernova/neutron"
+	"hypernova/nova"
+	"hypernova/nova/network"
 	"hypernova/oslo/fault"
 )
 
@@ -20,7 +22,7 @@ func (s *Servers) networks(ctx context.Context, project string, a *CreateArgs, r
 	if err := choose(ctx, project, a, r); err != nil {
 		return err
 	}
-	err := s.Networks.Judge(ctx, neutron.AllocateArgs{Project: project, Specs: r.nics})
+	err := s.Networks.Judge(ctx, neutron.AllocateArgs{Project: project, Specs: network.Specs(r.nics)})
 	if f := fault.Of(err); f != nil && f.Code == neutron.FixedIPTaken {
 		return fault.Invalidf("%s", f.Msg).Because(err)
 	}
@@ -38,7 +40,7 @@ func (s *Servers) unsaid(ctx context.Context, project string, a *CreateArgs, r *
 	case len(nets) > 1:
 		return fault.Conflictf("Multiple possible networks found, use a Network ID to be more specific.")
 	case len(nets) == 1:
-		r.nics = []neutron.PortSpec{{Network: nets[0].ID}}
+		r.nics = []nova.NICRequest{{Network: nets[0].ID}}
 		r.newPorts = 1
 		return attachable(nets[0], a)
 	case a.Networks == NetworksAuto:
@@ -62,13 +64,13 @@ func (s *Servers) listed(ctx context.Context, project string, a *CreateArgs, r *
 			return fault.Invalidf("Failed to launch instances: Unable to launch multiple instances with a single configured port ID. " +
 				"Please launch your instance one by one with different ports.")
 		}
-		if slices.ContainsFunc(a.NICs[:i], func(o neutron.PortSpec) bool { return o.Port == n.Port }) {
+		if slices.ContainsFunc(a.NICs[:i], func(o nova.NICRequest) bool { return o.Port == n.Port }) {
 			return fault.Invalidf("Port %s is still in use.", n.Port)
 		}
 		checks[i] = func() error { return s.checkPort(ctx, project, n.Port, a) }
 	}
 	for i, n := range a.NICs {
-		same := func(o neutron.PortSpec) bool { return o.Network == n.Network && o.FixedIP == n.FixedIP }
+		same := func(o nova.NICRequest) bool { return o.Network == n.Network && o.FixedIP == n.FixedIP }
 		if n.FixedIP.IsValid() && slices.ContainsFunc(a.NICs[:i], same) {
 			return fault.Invalidf("Fixed IP address %s is asked for twice.", n.FixedIP)
 		}

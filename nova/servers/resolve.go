@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"hypernova/glance"
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/oslo/fault"
 )
@@ -16,7 +15,7 @@ import (
 type resolved struct {
 	flavor     nova.Flavor
 	image      nova.ImageMeta
-	nics       []neutron.PortSpec
+	nics       []nova.NICRequest
 	groups     []string // ids
 	groupNames []string
 	publicKey  string

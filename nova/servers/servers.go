@@ -68,7 +68,7 @@ func (s *Servers) AnyServer(ctx context.Context, id string) (nova.Server, error)
 }
 
 // Ports is the server's network cache in full.
-func (s *Servers) Ports(ctx context.Context, id string) ([]neutron.PortInfo, error) {
+func (s *Servers) Ports(ctx context.Context, id string) ([]nova.NIC, error) {
 	return s.Store.Ports(ctx, s.Store.DB, id)
 }
 

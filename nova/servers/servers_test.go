@@ -204,32 +204,32 @@ func TestCreateRefuses(t *testing.T) {
 		}, fault.Conflict,
 			"Multiple possible networks found, use a Network ID to be more specific."},
 		{"network", func(_ *around, c *servers.CreateArgs) {
-			c.Networks, c.NICs = servers.NetworksListed, []neutron.PortSpec{{Network: "x"}}
+			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Network: "x"}}
 		}, fault.Invalid, "Network x could not be found."},
 		{"taken port", func(a *around, c *servers.CreateArgs) {
 			a.port = neutron.PortInfo{ID: "po", Project: "p1", DeviceID: "other"}
-			c.Networks, c.NICs = servers.NetworksListed, []neutron.PortSpec{{Port: "po"}}
+			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Port: "po"}}
 		}, fault.Conflict, "Port po is still in use."},
 		{"another project's port", func(a *around, c *servers.CreateArgs) {
 			a.port = neutron.PortInfo{ID: "po", Project: "p2"}
-			c.Networks, c.NICs = servers.NetworksListed, []neutron.PortSpec{{Port: "po"}}
+			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Port: "po"}}
 		}, fault.Invalid, "Port po not usable for instance one."},
 		{"port without address", func(a *around, c *servers.CreateArgs) {
 			a.port = neutron.PortInfo{ID: "po", Project: "p1"}
-			c.Networks, c.NICs = servers.NetworksListed, []neutron.PortSpec{{Port: "po"}}
+			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Port: "po"}}
 		}, fault.Invalid, "Port po requires a FixedIP in order to be used."},
 		{"port twice", func(a *around, c *servers.CreateArgs) {
-			c.Networks, c.NICs = servers.NetworksListed, []neutron.PortSpec{{Port: "po"}, {Port: "po"}}
+			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Port: "po"}, {Port: "po"}}
 		}, fault.Invalid, "Port po is still in use."},
 		{"one port for two", func(a *around, c *servers.CreateArgs) {
-			c.Max, c.Networks, c.NICs = 2, servers.NetworksListed, []neutron.PortSpec{{Port: "po"}}
+			c.Max, c.Networks, c.NICs = 2, servers.NetworksListed, []nova.NICRequest{{Port: "po"}}
 		}, fault.Invalid, "Failed to launch instances: Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports."},
 		{"one address for two", func(a *around, c *servers.CreateArgs) {
-			c.Max, c.Networks, c.NICs = 2, servers.NetworksListed, []neutron.PortSpec{{Network: "n1", FixedIP: netip.MustParseAddr("10.0.0.9")}}
+			c.Max, c.Networks, c.NICs = 2, servers.NetworksListed, []nova.NICRequest{{Network: "n1", FixedIP: netip.MustParseAddr("10.0.0.9")}}
 		}, fault.Invalid, "Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified."},
 		{"one address for two NICs", func(a *around, c *servers.CreateArgs) {
-			nic := neutron.PortSpec{Network: "n1", FixedIP: netip.MustParseAddr("10.0.0.9")}
-			c.Networks, c.NICs = servers.NetworksListed, []neutron.PortSpec{nic, nic}
+			nic := nova.NICRequest{Network: "n1", FixedIP: netip.MustParseAddr("10.0.0.9")}
+			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{nic, nic}
 		}, fault.Invalid, "Fixed IP address 10.0.0.9 is asked for twice."},
 		{"one host name for two", func(_ *around, c *servers.CreateArgs) { c.Max, c.Hostname = 2, "web" }, fault.Invalid, "Unable to allocate a single hostname to multiple instances"},
 		{"taken address", func(a *around, c *servers.CreateArgs) {
@@ -238,11 +238,11 @@ func TestCreateRefuses(t *testing.T) {
 		{"address that he may not choose", func(a *around, c *servers.CreateArgs) { a.judged = fault.Forbiddenf("no") }, fault.Forbidden, "no"},
 		{"network without subnet", func(a *around, c *servers.CreateArgs) {
 			a.nets = []neutron.NetworkInfo{{ID: "n1"}}
-			c.Networks, c.NICs = servers.NetworksListed, []neutron.PortSpec{{Network: "n1"}}
+			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Network: "n1"}}
 		}, fault.Invalid, "Network n1 requires a subnet in order to boot instances on."},
 		{"external network", func(a *around, c *servers.CreateArgs) {
 			a.nets[0].External = true
-			c.Networks, c.NICs = servers.NetworksListed, []neutron.PortSpec{{Network: "n1"}}
+			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Network: "n1"}}
 		}, fault.Forbidden, "It is not allowed to create an interface on external network n1"},
 		{"the only network is external", func(a *around, _ *servers.CreateArgs) { a.nets[0].External = true }, fault.Forbidden,
 			"It is not allowed to create an interface on external network n1"},

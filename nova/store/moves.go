@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/oslo/db"
 )
@@ -15,7 +14,7 @@ type Change struct {
 	Power                        *nova.PowerState
 	Progress                     *int
 	Launched, Terminated         *time.Time
-	Ports                        *[]neutron.PortInfo
+	Ports                        *[]nova.NIC
 	Fault                        *nova.Fault
 	ClearFault                   bool
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -124,7 +123,7 @@ var (
 )
 
 // Ports is the network cache in full; fault.NotFound.
-func (s *Store) Ports(ctx context.Context, on db.Querier, id string) ([]neutron.PortInfo, error) {
+func (s *Store) Ports(ctx context.Context, on db.Querier, id string) ([]nova.NIC, error) {
 	text, err := portsByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return nil, NoServer(id)
@@ -136,12 +135,12 @@ func (s *Store) Ports(ctx context.Context, on db.Querier, id string) ([]neutron.
 }
 
 // PortsOnHost is the network cache of every server of a host, by server.
-func (s *Store) PortsOnHost(ctx context.Context, on db.Querier, host string) (map[string][]neutron.PortInfo, error) {
+func (s *Store) PortsOnHost(ctx context.Context, on db.Querier, host string) (map[string][]nova.NIC, error) {
 	rows, err := portsOfHost.All(ctx, on, host, false)
 	if err != nil {
 		return nil, err
 	}
-	m := make(map[string][]neutron.PortInfo, len(rows))
+	m := make(map[string][]nova.NIC, len(rows))
 	for _, r := range rows {
 		ports, err := decodePorts(r.Ports)
 		if err != nil {
@@ -153,8 +152,8 @@ func (s *Store) PortsOnHost(ctx context.Context, on db.Querier, host string) (ma
 	return m, nil
 }
 
-func decodePorts(text string) ([]neutron.PortInfo, error) {
-	var ports []neutron.PortInfo
+func decodePorts(text string) ([]nova.NIC, error) {
+	var ports []nova.NIC
 	return ports, json.Unmarshal([]byte(text), &ports)
 }
 
@@ -172,7 +171,7 @@ func (s *Store) PlacedServers(ctx context.Context, on db.Querier, after string, 
 }
 
 // SetPorts writes the network cache; the same again changes nothing.
-func (s *Store) SetPorts(ctx context.Context, on db.Querier, id string, ports []neutron.PortInfo) error {
+func (s *Store) SetPorts(ctx context.Context, on db.Querier, id string, ports []nova.NIC) error {
 	p, err := encode(ports)
 	if err != nil {
 		return err

@@ -27,6 +27,15 @@ var (
 	contracts = []string{"nova/virt", "neutron/ml2", "glance/backend", "cinder/backend"}
 )
 
+// strangers are services that a service knows in a few of its packages only, which translate them to its own types. The
+// rest of the service, stored rows and messages above all, stays as it is when they change.
+var strangers = []struct {
+	service, unknown string
+	except           []string // packages that may import the vocabulary of the unknown service
+}{
+	{"nova", "neutron", []string{"nova/api", "nova/conductor", "nova/network", "nova/servers"}},
+}
+
 // room is what the law knows of a directory.
 type room struct {
 	dir, service string // service is empty outside services
@@ -128,6 +137,8 @@ func breach(f *File, from, to room) string {
 		return "oslo knows no cloud noun; turn the dependency round with an interface"
 	case to.service != from.service && to.level > vocabulary && to.service != "":
 		return fmt.Sprintf("another service is known by its vocabulary only; use the contract in %s and let app choose who fulfils it", to.service)
+	case isStranger(from, to):
+		return fmt.Sprintf("here %s knows no %s; use a type of its own", from.service, to.service)
 	case test:
 		return "" // within a service and the kit, tests may set up whatever they need
 	case from.part == "api" && to.part == "store", from.part == "store" && to.part == "api":
@@ -146,6 +157,16 @@ func breach(f *File, from, to room) string {
 		return "store, rpcapi and driver contracts stand beside each other"
 	}
 	return ""
+}
+
+// isStranger reports that a package may not know another service at all.
+func isStranger(from, to room) bool {
+	for _, s := range strangers {
+		if from.service == s.service && to.service == s.unknown {
+			return !slices.ContainsFunc(s.except, func(dir string) bool { return within(from.dir, dir) })
+		}
+	}
+	return false
 }
 
 func name(dir string) string {

@@ -3,7 +3,7 @@ package domain
 import (
 	"libvirt.org/go/libvirtxml"
 
-	"hypernova/neutron"
+	"hypernova/nova"
 )
 
 func devices(h Host, s Server, p asked) *libvirtxml.DomainDeviceList {
@@ -110,7 +110,7 @@ func disks(s Server, p asked, cache string) []libvirtxml.DomainDisk {
 }
 
 // nic is plugged into a tap that the network agent has made; it outlives the domain.
-func nic(n neutron.PortInfo, p asked) libvirtxml.DomainInterface {
+func nic(n nova.NIC, p asked) libvirtxml.DomainInterface {
 	x := libvirtxml.DomainInterface{
 		MAC:    &libvirtxml.DomainInterfaceMAC{Address: n.MAC},
 		Source: &libvirtxml.DomainInterfaceSource{Ethernet: &libvirtxml.DomainInterfaceSourceEthernet{}},

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/virt/libvirt/domain"
 	"hypernova/oslo/fault"
@@ -47,17 +46,17 @@ var disks = []domain.Disk{
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	port := neutron.PortInfo{ID: "a1", MAC: "fa:16:3e:00:00:01", MTU: 1450, Device: "tapa1b2c3d4-e5"}
+	port := nova.NIC{ID: "a1", MAC: "fa:16:3e:00:00:01", MTU: 1450, Device: "tapa1b2c3d4-e5"}
 	for _, c := range []struct {
 		name string
 		host domain.Host
 		spec *nova.Spec
 	}{
-		{"emulated", domain.Host{Accel: "qemu", Version: "1.0"}, spec(func(s *nova.Spec) { s.Ports = []neutron.PortInfo{port} })},
+		{"emulated", domain.Host{Accel: "qemu", Version: "1.0"}, spec(func(s *nova.Spec) { s.Ports = []nova.NIC{port} })},
 		{"kvm", domain.Host{Accel: "kvm", Cache: "writeback"}, spec(nil)},
 		{"scsi-e1000", domain.Host{Accel: "kvm", CPUMode: "host-passthrough"}, spec(func(s *nova.Spec) {
 			props("hw_disk_bus", "scsi", "hw_vif_model", "e1000", "hw_qemu_guest_agent", "yes")(s)
-			s.Ports = []neutron.PortInfo{port}
+			s.Ports = []nova.NIC{port}
 		})},
 		{"windows-uefi", domain.Host{Accel: "kvm", CPUMode: "custom", CPUModel: "Haswell-noTSX"}, spec(props("os_type", "windows", "hw_firmware_type", "uefi", "hw_disk_bus", "sata", "hw_video_model", "qxl"))},
 		{"old-machine", domain.Host{Accel: "qemu", CPUMode: "none", Machine: "q35"}, spec(props("hw_machine_type", "pc", "hw_disk_bus", "ide", "hw_video_model", "none"))},
@@ -106,7 +105,7 @@ func TestImpossibleWishesAreRefused(t *testing.T) {
 		{"processor", spec(props("hw_architecture", "aarch64")), "aarch64"},
 		{"no memory", spec(func(s *nova.Spec) { s.Flavor.RAM = 0 }), "no memory"},
 		{"not an id", spec(func(s *nova.Spec) { s.ID = "../x" }), "not a server id"},
-		{"port without interface", spec(func(s *nova.Spec) { s.Ports = []neutron.PortInfo{{ID: "p9", MAC: "fa:16:3e:00:00:01"}} }), "p9"},
+		{"port without interface", spec(func(s *nova.Spec) { s.Ports = []nova.NIC{{ID: "p9", MAC: "fa:16:3e:00:00:01"}} }), "p9"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
