@@ -60,18 +60,22 @@ func (a *imagesAPI) list(ctx context.Context, r *api.Request, q *imageQuery) (ap
 	for i, t := range q.Tags {
 		q.Tags[i] = strings.TrimSpace(t)
 	}
-	is, err := a.Images.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus, Sort: order, Marker: q.Marker, Limit: q.Limit + 1})
+	is, err := a.Images.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus, Sort: order, Marker: q.Marker, Limit: q.Rows()})
 	if err != nil {
 		return out, err
 	}
-	is, out.Next = api.Paged(is, q.Limit, func(i images.Image) string { return i.ID })
-	for _, i := range is {
+	page := api.PageOf(q.Window, is, func(i images.Image) string { return i.ID }, itself[images.Image])
+	out.Next = page.Next
+	for _, i := range page.Items {
 		if r.Allowed(policyGetImage, i.PolicyTarget()) {
 			out.Items = append(out.Items, a.view(r, i))
 		}
 	}
 	return out, nil
 }
+
+// itself is the view of pages whose rows are shown later, those that the caller may see.
+func itself[T any](v T) T { return v }
 
 var sortKeys = []string{"name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"}
 

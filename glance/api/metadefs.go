@@ -212,7 +212,7 @@ func (a *namespacesAPI) list(ctx context.Context, r *api.Request, q *namespaceQu
 	if err != nil {
 		return out, err
 	}
-	want := metadefs.Query{Visibility: q.Visibility, Sort: order, Marker: q.Marker, Limit: q.Limit + 1}
+	want := metadefs.Query{Visibility: q.Visibility, Sort: order, Marker: q.Marker, Limit: q.Rows()}
 	if q.Types != "" {
 		want.ResourceTypes = strings.Split(q.Types, ",")
 	}
@@ -220,8 +220,9 @@ func (a *namespacesAPI) list(ctx context.Context, r *api.Request, q *namespaceQu
 	if err != nil {
 		return out, err
 	}
-	ns, out.Next = api.Paged(ns, q.Limit, func(n metadefs.Namespace) string { return n.Name })
-	for _, n := range ns {
+	page := api.PageOf(q.Window, ns, func(n metadefs.Namespace) string { return n.Name }, itself[metadefs.Namespace])
+	out.Next = page.Next
+	for _, n := range page.Items {
 		if !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
 			continue
 		}

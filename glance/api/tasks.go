@@ -82,22 +82,19 @@ type taskQuery struct {
 }
 
 func (a *tasksAPI) list(ctx context.Context, _ *api.Request, q *taskQuery) (api.Page[taskStub], error) {
-	out := api.Page[taskStub]{Items: []taskStub{}, Extra: map[string]any{"schema": "/v2/schemas/tasks"}}
 	order, err := oneKey(q.PageQuery)
 	if err != nil {
-		return out, err
+		return api.Page[taskStub]{}, err
 	}
 	if q.Marker != "" && !ids.IsUUID(q.Marker) {
-		return out, fault.Invalidf("Invalid marker format")
+		return api.Page[taskStub]{}, fault.Invalidf("Invalid marker format")
 	}
-	ts, err := a.Tasks.List(ctx, tasks.Query{Status: q.Status, Type: q.Type, Owner: q.Owner, Sort: order, Marker: q.Marker, Limit: q.Limit + 1})
+	ts, err := a.Tasks.List(ctx, tasks.Query{Status: q.Status, Type: q.Type, Owner: q.Owner, Sort: order, Marker: q.Marker, Limit: q.Rows()})
 	if err != nil {
-		return out, err
+		return api.Page[taskStub]{}, err
 	}
-	ts, out.Next = api.Paged(ts, q.Limit, func(t glance.Task) string { return t.ID })
-	for _, t := range ts {
-		out.Items = append(out.Items, stubOf(t))
-	}
+	out := api.PageOf(q.Window, ts, func(t glance.Task) string { return t.ID }, stubOf)
+	out.Extra = map[string]any{"schema": "/v2/schemas/tasks"}
 	return out, nil
 }
 

@@ -131,49 +131,24 @@ func nullable(s string) *string {
 	return &s
 }
 
-// boolFilter reads keystone's lax boolean filters: absent is no filter, "0" and "false" are false, anything else is true.
-func boolFilter(where []db.Cond, column string, q *string) []db.Cond {
-	if q == nil {
-		return where
-	}
-	return append(where, db.EqTo(column, truth(*q)))
-}
-
-// truth reads a flag of a query: what is not plainly false is true.
-func truth(q string) bool { return !slices.Contains([]string{"0", "false", "False", "no"}, q) }
-
-func equal(where []db.Cond, column string, q *string) []db.Cond {
-	if q == nil {
-		return where
-	}
-	return append(where, db.EqTo(column, *q))
-}
-
-// page asks for one row more than fits, to know whether another page follows.
+// page reads a page of a list that the client may sort, and tells with "truncated" where this service cut it without the client's wish.
 func page[N, V any](q api.PageQuery, where []db.Cond, read func(db.ListArgs) ([]N, error), id func(N) string, view func(N) V) (api.Page[V], error) {
-	var out api.Page[V]
-	order, err := q.Order(false)
+	order, err := q.OrderBy(false, nil)
 	if err != nil {
-		return out, err
+		return api.Page[V]{}, err
 	}
-	if q.Limit == 0 { // of identity's lists that means all
-		q.Limit = maxList
-	}
-	args := db.ListArgs{Where: where, Marker: q.Marker, Limit: q.Limit + 1}
+	args := db.ListArgs{Where: where, Sort: order, Marker: q.Marker, Limit: q.Rows()}
 	if q.Marker != "" {
-		args.Scope = where // what the list does not show is no marker of it
-	}
-	for _, k := range order {
-		args.Sort = append(args.Sort, db.SortKey{Column: k.Name, Desc: k.Desc})
+		args.Scope = where // a row outside of the list is no marker of it
 	}
 	rows, err := read(args)
 	if err != nil {
-		return out, err
+		return api.Page[V]{}, err
 	}
-	if rows, out.Next = api.Paged(rows, q.Limit, id); out.Next != "" && !q.Asked.Has() { // cut by this service, not by the client's wish
+	out := api.PageOf(q.Window, rows, id, view)
+	if out.Next != "" && !q.Asked.Has() {
 		out.Extra = map[string]any{"truncated": true}
 	}
-	out.Items = views(rows, view)
 	return out, nil
 }
 

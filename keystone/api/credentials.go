@@ -54,8 +54,8 @@ type credentialUpdate struct {
 }
 
 type credentialQuery struct {
-	UserID *string `wire:"user_id"`
-	Type   *string `wire:"type"`
+	UserID *string `wire:"user_id" filter:"user_id"`
+	Type   *string `wire:"type" filter:"type"`
 }
 
 // credentialsAPI answers what is asked about credentials of all types.
@@ -177,7 +177,7 @@ func (a *credentialsAPI) list(ctx context.Context, r *api.Request, _ api.None, q
 	if err != nil {
 		return out, err
 	}
-	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: like(equal(equal(nil, "user_id", q.UserID), "type", q.Type), r, "user_id", "type")})
+	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: like(api.Where(r, q), r, "user_id", "type")})
 	for _, c := range cs {
 		if r.Allowed(credentialGet, c.PolicyTarget()) && delegates(t, c) == nil {
 			out.Items = append(out.Items, credentialViewer(r)(c))

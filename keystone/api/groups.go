@@ -50,8 +50,8 @@ type groupUpdateBody struct {
 
 type groupQuery struct {
 	api.PageQuery
-	Name     *string `wire:"name"`
-	DomainID *string `wire:"domain_id"`
+	Name     *string `wire:"name" filter:"name"`
+	DomainID *string `wire:"domain_id" filter:"domain_id"`
 }
 
 // groupsAPI answers what is asked about groups and their members.
@@ -81,7 +81,7 @@ func (a *groupsAPI) create(ctx context.Context, r *api.Request, in *groupCreateB
 }
 
 func (a *groupsAPI) list(ctx context.Context, r *api.Request, q *groupQuery) (api.Page[groupView], error) {
-	where := like(equal(equal(within(r, nil), "name", q.Name), "domain_id", q.DomainID), r, "name", "domain_id")
+	where := like(within(r, api.Where(r, q)), r, "name", "domain_id")
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Group, error) { return a.Identity.Groups(ctx, la) },
 		func(g keystone.Group) string { return g.ID }, groupViewer(r))
 }
@@ -111,7 +111,7 @@ func (a *groupsAPI) members(ctx context.Context, r *api.Request, g keystone.Grou
 	us, err := a.Identity.Members(ctx, g.ID)
 	us = slices.DeleteFunc(us, func(u keystone.User) bool {
 		return outside(r, u.DomainID) || q.DomainID != nil && u.DomainID != *q.DomainID || q.Name != nil && u.Name != *q.Name ||
-			q.Enabled != nil && u.Enabled != truth(*q.Enabled)
+			q.Enabled != nil && u.Enabled != api.Lax(*q.Enabled)
 	})
 	return api.Page[userView]{Items: views(us, userViewer(r))}, err
 }

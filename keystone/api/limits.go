@@ -91,18 +91,18 @@ type limitUpdate struct {
 
 type registeredQuery struct {
 	api.PageQuery
-	ServiceID *string `wire:"service_id"`
-	RegionID  *string `wire:"region_id"`
-	Resource  *string `wire:"resource_name"`
+	ServiceID *string `wire:"service_id" filter:"service_id"`
+	RegionID  *string `wire:"region_id" filter:"region_id"`
+	Resource  *string `wire:"resource_name" filter:"resource_name"`
 }
 
 type limitQuery struct {
 	api.PageQuery
-	ServiceID *string `wire:"service_id"`
-	RegionID  *string `wire:"region_id"`
-	Resource  *string `wire:"resource_name"`
-	ProjectID *string `wire:"project_id"`
-	DomainID  *string `wire:"domain_id"`
+	ServiceID *string `wire:"service_id" filter:"service_id"`
+	RegionID  *string `wire:"region_id" filter:"region_id"`
+	Resource  *string `wire:"resource_name" filter:"resource_name"`
+	ProjectID *string `wire:"project_id" filter:"project_id"`
+	DomainID  *string `wire:"domain_id" filter:"domain_id"`
 }
 
 // registeredLimitsAPI answers what is asked about registered limits.
@@ -161,8 +161,7 @@ func (a *registeredLimitsAPI) create(ctx context.Context, r *api.Request, in *re
 }
 
 func (a *registeredLimitsAPI) list(ctx context.Context, r *api.Request, q *registeredQuery) (api.Page[registeredView], error) {
-	where := like(equal(equal(equal(nil, "service_id", q.ServiceID), "region_id", q.RegionID), "resource_name", q.Resource), r,
-		"service_id", "region_id", "resource_name")
+	where := like(api.Where(r, q), r, "service_id", "region_id", "resource_name")
 	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.RegisteredLimit, error) { return a.Limits.AllRegistered(ctx, la) },
 		func(l keystone.RegisteredLimit) string { return l.ID }, registeredViewer(r))
 }
@@ -207,9 +206,7 @@ func (a *limitsAPI) create(ctx context.Context, r *api.Request, in *limitList) (
 
 // list shows all to administrators, services and the system, to others what is of their domain or project.
 func (a *limitsAPI) list(ctx context.Context, r *api.Request, q *limitQuery) (api.Page[limitView], error) {
-	where := equal(equal(equal(nil, "service_id", q.ServiceID), "region_id", q.RegionID), "resource_name", q.Resource)
-	where = like(equal(equal(where, "project_id", q.ProjectID), "domain_id", q.DomainID), r, "service_id", "region_id", "resource_name",
-		"project_id", "domain_id")
+	where := like(api.Where(r, q), r, "service_id", "region_id", "resource_name", "project_id", "domain_id")
 	c := r.Caller
 	switch {
 	case c.System != "" || c.Admin() || c.HasRole("service"):

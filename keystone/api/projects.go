@@ -128,11 +128,11 @@ func (u *projectUpdate) change(p keystone.Project) (identity.ProjectChange, erro
 
 type projectQuery struct {
 	api.PageQuery
-	Name     *string `wire:"name"`
-	DomainID *string `wire:"domain_id"`
-	ParentID *string `wire:"parent_id"`
-	Enabled  *string `wire:"enabled"`
-	IsDomain *string `wire:"is_domain"`
+	Name     *string `wire:"name" filter:"name"`
+	DomainID *string `wire:"domain_id" filter:"domain_id"`
+	ParentID *string `wire:"parent_id" filter:"parent_id"`
+	Enabled  *string `wire:"enabled" filter:"enabled,flag"`
+	IsDomain *string `wire:"is_domain" filter:"is_domain,flag"`
 	Tags     *string `wire:"tags"`
 	TagsAny  *string `wire:"tags-any"`
 	NotTags  *string `wire:"not-tags"`
@@ -219,12 +219,8 @@ func outside(r *api.Request, domain string) bool {
 }
 
 func (a *projectsAPI) list(ctx context.Context, r *api.Request, q *projectQuery) (api.Page[projectView], error) {
-	where := within(r, nil)
-	for column, v := range map[string]*string{"name": q.Name, "domain_id": q.DomainID, "parent_id": q.ParentID} {
-		where = equal(where, column, v)
-	}
-	where = boolFilter(where, "enabled", q.Enabled)
-	if where = boolFilter(where, "is_domain", q.IsDomain); q.IsDomain == nil {
+	where := within(r, api.Where(r, q))
+	if q.IsDomain == nil {
 		where = append(where, db.EqTo("is_domain", false))
 	}
 	where = like(append(where, q.tagged()...), r, "name", "domain_id", "parent_id")
@@ -449,12 +445,12 @@ func (a *domainsAPI) create(ctx context.Context, r *api.Request, in *domainCreat
 
 type domainQuery struct {
 	api.PageQuery
-	Name    *string `wire:"name"`
-	Enabled *string `wire:"enabled"`
+	Name    *string `wire:"name" filter:"name"`
+	Enabled *string `wire:"enabled" filter:"enabled,flag"`
 }
 
 func (a *domainsAPI) list(ctx context.Context, r *api.Request, q *domainQuery) (api.Page[domainView], error) {
-	where := like(boolFilter(equal([]db.Cond{db.EqTo("is_domain", true)}, "name", q.Name), "enabled", q.Enabled), r, "name")
+	where := like(api.Where(r, q, db.EqTo("is_domain", true)), r, "name")
 	if r.Caller.DomainID != "" && !r.Caller.Admin() {
 		where = append(where, db.EqTo("id", r.Caller.DomainID))
 	}

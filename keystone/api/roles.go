@@ -40,7 +40,7 @@ type roleBody struct {
 
 type roleQuery struct {
 	api.PageQuery
-	Name     *string `wire:"name"`
+	Name     *string `wire:"name" filter:"name"`
 	DomainID *string `wire:"domain_id"`
 }
 
@@ -92,7 +92,7 @@ func (a *rolesAPI) create(ctx context.Context, r *api.Request, in *roleBody) (ro
 
 // list shows the global roles unless a domain is named.
 func (a *rolesAPI) list(ctx context.Context, r *api.Request, q *roleQuery) (api.Page[roleView], error) {
-	where := like(equal([]db.Cond{db.EqTo("domain_id", "")}, "name", q.Name), r, "name", "domain_id")
+	where := like(api.Where(r, q, db.EqTo("domain_id", "")), r, "name", "domain_id")
 	asked := roleList
 	if q.DomainID != nil {
 		asked, where[0] = localList, db.EqTo("domain_id", *q.DomainID)

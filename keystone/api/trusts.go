@@ -91,8 +91,8 @@ func (c *trustCreate) PolicyTarget() policy.Target {
 }
 
 type trustQuery struct {
-	Trustor *string `wire:"trustor_user_id"`
-	Trustee *string `wire:"trustee_user_id"`
+	Trustor *string `wire:"trustor_user_id" filter:"trustor_user_id"`
+	Trustee *string `wire:"trustee_user_id" filter:"trustee_user_id"`
 }
 
 // trustsAPI answers what is asked about trusts.
@@ -164,7 +164,6 @@ func (a *trustsAPI) create(ctx context.Context, r *api.Request, in *trustCreate)
 // list asks one of three rules, by whose trusts are asked for.
 func (a *trustsAPI) list(ctx context.Context, r *api.Request, _ api.None, q *trustQuery) (api.Page[trustView], error) {
 	var out api.Page[trustView]
-	var where []db.Cond
 	asked, target := trustList, policy.Target{}
 	switch {
 	case q.Trustor != nil && *q.Trustor != "":
@@ -178,8 +177,7 @@ func (a *trustsAPI) list(ctx context.Context, r *api.Request, _ api.None, q *tru
 	if _, err := a.mayTrust(ctx, r); err != nil {
 		return out, err
 	}
-	where = equal(equal(where, "trustor_user_id", q.Trustor), "trustee_user_id", q.Trustee)
-	ts, err := a.Delegation.Trusts(ctx, db.ListArgs{Where: where})
+	ts, err := a.Delegation.Trusts(ctx, db.ListArgs{Where: api.Where(r, q)})
 	out.Items = views(ts, trustViewer(r))
 	return out, err
 }

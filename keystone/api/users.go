@@ -135,9 +135,9 @@ type userQuery struct {
 	Provider *string `wire:"idp_id"`
 	Protocol *string `wire:"protocol_id"`
 	UniqueID *string `wire:"unique_id"`
-	Name     *string `wire:"name"`
-	DomainID *string `wire:"domain_id"`
-	Enabled  *string `wire:"enabled"`
+	Name     *string `wire:"name" filter:"name"`
+	DomainID *string `wire:"domain_id" filter:"domain_id"`
+	Enabled  *string `wire:"enabled" filter:"enabled,flag"`
 	Expires  *string `wire:"password_expires_at"`
 }
 
@@ -172,13 +172,12 @@ func (a *usersAPI) create(ctx context.Context, r *api.Request, in *userCreate) (
 }
 
 func (a *usersAPI) list(ctx context.Context, r *api.Request, q *userQuery) (api.Page[userView], error) {
-	where := within(r, nil)
-	where = like(equal(where, "name", q.Name), r, "name", "domain_id")
-	where = equal(where, "domain_id", q.DomainID)
-	where = boolFilter(where, "enabled", q.Enabled)
+	where := like(within(r, api.Where(r, q)), r, "name", "domain_id")
 	var known []db.Cond
 	for column, v := range map[string]*string{"idp_id": q.Provider, "protocol_id": q.Protocol, "unique_id": q.UniqueID} {
-		known = equal(known, column, v)
+		if v != nil {
+			known = append(known, db.EqTo(column, *v))
+		}
 	}
 	if len(known) > 0 {
 		ids, err := a.Identity.KnownAs(ctx, known)

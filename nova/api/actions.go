@@ -16,14 +16,14 @@ import (
 
 var serverActions = api.Resource[*API]{Name: "instanceAction", Plural: "instanceActions", Ops: api.Ops[*API]{
 	api.ListOf("GET /servers/{server_id}/os-instance-actions", policyActions, (*API).anyServer, (*API).listActions),
-	api.On("GET /servers/{server_id}/os-instance-actions/{request_id}", policyAction, 200, (*API).anyServer, (*API).showAction),
+	api.On("GET /servers/{server_id}/os-instance-actions/{request_id}", policyAction, 200, (*API).anyServer,
+		(*API).showAction),
 }}
 
 type actionQuery struct {
-	Limit  opt.Of[int] `wire:"limit" mv:"2.58-" is:"min=0"`
-	Marker string      `wire:"marker" mv:"2.58-"`
-	Since  time.Time   `wire:"changes-since" mv:"2.58-"`
-	Before time.Time   `wire:"changes-before" mv:"2.66-"`
+	api.Paging `mv:"2.58-"`
+	Since      time.Time `wire:"changes-since" mv:"2.58-"`
+	Before     time.Time `wire:"changes-before" mv:"2.66-"`
 }
 
 type actionBrief struct {
@@ -54,33 +54,29 @@ type eventView struct {
 }
 
 func briefAction(x *nova.Action) actionBrief {
-	return actionBrief{x.Name, x.Server, x.Request, orNull(x.User), orNull(x.Project), x.Started, orNull(x.Message), x.Updated}
+	return actionBrief{x.Name, x.Server, x.Request, orNull(x.User), orNull(x.Project), x.Started, orNull(x.Message),
+		x.Updated}
 }
 
-func (a *API) listActions(ctx context.Context, r *api.Request, v *nova.Server, q *actionQuery) (api.Page[actionBrief], error) {
+func (a *API) listActions(ctx context.Context, r *api.Request, v *nova.Server,
+	q *actionQuery) (api.Page[actionBrief], error) {
 	if !q.Since.IsZero() && !q.Before.IsZero() && q.Before.Before(q.Since) {
 		return api.Page[actionBrief]{}, fault.Invalidf("The value of changes-since must be less than or equal to changes-before.")
 	}
-	limit := 0
-	if r.AtLeast(58) {
-		limit = r.PageLimit(q.Limit.Or(0))
-	}
-	as, err := a.Servers.Actions(ctx, v.ID, servers.ActionQuery{Since: q.Since, Before: q.Before, Marker: q.Marker, Limit: limit})
+	as, err := a.Servers.Actions(ctx, v.ID, servers.ActionQuery{Since: q.Since, Before: q.Before, Marker: q.Marker,
+		Limit: q.Rows()})
 	if err != nil {
 		return api.Page[actionBrief]{}, err
 	}
-	if nothing(q.Limit) {
-		as = nil
-	}
-	p := api.Page[actionBrief]{Items: make([]actionBrief, len(as))}
-	for i := range as {
-		p.Items[i] = briefAction(&as[i])
-	}
-	if m := next(as, limit, func(x nova.Action) string { return x.Request }); m != "" && r.AtLeast(58) {
-		// This list's links are called just that.
+	p := api.PageOf(q.Window, as, func(x nova.Action) string { return x.Request },
+		func(x nova.Action) actionBrief { return briefAction(&x) })
+	if p.Next != "" {
+		// Unlike those of other lists, this list's links are named "links".
 		values := r.HTTP.URL.Query()
-		values.Set("marker", m)
-		p.Extra = map[string]any{"links": []link{{"next", r.URL("/servers/" + url.PathEscape(v.ID) + "/os-instance-actions?" + values.Encode())}}}
+		values.Set("marker", p.Next)
+		p.Next = ""
+		p.Extra = map[string]any{"links": []link{{"next", r.URL("/servers/" + url.PathEscape(v.ID) + "/os-instance-actions?" +
+			values.Encode())}}}
 	}
 	return p, nil
 }
@@ -98,7 +94,8 @@ func (a *API) showAction(ctx context.Context, r *api.Request, v *nova.Server, _ 
 	details := r.AtLeast(84) && r.Allowed(policyActionDetails, v.PolicyTarget())
 	events := make([]eventView, len(x.Events))
 	for i, e := range x.Events {
-		events[i] = eventView{Event: e.Name, Started: e.Started, Finished: e.Finished, Result: orNull(e.Result), HostID: hashedHost(v.Project, e.Host)}
+		events[i] = eventView{Event: e.Name, Started: e.Started, Finished: e.Finished, Result: orNull(e.Result),
+			HostID: hashedHost(v.Project, e.Host)}
 		if operator {
 			events[i].Traceback = orNullShown(e.Traceback)
 			events[i].Host = opt.Some(e.Host)
@@ -127,15 +124,17 @@ type eventBody struct {
 }
 
 // eventNames are the events and the version since which they are known.
-var eventNames = map[string]int{"network-changed": 1, "network-vif-plugged": 1, "network-vif-unplugged": 1, "network-vif-deleted": 1,
-	"volume-extended": 51, "power-update": 76, "accelerator-request-bound": 82, "volume-reimaged": 93}
+var eventNames = map[string]int{"network-changed": 1, "network-vif-plugged": 1, "network-vif-unplugged": 1,
+	"network-vif-deleted": 1,
+	"volume-extended":     51, "power-update": 76, "accelerator-request-bound": 82, "volume-reimaged": 93}
 
 // Validate checks the names, which depend on the version.
 func (b *eventsBody) Validate(v api.Version) error {
 	for i, e := range b.Events {
 		since, ok := eventNames[e.Name]
 		if !ok || v.Minor < since {
-			return fault.Invalidf("Invalid input for field/attribute events[%s].name: '%s' is not an event.", strconv.Itoa(i), e.Name)
+			return fault.Invalidf("Invalid input for field/attribute events[%s].name: '%s' is not an event.", strconv.Itoa(i),
+				e.Name)
 		}
 	}
 	return nil

@@ -193,17 +193,6 @@ func (a *API) existing(ctx context.Context, project string) error {
 	return err
 }
 
-// next is the marker of the following page: there may be one when this one is full.
-func next[V any](items []V, limit int, id func(V) string) string {
-	if limit == 0 || len(items) < limit {
-		return ""
-	}
-	return id(items[len(items)-1])
-}
-
-// nothing reports a list that was asked for with a limit of zero: it is empty.
-func nothing(limit opt.Of[int]) bool { return limit.Has() && limit.Value == 0 }
-
 // orNull is a text, or null for none.
 func orNull(s string) *string {
 	if s == "" {

@@ -10,7 +10,6 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/flavors"
 	"hypernova/oslo/api"
-	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 )
@@ -73,7 +72,7 @@ var flavorSort = map[string]bool{"created_at": true, "description": true, "disab
 	"memory_mb": true, "name": true, "root_gb": true, "rxtx_factor": true, "swap": true, "updated_at": true, "vcpus": true}
 
 func (a *API) findFlavors(ctx context.Context, r *api.Request, in *flavorQuery) ([]nova.Flavor, error) {
-	q := flavors.Query{Project: r.Caller.ProjectID, Marker: in.Marker, Limit: in.Limit}
+	q := flavors.Query{Project: r.Caller.ProjectID, Marker: in.Marker, Limit: in.Rows()}
 	var err error
 	if q.MinRAM, err = amount("minRam", in.MinRAM); err != nil {
 		return nil, err
@@ -82,7 +81,7 @@ func (a *API) findFlavors(ctx context.Context, r *api.Request, in *flavorQuery) 
 		return nil, err
 	}
 	if r.Caller.Admin() {
-		switch b, ok := truth(in.Public); {
+		switch b, ok := api.Truth(in.Public); {
 		case in.Public == "":
 			q.Public = opt.Some(true)
 		case ok:
@@ -93,21 +92,16 @@ func (a *API) findFlavors(ctx context.Context, r *api.Request, in *flavorQuery) 
 			return nil, fault.Invalidf("Invalid is_public filter [%s]", in.Public)
 		}
 	}
-	keys, err := in.Order(false)
+	q.Sort, err = in.OrderBy(false, func(key string) error {
+		if !flavorSort[key] {
+			return fault.Invalidf("Invalid input for query parameters sort_key: '%s' cannot be sorted by.", key)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range keys {
-		if !flavorSort[k.Name] {
-			return nil, fault.Invalidf("Invalid input for query parameters sort_key: '%s' cannot be sorted by.", k.Name)
-		}
-		q.Sort = append(q.Sort, db.SortKey{Column: k.Name, Desc: k.Desc})
-	}
-	fs, err := a.Flavors.List(ctx, q)
-	if nothing(in.Asked) {
-		fs = nil
-	}
-	return fs, err
+	return a.Flavors.List(ctx, q)
 }
 
 func amount(name, text string) (int, error) {
@@ -121,22 +115,16 @@ func amount(name, text string) (int, error) {
 	return n, nil
 }
 
+func flavorKey(f nova.Flavor) string { return f.ID }
+
 func (a *API) listFlavors(ctx context.Context, r *api.Request, in *flavorQuery) (api.Page[flavorBrief], error) {
 	fs, err := a.findFlavors(ctx, r, in)
-	p := api.Page[flavorBrief]{Next: next(fs, in.Limit, func(f nova.Flavor) string { return f.ID })}
-	for i := range fs {
-		p.Items = append(p.Items, briefFlavor(r, &fs[i]))
-	}
-	return p, err
+	return api.PageOf(in.Window, fs, flavorKey, func(f nova.Flavor) flavorBrief { return briefFlavor(r, &f) }), err
 }
 
 func (a *API) detailFlavors(ctx context.Context, r *api.Request, in *flavorQuery) (api.Page[flavorView], error) {
 	fs, err := a.findFlavors(ctx, r, in)
-	p := api.Page[flavorView]{Next: next(fs, in.Limit, func(f nova.Flavor) string { return f.ID })}
-	for i := range fs {
-		p.Items = append(p.Items, viewOfFlavor(r, &fs[i]))
-	}
-	return p, err
+	return api.PageOf(in.Window, fs, flavorKey, func(f nova.Flavor) flavorView { return viewOfFlavor(r, &f) }), err
 }
 
 func (a *API) showFlavor(_ context.Context, r *api.Request, f nova.Flavor, _ *api.None) (flavorView, error) {

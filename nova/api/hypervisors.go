@@ -17,21 +17,24 @@ import (
 // hypervisorsAPI answers what is asked about hypervisors.
 type hypervisorsAPI struct{ Hosts *hosts.Hosts }
 
-var hypervisors = api.Resource[*hypervisorsAPI]{Name: "hypervisor", Plural: "hypervisors", Ops: api.Ops[*hypervisorsAPI]{
-	api.List("GET /os-hypervisors", policyNodesList, (*hypervisorsAPI).list),
-	api.List("GET /os-hypervisors/detail", policyNodesDetail, (*hypervisorsAPI).detail),
-	api.Do("GET /os-hypervisors/statistics", policyNodesStats, 200, (*hypervisorsAPI).statistics, api.Envelope("hypervisor_statistics"), api.Span("-2.87")),
-	api.Do("GET /os-hypervisors/{hypervisor_id}", policyNodesShow, 200, (*hypervisorsAPI).show),
-	api.Do("GET /os-hypervisors/{hypervisor_id}/uptime", policyNodesUptime, 200, (*hypervisorsAPI).uptime, api.Span("-2.87")),
-	api.List("GET /os-hypervisors/{hypervisor_id}/search", policyNodesSearch, (*hypervisorsAPI).search, api.Span("-2.52")),
-	api.List("GET /os-hypervisors/{hypervisor_id}/servers", policyNodesServers, (*hypervisorsAPI).servers, api.Span("-2.52")),
-}}
+var hypervisors = api.Resource[*hypervisorsAPI]{Name: "hypervisor", Plural: "hypervisors",
+	Ops: api.Ops[*hypervisorsAPI]{
+		api.List("GET /os-hypervisors", policyNodesList, (*hypervisorsAPI).list),
+		api.List("GET /os-hypervisors/detail", policyNodesDetail, (*hypervisorsAPI).detail),
+		api.Do("GET /os-hypervisors/statistics", policyNodesStats, 200, (*hypervisorsAPI).statistics,
+			api.Envelope("hypervisor_statistics"), api.Span("-2.87")),
+		api.Do("GET /os-hypervisors/{hypervisor_id}", policyNodesShow, 200, (*hypervisorsAPI).show),
+		api.Do("GET /os-hypervisors/{hypervisor_id}/uptime", policyNodesUptime, 200, (*hypervisorsAPI).uptime,
+			api.Span("-2.87")),
+		api.List("GET /os-hypervisors/{hypervisor_id}/search", policyNodesSearch, (*hypervisorsAPI).search, api.Span("-2.52")),
+		api.List("GET /os-hypervisors/{hypervisor_id}/servers", policyNodesServers, (*hypervisorsAPI).servers,
+			api.Span("-2.52")),
+	}}
 
 type nodeQuery struct {
-	Limit   opt.Of[int] `wire:"limit" mv:"2.33-" is:"min=0"`
-	Marker  string      `wire:"marker" mv:"2.33-"`
-	Pattern string      `wire:"hypervisor_hostname_pattern" mv:"2.53-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
-	Servers bool        `wire:"with_servers" mv:"2.53-" is:"boolish"`
+	api.Paging `mv:"2.33-"`
+	Pattern    string `wire:"hypervisor_hostname_pattern" mv:"2.53-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
+	Servers    bool   `wire:"with_servers" mv:"2.53-" is:"boolish"`
 }
 
 type nodeBrief struct {
@@ -78,7 +81,8 @@ type nodeService struct {
 }
 
 func briefNode(n *hosts.Node) nodeBrief {
-	return nodeBrief{Number: n.Number, ID: n.ID, Name: n.Name, State: upOrDown(n.Service.Up), Status: enabledOrNot(n.Service.Disabled)}
+	return nodeBrief{Number: n.Number, ID: n.ID, Name: n.Name, State: upOrDown(n.Service.Up),
+		Status: enabledOrNot(n.Service.Disabled)}
 }
 
 func upOrDown(up bool) string {
@@ -107,30 +111,24 @@ func viewOfNode(n *hosts.Node) nodeView {
 	return v
 }
 
-func (a *hypervisorsAPI) find(ctx context.Context, r *api.Request, q *nodeQuery) ([]hosts.Node, int, error) {
-	limit := 0
-	if r.AtLeast(33) {
-		limit = r.PageLimit(q.Limit.Or(0))
-	}
-	if q.Pattern != "" && (q.Limit.Has() || q.Marker != "") {
-		return nil, 0, fault.Invalidf("Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.")
+func (a *hypervisorsAPI) find(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[hosts.Node], error) {
+	if q.Pattern != "" && (q.Asked.Has() || q.Marker != "") {
+		return api.Page[hosts.Node]{}, fault.Invalidf("Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.")
 	}
 	marker := q.Marker
 	if marker != "" {
 		n, err := a.Hosts.Node(ctx, marker)
 		if err != nil {
-			return nil, 0, fault.Invalidf("Marker %s could not be found.", marker)
+			return api.Page[hosts.Node]{}, fault.Invalidf("Marker %s could not be found.", marker)
 		}
 		marker = n.ID
 	}
-	nodes, err := a.Hosts.Nodes(ctx, hosts.NodeQuery{Pattern: q.Pattern, Marker: marker, Limit: limit})
+	nodes, err := a.Hosts.Nodes(ctx, hosts.NodeQuery{Pattern: q.Pattern, Marker: marker, Limit: q.Rows()})
 	if err == nil && q.Pattern != "" && len(nodes) == 0 {
 		err = fault.NotFoundf("No hypervisor matching '%s' could be found.", q.Pattern)
 	}
-	if nothing(q.Limit) {
-		nodes = nil
-	}
-	return nodes, limit, err
+	return api.PageOf(q.Window, nodes, func(n hosts.Node) string { return nodeID(r, &n) },
+		func(n hosts.Node) hosts.Node { return n }), err
 }
 
 // serversOf fills in what a hypervisor carries. Before 2.75 a hypervisor without servers shows no list.
@@ -147,21 +145,20 @@ func (a *hypervisorsAPI) serversOf(ctx context.Context, r *api.Request, n *hosts
 }
 
 func (a *hypervisorsAPI) list(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[nodeBrief], error) {
-	p := api.Page[nodeBrief]{}
-	nodes, limit, err := a.find(ctx, r, q)
+	nodes, err := a.find(ctx, r, q)
+	p := api.Page[nodeBrief]{Next: nodes.Next}
 	if err != nil {
 		return p, err
 	}
-	for i := range nodes {
-		v := briefNode(&nodes[i])
+	for i := range nodes.Items {
+		v := briefNode(&nodes.Items[i])
 		if q.Servers {
-			if v.Servers, err = a.serversOf(ctx, r, &nodes[i]); err != nil {
+			if v.Servers, err = a.serversOf(ctx, r, &nodes.Items[i]); err != nil {
 				return p, err
 			}
 		}
 		p.Items = append(p.Items, v)
 	}
-	p.Next = next(nodes, limit, func(n hosts.Node) string { return nodeID(r, &n) })
 	return p, nil
 }
 
@@ -173,22 +170,21 @@ func nodeID(r *api.Request, n *hosts.Node) string {
 }
 
 func (a *hypervisorsAPI) detail(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[nodeView], error) {
-	p := api.Page[nodeView]{}
-	nodes, limit, err := a.find(ctx, r, q)
+	nodes, err := a.find(ctx, r, q)
+	p := api.Page[nodeView]{Next: nodes.Next}
 	if err != nil {
 		return p, err
 	}
-	for i := range nodes {
-		v := viewOfNode(&nodes[i])
+	for i := range nodes.Items {
+		v := viewOfNode(&nodes.Items[i])
 		if q.Servers {
-			if v.Servers, err = a.serversOf(ctx, r, &nodes[i]); err != nil {
+			if v.Servers, err = a.serversOf(ctx, r, &nodes.Items[i]); err != nil {
 				return p, err
 			}
 		}
 		p.Items = append(p.Items, v)
 	}
-	a.withUptimes(ctx, r, nodes, p.Items)
-	p.Next = next(nodes, limit, func(n hosts.Node) string { return nodeID(r, &n) })
+	a.withUptimes(ctx, r, nodes.Items, p.Items)
 	return p, nil
 }
 

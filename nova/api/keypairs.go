@@ -23,9 +23,8 @@ var keyPairs = api.Resource[*keyPairsAPI]{Name: "keypair", Plural: "keypairs", O
 }}
 
 type keyQuery struct {
-	User   string      `wire:"user_id" mv:"2.10-"`
-	Limit  opt.Of[int] `wire:"limit" mv:"2.35-" is:"min=0"`
-	Marker string      `wire:"marker" mv:"2.35-"`
+	User       string `wire:"user_id" mv:"2.10-"`
+	api.Paging `mv:"2.35-"`
 }
 
 type keyOwner struct {
@@ -85,22 +84,9 @@ func (a *keyPairsAPI) list(ctx context.Context, r *api.Request, q *keyQuery) (ap
 	if err != nil {
 		return api.Page[keyItem]{}, err
 	}
-	limit := 0
-	if r.AtLeast(35) {
-		limit = r.PageLimit(q.Limit.Or(0))
-	}
-	ks, err := a.Keys.List(ctx, user, q.Marker, limit)
-	if nothing(q.Limit) {
-		ks = nil
-	}
-	p := api.Page[keyItem]{}
-	for i := range ks {
-		p.Items = append(p.Items, keyItem{briefKey(&ks[i])})
-	}
-	if r.AtLeast(35) {
-		p.Next = next(ks, limit, func(k nova.KeyPair) string { return k.Name })
-	}
-	return p, err
+	ks, err := a.Keys.List(ctx, user, q.Marker, q.Rows())
+	return api.PageOf(q.Window, ks, func(k nova.KeyPair) string { return k.Name },
+		func(k nova.KeyPair) keyItem { return keyItem{briefKey(&k)} }), err
 }
 
 func (a *keyPairsAPI) create(ctx context.Context, r *api.Request, in *keyCreate) (keyCreated, error) {
@@ -111,7 +97,8 @@ func (a *keyPairsAPI) create(ctx context.Context, r *api.Request, in *keyCreate)
 	if in.Old.Set && in.Old.Or("") == "" || r.AtLeast(92) && in.Public == "" {
 		return keyCreated{}, fault.Invalidf("Keypair data is invalid: the public key is empty.")
 	}
-	k, private, err := a.Keys.Create(ctx, keypairs.CreateArgs{Project: r.Caller.ProjectID, User: user, Name: in.OldName + in.Name, Type: in.Type,
+	k, private, err := a.Keys.Create(ctx, keypairs.CreateArgs{Project: r.Caller.ProjectID, User: user, Name: in.OldName +
+		in.Name, Type: in.Type,
 		PublicKey: in.Old.Or("") + in.Public})
 	if !r.AtLeast(2) {
 		r.SetStatus(200)

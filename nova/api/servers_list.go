@@ -2,8 +2,8 @@ package api
 
 import (
 	"context"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,17 +21,15 @@ type serverQuery struct {
 	Filters map[string][]string `wire:"*"`
 }
 
+func serverKey(v nova.Server) string { return v.ID }
+
 func (a *API) listServers(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverBrief], error) {
 	vs, err := a.findServers(ctx, r, q, policyIndexAll)
 	if err != nil {
 		return api.Page[serverBrief]{}, err
 	}
 	b := &serverViews{r: r, self: r.URL("/servers/"), bookmark: r.RootURL("/servers/")}
-	p := api.Page[serverBrief]{Items: make([]serverBrief, len(vs)), Next: next(vs, q.Limit, func(v nova.Server) string { return v.ID })}
-	for i := range vs {
-		p.Items[i] = b.brief(&vs[i])
-	}
-	return p, nil
+	return api.PageOf(q.Window, vs, serverKey, func(v nova.Server) serverBrief { return b.brief(&v) }), nil
 }
 
 func (a *API) detailServers(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverView], error) {
@@ -43,88 +41,92 @@ func (a *API) detailServers(ctx context.Context, r *api.Request, q *serverQuery)
 	if err != nil {
 		return api.Page[serverView]{}, err
 	}
-	p := api.Page[serverView]{Items: make([]serverView, len(vs)), Next: next(vs, q.Limit, func(v nova.Server) string { return v.ID })}
-	for i := range vs {
-		p.Items[i] = b.detail(&vs[i])
-	}
-	return p, nil
+	return api.PageOf(q.Window, vs, serverKey, func(v nova.Server) serverView { return b.detail(&v) }), nil
 }
 
-// filterKind is how a filter's text is meant.
-type filterKind int
+// serverFilter is one query parameter of the list: the condition it is, since which minor version it is known, and since which one everybody
+// may use it; 0: for administrators only.
+type serverFilter struct {
+	api.Filter
+	since, public int
+}
 
-const (
-	exact filterKind = iota
-	match
-	integer
-	flag
-	instant
-	tags
-	special // read by its name below
-	ignored // known, without effect here
+// special filters are more than a condition on a column: they are read by their name. ignored ones are known and have no effect here.
+var (
+	special = api.Filter{}
+	ignored = api.Filter{Column: "ignored"}
 )
 
-// filter is one query parameter: the column it is about, how it is meant, since when it exists, and since when everybody may use it.
-type filter struct {
-	column        string
-	kind          filterKind
-	since, public int // minor versions; public 0: for administrators only
+func exact(column string) api.Filter { return api.Filter{Column: column, Op: db.In} }
+
+func match(column string) api.Filter {
+	return api.Filter{Column: column, Op: db.Regexp, Value: api.PatternValue}
 }
 
-var serverFilters = map[string]filter{
-	"all_tenants":          {"", special, 1, 1},
-	"status":               {"", special, 1, 1},
-	"deleted":              {"", special, 1, 0},
-	"changes-since":        {"changes-since", instant, 1, 1},
-	"changes-before":       {"changes-before", instant, 66, 66},
-	"project_id":           {"", special, 1, 0},
-	"tenant_id":            {"", special, 1, 0},
-	"vm_state":             {"", special, 1, 83},
-	"task_state":           {"", special, 1, 83},
-	"name":                 {"display_name", match, 1, 1},
-	"display_name":         {"display_name", match, 1, 0},
-	"image":                {"image_ref", exact, 1, 1},
-	"image_ref":            {"image_ref", exact, 1, 0},
-	"flavor":               {"instance_type_id", exact, 1, 1},
-	"ip":                   {"ip", match, 1, 1},
-	"ip6":                  {"ip6", match, 1, 5},
-	"reservation_id":       {"reservation_id", match, 1, 1},
-	"tags":                 {"", tags, 26, 26},
-	"tags-any":             {"", tags, 26, 26},
-	"not-tags":             {"", tags, 26, 26},
-	"not-tags-any":         {"", tags, 26, 26},
-	"locked":               {"", flag, 73, 73},
-	"config_drive":         {"", flag, 1, 83},
-	"user_id":              {"user_id", exact, 1, 83},
-	"availability_zone":    {"availability_zone", match, 1, 83},
-	"key_name":             {"key_name", match, 1, 83},
-	"created_at":           {"created_at", instant, 1, 83},
-	"launched_at":          {"launched_at", instant, 1, 83},
-	"terminated_at":        {"terminated_at", instant, 1, 83},
-	"power_state":          {"power_state", integer, 1, 83},
-	"progress":             {"progress", integer, 1, 83},
-	"uuid":                 {"uuid", exact, 1, 0},
-	"host":                 {"host", exact, 1, 0},
-	"node":                 {"node", match, 1, 0},
-	"hostname":             {"hostname", match, 1, 0},
-	"description":          {"display_description", match, 1, 0},
-	"display_description":  {"display_description", match, 1, 0},
-	"launch_index":         {"launch_index", integer, 1, 0},
-	"root_device_name":     {"root_device_name", match, 1, 0},
-	"access_ip_v4":         {"access_ip_v4", match, 1, 0},
-	"access_ip_v6":         {"access_ip_v6", match, 1, 0},
-	"auto_disk_config":     {"auto_disk_config", match, 1, 0},
-	"locked_by":            {"locked_by", match, 1, 0},
-	"kernel_id":            {"", ignored, 1, 0},
-	"ramdisk_id":           {"", ignored, 1, 0},
-	"soft_deleted":         {"", ignored, 1, 0},
-	"block_device_mapping": {"", ignored, 1, 0},
-	"info_cache":           {"", ignored, 1, 0},
-	"metadata":             {"", ignored, 1, 0},
-	"pci_devices":          {"", ignored, 1, 0},
-	"security_groups":      {"", ignored, 1, 0},
-	"services":             {"", ignored, 1, 0},
-	"system_metadata":      {"", ignored, 1, 0},
+func integer(column string) api.Filter {
+	return api.Filter{Column: column, Value: api.IntegerOrNone}
+}
+
+func flag(column string) api.Filter { return api.Filter{Column: column, Value: api.FlagValue} }
+
+func instant(column string, op db.Op) api.Filter {
+	return api.Filter{Column: column, Op: op, Value: api.TimeValue}
+}
+
+var serverFilters = map[string]serverFilter{
+	"all_tenants":          {special, 1, 1},
+	"status":               {special, 1, 1},
+	"deleted":              {special, 1, 0},
+	"changes-since":        {special, 1, 1},
+	"changes-before":       {special, 66, 66},
+	"project_id":           {special, 1, 0},
+	"tenant_id":            {special, 1, 0},
+	"vm_state":             {special, 1, 83},
+	"task_state":           {special, 1, 83},
+	"name":                 {match("display_name"), 1, 1},
+	"display_name":         {match("display_name"), 1, 0},
+	"image":                {exact("image_ref"), 1, 1},
+	"image_ref":            {exact("image_ref"), 1, 0},
+	"flavor":               {exact("instance_type_id"), 1, 1},
+	"ip":                   {match("ip"), 1, 1},
+	"ip6":                  {match("ip6"), 1, 5},
+	"reservation_id":       {match("reservation_id"), 1, 1},
+	"tags":                 {special, 26, 26},
+	"tags-any":             {special, 26, 26},
+	"not-tags":             {special, 26, 26},
+	"not-tags-any":         {special, 26, 26},
+	"locked":               {flag("locked"), 73, 73},
+	"config_drive":         {flag("config_drive"), 1, 83},
+	"user_id":              {exact("user_id"), 1, 83},
+	"availability_zone":    {match("availability_zone"), 1, 83},
+	"key_name":             {match("key_name"), 1, 83},
+	"created_at":           {instant("created_at", db.Ge), 1, 83},
+	"launched_at":          {instant("launched_at", db.Eq), 1, 83},
+	"terminated_at":        {instant("terminated_at", db.Eq), 1, 83},
+	"power_state":          {integer("power_state"), 1, 83},
+	"progress":             {integer("progress"), 1, 83},
+	"uuid":                 {exact("uuid"), 1, 0},
+	"host":                 {exact("host"), 1, 0},
+	"node":                 {match("node"), 1, 0},
+	"hostname":             {match("hostname"), 1, 0},
+	"description":          {match("display_description"), 1, 0},
+	"display_description":  {match("display_description"), 1, 0},
+	"launch_index":         {integer("launch_index"), 1, 0},
+	"root_device_name":     {match("root_device_name"), 1, 0},
+	"access_ip_v4":         {match("access_ip_v4"), 1, 0},
+	"access_ip_v6":         {match("access_ip_v6"), 1, 0},
+	"auto_disk_config":     {match("auto_disk_config"), 1, 0},
+	"locked_by":            {match("locked_by"), 1, 0},
+	"kernel_id":            {ignored, 1, 0},
+	"ramdisk_id":           {ignored, 1, 0},
+	"soft_deleted":         {ignored, 1, 0},
+	"block_device_mapping": {ignored, 1, 0},
+	"info_cache":           {ignored, 1, 0},
+	"metadata":             {ignored, 1, 0},
+	"pci_devices":          {ignored, 1, 0},
+	"security_groups":      {ignored, 1, 0},
+	"services":             {ignored, 1, 0},
+	"system_metadata":      {ignored, 1, 0},
 }
 
 // sortColumns are the keys clients may sort by; those of the second list for administrators only.
@@ -138,20 +140,21 @@ var (
 // findServers lists what a query asks for. all is the rule about every project's servers.
 func (a *API) findServers(ctx context.Context, r *api.Request, in *serverQuery, all *policy.Rule) ([]nova.Server, error) {
 	free := r.Allowed(policyAllFilters, nil)
-	q := servers.Query{Marker: in.Marker, Limit: in.Limit, Exact: map[string][]any{}, Match: map[string]string{}}
+	q := servers.Query{Marker: in.Marker, Limit: in.Rows()}
 	f := found{q: &q}
-	for name, values := range in.Filters {
-		if err := f.take(r, name, values, free); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(in.Filters)) {
+		if err := f.take(r, name, in.Filters[name], free); err != nil {
 			return nil, err
 		}
 	}
 	if err := f.owner(r, all); err != nil {
 		return nil, err
 	}
-	if err := f.sort(r, in); err != nil {
+	var err error
+	if q.Sort, err = in.OrderBy(true, func(key string) error { return sortable(r, key) }); err != nil {
 		return nil, err
 	}
-	if f.nothing || nothing(in.Asked) {
+	if f.nothing || in.Empty() {
 		return nil, nil
 	}
 	if q.Deleted == nil && !f.bothLives && q.ChangedSince.IsZero() && q.ChangedBefore.IsZero() {
@@ -186,72 +189,16 @@ func (f *found) take(r *api.Request, name string, values []string, free bool) er
 	if !free && (k.public == 0 || r.Version.Minor < k.public) {
 		return nil // as nova does: what a user may not filter by is not there
 	}
-	value := values[len(values)-1]
-	switch k.kind {
-	case exact:
-		for _, v := range values {
-			f.q.Exact[k.column] = append(f.q.Exact[k.column], v)
-		}
-	case match:
-		if _, err := db.Compile(value); err != nil {
-			return fault.Invalidf("Invalid input for query parameters %s: '%s' is not a regular expression.", name, value)
-		}
-		f.q.Match[k.column] = value
-	case integer:
-		n, err := strconv.Atoi(value)
-		if err != nil {
-			f.nothing = true
-			return nil
-		}
-		f.q.Exact[k.column] = []any{n}
-	case flag:
-		return f.flag(name, value)
-	case instant:
-		return f.instant(name, value)
-	case tags:
-		f.tags(name, strings.Split(value, ","))
-	case special:
+	switch k.Column {
+	case special.Column:
 		return f.special(r, name, values, free)
-	case ignored:
+	case ignored.Column:
+		return nil
 	}
-	return nil
-}
-
-func (f *found) flag(name, value string) error {
-	b, ok := truth(value)
-	if !ok {
-		return fault.Invalidf("Invalid input for query parameters %s: '%s' is not a boolean.", name, value)
-	}
-	if name == "locked" {
-		f.q.Locked = &b
-	} else {
-		f.q.ConfigDrive = &b
-	}
-	return nil
-}
-
-func truth(s string) (value, ok bool) {
-	switch strings.ToLower(strings.TrimSpace(s)) {
-	case "1", "t", "true", "on", "y", "yes":
-		return true, true
-	case "0", "f", "false", "off", "n", "no":
-		return false, true
-	}
-	return false, false
-}
-
-func (f *found) instant(name, value string) error {
-	at, err := api.ParseTime(value)
-	if err != nil {
-		return fault.Invalidf("Invalid input for query parameters %s: '%s' is not a date-time.", name, value)
-	}
-	for field, to := range map[string]*time.Time{"changes-since": &f.q.ChangedSince, "changes-before": &f.q.ChangedBefore,
-		"created_at": &f.q.CreatedSince, "launched_at": &f.q.LaunchedAt, "terminated_at": &f.q.TerminatedAt} {
-		if field == name {
-			*to = at
-		}
-	}
-	return nil
+	c, err := k.Cond(name, values)
+	f.nothing = f.nothing || api.Never(c)
+	f.q.Where = append(f.q.Where, c)
+	return err
 }
 
 func (f *found) tags(name string, list []string) {
@@ -274,8 +221,20 @@ func (f *found) special(r *api.Request, name string, values []string, free bool)
 		f.tenants, f.asked = value, true
 	case "project_id", "tenant_id":
 		f.project = value
+	case "changes-since", "changes-before":
+		at, err := api.Filter{Value: api.TimeValue}.Cond(name, values)
+		if err != nil {
+			return err
+		}
+		if t, _ := at.Values[0].(time.Time); name == "changes-since" {
+			f.q.ChangedSince = t
+		} else {
+			f.q.ChangedBefore = t
+		}
+	case "tags", "tags-any", "not-tags", "not-tags-any":
+		f.tags(name, strings.Split(value, ","))
 	case "deleted":
-		b, ok := truth(value)
+		b, ok := api.Truth(value)
 		b = b && ok
 		f.q.Deleted = &b
 	case "vm_state":
@@ -341,7 +300,7 @@ func (f *found) status(r *api.Request, values []string, free bool) error {
 func (f *found) owner(r *api.Request, all *policy.Rule) error {
 	every := f.asked && f.tenants == ""
 	if f.tenants != "" {
-		b, ok := truth(f.tenants)
+		b, ok := api.Truth(f.tenants)
 		if !ok {
 			return fault.Invalidf("Invalid value for all_tenants: '%s'.", f.tenants)
 		}
@@ -356,19 +315,13 @@ func (f *found) owner(r *api.Request, all *policy.Rule) error {
 	return r.Require(all, nil)
 }
 
-func (f *found) sort(r *api.Request, in *serverQuery) error {
-	keys, err := in.Order(true)
-	if err != nil {
-		return err
+// sortable reports a key that the list cannot be sorted by, or not by this caller.
+func sortable(r *api.Request, key string) error {
+	if !slices.Contains(sortColumns, key) {
+		return fault.Invalidf("Invalid input for query parameters sort_key: '%s' cannot be sorted by.", key)
 	}
-	for _, k := range keys {
-		if !slices.Contains(sortColumns, k.Name) {
-			return fault.Invalidf("Invalid input for query parameters sort_key: '%s' cannot be sorted by.", k.Name)
-		}
-		if slices.Contains(hostColumns, k.Name) && !r.Caller.Admin() {
-			return fault.Forbiddenf("Only administrators can sort servers by %s", k.Name)
-		}
-		f.q.Sort = append(f.q.Sort, db.SortKey{Column: k.Name, Desc: k.Desc})
+	if slices.Contains(hostColumns, key) && !r.Caller.Admin() {
+		return fault.Forbiddenf("Only administrators can sort servers by %s", key)
 	}
 	return nil
 }

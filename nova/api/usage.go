@@ -18,11 +18,10 @@ var usages = api.Resource[*API]{Name: "tenant_usage", Plural: "tenant_usages", O
 }}
 
 type usageQuery struct {
-	Start    string      `wire:"start"`
-	End      string      `wire:"end"`
-	Detailed string      `wire:"detailed"`
-	Limit    opt.Of[int] `wire:"limit" mv:"2.40-" is:"min=0"`
-	Marker   string      `wire:"marker" mv:"2.40-"`
+	Start      string `wire:"start"`
+	End        string `wire:"end"`
+	Detailed   string `wire:"detailed"`
+	api.Paging `mv:"2.40-"`
 }
 
 type usageView struct {
@@ -144,19 +143,12 @@ func add(to []usageView, p period, u serverUsage) []usageView {
 	return to
 }
 
-func usageLimit(r *api.Request, q *usageQuery) int {
-	if !r.AtLeast(40) {
-		return 0
-	}
-	return r.PageLimit(q.Limit.Or(0))
-}
-
-func (a *API) listUsage(ctx context.Context, r *api.Request, q *usageQuery) (api.Page[usageView], error) {
+func (a *API) listUsage(ctx context.Context, _ *api.Request, q *usageQuery) (api.Page[usageView], error) {
 	p, err := a.period(q)
 	if err != nil {
 		return api.Page[usageView]{}, err
 	}
-	found, last, err := a.usage(ctx, "", p, q.Marker, usageLimit(r, q))
+	found, last, err := a.usage(ctx, "", p, q.Marker, q.Limit)
 	if q.Detailed != "1" {
 		for i := range found {
 			found[i].Servers = opt.Of[[]serverUsage]{}
@@ -176,7 +168,7 @@ func (a *API) showUsage(ctx context.Context, r *api.Request, project ofProject, 
 	if err != nil {
 		return usageShown{}, err
 	}
-	found, last, err := a.usage(ctx, string(project), p, q.Marker, usageLimit(r, q))
+	found, last, err := a.usage(ctx, string(project), p, q.Marker, q.Limit)
 	if err != nil || len(found) == 0 {
 		return usageShown{Usage: map[string]string{}}, err
 	}

@@ -2,9 +2,7 @@ package servers
 
 import (
 	"context"
-	"maps"
 	"regexp"
-	"slices"
 	"time"
 
 	"hypernova/nova"
@@ -15,21 +13,18 @@ import (
 type Query struct {
 	Project string // empty: all
 	Deleted *bool  // nil: both
-	// Exact: the column has one of the values. Match: the regular expression is found in the column. Columns have nova's names: uuid,
-	// user_id, display_name, display_description, hostname, host, node, image_ref, instance_type_id (the flavor's id), availability_zone,
-	// reservation_id, key_name, access_ip_v4, access_ip_v6, power_state, progress, launch_index, root_device_name, auto_disk_config,
-	// locked_by, ip, ip6 …
-	Exact map[string][]any
-	Match map[string]string
+	// Where are further conditions on columns by nova's names: uuid, user_id, display_name, display_description, hostname, host, node,
+	// image_ref, instance_type_id (the flavor's id), availability_zone, reservation_id, key_name, access_ip_v4, access_ip_v6, power_state,
+	// progress, launch_index, root_device_name, auto_disk_config, locked, locked_by, config_drive, created_at, launched_at, terminated_at,
+	// ip, ip6 …
+	Where []db.Cond
 
 	VM     []nova.VMState   // any of; empty: all
 	Task   []nova.TaskState // any of
 	NoTask []nova.TaskState // none of
 
-	Locked, ConfigDrive                    *bool
-	Tags, AnyTags, NotAllTags, NotAnyTags  []string
-	ChangedSince, ChangedBefore            time.Time
-	CreatedSince, LaunchedAt, TerminatedAt time.Time
+	Tags, AnyTags, NotAllTags, NotAnyTags []string
+	ChangedSince, ChangedBefore           time.Time
 
 	Sort   []db.SortKey // nova's column names; empty: latest first
 	Marker string
@@ -59,17 +54,10 @@ func (q *Query) where() []db.Cond {
 	if q.Project != "" {
 		w = append(w, db.EqTo("project_id", q.Project))
 	}
-	for column, flag := range map[string]*bool{"deleted": q.Deleted, "locked": q.Locked, "config_drive": q.ConfigDrive} {
-		if flag != nil {
-			w = append(w, db.EqTo(column, *flag))
-		}
+	if q.Deleted != nil {
+		w = append(w, db.EqTo("deleted", *q.Deleted))
 	}
-	for _, column := range slices.Sorted(maps.Keys(q.Exact)) {
-		w = append(w, db.InList(column, q.Exact[column]))
-	}
-	for _, column := range slices.Sorted(maps.Keys(q.Match)) {
-		w = append(w, db.Cond{Column: column, Op: db.Regexp, Values: []any{q.Match[column]}})
-	}
+	w = append(w, q.Where...)
 	if len(q.VM) > 0 {
 		w = append(w, db.InList("vm_state", texts(q.VM)))
 	}
@@ -84,8 +72,7 @@ func (q *Query) where() []db.Cond {
 		column string
 		op     db.Op
 		at     time.Time
-	}{{"updated_at", db.Ge, q.ChangedSince}, {"updated_at", db.Le, q.ChangedBefore}, {"created_at", db.Ge, q.CreatedSince},
-		{"launched_at", db.Eq, q.LaunchedAt}, {"terminated_at", db.Eq, q.TerminatedAt}} {
+	}{{"updated_at", db.Ge, q.ChangedSince}, {"updated_at", db.Le, q.ChangedBefore}} {
 		if !t.at.IsZero() {
 			w = append(w, db.Cond{Column: t.column, Op: t.op, Values: []any{t.at}})
 		}

@@ -504,8 +504,9 @@ func TestList(t *testing.T) {
 			{"not all tags", servers.Query{NotAllTags: []string{"red", "blue"}}, []string{ids[2], ids[0]}},
 			{"not any tag", servers.Query{NotAnyTags: []string{"red"}}, []string{ids[2]}},
 			{"state", servers.Query{VM: []nova.VMState{nova.Stopped}}, []string{ids[2]}},
-			{"name", servers.Query{Match: map[string]string{"display_name": "b[01]"}}, []string{ids[1], ids[0]}},
-			{"host", servers.Query{Exact: map[string][]any{"host": {"h1"}}}, []string{ids[2]}},
+			{"name", servers.Query{Where: []db.Cond{{Column: "display_name", Op: db.Regexp, Values: []any{"b[01]"}}}},
+				[]string{ids[1], ids[0]}},
+			{"host", servers.Query{Where: []db.Cond{db.EqTo("host", "h1")}}, []string{ids[2]}},
 			{"deleted", servers.Query{Deleted: &yes}, nil},
 			{"changed since", servers.Query{ChangedSince: time.Now().Add(time.Hour)}, nil},
 		} {

@@ -285,11 +285,13 @@ func (c *call) decodeQuery(q any, t reflect.Type) error {
 			}
 		}
 	}
-	if err := c.s.queries.of(t, c.r.Version).read(values, v, strict, c.r.Version); err != nil {
+	plan := c.s.queries.of(t, c.r.Version)
+	if err := plan.read(values, v, strict, c.r.Version); err != nil {
 		return refused(err)
 	}
-	if p := paging(v); p != nil {
-		return c.s.c.settle(p)
+	if w, asked := paged(v); w != nil {
+		_, versioned := plan.fields["limit"]
+		return c.s.c.settle(w, asked, versioned)
 	}
 	return nil
 }

@@ -6,109 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
-
-	"hypernova/oslo/fault"
-	"hypernova/oslo/opt"
 )
-
-// PageQuery is embedded in the query struct of a list. The kit fills Limit with what the list may hold: what was asked for, at most
-// Config.MaxLimit, and the default where nothing was asked (Asked tells).
-type PageQuery struct {
-	Asked    opt.Of[int] `wire:"limit" is:"intish"`
-	Marker   string      `wire:"marker"`
-	SortKeys []string    `wire:"sort_key"`
-	SortDirs []string    `wire:"sort_dir"`
-	Sort     string      `wire:"sort"`
-	Reverse  bool        `wire:"page_reverse" is:"boolish"`
-	Limit    int
-}
-
-// SortKey is one key of an order.
-type SortKey struct {
-	Name string
-	Desc bool
-}
-
-// Order pairs sort keys with directions: sort_key/sort_dir as repeated parameters (directions that are missing repeat the last one,
-// which defaults to desc first as given), or the form sort=name:asc,size.
-func (q PageQuery) Order(desc bool) ([]SortKey, error) {
-	keys, dirs := q.SortKeys, q.SortDirs
-	if q.Sort != "" && len(keys) == 0 {
-		keys, dirs = splitSort(q.Sort, desc)
-	}
-	if len(dirs) > len(keys) && len(keys) > 0 {
-		return nil, fault.Invalidf("There are more sort directions than sort keys.")
-	}
-	var out []SortKey
-	last := desc
-	for i, k := range keys {
-		if i < len(dirs) {
-			switch dirs[i] {
-			case "asc":
-				last = false
-			case "desc":
-				last = true
-			default:
-				return nil, fault.Invalidf("Unknown sort direction %s, must be asc or desc.", quoted(dirs[i]))
-			}
-		}
-		out = append(out, SortKey{Name: k, Desc: last})
-	}
-	return out, nil
-}
-
-func splitSort(s string, desc bool) (keys, dirs []string) {
-	def := "asc"
-	if desc {
-		def = "desc"
-	}
-	for _, part := range splitComma(s) {
-		key, dir, ok := cutLast(part, ':')
-		if !ok {
-			dir = def
-		}
-		keys, dirs = append(keys, key), append(dirs, dir)
-	}
-	return keys, dirs
-}
-
-// paging finds the PageQuery in a query struct, nil if it has none.
-func paging(v reflect.Value) *PageQuery {
-	if v.Type() == pageQueryType {
-		return v.Addr().Interface().(*PageQuery)
-	}
-	if v.Kind() != reflect.Struct {
-		return nil
-	}
-	for i := range v.NumField() {
-		if v.Type().Field(i).Anonymous {
-			if p := paging(v.Field(i)); p != nil {
-				return p
-			}
-		}
-	}
-	return nil
-}
-
-// settle computes the effective limit of a page.
-func (c *Config) settle(p *PageQuery) error {
-	p.Limit = c.DefaultLimit
-	if !p.Asked.Has() {
-		return nil
-	}
-	n := p.Asked.Value
-	switch {
-	case n < 0:
-		return fault.Invalidf("Invalid input for query parameters limit. Value: %d. It must not be negative.", n)
-	case n == 0 && c.Links == LinksFlat:
-		p.Limit = 0
-	case n == 0 || n > c.MaxLimit:
-		p.Limit = c.MaxLimit
-	default:
-		p.Limit = n
-	}
-	return nil
-}
 
 // queries is the cache of query plans.
 type queries struct{ plans sync.Map } // queryKey → *queryPlan
@@ -124,6 +22,7 @@ type queryPlan struct {
 	rest      []int
 	restType  reflect.Type
 	validates bool
+	filters   []field // those with a filter tag
 }
 
 type queryField struct {
@@ -144,6 +43,9 @@ func (qs *queries) of(t reflect.Type, v Version) *queryPlan {
 		if f.rest {
 			p.rest, p.restType = f.index, f.typ
 			continue
+		}
+		if f.filter != nil {
+			p.filters = append(p.filters, f)
 		}
 		if f.rules.required {
 			p.required = append(p.required, f.wire)

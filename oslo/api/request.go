@@ -188,11 +188,3 @@ func (r *Request) allowField(name string, t policy.Target) bool {
 	}
 	return r.verdict(rule, t).Allowed
 }
-
-// PageLimit is the effective limit of a list that reads its own: what was asked for, or 0 for nothing, within Config.MaxLimit.
-func (r *Request) PageLimit(asked int) int {
-	if asked <= 0 || asked > r.s.c.MaxLimit {
-		return r.s.c.MaxLimit
-	}
-	return asked
-}

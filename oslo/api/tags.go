@@ -21,6 +21,7 @@ type field struct {
 	timeLayout string
 	doc        string
 	rest       bool // wire:"*"
+	filter     *Filter
 }
 
 var (
@@ -35,6 +36,7 @@ var (
 	textMapType     = reflect.TypeFor[map[string]string]()
 	amountsType     = reflect.TypeFor[map[string]int64]()
 	pageQueryType   = reflect.TypeFor[PageQuery]()
+	pagingType      = reflect.TypeFor[Paging]()
 	defaultTimeForm = "2006-01-02T15:04:05Z"
 )
 
@@ -88,6 +90,7 @@ func collect(t reflect.Type, index []int, outer spans, out *[]field) {
 		}
 		f := field{wire: wire, index: at, typ: sf.Type, spans: ss, policy: sf.Tag.Get("policy"), doc: sf.Tag.Get("doc"), rest: wire == "*"}
 		f.rules = parseRules(sf.Tag.Get("is"), t.String()+"."+sf.Name)
+		f.filter = filterOf(sf, t)
 		f.omitEmpty = sf.Tag.Get("omit") == "empty"
 		f.timeLayout = timeLayout(sf.Tag.Get("time"), t, sf.Name)
 		if f.rest && (sf.Type.Kind() != reflect.Map || sf.Type.Key().Kind() != reflect.String) {
