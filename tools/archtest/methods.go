@@ -25,7 +25,6 @@ func Wide() map[string]int {
 		"nova/api.API":                75,
 		"nova/conductor.Conductor":    40,
 		"nova/store.Store":            72,
-		"nova/virt/libvirt.Driver":    55,
 		"placement/providers.Service": 47,
 	}
 }

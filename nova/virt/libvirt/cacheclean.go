@@ -20,15 +20,15 @@ import (
 
 var _ virt.ImageCache = (*Driver)(nil)
 
-// Files beside an image in the cache, by its key.
+// Suffixes of the files that belong to an image in the cache. Their names begin with the image's key.
 const (
-	sumSuffix     = ".sum"     // the SHA-256 of its data
-	damagedSuffix = ".damaged" // its data does not have that any more
+	sumSuffix     = ".sum"     // contains the SHA-256 of its data
+	damagedSuffix = ".damaged" // exists if its data has another one
 )
 
-// CachedImages lists the cache.
+// CachedImages lists the images of the cache and how many servers use each.
 func (d *Driver) CachedImages(context.Context) ([]virt.CachedImage, error) {
-	used, err := d.basesInUse()
+	used, err := d.folders.basesInUse()
 	if err != nil {
 		return nil, err
 	}
@@ -36,12 +36,13 @@ func (d *Driver) CachedImages(context.Context) ([]virt.CachedImage, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return nouns(found), err
+	return contractType(found), err
 }
 
-// CleanImages removes what no server uses, as the policy says, and compares one image with its checksum.
+// CleanImages compares one image with its checksum, then removes unused images as the policy says. It blocks for as
+// long as reading one image takes.
 func (d *Driver) CleanImages(ctx context.Context, p virt.CachePolicy) (virt.CacheCleaning, error) {
-	damaged, err := d.images.compareOne(ctx) // before, without a lock: it takes as long as reading the image
+	damaged, err := d.images.compareOne(ctx) // slow, so without a lock
 	if err != nil {
 		return virt.CacheCleaning{}, err
 	}
@@ -56,7 +57,7 @@ type cached struct {
 	key, path string
 }
 
-// pin keeps an image where it is until release is called.
+// pin keeps clean from removing an image until release is called. release marks the image as used now.
 func (c *imageCache) pin(key string) (release func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -64,7 +65,7 @@ func (c *imageCache) pin(key string) (release func()) {
 	return func() {
 		now := c.now()
 		for _, format := range []string{".qcow2", ".raw"} {
-			// Not done, it only makes the image seem older than it is.
+			// If it fails, the image only seems older than it is.
 			_ = os.Chtimes(filepath.Join(c.dir, key+format), now, now)
 		}
 		c.mu.Lock()
@@ -77,8 +78,10 @@ func (c *imageCache) pin(key string) (release func()) {
 	}
 }
 
-// clean removes images. An image goes in one rename, to a name that a later start sweeps away. Who uses which image is read from the servers'
-// folders; a build that is under way holds a pin, and one that let go after the folders were read is told by the count of releases.
+// clean removes unused images that are damaged, older than MinAge, beyond MaxUnused bytes, or in the way of MinFree
+// bytes of free space; the least recently used first. It renames an image before it removes it, so that a crash leaves
+// no partial image. The servers' folders say which images are used. A running build holds a pin. A build that ended
+// after the folders were read is recognised by the number of releases.
 func (c *imageCache) clean(p virt.CachePolicy) (virt.CacheCleaning, error) {
 	c.cleaning.Lock()
 	defer c.cleaning.Unlock()
@@ -113,23 +116,24 @@ func (c *imageCache) clean(p virt.CachePolicy) (virt.CacheCleaning, error) {
 			return out, err
 		}
 		old := p.MinAge >= 0 && now.Sub(i.Used) >= p.MinAge
-		goes := i.Servers == 0 && (i.Damaged || old || p.MaxUnused > 0 && unused > p.MaxUnused || free < p.MinFree)
-		if goes {
-			if goes, err = c.remove(i, before); err != nil {
+		unwanted := i.Servers == 0 && (i.Damaged || old || p.MaxUnused > 0 && unused > p.MaxUnused || free < p.MinFree)
+		removed := false
+		if unwanted {
+			if removed, err = c.remove(i, before); err != nil {
 				return out, err
 			}
 		}
-		if goes {
+		if removed {
 			unused -= i.Bytes
 			out.Removed = append(out.Removed, i.CachedImage)
 		} else {
 			out.Kept = append(out.Kept, i.CachedImage)
 		}
 	}
-	return out, c.sweepBeside()
+	return out, c.removeOrphans()
 }
 
-// remove takes one image away, unless a build has it or had it after the count of releases was before.
+// remove removes one image. It returns false if a build uses the image or released it after the release number before.
 func (c *imageCache) remove(i cached, before int) (bool, error) {
 	gone := filepath.Join(c.dir, "."+filepath.Base(i.path)+goneSuffix)
 	c.mu.Lock()
@@ -147,25 +151,25 @@ func (c *imageCache) remove(i cached, before int) (bool, error) {
 	return true, os.Remove(gone)
 }
 
-// sweepBeside removes checksums and marks of images that are not there.
-func (c *imageCache) sweepBeside() error {
+// removeOrphans removes the checksums and damage marks of images that do not exist.
+func (c *imageCache) removeOrphans() error {
 	es, err := os.ReadDir(c.dir)
 	if err != nil {
 		return err
 	}
-	there := map[string]bool{}
+	exists := map[string]bool{}
 	for _, e := range es {
 		if key, ok := imageKey(e.Name()); ok {
-			there[key] = true
+			exists[key] = true
 		}
 	}
 	for _, e := range es {
 		key, suffix := strings.TrimSuffix(e.Name(), filepath.Ext(e.Name())), filepath.Ext(e.Name())
-		if suffix != sumSuffix && suffix != damagedSuffix || there[key] || strings.HasPrefix(key, ".") {
+		if suffix != sumSuffix && suffix != damagedSuffix || exists[key] || strings.HasPrefix(key, ".") {
 			continue
 		}
 		c.mu.Lock()
-		if c.pins[key] == 0 { // who fetches it now writes its checksum first
+		if c.pins[key] == 0 { // a running download writes its checksum before the image
 			err = os.Remove(filepath.Join(c.dir, e.Name()))
 		}
 		c.mu.Unlock()
@@ -176,7 +180,7 @@ func (c *imageCache) sweepBeside() error {
 	return nil
 }
 
-// list is all images of the cache, by name.
+// list returns all images of the cache, by name. used is the number of servers by file name.
 func (c *imageCache) list(used map[string]int) ([]cached, error) {
 	es, err := os.ReadDir(c.dir)
 	if err != nil {
@@ -190,7 +194,7 @@ func (c *imageCache) list(used map[string]int) ([]cached, error) {
 		}
 		i, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed meanwhile
+			continue // removed in the meantime
 		}
 		if err != nil {
 			return nil, err
@@ -206,7 +210,7 @@ func (c *imageCache) list(used map[string]int) ([]cached, error) {
 	return out, nil
 }
 
-// imageKey tells whether a file of the cache is an image, and its key.
+// imageKey returns the key of an image file of the cache. ok is false for another file.
 func imageKey(name string) (string, bool) {
 	key, isQcow2 := strings.CutSuffix(name, ".qcow2")
 	if !isQcow2 {
@@ -218,8 +222,8 @@ func imageKey(name string) (string, bool) {
 	return key, len(key) > 36 && !strings.HasPrefix(key, ".")
 }
 
-// compareOne compares the image that was not looked at for longest with the checksum from when it was fetched, and marks and answers with it
-// if it differs.
+// compareOne compares the image whose last comparison is the oldest with its checksum from the download. If they
+// differ, it marks the image as damaged and returns it.
 func (c *imageCache) compareOne(ctx context.Context) ([]virt.CachedImage, error) {
 	used, err := c.inUse()
 	if err != nil {
@@ -235,7 +239,7 @@ func (c *imageCache) compareOne(ctx context.Context) ([]virt.CachedImage, error)
 	}
 	want, err := os.ReadFile(filepath.Join(c.dir, pick.key+sumSuffix))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // fetched by a release that kept none
+		return nil, nil // downloaded by a release that stored no checksum
 	}
 	if err != nil {
 		return nil, err
@@ -247,10 +251,12 @@ func (c *imageCache) compareOne(ctx context.Context) ([]virt.CachedImage, error)
 	case errors.Is(err, fs.ErrNotExist), err == nil && got == strings.TrimSpace(string(want)):
 		return nil, nil
 	}
-	pick.Damaged = true // data that cannot be read is no better than data that is wrong
+	pick.Damaged = true // also if its data cannot be read
 	return []virt.CachedImage{pick.CachedImage}, private.Write(filepath.Join(c.dir, pick.key+damagedSuffix), nil)
 }
 
+// nextToCompare returns the image whose last comparison is the oldest and records that it is compared now; nil if there
+// is none.
 func (c *imageCache) nextToCompare(all []cached) *cached {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -266,6 +272,7 @@ func (c *imageCache) nextToCompare(all []cached) *cached {
 	return pick
 }
 
+// sumOf returns the SHA-256 of a file, in hex.
 func sumOf(ctx context.Context, name string) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -279,7 +286,8 @@ func sumOf(ctx context.Context, name string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-func nouns(cs []cached) []virt.CachedImage {
+// contractType returns the images in the type of the driver's contract.
+func contractType(cs []cached) []virt.CachedImage {
 	out := make([]virt.CachedImage, len(cs))
 	for i, c := range cs {
 		out[i] = c.CachedImage
@@ -287,7 +295,7 @@ func nouns(cs []cached) []virt.CachedImage {
 	return out
 }
 
-// freeBytes is the room on the disk of a folder.
+// freeBytes returns the free bytes of the file system of a folder.
 func freeBytes(dir string) (int64, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {

@@ -16,10 +16,10 @@ import (
 	"hypernova/nova/virt/libvirt"
 )
 
-// unusedGo is a policy by which everything goes that nobody uses.
+// unusedGo is a policy that removes all unused images.
 var unusedGo = virt.CachePolicy{}
 
-// prepared makes a server of an image of its own, and answers with the file that its image is cached in.
+// prepared prepares a server with its own image, and returns the file in which the image is cached.
 func prepared(t *testing.T, d *libvirt.Driver, dir string, s *nova.Spec, data []byte) string {
 	t.Helper()
 	if err := d.Prepare(t.Context(), s, bytesImages{data}); err != nil {
@@ -49,13 +49,13 @@ func removed(c virt.CacheCleaning) []string {
 	return out
 }
 
-func TestUnusedImagesAgeOutAndUsedOnesStay(t *testing.T) {
+func TestUnusedImagesAreRemovedByAge(t *testing.T) {
 	t.Parallel()
 	d, dir := offline(t, nil)
 	used, gone := server("raw", 64<<10), server("raw", 64<<10)
 	prepared(t, d, dir, used, idle())
 	file := prepared(t, d, dir, gone, idle())
-	// Either of the two records is enough: the disk's own header, and the list beside it.
+	// One of the two records is enough: the disk's header or the list of disks.
 	if err := os.WriteFile(filepath.Join(dir, used.ID, "disks.json"), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestUnusedImagesAgeOutAndUsedOnesStay(t *testing.T) {
 	}
 }
 
-func TestNothingIsRemovedWhereAServerCannotBeRead(t *testing.T) {
+func TestNothingIsRemovedIfAServersImageIsUnknown(t *testing.T) {
 	t.Parallel()
 	d, dir := offline(t, nil)
 	s := server("raw", 64<<10)
@@ -107,7 +107,7 @@ func TestNothingIsRemovedWhereAServerCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestUnusedImagesAreBoundedAtEachFetch(t *testing.T) {
+func TestUnusedImagesAreBoundedAtEachDownload(t *testing.T) {
 	t.Parallel()
 	d, dir := offline(t, func(c *libvirt.Config) { c.Cache = virt.CachePolicy{MaxUnused: 200 << 10} })
 	data := make([]byte, 64<<10)
@@ -127,8 +127,8 @@ func TestUnusedImagesAreBoundedAtEachFetch(t *testing.T) {
 	}
 }
 
-// A build that has its image, but no disk that shows it yet, keeps it; so does one that ends while the folders are read.
-func TestImagesOfBuildsUnderWayStay(t *testing.T) {
+// The image of a build is kept before its disk refers to it, and if the build ends while the folders are read.
+func TestImagesOfRunningBuildsAreKept(t *testing.T) {
 	t.Parallel()
 	run := &tools{}
 	d, dir := offline(t, func(c *libvirt.Config) { c.Run = run })
@@ -158,13 +158,14 @@ func TestImagesOfBuildsUnderWayStay(t *testing.T) {
 	}
 }
 
-// What a process that was killed left: an image on its way out, and a checksum whose image had not come.
-func TestWhatAKilledCleaningLeftGoes(t *testing.T) {
+// A killed process can leave a renamed image, and a checksum without an image.
+func TestFilesOfAKilledProcessAreRemoved(t *testing.T) {
 	t.Parallel()
 	d, dir := offline(t, nil)
 	s := server("raw", 64<<10)
 	base := filepath.Join(dir, "_base")
-	for _, name := range []string{"." + s.Image.ID + "-00000000.raw.gone", s.Image.ID + "-00000000.sum", s.Image.ID + "-00000000.damaged"} {
+	for _, name := range []string{"." + s.Image.ID + "-00000000.raw.gone", s.Image.ID + "-00000000.sum",
+		s.Image.ID + "-00000000.damaged"} {
 		if err := os.WriteFile(filepath.Join(base, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +177,7 @@ func TestWhatAKilledCleaningLeftGoes(t *testing.T) {
 	}
 }
 
-func TestDamagedImagesAreFoundAndFetchedAgain(t *testing.T) {
+func TestDamagedImagesAreFoundAndDownloadedAgain(t *testing.T) {
 	t.Parallel()
 	d, dir := offline(t, nil)
 	s := server("raw", 64<<10)
@@ -206,13 +207,14 @@ func TestDamagedImagesAreFoundAndFetchedAgain(t *testing.T) {
 	if err != nil || string(b) != string(idle()) {
 		t.Errorf("the next build did not fetch it again: %v", err)
 	}
-	if images, err := d.CachedImages(t.Context()); err != nil || len(images) != 1 || images[0].Damaged || images[0].Servers != 2 {
+	if images, err := d.CachedImages(t.Context()); err != nil || len(images) != 1 || images[0].Damaged ||
+		images[0].Servers != 2 {
 		t.Errorf("the cache has %+v, %v; want it whole, with two servers", images, err)
 	}
 }
 
-// The header of a disk is read as it is, whatever stands in it.
-func TestHeadersThatSayNothing(t *testing.T) {
+// Malformed headers of disks are no error and no reference to an image.
+func TestMalformedDiskHeaders(t *testing.T) {
 	t.Parallel()
 	d, dir := offline(t, nil)
 	s := server("raw", 64<<10)

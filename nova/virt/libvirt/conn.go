@@ -16,17 +16,18 @@ import (
 
 const dialTimeout = 5 * time.Second
 
-// conn keeps one connection to the daemon and makes a new one when it is gone. Calls share it.
+// conn is the connection to the libvirt daemon. All calls share it; it is made anew when it is lost.
 type conn struct {
 	uri     wire.ConnectURI
-	sockets []string // the first that is there is taken
+	sockets []string // the first that exists is used
 	timeout time.Duration
 
-	lock chan struct{} // full: somebody looks at or changes what follows
+	lock chan struct{} // a mutex with a context: full while the fields below are read or changed
 	lv   *wire.Libvirt
 	raw  net.Conn
 }
 
+// newConn checks a connection URI. It does not connect.
 func newConn(uri string, timeout time.Duration) (*conn, error) {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host != "" || u.Scheme != "qemu" && u.Scheme != "qemu+unix" {
@@ -50,7 +51,7 @@ func newConn(uri string, timeout time.Duration) (*conn, error) {
 	return c, nil
 }
 
-// get is the living connection, made if need be. Others wait meanwhile instead of all dialling.
+// get returns the connection and makes it if there is none. Concurrent calls wait for one attempt.
 func (c *conn) get(ctx context.Context) (*wire.Libvirt, error) {
 	select {
 	case c.lock <- struct{}{}:
@@ -69,7 +70,7 @@ func (c *conn) get(ctx context.Context) (*wire.Libvirt, error) {
 	lv := wire.NewWithDialer(dialed{raw})
 	err = c.within(ctx, dialTimeout, func() error { return lv.ConnectToURI(c.uri) })
 	if err != nil {
-		_ = raw.Close() // ends what hangs in the handshake
+		_ = raw.Close() // ends a handshake that does not return
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -79,6 +80,7 @@ func (c *conn) get(ctx context.Context) (*wire.Libvirt, error) {
 	return lv, nil
 }
 
+// dial connects to the first socket that exists, and returns its name also with an error.
 func (c *conn) dial(ctx context.Context) (net.Conn, string, error) {
 	socket := c.sockets[0]
 	for _, s := range c.sockets {
@@ -91,7 +93,7 @@ func (c *conn) dial(ctx context.Context) (net.Conn, string, error) {
 	return raw, socket, err
 }
 
-// close is called with the lock held.
+// close closes the connection. The caller holds the lock.
 func (c *conn) close() {
 	if c.raw != nil {
 		_ = c.raw.Close()
@@ -99,7 +101,7 @@ func (c *conn) close() {
 	c.lv, c.raw = nil, nil
 }
 
-// drop closes a connection on which the daemon has stopped answering; whoever waits on it gets an error.
+// drop closes a connection on which the daemon does not answer. Other calls that wait on it fail.
 func (c *conn) drop(lv *wire.Libvirt) {
 	c.lock <- struct{}{}
 	defer func() { <-c.lock }()
@@ -108,19 +110,22 @@ func (c *conn) drop(lv *wire.Libvirt) {
 	}
 }
 
+// ping checks that the daemon answers.
 func (c *conn) ping(ctx context.Context) error {
 	return c.call(ctx, func(lv *wire.Libvirt) error { _, err := lv.ConnectGetLibVersion(); return err })
 }
 
-// errSlow says that the time for one answer is over.
+// errSlow means that a call took longer than its timeout.
 var errSlow = errors.New("no answer in time")
 
-// call does f with the connection and classifies its error. f is left behind when ctx ends: it ends with libvirt's answer or the connection.
+// call calls f with the connection and returns its error as a fault. It returns when ctx ends or the timeout is over,
+// even if f still runs; f then ends with libvirt's answer or the connection, so it must not write to shared variables
+// that the caller reads after an error.
 func (c *conn) call(ctx context.Context, f func(*wire.Libvirt) error) error {
 	return c.callWithin(ctx, c.timeout, f)
 }
 
-// callWithin is call with a deadline of its own.
+// callWithin is call with another timeout.
 func (c *conn) callWithin(ctx context.Context, limit time.Duration, f func(*wire.Libvirt) error) error {
 	lv, err := c.get(ctx)
 	if err != nil {
@@ -134,9 +139,9 @@ func (c *conn) callWithin(ctx context.Context, limit time.Duration, f func(*wire
 	return classify(ctx, err)
 }
 
-// within runs f beside, since go-libvirt's calls know no context.
+// within runs f in a goroutine, because go-libvirt's calls take no context, and waits for it at most d.
 func (c *conn) within(ctx context.Context, d time.Duration, f func() error) error {
-	done := make(chan error, 1) // so that f can end when nobody waits any more
+	done := make(chan error, 1) // capacity 1, so that f can end when the caller has returned
 	go func() { done <- f() }()
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -150,7 +155,7 @@ func (c *conn) within(ctx context.Context, d time.Duration, f func() error) erro
 	}
 }
 
-// classify turns libvirt's errors into faults. What is not an answer of libvirt means that it went away.
+// classify returns libvirt's errors as faults. Any other error means that the connection was lost.
 func classify(ctx context.Context, err error) error {
 	if err == nil || fault.Of(err) != nil {
 		return err
@@ -178,7 +183,7 @@ func classify(ctx context.Context, err error) error {
 	return fault.New(fault.Internal, "libvirt: %s", le.Message).Because(err)
 }
 
-// dialed is a connection that is already made, as go-libvirt's dialer.
+// dialed is a go-libvirt dialer that returns a connection made earlier.
 type dialed struct{ raw net.Conn }
 
 func (d dialed) Dial() (net.Conn, error) { return d.raw, nil }

@@ -21,25 +21,24 @@ var (
 	_ virt.Examiner       = (*Driver)(nil)
 )
 
-// Consoles are logged by libvirt's virtlogd, which bounds them, or, where its qemu.conf says stdio_handler = "file", by QEMU itself, which does
-// not. What virtlogd writes it holds by a pipe from each QEMU: when it dies, the pipes of running guests are gone for good.
+// A console is logged by libvirt's virtlogd, which bounds the log's size, or, with stdio_handler = "file" in qemu.conf,
+// by QEMU itself, which does not. virtlogd reads a pipe from each QEMU. If virtlogd dies, the consoles of running
+// guests are not logged any more until the guests are started anew.
 
-// BoundConsoles looks at the log of each server. A log that is cut begins with a hole; where the file system cannot make one it becomes empty.
+// BoundConsoles cuts each console log that takes more than max bytes of disk to its last max/2 bytes and returns how
+// many it cut. A cut log begins with a hole. On a file system without holes the log becomes empty.
 func (d *Driver) BoundConsoles(ctx context.Context, max int64) (int, error) {
-	es, err := os.ReadDir(d.c.InstancesPath)
+	all, err := d.folders.servers()
 	if err != nil {
 		return 0, err
 	}
 	var errs []error
 	cut := 0
-	for _, e := range es {
+	for _, id := range all {
 		if ctx.Err() != nil {
 			return cut, ctx.Err()
 		}
-		if len(e.Name()) != 36 || !ids.IsUUID(e.Name()) {
-			continue
-		}
-		did, err := boundLog(filepath.Join(d.c.InstancesPath, e.Name(), consoleFile), max)
+		did, err := boundLog(d.folders.console(id), max)
 		if did {
 			cut++
 		}
@@ -50,6 +49,7 @@ func (d *Driver) BoundConsoles(ctx context.Context, max int64) (int, error) {
 	return cut, errors.Join(errs...)
 }
 
+// boundLog cuts one log. It reports whether it did; a symbolic link is left alone.
 func boundLog(name string, max int64) (bool, error) {
 	i, err := os.Lstat(name)
 	if err != nil || !i.Mode().IsRegular() {
@@ -63,27 +63,29 @@ func boundLog(name string, max int64) (bool, error) {
 		return false, err
 	}
 	if punch(f, i.Size()-max/2) != nil {
-		err = f.Truncate(0) // QEMU appends, so it goes on at the beginning
+		err = f.Truncate(0) // QEMU opened it to append, so it continues at the beginning
 	}
 	return err == nil, errors.Join(err, f.Close())
 }
 
-// handlerIsFile is the setting of libvirt by which QEMU writes console logs itself.
+// handlerIsFile matches the setting of libvirt by which QEMU writes console logs itself.
 var handlerIsFile = regexp.MustCompile(`(?m)^[ \t]*stdio_handler[ \t]*=[ \t]*"file"`)
 
-// ConsolesUnbounded reports whether libvirt, whose files lie below root, lets QEMU write console logs itself, which bounds them nowhere.
+// ConsolesUnbounded reports whether libvirt is configured so that QEMU writes console logs itself, without a bound on
+// their size. root is the root of the file system with libvirt's configuration.
 func ConsolesUnbounded(root string) bool {
 	text, err := os.ReadFile(filepath.Join(root, "etc/libvirt/qemu.conf"))
 	return err == nil && handlerIsFile.Match(text)
 }
 
-// frozenConsoles are the running guests that began before the virtlogd that runs now, or run without any: nobody reads what they print.
+// frozenConsoles returns the running guests that were started before the current virtlogd, or that run without one.
+// Their consoles are not logged.
 func frozenConsoles(root string) ([]string, error) {
 	if ConsolesUnbounded(root) {
 		return nil, nil
 	}
-	began := map[string]uint64{} // server -> when its QEMU began
-	var daemon uint64            // when the oldest virtlogd began
+	began := map[string]uint64{} // by server, the start time of its QEMU
+	var daemon uint64            // the start time of the oldest virtlogd
 	names, err := filepath.Glob(filepath.Join(root, "proc/[0-9]*/comm"))
 	if err != nil {
 		return nil, err
@@ -91,32 +93,32 @@ func frozenConsoles(root string) ([]string, error) {
 	for _, name := range names {
 		comm, err := os.ReadFile(name)
 		if err != nil {
-			continue // ended meanwhile
+			continue // ended in the meantime
 		}
 		dir := filepath.Dir(name)
 		switch prog := strings.TrimSpace(string(comm)); {
 		case prog == "virtlogd":
-			if at, ok := startOf(dir); ok && (daemon == 0 || at < daemon) {
-				daemon = at
+			if start, ok := startOf(dir); ok && (daemon == 0 || start < daemon) {
+				daemon = start
 			}
 		case strings.HasPrefix(prog, "qemu"):
 			if id := guestOf(dir); id != "" {
-				if at, ok := startOf(dir); ok {
-					began[id] = at
+				if start, ok := startOf(dir); ok {
+					began[id] = start
 				}
 			}
 		}
 	}
 	var frozen []string
-	for id, at := range began {
-		if daemon == 0 || at < daemon {
+	for id, start := range began {
+		if daemon == 0 || start < daemon {
 			frozen = append(frozen, id)
 		}
 	}
 	return frozen, nil
 }
 
-// startOf is when a process began, in the kernel's ticks since the host did.
+// startOf returns the start time of a process in clock ticks since the host booted (field 22 of proc_pid_stat(5)).
 func startOf(dir string) (uint64, bool) {
 	text, err := os.ReadFile(filepath.Join(dir, "stat"))
 	if err != nil {
@@ -128,11 +130,11 @@ func startOf(dir string) (uint64, bool) {
 	if len(fields) <= start {
 		return 0, false
 	}
-	at, err := strconv.ParseUint(fields[start], 10, 64)
-	return at, err == nil
+	ticks, err := strconv.ParseUint(fields[start], 10, 64)
+	return ticks, err == nil
 }
 
-// guestOf is the server that a QEMU process runs, by its command line.
+// guestOf returns the server of a QEMU process, from its command line, or an empty string.
 func guestOf(dir string) string {
 	text, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 	if err != nil {

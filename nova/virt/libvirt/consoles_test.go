@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-func TestConsoleLogsAreBoundedWhereNobodyElseDoes(t *testing.T) {
+func TestConsoleLogsAreBounded(t *testing.T) {
 	t.Parallel()
 	d, dir := offline(t, nil)
 	const most = 256 << 10
@@ -21,11 +21,12 @@ func TestConsoleLogsAreBoundedWhereNobodyElseDoes(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, id), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, id, "console.log"), []byte(strings.Repeat("x", n)+"the end"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, id, "console.log"), []byte(strings.Repeat("x", n)+"the end"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// QEMU goes on writing where it is.
+	// QEMU continues to append.
 	f, err := os.OpenFile(filepath.Join(dir, long, "console.log"), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +47,7 @@ func TestConsoleLogsAreBoundedWhereNobodyElseDoes(t *testing.T) {
 	}
 }
 
-// process makes what the kernel says of a process below root.
+// process makes the files of a process in proc below root.
 func process(t *testing.T, root string, pid int, name string, start int, argv ...string) {
 	t.Helper()
 	dir := filepath.Join(root, "proc", fmt.Sprint(pid))
@@ -54,7 +55,8 @@ func process(t *testing.T, root string, pid int, name string, start int, argv ..
 		t.Fatal(err)
 	}
 	stat := fmt.Sprintf("%d (%s) S%s %d 0 0\n", pid, name, strings.Repeat(" 0", 18), start)
-	for file, text := range map[string]string{"comm": name + "\n", "stat": stat, "cmdline": strings.Join(argv, "\x00") + "\x00"} {
+	for file, text := range map[string]string{"comm": name + "\n", "stat": stat,
+		"cmdline": strings.Join(argv, "\x00") + "\x00"} {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// TestRealGuest boots the guest image that the project builds, through the driver, and reads its console. HYPERNOVA_E2E=1 asks for it;
+// TestRealGuest boots the guest image that the project builds and reads its console. It runs if HYPERNOVA_E2E is 1.
 // HYPERNOVA_GUEST_IMAGE names an image that is already built.
 func TestRealGuest(t *testing.T) {
 	if os.Getenv("HYPERNOVA_E2E") == "" {
@@ -36,9 +36,11 @@ func TestRealGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 
-	s := &nova.Spec{ID: ids.UUID(), Name: "e2e", Hostname: "e2e-host", Project: ids.Hex(), User: ids.Hex(), ConfigDrive: true,
+	s := &nova.Spec{ID: ids.UUID(), Name: "e2e", Hostname: "e2e-host", Project: ids.Hex(),
+		User: ids.Hex(), ConfigDrive: true,
 		Flavor: nova.Flavor{Name: "m1.nano", VCPUs: 1, RAM: 128, Disk: 1, Ephemeral: 1, Swap: 64}, Image: image.meta,
-		PublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBvXgnAyKTSZrE0uPxyFmqK4SPyEJdEhGPFd7MOkb1WB e2e", Created: time.Now()}
+		PublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBvXgnAyKTSZrE0uPxyFmqK4SPyEJdEhGPFd7MOkb1WB e2e",
+		Created:   time.Now()}
 	took := func(what string, f func() error) {
 		t.Helper()
 		start := time.Now()
@@ -52,7 +54,8 @@ func TestRealGuest(t *testing.T) {
 	took("boot", func() error { return waitConsole(ctx, t, d, s.ID, "e2e-host login:") })
 	log := consoleText(ctx, t, d, s.ID)
 	t.Logf("console:\n%s", log)
-	for _, want := range []string{"instance-id " + s.ID, "name e2e", "hostname e2e-host", "metadata from config drive /dev/v", "ssh keys 1",
+	for _, want := range []string{"instance-id " + s.ID, "name e2e", "hostname e2e-host",
+		"metadata from config drive /dev/v", "ssh keys 1",
 		"user data says 42", "user-data: ran, exit 7", "disks 1G 1G 64M"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the console lacks %q", want)
@@ -67,7 +70,8 @@ func TestRealGuest(t *testing.T) {
 	}
 
 	took("graceful stop", func() error { return d.Stop(ctx, s.ID, time.Minute) })
-	if log := consoleText(ctx, t, d, s.ID); !strings.Contains(log, "power button") || !strings.Contains(log, "reboot: Power down") {
+	if log := consoleText(ctx, t, d, s.ID); !strings.Contains(log, "power button") ||
+		!strings.Contains(log, "reboot: Power down") {
 		t.Errorf("the guest did not shut down by itself:\n%s", log)
 	}
 	took("start", func() error { return d.Start(ctx, s) })
@@ -84,7 +88,8 @@ func TestRealGuest(t *testing.T) {
 }
 
 func configDrive(s *nova.Spec) (map[string][]byte, error) {
-	meta, err := json.Marshal(map[string]any{"uuid": s.ID, "name": s.Name, "hostname": s.Hostname, "public_keys": map[string]string{"k": s.PublicKey}})
+	meta, err := json.Marshal(map[string]any{"uuid": s.ID, "name": s.Name, "hostname": s.Hostname,
+		"public_keys": map[string]string{"k": s.PublicKey}})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +98,7 @@ func configDrive(s *nova.Spec) (map[string][]byte, error) {
 	return map[string][]byte{"openstack/latest/meta_data.json": meta, "openstack/latest/user_data": []byte(script)}, nil
 }
 
-// builtImage is a file as an image.
+// builtImage is an image store with one image, a file.
 type builtImage struct {
 	path string
 	meta nova.ImageMeta
@@ -117,7 +122,8 @@ func guestImage(t *testing.T) builtImage {
 		t.Fatal(err)
 	}
 	sum := md5.Sum(data)
-	b.meta = nova.ImageMeta{ID: ids.UUID(), Name: "guest", DiskFormat: "qcow2", ContainerFormat: "bare", Size: int64(len(data)), Checksum: hex.EncodeToString(sum[:])}
+	b.meta = nova.ImageMeta{ID: ids.UUID(), Name: "guest", DiskFormat: "qcow2", ContainerFormat: "bare",
+		Size: int64(len(data)), Checksum: hex.EncodeToString(sum[:])}
 	return b
 }
 
@@ -138,7 +144,8 @@ func waitConsole(ctx context.Context, t *testing.T, d *libvirt.Driver, id, text 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the console never said %q: %w\n%s", text, ctx.Err(), consoleText(context.WithoutCancel(ctx), t, d, id))
+			return fmt.Errorf("the console never said %q: %w\n%s", text, ctx.Err(),
+				consoleText(context.WithoutCancel(ctx), t, d, id))
 		case <-tick:
 		}
 	}

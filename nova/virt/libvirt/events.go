@@ -8,18 +8,19 @@ import (
 	"hypernova/nova/virt"
 )
 
-// reconnectEvery is how long to wait before looking for libvirt again.
+// reconnectEvery is the pause between attempts to connect to libvirt.
 const reconnectEvery = time.Second
 
-// told is what was last said, or seen at first, of a guest.
-type told struct {
+// reported is the part of a server's state whose changes are events.
+type reported struct {
 	power nova.PowerState
 	cause nova.Cause
 }
 
-// Events tells of starts, stops, pauses and crashes of servers of this host. After an interruption it tells what has changed meanwhile.
+// Events calls fn for each start, stop, pause and crash of a server of this host, until ctx ends. After a lost
+// connection it reports the changes that happened in the meantime. fn is called by one goroutine.
 func (d *Driver) Events(ctx context.Context, fn func(virt.Event)) error {
-	known := map[string]told{} // what was last told or seen
+	known := map[string]reported{} // by server, the state that was reported last or found at the start
 	for first := true; ctx.Err() == nil; first = false {
 		d.listen(ctx, first, known, fn)
 		t := time.NewTimer(reconnectEvery)
@@ -32,8 +33,8 @@ func (d *Driver) Events(ctx context.Context, fn func(virt.Event)) error {
 	return ctx.Err()
 }
 
-// listen ends with the connection or ctx.
-func (d *Driver) listen(ctx context.Context, first bool, known map[string]told, fn func(virt.Event)) {
+// listen reports events until the connection or ctx ends. first: the states that it finds are no changes.
+func (d *Driver) listen(ctx context.Context, first bool, known map[string]reported, fn func(virt.Event)) {
 	lv, err := d.conn.get(ctx)
 	if err != nil {
 		return
@@ -46,11 +47,11 @@ func (d *Driver) listen(ctx context.Context, first bool, known map[string]told, 
 	}
 	defer func() {
 		cancel()
-		for range stream { // go-libvirt waits until its last event is taken
+		for range stream { // go-libvirt blocks until its last event is received
 		}
 	}()
-	tell := func(i virt.Info) {
-		if now := (told{i.Power, i.Cause}); known[i.ID] != now {
+	report := func(i virt.Info) {
+		if now := (reported{i.Power, i.Cause}); known[i.ID] != now {
 			known[i.ID] = now
 			fn(virt.Event{ID: i.ID, Power: i.Power, Cause: i.Cause, Why: i.Why, At: d.c.Now()})
 		}
@@ -61,13 +62,13 @@ func (d *Driver) listen(ctx context.Context, first bool, known map[string]told, 
 	}
 	for _, s := range servers {
 		if s.Passing {
-			continue // its end will be an event
+			continue // the end of the change will be an event
 		}
 		if first || s.Power == nova.NoState {
-			known[s.ID] = told{s.Power, s.Cause}
+			known[s.ID] = reported{s.Power, s.Cause}
 			continue
 		}
-		tell(s)
+		report(s)
 	}
 	for {
 		select {
@@ -78,16 +79,16 @@ func (d *Driver) listen(ctx context.Context, first bool, known map[string]told, 
 				return
 			}
 			id := uuid(e.Dom.UUID)
-			if has, err := d.hasFolder(id); err != nil || !has {
+			if has, err := d.folders.has(id); err != nil || !has {
 				delete(known, id)
 				continue
 			}
-			// The event says less than the state and its reason, and is older.
-			m, err := d.look(ctx, id)
-			if err != nil || m.phase == passing || m.power == nova.NoState {
-				continue // without a domain there is nothing to tell; a lost connection ends the stream
+			// The event is older than the state and has no reason, so read the state.
+			g, err := d.domains.state(ctx, id)
+			if err != nil || g.phase == passing || g.power == nova.NoState {
+				continue // there is no domain or no stable state; a lost connection also ends the stream
 			}
-			tell(d.info(id, m))
+			report(d.info(id, g))
 		}
 	}
 }

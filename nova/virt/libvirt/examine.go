@@ -7,7 +7,8 @@ import (
 	"hypernova/nova/virt"
 )
 
-// Examine looks at consoles, the disk, the cached images, and servers whose files lie elsewhere.
+// Examine returns the problems of this host that an operator should know: consoles that are not logged or not bounded,
+// a full disk, damaged cached images, and servers whose files are outside the instances path.
 func (d *Driver) Examine(ctx context.Context) ([]virt.Trouble, error) {
 	var out []virt.Trouble
 	say := func(rule, subject, cure, format string, args ...any) {
@@ -22,7 +23,7 @@ func (d *Driver) Examine(ctx context.Context) ([]virt.Trouble, error) {
 		return nil, err
 	}
 	for _, id := range frozen {
-		if has, err := d.hasFolder(id); err == nil && has {
+		if has, err := d.folders.has(id); err == nil && has {
 			say("console-frozen", "server "+id, "a new guest has a new console: openstack server reboot --hard "+id,
 				"its console log is frozen: virtlogd, which writes it, has ended since the guest began")
 		}
@@ -41,12 +42,14 @@ func (d *Driver) Examine(ctx context.Context) ([]virt.Trouble, error) {
 	}
 	for _, i := range images {
 		if i.Damaged {
-			say("image-damaged", "cached image "+i.Name, "build a server of image "+i.Image+" here, which fetches it again, and see the "+
+			say("image-damaged", "cached image "+i.Name, "build a server of image "+i.Image+
+				" here, which fetches it again, and see the "+
 				"kernel's log for what damaged it", "is not what was fetched, and %d servers of this host stand on it", i.Servers)
 		}
 	}
 	if n := virt.Unused(images); n > 0 {
-		note("image-cache", "folder "+d.c.CacheDir, "", "%d cached images; those that no server uses take %d MiB", len(images), n>>20)
+		note("image-cache", "folder "+d.c.CacheDir, "", "%d cached images; those that no server uses take %d MiB",
+			len(images), n>>20)
 	}
 	strays, err := d.Strays(ctx)
 	if err != nil {

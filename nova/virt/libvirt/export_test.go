@@ -1,4 +1,4 @@
 package libvirt
 
-// FrozenConsoles is for tests.
+// FrozenConsoles is frozenConsoles for tests of the external test package.
 var FrozenConsoles = frozenConsoles

@@ -23,40 +23,44 @@ import (
 	"hypernova/oslo/private"
 )
 
-// imageCache keeps each image once, checked and in a form that QEMU can stand on. A file under its final name is whole and never changes;
-// one that was found damaged is replaced by what is fetched anew. See clean for how images leave.
+// imageCache keeps each image once, verified and in a format that QEMU can use as a backing file. A file under its
+// final name is complete and never changes; a damaged one is replaced when it is downloaded again. clean removes
+// images.
 type imageCache struct {
 	dir    string
 	run    Runner
 	now    clock.Now
-	policy virt.CachePolicy               // in force before each fetch; its MinAge is not
-	inUse  func() (map[string]int, error) // names of files that servers stand on, and how many do
+	policy virt.CachePolicy               // applied before each download, except MinAge
+	inUse  func() (map[string]int, error) // by file name, the number of servers that use it
 
 	cleaning sync.Mutex // held while images are removed; taken before mu
 
 	mu       sync.Mutex
-	busy     map[string]chan struct{} // key → closed when the fetch is over
-	pins     map[string]int           // key → builds that have taken the image and whose disks are not in place yet
-	released map[string]int           // key → the count of releases when its last pin went
-	count    int                      // of releases
-	checked  map[string]time.Time     // key → when its data was last compared with its checksum
+	busy     map[string]chan struct{} // by key, closed when the download ends
+	pins     map[string]int           // by key, the builds that use the image and whose disks are not complete yet
+	released map[string]int           // by key, the value of count when its last pin was released
+	count    int                      // number of releases since the start
+	checked  map[string]time.Time     // by key, when its data was last compared with its checksum
 }
 
 // base is a cached image.
 type base struct {
 	path, format string
-	size         int64 // of the disk in it
+	size         int64 // of the virtual disk
 }
 
 func newImageCache(c Config, inUse func() (map[string]int, error)) *imageCache {
-	return &imageCache{dir: c.CacheDir, run: c.Run, now: c.Now, policy: c.Cache, inUse: inUse, busy: map[string]chan struct{}{},
+	return &imageCache{dir: c.CacheDir, run: c.Run, now: c.Now, policy: c.Cache, inUse: inUse,
+		busy: map[string]chan struct{}{},
 		pins: map[string]int{}, released: map[string]int{}, checked: map[string]time.Time{}}
 }
 
-// get answers with the cached image, fetched if need be; of several at once one fetches and the others wait. Each waits with its own ctx,
-// and when the one that fetches gives up, the next begins anew. The image stays until release is called, which must be done once the disk
-// that stands on it is in place; release is never nil.
-func (c *imageCache) get(ctx context.Context, m nova.ImageMeta, images virt.Images) (b base, release func(), err error) {
+// get returns the cached image, and downloads it first if it is missing. Concurrent calls for the same image share one
+// download: one caller downloads, the others wait, each with its own ctx. If the download fails, the next caller starts
+// anew. The image is not removed before release is called. Call release when the disk that is based on the image is
+// complete; it is never nil.
+func (c *imageCache) get(ctx context.Context, m nova.ImageMeta,
+	images virt.Images) (b base, release func(), err error) {
 	if !ids.IsUUID(m.ID) {
 		return base{}, func() {}, fault.Invalidf("%q is not an image id.", m.ID)
 	}
@@ -67,9 +71,10 @@ func (c *imageCache) get(ctx context.Context, m nova.ImageMeta, images virt.Imag
 	return b, release, err
 }
 
+// obtain finds the image or downloads it. The caller holds a pin.
 func (c *imageCache) obtain(ctx context.Context, key string, m nova.ImageMeta, images virt.Images) (base, error) {
 	for {
-		if b, err := c.look(key); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		if b, err := c.find(key); err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return b, err
 		}
 		c.mu.Lock()
@@ -78,7 +83,7 @@ func (c *imageCache) obtain(ctx context.Context, key string, m nova.ImageMeta, i
 			done := make(chan struct{})
 			c.busy[key] = done
 			c.mu.Unlock()
-			return c.alone(ctx, key, done, m, images)
+			return c.fetchOnce(ctx, key, done, m, images)
 		}
 		c.mu.Unlock()
 		select {
@@ -89,24 +94,26 @@ func (c *imageCache) obtain(ctx context.Context, key string, m nova.ImageMeta, i
 	}
 }
 
-func (c *imageCache) alone(ctx context.Context, key string, done chan struct{}, m nova.ImageMeta, images virt.Images) (base, error) {
+// fetchOnce downloads the image for this caller and those that wait, and closes done.
+func (c *imageCache) fetchOnce(ctx context.Context, key string, done chan struct{}, m nova.ImageMeta,
+	images virt.Images) (base, error) {
 	defer func() {
 		c.mu.Lock()
 		delete(c.busy, key)
 		c.mu.Unlock()
 		close(done)
 	}()
-	if b, err := c.look(key); err == nil { // fetched between the look and the entry
+	if b, err := c.find(key); err == nil { // downloaded since find
 		return b, nil
 	}
 	if err := c.fetch(ctx, key, m, images); err != nil {
 		return base{}, err
 	}
-	return c.look(key)
+	return c.find(key)
 }
 
-// look finds an image that is there; fs.ErrNotExist also for one that is damaged.
-func (c *imageCache) look(key string) (base, error) {
+// find returns an image that is in the cache. It returns fs.ErrNotExist also for a damaged image.
+func (c *imageCache) find(key string) (base, error) {
 	if _, err := os.Stat(filepath.Join(c.dir, key+damagedSuffix)); err == nil {
 		return base{}, fs.ErrNotExist
 	}
@@ -125,6 +132,7 @@ func (c *imageCache) look(key string) (base, error) {
 	return base{}, fs.ErrNotExist
 }
 
+// describe returns a file of the cache with the size of its virtual disk.
 func describe(f *os.File, name, format string) (base, error) {
 	i, err := f.Stat()
 	if err != nil {
@@ -141,9 +149,10 @@ func describe(f *os.File, name, format string) (base, error) {
 	return b, nil
 }
 
-// fetch streams the image into a file beside, makes sure what it is, converts it where QEMU should not stand on its format, and renames it.
+// fetch downloads the image to a temporary file, verifies its format, converts it to qcow2 unless it is raw or qcow2,
+// and renames it.
 func (c *imageCache) fetch(ctx context.Context, key string, m nova.ImageMeta, images virt.Images) error {
-	if err := c.room(m.Size); err != nil {
+	if err := c.reserve(m.Size); err != nil {
 		return err
 	}
 	tmp := filepath.Join(c.dir, "."+key+madeSuffix)
@@ -170,7 +179,7 @@ func (c *imageCache) fetch(ctx context.Context, key string, m nova.ImageMeta, im
 	if err := private.Write(filepath.Join(c.dir, key+sumSuffix), []byte(sum+"\n")); err != nil {
 		return err
 	}
-	if err := os.Chmod(tmp, 0o644); err != nil { // read by every server's QEMU, whoever it runs as
+	if err := os.Chmod(tmp, 0o644); err != nil { // every server's QEMU reads it, under any user
 		return err
 	}
 	if err := os.Rename(tmp, filepath.Join(c.dir, key+"."+format)); err != nil {
@@ -182,8 +191,9 @@ func (c *imageCache) fetch(ctx context.Context, key string, m nova.ImageMeta, im
 	return syncDir(c.dir)
 }
 
-// room refuses before a long download what cannot fit, also after images that no server uses have gone.
-func (c *imageCache) room(size int64) error {
+// reserve removes unused images as the policy says, and returns fault.Unavailable if there is still not enough free
+// space for an image of this size. A size of 0 is unknown.
+func (c *imageCache) reserve(size int64) error {
 	const spare = 16 << 20 // for the server's own files
 	p := c.policy
 	p.MinAge, p.MinFree = -1, max(p.MinFree, size+spare)
@@ -195,12 +205,13 @@ func (c *imageCache) room(size int64) error {
 		return err
 	}
 	if size > 0 && free < size+spare {
-		return fault.Unavailablef("The disk of this host is full: the image needs %d MiB and %d MiB are free.", (size+spare)>>20, free>>20)
+		return fault.Unavailablef("The disk of this host is full: the image needs %d MiB and %d MiB are free.",
+			(size+spare)>>20, free>>20)
 	}
 	return nil
 }
 
-// download writes the image's data and answers with its SHA-256.
+// download writes the image's data to a file and returns its SHA-256.
 func (c *imageCache) download(ctx context.Context, name string, m nova.ImageMeta, images virt.Images) (string, error) {
 	src, err := images.Open(ctx, m.ID)
 	if err != nil {
@@ -225,7 +236,8 @@ func (c *imageCache) download(ctx context.Context, name string, m nova.ImageMeta
 	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
-// verify answers with the format that the data really has, and refuses an image that is not what it is said to be.
+// verify returns the format of the data, as qemu-img names it. It returns fault.Invalid if this host cannot run the
+// image's disk format or the data has another format.
 func (c *imageCache) verify(name string, m nova.ImageMeta) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -256,6 +268,7 @@ func (c *imageCache) verify(name string, m nova.ImageMeta) (string, error) {
 	return runs, nil
 }
 
+// convert converts a file to qcow2, with limits on qemu-img's time and memory.
 func (c *imageCache) convert(ctx context.Context, from, format, to string) error {
 	_, err := c.run.Run(ctx, command.Cmd{Untrusted: true, CPU: 30 * time.Minute, Timeout: time.Hour,
 		Argv: []string{"qemu-img", "convert", "-q", "-t", "none", "-T", "none", "-f", format, "-O", "qcow2", from, to}})
@@ -265,7 +278,7 @@ func (c *imageCache) convert(ctx context.Context, from, format, to string) error
 	return err
 }
 
-// reader stops with its context, whatever the source does.
+// reader fails when its context ends.
 type reader struct {
 	ctx context.Context
 	r   io.Reader
@@ -278,7 +291,7 @@ func (r reader) Read(b []byte) (int, error) {
 	return r.r.Read(b)
 }
 
-// copySparse copies and leaves holes where there are only zeros, as raw images mostly have.
+// copySparse copies r to f and leaves holes in place of blocks of zeros.
 func copySparse(f *os.File, r io.Reader) (int64, error) {
 	const block = 64 << 10
 	buf, zeros := make([]byte, block), make([]byte, block)
@@ -300,6 +313,7 @@ func copySparse(f *os.File, r io.Reader) (int64, error) {
 	}
 }
 
+// syncDir makes the renames in a folder durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

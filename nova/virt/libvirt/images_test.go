@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// bytesImages are images that are all the same.
+// bytesImages is an image store in which all images have the same data.
 type bytesImages struct{ b []byte }
 
 func (i bytesImages) Open(context.Context, string) (io.ReadCloser, error) {

@@ -1,21 +1,24 @@
 // Package libvirt runs servers as QEMU domains of a libvirt daemon on this host.
 //
-// Each server has a folder under the instances path, named by its id: the root disk (an overlay over a shared cached image), further disks, the
-// config drive, the console log, and a list of the disks. The folder appears whole or not at all (it is made beside and renamed), so a folder
-// without a domain is a server that was prepared and not yet spawned. The domain is defined anew at each start; the folder says what is ours.
+// Each server has a folder below the instances path, named by its id. It has the root disk (an overlay over a shared
+// cached image), further disks, the config drive, the console log, and a list of the disks. The folder is filled under
+// a temporary name and renamed, so it is complete or absent. A folder without a domain is a server that is prepared and
+// not yet spawned. The domain is defined anew at each start. Only domains of servers with a folder belong to this
+// driver.
+//
+// The parts of the driver: conn is the connection to the daemon, domains the operations on libvirt's domains, folders
+// the servers' folders, diskMaker the making of disks, imageCache the cached images.
 package libvirt
 
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -30,54 +33,57 @@ import (
 	"hypernova/oslo/private"
 )
 
-// Config says where and how. Only InstancesPath must be given.
+// Config is the configuration of the driver. Only InstancesPath is required.
 type Config struct {
 	URI           string // default qemu:///system; qemu+unix:///system?socket=/path names another daemon
 	InstancesPath string
 	CacheDir      string // cached images; default InstancesPath/_base
 	QEMULogDir    string // where libvirt keeps QEMU's logs; default /var/log/libvirt/qemu
-	StateDir      string // what was found out about the host; default InstancesPath
+	StateDir      string // folder of the probe's result about KVM; default InstancesPath
 	Hostname      string // default: the machine's
 	HostIP        string // default 127.0.0.1
-	VirtType      string // auto (default): kvm where a kernel boots under it, else qemu; kvm; qemu
+	VirtType      string // auto (default): kvm if a kernel boots with it, else qemu; kvm; qemu
 	CPUMode       string // auto (default), none, host-model, host-passthrough, maximum, custom
 	CPUModel      string
 	Machine       string           // default q35
 	Emulator      string           // default: libvirt's choice
 	VNCListen     string           // default 127.0.0.1
-	ProbeKernel   string           // a guest kernel to try KVM with; default: the host's
-	User, Group   string           // owner of the disks where libvirt does not change it itself (dynamic_ownership=0)
-	Root          string           // below which /proc and /etc are looked for; default /
-	Owner         uint32           // the mark of this cloud on what it makes; 0: none
+	ProbeKernel   string           // kernel that the KVM probe boots; default: the host's
+	User, Group   string           // owner of the disks if libvirt does not set it (dynamic_ownership=0)
+	Root          string           // folder that contains proc and etc; default /
+	Owner         uint32           // this cloud's owner mark in domain definitions; 0: none
 	Version       string           // of this program
-	CallTimeout   time.Duration    // how long libvirt may take for one answer; default 2 min
-	Cache         virt.CachePolicy // holds before each fetch of an image, but for MinAge
+	CallTimeout   time.Duration    // timeout of one call to libvirt; default 2 min
+	Cache         virt.CachePolicy // applied before each download of an image, except MinAge
 
-	// Files makes the contents of a config drive, by path.
+	// Files returns the contents of a server's config drive, by path. Without it there are no config drives.
 	Files func(*nova.Spec) (map[string][]byte, error)
 	Run   Runner // default command.Runner{Log: Log}
 	Log   *slog.Logger
 	Now   clock.Now
 }
 
-// Runner runs qemu-img and its like.
+// Runner runs programs such as qemu-img. It blocks until the program ends.
 type Runner interface {
 	Run(ctx context.Context, c command.Cmd) (command.Result, error)
 }
 
-// Driver is the libvirt hypervisor. All methods may be called concurrently for different servers.
+// Driver is the libvirt driver of nova-compute; New makes it, and Init must succeed before other methods are called.
+// Methods may be called concurrently for different servers. See virt.Driver for the contract of each method.
 type Driver struct {
-	c        Config
-	conn     *conn
-	images   *imageCache
-	uid, gid int // -1: leave as is
+	c       Config
+	conn    *conn
+	domains *domains
+	folders folders
+	disks   *diskMaker
+	images  *imageCache
 
 	mu    sync.Mutex
 	host  domain.Host
-	accel string // why the accelerator is what it is
+	accel string // the reason for the choice of accelerator
 }
 
-// New checks the configuration. It touches nothing and connects to nothing until Init.
+// New checks the configuration. It reads and changes nothing on the host; Init does.
 func New(c Config) (*Driver, error) {
 	if c.InstancesPath == "" {
 		return nil, fault.Invalidf("the libvirt driver needs a folder for its servers (instances_path)")
@@ -102,16 +108,18 @@ func New(c Config) (*Driver, error) {
 	default:
 		return nil, fault.Invalidf("cpu_mode %q is not known; it may be auto, none, host-model, host-passthrough, maximum or custom", c.CPUMode)
 	}
-	d := &Driver{c: c, uid: -1, gid: -1}
+	d := &Driver{c: c, folders: folders(c.InstancesPath)}
+	d.disks = &diskMaker{run: c.Run, files: c.Files, uid: -1, gid: -1, now: c.Now}
 	if d.conn, err = newConn(c.URI, c.CallTimeout); err != nil {
 		return nil, err
 	}
+	d.domains = &domains{d.conn}
 	if c.User != "" {
 		u, err := user.Lookup(c.User)
 		if err != nil {
 			return nil, fault.Invalidf("there is no user %q on this host", c.User).Because(err)
 		}
-		if d.uid, err = strconv.Atoi(u.Uid); err != nil {
+		if d.disks.uid, err = strconv.Atoi(u.Uid); err != nil {
 			return nil, err
 		}
 	}
@@ -120,15 +128,17 @@ func New(c Config) (*Driver, error) {
 		if err != nil {
 			return nil, fault.Invalidf("there is no group %q on this host", c.Group).Because(err)
 		}
-		if d.gid, err = strconv.Atoi(g.Gid); err != nil {
+		if d.disks.gid, err = strconv.Atoi(g.Gid); err != nil {
 			return nil, err
 		}
 	}
-	d.images = newImageCache(c, d.basesInUse)
-	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine, Listen: c.VNCListen, Version: c.Version, Owner: c.Owner}
+	d.images = newImageCache(c, d.folders.basesInUse)
+	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine,
+		Listen: c.VNCListen, Version: c.Version, Owner: c.Owner}
 	return d, nil
 }
 
+// defaults sets the options that are empty.
 func defaults(c *Config) {
 	for _, d := range []struct {
 		to    *string
@@ -136,7 +146,8 @@ func defaults(c *Config) {
 	}{
 		{&c.URI, "qemu:///system"}, {&c.CacheDir, filepath.Join(c.InstancesPath, "_base")}, {&c.StateDir, c.InstancesPath},
 		{&c.QEMULogDir, "/var/log/libvirt/qemu"}, {&c.Root, "/"},
-		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, "auto"}, {&c.CPUMode, "auto"}, {&c.Machine, "q35"}, {&c.VNCListen, "127.0.0.1"},
+		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, "auto"}, {&c.CPUMode, "auto"}, {&c.Machine, "q35"},
+		{&c.VNCListen, "127.0.0.1"},
 	} {
 		if *d.to == "" {
 			*d.to = d.value
@@ -159,8 +170,8 @@ func defaults(c *Config) {
 	}
 }
 
-// Init makes the folders, removes what a crash left half-made in them, connects, and finds out which accelerator works. It may be called
-// again when it failed.
+// Init makes the folders, removes unfinished files that a crash left in them, connects to libvirt, and probes which
+// accelerator works. It may be called again after it failed. The probe may take minutes at the first start of a host.
 func (d *Driver) Init(ctx context.Context) error {
 	for _, dir := range d.passages() {
 		if err := private.Passage(dir); err != nil {
@@ -169,7 +180,8 @@ func (d *Driver) Init(ctx context.Context) error {
 	}
 	for _, dir := range []string{d.c.InstancesPath, d.c.CacheDir} {
 		if closed, err := private.Reaches(dir); err == nil && closed != "" {
-			d.c.Log.LogAttrs(ctx, slog.LevelWarn, "QEMU's user cannot reach the disks of servers unless it is in the folder's group",
+			d.c.Log.LogAttrs(ctx, slog.LevelWarn,
+				"QEMU's user cannot reach the disks of servers unless it is in the folder's group",
 				slog.String("folder", closed), slog.String("cure", "chmod o+x "+closed+", or set [DEFAULT] instances_path"))
 		}
 		if err := sweep(dir); err != nil {
@@ -187,7 +199,7 @@ func (d *Driver) Init(ctx context.Context) error {
 		return err
 	}
 	if m := (kvm.Probe{}).Misplaced(); m != "" {
-		d.c.Log.LogAttrs(ctx, slog.LevelWarn, "host needs a hand", slog.String("because", m))
+		d.c.Log.LogAttrs(ctx, slog.LevelWarn, "KVM is not usable", slog.String("cause", m))
 	}
 	cache := "none"
 	if !directIO(d.c.InstancesPath) {
@@ -196,12 +208,13 @@ func (d *Driver) Init(ctx context.Context) error {
 	d.mu.Lock()
 	d.host.Accel, d.accel, d.host.Cache = accel, why, cache
 	d.mu.Unlock()
-	d.c.Log.LogAttrs(ctx, slog.LevelInfo, "hypervisor ready", slog.String("accelerator", accel), slog.String("because", why), slog.String("uri", d.c.URI))
+	d.c.Log.LogAttrs(ctx, slog.LevelInfo, "hypervisor ready", slog.String("accelerator", accel), slog.String("cause", why),
+		slog.String("uri", d.c.URI))
 	return nil
 }
 
-// passages are the folders that QEMU's user passes through to a server's disks: nobody lists them, and what is in them is closed by itself.
-// The state folder is one where the disks are below it.
+// passages returns the folders on the path to a server's disks. QEMU's user must be able to pass through them (o+x),
+// not to list them. The state folder is one of them if the instances path is below it.
 func (d *Driver) passages() []string {
 	dirs := []string{d.c.InstancesPath, d.c.CacheDir}
 	if below, err := filepath.Rel(d.c.StateDir, d.c.InstancesPath); err == nil && filepath.IsLocal(below) && below != "." {
@@ -210,13 +223,14 @@ func (d *Driver) passages() []string {
 	return dirs
 }
 
-// Accelerator is "kvm" or "qemu" (emulation) and why; after Init.
+// Accelerator returns "kvm" or "qemu" (emulation) and the reason. Call it after Init.
 func (d *Driver) Accelerator() (name, why string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.host.Accel, d.accel
 }
 
+// accelerator returns the configured accelerator, or the one that the probe found to work, with the reason.
 func (d *Driver) accelerator(ctx context.Context) (string, string, error) {
 	if d.c.VirtType != "auto" {
 		return d.c.VirtType, "configured", nil
@@ -231,45 +245,14 @@ func (d *Driver) accelerator(ctx context.Context) (string, string, error) {
 	return "qemu", v.Reason, nil
 }
 
+// hostConfig returns the properties of this host that a domain's definition depends on.
 func (d *Driver) hostConfig() domain.Host {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.host
 }
 
-// Names with a dot in front are under way or on their way out; nobody else looks at them.
-const (
-	madeSuffix = ".new"
-	goneSuffix = ".gone"
-)
-
-// sweep removes what was under way when the process ended.
-func sweep(dir string) error {
-	es, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range es {
-		if n := e.Name(); strings.HasPrefix(n, ".") && (strings.HasSuffix(n, madeSuffix) || strings.HasSuffix(n, goneSuffix)) {
-			if err := os.RemoveAll(filepath.Join(dir, n)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (d *Driver) folder(id string) string { return filepath.Join(d.c.InstancesPath, filepath.Base(id)) }
-
-func (d *Driver) hasFolder(id string) (bool, error) {
-	_, err := os.Stat(d.folder(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// diskFull makes a full disk a fault that says so.
+// diskFull returns fault.Unavailable with a clear text if err means that the disk is full, else err.
 func (d *Driver) diskFull(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fault.Unavailablef("The disk of host %s is full.", d.c.Hostname).Because(err)

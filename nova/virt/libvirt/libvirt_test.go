@@ -17,7 +17,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// idle is a disk whose boot sector does nothing, for ever.
+// idle returns a disk whose boot sector is an endless loop.
 func idle() []byte {
 	b := make([]byte, 64<<10)
 	copy(b, "\xfb\xf4\xeb\xfc") // sti; hlt; jmp to the beginning
@@ -37,7 +37,7 @@ func open(t *testing.T, c libvirt.Config) *libvirt.Driver {
 	return d
 }
 
-func TestObeysTheContract(t *testing.T) {
+func TestContract(t *testing.T) {
 	t.Parallel()
 	daemon := libvirttest.Start(t)
 	emulator := libvirttest.NewEmulator(t)
@@ -80,7 +80,7 @@ func destroyAll(t *testing.T, d virt.Driver) {
 	}
 }
 
-// instances is a folder that QEMU's user can pass through.
+// instances returns a new folder that QEMU's user can pass through.
 func instances(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -92,14 +92,15 @@ func instances(t *testing.T) string {
 	return dir
 }
 
-func TestADeadDaemonIsUnavailableAndComesBack(t *testing.T) {
+func TestDriverReconnectsToTheDaemon(t *testing.T) {
 	t.Parallel()
 	daemon := libvirttest.Start(t)
 	c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu"}
 	d := open(t, c)
 	t.Cleanup(func() { destroyAll(t, d) })
 	ctx := t.Context()
-	s := virttest.Harness{Image: nova.ImageMeta{ID: "11111111-2222-4333-8444-555555555555", DiskFormat: "raw", Size: 64 << 10}}.Spec()
+	s := virttest.Harness{Image: nova.ImageMeta{ID: "11111111-2222-4333-8444-555555555555",
+		DiskFormat: "raw", Size: 64 << 10}}.Spec()
 	for _, err := range []error{d.Prepare(ctx, s, bytesImages{idle()}), d.Spawn(ctx, s)} {
 		if err != nil {
 			t.Fatal(err)
@@ -132,7 +133,8 @@ func TestADeadDaemonIsUnavailableAndComesBack(t *testing.T) {
 	}
 
 	daemon.Stop(t)
-	for name, err := range map[string]error{"start": d.Start(ctx, s), "stop": d.Stop(ctx, s.ID, 0), "destroy": d.Destroy(ctx, s.ID), "init": d.Init(ctx)} {
+	for name, err := range map[string]error{"start": d.Start(ctx, s), "stop": d.Stop(ctx, s.ID, 0),
+		"destroy": d.Destroy(ctx, s.ID), "init": d.Init(ctx)} {
 		if !fault.Is(err, fault.Unavailable) {
 			t.Errorf("%s without a daemon: got %v, want an Unavailable fault", name, err)
 		}
@@ -140,7 +142,7 @@ func TestADeadDaemonIsUnavailableAndComesBack(t *testing.T) {
 	libvirttest.KillGuest(t, s.ID)
 	daemon.Run(t)
 	late := time.After(20 * time.Second)
-	// The daemon answers before it has looked at the guests it finds.
+	// A restarted daemon answers before it has found its guests.
 	for tick := time.Tick(50 * time.Millisecond); ; <-tick {
 		i, err := d.Info(ctx, s.ID)
 		if err == nil && i.Power == nova.Shutdown {

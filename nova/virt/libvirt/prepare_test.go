@@ -18,7 +18,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// tools runs the real programs, unless one of them shall fail, and remembers what was run.
+// tools runs the real programs and records them. It can let one of them fail.
 type tools struct {
 	fail func(argv []string) error
 
@@ -38,7 +38,7 @@ func (r *tools) Run(ctx context.Context, c command.Cmd) (command.Result, error) 
 	return command.Runner{}.Run(ctx, c)
 }
 
-// offline is a driver without a daemon: Prepare needs none.
+// offline returns a driver without a daemon, which Prepare does not need.
 func offline(t *testing.T, change func(*libvirt.Config)) (*libvirt.Driver, string) {
 	t.Helper()
 	if _, err := exec.LookPath("qemu-img"); err != nil {
@@ -64,7 +64,7 @@ func server(format string, size int) *nova.Spec {
 		Image: nova.ImageMeta{ID: ids.UUID(), DiskFormat: format, ContainerFormat: "bare", Size: int64(size)}}
 }
 
-// img makes an image with qemu-img.
+// img returns an image made by qemu-img.
 func img(t *testing.T, args ...string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "img")
@@ -81,7 +81,7 @@ func img(t *testing.T, args ...string) []byte {
 	return b
 }
 
-// left is every file below dir.
+// left returns the names of all files below dir.
 func left(t *testing.T, dir string) []string {
 	t.Helper()
 	var out []string
@@ -97,7 +97,7 @@ func left(t *testing.T, dir string) []string {
 	return out
 }
 
-func TestDangerousAndWrongImagesAreRefused(t *testing.T) {
+func TestDangerousAndWrongImagesAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, format string
@@ -111,11 +111,16 @@ func TestDangerousAndWrongImagesAreRefused(t *testing.T) {
 		{"data file", "qcow2", func(t *testing.T) []byte {
 			return img(t, "create", "-q", "-f", "qcow2", "-o", "data_file=IMG.data", "IMG", "1M")
 		}, fault.Invalid, "external data file"},
-		{"qcow2 called raw", "raw", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "qcow2", "IMG", "1M") }, fault.Invalid, "its data is qcow2"},
-		{"raw called qcow2", "qcow2", func(*testing.T) []byte { return idle() }, fault.Invalid, "is said to be qcow2, but its data is"},
-		{"vmdk", "vmdk", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "vmdk", "IMG", "1M") }, fault.Invalid, "vmdk"},
-		{"too large inside", "qcow2", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "qcow2", "IMG", "3G") }, fault.TooLarge, "3072 MiB"},
-		{"broken vhdx", "vhdx", func(*testing.T) []byte { return append([]byte("vhdxfile"), make([]byte, 4096)...) }, fault.Invalid, "header is cut off"},
+		{"qcow2 called raw", "raw", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "qcow2", "IMG", "1M") },
+			fault.Invalid, "its data is qcow2"},
+		{"raw called qcow2", "qcow2", func(*testing.T) []byte { return idle() }, fault.Invalid,
+			"is said to be qcow2, but its data is"},
+		{"vmdk", "vmdk", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "vmdk", "IMG", "1M") },
+			fault.Invalid, "vmdk"},
+		{"too large inside", "qcow2", func(t *testing.T) []byte { return img(t, "create", "-q", "-f", "qcow2", "IMG", "3G") },
+			fault.TooLarge, "3072 MiB"},
+		{"broken vhdx", "vhdx", func(*testing.T) []byte { return append([]byte("vhdxfile"), make([]byte, 4096)...) },
+			fault.Invalid, "header is cut off"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -177,7 +182,8 @@ func TestPreparedServerHasItsDisks(t *testing.T) {
 		}
 	}
 	out, err := exec.CommandContext(t.Context(), "qemu-img", "info", filepath.Join(dir, s.ID, "disk")).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "virtual size: 1 GiB") || !strings.Contains(string(out), "backing file format: raw") {
+	if err != nil || !strings.Contains(string(out), "virtual size: 1 GiB") ||
+		!strings.Contains(string(out), "backing file format: raw") {
 		t.Errorf("overlay: %s, %v", out, err)
 	}
 	n := len(run.ran)
@@ -217,7 +223,7 @@ func TestAFailedPrepareLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestInitSweepsWhatACrashLeft(t *testing.T) {
+func TestInitRemovesUnfinishedFiles(t *testing.T) {
 	t.Parallel()
 	d, dir := offline(t, nil)
 	s := server("raw", 64<<10)
@@ -237,12 +243,14 @@ func TestInitSweepsWhatACrashLeft(t *testing.T) {
 	}
 }
 
-func TestBadConfigurationIsRefused(t *testing.T) {
+func TestBadConfigurationIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]libvirt.Config{
-		"no folder": {}, "virt_type": {InstancesPath: "/x", VirtType: "xen"}, "cpu_mode": {InstancesPath: "/x", CPUMode: "fast"},
+		"no folder": {}, "virt_type": {InstancesPath: "/x", VirtType: "xen"},
+		"cpu_mode":  {InstancesPath: "/x", CPUMode: "fast"},
 		"cpu_model": {InstancesPath: "/x", CPUMode: "custom"}, "far away": {InstancesPath: "/x", URI: "qemu+tcp://h/system"},
-		"another hypervisor": {InstancesPath: "/x", URI: "lxc:///"}, "no such user": {InstancesPath: "/x", User: "nobody-by-this-name"},
+		"another hypervisor": {InstancesPath: "/x", URI: "lxc:///"}, "no such user": {InstancesPath: "/x",
+			User: "nobody-by-this-name"},
 	} {
 		if _, err := libvirt.New(c); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: got %v, want an Invalid fault", name, err)

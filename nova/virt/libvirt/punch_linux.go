@@ -5,7 +5,8 @@ import (
 	"syscall"
 )
 
-// punch gives the disk back what the first n bytes of a file take; the file keeps its size, so who writes at its end goes on there.
+// punch frees the disk space of the first n bytes of a file. The file keeps its size, so a program that appends to it
+// continues.
 func punch(f *os.File, n int64) error {
 	const keepSize, punchHole = 1, 2 // of fallocate(2)
 	return syscall.Fallocate(int(f.Fd()), keepSize|punchHole, 0, n)

@@ -7,4 +7,5 @@ import (
 	"os"
 )
 
+// punch is not possible on this system.
 func punch(*os.File, int64) error { return errors.ErrUnsupported }

@@ -16,7 +16,8 @@ import (
 	"hypernova/nova/virt"
 )
 
-// Resources is what libvirt says of the host's processor and memory and the file system of the disks says of itself.
+// Resources returns the host's processors, memory and disk, as libvirt and the file system of the instances path report
+// them.
 func (d *Driver) Resources(ctx context.Context) (virt.Resources, error) {
 	r := virt.Resources{Hostname: d.c.Hostname, HostIP: d.c.HostIP, Type: "QEMU"}
 	var (
@@ -62,6 +63,7 @@ func (d *Driver) Resources(ctx context.Context) (virt.Resources, error) {
 	return r, nil
 }
 
+// disk sets the size and free space of the instances path's file system, in GiB.
 func (d *Driver) disk(r *virt.Resources) error {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(d.c.InstancesPath, &st); err != nil {
@@ -72,7 +74,7 @@ func (d *Driver) disk(r *virt.Resources) error {
 	return nil
 }
 
-// cpuInfo has the form of nova's cpu_info.
+// cpuInfo returns the processor in the form of nova's cpu_info.
 func cpuInfo(c libvirtxml.Caps) map[string]any {
 	cpu := c.Host.CPU
 	if cpu == nil {
@@ -90,24 +92,34 @@ func cpuInfo(c libvirtxml.Caps) map[string]any {
 	if t := cpu.Topology; t != nil {
 		topology["sockets"], topology["cores"], topology["threads"] = t.Sockets, t.Cores, t.Threads
 	}
-	return map[string]any{"arch": cpu.Arch, "model": cpu.Model, "vendor": cpu.Vendor, "features": features, "topology": topology}
+	return map[string]any{"arch": cpu.Arch, "model": cpu.Model, "vendor": cpu.Vendor, "features": features,
+		"topology": topology}
 }
 
-// traits are placement's names for what servers can have here. Processor features count only where the guest really gets them.
+// traits returns the placement traits of this host. It has processor features only with KVM: emulated guests do not get
+// them.
 func traits(c libvirtxml.Caps, accel string) []string {
 	out := []string{
-		"COMPUTE_NODE", "COMPUTE_IMAGE_TYPE_RAW", "COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_VDI", "COMPUTE_IMAGE_TYPE_VHD", "COMPUTE_IMAGE_TYPE_VHDX",
-		"COMPUTE_STORAGE_BUS_VIRTIO", "COMPUTE_STORAGE_BUS_SCSI", "COMPUTE_STORAGE_BUS_SATA", "COMPUTE_STORAGE_BUS_USB",
-		"COMPUTE_NET_VIF_MODEL_VIRTIO", "COMPUTE_NET_VIF_MODEL_E1000", "COMPUTE_NET_VIF_MODEL_E1000E", "COMPUTE_NET_VIF_MODEL_RTL8139", "COMPUTE_NET_VIF_MODEL_VMXNET3",
-		"COMPUTE_GRAPHICS_MODEL_VGA", "COMPUTE_GRAPHICS_MODEL_VIRTIO", "COMPUTE_GRAPHICS_MODEL_CIRRUS", "COMPUTE_GRAPHICS_MODEL_BOCHS", "COMPUTE_GRAPHICS_MODEL_NONE",
+		"COMPUTE_NODE",
+		"COMPUTE_IMAGE_TYPE_RAW", "COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_VDI", "COMPUTE_IMAGE_TYPE_VHD",
+		"COMPUTE_IMAGE_TYPE_VHDX",
+		"COMPUTE_STORAGE_BUS_VIRTIO", "COMPUTE_STORAGE_BUS_SCSI", "COMPUTE_STORAGE_BUS_SATA",
+		"COMPUTE_STORAGE_BUS_USB",
+		"COMPUTE_NET_VIF_MODEL_VIRTIO", "COMPUTE_NET_VIF_MODEL_E1000", "COMPUTE_NET_VIF_MODEL_E1000E",
+		"COMPUTE_NET_VIF_MODEL_RTL8139", "COMPUTE_NET_VIF_MODEL_VMXNET3",
+		"COMPUTE_GRAPHICS_MODEL_VGA", "COMPUTE_GRAPHICS_MODEL_VIRTIO", "COMPUTE_GRAPHICS_MODEL_CIRRUS",
+		"COMPUTE_GRAPHICS_MODEL_BOCHS", "COMPUTE_GRAPHICS_MODEL_NONE",
 	}
 	if accel != "kvm" || c.Host.CPU == nil {
 		return out
 	}
-	known := map[string]string{"sse4.1": "SSE41", "sse4.2": "SSE42", "sse4_1": "SSE41", "sse4_2": "SSE42", "avx": "AVX", "avx2": "AVX2", "avx512f": "AVX512F",
-		"avx512dq": "AVX512DQ", "avx512cd": "AVX512CD", "avx512bw": "AVX512BW", "avx512vl": "AVX512VL", "aes": "AESNI", "sha-ni": "SHA", "bmi1": "BMI",
-		"bmi2": "BMI2", "fma": "FMA3", "f16c": "F16C", "clmul": "CLMUL", "vmx": "VMX", "svm": "SVM", "mmx": "MMX", "sse": "SSE", "sse2": "SSE2",
-		"sse3": "SSE3", "ssse3": "SSSE3", "abm": "ABM", "sse4a": "SSE4A"}
+	known := map[string]string{
+		"sse4.1": "SSE41", "sse4.2": "SSE42", "sse4_1": "SSE41", "sse4_2": "SSE42", "avx": "AVX", "avx2": "AVX2",
+		"avx512f": "AVX512F", "avx512dq": "AVX512DQ", "avx512cd": "AVX512CD", "avx512bw": "AVX512BW",
+		"avx512vl": "AVX512VL", "aes": "AESNI", "sha-ni": "SHA", "bmi1": "BMI", "bmi2": "BMI2", "fma": "FMA3",
+		"f16c": "F16C", "clmul": "CLMUL", "vmx": "VMX", "svm": "SVM", "mmx": "MMX", "sse": "SSE", "sse2": "SSE2",
+		"sse3": "SSE3", "ssse3": "SSSE3", "abm": "ABM", "sse4a": "SSE4A",
+	}
 	for _, f := range c.Host.CPU.FeatureFlags {
 		if t, ok := known[f.Name]; ok {
 			out = append(out, "HW_CPU_X86_"+t)
@@ -117,7 +129,7 @@ func traits(c libvirtxml.Caps, accel string) []string {
 	return slices.Compact(out)
 }
 
-// available is the memory in MiB that could be had without swapping; 0 where the host does not say.
+// available returns the memory in MiB that is available without swapping, or 0 if the host does not report it.
 func available() int64 {
 	f, err := os.Open("/proc/meminfo")
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	wire "github.com/digitalocean/go-libvirt"
 
 	"hypernova/nova/virt"
-	"hypernova/nova/virt/libvirt/domain"
 	"hypernova/oslo/fault"
 )
 
 var _ virt.Finder = (*Driver)(nil)
 
-// Strays asks libvirt for all domains. Those that bear another cloud's mark are that one's; those without a mark, which an earlier release
-// defined, are this cloud's where their files lie below its state folder.
+// Strays lists the domains of this cloud's servers whose folders are not below the instances path, for example because
+// it was changed. Domains with another cloud's owner mark do not count. Domains without a mark, which an earlier
+// release defined, count if their files are below the state folder.
 func (d *Driver) Strays(ctx context.Context) ([]virt.Stray, error) {
 	var all []wire.Domain
 	err := d.conn.call(ctx, func(lv *wire.Libvirt) error {
@@ -31,52 +31,40 @@ func (d *Driver) Strays(ctx context.Context) ([]virt.Stray, error) {
 	var out []virt.Stray
 	for _, dom := range all {
 		id := uuid(dom.UUID)
-		if has, err := d.hasFolder(id); err != nil || has || dom.Name != virt.DomainName(id) {
+		if has, err := d.folders.has(id); err != nil || has || dom.Name != virt.DomainName(id) {
 			if err != nil {
 				return nil, err
 			}
 			continue
 		}
-		b, err := d.belongs(ctx, id)
+		b, err := d.domains.belongs(ctx, id)
 		if fault.Is(err, fault.NotFound) {
-			continue // it has gone meanwhile
+			continue // removed in the meantime
 		}
 		if err != nil {
 			return nil, err
 		}
 		below, rerr := filepath.Rel(d.c.StateDir, b.Folder)
-		if unmarked := b.Owner == 0 && b.Ours && rerr == nil && filepath.IsLocal(below); !unmarked && (b.Owner == 0 || b.Owner != d.c.Owner) {
+		if unmarked := b.Owner == 0 && b.Ours && rerr == nil && filepath.IsLocal(below); !unmarked &&
+			(b.Owner == 0 || b.Owner != d.c.Owner) {
 			continue
 		}
-		m, err := d.look(ctx, id)
+		g, err := d.domains.state(ctx, id)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}
-		out = append(out, virt.Stray{Info: d.info(id, m), Folder: b.Folder})
+		out = append(out, virt.Stray{Info: d.info(id, g), Folder: b.Folder})
 	}
 	return out, nil
 }
 
-func (d *Driver) belongs(ctx context.Context, id string) (domain.Belonging, error) {
-	text := ""
-	err := d.on(ctx, id, func(lv *wire.Libvirt, dom wire.Domain) error {
-		got, err := lv.DomainGetXMLDesc(dom, 0)
-		text = got
-		return err
-	})
-	if err != nil {
-		return domain.Belonging{}, err
-	}
-	return domain.Belongs(id, text)
-}
-
-// elsewhere is the folder of a server that has none below the instances path, by what its definition says; empty: there is none. Only one
-// that Prepare made counts.
+// elsewhere returns the folder of a server that has none below the instances path, as its definition in libvirt names
+// it. It is empty if there is none. Only a folder that Prepare made counts.
 func (d *Driver) elsewhere(ctx context.Context, id string) (string, error) {
-	if has, err := d.hasFolder(id); err != nil || has {
+	if has, err := d.folders.has(id); err != nil || has {
 		return "", err
 	}
-	b, err := d.belongs(ctx, id)
+	b, err := d.domains.belongs(ctx, id)
 	if err != nil || b.Folder == "" {
 		return "", noDomain(err)
 	}
@@ -89,6 +77,7 @@ func (d *Driver) elsewhere(ctx context.Context, id string) (string, error) {
 	return b.Folder, nil
 }
 
+// noDomain returns err, or nil if err says that there is no domain.
 func noDomain(err error) error {
 	if fault.Is(err, fault.NotFound) {
 		return nil

@@ -14,7 +14,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// A server whose folder is not below the instances path any more is found by its mark, and removed with its files, and nobody else's is.
+// A server whose folder is not below the instances path any more is found by its owner mark and removed with its files.
+// Servers of other clouds are not found.
 func TestStraysAreFoundByTheirMark(t *testing.T) {
 	t.Parallel()
 	daemon := libvirttest.Start(t)
@@ -22,7 +23,8 @@ func TestStraysAreFoundByTheirMark(t *testing.T) {
 	old := open(t, c)
 	t.Cleanup(func() { destroyAll(t, old) })
 	ctx := t.Context()
-	s := virttest.Harness{Image: nova.ImageMeta{ID: "11111111-2222-4333-8444-555555555555", DiskFormat: "raw", Size: 64 << 10}}.Spec()
+	s := virttest.Harness{Image: nova.ImageMeta{ID: "11111111-2222-4333-8444-555555555555",
+		DiskFormat: "raw", Size: 64 << 10}}.Spec()
 	for _, err := range []error{old.Prepare(ctx, s, bytesImages{idle()}), old.Spawn(ctx, s)} {
 		if err != nil {
 			t.Fatal(err)
@@ -40,7 +42,8 @@ func TestStraysAreFoundByTheirMark(t *testing.T) {
 		t.Errorf("of another cloud: got %+v, %v, want none", strays, err)
 	}
 	strays, err := moved.Strays(ctx)
-	if err != nil || len(strays) != 1 || strays[0].ID != s.ID || strays[0].Folder != folder || strays[0].Power != nova.Running {
+	if err != nil || len(strays) != 1 || strays[0].ID != s.ID || strays[0].Folder != folder ||
+		strays[0].Power != nova.Running {
 		t.Errorf("elsewhere: got %+v, %v, want server %s in %s", strays, err, s.ID, folder)
 	}
 	for range 2 {

@@ -9,7 +9,8 @@ import (
 	"hypernova/nova/virt"
 )
 
-// Uptime is what the kernel says of itself. Nobody counts as logged in: a host of guests keeps no such list.
+// Uptime returns the host's uptime in the format of uptime(1), from the kernel's figures. The number of users is 0,
+// because no login records are read.
 func (d *Driver) Uptime(context.Context) (string, error) {
 	up, err := os.ReadFile("/proc/uptime")
 	if err != nil {
@@ -22,6 +23,7 @@ func (d *Driver) Uptime(context.Context) (string, error) {
 	return uptimeText(d.c.Now(), string(up), string(load))
 }
 
+// uptimeText formats the contents of /proc/uptime and /proc/loadavg.
 func uptimeText(now time.Time, up, load string) (string, error) {
 	var seconds float64
 	if _, err := fmt.Sscan(up, &seconds); err != nil {

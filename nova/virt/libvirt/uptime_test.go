@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestUptimeOfTheKernel(t *testing.T) {
+func TestUptimeText(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	got, err := uptimeText(at, "5160.22 20000.10\n", "0.32 0.45 1.07 2/345 6789\n")

@@ -9,12 +9,12 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// imageCache lets images go that no server uses, and only those.
+// imageCache checks that a driver removes images that no server uses, the least recently used first, and no others.
 func imageCache(t *testing.T, h Harness) {
 	d, ctx := h.New(t), t.Context()
 	c, ok := d.(virt.ImageCache)
 	if !ok {
-		t.Skip("this driver keeps no images")
+		t.Skip("this driver has no image cache")
 	}
 	cleaned := func(p virt.CachePolicy, want ...*nova.Spec) {
 		t.Helper()
@@ -33,13 +33,13 @@ func imageCache(t *testing.T, h Harness) {
 	used, first, second := h.running(t, d), h.Spec(), h.Spec()
 	source := h.images()
 	first.Image.ID, second.Image.ID = ids.UUID(), ids.UUID()
-	if first.Image.ID > second.Image.ID { // of those used at the same instant the first by name goes first
+	if first.Image.ID > second.Image.ID { // images with the same time of use are removed by name
 		first, second = second, first
 	}
 	for _, s := range []*nova.Spec{first, second} {
 		must(t, d.Prepare(ctx, s, source))
 	}
-	cleaned(virt.CachePolicy{MinAge: 0}) // each has a server
+	cleaned(virt.CachePolicy{MinAge: 0}) // each is used
 	for _, s := range []*nova.Spec{first, second} {
 		must(t, d.Destroy(ctx, s.ID))
 	}

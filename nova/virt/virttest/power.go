@@ -41,7 +41,7 @@ func pause(t *testing.T, h Harness) {
 		want(t, d, s.ID, nova.Running)
 	}
 	must(t, d.Pause(ctx, s.ID))
-	must(t, d.Stop(ctx, s.ID, time.Hour)) // a frozen guest cannot obey: no use in waiting
+	must(t, d.Stop(ctx, s.ID, time.Hour)) // a paused guest cannot shut down, so this does not wait
 	want(t, d, s.ID, nova.Shutdown)
 	for name, err := range map[string]error{"pause": d.Pause(ctx, s.ID), "unpause": d.Unpause(ctx, s.ID)} {
 		if !fault.Is(err, fault.Conflict) {

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// source is images in memory.
+// source is an image store in memory. Every image has the same data.
 type source struct {
 	data            []byte
 	zeros           int64 // appended
@@ -39,7 +39,7 @@ func (s *source) count() int {
 	return s.opens
 }
 
-// stream reads until its context ends, as a network stream would.
+// stream fails when its context ends, as a network connection does.
 type stream struct {
 	ctx    context.Context
 	r      io.Reader

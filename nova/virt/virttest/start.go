@@ -10,8 +10,8 @@ import (
 	"hypernova/nova/virt"
 )
 
-// starting interrupts a caller in the middle of a start, which the hypervisor goes on with. The next caller must not be told that the server
-// runs before it does, nor when the start fails.
+// starting cancels a caller during a start that the hypervisor continues. Later calls must not return success before
+// the server runs, nor if the start fails.
 func starting(t *testing.T, h Harness) {
 	if h.Hold == nil {
 		t.Skip("the harness cannot hold a start of this driver")
@@ -31,7 +31,7 @@ func starting(t *testing.T, h Harness) {
 			passing(t, d, s.ID)
 			interrupt()
 			if err := <-first; err == nil {
-				t.Error("the interrupted spawn says that the server runs")
+				t.Error("the interrupted spawn returned success")
 			}
 			for name, f := range map[string]func(context.Context) error{
 				"spawn":   func(ctx context.Context) error { return d.Spawn(ctx, s) },
@@ -54,17 +54,17 @@ func starting(t *testing.T, h Harness) {
 			second := make(chan error, 1)
 			go func() { second <- d.Start(t.Context(), s) }()
 			passing(t, d, s.ID)
-			must(t, d.Stop(t.Context(), s.ID, 0)) // at once is at once, also in the middle of a start
+			must(t, d.Stop(t.Context(), s.ID, 0)) // without grace also during a start
 			end(false)
 			if err := <-second; err == nil {
-				t.Error("a start that was stopped says that the server runs")
+				t.Error("a start that was stopped returned success")
 			}
 			want(t, d, s.ID, nova.Shutdown)
 		})
 	}
 }
 
-// passing waits until the hypervisor shows that it is at work on a server, in both ways of asking.
+// passing waits until Info and Servers show that the hypervisor is changing the server's state.
 func passing(t *testing.T, d virt.Driver, id string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

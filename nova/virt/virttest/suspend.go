@@ -15,7 +15,7 @@ func suspend(t *testing.T, h Harness) {
 		t.Skip("the driver cannot suspend")
 	}
 	s := h.running(t, d)
-	must(t, sd.Resume(ctx, s)) // it runs
+	must(t, sd.Resume(ctx, s)) // does nothing: it runs
 	for round := range 2 {
 		for range 2 {
 			must(t, sd.Suspend(ctx, s.ID))
@@ -36,13 +36,13 @@ func suspend(t *testing.T, h Harness) {
 	}
 	must(t, d.Unpause(ctx, s.ID))
 	must(t, sd.Suspend(ctx, s.ID))
-	must(t, d.Reboot(ctx, s, false, 0)) // drops what was saved
+	must(t, d.Reboot(ctx, s, false, 0)) // discards the saved memory
 	want(t, d, s.ID, nova.Running)
 	must(t, d.Stop(ctx, s.ID, 0))
 	if err := sd.Suspend(ctx, s.ID); !fault.Is(err, fault.Conflict) {
 		t.Errorf("suspend of a stopped server: got %v, want a Conflict fault", err)
 	}
-	must(t, sd.Resume(ctx, s)) // nothing is saved: it boots
+	must(t, sd.Resume(ctx, s)) // there is no saved memory: it boots
 	want(t, d, s.ID, nova.Running)
 	unknown := h.Spec()
 	for name, err := range map[string]error{"suspend": sd.Suspend(ctx, unknown.ID), "resume": sd.Resume(ctx, unknown)} {

@@ -1,4 +1,4 @@
-// Package virttest is the suite that every hypervisor driver passes: the promises of virt.Driver, written as tests.
+// Package virttest is the test suite that every hypervisor driver must pass: the contract of virt.Driver as tests.
 package virttest
 
 import (
@@ -14,20 +14,22 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Harness says how to get at a driver. All fields but New may be zero.
+// Harness provides the driver under test. Only New is required.
 type Harness struct {
-	// New is a driver on a host of its own, with Init done; it cleans up after itself.
+	// New returns a driver on a new host, after Init. It registers its own clean-up.
 	New func(t *testing.T) virt.Driver
-	// Reopen is what a new process would see of the same host: a second driver, Init done. nil: the driver keeps nothing.
+	// Reopen returns another driver on the host of d, after Init, as a new process makes it. nil: the driver has no state
+	// outside its process.
 	Reopen func(t *testing.T, d virt.Driver) virt.Driver
-	// Kill makes a running guest stop by itself. nil: cannot be done.
+	// Kill makes a running guest crash. nil: not possible.
 	Kill func(t *testing.T, d virt.Driver, id string)
-	// Hold makes the next start of a server stay under way until end is called: with true it goes on, with false it fails. nil: cannot be done.
+	// Hold delays the next start of a server until end is called: with true it succeeds, with false it fails. nil: not
+	// possible.
 	Hold func(t *testing.T, d virt.Driver, id string) (end func(ok bool))
-	// Image and its data are something that the driver can run (it need not boot far). Default: 64 KiB called raw.
+	// Image and Data are an image that the driver can start; the guest need not boot. Default: 64 KiB of zeros, raw.
 	Image nova.ImageMeta
 	Data  []byte
-	// Grace is how long a soft stop may take before the plug is pulled; default 1 ms, as the image is not expected to listen.
+	// Grace is the time for a soft stop before the guest is powered off; default 1 ms, because the guest need not react.
 	Grace time.Duration
 }
 
@@ -48,25 +50,25 @@ func Run(t *testing.T, h Harness) {
 		name string
 		run  func(*testing.T, Harness)
 	}{
-		{"a host says what it offers", resources},
+		{"resources of a host", resources},
 		{"an unknown server is not found", unknownServer},
 		{"prepare makes a server that does not run yet", prepare},
-		{"prepare fails whole", prepareFails},
-		{"an image larger than the disk is refused", tooLarge},
-		{"one image is fetched once", fetchOnce},
-		{"a given-up prepare leaves nothing", prepareCancelled},
+		{"a failed prepare leaves nothing", prepareFails},
+		{"an image larger than the disk is rejected", tooLarge},
+		{"an image is downloaded once", fetchOnce},
+		{"a cancelled prepare leaves nothing", prepareCancelled},
 		{"spawn runs a server, once", spawn},
-		{"what is being started is not taken for started", starting},
-		{"power operations end where they say, also when repeated", power},
+		{"operations wait for a start in progress", starting},
+		{"start and stop, also repeated", power},
 		{"pause and unpause", pause},
 		{"suspend and resume", suspend},
 		{"reboot ends running", reboot},
 		{"destroy leaves nothing", destroy},
-		{"servers do not disturb each other", parallel},
-		{"a new process finds what the old one left", reopen},
-		{"a guest that stops is noticed", events},
+		{"concurrent operations on several servers", parallel},
+		{"a new process finds the servers", reopen},
+		{"a guest that stops is an event", events},
 		{"the console log is bounded", console},
-		{"images that no server uses go, others stay", imageCache},
+		{"unused images are removed", imageCache},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +77,7 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// Spec is a small server on the harness's image.
+// Spec returns a new small server with the harness's image.
 func (h Harness) Spec() *nova.Spec {
 	id := ids.UUID()
 	return &nova.Spec{ID: id, Name: "vt-" + id[:8], Hostname: "vt-" + id[:8], Project: ids.Hex(), User: ids.Hex(),
@@ -98,7 +100,8 @@ func resources(t *testing.T, h Harness) {
 	d := h.New(t)
 	r, err := d.Resources(t.Context())
 	must(t, err)
-	if r.Hostname == "" || r.HostIP == "" || r.Type == "" || r.Version <= 0 || r.VCPUs <= 0 || r.MemoryMB <= 0 || r.DiskGB <= 0 || r.CPUInfo == nil {
+	if r.Hostname == "" || r.HostIP == "" || r.Type == "" || r.Version <= 0 || r.VCPUs <= 0 || r.MemoryMB <= 0 ||
+		r.DiskGB <= 0 || r.CPUInfo == nil {
 		t.Errorf("resources lack something: %+v", r)
 	}
 	if r.Running != 0 {
@@ -117,7 +120,8 @@ func unknownServer(t *testing.T, h Harness) {
 	s := h.Spec()
 	_, err := d.Info(ctx, s.ID)
 	for name, err := range map[string]error{
-		"info": err, "spawn": d.Spawn(ctx, s), "start": d.Start(ctx, s), "stop": d.Stop(ctx, s.ID, 0), "reboot": d.Reboot(ctx, s, false, 0),
+		"info": err, "spawn": d.Spawn(ctx, s), "start": d.Start(ctx, s), "stop": d.Stop(ctx, s.ID, 0),
+		"reboot":      d.Reboot(ctx, s, false, 0),
 		"soft reboot": d.Reboot(ctx, s, true, h.Grace), "pause": d.Pause(ctx, s.ID), "unpause": d.Unpause(ctx, s.ID),
 	} {
 		if !fault.Is(err, fault.NotFound) {
@@ -169,7 +173,8 @@ func tooLarge(t *testing.T, h Harness) {
 	d := h.New(t)
 	s := h.Spec()
 	s.Image.ID, s.Image.DiskFormat, s.Image.Size = ids.UUID(), "raw", 1<<30+512
-	if err := d.Prepare(t.Context(), s, &source{data: h.Data, zeros: s.Image.Size - int64(len(h.Data))}); !fault.Is(err, fault.TooLarge) {
+	if err := d.Prepare(t.Context(), s, &source{data: h.Data, zeros: s.Image.Size - int64(len(h.Data))}); !fault.Is(err,
+		fault.TooLarge) {
 		t.Errorf("got %v, want a TooLarge fault", err)
 	}
 	list(t, d)
@@ -198,7 +203,7 @@ func prepareCancelled(t *testing.T, h Harness) {
 	src := &source{data: h.Data, onRead: cancel}
 	s := h.Spec()
 	if err := d.Prepare(ctx, s, src); err == nil {
-		// The last bytes were already on their way: then the server is there and whole.
+		// The image was complete before the cancellation: the server is prepared.
 		want(t, d, s.ID, nova.NoState)
 		return
 	}
@@ -225,11 +230,11 @@ func spawn(t *testing.T, h Harness) {
 
 func destroy(t *testing.T, h Harness) {
 	d, ctx := h.New(t), t.Context()
-	prepared, up, off, frozen := h.Spec(), h.running(t, d), h.running(t, d), h.running(t, d)
+	prepared, up, off, paused := h.Spec(), h.running(t, d), h.running(t, d), h.running(t, d)
 	must(t, d.Prepare(ctx, prepared, h.images()))
 	must(t, d.Stop(ctx, off.ID, 0))
-	must(t, d.Pause(ctx, frozen.ID))
-	for _, s := range []*nova.Spec{prepared, up, off, frozen} {
+	must(t, d.Pause(ctx, paused.ID))
+	for _, s := range []*nova.Spec{prepared, up, off, paused} {
 		for range 2 {
 			must(t, d.Destroy(ctx, s.ID))
 		}
@@ -248,7 +253,8 @@ func parallel(t *testing.T, h Harness) {
 	for range 4 {
 		wg.Go(func() {
 			s := h.Spec()
-			for _, err := range []error{d.Prepare(ctx, s, h.images()), d.Spawn(ctx, s), d.Stop(ctx, s.ID, 0), d.Start(ctx, s), d.Destroy(ctx, s.ID)} {
+			for _, err := range []error{d.Prepare(ctx, s, h.images()), d.Spawn(ctx, s), d.Stop(ctx, s.ID, 0),
+				d.Start(ctx, s), d.Destroy(ctx, s.ID)} {
 				if err != nil {
 					t.Error(err)
 				}
@@ -262,7 +268,7 @@ func parallel(t *testing.T, h Harness) {
 
 func reopen(t *testing.T, h Harness) {
 	if h.Reopen == nil {
-		t.Skip("this driver keeps nothing beyond its process")
+		t.Skip("this driver has no state outside its process")
 	}
 	d, ctx := h.New(t), t.Context()
 	up, off, prepared := h.running(t, d), h.running(t, d), h.Spec()
@@ -286,7 +292,7 @@ func events(t *testing.T, h Harness) {
 	d := h.New(t)
 	src, ok := d.(virt.EventSource)
 	if !ok || h.Kill == nil {
-		t.Skip("this driver does not tell of guests that stop by themselves")
+		t.Skip("this driver has no events")
 	}
 	s := h.running(t, d)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -297,7 +303,7 @@ func events(t *testing.T, h Harness) {
 	defer cancel()
 	wg.Go(func() { _ = src.Events(ctx, func(e virt.Event) { seen <- e }) })
 	h.Kill(t, d, s.ID)
-	for again := time.Tick(time.Second); ; { // the listener may not have been there at the first time
+	for again := time.Tick(time.Second); ; { // the first crash may be before the subscription
 		select {
 		case <-ctx.Done():
 			t.Fatal("no event came")
@@ -316,10 +322,11 @@ func events(t *testing.T, h Harness) {
 	}
 }
 
-// causes looks at what is said of a guest that has crashed, as an event and when asked, and of one that was started and stopped after that.
+// causes checks the cause of a crash in the event and in Info, and that the cause is gone after the next start and
+// stop.
 func causes(ctx context.Context, t *testing.T, h Harness, d virt.Driver, s *nova.Spec, e virt.Event) {
 	t.Helper()
-	must(t, d.Start(ctx, s)) // it may have been started again after the event
+	must(t, d.Start(ctx, s)) // the loop may have started it after the event
 	h.Kill(t, d, s.ID)
 	i, err := d.Info(ctx, s.ID)
 	for tick := time.Tick(10 * time.Millisecond); err == nil && i.Power == nova.Running; i, err = d.Info(ctx, s.ID) {
@@ -374,6 +381,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// want checks the power state of a server.
 func want(t *testing.T, d virt.Driver, id string, p nova.PowerState) {
 	t.Helper()
 	i, err := d.Info(t.Context(), id)

@@ -19,10 +19,13 @@ func TestFailuresSayWhatHappened(t *testing.T) {
 		kind fault.Kind
 		text string
 	}{
-		{"not installed", command.Cmd{Argv: []string{"no-such-program-here"}}, fault.Unavailable, "no-such-program-here is not installed"},
+		{"not installed", command.Cmd{Argv: []string{"no-such-program-here"}}, fault.Unavailable,
+			"no-such-program-here is not installed"},
 		{"its own words", command.Cmd{Argv: []string{"sh", "-c", "echo bad magic >&2; exit 3"}}, fault.Internal, "bad magic"},
-		{"full disk", command.Cmd{Argv: []string{"sh", "-c", "echo write: No space left on device >&2; exit 1"}}, fault.Unavailable, "disk of this host is full"},
-		{"too slow", command.Cmd{Argv: []string{"sh", "-c", "echo started; sleep 60"}, Timeout: 50 * time.Millisecond}, fault.Internal, "did not end within"},
+		{"full disk", command.Cmd{Argv: []string{"sh", "-c", "echo write: No space left on device >&2; exit 1"}},
+			fault.Unavailable, "disk of this host is full"},
+		{"too slow", command.Cmd{Argv: []string{"sh", "-c", "echo started; sleep 60"}, Timeout: 50 * time.Millisecond},
+			fault.Internal, "did not end within"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -38,7 +41,8 @@ func TestCancellingEndsTheProgramAndItsChildren(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	start := time.Now()
-	_, err := command.Runner{Record: func([]string) { time.AfterFunc(50*time.Millisecond, cancel) }}.Run(ctx, command.Cmd{Argv: []string{"sh", "-c", "sleep 60 & sleep 60"}})
+	_, err := command.Runner{Record: func([]string) { time.AfterFunc(50*time.Millisecond, cancel) }}.Run(ctx,
+		command.Cmd{Argv: []string{"sh", "-c", "sleep 60 & sleep 60"}})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the cancellation", err)
 	}

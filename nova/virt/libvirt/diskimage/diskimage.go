@@ -1,5 +1,5 @@
-// Package diskimage says what the data of an image really is before QEMU reads it, and refuses data that would make QEMU open other files of
-// the host, or fail on it.
+// Package diskimage detects the format of an image's data before QEMU reads it, and rejects data with which QEMU would
+// open other files of the host or fail.
 package diskimage
 
 import (
@@ -10,14 +10,14 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Info is what a header says.
+// Info is the result of Inspect.
 type Info struct {
 	Format      string // as package diskformat names it
-	VirtualSize int64  // of a qcow2 only
+	VirtualSize int64  // in bytes; 0 unless it is a qcow2
 }
 
-// Inspect reads what an image is. Data that refers to other files, is an encrypted qcow2, is of several formats at once or makes no sense is
-// fault.Invalid, with the reason.
+// Inspect detects the format of an image. It returns fault.Invalid with the reason if the data refers to other files,
+// is an encrypted qcow2, matches several formats, or is malformed.
 func Inspect(r io.ReaderAt, size int64) (Info, error) {
 	i, err := diskformat.Inspect(r, size)
 	switch {
@@ -26,7 +26,8 @@ func Inspect(r io.ReaderAt, size int64) (Info, error) {
 	case i.Danger != "":
 		return Info{}, fault.Invalidf("The image data is refused: %s.", i.Danger)
 	case i.Format == "":
-		return Info{}, fault.Invalidf("The image data is refused: it is of several formats at once: %s.", strings.Join(i.Formats, ", "))
+		return Info{}, fault.Invalidf("The image data is refused: it is of several formats at once: %s.",
+			strings.Join(i.Formats, ", "))
 	case i.Encrypted:
 		return Info{}, fault.Invalidf("The image data is refused: the qcow2 is encrypted.")
 	}
@@ -37,8 +38,9 @@ func Inspect(r io.ReaderAt, size int64) (Info, error) {
 	return out, nil
 }
 
-// Runs answers with the format by which QEMU reads the data of an image that is said to be declared and whose data is found; empty where they
-// disagree, as nova decides it: a raw disk may have a partition table, an ISO and the parts of an Amazon image are read as raw.
+// Runs returns the format with which QEMU reads an image whose disk_format is declared and whose data has the format
+// found. It is empty if they do not match. The rules are nova's: a raw disk may have a partition table; ISO images and
+// the parts of Amazon images are read as raw.
 func Runs(declared, found string) string {
 	switch declared {
 	case "ami", "aki", "ari":

@@ -12,7 +12,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// header is a qcow2 version 3 header of a 1 GiB disk with two clusters more, in which the L1 and the refcount table lie.
+// header is a qcow2 version 3 header of a 1 GiB disk with two clusters more, in which the L1 and the refcount table
+// lie.
 func header(change func(h []byte)) []byte {
 	h := make([]byte, 3<<16)
 	copy(h, "QFI\xfb")
@@ -44,12 +45,22 @@ func TestInspect(t *testing.T) {
 		{"a plain qcow2", header(nil), "qcow2", 1 << 30},
 		{"an empty file", nil, "raw", 0},
 		{"zeros", make([]byte, 4096), "raw", 0},
-		{"a backing file", header(func(h []byte) { be.PutUint64(h[8:], 1000); be.PutUint32(h[16:], 11); copy(h[1000:], "/etc/passwd") }), "", 0},
+		{"a backing file", header(func(h []byte) {
+			be.PutUint64(h[8:], 1000)
+			be.PutUint32(h[16:], 11)
+			copy(h[1000:],
+				"/etc/passwd")
+		}), "", 0},
 		{"an external data file", header(func(h []byte) { h[79] = 4 }), "", 0},
-		{"the name of a data file without its bit", header(func(h []byte) { copy(h[104:], "DATA"); h[111] = 5; copy(h[112:], "/etc/") }), "", 0},
+		{"the name of a data file without its bit",
+			header(func(h []byte) { copy(h[104:], "DATA"); h[111] = 5; copy(h[112:], "/etc/") }), "", 0},
 		{"a format of a backing file", header(func(h []byte) { be.PutUint32(h[104:], 0xe2792aca); h[111] = 3 }), "", 0},
 		{"another extension", header(func(h []byte) { be.PutUint32(h[104:], 0x6803f857); h[111] = 48 }), "qcow2", 1 << 30},
-		{"an extension without end", header(func(h []byte) { be.PutUint32(h[104:], 0x6803f857); be.PutUint32(h[108:], 1<<31) }), "", 0},
+		{"an extension without end", header(func(h []byte) {
+			be.PutUint32(h[104:], 0x6803f857)
+			be.PutUint32(h[108:],
+				1<<31)
+		}), "", 0},
 		{"encryption", header(func(h []byte) { h[35] = 2 }), "", 0},
 		{"an unknown feature", header(func(h []byte) { h[72] = 1 }), "", 0},
 		{"an unknown version", header(func(h []byte) { h[7] = 4 }), "", 0},
@@ -69,18 +80,20 @@ func TestInspect(t *testing.T) {
 		{"an unknown compression", header(func(h []byte) { h[79] = 8; be.PutUint32(h[100:], 112); h[104] = 9 }), "", 0},
 		{"zstd", header(func(h []byte) { h[79] = 8; be.PutUint32(h[100:], 112); h[104] = 1 }), "qcow2", 1 << 30},
 		{"snapshots outside", header(func(h []byte) { h[63] = 1; be.PutUint64(h[64:], 1<<40) }), "", 0},
-		{"more snapshots than there can be", header(func(h []byte) { be.PutUint32(h[60:], 1<<20); be.PutUint64(h[64:], 8) }), "", 0},
+		{"more snapshots than there can be", header(func(h []byte) { be.PutUint32(h[60:], 1<<20); be.PutUint64(h[64:], 8) }),
+			"", 0},
 		{"an absurd disk", header(func(h []byte) { be.PutUint64(h[24:], 1<<62) }), "", 0},
 		{"a VMDK descriptor", []byte("# Disk DescriptorFile\nRW 1 FLAT \"/etc/passwd\" 0"), "", 0},
 		{"a VHD by its end", append(make([]byte, 4096), append([]byte("conectix"), make([]byte, 504)...)...), "raw", 0},
-		{"a VHD with a parent", append([]byte("conectix"), append(make([]byte, 55), append([]byte{4}, make([]byte, 4096)...)...)...), "", 0},
+		{"a VHD with a parent", append([]byte("conectix"),
+			append(make([]byte, 55), append([]byte{4}, make([]byte, 4096)...)...)...), "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := diskimage.Inspect(bytes.NewReader(c.data), int64(len(c.data)))
 			if c.format == "" {
 				if !fault.Is(err, fault.Invalid) {
-					t.Errorf("got %+v, %v; want it refused", got, err)
+					t.Errorf("got %+v, %v; want it rejected", got, err)
 				}
 				return
 			}
@@ -112,7 +125,8 @@ func TestRealImages(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			name := filepath.Join(t.TempDir(), "disk")
-			if out, err := exec.CommandContext(t.Context(), qemuImg, append(append([]string{"create", "-q"}, c.args...), name, "64M")...).CombinedOutput(); err != nil {
+			if out, err := exec.CommandContext(t.Context(), qemuImg, append(append([]string{"create", "-q"}, c.args...), name,
+				"64M")...).CombinedOutput(); err != nil {
 				t.Fatalf("%s: %v", out, err)
 			}
 			b, err := os.ReadFile(name)
@@ -127,11 +141,13 @@ func TestRealImages(t *testing.T) {
 	}
 }
 
-func TestHowQEMUReadsAnImage(t *testing.T) {
+func TestRuns(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ declared, found, want string }{
-		{"raw", "raw", "raw"}, {"raw", "gpt", "raw"}, {"raw", "qcow2", ""}, {"raw", "iso", ""}, {"qcow2", "qcow2", "qcow2"}, {"qcow2", "raw", ""},
-		{"iso", "iso", "raw"}, {"iso", "raw", ""}, {"ami", "raw", "raw"}, {"ari", "gpt", "raw"}, {"aki", "qcow2", ""}, {"vhd", "vhd", "vhd"},
+		{"raw", "raw", "raw"}, {"raw", "gpt", "raw"}, {"raw", "qcow2", ""}, {"raw", "iso", ""}, {"qcow2", "qcow2", "qcow2"},
+		{"qcow2", "raw", ""},
+		{"iso", "iso", "raw"}, {"iso", "raw", ""}, {"ami", "raw", "raw"}, {"ari", "gpt", "raw"}, {"aki", "qcow2", ""},
+		{"vhd", "vhd", "vhd"},
 		{"vhdx", "vhd", ""}, {"vdi", "vdi", "vdi"}, {"vmdk", "vmdk", ""}, {"ploop", "raw", ""},
 	} {
 		if got := diskimage.Runs(c.declared, c.found); got != c.want {
@@ -140,7 +156,7 @@ func TestHowQEMUReadsAnImage(t *testing.T) {
 	}
 }
 
-// FuzzInspect: no header makes it fail otherwise than by refusing, and nothing that names another file passes.
+// FuzzInspect checks that Inspect returns only fault.Invalid errors and accepts no data that names another file.
 func FuzzInspect(f *testing.F) {
 	f.Add(header(nil))
 	f.Add(header(func(h []byte) { h[79] = 4 }))

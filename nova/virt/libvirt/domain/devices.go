@@ -6,12 +6,13 @@ import (
 	"hypernova/nova"
 )
 
-func devices(h Host, s Server, p asked) *libvirtxml.DomainDeviceList {
+// devices returns the devices of a server.
+func devices(h Host, s Server, p hardware) *libvirtxml.DomainDeviceList {
 	one := uint(0)
 	d := &libvirtxml.DomainDeviceList{
 		Emulator: h.Emulator,
 		Disks:    disks(s, p, h.Cache),
-		// The emulated USB controller costs CPU time all the time and a server needs none.
+		// An emulated USB controller uses CPU time even if it is idle.
 		Controllers: []libvirtxml.DomainController{{Type: "usb", Index: &one, Model: "none"}},
 		Serials: []libvirtxml.DomainSerial{{
 			Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
@@ -24,9 +25,10 @@ func devices(h Host, s Server, p asked) *libvirtxml.DomainDeviceList {
 		RNGs: []libvirtxml.DomainRNG{{Model: "virtio",
 			Backend: &libvirtxml.DomainRNGBackend{Random: &libvirtxml.DomainRNGBackendRandom{Device: "/dev/urandom"}}}},
 	}
-	for i := 1; i < p.serials; i++ { // the log is of the first
+	for i := 1; i < p.serials; i++ { // only the first port is logged
 		port := uint(i)
-		d.Serials = append(d.Serials, libvirtxml.DomainSerial{Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
+		d.Serials = append(d.Serials, libvirtxml.DomainSerial{Source: &libvirtxml.DomainChardevSource{
+			Pty: &libvirtxml.DomainChardevSourcePty{}},
 			Target: &libvirtxml.DomainSerialTarget{Port: &port}})
 	}
 	if p.watchdog != "" {
@@ -50,20 +52,23 @@ func devices(h Host, s Server, p asked) *libvirtxml.DomainDeviceList {
 			listen = "127.0.0.1"
 		}
 		d.Graphics = []libvirtxml.DomainGraphic{{VNC: &libvirtxml.DomainGraphicVNC{Port: -1, AutoPort: "yes",
-			Listeners: []libvirtxml.DomainGraphicListener{{Address: &libvirtxml.DomainGraphicListenerAddress{Address: listen}}}}}}
+			Listeners: []libvirtxml.DomainGraphicListener{
+				{Address: &libvirtxml.DomainGraphicListenerAddress{Address: listen}}}}}}
 		d.Videos = []libvirtxml.DomainVideo{{Model: libvirtxml.DomainVideoModel{Type: p.video}}}
 	}
 	if p.agent {
 		d.Channels = []libvirtxml.DomainChannel{{
 			Source: &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}},
-			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{Name: "org.qemu.guest_agent.0"}},
+			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{
+				Name: "org.qemu.guest_agent.0"}},
 		}}
 	}
 	return d
 }
 
-// disks names what is behind an overlay, so that nothing is ever probed, and keeps the shared file's owner as it is.
-func disks(s Server, p asked, cache string) []libvirtxml.DomainDisk {
+// disks returns the disks. It names the backing file of an overlay and its format, so that QEMU probes no format.
+// libvirt must not change the owner of the shared backing file.
+func disks(s Server, p hardware, cache string) []libvirtxml.DomainDisk {
 	if cache == "" {
 		cache = "none"
 	}
@@ -72,7 +77,7 @@ func disks(s Server, p asked, cache string) []libvirtxml.DomainDisk {
 	for _, d := range s.Disks {
 		bus := p.diskBus
 		if d.ConfigRole {
-			bus = "virtio" // guests without a driver for SATA could not read it otherwise
+			bus = "virtio" // some guests have no driver for SATA
 		}
 		prefix := "sd"
 		switch bus {
@@ -109,8 +114,8 @@ func disks(s Server, p asked, cache string) []libvirtxml.DomainDisk {
 	return out
 }
 
-// nic is plugged into a tap that the network agent has made; it outlives the domain.
-func nic(n nova.NIC, p asked) libvirtxml.DomainInterface {
+// nic returns an interface on a tap device that the neutron agent has made. The device remains when the domain ends.
+func nic(n nova.NIC, p hardware) libvirtxml.DomainInterface {
 	x := libvirtxml.DomainInterface{
 		MAC:    &libvirtxml.DomainInterfaceMAC{Address: n.MAC},
 		Source: &libvirtxml.DomainInterfaceSource{Ethernet: &libvirtxml.DomainInterfaceSourceEthernet{}},

@@ -1,5 +1,5 @@
-// Package domain writes libvirt's definition of a server: a pure function from the spec, the host's habits and the paths of the disks to XML.
-// What image properties and flavors may ask for is checked here, so that a bad one is refused before anything is made.
+// Package domain builds libvirt's XML definition of a server from its spec, the host's configuration and the paths of
+// its disks. It checks the hardware that image properties and extra specs request. It reads nothing from the host.
 package domain
 
 import (
@@ -14,37 +14,37 @@ import (
 	"hypernova/nova/virt"
 )
 
-// Host is what all servers of a host have in common.
+// Host is the configuration that all servers of a host share.
 type Host struct {
 	Accel    string // "kvm" or "qemu" (emulation)
 	Emulator string // empty: libvirt's choice
 	CPUMode  string // none, host-model, host-passthrough, maximum, custom; empty: by Accel
 	CPUModel string // for custom
 	Machine  string // empty: q35
-	Listen   string // where VNC listens; empty: 127.0.0.1
+	Listen   string // address of the VNC servers; empty: 127.0.0.1
 	Cache    string // disk cache mode; empty: none, which needs a file system with direct I/O
-	Version  string // of this program, for the guest's firmware tables
-	Owner    uint32 // the mark of the cloud that domains belong to; 0: none
+	Version  string // version of this program, for the guest's SMBIOS tables
+	Owner    uint32 // owner mark of the cloud; 0: none
 }
 
-// Disk is a file that becomes a disk. Base, for a qcow2 overlay, is the file behind it.
+// Disk is a file that is attached as a disk. Base is the backing file of a qcow2 overlay.
 type Disk struct {
 	Path, Format         string
 	Base, BaseFormat     string
-	ReadOnly, ConfigRole bool // ConfigRole: the config drive, which stays on virtio whatever the image asks for
+	ReadOnly, ConfigRole bool // ConfigRole: the config drive, which is always on virtio
 	Serial               string
 }
 
-// Server is one server to define.
+// Server is a server to define.
 type Server struct {
 	Spec    *nova.Spec
 	Disks   []Disk // the first is the root disk
-	Console string // file that the serial console is logged to
+	Console string // file of the serial console's log
 }
 
-// XML is the domain definition; fault.Invalid where the image or flavor asks for what cannot be.
+// XML returns the domain definition. It returns fault.Invalid if the image or flavor requests unsupported hardware.
 func XML(h Host, s Server) (string, error) {
-	p, err := wishes(s.Spec, h)
+	p, err := hardwareOf(s.Spec, h)
 	if err != nil {
 		return "", err
 	}
@@ -65,13 +65,13 @@ func XML(h Host, s Server) (string, error) {
 	return d.Marshal()
 }
 
-// number is an extra spec of the flavor that is a number above zero.
+// number returns an extra spec of the flavor. ok is false unless it is a number above zero.
 func number(s *nova.Spec, key string) (uint64, bool) {
 	n, err := strconv.ParseUint(s.Flavor.ExtraSpecs[key], 10, 64)
 	return n, err == nil && n > 0
 }
 
-// cpuTune is the share of the host's processors that the flavor grants; nil where it says nothing.
+// cpuTune returns the flavor's CPU limits (quota:cpu_*), or nil if it has none.
 func cpuTune(s *nova.Spec) *libvirtxml.DomainCPUTune {
 	t := &libvirtxml.DomainCPUTune{}
 	some := false
@@ -90,15 +90,17 @@ func cpuTune(s *nova.Spec) *libvirtxml.DomainCPUTune {
 	return t
 }
 
-// ioTune bounds what a disk may be asked for by what the flavor grants; nil where it says nothing.
+// ioTune returns the flavor's limits of each disk (quota:disk_*), or nil if it has none.
 func ioTune(s *nova.Spec) *libvirtxml.DomainDiskIOTune {
 	t := &libvirtxml.DomainDiskIOTune{}
 	some := false
 	for key, to := range map[string]*uint64{
 		"total_bytes_sec": &t.TotalBytesSec, "read_bytes_sec": &t.ReadBytesSec, "write_bytes_sec": &t.WriteBytesSec,
 		"total_iops_sec": &t.TotalIopsSec, "read_iops_sec": &t.ReadIopsSec, "write_iops_sec": &t.WriteIopsSec,
-		"total_bytes_sec_max": &t.TotalBytesSecMax, "read_bytes_sec_max": &t.ReadBytesSecMax, "write_bytes_sec_max": &t.WriteBytesSecMax,
-		"total_iops_sec_max": &t.TotalIopsSecMax, "read_iops_sec_max": &t.ReadIopsSecMax, "write_iops_sec_max": &t.WriteIopsSecMax,
+		"total_bytes_sec_max": &t.TotalBytesSecMax, "read_bytes_sec_max": &t.ReadBytesSecMax,
+		"write_bytes_sec_max": &t.WriteBytesSecMax,
+		"total_iops_sec_max":  &t.TotalIopsSecMax, "read_iops_sec_max": &t.ReadIopsSecMax,
+		"write_iops_sec_max": &t.WriteIopsSecMax,
 	} {
 		if n, ok := number(s, "quota:disk_"+key); ok {
 			*to, some = n, true
@@ -110,7 +112,7 @@ func ioTune(s *nova.Spec) *libvirtxml.DomainDiskIOTune {
 	return t
 }
 
-func operatingSystem(p asked) *libvirtxml.DomainOS {
+func operatingSystem(p hardware) *libvirtxml.DomainOS {
 	os := &libvirtxml.DomainOS{
 		Type:        &libvirtxml.DomainOSType{Arch: "x86_64", Machine: p.machine, Type: "hvm"},
 		BootDevices: []libvirtxml.DomainBootDevice{{Dev: "hd"}},
@@ -125,7 +127,7 @@ func operatingSystem(p asked) *libvirtxml.DomainOS {
 	return os
 }
 
-func features(p asked, h Host) *libvirtxml.DomainFeatureList {
+func features(p hardware, h Host) *libvirtxml.DomainFeatureList {
 	f := &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}}
 	if p.hidden {
 		f.KVM = &libvirtxml.DomainFeatureKVM{Hidden: &libvirtxml.DomainFeatureState{State: "on"}}
@@ -141,8 +143,9 @@ func features(p asked, h Host) *libvirtxml.DomainFeatureList {
 	return f
 }
 
-// cpu: under emulation the richest model QEMU can emulate, since qemu64 is too old for today's distributions.
-func cpu(p asked, h Host) *libvirtxml.DomainCPU {
+// cpu returns the CPU model. With emulation the default is maximum, because current distributions do not boot on
+// qemu64.
+func cpu(p hardware, h Host) *libvirtxml.DomainCPU {
 	mode := h.CPUMode
 	if mode == "" || mode == "auto" {
 		mode = "maximum"
@@ -150,7 +153,8 @@ func cpu(p asked, h Host) *libvirtxml.DomainCPU {
 			mode = "host-model"
 		}
 	}
-	c := &libvirtxml.DomainCPU{Topology: &libvirtxml.DomainCPUTopology{Sockets: p.topology.Sockets, Cores: p.topology.Cores, Threads: p.topology.Threads}}
+	c := &libvirtxml.DomainCPU{Topology: &libvirtxml.DomainCPUTopology{Sockets: p.topology.Sockets,
+		Cores: p.topology.Cores, Threads: p.topology.Threads}}
 	switch mode {
 	case "none":
 		return c
@@ -165,7 +169,7 @@ func cpu(p asked, h Host) *libvirtxml.DomainCPU {
 	return c
 }
 
-func clock(p asked, h Host) *libvirtxml.DomainClock {
+func clock(p hardware, h Host) *libvirtxml.DomainClock {
 	c := &libvirtxml.DomainClock{Offset: "utc"}
 	if p.windows {
 		c.Offset = "localtime"
@@ -173,7 +177,7 @@ func clock(p asked, h Host) *libvirtxml.DomainClock {
 	c.Timer = []libvirtxml.DomainTimer{{Name: "pit", TickPolicy: "delay"}, {Name: "rtc", TickPolicy: "catchup"}}
 	if p.hpet {
 		c.Timer = append(c.Timer, libvirtxml.DomainTimer{Name: "hpet", Present: "yes"})
-	} else if h.Accel == "kvm" { // an emulated CPU has no better clock than the HPET
+	} else if h.Accel == "kvm" { // with emulation the HPET is the best clock
 		c.Timer = append(c.Timer, libvirtxml.DomainTimer{Name: "hpet", Present: "no"})
 	}
 	if p.windows && h.Accel == "kvm" {
@@ -182,19 +186,21 @@ func clock(p asked, h Host) *libvirtxml.DomainClock {
 	return c
 }
 
-// sysinfo is how a guest knows what it runs on. The product name is what cloud-init looks for before it asks for OpenStack's metadata.
+// sysinfo returns the SMBIOS tables. cloud-init uses OpenStack's metadata service if it finds this product name.
 func sysinfo(s *nova.Spec, version string) []libvirtxml.DomainSysInfo {
-	return []libvirtxml.DomainSysInfo{{SMBIOS: &libvirtxml.DomainSysInfoSMBIOS{System: &libvirtxml.DomainSysInfoSystem{Entry: []libvirtxml.DomainSysInfoEntry{
-		{Name: "manufacturer", Value: "OpenStack Foundation"},
-		{Name: "product", Value: "OpenStack Nova"},
-		{Name: "version", Value: orDev(version)},
-		{Name: "serial", Value: s.ID},
-		{Name: "uuid", Value: s.ID},
-		{Name: "family", Value: "Virtual Machine"},
-	}}}}}
+	return []libvirtxml.DomainSysInfo{{SMBIOS: &libvirtxml.DomainSysInfoSMBIOS{System: &libvirtxml.DomainSysInfoSystem{
+		Entry: []libvirtxml.DomainSysInfoEntry{
+			{Name: "manufacturer", Value: "OpenStack Foundation"},
+			{Name: "product", Value: "OpenStack Nova"},
+			{Name: "version", Value: orDev(version)},
+			{Name: "serial", Value: s.ID},
+			{Name: "uuid", Value: s.ID},
+			{Name: "family", Value: "Virtual Machine"},
+		}}}}}
 }
 
-// metadata is in Nova's own namespace and form: monitoring tools read names, projects and flavors from it.
+// metadata returns the domain's metadata in nova's namespace and format. Monitoring tools read names, projects and
+// flavors from it.
 func metadata(s *nova.Spec, version string) string {
 	type owner struct {
 		UUID string `xml:"uuid,attr"`
@@ -241,12 +247,12 @@ func metadata(s *nova.Spec, version string) string {
 	}
 	b, err := xml.MarshalIndent(doc, "    ", "  ")
 	if err != nil {
-		return "" // cannot be: the document has only strings and numbers
+		return "" // a document of strings and numbers always marshals
 	}
 	return "\n" + string(b) + "\n  "
 }
 
-// clean drops what XML 1.0 cannot carry; libvirt refuses the whole definition otherwise.
+// clean removes characters that XML 1.0 does not allow. libvirt would reject the definition.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 && r != '\t' || r == 0x7f || r == 0xfffe || r == 0xffff || r == 0xfffd {

@@ -20,8 +20,9 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func spec(change func(*nova.Spec)) *nova.Spec {
 	s := &nova.Spec{
 		ID: "5b0f6c1e-7a34-4c1d-9f0a-3b2f8d6e1a2b", Name: "web <1>", Hostname: "web-1", Project: "p1", User: "u1",
-		Flavor:  nova.Flavor{ID: "1", Name: "m1.tiny", VCPUs: 2, RAM: 512, Disk: 1},
-		Image:   nova.ImageMeta{ID: "0d1b2c3d-1111-4222-8333-444455556666", Name: "guest", DiskFormat: "qcow2", Properties: map[string]string{}},
+		Flavor: nova.Flavor{ID: "1", Name: "m1.tiny", VCPUs: 2, RAM: 512, Disk: 1},
+		Image: nova.ImageMeta{ID: "0d1b2c3d-1111-4222-8333-444455556666", Name: "guest", DiskFormat: "qcow2",
+			Properties: map[string]string{}},
 		Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	if change != nil {
@@ -52,20 +53,26 @@ func TestGolden(t *testing.T) {
 		host domain.Host
 		spec *nova.Spec
 	}{
-		{"emulated", domain.Host{Accel: "qemu", Version: "1.0"}, spec(func(s *nova.Spec) { s.Ports = []nova.NIC{port} })},
+		{"emulated", domain.Host{Accel: "qemu", Version: "1.0"},
+			spec(func(s *nova.Spec) { s.Ports = []nova.NIC{port} })},
 		{"kvm", domain.Host{Accel: "kvm", Cache: "writeback"}, spec(nil)},
 		{"scsi-e1000", domain.Host{Accel: "kvm", CPUMode: "host-passthrough"}, spec(func(s *nova.Spec) {
 			props("hw_disk_bus", "scsi", "hw_vif_model", "e1000", "hw_qemu_guest_agent", "yes")(s)
 			s.Ports = []nova.NIC{port}
 		})},
-		{"windows-uefi", domain.Host{Accel: "kvm", CPUMode: "custom", CPUModel: "Haswell-noTSX"}, spec(props("os_type", "windows", "hw_firmware_type", "uefi", "hw_disk_bus", "sata", "hw_video_model", "qxl"))},
-		{"old-machine", domain.Host{Accel: "qemu", CPUMode: "none", Machine: "q35"}, spec(props("hw_machine_type", "pc", "hw_disk_bus", "ide", "hw_video_model", "none"))},
+		{"windows-uefi", domain.Host{Accel: "kvm", CPUMode: "custom", CPUModel: "Haswell-noTSX"},
+			spec(props("os_type", "windows", "hw_firmware_type", "uefi", "hw_disk_bus", "sata", "hw_video_model", "qxl"))},
+		{"old-machine", domain.Host{Accel: "qemu", CPUMode: "none", Machine: "q35"},
+			spec(props("hw_machine_type", "pc", "hw_disk_bus", "ide", "hw_video_model", "none"))},
 		{"devices", domain.Host{Accel: "kvm"}, spec(func(s *nova.Spec) {
-			props("hw_cpu_cores", "2", "hw_disk_bus", "scsi", "hw_scsi_model", "lsilogic", "hw_serial_port_count", "2", "hw_watchdog_action", "reset",
-				"hw_boot_menu", "true", "hw_time_hpet", "yes", "hw_pointer_model", "usbtablet", "img_hide_hypervisor_id", "1", "hw_pmu", "false",
+			props("hw_cpu_cores", "2", "hw_disk_bus", "scsi", "hw_scsi_model", "lsilogic", "hw_serial_port_count", "2",
+				"hw_watchdog_action", "reset",
+				"hw_boot_menu", "true", "hw_time_hpet", "yes", "hw_pointer_model", "usbtablet", "img_hide_hypervisor_id", "1",
+				"hw_pmu", "false",
 				"hw_rng_model", "virtio", "os_distro", "anything at all")(s)
 			s.Flavor.VCPUs, s.Flavor.ExtraSpecs = 4, map[string]string{"hw:cpu_max_sockets": "2", "quota:cpu_shares": "2048",
-				"quota:cpu_period": "100000", "quota:cpu_quota": "50000", "quota:disk_read_iops_sec": "100", "quota:disk_write_bytes_sec": "1048576"}
+				"quota:cpu_period": "100000", "quota:cpu_quota": "50000", "quota:disk_read_iops_sec": "100",
+				"quota:disk_write_bytes_sec": "1048576"}
 		})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -91,7 +98,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestImpossibleWishesAreRefused(t *testing.T) {
+func TestUnsupportedHardwareIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
@@ -105,7 +112,10 @@ func TestImpossibleWishesAreRefused(t *testing.T) {
 		{"processor", spec(props("hw_architecture", "aarch64")), "aarch64"},
 		{"no memory", spec(func(s *nova.Spec) { s.Flavor.RAM = 0 }), "no memory"},
 		{"not an id", spec(func(s *nova.Spec) { s.ID = "../x" }), "not a server id"},
-		{"port without interface", spec(func(s *nova.Spec) { s.Ports = []nova.NIC{{ID: "p9", MAC: "fa:16:3e:00:00:01"}} }), "p9"},
+		{"port without interface", spec(func(s *nova.Spec) {
+			s.Ports = []nova.NIC{{ID: "p9",
+				MAC: "fa:16:3e:00:00:01"}}
+		}), "p9"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -114,19 +124,20 @@ func TestImpossibleWishesAreRefused(t *testing.T) {
 				t.Errorf("got %v, want an Invalid fault about %q", err, c.says)
 			}
 			if cerr := domain.Check(domain.Host{Accel: "qemu"}, c.spec); !fault.Is(cerr, fault.Invalid) {
-				t.Errorf("Check let it pass: %v", cerr)
+				t.Errorf("Check accepted it: %v", cerr)
 			}
 		})
 	}
 }
 
-func TestNamesCannotBreakTheDocument(t *testing.T) {
+func TestNamesAreEscaped(t *testing.T) {
 	t.Parallel()
-	got, err := domain.XML(domain.Host{Accel: "qemu"}, domain.Server{Disks: disks, Spec: spec(func(s *nova.Spec) { s.Name = "a\x00\x1b]]></metadata>&\uffff" })})
+	got, err := domain.XML(domain.Host{Accel: "qemu"},
+		domain.Server{Disks: disks, Spec: spec(func(s *nova.Spec) { s.Name = "a\x00\x1b]]></metadata>&\uffff" })})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(got, "\x00\x1b\uffff") || strings.Count(got, "</metadata>") != 1 {
-		t.Errorf("the name broke out:\n%s", got)
+		t.Errorf("the name is not escaped:\n%s", got)
 	}
 }

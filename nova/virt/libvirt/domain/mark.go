@@ -9,10 +9,10 @@ import (
 	"libvirt.org/go/libvirtxml"
 )
 
-// markSpace is the namespace of the mark; the name is no address of anything.
+// markSpace is the XML namespace of the owner mark. It is a name, not an address.
 const markSpace = "urn:hypernova:cloud"
 
-// mark says which cloud a domain belongs to.
+// mark returns the element of the domain's metadata that names the cloud it belongs to.
 func mark(owner uint32) string {
 	if owner == 0 {
 		return ""
@@ -20,14 +20,14 @@ func mark(owner uint32) string {
 	return fmt.Sprintf("  <cloud xmlns=%q owner=\"%d\"></cloud>\n  ", markSpace, owner)
 }
 
-// Belonging is what a definition says of whose a domain is.
+// Belonging says to which cloud a domain belongs and where its files are, as its definition tells.
 type Belonging struct {
-	Owner  uint32 // 0: it bears no mark
-	Ours   bool   // it has the form of the definitions made here, by whichever cloud
-	Folder string // where the server's files lie; empty: it does not say
+	Owner  uint32 // 0: it has no mark
+	Ours   bool   // this program defined it, for this or another cloud
+	Folder string // folder of the server's files; empty if the definition has none
 }
 
-// Belongs reads a definition.
+// Belongs reads the definition of the domain of server id.
 func Belongs(id, text string) (Belonging, error) {
 	var d libvirtxml.Domain
 	if err := d.Unmarshal(text); err != nil {

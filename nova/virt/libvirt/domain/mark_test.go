@@ -6,13 +6,15 @@ import (
 	"hypernova/nova/virt/libvirt/domain"
 )
 
-func TestADomainSaysWhoseItIs(t *testing.T) {
+func TestBelongs(t *testing.T) {
 	t.Parallel()
 	s := spec(nil)
 	folder := "/srv/instances/" + s.ID
-	disks := []domain.Disk{{Path: folder + "/disk", Format: "qcow2", Base: "/srv/instances/_base/x.raw", BaseFormat: "raw"}}
+	disks := []domain.Disk{{Path: folder + "/disk", Format: "qcow2", Base: "/srv/instances/_base/x.raw",
+		BaseFormat: "raw"}}
 	for _, owner := range []uint32{0, 4711} {
-		text, err := domain.XML(domain.Host{Accel: "qemu", Owner: owner}, domain.Server{Spec: s, Disks: disks, Console: folder + "/console.log"})
+		text, err := domain.XML(domain.Host{Accel: "qemu", Owner: owner}, domain.Server{Spec: s, Disks: disks,
+			Console: folder + "/console.log"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,6 @@
-// Package iso writes small ISO 9660 volumes in memory: what a config drive is. Every volume has two trees over the same data, the plain one
-// with short upper-case names and Joliet's with the true names, so that every guest system reads it.
+// Package iso builds small ISO 9660 volumes in memory, for config drives. A volume has two directory trees over the
+// same data, so that every guest can read it: the plain tree with short upper-case names, and Joliet's with the full
+// names.
 package iso
 
 import (
@@ -15,10 +16,11 @@ import (
 
 const sector = 2048
 
-// maxSize bounds a volume; what is larger is not a config drive.
+// maxSize bounds the size of a volume.
 const maxSize = 64 << 20
 
-// Build makes a volume of files, given by slash-separated relative paths. The same input gives the same bytes.
+// Build returns a volume with the files, which are given by slash-separated relative paths. The same arguments give the
+// same bytes. It returns fault.Invalid for a bad path and fault.TooLarge for a volume of more than 64 MiB.
 func Build(label string, files map[string][]byte, now time.Time) ([]byte, error) {
 	root, total := &dir{subs: map[string]*dir{}, files: map[string][]byte{}}, 0
 	for _, name := range sortedKeys(files) {
@@ -36,7 +38,7 @@ func Build(label string, files map[string][]byte, now time.Time) ([]byte, error)
 	return w.build(root)
 }
 
-// dir is a directory to write. extent and size are by tree: plain, Joliet.
+// dir is a directory to write. Arrays of two have a value for each tree: plain, Joliet.
 type dir struct {
 	name   string
 	parent *dir
@@ -143,7 +145,7 @@ func (w *writer) take(bytes uint32) uint32 {
 	return at
 }
 
-// all lists the directories in the order of a path table: by depth, then by parent, then by name.
+// all returns the directories in the order of a path table: by depth, parent and name.
 func (d *dir) all() []*dir {
 	out := []*dir{d}
 	for i := 0; i < len(out); i++ {
@@ -154,7 +156,7 @@ func (d *dir) all() []*dir {
 	return out
 }
 
-// length is how many bytes the entries of a directory need; no entry crosses a sector.
+// length returns the size of a directory in bytes. No entry crosses a sector.
 func (d *dir) length(tree int) int {
 	n := 34 + 34
 	add := func(l int) {
@@ -169,7 +171,7 @@ func (d *dir) length(tree int) int {
 	return n
 }
 
-// entry is one name of a directory in the form of a tree.
+// entry is an entry of a directory, encoded for one tree.
 type entry struct {
 	id   string
 	name string
@@ -266,7 +268,8 @@ func (w *writer) record(id string, extent, size uint32, isDir bool) []byte {
 	both32(b[2:], extent)
 	both32(b[10:], size)
 	t := w.now
-	copy(b[18:], []byte{byte(t.Year() - 1900), byte(t.Month()), byte(t.Day()), byte(t.Hour()), byte(t.Minute()), byte(t.Second()), 0})
+	copy(b[18:], []byte{byte(t.Year() - 1900), byte(t.Month()), byte(t.Day()), byte(t.Hour()),
+		byte(t.Minute()), byte(t.Second()), 0})
 	if isDir {
 		b[25] = 2
 	}

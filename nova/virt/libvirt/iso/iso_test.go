@@ -16,7 +16,7 @@ import (
 
 var when = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// read walks the volume's tree by its descriptor, as a guest would: names to data.
+// read returns the files of one tree of a volume, found from its descriptor as a guest does.
 func read(t *testing.T, b []byte, joliet bool) (string, map[string]string) {
 	t.Helper()
 	d := b[16*2048:]
@@ -24,7 +24,7 @@ func read(t *testing.T, b []byte, joliet bool) (string, map[string]string) {
 		d = b[17*2048:]
 	}
 	if string(d[1:6]) != "CD001" || int(binary.LittleEndian.Uint32(d[80:]))*2048 != len(b) {
-		t.Fatalf("the descriptor makes no sense: %q", d[:90])
+		t.Fatalf("the descriptor is malformed: %q", d[:90])
 	}
 	name := func(s []byte) string {
 		if !joliet {
@@ -54,7 +54,7 @@ func read(t *testing.T, b []byte, joliet bool) (string, map[string]string) {
 			}
 			at, size := binary.LittleEndian.Uint32(e[2:]), binary.LittleEndian.Uint32(e[10:])
 			if at != binary.BigEndian.Uint32(e[6:]) || size != binary.BigEndian.Uint32(e[14:]) {
-				t.Fatalf("entry %q has two opinions", id)
+				t.Fatalf("the two encodings of entry %q differ", id)
 			}
 			if e[25]&2 != 0 {
 				walk(prefix+name(id)+"/", at, size)
@@ -68,7 +68,7 @@ func read(t *testing.T, b []byte, joliet bool) (string, map[string]string) {
 	return strings.TrimRight(name(d[40:72]), " "), out
 }
 
-func TestBothTreesHoldTheFiles(t *testing.T) {
+func TestBothTreesHaveTheFiles(t *testing.T) {
 	t.Parallel()
 	files := map[string][]byte{
 		"openstack/latest/meta_data.json":                []byte(`{"uuid":"x"}`),
@@ -105,16 +105,18 @@ func TestBothTreesHoldTheFiles(t *testing.T) {
 	}
 }
 
-func TestImpossibleNamesAreRefused(t *testing.T) {
+func TestBadPathsAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, files := range []map[string][]byte{
-		{"../etc/passwd": nil}, {"/abs": nil}, {"a//b": nil}, {"": nil}, {"a": nil, "a/b": nil}, {strings.Repeat("x", 65): nil},
+		{"../etc/passwd": nil}, {"/abs": nil}, {"a//b": nil}, {"": nil}, {"a": nil, "a/b": nil},
+		{strings.Repeat("x", 65): nil},
 	} {
 		if _, err := iso.Build("config-2", files, when); !fault.Is(err, fault.Invalid) {
-			t.Errorf("%q: got %v, want it refused", files, err)
+			t.Errorf("%q: got %v, want it rejected", files, err)
 		}
 	}
-	if _, err := iso.Build("config-2", map[string][]byte{"big": make([]byte, 65<<20)}, when); !fault.Is(err, fault.TooLarge) {
+	if _, err := iso.Build("config-2", map[string][]byte{"big": make([]byte, 65<<20)}, when); !fault.Is(err,
+		fault.TooLarge) {
 		t.Errorf("got %v, want a TooLarge fault", err)
 	}
 }

@@ -1,5 +1,6 @@
-// Package kvm finds out whether hardware virtualisation really works on this host. A device file proves nothing: there are machines where
-// guests start under it and then hang. So a real kernel is booted for a moment, and its answer is remembered until the next boot of the host.
+// Package kvm tests whether hardware virtualisation works on this host. The device file is no proof: on some machines
+// guests start with KVM and then hang. The test boots a kernel for a moment. Its result is stored until the next boot
+// of the host.
 package kvm
 
 import (
@@ -17,46 +18,48 @@ import (
 	"hypernova/oslo/private"
 )
 
-// Probe says with what to try. The zero value finds all it needs by itself.
+// Probe is the configuration of the test. Its zero value is ready to use.
 type Probe struct {
 	Emulator string        // default: qemu-system-x86_64 in the usual places
-	Kernel   string        // a kernel to boot, best the one of the guests; default: the host's own
-	StateDir string        // where the answer is kept; empty: nowhere
+	Kernel   string        // kernel to boot, preferably the guests'; default: the host's
+	StateDir string        // folder in which the result is stored; empty: it is not stored
 	Device   string        // default /dev/kvm
-	Timeout  time.Duration // default 15 s; a kernel that can boot does so in one or two
+	Timeout  time.Duration // default 15 s; a working kernel boots in one or two
 	Run      Runner        // default: command.Runner{}
 }
 
-// Runner runs the emulator.
+// Runner runs the emulator and blocks until it ends.
 type Runner interface {
 	Run(ctx context.Context, c command.Cmd) (command.Result, error)
 }
 
-// Verdict is the answer and why.
-type Verdict struct {
+// Result is whether KVM works, and the reason.
+type Result struct {
 	Works  bool   `json:"works"`
 	Reason string `json:"reason"`
-	Cached bool   `json:"-"`
+	Cached bool   `json:"-"` // it is the stored result of an earlier test
 }
 
-// kernelSaid is what a kernel without a root file system ends with; before it come the CPUs, the timer and the interrupt controller.
-const kernelSaid = "Unable to mount root fs"
+// bootedText is the last message of a kernel without a root file system. The kernel prints it after it has initialised
+// the CPUs, the timer and the interrupt controller.
+const bootedText = "Unable to mount root fs"
 
-// Works answers. It blocks while the probe guest runs. Doubt means no: emulation is slow but right. The error is ctx's only.
-func (p Probe) Works(ctx context.Context) (Verdict, error) {
+// Works returns the result of the test. It blocks until the test guest ends, at most Timeout. If in doubt the result is
+// that KVM does not work, because emulation is slow but correct. The only error is that of ctx.
+func (p Probe) Works(ctx context.Context) (Result, error) {
 	p = p.defaults()
 	f, err := os.OpenFile(p.Device, os.O_RDWR, 0)
 	if err != nil {
-		return Verdict{Reason: fmt.Sprintf("%s cannot be used: %v", p.Device, errors.Unwrap(err))}, nil
+		return Result{Reason: fmt.Sprintf("%s cannot be used: %v", p.Device, errors.Unwrap(err))}, nil
 	}
 	if err := f.Close(); err != nil {
-		return Verdict{Reason: err.Error()}, nil
+		return Result{Reason: err.Error()}, nil
 	}
 	if p.Emulator == "" {
-		return Verdict{Reason: "no QEMU for x86-64 is installed"}, nil
+		return Result{Reason: "no QEMU for x86-64 is installed"}, nil
 	}
 	if p.Kernel == "" {
-		return Verdict{Reason: p.Device + " is there, but no kernel was found to try it with"}, nil
+		return Result{Reason: p.Device + " is there, but no kernel was found to try it with"}, nil
 	}
 	key := p.key()
 	if v, ok := p.load(key); ok {
@@ -64,12 +67,13 @@ func (p Probe) Works(ctx context.Context) (Verdict, error) {
 	}
 	v, err := p.boot(ctx)
 	if err != nil {
-		return Verdict{}, err
+		return Result{}, err
 	}
 	p.save(key, v)
 	return v, nil
 }
 
+// defaults returns p with the empty fields set.
 func (p Probe) defaults() Probe {
 	if p.Device == "" {
 		p.Device = "/dev/kvm"
@@ -81,7 +85,8 @@ func (p Probe) defaults() Probe {
 		p.Run = command.Runner{}
 	}
 	if p.Emulator == "" {
-		p.Emulator = firstFile("/usr/bin/qemu-system-x86_64", "/usr/bin/kvm", "/usr/libexec/qemu-kvm", "/usr/local/bin/qemu-system-x86_64")
+		p.Emulator = firstFile("/usr/bin/qemu-system-x86_64", "/usr/bin/kvm", "/usr/libexec/qemu-kvm",
+			"/usr/local/bin/qemu-system-x86_64")
 	}
 	if p.Kernel == "" || !isFile(p.Kernel) {
 		p.Kernel = firstFile("/boot/vmlinuz-"+release(), "/vmlinuz", "/boot/vmlinuz")
@@ -89,39 +94,43 @@ func (p Probe) defaults() Probe {
 	return p
 }
 
-// boot starts a kernel without disks. It must get as far as looking for its root file system.
-func (p Probe) boot(ctx context.Context) (Verdict, error) {
+// boot boots a kernel without disks. KVM works if the kernel gets as far as looking for its root file system.
+func (p Probe) boot(ctx context.Context) (Result, error) {
 	start := time.Now()
-	res, err := p.Run.Run(ctx, command.Cmd{Timeout: p.Timeout, Argv: []string{p.Emulator, "-nodefaults", "-no-user-config", "-machine", "q35,accel=kvm",
+	res, err := p.Run.Run(ctx, command.Cmd{Timeout: p.Timeout, Argv: []string{p.Emulator, "-nodefaults", "-no-user-config",
+		"-machine", "q35,accel=kvm",
 		"-cpu", "host", "-smp", "2", "-m", "256", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", p.Kernel,
 		"-append", "console=ttyS0 panic=-1 root=/dev/none"}})
 	if ctx.Err() != nil {
-		return Verdict{}, ctx.Err()
+		return Result{}, ctx.Err()
 	}
 	out := string(res.Output)
 	switch {
-	case strings.Contains(out, kernelSaid):
-		return Verdict{Works: true, Reason: fmt.Sprintf("a kernel booted under it in %v", time.Since(start).Round(10*time.Millisecond))}, nil
+	case strings.Contains(out, bootedText):
+		return Result{Works: true, Reason: fmt.Sprintf("a kernel booted under it in %v",
+			time.Since(start).Round(10*time.Millisecond))}, nil
 	case res.Took >= p.Timeout:
-		return Verdict{Reason: fmt.Sprintf("a guest kernel hangs under %s (gave up after %v)", p.Device, p.Timeout)}, nil
+		return Result{Reason: fmt.Sprintf("a guest kernel hangs under %s (gave up after %v)", p.Device, p.Timeout)}, nil
 	case err != nil:
-		return Verdict{Reason: fmt.Sprintf("QEMU does not run with %s: %s", p.Device, lastLine(err.Error()))}, nil
+		return Result{Reason: fmt.Sprintf("QEMU does not run with %s: %s", p.Device, lastLine(err.Error()))}, nil
 	}
-	return Verdict{Reason: "the guest kernel stopped early under " + p.Device}, nil
+	return Result{Reason: "the guest kernel stopped early under " + p.Device}, nil
 }
 
-// Misplaced says what is wrong with the device's permissions, and the fix; empty when nothing is. Where only root may open it, libvirt, which runs
-// QEMU as another user, examines QEMU anew before each start: half a minute instead of half a second, also for emulated servers.
+// Misplaced returns a message if only root may open the device, else an empty string. libvirt runs QEMU as another
+// user. If that user cannot open the device, libvirt probes QEMU's capabilities before each start of a guest, also with
+// emulation: a start then takes half a minute instead of half a second.
 func (p Probe) Misplaced() string {
 	p = p.defaults()
 	i, err := os.Stat(p.Device)
 	if err != nil || i.Mode().Perm()&0o066 != 0 {
 		return ""
 	}
-	return fmt.Sprintf("only root may open %[1]s, which makes libvirt very slow: chgrp kvm %[1]s && chmod 660 %[1]s", p.Device)
+	return fmt.Sprintf("only root may open %[1]s, which makes libvirt very slow: chgrp kvm %[1]s && chmod 660 %[1]s",
+		p.Device)
 }
 
-// key changes when the answer could: another boot of the host, another QEMU, another kernel to try with.
+// key identifies a stored result. It changes with the boot of the host, QEMU and the test kernel.
 func (p Probe) key() string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -132,36 +141,38 @@ func (p Probe) key() string {
 
 func (p Probe) file() string { return filepath.Join(p.StateDir, "kvm.json") }
 
-type memory struct {
+// stored is the content of the file.
+type stored struct {
 	Key string `json:"key"`
-	Verdict
+	Result
 }
 
-func (p Probe) load(key string) (Verdict, bool) {
+func (p Probe) load(key string) (Result, bool) {
 	if p.StateDir == "" {
-		return Verdict{}, false
+		return Result{}, false
 	}
-	var m memory
+	var m stored
 	b, err := os.ReadFile(p.file())
 	if err != nil || json.Unmarshal(b, &m) != nil || m.Key != key {
-		return Verdict{}, false
+		return Result{}, false
 	}
 	m.Cached = true
-	return m.Verdict, true
+	return m.Result, true
 }
 
-// save is best effort: without it the next start only takes longer.
-func (p Probe) save(key string, v Verdict) {
+// save stores a result. Errors are ignored: without the file the next start only takes longer.
+func (p Probe) save(key string, v Result) {
 	if p.StateDir == "" || private.Missing(p.StateDir) != nil {
 		return
 	}
-	b, err := json.MarshalIndent(memory{key, v}, "", "  ")
+	b, err := json.MarshalIndent(stored{key, v}, "", "  ")
 	if err != nil || private.Write(p.file()+".new", append(b, '\n')) != nil {
 		return
 	}
 	_ = os.Rename(p.file()+".new", p.file())
 }
 
+// release returns the version of the running kernel.
 func release() string {
 	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
@@ -170,6 +181,7 @@ func release() string {
 	return strings.TrimSpace(string(b))
 }
 
+// stamp identifies the version of a file.
 func stamp(name string) string {
 	i, err := os.Stat(name)
 	if err != nil {
@@ -178,6 +190,7 @@ func stamp(name string) string {
 	return fmt.Sprintf("%s:%d:%d", name, i.Size(), i.ModTime().Unix())
 }
 
+// firstFile returns the first name that is a regular file, or an empty string.
 func firstFile(names ...string) string {
 	for _, n := range names {
 		if isFile(n) {

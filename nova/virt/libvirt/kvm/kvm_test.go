@@ -13,7 +13,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// emulator answers as QEMU would.
+// emulator returns a fixed result in place of QEMU.
 type emulator struct {
 	out  string
 	took time.Duration
@@ -35,7 +35,7 @@ func file(t *testing.T, name string) string {
 	return name
 }
 
-func TestOnlyABootedKernelProvesIt(t *testing.T) {
+func TestKVMWorksOnlyIfAKernelBoots(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -44,20 +44,23 @@ func TestOnlyABootedKernelProvesIt(t *testing.T) {
 		reason string
 	}{
 		{"boots", emulator{out: "Linux version 6.1\nKernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"}, true, "booted"},
-		{"hangs", emulator{out: "Booting from ROM..", took: 15 * time.Second, err: fault.New(fault.Internal, "did not end")}, false, "hangs"},
-		{"is refused", emulator{err: fault.New(fault.Internal, "qemu: x\nfailed to initialize kvm: Permission denied")}, false, "Permission denied"},
+		{"hangs", emulator{out: "Booting from ROM..", took: 15 * time.Second, err: fault.New(fault.Internal, "did not end")},
+			false, "hangs"},
+		{"is refused", emulator{err: fault.New(fault.Internal, "qemu: x\nfailed to initialize kvm: Permission denied")},
+			false, "Permission denied"},
 		{"stops early", emulator{out: "Linux version 6.1\n"}, false, "stopped early"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := kvm.Probe{Emulator: file(t, "qemu"), Kernel: file(t, "vmlinuz"), Device: file(t, "kvm"), StateDir: t.TempDir(), Run: &c.e}
+			p := kvm.Probe{Emulator: file(t, "qemu"), Kernel: file(t, "vmlinuz"), Device: file(t, "kvm"),
+				StateDir: t.TempDir(), Run: &c.e}
 			v, err := p.Works(t.Context())
 			if err != nil || v.Works != c.works || !strings.Contains(v.Reason, c.reason) || v.Cached {
 				t.Errorf("got %+v, %v; want works %v because %q", v, err, c.works, c.reason)
 			}
 			again, err := p.Works(t.Context())
 			if err != nil || again.Works != v.Works || again.Reason != v.Reason || !again.Cached || c.e.runs != 1 {
-				t.Errorf("again: %+v, %v after %d runs; want the remembered answer", again, err, c.e.runs)
+				t.Errorf("again: %+v, %v after %d runs; want the stored result", again, err, c.e.runs)
 			}
 			if err := os.WriteFile(p.Kernel, []byte("another kernel"), 0o600); err != nil {
 				t.Fatal(err)
@@ -69,29 +72,31 @@ func TestOnlyABootedKernelProvesIt(t *testing.T) {
 	}
 }
 
-func TestNoDeviceNoProbe(t *testing.T) {
+func TestWithoutADeviceNothingIsBooted(t *testing.T) {
 	t.Parallel()
 	e := &emulator{}
-	v, err := kvm.Probe{Device: filepath.Join(t.TempDir(), "none"), Emulator: file(t, "qemu"), Kernel: file(t, "k"), Run: e}.Works(t.Context())
+	v, err := kvm.Probe{Device: filepath.Join(t.TempDir(), "none"), Emulator: file(t, "qemu"), Kernel: file(t, "k"),
+		Run: e}.Works(t.Context())
 	if err != nil || v.Works || e.runs != 0 || !strings.Contains(v.Reason, "cannot be used") {
 		t.Errorf("got %+v, %v after %d runs", v, err, e.runs)
 	}
 }
 
-func TestCancelledProbeIsNotRemembered(t *testing.T) {
+func TestResultOfACancelledProbeIsNotStored(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
-	if _, err := (kvm.Probe{Emulator: file(t, "qemu"), Kernel: file(t, "k"), Device: file(t, "kvm"), StateDir: dir, Run: &emulator{}}).Works(ctx); err == nil {
+	if _, err := (kvm.Probe{Emulator: file(t, "qemu"), Kernel: file(t, "k"), Device: file(t, "kvm"), StateDir: dir,
+		Run: &emulator{}}).Works(ctx); err == nil {
 		t.Error("no error")
 	}
 	if es, _ := os.ReadDir(dir); len(es) != 0 {
-		t.Errorf("remembered %v", es)
+		t.Errorf("stored %v", es)
 	}
 }
 
-// TestThisHost boots a kernel for real where it can. It only says what it found: what is true depends on the machine.
+// TestThisHost boots a real kernel and logs the result, which depends on the machine.
 func TestThisHost(t *testing.T) {
 	if os.Getenv("HYPERNOVA_E2E") == "" {
 		t.Skip("set HYPERNOVA_E2E=1 to boot a kernel")

@@ -9,25 +9,26 @@ import (
 	"testing"
 )
 
-// Emulator is QEMU behind a program that keeps chosen guests from starting: libvirt shows them as starting up for as long as a test wants.
+// Emulator is a wrapper of QEMU that can delay the start of chosen guests. libvirt shows such a guest as starting up.
 type Emulator struct {
-	Path string // for the driver's configuration
+	Path string // of the wrapper, for the driver's configuration
 	dir  string
 }
 
-// emulator reads a line, before QEMU begins, from a pipe that is called as one of its arguments, the guest's id. It starts no process for
-// that: such a one would keep the sockets open by which libvirt sees that QEMU is gone.
+// emulator is the wrapper. If a pipe exists that is named as one of its arguments (the guest's id), it reads a line
+// from it before it starts QEMU. It starts no other process: that would keep the sockets open by which libvirt sees
+// that QEMU has ended.
 const emulator = `#!/bin/sh
 for word in "$@"; do
 	case $word in '' | *[!0-9a-f-]*) continue ;; esac
 	[ -p "%[1]s/$word" ] || continue
-	read -r verdict <"%[1]s/$word"
-	[ "$verdict" = go ] || exit 1
+	read -r answer <"%[1]s/$word"
+	[ "$answer" = go ] || exit 1
 done
 exec qemu-system-x86_64 "$@"
 `
 
-// NewEmulator makes one that is there until the test ends.
+// NewEmulator makes a wrapper and removes it when the test ends.
 func NewEmulator(t *testing.T) *Emulator {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "em")
@@ -40,23 +41,24 @@ func NewEmulator(t *testing.T) *Emulator {
 	return e
 }
 
-// Hold keeps the next start of a guest under way until end is called: with true it goes on, with false it fails. Starts after that are as usual.
+// Hold delays the next start of a guest until end is called: with true the guest starts, with false the start fails.
+// Later starts are not delayed.
 func (e *Emulator) Hold(t *testing.T, id string) (end func(ok bool)) {
 	t.Helper()
 	name := filepath.Join(e.dir, id)
 	must(t, os.RemoveAll(name))
 	must(t, syscall.Mkfifo(name, 0o600))
 	must(t, os.Chmod(name, 0o644))
-	f, err := os.OpenFile(name, os.O_RDWR, 0) // so that what is written waits for the reader
+	f, err := os.OpenFile(name, os.O_RDWR, 0) // read and write, so that opening does not block
 	must(t, err)
 	t.Cleanup(func() { must(t, f.Close()) })
 	return func(ok bool) {
 		t.Helper()
-		verdicts := strings.Repeat("go\n", 1000)
+		answers := strings.Repeat("go\n", 1000)
 		if !ok {
-			verdicts = "stop\n" + verdicts
+			answers = "stop\n" + answers
 		}
-		_, err := f.WriteString(verdicts)
+		_, err := f.WriteString(answers)
 		must(t, err)
 	}
 }

@@ -1,5 +1,6 @@
-// Package libvirttest starts libvirt daemons of their own for tests: with private folders and ports in namespaces of their own, so that nothing of
-// the machine's own libvirt is seen or touched. It needs root and an installed libvirt; without them tests are skipped with the reason.
+// Package libvirttest starts libvirt daemons for tests. Each has its own mount and network namespace, so it does not
+// see or change the machine's libvirt. It needs root and an installed libvirt; without them the test is skipped with
+// the reason.
 package libvirttest
 
 import (
@@ -26,11 +27,11 @@ type Daemon struct {
 	cmd *exec.Cmd
 }
 
-// Start runs a daemon until the test ends; its domains end with it. It skips the test where that is not possible.
+// Start runs a daemon until the test ends, and destroys its domains then. It skips the test if libvirt cannot run here.
 func Start(t *testing.T) *Daemon {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("a libvirt daemon takes its time: not with -short")
+		t.Skip("a libvirt daemon is slow: not with -short")
 	}
 	if os.Getuid() != 0 {
 		t.Skip("a private libvirt daemon needs root")
@@ -55,14 +56,17 @@ func Start(t *testing.T) *Daemon {
 	})
 	must(t, os.Chmod(dir, 0o755))
 	must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o755))
-	must(t, os.WriteFile(filepath.Join(dir, "libvirtd.conf"), fmt.Appendf(nil, "unix_sock_dir = %q\nauth_unix_rw = \"none\"\nhost_uuid_source = \"machine-id\"\nlog_outputs = \"3:stderr\"\n", dir), 0o600))
-	must(t, os.WriteFile(filepath.Join(dir, "etc", "qemu.conf"), []byte("stdio_handler = \"file\"\ncgroup_controllers = []\nremember_owner = 0\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "libvirtd.conf"),
+		fmt.Appendf(nil, "unix_sock_dir = %q\nauth_unix_rw = \"none\"\nhost_uuid_source = \"machine-id\"\nlog_outputs = \"3:stderr\"\n", dir), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "etc", "qemu.conf"),
+		[]byte("stdio_handler = \"file\"\ncgroup_controllers = []\nremember_owner = 0\n"), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "run.sh"), []byte(script), 0o700))
 	d.Run(t)
 	return d
 }
 
-// script hides the machine's libvirt folders. The state is kept in the daemon's own folder, so that a restart finds its domains.
+// script mounts folders of the test over libvirt's folders and starts the daemon. The state remains in the test's
+// folder, so a restarted daemon finds its domains.
 const script = `set -e
 d=$1
 ip link set lo up
@@ -72,7 +76,7 @@ for p in run/libvirt var/lib/libvirt var/log/libvirt var/cache/libvirt; do
 done
 mkdir -p /etc/libvirt
 mount --bind "$d/etc" /etc/libvirt
-# Where udev has not given /dev/kvm to QEMU's group, libvirt examines QEMU anew at each start, which takes seconds.
+# If QEMU's user cannot open /dev/kvm, libvirt probes QEMU's capabilities at each start, which takes seconds.
 if [ -c /dev/kvm ]; then
 	[ -c "$d/kvm" ] || mknod "$d/kvm" c 10 232
 	chgrp kvm "$d/kvm" 2>/dev/null || true
@@ -82,10 +86,11 @@ fi
 exec libvirtd --config "$d/libvirtd.conf" --pid-file "$d/pid" --timeout 0
 `
 
-// Run starts the daemon, at first or after Stop.
+// Run starts the daemon again after Stop, and waits until it accepts connections.
 func (d *Daemon) Run(t *testing.T) {
 	t.Helper()
-	d.cmd = exec.Command("unshare", "--net", "--mount", "--propagation", "private", "sh", filepath.Join(d.dir, "run.sh"), d.dir)
+	d.cmd = exec.Command("unshare", "--net", "--mount", "--propagation", "private", "sh",
+		filepath.Join(d.dir, "run.sh"), d.dir)
 	log, err := os.Create(filepath.Join(d.dir, "log"))
 	must(t, err)
 	defer log.Close()
@@ -108,25 +113,25 @@ func (d *Daemon) Run(t *testing.T) {
 	}
 }
 
-// Logs is the folder of QEMU's logs.
+// Logs returns the folder of QEMU's logs.
 func (d *Daemon) Logs() string { return filepath.Join(d.dir, "var/log/libvirt/qemu") }
 
-// Net is the network namespace in which the guests' interfaces must be, as ip and nsenter take it.
+// Net returns the path of the network namespace in which the guests' tap devices must be.
 func (d *Daemon) Net() string { return fmt.Sprintf("/proc/%d/ns/net", d.cmd.Process.Pid) }
 
-// Stop ends the daemon; its domains run on, as they do when an operator restarts libvirt.
+// Stop ends the daemon. Its domains continue to run, as they do when an operator restarts libvirt.
 func (d *Daemon) Stop(t *testing.T) {
 	t.Helper()
 	if d.cmd == nil {
 		return
 	}
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
-	_ = d.cmd.Wait() // ended by the signal, which Wait calls an error
+	_ = d.cmd.Wait() // an error, because a signal ended it
 	_ = os.Remove(d.Socket)
 	d.cmd = nil
 }
 
-// Hang makes the daemon not answer, or answer again.
+// Hang suspends the daemon, so that it does not answer, or resumes it.
 func (d *Daemon) Hang(t *testing.T, hang bool) {
 	t.Helper()
 	sig := syscall.SIGCONT
@@ -136,7 +141,7 @@ func (d *Daemon) Hang(t *testing.T, hang bool) {
 	must(t, d.cmd.Process.Signal(sig))
 }
 
-// clear ends all domains.
+// clear destroys all domains.
 func (d *Daemon) clear(t *testing.T) {
 	if d.cmd == nil {
 		d.Run(t)
@@ -153,11 +158,11 @@ func (d *Daemon) clear(t *testing.T) {
 		t.Error(err)
 	}
 	for _, dom := range doms {
-		_ = lv.DomainDestroy(dom) // it may just have ended by itself
+		_ = lv.DomainDestroy(dom) // it may have ended already
 	}
 }
 
-// KillGuest ends the QEMU process of a server as a crash would.
+// KillGuest kills the QEMU process of a server, as a crash does.
 func KillGuest(t *testing.T, id string) {
 	t.Helper()
 	names, err := filepath.Glob("/proc/[0-9]*/cmdline")

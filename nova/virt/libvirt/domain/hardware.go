@@ -11,8 +11,8 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// asked is what the image's properties ask for, checked.
-type asked struct {
+// hardware is the virtual hardware of a server, from the properties of its image and the extra specs of its flavor.
+type hardware struct {
 	diskBus, vifModel, machine, video string
 	scsi, watchdog                    string // empty watchdog: none
 	topology                          nova.Topology
@@ -22,8 +22,10 @@ type asked struct {
 	pmu                               string // "on", "off"; empty: the host's choice
 }
 
-func wishes(s *nova.Spec, h Host) (asked, error) {
-	a := asked{diskBus: "virtio", vifModel: "virtio", machine: h.Machine, video: "vga", scsi: "virtio-scsi", serials: 1}
+// hardwareOf checks a spec and returns its hardware. It returns fault.Invalid for properties that this host does not
+// support, and for a spec with bad ports, sizes or ids.
+func hardwareOf(s *nova.Spec, h Host) (hardware, error) {
+	a := hardware{diskBus: "virtio", vifModel: "virtio", machine: h.Machine, video: "vga", scsi: "virtio-scsi", serials: 1}
 	if a.machine == "" {
 		a.machine = "q35"
 	}
@@ -36,14 +38,16 @@ func wishes(s *nova.Spec, h Host) (asked, error) {
 	p := s.Image.Wishes()
 	var err error
 	if a.topology, err = nova.CPUs(&s.Flavor, p); err != nil {
-		a.topology = nova.Topology{Sockets: s.Flavor.VCPUs, Cores: 1, Threads: 1} // refused when a server is asked for; an older one starts
+		// nova-api rejects this for a new server; an older server still starts.
+		a.topology = nova.Topology{Sockets: s.Flavor.VCPUs, Cores: 1, Threads: 1}
 	}
 	for _, name := range []string{"hw_disk_bus", "hw_vif_model", "hw_video_model", "hw_firmware_type"} {
 		if v := s.Image.Property(name); v != "" && p[name] == "" {
 			return a, fault.Invalidf("Image property %s=%s is not supported.", name, v)
 		}
 	}
-	for name, to := range map[string]*string{"hw_disk_bus": &a.diskBus, "hw_vif_model": &a.vifModel, "hw_video_model": &a.video, "hw_scsi_model": &a.scsi} {
+	for name, to := range map[string]*string{"hw_disk_bus": &a.diskBus, "hw_vif_model": &a.vifModel,
+		"hw_video_model": &a.video, "hw_scsi_model": &a.scsi} {
 		if p[name] != "" {
 			*to = p[name]
 		}
@@ -60,8 +64,10 @@ func wishes(s *nova.Spec, h Host) (asked, error) {
 	if n, err := strconv.Atoi(spec("hw_serial_port_count", "hw:serial_port_count")); err == nil && n > 1 {
 		a.serials = min(n, maxSerials)
 	}
-	a.bootMenu, a.hidden = isYes(spec("hw_boot_menu", "hw:boot_menu")), isYes(spec("img_hide_hypervisor_id", "hw:hide_hypervisor_id"))
-	a.hpet, a.tablet, a.agent = isYes(p["hw_time_hpet"]), p["hw_pointer_model"] == "usbtablet", isYes(p["hw_qemu_guest_agent"])
+	a.bootMenu, a.hidden = isYes(spec("hw_boot_menu", "hw:boot_menu")),
+		isYes(spec("img_hide_hypervisor_id", "hw:hide_hypervisor_id"))
+	a.hpet, a.tablet, a.agent = isYes(p["hw_time_hpet"]), p["hw_pointer_model"] == "usbtablet",
+		isYes(p["hw_qemu_guest_agent"])
 	if v := spec("hw_pmu", "hw:pmu"); v != "" {
 		a.pmu = "off"
 		if isYes(v) {
@@ -75,7 +81,7 @@ func wishes(s *nova.Spec, h Host) (asked, error) {
 		a.machine = m
 	}
 	if a.diskBus == "ide" && strings.Contains(a.machine, "q35") {
-		a.diskBus = "sata" // what the chipset calls it
+		a.diskBus = "sata" // q35 has no IDE controller
 	}
 	if arch := p["hw_architecture"]; arch != "" && arch != "x86_64" && arch != "i686" {
 		return a, fault.Invalidf("The image is for %s processors; this host has x86_64.", arch)
@@ -92,17 +98,18 @@ func wishes(s *nova.Spec, h Host) (asked, error) {
 	return a, nil
 }
 
-// maxSerials is how many serial ports a PC has.
+// maxSerials is the number of serial ports of a PC.
 const maxSerials = 4
 
+// isYes reports whether a property is true, in the forms that oslo.utils accepts.
 func isYes(v string) bool {
 	return slices.Contains([]string{"1", "t", "true", "on", "y", "yes"}, strings.ToLower(v))
 }
 
 var machineName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// Check refuses a spec that XML would refuse, before anything is made for it.
+// Check returns the error that XML would return for a spec. Call it before disks are made for the server.
 func Check(h Host, s *nova.Spec) error {
-	_, err := wishes(s, h)
+	_, err := hardwareOf(s, h)
 	return err
 }
