@@ -146,6 +146,7 @@ type agent struct {
 	known   bool      // state was pulled at least once
 	pulled  time.Time // last
 	current neutron.HostState
+	have    neutron.Revisions // of the sections of current; empty: the next answer must be whole
 	told    map[string]string // what the server was told of each port: a reason, or wiredWell
 
 	rounds rounds // for reports
@@ -155,7 +156,7 @@ const wiredWell = ""
 
 func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options, l *slog.Logger) *agent {
 	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), pulse: o.Pulse,
-		hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), told: map[string]string{}}
+		hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), have: neutron.Revisions{}, told: map[string]string{}}
 	o.ReportInterval, o.DownTime = c.Heartbeat, c.Down
 	a.service = service.New(service.Manager{
 		Binary: Binary, Host: c.Host, Topic: rpcapi.Agent, Level: rpcapi.Level,
@@ -276,7 +277,7 @@ func contained(ctx context.Context, what string, fn func(context.Context) error)
 // turn is a round, or only a look at the host where it is too early for one and nobody asked.
 func (a *agent) turn(ctx context.Context) error {
 	if !a.pull.Swap(false) && a.known && time.Since(a.pulled) < a.c.Poll {
-		return a.keep(ctx, false)
+		return a.keep(ctx, neutron.HostState{})
 	}
 	err := a.round(ctx)
 	if err != nil {
@@ -285,15 +286,18 @@ func (a *agent) turn(ctx context.Context) error {
 	return err
 }
 
-// round pulls, applies and reports. Without an answer from the server the host is still kept as it was last told.
+// round pulls, applies and reports. While the server does not answer, the host is kept as in the last answer.
 func (a *agent) round(ctx context.Context) error {
-	reply, pullErr := a.server.state(ctx, rpcapi.HostStateArgs{Host: a.c.Host, Known: a.current.Revision})
-	if pullErr != nil && !a.known {
-		return pullErr // what is on the host is left alone until the server has said what belongs there
+	args := rpcapi.HostStateArgs{Host: a.c.Host, Known: a.current.Revision, Have: a.have}
+	reply, pullErr := a.server.state(ctx, args)
+	var fresh neutron.HostState // the sections of this answer
+	if pullErr == nil && (!reply.Unchanged || !a.known) {
+		if pullErr = a.take(reply); pullErr == nil {
+			fresh = reply.State
+		}
 	}
-	fresh := pullErr == nil && (!reply.Unchanged || !a.known)
-	if fresh {
-		a.current, a.known = reply.State, true
+	if pullErr != nil && !a.known {
+		return pullErr // without the server's first answer nothing on the host is changed
 	}
 	if pullErr == nil {
 		a.pulled = time.Now()
@@ -304,8 +308,23 @@ func (a *agent) round(ctx context.Context) error {
 	return pullErr
 }
 
-// keep makes the host as it was last told to be, and reports.
-func (a *agent) keep(ctx context.Context, fresh bool) error {
+// take makes an answer the current state. After an error the next pull asks for the whole state.
+func (a *agent) take(reply rpcapi.HostStateReply) error {
+	if reply.Sections == nil { // from a server that knows no sections
+		a.current, a.have, a.known = reply.State, neutron.Revisions{}, true
+		return nil
+	}
+	merged, ok := a.current.Merge(reply.State, reply.Sections)
+	if !ok {
+		a.current.Revision, a.have = 0, neutron.Revisions{}
+		return fault.New(fault.Internal, "the server's answer lacks sections of the state that this agent does not have")
+	}
+	a.current, a.have, a.known = merged, reply.Sections, true
+	return nil
+}
+
+// keep applies the current state to the host and reports. fresh are the sections that the server has just sent.
+func (a *agent) keep(ctx context.Context, fresh neutron.HostState) error {
 	up, down, err := a.host.apply(ctx, a.current)
 	if err != nil {
 		return err
@@ -313,26 +332,29 @@ func (a *agent) keep(ctx context.Context, fresh bool) error {
 	return a.report(ctx, up, down, fresh)
 }
 
-// report tells the server what it does not know: what changed since it was told, and what its own fresh state contradicts.
-func (a *agent) report(ctx context.Context, up []string, down map[string]string, fresh bool) error {
-	believed := map[string]bool{} // active, as of a fresh state
-	if fresh {
-		for _, n := range a.current.Networks {
-			for _, p := range n.Ports {
-				believed[p.ID] = p.Status == "ACTIVE"
-			}
+// report tells the server about ports whose state changed since the last report, and about those whose status in fresh
+// is not what the last report said.
+func (a *agent) report(ctx context.Context, up []string, down map[string]string, fresh neutron.HostState) error {
+	active := map[string]bool{} // of the ports in fresh
+	for _, n := range fresh.Networks {
+		for _, p := range n.Ports {
+			active[p.ID] = p.Status == neutron.StatusActive
 		}
+	}
+	contradicts := func(id string, is bool) bool {
+		believed, ok := active[id]
+		return ok && believed != is
 	}
 	args := rpcapi.PortsWiredArgs{Host: a.c.Host, Reasons: map[string]string{}}
 	now := maps.Clone(down)
 	for _, id := range up {
 		now[id] = wiredWell
-		if was, told := a.told[id]; !told || was != wiredWell || fresh && !believed[id] {
+		if was, told := a.told[id]; !told || was != wiredWell || contradicts(id, true) {
 			args.Up = append(args.Up, id)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(down)) {
-		if was, told := a.told[id]; !told || was != down[id] || fresh && believed[id] {
+		if was, told := a.told[id]; !told || was != down[id] || contradicts(id, false) {
 			args.Down = append(args.Down, id)
 			args.Reasons[id] = down[id]
 		}

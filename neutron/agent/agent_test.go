@@ -289,3 +289,48 @@ func TestPanicIsContained(t *testing.T) {
 		t.Errorf("error %v, want the panic's", err)
 	}
 }
+
+// changed is an answer with one section that changed, from a server that knows sections.
+func changed(revision int64, id string, all neutron.Revisions) rpcapi.HostStateReply {
+	return rpcapi.HostStateReply{Sections: all,
+		State: neutron.HostState{Revision: revision, Groups: []neutron.HostGroup{{ID: id}}}}
+}
+
+// An agent keeps the sections that it was not sent again, and reports only ports of those that it was.
+func TestTakesSections(t *testing.T) {
+	t.Parallel()
+	s, h := &fakeServer{reply: ports(1, "DOWN", "a")}, &fakeHost{}
+	net, web := neutron.NetworkSection("net"), neutron.GroupSection("web")
+	s.reply.Sections = neutron.Revisions{net: 1}
+	a := testAgent(h, s)
+	for _, step := range []struct {
+		name         string
+		reply        rpcapi.HostStateReply
+		up           []string
+		fails        bool
+		have         neutron.Revisions
+		nets, groups int
+	}{
+		{"the first answer", s.reply, []string{"a"}, false, neutron.Revisions{net: 1}, 1, 0},
+		{"a group", changed(2, "web", neutron.Revisions{net: 1, web: 1}), nil, false, neutron.Revisions{net: 1, web: 1}, 1, 1},
+		{"a section that is nowhere", changed(3, "web", neutron.Revisions{net: 1, web: 2, "network:x": 1}), nil, true,
+			neutron.Revisions{}, 1, 1},
+		{"the network gone", changed(4, "web", neutron.Revisions{web: 2}), nil, false, neutron.Revisions{web: 2}, 0, 1},
+		{"a server without sections", ports(5, "ACTIVE", "a"), []string{"a"}, false, neutron.Revisions{}, 1, 0},
+	} {
+		s.reply = step.reply
+		if err := a.round(t.Context()); (err != nil) != step.fails {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		wantReport(t, s, step.name, step.up, nil)
+		if d := cmp.Diff(step.have, a.have); d != "" {
+			t.Errorf("%s: %s", step.name, d)
+		}
+		if len(a.current.Networks) != step.nets || len(a.current.Groups) != step.groups {
+			t.Errorf("%s: %+v", step.name, a.current)
+		}
+	}
+	if got := s.known[len(s.known)-2]; got != 0 {
+		t.Errorf("after an answer that lacks a section the agent said that it knows revision %d", got)
+	}
+}

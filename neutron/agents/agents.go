@@ -72,7 +72,7 @@ func (a *Agents) register(s *messaging.Server) {
 	})
 }
 
-// state answers a pull: nothing but "unchanged" while the revision is what the agent knows.
+// state answers a pull with the sections that the agent does not have. An agent that knows no sections gets them all.
 func (a *Agents) state(ctx context.Context, r rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) {
 	if r.Known != 0 {
 		revision, err := a.networks.Hosts.Revision(ctx, r.Host)
@@ -80,8 +80,11 @@ func (a *Agents) state(ctx context.Context, r rpcapi.HostStateArgs) (rpcapi.Host
 			return rpcapi.HostStateReply{Unchanged: err == nil}, err
 		}
 	}
-	s, err := a.networks.HostState(ctx, r.Host)
-	return rpcapi.HostStateReply{State: s}, err
+	s, all, err := a.networks.ChangedState(ctx, r.Host, r.Have)
+	if r.Have == nil {
+		all = nil
+	}
+	return rpcapi.HostStateReply{State: s, Sections: all}, err
 }
 
 // Report takes a heartbeat. A host whose end of the tunnels moved makes the other hosts of its networks look again.

@@ -28,6 +28,7 @@ import (
 // site is neutron-server on a bus, and hosts that listen for hints.
 type site struct {
 	bus    *messaging.Bus
+	db     *db.DB
 	n      *networks.Service
 	agents *agents.Agents
 	now    time.Time
@@ -50,7 +51,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{bus: bus, now: clock.Real()}
+	s := &site{bus: bus, db: d, now: clock.Real()}
 	now := func() time.Time { return s.now }
 	s.n = networks.New(networks.Deps{DB: d, Bus: bus, Now: now, Types: ts, Mechanisms: []ml2.Mechanism{bridge.Mechanism{}}, Config: c})
 	s.agents = agents.New(d, s.n, c.ML2.AgentDownTime, now)

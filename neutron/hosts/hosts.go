@@ -15,28 +15,33 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// Hosts tells hosts of changes and builds their state.
+// Hosts keeps the revisions of hosts' states, notifies agents and reads the states.
 type Hosts struct {
 	db  *db.DB
 	bus *messaging.Bus
 	log *slog.Logger
 }
 
-// New makes it; a nil bus sends no hints, so that agents see changes at their next poll.
+// New makes a Hosts. With a nil bus it sends no hints: agents see changes at their next poll.
 func New(d *db.DB, bus *messaging.Bus, log *slog.Logger) *Hosts {
 	return &Hosts{db: d, bus: bus, log: log}
 }
 
-// Changes collects what a transaction has changed. The zero value is empty.
+// Changes collects the parts of hosts' states that a transaction changes. The zero value is empty.
 type Changes struct {
-	hosts, networks, groups, trusted map[string]bool
+	hosts                     map[string]map[neutron.Section]bool
+	networks, groups, members map[string]bool
 }
 
-// Port says that a port came, went or changed: its host, its network's hosts, and those that trust its groups must know.
-// A port that changes is given twice, as it was and as it is.
+// Port adds a port that is created, deleted or changed. A port that changes is added twice, as it was and as it is. It
+// concerns its host, the hosts of its network, and the hosts whose rules name one of its groups as the remote one.
 func (c *Changes) Port(p neutron.Port) {
 	if p.Host != "" {
-		add(&c.hosts, p.Host)
+		c.section(p.Host, neutron.NetworkSection(p.Network))
+		for _, g := range p.SecurityGroups {
+			// The group may begin to be used on the host. While it was not, its changes did not raise its revision there.
+			c.section(p.Host, neutron.GroupSection(g))
+		}
 	}
 	if p.Host != "" || p.DNSName != "" {
 		add(&c.networks, p.Network)
@@ -45,18 +50,28 @@ func (c *Changes) Port(p neutron.Port) {
 		return
 	}
 	for _, g := range p.SecurityGroups {
-		add(&c.trusted, g)
+		add(&c.members, g)
 	}
 }
 
-// Network says that a network or one of its subnets changed.
+// Network adds a network that is changed itself or in its subnets.
 func (c *Changes) Network(id string) { add(&c.networks, id) }
 
-// Group says that a security group's rules changed.
+// Group adds a security group whose rules are changed.
 func (c *Changes) Group(id string) { add(&c.groups, id) }
 
-// Host names a host outright.
-func (c *Changes) Host(name string) { add(&c.hosts, name) }
+// Host adds the whole state of a host.
+func (c *Changes) Host(name string) { c.section(name, "") }
+
+func (c *Changes) section(host string, s neutron.Section) {
+	if c.hosts == nil {
+		c.hosts = map[string]map[neutron.Section]bool{}
+	}
+	if c.hosts[host] == nil {
+		c.hosts[host] = map[neutron.Section]bool{}
+	}
+	c.hosts[host][s] = true
+}
 
 func add(m *map[string]bool, k string) {
 	if *m == nil {
@@ -65,35 +80,51 @@ func add(m *map[string]bool, k string) {
 	(*m)[k] = true
 }
 
-// Apply moves on the revisions of all hosts concerned, within the transaction that made the changes, and hints after its commit.
-// It must be called after the changes, once.
+// Apply raises the revisions of the sections concerned on all hosts concerned, in the transaction that makes the
+// changes, and sends hints after its commit. It must be called once, after the changes.
 func (h *Hosts) Apply(ctx context.Context, tx *db.Tx, c *Changes) error {
-	all := maps.Clone(c.hosts)
-	for _, look := range []struct {
-		ids  map[string]bool
-		find func(context.Context, db.Querier, string) ([]string, error)
-	}{{c.networks, store.HostsOfNetwork}, {c.groups, store.HostsOfGroup}, {c.trusted, store.HostsTrusting}} {
-		for id := range look.ids {
-			hosts, err := look.find(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			for _, host := range hosts {
-				add(&all, host)
-			}
+	all := Changes{hosts: map[string]map[neutron.Section]bool{}}
+	for host, sections := range c.hosts {
+		all.hosts[host] = maps.Clone(sections)
+	}
+	for id := range c.networks {
+		hosts, err := store.HostsOfNetwork(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, host := range hosts {
+			all.section(host, neutron.NetworkSection(id))
 		}
 	}
-	names := slices.Sorted(maps.Keys(all))
-	h.hint(ctx, tx, names)
-	return store.Bump(ctx, tx, names)
+	groups := maps.Clone(c.groups)
+	for id := range c.members {
+		naming, err := store.GroupsNaming(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, g := range naming {
+			add(&groups, g)
+		}
+	}
+	for id := range groups {
+		hosts, err := store.HostsOfGroup(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, host := range hosts {
+			all.section(host, neutron.GroupSection(id))
+		}
+	}
+	h.hint(ctx, tx, slices.Sorted(maps.Keys(all.hosts)))
+	return store.Bump(ctx, tx, all.hosts)
 }
 
-// hint tells hosts to pull. It names no revision: other changes may commit beside this one.
+// hint tells the agents of hosts to pull. It names no revision: other transactions may commit at the same time.
 func (h *Hosts) hint(ctx context.Context, tx *db.Tx, names []string) {
 	if h.bus == nil {
 		return
 	}
-	// The change is made, whatever becomes of the request that asked for it.
+	// The change is committed, so agents are notified even if the request is cancelled.
 	ctx = context.WithoutCancel(ctx)
 	tx.AfterCommit(func() {
 		for _, host := range names {
@@ -104,10 +135,10 @@ func (h *Hosts) hint(ctx context.Context, tx *db.Tx, names []string) {
 	})
 }
 
-// manyParts is when a host's revision is summed up.
+// manyParts is the number of rows from which a host's revision is summed up.
 const manyParts = 64
 
-// Revision is the revision of what a host must realise.
+// Revision returns the revision of a host's whole state.
 func (h *Hosts) Revision(ctx context.Context, host string) (int64, error) {
 	revision, parts, err := store.Revision(ctx, h.db, host)
 	if err != nil || parts < manyParts {

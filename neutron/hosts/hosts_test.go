@@ -5,6 +5,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"hypernova/neutron"
 	"hypernova/neutron/hosts"
 	"hypernova/neutron/store"
 	"hypernova/oslo/db"
@@ -43,6 +46,47 @@ func TestEveryChangeMovesTheRevisionOnce(t *testing.T) {
 		}
 		if got, err := h.Revision(t.Context(), "h2"); err != nil || got != 0 {
 			t.Errorf("another host: got %d, %v", got, err)
+		}
+	}, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
+}
+
+// The revisions of sections never fall, whoever sums them up, and each change raises those that it concerns.
+func TestRevisionsOfSections(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		h, ctx := hosts.New(d, nil, slog.New(slog.DiscardHandler)), t.Context()
+		net, web := neutron.NetworkSection("n"), neutron.GroupSection("web")
+		apply := func(c hosts.Changes) func(*db.Tx) error {
+			return func(tx *db.Tx) error { return h.Apply(ctx, tx, &c) }
+		}
+		var port, whole hosts.Changes
+		port.Port(neutron.Port{Host: "h1", Network: "n", SecurityGroups: []string{"web"}})
+		whole.Host("h1")
+		for _, step := range []struct {
+			name string
+			do   func(*db.Tx) error
+			want neutron.Revisions
+		}{
+			{"a port", apply(port), neutron.Revisions{net: 1, web: 1}},
+			{"all", apply(whole), neutron.Revisions{"": 1, net: 2, web: 2}},
+			{"again", apply(port), neutron.Revisions{"": 1, net: 3, web: 3}},
+			{"summed up", func(tx *db.Tx) error { return store.SumUp(ctx, tx, "h1") },
+				neutron.Revisions{"": 1, net: 3, web: 3}},
+			{"and again", apply(port), neutron.Revisions{"": 1, net: 4, web: 4}},
+		} {
+			if err := d.Tx(ctx, step.do); err != nil {
+				t.Fatal(err)
+			}
+			got, err := store.Sections(ctx, d, "h1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(step.want, got); diff != "" {
+				t.Errorf("%s: %s", step.name, diff)
+			}
+		}
+		if got, err := h.Revision(ctx, "h1"); err != nil || got != 4 {
+			t.Errorf("the whole: got %d, %v", got, err)
 		}
 	}, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
 }

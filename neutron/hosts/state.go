@@ -1,7 +1,9 @@
 package hosts
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -10,69 +12,146 @@ import (
 	"hypernova/oslo/db"
 )
 
-// State is all that a host must realise, of one moment. It reads a fixed number of statements, however many ports there are.
-// DHCP's ports must be there already; a host without one of its own for a network gets the network's first one.
+// State returns the whole state of a host as of one moment. The number of statements does not depend on the number of
+// ports. DHCP's ports must exist already; a host without one of its own on a network gets the network's first one.
 func (h *Hosts) State(ctx context.Context, host string) (neutron.HostState, error) {
-	var s neutron.HostState
-	err := h.db.View(ctx, func(tx *db.Tx) error {
-		var err error
-		s, err = state(ctx, tx, host)
-		return err
-	})
+	s, _, err := h.Changed(ctx, host, nil)
 	return s, err
 }
 
-func state(ctx context.Context, tx *db.Tx, host string) (s neutron.HostState, err error) {
-	if s.Revision, _, err = store.Revision(ctx, tx, host); err != nil {
-		return s, err
+// Changed returns those sections of a host's state whose revisions differ from the ones in have, and the revisions of
+// all its sections. It reads the content of no other section.
+func (h *Hosts) Changed(ctx context.Context, host string, have neutron.Revisions) (
+	changed neutron.HostState, all neutron.Revisions, err error) {
+	err = h.db.View(ctx, func(tx *db.Tx) error {
+		r := reader{tx: tx, host: host, have: have, all: neutron.Revisions{}}
+		err := r.read(ctx)
+		changed, all = r.state, r.all
+		return err
+	})
+	return changed, all, err
+}
+
+// reader reads the changed sections of one host's state.
+type reader struct {
+	tx    *db.Tx
+	host  string
+	have  neutron.Revisions
+	known neutron.Revisions // of the database; see store.Sections
+	all   neutron.Revisions // of the sections that the host has
+	state neutron.HostState // the sections that differ
+}
+
+// differs notes that the host has a section, and reports whether its content must be read.
+func (r *reader) differs(s neutron.Section) bool {
+	if _, seen := r.all[s]; seen {
+		return false
 	}
-	networks, err := store.NetworksOnHost(ctx, tx, host)
-	if err != nil || len(networks) == 0 {
-		return s, err
+	revision, ok := r.known[s]
+	if !ok {
+		revision = r.known[""]
 	}
-	subnets, err := store.SubnetsOnHost(ctx, tx, host)
+	r.all[s] = revision
+	had, ok := r.have[s]
+	return !ok || had != revision
+}
+
+func (r *reader) read(ctx context.Context) (err error) {
+	if r.state.Revision, _, err = store.Revision(ctx, r.tx, r.host); err != nil {
+		return err
+	}
+	if r.known, err = store.Sections(ctx, r.tx, r.host); err != nil {
+		return err
+	}
+	ports, err := store.PortsOnHost(ctx, r.tx, r.host)
 	if err != nil {
-		return s, err
+		return err
 	}
-	ports, err := store.PortsOnHost(ctx, tx, host)
+	var networks, groups []string
+	for _, p := range ports {
+		if r.differs(neutron.NetworkSection(p.Network)) {
+			networks = append(networks, p.Network)
+		}
+		for _, g := range p.SecurityGroups {
+			if r.differs(neutron.GroupSection(g)) {
+				groups = append(groups, g)
+			}
+		}
+	}
+	if err := r.networks(ctx, networks, ports); err != nil {
+		return err
+	}
+	if err := r.groups(ctx, groups); err != nil {
+		return err
+	}
+	r.leaveOut(networks, groups)
+	return nil
+}
+
+// leaveOut takes the sections that should have been read and were not from the ones that the host has: their rows are
+// not readable.
+func (r *reader) leaveOut(networks, groups []string) {
+	for _, id := range networks {
+		if !slices.ContainsFunc(r.state.Networks, func(n neutron.HostNetwork) bool { return n.ID == id }) {
+			delete(r.all, neutron.NetworkSection(id))
+		}
+	}
+	for _, id := range groups {
+		if !slices.ContainsFunc(r.state.Groups, func(g neutron.HostGroup) bool { return g.ID == id }) {
+			delete(r.all, neutron.GroupSection(id))
+		}
+	}
+}
+
+// networks reads networks with their subnets, the ports on this host and the neighbours.
+func (r *reader) networks(ctx context.Context, ids []string, ports []neutron.Port) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	networks, err := store.Networks(ctx, r.tx, db.ListArgs{Where: []db.Cond{db.InList("id", ids)}})
 	if err != nil {
-		return s, err
+		return err
 	}
-	others, err := store.Neighbours(ctx, tx, host)
+	subnets, err := store.Subnets(ctx, r.tx, db.ListArgs{
+		Where: []db.Cond{db.InList("network_id", ids)}, Sort: []db.SortKey{{Column: "created_at"}}})
 	if err != nil {
-		return s, err
+		return err
 	}
-	tunnels, err := store.Tunnels(ctx, tx)
+	others, err := store.Neighbours(ctx, r.tx, ids)
 	if err != nil {
-		return s, err
+		return err
 	}
-	at := make(map[string]int, len(networks))
+	tunnels, err := store.Tunnels(ctx, r.tx)
+	if err != nil {
+		return err
+	}
+	index := make(map[string]int, len(networks))
 	for i, n := range networks {
-		at[n.ID] = i
-		s.Networks = append(s.Networks, neutron.HostNetwork{ID: n.ID, Name: n.Name, Type: n.Type, Segment: n.Segment, Physical: n.Physical, MTU: n.MTU,
-			Names: map[string]string{}})
+		index[n.ID] = i
+		r.state.Networks = append(r.state.Networks, neutron.HostNetwork{ID: n.ID, Name: n.Name, Type: n.Type,
+			Segment: n.Segment, Physical: n.Physical, MTU: n.MTU, Names: map[string]string{}})
 	}
 	bySubnet := map[string]neutron.Subnet{}
 	for _, sub := range subnets {
 		bySubnet[sub.ID] = sub
-		hn := &s.Networks[at[sub.Network]]
-		hn.Subnets = append(hn.Subnets, SubnetInfo(sub))
+		if i, ok := index[sub.Network]; ok {
+			r.state.Networks[i].Subnets = append(r.state.Networks[i].Subnets, SubnetInfo(sub))
+		}
 	}
 	for _, p := range ports {
-		if p.DeviceOwner == neutron.OwnerDHCP {
-			continue
+		if i, ok := index[p.Network]; ok && p.DeviceOwner != neutron.OwnerDHCP {
+			r.state.Networks[i].Ports = append(r.state.Networks[i].Ports, PortInfo(p, networks[i], bySubnet))
 		}
-		hn := &s.Networks[at[p.Network]]
-		hn.Ports = append(hn.Ports, PortInfo(p, networks[at[p.Network]], bySubnet))
 	}
 	for _, o := range others {
-		neighbour(&s.Networks[at[o.Network]], o, host, tunnels)
+		if i, ok := index[o.Network]; ok {
+			neighbour(&r.state.Networks[i], o, r.host, tunnels)
+		}
 	}
-	s.Groups, err = groups(ctx, tx, host)
-	return s, err
+	return nil
 }
 
-// neighbour enters a port of the network as far as this host must know it.
+// neighbour adds a port of the network, as far as this host must know it.
 func neighbour(n *neutron.HostNetwork, o store.Neighbour, host string, tunnels map[string]netip.Addr) {
 	ips := make([]netip.Addr, len(o.FixedIPs))
 	for i, f := range o.FixedIPs {
@@ -93,43 +172,54 @@ func neighbour(n *neutron.HostNetwork, o store.Neighbour, host string, tunnels m
 	}
 }
 
-// groups are the security groups of a host's ports with the members of remote groups written out.
-func groups(ctx context.Context, tx *db.Tx, host string) ([]neutron.HostGroup, error) {
-	gs, err := store.GroupsOnHost(ctx, tx, host)
+// groups reads security groups with the addresses of the members of remote groups.
+func (r *reader) groups(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	groups, err := store.Groups(ctx, r.tx, db.ListArgs{Where: []db.Cond{db.InList("id", ids)}})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	rules, err := store.RulesOnHost(ctx, tx, host)
+	prefixes, err := r.members(ctx, groups)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	members, err := store.MembersForHost(ctx, tx, host)
-	if err != nil {
-		return nil, err
-	}
-	prefixes := map[string][]netip.Prefix{}
-	for _, m := range members {
-		prefixes[m.Group] = append(prefixes[m.Group], memberPrefixes(m)...)
-	}
-	for g, ps := range prefixes {
-		slices.SortFunc(ps, func(a, b netip.Prefix) int {
-			if c := a.Addr().Compare(b.Addr()); c != 0 {
-				return c
-			}
-			return a.Bits() - b.Bits()
-		})
-		prefixes[g] = slices.Compact(ps)
-	}
-	at := map[string]int{}
-	var out []neutron.HostGroup
-	for i, g := range gs {
-		at[g.ID] = i
-		out = append(out, neutron.HostGroup{ID: g.ID, Stateless: !g.Stateful})
-	}
-	for _, r := range rules {
-		if i, ok := at[r.Group]; ok {
-			out[i].Rules = append(out[i].Rules, hostRule(r, prefixes))
+	for _, g := range groups {
+		out := neutron.HostGroup{ID: g.ID, Stateless: !g.Stateful}
+		slices.SortFunc(g.Rules, func(a, b neutron.SecurityGroupRule) int { return cmp.Compare(a.ID, b.ID) })
+		for _, rule := range g.Rules {
+			out.Rules = append(out.Rules, hostRule(rule, prefixes))
 		}
+		r.state.Groups = append(r.state.Groups, out)
+	}
+	return nil
+}
+
+// members returns the addresses of the members of all groups that rules name as remote ones, sorted.
+func (r *reader) members(ctx context.Context, groups []neutron.SecurityGroup) (map[string][]netip.Prefix, error) {
+	remote := map[string]bool{}
+	for _, g := range groups {
+		for _, rule := range g.Rules {
+			if rule.RemoteGroup != "" {
+				remote[rule.RemoteGroup] = true
+			}
+		}
+	}
+	out := map[string][]netip.Prefix{}
+	if len(remote) == 0 {
+		return out, nil
+	}
+	members, err := store.Members(ctx, r.tx, slices.Sorted(maps.Keys(remote)))
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		out[m.Group] = append(out[m.Group], memberPrefixes(m)...)
+	}
+	for g, ps := range out {
+		slices.SortFunc(ps, netip.Prefix.Compare)
+		out[g] = slices.Compact(ps)
 	}
 	return out, nil
 }

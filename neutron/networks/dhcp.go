@@ -177,12 +177,19 @@ func (s *Service) left(ctx context.Context, w *work, gone neutron.Port) error {
 	return nil
 }
 
-// HostState is all that a host must realise. Where a network lacks DHCP on the host, as after the host whose port it shared has gone, it
-// is made first.
+// HostState returns the whole state of a host; see ChangedState.
 func (s *Service) HostState(ctx context.Context, host string) (neutron.HostState, error) {
-	state, err := s.Hosts.State(ctx, host)
+	state, _, err := s.ChangedState(ctx, host, nil)
+	return state, err
+}
+
+// ChangedState returns the sections of a host's state that differ from have, and the revisions of all its sections.
+// Where a network lacks DHCP on the host, as after the host whose port it shared has gone, it is made first.
+func (s *Service) ChangedState(ctx context.Context, host string, have neutron.Revisions) (
+	neutron.HostState, neutron.Revisions, error) {
+	state, all, err := s.Hosts.Changed(ctx, host, have)
 	if err != nil || !slices.ContainsFunc(state.Networks, lacksDHCP) {
-		return state, err
+		return state, all, err
 	}
 	err = s.change(ctx, func(w *work) error {
 		known := map[string]*place{}
@@ -204,9 +211,9 @@ func (s *Service) HostState(ctx context.Context, host string) (neutron.HostState
 		return nil
 	})
 	if err != nil {
-		return state, err
+		return state, nil, err
 	}
-	return s.Hosts.State(ctx, host)
+	return s.Hosts.Changed(ctx, host, have)
 }
 
 func lacksDHCP(n neutron.HostNetwork) bool {

@@ -20,17 +20,23 @@ var (
 	AgentReport = messaging.NewCall[AgentReportArgs, messaging.None](Plugin, "agent_report", messaging.Timeout(15*time.Second))
 )
 
-// HostStateArgs asks for the state of Host. Known is the revision that the agent has applied, zero at its start.
+// HostStateArgs asks for the state of Host. Known is the revision that the agent has applied, zero at its start. Have are
+// the revisions of the sections that it has; nil from an agent that knows no sections.
 type HostStateArgs struct {
 	Host  string
 	Known int64
+	Have  neutron.Revisions
 }
 
-// HostStateReply is the state, or Unchanged with State empty where the revision equals Known. Revisions are compared for equality
-// only, so that a database that was restored from a backup is followed as well.
+// HostStateReply is the state, or Unchanged with State empty where the revision equals Known. Revisions are compared for
+// equality only, so that a database that was restored from a backup is followed too.
+//
+// Sections are the revisions of all sections of the host: then State has only those that differ from Have. It is nil in
+// answers to agents that know no sections, and from servers that know none: then State is whole.
 type HostStateReply struct {
 	Unchanged bool
 	State     neutron.HostState
+	Sections  neutron.Revisions
 }
 
 // PortsWiredArgs are the ports (ids) that a host has begun to carry, and those that it should carry and cannot.

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"hypernova/neutron"
 	"hypernova/oslo/db"
@@ -14,51 +16,51 @@ var (
 	// host_changes_host
 	hostRevision = db.NewQuery[revisionRow](Stmts, `
 SELECT CAST(COALESCE(SUM(changes), 0) AS BIGINT) AS revision, COUNT(*) AS parts FROM host_changes WHERE host = ?`)
-	hostSumUp = db.NewQuery[int64](Stmts, `DELETE FROM host_changes WHERE host = ? RETURNING changes`)
-	// Each step finds the next host in the index (ports_network_host, port_groups_host), so the cost is that of the hosts, not of the ports.
+	hostSections = db.NewQuery[hostPartRow](Stmts, `SELECT changes, sections FROM host_changes WHERE host = ?`)
+	hostSumUp    = db.NewQuery[hostPartRow](Stmts, `DELETE FROM host_changes WHERE host = ? RETURNING changes, sections`)
+	// Each step finds the next host in the index (ports_network_host, port_groups_host): the cost is that of the hosts.
 	hostsOfNetwork = db.NewQuery[string](Stmts, `
 WITH RECURSIVE next (host) AS (
     SELECT MIN(host) FROM ports WHERE network_id = ? AND host > ''
     UNION ALL
-    SELECT (SELECT MIN(p.host) FROM ports p WHERE p.network_id = ? AND p.host > next.host) FROM next WHERE next.host IS NOT NULL
+    SELECT (SELECT MIN(p.host) FROM ports p WHERE p.network_id = ? AND p.host > next.host) FROM next
+    WHERE next.host IS NOT NULL
 )
 SELECT host FROM next WHERE host IS NOT NULL`)
 	hostsOfGroup = db.NewQuery[string](Stmts, `
 WITH RECURSIVE next (host) AS (
     SELECT MIN(host) FROM port_groups WHERE group_id = ? AND host > ''
     UNION ALL
-    SELECT (SELECT MIN(p.host) FROM port_groups p WHERE p.group_id = ? AND p.host > next.host) FROM next WHERE next.host IS NOT NULL
+    SELECT (SELECT MIN(p.host) FROM port_groups p WHERE p.group_id = ? AND p.host > next.host) FROM next
+    WHERE next.host IS NOT NULL
 )
 SELECT host FROM next WHERE host IS NOT NULL`)
 	networksOnHost = db.NewQuery[networkRow](Stmts, networkColumns+`
 WHERE n.id IN (SELECT p.network_id FROM ports p WHERE p.host = ?)
 ORDER BY n.id`)
-	neighbours = db.NewQuery[neighbourRow](Stmts, `
-SELECT p.id, p.network_id, p.mac_address, p.fixed_ips, p.host, p.dns_name, p.device_owner FROM ports p
-WHERE p.network_id IN (SELECT q.network_id FROM ports q WHERE q.host = ?)
-ORDER BY p.id`)
-	groupsOnHost = db.NewQuery[groupRow](Stmts, groupSelect+`
-WHERE g.id IN (SELECT pg.group_id FROM ports p JOIN port_groups pg ON pg.port_id = p.id WHERE p.host = ?)
-ORDER BY g.id`)
-	rulesOnHost = db.NewQuery[ruleRow](Stmts, ruleSelect+`
-WHERE r.security_group_id IN (SELECT g.group_id FROM ports p JOIN port_groups g ON g.port_id = p.id WHERE p.host = ?)
-ORDER BY r.security_group_id, r.id`)
-	membersForHost = db.NewQuery[memberRow](Stmts, `
+	neighbourList = db.NewList[neighbourRow](Stmts, `
+SELECT p.id, p.network_id, p.mac_address, p.fixed_ips, p.host, p.dns_name, p.device_owner FROM ports p`,
+		map[string]string{"network_id": "p.network_id NOT NULL"}, "p.id") // ports_network
+	// The rows of one port are not distinct: this list has no pages.
+	memberList = db.NewList[memberRow](Stmts, `
 SELECT m.group_id, p.fixed_ips, p.allowed_address_pairs FROM port_groups m
-JOIN ports p ON p.id = m.port_id
-WHERE m.group_id IN (
-    SELECT r.remote_group_id FROM ports q
-    JOIN port_groups g ON g.port_id = q.id
-    JOIN security_group_rules r ON r.security_group_id = g.group_id
-    WHERE q.host = ? AND r.remote_group_id IS NOT NULL)
-ORDER BY m.group_id, p.id`)
+JOIN ports p ON p.id = m.port_id`,
+		map[string]string{"group_id": "m.group_id NOT NULL"}, "m.port_id") // primary key of port_groups
 	tunnels = db.NewQuery[tunnelRow](Stmts, `SELECT DISTINCT host, tunnel_ip FROM agents WHERE tunnel_ip <> ''`)
 )
 
 type hostChangeRow struct {
-	ID      string `db:"id"`
-	Host    string `db:"host"`
-	Changes int64  `db:"changes"`
+	ID   string `db:"id"`
+	Host string `db:"host"`
+	hostPartRow
+}
+
+// hostPartRow is a part of a host's revision. Sections is how much of Changes each section has; the empty section is all
+// of them. A nil map is all sections. A section never has more than Changes, the empty section included: thus a
+// revision never falls, whatever rows are summed up.
+type hostPartRow struct {
+	Changes  int64                      `db:"changes"`
+	Sections db.JSON[neutron.Revisions] `db:"sections"`
 }
 
 type revisionRow struct {
@@ -100,32 +102,72 @@ type Member struct {
 	Pairs    []neutron.AddressPair
 }
 
-// Bump moves on the revisions of what hosts must realise.
-func Bump(ctx context.Context, tx *db.Tx, hosts []string) error {
-	rows := make([]hostChangeRow, len(hosts))
-	for i, h := range hosts {
-		rows[i] = hostChangeRow{ID: ids.UUID(), Host: h, Changes: 1}
+// Bump raises the revisions of sections of hosts' states by one. A host whose sections contain the empty one changes
+// as a whole.
+func Bump(ctx context.Context, tx *db.Tx, hosts map[string]map[neutron.Section]bool) error {
+	rows := make([]hostChangeRow, 0, len(hosts))
+	for _, host := range slices.Sorted(maps.Keys(hosts)) {
+		row := hostChangeRow{ID: ids.UUID(), Host: host, hostPartRow: hostPartRow{Changes: 1}}
+		if sections := hosts[host]; !sections[""] {
+			row.Sections.V = neutron.Revisions{}
+			for s := range sections {
+				row.Sections.V[s] = 1
+			}
+		}
+		rows = append(rows, row)
 	}
 	return hostChange.DoAll(ctx, tx, rows)
 }
 
-// Revision is the revision of what a host must realise, and of how many parts it is the sum; zero where nothing ever concerned the host.
+// Revision returns the revision of a host's state and the number of rows that it is the sum of; zero for a host that no
+// change ever concerned.
 func Revision(ctx context.Context, q db.Querier, host string) (revision, parts int64, err error) {
 	r, err := hostRevision.One(ctx, q, host)
 	return r.Revision, r.Parts, err
 }
 
-// SumUp makes one part of a host's revision.
+// Sections returns the revisions of a host's sections. A section that is not in the answer has the revision of the empty
+// one, which the others include.
+func Sections(ctx context.Context, q db.Querier, host string) (neutron.Revisions, error) {
+	parts, err := hostSections.All(ctx, q, host)
+	sum := sumUp(parts).Sections.V
+	for s := range sum {
+		if s != "" {
+			sum[s] += sum[""]
+		}
+	}
+	return sum, err
+}
+
+// manySections bounds the sections of a sum, which also has those that left the host.
+const manySections = 2000
+
+// SumUp replaces the rows of a host's revision by one. No revision falls. With very many sections in it the sum is of
+// all sections: their revisions grow.
 func SumUp(ctx context.Context, tx *db.Tx, host string) error {
 	parts, err := hostSumUp.All(ctx, tx, host)
 	if err != nil {
 		return err
 	}
-	sum := int64(0)
-	for _, n := range parts {
-		sum += n
+	sum := sumUp(parts)
+	if len(sum.Sections.V) > manySections {
+		sum.Sections.V = nil
 	}
-	return hostChange.Do(ctx, tx, hostChangeRow{ID: ids.UUID(), Host: host, Changes: sum})
+	return hostChange.Do(ctx, tx, hostChangeRow{ID: ids.UUID(), Host: host, hostPartRow: sum})
+}
+
+func sumUp(parts []hostPartRow) hostPartRow {
+	sum := hostPartRow{Sections: db.JSON[neutron.Revisions]{V: neutron.Revisions{}}}
+	for _, p := range parts {
+		sum.Changes += p.Changes
+		if p.Sections.V == nil {
+			sum.Sections.V[""] += p.Changes
+		}
+		for s, n := range p.Sections.V {
+			sum.Sections.V[s] += n
+		}
+	}
+	return sum
 }
 
 // HostsOfNetwork are the hosts that carry a port of a network.
@@ -138,53 +180,27 @@ func HostsOfGroup(ctx context.Context, q db.Querier, group string) ([]string, er
 	return hostsOfGroup.All(ctx, q, group, group)
 }
 
-// HostsTrusting are the hosts that carry a port whose rules name the group as the remote one.
-func HostsTrusting(ctx context.Context, q db.Querier, group string) ([]string, error) {
-	naming, err := GroupsNaming(ctx, q, group)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, g := range naming {
-		hosts, err := HostsOfGroup(ctx, q, g)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, hosts...)
-	}
-	return out, nil
-}
-
 // NetworksOnHost are the networks that a host carries ports of.
 func NetworksOnHost(ctx context.Context, q db.Querier, host string) ([]neutron.Network, error) {
 	rows, err := networksOnHost.All(ctx, q, host)
 	return nouns(rows, networkRow.noun), err
 }
 
-// Neighbours are all ports of the networks that a host carries ports of, wherever they are.
-func Neighbours(ctx context.Context, q db.Querier, host string) ([]Neighbour, error) {
-	rows, err := neighbours.All(ctx, q, host)
-	return nouns(rows, func(r neighbourRow) Neighbour {
-		return Neighbour{ID: r.ID, Network: r.Network, MAC: r.MAC, Host: r.Host, DNSName: r.DNSName, DeviceOwner: r.DeviceOwner, FixedIPs: r.FixedIPs.V}
-	}), err
+// Neighbours are all ports of networks, on any host, in order of their ids.
+func Neighbours(ctx context.Context, q db.Querier, networks []string) ([]Neighbour, error) {
+	where := []db.Cond{db.InList("network_id", networks)}
+	return page(ctx, q, neighbourList, db.ListArgs{Where: where}, func(r neighbourRow) Neighbour {
+		return Neighbour{ID: r.ID, Network: r.Network, MAC: r.MAC, Host: r.Host, DNSName: r.DNSName,
+			DeviceOwner: r.DeviceOwner, FixedIPs: r.FixedIPs.V}
+	})
 }
 
-// GroupsOnHost are the security groups, without their rules, that ports on a host use.
-func GroupsOnHost(ctx context.Context, q db.Querier, host string) ([]neutron.SecurityGroup, error) {
-	rows, err := groupsOnHost.All(ctx, q, host)
-	return nouns(rows, groupRow.noun), err
-}
-
-// RulesOnHost are the rules of all groups that ports on a host use.
-func RulesOnHost(ctx context.Context, q db.Querier, host string) ([]neutron.SecurityGroupRule, error) {
-	rows, err := rulesOnHost.All(ctx, q, host)
-	return nouns(rows, ruleRow.noun), err
-}
-
-// MembersForHost are the members of all groups that the rules on a host name as remote ones.
-func MembersForHost(ctx context.Context, q db.Querier, host string) ([]Member, error) {
-	rows, err := membersForHost.All(ctx, q, host)
-	return nouns(rows, func(r memberRow) Member { return Member{Group: r.Group, FixedIPs: r.FixedIPs.V, Pairs: r.Pairs.V} }), err
+// Members are the members of groups.
+func Members(ctx context.Context, q db.Querier, groups []string) ([]Member, error) {
+	where := []db.Cond{db.InList("group_id", groups)}
+	return page(ctx, q, memberList, db.ListArgs{Where: where}, func(r memberRow) Member {
+		return Member{Group: r.Group, FixedIPs: r.FixedIPs.V, Pairs: r.Pairs.V}
+	})
 }
 
 // Tunnels are the hosts' ends of overlay tunnels.

@@ -26,5 +26,7 @@ func Lists() []Listed {
 		{groupList, []db.ListArgs{everything, own}},
 		{ruleList, []db.ListArgs{everything, own, page(db.EqTo("security_group_id", "g"))}},
 		{agentList, []db.ListArgs{everything}},
+		{neighbourList, []db.ListArgs{{Where: []db.Cond{db.EqTo("network_id", "n")}}}},
+		{memberList, []db.ListArgs{{Where: []db.Cond{db.EqTo("group_id", "g")}}}},
 	}
 }

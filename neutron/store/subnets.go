@@ -56,12 +56,9 @@ FROM subnets s
 JOIN networks n ON n.id = s.network_id`
 
 var (
-	subnetInsert  = db.NewInsert[subnetRow](Stmts, "subnets")
-	subnetByID    = db.NewQuery[subnetRead](Stmts, subnetColumns+` WHERE s.id = ?`)
-	subnetsOf     = db.NewQuery[subnetRead](Stmts, subnetColumns+` WHERE s.network_id = ? ORDER BY s.created_at, s.id`) // subnets_network
-	subnetsOnHost = db.NewQuery[subnetRead](Stmts, subnetColumns+`
-WHERE s.network_id IN (SELECT p.network_id FROM ports p WHERE p.host = ?)
-ORDER BY s.created_at, s.id`)  // ports_host, subnets_network
+	subnetInsert    = db.NewInsert[subnetRow](Stmts, "subnets")
+	subnetByID      = db.NewQuery[subnetRead](Stmts, subnetColumns+` WHERE s.id = ?`)
+	subnetsOf       = db.NewQuery[subnetRead](Stmts, subnetColumns+` WHERE s.network_id = ? ORDER BY s.created_at, s.id`) // subnets_network
 	subnetsOfServer = db.NewQuery[subnetRead](Stmts, subnetColumns+`
 WHERE s.network_id IN (SELECT p.network_id FROM ports p WHERE p.device_id = ?)
 ORDER BY s.created_at, s.id`)  // ports_device, subnets_network
@@ -102,12 +99,6 @@ func Subnet(ctx context.Context, q db.Querier, id string) (neutron.Subnet, error
 // SubnetsOf are a network's subnets in order of creation.
 func SubnetsOf(ctx context.Context, q db.Querier, network string) ([]neutron.Subnet, error) {
 	rows, err := subnetsOf.All(ctx, q, network)
-	return nouns(rows, subnetRead.noun), err
-}
-
-// SubnetsOnHost are the subnets of all networks that have a port on the host.
-func SubnetsOnHost(ctx context.Context, q db.Querier, host string) ([]neutron.Subnet, error) {
-	rows, err := subnetsOnHost.All(ctx, q, host)
 	return nouns(rows, subnetRead.noun), err
 }
 
