@@ -30,7 +30,8 @@ type SubnetInfo struct {
 	AddressMode       string // how an IPv6 guest gets its address: empty, slaac, dhcpv6-stateful, dhcpv6-stateless
 }
 
-// PortInfo is a port with its network and subnets: all that compute needs to build a NIC, metadata and the view of addresses.
+// PortInfo is a port with its network and subnets: all that compute needs to build a NIC, metadata and the view of
+// addresses.
 type PortInfo struct {
 	ID, Name, Project, Network, NetworkName string
 	MAC                                     string
@@ -66,28 +67,33 @@ type NetworkInfo struct {
 	MTU               int
 }
 
-// API is what compute asks of networking. The caller in ctx says with whose rights: a user's wishes are judged by networking's policy as that user's
-// own requests are, a service's own work (auth.Caller.Own) is not. Binding to a host, device owners and what is looked up on the way are always the
-// service's business. docs/whose-rights.md lists the calls.
+// API is what compute asks of networking. The caller in ctx says with whose rights: a user's wishes are judged by
+// networking's policy as that user's own requests are, a service's own work (auth.Caller.Own) is not. Binding to a
+// host, device owners and what is looked up on the way are always the service's business. docs/whose-rights.md lists
+// the calls.
 type API interface {
 	// Available lists the networks a project's server may be put on (its own and shared ones).
 	Available(ctx context.Context, project string) ([]NetworkInfo, error)
 	Network(ctx context.Context, id string) (NetworkInfo, error)
 	Port(ctx context.Context, id string) (PortInfo, error)
-	// SecurityGroup finds a project's group by id or name: fault.NotFound, or fault.Conflict for an ambiguous name. Returns its id.
+	// SecurityGroup finds a project's group by id or name: fault.NotFound, or fault.Conflict for an ambiguous name.
+	// Returns its id.
 	SecurityGroup(ctx context.Context, project, idOrName string) (string, error)
-	// Allocate makes (or takes, where Port is given) and binds to host the ports of a server, in order of specs. Idempotent: ports that the server already
-	// has for a spec are returned, not made again. On error everything made by this call is gone. project and az go into the ports.
+	// Allocate makes (or takes, where Port is given) and binds to host the ports of a server, in order of specs.
+	// Idempotent: ports that the server already has for a spec are returned, not made again. On error everything made by
+	// this call is gone. project and az go into the ports.
 	Allocate(ctx context.Context, a AllocateArgs) ([]PortInfo, error)
-	// Judge answers what Allocate would refuse to the caller of a.Specs that name a network: a network that he may not use, an address that he may
-	// not choose, that the network has not, or that is taken (code FixedIPTaken). It makes nothing and may be outdated at once; Host is not looked at.
+	// Judge answers what Allocate would refuse to the caller of a.Specs that name a network: a network that he may not
+	// use, an address that he may not choose, that the network has not, or that is taken (code FixedIPTaken). It makes
+	// nothing and may be outdated at once; Host is not looked at.
 	Judge(ctx context.Context, a AllocateArgs) error
 	// PortsOf lists a server's ports in order of creation.
 	PortsOf(ctx context.Context, server string) ([]PortInfo, error)
-	// Deallocate deletes the ports that Allocate made for the server and unbinds (device_id, host cleared) the ones it took. Idempotent.
+	// Deallocate deletes the ports that Allocate made for the server and unbinds (device_id, host cleared) the ones it
+	// took. Idempotent.
 	Deallocate(ctx context.Context, server string) error
-	// GroupNames are the names of the security groups that servers' ports have now, by server: in order of the ports, once for each port. Of a group
-	// that the caller may not see nothing is said. A server without groups is not in the answer.
+	// GroupNames are the names of the security groups that servers' ports have now, by server: in order of the ports, once
+	// for each port. Of a group that the caller may not see nothing is said. A server without groups is not in the answer.
 	GroupNames(ctx context.Context, servers []string) (map[string][]string, error)
 	// PortQuotaFree is how many more ports the project may have; -1 is unlimited.
 	PortQuotaFree(ctx context.Context, project string) (int, error)
@@ -101,7 +107,8 @@ type AllocateArgs struct {
 	DNSName                   string   // hostname
 }
 
-// HostState is all that an agent on one host must realise: it is pulled by the agent, compared with the kernel, and applied.
+// HostState is all that an agent on one host must realise: it is pulled by the agent, compared with the kernel, and
+// applied.
 type HostState struct {
 	Revision int64 // of the whole; the agent sends the last it has applied
 	Networks []HostNetwork
@@ -138,7 +145,8 @@ type HostGroup struct {
 	Rules     []HostRule
 }
 
-// HostRule is one allowance. Remote is a list of prefixes (remote group members and prefixes expanded); empty means anywhere.
+// HostRule is one allowance. Remote is a list of prefixes (remote group members and prefixes expanded); empty means
+// anywhere.
 type HostRule struct {
 	Ingress          bool
 	Ether            int    // 4 or 6

@@ -29,8 +29,8 @@ type Subnet struct {
 // AddressPair is a source address that a guest may use besides its NIC's own: an address or a CIDR.
 type AddressPair struct{ MAC, IP string }
 
-// NIC is a server's network interface: compute's copy of networking's port, whose id it has (nova calls it a VIF). It is
-// stored in a server's network cache and travels in messages to hosts; the JSON keys are the names of the fields.
+// NIC is a server's network interface: compute's copy of networking's port, whose id it has (nova calls it a VIF). It
+// is stored in a server's network cache and travels in messages to hosts; the JSON keys are the names of the fields.
 // Package nova/network makes NICs of ports.
 type NIC struct {
 	ID, Name, Project, Network, NetworkName string

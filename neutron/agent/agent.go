@@ -81,7 +81,8 @@ func (c Config) filled() Config {
 type host interface {
 	// open finds out what the host can do.
 	open(ctx context.Context) error
-	// apply makes the host as the state says and tells which ports are wired, and why the others are not. ctx bounds what it starts.
+	// apply makes the host as the state says and tells which ports are wired, and why the others are not. ctx bounds what
+	// it starts.
 	apply(ctx context.Context, s neutron.HostState) (up []string, down map[string]string, err error)
 	// watch calls stirred soon after somebody changed the host, until ctx ends. It runs beside the others.
 	watch(ctx context.Context, stirred func()) error
@@ -96,7 +97,8 @@ func New(c Config, bus *messaging.Bus, o service.Options, l *slog.Logger) servic
 	return newAgent(c, newLinux(c, l), plugin{bus}, bus, o, l)
 }
 
-// NewFake makes the service of an agent without a host: it reports every port wired at once. It runs anywhere, unprivileged.
+// NewFake makes the service of an agent without a host: it reports every port wired at once. It runs anywhere,
+// unprivileged.
 func NewFake(c Config, bus *messaging.Bus, o service.Options, l *slog.Logger) service.Service {
 	return newAgent(c.filled(), pretend{}, plugin{bus}, bus, o, l)
 }

@@ -38,13 +38,15 @@ func New(d *db.DB, n *networks.Service, down time.Duration, now clock.Now) *Agen
 	return &Agents{db: d, networks: n, down: down, now: now}
 }
 
-// Manager is the role that serves the agents' topic on a host. It needs no service group: any number of them may listen.
+// Manager is the role that serves the agents' topic on a host. It needs no service group: any number of them may
+// listen.
 func (a *Agents) Manager(host string) service.Manager {
 	return service.Manager{Binary: Binary, Host: host, Topic: rpcapi.Plugin, Level: rpcapi.Level, Register: a.register,
 		Periodic: []service.Periodic{{Name: "ask_silent_agents", Spacing: max(a.down/4, 10*time.Millisecond), Fn: a.AskSilent}}}
 }
 
-// AskSilent asks the agents whose heartbeats do not arrive by their other address. The agents of a host are one process.
+// AskSilent asks the agents whose heartbeats do not arrive by their other address. The agents of a host are one
+// process.
 func (a *Agents) AskSilent(ctx context.Context) error {
 	all, err := store.SilentAgents(ctx, a.db, a.now().Add(-a.down))
 	if err != nil {

@@ -161,7 +161,8 @@ func neighbour(n *neutron.HostNetwork, o store.Neighbour, host string, tunnels m
 		}
 	}
 	if o.DeviceOwner == neutron.OwnerDHCP {
-		// Every host answers DHCP for its own ports. Its own address comes first, else the network's first one serves here as well.
+		// Every host answers DHCP for its own ports. Its own address comes first, else the network's first one serves here as
+		// well.
 		if o.Host == host || o.Host != "" && n.DHCPMAC == "" {
 			n.DHCPIP, n.DHCPMAC = o.FixedIPs, o.MAC
 		}
