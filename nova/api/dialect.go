@@ -29,7 +29,8 @@ func (dialect) Write(w http.ResponseWriter, r *api.Request, status int, f *fault
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(b, `,"message":`...)
 	b = api.AppendString(b, novaMessage(status, f))
-	if retry := w.Header().Get("Retry-After"); status == http.StatusRequestEntityTooLarge || status == http.StatusTooManyRequests {
+	if retry := w.Header().Get("Retry-After"); status == http.StatusRequestEntityTooLarge ||
+		status == http.StatusTooManyRequests {
 		if retry == "" {
 			retry = "0"
 			w.Header().Set("Retry-After", retry)

@@ -34,16 +34,19 @@ func (d documents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if base == "" {
 		base = api.Origin(r)
 	}
-	legacy := versionDocument{ID: "v2.0", Status: "SUPPORTED", Updated: "2011-01-21T11:33:21Z", Links: []map[string]string{{"rel": "self", "href": base + "/v2/"}}}
-	v := versionDocument{ID: "v2.1", Status: "CURRENT", Version: d.max.String(), MinVersion: Oldest.String(), Updated: "2013-07-23T11:33:21Z",
-		Links: []map[string]string{{"rel": "self", "href": base + "/v2.1/"}}}
+	legacy := versionDocument{ID: "v2.0", Status: "SUPPORTED", Updated: "2011-01-21T11:33:21Z",
+		Links: []map[string]string{{"rel": "self", "href": base + "/v2/"}}}
+	v := versionDocument{ID: "v2.1", Status: "CURRENT", Version: d.max.String(), MinVersion: Oldest.String(),
+		Updated: "2013-07-23T11:33:21Z",
+		Links:   []map[string]string{{"rel": "self", "href": base + "/v2.1/"}}}
 	var doc any = map[string]any{"versions": []versionDocument{legacy, v}}
 	if path := strings.Trim(r.URL.Path, "/"); path != "" {
 		media := "application/vnd.openstack.compute+json;version=2.1"
 		if path == "v2" {
 			v, media = legacy, "application/vnd.openstack.compute+json;version=2"
 		}
-		v.Links = append(v.Links, map[string]string{"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"})
+		v.Links = append(v.Links, map[string]string{"rel": "describedby", "type": "text/html",
+			"href": "http://docs.openstack.org/"})
 		v.MediaTypes = []map[string]string{{"base": "application/json", "type": media}}
 		doc = map[string]any{"version": v}
 	}

@@ -6,13 +6,14 @@ type Change struct {
 	Text  string
 }
 
-// History is what each minor version of compute's API changed, oldest first, whether or not this cloud has the resource. Every version at
-// which a wire type or an operation begins or ends is in it.
+// History is what each minor version of compute's API changed, oldest first, whether or not this cloud has the
+// resource. Every version at which a wire type or an operation begins or ends is in it.
 func History() []Change {
 	return []Change{
 		{1, "v2.0 behaviour with strict validation; reachable with no header"},
 		{2, "keypair type (ssh/x509); 201/204 codes for keypair create/delete"},
-		{3, "extended server attributes (kernel, ramdisk, hostname, reservation id, launch index, root device, user_data); delete_on_termination in volume view"},
+		{3,
+			"extended server attributes (kernel, ramdisk, hostname, reservation id, launch index, root device, user_data); delete_on_termination in volume view"},
 		{4, "reserved field in os-fixed-ips"},
 		{5, "non-admin may filter servers by ip6"},
 		{6, "unified POST servers/{id}/remote-consoles replaces per-type console actions"},

@@ -27,6 +27,21 @@ type Rule struct {
 	Scopes []string
 }
 
+// Set is the rules of a service. Its zero value is empty and ready for use. It is filled by the package variables that
+// declare the rules, and must not be changed afterwards.
+type Set struct{ rules []*Rule }
+
+// Add declares a rule and returns it, so that a rule is declared and listed in one place:
+//
+//	var ServersIndex = set.Add(policy.Rule{Name: "os_compute_api:servers:index", …})
+func (s *Set) Add(r Rule) *Rule {
+	s.rules = append(s.rules, &r)
+	return &r
+}
+
+// Rules lists the rules in the order of their declaration.
+func (s *Set) Rules() []*Rule { return slices.Clone(s.rules) }
+
 // Target is the attributes of the object of a request, by OpenStack's names: project_id, user_id,
 // "target.user.domain_id".
 type Target map[string]string

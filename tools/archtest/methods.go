@@ -22,7 +22,6 @@ func Wide() map[string]int {
 		"keystone/identity.Service":   43,
 		"neutron/api.API":             49,
 		"neutron/networks.Service":    73,
-		"nova/api.API":                75,
 		"nova/conductor.Conductor":    40,
 		"nova/store.Store":            72,
 		"placement/providers.Service": 47,

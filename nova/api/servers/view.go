@@ -1,12 +1,12 @@
-package api
+package servers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
+	"hypernova/nova/api/wire"
 	"hypernova/nova/virt"
 	"hypernova/oslo/api"
 	"hypernova/oslo/opt"
@@ -14,9 +14,9 @@ import (
 
 // serverBrief is a server in a list without details.
 type serverBrief struct {
-	ID    string `wire:"id"`
-	Name  string `wire:"name"`
-	Links []link `wire:"links"`
+	ID    string      `wire:"id"`
+	Name  string      `wire:"name"`
+	Links []wire.Link `wire:"links"`
 }
 
 // serverCore is what every view of one server shows.
@@ -35,7 +35,7 @@ type serverCore struct {
 	Updated      time.Time         `wire:"updated"`
 	AccessIPv4   string            `wire:"accessIPv4"`
 	AccessIPv6   string            `wire:"accessIPv6"`
-	Links        []link            `wire:"links"`
+	Links        []wire.Link       `wire:"links"`
 	DiskConfig   string            `wire:"OS-DCF:diskConfig"`
 	Progress     opt.Of[int]       `wire:"progress"`
 	Fault        *faultView        `wire:"fault" omit:"empty"`
@@ -88,13 +88,13 @@ type nameView struct {
 }
 
 type imageRef struct {
-	ID    string `wire:"id"`
-	Links []link `wire:"links"`
+	ID    string      `wire:"id"`
+	Links []wire.Link `wire:"links"`
 }
 
 type flavorRef struct {
-	ID    string `wire:"id"`
-	Links []link `wire:"links"`
+	ID    string      `wire:"id"`
+	Links []wire.Link `wire:"links"`
 }
 
 // flavorPart is the server's own copy of its flavor.
@@ -138,9 +138,11 @@ type serverViews struct {
 	plainRefs       bool
 }
 
-// serverViews prepares the views of these servers. Their groups are those of their ports now, which only networking knows.
-func (a *API) serverViews(ctx context.Context, r *api.Request, vs ...nova.Server) (*serverViews, error) {
-	v := &serverViews{r: r, self: r.URL("/servers/"), bookmark: r.RootURL("/servers/"), flavors: r.RootURL("/flavors/"), images: r.RootURL("/images/"),
+// serverViews prepares the views of these servers. Their groups are those of their ports now, which only networking
+// knows.
+func (a *serversAPI) views(ctx context.Context, r *api.Request, vs ...nova.Server) (*serverViews, error) {
+	v := &serverViews{r: r, self: r.URL("/servers/"), bookmark: r.RootURL("/servers/"), flavors: r.RootURL("/flavors/"),
+		images:  r.RootURL("/images/"),
 		hostIDs: map[[2]string]string{}, plainRefs: !r.AtLeast(47)}
 	ids := make([]string, len(vs))
 	for i := range vs {
@@ -152,7 +154,7 @@ func (a *API) serverViews(ctx context.Context, r *api.Request, vs ...nova.Server
 			return nil, err
 		}
 	}
-	if !r.AtLeast(16) || !r.Allowed(policyHostStatus, nil) {
+	if !r.AtLeast(16) || !r.Allowed(policies.ServersShowHostStatus, nil) {
 		return v, nil
 	}
 	v.status, err = a.hostStatus(ctx, vs)
@@ -160,7 +162,7 @@ func (a *API) serverViews(ctx context.Context, r *api.Request, vs ...nova.Server
 }
 
 // hostStatus is how the hosts of servers are, by their names.
-func (a *API) hostStatus(ctx context.Context, vs []nova.Server) (map[string]string, error) {
+func (a *serversAPI) hostStatus(ctx context.Context, vs []nova.Server) (map[string]string, error) {
 	only := ""
 	if len(vs) == 1 {
 		only = vs[0].Host
@@ -188,8 +190,8 @@ func (a *API) hostStatus(ctx context.Context, vs []nova.Server) (map[string]stri
 	return status, nil
 }
 
-func (b *serverViews) links(id string) []link {
-	return []link{{"self", b.self + id}, {"bookmark", b.bookmark + id}}
+func (b *serverViews) links(id string) []wire.Link {
+	return wire.Links("self", b.self+id, "bookmark", b.bookmark+id)
 }
 
 func (b *serverViews) brief(v *nova.Server) serverBrief {
@@ -198,14 +200,16 @@ func (b *serverViews) brief(v *nova.Server) serverBrief {
 
 func (b *serverViews) core(v *nova.Server) serverCore {
 	out := serverCore{ID: v.ID, Name: v.Name, Status: v.Status(), Project: v.Project, User: v.User, Metadata: v.Metadata,
-		HostID: b.hostID(v.Project, v.Host), Image: "", Created: v.Created, Updated: v.Updated, AccessIPv4: v.AccessIPv4, AccessIPv6: v.AccessIPv6,
-		Links: b.links(v.ID), DiskConfig: v.DiskConfig, Locked: v.Locked, Description: v.Description, Tags: v.Tags, LockedReason: orNull(v.LockedReason)}
+		HostID: b.hostID(v.Project,
+			v.Host), Image: "", Created: v.Created, Updated: v.Updated, AccessIPv4: v.AccessIPv4, AccessIPv6: v.AccessIPv6,
+		Links: b.links(v.ID), DiskConfig: v.DiskConfig, Locked: v.Locked, Description: v.Description, Tags: v.Tags,
+		LockedReason: wire.OrNull(v.LockedReason)}
 	if v.Image.ID != "" {
-		out.Image = imageRef{v.Image.ID, []link{{"bookmark", b.images + v.Image.ID}}}
+		out.Image = imageRef{v.Image.ID, wire.Links("bookmark", b.images+v.Image.ID)}
 	}
 	f := v.Flavor
 	if b.plainRefs {
-		out.FlavorRef = flavorRef{f.ID, []link{{"bookmark", b.flavors + f.ID}}}
+		out.FlavorRef = flavorRef{f.ID, wire.Links("bookmark", b.flavors+f.ID)}
 	} else {
 		out.Flavor = flavorPart{f.Name, f.VCPUs, f.RAM, f.Disk, f.Ephemeral, f.Swap, f.ExtraSpecs}
 	}
@@ -240,10 +244,14 @@ func (b *serverViews) updated(v *nova.Server) serverUpdated {
 }
 
 func (b *serverViews) detail(v *nova.Server) serverView {
-	out := serverView{serverCore: b.core(v), Addresses: addresses(v), KeyName: orNull(v.KeyName), Zone: v.AZ, Launched: v.Launched,
-		Terminated: v.Terminated, Power: int(v.Power), Task: orNull(string(v.Task)), VM: string(v.VM), Pinned: orNull(v.RequestedAZ),
-		Host: orNull(v.Host), Node: orNull(v.Node), InstanceName: virt.DomainName(v.ID), GuardedName: v.Hostname, Hostname: v.Hostname,
-		LaunchIndex: v.LaunchIndex, Reservation: v.ReservationID, RootDevice: orNull(v.RootDevice), UserData: orNull(v.UserData)}
+	out := serverView{serverCore: b.core(v), Addresses: addresses(v), KeyName: wire.OrNull(v.KeyName), Zone: v.AZ,
+		Launched:   v.Launched,
+		Terminated: v.Terminated, Power: int(v.Power), Task: wire.OrNull(string(v.Task)), VM: string(v.VM),
+		Pinned: wire.OrNull(v.RequestedAZ),
+		Host:   wire.OrNull(v.Host), Node: wire.OrNull(v.Node), InstanceName: virt.DomainName(v.ID), GuardedName: v.Hostname,
+		Hostname:    v.Hostname,
+		LaunchIndex: v.LaunchIndex, Reservation: v.ReservationID, RootDevice: wire.OrNull(v.RootDevice),
+		UserData: wire.OrNull(v.UserData)}
 	if v.Host == "" {
 		out.Zone = v.RequestedAZ
 	}
@@ -275,16 +283,8 @@ func (b *serverViews) hostID(project, host string) string {
 	key := [2]string{project, host}
 	id, ok := b.hostIDs[key]
 	if !ok {
-		id = hashedHost(project, host)
+		id = wire.HostID(project, host)
 		b.hostIDs[key] = id
 	}
 	return id
-}
-
-func hashedHost(project, host string) string {
-	if host == "" {
-		return ""
-	}
-	sum := sha256.Sum224([]byte(project + host))
-	return hex.EncodeToString(sum[:])
 }

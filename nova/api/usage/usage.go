@@ -1,10 +1,13 @@
-package api
+// Package usage is the operations of the Compute API on what projects used: os-simple-tenant-usage.
+package usage
 
 import (
 	"context"
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
+	"hypernova/nova/api/wire"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -12,9 +15,23 @@ import (
 	"hypernova/oslo/opt"
 )
 
-var usages = api.Resource[*API]{Name: "tenant_usage", Plural: "tenant_usages", Ops: api.Ops[*API]{
-	api.List("GET /os-simple-tenant-usage", policyUsageList, (*API).listUsage),
-	api.On("GET /os-simple-tenant-usage/{tenant_id}", policyUsageShow, 200, (*API).project, (*API).showUsage, api.Bare(), api.Query[usageQuery]()),
+// Resources are the operations with their receiver.
+func Resources(s *servers.Servers, now func() time.Time) []api.Bound {
+	return api.Bind(&usageAPI{Servers: s, Now: now}, usageOps)
+}
+
+// usageAPI sums up what servers used.
+type usageAPI struct {
+	wire.ProjectLoader
+
+	Servers *servers.Servers
+	Now     func() time.Time
+}
+
+var usageOps = api.Resource[*usageAPI]{Name: "tenant_usage", Plural: "tenant_usages", Ops: api.Ops[*usageAPI]{
+	api.List("GET /os-simple-tenant-usage", policies.SimpleTenantUsageList, (*usageAPI).list),
+	api.On("GET /os-simple-tenant-usage/{tenant_id}", policies.SimpleTenantUsageShow, 200, (*usageAPI).Project,
+		(*usageAPI).show, api.Bare(), api.Query[usageQuery]()),
 }}
 
 type usageQuery struct {
@@ -53,7 +70,7 @@ type serverUsage struct {
 // period is the time a usage is about.
 type period struct{ start, end, now time.Time }
 
-func (a *API) period(q *usageQuery) (period, error) {
+func (a *usageAPI) period(q *usageQuery) (period, error) {
 	now := a.Now().UTC()
 	p := period{now.AddDate(0, 0, -28), now, now}
 	for _, x := range []struct {
@@ -91,8 +108,10 @@ func (p period) of(v *nova.Server) (serverUsage, bool) {
 	if !ended.IsZero() && ended.Before(to) {
 		to = ended
 	}
-	u := serverUsage{ID: v.ID, Name: v.Name, Project: v.Project, Flavor: v.Flavor.Name, State: string(v.VM), Hours: to.Sub(from).Hours(),
-		Memory: v.Flavor.RAM, VCPUs: v.Flavor.VCPUs, Disk: v.Flavor.Disk + v.Flavor.Ephemeral, Started: v.Launched, Ended: ended}
+	u := serverUsage{ID: v.ID, Name: v.Name, Project: v.Project, Flavor: v.Flavor.Name, State: string(v.VM),
+		Hours:  to.Sub(from).Hours(),
+		Memory: v.Flavor.RAM, VCPUs: v.Flavor.VCPUs, Disk: v.Flavor.Disk +
+			v.Flavor.Ephemeral, Started: v.Launched, Ended: ended}
 	last := p.now
 	if !ended.IsZero() {
 		u.State, last = "terminated", ended
@@ -104,9 +123,12 @@ func (p period) of(v *nova.Server) (serverUsage, bool) {
 // usageBatch is how many servers are read at once.
 const usageBatch = 1000
 
-// usage sums up servers by project, in order of project and server; limit counts servers, 0 for all. The marker is a server's id.
-func (a *API) usage(ctx context.Context, project string, p period, marker string, limit int) (found []usageView, last string, err error) {
-	q := servers.Query{Project: project, Marker: marker, Limit: usageBatch, Sort: []db.SortKey{{Column: "project_id"}, {Column: "uuid"}}}
+// usage sums up servers by project, in order of project and server; limit counts servers, 0 for all. The marker is a
+// server's id.
+func (a *usageAPI) usage(ctx context.Context, project string, p period, marker string,
+	limit int) (found []usageView, last string, err error) {
+	q := servers.Query{Project: project, Marker: marker, Limit: usageBatch, Sort: []db.SortKey{{Column: "project_id"},
+		{Column: "uuid"}}}
 	n := 0
 	for {
 		vs, err := a.Servers.List(ctx, q)
@@ -143,7 +165,7 @@ func add(to []usageView, p period, u serverUsage) []usageView {
 	return to
 }
 
-func (a *API) listUsage(ctx context.Context, _ *api.Request, q *usageQuery) (api.Page[usageView], error) {
+func (a *usageAPI) list(ctx context.Context, _ *api.Request, q *usageQuery) (api.Page[usageView], error) {
 	p, err := a.period(q)
 	if err != nil {
 		return api.Page[usageView]{}, err
@@ -158,11 +180,12 @@ func (a *API) listUsage(ctx context.Context, _ *api.Request, q *usageQuery) (api
 }
 
 type usageShown struct {
-	Usage any    `wire:"tenant_usage"`
-	Links []link `wire:"tenant_usage_links" omit:"empty"`
+	Usage any         `wire:"tenant_usage"`
+	Links []wire.Link `wire:"tenant_usage_links" omit:"empty"`
 }
 
-func (a *API) showUsage(ctx context.Context, r *api.Request, project ofProject, _ *usageQuery) (usageShown, error) {
+func (a *usageAPI) show(ctx context.Context, r *api.Request, project wire.ProjectID,
+	_ *usageQuery) (usageShown, error) {
 	q := api.QueryOf[usageQuery](r)
 	p, err := a.period(q)
 	if err != nil {
@@ -176,7 +199,7 @@ func (a *API) showUsage(ctx context.Context, r *api.Request, project ofProject, 
 	if last != "" {
 		values := r.HTTP.URL.Query()
 		values.Set("marker", last)
-		out.Links = []link{{"next", r.URL("/os-simple-tenant-usage/" + string(project) + "?" + values.Encode())}}
+		out.Links = wire.Links("next", r.URL("/os-simple-tenant-usage/"+string(project)+"?"+values.Encode()))
 	}
 	return out, nil
 }

@@ -1,4 +1,4 @@
-package api
+package servers
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
+	"hypernova/nova/api/wire"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -142,11 +144,11 @@ func (b *serverCreateBody) Validate(v api.Version) error {
 }
 
 type serverCreated struct {
-	ID         string     `wire:"id"`
-	Links      []link     `wire:"links"`
-	DiskConfig string     `wire:"OS-DCF:diskConfig"`
-	AdminPass  string     `wire:"adminPass"`
-	Groups     []nameView `wire:"security_groups" omit:"empty"`
+	ID         string      `wire:"id"`
+	Links      []wire.Link `wire:"links"`
+	DiskConfig string      `wire:"OS-DCF:diskConfig"`
+	AdminPass  string      `wire:"adminPass"`
+	Groups     []nameView  `wire:"security_groups" omit:"empty"`
 }
 
 type serverEnvelope struct {
@@ -157,8 +159,8 @@ type reserved struct {
 	ReservationID string `wire:"reservation_id"`
 }
 
-func (a *API) createServer(ctx context.Context, r *api.Request, body *serverCreateBody) (any, error) {
-	args, err := a.createArgs(r, body)
+func (a *serversAPI) create(ctx context.Context, r *api.Request, body *serverCreateBody) (any, error) {
+	args, err := createArgs(r, body)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +175,8 @@ func (a *API) createServer(ctx context.Context, r *api.Request, body *serverCrea
 		return reserved{made.ReservationID}, nil
 	}
 	v := made.Servers[0]
-	out := serverCreated{ID: v.ID, Links: selfLinks(r, "/servers/"+v.ID), DiskConfig: v.DiskConfig, AdminPass: args.AdminPass}
+	out := serverCreated{ID: v.ID, Links: wire.SelfLinks(r, "/servers/"+v.ID), DiskConfig: v.DiskConfig,
+		AdminPass: args.AdminPass}
 	for _, g := range v.SecurityGroups {
 		out.Groups = append(out.Groups, nameView{g})
 	}
@@ -189,12 +192,15 @@ func canonical(text string) string {
 	return text
 }
 
-func (a *API) createArgs(r *api.Request, body *serverCreateBody) (servers.CreateArgs, error) {
+func createArgs(r *api.Request, body *serverCreateBody) (servers.CreateArgs, error) {
 	in := &body.Server
-	args := servers.CreateArgs{Name: in.Name, Hostname: in.Hostname + in.FQDN, Description: in.Description.Ptr(), Flavor: in.Flavor, Image: in.Image,
-		KeyName: in.KeyName, Metadata: in.Metadata, Tags: in.Tags, UserData: in.UserData, ConfigDrive: in.ConfigDrive, AdminPass: in.AdminPass,
-		AccessIPv4: in.AccessIPv4, AccessIPv6: canonical(in.AccessIPv6), DiskConfig: in.DiskConfig, Host: in.Host, Node: in.Node, Hints: body.Hints,
-		Min: in.Min, Max: in.Max, External: r.Allowed(policyAttachExternal, nil)}
+	args := servers.CreateArgs{Name: in.Name, Hostname: in.Hostname + in.FQDN, Description: in.Description.Ptr(),
+		Flavor: in.Flavor, Image: in.Image,
+		KeyName: in.KeyName, Metadata: in.Metadata, Tags: in.Tags, UserData: in.UserData, ConfigDrive: in.ConfigDrive,
+		AdminPass:  in.AdminPass,
+		AccessIPv4: in.AccessIPv4, AccessIPv6: canonical(in.AccessIPv6), DiskConfig: in.DiskConfig, Host: in.Host,
+		Node: in.Node, Hints: body.Hints,
+		Min: in.Min, Max: in.Max, External: r.Allowed(policies.NetworkAttachExternalNetwork, nil)}
 	if i := strings.LastIndexByte(args.Flavor, '/'); i >= 0 {
 		args.Flavor = args.Flavor[i+1:] // old clients send the flavor's link
 	}
@@ -239,17 +245,20 @@ func placement(r *api.Request, in *serverCreate, args *servers.CreateArgs) error
 		if in.Host != "" || in.Node != "" {
 			return fault.Invalidf("The availability zone names a host, so host and hypervisor_hostname must not.")
 		}
-		if err := r.Require(policyForcedHost, nil); err != nil {
+		if err := r.Require(policies.ServersCreateForcedHost, nil); err != nil {
 			return err
 		}
 		args.Host, args.Node, _ = strings.Cut(rest, ":")
 		args.Force = args.Host != "" || args.Node != ""
 	}
 	if in.Host != "" || in.Node != "" {
-		return r.Require(policyRequestedHost, nil)
+		return r.Require(policies.ServersCreateRequestedDestination, nil)
 	}
 	return nil
 }
+
+const badBootSequence = "Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping " +
+	"combination is not valid."
 
 // bootDisk takes from the block devices what this cloud has: the image on the server's own disk.
 func bootDisk(in *serverCreate, args *servers.CreateArgs) error {
@@ -265,13 +274,14 @@ func bootDisk(in *serverCreate, args *servers.CreateArgs) error {
 		case d.Dest == "volume" || d.Source == "volume" || d.Source == "snapshot" || d.Volume != "" || d.Snapshot != "":
 			return fault.Invalidf("Block storage volumes are not available in this cloud; boot from an image.")
 		case d.Source != "image" || image == "":
-			return fault.Invalidf("Of block devices only the image on the server's own disk is supported; ephemeral and swap disks come with the flavor.")
+			return fault.Invalidf("Of block devices only the image on the server's own disk is supported; " +
+				"ephemeral and swap disks come with the flavor.")
 		case d.BootIndex.Or(-1) != 0:
-			return fault.Invalidf("Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.")
+			return fault.Invalidf(badBootSequence)
 		case args.Image != "" && args.Image != image:
 			return fault.Invalidf("Block Device Mapping is Invalid: the boot disk's image is not the server's.")
 		case len(in.Disks) > 1:
-			return fault.Invalidf("Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.")
+			return fault.Invalidf(badBootSequence)
 		}
 		if err := d.plain(); err != nil {
 			return err
@@ -301,7 +311,8 @@ func (d *disk) plain() error {
 		{"volume_type", d.VolumeType.Has(), "the boot disk is no volume"},
 		{"virtual_name", d.Virtual != "", "the boot disk has no other name"},
 		{"connection_info", d.Connection != "", "the boot disk is no volume"},
-		{"no_device", len(d.NoDevice) > 0 && string(d.NoDevice) != "false" && string(d.NoDevice) != "null", "a server has a boot disk"},
+		{"no_device", len(d.NoDevice) > 0 && string(d.NoDevice) != "false" && string(d.NoDevice) != "null",
+			"a server has a boot disk"},
 	} {
 		if m.asked {
 			return fault.Invalidf("Block Device Mapping is Invalid: %s is not supported here: %s.", m.member, m.why)
@@ -310,13 +321,14 @@ func (d *disk) plain() error {
 	return nil
 }
 
-// zeroDisk keeps flavors without a disk size, whose servers may grow as large as the image says, to those who may use them.
-func (a *API) zeroDisk(ctx context.Context, r *api.Request, id string) error {
+// zeroDisk keeps flavors without a disk size, whose servers may grow as large as the image says, to those who may use
+// them.
+func (a *serversAPI) zeroDisk(ctx context.Context, r *api.Request, id string) error {
 	f, err := a.Flavors.Flavor(ctx, id)
 	if err != nil || f.Disk != 0 {
 		return fault.Body(err)
 	}
-	return r.Require(policyZeroDisk, nil)
+	return r.Require(policies.ServersCreateZeroDiskFlavor, nil)
 }
 
 // passwordLetters leaves out what is easily taken for something else.

@@ -1,10 +1,11 @@
-package api
+package servers
 
 import (
 	"encoding/json"
 	"net/netip"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -70,7 +71,7 @@ func chooseNetworks(r *api.Request, in *serverCreate, args *servers.CreateArgs) 
 		args.Networks = servers.NetworksUnsaid
 		return nil
 	}
-	if err := r.Require(policyAttachNetwork, nil); err != nil {
+	if err := r.Require(policies.ServersCreateAttachNetwork, nil); err != nil {
 		return err
 	}
 	for _, n := range choice.NICs {
@@ -79,7 +80,8 @@ func chooseNetworks(r *api.Request, in *serverCreate, args *servers.CreateArgs) 
 		case s.Port == "" && s.Network == "":
 			return fault.Invalidf("Bad networks format: network uuid is not in proper format ()")
 		case s.Port != "" && n.FixedIP != "":
-			return fault.Invalidf("Specified Fixed IP '%s' cannot be used with port '%s': the two cannot be specified together.", n.FixedIP, s.Port)
+			return fault.Invalidf("Specified Fixed IP '%s' cannot be used with port '%s': the two cannot be specified together.",
+				n.FixedIP, s.Port)
 		case s.Port != "":
 			s.Network = ""
 		case n.FixedIP != "":

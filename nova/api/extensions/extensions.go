@@ -1,16 +1,24 @@
-package api
+// Package extensions is the operations of the Compute API that list extensions, for clients from before microversions.
+package extensions
 
 import (
 	"context"
 
+	"hypernova/nova/api/policies"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 )
 
+// Resources are the operations with their receiver.
+func Resources() []api.Bound { return api.Bind(extensionsAPI{}, extensionOps) }
+
+// extensionsAPI needs nothing.
+type extensionsAPI struct{}
+
 // extensions answers old clients that look for capabilities by the names they had before microversions.
-var extensions = api.Resource[*API]{Name: "extension", Plural: "extensions", Ops: api.Ops[*API]{
-	api.List("GET /extensions", policyExtensions, (*API).listExtensions),
-	api.Do("GET /extensions/{alias}", policyExtensions, 200, (*API).showExtension),
+var extensionOps = api.Resource[extensionsAPI]{Name: "extension", Plural: "extensions", Ops: api.Ops[extensionsAPI]{
+	api.List("GET /extensions", policies.Extensions, (extensionsAPI).list),
+	api.Do("GET /extensions/{alias}", policies.Extensions, 200, (extensionsAPI).show),
 }}
 
 type extensionView struct {
@@ -22,7 +30,8 @@ type extensionView struct {
 	Links       []api.None `wire:"links"`
 }
 
-// extensionNames are the aliases and names that every nova lists, whatever it can do: the list was closed when microversions came.
+// extensionNames are the aliases and names that every nova lists, whatever it can do: the list was closed when
+// microversions came.
 var extensionNames = [][2]string{
 	{"NMN", "Multinic"}, {"OS-DCF", "DiskConfig"}, {"OS-EXT-AZ", "ExtendedAvailabilityZone"},
 	{"OS-EXT-IMG-SIZE", "ImageSize"}, {"OS-EXT-IPS", "ExtendedIps"}, {"OS-EXT-IPS-MAC", "ExtendedIpsMac"},
@@ -70,11 +79,12 @@ var extensionNames = [][2]string{
 }
 
 func viewOfExtension(e [2]string) extensionView {
-	return extensionView{Alias: e[0], Name: e[1], Description: e[1], Namespace: "http://docs.openstack.org/compute/ext/fake_xml",
-		Updated: "2014-12-03T00:00:00Z"}
+	return extensionView{Alias: e[0], Name: e[1], Description: e[1],
+		Namespace: "http://docs.openstack.org/compute/ext/fake_xml",
+		Updated:   "2014-12-03T00:00:00Z"}
 }
 
-func (a *API) listExtensions(context.Context, *api.Request, *api.None) (api.Page[extensionView], error) {
+func (extensionsAPI) list(context.Context, *api.Request, *api.None) (api.Page[extensionView], error) {
 	p := api.Page[extensionView]{}
 	for _, e := range extensionNames {
 		p.Items = append(p.Items, viewOfExtension(e))
@@ -82,7 +92,7 @@ func (a *API) listExtensions(context.Context, *api.Request, *api.None) (api.Page
 	return p, nil
 }
 
-func (a *API) showExtension(_ context.Context, r *api.Request, _ *api.None) (extensionView, error) {
+func (extensionsAPI) show(_ context.Context, r *api.Request, _ *api.None) (extensionView, error) {
 	for _, e := range extensionNames {
 		if e[0] == r.Param("alias") {
 			return viewOfExtension(e), nil

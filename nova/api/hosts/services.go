@@ -1,4 +1,4 @@
-package api
+package hosts
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
+	"hypernova/nova/api/wire"
 	"hypernova/nova/hosts"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -16,11 +18,13 @@ import (
 // servicesAPI answers what is asked about compute services.
 type servicesAPI struct{ Hosts *hosts.Hosts }
 
-var services = api.Resource[*servicesAPI]{Name: "service", Plural: "services", Ops: api.Ops[*servicesAPI]{
-	api.List("GET /os-services", policyServicesList, (*servicesAPI).list),
-	api.Do("PUT /os-services/{service_id}", policyServicesUpdate, 200, (*servicesAPI).decideByHost, api.EnvelopeIn(""), api.Span("-2.52")),
-	api.Do("PUT /os-services/{service_id}", policyServicesUpdate, 200, (*servicesAPI).decideByID, api.EnvelopeIn(""), api.Span("2.53-")),
-	api.Do("DELETE /os-services/{service_id}", policyServicesDelete, 204, (*servicesAPI).delete),
+var serviceOps = api.Resource[*servicesAPI]{Name: "service", Plural: "services", Ops: api.Ops[*servicesAPI]{
+	api.List("GET /os-services", policies.ServicesList, (*servicesAPI).list),
+	api.Do("PUT /os-services/{service_id}", policies.ServicesUpdate, 200, (*servicesAPI).decideByHost, api.EnvelopeIn(""),
+		api.Span("-2.52")),
+	api.Do("PUT /os-services/{service_id}", policies.ServicesUpdate, 200, (*servicesAPI).decideByID, api.EnvelopeIn(""),
+		api.Span("2.53-")),
+	api.Do("DELETE /os-services/{service_id}", policies.ServicesDelete, 204, (*servicesAPI).delete),
 }}
 
 type serviceQuery struct {
@@ -50,8 +54,9 @@ func seen(s *nova.Service) time.Time {
 }
 
 func viewOfService(s *hosts.Service) serviceView {
-	return serviceView{s.Number, s.ID, s.Binary, s.Host, s.Zone, enabledOrNot(s.Disabled), upOrDown(s.Up), seen(&s.Service),
-		orNull(s.Why(s.Up)), s.ForcedDown}
+	return serviceView{s.Number, s.ID, s.Binary, s.Host, s.Zone, enabledOrNot(s.Disabled), upOrDown(s.Up),
+		seen(&s.Service),
+		wire.OrNull(s.Why(s.Up)), s.ForcedDown}
 }
 
 func (a *servicesAPI) list(ctx context.Context, _ *api.Request, q *serviceQuery) (api.Page[serviceView], error) {
@@ -127,9 +132,11 @@ func (a *servicesAPI) decideByID(ctx context.Context, r *api.Request, in *servic
 	case err != nil:
 		return serviceView{}, err
 	case s.Binary != nova.BinaryCompute:
-		return serviceView{}, fault.Invalidf("Updating a %s service is not supported. Only nova-compute services can be updated.", s.Binary)
+		return serviceView{}, fault.Invalidf(
+			"Updating a %s service is not supported. Only nova-compute services can be updated.", s.Binary)
 	case in.Status == "" && !in.ForcedDown.Set:
-		return serviceView{}, fault.Invalidf("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
+		return serviceView{}, fault.Invalidf(
+			"No updates were requested. Fields 'status' or 'forced_down' should be specified.")
 	case in.Reason != "" && in.Status != "disabled":
 		return serviceView{}, fault.Invalidf("Specifying 'disabled_reason' when status is 'enabled' is invalid.")
 	}

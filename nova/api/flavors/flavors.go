@@ -1,26 +1,62 @@
-package api
+// Package flavors is the operations of the Compute API on flavors, their extra specs and access lists.
+package flavors
 
 import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
+	"hypernova/nova/api/wire"
 	"hypernova/nova/flavors"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
+	"hypernova/oslo/policy"
 )
 
-var flavorsResource = api.Resource[*API]{Name: "flavor", Plural: "flavors", Ops: api.Ops[*API]{
-	api.List("GET /flavors", nil, (*API).listFlavors),
-	api.List("GET /flavors/detail", nil, (*API).detailFlavors),
-	api.Do("POST /flavors", policyFlavorCreate, 200, (*API).createFlavor),
-	api.On("GET /flavors/{flavor_id}", nil, 200, (*API).flavor, (*API).showFlavor),
-	api.Do("PUT /flavors/{flavor_id}", policyFlavorUpdate, 200, (*API).updateFlavor, api.Span("2.55-")),
-	api.Do("DELETE /flavors/{flavor_id}", policyFlavorDelete, 202, (*API).deleteFlavor),
+// Resources are the operations with their receivers. With nil projects, a project whose access is changed is not looked
+// up.
+func Resources(f *flavors.Flavors, projects wire.Projects) []api.Bound {
+	loader := flavorLoader{f}
+	return slices.Concat(
+		api.Bind(&flavorsAPI{loader}, flavorOps),
+		api.Bind(&specsAPI{loader}, specOps),
+		api.Bind(&accessAPI{loader, wire.ProjectLoader{Projects: projects}}, accessOps),
+	)
+}
+
+// flavorLoader is embedded in the receivers of operations on a flavor.
+type flavorLoader struct{ Flavors *flavors.Flavors }
+
+// flavor loads the flavor of the path; fault.NotFound.
+func (a *flavorLoader) flavor(ctx context.Context, r *api.Request) (nova.Flavor, error) {
+	return a.Flavors.Flavor(ctx, r.Param("flavor_id"))
+}
+
+// loadFor loads the flavor of the path for an operation that the rule guards: a caller whom the rule refuses gets 403
+// also where there is no such flavor.
+func (a *flavorLoader) loadFor(ctx context.Context, r *api.Request, rule *policy.Rule) (nova.Flavor, error) {
+	if err := r.Require(rule, nil); err != nil {
+		return nova.Flavor{}, err
+	}
+	return a.flavor(ctx, r)
+}
+
+// flavorsAPI lists, creates, shows, changes and deletes flavors.
+type flavorsAPI struct{ flavorLoader }
+
+var flavorOps = api.Resource[*flavorsAPI]{Name: "flavor", Plural: "flavors", Ops: api.Ops[*flavorsAPI]{
+	api.List("GET /flavors", nil, (*flavorsAPI).list),
+	api.List("GET /flavors/detail", nil, (*flavorsAPI).detail),
+	api.Do("POST /flavors", policies.FlavorManageCreate, 200, (*flavorsAPI).create),
+	api.On("GET /flavors/{flavor_id}", nil, 200, (*flavorsAPI).flavor, (*flavorsAPI).show),
+	api.Do("PUT /flavors/{flavor_id}", policies.FlavorManageUpdate, 200, (*flavorsAPI).update, api.Span("2.55-")),
+	api.Do("DELETE /flavors/{flavor_id}", policies.FlavorManageDelete, 202, (*flavorsAPI).delete),
 }}
 
 type flavorQuery struct {
@@ -31,10 +67,10 @@ type flavorQuery struct {
 }
 
 type flavorBrief struct {
-	ID          string  `wire:"id"`
-	Name        string  `wire:"name"`
-	Description *string `wire:"description" mv:"2.55-"`
-	Links       []link  `wire:"links"`
+	ID          string      `wire:"id"`
+	Name        string      `wire:"name"`
+	Description *string     `wire:"description" mv:"2.55-"`
+	Links       []wire.Link `wire:"links"`
 }
 
 type flavorView struct {
@@ -51,27 +87,24 @@ type flavorView struct {
 }
 
 func briefFlavor(r *api.Request, f *nova.Flavor) flavorBrief {
-	return flavorBrief{f.ID, f.Name, f.Description, selfLinks(r, "/flavors/"+f.ID)}
+	return flavorBrief{f.ID, f.Name, f.Description, wire.SelfLinks(r, "/flavors/"+f.ID)}
 }
 
 func viewOfFlavor(r *api.Request, f *nova.Flavor) flavorView {
-	v := flavorView{flavorBrief: briefFlavor(r, f), RAM: f.RAM, Disk: f.Disk, VCPUs: f.VCPUs, Swap: f.Swap, Ephemeral: f.Ephemeral,
-		Disabled: f.Disabled, Public: f.Public, RxTx: f.RxTxFactor, ExtraSpecs: f.ExtraSpecs}
+	v := flavorView{flavorBrief: briefFlavor(r, f), RAM: f.RAM, Disk: f.Disk, VCPUs: f.VCPUs, Swap: f.Swap,
+		Ephemeral: f.Ephemeral,
+		Disabled:  f.Disabled, Public: f.Public, RxTx: f.RxTxFactor, ExtraSpecs: f.ExtraSpecs}
 	if f.Swap == 0 && !r.AtLeast(75) {
 		v.Swap = ""
 	}
 	return v
 }
 
-// flavor loads the flavor of the path; a private one of others does not exist.
-func (a *API) flavor(ctx context.Context, r *api.Request) (nova.Flavor, error) {
-	return a.Flavors.Flavor(ctx, r.Param("flavor_id"))
-}
-
-var flavorSort = map[string]bool{"created_at": true, "description": true, "disabled": true, "ephemeral_gb": true, "flavorid": true, "id": true, "is_public": true,
+var flavorSort = map[string]bool{"created_at": true, "description": true, "disabled": true, "ephemeral_gb": true,
+	"flavorid": true, "id": true, "is_public": true,
 	"memory_mb": true, "name": true, "root_gb": true, "rxtx_factor": true, "swap": true, "updated_at": true, "vcpus": true}
 
-func (a *API) findFlavors(ctx context.Context, r *api.Request, in *flavorQuery) ([]nova.Flavor, error) {
+func (a *flavorsAPI) find(ctx context.Context, r *api.Request, in *flavorQuery) ([]nova.Flavor, error) {
 	q := flavors.Query{Project: r.Caller.ProjectID, Marker: in.Marker, Limit: in.Rows()}
 	var err error
 	if q.MinRAM, err = amount("minRam", in.MinRAM); err != nil {
@@ -117,17 +150,17 @@ func amount(name, text string) (int, error) {
 
 func flavorKey(f nova.Flavor) string { return f.ID }
 
-func (a *API) listFlavors(ctx context.Context, r *api.Request, in *flavorQuery) (api.Page[flavorBrief], error) {
-	fs, err := a.findFlavors(ctx, r, in)
+func (a *flavorsAPI) list(ctx context.Context, r *api.Request, in *flavorQuery) (api.Page[flavorBrief], error) {
+	fs, err := a.find(ctx, r, in)
 	return api.PageOf(in.Window, fs, flavorKey, func(f nova.Flavor) flavorBrief { return briefFlavor(r, &f) }), err
 }
 
-func (a *API) detailFlavors(ctx context.Context, r *api.Request, in *flavorQuery) (api.Page[flavorView], error) {
-	fs, err := a.findFlavors(ctx, r, in)
+func (a *flavorsAPI) detail(ctx context.Context, r *api.Request, in *flavorQuery) (api.Page[flavorView], error) {
+	fs, err := a.find(ctx, r, in)
 	return api.PageOf(in.Window, fs, flavorKey, func(f nova.Flavor) flavorView { return viewOfFlavor(r, &f) }), err
 }
 
-func (a *API) showFlavor(_ context.Context, r *api.Request, f nova.Flavor, _ *api.None) (flavorView, error) {
+func (a *flavorsAPI) show(_ context.Context, r *api.Request, f nova.Flavor, _ *api.None) (flavorView, error) {
 	return viewOfFlavor(r, &f), nil
 }
 
@@ -163,16 +196,18 @@ func (in *flavorCreate) id() (string, error) {
 	return text, nil
 }
 
-func (a *API) createFlavor(ctx context.Context, r *api.Request, in *flavorCreate) (flavorView, error) {
+func (a *flavorsAPI) create(ctx context.Context, r *api.Request, in *flavorCreate) (flavorView, error) {
 	id, err := in.id()
 	if err != nil {
 		return flavorView{}, err
 	}
 	if in.RxTx.Has() && in.RxTx.Value <= 0 {
-		return flavorView{}, fault.Invalidf("Invalid input for field/attribute flavor.rxtx_factor: it must be greater than 0.")
+		return flavorView{}, fault.Invalidf(
+			"Invalid input for field/attribute flavor.rxtx_factor: it must be greater than 0.")
 	}
-	f, err := a.Flavors.Create(ctx, nova.Flavor{ID: id, Name: in.Name, VCPUs: in.VCPUs, RAM: in.RAM, Disk: in.Disk, Ephemeral: in.Ephemeral,
-		Swap: in.Swap, RxTxFactor: in.RxTx.Or(1), Public: in.Public.Or(true), Description: in.Description.Ptr()})
+	f, err := a.Flavors.Create(ctx, nova.Flavor{ID: id, Name: in.Name, VCPUs: in.VCPUs, RAM: in.RAM, Disk: in.Disk,
+		Ephemeral: in.Ephemeral,
+		Swap:      in.Swap, RxTxFactor: in.RxTx.Or(1), Public: in.Public.Or(true), Description: in.Description.Ptr()})
 	return viewOfFlavor(r, &f), err
 }
 
@@ -180,11 +215,11 @@ type flavorUpdate struct {
 	Description opt.Of[string] `wire:"description" is:"required,maxlen=65535,nullable,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 }
 
-func (a *API) updateFlavor(ctx context.Context, r *api.Request, in *flavorUpdate) (flavorView, error) {
+func (a *flavorsAPI) update(ctx context.Context, r *api.Request, in *flavorUpdate) (flavorView, error) {
 	f, err := a.Flavors.Describe(ctx, r.Param("flavor_id"), in.Description.Ptr())
 	return viewOfFlavor(r, &f), err
 }
 
-func (a *API) deleteFlavor(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
+func (a *flavorsAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	return api.None{}, a.Flavors.Delete(ctx, r.Param("flavor_id"))
 }

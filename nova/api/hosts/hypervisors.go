@@ -1,12 +1,17 @@
-package api
+// Package hosts is the operations of the Compute API on hypervisors, compute services, availability zones and
+// aggregates.
+package hosts
 
 import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
+	"hypernova/nova/api/policies"
+	"hypernova/nova/api/wire"
 	"hypernova/nova/hosts"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -14,20 +19,31 @@ import (
 	"hypernova/oslo/opt"
 )
 
+// Resources are the operations with their receivers.
+func Resources(h *hosts.Hosts) []api.Bound {
+	return slices.Concat(
+		api.Bind(&hypervisorsAPI{h}, hypervisorOps),
+		api.Bind(&servicesAPI{h}, serviceOps),
+		api.Bind(&zonesAPI{h}, zoneOps),
+		api.Bind(&aggregatesAPI{h}, aggregateOps),
+	)
+}
+
 // hypervisorsAPI answers what is asked about hypervisors.
 type hypervisorsAPI struct{ Hosts *hosts.Hosts }
 
-var hypervisors = api.Resource[*hypervisorsAPI]{Name: "hypervisor", Plural: "hypervisors",
+var hypervisorOps = api.Resource[*hypervisorsAPI]{Name: "hypervisor", Plural: "hypervisors",
 	Ops: api.Ops[*hypervisorsAPI]{
-		api.List("GET /os-hypervisors", policyNodesList, (*hypervisorsAPI).list),
-		api.List("GET /os-hypervisors/detail", policyNodesDetail, (*hypervisorsAPI).detail),
-		api.Do("GET /os-hypervisors/statistics", policyNodesStats, 200, (*hypervisorsAPI).statistics,
+		api.List("GET /os-hypervisors", policies.HypervisorsList, (*hypervisorsAPI).list),
+		api.List("GET /os-hypervisors/detail", policies.HypervisorsListDetail, (*hypervisorsAPI).detail),
+		api.Do("GET /os-hypervisors/statistics", policies.HypervisorsStatistics, 200, (*hypervisorsAPI).statistics,
 			api.Envelope("hypervisor_statistics"), api.Span("-2.87")),
-		api.Do("GET /os-hypervisors/{hypervisor_id}", policyNodesShow, 200, (*hypervisorsAPI).show),
-		api.Do("GET /os-hypervisors/{hypervisor_id}/uptime", policyNodesUptime, 200, (*hypervisorsAPI).uptime,
+		api.Do("GET /os-hypervisors/{hypervisor_id}", policies.HypervisorsShow, 200, (*hypervisorsAPI).show),
+		api.Do("GET /os-hypervisors/{hypervisor_id}/uptime", policies.HypervisorsUptime, 200, (*hypervisorsAPI).uptime,
 			api.Span("-2.87")),
-		api.List("GET /os-hypervisors/{hypervisor_id}/search", policyNodesSearch, (*hypervisorsAPI).search, api.Span("-2.52")),
-		api.List("GET /os-hypervisors/{hypervisor_id}/servers", policyNodesServers, (*hypervisorsAPI).servers,
+		api.List("GET /os-hypervisors/{hypervisor_id}/search", policies.HypervisorsSearch, (*hypervisorsAPI).search,
+			api.Span("-2.52")),
+		api.List("GET /os-hypervisors/{hypervisor_id}/servers", policies.HypervisorsServers, (*hypervisorsAPI).servers,
 			api.Span("-2.52")),
 	}}
 
@@ -100,11 +116,12 @@ func enabledOrNot(disabled bool) string {
 }
 
 func viewOfNode(n *hosts.Node) nodeView {
-	v := nodeView{nodeBrief: briefNode(n), HostIP: orNull(n.HostIP), Type: n.Type, Version: n.Version,
-		Service: nodeService{n.Service.Number, n.Service.ID, n.Host, orNull(n.Service.DisabledReason)},
+	v := nodeView{nodeBrief: briefNode(n), HostIP: wire.OrNull(n.HostIP), Type: n.Type, Version: n.Version,
+		Service: nodeService{n.Service.Number, n.Service.ID, n.Host, wire.OrNull(n.Service.DisabledReason)},
 		CPUText: n.CPUInfo, CPU: json.RawMessage(n.CPUInfo), Workload: n.Load.Busy, VCPUs: n.VCPUs, VCPUsUsed: n.Load.VCPUs,
 		Memory: n.MemoryMB, MemoryUsed: n.Load.MemoryMB, MemoryFree: n.MemoryMB - n.Load.MemoryMB,
-		Disk: n.DiskGB, DiskUsed: n.Load.DiskGB, DiskFree: n.DiskGB - n.Load.DiskGB, DiskMeasured: n.DiskFreeGB, Running: n.Load.Servers}
+		Disk: n.DiskGB, DiskUsed: n.Load.DiskGB, DiskFree: n.DiskGB - n.Load.DiskGB, DiskMeasured: n.DiskFreeGB,
+		Running: n.Load.Servers}
 	if !json.Valid(v.CPU) {
 		v.CPU = json.RawMessage("{}")
 	}
@@ -113,7 +130,8 @@ func viewOfNode(n *hosts.Node) nodeView {
 
 func (a *hypervisorsAPI) find(ctx context.Context, r *api.Request, q *nodeQuery) (api.Page[hosts.Node], error) {
 	if q.Pattern != "" && (q.Asked.Has() || q.Marker != "") {
-		return api.Page[hosts.Node]{}, fault.Invalidf("Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.")
+		return api.Page[hosts.Node]{}, fault.Invalidf(
+			"Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.")
 	}
 	marker := q.Marker
 	if marker != "" {

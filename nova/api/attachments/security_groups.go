@@ -1,4 +1,4 @@
-package api
+package attachments
 
 import (
 	"context"
@@ -6,17 +6,29 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
+	"hypernova/nova/api/wire"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 )
 
-// SecurityGroups finds security groups with their rules, whose project's they may be; fault.NotFound. neutron/secgroups is one.
+// SecurityGroups finds security groups with their rules, whose project's they may be; fault.NotFound.
+// neutron/secgroups is one.
 type SecurityGroups interface {
 	Show(ctx context.Context, id string) (neutron.SecurityGroup, error)
 }
 
-var serverGroupsOf = api.Resource[*API]{Name: "security_group", Plural: "security_groups", Ops: api.Ops[*API]{
-	api.ListOf("GET /servers/{server_id}/os-security-groups", policyServerGroups, (*API).server, (*API).listGroupsOf),
+// groupsAPI shows the security groups of a server's ports.
+type groupsAPI struct {
+	wire.ServerLoader
+
+	Networks neutron.API
+	Groups   SecurityGroups
+}
+
+var groupOps = api.Resource[*groupsAPI]{Name: "security_group", Plural: "security_groups", Ops: api.Ops[*groupsAPI]{
+	api.ListOf("GET /servers/{server_id}/os-security-groups", policies.SecurityGroupsList, (*groupsAPI).Server,
+		(*groupsAPI).list),
 }}
 
 type groupView struct {
@@ -38,7 +50,8 @@ type groupRuleView struct {
 	Group    map[string]string `wire:"group"`
 }
 
-func (a *API) listGroupsOf(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.Page[groupView], error) {
+func (a *groupsAPI) list(ctx context.Context, _ *api.Request, v *nova.Server,
+	_ *api.None) (api.Page[groupView], error) {
 	p := api.Page[groupView]{}
 	if a.Groups == nil {
 		return p, fault.New(fault.NotImplemented, "This compute API has no networking service to ask for security groups.")
@@ -63,25 +76,27 @@ func (a *API) listGroupsOf(ctx context.Context, _ *api.Request, v *nova.Server, 
 		if err != nil {
 			return p, err
 		}
-		p.Items = append(p.Items, a.viewOfGroup(ctx, g))
+		p.Items = append(p.Items, a.view(ctx, g))
 	}
 	return p, nil
 }
 
-func (a *API) viewOfGroup(ctx context.Context, g neutron.SecurityGroup) groupView {
+func (a *groupsAPI) view(ctx context.Context, g neutron.SecurityGroup) groupView {
 	out := groupView{ID: g.ID, Name: g.Name, Description: g.Description, Project: g.Project}
 	for _, rule := range g.Rules {
 		if !rule.Ingress {
 			continue
 		}
-		v := groupRuleView{ID: rule.ID, Parent: g.ID, Protocol: orNull(rule.Protocol), From: rule.PortMin, To: rule.PortMax,
+		v := groupRuleView{ID: rule.ID, Parent: g.ID, Protocol: wire.OrNull(rule.Protocol), From: rule.PortMin,
+			To:    rule.PortMax,
 			Range: map[string]string{}, Group: map[string]string{}}
 		if rule.RemotePrefix != "" {
 			v.Range["cidr"] = rule.RemotePrefix
 		}
 		if rule.RemoteGroup != "" {
 			v.Group["tenant_id"] = g.Project
-			if other, err := a.Groups.Show(ctx, rule.RemoteGroup); err == nil && other.Project == g.Project { // what is another project's stays its own
+			if other, err := a.Groups.Show(ctx, rule.RemoteGroup); err == nil &&
+				other.Project == g.Project { // what is another project's stays its own
 				v.Group["name"], v.Group["tenant_id"] = other.Name, other.Project
 			}
 		}

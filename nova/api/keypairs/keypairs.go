@@ -1,10 +1,12 @@
-package api
+// Package keypairs is the operations of the Compute API on key pairs.
+package keypairs
 
 import (
 	"context"
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
 	"hypernova/nova/keypairs"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -12,10 +14,13 @@ import (
 	"hypernova/oslo/policy"
 )
 
+// Resources are the operations with their receiver.
+func Resources(k *keypairs.KeyPairs) []api.Bound { return api.Bind(&keyPairsAPI{k}, keyPairOps) }
+
 // keyPairsAPI answers what is asked about key pairs.
 type keyPairsAPI struct{ Keys *keypairs.KeyPairs }
 
-var keyPairs = api.Resource[*keyPairsAPI]{Name: "keypair", Plural: "keypairs", Ops: api.Ops[*keyPairsAPI]{
+var keyPairOps = api.Resource[*keyPairsAPI]{Name: "keypair", Plural: "keypairs", Ops: api.Ops[*keyPairsAPI]{
 	api.List("GET /os-keypairs", nil, (*keyPairsAPI).list),
 	api.Do("POST /os-keypairs", nil, 201, (*keyPairsAPI).create),
 	api.Do("GET /os-keypairs/{keypair_name}", nil, 200, (*keyPairsAPI).show),
@@ -80,7 +85,7 @@ func owner(r *api.Request, user string, rule *policy.Rule) (string, error) {
 }
 
 func (a *keyPairsAPI) list(ctx context.Context, r *api.Request, q *keyQuery) (api.Page[keyItem], error) {
-	user, err := owner(r, q.User, policyKeysIndex)
+	user, err := owner(r, q.User, policies.KeypairsIndex)
 	if err != nil {
 		return api.Page[keyItem]{}, err
 	}
@@ -90,7 +95,7 @@ func (a *keyPairsAPI) list(ctx context.Context, r *api.Request, q *keyQuery) (ap
 }
 
 func (a *keyPairsAPI) create(ctx context.Context, r *api.Request, in *keyCreate) (keyCreated, error) {
-	user, err := owner(r, in.User, policyKeysCreate)
+	user, err := owner(r, in.User, policies.KeypairsCreate)
 	if err != nil {
 		return keyCreated{}, err
 	}
@@ -107,7 +112,7 @@ func (a *keyPairsAPI) create(ctx context.Context, r *api.Request, in *keyCreate)
 }
 
 func (a *keyPairsAPI) show(ctx context.Context, r *api.Request, q *keyOwner) (keyView, error) {
-	user, err := owner(r, q.User, policyKeysShow)
+	user, err := owner(r, q.User, policies.KeypairsShow)
 	if err != nil {
 		return keyView{}, err
 	}
@@ -116,7 +121,7 @@ func (a *keyPairsAPI) show(ctx context.Context, r *api.Request, q *keyOwner) (ke
 }
 
 func (a *keyPairsAPI) delete(ctx context.Context, r *api.Request, q *keyOwner) (api.None, error) {
-	user, err := owner(r, q.User, policyKeysDelete)
+	user, err := owner(r, q.User, policies.KeypairsDelete)
 	if err != nil {
 		return api.None{}, err
 	}

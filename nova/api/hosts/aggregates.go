@@ -1,4 +1,4 @@
-package api
+package hosts
 
 import (
 	"context"
@@ -6,78 +6,29 @@ import (
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
+	"hypernova/nova/api/wire"
 	"hypernova/nova/hosts"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 )
 
-// zonesAPI lists availability zones.
-type zonesAPI struct{ Hosts *hosts.Hosts }
-
-var zones = api.Resource[*zonesAPI]{Name: "availabilityZoneInfo", Plural: "availabilityZoneInfo", Ops: api.Ops[*zonesAPI]{
-	api.List("GET /os-availability-zone", policyZones, (*zonesAPI).list),
-	api.List("GET /os-availability-zone/detail", policyZonesDetail, (*zonesAPI).detail),
-}}
-
-type zoneView struct {
-	Name  string                            `wire:"zoneName"`
-	State zoneState                         `wire:"zoneState"`
-	Hosts *map[string]map[string]memberView `wire:"hosts"`
-}
-
-type zoneState struct {
-	Available bool `wire:"available"`
-}
-
-type memberView struct {
-	Active    bool      `wire:"active"`
-	Available bool      `wire:"available"`
-	Updated   time.Time `wire:"updated_at" time:"micro"`
-}
-
-func (a *zonesAPI) list(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[zoneView], error) {
-	zs, err := a.Hosts.Zones(ctx, false)
-	p := api.Page[zoneView]{}
-	for _, z := range zs {
-		p.Items = append(p.Items, zoneView{Name: z.Name, State: zoneState{z.Available}})
-	}
-	return p, err
-}
-
-func (a *zonesAPI) detail(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[zoneView], error) {
-	zs, err := a.Hosts.Zones(ctx, true)
-	p := api.Page[zoneView]{}
-	for _, z := range zs {
-		members := membersOf(z)
-		p.Items = append(p.Items, zoneView{Name: z.Name, State: zoneState{z.Available}, Hosts: &members})
-	}
-	return p, err
-}
-
-func membersOf(z hosts.Zone) map[string]map[string]memberView {
-	m := map[string]map[string]memberView{}
-	for _, s := range z.Services {
-		if m[s.Host] == nil {
-			m[s.Host] = map[string]memberView{}
-		}
-		m[s.Host][s.Binary] = memberView{!s.Disabled, s.Up, seen(&s.Service)}
-	}
-	return m
-}
-
 // aggregatesAPI answers what is asked about aggregates.
 type aggregatesAPI struct{ Hosts *hosts.Hosts }
 
-var aggregates = api.Resource[*aggregatesAPI]{Name: "aggregate", Plural: "aggregates", Ops: api.Ops[*aggregatesAPI]{
-	api.List("GET /os-aggregates", policyAggIndex, (*aggregatesAPI).list),
-	api.Do("POST /os-aggregates", policyAggCreate, 200, (*aggregatesAPI).create),
-	api.Do("GET /os-aggregates/{aggregate_id}", policyAggShow, 200, (*aggregatesAPI).show),
-	api.Do("PUT /os-aggregates/{aggregate_id}", policyAggUpdate, 200, (*aggregatesAPI).update),
-	api.Do("DELETE /os-aggregates/{aggregate_id}", policyAggDelete, 200, (*aggregatesAPI).delete),
-	api.Act("POST /os-aggregates/{aggregate_id}/action", "add_host", policyAggAddHost, 200, api.Nothing[*aggregatesAPI], (*aggregatesAPI).addHost),
-	api.Act("POST /os-aggregates/{aggregate_id}/action", "remove_host", policyAggRemoveHost, 200, api.Nothing[*aggregatesAPI], (*aggregatesAPI).removeHost),
-	api.Act("POST /os-aggregates/{aggregate_id}/action", "set_metadata", policyAggMetadata, 200, api.Nothing[*aggregatesAPI], (*aggregatesAPI).setMetadata),
+var aggregateOps = api.Resource[*aggregatesAPI]{Name: "aggregate", Plural: "aggregates", Ops: api.Ops[*aggregatesAPI]{
+	api.List("GET /os-aggregates", policies.AggregatesIndex, (*aggregatesAPI).list),
+	api.Do("POST /os-aggregates", policies.AggregatesCreate, 200, (*aggregatesAPI).create),
+	api.Do("GET /os-aggregates/{aggregate_id}", policies.AggregatesShow, 200, (*aggregatesAPI).show),
+	api.Do("PUT /os-aggregates/{aggregate_id}", policies.AggregatesUpdate, 200, (*aggregatesAPI).update),
+	api.Do("DELETE /os-aggregates/{aggregate_id}", policies.AggregatesDelete, 200, (*aggregatesAPI).delete),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "add_host", policies.AggregatesAddHost, 200,
+		api.Nothing[*aggregatesAPI], (*aggregatesAPI).addHost),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "remove_host", policies.AggregatesRemoveHost, 200,
+		api.Nothing[*aggregatesAPI], (*aggregatesAPI).removeHost),
+	api.Act("POST /os-aggregates/{aggregate_id}/action", "set_metadata", policies.AggregatesSetMetadata, 200,
+		api.Nothing[*aggregatesAPI], (*aggregatesAPI).setMetadata),
 }}
 
 type aggregateView struct {
@@ -94,7 +45,8 @@ type aggregateView struct {
 }
 
 func viewOfAggregate(v *nova.Aggregate) aggregateView {
-	out := aggregateView{ID: v.ID, UUID: v.UUID, Name: v.Name, Zone: orNull(v.Zone()), Hosts: v.Hosts, Metadata: v.Metadata, Created: v.Created}
+	out := aggregateView{ID: v.ID, UUID: v.UUID, Name: v.Name, Zone: wire.OrNull(v.Zone()), Hosts: v.Hosts,
+		Metadata: v.Metadata, Created: v.Created}
 	if !v.Updated.Equal(v.Created) {
 		out.Updated = v.Updated
 	}
@@ -190,7 +142,8 @@ func (a *aggregatesAPI) addHost(ctx context.Context, r *api.Request, _ api.None,
 	return edited(r, func(id int64) (nova.Aggregate, error) { return a.Hosts.AddHost(ctx, id, in.Host) })
 }
 
-func (a *aggregatesAPI) removeHost(ctx context.Context, r *api.Request, _ api.None, in *hostBody) (aggregateView, error) {
+func (a *aggregatesAPI) removeHost(ctx context.Context, r *api.Request, _ api.None,
+	in *hostBody) (aggregateView, error) {
 	return edited(r, func(id int64) (nova.Aggregate, error) { return a.Hosts.RemoveHost(ctx, id, in.Host) })
 }
 
@@ -198,7 +151,8 @@ type metadataBody struct {
 	Metadata map[string]*string `wire:"metadata" is:"required,keys(pattern=^[a-zA-Z0-9-_:. ]{1,255}$),each(nullable,maxlen=255)"`
 }
 
-func (a *aggregatesAPI) setMetadata(ctx context.Context, r *api.Request, _ api.None, in *metadataBody) (aggregateView, error) {
+func (a *aggregatesAPI) setMetadata(ctx context.Context, r *api.Request, _ api.None,
+	in *metadataBody) (aggregateView, error) {
 	return edited(r, func(id int64) (nova.Aggregate, error) {
 		return a.Hosts.SetAggregateMetadata(ctx, id, in.Metadata)
 	})

@@ -1,4 +1,4 @@
-package api
+package servers
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/api/policies"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -23,8 +24,8 @@ type serverQuery struct {
 
 func serverKey(v nova.Server) string { return v.ID }
 
-func (a *API) listServers(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverBrief], error) {
-	vs, err := a.findServers(ctx, r, q, policyIndexAll)
+func (a *serversAPI) list(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverBrief], error) {
+	vs, err := a.findServers(ctx, r, q, policies.ServersIndexGetAllTenants)
 	if err != nil {
 		return api.Page[serverBrief]{}, err
 	}
@@ -32,26 +33,27 @@ func (a *API) listServers(ctx context.Context, r *api.Request, q *serverQuery) (
 	return api.PageOf(q.Window, vs, serverKey, func(v nova.Server) serverBrief { return b.brief(&v) }), nil
 }
 
-func (a *API) detailServers(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverView], error) {
-	vs, err := a.findServers(ctx, r, q, policyDetailAll)
+func (a *serversAPI) detail(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverView], error) {
+	vs, err := a.findServers(ctx, r, q, policies.ServersDetailGetAllTenants)
 	if err != nil {
 		return api.Page[serverView]{}, err
 	}
-	b, err := a.serverViews(ctx, r, vs...)
+	b, err := a.views(ctx, r, vs...)
 	if err != nil {
 		return api.Page[serverView]{}, err
 	}
 	return api.PageOf(q.Window, vs, serverKey, func(v nova.Server) serverView { return b.detail(&v) }), nil
 }
 
-// serverFilter is one query parameter of the list: the condition it is, since which minor version it is known, and since which one everybody
-// may use it; 0: for administrators only.
+// serverFilter is one query parameter of the list: the condition it is, since which minor version it is known, and
+// since which one everybody may use it; 0: for administrators only.
 type serverFilter struct {
 	api.Filter
 	since, public int
 }
 
-// special filters are more than a condition on a column: they are read by their name. ignored ones are known and have no effect here.
+// special filters are more than a condition on a column: they are read by their name. ignored ones are known and have
+// no effect here.
 var (
 	special = api.Filter{}
 	ignored = api.Filter{Column: "ignored"}
@@ -131,15 +133,19 @@ var serverFilters = map[string]serverFilter{
 
 // sortColumns are the keys clients may sort by; those of the second list for administrators only.
 var (
-	sortColumns = []string{"access_ip_v4", "access_ip_v6", "auto_disk_config", "availability_zone", "config_drive", "created_at", "display_description",
-		"display_name", "host", "hostname", "image_ref", "instance_type_id", "key_name", "launch_index", "launched_at", "locked", "locked_by", "node",
-		"power_state", "progress", "project_id", "root_device_name", "task_state", "terminated_at", "updated_at", "user_id", "uuid", "vm_state"}
+	sortColumns = []string{"access_ip_v4", "access_ip_v6", "auto_disk_config", "availability_zone", "config_drive",
+		"created_at", "display_description",
+		"display_name", "host", "hostname", "image_ref", "instance_type_id", "key_name", "launch_index", "launched_at",
+		"locked", "locked_by", "node",
+		"power_state", "progress", "project_id", "root_device_name", "task_state", "terminated_at", "updated_at", "user_id",
+		"uuid", "vm_state"}
 	hostColumns = []string{"host", "node"}
 )
 
 // findServers lists what a query asks for. all is the rule about every project's servers.
-func (a *API) findServers(ctx context.Context, r *api.Request, in *serverQuery, all *policy.Rule) ([]nova.Server, error) {
-	free := r.Allowed(policyAllFilters, nil)
+func (a *serversAPI) findServers(ctx context.Context, r *api.Request, in *serverQuery,
+	all *policy.Rule) ([]nova.Server, error) {
+	free := r.Allowed(policies.ServersAllowAllFilters, nil)
 	q := servers.Query{Marker: in.Marker, Limit: in.Rows()}
 	f := found{q: &q}
 	for _, name := range slices.Sorted(maps.Keys(in.Filters)) {
@@ -256,7 +262,8 @@ func (f *found) special(r *api.Request, name string, values []string, free bool)
 }
 
 // knownStatuses are all of nova's, also those that no server of this cloud has.
-var knownStatuses = []string{"ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "MIGRATING", "PASSWORD", "PAUSED", "REBOOT", "REBUILD", "RESCUE", "RESIZE",
+var knownStatuses = []string{"ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "MIGRATING", "PASSWORD", "PAUSED",
+	"REBOOT", "REBUILD", "RESCUE", "RESIZE",
 	"REVERT_RESIZE", "SHELVED", "SHELVED_OFFLOADED", "SHUTOFF", "SOFT_DELETED", "SUSPENDED", "UNKNOWN", "VERIFY_RESIZE"}
 
 // status turns API statuses into states.
