@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,32 +38,36 @@ type Listen struct {
 	NeutronPort   int `conf:"neutron_port" default:"-1" min:"-1" max:"65535" help:"The port of the network API; -1 is the one that port_base says."`
 }
 
-// APIs that listen, in the order of their ports from port_base on.
-const (
-	apiKeystone  = "keystone"
-	apiGlance    = "glance"
-	apiPlacement = "placement"
-	apiNova      = "nova"
-	apiMetadata  = "nova-metadata"
-	apiNeutron   = "neutron"
-	busNATS      = "bus"
-)
+// busNATS is the message bus that a process serves itself, in the table of ports.
+const busNATS = "bus"
 
-// port is an API's place: OpenStack's port, and the offset from port_base.
+// port is the place of an API or the bus: OpenStack's port, and the offset from port_base.
 type port struct {
 	api           string
 	usual, offset int
 }
 
+// ports are those of all APIs and of the bus, in their order.
 func ports() []port {
-	return []port{{apiKeystone, 5000, 0}, {apiGlance, 9292, 1}, {apiPlacement, 8778, 2}, {apiNova, 8774, 3}, {apiMetadata, 8775, 4}, {apiNeutron, 9696, 5}, {busNATS, 4222, 6}}
+	out := []port{{busNATS, 4222, 6}}
+	for _, a := range apis() {
+		out = append(out, port{a.name, a.usual, a.offset})
+	}
+	slices.SortFunc(out, func(a, b port) int { return a.offset - b.offset })
+	return out
+}
+
+// own are the endpoint and the port that [listen] sets for an API: empty and negative where it does not.
+func (l *Listen) own(api string) (endpoint string, port int) {
+	if a, ok := apiOf(api); ok && a.options != nil {
+		return a.options(l)
+	}
+	return "", -1
 }
 
 // portOf is the port an API listens on; 0: the system chooses.
 func (l *Listen) portOf(api string) int {
-	own := map[string]int{apiKeystone: l.KeystonePort, apiGlance: l.GlancePort, apiPlacement: l.PlacementPort,
-		apiNova: l.NovaPort, apiMetadata: l.MetadataPort, apiNeutron: l.NeutronPort}
-	if n, ok := own[api]; ok && n >= 0 {
+	if _, n := l.own(api); n >= 0 {
 		return n
 	}
 	for _, p := range ports() {
@@ -81,8 +86,7 @@ func (l *Listen) portOf(api string) int {
 
 // endpoint is the URL by which clients reach an API, without a version. listening is the API's listener where it is in this process.
 func (c *Config) endpoint(api string, listening net.Listener) string {
-	set := map[string]string{apiKeystone: c.Listen.Keystone, apiGlance: c.Listen.Glance, apiPlacement: c.Listen.Placement,
-		apiNova: c.Listen.Nova, apiMetadata: c.Listen.Metadata, apiNeutron: c.Listen.Neutron}[api]
+	set, _ := c.Listen.own(api)
 	if set != "" {
 		return strings.TrimRight(set, "/")
 	}

@@ -1,14 +1,16 @@
 // Package app is the composition root: it turns the configuration and a list of roles into running services.
 // For each contract it decides whether the implementation is in this process or behind a client.
 //
-//	roles.go       the table of roles and groups
-//	listeners.go   where an API's listener comes from, and to whom it goes
+//	services.go    the table of services: APIs, catalog, databases, rules, messages, roles, checks
+//	roles.go       roles and groups of roles
+//	listeners.go   how an API gets its listener, and hands it to the next process
 //	addresses.go   ports and endpoints
-//	neighbours.go  who fulfils the contracts between services: a room of this process, or an HTTP client
+//	databases.go   the services' databases, with the tables of this release
+//	policies.go    what an API's handler has in common with others: validator of tokens, policy rules
 //	drivers.go     every driver compiled in, by kind and name
-//	identity.go, placement.go, glance.go, neutron.go, nova.go, compute.go   how each room is put together
+//	keystone.go, placement.go, glance.go, neutron.go, nova.go, compute.go   construction of each service
 //	state.go       the folder of one cloud on one host: lock, passwords, client files
-//	seed.go        what the first start creates
+//	seed.go        the first content of a cloud
 //	cli/           the commands
 package app
 
@@ -70,15 +72,13 @@ type Process struct {
 	now clock.Now
 	bus *messaging.Bus
 
-	listeners map[string]net.Listener
-	shared    map[string]bool // APIs whose listener another process may have too
-	pulse     string          // URL beside the bus; empty: none
-	clocks    map[string]*db.Clock
-	databases map[string]*db.DB
+	parts
+	listeners *listeners
+	databases *databases
+	policies  *policies
 	services  []service.Service
 	closers   []func(context.Context) error // in order of construction; called in reverse
-	parts     parts
-	bounds    *conns.Bounds // of all listeners' connections
+	bounds    *conns.Bounds                 // of all listeners' connections
 
 	metrics    *metric.Registry
 	apiMetrics *prometheus.Registry
@@ -112,16 +112,17 @@ func newProcess(c *Config, o Options) *Process {
 	if total == 0 {
 		total = conns.Total()
 	}
-	return &Process{c: c, o: o, now: now, bounds: conns.New(total, c.Listen.PerAddress, o.Log), listeners: map[string]net.Listener{}, databases: map[string]*db.DB{},
-		shared: map[string]bool{}, clocks: map[string]*db.Clock{},
-		metrics: metric.New(), apiMetrics: prometheus.NewRegistry()}
+	p := &Process{c: c, o: o, now: now, bounds: conns.New(total, c.Listen.PerAddress, o.Log), metrics: metric.New(),
+		apiMetrics: prometheus.NewRegistry()}
+	p.parts, p.listeners, p.databases, p.policies = newParts(p), newListeners(p), newDatabases(p), newPolicies(p)
+	return p
 }
 
 func (p *Process) build(ctx context.Context) error {
 	if err := p.openBus(ctx); err != nil {
 		return notStarted(strings.Join(p.o.Roles, ", "), fmt.Errorf("message bus: %w", err))
 	}
-	if err := p.openPulse(ctx); err != nil {
+	if err := p.listeners.openPulse(ctx); err != nil {
 		return err
 	}
 	for _, r := range roles() {
@@ -168,7 +169,7 @@ func (p *Process) Run(ctx context.Context, last ...service.Service) error {
 			p.o.Log.Warn("systemd opened a socket that no API of this process has a use for; see FileDescriptorName= of its unit", "name", api, "address", l.Addr().String())
 		}
 	}
-	err := service.Launch(ctx, p.c.Default.Grace, slices.Concat(p.pulseService(), p.services, p.offers(), last)...)
+	err := service.Launch(ctx, p.c.Default.Grace, slices.Concat(p.listeners.pulseService(), p.services, p.listeners.offers(), last)...)
 	return errors.Join(err, p.Close(context.WithoutCancel(ctx))) // ctx has ended; closing must still happen
 }
 
@@ -179,12 +180,7 @@ func (p *Process) Close(ctx context.Context) error {
 		errs = append(errs, c(ctx))
 	}
 	p.closers = nil
-	for _, l := range p.listeners {
-		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.listeners.close())...)
 }
 
 // Signals answers the operating system's signals for this process: SIGTERM and SIGINT end the context, SIGHUP reads configuration, policies
@@ -202,24 +198,24 @@ func (p *Process) Signals(ctx context.Context) (context.Context, func()) {
 }
 
 // Endpoint is the base URL of an API: "keystone", "glance", "placement", "nova", "nova-metadata", "neutron".
-func (p *Process) Endpoint(api string) string { return p.c.endpoint(api, p.listeners[api]) }
+func (p *Process) Endpoint(api string) string { return p.c.endpoint(api, p.listeners.open[api]) }
 
 func (p *Process) has(role string) bool { return slices.Contains(p.o.Roles, role) }
 
 // serve adds an API: its listener is opened now, so that a taken port is known before anything runs.
 func (p *Process) serve(ctx context.Context, name, api string, h http.Handler) error {
-	if err := p.listen(ctx, api); err != nil {
+	if err := p.listeners.listen(ctx, api); err != nil {
 		return err
 	}
-	h, err := p.edge(api, used(api, h))
+	h, err := p.listeners.edge(api, used(api, h))
 	if err != nil {
 		return err
 	}
 	var stay time.Duration
-	if p.shared[api] {
+	if p.listeners.shared[api] {
 		stay = linger
 	}
-	p.services = append(p.services, service.HTTP(name, p.listeners[api], h, service.HTTPOptions{
+	p.services = append(p.services, service.HTTP(name, p.listeners.open[api], h, service.HTTPOptions{
 		Grace: p.c.Default.Grace, Linger: stay, Bounds: p.bounds, Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}}))
 	return nil
 }
@@ -231,39 +227,7 @@ func (p *Process) upkeep(name string, tasks ...service.Periodic) {
 
 func (p *Process) serviceOptions() service.Options {
 	return service.Options{ReportInterval: p.c.Default.Report, DownTime: p.c.Default.Down, Grace: p.c.Default.Grace, FuzzyDelay: min(p.c.Default.Report, time.Minute),
-		Disabled: p.c.Default.DisabledTasks, Pulse: p.pulse}
-}
-
-// listen opens an API's listener unless it is open already. An API whose links need its own address calls it before serve.
-func (p *Process) listen(ctx context.Context, api string) error {
-	if p.listeners[api] != nil {
-		return nil
-	}
-	l, err := p.open(ctx, api)
-	if err != nil {
-		return err
-	}
-	p.listeners[api] = l
-	return nil
-}
-
-// database opens a service's database once.
-func (p *Process) database(ctx context.Context, name string) (*db.DB, error) {
-	if d := p.databases[name]; d != nil {
-		return d, nil
-	}
-	if p.o.Database != nil {
-		d, err := p.o.Database(ctx, name)
-		p.databases[name] = d
-		return d, err
-	}
-	d, err := p.c.open(ctx, name, len(p.o.Roles) > 0)
-	if err != nil {
-		return nil, err
-	}
-	p.databases[name] = d
-	p.closers = append(p.closers, func(context.Context) error { return d.Close() })
-	return d, nil
+		Disabled: p.c.Default.DisabledTasks, Pulse: p.listeners.pulse}
 }
 
 // forService puts a service's name into an option that has one value for all of them.

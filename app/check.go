@@ -9,13 +9,9 @@ import (
 
 	"hypernova/app/audit"
 	"hypernova/neutron/agent/netdev"
-	"hypernova/neutron/agents"
 	"hypernova/nova"
 	"hypernova/nova/virt"
-	"hypernova/oslo/db"
 	"hypernova/oslo/log"
-	"hypernova/oslo/opt"
-	"hypernova/oslo/tasks"
 )
 
 // CheckOptions are how a cloud is checked.
@@ -31,7 +27,7 @@ func Check(ctx context.Context, c Config, o CheckOptions) ([]audit.Finding, erro
 		return nil, err
 	}
 	p := c.onlooker(ctx)
-	found, err := p.check(ctx, o)
+	found, err := (&checker{p: p, o: o}).check(ctx)
 	return found, errors.Join(err, p.Close(ctx))
 }
 
@@ -41,142 +37,74 @@ func (c *Config) onlooker(ctx context.Context) *Process {
 	return newProcess(c, Options{Log: log.From(ctx)})
 }
 
-func (p *Process) check(ctx context.Context, o CheckOptions) ([]audit.Finding, error) {
-	sources := p.examine(ctx)
-	first := audit.Judge(p.facts(ctx, o, sources))
+// checker collects the facts of a check.
+type checker struct {
+	p *Process
+	o CheckOptions
+}
+
+func (k *checker) check(ctx context.Context) ([]audit.Finding, error) {
+	sources := k.examine(ctx)
+	first := audit.Judge(k.facts(ctx, sources))
 	if audit.Wrong(first) == 0 || ctx.Err() != nil {
 		return first, ctx.Err()
 	}
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-time.After(o.Settle):
+	case <-time.After(k.o.Settle):
 	}
-	return audit.Again(first, audit.Judge(p.facts(ctx, o, sources))), ctx.Err()
+	return audit.Again(first, audit.Judge(k.facts(ctx, sources))), ctx.Err()
 }
 
 // facts asks every service whose database is sound.
-func (p *Process) facts(ctx context.Context, o CheckOptions, sources sources) audit.Facts {
-	f := audit.Facts{Patience: o.Patience, Down: p.c.Default.Down, Claims: map[string][]string{}, Found: slices.Clone(sources.found),
+func (k *checker) facts(ctx context.Context, sources sources) audit.Facts {
+	f := audit.Facts{Patience: k.o.Patience, Down: k.p.c.Default.Down, Claims: map[string][]string{}, Found: slices.Clone(sources.found),
 		Unreadable: map[string]bool{}}
 	for _, id := range sources.servers {
 		f.Unreadable[id] = true
 	}
-	blind := func(what string, err error) bool {
-		if err != nil {
-			f.Found = append(f.Found, unseen(what, err))
+	ask := func(s *serviceRow, collect func(context.Context, *checker, *audit.Facts) error) {
+		missing := sources.unsound[s.name]
+		if !missing {
+			if err := collect(ctx, k, &f); err != nil {
+				f.Found = append(f.Found, unseen(s.facts.subject, err))
+				missing = true
+			}
 		}
-		return err != nil
+		if missing && s.facts.unknown != nil {
+			s.facts.unknown(&f)
+		}
 	}
-	if !sources.unsound["keystone"] {
-		var err error
-		f.Lost, err = p.lostCredentials(ctx)
-		blind("credentials", err)
+	rows := slices.DeleteFunc(services(), func(s serviceRow) bool { return s.facts == nil })
+	for _, s := range slices.Backward(rows) {
+		ask(&s, s.facts.collect)
 	}
-	if f.NoNova = sources.unsound["nova"]; f.NoNova {
+	if f.NoNova {
 		return f
 	}
-	f.NoClaims, f.NoPorts = sources.unsound["placement"], sources.unsound["neutron"]
-	f.NoNova = blind("servers and their tasks", p.compute(ctx, &f))
-	return f
-}
-
-// compute asks compute, and what goes with its servers. Tasks are asked for first and last: a job that ended in between, or began, owns its server
-// all the while.
-func (p *Process) compute(ctx context.Context, f *audit.Facts) error {
-	n, err := p.nova(ctx)
-	if err != nil {
-		return err
-	}
-	f.Now = n.store.Now()() // by which heartbeats and leases are written, whatever this machine's clock says
-	before, err := n.queue.List(ctx, tasks.ListArgs{})
-	if err != nil {
-		return err
-	}
-	if f.Servers, err = n.store.Servers(ctx, n.store.DB, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}}); err != nil {
-		return err
-	}
-	var spoilt map[string]error
-	if f.Held, spoilt, err = n.store.Held(ctx, n.store.DB); err != nil {
-		return err
-	}
-	for id, why := range spoilt {
-		f.Unreadable[id] = true
-		f.Found = append(f.Found, unreadable("nova", &db.Unreadable{Table: "servers", ID: id, Err: why}))
-	}
-	if f.Services, err = n.store.Services(ctx, n.store.DB, "", ""); err != nil {
-		return err
-	}
-	if f.Nodes, err = n.store.Nodes(ctx, n.store.DB, db.ListArgs{}); err != nil {
-		return err
-	}
-	if !f.NoClaims {
-		if err := p.claims(ctx, f); err != nil {
-			f.NoClaims = true
-			f.Found = append(f.Found, unseen("allocations", err))
-		}
-	}
-	if !f.NoPorts {
-		if err := p.ports(ctx, f); err != nil {
-			f.NoPorts = true
-			f.Found = append(f.Found, unseen("ports and network agents", err))
-		}
-	}
-	if f.Local, err = p.local(ctx, f.Nodes); err != nil {
+	var err error
+	if f.Local, err = k.local(ctx, f.Nodes); err != nil {
 		f.Local = nil
 		f.Found = append(f.Found, unseen("guests and devices of this host", err))
 	}
-	after, err := n.queue.List(ctx, tasks.ListArgs{})
-	if err != nil {
-		return err
-	}
-	f.Tasks = after
-	for _, t := range before {
-		if !slices.ContainsFunc(after, func(a tasks.Info) bool { return a.ID == t.ID }) {
-			t.Due = f.Now // it was done meanwhile
-			f.Tasks = append(f.Tasks, t)
+	for _, s := range rows {
+		if s.facts.again != nil {
+			ask(&s, s.facts.again)
 		}
 	}
-	return nil
-}
-
-func (p *Process) claims(ctx context.Context, f *audit.Facts) error {
-	pl, err := p.placementVerbs(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range f.Nodes {
-		if f.Claims[n.ID], err = pl.Consumers(ctx, n.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Process) ports(ctx context.Context, f *audit.Facts) error {
-	nets, err := p.networkVerbs(ctx)
-	if err != nil {
-		return err
-	}
-	if f.Ports, err = nets.ListPorts(ctx, db.ListArgs{}, ""); err != nil {
-		return err
-	}
-	d, err := p.database(ctx, "neutron")
-	if err != nil {
-		return err
-	}
-	f.Agents, err = agents.New(d, nets, p.c.Default.AgentDown, p.clockOf(ctx, "neutron", d)).List(ctx, db.ListArgs{}, opt.Of[bool]{})
-	return err
+	return f
 }
 
 // local looks at this host, where it is a compute host of the cloud. What hypervisor runs there the host has said itself.
-func (p *Process) local(ctx context.Context, nodes []nova.Node) (*audit.Local, error) {
+func (k *checker) local(ctx context.Context, nodes []nova.Node) (*audit.Local, error) {
+	p := k.p
 	host := p.c.Default.Host
 	i := slices.IndexFunc(nodes, func(n nova.Node) bool { return n.Host == host })
 	if i < 0 {
 		return nil, nil
 	}
-	driver, name, err := p.onlooking(ctx, nodes[i])
+	driver, name, err := k.hypervisor(ctx, nodes[i])
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +123,9 @@ func (p *Process) local(ctx context.Context, nodes []nova.Node) (*audit.Local, e
 	return l, err
 }
 
-// onlooking is the hypervisor of this host beside the service that drives it.
-func (p *Process) onlooking(ctx context.Context, n nova.Node) (virt.Driver, string, error) {
+// hypervisor is the hypervisor of this host beside the service that drives it.
+func (k *checker) hypervisor(ctx context.Context, n nova.Node) (virt.Driver, string, error) {
+	p := k.p
 	name := driverName(p.c.Default.Driver)
 	if n.Type == "fake" {
 		name = "fake"

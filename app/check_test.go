@@ -52,9 +52,9 @@ func newChecked(t *testing.T, connection string) *checked {
 	}
 	w.p = newProcess(&w.c, Options{})
 	t.Cleanup(func() { _ = w.p.Close(context.WithoutCancel(t.Context())) }) // a test may have spoilt the files
-	w.n, err = w.p.nova(t.Context())
+	w.n, err = w.p.nova.room(t.Context())
 	w.ok(err)
-	w.nets, err = w.p.networkVerbs(t.Context())
+	w.nets, err = w.p.neutron.verbs(t.Context())
 	w.ok(err)
 	w.ok(w.p.openBus(t.Context()))
 	nets, err := w.nets.CreateNetworks(w.as(), []neutron.Network{{Meta: neutron.Meta{Project: "p"}, Name: "n", AdminUp: true}})
@@ -89,7 +89,7 @@ func (w *checked) host(name string) {
 	id, err := w.n.store.ReportNode(w.t.Context(), nova.Node{Host: name, Name: name, Type: "fake", VCPUs: 8})
 	w.ok(err)
 	w.nodes[name] = id
-	pl, err := w.p.placementVerbs(w.t.Context())
+	pl, err := w.p.placement.verbs(w.t.Context())
 	w.ok(err)
 	at, err := pl.EnsureProvider(w.t.Context(), placement.Provider{ID: id, Name: name})
 	w.ok(err)
@@ -110,7 +110,7 @@ func (w *checked) server(id, host string, at nova.State) {
 
 func (w *checked) claim(server, host string) {
 	w.t.Helper()
-	pl, err := w.p.placementVerbs(w.t.Context())
+	pl, err := w.p.placement.verbs(w.t.Context())
 	w.ok(err)
 	w.ok(pl.Claim(w.t.Context(), placement.Allocation{Consumer: server, Project: "p", User: "u", Type: "INSTANCE",
 		Providers: map[string]placement.Resources{w.nodes[host]: w.claims}}))
@@ -118,7 +118,7 @@ func (w *checked) claim(server, host string) {
 
 func (w *checked) release(server string) {
 	w.t.Helper()
-	pl, err := w.p.placementVerbs(w.t.Context())
+	pl, err := w.p.placement.verbs(w.t.Context())
 	w.ok(err)
 	w.ok(pl.Release(w.t.Context(), server))
 }
@@ -142,7 +142,7 @@ func (w *checked) guest(id string) {
 
 func (w *checked) sql(service, text string) {
 	w.t.Helper()
-	d, err := w.p.database(w.t.Context(), service)
+	d, err := w.p.databases.open(w.t.Context(), service)
 	w.ok(err)
 	_, err = db.NewExec(db.NewSet("test"), text).Do(w.t.Context(), d)
 	w.ok(err)
@@ -282,7 +282,7 @@ func (w *checked) is(server string, want nova.State) {
 
 func (w *checked) holds(server, host string) {
 	w.t.Helper()
-	pl, err := w.p.placementVerbs(w.t.Context())
+	pl, err := w.p.placement.verbs(w.t.Context())
 	w.ok(err)
 	a, err := pl.Allocations(w.t.Context(), server)
 	if err != nil || len(a.Providers) != 1 || a.Providers[w.nodes[host]][placement.MemoryMB] != 64 {

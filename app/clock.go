@@ -13,17 +13,18 @@ import (
 // clocks are looked at so often: between looks a machine's clock runs wrong by less than anybody here can notice.
 const clockSync = 30 * time.Second
 
-// clockOf is the clock for instants that several hosts write into a database and compare: heartbeats, leases. It is the database server's
+// clock is the clock for instants that several hosts write into a database and compare: heartbeats, leases. It is the database server's
 // own, so that a host whose clock is wrong neither seems dead nor lives too long.
-func (p *Process) clockOf(ctx context.Context, name string, d *db.DB) clock.Now {
+func (x *databases) clock(ctx context.Context, name string, d *db.DB) clock.Now {
+	p := x.p
 	if p.o.Now != nil {
 		return p.now // a test moves it
 	}
-	if c := p.clocks[name]; c != nil {
+	if c := x.clocks[name]; c != nil {
 		return c.Now
 	}
 	c := d.Clock(p.now)
-	p.clocks[name] = c
+	x.clocks[name] = c
 	sync := func(ctx context.Context) error {
 		ahead, err := c.Sync(ctx)
 		if err == nil && ahead.Abs() > 2*time.Second {

@@ -22,11 +22,11 @@ func buildCompute(ctx context.Context, p *Process) error {
 			return fault.Invalidf("[DEFAULT] compute_driver: %v", err)
 		}
 	}
-	pl, err := p.placement(ctx)
+	pl, err := p.placement.api(ctx)
 	if err != nil {
 		return err
 	}
-	images, err := p.images(ctx)
+	images, err := p.glance.api(ctx)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func buildCompute(ctx context.Context, p *Process) error {
 
 // buildNetAgent puts the network agent of a host together; beside a fake hypervisor it touches nothing.
 func buildNetAgent(_ context.Context, p *Process) error {
-	secret, err := p.metadataSecret()
+	secret, err := p.nova.metadataSecret()
 	if err != nil {
 		return err
 	}
@@ -76,15 +76,16 @@ func newFake(c hypervisorConfig) (virt.Driver, error) {
 
 // metadataSecret is what the metadata service knows the agents of this cloud by. Without one in the configuration it lives in this process,
 // which then has to have both.
-func (p *Process) metadataSecret() (string, error) {
+func (n *novaParts) metadataSecret() (string, error) {
+	p := n.p
 	if p.c.Default.MetadataSecret != "" {
 		return p.c.Default.MetadataSecret, nil
 	}
 	if both := p.has(RoleNovaAPI) && p.has(RoleNetAgent); !both && !p.c.fakeDriver() {
 		return "", fault.Invalidf("[DEFAULT] metadata_proxy_shared_secret must be set, to the same on all hosts, where nova-api and neutron-agent are different processes")
 	}
-	if p.parts.secret == "" {
-		p.parts.secret = ids.Hex()
+	if n.secret == "" {
+		n.secret = ids.Hex()
 	}
-	return p.parts.secret, nil
+	return n.secret, nil
 }

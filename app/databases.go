@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -12,6 +11,56 @@ import (
 	"hypernova/oslo/log"
 	"hypernova/oslo/private"
 )
+
+// databases are those of the services that this process has roles or commands of.
+type databases struct {
+	p      *Process
+	have   map[string]*db.DB
+	clocks map[string]*db.Clock
+}
+
+func newDatabases(p *Process) *databases {
+	return &databases{p: p, have: map[string]*db.DB{}, clocks: map[string]*db.Clock{}}
+}
+
+// open opens a service's database once. It waits for a server that is away as [database] max_retries says.
+func (d *databases) open(ctx context.Context, name string) (*db.DB, error) {
+	if have := d.have[name]; have != nil {
+		return have, nil
+	}
+	p := d.p
+	if p.o.Database != nil {
+		made, err := p.o.Database(ctx, name)
+		d.have[name] = made
+		return made, err
+	}
+	made, err := p.c.open(ctx, name, len(p.o.Roles) > 0)
+	if err != nil {
+		return nil, err
+	}
+	d.have[name] = made
+	p.closers = append(p.closers, func(context.Context) error { return made.Close() })
+	return made, nil
+}
+
+// ready is open, with tables of this release: they are brought up to date where the process may, and else must be new enough.
+func (d *databases) ready(ctx context.Context, name string) (*db.DB, error) {
+	have, err := d.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range serviceOf(name).migrations {
+		if d.p.c.Database.Sync || d.p.o.Sync {
+			err = have.Migrate(ctx, m.owner, m.files)
+		} else {
+			err = have.CheckSchema(ctx, m.owner, m.files)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return have, nil
+}
 
 // open opens a service's database. The folder of an embedded one is made where it is missing. A process that serves waits also for one that
 // refuses it: the operator who reads the log has the cure.
@@ -61,12 +110,4 @@ func cause(err error) error {
 // OpenDatabase opens the database of a URL with the engines compiled in.
 func OpenDatabase(ctx context.Context, url string) (*db.DB, error) {
 	return db.Open(ctx, url, dialects()...)
-}
-
-// migrate brings a schema up to date where the process may, and else sees that it is new enough.
-func (p *Process) migrate(ctx context.Context, d *db.DB, room string, files fs.FS) error {
-	if !p.c.Database.Sync && !p.o.Sync {
-		return d.CheckSchema(ctx, room, files)
-	}
-	return d.Migrate(ctx, room, files)
 }

@@ -13,7 +13,8 @@ func directoryDrivers() map[string]directory.Driver {
 }
 
 // directories are those of domains that have their own; nil where the operator lets no domain have one.
-func (p *Process) directories(d *db.DB) (*directory.Service, error) {
+func (k *keystoneParts) directories(d *db.DB) (*directory.Service, error) {
+	p := k.p
 	if !p.c.Keystone.DomainDrivers {
 		return nil, nil
 	}

@@ -7,17 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	glanceapi "hypernova/glance/api"
-	keystoneapi "hypernova/keystone/api"
-	neutronapi "hypernova/neutron/api"
-	neutronrpc "hypernova/neutron/rpcapi"
-	novaapi "hypernova/nova/api"
-	novarpc "hypernova/nova/rpcapi"
 	"hypernova/oslo/api"
 	"hypernova/oslo/conf"
-	"hypernova/oslo/messaging"
-	"hypernova/oslo/policy"
-	placementapi "hypernova/placement/api"
 )
 
 // Dump writes one sort of declarations in a form made for comparing.
@@ -37,32 +28,15 @@ func Dumps() []Dump {
 	}
 }
 
-// declared is what an API declares.
-type declared struct {
-	service    string
-	operations []api.Operation
-	rules      []*policy.Rule
-}
-
-func declarations() []declared {
-	return []declared{
-		{"keystone", api.Describe(keystoneapi.Resources()...), keystoneapi.Rules()},
-		{"placement", api.Describe(placementapi.Resources()...), placementapi.Rules()},
-		{"glance", api.Describe(glanceapi.Resources()...), glanceapi.Rules()},
-		{"nova", api.Describe(novaapi.Resources()...), novaapi.Rules()},
-		{"neutron", api.Describe(neutronapi.Resources()...), neutronapi.Rules()},
-	}
-}
-
 func dumpRoutes(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	for _, d := range declarations() {
-		for _, o := range d.operations {
+	for _, d := range services() {
+		for _, o := range d.operations() {
 			path := o.Path
 			if o.Action != "" {
 				path += " " + o.Action
 			}
-			fmt.Fprintf(b, "%s\t%s %s\t%d\t%s\t%s\n", d.service, o.Method, path, o.Status, dash(o.Span), dash(o.Rule))
+			fmt.Fprintf(b, "%s\t%s %s\t%d\t%s\t%s\n", d.name, o.Method, path, o.Status, dash(o.Span), dash(o.Rule))
 		}
 	}
 	return b.Flush()
@@ -70,9 +44,9 @@ func dumpRoutes(w io.Writer) error {
 
 func dumpSchema(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	for _, d := range declarations() {
-		for _, o := range d.operations {
-			fmt.Fprintf(b, "%s %s %s %s %s\n", d.service, o.Method, o.Path, o.Action, o.Span)
+	for _, d := range services() {
+		for _, o := range d.operations() {
+			fmt.Fprintf(b, "%s %s %s %s %s\n", d.name, o.Method, o.Path, o.Action, o.Span)
 			writeMembers(b, "query", o.Query, 1)
 			writeMembers(b, "request", o.In, 1)
 			writeMembers(b, "answer", o.Out, 1)
@@ -98,15 +72,15 @@ func writeMembers(w io.Writer, title string, ms []api.Member, depth int) {
 // dumpPolicy writes each rule with what it guards, as an operator's policy file would have it.
 func dumpPolicy(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	for _, d := range declarations() {
-		fmt.Fprintf(b, "# %s\n", d.service)
+	for _, d := range services() {
+		fmt.Fprintf(b, "# %s\n", d.name)
 		guards := map[string][]string{}
-		for _, o := range d.operations {
+		for _, o := range d.operations() {
 			if call := strings.TrimSpace(o.Method + " " + o.Path + " " + o.Action); !slices.Contains(guards[o.Rule], call) {
 				guards[o.Rule] = append(guards[o.Rule], call)
 			}
 		}
-		for _, r := range d.rules {
+		for _, r := range d.rules() {
 			if r.Doc != "" {
 				fmt.Fprintf(b, "# %s\n", r.Doc)
 			}
@@ -141,9 +115,11 @@ func dumpOptions(w io.Writer) error {
 }
 
 func dumpRPC(w io.Writer) error {
-	for _, a := range []*messaging.API{novarpc.Conductor, novarpc.Scheduler, novarpc.Compute, neutronrpc.Plugin, neutronrpc.Agent} {
-		if _, err := fmt.Fprintln(w, a.Contract()); err != nil {
-			return err
+	for _, d := range services() {
+		for _, a := range d.rpc {
+			if _, err := fmt.Fprintln(w, a.Contract()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

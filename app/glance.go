@@ -9,22 +9,25 @@ import (
 	glanceclient "hypernova/glance/client"
 	"hypernova/glance/images"
 	"hypernova/glance/metadefs"
-	"hypernova/glance/store"
 	"hypernova/glance/tasks"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/httpc"
 )
 
-// imageVerbs are glance's verbs over its database and backend.
-func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
-	if p.parts.images != nil {
-		return p.parts.images, nil
+// glanceParts is the image service for this process.
+type glanceParts struct {
+	p    *Process
+	made *images.Service
+}
+
+// verbs are glance's packages over its database and stores.
+func (g *glanceParts) verbs(ctx context.Context) (*images.Service, error) {
+	if g.made != nil {
+		return g.made, nil
 	}
-	d, err := p.database(ctx, "glance")
+	p := g.p
+	d, err := p.databases.ready(ctx, "glance")
 	if err != nil {
-		return nil, err
-	}
-	if err := p.migrate(ctx, d, "glance", store.Migrations()); err != nil {
 		return nil, err
 	}
 	stores, err := p.c.imageStores()
@@ -39,7 +42,7 @@ func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	quotas, err := p.imageQuotas(ctx)
+	quotas, err := g.quotas(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -47,57 +50,57 @@ func (p *Process) imageVerbs(ctx context.Context) (*images.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, err := p.enforcer("glance", glanceapi.Rules())
+	rules, err := p.policies.of("glance")
 	if err != nil {
 		return nil, err
 	}
-	protected, err := p.propertyProtections(rules)
+	protected, err := p.c.propertyProtections(rules)
 	if err != nil {
 		return nil, err
 	}
-	p.parts.images, err = images.New(images.Config{Rights: glanceapi.Rights{Policy: rules, Protected: protected}, DB: d, Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
+	g.made, err = images.New(images.Config{Rights: glanceapi.Rights{Policy: rules, Protected: protected}, DB: d, Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
 		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties, Tags: p.c.Image.Tags, Members: p.c.Image.Members, Locations: p.c.Image.Places},
-		Import: p.c.Image.Methods, Regions: p.imageRegions(), Brought: p.c.RegionDownload.Properties, Hash: p.c.Image.Hashing, Tasks: p.imageTasks(), Quotas: quotas, Trusted: trusted,
+		Import: p.c.Image.Methods, Regions: g.regions(), Brought: p.c.RegionDownload.Properties, Hash: p.c.Image.Hashing, Tasks: g.tasks(), Quotas: quotas, Trusted: trusted,
 		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.partitions()}, Now: p.now, Log: p.o.Log})
-	return p.parts.images, err
+	return g.made, err
 }
 
-func (p *Process) imageTasks() tasks.Log {
-	return tasks.Log{Life: time.Duration(p.c.ImageTask.Life) * time.Hour, Now: p.now}
+func (g *glanceParts) tasks() tasks.Log {
+	return tasks.Log{Life: time.Duration(g.p.c.ImageTask.Life) * time.Hour, Now: g.p.now}
 }
 
-// images is the image service as compute asks it.
-func (p *Process) images(ctx context.Context) (glance.API, error) {
-	if p.has(RoleGlance) {
-		return p.imageVerbs(ctx)
+// api is the image service as compute calls it: in this process, or over HTTP.
+func (g *glanceParts) api(ctx context.Context) (glance.API, error) {
+	if g.p.has(RoleGlance) {
+		return g.verbs(ctx)
 	}
-	return glanceclient.New(httpc.New(httpc.Config{Base: p.Endpoint(apiGlance) + "/v2", Name: apiGlance, Tokens: p.login(), Asker: true})), nil
+	return glanceclient.New(httpc.New(httpc.Config{Base: g.p.Endpoint(apiGlance) + "/v2", Name: apiGlance, Tokens: g.p.keystone.login(), Asker: true})), nil
 }
 
 func buildGlance(ctx context.Context, p *Process) error {
-	s, err := p.imageVerbs(ctx)
+	s, err := p.glance.verbs(ctx)
 	if err != nil {
 		return err
 	}
-	d, err := p.database(ctx, "glance")
+	d, err := p.databases.open(ctx, "glance")
 	if err != nil {
 		return err
 	}
-	a := glanceapi.Deps{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.imageTasks()),
+	a := glanceapi.Deps{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.glance.tasks()),
 		ShowLocations: p.c.Image.Locations, ShowDirectURL: p.c.Image.DirectURL,
 		Formats: glanceapi.Formats{Disk: p.c.Image.DiskFormats, Container: p.c.Image.ContainerFormats}}
 	if err := a.Metadefs.Seed(ctx, p.c.ownMetadefs()); err != nil {
 		return fault.New(fault.KindOf(err), "metadata definitions: %s", fault.Message(err)).Because(err)
 	}
 	p.services = append(p.services, s)
-	if err := p.listen(ctx, apiGlance); err != nil {
+	if err := p.listeners.listen(ctx, apiGlance); err != nil {
 		return err
 	}
-	c, err := p.apiConfig(ctx, "glance", apiGlance, glanceapi.Rules())
+	c, err := p.apiConfig(ctx, "glance", apiGlance)
 	if err != nil {
 		return err
 	}
-	if a.Protected, err = p.propertyProtections(c.Policy); err != nil {
+	if a.Protected, err = p.c.propertyProtections(c.Policy); err != nil {
 		return err
 	}
 	return p.serve(ctx, RoleGlance, apiGlance, glanceapi.Handler(c, a))

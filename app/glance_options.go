@@ -12,12 +12,12 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// imageQuotas are identity's limits of images where [image] use_keystone_limits asks for them, else none.
-func (p *Process) imageQuotas(ctx context.Context) (images.Quotas, error) {
-	if !p.c.Image.UnifiedLimits {
+// quotas are identity's limits of images where [image] use_keystone_limits asks for them, else none.
+func (g *glanceParts) quotas(ctx context.Context) (images.Quotas, error) {
+	if !g.p.c.Image.UnifiedLimits {
 		return nil, nil
 	}
-	return p.limitsOf(ctx, "image")
+	return g.p.keystone.limits(ctx, "image")
 }
 
 // trustedCertificates is the folder that signatures of images are checked by, nil where there is none.
@@ -34,14 +34,14 @@ func (c *Config) trustedCertificates() (fs.FS, error) {
 
 // propertyProtections reads the operator's file, nil where there is none. In the form of policies its options name rules of e, or
 // of the operator's policy file.
-func (p *Process) propertyProtections(e *policy.Enforcer) (*properties.Rules, error) {
-	if p.c.Image.Protections == "" {
+func (c *Config) propertyProtections(e *policy.Enforcer) (*properties.Rules, error) {
+	if c.Image.Protections == "" {
 		return nil, nil
 	}
-	if p.c.Image.ProtectionForm != "policies" {
-		return properties.Load(p.c.Image.Protections, nil)
+	if c.Image.ProtectionForm != "policies" {
+		return properties.Load(c.Image.Protections, nil)
 	}
-	return properties.Load(p.c.Image.Protections, func(rule string, c *auth.Caller) bool {
-		return e.Check(&policy.Rule{Name: rule}, c, policy.Target{}).Allowed
+	return properties.Load(c.Image.Protections, func(rule string, caller *auth.Caller) bool {
+		return e.Check(&policy.Rule{Name: rule}, caller, policy.Target{}).Allowed
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"hypernova/app/audit"
 	"hypernova/keystone/credential"
 	"hypernova/keystone/store"
 	"hypernova/keystone/token"
@@ -16,8 +17,8 @@ import (
 const credentialKeys = 3
 
 // keysAreThere refuses to make the first keys of credentials beside credentials that other keys have sealed: those keys were lost.
-func (p *Process) keysAreThere(ctx context.Context, d *db.DB) error {
-	dir := p.c.Credentials.Repository
+func (k *keystoneParts) keysAreThere(ctx context.Context, d *db.DB) error {
+	dir := k.p.c.Credentials.Repository
 	none, err := token.Keyless(dir)
 	if err != nil || !none {
 		return err
@@ -33,16 +34,28 @@ func (p *Process) keysAreThere(ctx context.Context, d *db.DB) error {
 
 // warnOfNewTokenKeys says that the first keys of tokens are about to be made beside projects that there are already: tokens that other
 // keys have sealed prove nothing here.
-func (p *Process) warnOfNewTokenKeys(ctx context.Context, d *db.DB) error {
-	dir := p.c.FernetTokens.Repository
+func (k *keystoneParts) warnOfNewTokenKeys(ctx context.Context, d *db.DB) error {
+	dir := k.p.c.FernetTokens.Repository
 	none, err := token.Keyless(dir)
 	if err != nil || !none {
 		return nil // opening the keys tells
 	}
 	some, err := store.Projects(ctx, d, db.ListArgs{Limit: 1})
 	if err == nil && len(some) > 0 {
-		p.o.Log.Warn("the keys of tokens are not there, new ones are made: every token that was given out before is void, and users log in again. Where several "+
+		k.p.o.Log.Warn("the keys of tokens are not there, new ones are made: every token that was given out before is void, and users log in again. Where several "+
 			"hosts serve identity, copy the keys of one of them here instead, and start again", "option", "[fernet_tokens] key_repository", "folder", dir)
+	}
+	return err
+}
+
+// TokenKeys makes the first token keys where there are none, and with rotate makes the next one sign. fault.Invalid without a repository.
+func TokenKeys(c Config, rotate bool) error {
+	if c.FernetTokens.Repository == "" {
+		return fault.Invalidf("[fernet_tokens] key_repository is not set: the keys live in the process.")
+	}
+	keys, err := token.OpenKeys(c.FernetTokens.Repository, c.FernetTokens.MaxActive)
+	if err == nil && rotate {
+		err = keys.Rotate()
 	}
 	return err
 }
@@ -54,7 +67,8 @@ type CredentialKeys struct {
 }
 
 // lostCredentials are the ids of the credentials that nobody can open any more, where this host has the keys of credentials or should have.
-func (p *Process) lostCredentials(ctx context.Context) ([]string, error) {
+func (k *keystoneParts) lostCredentials(ctx context.Context) ([]string, error) {
+	p := k.p
 	dir := p.c.Credentials.Repository
 	if dir == "" || p.c.mustExist("keystone") != nil {
 		return nil, nil
@@ -70,11 +84,8 @@ func (p *Process) lostCredentials(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := p.database(ctx, "keystone")
+	d, err := p.databases.ready(ctx, "keystone")
 	if err != nil {
-		return nil, err
-	}
-	if err := p.migrate(ctx, d, "keystone", store.Migrations()); err != nil {
 		return nil, err
 	}
 	return credential.New(d, keys, p.now).Lost(ctx)
@@ -101,7 +112,7 @@ func OpenCredentialKeys(ctx context.Context, c Config) (*CredentialKeys, error) 
 	}
 	c.Database.Sync = false
 	p := newProcess(&c, Options{Log: log.From(ctx)})
-	k, err := p.identity(ctx)
+	k, err := p.keystone.verbs(ctx)
 	if err != nil {
 		return nil, errors.Join(err, p.Close(ctx))
 	}
@@ -130,5 +141,11 @@ func (c *CredentialKeys) Rotate(ctx context.Context) error {
 	if err == nil {
 		err = keys.Rotate()
 	}
+	return err
+}
+
+// credentialFacts are the credentials that no key opens.
+func credentialFacts(ctx context.Context, k *checker, f *audit.Facts) (err error) {
+	f.Lost, err = k.p.keystone.lostCredentials(ctx)
 	return err
 }

@@ -29,7 +29,7 @@ func TestCredentialKeysAreRotatedWithoutLoss(t *testing.T) {
 	// A service that runs all the while.
 	p := newProcess(&c, Options{})
 	defer p.Close(t.Context())
-	running, err := p.identity(t.Context())
+	running, err := p.keystone.verbs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 	seal := func(user string) string {
 		p := newProcess(&c, Options{})
 		defer p.Close(t.Context())
-		k, err := p.identity(t.Context())
+		k, err := p.keystone.verbs(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,10 +130,10 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 	}
 	p := newProcess(&c, Options{})
 	defer p.Close(t.Context())
-	if _, err := p.identity(t.Context()); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "hypernova credential setup") {
+	if _, err := p.keystone.verbs(t.Context()); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "hypernova credential setup") {
 		t.Errorf("keys are made beside what others have sealed: %v", err)
 	}
-	if ids, err := p.lostCredentials(t.Context()); err != nil || len(ids) != 1 || ids[0] != lost {
+	if ids, err := p.keystone.lostCredentials(t.Context()); err != nil || len(ids) != 1 || ids[0] != lost {
 		t.Errorf("without keys these are lost: %v, %v", ids, err)
 	}
 	if _, err := os.Stat(c.Credentials.Repository); !os.IsNotExist(err) {
@@ -143,7 +143,7 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := seal("u")
-	k, err := p.identity(t.Context())
+	k, err := p.keystone.verbs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 	if err != nil || len(cs) != 1 || cs[0].ID != good {
 		t.Errorf("the list has %v, %v; want what can be opened", cs, err)
 	}
-	if ids, err := p.lostCredentials(t.Context()); err != nil || len(ids) != 1 || ids[0] != lost {
+	if ids, err := p.keystone.lostCredentials(t.Context()); err != nil || len(ids) != 1 || ids[0] != lost {
 		t.Errorf("these are lost: %v, %v", ids, err)
 	}
 	if held, err := k.credentials.Held(t.Context(), lost); err != nil || held.UserID != "u" || held.Blob != "" {
@@ -175,7 +175,7 @@ func TestLostTokenKeysAreToldOf(t *testing.T) {
 		var text strings.Builder
 		p := newProcess(&c, Options{Sync: true, Log: slog.New(slog.NewTextHandler(&text, nil))})
 		defer p.Close(t.Context())
-		k, err := p.identity(t.Context())
+		k, err := p.keystone.verbs(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,19 +18,20 @@ type unifiedLimits struct {
 	find            func(ctx context.Context, service, project string) ([]keystone.RegisteredLimit, []keystone.Limit, error)
 }
 
-// limitsOf asks identity in this process, or its API.
-func (p *Process) limitsOf(ctx context.Context, service string) (*unifiedLimits, error) {
+// limits are those of a service, by its type in the catalog, from identity in this process or from its API.
+func (k *keystoneParts) limits(ctx context.Context, service string) (*unifiedLimits, error) {
+	p := k.p
 	u := &unifiedLimits{service: service, region: p.c.Seed.Region}
 	if !p.has(RoleKeystone) {
-		u.find = remoteLimits(p.sibling(apiKeystone, "/v3"))
+		u.find = remoteLimits(k.sibling(apiKeystone, "/v3"))
 		return u, nil
 	}
-	k, err := p.identity(ctx)
+	v, err := k.verbs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	u.find = func(ctx context.Context, service, project string) (rs []keystone.RegisteredLimit, ls []keystone.Limit, err error) {
-		all, err := k.catalog.Services(ctx)
+		all, err := v.catalog.Services(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -39,10 +40,10 @@ func (p *Process) limitsOf(ctx context.Context, service string) (*unifiedLimits,
 				continue
 			}
 			where := []db.Cond{db.EqTo("service_id", s.ID)}
-			if rs, err = k.limits.AllRegistered(ctx, db.ListArgs{Where: where}); err != nil {
+			if rs, err = v.limits.AllRegistered(ctx, db.ListArgs{Where: where}); err != nil {
 				return nil, nil, err
 			}
-			ls, err = k.limits.Limits(ctx, db.ListArgs{Where: append(where, db.EqTo("project_id", project))})
+			ls, err = v.limits.Limits(ctx, db.ListArgs{Where: append(where, db.EqTo("project_id", project))})
 			return rs, ls, err
 		}
 		return nil, nil, nil

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -21,23 +22,61 @@ const apiPulse = "pulse"
 // linger is how long an API that hands over its clients to another process answers on open connections.
 const linger = 500 * time.Millisecond
 
-// open gives an API its listener: the one that systemd opened for it, the one of the process before, or a new one.
-func (p *Process) open(ctx context.Context, api string) (net.Listener, error) {
+// listeners are those of this process's APIs.
+type listeners struct {
+	p      *Process
+	open   map[string]net.Listener
+	shared map[string]bool // APIs whose listener another process may have too
+	pulse  string          // URL beside the bus; empty: none
+}
+
+func newListeners(p *Process) *listeners {
+	return &listeners{p: p, open: map[string]net.Listener{}, shared: map[string]bool{}}
+}
+
+// listen opens an API's listener unless it is open already. An API whose links need its own address calls it before
+// Process.serve.
+func (n *listeners) listen(ctx context.Context, api string) error {
+	if n.open[api] != nil {
+		return nil
+	}
+	l, err := n.obtain(ctx, api)
+	if err != nil {
+		return err
+	}
+	n.open[api] = l
+	return nil
+}
+
+// close closes all listeners; it may be called again.
+func (n *listeners) close() error {
+	var errs []error
+	for _, l := range n.open {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// obtain gives an API its listener: the one that systemd opened for it, the one of the process before, or a new one.
+func (n *listeners) obtain(ctx context.Context, api string) (net.Listener, error) {
+	p := n.p
 	if p.o.Listen != nil {
 		return p.o.Listen(ctx, api)
 	}
 	if ls := p.o.Sockets[api]; len(ls) > 0 {
 		p.o.Sockets[api] = ls[1:]
-		p.shared[api] = true
+		n.shared[api] = true
 		log.From(ctx).Info("API uses the socket that systemd opened", "api", api, "address", ls[0].Addr().String())
 		return ls[0], nil
 	}
-	if !p.handsOver() || p.c.Listen.portOf(api) == 0 {
+	if !n.handsOver() || p.c.Listen.portOf(api) == 0 {
 		return p.c.listen(ctx, api)
 	}
-	p.shared[api] = true
+	n.shared[api] = true
 	address := net.JoinHostPort(p.c.Listen.Host, strconv.Itoa(p.c.Listen.portOf(api)))
-	l, pid, err := service.TakeOver(ctx, p.handoverDir(), api, address)
+	l, pid, err := service.TakeOver(ctx, n.dir(), api, address)
 	switch {
 	case err != nil:
 		log.From(ctx).Warn("the listener of another process could not be taken over", "api", api, log.Err, err.Error())
@@ -48,32 +87,35 @@ func (p *Process) open(ctx context.Context, api string) (net.Listener, error) {
 	return p.c.listen(ctx, api)
 }
 
-// handsOver says whether a process that is started beside this one may share its APIs. It may not where each would have a bus of its own
-// and work the same jobs.
-func (p *Process) handsOver() bool {
+// handsOver reports whether a process that is started beside this one may share its APIs. It may not where each would have a
+// bus of its own and work the same jobs.
+func (n *listeners) handsOver() bool {
+	p := n.p
 	return p.c.Listen.Handover && p.o.Listen == nil && !(p.inprocBus() && p.has(RoleConductor))
 }
 
 func (p *Process) inprocBus() bool { return strings.HasPrefix(p.c.Default.TransportURL, "inproc:") }
 
-func (p *Process) handoverDir() string { return filepath.Join(p.c.Default.StatePath, "handover") }
+// dir is the folder of the sockets over which listeners are handed to the next process.
+func (n *listeners) dir() string { return filepath.Join(n.p.c.Default.StatePath, "handover") }
 
 // offers are the services that hand the APIs' listeners to the process that follows.
-func (p *Process) offers() []service.Service {
+func (n *listeners) offers() []service.Service {
 	var out []service.Service
-	if !p.handsOver() {
+	if !n.handsOver() {
 		return nil
 	}
 	for _, x := range ports() {
-		if l, ok := p.listeners[x.api].(*net.TCPListener); ok && p.c.Listen.portOf(x.api) != 0 {
-			out = append(out, service.Offer(p.handoverDir(), x.api, l))
+		if l, ok := n.open[x.api].(*net.TCPListener); ok && n.p.c.Listen.portOf(x.api) != 0 {
+			out = append(out, service.Offer(n.dir(), x.api, l))
 		}
 	}
 	return out
 }
 
 // openPulse opens the listener beside the bus, where the bus is not within the process, and remembers its address for the service records.
-func (p *Process) openPulse(ctx context.Context) error {
+func (n *listeners) openPulse(ctx context.Context) error {
+	p := n.p
 	c := &p.c.Listen
 	if p.inprocBus() || p.o.Listen != nil || c.PulsePort < 0 {
 		return nil
@@ -88,7 +130,7 @@ func (p *Process) openPulse(ctx context.Context) error {
 		log.From(ctx).Warn("health endpoint not started; set [listen] pulse_host and pulse_port", log.Err, err.Error())
 		return nil
 	}
-	p.listeners[apiPulse] = l
+	n.open[apiPulse] = l
 	public, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		return err
@@ -96,13 +138,13 @@ func (p *Process) openPulse(ctx context.Context) error {
 	if l.Addr().(*net.TCPAddr).IP.IsUnspecified() {
 		public = p.c.Default.MyIP
 	}
-	p.pulse = "http://" + net.JoinHostPort(public, port)
+	n.pulse = "http://" + net.JoinHostPort(public, port)
 	return nil
 }
 
 // pulseService serves what openPulse opened.
-func (p *Process) pulseService() []service.Service {
-	l := p.listeners[apiPulse]
+func (n *listeners) pulseService() []service.Service {
+	p, l := n.p, n.open[apiPulse]
 	if l == nil {
 		return nil
 	}

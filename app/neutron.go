@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"hypernova/app/audit"
 	"hypernova/neutron"
 	"hypernova/neutron/agents"
 	neutronapi "hypernova/neutron/api"
@@ -14,7 +15,9 @@ import (
 	"hypernova/nova"
 	novaapi "hypernova/nova/api"
 	novaclient "hypernova/nova/client"
+	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
 	"hypernova/oslo/service"
 )
 
@@ -25,16 +28,20 @@ func (c *Config) ml2Config() ml2.Config {
 		AgentDownTime: c.Default.AgentDown, PaginationMaxLimit: c.Default.Network.MaxLimit, BaseMAC: c.Default.BaseMAC}
 }
 
-// networkVerbs are neutron's verbs over its database.
-func (p *Process) networkVerbs(ctx context.Context) (*networks.Service, error) {
-	if p.parts.networks != nil {
-		return p.parts.networks, nil
+// neutronParts is networking for this process.
+type neutronParts struct {
+	p    *Process
+	made *networks.Service
+}
+
+// verbs are neutron's packages over its database.
+func (n *neutronParts) verbs(ctx context.Context) (*networks.Service, error) {
+	if n.made != nil {
+		return n.made, nil
 	}
-	d, err := p.database(ctx, "neutron")
+	p := n.p
+	d, err := p.databases.ready(ctx, "neutron")
 	if err != nil {
-		return nil, err
-	}
-	if err := p.migrate(ctx, d, "neutron", store.Migrations()); err != nil {
 		return nil, err
 	}
 	c := p.c.ml2Config()
@@ -50,29 +57,29 @@ func (p *Process) networkVerbs(ctx context.Context) (*networks.Service, error) {
 		}
 		mechs = append(mechs, m)
 	}
-	rules, err := p.enforcer("neutron", neutronapi.Rules())
+	rules, err := p.policies.of("neutron")
 	if err != nil {
 		return nil, err
 	}
-	p.parts.networks = networks.New(networks.Deps{Rights: neutronapi.Rights{Policy: rules}, DB: d, Bus: p.bus, Now: p.clockOf(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
+	n.made = networks.New(networks.Deps{Rights: neutronapi.Rights{Policy: rules}, DB: d, Bus: p.bus, Now: p.databases.clock(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
 		Config: networks.Config{ML2: c, Quotas: p.c.NeutronQuotas}})
-	return p.parts.networks, nil
+	return n.made, nil
 }
 
-// networks is networking as compute asks it.
-func (p *Process) networks(ctx context.Context) (neutron.API, error) {
-	if p.has(RoleNeutron) {
-		return p.networkVerbs(ctx)
+// api is networking as compute calls it: in this process, or over HTTP.
+func (n *neutronParts) api(ctx context.Context) (neutron.API, error) {
+	if n.p.has(RoleNeutron) {
+		return n.verbs(ctx)
 	}
-	return neutronclient.New(p.Endpoint(apiNeutron), p.login()), nil
+	return neutronclient.New(n.p.Endpoint(apiNeutron), n.p.keystone.login()), nil
 }
 
 // securityGroups are networking's security groups as compute shows them.
-func (p *Process) securityGroups(ctx context.Context) (novaapi.SecurityGroups, error) {
-	if p.has(RoleNeutron) {
-		return p.networkVerbs(ctx)
+func (n *neutronParts) securityGroups(ctx context.Context) (novaapi.SecurityGroups, error) {
+	if n.p.has(RoleNeutron) {
+		return n.verbs(ctx)
 	}
-	return neutronclient.New(p.Endpoint(apiNeutron), p.login()), nil
+	return neutronclient.New(n.p.Endpoint(apiNeutron), n.p.keystone.login()), nil
 }
 
 // events tells compute what networking has to say. Networking is built first, so who listens is looked up when something is said.
@@ -80,30 +87,69 @@ type events struct{ p *Process }
 
 // ExternalEvents is nova.Events.
 func (e events) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {
-	if n := e.p.parts.nova; n != nil && n.servers != nil {
+	if n := e.p.nova.made; n != nil && n.servers != nil {
 		return n.servers.ExternalEvents(ctx, es)
 	}
-	return novaclient.New(e.p.Endpoint(apiNova)+"/v2.1", e.p.login()).ExternalEvents(ctx, es)
+	return novaclient.New(e.p.Endpoint(apiNova)+"/v2.1", e.p.keystone.login()).ExternalEvents(ctx, es)
 }
 
 func buildNeutron(ctx context.Context, p *Process) error {
-	n, err := p.networkVerbs(ctx)
+	n, err := p.neutron.verbs(ctx)
 	if err != nil {
 		return err
 	}
-	d, err := p.database(ctx, "neutron")
+	d, err := p.databases.open(ctx, "neutron")
 	if err != nil {
 		return err
 	}
-	a := agents.New(d, n, p.c.Default.AgentDown, p.clockOf(ctx, "neutron", d))
+	a := agents.New(d, n, p.c.Default.AgentDown, p.databases.clock(ctx, "neutron", d))
 	p.services = append(p.services, service.New(a.Manager(p.c.Default.Host), p.bus, nil, p.serviceOptions()))
-	if err := p.listen(ctx, apiNeutron); err != nil {
+	if err := p.listeners.listen(ctx, apiNeutron); err != nil {
 		return err
 	}
-	c, err := p.apiConfig(ctx, "neutron", apiNeutron, neutronapi.Rules())
+	c, err := p.apiConfig(ctx, "neutron", apiNeutron)
 	if err != nil {
 		return err
 	}
 	c.MaxLimit = p.c.Default.Network.MaxLimit
 	return p.serve(ctx, RoleNeutron, apiNeutron, neutronapi.Handler(c, n, a))
+}
+
+// portFacts are networking's ports and agents.
+func portFacts(ctx context.Context, k *checker, f *audit.Facts) error {
+	if f.NoNova {
+		return nil // without servers nothing can be said of ports
+	}
+	nets, err := k.p.neutron.verbs(ctx)
+	if err != nil {
+		return err
+	}
+	if f.Ports, err = nets.ListPorts(ctx, db.ListArgs{}, ""); err != nil {
+		return err
+	}
+	d, err := k.p.databases.open(ctx, "neutron")
+	if err != nil {
+		return err
+	}
+	f.Agents, err = agents.New(d, nets, k.p.c.Default.AgentDown, k.p.databases.clock(ctx, "neutron", d)).List(ctx, db.ListArgs{}, opt.Of[bool]{})
+	return err
+}
+
+func networkQuotas() *quotas {
+	return &quotas{
+		projects: func(ctx context.Context, p *Process) ([]string, error) {
+			d, err := p.databases.ready(ctx, "neutron")
+			if err != nil {
+				return nil, err
+			}
+			return store.QuotaProjects(ctx, d)
+		},
+		drop: func(ctx context.Context, p *Process, project string) error {
+			d, err := p.databases.open(ctx, "neutron")
+			if err == nil {
+				_, err = store.DropLimits(ctx, d, project)
+			}
+			return err
+		},
+	}
 }

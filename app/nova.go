@@ -24,6 +24,13 @@ import (
 	"hypernova/oslo/tasks"
 )
 
+// novaParts is compute for this process.
+type novaParts struct {
+	p      *Process
+	made   *novaRoom
+	secret string // of the metadata service, where the configuration has none
+}
+
 // novaRoom is compute's database and what stands on it.
 type novaRoom struct {
 	store     *store.Store
@@ -32,19 +39,14 @@ type novaRoom struct {
 	servers   *servers.Servers     // of nova-api
 }
 
-// nova opens compute's database; the queue is worked only where the conductor is.
-func (p *Process) nova(ctx context.Context) (*novaRoom, error) {
-	if p.parts.nova != nil {
-		return p.parts.nova, nil
+// room opens compute's database; the queue is worked only where the conductor is.
+func (n *novaParts) room(ctx context.Context) (*novaRoom, error) {
+	if n.made != nil {
+		return n.made, nil
 	}
-	d, err := p.database(ctx, "nova")
+	p := n.p
+	d, err := p.databases.ready(ctx, "nova")
 	if err != nil {
-		return nil, err
-	}
-	if err := p.migrate(ctx, d, "nova", store.Migrations()); err != nil {
-		return nil, err
-	}
-	if err := p.migrate(ctx, d, "tasks", tasks.Migrations()); err != nil {
 		return nil, err
 	}
 	crash := p.o.Crash
@@ -53,17 +55,17 @@ func (p *Process) nova(ctx context.Context) (*novaRoom, error) {
 			return nil, err
 		}
 	}
-	now := p.clockOf(ctx, "nova", d)
+	now := p.databases.clock(ctx, "nova", d)
 	var hint func(context.Context)
 	if !p.has(RoleConductor) {
 		hint = func(ctx context.Context) { _ = rpcapi.Work.Do(ctx, p.bus, messaging.None{}) } // who is not told looks by itself
 	}
-	p.parts.nova = &novaRoom{store: store.New(d, now), queue: tasks.New(d, tasks.Config{
+	n.made = &novaRoom{store: store.New(d, now), queue: tasks.New(d, tasks.Config{
 		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Lease: p.c.Conductor.TaskLease, Now: now, Log: p.o.Log, Crash: crash, Hint: hint,
 		// A bus within the process means that there is no second conductor.
 		Exclusive: strings.HasPrefix(p.c.Default.TransportURL, "inproc:"),
 	})}
-	return p.parts.nova, nil
+	return n.made, nil
 }
 
 // crashAt ends the process at a point of durable work, so that a test can see what the next process makes of it.
@@ -82,11 +84,11 @@ func crashAt(text string) (func(string), error) {
 }
 
 func buildScheduler(ctx context.Context, p *Process) error {
-	n, err := p.nova(ctx)
+	n, err := p.nova.room(ctx)
 	if err != nil {
 		return err
 	}
-	pl, err := p.placement(ctx)
+	pl, err := p.placement.api(ctx)
 	if err != nil {
 		return err
 	}
@@ -99,15 +101,15 @@ func buildScheduler(ctx context.Context, p *Process) error {
 }
 
 func buildConductor(ctx context.Context, p *Process) error {
-	n, err := p.nova(ctx)
+	n, err := p.nova.room(ctx)
 	if err != nil {
 		return err
 	}
-	pl, err := p.placement(ctx)
+	pl, err := p.placement.api(ctx)
 	if err != nil {
 		return err
 	}
-	nets, err := p.networks(ctx)
+	nets, err := p.neutron.api(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,8 +124,9 @@ func buildConductor(ctx context.Context, p *Process) error {
 	return nil
 }
 
-func (p *Process) limits() nova.Limits {
-	q := p.c.Quota
+// limits are what a project may have of compute unless its own quota says otherwise.
+func (c *Config) limits() nova.Limits {
+	q := c.Quota
 	return nova.Limits{Instances: q.Instances, Cores: q.Cores, RAM: q.RAM, MetadataItems: q.Metadata, InjectedFiles: q.Files,
 		InjectedFileContentBytes: q.FileBytes, InjectedFilePathBytes: q.PathBytes, KeyPairs: q.KeyPairs, ServerGroups: q.Groups,
 		ServerGroupMembers: q.GroupMembers}
@@ -138,20 +141,21 @@ type novaVerbs struct {
 	hosts   *hosts.Hosts
 }
 
-func (p *Process) novaVerbs(ctx context.Context) (*novaVerbs, error) {
-	n, err := p.nova(ctx)
+func (x *novaParts) verbs(ctx context.Context) (*novaVerbs, error) {
+	p := x.p
+	n, err := x.room(ctx)
 	if err != nil {
 		return nil, err
 	}
-	images, err := p.images(ctx)
+	images, err := p.glance.api(ctx)
 	if err != nil {
 		return nil, err
 	}
-	nets, err := p.networks(ctx)
+	nets, err := p.neutron.api(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.store), quotas: quota.New(n.store, p.limits()),
+	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.store), quotas: quota.New(n.store, p.c.limits()),
 		hosts: hosts.New(hosts.Hosts{Store: n.store, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone})}
 	v.keys = keypairs.New(n.store, v.quotas)
 	n.servers = servers.New(servers.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets, Flavors: v.flavors, Keys: v.keys,

@@ -12,19 +12,19 @@ import (
 )
 
 func buildNovaAPI(ctx context.Context, p *Process) error {
-	v, err := p.novaVerbs(ctx)
+	v, err := p.nova.verbs(ctx)
 	if err != nil {
 		return err
 	}
-	nets, err := p.networks(ctx)
+	nets, err := p.neutron.api(ctx)
 	if err != nil {
 		return err
 	}
-	groups, err := p.securityGroups(ctx)
+	groups, err := p.neutron.securityGroups(ctx)
 	if err != nil {
 		return err
 	}
-	projects, err := p.projects(ctx)
+	projects, err := p.keystone.projects(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,10 +32,10 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	if err := p.listen(ctx, apiNova); err != nil {
+	if err := p.listeners.listen(ctx, apiNova); err != nil {
 		return err
 	}
-	c, err := p.apiConfig(ctx, "nova", apiNova, novaapi.Rules())
+	c, err := p.apiConfig(ctx, "nova", apiNova)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, deps)); err != nil {
 		return err
 	}
-	return p.buildMetadata(ctx, v)
+	return p.nova.buildMetadata(ctx, v)
 }
 
 // microversion reads "2.90"; empty is the newest.
@@ -64,8 +64,9 @@ func microversion(text string) (api.Version, error) {
 }
 
 // buildMetadata adds the service that guests read about themselves from, by way of the network agents.
-func (p *Process) buildMetadata(ctx context.Context, v *novaVerbs) error {
-	secret, err := p.metadataSecret()
+func (n *novaParts) buildMetadata(ctx context.Context, v *novaVerbs) error {
+	p := n.p
+	secret, err := n.metadataSecret()
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (s *State) WriteListening(ports map[string]int) error {
 // Listening is the ports of the process, by API.
 func (p *Process) Listening() map[string]int {
 	out := map[string]int{}
-	for api, l := range p.listeners {
+	for api, l := range p.listeners.open {
 		if a, ok := l.Addr().(*net.TCPAddr); ok {
 			out[api] = a.Port
 		}

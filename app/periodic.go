@@ -4,11 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"hypernova/neutron/agents"
-	"hypernova/nova/compute"
-	"hypernova/nova/conductor"
 	"hypernova/oslo/fault"
-	"hypernova/oslo/service"
 )
 
 // Periodic tasks that belong to no manager.
@@ -19,11 +15,15 @@ const (
 	sizeTask  = "measure_tables"
 )
 
-// periodicTasks names those of every role, whichever this process has: one configuration may serve them all.
+// periodicTasks are the names of the tasks of all services, whichever roles this process has: one configuration may serve
+// them all.
 func periodicTasks() []string {
-	names := []string{compute.WatchTask, purgeTask, clockTask, endTask, sizeTask}
-	for _, m := range []service.Manager{compute.New(compute.Config{}, compute.Deps{}).Manager(), new(conductor.Conductor).Manager(""), new(agents.Agents).Manager("")} {
-		for _, t := range m.Periodic {
+	names := []string{purgeTask, clockTask, endTask, sizeTask}
+	for _, s := range services() {
+		if s.periodic == nil {
+			continue
+		}
+		for _, t := range s.periodic() {
 			names = append(names, t.Name)
 		}
 	}

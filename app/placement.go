@@ -3,48 +3,68 @@ package app
 import (
 	"context"
 
+	"hypernova/app/audit"
 	"hypernova/placement"
 	placementapi "hypernova/placement/api"
 	placementclient "hypernova/placement/client"
 	"hypernova/placement/providers"
-	"hypernova/placement/store"
 )
 
-// placementVerbs are placement's verbs over its database.
-func (p *Process) placementVerbs(ctx context.Context) (*providers.Service, error) {
-	if p.parts.placement != nil {
-		return p.parts.placement, nil
+// placementParts is placement for this process.
+type placementParts struct {
+	p    *Process
+	made *providers.Service
+}
+
+// verbs are placement's packages over its database.
+func (l *placementParts) verbs(ctx context.Context) (*providers.Service, error) {
+	if l.made != nil {
+		return l.made, nil
 	}
-	d, err := p.database(ctx, "placement")
+	d, err := l.p.databases.ready(ctx, "placement")
 	if err != nil {
 		return nil, err
 	}
-	if err := p.migrate(ctx, d, "placement", store.Migrations()); err != nil {
-		return nil, err
-	}
-	p.parts.placement = providers.New(d, p.now)
-	return p.parts.placement, nil
+	l.made = providers.New(d, l.p.now)
+	return l.made, nil
 }
 
-// placement is who keeps inventories and claims.
-func (p *Process) placement(ctx context.Context) (placement.API, error) {
-	if p.has(RolePlacement) {
-		return p.placementVerbs(ctx)
+// api is placement as compute calls it: in this process, or over HTTP.
+func (l *placementParts) api(ctx context.Context) (placement.API, error) {
+	if l.p.has(RolePlacement) {
+		return l.verbs(ctx)
 	}
-	return placementclient.New(p.sibling(apiPlacement, "")), nil
+	return placementclient.New(l.p.keystone.sibling(apiPlacement, "")), nil
 }
 
 func buildPlacement(ctx context.Context, p *Process) error {
-	s, err := p.placementVerbs(ctx)
+	s, err := p.placement.verbs(ctx)
 	if err != nil {
 		return err
 	}
-	if err := p.listen(ctx, apiPlacement); err != nil {
+	if err := p.listeners.listen(ctx, apiPlacement); err != nil {
 		return err
 	}
-	c, err := p.apiConfig(ctx, "placement", apiPlacement, placementapi.Rules())
+	c, err := p.apiConfig(ctx, "placement", apiPlacement)
 	if err != nil {
 		return err
 	}
 	return p.serve(ctx, RolePlacement, apiPlacement, placementapi.Handler(c, s))
+}
+
+// allocationFacts are the consumers of each node.
+func allocationFacts(ctx context.Context, k *checker, f *audit.Facts) error {
+	if f.NoNova {
+		return nil // there are no nodes to ask about
+	}
+	pl, err := k.p.placement.verbs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range f.Nodes {
+		if f.Claims[n.ID], err = pl.Consumers(ctx, n.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"hypernova/oslo/db"
@@ -21,8 +20,8 @@ func TestEveryTableHasAnEnd(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, k := range keepers() {
-		d, err := k.open(t.Context(), p)
+	for _, k := range services() {
+		d, err := p.databases.ready(t.Context(), k.name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,16 +30,16 @@ func TestEveryTableHasAnEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, table := range tables {
-			if _, ofVersions := k.rooms[strings.TrimSuffix(table.Name, "_migrations")]; ofVersions {
+			if slices.ContainsFunc(k.migrations, func(m migrations) bool { return table.Name == m.owner+"_migrations" }) {
 				continue
 			}
 			if !slices.ContainsFunc(k.ends, func(e db.End) bool { return e.Table == table.Name && e.How != "" }) {
-				t.Errorf("%s: nobody ends the rows of table %s; say who does in the store's purge.go", k.service, table.Name)
+				t.Errorf("%s: nobody ends the rows of table %s; say who does in the store's purge.go", k.name, table.Name)
 			}
 		}
 		for _, e := range k.ends {
 			if !slices.ContainsFunc(tables, func(t db.TableSize) bool { return t.Name == e.Table }) {
-				t.Errorf("%s: there is no table %s", k.service, e.Table)
+				t.Errorf("%s: there is no table %s", k.name, e.Table)
 			}
 		}
 	}

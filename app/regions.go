@@ -9,12 +9,13 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// imageRegions finds the image service of a region in the catalog that a token has. Identity is asked with that token, so that nobody
+// regions finds the image service of a region in the catalog that a token has. Identity is asked with that token, so that nobody
 // is led where their own catalog does not lead.
-func (p *Process) imageRegions() func(ctx context.Context, token, region, iface string) (string, error) {
+func (g *glanceParts) regions() func(ctx context.Context, token, region, iface string) (string, error) {
+	p := g.p
 	pool := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 	return func(ctx context.Context, token, region, iface string) (string, error) {
-		base := p.c.identityURL()
+		base := p.c.IdentityURL()
 		if p.has(RoleKeystone) {
 			base = p.Endpoint(apiKeystone)
 		}

@@ -47,7 +47,7 @@ func (p *Process) reload(context.Context) (string, error) {
 
 func (p *Process) reloadFilters(fresh *Config) (did string, err error) {
 	did = "filters and weighers: the scheduler is in another process"
-	if n := p.parts.nova; n != nil && n.scheduler != nil {
+	if n := p.nova.made; n != nil && n.scheduler != nil {
 		if err := n.scheduler.Reload(fresh.Filter); err != nil {
 			return "filters and weighers stay as they were", fault.Invalidf("[filter_scheduler] %v", err)
 		}

@@ -33,7 +33,7 @@ func Repair(ctx context.Context, c Config, found []audit.Finding, tell func(audi
 	if err := p.openBus(ctx); err != nil {
 		return err
 	}
-	n, err := p.nova(ctx)
+	n, err := p.nova.room(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (r *repairer) release(ctx context.Context, of audit.Of) error {
 	if err := r.gone(ctx, of.Server); err != nil {
 		return err
 	}
-	pl, err := r.p.placementVerbs(ctx)
+	pl, err := r.p.placement.verbs(ctx)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (r *repairer) allocate(ctx context.Context, of audit.Of) error {
 	if err != nil {
 		return err
 	}
-	pl, err := r.p.placementVerbs(ctx)
+	pl, err := r.p.placement.verbs(ctx)
 	if err != nil {
 		return err
 	}
@@ -202,11 +202,11 @@ func (r *repairer) allocate(ctx context.Context, of audit.Of) error {
 
 // port reads a port again, with networking's verbs.
 func (r *repairer) port(ctx context.Context, id string) (*networks.Service, neutron.Port, error) {
-	nets, err := r.p.networkVerbs(ctx)
+	nets, err := r.p.neutron.verbs(ctx)
 	if err != nil {
 		return nil, neutron.Port{}, err
 	}
-	d, err := r.p.database(ctx, "neutron")
+	d, err := r.p.databases.open(ctx, "neutron")
 	if err != nil {
 		return nil, neutron.Port{}, err
 	}
@@ -290,7 +290,7 @@ func (r *repairer) node(ctx context.Context, of audit.Of) error {
 	if err != nil {
 		return err
 	}
-	pl, err := r.p.placementVerbs(ctx)
+	pl, err := r.p.placement.verbs(ctx)
 	if err != nil {
 		return err
 	}
@@ -314,7 +314,7 @@ func (r *repairer) guest(ctx context.Context, of audit.Of) error {
 
 // tap deletes a device that is no port's.
 func (r *repairer) tap(ctx context.Context, of audit.Of) (err error) {
-	nets, err := r.p.networkVerbs(ctx)
+	nets, err := r.p.neutron.verbs(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,10 +14,10 @@ import (
 // report writes the state report: services, group, queue, configuration, goroutines. What cannot be read in time is named.
 func (p *Process) report(ctx context.Context, w io.Writer) {
 	service.WriteServices(w, p.services...)
-	if p.parts.nova != nil {
+	if p.nova.made != nil {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		p.reportGroup(ctx, w)
-		p.reportQueue(ctx, w)
+		p.nova.reportGroup(ctx, w)
+		p.nova.reportQueue(ctx, w)
 		cancel()
 	}
 	fmt.Fprintln(w, "configuration:")
@@ -27,8 +27,8 @@ func (p *Process) report(ctx context.Context, w io.Writer) {
 	service.WriteGoroutines(w)
 }
 
-func (p *Process) reportGroup(ctx context.Context, w io.Writer) {
-	s := p.parts.nova.store
+func (n *novaParts) reportGroup(ctx context.Context, w io.Writer) {
+	s := n.made.store
 	all, err := s.Services(ctx, s.DB, "", "")
 	if err != nil {
 		fmt.Fprintln(w, "service group: cannot be read:", err)
@@ -38,7 +38,7 @@ func (p *Process) reportGroup(ctx context.Context, w io.Writer) {
 	now := s.Now()()
 	for i := range all {
 		v := &all[i]
-		up, state, seen := v.Up(now, p.c.Default.Down), "down", "left"
+		up, state, seen := v.Up(now, n.p.c.Default.Down), "down", "left"
 		if up {
 			state = "up"
 		}
@@ -53,8 +53,8 @@ func (p *Process) reportGroup(ctx context.Context, w io.Writer) {
 // reportLimit bounds how many tasks a report names.
 const reportLimit = 200
 
-func (p *Process) reportQueue(ctx context.Context, w io.Writer) {
-	q := p.parts.nova.queue
+func (n *novaParts) reportQueue(ctx context.Context, w io.Writer) {
+	q := n.made.queue
 	st := q.Stats()
 	fmt.Fprintf(w, "tasks: claimed %d, done %d, retried %d, dead %d, panics %d, lost %d since the start of this process\n",
 		st.Claimed, st.Done, st.Retried, st.Dead, st.Panics, st.Lost)

@@ -21,26 +21,28 @@ const (
 	RoleCompute   = "nova-compute"
 )
 
-// role is a row of the table of roles: construction order is start order.
+// role is a role of a service.
 type role struct {
 	name, help string
-	groups     []string
+	unit       string   // what its systemd unit calls it
+	groups     []string // names that stand for it and others
 	build      func(context.Context, *Process) error
 }
 
+// roles are those of all services in start order, which is the order of construction: the control plane, then what works on
+// hosts.
 func roles() []role {
-	controller, computer, network := []string{"controller", "all"}, []string{"compute", "all"}, []string{"network", "compute", "all"}
-	return []role{
-		{RoleKeystone, "the identity API", controller, buildKeystone},
-		{RolePlacement, "the placement API", controller, buildPlacement},
-		{RoleGlance, "the image API", controller, buildGlance},
-		{RoleNeutron, "the network API", controller, buildNeutron},
-		{RoleScheduler, "chooses hosts for servers", controller, buildScheduler},
-		{RoleConductor, "works the long jobs of compute", controller, buildConductor},
-		{RoleNovaAPI, "the compute API and the metadata service", controller, buildNovaAPI},
-		{RoleNetAgent, "wires the ports of its host, answers DHCP and metadata", network, buildNetAgent},
-		{RoleCompute, "runs the servers of its host", computer, buildCompute},
+	var plane, hosts []role
+	for _, s := range services() {
+		for _, r := range s.roles {
+			if slices.Contains(r.groups, "controller") {
+				plane = append(plane, r)
+			} else {
+				hosts = append(hosts, r)
+			}
+		}
 	}
+	return append(plane, hosts...)
 }
 
 // Role is a role's name and what it does, for help texts.

@@ -40,7 +40,7 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 	ahead, behind := process(Options{Machine: wrong(3 * time.Hour)}), process(Options{Machine: wrong(-3 * time.Hour)})
 	beat := func(p *Process, host string) {
 		t.Helper()
-		n, err := p.nova(t.Context())
+		n, err := p.nova.room(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 	beat(ahead, "early")
 	beat(behind, "late")
 	for name, p := range map[string]*Process{"ahead": ahead, "behind": behind, "right": process(Options{})} {
-		n, err := p.nova(t.Context())
+		n, err := p.nova.room(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,13 +76,13 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 		if err != nil || len(gs) != 2 {
 			t.Errorf("to the host that is %s, %d agents live, %v", name, len(gs), err)
 		}
-		found, err := p.check(t.Context(), CheckOptions{Patience: time.Minute})
+		found, err := (&checker{p: p, o: CheckOptions{Patience: time.Minute}}).check(t.Context())
 		if err != nil || len(found) != 0 {
 			t.Errorf("the check of the host that is %s: %v, %v", name, found, err)
 		}
 	}
 	// It would matter if hosts went by their own clocks.
-	found, err := process(Options{Now: wrong(3 * time.Hour)}).check(t.Context(), CheckOptions{Patience: time.Minute})
+	found, err := (&checker{p: process(Options{Now: wrong(3 * time.Hour)}), o: CheckOptions{Patience: time.Minute}}).check(t.Context())
 	if err != nil || len(found) != 4 {
 		t.Errorf("by a wrong clock: %v, %v", found, err)
 	}
@@ -91,13 +91,13 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 // agents are the agents' records as this process keeps them.
 func (p *Process) agents(t *testing.T) *agents.Agents {
 	t.Helper()
-	nets, err := p.networkVerbs(t.Context())
+	nets, err := p.neutron.verbs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := p.database(t.Context(), "neutron")
+	d, err := p.databases.open(t.Context(), "neutron")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return agents.New(d, nets, p.c.Default.AgentDown, p.clockOf(t.Context(), "neutron", d))
+	return agents.New(d, nets, p.c.Default.AgentDown, p.databases.clock(t.Context(), "neutron", d))
 }

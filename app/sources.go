@@ -3,12 +3,16 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"hypernova/app/audit"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
+
+// serversTable has a row for each server; one that cannot be read is left out of all findings.
+const serversTable = "nova.servers"
 
 // sources are the databases, before anything is concluded from them.
 type sources struct {
@@ -18,22 +22,22 @@ type sources struct {
 }
 
 // examine looks whether the databases themselves are as they must be.
-func (p *Process) examine(ctx context.Context) sources {
+func (k *checker) examine(ctx context.Context) sources {
 	s := sources{unsound: map[string]bool{}}
-	for _, k := range keepers() {
-		if err := p.examineOne(ctx, &k, &s); err != nil {
-			s.unsound[k.service] = true
-			s.found = append(s.found, unseen("the database of "+k.service, err))
+	for _, row := range services() {
+		if err := k.examineOne(ctx, &row, &s); err != nil {
+			s.unsound[row.name] = true
+			s.found = append(s.found, unseen("the database of "+row.name, err))
 		}
 	}
 	return s
 }
 
-func (p *Process) examineOne(ctx context.Context, k *keeper, s *sources) error {
-	if err := p.c.mustExist(k.service); err != nil {
+func (k *checker) examineOne(ctx context.Context, row *serviceRow, s *sources) error {
+	if err := k.p.c.mustExist(row.name); err != nil {
 		return err
 	}
-	d, err := k.open(ctx, p)
+	d, err := k.p.databases.ready(ctx, row.name)
 	if err != nil {
 		return err
 	}
@@ -42,27 +46,26 @@ func (p *Process) examineOne(ctx context.Context, k *keeper, s *sources) error {
 		return err
 	}
 	for i, text := range damage {
-		s.unsound[k.service] = true
-		s.found = append(s.found, audit.Finding{Rule: "database-damaged", Subject: fmt.Sprintf("database of %s, %d", k.service, i+1), Text: text,
+		s.unsound[row.name] = true
+		s.found = append(s.found, audit.Finding{Rule: "database-damaged", Subject: fmt.Sprintf("database of %s, %d", row.name, i+1), Text: text,
 			Person: "what was lost only a backup knows: stop the services and put one back, as \"Backup and restore\" in docs/operating.md says"})
 	}
 	if len(damage) > 0 {
 		return nil
 	}
-	for _, set := range k.lists {
+	for _, set := range row.lists {
 		rows, err := set.Unreadable(ctx, d)
 		if err != nil {
 			return err
 		}
 		for _, u := range rows {
-			switch k.service + "." + u.Table {
-			case "nova.servers":
-				s.servers = append(s.servers, u.ID)
-			case "nova.tasks", "nova.services", "neutron.ports":
-				// What is left out of these would make other things look as if nobody had them.
-				s.unsound[k.service] = true
+			if slices.Contains(row.essential, u.Table) {
+				s.unsound[row.name] = true
 			}
-			s.found = append(s.found, unreadable(k.service, u))
+			if row.name+"."+u.Table == serversTable {
+				s.servers = append(s.servers, u.ID)
+			}
+			s.found = append(s.found, unreadable(row.name, u))
 		}
 	}
 	return nil

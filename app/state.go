@@ -292,8 +292,8 @@ func (s *State) Lost(c *Config) error {
 		return nil
 	}
 	var lost, there []string
-	for _, service := range []string{"keystone", "placement", "glance", "nova", "neutron"} {
-		path, ok := strings.CutPrefix(forService(c.Database.Connection, service), "sqlite:///")
+	for _, s := range services() {
+		path, ok := strings.CutPrefix(forService(c.Database.Connection, s.name), "sqlite:///")
 		if !ok {
 			return nil
 		}

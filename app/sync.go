@@ -26,15 +26,12 @@ func BootstrapIdentity(ctx context.Context, c Config, w Passwords) error {
 
 // FirstContent creates flavors, network and image in a cloud that runs elsewhere.
 func (c *Config) FirstContent(ctx context.Context, w Passwords) error {
-	admin, err := rest.Login(ctx, http.DefaultClient, c.identityURL(), rest.Credentials{User: "admin", Password: w.Admin, Project: "admin"})
+	admin, err := rest.Login(ctx, http.DefaultClient, c.IdentityURL(), rest.Credentials{User: "admin", Password: w.Admin, Project: "admin"})
 	if err != nil {
 		return err
 	}
 	return c.SeedCloud(ctx, admin)
 }
-
-// identityURL is the identity API without its version.
-func (c *Config) identityURL() string { return c.IdentityURL() }
 
 // IdentityURL is the URL of the identity API that the configuration names, without a version.
 func (c *Config) IdentityURL() string {
@@ -48,30 +45,14 @@ func (c *Config) IdentityURL() string {
 func SyncDatabases(ctx context.Context, c Config, done func(service string)) error {
 	p := newProcess(&c, Options{Log: log.From(ctx), Sync: true})
 	defer p.Close(ctx) // what was written was committed
-	for _, s := range schemas() {
-		if err := c.create(ctx, s.service); err != nil {
+	for _, s := range services() {
+		if err := c.create(ctx, s.name); err != nil {
 			return err
 		}
 		if err := s.sync(ctx, p); err != nil {
 			return err
 		}
-		done(s.service)
+		done(s.name)
 	}
 	return nil
-}
-
-// schema is a service's tables.
-type schema struct {
-	service string
-	sync    func(context.Context, *Process) error
-}
-
-func schemas() []schema {
-	return []schema{
-		{"keystone", func(ctx context.Context, p *Process) error { _, err := p.identity(ctx); return err }},
-		{"placement", func(ctx context.Context, p *Process) error { _, err := p.placementVerbs(ctx); return err }},
-		{"glance", func(ctx context.Context, p *Process) error { _, err := p.imageVerbs(ctx); return err }},
-		{"neutron", func(ctx context.Context, p *Process) error { _, err := p.networkVerbs(ctx); return err }},
-		{"nova", func(ctx context.Context, p *Process) error { _, err := p.nova(ctx); return err }},
-	}
 }

@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"slices"
+
+	"hypernova/app/audit"
+	"hypernova/oslo/db"
+	"hypernova/oslo/tasks"
+)
+
+// serverFacts are compute's servers, services and nodes. The tasks are those before: taskFacts asks for them again when all
+// else is known, because a job that ended or began in between owned its server all the while.
+func serverFacts(ctx context.Context, k *checker, f *audit.Facts) error {
+	n, err := k.p.nova.room(ctx)
+	if err != nil {
+		return err
+	}
+	f.Now = n.store.Now()() // the clock of heartbeats and leases, whatever this machine's clock says
+	if f.Tasks, err = n.queue.List(ctx, tasks.ListArgs{}); err != nil {
+		return err
+	}
+	if f.Servers, err = n.store.Servers(ctx, n.store.DB, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}}); err != nil {
+		return err
+	}
+	var spoilt map[string]error
+	if f.Held, spoilt, err = n.store.Held(ctx, n.store.DB); err != nil {
+		return err
+	}
+	for id, why := range spoilt {
+		f.Unreadable[id] = true
+		f.Found = append(f.Found, unreadable("nova", &db.Unreadable{Table: "servers", ID: id, Err: why}))
+	}
+	if f.Services, err = n.store.Services(ctx, n.store.DB, "", ""); err != nil {
+		return err
+	}
+	f.Nodes, err = n.store.Nodes(ctx, n.store.DB, db.ListArgs{})
+	return err
+}
+
+// taskFacts adds the tasks of now to those that serverFacts found. A task that is done meanwhile counts as due now.
+func taskFacts(ctx context.Context, k *checker, f *audit.Facts) error {
+	before := f.Tasks
+	n, err := k.p.nova.room(ctx)
+	if err != nil {
+		return err
+	}
+	if f.Tasks, err = n.queue.List(ctx, tasks.ListArgs{}); err != nil {
+		return err
+	}
+	after := f.Tasks
+	for _, t := range before {
+		if !slices.ContainsFunc(after, func(a tasks.Info) bool { return a.ID == t.ID }) {
+			t.Due = f.Now
+			f.Tasks = append(f.Tasks, t)
+		}
+	}
+	return nil
+}
+
+// computeQuotas are the quotas of projects in compute.
+func computeQuotas() *quotas {
+	return &quotas{
+		projects: func(ctx context.Context, p *Process) ([]string, error) {
+			n, err := p.nova.room(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return n.store.QuotaProjects(ctx)
+		},
+		drop: func(ctx context.Context, p *Process, project string) error {
+			n, err := p.nova.room(ctx)
+			if err != nil {
+				return err
+			}
+			return n.store.DeleteQuotas(ctx, n.store.DB, project, "")
+		},
+	}
+}
