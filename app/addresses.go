@@ -84,7 +84,8 @@ func (l *Listen) portOf(api string) int {
 	return 0
 }
 
-// endpoint is the URL by which clients reach an API, without a version. listening is the API's listener where it is in this process.
+// endpoint is the URL by which clients reach an API, without a version. listening is the API's listener where it is
+// in this process.
 func (c *Config) endpoint(api string, listening net.Listener) string {
 	set, _ := c.Listen.own(api)
 	if set != "" {
@@ -109,15 +110,18 @@ func (c *Config) publicHost() string {
 	return c.Listen.Host
 }
 
-// listen opens an API's listener. A port that is taken is the commonest reason why a cloud does not start, so the message says what to do.
+// listen opens an API's listener. A port that is taken is the commonest reason why a cloud does not start, so the
+// message says what to do.
 func (c *Config) listen(ctx context.Context, api string) (net.Listener, error) {
 	addr := net.JoinHostPort(c.Listen.Host, strconv.Itoa(c.Listen.portOf(api)))
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fault.Conflictf("%s cannot listen on %s: the port is taken. End what uses it (ss -ltnp), or move all ports with --port-base", api, addr).Because(err)
+		return nil, fault.Conflictf("%s cannot listen on %s: the port is taken. End what uses it (ss -ltnp), or move all "+
+			"ports with --port-base", api, addr).Because(err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fault.Invalidf("%s cannot listen on %s: this machine has no such address; see [listen] bind_host", api, addr).Because(err)
+		return nil, fault.Invalidf("%s cannot listen on %s: this machine has no such address; see [listen] bind_host", api,
+			addr).Because(err)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fault.Forbiddenf("%s may not listen on %s: a port below 1024 needs root", api, addr).Because(err)
 	}

@@ -52,11 +52,13 @@ type Options struct {
 	Listen func(ctx context.Context, api string) (net.Listener, error)
 	// Sockets are listeners that whoever started the process opened for it, by the APIs' names; see service.Sockets.
 	Sockets map[string][]net.Listener
-	// Reload reads the configuration again, for SIGHUP; nil: only policies and files are read again. Reopen opens the log's file again.
+	// Reload reads the configuration again, for SIGHUP; nil: only policies and files are read again. Reopen opens the
+	// log's file again.
 	Reload func() (Config, error)
 	Reopen func() (string, error)
-	// Schemes are the bus transports; nil: all that are compiled in. Database opens a service's database; nil: where the configuration
-	// says. A test that restarts processes on one bus and one memory database sets both; what Database answers is not closed.
+	// Schemes are the bus transports; nil: all that are compiled in. Database opens a service's database; nil: where the
+	// configuration says. A test that restarts processes on one bus and one memory database sets both; what Database
+	// answers is not closed.
 	Schemes  []messaging.Scheme
 	Database func(ctx context.Context, service string) (*db.DB, error)
 	// Hypervisor is the driver of nova-compute; nil: the one that the configuration names.
@@ -160,16 +162,18 @@ func (p *Process) openBus(ctx context.Context) error {
 	return nil
 }
 
-// Run starts the services in order, waits until ctx ends or one of them fails, and stops them in reverse order. last are services
-// that start after all others.
+// Run starts the services in order, waits until ctx ends or one of them fails, and stops them in reverse order. last
+// are services that start after all others.
 func (p *Process) Run(ctx context.Context, last ...service.Service) error {
 	ctx = metric.With(log.With(ctx, p.o.Log), p.metrics)
 	for api, ls := range p.o.Sockets {
 		for _, l := range ls {
-			p.o.Log.Warn("systemd opened a socket that no API of this process has a use for; see FileDescriptorName= of its unit", "name", api, "address", l.Addr().String())
+			p.o.Log.Warn("systemd opened a socket that no API of this process has a use for; see FileDescriptorName= of its "+
+				"unit", "name", api, "address", l.Addr().String())
 		}
 	}
-	err := service.Launch(ctx, p.c.Default.Grace, slices.Concat(p.listeners.pulseService(), p.services, p.listeners.offers(), last)...)
+	err := service.Launch(ctx, p.c.Default.Grace, slices.Concat(p.listeners.pulseService(), p.services,
+		p.listeners.offers(), last)...)
 	return errors.Join(err, p.Close(context.WithoutCancel(ctx))) // ctx has ended; closing must still happen
 }
 
@@ -183,8 +187,8 @@ func (p *Process) Close(ctx context.Context) error {
 	return errors.Join(append(errs, p.listeners.close())...)
 }
 
-// Signals answers the operating system's signals for this process: SIGTERM and SIGINT end the context, SIGHUP reads configuration, policies
-// and so on again, SIGUSR2 writes a state report.
+// Signals answers the operating system's signals for this process: SIGTERM and SIGINT end the context, SIGHUP reads
+// configuration, policies and so on again, SIGUSR2 writes a state report.
 func (p *Process) Signals(ctx context.Context) (context.Context, func()) {
 	ctx = metric.With(log.With(ctx, p.o.Log), p.metrics)
 	var reloads []func(context.Context) (string, error)
@@ -194,7 +198,8 @@ func (p *Process) Signals(ctx context.Context) (context.Context, func()) {
 	if p.o.Reopen != nil {
 		reloads = append(reloads, func(context.Context) (string, error) { return p.o.Reopen() })
 	}
-	return service.Signals(ctx, service.SignalOptions{Reload: append(reloads, p.reloads...), Report: func(w io.Writer) { p.report(ctx, w) }})
+	return service.Signals(ctx, service.SignalOptions{Reload: append(reloads, p.reloads...),
+		Report: func(w io.Writer) { p.report(ctx, w) }})
 }
 
 // Endpoint is the base URL of an API: "keystone", "glance", "placement", "nova", "nova-metadata", "neutron".
@@ -216,18 +221,21 @@ func (p *Process) serve(ctx context.Context, name, api string, h http.Handler) e
 		stay = linger
 	}
 	p.services = append(p.services, service.HTTP(name, p.listeners.open[api], h, service.HTTPOptions{
-		Grace: p.c.Default.Grace, Linger: stay, Bounds: p.bounds, Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}}))
+		Grace: p.c.Default.Grace, Linger: stay, Bounds: p.bounds, Metrics: prometheus.Gatherers{p.metrics.Gatherer(),
+			p.apiMetrics}}))
 	return nil
 }
 
 // upkeep adds periodic tasks that belong to no manager.
 func (p *Process) upkeep(name string, tasks ...service.Periodic) {
-	p.services = append(p.services, service.New(service.Manager{Binary: name + "-upkeep", Host: p.c.Default.Host, Periodic: tasks}, nil, nil, p.serviceOptions()))
+	p.services = append(p.services, service.New(service.Manager{Binary: name + "-upkeep", Host: p.c.Default.Host,
+		Periodic: tasks}, nil, nil, p.serviceOptions()))
 }
 
 func (p *Process) serviceOptions() service.Options {
-	return service.Options{ReportInterval: p.c.Default.Report, DownTime: p.c.Default.Down, Grace: p.c.Default.Grace, FuzzyDelay: min(p.c.Default.Report, time.Minute),
-		Disabled: p.c.Default.DisabledTasks, Pulse: p.listeners.pulse}
+	return service.Options{ReportInterval: p.c.Default.Report, DownTime: p.c.Default.Down, Grace: p.c.Default.Grace,
+		FuzzyDelay: min(p.c.Default.Report, time.Minute),
+		Disabled:   p.c.Default.DisabledTasks, Pulse: p.listeners.pulse}
 }
 
 // forService puts a service's name into an option that has one value for all of them.

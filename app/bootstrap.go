@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Bootstrap makes what nobody can make without it: the default domain, the first projects, roles and users, and the catalog. What is
-// there stays; only the endpoints' URLs follow the configuration.
+// Bootstrap makes what nobody can make without it: the default domain, the first projects, roles and users, and the
+// catalog. What is there stays; only the endpoints' URLs follow the configuration.
 func (p *Process) Bootstrap(ctx context.Context, w Passwords) error {
 	k, err := p.keystone.verbs(ctx)
 	if err != nil {
@@ -61,17 +61,20 @@ func (b *bootstrap) domain(ctx context.Context) error {
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	_, err = b.users.CreateProject(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", Description: "The default domain", Enabled: true, IsDomain: true})
+	_, err = b.users.CreateProject(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default",
+		Description: "The default domain", Enabled: true, IsDomain: true})
 	return err
 }
 
 func (b *bootstrap) project(ctx context.Context, name string) error {
-	have, err := b.users.Projects(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("name", name), db.EqTo("domain_id", keystone.DefaultDomainID)}, Limit: 1})
+	have, err := b.users.Projects(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("name", name),
+		db.EqTo("domain_id", keystone.DefaultDomainID)}, Limit: 1})
 	if err != nil {
 		return err
 	}
 	if len(have) == 0 {
-		made, err := b.users.CreateProject(ctx, keystone.Project{Name: name, DomainID: keystone.DefaultDomainID, ParentID: keystone.DefaultDomainID, Enabled: true})
+		made, err := b.users.CreateProject(ctx, keystone.Project{Name: name, DomainID: keystone.DefaultDomainID,
+			ParentID: keystone.DefaultDomainID, Enabled: true})
 		if err != nil {
 			return err
 		}
@@ -111,19 +114,22 @@ func (b *bootstrap) rolesAndImplications(ctx context.Context) error {
 }
 
 func (b *bootstrap) user(ctx context.Context, name, password, project string, roles []string, system bool) error {
-	have, err := b.users.Users(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("name", name), db.EqTo("domain_id", keystone.DefaultDomainID)}, Limit: 1})
+	have, err := b.users.Users(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("name", name),
+		db.EqTo("domain_id", keystone.DefaultDomainID)}, Limit: 1})
 	if err != nil {
 		return err
 	}
 	if len(have) == 0 {
-		made, err := b.users.CreateUser(ctx, keystone.User{Name: name, DomainID: keystone.DefaultDomainID, Enabled: true}, password)
+		made, err := b.users.CreateUser(ctx, keystone.User{Name: name, DomainID: keystone.DefaultDomainID, Enabled: true},
+			password)
 		if err != nil {
 			return err
 		}
 		have = append(have, made)
 	}
 	for _, r := range roles {
-		g := keystone.Grant{Actor: keystone.OfUser, ActorID: have[0].ID, Target: keystone.OnProject, TargetID: b.projects[project], RoleID: b.roleIDs[r]}
+		g := keystone.Grant{Actor: keystone.OfUser, ActorID: have[0].ID, Target: keystone.OnProject,
+			TargetID: b.projects[project], RoleID: b.roleIDs[r]}
 		if err := b.roles.Grant(ctx, g); err != nil {
 			return err
 		}
@@ -164,7 +170,8 @@ func (b *bootstrap) endpoints(ctx context.Context) error {
 			want := keystone.Endpoint{ServiceID: sv.ID, Interface: iface, RegionID: b.p.c.Seed.Region, URL: url, Enabled: true}
 			for _, have := range endpoints {
 				if have.ServiceID == sv.ID && have.Interface == iface && have.RegionID == want.RegionID {
-					want.ID, want.Extra, want.Name, want.Description, want.Enabled = have.ID, have.Extra, have.Name, have.Description, have.Enabled
+					want.ID, want.Extra, want.Enabled = have.ID, have.Extra, have.Enabled
+					want.Name, want.Description = have.Name, have.Description
 					if strings.TrimSuffix(have.URL, "/") == url {
 						want.URL = "" // as it should be
 					}

@@ -20,8 +20,9 @@ type CheckOptions struct {
 	Settle   time.Duration // how long after the first look the second one is
 }
 
-// Check looks for what is not as it must be in the services' databases and, where servers run on this host, on the host. It changes nothing.
-// The cloud may run meanwhile. Where it cannot look it says so in a finding that is Blind, and judges nothing that would rest on it.
+// Check looks for what is not as it must be in the services' databases and, where servers run on this host, on the
+// host. It changes nothing. The cloud may run meanwhile. Where it cannot look it says so in a finding that is Blind,
+// and judges nothing that would rest on it.
 func Check(ctx context.Context, c Config, o CheckOptions) ([]audit.Finding, error) {
 	if err := c.mustExist("nova"); err != nil {
 		return nil, err
@@ -59,7 +60,8 @@ func (k *checker) check(ctx context.Context) ([]audit.Finding, error) {
 
 // facts asks every service whose database is sound.
 func (k *checker) facts(ctx context.Context, sources sources) audit.Facts {
-	f := audit.Facts{Patience: k.o.Patience, Down: k.p.c.Default.Down, Claims: map[string][]string{}, Found: slices.Clone(sources.found),
+	f := audit.Facts{Patience: k.o.Patience, Down: k.p.c.Default.Down, Claims: map[string][]string{},
+		Found:      slices.Clone(sources.found),
 		Unreadable: map[string]bool{}}
 	for _, id := range sources.servers {
 		f.Unreadable[id] = true
@@ -96,7 +98,8 @@ func (k *checker) facts(ctx context.Context, sources sources) audit.Facts {
 	return f
 }
 
-// local looks at this host, where it is a compute host of the cloud. What hypervisor runs there the host has said itself.
+// local looks at this host, where it is a compute host of the cloud. What hypervisor runs there the host has said
+// itself.
 func (k *checker) local(ctx context.Context, nodes []nova.Node) (*audit.Local, error) {
 	p := k.p
 	host := p.c.Default.Host
@@ -110,7 +113,8 @@ func (k *checker) local(ctx context.Context, nodes []nova.Node) (*audit.Local, e
 	}
 	l := &audit.Local{Host: host, Remove: "virsh destroy %[1]s, virsh undefine %[1]s, and its folder below instances_path"}
 	if name == "fake" {
-		l.Remove = "stop nova-compute, remove " + strings.ReplaceAll(p.c.Default.StatePath, "%", "%%") + "/fake/%[1]s.json, and start it again"
+		l.Remove = "stop nova-compute, remove " + strings.ReplaceAll(p.c.Default.StatePath, "%", "%%") +
+			"/fake/%[1]s.json, and start it again"
 	} else if l.Taps, err = p.c.taps(); err != nil {
 		return nil, err
 	}

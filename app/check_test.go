@@ -15,6 +15,7 @@ import (
 	"hypernova/neutron/networks"
 	"hypernova/nova"
 	"hypernova/nova/jobs"
+	"hypernova/nova/network"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
@@ -24,7 +25,8 @@ import (
 	"hypernova/placement"
 )
 
-// checked is a cloud at rest: hosts h1 and h2, on h1 the server "sound" of project p with a port, and on this host, "here", the server "mine".
+// checked is a cloud at rest: hosts h1 and h2, on h1 the server "sound" of project p with a port, and on this host,
+// "here", the server "mine".
 type checked struct {
 	t      *testing.T
 	c      Config
@@ -39,8 +41,10 @@ type checked struct {
 
 func newChecked(t *testing.T, connection string) *checked {
 	t.Helper()
-	w := &checked{t: t, c: Defaults(), nodes: map[string]string{}, claims: placement.Resources{placement.VCPU: 1, placement.MemoryMB: 64, placement.DiskGB: 1}}
-	err := Load(&w.c, nil, nil, []string{"DEFAULT.host=here", "DEFAULT.state_path=" + t.TempDir(), "DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake"})
+	w := &checked{t: t, c: Defaults(), nodes: map[string]string{}, claims: placement.Resources{placement.VCPU: 1,
+		placement.MemoryMB: 64, placement.DiskGB: 1}}
+	err := Load(&w.c, nil, nil, []string{"DEFAULT.host=here", "DEFAULT.state_path=" + t.TempDir(),
+		"DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,10 +61,12 @@ func newChecked(t *testing.T, connection string) *checked {
 	w.nets, err = w.p.neutron.verbs(t.Context())
 	w.ok(err)
 	w.ok(w.p.openBus(t.Context()))
-	nets, err := w.nets.CreateNetworks(w.as(), []neutron.Network{{Meta: neutron.Meta{Project: "p"}, Name: "n", AdminUp: true}})
+	nets, err := w.nets.CreateNetworks(w.as(), []neutron.Network{{Meta: neutron.Meta{Project: "p"}, Name: "n",
+		AdminUp: true}})
 	w.ok(err)
 	w.net = nets[0].ID
-	_, err = w.nets.CreateSubnets(w.as(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: w.net, Version: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")}})
+	_, err = w.nets.CreateSubnets(w.as(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: w.net,
+		Version: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")}})
 	w.ok(err)
 	for _, host := range []string{"h1", "h2", "here"} {
 		w.host(host)
@@ -94,15 +100,18 @@ func (w *checked) host(name string) {
 	at, err := pl.EnsureProvider(w.t.Context(), placement.Provider{ID: id, Name: name})
 	w.ok(err)
 	inv := placement.Inventory{Total: 1000, MinUnit: 1, MaxUnit: 1000, StepSize: 1, AllocationRatio: 1}
-	_, err = pl.SetInventories(w.t.Context(), id, at.Generation, map[string]placement.Inventory{placement.VCPU: inv, placement.MemoryMB: inv, placement.DiskGB: inv})
+	_, err = pl.SetInventories(w.t.Context(), id, at.Generation, map[string]placement.Inventory{placement.VCPU: inv,
+		placement.MemoryMB: inv, placement.DiskGB: inv})
 	w.ok(err)
 }
 
 func (w *checked) server(id, host string, at nova.State) {
 	w.t.Helper()
 	now := time.Now().UTC()
-	w.ok(w.n.store.InsertServers(w.t.Context(), w.n.store.DB, []nova.Server{{ID: id, Project: "p", User: "u", Name: id, VM: at.VM, Task: at.Task, Host: host,
-		Node: host, Flavor: &nova.Flavor{ID: "f", VCPUs: 1, RAM: 64, Disk: 1}, Image: &nova.ImageMeta{}, Created: now, Updated: now, Launched: now}}))
+	w.ok(w.n.store.InsertServers(w.t.Context(), w.n.store.DB,
+		[]nova.Server{{ID: id, Project: "p", User: "u", Name: id, VM: at.VM, Task: at.Task, Host: host,
+			Node: host, Flavor: &nova.Flavor{ID: "f", VCPUs: 1, RAM: 64, Disk: 1}, Image: &nova.ImageMeta{}, Created: now,
+			Updated: now, Launched: now}}))
 	if host != "" {
 		w.claim(id, host)
 	}
@@ -126,10 +135,11 @@ func (w *checked) release(server string) {
 // allocate gives a server a port, as a build does.
 func (w *checked) allocate(server, host string) string {
 	w.t.Helper()
-	ps, err := w.nets.Allocate(w.as(), neutron.AllocateArgs{Server: server, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: w.net}}})
+	ps, err := w.nets.Allocate(w.as(), neutron.AllocateArgs{Server: server, Project: "p", Host: host,
+		Specs: []neutron.PortSpec{{Network: w.net}}})
 	w.ok(err)
 	if _, err := w.n.store.Fate(w.t.Context(), w.n.store.DB, server); err == nil {
-		w.ok(w.n.store.SetPorts(w.t.Context(), w.n.store.DB, server, ps))
+		w.ok(w.n.store.SetPorts(w.t.Context(), w.n.store.DB, server, network.NICs(ps)))
 	}
 	return ps[0].ID
 }
@@ -293,7 +303,8 @@ func (w *checked) holds(server, host string) {
 // free sees that there is a port of a user that no host and no server has.
 func (w *checked) free() {
 	w.t.Helper()
-	ps, err := w.nets.ListPorts(w.t.Context(), db.ListArgs{Where: []db.Cond{db.EqTo("device_id", ""), db.EqTo("device_owner", "")}}, "")
+	ps, err := w.nets.ListPorts(w.t.Context(), db.ListArgs{Where: []db.Cond{db.EqTo("device_id", ""),
+		db.EqTo("device_owner", "")}}, "")
 	if err != nil || len(ps) != 1 || ps[0].Host != "" {
 		w.t.Errorf("ports that are free: %v, %v", ps, err)
 	}
@@ -305,13 +316,15 @@ func TestNothingThatAMemberWritesFailsACheck(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *checked) {
 		var wanted []networks.NewPort
 		for _, device := range []string{"sound", "no-such-server", "11111111-2222-3333-4444-555555555555", ""} {
-			wanted = append(wanted, networks.NewPort{Meta: neutron.Meta{Project: "p"}, Network: w.net, DeviceID: device, DeviceOwner: "compute:nova"})
+			wanted = append(wanted, networks.NewPort{Meta: neutron.Meta{Project: "p"}, Network: w.net, DeviceID: device,
+				DeviceOwner: "compute:nova"})
 		}
 		_, err := w.nets.CreatePorts(w.as(), wanted)
 		w.ok(err)
 		for _, device := range []string{"no-such-server", "mine", ""} {
 			for _, owner := range []string{"compute:nova", "", "network:dhcp"} {
-				_, err := w.nets.UpdatePort(w.as(), w.port, networks.PortPatch{DeviceID: opt.Some(device), DeviceOwner: opt.Some(owner)})
+				_, err := w.nets.UpdatePort(w.as(), w.port, networks.PortPatch{DeviceID: opt.Some(device),
+					DeviceOwner: opt.Some(owner)})
 				w.ok(err)
 				if _, got := w.found(); got != "" {
 					t.Errorf("a port that says %q, %q: found %q", device, owner, got)
@@ -363,7 +376,8 @@ func TestADamagedDatabaseIsFound(t *testing.T) {
 		t.Fatalf("found %v, %v", all, err)
 	}
 	for _, f := range all {
-		if f.Rule != "database-damaged" && f.Rule != "not-looked" || !strings.Contains(f.Subject, "nova") || f.Repair != "" || f.Person == "" {
+		if f.Rule != "database-damaged" && f.Rule != "not-looked" || !strings.Contains(f.Subject, "nova") ||
+			f.Repair != "" || f.Person == "" {
 			t.Errorf("found also %s %s: judged from a damaged database", f.Rule, f)
 		}
 	}
@@ -376,7 +390,8 @@ func TestWhereACheckCannotLookItSaysSo(t *testing.T) {
 	w.ok(w.p.Close(t.Context()))
 	w.ok(os.Remove(filepath.Join(w.c.Default.StatePath, "neutron.db")))
 	all, got := w.found()
-	if want := "allocation-orphaned allocation of gone, not-looked the database of neutron"; got != want || audit.Blind(all) != 1 {
+	if want := "allocation-orphaned allocation of gone, not-looked the database of neutron"; got != want ||
+		audit.Blind(all) != 1 {
 		t.Errorf("found %q, want %q", got, want)
 	}
 }
@@ -389,7 +404,8 @@ func TestARowThatCannotBeReadIsFound(t *testing.T) {
 			min_disk, min_ram, protected, hidden, tags, properties, created_at, updated_at, generation, store, data_key, staged_key, worker, import_method, import_uri, import_plan)
 			VALUES ('i', '', '', 'active', 'public', '', '', '', '', '', 0, 0, 0, 0, FALSE, FALSE, '', '', 1, 1, 1, '', '', '', '', '', '', '{')`)
 		w.claim("gone", "h1")
-		w.sql("neutron", "UPDATE ports SET fixed_ips = '[' WHERE id = '"+w.port+"'") // without it nothing is said of other ports
+		// without it nothing is said of other ports
+		w.sql("neutron", "UPDATE ports SET fixed_ips = '[' WHERE id = '"+w.port+"'")
 		w.allocate("gone", "h2")
 		all, got := w.found()
 		if want := "allocation-orphaned allocation of gone, row-unreadable row " + w.port + " of table ports of neutron, " +

@@ -13,8 +13,8 @@ import (
 	"hypernova/oslo/middleware"
 )
 
-// Config is every option of every service: a section per field. One file serves a process with all roles and a process with one;
-// a role reads the sections it needs. Sections and options that OpenStack has keep its names.
+// Config is every option of every service: a section per field. One file serves a process with all roles and a
+// process with one; a role reads the sections it needs. Sections and options that OpenStack has keep its names.
 type Config struct {
 	Default        Default           `section:"DEFAULT" help:"What the services of a host share."`
 	Listen         Listen            `section:"listen" help:"Where the APIs listen, and by which addresses clients reach them."`
@@ -124,7 +124,8 @@ type Seed struct {
 	DemoDNS       string `conf:"demo_dns" help:"The name servers that the demo network announces, separated by commas."`
 }
 
-// Defaults is a configuration with the values that depend on this machine; everything else comes from the options' declarations.
+// Defaults is a configuration with the values that depend on this machine; everything else comes from the options'
+// declarations.
 func Defaults() Config {
 	var c Config
 	c.Default.Host = hostName()
@@ -135,8 +136,8 @@ func Defaults() Config {
 // Load reads the configuration from files, environment and single settings, and checks what no single option can know.
 func Load(c *Config, files, env, sets []string) error { return c.LoadFor(nil, files, env, sets) }
 
-// LoadFor is Load for a process with roles (none: any), whose files may be those of OpenStack's services. Remarks tells what was made
-// of them.
+// LoadFor is Load for a process with roles (none: any), whose files may be those of OpenStack's services. Remarks
+// tells what was made of them.
 func (c *Config) LoadFor(roles []string, files, env, sets []string) error {
 	var role string
 	if len(roles) == 1 {
@@ -152,7 +153,8 @@ func (c *Config) LoadFor(roles []string, files, env, sets []string) error {
 	return c.check()
 }
 
-// Remarks are what an operator shall know of the files that were read, a sentence for each option that has no effect, or another one.
+// Remarks are what an operator shall know of the files that were read, a sentence for each option that has no effect,
+// or another one.
 func (c *Config) Remarks() []string { return c.remarks }
 
 // servicesOf are OpenStack's services that roles are of.

@@ -14,7 +14,8 @@ func (c *Config) check() error {
 		return fault.Invalidf("[DEFAULT] host: %q is no name for a host", c.Default.Host)
 	}
 	if c.Default.Down < 2*c.Default.Report {
-		return fault.Invalidf("[DEFAULT] service_down_time (%s) must be at least twice report_interval (%s), or living services are taken for dead", c.Default.Down, c.Default.Report)
+		return fault.Invalidf("[DEFAULT] service_down_time (%s) must be at least twice report_interval (%s), or living "+
+			"services are taken for dead", c.Default.Down, c.Default.Report)
 	}
 	if c.Default.MyIP != "" {
 		if _, err := netip.ParseAddr(c.Default.MyIP); err != nil {
@@ -22,7 +23,8 @@ func (c *Config) check() error {
 		}
 	}
 	if strings.HasPrefix(c.Database.Connection, "sqlite:///") && !strings.Contains(c.Database.Connection, "{service}") {
-		return fault.Invalidf("[database] connection: {service} must stand in the path, because each service has a database of its own")
+		return fault.Invalidf("[database] connection: {service} must stand in the path, because each service has a " +
+			"database of its own")
 	}
 	if err := c.checkTasks(); err != nil {
 		return err
@@ -30,7 +32,8 @@ func (c *Config) check() error {
 	return c.checkBus()
 }
 
-// outwardAddress is the address this machine would send from, found without sending anything; loopback where there is no way out.
+// outwardAddress is the address this machine would send from, found without sending anything; loopback where there is
+// no way out.
 func outwardAddress() string {
 	conn, err := net.Dial("udp", "192.0.2.1:9")
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 func TestEveryOptionIsRead(t *testing.T) {
 	t.Parallel()
 	// Sections that are a room's own struct are looked for in that room.
-	for _, dir := range []string{".", "../nova/scheduler", "../nova/scheduler/filters", "../nova/scheduler/weighers", "../nova/scheduler/expression", "../neutron/quota", "../oslo/middleware"} {
+	for _, dir := range []string{".", "../nova/scheduler", "../nova/scheduler/filters", "../nova/scheduler/weighers",
+		"../nova/scheduler/expression", "../neutron/quota", "../oslo/middleware"} {
 		unread, err := conftest.Unread(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +88,8 @@ func TestExpandRoles(t *testing.T) {
 	if diff := cmp.Diff(got, []string{app.RoleKeystone, app.RoleNetAgent, app.RoleCompute}); diff != "" {
 		t.Errorf("got, want:\n%s", diff)
 	}
-	if _, err := app.Expand([]string{"nova-cumpute"}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "nova-compute") {
+	if _, err := app.Expand([]string{"nova-cumpute"}); !fault.Is(err, fault.Invalid) ||
+		!strings.Contains(err.Error(), "nova-compute") {
 		t.Errorf("got %v, want an Invalid fault that lists the roles", err)
 	}
 }

@@ -43,7 +43,8 @@ func (d *databases) open(ctx context.Context, name string) (*db.DB, error) {
 	return made, nil
 }
 
-// ready is open, with tables of this release: they are brought up to date where the process may, and else must be new enough.
+// ready is open, with tables of this release: they are brought up to date where the process may, and else must be new
+// enough.
 func (d *databases) ready(ctx context.Context, name string) (*db.DB, error) {
 	have, err := d.open(ctx, name)
 	if err != nil {
@@ -62,8 +63,8 @@ func (d *databases) ready(ctx context.Context, name string) (*db.DB, error) {
 	return have, nil
 }
 
-// open opens a service's database. The folder of an embedded one is made where it is missing. A process that serves waits also for one that
-// refuses it: the operator who reads the log has the cure.
+// open opens a service's database. The folder of an embedded one is made where it is missing. A process that serves
+// waits also for one that refuses it: the operator who reads the log has the cure.
 func (c *Config) open(ctx context.Context, service string, serves bool) (*db.DB, error) {
 	address := forService(c.Database.Connection, service)
 	if path, ok := strings.CutPrefix(address, "sqlite:///"); ok {
@@ -74,7 +75,8 @@ func (c *Config) open(ctx context.Context, service string, serves bool) (*db.DB,
 			}
 		}
 	}
-	d, err := db.OpenWaiting(ctx, address, db.Patience{Tries: c.Database.Retries, Pause: c.Database.RetryInterval, Refused: serves}, dialects()...)
+	d, err := db.OpenWaiting(ctx, address, db.Patience{Tries: c.Database.Retries, Pause: c.Database.RetryInterval,
+		Refused: serves}, dialects()...)
 	return d, ofDatabase(service, err)
 }
 
@@ -96,7 +98,8 @@ func ofDatabase(service string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fault.New(fault.KindOf(err), "[database] connection: the database of %s: %s", service, fault.Message(err)).Because(cause(err))
+	return fault.New(fault.KindOf(err), "[database] connection: the database of %s: %s", service,
+		fault.Message(err)).Because(cause(err))
 }
 
 // cause is what is behind a fault whose text has been told already.

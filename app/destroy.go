@@ -20,9 +20,9 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Destroy removes what the compute roles of this configuration have made on this host, and what is known to have been made before by others:
-// guests with their disks, cached images, bridges, namespaces, rules. Nothing of the cloud may run. say tells of each thing. What it could not
-// look for, or could not remove, is an error.
+// Destroy removes what the compute roles of this configuration have made on this host, and what is known to have been
+// made before by others: guests with their disks, cached images, bridges, namespaces, rules. Nothing of the cloud may
+// run. say tells of each thing. What it could not look for, or could not remove, is an error.
 func Destroy(ctx context.Context, c Config, made Made, log *slog.Logger, say func(string)) error {
 	var errs []error
 	for _, dir := range unique(made.Instances, c.Default.InstancesPath) {
@@ -47,7 +47,8 @@ func unique[T comparable](list []T, more T) []T {
 	return out
 }
 
-// destroyGuests removes what lies in the folder of servers, and the folder's images. A folder that is not there has nothing.
+// destroyGuests removes what lies in the folder of servers, and the folder's images. A folder that is not there has
+// nothing.
 func destroyGuests(ctx context.Context, c Config, log *slog.Logger, say func(string)) error {
 	if _, err := os.Stat(c.Default.InstancesPath); !c.fakeDriver() && errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -84,8 +85,8 @@ func destroyGuests(ctx context.Context, c Config, log *slog.Logger, say func(str
 	return errors.Join(errs...)
 }
 
-// destroyStrays removes guests by their mark, wherever their files lie. Images that are cached beside them are named: they may be another
-// cloud's too.
+// destroyStrays removes guests by their mark, wherever their files lie. Images that are cached beside them are named:
+// they may be another cloud's too.
 func destroyStrays(ctx context.Context, c Config, owner uint32, log *slog.Logger, say func(string)) error {
 	c.ownerIs = owner
 	driver, err := hypervisors().New("hypervisor", driverName(c.Default.Driver), hypervisorConfig{&c, "", log, clock.Real})
@@ -114,7 +115,8 @@ func destroyStrays(ctx context.Context, c Config, owner uint32, log *slog.Logger
 		}
 	}
 	for _, b := range bases {
-		errs = append(errs, fault.Conflictf("images that the cloud has cached may be in %s: remove it if no other cloud uses it", b))
+		errs = append(errs, fault.Conflictf("images that the cloud has cached may be in %s: remove it if no other cloud "+
+			"uses it", b))
 	}
 	return errors.Join(errs...)
 }
@@ -133,7 +135,8 @@ func destroyNetworks(ctx context.Context, c Config, owner uint32, log *slog.Logg
 		return errors.Join(fmt.Errorf("networks: %w", err), kernel.Close())
 	}
 	tunnel, _ := netip.ParseAddr(c.Default.MyIP) // checked with the configuration
-	r := l2.New(kernel, l2.Settings{Owner: owner, TunnelIP: tunnel, TunnelPort: c.NetAgent.VXLANPort, SpaceName: kernel.SpaceName, Mode: mode}, log)
+	r := l2.New(kernel, l2.Settings{Owner: owner, TunnelIP: tunnel, TunnelPort: c.NetAgent.VXLANPort,
+		SpaceName: kernel.SpaceName, Mode: mode}, log)
 	left, err := r.Apply(ctx, neutron.HostState{})
 	err = errors.Join(err, errors.Join(left.Failed...), nft.Drop(ctx, kernel.Run, owner))
 	if err == nil {

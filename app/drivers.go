@@ -41,7 +41,8 @@ func hypervisors() plug.Registry[hypervisorConfig, virt.Driver] {
 	}
 }
 
-// imageBackends are the places for image data compiled in, by the types in enabled_backends. That of type http is the verbs' own.
+// imageBackends are the places for image data compiled in, by the types in enabled_backends. That of type http is the
+// verbs' own.
 func imageBackends() plug.Registry[*ImageStore, backend.Backend] {
 	return plug.Registry[*ImageStore, backend.Backend]{
 		"file": newFileStore,

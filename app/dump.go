@@ -64,7 +64,8 @@ func writeMembers(w io.Writer, title string, ms []api.Member, depth int) {
 		fmt.Fprintf(w, "%s%s\n", pad, title)
 	}
 	for _, m := range ms {
-		fmt.Fprintf(w, "%s  %s\n", pad, strings.Join(strings.Fields(strings.Join([]string{m.Name, m.Type, m.Span, m.Checks, m.Policy}, " ")), " "))
+		fmt.Fprintf(w, "%s  %s\n", pad, strings.Join(strings.Fields(strings.Join([]string{m.Name, m.Type, m.Span, m.Checks,
+			m.Policy}, " ")), " "))
 		writeMembers(w, "", m.Members, depth+1)
 	}
 }
@@ -109,7 +110,8 @@ func dumpOptions(w io.Writer) error {
 		if bounds == ".." {
 			bounds = "-"
 		}
-		fmt.Fprintf(b, "[%s] %s\t%s\t%s\t%s\n", o.Section, o.Name, strings.TrimSpace(o.Kind+" "+o.Unit+" "+strings.Join(o.Choices, "|")), bounds, o.Default)
+		fmt.Fprintf(b, "[%s] %s\t%s\t%s\t%s\n", o.Section, o.Name,
+			strings.TrimSpace(o.Kind+" "+o.Unit+" "+strings.Join(o.Choices, "|")), bounds, o.Default)
 	}
 	return b.Flush()
 }

@@ -44,7 +44,8 @@ func TestGenerated(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("docs/generated/%s is out of date; run \"make golden\" (or \"go test ./app -run TestGenerated -update\"), "+
+				t.Errorf("docs/generated/%s is out of date; run \"make golden\" (or \"go test ./app -run TestGenerated "+
+					"-update\"), "+
 					"read the difference and commit it (-committed, +declared):\n%s", name, diff)
 			}
 		})

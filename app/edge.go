@@ -34,23 +34,29 @@ func usualHeaders(more ...string) []string {
 }
 
 func novaCORS() *middleware.CORS {
-	return &middleware.CORS{Headers: usualHeaders("X-OpenStack-Request-ID", "X-OpenStack-Nova-API-Version", "OpenStack-API-Version"),
-		Expose: []string{"X-Auth-Token", "X-Openstack-Request-Id", "X-Subject-Token", "X-Service-Token", "X-OpenStack-Nova-API-Version",
+	return &middleware.CORS{Headers: usualHeaders("X-OpenStack-Request-ID", "X-OpenStack-Nova-API-Version",
+		"OpenStack-API-Version"),
+		Expose: []string{"X-Auth-Token", "X-Openstack-Request-Id", "X-Subject-Token", "X-Service-Token",
+			"X-OpenStack-Nova-API-Version",
 			"OpenStack-API-Version"}}
 }
 
 func neutronCORS() *middleware.CORS {
 	return &middleware.CORS{Headers: usualHeaders("X-OpenStack-Request-ID"),
-		Expose: []string{"X-Auth-Token", "X-Subject-Token", "X-Service-Token", "X-OpenStack-Request-ID", "OpenStack-Volume-microversion"}}
+		Expose: []string{"X-Auth-Token", "X-Subject-Token", "X-Service-Token", "X-OpenStack-Request-ID",
+			"OpenStack-Volume-microversion"}}
 }
 
 func keystoneCORS() *middleware.CORS {
-	return &middleware.CORS{Headers: []string{"X-Auth-Token", "X-Openstack-Request-Id", "X-Subject-Token", "X-Project-Id", "X-Project-Name",
+	return &middleware.CORS{Headers: []string{"X-Auth-Token", "X-Openstack-Request-Id", "X-Subject-Token", "X-Project-Id",
+		"X-Project-Name",
 		"X-Project-Domain-Id", "X-Project-Domain-Name", "X-Domain-Id", "X-Domain-Name", "Openstack-Auth-Receipt"},
 		Expose: []string{"X-Auth-Token", "X-Openstack-Request-Id", "X-Subject-Token", "Openstack-Auth-Receipt"}}
 }
 
 func glanceCORS() *middleware.CORS {
-	return &middleware.CORS{Headers: usualHeaders("Content-MD5", "X-Image-Meta-Checksum", "X-Storage-Token", "Accept-Encoding", "X-OpenStack-Request-ID"),
-		Expose: []string{"X-Image-Meta-Checksum", "X-Auth-Token", "X-Subject-Token", "X-Service-Token", "X-OpenStack-Request-ID"}}
+	return &middleware.CORS{Headers: usualHeaders("Content-MD5", "X-Image-Meta-Checksum", "X-Storage-Token",
+		"Accept-Encoding", "X-OpenStack-Request-ID"),
+		Expose: []string{"X-Image-Meta-Checksum", "X-Auth-Token", "X-Subject-Token", "X-Service-Token",
+			"X-OpenStack-Request-ID"}}
 }

@@ -58,10 +58,14 @@ func (g *glanceParts) verbs(ctx context.Context) (*images.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.made, err = images.New(images.Config{Rights: glanceapi.Rights{Policy: rules, Protected: protected}, DB: d, Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
-		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties, Tags: p.c.Image.Tags, Members: p.c.Image.Members, Locations: p.c.Image.Places},
-		Import: p.c.Image.Methods, Regions: g.regions(), Brought: p.c.RegionDownload.Properties, Hash: p.c.Image.Hashing, Tasks: g.tasks(), Quotas: quotas, Trusted: trusted,
-		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.partitions()}, Now: p.now, Log: p.o.Log})
+	g.made, err = images.New(images.Config{Rights: glanceapi.Rights{Policy: rules, Protected: protected}, DB: d,
+		Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
+		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties,
+			Tags: p.c.Image.Tags, Members: p.c.Image.Members, Locations: p.c.Image.Places},
+		Import: p.c.Image.Methods, Regions: g.regions(), Brought: p.c.RegionDownload.Properties, Hash: p.c.Image.Hashing,
+		Tasks: g.tasks(), Quotas: quotas, Trusted: trusted,
+		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.partitions()}, Now: p.now,
+		Log: p.o.Log})
 	return g.made, err
 }
 
@@ -74,7 +78,8 @@ func (g *glanceParts) api(ctx context.Context) (glance.API, error) {
 	if g.p.has(RoleGlance) {
 		return g.verbs(ctx)
 	}
-	return glanceclient.New(httpc.New(httpc.Config{Base: g.p.Endpoint(apiGlance) + "/v2", Name: apiGlance, Tokens: g.p.keystone.login(), Asker: true})), nil
+	return glanceclient.New(httpc.New(httpc.Config{Base: g.p.Endpoint(apiGlance) + "/v2", Name: apiGlance,
+		Tokens: g.p.keystone.login(), Asker: true})), nil
 }
 
 func buildGlance(ctx context.Context, p *Process) error {

@@ -32,8 +32,8 @@ func (c *Config) trustedCertificates() (fs.FS, error) {
 	return os.DirFS(d), nil
 }
 
-// propertyProtections reads the operator's file, nil where there is none. In the form of policies its options name rules of e, or
-// of the operator's policy file.
+// propertyProtections reads the operator's file, nil where there is none. In the form of policies its options name
+// rules of e, or of the operator's policy file.
 func (c *Config) propertyProtections(e *policy.Enforcer) (*properties.Rules, error) {
 	if c.Image.Protections == "" {
 		return nil, nil

@@ -21,7 +21,8 @@ func newFileStore(c *ImageStore) (backend.Backend, error) {
 }
 
 func newS3Store(c *ImageStore) (backend.Backend, error) {
-	return s3.New(s3.Config{Host: c.Host, Region: c.Region, AccessKey: c.AccessKey, SecretKey: c.SecretKey, Bucket: c.Bucket, CreateBucket: c.Create,
+	return s3.New(s3.Config{Host: c.Host, Region: c.Region, AccessKey: c.AccessKey, SecretKey: c.SecretKey,
+		Bucket: c.Bucket, CreateBucket: c.Create,
 		Lookup: c.Lookup, CACert: c.CACert, Part: c.Part << 20, Threads: c.Threads})
 }
 
@@ -33,7 +34,8 @@ func (c *Config) imageStores() ([]images.Store, error) {
 		return []images.Store{s}, err
 	}
 	if _, ok := c.Image.Backends[def]; !ok {
-		return nil, fault.Invalidf("[glance_store] default_backend: %q is not one of the stores in [image] enabled_backends: %s", def,
+		return nil, fault.Invalidf("[glance_store] default_backend: %q is not one of the stores in [image] "+
+			"enabled_backends: %s", def,
 			strings.Join(slices.Sorted(maps.Keys(c.Image.Backends)), ", "))
 	}
 	var out []images.Store
@@ -64,7 +66,8 @@ func newImageStore(name, kind, section string, c *ImageStore) (images.Store, err
 	case "file":
 		s.Properties = map[string]any{"data_dir": c.Dir, "chunk_size": 1 << 20, "thin_provisioning": false}
 	case "s3":
-		s.Properties = map[string]any{"s3_store_large_object_size": c.Part, "s3_store_large_object_chunk_size": c.Part, "s3_store_thread_pools": c.Threads}
+		s.Properties = map[string]any{"s3_store_large_object_size": c.Part, "s3_store_large_object_chunk_size": c.Part,
+			"s3_store_thread_pools": c.Threads}
 	}
 	return s, nil
 }

@@ -33,7 +33,8 @@ func TestCredentialKeysAreRotatedWithoutLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Bootstrap(t.Context(), Passwords{Admin: "a-password", Demo: "b-password", Service: "c-password"}); err != nil {
+	if err := p.Bootstrap(t.Context(), Passwords{Admin: "a-password", Demo: "b-password",
+		Service: "c-password"}); err != nil {
 		t.Fatal(err)
 	}
 	users, err := running.users.Users(t.Context(), db.ListArgs{Limit: 1})
@@ -42,7 +43,8 @@ func TestCredentialKeysAreRotatedWithoutLoss(t *testing.T) {
 	}
 	const many = 401 // more than are looked at together
 	for range many {
-		if _, err := running.credentials.Create(t.Context(), keystone.Credential{UserID: users[0].ID, Type: credential.TypeTOTP, Blob: "secret"}); err != nil {
+		if _, err := running.credentials.Create(t.Context(), keystone.Credential{UserID: users[0].ID,
+			Type: credential.TypeTOTP, Blob: "secret"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,7 +62,8 @@ func TestCredentialKeysAreRotatedWithoutLoss(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := again.Rotate(t.Context()); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "hypernova credential migrate") {
+		if err := again.Rotate(t.Context()); !fault.Is(err, fault.Conflict) ||
+			!strings.Contains(err.Error(), "hypernova credential migrate") {
 			t.Errorf("keys that are needed may be rotated away: %v", err)
 		}
 		if n, err := again.Migrate(t.Context()); n != many || err != nil {
@@ -130,7 +133,8 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 	}
 	p := newProcess(&c, Options{})
 	defer p.Close(t.Context())
-	if _, err := p.keystone.verbs(t.Context()); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "hypernova credential setup") {
+	if _, err := p.keystone.verbs(t.Context()); !fault.Is(err, fault.Invalid) ||
+		!strings.Contains(err.Error(), "hypernova credential setup") {
 		t.Errorf("keys are made beside what others have sealed: %v", err)
 	}
 	if ids, err := p.keystone.lostCredentials(t.Context()); err != nil || len(ids) != 1 || ids[0] != lost {
@@ -179,7 +183,8 @@ func TestLostTokenKeysAreToldOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = k.users.CreateProject(t.Context(), keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", Enabled: true, IsDomain: true})
+		_, err = k.users.CreateProject(t.Context(), keystone.Project{ID: keystone.DefaultDomainID, Name: "Default",
+			Enabled: true, IsDomain: true})
 		if err != nil && !fault.Is(err, fault.Conflict) {
 			t.Fatal(err)
 		}

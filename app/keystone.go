@@ -63,7 +63,8 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 	}
 	keys, err := token.OpenKeys(p.c.FernetTokens.Repository, p.c.FernetTokens.MaxActive)
 	if err != nil {
-		return nil, fault.Invalidf("[fernet_tokens] key_repository: %s cannot be used", p.c.FernetTokens.Repository).Because(err)
+		return nil, fault.Invalidf("[fernet_tokens] key_repository: %s cannot be used",
+			p.c.FernetTokens.Repository).Because(err)
 	}
 	if err := k.keysAreThere(ctx, d); err != nil {
 		return nil, err
@@ -75,8 +76,9 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 	if err := passwords.Demand(p.c.Security.compliance()); err != nil {
 		return nil, fault.Invalidf("[security_compliance] %s", fault.Message(err)).Because(err)
 	}
-	verifier, err := oidc.New(oidc.Config{Audiences: p.c.OIDC.Audiences, ClientID: p.c.OIDC.ClientID, ClientSecret: p.c.OIDC.ClientSecret,
-		WebClientID: p.c.OIDC.WebClientID, WebClientSecret: p.c.OIDC.WebClientSecret, WebScopes: p.c.OIDC.WebScopes,
+	verifier, err := oidc.New(oidc.Config{Audiences: p.c.OIDC.Audiences, ClientID: p.c.OIDC.ClientID,
+		ClientSecret: p.c.OIDC.ClientSecret,
+		WebClientID:  p.c.OIDC.WebClientID, WebClientSecret: p.c.OIDC.WebClientSecret, WebScopes: p.c.OIDC.WebScopes,
 		Leeway: p.c.OIDC.Skew, Timeout: p.c.OIDC.Timeout, CAFile: p.c.OIDC.CAFile}, p.now)
 	if err != nil {
 		return nil, fault.Invalidf("[oidc] %s", fault.Message(err)).Because(err)
@@ -90,12 +92,14 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 	credentials := credential.New(d, sealing, p.now)
 	k.made = &identityRoom{
 		users: identity.New(d, epochs, passwords, dir, p.now), roles: roles, catalog: catalog.New(d, epochs),
-		tokens: token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: p.c.Token.Expiration, AllowRescope: p.c.Token.Rescope,
-			Seeds: credentials, Directory: dir}, p.now),
+		tokens: token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: p.c.Token.Expiration,
+			AllowRescope: p.c.Token.Rescope,
+			Seeds:        credentials, Directory: dir}, p.now),
 		delegation: delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: p.c.Trusts.MaxRedelegation,
 			CredentialsPerUser: p.c.AppCredentials.PerUser}, p.now),
 		credentials: credentials, limits: limit.New(d, p.c.UnifiedLimit.Model),
-		federation: federation.New(d, epochs, federation.Config{Verifier: verifier, Life: time.Duration(p.c.Federation.TTL) * time.Minute}, p.now),
+		federation: federation.New(d, epochs, federation.Config{Verifier: verifier,
+			Life: time.Duration(p.c.Federation.TTL) * time.Minute}, p.now),
 	}
 	return k.made, nil
 }
@@ -103,8 +107,9 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 // compliance is the section in days and rules.
 func (s Security) compliance() identity.Compliance {
 	const day = 24 * time.Hour
-	return identity.Compliance{LockoutAttempts: s.Attempts, LockoutFor: s.Duration, InactiveAfter: time.Duration(s.Inactive) * day,
-		ExpiresAfter: time.Duration(s.Expires) * day, MinimumAge: time.Duration(s.MinimumAge) * day, Unique: s.Unique,
+	return identity.Compliance{LockoutAttempts: s.Attempts, LockoutFor: s.Duration,
+		InactiveAfter: time.Duration(s.Inactive) * day,
+		ExpiresAfter:  time.Duration(s.Expires) * day, MinimumAge: time.Duration(s.MinimumAge) * day, Unique: s.Unique,
 		ChangeFirst: s.ChangeFirst, Pattern: s.Pattern, Advice: s.Advice}
 }
 
@@ -121,9 +126,10 @@ func buildKeystone(ctx context.Context, p *Process) error {
 		return err
 	}
 	p.upkeep("keystone", service.Periodic{Name: purgeTask, Spacing: time.Hour, Fn: k.tokens.Purge})
-	return p.serve(ctx, RoleKeystone, apiKeystone, api.Handler(c, api.Deps{Identity: k.users, Roles: k.roles, Catalog: k.catalog, Tokens: k.tokens,
-		Delegation: k.delegation, Credentials: k.credentials, Limits: k.limits, Federation: k.federation,
-		WebSSO: api.WebSSO{Dashboards: p.c.Federation.Dashboards, Now: p.now}}))
+	return p.serve(ctx, RoleKeystone, apiKeystone, api.Handler(c,
+		api.Deps{Identity: k.users, Roles: k.roles, Catalog: k.catalog, Tokens: k.tokens,
+			Delegation: k.delegation, Credentials: k.credentials, Limits: k.limits, Federation: k.federation,
+			WebSSO: api.WebSSO{Dashboards: p.c.Federation.Dashboards, Now: p.now}}))
 }
 
 // projects is identity as other services call it. It also validates tokens. All of a process share one, and its cache.
@@ -150,7 +156,8 @@ func (k *keystoneParts) sibling(api, suffix string) *httpc.Client {
 func (k *keystoneParts) login() *httpc.Password {
 	if k.user == nil {
 		a := k.p.c.Authtoken
-		k.user = &httpc.Password{Cure: "[keystone_authtoken] username and password must be those of a user there (openstack user set --password)",
+		k.user = &httpc.Password{Cure: "[keystone_authtoken] username and password must be those of a user there " +
+			"(openstack user set --password)",
 			AuthURL: k.p.c.IdentityURL() + "/v3", Username: a.Username, Password: a.Password, UserDomain: a.UserDomain,
 			ProjectName: a.Project, ProjectDomain: a.ProjectDomain}
 	}

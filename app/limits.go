@@ -12,10 +12,12 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// unifiedLimits are what identity says that projects may have of one service: what is registered, and a project's own over it.
+// unifiedLimits are what identity says that projects may have of one service: what is registered, and a project's own
+// over it.
 type unifiedLimits struct {
 	service, region string // the service's type in the catalog
-	find            func(ctx context.Context, service, project string) ([]keystone.RegisteredLimit, []keystone.Limit, error)
+	find            func(ctx context.Context, service, project string) ([]keystone.RegisteredLimit, []keystone.Limit,
+		error)
 }
 
 // limits are those of a service, by its type in the catalog, from identity in this process or from its API.
@@ -30,7 +32,8 @@ func (k *keystoneParts) limits(ctx context.Context, service string) (*unifiedLim
 	if err != nil {
 		return nil, err
 	}
-	u.find = func(ctx context.Context, service, project string) (rs []keystone.RegisteredLimit, ls []keystone.Limit, err error) {
+	u.find = func(ctx context.Context, service, project string) (rs []keystone.RegisteredLimit, ls []keystone.Limit,
+		err error) {
 		all, err := v.catalog.Services(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -81,7 +84,8 @@ type limitDoc struct {
 	Value    int64  `json:"resource_limit"`
 }
 
-func remoteLimits(c *httpc.Client) func(context.Context, string, string) ([]keystone.RegisteredLimit, []keystone.Limit, error) {
+func remoteLimits(c *httpc.Client) func(context.Context, string, string) ([]keystone.RegisteredLimit, []keystone.Limit,
+	error) {
 	return func(ctx context.Context, service, project string) ([]keystone.RegisteredLimit, []keystone.Limit, error) {
 		found, err := httpc.Do[struct {
 			Services []struct {
@@ -116,8 +120,9 @@ func remoteLimits(c *httpc.Client) func(context.Context, string, string) ([]keys
 	}
 }
 
-// imageLimits registers what images are bounded by, as unlimited, where [image] use_keystone_limits asks for limits and nobody has set
-// any: what nobody registered is not to be had, so that a new cloud could not have its first image.
+// imageLimits registers what images are bounded by, as unlimited, where [image] use_keystone_limits asks for limits
+// and nobody has set any: what nobody registered is not to be had, so that a new cloud could not have its first
+// image.
 func (b *bootstrap) imageLimits(ctx context.Context) error {
 	if !b.p.c.Image.UnifiedLimits {
 		return nil
@@ -136,7 +141,8 @@ func (b *bootstrap) imageLimits(ctx context.Context) error {
 	}
 	var ls []keystone.RegisteredLimit
 	for _, name := range images.LimitNames() {
-		ls = append(ls, keystone.RegisteredLimit{ServiceID: all[at].ID, RegionID: b.p.c.Seed.Region, Resource: name, Default: -1})
+		ls = append(ls, keystone.RegisteredLimit{ServiceID: all[at].ID, RegionID: b.p.c.Seed.Region, Resource: name,
+			Default: -1})
 	}
 	if _, err = b.limits.CreateRegistered(ctx, ls); fault.Is(err, fault.Conflict) {
 		return nil // another process does the same

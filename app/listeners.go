@@ -81,14 +81,15 @@ func (n *listeners) obtain(ctx context.Context, api string) (net.Listener, error
 	case err != nil:
 		log.From(ctx).Warn("the listener of another process could not be taken over", "api", api, log.Err, err.Error())
 	case l != nil:
-		log.From(ctx).Info("API shares the listener of another process; end that one when this one is ready", "api", api, "address", address, "process", pid)
+		log.From(ctx).Info("API shares the listener of another process; end that one when this one is ready", "api", api,
+			"address", address, "process", pid)
 		return l, nil
 	}
 	return p.c.listen(ctx, api)
 }
 
-// handsOver reports whether a process that is started beside this one may share its APIs. It may not where each would have a
-// bus of its own and work the same jobs.
+// handsOver reports whether a process that is started beside this one may share its APIs. It may not where each would
+// have a bus of its own and work the same jobs.
 func (n *listeners) handsOver() bool {
 	p := n.p
 	return p.c.Listen.Handover && p.o.Listen == nil && !(p.inprocBus() && p.has(RoleConductor))
@@ -113,7 +114,8 @@ func (n *listeners) offers() []service.Service {
 	return out
 }
 
-// openPulse opens the listener beside the bus, where the bus is not within the process, and remembers its address for the service records.
+// openPulse opens the listener beside the bus, where the bus is not within the process, and remembers its address for
+// the service records.
 func (n *listeners) openPulse(ctx context.Context) error {
 	p := n.p
 	c := &p.c.Listen
@@ -149,6 +151,7 @@ func (n *listeners) pulseService() []service.Service {
 		return nil
 	}
 	var h http.Handler = service.Pulses(func() []service.Service { return p.services })
-	return []service.Service{service.HTTP(apiPulse, l, h, service.HTTPOptions{Timeout: 10 * time.Second, Grace: time.Second, Bounds: p.bounds,
+	return []service.Service{service.HTTP(apiPulse, l, h, service.HTTPOptions{Timeout: 10 * time.Second,
+		Grace: time.Second, Bounds: p.bounds,
 		Metrics: prometheus.Gatherers{p.metrics.Gatherer(), p.apiMetrics}})}
 }

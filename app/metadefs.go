@@ -19,9 +19,10 @@ func (c *Config) ownMetadefs() fs.FS {
 	return os.DirFS(c.Image.Metadefs)
 }
 
-// LoadMetadefs loads a folder of metadata definitions into the image database; without one, [image] metadata_source_path, or else
-// those that come with the program.
-func LoadMetadefs(ctx context.Context, c Config, folder string, mode metadefs.Mode, each func(metadefs.Outcome)) (err error) {
+// LoadMetadefs loads a folder of metadata definitions into the image database; without one, [image]
+// metadata_source_path, or else those that come with the program.
+func LoadMetadefs(ctx context.Context, c Config, folder string, mode metadefs.Mode,
+	each func(metadefs.Outcome)) (err error) {
 	files := c.ownMetadefs()
 	switch {
 	case folder != "":

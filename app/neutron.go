@@ -23,8 +23,9 @@ import (
 
 // ml2Config gathers what OpenStack spreads over several sections.
 func (c *Config) ml2Config() ml2.Config {
-	return ml2.Config{TypeDrivers: c.ML2.Types, TenantTypes: c.ML2.TenantTypes, Mechanisms: c.ML2.Mechanisms, FlatNetworks: c.Flat.Networks,
-		VLANRanges: c.VLAN.Ranges, VNIRanges: c.VXLAN.Ranges, PathMTU: c.ML2.PathMTU, GlobalMTU: c.Default.GlobalMTU,
+	return ml2.Config{TypeDrivers: c.ML2.Types, TenantTypes: c.ML2.TenantTypes, Mechanisms: c.ML2.Mechanisms,
+		FlatNetworks: c.Flat.Networks,
+		VLANRanges:   c.VLAN.Ranges, VNIRanges: c.VXLAN.Ranges, PathMTU: c.ML2.PathMTU, GlobalMTU: c.Default.GlobalMTU,
 		AgentDownTime: c.Default.AgentDown, PaginationMaxLimit: c.Default.Network.MaxLimit, BaseMAC: c.Default.BaseMAC}
 }
 
@@ -61,7 +62,8 @@ func (n *neutronParts) verbs(ctx context.Context) (*networks.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.made = networks.New(networks.Deps{Rights: neutronapi.Rights{Policy: rules}, DB: d, Bus: p.bus, Now: p.databases.clock(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
+	n.made = networks.New(networks.Deps{Rights: neutronapi.Rights{Policy: rules}, DB: d, Bus: p.bus,
+		Now: p.databases.clock(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
 		Config: networks.Config{ML2: c, Quotas: p.c.NeutronQuotas}})
 	return n.made, nil
 }
@@ -82,7 +84,8 @@ func (n *neutronParts) securityGroups(ctx context.Context) (novaapi.SecurityGrou
 	return neutronclient.New(n.p.Endpoint(apiNeutron), n.p.keystone.login()), nil
 }
 
-// events tells compute what networking has to say. Networking is built first, so who listens is looked up when something is said.
+// events tells compute what networking has to say. Networking is built first, so who listens is looked up when
+// something is said.
 type events struct{ p *Process }
 
 // ExternalEvents is nova.Events.
@@ -131,7 +134,8 @@ func portFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if err != nil {
 		return err
 	}
-	f.Agents, err = agents.New(d, nets, k.p.c.Default.AgentDown, k.p.databases.clock(ctx, "neutron", d)).List(ctx, db.ListArgs{}, opt.Of[bool]{})
+	f.Agents, err = agents.New(d, nets, k.p.c.Default.AgentDown, k.p.databases.clock(ctx, "neutron", d)).List(ctx,
+		db.ListArgs{}, opt.Of[bool]{})
 	return err
 }
 

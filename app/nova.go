@@ -58,10 +58,12 @@ func (n *novaParts) room(ctx context.Context) (*novaRoom, error) {
 	now := p.databases.clock(ctx, "nova", d)
 	var hint func(context.Context)
 	if !p.has(RoleConductor) {
-		hint = func(ctx context.Context) { _ = rpcapi.Work.Do(ctx, p.bus, messaging.None{}) } // who is not told looks by itself
+		// who is not told looks by itself
+		hint = func(ctx context.Context) { _ = rpcapi.Work.Do(ctx, p.bus, messaging.None{}) }
 	}
 	n.made = &novaRoom{store: store.New(d, now), queue: tasks.New(d, tasks.Config{
-		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Lease: p.c.Conductor.TaskLease, Now: now, Log: p.o.Log, Crash: crash, Hint: hint,
+		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Lease: p.c.Conductor.TaskLease, Now: now, Log: p.o.Log,
+		Crash: crash, Hint: hint,
 		// A bus within the process means that there is no second conductor.
 		Exclusive: strings.HasPrefix(p.c.Default.TransportURL, "inproc:"),
 	})}
@@ -92,11 +94,13 @@ func buildScheduler(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	n.scheduler, err = scheduler.New(p.c.Filter, snapshot.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone}, n.store, pl)
+	n.scheduler, err = scheduler.New(p.c.Filter, snapshot.Config{DownTime: p.c.Default.Down,
+		DefaultZone: p.c.Default.DefaultZone}, n.store, pl)
 	if err != nil {
 		return fault.Invalidf("[filter_scheduler] %v", err)
 	}
-	p.services = append(p.services, service.New(n.scheduler.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()))
+	p.services = append(p.services, service.New(n.scheduler.Manager(p.c.Default.Host), p.bus, n.store.Group(),
+		p.serviceOptions()))
 	return nil
 }
 
@@ -117,18 +121,23 @@ func buildConductor(ctx context.Context, p *Process) error {
 	if n.scheduler != nil {
 		choose = n.scheduler
 	}
-	c := conductor.New(conductor.Config{MaxAttempts: p.c.Scheduler.MaxAttempts, VIFTimeout: p.c.Default.VIFTimeout, VIFNotFatal: !p.c.Default.VIFFatal,
-		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down, BuildWait: p.c.Conductor.BuildWait, DefaultZone: p.c.Default.DefaultZone},
+	c := conductor.New(conductor.Config{MaxAttempts: p.c.Scheduler.MaxAttempts, VIFTimeout: p.c.Default.VIFTimeout,
+		VIFNotFatal:     !p.c.Default.VIFFatal,
+		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down, BuildWait: p.c.Conductor.BuildWait,
+		DefaultZone: p.c.Default.DefaultZone},
 		conductor.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets, Scheduler: choose})
-	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()), n.queue)
+	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()),
+		n.queue)
 	return nil
 }
 
 // limits are what a project may have of compute unless its own quota says otherwise.
 func (c *Config) limits() nova.Limits {
 	q := c.Quota
-	return nova.Limits{Instances: q.Instances, Cores: q.Cores, RAM: q.RAM, MetadataItems: q.Metadata, InjectedFiles: q.Files,
-		InjectedFileContentBytes: q.FileBytes, InjectedFilePathBytes: q.PathBytes, KeyPairs: q.KeyPairs, ServerGroups: q.Groups,
+	return nova.Limits{Instances: q.Instances, Cores: q.Cores, RAM: q.RAM, MetadataItems: q.Metadata,
+		InjectedFiles:            q.Files,
+		InjectedFileContentBytes: q.FileBytes, InjectedFilePathBytes: q.PathBytes, KeyPairs: q.KeyPairs,
+		ServerGroups:       q.Groups,
 		ServerGroupMembers: q.GroupMembers}
 }
 
@@ -156,9 +165,11 @@ func (x *novaParts) verbs(ctx context.Context) (*novaVerbs, error) {
 		return nil, err
 	}
 	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.store), quotas: quota.New(n.store, p.c.limits()),
-		hosts: hosts.New(hosts.Hosts{Store: n.store, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone})}
+		hosts: hosts.New(hosts.Hosts{Store: n.store, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down,
+			DefaultZone: p.c.Default.DefaultZone})}
 	v.keys = keypairs.New(n.store, v.quotas)
-	n.servers = servers.New(servers.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets, Flavors: v.flavors, Keys: v.keys,
+	n.servers = servers.New(servers.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
+		Flavors: v.flavors, Keys: v.keys,
 		Quotas: v.quotas, DefaultZone: p.c.Default.DefaultZone, ScheduleZone: p.c.Default.ScheduleZone})
 	return v, nil
 }

@@ -58,7 +58,8 @@ func microversion(text string) (api.Version, error) {
 	y, err2 := strconv.Atoi(minor)
 	v := api.Version{Major: x, Minor: y}
 	if !ok || err1 != nil || err2 != nil || v.Less(novaapi.Oldest) || novaapi.Newest.Less(v) {
-		return api.Version{}, fault.Invalidf("[api] max_microversion: %q is not one of %s to %s", text, novaapi.Oldest, novaapi.Newest)
+		return api.Version{}, fault.Invalidf("[api] max_microversion: %q is not one of %s to %s", text, novaapi.Oldest,
+			novaapi.Newest)
 	}
 	return v, nil
 }
@@ -70,5 +71,6 @@ func (n *novaParts) buildMetadata(ctx context.Context, v *novaVerbs) error {
 	if err != nil {
 		return err
 	}
-	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(metadata.Config{Domain: p.c.NovaAPI.DHCPDomain}, v.servers, secret, p.o.Log))
+	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(metadata.Config{Domain: p.c.NovaAPI.DHCPDomain},
+		v.servers, secret, p.o.Log))
 }

@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// serverFacts are compute's servers, services and nodes. The tasks are those before: taskFacts asks for them again when all
-// else is known, because a job that ended or began in between owned its server all the while.
+// serverFacts are compute's servers, services and nodes. The tasks are those before: taskFacts asks for them again
+// when all else is known, because a job that ended or began in between owned its server all the while.
 func serverFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	n, err := k.p.nova.room(ctx)
 	if err != nil {
@@ -20,7 +20,8 @@ func serverFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if f.Tasks, err = n.queue.List(ctx, tasks.ListArgs{}); err != nil {
 		return err
 	}
-	if f.Servers, err = n.store.Servers(ctx, n.store.DB, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}}); err != nil {
+	if f.Servers, err = n.store.Servers(ctx, n.store.DB, db.ListArgs{Where: []db.Cond{db.EqTo("deleted",
+		false)}}); err != nil {
 		return err
 	}
 	var spoilt map[string]error

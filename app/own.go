@@ -43,7 +43,8 @@ func (p *Process) Listening() map[string]int {
 	return out
 }
 
-// own is the cloud that runs on a state folder: its process, and which ports it has; 0 where none runs, or says so to this user.
+// own is the cloud that runs on a state folder: its process, and which ports it has; 0 where none runs, or says so to
+// this user.
 func own(dir string) (pid int, ports map[int]bool, err error) {
 	pid, err = Running(dir)
 	if err != nil || pid == 0 {
@@ -67,8 +68,8 @@ func own(dir string) (pid int, ports map[int]bool, err error) {
 	return pid, ports, nil
 }
 
-// Ports says of the ports of this configuration which are not free: taken are those that somebody else has, as "keystone 5000"; ours those
-// of the cloud that runs on the configured state folder, in the process pid.
+// Ports says of the ports of this configuration which are not free: taken are those that somebody else has, as
+// "keystone 5000"; ours those of the cloud that runs on the configured state folder, in the process pid.
 func (c *Config) Ports(ctx context.Context) (taken, ours []string, pid int, err error) {
 	pid, have, err := own(c.Default.StatePath)
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 )
 
-// owner is the number of this cloud on this machine: it marks the devices, namespaces and filter tables that the network agent makes, so that
-// several clouds can share a machine. It follows from the state folder, which no two of them have in common.
+// owner is the number of this cloud on this machine: it marks the devices, namespaces and filter tables that the
+// network agent makes, so that several clouds can share a machine. It follows from the state folder, which no two of
+// them have in common.
 func (c *Config) owner() uint32 {
 	if c.ownerIs != 0 {
 		return c.ownerIs

@@ -15,8 +15,8 @@ const (
 	sizeTask  = "measure_tables"
 )
 
-// periodicTasks are the names of the tasks of all services, whichever roles this process has: one configuration may serve
-// them all.
+// periodicTasks are the names of the tasks of all services, whichever roles this process has: one configuration may
+// serve them all.
 func periodicTasks() []string {
 	names := []string{purgeTask, clockTask, endTask, sizeTask}
 	for _, s := range services() {
@@ -39,7 +39,8 @@ func (c *Config) checkTasks() error {
 	known := periodicTasks()
 	for _, n := range c.Default.DisabledTasks {
 		if !slices.Contains(known, n) {
-			return fault.Invalidf("[DEFAULT] disabled_periodic_tasks: there is no periodic task %q; there are: %s", n, strings.Join(known, ", "))
+			return fault.Invalidf("[DEFAULT] disabled_periodic_tasks: there is no periodic task %q; there are: %s", n,
+				strings.Join(known, ", "))
 		}
 	}
 	return nil

@@ -21,7 +21,8 @@ func TestUnknownPeriodicTasksAreRefused(t *testing.T) {
 		t.Error(err)
 	}
 	err := load("sync_power_states,sync_power_state")
-	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), `"sync_power_state"`) || !strings.Contains(err.Error(), "update_available_resource") {
+	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), `"sync_power_state"`) ||
+		!strings.Contains(err.Error(), "update_available_resource") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -30,7 +31,8 @@ func TestUnknownPeriodicTasksAreRefused(t *testing.T) {
 func TestEveryPeriodicTaskIsKnown(t *testing.T) {
 	t.Parallel()
 	c := Defaults()
-	err := Load(&c, nil, nil, []string{"DEFAULT.host=h1", "DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake", "database.connection=sqlite://",
+	err := Load(&c, nil, nil, []string{"DEFAULT.host=h1", "DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake",
+		"database.connection=sqlite://",
 		"glance_store.default_backend=mem", "fernet_tokens.key_repository=", "credential.key_repository=", "listen.port_base=0", "DEFAULT.state_path=" + t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,8 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// apiConfig is the part of an API's configuration that all services have: the validator of tokens, the policy, the address.
+// apiConfig is the part of an API's configuration that all services have: the validator of tokens, the policy, the
+// address.
 func (p *Process) apiConfig(ctx context.Context, name, apiName string) (api.Config, error) {
 	v, err := p.keystone.projects(ctx)
 	if err != nil {
@@ -22,7 +23,8 @@ func (p *Process) apiConfig(ctx context.Context, name, apiName string) (api.Conf
 	if err != nil {
 		return api.Config{}, err
 	}
-	return api.Config{Validator: v, Policy: e, Endpoint: p.Endpoint(apiName), AuthURI: p.Endpoint(apiKeystone), Log: p.o.Log, Metrics: p.apiMetrics}, nil
+	return api.Config{Validator: v, Policy: e, Endpoint: p.Endpoint(apiName), AuthURI: p.Endpoint(apiKeystone),
+		Log: p.o.Log, Metrics: p.apiMetrics}, nil
 }
 
 // policies are the enforcers of this process's services. An API and the packages that act for its users share one.
@@ -81,8 +83,8 @@ func (s *policies) load(name string) (*policy.Enforcer, error) {
 	return e, nil
 }
 
-// policyFiles are where an operator's rules of a service may be: the file, then the folders, each beside a configuration file where its
-// name is not that of a path.
+// policyFiles are where an operator's rules of a service may be: the file, then the folders, each beside a
+// configuration file where its name is not that of a path.
 func (c *Config) policyFiles(service string) []string {
 	var out []string
 	for _, name := range append([]string{c.Policy.File}, c.Policy.Dirs...) {
@@ -93,7 +95,8 @@ func (c *Config) policyFiles(service string) []string {
 	return out
 }
 
-// beside finds a file that an option names without a full path: in the folder of a configuration file, else where the process runs.
+// beside finds a file that an option names without a full path: in the folder of a configuration file, else where the
+// process runs.
 func (c *Config) beside(name string) string {
 	if filepath.IsAbs(name) {
 		return name

@@ -53,8 +53,8 @@ type PurgeArgs struct {
 	Tell func(service, table string, rows int)
 }
 
-// Purge deletes what has ended from the databases of all services that the configuration names, while they may run, and answers how many rows
-// that were. What was deleted before an error stays deleted and has been told.
+// Purge deletes what has ended from the databases of all services that the configuration names, while they may run,
+// and answers how many rows that were. What was deleted before an error stays deleted and has been told.
 func Purge(ctx context.Context, c Config, a PurgeArgs) (total int, err error) {
 	c.Database.Sync = false
 	p := newProcess(&c, Options{Log: log.From(ctx)})
@@ -93,8 +93,8 @@ func Purge(ctx context.Context, c Config, a PurgeArgs) (total int, err error) {
 	return total, nil
 }
 
-// PurgeQuotas deletes the quotas of projects that are gone from compute and networking. Identity is asked after them: a project that was
-// made meanwhile is there.
+// PurgeQuotas deletes the quotas of projects that are gone from compute and networking. Identity is asked after them:
+// a project that was made meanwhile is there.
 func PurgeQuotas(ctx context.Context, c Config, tell func(service, table string, rows int)) (total int, err error) {
 	c.Database.Sync = false
 	p := newProcess(&c, Options{Log: log.From(ctx)})
@@ -132,10 +132,12 @@ func PurgeQuotas(ctx context.Context, c Config, tell func(service, table string,
 	return total, nil
 }
 
-// keepTables adds, for each database that this process looks after, the tasks that delete what ended long ago and measure the tables.
+// keepTables adds, for each database that this process looks after, the tasks that delete what ended long ago and
+// measure the tables.
 func (p *Process) keepTables(ctx context.Context) error {
 	rows := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "hypernova_table_rows",
-		Help: "Rows of a table, sampled every ten minutes; on PostgreSQL as the server estimates them."}, []string{"service", "table"})
+		Help: "Rows of a table, sampled every ten minutes; on PostgreSQL as the server estimates them."},
+		[]string{"service", "table"})
 	bytes := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "hypernova_database_bytes",
 		Help: "Size of a service's database, sampled every ten minutes."}, []string{"service"})
 	register := sync.OnceFunc(func() { p.metrics.Register(rows); p.metrics.Register(bytes) })

@@ -7,7 +7,8 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Every table of every migration has somebody who ends its rows: a table without would grow for ever, and nobody would know.
+// Every table of every migration has somebody who ends its rows: a table without would grow for ever, and nobody
+// would know.
 func TestEveryTableHasAnEnd(t *testing.T) {
 	t.Parallel()
 	c := Defaults()

@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// regions finds the image service of a region in the catalog that a token has. Identity is asked with that token, so that nobody
-// is led where their own catalog does not lead.
+// regions finds the image service of a region in the catalog that a token has. Identity is asked with that token, so
+// that nobody is led where their own catalog does not lead.
 func (g *glanceParts) regions() func(ctx context.Context, token, region, iface string) (string, error) {
 	p := g.p
 	pool := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
@@ -19,7 +19,8 @@ func (g *glanceParts) regions() func(ctx context.Context, token, region, iface s
 		if p.has(RoleKeystone) {
 			base = p.Endpoint(apiKeystone)
 		}
-		c := httpc.New(httpc.Config{Base: strings.TrimSuffix(strings.TrimRight(base, "/"), "/v3") + "/v3", Name: apiKeystone, Tokens: httpc.Static(token), HTTP: pool})
+		c := httpc.New(httpc.Config{Base: strings.TrimSuffix(strings.TrimRight(base, "/"), "/v3") + "/v3", Name: apiKeystone,
+			Tokens: httpc.Static(token), HTTP: pool})
 		doc, err := httpc.Do[catalogDocument](ctx, c, httpc.Request{Path: "/auth/catalog"})
 		if err != nil {
 			return "", err

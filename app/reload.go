@@ -11,7 +11,8 @@ import (
 	"hypernova/oslo/log"
 )
 
-// reload reads the configuration again, puts in force what can be while the process runs, and says which changes wait for its next start.
+// reload reads the configuration again, puts in force what can be while the process runs, and says which changes wait
+// for its next start.
 func (p *Process) reload(context.Context) (string, error) {
 	fresh, err := p.o.Reload()
 	if err != nil {

@@ -23,8 +23,9 @@ import (
 	"hypernova/placement/providers"
 )
 
-// Repair does what the findings say that a repair does, and tells of each how that went. It looks again before each: what is no longer so, or what a
-// job has taken meanwhile, is left alone, which is told as fault.Conflict. Services may run.
+// Repair does what the findings say that a repair does, and tells of each how that went. It looks again before each:
+// what is no longer so, or what a job has taken meanwhile, is left alone, which is told as fault.Conflict. Services
+// may run.
 func Repair(ctx context.Context, c Config, found []audit.Finding, tell func(audit.Finding, error)) (err error) {
 	// Who works on tasks looks at the database by itself before long, and so do agents.
 	c.Default.TransportURL, c.Default.EmbedBus = "inproc:", false
@@ -196,7 +197,8 @@ func (r *repairer) allocate(ctx context.Context, of audit.Of) error {
 	if err != nil {
 		return err
 	}
-	return pl.Set(ctx, []providers.Change{{Allocation: placement.Allocation{Consumer: v.ID, Project: v.Project, User: v.User, Type: "INSTANCE",
+	return pl.Set(ctx, []providers.Change{{Allocation: placement.Allocation{Consumer: v.ID, Project: v.Project,
+		User: v.User, Type: "INSTANCE",
 		Generation: have.Generation, Providers: map[string]placement.Resources{at.ID: ask.Resources}}}})
 }
 
@@ -240,7 +242,8 @@ func (r *repairer) free(ctx context.Context, of audit.Of) error {
 	if p.Made {
 		return nets.DeletePort(ctx, p.ID, opt.Some(p.Revision))
 	}
-	_, err = nets.UpdatePort(ctx, p.ID, networks.PortPatch{DeviceID: opt.Some(""), DeviceOwner: opt.Some(""), Host: opt.Some(""), IfRevision: opt.Some(p.Revision)})
+	_, err = nets.UpdatePort(ctx, p.ID, networks.PortPatch{DeviceID: opt.Some(""), DeviceOwner: opt.Some(""),
+		Host: opt.Some(""), IfRevision: opt.Some(p.Revision)})
 	return err
 }
 

@@ -11,7 +11,8 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// report writes the state report: services, group, queue, configuration, goroutines. What cannot be read in time is named.
+// report writes the state report: services, group, queue, configuration, goroutines. What cannot be read in time is
+// named.
 func (p *Process) report(ctx context.Context, w io.Writer) {
 	service.WriteServices(w, p.services...)
 	if p.nova.made != nil {
@@ -45,7 +46,8 @@ func (n *novaParts) reportGroup(ctx context.Context, w io.Writer) {
 		if !v.Seen.IsZero() {
 			seen = "seen " + now.Sub(v.Seen).Round(time.Millisecond).String() + " ago"
 		}
-		fmt.Fprintf(w, "  %s on %s: %s, %s, %d heartbeats, level %d, disabled %v, forced down %v %s\n", v.Binary, v.Host, state, seen, v.Reports, v.Level,
+		fmt.Fprintf(w, "  %s on %s: %s, %s, %d heartbeats, level %d, disabled %v, forced down %v %s\n", v.Binary, v.Host,
+			state, seen, v.Reports, v.Level,
 			v.Disabled, v.ForcedDown, v.Why(up))
 	}
 }

@@ -29,8 +29,8 @@ type role struct {
 	build      func(context.Context, *Process) error
 }
 
-// roles are those of all services in start order, which is the order of construction: the control plane, then what works on
-// hosts.
+// roles are those of all services in start order, which is the order of construction: the control plane, then what
+// works on hosts.
 func roles() []role {
 	var plane, hosts []role
 	for _, s := range services() {

@@ -22,12 +22,14 @@ type size struct {
 }
 
 func sizes() []size {
-	return []size{{"42", "m1.nano", 128, 1, 1}, {"84", "m1.micro", 256, 1, 1}, {"1", "m1.tiny", 512, 1, 1}, {"2", "m1.small", 2048, 1, 20},
+	return []size{{"42", "m1.nano", 128, 1, 1}, {"84", "m1.micro", 256, 1, 1}, {"1", "m1.tiny", 512, 1, 1},
+		{"2", "m1.small", 2048, 1, 20},
 		{"3", "m1.medium", 4096, 2, 40}, {"4", "m1.large", 8192, 4, 80}}
 }
 
-// SeedCloud gives a cloud its first content through its own APIs, as admin: flavors, a demo network that every project may use, a
-// guest image. It creates what is missing and leaves alone what is there, so an interrupted run is repeated.
+// SeedCloud gives a cloud its first content through its own APIs, as admin: flavors, a demo network that every
+// project may use, a guest image. It creates what is missing and leaves alone what is there, so an interrupted run is
+// repeated.
 func (c *Config) SeedCloud(ctx context.Context, admin *rest.Client) error {
 	if err := seedFlavors(ctx, admin); err != nil {
 		return err
@@ -51,8 +53,10 @@ func seedFlavors(ctx context.Context, admin *rest.Client) error {
 		if taken[s.id] || taken[s.name] {
 			continue
 		}
-		body := map[string]any{"flavor": map[string]any{"id": s.id, "name": s.name, "ram": s.ram, "vcpus": s.vcpus, "disk": s.disk}}
-		if err := admin.Do(ctx, http.MethodPost, "compute", "/flavors", body, nil); err != nil && !fault.Is(err, fault.Conflict) {
+		body := map[string]any{"flavor": map[string]any{"id": s.id, "name": s.name, "ram": s.ram, "vcpus": s.vcpus,
+			"disk": s.disk}}
+		if err := admin.Do(ctx, http.MethodPost, "compute", "/flavors", body, nil); err != nil &&
+			!fault.Is(err, fault.Conflict) {
 			return err
 		}
 	}
@@ -74,7 +78,8 @@ func (c *Config) seedNetwork(ctx context.Context, admin *rest.Client) error {
 			Subnets []string
 		}
 	}
-	if err := admin.Do(ctx, http.MethodGet, "network", "/v2.0/networks?name=demo&project_id="+url.QueryEscape(project), nil, &nets); err != nil {
+	if err := admin.Do(ctx, http.MethodGet, "network", "/v2.0/networks?name=demo&project_id="+url.QueryEscape(project),
+		nil, &nets); err != nil {
 		return err
 	}
 	if len(nets.Networks) == 0 {
@@ -97,7 +102,8 @@ func (c *Config) seedNetwork(ctx context.Context, admin *rest.Client) error {
 	} else if p.Addr().Is6() {
 		version = 6
 	}
-	subnet := map[string]any{"name": "demo-subnet", "network_id": nets.Networks[0].ID, "project_id": project, "ip_version": version, "cidr": c.Seed.DemoCIDR}
+	subnet := map[string]any{"name": "demo-subnet", "network_id": nets.Networks[0].ID, "project_id": project,
+		"ip_version": version, "cidr": c.Seed.DemoCIDR}
 	if c.Seed.DemoDNS != "" {
 		subnet["dns_nameservers"] = strings.Split(c.Seed.DemoDNS, ",")
 	}
@@ -120,7 +126,8 @@ func (c *Config) seedImage(ctx context.Context, admin *rest.Client) error {
 			return nil
 		}
 		// An upload that was cut off leaves a record without data.
-		if err := admin.Do(ctx, http.MethodDelete, "image", "/v2/images/"+i.ID, nil, nil); err != nil && !fault.Is(err, fault.NotFound) {
+		if err := admin.Do(ctx, http.MethodDelete, "image", "/v2/images/"+i.ID, nil, nil); err != nil &&
+			!fault.Is(err, fault.NotFound) {
 			return err
 		}
 	}

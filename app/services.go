@@ -40,8 +40,8 @@ const (
 	apiNeutron   = "neutron"
 )
 
-// serviceRow is one service of the cloud. Endpoints, the catalog, databases, dumps, checks, roles, test clouds and systemd
-// units derive from these rows.
+// serviceRow is one service of the cloud. Endpoints, the catalog, databases, dumps, checks, roles, test clouds and
+// systemd units derive from these rows.
 type serviceRow struct {
 	name string // OpenStack's name of the project: the database, the policy file
 	kind string // the type in the catalog
@@ -99,8 +99,8 @@ type quotas struct {
 	drop     func(ctx context.Context, p *Process, project string) error
 }
 
-// facts are what a service says to hypernova check. Services are asked in reverse order of the table, so that compute, which
-// uses the others, is asked first.
+// facts are what a service says to hypernova check. Services are asked in reverse order of the table, so that
+// compute, which uses the others, is asked first.
 type facts struct {
 	subject string // what is unknown if collect fails: "ports and network agents"
 	collect func(context.Context, *checker, *audit.Facts) error
@@ -112,68 +112,135 @@ type facts struct {
 
 // services are all services in start order.
 func services() []serviceRow {
-	controller, computer, network := []string{"controller", "all"}, []string{"compute", "all"}, []string{"network", "compute", "all"}
-	return []serviceRow{{
+	return []serviceRow{keystoneRow(), placementRow(), glanceRow(), neutronRow(), novaRow()}
+}
+
+// Names that stand for several roles, in the rows of roles.
+func controlPlane() []string { return []string{"controller", "all"} }
+func computeHost() []string  { return []string{"compute", "all"} }
+func networkHost() []string  { return []string{"network", "compute", "all"} }
+
+func keystoneRow() serviceRow {
+	return serviceRow{
 		name: "keystone", kind: "identity", path: "/v3",
-		roles: []role{{RoleKeystone, "the identity API", "identity API", controller, buildKeystone}},
-		apis: []apiRow{{name: apiKeystone, title: "identity API", role: RoleKeystone, usual: 5000, offset: 0, cors: keystoneCORS(), health: true,
-			options: func(l *Listen) (string, int) { return l.Keystone, l.KeystonePort }}},
-		tables: tables{keeper: RoleKeystone, migrations: []migrations{{"keystone", keystonestore.Migrations()}}, ends: keystonestore.Ends(),
-			lists: []*db.Set{keystonestore.Statements},
-			sync:  func(ctx context.Context, p *Process) error { _, err := p.keystone.verbs(ctx); return err }},
+		roles: []role{{RoleKeystone, "the identity API", "identity API", controlPlane(), buildKeystone}},
+		apis: []apiRow{{
+			name: apiKeystone, title: "identity API", role: RoleKeystone, usual: 5000, offset: 0,
+			options: func(l *Listen) (string, int) { return l.Keystone, l.KeystonePort },
+			cors:    keystoneCORS(), health: true,
+		}},
+		tables: tables{
+			keeper:     RoleKeystone,
+			migrations: []migrations{{"keystone", keystonestore.Migrations()}},
+			ends:       keystonestore.Ends(),
+			lists:      []*db.Set{keystonestore.Statements},
+			sync:       func(ctx context.Context, p *Process) error { _, err := p.keystone.verbs(ctx); return err },
+		},
 		operations: func() []api.Operation { return api.Describe(keystoneapi.Resources()...) },
 		rules:      keystoneapi.Rules,
 		facts:      &facts{subject: "credentials", collect: credentialFacts},
-	}, {
+	}
+}
+
+func placementRow() serviceRow {
+	return serviceRow{
 		name: "placement", kind: "placement",
-		roles: []role{{RolePlacement, "the placement API", "placement API", controller, buildPlacement}},
-		apis: []apiRow{{name: apiPlacement, title: "placement API", role: RolePlacement, usual: 8778, offset: 2, cors: &middleware.CORS{}, corsOnly: true,
-			options: func(l *Listen) (string, int) { return l.Placement, l.PlacementPort }}},
-		tables: tables{keeper: RolePlacement, migrations: []migrations{{"placement", placementstore.Migrations()}}, ends: placementstore.Ends(),
-			lists: []*db.Set{placementstore.Statements},
-			sync:  func(ctx context.Context, p *Process) error { _, err := p.placement.verbs(ctx); return err }},
+		roles: []role{{RolePlacement, "the placement API", "placement API", controlPlane(), buildPlacement}},
+		apis: []apiRow{{
+			name: apiPlacement, title: "placement API", role: RolePlacement, usual: 8778, offset: 2,
+			options: func(l *Listen) (string, int) { return l.Placement, l.PlacementPort },
+			cors:    &middleware.CORS{}, corsOnly: true,
+		}},
+		tables: tables{
+			keeper:     RolePlacement,
+			migrations: []migrations{{"placement", placementstore.Migrations()}},
+			ends:       placementstore.Ends(),
+			lists:      []*db.Set{placementstore.Statements},
+			sync:       func(ctx context.Context, p *Process) error { _, err := p.placement.verbs(ctx); return err },
+		},
 		operations: func() []api.Operation { return api.Describe(placementapi.Resources()...) },
 		rules:      placementapi.Rules,
-		facts:      &facts{subject: "allocations", collect: allocationFacts, unknown: func(f *audit.Facts) { f.NoClaims = true }},
-	}, {
+		facts: &facts{subject: "allocations", collect: allocationFacts,
+			unknown: func(f *audit.Facts) { f.NoClaims = true }},
+	}
+}
+
+func glanceRow() serviceRow {
+	return serviceRow{
 		name: "glance", kind: "image",
-		roles: []role{{RoleGlance, "the image API", "image API", controller, buildGlance}},
-		apis: []apiRow{{name: apiGlance, title: "image API", role: RoleGlance, usual: 9292, offset: 1, cors: glanceCORS(), health: true,
-			options: func(l *Listen) (string, int) { return l.Glance, l.GlancePort }}},
-		tables: tables{keeper: RoleGlance, migrations: []migrations{{"glance", glancestore.Migrations()}}, ends: glancestore.Ends(),
-			lists: []*db.Set{glancestore.Statements},
-			sync:  func(ctx context.Context, p *Process) error { _, err := p.glance.verbs(ctx); return err }},
+		roles: []role{{RoleGlance, "the image API", "image API", controlPlane(), buildGlance}},
+		apis: []apiRow{{
+			name: apiGlance, title: "image API", role: RoleGlance, usual: 9292, offset: 1,
+			options: func(l *Listen) (string, int) { return l.Glance, l.GlancePort },
+			cors:    glanceCORS(), health: true,
+		}},
+		tables: tables{
+			keeper:     RoleGlance,
+			migrations: []migrations{{"glance", glancestore.Migrations()}},
+			ends:       glancestore.Ends(),
+			lists:      []*db.Set{glancestore.Statements},
+			sync:       func(ctx context.Context, p *Process) error { _, err := p.glance.verbs(ctx); return err },
+		},
 		operations: func() []api.Operation { return api.Describe(glanceapi.Resources()...) },
 		rules:      glanceapi.Rules,
-	}, {
+	}
+}
+
+func neutronRow() serviceRow {
+	return serviceRow{
 		name: "neutron", kind: "network",
-		roles: []role{{RoleNeutron, "the network API", "network API", controller, buildNeutron},
-			{RoleNetAgent, "wires the ports of its host, answers DHCP and metadata", "network agent", network, buildNetAgent}},
-		apis: []apiRow{{name: apiNeutron, title: "network API", role: RoleNeutron, usual: 9696, offset: 5, cors: neutronCORS(), health: true,
-			options: func(l *Listen) (string, int) { return l.Neutron, l.NeutronPort }}},
-		tables: tables{keeper: RoleNeutron, migrations: []migrations{{"neutron", neutronstore.Migrations()}}, ends: neutronstore.Ends(),
-			lists: []*db.Set{neutronstore.Stmts}, essential: []string{"ports"},
-			sync: func(ctx context.Context, p *Process) error { _, err := p.neutron.verbs(ctx); return err }},
+		roles: []role{
+			{RoleNeutron, "the network API", "network API", controlPlane(), buildNeutron},
+			{RoleNetAgent, "wires the ports of its host, answers DHCP and metadata", "network agent", networkHost(), buildNetAgent},
+		},
+		apis: []apiRow{{
+			name: apiNeutron, title: "network API", role: RoleNeutron, usual: 9696, offset: 5,
+			options: func(l *Listen) (string, int) { return l.Neutron, l.NeutronPort },
+			cors:    neutronCORS(), health: true,
+		}},
+		tables: tables{
+			keeper:     RoleNeutron,
+			migrations: []migrations{{"neutron", neutronstore.Migrations()}},
+			ends:       neutronstore.Ends(),
+			lists:      []*db.Set{neutronstore.Stmts},
+			essential:  []string{"ports"},
+			sync:       func(ctx context.Context, p *Process) error { _, err := p.neutron.verbs(ctx); return err },
+		},
 		operations: func() []api.Operation { return api.Describe(neutronapi.Resources()...) },
 		rules:      neutronapi.Rules,
 		rpc:        []*messaging.API{neutronrpc.Plugin, neutronrpc.Agent},
 		periodic:   func() []service.Periodic { return new(agents.Agents).Manager("").Periodic },
 		quotas:     networkQuotas(),
-		facts:      &facts{subject: "ports and network agents", collect: portFacts, unknown: func(f *audit.Facts) { f.NoPorts = true }},
-	}, {
+		facts: &facts{subject: "ports and network agents", collect: portFacts,
+			unknown: func(f *audit.Facts) { f.NoPorts = true }},
+	}
+}
+
+func novaRow() serviceRow {
+	return serviceRow{
 		name: "nova", kind: "compute", path: "/v2.1",
-		roles: []role{{RoleScheduler, "chooses hosts for servers", "scheduler", controller, buildScheduler},
-			{RoleConductor, "works the long jobs of compute", "conductor", controller, buildConductor},
-			{RoleNovaAPI, "the compute API and the metadata service", "compute API", controller, buildNovaAPI},
-			{RoleCompute, "runs the servers of its host", "compute agent", computer, buildCompute}},
-		apis: []apiRow{{name: apiNova, title: "compute API", role: RoleNovaAPI, usual: 8774, offset: 3, cors: novaCORS(),
-			options: func(l *Listen) (string, int) { return l.Nova, l.NovaPort }},
-			{name: apiMetadata, title: "metadata API", role: RoleNovaAPI, usual: 8775, offset: 4,
-				options: func(l *Listen) (string, int) { return l.Metadata, l.MetadataPort }}},
-		tables: tables{keeper: RoleConductor, migrations: []migrations{{"nova", novastore.Migrations()}, {"tasks", tasks.Migrations()}},
-			ends: slices.Concat(novastore.Ends(), tasks.Ends()), lists: []*db.Set{novastore.Statements(), tasks.Statements()},
-			essential: []string{"tasks", "services"},
-			sync:      func(ctx context.Context, p *Process) error { _, err := p.nova.room(ctx); return err }},
+		roles: []role{
+			{RoleScheduler, "chooses hosts for servers", "scheduler", controlPlane(), buildScheduler},
+			{RoleConductor, "works the long jobs of compute", "conductor", controlPlane(), buildConductor},
+			{RoleNovaAPI, "the compute API and the metadata service", "compute API", controlPlane(), buildNovaAPI},
+			{RoleCompute, "runs the servers of its host", "compute agent", computeHost(), buildCompute},
+		},
+		apis: []apiRow{{
+			name: apiNova, title: "compute API", role: RoleNovaAPI, usual: 8774, offset: 3,
+			options: func(l *Listen) (string, int) { return l.Nova, l.NovaPort },
+			cors:    novaCORS(),
+		}, {
+			name: apiMetadata, title: "metadata API", role: RoleNovaAPI, usual: 8775, offset: 4,
+			options: func(l *Listen) (string, int) { return l.Metadata, l.MetadataPort },
+		}},
+		tables: tables{
+			keeper:     RoleConductor,
+			migrations: []migrations{{"nova", novastore.Migrations()}, {"tasks", tasks.Migrations()}},
+			ends:       slices.Concat(novastore.Ends(), tasks.Ends()),
+			lists:      []*db.Set{novastore.Statements(), tasks.Statements()},
+			essential:  []string{"tasks", "services"},
+			sync:       func(ctx context.Context, p *Process) error { _, err := p.nova.room(ctx); return err },
+		},
 		operations: func() []api.Operation { return api.Describe(novaapi.Resources()...) },
 		rules:      novaapi.Rules,
 		rpc:        []*messaging.API{novarpc.Conductor, novarpc.Scheduler, novarpc.Compute},
@@ -184,11 +251,11 @@ func services() []serviceRow {
 		quotas: computeQuotas(),
 		facts: &facts{subject: "servers and their tasks", collect: serverFacts, again: taskFacts,
 			unknown: func(f *audit.Facts) { f.NoNova = true }},
-	}}
+	}
 }
 
-// parts is what this process has put together of each service, for the roles and commands that use it. Each part is made
-// when it is asked for first.
+// parts is what this process has put together of each service, for the roles and commands that use it. Each part is
+// made when it is asked for first.
 type parts struct {
 	keystone  *keystoneParts
 	placement *placementParts

@@ -15,13 +15,14 @@ import (
 	"hypernova/oslo/service"
 )
 
-// Hosts whose clocks are hours apart see each other's heartbeats as they are, and none finds fault with a cloud that is well: what is
-// compared is of the database's clock.
+// Hosts whose clocks are hours apart see each other's heartbeats as they are, and none finds fault with a cloud that
+// is well: what is compared is of the database's clock.
 func TestWrongClocksDoNotMatter(t *testing.T) {
 	t.Parallel()
 	server := dbtest.NewServer(t)
 	c := Defaults()
-	err := Load(&c, nil, nil, []string{"DEFAULT.host=h1", "DEFAULT.state_path=" + t.TempDir(), "fernet_tokens.key_repository=", "credential.key_repository=",
+	err := Load(&c, nil, nil, []string{"DEFAULT.host=h1", "DEFAULT.state_path=" + t.TempDir(),
+		"fernet_tokens.key_repository=", "credential.key_repository=",
 		"DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake"})
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +51,8 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 			err = g.Beat(t.Context(), id)
 		}
 		if err == nil {
-			err = p.agents(t).Report(t.Context(), rpcapi.AgentReportArgs{Host: host, Started: p.now(), Agents: []rpcapi.AgentFacts{{Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
+			err = p.agents(t).Report(t.Context(), rpcapi.AgentReportArgs{Host: host, Started: p.now(),
+				Agents: []rpcapi.AgentFacts{{Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -82,7 +84,8 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 		}
 	}
 	// It would matter if hosts went by their own clocks.
-	found, err := (&checker{p: process(Options{Now: wrong(3 * time.Hour)}), o: CheckOptions{Patience: time.Minute}}).check(t.Context())
+	found, err := (&checker{p: process(Options{Now: wrong(3 * time.Hour)}),
+		o: CheckOptions{Patience: time.Minute}}).check(t.Context())
 	if err != nil || len(found) != 4 {
 		t.Errorf("by a wrong clock: %v, %v", found, err)
 	}

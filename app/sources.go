@@ -47,8 +47,10 @@ func (k *checker) examineOne(ctx context.Context, row *serviceRow, s *sources) e
 	}
 	for i, text := range damage {
 		s.unsound[row.name] = true
-		s.found = append(s.found, audit.Finding{Rule: "database-damaged", Subject: fmt.Sprintf("database of %s, %d", row.name, i+1), Text: text,
-			Person: "what was lost only a backup knows: stop the services and put one back, as \"Backup and restore\" in docs/operating.md says"})
+		s.found = append(s.found, audit.Finding{Rule: "database-damaged",
+			Subject: fmt.Sprintf("database of %s, %d", row.name, i+1), Text: text,
+			Person: "what was lost only a backup knows: stop the services and put one back, as \"Backup and restore\" in " +
+				"docs/operating.md says"})
 	}
 	if len(damage) > 0 {
 		return nil
@@ -72,8 +74,10 @@ func (k *checker) examineOne(ctx context.Context, row *serviceRow, s *sources) e
 }
 
 func unreadable(service string, u *db.Unreadable) audit.Finding {
-	return audit.Finding{Rule: "row-unreadable", Subject: fmt.Sprintf("row %s of table %s of %s", u.ID, u.Table, service), Text: u.Err.Error(),
-		Person: fmt.Sprintf("what it said only a backup knows: put it right in the database of %s, or delete it there: DELETE FROM %s WHERE id = '%s'",
+	return audit.Finding{Rule: "row-unreadable", Subject: fmt.Sprintf("row %s of table %s of %s", u.ID, u.Table, service),
+		Text: u.Err.Error(),
+		Person: fmt.Sprintf("what it said only a backup knows: put it right in the database of %s, or delete it there: "+
+			"DELETE FROM %s WHERE id = '%s'",
 			service, u.Table, strings.ReplaceAll(u.ID, "'", "''"))}
 }
 
@@ -84,6 +88,7 @@ func unseen(what string, err error) audit.Finding {
 		text = f.Msg
 	}
 	return audit.Finding{Rule: "not-looked", Subject: what, Text: "could not be looked at: " + text, Blind: true,
-		Person: "cure that, then check again (a damaged file: put back a backup, see \"Backup and restore\" in docs/operating.md); nothing that " +
+		Person: "cure that, then check again (a damaged file: put back a backup, see \"Backup and restore\" in " +
+			"docs/operating.md); nothing that " +
 			"depends on it was judged"}
 }

@@ -31,8 +31,9 @@ type State struct {
 	lock *os.File
 }
 
-// OpenState makes the folder where it is missing, closes it and what is in it to other users, and takes its lock. A folder that another
-// process holds is fault.Conflict. passage lets the hypervisor's user pass through to the disks of its guests below; it sees no names.
+// OpenState makes the folder where it is missing, closes it and what is in it to other users, and takes its lock. A
+// folder that another process holds is fault.Conflict. passage lets the hypervisor's user pass through to the disks
+// of its guests below; it sees no names.
 func OpenState(dir string, passage bool) (*State, error) {
 	make := private.Dir
 	if passage {
@@ -53,7 +54,8 @@ func OpenState(dir string, passage bool) (*State, error) {
 		if n, perr := Running(dir); perr == nil && n > 0 {
 			pid = fmt.Sprintf("process %d", n)
 		}
-		return nil, errors.Join(fault.Conflictf("a cloud already runs on %s (%s). Stop it with \"hypernova down --state %s\", or give this one its own --state and --port-base", dir, pid, dir), f.Close())
+		return nil, errors.Join(fault.Conflictf("a cloud already runs on %s (%s). Stop it with \"hypernova down --state "+
+			"%s\", or give this one its own --state and --port-base", dir, pid, dir), f.Close())
 	}
 	s := &State{dir: dir, lock: f}
 	if err := s.writePID(); err != nil {
@@ -65,7 +67,8 @@ func OpenState(dir string, passage bool) (*State, error) {
 	return s, nil
 }
 
-// guarded are the files of the state folder that others have no business with. What else lies there an operator has put there.
+// guarded are the files of the state folder that others have no business with. What else lies there an operator has
+// put there.
 func guarded(name string) bool {
 	switch name {
 	case "passwords.json", "openrc", "clouds.yaml", "identity-url", listeningFile, madeFile, "seeded", "hypernova.log":
@@ -79,17 +82,25 @@ func unwritable(dir string, err error) error {
 	var at *fs.PathError
 	switch {
 	case errors.Is(err, private.ErrStrange) && errors.As(err, &at):
-		return fault.Invalidf("the state folder %s cannot be trusted: %s belongs to another user, who could replace what the cloud keeps; run as that user, give the folder to this one (\"chown -hR %d %s\", after a look at what is in it), or choose another with --state", dir, at.Path, os.Geteuid(), dir).Because(err)
+		return fault.Invalidf("the state folder %s cannot be trusted: %s belongs to another user, who could replace what "+
+			"the cloud keeps; run as that user, give the folder to this one (\"chown -hR %d %s\", after a look at what is in "+
+			"it), or choose another with --state", dir, at.Path, os.Geteuid(), dir).Because(err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fault.Unavailablef("the disk of the state folder %s is full; make room on it (see \"df %s\"), or choose another folder with --state", dir, dir).Because(err)
+		return fault.Unavailablef("the disk of the state folder %s is full; make room on it (see \"df %s\"), or choose "+
+			"another folder with --state", dir, dir).Because(err)
 	case errors.Is(err, syscall.EROFS):
-		return fault.Unavailablef("the state folder %s is on a file system that is mounted read-only; see the kernel's log (dmesg) for why, mount it writable (\"mount -o remount,rw\" on its mount point), or choose another folder with --state", dir).Because(err)
+		return fault.Unavailablef("the state folder %s is on a file system that is mounted read-only; see the kernel's "+
+			"log (dmesg) for why, mount it writable (\"mount -o remount,rw\" on its mount point), or choose another folder "+
+			"with --state", dir).Because(err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return fault.Unavailablef("no more files can be opened; raise the limit (\"ulimit -n\", LimitNOFILE= in a unit)").Because(err)
+		return fault.Unavailablef("no more files can be opened; raise the limit (\"ulimit -n\", LimitNOFILE= in a " +
+			"unit)").Because(err)
 	case errors.Is(err, syscall.ENOTDIR):
-		return fault.Invalidf("the state folder %s cannot be made: something in its path is a file; choose another with --state", dir).Because(err)
+		return fault.Invalidf("the state folder %s cannot be made: something in its path is a file; choose another with "+
+			"--state", dir).Because(err)
 	case errors.Is(err, fs.ErrPermission):
-		return fault.Invalidf("the state folder %s cannot be written; run as its owner, or choose another with --state", dir).Because(err)
+		return fault.Invalidf("the state folder %s cannot be written; run as its owner, or choose another with --state",
+			dir).Because(err)
 	}
 	return fault.Invalidf("the state folder %s cannot be used; choose another with --state", dir).Because(err)
 }
@@ -102,8 +113,9 @@ func (s *State) writePID() error {
 	return err
 }
 
-// Close gives the folder free. The file stays: removing it would let two processes lock two files of one name. The lock is given up by itself,
-// because a child that is just being started shares the open file until it is its own program.
+// Close gives the folder free. The file stays: removing it would let two processes lock two files of one name. The
+// lock is given up by itself, because a child that is just being started shares the open file until it is its own
+// program.
 func (s *State) Close() error {
 	return errors.Join(s.lock.Truncate(0), syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN), s.lock.Close())
 }
@@ -137,8 +149,9 @@ type Passwords struct {
 	Service string `json:"service"`
 }
 
-// Passwords reads the folder's passwords, or makes them: those given in want, random ones for the rest. first reports that they were made now.
-// A password given later does not replace the kept one; fault.Conflict says so instead of leaving somebody to wonder.
+// Passwords reads the folder's passwords, or makes them: those given in want, random ones for the rest. first reports
+// that they were made now. A password given later does not replace the kept one; fault.Conflict says so instead of
+// leaving somebody to wonder.
 func (s *State) Passwords(want Passwords) (p Passwords, first bool, err error) {
 	name := filepath.Join(s.dir, "passwords.json")
 	text, err := os.ReadFile(name)
@@ -157,7 +170,8 @@ func (s *State) Passwords(want Passwords) (p Passwords, first bool, err error) {
 		return p, false, fault.Invalidf("%s is damaged", name).Because(err)
 	}
 	if want.Admin != "" && want.Admin != p.Admin {
-		return p, false, fault.Conflictf("the password of admin was set at the first start and is in %s; change it with \"openstack user password set\", then there", name)
+		return p, false, fault.Conflictf("the password of admin was set at the first start and is in %s; change it with "+
+			"\"openstack user password set\", then there", name)
 	}
 	return p, false, nil
 }
@@ -193,7 +207,8 @@ func (s *State) Remember(c *Config) error {
 	if !slices.Contains(m.Owners, c.owner()) {
 		m.Owners = append(m.Owners, c.owner())
 	}
-	if dir, err := filepath.Abs(c.Default.InstancesPath); err == nil && !c.fakeDriver() && !slices.Contains(m.Instances, dir) {
+	if dir, err := filepath.Abs(c.Default.InstancesPath); err == nil && !c.fakeDriver() &&
+		!slices.Contains(m.Instances, dir) {
 		m.Instances = append(m.Instances, dir)
 	}
 	text, err := json.Marshal(m)
@@ -244,12 +259,16 @@ fi
 `, url, region, shell(p.Demo), shell(p.Admin))
 	var y strings.Builder
 	y.WriteString("clouds:\n")
-	for _, c := range []struct{ cloud, user, password string }{{"hypernova", "admin", p.Admin}, {"hypernova-demo", "demo", p.Demo}} {
+	for _, c := range []struct{ cloud, user, password string }{{"hypernova", "admin", p.Admin},
+		{"hypernova-demo", "demo", p.Demo}} {
 		// JSON strings are YAML strings.
-		fmt.Fprintf(&y, "  %s:\n    auth:\n      auth_url: %s/v3\n      username: %s\n      password: %s\n      project_name: %s\n      user_domain_name: Default\n      project_domain_name: Default\n    region_name: %s\n    identity_api_version: 3\n",
+		fmt.Fprintf(&y, "  %s:\n    auth:\n      auth_url: %s/v3\n      username: %s\n      password: %s\n      "+
+			"project_name: %s\n      user_domain_name: Default\n      project_domain_name: Default\n    region_name: %s\n    "+
+			"identity_api_version: 3\n",
 			c.cloud, url, c.user, quoted(c.password), c.user, region)
 	}
-	return errors.Join(s.keep(filepath.Join(s.dir, "openrc"), []byte(rc)), s.keep(filepath.Join(s.dir, "clouds.yaml"), []byte(y.String())),
+	return errors.Join(s.keep(filepath.Join(s.dir, "openrc"), []byte(rc)),
+		s.keep(filepath.Join(s.dir, "clouds.yaml"), []byte(y.String())),
 		s.keep(filepath.Join(s.dir, "identity-url"), []byte(url+"\n")))
 }
 
@@ -257,7 +276,8 @@ fi
 func Known(dir string) (url string, p Passwords, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, "identity-url"))
 	if err != nil {
-		return "", p, fault.Unavailablef("the cloud on %s is not ready yet, or this user may not read its folder", dir).Because(err)
+		return "", p, fault.Unavailablef("the cloud on %s is not ready yet, or this user may not read its folder",
+			dir).Because(err)
 	}
 	secret, err := os.ReadFile(filepath.Join(dir, "passwords.json"))
 	if err != nil {
@@ -285,8 +305,8 @@ func (s *State) keep(name string, text []byte) error {
 	return nil
 }
 
-// Lost refuses to go on where the databases of some services are gone although the cloud's first content was made: an empty one beside
-// what the others know of it would make a cloud that contradicts itself.
+// Lost refuses to go on where the databases of some services are gone although the cloud's first content was made: an
+// empty one beside what the others know of it would make a cloud that contradicts itself.
 func (s *State) Lost(c *Config) error {
 	if !s.Seeded() {
 		return nil
@@ -312,9 +332,12 @@ func (s *State) Lost(c *Config) error {
 	}
 	name := strings.Join(lost, " and ")
 	if len(there) == 0 {
-		return fault.Conflictf("the databases of this cloud are gone (%s). Put back a backup of all of them, or begin a new cloud: remove %s and start again",
+		return fault.Conflictf("the databases of this cloud are gone (%s). Put back a backup of all of them, or begin a "+
+			"new cloud: remove %s and start again",
 			name, filepath.Join(s.dir, "seeded"))
 	}
-	return fault.Conflictf("%s is gone, while the other databases of this cloud are there. Put back a backup of it and start again; "+
-		"\"hypernova check\" then says what does not agree with the others. Without one, begin a new cloud with another --state", name)
+	return fault.Conflictf("%s is gone, while the other databases of this cloud are there. Put back a backup of it and "+
+		"start again; "+
+		"\"hypernova check\" then says what does not agree with the others. Without one, begin a new cloud with another "+
+		"--state", name)
 }

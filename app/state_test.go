@@ -27,7 +27,8 @@ func TestASecondCloudOnTheSameFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	s := open(t, dir)
-	if _, err := app.OpenState(dir, false); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "a cloud already runs on "+dir) {
+	if _, err := app.OpenState(dir, false); !fault.Is(err, fault.Conflict) ||
+		!strings.Contains(err.Error(), "a cloud already runs on "+dir) {
 		t.Errorf("got %v, want a Conflict that names the folder", err)
 	}
 	if pid, err := app.Running(dir); err != nil || pid != os.Getpid() {
@@ -80,7 +81,8 @@ func TestClientFilesSurviveAnyPassword(t *testing.T) {
 	if err := s.WriteClients("http://127.0.0.1:5000", "RegionOne", p); err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct{ args, want string }{{"", p.Admin + "|admin|http://127.0.0.1:5000/v3"}, {"demo", "d|demo|http://127.0.0.1:5000/v3"}} {
+	for _, tt := range []struct{ args, want string }{{"", p.Admin + "|admin|http://127.0.0.1:5000/v3"},
+		{"demo", "d|demo|http://127.0.0.1:5000/v3"}} {
 		script := `set -eu; . "$0" ` + tt.args + `; printf '%s|%s|%s' "$OS_PASSWORD" "$OS_USERNAME" "$OS_AUTH_URL"`
 		got, err := exec.CommandContext(t.Context(), "bash", "-c", script, filepath.Join(dir, "openrc")).Output()
 		if err != nil || string(got) != tt.want {
@@ -112,7 +114,8 @@ func TestALostDatabaseIsNotMadeAnew(t *testing.T) {
 		}
 	}
 	err := s.Lost(&c)
-	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), filepath.Join(dir, "nova.db")+" is gone") || !strings.Contains(err.Error(), "backup") {
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), filepath.Join(dir, "nova.db")+" is gone") ||
+		!strings.Contains(err.Error(), "backup") {
 		t.Errorf("got %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "nova.db"), nil, 0o600); err != nil {
@@ -135,7 +138,8 @@ func TestAStateFolderOfAnotherUserIsRefused(t *testing.T) {
 	}
 	dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
 	link := filepath.Join(dir, "hypernova.pid")
-	if err := errors.Join(os.WriteFile(victim, []byte("kept"), 0o644), os.Symlink(victim, link), os.Lchown(link, 65534, 65534), os.Chown(dir, 65534, 65534)); err != nil {
+	if err := errors.Join(os.WriteFile(victim, []byte("kept"), 0o644), os.Symlink(victim, link),
+		os.Lchown(link, 65534, 65534), os.Chown(dir, 65534, 65534)); err != nil {
 		t.Fatal(err)
 	}
 	_, err := app.OpenState(dir, false)

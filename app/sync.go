@@ -13,7 +13,8 @@ import (
 
 // BootstrapIdentity does in the identity database what Process.Bootstrap does, in a process that serves nothing.
 func BootstrapIdentity(ctx context.Context, c Config, w Passwords) error {
-	for _, need := range []struct{ option, value string }{{"[bootstrap] admin_password", w.Admin}, {"[bootstrap] demo_password", w.Demo},
+	for _, need := range []struct{ option, value string }{{"[bootstrap] admin_password", w.Admin},
+		{"[bootstrap] demo_password", w.Demo},
 		{"[keystone_authtoken] password", w.Service}} {
 		if need.value == "" {
 			return fault.Invalidf("%s must be set", need.option)
@@ -26,7 +27,8 @@ func BootstrapIdentity(ctx context.Context, c Config, w Passwords) error {
 
 // FirstContent creates flavors, network and image in a cloud that runs elsewhere.
 func (c *Config) FirstContent(ctx context.Context, w Passwords) error {
-	admin, err := rest.Login(ctx, http.DefaultClient, c.IdentityURL(), rest.Credentials{User: "admin", Password: w.Admin, Project: "admin"})
+	admin, err := rest.Login(ctx, http.DefaultClient, c.IdentityURL(), rest.Credentials{User: "admin", Password: w.Admin,
+		Project: "admin"})
 	if err != nil {
 		return err
 	}

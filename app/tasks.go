@@ -11,8 +11,8 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// Tasks gives fn the queue of compute's durable work, in a process that works none of it. Workers elsewhere see what fn decides when they
-// look at the database next.
+// Tasks gives fn the queue of compute's durable work, in a process that works none of it. Workers elsewhere see what
+// fn decides when they look at the database next.
 func Tasks(ctx context.Context, c Config, fn func(context.Context, *tasks.Queue) error) error {
 	if err := c.mustExist("nova"); err != nil {
 		return err
@@ -35,7 +35,8 @@ func (c *Config) mustExist(service string) error {
 	path, embedded := strings.CutPrefix(address, "sqlite:///")
 	if path, _, _ = strings.Cut(path, "?"); embedded {
 		if _, err := os.Stat(path); err != nil {
-			return fault.NotFoundf("there is no database %s; name the cloud's configuration with --config-file, or its folder with --state (nobody but the cloud itself sees what one with --memory keeps)", path)
+			return fault.NotFoundf("there is no database %s; name the cloud's configuration with --config-file, or its "+
+				"folder with --state (nobody but the cloud itself sees what one with --memory keeps)", path)
 		}
 	}
 	return nil
