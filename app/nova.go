@@ -94,8 +94,8 @@ func buildScheduler(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	n.scheduler, err = scheduler.New(p.c.Filter, snapshot.Config{DownTime: p.c.Default.Down,
-		DefaultZone: p.c.Default.DefaultZone}, n.store, pl)
+	n.scheduler, err = scheduler.New(p.c.Filter, scheduler.Deps{Store: n.store, Placement: pl,
+		Snapshot: snapshot.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone}})
 	if err != nil {
 		return fault.Invalidf("[filter_scheduler] %v", err)
 	}

@@ -108,7 +108,7 @@ func (w *world) conductor() {
 		return time.Now().UTC().Add(time.Duration(w.offset.Load())).Truncate(time.Microsecond)
 	}, Crash: func(p string) { w.instant("task " + p) }})
 	sch, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"ComputeFilter", "AvailabilityZoneFilter", "SameHostFilter"}}, Weighers: scheduler.Weighers{RAM: 1}},
-		snapshot.Config{TTL: time.Nanosecond}, w.store, w.claims)
+		scheduler.Deps{Store: w.store, Placement: w.claims, Snapshot: snapshot.Config{TTL: time.Nanosecond}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

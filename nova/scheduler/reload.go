@@ -1,10 +1,8 @@
 package scheduler
 
-import "hypernova/nova/scheduler/snapshot"
-
-// Reload decides by other filters and weighers from the next request on. With an error the old ones stay.
+// Reload uses new options of filters and weighers from the next request on. On an error it keeps the old ones.
 func (s *Scheduler) Reload(c Config) error {
-	fresh, err := New(c, snapshot.Config{}, s.store, nil) // only its rules are used
+	fresh, err := New(c, Deps{Store: s.store}) // only its filters and weighers are used
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package scheduler is the nova-scheduler role: it selects hosts with filters and weighers over a snapshot in memory.
-// It claims nothing; who asks claims, and asks again when somebody was faster.
+// It makes no allocations: the caller claims the resources in placement and selects again if the claim fails.
 package scheduler
 
 import (
@@ -24,7 +24,7 @@ import (
 	"hypernova/placement"
 )
 
-// Config is section [filter_scheduler]. Filters and weighers declare their own options.
+// Config is the section [filter_scheduler]. Filters and weighers declare their own options.
 type Config struct {
 	Filters
 	HostSubsetSize int `conf:"host_subset_size" default:"1" min:"1" help:"Choose at random among so many of the best hosts."`
@@ -33,15 +33,16 @@ type Config struct {
 }
 
 type (
-	// Filters are the rules that are enabled, and their bounds.
+	// Filters are the options of the built-in filters.
 	Filters = filters.Config
-	// Weighers are the multipliers of scores.
+	// Weighers are the multipliers of the built-in weighers.
 	Weighers = weighers.Config
 	// Expressions are the operator's own filters and weighers.
 	Expressions = expression.Config
 )
 
-// Scheduler answers requests. Methods may be called concurrently; decisions are made one at a time, so that each sees the one before.
+// Scheduler selects hosts. Its methods may be called concurrently. It makes one decision at a time, so that each takes
+// the decisions before it into account.
 type Scheduler struct {
 	store       *store.Store
 	now         clock.Now
@@ -51,8 +52,15 @@ type Scheduler struct {
 	keeper *snapshot.Keeper
 }
 
-// New makes a scheduler; fault.Invalid for a filter that does not exist, or an expression that cannot be used.
-func New(c Config, s snapshot.Config, st *store.Store, p placement.API) (*Scheduler, error) {
+// Deps are the services that a scheduler reads.
+type Deps struct {
+	Store     *store.Store
+	Placement placement.API
+	Snapshot  snapshot.Config
+}
+
+// New makes a scheduler. It returns fault.Invalid for an unknown filter or a bad expression.
+func New(c Config, d Deps) (*Scheduler, error) {
 	all, forced, err := filters.New(c.Filters)
 	if err != nil {
 		return nil, err
@@ -69,13 +77,16 @@ func New(c Config, s snapshot.Config, st *store.Store, p placement.API) (*Schedu
 		Filters: append(all, own...), Weighers: append(weighers.New(c.Weighers), scores...),
 		Name: (*snapshot.Host).Name, SubsetSize: max(1, c.HostSubsetSize),
 	}
-	sch := &Scheduler{store: st, now: st.Now(), all: pipe, forced: pipe, keeper: snapshot.New(s, st, p)}
+	sch := &Scheduler{store: d.Store, now: d.Store.Now(), all: pipe, forced: pipe,
+		keeper: snapshot.New(d.Snapshot, d.Store, d.Placement)}
 	sch.forced.Filters = forced
 	return sch, nil
 }
 
-// Select answers hosts best first; fault.NoValidHost with the explanation in its text. The best one is counted as taken until the next
-// snapshot. A refusal is given only on a snapshot that is younger than the question.
+// Select returns the hosts for a server, best first. It returns fault.NoValidHost, with the reason for each host, if
+// there is none. The resources are counted as used on the best host until the next snapshot. If no host fits, Select
+// takes a new snapshot and tries again, unless the snapshot is newer than the call. It blocks while a snapshot is
+// taken.
 func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection, error) {
 	ask, err := r.Flavor.Ask()
 	if err != nil {
@@ -101,7 +112,7 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 			return nova.Selection{}, err
 		}
 		best, why, err := s.pipeline(ctx, &r).Run(q, hosts)
-		// A rule that could not tell is no matter of a fresher snapshot.
+		// A new snapshot does not help if a filter or weigher failed.
 		if err != nil && (why.Left > 0 || !fault.Is(err, fault.NoValidHost)) {
 			return nova.Selection{}, err
 		}
@@ -112,14 +123,14 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 			return selection(best, max(1, r.Limit), ask, why), nil
 		}
 		if !taken.Before(asked) {
-			return nova.Selection{}, refusal(why)
+			return nova.Selection{}, noValidHost(why)
 		}
 		since = asked
 	}
 }
 
-// refusal begins with the sentence that clients look for.
-func refusal(why choose.Explanation) error {
+// noValidHost returns the error of Select. It begins with nova's sentence, which clients look for.
+func noValidHost(why choose.Explanation) error {
 	_, rest, ok := strings.Cut(why.String(), ": ")
 	if !ok {
 		rest = why.String()
@@ -127,7 +138,7 @@ func refusal(why choose.Explanation) error {
 	return fault.New(fault.NoValidHost, "No valid host was found. %s%s.", strings.ToUpper(rest[:1]), rest[1:])
 }
 
-// pipeline is the rules for a request, timed.
+// pipeline returns the filters and weighers for a request. It measures how long each takes.
 func (s *Scheduler) pipeline(ctx context.Context, r *nova.Request) *choose.Pipeline[*snapshot.Request, *snapshot.Host] {
 	p := s.all
 	if r.Force {
@@ -144,15 +155,18 @@ func (s *Scheduler) pipeline(ctx context.Context, r *nova.Request) *choose.Pipel
 	return &p
 }
 
+// selection returns the best hosts, at most limit.
 func selection(best []*snapshot.Host, limit int, ask nova.Ask, why choose.Explanation) nova.Selection {
 	sel := nova.Selection{Explanation: why.String()}
 	for _, h := range best[:min(limit, len(best))] {
-		sel.Hosts = append(sel.Hosts, nova.Choice{Host: h.Name(), Node: h.Node.Name, Provider: h.Provider.ID, Zone: h.Zone, Resources: ask.Resources})
+		sel.Hosts = append(sel.Hosts, nova.Choice{Host: h.Name(), Node: h.Node.Name, Provider: h.Provider.ID, Zone: h.Zone,
+			Resources: ask.Resources})
 	}
 	return sel
 }
 
-// whereabouts finds the hosts of the servers that hints name; unknown ones are nowhere.
+// whereabouts returns the hosts of the servers that the hints same_host and different_host name. It leaves out unknown
+// and deleted servers.
 func (s *Scheduler) whereabouts(ctx context.Context, hints map[string][]string) (map[string]string, error) {
 	where := map[string]string{}
 	for _, hint := range []string{"same_host", "different_host"} {
@@ -169,9 +183,10 @@ func (s *Scheduler) whereabouts(ctx context.Context, hints map[string][]string) 
 	return where, nil
 }
 
-// Manager is the role nova-scheduler.
+// Manager returns the manager of the nova-scheduler service.
 func (s *Scheduler) Manager(host string) service.Manager {
-	return service.Manager{Binary: nova.BinaryScheduler, Host: host, Topic: rpcapi.Scheduler, Level: 1, Register: s.register}
+	return service.Manager{Binary: nova.BinaryScheduler, Host: host, Topic: rpcapi.Scheduler,
+		Level: 1, Register: s.register}
 }
 
 func (s *Scheduler) register(srv *messaging.Server) {
@@ -181,10 +196,10 @@ func (s *Scheduler) register(srv *messaging.Server) {
 	})
 }
 
-// Remote is a scheduler in another process.
+// Remote calls a scheduler in another process.
 type Remote struct{ Bus *messaging.Bus }
 
-// Select asks any one scheduler.
+// Select calls Select of one of the schedulers. It blocks for at most the call's timeout.
 func (r Remote) Select(ctx context.Context, q nova.Request) (nova.Selection, error) {
 	reply, err := rpcapi.Select.Do(ctx, r.Bus, "", rpcapi.SelectArgs{Request: q})
 	return reply.Selection, err

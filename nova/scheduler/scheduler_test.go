@@ -11,7 +11,6 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/scheduler"
-	"hypernova/nova/scheduler/snapshot"
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
@@ -21,7 +20,7 @@ import (
 	"hypernova/placement"
 )
 
-// cloud is hosts with the records that the snapshot is made of.
+// cloud has hosts and the records that snapshots are made from.
 type cloud struct {
 	placement.API // what the scheduler does not ask stays unanswered
 	t             *testing.T
@@ -51,9 +50,12 @@ func (c *cloud) host(name string, ram int64) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.states = append(c.states, placement.ProviderState{Provider: placement.Provider{ID: id, Name: name}, Used: placement.Resources{},
-		Inventories: map[string]placement.Inventory{placement.MemoryMB: {Total: ram, MaxUnit: ram, MinUnit: 1, StepSize: 1, AllocationRatio: 1},
-			placement.VCPU: {Total: 4, MaxUnit: 4, MinUnit: 1, StepSize: 1, AllocationRatio: 4}, placement.DiskGB: {Total: 100, MaxUnit: 100, MinUnit: 1, StepSize: 1, AllocationRatio: 1}}})
+	c.states = append(c.states, placement.ProviderState{Provider: placement.Provider{ID: id, Name: name},
+		Used: placement.Resources{},
+		Inventories: map[string]placement.Inventory{placement.MemoryMB: {Total: ram, MaxUnit: ram, MinUnit: 1,
+			StepSize: 1, AllocationRatio: 1},
+			placement.VCPU:   {Total: 4, MaxUnit: 4, MinUnit: 1, StepSize: 1, AllocationRatio: 4},
+			placement.DiskGB: {Total: 100, MaxUnit: 100, MinUnit: 1, StepSize: 1, AllocationRatio: 1}}})
 }
 
 func (c *cloud) States(context.Context) ([]placement.ProviderState, error) {
@@ -63,7 +65,8 @@ func (c *cloud) States(context.Context) ([]placement.ProviderState, error) {
 
 func (c *cloud) scheduler(enabled ...string) *scheduler.Scheduler {
 	c.t.Helper()
-	s, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: enabled}, Weighers: scheduler.Weighers{RAM: 1}}, snapshot.Config{}, c.store, c)
+	s, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: enabled},
+		Weighers: scheduler.Weighers{RAM: 1}}, scheduler.Deps{Store: c.store, Placement: c})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -72,7 +75,7 @@ func (c *cloud) scheduler(enabled ...string) *scheduler.Scheduler {
 
 func flavor(ram int) nova.Flavor { return nova.Flavor{Name: "f", VCPUs: 1, RAM: ram, Disk: 1} }
 
-func TestBestHostFirstAndEachDecisionSeesTheOneBefore(t *testing.T) {
+func TestBestHostFirstAndDecisionsCount(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, 3)
 	s := c.scheduler("ComputeFilter")
@@ -92,7 +95,7 @@ func TestBestHostFirstAndEachDecisionSeesTheOneBefore(t *testing.T) {
 	}
 }
 
-func TestRefusalIsGivenOnAFreshSnapshotOnly(t *testing.T) {
+func TestNoValidHostOnlyWithANewSnapshot(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, 1)
 	s := c.scheduler("ComputeFilter")
@@ -113,7 +116,8 @@ func TestWhyNoHost(t *testing.T) {
 		r    nova.Request
 		want string
 	}{
-		{"no hosts", func(c *cloud) { c.states = nil }, nova.Request{Flavor: flavor(1)}, "No valid host was found. There are no hosts."},
+		{"no hosts", func(c *cloud) { c.states = nil }, nova.Request{Flavor: flavor(1)},
+			"No valid host was found. There are no hosts."},
 		{"memory", func(*cloud) {}, nova.Request{Flavor: flavor(4096)}, "has 1024 MiB of memory free, 4096 asked"},
 		{"disabled", func(c *cloud) {
 			v, _ := c.store.ServiceOf(c.t.Context(), c.store.DB, "h1", nova.BinaryCompute)
@@ -125,44 +129,62 @@ func TestWhyNoHost(t *testing.T) {
 		{"silent", func(c *cloud) { c.now = c.now.Add(time.Hour) }, nova.Request{Flavor: flavor(1)}, "is down"},
 		{"zone", func(*cloud) {}, nova.Request{Flavor: flavor(1), AZ: "east"}, "is in availability zone nova, not east"},
 		{"tried", func(*cloud) {}, nova.Request{Flavor: flavor(1), Exclude: []string{"h1"}}, "was tried already"},
-		{"another host", func(*cloud) {}, nova.Request{Flavor: flavor(1), Host: "h9"}, "is not the host h9 that was asked for"},
-		{"trait", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"trait:HW_X": "required"}}}, "lacks the trait HW_X"},
-		{"forbidden trait", func(c *cloud) { c.states[0].Traits = []string{"HW_X"} }, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"trait:HW_X": "forbidden"}}}, "has the forbidden trait HW_X"},
-		{"class", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"resources:CUSTOM_GOLD": "1"}}}, "offers no CUSTOM_GOLD"},
-		{"architecture", func(*cloud) {}, nova.Request{Flavor: flavor(1), Image: nova.ImageMeta{Properties: map[string]string{"hw_architecture": "aarch64"}}}, "runs x86_64, the image is for aarch64"},
-		{"hypervisor", func(*cloud) {}, nova.Request{Flavor: flavor(1), Image: nova.ImageMeta{Properties: map[string]string{"img_hv_type": "xen"}}}, "is a qemu hypervisor, the image is for xen"},
-		{"capability", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"capabilities:hypervisor_version": ">= 8000000"}}}, `has hypervisor_version 7002000, ">= 8000000" asked`},
-		{"near a server elsewhere", func(*cloud) {}, nova.Request{Flavor: flavor(1), Hints: map[string][]string{"same_host": {"s1"}}}, "does not run the servers s1"},
-		{"aggregate", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"aggregate_instance_extra_specs:ssd": "true"}}}, "is in no aggregate with ssd"},
+		{"another host", func(*cloud) {}, nova.Request{Flavor: flavor(1), Host: "h9"},
+			"is not the host h9 that was asked for"},
+		{"trait", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1,
+			ExtraSpecs: map[string]string{"trait:HW_X": "required"}}}, "lacks the trait HW_X"},
+		{"forbidden trait", func(c *cloud) { c.states[0].Traits = []string{"HW_X"} },
+			nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"trait:HW_X": "forbidden"}}},
+			"has the forbidden trait HW_X"},
+		{"class", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1,
+			ExtraSpecs: map[string]string{"resources:CUSTOM_GOLD": "1"}}}, "offers no CUSTOM_GOLD"},
+		{"architecture", func(*cloud) {}, nova.Request{Flavor: flavor(1),
+			Image: nova.ImageMeta{Properties: map[string]string{"hw_architecture": "aarch64"}}},
+			"runs x86_64, the image is for aarch64"},
+		{"hypervisor", func(*cloud) {}, nova.Request{Flavor: flavor(1),
+			Image: nova.ImageMeta{Properties: map[string]string{"img_hv_type": "xen"}}},
+			"is a qemu hypervisor, the image is for xen"},
+		{"capability", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1,
+			ExtraSpecs: map[string]string{"capabilities:hypervisor_version": ">= 8000000"}}},
+			`has hypervisor_version 7002000, ">= 8000000" asked`},
+		{"near a server elsewhere", func(*cloud) {},
+			nova.Request{Flavor: flavor(1), Hints: map[string][]string{"same_host": {"s1"}}}, "does not run the servers s1"},
+		{"aggregate", func(*cloud) {}, nova.Request{Flavor: nova.Flavor{RAM: 1,
+			ExtraSpecs: map[string]string{"aggregate_instance_extra_specs:ssd": "true"}}}, "is in no aggregate with ssd"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCloud(t, 1)
 			x.set(c)
-			s := c.scheduler("ComputeFilter", "AvailabilityZoneFilter", "ImagePropertiesFilter", "ComputeCapabilitiesFilter", "SameHostFilter", "AggregateInstanceExtraSpecsFilter")
+			s := c.scheduler("ComputeFilter", "AvailabilityZoneFilter", "ImagePropertiesFilter", "ComputeCapabilitiesFilter",
+				"SameHostFilter", "AggregateInstanceExtraSpecsFilter")
 			_, err := s.Select(t.Context(), x.r)
-			if !fault.Is(err, fault.NoValidHost) || !strings.HasPrefix(err.Error(), "No valid host was found. ") || !strings.Contains(err.Error(), x.want) {
+			if !fault.Is(err, fault.NoValidHost) || !strings.HasPrefix(err.Error(), "No valid host was found. ") ||
+				!strings.Contains(err.Error(), x.want) {
 				t.Errorf("got %v, want %s", err, x.want)
 			}
 		})
 	}
 }
 
-func TestZonesAndHintsKeepTheRightHosts(t *testing.T) {
+func TestZonesAndHints(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, 3)
 	ctx := t.Context()
 	err := c.store.Tx(ctx, func(tx *db.Tx) error {
-		_, err := c.store.SaveAggregate(ctx, tx, nova.Aggregate{Name: "a", Hosts: []string{"h1"}, Metadata: map[string]string{"availability_zone": "east", "ssd": "true"}})
+		_, err := c.store.SaveAggregate(ctx, tx, nova.Aggregate{Name: "a", Hosts: []string{"h1"},
+			Metadata: map[string]string{"availability_zone": "east", "ssd": "true"}})
 		if err != nil {
 			return err
 		}
-		return c.store.InsertServers(ctx, tx, []nova.Server{{ID: "s1", Host: "h3", Flavor: &nova.Flavor{}, Image: &nova.ImageMeta{}, Created: c.now, Updated: c.now}})
+		return c.store.InsertServers(ctx, tx, []nova.Server{{ID: "s1", Host: "h3", Flavor: &nova.Flavor{},
+			Image: &nova.ImageMeta{}, Created: c.now, Updated: c.now}})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := c.scheduler("AvailabilityZoneFilter", "SameHostFilter", "DifferentHostFilter", "AggregateInstanceExtraSpecsFilter")
+	s := c.scheduler("AvailabilityZoneFilter", "SameHostFilter", "DifferentHostFilter",
+		"AggregateInstanceExtraSpecsFilter")
 	for _, x := range []struct {
 		name string
 		r    nova.Request
@@ -170,8 +192,10 @@ func TestZonesAndHintsKeepTheRightHosts(t *testing.T) {
 	}{
 		{"zone", nova.Request{Flavor: flavor(1), AZ: "east"}, "h1 in east"},
 		{"same host", nova.Request{Flavor: flavor(1), Hints: map[string][]string{"same_host": {"s1"}}}, "h3 in nova"},
-		{"different host", nova.Request{Flavor: flavor(1), AZ: "nova", Hints: map[string][]string{"different_host": {"s1"}}}, "h2 in nova"},
-		{"aggregate", nova.Request{Flavor: nova.Flavor{RAM: 1, ExtraSpecs: map[string]string{"aggregate_instance_extra_specs:ssd": "true"}}}, "h1 in east"},
+		{"different host", nova.Request{Flavor: flavor(1), AZ: "nova", Hints: map[string][]string{"different_host": {"s1"}}},
+			"h2 in nova"},
+		{"aggregate", nova.Request{Flavor: nova.Flavor{RAM: 1,
+			ExtraSpecs: map[string]string{"aggregate_instance_extra_specs:ssd": "true"}}}, "h1 in east"},
 		{"forced past the filters", nova.Request{Flavor: flavor(1), AZ: "east", Host: "h2", Force: true}, "h2 in nova"},
 	} {
 		sel, err := s.Select(ctx, x.r)
@@ -181,9 +205,10 @@ func TestZonesAndHintsKeepTheRightHosts(t *testing.T) {
 	}
 }
 
-func TestUnknownFilterIsRefused(t *testing.T) {
+func TestUnknownFilterIsRejected(t *testing.T) {
 	t.Parallel()
-	_, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"NoFilter"}}}, snapshot.Config{}, newCloud(t, 0).store, nil)
+	_, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"NoFilter"}}},
+		scheduler.Deps{Store: newCloud(t, 0).store})
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "ComputeFilter") {
 		t.Errorf("got %v", err)
 	}
@@ -193,7 +218,8 @@ func TestOperatorsRulesAreExplainedAndTimed(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, 2)
 	with := func(e scheduler.Expressions) *scheduler.Scheduler {
-		s, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"ComputeFilter"}}, Expressions: e}, snapshot.Config{}, c.store, c)
+		s, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"ComputeFilter"}},
+			Expressions: e}, scheduler.Deps{Store: c.store, Placement: c})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,28 +227,35 @@ func TestOperatorsRulesAreExplainedAndTimed(t *testing.T) {
 	}
 	m := metric.New()
 	ctx := metric.With(t.Context(), m)
-	_, err := with(scheduler.Expressions{Filters: []string{"gold: host.name == 'h2' ? 'is not gold' : ''", "silver: host.servers > 7"}}).Select(ctx, nova.Request{Flavor: flavor(1)})
+	_, err := with(scheduler.Expressions{Filters: []string{"gold: host.name == 'h2' ? 'is not gold' : ''",
+		"silver: host.servers > 7"}}).Select(ctx, nova.Request{Flavor: flavor(1)})
 	const want = "No valid host was found. 2 hosts; gold dropped 1 (is not gold: h2); silver dropped 1 (does not pass the rule silver: h1)."
 	if !fault.Is(err, fault.NoValidHost) || fault.Message(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	_, err = with(scheduler.Expressions{Filters: []string{"broken: 1 / host.servers > 0"}}).Select(ctx, nova.Request{Flavor: flavor(1)})
-	if !fault.Is(err, fault.NoValidHost) || !strings.Contains(fault.Message(err), "operator's rule broken") || !strings.Contains(fault.Message(err), "division by zero") {
+	_, err = with(scheduler.Expressions{Filters: []string{"broken: 1 / host.servers > 0"}}).Select(ctx,
+		nova.Request{Flavor: flavor(1)})
+	if !fault.Is(err, fault.NoValidHost) || !strings.Contains(fault.Message(err), "operator's rule broken") ||
+		!strings.Contains(fault.Message(err), "division by zero") {
 		t.Errorf("got %v", err)
 	}
-	sel, err := with(scheduler.Expressions{Weighers: []string{"first 2: host.name == 'h1' ? 1 : 0"}}).Select(ctx, nova.Request{Flavor: flavor(1)})
+	sel, err := with(scheduler.Expressions{Weighers: []string{"first 2: host.name == 'h1' ? 1 : 0"}}).Select(ctx,
+		nova.Request{Flavor: flavor(1)})
 	if err != nil || sel.Hosts[0].Host != "h1" {
 		t.Errorf("got %+v, %v", sel, err)
 	}
 	b := httptest.NewRecorder()
 	metric.Handler(m.Gatherer()).ServeHTTP(b, httptest.NewRequest(http.MethodGet, "/", nil))
-	for _, line := range []string{`name="gold",outcome="ok",sort="filter"`, `name="broken",outcome="no_valid_host",sort="filter"`, `name="first",outcome="ok",sort="weigher"`,
+	for _, line := range []string{`name="gold",outcome="ok",sort="filter"`,
+		`name="broken",outcome="no_valid_host",sort="filter"`, `name="first",outcome="ok",sort="weigher"`,
 		`name="ComputeFilter",outcome="ok",sort="filter"`} {
 		if !strings.Contains(b.Body.String(), "hypernova_operation_seconds_count{"+line) {
 			t.Errorf("no metric %s", line)
 		}
 	}
-	if _, err := scheduler.New(scheduler.Config{Expressions: scheduler.Expressions{Filters: []string{"ComputeFilter: true"}}}, snapshot.Config{}, c.store, c); !fault.Is(err, fault.Invalid) {
+	if _, err := scheduler.New(scheduler.Config{
+		Expressions: scheduler.Expressions{Filters: []string{"ComputeFilter: true"}}},
+		scheduler.Deps{Store: c.store, Placement: c}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a rule with the name of a filter: %v", err)
 	}
 }

@@ -109,7 +109,7 @@ func LongConstructors() map[string]int {
 	return map[string]int{
 		"keystone/assignment": 4, "keystone/delegation": 6, "keystone/federation": 4, "keystone/identity": 5,
 		"keystone/token": 7, "neutron/agent": 4, "neutron/agent/metadata": 4, "neutron/agents": 4, "neutron/secgroups": 4,
-		"nova/metadata": 4, "nova/scheduler": 4, "oslo/service": 4,
+		"nova/metadata": 4, "oslo/service": 4,
 	}
 }
 

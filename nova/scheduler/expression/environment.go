@@ -16,7 +16,7 @@ import (
 	"hypernova/nova/scheduler/snapshot"
 )
 
-// environment is the language with the two variables. seen remembers what was asked for and is not there.
+// environment returns the CEL environment with the variables host and request. seen records unknown fields.
 func environment(seen *fields) (*cel.Env, error) {
 	registry, err := types.NewRegistry()
 	if err != nil {
@@ -24,17 +24,18 @@ func environment(seen *fields) (*cel.Env, error) {
 	}
 	seen.Registry = registry
 	return cel.NewEnv(
-		cel.CustomTypeProvider(seen), cel.CustomTypeAdapter(seen), cel.OptionalTypes(), ext.Strings(), ext.Math(), cel.CrossTypeNumericComparisons(true),
+		cel.CustomTypeProvider(seen), cel.CustomTypeAdapter(seen), cel.OptionalTypes(), ext.Strings(), ext.Math(),
+		cel.CrossTypeNumericComparisons(true),
 		cel.Variable("host", cel.ObjectType("Host")), cel.Variable("request", cel.ObjectType("Request")))
 }
 
-// fields is the types of the language, its own and ours. One serves one compilation.
+// fields is the type provider of one compilation: CEL's types and the objects of this package.
 type fields struct {
 	*types.Registry
-	missed []string
+	missed []string // hints for unknown fields that the expression uses
 }
 
-// FindStructType knows our objects.
+// FindStructType returns the type of an object.
 func (f *fields) FindStructType(name string) (*types.Type, bool) {
 	if find(name) != nil {
 		return types.NewTypeTypeWithParam(types.NewObjectType(name)), true
@@ -42,7 +43,7 @@ func (f *fields) FindStructType(name string) (*types.Type, bool) {
 	return f.Registry.FindStructType(name)
 }
 
-// FindStructFieldNames lists the fields of an object.
+// FindStructFieldNames returns the fields of an object.
 func (f *fields) FindStructFieldNames(name string) ([]string, bool) {
 	if o := find(name); o != nil {
 		return o.names(), true
@@ -50,7 +51,7 @@ func (f *fields) FindStructFieldNames(name string) ([]string, bool) {
 	return f.Registry.FindStructFieldNames(name)
 }
 
-// FindStructFieldType is how a field is read.
+// FindStructFieldType returns the type of a field and how it is read. It records an unknown field.
 func (f *fields) FindStructFieldType(name, field string) (*types.FieldType, bool) {
 	o := find(name)
 	if o == nil {
@@ -65,30 +66,32 @@ func (f *fields) FindStructFieldType(name, field string) (*types.FieldType, bool
 		return nil, false
 	}
 	a := o.fields[i]
-	return &types.FieldType{Type: a.t, IsSet: func(any) bool { return true }, GetFrom: func(v any) (any, error) { return a.get(v), nil }}, true
+	return &types.FieldType{Type: a.t, IsSet: func(any) bool { return true },
+		GetFrom: func(v any) (any, error) { return a.get(v), nil }}, true
 }
 
-// NativeToValue makes values of what attributes answer.
+// NativeToValue returns the CEL value of an attribute.
 func (f *fields) NativeToValue(v any) ref.Val {
 	switch v := v.(type) {
 	case ref.Val:
 		return v
 	case *snapshot.Host:
-		return thing{v, "Host"}
+		return value{v, "Host"}
 	case *snapshot.Request:
-		return thing{v, "Request"}
+		return value{v, "Request"}
 	case *nova.Aggregate:
-		return thing{v, "Aggregate"}
+		return value{v, "Aggregate"}
 	case *nova.Flavor:
-		return thing{v, "Flavor"}
+		return value{v, "Flavor"}
 	case *nova.ImageMeta:
-		return thing{v, "Image"}
+		return value{v, "Image"}
 	case []*nova.Aggregate:
 		return types.NewDynamicList(f, v)
 	}
 	return types.DefaultTypeAdapter.NativeToValue(v)
 }
 
+// find returns the object type of a name, or nil.
 func find(name string) *object {
 	for i := range objects {
 		if objects[i].name == name {
@@ -106,47 +109,47 @@ func (o *object) names() []string {
 	return ns
 }
 
-// thing is an object as a value; it can be compared and its attributes read.
-type thing struct {
+// value is an object as a CEL value: its fields can be read, and it can be compared.
+type value struct {
 	v    any
 	name string
 }
 
-// ConvertToNative is not needed: nothing leaves an expression but its answer.
-func (t thing) ConvertToNative(reflect.Type) (any, error) {
-	return nil, fmt.Errorf("a %s is no other thing", strings.ToLower(t.name))
+// ConvertToNative always fails. No expression returns an object.
+func (x value) ConvertToNative(reflect.Type) (any, error) {
+	return nil, fmt.Errorf("a %s cannot be converted", strings.ToLower(x.name))
 }
 
-// ConvertToType is not needed either.
-func (t thing) ConvertToType(ref.Type) ref.Val {
-	return types.NewErr("a %s is no other thing", strings.ToLower(t.name))
+// ConvertToType always fails.
+func (x value) ConvertToType(ref.Type) ref.Val {
+	return types.NewErr("a %s cannot be converted", strings.ToLower(x.name))
 }
 
-// Equal holds for the same thing.
-func (t thing) Equal(other ref.Val) ref.Val { return types.Bool(t.v == other.Value()) }
+// Equal reports whether other is the same object.
+func (x value) Equal(other ref.Val) ref.Val { return types.Bool(x.v == other.Value()) }
 
-// Type is the object's.
-func (t thing) Type() ref.Type { return types.NewObjectType(t.name) }
+// Type returns the object's type.
+func (x value) Type() ref.Type { return types.NewObjectType(x.name) }
 
-// Value is what attributes are read from.
-func (t thing) Value() any { return t.v }
+// Value returns the object that attributes are read from.
+func (x value) Value() any { return x.v }
 
-// sizes are what is thought possible of a host or request when an expression's cost is estimated.
+// sizes are the sizes of values that the estimate of an expression's cost assumes.
 type sizes struct{}
 
-// EstimateSize bounds a text, list or map.
+// EstimateSize returns the assumed largest size of a string, list or map.
 func (sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
-	most := uint64(64)
+	largest := uint64(64)
 	if n.Type() != nil && n.Type().Kind() == types.StringKind {
-		most = 256
+		largest = 256
 	}
 	if p := n.Path(); len(p) == 2 && p[1] == "traits" {
-		most = 256
+		largest = 256
 	}
-	return &cost.SizeEstimate{Min: 0, Max: most}
+	return &cost.SizeEstimate{Min: 0, Max: largest}
 }
 
-// EstimateCallCost leaves functions to the library's own figures.
+// EstimateCallCost returns nil: the cost of functions is the library's.
 func (sizes) EstimateCallCost(_, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
 	return nil
 }

@@ -1,9 +1,10 @@
-// Package expression provides scheduler filters and weighers that an operator writes in CEL. An expression reads a host
-// and a request, and nothing else: it cannot loop for ever, keep state or reach out.
+// Package expression provides scheduler filters and weighers that an operator writes in CEL, the Common Expression
+// Language. An expression reads a host and a request, and nothing else: it has no state, no input or output and no
+// unbounded loop.
 //
-// It is compiled and its types are checked at start. One that could become dear on a single host is refused then, and no evaluation may
-// go over the bound. One that fails on a request rejects the request with the reason: a rule that was skipped would let through what
-// it is there to stop.
+// Expressions are compiled and type-checked at start. An expression whose estimated cost on one host exceeds the bound
+// is rejected then, and an evaluation that exceeds it fails. If an evaluation fails, the request is rejected with the
+// reason: a filter that is skipped would allow what it exists to prevent.
 package expression
 
 import (
@@ -18,26 +19,27 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Config is the options, which [filter_scheduler] embeds.
+// Config has the options of this package, which are part of the section [filter_scheduler].
 type Config struct {
 	Filters  []string `conf:"expression_filter" multi:"true" help:"A filter of your own, as \"name: expression\" in CEL over host and request. The expression is true where the host will do; or it is a text that says why it will not, empty where it will. May be given several times; a line that begins with white space goes on with the one before. Example: licensed: request.image.properties.os_type != 'windows' || 'CUSTOM_WINDOWS' in host.traits"`
 	Weighers []string `conf:"expression_weigher" multi:"true" help:"A weigher of your own, as \"name multiplier: expression\". The expression is a number; hosts with a larger one are preferred, by the multiplier, which is 1 where it is left out. May be given several times. Example: fewest-servers -2.5: host.servers"`
 }
 
-// perHost bounds one evaluation, in CEL's units of cost; a comparison of two numbers costs one to three of them.
+// perHost bounds the cost of one evaluation, in CEL's units. A comparison of two numbers costs one to three units.
 const perHost = 20_000
 
-// rule is one compiled line.
+// rule is one compiled filter or weigher.
 type rule struct {
 	option, name string
 	multiplier   float64
 	program      cel.Program
-	text         bool // a filter that says why
+	text         bool // the filter returns a text: the reason, or empty if the host passes
 }
 
+// names matches the names that a filter or weigher may have.
 var names = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 
-// rules compiles the lines of an option. taken are names that may not be used again.
+// rules compiles the values of an option. taken are names that are in use.
 func rules(option string, lines []string, weigher bool, taken []string) ([]*rule, error) {
 	var rs []*rule
 	for _, line := range lines {
@@ -57,17 +59,17 @@ func rules(option string, lines []string, weigher bool, taken []string) ([]*rule
 	return rs, nil
 }
 
-// split reads "name: expression" or "name multiplier: expression".
+// split parses "name: expression" or "name multiplier: expression". It returns the expression.
 func split(option, line string, weigher bool) (*rule, string, error) {
 	head, text, ok := strings.Cut(line, ":")
 	r := &rule{option: option, multiplier: 1}
 	parts := strings.Fields(head)
-	most, form := 1, "name: expression"
+	words, form := 1, "name: expression"
 	if weigher {
-		most, form = 2, "name multiplier: expression"
+		words, form = 2, "name multiplier: expression"
 	}
 	text = strings.TrimSpace(text)
-	if !ok || len(parts) == 0 || len(parts) > most || text == "" || !names.MatchString(parts[0]) {
+	if !ok || len(parts) == 0 || len(parts) > words || text == "" || !names.MatchString(parts[0]) {
 		return nil, "", fault.Invalidf("%s: %q is not of the form \"%s\"", option, line, form)
 	}
 	r.name = parts[0]
@@ -80,6 +82,7 @@ func split(option, line string, weigher bool) (*rule, string, error) {
 	return r, text, nil
 }
 
+// compile compiles an expression and checks its type and cost.
 func (r *rule) compile(text string, weigher bool) error {
 	seen := &fields{}
 	env, err := environment(seen)
@@ -94,7 +97,7 @@ func (r *rule) compile(text string, weigher bool) error {
 		}
 		return fault.Invalidf("%s: %s does not compile:\n%s%s", r.option, r.name, issues.String(), hint)
 	}
-	if err := r.answers(ast.OutputType(), weigher); err != nil {
+	if err := r.checkType(ast.OutputType(), weigher); err != nil {
 		return err
 	}
 	cost, err := env.EstimateCost(ast, sizes{})
@@ -102,7 +105,8 @@ func (r *rule) compile(text string, weigher bool) error {
 		return err
 	}
 	if cost.Max > perHost {
-		return fault.Invalidf("%s: %s could cost %d units on one host, and %d are allowed: loops within loops are dear", r.option, r.name, cost.Max, perHost)
+		return fault.Invalidf("%s: %s could cost %d units on one host, and %d are allowed: loops within loops are dear",
+			r.option, r.name, cost.Max, perHost)
 	}
 	r.program, err = env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(perHost))
 	if err != nil {
@@ -111,8 +115,8 @@ func (r *rule) compile(text string, weigher bool) error {
 	return nil
 }
 
-// answers checks the type of the expression.
-func (r *rule) answers(t *cel.Type, weigher bool) error {
+// checkType checks the type of the expression's result.
+func (r *rule) checkType(t *cel.Type, weigher bool) error {
 	switch {
 	case weigher && (t.IsExactType(cel.IntType) || t.IsExactType(cel.DoubleType) || t.IsExactType(cel.UintType)):
 		return nil
@@ -124,5 +128,6 @@ func (r *rule) answers(t *cel.Type, weigher bool) error {
 	case t.IsExactType(cel.BoolType):
 		return nil
 	}
-	return fault.Invalidf("%s: %s must be true or false, or a text that says why not, and is of type %s", r.option, r.name, t)
+	return fault.Invalidf("%s: %s must be true or false, or a text that says why not, and is of type %s",
+		r.option, r.name, t)
 }

@@ -18,22 +18,26 @@ func host(name string, servers int) *snapshot.Host {
 	return &snapshot.Host{
 		Service: nova.Service{Host: name}, Node: nova.Node{Name: name + ".example", Type: "QEMU", Version: 7002000, CPUInfo: `{"arch":"x86_64","model":"EPYC"}`},
 		Zone: "east", Up: true, Load: nova.HostLoad{Servers: servers, Busy: 1},
-		Aggregates: []nova.Aggregate{{Name: "fast", Metadata: map[string]string{"ssd": "true", "rack": "a"}}, {Name: "rack-b", Metadata: map[string]string{"rack": "b"}}},
-		Provider: placement.ProviderState{Traits: []string{"HW_CPU_X86_AVX2", "CUSTOM_WINDOWS"}, Used: placement.Resources{placement.MemoryMB: 1024},
-			Inventories: map[string]placement.Inventory{placement.MemoryMB: {Total: 4096, AllocationRatio: 1}, placement.VCPU: {Total: 4, AllocationRatio: 4}}},
+		Aggregates: []nova.Aggregate{{Name: "fast", Metadata: map[string]string{"ssd": "true", "rack": "a"}},
+			{Name: "rack-b", Metadata: map[string]string{"rack": "b"}}},
+		Provider: placement.ProviderState{Traits: []string{"HW_CPU_X86_AVX2", "CUSTOM_WINDOWS"},
+			Used: placement.Resources{placement.MemoryMB: 1024},
+			Inventories: map[string]placement.Inventory{placement.MemoryMB: {Total: 4096, AllocationRatio: 1},
+				placement.VCPU: {Total: 4, AllocationRatio: 4}}},
 	}
 }
 
 func request() *snapshot.Request {
 	return &snapshot.Request{
-		Request: nova.Request{Server: "s1", Project: "p1", User: "u1", AZ: "east", Hints: map[string][]string{"near": {"a", "b"}},
+		Request: nova.Request{Server: "s1", Project: "p1", User: "u1", AZ: "east",
+			Hints:  map[string][]string{"near": {"a", "b"}},
 			Flavor: nova.Flavor{Name: "m1.small", VCPUs: 2, RAM: 2048, Disk: 10, ExtraSpecs: map[string]string{"tier": "gold"}},
 			Image:  nova.ImageMeta{ID: "i1", Properties: map[string]string{"os_type": "windows", "min": "3"}}},
 		Ask: nova.Ask{Resources: placement.Resources{placement.MemoryMB: 2048}, Required: []string{"HW_CPU_X86_AVX2"}},
 	}
 }
 
-// verdict is what one filter says of one host.
+// verdict returns the result of one filter for one host.
 func verdict(t *testing.T, text string, h *snapshot.Host) choose.Verdict {
 	t.Helper()
 	fs, err := expression.Filters(expression.Config{Filters: []string{"rule: " + text}}, nil)
@@ -47,7 +51,7 @@ func verdict(t *testing.T, text string, h *snapshot.Host) choose.Verdict {
 	return check(h)
 }
 
-func TestWhatExpressionsSee(t *testing.T) {
+func TestVariables(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`host.name == 'h1' && host.node == 'h1.example' && host.zone == request.zone`,
@@ -67,7 +71,7 @@ func TestWhatExpressionsSee(t *testing.T) {
 		`request.flavor.name.matches('^m[0-9]+') && request.flavor.vcpus == 2 && request.flavor.ram == 2048 && request.flavor.disk == 10`,
 		`request.flavor.ephemeral + request.flavor.swap == 0 && request.flavor.extra_specs.tier == 'gold'`,
 		`request.image.id == 'i1' && request.image.properties.os_type == 'windows' && int(request.image.properties.min) == 3`,
-		// What is not there reads as nothing, and can be told apart.
+		// Missing keys read as zero values, and has() tells them apart.
 		`host.free.CUSTOM_GPU == 0 && !('CUSTOM_GPU' in host.free) && !has(host.free.CUSTOM_GPU) && has(host.free.VCPU)`,
 		`request.image.properties.hw_none == '' && !has(request.image.properties.hw_none)`,
 		`size(host.metadata.none) == 0 && size(request.hints.none) == 0 && !('x' in request.hints.none)`,
@@ -81,7 +85,7 @@ func TestWhatExpressionsSee(t *testing.T) {
 	}
 }
 
-func TestRefusalsSayWhy(t *testing.T) {
+func TestDroppedHostsHaveAReason(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`host.servers < 3`: "does not pass the rule rule",
@@ -121,7 +125,8 @@ func TestEvaluationThatFailsRejectsTheRequest(t *testing.T) {
 
 func TestWeigherOrders(t *testing.T) {
 	t.Parallel()
-	ws, err := expression.Weighers(expression.Config{Weighers: []string{"fewest -2.5: host.servers", "half: host.free.MEMORY_MB / 2", "part: 0.5 * double(host.servers)"}})
+	ws, err := expression.Weighers(expression.Config{Weighers: []string{"fewest -2.5: host.servers",
+		"half: host.free.MEMORY_MB / 2", "part: 0.5 * double(host.servers)"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +154,7 @@ func TestWeigherOrders(t *testing.T) {
 	}
 }
 
-func TestLinesThatAreRefusedAtStart(t *testing.T) {
+func TestBadExpressionsAreRejectedAtStart(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct{ name, filter, weigher, want string }{
 		{"no name", "host.up", "", `is not of the form "name: expression"`},
@@ -162,10 +167,12 @@ func TestLinesThatAreRefusedAtStart(t *testing.T) {
 		{"field", "a: 'X' in host.trais", "", "ERROR: a:1:12: undefined field 'trais'\n | 'X' in host.trais\n | ...........^\na host has: name, node, zone"},
 		{"variable", "a: server.name == ''", "", "undeclared reference to 'server'"},
 		{"types", "a: host.name > 3", "", "no matching overload"},
-		{"number for a filter", "a: host.servers", "", "must be true or false, or a text that says why not, and is of type int"},
+		{"number for a filter", "a: host.servers", "",
+			"must be true or false, or a text that says why not, and is of type int"},
 		{"text for a weigher", "", "a: host.name", "must be a number, and is of type string"},
 		{"expression that knows no type", "a: dyn(host.servers)", "", "must be true or false"},
-		{"dear", "a: host.traits.all(a, host.traits.all(b, host.traits.all(c, a != b || b != c)))", "", "loops within loops are dear"},
+		{"dear", "a: host.traits.all(a, host.traits.all(b, host.traits.all(c, a != b || b != c)))", "",
+			"loops within loops are dear"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
@@ -175,29 +182,32 @@ func TestLinesThatAreRefusedAtStart(t *testing.T) {
 				_, err = expression.Weighers(expression.Config{Weighers: []string{x.weigher}})
 				option = "expression_weigher: "
 			}
-			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), x.want) || !strings.HasPrefix(err.Error(), option) {
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), x.want) ||
+				!strings.HasPrefix(err.Error(), option) {
 				t.Errorf("got %v, want %s", err, x.want)
 			}
 		})
 	}
-	if _, err := expression.Filters(expression.Config{Filters: []string{"a: host.up", "a: !host.up"}}, nil); !fault.Is(err, fault.Invalid) {
+	if _, err := expression.Filters(expression.Config{Filters: []string{"a: host.up", "a: !host.up"}}, nil); !fault.Is(err,
+		fault.Invalid) {
 		t.Errorf("a name used twice: %v", err)
 	}
 }
 
-// TestCostIsBoundedWhileItRuns gives a host more than the estimate thinks possible.
-func TestCostIsBoundedWhileItRuns(t *testing.T) {
+// TestCostIsBoundedDuringEvaluation has a host with larger values than the estimate assumes.
+func TestCostIsBoundedDuringEvaluation(t *testing.T) {
 	t.Parallel()
 	h := host("h1", 1)
 	for i := range 20_000 {
 		h.Provider.Traits = append(h.Provider.Traits, fmt.Sprint("CUSTOM_", i))
 	}
-	if v := verdict(t, `host.traits.exists(t, t == 'NONE')`, h); !fault.Is(v.Err, fault.NoValidHost) || !strings.Contains(v.Err.Error(), "cost limit") {
+	if v := verdict(t, `host.traits.exists(t, t == 'NONE')`, h); !fault.Is(v.Err, fault.NoValidHost) ||
+		!strings.Contains(v.Err.Error(), "cost limit") {
 		t.Errorf("got %+v", v)
 	}
 }
 
-func TestDocumentNamesEveryVariable(t *testing.T) {
+func TestDocumentationNamesEveryVariable(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../docs/scheduler-expressions.md")
 	if err != nil {
@@ -210,7 +220,7 @@ func TestDocumentNamesEveryVariable(t *testing.T) {
 	}
 }
 
-// BenchmarkTenThousandHosts is one request over a large cloud, by a simple rule and by one that loops.
+// BenchmarkTenThousandHosts measures one request on 10,000 hosts, with a simple expression and with one that loops.
 func BenchmarkTenThousandHosts(b *testing.B) {
 	hosts := make([]*snapshot.Host, 10_000)
 	for i := range hosts {
@@ -231,7 +241,8 @@ func BenchmarkTenThousandHosts(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			p := choose.Pipeline[*snapshot.Request, *snapshot.Host]{Filters: fs, Weighers: ws, Name: (*snapshot.Host).Name, Limit: 3}
+			p := choose.Pipeline[*snapshot.Request, *snapshot.Host]{Filters: fs, Weighers: ws,
+				Name: (*snapshot.Host).Name, Limit: 3}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, _, err := p.Run(request(), hosts); err != nil {

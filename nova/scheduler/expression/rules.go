@@ -13,14 +13,14 @@ import (
 )
 
 type (
-	// Filter is one rule, as the scheduler's own.
+	// Filter is a filter of the scheduler.
 	Filter = choose.Filter[*snapshot.Request, *snapshot.Host]
-	// Weigher is one score, as the scheduler's own.
+	// Weigher is a weigher of the scheduler.
 	Weigher = choose.Weigher[*snapshot.Request, *snapshot.Host]
 )
 
-// Filters compiles the filters, in the order they were given. A line that cannot be used is fault.Invalid and says where and why.
-// taken are the names of filters that exist.
+// Filters compiles the filters, in their order. It returns fault.Invalid with the position and reason for a bad
+// expression. taken are the names of the built-in filters.
 func Filters(c Config, taken []string) ([]Filter, error) {
 	rs, err := rules("expression_filter", c.Filters, false, taken)
 	var fs []Filter
@@ -30,7 +30,7 @@ func Filters(c Config, taken []string) ([]Filter, error) {
 	return fs, err
 }
 
-// Weighers compiles the weighers. A line that cannot be used is fault.Invalid.
+// Weighers compiles the weighers. It returns fault.Invalid with the position and reason for a bad expression.
 func Weighers(c Config) ([]Weigher, error) {
 	rs, err := rules("expression_weigher", c.Weighers, true, nil)
 	var ws []Weigher
@@ -40,11 +40,12 @@ func Weighers(c Config) ([]Weigher, error) {
 	return ws, err
 }
 
+// filter makes the filter for one request.
 func (r *rule) filter(q *snapshot.Request) (func(*snapshot.Host) choose.Verdict, error) {
-	at := &pair{request: q}
-	refused := choose.Drop("does not pass the rule %s", r.name)
+	vars := &variables{request: q}
+	rejected := choose.Drop("does not pass the rule %s", r.name)
 	return func(h *snapshot.Host) choose.Verdict {
-		v, err := r.eval(at, h)
+		v, err := r.eval(vars, h)
 		if err != nil {
 			return choose.Fail(err)
 		}
@@ -53,7 +54,7 @@ func (r *rule) filter(q *snapshot.Request) (func(*snapshot.Host) choose.Verdict,
 			if v {
 				return choose.Pass()
 			}
-			return refused
+			return rejected
 		case types.String:
 			if v == "" {
 				return choose.Pass()
@@ -64,10 +65,11 @@ func (r *rule) filter(q *snapshot.Request) (func(*snapshot.Host) choose.Verdict,
 	}, nil
 }
 
+// weigher makes the weigher for one request.
 func (r *rule) weigher(q *snapshot.Request) (func(*snapshot.Host) (float64, error), error) {
-	at := &pair{request: q}
+	vars := &variables{request: q}
 	return func(h *snapshot.Host) (float64, error) {
-		v, err := r.eval(at, h)
+		v, err := r.eval(vars, h)
 		if err != nil {
 			return 0, err
 		}
@@ -83,37 +85,38 @@ func (r *rule) weigher(q *snapshot.Request) (func(*snapshot.Host) (float64, erro
 	}, nil
 }
 
-func (r *rule) eval(at *pair, h *snapshot.Host) (ref.Val, error) {
-	at.host = h
-	v, _, err := r.program.Eval(at)
+// eval evaluates the expression for a host.
+func (r *rule) eval(vars *variables, h *snapshot.Host) (ref.Val, error) {
+	vars.host = h
+	v, _, err := r.program.Eval(vars)
 	if err != nil {
 		return nil, r.failed(h, err)
 	}
 	return v, nil
 }
 
-// failed is what the user of the server reads; only an operator can do something about it.
+// failed returns the error of an evaluation. The server's user reads it; only an operator can correct the expression.
 func (r *rule) failed(h *snapshot.Host, err error) error {
 	return fault.New(fault.NoValidHost, "No valid host was found. The operator's rule %s ([filter_scheduler] %s) cannot be evaluated for host %s: %v.",
 		r.name, r.option, h.Name(), err)
 }
 
-// pair is the variables of one evaluation.
-type pair struct {
+// variables are the variables of one evaluation.
+type variables struct {
 	request *snapshot.Request
 	host    *snapshot.Host
 }
 
-// ResolveName finds a variable.
-func (p *pair) ResolveName(name string) (any, bool) {
+// ResolveName returns a variable.
+func (v *variables) ResolveName(name string) (any, bool) {
 	switch name {
 	case "host":
-		return p.host, true
+		return v.host, true
 	case "request":
-		return p.request, true
+		return v.request, true
 	}
 	return nil, false
 }
 
-// Parent is nobody: there are no other variables.
-func (p *pair) Parent() interpreter.Activation { return nil }
+// Parent is nil: there are no other variables.
+func (v *variables) Parent() interpreter.Activation { return nil }

@@ -11,8 +11,8 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// table is a map whose missing keys read as 0, an empty text or an empty list, so that a rule needs no guard against hosts and images
-// that do not say; has() and in tell what is there. Either m is set, or find and all compute.
+// table is a map whose missing keys read as 0, an empty string or an empty list, so that an expression needs no test
+// for them; has() and in report whether a key exists. Either m is set, or find and all.
 type table[V any] struct {
 	m    map[string]V
 	find func(string) (V, bool)
@@ -27,7 +27,8 @@ var (
 	_ traits.Sizer       = table[string]{}
 )
 
-func (t table[V]) look(key ref.Val) (V, bool) {
+// lookup returns the value of a key.
+func (t table[V]) lookup(key ref.Val) (V, bool) {
 	k, _ := key.Value().(string)
 	if t.find != nil {
 		return t.find(k)
@@ -36,6 +37,7 @@ func (t table[V]) look(key ref.Val) (V, bool) {
 	return v, ok
 }
 
+// whole returns the map.
 func (t table[V]) whole() map[string]V {
 	if t.all != nil {
 		return t.all()
@@ -43,28 +45,28 @@ func (t table[V]) whole() map[string]V {
 	return t.m
 }
 
-// Get reads a key.
+// Get returns the value of a key, or a zero value.
 func (t table[V]) Get(key ref.Val) ref.Val {
-	v, _ := t.look(key)
+	v, _ := t.lookup(key)
 	return types.DefaultTypeAdapter.NativeToValue(v)
 }
 
-// IsSet is has(table.key).
+// IsSet implements has(table.key).
 func (t table[V]) IsSet(key ref.Val) ref.Val { return t.Contains(key) }
 
-// Contains is key in table.
+// Contains implements key in table.
 func (t table[V]) Contains(key ref.Val) ref.Val {
-	_, ok := t.look(key)
+	_, ok := t.lookup(key)
 	return types.Bool(ok)
 }
 
-// Iterator goes over the keys in order, so that an expression answers the same each time.
+// Iterator iterates over the keys in order, so that an expression always has the same result.
 func (t table[V]) Iterator() traits.Iterator {
 	keys := slices.Sorted(maps.Keys(t.whole()))
 	return types.DefaultTypeAdapter.NativeToValue(keys).(traits.Lister).Iterator()
 }
 
-// Size is how many keys there are.
+// Size returns the number of keys.
 func (t table[V]) Size() ref.Val { return types.Int(len(t.whole())) }
 
 // Equal compares with another table or a map literal.
@@ -75,18 +77,18 @@ func (t table[V]) Equal(other ref.Val) ref.Val {
 	return types.DefaultTypeAdapter.NativeToValue(t.whole()).Equal(other)
 }
 
-// ConvertToNative is not needed: nothing leaves an expression but its answer.
+// ConvertToNative always fails. No expression returns a map.
 func (t table[V]) ConvertToNative(to reflect.Type) (any, error) {
 	return nil, fmt.Errorf("a map is no %s", to)
 }
 
-// ConvertToType is not needed either.
+// ConvertToType always fails.
 func (t table[V]) ConvertToType(to ref.Type) ref.Val {
 	return types.NewErr("a map is no %s", to.TypeName())
 }
 
-// Type is that of a map.
+// Type returns the type of maps.
 func (t table[V]) Type() ref.Type { return types.MapType }
 
-// Value is the whole map.
+// Value returns the map.
 func (t table[V]) Value() any { return t.whole() }

@@ -10,7 +10,7 @@ import (
 	"hypernova/nova/scheduler/snapshot"
 )
 
-// object is a type of structure that expressions see.
+// object is a structure type of the language.
 type object struct {
 	name   string
 	fields []attribute
@@ -23,7 +23,7 @@ type attribute struct {
 	get  func(any) any
 }
 
-// of makes an attribute of objects that are a T here.
+// of makes an attribute of objects whose Go type is T.
 func of[T any](name string, t *cel.Type, get func(T) any) attribute {
 	return attribute{name, t, func(v any) any { return get(v.(T)) }}
 }
@@ -35,7 +35,7 @@ var (
 	lists   = cel.MapType(cel.StringType, texts)
 )
 
-// objects is all that an expression can see.
+// objects has all types and fields that an expression can read. docs/scheduler-expressions.md describes them.
 var objects = []object{
 	{"Host", []attribute{
 		of("name", cel.StringType, func(h *snapshot.Host) any { return h.Name() }),
@@ -56,7 +56,8 @@ var objects = []object{
 		}),
 		of("free", amounts, func(h *snapshot.Host) any { return inventory(h, h.Free) }),
 		of("metadata", lists, func(h *snapshot.Host) any { return metadata(h) }),
-		of("aggregates", cel.ListType(cel.ObjectType("Aggregate")), func(h *snapshot.Host) any { return pointers(h.Aggregates) }),
+		of("aggregates", cel.ListType(cel.ObjectType("Aggregate")),
+			func(h *snapshot.Host) any { return pointers(h.Aggregates) }),
 	}},
 	{"Aggregate", []attribute{
 		of("name", cel.StringType, func(a *nova.Aggregate) any { return a.Name }),
@@ -88,12 +89,13 @@ var objects = []object{
 	}},
 }
 
+// cpuText returns a string of the host's CPU description.
 func cpuText(h *snapshot.Host, key string) string {
 	s, _ := h.CPU()[key].(string)
 	return s
 }
 
-// inventory is an amount of each class that the host offers.
+// inventory returns an amount for each resource class that the host has.
 func inventory(h *snapshot.Host, amount func(string) int64) table[int64] {
 	return table[int64]{
 		find: func(class string) (int64, bool) {
@@ -110,7 +112,7 @@ func inventory(h *snapshot.Host, amount func(string) int64) table[int64] {
 	}
 }
 
-// metadata is the values that a host's aggregates give a key, which need not agree.
+// metadata returns the metadata of a host's aggregates. A key has the values of all aggregates, which may differ.
 func metadata(h *snapshot.Host) table[[]string] {
 	values := func(key string) ([]string, bool) {
 		var vs []string
@@ -142,7 +144,7 @@ func pointers(as []nova.Aggregate) []*nova.Aggregate {
 
 func texted(m map[string]string) table[string] { return table[string]{m: m} }
 
-// Names lists every variable and field ("host.name"), for documents.
+// Names returns every variable and field, such as "host.name". A test compares it with the documentation.
 func Names() []string {
 	var ns []string
 	for _, o := range objects {

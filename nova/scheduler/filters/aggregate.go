@@ -9,9 +9,10 @@ import (
 	"hypernova/oslo/choose"
 )
 
+// aggregateScope is the scope of extra specs that aggregateSpecs reads.
 const aggregateScope = "aggregate_instance_extra_specs:"
 
-// values of a metadata key over the aggregates a host is in.
+// values returns the values of a metadata key in the host's aggregates.
 func values(h *snapshot.Host, key string) []string {
 	var vs []string
 	for _, a := range h.Aggregates {
@@ -22,7 +23,8 @@ func values(h *snapshot.Host, key string) []string {
 	return vs
 }
 
-// aggregateSpecs keeps hosts whose aggregates' metadata match the flavor's extra specs (scoped, or bare names).
+// aggregateSpecs is AggregateInstanceExtraSpecsFilter: it passes hosts whose aggregates' metadata match the flavor's
+// extra specs that have aggregateScope or no scope.
 func aggregateSpecs(r *snapshot.Request) (check, error) {
 	want := map[string]string{}
 	for k, v := range r.Ask.Specs {
@@ -50,7 +52,8 @@ func aggregateSpecs(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-// aggregateImage keeps isolated hosts for images whose properties match their aggregates' metadata.
+// aggregateImage is AggregateImagePropertiesIsolation: it drops hosts whose aggregates' metadata have another value for
+// a property of the image.
 func aggregateImage(r *snapshot.Request) (check, error) {
 	return func(h *snapshot.Host) choose.Verdict {
 		for _, k := range slices.Sorted(maps.Keys(r.Image.Properties)) {
@@ -63,7 +66,8 @@ func aggregateImage(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-// aggregateProjects keeps hosts of aggregates with filter_tenant_id for those projects.
+// aggregateProjects is AggregateMultiTenancyIsolation: hosts in aggregates with filter_tenant_id* metadata are for the
+// projects that are listed there.
 func aggregateProjects(r *snapshot.Request) (check, error) {
 	return func(h *snapshot.Host) choose.Verdict {
 		var mine bool

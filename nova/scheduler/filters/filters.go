@@ -1,5 +1,5 @@
-// Package filters contains the built-in scheduler filters. A filter may only drop, with a reason a user can read; a
-// request it cannot understand it rejects, never skips.
+// Package filters contains the built-in scheduler filters, under nova's names. A filter passes a host or drops it with
+// a reason for the user. A filter that cannot interpret a request rejects the request.
 package filters
 
 import (
@@ -12,20 +12,20 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Filter is one rule.
+// Filter is a filter of the scheduler.
 type Filter = choose.Filter[*snapshot.Request, *snapshot.Host]
 
-// Config is the options of filters, which [filter_scheduler] embeds.
+// Config has the options of the filters, which are part of the section [filter_scheduler].
 type Config struct {
 	Enabled             []string `conf:"enabled_filters" default:"AvailabilityZoneFilter,ComputeFilter,ComputeCapabilitiesFilter,ImagePropertiesFilter,SameHostFilter,DifferentHostFilter" help:"Filters that drop hosts, in order."`
 	MaxInstancesPerHost int      `conf:"max_instances_per_host" default:"50" min:"1" help:"NumInstancesFilter: most servers of a host."`
 	MaxIOOpsPerHost     int      `conf:"max_io_ops_per_host" default:"8" min:"1" help:"IoOpsFilter: most servers of a host being built or rebooted."`
 }
 
-// check is what a filter makes for one request; nil lets all pass.
+// check tests a host for one request. A nil check passes every host.
 type check = func(*snapshot.Host) choose.Verdict
 
-// table is every rule an operator may enable, by nova's name.
+// table has every filter that enabled_filters may name.
 func table(c Config) map[string]func(*snapshot.Request) (check, error) {
 	return map[string]func(*snapshot.Request) (check, error){
 		"AllHostsFilter":                    func(*snapshot.Request) (check, error) { return nil, nil },
@@ -43,15 +43,15 @@ func table(c Config) map[string]func(*snapshot.Request) (check, error) {
 	}
 }
 
-// unconditional rules serve every request, whatever is enabled.
+// unconditional returns the filters that are always enabled.
 func unconditional() []Filter {
 	return []Filter{{Name: "RequestedHost", Make: requested}, {Name: "TriedHosts", Make: tried}}
 }
 
-// Known lists the names an operator may enable.
+// Known returns the names that enabled_filters may have.
 func Known() []string { return slices.Sorted(maps.Keys(table(Config{}))) }
 
-// Taken lists every name that stands in explanations.
+// Taken returns the names of all built-in filters. Expressions cannot use them.
 func Taken() []string {
 	names := append(Known(), "Resources")
 	for _, f := range unconditional() {
@@ -60,8 +60,9 @@ func Taken() []string {
 	return names
 }
 
-// New makes the filters of a scheduler: what the request says of hosts, then the enabled rules in their order, then resources.
-// forced is the shorter list for a request that an operator aims at a host.
+// New makes the filters of a scheduler: the unconditional ones, the enabled ones in their order, then resources. forced
+// is the list for requests in which an administrator names the host: only unconditional filters and resources. It
+// returns fault.Invalid for an unknown name.
 func New(c Config) (all, forced []Filter, err error) {
 	always := unconditional()
 	resources := Filter{Name: "Resources", Make: resources}
@@ -70,7 +71,8 @@ func New(c Config) (all, forced []Filter, err error) {
 	for _, name := range c.Enabled {
 		f, ok := known[name]
 		if !ok {
-			return nil, nil, fault.Invalidf("enabled_filters: no filter is called %q; there are: %s", name, strings.Join(Known(), ", "))
+			return nil, nil, fault.Invalidf("enabled_filters: no filter is called %q; there are: %s", name,
+				strings.Join(Known(), ", "))
 		}
 		all = append(all, Filter{Name: name, Make: f})
 	}

@@ -8,7 +8,7 @@ import (
 	"hypernova/oslo/choose"
 )
 
-// compute drops hosts whose agent is down or that an operator took out.
+// compute is ComputeFilter: it drops hosts whose nova-compute is down, disabled or forced down.
 func compute(r *snapshot.Request) (check, error) {
 	return func(h *snapshot.Host) choose.Verdict {
 		switch {
@@ -29,7 +29,7 @@ func compute(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-// requested keeps only the host and node an operator named.
+// requested passes only the host and node that an administrator named.
 func requested(r *snapshot.Request) (check, error) {
 	if r.Host == "" && r.Node == "" {
 		return nil, nil
@@ -45,7 +45,7 @@ func requested(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-// tried drops hosts that failed for this request before.
+// tried drops hosts on which an earlier attempt of this request failed.
 func tried(r *snapshot.Request) (check, error) {
 	if len(r.Exclude) == 0 {
 		return nil, nil
@@ -58,7 +58,7 @@ func tried(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-// zone keeps the availability zone that was asked for.
+// zone is AvailabilityZoneFilter: it passes hosts in the requested availability zone.
 func zone(r *snapshot.Request) (check, error) {
 	if r.AZ == "" {
 		return nil, nil
@@ -71,7 +71,7 @@ func zone(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-// sameHost keeps the hosts of the servers in the hint same_host.
+// sameHost is SameHostFilter: it passes the hosts of the servers in the hint same_host.
 func sameHost(r *snapshot.Request) (check, error) {
 	near := r.Hints["same_host"]
 	if len(near) == 0 {
@@ -87,7 +87,7 @@ func sameHost(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-// differentHost drops the hosts of the servers in the hint different_host.
+// differentHost is DifferentHostFilter: it drops the hosts of the servers in the hint different_host.
 func differentHost(r *snapshot.Request) (check, error) {
 	away := r.Hints["different_host"]
 	if len(away) == 0 {
@@ -103,6 +103,7 @@ func differentHost(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
+// numInstances is NumInstancesFilter: it drops hosts with limit servers or more.
 func numInstances(limit int) func(*snapshot.Request) (check, error) {
 	return func(*snapshot.Request) (check, error) {
 		if limit <= 0 {
@@ -117,6 +118,7 @@ func numInstances(limit int) func(*snapshot.Request) (check, error) {
 	}
 }
 
+// ioOps is IoOpsFilter: it drops hosts on which limit servers or more are being built or rebooted.
 func ioOps(limit int) func(*snapshot.Request) (check, error) {
 	return func(*snapshot.Request) (check, error) {
 		if limit <= 0 {

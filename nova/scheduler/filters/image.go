@@ -8,7 +8,7 @@ import (
 	"hypernova/oslo/choose"
 )
 
-// image keeps hosts that can run what the image says it is: architecture, hypervisor type, VM mode.
+// image is ImagePropertiesFilter: it passes hosts that support the image's architecture, hypervisor type and VM mode.
 func image(r *snapshot.Request) (check, error) {
 	p := r.Image.Properties
 	arch := canonical(first(p, "hw_architecture", "architecture"))
@@ -31,6 +31,7 @@ func image(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
+// first returns the first of the properties that is set.
 func first(p map[string]string, names ...string) string {
 	for _, n := range names {
 		if v := p[n]; v != "" {
@@ -40,7 +41,7 @@ func first(p map[string]string, names ...string) string {
 	return ""
 }
 
-// canonical maps the names an architecture goes by to one.
+// canonical returns the canonical name of a processor architecture.
 func canonical(arch string) string {
 	switch a := strings.ToLower(arch); a {
 	case "amd64", "x64", "x86-64":
@@ -56,7 +57,7 @@ func canonical(arch string) string {
 	}
 }
 
-// architectures a host runs, its own first; none when the driver does not say.
+// architectures returns the architectures that a host can run, its own first. It is empty if the driver reports none.
 func architectures(h *snapshot.Host) []string {
 	own, _ := h.CPU()["arch"].(string)
 	switch own = canonical(own); own {
@@ -69,7 +70,7 @@ func architectures(h *snapshot.Host) []string {
 	}
 }
 
-// kinds of guests a hypervisor takes: QEMU runs what is made for KVM too.
+// kinds returns the hypervisor types of images that a host can run. QEMU also runs images for KVM, and the reverse.
 func kinds(h *snapshot.Host) []string {
 	k := strings.ToLower(h.Node.Type)
 	if k == "qemu" || k == "kvm" {

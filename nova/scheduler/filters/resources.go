@@ -9,9 +9,12 @@ import (
 	"hypernova/placement"
 )
 
-var units = map[string]string{placement.MemoryMB: "MiB of memory", placement.DiskGB: "GiB of disk", placement.VCPU: "vCPUs"}
+// units are the names of resource classes in messages to users.
+var units = map[string]string{placement.MemoryMB: "MiB of memory", placement.DiskGB: "GiB of disk",
+	placement.VCPU: "vCPUs"}
 
-// resources drops hosts without the traits or the room: what placement would refuse to claim.
+// resources drops hosts that lack required traits, have forbidden ones, or have too few free resources: placement would
+// reject a claim on them.
 func resources(r *snapshot.Request) (check, error) {
 	classes := slices.Sorted(maps.Keys(r.Ask.Resources))
 	return func(h *snapshot.Host) choose.Verdict {
@@ -24,7 +27,7 @@ func resources(r *snapshot.Request) (check, error) {
 			}
 		}
 		for _, class := range classes {
-			if v := room(h, class, r.Ask.Resources[class]); !v.Pass {
+			if v := capacity(h, class, r.Ask.Resources[class]); !v.Pass {
 				return v
 			}
 		}
@@ -32,7 +35,8 @@ func resources(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-func room(h *snapshot.Host, class string, n int64) choose.Verdict {
+// capacity checks that a host can allocate n of a resource class.
+func capacity(h *snapshot.Host, class string, n int64) choose.Verdict {
 	unit := units[class]
 	if unit == "" {
 		unit = class

@@ -12,7 +12,8 @@ import (
 	"hypernova/placement"
 )
 
-// capabilities compares extra specs "capabilities:NAME" (or a bare NAME of something hosts have) with what the hypervisor reports.
+// capabilities is ComputeCapabilitiesFilter: it compares the extra specs capabilities:NAME, and NAME without a scope if
+// hosts report it, with what the hypervisor reports.
 func capabilities(r *snapshot.Request) (check, error) {
 	type spec struct {
 		path []string
@@ -48,23 +49,23 @@ func capabilities(r *snapshot.Request) (check, error) {
 	}, nil
 }
 
-// capability finds what a host says of itself under nova's names.
+// capability returns a capability of a host by nova's name for it.
 func capability(h *snapshot.Host, path []string) (string, bool) {
 	if len(path) > 1 {
 		if path[0] != "cpu_info" {
 			return "", false
 		}
-		var at any = h.CPU()
+		var value any = h.CPU()
 		for _, p := range path[1:] {
-			m, ok := at.(map[string]any)
+			m, ok := value.(map[string]any)
 			if !ok {
 				return "", false
 			}
-			if at, ok = m[p]; !ok {
+			if value, ok = m[p]; !ok {
 				return "", false
 			}
 		}
-		return fmt.Sprint(at), true
+		return fmt.Sprint(value), true
 	}
 	switch path[0] {
 	case "host":
@@ -93,8 +94,9 @@ func capability(h *snapshot.Host, path []string) (string, bool) {
 	return "", false
 }
 
-// Match compares a value with an extra spec's: an operator and operands, or a plain text that must be equal. Operators: = (at least),
-// == != >= <= on numbers, s== s!= s< s<= s> s>= on texts, <in> a part of the text, <all-in> all words, <or> alternatives.
+// Match reports whether a value satisfies an extra spec: an operator with operands, or a text that must be equal. The
+// operators are nova's (extra_specs_ops): = (at least), ==, !=, >= and <= on numbers; s==, s!=, s<, s<=, s> and s>= on
+// strings; <in> substring; <all-in> all of several substrings; <or> one of several values.
 func Match(have, want string) bool {
 	words := strings.Fields(want)
 	if len(words) == 0 {
@@ -141,6 +143,7 @@ func Match(have, want string) bool {
 	return have == want
 }
 
+// numbers compares two numbers. It is false if one is not a number.
 func numbers(a, b string, ok func(a, b float64) bool) bool {
 	x, err := strconv.ParseFloat(a, 64)
 	y, err2 := strconv.ParseFloat(b, 64)

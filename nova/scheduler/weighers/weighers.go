@@ -1,5 +1,5 @@
-// Package weighers contains the built-in scheduler weighers. Scores are brought to 0..1 over those hosts and
-// multiplied.
+// Package weighers contains the built-in scheduler weighers, under nova's names. The scheduler normalises the scores of
+// the remaining hosts to 0..1 and adds them, each times its multiplier.
 package weighers
 
 import (
@@ -8,10 +8,11 @@ import (
 	"hypernova/placement"
 )
 
-// Weigher is one score.
+// Weigher is a weigher of the scheduler.
 type Weigher = choose.Weigher[*snapshot.Request, *snapshot.Host]
 
-// Config is the multipliers, which [filter_scheduler] embeds. Positive prefers large scores, negative small ones; 0 leaves the score out.
+// Config has the multipliers of the weighers, which are part of the section [filter_scheduler]. A positive multiplier
+// prefers hosts with a high score, a negative one hosts with a low score; 0 disables the weigher.
 type Config struct {
 	RAM   float64 `conf:"ram_weight_multiplier" default:"1.0" help:"Weight of free memory; negative stacks servers."`
 	CPU   float64 `conf:"cpu_weight_multiplier" default:"1.0" help:"Weight of free vCPUs; negative stacks servers."`
@@ -19,7 +20,7 @@ type Config struct {
 	IOOps float64 `conf:"io_ops_weight_multiplier" default:"-1.0" help:"Weight of servers being built or rebooted; negative prefers quiet hosts."`
 }
 
-// table is every score, with its multiplier.
+// table has every weigher with its multiplier.
 func table(c Config) []Weigher {
 	return []Weigher{
 		{Name: "RAMWeigher", Multiplier: c.RAM, Score: free(placement.MemoryMB)},
@@ -29,7 +30,7 @@ func table(c Config) []Weigher {
 	}
 }
 
-// New makes the weighers that have a say.
+// New returns the weighers whose multiplier is not 0.
 func New(c Config) []Weigher {
 	var ws []Weigher
 	for _, w := range table(c) {
@@ -40,8 +41,10 @@ func New(c Config) []Weigher {
 	return ws
 }
 
+// free scores a host by its free amount of a resource class.
 func free(class string) func(*snapshot.Request, *snapshot.Host) float64 {
 	return func(_ *snapshot.Request, h *snapshot.Host) float64 { return float64(h.Free(class)) }
 }
 
+// busy scores a host by the number of servers that are being built or rebooted on it.
 func busy(_ *snapshot.Request, h *snapshot.Host) float64 { return float64(h.Load.Busy) }

@@ -199,7 +199,7 @@ func (d *Driver) Init(ctx context.Context) error {
 		return err
 	}
 	if m := (kvm.Probe{}).Misplaced(); m != "" {
-		d.c.Log.LogAttrs(ctx, slog.LevelWarn, "KVM is not usable", slog.String("cause", m))
+		d.c.Log.LogAttrs(ctx, slog.LevelWarn, "permissions of the KVM device are wrong", slog.String("reason", m))
 	}
 	cache := "none"
 	if !directIO(d.c.InstancesPath) {
@@ -208,7 +208,7 @@ func (d *Driver) Init(ctx context.Context) error {
 	d.mu.Lock()
 	d.host.Accel, d.accel, d.host.Cache = accel, why, cache
 	d.mu.Unlock()
-	d.c.Log.LogAttrs(ctx, slog.LevelInfo, "hypervisor ready", slog.String("accelerator", accel), slog.String("cause", why),
+	d.c.Log.LogAttrs(ctx, slog.LevelInfo, "hypervisor ready", slog.String("accelerator", accel), slog.String("reason", why),
 		slog.String("uri", d.c.URI))
 	return nil
 }
