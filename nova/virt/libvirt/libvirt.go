@@ -208,7 +208,8 @@ func (d *Driver) Init(ctx context.Context) error {
 	d.mu.Lock()
 	d.host.Accel, d.accel, d.host.Cache = accel, why, cache
 	d.mu.Unlock()
-	d.c.Log.LogAttrs(ctx, slog.LevelInfo, "hypervisor ready", slog.String("accelerator", accel), slog.String("reason", why),
+	d.c.Log.LogAttrs(ctx, slog.LevelInfo, "hypervisor ready", slog.String("accelerator", accel),
+		slog.String("reason", why),
 		slog.String("uri", d.c.URI))
 	return nil
 }
