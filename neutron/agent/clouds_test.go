@@ -9,7 +9,8 @@ import (
 	"hypernova/neutron"
 )
 
-// TestTwoCloudsOnOneMachine: equal addresses, other rules. What one cloud does, clearing its host included, the other's guests do not notice.
+// TestTwoCloudsOnOneMachine: equal addresses, other rules. What one cloud does, clearing its host included, the other's
+// guests do not notice.
 func TestTwoCloudsOnOneMachine(t *testing.T) {
 	t.Parallel()
 	one := newTestHost(t, newController(), Config{Host: "one", Owner: 1})

@@ -12,7 +12,8 @@ import (
 	"hypernova/neutron"
 )
 
-// TestFloodOfOneGuestIsItsOwn: one guest asks for addresses and opens connections as fast as it can; its neighbour gets its address and its metadata.
+// TestFloodOfOneGuestIsItsOwn: one guest asks for addresses and opens connections as fast as it can; its neighbour gets
+// its address and its metadata.
 func TestFloodOfOneGuestIsItsOwn(t *testing.T) {
 	t.Parallel()
 	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ami-id")) }))

@@ -12,7 +12,8 @@ import (
 	"hypernova/oslo/service"
 )
 
-// membership is kept by neutron-server: to it a member is known by its host, and each heartbeat says all there is to say.
+// membership is kept by neutron-server: to it a member is known by its host, and each heartbeat says all there is to
+// say.
 type membership struct{ a *agent }
 
 // Join makes the agents of this host known.

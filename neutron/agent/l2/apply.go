@@ -45,6 +45,7 @@ const (
 type Reconciler struct {
 	kernel Kernel
 	set    Settings
+	parts  []Part
 	log    *slog.Logger
 
 	tables nft.Tables    // applied last; nil: not known
@@ -64,19 +65,20 @@ type Reconciler struct {
 
 // New makes the reconciler of a host.
 func New(k Kernel, set Settings, log *slog.Logger) *Reconciler {
-	return &Reconciler{kernel: k, set: set, log: log, plugged: map[string]bool{}, lost: map[string]bool{},
+	return &Reconciler{kernel: k, set: set, parts: Parts(), log: log, plugged: map[string]bool{}, lost: map[string]bool{},
 		refusals: map[string]time.Time{}}
 }
 
-// Apply makes the host as the state says. What fails for one port or network does not hold up the others: it is in the result
-// and is tried again by the next Apply. An error means that the host could not be read or its filter not be set; then nothing was plugged in.
+// Apply makes the host as the state says. What fails for one port or network does not hold up the others: it is in the
+// result and is tried again by the next Apply. An error means that the host could not be read or its filter not be set;
+// then nothing was plugged in.
 func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result, error) {
 	began := time.Now()
 	have, err := r.kernel.Snapshot()
 	if err != nil {
 		return Result{}, err
 	}
-	plan := Make(state, Zones(state.Networks, have, r.set.Owner), r.set)
+	plan := Make(state, Zones(state.Networks, have, r.set.Owner), r.set, r.parts)
 	res := Result{Down: map[string]string{}, Spaces: map[string]Condition{}}
 	maps.Copy(res.Down, plan.Refused)
 	maps.Copy(res.Down, plan.Down)
@@ -122,7 +124,8 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 	return res, nil
 }
 
-// run carries out steps. A tap whose bridge or namespace failed is not plugged in; one that shall be down anyway is made.
+// run carries out steps. A tap whose bridge or namespace failed is not plugged in; one that shall be down anyway is
+// made.
 func (r *Reconciler) run(steps []Step, res *Result) {
 	began := time.Now()
 	maps.DeleteFunc(r.refusals, func(_ string, at time.Time) bool { return began.Sub(at) >= tellEvery })

@@ -2,6 +2,7 @@ package l2
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,29 +25,40 @@ type Steps struct {
 // Empty reports that the host is as planned.
 func (s Steps) Empty() bool { return len(s.Unplug)+len(s.Build)+len(s.Clear) == 0 }
 
-// Diff compares. It is a pure function of both.
+// Diff compares a plan with a host. It is a pure function of both.
 func Diff(p Plan, have netdev.Snapshot) Steps {
 	var s Steps
+	for _, compare := range comparisons() {
+		compare(&s, p, have)
+	}
+	return s
+}
+
+// comparisons are the comparisons per kind of object, in the order in which their steps are carried out within a stage.
+func comparisons() []func(s *Steps, p Plan, have netdev.Snapshot) {
+	return []func(s *Steps, p Plan, have netdev.Snapshot){
+		func(s *Steps, p Plan, have netdev.Snapshot) { s.links(p, have, isBridge) },
+		(*Steps).spaces,
+		func(s *Steps, p Plan, have netdev.Snapshot) { s.links(p, have, isPort) },
+		(*Steps).entries,
+		(*Steps).unwanted,
+	}
+}
+
+func isBridge(l netdev.Link) bool { return l.Kind == netdev.Bridge }
+func isPort(l netdev.Link) bool   { return l.Kind != netdev.Bridge }
+
+// unwanted removes the links that are not planned, ports of bridges before bridges.
+func (s *Steps) unwanted(p Plan, have netdev.Snapshot) {
 	wanted := map[string]bool{}
 	for _, sp := range p.Spaces {
 		wanted[sp.Outside] = true
 	}
-	bridges := func(l netdev.Link) bool { return l.Kind == netdev.Bridge }
-	ports := func(l netdev.Link) bool { return l.Kind != netdev.Bridge }
 	for _, l := range p.Links {
 		wanted[l.Name] = true
 	}
-	s.links(p, have, bridges)
-	s.spaces(p, have)
-	s.links(p, have, ports)
-	s.entries(p, have)
-
-	names := make([]string, 0, len(have.Links))
-	for name := range have.Links {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int { // ports of bridges before bridges
-		return cmp.Or(-boolCompare(ports(have.Links[a]), ports(have.Links[b])), cmp.Compare(a, b))
+	names := slices.SortedFunc(maps.Keys(have.Links), func(a, b string) int {
+		return cmp.Or(-boolCompare(isPort(have.Links[a]), isPort(have.Links[b])), cmp.Compare(a, b))
 	})
 	for _, name := range names {
 		if wanted[name] {
@@ -59,7 +71,6 @@ func Diff(p Plan, have netdev.Snapshot) Steps {
 			s.Clear = append(s.Clear, step)
 		}
 	}
-	return s
 }
 
 func boolCompare(a, b bool) int {

@@ -1,9 +1,19 @@
 // Package l2 reconciles a host's bridges, taps, tunnels and packet filter with the state that neutron-server sends.
 //
-// It is a reconciler: Make turns the server's state into a Plan, Diff compares that with what the kernel has, and Apply carries out the
-// difference. It keeps nothing that a restart would lose: after one, the first Apply finds everything in place and changes nothing, so no flow is
-// interrupted. Whatever has a name of the agent's making and is not in the plan is removed.
+// It plans, compares and applies:
 //
-// A guest is never connected unfiltered: what goes is unplugged before its rules go, and what comes is plugged in after its
-// rules came.
+//	Part   plans one concern: bridges, DHCP namespaces, tunnels, taps, packet filter (part_*.go)
+//	Make   gives each section of the server's state to each part, and collects a Plan
+//	Diff   compares the Plan with what the kernel has, per kind of object
+//	Apply  carries out the difference
+//
+// A new concern, such as routers or QoS, is a Part in a file of its own and a line in Parts. If it needs a new kind of
+// kernel object, that is a field of Plan and of netdev.Snapshot, a comparison in comparisons, and verbs of netdev.Op.
+//
+// The package keeps no state that a restart would lose: after one, the first Apply finds everything in place and
+// changes nothing, so no connection is interrupted. An object that has a name of the agent's making and is not in the
+// plan is removed.
+//
+// A guest is never connected unfiltered: a port is unplugged before its rules are removed, and plugged in after its
+// rules are loaded.
 package l2

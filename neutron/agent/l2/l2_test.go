@@ -3,6 +3,7 @@ package l2
 import (
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func mustApply(t *testing.T, r *Reconciler, s neutron.HostState) Result {
 func settled(t *testing.T, m *model, s neutron.HostState) {
 	t.Helper()
 	have, _ := m.Snapshot()
-	plan := Make(s, Zones(s.Networks, have, settings.Owner), settings)
+	plan := Make(s, Zones(s.Networks, have, settings.Owner), settings, Parts())
 	if steps := Diff(plan, have); !steps.Empty() {
 		t.Fatalf("not as planned: %v", steps)
 	}
@@ -265,7 +266,8 @@ func TestTunnelIsRebuiltWhenItsEndMoves(t *testing.T) {
 	settled(t, m, s)
 }
 
-// TestZonesOfTwoClouds: connections of one cloud are never mixed with, or judged by the rules of, another on the same host.
+// TestZonesOfTwoClouds: connections of one cloud are never mixed with, or judged by the rules of, another on the same
+// host.
 func TestZonesOfTwoClouds(t *testing.T) {
 	t.Parallel()
 	const one, other = 5, 5 + blocks // with the same block
@@ -301,5 +303,28 @@ func TestZonesOfTwoClouds(t *testing.T) {
 	}
 	if outside(firstZone(other)+900) || !outside(firstZone(other)+blockSize) || !outside(1) {
 		t.Error("of zones without a network, those in the cloud's block and no others are judged")
+	}
+}
+
+// A part that is added is planned, applied and removed like the others, and none of them knows it.
+func TestPartOfItsOwn(t *testing.T) {
+	t.Parallel()
+	m := newModel()
+	r := reconciler(m)
+	mustApply(t, r, state(2))
+	gateway := netip.MustParseAddr("10.0.0.1")
+	r.parts = append(r.parts, Part{Name: "gateway", Network: func(p *Plan, n *Network, _ Settings) {
+		p.Neighbours = append(p.Neighbours, netdev.Neighbour{Dev: n.Bridge, IP: gateway, MAC: n.DHCPMAC})
+	}})
+	const entry = "neighbour brq00010000-00 10.0.0.1 fa:16:3e:00:00:02"
+	for _, step := range []struct {
+		parts []Part
+		want  []string
+	}{{r.parts, []string{"add " + entry}}, {r.parts, nil}, {Parts(), []string{"remove " + entry}}} {
+		m.events, r.parts = nil, step.parts
+		mustApply(t, r, state(2))
+		if d := cmp.Diff(step.want, m.events, cmpopts.EquateEmpty()); d != "" {
+			t.Error(d)
+		}
 	}
 }

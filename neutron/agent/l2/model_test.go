@@ -131,7 +131,8 @@ func uuid(kind, i int) string {
 	return fmt.Sprintf("%04x%04x-00%02x-4000-8000-000000000000", kind, i, i%256)
 }
 
-// state makes networks with ports: counts[i] ports on network i, a network with an odd number has ports on another host too.
+// state makes networks with ports: counts[i] ports on network i, a network with an odd number has ports on another host
+// too.
 func state(counts ...int) neutron.HostState {
 	var s neutron.HostState
 	for i, count := range counts {

@@ -1,6 +1,7 @@
 package l2
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -22,7 +23,7 @@ type Settings struct {
 	Mode         nft.Mode
 }
 
-// Plan is what a host must have.
+// Plan is what a host must have. Parts add to it; Diff compares it with the kernel.
 type Plan struct {
 	Links      []netdev.Link // in an order in which they can be made
 	Spaces     []netdev.Space
@@ -36,59 +37,80 @@ type Plan struct {
 	users   map[string][]string // ids of ports by the name of the link or namespace that they need
 }
 
-// MetadataIP is where guests read their metadata.
-var metadataPrefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{169, 254, 169, 254}), 32)
+// Part plans one concern of a host's state, such as its tunnels. It adds to the plan what the kernel must have for a
+// section, and knows the other parts by the network's fields only. A function that is nil plans nothing.
+type Part struct {
+	Name    string
+	Network func(p *Plan, n *Network, set Settings)          // for each network that the host can carry
+	Group   func(p *Plan, g neutron.HostGroup, set Settings) // for each security group
+}
 
-// Make plans a host's state. zones has a conntrack zone for each network.
-func Make(state neutron.HostState, zones map[string]uint16, set Settings) Plan {
-	p := Plan{Refused: map[string]string{}, Down: map[string]string{}, users: map[string][]string{}, Rules: nft.Ruleset{Mode: set.Mode, Owner: set.Owner}}
-	var tunnels, taps []netdev.Link
-	for _, n := range state.Networks {
-		guests := p.guests(n)
-		if why := refuse(n, set); why != "" {
-			for _, g := range guests {
+// Network is the section of a network that the host can carry, with what its parts have planned so far.
+type Network struct {
+	neutron.HostNetwork
+	Guests []neutron.PortInfo // the ports that get a device here
+	Zone   uint16             // of connection tracking
+	Bridge string             // name
+	DHCP   string             // name of the bridge's port to the DHCP namespace; empty: none
+	Tunnel string             // name of the tunnel device; empty: none
+}
+
+// Parts are the parts of a host's plan, in the order in which they plan a section. A part may use what an earlier one
+// has noted in the Network.
+func Parts() []Part {
+	return []Part{bridges(), dhcpSpaces(), tunnels(), taps(), rules()}
+}
+
+// Make plans a host's state, section by section. zones has a conntrack zone for each network.
+func Make(state neutron.HostState, zones map[string]uint16, set Settings, parts []Part) Plan {
+	p := Plan{Refused: map[string]string{}, Down: map[string]string{}, users: map[string][]string{},
+		Rules: nft.Ruleset{Mode: set.Mode, Owner: set.Owner}}
+	for _, section := range state.Networks {
+		n := Network{HostNetwork: section, Guests: p.guests(section), Zone: zones[section.ID],
+			Bridge: netdev.BridgeName(section.ID)}
+		if why := refuse(section, set); why != "" {
+			for _, g := range n.Guests {
 				p.Refused[g.ID] = why
 			}
 			continue
 		}
-		bridge := netdev.BridgeName(n.ID)
-		rules := nft.Network{ID: n.ID, Bridge: bridge, Zone: zones[n.ID]}
-		p.Links = append(p.Links, netdev.Link{Name: bridge, Kind: netdev.Bridge, MTU: mtu(n), Up: true, Note: note(zones[n.ID])})
-		if sp, ok := space(n, set); ok {
-			p.Spaces = append(p.Spaces, sp)
-			rules.DHCP = sp.Outside
-		}
-		if n.Type == "vxlan" && (len(n.Remote) > 0 || set.TunnelAlways) {
-			rules.Tunnel = netdev.TunnelName(n.Segment)
-			tunnels = append(tunnels, netdev.Link{Name: rules.Tunnel, Kind: netdev.Tunnel, MTU: mtu(n), Master: bridge, Up: true, VNI: n.Segment, Local: set.TunnelIP, Port: set.TunnelPort})
-			p.remotes(n, bridge, rules.Tunnel, set.TunnelIP)
-		}
-		p.Rules.Networks = append(p.Rules.Networks, rules)
-		for _, g := range guests {
-			tap := netdev.Link{Name: device(g), Kind: netdev.Tap, MTU: mtu(n), Master: bridge, Up: g.AdminUp}
-			taps = append(taps, tap)
-			p.Rules.Ports = append(p.Rules.Ports, filter(g))
-			for _, needed := range []string{bridge, set.SpaceName(n.ID), rules.Tunnel, tap.Name} {
-				p.users[needed] = append(p.users[needed], g.ID)
-			}
-			if g.AdminUp {
-				p.Ports = append(p.Ports, g.ID)
-			} else {
-				p.Down[g.ID] = "the port is administratively down"
+		for _, part := range parts {
+			if part.Network != nil {
+				part.Network(&p, &n, set)
 			}
 		}
 	}
-	p.Links = append(append(p.Links, tunnels...), taps...)
 	for _, g := range state.Groups {
-		if identifier(g.ID) {
-			p.Rules.Groups = append(p.Rules.Groups, g)
+		for _, part := range parts {
+			if part.Group != nil {
+				part.Group(&p, g, set)
+			}
 		}
 	}
+	slices.SortStableFunc(p.Links, func(a, b netdev.Link) int { return cmp.Compare(stage(a), stage(b)) })
 	return p
 }
 
-// guests are the ports of a network that get a tap; those that make no sense are refused, so that one of them cannot spoil the
-// ruleset of all.
+// stage orders links: a bridge is made before its ports, and guests' devices last.
+func stage(l netdev.Link) int {
+	switch l.Kind {
+	case netdev.Bridge:
+		return 0
+	case netdev.Tap:
+		return 2
+	}
+	return 1
+}
+
+// need notes that a network's guests depend on a link or namespace: if it cannot be made, they are down.
+func (p *Plan) need(name string, guests []neutron.PortInfo) {
+	for _, g := range guests {
+		p.users[name] = append(p.users[name], g.ID)
+	}
+}
+
+// guests are the ports of a network that get a tap; those that make no sense are refused, so that one of them cannot
+// spoil the ruleset of all.
 func (p *Plan) guests(n neutron.HostNetwork) []neutron.PortInfo {
 	var out []neutron.PortInfo
 	for _, port := range n.Ports {
@@ -128,99 +150,10 @@ func identifier(id string) bool {
 	return len(id) >= 11 && len(id) <= 64 && strings.Trim(id, "0123456789abcdefABCDEF-") == ""
 }
 
-func device(p neutron.PortInfo) string {
-	if p.Device != "" {
-		return p.Device
-	}
-	return netdev.TapName(p.ID)
-}
-
 // mtu is the network's, within what IPv4 guests can live with.
 func mtu(n neutron.HostNetwork) int {
 	if n.MTU < 68 {
 		return 1500
 	}
 	return n.MTU
-}
-
-// space is the network's namespace, where the server gave it an address on this host.
-func space(n neutron.HostNetwork, set Settings) (netdev.Space, bool) {
-	s := netdev.Space{
-		Name: set.SpaceName(n.ID), Outside: netdev.OutsideName(n.ID), Inside: netdev.InsideName(n.ID),
-		Master: netdev.BridgeName(n.ID), MAC: strings.ToLower(n.DHCPMAC), MTU: mtu(n),
-	}
-	four := false
-	for _, f := range n.DHCPIP {
-		for _, sub := range n.Subnets {
-			if sub.ID == f.Subnet && f.IP.IsValid() {
-				s.Addrs = append(s.Addrs, netip.PrefixFrom(f.IP.Unmap(), sub.CIDR.Bits()))
-				four = four || f.IP.Unmap().Is4()
-			}
-		}
-	}
-	if four {
-		s.Addrs = append(s.Addrs, metadataPrefix)
-	}
-	slices.SortFunc(s.Addrs, netip.Prefix.Compare)
-	return s, len(s.Addrs) > 0
-}
-
-// remotes plans how frames reach ports on other hosts: known MACs to their host alone, broadcasts to each host of the network once.
-func (p *Plan) remotes(n neutron.HostNetwork, bridge, tunnel string, own netip.Addr) {
-	hosts := map[netip.Addr]bool{}
-	for _, r := range n.Remote {
-		mac, err := net.ParseMAC(r.MAC)
-		if err != nil || !r.Host.IsValid() || r.Host == own {
-			continue
-		}
-		p.Forwards = append(p.Forwards, netdev.Forward{Dev: tunnel, MAC: mac.String(), To: r.Host})
-		if !hosts[r.Host] {
-			hosts[r.Host] = true
-			p.Forwards = append(p.Forwards, netdev.Forward{Dev: tunnel, MAC: netdev.FloodMAC, To: r.Host})
-		}
-		for _, ip := range r.IPs {
-			if ip.Unmap().Is4() {
-				p.Neighbours = append(p.Neighbours, netdev.Neighbour{Dev: bridge, IP: ip.Unmap(), MAC: mac.String()})
-			}
-		}
-	}
-}
-
-// filter is a port as the packet filter sees it.
-func filter(p neutron.PortInfo) nft.Port {
-	mac := strings.ToLower(p.MAC)
-	out := nft.Port{ID: p.ID, Network: p.Network, Device: device(p), MAC: mac, Secure: p.PortSecurity}
-	for _, f := range p.FixedIPs {
-		if ip := f.IP.Unmap(); ip.IsValid() {
-			out.Sources = append(out.Sources, nft.Source{MAC: mac, IP: netip.PrefixFrom(ip, ip.BitLen())})
-		}
-	}
-	for _, a := range p.AddressPairs {
-		prefix, ok := parse(a.IP)
-		if !ok {
-			continue
-		}
-		s := nft.Source{MAC: mac, IP: prefix}
-		if m, err := net.ParseMAC(a.MAC); err == nil {
-			s.MAC = m.String()
-		}
-		out.Sources = append(out.Sources, s)
-	}
-	for _, g := range p.SecurityGroups {
-		if identifier(g) {
-			out.Groups = append(out.Groups, g)
-		}
-	}
-	return out
-}
-
-func parse(text string) (netip.Prefix, bool) {
-	if p, err := netip.ParsePrefix(text); err == nil {
-		return p.Masked(), true
-	}
-	ip, err := netip.ParseAddr(text)
-	if err != nil {
-		return netip.Prefix{}, false
-	}
-	return netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), true
 }

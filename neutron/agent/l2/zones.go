@@ -21,8 +21,8 @@ func noted(l netdev.Link) (uint16, bool) {
 	return uint16(zone), l.Kind == netdev.Bridge && ok && err == nil && zone >= nft.FirstZone
 }
 
-// A cloud takes its zones from a block of its own, so that two that begin at the same moment on one host do not take the same. Blocks may
-// coincide, as there are few; then what the other's bridges note decides.
+// A cloud takes its zones from a block of its own, so that two that begin at the same moment on one host do not take
+// the same. Blocks may coincide, as there are few; then what the other's bridges note decides.
 const (
 	blockSize = 1024
 	blocks    = 47 // a prime; the last ends below 1<<16
@@ -30,7 +30,8 @@ const (
 
 func firstZone(owner uint32) uint16 { return nft.FirstZone + uint16(owner%blocks)*blockSize }
 
-// Zones gives each network a conntrack zone: the one its bridge has already, or the next of the owner's that no bridge has.
+// Zones gives each network a conntrack zone: the one its bridge has already, or the next of the owner's that no bridge
+// has.
 func Zones(networks []neutron.HostNetwork, have netdev.Snapshot, owner uint32) map[string]uint16 {
 	used := map[uint16]bool{}
 	for _, l := range have.Others {
@@ -59,8 +60,8 @@ func Zones(networks []neutron.HostNetwork, have netdev.Snapshot, owner uint32) m
 	return out
 }
 
-// foreign reports the zones whose connections are another cloud's business, or nobody's: those that the cloud does not use and that are outside
-// its block or noted at a bridge of another.
+// foreign reports the zones whose connections are another cloud's business, or nobody's: those that the cloud does not
+// use and that are outside its block or noted at a bridge of another.
 func foreign(rules nft.Ruleset, have netdev.Snapshot, owner uint32) func(uint16) bool {
 	mine, others := map[uint16]bool{}, map[uint16]bool{}
 	for _, n := range rules.Networks {
