@@ -1,6 +1,7 @@
 package nova_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,6 +105,36 @@ func TestStatus(t *testing.T) {
 	} {
 		if got := nova.Status(x.vm, x.task); got != x.want {
 			t.Errorf("%s, %s: got %s, want %s", x.vm, x.task, got, x.want)
+		}
+	}
+}
+
+// The states of every status that a server is shown with are found by it, so that a list's status filter leaves none
+// out.
+func TestStatesOfIsTheInverseOfStatus(t *testing.T) {
+	t.Parallel()
+	tasks := map[nova.TaskState]bool{nova.Idle: true}
+	for _, m := range nova.Moves() {
+		for _, task := range append(m.While, m.Task) {
+			tasks[task] = task != nova.Kept
+		}
+	}
+	for _, vm := range nova.VMStates() {
+		for task, real := range tasks {
+			status := nova.Status(vm, task)
+			states := nova.StatesOf(status)
+			if real && !slices.Contains(states, nova.State{VM: vm, Task: task}) &&
+				!slices.Contains(states, nova.State{VM: vm}) {
+				t.Errorf("%s, %q is shown as %s, whose states are %v", vm, task, status, states)
+			}
+			if !nova.KnownStatus(status) {
+				t.Errorf("%s is not known", status)
+			}
+		}
+	}
+	for status, want := range map[string]bool{"RESIZE": true, "SHELVED_OFFLOADED": true, "SLEEPING": false, "": false} {
+		if got := nova.KnownStatus(status); got != want {
+			t.Errorf("KnownStatus(%q) is %v", status, got)
 		}
 	}
 }

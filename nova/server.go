@@ -104,6 +104,15 @@ func Status(vm VMState, task TaskState) string {
 	return "UNKNOWN"
 }
 
+// otherStatuses are OpenStack's statuses that no server of this cloud has yet.
+var otherStatuses = []string{"MIGRATING", "PASSWORD", "REBUILD", "RESCUE", "RESIZE", "REVERT_RESIZE", "SHELVED",
+	"SHELVED_OFFLOADED", "SOFT_DELETED", "UNKNOWN", "VERIFY_RESIZE"}
+
+// KnownStatus reports a status that OpenStack has, also one that no server of this cloud has.
+func KnownStatus(status string) bool {
+	return len(StatesOf(status)) > 0 || slices.Contains(otherStatuses, status)
+}
+
 // StatesOf is the inverse of Status: the states that are shown as this status. A state whose Task is Idle stands for every task state under
 // which the status is shown; the answer is empty for a status that no server has.
 func StatesOf(status string) []State {

@@ -68,12 +68,13 @@ func (h *Hosts) Services(ctx context.Context, host, binary string) ([]Service, e
 	}
 	out := make([]Service, len(records))
 	for i, r := range records {
-		out[i] = h.judge(r, as)
+		out[i] = h.service(r, as)
 	}
 	return out, nil
 }
 
-func (h *Hosts) judge(r nova.Service, as []nova.Aggregate) Service {
+// service adds to a record whether its process is up, and the zone that the aggregates give it.
+func (h *Hosts) service(r nova.Service, as []nova.Aggregate) Service {
 	zone := nova.InternalZone
 	if r.Binary == nova.BinaryCompute {
 		zone = nova.ZoneOf(r.Host, as, h.DefaultZone)
@@ -83,19 +84,63 @@ func (h *Hosts) judge(r nova.Service, as []nova.Aggregate) Service {
 
 // Service finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
 func (h *Hosts) Service(ctx context.Context, id string) (Service, error) {
-	r, err := h.Store.Service(ctx, h.Store.DB, id)
+	var r nova.Service
+	var err error
 	if n, bad := strconv.ParseInt(id, 10, 64); bad == nil {
 		r, err = h.Store.NumberedService(ctx, h.Store.DB, n)
+	} else {
+		r, err = h.Store.Service(ctx, h.Store.DB, id)
 	}
 	if err != nil {
 		return Service{}, err
 	}
-	return h.judged(ctx, r)
+	return h.withZone(ctx, r)
 }
 
-func (h *Hosts) judged(ctx context.Context, r nova.Service) (Service, error) {
+func (h *Hosts) withZone(ctx context.Context, r nova.Service) (Service, error) {
 	as, err := h.Store.Aggregates(ctx, h.Store.DB)
-	return h.judge(r, as), err
+	return h.service(r, as), err
+}
+
+// Statuses are the status words of hosts' compute services, as servers show them in host_status: UP, DOWN where an
+// operator forced the service down, MAINTENANCE where one disabled it, and UNKNOWN where it does not report. A host
+// without a service is left out.
+func (h *Hosts) Statuses(ctx context.Context, hosts []string) (map[string]string, error) {
+	out := make(map[string]string, len(hosts))
+	var records []nova.Service
+	switch len(hosts) {
+	case 0:
+		return out, nil
+	case 1:
+		r, err := h.Store.ServiceOf(ctx, h.Store.DB, hosts[0], nova.BinaryCompute)
+		if fault.Is(err, fault.NotFound) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		records = []nova.Service{r}
+	default:
+		var err error
+		if records, err = h.Store.Services(ctx, h.Store.DB, "", nova.BinaryCompute); err != nil {
+			return nil, err
+		}
+	}
+	now := h.Store.Now()()
+	for _, r := range records {
+		switch {
+		case !slices.Contains(hosts, r.Host):
+		case r.ForcedDown:
+			out[r.Host] = "DOWN"
+		case r.Disabled:
+			out[r.Host] = "MAINTENANCE"
+		case !r.Up(now, h.DownTime):
+			out[r.Host] = "UNKNOWN"
+		default:
+			out[r.Host] = "UP"
+		}
+	}
+	return out, nil
 }
 
 // ServiceOf is the record of a binary on a host; fault.NotFound.
@@ -104,7 +149,7 @@ func (h *Hosts) ServiceOf(ctx context.Context, host, binary string) (Service, er
 	if err != nil {
 		return Service{}, err
 	}
-	return h.judged(ctx, r)
+	return h.withZone(ctx, r)
 }
 
 // Decide writes what an operator decided about a service, and has its agent report at once.
@@ -207,11 +252,7 @@ func (h *Hosts) Nodes(ctx context.Context, q NodeQuery) ([]Node, error) {
 }
 
 func (h *Hosts) fill(ctx context.Context, nodes []nova.Node) ([]Node, error) {
-	only := ""
-	if len(nodes) == 1 {
-		only = nodes[0].Host
-	}
-	services, err := h.Services(ctx, only, nova.BinaryCompute)
+	services, err := h.Services(ctx, "", nova.BinaryCompute)
 	if err != nil {
 		return nil, err
 	}
@@ -231,24 +272,29 @@ func (h *Hosts) fill(ctx context.Context, nodes []nova.Node) ([]Node, error) {
 
 // Node finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
 func (h *Hosts) Node(ctx context.Context, id string) (Node, error) {
-	n, err := h.Store.Node(ctx, h.Store.DB, id)
-	if number, bad := strconv.ParseInt(id, 10, 64); bad == nil {
-		n, err = h.Store.NumberedNode(ctx, h.Store.DB, number)
-	}
+	n, err := h.record(ctx, id)
 	if fault.Is(err, fault.NotFound) {
 		return Node{}, fault.NotFoundf("Hypervisor with ID '%s' could not be found.", id)
 	}
 	if err != nil {
 		return Node{}, err
 	}
-	found, err := h.fill(ctx, []nova.Node{n})
-	if err == nil && len(found) == 0 {
-		err = fault.NotFoundf("Hypervisor with ID '%s' could not be found.", id)
+	s, err := h.ServiceOf(ctx, n.Host, nova.BinaryCompute)
+	if fault.Is(err, fault.NotFound) {
+		return Node{}, fault.NotFoundf("Hypervisor with ID '%s' could not be found.", id)
 	}
 	if err != nil {
 		return Node{}, err
 	}
-	return found[0], nil
+	load, err := h.Store.HostLoad(ctx, h.Store.DB, n.Host)
+	return Node{n, s, load}, err
+}
+
+func (h *Hosts) record(ctx context.Context, id string) (nova.Node, error) {
+	if number, err := strconv.ParseInt(id, 10, 64); err == nil {
+		return h.Store.NumberedNode(ctx, h.Store.DB, number)
+	}
+	return h.Store.Node(ctx, h.Store.DB, id)
 }
 
 // UptimeOf is what uptime(1) says on a hypervisor. Faults: NotImplemented where its driver cannot tell, Unavailable for a host that is down.
@@ -259,22 +305,33 @@ func (h *Hosts) UptimeOf(ctx context.Context, n *Node) (string, error) {
 	return h.Uptime(ctx, n.Host)
 }
 
-// Uptimes asks all at once; a host that does not tell is left out.
+// uptimesAtOnce bounds the hosts that one request asks at the same time.
+const uptimesAtOnce = 16
+
+// Uptimes is UptimeOf for several hypervisors, by their UUIDs. A host that does not answer is left out: a list does not
+// fail because of one host.
 func (h *Hosts) Uptimes(ctx context.Context, nodes []Node) map[string]string {
 	var mu sync.Mutex
-	var wg sync.WaitGroup
 	found := map[string]string{}
-	for i := range nodes {
+	next := make(chan *Node)
+	var wg sync.WaitGroup
+	for range min(uptimesAtOnce, len(nodes)) {
 		wg.Go(func() {
-			text, err := h.UptimeOf(ctx, &nodes[i])
-			if err != nil {
-				return // shown as null: a list must not fail because of one host
+			for n := range next {
+				text, err := h.UptimeOf(ctx, n)
+				if err != nil {
+					continue
+				}
+				mu.Lock()
+				found[n.ID] = text
+				mu.Unlock()
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			found[nodes[i].ID] = text
 		})
 	}
+	for i := range nodes {
+		next <- &nodes[i]
+	}
+	close(next)
 	wg.Wait()
 	return found
 }

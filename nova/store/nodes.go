@@ -129,15 +129,25 @@ type loadRow struct {
 	DiskGB   int64  `db:"disk_gb"`
 }
 
-// servers_host serves it.
-var hostLoads = db.NewQuery[loadRow](stmts, `
+const sumLoads = `
 SELECT host, COUNT(*) AS servers,
-       CAST(SUM(CASE WHEN vm_state = 'building' OR task_state IN ('rebooting', 'rebooting_hard', 'spawning') THEN 1 ELSE 0 END) AS BIGINT) AS busy,
-       CAST(SUM(vcpus) AS BIGINT) AS vcpus, CAST(SUM(memory_mb) AS BIGINT) AS memory_mb, CAST(SUM(disk_gb) AS BIGINT) AS disk_gb
+       CAST(SUM(CASE WHEN vm_state = 'building' OR task_state IN ('rebooting', 'rebooting_hard', 'spawning')
+                     THEN 1 ELSE 0 END) AS BIGINT) AS busy,
+       CAST(SUM(vcpus) AS BIGINT) AS vcpus,
+       CAST(SUM(memory_mb) AS BIGINT) AS memory_mb,
+       CAST(SUM(disk_gb) AS BIGINT) AS disk_gb
 FROM servers
-WHERE deleted = ?
+WHERE deleted = ?`
+
+// servers_host serves both.
+var (
+	hostLoads = db.NewQuery[loadRow](stmts, sumLoads+`
   AND host <> ''
 GROUP BY host`)
+	hostLoad = db.NewQuery[loadRow](stmts, sumLoads+`
+  AND host = ?
+GROUP BY host`)
+)
 
 // HostLoads counts, for each host that has servers, what it carries.
 func (s *Store) HostLoads(ctx context.Context, on db.Querier) (map[string]nova.HostLoad, error) {
@@ -147,7 +157,20 @@ func (s *Store) HostLoads(ctx context.Context, on db.Querier) (map[string]nova.H
 	}
 	m := make(map[string]nova.HostLoad, len(rows))
 	for _, r := range rows {
-		m[r.Host] = nova.HostLoad{Servers: r.Servers, Busy: r.Busy, VCPUs: r.VCPUs, MemoryMB: r.MemoryMB, DiskGB: r.DiskGB}
+		m[r.Host] = r.load()
 	}
 	return m, nil
+}
+
+func (r *loadRow) load() nova.HostLoad {
+	return nova.HostLoad{Servers: r.Servers, Busy: r.Busy, VCPUs: r.VCPUs, MemoryMB: r.MemoryMB, DiskGB: r.DiskGB}
+}
+
+// HostLoad is what one host carries; the zero value for a host without servers.
+func (s *Store) HostLoad(ctx context.Context, on db.Querier, host string) (nova.HostLoad, error) {
+	r, err := hostLoad.One(ctx, on, false, host)
+	if fault.Is(err, fault.NotFound) {
+		return nova.HostLoad{}, nil
+	}
+	return r.load(), err
 }

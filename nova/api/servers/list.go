@@ -261,17 +261,12 @@ func (f *found) special(r *api.Request, name string, values []string, free bool)
 	return nil
 }
 
-// knownStatuses are all of nova's, also those that no server of this cloud has.
-var knownStatuses = []string{"ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "MIGRATING", "PASSWORD", "PAUSED",
-	"REBOOT", "REBUILD", "RESCUE", "RESIZE",
-	"REVERT_RESIZE", "SHELVED", "SHELVED_OFFLOADED", "SHUTOFF", "SOFT_DELETED", "SUSPENDED", "UNKNOWN", "VERIFY_RESIZE"}
-
 // status turns API statuses into states.
 func (f *found) status(r *api.Request, values []string, free bool) error {
 	var idle bool
 	for _, s := range values {
 		s = strings.ToUpper(s)
-		if !slices.Contains(knownStatuses, s) {
+		if !nova.KnownStatus(s) {
 			if r.AtLeast(38) {
 				return fault.Invalidf("Invalid status value")
 			}

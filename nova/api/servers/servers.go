@@ -58,9 +58,7 @@ func (a *serversAPI) show(ctx context.Context, r *api.Request, v *nova.Server, _
 	if err != nil {
 		return serverView{}, err
 	}
-	out := views.detail(v)
-	out.ServerGroups = opt.Some([]string{})
-	return out, nil
+	return views.one(v), nil
 }
 
 type serverUpdate struct {
@@ -94,9 +92,7 @@ func (a *serversAPI) update(ctx context.Context, r *api.Request, v *nova.Server,
 	if !r.AtLeast(75) {
 		return views.updated(&changed), nil
 	}
-	out := views.detail(&changed)
-	out.ServerGroups = opt.Some([]string{})
-	return out, nil
+	return views.one(&changed), nil
 }
 
 func (a *serversAPI) delete(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"hypernova/nova"
@@ -157,37 +158,14 @@ func (a *serversAPI) views(ctx context.Context, r *api.Request, vs ...nova.Serve
 	if !r.AtLeast(16) || !r.Allowed(policies.ServersShowHostStatus, nil) {
 		return v, nil
 	}
-	v.status, err = a.hostStatus(ctx, vs)
-	return v, err
-}
-
-// hostStatus is how the hosts of servers are, by their names.
-func (a *serversAPI) hostStatus(ctx context.Context, vs []nova.Server) (map[string]string, error) {
-	only := ""
-	if len(vs) == 1 {
-		only = vs[0].Host
-	}
-	status := map[string]string{}
-	if len(vs) == 0 || len(vs) == 1 && only == "" {
-		return status, nil
-	}
-	services, err := a.Hosts.Services(ctx, only, nova.BinaryCompute)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range services {
-		is := "UP"
-		switch {
-		case s.ForcedDown:
-			is = "DOWN"
-		case s.Disabled:
-			is = "MAINTENANCE"
-		case !s.Up:
-			is = "UNKNOWN"
+	var hosts []string
+	for i := range vs {
+		if h := vs[i].Host; h != "" && !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
 		}
-		status[s.Host] = is
 	}
-	return status, nil
+	v.status, err = a.Hosts.Statuses(ctx, hosts)
+	return v, err
 }
 
 func (b *serverViews) links(id string) []wire.Link {
@@ -234,9 +212,21 @@ func (b *serverViews) fault(v *nova.Server) *faultView {
 	return f
 }
 
+// groupsOf are the ids of a server's groups, which views of one server show and lists do not: none, as there are no
+// server groups.
+func groupsOf(*nova.Server) opt.Of[[]string] { return opt.Some([]string{}) }
+
+// one is the view of a single server.
+func (b *serverViews) one(v *nova.Server) serverView {
+	out := b.detail(v)
+	out.ServerGroups = groupsOf(v)
+	return out
+}
+
+// updated is the answer to PUT before 2.75.
 func (b *serverViews) updated(v *nova.Server) serverUpdated {
 	out := serverUpdated{b.core(v), map[string][]plainAddress{}}
-	out.ServerGroups = opt.Some([]string{})
+	out.ServerGroups = groupsOf(v)
 	for _, a := range v.Addresses {
 		out.Addresses[a.Network] = append(out.Addresses[a.Network], plainAddress{a.Version, a.IP})
 	}
