@@ -74,5 +74,6 @@ func RequestID(ctx context.Context) string { s, _ := ctx.Value(requestKey{}).(st
 
 // Service returns the caller of a service's own requests: the roles admin and service on a project of its own.
 func Service(name string) *Caller {
-	return &Caller{UserID: name, UserName: name, ProjectID: ownProject, ProjectName: "service", Roles: []string{"admin", "service"}}
+	return &Caller{UserID: name, UserName: name, ProjectID: ownProject, ProjectName: "service",
+		Roles: []string{"admin", "service"}}
 }

@@ -12,8 +12,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Verdict is the result of a check. A refusal has a reason for users ("has 512 MiB free, 2048 asked"). The explanation
-// groups hosts by equal reasons, so a check that refuses many hosts should create its Verdict once.
+// Verdict is the result of a check of one host. A dropped host has a reason for users ("has 512 MiB free, 2048 asked").
+// The explanation groups hosts by equal reasons. A check that drops many hosts should create its Verdict once.
 type Verdict struct {
 	Pass   bool
 	Reason string

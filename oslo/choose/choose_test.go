@@ -41,9 +41,10 @@ func enabled(int) (func(host) choose.Verdict, error) {
 
 func pipeline() *choose.Pipeline[int, host] {
 	return &choose.Pipeline[int, host]{
-		Filters:  []choose.Filter[int, host]{{Name: "RamFilter", Make: ram}, {Name: "ComputeFilter", Make: enabled}},
-		Weighers: []choose.Weigher[int, host]{{Name: "RAM", Multiplier: 1, Score: func(_ int, h host) float64 { return float64(h.free) }}},
-		Name:     func(h host) string { return h.name },
+		Filters: []choose.Filter[int, host]{{Name: "RamFilter", Make: ram}, {Name: "ComputeFilter", Make: enabled}},
+		Weighers: []choose.Weigher[int, host]{{Name: "RAM", Multiplier: 1,
+			Score: func(_ int, h host) float64 { return float64(h.free) }}},
+		Name: func(h host) string { return h.name },
 	}
 }
 
@@ -82,10 +83,12 @@ func TestExplanationTexts(t *testing.T) {
 		want  string
 	}{
 		{"no hosts", nil, 1, "No valid host was found: there are no hosts"},
-		{"success", []host{{name: "a", free: 1}, {name: "b", free: 5}}, 2, "2 hosts; RamFilter dropped 1 (needs 2 MiB, 1 MiB free: a); 1 left"},
+		{"success", []host{{name: "a", free: 1}, {name: "b", free: 5}}, 2,
+			"2 hosts; RamFilter dropped 1 (needs 2 MiB, 1 MiB free: a); 1 left"},
 		{"many reasons", many, 100, "No valid host was found: 30 hosts; RamFilter dropped 30 (needs 100 MiB, 0 MiB free: h0, h25; " +
 			"needs 100 MiB, 1 MiB free: h1, h26; needs 100 MiB, 2 MiB free: h2, h27; 24 for other reasons)"},
-		{"many hosts", slices.Repeat([]host{{name: "x"}}, 9), 1, "No valid host was found: 9 hosts; RamFilter dropped 9 (needs 1 MiB, 0 MiB free: x, x, x and 6 more)"},
+		{"many hosts", slices.Repeat([]host{{name: "x"}}, 9), 1,
+			"No valid host was found: 9 hosts; RamFilter dropped 9 (needs 1 MiB, 0 MiB free: x, x, x and 6 more)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,9 +103,10 @@ func TestExplanationTexts(t *testing.T) {
 func TestFilterErrorRejectsTheRequest(t *testing.T) {
 	t.Parallel()
 	p := pipeline()
-	p.Filters = append(p.Filters, choose.Filter[int, host]{Name: "Bad", Make: func(int) (func(host) choose.Verdict, error) {
-		return nil, fault.Invalidf("group is not there")
-	}}, choose.Filter[int, host]{Name: "Never", Make: func(int) (func(host) choose.Verdict, error) {
+	p.Filters = append(p.Filters, choose.Filter[int, host]{Name: "Bad",
+		Make: func(int) (func(host) choose.Verdict, error) {
+			return nil, fault.Invalidf("group is not there")
+		}}, choose.Filter[int, host]{Name: "Never", Make: func(int) (func(host) choose.Verdict, error) {
 		return nil, errors.New("asked after an error")
 	}})
 	got, e, err := p.Run(0, []host{{name: "a"}})
@@ -114,7 +118,10 @@ func TestFilterErrorRejectsTheRequest(t *testing.T) {
 func TestNilCheckPassesAll(t *testing.T) {
 	t.Parallel()
 	p := pipeline()
-	p.Filters = []choose.Filter[int, host]{{Name: "Off", Make: func(int) (func(host) choose.Verdict, error) { return nil, nil }}}
+	p.Filters = []choose.Filter[int, host]{{Name: "Off", Make: func(int) (func(host) choose.Verdict,
+		error) {
+		return nil, nil
+	}}}
 	if got, _, err := p.Run(0, []host{{name: "a"}, {name: "b"}}); len(got) != 2 || err != nil {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -122,7 +129,8 @@ func TestNilCheckPassesAll(t *testing.T) {
 
 func TestWeights(t *testing.T) {
 	t.Parallel()
-	hosts := []host{{name: "a", free: 1000, cpus: 4}, {name: "b", free: 2000, cpus: 1}, {name: "c", free: 3000, cpus: 2}, {name: "d", free: 1000, cpus: math.NaN()}}
+	hosts := []host{{name: "a", free: 1000, cpus: 4}, {name: "b", free: 2000, cpus: 1}, {name: "c", free: 3000, cpus: 2},
+		{name: "d", free: 1000, cpus: math.NaN()}}
 	free := func(_ int, h host) float64 { return float64(h.free) }
 	cpus := func(_ int, h host) float64 { return h.cpus }
 	w := func(m float64, f func(int, host) float64) choose.Weigher[int, host] {
@@ -136,8 +144,10 @@ func TestWeights(t *testing.T) {
 		{"most free first", []choose.Weigher[int, host]{w(1, free)}, []string{"c", "b", "a", "d"}},
 		{"negative stacks", []choose.Weigher[int, host]{w(-1, free)}, []string{"a", "d", "b", "c"}},
 		{"no weighers keep the order", nil, []string{"a", "b", "c", "d"}},
-		{"scales do not matter, multipliers do", []choose.Weigher[int, host]{w(1, free), w(3, cpus)}, []string{"a", "c", "b", "d"}},
-		{"all the same has no say", []choose.Weigher[int, host]{w(100, func(int, host) float64 { return 7 }), w(1, free)}, []string{"c", "b", "a", "d"}},
+		{"scales do not matter, multipliers do", []choose.Weigher[int, host]{w(1, free), w(3, cpus)},
+			[]string{"a", "c", "b", "d"}},
+		{"all the same has no say", []choose.Weigher[int, host]{w(100, func(int, host) float64 { return 7 }), w(1, free)},
+			[]string{"c", "b", "a", "d"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -201,7 +211,7 @@ func BenchmarkRun10000(b *testing.B) {
 	}
 }
 
-func TestCheckThatCannotTellRejectsTheRequest(t *testing.T) {
+func TestFailingCheckRejectsTheRequest(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no such key")
 	var seen []string
@@ -209,30 +219,33 @@ func TestCheckThatCannotTellRejectsTheRequest(t *testing.T) {
 	p.Took = func(sort, name string, _ time.Duration, err error) {
 		seen = append(seen, fmt.Sprint(sort, " ", name, " ", err))
 	}
-	p.Filters = append(p.Filters, choose.Filter[int, host]{Name: "Rule", Make: func(int) (func(host) choose.Verdict, error) {
-		return func(h host) choose.Verdict { return choose.Fail(broken) }, nil
-	}})
+	p.Filters = append(p.Filters, choose.Filter[int, host]{Name: "Rule",
+		Make: func(int) (func(host) choose.Verdict, error) {
+			return func(h host) choose.Verdict { return choose.Fail(broken) }, nil
+		}})
 	got, e, err := p.Run(0, []host{{name: "a"}})
 	if got != nil || !errors.Is(err, broken) || e.Left == 0 {
 		t.Errorf("got %v, %v, %+v", got, err, e)
 	}
-	if diff := cmp.Diff([]string{"filter RamFilter <nil>", "filter ComputeFilter <nil>", "filter Rule no such key"}, seen); diff != "" {
+	if diff := cmp.Diff([]string{"filter RamFilter <nil>", "filter ComputeFilter <nil>", "filter Rule no such key"},
+		seen); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestScoreThatFailsRejectsTheRequest(t *testing.T) {
+func TestFailingScoreRejectsTheRequest(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("division by zero")
 	p := pipeline()
-	p.Weighers = append(p.Weighers, choose.Weigher[int, host]{Name: "Rule", Multiplier: 1, Make: func(int) (func(host) (float64, error), error) {
-		return func(h host) (float64, error) {
-			if h.name == "b" {
-				return 0, broken
-			}
-			return 1, nil
-		}, nil
-	}})
+	p.Weighers = append(p.Weighers, choose.Weigher[int, host]{Name: "Rule", Multiplier: 1,
+		Make: func(int) (func(host) (float64, error), error) {
+			return func(h host) (float64, error) {
+				if h.name == "b" {
+					return 0, broken
+				}
+				return 1, nil
+			}, nil
+		}})
 	if got, e, err := p.Run(0, []host{{name: "a"}, {name: "b"}}); got != nil || !errors.Is(err, broken) || e.Left != 2 {
 		t.Errorf("got %v, %v", got, err)
 	}

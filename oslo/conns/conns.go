@@ -18,44 +18,45 @@ import (
 	"time"
 )
 
-// How long a client may keep the process waiting.
+// Limits of the time that a client may keep the process waiting.
 const (
-	bodyIdle   = 30 * time.Second // for the next part of a body
-	bodyRate   = 4 << 10          // bytes a second that a body must have on average, after bodyIdle
-	writeIdle  = 60 * time.Second // until a part of an answer is taken
-	afterwards = 2 * time.Second  // for the rest of a body that nobody wants
-	complain   = 10 * time.Second // between two log lines of one kind
+	bodyIdle   = 30 * time.Second // until the next part of a body arrives
+	bodyRate   = 4 << 10          // average bytes per second of a body, after the first bodyIdle
+	writeIdle  = 60 * time.Second // until the client receives a part of the response
+	afterwards = 2 * time.Second  // for the rest of a body that the handler does not read
+	logEvery   = 10 * time.Second // pause between two log lines with the same message
 )
 
-// Bounds are those of a process, shared by its listeners. Nil bounds nothing.
+// Bounds are the connection limits of a process, shared by its listeners. Nil is no limit.
 type Bounds struct {
 	total, perAddress int
 	log               *slog.Logger
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards the fields below
 	open      int
-	unproven  *list.List                // *Conn by age, whose clients have not proved who they are
-	byAddress map[netip.Addr]*list.List // the same by address; loopback is not in it: a proxy's clients have one address
-	told      map[string]*told
+	unproven  *list.List                // *Conn of clients that are not authenticated, oldest first
+	byAddress map[netip.Addr]*list.List // the same by address, except loopback: all clients of a proxy have its address
+	logged    map[string]*logged        // by message
 }
 
-// told is when a kind of line was logged, and how often it was not since.
-type told struct {
-	at      time.Time
+// logged is when a message was logged last, and how often it was skipped since.
+type logged struct {
+	last    time.Time
 	skipped int
 }
 
-// New makes the bounds of a process: at most total connections, and at most perAddress from one address that have not proved who they are;
-// 0 is no bound.
+// New makes the limits of a process: at most total connections, and at most perAddress unauthenticated ones from one
+// address. 0 is no limit.
 func New(total, perAddress int, log *slog.Logger) *Bounds {
 	if total > 0 && (perAddress == 0 || perAddress > total/2) {
 		perAddress = total / 2
 	}
-	return &Bounds{total: total, perAddress: perAddress, log: log, unproven: list.New(), byAddress: map[netip.Addr]*list.List{}, told: map[string]*told{}}
+	return &Bounds{total: total, perAddress: perAddress, log: log, unproven: list.New(),
+		byAddress: map[netip.Addr]*list.List{}, logged: map[string]*logged{}}
 }
 
-// Total is how many connections a process may have whose limit of open files is what it is: some are left for
-// databases, disks and calls of its own.
+// Total returns the number of connections that the process's limit of open files allows, less a reserve for databases,
+// files and outgoing calls.
 func Total() int {
 	var r syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {
@@ -65,7 +66,7 @@ func Total() int {
 	return n - max(min(n/4, 4096), min(128, n/2))
 }
 
-// Listen puts the bounds before a listener.
+// Listen returns a listener that applies the limits to the connections of l.
 func (b *Bounds) Listen(l net.Listener) net.Listener {
 	if b == nil {
 		b = New(0, 0, slog.New(slog.DiscardHandler))
@@ -80,14 +81,14 @@ type listener struct {
 	conns    map[*Conn]bool // guarded by b.mu
 }
 
-// Accept answers the next connection within the bounds. Beyond them the oldest one that keeps the process waiting
-// without having proved who it is makes room; where there is none, the new one is closed.
+// Accept returns the next connection. If a limit is exceeded, it closes the oldest unauthenticated connection that
+// keeps the process waiting, or the new one if there is none.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		raw, err := l.Listener.Accept()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				l.b.tell(slog.LevelError, "no connection can be accepted", "address", l.Addr().String(), "error", err.Error())
+				l.b.logSeldom(slog.LevelError, "cannot accept connections", "address", l.Addr().String(), "err", err)
 				l.b.makeRoom()
 			}
 			return nil, err
@@ -96,7 +97,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if l.b.admit(c) {
 			return c, nil
 		}
-		_ = raw.Close() // it is refused
+		_ = raw.Close() // it is rejected
 	}
 }
 
@@ -112,12 +113,13 @@ func (b *Bounds) admit(c *Conn) bool {
 	if l := b.byAddress[c.address]; l != nil && b.perAddress > 0 && l.Len() >= b.perAddress {
 		gone = oldest(l)
 		ok = gone != nil
-		b.tellLocked(slog.LevelWarn, "a client has too many connections without having proved who it is", "client", c.address.String(), "connections", l.Len(),
+		b.logLocked(slog.LevelWarn, "closing connection: client has too many unauthenticated connections", "client",
+			c.address.String(), "connections", l.Len(),
 			"cure", "if many users share this address, raise [listen] connections_per_address")
 	} else if b.total > 0 && b.open >= b.total {
 		gone = oldest(b.unproven)
 		ok = gone != nil
-		b.tellLocked(slog.LevelError, "there are as many connections as this process may have", "connections", b.open,
+		b.logLocked(slog.LevelError, "closing connection: process has reached its limit of connections", "connections", b.open,
 			"cure", "raise the limit of open files (LimitNOFILE=) or [listen] max_connections, or find out who opens so many")
 	}
 	if gone != nil {
@@ -136,12 +138,12 @@ func (b *Bounds) admit(c *Conn) bool {
 	}
 	b.mu.Unlock()
 	if gone != nil {
-		_ = gone.Conn.Close() // whoever serves it learns by an error
+		_ = gone.Conn.Close() // its handler gets an error
 	}
 	return ok
 }
 
-// oldest is the oldest connection that keeps the process waiting; the few before it are being served.
+// oldest returns the oldest connection that keeps the process waiting. It skips those whose requests are being handled.
 func oldest(l *list.List) *Conn {
 	for e, n := l.Front(), 0; e != nil && n < 64; e, n = e.Next(), n+1 {
 		if c := e.Value.(*Conn); !c.served.Load() || c.reading.Load() {
@@ -151,7 +153,7 @@ func oldest(l *list.List) *Conn {
 	return nil
 }
 
-// makeRoom closes a connection that keeps the process waiting.
+// makeRoom closes a connection that keeps the process waiting, if there is one.
 func (b *Bounds) makeRoom() {
 	b.mu.Lock()
 	gone := oldest(b.unproven)
@@ -160,11 +162,11 @@ func (b *Bounds) makeRoom() {
 	}
 	b.mu.Unlock()
 	if gone != nil {
-		_ = gone.Conn.Close() // whoever serves it learns by an error
+		_ = gone.Conn.Close() // its handler gets an error
 	}
 }
 
-// dropLocked takes a connection out of the books.
+// dropLocked removes a connection from the lists. The caller holds the mutex.
 func (b *Bounds) dropLocked(c *Conn) {
 	b.provenLocked(c)
 	if !c.gone {
@@ -189,52 +191,52 @@ func (b *Bounds) provenLocked(c *Conn) {
 	}
 }
 
-func (b *Bounds) tell(level slog.Level, what string, args ...any) {
+func (b *Bounds) logSeldom(level slog.Level, message string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tellLocked(level, what, args...)
+	b.logLocked(level, message, args...)
 }
 
-// tellLocked logs at most one line of a kind in a while, and how many there would have been.
-func (b *Bounds) tellLocked(level slog.Level, what string, args ...any) {
-	t := b.told[what]
+// logLocked logs a message at most once in logEvery, with the number of skipped ones. The caller holds the mutex.
+func (b *Bounds) logLocked(level slog.Level, message string, args ...any) {
+	t := b.logged[message]
 	if t == nil {
-		t = &told{}
-		b.told[what] = t
+		t = &logged{}
+		b.logged[message] = t
 	}
 	now := time.Now()
-	if now.Sub(t.at) < complain {
+	if now.Sub(t.last) < logEvery {
 		t.skipped++
 		return
 	}
 	if t.skipped > 0 {
 		args = append(args, "times_more", t.skipped)
 	}
-	t.at, t.skipped = now, 0
+	t.last, t.skipped = now, 0
 	if level >= slog.LevelError {
-		b.log.Error(what, args...)
+		b.log.Error(message, args...)
 		return
 	}
-	b.log.Warn(what, args...)
+	b.log.Warn(message, args...)
 }
 
-// Conn is a connection within the bounds.
+// Conn is a connection of a listener made by Listen.
 type Conn struct {
 	net.Conn
 	b       *Bounds
 	l       *listener
 	address netip.Addr // not valid for loopback
 
-	served  atomic.Bool // a request was read and is not answered yet
-	reading atomic.Bool // its body is waited for
-	writing atomic.Bool // its answer is being taken
+	served  atomic.Bool // a request is being handled
+	reading atomic.Bool // the handler waits for the body
+	writing atomic.Bool // the response is being written
 	proven  atomic.Bool
 
 	inAll, inAddress *list.Element // guarded by b.mu; nil once proven
 	gone             bool          // guarded by b.mu
 }
 
-// Write ends the connection of a client that does not take what it asked for.
+// Write fails if the client receives nothing for writeIdle.
 func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeIdle)); err != nil {
 		return 0, err
@@ -244,7 +246,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close gives the place free.
+// Close closes the connection, which no longer counts.
 func (c *Conn) Close() error {
 	c.b.mu.Lock()
 	c.b.dropLocked(c)
@@ -254,7 +256,7 @@ func (c *Conn) Close() error {
 
 type connKey struct{}
 
-// Context is http.Server's ConnContext: the requests of a connection know it.
+// Context is for http.Server.ConnContext: it stores the connection in the context of its requests.
 func Context(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -262,7 +264,8 @@ func Context(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// Proven says that the client of the request whose context this is has proved who it is.
+// Proven records that the client of the request with this context is authenticated. Its connection is then never closed
+// to make room.
 func Proven(ctx context.Context) {
 	c, ok := ctx.Value(connKey{}).(*Conn)
 	if !ok || c.proven.Swap(true) {
@@ -273,15 +276,15 @@ func Proven(ctx context.Context) {
 	c.b.mu.Unlock()
 }
 
-// Whole gives the client until then for the whole rest of its request's body; the next Read of the body by way of Begin
-// honours it.
+// Whole limits the time for the rest of the request's body. It applies from the next Read of a body that Begin
+// returned.
 func Whole(r *http.Request, within time.Duration) {
 	if b, ok := r.Body.(*body); ok {
 		b.until = time.Now().Add(within)
 	}
 }
 
-// Begin watches over the body of a request; done ends that. Both cost nothing where there is no body.
+// Begin returns the request with a body whose Read enforces the limits. Call done when the request is handled.
 func Begin(r *http.Request) (watched *http.Request, done func()) {
 	c, ok := r.Context().Value(connKey{}).(*Conn)
 	if !ok {
@@ -297,27 +300,27 @@ func Begin(r *http.Request) (watched *http.Request, done func()) {
 	watched.Body = b
 	return watched, func() {
 		c.served.Store(false)
-		if !b.ended { // net/http reads some of the rest before it answers or closes
-			_ = c.Conn.SetReadDeadline(time.Now().Add(afterwards)) // a closed connection has no use for it
+		if !b.ended { // net/http reads a part of the rest before it responds or closes
+			_ = c.Conn.SetReadDeadline(time.Now().Add(afterwards)) // an error means that the connection is closed
 		}
 	}
 }
 
-// body is a request's body whose client must keep sending.
+// body is a request's body with limits on the time of each Read.
 type body struct {
 	rest   io.ReadCloser
 	c      *Conn
 	n      int64
 	waited time.Duration
-	until  time.Time // zero: none
+	until  time.Time // end of the time for the whole body; zero: none
 	ended  bool
 }
 
-// ErrSlow is the cause of a body's end that the client kept the process waiting for.
+// ErrSlow is the error of reading a body whose client is too slow.
 var ErrSlow = errors.New("the client sends its request too slowly")
 
-// Read waits for the next part at most bodyIdle, and in all as long as the body's average rate is bodyRate after a
-// first bodyIdle.
+// Read waits at most bodyIdle for the next part. It fails if the average rate after the first bodyIdle is below
+// bodyRate.
 func (b *body) Read(p []byte) (int, error) {
 	if b.ended {
 		return b.rest.Read(p)
@@ -344,16 +347,17 @@ func (b *body) Read(p []byte) (int, error) {
 		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 			return n, errors.Join(ErrSlow, err)
 		}
-		// The next request's deadlines are net/http's, and while this one is worked on nothing is to be read.
-		_ = b.c.Conn.SetReadDeadline(time.Time{}) // a closed connection has no use for it
+		// net/http sets the deadlines of the next request; while this one is handled nothing is read.
+		_ = b.c.Conn.SetReadDeadline(time.Time{}) // an error means that the connection is closed
 	}
 	return n, err
 }
 
 func (b *body) Close() error { return b.rest.Close() }
 
-// Drain hurries the clients of a listener made by Listen that keep a process which ends waiting: bodies that do not
-// come at once, and with all also bodies that do, and answers that are not taken. It answers how many these are.
+// Drain shortens the deadlines of clients that keep an ending process waiting: bodies that do not arrive, and, with
+// all, also bodies that arrive slowly and responses that are not received. l was made by Listen. It returns their
+// number.
 func Drain(l net.Listener, all bool) (waiting int) {
 	x, ok := l.(*listener)
 	if !ok {
@@ -366,7 +370,7 @@ func Drain(l net.Listener, all bool) (waiting int) {
 	for c := range x.conns {
 		switch {
 		case c.reading.Load() && all:
-			_ = c.Conn.SetReadDeadline(now) // a closed connection has no use for it
+			_ = c.Conn.SetReadDeadline(now) // an error means that the connection is closed
 		case c.reading.Load():
 			_ = c.Conn.SetReadDeadline(now.Add(afterwards)) // the same
 		case c.writing.Load() && all:

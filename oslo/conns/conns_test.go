@@ -17,7 +17,7 @@ import (
 	"hypernova/oslo/conns"
 )
 
-// record is a log that tests read while it is written.
+// record is a log that tests can read while it is written.
 type record struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -35,7 +35,7 @@ func (r *record) String() string {
 	return r.b.String()
 }
 
-// elsewhere makes loopback connections look as if they came from another host.
+// elsewhere gives loopback connections the address of another host.
 type elsewhere struct{ net.Listener }
 
 func (e elsewhere) Accept() (net.Conn, error) {
@@ -83,7 +83,7 @@ func dial(t *testing.T, at string) net.Conn {
 	return c
 }
 
-// asks makes a request on a connection and answers the body, empty where the connection is closed.
+// asks sends a request on a connection and returns the response's body, empty if the connection is closed.
 func asks(c net.Conn) string {
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	r, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -95,8 +95,8 @@ func asks(c net.Conn) string {
 	return string(b)
 }
 
-// Bodies that never come make room for others, the oldest first; who has proved who it is keeps its connection.
-func TestWhoWaitsMakesRoom(t *testing.T) {
+// Connections whose bodies do not arrive are closed for new ones, the oldest first. Authenticated ones are kept.
+func TestOldestWaitingConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	for _, where := range []string{"in all", "per address"} {
 		t.Run(where, func(t *testing.T) {
@@ -145,10 +145,11 @@ func TestWhoWaitsMakesRoom(t *testing.T) {
 	}
 }
 
-// A client of loopback is a proxy for many.
-func TestLoopbackHasNoBoundOfItsOwn(t *testing.T) {
+// Loopback has no limit per address, because a proxy there has many clients.
+func TestLoopbackHasNoLimitPerAddress(t *testing.T) {
 	t.Parallel()
-	at := serve(t, conns.New(0, 2, slog.New(slog.DiscardHandler)), listen(t), func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "yes") })
+	at := serve(t, conns.New(0, 2, slog.New(slog.DiscardHandler)), listen(t),
+		func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "yes") })
 	var all []net.Conn
 	for range 10 {
 		c := dial(t, at)
@@ -164,7 +165,7 @@ func TestLoopbackHasNoBoundOfItsOwn(t *testing.T) {
 	}
 }
 
-// failing is a listener that is out of descriptors, and then closed.
+// failing is a listener whose Accept fails with too many open files, and then with net.ErrClosed.
 type failing struct {
 	net.Listener
 	left int
@@ -177,7 +178,7 @@ func (f *failing) Accept() (net.Conn, error) {
 	return nil, syscall.EMFILE
 }
 
-func TestErrorsOfAcceptAreToldSeldom(t *testing.T) {
+func TestErrorsOfAcceptAreLoggedSeldom(t *testing.T) {
 	t.Parallel()
 	said := &record{}
 	l := listen(t)
@@ -186,7 +187,8 @@ func TestErrorsOfAcceptAreToldSeldom(t *testing.T) {
 	for range 101 {
 		_, _ = bounded.Accept()
 	}
-	if n := strings.Count(said.String(), "level=ERROR"); n != 1 || !strings.Contains(said.String(), "too many open files") {
+	if n := strings.Count(said.String(), "level=ERROR"); n != 1 ||
+		!strings.Contains(said.String(), "too many open files") {
 		t.Errorf("%d lines:\n%s", n, said)
 	}
 }

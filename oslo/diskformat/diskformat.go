@@ -1,8 +1,8 @@
 // Package diskformat detects the format of disk image data and rejects unsafe images, as oslo.utils' format inspector
-// does. It runs nothing and trusts nothing: every field of a header is bounded.
+// does. It runs no program and checks every field of a header against bounds.
 //
-// The formats are those that OpenStack tells apart: qcow2, vmdk, vdi, vhd, vhdx, qed, luks, iso, and gpt for a disk with a partition table,
-// be it GPT or MBR. Data that none of them recognises is raw.
+// The formats are those of OpenStack: qcow2, vmdk, vdi, vhd, vhdx, qed, luks, iso, and gpt for a disk with a partition
+// table (GPT or MBR). Data of no other format is raw.
 package diskformat
 
 import (
@@ -17,34 +17,35 @@ const (
 	QED, LUKS, ISO, GPT              = "qed", "luks", "iso", "gpt"
 )
 
-// Info is what data says of itself.
+// Info is the result of Inspect.
 type Info struct {
-	Format     string   // the one format, raw where none was recognised, empty where several were
-	Formats    []string // all that were recognised
-	Virtual    int64    // the size of the disk inside; -1 where the data does not say, as of raw data
-	Danger     string   // why nothing must read the data as this format; empty where nothing speaks against it
-	Partitions string   // why the partition table of gpt is none that is trusted; empty otherwise
-	Encrypted  bool     // of a qcow2
+	Format     string   // the detected format; raw if there is none, empty if there are several
+	Formats    []string // all detected formats
+	Virtual    int64    // size of the virtual disk in bytes; -1 if unknown, as for raw data
+	Danger     string   // why the data is unsafe to read as this format; empty if it is safe
+	Partitions string   // why the partition table of gpt is not valid; empty otherwise
+	Encrypted  bool     // it is an encrypted qcow2
 }
 
-// The first bytes of data that Inspect needs: enough for all formats but VHDX, whose metadata lies further in.
+// Numbers of bytes at the beginning of data that Inspect needs: for VHDX, whose metadata is further in, and for all
+// other formats.
 const (
 	Head     = 64 << 10
 	HeadVHDX = 8 << 20
 )
 
-// Tail is how many of the last bytes Inspect looks at.
+// Tail is the number of bytes at the end of data that Inspect needs.
 const Tail = 1536
 
-// data is what is examined: whole, or as much of its beginning as is known.
+// data is the examined data: all of it, or a known part of its beginning.
 type data struct {
 	r    io.ReaderAt
 	size int64 // -1: not known
 	head []byte
 }
 
-// Inspect reads what data is. size is -1 where the end is not known yet: then only the beginning is examined, and what lies behind it is
-// not held against the data. An error is one of r, never one of the data.
+// Inspect detects the format of data. size is -1 if the end is not known yet: then only the beginning is examined, and
+// references beyond it are no danger. It returns only errors of r; bad data is reported in Info.
 func Inspect(r io.ReaderAt, size int64) (Info, error) {
 	head := make([]byte, Head)
 	n, err := r.ReadAt(head, 0)
@@ -61,7 +62,7 @@ func Inspect(r io.ReaderAt, size int64) (Info, error) {
 	return one(found), nil
 }
 
-// one is the format among those that were recognised. A bootable ISO has a partition table in front, and is an ISO.
+// one returns the format if one was detected. A bootable ISO also has a partition table and counts as ISO.
 func one(found []Info) Info {
 	if len(found) == 2 && found[0].Format == ISO && found[1].Format == GPT {
 		found = found[:1]
@@ -88,7 +89,7 @@ func (d data) has(at int, magic string) bool {
 	return len(d.head) >= at+len(magic) && string(d.head[at:at+len(magic)]) == magic
 }
 
-// read answers n bytes from at, nil where they are not known.
+// read returns n bytes from the offset at, nil if they are not known.
 func (d data) read(at int64, n int) []byte {
 	if at < 0 || n < 0 {
 		return nil
@@ -103,7 +104,7 @@ func (d data) read(at int64, n int) []byte {
 	return b
 }
 
-// beyond tells that something lies, as far as is known, outside of the data.
+// beyond reports whether a range is outside the data. It is false if the end is not known.
 func (d data) beyond(at, length uint64) bool {
 	return at > 1<<62 || length > 1<<62 || d.size >= 0 && at+length > uint64(d.size)
 }
@@ -123,7 +124,7 @@ func luks(d data) (Info, bool) {
 	return i, true
 }
 
-// iso finds the first volume descriptor of ISO 9660, or of UDF.
+// iso detects the first volume descriptor of ISO 9660 or UDF.
 func iso(d data) (Info, bool) {
 	const at, sector = 32 << 10, 2 << 10
 	i := Info{Format: ISO, Virtual: -1}

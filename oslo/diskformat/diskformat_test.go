@@ -15,7 +15,7 @@ var (
 	be = binary.BigEndian
 )
 
-// changed makes n bytes by a few writes.
+// changed returns n bytes that make and then change have written to.
 func changed(n int, make func(b []byte), change func(b []byte)) []byte {
 	b := append([]byte(nil), bytes.Repeat([]byte{0}, n)...)
 	make(b)
@@ -25,7 +25,7 @@ func changed(n int, make func(b []byte), change func(b []byte)) []byte {
 	return b
 }
 
-// vdi is a dynamic VDI of 8 MiB.
+// vdi returns a dynamic VDI of 8 MiB.
 func vdi(change func(b []byte)) []byte {
 	return changed(4096, func(b []byte) {
 		copy(b[0x40:], "\x7f\x10\xda\xbe")
@@ -40,7 +40,7 @@ func vdi(change func(b []byte)) []byte {
 	}, change)
 }
 
-// vhd is a dynamic VHD of 8 MiB.
+// vhd returns a dynamic VHD of 8 MiB.
 func vhd(change func(b []byte)) []byte {
 	return changed(4096, func(b []byte) {
 		copy(b, "conectix")
@@ -56,7 +56,7 @@ func vhd(change func(b []byte)) []byte {
 
 const metadata = 256 << 10
 
-// vhdx is a VHDX of 8 MiB whose metadata lies behind its table of regions.
+// vhdx returns a VHDX of 8 MiB whose metadata is behind its region table.
 func vhdx(change func(b []byte)) []byte {
 	return changed(512<<10, func(b []byte) {
 		copy(b, "vhdxfile")
@@ -78,7 +78,7 @@ func vhdx(change func(b []byte)) []byte {
 
 const descriptor = "# Disk DescriptorFile\nversion=1\ncreateType=\"streamOptimized\"\nRW 16384 SPARSE \"disk.vmdk\"\n"
 
-// vmdk is a stream of 8 MiB with a footer.
+// vmdk returns a stream-optimised VMDK of 8 MiB with a footer.
 func vmdk(change func(b []byte)) []byte {
 	return changed(64<<10, func(b []byte) {
 		head := func(b []byte, directory uint64) {
@@ -101,7 +101,7 @@ func TestHeadersAreBounded(t *testing.T) {
 	for _, c := range []struct {
 		name, format string
 		data         []byte
-		danger       string // a part of it; empty: none
+		danger       string // a part of the text; empty: none
 	}{
 		{"VDI", "vdi", vdi(nil), ""},
 		{"VDI of another version", "vdi", vdi(func(b []byte) { b[0x46] = 2 }), "version"},
@@ -126,14 +126,17 @@ func TestHeadersAreBounded(t *testing.T) {
 
 		{"VHDX", "vhdx", vhdx(nil), ""},
 		{"VHDX without regions", "vhdx", vhdx(func(b []byte) { b[192<<10] = 0 }), "no table"},
-		{"VHDX with more regions than there can be", "vhdx", vhdx(func(b []byte) { le.PutUint32(b[192<<10+8:], 1<<31) }), "no table"},
+		{"VHDX with more regions than there can be", "vhdx", vhdx(func(b []byte) { le.PutUint32(b[192<<10+8:], 1<<31) }),
+			"no table"},
 		{"VHDX without metadata", "vhdx", vhdx(func(b []byte) { b[192<<10+16] = 0 }), "no metadata"},
 		{"VHDX with metadata outside", "vhdx", vhdx(func(b []byte) { le.PutUint64(b[192<<10+32:], 1<<40) }), "outside"},
-		{"VHDX with metadata beyond numbers", "vhdx", vhdx(func(b []byte) { le.PutUint64(b[192<<10+32:], 1<<64-1) }), "outside"},
+		{"VHDX with metadata beyond numbers", "vhdx", vhdx(func(b []byte) { le.PutUint64(b[192<<10+32:], 1<<64-1) }),
+			"outside"},
 		{"VHDX with other metadata", "vhdx", vhdx(func(b []byte) { b[metadata] = 0 }), "none"},
 		{"VHDX with a parent", "vhdx", vhdx(func(b []byte) { b[metadata+64<<10+4] = 2 }), "parent"},
 		{"VHDX without size", "vhdx", vhdx(func(b []byte) { b[metadata+64] = 0 }), "no disk size"},
-		{"VHDX beyond all sizes", "vhdx", vhdx(func(b []byte) { le.PutUint64(b[metadata+64<<10+8:], 1<<60) }), "out of bounds"},
+		{"VHDX beyond all sizes", "vhdx", vhdx(func(b []byte) { le.PutUint64(b[metadata+64<<10+8:], 1<<60) }),
+			"out of bounds"},
 		{"VHDX with a size outside", "vhdx", vhdx(func(b []byte) { le.PutUint32(b[metadata+80:], 1<<31) }), "outside"},
 		{"VHDX cut off", "vhdx", vhdx(nil)[:1000], "cut off"},
 
@@ -141,12 +144,14 @@ func TestHeadersAreBounded(t *testing.T) {
 		{"VMDK of another version", "vmdk", vmdk(func(b []byte) { b[4] = 9 }), "version"},
 		{"VMDK with another descriptor in its footer", "vmdk", vmdk(func(b []byte) { b[len(b)-1024+28] = 2 }), "footer"},
 		{"VMDK with another signature in its footer", "vmdk", vmdk(func(b []byte) { b[len(b)-1024] = 'X' }), "footer"},
-		{"VMDK with a footer that names another", "vmdk", vmdk(func(b []byte) { le.PutUint64(b[len(b)-1024+56:], 1<<64-1) }), "another footer"},
+		{"VMDK with a footer that names another", "vmdk", vmdk(func(b []byte) { le.PutUint64(b[len(b)-1024+56:], 1<<64-1) }),
+			"another footer"},
 		{"VMDK without a marker", "vmdk", vmdk(func(b []byte) { b[len(b)-1536+12] = 0 }), "marker"},
 		{"VMDK without an end", "vmdk", vmdk(func(b []byte) { b[len(b)-1] = 1 }), "no end"},
 	} {
 		got, err := diskformat.Inspect(bytes.NewReader(c.data), int64(len(c.data)))
-		if err != nil || got.Format != c.format || (c.danger == "") != (got.Danger == "") || !strings.Contains(got.Danger, c.danger) {
+		if err != nil || got.Format != c.format || (c.danger == "") != (got.Danger == "") ||
+			!strings.Contains(got.Danger, c.danger) {
 			t.Errorf("%s: got %+v, %v; want danger %q", c.name, got, err, c.danger)
 		}
 		if c.danger == "" && got.Virtual != 8<<20 {
@@ -161,16 +166,18 @@ type broken struct{}
 
 func (broken) ReadAt([]byte, int64) (int, error) { return 0, errDisk }
 
-func TestADiskThatCannotBeReadIsNoRawImage(t *testing.T) {
+func TestReadErrorsAreReturned(t *testing.T) {
 	t.Parallel()
 	if _, err := diskformat.Inspect(broken{}, 1<<20); !errors.Is(err, errDisk) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// FuzzInspect: no data makes it panic, whether its end is known or not, and a format is never named beside others.
+// FuzzInspect checks that Inspect does not panic, with a known and an unknown end, and that Format is empty if there
+// are several formats.
 func FuzzInspect(f *testing.F) {
-	for _, b := range [][]byte{vdi(nil), vhd(nil), vmdk(nil), vhdx(nil)[:300<<10], []byte("QFI\xfb"), []byte("LUKS\xba\xbe"), nil} {
+	for _, b := range [][]byte{vdi(nil), vhd(nil), vmdk(nil), vhdx(nil)[:300<<10], []byte("QFI\xfb"),
+		[]byte("LUKS\xba\xbe"), nil} {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

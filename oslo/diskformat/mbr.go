@@ -1,7 +1,7 @@
 package diskformat
 
-// gpt finds a partition table: of GPT, which has a protective MBR in front, or MBR alone. The boot sector of a FAT file system looks like
-// one and is none.
+// gpt detects a partition table: a GPT, which has a protective MBR in front, or an MBR. The boot sector of a FAT file
+// system, which looks similar, does not count.
 func gpt(d data) (Info, bool) {
 	i := Info{Format: GPT, Virtual: -1}
 	if len(d.head) < 512 || !d.has(510, "\x55\xaa") || d.head[0x10] == 2 && d.head[0x15] == 0xf8 {
@@ -11,7 +11,7 @@ func gpt(d data) (Info, bool) {
 	return i, true
 }
 
-// partitions says what is wrong with the four entries of an MBR.
+// partitions returns what is wrong with the four entries of an MBR, or an empty string.
 func partitions(table []byte) (why string) {
 	used, protective := []int{}, false
 	for n := range 4 {

@@ -2,8 +2,8 @@ package diskformat
 
 import "fmt"
 
-// vhd reads the copy of the footer that all but fixed disks begin with. A fixed one has it at the end only and is taken for raw data, by
-// OpenStack as well.
+// vhd reads the copy of the footer with which all but fixed disks begin. A fixed disk has only the footer at its end;
+// like OpenStack this package takes it for raw data.
 func vhd(d data) (Info, bool) {
 	i := Info{Format: VHD, Virtual: -1}
 	if !d.has(0, "conectix") {
@@ -28,7 +28,7 @@ func vhd(d data) (Info, bool) {
 	return i, true
 }
 
-// vhdTable bounds the table of blocks of a dynamic disk.
+// vhdTable checks the block allocation table of a dynamic disk.
 func vhdTable(d data, kind uint32) (danger string) {
 	if kind != 3 {
 		return ""
@@ -55,7 +55,7 @@ func vhdTable(d data, kind uint32) (danger string) {
 	return ""
 }
 
-// Where VHDX keeps its table of regions, and the ids of what is looked for, as they are written.
+// The offset of a VHDX region table, and the GUIDs of regions and metadata items in their stored byte order.
 const (
 	vhdxTable    = 192 << 10
 	vhdxMetadata = "\x06\xa2\x7c\x8b\x90\x47\x9a\x4b\xb8\xfe\x57\x5f\x05\x0f\x88\x6e"
@@ -92,7 +92,7 @@ func vhdx(d data) (Info, bool) {
 	return i, true
 }
 
-// vhdxFacts reads the table of metadata, which says how large the disk is and whether it has a parent.
+// vhdxFacts reads the metadata table: the size of the disk, and whether it has a parent.
 func vhdxFacts(d data, at uint64) (virtual int64, danger string) {
 	if at > 1<<62 || d.beyond(at, 64<<10) {
 		return -1, "the VHDX metadata lies outside of the file"

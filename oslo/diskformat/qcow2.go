@@ -2,12 +2,12 @@ package diskformat
 
 import "fmt"
 
-// Bits of the incompatible-features field that QEMU knows: dirty, corrupt, external data file, compression type, extended L2.
+// Bits of the incompatible features that QEMU knows: dirty, corrupt, external data file, compression type, extended L2.
 const (
 	dirty, corrupt, dataFile, compression, extendedL2 = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4
 )
 
-// Bounds that QEMU has for what it opens.
+// QEMU's bounds.
 const (
 	qcow2Version2 = 72  // length of the header
 	qcow2Version3 = 104 // at least
@@ -17,7 +17,7 @@ const (
 	maxRefOrder   = 6
 )
 
-// qcow2 reads the header and its extensions: nothing may point outside the file, nor make no sense to what reads it.
+// qcow2 reads the header and its extensions. Every reference must be inside the file, and every value valid for QEMU.
 func qcow2(d data) (Info, bool) {
 	i := Info{Format: QCOW2, Virtual: -1}
 	if !d.has(0, "QFI\xfb") {
@@ -57,7 +57,7 @@ func qcow2(d data) (Info, bool) {
 	return i, true
 }
 
-// qcow2Features looks at what version 3 has more.
+// qcow2Features checks the additional fields of version 3.
 func qcow2Features(h []byte) (danger string) {
 	features, bits, length := be64(h[72:]), be32(h[20:]), be32(h[100:])
 	kind := byte(0)
@@ -81,7 +81,7 @@ func qcow2Features(h []byte) (danger string) {
 	return ""
 }
 
-// qcow2Tables bounds the tables that the header names.
+// qcow2Tables checks the tables that the header refers to.
 func qcow2Tables(d data) (danger string) {
 	h := d.head
 	bits, size := be32(h[20:]), be64(h[24:])
@@ -93,7 +93,7 @@ func qcow2Tables(d data) (danger string) {
 	if be32(h[4:]) == 3 && be64(h[72:])&extendedL2 != 0 {
 		entry = 16
 	}
-	reach := cluster / entry * cluster // of one entry of the L1 table
+	reach := cluster / entry * cluster // the bytes that one entry of the L1 table covers
 	switch {
 	case size > 1<<56 || l1Size*8 > maxL1:
 		return "the qcow2 disk size or its L1 table is out of bounds"
@@ -111,7 +111,7 @@ func qcow2Tables(d data) (danger string) {
 	return ""
 }
 
-// qcow2Extensions walks over the header extensions, which may name another file as well.
+// qcow2Extensions checks the header extensions, which may also name another file.
 func qcow2Extensions(d data, at, end uint64) (danger string) {
 	for at+8 <= end {
 		h := d.read(int64(at), 8)

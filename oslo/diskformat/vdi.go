@@ -11,7 +11,7 @@ func le16(b []byte) uint16 { return binary.LittleEndian.Uint16(b) }
 func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 func le64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
-// vdi reads VirtualBox's header, with the bounds that QEMU has.
+// vdi reads VirtualBox's header and applies QEMU's bounds.
 func vdi(d data) (Info, bool) {
 	const block = 1 << 20
 	i := Info{Format: VDI, Virtual: -1}

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Sizes in a VMDK's header are in sectors. What reads VMDK looks for the descriptor in the second one, whatever the header says, and at
-// most in so many of them.
+// Sizes in a VMDK header are in sectors. Readers of VMDK look for the descriptor in the second sector whatever the
+// header says, and read at most so many sectors of it.
 const (
 	vmdkSector     = 512
 	vmdkDescriptor = 20
-	vmdkAtEnd      = 1<<64 - 1 // the grain directory is named by a footer
+	vmdkAtEnd      = 1<<64 - 1 // the offset of the grain directory is in the footer
 )
 
-// vmdk reads a sparse header and the descriptor inside: only the types that hold all their data are taken.
+// vmdk reads a sparse header and its descriptor. Only types that contain all their data are safe.
 func vmdk(d data) (Info, bool) {
 	i := Info{Format: VMDK, Virtual: -1}
 	if !d.has(0, "KDMV") {
@@ -29,7 +29,7 @@ func vmdk(d data) (Info, bool) {
 	switch {
 	case le32(b[4:]) < 1 || le32(b[4:]) > 3:
 		i.Danger = "the VMDK version is not known"
-	case sectors == 0: // it would be read as nothing but its descriptor
+	case sectors == 0: // readers would use only the descriptor
 		i.Danger = "the VMDK header has no size"
 	case sectors >= 1<<50:
 		i.Danger = "the VMDK disk size is out of bounds"
@@ -47,7 +47,7 @@ func vmdk(d data) (Info, bool) {
 	return i, true
 }
 
-// vmdkFooter compares the footer, which counts instead of the header, with the header.
+// vmdkFooter checks that the footer, which readers use instead of the header, has the same values.
 func vmdkFooter(d data) (danger string) {
 	if d.size < 0 {
 		return ""
@@ -60,7 +60,8 @@ func vmdkFooter(d data) (danger string) {
 	zero := make([]byte, vmdkSector)
 	h := d.head
 	switch {
-	case string(footer[:8]) != string(h[:8]) || string(footer[12:20]) != string(h[12:20]) || string(footer[28:44]) != string(h[28:44]):
+	case string(footer[:8]) != string(h[:8]) || string(footer[12:20]) != string(h[12:20]) ||
+		string(footer[28:44]) != string(h[28:44]):
 		return "the VMDK footer says something else than the header"
 	case le64(footer[56:]) == vmdkAtEnd:
 		return "the VMDK footer names another footer"
@@ -72,8 +73,8 @@ func vmdkFooter(d data) (danger string) {
 	return ""
 }
 
-// described reads a descriptor line by line; whatever is not understood is a danger, as others may understand it. around is all that
-// may be taken for the descriptor.
+// described checks a descriptor line by line. An unknown line is a danger, because another reader may know it. around
+// is all data that a reader may take for the descriptor.
 func described(text, around []byte) (danger string) {
 	const unclear = "the VMDK descriptor is not understood"
 	text, _, _ = bytes.Cut(text, []byte{0})
@@ -109,7 +110,7 @@ func described(text, around []byte) (danger string) {
 	return ""
 }
 
-// text tells a descriptor that stands alone: nothing but ASCII in the first sector, and the name of a type somewhere.
+// text reports whether data is a descriptor without a header: only ASCII in the first sector, and the name of a type.
 func text(head []byte) bool {
 	first := head[:min(len(head), vmdkSector)]
 	for _, b := range first {
@@ -121,10 +122,12 @@ func text(head []byte) bool {
 	return bytes.Contains(bytes.ToLower(body), []byte(`createtype="`))
 }
 
-// Descriptor tells whether data that begins so could be read as a VMDK descriptor that stands alone: what reads VMDK takes any text for one,
-// up to the first zero byte, that names a type or a parent somewhere, and knows an older form. A text whose end is not in sight could.
+// Descriptor reports whether data with this beginning may be read as a VMDK descriptor without a header. Readers of
+// VMDK accept any text, up to the first zero byte, that names a type or a parent, also in an older form. It is true for
+// a text whose end is not in head.
 func Descriptor(head []byte) bool {
 	text, _, ended := bytes.Cut(head, []byte{0})
-	return !ended && len(head) >= Head || bytes.HasPrefix(head, []byte("COWD")) || bytes.Contains(text, []byte("createType")) ||
+	return !ended && len(head) >= Head || bytes.HasPrefix(head, []byte("COWD")) ||
+		bytes.Contains(text, []byte("createType")) ||
 		bytes.Contains(text, []byte("parentFileNameHint"))
 }

@@ -1,6 +1,6 @@
-// Package fault is the error kinds that all services share, and their transport between processes. A fault is made
-// where a fact is known, travels up wrapped with %w and across the bus as (kind, message), and is decided upon by kind,
-// never by text.
+// Package fault defines the kinds of errors that all services share. A fault is made where the fact is known. It is
+// wrapped with %w and crosses the message bus with its kind, text and code. Callers decide by the kind, never by the
+// text.
 package fault
 
 import (
@@ -8,28 +8,28 @@ import (
 	"fmt"
 )
 
-// Kind says what went wrong in terms a caller can act upon. The list is closed.
+// Kind is the kind of an error. The HTTP status is the usual one of the APIs.
 type Kind uint8
 
 const (
-	Internal       Kind = iota // a bug or a broken neighbour: 500, the text stays in the log
-	Invalid                    // the request makes no sense: 400
-	Unauthorized               // no or bad proof of identity: 401
-	Forbidden                  // known, but not allowed: 403
-	NotFound                   // the thing named in the path is not there: 404
-	Conflict                   // the state forbids it, or somebody was faster: 409
-	OverQuota                  // a limit of the project: 403 (nova), 409 (neutron), 413 (glance)
-	TooLarge                   // body, file or name over the bound: 413
-	Unavailable                // try again later: 503
-	NotImplemented             // the driver cannot do this: 501
-	Gone                       // it was here and never comes back: 410
-	NoValidHost                // the scheduler found nothing: 500 in the API, the reason in the server's fault
+	Internal       Kind = iota // a bug, or a bad answer of another program: 500; the text is for the log only
+	Invalid                    // the request is malformed or contradictory: 400
+	Unauthorized               // no token, or a bad one: 401
+	Forbidden                  // the caller lacks the right: 403
+	NotFound                   // the resource does not exist: 404
+	Conflict                   // the resource's state does not allow it, or a concurrent change: 409
+	OverQuota                  // a quota is exceeded: 403 (nova), 409 (neutron), 413 (glance)
+	TooLarge                   // a body, file or name is too large: 413
+	Unavailable                // it may succeed later: 503
+	NotImplemented             // the driver does not support it: 501
+	Gone                       // the resource is removed for ever: 410
+	NoValidHost                // the scheduler found no host: 500; the reason is in the server's fault
 )
 
 var names = [...]string{"internal", "invalid", "unauthorized", "forbidden", "not_found", "conflict", "over_quota",
 	"too_large", "unavailable", "not_implemented", "gone", "no_valid_host"}
 
-// String is the kind's name on the wire and in logs.
+// String returns the kind's name, as it is used between processes and in logs.
 func (k Kind) String() string {
 	if int(k) < len(names) {
 		return names[k]
@@ -37,7 +37,7 @@ func (k Kind) String() string {
 	return names[Internal]
 }
 
-// ParseKind reads a name made by String; an unknown name, as a newer peer may send, is Internal.
+// ParseKind returns the kind of a name from String. An unknown name, for example of a newer release, is Internal.
 func ParseKind(s string) Kind {
 	for i, n := range names {
 		if n == s {
@@ -47,8 +47,8 @@ func ParseKind(s string) Kind {
 	return Internal
 }
 
-// Fault is an error with a kind. Msg is a sentence for the client; Err, if any, is the cause for the log only.
-// Code is the service's own name of the error where its API shows one ("PortNotFound", "placement.concurrent_update").
+// Fault is an error with a kind. Msg is the text for the client. Err, if not nil, is the cause, for the log only. Code
+// is the error's name in a service's API, if it has one ("PortNotFound", "placement.concurrent_update").
 type Fault struct {
 	Kind Kind
 	Msg  string
@@ -73,10 +73,10 @@ func New(k Kind, format string, args ...any) *Fault {
 // Because returns a copy of the fault with a cause that only the log shows.
 func (f *Fault) Because(err error) *Fault { c := *f; c.Err = err; return &c }
 
-// Coded returns a copy of the fault with the service's own name for it.
+// Coded returns a copy of the fault with its name in a service's API.
 func (f *Fault) Coded(code string) *Fault { c := *f; c.Code = code; return &c }
 
-// Invalidf, NotFoundf … make the common kinds.
+// Invalidf, NotFoundf and so on make faults of the common kinds.
 func Invalidf(format string, args ...any) *Fault     { return New(Invalid, format, args...) }
 func NotFoundf(format string, args ...any) *Fault    { return New(NotFound, format, args...) }
 func Conflictf(format string, args ...any) *Fault    { return New(Conflict, format, args...) }
@@ -84,7 +84,7 @@ func Forbiddenf(format string, args ...any) *Fault   { return New(Forbidden, for
 func Unavailablef(format string, args ...any) *Fault { return New(Unavailable, format, args...) }
 func OverQuotaf(format string, args ...any) *Fault   { return New(OverQuota, format, args...) }
 
-// Of finds the outermost fault in err's chain, nil if there is none.
+// Of returns the outermost fault in err's chain, nil if there is none.
 func Of(err error) *Fault {
 	var f *Fault
 	if errors.As(err, &f) {
@@ -93,7 +93,7 @@ func Of(err error) *Fault {
 	return nil
 }
 
-// KindOf is the kind of err: Internal for an error that nobody classified. It must not be asked of a nil error.
+// KindOf returns the kind of err, Internal if err has no fault in its chain. err must not be nil.
 func KindOf(err error) Kind {
 	if f := Of(err); f != nil {
 		return f.Kind
@@ -101,10 +101,10 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// Is reports whether err is a fault of kind k; false for nil.
+// Is reports whether err has the kind k as its outermost fault. It is false for nil.
 func Is(err error, k Kind) bool { f := Of(err); return f != nil && f.Kind == k }
 
-// Message is the text of err that a client may see; a fixed sentence where nobody wrote one.
+// Message returns the text of err for a client: that of its fault, or a fixed sentence if it has none.
 func Message(err error) string {
 	if f := Of(err); f != nil && f.Kind != Internal {
 		return f.Msg
@@ -112,8 +112,8 @@ func Message(err error) string {
 	return "An unexpected error prevented the server from fulfilling your request."
 }
 
-// Body turns NotFound into Invalid: a missing thing named in the request body is the request's mistake (400).
-// Other errors and nil pass through.
+// Body returns NotFound as Invalid (400): a missing resource that the request body names is an error of the request. It
+// returns other errors and nil unchanged.
 func Body(err error) error {
 	f := Of(err)
 	if f == nil || f.Kind != NotFound {

@@ -150,7 +150,8 @@ func (c *Client) tries(ctx context.Context, r Request, try func(context.Context)
 		case <-ctx.Done():
 			return err
 		}
-		log.From(ctx).DebugContext(ctx, "retrying request: service unavailable or token rejected", "service", c.c.Name, "path", r.Path, log.Err, err.Error())
+		log.From(ctx).DebugContext(ctx, "retrying request: service unavailable or token rejected", "service", c.c.Name,
+			"path", r.Path, log.Err, err.Error())
 	}
 }
 

@@ -94,7 +94,8 @@ func TestRequestCarriesTokenAndRequestID(t *testing.T) {
 		fmt.Fprintf(w, `{"got":"%s %s %s %s %v"}`, r.Header.Get("X-Auth-Token"), r.Header.Get("X-Openstack-Request-Id"), r.Header.Get("Openstack-Api-Version"), r.URL.String(), in["n"])
 	}))
 	defer s.Close()
-	cl := httpc.New(httpc.Config{Base: s.URL + "/v2/", Tokens: httpc.Static("tok"), Headers: map[string]string{"OpenStack-API-Version": "placement 1.39"}})
+	cl := httpc.New(httpc.Config{Base: s.URL + "/v2/", Tokens: httpc.Static("tok"),
+		Headers: map[string]string{"OpenStack-API-Version": "placement 1.39"}})
 	out, err := httpc.Do[map[string]string](auth.WithRequest(t.Context(), "req-1"), cl,
 		httpc.Request{Method: "POST", Path: "/x", Query: map[string][]string{"a": {"b c"}}, Body: map[string]int{"n": 7}})
 	if want := "tok req-1 placement 1.39 /v2/x?a=b+c 7"; err != nil || out["got"] != want {
@@ -102,7 +103,7 @@ func TestRequestCarriesTokenAndRequestID(t *testing.T) {
 	}
 }
 
-// identity gives out tokens t1, t2 …
+// identity serves an identity API that issues the tokens t1, t2 and so on.
 func identity(t *testing.T, life time.Duration) (address string, logins *atomic.Int32) {
 	t.Helper()
 	logins = new(atomic.Int32)
@@ -138,8 +139,10 @@ func TestPassword(t *testing.T) {
 	if logins.Load() != 1 {
 		t.Errorf("%d logins", logins.Load())
 	}
-	bad := &httpc.Password{AuthURL: address + "/v3", Username: "nova", Password: "x", ProjectName: "service", Cure: "see the settings"}
-	if _, err := bad.Token(t.Context()); !fault.Is(err, fault.Unauthorized) || !strings.Contains(err.Error(), "see the settings") ||
+	bad := &httpc.Password{AuthURL: address + "/v3", Username: "nova", Password: "x", ProjectName: "service",
+		Cure: "see the settings"}
+	if _, err := bad.Token(t.Context()); !fault.Is(err, fault.Unauthorized) ||
+		!strings.Contains(err.Error(), "see the settings") ||
 		strings.Contains(fault.Message(err), "see the settings") {
 		t.Errorf("wrong password: %v", err)
 	}
@@ -155,7 +158,7 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-func TestRefusedTokenIsRenewedOnce(t *testing.T) {
+func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 	t.Parallel()
 	address, logins := identity(t, time.Hour)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -164,14 +167,17 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	cl := httpc.New(httpc.Config{Base: s.URL, Tokens: &httpc.Password{AuthURL: address, Username: "nova", Password: "s3cret", ProjectName: "service"}})
+	cl := httpc.New(httpc.Config{Base: s.URL, Tokens: &httpc.Password{AuthURL: address, Username: "nova",
+		Password: "s3cret", ProjectName: "service"}})
 	if _, err := httpc.Do[struct{}](t.Context(), cl, httpc.Request{Method: "POST"}); err != nil || logins.Load() != 2 {
 		t.Errorf("got %v after %d logins", err, logins.Load())
 	}
 	s2 := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(401) }))
 	defer s2.Close()
-	cl = httpc.New(httpc.Config{Base: s2.URL, Tokens: &httpc.Password{AuthURL: address, Username: "nova", Password: "s3cret", ProjectName: "service"}})
-	if _, err := httpc.Do[struct{}](t.Context(), cl, httpc.Request{}); !fault.Is(err, fault.Unauthorized) || logins.Load() != 4 {
+	cl = httpc.New(httpc.Config{Base: s2.URL, Tokens: &httpc.Password{AuthURL: address, Username: "nova",
+		Password: "s3cret", ProjectName: "service"}})
+	if _, err := httpc.Do[struct{}](t.Context(), cl, httpc.Request{}); !fault.Is(err, fault.Unauthorized) ||
+		logins.Load() != 4 {
 		t.Errorf("got %v after %d logins", err, logins.Load())
 	}
 }

@@ -29,7 +29,7 @@ type Password struct {
 
 	login lock.Keyed[struct{}] // one login at a time
 
-	// Cure is what an operator reads in the log where the password is refused: where it comes from, and what it must agree with.
+	// Cure tells an operator, in the log, what to do if the password is rejected: which option sets it.
 	Cure string
 
 	mu      sync.Mutex // guards the fields below
@@ -114,7 +114,8 @@ func (p *Password) fetch(ctx context.Context) (string, time.Time, error) {
 		err := readFault("identity", resp)
 		if resp.StatusCode == http.StatusUnauthorized {
 			// The text may reach a user, who can do nothing; the cause is for the log.
-			err = fault.New(fault.Unauthorized, "%s", fault.Message(err)).Because(fmt.Errorf("%s refuses the user %q as whom this process calls others. %s: %w",
+			err = fault.New(fault.Unauthorized, "%s",
+				fault.Message(err)).Because(fmt.Errorf("%s refuses the user %q as whom this process calls others. %s: %w",
 				base, p.Username, p.Cure, err))
 		}
 		return "", time.Time{}, err

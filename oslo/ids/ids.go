@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// UUID is a random RFC 9562 version 4 identifier in its dashed form.
+// UUID returns a random RFC 9562 version 4 identifier in its dashed form.
 func UUID() string {
 	var b [16]byte
 	rand.Read(b[:])
@@ -17,15 +17,15 @@ func UUID() string {
 	return dashed(b)
 }
 
-// Hex is a random identifier of 32 hex digits, as keystone's projects, users and roles carry.
+// Hex returns a random identifier of 32 hex digits, the form of keystone's ids of projects, users and roles.
 func Hex() string { return strings.ReplaceAll(UUID(), "-", "") }
 
-// Request is a request id in OpenStack's form, "req-" and a UUID.
+// Request returns a new request id in OpenStack's form, "req-" and a UUID.
 func Request() string { return "req-" + UUID() }
 
-// Ordered is a UUID (version 7) whose text order follows the time it was made at, to a quarter of a microsecond: the
-// twelve bits behind the milliseconds hold their fraction (RFC 9562, section 6.2, method 3). Rows that are read in
-// order of creation use it as their key.
+// Ordered returns a UUID (version 7) whose text sorts by the given time, with a resolution of a quarter of a
+// microsecond: the twelve bits behind the milliseconds are their fraction (RFC 9562, section 6.2, method 3). It is the
+// key of rows that are read in the order of their creation.
 func Ordered(now time.Time) string {
 	var b [16]byte
 	rand.Read(b[8:])
@@ -40,7 +40,7 @@ func Ordered(now time.Time) string {
 	return dashed(b)
 }
 
-// IsUUID accepts what OpenStack accepts as a UUID: 32 hex digits, with or without dashes, in any case.
+// IsUUID reports whether s is a UUID as OpenStack accepts it: 32 hex digits in any case, with or without dashes.
 func IsUUID(s string) bool {
 	n := 0
 	for i := range len(s) {

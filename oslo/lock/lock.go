@@ -8,7 +8,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Keyed is a mutex per key. The zero value is ready; keys that nobody holds or waits for cost nothing.
+// Keyed is a mutex per key. The zero value is ready to use. A key that is not held uses no memory.
 type Keyed[K comparable] struct {
 	mu   sync.Mutex
 	keys map[K]*entry // guarded by mu
@@ -19,8 +19,8 @@ type entry struct {
 	token chan struct{} // capacity 1: holds the token while the key is free
 }
 
-// Lock blocks until the key is free or ctx ends, which is fault.Unavailable. The returned function unlocks, once;
-// further calls do nothing. A goroutine that locks a key twice waits for itself.
+// Lock locks a key. It blocks until the key is free, or returns fault.Unavailable when ctx ends. The returned function
+// unlocks the key; further calls do nothing. The lock is not reentrant: a goroutine that locks a key twice deadlocks.
 func (k *Keyed[K]) Lock(ctx context.Context, key K) (unlock func(), err error) {
 	k.mu.Lock()
 	if k.keys == nil {
@@ -46,7 +46,7 @@ func (k *Keyed[K]) Lock(ctx context.Context, key K) (unlock func(), err error) {
 	}
 }
 
-// Do runs fn while it holds the key.
+// Do locks the key, runs fn and unlocks it. It returns the error of fn, or fault.Unavailable if ctx ended before.
 func (k *Keyed[K]) Do(ctx context.Context, key K, fn func() error) error {
 	unlock, err := k.Lock(ctx, key)
 	if err != nil {
@@ -56,7 +56,7 @@ func (k *Keyed[K]) Do(ctx context.Context, key K, fn func() error) error {
 	return fn()
 }
 
-// Held is how many keys are held or waited for.
+// Held returns the number of keys that are held or waited for.
 func (k *Keyed[K]) Held() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package log sets up slog with text or JSON output, a level, and the request id on each line. The logger itself
-// travels in the context, so that no package keeps one.
+// Package log sets up slog with text or JSON output, a level, and the request id on each line. The context carries the
+// logger.
 package log
 
 import (
@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Keys that mean the same thing on every line.
+// Keys that have the same meaning on every line.
 const (
 	Request = "request"
 	Server  = "server"
@@ -23,14 +23,14 @@ const (
 	Err     = "error"
 )
 
-// Config is how lines look.
+// Config is the format and level of the log.
 type Config struct {
 	Format string // "text" (default) or "json"
 	Level  string // "debug", "info" (default), "warn", "error"
 }
 
-// New makes a logger that writes to w. An unknown format or level is fault.Invalid.
-// The level is a variable, so that a reload can change it: the second result sets it.
+// New makes a logger that writes to w. The returned variable changes the level while the program runs. New returns
+// fault.Invalid for an unknown format or level.
 func New(w io.Writer, c Config) (*slog.Logger, *slog.LevelVar, error) {
 	level := new(slog.LevelVar)
 	if c.Level != "" {
@@ -51,7 +51,7 @@ func New(w io.Writer, c Config) (*slog.Logger, *slog.LevelVar, error) {
 	return slog.New(Handler(h)), level, nil
 }
 
-// SetLevel reads a level's name into v.
+// SetLevel sets v to the level with this name. It returns fault.Invalid for an unknown name.
 func SetLevel(v *slog.LevelVar, name string) error {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(name)); err != nil {
@@ -63,7 +63,7 @@ func SetLevel(v *slog.LevelVar, name string) error {
 
 type handler struct{ slog.Handler }
 
-// Handler adds the request id of the context to each record that h gets.
+// Handler returns a handler that adds the request id of the context to each record and passes it to h.
 func Handler(h slog.Handler) slog.Handler { return handler{h} }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
@@ -86,7 +86,7 @@ func With(ctx context.Context, l *slog.Logger) context.Context {
 	return context.WithValue(ctx, key{}, l)
 }
 
-// From is the logger in ctx, slog's default where there is none.
+// From returns the logger in ctx, or slog's default if there is none.
 func From(ctx context.Context) *slog.Logger {
 	if l, ok := ctx.Value(key{}).(*slog.Logger); ok {
 		return l

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// CORS is section [cors]: which web sites' scripts may use an API, and how. Lists that are empty are the service's own.
+// CORS is the section [cors]: which web sites' scripts may use an API. For fills empty lists with a service's defaults.
 type CORS struct {
 	Origins     []string      `conf:"allowed_origin" help:"Web sites whose scripts may use the APIs, as scheme://host or scheme://host:port without a slash at the end; * is any."`
 	Credentials bool          `conf:"allow_credentials" default:"true" help:"Whether such requests may carry the browser's credentials."`
@@ -18,12 +18,13 @@ type CORS struct {
 	Headers     []string      `conf:"allow_headers" help:"Headers that scripts may send. Empty: those that each service's clients send."`
 }
 
-// simple are the headers that scripts may always send.
+// simple returns the headers that scripts may always send.
 func simple() []string {
-	return []string{"Accept", "Accept-Language", "Content-Type", "Cache-Control", "Content-Language", "Expires", "Last-Modified", "Pragma"}
+	return []string{"Accept", "Accept-Language", "Content-Type", "Cache-Control", "Content-Language", "Expires",
+		"Last-Modified", "Pragma"}
 }
 
-// For is the section with the lists that are empty filled with a service's own.
+// For returns the section with its empty lists replaced by those of own.
 func (c CORS) For(own CORS) CORS {
 	if len(c.Expose) == 0 {
 		c.Expose = own.Expose
@@ -37,8 +38,8 @@ func (c CORS) For(own CORS) CORS {
 	return c
 }
 
-// Handler answers preflight requests, and marks the other answers to scripts of allowed origins. An OPTIONS request that h does not
-// answer is 200 without a body, whoever asks.
+// Handler answers preflight requests and adds the CORS headers to other responses, if the origin is allowed. An OPTIONS
+// request that h does not handle is answered with 200 and no body, for every client.
 func (c CORS) Handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions {
@@ -52,7 +53,7 @@ func (c CORS) Handler(h http.Handler) http.Handler {
 	})
 }
 
-// origin is what an answer to the request may name as its reader.
+// origin returns the value of Access-Control-Allow-Origin for a request. ok is false if the origin is not allowed.
 func (c CORS) origin(r *http.Request) (string, bool) {
 	o := r.Header.Get("Origin")
 	switch {
@@ -64,10 +65,10 @@ func (c CORS) origin(r *http.Request) (string, bool) {
 	return "*", slices.Contains(c.Origins, "*")
 }
 
-// mark lets scripts of an origin read an answer.
+// mark adds the CORS headers for an origin to a response.
 func (c CORS) mark(h http.Header, origin string) {
 	if h.Get("Access-Control-Allow-Origin") != "" {
-		return // somebody nearer knows better
+		return // an inner handler has set them
 	}
 	if v := h.Get("Vary"); v != "" {
 		h.Set("Vary", v+",Origin")
@@ -95,7 +96,7 @@ func (c CORS) preflight(w *options, r *http.Request, h http.Handler) {
 	w.ResponseWriter.WriteHeader(http.StatusOK)
 }
 
-// allow writes the answer to a preflight request, where all that it asks for is allowed.
+// allow adds the CORS headers of a preflight response, if the requested method and headers are allowed.
 func (c CORS) allow(h http.Header, r *http.Request) {
 	origin, ok := c.origin(r)
 	method := r.Header.Get("Access-Control-Request-Method")
@@ -126,7 +127,7 @@ func (c CORS) allow(h http.Header, r *http.Request) {
 	}
 }
 
-// marked adds headers at the last moment, when the handler's own are known.
+// marked adds the CORS headers when the handler writes its headers.
 type marked struct {
 	http.ResponseWriter
 	mark func(http.Header)
@@ -151,7 +152,7 @@ func (w *marked) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *marked) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// options keeps the answer to an OPTIONS request back until it is known whether it is one.
+// options buffers the response of h to an OPTIONS request, so that it can be replaced if h does not handle the method.
 type options struct {
 	http.ResponseWriter
 	header http.Header
@@ -180,5 +181,5 @@ func (w *options) flush() {
 		w.ResponseWriter.Header()[name] = values
 	}
 	w.ResponseWriter.WriteHeader(w.status)
-	_, _ = w.ResponseWriter.Write(w.body) // a client that hung up has lost nothing
+	_, _ = w.ResponseWriter.Write(w.body) // an error means that the client has gone
 }

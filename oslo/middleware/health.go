@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// HealthPath is where load balancers ask.
+// HealthPath is the path of health checks.
 const HealthPath = "/healthcheck"
 
-// Health is section [healthcheck]: what an API answers to load balancers, without a token.
+// Health is the section [healthcheck]: the answer to health checks of load balancers, which need no token.
 type Health struct {
 	Detailed    bool     `conf:"detailed" default:"false" help:"Tell also what each check looked at."`
 	Backends    []string `conf:"backends" default:"disable_by_file" enum:"disable_by_file|disable_by_files_ports|enable_by_files" help:"The checks: whether disable_by_file_path is absent, whether the file of the API's port in disable_by_file_paths is absent, and whether all of enable_by_file_paths are there."`
@@ -27,7 +27,7 @@ type Health struct {
 	Unproxied   bool     `conf:"ignore_proxied_requests" default:"false" help:"Do not answer requests that came through a proxy."`
 }
 
-// result is what one check found.
+// result is the result of one check.
 type result struct {
 	OK      bool   `json:"-"`
 	Reason  string `json:"reason"`
@@ -35,7 +35,8 @@ type result struct {
 	Class   string `json:"class"`
 }
 
-// Handler answers at HealthPath and leaves everything else to h. port is the port that the API listens on.
+// Handler answers requests to HealthPath and passes all others to h. port is the API's port. It returns an error for a
+// bad network or a bad port in the configuration.
 func (c Health) Handler(port int, h http.Handler) (http.Handler, error) {
 	ranges, err := c.ranges()
 	if err != nil {
@@ -74,10 +75,12 @@ func (c Health) ranges() ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// answers says whether who asks is told.
+// answers reports whether a client is answered: its address is in a configured network and, if so configured, there is
+// no proxy.
 func (c Health) answers(r *http.Request, ranges []netip.Prefix) bool {
 	if c.Unproxied {
-		for _, h := range []string{"X-Forwarded", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Prefix"} {
+		for _, h := range []string{"X-Forwarded", "X-Forwarded-Proto", "X-Forwarded-Host",
+			"X-Forwarded-For", "X-Forwarded-Prefix"} {
 			if r.Header.Get(h) != "" {
 				return false
 			}
@@ -108,7 +111,7 @@ func (c Health) answer(w http.ResponseWriter, r *http.Request, port int) {
 	kind := accepted(r.Header.Values("Accept"))
 	w.Header().Set("Content-Type", kind+"; charset=UTF-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(c.body(kind, results)) // a prober that hung up has lost nothing
+	_, _ = w.Write(c.body(kind, results)) // an error means that the client has gone
 }
 
 func (c Health) results(port int) []result {
@@ -190,7 +193,7 @@ func (c Health) body(kind string, results []result) []byte {
 	return []byte(strings.Join(reasons, "\n"))
 }
 
-// accepted is the form of the answer: of those that the client likes best the first; text where it likes none, never an error.
+// accepted returns the content type of the answer: the client's first preference among the supported ones, or text.
 func accepted(accept []string) string {
 	offers := []string{"text/plain", "text/html", "application/json"}
 	best, most := offers[0], 0.0

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// owner is the user who owns a file, where the system says so.
+// owner returns the user id of a file's owner. ok is false on a system without one.
 func owner(i fs.FileInfo) (uid int, ok bool) {
 	st, ok := i.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -15,7 +15,7 @@ func owner(i fs.FileInfo) (uid int, ok bool) {
 	return int(st.Uid), true
 }
 
-// mine reports that this process owns a file, so that a refused change of its mode is an error.
+// mine reports whether this process's user owns a file.
 func mine(i fs.FileInfo) bool {
 	uid, ok := owner(i)
 	return ok && uid == os.Geteuid()

@@ -1,5 +1,4 @@
-// Package private creates files and directories with restrictive modes, whatever the umask. What it makes only the
-// program's own user can read.
+// Package private creates files and folders that only the program's user can read, whatever the umask.
 package private
 
 import (
@@ -12,21 +11,22 @@ import (
 	"strings"
 )
 
-// Modes of what the program makes.
+// Modes of files and folders.
 const (
 	fileMode    fs.FileMode = 0o600
 	dirMode     fs.FileMode = 0o700
-	passageMode fs.FileMode = 0o711 // others pass through to what they know the name of, and see no names
+	passageMode fs.FileMode = 0o711 // others can pass through to a known name, and cannot list it
 )
 
-// Dir makes a folder that only its owner enters, with the folders above that are missing. One that is there and more open is closed.
+// Dir makes a folder that only its owner can enter (0700), with its missing parents. It restricts the mode of an
+// existing folder.
 func Dir(path string) error { return folder(path, dirMode) }
 
-// Passage makes a folder that other users pass through to files that are meant for them, such as a guest's disks for QEMU. Nobody but its
-// owner sees what is in it, so what is in it needs modes of its own.
+// Passage makes a folder that other users can pass through and not list (0711), for example for QEMU's user to reach a
+// guest's disks. Its contents need restrictive modes of their own.
 func Passage(path string) error { return folder(path, passageMode) }
 
-// Missing makes a folder as Dir does where there is none; one that is there is left as it is, for its maker to close or open.
+// Missing makes a folder as Dir does, unless it exists. It does not change an existing folder.
 func Missing(path string) error {
 	if i, err := os.Stat(path); err == nil && i.IsDir() {
 		return nil
@@ -34,6 +34,7 @@ func Missing(path string) error {
 	return folder(path, dirMode)
 }
 
+// folder makes a folder with a mode, and its missing parents.
 func folder(path string, mode fs.FileMode) error {
 	if _, err := planted(path); err != nil {
 		return err
@@ -63,7 +64,7 @@ func folder(path string, mode fs.FileMode) error {
 	return tighten(path, i, mode)
 }
 
-// tighten gives a file or folder its mode. What belongs to somebody else is that user's to open, and is left alone.
+// tighten sets the mode of a file or folder. It does not change one of another user.
 func tighten(path string, i fs.FileInfo, mode fs.FileMode) error {
 	if i.Mode().Perm() == mode {
 		return nil
@@ -75,7 +76,7 @@ func tighten(path string, i fs.FileInfo, mode fs.FileMode) error {
 	return err
 }
 
-// File opens a file with os.OpenFile's flags; one that it makes, and one that is there, only its owner reads.
+// File opens a file with the flags of os.OpenFile. It gives a new and an existing file the mode 0600.
 func File(name string, flag int) (*os.File, error) {
 	f, err := openFile(name, flag)
 	if err != nil {
@@ -87,7 +88,8 @@ func File(name string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// Write writes a file that only its owner reads, as os.WriteFile does: one that is there is closed to others before the first byte.
+// Write writes a file as os.WriteFile does, with the mode 0600. It restricts the mode of an existing file before it
+// writes.
 func Write(name string, text []byte) error {
 	f, err := File(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
@@ -97,7 +99,7 @@ func Write(name string, text []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// Replace writes a file that only its owner reads, whole or not at all, and durably.
+// Replace writes a file with the mode 0600, atomically and durably: by a temporary file, a sync and a rename.
 func Replace(name string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {
@@ -114,7 +116,7 @@ func Replace(name string, text []byte) error {
 	return nil
 }
 
-// Close takes files away from everybody but their owner. A file that is not there, or is none, is passed over.
+// Close gives existing files the mode 0600. It skips missing files and names of other kinds.
 func Close(names ...string) error {
 	for _, name := range names {
 		i, err := os.Stat(name)
@@ -124,14 +126,14 @@ func Close(names ...string) error {
 		if err == nil && i.Mode().Perm()&^fileMode != 0 {
 			err = tighten(name, i, i.Mode().Perm()&fileMode)
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // gone meanwhile is closed
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // removed in the meantime
 			return err
 		}
 	}
 	return nil
 }
 
-// CloseAll is Close for the files of a folder whose names want has, not of the folders below.
+// CloseAll calls Close for the files of a folder for whose names want is true. It does not descend into folders.
 func CloseAll(dir string, want func(name string) bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -147,7 +149,8 @@ func CloseAll(dir string, want func(name string) bool) error {
 	return nil
 }
 
-// Log opens a log for appending. A new one only its owner reads. One that is there keeps the group that an operator lets read it.
+// Log opens a log file to append. A new file has the mode 0600. An existing one keeps the read permission of its group,
+// which an operator may have given, and loses those of others.
 func Log(name string) (*os.File, error) {
 	f, err := openFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY)
 	if err != nil {
@@ -163,7 +166,7 @@ func Log(name string) (*os.File, error) {
 	return f, nil
 }
 
-// Socket listens at path, a name in a folder made by Dir.
+// Socket listens on a Unix socket. Its folder must be made by Dir.
 func Socket(path string) (*net.UnixListener, error) {
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -175,7 +178,8 @@ func Socket(path string) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// Reaches says which folder above path other users cannot pass through; empty where they can reach it.
+// Reaches returns the folder on the way to path that other users cannot pass through, or an empty string if they can
+// reach it.
 func Reaches(path string) (closed string, err error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -13,7 +13,7 @@ func TestModes(t *testing.T) {
 	t.Parallel()
 	top := t.TempDir()
 	at := func(name string) string { return filepath.Join(top, name) }
-	old := func(name string, mode fs.FileMode) string { // as an earlier release left it
+	old := func(name string, mode fs.FileMode) string { // with the mode that an earlier release gave it
 		must(t, os.WriteFile(at(name), nil, mode))
 		must(t, os.Chmod(at(name), mode))
 		return at(name)

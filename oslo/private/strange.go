@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// ErrStrange is in errors about files and folders of a user who is neither this process's nor root. Whoever owns them can
-// lead a write elsewhere by a link, read what is written, and put something else in its place.
+// ErrStrange is the error for files and folders that belong to neither this process's user nor root. Their owner could
+// redirect a write with a link, read the written data, or replace it.
 var ErrStrange = errors.New("it belongs to another user")
 
 func strange(path string, i fs.FileInfo) error {
@@ -21,12 +21,13 @@ func strange(path string, i fs.FileInfo) error {
 	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("%w (uid %d)", ErrStrange, uid)}
 }
 
-// planted refuses what another user has put into a folder where anybody may make files, such as /tmp, before this program
-// made it. It is the kernel's own rule (fs.protected_symlinks, fs.protected_regular), which not every host has on.
+// planted returns an error if another user made path in a folder where every user can make files, such as /tmp. The
+// kernel has the same rule (fs.protected_symlinks, fs.protected_regular), which is not enabled on every host. link
+// reports whether path is a symbolic link.
 func planted(path string) (link bool, err error) {
 	i, err := os.Lstat(path)
 	if err != nil {
-		return false, nil // whoever opens it says what is wrong
+		return false, nil // opening the file returns the error
 	}
 	link = i.Mode()&fs.ModeSymlink != 0
 	above, err := os.Stat(filepath.Dir(path))
@@ -41,20 +42,20 @@ func planted(path string) (link bool, err error) {
 	return link, strange(path, i)
 }
 
-// openFile opens what only its owner reads. A link is followed only where nobody else can have put it there.
+// openFile opens a file with the mode 0600. It follows a link only if another user cannot have made it.
 func openFile(name string, flag int) (*os.File, error) {
 	link, err := planted(name)
 	if err != nil {
 		return nil, err
 	}
 	if !link {
-		flag |= syscall.O_NOFOLLOW // one that comes meanwhile is another user's
+		flag |= syscall.O_NOFOLLOW // a link that appears now is another user's
 	}
 	return os.OpenFile(name, flag, fileMode)
 }
 
-// Owned makes sure that a folder and what lies in it belong to this process's user or to root; anything else is
-// ErrStrange. Root takes over a folder of somebody else that is empty.
+// Owned checks that a folder and its contents belong to this process's user or to root, and returns ErrStrange if not.
+// As root it takes over an empty folder of another user.
 func Owned(dir string) error {
 	i, err := os.Stat(dir)
 	if err != nil {
@@ -68,7 +69,7 @@ func Owned(dir string) error {
 	if foreign != nil && os.Chown(dir, 0, -1) != nil {
 		return foreign
 	}
-	entries, err := os.ReadDir(dir) // the owner that was cannot add to it any more
+	entries, err := os.ReadDir(dir) // its former owner can add nothing any more
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ func needsRoot(t *testing.T) {
 	}
 }
 
-// In a folder such as /tmp nothing that another user put there first is written to.
-func TestWhatOthersPlantedIsRefused(t *testing.T) {
+// In a folder such as /tmp the package writes to no file that another user made.
+func TestFilesOfOtherUsersAreRejected(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	shared := filepath.Join(t.TempDir(), "tmp")
@@ -55,7 +55,7 @@ func TestWhatOthersPlantedIsRefused(t *testing.T) {
 	if i, err := os.Stat(victim); err != nil || i.Mode().Perm() != 0o644 {
 		t.Errorf("the mode of the file behind the link is %v, %v", i.Mode(), err)
 	}
-	must(t, closed(private.Log(own))) // one's own link is an operator's choice
+	must(t, closed(private.Log(own))) // a link of the own user is an operator's choice
 	must(t, private.Write(filepath.Join(shared, "new"), nil))
 }
 

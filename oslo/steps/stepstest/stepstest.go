@@ -12,8 +12,8 @@ import (
 	"hypernova/oslo/steps"
 )
 
-// World is a fresh plan on a fresh world. Check is asked once the plan has ended: done says whether all steps have run, else all must
-// be as it was before, with nothing left over.
+// World is a plan and the state that it changes. Check is called when the plan has ended. done reports whether all
+// steps have run; if not, the state must be as it was before the plan.
 type World[S any] struct {
 	Plan  []steps.Step[S]
 	State S
@@ -22,7 +22,8 @@ type World[S any] struct {
 
 var errInjected = errors.New("injected failure")
 
-// Run runs the plan of fresh worlds in every way. fresh is called often and must not share anything between calls.
+// Run runs the plan without faults, with each step failing, and with a crash at each instant, each on a new world.
+// fresh makes a world; worlds must not share state.
 func Run[S any](t *testing.T, fresh func(t *testing.T) World[S]) {
 	t.Helper()
 	n := len(fresh(t).Plan)
@@ -66,7 +67,7 @@ func Run[S any](t *testing.T, fresh func(t *testing.T) World[S]) {
 	}
 }
 
-// crashes counts the instants of an undisturbed run and then abandons one run at each of them.
+// crashes counts the instants of a run without crashes, and then runs the plan once with a crash at each of them.
 func crashes[S any](t *testing.T, name string, fresh func(t *testing.T) World[S], set func(*harness[S]) bool) {
 	t.Helper()
 	calm := newHarness(t, fresh)
@@ -82,14 +83,14 @@ func crashes[S any](t *testing.T, name string, fresh func(t *testing.T) World[S]
 	}
 }
 
-// harness is one world with its disturbances, and the journal that survives crashes.
+// harness is one world with the faults to inject, and the journal, which survives crashes.
 type harness[S any] struct {
 	t     *testing.T
 	world World[S]
 
 	failBefore, failAfter int
 	twice                 bool
-	crashAt               int // the instant, counted over all runs; 0: never
+	crashAt               int // the instant of the crash, counted over all runs; 0: none
 
 	mu       sync.Mutex
 	instants int
@@ -101,7 +102,7 @@ func newHarness[S any](t *testing.T, fresh func(t *testing.T) World[S]) *harness
 	return &harness[S]{t: t, world: fresh(t), failBefore: -1, failAfter: -1}
 }
 
-// instant is a moment at which the process may end: then nothing after it happens.
+// instant is a moment at which the process may end. After the crash no step has an effect.
 func (h *harness[S]) instant() {
 	h.mu.Lock()
 	h.instants++
@@ -163,7 +164,7 @@ func (h *harness[S]) again(ctx context.Context, f func(context.Context, *S) erro
 	return f(ctx, s)
 }
 
-// finish runs the plan, again after each crash, and checks the end.
+// finish runs the plan until it ends, again after each crash, and checks the state.
 func (h *harness[S]) finish(done bool) {
 	h.t.Helper()
 	for range 2 {
