@@ -57,23 +57,23 @@ type bootstrap struct {
 }
 
 func (b *bootstrap) domain(ctx context.Context) error {
-	_, err := b.users.Domain(ctx, keystone.DefaultDomainID)
+	_, err := b.users.Projects.Domain(ctx, keystone.DefaultDomainID)
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	_, err = b.users.CreateProject(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default",
+	_, err = b.users.Projects.Create(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default",
 		Description: "The default domain", Enabled: true, IsDomain: true})
 	return err
 }
 
 func (b *bootstrap) project(ctx context.Context, name string) error {
-	have, err := b.users.Projects(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("name", name),
+	have, err := b.users.Projects.List(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("name", name),
 		db.EqTo("domain_id", keystone.DefaultDomainID)}, Limit: 1})
 	if err != nil {
 		return err
 	}
 	if len(have) == 0 {
-		made, err := b.users.CreateProject(ctx, keystone.Project{Name: name, DomainID: keystone.DefaultDomainID,
+		made, err := b.users.Projects.Create(ctx, keystone.Project{Name: name, DomainID: keystone.DefaultDomainID,
 			ParentID: keystone.DefaultDomainID, Enabled: true})
 		if err != nil {
 			return err
@@ -114,13 +114,13 @@ func (b *bootstrap) rolesAndImplications(ctx context.Context) error {
 }
 
 func (b *bootstrap) user(ctx context.Context, name, password, project string, roles []string, system bool) error {
-	have, err := b.users.Users(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("name", name),
+	have, err := b.users.Users.List(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("name", name),
 		db.EqTo("domain_id", keystone.DefaultDomainID)}, Limit: 1})
 	if err != nil {
 		return err
 	}
 	if len(have) == 0 {
-		made, err := b.users.CreateUser(ctx, keystone.User{Name: name, DomainID: keystone.DefaultDomainID, Enabled: true},
+		made, err := b.users.Users.Create(ctx, keystone.User{Name: name, DomainID: keystone.DefaultDomainID, Enabled: true},
 			password)
 		if err != nil {
 			return err
@@ -145,11 +145,11 @@ func (b *bootstrap) user(ctx context.Context, name, password, project string, ro
 
 // endpoints writes the catalog of this configuration.
 func (b *bootstrap) endpoints(ctx context.Context) error {
-	services, err := b.catalog.Services(ctx)
+	services, err := b.catalog.Services.List(ctx)
 	if err != nil {
 		return err
 	}
-	endpoints, err := b.catalog.Endpoints(ctx)
+	endpoints, err := b.catalog.Endpoints.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (b *bootstrap) endpoints(ctx context.Context) error {
 			}
 		}
 		if sv.ID == "" {
-			if sv, err = b.catalog.CreateService(ctx, keystone.Service{Type: e.Type, Name: e.Name, Enabled: true}); err != nil {
+			if sv, err = b.catalog.Services.Create(ctx, keystone.Service{Type: e.Type, Name: e.Name, Enabled: true}); err != nil {
 				return err
 			}
 		}
@@ -180,7 +180,7 @@ func (b *bootstrap) endpoints(ctx context.Context) error {
 			if want.URL == "" {
 				continue
 			}
-			if _, err := b.catalog.PutEndpoint(ctx, want); err != nil {
+			if _, err := b.catalog.Endpoints.Put(ctx, want); err != nil {
 				return err
 			}
 		}

@@ -37,7 +37,7 @@ func TestCredentialKeysAreRotatedWithoutLoss(t *testing.T) {
 		Service: "c-password"}); err != nil {
 		t.Fatal(err)
 	}
-	users, err := running.users.Users(t.Context(), db.ListArgs{Limit: 1})
+	users, err := running.users.Users.List(t.Context(), db.ListArgs{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestLostTokenKeysAreToldOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = k.users.CreateProject(t.Context(), keystone.Project{ID: keystone.DefaultDomainID, Name: "Default",
+		_, err = k.users.Projects.Create(t.Context(), keystone.Project{ID: keystone.DefaultDomainID, Name: "Default",
 			Enabled: true, IsDomain: true})
 		if err != nil && !fault.Is(err, fault.Conflict) {
 			t.Fatal(err)

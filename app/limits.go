@@ -34,7 +34,7 @@ func (k *keystoneParts) limits(ctx context.Context, service string) (*unifiedLim
 	}
 	u.find = func(ctx context.Context, service, project string) (rs []keystone.RegisteredLimit, ls []keystone.Limit,
 		err error) {
-		all, err := v.catalog.Services(ctx)
+		all, err := v.catalog.Services.List(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -127,7 +127,7 @@ func (b *bootstrap) imageLimits(ctx context.Context) error {
 	if !b.p.c.Image.UnifiedLimits {
 		return nil
 	}
-	all, err := b.catalog.Services(ctx)
+	all, err := b.catalog.Services.List(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,9 @@ import (
 	"hypernova/keystone/catalog"
 	"hypernova/keystone/credential"
 	"hypernova/keystone/delegation"
-	"hypernova/keystone/directory"
 	"hypernova/keystone/federation"
 	"hypernova/keystone/identity"
+	"hypernova/keystone/ldapidentity"
 	"hypernova/keystone/limit"
 	"hypernova/keystone/oidc"
 	"hypernova/keystone/store"
@@ -51,9 +51,9 @@ type cloud struct {
 }
 
 // directories are those of domains, by the domain's name.
-type directories map[string]directory.Source
+type directories map[string]ldapidentity.Source
 
-func (d directories) Source(_ context.Context, domain keystone.Project) (directory.Source, error) {
+func (d directories) Source(_ context.Context, domain keystone.Project) (ldapidentity.Source, error) {
 	return d[domain.Name], nil
 }
 
@@ -88,7 +88,7 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 	}
 	c.passwords, c.db = passwords, d
 	epochs := store.NewEpochs(d)
-	dir := directory.New(d, c.sources, now)
+	dir := ldapidentity.New(d, c.sources, now)
 	roles := assignment.New(d, epochs, dir, now)
 	verifier, err := oidc.New(oidc.Config{Audiences: []string{"cloud"}, ClientID: "cloud", ClientSecret: "secret",
 		WebClientID: "cloud", WebClientSecret: "secret", WebScopes: []string{"profile"}, Leeway: time.Minute, Timeout: 5 * time.Second}, now)

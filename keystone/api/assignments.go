@@ -74,7 +74,7 @@ func (a *assignmentsAPI) list(ctx context.Context, r *api.Request, _ api.None, q
 		if q.Project == "" {
 			return out, fault.Invalidf("scope.project.id must be specified if include_subtree is also specified")
 		}
-		p, err := a.Identity.Project(ctx, q.Project)
+		p, err := a.Identity.Projects.Get(ctx, q.Project)
 		if err != nil {
 			return out, err
 		}
@@ -114,7 +114,7 @@ func (a *assignmentsAPI) visible(ctx context.Context, r *api.Request, e assignme
 	case keystone.OnDomain:
 		return e.TargetID == r.Caller.DomainID
 	case keystone.OnProject:
-		p, err := a.Identity.Project(ctx, e.TargetID)
+		p, err := a.Identity.Projects.Get(ctx, e.TargetID)
 		return err == nil && p.DomainID == r.Caller.DomainID
 	}
 	return false
@@ -197,11 +197,11 @@ func (v *viewer) party(kind, id string) party {
 	switch kind {
 	case "user":
 		var n keystone.User
-		n, err = v.a.Identity.User(v.ctx, id)
+		n, err = v.a.Identity.Users.Get(v.ctx, id)
 		p.Name, domain = n.Name, n.DomainID
 	case "group":
 		var n keystone.Group
-		n, err = v.a.Identity.Group(v.ctx, id)
+		n, err = v.a.Identity.Groups.Get(v.ctx, id)
 		p.Name, domain = n.Name, n.DomainID
 	case "role":
 		var n keystone.Role
@@ -209,7 +209,7 @@ func (v *viewer) party(kind, id string) party {
 		p.Name, domain = n.Name, n.DomainID
 	default:
 		var n keystone.Project
-		n, err = v.a.Identity.Project(v.ctx, id)
+		n, err = v.a.Identity.Projects.Get(v.ctx, id)
 		p.Name, domain = n.Name, n.DomainID
 	}
 	if err != nil && !fault.Is(err, fault.NotFound) {

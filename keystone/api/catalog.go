@@ -149,11 +149,11 @@ var endpoints = api.Resource[*endpointsAPI]{Name: "endpoint", Plural: "endpoints
 }}
 
 func (a *catalogLoader) loadRegion(ctx context.Context, r *api.Request) (keystone.Region, error) {
-	return a.Catalog.Region(ctx, r.Param("region_id"))
+	return a.Catalog.Regions.Get(ctx, r.Param("region_id"))
 }
 
 func (a *regionsAPI) create(ctx context.Context, r *api.Request, in *regionBody) (regionView, error) {
-	v, err := a.Catalog.CreateRegion(ctx, keystone.Region{ID: in.ID.Or(""), ParentID: in.ParentID.Or(""), Description: in.Description.Or(""), Extra: in.Extra})
+	v, err := a.Catalog.Regions.Create(ctx, keystone.Region{ID: in.ID.Or(""), ParentID: in.ParentID.Or(""), Description: in.Description.Or(""), Extra: in.Extra})
 	return regionViewer(r)(v), err
 }
 
@@ -166,7 +166,7 @@ func (a *regionsAPI) put(ctx context.Context, r *api.Request, in *regionBody) (r
 }
 
 func (a *regionsAPI) list(ctx context.Context, r *api.Request, q *regionQuery) (api.Page[regionView], error) {
-	vs, err := a.Catalog.Regions(ctx)
+	vs, err := a.Catalog.Regions.List(ctx)
 	vs = slices.DeleteFunc(vs, func(v keystone.Region) bool {
 		return q.Parent != nil && v.ParentID != *q.Parent || !resembles(r, []string{"parent_region_id"}, v.ParentID)
 	})
@@ -178,7 +178,7 @@ func (a *regionsAPI) show(_ context.Context, r *api.Request, v keystone.Region, 
 }
 
 func (a *regionsAPI) update(ctx context.Context, r *api.Request, v keystone.Region, in *regionBody) (regionView, error) {
-	v, err := a.Catalog.UpdateRegion(ctx, v.ID, func(v keystone.Region) keystone.Region {
+	v, err := a.Catalog.Regions.Update(ctx, v.ID, func(v keystone.Region) keystone.Region {
 		if in.ParentID.Set {
 			v.ParentID = in.ParentID.Or("")
 		}
@@ -202,11 +202,11 @@ func overlay(old, more map[string]json.RawMessage) map[string]json.RawMessage {
 }
 
 func (a *regionsAPI) delete(ctx context.Context, _ *api.Request, v keystone.Region, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.DeleteRegion(ctx, v.ID)
+	return api.None{}, a.Catalog.Regions.Delete(ctx, v.ID)
 }
 
 func (a *catalogLoader) loadService(ctx context.Context, r *api.Request) (keystone.Service, error) {
-	return a.Catalog.Service(ctx, r.Param("service_id"))
+	return a.Catalog.Services.Get(ctx, r.Param("service_id"))
 }
 
 func (b *serviceBody) apply(v keystone.Service) keystone.Service {
@@ -225,12 +225,12 @@ func (a *servicesAPI) create(ctx context.Context, r *api.Request, in *serviceBod
 	if !in.Type.Has() {
 		return serviceView{}, fault.Invalidf("'type' is a required property")
 	}
-	v, err := a.Catalog.CreateService(ctx, in.apply(keystone.Service{Enabled: true}))
+	v, err := a.Catalog.Services.Create(ctx, in.apply(keystone.Service{Enabled: true}))
 	return serviceViewer(r)(v), err
 }
 
 func (a *servicesAPI) list(ctx context.Context, r *api.Request, q *serviceQuery) (api.Page[serviceView], error) {
-	vs, err := a.Catalog.Services(ctx)
+	vs, err := a.Catalog.Services.List(ctx)
 	vs = slices.DeleteFunc(vs, func(v keystone.Service) bool {
 		return q.Type != nil && v.Type != *q.Type || q.Name != nil && v.Name != *q.Name ||
 			!resembles(r, []string{"type", "name"}, v.Type, v.Name)
@@ -243,16 +243,16 @@ func (a *servicesAPI) show(_ context.Context, r *api.Request, v keystone.Service
 }
 
 func (a *servicesAPI) update(ctx context.Context, r *api.Request, v keystone.Service, in *serviceBody) (serviceView, error) {
-	v, err := a.Catalog.UpdateService(ctx, v.ID, in.apply)
+	v, err := a.Catalog.Services.Update(ctx, v.ID, in.apply)
 	return serviceViewer(r)(v), err
 }
 
 func (a *servicesAPI) delete(ctx context.Context, _ *api.Request, v keystone.Service, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.DeleteService(ctx, v.ID)
+	return api.None{}, a.Catalog.Services.Delete(ctx, v.ID)
 }
 
 func (a *catalogLoader) loadEndpoint(ctx context.Context, r *api.Request) (keystone.Endpoint, error) {
-	return a.Catalog.Endpoint(ctx, r.Param("endpoint_id"))
+	return a.Catalog.Endpoints.Get(ctx, r.Param("endpoint_id"))
 }
 
 func (b *endpointBody) apply(v keystone.Endpoint) keystone.Endpoint {
@@ -280,12 +280,12 @@ func (a *endpointsAPI) create(ctx context.Context, r *api.Request, in *endpointB
 			return endpointView{}, fault.Invalidf("'%s' is a required property", name)
 		}
 	}
-	v, err := a.Catalog.PutEndpoint(ctx, in.apply(keystone.Endpoint{Enabled: true}))
+	v, err := a.Catalog.Endpoints.Put(ctx, in.apply(keystone.Endpoint{Enabled: true}))
 	return endpointViewer(r)(v), err
 }
 
 func (a *endpointsAPI) list(ctx context.Context, r *api.Request, q *endpointQuery) (api.Page[endpointView], error) {
-	vs, err := a.Catalog.Endpoints(ctx)
+	vs, err := a.Catalog.Endpoints.List(ctx)
 	region := q.RegionID
 	if region == nil {
 		region = q.Region
@@ -303,10 +303,10 @@ func (a *endpointsAPI) show(_ context.Context, r *api.Request, v keystone.Endpoi
 }
 
 func (a *endpointsAPI) update(ctx context.Context, r *api.Request, v keystone.Endpoint, in *endpointBody) (endpointView, error) {
-	v, err := a.Catalog.UpdateEndpoint(ctx, v.ID, in.apply)
+	v, err := a.Catalog.Endpoints.Update(ctx, v.ID, in.apply)
 	return endpointViewer(r)(v), err
 }
 
 func (a *endpointsAPI) delete(ctx context.Context, _ *api.Request, v keystone.Endpoint, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.DeleteEndpoint(ctx, v.ID)
+	return api.None{}, a.Catalog.Endpoints.Delete(ctx, v.ID)
 }

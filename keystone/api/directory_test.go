@@ -5,16 +5,16 @@ import (
 	"testing"
 	"time"
 
-	"hypernova/keystone/directory"
 	"hypernova/keystone/ldap"
 	"hypernova/keystone/ldap/ldaptest"
+	"hypernova/keystone/ldapidentity"
 )
 
 // directoryCloud has a domain "people" whose users are in an LDAP server.
 func directoryCloud(t *testing.T) (c *cloud, s *ldaptest.Server, domain string) {
 	t.Helper()
 	s = ldaptest.New(t, ldaptest.People)
-	src, err := ldap.Open(directory.Options{"ldap": {"url": s.URL, "user": "cn=reader," + ldaptest.Suffix, "password": "reader secret", "suffix": ldaptest.Suffix,
+	src, err := ldap.Open(ldapidentity.Options{"ldap": {"url": s.URL, "user": "cn=reader," + ldaptest.Suffix, "password": "reader secret", "suffix": ldaptest.Suffix,
 		"user_id_attribute": "uid", "user_name_attribute": "uid", "user_enabled_attribute": "employeeType"}})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestADirectoryThatIsAwayKeepsOnlyItsOwnUsersOut(t *testing.T) {
 	tok := c.want(201, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", demoProject)).header.Get("X-Subject-Token")
 	s.Stop()
 	c.want(200, "GET", "/v3/auth/tokens", admin, "", "X-Subject-Token", tok) // remembered for a moment
-	c.now = c.now.Add(directory.Fresh + time.Second)
+	c.now = c.now.Add(ldapidentity.Fresh + time.Second)
 	c.want(503, "GET", "/v3/auth/tokens", admin, "", "X-Subject-Token", tok)
 	c.want(503, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", ""))
 	c.want(503, "GET", "/v3/users?domain_id="+domain, admin, "")

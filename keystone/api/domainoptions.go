@@ -69,9 +69,9 @@ func (a *domainOptionsAPI) show(ctx context.Context, r *api.Request, d keystone.
 	var o identity.Options
 	var err error
 	if r.Param("group") == identity.PasswordSection {
-		o, err = a.Identity.PasswordOptions(r.Param("option"))
+		o, err = a.Identity.Options.Password(r.Param("option"))
 	} else {
-		o, err = a.Identity.DomainOptions(ctx, d.ID, r.Param("group"), r.Param("option"))
+		o, err = a.Identity.Options.Get(ctx, d.ID, r.Param("group"), r.Param("option"))
 	}
 	if err != nil {
 		return nil, err
@@ -83,9 +83,9 @@ func (a *domainOptionsAPI) defaults(_ context.Context, r *api.Request, _ *api.No
 	var o identity.Options
 	var err error
 	if r.Param("group") == identity.PasswordSection {
-		o, err = a.Identity.PasswordOptions(r.Param("option"))
+		o, err = a.Identity.Options.Password(r.Param("option"))
 	} else {
-		o, err = a.Identity.DefaultOptions(r.Param("group"), r.Param("option"))
+		o, err = a.Identity.Options.Defaults(r.Param("group"), r.Param("option"))
 	}
 	if err != nil {
 		return nil, err
@@ -111,8 +111,8 @@ func (a *domainOptionsAPI) set(ctx context.Context, r *api.Request, d keystone.P
 	if err != nil {
 		return nil, err
 	}
-	_, before := a.Identity.DomainOptions(ctx, d.ID, "", "")
-	if err := a.Identity.SetDomainOptions(ctx, d.ID, o, true); err != nil {
+	_, before := a.Identity.Options.Get(ctx, d.ID, "", "")
+	if err := a.Identity.Options.Set(ctx, d.ID, o, true); err != nil {
 		return nil, err
 	}
 	if before == nil {
@@ -124,7 +124,7 @@ func (a *domainOptionsAPI) set(ctx context.Context, r *api.Request, d keystone.P
 // change changes what is there already; the path narrows what the body may name.
 func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keystone.Project, in *optionTree) (optionTree, error) {
 	group, name := r.Param("group"), r.Param("option")
-	if _, err := a.Identity.DomainOptions(ctx, d.ID, group, name); err != nil {
+	if _, err := a.Identity.Options.Get(ctx, d.ID, group, name); err != nil {
 		return nil, err
 	}
 	var o identity.Options
@@ -143,10 +143,10 @@ func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keyston
 			return nil, fault.Forbiddenf("Invalid domain specific configuration: Trying to update group %s, so that, and only that, group must be specified in the config.", group)
 		}
 	}
-	if err := a.Identity.SetDomainOptions(ctx, d.ID, o, false); err != nil {
+	if err := a.Identity.Options.Set(ctx, d.ID, o, false); err != nil {
 		return nil, err
 	}
-	all, err := a.Identity.DomainOptions(ctx, d.ID, "", "")
+	all, err := a.Identity.Options.Get(ctx, d.ID, "", "")
 	if err != nil {
 		return nil, err
 	}
@@ -160,5 +160,5 @@ func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keyston
 }
 
 func (a *domainOptionsAPI) drop(ctx context.Context, r *api.Request, d keystone.Project, _ *api.None) (api.None, error) {
-	return api.None{}, a.Identity.DeleteDomainOptions(ctx, d.ID, r.Param("group"), r.Param("option"))
+	return api.None{}, a.Identity.Options.Delete(ctx, d.ID, r.Param("group"), r.Param("option"))
 }

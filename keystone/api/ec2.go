@@ -73,10 +73,10 @@ func (a *ec2API) create(ctx context.Context, r *api.Request, o owner, in *ec2Cre
 	if err != nil {
 		return ec2View{}, err
 	}
-	if _, err := a.Identity.User(ctx, string(o)); err != nil {
+	if _, err := a.Identity.Users.Get(ctx, string(o)); err != nil {
 		return ec2View{}, err
 	}
-	if _, err := a.Identity.Project(ctx, in.TenantID); err != nil {
+	if _, err := a.Identity.Projects.Get(ctx, in.TenantID); err != nil {
 		return ec2View{}, err
 	}
 	if err := reaches(t, in.TenantID); err != nil {
@@ -95,7 +95,7 @@ func (a *ec2API) list(ctx context.Context, r *api.Request, o owner, _ *api.None)
 	if err != nil {
 		return out, err
 	}
-	if _, err := a.Identity.User(ctx, string(o)); err != nil {
+	if _, err := a.Identity.Users.Get(ctx, string(o)); err != nil {
 		return out, err
 	}
 	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("user_id", string(o)), db.EqTo("type", credential.TypeEC2)}})

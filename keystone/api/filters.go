@@ -71,7 +71,7 @@ var endpointFilters = api.Resource[*endpointFiltersAPI]{Name: "endpoint", Plural
 }}
 
 func (a *endpointGroupsAPI) load(ctx context.Context, r *api.Request) (keystone.EndpointGroup, error) {
-	return a.Catalog.EndpointGroup(ctx, r.Param("endpoint_group_id"))
+	return a.Catalog.Groups.Get(ctx, r.Param("endpoint_group_id"))
 }
 
 // validFilters refuses what endpoints cannot be told apart by.
@@ -91,13 +91,13 @@ func (a *endpointGroupsAPI) create(ctx context.Context, r *api.Request, in *endp
 	if err := validFilters(in.Filters); err != nil {
 		return endpointGroupView{}, err
 	}
-	g, err := a.Catalog.PutEndpointGroup(ctx, keystone.EndpointGroup{Name: in.Name, Description: in.Description.Or(""), Filters: in.Filters})
+	g, err := a.Catalog.Groups.Put(ctx, keystone.EndpointGroup{Name: in.Name, Description: in.Description.Or(""), Filters: in.Filters})
 	return endpointGroupViewer(r)(g), err
 }
 
 func (a *endpointGroupsAPI) list(ctx context.Context, r *api.Request, q *nameQuery) (api.Page[endpointGroupView], error) {
 	out := api.Page[endpointGroupView]{Items: []endpointGroupView{}}
-	gs, err := a.Catalog.EndpointGroups(ctx)
+	gs, err := a.Catalog.Groups.List(ctx)
 	for _, g := range gs {
 		if (q.Name == nil || g.Name == *q.Name) && resembles(r, []string{"name"}, g.Name) {
 			out.Items = append(out.Items, endpointGroupViewer(r)(g))
@@ -121,19 +121,19 @@ func (a *endpointGroupsAPI) update(ctx context.Context, r *api.Request, g keysto
 		}
 		g.Filters = in.Filters.Value
 	}
-	g, err := a.Catalog.PutEndpointGroup(ctx, g)
+	g, err := a.Catalog.Groups.Put(ctx, g)
 	return endpointGroupViewer(r)(g), err
 }
 
 func (a *endpointGroupsAPI) delete(ctx context.Context, _ *api.Request, g keystone.EndpointGroup, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.DeleteEndpointGroup(ctx, g.ID)
+	return api.None{}, a.Catalog.Groups.Delete(ctx, g.ID)
 }
 
 // projectsByID shows projects; one that has just gone is left out.
 func (a *directoryLoader) projectsByID(ctx context.Context, r *api.Request, ids []string, err error) (api.Page[projectView], error) {
 	out := api.Page[projectView]{Items: []projectView{}}
 	for _, id := range ids {
-		p, err := a.Identity.Project(ctx, id)
+		p, err := a.Identity.Projects.Get(ctx, id)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return out, err
 		}
@@ -145,12 +145,12 @@ func (a *directoryLoader) projectsByID(ctx context.Context, r *api.Request, ids 
 }
 
 func (a *endpointGroupsAPI) projects(ctx context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (api.Page[projectView], error) {
-	ids, err := a.Catalog.GroupProjects(ctx, g.ID)
+	ids, err := a.Catalog.Groups.Projects(ctx, g.ID)
 	return a.projectsByID(ctx, r, ids, err)
 }
 
 func (a *endpointGroupsAPI) endpoints(ctx context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (api.Page[endpointView], error) {
-	es, err := a.Catalog.GroupEndpoints(ctx, g)
+	es, err := a.Catalog.Groups.Endpoints(ctx, g)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
 
@@ -177,7 +177,7 @@ type groupInProjectView struct {
 }
 
 func (a *endpointGroupsAPI) showInProject(ctx context.Context, r *api.Request, g gift, _ *api.None) (groupInProjectView, error) {
-	gs, err := a.Catalog.ProjectGroups(ctx, g.project.ID)
+	gs, err := a.Catalog.Groups.OfProject(ctx, g.project.ID)
 	for _, have := range gs {
 		if have.ID == g.group.ID {
 			return groupInProjectView{g.group.ID, g.project.ID, links{r.URL("/OS-EP-FILTER/endpoint_groups/%s/projects/%s", g.group.ID, g.project.ID)}}, nil
@@ -190,25 +190,25 @@ func (a *endpointGroupsAPI) showInProject(ctx context.Context, r *api.Request, g
 }
 
 func (a *endpointGroupsAPI) give(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.GiveGroup(ctx, g.group.ID, g.project.ID)
+	return api.None{}, a.Catalog.Groups.AddToProject(ctx, g.group.ID, g.project.ID)
 }
 
 func (a *endpointGroupsAPI) take(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.TakeGroup(ctx, g.group.ID, g.project.ID)
+	return api.None{}, a.Catalog.Groups.RemoveFromProject(ctx, g.group.ID, g.project.ID)
 }
 
 func (a *endpointGroupsAPI) ofProject(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.Page[endpointGroupView], error) {
-	gs, err := a.Catalog.ProjectGroups(ctx, p.ID)
+	gs, err := a.Catalog.Groups.OfProject(ctx, p.ID)
 	return api.Page[endpointGroupView]{Items: views(gs, endpointGroupViewer(r))}, err
 }
 
 func (a *endpointFiltersAPI) projects(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (api.Page[projectView], error) {
-	ids, err := a.Catalog.EndpointProjects(ctx, e.ID)
+	ids, err := a.Catalog.Endpoints.Projects(ctx, e.ID)
 	return a.projectsByID(ctx, r, ids, err)
 }
 
 func (a *endpointFiltersAPI) ofProject(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.Page[endpointView], error) {
-	es, err := a.Catalog.ProjectEndpoints(ctx, p.ID)
+	es, err := a.Catalog.Endpoints.OfProject(ctx, p.ID)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
 
@@ -222,7 +222,7 @@ func (a *endpointFiltersAPI) load(ctx context.Context, r *api.Request) (gift, er
 }
 
 func (a *endpointFiltersAPI) check(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
-	ids, err := a.Catalog.EndpointProjects(ctx, g.endpoint)
+	ids, err := a.Catalog.Endpoints.Projects(ctx, g.endpoint)
 	for _, id := range ids {
 		if id == g.project.ID {
 			return api.None{}, nil
@@ -235,9 +235,9 @@ func (a *endpointFiltersAPI) check(ctx context.Context, _ *api.Request, g gift, 
 }
 
 func (a *endpointFiltersAPI) give(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.GiveEndpoint(ctx, g.endpoint, g.project.ID)
+	return api.None{}, a.Catalog.Endpoints.AddToProject(ctx, g.endpoint, g.project.ID)
 }
 
 func (a *endpointFiltersAPI) take(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.TakeEndpoint(ctx, g.endpoint, g.project.ID)
+	return api.None{}, a.Catalog.Endpoints.RemoveFromProject(ctx, g.endpoint, g.project.ID)
 }

@@ -76,13 +76,13 @@ func (a *groupsAPI) create(ctx context.Context, r *api.Request, in *groupCreateB
 	if domain == "" {
 		domain = ownDomain(r)
 	}
-	g, err := a.Identity.CreateGroup(ctx, keystone.Group{Name: in.Name, DomainID: domain, Description: in.Description.Or(""), Extra: in.Extra})
+	g, err := a.Identity.Groups.Create(ctx, keystone.Group{Name: in.Name, DomainID: domain, Description: in.Description.Or(""), Extra: in.Extra})
 	return groupViewer(r)(g), err
 }
 
 func (a *groupsAPI) list(ctx context.Context, r *api.Request, q *groupQuery) (api.Page[groupView], error) {
 	where := like(within(r, api.Where(r, q)), r, "name", "domain_id")
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Group, error) { return a.Identity.Groups(ctx, la) },
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Group, error) { return a.Identity.Groups.List(ctx, la) },
 		func(g keystone.Group) string { return g.ID }, groupViewer(r))
 }
 
@@ -99,16 +99,16 @@ func (a *groupsAPI) update(ctx context.Context, r *api.Request, g keystone.Group
 		d := in.Description.Or("")
 		description = &d
 	}
-	g, err := a.Identity.UpdateGroup(ctx, g.ID, in.Name.Ptr(), description, in.Extra)
+	g, err := a.Identity.Groups.Update(ctx, g.ID, in.Name.Ptr(), description, in.Extra)
 	return groupViewer(r)(g), err
 }
 
 func (a *groupsAPI) delete(ctx context.Context, _ *api.Request, g keystone.Group, _ *api.None) (api.None, error) {
-	return api.None{}, a.Identity.DeleteGroup(ctx, g.ID)
+	return api.None{}, a.Identity.Groups.Delete(ctx, g.ID)
 }
 
 func (a *groupsAPI) members(ctx context.Context, r *api.Request, g keystone.Group, q *userQuery) (api.Page[userView], error) {
-	us, err := a.Identity.Members(ctx, g.ID)
+	us, err := a.Identity.Groups.Members(ctx, g.ID)
 	us = slices.DeleteFunc(us, func(u keystone.User) bool {
 		return outside(r, u.DomainID) || q.DomainID != nil && u.DomainID != *q.DomainID || q.Name != nil && u.Name != *q.Name ||
 			q.Enabled != nil && u.Enabled != api.Lax(*q.Enabled)
@@ -138,7 +138,7 @@ func (a *groupsAPI) loadMember(ctx context.Context, r *api.Request) (member, err
 }
 
 func (a *groupsAPI) checkMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
-	in, err := a.Identity.IsMember(ctx, m.group.ID, m.user.ID)
+	in, err := a.Identity.Groups.IsMember(ctx, m.group.ID, m.user.ID)
 	if err == nil && !in {
 		err = fault.NotFoundf("User %s is not in group %s.", m.user.ID, m.group.ID)
 	}
@@ -146,9 +146,9 @@ func (a *groupsAPI) checkMember(ctx context.Context, _ *api.Request, m member, _
 }
 
 func (a *groupsAPI) addMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
-	return api.None{}, a.Identity.AddMember(ctx, m.group.ID, m.user.ID)
+	return api.None{}, a.Identity.Groups.AddMember(ctx, m.group.ID, m.user.ID)
 }
 
 func (a *groupsAPI) removeMember(ctx context.Context, _ *api.Request, m member, _ *api.None) (api.None, error) {
-	return api.None{}, a.Identity.RemoveMember(ctx, m.group.ID, m.user.ID)
+	return api.None{}, a.Identity.Groups.RemoveMember(ctx, m.group.ID, m.user.ID)
 }

@@ -211,7 +211,7 @@ func (a *limitsAPI) list(ctx context.Context, r *api.Request, q *limitQuery) (ap
 	switch {
 	case c.System != "" || c.Admin() || c.HasRole("service"):
 	case c.DomainID != "":
-		ps, err := a.Identity.Projects(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("domain_id", c.DomainID)}})
+		ps, err := a.Identity.Projects.List(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("domain_id", c.DomainID)}})
 		if err != nil {
 			return api.Page[limitView]{}, err
 		}

@@ -16,7 +16,7 @@ import (
 type directoryLoader struct{ Identity *identity.Service }
 
 func (a *directoryLoader) loadProject(ctx context.Context, r *api.Request) (keystone.Project, error) {
-	p, err := a.Identity.Project(ctx, r.Param("project_id"))
+	p, err := a.Identity.Projects.Get(ctx, r.Param("project_id"))
 	if err == nil && p.IsDomain {
 		// A domain is reached as a project, too; its facts for policies are then those of a project.
 		p.DomainID = p.ID
@@ -25,15 +25,15 @@ func (a *directoryLoader) loadProject(ctx context.Context, r *api.Request) (keys
 }
 
 func (a *directoryLoader) loadDomain(ctx context.Context, r *api.Request) (keystone.Project, error) {
-	return a.Identity.Domain(ctx, r.Param("domain_id"))
+	return a.Identity.Projects.Domain(ctx, r.Param("domain_id"))
 }
 
 func (a *directoryLoader) loadUser(ctx context.Context, r *api.Request) (keystone.User, error) {
-	return a.Identity.User(ctx, r.Param("user_id"))
+	return a.Identity.Users.Get(ctx, r.Param("user_id"))
 }
 
 func (a *directoryLoader) loadGroup(ctx context.Context, r *api.Request) (keystone.Group, error) {
-	return a.Identity.Group(ctx, r.Param("group_id"))
+	return a.Identity.Groups.Get(ctx, r.Param("group_id"))
 }
 
 // roleLoader loads the role of a path.

@@ -190,7 +190,7 @@ func (a *projectsAPI) create(ctx context.Context, r *api.Request, in *projectCre
 	if p.DomainID == "" && p.ParentID == "" && !p.IsDomain {
 		p.DomainID = ownDomain(r)
 	}
-	p, err := a.Identity.CreateProject(ctx, p)
+	p, err := a.Identity.Projects.Create(ctx, p)
 	return projectViewer(r)(p), err
 }
 
@@ -224,7 +224,7 @@ func (a *projectsAPI) list(ctx context.Context, r *api.Request, q *projectQuery)
 		where = append(where, db.EqTo("is_domain", false))
 	}
 	where = like(append(where, q.tagged()...), r, "name", "domain_id", "parent_id")
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects(ctx, la) },
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects.List(ctx, la) },
 		func(p keystone.Project) string { return p.ID }, projectViewer(r))
 }
 
@@ -264,7 +264,7 @@ func (a *projectsAPI) show(ctx context.Context, r *api.Request, p keystone.Proje
 		return v, fault.Invalidf("A tree can be shown as a list or as ids, not as both.")
 	}
 	if q.Parents != nil || q.ParentIDs != nil {
-		up, err := a.Identity.Parents(ctx, p)
+		up, err := a.Identity.Projects.Parents(ctx, p)
 		if err != nil {
 			return v, err
 		}
@@ -274,7 +274,7 @@ func (a *projectsAPI) show(ctx context.Context, r *api.Request, p keystone.Proje
 		}
 	}
 	if q.Subtree != nil || q.SubtreeIDs != nil {
-		down, err := a.Identity.Subtree(ctx, p.ID)
+		down, err := a.Identity.Projects.Subtree(ctx, p.ID)
 		if err != nil {
 			return v, err
 		}
@@ -331,7 +331,7 @@ func (a *projectsAPI) update(ctx context.Context, r *api.Request, p keystone.Pro
 	if err != nil {
 		return projectView{}, err
 	}
-	p, err = a.Identity.UpdateProject(ctx, p.ID, c)
+	p, err = a.Identity.Projects.Update(ctx, p.ID, c)
 	return projectViewer(r)(p), err
 }
 
@@ -340,9 +340,9 @@ func (a *projectsAPI) delete(ctx context.Context, _ *api.Request, p keystone.Pro
 		return api.None{}, err
 	}
 	if p.IsDomain {
-		return api.None{}, a.Identity.DeleteDomain(ctx, p.ID)
+		return api.None{}, a.Identity.Projects.DeleteDomain(ctx, p.ID)
 	}
-	return api.None{}, a.Identity.DeleteProject(ctx, p.ID)
+	return api.None{}, a.Identity.Projects.Delete(ctx, p.ID)
 }
 
 type tagList struct {
@@ -355,7 +355,7 @@ func (a *projectsAPI) listTags(_ context.Context, r *api.Request, p keystone.Pro
 }
 
 func (a *projectsAPI) writeTags(ctx context.Context, p keystone.Project, change func([]string) ([]string, error)) (keystone.Project, error) {
-	return a.Identity.UpdateProject(ctx, p.ID, identity.ProjectChange{Tags: change})
+	return a.Identity.Projects.Update(ctx, p.ID, identity.ProjectChange{Tags: change})
 }
 
 // distinct keeps the first of equal tags: two that were given apart may be one without the blanks around them.
@@ -438,7 +438,7 @@ type domainCreateBody struct {
 }
 
 func (a *domainsAPI) create(ctx context.Context, r *api.Request, in *domainCreateBody) (domainView, error) {
-	p, err := a.Identity.CreateProject(ctx, keystone.Project{ID: in.Explicit, Name: in.Name, Description: in.Description.Or(""),
+	p, err := a.Identity.Projects.Create(ctx, keystone.Project{ID: in.Explicit, Name: in.Name, Description: in.Description.Or(""),
 		Enabled: in.Enabled.Or(true), IsDomain: true, Tags: distinct(in.Tags), Options: in.Options, Extra: in.Extra})
 	return domainViewer(r)(p), err
 }
@@ -454,7 +454,7 @@ func (a *domainsAPI) list(ctx context.Context, r *api.Request, q *domainQuery) (
 	if r.Caller.DomainID != "" && !r.Caller.Admin() {
 		where = append(where, db.EqTo("id", r.Caller.DomainID))
 	}
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects(ctx, la) },
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects.List(ctx, la) },
 		func(p keystone.Project) string { return p.ID }, domainViewer(r))
 }
 
@@ -470,7 +470,7 @@ func (a *domainsAPI) update(ctx context.Context, r *api.Request, p keystone.Proj
 	if err != nil {
 		return domainView{}, err
 	}
-	p, err = a.Identity.UpdateProject(ctx, p.ID, c)
+	p, err = a.Identity.Projects.Update(ctx, p.ID, c)
 	return domainViewer(r)(p), err
 }
 
@@ -478,5 +478,5 @@ func (a *domainsAPI) delete(ctx context.Context, _ *api.Request, p keystone.Proj
 	if err := immutable(p.Options, nil, "domain", p.ID); err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, a.Identity.DeleteDomain(ctx, p.ID)
+	return api.None{}, a.Identity.Projects.DeleteDomain(ctx, p.ID)
 }

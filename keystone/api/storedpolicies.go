@@ -51,20 +51,20 @@ var storedPolicies = api.Resource[*storedPoliciesAPI]{Name: "policy", Plural: "p
 }}
 
 func (a *catalogLoader) loadPolicy(ctx context.Context, r *api.Request) (keystone.Policy, error) {
-	return a.Catalog.Policy(ctx, r.Param("policy_id"))
+	return a.Catalog.Policies.Get(ctx, r.Param("policy_id"))
 }
 
 func (a *storedPoliciesAPI) create(ctx context.Context, r *api.Request, in *policyBody) (policyView, error) {
 	if !in.Type.Has() || !in.Blob.Has() {
 		return policyView{}, fault.Invalidf("'type' and 'blob' are required properties")
 	}
-	p, err := a.Catalog.PutPolicy(ctx, keystone.Policy{Type: in.Type.Value, Blob: in.Blob.Value, Extra: in.Extra})
+	p, err := a.Catalog.Policies.Put(ctx, keystone.Policy{Type: in.Type.Value, Blob: in.Blob.Value, Extra: in.Extra})
 	return policyViewer(r)(p), err
 }
 
 func (a *storedPoliciesAPI) list(ctx context.Context, r *api.Request, q *policyQuery) (api.Page[policyView], error) {
 	out := api.Page[policyView]{Items: []policyView{}}
-	ps, err := a.Catalog.Policies(ctx)
+	ps, err := a.Catalog.Policies.List(ctx)
 	for _, p := range ps {
 		if (q.Type == nil || p.Type == *q.Type) && resembles(r, []string{"type"}, p.Type) {
 			out.Items = append(out.Items, policyViewer(r)(p))
@@ -86,12 +86,12 @@ func (a *storedPoliciesAPI) update(ctx context.Context, r *api.Request, p keysto
 		}
 	}
 	p.Extra = extra
-	p, err := a.Catalog.PutPolicy(ctx, p)
+	p, err := a.Catalog.Policies.Put(ctx, p)
 	return policyViewer(r)(p), err
 }
 
 func (a *storedPoliciesAPI) delete(ctx context.Context, _ *api.Request, p keystone.Policy, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.DeletePolicy(ctx, p.ID)
+	return api.None{}, a.Catalog.Policies.Delete(ctx, p.ID)
 }
 
 // policyLinksAPI associates stored policies with endpoints, services and regions.
@@ -135,23 +135,23 @@ func (a *policyLinksAPI) load(ctx context.Context, r *api.Request) (keystone.Pol
 }
 
 func (a *policyLinksAPI) check(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.Linked(ctx, l)
+	return api.None{}, a.Catalog.Policies.CheckAssociation(ctx, l)
 }
 
 func (a *policyLinksAPI) add(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.Link(ctx, l)
+	return api.None{}, a.Catalog.Policies.Associate(ctx, l)
 }
 
 func (a *policyLinksAPI) drop(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
-	return api.None{}, a.Catalog.Unlink(ctx, l)
+	return api.None{}, a.Catalog.Policies.Dissociate(ctx, l)
 }
 
 func (a *policyLinksAPI) endpoints(ctx context.Context, r *api.Request, p keystone.Policy, _ *api.None) (api.Page[endpointView], error) {
-	es, err := a.Catalog.PolicyEndpoints(ctx, p.ID)
+	es, err := a.Catalog.Policies.Endpoints(ctx, p.ID)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
 
 func (a *policyLinksAPI) ofEndpoint(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (policyView, error) {
-	p, err := a.Catalog.PolicyOf(ctx, e)
+	p, err := a.Catalog.Policies.OfEndpoint(ctx, e)
 	return policyViewer(r)(p), err
 }

@@ -526,7 +526,7 @@ func (a *scopeFinder) scopesOf(ctx context.Context, user, kind string, groups ..
 	}
 	out := []keystone.Project{}
 	for _, id := range ids {
-		p, err := a.Identity.Project(ctx, id)
+		p, err := a.Identity.Projects.Get(ctx, id)
 		if fault.Is(err, fault.NotFound) {
 			continue
 		}

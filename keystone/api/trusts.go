@@ -151,7 +151,7 @@ func (a *trustsAPI) create(ctx context.Context, r *api.Request, in *trustCreate)
 	if w.Expires, err = expiry(in.Expires); err != nil {
 		return v, err
 	}
-	if err := a.Identity.Settle(ctx, in.Trustee); err != nil {
+	if err := a.Identity.Users.EnsureRow(ctx, in.Trustee); err != nil {
 		return v, err
 	}
 	t, err := a.Delegation.CreateTrust(ctx, w)

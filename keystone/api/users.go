@@ -165,7 +165,7 @@ func (a *usersAPI) create(ctx context.Context, r *api.Request, in *userCreate) (
 		domain = ownDomain(r)
 	}
 	in.Extra = undescribed(in.Extra, in.Description)
-	u, err := a.Identity.CreateUser(ctx, keystone.User{Name: in.Name, DomainID: domain, DefaultProjectID: in.DefaultProject.Or(""),
+	u, err := a.Identity.Users.Create(ctx, keystone.User{Name: in.Name, DomainID: domain, DefaultProjectID: in.DefaultProject.Or(""),
 		Description: in.Description.Or(""), Enabled: in.Enabled.Or(true), Options: in.Options, Extra: in.Extra, Federated: federatedIDs(in.Federated)},
 		in.Password.Or(""))
 	return userViewer(r)(u), err
@@ -180,7 +180,7 @@ func (a *usersAPI) list(ctx context.Context, r *api.Request, q *userQuery) (api.
 		}
 	}
 	if len(known) > 0 {
-		ids, err := a.Identity.KnownAs(ctx, known)
+		ids, err := a.Identity.Users.IDsByFederation(ctx, known)
 		if err != nil {
 			return api.Page[userView]{}, err
 		}
@@ -193,7 +193,7 @@ func (a *usersAPI) list(ctx context.Context, r *api.Request, q *userQuery) (api.
 		}
 		where = append(where, c)
 	}
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.User, error) { return a.Identity.Users(ctx, la) },
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.User, error) { return a.Identity.Users.List(ctx, la) },
 		func(u keystone.User) string { return u.ID }, userViewer(r))
 }
 
@@ -211,7 +211,7 @@ func expiryFilter(s string) (db.Cond, error) {
 
 func (a *usersAPI) show(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (userView, error) {
 	var err error
-	u.Federated, err = a.Identity.Federated(ctx, u.ID)
+	u.Federated, err = a.Identity.Users.FederatedIDs(ctx, u.ID)
 	return userViewer(r)(u), err
 }
 
@@ -233,7 +233,7 @@ func (a *usersAPI) update(ctx context.Context, r *api.Request, u keystone.User, 
 		d := in.DefaultProject.Or("")
 		c.DefaultProjectID = &d
 	}
-	u, err := a.Identity.UpdateUser(ctx, u.ID, c)
+	u, err := a.Identity.Users.Update(ctx, u.ID, c)
 	if err != nil {
 		return userView{}, err
 	}
@@ -241,7 +241,7 @@ func (a *usersAPI) update(ctx context.Context, r *api.Request, u keystone.User, 
 }
 
 func (a *usersAPI) delete(ctx context.Context, _ *api.Request, u keystone.User, _ *api.None) (api.None, error) {
-	return api.None{}, a.Identity.DeleteUser(ctx, u.ID)
+	return api.None{}, a.Identity.Users.Delete(ctx, u.ID)
 }
 
 type passwordChange struct {
@@ -250,7 +250,7 @@ type passwordChange struct {
 }
 
 func (a *usersAPI) changePassword(ctx context.Context, _ *api.Request, u keystone.User, in *passwordChange) (api.None, error) {
-	return api.None{}, a.Identity.ChangePassword(ctx, u.ID, in.Original, in.Password)
+	return api.None{}, a.Identity.Users.ChangePassword(ctx, u.ID, in.Original, in.Password)
 }
 
 func (a *usersAPI) projects(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[projectView], error) {
@@ -259,7 +259,7 @@ func (a *usersAPI) projects(ctx context.Context, r *api.Request, u keystone.User
 }
 
 func (a *usersAPI) groups(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[groupView], error) {
-	gs, err := a.Identity.GroupsOf(ctx, u.ID)
+	gs, err := a.Identity.Groups.OfUser(ctx, u.ID)
 	gs = slices.DeleteFunc(gs, func(g keystone.Group) bool { return outside(r, g.DomainID) })
 	return api.Page[groupView]{Items: views(gs, groupViewer(r))}, err
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"hypernova/keystone"
-	"hypernova/keystone/directory"
+	"hypernova/keystone/ldapidentity"
 	"hypernova/keystone/store"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
@@ -20,12 +20,12 @@ import (
 type Service struct {
 	db        *db.DB
 	epochs    *store.Epochs
-	directory *directory.Service
+	directory *ldapidentity.Service
 	now       clock.Now
 }
 
 // New makes the verbs over identity's database; a nil directory knows nobody.
-func New(d *db.DB, e *store.Epochs, dir *directory.Service, now clock.Now) *Service {
+func New(d *db.DB, e *store.Epochs, dir *ldapidentity.Service, now clock.Now) *Service {
 	return &Service{db: d, epochs: e, directory: dir, now: now}
 }
 

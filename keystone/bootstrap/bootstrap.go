@@ -49,8 +49,8 @@ var roles = []struct {
 
 // Run brings the plan about.
 func Run(ctx context.Context, v Verbs, p Plan) error {
-	if _, err := v.Identity.Domain(ctx, keystone.DefaultDomainID); fault.Is(err, fault.NotFound) {
-		_, err = v.Identity.CreateProject(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", IsDomain: true, Enabled: true,
+	if _, err := v.Identity.Projects.Domain(ctx, keystone.DefaultDomainID); fault.Is(err, fault.NotFound) {
+		_, err = v.Identity.Projects.Create(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", IsDomain: true, Enabled: true,
 			Description: "The default domain"})
 		if err != nil {
 			return fmt.Errorf("default domain: %w", err)
@@ -114,19 +114,19 @@ func named(name string) db.ListArgs {
 }
 
 func (v Verbs) project(ctx context.Context, name string) (string, error) {
-	there, err := v.Identity.Projects(ctx, named(name))
+	there, err := v.Identity.Projects.List(ctx, named(name))
 	if err != nil {
 		return "", err
 	}
 	if len(there) > 0 {
 		return there[0].ID, nil
 	}
-	p, err := v.Identity.CreateProject(ctx, keystone.Project{Name: name, DomainID: keystone.DefaultDomainID, Enabled: true})
+	p, err := v.Identity.Projects.Create(ctx, keystone.Project{Name: name, DomainID: keystone.DefaultDomainID, Enabled: true})
 	return p.ID, err
 }
 
 func (v Verbs) user(ctx context.Context, u User, projects, roles map[string]string) error {
-	there, err := v.Identity.Users(ctx, named(u.Name))
+	there, err := v.Identity.Users.List(ctx, named(u.Name))
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (v Verbs) user(ctx context.Context, u User, projects, roles map[string]stri
 	if len(there) > 0 {
 		id = there[0].ID
 	} else {
-		made, err := v.Identity.CreateUser(ctx, keystone.User{Name: u.Name, DomainID: keystone.DefaultDomainID, Enabled: true}, u.Password)
+		made, err := v.Identity.Users.Create(ctx, keystone.User{Name: u.Name, DomainID: keystone.DefaultDomainID, Enabled: true}, u.Password)
 		if err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func (v Verbs) user(ctx context.Context, u User, projects, roles map[string]stri
 }
 
 func (v Verbs) service(ctx context.Context, s Service, region string) error {
-	all, err := v.Catalog.Services(ctx)
+	all, err := v.Catalog.Services.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -172,13 +172,13 @@ func (v Verbs) service(ctx context.Context, s Service, region string) error {
 		}
 	}
 	if id == "" {
-		made, err := v.Catalog.CreateService(ctx, keystone.Service{Type: s.Type, Name: s.Name, Enabled: true})
+		made, err := v.Catalog.Services.Create(ctx, keystone.Service{Type: s.Type, Name: s.Name, Enabled: true})
 		if err != nil {
 			return err
 		}
 		id = made.ID
 	}
-	endpoints, err := v.Catalog.Endpoints(ctx)
+	endpoints, err := v.Catalog.Endpoints.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (v Verbs) service(ctx context.Context, s Service, region string) error {
 			continue
 		}
 		want.URL = s.URL
-		if _, err := v.Catalog.PutEndpoint(ctx, want); err != nil {
+		if _, err := v.Catalog.Endpoints.Put(ctx, want); err != nil {
 			return err
 		}
 	}

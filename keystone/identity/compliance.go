@@ -13,20 +13,20 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Compliance is what an operator demands of users and their passwords, [security_compliance]. The zero value demands nothing.
+// Compliance is the rules for users and their passwords, [security_compliance]. The zero value has none.
 type Compliance struct {
-	LockoutAttempts int           // wrong passwords in a row that lock a user; 0: never
+	LockoutAttempts int           // consecutive wrong passwords that lock a user; 0: never
 	LockoutFor      time.Duration // 0: until an administrator sets a new password
-	InactiveAfter   time.Duration // a user who has not logged in for so long counts as disabled; 0: never
-	ExpiresAfter    time.Duration // how long a password is good; 0: for ever
-	MinimumAge      time.Duration // before its user may change a password again
-	Unique          int           // how many of a user's last passwords, the present one among them, may not come again
-	ChangeFirst     bool          // a password set by somebody else must be changed before it is of use
+	InactiveAfter   time.Duration // a user who has not logged in for so long is disabled; 0: never
+	ExpiresAfter    time.Duration // how long a password is valid; 0: for ever
+	MinimumAge      time.Duration // of a password before its user may change it again
+	Unique          int           // how many of a user's last passwords, with the present one, must differ
+	ChangeFirst     bool          // a password set by an administrator must be changed at first use
 	Pattern         string        // a regular expression, with look-ahead, that passwords must match; empty: none
-	Advice          string        // what to tell whose password does not match
+	Advice          string        // the description of Pattern for users
 }
 
-// The options by which a user is exempt.
+// User options that exempt a user from a rule.
 const (
 	ignoresChangeFirst = "ignore_change_password_upon_first_use"
 	ignoresExpiry      = "ignore_password_expiry"
@@ -35,7 +35,7 @@ const (
 	lockPassword       = "lock_password"
 )
 
-// pattern compiles an operator's expression; a hostile password must not keep it busy.
+// pattern compiles Pattern, with a bound on the time of a match.
 func (c Compliance) pattern() (*regexp2.Regexp, error) {
 	if c.Pattern == "" {
 		return nil, nil
@@ -48,23 +48,23 @@ func (c Compliance) pattern() (*regexp2.Regexp, error) {
 	return re, nil
 }
 
-// Locked reports whether too many wrong passwords keep the user out at the moment.
+// Locked reports whether the user is locked out after too many wrong passwords.
 func (c Compliance) Locked(u keystone.User, s store.Secret, now time.Time) bool {
 	return c.LockoutAttempts > 0 && s.FailedCount >= int64(c.LockoutAttempts) && u.Options[ignoresLockout] != true &&
 		(c.LockoutFor == 0 || now.Before(s.FailedAt.Add(c.LockoutFor)))
 }
 
-// Dormant reports whether the user has been away for too long.
+// Dormant reports whether the user has been inactive for too long.
 func (c Compliance) Dormant(u keystone.User, now time.Time) bool {
 	return c.InactiveAfter > 0 && !u.LastActive.IsZero() && u.Options[ignoresInactivity] != true && now.Sub(u.LastActive) > c.InactiveAfter
 }
 
-// Expired reports whether the user's password must be changed before it proves anything.
+// Expired reports whether the user's password has expired and must be changed.
 func (c Compliance) Expired(u keystone.User, now time.Time) bool {
 	return !u.PasswordExpires.IsZero() && !now.Before(u.PasswordExpires) && u.Options[ignoresExpiry] != true
 }
 
-// expiry is when a password set now runs out; own tells that its user has set it.
+// expiry returns when a password that is set now expires. own: its user sets it.
 func (c Compliance) expiry(u keystone.User, now time.Time, own bool) time.Time {
 	switch {
 	case c.ChangeFirst && !own && u.Options[ignoresChangeFirst] != true:
@@ -75,17 +75,17 @@ func (c Compliance) expiry(u keystone.User, now time.Time, own bool) time.Time {
 	return time.Time{}
 }
 
-// Demand makes the rules that hold from now on; it belongs before the first use. fault.Invalid for a pattern that is none.
+// Demand sets the rules. It must be called before the first use. fault.Invalid for an invalid pattern.
 func (p *Passwords) Demand(c Compliance) error {
 	re, err := c.pattern()
 	p.rules, p.pattern = c, re
 	return err
 }
 
-// Rules are what is demanded.
+// Rules returns the rules.
 func (p *Passwords) Rules() Compliance { return p.rules }
 
-// fits refuses a password that the operator's pattern does not like.
+// fits is fault.Invalid for a password that does not match the pattern.
 func (p *Passwords) fits(password string) error {
 	if p.pattern == nil {
 		return nil
@@ -97,14 +97,14 @@ func (p *Passwords) fits(password string) error {
 	return fault.Invalidf("The password does not match the requirements: %s.", p.rules.Advice).Because(err)
 }
 
-// fresh refuses a password that its user had not long ago, and one that comes too soon after the last.
-func (s *Service) fresh(ctx context.Context, u keystone.User, sec store.Secret, password string) error {
-	rules := s.passwords.rules
-	if u.Options[lockPassword] == true {
+// mayReplace is fault.Invalid for a password that the user had before, and for a change that comes too early.
+func (u *Users) mayReplace(ctx context.Context, v keystone.User, sec store.Secret, password string) error {
+	rules := u.passwords.rules
+	if v.Options[lockPassword] == true {
 		return fault.Invalidf("You cannot change your password at this time due to password policy disallowing password changes. Please contact your administrator to reset your password.")
 	}
-	now := s.now()
-	expired := !u.PasswordExpires.IsZero() && !now.Before(u.PasswordExpires)
+	now := u.now()
+	expired := !v.PasswordExpires.IsZero() && !now.Before(v.PasswordExpires)
 	if free := sec.Created.Add(rules.MinimumAge); rules.MinimumAge > 0 && !sec.Created.IsZero() && now.Before(free) && !expired {
 		return fault.Invalidf("You cannot change your password at this time due to the minimum password age. Once you change your password, it must be used for %d day(s) before it can be changed. Please try again in %d day(s) or contact your administrator to reset your password.",
 			int(rules.MinimumAge.Hours()/24), int(free.Sub(now).Hours()/24)+1)
@@ -112,12 +112,12 @@ func (s *Service) fresh(ctx context.Context, u keystone.User, sec store.Secret, 
 	if rules.Unique == 0 {
 		return nil
 	}
-	old, err := store.OldPasswords(ctx, s.db, u.ID)
+	old, err := store.OldPasswords(ctx, u.db, v.ID)
 	if err != nil {
 		return err
 	}
 	for _, hash := range append([]string{sec.Hash}, old[:min(len(old), rules.Unique-1)]...) {
-		if s.passwords.Verify(u.ID, hash, password) {
+		if u.passwords.Verify(v.ID, hash, password) {
 			return fault.Invalidf("The new password cannot be identical to a previous password. The total number which includes the new password must be unique is %d.",
 				rules.Unique)
 		}
@@ -125,14 +125,15 @@ func (s *Service) fresh(ctx context.Context, u keystone.User, sec store.Secret, 
 	return nil
 }
 
-// setPassword replaces a password, keeps the old one's hash where history counts, and answers when the new one expires.
-func (s *Service) setPassword(ctx context.Context, tx *db.Tx, u keystone.User, sec store.Secret, hash string, own bool) (time.Time, error) {
-	now := s.now()
-	if s.passwords.rules.Unique > 1 && sec.Hash != "" {
-		if err := store.KeepPassword(ctx, tx, ids.Ordered(now), u.ID, sec.Hash, s.passwords.rules.Unique); err != nil {
+// setPassword replaces a password, keeps the hash of the old one if the rules need it, and returns when the new one
+// expires.
+func (u *Users) setPassword(ctx context.Context, tx *db.Tx, v keystone.User, sec store.Secret, hash string, own bool) (time.Time, error) {
+	now := u.now()
+	if u.passwords.rules.Unique > 1 && sec.Hash != "" {
+		if err := store.KeepPassword(ctx, tx, ids.Ordered(now), v.ID, sec.Hash, u.passwords.rules.Unique); err != nil {
 			return time.Time{}, err
 		}
 	}
-	expires := s.passwords.rules.expiry(u, now, own)
-	return expires, store.SetPassword(ctx, tx, u.ID, hash, now, expires)
+	expires := u.passwords.rules.expiry(v, now, own)
+	return expires, store.SetPassword(ctx, tx, v.ID, hash, now, expires)
 }

@@ -10,14 +10,20 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Options are a domain's own configuration: section, name, value. Where the operator lets domains have directories of their own, it says
-// where a domain's users live.
+// DomainOptions is the operations on the configuration of domains.
+type DomainOptions struct {
+	base
+	passwords *Passwords
+}
+
+// Options is the configuration of a domain: section, name, value. If the operator allows it, it selects the directory
+// of the domain's users.
 type Options map[string]map[string]json.RawMessage
 
-// PasswordSection is the one section that everybody may read, and nobody sets by domain.
+// PasswordSection is the section that every user may read. It cannot be set for a domain.
 const PasswordSection = "security_compliance"
 
-// domainOptionNames are the options that a domain may have; a password is kept but never shown.
+// domainOptionNames returns the options that a domain can have, by section. A password is stored and never returned.
 func domainOptionNames() map[string][]string {
 	return map[string][]string{
 		"identity": {"driver", "list_limit"},
@@ -35,7 +41,7 @@ func domainOptionNames() map[string][]string {
 
 const hiddenOption = "password"
 
-// defaultOptions are what a domain has that sets nothing; options that are not here have no default.
+// defaultOptions returns the defaults; options that are not among them have none.
 func defaultOptions() Options {
 	return Options{"identity": {"driver": json.RawMessage(`"sql"`), "list_limit": json.RawMessage("null")},
 		"ldap": {"url": json.RawMessage(`"ldap://localhost"`), "user": json.RawMessage("null"), "suffix": json.RawMessage(`"cn=example,cn=com"`),
@@ -44,7 +50,7 @@ func defaultOptions() Options {
 			"pool_size": json.RawMessage("10")}}
 }
 
-// checkOption refuses a section or option that a domain cannot have.
+// checkOption is fault.Forbidden for a section or option that a domain cannot have.
 func checkOption(section, name string) error {
 	names, ok := domainOptionNames()[section]
 	if !ok || name != "" && !slices.Contains(names, name) {
@@ -53,15 +59,15 @@ func checkOption(section, name string) error {
 	return nil
 }
 
-// DomainOptions are a domain's options, of one section or one option where they are named. fault.NotFound where nothing is set,
-// fault.Forbidden for what a domain cannot have.
-func (s *Service) DomainOptions(ctx context.Context, domain, section, name string) (Options, error) {
+// Get returns the options of a domain, of one section or one option if they are named. fault.NotFound if none is set,
+// fault.Forbidden for an option that a domain cannot have.
+func (d *DomainOptions) Get(ctx context.Context, domain, section, name string) (Options, error) {
 	if section != "" {
 		if err := checkOption(section, name); err != nil {
 			return nil, err
 		}
 	}
-	rows, err := store.DomainOptions(ctx, s.db, domain)
+	rows, err := store.DomainOptions(ctx, d.db, domain)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +87,9 @@ func (s *Service) DomainOptions(ctx context.Context, domain, section, name strin
 	return out, nil
 }
 
-// DefaultOptions are the defaults, of one section or one option where they are named; fault.Forbidden for what a domain cannot have.
-func (s *Service) DefaultOptions(section, name string) (Options, error) {
+// Defaults returns the defaults, of one section or one option if they are named; fault.Forbidden for an option that a
+// domain cannot have.
+func (d *DomainOptions) Defaults(section, name string) (Options, error) {
 	if section == "" {
 		return defaultOptions(), nil
 	}
@@ -100,8 +107,8 @@ func (s *Service) DefaultOptions(section, name string) (Options, error) {
 	return Options{section: {name: v}}, nil
 }
 
-// PasswordOptions are the rules of passwords that everybody may know: the pattern and its words.
-func (s *Service) PasswordOptions(name string) (Options, error) {
+// Password returns the rules of passwords that every user may read: the pattern and its description.
+func (d *DomainOptions) Password(name string) (Options, error) {
 	text := func(v string) json.RawMessage {
 		if v == "" {
 			return json.RawMessage("null")
@@ -112,7 +119,7 @@ func (s *Service) PasswordOptions(name string) (Options, error) {
 		}
 		return b
 	}
-	all := map[string]json.RawMessage{"password_regex": text(s.passwords.rules.Pattern), "password_regex_description": text(s.passwords.rules.Advice)}
+	all := map[string]json.RawMessage{"password_regex": text(d.passwords.rules.Pattern), "password_regex_description": text(d.passwords.rules.Advice)}
 	if name == "" {
 		return Options{PasswordSection: all}, nil
 	}
@@ -123,12 +130,13 @@ func (s *Service) PasswordOptions(name string) (Options, error) {
 	return Options{PasswordSection: {name: v}}, nil
 }
 
-// SetDomainOptions writes options of a domain; all others go where whole is set. fault.Forbidden for what a domain cannot have.
-func (s *Service) SetDomainOptions(ctx context.Context, domain string, changes Options, whole bool) error {
+// Set writes options of a domain; with whole it removes all others. fault.Forbidden for an option that a domain cannot
+// have.
+func (d *DomainOptions) Set(ctx context.Context, domain string, changes Options, whole bool) error {
 	if len(changes) == 0 {
 		return fault.Forbiddenf("Invalid domain specific configuration: No options specified.")
 	}
-	return s.write(ctx, func(tx *db.Tx) error {
+	return d.write(ctx, func(tx *db.Tx) error {
 		if whole {
 			if _, err := clearOptions(ctx, tx, domain, "", ""); err != nil {
 				return err
@@ -151,16 +159,16 @@ func (s *Service) SetDomainOptions(ctx context.Context, domain string, changes O
 	})
 }
 
-// DeleteDomainOptions removes options, of one section or one option where they are named; fault.NotFound where none is set.
-func (s *Service) DeleteDomainOptions(ctx context.Context, domain, section, name string) error {
+// Delete removes options, of one section or one option if they are named; fault.NotFound if none is set.
+func (d *DomainOptions) Delete(ctx context.Context, domain, section, name string) error {
 	if section != "" {
-		if _, err := s.DomainOptions(ctx, domain, section, name); err != nil {
+		if _, err := d.Get(ctx, domain, section, name); err != nil {
 			return err
 		}
 	}
-	return s.write(ctx, func(tx *db.Tx) error {
+	return d.write(ctx, func(tx *db.Tx) error {
 		n, err := clearOptions(ctx, tx, domain, section, name)
-		if err == nil && n == 0 && section != "" { // somebody else was faster
+		if err == nil && n == 0 && section != "" { // a concurrent request removed it
 			err = fault.NotFoundf("Could not find domain configuration for domain %s.", domain)
 		}
 		return err

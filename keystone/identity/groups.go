@@ -10,100 +10,108 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Group finds a group; fault.NotFound.
-func (s *Service) Group(ctx context.Context, id string) (keystone.Group, error) {
-	if g, theirs, err := s.directory.Group(ctx, id); theirs || err != nil {
-		return g, err
-	}
-	g, err := store.Group(ctx, s.db, id)
-	return g, store.Missing(err, "group", id)
+// Groups is the operations on groups and their members.
+type Groups struct {
+	base
+	directories
 }
 
-// Groups lists one page.
-func (s *Service) Groups(ctx context.Context, a db.ListArgs) ([]keystone.Group, error) {
-	if gs, theirs, err := s.groupsElsewhere(ctx, a); theirs || err != nil {
+// Get returns a group; fault.NotFound.
+func (g *Groups) Get(ctx context.Context, id string) (keystone.Group, error) {
+	if v, external, err := g.users.Group(ctx, id); external || err != nil {
+		return v, err
+	}
+	v, err := store.Group(ctx, g.db, id)
+	return v, store.Missing(err, "group", id)
+}
+
+// List returns one page.
+func (g *Groups) List(ctx context.Context, a db.ListArgs) ([]keystone.Group, error) {
+	if gs, external, err := g.listGroups(ctx, a); external || err != nil {
 		return gs, err
 	}
-	return store.Groups(ctx, s.db, a)
+	return store.Groups(ctx, g.db, a)
 }
 
-// GroupsOf are the groups a user is in; Members the users of a group.
-func (s *Service) GroupsOf(ctx context.Context, user string) ([]keystone.Group, error) {
-	theirs, err := s.directory.GroupsOf(ctx, user)
+// OfUser returns the groups of a user.
+func (g *Groups) OfUser(ctx context.Context, user string) ([]keystone.Group, error) {
+	external, err := g.users.GroupsOf(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	gs, err := store.GroupsOf(ctx, s.db, user)
-	return append(gs, theirs...), err
+	gs, err := store.GroupsOf(ctx, g.db, user)
+	return append(gs, external...), err
 }
 
-// Members are the users of a group.
-func (s *Service) Members(ctx context.Context, group string) ([]keystone.User, error) {
-	if us, theirs, err := s.directory.Members(ctx, group); theirs || err != nil {
+// Members returns the users of a group.
+func (g *Groups) Members(ctx context.Context, group string) ([]keystone.User, error) {
+	if us, external, err := g.users.Members(ctx, group); external || err != nil {
 		return us, err
 	}
-	return store.Members(ctx, s.db, group)
+	return store.Members(ctx, g.db, group)
 }
 
-// CreateGroup makes a group; fault.NotFound for a domain that is not there.
-func (s *Service) CreateGroup(ctx context.Context, g keystone.Group) (keystone.Group, error) {
-	g.ID = ids.Hex()
-	if g.DomainID == "" {
-		g.DomainID = keystone.DefaultDomainID
+// Create inserts a group; fault.NotFound for an unknown domain, fault.Conflict for a taken name.
+func (g *Groups) Create(ctx context.Context, v keystone.Group) (keystone.Group, error) {
+	v.ID = ids.Hex()
+	if v.DomainID == "" {
+		v.DomainID = keystone.DefaultDomainID
 	}
-	if err := s.writable(ctx, g.DomainID); err != nil {
-		return g, err
+	if err := g.writable(ctx, v.DomainID); err != nil {
+		return v, err
 	}
-	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		if d, err := store.Project(ctx, tx, g.DomainID); err != nil || !d.IsDomain {
-			return fault.NotFoundf("Could not find domain: %s.", g.DomainID)
+	err := g.db.Tx(ctx, func(tx *db.Tx) error {
+		if d, err := store.Project(ctx, tx, v.DomainID); err != nil || !d.IsDomain {
+			return fault.NotFoundf("Could not find domain: %s.", v.DomainID)
 		}
-		return taken(store.InsertGroup(ctx, tx, g), "group", g.Name)
+		return duplicate(store.InsertGroup(ctx, tx, v), "group", v.Name)
 	})
-	return g, err
+	return v, err
 }
 
-// UpdateGroup changes name, description and free attributes of a group.
-func (s *Service) UpdateGroup(ctx context.Context, id string, name, description *string, extra keystone.Extra) (keystone.Group, error) {
-	var g keystone.Group
-	if err := s.ours(ctx, id, keystone.OfGroup); err != nil {
-		return g, err
+// Update changes name, description and extra attributes of a group; nil pointers change nothing. fault.NotFound.
+func (g *Groups) Update(
+	ctx context.Context, id string, name, description *string, extra keystone.Extra,
+) (keystone.Group, error) {
+	var v keystone.Group
+	if err := g.changeable(ctx, id, keystone.OfGroup); err != nil {
+		return v, err
 	}
-	err := s.db.Tx(ctx, func(tx *db.Tx) error {
+	err := g.db.Tx(ctx, func(tx *db.Tx) error {
 		var err error
-		if g, err = store.Group(ctx, tx, id); err != nil {
+		if v, err = store.Group(ctx, tx, id); err != nil {
 			return store.Missing(err, "group", id)
 		}
-		set(&g.Name, name)
-		set(&g.Description, description)
-		g.Extra = merge(g.Extra, extra)
-		return taken(store.UpdateGroup(ctx, tx, g), "group", g.Name)
+		set(&v.Name, name)
+		set(&v.Description, description)
+		v.Extra = merge(v.Extra, extra)
+		return duplicate(store.UpdateGroup(ctx, tx, v), "group", v.Name)
 	})
-	return g, err
+	return v, err
 }
 
-// DeleteGroup removes a group and what was granted to it.
-func (s *Service) DeleteGroup(ctx context.Context, id string) error {
-	if err := s.ours(ctx, id, keystone.OfGroup); err != nil {
+// Delete removes a group with its role assignments; fault.NotFound.
+func (g *Groups) Delete(ctx context.Context, id string) error {
+	if err := g.changeable(ctx, id, keystone.OfGroup); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteGroup(ctx, tx, id), "group", id) })
+	return g.write(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteGroup(ctx, tx, id), "group", id) })
 }
 
-// AddMember puts a user into a group; idempotent. RemoveMember is fault.NotFound when the user is not in it.
-func (s *Service) AddMember(ctx context.Context, group, user string) error {
-	if err := s.oursBoth(ctx, group, user); err != nil {
+// AddMember adds a user to a group. It is idempotent.
+func (g *Groups) AddMember(ctx context.Context, group, user string) error {
+	if err := g.sameBackend(ctx, group, user); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *db.Tx) error { return store.AddMember(ctx, tx, group, user) })
+	return g.write(ctx, func(tx *db.Tx) error { return store.AddMember(ctx, tx, group, user) })
 }
 
-// RemoveMember takes a user out of a group; fault.NotFound when the user is not in it.
-func (s *Service) RemoveMember(ctx context.Context, group, user string) error {
-	if err := s.oursBoth(ctx, group, user); err != nil {
+// RemoveMember removes a user from a group; fault.NotFound if the user is not in it.
+func (g *Groups) RemoveMember(ctx context.Context, group, user string) error {
+	if err := g.sameBackend(ctx, group, user); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *db.Tx) error {
+	return g.write(ctx, func(tx *db.Tx) error {
 		was, err := store.RemoveMember(ctx, tx, group, user)
 		if err == nil && !was {
 			err = fault.NotFoundf("User %s is not in group %s.", user, group)
@@ -113,15 +121,15 @@ func (s *Service) RemoveMember(ctx context.Context, group, user string) error {
 }
 
 // IsMember reports whether the user is in the group.
-func (s *Service) IsMember(ctx context.Context, group, user string) (bool, error) {
-	theirs, err := s.directory.GroupsOf(ctx, user)
+func (g *Groups) IsMember(ctx context.Context, group, user string) (bool, error) {
+	external, err := g.users.GroupsOf(ctx, user)
 	if err != nil {
 		return false, err
 	}
-	for _, g := range theirs {
-		if g.ID == group {
+	for _, v := range external {
+		if v.ID == group {
 			return true, nil
 		}
 	}
-	return store.IsMember(ctx, s.db, group, user)
+	return store.IsMember(ctx, g.db, group, user)
 }

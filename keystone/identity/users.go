@@ -7,46 +7,55 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/keystone/store"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 )
 
-// User finds a user; fault.NotFound.
-func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
-	if u, theirs, err := s.directory.User(ctx, id); theirs || err != nil {
-		return u, err
-	}
-	u, _, err := store.User(ctx, s.db, id)
-	u.Enabled = u.Enabled && !s.passwords.rules.Dormant(u, s.now())
-	return u, store.Missing(err, "user", id)
+// Users is the operations on users.
+type Users struct {
+	base
+	directories
+	passwords *Passwords
+	now       clock.Now
 }
 
-// Users lists one page.
-func (s *Service) Users(ctx context.Context, a db.ListArgs) ([]keystone.User, error) {
-	if us, theirs, err := s.usersElsewhere(ctx, a); theirs || err != nil {
+// Get returns a user; fault.NotFound. A user who has been inactive for too long is returned as disabled.
+func (u *Users) Get(ctx context.Context, id string) (keystone.User, error) {
+	if v, external, err := u.users.User(ctx, id); external || err != nil {
+		return v, err
+	}
+	v, _, err := store.User(ctx, u.db, id)
+	v.Enabled = v.Enabled && !u.passwords.rules.Dormant(v, u.now())
+	return v, store.Missing(err, "user", id)
+}
+
+// List returns one page.
+func (u *Users) List(ctx context.Context, a db.ListArgs) ([]keystone.User, error) {
+	if us, external, err := u.listUsers(ctx, a); external || err != nil {
 		return us, err
 	}
-	us, err := store.Users(ctx, s.db, a)
+	us, err := store.Users(ctx, u.db, a)
 	for i := range us {
-		us[i].Enabled = us[i].Enabled && !s.passwords.rules.Dormant(us[i], s.now())
+		us[i].Enabled = us[i].Enabled && !u.passwords.rules.Dormant(us[i], u.now())
 	}
 	return us, err
 }
 
-// Federated are what a user is known by elsewhere.
-func (s *Service) Federated(ctx context.Context, user string) ([]keystone.FederatedID, error) {
-	return store.FederatedIDs(ctx, s.db, user)
+// FederatedIDs returns the ids of a user at identity providers.
+func (u *Users) FederatedIDs(ctx context.Context, user string) ([]keystone.FederatedID, error) {
+	return store.FederatedIDs(ctx, u.db, user)
 }
 
-// KnownAs are the ids of the users who are known elsewhere by what the conditions ask for.
-func (s *Service) KnownAs(ctx context.Context, where []db.Cond) ([]string, error) {
-	return store.FederatedMatches(ctx, s.db, where)
+// IDsByFederation returns the ids of the users whose federated ids meet the conditions.
+func (u *Users) IDsByFederation(ctx context.Context, where []db.Cond) ([]string, error) {
+	return store.FederatedMatches(ctx, u.db, where)
 }
 
-// federate notes what a user is known by elsewhere; fault.Invalid for a provider or protocol that is not there, fault.Conflict where
-// somebody is known by it.
-func (s *Service) federate(ctx context.Context, tx *db.Tx, user string, known []keystone.FederatedID) error {
+// federate inserts federated ids of a user; fault.Invalid for an unknown provider or protocol, fault.Conflict for an id
+// that a user has already.
+func federate(ctx context.Context, tx *db.Tx, user string, known []keystone.FederatedID) error {
 	for _, f := range known {
 		if _, err := store.Protocol(ctx, tx, f.ProviderID, f.ProtocolID); err != nil {
 			return fault.Body(store.Missing(err, "federated protocol", f.ProtocolID+" for Identity Provider: "+f.ProviderID))
@@ -61,147 +70,149 @@ func (s *Service) federate(ctx context.Context, tx *db.Tx, user string, known []
 	return nil
 }
 
-// CreateUser makes a user; an empty password means that the user cannot log in by password. fault.NotFound for a domain that is not there.
-func (s *Service) CreateUser(ctx context.Context, u keystone.User, password string) (keystone.User, error) {
-	if u.ID == "" {
-		u.ID = ids.Hex()
+// Create inserts a user. Without a password the user cannot log in by password. fault.NotFound for an unknown domain,
+// fault.Conflict for a taken name, fault.Invalid for a password that does not meet the rules.
+func (u *Users) Create(ctx context.Context, v keystone.User, password string) (keystone.User, error) {
+	if v.ID == "" {
+		v.ID = ids.Hex()
 	}
-	if u.DomainID == "" {
-		u.DomainID = keystone.DefaultDomainID
+	if v.DomainID == "" {
+		v.DomainID = keystone.DefaultDomainID
 	}
-	if err := validOptions(u.Options); err != nil {
-		return u, err
+	if err := validOptions(v.Options); err != nil {
+		return v, err
 	}
-	if err := s.writable(ctx, u.DomainID); err != nil {
-		return u, err
+	if err := u.writable(ctx, v.DomainID); err != nil {
+		return v, err
 	}
 	var hash string
 	if password != "" {
-		if err := s.passwords.fits(password); err != nil {
-			return u, err
+		if err := u.passwords.fits(password); err != nil {
+			return v, err
 		}
 		var err error
-		if hash, err = s.passwords.Hash(password); err != nil { // before the transaction: it takes its time
-			return u, err
+		if hash, err = u.passwords.Hash(password); err != nil { // before the transaction, because it is slow
+			return v, err
 		}
-		u.PasswordExpires = s.passwords.rules.expiry(u, s.now(), false)
+		v.PasswordExpires = u.passwords.rules.expiry(v, u.now(), false)
 	}
-	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		if d, err := store.Project(ctx, tx, u.DomainID); err != nil || !d.IsDomain {
-			return fault.NotFoundf("Could not find domain: %s.", u.DomainID)
+	err := u.db.Tx(ctx, func(tx *db.Tx) error {
+		if d, err := store.Project(ctx, tx, v.DomainID); err != nil || !d.IsDomain {
+			return fault.NotFoundf("Could not find domain: %s.", v.DomainID)
 		}
-		if err := taken(store.InsertUser(ctx, tx, u, hash, s.now()), "user", u.Name); err != nil {
+		if err := duplicate(store.InsertUser(ctx, tx, v, hash, u.now()), "user", v.Name); err != nil {
 			return err
 		}
-		return s.federate(ctx, tx, u.ID, u.Federated)
+		return federate(ctx, tx, v.ID, v.Federated)
 	})
-	u.LastActive = s.now()
-	return u, err
+	v.LastActive = u.now()
+	return v, err
 }
 
-// UserChange is what a client wants different of a user.
+// UserChange is a change of a user. Nil pointers and nil maps change nothing.
 type UserChange struct {
 	Name, Description, DefaultProjectID, Password *string
 	Enabled                                       *bool
 	Options                                       map[string]any
 	Extra                                         keystone.Extra
 	Federated                                     *[]keystone.FederatedID
-	own                                           bool // the user's own doing
+	own                                           bool // made by the user
 }
 
-// UpdateUser changes a user. A new password and a switch to disabled end all tokens the user holds.
-func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (keystone.User, error) {
+// Update changes a user; fault.NotFound. A new password and a change to disabled revoke all tokens of the user.
+func (u *Users) Update(ctx context.Context, id string, c UserChange) (keystone.User, error) {
 	if err := validOptions(c.Options); err != nil {
 		return keystone.User{}, err
 	}
-	if err := s.ours(ctx, id, keystone.OfUser); err != nil {
+	if err := u.changeable(ctx, id, keystone.OfUser); err != nil {
 		return keystone.User{}, err
 	}
 	var hash string
 	if c.Password != nil {
-		if err := s.passwords.fits(*c.Password); err != nil {
+		if err := u.passwords.fits(*c.Password); err != nil {
 			return keystone.User{}, err
 		}
 		var err error
-		if hash, err = s.passwords.Hash(*c.Password); err != nil {
+		if hash, err = u.passwords.Hash(*c.Password); err != nil {
 			return keystone.User{}, err
 		}
 	}
-	var u keystone.User
-	err := s.write(ctx, func(tx *db.Tx) error {
+	var v keystone.User
+	err := u.write(ctx, func(tx *db.Tx) error {
 		var err error
 		var sec store.Secret
-		if u, sec, err = store.User(ctx, tx, id); err != nil {
+		if v, sec, err = store.User(ctx, tx, id); err != nil {
 			return store.Missing(err, "user", id)
 		}
-		off := u.Enabled && c.Enabled != nil && !*c.Enabled
-		set(&u.Name, c.Name)
-		set(&u.Description, c.Description)
-		set(&u.DefaultProjectID, c.DefaultProjectID)
-		set(&u.Enabled, c.Enabled)
-		u.Options = options(u.Options, c.Options)
-		u.Extra = merge(u.Extra, c.Extra)
-		if err := taken(store.UpdateUser(ctx, tx, u), "user", u.Name); err != nil {
+		off := v.Enabled && c.Enabled != nil && !*c.Enabled
+		set(&v.Name, c.Name)
+		set(&v.Description, c.Description)
+		set(&v.DefaultProjectID, c.DefaultProjectID)
+		set(&v.Enabled, c.Enabled)
+		v.Options = options(v.Options, c.Options)
+		v.Extra = merge(v.Extra, c.Extra)
+		if err := duplicate(store.UpdateUser(ctx, tx, v), "user", v.Name); err != nil {
 			return err
 		}
 		if c.Federated != nil {
 			if err := store.DeleteFederatedIDs(ctx, tx, id); err != nil {
 				return err
 			}
-			if err := s.federate(ctx, tx, id, *c.Federated); err != nil {
+			if err := federate(ctx, tx, id, *c.Federated); err != nil {
 				return err
 			}
 		}
 		if c.Password != nil {
-			if u.PasswordExpires, err = s.setPassword(ctx, tx, u, sec, hash, c.own); err != nil {
+			if v.PasswordExpires, err = u.setPassword(ctx, tx, v, sec, hash, c.own); err != nil {
 				return err
 			}
 		}
-		if on := c.Enabled != nil && *c.Enabled && s.passwords.rules.Dormant(u, s.now()); on {
-			u.LastActive = s.now()
-			if err := store.Seen(ctx, tx, id, u.LastActive); err != nil {
+		if on := c.Enabled != nil && *c.Enabled && u.passwords.rules.Dormant(v, u.now()); on {
+			v.LastActive = u.now()
+			if err := store.Seen(ctx, tx, id, v.LastActive); err != nil {
 				return err
 			}
 		}
 		if off || c.Password != nil {
-			return s.revokeUser(ctx, tx, id)
+			return u.revokeUser(ctx, tx, id)
 		}
 		return nil
 	})
-	return u, err
+	return v, err
 }
 
-// ChangePassword is a user's own change: it asks for the old password, and where that is wrong too often, locks the user. It is how an
-// expired password is changed. fault.Unauthorized when the old one is wrong, fault.Invalid when the new one is not good enough.
-func (s *Service) ChangePassword(ctx context.Context, id, old, password string) error {
-	if err := s.ours(ctx, id, keystone.OfUser); err != nil {
+// ChangePassword changes a password for its user, who gives the old one; also an expired one. Wrong passwords count
+// towards the lockout. fault.Unauthorized for a wrong old password, fault.Invalid for a new one that does not meet the
+// rules. It takes as long for an unknown user as for a wrong password.
+func (u *Users) ChangePassword(ctx context.Context, id, old, password string) error {
+	if err := u.changeable(ctx, id, keystone.OfUser); err != nil {
 		return err
 	}
-	u, sec, err := store.User(ctx, s.db, id)
+	v, sec, err := store.User(ctx, u.db, id)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	rules := s.passwords.rules
-	ok := s.passwords.Verify(id, sec.Hash, old) && err == nil // for an unknown user it takes as long
-	if err == nil && !ok && rules.LockoutAttempts > 0 && !rules.Locked(u, sec, s.now()) {
-		if err := store.CountFailure(ctx, s.db, id, s.now()); err != nil {
+	rules := u.passwords.rules
+	ok := u.passwords.Verify(id, sec.Hash, old) && err == nil // takes as long for an unknown user
+	if err == nil && !ok && rules.LockoutAttempts > 0 && !rules.Locked(v, sec, u.now()) {
+		if err := store.CountFailure(ctx, u.db, id, u.now()); err != nil {
 			return err
 		}
 	}
-	if !ok || rules.Locked(u, sec, s.now()) || !u.Enabled {
+	if !ok || rules.Locked(v, sec, u.now()) || !v.Enabled {
 		return fault.New(fault.Unauthorized, "The request you have made requires authentication.")
 	}
 	if old == password {
 		return fault.Invalidf("The new password cannot be identical to the original password.")
 	}
-	if err := s.fresh(ctx, u, sec, password); err != nil {
+	if err := u.mayReplace(ctx, v, sec, password); err != nil {
 		return err
 	}
-	_, err = s.UpdateUser(ctx, id, UserChange{Password: &password, own: true})
+	_, err = u.Update(ctx, id, UserChange{Password: &password, own: true})
 	return err
 }
 
-// validOptions refuses values that the options keystone knows cannot have; unknown options are kept as they are.
+// validOptions checks the values of the options that Keystone knows; others are stored as they are. fault.Invalid.
 func validOptions(options map[string]any) error {
 	for _, name := range []string{ignoresChangeFirst, ignoresExpiry, ignoresLockout, ignoresInactivity, lockPassword, "multi_factor_auth_enabled"} {
 		if v, ok := options[name]; ok && v != nil {
@@ -234,10 +245,17 @@ func validOptions(options map[string]any) error {
 	return nil
 }
 
-// DeleteUser removes a user with memberships and grants.
-func (s *Service) DeleteUser(ctx context.Context, id string) error {
-	if err := s.ours(ctx, id, keystone.OfUser); err != nil {
+// Delete removes a user with memberships and role assignments; fault.NotFound.
+func (u *Users) Delete(ctx context.Context, id string) error {
+	if err := u.changeable(ctx, id, keystone.OfUser); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteUser(ctx, tx, id), "user", id) })
+	return u.write(ctx, func(tx *db.Tx) error { return store.Missing(store.DeleteUser(ctx, tx, id), "user", id) })
+}
+
+// revokeUser revokes all tokens that a user has been issued up to now.
+func (u *Users) revokeUser(ctx context.Context, tx *db.Tx, id string) error {
+	now := u.now()
+	return store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), UserID: id, IssuedBefore: db.Time{Time: now},
+		ExpiresAt: db.Time{Time: now.Add(longestToken)}})
 }

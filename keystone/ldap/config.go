@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"hypernova/keystone/directory"
+	"hypernova/keystone/ldapidentity"
 	"hypernova/oslo/conf"
 	"hypernova/oslo/fault"
 )
@@ -68,7 +68,7 @@ func moot() []string {
 }
 
 // Open makes the directory of a domain from its options. It speaks to nobody yet. fault.Invalid for options that cannot be.
-func Open(o directory.Options) (directory.Source, error) {
+func Open(o ldapidentity.Options) (ldapidentity.Source, error) {
 	ignored := map[string]bool{}
 	for _, name := range moot() {
 		ignored[name] = true

@@ -6,20 +6,20 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
-	"hypernova/keystone/directory"
+	"hypernova/keystone/ldapidentity"
 )
 
 // FuzzFilter: whatever a client looks for, it asks the server the same question, with another value in it.
 func FuzzFilter(f *testing.F) {
 	for _, text := range []string{"alice", "*", "x)(uid=*", "alice)(cn=*))", `\2a`, "a\x00", "é", "\xff", "(", `\`, "*)(objectClass=*", "&|!", " "} {
-		for op := range directory.Ends + 1 {
+		for op := range ldapidentity.Ends + 1 {
 			f.Add(text, uint8(op))
 		}
 	}
 	d := &Directory{c: Config{UserClass: "inetOrgPerson", UserID: "uid", UserName: "cn", UserFilter: "(mail=*)", Member: "member"}}
 	k := d.users()
-	asked := func(t *testing.T, op directory.Op, text string) string {
-		p, err := ldap.CompileFilter(k.all(equal("uid", text), k.named(directory.Filter{Op: op, Text: text})))
+	asked := func(t *testing.T, op ldapidentity.Op, text string) string {
+		p, err := ldap.CompileFilter(k.all(equal("uid", text), k.named(ldapidentity.Filter{Op: op, Text: text})))
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
@@ -38,7 +38,7 @@ func FuzzFilter(f *testing.F) {
 		}, question)
 	}
 	f.Fuzz(func(t *testing.T, text string, number uint8) {
-		op := directory.Op(number % uint8(directory.Ends+1))
+		op := ldapidentity.Op(number % uint8(ldapidentity.Ends+1))
 		like := "x"
 		if text == "" {
 			like = ""

@@ -13,11 +13,11 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
-	"hypernova/keystone/directory"
+	"hypernova/keystone/ldapidentity"
 	"hypernova/oslo/fault"
 )
 
-// Directory is a directory.Source.
+// Directory is a ldapidentity.Source.
 type Directory struct {
 	c     Config
 	urls  []string
@@ -29,7 +29,7 @@ type Directory struct {
 	closed bool
 }
 
-var _ directory.Source = (*Directory)(nil)
+var _ ldapidentity.Source = (*Directory)(nil)
 
 // nested is the rule by which Active Directory follows groups in groups.
 const nested = ":1.2.840.113556.1.4.1941:"
@@ -79,16 +79,16 @@ func (k kind) all(more ...string) string {
 }
 
 // named is the filter of a listing, empty for all.
-func (k kind) named(f directory.Filter) string {
+func (k kind) named(f ldapidentity.Filter) string {
 	text := ldap.EscapeFilter(f.Text)
 	switch {
-	case f.Op == directory.Any || f.Text == "" && f.Op != directory.Is:
+	case f.Op == ldapidentity.Any || f.Text == "" && f.Op != ldapidentity.Is:
 		return ""
-	case f.Op == directory.Contains:
+	case f.Op == ldapidentity.Contains:
 		text = "*" + text + "*"
-	case f.Op == directory.Begins:
+	case f.Op == ldapidentity.Begins:
 		text += "*"
-	case f.Op == directory.Ends:
+	case f.Op == ldapidentity.Ends:
 		text = "*" + text
 	}
 	return "(" + k.name + "=" + text + ")"
@@ -155,8 +155,8 @@ func (d *Directory) ignores(attribute string) bool {
 	return false
 }
 
-func (d *Directory) user(e *ldap.Entry) directory.User {
-	u := directory.User{ID: e.GetEqualFoldAttributeValue(d.c.UserID), Name: e.GetEqualFoldAttributeValue(d.c.UserName), Enabled: d.enabled(e)}
+func (d *Directory) user(e *ldap.Entry) ldapidentity.User {
+	u := ldapidentity.User{ID: e.GetEqualFoldAttributeValue(d.c.UserID), Name: e.GetEqualFoldAttributeValue(d.c.UserName), Enabled: d.enabled(e)}
 	for _, a := range []struct {
 		name, attribute string
 		to              *string
@@ -184,8 +184,8 @@ func (d *Directory) enabled(e *ldap.Entry) bool {
 	return strings.EqualFold(text, "true") != d.c.EnabledInvert
 }
 
-func (d *Directory) group(e *ldap.Entry) directory.Group {
-	g := directory.Group{ID: e.GetEqualFoldAttributeValue(d.c.GroupID), Name: e.GetEqualFoldAttributeValue(d.c.GroupName)}
+func (d *Directory) group(e *ldap.Entry) ldapidentity.Group {
+	g := ldapidentity.Group{ID: e.GetEqualFoldAttributeValue(d.c.GroupID), Name: e.GetEqualFoldAttributeValue(d.c.GroupName)}
 	if d.c.GroupText != "" {
 		g.Description = e.GetEqualFoldAttributeValue(d.c.GroupText)
 	}
@@ -200,32 +200,32 @@ func convert[T any](es []*ldap.Entry, f func(*ldap.Entry) T) []T {
 	return out
 }
 
-// User is directory.Source.
-func (d *Directory) User(ctx context.Context, id string) (directory.User, error) {
+// User is ldapidentity.Source.
+func (d *Directory) User(ctx context.Context, id string) (ldapidentity.User, error) {
 	e, err := d.one(ctx, d.users(), d.c.UserID, id)
 	if err != nil {
-		return directory.User{}, err
+		return ldapidentity.User{}, err
 	}
 	return d.user(e), nil
 }
 
-// UserNamed is directory.Source.
-func (d *Directory) UserNamed(ctx context.Context, name string) (directory.User, error) {
+// UserNamed is ldapidentity.Source.
+func (d *Directory) UserNamed(ctx context.Context, name string) (ldapidentity.User, error) {
 	e, err := d.one(ctx, d.users(), d.c.UserName, name)
 	if err != nil {
-		return directory.User{}, err
+		return ldapidentity.User{}, err
 	}
 	return d.user(e), nil
 }
 
-// Users is directory.Source.
-func (d *Directory) Users(ctx context.Context, f directory.Filter) ([]directory.User, error) {
+// Users is ldapidentity.Source.
+func (d *Directory) Users(ctx context.Context, f ldapidentity.Filter) ([]ldapidentity.User, error) {
 	k := d.users()
 	es, err := d.search(ctx, k, k.tree, d.scope(), k.all(k.named(f)))
 	return convert(es, d.user), err
 }
 
-// Check is directory.Source. For somebody who is not there it asks the server about a DN that nobody has, which takes as long.
+// Check is ldapidentity.Source. For somebody who is not there it asks the server about a DN that nobody has, which takes as long.
 func (d *Directory) Check(ctx context.Context, id, password string) error {
 	if password == "" {
 		return fault.New(fault.Unauthorized, "An empty password proves nothing.")
@@ -243,24 +243,24 @@ func (d *Directory) Check(ctx context.Context, id, password string) error {
 	return d.bind(ctx, e.DN, password)
 }
 
-// Group is directory.Source.
-func (d *Directory) Group(ctx context.Context, id string) (directory.Group, error) {
+// Group is ldapidentity.Source.
+func (d *Directory) Group(ctx context.Context, id string) (ldapidentity.Group, error) {
 	e, err := d.one(ctx, d.groups(), d.c.GroupID, id)
 	if err != nil {
-		return directory.Group{}, err
+		return ldapidentity.Group{}, err
 	}
 	return d.group(e), nil
 }
 
-// Groups is directory.Source.
-func (d *Directory) Groups(ctx context.Context, f directory.Filter) ([]directory.Group, error) {
+// Groups is ldapidentity.Source.
+func (d *Directory) Groups(ctx context.Context, f ldapidentity.Filter) ([]ldapidentity.Group, error) {
 	k := d.groups()
 	es, err := d.search(ctx, k, k.tree, d.scope(), k.all(k.named(f)))
 	return convert(es, d.group), err
 }
 
-// GroupsOf is directory.Source.
-func (d *Directory) GroupsOf(ctx context.Context, user string) ([]directory.Group, error) {
+// GroupsOf is ldapidentity.Source.
+func (d *Directory) GroupsOf(ctx context.Context, user string) ([]ldapidentity.Group, error) {
 	e, err := d.one(ctx, d.users(), d.c.UserID, user)
 	if err != nil {
 		return nil, err
@@ -281,8 +281,8 @@ func (d *Directory) holds(user *ldap.Entry) string {
 	return equal(d.c.Member, user.DN)
 }
 
-// Members is directory.Source. Members that are no users, or not there any more, are passed over.
-func (d *Directory) Members(ctx context.Context, group string) ([]directory.User, error) {
+// Members is ldapidentity.Source. Members that are no users, or not there any more, are passed over.
+func (d *Directory) Members(ctx context.Context, group string) ([]ldapidentity.User, error) {
 	e, err := d.one(ctx, d.groups(), d.c.GroupID, group)
 	if err != nil {
 		return nil, err
@@ -292,7 +292,7 @@ func (d *Directory) Members(ctx context.Context, group string) ([]directory.User
 		es, err := d.search(ctx, k, k.tree, d.scope(), k.all(equal("memberOf"+nested, e.DN)))
 		return convert(es, d.user), err
 	}
-	out := []directory.User{}
+	out := []ldapidentity.User{}
 	for _, m := range e.GetEqualFoldAttributeValues(d.c.Member) {
 		var es []*ldap.Entry
 		if d.c.MembersAreIDs {

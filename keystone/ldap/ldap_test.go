@@ -8,17 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"hypernova/keystone/directory"
 	"hypernova/keystone/ldap/ldaptest"
+	"hypernova/keystone/ldapidentity"
 	"hypernova/oslo/fault"
 )
 
 // options read the test's people: ids are uids, and so are names.
-func options(s *ldaptest.Server, more map[string]string) directory.Options {
+func options(s *ldaptest.Server, more map[string]string) ldapidentity.Options {
 	o := map[string]string{"url": s.URL, "user": "cn=reader," + ldaptest.Suffix, "password": "reader secret", "suffix": ldaptest.Suffix,
 		"user_id_attribute": "uid", "user_name_attribute": "uid", "user_enabled_attribute": "employeeType"}
 	maps.Copy(o, more)
-	return directory.Options{"identity": {"driver": "ldap"}, "ldap": o}
+	return ldapidentity.Options{"identity": {"driver": "ldap"}, "ldap": o}
 }
 
 func open(t *testing.T, s *ldaptest.Server, more map[string]string) *Directory {
@@ -35,27 +35,27 @@ func TestUsersAndGroupsAreRead(t *testing.T) {
 	t.Parallel()
 	s := ldaptest.New(t, ldaptest.People)
 	d := open(t, s, nil)
-	alice := directory.User{ID: "alice", Name: "alice", Email: "alice@example.org", Description: "a girl", Enabled: true}
+	alice := ldapidentity.User{ID: "alice", Name: "alice", Email: "alice@example.org", Description: "a girl", Enabled: true}
 	if got, err := d.User(t.Context(), "alice"); err != nil || got != alice {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if got, err := d.UserNamed(t.Context(), "carol"); err != nil || got.Enabled {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	for filter, want := range map[directory.Filter]string{
-		{}:                                        "[alice bob carol o(ther)*]",
-		{Op: directory.Is, Text: "BOB"}:           "[bob]",
-		{Op: directory.Contains, Text: "o"}:       "[bob carol o(ther)*]",
-		{Op: directory.Begins, Text: "c"}:         "[carol]",
-		{Op: directory.Ends, Text: "e"}:           "[alice]",
-		{Op: directory.Contains, Text: "*"}:       "[o(ther)*]",
-		{Op: directory.Is, Text: "*"}:             "[]",
-		{Op: directory.Is, Text: "x)(uid=*"}:      "[]",
-		{Op: directory.Contains, Text: "r)*"}:     "[o(ther)*]",
-		{Op: directory.Is, Text: "o(ther)*"}:      "[o(ther)*]",
-		{Op: directory.Begins, Text: "a\x00"}:     "[]",
-		{Op: directory.Is, Text: `\2a`}:           "[]",
-		{Op: directory.Is, Text: "alice)(cn=*))"}: "[]",
+	for filter, want := range map[ldapidentity.Filter]string{
+		{}:                                           "[alice bob carol o(ther)*]",
+		{Op: ldapidentity.Is, Text: "BOB"}:           "[bob]",
+		{Op: ldapidentity.Contains, Text: "o"}:       "[bob carol o(ther)*]",
+		{Op: ldapidentity.Begins, Text: "c"}:         "[carol]",
+		{Op: ldapidentity.Ends, Text: "e"}:           "[alice]",
+		{Op: ldapidentity.Contains, Text: "*"}:       "[o(ther)*]",
+		{Op: ldapidentity.Is, Text: "*"}:             "[]",
+		{Op: ldapidentity.Is, Text: "x)(uid=*"}:      "[]",
+		{Op: ldapidentity.Contains, Text: "r)*"}:     "[o(ther)*]",
+		{Op: ldapidentity.Is, Text: "o(ther)*"}:      "[o(ther)*]",
+		{Op: ldapidentity.Begins, Text: "a\x00"}:     "[]",
+		{Op: ldapidentity.Is, Text: `\2a`}:           "[]",
+		{Op: ldapidentity.Is, Text: "alice)(cn=*))"}: "[]",
 	} {
 		us, err := d.Users(t.Context(), filter)
 		var names []string
@@ -67,7 +67,7 @@ func TestUsersAndGroupsAreRead(t *testing.T) {
 		}
 	}
 	g, err := d.Group(t.Context(), "ops")
-	if d := cmp.Diff(directory.Group{ID: "ops", Name: "operators", Description: "who operate"}, g); d != "" || err != nil {
+	if d := cmp.Diff(ldapidentity.Group{ID: "ops", Name: "operators", Description: "who operate"}, g); d != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, d)
 	}
 	gs, err := d.GroupsOf(t.Context(), "bob")
@@ -108,7 +108,7 @@ func TestPasswordsAreProvedByTheServer(t *testing.T) {
 		}
 	}
 	// What the pool reads as is still the reader.
-	if us, err := d.Users(t.Context(), directory.Filter{}); err != nil || len(us) != 4 {
+	if us, err := d.Users(t.Context(), ldapidentity.Filter{}); err != nil || len(us) != 4 {
 		t.Errorf("got %+v, %v", us, err)
 	}
 }
@@ -194,7 +194,7 @@ func TestAServerThatIsAwayIsNotAnEmptyOne(t *testing.T) {
 	}
 	s.Stop()
 	_, lookup := d.User(t.Context(), "alice")
-	_, list := d.Users(t.Context(), directory.Filter{})
+	_, list := d.Users(t.Context(), ldapidentity.Filter{})
 	for name, err := range map[string]error{"lookup": lookup, "list": list, "password": d.Check(t.Context(), "alice", "alice secret"),
 		"password of nobody": d.Check(t.Context(), "nobody", "x")} {
 		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "[ldap] user and password") {
@@ -221,10 +221,10 @@ func TestLongListsNeedPages(t *testing.T) {
 		fmt.Fprintf(&many, "\ndn: uid=u%d,ou=Users,%s\nobjectClass: inetOrgPerson\nuid: u%d\ncn: u\nsn: u\n", i, ldaptest.Suffix, i)
 	}
 	s := ldaptest.New(t, many.String())
-	if us, err := open(t, s, nil).Users(t.Context(), directory.Filter{}); !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), "page_size") {
+	if us, err := open(t, s, nil).Users(t.Context(), ldapidentity.Filter{}); !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), "page_size") {
 		t.Errorf("a list that the server cut: %d, %v", len(us), err)
 	}
-	if us, err := open(t, s, map[string]string{"page_size": "100"}).Users(t.Context(), directory.Filter{}); err != nil || len(us) != 704 {
+	if us, err := open(t, s, map[string]string{"page_size": "100"}).Users(t.Context(), ldapidentity.Filter{}); err != nil || len(us) != 704 {
 		t.Errorf("got %d, %v", len(us), err)
 	}
 }
@@ -239,11 +239,11 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 		"referrals":         {"chase_referrals": "true"},
 		"no certificates":   {"tls_cacertfile": "/nowhere"},
 	} {
-		if _, err := Open(directory.Options{"ldap": o}); !fault.Is(err, fault.Invalid) {
+		if _, err := Open(ldapidentity.Options{"ldap": o}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	d, err := Open(directory.Options{"identity": {"driver": "ldap", "list_limit": "10"}, "ldap": {"url": "ldap://a, ldaps://b", "password": "a$b", "debug_level": "1",
+	d, err := Open(ldapidentity.Options{"identity": {"driver": "ldap", "list_limit": "10"}, "ldap": {"url": "ldap://a, ldaps://b", "password": "a$b", "debug_level": "1",
 		"user_enabled_emulation": "False"}})
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 
 	"hypernova/keystone"
 	"hypernova/keystone/assignment"
-	"hypernova/keystone/directory"
 	"hypernova/keystone/identity"
+	"hypernova/keystone/ldapidentity"
 	"hypernova/keystone/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/clock"
@@ -27,7 +27,7 @@ type Config struct {
 	AllowRescope bool          // a scoped token may be traded for one of another scope
 	ReceiptFor   time.Duration // how long the first of several proofs is good; 0: five minutes
 	Seeds        Seeds         // nil: nobody has TOTP
-	Directory    *directory.Service
+	Directory    *ldapidentity.Service
 }
 
 // Seeds are the TOTP secrets of a user, in base32.
@@ -132,7 +132,7 @@ func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, erro
 // rests is until when what a token proves stays so if nobody changes anything: memberships end by themselves.
 func (s *Service) rests(ctx context.Context, t *Token) (time.Time, error) {
 	if len(t.Owner.ID) == keystone.PublicIDLength { // what is said of them elsewhere moves no epoch here
-		return s.now().Add(directory.Fresh), nil
+		return s.now().Add(ldapidentity.Fresh), nil
 	}
 	until := t.Expires
 	for _, user := range []string{t.User, t.Trust.TrustorID} {

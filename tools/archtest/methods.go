@@ -17,8 +17,6 @@ func Wide() map[string]int {
 		"app/cli.program":             42,
 		"glance/images.Service":       107,
 		"glance/metadefs.Service":     43,
-		"keystone/catalog.Service":    40,
-		"keystone/identity.Service":   43,
 		"neutron/api.API":             49,
 		"neutron/networks.Service":    73,
 		"nova/conductor.Conductor":    40,

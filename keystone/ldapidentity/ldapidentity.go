@@ -1,11 +1,11 @@
-// Package directory is a read-only identity backend for domains whose users and groups are in LDAP.
+// Package ldapidentity is a read-only identity backend for domains whose users and groups are in LDAP.
 //
 // Somebody from a directory has a public id here that is made of the domain and the directory's own id, so that it is the same in every
 // deployment; directory_ids leads back. Whoever has proved a password also gets a row among the users, so that what belongs to users
 // can hang on it; what counts of them is still what the directory says.
 //
 // Invariant: what a directory says is trusted for Fresh at most; a directory that does not answer is fault.Unavailable, never "nobody".
-package directory
+package ldapidentity
 
 import (
 	"context"
@@ -259,8 +259,8 @@ func (s *Service) Refuse(ctx context.Context, domain, password string) error {
 	return src.Check(ctx, ids.Hex(), password)
 }
 
-// Settle keeps a row for a user of a directory who may never have logged in: something is about to hang on it. Other ids are left alone.
-func (s *Service) Settle(ctx context.Context, id string) error {
+// EnsureRow inserts a row for a user of a directory, so that other rows can refer to it. It does nothing for other ids.
+func (s *Service) EnsureRow(ctx context.Context, id string) error {
 	u, theirs, err := s.User(ctx, id)
 	if err != nil || !theirs {
 		return err
