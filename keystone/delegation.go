@@ -6,8 +6,8 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// AppCredential lets a program act for a user on one project without the user's password. RoleIDs never hold more than the user does:
-// what the user loses, the credential loses.
+// AppCredential lets a program act for a user on one project without the user's password. RoleIDs never hold more
+// than the user does: what the user loses, the credential loses.
 type AppCredential struct {
 	ID, Name, Description, UserID, ProjectID string
 	Unrestricted                             bool // may itself make and delete credentials
@@ -18,7 +18,8 @@ type AppCredential struct {
 	Order                                    int64     // of their making, among those of the user
 }
 
-// AccessRule is a request that a ruled application credential may make. In Path {name} and * stand for one segment, ** for any number.
+// AccessRule is a request that a ruled application credential may make. In Path {name} and * stand for one segment,
+// ** for any number.
 type AccessRule struct {
 	ID, UserID, Service, Method, Path string
 	Order                             int64 // of their making, among those of the user
@@ -32,7 +33,8 @@ func (r AccessRule) PolicyTarget() policy.Target {
 // Unlimited is the RemainingUses of a trust that may be used any number of times.
 const Unlimited = -1
 
-// Trust lets the trustee act with some of the trustor's roles on a project, under the trustor's name where Impersonation is set.
+// Trust lets the trustee act with some of the trustor's roles on a project, under the trustor's name where
+// Impersonation is set.
 type Trust struct {
 	ID, TrustorID, TrusteeID, ProjectID string
 	Impersonation                       bool
@@ -49,7 +51,8 @@ func (t Trust) PolicyTarget() policy.Target {
 	return policy.Target{"target.trust.trustor_user_id": t.TrustorID, "target.trust.trustee_user_id": t.TrusteeID}
 }
 
-// Credential is a secret kept for a user: an EC2 key pair, a TOTP seed, a certificate. Blob is readable here and sealed in the database.
+// Credential is a secret kept for a user: an EC2 key pair, a TOTP seed, a certificate. Blob is readable here and
+// sealed in the database.
 type Credential struct {
 	ID, UserID, ProjectID, Type, Blob string
 	Extra                             Extra

@@ -1,11 +1,13 @@
 // Package keystone is the vocabulary of identity: types and contracts that its other packages share.
 //
-// Rooms: store keeps rows; identity (domains, projects, users, groups), assignment (roles and grants), delegation (application
-// credentials, trusts), credential (users' other secrets), catalog (regions, services, endpoints, what filters them), limit and
-// federation are the verbs; token proves identities and checks proofs; api is the wire; client asks a keystone elsewhere.
+// Rooms: store keeps rows; identity (domains, projects, users, groups), assignment (roles and grants), delegation
+// (application credentials, trusts), credential (users' other secrets), catalog (regions, services, endpoints, what
+// filters them), limit and federation are the verbs; token proves identities and checks proofs; api is the wire;
+// client asks a keystone elsewhere.
 //
-// Invariants: a domain is a project with IsDomain and no domain of its own; names are unique in their domain; every change that can take
-// something away from a token moves the epoch in the same transaction, so that no process trusts a cached token for longer than a second.
+// Invariants: a domain is a project with IsDomain and no domain of its own; names are unique in their domain; every
+// change that can take something away from a token moves the epoch in the same transaction, so that no process trusts
+// a cached token for longer than a second.
 package keystone
 
 import (
@@ -23,8 +25,8 @@ const (
 	ServiceProject  = "service"
 )
 
-// PublicIDLength is the length of the ids of users and groups that live elsewhere: in a directory, or with an identity provider. Those of
-// the database are shorter.
+// PublicIDLength is the length of the ids of users and groups that live elsewhere: in a directory, or with an
+// identity provider. Those of the database are shorter.
 const PublicIDLength = 64
 
 // Extra is what clients store beside the attributes keystone knows.
@@ -95,7 +97,8 @@ const (
 	OnSystem  = "system"
 )
 
-// Grant gives a role to an actor on a target. Inherited grants on a domain or project hold for the projects below it only.
+// Grant gives a role to an actor on a target. Inherited grants on a domain or project hold for the projects below it
+// only.
 type Grant struct {
 	Actor, ActorID, Target, TargetID, RoleID string
 	Inherited                                bool
@@ -121,9 +124,11 @@ type Region struct {
 	Extra                     Extra
 }
 
-// API is what other services ask of identity. In one process it is the token verbs themselves, elsewhere an HTTP client.
+// API is what other services ask of identity. In one process it is the token verbs themselves, elsewhere an HTTP
+// client.
 type API interface {
 	auth.Validator
-	// Project answers fault.NotFound for an unknown id. Quota calls use it to refuse limits of a project that is not there.
+	// Project answers fault.NotFound for an unknown id. Quota calls use it to refuse limits of a project that is not
+	// there.
 	Project(ctx context.Context, id string) (Project, error)
 }

@@ -8,8 +8,8 @@ type RegisteredLimit struct {
 	Default                                        int64
 }
 
-// Limit is what one project or domain may use of a resource. Exactly one of ProjectID and DomainID is set; there is a registered limit of
-// the same service, region and resource.
+// Limit is what one project or domain may use of a resource. Exactly one of ProjectID and DomainID is set; there is a
+// registered limit of the same service, region and resource.
 type Limit struct {
 	ID, ProjectID, DomainID       string
 	ServiceID, RegionID, Resource string

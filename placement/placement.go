@@ -26,7 +26,8 @@ type Inventory struct {
 // Resources is an amount per resource class.
 type Resources map[string]int64
 
-// ProviderState is a provider with all that the scheduler and the resource tracker look at. Its maps and lists are shared: copy before changing.
+// ProviderState is a provider with all that the scheduler and the resource tracker look at. Its maps and lists are
+// shared: copy before changing.
 type ProviderState struct {
 	Provider
 	Inventories map[string]Inventory
@@ -35,7 +36,8 @@ type ProviderState struct {
 	Aggregates  []string
 }
 
-// Allocation is what one consumer holds: amounts per provider. Generation nil means "the consumer must be new" (placement >= 1.28).
+// Allocation is what one consumer holds: amounts per provider. Generation nil means "the consumer must be new"
+// (placement >= 1.28).
 type Allocation struct {
 	Consumer, Project, User, Type string
 	Generation                    *int64
@@ -76,8 +78,8 @@ type Candidates struct {
 }
 
 // API is what other services ask of placement. Writes compare generations and answer fault.Conflict with code
-// CodeConcurrent when somebody was faster; the caller reads again and decides anew. All are idempotent: a Claim of a new consumer
-// that finds exactly these allocations there has been done before.
+// CodeConcurrent when somebody was faster; the caller reads again and decides anew. All are idempotent: a Claim of a
+// new consumer that finds exactly these allocations there has been done before.
 type API interface {
 	// EnsureProvider creates the provider or returns the existing one of that id (its name is updated).
 	EnsureProvider(ctx context.Context, p Provider) (Provider, error)

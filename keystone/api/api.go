@@ -39,7 +39,8 @@ type Deps struct {
 // maxList is how many items a list has at most.
 const maxList = 10_000
 
-// Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is identity's own.
+// Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is identity's
+// own.
 func Handler(c api.Config, d Deps) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.MissingRefused = "keystone", "/v3", dialect{}, api.LinksObject, true
 	// Identity's clients do not follow pages: a list is whole unless it asks for less.
@@ -51,8 +52,9 @@ func Handler(c api.Config, d Deps) http.Handler {
 	return keystone.Used("identity", api.Handler(c, resources(d)...))
 }
 
-// withoutSigned refuses tokens that stand for a signed request: they are for other services, which serve such requests, and identity itself
-// gives nothing to them. They may still be asked about, and traded for another one of their kind.
+// withoutSigned refuses tokens that stand for a signed request: they are for other services, which serve such
+// requests, and identity itself gives nothing to them. They may still be asked about, and traded for another one of
+// their kind.
 func withoutSigned(v auth.Validator) auth.Validator {
 	return auth.ValidatorFunc(func(ctx context.Context, text string) (*auth.Caller, error) {
 		c, err := v.Validate(ctx, text)
@@ -131,7 +133,8 @@ func nullable(s string) *string {
 	return &s
 }
 
-// page reads a page of a list that the client may sort, and tells with "truncated" where this service cut it without the client's wish.
+// page reads a page of a list that the client may sort, and tells with "truncated" where this service cut it without
+// the client's wish.
 func page[N, V any](q api.PageQuery, where []db.Cond, read func(db.ListArgs) ([]N, error), id func(N) string, view func(N) V) (api.Page[V], error) {
 	order, err := q.OrderBy(false, nil)
 	if err != nil {

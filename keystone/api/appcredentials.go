@@ -150,8 +150,8 @@ func loadOwner[A any](_ A, _ context.Context, r *api.Request) (owner, error) {
 	return owner(r.Param("user_id")), nil
 }
 
-// loadOwner is whose the application credential in the path is: naming oneself in the path makes nobody its owner. The path counts
-// where there is no such credential.
+// loadOwner is whose the application credential in the path is: naming oneself in the path makes nobody its owner.
+// The path counts where there is no such credential.
 func (a *appCredentialsAPI) loadOwner(ctx context.Context, r *api.Request) (owner, error) {
 	c, err := a.Delegation.AppCredential(ctx, r.Param("application_credential_id"))
 	if fault.Is(err, fault.NotFound) {
@@ -165,7 +165,8 @@ func (a *callerToken) own(ctx context.Context, r *api.Request) (*token.Token, er
 	return a.Tokens.Inspect(ctx, r.HTTP.Header.Get("X-Auth-Token"), false)
 }
 
-// mayManage refuses to let a delegated token hand out or take away application credentials, except an unrestricted one of their kind.
+// mayManage refuses to let a delegated token hand out or take away application credentials, except an unrestricted
+// one of their kind.
 func (a *callerToken) mayManage(ctx context.Context, r *api.Request) (*token.Token, error) {
 	t, err := a.own(ctx, r)
 	switch {
@@ -238,7 +239,8 @@ func expiry(o opt.Of[string]) (time.Time, error) {
 	return at, err
 }
 
-// handedRoles are the named roles with all that they imply, or where none is named all of the token's. The token must have them.
+// handedRoles are the named roles with all that they imply, or where none is named all of the token's. The token must
+// have them.
 func (a *appCredentialsAPI) handedRoles(ctx context.Context, t *token.Token, named []roleName) ([]string, error) {
 	var held, want []string
 	for _, o := range t.Roles {

@@ -91,8 +91,9 @@ func reaches(t *token.Token, project string) error {
 	return nil
 }
 
-// delegates keeps a delegated token to the credentials that were made by the same trust or application credential. Any other secret could be
-// worth more than the token: it may give roles that were not delegated, or outlive the delegation.
+// delegates keeps a delegated token to the credentials that were made by the same trust or application credential.
+// Any other secret could be worth more than the token: it may give roles that were not delegated, or outlive the
+// delegation.
 func delegates(t *token.Token, c keystone.Credential) error {
 	if err := reaches(t, c.ProjectID); err != nil {
 		return err
@@ -104,7 +105,8 @@ func delegates(t *token.Token, c keystone.Credential) error {
 	return nil
 }
 
-// harmless refuses that a delegated token makes a secret which proves its user to this service, as a passcode's seed does.
+// harmless refuses that a delegated token makes a secret which proves its user to this service, as a passcode's seed
+// does.
 func harmless(t *token.Token, kind string) error {
 	if t.Delegated() && strings.EqualFold(kind, credential.TypeTOTP) {
 		return fault.Forbiddenf("You are not authorized to perform the requested action: a delegated token cannot give its user a second " +

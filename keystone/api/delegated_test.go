@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// delegatedTokens are tokens of demo that are worth less than demo: by a trust, and by application credentials of both kinds.
+// delegatedTokens are tokens of demo that are worth less than demo: by a trust, and by application credentials of
+// both kinds.
 func (c *cloud) delegatedTokens() map[string]string {
 	c.t.Helper()
 	demo, me, you := c.login("demo", demoProject), c.id("users", "demo"), c.id("users", "stranger")

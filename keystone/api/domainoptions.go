@@ -48,7 +48,8 @@ func (a *domainOptionsAPI) load(ctx context.Context, r *api.Request) (keystone.P
 	return a.loadDomain(ctx, r)
 }
 
-// cut shows of the options what the path names: all, a section as a member of its name, one option as a member of its name.
+// cut shows of the options what the path names: all, a section as a member of its name, one option as a member of its
+// name.
 func cut(o identity.Options, r *api.Request) (optionTree, error) {
 	group, name := r.Param("group"), r.Param("option")
 	if name != "" {

@@ -34,7 +34,8 @@ func ask(t *testing.T, c *cloud, method, path, token, body string) (*http.Respon
 	return resp, string(text)
 }
 
-// FuzzLogin asks for tokens with any document. There is one exactly where the answer says so, and it is of somebody whose password was sent.
+// FuzzLogin asks for tokens with any document. There is one exactly where the answer says so, and it is of somebody
+// whose password was sent.
 func FuzzLogin(f *testing.F) {
 	c := newCloud(f)
 	for _, seed := range []string{

@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/db"
 )
 
-// part is one of keystone's inexact filters: name__contains, name__startswith, name__endswith, and the same with an i, which do not mind
-// case.
+// part is one of keystone's inexact filters: name__contains, name__startswith, name__endswith, and the same with an
+// i, which do not mind case.
 type part struct {
 	attribute, how, text string
 	fold                 bool
@@ -66,7 +66,8 @@ func (p part) cond() db.Cond {
 	return db.Cond{Column: p.attribute, Op: db.Regexp, Values: []any{text}}
 }
 
-// resembles tells whether something passes the request's inexact filters; values are what it has, in the order of attributes.
+// resembles tells whether something passes the request's inexact filters; values are what it has, in the order of
+// attributes.
 func resembles(r *api.Request, attributes []string, values ...string) bool {
 	return !slices.ContainsFunc(inexact(r, attributes...), func(p part) bool {
 		return !p.holds(values[slices.Index(attributes, p.attribute)])

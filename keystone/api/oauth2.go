@@ -17,7 +17,8 @@ type clientCredentialsAPI struct {
 	Tokens *token.Service
 }
 
-// clientCredentials is OAuth 2.0 (RFC 6749, 4.4): the client is an application credential, what it gets is a token like any other.
+// clientCredentials is OAuth 2.0 (RFC 6749, 4.4): the client is an application credential, what it gets is a token
+// like any other.
 var clientCredentials = api.Resource[*clientCredentialsAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*clientCredentialsAPI]{
 	api.Raw("POST /OS-OAUTH2/token", nil, api.Nothing[*clientCredentialsAPI], (*clientCredentialsAPI).grant, api.NoAuth()),
 }}

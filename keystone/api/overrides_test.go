@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestOperatorsOverrideTheRulesTheyKnow changes one rule of each pair that its original tells apart; the other stays as it was.
+// TestOperatorsOverrideTheRulesTheyKnow changes one rule of each pair that its original tells apart; the other stays
+// as it was.
 func TestOperatorsOverrideTheRulesTheyKnow(t *testing.T) {
 	t.Parallel()
 	const demo = "role:member"

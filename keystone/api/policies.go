@@ -2,7 +2,8 @@ package api
 
 import "hypernova/oslo/policy"
 
-// The words that identity's rules are made of: keystone's current defaults with the roles admin, manager, member and reader.
+// The words that identity's rules are made of: keystone's current defaults with the roles admin, manager, member and
+// reader.
 const (
 	adminRequired = "rule:admin_required"
 	systemReader  = "rule:admin_required or (role:reader and system_scope:all)"

@@ -53,7 +53,8 @@ func TestUnknownUsersCostWhatWrongPasswordsCost(t *testing.T) {
 	}
 }
 
-// A right password is remembered, and so checked sooner than a wrong one: not where it must be refused, or who guesses would see it.
+// A right password is remembered, and so checked sooner than a wrong one: not where it must be refused, or who
+// guesses would see it.
 func TestARightPasswordThatIsRefusedCostsWhatAWrongOneCosts(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
@@ -146,8 +147,8 @@ func TestRevocationReachesOtherProcesses(t *testing.T) {
 	}
 }
 
-// together sends the same request from eight clients at once and counts the answers by status. Without a body each client has a path of
-// its own below path.
+// together sends the same request from eight clients at once and counts the answers by status. Without a body each
+// client has a path of its own below path.
 func (c *cloud) together(method, path, tok string, body func(i int) string) map[int]int {
 	c.t.Helper()
 	var mu sync.Mutex

@@ -99,7 +99,8 @@ type policyLinksAPI struct {
 	catalogLoader
 }
 
-// policyLinks are the three breadths of an association; each is asked about, made and taken away under a rule of its own.
+// policyLinks are the three breadths of an association; each is asked about, made and taken away under a rule of its
+// own.
 var policyLinks = api.Resource[*policyLinksAPI]{Name: "policy_association", Plural: "policy_associations", Ops: slices.Concat(
 	linkOps("endpoints/{endpoint_id}", linkCheck, linkAdd, linkDrop),
 	linkOps("services/{service_id}", linkCheckS, linkAddS, linkDropS),

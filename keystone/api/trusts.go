@@ -117,7 +117,8 @@ func (a *trustsAPI) load(ctx context.Context, r *api.Request) (keystone.Trust, e
 	return a.Delegation.Trust(ctx, r.Param("trust_id"))
 }
 
-// mayTrust refuses application credentials, which never deal with trusts, and answers the trust that the caller itself acts by.
+// mayTrust refuses application credentials, which never deal with trusts, and answers the trust that the caller
+// itself acts by.
 func (a *trustsAPI) mayTrust(ctx context.Context, r *api.Request) (string, error) {
 	t, err := a.own(ctx, r)
 	if err != nil {

@@ -32,7 +32,8 @@ type userView struct {
 	Extra          map[string]json.RawMessage `wire:"*"`
 }
 
-// describes is the member of users that is not there, null or empty as it was given: keystone keeps it with the members that it does not know.
+// describes is the member of users that is not there, null or empty as it was given: keystone keeps it with the
+// members that it does not know.
 const describes = "description"
 
 // undescribed adds to what a user has besides a description that says nothing, so that it is shown as it was given.

@@ -34,8 +34,8 @@ type webLoginsAPI struct {
 	Tokens     *token.Service
 }
 
-// webLogins send a browser to the identity provider, take it back at the same path, and hand a token to the dashboard by a form that
-// submits itself.
+// webLogins send a browser to the identity provider, take it back at the same path, and hand a token to the dashboard
+// by a form that submits itself.
 var webLogins = api.Resource[*webLoginsAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*webLoginsAPI]{
 	api.Raw("GET /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*webLoginsAPI).loadSender, (*webLoginsAPI).ask, api.NoAuth()),
 	api.Raw("POST /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*webLoginsAPI).loadSender, (*webLoginsAPI).ask, api.NoAuth()),
@@ -115,7 +115,8 @@ func (a *webLoginsAPI) ask(ctx context.Context, r *api.Request, s sender, w http
 	return nil
 }
 
-// setCookie gives the browser something for the callback alone. It comes along when the provider sends the browser back (SameSite=Lax).
+// setCookie gives the browser something for the callback alone. It comes along when the provider sends the browser
+// back (SameSite=Lax).
 func setCookie(w http.ResponseWriter, back, value string, life time.Duration) {
 	u, err := url.Parse(back)
 	if err != nil {
@@ -175,7 +176,8 @@ func vouchedFor(p federation.Person) *token.Vouched {
 
 type formView struct{ Host, Token, Nonce string }
 
-// handOver answers the form that brings the token to the dashboard. No other page may frame it, and no script but its own runs in it.
+// handOver answers the form that brings the token to the dashboard. No other page may frame it, and no script but its
+// own runs in it.
 func handOver(w http.ResponseWriter, host, text string) error {
 	page, err := template.New("form").Parse(handOverForm)
 	if err != nil {

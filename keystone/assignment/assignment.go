@@ -83,7 +83,8 @@ func taken(err error, name string) error {
 	return err
 }
 
-// UpdateRole changes a role as it stands when the change is made; change may run more than once. fault.Conflict for a taken name.
+// UpdateRole changes a role as it stands when the change is made; change may run more than once. fault.Conflict for a
+// taken name.
 func (s *Service) UpdateRole(ctx context.Context, id string, change func(keystone.Role) (keystone.Role, error)) (keystone.Role, error) {
 	var r keystone.Role
 	err := s.write(ctx, func(tx *db.Tx) error {
@@ -124,8 +125,8 @@ func implied(ctx context.Context, q db.Querier) (map[string][]string, error) {
 	return m, err
 }
 
-// Imply makes one role imply another; idempotent. fault.Invalid for a role that would imply itself, over any way round, fault.Forbidden
-// for a global role that would imply one of a domain.
+// Imply makes one role imply another; idempotent. fault.Invalid for a role that would imply itself, over any way
+// round, fault.Forbidden for a global role that would imply one of a domain.
 func (s *Service) Imply(ctx context.Context, prior, other string) error {
 	return s.write(ctx, func(tx *db.Tx) error {
 		m, err := implied(ctx, tx)
@@ -157,8 +158,8 @@ func (s *Service) Unimply(ctx context.Context, prior, other string) error {
 	})
 }
 
-// Grant gives a role; idempotent. The caller has loaded role, actor and target. fault.Forbidden when a domain's role is granted on
-// another domain's project.
+// Grant gives a role; idempotent. The caller has loaded role, actor and target. fault.Forbidden when a domain's role
+// is granted on another domain's project.
 func (s *Service) Grant(ctx context.Context, g keystone.Grant) error {
 	return s.write(ctx, func(tx *db.Tx) error {
 		r, err := store.Role(ctx, tx, g.RoleID)
@@ -238,8 +239,8 @@ func (r *reach) above(ctx context.Context, id string) ([]string, error) {
 	}
 }
 
-// grantsFor are the grants of a user and of all groups the user is in: this cloud's, a directory's, those that an identity provider has
-// put the user in for a while, and those that are named.
+// grantsFor are the grants of a user and of all groups the user is in: this cloud's, a directory's, those that an
+// identity provider has put the user in for a while, and those that are named.
 func (s *Service) grantsFor(ctx context.Context, user string, groups []string) ([]keystone.Grant, error) {
 	grants, err := store.GrantsFor(ctx, s.db, user)
 	if err != nil {
@@ -268,8 +269,8 @@ func (s *Service) grantsFor(ctx context.Context, user string, groups []string) (
 	return grants, nil
 }
 
-// Effective are the roles a user holds on a target, through groups (those named besides the ones the user is in), inheritance and
-// implication, ordered by name. Domain-specific roles count only by what they imply.
+// Effective are the roles a user holds on a target, through groups (those named besides the ones the user is in),
+// inheritance and implication, ordered by name. Domain-specific roles count only by what they imply.
 func (s *Service) Effective(ctx context.Context, user, target, targetID string, groups ...string) ([]keystone.Role, error) {
 	grants, err := s.grantsFor(ctx, user, groups)
 	if err != nil {

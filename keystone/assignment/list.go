@@ -57,7 +57,8 @@ func (s *Service) List(ctx context.Context, f Filter) ([]Entry, error) {
 	return out, nil
 }
 
-// candidates are the grants that can have a part in what is asked: those of the actor or on the target where one is named, else all.
+// candidates are the grants that can have a part in what is asked: those of the actor or on the target where one is
+// named, else all.
 func (s *Service) candidates(ctx context.Context, f Filter) ([]keystone.Grant, error) {
 	targets := []string{f.Project}
 	switch {

@@ -26,7 +26,8 @@ type Plan struct {
 // Service is an entry of the catalog; URL serves all three interfaces.
 type Service struct{ Type, Name, URL string }
 
-// User is a user of the default domain with a password for its first day and roles per project; OnSystem adds the roles on the system.
+// User is a user of the default domain with a password for its first day and roles per project; OnSystem adds the
+// roles on the system.
 type User struct {
 	Name, Password string
 	Grants         map[string][]string // project name -> role names

@@ -1,5 +1,5 @@
-// Package catalog implements the operations on regions, services, endpoints, endpoint groups and stored policies, and the
-// catalog of a token. Each subject has a type of its own; Service holds one of each.
+// Package catalog implements the operations on regions, services, endpoints, endpoint groups and stored policies, and
+// the catalog of a token. Each subject has a type of its own; Service holds one of each.
 package catalog
 
 import (
@@ -13,8 +13,8 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Service is the operations by subject, and the catalog, which is kept in memory until the epoch changes. It is safe for
-// concurrent use.
+// Service is the operations by subject, and the catalog, which is kept in memory until the epoch changes. It is safe
+// for concurrent use.
 type Service struct {
 	base
 	Services  *Services
@@ -113,7 +113,8 @@ func (s *Service) EntriesFor(ctx context.Context, project string) ([]Entry, erro
 	return out, nil
 }
 
-// URL replaces the project id in an endpoint's URL template; ok is false if the template needs a project and there is none.
+// URL replaces the project id in an endpoint's URL template; ok is false if the template needs a project and there is
+// none.
 func URL(template, project string) (url string, ok bool) {
 	for _, name := range []string{"$(project_id)s", "$(tenant_id)s", "%(project_id)s", "%(tenant_id)s"} {
 		if strings.Contains(template, name) && project == "" {

@@ -63,8 +63,8 @@ func (e *Endpoints) Update(
 	return v, err
 }
 
-// Put inserts an endpoint, if its id is empty, or replaces it. A region that does not exist is created. fault.Invalid for
-// an unknown service.
+// Put inserts an endpoint, if its id is empty, or replaces it. A region that does not exist is created. fault.Invalid
+// for an unknown service.
 func (e *Endpoints) Put(ctx context.Context, v keystone.Endpoint) (keystone.Endpoint, error) {
 	fresh := v.ID == ""
 	if fresh {

@@ -67,8 +67,8 @@ func (p *Policies) Dissociate(ctx context.Context, l keystone.PolicyLink) error 
 	})
 }
 
-// OfEndpoint returns the policy of an endpoint: its own, else that of its service in its region or one above, else that of
-// its service. fault.NotFound if there is none.
+// OfEndpoint returns the policy of an endpoint: its own, else that of its service in its region or one above, else
+// that of its service. fault.NotFound if there is none.
 func (p *Policies) OfEndpoint(ctx context.Context, e keystone.Endpoint) (keystone.Policy, error) {
 	links, err := store.PolicyLinks(ctx, p.db)
 	if err != nil {

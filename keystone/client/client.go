@@ -17,7 +17,8 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// Client asks a keystone. What a token proves is remembered for a second, so that a revocation is late by no more than that.
+// Client asks a keystone. What a token proves is remembered for a second, so that a revocation is late by no more
+// than that.
 type Client struct {
 	http  *httpc.Client
 	known *lru.Cache[[32]byte, answer] // by the token's hash: memory holds nothing that could be used to log in

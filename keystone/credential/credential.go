@@ -42,7 +42,8 @@ const (
 	TypeTOTP = "totp"
 )
 
-// EC2 is the blob of an EC2 credential. Trust and AppCredential say what it was made by, and what its tokens are delegated by.
+// EC2 is the blob of an EC2 credential. Trust and AppCredential say what it was made by, and what its tokens are
+// delegated by.
 type EC2 struct {
 	Access        string `json:"access"`
 	Secret        string `json:"secret"`
@@ -112,7 +113,8 @@ func (s *Service) Credential(ctx context.Context, id string) (keystone.Credentia
 	return s.open(c)
 }
 
-// Held finds a credential of which only who has it matters: its blob is empty where no key of the repository opens it. fault.NotFound.
+// Held finds a credential of which only who has it matters: its blob is empty where no key of the repository opens
+// it. fault.NotFound.
 func (s *Service) Held(ctx context.Context, id string) (keystone.Credential, error) {
 	c, err := store.Credential(ctx, s.db, id)
 	if err != nil {

@@ -40,8 +40,9 @@ func Any(ctx context.Context, d *db.DB) (bool, error) {
 	return len(cs) > 0, err
 }
 
-// Reseal writes every credential that older keys have sealed with the one that seals now, and tells how many. It is safe to run again, and
-// beside a running service. One that no key opens stays as it is and is named in the error; the others are written all the same.
+// Reseal writes every credential that older keys have sealed with the one that seals now, and tells how many. It is
+// safe to run again, and beside a running service. One that no key opens stays as it is and is named in the error;
+// the others are written all the same.
 func (s *Service) Reseal(ctx context.Context) (n int, err error) {
 	var lost []string
 	err = s.each(ctx, func(c store.SealedCredential) error {

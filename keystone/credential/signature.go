@@ -17,7 +17,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Signed is a request that was signed with an EC2 key: the request itself, or for S3 the text that was signed, as Token.
+// Signed is a request that was signed with an EC2 key: the request itself, or for S3 the text that was signed, as
+// Token.
 type Signed struct {
 	Access, Signature string
 	Host, Verb, Path  string
@@ -31,8 +32,8 @@ const signatureFor = 15 * time.Minute
 
 var wrong = fault.New(fault.Unauthorized, "Invalid EC2 signature.")
 
-// Check finds the credential that a request was signed with. fault.Unauthorized where the signature is not right or too old,
-// fault.NotFound for an unknown access key.
+// Check finds the credential that a request was signed with. fault.Unauthorized where the signature is not right or
+// too old, fault.NotFound for an unknown access key.
 func (s *Service) Check(ctx context.Context, r Signed) (keystone.Credential, EC2, error) {
 	var e EC2
 	if r.Access == "" || r.Signature == "" {
@@ -73,7 +74,8 @@ func (r Signed) signedWith(secret string) bool {
 func same(given, made string) bool { return made != "" && hmac.Equal([]byte(given), []byte(made)) }
 
 func (r Signed) recent(now time.Time) error {
-	// What version 4 signs is its own date; a member of the other versions beside it would be whatever an eavesdropper wants.
+	// What version 4 signs is its own date; a member of the other versions beside it would be whatever an
+	// eavesdropper wants.
 	text := r.Params["Timestamp"]
 	for _, t := range []string{r.Params["X-Amz-Date"], r.Headers["X-Amz-Date"]} {
 		if t != "" && (text == "" || r.isFour()) {

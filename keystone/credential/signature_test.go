@@ -96,7 +96,8 @@ func TestAnOldRequestStaysOldWhateverIsAdded(t *testing.T) {
 	}
 }
 
-// FuzzSigned: whatever a request says, nothing fails but the check, and no signature holds for another secret or another request.
+// FuzzSigned: whatever a request says, nothing fails but the check, and no signature holds for another secret or
+// another request.
 func FuzzSigned(f *testing.F) {
 	f.Add("", "GET", "cloud:8773", "/", "2", "Action", "DescribeInstances", "", "", "")
 	f.Add("", "GET", "cloud", "/", "1", "Action", "a", "", "", "")

@@ -54,9 +54,10 @@ func (s *Service) AppCredentials(ctx context.Context, user string) ([]keystone.A
 	return store.AppCredentialsOf(ctx, s.db, user)
 }
 
-// CreateAppCredential makes an application credential and answers it with its secret, which nobody can read again. An empty secret is
-// made up. Of an access rule only the id is needed, or the other fields; one that the user has already is taken again.
-// fault.Invalid for an unknown rule or a past expiry, fault.Conflict for a taken name, fault.Forbidden over the user's number of them.
+// CreateAppCredential makes an application credential and answers it with its secret, which nobody can read again. An
+// empty secret is made up. Of an access rule only the id is needed, or the other fields; one that the user has
+// already is taken again. fault.Invalid for an unknown rule or a past expiry, fault.Conflict for a taken name,
+// fault.Forbidden over the user's number of them.
 func (s *Service) CreateAppCredential(ctx context.Context, c keystone.AppCredential, secret string) (keystone.AppCredential, string, error) {
 	if !c.Expires.IsZero() && !c.Expires.After(s.now()) {
 		return c, "", fault.Invalidf("Invalid application credential: the expiration time is in the past.")

@@ -36,8 +36,8 @@ type TrustWish struct {
 	Via        string // the trust by which the maker acts
 }
 
-// CreateTrust makes a trust. fault.NotFound for a trustee, project or role that is not there or that the trustor does not hold,
-// fault.Invalid for a past expiry, fault.Forbidden where it would give more than the trust it hands on.
+// CreateTrust makes a trust. fault.NotFound for a trustee, project or role that is not there or that the trustor does
+// not hold, fault.Invalid for a past expiry, fault.Forbidden where it would give more than the trust it hands on.
 func (s *Service) CreateTrust(ctx context.Context, w TrustWish) (keystone.Trust, error) {
 	t := w.Trust
 	t.ID = ids.Hex()

@@ -8,8 +8,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Sender is the one enabled provider with this protocol that browsers can be sent to; fault.NotFound where there is none, fault.Invalid
-// where there are several and the client must say which.
+// Sender is the one enabled provider with this protocol that browsers can be sent to; fault.NotFound where there is
+// none, fault.Invalid where there are several and the client must say which.
 func (s *Service) Sender(ctx context.Context, protocol string) (provider string, err error) {
 	all, err := s.IdentityProviders(ctx)
 	if err != nil {
@@ -36,8 +36,8 @@ func (s *Service) Sender(ctx context.Context, protocol string) (provider string,
 	return provider, nil
 }
 
-// Issuer is whom browsers are sent to for a provider: its first remote id that is an address. fault.NotFound for an unknown provider or
-// protocol, fault.Forbidden for a disabled one, fault.Invalid for one without such a remote id.
+// Issuer is whom browsers are sent to for a provider: its first remote id that is an address. fault.NotFound for an
+// unknown provider or protocol, fault.Forbidden for a disabled one, fault.Invalid for one without such a remote id.
 func (s *Service) Issuer(ctx context.Context, provider, protocol string) (string, error) {
 	idp, err := s.Enabled(ctx, provider)
 	if err != nil {
@@ -57,7 +57,8 @@ func (s *Service) Ask(ctx context.Context, q oidc.Question) (string, error) {
 	return s.verifier.Ask(ctx, q)
 }
 
-// Hear is Login with the code that a browser has brought back. The question must be one that an administrator's issuers still answer.
+// Hear is Login with the code that a browser has brought back. The question must be one that an administrator's
+// issuers still answer.
 func (s *Service) Hear(ctx context.Context, provider, protocol string, q oidc.Question, code string) (Person, error) {
 	return s.admit(ctx, provider, protocol, func(issuers []string) (map[string][]string, error) {
 		if !slices.Contains(issuers, q.Issuer) {

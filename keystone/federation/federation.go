@@ -1,8 +1,8 @@
 // Package federation is the verbs on identity providers, protocols, mappings and service providers, and the login of
 // federated users.
 //
-// Invariant: a user that a provider vouches for is one that this provider, and no other, has made here, or one of this cloud's own that an
-// administrator's mapping names.
+// Invariant: a user that a provider vouches for is one that this provider, and no other, has made here, or one of
+// this cloud's own that an administrator's mapping names.
 package federation
 
 import (
@@ -105,8 +105,8 @@ func (s *Service) remote(ctx context.Context, tx *db.Tx, p keystone.IdentityProv
 	return nil
 }
 
-// UpdateIdentityProvider changes a provider as it stands when the change is made; change may run more than once. fault.Conflict for a
-// remote id that another has.
+// UpdateIdentityProvider changes a provider as it stands when the change is made; change may run more than once.
+// fault.Conflict for a remote id that another has.
 func (s *Service) UpdateIdentityProvider(ctx context.Context, id string, change func(*keystone.IdentityProvider)) (p keystone.IdentityProvider, err error) {
 	err = s.write(ctx, func(tx *db.Tx) error {
 		if p, err = store.IdentityProvider(ctx, tx, id); err != nil {
@@ -177,7 +177,8 @@ func (s *Service) Protocols(ctx context.Context, idp string) ([]keystone.Protoco
 	return store.Protocols(ctx, s.db, idp)
 }
 
-// CreateProtocol adds a protocol; fault.NotFound for an unknown provider, fault.Invalid for an unknown mapping, fault.Conflict for a taken id.
+// CreateProtocol adds a protocol; fault.NotFound for an unknown provider, fault.Invalid for an unknown mapping,
+// fault.Conflict for a taken id.
 func (s *Service) CreateProtocol(ctx context.Context, p keystone.Protocol) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		if _, err := store.IdentityProvider(ctx, tx, p.ProviderID); err != nil {
@@ -190,7 +191,8 @@ func (s *Service) CreateProtocol(ctx context.Context, p keystone.Protocol) error
 	})
 }
 
-// UpdateProtocol changes a protocol as it stands when the change is made; change may run more than once. fault.Invalid for an unknown mapping.
+// UpdateProtocol changes a protocol as it stands when the change is made; change may run more than once.
+// fault.Invalid for an unknown mapping.
 func (s *Service) UpdateProtocol(ctx context.Context, idp, id string, change func(*keystone.Protocol)) (p keystone.Protocol, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		if p, err = store.Protocol(ctx, tx, idp, id); err != nil {

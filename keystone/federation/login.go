@@ -15,8 +15,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Verifier proves who presents a bearer token that one of the issuers has made, and answers what the issuer says of them.
-// fault.Unauthorized for a token that proves nothing, fault.Unavailable when the issuer does not answer.
+// Verifier proves who presents a bearer token that one of the issuers has made, and answers what the issuer says of
+// them. fault.Unauthorized for a token that proves nothing, fault.Unavailable when the issuer does not answer.
 type Verifier interface {
 	Vouch(ctx context.Context, issuers []string, token string) (map[string][]string, error)
 	Ask(ctx context.Context, q oidc.Question) (url string, err error)
@@ -31,8 +31,9 @@ type Person struct {
 	GroupIDs             []string // that the provider's word puts the user in, for as long as a token lasts
 }
 
-// Login takes a provider's token for who somebody is: the mapping of the protocol makes a user of what it says, with groups, and with
-// projects that are made where they are not there. fault.NotFound for an unknown provider or protocol, fault.Forbidden for a disabled one.
+// Login takes a provider's token for who somebody is: the mapping of the protocol makes a user of what it says, with
+// groups, and with projects that are made where they are not there. fault.NotFound for an unknown provider or
+// protocol, fault.Forbidden for a disabled one.
 func (s *Service) Login(ctx context.Context, provider, protocol, token string) (Person, error) {
 	return s.admit(ctx, provider, protocol, func(issuers []string) (map[string][]string, error) {
 		return s.verifier.Vouch(ctx, issuers, token)
@@ -160,7 +161,8 @@ type visit struct {
 	who      mapping.Identity
 }
 
-// settle writes the user, the groups and the projects of a visit in one transaction: a visit that fails leaves nothing behind.
+// settle writes the user, the groups and the projects of a visit in one transaction: a visit that fails leaves
+// nothing behind.
 func (s *Service) settle(ctx context.Context, v visit, remoteUser string) (Person, error) {
 	unique, name := v.who.User.ID, v.who.User.Name
 	if name == "" && unique == "" {
@@ -209,7 +211,8 @@ type writer struct {
 	changed bool // something that cached tokens may rest on
 }
 
-// groups are the ids of the groups that the mapping named. One named by id must be there; one named by name that is not there is passed over.
+// groups are the ids of the groups that the mapping named. One named by id must be there; one named by name that is
+// not there is passed over.
 func (w *writer) groups(ctx context.Context) ([]string, error) {
 	var out []string
 	for _, id := range w.visit.who.GroupIDs {
@@ -243,7 +246,8 @@ func (w *writer) groups(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// user finds or makes the user that a provider knows by a unique id. Two providers that share a domain cannot speak for each other's users.
+// user finds or makes the user that a provider knows by a unique id. Two providers that share a domain cannot speak
+// for each other's users.
 func (w *writer) user(ctx context.Context, u keystone.User, unique string) (string, error) {
 	known := keystone.FederatedID{ProviderID: w.visit.provider.ID, ProtocolID: w.visit.protocol.ID, UniqueID: unique}
 	have, err := store.FederatedUser(ctx, w.tx, known)

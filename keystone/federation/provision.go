@@ -25,7 +25,8 @@ func withText(e keystone.Extra, key, value string) keystone.Extra {
 	return out
 }
 
-// expiring keeps the groups for as long as the provider's memberships last without a new login: application credentials rest on them.
+// expiring keeps the groups for as long as the provider's memberships last without a new login: application
+// credentials rest on them.
 func (w *writer) expiring(ctx context.Context, user string, groups []string) error {
 	life := w.life
 	if w.visit.provider.TTL != nil {
@@ -39,8 +40,8 @@ func (w *writer) expiring(ctx context.Context, user string, groups []string) err
 	return err
 }
 
-// projects makes the projects of the mapping that are not there, and gives the user the roles on them. The roles must be there: with one
-// that is not, nothing is made.
+// projects makes the projects of the mapping that are not there, and gives the user the roles on them. The roles must
+// be there: with one that is not, nothing is made.
 func (w *writer) projects(ctx context.Context, user string) error {
 	if len(w.visit.who.Projects) == 0 {
 		return nil

@@ -19,8 +19,9 @@ import (
 // MaxPassword is the longest password in bytes, keystone's max_password_length.
 const MaxPassword = 4096
 
-// Passwords hashes and checks passwords with bcrypt. A right password is remembered for a short time as a keyed hash under a key that
-// lives in this process only, so that a client that logs in again and again does not pay bcrypt each time.
+// Passwords hashes and checks passwords with bcrypt. A right password is remembered for a short time as a keyed hash
+// under a key that lives in this process only, so that a client that logs in again and again does not pay bcrypt each
+// time.
 type Passwords struct {
 	rounds  int
 	decoy   []byte // what an unknown user's password is compared with, so that both take the same time
@@ -49,7 +50,8 @@ func NewPasswords(rounds int) (*Passwords, error) {
 	return p, err
 }
 
-// Hash makes a bcrypt hash, empty for an empty password. fault.Invalid for one that is too long. It takes its time by design.
+// Hash makes a bcrypt hash, empty for an empty password. fault.Invalid for one that is too long. It takes its time by
+// design.
 func (p *Passwords) Hash(password string) (string, error) {
 	if password == "" {
 		return "", nil
@@ -84,7 +86,8 @@ func (p *Passwords) Verify(user, hash, password string) bool {
 	return ok
 }
 
-// Paid is how many comparisons were paid for with bcrypt's price: one for each answer that was not remembered, whoever was asked about.
+// Paid is how many comparisons were paid for with bcrypt's price: one for each answer that was not remembered,
+// whoever was asked about.
 func (p *Passwords) Paid() int64 { return p.paid.Load() }
 
 func (p *Passwords) remembers(key [32]byte) bool {

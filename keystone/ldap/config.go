@@ -67,7 +67,8 @@ func moot() []string {
 		"pool_connection_timeout", "use_auth_pool", "auth_pool_size", "auth_pool_connection_lifetime", "group_additional_attribute_mapping"}
 }
 
-// Open makes the directory of a domain from its options. It speaks to nobody yet. fault.Invalid for options that cannot be.
+// Open makes the directory of a domain from its options. It speaks to nobody yet. fault.Invalid for options that
+// cannot be.
 func Open(o ldapidentity.Options) (ldapidentity.Source, error) {
 	ignored := map[string]bool{}
 	for _, name := range moot() {

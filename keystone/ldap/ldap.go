@@ -1,7 +1,7 @@
 // Package ldap is the LDAP client: it searches users and groups and verifies passwords with a bind. It never writes.
 //
-// What clients send reaches a search only escaped, a bind only with the DN that a search has found, and never with an empty password,
-// which servers take for no wish to prove anything.
+// What clients send reaches a search only escaped, a bind only with the DN that a search has found, and never with an
+// empty password, which servers take for no wish to prove anything.
 package ldap
 
 import (
@@ -225,7 +225,8 @@ func (d *Directory) Users(ctx context.Context, f ldapidentity.Filter) ([]ldapide
 	return convert(es, d.user), err
 }
 
-// Check is ldapidentity.Source. For somebody who is not there it asks the server about a DN that nobody has, which takes as long.
+// Check is ldapidentity.Source. For somebody who is not there it asks the server about a DN that nobody has, which
+// takes as long.
 func (d *Directory) Check(ctx context.Context, id, password string) error {
 	if password == "" {
 		return fault.New(fault.Unauthorized, "An empty password proves nothing.")

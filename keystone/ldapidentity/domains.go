@@ -26,8 +26,8 @@ type Options map[string]map[string]string
 // Driver makes a directory of options without speaking to it; fault.Invalid for options that cannot be.
 type Driver func(Options) (Source, error)
 
-// Domains is Sources by the domains' own configuration: [identity] driver names who reads the domain's users; sql, or no word, is the
-// database.
+// Domains is Sources by the domains' own configuration: [identity] driver names who reads the domain's users; sql, or
+// no word, is the database.
 type Domains struct {
 	db      *db.DB
 	drivers map[string]Driver
@@ -54,8 +54,8 @@ func FromDatabase(d *db.DB, drivers map[string]Driver, now clock.Now) *Domains {
 	return &Domains{db: d, drivers: drivers, now: now, kept: map[string]kept{}}
 }
 
-// FromFiles takes options from keystone.NAME.conf in a folder, NAME being the domain's. fault.Invalid for files that cannot be read or
-// that no driver understands: what is wrong is found at the start.
+// FromFiles takes options from keystone.NAME.conf in a folder, NAME being the domain's. fault.Invalid for files that
+// cannot be read or that no driver understands: what is wrong is found at the start.
 func FromFiles(folder string, drivers map[string]Driver, now clock.Now) (*Domains, error) {
 	d := &Domains{drivers: drivers, files: map[string]Options{}, now: now, kept: map[string]kept{}}
 	names, err := filepath.Glob(filepath.Join(folder, "keystone.*.conf"))

@@ -1,10 +1,11 @@
 // Package ldapidentity is a read-only identity backend for domains whose users and groups are in LDAP.
 //
-// Somebody from a directory has a public id here that is made of the domain and the directory's own id, so that it is the same in every
-// deployment; directory_ids leads back. Whoever has proved a password also gets a row among the users, so that what belongs to users
-// can hang on it; what counts of them is still what the directory says.
+// Somebody from a directory has a public id here that is made of the domain and the directory's own id, so that it is
+// the same in every deployment; directory_ids leads back. Whoever has proved a password also gets a row among the
+// users, so that what belongs to users can hang on it; what counts of them is still what the directory says.
 //
-// Invariant: what a directory says is trusted for Fresh at most; a directory that does not answer is fault.Unavailable, never "nobody".
+// Invariant: what a directory says is trusted for Fresh at most; a directory that does not answer is
+// fault.Unavailable, never "nobody".
 package ldapidentity
 
 import (
@@ -53,8 +54,8 @@ const (
 	Ends
 )
 
-// Source is one directory. Its methods may block for as long as its timeout. fault.NotFound for what is not there, fault.Unavailable
-// when it does not answer. It is safe for concurrent use.
+// Source is one directory. Its methods may block for as long as its timeout. fault.NotFound for what is not there,
+// fault.Unavailable when it does not answer. It is safe for concurrent use.
 type Source interface {
 	User(ctx context.Context, id string) (User, error)
 	UserNamed(ctx context.Context, name string) (User, error)

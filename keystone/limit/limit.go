@@ -12,8 +12,8 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// The enforcement models: in the flat one a project's limit stands for itself; in the strict one a domain's projects together may not be
-// promised more than the domain, and projects do not nest.
+// The enforcement models: in the flat one a project's limit stands for itself; in the strict one a domain's projects
+// together may not be promised more than the domain, and projects do not nest.
 const (
 	Flat   = "flat"
 	Strict = "strict_two_level"
@@ -61,8 +61,8 @@ func (s *Service) AllRegistered(ctx context.Context, a db.ListArgs) ([]keystone.
 	return store.RegisteredLimits(ctx, s.db, a)
 }
 
-// CreateRegistered makes all registered limits or none. fault.Invalid for an unknown service or region, fault.Conflict for a resource
-// that has one.
+// CreateRegistered makes all registered limits or none. fault.Invalid for an unknown service or region,
+// fault.Conflict for a resource that has one.
 func (s *Service) CreateRegistered(ctx context.Context, ls []keystone.RegisteredLimit) ([]keystone.RegisteredLimit, error) {
 	return ls, s.db.Tx(ctx, func(tx *db.Tx) error {
 		for i := range ls {
@@ -90,8 +90,8 @@ func known(ctx context.Context, tx *db.Tx, service, region string) error {
 	return fault.Body(missing(err, "region", region))
 }
 
-// UpdateRegistered changes a registered limit as it stands when the change is made; change may run more than once. fault.Forbidden while
-// there are limits of its resource.
+// UpdateRegistered changes a registered limit as it stands when the change is made; change may run more than once.
+// fault.Forbidden while there are limits of its resource.
 func (s *Service) UpdateRegistered(ctx context.Context, id string, change func(*keystone.RegisteredLimit)) (l keystone.RegisteredLimit, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		old, err := store.RegisteredLimit(ctx, tx, id)
@@ -150,8 +150,8 @@ func (s *Service) Limits(ctx context.Context, a db.ListArgs) ([]keystone.Limit, 
 	return store.Limits(ctx, s.db, a)
 }
 
-// Create makes all limits or none. fault.Invalid for an unknown service, region, project or domain, fault.Forbidden for a resource
-// without a registered limit and where the model forbids it, fault.Conflict where there is a limit.
+// Create makes all limits or none. fault.Invalid for an unknown service, region, project or domain, fault.Forbidden
+// for a resource without a registered limit and where the model forbids it, fault.Conflict where there is a limit.
 func (s *Service) Create(ctx context.Context, ls []keystone.Limit) ([]keystone.Limit, error) {
 	return ls, s.db.Tx(ctx, func(tx *db.Tx) error {
 		// All are there before any is checked: together they may fit where one after the other they do not.
@@ -193,8 +193,8 @@ func owned(ctx context.Context, tx *db.Tx, l keystone.Limit) error {
 	return fault.Body(missing(err, "project or domain", id))
 }
 
-// Update changes the value and description of a limit as it stands when the change is made; change may run more than once.
-// fault.Forbidden where the model forbids it.
+// Update changes the value and description of a limit as it stands when the change is made; change may run more than
+// once. fault.Forbidden where the model forbids it.
 func (s *Service) Update(ctx context.Context, id string, change func(*keystone.Limit)) (l keystone.Limit, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		if l, err = store.Limit(ctx, tx, id); err != nil {

@@ -18,8 +18,9 @@ type awayError struct{ err error }
 func (e *awayError) Error() string { return e.err.Error() }
 func (e *awayError) Unwrap() error { return e.err }
 
-// bounded is a transport that reads no more than maxAnswer of an answer, marks failures, and asks for the same document only once in a
-// while: somebody who sends tokens with invented key ids must not make this cloud hammer the provider.
+// bounded is a transport that reads no more than maxAnswer of an answer, marks failures, and asks for the same
+// document only once in a while: somebody who sends tokens with invented key ids must not make this cloud hammer the
+// provider.
 type bounded struct {
 	next http.RoundTripper
 	now  clock.Now

@@ -10,14 +10,15 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Question is one login by a browser: the authorization code flow with a nonce and PKCE (RFC 7636). Its three secrets are the caller's to
-// keep; State comes back with the answer and is the caller's to compare.
+// Question is one login by a browser: the authorization code flow with a nonce and PKCE (RFC 7636). Its three secrets
+// are the caller's to keep; State comes back with the answer and is the caller's to compare.
 type Question struct {
 	Issuer, Redirect       string
 	State, Nonce, Verifier string
 }
 
-// flow is this cloud as a client of the issuer. fault.Unauthorized where the operator has named no client, or the issuer has no such flow.
+// flow is this cloud as a client of the issuer. fault.Unauthorized where the operator has named no client, or the
+// issuer has no such flow.
 func (v *Verifier) flow(ctx context.Context, q Question) (*oauth2.Config, error) {
 	if v.c.WebClientID == "" {
 		return nil, refuse("[oidc] websso_client_id is not set: nobody logs in by a browser")
@@ -42,8 +43,9 @@ func (v *Verifier) Ask(ctx context.Context, q Question) (string, error) {
 	return f.AuthCodeURL(q.State, oidc.Nonce(q.Nonce), oauth2.S256ChallengeOption(q.Verifier)), nil
 }
 
-// Hear trades the code that the browser brought for what the issuer says of its user, as attributes for a mapping. fault.Unauthorized for a
-// code that the issuer refuses and for an answer to another question, fault.Unavailable when the issuer does not answer.
+// Hear trades the code that the browser brought for what the issuer says of its user, as attributes for a mapping.
+// fault.Unauthorized for a code that the issuer refuses and for an answer to another question, fault.Unavailable when
+// the issuer does not answer.
 func (v *Verifier) Hear(ctx context.Context, q Question, code string) (map[string][]string, error) {
 	f, err := v.flow(ctx, q)
 	if err != nil {

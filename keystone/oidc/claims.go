@@ -31,8 +31,8 @@ func texts(v any) []string {
 	return []string{string(b)}
 }
 
-// Attributes are claims under the names that mappings written for the usual Apache modules know: OIDC-name, OIDC_CLAIM_name and
-// HTTP_OIDC_NAME. Members of objects are reached by dots: OIDC-realm_access.roles.
+// Attributes are claims under the names that mappings written for the usual Apache modules know: OIDC-name,
+// OIDC_CLAIM_name and HTTP_OIDC_NAME. Members of objects are reached by dots: OIDC-realm_access.roles.
 func Attributes(claims map[string]any) map[string][]string {
 	out := map[string][]string{}
 	flatten(out, "", claims, 4)

@@ -1,8 +1,10 @@
-// Package oidc validates tokens of OpenID Connect providers. Signed tokens are checked against the provider's published
-// keys, opaque ones by asking the provider. Browsers that bring no token are sent to the provider for one (browser.go).
+// Package oidc validates tokens of OpenID Connect providers. Signed tokens are checked against the provider's
+// published keys, opaque ones by asking the provider. Browsers that bring no token are sent to the provider for one
+// (browser.go).
 //
-// A token counts only when an issuer that the caller accepts has signed it with an asymmetric algorithm, when it is within its time,
-// and when it was made for one of the audiences of this cloud: a token that another application was given proves nothing here.
+// A token counts only when an issuer that the caller accepts has signed it with an asymmetric algorithm, when it is
+// within its time, and when it was made for one of the audiences of this cloud: a token that another application was
+// given proves nothing here.
 package oidc
 
 import (
@@ -62,7 +64,8 @@ type provider struct {
 	at         time.Time
 }
 
-// Providers are asked anew what they are after this time; their keys whenever one is not known, but not more often than rekey.
+// Providers are asked anew what they are after this time; their keys whenever one is not known, but not more often
+// than rekey.
 const (
 	rediscover = time.Hour
 	rekey      = 5 * time.Second
@@ -99,8 +102,8 @@ func refuse(format string, args ...any) error {
 	return fault.New(fault.Unauthorized, "The request you have made requires authentication.").Because(fmt.Errorf("oidc: "+format, args...))
 }
 
-// Verify answers what the token says, when one of the issuers vouches for it. fault.Unauthorized for a token that proves nothing,
-// fault.Unavailable when its provider does not answer.
+// Verify answers what the token says, when one of the issuers vouches for it. fault.Unauthorized for a token that
+// proves nothing, fault.Unavailable when its provider does not answer.
 func (v *Verifier) Verify(ctx context.Context, issuers []string, token string) (map[string]any, error) {
 	switch {
 	case token == "" || len(token) > maxToken:
@@ -197,7 +200,8 @@ func (v *Verifier) forUs(claims map[string]any) bool {
 	return false
 }
 
-// provider is the issuer's own description, kept for a while. A provider that cannot be reached goes on with what is known of it.
+// provider is the issuer's own description, kept for a while. A provider that cannot be reached goes on with what is
+// known of it.
 func (v *Verifier) provider(ctx context.Context, issuer string) (*provider, error) {
 	v.mu.Lock()
 	known := v.providers[issuer]
@@ -239,7 +243,8 @@ func (v *Verifier) keep(issuer string, p *provider) {
 	v.providers[issuer] = p
 }
 
-// keySet tells apart, through the context, keys that cannot be read from signatures that do not fit: the library does not.
+// keySet tells apart, through the context, keys that cannot be read from signatures that do not fit: the library does
+// not.
 type keySet struct{ *oidc.RemoteKeySet }
 
 type outcome struct{}

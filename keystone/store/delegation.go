@@ -145,7 +145,8 @@ func AppCredentialsOf(ctx context.Context, q db.Querier, user string) ([]keyston
 	return appCredentials(ctx, q, rs)
 }
 
-// InsertAppCredential writes a new application credential; fault.Conflict for a taken name. Its rules are there already.
+// InsertAppCredential writes a new application credential; fault.Conflict for a taken name. Its rules are there
+// already.
 func InsertAppCredential(ctx context.Context, tx *db.Tx, c keystone.AppCredential, hash string) error {
 	rules := []string{}
 	for _, r := range c.AccessRules {

@@ -22,8 +22,8 @@ var (
 	directoryInsert = db.NewInsert[DirectoryID](Statements, "directory_ids")
 )
 
-// PublicID is the id of what a domain knows by a local id, the same one in every deployment: keystone's sha256 over domain, kind
-// ("user" or "group") and local id. Federated users get theirs in the same way.
+// PublicID is the id of what a domain knows by a local id, the same one in every deployment: keystone's sha256 over
+// domain, kind ("user" or "group") and local id. Federated users get theirs in the same way.
 func PublicID(domain, kind, local string) string {
 	sum := sha256.Sum256([]byte(domain + kind + local))
 	return hex.EncodeToString(sum[:])

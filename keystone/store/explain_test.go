@@ -15,7 +15,8 @@ var small = regexp.MustCompile(`(?s)^SELECT .* FROM (roles|implied_roles|regions
 	`|DELETE FROM (policy_associations|roles|registered_limits|limits) |^UPDATE (registered_limits|limits)` +
 	`|^DELETE FROM expiring_members WHERE idp_id|^SELECT .* FROM (grants|revocations|trusts)\s+ORDER BY`)
 
-// No statement that a request runs reads a table from its beginning to its end, however many users and grants there are.
+// No statement that a request runs reads a table from its beginning to its end, however many users and grants there
+// are.
 func TestStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Memory(t, dbtest.Migrations{Name: "keystone", FS: store.Migrations()})

@@ -87,7 +87,8 @@ func NextExpiry(ctx context.Context, q db.Querier, user string, now time.Time) (
 	return t.Time, err == nil, err
 }
 
-// SetExpiringMembers makes groups all that a user is in by a provider's word, until expires. It reports whether a membership went.
+// SetExpiringMembers makes groups all that a user is in by a provider's word, until expires. It reports whether a
+// membership went.
 func SetExpiringMembers(ctx context.Context, tx *db.Tx, user, provider string, groups []string, expires time.Time) (lost bool, err error) {
 	old, err := expiringOf.All(ctx, tx, user, provider)
 	if err != nil {

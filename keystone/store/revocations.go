@@ -7,8 +7,8 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Revocation says which tokens no longer prove anything: those of an audit id, of an audit chain, or of a user, issued up to a time.
-// Empty fields match every token; at least one of the three ids is set.
+// Revocation says which tokens no longer prove anything: those of an audit id, of an audit chain, or of a user,
+// issued up to a time. Empty fields match every token; at least one of the three ids is set.
 type Revocation struct {
 	ID           string  `db:"id"`
 	AuditID      string  `db:"audit_id"`
@@ -23,7 +23,8 @@ const revocationColumns = `id, audit_id, audit_chain_id, user_id, issued_before,
 var (
 	revocationInsert = db.NewInsert[Revocation](Statements, "revocations")
 	revocationAll    = db.NewQuery[Revocation](Statements, `SELECT `+revocationColumns+` FROM revocations ORDER BY id`)
-	// Three index lookups: an empty id in a row matches no token here, and rows that matched by one id are held against all.
+	// Three index lookups: an empty id in a row matches no token here, and rows that matched by one id are held
+	// against all.
 	revocationsFor = db.NewQuery[Revocation](Statements, `SELECT `+revocationColumns+` FROM revocations WHERE audit_id = ?
 		UNION ALL
 		SELECT `+revocationColumns+` FROM revocations WHERE audit_chain_id = ?
@@ -42,7 +43,8 @@ func Revocations(ctx context.Context, q db.Querier) ([]Revocation, error) {
 	return revocationAll.All(ctx, q)
 }
 
-// RevocationsFor are those that could be about a token of this audit id and chain, of one of two users (the second may be the first again).
+// RevocationsFor are those that could be about a token of this audit id and chain, of one of two users (the second
+// may be the first again).
 func RevocationsFor(ctx context.Context, q db.Querier, audit, chain, user, other string) ([]Revocation, error) {
 	return revocationsFor.All(ctx, q, audit, chain, user, other)
 }

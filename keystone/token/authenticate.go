@@ -43,8 +43,8 @@ type ScopeClaim struct {
 	Trust                  string
 }
 
-// Authenticate checks the proofs and issues a token. fault.Unauthorized, always with the same words, when any of it does not hold;
-// *Insufficient when all of it holds, but the user's rules ask for more.
+// Authenticate checks the proofs and issues a token. fault.Unauthorized, always with the same words, when any of it
+// does not hold; *Insufficient when all of it holds, but the user's rules ask for more.
 func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, error) {
 	c, err := s.prove(ctx, r)
 	if err != nil {
@@ -151,8 +151,8 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 	return c, nil
 }
 
-// trade takes the claims of a token for another one. A token got with a token dies with it, and stays in its chain; what it was delegated
-// by stays with it.
+// trade takes the claims of a token for another one. A token got with a token dies with it, and stays in its chain;
+// what it was delegated by stays with it.
 func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
 	old, err := s.Inspect(ctx, text, false)
 	if err != nil {
@@ -213,8 +213,8 @@ func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, e
 	return u.ID, nil
 }
 
-// failed counts a wrong proof of a user, where they are counted, and answers why. The database is asked for nobody ("") as well, so that
-// it takes about as long.
+// failed counts a wrong proof of a user, where they are counted, and answers why. The database is asked for nobody
+// ("") as well, so that it takes about as long.
 func (s *Service) failed(ctx context.Context, user string, why error) error {
 	if s.passwords.Rules().LockoutAttempts > 0 {
 		if err := store.CountFailure(ctx, s.db, user, s.now()); err != nil {
@@ -224,7 +224,8 @@ func (s *Service) failed(ctx context.Context, user string, why error) error {
 	return why
 }
 
-// elsewhere checks the password of a user that a domain's directory has, or should have; theirs is false for users of the database.
+// elsewhere checks the password of a user that a domain's directory has, or should have; theirs is false for users of
+// the database.
 func (s *Service) elsewhere(ctx context.Context, u keystone.User, p PasswordProof, unknown error) (theirs bool, err error) {
 	if unknown != nil && p.UserID == "" {
 		domain, err := s.domainOf(ctx, p)

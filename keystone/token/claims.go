@@ -18,7 +18,8 @@ type Claims struct {
 	AuditIDs []string // the token's own, then, for a token got with a token, the one the chain began with
 	Issued   time.Time
 	Expires  time.Time
-	// At most one of these is set: what the user acts by instead of the user's own roles. Of a trust User is the trustee.
+	// At most one of these is set: what the user acts by instead of the user's own roles. Of a trust User is the
+	// trustee.
 	Trust, AppCredential string
 	// Federation is set where an identity provider vouched for the user; such a token is not delegated.
 	Federation *Federation
@@ -50,7 +51,8 @@ const (
 	federated = 4
 )
 
-// encode packs the claims: ids of 32 hex digits, which most are, take 16 bytes, so that a token stays well under 255 characters.
+// encode packs the claims: ids of 32 hex digits, which most are, take 16 bytes, so that a token stays well under 255
+// characters.
 func (c Claims) encode() []byte {
 	b := []byte{version, c.methodBits()}
 	if c.Trust != "" || c.AppCredential != "" {

@@ -19,8 +19,8 @@ type AppCredentialProof struct {
 	Secret               string
 }
 
-// checkAppCredential answers the user whom the credential stands for, and adds to the claims what it is good for. It takes as long for
-// an unknown credential as for a wrong secret.
+// checkAppCredential answers the user whom the credential stands for, and adds to the claims what it is good for. It
+// takes as long for an unknown credential as for a wrong secret.
 func (s *Service) checkAppCredential(ctx context.Context, p AppCredentialProof, c *Claims) (string, error) {
 	a, hash, err := s.findAppCredential(ctx, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -184,7 +184,8 @@ func (t *Token) Ruled() bool { return t.AppCredential.Ruled }
 // Delegated reports whether the token stands for less than its user.
 func (t *Token) Delegated() bool { return t.DelegatedBy() != "" }
 
-// DelegatedBy is the id of the trust or the application credential that the token stands on, empty for a token of the user's own.
+// DelegatedBy is the id of the trust or the application credential that the token stands on, empty for a token of the
+// user's own.
 func (t *Token) DelegatedBy() string {
 	if t.Trust.ID != "" {
 		return t.Trust.ID

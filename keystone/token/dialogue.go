@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Dialogue is what a browser carries from the first half of a login to the second: who is asked, what for, and the secrets that bind the
-// answer to the question.
+// Dialogue is what a browser carries from the first half of a login to the second: who is asked, what for, and the
+// secrets that bind the answer to the question.
 type Dialogue struct {
 	Provider string    `json:"p"`
 	Protocol string    `json:"q"`
@@ -47,8 +47,8 @@ func (s *Service) OpenDialogue(text string) (Dialogue, error) {
 	return d, nil
 }
 
-// EndDialogue takes a dialogue for answered, whatever comes of the answer; fault.Unauthorized when it was before, by whomever. What is kept of
-// it stays until it would have been too old.
+// EndDialogue takes a dialogue for answered, whatever comes of the answer; fault.Unauthorized when it was before, by
+// whomever. What is kept of it stays until it would have been too old.
 func (s *Service) EndDialogue(ctx context.Context, d Dialogue) error {
 	first := false
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {

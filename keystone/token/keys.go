@@ -17,8 +17,9 @@ import (
 	"hypernova/oslo/private"
 )
 
-// Keys are Fernet keys, newest first. They live in a folder that all processes share, one key a file named by a number, as keystone
-// keeps them: the highest number signs, 0 is the one that signs next, all of them verify. Without a folder they live in the process.
+// Keys are Fernet keys, newest first. They live in a folder that all processes share, one key a file named by a
+// number, as keystone keeps them: the highest number signs, 0 is the one that signs next, all of them verify. Without
+// a folder they live in the process.
 type Keys struct {
 	dir  string
 	max  int
@@ -30,8 +31,8 @@ type Keys struct {
 // reread is how long a process may go on with keys that another one has rotated away.
 const reread = 5 * time.Second
 
-// OpenKeys opens the key repository dir and makes the first keys there if it is empty; an empty dir keeps one key in memory.
-// max is the number of keys that Rotate keeps, at least 3.
+// OpenKeys opens the key repository dir and makes the first keys there if it is empty; an empty dir keeps one key in
+// memory. max is the number of keys that Rotate keeps, at least 3.
 func OpenKeys(dir string, max int) (*Keys, error) {
 	k := &Keys{dir: dir, max: max}
 	if dir == "" {

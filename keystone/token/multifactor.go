@@ -15,7 +15,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Insufficient tells that what was proved is right, but that the user's rules ask for more. With the receipt the rest can follow.
+// Insufficient tells that what was proved is right, but that the user's rules ask for more. With the receipt the rest
+// can follow.
 type Insufficient struct {
 	Receipt  string
 	Proved   *Token // who, and by what; it has no scope
@@ -111,8 +112,9 @@ func (s *Service) checkReceipt(text string, c *Claims) (string, error) {
 // step is how long a passcode is shown; the one before is still accepted.
 const step = 30 * time.Second
 
-// checkTOTP answers the id of the user whose passcode it is. Wrong passcodes count like wrong passwords. It looks for the seeds of users
-// who are not there, or may not log in, too. A passcode is good once, whichever process it was shown to.
+// checkTOTP answers the id of the user whose passcode it is. Wrong passcodes count like wrong passwords. It looks for
+// the seeds of users who are not there, or may not log in, too. A passcode is good once, whichever process it was
+// shown to.
 func (s *Service) checkTOTP(ctx context.Context, p PasswordProof) (string, error) {
 	u, sec, err := s.find(ctx, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {

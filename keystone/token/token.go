@@ -147,7 +147,8 @@ func (s *Service) rests(ctx context.Context, t *Token) (time.Time, error) {
 	return until, nil
 }
 
-// Inspect tells all about a token; expired ones too where that is asked for. fault.NotFound for one that proves nothing (any more).
+// Inspect tells all about a token; expired ones too where that is asked for. fault.NotFound for one that proves
+// nothing (any more).
 func (s *Service) Inspect(ctx context.Context, text string, expired bool) (*Token, error) {
 	payload, err := s.keys.Open(text)
 	if err != nil {
@@ -323,7 +324,8 @@ func (s *Service) Revoke(ctx context.Context, text string) error {
 	})
 }
 
-// Purge drops revocations that no living token can match, and passcodes that are too old to be shown again; a periodic task calls it.
+// Purge drops revocations that no living token can match, and passcodes that are too old to be shown again; a
+// periodic task calls it.
 func (s *Service) Purge(ctx context.Context) error {
 	const kept = 20 // steps: a clock may be set back a little
 	if err := store.PurgePasscodes(ctx, s.db, s.now().Unix()/int64(step/time.Second)-kept); err != nil {

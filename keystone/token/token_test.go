@@ -113,7 +113,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzOpen: of a changed token nothing opens, unless it is the same token in other letters; what opens is what was sealed.
+// FuzzOpen: of a changed token nothing opens, unless it is the same token in other letters; what opens is what was
+// sealed.
 func FuzzOpen(f *testing.F) {
 	keys, err := OpenKeys("", 3)
 	if err != nil {

@@ -23,7 +23,8 @@ var (
 	maxVersion = api.Version{Major: 1, Minor: 39}
 )
 
-// Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is placement's own.
+// Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is placement's
+// own.
 func Handler(c api.Config, s *providers.Service) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.StrictQuery, c.StrictSlash, c.Exacting = "placement", "", dialect{}, api.LinksNone, true, true, true
 	c.Versions = &api.Versions{Service: "placement", Min: minVersion, Max: maxVersion, Zero: true}

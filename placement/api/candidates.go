@@ -81,7 +81,8 @@ func (a *searchesAPI) candidates(ctx context.Context, r *api.Request, q *candida
 	return v, nil
 }
 
-// summaries shows the providers: before 1.27 only the classes asked for, before 1.29 only the providers that were chosen.
+// summaries shows the providers: before 1.27 only the classes asked for, before 1.29 only the providers that were
+// chosen.
 func summaries(r *api.Request, found placement.Candidates, want placement.CandidatesRequest) map[string]summaryView {
 	asked := map[string]bool{}
 	for _, g := range want.Groups {
@@ -255,7 +256,8 @@ func checkGroups(r *api.Request, want placement.CandidatesRequest) error {
 	return nil
 }
 
-// inOrder puts the standard traits first and the cloud's own after them, as the order is in which placement has come to know them.
+// inOrder puts the standard traits first and the cloud's own after them, as the order is in which placement has come
+// to know them.
 func inOrder(traits []string) []string {
 	out := slices.Clone(traits)
 	slices.SortStableFunc(out, func(a, b string) int {

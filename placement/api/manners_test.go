@@ -56,7 +56,8 @@ func TestMediaTypes(t *testing.T) {
 	}
 }
 
-// What the caller may not do at all is refused before anybody looks at what was sent, and what is not there before its body.
+// What the caller may not do at all is refused before anybody looks at what was sent, and what is not there before
+// its body.
 func TestPolicyComesFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,9 +1,10 @@
 // Package candidates computes allocation candidates.
 //
-// A way is found for an anchor, which is a root provider. Its groups are served by the providers of the anchor's tree, and by
-// sharing providers: those with the trait MISC_SHARES_VIA_AGGREGATE that are in an aggregate with any provider of the tree.
-// A suffixed group is served by one provider that has everything; the unsuffixed group by one provider per resource class, which
-// together have the required traits. An aggregate of the root counts for the whole tree in the unsuffixed group.
+// A way is found for an anchor, which is a root provider. Its groups are served by the providers of the anchor's
+// tree, and by sharing providers: those with the trait MISC_SHARES_VIA_AGGREGATE that are in an aggregate with any
+// provider of the tree. A suffixed group is served by one provider that has everything; the unsuffixed group by one
+// provider per resource class, which together have the required traits. An aggregate of the root counts for the whole
+// tree in the unsuffixed group.
 package candidates
 
 import (
@@ -135,8 +136,8 @@ type search struct {
 	patience int // how much may still be tried
 }
 
-// What a search may cost: options that are tried, ways that are kept. The groups of one request can be put on the providers of one tree in
-// more ways than anybody can wait for.
+// What a search may cost: options that are tried, ways that are kept. The groups of one request can be put on the
+// providers of one tree in more ways than anybody can wait for.
 const (
 	patience    = 5_000_000
 	perProvider = 100 // more for each provider that there is
@@ -149,9 +150,9 @@ func (s *search) tire(cost int) bool {
 	return s.patience < 0
 }
 
-// Find answers the ways in the order of their anchors' ids, at most r.Limit of them where that is set, and the state of every provider in
-// the trees they touch. Where the groups can be combined in too many ways, it answers those that it has found until then; fault.Invalid
-// if there are none.
+// Find answers the ways in the order of their anchors' ids, at most r.Limit of them where that is set, and the state
+// of every provider in the trees they touch. Where the groups can be combined in too many ways, it answers those that
+// it has found until then; fault.Invalid if there are none.
 func (x *Index) Find(r placement.CandidatesRequest) (placement.Candidates, error) {
 	s := &search{x: x, r: r, seen: map[string]bool{}, trees: map[*tree]bool{}, patience: patience + perProvider*len(x.byID)}
 	for suffix := range r.Groups {
@@ -224,7 +225,8 @@ func (s *search) combine(options [][]option, chosen []option) bool {
 	return false
 }
 
-// fitsBeside says whether the option goes with what is chosen before: capacity, and different providers where groups are to be isolated.
+// fitsBeside says whether the option goes with what is chosen before: capacity, and different providers where groups
+// are to be isolated.
 func (s *search) fitsBeside(chosen []option, o option) bool {
 	if s.r.GroupPolicy == "isolate" && s.suffixes[len(chosen)] != "" {
 		for i, c := range chosen {
@@ -315,7 +317,8 @@ func (s *search) key(chosen []option) string {
 	return strings.Join(key, "\x01")
 }
 
-// subtrees says whether, for each set of groups that wants it, one of its providers is above or the same as all the others.
+// subtrees says whether, for each set of groups that wants it, one of its providers is above or the same as all the
+// others.
 func (s *search) subtrees(chosen []option) bool {
 	for _, set := range s.r.SameSubtree {
 		var on []*node

@@ -115,8 +115,8 @@ type usages struct {
 // rereads is how often a state is read again because it changed between its parts.
 const rereads = 5
 
-// State is one provider with inventories, usages, traits and aggregates; fault.NotFound. Its parts are of one generation, unless the
-// provider changes faster than it can be read.
+// State is one provider with inventories, usages, traits and aggregates; fault.NotFound. Its parts are of one
+// generation, unless the provider changes faster than it can be read.
 func (c *Client) State(ctx context.Context, id string) (placement.ProviderState, error) {
 	for n := 0; ; n++ {
 		p, err := do[provider](ctx, c, http.MethodGet, path(id), nil, nil)

@@ -332,8 +332,8 @@ type Offer struct {
 	Inventories map[string]placement.Inventory
 }
 
-// Reshape moves inventories and the allocations on them at once: first every class that will be there is there, then the
-// allocations move, then what is left of the old inventories goes.
+// Reshape moves inventories and the allocations on them at once: first every class that will be there is there, then
+// the allocations move, then what is left of the old inventories goes.
 func (s *Service) Reshape(ctx context.Context, offers map[string]Offer, changes []Change) error {
 	return s.d.Tx(ctx, func(tx *db.Tx) error {
 		ids := slices.Sorted(maps.Keys(offers))

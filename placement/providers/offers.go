@@ -17,7 +17,8 @@ const (
 	Keep = -2
 )
 
-// SetInventories replaces all that the provider offers and answers its new generation. What is in use cannot go: fault.Conflict.
+// SetInventories replaces all that the provider offers and answers its new generation. What is in use cannot go:
+// fault.Conflict.
 func (s *Service) SetInventories(ctx context.Context, id string, generation int64, inv map[string]placement.Inventory) (int64, error) {
 	var next int64
 	err := s.d.Tx(ctx, func(tx *db.Tx) (err error) {
@@ -94,8 +95,8 @@ func checkInventory(id, class string, i placement.Inventory) error {
 	return nil
 }
 
-// SetInventory adds or changes one class. add says which of the two is meant: a class that is there already is fault.Conflict, one
-// that is not is fault.Invalid.
+// SetInventory adds or changes one class. add says which of the two is meant: a class that is there already is
+// fault.Conflict, one that is not is fault.Invalid.
 func (s *Service) SetInventory(ctx context.Context, id string, generation int64, class string, i placement.Inventory, add bool) (int64, error) {
 	var next int64
 	err := s.d.Tx(ctx, func(tx *db.Tx) error {

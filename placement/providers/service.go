@@ -1,10 +1,10 @@
 // Package providers is the verbs on resource providers, inventories, allocations and traits.
 //
-// Reads of providers come from a copy in memory, which is brought up to date from the database before each read (see snapshot); so they are
-// as fresh as the database, whoever writes to it.
+// Reads of providers come from a copy in memory, which is brought up to date from the database before each read (see
+// snapshot); so they are as fresh as the database, whoever writes to it.
 //
-// Invariants: the used column of an inventory is the sum of its allocations; no write makes it exceed the capacity; a provider's generation
-// grows with every change of its inventories, traits, aggregates or allocations.
+// Invariants: the used column of an inventory is the sum of its allocations; no write makes it exceed the capacity; a
+// provider's generation grows with every change of its inventories, traits, aggregates or allocations.
 package providers
 
 import (
@@ -83,8 +83,8 @@ func (s *Service) advance(ctx context.Context, tx *db.Tx, p store.Provider, want
 	return p.Generation + 1, touch(ctx, tx, p.ID)
 }
 
-// touch tells all copies in memory that the providers have changed. Shards are locked in order, so that two writers do not wait for
-// each other in a circle.
+// touch tells all copies in memory that the providers have changed. Shards are locked in order, so that two writers
+// do not wait for each other in a circle.
 func touch(ctx context.Context, tx *db.Tx, ids ...string) error {
 	slices.SortFunc(ids, func(a, b string) int { return int(store.ShardOf(a) - store.ShardOf(b)) })
 	last, at := int64(-1), int64(0)
@@ -173,8 +173,8 @@ func (s *Service) Create(ctx context.Context, p placement.Provider) (Provider, e
 	return s.Provider(ctx, p.ID)
 }
 
-// Update renames a provider and, where parent is not nil, hangs it elsewhere: an empty parent makes it a root. A provider that has a
-// parent gets another one only where reparent is set.
+// Update renames a provider and, where parent is not nil, hangs it elsewhere: an empty parent makes it a root. A
+// provider that has a parent gets another one only where reparent is set.
 func (s *Service) Update(ctx context.Context, id, name string, parent *string, reparent bool) (Provider, error) {
 	err := s.d.Tx(ctx, func(tx *db.Tx) error {
 		p, err := provider(ctx, tx, id)

@@ -41,8 +41,8 @@ type copyOfAll struct {
 	mu   sync.Mutex // held by the one that brings it up to date
 }
 
-// snapshot answers the providers as they are in the database now: it compares the counters of all shards with those of the copy and
-// fetches what is newer.
+// snapshot answers the providers as they are in the database now: it compares the counters of all shards with those
+// of the copy and fetches what is newer.
 func (s *Service) snapshot(ctx context.Context) (*snapshot, error) {
 	now, err := store.AllShards.All(ctx, s.d)
 	if err != nil {

@@ -75,7 +75,8 @@ var (
 	// AllShards are few rows.
 	AllShards = db.NewQuery[Shard](Statements, "SELECT id, counter, epoch FROM shards ORDER BY id")
 
-	// The parts of all providers of a shard that changed after a point. Each is served by providers_touched and a primary key.
+	// The parts of all providers of a shard that changed after a point. Each is served by providers_touched and a
+	// primary key.
 
 	TouchedProviders = db.NewQuery[Provider](Statements, "SELECT "+providerColumns+" FROM providers WHERE shard = ? AND touched > ?")
 	// TouchedInventories and the two below join the same providers.

@@ -11,7 +11,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// compile reads a regular expression as operators write them for the original, look-ahead and all; one that takes too long does not match.
+// compile reads a regular expression as operators write them for the original, look-ahead and all; one that takes too
+// long does not match.
 func compile(expr string) (*regexp2.Regexp, error) {
 	re, err := regexp2.Compile(expr, regexp2.None)
 	if err != nil {
@@ -175,8 +176,8 @@ func (f *filler) dangling() {
 	}
 }
 
-// list is a text that stands for several values: exactly one placeholder is all its values, anything else is one text, or a list
-// written as ['a', 'b'].
+// list is a text that stands for several values: exactly one placeholder is all its values, anything else is one
+// text, or a list written as ['a', 'b'].
 func (f *filler) list(s string) []string {
 	if !f.plain && len(s) > 2 && s[0] == '{' && strings.IndexByte(s, '}') == len(s)-1 {
 		return f.at(s[1 : len(s)-1])

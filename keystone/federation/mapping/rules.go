@@ -67,7 +67,8 @@ type Local struct {
 	Projects []Project `json:"projects,omitempty"`
 }
 
-// Remote is a condition on one attribute. AnyOneOf and NotAnyOf only test; the others bind the attribute's values, all or filtered.
+// Remote is a condition on one attribute. AnyOneOf and NotAnyOf only test; the others bind the attribute's values,
+// all or filtered.
 type Remote struct {
 	Type      string   `json:"type"`
 	AnyOneOf  []string `json:"any_one_of,omitempty"`
@@ -230,8 +231,8 @@ type Identity struct {
 // Attributes are what a provider says of somebody, each with its values.
 type Attributes map[string][]string
 
-// Apply evaluates the rules. fault.Unauthorized when no rule fits, or the values do not make an identity; fault.Invalid when a rule
-// refers to a value that its remote conditions do not bind.
+// Apply evaluates the rules. fault.Unauthorized when no rule fits, or the values do not make an identity;
+// fault.Invalid when a rule refers to a value that its remote conditions do not bind.
 func Apply(version, id string, rules []Rule, a Attributes) (Identity, error) {
 	var out Identity
 	seen, matched := map[string]bool{}, false

@@ -26,7 +26,8 @@ const (
 	Password = "admin secret"
 )
 
-// People are alice (in ops), bob (in dev and ops), carol (disabled), and 'o(ther)* \n' whose name wants to be escaped. Passwords are "<id> secret".
+// People are alice (in ops), bob (in dev and ops), carol (disabled), and 'o(ther)* \n' whose name wants to be
+// escaped. Passwords are "<id> secret".
 const People = `dn: dc=example,dc=org
 objectClass: dcObject
 objectClass: organization
@@ -112,7 +113,8 @@ type Server struct {
 	ended       <-chan struct{}
 }
 
-// New starts a server with these entries (LDIF); it ends with the test. The test is skipped where OpenLDAP is not installed.
+// New starts a server with these entries (LDIF); it ends with the test. The test is skipped where OpenLDAP is not
+// installed.
 func New(t testing.TB, entries string) *Server {
 	t.Helper()
 	bin, err := exec.LookPath("/usr/sbin/slapd")

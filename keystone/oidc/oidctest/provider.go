@@ -228,7 +228,8 @@ func (p *Provider) Visit(name string) {
 	p.visitor = name
 }
 
-// authorize logs the visitor in without a word, and sends the browser back with a code; where nobody sits there, with an error.
+// authorize logs the visitor in without a word, and sends the browser back with a code; where nobody sits there, with
+// an error.
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	back, err := url.Parse(q.Get("redirect_uri"))
