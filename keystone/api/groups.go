@@ -63,12 +63,50 @@ var groups = api.Resource[*groupsAPI]{Name: "group", Plural: "groups", Ops: api.
 	api.Do("POST /groups", groupCreate, http.StatusCreated, (*groupsAPI).create),
 	api.List("GET /groups", groupList, (*groupsAPI).list),
 	api.On("GET /groups/{group_id}", groupGet, http.StatusOK, (*groupsAPI).loadGroup, (*groupsAPI).show),
-	api.On("PATCH /groups/{group_id}", groupUpdate, http.StatusOK, (*groupsAPI).loadGroup, (*groupsAPI).update, api.NonEmpty()),
-	api.On("DELETE /groups/{group_id}", groupDelete, http.StatusNoContent, (*groupsAPI).loadGroup, (*groupsAPI).delete, api.MissingShown()),
-	api.ListOf("GET /groups/{group_id}/users", groupUsers, (*groupsAPI).loadGroup, (*groupsAPI).members, api.EnvelopeOut("users")),
-	api.On("GET /groups/{group_id}/users/{user_id}", memberCheck, http.StatusNoContent, (*groupsAPI).loadMember, (*groupsAPI).checkMember),
-	api.On("PUT /groups/{group_id}/users/{user_id}", memberAdd, http.StatusNoContent, (*groupsAPI).loadMember, (*groupsAPI).addMember),
-	api.On("DELETE /groups/{group_id}/users/{user_id}", memberRemove, http.StatusNoContent, (*groupsAPI).loadMember, (*groupsAPI).removeMember),
+	api.On(
+		"PATCH /groups/{group_id}",
+		groupUpdate,
+		http.StatusOK,
+		(*groupsAPI).loadGroup,
+		(*groupsAPI).update,
+		api.NonEmpty(),
+	),
+	api.On(
+		"DELETE /groups/{group_id}",
+		groupDelete,
+		http.StatusNoContent,
+		(*groupsAPI).loadGroup,
+		(*groupsAPI).delete,
+		api.MissingShown(),
+	),
+	api.ListOf(
+		"GET /groups/{group_id}/users",
+		groupUsers,
+		(*groupsAPI).loadGroup,
+		(*groupsAPI).members,
+		api.EnvelopeOut("users"),
+	),
+	api.On(
+		"GET /groups/{group_id}/users/{user_id}",
+		memberCheck,
+		http.StatusNoContent,
+		(*groupsAPI).loadMember,
+		(*groupsAPI).checkMember,
+	),
+	api.On(
+		"PUT /groups/{group_id}/users/{user_id}",
+		memberAdd,
+		http.StatusNoContent,
+		(*groupsAPI).loadMember,
+		(*groupsAPI).addMember,
+	),
+	api.On(
+		"DELETE /groups/{group_id}/users/{user_id}",
+		memberRemove,
+		http.StatusNoContent,
+		(*groupsAPI).loadMember,
+		(*groupsAPI).removeMember,
+	),
 }}
 
 func (a *groupsAPI) create(ctx context.Context, r *api.Request, in *groupCreateBody) (groupView, error) {
@@ -76,21 +114,34 @@ func (a *groupsAPI) create(ctx context.Context, r *api.Request, in *groupCreateB
 	if domain == "" {
 		domain = ownDomain(r)
 	}
-	g, err := a.Identity.Groups.Create(ctx, keystone.Group{Name: in.Name, DomainID: domain, Description: in.Description.Or(""), Extra: in.Extra})
+	g, err := a.Identity.Groups.Create(
+		ctx,
+		keystone.Group{Name: in.Name, DomainID: domain, Description: in.Description.Or(""), Extra: in.Extra},
+	)
 	return groupViewer(r)(g), err
 }
 
 func (a *groupsAPI) list(ctx context.Context, r *api.Request, q *groupQuery) (api.Page[groupView], error) {
 	where := like(within(r, api.Where(r, q)), r, "name", "domain_id")
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Group, error) { return a.Identity.Groups.List(ctx, la) },
-		func(g keystone.Group) string { return g.ID }, groupViewer(r))
+	return page(
+		q.PageQuery,
+		where,
+		func(la db.ListArgs) ([]keystone.Group, error) { return a.Identity.Groups.List(ctx, la) },
+		func(g keystone.Group) string { return g.ID },
+		groupViewer(r),
+	)
 }
 
 func (a *groupsAPI) show(_ context.Context, r *api.Request, g keystone.Group, _ *api.None) (groupView, error) {
 	return groupViewer(r)(g), nil
 }
 
-func (a *groupsAPI) update(ctx context.Context, r *api.Request, g keystone.Group, in *groupUpdateBody) (groupView, error) {
+func (a *groupsAPI) update(
+	ctx context.Context,
+	r *api.Request,
+	g keystone.Group,
+	in *groupUpdateBody,
+) (groupView, error) {
 	if in.DomainID.Has() && in.DomainID.Value != g.DomainID {
 		return groupView{}, fault.Invalidf("A group cannot be moved to another domain.")
 	}
@@ -107,10 +158,16 @@ func (a *groupsAPI) delete(ctx context.Context, _ *api.Request, g keystone.Group
 	return api.None{}, a.Identity.Groups.Delete(ctx, g.ID)
 }
 
-func (a *groupsAPI) members(ctx context.Context, r *api.Request, g keystone.Group, q *userQuery) (api.Page[userView], error) {
+func (a *groupsAPI) members(
+	ctx context.Context,
+	r *api.Request,
+	g keystone.Group,
+	q *userQuery,
+) (api.Page[userView], error) {
 	us, err := a.Identity.Groups.Members(ctx, g.ID)
 	us = slices.DeleteFunc(us, func(u keystone.User) bool {
-		return outside(r, u.DomainID) || q.DomainID != nil && u.DomainID != *q.DomainID || q.Name != nil && u.Name != *q.Name ||
+		return outside(r, u.DomainID) || q.DomainID != nil && u.DomainID != *q.DomainID ||
+			q.Name != nil && u.Name != *q.Name ||
 			q.Enabled != nil && u.Enabled != api.Lax(*q.Enabled)
 	})
 	return api.Page[userView]{Items: views(us, userViewer(r))}, err

@@ -56,7 +56,8 @@ func (c Compliance) Locked(u keystone.User, s store.Secret, now time.Time) bool 
 
 // Dormant reports whether the user has been inactive for too long.
 func (c Compliance) Dormant(u keystone.User, now time.Time) bool {
-	return c.InactiveAfter > 0 && !u.LastActive.IsZero() && u.Options[ignoresInactivity] != true && now.Sub(u.LastActive) > c.InactiveAfter
+	return c.InactiveAfter > 0 && !u.LastActive.IsZero() && u.Options[ignoresInactivity] != true &&
+		now.Sub(u.LastActive) > c.InactiveAfter
 }
 
 // Expired reports whether the user's password has expired and must be changed.
@@ -101,13 +102,19 @@ func (p *Passwords) fits(password string) error {
 func (u *Users) mayReplace(ctx context.Context, v keystone.User, sec store.Secret, password string) error {
 	rules := u.passwords.rules
 	if v.Options[lockPassword] == true {
-		return fault.Invalidf("You cannot change your password at this time due to password policy disallowing password changes. Please contact your administrator to reset your password.")
+		return fault.Invalidf(
+			"You cannot change your password at this time due to password policy disallowing password changes. Please contact your administrator to reset your password.",
+		)
 	}
 	now := u.now()
 	expired := !v.PasswordExpires.IsZero() && !now.Before(v.PasswordExpires)
-	if free := sec.Created.Add(rules.MinimumAge); rules.MinimumAge > 0 && !sec.Created.IsZero() && now.Before(free) && !expired {
-		return fault.Invalidf("You cannot change your password at this time due to the minimum password age. Once you change your password, it must be used for %d day(s) before it can be changed. Please try again in %d day(s) or contact your administrator to reset your password.",
-			int(rules.MinimumAge.Hours()/24), int(free.Sub(now).Hours()/24)+1)
+	if free := sec.Created.Add(rules.MinimumAge); rules.MinimumAge > 0 && !sec.Created.IsZero() && now.Before(free) &&
+		!expired {
+		return fault.Invalidf(
+			"You cannot change your password at this time due to the minimum password age. Once you change your password, it must be used for %d day(s) before it can be changed. Please try again in %d day(s) or contact your administrator to reset your password.",
+			int(rules.MinimumAge.Hours()/24),
+			int(free.Sub(now).Hours()/24)+1,
+		)
 	}
 	if rules.Unique == 0 {
 		return nil
@@ -118,8 +125,10 @@ func (u *Users) mayReplace(ctx context.Context, v keystone.User, sec store.Secre
 	}
 	for _, hash := range append([]string{sec.Hash}, old[:min(len(old), rules.Unique-1)]...) {
 		if u.passwords.Verify(v.ID, hash, password) {
-			return fault.Invalidf("The new password cannot be identical to a previous password. The total number which includes the new password must be unique is %d.",
-				rules.Unique)
+			return fault.Invalidf(
+				"The new password cannot be identical to a previous password. The total number which includes the new password must be unique is %d.",
+				rules.Unique,
+			)
 		}
 	}
 	return nil
@@ -127,7 +136,14 @@ func (u *Users) mayReplace(ctx context.Context, v keystone.User, sec store.Secre
 
 // setPassword replaces a password, keeps the hash of the old one if the rules need it, and returns when the new one
 // expires.
-func (u *Users) setPassword(ctx context.Context, tx *db.Tx, v keystone.User, sec store.Secret, hash string, own bool) (time.Time, error) {
+func (u *Users) setPassword(
+	ctx context.Context,
+	tx *db.Tx,
+	v keystone.User,
+	sec store.Secret,
+	hash string,
+	own bool,
+) (time.Time, error) {
 	now := u.now()
 	if u.passwords.rules.Unique > 1 && sec.Hash != "" {
 		if err := store.KeepPassword(ctx, tx, ids.Ordered(now), v.ID, sec.Hash, u.passwords.rules.Unique); err != nil {

@@ -27,15 +27,60 @@ const PasswordSection = "security_compliance"
 func domainOptionNames() map[string][]string {
 	return map[string][]string{
 		"identity": {"driver", "list_limit"},
-		"ldap": {"url", "user", "password", "suffix", "query_scope", "page_size", "alias_dereferencing", "debug_level", "chase_referrals", "connection_timeout", "group_ad_nesting",
-			"user_tree_dn", "user_filter", "user_objectclass", "user_id_attribute", "user_name_attribute", "user_mail_attribute",
-			"user_description_attribute", "user_pass_attribute", "user_enabled_attribute", "user_enabled_invert", "user_enabled_mask",
-			"user_enabled_default", "user_attribute_ignore", "user_default_project_id_attribute", "user_enabled_emulation",
-			"user_enabled_emulation_dn", "user_enabled_emulation_use_group_config", "user_additional_attribute_mapping", "group_tree_dn",
-			"group_filter", "group_objectclass", "group_id_attribute", "group_name_attribute", "group_members_are_ids",
-			"group_member_attribute", "group_desc_attribute", "group_attribute_ignore", "group_additional_attribute_mapping",
-			"tls_cacertfile", "tls_cacertdir", "use_tls", "tls_req_cert", "use_pool", "pool_size", "pool_retry_max", "pool_retry_delay",
-			"pool_connection_timeout", "pool_connection_lifetime", "use_auth_pool", "auth_pool_size", "auth_pool_connection_lifetime"},
+		"ldap": {
+			"url",
+			"user",
+			"password",
+			"suffix",
+			"query_scope",
+			"page_size",
+			"alias_dereferencing",
+			"debug_level",
+			"chase_referrals",
+			"connection_timeout",
+			"group_ad_nesting",
+			"user_tree_dn",
+			"user_filter",
+			"user_objectclass",
+			"user_id_attribute",
+			"user_name_attribute",
+			"user_mail_attribute",
+			"user_description_attribute",
+			"user_pass_attribute",
+			"user_enabled_attribute",
+			"user_enabled_invert",
+			"user_enabled_mask",
+			"user_enabled_default",
+			"user_attribute_ignore",
+			"user_default_project_id_attribute",
+			"user_enabled_emulation",
+			"user_enabled_emulation_dn",
+			"user_enabled_emulation_use_group_config",
+			"user_additional_attribute_mapping",
+			"group_tree_dn",
+			"group_filter",
+			"group_objectclass",
+			"group_id_attribute",
+			"group_name_attribute",
+			"group_members_are_ids",
+			"group_member_attribute",
+			"group_desc_attribute",
+			"group_attribute_ignore",
+			"group_additional_attribute_mapping",
+			"tls_cacertfile",
+			"tls_cacertdir",
+			"use_tls",
+			"tls_req_cert",
+			"use_pool",
+			"pool_size",
+			"pool_retry_max",
+			"pool_retry_delay",
+			"pool_connection_timeout",
+			"pool_connection_lifetime",
+			"use_auth_pool",
+			"auth_pool_size",
+			"auth_pool_connection_lifetime",
+		},
 	}
 }
 
@@ -44,17 +89,31 @@ const hiddenOption = "password"
 // defaultOptions returns the defaults; options that are not among them have none.
 func defaultOptions() Options {
 	return Options{"identity": {"driver": json.RawMessage(`"sql"`), "list_limit": json.RawMessage("null")},
-		"ldap": {"url": json.RawMessage(`"ldap://localhost"`), "user": json.RawMessage("null"), "suffix": json.RawMessage(`"cn=example,cn=com"`),
-			"query_scope": json.RawMessage(`"one"`), "page_size": json.RawMessage("0"), "user_tree_dn": json.RawMessage("null"),
-			"use_tls": json.RawMessage("false"), "tls_req_cert": json.RawMessage(`"demand"`), "use_pool": json.RawMessage("true"),
-			"pool_size": json.RawMessage("10")}}
+		"ldap": {
+			"url":          json.RawMessage(`"ldap://localhost"`),
+			"user":         json.RawMessage("null"),
+			"suffix":       json.RawMessage(`"cn=example,cn=com"`),
+			"query_scope":  json.RawMessage(`"one"`),
+			"page_size":    json.RawMessage("0"),
+			"user_tree_dn": json.RawMessage("null"),
+			"use_tls": json.RawMessage(
+				"false",
+			),
+			"tls_req_cert": json.RawMessage(`"demand"`),
+			"use_pool":     json.RawMessage("true"),
+			"pool_size":    json.RawMessage("10"),
+		}}
 }
 
 // checkOption is fault.Forbidden for a section or option that a domain cannot have.
 func checkOption(section, name string) error {
 	names, ok := domainOptionNames()[section]
 	if !ok || name != "" && !slices.Contains(names, name) {
-		return fault.Forbiddenf("Invalid domain specific configuration: option %s in group %s is not supported for domain specific configurations.", name, section)
+		return fault.Forbiddenf(
+			"Invalid domain specific configuration: option %s in group %s is not supported for domain specific configurations.",
+			name,
+			section,
+		)
 	}
 	return nil
 }
@@ -119,7 +178,10 @@ func (d *DomainOptions) Password(name string) (Options, error) {
 		}
 		return b
 	}
-	all := map[string]json.RawMessage{"password_regex": text(d.passwords.rules.Pattern), "password_regex_description": text(d.passwords.rules.Advice)}
+	all := map[string]json.RawMessage{
+		"password_regex":             text(d.passwords.rules.Pattern),
+		"password_regex_description": text(d.passwords.rules.Advice),
+	}
 	if name == "" {
 		return Options{PasswordSection: all}, nil
 	}
@@ -144,7 +206,10 @@ func (d *DomainOptions) Set(ctx context.Context, domain string, changes Options,
 		}
 		for section, options := range changes {
 			if len(options) == 0 {
-				return fault.Forbiddenf("Invalid domain specific configuration: The value of group %s specified in the config should be a dictionary of options.", section)
+				return fault.Forbiddenf(
+					"Invalid domain specific configuration: The value of group %s specified in the config should be a dictionary of options.",
+					section,
+				)
 			}
 			for name, v := range options {
 				if err := checkOption(section, name); err != nil {

@@ -52,7 +52,8 @@ func (b base) write(ctx context.Context, fn func(tx *db.Tx) error) error {
 // duplicate turns a unique violation into Keystone's conflict.
 func duplicate(err error, kind, name string) error {
 	if errors.Is(err, db.ErrDuplicate) {
-		return fault.Conflictf("Conflict occurred attempting to store %s - Duplicate entry found with name %s.", kind, name).Because(err)
+		return fault.Conflictf("Conflict occurred attempting to store %s - Duplicate entry found with name %s.", kind, name).
+			Because(err)
 	}
 	return err
 }

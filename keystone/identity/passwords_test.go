@@ -69,7 +69,9 @@ func TestWhatIsRememberedCannotBeRead(t *testing.T) {
 	}
 	a, b := keys(one), keys(other)
 	if bytes.Equal(a, b) {
-		t.Error("two processes remember the same thing by the same key: whoever reads one's memory can try passwords against the other's")
+		t.Error(
+			"two processes remember the same thing by the same key: whoever reads one's memory can try passwords against the other's",
+		)
 	}
 	if bytes.Contains(a, []byte("password")) {
 		t.Error("the password is readable")

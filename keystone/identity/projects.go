@@ -61,8 +61,11 @@ func (p *Projects) Create(ctx context.Context, v keystone.Project) (keystone.Pro
 			v.DomainID = domain
 		}
 		if v.DomainID != domain {
-			return fault.Invalidf("Cannot create project, since it specifies its domain_id %s, but specifies a parent in a different domain (%s).",
-				v.DomainID, domain)
+			return fault.Invalidf(
+				"Cannot create project, since it specifies its domain_id %s, but specifies a parent in a different domain (%s).",
+				v.DomainID,
+				domain,
+			)
 		}
 		if !parent.Enabled && !parent.IsDomain {
 			return fault.Forbiddenf("Cannot create project in a branch containing a disabled project: %s.", parent.ID)

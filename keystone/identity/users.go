@@ -240,7 +240,9 @@ func validOptions(options map[string]any) error {
 		}
 	}
 	if !isList {
-		return fault.Invalidf("Invalid input for option 'multi_factor_auth_rules': it must be a list of different, non-empty lists of methods.")
+		return fault.Invalidf(
+			"Invalid input for option 'multi_factor_auth_rules': it must be a list of different, non-empty lists of methods.",
+		)
 	}
 	return nil
 }

@@ -15,8 +15,15 @@ import (
 
 // options read the test's people: ids are uids, and so are names.
 func options(s *ldaptest.Server, more map[string]string) ldapidentity.Options {
-	o := map[string]string{"url": s.URL, "user": "cn=reader," + ldaptest.Suffix, "password": "reader secret", "suffix": ldaptest.Suffix,
-		"user_id_attribute": "uid", "user_name_attribute": "uid", "user_enabled_attribute": "employeeType"}
+	o := map[string]string{
+		"url":                    s.URL,
+		"user":                   "cn=reader," + ldaptest.Suffix,
+		"password":               "reader secret",
+		"suffix":                 ldaptest.Suffix,
+		"user_id_attribute":      "uid",
+		"user_name_attribute":    "uid",
+		"user_enabled_attribute": "employeeType",
+	}
 	maps.Copy(o, more)
 	return ldapidentity.Options{"identity": {"driver": "ldap"}, "ldap": o}
 }
@@ -35,7 +42,13 @@ func TestUsersAndGroupsAreRead(t *testing.T) {
 	t.Parallel()
 	s := ldaptest.New(t, ldaptest.People)
 	d := open(t, s, nil)
-	alice := ldapidentity.User{ID: "alice", Name: "alice", Email: "alice@example.org", Description: "a girl", Enabled: true}
+	alice := ldapidentity.User{
+		ID:          "alice",
+		Name:        "alice",
+		Email:       "alice@example.org",
+		Description: "a girl",
+		Enabled:     true,
+	}
 	if got, err := d.User(t.Context(), "alice"); err != nil || got != alice {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -67,7 +80,8 @@ func TestUsersAndGroupsAreRead(t *testing.T) {
 		}
 	}
 	g, err := d.Group(t.Context(), "ops")
-	if d := cmp.Diff(ldapidentity.Group{ID: "ops", Name: "operators", Description: "who operate"}, g); d != "" || err != nil {
+	if d := cmp.Diff(ldapidentity.Group{ID: "ops", Name: "operators", Description: "who operate"}, g); d != "" ||
+		err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, d)
 	}
 	gs, err := d.GroupsOf(t.Context(), "bob")
@@ -143,8 +157,12 @@ func TestWaysToTellWhoIsEnabled(t *testing.T) {
 
 func TestMembersByID(t *testing.T) {
 	t.Parallel()
-	d := open(t, ldaptest.New(t, ldaptest.People), map[string]string{"group_objectclass": "posixGroup", "group_member_attribute": "memberUid",
-		"group_members_are_ids": "true", "group_name_attribute": "cn"})
+	d := open(
+		t,
+		ldaptest.New(t, ldaptest.People),
+		map[string]string{"group_objectclass": "posixGroup", "group_member_attribute": "memberUid",
+			"group_members_are_ids": "true", "group_name_attribute": "cn"},
+	)
 	ms, err := d.Members(t.Context(), "posix")
 	if err != nil || len(ms) != 1 || ms[0].ID != "alice" {
 		t.Errorf("got %+v, %v", ms, err)
@@ -205,7 +223,10 @@ func TestAServerThatIsAwayIsNotAnEmptyOne(t *testing.T) {
 	if _, err := d.User(t.Context(), "alice"); err != nil {
 		t.Errorf("after its return: %v", err)
 	}
-	if _, err := open(t, s, map[string]string{"password": "wrong"}).User(t.Context(), "alice"); !fault.Is(err, fault.Unavailable) {
+	if _, err := open(t, s, map[string]string{"password": "wrong"}).User(t.Context(), "alice"); !fault.Is(
+		err,
+		fault.Unavailable,
+	) {
 		t.Errorf("a wrong password of the reader: %v", err)
 	}
 	if _, err := open(t, s, map[string]string{"url": "ldap://127.0.0.1:1," + s.URL}).User(t.Context(), "alice"); err != nil {
@@ -218,13 +239,21 @@ func TestLongListsNeedPages(t *testing.T) {
 	var many strings.Builder
 	many.WriteString(ldaptest.People)
 	for i := range 700 {
-		fmt.Fprintf(&many, "\ndn: uid=u%d,ou=Users,%s\nobjectClass: inetOrgPerson\nuid: u%d\ncn: u\nsn: u\n", i, ldaptest.Suffix, i)
+		fmt.Fprintf(
+			&many,
+			"\ndn: uid=u%d,ou=Users,%s\nobjectClass: inetOrgPerson\nuid: u%d\ncn: u\nsn: u\n",
+			i,
+			ldaptest.Suffix,
+			i,
+		)
 	}
 	s := ldaptest.New(t, many.String())
-	if us, err := open(t, s, nil).Users(t.Context(), ldapidentity.Filter{}); !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), "page_size") {
+	if us, err := open(t, s, nil).Users(t.Context(), ldapidentity.Filter{}); !fault.Is(err, fault.Unavailable) ||
+		!strings.Contains(fault.Message(err), "page_size") {
 		t.Errorf("a list that the server cut: %d, %v", len(us), err)
 	}
-	if us, err := open(t, s, map[string]string{"page_size": "100"}).Users(t.Context(), ldapidentity.Filter{}); err != nil || len(us) != 704 {
+	if us, err := open(t, s, map[string]string{"page_size": "100"}).Users(t.Context(), ldapidentity.Filter{}); err != nil ||
+		len(us) != 704 {
 		t.Errorf("got %d, %v", len(us), err)
 	}
 }
@@ -243,12 +272,18 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	d, err := Open(ldapidentity.Options{"identity": {"driver": "ldap", "list_limit": "10"}, "ldap": {"url": "ldap://a, ldaps://b", "password": "a$b", "debug_level": "1",
-		"user_enabled_emulation": "False"}})
+	d, err := Open(
+		ldapidentity.Options{
+			"identity": {"driver": "ldap", "list_limit": "10"},
+			"ldap": {"url": "ldap://a, ldaps://b", "password": "a$b", "debug_level": "1",
+				"user_enabled_emulation": "False"},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := d.(*Directory); got.c.Password != "a$b" || len(got.urls) != 2 || got.c.UserTree != "ou=Users,cn=example,cn=com" {
+	if got := d.(*Directory); got.c.Password != "a$b" || len(got.urls) != 2 ||
+		got.c.UserTree != "ou=Users,cn=example,cn=com" {
 		t.Errorf("got %+v", got.c)
 	}
 }

@@ -116,7 +116,11 @@ func (d *Domains) open(o Options) (Source, error) {
 	}
 	driver, ok := d.drivers[name]
 	if !ok {
-		return nil, fault.Invalidf("[identity] driver: %q is neither sql nor one of %s", name, strings.Join(slices.Sorted(maps.Keys(d.drivers)), ", "))
+		return nil, fault.Invalidf(
+			"[identity] driver: %q is neither sql nor one of %s",
+			name,
+			strings.Join(slices.Sorted(maps.Keys(d.drivers)), ", "),
+		)
 	}
 	return driver(o)
 }

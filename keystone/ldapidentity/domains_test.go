@@ -72,7 +72,11 @@ func TestOptionsInTheDatabaseHoldWithinASecond(t *testing.T) {
 	set := func(section, name, value string) {
 		t.Helper()
 		err := d.Tx(t.Context(), func(tx *db.Tx) error {
-			return store.PutDomainOption(t.Context(), tx, store.DomainOption{Domain: "p", Section: section, Name: name, Value: value})
+			return store.PutDomainOption(
+				t.Context(),
+				tx,
+				store.DomainOption{Domain: "p", Section: section, Name: name, Value: value},
+			)
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +104,8 @@ func TestOptionsInTheDatabaseHoldWithinASecond(t *testing.T) {
 	set("ldap", "user_attribute_ignore", `["email","enabled"]`)
 	now = now.Add(reread)
 	first, err := source(t.Context())
-	if err != nil || first.options["ldap"]["page_size"] != "100" || first.options["ldap"]["user_attribute_ignore"] != "email,enabled" {
+	if err != nil || first.options["ldap"]["page_size"] != "100" ||
+		first.options["ldap"]["user_attribute_ignore"] != "email,enabled" {
 		t.Fatalf("got %+v, %v", first, err)
 	}
 	now = now.Add(reread)
@@ -109,7 +114,8 @@ func TestOptionsInTheDatabaseHoldWithinASecond(t *testing.T) {
 	}
 	set("ldap", "url", `"ldap://b"`)
 	now = now.Add(reread)
-	if second, err := source(t.Context()); err != nil || second == first || !first.closed || second.options["ldap"]["url"] != "ldap://b" {
+	if second, err := source(t.Context()); err != nil || second == first || !first.closed ||
+		second.options["ldap"]["url"] != "ldap://b" {
 		t.Errorf("got %+v, %v; the first is closed: %v", second, err, first.closed)
 	}
 }

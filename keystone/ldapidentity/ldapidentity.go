@@ -183,7 +183,14 @@ func (s *Service) user(ctx context.Context, domain string, u User) (keystone.Use
 	if err != nil {
 		return keystone.User{}, err
 	}
-	out := keystone.User{ID: id, Name: u.Name, DomainID: domain, Description: u.Description, DefaultProjectID: u.DefaultProjectID, Enabled: u.Enabled}
+	out := keystone.User{
+		ID:               id,
+		Name:             u.Name,
+		DomainID:         domain,
+		Description:      u.Description,
+		DefaultProjectID: u.DefaultProjectID,
+		Enabled:          u.Enabled,
+	}
 	if u.Email != "" {
 		mail, err := json.Marshal(u.Email)
 		if err != nil {
@@ -275,7 +282,8 @@ func (s *Service) EnsureRow(ctx context.Context, id string) error {
 // shadow keeps the row of somebody who has logged in.
 func (s *Service) shadow(ctx context.Context, u keystone.User) error {
 	have, _, err := store.User(ctx, s.db, u.ID)
-	if err == nil && (have.Name == u.Name || strings.HasPrefix(have.Name, u.Name+"-")) && s.now().Sub(have.LastActive) < 24*time.Hour {
+	if err == nil && (have.Name == u.Name || strings.HasPrefix(have.Name, u.Name+"-")) &&
+		s.now().Sub(have.LastActive) < 24*time.Hour {
 		return nil
 	}
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -303,7 +311,11 @@ func (s *Service) shadow(ctx context.Context, u keystone.User) error {
 }
 
 // Users lists a domain's users by name.
-func (s *Service) Users(ctx context.Context, domain string, filter Filter) (us []keystone.User, theirs bool, err error) {
+func (s *Service) Users(
+	ctx context.Context,
+	domain string,
+	filter Filter,
+) (us []keystone.User, theirs bool, err error) {
 	src, err := s.source(ctx, domain)
 	if err != nil || src == nil {
 		return nil, false, err
@@ -343,7 +355,11 @@ func (s *Service) Group(ctx context.Context, id string) (g keystone.Group, their
 }
 
 // Groups lists a domain's groups by name.
-func (s *Service) Groups(ctx context.Context, domain string, filter Filter) (gs []keystone.Group, theirs bool, err error) {
+func (s *Service) Groups(
+	ctx context.Context,
+	domain string,
+	filter Filter,
+) (gs []keystone.Group, theirs bool, err error) {
 	src, err := s.source(ctx, domain)
 	if err != nil || src == nil {
 		return nil, false, err
