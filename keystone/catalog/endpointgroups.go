@@ -16,8 +16,9 @@ type EndpointGroups struct{ base }
 
 // in reports whether an endpoint has every value of the group's filters.
 func in(g keystone.EndpointGroup, e keystone.Endpoint) bool {
+	have := map[string]string{"service_id": e.ServiceID, "region_id": e.RegionID, "interface": e.Interface}
 	for name, want := range g.Filters {
-		if have := map[string]string{"service_id": e.ServiceID, "region_id": e.RegionID, "interface": e.Interface}[name]; have != want {
+		if have[name] != want {
 			return false
 		}
 	}

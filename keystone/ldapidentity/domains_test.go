@@ -56,7 +56,11 @@ func TestFilesConfigureDomainsByName(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", name, src, err)
 		}
 	}
-	for name, text := range map[string]string{"no driver's options": "[identity]\ndriver = ldap\n", "no driver": "[identity]\ndriver = nis\n", "no option": "[identity]\ndriver\n"} {
+	for name, text := range map[string]string{
+		"no driver's options": "[identity]\ndriver = ldap\n",
+		"no driver":           "[identity]\ndriver = nis\n",
+		"no option":           "[identity]\ndriver\n",
+	} {
 		write("keystone.bad.conf", text)
 		if _, err := FromFiles(dir, drivers(), time.Now); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
@@ -82,7 +86,8 @@ func TestOptionsInTheDatabaseHoldWithinASecond(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := d.Tx(t.Context(), func(tx *db.Tx) error { return store.InsertProject(t.Context(), tx, people) }); err != nil {
+	insert := func(tx *db.Tx) error { return store.InsertProject(t.Context(), tx, people) }
+	if err := d.Tx(t.Context(), insert); err != nil {
 		t.Fatal(err)
 	}
 	ds := FromDatabase(d, drivers(), func() time.Time { return now })
