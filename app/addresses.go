@@ -57,6 +57,27 @@ func ports() []port {
 	return out
 }
 
+// PortOffsets are the places of the APIs and of the bus after [listen] port_base, by name.
+func PortOffsets() map[string]int {
+	out := map[string]int{}
+	for _, p := range ports() {
+		out[p.api] = p.offset
+	}
+	return out
+}
+
+// EndpointSettings are options (section.option=value) that tell a process where the APIs of other processes are. url is
+// called with the name of each API.
+func EndpointSettings(url func(api string) string) []string {
+	var out []string
+	for _, a := range apis() {
+		if a.option != "" {
+			out = append(out, "listen."+a.option+"_endpoint="+url(a.name))
+		}
+	}
+	return out
+}
+
 // own are the endpoint and the port that [listen] sets for an API: empty and negative where it does not.
 func (l *Listen) own(api string) (endpoint string, port int) {
 	if a, ok := apiOf(api); ok && a.options != nil {

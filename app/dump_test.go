@@ -1,4 +1,4 @@
-package app_test
+package app
 
 import (
 	"bytes"
@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"hypernova/app"
 	"hypernova/oslo/conf"
 )
 
@@ -21,9 +20,9 @@ var update = flag.Bool("update", false, "write docs/generated anew")
 func TestGenerated(t *testing.T) {
 	t.Parallel()
 	files := map[string]func(io.Writer) error{
-		"hypernova.conf.sample": func(w io.Writer) error { return conf.Sample(w, new(app.Config)) },
+		"hypernova.conf.sample": func(w io.Writer) error { return conf.Sample(w, new(Config)) },
 	}
-	for _, d := range app.Dumps() {
+	for _, d := range Dumps() {
 		files[d.Name+".txt"] = d.Write
 	}
 	for name, write := range files {

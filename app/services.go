@@ -67,7 +67,8 @@ type apiRow struct {
 	role   string // the role that serves it
 	usual  int    // OpenStack's port
 	offset int    // its place after [listen] port_base; unique among all APIs and the bus
-	// options are the API's own options in [listen]; nil: it has none.
+	// option begins the names of the API's own options in [listen]; options reads them. Empty and nil: it has none.
+	option  string
 	options func(*Listen) (endpoint string, port int)
 	// cors are the headers for scripts of other web sites unless [cors] says otherwise; nil: the API never answers them.
 	cors     *middleware.CORS
@@ -126,6 +127,7 @@ func keystoneRow() serviceRow {
 		roles: []role{{RoleKeystone, "the identity API", "identity API", controlPlane(), buildKeystone}},
 		apis: []apiRow{{
 			name: apiKeystone, title: "identity API", role: RoleKeystone, usual: 5000, offset: 0,
+			option:  "keystone",
 			options: func(l *Listen) (string, int) { return l.Keystone, l.KeystonePort },
 			cors:    keystoneCORS(), health: true,
 		}},
@@ -148,6 +150,7 @@ func placementRow() serviceRow {
 		roles: []role{{RolePlacement, "the placement API", "placement API", controlPlane(), buildPlacement}},
 		apis: []apiRow{{
 			name: apiPlacement, title: "placement API", role: RolePlacement, usual: 8778, offset: 2,
+			option:  "placement",
 			options: func(l *Listen) (string, int) { return l.Placement, l.PlacementPort },
 			cors:    &middleware.CORS{}, corsOnly: true,
 		}},
@@ -171,6 +174,7 @@ func glanceRow() serviceRow {
 		roles: []role{{RoleGlance, "the image API", "image API", controlPlane(), buildGlance}},
 		apis: []apiRow{{
 			name: apiGlance, title: "image API", role: RoleGlance, usual: 9292, offset: 1,
+			option:  "glance",
 			options: func(l *Listen) (string, int) { return l.Glance, l.GlancePort },
 			cors:    glanceCORS(), health: true,
 		}},
@@ -191,10 +195,12 @@ func neutronRow() serviceRow {
 		name: "neutron", kind: "network",
 		roles: []role{
 			{RoleNeutron, "the network API", "network API", controlPlane(), buildNeutron},
-			{RoleNetAgent, "wires the ports of its host, answers DHCP and metadata", "network agent", networkHost(), buildNetAgent},
+			{RoleNetAgent, "wires the ports of its host, answers DHCP and metadata", "network agent", networkHost(),
+				buildNetAgent},
 		},
 		apis: []apiRow{{
 			name: apiNeutron, title: "network API", role: RoleNeutron, usual: 9696, offset: 5,
+			option:  "neutron",
 			options: func(l *Listen) (string, int) { return l.Neutron, l.NeutronPort },
 			cors:    neutronCORS(), health: true,
 		}},
@@ -227,10 +233,12 @@ func novaRow() serviceRow {
 		},
 		apis: []apiRow{{
 			name: apiNova, title: "compute API", role: RoleNovaAPI, usual: 8774, offset: 3,
+			option:  "nova",
 			options: func(l *Listen) (string, int) { return l.Nova, l.NovaPort },
 			cors:    novaCORS(),
 		}, {
 			name: apiMetadata, title: "metadata API", role: RoleNovaAPI, usual: 8775, offset: 4,
+			option:  "metadata",
 			options: func(l *Listen) (string, int) { return l.Metadata, l.MetadataPort },
 		}},
 		tables: tables{

@@ -21,8 +21,10 @@ func (p *program) status() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the APIs and services of a cloud, and whether they are well",
-		Long: "Show the APIs and services of a cloud, and whether they are well. Asks the cloud that OS_AUTH_URL and the like name, else the one that\n" +
-			"\"up\" keeps in the state folder, else the one of the configuration with [bootstrap] admin_password. The exit status is 0 if everything is well, 3 if not.",
+		Long: "Show the APIs and services of a cloud, and whether they are well. Asks the cloud that OS_AUTH_URL and the " +
+			"like name, else the one that\n" +
+			"\"up\" keeps in the state folder, else the one of the configuration with [bootstrap] admin_password. The exit " +
+			"status is 0 if everything is well, 3 if not.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			dir, err := p.folder(dir)
@@ -46,8 +48,9 @@ type target struct {
 
 func (p *program) target(dir string) (target, error) {
 	if url := p.getenv("OS_AUTH_URL"); url != "" {
-		return target{strings.TrimSuffix(strings.TrimRight(url, "/"), "/v3"), rest.Credentials{User: p.getenv("OS_USERNAME"), Password: p.getenv("OS_PASSWORD"),
-			Project: p.getenv("OS_PROJECT_NAME"), Domain: p.getenv("OS_USER_DOMAIN_NAME")}}, nil
+		return target{strings.TrimSuffix(strings.TrimRight(url, "/"), "/v3"), rest.Credentials{User: p.getenv("OS_USERNAME"),
+			Password: p.getenv("OS_PASSWORD"),
+			Project:  p.getenv("OS_PROJECT_NAME"), Domain: p.getenv("OS_USER_DOMAIN_NAME")}}, nil
 	}
 	pid, err := app.Running(dir)
 	if err != nil {
@@ -57,14 +60,16 @@ func (p *program) target(dir string) (target, error) {
 		if t, ok, err := p.configured(); ok || err != nil {
 			return t, err
 		}
-		return target{}, fault.Unavailablef("no cloud runs on %s; start one with \"hypernova up\", or name one with OS_AUTH_URL, OS_USERNAME and so on", dir)
+		return target{}, fault.Unavailablef("no cloud runs on %s; start one with \"hypernova up\", or name one with "+
+			"OS_AUTH_URL, OS_USERNAME and so on", dir)
 	}
 	fmt.Fprintf(p.env.Out, "process %d, state in %s\n", pid, dir)
 	url, passwords, err := app.Known(dir)
 	return target{url, rest.Credentials{User: "admin", Password: passwords.Admin, Project: "admin"}}, err
 }
 
-// folder is the folder that a command looks at: the one that its flag names, or the configuration, or where "up" keeps a cloud.
+// folder is the folder that a command looks at: the one that its flag names, or the configuration, or where "up"
+// keeps a cloud.
 func (p *program) folder(flag string) (string, error) {
 	if flag != "" {
 		return flag, nil
@@ -73,13 +78,15 @@ func (p *program) folder(flag string) (string, error) {
 	return c.Default.StatePath, err
 }
 
-// configured is the cloud of a configuration whose services run as processes of their own, where it has the administrator's password.
+// configured is the cloud of a configuration whose services run as processes of their own, where it has the
+// administrator's password.
 func (p *program) configured() (t target, ok bool, err error) {
 	c, err := p.loadState("")
 	if err != nil || c.Seed.AdminPassword == "" {
 		return target{}, false, err
 	}
-	return target{c.IdentityURL(), rest.Credentials{User: "admin", Password: c.Seed.AdminPassword, Project: "admin"}}, true, nil
+	return target{c.IdentityURL(), rest.Credentials{User: "admin", Password: c.Seed.AdminPassword, Project: "admin"}},
+		true, nil
 }
 
 // well collects what is not.
@@ -105,9 +112,9 @@ func (p *program) runStatus(ctx context.Context, dir string) error {
 	w := &well{}
 	tab := tabwriter.NewWriter(p.env.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(tab, "API\tADDRESS\tHEALTH")
-	for _, kind := range []string{"identity", "image", "placement", "compute", "network"} {
-		health := "no endpoint"
-		base := strings.TrimSuffix(strings.TrimSuffix(c.Endpoints[kind], "/v3"), "/v2.1")
+	for _, s := range app.Services() {
+		kind, health := s.Type, "no endpoint"
+		base := strings.TrimSuffix(c.Endpoints[kind], s.Path)
 		if base != "" {
 			health = probe(ctx, base+"/readyz")
 		}

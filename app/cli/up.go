@@ -30,16 +30,21 @@ func (p *program) up() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start a whole cloud in this process",
-		Long: "Start a whole cloud in this process and keep it running until it is told to end. The first start creates its users, flavors, demo network\n" +
+		Long: "Start a whole cloud in this process and keep it running until it is told to end. The first start creates " +
+			"its users, flavors, demo network\n" +
 			"and guest image; openrc and clouds.yaml for the openstack client are written into the state folder at each start.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.runUp(c.Context(), f) },
 	}
 	c.Flags().StringVar(&f.state, "state", "", "the folder that keeps the cloud (default "+p.stateDir()+")")
-	c.Flags().BoolVar(&f.memory, "memory", false, "keep databases, images, keys and the fake driver's servers in memory; the state folder gets only what clients need")
-	c.Flags().StringVar(&f.virt, "virt", "", "the hypervisor: libvirt runs real servers and needs root; fake runs none, anywhere (default libvirt for root on Linux, else fake)")
-	c.Flags().IntVar(&f.portBase, "port-base", -1, "move all APIs: keystone listens on this port, glance, placement, nova, metadata and neutron on the next ones; 0 takes any that are free")
-	c.Flags().StringVar(&f.adminPassword, "admin-password", "", "the password of admin at the first start (default: a random one, kept in the state folder)")
+	c.Flags().BoolVar(&f.memory, "memory", false, "keep databases, images, keys and the fake driver's servers in "+
+		"memory; the state folder gets only what clients need")
+	c.Flags().StringVar(&f.virt, "virt", "", "the hypervisor: libvirt runs real servers and needs root; fake runs "+
+		"none, anywhere (default libvirt for root on Linux, else fake)")
+	c.Flags().IntVar(&f.portBase, "port-base", -1, "move all APIs: keystone listens on this port, glance, placement, "+
+		"nova, metadata and neutron on the next ones; 0 takes any that are free")
+	c.Flags().StringVar(&f.adminPassword, "admin-password", "", "the password of admin at the first start (default: a "+
+		"random one, kept in the state folder)")
 	return c
 }
 
@@ -100,7 +105,8 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 	defer stop()
 	return proc.Run(ctx, service.Func("ready", func(ctx context.Context, ready func()) error {
 		if f.memory || !state.Seeded() {
-			admin, err := rest.Login(ctx, http.DefaultClient, proc.Endpoint("keystone"), rest.Credentials{User: "admin", Password: passwords.Admin, Project: "admin"})
+			admin, err := rest.Login(ctx, http.DefaultClient, proc.Endpoint("keystone"),
+				rest.Credentials{User: "admin", Password: passwords.Admin, Project: "admin"})
 			if err != nil {
 				return fmt.Errorf("first content: %w", err)
 			}
@@ -145,7 +151,8 @@ func (p *program) upConfig(f upFlags) (app.Config, error) {
 		sets = append(sets, "DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake")
 	}
 	if f.memory {
-		sets = append(sets, "database.connection=sqlite://", "glance_store.default_backend=mem", "fernet_tokens.key_repository=",
+		sets = append(sets, "database.connection=sqlite://", "glance_store.default_backend=mem",
+			"fernet_tokens.key_repository=",
 			"credential.key_repository=", "fake.state_dir=")
 	}
 	if f.portBase >= 0 {
@@ -158,13 +165,9 @@ func (p *program) upConfig(f upFlags) (app.Config, error) {
 }
 
 func (p *program) sayReady(proc *app.Process, dir string, took time.Duration) {
-	fmt.Fprintf(p.env.Out, `hypernova: ready after %.2f s
-  identity  %s/v3
-  compute   %s/v2.1
-  network   %s
-  image     %s
-  placement %s
-Go on with:  . %s && openstack server list
-`, took.Seconds(), proc.Endpoint("keystone"), proc.Endpoint("nova"), proc.Endpoint("neutron"), proc.Endpoint("glance"), proc.Endpoint("placement"),
-		filepath.Join(dir, "openrc"))
+	fmt.Fprintf(p.env.Out, "hypernova: ready after %.2f s\n", took.Seconds())
+	for _, s := range app.Services() {
+		fmt.Fprintf(p.env.Out, "  %-9s %s%s\n", s.Type, proc.Endpoint(s.APIs[0]), s.Path)
+	}
+	fmt.Fprintf(p.env.Out, "Go on with:  . %s && openstack server list\n", filepath.Join(dir, "openrc"))
 }

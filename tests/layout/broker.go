@@ -54,7 +54,7 @@ func (c *Cloud) startBroker() error {
 		return c.shape.rabbit.Run(context.WithoutCancel(c.t.Context())) // it outlives the test: others use it too
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s:%d", brokerAt, c.address, c.base+ports-1))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s:%d", brokerAt, c.address, c.base+busPort()))
 	p, err := c.run(Broker, cmd, "broker is ready")
 	if err != nil {
 		return err
@@ -85,7 +85,8 @@ func (c *Cloud) RestartBroker(meanwhile func()) error {
 	return c.startBroker()
 }
 
-// Rabbit starts a RabbitMQ server for the clouds of a test; it ends with the test. The test is skipped where it is not installed.
+// Rabbit starts a RabbitMQ server for the clouds of a test; it ends with the test. The test is skipped where it is
+// not installed.
 func Rabbit(t testing.TB) *rabbittest.Server {
 	t.Helper()
 	if why := rabbittest.Missing(); why != "" {

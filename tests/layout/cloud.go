@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"hypernova/app"
 	"hypernova/app/audit"
 	"hypernova/cloudtest/scenario"
 	"hypernova/oslo/db/dbtest"
@@ -56,7 +57,9 @@ type Cloud struct {
 // Start starts a cloud and gives it its first content with the program's own commands. It ends with the test.
 func Start(t testing.TB, binary string, shape Shape, o scenario.Options) *Cloud {
 	t.Helper()
-	c := &Cloud{t: t, shape: shape, binary: binary, dir: t.TempDir(), logs: t.ArtifactDir(), specs: shape.specs(o.Computes), parts: map[string]*Part{}, prefix: map[string][]string{}, binaries: map[string]string{}}
+	c := &Cloud{t: t, shape: shape, binary: binary, dir: t.TempDir(), logs: t.ArtifactDir(),
+		specs: shape.specs(o.Computes), parts: map[string]*Part{}, prefix: map[string][]string{},
+		binaries: map[string]string{}}
 	for _, set := range o.Sets {
 		c.sets = append(c.sets, "--set="+set)
 	}
@@ -120,7 +123,7 @@ func (c *Cloud) busURL() string {
 	case "inproc":
 		return "inproc:"
 	case "nats":
-		return fmt.Sprintf("nats://bus:secret@%s:%d", c.address, c.base+6)
+		return fmt.Sprintf("nats://bus:secret@%s:%d", c.address, c.base+busPort())
 	}
 	if c.rabbitURL == "" {
 		c.rabbitURL = c.shape.rabbit.URL()
@@ -162,15 +165,19 @@ func (c *Cloud) url(offset int) string {
 	return "http://" + net.JoinHostPort(c.address, strconv.Itoa(c.base+offset))
 }
 
-// ports is how many ports a cloud listens on.
-const ports = 7
+// busPort is the place of the bus among the ports of a cloud.
+func busPort() int { return app.PortOffsets()["bus"] }
 
-// ownAddress finds an address of this machine, and ports there, that nobody else uses: any of 127.0.0.0/8 where the system has them all.
-// The ports are below those that the system gives to outgoing connections, so that a process that is started again finds its port free.
+// portCount is how many ports a cloud listens on.
+func portCount() int { return 1 + slices.Max(slices.Collect(maps.Values(app.PortOffsets()))) }
+
+// ownAddress finds an address of this machine, and ports there, that nobody else uses: any of 127.0.0.0/8 where the
+// system has them all. The ports are below those that the system gives to outgoing connections, so that a process
+// that is started again finds its port free.
 func ownAddress(t testing.TB) (string, int) {
 	t.Helper()
 	for range 100 {
-		address, base := "127.0.0.1", 10000+rand.IntN(2000)*ports
+		address, base := "127.0.0.1", 10000+rand.IntN(14000/portCount())*portCount()
 		if runtime.GOOS == "linux" {
 			address = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
 		}
@@ -183,7 +190,7 @@ func ownAddress(t testing.TB) (string, int) {
 }
 
 func free(address string, base int) bool {
-	for i := range ports {
+	for i := range portCount() {
 		l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(base+i)))
 		if err != nil {
 			return false
@@ -299,7 +306,8 @@ func (c *Cloud) stop() {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// Audit runs the program's own check of the cloud, once for each host, and answers what is wrong. patience is how late work may be.
+// Audit runs the program's own check of the cloud, once for each host, and answers what is wrong. patience is how
+// late work may be.
 func (c *Cloud) Audit(ctx context.Context, patience time.Duration) ([]string, error) {
 	hosts := []string{}
 	for _, s := range c.specs {
@@ -309,7 +317,8 @@ func (c *Cloud) Audit(ctx context.Context, patience time.Duration) ([]string, er
 	}
 	var out []string
 	for _, h := range hosts {
-		cmd := exec.CommandContext(ctx, c.binary, c.Args("check", "--format=json", "--patience="+patience.String(), "--set=DEFAULT.host="+h)...)
+		cmd := exec.CommandContext(ctx, c.binary, c.Args("check", "--format=json", "--patience="+patience.String(),
+			"--set=DEFAULT.host="+h)...)
 		var text, complaint bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &text, &complaint
 		err := cmd.Run() // it fails where something is wrong

@@ -5,14 +5,16 @@
 //	Split       a process for each role, two conductors among them, on PostgreSQL and a broker that is a process too
 //	Namespaces  like Controller, but each host is in a network namespace of its own and sees nothing but the controller's address
 //
-// Every cloud has a loopback address of its own, so that clouds of parallel tests cannot take each other's ports. Any process may be killed,
-// stopped, continued and started again, the database and the broker included. A test that uses Split calls Main from its TestMain.
+// Every cloud has a loopback address of its own, so that clouds of parallel tests cannot take each other's ports. Any
+// process may be killed, stopped, continued and started again, the database and the broker included. A test that uses
+// Split calls Main from its TestMain.
 package layout
 
 import (
 	"fmt"
 	"slices"
 
+	"hypernova/app"
 	"hypernova/oslo/messaging/rabbit/rabbittest"
 )
 
@@ -71,7 +73,8 @@ func SplitOnRabbit(s *rabbittest.Server) Shape {
 }
 
 func controllerAndHosts(computes int) []spec {
-	out := []spec{{name: controller, group: controller, host: controller, roles: []string{"controller"}, flags: []string{"--set=DEFAULT.embed_bus=true"}}}
+	out := []spec{{name: controller, group: controller, host: controller, roles: []string{"controller"},
+		flags: []string{"--set=DEFAULT.embed_bus=true"}}}
 	for i := range computes {
 		h := hostName(i)
 		out = append(out, spec{name: h, group: h, host: h, roles: []string{"compute"}})
@@ -81,17 +84,27 @@ func controllerAndHosts(computes int) []spec {
 
 func split(computes int) []spec {
 	var out []spec
-	for _, r := range []string{"keystone", "placement-api", "glance-api", "neutron-server", "nova-scheduler", "nova-conductor", "nova-api"} {
+	for _, r := range rolesOf("controller") {
 		out = append(out, spec{name: r, group: controller, host: controller, roles: []string{r}})
 	}
-	out = append(out, spec{name: "nova-conductor-2", group: controller, host: "controller2", roles: []string{"nova-conductor"}})
+	out = append(out, spec{name: "nova-conductor-2", group: controller, host: "controller2",
+		roles: []string{"nova-conductor"}})
 	for i := range computes {
 		h := hostName(i)
-		for _, r := range []string{"neutron-agent", "nova-compute"} {
+		for _, r := range rolesOf("compute") {
 			out = append(out, spec{name: r + "-" + h, group: h, host: h, roles: []string{r}})
 		}
 	}
 	return out
+}
+
+// rolesOf are the roles of a group, which the program has.
+func rolesOf(group string) []string {
+	roles, err := app.Expand([]string{group})
+	if err != nil {
+		panic(err) // only for a name that is no group
+	}
+	return roles
 }
 
 func hostName(i int) string { return fmt.Sprintf("h%d", i+1) }
