@@ -85,11 +85,11 @@ func (c *Client) Available(ctx context.Context, project string) ([]neutron.Netwo
 	}
 	var out []neutron.NetworkInfo
 	for _, n := range own {
-		out = append(out, n.info())
+		out = append(out, neutron.InfoOf(n.value()))
 	}
 	for _, n := range shared {
 		if n.Project != project {
-			out = append(out, n.info())
+			out = append(out, neutron.InfoOf(n.value()))
 		}
 	}
 	return out, nil
@@ -101,30 +101,29 @@ func (c *Client) Network(ctx context.Context, id string) (neutron.NetworkInfo, e
 	if err != nil {
 		return neutron.NetworkInfo{}, err
 	}
-	return n.info(), nil
+	return neutron.InfoOf(n), nil
 }
 
 // asNova is ctx with compute's own rights, for what is its business and for what it looks up on the way.
 func asNova(ctx context.Context) context.Context { return auth.With(ctx, auth.Service("nova")) }
 
-func (c *Client) network(ctx context.Context, id string) (network, error) {
+func (c *Client) network(ctx context.Context, id string) (neutron.Network, error) {
 	doc, err := do[struct{ Network network }](ctx, c, http.MethodGet, "/networks/"+url.PathEscape(id), nil, nil)
-	return doc.Network, err
+	return doc.Network.value(), err
 }
 
-func (c *Client) port(ctx context.Context, id string) (port, error) {
-	doc, err := do[struct{ Port port }](ctx, c, http.MethodGet, "/ports/"+url.PathEscape(id), nil, nil)
-	return doc.Port, err
-}
-
-// seenPort is a port that the caller may see, with what only services may.
-func (c *Client) seenPort(ctx context.Context, id string) (port, error) {
+// seenPort is a port that the caller may see, with the members that only services may see.
+func (c *Client) seenPort(ctx context.Context, id string) (neutron.Port, error) {
+	get := func(ctx context.Context) (neutron.Port, error) {
+		doc, err := do[struct{ Port port }](ctx, c, http.MethodGet, "/ports/"+url.PathEscape(id), nil, nil)
+		return doc.Port.value(), err
+	}
 	if !auth.From(ctx).Own() {
-		if _, err := c.port(ctx, id); err != nil {
-			return port{}, err
+		if _, err := get(ctx); err != nil {
+			return neutron.Port{}, err
 		}
 	}
-	return c.port(asNova(ctx), id)
+	return get(asNova(ctx))
 }
 
 // Port is a port that the caller may see.
@@ -133,11 +132,11 @@ func (c *Client) Port(ctx context.Context, id string) (neutron.PortInfo, error) 
 	if err != nil {
 		return neutron.PortInfo{}, err
 	}
-	places, err := c.places(ctx, []port{p})
+	infos, err := c.infos(ctx, []neutron.Port{p})
 	if err != nil {
 		return neutron.PortInfo{}, err
 	}
-	return places[p.Network].port(p), nil
+	return infos[0], nil
 }
 
 // SecurityGroup finds a project's group by id or name.
@@ -176,47 +175,50 @@ func (c *Client) PortsOf(ctx context.Context, server string) ([]neutron.PortInfo
 		if err != nil {
 			return nil, err
 		}
-		ps = slices.DeleteFunc(ps, func(p port) bool { return !slices.ContainsFunc(seen, func(s port) bool { return s.ID == p.ID }) })
+		ps = slices.DeleteFunc(ps, func(p neutron.Port) bool {
+			return !slices.ContainsFunc(seen, func(s neutron.Port) bool { return s.ID == p.ID })
+		})
 	}
-	return c.infos(ctx, slices.DeleteFunc(ps, claimed))
+	return c.infos(ctx, neutron.ServerPorts(ps))
 }
 
-// claimed reports a port that merely says it is a server's: any user can write a device_id, but only compute makes and binds ports.
-func claimed(p port) bool { return !p.own().Made && p.Host == "" }
-
-func (c *Client) portsOf(ctx context.Context, server string) ([]port, error) {
-	return list[port](ctx, c, "ports", url.Values{"device_id": {server}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
+func (c *Client) portsOf(ctx context.Context, server string) ([]neutron.Port, error) {
+	ps, err := list[port](ctx, c, "ports",
+		url.Values{"device_id": {server}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
+	return values(ps, port.value), err
 }
 
-func (c *Client) infos(ctx context.Context, ps []port) ([]neutron.PortInfo, error) {
-	places, err := c.places(ctx, ps)
-	if err != nil {
-		return nil, err
+// values converts wire types to networking's types.
+func values[W, V any](ws []W, value func(W) V) []V {
+	out := make([]V, len(ws))
+	for i, w := range ws {
+		out[i] = value(w)
 	}
+	return out
+}
+
+// infos reads the networks and subnets of ports, with compute's own rights, and makes compute's form of them all.
+func (c *Client) infos(ctx context.Context, ps []neutron.Port) ([]neutron.PortInfo, error) {
+	ctx = asNova(ctx)
+	networks, subnets := map[string]neutron.Network{}, map[string]neutron.Subnet{}
 	out := make([]neutron.PortInfo, len(ps))
 	for i, p := range ps {
-		out[i] = places[p.Network].port(p)
-	}
-	return out, nil
-}
-
-// places reads the networks and subnets of ports.
-func (c *Client) places(ctx context.Context, ps []port) (map[string]place, error) {
-	ctx = asNova(ctx)
-	out := map[string]place{}
-	for _, p := range ps {
-		if _, ok := out[p.Network]; ok {
-			continue
+		if _, ok := networks[p.Network]; !ok {
+			n, err := c.network(ctx, p.Network)
+			if err != nil {
+				return nil, err
+			}
+			networks[p.Network] = n
+			subs, err := list[subnet](ctx, c, "subnets",
+				url.Values{"network_id": {p.Network}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
+			if err != nil {
+				return nil, err
+			}
+			for _, s := range subs {
+				subnets[s.ID] = s.value()
+			}
 		}
-		n, err := c.network(ctx, p.Network)
-		if err != nil {
-			return nil, err
-		}
-		subs, err := list[subnet](ctx, c, "subnets", url.Values{"network_id": {p.Network}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
-		if err != nil {
-			return nil, err
-		}
-		out[p.Network] = place{network: n, subnets: subs}
+		out[i] = neutron.PortInfoOf(p, networks[p.Network], subnets)
 	}
 	return out, nil
 }
@@ -243,11 +245,11 @@ func listOf[T any](ctx context.Context, c *Client, plural, member string, values
 
 // GroupNames are the names of the security groups that servers' ports have now.
 func (c *Client) GroupNames(ctx context.Context, servers []string) (map[string][]string, error) {
-	ps, err := listOf[port](asNova(ctx), c, "ports", "device_id", servers, url.Values{"sort_key": {"created_at"}})
+	found, err := listOf[port](asNova(ctx), c, "ports", "device_id", servers, url.Values{"sort_key": {"created_at"}})
 	if err != nil {
 		return nil, err
 	}
-	ps = slices.DeleteFunc(ps, claimed)
+	ps := neutron.ServerPorts(values(found, port.value))
 	var ids []string
 	for _, p := range ps {
 		ids = append(ids, p.SecurityGroups...)

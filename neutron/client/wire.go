@@ -7,6 +7,8 @@ import (
 	"hypernova/neutron"
 )
 
+// The wire types have the members of the Networking API that compute uses.
+
 type network struct {
 	ID       string   `json:"id"`
 	Name     string   `json:"name"`
@@ -19,8 +21,9 @@ type network struct {
 	MTU      int      `json:"mtu"`
 }
 
-func (n network) info() neutron.NetworkInfo {
-	return neutron.NetworkInfo{ID: n.ID, Name: n.Name, Project: n.Project, Shared: n.Shared, External: n.External, AdminUp: n.AdminUp, Subnets: n.Subnets, MTU: n.MTU}
+func (n network) value() neutron.Network {
+	return neutron.Network{ID: n.ID, Name: n.Name, Meta: neutron.Meta{Project: n.Project}, Shared: n.Shared,
+		External: n.External, AdminUp: n.AdminUp, PortSecurity: n.PortSec, Subnets: n.Subnets, MTU: n.MTU}
 }
 
 type route struct {
@@ -41,16 +44,16 @@ type subnet struct {
 	Mode    string       `json:"ipv6_address_mode"`
 }
 
-func (s subnet) info() neutron.SubnetInfo {
-	i := neutron.SubnetInfo{ID: s.ID, Name: s.Name, Network: s.Network, CIDR: s.CIDR, DHCP: s.DHCP, DNS: s.DNS, Version: s.Version,
-		AddressMode: s.Mode}
+func (s subnet) value() neutron.Subnet {
+	out := neutron.Subnet{ID: s.ID, Name: s.Name, Network: s.Network, CIDR: s.CIDR, DHCP: s.DHCP, DNS: s.DNS,
+		Version: s.Version, AddrMode: s.Mode}
 	if s.Gateway != nil {
-		i.Gateway = *s.Gateway
+		out.Gateway = *s.Gateway
 	}
 	for _, r := range s.Routes {
-		i.Routes = append(i.Routes, neutron.HostRoute{Destination: r.Destination, NextHop: r.NextHop})
+		out.Routes = append(out.Routes, neutron.HostRoute(r))
 	}
-	return i
+	return out
 }
 
 type fixedIP struct {
@@ -84,60 +87,56 @@ type port struct {
 	Revision       int64                      `json:"revision_number"`
 }
 
-// computeKey is the member of a binding profile that compute keeps its own facts under.
+// value converts a port. Its Profile is the whole binding profile, compute's member included.
+func (p port) value() neutron.Port {
+	profile, _ := json.Marshal(p.Profile) // a map of what was just decoded always encodes
+	o := ownOf(p.Profile)
+	out := neutron.Port{
+		ID: p.ID, Name: p.Name, Network: p.Network, Meta: neutron.Meta{Project: p.Project, Revision: p.Revision},
+		MAC: p.MAC, AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, Host: p.Host,
+		VNICType: p.VNICType, VIFType: p.VIFType, SecurityGroups: p.SecurityGroups, PortSecurity: p.PortSecurity,
+		Profile: string(profile), Made: o.Made, Tag: o.Tag, DNSName: o.DNSName,
+	}
+	for _, a := range p.Pairs {
+		out.AddressPairs = append(out.AddressPairs, neutron.AddressPair{MAC: a.MAC, IP: a.IP})
+	}
+	for _, f := range p.FixedIPs {
+		out.FixedIPs = append(out.FixedIPs, neutron.FixedIP(f))
+	}
+	return out
+}
+
+// computeKey is the member of a binding profile under which compute keeps its own facts of a port.
 const computeKey = "compute"
 
-// own is what compute must find again of a port.
+// own are those facts.
 type own struct {
 	Made    bool   `json:"made,omitempty"`
 	Tag     string `json:"tag,omitempty"`
 	DNSName string `json:"dns_name,omitempty"`
 }
 
-func (p port) own() own {
+func ownOf(profile map[string]json.RawMessage) own {
 	var o own
-	if raw, ok := p.Profile[computeKey]; ok && json.Unmarshal(raw, &o) != nil {
-		return own{} // somebody else wrote there: then the port is not compute's
+	if raw, ok := profile[computeKey]; ok && json.Unmarshal(raw, &o) != nil {
+		return own{} // not of compute's making
 	}
 	return o
 }
 
-// with is the port's profile with compute's facts replaced; none where they are empty.
-func (p port) with(o own) map[string]any {
+// profileOf is a port's binding profile with compute's facts as they are in the port; empty facts are left out.
+func profileOf(p neutron.Port) map[string]any {
 	out := map[string]any{}
-	for k, v := range p.Profile {
-		out[k] = v
-	}
+	_ = json.Unmarshal([]byte(p.Profile), &out) // empty for a new port, else encoded by value
 	delete(out, computeKey)
-	if o != (own{}) {
+	if o := (own{Made: p.Made, Tag: p.Tag, DNSName: p.DNSName}); o != (own{}) {
 		out[computeKey] = o
 	}
 	return out
 }
 
-// place is a network with its subnets.
-type place struct {
-	network
-	subnets []subnet
-}
-
-func (l place) port(p port) neutron.PortInfo {
-	o := p.own()
-	i := neutron.PortInfo{ID: p.ID, Name: p.Name, Project: p.Project, Network: p.Network, NetworkName: l.Name, MAC: p.MAC, MTU: l.MTU, AdminUp: p.AdminUp && l.AdminUp,
-		Status: p.Status, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, Host: p.Host, VNICType: p.VNICType, VIFType: p.VIFType, Device: neutron.Device(p.ID),
-		SecurityGroups: p.SecurityGroups, PortSecurity: p.PortSecurity, Created: o.Made, Tag: o.Tag, DNSName: o.DNSName}
-	for _, a := range p.Pairs {
-		i.AddressPairs = append(i.AddressPairs, neutron.AddressPair{MAC: a.MAC, IP: a.IP})
-	}
-	seen := map[string]bool{}
-	for _, f := range p.FixedIPs {
-		i.FixedIPs = append(i.FixedIPs, neutron.FixedIP{Subnet: f.Subnet, IP: f.IP})
-		for _, s := range l.subnets {
-			if s.ID == f.Subnet && !seen[s.ID] {
-				seen[s.ID] = true
-				i.Subnets = append(i.Subnets, s.info())
-			}
-		}
-	}
-	return i
+// bindingOf are the members by which a port is given to a server on a host.
+func bindingOf(p neutron.Port) map[string]any {
+	return map[string]any{"device_id": p.DeviceID, "device_owner": p.DeviceOwner, "binding:host_id": p.Host,
+		"binding:profile": profileOf(p)}
 }
