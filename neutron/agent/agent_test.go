@@ -312,7 +312,8 @@ func TestTakesSections(t *testing.T) {
 		nets, groups int
 	}{
 		{"the first answer", s.reply, []string{"a"}, false, neutron.Revisions{net: 1}, 1, 0},
-		{"a group", changed(2, "web", neutron.Revisions{net: 1, web: 1}), nil, false, neutron.Revisions{net: 1, web: 1}, 1, 1},
+		{"a group", changed(2, "web", neutron.Revisions{net: 1, web: 1}), nil, false,
+			neutron.Revisions{net: 1, web: 1}, 1, 1},
 		{"a section that is nowhere", changed(3, "web", neutron.Revisions{net: 1, web: 2, "network:x": 1}), nil, true,
 			neutron.Revisions{}, 1, 1},
 		{"the network gone", changed(4, "web", neutron.Revisions{web: 2}), nil, false, neutron.Revisions{web: 2}, 0, 1},
