@@ -12,7 +12,9 @@ import (
 
 	"hypernova/app/audit"
 	"hypernova/neutron"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
+	neutronports "hypernova/neutron/ports"
+	"hypernova/neutron/subnets"
 	"hypernova/nova"
 	"hypernova/nova/jobs"
 	"hypernova/nova/network"
@@ -32,7 +34,7 @@ type checked struct {
 	c      Config
 	p      *Process
 	n      *novaRoom
-	nets   *networks.Service
+	nets   *plugin.Plugin
 	nodes  map[string]string // by host
 	net    string
 	port   string
@@ -61,11 +63,11 @@ func newChecked(t *testing.T, connection string) *checked {
 	w.nets, err = w.p.neutron.verbs(t.Context())
 	w.ok(err)
 	w.ok(w.p.openBus(t.Context()))
-	nets, err := w.nets.CreateNetworks(w.as(), []neutron.Network{{Meta: neutron.Meta{Project: "p"}, Name: "n",
+	nets, err := w.nets.Networks.Create(w.as(), []neutron.Network{{Meta: neutron.Meta{Project: "p"}, Name: "n",
 		AdminUp: true}})
 	w.ok(err)
 	w.net = nets[0].ID
-	_, err = w.nets.CreateSubnets(w.as(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: w.net,
+	_, err = w.nets.Subnets.Create(w.as(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: w.net,
 		Version: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")}})
 	w.ok(err)
 	for _, host := range []string{"h1", "h2", "here"} {
@@ -135,7 +137,7 @@ func (w *checked) release(server string) {
 // allocate gives a server a port, as a build does.
 func (w *checked) allocate(server, host string) string {
 	w.t.Helper()
-	ps, err := w.nets.Allocate(w.as(), neutron.AllocateArgs{Server: server, Project: "p", Host: host,
+	ps, err := w.nets.Compute.Allocate(w.as(), neutron.AllocateArgs{Server: server, Project: "p", Host: host,
 		Specs: []neutron.PortSpec{{Network: w.net}}})
 	w.ok(err)
 	if _, err := w.n.store.Fate(w.t.Context(), w.n.store.DB, server); err == nil {
@@ -303,7 +305,7 @@ func (w *checked) holds(server, host string) {
 // free sees that there is a port of a user that no host and no server has.
 func (w *checked) free() {
 	w.t.Helper()
-	ps, err := w.nets.ListPorts(w.t.Context(), db.ListArgs{Where: []db.Cond{db.EqTo("device_id", ""),
+	ps, err := w.nets.Ports.List(w.t.Context(), db.ListArgs{Where: []db.Cond{db.EqTo("device_id", ""),
 		db.EqTo("device_owner", "")}}, "")
 	if err != nil || len(ps) != 1 || ps[0].Host != "" {
 		w.t.Errorf("ports that are free: %v, %v", ps, err)
@@ -314,16 +316,16 @@ func (w *checked) free() {
 func TestNothingThatAMemberWritesFailsACheck(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, w *checked) {
-		var wanted []networks.NewPort
+		var wanted []neutronports.Wanted
 		for _, device := range []string{"sound", "no-such-server", "11111111-2222-3333-4444-555555555555", ""} {
-			wanted = append(wanted, networks.NewPort{Meta: neutron.Meta{Project: "p"}, Network: w.net, DeviceID: device,
+			wanted = append(wanted, neutronports.Wanted{Meta: neutron.Meta{Project: "p"}, Network: w.net, DeviceID: device,
 				DeviceOwner: "compute:nova"})
 		}
-		_, err := w.nets.CreatePorts(w.as(), wanted)
+		_, err := w.nets.Ports.Create(w.as(), wanted)
 		w.ok(err)
 		for _, device := range []string{"no-such-server", "mine", ""} {
 			for _, owner := range []string{"compute:nova", "", "network:dhcp"} {
-				_, err := w.nets.UpdatePort(w.as(), w.port, networks.PortPatch{DeviceID: opt.Some(device),
+				_, err := w.nets.Ports.Update(w.as(), w.port, neutronports.Patch{DeviceID: opt.Some(device),
 					DeviceOwner: opt.Some(owner)})
 				w.ok(err)
 				if _, got := w.found(); got != "" {

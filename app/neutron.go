@@ -10,7 +10,7 @@ import (
 	neutronclient "hypernova/neutron/client"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/types"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
 	"hypernova/neutron/store"
 	"hypernova/nova"
 	novaapi "hypernova/nova/api"
@@ -32,11 +32,11 @@ func (c *Config) ml2Config() ml2.Config {
 // neutronParts is networking for this process.
 type neutronParts struct {
 	p    *Process
-	made *networks.Service
+	made *plugin.Plugin
 }
 
-// verbs are neutron's packages over its database.
-func (n *neutronParts) verbs(ctx context.Context) (*networks.Service, error) {
+// verbs is neutron's core plugin over its database.
+func (n *neutronParts) verbs(ctx context.Context) (*plugin.Plugin, error) {
 	if n.made != nil {
 		return n.made, nil
 	}
@@ -62,16 +62,20 @@ func (n *neutronParts) verbs(ctx context.Context) (*networks.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.made = networks.New(networks.Deps{Rights: neutronapi.Rights{Policy: rules}, DB: d, Bus: p.bus,
+	n.made = plugin.New(plugin.Config{ML2: c, Quotas: p.c.NeutronQuotas}, plugin.Deps{DB: d, Bus: p.bus,
 		Now: p.databases.clock(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
-		Config: networks.Config{ML2: c, Quotas: p.c.NeutronQuotas}})
+		Rights: neutronapi.Rights{Policy: rules}})
 	return n.made, nil
 }
 
 // api is networking as compute calls it: in this process, or over HTTP.
 func (n *neutronParts) api(ctx context.Context) (neutron.API, error) {
 	if n.p.has(RoleNeutron) {
-		return n.verbs(ctx)
+		made, err := n.verbs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return made.Compute, nil
 	}
 	return neutronclient.New(n.p.Endpoint(apiNeutron), n.p.keystone.login()), nil
 }
@@ -79,7 +83,11 @@ func (n *neutronParts) api(ctx context.Context) (neutron.API, error) {
 // securityGroups are networking's security groups as compute shows them.
 func (n *neutronParts) securityGroups(ctx context.Context) (novaapi.SecurityGroups, error) {
 	if n.p.has(RoleNeutron) {
-		return n.verbs(ctx)
+		made, err := n.verbs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return made.Compute, nil
 	}
 	return neutronclient.New(n.p.Endpoint(apiNeutron), n.p.keystone.login()), nil
 }
@@ -127,7 +135,7 @@ func portFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if err != nil {
 		return err
 	}
-	if f.Ports, err = nets.ListPorts(ctx, db.ListArgs{}, ""); err != nil {
+	if f.Ports, err = nets.Ports.List(ctx, db.ListArgs{}, ""); err != nil {
 		return err
 	}
 	d, err := k.p.databases.open(ctx, "neutron")

@@ -8,7 +8,8 @@ import (
 	"hypernova/app/audit"
 	"hypernova/neutron"
 	"hypernova/neutron/agent/netdev"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
+	neutronports "hypernova/neutron/ports"
 	neutronstore "hypernova/neutron/store"
 	"hypernova/nova"
 	"hypernova/nova/jobs"
@@ -203,7 +204,7 @@ func (r *repairer) allocate(ctx context.Context, of audit.Of) error {
 }
 
 // port reads a port again, with networking's verbs.
-func (r *repairer) port(ctx context.Context, id string) (*networks.Service, neutron.Port, error) {
+func (r *repairer) port(ctx context.Context, id string) (*plugin.Plugin, neutron.Port, error) {
 	nets, err := r.p.neutron.verbs(ctx)
 	if err != nil {
 		return nil, neutron.Port{}, err
@@ -240,9 +241,9 @@ func (r *repairer) free(ctx context.Context, of audit.Of) error {
 		}
 	}
 	if p.Made {
-		return nets.DeletePort(ctx, p.ID, opt.Some(p.Revision))
+		return nets.Ports.Delete(ctx, p.ID, opt.Some(p.Revision))
 	}
-	_, err = nets.UpdatePort(ctx, p.ID, networks.PortPatch{DeviceID: opt.Some(""), DeviceOwner: opt.Some(""),
+	_, err = nets.Ports.Update(ctx, p.ID, neutronports.Patch{DeviceID: opt.Some(""), DeviceOwner: opt.Some(""),
 		Host: opt.Some(""), IfRevision: opt.Some(p.Revision)})
 	return err
 }
@@ -263,7 +264,7 @@ func (r *repairer) bind(ctx context.Context, of audit.Of) error {
 	if err != nil {
 		return err
 	}
-	p, err = nets.UpdatePort(ctx, p.ID, networks.PortPatch{Host: opt.Some(of.Host), IfRevision: opt.Some(p.Revision)})
+	p, err = nets.Ports.Update(ctx, p.ID, neutronports.Patch{Host: opt.Some(of.Host), IfRevision: opt.Some(p.Revision)})
 	if err == nil && p.VIFType == neutron.VIFFailed {
 		err = fault.Unavailablef("no mechanism carries port %s on host %s; see the log of neutron-server", p.ID, of.Host)
 	}
@@ -321,7 +322,7 @@ func (r *repairer) tap(ctx context.Context, of audit.Of) (err error) {
 	if err != nil {
 		return err
 	}
-	ports, err := nets.ListPorts(ctx, db.ListArgs{}, "")
+	ports, err := nets.Ports.List(ctx, db.ListArgs{}, "")
 	if err != nil {
 		return err
 	}

@@ -140,3 +140,6 @@ type Agent struct {
 	Pulse                         string // URL at which its process answers beside the message bus
 	Note                          string // what was found there while its heartbeats did not arrive
 }
+
+// AliveAt reports whether the agent sent a heartbeat within the last down.
+func (a Agent) AliveAt(now time.Time, down time.Duration) bool { return now.Sub(a.Heartbeat) <= down }

@@ -8,7 +8,7 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/neutron/hosts"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
 	"hypernova/neutron/rpcapi"
 	"hypernova/neutron/store"
 	"hypernova/oslo/clock"
@@ -24,18 +24,18 @@ const Binary = "neutron-server"
 
 // Agents are the verbs of agent records and the handlers of the agents' topic.
 type Agents struct {
-	db       *db.DB
-	networks *networks.Service
-	down     time.Duration
-	now      clock.Now
+	db     *db.DB
+	plugin *plugin.Plugin
+	down   time.Duration
+	now    clock.Now
 }
 
 // New makes them; an agent that has been silent for longer than down is not alive.
-func New(d *db.DB, n *networks.Service, down time.Duration, now clock.Now) *Agents {
+func New(d *db.DB, p *plugin.Plugin, down time.Duration, now clock.Now) *Agents {
 	if now == nil {
 		now = clock.Real
 	}
-	return &Agents{db: d, networks: n, down: down, now: now}
+	return &Agents{db: d, plugin: p, down: down, now: now}
 }
 
 // Manager is the role that serves the agents' topic on a host. It needs no service group: any number of them may
@@ -67,7 +67,7 @@ func (a *Agents) AskSilent(ctx context.Context) error {
 func (a *Agents) register(s *messaging.Server) {
 	rpcapi.HostState.Handle(s, a.state)
 	rpcapi.PortsWired.Handle(s, func(ctx context.Context, r rpcapi.PortsWiredArgs) (messaging.None, error) {
-		return messaging.None{}, a.networks.Wired(ctx, r.Host, r.Up, r.Down, r.Reasons)
+		return messaging.None{}, a.plugin.Ports.Wired(ctx, r.Host, r.Up, r.Down, r.Reasons)
 	})
 	rpcapi.AgentReport.Handle(s, func(ctx context.Context, r rpcapi.AgentReportArgs) (messaging.None, error) {
 		return messaging.None{}, a.Report(ctx, r)
@@ -77,12 +77,12 @@ func (a *Agents) register(s *messaging.Server) {
 // state answers a pull with the sections that the agent does not have. An agent that knows no sections gets them all.
 func (a *Agents) state(ctx context.Context, r rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) {
 	if r.Known != 0 {
-		revision, err := a.networks.Hosts.Revision(ctx, r.Host)
+		revision, err := a.plugin.Hosts.Revision(ctx, r.Host)
 		if err != nil || revision == r.Known {
 			return rpcapi.HostStateReply{Unchanged: err == nil}, err
 		}
 	}
-	s, all, err := a.networks.ChangedState(ctx, r.Host, r.Have)
+	s, all, err := a.plugin.DHCP.ChangedState(ctx, r.Host, r.Have)
 	if r.Have == nil {
 		all = nil
 	}
@@ -120,7 +120,7 @@ func (a *Agents) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
 		for _, n := range ns {
 			c.Network(n.ID)
 		}
-		return a.networks.Hosts.Apply(ctx, tx, &c)
+		return a.plugin.Hosts.Apply(ctx, tx, &c)
 	})
 }
 
@@ -143,7 +143,7 @@ func (a *Agents) List(ctx context.Context, l db.ListArgs, alive opt.Of[bool]) ([
 }
 
 func (a *Agents) seen(g neutron.Agent) neutron.Agent {
-	g.Alive = networks.Alive(g, a.now(), a.down)
+	g.Alive = g.AliveAt(a.now(), a.down)
 	return g
 }
 

@@ -12,10 +12,11 @@ import (
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/mech/bridge"
 	"hypernova/neutron/ml2/types"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
 	"hypernova/neutron/quota"
 	"hypernova/neutron/rpcapi"
 	"hypernova/neutron/store"
+	"hypernova/neutron/subnets"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
@@ -29,7 +30,7 @@ import (
 type site struct {
 	bus    *messaging.Bus
 	db     *db.DB
-	n      *networks.Service
+	n      *plugin.Plugin
 	agents *agents.Agents
 	now    time.Time
 }
@@ -46,14 +47,14 @@ func newSite(t *testing.T) *site {
 		}
 	})
 	d := dbtest.Memory(t, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
-	c := networks.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
+	c := plugin.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
 	ts, err := types.New(c.ML2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &site{bus: bus, db: d, now: clock.Real()}
 	now := func() time.Time { return s.now }
-	s.n = networks.New(networks.Deps{DB: d, Bus: bus, Now: now, Types: ts, Mechanisms: []ml2.Mechanism{bridge.Mechanism{}}, Config: c})
+	s.n = plugin.New(c, plugin.Deps{DB: d, Bus: bus, Now: now, Types: ts, Mechanisms: []ml2.Mechanism{bridge.Mechanism{}}})
 	s.agents = agents.New(d, s.n, c.ML2.AgentDownTime, now)
 	m := s.agents.Manager("controller")
 	srv := messaging.NewServer(bus, m.Topic, m.Host)
@@ -88,11 +89,11 @@ func (s *site) report(t *testing.T, name, tunnel string) {
 
 func (s *site) network(t *testing.T) string {
 	t.Helper()
-	ns, err := s.n.CreateNetworks(t.Context(), []neutron.Network{{AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+	ns, err := s.n.Networks.Create(t.Context(), []neutron.Network{{AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.n.CreateSubnets(t.Context(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4}}); err != nil {
+	if _, err := s.n.Subnets.Create(t.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4}}); err != nil {
 		t.Fatal(err)
 	}
 	return ns[0].ID
@@ -100,7 +101,7 @@ func (s *site) network(t *testing.T) string {
 
 func (s *site) guest(t *testing.T, network, host string) neutron.PortInfo {
 	t.Helper()
-	ps, err := s.n.Allocate(t.Context(), neutron.AllocateArgs{Server: "on-" + host, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: network}}})
+	ps, err := s.n.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: "on-" + host, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: network}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,7 @@ func TestAHostHearsPullsAndReports(t *testing.T) {
 	if _, err := rpcapi.PortsWired.Do(t.Context(), s.bus, "", rpcapi.PortsWiredArgs{Host: "h1", Up: []string{p.ID}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.n.ShowPort(t.Context(), p.ID); err != nil || got.Status != neutron.StatusActive {
+	if got, err := s.n.Ports.Show(t.Context(), p.ID); err != nil || got.Status != neutron.StatusActive {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	// The other host comes back with another tunnel address.
@@ -190,7 +191,7 @@ func TestASilentAgentIsNotAlive(t *testing.T) {
 		t.Error("an agent that is silent is alive")
 	}
 	n := s.network(t)
-	_, err := s.n.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h1", Specs: []neutron.PortSpec{{Network: n}}})
+	_, err := s.n.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h1", Specs: []neutron.PortSpec{{Network: n}}})
 	if err == nil {
 		t.Error("a port was bound to a host whose agent is down")
 	}

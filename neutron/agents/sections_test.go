@@ -70,7 +70,7 @@ func (s *site) addRule(ctx context.Context, group, remote, protocol string) (str
 }
 
 func (s *site) server(ctx context.Context, id, host, network string, groups ...string) error {
-	_, err := s.n.Allocate(ctx, neutron.AllocateArgs{Server: id, Project: "p", Host: host,
+	_, err := s.n.Compute.Allocate(ctx, neutron.AllocateArgs{Server: id, Project: "p", Host: host,
 		Specs: []neutron.PortSpec{{Network: network}}, SecurityGroups: groups})
 	return err
 }
@@ -104,8 +104,8 @@ func TestAnAgentGetsOnlyWhatDiffers(t *testing.T) {
 			[]neutron.Section{net(busy), group(db)}},
 		{"a port on a network of other hosts", func() error { return s.server(ctx, "d", "h2", s.network(t), db) }, nil},
 		{"a rule", func() error { return s.n.Groups.DeleteRule(ctx, rule, noRevision) }, []neutron.Section{group(db)}},
-		{"a port that goes", func() error { return s.n.Deallocate(ctx, "c") }, []neutron.Section{net(busy)}},
-		{"the last port of a network here", func() error { return s.n.Deallocate(ctx, "b") }, nil},
+		{"a port that goes", func() error { return s.n.Compute.Deallocate(ctx, "c") }, []neutron.Section{net(busy)}},
+		{"the last port of a network here", func() error { return s.n.Compute.Deallocate(ctx, "b") }, nil},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
@@ -135,7 +135,7 @@ func TestAGroupThatComesBackIsSent(t *testing.T) {
 	for i, do := range []func() error{
 		func() error { return s.server(ctx, "a", "h1", network, web) },
 		func() error {
-			if err := s.n.Deallocate(ctx, "a"); err != nil {
+			if err := s.n.Compute.Deallocate(ctx, "a"); err != nil {
 				return err
 			}
 			if _, err := s.addRule(ctx, web, other, "tcp"); err != nil {
@@ -202,7 +202,7 @@ func TestSectionsMakeTheWholeState(t *testing.T) {
 			"delete": func(*rapid.T) {
 				if len(servers) > 0 {
 					id := pick(slices.Sorted(maps.Keys(servers)))
-					must(s.n.Deallocate(ctx, id))
+					must(s.n.Compute.Deallocate(ctx, id))
 					delete(servers, id)
 				}
 			},

@@ -11,7 +11,7 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/neutron/agents"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
@@ -20,7 +20,7 @@ import (
 
 // API are the handlers.
 type API struct {
-	n      *networks.Service
+	n      *plugin.Plugin
 	agents *agents.Agents
 }
 
@@ -31,7 +31,7 @@ const base = "/v2.0"
 const unbounded = 1 << 30
 
 // Handler makes the handler of networking; of c it needs Validator, Policy (of Rules), and as it likes Endpoint, AuthURI, MaxLimit, Log, Metrics.
-func Handler(c api.Config, n *networks.Service, a *agents.Agents) http.Handler {
+func Handler(c api.Config, n *plugin.Plugin, a *agents.Agents) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.FieldSelection = "neutron", base, dialect{}, api.LinksBoth, true
 	c.Askers = true
 	c.Root, c.FormatSuffix = root(c.Endpoint), true

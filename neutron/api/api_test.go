@@ -17,7 +17,7 @@ import (
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/mech/fake"
 	"hypernova/neutron/ml2/types"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
 	"hypernova/neutron/quota"
 	"hypernova/neutron/rpcapi"
 	"hypernova/neutron/store"
@@ -43,7 +43,7 @@ func callers() map[string]*auth.Caller {
 
 type server struct {
 	*httptest.Server
-	n      *networks.Service
+	n      *plugin.Plugin
 	agents *agents.Agents
 }
 
@@ -54,12 +54,12 @@ func newServer(t *testing.T) *server {
 
 func serverOn(t *testing.T, d *db.DB) *server {
 	t.Helper()
-	c := networks.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
+	c := plugin.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
 	ts, err := types.New(c.ML2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := networks.New(networks.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{}}, Config: c})
+	n := plugin.New(c, plugin.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{}}})
 	e, err := policy.New(api.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)

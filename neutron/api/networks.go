@@ -89,7 +89,7 @@ func networkTarget(n neutron.Network) policy.Target {
 func networkResource() api.Resource[*API] {
 	tags := tagged[network]{path: "/networks/{network_id}/tags", rules: networkTags, load: (*API).network, tags: func(n network) []string { return n.Tags },
 		write: func(a *API, ctx context.Context, n network, tags neutron.TagChange) ([]string, error) {
-			u, err := a.n.UpdateNetwork(ctx, n.ID, networks.NetworkPatch{Tags: tags})
+			u, err := a.n.Networks.Update(ctx, n.ID, networks.Patch{Tags: tags})
 			return u.Tags, err
 		}}
 	return api.Resource[*API]{Name: "network", Plural: "networks", Ops: append(api.Ops[*API]{
@@ -108,7 +108,7 @@ func (a *API) network(ctx context.Context, r *api.Request) (network, error) {
 }
 
 func (a *API) seenNetwork(ctx context.Context, r *api.Request, id string) (neutron.Network, error) {
-	n, err := a.n.ShowNetwork(ctx, id)
+	n, err := a.n.Networks.Show(ctx, id)
 	if err == nil && !r.Allowed(getNetwork, networkTarget(n)) {
 		err = neutron.Missing("Network", id)
 	}
@@ -148,7 +148,7 @@ func (a *API) createNetworks(ctx context.Context, r *api.Request, ins []*network
 		}
 		wanted[i] = n
 	}
-	made, err := a.n.CreateNetworks(ctx, wanted)
+	made, err := a.n.Networks.Create(ctx, wanted)
 	return views(made, viewNetwork), err
 }
 
@@ -179,7 +179,7 @@ func (a *API) listNetworks(ctx context.Context, r *api.Request, q *listQuery) (a
 	if !all(r) {
 		args.Scope = []db.Cond{db.InList("audience", []string{r.Caller.ProjectID, "*"})}
 	}
-	ns, err := a.n.ListNetworks(ctx, args.ListArgs)
+	ns, err := a.n.Networks.List(ctx, args.ListArgs)
 	ns = seen(r, ns, getNetwork, args.guarded, networkTarget)
 	return page(q, ns, func(n neutron.Network) string { return n.ID }, viewNetwork), unplaced(err, "Network", q.Marker)
 }
@@ -201,7 +201,7 @@ func (a *API) updateNetwork(ctx context.Context, r *api.Request, n network, in *
 	if err != nil {
 		return networkView{}, err
 	}
-	u, err := a.n.UpdateNetwork(ctx, n.ID, networks.NetworkPatch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, PortSecurity: in.PortSecurity,
+	u, err := a.n.Networks.Update(ctx, n.ID, networks.Patch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, PortSecurity: in.PortSecurity,
 		Shared: in.Shared, External: in.External, Default: in.Default, MTU: in.MTU, IfRevision: match})
 	return viewNetwork(u), failed(err)
 }
@@ -211,5 +211,5 @@ func (a *API) deleteNetwork(ctx context.Context, r *api.Request, n network, _ *a
 	if err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, failed(a.n.DeleteNetwork(ctx, n.ID, match))
+	return api.None{}, failed(a.n.Networks.Delete(ctx, n.ID, match))
 }

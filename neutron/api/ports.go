@@ -9,8 +9,9 @@ import (
 	"strings"
 
 	"hypernova/neutron"
+	"hypernova/neutron/addresses"
 	"hypernova/neutron/ipam"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/ports"
 	"hypernova/oslo/api"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
@@ -136,7 +137,7 @@ func portTarget(project, network string, shared bool) policy.Target {
 func portResource() api.Resource[*API] {
 	tags := tagged[port]{path: "/ports/{port_id}/tags", rules: portTags, load: (*API).port, tags: func(p port) []string { return p.Tags },
 		write: func(a *API, ctx context.Context, p port, tags neutron.TagChange) ([]string, error) {
-			u, err := a.n.UpdatePort(ctx, p.ID, networks.PortPatch{Tags: tags})
+			u, err := a.n.Ports.Update(ctx, p.ID, ports.Patch{Tags: tags})
 			return u.Tags, err
 		}}
 	return api.Resource[*API]{Name: "port", Plural: "ports", Ops: append(api.Ops[*API]{
@@ -150,7 +151,7 @@ func portResource() api.Resource[*API] {
 
 // port loads the port of the path for a caller who may see it.
 func (a *API) port(ctx context.Context, r *api.Request) (port, error) {
-	p, err := a.n.ShowPort(ctx, r.Param("port_id"))
+	p, err := a.n.Ports.Show(ctx, r.Param("port_id"))
 	if err == nil && !r.Allowed(getPort, port{p}.PolicyTarget()) {
 		err = neutron.Missing("Port", r.Param("port_id"))
 	}
@@ -158,7 +159,7 @@ func (a *API) port(ctx context.Context, r *api.Request) (port, error) {
 }
 
 func (a *API) createPorts(ctx context.Context, r *api.Request, ins []*portBody) ([]portView, error) {
-	wanted := make([]networks.NewPort, len(ins))
+	wanted := make([]ports.Wanted, len(ins))
 	for i, in := range ins {
 		n, err := a.seenNetwork(ctx, r, in.Network)
 		if err != nil {
@@ -192,15 +193,15 @@ func (a *API) createPorts(ctx context.Context, r *api.Request, ins []*portBody) 
 		if err != nil {
 			return nil, err
 		}
-		wanted[i] = networks.NewPort{Meta: neutron.Meta{Project: project, Description: in.Description.Or(""), Tags: in.Tags.Or(nil)}, Name: in.Name.Or(""), Network: in.Network,
+		wanted[i] = ports.Wanted{Meta: neutron.Meta{Project: project, Description: in.Description.Or(""), Tags: in.Tags.Or(nil)}, Name: in.Name.Or(""), Network: in.Network,
 			MAC: in.MAC.Or(""), FixedIPs: ips, AdminDown: !in.AdminUp.Or(true), DeviceID: in.DeviceID.Or(""), DeviceOwner: in.DeviceOwner.Or(""),
 			PortSecurity: in.PortSecurity, SecurityGroups: in.groups(), AddressPairs: pairs, Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: profile.Or(""),
 			Made: own.Made, Tag: own.Tag, DNSName: own.DNSName}
 	}
 	if r.Service != nil && r.HTTP.Header.Get(auth.JudgeHeader) != "" {
-		return nil, a.n.Possible(ctx, wanted)
+		return nil, a.n.Ports.Possible(ctx, wanted)
 	}
-	made, err := a.n.CreatePorts(ctx, wanted)
+	made, err := a.n.Ports.Create(ctx, wanted)
 	r.AsService()
 	return views(made, viewPort), err
 }
@@ -236,25 +237,25 @@ func (in *portChange) bindingGuards(create bool) []attribute {
 	return []attribute{{in.Host.Set, updatePortHost}, {profile, updatePortProfile}}
 }
 
-func (in *portChange) addresses() (opt.Of[[]networks.WantedIP], error) {
+func (in *portChange) addresses() (opt.Of[[]addresses.Wanted], error) {
 	if !in.FixedIPs.Has() {
-		return opt.Of[[]networks.WantedIP]{}, nil
+		return opt.Of[[]addresses.Wanted]{}, nil
 	}
-	out := make([]networks.WantedIP, len(in.FixedIPs.Value))
+	out := make([]addresses.Wanted, len(in.FixedIPs.Value))
 	for i, f := range in.FixedIPs.Value {
 		out[i].Subnet = f.Subnet.Or("")
 		if f.IP.Has() {
 			ip, err := ipOf("fixed_ips", f.IP.Value)
 			if err != nil {
-				return opt.Of[[]networks.WantedIP]{}, err
+				return opt.Of[[]addresses.Wanted]{}, err
 			}
-			if slices.ContainsFunc(out[:i], func(w networks.WantedIP) bool { return w.IP == ip }) {
-				return opt.Of[[]networks.WantedIP]{}, invalid("fixed_ips", "Duplicate IP address '%s'", ip)
+			if slices.ContainsFunc(out[:i], func(w addresses.Wanted) bool { return w.IP == ip }) {
+				return opt.Of[[]addresses.Wanted]{}, invalid("fixed_ips", "Duplicate IP address '%s'", ip)
 			}
 			out[i].IP = ip
 		}
 		if out[i].Subnet == "" && !out[i].IP.IsValid() {
-			return opt.Of[[]networks.WantedIP]{}, neutron.BadInput("IP allocation requires subnet_id or ip_address")
+			return opt.Of[[]addresses.Wanted]{}, neutron.BadInput("IP allocation requires subnet_id or ip_address")
 		}
 	}
 	return opt.Some(out), nil
@@ -326,7 +327,7 @@ func (a *API) listPorts(ctx context.Context, r *api.Request, q *listQuery) (api.
 	args, err := q.args(r, listing{known: portFilters(), hidden: hidden, special: func(name string, values []string) ([]db.Cond, bool, error) {
 		switch name {
 		case "fixed_ips":
-			cs, err := a.n.FixedIPFilter(ctx, values)
+			cs, err := a.n.Ports.FixedIPFilter(ctx, values)
 			return cs, true, err
 		case "security_groups", "security_group_id":
 			return []db.Cond{anyHolds("security_groups", values)}, true, nil
@@ -340,7 +341,7 @@ func (a *API) listPorts(ctx context.Context, r *api.Request, q *listQuery) (api.
 	if all(r) {
 		viewer = ""
 	}
-	ps, err := a.n.ListPorts(ctx, args.ListArgs, viewer)
+	ps, err := a.n.Ports.List(ctx, args.ListArgs, viewer)
 	ps = seen(r, ps, getPort, args.guarded, func(p neutron.Port) policy.Target { return port{p}.PolicyTarget() })
 	return page(q, ps, func(p neutron.Port) string { return p.ID }, viewPort), unplaced(err, "Port", q.Marker)
 }
@@ -354,7 +355,7 @@ func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portCh
 	if err != nil {
 		return portView{}, err
 	}
-	n, err := a.n.ShowNetwork(ctx, p.Network)
+	n, err := a.n.Networks.Show(ctx, p.Network)
 	if err != nil {
 		return portView{}, err
 	}
@@ -365,7 +366,7 @@ func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portCh
 	if err != nil {
 		return portView{}, err
 	}
-	patch := networks.PortPatch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, MAC: in.MAC, DeviceID: in.DeviceID, DeviceOwner: in.DeviceOwner,
+	patch := ports.Patch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, MAC: in.MAC, DeviceID: in.DeviceID, DeviceOwner: in.DeviceOwner,
 		PortSecurity: in.PortSecurity, SecurityGroups: in.groups(), Host: in.Host, VNICType: in.VNICType, Profile: profile, IfRevision: match}
 	if profile.Set {
 		patch.Made, patch.Tag, patch.DNSName = opt.Some(own.Made), opt.Some(own.Tag), opt.Some(own.DNSName)
@@ -380,7 +381,7 @@ func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portCh
 		}
 		patch.AddressPairs = opt.Some(pairs)
 	}
-	u, err := a.n.UpdatePort(ctx, p.ID, patch)
+	u, err := a.n.Ports.Update(ctx, p.ID, patch)
 	return viewPort(u), failed(err)
 }
 
@@ -389,5 +390,5 @@ func (a *API) deletePort(ctx context.Context, r *api.Request, p port, _ *api.Non
 	if err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, failed(a.n.DeletePort(ctx, p.ID, match))
+	return api.None{}, failed(a.n.Ports.Delete(ctx, p.ID, match))
 }

@@ -2,7 +2,7 @@ package api
 
 import (
 	"hypernova/neutron"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/ports"
 	"hypernova/oslo/api"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/policy"
@@ -11,7 +11,7 @@ import (
 // Rights are networking's rules for verbs of the same process that act for a user.
 type Rights struct{ Policy *policy.Enforcer }
 
-var _ networks.Rights = Rights{}
+var _ ports.Rights = Rights{}
 
 func (g Rights) allows(rule *policy.Rule, c *auth.Caller, t policy.Target) bool {
 	return api.Decides(g.Policy, rule, c, t) == nil
@@ -33,7 +33,7 @@ func (g Rights) SeesGroup(c *auth.Caller, s neutron.SecurityGroup) bool {
 }
 
 // CreatePort is the rules of POST /ports for what compute asks of a port in a user's name.
-func (g Rights) CreatePort(c *auth.Caller, n neutron.Network, p networks.NewPort) error {
+func (g Rights) CreatePort(c *auth.Caller, n neutron.Network, p ports.Wanted) error {
 	target := portTarget(p.Project, n.Project, n.Shared)
 	ip, sub := false, false
 	for _, w := range p.FixedIPs.Or(nil) {

@@ -9,7 +9,7 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/neutron/ipam"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/subnets"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -102,7 +102,7 @@ func (s subnet) PolicyTarget() policy.Target {
 func subnetResource() api.Resource[*API] {
 	tags := tagged[subnet]{path: "/subnets/{subnet_id}/tags", rules: subnetTags, load: (*API).subnet, tags: func(s subnet) []string { return s.Tags },
 		write: func(a *API, ctx context.Context, s subnet, tags neutron.TagChange) ([]string, error) {
-			u, err := a.n.UpdateSubnet(ctx, s.ID, networks.SubnetPatch{Tags: tags})
+			u, err := a.n.Subnets.Update(ctx, s.ID, subnets.Patch{Tags: tags})
 			return u.Tags, err
 		}}
 	return api.Resource[*API]{Name: "subnet", Plural: "subnets", Ops: append(api.Ops[*API]{
@@ -116,7 +116,7 @@ func subnetResource() api.Resource[*API] {
 
 // subnet loads the subnet of the path for a caller who may see it.
 func (a *API) subnet(ctx context.Context, r *api.Request) (subnet, error) {
-	s, err := a.n.ShowSubnet(ctx, r.Param("subnet_id"))
+	s, err := a.n.Subnets.Show(ctx, r.Param("subnet_id"))
 	if err == nil && !r.Allowed(getSubnet, subnet{s}.PolicyTarget()) {
 		err = neutron.Missing("Subnet", r.Param("subnet_id"))
 	}
@@ -124,7 +124,7 @@ func (a *API) subnet(ctx context.Context, r *api.Request) (subnet, error) {
 }
 
 func (a *API) createSubnets(ctx context.Context, r *api.Request, ins []*subnetBody) ([]subnetView, error) {
-	wanted := make([]networks.NewSubnet, len(ins))
+	wanted := make([]subnets.Wanted, len(ins))
 	for i, in := range ins {
 		n, err := a.seenNetwork(ctx, r, in.Network)
 		if err != nil {
@@ -142,13 +142,13 @@ func (a *API) createSubnets(ctx context.Context, r *api.Request, ins []*subnetBo
 			return nil, err
 		}
 	}
-	made, err := a.n.CreateSubnets(ctx, wanted)
+	made, err := a.n.Subnets.Create(ctx, wanted)
 	return views(made, viewSubnet), err
 }
 
 // wish is what a create asks for.
-func (in *subnetBody) wish(project string) (networks.NewSubnet, error) {
-	w := networks.NewSubnet{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""), Network: in.Network, Version: in.Version,
+func (in *subnetBody) wish(project string) (subnets.Wanted, error) {
+	w := subnets.Wanted{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""), Network: in.Network, Version: in.Version,
 		NoDHCP: !in.DHCP.Or(true), RAMode: in.RAMode.Or(""), AddrMode: in.AddrMode.Or("")}
 	if in.Version != 4 && in.Version != 6 {
 		return w, invalid("ip_version", "%d is not in [4, 6]", in.Version)
@@ -179,8 +179,8 @@ func (in *subnetBody) wish(project string) (networks.NewSubnet, error) {
 }
 
 // patch is what a change says, read and checked as far as it can be without the subnet.
-func (in *subnetChange) patch() (networks.SubnetPatch, error) {
-	p := networks.SubnetPatch{Name: in.Name, Description: in.Description, Gateway: in.Gateway, DHCP: in.DHCP}
+func (in *subnetChange) patch() (subnets.Patch, error) {
+	p := subnets.Patch{Name: in.Name, Description: in.Description, Gateway: in.Gateway, DHCP: in.DHCP}
 	if in.Gateway.Has() {
 		if _, err := ipOf("gateway_ip", in.Gateway.Value); err != nil {
 			return p, err
@@ -281,7 +281,7 @@ func (a *API) listSubnets(ctx context.Context, r *api.Request, q *listQuery) (ap
 		mine := r.Caller.ProjectID
 		args.Scope = []db.Cond{db.Any(db.EqTo("project_id", mine), db.EqTo("network_project", mine), db.EqTo("network_shared", true))}
 	}
-	ss, err := a.n.ListSubnets(ctx, args.ListArgs)
+	ss, err := a.n.Subnets.List(ctx, args.ListArgs)
 	ss = seen(r, ss, getSubnet, args.guarded, func(s neutron.Subnet) policy.Target { return subnet{s}.PolicyTarget() })
 	return page(q, ss, func(s neutron.Subnet) string { return s.ID }, viewSubnet), unplaced(err, "Subnet", q.Marker)
 }
@@ -300,7 +300,7 @@ func (a *API) updateSubnet(ctx context.Context, r *api.Request, s subnet, in *su
 		return subnetView{}, err
 	}
 	p.IfRevision = match
-	u, err := a.n.UpdateSubnet(ctx, s.ID, p)
+	u, err := a.n.Subnets.Update(ctx, s.ID, p)
 	return viewSubnet(u), failed(err)
 }
 
@@ -309,5 +309,5 @@ func (a *API) deleteSubnet(ctx context.Context, r *api.Request, s subnet, _ *api
 	if err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, failed(a.n.DeleteSubnet(ctx, s.ID, match))
+	return api.None{}, failed(a.n.Subnets.Delete(ctx, s.ID, match))
 }

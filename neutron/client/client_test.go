@@ -17,9 +17,11 @@ import (
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/mech/fake"
 	"hypernova/neutron/ml2/types"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
+	"hypernova/neutron/ports"
 	"hypernova/neutron/quota"
 	"hypernova/neutron/store"
+	"hypernova/neutron/subnets"
 	kit "hypernova/oslo/api"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/clock"
@@ -34,14 +36,14 @@ import (
 // positions are the same networking, in this process and over HTTP.
 type positions struct {
 	db    *db.DB
-	local *networks.Service
+	local *plugin.Plugin
 	http  *client.Client
 }
 
 func newPositions(t *testing.T) positions {
 	t.Helper()
 	d := dbtest.Memory(t, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
-	c := networks.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
+	c := plugin.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
 	ts, err := types.New(c.ML2)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +52,7 @@ func newPositions(t *testing.T) positions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := networks.New(networks.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Config: c, Rights: api.Rights{Policy: e}})
+	n := plugin.New(c, plugin.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Rights: api.Rights{Policy: e}})
 	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) { return auth.Service("nova"), nil })},
 		n, agents.New(d, n, c.ML2.AgentDownTime, clock.Real))
 	s := httptest.NewServer(h)
@@ -60,11 +62,11 @@ func newPositions(t *testing.T) positions {
 
 func (p positions) network(t *testing.T) string {
 	t.Helper()
-	ns, err := p.local.CreateNetworks(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+	ns, err := p.local.Networks.Create(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = p.local.CreateSubnets(t.Context(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4,
+	_, err = p.local.Subnets.Create(t.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4,
 		DNS: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Routes: []neutron.HostRoute{{Destination: netip.MustParsePrefix("10.9.0.0/16"), NextHop: netip.MustParseAddr("10.0.0.9")}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +86,7 @@ func TestBothPositionsAnswerTheSame(t *testing.T) {
 	p := newPositions(t)
 	ctx := t.Context()
 	n := p.network(t)
-	taken, err := p.local.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n, Name: "mine", AddressPairs: []neutron.AddressPair{{IP: "10.0.0.99"}}}})
+	taken, err := p.local.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n, Name: "mine", AddressPairs: []neutron.AddressPair{{IP: "10.0.0.99"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +99,7 @@ func TestBothPositionsAnswerTheSame(t *testing.T) {
 	if made[2].FixedIPs[0].IP != netip.MustParseAddr("10.0.0.50") || made[1].ID != taken[0].ID || !made[0].Created || made[1].Created {
 		t.Errorf("got %+v", made)
 	}
-	again, err := p.local.Allocate(ctx, args)
+	again, err := p.local.Compute.Allocate(ctx, args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +118,7 @@ func TestBothPositionsAnswerTheSame(t *testing.T) {
 		"GroupNames":    func(a neutron.API) (any, error) { return a.GroupNames(ctx, []string{"s", "nobody"}) },
 		"SecurityGroup": func(a neutron.API) (any, error) { return a.SecurityGroup(ctx, "p", "default") },
 	} {
-		local, err := ask(p.local)
+		local, err := ask(p.local.Compute)
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -144,13 +146,13 @@ func TestBothPositionsAnswerTheSame(t *testing.T) {
 			return err
 		},
 	} {
-		for position, a := range map[string]neutron.API{"local": p.local, "http": p.http} {
+		for position, a := range map[string]neutron.API{"local": p.local.Compute, "http": p.http} {
 			if f := fault.Of(ask(a)); f == nil || f.Code != what {
 				t.Errorf("%s: got %v, want %s", position, f, what)
 			}
 		}
 	}
-	if left, err := p.local.PortsOf(ctx, "other"); err != nil || len(left) != 0 {
+	if left, err := p.local.Compute.PortsOf(ctx, "other"); err != nil || len(left) != 0 {
 		t.Errorf("failed calls left %v, %v", left, err)
 	}
 }
@@ -163,13 +165,13 @@ func TestOnePositionUndoesWhatTheOtherDid(t *testing.T) {
 			p := newPositions(t)
 			ctx := t.Context()
 			n := p.network(t)
-			taken, err := p.local.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n, Profile: `{"card":"x"}`}})
+			taken, err := p.local.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n, Profile: `{"card":"x"}`}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			var maker, undoer neutron.API = p.http, p.local
+			var maker, undoer neutron.API = p.http, p.local.Compute
 			if name == "made here" {
-				maker, undoer = p.local, p.http
+				maker, undoer = p.local.Compute, p.http
 			}
 			if _, err := maker.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n, Tag: "t"}, {Port: taken[0].ID, Tag: "u"}}}); err != nil {
 				t.Fatal(err)
@@ -192,7 +194,7 @@ func TestAFailedAllocatePutsTakenPortsBack(t *testing.T) {
 	p := newPositions(t)
 	ctx := t.Context()
 	n := p.network(t)
-	taken, err := p.local.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n}})
+	taken, err := p.local.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,10 +205,10 @@ func TestAFailedAllocatePutsTakenPortsBack(t *testing.T) {
 	if !fault.Is(err, fault.OverQuota) {
 		t.Errorf("got %v, want a quota's refusal", err)
 	}
-	if port, err := p.local.ShowPort(ctx, taken[0].ID); err != nil || port.DeviceID != "" || port.Host != "" {
+	if port, err := p.local.Ports.Show(ctx, taken[0].ID); err != nil || port.DeviceID != "" || port.Host != "" {
 		t.Errorf("got %+v, %v", port, err)
 	}
-	if err := p.local.DeleteNetwork(ctx, n, opt.Of[int64]{}); fault.KindOf(err) != fault.Conflict {
+	if err := p.local.Networks.Delete(ctx, n, opt.Of[int64]{}); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("got %v", err)
 	}
 }
@@ -215,7 +217,7 @@ func TestSecurityGroupsAreTheSameInBothPositions(t *testing.T) {
 	t.Parallel()
 	p := newPositions(t)
 	ctx := t.Context()
-	id, err := p.local.SecurityGroup(ctx, "p", "default")
+	id, err := p.local.Compute.SecurityGroup(ctx, "p", "default")
 	if err != nil {
 		t.Fatal(err)
 	}

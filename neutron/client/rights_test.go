@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"hypernova/neutron"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/addresses"
+	"hypernova/neutron/ports"
+	"hypernova/neutron/subnets"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
@@ -17,11 +19,11 @@ func (p positions) made(t *testing.T, third string, change func(*neutron.Network
 	t.Helper()
 	n := neutron.Network{Name: "n" + third, AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: "p"}}
 	change(&n)
-	ns, err := p.local.CreateNetworks(t.Context(), []neutron.Network{n})
+	ns, err := p.local.Networks.Create(t.Context(), []neutron.Network{n})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.local.CreateSubnets(t.Context(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"},
+	if _, err := p.local.Subnets.Create(t.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"},
 		Network: ns[0].ID,
 		CIDR:    netip.MustParsePrefix("10.0." + third + ".0/24"), Version: 4}}); err != nil {
 		t.Fatal(err)
@@ -37,7 +39,7 @@ func TestWishesAreJudgedByTheRightsOfWhoAsks(t *testing.T) {
 	shared := p.made(t, "1", func(n *neutron.Network) { n.Shared = true })
 	external := p.made(t, "2", func(n *neutron.Network) { n.External = true })
 	private := p.made(t, "3", func(*neutron.Network) {})
-	ports, err := p.local.CreatePorts(t.Context(), []networks.NewPort{
+	ports, err := p.local.Ports.Create(t.Context(), []ports.Wanted{
 		{Meta: neutron.Meta{Project: "p"}, Network: private},
 		{Meta: neutron.Meta{Project: "p"}, Network: private, DeviceID: "other-server",
 			FixedIPs: wantedIP("10.0.3.77")}})
@@ -80,7 +82,7 @@ func TestWishesAreJudgedByTheRightsOfWhoAsks(t *testing.T) {
 		{"admin", "an external network", neutron.PortSpec{Network: external}, "", ""},
 		{"admin", "another project's network", neutron.PortSpec{Network: private}, "", ""},
 	} {
-		for position, a := range map[string]neutron.API{"local": p.local, "http": p.http} {
+		for position, a := range map[string]neutron.API{"local": p.local.Compute, "http": p.http} {
 			ctx := who[c.who]
 			args := neutron.AllocateArgs{Server: "s", Project: auth.From(ctx).ProjectID, Host: "h",
 				Specs: []neutron.PortSpec{c.spec}}
@@ -110,18 +112,18 @@ func TestWhatIsShownIsJudgedByTheRightsOfWhoAsks(t *testing.T) {
 	t.Parallel()
 	p := newPositions(t)
 	n := p.made(t, "1", func(*neutron.Network) {})
-	if _, err := p.local.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+	if _, err := p.local.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
 		Specs: []neutron.PortSpec{{Network: n}}}); err != nil {
 		t.Fatal(err)
 	}
-	group, err := p.local.SecurityGroup(t.Context(), "p", "default")
+	group, err := p.local.Compute.SecurityGroup(t.Context(), "p", "default")
 	if err != nil {
 		t.Fatal(err)
 	}
 	type shows interface {
 		Show(ctx context.Context, id string) (neutron.SecurityGroup, error)
 	}
-	for position, a := range map[string]neutron.API{"local": p.local, "http": p.http} {
+	for position, a := range map[string]neutron.API{"local": p.local.Compute, "http": p.http} {
 		for project, want := range map[string]int{"p": 1, "q": 0} {
 			ctx := auth.With(t.Context(), &auth.Caller{UserID: "u", ProjectID: project, Roles: []string{"reader"}})
 			ps, err := a.PortsOf(ctx, "s")
@@ -148,6 +150,6 @@ func code(err error) string {
 	return f.Kind.String()
 }
 
-func wantedIP(ip string) opt.Of[[]networks.WantedIP] {
-	return opt.Some([]networks.WantedIP{{IP: netip.MustParseAddr(ip)}})
+func wantedIP(ip string) opt.Of[[]addresses.Wanted] {
+	return opt.Some([]addresses.Wanted{{IP: netip.MustParseAddr(ip)}})
 }

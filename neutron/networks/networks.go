@@ -1,132 +1,184 @@
-// Package networks is the verbs on networks, subnets and ports. Each verb is one transaction that also moves on the
-// revisions of the hosts concerned; hints to agents and to compute go out after its commit. Who may do what is decided
-// before these are called.
+// Package networks implements the operations on networks. Callers check the policy first; see neutron/api.
 package networks
 
 import (
 	"context"
-	"errors"
-	"log/slog"
+	"slices"
 
 	"hypernova/neutron"
-	"hypernova/neutron/hosts"
+	"hypernova/neutron/change"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/quota"
-	"hypernova/neutron/secgroups"
-	"hypernova/nova"
-	"hypernova/oslo/clock"
+	"hypernova/neutron/store"
 	"hypernova/oslo/db"
-	"hypernova/oslo/lock"
-	"hypernova/oslo/messaging"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/ids"
+	"hypernova/oslo/opt"
 )
 
-// Config is what operators decide.
-type Config struct {
-	ML2    ml2.Config
-	Quotas quota.Config
-}
-
-// Deps is what the verbs stand on. Bus and Events may be nil: then nobody is told, and finds out by asking.
-type Deps struct {
-	DB         *db.DB
-	Bus        *messaging.Bus
-	Now        clock.Now
-	Log        *slog.Logger
-	Events     nova.Events
-	Types      []ml2.Type
-	Mechanisms []ml2.Mechanism // in the order they are asked
-	Rights     Rights          // nil: users' wishes that come by the contract of compute are refused
-	Config     Config
-}
-
-// Service are the verbs. It is the neutron.API of this process.
-type Service struct {
-	db     *db.DB
-	now    clock.Now
-	log    *slog.Logger
-	events nova.Events
+// Networks are the operations.
+type Networks struct {
+	change *change.Writer
+	quotas *quota.Quotas
 	types  map[string]ml2.Type
-	mechs  []ml2.Mechanism
-	config Config
-	rights Rights
-	turns  *lock.Keyed[string] // of projects; nil where the database takes one writer at a time anyway
-
-	Quotas *quota.Quotas
-	Groups *secgroups.Groups
-	Hosts  *hosts.Hosts
+	tenant []string // types of networks that users make, in order of preference
+	// Changed are called after a network was written or deleted.
+	Changed change.Hooks[neutron.Network]
 }
 
-var _ neutron.API = (*Service)(nil)
-
-// New makes the verbs over a migrated database.
-func New(d Deps) *Service {
-	if d.Now == nil {
-		d.Now = clock.Real
+// New makes them. tenant are the names of the types that networks without a wanted type get, in order of preference.
+func New(w *change.Writer, q *quota.Quotas, types []ml2.Type, tenant []string) *Networks {
+	n := &Networks{change: w, quotas: q, types: map[string]ml2.Type{}, tenant: tenant}
+	for _, t := range types {
+		n.types[t.Name()] = t
 	}
-	if d.Log == nil {
-		d.Log = slog.New(slog.DiscardHandler)
-	}
-	s := &Service{db: d.DB, now: d.Now, log: d.Log, events: d.Events, types: map[string]ml2.Type{}, mechs: d.Mechanisms, config: d.Config, rights: d.Rights}
-	if s.rights == nil {
-		s.rights = nobody{}
-	}
-	for _, t := range d.Types {
-		s.types[t.Name()] = t
-	}
-	if d.DB.Dialect().Name() != "sqlite" {
-		s.turns = &lock.Keyed[string]{}
-	}
-	s.Quotas = quota.New(d.DB, d.Config.Quotas)
-	s.Hosts = hosts.New(d.DB, d.Bus, d.Log)
-	s.Groups = secgroups.New(d.DB, s.Quotas, s.Hosts, d.Now)
-	return s
+	return n
 }
 
-// work is one transaction under way: what it changed, and what compute is to be told of it.
-type work struct {
-	*db.Tx
-	changes hosts.Changes
-	events  []nova.ExternalEvent
-}
-
-// changeIn is change for work that adds to a project. Such transactions count the same rows, so of several at once a database with many
-// writers lets one through and makes the others try again: within a process they queue instead.
-func (s *Service) changeIn(ctx context.Context, project string, fn func(*work) error) error {
-	if s.turns == nil {
-		return s.change(ctx, fn)
+// Create makes networks, all or none. A network without a type gets the first tenant type that has a free segment. An MTU
+// of zero means the largest MTU of the type.
+func (n *Networks) Create(ctx context.Context, wanted []neutron.Network) ([]neutron.Network, error) {
+	if len(wanted) == 0 {
+		return nil, nil
 	}
-	return s.turns.Do(ctx, project, func() error { return s.change(ctx, fn) })
-}
-
-// change runs fn in a write transaction, once more where somebody made the same thing at the same time: the second run finds it.
-// Afterwards the hosts concerned and compute are told.
-func (s *Service) change(ctx context.Context, fn func(*work) error) error {
-	var w *work
-	run := func(tx *db.Tx) error {
-		w = &work{Tx: tx}
-		if err := fn(w); err != nil {
+	var out []neutron.Network
+	err := n.change.DoIn(ctx, wanted[0].Project, func(tx *change.Tx) error {
+		out = nil
+		err := quota.TakeFor(ctx, tx, n.quotas, quota.Network, wanted, func(w neutron.Network) string { return w.Project })
+		if err != nil {
 			return err
 		}
-		return s.Hosts.Apply(ctx, tx, &w.changes)
-	}
-	err := s.db.Tx(ctx, run)
-	if errors.Is(err, db.ErrDuplicate) {
-		err = s.db.Tx(ctx, run)
-	}
+		for _, made := range wanted {
+			made.ID, made.Status, made.Subnets = ids.UUID(), neutron.StatusActive, nil
+			made.Meta = tx.Stamp(made.Meta, 1)
+			seg, err := n.segment(ctx, tx, ml2.Segment{Type: made.Type, Physical: made.Physical, ID: made.Segment}, made.ID)
+			if err != nil {
+				return err
+			}
+			made.Type, made.Physical, made.Segment = seg.Type, seg.Physical, seg.ID
+			if made.MTU, err = n.mtu(made.MTU, made.Type); err != nil {
+				return err
+			}
+			if err := store.InsertNetwork(ctx, tx, made); err != nil {
+				return err
+			}
+			if err := n.Changed.Run(ctx, tx, nil, &made); err != nil {
+				return err
+			}
+			out = append(out, made)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Show reads a network; fault NetworkNotFound.
+func (n *Networks) Show(ctx context.Context, id string) (neutron.Network, error) {
+	return store.Network(ctx, n.change.DB, id)
+}
+
+// List lists networks.
+func (n *Networks) List(ctx context.Context, a db.ListArgs) ([]neutron.Network, error) {
+	return store.Networks(ctx, n.change.DB, a)
+}
+
+// Patch is a change of a network. Attributes that are not set stay.
+type Patch struct {
+	Name, Description         opt.Of[string]
+	AdminUp, PortSecurity     opt.Of[bool]
+	Shared, External, Default opt.Of[bool]
+	MTU                       opt.Of[int]
+	Tags                      neutron.TagChange
+	IfRevision                opt.Of[int64]
+}
+
+// Update changes a network. Faults: NetworkNotFound, RevisionNumberConstraintFailed, InvalidSharedSetting, InvalidInput.
+func (n *Networks) Update(ctx context.Context, id string, p Patch) (neutron.Network, error) {
+	var out neutron.Network
+	err := n.change.Do(ctx, func(tx *change.Tx) error {
+		was, err := store.Network(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := neutron.CheckRevision(p.IfRevision, was.Revision); err != nil {
+			return err
+		}
+		if was.Shared && p.Shared.Has() && !p.Shared.Value {
+			if err := onlyOwner(ctx, tx, was); err != nil {
+				return err
+			}
+		}
+		is := was
+		if p.MTU.Has() {
+			if is.MTU, err = n.mtu(p.MTU.Value, is.Type); err != nil {
+				return err
+			}
+		}
+		if is.Tags, err = p.Tags.Of(is.Tags); err != nil {
+			return err
+		}
+		is.Name, is.Description = p.Name.Or(is.Name), p.Description.Or(is.Description)
+		is.AdminUp, is.PortSecurity = p.AdminUp.Or(is.AdminUp), p.PortSecurity.Or(is.PortSecurity)
+		is.Shared, is.External, is.Default = p.Shared.Or(is.Shared), p.External.Or(is.External), p.Default.Or(is.Default)
+		tx.Network(id)
+		if out, err = store.UpdateNetwork(ctx, tx, is, tx.Now()); err != nil {
+			return err
+		}
+		return n.Changed.Run(ctx, tx, &was, &out)
+	})
+	return out, err
+}
+
+// onlyOwner returns an error for a network on which other projects have ports: it cannot stop being shared.
+func onlyOwner(ctx context.Context, on db.Querier, n neutron.Network) error {
+	ports, err := store.PortsOfNetwork(ctx, on, n.ID)
 	if err != nil {
 		return err
 	}
-	s.tell(ctx, w.events)
+	foreign := func(p neutron.Port) bool { return p.Project != n.Project && p.DeviceOwner != neutron.OwnerDHCP }
+	if slices.ContainsFunc(ports, foreign) {
+		return fault.Conflictf("Unable to reconfigure sharing settings for network %s. Multiple tenants are using it.", n.ID).
+			Coded("InvalidSharedSetting")
+	}
 	return nil
 }
 
-// tell gives compute its hints. They may be lost; compute asks as well.
-func (s *Service) tell(ctx context.Context, es []nova.ExternalEvent) {
-	if s.events == nil || len(es) == 0 {
-		return
-	}
-	// The change is made, whatever becomes of the request that asked for it.
-	if err := s.events.ExternalEvents(context.WithoutCancel(ctx), es); err != nil {
-		s.log.WarnContext(ctx, "no hint to compute", "events", len(es), "err", err)
-	}
+// Delete deletes a network with its subnets and DHCP ports. Faults: NetworkNotFound, RevisionNumberConstraintFailed, and
+// NetworkInUse if it has other ports.
+func (n *Networks) Delete(ctx context.Context, id string, ifRevision opt.Of[int64]) error {
+	return n.change.Do(ctx, func(tx *change.Tx) error {
+		was, err := store.Network(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := neutron.CheckRevision(ifRevision, was.Revision); err != nil {
+			return err
+		}
+		others, err := store.OtherPorts(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if others > 0 {
+			return neutron.NetworkInUse(id)
+		}
+		ports, err := store.DHCPPorts(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, p := range ports {
+			tx.Port(p)
+			if err := store.DeletePort(ctx, tx, p.ID); err != nil {
+				return err
+			}
+		}
+		for _, sub := range was.Subnets {
+			if err := store.DeleteSubnet(ctx, tx, sub); err != nil {
+				return err
+			}
+		}
+		if err := store.DeleteNetwork(ctx, tx, id); err != nil {
+			return err
+		}
+		return n.Changed.Run(ctx, tx, &was, nil)
+	})
 }

@@ -159,14 +159,29 @@ func (q *Quotas) Free(ctx context.Context, on db.Querier, project, resource stri
 	return int(max(0, limit-used)), err
 }
 
+// TakeFor is Take for one resource and a list of new ones, of which project returns the owner. It is a function so that
+// each package passes its own type.
+func TakeFor[T any](ctx context.Context, on db.Querier, q *Quotas, resource string, wanted []T, project func(T) string) error {
+	want := map[string]int{}
+	for _, w := range wanted {
+		want[project(w)]++
+	}
+	for p, n := range want {
+		if err := q.Take(ctx, on, p, map[string]int{resource: n}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Take makes sure, inside the transaction that adds them, that the project may have n more of each resource: fault OverQuota.
-func (q *Quotas) Take(ctx context.Context, tx *db.Tx, project string, want map[string]int) error {
+func (q *Quotas) Take(ctx context.Context, on db.Querier, project string, want map[string]int) error {
 	var over []string
 	for _, r := range Resources() {
 		if want[r] == 0 {
 			continue
 		}
-		free, err := q.Free(ctx, tx, project, r)
+		free, err := q.Free(ctx, on, project, r)
 		if err != nil {
 			return err
 		}

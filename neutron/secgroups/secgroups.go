@@ -4,15 +4,13 @@ package secgroups
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
 	"hypernova/neutron"
-	"hypernova/neutron/hosts"
+	"hypernova/neutron/change"
 	"hypernova/neutron/quota"
 	"hypernova/neutron/store"
-	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
@@ -21,36 +19,25 @@ import (
 
 // Groups are the verbs.
 type Groups struct {
-	db    *db.DB
-	quota *quota.Quotas
-	hosts *hosts.Hosts
-	now   clock.Now
+	change *change.Writer
+	quota  *quota.Quotas
 }
 
 // New makes them.
-func New(d *db.DB, q *quota.Quotas, h *hosts.Hosts, now clock.Now) *Groups {
-	return &Groups{db: d, quota: q, hosts: h, now: now}
+func New(w *change.Writer, q *quota.Quotas) *Groups {
+	return &Groups{change: w, quota: q}
 }
 
 // defaultName is the name of the groups that make themselves.
 const defaultName = "default"
 
-// tx runs fn in a write transaction, once more where somebody else made the same thing at the same time: the second run finds it.
-func (g *Groups) tx(ctx context.Context, fn func(*db.Tx) error) error {
-	err := g.db.Tx(ctx, fn)
-	if errors.Is(err, db.ErrDuplicate) {
-		err = g.db.Tx(ctx, fn)
-	}
-	return err
-}
-
 // EnsureDefault is the id of a project's default group, which is made if it is not there.
 func (g *Groups) EnsureDefault(ctx context.Context, project string) (string, error) {
-	if id, err := store.DefaultGroup(ctx, g.db, project); err != nil || id != "" {
+	if id, err := store.DefaultGroup(ctx, g.change.DB, project); err != nil || id != "" {
 		return id, err
 	}
 	var id string
-	err := g.tx(ctx, func(tx *db.Tx) error {
+	err := g.change.Do(ctx, func(tx *change.Tx) error {
 		var err error
 		id, err = g.Default(ctx, tx, project)
 		return err
@@ -59,7 +46,7 @@ func (g *Groups) EnsureDefault(ctx context.Context, project string) (string, err
 }
 
 // Default is EnsureDefault within a transaction.
-func (g *Groups) Default(ctx context.Context, tx *db.Tx, project string) (string, error) {
+func (g *Groups) Default(ctx context.Context, tx *change.Tx, project string) (string, error) {
 	id, err := store.DefaultGroup(ctx, tx, project)
 	if err != nil || id != "" {
 		return id, err
@@ -79,8 +66,8 @@ func (g *Groups) Default(ctx context.Context, tx *db.Tx, project string) (string
 	return id, err
 }
 
-func (g *Groups) insert(ctx context.Context, tx *db.Tx, group neutron.SecurityGroup, rules []neutron.SecurityGroupRule) (neutron.SecurityGroup, error) {
-	now := g.now()
+func (g *Groups) insert(ctx context.Context, tx *change.Tx, group neutron.SecurityGroup, rules []neutron.SecurityGroupRule) (neutron.SecurityGroup, error) {
+	now := tx.Now()
 	group.Revision, group.Created, group.Updated = 1, now, now
 	if err := store.InsertGroup(ctx, tx, group); err != nil {
 		return group, err
@@ -106,7 +93,7 @@ func (g *Groups) Create(ctx context.Context, groups []neutron.SecurityGroup) ([]
 		want[group.Project]++
 	}
 	var out []neutron.SecurityGroup
-	err := g.tx(ctx, func(tx *db.Tx) error {
+	err := g.change.Do(ctx, func(tx *change.Tx) error {
 		out = nil
 		for project, n := range want {
 			if _, err := g.Default(ctx, tx, project); err != nil {
@@ -138,12 +125,12 @@ func nameTaken() error {
 
 // Show reads a group with its rules.
 func (g *Groups) Show(ctx context.Context, id string) (neutron.SecurityGroup, error) {
-	return store.Group(ctx, g.db, id)
+	return store.Group(ctx, g.change.DB, id)
 }
 
 // List lists groups with their rules.
 func (g *Groups) List(ctx context.Context, a db.ListArgs) ([]neutron.SecurityGroup, error) {
-	return store.Groups(ctx, g.db, a)
+	return store.Groups(ctx, g.change.DB, a)
 }
 
 // Find is a project's group by id or name; a name that several have is fault.Conflict.
@@ -151,7 +138,7 @@ func (g *Groups) Find(ctx context.Context, project, idOrName string) (string, er
 	if idOrName == defaultName {
 		return g.EnsureDefault(ctx, project)
 	}
-	named, err := store.GroupsNamed(ctx, g.db, project, idOrName)
+	named, err := store.GroupsNamed(ctx, g.change.DB, project, idOrName)
 	if err != nil {
 		return "", err
 	}
@@ -161,7 +148,7 @@ func (g *Groups) Find(ctx context.Context, project, idOrName string) (string, er
 	if len(named) == 1 {
 		return named[0].ID, nil
 	}
-	group, err := store.Group(ctx, g.db, idOrName)
+	group, err := store.Group(ctx, g.change.DB, idOrName)
 	if err != nil {
 		return "", err
 	}
@@ -185,7 +172,7 @@ func (g *Groups) Update(ctx context.Context, id string, p Patch) (neutron.Securi
 		return neutron.SecurityGroup{}, nameTaken()
 	}
 	var out neutron.SecurityGroup
-	err := g.tx(ctx, func(tx *db.Tx) error {
+	err := g.change.Do(ctx, func(tx *change.Tx) error {
 		group, err := store.Group(ctx, tx, id)
 		if err != nil {
 			return err
@@ -193,7 +180,6 @@ func (g *Groups) Update(ctx context.Context, id string, p Patch) (neutron.Securi
 		if err := neutron.CheckRevision(p.IfRevision, group.Revision); err != nil {
 			return err
 		}
-		var c hosts.Changes
 		if p.Name.Has() && group.Default {
 			return fault.Conflictf("Updating default security group not allowed.").Coded("SecurityGroupCannotUpdateDefault")
 		}
@@ -201,22 +187,22 @@ func (g *Groups) Update(ctx context.Context, id string, p Patch) (neutron.Securi
 			if err := g.unused(ctx, tx, id); err != nil {
 				return err
 			}
-			c.Group(id)
+			tx.Group(id)
 		}
 		if group.Tags, err = p.Tags.Of(group.Tags); err != nil {
 			return err
 		}
 		group.Name, group.Description = p.Name.Or(group.Name), p.Description.Or(group.Description)
 		group.Stateful = p.Stateful.Or(group.Stateful)
-		if out, err = store.UpdateGroup(ctx, tx, group, g.now()); err != nil {
+		if out, err = store.UpdateGroup(ctx, tx, group, tx.Now()); err != nil {
 			return err
 		}
-		return g.hosts.Apply(ctx, tx, &c)
+		return nil
 	})
 	return out, err
 }
 
-func (g *Groups) unused(ctx context.Context, tx *db.Tx, id string) error {
+func (g *Groups) unused(ctx context.Context, tx *change.Tx, id string) error {
 	n, err := store.GroupUsers(ctx, tx, id)
 	if err == nil && n > 0 {
 		return fault.Conflictf("Security Group %s in use.", id).Coded("SecurityGroupInUse")
@@ -226,7 +212,7 @@ func (g *Groups) unused(ctx context.Context, tx *db.Tx, id string) error {
 
 // Delete removes a group that no port uses. The default group goes only where admin says that the caller administers the cloud.
 func (g *Groups) Delete(ctx context.Context, id string, admin bool, ifRevision opt.Of[int64]) error {
-	return g.tx(ctx, func(tx *db.Tx) error {
+	return g.change.Do(ctx, func(tx *change.Tx) error {
 		group, err := store.Group(ctx, tx, id)
 		if err != nil {
 			return err
@@ -240,18 +226,17 @@ func (g *Groups) Delete(ctx context.Context, id string, admin bool, ifRevision o
 		if err := g.unused(ctx, tx, id); err != nil {
 			return err
 		}
-		var c hosts.Changes
 		naming, err := store.GroupsNaming(ctx, tx, id)
 		if err != nil {
 			return err
 		}
 		for _, other := range naming {
-			c.Group(other)
+			tx.Group(other)
 		}
 		if err := store.DeleteGroup(ctx, tx, id); err != nil {
 			return err
 		}
-		return g.hosts.Apply(ctx, tx, &c)
+		return nil
 	})
 }
 
@@ -280,9 +265,8 @@ func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupR
 		}
 	}
 	var out []neutron.SecurityGroupRule
-	err := g.tx(ctx, func(tx *db.Tx) error {
+	err := g.change.Do(ctx, func(tx *change.Tx) error {
 		out = nil
-		var c hosts.Changes
 		want := map[string]int{}
 		for _, r := range wanted {
 			want[r.Project]++
@@ -297,15 +281,15 @@ func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupR
 			if err != nil {
 				return err
 			}
-			c.Group(r.Group)
+			tx.Group(r.Group)
 			out = append(out, made)
 		}
-		return g.hosts.Apply(ctx, tx, &c)
+		return nil
 	})
 	return out, err
 }
 
-func (g *Groups) createRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) (neutron.SecurityGroupRule, error) {
+func (g *Groups) createRule(ctx context.Context, tx *change.Tx, r neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) (neutron.SecurityGroupRule, error) {
 	for _, id := range []string{r.RemoteGroup, r.Group} {
 		if id == "" {
 			continue
@@ -323,7 +307,7 @@ func (g *Groups) createRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGr
 			}
 		}
 	}
-	now := g.now()
+	now := tx.Now()
 	r.ID, r.Revision, r.Created, r.Updated = ids.UUID(), 0, now, now
 	if err := store.InsertRule(ctx, tx, r, meaning(r)); err != nil {
 		return r, err
@@ -332,33 +316,33 @@ func (g *Groups) createRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGr
 }
 
 // touch moves on a group's revision, as a change of its rules does.
-func (g *Groups) touch(ctx context.Context, tx *db.Tx, id string) error {
+func (g *Groups) touch(ctx context.Context, tx *change.Tx, id string) error {
 	group, err := store.Group(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	_, err = store.UpdateGroup(ctx, tx, group, g.now())
+	_, err = store.UpdateGroup(ctx, tx, group, tx.Now())
 	return err
 }
 
 // Rule reads one rule.
 func (g *Groups) Rule(ctx context.Context, id string) (neutron.SecurityGroupRule, error) {
-	return store.Rule(ctx, g.db, id)
+	return store.Rule(ctx, g.change.DB, id)
 }
 
 // Rules lists rules.
 func (g *Groups) Rules(ctx context.Context, a db.ListArgs) ([]neutron.SecurityGroupRule, error) {
-	return store.Rules(ctx, g.db, a)
+	return store.Rules(ctx, g.change.DB, a)
 }
 
 // Owners are the projects that own the groups of rules, by group.
 func (g *Groups) Owners(ctx context.Context, rules []neutron.SecurityGroupRule) (map[string]string, error) {
-	return store.GroupOwners(ctx, g.db, rules)
+	return store.GroupOwners(ctx, g.change.DB, rules)
 }
 
 // DeleteRule removes a rule.
 func (g *Groups) DeleteRule(ctx context.Context, id string, ifRevision opt.Of[int64]) error {
-	return g.tx(ctx, func(tx *db.Tx) error {
+	return g.change.Do(ctx, func(tx *change.Tx) error {
 		r, err := store.Rule(ctx, tx, id)
 		if err != nil {
 			return err
@@ -372,8 +356,7 @@ func (g *Groups) DeleteRule(ctx context.Context, id string, ifRevision opt.Of[in
 		if err := g.touch(ctx, tx, r.Group); err != nil {
 			return err
 		}
-		var c hosts.Changes
-		c.Group(r.Group)
-		return g.hosts.Apply(ctx, tx, &c)
+		tx.Group(r.Group)
+		return nil
 	})
 }

@@ -60,30 +60,30 @@ ON CONFLICT (host, binary_name) DO UPDATE SET topic = excluded.topic, agent_type
 )
 
 // ReportAgent writes or refreshes an agent's record; what operators set (admin state, description) stays.
-func ReportAgent(ctx context.Context, q db.Querier, a neutron.Agent, level int) error {
+func ReportAgent(ctx context.Context, on db.Querier, a neutron.Agent, level int) error {
 	if a.Config == nil {
 		a.Config = map[string]string{}
 	}
-	_, err := agentReport.Do(ctx, q, a.ID, a.Host, a.Binary, a.Topic, a.Type, true, "", db.JSON[map[string]string]{V: a.Config}, addrText(a.TunnelIP), level,
+	_, err := agentReport.Do(ctx, on, a.ID, a.Host, a.Binary, a.Topic, a.Type, true, "", db.JSON[map[string]string]{V: a.Config}, addrText(a.TunnelIP), level,
 		db.At(a.Created), db.At(a.Started), db.At(a.Heartbeat), a.Pulse)
 	return err
 }
 
 // SilentAgents are the agents that can be asked beside the bus and have not reported since before, those of a host together.
-func SilentAgents(ctx context.Context, q db.Querier, before time.Time) ([]neutron.Agent, error) {
-	rows, err := agentsSilent.All(ctx, q, db.At(before))
+func SilentAgents(ctx context.Context, on db.Querier, before time.Time) ([]neutron.Agent, error) {
+	rows, err := agentsSilent.All(ctx, on, db.At(before))
 	return nouns(rows, agentRow.noun), err
 }
 
 // NoteAgents writes what was found of the agents of one process that were last heard of at seen.
-func NoteAgents(ctx context.Context, q db.Querier, host, pulse string, seen time.Time, found string) error {
-	_, err := agentNote.Do(ctx, q, found, host, pulse, db.At(seen), found)
+func NoteAgents(ctx context.Context, on db.Querier, host, pulse string, seen time.Time, found string) error {
+	_, err := agentNote.Do(ctx, on, found, host, pulse, db.At(seen), found)
 	return err
 }
 
 // Agent reads one agent; fault AgentNotFound.
-func Agent(ctx context.Context, q db.Querier, id string) (neutron.Agent, error) {
-	r, err := agentByID.One(ctx, q, id)
+func Agent(ctx context.Context, on db.Querier, id string) (neutron.Agent, error) {
+	r, err := agentByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.Agent{}, neutron.Missing("Agent", id)
 	}
@@ -94,21 +94,21 @@ func Agent(ctx context.Context, q db.Querier, id string) (neutron.Agent, error) 
 }
 
 // AgentsOn are the agents of a host.
-func AgentsOn(ctx context.Context, q db.Querier, host string) ([]neutron.Agent, error) {
-	rows, err := agentsOn.All(ctx, q, host)
+func AgentsOn(ctx context.Context, on db.Querier, host string) ([]neutron.Agent, error) {
+	rows, err := agentsOn.All(ctx, on, host)
 	return nouns(rows, agentRow.noun), err
 }
 
 // UpdateAgent writes what operators may change.
-func UpdateAgent(ctx context.Context, q db.Querier, a neutron.Agent) error {
-	_, err := agentUpdate.Do(ctx, q, a.AdminUp, a.Description, a.ID)
+func UpdateAgent(ctx context.Context, on db.Querier, a neutron.Agent) error {
+	_, err := agentUpdate.Do(ctx, on, a.AdminUp, a.Description, a.ID)
 	return err
 }
 
 // DeleteAgent forgets an agent; its next report makes it known anew. One that is not there, perhaps since another request was quicker, is
 // fault.NotFound.
-func DeleteAgent(ctx context.Context, q db.Querier, id string) error {
-	n, err := agentDelete.Do(ctx, q, id)
+func DeleteAgent(ctx context.Context, on db.Querier, id string) error {
+	n, err := agentDelete.Do(ctx, on, id)
 	if err == nil && n == 0 {
 		return neutron.Missing("Agent", id)
 	}
@@ -116,8 +116,8 @@ func DeleteAgent(ctx context.Context, q db.Querier, id string) error {
 }
 
 // Agents lists agents.
-func Agents(ctx context.Context, q db.Querier, a db.ListArgs) ([]neutron.Agent, error) {
-	return page(ctx, q, agentList, a, agentRow.noun)
+func Agents(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.Agent, error) {
+	return page(ctx, on, agentList, a, agentRow.noun)
 }
 
 // Since is the condition that an agent has reported at or after t, or not.

@@ -136,20 +136,20 @@ JOIN security_groups g ON g.id = r.security_group_id`, map[string]string{
 )
 
 // InsertGroup writes a new security group without its rules.
-func InsertGroup(ctx context.Context, tx *db.Tx, g neutron.SecurityGroup) error {
-	return groupInsert.Do(ctx, tx, groupRowOf(g))
+func InsertGroup(ctx context.Context, on db.Querier, g neutron.SecurityGroup) error {
+	return groupInsert.Do(ctx, on, groupRowOf(g))
 }
 
 // Group reads a security group with its rules; fault SecurityGroupNotFound.
-func Group(ctx context.Context, q db.Querier, id string) (neutron.SecurityGroup, error) {
-	r, err := groupByID.One(ctx, q, id)
+func Group(ctx context.Context, on db.Querier, id string) (neutron.SecurityGroup, error) {
+	r, err := groupByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.SecurityGroup{}, neutron.Missing("SecurityGroup", id)
 	}
 	if err != nil {
 		return neutron.SecurityGroup{}, err
 	}
-	gs, err := withRules(ctx, q, []neutron.SecurityGroup{r.noun()})
+	gs, err := withRules(ctx, on, []neutron.SecurityGroup{r.noun()})
 	if err != nil {
 		return neutron.SecurityGroup{}, err
 	}
@@ -157,22 +157,22 @@ func Group(ctx context.Context, q db.Querier, id string) (neutron.SecurityGroup,
 }
 
 // GroupsNamed are a project's groups of that name, without rules.
-func GroupsNamed(ctx context.Context, q db.Querier, project, name string) ([]neutron.SecurityGroup, error) {
-	rows, err := groupsNamed.All(ctx, q, project, name)
+func GroupsNamed(ctx context.Context, on db.Querier, project, name string) ([]neutron.SecurityGroup, error) {
+	rows, err := groupsNamed.All(ctx, on, project, name)
 	return nouns(rows, groupRow.noun), err
 }
 
 // Groups lists security groups with their rules.
-func Groups(ctx context.Context, q db.Querier, a db.ListArgs) ([]neutron.SecurityGroup, error) {
-	gs, err := page(ctx, q, groupList, a, groupRow.noun)
+func Groups(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.SecurityGroup, error) {
+	gs, err := page(ctx, on, groupList, a, groupRow.noun)
 	if err != nil {
 		return nil, err
 	}
-	return withRules(ctx, q, gs)
+	return withRules(ctx, on, gs)
 }
 
 // withRules reads the rules of groups, some hundred groups a statement.
-func withRules(ctx context.Context, q db.Querier, gs []neutron.SecurityGroup) ([]neutron.SecurityGroup, error) {
+func withRules(ctx context.Context, on db.Querier, gs []neutron.SecurityGroup) ([]neutron.SecurityGroup, error) {
 	at := make(map[string]int, len(gs))
 	ids := make([]string, len(gs))
 	for i, g := range gs {
@@ -180,7 +180,7 @@ func withRules(ctx context.Context, q db.Querier, gs []neutron.SecurityGroup) ([
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), 500)
-		rules, err := Rules(ctx, q, db.ListArgs{Where: []db.Cond{db.InList("security_group_id", ids[:n])}, Sort: []db.SortKey{{Column: "created_at"}}})
+		rules, err := Rules(ctx, on, db.ListArgs{Where: []db.Cond{db.InList("security_group_id", ids[:n])}, Sort: []db.SortKey{{Column: "created_at"}}})
 		if err != nil {
 			return nil, err
 		}
@@ -194,9 +194,9 @@ func withRules(ctx context.Context, q db.Querier, gs []neutron.SecurityGroup) ([
 }
 
 // UpdateGroup writes what may change of a group and returns it with its new revision.
-func UpdateGroup(ctx context.Context, tx *db.Tx, g neutron.SecurityGroup, now time.Time) (neutron.SecurityGroup, error) {
+func UpdateGroup(ctx context.Context, on db.Querier, g neutron.SecurityGroup, now time.Time) (neutron.SecurityGroup, error) {
 	r := groupRowOf(g)
-	if _, err := groupUpdate.Do(ctx, tx, r.Name, r.Description, r.Tags, r.Stateful, db.At(now), r.ID); err != nil {
+	if _, err := groupUpdate.Do(ctx, on, r.Name, r.Description, r.Tags, r.Stateful, db.At(now), r.ID); err != nil {
 		return g, err
 	}
 	g.Revision, g.Updated = g.Revision+1, now
@@ -204,9 +204,9 @@ func UpdateGroup(ctx context.Context, tx *db.Tx, g neutron.SecurityGroup, now ti
 }
 
 // DeleteGroup removes a group that no port uses, with its rules and the rules of other groups that name it.
-func DeleteGroup(ctx context.Context, tx *db.Tx, id string) error {
+func DeleteGroup(ctx context.Context, on db.Querier, id string) error {
 	for _, e := range []*db.Exec{rulesDrop, rulesCut, defaultDrop, groupDelete} {
-		if _, err := e.Do(ctx, tx, id); err != nil {
+		if _, err := e.Do(ctx, on, id); err != nil {
 			return err
 		}
 	}
@@ -214,18 +214,18 @@ func DeleteGroup(ctx context.Context, tx *db.Tx, id string) error {
 }
 
 // GroupUsers counts the ports that use a group.
-func GroupUsers(ctx context.Context, q db.Querier, id string) (int64, error) {
-	return groupUsers.One(ctx, q, id)
+func GroupUsers(ctx context.Context, on db.Querier, id string) (int64, error) {
+	return groupUsers.One(ctx, on, id)
 }
 
 // GroupsNaming are the groups with a rule that names the group as the remote one.
-func GroupsNaming(ctx context.Context, q db.Querier, id string) ([]string, error) {
-	return groupsNaming.All(ctx, q, id)
+func GroupsNaming(ctx context.Context, on db.Querier, id string) ([]string, error) {
+	return groupsNaming.All(ctx, on, id)
 }
 
 // DefaultGroup is the id of a project's default group, empty where it has none yet.
-func DefaultGroup(ctx context.Context, q db.Querier, project string) (string, error) {
-	id, err := defaultOf.One(ctx, q, project)
+func DefaultGroup(ctx context.Context, on db.Querier, project string) (string, error) {
+	id, err := defaultOf.One(ctx, on, project)
 	if fault.Is(err, fault.NotFound) {
 		return "", nil
 	}
@@ -233,18 +233,18 @@ func DefaultGroup(ctx context.Context, q db.Querier, project string) (string, er
 }
 
 // TakeDefault makes a group the default one of its project; false if there is one already.
-func TakeDefault(ctx context.Context, tx *db.Tx, project, group string) (bool, error) {
-	n, err := defaultTake.Do(ctx, tx, project, group)
+func TakeDefault(ctx context.Context, on db.Querier, project, group string) (bool, error) {
+	n, err := defaultTake.Do(ctx, on, project, group)
 	return n == 1, err
 }
 
 // InsertRule writes a new rule; meaning is what it allows in one form.
-func InsertRule(ctx context.Context, tx *db.Tx, r neutron.SecurityGroupRule, meaning string) error {
-	return ruleInsert.Do(ctx, tx, ruleInsertRow{ruleRow: ruleRowOf(r), Meaning: meaning})
+func InsertRule(ctx context.Context, on db.Querier, r neutron.SecurityGroupRule, meaning string) error {
+	return ruleInsert.Do(ctx, on, ruleInsertRow{ruleRow: ruleRowOf(r), Meaning: meaning})
 }
 
 // GroupOwners are the projects of the groups that rules belong to, by group.
-func GroupOwners(ctx context.Context, q db.Querier, rules []neutron.SecurityGroupRule) (map[string]string, error) {
+func GroupOwners(ctx context.Context, on db.Querier, rules []neutron.SecurityGroupRule) (map[string]string, error) {
 	owners := map[string]string{}
 	for _, r := range rules {
 		owners[r.Group] = ""
@@ -252,7 +252,7 @@ func GroupOwners(ctx context.Context, q db.Querier, rules []neutron.SecurityGrou
 	groups := slices.Collect(maps.Keys(owners))
 	for len(groups) > 0 {
 		n := min(len(groups), 500)
-		rows, err := groupList.Page(ctx, q, db.ListArgs{Where: []db.Cond{db.InList("id", groups[:n])}})
+		rows, err := groupList.Page(ctx, on, db.ListArgs{Where: []db.Cond{db.InList("id", groups[:n])}})
 		if err != nil {
 			return nil, err
 		}
@@ -265,8 +265,8 @@ func GroupOwners(ctx context.Context, q db.Querier, rules []neutron.SecurityGrou
 }
 
 // Rule reads one rule; fault SecurityGroupRuleNotFound.
-func Rule(ctx context.Context, q db.Querier, id string) (neutron.SecurityGroupRule, error) {
-	r, err := ruleByID.One(ctx, q, id)
+func Rule(ctx context.Context, on db.Querier, id string) (neutron.SecurityGroupRule, error) {
+	r, err := ruleByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.SecurityGroupRule{}, neutron.Missing("SecurityGroupRule", id)
 	}
@@ -277,12 +277,12 @@ func Rule(ctx context.Context, q db.Querier, id string) (neutron.SecurityGroupRu
 }
 
 // DeleteRule removes a rule.
-func DeleteRule(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := ruleDelete.Do(ctx, tx, id)
+func DeleteRule(ctx context.Context, on db.Querier, id string) error {
+	_, err := ruleDelete.Do(ctx, on, id)
 	return err
 }
 
 // Rules lists rules.
-func Rules(ctx context.Context, q db.Querier, a db.ListArgs) ([]neutron.SecurityGroupRule, error) {
-	return page(ctx, q, ruleList, a, ruleRow.noun)
+func Rules(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.SecurityGroupRule, error) {
+	return page(ctx, on, ruleList, a, ruleRow.noun)
 }

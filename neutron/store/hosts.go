@@ -104,7 +104,7 @@ type Member struct {
 
 // Bump raises the revisions of sections of hosts' states by one. A host whose sections contain the empty one changes
 // as a whole.
-func Bump(ctx context.Context, tx *db.Tx, hosts map[string]map[neutron.Section]bool) error {
+func Bump(ctx context.Context, on db.Querier, hosts map[string]map[neutron.Section]bool) error {
 	rows := make([]hostChangeRow, 0, len(hosts))
 	for _, host := range slices.Sorted(maps.Keys(hosts)) {
 		row := hostChangeRow{ID: ids.UUID(), Host: host, hostPartRow: hostPartRow{Changes: 1}}
@@ -116,20 +116,20 @@ func Bump(ctx context.Context, tx *db.Tx, hosts map[string]map[neutron.Section]b
 		}
 		rows = append(rows, row)
 	}
-	return hostChange.DoAll(ctx, tx, rows)
+	return hostChange.DoAll(ctx, on, rows)
 }
 
 // Revision returns the revision of a host's state and the number of rows that it is the sum of; zero for a host that no
 // change ever concerned.
-func Revision(ctx context.Context, q db.Querier, host string) (revision, parts int64, err error) {
-	r, err := hostRevision.One(ctx, q, host)
+func Revision(ctx context.Context, on db.Querier, host string) (revision, parts int64, err error) {
+	r, err := hostRevision.One(ctx, on, host)
 	return r.Revision, r.Parts, err
 }
 
 // Sections returns the revisions of a host's sections. A section that is not in the answer has the revision of the empty
 // one, which the others include.
-func Sections(ctx context.Context, q db.Querier, host string) (neutron.Revisions, error) {
-	parts, err := hostSections.All(ctx, q, host)
+func Sections(ctx context.Context, on db.Querier, host string) (neutron.Revisions, error) {
+	parts, err := hostSections.All(ctx, on, host)
 	sum := sumUp(parts).Sections.V
 	for s := range sum {
 		if s != "" {
@@ -144,8 +144,8 @@ const manySections = 2000
 
 // SumUp replaces the rows of a host's revision by one. No revision falls. With very many sections in it the sum is of
 // all sections: their revisions grow.
-func SumUp(ctx context.Context, tx *db.Tx, host string) error {
-	parts, err := hostSumUp.All(ctx, tx, host)
+func SumUp(ctx context.Context, on db.Querier, host string) error {
+	parts, err := hostSumUp.All(ctx, on, host)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func SumUp(ctx context.Context, tx *db.Tx, host string) error {
 	if len(sum.Sections.V) > manySections {
 		sum.Sections.V = nil
 	}
-	return hostChange.Do(ctx, tx, hostChangeRow{ID: ids.UUID(), Host: host, hostPartRow: sum})
+	return hostChange.Do(ctx, on, hostChangeRow{ID: ids.UUID(), Host: host, hostPartRow: sum})
 }
 
 func sumUp(parts []hostPartRow) hostPartRow {
@@ -171,41 +171,41 @@ func sumUp(parts []hostPartRow) hostPartRow {
 }
 
 // HostsOfNetwork are the hosts that carry a port of a network.
-func HostsOfNetwork(ctx context.Context, q db.Querier, network string) ([]string, error) {
-	return hostsOfNetwork.All(ctx, q, network, network)
+func HostsOfNetwork(ctx context.Context, on db.Querier, network string) ([]string, error) {
+	return hostsOfNetwork.All(ctx, on, network, network)
 }
 
 // HostsOfGroup are the hosts that carry a port that uses a group.
-func HostsOfGroup(ctx context.Context, q db.Querier, group string) ([]string, error) {
-	return hostsOfGroup.All(ctx, q, group, group)
+func HostsOfGroup(ctx context.Context, on db.Querier, group string) ([]string, error) {
+	return hostsOfGroup.All(ctx, on, group, group)
 }
 
 // NetworksOnHost are the networks that a host carries ports of.
-func NetworksOnHost(ctx context.Context, q db.Querier, host string) ([]neutron.Network, error) {
-	rows, err := networksOnHost.All(ctx, q, host)
+func NetworksOnHost(ctx context.Context, on db.Querier, host string) ([]neutron.Network, error) {
+	rows, err := networksOnHost.All(ctx, on, host)
 	return nouns(rows, networkRow.noun), err
 }
 
 // Neighbours are all ports of networks, on any host, in order of their ids.
-func Neighbours(ctx context.Context, q db.Querier, networks []string) ([]Neighbour, error) {
+func Neighbours(ctx context.Context, on db.Querier, networks []string) ([]Neighbour, error) {
 	where := []db.Cond{db.InList("network_id", networks)}
-	return page(ctx, q, neighbourList, db.ListArgs{Where: where}, func(r neighbourRow) Neighbour {
+	return page(ctx, on, neighbourList, db.ListArgs{Where: where}, func(r neighbourRow) Neighbour {
 		return Neighbour{ID: r.ID, Network: r.Network, MAC: r.MAC, Host: r.Host, DNSName: r.DNSName,
 			DeviceOwner: r.DeviceOwner, FixedIPs: r.FixedIPs.V}
 	})
 }
 
 // Members are the members of groups.
-func Members(ctx context.Context, q db.Querier, groups []string) ([]Member, error) {
+func Members(ctx context.Context, on db.Querier, groups []string) ([]Member, error) {
 	where := []db.Cond{db.InList("group_id", groups)}
-	return page(ctx, q, memberList, db.ListArgs{Where: where}, func(r memberRow) Member {
+	return page(ctx, on, memberList, db.ListArgs{Where: where}, func(r memberRow) Member {
 		return Member{Group: r.Group, FixedIPs: r.FixedIPs.V, Pairs: r.Pairs.V}
 	})
 }
 
 // Tunnels are the hosts' ends of overlay tunnels.
-func Tunnels(ctx context.Context, q db.Querier) (map[string]netip.Addr, error) {
-	rows, err := tunnels.All(ctx, q)
+func Tunnels(ctx context.Context, on db.Querier) (map[string]netip.Addr, error) {
+	rows, err := tunnels.All(ctx, on)
 	out := make(map[string]netip.Addr, len(rows))
 	for _, r := range rows {
 		out[r.Host] = addr(r.TunnelIP)

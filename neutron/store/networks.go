@@ -89,13 +89,13 @@ LIMIT 1`)
 )
 
 // InsertNetwork writes a new network.
-func InsertNetwork(ctx context.Context, tx *db.Tx, n neutron.Network) error {
-	return networkInsert.Do(ctx, tx, networkRowOf(n))
+func InsertNetwork(ctx context.Context, on db.Querier, n neutron.Network) error {
+	return networkInsert.Do(ctx, on, networkRowOf(n))
 }
 
 // Network reads one network; fault NetworkNotFound.
-func Network(ctx context.Context, q db.Querier, id string) (neutron.Network, error) {
-	r, err := networkByID.One(ctx, q, id)
+func Network(ctx context.Context, on db.Querier, id string) (neutron.Network, error) {
+	r, err := networkByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.Network{}, neutron.Missing("Network", id)
 	}
@@ -106,9 +106,9 @@ func Network(ctx context.Context, q db.Querier, id string) (neutron.Network, err
 }
 
 // UpdateNetwork writes what may change of a network and returns it with its new revision.
-func UpdateNetwork(ctx context.Context, tx *db.Tx, n neutron.Network, now time.Time) (neutron.Network, error) {
+func UpdateNetwork(ctx context.Context, on db.Querier, n neutron.Network, now time.Time) (neutron.Network, error) {
 	r := networkRowOf(n)
-	_, err := networkUpdate.Do(ctx, tx, r.Audience, r.Name, r.Description, r.Tags, r.Status, r.AdminUp, r.Shared, r.External, r.Default, r.PortSecurity,
+	_, err := networkUpdate.Do(ctx, on, r.Audience, r.Name, r.Description, r.Tags, r.Status, r.AdminUp, r.Shared, r.External, r.Default, r.PortSecurity,
 		r.MTU, r.Type, r.Physical, r.Segment, r.Subnets, db.At(now), r.ID)
 	if err != nil {
 		return n, err
@@ -118,45 +118,45 @@ func UpdateNetwork(ctx context.Context, tx *db.Tx, n neutron.Network, now time.T
 }
 
 // DeleteNetwork removes the row and its segment; the ports and subnets must be gone.
-func DeleteNetwork(ctx context.Context, tx *db.Tx, id string) error {
-	if _, err := segmentFree.Do(ctx, tx, id); err != nil {
+func DeleteNetwork(ctx context.Context, on db.Querier, id string) error {
+	if _, err := segmentFree.Do(ctx, on, id); err != nil {
 		return err
 	}
-	_, err := networkDelete.Do(ctx, tx, id)
+	_, err := networkDelete.Do(ctx, on, id)
 	return err
 }
 
 // Networks lists networks.
-func Networks(ctx context.Context, q db.Querier, a db.ListArgs) ([]neutron.Network, error) {
-	return page(ctx, q, networkList, a, networkRow.noun)
+func Networks(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.Network, error) {
+	return page(ctx, on, networkList, a, networkRow.noun)
 }
 
 // OtherPorts counts a network's ports that are not DHCP's.
-func OtherPorts(ctx context.Context, q db.Querier, network string) (int64, error) {
-	return networkPortsOther.One(ctx, q, network)
+func OtherPorts(ctx context.Context, on db.Querier, network string) (int64, error) {
+	return networkPortsOther.One(ctx, on, network)
 }
 
 // TakeSegment takes a segment for a network; false if another network has it.
-func TakeSegment(ctx context.Context, tx *db.Tx, kind, physical string, id int64, network string) (bool, error) {
-	n, err := segmentTake.Do(ctx, tx, kind, physical, id, network)
+func TakeSegment(ctx context.Context, on db.Querier, kind, physical string, id int64, network string) (bool, error) {
+	n, err := segmentTake.Do(ctx, on, kind, physical, id, network)
 	return n == 1, err
 }
 
 // ReleaseSegments gives up a network's segments.
-func ReleaseSegments(ctx context.Context, tx *db.Tx, network string) error {
-	_, err := segmentFree.Do(ctx, tx, network)
+func ReleaseSegments(ctx context.Context, on db.Querier, network string) error {
+	_, err := segmentFree.Do(ctx, on, network)
 	return err
 }
 
 // TakeFreeSegment takes the lowest free segment of a range; false if there is none.
-func TakeFreeSegment(ctx context.Context, tx *db.Tx, kind, physical string, first, last int64, network string) (int64, bool, error) {
+func TakeFreeSegment(ctx context.Context, on db.Querier, kind, physical string, first, last int64, network string) (int64, bool, error) {
 	id := first
 	for id <= last {
-		ok, err := TakeSegment(ctx, tx, kind, physical, id, network)
+		ok, err := TakeSegment(ctx, on, kind, physical, id, network)
 		if err != nil || ok {
 			return id, ok, err
 		}
-		id, err = segmentGap.One(ctx, tx, kind, physical, id, last)
+		id, err = segmentGap.One(ctx, on, kind, physical, id, last)
 		if fault.Is(err, fault.NotFound) {
 			return 0, false, nil
 		}
@@ -168,8 +168,8 @@ func TakeFreeSegment(ctx context.Context, tx *db.Tx, kind, physical string, firs
 }
 
 // page reads a list and turns its rows into nouns.
-func page[R, N any](ctx context.Context, q db.Querier, l *db.ListQuery[R], a db.ListArgs, noun func(R) N) ([]N, error) {
-	rows, err := l.Page(ctx, q, a)
+func page[R, N any](ctx context.Context, on db.Querier, l *db.ListQuery[R], a db.ListArgs, noun func(R) N) ([]N, error) {
+	rows, err := l.Page(ctx, on, a)
 	if err != nil {
 		return nil, err
 	}

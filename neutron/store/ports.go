@@ -140,17 +140,17 @@ func withViewer(in map[string]string) map[string]string {
 }
 
 // InsertPorts writes new ports; their addresses have been taken before.
-func InsertPorts(ctx context.Context, tx *db.Tx, ps []neutron.Port) error {
+func InsertPorts(ctx context.Context, on db.Querier, ps []neutron.Port) error {
 	rows := make([]portRow, len(ps))
 	var groups []portGroupRow
 	for i, p := range ps {
 		rows[i] = portRowOf(p, i)
 		groups = append(groups, groupRows(p)...)
 	}
-	if err := portInsert.DoAll(ctx, tx, rows); err != nil {
+	if err := portInsert.DoAll(ctx, on, rows); err != nil {
 		return err
 	}
-	return portGroupAdd.DoAll(ctx, tx, groups)
+	return portGroupAdd.DoAll(ctx, on, groups)
 }
 
 func groupRows(p neutron.Port) []portGroupRow {
@@ -162,8 +162,8 @@ func groupRows(p neutron.Port) []portGroupRow {
 }
 
 // Port reads one port; fault PortNotFound.
-func Port(ctx context.Context, q db.Querier, id string) (neutron.Port, error) {
-	r, err := portByID.One(ctx, q, id)
+func Port(ctx context.Context, on db.Querier, id string) (neutron.Port, error) {
+	r, err := portByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.Port{}, neutron.Missing("Port", id)
 	}
@@ -174,17 +174,17 @@ func Port(ctx context.Context, q db.Querier, id string) (neutron.Port, error) {
 }
 
 // UpdatePort writes what may change of a port and returns it with its new revision. Its addresses are the caller's to take and free.
-func UpdatePort(ctx context.Context, tx *db.Tx, p neutron.Port, now time.Time) (neutron.Port, error) {
+func UpdatePort(ctx context.Context, on db.Querier, p neutron.Port, now time.Time) (neutron.Port, error) {
 	r := portRowOf(p, 0)
-	_, err := portUpdate.Do(ctx, tx, r.Project, r.Name, r.Description, r.Tags, r.MAC, r.FixedIPs, r.AdminUp, r.Status, r.DeviceID, r.DeviceOwner,
+	_, err := portUpdate.Do(ctx, on, r.Project, r.Name, r.Description, r.Tags, r.MAC, r.FixedIPs, r.AdminUp, r.Status, r.DeviceID, r.DeviceOwner,
 		r.PortSecurity, r.SecurityGroups, r.AddressPairs, r.Host, r.VNICType, r.VIFType, r.VIFDetails, r.Profile, r.Made, r.Tag, r.DNSName, db.At(now), r.ID)
 	if err != nil {
 		return p, err
 	}
-	if _, err := portGroupsCut.Do(ctx, tx, p.ID); err != nil {
+	if _, err := portGroupsCut.Do(ctx, on, p.ID); err != nil {
 		return p, err
 	}
-	if err := portGroupAdd.DoAll(ctx, tx, groupRows(p)); err != nil {
+	if err := portGroupAdd.DoAll(ctx, on, groupRows(p)); err != nil {
 		return p, err
 	}
 	p.Revision, p.Updated = p.Revision+1, now
@@ -192,15 +192,15 @@ func UpdatePort(ctx context.Context, tx *db.Tx, p neutron.Port, now time.Time) (
 }
 
 // SetPortStatus changes the status of a port if it is bound to host; false if it is not, or had that status already.
-func SetPortStatus(ctx context.Context, tx *db.Tx, id, host, status string, now time.Time) (bool, error) {
-	n, err := portStatus.Do(ctx, tx, status, db.At(now), id, host, status)
+func SetPortStatus(ctx context.Context, on db.Querier, id, host, status string, now time.Time) (bool, error) {
+	n, err := portStatus.Do(ctx, on, status, db.At(now), id, host, status)
 	return n > 0, err
 }
 
 // DeletePort removes a port with its addresses.
-func DeletePort(ctx context.Context, tx *db.Tx, id string) error {
+func DeletePort(ctx context.Context, on db.Querier, id string) error {
 	for _, e := range []*db.Exec{addressesFree, portGroupsCut, portDelete} {
-		if _, err := e.Do(ctx, tx, id); err != nil {
+		if _, err := e.Do(ctx, on, id); err != nil {
 			return err
 		}
 	}
@@ -208,53 +208,53 @@ func DeletePort(ctx context.Context, tx *db.Tx, id string) error {
 }
 
 // Ports lists ports; Cond "viewer" narrows it to what one project may see.
-func Ports(ctx context.Context, q db.Querier, a db.ListArgs, viewer string) ([]neutron.Port, error) {
+func Ports(ctx context.Context, on db.Querier, a db.ListArgs, viewer string) ([]neutron.Port, error) {
 	if viewer == "" {
-		return page(ctx, q, portList, a, portRead.noun)
+		return page(ctx, on, portList, a, portRead.noun)
 	}
 	a.Scope = append(a.Scope, db.EqTo("viewer", viewer))
-	return page(ctx, q, portListSeen, a, portSeen.noun)
+	return page(ctx, on, portListSeen, a, portSeen.noun)
 }
 
 // PortsOfDevice are the ports of a device in order of creation.
-func PortsOfDevice(ctx context.Context, q db.Querier, device string) ([]neutron.Port, error) {
-	rows, err := portsOf.All(ctx, q, device)
+func PortsOfDevice(ctx context.Context, on db.Querier, device string) ([]neutron.Port, error) {
+	rows, err := portsOf.All(ctx, on, device)
 	return nouns(rows, portRead.noun), err
 }
 
 // PortsOnHost are the ports that are bound to a host in order of creation.
-func PortsOnHost(ctx context.Context, q db.Querier, host string) ([]neutron.Port, error) {
-	rows, err := portsOnHost.All(ctx, q, host)
+func PortsOnHost(ctx context.Context, on db.Querier, host string) ([]neutron.Port, error) {
+	rows, err := portsOnHost.All(ctx, on, host)
 	return nouns(rows, portRead.noun), err
 }
 
 // DHCPPorts are a network's DHCP ports in order of creation.
-func DHCPPorts(ctx context.Context, q db.Querier, network string) ([]neutron.Port, error) {
-	rows, err := portsDHCP.All(ctx, q, network)
+func DHCPPorts(ctx context.Context, on db.Querier, network string) ([]neutron.Port, error) {
+	rows, err := portsDHCP.All(ctx, on, network)
 	return nouns(rows, portRead.noun), err
 }
 
 // PortsOfNetwork are all ports of a network.
-func PortsOfNetwork(ctx context.Context, q db.Querier, network string) ([]neutron.Port, error) {
-	rows, err := portsOnNet.All(ctx, q, network)
+func PortsOfNetwork(ctx context.Context, on db.Querier, network string) ([]neutron.Port, error) {
+	rows, err := portsOnNet.All(ctx, on, network)
 	return nouns(rows, portRead.noun), err
 }
 
 // HostHasPorts reports whether a host carries a port of a network besides DHCP's.
-func HostHasPorts(ctx context.Context, q db.Querier, host, network string) (bool, error) {
-	n, err := portHost.One(ctx, q, host, network)
+func HostHasPorts(ctx context.Context, on db.Querier, host, network string) (bool, error) {
+	n, err := portHost.One(ctx, on, host, network)
 	return n > 0, err
 }
 
 // MACTaken reports whether another port than id has the MAC on the network.
-func MACTaken(ctx context.Context, q db.Querier, network, mac, id string) (bool, error) {
-	n, err := portMACTaken.One(ctx, q, network, mac, id)
+func MACTaken(ctx context.Context, on db.Querier, network, mac, id string) (bool, error) {
+	n, err := portMACTaken.One(ctx, on, network, mac, id)
 	return n > 0, err
 }
 
 // TakeAddress gives an address to a port; false if another port of the network has it.
-func TakeAddress(ctx context.Context, tx *db.Tx, network, port string, f neutron.FixedIP) (bool, error) {
-	n, err := addressTake.Do(ctx, tx, network, addressKey(f.IP), f.Subnet, port, f.IP.String())
+func TakeAddress(ctx context.Context, on db.Querier, network, port string, f neutron.FixedIP) (bool, error) {
+	n, err := addressTake.Do(ctx, on, network, addressKey(f.IP), f.Subnet, port, f.IP.String())
 	return n == 1, err
 }
 
@@ -265,14 +265,14 @@ func addressKey(a netip.Addr) string {
 }
 
 // FreeAddress takes an address from a port.
-func FreeAddress(ctx context.Context, tx *db.Tx, network, port string, ip netip.Addr) error {
-	_, err := addressFree.Do(ctx, tx, network, addressKey(ip), port)
+func FreeAddress(ctx context.Context, on db.Querier, network, port string, ip netip.Addr) error {
+	_, err := addressFree.Do(ctx, on, network, addressKey(ip), port)
 	return err
 }
 
 // UsedAddresses are the next used addresses of a subnet, in order; more says that there are others after them.
-func UsedAddresses(ctx context.Context, q db.Querier, subnet string, from netip.Addr) (used []netip.Addr, more bool, err error) {
-	ips, err := addressesUsed.All(ctx, q, subnet, addressKey(from))
+func UsedAddresses(ctx context.Context, on db.Querier, subnet string, from netip.Addr) (used []netip.Addr, more bool, err error) {
+	ips, err := addressesUsed.All(ctx, on, subnet, addressKey(from))
 	if err != nil {
 		return nil, false, err
 	}
@@ -286,8 +286,8 @@ func UsedAddresses(ctx context.Context, q db.Querier, subnet string, from netip.
 }
 
 // PortAt is the id of the port of a network that has an address; empty if none has.
-func PortAt(ctx context.Context, q db.Querier, network string, ip netip.Addr) (string, error) {
-	all, err := addressPort.All(ctx, q, network, addressKey(ip))
+func PortAt(ctx context.Context, on db.Querier, network string, ip netip.Addr) (string, error) {
+	all, err := addressPort.All(ctx, on, network, addressKey(ip))
 	if err != nil || len(all) == 0 {
 		return "", err
 	}
@@ -295,6 +295,6 @@ func PortAt(ctx context.Context, q db.Querier, network string, ip netip.Addr) (s
 }
 
 // PortsWithIP are the ids of the ports, on any network, that have an address.
-func PortsWithIP(ctx context.Context, q db.Querier, ip netip.Addr) ([]string, error) {
-	return addressIP.All(ctx, q, ip.String())
+func PortsWithIP(ctx context.Context, on db.Querier, ip netip.Addr) ([]string, error) {
+	return addressIP.All(ctx, on, ip.String())
 }

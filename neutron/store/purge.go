@@ -27,6 +27,6 @@ func Ends() []db.End {
 var quotaProjects = db.NewQuery[string](Stmts, `SELECT DISTINCT project_id FROM quotas ORDER BY project_id`)
 
 // QuotaProjects are the projects that have a quota of their own.
-func QuotaProjects(ctx context.Context, q db.Querier) ([]string, error) {
-	return quotaProjects.All(ctx, q)
+func QuotaProjects(ctx context.Context, on db.Querier) ([]string, error) {
+	return quotaProjects.All(ctx, on)
 }

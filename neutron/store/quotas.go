@@ -29,26 +29,26 @@ ON CONFLICT (project_id, resource) DO UPDATE SET quota = excluded.quota`)
 )
 
 // SetLimit writes a project's limit.
-func SetLimit(ctx context.Context, tx *db.Tx, l Limit) error {
-	_, err := quotaPut.Do(ctx, tx, l.Project, l.Resource, l.Limit)
+func SetLimit(ctx context.Context, on db.Querier, l Limit) error {
+	_, err := quotaPut.Do(ctx, on, l.Project, l.Resource, l.Limit)
 	return err
 }
 
 // DropLimits forgets a project's limits and says how many there were.
-func DropLimits(ctx context.Context, q db.Querier, project string) (int64, error) {
-	return quotaDrop.Do(ctx, q, project)
+func DropLimits(ctx context.Context, on db.Querier, project string) (int64, error) {
+	return quotaDrop.Do(ctx, on, project)
 }
 
 // Limits are a project's own limits.
-func Limits(ctx context.Context, q db.Querier, project string) ([]Limit, error) {
-	return quotasOf.All(ctx, q, project)
+func Limits(ctx context.Context, on db.Querier, project string) ([]Limit, error) {
+	return quotasOf.All(ctx, on, project)
 }
 
 // AllLimits are all projects' own limits, project by project.
-func AllLimits(ctx context.Context, q db.Querier) ([]Limit, error) { return quotasAll.All(ctx, q) }
+func AllLimits(ctx context.Context, on db.Querier) ([]Limit, error) { return quotasAll.All(ctx, on) }
 
 // Usage counts what a project has of a resource; zero for one that is not counted here.
-func Usage(ctx context.Context, q db.Querier, project, resource string) (int64, error) {
+func Usage(ctx context.Context, on db.Querier, project, resource string) (int64, error) {
 	var count *db.Query[int64]
 	switch resource {
 	case "network":
@@ -64,5 +64,5 @@ func Usage(ctx context.Context, q db.Querier, project, resource string) (int64, 
 	default:
 		return 0, nil
 	}
-	return count.One(ctx, q, project)
+	return count.One(ctx, on, project)
 }

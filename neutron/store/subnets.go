@@ -80,13 +80,13 @@ WHERE a.subnet_id = ? AND p.device_owner <> 'network:dhcp'`)  // addresses_subne
 )
 
 // InsertSubnet writes a new subnet.
-func InsertSubnet(ctx context.Context, tx *db.Tx, s neutron.Subnet) error {
-	return subnetInsert.Do(ctx, tx, subnetRowOf(s))
+func InsertSubnet(ctx context.Context, on db.Querier, s neutron.Subnet) error {
+	return subnetInsert.Do(ctx, on, subnetRowOf(s))
 }
 
 // Subnet reads one subnet; fault SubnetNotFound.
-func Subnet(ctx context.Context, q db.Querier, id string) (neutron.Subnet, error) {
-	r, err := subnetByID.One(ctx, q, id)
+func Subnet(ctx context.Context, on db.Querier, id string) (neutron.Subnet, error) {
+	r, err := subnetByID.One(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.Subnet{}, neutron.Missing("Subnet", id)
 	}
@@ -97,21 +97,21 @@ func Subnet(ctx context.Context, q db.Querier, id string) (neutron.Subnet, error
 }
 
 // SubnetsOf are a network's subnets in order of creation.
-func SubnetsOf(ctx context.Context, q db.Querier, network string) ([]neutron.Subnet, error) {
-	rows, err := subnetsOf.All(ctx, q, network)
+func SubnetsOf(ctx context.Context, on db.Querier, network string) ([]neutron.Subnet, error) {
+	rows, err := subnetsOf.All(ctx, on, network)
 	return nouns(rows, subnetRead.noun), err
 }
 
 // SubnetsOfDevice are the subnets of all networks that a device has a port on.
-func SubnetsOfDevice(ctx context.Context, q db.Querier, device string) ([]neutron.Subnet, error) {
-	rows, err := subnetsOfServer.All(ctx, q, device)
+func SubnetsOfDevice(ctx context.Context, on db.Querier, device string) ([]neutron.Subnet, error) {
+	rows, err := subnetsOfServer.All(ctx, on, device)
 	return nouns(rows, subnetRead.noun), err
 }
 
 // UpdateSubnet writes what may change of a subnet; see UpdateNetwork.
-func UpdateSubnet(ctx context.Context, tx *db.Tx, s neutron.Subnet, now time.Time) (neutron.Subnet, error) {
+func UpdateSubnet(ctx context.Context, on db.Querier, s neutron.Subnet, now time.Time) (neutron.Subnet, error) {
 	r := subnetRowOf(s)
-	_, err := subnetUpdate.Do(ctx, tx, r.Name, r.Description, r.Tags, r.Gateway, r.Pools, r.DHCP, r.DNS, r.Routes, db.At(now), r.ID)
+	_, err := subnetUpdate.Do(ctx, on, r.Name, r.Description, r.Tags, r.Gateway, r.Pools, r.DHCP, r.DNS, r.Routes, db.At(now), r.ID)
 	if err != nil {
 		return s, err
 	}
@@ -120,19 +120,19 @@ func UpdateSubnet(ctx context.Context, tx *db.Tx, s neutron.Subnet, now time.Tim
 }
 
 // DeleteSubnet removes the row; no port may have an address of it.
-func DeleteSubnet(ctx context.Context, tx *db.Tx, id string) error {
-	_, err := subnetDelete.Do(ctx, tx, id)
+func DeleteSubnet(ctx context.Context, on db.Querier, id string) error {
+	_, err := subnetDelete.Do(ctx, on, id)
 	return err
 }
 
 // Subnets lists subnets.
-func Subnets(ctx context.Context, q db.Querier, a db.ListArgs) ([]neutron.Subnet, error) {
-	return page(ctx, q, subnetList, a, subnetRead.noun)
+func Subnets(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.Subnet, error) {
+	return page(ctx, on, subnetList, a, subnetRead.noun)
 }
 
 // SubnetUsers counts the addresses of a subnet that ports other than DHCP's have.
-func SubnetUsers(ctx context.Context, q db.Querier, subnet string) (int64, error) {
-	return subnetUsers.One(ctx, q, subnet)
+func SubnetUsers(ctx context.Context, on db.Querier, subnet string) (int64, error) {
+	return subnetUsers.One(ctx, on, subnet)
 }
 
 func nouns[R, N any](rows []R, noun func(R) N) []N {

@@ -48,12 +48,12 @@ const (
 	allLanes = 4 // the attempt that takes all lanes
 )
 
-// Querier is a *DB (each statement on its own), a *Tx, or a Lone.
-type Querier interface{ querier() }
+// Querier is a *DB (each statement on its own), a *Tx, a Lone, or a struct that embeds one of them.
+type Querier interface{ querier() Querier }
 
-func (*DB) querier()  {}
-func (*Tx) querier()  {}
-func (Lone) querier() {}
+func (d *DB) querier() Querier  { return d }
+func (t *Tx) querier() Querier  { return t }
+func (l Lone) querier() Querier { return l }
 
 // attempts bounds how often a transaction is retried on the engine's request.
 const attempts = 12
@@ -245,7 +245,7 @@ func toFault(d Dialect, err error) error {
 
 // run gives f a connection of on to run one statement.
 func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string) error) error {
-	switch q := on.(type) {
+	switch q := on.querier().(type) {
 	case *Tx:
 		if q.ended {
 			return errEnded
@@ -290,13 +290,13 @@ func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string)
 
 // dialectOf returns the dialect of on.
 func dialectOf(on Querier) Dialect {
-	switch q := on.(type) {
+	switch q := on.querier().(type) {
 	case *Tx:
 		return q.db.dialect
 	case Lone:
 		return q.db.dialect
 	}
-	return on.(*DB).dialect
+	return on.querier().(*DB).dialect
 }
 
 func (d *DB) rebind(sql string) string {

@@ -243,3 +243,25 @@ func cancelled(t *testing.T, d *db.DB) {
 		t.Errorf("cancelled: got %v", err)
 	}
 }
+
+// A struct that embeds a transaction runs statements as the transaction does.
+func TestAStructThatEmbedsATxIsAQuerier(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		type unit struct{ *db.Tx }
+		err := d.Tx(t.Context(), func(tx *db.Tx) error {
+			u := unit{tx}
+			if err := insert.DoAll(t.Context(), u, []toy{{ID: "a", Name: "a"}, {ID: "b", Name: "b"}}); err != nil {
+				return err
+			}
+			all, err := listing.Page(t.Context(), u, db.ListArgs{Marker: "a"})
+			if err == nil && (len(all) != 1 || all[0].ID != "b") {
+				t.Errorf("got %+v", all)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}, tables)
+}

@@ -202,7 +202,7 @@ func (i *Insert[R]) DoAll(ctx context.Context, on Querier, rows []R) error {
 		return nil
 	}
 	size := max(1, insertParams/len(i.fields))
-	if d, ok := on.(*DB); ok && len(rows) > size {
+	if d, ok := on.querier().(*DB); ok && len(rows) > size {
 		return d.Tx(ctx, func(t *Tx) error { return i.DoAll(ctx, t, rows) })
 	}
 	for len(rows) > 0 {

@@ -18,7 +18,6 @@ func Wide() map[string]int {
 		"glance/images.Service":       107,
 		"glance/metadefs.Service":     43,
 		"neutron/api.API":             49,
-		"neutron/networks.Service":    73,
 		"nova/conductor.Conductor":    40,
 		"nova/store.Store":            72,
 		"placement/providers.Service": 47,

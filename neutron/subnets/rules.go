@@ -1,4 +1,4 @@
-package networks
+package subnets
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Bounds of what a subnet hands out.
+// Bounds of the lists of a subnet, neutron's max_dns_nameservers and max_subnet_host_routes.
 const (
 	maxDNS    = 5
 	maxRoutes = 20
@@ -27,10 +27,12 @@ func checkSubnet(sub neutron.Subnet) error {
 		return neutron.BadInput("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False")
 	}
 	if len(sub.DNS) > maxDNS {
-		return fault.Invalidf("Unable to complete operation for %s. The number of DNS nameservers exceeds the limit %d.", sub.ID, maxDNS).Coded("DNSNameServersExhausted")
+		return fault.Invalidf("Unable to complete operation for %s. The number of DNS nameservers exceeds the limit %d.",
+			sub.ID, maxDNS).Coded("DNSNameServersExhausted")
 	}
 	if len(sub.Routes) > maxRoutes {
-		return fault.Invalidf("Unable to complete operation for %s. The number of host routes exceeds the limit %d.", sub.ID, maxRoutes).Coded("HostRoutesExhausted")
+		return fault.Invalidf("Unable to complete operation for %s. The number of host routes exceeds the limit %d.",
+			sub.ID, maxRoutes).Coded("HostRoutesExhausted")
 	}
 	for _, a := range sub.DNS {
 		if err := sameVersion(sub, "dns_nameserver", a.Is4(), a); err != nil {
@@ -49,14 +51,14 @@ func checkSubnet(sub neutron.Subnet) error {
 }
 
 // sameVersion refuses an address of the other IP version than the subnet's.
-func sameVersion(sub neutron.Subnet, what string, is4 bool, value fmt.Stringer) error {
+func sameVersion(sub neutron.Subnet, attribute string, is4 bool, value fmt.Stringer) error {
 	if is4 == (sub.Version == 4) {
 		return nil
 	}
-	return neutron.BadInput("%s '%s' does not match the ip_version '%d'", what, value, sub.Version)
+	return neutron.BadInput("%s '%s' does not match the ip_version '%d'", attribute, value, sub.Version)
 }
 
-// checkServed checks what DHCP can serve, when it is switched on.
+// checkServed checks that DHCP can serve the subnet, if it is enabled.
 func checkServed(sub neutron.Subnet) error {
 	a := sub.CIDR.Addr()
 	switch {
@@ -74,7 +76,7 @@ func checkServed(sub neutron.Subnet) error {
 	return nil
 }
 
-// checkModes checks how IPv6 ports get their addresses, which is decided once.
+// checkModes checks how IPv6 ports get their addresses. That cannot change later.
 func checkModes(sub neutron.Subnet) error {
 	if sub.RAMode == "" && sub.AddrMode == "" {
 		return nil
@@ -86,11 +88,12 @@ func checkModes(sub neutron.Subnet) error {
 		return neutron.BadInput("ipv6_address_mode is not valid when ip_version is 4")
 	}
 	if sub.RAMode != "" && sub.AddrMode != "" && sub.RAMode != sub.AddrMode {
-		return neutron.BadInput("ipv6_ra_mode set to '%s' with ipv6_address_mode set to '%s' is not valid. If both attributes are set, they must be the same value",
-			sub.RAMode, sub.AddrMode)
+		return neutron.BadInput("ipv6_ra_mode set to '%s' with ipv6_address_mode set to '%s' is not valid."+
+			" If both attributes are set, they must be the same value", sub.RAMode, sub.AddrMode)
 	}
 	if sub.Auto() && sub.CIDR.Bits() != 64 {
-		return neutron.BadInput("Invalid CIDR %s for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the prefix to be /64", sub.CIDR)
+		return neutron.BadInput("Invalid CIDR %s for IPv6 address mode."+
+			" OpenStack uses the EUI-64 address format, which requires the prefix to be /64", sub.CIDR)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package networks_test
+package plugin_test
 
 import (
 	"context"
@@ -10,13 +10,16 @@ import (
 	"time"
 
 	"hypernova/neutron"
+	"hypernova/neutron/addresses"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/mech/bridge"
 	"hypernova/neutron/ml2/mech/fake"
 	"hypernova/neutron/ml2/types"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
+	"hypernova/neutron/ports"
 	"hypernova/neutron/quota"
 	"hypernova/neutron/store"
+	"hypernova/neutron/subnets"
 	"hypernova/nova"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
@@ -43,14 +46,14 @@ func (h *heard) ExternalEvents(_ context.Context, es []nova.ExternalEvent) error
 }
 
 type cloud struct {
-	*networks.Service
+	*plugin.Plugin
 	db    *db.DB
 	heard *heard
 }
 
-func newCloud(t testing.TB, d *db.DB, adjust ...func(*networks.Deps)) cloud {
+func newCloud(t testing.TB, d *db.DB, adjust ...func(*plugin.Config, *plugin.Deps)) cloud {
 	t.Helper()
-	c := networks.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
+	c := plugin.Config{ML2: ml2.Defaults(), Quotas: quota.Defaults()}
 	c.ML2.VNIRanges = []string{"100:102"}
 	c.ML2.VLANRanges = []string{"phys1:10:11"}
 	ts, err := types.New(c.ML2)
@@ -58,21 +61,21 @@ func newCloud(t testing.TB, d *db.DB, adjust ...func(*networks.Deps)) cloud {
 		t.Fatal(err)
 	}
 	h := &heard{}
-	deps := networks.Deps{DB: d, Now: clock.Real, Events: h, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Config: c}
+	deps := plugin.Deps{DB: d, Now: clock.Real, Events: h, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}}
 	for _, f := range adjust {
-		f(&deps)
+		f(&c, &deps)
 	}
-	return cloud{Service: networks.New(deps), db: d, heard: h}
+	return cloud{Plugin: plugin.New(c, deps), db: d, heard: h}
 }
 
-func memory(t *testing.T, adjust ...func(*networks.Deps)) cloud {
+func memory(t *testing.T, adjust ...func(*plugin.Config, *plugin.Deps)) cloud {
 	t.Helper()
 	return newCloud(t, dbtest.Memory(t, tables()), adjust...)
 }
 
 func (c cloud) network(t *testing.T, project, cidr string, more ...string) (neutron.Network, []neutron.Subnet) {
 	t.Helper()
-	ns, err := c.CreateNetworks(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: project}}})
+	ns, err := c.Networks.Create(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: project}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +83,7 @@ func (c cloud) network(t *testing.T, project, cidr string, more ...string) (neut
 	for _, x := range append([]string{cidr}, more...) {
 		subs = append(subs, c.subnet(t, ns[0], x))
 	}
-	n, err := c.ShowNetwork(t.Context(), ns[0].ID)
+	n, err := c.Networks.Show(t.Context(), ns[0].ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,11 +93,11 @@ func (c cloud) network(t *testing.T, project, cidr string, more ...string) (neut
 func (c cloud) subnet(t *testing.T, n neutron.Network, cidr string) neutron.Subnet {
 	t.Helper()
 	p := netip.MustParsePrefix(cidr)
-	want := networks.NewSubnet{Meta: neutron.Meta{Project: n.Project}, Network: n.ID, CIDR: p, Version: 4}
+	want := subnets.Wanted{Meta: neutron.Meta{Project: n.Project}, Network: n.ID, CIDR: p, Version: 4}
 	if p.Addr().Is6() {
 		want.Version, want.RAMode, want.AddrMode = 6, "slaac", "slaac"
 	}
-	ss, err := c.CreateSubnets(t.Context(), []networks.NewSubnet{want})
+	ss, err := c.Subnets.Create(t.Context(), []subnets.Wanted{want})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,13 +122,13 @@ func TestAllocateIsIdempotentAndDeallocateLeavesNothing(t *testing.T) {
 		c := newCloud(t, d)
 		ctx := t.Context()
 		n, _ := c.network(t, "p", "10.0.0.0/24", "2001:db8::/64")
-		taken, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n.ID}})
+		taken, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		args := neutron.AllocateArgs{Server: "s1", Project: "p", Host: "h1", DNSName: "web",
 			Specs: []neutron.PortSpec{{Network: n.ID}, {Port: taken[0].ID}, {Network: n.ID, Tag: "second"}}}
-		first, err := c.Allocate(ctx, args)
+		first, err := c.Compute.Allocate(ctx, args)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +140,7 @@ func TestAllocateIsIdempotentAndDeallocateLeavesNothing(t *testing.T) {
 				t.Errorf("port is not whole: %+v", p)
 			}
 		}
-		again, err := c.Allocate(ctx, args)
+		again, err := c.Compute.Allocate(ctx, args)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +150,7 @@ func TestAllocateIsIdempotentAndDeallocateLeavesNothing(t *testing.T) {
 			}
 		}
 		args.Host = "h2"
-		moved, err := c.Allocate(ctx, args)
+		moved, err := c.Compute.Allocate(ctx, args)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,11 +159,11 @@ func TestAllocateIsIdempotentAndDeallocateLeavesNothing(t *testing.T) {
 				t.Errorf("spec %d was not moved: %+v", i, moved[i])
 			}
 		}
-		if st, err := c.HostState(ctx, "h1"); err != nil || len(st.Networks) != 0 {
+		if st, err := c.DHCP.HostState(ctx, "h1"); err != nil || len(st.Networks) != 0 {
 			t.Errorf("the old host still has %+v, %v", st.Networks, err)
 		}
 		for range 2 {
-			if err := c.Deallocate(ctx, "s1"); err != nil {
+			if err := c.Compute.Deallocate(ctx, "s1"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -168,10 +171,10 @@ func TestAllocateIsIdempotentAndDeallocateLeavesNothing(t *testing.T) {
 		if err != nil || len(ports) != 1 || ports[0].ID != taken[0].ID || ports[0].DeviceID != "" || ports[0].Host != "" || ports[0].VIFType != neutron.VIFUnbound {
 			t.Errorf("left over: %+v, %v", ports, err)
 		}
-		if err := c.DeletePort(ctx, taken[0].ID, opt.Of[int64]{}); err != nil {
+		if err := c.Ports.Delete(ctx, taken[0].ID, opt.Of[int64]{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.DeleteNetwork(ctx, n.ID, opt.Of[int64]{}); err != nil {
+		if err := c.Networks.Delete(ctx, n.ID, opt.Of[int64]{}); err != nil {
 			t.Fatal(err)
 		}
 	}, tables())
@@ -193,7 +196,7 @@ func TestAllocateLeavesNothingWhenASpecFails(t *testing.T) {
 		{"a host that cannot", neutron.AllocateArgs{Project: "p", Host: "refused", Specs: []neutron.PortSpec{{Network: n.ID}}}, "PortBindingFailed"},
 	} {
 		r.args.Server = r.name
-		if _, err := c.Allocate(t.Context(), r.args); code(err) != r.want {
+		if _, err := c.Compute.Allocate(t.Context(), r.args); code(err) != r.want {
 			t.Errorf("%s: got %v, want %s", r.name, err, r.want)
 		}
 		ports, err := store.PortsOfNetwork(t.Context(), c.db, n.ID)
@@ -215,7 +218,7 @@ func TestAddressesAreUniqueUnderContention(t *testing.T) {
 		for i := range 8 {
 			wg.Go(func() {
 				for j := range 5 {
-					ps, err := c.Allocate(t.Context(), neutron.AllocateArgs{Server: fmt.Sprint(i, j), Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}})
+					ps, err := c.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: fmt.Sprint(i, j), Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}})
 					mu.Lock()
 					if err != nil {
 						failed++
@@ -255,7 +258,7 @@ func TestQuotaHoldsUnderContention(t *testing.T) {
 		made := 0
 		for range 10 {
 			wg.Go(func() {
-				_, err := c.CreatePorts(t.Context(), []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n.ID}})
+				_, err := c.Ports.Create(t.Context(), []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID}})
 				mu.Lock()
 				defer mu.Unlock()
 				if err == nil {
@@ -278,7 +281,7 @@ func TestSegmentsAreTakenAndGivenBack(t *testing.T) {
 	ctx := t.Context()
 	make1 := func(n neutron.Network) (neutron.Network, error) {
 		n.Project = "p"
-		ns, err := c.CreateNetworks(ctx, []neutron.Network{n})
+		ns, err := c.Networks.Create(ctx, []neutron.Network{n})
 		if err != nil {
 			return n, err
 		}
@@ -295,7 +298,7 @@ func TestSegmentsAreTakenAndGivenBack(t *testing.T) {
 	if _, err := make1(neutron.Network{}); code(err) != "NoNetworkAvailable" {
 		t.Errorf("with all VNIs taken: %v", err)
 	}
-	if err := c.DeleteNetwork(ctx, last.ID, opt.Of[int64]{}); err != nil {
+	if err := c.Networks.Delete(ctx, last.ID, opt.Of[int64]{}); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := make1(neutron.Network{}); err != nil || n.Segment != 102 {
@@ -329,22 +332,22 @@ func TestSubnetsAreChecked(t *testing.T) {
 	pre := netip.MustParsePrefix
 	for _, r := range []struct {
 		name string
-		s    networks.NewSubnet
+		s    subnets.Wanted
 		want string
 	}{
-		{"overlap", networks.NewSubnet{CIDR: pre("10.0.0.128/25"), Version: 4}, "InvalidInput"},
-		{"version", networks.NewSubnet{CIDR: pre("10.1.0.0/24"), Version: 6}, "InvalidInput"},
-		{"too small for DHCP", networks.NewSubnet{CIDR: pre("10.1.0.0/31"), Version: 4}, "InvalidInput"},
-		{"gateway is the network's address", networks.NewSubnet{CIDR: pre("10.1.0.0/24"), Version: 4, Gateway: opt.Some("10.1.0.0")}, "InvalidInput"},
-		{"gateway in pool", networks.NewSubnet{CIDR: pre("10.1.0.0/24"), Version: 4, Pools: []neutron.Pool{{Start: netip.MustParseAddr("10.1.0.1"), End: netip.MustParseAddr("10.1.0.9")}}}, "GatewayConflictWithAllocationPools"},
-		{"modes differ", networks.NewSubnet{CIDR: pre("2001:db8::/64"), Version: 6, RAMode: "slaac", AddrMode: "dhcpv6-stateful"}, "InvalidInput"},
-		{"slaac needs 64 bits", networks.NewSubnet{CIDR: pre("2001:db8::/60"), Version: 6, AddrMode: "slaac"}, "InvalidInput"},
-		{"modes need DHCP", networks.NewSubnet{CIDR: pre("2001:db8::/64"), Version: 6, AddrMode: "slaac", NoDHCP: true}, "InvalidInput"},
-		{"multicast", networks.NewSubnet{CIDR: pre("224.0.0.0/24"), Version: 4}, "InvalidInput"},
-		{"fine", networks.NewSubnet{CIDR: pre("10.1.0.0/24"), Version: 4, Gateway: opt.Null[string]()}, "<nil>"},
+		{"overlap", subnets.Wanted{CIDR: pre("10.0.0.128/25"), Version: 4}, "InvalidInput"},
+		{"version", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 6}, "InvalidInput"},
+		{"too small for DHCP", subnets.Wanted{CIDR: pre("10.1.0.0/31"), Version: 4}, "InvalidInput"},
+		{"gateway is the network's address", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 4, Gateway: opt.Some("10.1.0.0")}, "InvalidInput"},
+		{"gateway in pool", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 4, Pools: []neutron.Pool{{Start: netip.MustParseAddr("10.1.0.1"), End: netip.MustParseAddr("10.1.0.9")}}}, "GatewayConflictWithAllocationPools"},
+		{"modes differ", subnets.Wanted{CIDR: pre("2001:db8::/64"), Version: 6, RAMode: "slaac", AddrMode: "dhcpv6-stateful"}, "InvalidInput"},
+		{"slaac needs 64 bits", subnets.Wanted{CIDR: pre("2001:db8::/60"), Version: 6, AddrMode: "slaac"}, "InvalidInput"},
+		{"modes need DHCP", subnets.Wanted{CIDR: pre("2001:db8::/64"), Version: 6, AddrMode: "slaac", NoDHCP: true}, "InvalidInput"},
+		{"multicast", subnets.Wanted{CIDR: pre("224.0.0.0/24"), Version: 4}, "InvalidInput"},
+		{"fine", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 4, Gateway: opt.Null[string]()}, "<nil>"},
 	} {
 		r.s.Network, r.s.Project = n.ID, "p"
-		if _, err := c.CreateSubnets(t.Context(), []networks.NewSubnet{r.s}); code(err) != r.want {
+		if _, err := c.Subnets.Create(t.Context(), []subnets.Wanted{r.s}); code(err) != r.want {
 			t.Errorf("%s: got %v, want %s", r.name, err, r.want)
 		}
 	}
@@ -355,25 +358,25 @@ func TestUseRefusesDeletion(t *testing.T) {
 	c := memory(t)
 	ctx := t.Context()
 	n, subs := c.network(t, "p", "10.0.0.0/24", "2001:db8::/64")
-	if _, err := c.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+	if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 		t.Fatal(err)
 	}
 	none := opt.Of[int64]{}
-	if err := c.DeleteNetwork(ctx, n.ID, none); code(err) != "NetworkInUse" {
+	if err := c.Networks.Delete(ctx, n.ID, none); code(err) != "NetworkInUse" {
 		t.Errorf("network: %v", err)
 	}
-	if err := c.DeleteSubnet(ctx, subs[0].ID, none); code(err) != "SubnetInUse" {
+	if err := c.Subnets.Delete(ctx, subs[0].ID, none); code(err) != "SubnetInUse" {
 		t.Errorf("subnet: %v", err)
 	}
 	// A subnet whose ports made their own addresses goes with these.
-	if err := c.DeleteSubnet(ctx, subs[1].ID, none); err != nil {
+	if err := c.Subnets.Delete(ctx, subs[1].ID, none); err != nil {
 		t.Errorf("slaac subnet: %v", err)
 	}
-	ports, err := c.PortsOf(ctx, "s")
+	ports, err := c.Compute.PortsOf(ctx, "s")
 	if err != nil || len(ports) != 1 || len(ports[0].FixedIPs) != 1 {
 		t.Errorf("got %+v, %v", ports, err)
 	}
-	if err := c.DeleteNetwork(ctx, n.ID, opt.Some[int64](99)); code(err) != "RevisionNumberConstraintFailed" {
+	if err := c.Networks.Delete(ctx, n.ID, opt.Some[int64](99)); code(err) != "RevisionNumberConstraintFailed" {
 		t.Errorf("with a stale revision: %v", err)
 	}
 }
@@ -385,10 +388,10 @@ func TestDHCPTakesLittleOfASmallSubnet(t *testing.T) {
 	n, _ := c.network(t, "p", "10.0.0.0/28") // 13 addresses without the gateway's
 	for i := range 5 {
 		host := fmt.Sprint("h", i)
-		if _, err := c.Allocate(ctx, neutron.AllocateArgs{Server: host, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+		if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: host, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 			t.Fatal(err)
 		}
-		st, err := c.HostState(ctx, host)
+		st, err := c.DHCP.HostState(ctx, host)
 		if err != nil || len(st.Networks) != 1 || st.Networks[0].DHCPMAC == "" || len(st.Networks[0].DHCPIP) != 1 || len(st.Networks[0].Ports) != 1 {
 			t.Fatalf("%s: %+v, %v", host, st.Networks, err)
 		}
@@ -398,10 +401,10 @@ func TestDHCPTakesLittleOfASmallSubnet(t *testing.T) {
 		t.Errorf("got %d DHCP ports, %v, want 1", len(dhcp), err)
 	}
 	// When the host whose port is shared has no guest left, another host gets one of its own.
-	if err := c.Deallocate(ctx, "h0"); err != nil {
+	if err := c.Compute.Deallocate(ctx, "h0"); err != nil {
 		t.Fatal(err)
 	}
-	st, err := c.HostState(ctx, "h1")
+	st, err := c.DHCP.HostState(ctx, "h1")
 	if err != nil || st.Networks[0].DHCPMAC == "" {
 		t.Errorf("h1 lost DHCP: %+v, %v", st.Networks, err)
 	}
@@ -416,15 +419,15 @@ func TestHostStateFollowsChanges(t *testing.T) {
 		if err := store.ReportAgent(ctx, c.db, neutron.Agent{ID: h, Host: h, Binary: "b", TunnelIP: netip.MustParseAddr("192.0.2." + h[1:]), Created: time.Now(), Started: time.Now(), Heartbeat: time.Now()}, 1); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Allocate(ctx, neutron.AllocateArgs{Server: h, Project: "p", Host: h, DNSName: "name-" + h, Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+		if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: h, Project: "p", Host: h, DNSName: "name-" + h, Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	one, err := c.HostState(ctx, "h1")
+	one, err := c.DHCP.HostState(ctx, "h1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := c.PortsOf(ctx, "h2")
+	two, err := c.Compute.PortsOf(ctx, "h2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -470,52 +473,52 @@ func TestHostStateFollowsChanges(t *testing.T) {
 		return err
 	})
 	moves("a subnet's nameservers", "h1", true, func() error {
-		_, err := c.UpdateSubnet(ctx, subs[0].ID, networks.SubnetPatch{DNS: opt.Some([]netip.Addr{netip.MustParseAddr("192.0.2.53")})})
+		_, err := c.Subnets.Update(ctx, subs[0].ID, subnets.Patch{DNS: opt.Some([]netip.Addr{netip.MustParseAddr("192.0.2.53")})})
 		return err
 	})
 	moves("a port on another network of another project", "h1", false, func() error {
 		m, _ := c.network(t, "q", "10.0.0.0/24")
-		_, err := c.Allocate(ctx, neutron.AllocateArgs{Server: "x", Project: "q", Host: "h3", Specs: []neutron.PortSpec{{Network: m.ID}}})
+		_, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "x", Project: "q", Host: "h3", Specs: []neutron.PortSpec{{Network: m.ID}}})
 		return err
 	})
 	moves("a member of the remote group that has no host", "h1", true, func() error {
-		m, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n.ID}})
+		m, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID}})
 		if err == nil {
-			err = c.DeletePort(ctx, m[0].ID, opt.Of[int64]{})
+			err = c.Ports.Delete(ctx, m[0].ID, opt.Of[int64]{})
 		}
 		return err
 	})
-	moves("the other host's guest goes", "h1", true, func() error { return c.Deallocate(ctx, "h2") })
-	if st, err := c.HostState(ctx, "h1"); err != nil || len(st.Networks[0].Remote) != 0 {
+	moves("the other host's guest goes", "h1", true, func() error { return c.Compute.Deallocate(ctx, "h2") })
+	if st, err := c.DHCP.HostState(ctx, "h1"); err != nil || len(st.Networks[0].Remote) != 0 {
 		t.Errorf("still remote: %+v, %v", st.Networks, err)
 	}
 }
 
 func TestWiredPortsBecomeActiveAndComputeHears(t *testing.T) {
 	t.Parallel()
-	c := memory(t, func(d *networks.Deps) { d.Mechanisms = []ml2.Mechanism{bridge.Mechanism{}} })
+	c := memory(t, func(_ *plugin.Config, d *plugin.Deps) { d.Mechanisms = []ml2.Mechanism{bridge.Mechanism{}} })
 	ctx := t.Context()
 	n, _ := c.network(t, "p", "10.0.0.0/24")
 	args := neutron.AllocateArgs{Server: "s", Project: "p", Host: "h1", Specs: []neutron.PortSpec{{Network: n.ID}}}
-	if _, err := c.Allocate(ctx, args); code(err) != "PortBindingFailed" {
+	if _, err := c.Compute.Allocate(ctx, args); code(err) != "PortBindingFailed" {
 		t.Fatalf("without an agent: %v", err)
 	}
 	now := time.Now()
 	if err := store.ReportAgent(ctx, c.db, neutron.Agent{ID: "a", Host: "h1", Binary: "b", Type: bridge.AgentType, Created: now, Started: now, Heartbeat: now}, 1); err != nil {
 		t.Fatal(err)
 	}
-	ps, err := c.Allocate(ctx, args)
+	ps, err := c.Compute.Allocate(ctx, args)
 	if err != nil || ps[0].Status != neutron.StatusDown || ps[0].VIFType != "tap" || ps[0].Device != "tap"+ps[0].ID[:11] {
 		t.Fatalf("got %+v, %v", ps, err)
 	}
-	if err := c.Wired(ctx, "other", []string{ps[0].ID, "gone"}, nil, nil); err != nil {
+	if err := c.Ports.Wired(ctx, "other", []string{ps[0].ID, "gone"}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(c.heard.es) != 0 {
 		t.Errorf("another host's report was believed: %v", c.heard.es)
 	}
 	for range 2 {
-		if err := c.Wired(ctx, "h1", []string{ps[0].ID}, nil, nil); err != nil {
+		if err := c.Ports.Wired(ctx, "h1", []string{ps[0].ID}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -523,7 +526,7 @@ func TestWiredPortsBecomeActiveAndComputeHears(t *testing.T) {
 	if !slices.Equal(c.heard.es, want) {
 		t.Errorf("got %v, want %v", c.heard.es, want)
 	}
-	if p, err := c.ShowPort(ctx, ps[0].ID); err != nil || p.Status != neutron.StatusActive {
+	if p, err := c.Ports.Show(ctx, ps[0].ID); err != nil || p.Status != neutron.StatusActive {
 		t.Errorf("got %+v, %v", p, err)
 	}
 }
@@ -534,13 +537,13 @@ func TestAPortThatMerelyClaimsAServerIsNotShown(t *testing.T) {
 	ctx := t.Context()
 	n, _ := c.network(t, "p", "10.0.0.0/24")
 	m, _ := c.network(t, "q", "10.0.0.0/24")
-	if _, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "q"}, Network: m.ID, DeviceID: "s", DeviceOwner: "compute:nova"}}); err != nil {
+	if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "q"}, Network: m.ID, DeviceID: "s", DeviceOwner: "compute:nova"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+	if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 		t.Fatal(err)
 	}
-	ports, err := c.PortsOf(ctx, "s")
+	ports, err := c.Compute.PortsOf(ctx, "s")
 	if err != nil || len(ports) != 1 || ports[0].Project != "p" {
 		t.Errorf("got %+v, %v", ports, err)
 	}
@@ -551,18 +554,18 @@ func TestUpdatedAddressesKeepTheOnesThatPortsMake(t *testing.T) {
 	c := memory(t)
 	ctx := t.Context()
 	n, subs := c.network(t, "p", "10.0.0.0/24", "2001:db8::/64")
-	ps, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, FixedIPs: opt.Some([]networks.WantedIP{{IP: netip.MustParseAddr("10.0.0.44")}})}})
+	ps, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, FixedIPs: opt.Some([]addresses.Wanted{{IP: netip.MustParseAddr("10.0.0.44")}})}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	auto := ps[0].FixedIPs[1]
 	ip := netip.MustParseAddr("10.0.0.33")
-	u, err := c.UpdatePort(ctx, ps[0].ID, networks.PortPatch{FixedIPs: opt.Some([]networks.WantedIP{{Subnet: subs[0].ID, IP: ip}})})
+	u, err := c.Ports.Update(ctx, ps[0].ID, ports.Patch{FixedIPs: opt.Some([]addresses.Wanted{{Subnet: subs[0].ID, IP: ip}})})
 	if err != nil || !slices.Equal(u.FixedIPs, []neutron.FixedIP{{Subnet: subs[0].ID, IP: ip}, auto}) {
 		t.Errorf("got %+v, %v", u.FixedIPs, err)
 	}
 	// What was given back can be had again.
-	if _, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, FixedIPs: opt.Some([]networks.WantedIP{{IP: ps[0].FixedIPs[0].IP}})}}); err != nil {
+	if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, FixedIPs: opt.Some([]addresses.Wanted{{IP: ps[0].FixedIPs[0].IP}})}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -572,12 +575,12 @@ func TestPortsTakePartInASubnetThatComesLater(t *testing.T) {
 	c := memory(t)
 	ctx := t.Context()
 	n, _ := c.network(t, "p", "10.0.0.0/24")
-	ps, err := c.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}})
+	ps, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sub := c.subnet(t, n, "2001:db8::/64")
-	p, err := c.ShowPort(ctx, ps[0].ID)
+	p, err := c.Ports.Show(ctx, ps[0].ID)
 	if err != nil || len(p.FixedIPs) != 2 || p.FixedIPs[1].Subnet != sub.ID {
 		t.Errorf("got %+v, %v", p.FixedIPs, err)
 	}
@@ -586,7 +589,7 @@ func TestPortsTakePartInASubnetThatComesLater(t *testing.T) {
 	}
 	// Both servers hear of a port that goes from one to the other.
 	before := len(c.heard.es)
-	if _, err := c.UpdatePort(ctx, ps[0].ID, networks.PortPatch{DeviceID: opt.Some("other")}); err != nil {
+	if _, err := c.Ports.Update(ctx, ps[0].ID, ports.Patch{DeviceID: opt.Some("other")}); err != nil {
 		t.Fatal(err)
 	}
 	var told []string

@@ -1,4 +1,4 @@
-package networks
+package ports
 
 import (
 	"context"
@@ -12,25 +12,16 @@ import (
 	"hypernova/oslo/db"
 )
 
-// ListSubnets lists subnets.
-func (s *Service) ListSubnets(ctx context.Context, a db.ListArgs) ([]neutron.Subnet, error) {
-	return store.Subnets(ctx, s.db, a)
-}
-
-// ListPorts lists ports; viewer, where it is set, is the project that they are shown to: its own and those of its networks.
-func (s *Service) ListPorts(ctx context.Context, a db.ListArgs, viewer string) ([]neutron.Port, error) {
-	return store.Ports(ctx, s.db, a, viewer)
-}
-
-// FixedIPFilter are the conditions of fixed_ips=ip_address=…, subnet_id=… and ip_address_substr=…; those of one sort are alternatives.
-func (s *Service) FixedIPFilter(ctx context.Context, values []string) ([]db.Cond, error) {
+// FixedIPFilter returns the conditions of the filters fixed_ips=ip_address=…, subnet_id=… and ip_address_substr=….
+// Several of one kind are alternatives.
+func (p *Ports) FixedIPFilter(ctx context.Context, values []string) ([]db.Cond, error) {
 	bySort := map[string][]db.Cond{}
 	for _, v := range values {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
 			return nil, neutron.BadInput("'%s' in fixed_ips is not ip_address=, subnet_id= or ip_address_substr=", v)
 		}
-		c, err := fixedIP(ctx, s.db, name, value)
+		c, err := fixedIP(ctx, p.Change.DB, name, value)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +41,7 @@ func fixedIP(ctx context.Context, q db.Querier, name, value string) (db.Cond, er
 	case "ip_address":
 		ip, err := netip.ParseAddr(value)
 		if err != nil {
-			return db.Any(), nil // what is no address is no port's
+			return db.Any(), nil // no port has it
 		}
 		ids, err := store.PortsWithIP(ctx, q, ip)
 		return db.InList("id", ids), err

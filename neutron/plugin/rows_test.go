@@ -1,4 +1,4 @@
-package networks_test
+package plugin_test
 
 import (
 	"fmt"
@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"hypernova/neutron"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
+	"hypernova/neutron/ports"
 	"hypernova/neutron/store"
+	"hypernova/neutron/subnets"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/opt"
 )
@@ -55,7 +57,7 @@ func TestVerbsTouchOnlyTheirRows(t *testing.T) {
 	var p neutron.Port
 	none := opt.Of[int64]{}
 	allocate := func(server, host string) error {
-		_, err := c.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: n.ID}}})
+		_, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: n.ID}}})
 		return err
 	}
 	for _, step := range []struct {
@@ -64,17 +66,17 @@ func TestVerbsTouchOnlyTheirRows(t *testing.T) {
 		want string
 	}{
 		{"create a network", func() error {
-			ns, err := c.CreateNetworks(ctx, []neutron.Network{{PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+			ns, err := c.Networks.Create(ctx, []neutron.Network{{PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
 			n = ns[0]
 			return err
 		}, "networks +1 -0, segments +1 -0"},
 		{"create a subnet", func() error {
-			ss, err := c.CreateSubnets(ctx, []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4}})
+			ss, err := c.Subnets.Create(ctx, []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4}})
 			sub = ss[0]
 			return err
 		}, "networks +1 -1, subnets +1 -0"},
 		{"the first port of a project makes its default group", func() error {
-			ps, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "p"}, Network: n.ID}})
+			ps, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID}})
 			p = ps[0]
 			return err
 		}, "ports +1 -0, addresses +1 -0, security_groups +1 -0, default_groups +1 -0, security_group_rules +4 -0, port_groups +1 -0"},
@@ -82,16 +84,16 @@ func TestVerbsTouchOnlyTheirRows(t *testing.T) {
 		{"a second one does not", func() error { return allocate("s2", "h1") }, "ports +1 -0, addresses +1 -0, port_groups +1 -0, host_changes +1 -0"},
 		{"the same again", func() error { return allocate("s2", "h1") }, ""},
 		{"rename a port without a host", func() error {
-			_, err := c.UpdatePort(ctx, p.ID, networks.PortPatch{Name: opt.Some("x")})
+			_, err := c.Ports.Update(ctx, p.ID, ports.Patch{Name: opt.Some("x")})
 			return err
 		}, "ports +1 -1, host_changes +1 -0"},
-		{"a report about a wired port that is ACTIVE already", func() error { return c.Wired(ctx, "h1", []string{p.ID}, nil, nil) }, ""},
-		{"one server goes", func() error { return c.Deallocate(ctx, "s1") }, "ports +0 -1, addresses +0 -1, port_groups +0 -1, host_changes +1 -0"},
-		{"the last one takes DHCP along", func() error { return c.Deallocate(ctx, "s2") }, "ports +0 -2, addresses +0 -2, port_groups +0 -1, host_changes +1 -0"},
-		{"a server that has no ports", func() error { return c.Deallocate(ctx, "s2") }, ""},
-		{"delete a port", func() error { return c.DeletePort(ctx, p.ID, none) }, "ports +0 -1, addresses +0 -1, port_groups +0 -1"},
-		{"delete a subnet", func() error { return c.DeleteSubnet(ctx, sub.ID, none) }, "networks +1 -1, subnets +0 -1"},
-		{"delete a network", func() error { return c.DeleteNetwork(ctx, n.ID, none) }, "networks +0 -1, segments +0 -1"},
+		{"a report about a wired port that is ACTIVE already", func() error { return c.Ports.Wired(ctx, "h1", []string{p.ID}, nil, nil) }, ""},
+		{"one server goes", func() error { return c.Compute.Deallocate(ctx, "s1") }, "ports +0 -1, addresses +0 -1, port_groups +0 -1, host_changes +1 -0"},
+		{"the last one takes DHCP along", func() error { return c.Compute.Deallocate(ctx, "s2") }, "ports +0 -2, addresses +0 -2, port_groups +0 -1, host_changes +1 -0"},
+		{"a server that has no ports", func() error { return c.Compute.Deallocate(ctx, "s2") }, ""},
+		{"delete a port", func() error { return c.Ports.Delete(ctx, p.ID, none) }, "ports +0 -1, addresses +0 -1, port_groups +0 -1"},
+		{"delete a subnet", func() error { return c.Subnets.Delete(ctx, sub.ID, none) }, "networks +1 -1, subnets +0 -1"},
+		{"delete a network", func() error { return c.Networks.Delete(ctx, n.ID, none) }, "networks +0 -1, segments +0 -1"},
 	} {
 		before := dbtest.Snapshot(t, c.db, allTables()...)
 		if err := step.do(); err != nil {
@@ -118,23 +120,23 @@ func BenchmarkHostState(b *testing.B) {
 	c := newBench(b)
 	var nets []neutron.Network
 	for range 5 {
-		ns, err := c.CreateNetworks(b.Context(), []neutron.Network{{Type: "local", PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+		ns, err := c.Networks.Create(b.Context(), []neutron.Network{{Type: "local", PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := c.CreateSubnets(b.Context(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/16"), Version: 4}}); err != nil {
+		if _, err := c.Subnets.Create(b.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/16"), Version: 4}}); err != nil {
 			b.Fatal(err)
 		}
 		nets = append(nets, ns[0])
 	}
 	for i := range 1000 {
 		host := fmt.Sprint("h", i%5)
-		if _, err := c.Allocate(b.Context(), neutron.AllocateArgs{Server: fmt.Sprint(i), Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: nets[i%4].ID}}}); err != nil {
+		if _, err := c.Compute.Allocate(b.Context(), neutron.AllocateArgs{Server: fmt.Sprint(i), Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: nets[i%4].ID}}}); err != nil {
 			b.Fatal(err)
 		}
 	}
 	for b.Loop() {
-		s, err := c.HostState(b.Context(), "h0")
+		s, err := c.DHCP.HostState(b.Context(), "h0")
 		if err != nil || len(s.Networks) != 4 {
 			b.Fatal(len(s.Networks), err)
 		}
@@ -144,18 +146,18 @@ func BenchmarkHostState(b *testing.B) {
 // BenchmarkAllocate is one server's port made, bound and given back.
 func BenchmarkAllocate(b *testing.B) {
 	c := newBench(b)
-	ns, err := c.CreateNetworks(b.Context(), []neutron.Network{{Type: "local", PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+	ns, err := c.Networks.Create(b.Context(), []neutron.Network{{Type: "local", PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := c.CreateSubnets(b.Context(), []networks.NewSubnet{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/16"), Version: 4}}); err != nil {
+	if _, err := c.Subnets.Create(b.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/16"), Version: 4}}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := c.Allocate(b.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: ns[0].ID}}}); err != nil {
+		if _, err := c.Compute.Allocate(b.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: ns[0].ID}}}); err != nil {
 			b.Fatal(err)
 		}
-		if err := c.Deallocate(b.Context(), "s"); err != nil {
+		if err := c.Compute.Deallocate(b.Context(), "s"); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -163,5 +165,5 @@ func BenchmarkAllocate(b *testing.B) {
 
 func newBench(b *testing.B) cloud {
 	b.Helper()
-	return newCloud(b, dbtest.Memory(b, tables()), func(d *networks.Deps) { d.Config.Quotas.Port = -1 })
+	return newCloud(b, dbtest.Memory(b, tables()), func(c *plugin.Config, _ *plugin.Deps) { c.Quotas.Port = -1 })
 }

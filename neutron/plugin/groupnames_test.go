@@ -1,4 +1,4 @@
-package networks_test
+package plugin_test
 
 import (
 	"context"
@@ -7,7 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hypernova/neutron"
-	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
+	"hypernova/neutron/ports"
 	"hypernova/neutron/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/clock"
@@ -19,7 +20,7 @@ import (
 func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		c := newCloud(t, d, func(d *networks.Deps) { d.Rights = ofProject{} })
+		c := newCloud(t, d, func(_ *plugin.Config, d *plugin.Deps) { d.Rights = ofProject{} })
 		ctx := t.Context()
 		n, _ := c.network(t, "p", "10.0.0.0/24")
 		now := clock.Real()
@@ -37,15 +38,15 @@ func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 		}
 		for _, server := range []string{"s1", "s2"} {
 			specs := []neutron.PortSpec{{Network: n.ID}, {Network: n.ID}}
-			if _, err := c.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: "h", Specs: specs, SecurityGroups: []string{web.ID}}); err != nil {
+			if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: "h", Specs: specs, SecurityGroups: []string{web.ID}}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		// Anybody may write a server's id on a port; compute did not.
-		if _, err := c.CreatePorts(ctx, []networks.NewPort{{Meta: neutron.Meta{Project: "q"}, Network: n.ID, DeviceID: "s1"}}); err != nil {
+		if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "q"}, Network: n.ID, DeviceID: "s1"}}); err != nil {
 			t.Fatal(err)
 		}
-		ports, err := c.PortsOf(ctx, "s2")
+		ports, err := c.Compute.PortsOf(ctx, "s2")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 			{"a service sees all", auth.With(ctx, auth.Service("nova")), []string{"s2"}, map[string][]string{"s2": {"foreign", "web"}}},
 			{"nobody", owner, nil, map[string][]string{}},
 		} {
-			got, err := c.GroupNames(tc.ctx, tc.of)
+			got, err := c.Compute.GroupNames(tc.ctx, tc.of)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +89,7 @@ func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 }
 
 // ofProject lets everybody see what is the own project's.
-type ofProject struct{ networks.Rights }
+type ofProject struct{ ports.Rights }
 
 func (ofProject) SeesGroup(c *auth.Caller, g neutron.SecurityGroup) bool {
 	return c.ProjectID == g.Project
