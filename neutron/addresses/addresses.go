@@ -1,5 +1,5 @@
-// Package addresses allocates the fixed IPs and MAC addresses of ports. The uniqueness of both is decided by rows that are
-// written in the caller's transaction.
+// Package addresses allocates the fixed IPs and MAC addresses of ports. The uniqueness of both is decided by rows
+// that are written in the caller's transaction.
 package addresses
 
 import (
@@ -59,9 +59,11 @@ func Load(ctx context.Context, q db.Querier, network string) (*Site, error) {
 	return &Site{Network: n, Subnets: subnets, macs: map[string]bool{}}, nil
 }
 
-// Take allocates a port's addresses: the wanted ones if given, else one IPv4 and one IPv6 address of the first subnets
-// with a free one. Subnets with automatic addresses (SLAAC, stateless DHCPv6) add theirs, unless an empty list is given.
-func (s *Site) Take(ctx context.Context, q db.Querier, p *neutron.Port, wanted []Wanted, given bool) ([]neutron.FixedIP, error) {
+// Take allocates a port's addresses: the wanted ones if given, else one IPv4 and one IPv6 address of the first
+// subnets with a free one. Subnets with automatic addresses (SLAAC, stateless DHCPv6) add theirs, unless an empty
+// list is given.
+func (s *Site) Take(ctx context.Context, q db.Querier, p *neutron.Port, wanted []Wanted,
+	given bool) ([]neutron.FixedIP, error) {
 	var out []neutron.FixedIP
 	if given {
 		if len(wanted) == 0 {
@@ -107,8 +109,8 @@ func has(fs []neutron.FixedIP, subnet string) bool {
 	return false
 }
 
-// choose allocates an address of the first subnet of an IP version that has a free one; false if the network has no such
-// subnet.
+// choose allocates an address of the first subnet of an IP version that has a free one; false if the network has no
+// such subnet.
 func (s *Site) choose(ctx context.Context, q db.Querier, p *neutron.Port, version int) (neutron.FixedIP, bool, error) {
 	any := false
 	for _, sub := range s.Subnets {
@@ -157,8 +159,8 @@ func free(ctx context.Context, q db.Querier, network, port string, sub neutron.S
 	return neutron.FixedIP{}, false, nil
 }
 
-// Want allocates one wanted address. Faults: IpAddressInUse, IpAddressGenerationFailure where the subnet has none left,
-// and those of Subnet.
+// Want allocates one wanted address. Faults: IpAddressInUse, IpAddressGenerationFailure where the subnet has none
+// left, and those of Subnet.
 func (s *Site) Want(ctx context.Context, q db.Querier, p *neutron.Port, want Wanted) (neutron.FixedIP, error) {
 	sub, err := s.Subnet(want)
 	if err != nil {
@@ -190,7 +192,8 @@ func take(ctx context.Context, q db.Querier, network, port string, f neutron.Fix
 	return f, err
 }
 
-// Subnet finds the subnet that a wanted address is of. Faults: InvalidInput, InvalidIpForSubnet, InvalidIpForNetwork.
+// Subnet finds the subnet that a wanted address is of. Faults: InvalidInput, InvalidIpForSubnet,
+// InvalidIpForNetwork.
 func (s *Site) Subnet(want Wanted) (neutron.Subnet, error) {
 	for _, sub := range s.Subnets {
 		if want.Subnet == sub.ID {

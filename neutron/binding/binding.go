@@ -27,8 +27,8 @@ func New(mechanisms []ml2.Mechanism, down time.Duration, now clock.Now, log *slo
 	return &Binder{mechanisms: mechanisms, down: down, now: now, log: log}
 }
 
-// Bind binds a port to its host and enters the driver's answer into p, which the caller writes. why is empty if a driver
-// accepted; otherwise it is the last driver's reason, and p is marked as binding_failed.
+// Bind binds a port to its host and enters the driver's answer into p, which the caller writes. why is empty if a
+// driver accepted; otherwise it is the last driver's reason, and p is marked as binding_failed.
 func (b *Binder) Bind(ctx context.Context, tx *change.Tx, n neutron.Network, p *neutron.Port) (why string, err error) {
 	agents, err := store.AgentsOn(ctx, tx, p.Host)
 	if err != nil {

@@ -49,10 +49,10 @@ type Tx struct {
 	events        []nova.ExternalEvent
 }
 
-// Do runs fn in a write transaction and repeats it once if a concurrent transaction inserted the same unique value: the
-// second run finds it. After fn the revisions of the hosts concerned grow, in the same transaction; after the commit
-// their agents and nova are notified. A lost notification is harmless: both sides also poll. fn must not keep state
-// between runs.
+// Do runs fn in a write transaction and repeats it once if a concurrent transaction inserted the same unique value:
+// the second run finds it. After fn the revisions of the hosts concerned grow, in the same transaction; after the
+// commit their agents and nova are notified. A lost notification is harmless: both sides also poll. fn must not keep
+// state between runs.
 func (w *Writer) Do(ctx context.Context, fn func(*Tx) error) error {
 	var last *Tx
 	run := func(tx *db.Tx) error {
@@ -73,8 +73,8 @@ func (w *Writer) Do(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
-// DoIn is Do for work that adds to a project. Such transactions count the same rows: of several at once a database with
-// concurrent writers commits one and repeats the others. Within a process they wait for each other instead.
+// DoIn is Do for work that adds to a project. Such transactions count the same rows: of several at once a database
+// with concurrent writers commits one and repeats the others. Within a process they wait for each other instead.
 func (w *Writer) DoIn(ctx context.Context, project string, fn func(*Tx) error) error {
 	if w.projects == nil {
 		return w.Do(ctx, fn)
@@ -110,11 +110,12 @@ func (t *Tx) Stamp(m neutron.Meta, revision int64) neutron.Meta {
 	return m
 }
 
-// Hook is called in the transaction that changed a resource of another package, after its rows are written. was is nil
-// for a new resource, is is nil for a deleted one. An error undoes the change and is its error.
+// Hook is called in the transaction that changed a resource of another package, after its rows are written. was is
+// nil for a new resource, is is nil for a deleted one. An error undoes the change and is its error.
 type Hook[T any] func(ctx context.Context, tx *Tx, was, is *T) error
 
-// Hooks are the hooks of one type of resource. They are added while the process is put together, before the first use.
+// Hooks are the hooks of one type of resource. They are added while the process is put together, before the first
+// use.
 type Hooks[T any] []Hook[T]
 
 // Add adds a hook, which runs after those added before it.

@@ -56,8 +56,8 @@ func (a *API) Allocate(ctx context.Context, args neutron.AllocateArgs) ([]neutro
 	return out, err
 }
 
-// match finds the existing port for a spec: the one that it names, or one that an earlier call made for an equal spec. A
-// port that matches is removed from have, so that two specs never share one.
+// match finds the existing port for a spec: the one that it names, or one that an earlier call made for an equal
+// spec. A port that matches is removed from have, so that two specs never share one.
 func (a *API) match(ctx context.Context, tx *change.Tx, args neutron.AllocateArgs, spec neutron.PortSpec,
 	have *[]neutron.Port) (neutron.Port, bool, error) {
 	if spec.Port != "" {
@@ -87,7 +87,8 @@ func (a *API) match(ctx context.Context, tx *change.Tx, args neutron.AllocateArg
 }
 
 // wanted is the port that a spec asks for, if the caller in ctx may have it.
-func (a *API) wanted(ctx context.Context, q db.Querier, args neutron.AllocateArgs, spec neutron.PortSpec) (ports.Wanted, error) {
+func (a *API) wanted(ctx context.Context, q db.Querier, args neutron.AllocateArgs,
+	spec neutron.PortSpec) (ports.Wanted, error) {
 	n, err := a.seenNetwork(ctx, q, spec.Network)
 	if err != nil {
 		return ports.Wanted{}, err

@@ -1,5 +1,5 @@
-// Package dhcp keeps the DHCP ports of hosts. Every host answers DHCP and metadata for its own ports, from a port of its
-// own on each of their networks.
+// Package dhcp keeps the DHCP ports of hosts. Every host answers DHCP and metadata for its own ports, from a port of
+// its own on each of their networks.
 package dhcp
 
 import (
@@ -32,8 +32,8 @@ func New(w *change.Writer, b *binding.Binder, h *hosts.Hosts, baseMAC string) *D
 	return &DHCP{change: w, binder: b, hosts: h, baseMAC: baseMAC}
 }
 
-// guestsPerDHCP bounds the addresses that DHCP ports use in a small subnet: one in eight, and one in any case. Further
-// hosts use the first host's port with its address. That is safe because the answers never leave the host.
+// guestsPerDHCP bounds the addresses that DHCP ports use in a small subnet: one in eight, and one in any case.
+// Further hosts use the first host's port with its address. That is safe because the answers never leave the host.
 const guestsPerDHCP = 8
 
 // Ensure makes the DHCP port of a host that is about to carry a port of the network, if it has none.
@@ -94,8 +94,8 @@ func budget(subnets []neutron.Subnet) uint64 {
 	return max(1, least/guestsPerDHCP)
 }
 
-// device is the device id of a host's DHCP port on a network, in neutron's form: a UUID made from the host's name (version
-// 5, DNS namespace), then the network's id.
+// device is the device id of a host's DHCP port on a network, in neutron's form: a UUID made from the host's name
+// (version 5, DNS namespace), then the network's id.
 func device(host, network string) string {
 	space := []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
 	h := sha1.Sum(append(space, host...))
@@ -205,8 +205,8 @@ func (d *DHCP) HostState(ctx context.Context, host string) (neutron.HostState, e
 	return state, err
 }
 
-// ChangedState returns the sections of a host's state that differ from have, and the revisions of all its sections. A
-// network that lacks DHCP on the host gets it first; that happens after the host whose DHCP port it used is gone.
+// ChangedState returns the sections of a host's state that differ from have, and the revisions of all its sections.
+// A network that lacks DHCP on the host gets it first; that happens after the host whose DHCP port it used is gone.
 func (d *DHCP) ChangedState(ctx context.Context, host string, have neutron.Revisions) (
 	neutron.HostState, neutron.Revisions, error) {
 	state, all, err := d.hosts.Changed(ctx, host, have)

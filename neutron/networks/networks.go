@@ -35,8 +35,8 @@ func New(w *change.Writer, q *quota.Quotas, types []ml2.Type, tenant []string) *
 	return n
 }
 
-// Create makes networks, all or none. A network without a type gets the first tenant type that has a free segment. An MTU
-// of zero means the largest MTU of the type.
+// Create makes networks, all or none. A network without a type gets the first tenant type that has a free segment.
+// An MTU of zero means the largest MTU of the type.
 func (n *Networks) Create(ctx context.Context, wanted []neutron.Network) ([]neutron.Network, error) {
 	if len(wanted) == 0 {
 		return nil, nil
@@ -92,7 +92,8 @@ type Patch struct {
 	IfRevision                opt.Of[int64]
 }
 
-// Update changes a network. Faults: NetworkNotFound, RevisionNumberConstraintFailed, InvalidSharedSetting, InvalidInput.
+// Update changes a network. Faults: NetworkNotFound, RevisionNumberConstraintFailed, InvalidSharedSetting,
+// InvalidInput.
 func (n *Networks) Update(ctx context.Context, id string, p Patch) (neutron.Network, error) {
 	var out neutron.Network
 	err := n.change.Do(ctx, func(tx *change.Tx) error {
@@ -143,8 +144,8 @@ func onlyOwner(ctx context.Context, on db.Querier, n neutron.Network) error {
 	return nil
 }
 
-// Delete deletes a network with its subnets and DHCP ports. Faults: NetworkNotFound, RevisionNumberConstraintFailed, and
-// NetworkInUse if it has other ports.
+// Delete deletes a network with its subnets and DHCP ports. Faults: NetworkNotFound, RevisionNumberConstraintFailed,
+// and NetworkInUse if it has other ports.
 func (n *Networks) Delete(ctx context.Context, id string, ifRevision opt.Of[int64]) error {
 	return n.change.Do(ctx, func(tx *change.Tx) error {
 		was, err := store.Network(ctx, tx, id)

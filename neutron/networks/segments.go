@@ -56,14 +56,15 @@ func segmentInUse(s ml2.Segment) error {
 		return fault.Conflictf("Unable to create the flat network. Physical network %s is in use.", s.Physical).
 			Coded("FlatNetworkInUse")
 	case neutron.TypeVLAN:
-		return fault.Conflictf("Unable to create the network. The VLAN %d on physical network %s is in use.", s.ID, s.Physical).
-			Coded("VlanIdInUse")
+		return fault.Conflictf("Unable to create the network. The VLAN %d on physical network %s is in use.",
+			s.ID, s.Physical).Coded("VlanIdInUse")
 	}
 	return fault.Conflictf("Unable to create the network. The tunnel ID %d is in use.", s.ID).Coded("TunnelIdInUse")
 }
 
 // free reserves a free segment of a type's ranges, of one physical network if it is named; false if there is none.
-func (n *Networks) free(ctx context.Context, on db.Querier, t ml2.Type, physical, network string) (ml2.Segment, bool, error) {
+func (n *Networks) free(ctx context.Context, on db.Querier, t ml2.Type,
+	physical, network string) (ml2.Segment, bool, error) {
 	seg := ml2.Segment{Type: t.Name(), Physical: physical}
 	if t.Unsegmented() {
 		return seg, true, nil

@@ -39,8 +39,9 @@ type Deps struct {
 	Rights     ports.Rights    // nil: requests in a user's name are refused
 }
 
-// Plugin holds the operations by resource. A resource that others use is made here; one that stands alone is made where
-// its API is bound, from Change, Quotas and the resources that it uses. It reacts to their changes by their hooks.
+// Plugin holds the operations by resource. A resource that others use is made here; one that stands alone is made
+// where its API is bound, from Change, Quotas and the resources that it uses. It reacts to their changes by their
+// hooks.
 type Plugin struct {
 	Change   *change.Writer
 	Hosts    *hosts.Hosts

@@ -61,7 +61,8 @@ type Wanted struct {
 	Tag, DNSName          string
 }
 
-// Create makes ports, all or none. A port with a host is bound to it; if no driver can, its vif_type is binding_failed.
+// Create makes ports, all or none. A port with a host is bound to it; if no driver can, its vif_type is
+// binding_failed.
 func (p *Ports) Create(ctx context.Context, wanted []Wanted) ([]neutron.Port, error) {
 	var out []neutron.Port
 	if len(wanted) == 0 {
@@ -78,7 +79,8 @@ func (p *Ports) Create(ctx context.Context, wanted []Wanted) ([]neutron.Port, er
 // Insert makes ports in the caller's transaction. With mustBind a port that cannot be bound is the fault
 // PortBindingFailed.
 func (p *Ports) Insert(ctx context.Context, tx *change.Tx, wanted []Wanted, mustBind bool) ([]neutron.Port, error) {
-	if err := quota.TakeFor(ctx, tx, p.Quotas, quota.Port, wanted, func(w Wanted) string { return w.Project }); err != nil {
+	err := quota.TakeFor(ctx, tx, p.Quotas, quota.Port, wanted, func(w Wanted) string { return w.Project })
+	if err != nil {
 		return nil, err
 	}
 	sites := addresses.Sites{}
@@ -120,7 +122,8 @@ func (p *Ports) Insert(ctx context.Context, tx *change.Tx, wanted []Wanted, must
 // newPort fills in everything of a port but its binding, and allocates its addresses.
 func (p *Ports) newPort(ctx context.Context, tx *change.Tx, site *addresses.Site, w Wanted) (neutron.Port, error) {
 	out := neutron.Port{Meta: tx.Stamp(w.Meta, 1), ID: ids.UUID(), Name: w.Name, Network: w.Network, AdminUp: !w.AdminDown,
-		Status: neutron.StatusDown, DeviceID: w.DeviceID, DeviceOwner: w.DeviceOwner, AddressPairs: w.AddressPairs, Host: w.Host,
+		Status: neutron.StatusDown, DeviceID: w.DeviceID, DeviceOwner: w.DeviceOwner, AddressPairs: w.AddressPairs,
+		Host: w.Host,
 		PortSecurity: w.PortSecurity.Or(site.Network.PortSecurity), VNICType: w.VNICType, VIFType: neutron.VIFUnbound,
 		Profile: w.Profile, Made: w.Made, Tag: w.Tag, DNSName: w.DNSName, NetworkProject: site.Network.Project}
 	if out.VNICType == "" {
@@ -151,7 +154,8 @@ func (p *Ports) Show(ctx context.Context, id string) (neutron.Port, error) {
 	return store.Port(ctx, p.Change.DB, id)
 }
 
-// List lists ports. A viewer that is not empty is a project: only its own ports and those of its networks are listed.
+// List lists ports. A viewer that is not empty is a project: only its own ports and those of its networks are
+// listed.
 func (p *Ports) List(ctx context.Context, a db.ListArgs, viewer string) ([]neutron.Port, error) {
 	return store.Ports(ctx, p.Change.DB, a, viewer)
 }

@@ -12,8 +12,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Rights decide by networking's policy what a user may see and create. Operations that act in a user's name for another
-// service ask them about the caller in their context.
+// Rights decide by networking's policy what a user may see and create. Operations that act in a user's name for
+// another service ask them about the caller in their context.
 type Rights interface {
 	SeesNetwork(c *auth.Caller, n neutron.Network) bool
 	SeesPort(c *auth.Caller, p neutron.Port) bool
@@ -80,8 +80,8 @@ func (p *Ports) PossibleIn(ctx context.Context, q db.Querier, w Wanted) error {
 	return nil
 }
 
-// vacant returns an error for an address that a port of the network has. It names the port's device only to a caller who
-// may see the port.
+// vacant returns an error for an address that a port of the network has. It names the port's device only to a caller
+// who may see the port.
 func (p *Ports) vacant(ctx context.Context, q db.Querier, network string, ip netip.Addr) error {
 	if !ip.IsValid() {
 		return nil

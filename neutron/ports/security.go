@@ -41,14 +41,14 @@ func (p *Ports) groupsOf(ctx context.Context, tx *change.Tx, of *neutron.Port, w
 		}
 	}
 	if len(of.SecurityGroups) > 0 && !of.PortSecurity {
-		return fault.Invalidf("Port security must be enabled and port must have an IP address in order to use security groups.").
-			Coded("PortSecurityAndIPRequiredForSecurityGroups")
+		return fault.Invalidf("Port security must be enabled and port must have an IP address in order to" +
+			" use security groups.").Coded("PortSecurityAndIPRequiredForSecurityGroups")
 	}
 	return nil
 }
 
-// pairs checks a port's allowed address pairs and gives those without a MAC address the port's. Faults: InvalidInput,
-// AddressPairAndPortSecurityRequired, AllowedAddressPairExhausted, DuplicateAddressPairInRequest.
+// pairs checks a port's allowed address pairs and gives those without a MAC address the port's. Faults:
+// InvalidInput, AddressPairAndPortSecurityRequired, AllowedAddressPairExhausted, DuplicateAddressPairInRequest.
 func pairs(p neutron.Port) ([]neutron.AddressPair, error) {
 	if len(p.AddressPairs) > 0 && !p.PortSecurity {
 		return nil, fault.Conflictf("Port Security must be enabled in order to have allowed address pairs on a port.").

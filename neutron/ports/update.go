@@ -19,7 +19,7 @@ type Patch struct {
 	Name, Description     opt.Of[string]
 	AdminUp, PortSecurity opt.Of[bool]
 	MAC                   opt.Of[string]
-	FixedIPs              opt.Of[[]addresses.Wanted] // the complete list; addresses that the port has and that fit are kept
+	FixedIPs              opt.Of[[]addresses.Wanted] // the complete list; those that fit stay
 	DeviceID, DeviceOwner opt.Of[string]
 	SecurityGroups        opt.Of[[]string]
 	AddressPairs          opt.Of[[]neutron.AddressPair]
@@ -115,13 +115,14 @@ func setMAC(ctx context.Context, tx *change.Tx, is *neutron.Port, want string) e
 
 // bound is the error for a change that a bound port does not allow.
 func bound(p neutron.Port, mac string) error {
-	return fault.Conflictf("Unable to complete operation on port %s, port is already bound, port type: %s, old_mac %s, new_mac %s.",
-		p.ID, p.VIFType, p.MAC, mac).Coded("PortBound")
+	return fault.Conflictf("Unable to complete operation on port %s, port is already bound, port type: %s,"+
+		" old_mac %s, new_mac %s.", p.ID, p.VIFType, p.MAC, mac).Coded("PortBound")
 }
 
-// readdress changes a port's fixed IPs to the wanted ones: it keeps those that fit, releases the others and allocates the
-// missing ones.
-func readdress(ctx context.Context, tx *change.Tx, site *addresses.Site, is *neutron.Port, wanted []addresses.Wanted) error {
+// readdress changes a port's fixed IPs to the wanted ones: it keeps those that fit, releases the others and
+// allocates the missing ones.
+func readdress(ctx context.Context, tx *change.Tx, site *addresses.Site, is *neutron.Port,
+	wanted []addresses.Wanted) error {
 	rest := slices.Clone(is.FixedIPs)
 	kept := make([]neutron.FixedIP, len(wanted))
 	// First the addresses that are named, then those that are on the subnet of a wanted one.
@@ -198,8 +199,8 @@ func (p *Ports) patchBinding(ctx context.Context, tx *change.Tx, is *neutron.Por
 	return err
 }
 
-// Rebind binds a port to another host, or unbinds it if host is empty. The caller writes the port. why is the reason of a
-// failed binding; see binding.Binder.Bind.
+// Rebind binds a port to another host, or unbinds it if host is empty. The caller writes the port. why is the reason
+// of a failed binding; see binding.Binder.Bind.
 func (p *Ports) Rebind(ctx context.Context, tx *change.Tx, is *neutron.Port, host string) (why string, err error) {
 	if host == is.Host && (host == "" || is.VIFType != neutron.VIFFailed && is.VIFType != neutron.VIFUnbound) {
 		return "", nil

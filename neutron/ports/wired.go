@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Wired records an agent's report: the ports that the host carries become ACTIVE, those that it cannot carry DOWN. Ports
-// that are not bound to the host are ignored. It is idempotent.
+// Wired records an agent's report: the ports that the host carries become ACTIVE, those that it cannot carry DOWN.
+// Ports that are not bound to the host are ignored. It is idempotent.
 func (p *Ports) Wired(ctx context.Context, host string, up, down []string, reasons map[string]string) error {
 	return p.Change.Do(ctx, func(tx *change.Tx) error {
 		for _, id := range up {

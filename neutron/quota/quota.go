@@ -1,5 +1,5 @@
-// Package quota is the quotas of networking. Limits hold because what is there is counted in the transaction that adds
-// to it, and writes are serializable; there is no usage record that could drift.
+// Package quota is the quotas of networking. Limits hold because what is there is counted in the transaction that
+// adds to it, and writes are serializable; there is no usage record that could drift.
 package quota
 
 import (
@@ -159,9 +159,10 @@ func (q *Quotas) Free(ctx context.Context, on db.Querier, project, resource stri
 	return int(max(0, limit-used)), err
 }
 
-// TakeFor is Take for one resource and a list of new ones, of which project returns the owner. It is a function so that
-// each package passes its own type.
-func TakeFor[T any](ctx context.Context, on db.Querier, q *Quotas, resource string, wanted []T, project func(T) string) error {
+// TakeFor is Take for one resource and a list of new ones, of which project returns the owner. It is a function so
+// that each package passes its own type.
+func TakeFor[T any](ctx context.Context, on db.Querier, q *Quotas, resource string, wanted []T,
+	project func(T) string) error {
 	want := map[string]int{}
 	for _, w := range wanted {
 		want[project(w)]++
@@ -174,7 +175,8 @@ func TakeFor[T any](ctx context.Context, on db.Querier, q *Quotas, resource stri
 	return nil
 }
 
-// Take makes sure, inside the transaction that adds them, that the project may have n more of each resource: fault OverQuota.
+// Take makes sure, inside the transaction that adds them, that the project may have n more of each resource: fault
+// OverQuota.
 func (q *Quotas) Take(ctx context.Context, on db.Querier, project string, want map[string]int) error {
 	var over []string
 	for _, r := range Resources() {

@@ -168,7 +168,8 @@ func TakeFreeSegment(ctx context.Context, on db.Querier, kind, physical string, 
 }
 
 // page reads a list and turns its rows into nouns.
-func page[R, N any](ctx context.Context, on db.Querier, l *db.ListQuery[R], a db.ListArgs, noun func(R) N) ([]N, error) {
+func page[R, N any](ctx context.Context, on db.Querier, l *db.ListQuery[R], a db.ListArgs,
+	noun func(R) N) ([]N, error) {
 	rows, err := l.Page(ctx, on, a)
 	if err != nil {
 		return nil, err

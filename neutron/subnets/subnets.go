@@ -32,7 +32,8 @@ func New(w *change.Writer, q *quota.Quotas, p *ports.Ports) *Subnets {
 	return &Subnets{change: w, quotas: q, ports: p}
 }
 
-// Wanted asks for a subnet. Unset attributes get defaults: the first address is the gateway, the others are the pool.
+// Wanted asks for a subnet. Unset attributes get defaults: the first address is the gateway, the others are the
+// pool.
 type Wanted struct {
 	neutron.Meta     // project, description, tags
 	Name, Network    string
@@ -250,7 +251,8 @@ func (s *Subnets) withdraw(ctx context.Context, tx *change.Tx, sub neutron.Subne
 	}
 	for _, was := range all {
 		is := was
-		is.FixedIPs = slices.DeleteFunc(slices.Clone(was.FixedIPs), func(f neutron.FixedIP) bool { return f.Subnet == sub.ID })
+		on := func(f neutron.FixedIP) bool { return f.Subnet == sub.ID }
+		is.FixedIPs = slices.DeleteFunc(slices.Clone(was.FixedIPs), on)
 		if len(is.FixedIPs) == len(was.FixedIPs) {
 			continue
 		}
