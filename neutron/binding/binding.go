@@ -14,18 +14,19 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Binder binds ports.
-type Binder struct {
-	mechanisms []ml2.Mechanism
-	down       time.Duration
-	now        clock.Now
-	log        *slog.Logger
+// Deps are what a Binder uses.
+type Deps struct {
+	Mechanisms []ml2.Mechanism // in the order in which they are asked
+	Down       time.Duration   // an agent without a heartbeat for longer cannot carry ports
+	Now        clock.Now
+	Log        *slog.Logger
 }
 
-// New makes a Binder. An agent without a heartbeat for longer than down cannot carry ports.
-func New(mechanisms []ml2.Mechanism, down time.Duration, now clock.Now, log *slog.Logger) *Binder {
-	return &Binder{mechanisms: mechanisms, down: down, now: now, log: log}
-}
+// Binder binds ports.
+type Binder struct{ Deps }
+
+// New makes a Binder.
+func New(d Deps) *Binder { return &Binder{d} }
 
 // Bind binds a port to its host and enters the driver's answer into p, which the caller writes. why is empty if a
 // driver accepted; otherwise it is the last driver's reason, and p is marked as binding_failed.
@@ -36,10 +37,10 @@ func (b *Binder) Bind(ctx context.Context, tx *change.Tx, n neutron.Network, p *
 	}
 	args := ml2.BindArgs{Port: *p, Host: p.Host, Segment: ml2.Segment{Type: n.Type, Physical: n.Physical, ID: n.Segment}}
 	for _, a := range agents {
-		args.Agents = append(args.Agents, ml2.Agent{Type: a.Type, Alive: a.AliveAt(b.now(), b.down)})
+		args.Agents = append(args.Agents, ml2.Agent{Type: a.Type, Alive: a.AliveAt(b.Now(), b.Down)})
 	}
 	why = "no mechanism is configured"
-	for _, m := range b.mechanisms {
+	for _, m := range b.Mechanisms {
 		bound, ok, reason := m.Bind(ctx, args)
 		if !ok {
 			why = reason
@@ -53,7 +54,7 @@ func (b *Binder) Bind(ctx context.Context, tx *change.Tx, n neutron.Network, p *
 		return "", nil
 	}
 	p.VIFType, p.VIFDetails, p.Status = neutron.VIFFailed, nil, neutron.StatusDown
-	b.log.WarnContext(ctx, "port not bound", "port", p.ID, "host", p.Host, "reason", why)
+	b.Log.WarnContext(ctx, "port not bound", "port", p.ID, "host", p.Host, "reason", why)
 	return why, nil
 }
 

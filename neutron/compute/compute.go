@@ -16,7 +16,7 @@ import (
 	"hypernova/oslo/db"
 )
 
-// API implements neutron.API on the database of this process.
+// API implements neutron.API on the database of this process. It decides with the Rights of its Ports.
 type API struct {
 	change *change.Writer
 	ports  *ports.Ports
@@ -27,9 +27,9 @@ type API struct {
 
 var _ neutron.API = (*API)(nil)
 
-// New makes it. It decides with the Rights of p.
-func New(w *change.Writer, p *ports.Ports, g *secgroups.Groups, q *quota.Quotas) *API {
-	return &API{change: w, ports: p, groups: g, quotas: q, rights: p.Rights}
+// New makes it over the operations on ports.
+func New(p *ports.Ports) *API {
+	return &API{change: p.Change, ports: p, groups: p.Groups, quotas: p.Quotas, rights: p.Rights}
 }
 
 // Available lists a project's own networks and the shared ones, in order of creation.

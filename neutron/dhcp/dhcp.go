@@ -12,7 +12,6 @@ import (
 	"hypernova/neutron/addresses"
 	"hypernova/neutron/binding"
 	"hypernova/neutron/change"
-	"hypernova/neutron/hosts"
 	"hypernova/neutron/ipam"
 	"hypernova/neutron/store"
 	"hypernova/oslo/fault"
@@ -23,13 +22,12 @@ import (
 type DHCP struct {
 	change  *change.Writer
 	binder  *binding.Binder
-	hosts   *hosts.Hosts
 	baseMAC string
 }
 
 // New makes it. MAC addresses are generated below baseMAC.
-func New(w *change.Writer, b *binding.Binder, h *hosts.Hosts, baseMAC string) *DHCP {
-	return &DHCP{change: w, binder: b, hosts: h, baseMAC: baseMAC}
+func New(w *change.Writer, b *binding.Binder, baseMAC string) *DHCP {
+	return &DHCP{change: w, binder: b, baseMAC: baseMAC}
 }
 
 // guestsPerDHCP bounds the addresses that DHCP ports use in a small subnet: one in eight, and one in any case.
@@ -209,7 +207,7 @@ func (d *DHCP) HostState(ctx context.Context, host string) (neutron.HostState, e
 // A network that lacks DHCP on the host gets it first; that happens after the host whose DHCP port it used is gone.
 func (d *DHCP) ChangedState(ctx context.Context, host string, have neutron.Revisions) (
 	neutron.HostState, neutron.Revisions, error) {
-	state, all, err := d.hosts.Changed(ctx, host, have)
+	state, all, err := d.change.Hosts.Changed(ctx, host, have)
 	if err != nil || !slices.ContainsFunc(state.Networks, lacksDHCP) {
 		return state, all, err
 	}
@@ -234,7 +232,7 @@ func (d *DHCP) ChangedState(ctx context.Context, host string, have neutron.Revis
 	if err != nil {
 		return state, nil, err
 	}
-	return d.hosts.Changed(ctx, host, have)
+	return d.change.Hosts.Changed(ctx, host, have)
 }
 
 func lacksDHCP(n neutron.HostNetwork) bool {

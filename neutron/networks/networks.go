@@ -16,20 +16,26 @@ import (
 	"hypernova/oslo/opt"
 )
 
+// Deps are what the operations use.
+type Deps struct {
+	Change *change.Writer
+	Quotas *quota.Quotas
+	Types  []ml2.Type
+	Tenant []string // the names of the types that networks without a wanted type get, in order of preference
+}
+
 // Networks are the operations.
 type Networks struct {
-	change *change.Writer
-	quotas *quota.Quotas
-	types  map[string]ml2.Type
-	tenant []string // types of networks that users make, in order of preference
+	Deps
+	types map[string]ml2.Type
 	// Changed are called after a network was written or deleted.
 	Changed change.Hooks[neutron.Network]
 }
 
-// New makes them. tenant are the names of the types that networks without a wanted type get, in order of preference.
-func New(w *change.Writer, q *quota.Quotas, types []ml2.Type, tenant []string) *Networks {
-	n := &Networks{change: w, quotas: q, types: map[string]ml2.Type{}, tenant: tenant}
-	for _, t := range types {
+// New makes them.
+func New(d Deps) *Networks {
+	n := &Networks{Deps: d, types: map[string]ml2.Type{}}
+	for _, t := range d.Types {
 		n.types[t.Name()] = t
 	}
 	return n
@@ -42,9 +48,9 @@ func (n *Networks) Create(ctx context.Context, wanted []neutron.Network) ([]neut
 		return nil, nil
 	}
 	var out []neutron.Network
-	err := n.change.DoIn(ctx, wanted[0].Project, func(tx *change.Tx) error {
+	err := n.Change.DoIn(ctx, wanted[0].Project, func(tx *change.Tx) error {
 		out = nil
-		err := quota.TakeFor(ctx, tx, n.quotas, quota.Network, wanted, func(w neutron.Network) string { return w.Project })
+		err := quota.TakeFor(ctx, tx, n.Quotas, quota.Network, wanted, func(w neutron.Network) string { return w.Project })
 		if err != nil {
 			return err
 		}
@@ -74,12 +80,12 @@ func (n *Networks) Create(ctx context.Context, wanted []neutron.Network) ([]neut
 
 // Show reads a network; fault NetworkNotFound.
 func (n *Networks) Show(ctx context.Context, id string) (neutron.Network, error) {
-	return store.Network(ctx, n.change.DB, id)
+	return store.Network(ctx, n.Change.DB, id)
 }
 
 // List lists networks.
 func (n *Networks) List(ctx context.Context, a db.ListArgs) ([]neutron.Network, error) {
-	return store.Networks(ctx, n.change.DB, a)
+	return store.Networks(ctx, n.Change.DB, a)
 }
 
 // Patch is a change of a network. Attributes that are not set stay.
@@ -96,7 +102,7 @@ type Patch struct {
 // InvalidInput.
 func (n *Networks) Update(ctx context.Context, id string, p Patch) (neutron.Network, error) {
 	var out neutron.Network
-	err := n.change.Do(ctx, func(tx *change.Tx) error {
+	err := n.Change.Do(ctx, func(tx *change.Tx) error {
 		was, err := store.Network(ctx, tx, id)
 		if err != nil {
 			return err
@@ -147,7 +153,7 @@ func onlyOwner(ctx context.Context, on db.Querier, n neutron.Network) error {
 // Delete deletes a network with its subnets and DHCP ports. Faults: NetworkNotFound, RevisionNumberConstraintFailed,
 // and NetworkInUse if it has other ports.
 func (n *Networks) Delete(ctx context.Context, id string, ifRevision opt.Of[int64]) error {
-	return n.change.Do(ctx, func(tx *change.Tx) error {
+	return n.Change.Do(ctx, func(tx *change.Tx) error {
 		was, err := store.Network(ctx, tx, id)
 		if err != nil {
 			return err

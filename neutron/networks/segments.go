@@ -16,7 +16,7 @@ func (n *Networks) segment(ctx context.Context, on db.Querier, want ml2.Segment,
 		if want.Physical != "" || want.ID != 0 {
 			return want, neutron.BadInput("network_type required")
 		}
-		for _, name := range n.tenant {
+		for _, name := range n.Tenant {
 			seg, ok, err := n.free(ctx, on, n.types[name], "", network)
 			if err != nil || ok {
 				return seg, err

@@ -64,14 +64,14 @@ func New(c Config, d Deps) *Plugin {
 	}
 	p := &Plugin{Hosts: hosts.New(d.DB, d.Bus, d.Log), Quotas: quota.New(d.DB, c.Quotas)}
 	p.Change = change.New(change.Deps{DB: d.DB, Hosts: p.Hosts, Events: d.Events, Now: d.Now, Log: d.Log})
-	binder := binding.New(d.Mechanisms, c.ML2.AgentDownTime, d.Now, d.Log)
+	binder := binding.New(binding.Deps{Mechanisms: d.Mechanisms, Down: c.ML2.AgentDownTime, Now: d.Now, Log: d.Log})
 	p.Groups = secgroups.New(p.Change, p.Quotas)
-	p.DHCP = dhcp.New(p.Change, binder, p.Hosts, c.ML2.BaseMAC)
-	p.Networks = networks.New(p.Change, p.Quotas, d.Types, c.ML2.TenantTypes)
+	p.DHCP = dhcp.New(p.Change, binder, c.ML2.BaseMAC)
+	p.Networks = networks.New(networks.Deps{Change: p.Change, Quotas: p.Quotas, Types: d.Types, Tenant: c.ML2.TenantTypes})
 	p.Ports = ports.New(ports.Deps{Change: p.Change, Quotas: p.Quotas, Groups: p.Groups, Binder: binder, DHCP: p.DHCP,
 		Rights: d.Rights, BaseMAC: c.ML2.BaseMAC})
 	p.Subnets = subnets.New(p.Change, p.Quotas, p.Ports)
-	p.Compute = compute.New(p.Change, p.Ports, p.Groups, p.Quotas)
+	p.Compute = compute.New(p.Ports)
 	p.Ports.Changed.Add(p.DHCP.PortChanged)
 	p.Subnets.Changed.Add(p.DHCP.SubnetChanged)
 	return p

@@ -123,7 +123,7 @@ func (p *Ports) Insert(ctx context.Context, tx *change.Tx, wanted []Wanted, must
 func (p *Ports) newPort(ctx context.Context, tx *change.Tx, site *addresses.Site, w Wanted) (neutron.Port, error) {
 	out := neutron.Port{Meta: tx.Stamp(w.Meta, 1), ID: ids.UUID(), Name: w.Name, Network: w.Network, AdminUp: !w.AdminDown,
 		Status: neutron.StatusDown, DeviceID: w.DeviceID, DeviceOwner: w.DeviceOwner, AddressPairs: w.AddressPairs,
-		Host: w.Host,
+		Host:         w.Host,
 		PortSecurity: w.PortSecurity.Or(site.Network.PortSecurity), VNICType: w.VNICType, VIFType: neutron.VIFUnbound,
 		Profile: w.Profile, Made: w.Made, Tag: w.Tag, DNSName: w.DNSName, NetworkProject: site.Network.Project}
 	if out.VNICType == "" {
