@@ -1,4 +1,4 @@
-# make            says what there is
+# make            lists the targets
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 GO = $(shell scripts/find-go)
@@ -6,7 +6,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 export GOTOOLCHAIN = local
-# The same flags in every step, so that what one compiles the next finds in Go's cache.
+# All steps use the same flags, so that they share Go's build cache.
 ifeq ($(filter -trimpath,$(GOFLAGS)),)
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 endif
@@ -16,18 +16,18 @@ endif
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
-up: ## install what is missing, build, start a cloud here and a first server in it
+up: ## install missing packages, build, start a cloud on this machine and create a first server
 	@scripts/deps up
 	@$(MAKE) --no-print-directory build
 	@scripts/up
 
-down: ## stop the cloud that "make up" started; its data stays
+down: ## stop the cloud that "make up" started; its data and servers remain
 	@scripts/down
 
-clean: ## stop the cloud and remove its servers, networks and data, and all that was built here
+clean: ## stop the cloud, remove its servers, networks and data, and remove all build results
 	@scripts/clean
 
-deps: ## install what building, running and testing need
+deps: ## install the packages that building, running and testing need
 	@scripts/deps test
 
 build: ## build bin/hypernova, one static binary
@@ -39,33 +39,33 @@ bin/hypernova: FORCE
 	@echo "$$(date +%H:%M:%S)  building bin/hypernova (a minute or two the first time)"
 	@$$(scripts/find-go) build -ldflags '$(LDFLAGS)' -o bin/hypernova .
 
-test: ## unit tests, static checks, scenario and crash tests, clients, real servers, a broker that is away, a storm of two minutes
+test: ## all tests: unit tests, static checks, scenarios, crashes, clients, real servers, two minutes of random failures
 	@scripts/deps test
 	@scripts/test
 
-check: ## the quick part, offline: build, static checks, tests without real servers
+check: ## build, static checks and tests without real servers; needs no network
 	@$(MAKE) --no-print-directory build
 	@scripts/check
 	@$(GO) test -short -vet=off $$($(GO) list ./... | grep -v /tests/e2e)
 
-chaos: ## what make test has of it, but ten minutes of killed processes, broker and database; then nothing stuck, nothing left over
+chaos: ## ten minutes of requests while processes, the broker and the database are killed; then check for stuck work and leaks
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
 	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova HYPERNOVA_CHAOS=$${HYPERNOVA_CHAOS:-10m} $(GO) test -count=1 -p 1 -timeout 60m -v ./tests/bus ./tests/chaos
 
-test-compat: ## tempest and placement's own tests against clouds of this build; UPDATE=1 writes what they found into docs/compat
+test-compat: ## Tempest and placement's own tests against clouds of this build; UPDATE=1 writes the results to docs/compat
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
 	@scripts/test-compat $(if $(UPDATE),--update)
 
-bench: ## print the figures: start, drain, memory, create, list, tokens, heartbeats, tasks
+bench: ## measure start, drain, memory, server creation, lists, tokens, heartbeats and tasks
 	@$(MAKE) --no-print-directory build
 	@HYPERNOVA_BINARY=$(CURDIR)/bin/hypernova $(GO) test -count=1 -timeout 30m -run '^Test.*Figures$$' -v ./tests/bench
 
-golden: ## write the golden files anew; read the difference like code
+golden: ## update the golden files of all tests; review the difference like code
 	@for dir in $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u); do $(GO) test -count=1 ./$$dir -update || exit 1; done
 
-dump: ## write routes, schemas, policies, options and messages into docs/generated, which make golden does too
+dump: ## write routes, schemas, policies, options and messages to docs/generated (part of make golden)
 	@$(GO) test -count=1 ./app -run TestGenerated -update
 
 release: ## build dist/ for linux/amd64, linux/arm64 and darwin/arm64

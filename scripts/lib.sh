@@ -1,11 +1,11 @@
-# What the scripts share. Source it; it sets -euo pipefail and changes to the repository's top.
+# Functions that the scripts share. Source it: it sets -euo pipefail and changes to the top of the repository.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 top=$PWD
-# The same everywhere, so that what one step compiles the next one finds in Go's cache.
+# All steps use the same flags, so that they share Go's build cache.
 case " ${GOFLAGS:-} " in *" -trimpath "*) ;; *) export GOFLAGS="${GOFLAGS:+$GOFLAGS }-trimpath" ;; esac
 export CGO_ENABLED=0 GOTOOLCHAIN=local
-# Plain `date` works without a terminal and reads well in a log.
+# say prints a line with the time.
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
 die() {
 	printf '%s\n' "$0: $1" >&2
@@ -13,7 +13,7 @@ die() {
 	for line in "$@"; do printf '    %s\n' "$line" >&2; done
 	exit 1
 }
-# as_root runs a command as root, and says what to do where that cannot be.
+# as_root runs a command as root, or says what to do if that is not possible.
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -23,7 +23,7 @@ as_root() {
 		die "\"$1\" needs root, and there is no sudo" "run make as root"
 	fi
 }
-# step NAME COMMAND... says when a slow step begins, keeps its output, and shows the end of it when it fails.
+# step NAME COMMAND... prints NAME and runs a slow command. It stores the output and shows its end if the command fails.
 step() {
 	local name=$1 log=$top/var/log/step.log
 	shift
@@ -36,5 +36,5 @@ step() {
 	fi
 	if [ $((SECONDS - began)) -ge 5 ]; then say "  took $((SECONDS - began)) s"; fi
 }
-# state is where the cloud that "make up" starts is kept.
+# state is the state folder of the cloud that "make up" starts.
 state=${HYPERNOVA_STATE:-/var/lib/hypernova}

@@ -101,8 +101,9 @@ func Open(ctx context.Context, url string, transports ...Scheme) (*Bus, error) {
 
 // New makes a bus from a connected transport and owns the transport from then on.
 func New(ctx context.Context, t Transport, o ...BusOption) (*Bus, error) {
-	b := &Bus{t: t, id: ids.Hex(), log: log.From(ctx), metrics: metric.From(ctx), beat: DefaultBeat, waiting: map[string]*pending{},
-		quit: make(chan struct{}), ended: make(chan struct{})}
+	b := &Bus{t: t, id: ids.Hex(), log: log.From(ctx), metrics: metric.From(ctx), beat: DefaultBeat,
+		waiting: map[string]*pending{},
+		quit:    make(chan struct{}), ended: make(chan struct{})}
 	_, b.keeps = t.(KeepsCasts)
 	for _, f := range o {
 		f(b)
@@ -204,7 +205,8 @@ func (b *Bus) outcome(ctx context.Context, m *method, p *pending, timed bool) (*
 		return nil, fault.Unavailablef("%s at %s was given up", m, p.to).Because(context.Cause(ctx))
 	case <-late:
 		b.forget(p.m.ID)
-		return nil, fault.Unavailablef("%s at %s did not answer within %v", m, p.to, m.o.timeout).Because(context.DeadlineExceeded)
+		return nil, fault.Unavailablef("%s at %s did not answer within %v", m, p.to,
+			m.o.timeout).Because(context.DeadlineExceeded)
 	}
 }
 
@@ -241,8 +243,10 @@ func (b *Bus) fanout(ctx context.Context, m *method, payload []byte) error {
 }
 
 func (b *Bus) message(ctx context.Context, m *method, order uint64, payload []byte) *Message {
-	return &Message{Kind: m.kind, ID: b.id + "-" + strconv.FormatUint(order, 36), Sender: b.id, ReplyTo: b.id, Topic: m.api.topic,
-		Method: m.name, Level: m.o.level, Request: auth.RequestID(ctx), Caller: auth.From(ctx), Trace: Trace(ctx), Payload: payload}
+	return &Message{Kind: m.kind, ID: b.id + "-" + strconv.FormatUint(order, 36), Sender: b.id,
+		ReplyTo: b.id, Topic: m.api.topic,
+		Method: m.name, Level: m.o.level, Request: auth.RequestID(ctx), Caller: auth.From(ctx),
+		Trace: Trace(ctx), Payload: payload}
 }
 
 func (b *Bus) post(ctx context.Context, to Address, order uint64, end time.Time, m *Message) (*pending, error) {

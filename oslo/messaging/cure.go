@@ -39,7 +39,8 @@ func Cure(at, section string, err error) *fault.Fault {
 	case errors.As(err, &name):
 		f = fault.Unavailablef("the certificate of the message broker at %s is for other names: use one of them in transport_url", at)
 	case errors.As(err, &record):
-		f = fault.Unavailablef("the message broker at %s does not speak TLS: see %s, or give the broker a certificate", at, section)
+		f = fault.Unavailablef("the message broker at %s does not speak TLS: see %s, or give the broker a certificate", at,
+			section)
 	case errors.As(err, &alert), err != nil && strings.Contains(err.Error(), "remote error: tls"):
 		f = fault.Unavailablef("the message broker at %s refuses this host's certificate: see %s ssl_cert_file", at, section)
 	case errors.As(err, &dns):

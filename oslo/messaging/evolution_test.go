@@ -9,7 +9,7 @@ import (
 	"hypernova/oslo/messaging/inproc"
 )
 
-// The same method as two ages of the program declare it.
+// Arguments of the same method in two releases.
 type (
 	oldArgs  struct{ Name string }
 	oldReply struct{ Text string }
@@ -24,7 +24,7 @@ type (
 	}
 )
 
-// age is one program's declarations.
+// age is the declarations of one release.
 type age[Q, P any] struct {
 	api   *messaging.API
 	greet *messaging.Call[Q, P]
@@ -35,7 +35,7 @@ func declared[Q, P any]() age[Q, P] {
 	return age[Q, P]{api, messaging.NewCall[Q, P](api, "greet")}
 }
 
-func TestPeersOfDifferentAgeUnderstandEachOther(t *testing.T) {
+func TestOlderAndNewerPeersUnderstandEachOther(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	bus, err := messaging.Open(ctx, "inproc:", inproc.Scheme)
@@ -51,10 +51,13 @@ func TestPeersOfDifferentAgeUnderstandEachOther(t *testing.T) {
 	onlyNew := messaging.NewCall[messaging.None, messaging.None](after.api, "later")
 
 	old := messaging.NewServer(bus, before.api, "old")
-	before.greet.Handle(old, func(_ context.Context, a oldArgs) (oldReply, error) { return oldReply{"old hello " + a.Name}, nil })
+	before.greet.Handle(old, func(_ context.Context, a oldArgs) (oldReply,
+		error) {
+		return oldReply{"old hello " + a.Name}, nil
+	})
 	young := messaging.NewServer(bus, after.api, "new")
 	after.greet.Handle(young, func(_ context.Context, a newArgs) (newReply, error) {
-		if a.Style == nil { // what an older peer does not send has its zero value, which means "as before"
+		if a.Style == nil { // a field that an older peer does not send has its zero value
 			return newReply{"new hello " + a.Name, 1}, nil
 		}
 		return newReply{*a.Style + " " + a.Name, 2}, nil

@@ -14,8 +14,8 @@ import (
 	"hypernova/oslo/messaging/inproc"
 )
 
-// A receiver that cannot keep up says so once, with the cure, and says when it can again.
-func TestAFullQueueHasALine(t *testing.T) {
+// A receiver with a full queue logs one line with the remedy, and another one when it accepts messages again.
+func TestFullQueueIsLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -51,7 +51,8 @@ func TestAFullQueueHasALine(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		for line, want := range map[string]int{"refusing messages: the queue is full": 1, "run more instances": 1, "accepting messages again": 1} {
+		for line, want := range map[string]int{"refusing messages: the queue is full": 1, "run more instances": 1,
+			"accepting messages again": 1} {
 			if n := strings.Count(out.String(), line); n != want || refused < 2 {
 				t.Errorf("%q is there %d times after %d refusals", line, n, refused)
 			}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A lapse is what context.WithDeadline makes, whoever looks at it and when.
-func TestALapseIsAContextWithADeadline(t *testing.T) {
+// A lapse behaves as a context of context.WithDeadline.
+func TestLapseIsAContextWithADeadline(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	type made struct {

@@ -5,14 +5,15 @@ import (
 	"testing"
 )
 
-// The memory of replies has two bounds, and the oldest go first.
-func TestRepliesAreForgottenInOrder(t *testing.T) {
+// The memory of replies is bounded in number and size. The oldest replies are removed first.
+func TestOldestRepliesAreRemoved(t *testing.T) {
 	t.Parallel()
 	m := memory{replies: map[string]*Message{}}
 	for i := range 3 * remembered {
 		m.add(&Message{ID: strconv.Itoa(i), Payload: []byte("x")})
 	}
-	if m.replies[strconv.Itoa(2*remembered-1)] != nil || m.replies[strconv.Itoa(2*remembered)] == nil || len(m.replies) != remembered || m.bytes != remembered {
+	if m.replies[strconv.Itoa(2*remembered-1)] != nil || m.replies[strconv.Itoa(2*remembered)] == nil ||
+		len(m.replies) != remembered || m.bytes != remembered {
 		t.Errorf("it holds %d replies of %d bytes", len(m.replies), m.bytes)
 	}
 	big := make([]byte, rememberedBytes/2)

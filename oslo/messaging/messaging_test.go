@@ -58,9 +58,12 @@ type messaging_test.disk
 
 func TestEnvelopeSurvivesJSON(t *testing.T) {
 	t.Parallel()
-	m := messaging.Message{Kind: messaging.KindCall, ID: "b-1", IDs: []string{"b-1", "b-2"}, Sender: "b", Topic: "compute", Method: "build", Level: 3, Request: "req-1",
-		Caller: &auth.Caller{UserID: "u", ProjectID: "p", Roles: []string{"member"}, Expires: time.Unix(1e9, 0).UTC()}, Trace: "00-1", Timeout: time.Minute,
-		ReplyTo: "b", Delivery: 2, Payload: json.RawMessage(`{"a":1}`), Fault: &messaging.WireFault{Kind: "conflict", Msg: "m", Code: "c", Cause: "x"}}
+	m := messaging.Message{Kind: messaging.KindCall, ID: "b-1", IDs: []string{"b-1", "b-2"}, Sender: "b", Topic: "compute",
+		Method: "build", Level: 3, Request: "req-1",
+		Caller: &auth.Caller{UserID: "u", ProjectID: "p", Roles: []string{"member"}, Expires: time.Unix(1e9, 0).UTC()},
+		Trace:  "00-1", Timeout: time.Minute,
+		ReplyTo: "b", Delivery: 2, Payload: json.RawMessage(`{"a":1}`), Fault: &messaging.WireFault{Kind: "conflict",
+			Msg: "m", Code: "c", Cause: "x"}}
 	b, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +87,7 @@ func panics(f func()) (text string) {
 	return ""
 }
 
-func TestProgrammersErrorsPanic(t *testing.T) {
+func TestBadDeclarationsPanic(t *testing.T) {
 	t.Parallel()
 	api := messaging.NewAPI("compute")
 	stop := messaging.NewCast[string](api, "stop")
@@ -145,8 +148,9 @@ func TestReceiverBelowTheLevelRefuses(t *testing.T) {
 	}
 }
 
-// A drain that gives up ends the handlers' contexts; a long call in virtual time lives on beats alone.
-func TestDrainGivesUp(t *testing.T) {
+// A drain that times out ends the handlers' contexts. The long call continues only because of keep-alives, in virtual
+// time.
+func TestDrainTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		api := messaging.NewAPI("compute")

@@ -37,7 +37,10 @@ func (s *Server) Report(w io.Writer) {
 		}
 		return 0
 	}
-	slices.SortFunc(all, func(a, b *work) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.m.ID, b.m.ID)) })
+	slices.SortFunc(all, func(a, b *work) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)),
+			cmp.Compare(a.m.ID, b.m.ID))
+	})
 	for i, x := range all {
 		if i == reported {
 			fmt.Fprintf(w, "    and %d more\n", len(all)-reported)
@@ -51,6 +54,7 @@ func (s *Server) Report(w io.Writer) {
 		if at, ok := x.ctx.Deadline(); ok {
 			left = time.Until(at).Round(time.Millisecond).String() + " left"
 		}
-		fmt.Fprintf(w, "    %s %s.%s of %s: %s, %s, request %s\n", x.m.Kind, x.m.Topic, x.m.Method, x.m.Sender, state, left, x.m.Request)
+		fmt.Fprintf(w, "    %s %s.%s of %s: %s, %s, request %s\n", x.m.Kind, x.m.Topic, x.m.Method, x.m.Sender,
+			state, left, x.m.Request)
 	}
 }

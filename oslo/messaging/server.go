@@ -94,7 +94,8 @@ func ServerLevel(n int) ServerOption { return func(s *Server) { s.level = n } }
 // NewServer makes a server. Set its handlers, then call Seal and Listen.
 func NewServer(b *Bus, a *API, host string, o ...ServerOption) *Server {
 	s := &Server{bus: b, api: a, host: host, level: -1, limit: DefaultConcurrency, handlers: map[string]handler{},
-		methods: map[string]*method{}, custody: map[string]*work{}, lanes: map[string]*lane{}, done: memory{replies: map[string]*Message{}}, quit: make(chan struct{})}
+		methods: map[string]*method{}, custody: map[string]*work{}, lanes: map[string]*lane{},
+		done: memory{replies: map[string]*Message{}}, quit: make(chan struct{})}
 	for _, f := range o {
 		f(s)
 	}
@@ -136,7 +137,8 @@ func (s *Server) Listen(ctx context.Context) error {
 	s.state = listening
 	s.out = context.WithoutCancel(ctx) // Drain ends work in flight
 	s.mu.Unlock()
-	for _, at := range []Address{{Mode: All, Topic: s.api.topic}, {Mode: One, Topic: s.api.topic, Host: s.host}, {Mode: Any, Topic: s.api.topic}} {
+	for _, at := range []Address{{Mode: All, Topic: s.api.topic}, {Mode: One, Topic: s.api.topic, Host: s.host},
+		{Mode: Any, Topic: s.api.topic}} {
 		stop, err := s.bus.t.Listen(ctx, at, s.deliver)
 		if err != nil {
 			s.stop()
@@ -174,7 +176,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	case <-empty:
 		return nil
 	case <-ctx.Done():
-		return fault.Unavailablef("%d messages of %s were still in flight", s.InFlight(), s.api.topic).Because(context.Cause(ctx))
+		return fault.Unavailablef("%d messages of %s were still in flight", s.InFlight(),
+			s.api.topic).Because(context.Cause(ctx))
 	}
 }
 
@@ -207,12 +210,14 @@ func (s *Server) deliver(d Delivery) {
 	if s.methods[m.Method] == nil || m.Level > s.level && s.level >= 0 {
 		s.bus.log.Warn("refusing message: its method needs a newer version of this service", "method", m.Topic+"."+m.Method,
 			"level", m.Level, log.Request, m.Request)
-		s.refuse(m, fault.NotImplemented, fmt.Sprintf("%s does not know %s.%s at level %d; it is an older version", s.who(), m.Topic, m.Method, m.Level))
+		s.refuse(m, fault.NotImplemented, fmt.Sprintf("%s does not know %s.%s at level %d; it is an older version", s.who(),
+			m.Topic, m.Method, m.Level))
 		ack(d)
 		return
 	}
 	if m.Delivery >= maxDeliveries { // brokers that redeliver by themselves count deliveries
-		s.bus.log.Error("dropping message: its receivers died", "method", m.Topic+"."+m.Method, "deliveries", m.Delivery, log.Request, m.Request)
+		s.bus.log.Error("dropping message: its receivers died", "method", m.Topic+"."+m.Method, "deliveries", m.Delivery,
+			log.Request, m.Request)
 		s.answer(m, nil, fault.Unavailablef("%d receivers of %s.%s died", m.Delivery, m.Topic, m.Method))
 		ack(d)
 		return
@@ -373,7 +378,8 @@ func (s *Server) run(w *work) (out []byte, err error) {
 			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler panicked; the message is dropped", slog.String("method", name),
 				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		} else if err != nil && m.Kind != KindCall {
-			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler failed", slog.String("method", name), slog.String(log.Err, err.Error()))
+			s.bus.log.LogAttrs(ctx, slog.LevelError, "handler failed", slog.String("method", name),
+				slog.String(log.Err, err.Error()))
 		}
 		if err != nil {
 			end(fault.KindOf(err).String())
@@ -404,7 +410,8 @@ func (s *Server) reply(m, reply *Message) *Message {
 		err = s.send(m, reply)
 	}
 	if err != nil {
-		s.bus.log.Debug("dropping reply: its caller is gone", "method", m.Topic+"."+m.Method, log.Request, m.Request, log.Err, err.Error())
+		s.bus.log.Debug("dropping reply: its caller is gone", "method", m.Topic+"."+m.Method, log.Request,
+			m.Request, log.Err, err.Error())
 	}
 	return reply
 }
@@ -414,7 +421,8 @@ func (s *Server) refuse(m *Message, why fault.Kind, text string) {
 		return
 	}
 	if err := s.send(m, refusal(m.ID, why, text)); err != nil {
-		s.bus.log.Debug("dropping refusal: its caller is gone", "method", m.Topic+"."+m.Method, log.Request, m.Request, log.Err, err.Error())
+		s.bus.log.Debug("dropping refusal: its caller is gone", "method", m.Topic+"."+m.Method, log.Request,
+			m.Request, log.Err, err.Error())
 	}
 }
 

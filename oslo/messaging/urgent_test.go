@@ -9,7 +9,7 @@ import (
 	"hypernova/oslo/messaging/inproc"
 )
 
-// A server whose handlers are all busy, with more work waiting, still hears signs of life at once.
+// A server whose handlers are all busy still handles urgent messages at once.
 func TestUrgentMessagesPassAllOthers(t *testing.T) {
 	t.Parallel()
 	bus, err := messaging.Open(t.Context(), "inproc:", inproc.Scheme)
@@ -19,7 +19,8 @@ func TestUrgentMessagesPassAllOthers(t *testing.T) {
 	defer bus.Close(context.Background())
 	api := messaging.NewAPI("conductor")
 	work := messaging.NewCast[messaging.None](api, "work")
-	beat := messaging.NewCall[messaging.None, messaging.None](api, "beat", messaging.Urgent(), messaging.Timeout(10*time.Second))
+	beat := messaging.NewCall[messaging.None, messaging.None](api, "beat", messaging.Urgent(),
+		messaging.Timeout(10*time.Second))
 	s := messaging.NewServer(bus, api, "h1", messaging.Concurrency(2))
 	release := make(chan bool)
 	work.Handle(s, func(context.Context, messaging.None) error { <-release; return nil })

@@ -14,14 +14,16 @@ import (
 	"strings"
 )
 
-// List reads the package comment of every folder with Go code below root, by path.
+// List returns the first sentence of the package comment of every folder with Go code below root, by path. It fails if
+// a folder has none.
 func List(root string) (map[string]string, error) {
 	out := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		if name := d.Name(); path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "var" || name == "bin" || name == "dist") {
+		if name := d.Name(); path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "var" ||
+			name == "bin" || name == "dist") {
 			return filepath.SkipDir
 		}
 		files, err := filepath.Glob(filepath.Join(path, "*.go"))
@@ -42,7 +44,7 @@ func List(root string) (map[string]string, error) {
 	return out, err
 }
 
-// comment is the first sentence of the package comment, whichever file it stands in.
+// comment returns the first sentence of the package comment, which may be in any of the files.
 func comment(files []string) (string, error) {
 	slices.Sort(files)
 	for _, f := range files {
@@ -63,21 +65,22 @@ func comment(files []string) (string, error) {
 
 const head = `# Rooms
 
-Every folder of the program, in its own words. Imports go down only; tools/archtest holds the law:
+Every folder with Go code, in the first sentence of its package comment. A package imports only packages of lower
+levels, which the test in tools/archtest checks:
 
     L0 std, listed modules            L4 a service's store and rpcapi, driver contracts
     L1 oslo leaves                    L5 verbs, conductor, scheduler, compute, agent, drivers
     L2 oslo                           L6 a service's api and client
     L3 a service's vocabulary         L7 app, L8 main
 
-A service imports another service's vocabulary only. Its api and store never meet; verbs stand between.
-This page is written by the test in tools/rooms; ` + "`make golden`" + ` writes it anew.
+Of another service a service imports only the vocabulary. An api package and a store package do not import each other:
+the verbs are between them. The test in tools/rooms writes this page (` + "`make golden`" + `).
 
 | room | what it is |
 |---|---|
 `
 
-// Page is docs/rooms.md for the rooms below root.
+// Page returns the content of docs/rooms.md for the folders below root.
 func Page(root string) (string, error) {
 	rooms, err := List(root)
 	if err != nil {
@@ -87,7 +90,8 @@ func Page(root string) (string, error) {
 	b.WriteString(head)
 	for _, name := range slices.Sorted(maps.Keys(rooms)) {
 		text := rooms[name]
-		for _, prefix := range []string{"Package " + filepath.Base(name) + " is ", "Package " + filepath.Base(name) + " ", "Package main is ", "Command "} {
+		for _, prefix := range []string{"Package " + filepath.Base(name) + " is ", "Package " + filepath.Base(name) + " ",
+			"Package main is ", "Command "} {
 			if cut, ok := strings.CutPrefix(text, prefix); ok {
 				text = cut
 				break

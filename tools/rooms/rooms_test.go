@@ -10,7 +10,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/rooms.md anew")
 
-func TestTheListOfRoomsIsFresh(t *testing.T) {
+func TestListOfRoomsIsCurrent(t *testing.T) {
 	t.Parallel()
 	const path = "../../docs/rooms.md"
 	want, err := Page("../..")

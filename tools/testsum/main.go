@@ -1,5 +1,5 @@
-// Command testsum prints what "go test -json" says in go test's own form, with a line now and then about what is under way, and keeps count
-// over several runs.
+// Command testsum prints the output of "go test -json" as go test does, with a line now and then about running tests,
+// and counts the tests of several runs.
 //
 //	go test -json ./... | testsum -keep FILE     as go test prints it; the counts are added to FILE
 //	testsum -table FILE                          the slowest packages of all runs, and the sum
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// tellEvery is how long nothing may be printed before a line says what is under way.
+// tellEvery is the time without output after which a line names the running tests.
 const tellEvery = 30 * time.Second
 
 func main() {
@@ -46,7 +46,7 @@ func main() {
 	}
 }
 
-// follow reads events until in ends.
+// follow reads events from in until it ends, prints them to out and writes the counts to kept.
 func follow(in io.Reader, out, kept io.Writer) error {
 	lines, ended := make(chan []byte), make(chan error, 1)
 	go func() {

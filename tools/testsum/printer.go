@@ -16,22 +16,22 @@ type event struct {
 	Elapsed                                   float64
 }
 
-// printer turns events into what go test prints without -v: a line for each package that passes, and of one that fails all that its failed
-// tests said.
+// printer prints events as go test does without -v: a line for each package that passes, and for one that fails the
+// output of its failed tests.
 type printer struct {
 	out, kept io.Writer
 	running   map[string]*run
 }
 
-// run is a package whose tests are under way.
+// run is a package whose tests are running.
 type run struct {
 	tally
-	said  map[string][]string // by test; "" is the package
-	order []string            // of tests, as they began
-	at    string              // the last test that began or went on
+	lines map[string][]string // output by test; "" is the package's
+	order []string            // tests in the order of their start
+	last  string              // the test that started or continued last
 }
 
-// tally is what the tests of a package did: one line in the file that is kept.
+// tally is the counts of a package: one line of the file of counts.
 type tally struct {
 	Package                 string
 	Seconds                 float64
@@ -42,10 +42,10 @@ func newPrinter(out, kept io.Writer) *printer {
 	return &printer{out: out, kept: kept, running: map[string]*run{}}
 }
 
-// line takes one line and reports whether something was printed.
+// line handles one line of input and reports whether it printed something.
 func (p *printer) line(line []byte) (printed bool, err error) {
 	var e event
-	if json.Unmarshal(line, &e) != nil { // what go itself has to say
+	if json.Unmarshal(line, &e) != nil { // a line of the go command itself
 		_, err := p.out.Write(line)
 		return true, err
 	}
@@ -58,7 +58,7 @@ func (p *printer) line(line []byte) (printed bool, err error) {
 	}
 	r := p.running[e.Package]
 	if r == nil {
-		r = &run{tally: tally{Package: e.Package}, said: map[string][]string{}}
+		r = &run{tally: tally{Package: e.Package}, lines: map[string][]string{}}
 		p.running[e.Package] = r
 	}
 	if e.Test != "" {
@@ -67,7 +67,7 @@ func (p *printer) line(line []byte) (printed bool, err error) {
 	}
 	switch e.Action {
 	case "output":
-		r.said[""] = append(r.said[""], e.Output)
+		r.lines[""] = append(r.lines[""], e.Output)
 	case "pass", "fail", "skip":
 		delete(p.running, e.Package)
 		return p.end(r, e)
@@ -78,25 +78,25 @@ func (p *printer) line(line []byte) (printed bool, err error) {
 func (r *run) test(e event) {
 	switch e.Action {
 	case "run":
-		r.order, r.at = append(r.order, e.Test), e.Test
+		r.order, r.last = append(r.order, e.Test), e.Test
 	case "cont":
-		r.at = e.Test
+		r.last = e.Test
 	case "output":
 		if !strings.HasPrefix(e.Output, "=== ") {
-			r.said[e.Test] = append(r.said[e.Test], e.Output)
+			r.lines[e.Test] = append(r.lines[e.Test], e.Output)
 		}
 	case "pass":
 		r.Passed++
-		delete(r.said, e.Test)
+		delete(r.lines, e.Test)
 	case "skip":
 		r.Skipped++
-		delete(r.said, e.Test)
+		delete(r.lines, e.Test)
 	case "fail":
 		r.Failed++
 	}
 }
 
-// end prints a package and keeps its counts; one without tests is not worth a line.
+// end prints the result of a package and writes its counts. It prints nothing for a package without tests.
 func (p *printer) end(r *run, e event) (printed bool, err error) {
 	if e.Action == "skip" {
 		return false, nil
@@ -105,17 +105,17 @@ func (p *printer) end(r *run, e event) (printed bool, err error) {
 	var text []string
 	switch e.Action {
 	case "pass":
-		for _, line := range r.said[""] {
+		for _, line := range r.lines[""] {
 			if strings.HasPrefix(line, "ok ") {
 				text = append(text, line)
 			}
 		}
 	case "fail":
-		r.Failed = max(r.Failed, 1) // it may have ended without a test's verdict
+		r.Failed = max(r.Failed, 1) // the process may have ended during a test
 		for _, test := range r.order {
-			text = append(text, r.said[test]...)
+			text = append(text, r.lines[test]...)
 		}
-		text = append(text, r.said[""]...)
+		text = append(text, r.lines[""]...)
 	}
 	if _, err := io.WriteString(p.out, strings.Join(text, "")); err != nil {
 		return true, err
@@ -123,14 +123,15 @@ func (p *printer) end(r *run, e event) (printed bool, err error) {
 	return true, json.NewEncoder(p.kept).Encode(r.tally)
 }
 
-// tell says what is under way.
+// tell prints a line for each running package.
 func (p *printer) tell(now time.Time) error {
 	for _, name := range slices.Sorted(maps.Keys(p.running)) {
 		r := p.running[name]
-		if r.at == "" {
+		if r.last == "" {
 			continue
 		}
-		_, err := fmt.Fprintf(p.out, "%s  %s is at %s, %d done\n", now.Format(time.TimeOnly), name, r.at, r.Passed+r.Failed+r.Skipped)
+		_, err := fmt.Fprintf(p.out, "%s  %s is at %s, %d done\n", now.Format(time.TimeOnly), name, r.last,
+			r.Passed+r.Failed+r.Skipped)
 		if err != nil {
 			return err
 		}
@@ -138,10 +139,10 @@ func (p *printer) tell(now time.Time) error {
 	return nil
 }
 
-// slowest is how many packages the table shows.
+// slowest is the number of packages in the table.
 const slowest = 10
 
-// printTable prints the slowest packages of a kept file and, as the last line, the sum.
+// printTable prints the slowest packages of a file of counts and, as the last line, the sum.
 func printTable(out io.Writer, kept io.Reader) error {
 	all := map[string]tally{}
 	var sum tally
@@ -154,8 +155,9 @@ func printTable(out io.Writer, kept io.Reader) error {
 		if err != nil {
 			return err
 		}
-		a := all[t.Package] // a package may run twice, as with and without real servers
-		all[t.Package] = tally{t.Package, a.Seconds + t.Seconds, a.Passed + t.Passed, a.Failed + t.Failed, a.Skipped + t.Skipped}
+		a := all[t.Package] // a package may run twice, without and with real servers
+		all[t.Package] = tally{t.Package, a.Seconds + t.Seconds, a.Passed + t.Passed, a.Failed + t.Failed,
+			a.Skipped + t.Skipped}
 		sum.Passed, sum.Failed, sum.Skipped = sum.Passed+t.Passed, sum.Failed+t.Failed, sum.Skipped+t.Skipped
 	}
 	ts := slices.SortedFunc(maps.Values(all), func(a, b tally) int {

@@ -38,7 +38,7 @@ const events = `{"ImportPath":"m/broken","Action":"build-output","Output":"broke
 go: a word of its own
 `
 
-func TestItPrintsAsGoTestDoes(t *testing.T) {
+func TestOutputIsThatOfGoTest(t *testing.T) {
 	t.Parallel()
 	var out, kept bytes.Buffer
 	if err := follow(strings.NewReader(events), &out, &kept); err != nil {
@@ -59,7 +59,7 @@ func TestItPrintsAsGoTestDoes(t *testing.T) {
 	}
 }
 
-func TestItSaysWhatIsUnderWay(t *testing.T) {
+func TestRunningTestsAreNamed(t *testing.T) {
 	t.Parallel()
 	var out, kept bytes.Buffer
 	p := newPrinter(&out, &kept)

@@ -1,9 +1,9 @@
-// Command typecheck finds out whether packages would compile for another system, without compiling what they import for it.
+// Command typecheck checks whether packages compile for another system, without a build for that system.
 //
 //	typecheck darwin/arm64 [package ...]
 //
-// It reads the sources of everything the packages are made of and checks their types: this module's whole, of the others what is declared.
-// That finds names that only one system has, which is what breaks a port, in a tenth of the time that a build takes.
+// It type-checks the packages and everything they import: this module completely, other modules without function
+// bodies. That finds names that exist on one system only, in a tenth of the time of a build.
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// listed is what go list says of a package.
+// listed is a package in the output of go list.
 type listed struct {
 	ImportPath, Dir string
 	GoFiles         []string
@@ -47,16 +47,18 @@ type listed struct {
 	}
 }
 
-// check answers all errors of the packages, as they are called from a folder, and of what they import.
+// check returns all type errors of the packages that match the patterns in dir, and of the packages they import.
 func check(dir, system, arch string, patterns ...string) error {
-	cmd := exec.Command("go", append([]string{"list", "-deps", "-json=ImportPath,Dir,GoFiles,Imports,ImportMap,Module", "--"}, patterns...)...)
+	cmd := exec.Command("go", append([]string{"list", "-deps", "-json=ImportPath,Dir,GoFiles,Imports,ImportMap,Module",
+		"--"}, patterns...)...)
 	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0")
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("go list: %w", err)
 	}
-	c := &checker{fset: token.NewFileSet(), sizes: types.SizesFor("gc", arch), done: map[string]*result{"unsafe": closed(types.Unsafe)},
+	c := &checker{fset: token.NewFileSet(), sizes: types.SizesFor("gc", arch),
+		done: map[string]*result{"unsafe": closed(types.Unsafe)},
 		turn: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	var packages []listed
 	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
@@ -81,18 +83,18 @@ func check(dir, system, arch string, patterns ...string) error {
 	return errors.Join(c.errs...)
 }
 
-// checker checks packages as soon as those that they import are checked.
+// checker checks each package as soon as its imports are checked, several at once.
 type checker struct {
 	fset  *token.FileSet
 	sizes types.Sizes
-	done  map[string]*result // by import path; not changed once the checks begin
-	turn  chan struct{}      // full: all processors are busy
+	done  map[string]*result // by import path; not changed after the checks have started
+	turn  chan struct{}      // full: as many checks as processors are running
 
 	mu   sync.Mutex
 	errs []error
 }
 
-// result is a package, once ready is closed.
+// result is a checked package. It is valid when ready is closed.
 type result struct {
 	ready chan struct{}
 	types *types.Package
@@ -115,7 +117,8 @@ func (c *checker) one(l listed) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	own := l.Module != nil && l.Module.Main
-	conf := types.Config{Sizes: c.sizes, IgnoreFuncBodies: !own, FakeImportC: true, Importer: imports{c, l.ImportMap}, Error: c.failed}
+	conf := types.Config{Sizes: c.sizes, IgnoreFuncBodies: !own, FakeImportC: true, Importer: imports{c, l.ImportMap},
+		Error: c.failed}
 	if l.Module != nil && l.Module.GoVersion != "" {
 		conf.GoVersion = "go" + l.Module.GoVersion
 	}
@@ -128,7 +131,7 @@ func (c *checker) one(l listed) {
 		}
 		files = append(files, f)
 	}
-	r.types, _ = conf.Check(l.ImportPath, c.fset, files, nil) // its errors have been told one by one
+	r.types, _ = conf.Check(l.ImportPath, c.fset, files, nil) // the errors were reported one by one
 }
 
 func (c *checker) failed(err error) {
@@ -137,7 +140,7 @@ func (c *checker) failed(err error) {
 	c.errs = append(c.errs, err)
 }
 
-// imports is what one package imports, as go list has resolved it.
+// imports resolves the imports of one package as go list does.
 type imports struct {
 	c      *checker
 	mapped map[string]string

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestItFindsWhatOneSystemLacks(t *testing.T) {
+func TestNamesOfAnotherSystemAreErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -28,7 +28,8 @@ func TestItFindsWhatOneSystemLacks(t *testing.T) {
 		t.Errorf("linux: %v", err)
 	}
 	err := check(dir, "darwin", "arm64", ".")
-	if err == nil || !strings.Contains(err.Error(), "poll.go:5") || !strings.Contains(err.Error(), "EpollCreate1") || !strings.Contains(err.Error(), "syscallName") {
+	if err == nil || !strings.Contains(err.Error(), "poll.go:5") || !strings.Contains(err.Error(), "EpollCreate1") ||
+		!strings.Contains(err.Error(), "syscallName") {
 		t.Errorf("darwin: got %v, want both names that it lacks", err)
 	}
 }

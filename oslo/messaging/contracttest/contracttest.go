@@ -94,7 +94,8 @@ func Evolve(t *testing.T, api *messaging.API) {
 			continue
 		}
 		if !reflect.DeepEqual(v.Interface(), back.Interface()) {
-			t.Errorf("%s: does not come back as it was sent:\n%s", name, cmp.Diff(v.Interface(), back.Interface(), cmp.Exporter(func(reflect.Type) bool { return true })))
+			t.Errorf("%s: does not come back as it was sent:\n%s", name, cmp.Diff(v.Interface(), back.Interface(),
+				cmp.Exporter(func(reflect.Type) bool { return true })))
 		}
 		newer(t, name, typ, v, text)
 		older(t, name, typ, text)

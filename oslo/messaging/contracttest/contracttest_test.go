@@ -13,7 +13,7 @@ type before struct {
 	Size int    `json:"size"`
 }
 
-func TestWhatOlderPeersMiss(t *testing.T) {
+func TestLostFieldsAreFound(t *testing.T) {
 	t.Parallel()
 	api := messaging.NewAPI("x")
 	messaging.NewCall[before, messaging.None](api, "do")

@@ -14,7 +14,7 @@ import (
 	"hypernova/oslo/messaging/transporttest"
 )
 
-func TestASoundNetworkPassesTheSuite(t *testing.T) {
+func TestConformanceWithoutFaults(t *testing.T) {
 	t.Parallel()
 	transporttest.Run(t, func(t *testing.T) transporttest.Broker {
 		b, n := inproc.NewBroker(), new(faulty.Network)
@@ -22,9 +22,9 @@ func TestASoundNetworkPassesTheSuite(t *testing.T) {
 	})
 }
 
-// Half of all messages are lost, many come twice or late, and the broker goes away for a while: calls that are made
-// until they succeed do, casts that were accepted are handled, and none that a receiver knows is handled again.
-func TestEveryCallEndsAndRepeatingHelps(t *testing.T) {
+// Half of all messages are lost, many are repeated or delayed, and the broker is away for a while. Calls that are
+// retried succeed, accepted casts are handled, and no receiver handles a message twice.
+func TestRetriedCallsSucceed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n, broker := new(faulty.Network), inproc.NewBroker()

@@ -22,7 +22,7 @@ func BenchmarkCall(b *testing.B) {
 	transporttest.BenchCalls(b, transporttest.Broker{Connect: br.Connect})
 }
 
-func TestOpenIsAPrivateBus(t *testing.T) {
+func TestEachOpenIsASeparateBus(t *testing.T) {
 	t.Parallel()
 	api := messaging.NewAPI("x")
 	ping := messaging.NewCall[messaging.None, string](api, "ping")

@@ -19,16 +19,20 @@ import (
 func diagnose(at string, err error) *fault.Fault {
 	switch {
 	case fault.Of(err) != nil:
-	case errors.Is(err, client.ErrAuthorization), errors.Is(err, client.ErrAuthExpired), errors.Is(err, client.ErrAuthRevoked), errors.Is(err, client.ErrAccountAuthExpired):
+	case errors.Is(err, client.ErrAuthorization), errors.Is(err, client.ErrAuthExpired),
+		errors.Is(err, client.ErrAuthRevoked), errors.Is(err, client.ErrAccountAuthExpired):
 		return fault.New(fault.Unauthorized, "the message broker at %s refuses the credentials in transport_url, or the token in [nats]: correct them, or add them to the broker's users", at).Because(err)
 	case errors.Is(err, client.ErrSecureConnWanted):
 		return fault.Unavailablef("the message broker at %s does not speak TLS: remove the files from [nats], or give the broker a certificate", at).Because(err)
 	case errors.Is(err, client.ErrNoServers):
-		return fault.Unavailablef("nothing listens at %s: start the message broker, or correct transport_url", at).Because(err)
+		return fault.Unavailablef("nothing listens at %s: start the message broker, or correct transport_url",
+			at).Because(err)
 	case err != nil && strings.Contains(err.Error(), "nats: tls error: connection closed by remote"):
-		return fault.Unavailablef("the message broker at %s refuses this host's certificate: see [nats] ssl_cert_file", at).Because(err)
+		return fault.Unavailablef("the message broker at %s refuses this host's certificate: see [nats] ssl_cert_file",
+			at).Because(err)
 	case errors.Is(err, client.ErrTimeout):
-		return fault.Unavailablef("the message broker at %s says nothing: see whether it is alive and the network between", at).Because(err)
+		return fault.Unavailablef("the message broker at %s says nothing: see whether it is alive and the network between",
+			at).Because(err)
 	}
 	return messaging.Cure(at, "[nats]", err)
 }

@@ -18,11 +18,11 @@ import (
 	"hypernova/oslo/messaging/transporttest"
 )
 
-// lines is a log that is read while it is written.
+// lines is a log that tests can read while it is written.
 type lines struct {
 	mu   sync.Mutex
 	b    bytes.Buffer
-	each func(line string) // is told of each line, before the writer goes on; may be nil
+	each func(line string) // called with each line before the writer continues; may be nil
 }
 
 func (l *lines) Write(b []byte) (int, error) {
@@ -41,8 +41,8 @@ func heard(t *testing.T) (context.Context, *lines) {
 	return log.With(t.Context(), slog.New(slog.NewTextHandler(out, nil))), out
 }
 
-// What an operator can cure is tried again, with the cure in the log.
-func TestCertificatesThatAreNotAccepted(t *testing.T) {
+// A connection with a bad certificate is retried, with the remedy in the log.
+func TestBadCertificatesAreRetried(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	certify := func(name string, until time.Time) transporttest.Certificates {
@@ -64,7 +64,8 @@ func TestCertificatesThatAreNotAccepted(t *testing.T) {
 		want   string
 	}{
 		{"expired", nats.ServeOptions{CertFile: bad.Cert, KeyFile: bad.Key}, nats.Config{CAFile: bad.CA}, "renew it"},
-		{"of another authority", nats.ServeOptions{CertFile: good.Cert, KeyFile: good.Key}, nats.Config{CAFile: bad.CA}, "set [nats] ssl_ca_file"},
+		{"of another authority", nats.ServeOptions{CertFile: good.Cert, KeyFile: good.Key}, nats.Config{CAFile: bad.CA},
+			"set [nats] ssl_ca_file"},
 		{"the client's has expired", nats.ServeOptions{CertFile: good.Cert, KeyFile: good.Key, CAFile: bad.CA},
 			nats.Config{CAFile: good.CA, CertFile: bad.Cert, KeyFile: bad.Key}, "see [nats] ssl_cert_file"},
 		{"no TLS there", nats.ServeOptions{}, nats.Config{CAFile: good.CA}, "does not speak TLS"},
@@ -99,8 +100,8 @@ func TestCertificatesThatAreNotAccepted(t *testing.T) {
 	}
 }
 
-// What no waiting cures ends the start at once.
-func TestNonsenseIsRefusedAtOnce(t *testing.T) {
+// Settings that can never work are an error at once.
+func TestBadSettingsFailAtOnce(t *testing.T) {
 	t.Parallel()
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -119,7 +120,8 @@ func TestNonsenseIsRefusedAtOnce(t *testing.T) {
 		"no certificate":    {"nats://u:secret@h:1", nats.Config{CertFile: empty, KeyFile: empty}, "[nats] ssl_cert_file"},
 	} {
 		_, err := messaging.Open(t.Context(), c.url, nats.With(c.c))
-		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -108,7 +108,10 @@ func (c *conn) options(o Config) []client.Option {
 				c.log.Warn("retrying: message broker not reachable", "broker", c.at, log.Err, diagnose(c.at, err).Error())
 			}
 		}),
-		client.ReconnectHandler(func(nc *client.Conn) { c.log.Info("message broker reconnected", "url", nc.ConnectedUrlRedacted()) }),
+		client.ReconnectHandler(func(nc *client.Conn) {
+			c.log.Info("message broker reconnected", "url",
+				nc.ConnectedUrlRedacted())
+		}),
 		client.ErrorHandler(func(_ *client.Conn, s *client.Subscription, err error) {
 			subject := ""
 			if s != nil {

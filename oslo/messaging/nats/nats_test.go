@@ -52,7 +52,7 @@ func broker(t testing.TB) transporttest.Broker {
 		}
 		return tr
 	}
-	secure := sync.OnceValues(func() (string, nats.Config) { // beside the plain one
+	secure := sync.OnceValues(func() (string, nats.Config) { // a second server, with TLS
 		c, err := transporttest.Certify(t.TempDir(), time.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
@@ -99,7 +99,8 @@ func TestCredentials(t *testing.T) {
 		ok     bool
 	}{
 		{"right password", nats.ServeOptions{User: "u", Password: "p"}, func(*url.URL) {}, true},
-		{"wrong password", nats.ServeOptions{User: "u", Password: "p"}, func(u *url.URL) { u.User = url.UserPassword("u", "x") }, false},
+		{"wrong password", nats.ServeOptions{User: "u", Password: "p"},
+			func(u *url.URL) { u.User = url.UserPassword("u", "x") }, false},
 		{"no password", nats.ServeOptions{User: "u", Password: "p"}, func(u *url.URL) { u.User = nil }, false},
 		{"right token", nats.ServeOptions{Token: "tok"}, func(*url.URL) {}, true},
 		{"wrong token", nats.ServeOptions{Token: "tok"}, func(u *url.URL) { u.User = url.User("other") }, false},
@@ -131,8 +132,8 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// Who comes before its user is made waits for it.
-func TestCredentialsThatAreMadeLater(t *testing.T) {
+// A connection with credentials that do not exist yet is retried until they do.
+func TestCredentialsCreatedLater(t *testing.T) {
 	t.Parallel()
 	address, stop, err := nats.Serve(quiet(), nats.ServeOptions{User: "u", Password: "old"})
 	if err != nil {
@@ -182,7 +183,7 @@ func TestUnreachableBrokerEndsWithTheContext(t *testing.T) {
 	}
 }
 
-func TestTakenPortSaysSo(t *testing.T) {
+func TestPortInUseIsReported(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -215,16 +216,19 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// certificate makes a self-signed one for 127.0.0.1 that is its own authority.
+// certificate makes a self-signed certificate for 127.0.0.1.
 func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bus"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bus"},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &k.PublicKey, k)
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,8 @@ const startWait = 10 * time.Second
 // Serve starts a server in this process and returns its URL with credentials. stop ends the server and blocks until it
 // has ended.
 func Serve(ctx context.Context, o ServeOptions) (address string, stop func(), err error) {
-	opts := &server.Options{Host: o.Host, Port: o.Port, NoSigs: true, MaxPayload: MaxPayload, Username: o.User, Password: o.Password,
+	opts := &server.Options{Host: o.Host, Port: o.Port, NoSigs: true, MaxPayload: MaxPayload,
+		Username: o.User, Password: o.Password,
 		Authorization: o.Token, ServerName: "hypernova"}
 	if opts.Host == "" {
 		opts.Host = "127.0.0.1"
@@ -64,7 +65,8 @@ func Serve(ctx context.Context, o ServeOptions) (address string, stop func(), er
 		case cause = <-l.fatal:
 		default:
 		}
-		return "", nil, fault.Unavailablef("the embedded message broker cannot listen on %s: %s", net.JoinHostPort(opts.Host, strconv.Itoa(o.Port)), cause)
+		return "", nil, fault.Unavailablef("the embedded message broker cannot listen on %s: %s",
+			net.JoinHostPort(opts.Host, strconv.Itoa(o.Port)), cause)
 	}
 	u := url.URL{Scheme: "nats", Host: s.Addr().String()}
 	switch {

@@ -62,7 +62,8 @@ func (c *conn) again(ctx context.Context) *link {
 		if err == nil {
 			return l
 		}
-		c.log.Warn("retrying: message broker not reachable", "broker", at, log.Err, diagnose(at, err).Error(), "attempt", try+1)
+		c.log.Warn("retrying: message broker not reachable", "broker", at, log.Err, diagnose(at, err).Error(),
+			"attempt", try+1)
 		select {
 		case <-c.quit:
 			return nil
@@ -124,8 +125,10 @@ func (c *conn) dial(ctx context.Context) (l *link, at string, err error) {
 		}
 	}
 	host, _ := os.Hostname() // only shown in the broker's list of connections
-	nc, err := amqp.Open(raw, amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: p.user, Password: p.password}},
-		Vhost: c.vhost, Heartbeat: c.c.Heartbeat, Locale: "en_US", FrameSize: 128 << 10, Properties: amqp.Table{"connection_name": fmt.Sprintf("hypernova %s %d", host, os.Getpid()),
+	nc, err := amqp.Open(raw, amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: p.user,
+		Password: p.password}},
+		Vhost: c.vhost, Heartbeat: c.c.Heartbeat, Locale: "en_US", FrameSize: 128 << 10,
+		Properties: amqp.Table{"connection_name": fmt.Sprintf("hypernova %s %d", host, os.Getpid()),
 			"product": "hypernova"}})
 	if err != nil {
 		_ = raw.Close() // broken already
@@ -185,7 +188,8 @@ func (l *link) confirmed(c *conn, in <-chan amqp.Confirmation) {
 		delete(l.pending, n.DeliveryTag)
 		l.mu.Unlock()
 		if ok && !n.Ack {
-			c.log.Warn("message rejected by the broker: the queue is full; its listeners are too slow or too few", "queue", r.key)
+			c.log.Warn("message rejected by the broker: the queue is full; its listeners are too slow or too few",
+				"queue", r.key)
 			c.refuse(r.inbox, r.id, "the queue "+r.key+" is full")
 		}
 	}
@@ -195,7 +199,8 @@ func (l *link) blocking(c *conn, in <-chan amqp.Blocking) {
 	for b := range in {
 		l.blocked.Store(b.Active)
 		if b.Active {
-			c.log.Error("message broker blocks publishers: it is out of memory or disk (rabbitmqctl status)", "broker", l.at, "reason", b.Reason)
+			c.log.Error("message broker blocks publishers: it is out of memory or disk (rabbitmqctl status)",
+				"broker", l.at, "reason", b.Reason)
 		} else {
 			c.log.Info("message broker accepts messages again", "broker", l.at)
 		}

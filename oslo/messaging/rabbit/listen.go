@@ -117,9 +117,11 @@ func (c *conn) queues(at messaging.Address) []*queue {
 		return []*queue{{name: name, key: key, own: true, args: amqp.Table{amqp.QueueTTLArg: ownExpires.Milliseconds(),
 			amqp.QueueMaxLenArg: int64(ownLength), amqp.QueueOverflowArg: amqp.QueueOverflowDropHead}}}
 	}
-	calls := &queue{name: exchange + ".calls." + key, key: "calls." + key, auto: true, args: amqp.Table{amqp.QueueTTLArg: sharedExpires.Milliseconds()}}
-	casts := &queue{name: exchange + ".casts." + key, key: "casts." + key, casts: true, args: amqp.Table{amqp.QueueTTLArg: sharedExpires.Milliseconds(),
-		amqp.QueueMaxLenArg: int64(c.c.Queue), amqp.QueueOverflowArg: amqp.QueueOverflowRejectPublish}}
+	calls := &queue{name: exchange + ".calls." + key, key: "calls." + key, auto: true,
+		args: amqp.Table{amqp.QueueTTLArg: sharedExpires.Milliseconds()}}
+	casts := &queue{name: exchange + ".casts." + key, key: "casts." + key, casts: true,
+		args: amqp.Table{amqp.QueueTTLArg: sharedExpires.Milliseconds(),
+			amqp.QueueMaxLenArg: int64(c.c.Queue), amqp.QueueOverflowArg: amqp.QueueOverflowRejectPublish}}
 	if c.c.Quorum {
 		calls.auto = false // replicated queues do not support auto-delete
 		calls.args[amqp.QueueTypeArg], casts.args[amqp.QueueTypeArg] = amqp.QueueTypeQuorum, amqp.QueueTypeQuorum
@@ -284,8 +286,10 @@ func (q *queue) deliverOne(ch *amqp.Channel, d amqp.Delivery, open *sync.WaitGro
 // kinds of queue, and a message that kills its receivers must not do so forever.
 func (q *queue) count(ch *amqp.Channel, d amqp.Delivery, m *messaging.Message, done func()) {
 	n, _ := d.Headers[attempts].(int32)
-	back, err := ch.PublishWithDeferredConfirm("", q.name, false, false, amqp.Publishing{ContentType: d.ContentType, Type: d.Type, MessageId: d.MessageId,
-		ReplyTo: d.ReplyTo, DeliveryMode: amqp.Persistent, Expiration: millis(keepFor), Headers: amqp.Table{attempts: n + 1}, Body: d.Body})
+	back, err := ch.PublishWithDeferredConfirm("", q.name, false, false, amqp.Publishing{ContentType: d.ContentType,
+		Type: d.Type, MessageId: d.MessageId,
+		ReplyTo: d.ReplyTo, DeliveryMode: amqp.Persistent, Expiration: millis(keepFor), Headers: amqp.Table{attempts: n + 1},
+		Body: d.Body})
 	if err != nil { // the channel is lost; the message is redelivered
 		done()
 		return
@@ -298,7 +302,8 @@ func (q *queue) count(ch *amqp.Channel, d amqp.Delivery, m *messaging.Message, d
 			return
 		}
 		if !back.Acked() {
-			q.c.log.Warn("dropping message: its receiver died and the queue is full; its sender will redeliver it", "queue", q.name,
+			q.c.log.Warn("dropping message: its receiver died and the queue is full; its sender will redeliver it",
+				"queue", q.name,
 				"method", m.Topic+"."+m.Method, log.Request, m.Request)
 		}
 		q.ack(d)
@@ -312,7 +317,7 @@ func (q *queue) reject(d amqp.Delivery) {
 		if err == nil {
 			if l, _ := q.c.current(); l != nil {
 				_ = l.publish(key1(messaging.Address{Mode: messaging.Inbox, Host: d.ReplyTo}), false, false,
-					// else the sender hears nothing, and gives up
+					// without it the sender waits until its timeout
 					amqp.Publishing{Type: string(messaging.KindRefused), MessageId: d.MessageId, Body: data})
 			}
 		}

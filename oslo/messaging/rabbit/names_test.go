@@ -22,7 +22,8 @@ func TestParse(t *testing.T) {
 		{"no port", "rabbit://u:p@h/", []place{{"h:", "u", "p"}}, "/"},
 		{"OpenStack's way to say /", "rabbit://u:p@h:1//", []place{{"h:1", "u", "p"}}, "/"},
 		{"escaped", "rabbit://u%40x:p%2F%3A@h:1/a%2Fb", []place{{"h:1", "u@x", "p/:"}}, "a/b"},
-		{"credentials of the first hold for others", "rabbit://u:p@h1:1,h2:2,x:y@h3:3/v", []place{{"h1:1", "u", "p"}, {"h2:2", "u", "p"}, {"h3:3", "x", "y"}}, "v"},
+		{"credentials of the first hold for others", "rabbit://u:p@h1:1,h2:2,x:y@h3:3/v",
+			[]place{{"h1:1", "u", "p"}, {"h2:2", "u", "p"}, {"h3:3", "x", "y"}}, "v"},
 		{"IPv6", "rabbit://u:p@[::1]:5672,[fe80::1]/", []place{{"[::1]:5672", "u", "p"}, {"[fe80::1]:", "u", "p"}}, "/"},
 	} {
 		got, vhost, err := parse(c.url)
@@ -33,7 +34,8 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
-	for _, bad := range []string{"amqp://u:p@h/", "rabbit://u:secret@h:port/", "rabbit://u:secret%zz@h/", "rabbit://u:secret@h/%zz", "rabbit://u:secret@h:70000/"} {
+	for _, bad := range []string{"amqp://u:p@h/", "rabbit://u:secret@h:port/", "rabbit://u:secret%zz@h/",
+		"rabbit://u:secret@h/%zz", "rabbit://u:secret@h:70000/"} {
 		if _, _, err := parse(bad); !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v", bad, err)
 		}
@@ -54,7 +56,7 @@ func TestUsualPorts(t *testing.T) {
 	}
 }
 
-func TestAddressesDoNotMeet(t *testing.T) {
+func TestAddressesHaveDifferentKeys(t *testing.T) {
 	t.Parallel()
 	seen := map[string]messaging.Address{}
 	for _, mode := range []messaging.Mode{messaging.Any, messaging.One, messaging.All, messaging.Inbox} {

@@ -134,11 +134,13 @@ func (c *conn) Send(ctx context.Context, to messaging.Address, m *messaging.Mess
 	if len(data) > MaxPayload {
 		return fault.New(fault.TooLarge, "a message of %d bytes is over the bound of %d", len(data), MaxPayload)
 	}
-	p := amqp.Publishing{ContentType: "application/json", Type: string(m.Kind), MessageId: m.ID, ReplyTo: m.ReplyTo, Body: data}
+	p := amqp.Publishing{ContentType: "application/json", Type: string(m.Kind), MessageId: m.ID,
+		ReplyTo: m.ReplyTo, Body: data}
 	key, cast := routing(to, m.Kind)
 	if cast {
 		p.DeliveryMode, p.Expiration = amqp.Persistent, millis(keepFor)
-	} else if m.Timeout > 0 && c.c.Quorum { // else the queue is deleted with its listeners; an expiry on each message costs the broker a fifth of its rate
+	} else if m.Timeout > 0 && c.c.Quorum {
+		// else the queue is deleted with its listeners; an expiry on each message costs the broker a fifth of its rate
 		p.Expiration = millis(m.Timeout) // nobody waits for it after that
 	}
 	var end <-chan time.Time
@@ -215,7 +217,8 @@ func (c *conn) refuse(inbox, id, text string) {
 }
 
 func refusal(id, text string) *messaging.Message {
-	return &messaging.Message{Kind: messaging.KindRefused, ID: id, Fault: &messaging.WireFault{Kind: fault.Unavailable.String(), Msg: text}}
+	return &messaging.Message{Kind: messaging.KindRefused, ID: id,
+		Fault: &messaging.WireFault{Kind: fault.Unavailable.String(), Msg: text}}
 }
 
 // link is one connection to one host, with two publishing channels.

@@ -16,7 +16,7 @@ import (
 	"hypernova/oslo/messaging/transporttest"
 )
 
-// shared is the one broker of the tests, started when the first needs it: a start takes seconds.
+// shared is the broker of all tests. The first test that needs it starts it, which takes seconds.
 var shared struct {
 	sync.Mutex
 	dir   string
@@ -25,7 +25,7 @@ var shared struct {
 	err   error
 }
 
-// TestMain ends it.
+// TestMain stops the shared broker.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if shared.s != nil {
@@ -68,7 +68,8 @@ func boot() (err error) {
 		return err
 	}
 	c := shared.certs
-	if shared.s, err = rabbittest.New(quiet(), shared.dir, &rabbittest.Certificates{CA: c.CA, Cert: c.Cert, Key: c.Key}); err != nil {
+	if shared.s, err = rabbittest.New(quiet(), shared.dir, &rabbittest.Certificates{CA: c.CA, Cert: c.Cert,
+		Key: c.Key}); err != nil {
 		return err
 	}
 	return shared.s.Run(quiet())
@@ -77,7 +78,7 @@ func boot() (err error) {
 func broker(t testing.TB, o rabbit.Config) transporttest.Broker {
 	s := server(t)
 	vhost := s.Vhost()
-	o.Heartbeat = 3 * time.Second // a loaded broker takes its time
+	o.Heartbeat = 3 * time.Second // a loaded broker is slow
 	open := func(url string, o rabbit.Config) messaging.Transport {
 		tr, err := rabbit.Open(quiet(), url, o)
 		if err != nil {

@@ -22,7 +22,7 @@ import (
 	"hypernova/oslo/messaging/transporttest"
 )
 
-// lines is a log that may be read while it is written.
+// lines is a log that tests can read while it is written.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -45,7 +45,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("it did not happen: %s", what)
 }
 
-// api is what these tests speak.
+// api is the methods of these tests.
 type api struct {
 	*messaging.API
 	echo *messaging.Call[string, string]
@@ -84,10 +84,12 @@ func (a api) serve(t *testing.T, b *messaging.Bus, work func(context.Context, st
 
 func ignore(context.Context, string) error { return nil }
 
-// bare is a connection that is not ours.
+// bare returns a channel of the client library, without this package.
 func bare(t *testing.T, s *rabbittest.Server, vhost string) *amqp.Channel {
 	t.Helper()
-	nc, err := amqp.DialConfig("amqp://"+s.Address, amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: rabbittest.User, Password: rabbittest.Password}}, Vhost: vhost})
+	nc, err := amqp.DialConfig("amqp://"+s.Address,
+		amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: rabbittest.User, Password: rabbittest.Password}},
+			Vhost: vhost})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +101,7 @@ func bare(t *testing.T, s *rabbittest.Server, vhost string) *amqp.Channel {
 	return ch
 }
 
-func TestCureOfWhatAnOperatorGotWrong(t *testing.T) {
+func TestErrorsNameTheRemedy(t *testing.T) {
 	t.Parallel()
 	s := server(t)
 	vhost := s.Vhost()
@@ -109,7 +111,8 @@ func TestCureOfWhatAnOperatorGotWrong(t *testing.T) {
 		kind      fault.Kind
 		want      string
 	}{
-		{"wrong password", strings.Replace(s.At(s.Address, vhost), ":s3", ":x3", 1), rabbit.Config{}, fault.Unauthorized, "refuses the credentials"},
+		{"wrong password", strings.Replace(s.At(s.Address, vhost), ":s3", ":x3", 1), rabbit.Config{}, fault.Unauthorized,
+			"refuses the credentials"},
 		{"no such vhost", s.At(s.Address, "nowhere"), rabbit.Config{}, fault.Unauthorized, "add_vhost"},
 		{"a vhost of others", s.At(s.Address, "forbidden"), rabbit.Config{}, fault.Unauthorized, "set_permissions"},
 		{"unknown authority", s.At(s.TLS, vhost), rabbit.Config{TLS: true}, fault.Unavailable, "ssl_ca_file"},
@@ -122,15 +125,16 @@ func TestCureOfWhatAnOperatorGotWrong(t *testing.T) {
 			ctx, cancel := context.WithTimeout(quiet(), 5*time.Second)
 			defer cancel()
 			_, err := rabbit.Open(ctx, c.url, c.o)
-			if !fault.Is(err, c.kind) || !strings.Contains(fault.Message(err), c.want) || strings.Contains(err.Error(), rabbittest.Password) {
+			if !fault.Is(err, c.kind) || !strings.Contains(fault.Message(err), c.want) ||
+				strings.Contains(err.Error(), rabbittest.Password) {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
 }
 
-// These need no broker.
-func TestCureOfAnUnreachableBroker(t *testing.T) {
+// This needs no broker.
+func TestErrorsOfAnUnreachableBrokerNameTheRemedy(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c, err := transporttest.Certify(dir, time.Now().Add(-time.Hour))
@@ -161,7 +165,7 @@ func TestCureOfAnUnreachableBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and sends nothing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,10 +183,12 @@ func TestCureOfAnUnreachableBroker(t *testing.T) {
 			out := new(lines)
 			ctx, cancel := context.WithTimeout(heard(out), 300*time.Millisecond)
 			defer cancel()
-			if _, err := rabbit.Open(ctx, "rabbit://u:secret@"+tt.address+"/", tt.o); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), tt.want) {
+			if _, err := rabbit.Open(ctx, "rabbit://u:secret@"+tt.address+"/", tt.o); !fault.Is(err, fault.Unavailable) ||
+				!strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v", err)
 			}
-			if tt.name != "says nothing" && !strings.Contains(out.String(), tt.want) || strings.Contains(out.String(), "secret") {
+			if tt.name != "says nothing" && !strings.Contains(out.String(), tt.want) ||
+				strings.Contains(out.String(), "secret") {
 				t.Errorf("logged: %s", out)
 			}
 		})
@@ -205,14 +211,14 @@ func TestTheNextHostIsTried(t *testing.T) {
 	}
 }
 
-func TestAFullQueueRefusesAndSaysSo(t *testing.T) {
+func TestFullQueueRejectsMessages(t *testing.T) {
 	t.Parallel()
 	s := server(t)
 	a, url, out := newAPI(), s.URL(), new(lines)
 	o := rabbit.Config{Queue: 10}
 	receiver := a.bus(t, quiet(), url, o)
 	a.serve(t, receiver, ignore)
-	receiver.Close(context.Background()) // as a crash: the queue stays
+	receiver.Close(context.Background()) // as in a crash: the queue remains
 	sender := a.bus(t, heard(out), url, o)
 	full := 0
 	for range 15 {
@@ -236,7 +242,7 @@ func TestAFullQueueRefusesAndSaysSo(t *testing.T) {
 	await(t, "what waited is handled late", func() bool { mu.Lock(); defer mu.Unlock(); return late == 10 })
 }
 
-func TestGarbageIsDroppedAndLogged(t *testing.T) {
+func TestUndecodableMessagesAreDroppedAndLogged(t *testing.T) {
 	t.Parallel()
 	s := server(t)
 	vhost, out := s.Vhost(), new(lines)
@@ -251,14 +257,17 @@ func TestGarbageIsDroppedAndLogged(t *testing.T) {
 			}
 		}
 	}
-	await(t, "all are logged", func() bool { return strings.Count(out.String(), "dropping message: cannot be decoded") == 10 })
+	await(t, "all are logged", func() bool {
+		return strings.Count(out.String(),
+			"dropping message: cannot be decoded") == 10
+	})
 	if got, err := a.echo.Do(t.Context(), b, "h", "x"); got != "x" || err != nil {
 		t.Errorf("after: got %q, %v", got, err)
 	}
 }
 
-// The broker itself keeps a cast: its sender may die as well as its receiver. Both kinds of queue do.
-func TestACastOutlivesSenderAndReceiver(t *testing.T) {
+// The broker stores a cast, so it is handled even if both its sender and its receiver die. Both kinds of queue do so.
+func TestCastOutlivesSenderAndReceiver(t *testing.T) {
 	t.Parallel()
 	for _, quorum := range []bool{false, true} {
 		t.Run(fmt.Sprintf("quorum %t", quorum), func(t *testing.T) {
@@ -297,7 +306,7 @@ func TestACastOutlivesSenderAndReceiver(t *testing.T) {
 	}
 }
 
-func TestNothingStaysBehind(t *testing.T) {
+func TestQueuesAreRemoved(t *testing.T) {
 	t.Parallel()
 	s := server(t)
 	vhost := s.Vhost()
@@ -311,14 +320,15 @@ func TestNothingStaysBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Close(t.Context())
-	for _, name := range []string{"hypernova.calls.any.topic", "hypernova.casts.any.topic", "hypernova.calls.one.topic.h", "hypernova.casts.one.topic.h"} {
+	for _, name := range []string{"hypernova.calls.any.topic", "hypernova.casts.any.topic", "hypernova.calls.one.topic.h",
+		"hypernova.casts.one.topic.h"} {
 		if _, err := bare(t, s, vhost).QueueDeclarePassive(name, true, false, false, false, nil); err == nil {
 			t.Errorf("%s is still there", name)
 		}
 	}
 }
 
-func TestOtherSettingsAreExplained(t *testing.T) {
+func TestQueueWithOtherSettingsIsExplained(t *testing.T) {
 	t.Parallel()
 	s := server(t)
 	a, url := newAPI(), s.URL()

@@ -37,9 +37,11 @@ func contextCrosses(t *testing.T, br Broker) {
 			left = time.Until(at)
 		}
 		c := auth.From(ctx)
-		return fmt.Sprintf("%s %s %v %s %t", auth.RequestID(ctx), c.UserID, c.Roles, messaging.Trace(ctx), left > 50*time.Second && left <= time.Minute), nil
+		return fmt.Sprintf("%s %s %v %s %t", auth.RequestID(ctx), c.UserID, c.Roles, messaging.Trace(ctx),
+			left > 50*time.Second && left <= time.Minute), nil
 	}})
-	ctx := auth.With(auth.WithRequest(messaging.WithTrace(t.Context(), "00-trace"), "req-1"), &auth.Caller{UserID: "u", Roles: []string{"admin", "member"}})
+	ctx := auth.With(auth.WithRequest(messaging.WithTrace(t.Context(), "00-trace"), "req-1"),
+		&auth.Caller{UserID: "u", Roles: []string{"admin", "member"}})
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	got, err := w.echo.Do(ctx, client, "h", "")
@@ -61,11 +63,13 @@ func faultsKeepKind(t *testing.T, br Broker) {
 	}})
 	_, err := w.echo.Do(t.Context(), client, "h", "fault")
 	f := fault.Of(err)
-	if f == nil || f.Kind != fault.NotFound || f.Msg != "no such port" || f.Code != "PortNotFound" || !strings.Contains(err.Error(), "row 7") {
+	if f == nil || f.Kind != fault.NotFound || f.Msg != "no such port" || f.Code != "PortNotFound" ||
+		!strings.Contains(err.Error(), "row 7") {
 		t.Errorf("got %#v", err)
 	}
 	_, err = w.echo.Do(t.Context(), client, "h", "plain")
-	if err == nil || fault.KindOf(err) != fault.Internal || strings.Contains(fault.Message(err), "secret") || !strings.Contains(err.Error(), "secret cause") {
+	if err == nil || fault.KindOf(err) != fault.Internal || strings.Contains(fault.Message(err), "secret") ||
+		!strings.Contains(err.Error(), "secret cause") {
 		t.Errorf("plain error: got %v", err)
 	}
 }
@@ -129,7 +133,7 @@ func concurrentCalls(t *testing.T, br Broker) {
 	w := newWorld(br)
 	client, _ := w.bus(t)
 	server, _ := w.bus(t)
-	// All must be under way at once for any to end.
+	// No handler ends before all have started.
 	const n = 32
 	var arrived sync.WaitGroup
 	arrived.Add(n)
@@ -166,7 +170,7 @@ func anyShares(t *testing.T, br Broker) {
 		}
 	}
 	a, b := counts[0].Load(), counts[1].Load()
-	if a+b < 100 || a == 0 || b == 0 { // more where a sign of life came late and both were asked
+	if a+b < 100 || a == 0 || b == 0 { // more if a keep-alive was late and both receivers got the message
 		t.Errorf("handled %d and %d of 100", a, b)
 	}
 }
@@ -230,7 +234,7 @@ func longCall(t *testing.T, br Broker) {
 		return s, nil
 	}}, messaging.Concurrency(1))
 	var wg sync.WaitGroup
-	for range 2 { // the second waits in the queue all that time and must not look dead either
+	for range 2 { // the second one waits in the queue and must not count as dead either
 		wg.Go(func() {
 			if got, err := w.echo.Do(t.Context(), client, "h", "late"); got != "late" || err != nil {
 				t.Errorf("got %q, %v", got, err)

@@ -14,13 +14,14 @@ import (
 	"time"
 )
 
-// Certificates are files for TLS on 127.0.0.1. CA is the authority of both ends' certificate.
+// Certificates are the paths of TLS files for 127.0.0.1. CA issued the certificates of both ends.
 type Certificates struct{ CA, Cert, Key string }
 
-// Certify makes an authority and a certificate that a server and a client may show. It is valid until then; a past time
-// makes an expired one.
+// Certify makes an authority and a certificate for servers and clients in dir, valid until the given time, which may be
+// in the past.
 func Certify(dir string, until time.Time) (Certificates, error) {
-	c := Certificates{CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	c := Certificates{CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"),
+		Key: filepath.Join(dir, "key.pem")}
 	root, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return c, err
@@ -30,9 +31,11 @@ func Certify(dir string, until time.Time) (Certificates, error) {
 		return c, err
 	}
 	from := until.Add(-24 * time.Hour)
-	authority := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bus authority"}, NotBefore: from, NotAfter: until.Add(24 * time.Hour),
+	authority := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bus authority"},
+		NotBefore: from, NotAfter: until.Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "bus"}, NotBefore: from, NotAfter: until,
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "bus"},
+		NotBefore: from, NotAfter: until,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	rootDER, err := x509.CreateCertificate(rand.Reader, authority, authority, &root.PublicKey, root)

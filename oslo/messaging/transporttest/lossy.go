@@ -13,14 +13,14 @@ import (
 	"hypernova/oslo/messaging/faulty"
 )
 
-// through puts a network between each process and the broker.
+// through returns a broker whose connections have the faults of n.
 func through(br Broker, n *faulty.Network) Broker {
 	connect := br.Connect
 	br.Connect = func() messaging.Transport { return n.Wrap(connect()) }
 	return br
 }
 
-// lossy has a third of all messages lost on their way, requests, replies and signs of life alike.
+// lossy loses a third of all messages: requests, replies and keep-alives.
 func lossy(t *testing.T, br Broker) {
 	n := new(faulty.Network)
 	w := newWorld(through(br, n))
@@ -61,7 +61,7 @@ func lossy(t *testing.T, br Broker) {
 			t.Errorf("call %d was made %d times and handled %d times", i, tries[i], ran)
 		}
 	}
-	if more > calls/5 { // without repetitions it is half of them
+	if more > calls/5 { // without repetitions it is half of the calls
 		t.Errorf("%d of %d calls had to be made anew", more, calls)
 	}
 	if sent, dropped := n.Counts(); dropped < sent/5 {
@@ -69,7 +69,7 @@ func lossy(t *testing.T, br Broker) {
 	}
 }
 
-// mute loses the first replies that pass.
+// mute loses the first replies.
 type mute struct {
 	messaging.Transport
 	left atomic.Int32
@@ -100,7 +100,7 @@ func lostReply(t *testing.T, br Broker) {
 	}
 }
 
-// slowOnce has two receivers that may each be given the repetitions of what the other works on.
+// slowOnce has two receivers. Each may receive repetitions of messages that the other is handling.
 func slowOnce(t *testing.T, br Broker) {
 	n := new(faulty.Network)
 	w := newWorld(through(br, n))
@@ -118,7 +118,7 @@ func slowOnce(t *testing.T, br Broker) {
 			return host, nil
 		}})
 	}
-	// to a host: two receivers of a topic are given a message of the network's making each
+	// To a host, because two receivers of a topic would each get one of the duplicates.
 	n.Set(faulty.Faults{Duplicate: 1})
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -140,7 +140,7 @@ func slowOnce(t *testing.T, br Broker) {
 		})
 	}
 	wg.Wait()
-	// On a loaded machine a sign of life may come so late that the other receiver is asked too; one of them never runs
+	// On a loaded machine a keep-alive may be so late that the other receiver gets the message too. No receiver runs it
 	// twice.
 	for r, ran := range runs {
 		if ran != 1 || !strings.HasPrefix(r.what, "any") && !strings.HasPrefix(r.what, r.host) {

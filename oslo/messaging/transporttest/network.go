@@ -14,17 +14,16 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// proxy stands between a process and the broker.
+// proxy forwards connections of a process to the broker.
 type proxy struct {
 	l      net.Listener
 	target string
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the fields below
 	conns []*pipe
 }
 
-// pipe is one connection through a proxy; a frozen one takes bytes and forwards none, as a network that has lost the
-// way does.
+// pipe is one connection through a proxy. A frozen one accepts bytes and forwards none, as a broken network does.
 type pipe struct {
 	in, out net.Conn
 	frozen  atomic.Bool
@@ -77,7 +76,7 @@ func (c *pipe) forward(from, to net.Conn) {
 	}
 }
 
-// thaw is the writing end of a pipe.
+// thaw is the writing end of a pipe. It waits while the pipe is frozen.
 type thaw struct {
 	c  *pipe
 	to net.Conn
@@ -92,7 +91,7 @@ func (w thaw) Write(b []byte) (int, error) {
 
 func (p *proxy) address() string { return p.l.Addr().String() }
 
-// freeze makes the connections of this moment half-open; later ones are whole.
+// freeze makes the existing connections half-open. Later ones work.
 func (p *proxy) freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

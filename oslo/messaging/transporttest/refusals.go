@@ -14,12 +14,12 @@ import (
 	"hypernova/oslo/log"
 )
 
-// diary is a log that is read while it is written. It ends the attempts once a line was written twice: one attempt was
-// not the last.
+// diary is a log that the test reads while it is written. It ends the attempts when a line was written twice, which
+// shows that the connection is retried.
 type diary struct {
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards the fields below
 	text bytes.Buffer
-	line string // that an attempt writes
+	line string // the line that each attempt logs
 	end  context.CancelFunc
 }
 
@@ -43,7 +43,7 @@ func (d *diary) String() string {
 // secret.
 func checkRetried(t *testing.T, br Broker, address string, kind fault.Kind, cure ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // a silent broker is waited for
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // a broker that does not answer takes a timeout
 	defer cancel()
 	d := &diary{line: "not reachable", end: cancel}
 	err := br.Intruder(log.With(ctx, slog.New(slog.NewTextHandler(d, nil))), address)
@@ -85,7 +85,7 @@ func unreachable(t *testing.T, br Broker) {
 	checkRetried(t, br, address, fault.Unavailable, "nothing listens", "start the message broker")
 }
 
-// silentBroker is a host that takes connections, as a process that was stopped does, or a port that something else has.
+// silentBroker connects to a host that accepts connections and does not answer, and to a port of another program.
 func silentBroker(t *testing.T, br Broker) {
 	if br.Intruder == nil {
 		t.Skip("this transport has no network to lose")

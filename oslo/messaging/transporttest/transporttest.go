@@ -14,29 +14,27 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// Broker is one meeting point of processes, made fresh for each test.
+// Broker is a new message broker for one test.
 type Broker struct {
-	// Connect makes a process's connection.
+	// Connect returns the connection of another process.
 	Connect func() messaging.Transport
-	// Restart stops the broker and starts it again at the same place; nil where there is no broker to lose.
+	// Restart restarts the broker at the same address; nil if the transport has no broker.
 	Restart func()
-	// Address is where the broker listens, and ConnectAt connects to what stands in for it; nil where there is no network
-	// between.
+	// Address is the broker's address, and ConnectAt connects to another address in its place; empty and nil if the
+	// transport has no network.
 	Address   string
 	ConnectAt func(address string) messaging.Transport
-	// Secure connects with TLS; nil where there is none.
+	// Secure connects with TLS; nil if the transport has none.
 	Secure func() messaging.Transport
-	// Intruder tries to connect to an address with a wrong password until ctx ends; nil where there are none.
+	// Intruder connects with a wrong password until ctx ends; nil if the transport has no passwords.
 	Intruder func(ctx context.Context, address string) error
-	// Oversize is a payload that is over the bound; 0 is 9 MiB.
+	// Oversize is the size of a payload that is too large; 0 is 9 MiB.
 	Oversize int
-	// Beat of the buses; 0 is short, so that a dead receiver is noticed soon, and long enough for a loaded machine under
-	// the race detector.
+	// Beat is the keep-alive interval. 0 is a short one that also suits a loaded machine with the race detector.
 	Beat time.Duration
 }
 
-// Run runs the suite. The restart comes when nothing else uses the broker, so that one may serve all tests of a
-// package.
+// Run runs the suite. It restarts the broker when no other test uses it, so that all tests of a package may share one.
 func Run(t *testing.T, start func(t *testing.T) Broker) {
 	t.Run("together", func(t *testing.T) {
 		for _, c := range cases() {
@@ -88,7 +86,7 @@ func cases() []testCase {
 	}
 }
 
-// world is the declarations of the suite.
+// world is the declared methods of the suite.
 type world struct {
 	api    *messaging.API
 	echo   *messaging.Call[string, string]
@@ -112,7 +110,7 @@ func newWorld(b Broker) *world {
 		shout: messaging.NewFanout[string](api, "shout")}
 }
 
-// bus is one process.
+// bus returns the bus of another process.
 func (w *world) bus(t testing.TB) (*messaging.Bus, messaging.Transport) {
 	t.Helper()
 	tr := w.broker.Connect()
@@ -133,7 +131,8 @@ type handlers struct {
 	shout func(context.Context, string) error
 }
 
-func (w *world) serve(t testing.TB, b *messaging.Bus, host string, h handlers, o ...messaging.ServerOption) *messaging.Server {
+func (w *world) serve(t testing.TB, b *messaging.Bus, host string, h handlers,
+	o ...messaging.ServerOption) *messaging.Server {
 	t.Helper()
 	s := messaging.NewServer(b, w.api, host, o...)
 	if h.echo != nil {
@@ -157,7 +156,7 @@ func (w *world) serve(t testing.TB, b *messaging.Bus, host string, h handlers, o
 
 func same(_ context.Context, s string) (string, error) { return s, nil }
 
-// wait fails the test when c stays silent far beyond anything that is right.
+// wait receives from c, and fails the test if nothing arrives for far too long.
 func wait[T any](t *testing.T, c <-chan T, what string) T {
 	t.Helper()
 	select {
@@ -201,7 +200,8 @@ func BenchCalls(b *testing.B, br Broker) {
 			for range callers {
 				go func() {
 					for left.Add(-1) >= 0 {
-						if _, err := call.Do(ctx, buses[0], "h1", arg{Server: "d2c9a6b4-5a3c-4a53-8c6d-0f4f8a1c9e77", Host: "h1", N: 7}); err != nil {
+						if _, err := call.Do(ctx, buses[0], "h1", arg{Server: "d2c9a6b4-5a3c-4a53-8c6d-0f4f8a1c9e77",
+							Host: "h1", N: 7}); err != nil {
 							done <- err
 							return
 						}

@@ -87,7 +87,7 @@ func poison(t *testing.T, br Broker) {
 		t.Fatal(err)
 	}
 	const bound = 5
-	for range bound { // each receiver dies of it
+	for range bound { // it kills each receiver
 		wait(t, started, "a delivery")
 		tr.Close(context.Background())
 		tr = serve()
@@ -187,7 +187,7 @@ func drain(t *testing.T, br Broker) {
 	s := w.serve(t, old, "h1", handlers{echo: func(_ context.Context, s string) (string, error) {
 		select {
 		case started <- true:
-		default: // a call that came before the drain began
+		default: // a call that arrived before the drain
 		}
 		<-release
 		return "finished", nil
@@ -214,7 +214,7 @@ func drain(t *testing.T, br Broker) {
 	if got, err := w.echo.Do(t.Context(), client, "", "elsewhere"); got != "elsewhere" || err != nil {
 		t.Errorf("elsewhere: got %q, %v", got, err)
 	}
-	<-time.After(4 * w.beat) // the drain takes longer than silence may
+	<-time.After(4 * w.beat) // longer than keep-alives may be missing
 	select {
 	case <-drained:
 		t.Error("drained before the work in flight ended")
@@ -244,7 +244,7 @@ func slowConsumer(t *testing.T, br Broker) {
 		echo: same,
 	}, messaging.Concurrency(1))
 	accepted, refused := int32(0), 0
-	for range 4500 { // more than a server accepts
+	for range 4500 { // more than a server queues
 		switch err := w.work.Do(t.Context(), client, "h", "load"); {
 		case err == nil:
 			accepted++
@@ -258,19 +258,19 @@ func slowConsumer(t *testing.T, br Broker) {
 		t.Error("nothing was refused: the queue has no bound")
 	}
 	close(release)
-	// A receipt may come too late for its sender: then the message is handled although it counts as refused.
+	// If a receipt is too late for its sender, the message is handled although it counts as refused.
 	await(t, "all that was accepted is handled", func() bool { return handled.Load() >= accepted })
 	if got, err := w.echo.Do(t.Context(), client, "h", "again"); got != "again" || err != nil {
 		t.Errorf("after the flood: got %q, %v", got, err)
 	}
 }
 
-// An effect that is guarded by its key happens once, however often its message is given.
+// An effect that is guarded by a key happens once, however often its message is delivered.
 func onceInEffect(t *testing.T, br Broker) {
 	w := newWorld(br)
 	client, _ := w.bus(t)
 	var mu sync.Mutex
-	rows, runs := map[string]int{}, 0 // the database, which outlives the receivers
+	rows, runs := map[string]int{}, 0 // in place of a database
 	insert := func(key string) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -288,7 +288,7 @@ func onceInEffect(t *testing.T, br Broker) {
 			insert(key)
 			done <- true
 			if !last {
-				<-release // dies between the effect and its end
+				<-release // dies after the effect and before the end
 			}
 			return nil
 		}})
@@ -310,8 +310,8 @@ func onceInEffect(t *testing.T, br Broker) {
 	}
 }
 
-// While a cloud is upgraded, old and new receivers share a topic: what only the new ones know reaches them, and who
-// names an old one is told.
+// During an upgrade, old and new receivers share a topic. A message of a new method reaches a new receiver. If it is
+// sent to an old one, the sender gets an error.
 func mixedLevels(t *testing.T, br Broker) {
 	w := newWorld(br)
 	client, _ := w.bus(t)
@@ -340,7 +340,7 @@ func mixedLevels(t *testing.T, br Broker) {
 	}
 }
 
-// await polls: the suite looks from outside, where nothing tells it when.
+// await polls until ok returns true, and fails the test if it does not.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {

@@ -35,7 +35,8 @@ const bootWait = 2 * time.Minute
 
 // places are the paths of the server in Debian's and RabbitMQ's own packages.
 func places() []string {
-	return []string{"/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server"}
+	return []string{"/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server",
+		"/usr/local/sbin/rabbitmq-server"}
 }
 
 // Missing returns the reason that no server can start here, empty if one can.
@@ -77,8 +78,10 @@ func New(ctx context.Context, dir string, c *Certificates) (*Server, error) {
 		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	s := &Server{dir: dir, Address: "127.0.0.1:" + strconv.Itoa(ports[0]), epmd: ports[3]}
-	conf := []string{"listeners.tcp.1 = " + s.Address, "load_definitions = " + s.path("definitions.json"), "log.console = false",
-		"loopback_users = none", "heartbeat = 60", "vm_memory_high_watermark.relative = 0.9", "disk_free_limit.absolute = 1MB"}
+	conf := []string{"listeners.tcp.1 = " + s.Address, "load_definitions = " + s.path("definitions.json"),
+		"log.console = false",
+		"loopback_users = none", "heartbeat = 60", "vm_memory_high_watermark.relative = 0.9",
+		"disk_free_limit.absolute = 1MB"}
 	if c != nil {
 		s.TLS, s.CAFile = "127.0.0.1:"+strconv.Itoa(ports[2]), c.CA
 		conf = append(conf, "listeners.ssl.1 = "+s.TLS, "ssl_options.cacertfile = "+c.CA, "ssl_options.certfile = "+c.Cert,
@@ -88,14 +91,18 @@ func New(ctx context.Context, dir string, c *Certificates) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, text := range map[string]string{"rabbitmq.conf": strings.Join(conf, "\n") + "\n", "definitions.json": string(definitions), "enabled_plugins": "[].\n"} {
+	for name, text := range map[string]string{"rabbitmq.conf": strings.Join(conf, "\n") + "\n",
+		"definitions.json": string(definitions), "enabled_plugins": "[].\n"} {
 		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
 			return nil, err
 		}
 	}
-	s.env = append(os.Environ(), "HOME="+dir, "RABBITMQ_NODENAME=hypernova-"+ids.Hex()[:8]+"@localhost", "RABBITMQ_CONF_ENV_FILE=/dev/null",
-		"RABBITMQ_CONFIG_FILE="+s.path("rabbitmq"), "RABBITMQ_MNESIA_BASE="+s.path("mnesia"), "RABBITMQ_LOG_BASE="+s.path("log"),
-		"RABBITMQ_ENABLED_PLUGINS_FILE="+s.path("enabled_plugins"), "RABBITMQ_GENERATED_CONFIG_DIR="+s.path("gen"), "RABBITMQ_PID_FILE="+s.path("pid"),
+	s.env = append(os.Environ(), "HOME="+dir, "RABBITMQ_NODENAME=hypernova-"+ids.Hex()[:8]+"@localhost",
+		"RABBITMQ_CONF_ENV_FILE=/dev/null",
+		"RABBITMQ_CONFIG_FILE="+s.path("rabbitmq"), "RABBITMQ_MNESIA_BASE="+s.path("mnesia"),
+		"RABBITMQ_LOG_BASE="+s.path("log"),
+		"RABBITMQ_ENABLED_PLUGINS_FILE="+s.path("enabled_plugins"), "RABBITMQ_GENERATED_CONFIG_DIR="+s.path("gen"),
+		"RABBITMQ_PID_FILE="+s.path("pid"),
 		"RABBITMQ_DIST_PORT="+strconv.Itoa(ports[1]), "ERL_EPMD_PORT="+strconv.Itoa(s.epmd), "ERL_EPMD_ADDRESS=127.0.0.1",
 		// Threads without work do not spin: the processors are for what is tested.
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none +sbwtdcpu none +sbwtdio none")
@@ -111,7 +118,8 @@ func content() any {
 		grants = append(grants, obj{"user": User, "vhost": name, "configure": ".*", "write": ".*", "read": ".*"})
 	}
 	hosts = append(hosts, obj{"name": "forbidden"})
-	return obj{"users": []obj{{"name": User, "password": Password, "tags": "administrator"}}, "vhosts": hosts, "permissions": grants}
+	return obj{"users": []obj{{"name": User, "password": Password, "tags": "administrator"}},
+		"vhosts": hosts, "permissions": grants}
 }
 
 func names() []string {
