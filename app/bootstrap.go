@@ -161,7 +161,8 @@ func (b *bootstrap) endpoints(ctx context.Context) error {
 			}
 		}
 		if sv.ID == "" {
-			if sv, err = b.catalog.Services.Create(ctx, keystone.Service{Type: e.Type, Name: e.Name, Enabled: true}); err != nil {
+			if sv, err = b.catalog.Services.Create(ctx, keystone.Service{Type: e.Type, Name: e.Name,
+				Enabled: true}); err != nil {
 				return err
 			}
 		}

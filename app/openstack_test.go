@@ -58,9 +58,10 @@ func TestFilesOfARunningOpenStack(t *testing.T) {
 		{app.RoleGlance, []string{"devstack/glance-api.conf"}, nil, 14, func(c *app.Config) map[string]any {
 			return map[string]any{"db": c.Database.Connection, "port": c.Listen.GlancePort, "debug": c.Default.Debug,
 				"stores": c.Image.Backends,
-				"dir":    c.ImageStores["fast"].Dir, "default": c.GlanceStore.Backend, "methods": strings.Join(c.Image.Methods, ","),
-				"cap":   c.Image.SizeCap,
-				"quota": c.Image.ProjectCap, "formats": strings.Join(c.Image.DiskFormats,
+				"dir":    c.ImageStores["fast"].Dir, "default": c.GlanceStore.Backend,
+				"methods": strings.Join(c.Image.Methods, ","),
+				"cap":     c.Image.SizeCap,
+				"quota":   c.Image.ProjectCap, "formats": strings.Join(c.Image.DiskFormats,
 					","), "cors": strings.Join(c.CORS.Origins, ","), "keystone": c.Authtoken.AuthURL}
 		}, map[string]any{"db": "sqlite:////opt/stack/data/glance/{service}.sqlite", "port": 9292, "debug": true,
 			"stores": map[string]string{"robust": "file", "fast": "file"}, "dir": "/opt/stack/data/glance/fast/",

@@ -5,10 +5,12 @@
 //	c.FailSpawn("h2", "no luck")
 //	status, doc := c.Do("demo", "POST", "compute", "/servers", body)
 //
-// Every host is a process of its own as far as the services can tell: they meet on the bus and over HTTP on loopback. Kill ends one as a
-// crash would, Restart starts it again on what it left. The cloud ends with the test; failures show the services' logs.
+// Every host is a process of its own as far as the services can tell: they meet on the bus and over HTTP on loopback.
+// Kill ends one as a crash would, Restart starts it again on what it left. The cloud ends with the test; failures
+// show the services' logs.
 //
-// Users: "admin" (admin on the project admin), "demo" (member of the project demo), "other" (member of the project other), "nobody" (no token).
+// Users: "admin" (admin on the project admin), "demo" (member of the project demo), "other" (member of the project
+// other), "nobody" (no token).
 package cloudtest
 
 import (
@@ -85,7 +87,8 @@ func Through(wrap func(messaging.Transport) messaging.Transport) Option {
 	return func(o *options) { o.through = wrap }
 }
 
-// Databases keeps the services' data elsewhere than in memory: url is asked for an empty database for each service, such as dbtest.Postgres.
+// Databases keeps the services' data elsewhere than in memory: url is asked for an empty database for each service,
+// such as dbtest.Postgres.
 func Databases(url func() string) Option { return func(o *options) { o.database = url } }
 
 // Bare leaves out flavors, network and image.
@@ -94,7 +97,8 @@ func Bare() Option { return func(o *options) { o.content = false } }
 // New starts a cloud. It ends with the test.
 func New(t testing.TB, opts ...Option) *Cloud {
 	t.Helper()
-	c := &Cloud{t: t, o: options{computes: 1, content: true}, broker: inproc.NewBroker(), log: newRecord(t), dir: t.TempDir(), nodes: map[string]*node{},
+	c := &Cloud{t: t, o: options{computes: 1, content: true}, broker: inproc.NewBroker(), log: newRecord(t),
+		dir: t.TempDir(), nodes: map[string]*node{},
 		addresses: map[string]string{}, databases: map[string]*db.DB{}, hypervisors: map[string]*fake.Driver{}}
 	c.users.Identity = func() string { return c.Endpoint("keystone") }
 	for _, opt := range opts {
@@ -106,7 +110,8 @@ func New(t testing.TB, opts ...Option) *Cloud {
 		name := fmt.Sprintf("h%d", i+1)
 		cfg, err := c.config(name)
 		c.must(err)
-		c.hypervisors[name] = fake.New(fake.Config{Hostname: name, Now: c.now, VCPUs: cfg.Fake.VCPUs, MemoryMB: cfg.Fake.MemoryMB, DiskGB: cfg.Fake.DiskGB})
+		c.hypervisors[name] = fake.New(fake.Config{Hostname: name, Now: c.now, VCPUs: cfg.Fake.VCPUs,
+			MemoryMB: cfg.Fake.MemoryMB, DiskGB: cfg.Fake.DiskGB})
 		c.must(c.start(name))
 	}
 	c.must(c.populate(t.Context()))
@@ -235,7 +240,8 @@ func (c *Cloud) start(name string) error {
 	n := &node{name: name, crash: crash, ended: make(chan struct{})}
 	scheme, cut := c.connect()
 	n.cut = cut
-	o := app.Options{Roles: roles, Version: "test", Log: c.log.logger(name), Now: c.now, Schemes: scheme, Database: c.database, Listen: c.listen}
+	o := app.Options{Roles: roles, Version: "test", Log: c.log.logger(name), Now: c.now, Schemes: scheme,
+		Database: c.database, Listen: c.listen}
 	if d := c.hypervisors[name]; d != nil {
 		o.Hypervisor = d
 	}

@@ -12,7 +12,8 @@ func TestACloudIsWholeAtOnce(t *testing.T) {
 	began := time.Now()
 	c := cloudtest.New(t, cloudtest.Computes(3))
 	t.Logf("three hosts and a controller were ready after %v", time.Since(began))
-	if status, doc := c.Do("admin", "GET", "compute", "/os-hypervisors", nil); status != 200 || len(doc["hypervisors"].([]any)) != 3 {
+	if status, doc := c.Do("admin", "GET", "compute", "/os-hypervisors", nil); status != 200 ||
+		len(doc["hypervisors"].([]any)) != 3 {
 		t.Errorf("got %d %v, want three hypervisors", status, doc)
 	}
 }

@@ -30,7 +30,8 @@ func (c *Cloud) populate(ctx context.Context) error {
 	return err
 }
 
-// Var is an id that every cloud has: image, flavor (m1.nano), network, subnet, admin_project, demo_project, other_project.
+// Var is an id that every cloud has: image, flavor (m1.nano), network, subnet, admin_project, demo_project,
+// other_project.
 func (c *Cloud) Var(name string) string { return c.vars[name] }
 
 // Leaks lists what belongs to servers that are gone, or that were never built.

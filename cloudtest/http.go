@@ -15,8 +15,8 @@ func (c *Cloud) Token(user string) string {
 	return l.Token
 }
 
-// Do sends body (nil: none, a string: as it is, anything else: as JSON) to a service of the catalog as a user, and answers the status and
-// the decoded answer.
+// Do sends body (nil: none, a string: as it is, anything else: as JSON) to a service of the catalog as a user, and
+// answers the status and the decoded answer.
 func (c *Cloud) Do(user, method, service, path string, body any) (int, map[string]any) {
 	c.t.Helper()
 	r := scenario.Request{Method: method, Service: service, Path: path}

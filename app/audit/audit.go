@@ -1,10 +1,12 @@
-// Package audit says what is not as it must be in a cloud: work that is stuck, and things that are held for servers that are gone. It
-// judges facts that others have gathered; it neither reads nor changes anything itself.
+// Package audit says what is not as it must be in a cloud: work that is stuck, and things that are held for servers
+// that are gone. It judges facts that others have gathered; it neither reads nor changes anything itself.
 //
-// It compares what services wrote with what other services wrote. What users write, such as the device_id of a port, proves nothing.
+// It compares what services wrote with what other services wrote. What users write, such as the device_id of a port,
+// proves nothing.
 //
-// A server that a job owns is not judged: a job may hold things that no server has yet. What services that share no transaction say at
-// about the same time may contradict without anything being wrong, so a finding counts only when it is found again later; see Again.
+// A server that a job owns is not judged: a job may hold things that no server has yet. What services that share no
+// transaction say at about the same time may contradict without anything being wrong, so a finding counts only when
+// it is found again later; see Again.
 package audit
 
 import (
@@ -55,8 +57,8 @@ type Local struct {
 	Remove   string // how an operator removes a guest by hand; %[1]s stands for its id
 }
 
-// Finding is one thing that is not as it must be. A note is nothing wrong, but worth knowing. Blind is a place where nobody could look, so
-// that nothing is known of it.
+// Finding is one thing that is not as it must be. A note is nothing wrong, but worth knowing. Blind is a place where
+// nobody could look, so that nothing is known of it.
 type Finding struct {
 	Rule    string `json:"rule"`
 	Subject string `json:"subject"` // what it is about: "server <id>", "port <id>"

@@ -18,13 +18,15 @@ const port = "11112222-3333-4444-5555-666677778888"
 func sound() audit.Facts {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	return audit.Facts{Now: now, Patience: time.Minute, Down: time.Minute,
-		Servers:  []nova.Server{{ID: "a", VM: nova.Active, Host: "h1"}},
-		Services: []nova.Service{{Binary: nova.BinaryCompute, Host: "h1", Seen: now}, {Binary: nova.BinaryCompute, Host: "h2", Seen: now}},
-		Nodes:    []nova.Node{{ID: "n1", Host: "h1", Name: "node-1"}, {ID: "n2", Host: "h2", Name: "node-2"}},
-		Agents:   []neutron.Agent{{Binary: "agent", Host: "h1", Alive: true}},
-		Ports:    []neutron.Port{{ID: port, DeviceID: "a", DeviceOwner: "compute:nova", Host: "h1"}, {ID: "dhcp", DeviceID: "x", DeviceOwner: "network:dhcp"}},
-		Claims:   map[string][]string{"n1": {"a"}},
-		Local:    &audit.Local{Host: "h1", Guests: []virt.Info{{ID: "a"}}, Taps: []string{neutron.Device(port)}},
+		Servers: []nova.Server{{ID: "a", VM: nova.Active, Host: "h1"}},
+		Services: []nova.Service{{Binary: nova.BinaryCompute, Host: "h1", Seen: now},
+			{Binary: nova.BinaryCompute, Host: "h2", Seen: now}},
+		Nodes:  []nova.Node{{ID: "n1", Host: "h1", Name: "node-1"}, {ID: "n2", Host: "h2", Name: "node-2"}},
+		Agents: []neutron.Agent{{Binary: "agent", Host: "h1", Alive: true}},
+		Ports: []neutron.Port{{ID: port, DeviceID: "a", DeviceOwner: "compute:nova", Host: "h1"},
+			{ID: "dhcp", DeviceID: "x", DeviceOwner: "network:dhcp"}},
+		Claims: map[string][]string{"n1": {"a"}},
+		Local:  &audit.Local{Host: "h1", Guests: []virt.Info{{ID: "a"}}, Taps: []string{neutron.Device(port)}},
 	}
 }
 
@@ -50,7 +52,8 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "running", Due: f.Now.Add(-2 * time.Minute)}}
 		}, "task-stuck task t"},
 		{"a task that nobody takes, and one behind it", func(f *audit.Facts) {
-			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "running", Due: f.Now}, {ID: "u", Key: "a", State: "queued", Due: f.Now.Add(-time.Hour)},
+			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "running", Due: f.Now},
+				{ID: "u", Key: "a", State: "queued", Due: f.Now.Add(-time.Hour)},
 				{ID: "v", Key: "b", State: "queued", Due: f.Now.Add(-time.Hour)}}
 		}, "task-stuck task v"},
 		{"a server that is gone", func(f *audit.Facts) { f.Servers = nil },
@@ -61,22 +64,27 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 		}, ""},
 		{"a guest whose removal is owed", func(f *audit.Facts) {
 			f.Servers, f.Claims, f.Ports, f.Local.Taps = nil, nil, nil, nil
-			f.Tasks = []tasks.Info{{ID: "t", Kind: "host.cleanup", Key: "cleanup:h1:a", Args: `{"Server": "a", "Host": "h1"}`, State: "queued", Due: f.Now}}
+			f.Tasks = []tasks.Info{{ID: "t", Kind: "host.cleanup", Key: "cleanup:h1:a", Args: `{"Server": "a", "Host": "h1"}`,
+				State: "queued", Due: f.Now}}
 		}, ""},
 		{"an allocation that is not there", func(f *audit.Facts) { f.Claims = nil }, "allocation-missing server a"},
-		{"an allocation elsewhere", func(f *audit.Facts) { f.Claims = map[string][]string{"n2": {"a"}} }, "allocation-misplaced allocation of a"},
+		{"an allocation elsewhere", func(f *audit.Facts) { f.Claims = map[string][]string{"n2": {"a"}} },
+			"allocation-misplaced allocation of a"},
 		{"a failed build that holds something", func(f *audit.Facts) {
 			f.Servers[0].VM, f.Servers[0].Host, f.Ports, f.Local = nova.Error, "", nil, nil
 		}, "allocation-orphaned allocation of a"},
-		{"a port elsewhere", func(f *audit.Facts) { f.Ports[0].Host = "h2" }, "port-misplaced port " + port + ", tap-orphaned device tap11112222-33"},
-		{"a host that is gone", func(f *audit.Facts) { f.Services = f.Services[1:]; f.Local = nil }, "node-orphaned node node-1, port-misplaced port " + port},
+		{"a port elsewhere", func(f *audit.Facts) { f.Ports[0].Host = "h2" }, "port-misplaced port " + port +
+			", tap-orphaned device tap11112222-33"},
+		{"a host that is gone", func(f *audit.Facts) { f.Services = f.Services[1:]; f.Local = nil },
+			"node-orphaned node node-1, port-misplaced port " + port},
 		{"a guest that is not there", func(f *audit.Facts) { f.Local.Guests = nil }, "guest-missing server a"},
 		{"a guest that was halted", func(f *audit.Facts) {
 			f.Local.Guests[0].Power, f.Local.Guests[0].Cause = nova.PowerPaused, nova.CauseDisk
 		}, "guest-halted guest a"},
 		{"a guest that was paused on request", func(f *audit.Facts) { f.Local.Guests[0].Power = nova.PowerPaused }, ""},
 		{"what the hypervisor knows", func(f *audit.Facts) {
-			f.Local.Troubles = []virt.Trouble{{Rule: "disk-low", Subject: "folder x", Cure: "make room"}, {Rule: "image-cache", Subject: "folder y", Note: true}}
+			f.Local.Troubles = []virt.Trouble{{Rule: "disk-low", Subject: "folder x", Cure: "make room"},
+				{Rule: "image-cache", Subject: "folder y", Note: true}}
 		}, "disk-low folder x, [image-cache folder y]"},
 		{"silence", func(f *audit.Facts) {
 			f.Services[0].Seen, f.Services[1].Seen, f.Agents[0].Alive = f.Now.Add(-time.Hour), time.Time{}, false
@@ -104,7 +112,8 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 
 func TestWhatIsSeenOnceDoesNotCount(t *testing.T) {
 	t.Parallel()
-	a, b, c := audit.Finding{Rule: "r", Subject: "a", Text: "for 1s"}, audit.Finding{Rule: "r", Subject: "b"}, audit.Finding{Rule: "r", Subject: "c"}
+	a, b, c := audit.Finding{Rule: "r", Subject: "a", Text: "for 1s"}, audit.Finding{Rule: "r",
+		Subject: "b"}, audit.Finding{Rule: "r", Subject: "c"}
 	later := a
 	later.Text = "for 3s"
 	got := audit.Again([]audit.Finding{a, b}, []audit.Finding{later, c})

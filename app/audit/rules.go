@@ -23,9 +23,11 @@ func (j *judge) judge() {
 	j.local()
 }
 
-// tasks finds work that nobody does. Work that was given up has been told of to whoever asked for it, and is kept for the operator.
+// tasks finds work that nobody does. Work that was given up has been told of to whoever asked for it, and is kept for
+// the operator.
 func (j *judge) tasks() {
-	const conductor = "only a nova-conductor does work: start one (systemctl start hypernova-nova-conductor), or see its log for why it does not"
+	const conductor = "only a nova-conductor does work: start one (systemctl start hypernova-nova-conductor), or see " +
+		"its log for why it does not"
 	for _, t := range j.Tasks {
 		subject := "task " + string(t.ID)
 		late := j.Now.Sub(t.Due) > j.Patience
@@ -34,16 +36,21 @@ func (j *judge) tasks() {
 			j.note("task-dead", subject, "%s of %s was given up %s ago: %s", t.Kind, t.Key, j.since(t.Due), t.Reason).
 				person("hypernova tasks retry %s, if what it failed of is cured; it is forgotten after 30 days", t.ID)
 		case t.State == "running" && late:
-			j.say("task-stuck", subject, "%s of %s: %s let its lease end %s ago, and nobody went on", t.Kind, t.Key, t.Owner, j.since(t.Due)).person(conductor)
+			j.say("task-stuck", subject, "%s of %s: %s let its lease end %s ago, and nobody went on", t.Kind, t.Key, t.Owner,
+				j.since(t.Due)).person(conductor)
 		case t.State == "queued" && late && !j.behind(t):
-			j.say("task-stuck", subject, "%s of %s has waited for a worker for %s", t.Kind, t.Key, j.since(t.Due)).person(conductor)
+			j.say("task-stuck", subject, "%s of %s has waited for a worker for %s", t.Kind, t.Key,
+				j.since(t.Due)).person(conductor)
 		}
 	}
 }
 
 // behind reports that another task of the same key is in the way.
 func (j *judge) behind(t tasks.Info) bool {
-	return slices.ContainsFunc(j.Tasks, func(o tasks.Info) bool { return o.Key == t.Key && o.ID != t.ID && o.State != "dead" })
+	return slices.ContainsFunc(j.Tasks, func(o tasks.Info) bool {
+		return o.Key == t.Key && o.ID != t.ID &&
+			o.State != "dead"
+	})
 }
 
 // states finds servers that are on their way somewhere with nobody to take them there.
@@ -99,7 +106,8 @@ func (j *judge) claims() {
 				j.say("allocation-orphaned", "allocation of "+c, "on %s is held for a server that is on no host", j.nodeName(node)).
 					repair(Of{Server: c}, "give the allocation back")
 			case j.nodes[node] != nil && s.Host != j.nodes[node].Host:
-				j.allocate(j.say("allocation-misplaced", "allocation of "+c, "is on %s, but the server is on %s", j.nodeName(node), s.Host), s)
+				j.allocate(j.say("allocation-misplaced", "allocation of "+c, "is on %s, but the server is on %s", j.nodeName(node),
+					s.Host), s)
 			}
 		}
 	}
@@ -114,7 +122,8 @@ func (j *judge) claims() {
 func (j *judge) allocate(e *entry, s *nova.Server) {
 	n := j.nodeOf(s)
 	if n == nil {
-		e.person("its host has no node on record: start nova-compute there, or delete the server (openstack server delete %s)", s.ID)
+		e.person("its host has no node on record: start nova-compute there, or delete the server (openstack server delete "+
+			"%s)", s.ID)
 		return
 	}
 	e.repair(Of{Server: s.ID, Node: n.ID}, "allocate what its flavor asks for on %s", n.Name)
@@ -138,8 +147,9 @@ func (j *judge) nodeName(id string) string {
 	return id
 }
 
-// ports finds ports that are held for servers that are gone, and those that are bound where their server is not. Whose a port is says
-// compute's own record. The port's device_id, which its owner may write, is looked at only for ports that compute made or bound.
+// ports finds ports that are held for servers that are gone, and those that are bound where their server is not.
+// Whose a port is says compute's own record. The port's device_id, which its owner may write, is looked at only for
+// ports that compute made or bound.
 func (j *judge) ports() {
 	for _, p := range j.Ports {
 		if !p.Made && p.Host == "" || !p.Made && !isCompute(p) || j.busy[p.DeviceID] {
@@ -158,23 +168,27 @@ func (j *judge) ports() {
 		case p.Host != "" && !j.computes[p.Host]:
 			j.place(j.say("port-misplaced", "port "+p.ID, "of server %s is bound to host %s, which is gone", s.ID, p.Host), p, s)
 		case p.Host != s.Host:
-			j.place(j.say("port-misplaced", "port "+p.ID, "is bound to host %q, but its server %s is on %q", p.Host, s.ID, s.Host), p, s)
+			j.place(j.say("port-misplaced", "port "+p.ID, "is bound to host %q, but its server %s is on %q", p.Host, s.ID,
+				s.Host), p, s)
 		}
 	}
 }
 
 func isCompute(p neutron.Port) bool {
-	return len(p.DeviceOwner) > len(neutron.OwnerComputePrefix) && p.DeviceOwner[:len(neutron.OwnerComputePrefix)] == neutron.OwnerComputePrefix
+	return len(p.DeviceOwner) > len(neutron.OwnerComputePrefix) &&
+		p.DeviceOwner[:len(neutron.OwnerComputePrefix)] == neutron.OwnerComputePrefix
 }
 
-// astray judges a port that is held for no server that is known. Where its project has servers on the port's host, or some whose job may be
-// about it, the port may be one's, and its owner has changed what it says: that is no fault of the cloud.
+// astray judges a port that is held for no server that is known. Where its project has servers on the port's host, or
+// some whose job may be about it, the port may be one's, and its owner has changed what it says: that is no fault of
+// the cloud.
 func (j *judge) astray(p neutron.Port) {
 	for id, s := range j.servers {
 		if s.Project != p.Project || !j.busy[id] && (p.Host == "" || s.Host != p.Host) {
 			continue
 		}
-		j.note("port-astray", "port "+p.ID, "is bound to host %q, and its device_id %q is none of its project's servers", p.Host, p.DeviceID).
+		j.note("port-astray", "port "+p.ID, "is bound to host %q, and its device_id %q is none of its project's servers",
+			p.Host, p.DeviceID).
 			person("it may be a server's on that host whose owner changed it: ask the owner, or openstack port delete %s", p.ID)
 		return
 	}
@@ -203,7 +217,8 @@ func (j *judge) records() {
 		}
 		e := j.say("node-orphaned", "node "+n.Name, "is on record for host %s, which has no nova-compute", n.Host)
 		if i := slices.IndexFunc(j.Servers, func(s nova.Server) bool { return s.Host == n.Host }); i >= 0 {
-			e.person("there are servers on it: start nova-compute there again, or delete them (openstack server delete %s)", j.Servers[i].ID)
+			e.person("there are servers on it: start nova-compute there again, or delete them (openstack server delete %s)",
+				j.Servers[i].ID)
 			continue
 		}
 		e.repair(Of{Node: n.ID, Host: n.Host}, "delete the record; a host that comes back makes it again")
@@ -233,7 +248,8 @@ func (j *judge) local() {
 		here[g.ID] = true
 		if g.Power == nova.PowerPaused && g.Cause != "" && !j.busy[g.ID] {
 			j.say("guest-halted", "guest "+g.ID, "was halted by this host: it is %s", g.Why).
-				person("when what halted it is over: openstack server unpause %s; for want of disk it goes on by itself when there is room", g.ID)
+				person("when what halted it is over: openstack server unpause %s; for want of disk it goes on by itself when "+
+					"there is room", g.ID)
 		}
 		switch s := j.servers[g.ID]; {
 		case j.busy[g.ID] || j.owed[jobs.CleanupArgs{Server: g.ID, Host: host}]:
@@ -249,7 +265,8 @@ func (j *judge) local() {
 		}
 		e := j.say("guest-missing", "server "+id, "is %s on this host, but there is no such guest", s.Status())
 		if s.VM == nova.Active {
-			e.repair(Of{Server: id, Host: host}, "reboot it hard, which makes the guest anew on the disk that is there; if that fails (openstack server event list %s), the disk is gone: "+
+			e.repair(Of{Server: id, Host: host}, "reboot it hard, which makes the guest anew on the disk that is there; if "+
+				"that fails (openstack server event list %s), the disk is gone: "+
 				"openstack server delete %s", id, id)
 			continue
 		}
@@ -277,6 +294,7 @@ func (j *judge) local() {
 
 // stray says what to do about a guest that is nobody's here.
 func (j *judge) stray(e *entry, id string) {
-	e.person("nova-compute removes guests of servers that were deleted, when it runs; one that never was a server's may be somebody else's, and its disk the "+
+	e.person("nova-compute removes guests of servers that were deleted, when it runs; one that never was a server's "+
+		"may be somebody else's, and its disk the "+
 		"only copy: "+j.Local.Remove, id)
 }

@@ -26,18 +26,23 @@ type checkFlags struct {
 	json, repair, agree bool
 }
 
-func (p *program) check() *cobra.Command {
+func checkCommand(p *program) *cobra.Command {
 	var f checkFlags
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Look for stuck work, what is held for servers that are gone, and damaged databases; repair it",
-		Long: "Look for stuck work, and for what is held for servers that are gone: task states without a task, allocations and ports without a server,\n" +
-			"servers without an allocation, guests and devices of this host without a server; for databases that are damaged and rows that cannot be\n" +
-			"read. Reads the databases of the configuration and, on a compute host, the host itself. The cloud may run meanwhile: what is found is\n" +
+		Long: "Look for stuck work, and for what is held for servers that are gone: task states without a task, " +
+			"allocations and ports without a server,\n" +
+			"servers without an allocation, guests and devices of this host without a server; for databases that are damaged " +
+			"and rows that cannot be\n" +
+			"read. Reads the databases of the configuration and, on a compute host, the host itself. The cloud may run " +
+			"meanwhile: what is found is\n" +
 			"looked at twice. Without --repair nothing is changed.\n\n" +
-			"--repair prints what it would do, asks, does it and checks again. It looks once more before each step, and leaves alone what has changed.\n" +
+			"--repair prints what it would do, asks, does it and checks again. It looks once more before each step, and " +
+			"leaves alone what has changed.\n" +
 			"Where only a person can decide, the finding says why and names the command.\n\n" +
-			"The exit status is 0 if nothing is wrong, 1 if something is, 2 if it could not look everywhere, or not at all. Notes, such as services that\n" +
+			"The exit status is 0 if nothing is wrong, 1 if something is, 2 if it could not look everywhere, or not at all. " +
+			"Notes, such as services that\n" +
 			"are down, are nothing wrong.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.runCheck(c.Context(), f, c.InOrStdin()) },
@@ -91,9 +96,10 @@ func (p *program) runCheck(ctx context.Context, f checkFlags, answers io.Reader)
 	return nil
 }
 
-// repair shows what it would do, asks, does it, and answers what is found afterwards. What it says goes to the error output: the other one
-// may be read by a program.
-func (p *program) repair(ctx context.Context, cfg app.Config, f checkFlags, found []audit.Finding, answers io.Reader) ([]audit.Finding, error) {
+// repair shows what it would do, asks, does it, and answers what is found afterwards. What it says goes to the error
+// output: the other one may be read by a program.
+func (p *program) repair(ctx context.Context, cfg app.Config, f checkFlags, found []audit.Finding,
+	answers io.Reader) ([]audit.Finding, error) {
 	n, others := 0, 0
 	for _, x := range found {
 		if x.Repair == "" && !x.Note {
@@ -169,12 +175,14 @@ func tell(w io.Writer, found []audit.Finding) error {
 	return err
 }
 
-// stateHelp is for commands that look at the databases of a cloud: of one that "up" started, unless a configuration says otherwise.
+// stateHelp is for commands that look at the databases of a cloud: of one that "up" started, unless a configuration
+// says otherwise.
 func (p *program) stateHelp() string {
 	return "the folder that keeps the cloud, where \"up\" started it (default " + p.stateDir() + ")"
 }
 
-// loadState is load for a cloud whose state is in a folder; empty is what the configuration says, or where "up" keeps it.
+// loadState is load for a cloud whose state is in a folder; empty is what the configuration says, or where "up" keeps
+// it.
 func (p *program) loadState(state string) (app.Config, error) {
 	var sets []string
 	if state != "" {

@@ -35,11 +35,11 @@ type program struct {
 	sets        []string
 }
 
-// Main runs the command line and answers the exit status. Called by the name of a role, as a link nova-scheduler → hypernova is,
-// the program is that role.
+// Main runs the command line and answers the exit status. Called by the name of a role, as a link nova-scheduler →
+// hypernova is, the program is that role.
 func Main(ctx context.Context, env Env) int {
 	p := &program{env: env}
-	root := p.root()
+	root := rootCommand(p)
 	args := env.Args[1:]
 	if name := filepath.Base(env.Args[0]); isRole(name) {
 		args = append([]string{name}, args...)
@@ -81,7 +81,8 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) 
 
 // explain is an error's text for the person at the terminal, who may see causes that a client of an API may not.
 func explain(err error) string {
-	if f, ok := err.(*fault.Fault); ok && f.Kind == fault.Invalid && f.Err == nil { //nolint:errorlint // what is around it names the service
+	// what is around it names the service
+	if f, ok := err.(*fault.Fault); ok && f.Kind == fault.Invalid && f.Err == nil { //nolint:errorlint
 		return f.Msg
 	}
 	return err.Error()
@@ -93,7 +94,7 @@ func isRole(name string) bool {
 	return err == nil && strings.Contains(name, "-") || name == app.RoleKeystone
 }
 
-func (p *program) root() *cobra.Command {
+func rootCommand(p *program) *cobra.Command {
 	var roles strings.Builder
 	for _, r := range app.Roles() {
 		fmt.Fprintf(&roles, "  %-16s %s\n", r.Name, r.Help)
@@ -101,7 +102,8 @@ func (p *program) root() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hypernova",
 		Short: "An OpenStack-compatible cloud in one program",
-		Long: "An OpenStack-compatible cloud in one program.\n\n\"hypernova up\" starts a whole cloud here. \"hypernova <role>...\" runs the named services of a larger one:\n\n" +
+		Long: "An OpenStack-compatible cloud in one program.\n\n\"hypernova up\" starts a whole cloud here. \"hypernova " +
+			"<role>...\" runs the named services of a larger one:\n\n" +
 			roles.String() + "\nA link with the name of a role, such as nova-scheduler, is that role.",
 		Args:          cobra.ArbitraryArgs,
 		SilenceUsage:  true,
@@ -114,15 +116,19 @@ func (p *program) root() *cobra.Command {
 		},
 	}
 	f := c.PersistentFlags()
-	f.StringArrayVar(&p.configFiles, "config-file", nil, "a configuration file; may be given several times, later ones win (default /etc/hypernova/hypernova.conf if it is there)")
-	f.StringArrayVar(&p.configDirs, "config-dir", nil, "a folder whose *.conf files are read after the files (default /etc/hypernova/hypernova.conf.d if it is there)")
+	f.StringArrayVar(&p.configFiles, "config-file", nil, "a configuration file; may be given several times, later ones "+
+		"win (default /etc/hypernova/hypernova.conf if it is there)")
+	f.StringArrayVar(&p.configDirs, "config-dir", nil, "a folder whose *.conf files are read after the files (default "+
+		"/etc/hypernova/hypernova.conf.d if it is there)")
 	f.StringArrayVar(&p.sets, "set", nil, "one option, as section.option=value; wins over files and environment")
 	c.CompletionOptions.HiddenDefaultCmd = true
-	c.AddCommand(p.up(), p.down(), p.status(), p.doctor(), p.check(), p.tasks(), p.db(), p.fernet(), p.credential(), p.metadefs(), p.bootstrap(), p.config(), p.dump(), p.version())
+	c.AddCommand(upCommand(p), downCommand(p), statusCommand(p), doctorCommand(p), checkCommand(p), tasksCommand(p),
+		dbCommand(p), fernetCommand(p), credentialCommand(p), metadefsCommand(p), bootstrapCommand(p), configCommand(p), dumpCommand(p), versionCommand(p))
 	return c
 }
 
-// load reads the configuration. adjust, which may be nil, changes the program's defaults; extra are settings that flags stand for.
+// load reads the configuration. adjust, which may be nil, changes the program's defaults; extra are settings that
+// flags stand for.
 func (p *program) load(adjust func(*app.Config), extra []string) (app.Config, error) {
 	return p.loadFor(nil, adjust, extra)
 }
@@ -163,7 +169,8 @@ func (p *program) getenv(name string) string {
 	return ""
 }
 
-// stateDir is where a cloud started by hand keeps its state: the system's place for root, the user's for everybody else.
+// stateDir is where a cloud started by hand keeps its state: the system's place for root, the user's for everybody
+// else.
 func (p *program) stateDir() string {
 	if os.Geteuid() == 0 {
 		return "/var/lib/hypernova"

@@ -18,7 +18,8 @@ import (
 func run(t *testing.T, ctx context.Context, environ []string, args ...string) (status int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	status = cli.Main(ctx, cli.Env{Args: args, Environ: append(environ, "HOME="+t.TempDir()), Out: &o, Err: &e, Version: "1.2.3"})
+	status = cli.Main(ctx, cli.Env{Args: args, Environ: append(environ, "HOME="+t.TempDir()), Out: &o, Err: &e,
+		Version: "1.2.3"})
 	return status, o.String(), e.String()
 }
 
@@ -29,7 +30,8 @@ func TestCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	pretended := t.TempDir()
-	if err := os.WriteFile(filepath.Join(pretended, "made.json"), []byte(`{"driver": "fake", "owners": [7]}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(pretended, "made.json"), []byte(`{"driver": "fake", "owners": [7]}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -42,17 +44,24 @@ func TestCommands(t *testing.T) {
 		{"version", []string{"hypernova", "version"}, nil, 0, "hypernova 1.2.3 (go", ""},
 		{"no arguments", []string{"hypernova"}, nil, 0, "nova-scheduler", ""},
 		{"unknown role", []string{"hypernova", "nova-frob"}, nil, 1, "", `there is no role "nova-frob"; there are: keystone`},
-		{"unknown option", []string{"hypernova", "--config-file", bad, "keystone"}, nil, 1, "", "bad.conf:2: [DEFAULT] has no option \"debgu\"; did you mean debug?"},
-		{"unknown option by the role's link", []string{"/usr/bin/nova-scheduler", "--config-file", bad}, nil, 1, "", "did you mean debug?"},
-		{"environment", []string{"hypernova", "config", "dump"}, []string{"HYPERNOVA_DEFAULT__HOST=seven"}, 0, "\nhost = seven\n", ""},
-		{"flag over environment", []string{"hypernova", "config", "dump", "--set", "DEFAULT.host=eight"}, []string{"HYPERNOVA_DEFAULT__HOST=seven"}, 0, "\nhost = eight\n", ""},
-		{"secrets stay secret", []string{"hypernova", "config", "dump", "--set", "keystone_authtoken.password=tell-nobody"}, nil, 0, "\npassword = ***\n", ""},
+		{"unknown option", []string{"hypernova", "--config-file", bad, "keystone"}, nil, 1, "",
+			"bad.conf:2: [DEFAULT] has no option \"debgu\"; did you mean debug?"},
+		{"unknown option by the role's link", []string{"/usr/bin/nova-scheduler", "--config-file", bad}, nil, 1, "",
+			"did you mean debug?"},
+		{"environment", []string{"hypernova", "config", "dump"}, []string{"HYPERNOVA_DEFAULT__HOST=seven"}, 0,
+			"\nhost = seven\n", ""},
+		{"flag over environment", []string{"hypernova", "config", "dump", "--set", "DEFAULT.host=eight"},
+			[]string{"HYPERNOVA_DEFAULT__HOST=seven"}, 0, "\nhost = eight\n", ""},
+		{"secrets stay secret", []string{"hypernova", "config", "dump", "--set", "keystone_authtoken.password=tell-nobody"},
+			nil, 0, "\npassword = ***\n", ""},
 		{"sample", []string{"hypernova", "config", "sample"}, nil, 0, "#enabled_filters = ", ""},
 		{"routes", []string{"hypernova", "dump", "routes"}, nil, 0, "nova\tPOST /servers\t202\t", ""},
 		{"messages", []string{"hypernova", "dump", "rpc"}, nil, 0, "spawn", ""},
 		{"status of nothing", []string{"hypernova", "status"}, nil, 1, "", "start one with \"hypernova up\""},
-		{"destroy of nothing", []string{"hypernova", "down", "--destroy", "--state", "/nowhere/at/all"}, nil, 1, "", "not known what to remove"},
-		{"destroy of pretended servers", []string{"hypernova", "down", "--destroy", "--state", pretended}, nil, 0, "pretended its servers", ""},
+		{"destroy of nothing", []string{"hypernova", "down", "--destroy", "--state", "/nowhere/at/all"}, nil, 1, "",
+			"not known what to remove"},
+		{"destroy of pretended servers", []string{"hypernova", "down", "--destroy", "--state", pretended}, nil, 0,
+			"pretended its servers", ""},
 		{"down of nothing", []string{"hypernova", "down"}, nil, 0, "no cloud runs on", ""},
 	}
 	for _, tt := range tests {
@@ -78,7 +87,8 @@ func TestUpRefusesATakenPortAndSaysWhatToDo(t *testing.T) {
 	}
 	defer l.Close()
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	status, _, errs := run(t, t.Context(), nil, "hypernova", "up", "--virt", "fake", "--memory", "--state", t.TempDir(), "--port-base", port)
+	status, _, errs := run(t, t.Context(), nil, "hypernova", "up", "--virt", "fake", "--memory", "--state", t.TempDir(),
+		"--port-base", port)
 	if status != 1 || !strings.Contains(errs, "the port is taken") || !strings.Contains(errs, "--port-base") {
 		t.Errorf("got status %d, %s, want 1 and what to do", status, errs)
 	}
@@ -90,7 +100,8 @@ func TestUpRunsStatusSeesItAndItEndsWell(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan string, 1)
 	go func() {
-		status, out, errs := run(t, ctx, nil, "hypernova", "up", "--virt", "fake", "--state", dir, "--port-base", "0", "--set", "DEFAULT.log_file="+filepath.Join(dir, "log"))
+		status, out, errs := run(t, ctx, nil, "hypernova", "up", "--virt", "fake", "--state", dir, "--port-base", "0",
+			"--set", "DEFAULT.log_file="+filepath.Join(dir, "log"))
 		ended <- strconv.Itoa(status) + out + errs
 	}()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -115,10 +126,12 @@ func TestUpRunsStatusSeesItAndItEndsWell(t *testing.T) {
 	if err := os.WriteFile(file, []byte("[DEFAULT]\nstate_path = "+dir+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if status, out, errs := run(t, t.Context(), nil, "hypernova", "status", "--config-file", file); status != 0 || !strings.Contains(out, dir) {
+	if status, out, errs := run(t, t.Context(), nil, "hypernova", "status", "--config-file", file); status != 0 ||
+		!strings.Contains(out, dir) {
 		t.Errorf("got status %d, %s%s for the folder that a file names, want that cloud", status, out, errs)
 	}
-	if status, _, errs := run(t, t.Context(), nil, "hypernova", "up", "--virt", "fake", "--state", dir, "--port-base", "0"); status != 1 || !strings.Contains(errs, "a cloud already runs on "+dir) {
+	if status, _, errs := run(t, t.Context(), nil, "hypernova", "up", "--virt", "fake", "--state", dir, "--port-base",
+		"0"); status != 1 || !strings.Contains(errs, "a cloud already runs on "+dir) {
 		t.Errorf("got status %d, %s for a second cloud on the same data, want a refusal", status, errs)
 	}
 	cancel()

@@ -10,8 +10,9 @@ import (
 	"hypernova/oslo/conf"
 )
 
-func (p *program) config() *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Show options", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+func configCommand(p *program) *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: "Show options", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(&cobra.Command{
 		Use: "sample", Short: "Write a configuration file with every option, commented out", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return conf.Sample(p.env.Out, new(app.Config)) },
@@ -28,11 +29,12 @@ func (p *program) config() *cobra.Command {
 	return c
 }
 
-func (p *program) version() *cobra.Command {
+func versionCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(p.env.Out, "hypernova %s (%s, %s/%s)\n", p.env.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(p.env.Out, "hypernova %s (%s, %s/%s)\n", p.env.Version, runtime.Version(), runtime.GOOS,
+				runtime.GOARCH)
 			return err
 		},
 	}

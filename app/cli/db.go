@@ -10,13 +10,15 @@ import (
 	"hypernova/oslo/log"
 )
 
-func (p *program) db() *cobra.Command {
-	c := &cobra.Command{Use: "db", Short: "Look after the databases", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+func dbCommand(p *program) *cobra.Command {
+	c := &cobra.Command{Use: "db", Short: "Look after the databases", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(&cobra.Command{
 		Use:   "sync",
 		Short: "Create the databases' tables, or bring them up to date",
-		Long:  "Create the databases' tables, or bring them up to date. Services of the release before go on working while and after this runs.",
-		Args:  cobra.NoArgs,
+		Long: "Create the databases' tables, or bring them up to date. Services of the release before go on working " +
+			"while and after this runs.",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := p.load(nil, nil)
 			if err != nil {
@@ -32,17 +34,19 @@ func (p *program) db() *cobra.Command {
 			})
 		},
 	})
-	c.AddCommand(p.purge(false), p.purge(true))
+	c.AddCommand(purgeCommand(p, false), purgeCommand(p, true))
 	return c
 }
 
-func (p *program) bootstrap() *cobra.Command {
+func bootstrapCommand(p *program) *cobra.Command {
 	var content bool
 	c := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Create the first users, projects, roles and the catalog in the identity database",
-		Long: "Create the first users, projects, roles and the catalog in the identity database. Needs [database] connection and the passwords of\n" +
-			"[bootstrap] and [keystone_authtoken]; may be repeated, and leaves alone what is there. With --content, it then creates flavors, a demo network\n" +
+		Long: "Create the first users, projects, roles and the catalog in the identity database. Needs [database] " +
+			"connection and the passwords of\n" +
+			"[bootstrap] and [keystone_authtoken]; may be repeated, and leaves alone what is there. With --content, it then " +
+			"creates flavors, a demo network\n" +
 			"and the guest image through the APIs, which must run.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -53,7 +57,8 @@ func (p *program) bootstrap() *cobra.Command {
 			return p.runBootstrap(c.Context(), cfg, content)
 		},
 	}
-	c.Flags().BoolVar(&content, "content", false, "also create flavors, the demo network and the guest image through the APIs")
+	c.Flags().BoolVar(&content, "content", false, "also create flavors, the demo network and the guest image through "+
+		"the APIs")
 	return c
 }
 

@@ -26,20 +26,22 @@ type check struct {
 	run  func(ctx context.Context, c *app.Config) (found, fix string)
 }
 
-func (p *program) doctor() *cobra.Command {
+func doctorCommand(p *program) *cobra.Command {
 	var f upFlags
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what this host lacks, and say how to fix it",
-		Long:  "Look for what this host lacks to run a cloud with real servers, and say how to fix it. The exit status is 0 if nothing that is needed is missing.",
-		Args:  cobra.NoArgs,
+		Long: "Look for what this host lacks to run a cloud with real servers, and say how to fix it. The exit status is " +
+			"0 if nothing that is needed is missing.",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 			defer cancel()
 			return p.runDoctor(ctx, f)
 		},
 	}
-	c.Flags().StringVar(&f.state, "state", "", "the folder that keeps the cloud, or shall keep it (default "+p.stateDir()+")")
+	c.Flags().StringVar(&f.state, "state", "", "the folder that keeps the cloud, or shall keep it (default "+
+		""+p.stateDir()+")")
 	c.Flags().StringVar(&f.virt, "virt", "libvirt", "the hypervisor that shall be used: libvirt or fake")
 	c.Flags().IntVar(&f.portBase, "port-base", -1, "the --port-base that shall be used")
 	return c
@@ -92,9 +94,11 @@ func checkPorts(ctx context.Context, c *app.Config) (string, string) {
 	case err != nil:
 		return err.Error(), "see whether a cloud is just being started on " + c.Default.StatePath
 	case len(taken) > 0:
-		return "taken: " + strings.Join(taken, ", "), "a cloud may be running already: hypernova status\nfind who has them with \"ss -ltnp\", or move all with --port-base"
+		return "taken: " + strings.Join(taken, ", "), "a cloud may be running already: hypernova status\nfind who has " +
+			"them with \"ss -ltnp\", or move all with --port-base"
 	case len(ours) > 0:
-		return fmt.Sprintf("those of the cloud that runs on %s (process %d): %s", c.Default.StatePath, pid, strings.Join(ours, ", ")), ""
+		return fmt.Sprintf("those of the cloud that runs on %s (process %d): %s", c.Default.StatePath, pid,
+			strings.Join(ours, ", ")), ""
 	}
 	return "free", ""
 }
@@ -235,5 +239,6 @@ func checkKVM(ctx context.Context, c *app.Config) (string, string) {
 	case v.Works:
 		return v.Reason, ""
 	}
-	return v.Reason, "servers run all the same, by emulation, which is slower\nto have KVM: enable virtualisation in the firmware, or nested virtualisation on the host of this machine, then modprobe kvm_intel or kvm_amd"
+	return v.Reason, "servers run all the same, by emulation, which is slower\nto have KVM: enable virtualisation in " +
+		"the firmware, or nested virtualisation on the host of this machine, then modprobe kvm_intel or kvm_amd"
 }

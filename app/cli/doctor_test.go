@@ -40,7 +40,8 @@ func TestDoctorKnowsItsOwnCloud(t *testing.T) {
 	t.Parallel()
 	dir, base := t.TempDir(), fmt.Sprint(freePorts(t))
 	doctor := func(dir string) (int, string) {
-		status, out, _ := run(t, t.Context(), nil, "hypernova", "doctor", "--virt", "fake", "--state", dir, "--port-base", base)
+		status, out, _ := run(t, t.Context(), nil, "hypernova", "doctor", "--virt", "fake", "--state", dir, "--port-base",
+			base)
 		return status, out
 	}
 	if status, out := doctor(dir); status != 0 || !strings.Contains(out, "ok    ports              free") {
@@ -49,7 +50,8 @@ func TestDoctorKnowsItsOwnCloud(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan string, 1)
 	go func() {
-		_, out, errs := run(t, ctx, nil, "hypernova", "up", "--virt", "fake", "--memory", "--state", dir, "--port-base", base, "--set", "DEFAULT.log_file="+filepath.Join(dir, "log"))
+		_, out, errs := run(t, ctx, nil, "hypernova", "up", "--virt", "fake", "--memory", "--state", dir, "--port-base",
+			base, "--set", "DEFAULT.log_file="+filepath.Join(dir, "log"))
 		ended <- out + errs
 	}()
 	defer func() { cancel(); <-ended }()
@@ -57,7 +59,8 @@ func TestDoctorKnowsItsOwnCloud(t *testing.T) {
 	defer tick.Stop()
 	for limit := time.After(2 * time.Minute); ; {
 		status, out := doctor(dir)
-		if status == 0 && strings.Contains(out, "ok    ports              those of the cloud that runs on "+dir+" (process ") && strings.Contains(out, "keystone "+base) {
+		if status == 0 && strings.Contains(out, "ok    ports              those of the cloud that runs on "+
+			""+dir+" (process ") && strings.Contains(out, "keystone "+base) {
 			break
 		}
 		select {
@@ -69,7 +72,8 @@ func TestDoctorKnowsItsOwnCloud(t *testing.T) {
 		case <-tick.C:
 		}
 	}
-	if status, out := doctor(t.TempDir()); status != 2 || !strings.Contains(out, "FAIL  ports              taken: keystone "+base) {
+	if status, out := doctor(t.TempDir()); status != 2 || !strings.Contains(out, "FAIL  ports              taken: "+
+		"keystone "+base) {
 		t.Errorf("beside another's cloud: status %d, %s", status, out)
 	}
 }

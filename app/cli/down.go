@@ -13,7 +13,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-func (p *program) down() *cobra.Command {
+func downCommand(p *program) *cobra.Command {
 	var dir string
 	var wait time.Duration
 	var destroy bool
@@ -34,11 +34,13 @@ func (p *program) down() *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "state", "", "the folder that keeps the cloud (default "+p.stateDir()+")")
 	c.Flags().DurationVar(&wait, "wait", 90*time.Second, "how long to wait for work under way to end")
-	c.Flags().BoolVar(&destroy, "destroy", false, "also remove all servers and networks from this host; the state folder stays")
+	c.Flags().BoolVar(&destroy, "destroy", false, "also remove all servers and networks from this host; the state "+
+		"folder stays")
 	return c
 }
 
-// runDestroy removes guests and networks, and says what there was. A folder that keeps no cloud is an error: nobody has looked for anything.
+// runDestroy removes guests and networks, and says what there was. A folder that keeps no cloud is an error: nobody
+// has looked for anything.
 func (p *program) runDestroy(ctx context.Context, dir string) error {
 	if !exists(dir) {
 		return fault.NotFoundf("there is no folder %s, so it is not known what to remove; name the cloud's with --state", dir)

@@ -6,8 +6,9 @@ import (
 	"hypernova/app"
 )
 
-func (p *program) dump() *cobra.Command {
-	c := &cobra.Command{Use: "dump", Short: "Write what is declared: routes, schemas, policies, options, messages", Args: cobra.NoArgs,
+func dumpCommand(p *program) *cobra.Command {
+	c := &cobra.Command{Use: "dump", Short: "Write what is declared: routes, schemas, policies, options, messages",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	for _, d := range app.Dumps() {
 		c.AddCommand(&cobra.Command{Use: d.Name, Short: d.Help, Args: cobra.NoArgs,

@@ -10,14 +10,16 @@ import (
 	"hypernova/oslo/log"
 )
 
-func (p *program) metadefs() *cobra.Command {
-	c := &cobra.Command{Use: "metadefs", Short: "Look after the metadata definitions of the image service", Args: cobra.NoArgs,
+func metadefsCommand(p *program) *cobra.Command {
+	c := &cobra.Command{Use: "metadefs", Short: "Look after the metadata definitions of the image service",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	var merge, prefer, overwrite bool
 	load := &cobra.Command{
 		Use:   "load [folder]",
 		Short: "Load metadata definitions from JSON files",
-		Long: "Load metadata definitions from the JSON files of a folder, in the form of Glance; without one from [image] metadata_source_path, or else\n" +
+		Long: "Load metadata definitions from the JSON files of a folder, in the form of Glance; without one from [image] " +
+			"metadata_source_path, or else\n" +
 			"those that come with the program. Namespaces that are there are left as they are, unless a flag says otherwise.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -52,7 +54,8 @@ func (p *program) metadefs() *cobra.Command {
 		},
 	}
 	load.Flags().BoolVar(&merge, "merge", false, "add to namespaces that are there what they lack")
-	load.Flags().BoolVar(&prefer, "prefer-new", false, "add to them what they lack, and replace what they have by what is loaded")
+	load.Flags().BoolVar(&prefer, "prefer-new", false, "add to them what they lack, and replace what they have by what "+
+		"is loaded")
 	load.Flags().BoolVar(&overwrite, "overwrite", false, "replace them whole")
 	load.MarkFlagsMutuallyExclusive("merge", "overwrite")
 	load.MarkFlagsMutuallyExclusive("prefer-new", "overwrite")

@@ -31,26 +31,32 @@ type purgeFlags struct {
 }
 
 // purge is "db purge" and, with archive, "db archive": the same rows go, but into a file before.
-func (p *program) purge(archive bool) *cobra.Command {
+func purgeCommand(p *program, archive bool) *cobra.Command {
 	var f purgeFlags
-	what := "Delete from the databases what has ended: deleted servers with their actions and events, trusts and memberships that have expired,\n" +
-		"entries of image services that are gone, quotas of projects that are gone. Services may run: rows go in short transactions.\n\n"
+	what := "Delete from the databases what has ended: deleted servers with their actions and events, trusts and " +
+		"memberships that have expired,\n" +
+		"entries of image services that are gone, quotas of projects that are gone. Services may run: rows go in short " +
+		"transactions.\n\n"
 	c := &cobra.Command{
 		Use:   "purge",
 		Short: "Delete rows of what has ended: deleted servers, their actions, expired trusts",
-		Long: what + "The exit status is 0 if something was deleted, 3 if there was nothing to delete, 2 if an argument makes no sense, 4 if a database could not\n" +
+		Long: what + "The exit status is 0 if something was deleted, 3 if there was nothing to delete, 2 if an argument " +
+			"makes no sense, 4 if a database could not\n" +
 			"be used.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.runPurge(c.Context(), f, false) },
 	}
 	if archive {
 		c.Use, c.Short = "archive", "Move rows of what has ended into a file: deleted servers, their actions, expired trusts"
-		c.Long = what + "Each row is a line of JSON at the end of the file, safe on disk before it is deleted: {\"service\", \"table\", \"row\"}. After a failure a row may be\n" +
+		c.Long = what + "Each row is a line of JSON at the end of the file, safe on disk before it is deleted: " +
+			"{\"service\", \"table\", \"row\"}. After a failure a row may be\n" +
 			"there twice, never less than once. Nothing reads such a file back. With --purge the rows are only deleted.\n\n" +
-			"The exit status is 0 if there was nothing to do or, with --until-complete, nothing is left; 1 if rows were moved and more may be left; 2 if an\n" +
+			"The exit status is 0 if there was nothing to do or, with --until-complete, nothing is left; 1 if rows were " +
+			"moved and more may be left; 2 if an\n" +
 			"argument makes no sense; 4 if a database or the file could not be used."
 		c.RunE = func(c *cobra.Command, _ []string) error { return p.runPurge(c.Context(), f, true) }
-		c.Flags().StringVar(&f.file, "file", "", "the file that rows are appended to; it is made where it is missing, readable for its owner only")
+		c.Flags().StringVar(&f.file, "file", "", "the file that rows are appended to; it is made where it is missing, "+
+			"readable for its owner only")
 		c.Flags().BoolVar(&f.untilComplete, "until-complete", false, "go on until nothing is left, not only --max-rows")
 		c.Flags().BoolVar(&f.purge, "purge", false, "only delete, without a file")
 		c.Flags().IntVar(&f.most, "max-rows", 1000, "at most so many rows")
@@ -143,7 +149,8 @@ func (f *purgeFlags) args(archive bool) (app.PurgeArgs, error) {
 	return a, fault.Invalidf("--before: %q is no date such as 2026-01-31 or \"2026-01-31 12:00:00\"", f.before)
 }
 
-// keepIn appends rows to a file. A batch that comes again, because its transaction was repeated, replaces nothing: it is there twice.
+// keepIn appends rows to a file. A batch that comes again, because its transaction was repeated, replaces nothing: it
+// is there twice.
 func keepIn(name string) (keep func(string, []db.Gone) error, done func() error, err error) {
 	f, err := private.File(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {

@@ -49,5 +49,6 @@ func (p *program) runRoles(ctx context.Context, names []string) error {
 // options are what a process that serves is made of. load reads its configuration again.
 func (p *program) options(roles []string, l *app.Logging, load func() (app.Config, error)) (app.Options, error) {
 	sockets, err := service.Sockets()
-	return app.Options{Roles: roles, Version: p.env.Version, Log: l.Logger, Level: l.Level, Sockets: sockets, Reload: load, Reopen: l.Reopen}, err
+	return app.Options{Roles: roles, Version: p.env.Version, Log: l.Logger, Level: l.Level, Sockets: sockets,
+		Reload: load, Reopen: l.Reopen}, err
 }

@@ -16,7 +16,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-func (p *program) status() *cobra.Command {
+func statusCommand(p *program) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use:   "status",

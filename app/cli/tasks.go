@@ -14,20 +14,20 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-func (p *program) tasks() *cobra.Command {
+func tasksCommand(p *program) *cobra.Command {
 	c := &cobra.Command{Use: "tasks", Short: "Look after the durable work of compute: builds, deletions, power operations",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	var state string
 	c.PersistentFlags().StringVar(&state, "state", "", p.stateHelp())
-	c.AddCommand(p.tasksList(&state), p.tasksShow(&state),
-		p.tasksDo(&state, "retry", "Put a task that was given up back into the queue, with all its tries",
+	c.AddCommand(tasksListCommand(p, &state), tasksShowCommand(p, &state),
+		tasksDoCommand(p, &state, "retry", "Put a task that was given up back into the queue, with all its tries",
 			func(ctx context.Context, q *tasks.Queue, id tasks.ID) error { return q.Retry(ctx, id) }),
-		p.tasksDo(&state, "cancel", "Give a task up; its server is told of as after any failure",
+		tasksDoCommand(p, &state, "cancel", "Give a task up; its server is told of as after any failure",
 			func(ctx context.Context, q *tasks.Queue, id tasks.ID) error { return q.Cancel(ctx, id) }))
 	return c
 }
 
-func (p *program) tasksList(state *string) *cobra.Command {
+func tasksListCommand(p *program, state *string) *cobra.Command {
 	var a tasks.ListArgs
 	var format string
 	c := &cobra.Command{
@@ -57,7 +57,7 @@ func (p *program) tasksList(state *string) *cobra.Command {
 	return c
 }
 
-func (p *program) tasksShow(state *string) *cobra.Command {
+func tasksShowCommand(p *program, state *string) *cobra.Command {
 	var format string
 	c := &cobra.Command{
 		Use: "show <task>", Short: "Show a task with its arguments and its steps", Args: cobra.ExactArgs(1),
@@ -81,7 +81,8 @@ func (p *program) tasksShow(state *string) *cobra.Command {
 	return c
 }
 
-func (p *program) tasksDo(state *string, verb, short string, do func(context.Context, *tasks.Queue, tasks.ID) error) *cobra.Command {
+func tasksDoCommand(p *program, state *string, verb, short string,
+	do func(context.Context, *tasks.Queue, tasks.ID) error) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " <task>...", Short: short, Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -140,7 +141,8 @@ func (r rawJSON) MarshalJSON() ([]byte, error) {
 func views(found []tasks.Info) []taskView {
 	var out []taskView
 	for _, t := range found {
-		out = append(out, taskView{t.ID, t.Kind, t.Key, t.State, t.Attempt, t.Owner, t.Due, t.Created, t.Request, t.Reason, rawJSON(t.Args), rawJSON(t.Progress)})
+		out = append(out, taskView{t.ID, t.Kind, t.Key, t.State, t.Attempt, t.Owner, t.Due, t.Created, t.Request, t.Reason,
+			rawJSON(t.Args), rawJSON(t.Progress)})
 	}
 	return out
 }
@@ -149,7 +151,8 @@ func tasksTable(w io.Writer, found []tasks.Info, now time.Time) error {
 	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(tab, "ID\tKIND\tSERVER\tSTATE\tTRY\tAGE\tOWNER\tREASON")
 	for _, t := range found {
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.ID, t.Kind, t.Key, t.State, t.Attempt, now.Sub(t.Created).Round(time.Second), t.Owner, t.Reason)
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.ID, t.Kind, t.Key, t.State, t.Attempt,
+			now.Sub(t.Created).Round(time.Second), t.Owner, t.Reason)
 	}
 	return tab.Flush()
 }
@@ -159,8 +162,10 @@ func showTask(w io.Writer, t tasks.Info) error {
 	for _, l := range []struct {
 		name  string
 		value any
-	}{{"id", t.ID}, {"kind", t.Kind}, {"server", t.Key}, {"state", t.State}, {"try", t.Attempt}, {"owner", t.Owner}, {"created", t.Created.Format(time.RFC3339)},
-		{"due", t.Due.Format(time.RFC3339)}, {"request", t.Request}, {"reason", t.Reason}, {"arguments", t.Args}, {"progress", t.Progress}} {
+	}{{"id", t.ID}, {"kind", t.Kind}, {"server", t.Key}, {"state", t.State}, {"try", t.Attempt}, {"owner", t.Owner},
+		{"created", t.Created.Format(time.RFC3339)},
+		{"due", t.Due.Format(time.RFC3339)}, {"request", t.Request}, {"reason", t.Reason}, {"arguments", t.Args},
+		{"progress", t.Progress}} {
 		fmt.Fprintf(tab, "%s\t%v\n", l.name, l.value)
 	}
 	return tab.Flush()

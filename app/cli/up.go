@@ -25,7 +25,7 @@ type upFlags struct {
 	adminPassword string
 }
 
-func (p *program) up() *cobra.Command {
+func upCommand(p *program) *cobra.Command {
 	var f upFlags
 	c := &cobra.Command{
 		Use:   "up",

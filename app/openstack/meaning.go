@@ -56,7 +56,8 @@ func shared() map[string]meaning {
 			r.said["log_file"] = value
 			m.Set = []conf.Set{{Section: "DEFAULT", Option: "log_file", Value: inFolder(r.said["log_dir"], value)}}
 		},
-		"keystone_authtoken.auth_type":         only("the only way in which services of this cloud log in is password", "password", "v3password", ""),
+		"keystone_authtoken.auth_type": only("the only way in which services of this cloud log in is password",
+			"password", "v3password", ""),
 		"keystone_authtoken.user_domain_id":    only("name the domain: user_domain_name", "default", ""),
 		"keystone_authtoken.project_domain_id": only("name the domain: project_domain_name", "default", ""),
 		"keystone_authtoken.identity_uri":      as("keystone_authtoken", "auth_url"),
@@ -120,7 +121,8 @@ func meanings(service string) map[string]meaning {
 					m.Remark = "tokens of this cloud are Fernet tokens"
 				}
 			},
-			"federation.trusted_dashboard": func(r *Reader, value string, m *conf.Meaning) { // a line for each there, a list here
+			// a line for each there, a list here
+			"federation.trusted_dashboard": func(r *Reader, value string, m *conf.Meaning) {
 				r.said["dashboards"] = strings.TrimPrefix(r.said["dashboards"]+","+value, ",")
 				m.Set = []conf.Set{{Section: "federation", Option: "trusted_dashboard", Value: r.said["dashboards"]}}
 			},
@@ -144,14 +146,15 @@ func novaMeanings() map[string]meaning {
 		}
 	}
 	return map[string]meaning{
-		"default.osapi_compute_listen":         as("listen", "bind_host"),
-		"default.osapi_compute_listen_port":    as("listen", "nova_port"),
-		"default.metadata_listen_port":         as("listen", "metadata_port"),
-		"default.cpu_allocation_ratio":         ratio("initial_cpu_allocation_ratio"),
-		"default.ram_allocation_ratio":         ratio("initial_ram_allocation_ratio"),
-		"default.disk_allocation_ratio":        ratio("initial_disk_allocation_ratio"),
-		"default.vif_plugging_timeout":         as("DEFAULT", "vif_plugging_timeout", atLeastOne),
-		"api_database.connection":              nothing("compute of this cloud has one database, that of [database] connection"),
+		"default.osapi_compute_listen":      as("listen", "bind_host"),
+		"default.osapi_compute_listen_port": as("listen", "nova_port"),
+		"default.metadata_listen_port":      as("listen", "metadata_port"),
+		"default.cpu_allocation_ratio":      ratio("initial_cpu_allocation_ratio"),
+		"default.ram_allocation_ratio":      ratio("initial_ram_allocation_ratio"),
+		"default.disk_allocation_ratio":     ratio("initial_disk_allocation_ratio"),
+		"default.vif_plugging_timeout":      as("DEFAULT", "vif_plugging_timeout", atLeastOne),
+		"api_database.connection": nothing("compute of this cloud has one database, that of [database] " +
+			"connection"),
 		"conductor.workers":                    nothing("one process works many jobs at once here"),
 		"filter_scheduler.enabled_filters":     filtersHere,
 		"glance.endpoint_override":             as("listen", "glance_endpoint", withoutVersion),
@@ -159,9 +162,10 @@ func novaMeanings() map[string]meaning {
 		"neutron.endpoint_override":            as("listen", "neutron_endpoint", withoutVersion),
 		"neutron.url":                          as("listen", "neutron_endpoint", withoutVersion),
 		"neutron.metadata_proxy_shared_secret": as("DEFAULT", "metadata_proxy_shared_secret"),
-		"neutron.service_metadata_proxy":       only("the metadata service of this cloud is asked through networking's agents only", "true", "yes", "on", "1"),
-		"placement.endpoint_override":          as("listen", "placement_endpoint"),
-		"libvirt.hw_machine_type":              as("libvirt", "hw_machine_type", machine),
+		"neutron.service_metadata_proxy": only("the metadata service of this cloud is asked through networking's "+
+			"agents only", "true", "yes", "on", "1"),
+		"placement.endpoint_override": as("listen", "placement_endpoint"),
+		"libvirt.hw_machine_type":     as("libvirt", "hw_machine_type", machine),
 	}
 }
 
@@ -212,7 +216,8 @@ func mechanisms(_ *Reader, value string, m *conf.Meaning) {
 		}
 	}
 	if len(lacks) > 0 {
-		m.Remark = fmt.Sprintf("this cloud does not have %s; its own mechanism of real networks is bridge", strings.Join(lacks, ", "))
+		m.Remark = fmt.Sprintf("this cloud does not have %s; its own mechanism of real networks is bridge",
+			strings.Join(lacks, ", "))
 	}
 	if len(here) > 0 {
 		m.Set = []conf.Set{{Section: "ml2", Option: "mechanism_drivers", Value: strings.Join(here, ",")}}

@@ -19,14 +19,15 @@ type Reader struct {
 	said     map[string]string   // what files said so far, for options that are one only together
 }
 
-// NewReader makes a reader for a process that has roles of services; none is every service. role is its only role, or empty.
-// own are the options of this cloud.
+// NewReader makes a reader for a process that has roles of services; none is every service. role is its only role, or
+// empty. own are the options of this cloud.
 func NewReader(services []string, role string, own []conf.Option) *Reader {
 	if len(services) == 0 {
 		services = Services()
 	}
-	r := &Reader{services: services, role: role, own: map[string]string{}, known: map[string]string{}, sections: map[string][]string{},
-		said: map[string]string{}}
+	r := &Reader{services: services, role: role, own: map[string]string{}, known: map[string]string{},
+		sections: map[string][]string{},
+		said:     map[string]string{}}
 	for _, o := range own {
 		r.own[strings.ToLower(o.Section+"."+o.Name)] = o.Section
 	}
@@ -47,8 +48,8 @@ func NewReader(services []string, role string, own []conf.Option) *Reader {
 	return r
 }
 
-// ServiceOf is whose file a file is by its name, as packages of OpenStack name them, or by its folder; empty for a file of this
-// cloud's own.
+// ServiceOf is whose file a file is by its name, as packages of OpenStack name them, or by its folder; empty for a
+// file of this cloud's own.
 func ServiceOf(file string) string {
 	base := filepath.Base(file)
 	for _, s := range Services() {
@@ -109,7 +110,8 @@ func (r *Reader) Mean(e conf.Entry) conf.Meaning {
 	if m, ok := r.mean(service, k, e.Value); ok {
 		return m
 	}
-	return conf.Meaning{Taken: true, Remark: fmt.Sprintf("OpenStack's %s has this option; this cloud does not need it", service)}
+	return conf.Meaning{Taken: true, Remark: fmt.Sprintf("OpenStack's %s has this option; this cloud does not need it",
+		service)}
 }
 
 // mean is what an option of a service means here; false: nothing.
@@ -133,7 +135,8 @@ func (r *Reader) mean(service, k, value string) (conf.Meaning, bool) {
 	return m, false
 }
 
-// strange is an option that OpenStack's lists do not have: one in a section that the configuration itself names, or a mistake.
+// strange is an option that OpenStack's lists do not have: one in a section that the configuration itself names, or a
+// mistake.
 func (r *Reader) strange(e conf.Entry, service string) conf.Meaning {
 	if service == "" || !r.dynamic(service, e.Section) {
 		return conf.Meaning{}
@@ -146,7 +149,8 @@ func (r *Reader) strange(e conf.Entry, service string) conf.Meaning {
 			return conf.Meaning{}
 		}
 	}
-	return conf.Meaning{Taken: true, Remark: fmt.Sprintf("OpenStack's %s has such sections; this cloud does not need this one", service)}
+	return conf.Meaning{Taken: true, Remark: fmt.Sprintf("OpenStack's %s has such sections; this cloud does not need "+
+		"this one", service)}
 }
 
 // dynamic reports sections whose names are an operator's or a driver's: none is in the lists.
@@ -155,7 +159,8 @@ func (r *Reader) dynamic(service, section string) bool {
 	if len(r.sections[service+" "+section]) > 0 {
 		return false
 	}
-	if strings.HasPrefix(section, "privsep") || strings.HasSuffix(section, "_privileged") || strings.HasSuffix(section, "_sys_admin") {
+	if strings.HasPrefix(section, "privsep") || strings.HasSuffix(section, "_privileged") ||
+		strings.HasSuffix(section, "_sys_admin") {
 		return true
 	}
 	prefixes := map[string][]string{
@@ -189,7 +194,8 @@ func (r *Reader) Section(file, name string) bool {
 		services = []string{s}
 	}
 	for _, s := range services {
-		if len(r.sections[s+" "+strings.ToLower(name)]) > 0 || ServiceOf(file) != "" && r.dynamic(s, name) && !r.store(strings.ToLower(name)) {
+		if len(r.sections[s+" "+strings.ToLower(name)]) > 0 || ServiceOf(file) != "" && r.dynamic(s, name) &&
+			!r.store(strings.ToLower(name)) {
 			return true
 		}
 	}

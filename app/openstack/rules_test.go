@@ -16,7 +16,8 @@ import (
 )
 
 func declared() map[string][]*policy.Rule {
-	return map[string][]*policy.Rule{openstack.Nova: novaapi.Rules(), openstack.Neutron: neutronapi.Rules(), openstack.Glance: glanceapi.Rules(),
+	return map[string][]*policy.Rule{openstack.Nova: novaapi.Rules(), openstack.Neutron: neutronapi.Rules(),
+		openstack.Glance:   glanceapi.Rules(),
 		openstack.Keystone: keystoneapi.Rules(), openstack.Placement: placementapi.Rules()}
 }
 
@@ -62,7 +63,8 @@ func TestRulesThatOpenStackDoesNotHave(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff(own, []string{"keystone identity:change_password", "keystone identity:delete_user_tokens", "glance download_from_store",
+	if diff := cmp.Diff(own, []string{"keystone identity:change_password", "keystone identity:delete_user_tokens",
+		"glance download_from_store",
 		"glance cache_clean", "glance cache_prune", "glance list_cached_nodes"}); diff != "" {
 		t.Errorf("rules that an operator finds in no document of OpenStack's (got, want):\n%s", diff)
 	}
@@ -76,18 +78,25 @@ func TestPoliciesOfOperators(t *testing.T) {
 		remarks       int
 		err           string
 	}{
-		{"an operation that is switched off and is not here", openstack.Nova, map[string]string{"os_compute_api:os-assisted-volume-snapshots:create": "!"}, 1, ""},
+		{"an operation that is switched off and is not here", openstack.Nova,
+			map[string]string{"os_compute_api:os-assisted-volume-snapshots:create": "!"}, 1, ""},
 		{"a base rule", openstack.Nova, map[string]string{"os_compute_api:servers:create": "rule:admin_or_owner"}, 0, ""},
-		{"a helper for later", openstack.Nova, map[string]string{"network_admin": "role:network_admin", "default": "rule:admin_api"}, 2, ""},
-		{"network owners", openstack.Neutron, map[string]string{"get_network": "rule:admin_or_owner or rule:shared or rule:context_is_advsvc"}, 0, ""},
-		{"cloud admin", openstack.Keystone, map[string]string{"cloud_admin": "role:admin and domain_id:admin_domain", "identity:list_projects": "rule:cloud_admin"}, 0, ""},
-		{"glance's default", openstack.Glance, map[string]string{"default": "role:admin", "publicize_image": "rule:default"}, 0, ""},
+		{"a helper for later", openstack.Nova, map[string]string{"network_admin": "role:network_admin",
+			"default": "rule:admin_api"}, 2, ""},
+		{"network owners", openstack.Neutron, map[string]string{"get_network": "rule:admin_or_owner or rule:shared or " +
+			"rule:context_is_advsvc"}, 0, ""},
+		{"cloud admin", openstack.Keystone, map[string]string{"cloud_admin": "role:admin and domain_id:admin_domain",
+			"identity:list_projects": "rule:cloud_admin"}, 0, ""},
+		{"glance's default", openstack.Glance, map[string]string{"default": "role:admin", "publicize_image": "rule:default"},
+			0, ""},
 		{"placement", openstack.Placement, map[string]string{"placement:resource_providers:list": "rule:admin_api"}, 0, ""},
-		{"a reference to nowhere", openstack.Neutron, map[string]string{"get_network": "rule:admin_or_ownr"}, 0, `did you mean "admin_or_owner"`},
+		{"a reference to nowhere", openstack.Neutron, map[string]string{"get_network": "rule:admin_or_ownr"}, 0,
+			`did you mean "admin_or_owner"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e, err := policy.With(declared()[tt.service], policy.Options{Overrides: tt.overrides, Known: openstack.Rules(tt.service)})
+			e, err := policy.With(declared()[tt.service], policy.Options{Overrides: tt.overrides,
+				Known: openstack.Rules(tt.service)})
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Fatalf("got %v, want %q", err, tt.err)

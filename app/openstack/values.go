@@ -76,13 +76,18 @@ func bytes(value string) string {
 	return strconv.FormatInt(n<<shift, 10)
 }
 
-// lacking are filters of OpenStack's that this cloud does not have, since their subject is not here or placement decides it.
+// lacking are filters of OpenStack's that this cloud does not have, since their subject is not here or placement
+// decides it.
 func lacking() []string {
-	return []string{"AggregateCoreFilter", "AggregateDiskFilter", "AggregateImagePropertiesIsolation", "AggregateInstanceExtraSpecsFilter",
+	return []string{"AggregateCoreFilter", "AggregateDiskFilter", "AggregateImagePropertiesIsolation",
+		"AggregateInstanceExtraSpecsFilter",
 		"AggregateIoOpsFilter", "AggregateMultiTenancyIsolation", "AggregateNumInstancesFilter", "AggregateRamFilter",
-		"AggregateTypeAffinityFilter", "AllHostsFilter", "AvailabilityZoneFilter", "ComputeCapabilitiesFilter", "ComputeFilter", "CoreFilter",
-		"DifferentHostFilter", "DiskFilter", "ExactCoreFilter", "ExactDiskFilter", "ExactRamFilter", "ImagePropertiesFilter", "IoOpsFilter",
-		"IsolatedHostsFilter", "JsonFilter", "MetricsFilter", "NUMATopologyFilter", "NumInstancesFilter", "PciPassthroughFilter",
+		"AggregateTypeAffinityFilter", "AllHostsFilter", "AvailabilityZoneFilter", "ComputeCapabilitiesFilter",
+		"ComputeFilter", "CoreFilter",
+		"DifferentHostFilter", "DiskFilter", "ExactCoreFilter", "ExactDiskFilter", "ExactRamFilter", "ImagePropertiesFilter",
+		"IoOpsFilter",
+		"IsolatedHostsFilter", "JsonFilter", "MetricsFilter", "NUMATopologyFilter", "NumInstancesFilter",
+		"PciPassthroughFilter",
 		"RamFilter", "RetryFilter", "SameHostFilter", "ServerGroupAffinityFilter", "ServerGroupAntiAffinityFilter",
 		"SimpleCIDRAffinityFilter", "TrustedFilter", "TypeAffinityFilter"}
 }

@@ -65,8 +65,8 @@ func Login(ctx context.Context, h *http.Client, url string, c Credentials) (*Cli
 	return cl, nil
 }
 
-// Do sends body as JSON (nil: none; an io.Reader: as it is) to a path of a service and decodes the answer into out (nil: ignored).
-// A status of 400 or more is a fault of the kind it stands for, with the service's own text.
+// Do sends body as JSON (nil: none; an io.Reader: as it is) to a path of a service and decodes the answer into out
+// (nil: ignored). A status of 400 or more is a fault of the kind it stands for, with the service's own text.
 func (c *Client) Do(ctx context.Context, method, service, path string, body, out any) error {
 	base := c.Endpoints[service]
 	if base == "" {

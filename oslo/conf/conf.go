@@ -204,10 +204,12 @@ func (l *loader) environ(entry string) {
 				return
 			}
 		}
-		l.problem(place, "[%s] has no option %q%s", sec.name, strings.ToLower(optName), l.optionHint(sec, strings.ToLower(optName)))
+		l.problem(place, "[%s] has no option %q%s", sec.name, strings.ToLower(optName),
+			l.optionHint(sec, strings.ToLower(optName)))
 		return
 	}
-	l.problem(place, "there is no section [%s]%s", strings.ToLower(secName), Hint(secName, l.schema.sectionNames(), "[%s]"))
+	l.problem(place, "there is no section [%s]%s", strings.ToLower(secName),
+		Hint(secName, l.schema.sectionNames(), "[%s]"))
 }
 
 func (l *loader) set(x string) {
@@ -238,7 +240,8 @@ func (l *loader) apply() {
 		for _, o := range sec.options {
 			v := l.setting(o)
 			if v.rival != "" {
-				l.problem(v.place, "[%s] %s: %s says otherwise, and one process has one value; give each service a process of its own, or set it in a file of this cloud's own",
+				l.problem(v.place, "[%s] %s: %s says otherwise, and one process has one value; give each service a process of "+
+					"its own, or set it in a file of this cloud's own",
 					sec.name, o.name, v.rival)
 			}
 			if v.problem != "" {

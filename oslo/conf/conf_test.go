@@ -80,10 +80,12 @@ my_ip = 192.0.2.1
 		t.Fatal(err)
 	}
 	want := root{
-		Default:  defaults{StatePath: "/srv", Debug: true, MyIP: netip.MustParseAddr("192.0.2.1"), Interval: 90 * time.Second},
+		Default: defaults{StatePath: "/srv", Debug: true, MyIP: netip.MustParseAddr("192.0.2.1"),
+			Interval: 90 * time.Second},
 		Database: database{Connection: "sqlite:////srv/nova.db", Pool: 8},
-		Scheduler: scheduler{Filters: []string{"One", "Two", "Three"}, Ratio: 2, Level: "high", Aliases: []string{"first", "second"},
-			Maps: map[string]string{"ext": "br0", "int": "br1"}},
+		Scheduler: scheduler{Filters: []string{"One", "Two", "Three"}, Ratio: 2, Level: "high",
+			Aliases: []string{"first", "second"},
+			Maps:    map[string]string{"ext": "br0", "int": "br1"}},
 	}
 	if diff := cmp.Diff(c, want, cmpopts.EquateComparable(netip.Addr{}), cmp.AllowUnexported(root{})); diff != "" {
 		t.Errorf("got, want:\n%s", diff)
@@ -108,7 +110,8 @@ connection = $no_such
 [filter_scheduler
 `)
 	c := root{Default: defaults{StatePath: "/kept"}}
-	err := conf.Load(&c, []string{f, "/does/not/exist.conf"}, []string{"HYPERNOVA_DATABASE__POOL=1", "HYPERNOVA_DATABASSE__X=1"},
+	err := conf.Load(&c, []string{f, "/does/not/exist.conf"},
+		[]string{"HYPERNOVA_DATABASE__POOL=1", "HYPERNOVA_DATABASSE__X=1"},
 		[]string{"filter_scheduler.level=middle", "nonsense"})
 	if !fault.Is(err, fault.Invalid) {
 		t.Fatalf("got %v, want an Invalid fault", err)
@@ -182,7 +185,8 @@ func TestASecretIsTakenAsItIs(t *testing.T) {
 func TestDumpMasksSecretsAndLoadsAgain(t *testing.T) {
 	t.Parallel()
 	var c root
-	err := conf.Load(&c, nil, nil, []string{"database.connection=postgresql://nova:s3cret@db/nova", "database.password=s3cret", "filter_scheduler.alias=a$$b"})
+	err := conf.Load(&c, nil, nil, []string{"database.connection=postgresql://nova:s3cret@db/nova",
+		"database.password=s3cret", "filter_scheduler.alias=a$$b"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +205,8 @@ func TestDumpMasksSecretsAndLoadsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Database = c.Database
-	if diff := cmp.Diff(again, c, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty(), cmp.AllowUnexported(root{})); diff != "" {
+	if diff := cmp.Diff(again, c, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty(),
+		cmp.AllowUnexported(root{})); diff != "" {
 		t.Errorf("got, want:\n%s", diff)
 	}
 }
@@ -214,8 +219,10 @@ func TestSampleHasEveryOptionCommentedOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"[DEFAULT]\n# What all services share.\n", "#state_path = /computed\n", "# (duration; in s; 1 to 3600)\n#report_interval = 10\n",
-		"# (choice; one of low, high)\n#level = low\n", "#connection = sqlite:///$state_path/nova.db\n", "# (list of string; may be given several times)\n#alias =\n",
+		"[DEFAULT]\n# What all services share.\n", "#state_path = /computed\n",
+		"# (duration; in s; 1 to 3600)\n#report_interval = 10\n",
+		"# (choice; one of low, high)\n#level = low\n", "#connection = sqlite:///$state_path/nova.db\n",
+		"# (list of string; may be given several times)\n#alias =\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("got\n%s\nwant %q in it", b.String(), want)
@@ -239,7 +246,8 @@ func TestExpandReadsDirectoriesInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(got, []string{"x.conf", filepath.Join(d, "10-a.conf"), filepath.Join(d, "20-b.conf")}); diff != "" {
+	if diff := cmp.Diff(got, []string{"x.conf", filepath.Join(d, "10-a.conf"),
+		filepath.Join(d, "20-b.conf")}); diff != "" {
 		t.Errorf("got, want:\n%s", diff)
 	}
 	if _, err := conf.Expand(nil, []string{filepath.Join(d, "none")}); !fault.Is(err, fault.Invalid) {

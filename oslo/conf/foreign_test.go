@@ -17,11 +17,13 @@ func (o *other) Begin() { o.begun++ }
 func (*other) Mean(e conf.Entry) conf.Meaning {
 	switch strings.ToLower(e.Section) + "." + e.Option {
 	case "net.address":
-		return conf.Meaning{Taken: true, Owner: e.File, Set: []conf.Set{{Section: "DEFAULT", Option: "my_ip", Value: e.Value}}}
+		return conf.Meaning{Taken: true, Owner: e.File, Set: []conf.Set{{Section: "DEFAULT", Option: "my_ip",
+			Value: e.Value}}}
 	case "net.colour", "net.base":
 		return conf.Meaning{Taken: true, Remark: "it has no colour"}
 	case "store.url":
-		return conf.Meaning{Taken: true, Problem: "there is no such store", Set: []conf.Set{{Section: "database", Option: "connection", Value: e.Value}}}
+		return conf.Meaning{Taken: true, Problem: "there is no such store",
+			Set: []conf.Set{{Section: "database", Option: "connection", Value: e.Value}}}
 	}
 	return conf.Meaning{}
 }
@@ -42,15 +44,21 @@ func TestFilesOfAnotherProgram(t *testing.T) {
 	}{
 		{"another name", "[net]\naddress = 192.0.2.1\n", "", nil, "192.0.2.1", "/var/lib/x", 0, ""},
 		{"an option of no use", "[net]\ncolour = red\n", "", nil, "invalid IP", "/var/lib/x", 1, ""},
-		{"a reference to an option of no use", "[net]\nbase = /srv\n[DEFAULT]\nstate_path = ${net.base}/x\n", "", nil, "invalid IP", "/srv/x", 1, ""},
-		{"a reference in a circle", "[net]\nbase = ${net.base}\n[DEFAULT]\nstate_path = ${net.base}/x\n", "", nil, "", "", 1, "refers to itself"},
+		{"a reference to an option of no use", "[net]\nbase = /srv\n[DEFAULT]\nstate_path = ${net.base}/x\n", "", nil,
+			"invalid IP", "/srv/x", 1, ""},
+		{"a reference in a circle", "[net]\nbase = ${net.base}\n[DEFAULT]\nstate_path = ${net.base}/x\n", "", nil, "", "", 1,
+			"refers to itself"},
 		{"a misspelling", "[net]\ncolor = red\n", "", nil, "", "", 0, `[net] has no option "color"; did you mean colour?`},
 		{"the case of a section", "[Database]\nmax_pool_size = 7\n", "", nil, "invalid IP", "/var/lib/x", 0, ""},
 		{"a value that cannot be", "[store]\nurl = mysql://x\n", "", nil, "", "", 0, "there is no such store"},
-		{"one that a later source replaces", "[store]\nurl = mysql://x\n", "", []string{"database.connection=sqlite://"}, "invalid IP", "/var/lib/x", 0, ""},
-		{"two that disagree", "[net]\naddress = 192.0.2.1\n", "[net]\naddress = 192.0.2.2\n", nil, "", "", 0, "says otherwise"},
-		{"two that agree", "[net]\naddress = 192.0.2.1\n", "[net]\naddress = 192.0.2.1\n", nil, "192.0.2.1", "/var/lib/x", 0, ""},
-		{"two that disagree and a later source", "[net]\naddress = 192.0.2.1\n", "[net]\naddress = 192.0.2.2\n", []string{"DEFAULT.my_ip=192.0.2.3"}, "192.0.2.3", "/var/lib/x", 0, ""},
+		{"one that a later source replaces", "[store]\nurl = mysql://x\n", "", []string{"database.connection=sqlite://"},
+			"invalid IP", "/var/lib/x", 0, ""},
+		{"two that disagree", "[net]\naddress = 192.0.2.1\n", "[net]\naddress = 192.0.2.2\n", nil, "", "", 0,
+			"says otherwise"},
+		{"two that agree", "[net]\naddress = 192.0.2.1\n", "[net]\naddress = 192.0.2.1\n", nil, "192.0.2.1", "/var/lib/x", 0,
+			""},
+		{"two that disagree and a later source", "[net]\naddress = 192.0.2.1\n", "[net]\naddress = 192.0.2.2\n",
+			[]string{"DEFAULT.my_ip=192.0.2.3"}, "192.0.2.3", "/var/lib/x", 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,8 @@ func parse(text string) ([]entry, []mistake) {
 		case line[0] == '#' || line[0] == ';':
 		case len(trimmed) < len(line): // begins with white space
 			if open < 0 {
-				bad = append(bad, mistake{n, "the line begins with white space, but there is no value above that it could go on with"})
+				bad = append(bad, mistake{n, "the line begins with white space, but there is no value above that it could go on " +
+					"with"})
 				continue
 			}
 			out[open].value += "\n" + trimmed

@@ -22,7 +22,8 @@ func familyOf(f reflect.StructField, v reflect.Value) (family, bool) {
 	}
 	sec, opt, two := strings.Cut(tag, ".")
 	t := f.Type
-	if !two || t.Kind() != reflect.Map || t.Key().Kind() != reflect.String || t.Elem().Kind() != reflect.Pointer || t.Elem().Elem().Kind() != reflect.Struct {
+	if !two || t.Kind() != reflect.Map || t.Key().Kind() != reflect.String || t.Elem().Kind() != reflect.Pointer ||
+		t.Elem().Elem().Kind() != reflect.Struct {
 		panic(fmt.Sprintf("conf: field %s: sections are a map[string]*Struct named by section.option", f.Name))
 	}
 	return family{sec, opt, f.Tag.Get("help"), v}, true
@@ -77,7 +78,8 @@ func (f family) learn(root any, from Sources, load func(*loader)) []string {
 		switch {
 		case name == "":
 		case l.schema.section(name) != nil:
-			problems = append(problems, fmt.Sprintf("%s: [%s] %s: %q is the name of another section", l.setting(o).place, f.section, f.option, name))
+			problems = append(problems, fmt.Sprintf("%s: [%s] %s: %q is the name of another section", l.setting(o).place,
+				f.section, f.option, name))
 		default:
 			f.field.SetMapIndex(reflect.ValueOf(name), reflect.New(f.field.Type().Elem().Elem()))
 		}

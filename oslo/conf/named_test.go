@@ -25,10 +25,12 @@ func TestSectionsThatTheConfigurationNames(t *testing.T) {
 	t.Parallel()
 	var c places
 	f := write(t, "c.conf", "[main]\nenabled = fast:file, cold:s3\n[cold]\ndir = /cold\n")
-	if err := conf.Load(&c, []string{f}, []string{"HYPERNOVA_COLD__SECRET=hidden"}, []string{"fast.dir=/fast"}); err != nil {
+	if err := conf.Load(&c, []string{f}, []string{"HYPERNOVA_COLD__SECRET=hidden"},
+		[]string{"fast.dir=/fast"}); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Places) != 2 || c.Places["fast"].Dir != "/fast" || c.Places["cold"].Dir != "/cold" || c.Places["cold"].Secret != "hidden" {
+	if len(c.Places) != 2 || c.Places["fast"].Dir != "/fast" || c.Places["cold"].Dir != "/cold" ||
+		c.Places["cold"].Secret != "hidden" {
 		t.Errorf("got %+v", c.Places)
 	}
 	var b bytes.Buffer

@@ -23,7 +23,8 @@ func Options(root any) []Option {
 	for _, sec := range slices.Concat(s.sections, s.models) {
 		for _, o := range sec.options {
 			kind, _ := o.kind()
-			x := Option{Section: sec.name, Name: o.name, Kind: kind, Default: mask(o, o.def), Min: o.min, Max: o.max, Help: o.help, Secret: o.secret != ""}
+			x := Option{Section: sec.name, Name: o.name, Kind: kind, Default: mask(o, o.def), Min: o.min, Max: o.max,
+				Help: o.help, Secret: o.secret != ""}
 			if kind == "duration" {
 				x.Unit = o.unitName()
 			}
@@ -125,7 +126,8 @@ func mask(o *option, text string) string {
 		if err != nil {
 			return "***"
 		}
-		if _, has := u.User.Password(); !has && strings.Count(text, "@") < 2 && (u.User != nil || !strings.Contains(text, "@")) {
+		if _, has := u.User.Password(); !has && strings.Count(text, "@") < 2 &&
+			(u.User != nil || !strings.Contains(text, "@")) {
 			return text
 		}
 		shown := u.User.String() + "@"

@@ -63,7 +63,8 @@ func refName(s string) (name, rest string, err error) {
 		return s[1:i], s[i+1:], nil
 	}
 	i := 0
-	for i < len(s) && (s[i] == '_' || s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z' || i > 0 && s[i] >= '0' && s[i] <= '9') {
+	for i < len(s) && (s[i] == '_' || s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z' || i > 0 && s[i] >= '0' &&
+		s[i] <= '9') {
 		i++
 	}
 	if i == 0 {

@@ -79,7 +79,8 @@ func Offer(dir, name string, l *net.TCPListener) Service {
 
 func socket(dir, name string) (string, error) {
 	if err := private.Dir(dir); err != nil {
-		return "", fault.Invalidf("the folder %s, through which a listener is handed to the next process, cannot be made", dir).Because(err)
+		return "", fault.Invalidf("the folder %s, through which a listener is handed to the next process, cannot be made",
+			dir).Because(err)
 	}
 	return filepath.Join(dir, name+".sock"), nil
 }
@@ -99,7 +100,8 @@ func shortName(path string) (name string, done func(), err error) {
 	}
 	name = filepath.Join(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()), filepath.Base(path))
 	if _, err := os.Stat(filepath.Dir(name)); err != nil { // not Linux
-		return "", nil, errors.Join(fault.Invalidf("the name of the folder %s is too long for the socket through which a listener is handed over; choose a shorter [DEFAULT] state_path", filepath.Dir(path)), dir.Close())
+		return "", nil, errors.Join(fault.Invalidf("the name of the folder %s is too long for the socket through which a "+
+			"listener is handed over; choose a shorter [DEFAULT] state_path", filepath.Dir(path)), dir.Close())
 	}
 	return name, func() { dir.Close() }, nil // opened for reading only
 }

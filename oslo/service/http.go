@@ -97,7 +97,8 @@ func (s *httpService) Run(ctx context.Context, ready func()) error {
 	}
 	<-ended
 	if err == nil {
-		l.Info("service step", "service", s.name, log.Step, "drained", log.Took, time.Since(begin).Round(time.Microsecond).String(), "in_flight", inFlight)
+		l.Info("service step", "service", s.name, log.Step, "drained", log.Took,
+			time.Since(begin).Round(time.Microsecond).String(), "in_flight", inFlight)
 	}
 	return err
 }
@@ -175,7 +176,8 @@ func (s *httpService) recovered(w http.ResponseWriter, r *http.Request) {
 		panic(p)
 	}
 	metric.From(r.Context()).Panic("http", s.name)
-	log.From(r.Context()).ErrorContext(r.Context(), "request panicked", "service", s.name, "method", r.Method, "path", r.URL.Path,
+	log.From(r.Context()).ErrorContext(r.Context(), "request panicked", "service", s.name, "method", r.Method, "path",
+		r.URL.Path,
 		"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	text(w, http.StatusInternalServerError, "internal error")
 }

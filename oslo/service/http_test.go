@@ -41,12 +41,13 @@ func TestHTTPService(t *testing.T) {
 			io.WriteString(w, "api "+r.URL.Path)
 		}
 	})
-	s := service.HTTP("api", l, h, service.HTTPOptions{Timeout: 200 * time.Millisecond, Ready: func(context.Context) error {
-		if sick.Load() {
-			return errors.New("no database")
-		}
-		return nil
-	}})
+	s := service.HTTP("api", l, h, service.HTTPOptions{Timeout: 200 * time.Millisecond,
+		Ready: func(context.Context) error {
+			if sick.Load() {
+				return errors.New("no database")
+			}
+			return nil
+		}})
 	ctx, cancel := context.WithCancel(metric.With(quiet(t.Context()), metric.New()))
 	ready, ended := make(chan bool), make(chan error, 1)
 	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
@@ -140,7 +141,8 @@ func TestSignals(t *testing.T) {
 	source := make(chan os.Signal)
 	report := filepath.Join(t.TempDir(), "report")
 	reloaded, exits := make(chan bool, 2), make(chan int, 1)
-	ctx, stop := service.Signals(quiet(t.Context()), service.SignalOptions{Source: source, ReportPath: report, Exit: func(code int) { exits <- code },
+	ctx, stop := service.Signals(quiet(t.Context()), service.SignalOptions{Source: source, ReportPath: report,
+		Exit: func(code int) { exits <- code },
 		Reload: []func(context.Context) (string, error){
 			func(context.Context) (string, error) { panic("a hook's bug must not end the process") },
 			func(context.Context) (string, error) { reloaded <- true; return "policies", nil },

@@ -44,7 +44,8 @@ func (o Options) filled() Options {
 	for _, d := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&o.ReportInterval, 10 * time.Second}, {&o.DownTime, time.Minute}, {&o.Grace, time.Minute}, {&o.FuzzyDelay, time.Minute}} {
+	}{{&o.ReportInterval, 10 * time.Second}, {&o.DownTime, time.Minute}, {&o.Grace, time.Minute}, {&o.FuzzyDelay,
+		time.Minute}} {
 		if *d.v <= 0 {
 			*d.v = d.d
 		}
@@ -97,7 +98,8 @@ func (s *manager) Name() string { return s.m.Binary }
 func (s *manager) Run(ctx context.Context, ready func()) error {
 	begin := time.Now()
 	if s.o.DownTime <= s.o.ReportInterval {
-		return fault.Invalidf("service_down_time (%v) must be more than report_interval (%v)", s.o.DownTime, s.o.ReportInterval)
+		return fault.Invalidf("service_down_time (%v) must be more than report_interval (%v)", s.o.DownTime,
+			s.o.ReportInterval)
 	}
 	if err := s.hook(ctx, "configuration check", s.m.CheckConfig); err != nil {
 		return err
@@ -168,7 +170,8 @@ func (s *manager) join(ctx context.Context) (string, error) {
 		m := s.self()
 		id, err := s.group.Join(ctx, m)
 		if err == nil {
-			s.logStep(ctx, "service record", begin, log.Host, m.Host, "binary", m.Binary, "topic", m.Topic, "level", m.Level, "id", id)
+			s.logStep(ctx, "service record", begin, log.Host, m.Host, "binary", m.Binary, "topic", m.Topic, "level", m.Level,
+				"id", id)
 			return id, nil
 		}
 		if !fault.Is(err, fault.Unavailable) {
@@ -188,7 +191,8 @@ func (s *manager) listen(ctx context.Context) (*messaging.Server, error) {
 		return nil, nil
 	}
 	begin := time.Now()
-	server := messaging.NewServer(s.bus, s.m.Topic, s.m.Host, messaging.Concurrency(s.o.Concurrency), messaging.ServerLevel(s.m.Level))
+	server := messaging.NewServer(s.bus, s.m.Topic, s.m.Host, messaging.Concurrency(s.o.Concurrency),
+		messaging.ServerLevel(s.m.Level))
 	if s.m.Register != nil {
 		s.m.Register(server)
 	}

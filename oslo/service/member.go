@@ -50,9 +50,11 @@ func (m *membership) report(w io.Writer) {
 	case m.joined.IsZero():
 		fmt.Fprintln(w, "  service group: not a member yet")
 	case m.lost != nil:
-		fmt.Fprintf(w, "  service group: heartbeats have not arrived for %v: %v\n", time.Since(m.joined).Round(time.Millisecond), m.lost)
+		fmt.Fprintf(w, "  service group: heartbeats have not arrived for %v: %v\n",
+			time.Since(m.joined).Round(time.Millisecond), m.lost)
 	default:
-		fmt.Fprintf(w, "  service group: member %s, %d heartbeats, the last one %v ago\n", m.id, m.beats, time.Since(m.joined).Round(time.Millisecond))
+		fmt.Fprintf(w, "  service group: member %s, %d heartbeats, the last one %v ago\n", m.id, m.beats,
+			time.Since(m.joined).Round(time.Millisecond))
 	}
 }
 
@@ -67,7 +69,8 @@ func (s *manager) heartbeats(ctx context.Context, id string) (stop func() string
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // heartbeats continue while the service drains
 	ended := make(chan struct{})
 	if id = s.beat(ctx, id); s.member.trouble() == nil {
-		s.logStep(ctx, "service group", begin, "id", id, "every", s.o.ReportInterval.String(), "down_after", s.o.DownTime.String())
+		s.logStep(ctx, "service group", begin, "id", id, "every", s.o.ReportInterval.String(), "down_after",
+			s.o.DownTime.String())
 	}
 	go func() {
 		defer close(ended)

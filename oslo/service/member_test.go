@@ -72,12 +72,14 @@ func TestEachStepHasItsLine(t *testing.T) {
 		for _, m := range stepOf.FindAllStringSubmatch(l.String(), -1) {
 			got = append(got, m[1])
 		}
-		want := []string{"configuration check", "service record", "init host", "pre-start", "RPC server", "post-start", "service group", "periodic tasks",
+		want := []string{"configuration check", "service record", "init host", "pre-start", "RPC server", "post-start",
+			"service group", "periodic tasks",
 			"drained", "left the service group"}
 		if !slices.Equal(got, want) {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
-		for _, x := range []string{"host=h1 binary=nova-scheduler topic=scheduler level=3 id=id-1", `listens="scheduler, scheduler.h1, scheduler fanout"`,
+		for _, x := range []string{"host=h1 binary=nova-scheduler topic=scheduler level=3 id=id-1",
+			`listens="scheduler, scheduler.h1, scheduler fanout"`,
 			"tasks=look disabled=tidy"} {
 			if !strings.Contains(l.String(), x) {
 				t.Errorf("the log lacks %s:\n%s", x, l)
@@ -108,10 +110,11 @@ func TestPanicsAreContainedCountedAndNamed(t *testing.T) {
 	ran := make(chan bool, 1)
 	s := service.New(service.Manager{Binary: "b", Host: "h", Topic: api, Register: func(s *messaging.Server) {
 		call.Handle(s, func(context.Context, messaging.None) (messaging.None, error) { panic("handler") })
-	}, Periodic: []service.Periodic{{Name: "bad", Spacing: time.Hour, RunImmediately: true, Fn: func(context.Context) error {
-		defer func() { ran <- true }()
-		panic("periodic")
-	}}}}, bus, nil, service.Options{})
+	}, Periodic: []service.Periodic{{Name: "bad", Spacing: time.Hour, RunImmediately: true,
+		Fn: func(context.Context) error {
+			defer func() { ran <- true }()
+			panic("periodic")
+		}}}}, bus, nil, service.Options{})
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
 	<-ready
@@ -166,7 +169,8 @@ func TestPulseTellsWhatTheBusCannot(t *testing.T) {
 		t.Errorf("another host's process: %v", err)
 	}
 	web.Close()
-	if _, err := service.AskPulse(ctx, web.URL, "h1", "nova-compute", time.Minute); !fault.Is(err, fault.Unavailable) || errors.Is(err, service.ErrHung) {
+	if _, err := service.AskPulse(ctx, web.URL, "h1", "nova-compute", time.Minute); !fault.Is(err, fault.Unavailable) ||
+		errors.Is(err, service.ErrHung) {
 		t.Errorf("a dead process: %v", err)
 	}
 	cancel()
@@ -191,7 +195,8 @@ func TestGraceIsShared(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(quiet(t.Context()))
 		time.AfterFunc(time.Second, cancel)
-		if err := service.Launch(ctx, 30*time.Second, slow("first", 0), slow("second", 8*time.Second), slow("third", 12*time.Second)); err != nil {
+		if err := service.Launch(ctx, 30*time.Second, slow("first", 0), slow("second", 8*time.Second),
+			slow("third", 12*time.Second)); err != nil {
 			t.Error(err)
 		}
 		if left["third"] != 30*time.Second || left["second"] != 18*time.Second || left["first"] != 10*time.Second {

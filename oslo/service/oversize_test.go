@@ -52,7 +52,8 @@ func TestRequestsThatLieOrHaveNoEnd(t *testing.T) {
 		{"two hosts", "GET / HTTP/1.1\r\nHost: b\r\n" + end, 400, false},
 		{"less than announced", "POST / HTTP/1.1\r\nContent-Length: 300\r\n" + end + "abc", 200, true},
 		{"a chunk that is none", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + end + "zz\r\nabc\r\n", 200, true},
-		{"a chunk without end", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + end + "ffffffffffffffffff\r\nabc", 200, true},
+		{"a chunk without end", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + end + "ffffffffffffffffff\r\nabc", 200,
+			true},
 	} {
 		conn, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {

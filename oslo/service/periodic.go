@@ -115,7 +115,8 @@ func (t *task) report(w io.Writer) {
 	case t.off:
 		fmt.Fprintf(w, "  periodic %s: disabled\n", t.Name)
 	case t.now:
-		fmt.Fprintf(w, "  periodic %s: every %v, %d runs, one under way since %s\n", t.Name, t.Spacing, t.runs, t.last.UTC().Format(time.RFC3339))
+		fmt.Fprintf(w, "  periodic %s: every %v, %d runs, one under way since %s\n", t.Name, t.Spacing, t.runs,
+			t.last.UTC().Format(time.RFC3339))
 	case t.runs == 0:
 		fmt.Fprintf(w, "  periodic %s: every %v, not run yet\n", t.Name, t.Spacing)
 	default:

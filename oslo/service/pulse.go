@@ -80,11 +80,12 @@ func AskPulse(ctx context.Context, base, host, binary string, patience time.Dura
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	connected := false
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := new(net.Dialer).DialContext(ctx, network, address)
-		connected = err == nil
-		return c, err
-	}}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, address)
+			connected = err == nil
+			return c, err
+		}}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+PulsePath, nil)
 	if err != nil {
 		return Pulse{}, fault.Invalidf("the address %q of %s on %s is no URL", base, binary, host).Because(err)
@@ -98,8 +99,10 @@ func AskPulse(ctx context.Context, base, host, binary string, patience time.Dura
 	}
 	defer resp.Body.Close()
 	var all []Pulse
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&all); err != nil || resp.StatusCode != http.StatusOK {
-		return Pulse{}, fault.NotFoundf("what answers at %s is not a service of this cloud", base).Because(errors.Join(fmt.Errorf("status %s", resp.Status), err))
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&all); err != nil ||
+		resp.StatusCode != http.StatusOK {
+		return Pulse{}, fault.NotFoundf("what answers at %s is not a service of this cloud",
+			base).Because(errors.Join(fmt.Errorf("status %s", resp.Status), err))
 	}
 	for _, p := range all {
 		if p.Host == host && p.Binary == binary {

@@ -115,7 +115,8 @@ func awaitReady(ctx context.Context, r *running, failed <-chan *running) error {
 	begin := time.Now()
 	select {
 	case <-r.ready:
-		log.From(ctx).Info("service is ready", "service", r.s.Name(), log.Took, time.Since(begin).Round(time.Millisecond).String())
+		log.From(ctx).Info("service is ready", "service", r.s.Name(), log.Took,
+			time.Since(begin).Round(time.Millisecond).String())
 		return nil
 	case f := <-failed:
 		<-f.ended
@@ -181,7 +182,8 @@ func contained(ctx context.Context, sort, name string, f func() error) (err erro
 	defer func() {
 		if p := recover(); p != nil {
 			metric.From(ctx).Panic(sort, name)
-			log.From(ctx).ErrorContext(ctx, sort+" panicked", "name", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			log.From(ctx).ErrorContext(ctx, sort+" panicked", "name", name, "panic", fmt.Sprint(p), "stack",
+				string(debug.Stack()))
 			err = fmt.Errorf("it panicked: %v", p)
 		}
 	}()

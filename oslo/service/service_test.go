@@ -106,7 +106,12 @@ func TestLaunchFailures(t *testing.T) {
 			return errors.New("lost")
 		}), 0,
 			[]string{"bad failed", "lost"}, "a up, z up, z down, a down"},
-		{"ends by itself", service.Func("bad", func(_ context.Context, ready func()) error { ready(); time.Sleep(time.Minute); return nil }), 0,
+		{"ends by itself", service.Func("bad", func(_ context.Context,
+			ready func()) error {
+			ready()
+			time.Sleep(time.Minute)
+			return nil
+		}), 0,
 			[]string{"bad failed", "ended by itself"}, "a up, z up, z down, a down"},
 		{"does not stop", stuck, time.Minute, []string{"stuck did not stop within 5s"}, "a up, z up, z down, a down"},
 	} {
@@ -195,7 +200,8 @@ func TestManagerLife(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx, func() { j.add("ready") }) }()
 		time.Sleep(5 * time.Second)
-		if got, want := j.String(), "check, join h1 nova-compute compute 7, init, pre, register, post, beat id-1, ready, audit"; got != want {
+		if got, want := j.String(), "check, join h1 nova-compute compute 7, init, pre, register, post, beat id-1, ready, "+
+			"audit"; got != want {
 			t.Fatalf("start: got %s; want %s", got, want)
 		}
 		called := make(chan error, 1)
@@ -249,7 +255,8 @@ func TestDeletedRecordIsMadeAgain(t *testing.T) {
 
 func TestDownTimeMustExceedInterval(t *testing.T) {
 	t.Parallel()
-	s := service.New(service.Manager{Binary: "b"}, nil, nil, service.Options{ReportInterval: time.Minute, DownTime: time.Minute})
+	s := service.New(service.Manager{Binary: "b"}, nil, nil,
+		service.Options{ReportInterval: time.Minute, DownTime: time.Minute})
 	if err := s.Run(t.Context(), func() {}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v", err)
 	}
@@ -281,7 +288,8 @@ func TestPeriodic(t *testing.T) {
 				busy = false
 				return nil
 			}},
-			{Name: "panics", Spacing: 100 * time.Second, RunImmediately: true, Fn: func(context.Context) error { j.add("panics"); panic("oops") }},
+			{Name: "panics", Spacing: 100 * time.Second, RunImmediately: true,
+				Fn: func(context.Context) error { j.add("panics"); panic("oops") }},
 			{Name: "off", Fn: func(context.Context) error { j.add("off"); return nil }},
 		}}, nil, nil, service.Options{FuzzyDelay: 30 * time.Second})
 		ended := make(chan error)

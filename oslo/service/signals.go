@@ -62,7 +62,8 @@ func Signals(ctx context.Context, o SignalOptions) (_ context.Context, stop func
 	}
 }
 
-func (o SignalOptions) answer(ctx context.Context, source <-chan os.Signal, quit <-chan struct{}, end context.CancelCauseFunc) {
+func (o SignalOptions) answer(ctx context.Context, source <-chan os.Signal, quit <-chan struct{},
+	end context.CancelCauseFunc) {
 	l := log.From(ctx)
 	ending := false
 	for {
@@ -155,7 +156,8 @@ func WriteReport(w io.Writer, ss ...Service) {
 
 // WriteServices writes the first part of a state report: the process and its services.
 func WriteServices(w io.Writer, ss ...Service) {
-	fmt.Fprintf(w, "state report of process %d at %s: %d goroutines\n", os.Getpid(), time.Now().UTC().Format(time.RFC3339), runtime.NumGoroutine())
+	fmt.Fprintf(w, "state report of process %d at %s: %d goroutines\n", os.Getpid(),
+		time.Now().UTC().Format(time.RFC3339), runtime.NumGoroutine())
 	for _, s := range ss {
 		if r, ok := s.(Reporter); ok {
 			contain(w, s.Name(), func() { r.Report(w) })

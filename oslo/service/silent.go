@@ -43,7 +43,8 @@ const (
 // AskSilent asks the health endpoint of each overdue member, to tell a host that is cut off the bus from a dead one. It
 // calls note if the result differs from Silent.Note; note may be called concurrently. The members' up or down state
 // does not change. It blocks for a few seconds per 32 members, and returns the joined errors of note.
-func AskSilent(ctx context.Context, silent []Silent, note func(ctx context.Context, s Silent, found string) error) error {
+func AskSilent(ctx context.Context, silent []Silent, note func(ctx context.Context, s Silent,
+	found string) error) error {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
@@ -85,6 +86,7 @@ func ask(ctx context.Context, s Silent, note func(context.Context, Silent, strin
 	if found == "" {
 		said = err.Error()
 	}
-	log.From(ctx).WarnContext(ctx, "service is down", "service", s.Binary, log.Host, s.Host, "last_seen", s.Seen, "found", said)
+	log.From(ctx).WarnContext(ctx, "service is down", "service", s.Binary, log.Host, s.Host, "last_seen", s.Seen, "found",
+		said)
 	return note(ctx, s, found)
 }

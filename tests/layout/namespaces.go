@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// namespaces makes a network namespace for each host and a bridge that joins them, and answers the bridge's address, where the controller is.
+// namespaces makes a network namespace for each host and a bridge that joins them, and answers the bridge's address,
+// where the controller is.
 func (c *Cloud) namespaces() string {
 	c.t.Helper()
 	if os.Geteuid() != 0 {

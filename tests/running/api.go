@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// API is the administrator calling the cloud's APIs directly, where a test counts milliseconds or looks at what no client shows.
+// API is the administrator calling the cloud's APIs directly, where a test counts milliseconds or looks at what no
+// client shows.
 type API struct {
 	token   string
 	project string
@@ -52,7 +53,8 @@ func (c *Cloud) API(t testing.TB) *API {
 // Project is the administrator's.
 func (a *API) Project() string { return a.project }
 
-// Do calls a service by its type and decodes the answer into into, if that is not nil. Another status than the wanted one fails the test.
+// Do calls a service by its type and decodes the answer into into, if that is not nil. Another status than the wanted
+// one fails the test.
 func (a *API) Do(t testing.TB, method, service, path, body string, want int, into any) {
 	t.Helper()
 	if status, err := a.Try(t, method, service, path, body, into); err != nil || status != want {

@@ -47,7 +47,8 @@ func Binary(t testing.TB) string {
 	return bin
 }
 
-// Up starts a cloud with "up" and the given flags and waits until it is ready. It is stopped, and must end well, with the test.
+// Up starts a cloud with "up" and the given flags and waits until it is ready. It is stopped, and must end well, with
+// the test.
 func Up(t testing.TB, dir string, flags ...string) *Cloud {
 	t.Helper()
 	c := &Cloud{Dir: dir, out: &tail{}, end: make(chan struct{})}
@@ -115,11 +116,13 @@ func (c *Cloud) Stop(t testing.TB) {
 	}
 }
 
-// Destroy removes what the cloud of a folder has left on this host: guests, devices, rules. It stops the cloud first, if need be.
-// flags are options that the cloud was started with and that matter for it, as "--set", "section.option=value".
+// Destroy removes what the cloud of a folder has left on this host: guests, devices, rules. It stops the cloud first,
+// if need be. flags are options that the cloud was started with and that matter for it, as "--set",
+// "section.option=value".
 func Destroy(t testing.TB, dir string, flags ...string) {
 	t.Helper()
-	if out, err := exec.Command(Binary(t), append([]string{"down", "--state", dir, "--destroy"}, flags...)...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(Binary(t), append([]string{"down", "--state", dir, "--destroy"},
+		flags...)...).CombinedOutput(); err != nil {
 		t.Errorf("destroy: %v\n%s", err, out)
 	}
 }
@@ -136,7 +139,8 @@ func (c *Cloud) Kill(t testing.TB) {
 	}
 }
 
-// Client runs the openstack client as a cloud of clouds.yaml and returns what it printed. An exit code other than 0 fails the test.
+// Client runs the openstack client as a cloud of clouds.yaml and returns what it printed. An exit code other than 0
+// fails the test.
 func (c *Cloud) Client(t testing.TB, cloud string, args ...string) string {
 	t.Helper()
 	out, err := c.Try(t, cloud, args...)
@@ -206,7 +210,8 @@ func (c *Cloud) List(t testing.TB, cloud string, args ...string) []map[string]an
 func (c *Cloud) As(t testing.TB, cloud, user, password, project string) {
 	t.Helper()
 	path := filepath.Join(c.Dir, cloud+"-clouds.yaml")
-	text := fmt.Sprintf("clouds:\n  %s:\n    auth: {auth_url: %q, username: %q, password: %q, project_name: %q, user_domain_name: Default, project_domain_name: Default}\n    region_name: RegionOne\n",
+	text := fmt.Sprintf("clouds:\n  %s:\n    auth: {auth_url: %q, username: %q, password: %q, project_name: %q, "+
+		"user_domain_name: Default, project_domain_name: Default}\n    region_name: RegionOne\n",
 		cloud, c.Identity(t), user, password, project)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

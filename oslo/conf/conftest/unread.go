@@ -13,9 +13,10 @@ import (
 	"strings"
 )
 
-// Unread lists the options ("Struct option") declared in the package of dir that its code never reads. An option is read where a selector names
-// its field, other than to assign to it; a whole section handed on counts for nothing, so options must be handed on one by one.
-// The package is type-checked alone: what it imports may be missing or broken, so the answer is quick and needs no build.
+// Unread lists the options ("Struct option") declared in the package of dir that its code never reads. An option is
+// read where a selector names its field, other than to assign to it; a whole section handed on counts for nothing, so
+// options must be handed on one by one. The package is type-checked alone: what it imports may be missing or broken,
+// so the answer is quick and needs no build.
 func Unread(dir string) ([]string, error) {
 	fset := token.NewFileSet()
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
