@@ -18,6 +18,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/jobs"
 	"hypernova/nova/network"
+	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
@@ -72,7 +73,7 @@ func newChecked(t *testing.T, connection string) *checked {
 	w.ok(err)
 	for _, host := range []string{"h1", "h2", "here"} {
 		w.host(host)
-		_, err := w.n.store.Group().Join(t.Context(), service.Member{Host: host, Binary: nova.BinaryCompute})
+		_, err := w.n.group.Join(t.Context(), service.Member{Host: host, Binary: nova.BinaryCompute})
 		w.ok(err)
 	}
 	w.server("sound", "h1", nova.State{VM: nova.Active})
@@ -94,7 +95,11 @@ func (w *checked) as() context.Context { return auth.With(w.t.Context(), auth.Se
 
 func (w *checked) host(name string) {
 	w.t.Helper()
-	id, err := w.n.store.ReportNode(w.t.Context(), nova.Node{Host: name, Name: name, Type: "fake", VCPUs: 8})
+	var id string
+	err := w.n.db.Tx(w.t.Context(), func(tx *db.Tx) (err error) {
+		id, err = store.ReportNode(w.t.Context(), tx, nova.Node{Host: name, Name: name, Type: "fake", VCPUs: 8}, w.n.now())
+		return err
+	})
 	w.ok(err)
 	w.nodes[name] = id
 	pl, err := w.p.placement.verbs(w.t.Context())
@@ -110,7 +115,7 @@ func (w *checked) host(name string) {
 func (w *checked) server(id, host string, at nova.State) {
 	w.t.Helper()
 	now := time.Now().UTC()
-	w.ok(w.n.store.InsertServers(w.t.Context(), w.n.store.DB,
+	w.ok(store.InsertServers(w.t.Context(), w.n.db,
 		[]nova.Server{{ID: id, Project: "p", User: "u", Name: id, VM: at.VM, Task: at.Task, Host: host,
 			Node: host, Flavor: &nova.Flavor{ID: "f", VCPUs: 1, RAM: 64, Disk: 1}, Image: &nova.ImageMeta{}, Created: now,
 			Updated: now, Launched: now}}))
@@ -140,8 +145,8 @@ func (w *checked) allocate(server, host string) string {
 	ps, err := w.nets.Compute.Allocate(w.as(), neutron.AllocateArgs{Server: server, Project: "p", Host: host,
 		Specs: []neutron.PortSpec{{Network: w.net}}})
 	w.ok(err)
-	if _, err := w.n.store.Fate(w.t.Context(), w.n.store.DB, server); err == nil {
-		w.ok(w.n.store.SetPorts(w.t.Context(), w.n.store.DB, server, network.NICs(ps)))
+	if _, err := store.PlacementOf(w.t.Context(), w.n.db, server); err == nil {
+		w.ok(store.SetPorts(w.t.Context(), w.n.db, server, network.NICs(ps), w.n.now()))
 	}
 	return ps[0].ID
 }
@@ -286,7 +291,7 @@ func (w *checked) owes(server, kind string) {
 
 func (w *checked) is(server string, want nova.State) {
 	w.t.Helper()
-	f, err := w.n.store.Fate(w.t.Context(), w.n.store.DB, server)
+	f, err := store.PlacementOf(w.t.Context(), w.n.db, server)
 	if err != nil || f.State != want {
 		w.t.Errorf("server %s is %v, %v; want %v", server, f.State, err, want)
 	}
@@ -334,7 +339,7 @@ func TestNothingThatAMemberWritesFailsACheck(t *testing.T) {
 			}
 		}
 		// Compute may have noted meanwhile what the port says.
-		w.ok(w.n.store.SetPorts(t.Context(), w.n.store.DB, "sound", nil))
+		w.ok(store.SetPorts(t.Context(), w.n.db, "sound", nil, w.n.now()))
 		if _, got := w.found(); got != "" {
 			t.Errorf("a port that no record names: found %q", got)
 		}
@@ -346,7 +351,7 @@ func TestARepairLeavesAloneWhatAJobHasTaken(t *testing.T) {
 	w := newChecked(t, "")
 	w.release("sound")
 	all, _ := w.found()
-	w.ok(w.n.store.Tx(t.Context(), func(tx *db.Tx) error {
+	w.ok(w.n.db.Tx(t.Context(), func(tx *db.Tx) error {
 		_, err := jobs.Power.Enqueue(t.Context(), tx, w.n.queue, "sound", jobs.PowerArgs{Server: "sound", Op: "stop"})
 		return err
 	}))

@@ -18,6 +18,8 @@ import (
 	"hypernova/nova/scheduler/snapshot"
 	"hypernova/nova/servers"
 	"hypernova/nova/store"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/service"
@@ -33,7 +35,9 @@ type novaParts struct {
 
 // novaRoom is compute's database and what stands on it.
 type novaRoom struct {
-	store     *store.Store
+	db        *db.DB
+	now       clock.Now
+	group     *store.Group
 	queue     *tasks.Queue
 	scheduler *scheduler.Scheduler // nil: in another process
 	servers   *servers.Servers     // of nova-api
@@ -61,7 +65,7 @@ func (n *novaParts) room(ctx context.Context) (*novaRoom, error) {
 		// who is not told looks by itself
 		hint = func(ctx context.Context) { _ = rpcapi.Work.Do(ctx, p.bus, messaging.None{}) }
 	}
-	n.made = &novaRoom{store: store.New(d, now), queue: tasks.New(d, tasks.Config{
+	n.made = &novaRoom{db: d, now: now, group: store.NewGroup(d, now), queue: tasks.New(d, tasks.Config{
 		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Lease: p.c.Conductor.TaskLease, Now: now, Log: p.o.Log,
 		Crash: crash, Hint: hint,
 		// A bus within the process means that there is no second conductor.
@@ -94,12 +98,12 @@ func buildScheduler(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	n.scheduler, err = scheduler.New(p.c.Filter, scheduler.Deps{Store: n.store, Placement: pl,
+	n.scheduler, err = scheduler.New(p.c.Filter, scheduler.Deps{DB: n.db, Now: n.now, Placement: pl,
 		Snapshot: snapshot.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone}})
 	if err != nil {
 		return fault.Invalidf("[filter_scheduler] %v", err)
 	}
-	p.services = append(p.services, service.New(n.scheduler.Manager(p.c.Default.Host), p.bus, n.store.Group(),
+	p.services = append(p.services, service.New(n.scheduler.Manager(p.c.Default.Host), p.bus, n.group,
 		p.serviceOptions()))
 	return nil
 }
@@ -125,8 +129,8 @@ func buildConductor(ctx context.Context, p *Process) error {
 		VIFNotFatal:     !p.c.Default.VIFFatal,
 		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down, BuildWait: p.c.Conductor.BuildWait,
 		DefaultZone: p.c.Default.DefaultZone},
-		conductor.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets, Scheduler: choose})
-	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.store.Group(), p.serviceOptions()),
+		conductor.Deps{DB: n.db, Now: n.now, Group: n.group, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets, Scheduler: choose})
+	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.group, p.serviceOptions()),
 		n.queue)
 	return nil
 }
@@ -164,11 +168,11 @@ func (x *novaParts) verbs(ctx context.Context) (*novaVerbs, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.store), quotas: quota.New(n.store, p.c.limits()),
-		hosts: hosts.New(hosts.Hosts{Store: n.store, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down,
+	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.limits()),
+		hosts: hosts.New(hosts.Hosts{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down,
 			DefaultZone: p.c.Default.DefaultZone})}
-	v.keys = keypairs.New(n.store, v.quotas)
-	n.servers = servers.New(servers.Deps{Store: n.store, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
+	v.keys = keypairs.New(n.db, n.now, v.quotas)
+	n.servers = servers.New(servers.Deps{DB: n.db, Now: n.now, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
 		Flavors: v.flavors, Keys: v.keys,
 		Quotas: v.quotas, DefaultZone: p.c.Default.DefaultZone, ScheduleZone: p.c.Default.ScheduleZone})
 	return v, nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hypernova/app/audit"
+	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/tasks"
 )
@@ -16,26 +17,26 @@ func serverFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if err != nil {
 		return err
 	}
-	f.Now = n.store.Now()() // the clock of heartbeats and leases, whatever this machine's clock says
+	f.Now = n.now() // the clock of heartbeats and leases, whatever this machine's clock says
 	if f.Tasks, err = n.queue.List(ctx, tasks.ListArgs{}); err != nil {
 		return err
 	}
-	if f.Servers, err = n.store.Servers(ctx, n.store.DB, db.ListArgs{Where: []db.Cond{db.EqTo("deleted",
+	if f.Servers, err = store.Servers(ctx, n.db, db.ListArgs{Where: []db.Cond{db.EqTo("deleted",
 		false)}}); err != nil {
 		return err
 	}
 	var spoilt map[string]error
-	if f.Held, spoilt, err = n.store.Held(ctx, n.store.DB); err != nil {
+	if f.Held, spoilt, err = store.PortIDs(ctx, n.db); err != nil {
 		return err
 	}
 	for id, why := range spoilt {
 		f.Unreadable[id] = true
 		f.Found = append(f.Found, unreadable("nova", &db.Unreadable{Table: "servers", ID: id, Err: why}))
 	}
-	if f.Services, err = n.store.Services(ctx, n.store.DB, "", ""); err != nil {
+	if f.Services, err = store.Services(ctx, n.db, "", ""); err != nil {
 		return err
 	}
-	f.Nodes, err = n.store.Nodes(ctx, n.store.DB, db.ListArgs{})
+	f.Nodes, err = store.Nodes(ctx, n.db, db.ListArgs{})
 	return err
 }
 
@@ -67,14 +68,14 @@ func computeQuotas() *quotas {
 			if err != nil {
 				return nil, err
 			}
-			return n.store.QuotaProjects(ctx)
+			return store.QuotaProjects(ctx, n.db)
 		},
 		drop: func(ctx context.Context, p *Process, project string) error {
 			n, err := p.nova.room(ctx)
 			if err != nil {
 				return err
 			}
-			return n.store.DeleteQuotas(ctx, n.store.DB, project, "")
+			return store.DeleteQuotas(ctx, n.db, project, "")
 		},
 	}
 }

@@ -39,7 +39,7 @@ func Repair(ctx context.Context, c Config, found []audit.Finding, tell func(audi
 	if err != nil {
 		return err
 	}
-	n.servers = servers.New(servers.Deps{Store: n.store, Queue: n.queue, Bus: p.bus})
+	n.servers = servers.New(servers.Deps{DB: n.db, Now: n.now, Queue: n.queue, Bus: p.bus})
 	r := repairer{p: p, n: n}
 	ctx = auth.With(ctx, auth.Service("nova"))
 	for _, f := range found {
@@ -113,9 +113,8 @@ func (r *repairer) server(ctx context.Context, of audit.Of) error {
 	if err := r.idle(ctx, of.Server); err != nil {
 		return err
 	}
-	s := r.n.store
-	return s.Tx(ctx, func(tx *db.Tx) error {
-		f, err := s.Fate(ctx, tx, of.Server)
+	return r.n.db.Tx(ctx, func(tx *db.Tx) error {
+		f, err := store.PlacementOf(ctx, tx, of.Server)
 		if err != nil {
 			return err
 		}
@@ -130,8 +129,8 @@ func (r *repairer) server(ctx context.Context, of audit.Of) error {
 			if f.State.Task == nova.Idle {
 				move = nova.MoveResetError
 			}
-			_, refusal, merr := s.Move(ctx, tx, of.Server, move, store.Change{Fault: &nova.Fault{Code: 500, Created: s.Now()(),
-				Message: "The build was lost, and an operator's repair gave it up."}})
+			_, refusal, merr := store.Move(ctx, tx, of.Server, move, store.Change{Fault: &nova.Fault{Code: 500, Created: r.n.now(),
+				Message: "The build was lost, and an operator's repair gave it up."}}, r.n.now())
 			if err = merr; err == nil && refusal != nil {
 				err = refusal.Fault("repair", of.Server)
 			}
@@ -149,7 +148,7 @@ func (r *repairer) gone(ctx context.Context, server string) error {
 	if err := r.idle(ctx, server); err != nil {
 		return err
 	}
-	f, err := r.n.store.Fate(ctx, r.n.store.DB, server)
+	f, err := store.PlacementOf(ctx, r.n.db, server)
 	if fault.Is(err, fault.NotFound) || err == nil && (f.Deleted || f.Host == "") {
 		return nil
 	}
@@ -175,11 +174,11 @@ func (r *repairer) allocate(ctx context.Context, of audit.Of) error {
 	if err := r.idle(ctx, of.Server); err != nil {
 		return err
 	}
-	v, err := r.n.store.Server(ctx, r.n.store.DB, of.Server)
+	v, err := store.Server(ctx, r.n.db, of.Server)
 	if err != nil {
 		return err
 	}
-	at, err := r.n.store.Node(ctx, r.n.store.DB, of.Node)
+	at, err := store.Node(ctx, r.n.db, of.Node)
 	if err != nil {
 		return err
 	}
@@ -226,7 +225,7 @@ func (r *repairer) free(ctx context.Context, of audit.Of) error {
 	if p.DeviceID != of.Server || p.Host != of.Host {
 		return changed("port " + p.ID + " was changed")
 	}
-	held, _, err := r.n.store.Held(ctx, r.n.store.DB)
+	held, _, err := store.PortIDs(ctx, r.n.db)
 	if err != nil {
 		return err
 	}
@@ -253,7 +252,7 @@ func (r *repairer) bind(ctx context.Context, of audit.Of) error {
 	if err := r.idle(ctx, of.Server); err != nil {
 		return err
 	}
-	f, err := r.n.store.Fate(ctx, r.n.store.DB, of.Server)
+	f, err := store.PlacementOf(ctx, r.n.db, of.Server)
 	if err != nil {
 		return err
 	}
@@ -273,23 +272,22 @@ func (r *repairer) bind(ctx context.Context, of audit.Of) error {
 
 // node deletes the record of a host that has no service and no servers.
 func (r *repairer) node(ctx context.Context, of audit.Of) error {
-	s := r.n.store
-	err := s.Tx(ctx, func(tx *db.Tx) error {
-		_, err := s.ServiceOf(ctx, tx, of.Host, nova.BinaryCompute)
+	err := r.n.db.Tx(ctx, func(tx *db.Tx) error {
+		_, err := store.ServiceOf(ctx, tx, of.Host, nova.BinaryCompute)
 		if err == nil {
 			return changed("host " + of.Host + " has come back")
 		}
 		if !fault.Is(err, fault.NotFound) {
 			return err
 		}
-		vs, err := s.OnHost(ctx, tx, of.Host)
+		vs, err := store.ServersOnHost(ctx, tx, of.Host)
 		if err != nil {
 			return err
 		}
 		if len(vs) > 0 {
 			return changed("host " + of.Host + " got servers")
 		}
-		return s.DeleteNodes(ctx, tx, of.Host)
+		return store.DeleteNodes(ctx, tx, of.Host)
 	})
 	if err != nil {
 		return err
@@ -306,7 +304,7 @@ func (r *repairer) guest(ctx context.Context, of audit.Of) error {
 	if err := r.idle(ctx, of.Server); err != nil {
 		return err
 	}
-	v, err := r.n.store.Server(ctx, r.n.store.DB, of.Server)
+	v, err := store.Server(ctx, r.n.db, of.Server)
 	if err != nil {
 		return err
 	}

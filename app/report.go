@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"hypernova/nova/store"
 	"hypernova/oslo/conf"
 	"hypernova/oslo/service"
 	"hypernova/oslo/tasks"
@@ -29,14 +30,13 @@ func (p *Process) report(ctx context.Context, w io.Writer) {
 }
 
 func (n *novaParts) reportGroup(ctx context.Context, w io.Writer) {
-	s := n.made.store
-	all, err := s.Services(ctx, s.DB, "", "")
+	all, err := store.Services(ctx, n.made.db, "", "")
 	if err != nil {
 		fmt.Fprintln(w, "service group: cannot be read:", err)
 		return
 	}
 	fmt.Fprintf(w, "service group: %d services\n", len(all))
-	now := s.Now()()
+	now := n.made.now()
 	for i := range all {
 		v := &all[i]
 		up, state, seen := v.Up(now, n.p.c.Default.Down), "down", "left"

@@ -8,6 +8,7 @@ import (
 	"hypernova/neutron/agents"
 	"hypernova/neutron/rpcapi"
 	"hypernova/nova"
+	"hypernova/nova/store"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
@@ -45,7 +46,7 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := n.store.Group()
+		g := n.group
 		id, err := g.Join(t.Context(), service.Member{Host: host, Binary: nova.BinaryConductor})
 		if err == nil {
 			err = g.Beat(t.Context(), id)
@@ -65,12 +66,12 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := n.store.Services(t.Context(), n.store.DB, "", "")
+		all, err := store.Services(t.Context(), n.db, "", "")
 		if err != nil || len(all) != 2 {
 			t.Fatal(all, err)
 		}
 		for _, s := range all {
-			if !s.Up(n.store.Now()(), c.Default.Down) {
+			if !s.Up(n.now(), c.Default.Down) {
 				t.Errorf("to the host that is %s, %s is down", name, s.Host)
 			}
 		}

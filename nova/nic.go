@@ -30,7 +30,7 @@ type Subnet struct {
 type AddressPair struct{ MAC, IP string }
 
 // NIC is a server's network interface: compute's copy of networking's port, whose id it has (nova calls it a VIF). It
-// is stored in a server's network cache and travels in messages to hosts; the JSON keys are the names of the fields.
+// travels in messages to hosts, where the JSON keys are the names of the fields; nova/store has its stored form.
 // Package nova/network makes NICs of ports.
 type NIC struct {
 	ID, Name, Project, Network, NetworkName string

@@ -6,6 +6,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/store"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 )
 
@@ -184,9 +185,9 @@ func (w *world) forgetOthers(keep string) {
 // gone deletes a server, as its job would.
 func (w *world) gone(id string) {
 	w.t.Helper()
-	err := w.store.Tx(w.t.Context(), func(tx *db.Tx) error {
+	err := w.db.Tx(w.t.Context(), func(tx *db.Tx) error {
 		for _, m := range []nova.Move{nova.DeleteServer.Begin, nova.DeleteServer.Done} {
-			if _, _, err := w.store.Move(w.t.Context(), tx, id, m, store.Change{}); err != nil {
+			if _, _, err := store.Move(w.t.Context(), tx, id, m, store.Change{}, clock.Real()); err != nil {
 				return err
 			}
 		}

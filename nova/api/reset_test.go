@@ -5,6 +5,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/store"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 )
 
@@ -38,7 +39,7 @@ func TestResetStateAgreesWithTheJobs(t *testing.T) {
 	reset(young, "active", 409)
 
 	failed := w.server("failed")
-	if err := w.store.Tx(t.Context(), failServer(w, failed, &nova.Fault{Code: 500})); err != nil {
+	if err := w.db.Tx(t.Context(), failServer(w, failed, &nova.Fault{Code: 500})); err != nil {
 		t.Fatal(err)
 	}
 	reset(failed, "active", 409)
@@ -46,15 +47,16 @@ func TestResetStateAgreesWithTheJobs(t *testing.T) {
 	w.want(204, "alice", "2.1", "DELETE /servers/"+built, "")
 	reset(built, "active", 409)
 	reset(built, "error", 409)
-	err := w.store.Tx(t.Context(), func(tx *db.Tx) error {
-		actions, err := w.store.Actions(t.Context(), tx, built, db.ListArgs{})
+	err := w.db.Tx(t.Context(), func(tx *db.Tx) error {
+		actions, err := store.Actions(t.Context(), tx, built, db.ListArgs{})
 		if err != nil {
 			return err
 		}
-		if err := w.store.StartEvent(t.Context(), tx, built, actions[0].Request, nova.DeleteServer.Event, "h1"); err != nil {
+		err = store.StartEvent(t.Context(), tx, built, actions[0].Request, nova.DeleteServer.Event, "h1", clock.Real())
+		if err != nil {
 			return err
 		}
-		_, _, err = w.store.Move(t.Context(), tx, built, nova.DeleteServer.Failed, store.Change{})
+		_, _, err = store.Move(t.Context(), tx, built, nova.DeleteServer.Failed, store.Change{}, clock.Real())
 		return err
 	})
 	if err != nil {

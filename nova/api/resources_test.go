@@ -341,7 +341,7 @@ func TestFaultDetails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.server("s1")
-	if err := w.store.Tx(t.Context(), failServer(w, id, &nova.Fault{Code: 500, Message: "No valid host was found.", Details: "RamFilter dropped 3"})); err != nil {
+	if err := w.db.Tx(t.Context(), failServer(w, id, &nova.Fault{Code: 500, Message: "No valid host was found.", Details: "RamFilter dropped 3"})); err != nil {
 		t.Fatal(err)
 	}
 	r := w.want(200, "alice", "2.1", "GET /servers/"+id, "")

@@ -196,7 +196,7 @@ func TestServerCreateRefuses(t *testing.T) {
 			}
 			if id, ok := r.at("server", "id").(string); ok {
 				w.want(204, tc.who, "2.1", "DELETE /servers/"+id, "")
-				if err := w.store.Tx(t.Context(), removeServer(w, id)); err != nil {
+				if err := w.db.Tx(t.Context(), removeServer(w, id)); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -23,6 +23,7 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/api"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
@@ -52,7 +53,7 @@ var people = map[string]*auth.Caller{
 // world is the API on a real database, with nobody who works the jobs: servers stay as the test puts them.
 type world struct {
 	t       testing.TB
-	store   *store.Store
+	db      *db.DB
 	handler http.Handler
 }
 
@@ -64,24 +65,23 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = bus.Close(context.Background()) })
-	s := store.New(d, nil)
-	fl := flavors.New(s)
-	qs := quota.New(s, nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 5, InjectedFiles: 5, InjectedFileContentBytes: 10240,
+	fl := flavors.New(d, nil)
+	qs := quota.New(d, nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 5, InjectedFiles: 5, InjectedFileContentBytes: 10240,
 		InjectedFilePathBytes: 255, KeyPairs: 3, ServerGroups: 10, ServerGroupMembers: 10})
-	keys := keypairs.New(s, qs)
-	verbs := servers.New(servers.Deps{Store: s, Queue: tasks.New(d, tasks.Config{Owner: "api"}), Bus: bus, Images: images{}, Networks: networks{},
+	keys := keypairs.New(d, nil, qs)
+	verbs := servers.New(servers.Deps{DB: d, Queue: tasks.New(d, tasks.Config{Owner: "api"}), Bus: bus, Images: images{}, Networks: networks{},
 		Flavors: fl, Keys: keys, Quotas: qs})
 	e, err := policy.New(novaapi.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: s}
+	w := &world{t: t, db: d}
 	w.handler = novaapi.Handler(api.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context, token string) (*auth.Caller, error) {
 		if c, ok := people[token]; ok {
 			return c, nil
 		}
 		return nil, fault.New(fault.Unauthorized, "unknown")
-	})}, novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs, Hosts: hosts.New(hosts.Hosts{Store: s, Bus: bus, Uptime: uptime}),
+	})}, novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs, Hosts: hosts.New(hosts.Hosts{DB: d, Bus: bus, Uptime: uptime}),
 		Networks: networks{}, Groups: networks{}})
 	for _, f := range []nova.Flavor{{ID: "1", Name: "m1.tiny", VCPUs: 1, RAM: 512, Disk: 1, Public: true},
 		{ID: "2", Name: "m1.zero", VCPUs: 1, RAM: 512, Public: true}, {ID: "3", Name: "m1.secret", VCPUs: 1, RAM: 512, Disk: 1}} {
@@ -95,11 +95,14 @@ func newWorld(t testing.TB) *world {
 // host makes a compute host that is up.
 func (w *world) host(name string) {
 	w.t.Helper()
-	if _, err := w.store.Group().Join(w.t.Context(), service.Member{Host: name, Binary: nova.BinaryCompute, Topic: "compute"}); err != nil {
+	if _, err := store.NewGroup(w.db, nil).Join(w.t.Context(), service.Member{Host: name, Binary: nova.BinaryCompute, Topic: "compute"}); err != nil {
 		w.t.Fatal(err)
 	}
-	_, err := w.store.ReportNode(w.t.Context(), nova.Node{Host: name, Name: name + ".example.org", HostIP: "10.9.0.1", Type: "QEMU", Version: 7002009,
-		CPUInfo: `{"arch":"x86_64"}`, VCPUs: 8, MemoryMB: 16384, DiskGB: 100, DiskFreeGB: 90})
+	err := w.db.Tx(w.t.Context(), func(tx *db.Tx) error {
+		_, err := store.ReportNode(w.t.Context(), tx, nova.Node{Host: name, Name: name + ".example.org", HostIP: "10.9.0.1", Type: "QEMU", Version: 7002009,
+			CPUInfo: `{"arch":"x86_64"}`, VCPUs: 8, MemoryMB: 16384, DiskGB: 100, DiskFreeGB: 90}, clock.Real())
+		return err
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -112,10 +115,10 @@ func (w *world) settle(id string) {
 	found, _ := networks{}.PortsOf(w.t.Context(), id)
 	ports := nics.NICs(found)
 	for _, m := range []nova.Move{nova.MovePlace, nova.MoveSpawn, nova.MoveBuilt} {
-		err := w.store.Tx(w.t.Context(), func(tx *db.Tx) error {
-			now := w.store.Now()()
-			_, refusal, err := w.store.Move(w.t.Context(), tx, id, m, store.Change{Host: &host, Node: &host, Zone: &[]string{"nova"}[0], Power: &up,
-				Launched: &now, Ports: &ports})
+		err := w.db.Tx(w.t.Context(), func(tx *db.Tx) error {
+			now := clock.Real()
+			_, refusal, err := store.Move(w.t.Context(), tx, id, m, store.Change{Host: &host, Node: &host, Zone: &[]string{"nova"}[0], Power: &up,
+				Launched: &now, Ports: &ports}, clock.Real())
 			if err == nil && refusal != nil {
 				err = refusal.Fault(m.Name, id)
 			}
@@ -271,7 +274,7 @@ func (networks) PortQuotaFree(context.Context, string) (int, error) { return -1,
 // removeServer ends a deletion that nobody works, so that the next server finds its quota free.
 func removeServer(w *world, id string) func(*db.Tx) error {
 	return func(tx *db.Tx) error {
-		_, _, err := w.store.Move(w.t.Context(), tx, id, nova.DeleteServer.Done, store.Change{})
+		_, _, err := store.Move(w.t.Context(), tx, id, nova.DeleteServer.Done, store.Change{}, clock.Real())
 		return err
 	}
 }
@@ -279,7 +282,7 @@ func removeServer(w *world, id string) func(*db.Tx) error {
 // failServer ends a build that nobody works with a fault.
 func failServer(w *world, id string, f *nova.Fault) func(*db.Tx) error {
 	return func(tx *db.Tx) error {
-		_, _, err := w.store.Move(w.t.Context(), tx, id, nova.MoveUnbuilt, store.Change{Fault: f})
+		_, _, err := store.Move(w.t.Context(), tx, id, nova.MoveUnbuilt, store.Change{Fault: f}, clock.Real())
 		return err
 	}
 }

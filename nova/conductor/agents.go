@@ -6,6 +6,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/network"
 	"hypernova/nova/rpcapi"
+	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
@@ -20,7 +21,7 @@ func (c *Conductor) register(s *messaging.Server) {
 		return messaging.None{}, c.beat(ctx, a.ID)
 	})
 	rpcapi.Leave.Handle(s, func(ctx context.Context, a rpcapi.MemberArgs) (messaging.None, error) {
-		return messaging.None{}, c.Store.Group().Leave(ctx, a.ID)
+		return messaging.None{}, c.Group.Leave(ctx, a.ID)
 	})
 	rpcapi.ReportNode.Handle(s, c.reportNode)
 	rpcapi.HostServers.Handle(s, c.hostServers)
@@ -32,7 +33,7 @@ func (c *Conductor) register(s *messaging.Server) {
 }
 
 func (c *Conductor) join(ctx context.Context, a rpcapi.JoinArgs) (rpcapi.JoinReply, error) {
-	id, err := c.Store.Group().Join(ctx, service.Member{Host: a.Host, Binary: a.Binary, Topic: a.Topic, Level: a.Level, Pulse: a.Pulse})
+	id, err := c.Group.Join(ctx, service.Member{Host: a.Host, Binary: a.Binary, Topic: a.Topic, Level: a.Level, Pulse: a.Pulse})
 	if err == nil {
 		err = c.rejoined(ctx, &nova.Service{Host: a.Host, Binary: a.Binary})
 	}
@@ -40,19 +41,19 @@ func (c *Conductor) join(ctx context.Context, a rpcapi.JoinArgs) (rpcapi.JoinRep
 }
 
 func (c *Conductor) reportNode(ctx context.Context, a rpcapi.NodeArgs) (rpcapi.NodeReply, error) {
-	id, err := c.Store.ReportNode(ctx, a.Node)
-	if err != nil {
-		return rpcapi.NodeReply{}, err
-	}
-	disabled := false
-	err = c.Store.Tx(ctx, func(tx *db.Tx) error {
-		disabled = false
-		s, err := c.Store.ServiceOf(ctx, tx, a.Node.Host, nova.BinaryCompute)
+	var reply rpcapi.NodeReply
+	err := c.DB.Tx(ctx, func(tx *db.Tx) error {
+		id, err := store.ReportNode(ctx, tx, a.Node, c.Now())
+		if err != nil {
+			return err
+		}
+		reply = rpcapi.NodeReply{ID: id}
+		s, err := store.ServiceOf(ctx, tx, a.Node.Host, nova.BinaryCompute)
 		if err != nil {
 			return absentIsFine(err)
 		}
 		if s.Trouble(a.Trouble) {
-			if err := c.Store.SaveService(ctx, tx, &s); err != nil {
+			if err := store.SaveService(ctx, tx, &s, c.Now()); err != nil {
 				return err
 			}
 			tx.AfterCommit(func() {
@@ -60,18 +61,18 @@ func (c *Conductor) reportNode(ctx context.Context, a rpcapi.NodeArgs) (rpcapi.N
 					"because", s.DisabledReason)
 			})
 		}
-		disabled = s.Disabled
+		reply.Disabled = s.Disabled
 		return nil
 	})
-	return rpcapi.NodeReply{ID: id, Disabled: disabled}, err
+	return reply, err
 }
 
 func (c *Conductor) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi.HostServersReply, error) {
-	vs, err := c.Store.SoundOnHost(ctx, c.Store.DB, a.Host)
+	vs, err := store.ReadableServersOnHost(ctx, c.DB, a.Host)
 	if err != nil {
 		return rpcapi.HostServersReply{}, err
 	}
-	ports, err := c.Store.PortsOnHost(ctx, c.Store.DB, a.Host)
+	ports, err := store.PortsOnHost(ctx, c.DB, a.Host)
 	if err != nil {
 		return rpcapi.HostServersReply{}, err
 	}
@@ -90,7 +91,7 @@ func (c *Conductor) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi.
 func (c *Conductor) judge(ctx context.Context, a rpcapi.JudgeArgs) (rpcapi.JudgeReply, error) {
 	var r rpcapi.JudgeReply
 	for _, id := range a.Servers {
-		f, err := c.Store.Fate(ctx, c.Store.DB, id)
+		f, err := store.PlacementOf(ctx, c.DB, id)
 		switch {
 		case fault.Is(err, fault.NotFound):
 			r.Unknown = append(r.Unknown, id)
@@ -113,7 +114,7 @@ func (c *Conductor) wake(ctx context.Context, a rpcapi.WakeArgs) error {
 		if !c.hub.listening(id) {
 			continue
 		}
-		f, err := c.Store.Fate(ctx, c.Store.DB, id)
+		f, err := store.PlacementOf(ctx, c.DB, id)
 		if err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (c *Conductor) wake(ctx context.Context, a rpcapi.WakeArgs) error {
 
 // refreshNetwork reads a server's ports again, unless a build is about to write them itself.
 func (c *Conductor) refreshNetwork(ctx context.Context, a rpcapi.ServerArgs) error {
-	f, err := c.Store.Fate(ctx, c.Store.DB, a.Server)
+	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	if err != nil {
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -136,7 +137,7 @@ func (c *Conductor) refreshNetwork(ctx context.Context, a rpcapi.ServerArgs) err
 	if f.Deleted || f.State.VM == nova.Building || f.State.Task == nova.Deleting {
 		return nil
 	}
-	had, err := c.Store.Ports(ctx, c.Store.DB, a.Server)
+	had, err := store.Ports(ctx, c.DB, a.Server)
 	if err != nil {
 		return err
 	}
@@ -144,5 +145,5 @@ func (c *Conductor) refreshNetwork(ctx context.Context, a rpcapi.ServerArgs) err
 	if err != nil {
 		return err
 	}
-	return c.Store.SetPorts(ctx, c.Store.DB, a.Server, merged(had, network.NICs(now)))
+	return store.SetPorts(ctx, c.DB, a.Server, merged(had, network.NICs(now)), c.Now())
 }

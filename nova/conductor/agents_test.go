@@ -12,6 +12,7 @@ import (
 	"hypernova/nova/store"
 	"hypernova/nova/virt/fake"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
@@ -156,7 +157,7 @@ func TestHostThatIsInTroubleIsDisabledByItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := w.store.ServiceOf(t.Context(), w.d, "h1", nova.BinaryCompute)
+		s, err := store.ServiceOf(t.Context(), w.d, "h1", nova.BinaryCompute)
 		if err != nil || s.Disabled != r.Disabled {
 			t.Errorf("service is %+v, %v; the host was told %+v", s, err, r)
 		}
@@ -171,12 +172,12 @@ func TestHostThatIsInTroubleIsDisabledByItself(t *testing.T) {
 			t.Errorf("with trouble %q: disabled %v, %q", trouble, disabled, why)
 		}
 	}
-	s, err := w.store.ServiceOf(t.Context(), w.d, "h1", nova.BinaryCompute)
+	s, err := store.ServiceOf(t.Context(), w.d, "h1", nova.BinaryCompute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Disabled, s.DisabledReason = true, "my own"
-	if err := w.store.SaveService(t.Context(), w.d, &s); err != nil {
+	if err := store.SaveService(t.Context(), w.d, &s, clock.Real()); err != nil {
 		t.Fatal(err)
 	}
 	for _, trouble := range []string{"no room", ""} {
@@ -339,7 +340,7 @@ func (w *world) wait(ok func() bool) {
 		if err := w.t.Context().Err(); err != nil {
 			w.t.Fatal(err)
 		}
-		if _, err := w.store.Services(w.t.Context(), w.d, "", ""); err != nil { // let others in
+		if _, err := store.Services(w.t.Context(), w.d, "", ""); err != nil { // let others in
 			w.t.Fatal(err)
 		}
 	}
@@ -357,9 +358,9 @@ func TestAgentStartsWhereGuestsAndServersDisagree(t *testing.T) {
 	}()
 	h.kill()
 	// While the agent is away a server goes, a guest stops, and one is there that nobody knows.
-	err := w.store.Tx(w.ctx, func(tx *db.Tx) error {
+	err := w.d.Tx(w.ctx, func(tx *db.Tx) error {
 		for _, m := range []nova.Move{nova.DeleteServer.Begin, nova.DeleteServer.Done} {
-			if _, _, err := w.store.Move(w.ctx, tx, deleted, m, store.Change{}); err != nil {
+			if _, _, err := store.Move(w.ctx, tx, deleted, m, store.Change{}, clock.Real()); err != nil {
 				return err
 			}
 		}

@@ -104,9 +104,9 @@ func insist(err error) error {
 
 // built makes the server active and ends the job. A deletion that took it meanwhile finds host, ports and claim with the server.
 func (b *building) built(ctx context.Context, at *attempt) error {
-	return b.Store.Tx(ctx, func(tx *db.Tx) error {
-		now := b.Store.Now()()
-		_, refusal, err := b.Store.Move(ctx, tx, b.server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now, ClearFault: true})
+	return b.DB.Tx(ctx, func(tx *db.Tx) error {
+		now := b.Now()
+		_, refusal, err := store.Move(ctx, tx, b.server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now, ClearFault: true}, b.Now())
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (b *building) built(ctx context.Context, at *attempt) error {
 		if refusal != nil {
 			o.Details = "Another request took the server while it was built."
 			// An operator who gave the build up when all was done finds the server in ERROR, and with all that it has.
-			if _, _, err := b.Store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Power: &at.Power, Launched: &now}); err != nil {
+			if _, _, err := store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Power: &at.Power, Launched: &now}, b.Now()); err != nil {
 				return err
 			}
 		}
@@ -124,7 +124,7 @@ func (b *building) built(ctx context.Context, at *attempt) error {
 
 // close ends the action and the job.
 func (b *building) close(ctx context.Context, tx *db.Tx, event string, o store.Outcome) error {
-	if err := b.Store.FinishEvent(ctx, tx, b.server, b.request, event, o); err != nil {
+	if err := store.FinishEvent(ctx, tx, b.server, b.request, event, o, b.Now()); err != nil {
 		return err
 	}
 	return b.end(ctx, tx)
@@ -172,8 +172,8 @@ func (b *building) noteTry(ctx context.Context, f *steps.Failed, host string) er
 	if host == "" {
 		return nil
 	}
-	return b.Store.Tx(ctx, func(tx *db.Tx) error {
-		return b.Store.FinishEvent(ctx, tx, b.server, b.request, b.event, failure(f, host, false))
+	return b.DB.Tx(ctx, func(tx *db.Tx) error {
+		return store.FinishEvent(ctx, tx, b.server, b.request, b.event, failure(f, host, false), b.Now())
 	})
 }
 
@@ -194,9 +194,9 @@ func (b *building) failed(ctx context.Context, f *steps.Failed, host string) err
 			text = fmt.Sprintf("Exceeded maximum number of retries. Exceeded max scheduling attempts %d for instance %s. Last exception: %s", j.count()+1, b.server, text)
 		}
 	}
-	return b.Store.Tx(ctx, func(tx *db.Tx) error {
-		nf := nova.Fault{Code: 500, Message: text, Details: f.Error() + j.details(), Created: b.Store.Now()()}
-		_, refusal, err := b.Store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Fault: &nf})
+	return b.DB.Tx(ctx, func(tx *db.Tx) error {
+		nf := nova.Fault{Code: 500, Message: text, Details: f.Error() + j.details(), Created: b.Now()}
+		_, refusal, err := store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Fault: &nf}, b.Now())
 		if fault.Is(err, fault.NotFound) || err == nil && refusal != nil {
 			return b.end(ctx, tx)
 		}
@@ -221,9 +221,9 @@ func (b *building) failed(ctx context.Context, f *steps.Failed, host string) err
 
 // unwanted closes the action of a build that a deletion overtook; the delete job does the rest.
 func (b *building) unwanted(ctx context.Context) error {
-	return b.Store.Tx(ctx, func(tx *db.Tx) error {
-		f := nova.Fault{Code: 500, Message: "An administrator gave the server up while it was built.", Created: b.Store.Now()()}
-		_, refusal, err := b.Store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Fault: &f})
+	return b.DB.Tx(ctx, func(tx *db.Tx) error {
+		f := nova.Fault{Code: 500, Message: "An administrator gave the server up while it was built.", Created: b.Now()}
+		_, refusal, err := store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Fault: &f}, b.Now())
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
@@ -270,7 +270,7 @@ func asker(ctx context.Context, a *jobs.BuildArgs) *auth.Caller {
 func (b *building) asAsker(ctx context.Context) context.Context { return auth.With(ctx, b.asker) }
 
 func (c *Conductor) building(ctx context.Context, t *tasks.Task, a *jobs.BuildArgs, j *attempts) *building {
-	w := c.workOn(t, a.Server, nova.EventBuild, func(f *store.Fate) bool {
+	w := c.workOn(t, a.Server, nova.EventBuild, func(f *store.Placement) bool {
 		return f.State.VM == nova.Building && f.State.Task != nova.Deleting
 	})
 	w.journal = j
@@ -279,7 +279,7 @@ func (c *Conductor) building(ctx context.Context, t *tasks.Task, a *jobs.BuildAr
 
 // spec is all that the host must know.
 func (b *building) spec(ctx context.Context, at *attempt) (nova.Spec, error) {
-	v, err := b.Store.Server(ctx, b.Store.DB, b.a.Server)
+	v, err := store.Server(ctx, b.DB, b.a.Server)
 	if err != nil {
 		return nova.Spec{}, err
 	}
@@ -293,7 +293,7 @@ func (b *building) spec(ctx context.Context, at *attempt) (nova.Spec, error) {
 
 // taken is a move that must succeed; a refusal means that somebody else owns the server now.
 func (b *building) taken(ctx context.Context, tx *db.Tx, m nova.Move, c store.Change) error {
-	_, refusal, err := b.Store.Move(ctx, tx, b.a.Server, m, c)
+	_, refusal, err := store.Move(ctx, tx, b.a.Server, m, c, b.Now())
 	if err == nil && refusal != nil {
 		return errUnwanted
 	}

@@ -49,7 +49,7 @@ func (b *building) claim(ctx context.Context, at *attempt) error {
 
 // place writes the chosen host down. It is serialised with what operators do with hosts: they see the server, or it sees what they did.
 func (b *building) place(ctx context.Context, at *attempt) error {
-	return b.Store.Tx(ctx, func(tx *db.Tx) error {
+	return b.DB.Tx(ctx, func(tx *db.Tx) error {
 		if err := b.stands(ctx, tx, &at.Choice); err != nil {
 			return err
 		}
@@ -57,20 +57,20 @@ func (b *building) place(ctx context.Context, at *attempt) error {
 		if err != nil {
 			return err
 		}
-		return b.Store.StartEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, at.Choice.Host)
+		return store.StartEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, at.Choice.Host, b.Now())
 	})
 }
 
 // stands is errMoved where a host is not any more what was chosen.
 func (b *building) stands(ctx context.Context, tx *db.Tx, h *nova.Choice) error {
-	_, err := b.Store.ServiceOf(ctx, tx, h.Host, nova.BinaryCompute)
+	_, err := store.ServiceOf(ctx, tx, h.Host, nova.BinaryCompute)
 	if fault.Is(err, fault.NotFound) {
 		return errMoved
 	}
 	if err != nil {
 		return err
 	}
-	as, err := b.Store.Aggregates(ctx, tx)
+	as, err := store.Aggregates(ctx, tx)
 	if err == nil && nova.ZoneOf(h.Host, as, b.c.DefaultZone) != h.Zone {
 		err = errMoved
 	}
@@ -117,9 +117,9 @@ func (b *building) unclaim(ctx context.Context, at *attempt) error {
 		return err
 	}
 	b.point("released")
-	return b.Store.Tx(ctx, func(tx *db.Tx) error {
-		_, _, err := b.Store.Move(ctx, tx, b.a.Server, nova.MoveReschedule,
-			store.Change{Host: ptr(""), Node: ptr(""), Zone: ptr(""), LaunchedOn: ptr(""), Ports: &[]nova.NIC{}})
+	return b.DB.Tx(ctx, func(tx *db.Tx) error {
+		_, _, err := store.Move(ctx, tx, b.a.Server, nova.MoveReschedule,
+			store.Change{Host: ptr(""), Node: ptr(""), Zone: ptr(""), LaunchedOn: ptr(""), Ports: &[]nova.NIC{}}, b.Now())
 		if fault.Is(err, fault.NotFound) {
 			return nil
 		}
@@ -132,7 +132,7 @@ func (b *building) network(ctx context.Context, at *attempt) error {
 	if len(b.a.NICs) == 0 {
 		return nil
 	}
-	v, err := b.Store.Server(ctx, b.Store.DB, b.a.Server)
+	v, err := store.Server(ctx, b.DB, b.a.Server)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (b *building) unprepare(ctx context.Context, at *attempt) error {
 	if err != nil || !owed {
 		return err
 	}
-	return b.Store.Tx(ctx, func(tx *db.Tx) error { return b.owe(ctx, tx, at.Choice.Host, b.a.Server) })
+	return b.DB.Tx(ctx, func(tx *db.Tx) error { return b.owe(ctx, tx, at.Choice.Host, b.a.Server) })
 }
 
 // plugged waits until every port is active: at each hint, and now and then without one. It answers the ports as they are then.
@@ -246,10 +246,10 @@ func refreshed(ports, now []nova.NIC) []nova.NIC {
 
 // spawn starts the guest.
 func (b *building) spawn(ctx context.Context, at *attempt) error {
-	err := b.Store.Tx(ctx, func(tx *db.Tx) error {
+	err := b.DB.Tx(ctx, func(tx *db.Tx) error {
 		if b.journal.rec.Told != "" && b.journal.rec.Since.IsZero() { // it waits no longer
 			b.journal.rec.Told = ""
-			if err := b.Store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host}); err != nil {
+			if err := store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host}, b.Now()); err != nil {
 				return err
 			}
 		}
@@ -267,7 +267,7 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 	if err != nil {
 		return answered(err)
 	}
-	f, err := b.Store.Fate(ctx, b.Store.DB, b.a.Server)
+	f, err := store.PlacementOf(ctx, b.DB, b.a.Server)
 	if err == nil && (f.Deleted || !b.owns(&f)) { // what runs now is not wanted any more: it is undone with the rest
 		err = errUnwanted
 	}

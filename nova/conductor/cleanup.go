@@ -7,6 +7,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/jobs"
 	"hypernova/nova/rpcapi"
+	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
@@ -45,16 +46,16 @@ func owedBy(host, server string) string { return "cleanup:" + host + ":" + serve
 const soon = 2 * time.Second
 
 func (c *Conductor) up(ctx context.Context, host string) (up, known bool, err error) {
-	s, err := c.Store.ServiceOf(ctx, c.Store.DB, host, nova.BinaryCompute)
+	s, err := store.ServiceOf(ctx, c.DB, host, nova.BinaryCompute)
 	if fault.Is(err, fault.NotFound) {
 		return false, false, nil
 	}
-	return err == nil && s.Up(c.Store.Now()(), c.c.DownTime), err == nil, err
+	return err == nil && s.Up(c.Now(), c.c.DownTime), err == nil, err
 }
 
 // cleanup pays what is owed, as soon as the host can be reached. It is void when the server lives on that host again or the host is gone.
 func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupArgs) error {
-	f, err := c.Store.Fate(ctx, c.Store.DB, a.Server)
+	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}

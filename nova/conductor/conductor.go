@@ -12,6 +12,8 @@ import (
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/service"
 	"hypernova/oslo/tasks"
@@ -37,7 +39,9 @@ type Config struct {
 
 // Deps are what the conductor uses.
 type Deps struct {
-	Store     *store.Store
+	DB        *db.DB
+	Now       clock.Now    // nil: the real clock
+	Group     *store.Group // the process's; nil: one of its own
 	Queue     *tasks.Queue
 	Bus       *messaging.Bus
 	Placement placement.API
@@ -72,6 +76,12 @@ func New(c Config, d Deps) *Conductor {
 	}
 	if c.DefaultZone == "" {
 		c.DefaultZone = "nova"
+	}
+	if d.Now == nil {
+		d.Now = clock.Real
+	}
+	if d.Group == nil {
+		d.Group = store.NewGroup(d.DB, d.Now)
 	}
 	k := &Conductor{Deps: d, c: c}
 	jobs.Build.Handle(d.Queue, k.buildOrTell, k.buildDied)

@@ -29,7 +29,7 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 		action: nova.DeleteServer, forward: true,
 		steps: []steps.Step[deletion]{
 			{Name: "host", Do: func(ctx context.Context, r *deletion) error {
-				f, err := c.Store.Fate(ctx, c.Store.DB, server)
+				f, err := store.PlacementOf(ctx, c.DB, server)
 				if err != nil {
 					return err
 				}
@@ -41,7 +41,7 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 			{Name: "claim", Do: func(ctx context.Context, _ *deletion) error { return c.Placement.Release(ctx, server) }},
 		},
 		change: func(*deletion) store.Change {
-			now := c.Store.Now()()
+			now := c.Now()
 			return store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]nova.NIC{}}
 		},
 		// What the host owes from now on is written down with the end: before, the server is still somebody's.
@@ -70,7 +70,7 @@ func (c *Conductor) deleteDied(ctx context.Context, t *tasks.Task, a jobs.Delete
 }
 
 func (c *Conductor) fault(err error) *nova.Fault {
-	return &nova.Fault{Code: 500, Message: reason(err), Details: err.Error(), Created: c.Store.Now()()}
+	return &nova.Fault{Code: 500, Message: reason(err), Details: err.Error(), Created: c.Now()}
 }
 
 // lateness is how long a request may be under way in a service that has meanwhile answered others.
@@ -85,7 +85,7 @@ func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.Build
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateness) // the job is lost, not its trace
 	defer cancel()
-	return errors.Join(err, c.Store.Tx(ctx, func(tx *db.Tx) error {
+	return errors.Join(err, c.DB.Tx(ctx, func(tx *db.Tx) error {
 		_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+a.Server, time.Second, jobs.DeleteArgs{Server: a.Server})
 		return err
 	}))
@@ -94,7 +94,7 @@ func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.Build
 // forget gives back once more what a deleted server held. A build that was cut off, by the death of its conductor or its patience, may have
 // left a request behind in a service that stood still, and that came to life together with the deletion's.
 func (c *Conductor) forget(ctx context.Context, _ *tasks.Task, a jobs.DeleteArgs) error {
-	f, err := c.Store.Fate(ctx, c.Store.DB, a.Server)
+	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	switch {
 	case err != nil && !fault.Is(err, fault.NotFound):
 		return err

@@ -72,7 +72,7 @@ func (f finding) because(c nova.Cause) finding {
 }
 
 func (c *Conductor) power1(ctx context.Context, host string, p rpcapi.ServerPower) error {
-	f, err := c.Store.Fate(ctx, c.Store.DB, p.Server)
+	f, err := store.PlacementOf(ctx, c.DB, p.Server)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -93,23 +93,23 @@ func (c *Conductor) power1(ctx context.Context, host string, p rpcapi.ServerPowe
 	}
 	switch {
 	case found.action != "":
-		return c.Store.Tx(ctx, func(tx *db.Tx) error { return c.found(ctx, tx, host, &p, found) })
+		return c.DB.Tx(ctx, func(tx *db.Tx) error { return c.found(ctx, tx, host, &p, found) })
 	case f.Power != p.Power:
-		return c.Store.SetPower(ctx, c.Store.DB, p.Server, p.Power)
+		return store.SetPower(ctx, c.DB, p.Server, p.Power, c.Now())
 	}
 	return nil
 }
 
 // halted reports whether a server is paused because its host halted its guest: that was the last thing that became of it.
 func (c *Conductor) halted(ctx context.Context, server string) (bool, error) {
-	last, err := c.Store.Actions(ctx, c.Store.DB, server, db.ListArgs{Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: 1})
+	last, err := store.Actions(ctx, c.DB, server, db.ListArgs{Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: 1})
 	return len(last) == 1 && last[0].Name == nova.PauseServer.Name && last[0].User == "", err
 }
 
 // found moves the server and records why. A guest that must go from its host is stopped by a job; one that crashed is started again where its
 // host asks for that.
 func (c *Conductor) found(ctx context.Context, tx *db.Tx, host string, p *rpcapi.ServerPower, f finding) error {
-	_, refusal, err := c.Store.Move(ctx, tx, p.Server, f.move, store.Change{Power: &p.Power})
+	_, refusal, err := store.Move(ctx, tx, p.Server, f.move, store.Change{Power: &p.Power}, c.Now())
 	if err != nil || refusal != nil {
 		return err // a newer request owns the server: its job finds out by itself
 	}
@@ -122,8 +122,8 @@ func (c *Conductor) found(ctx context.Context, tx *db.Tx, host string, p *rpcapi
 	if p.Words != "" {
 		said += "\n" + p.Words
 	}
-	err = c.Store.FinishEvent(ctx, tx, p.Server, request, nova.EventFound,
-		store.Outcome{Host: host, Details: f.told, Traceback: said, Success: !f.failed, Last: !stop})
+	err = store.FinishEvent(ctx, tx, p.Server, request, nova.EventFound,
+		store.Outcome{Host: host, Details: f.told, Traceback: said, Success: !f.failed, Last: !stop}, c.Now())
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (c *Conductor) found(ctx context.Context, tx *db.Tx, host string, p *rpcapi
 
 // begin has the cloud itself ask for an action, under a request of its own.
 func (c *Conductor) begin(ctx context.Context, tx *db.Tx, server string, a nova.ServerAction) error {
-	_, refusal, err := c.Store.Move(ctx, tx, server, a.Begin, store.Change{})
+	_, refusal, err := store.Move(ctx, tx, server, a.Begin, store.Change{}, c.Now())
 	if err != nil || refusal != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (c *Conductor) begin(ctx context.Context, tx *db.Tx, server string, a nova.
 
 // record notes an action that nobody asked for: it has neither user nor project.
 func (c *Conductor) record(ctx context.Context, tx *db.Tx, server, action, request string) error {
-	return c.Store.StartActions(ctx, tx, []nova.Action{{Server: server, Name: action, Request: request}})
+	return store.StartActions(ctx, tx, []nova.Action{{Server: server, Name: action, Request: request}}, c.Now())
 }
 
 // A guest that crashes again and again is left stopped after so many restarts within so long.
@@ -171,8 +171,8 @@ const (
 )
 
 func (c *Conductor) mayRestart(ctx context.Context, on db.Querier, server string) (bool, error) {
-	recent, err := c.Store.Actions(ctx, on, server, db.ListArgs{Where: []db.Cond{db.EqTo("action", nova.StartServer.Name),
-		{Column: "created_at", Op: db.Ge, Values: []any{c.Store.Now()().Add(-restartsWithin)}}}})
+	recent, err := store.Actions(ctx, on, server, db.ListArgs{Where: []db.Cond{db.EqTo("action", nova.StartServer.Name),
+		{Column: "created_at", Op: db.Ge, Values: []any{c.Now().Add(-restartsWithin)}}}})
 	if err != nil {
 		return false, err
 	}

@@ -30,11 +30,11 @@ func (c *Conductor) hostAction(a jobs.PowerArgs) (operation[powered], error) {
 		change: func(r *powered) store.Change { return store.Change{Power: &r.Power} },
 		finish: func(ctx context.Context, tx *db.Tx, r *powered) error { return c.late(ctx, tx, a.Server, r.Power) },
 		steps: []steps.Step[powered]{{Name: "host", Do: func(ctx context.Context, r *powered) error {
-			v, err := c.Store.AnyServer(ctx, c.Store.DB, a.Server)
+			v, err := store.AnyServer(ctx, c.DB, a.Server)
 			if err != nil {
 				return err
 			}
-			ports, err := c.Store.Ports(ctx, c.Store.DB, a.Server)
+			ports, err := store.Ports(ctx, c.DB, a.Server)
 			if err != nil {
 				return err
 			}
@@ -51,14 +51,14 @@ func (c *Conductor) hostAction(a jobs.PowerArgs) (operation[powered], error) {
 // late tells what a guest does after an action whose server an operator's reset has taken from the job meanwhile: nobody else would before the
 // host's next look. A server that has an owner, the job or another, is left to it.
 func (c *Conductor) late(ctx context.Context, tx *db.Tx, server string, power nova.PowerState) error {
-	f, err := c.Store.Fate(ctx, tx, server)
+	f, err := store.PlacementOf(ctx, tx, server)
 	if err != nil || f.Deleted || f.State.Task != nova.Idle {
 		return absentIsFine(err)
 	}
 	p := rpcapi.ServerPower{Server: server, Power: power}
 	found := findingOf(f.State.VM, &p)
 	if found.action == "" || found.move.To == nova.Active {
-		return c.Store.SetPower(ctx, tx, server, power)
+		return store.SetPower(ctx, tx, server, power, c.Now())
 	}
 	return c.found(ctx, tx, f.Host, &p, found)
 }

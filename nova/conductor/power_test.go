@@ -7,6 +7,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 )
 
@@ -33,8 +34,8 @@ func TestGuestsAndServersAreBroughtTogether(t *testing.T) {
 				w := newWorld(t, "h1")
 				id := power()(w)
 				h := w.hosts["h1"]
-				err := w.store.Tx(w.ctx, func(tx *db.Tx) error {
-					_, refusal, err := w.store.Move(w.ctx, tx, id, nova.Move{Name: "test", To: vm}, store.Change{})
+				err := w.d.Tx(w.ctx, func(tx *db.Tx) error {
+					_, refusal, err := store.Move(w.ctx, tx, id, nova.Move{Name: "test", To: vm}, store.Change{}, clock.Real())
 					if err == nil && refusal != nil {
 						err = refusal.Fault("test", id)
 					}

@@ -95,8 +95,9 @@ func (w *work) wait(ctx context.Context, why error) error {
 		return err
 	}
 	if tell {
-		err := w.Store.Tx(ctx, func(tx *db.Tx) error {
-			return w.Store.NoteEvent(ctx, tx, w.server, w.request, w.event, store.Outcome{Details: told, Traceback: why.Error()})
+		err := w.DB.Tx(ctx, func(tx *db.Tx) error {
+			return store.NoteEvent(ctx, tx, w.server, w.request, w.event,
+				store.Outcome{Details: told, Traceback: why.Error()}, w.Now())
 		})
 		if err != nil {
 			return err
@@ -117,12 +118,12 @@ func (c *Conductor) rejoined(ctx context.Context, s *nova.Service) error {
 func (c *Conductor) beat(ctx context.Context, id string) error {
 	var back *nova.Service
 	if c.heard.late(id, time.Now(), c.c.DownTime/2) { // perhaps; other conductors hear it too
-		s, err := c.Store.Service(ctx, c.Store.DB, id)
-		if err == nil && !s.Up(c.Store.Now()(), c.c.DownTime) {
+		s, err := store.Service(ctx, c.DB, id)
+		if err == nil && !s.Up(c.Now(), c.c.DownTime) {
 			back = &s
 		}
 	}
-	if err := c.Store.Group().Beat(ctx, id); err != nil || back == nil {
+	if err := c.Group.Beat(ctx, id); err != nil || back == nil {
 		return err
 	}
 	return c.rejoined(ctx, back)

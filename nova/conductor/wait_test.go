@@ -10,7 +10,9 @@ import (
 	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/compute"
+	"hypernova/nova/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/tasks"
@@ -21,7 +23,7 @@ import (
 func (w *world) silence(host string, ago time.Duration) {
 	w.t.Helper()
 	seen := db.NewExec(db.NewSet("test"), "UPDATE services\nSET seen_at = ?\nWHERE host = ?")
-	if _, err := seen.Do(w.t.Context(), w.d, db.At(w.store.Now()().Add(-ago)), host); err != nil {
+	if _, err := seen.Do(w.t.Context(), w.d, db.At(clock.Real().Add(-ago)), host); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -122,7 +124,7 @@ func TestWhoIsGoneForGoodIsNotWaitedFor(t *testing.T) {
 		h.kill()
 	}
 	w.silence("h1", time.Hour)
-	if err := w.store.Group().Leave(t.Context(), w.service("h2")); err != nil {
+	if err := store.NewGroup(w.d, nil).Leave(t.Context(), w.service("h2")); err != nil {
 		t.Fatal(err)
 	}
 	id := w.create().ID
@@ -138,7 +140,7 @@ func TestWhoIsGoneForGoodIsNotWaitedFor(t *testing.T) {
 
 func (w *world) service(host string) string {
 	w.t.Helper()
-	s, err := w.store.ServiceOf(w.t.Context(), w.d, host, nova.BinaryCompute)
+	s, err := store.ServiceOf(w.t.Context(), w.d, host, nova.BinaryCompute)
 	if err != nil {
 		w.t.Fatal(err)
 	}

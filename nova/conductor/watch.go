@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hypernova/nova/rpcapi"
+	"hypernova/nova/store"
 	"hypernova/oslo/service"
 )
 
@@ -17,7 +18,7 @@ const (
 
 // healNetworks reads the networks of the next servers again, and begins anew after the last.
 func (c *Conductor) healNetworks(ctx context.Context) error {
-	ids, err := c.Store.PlacedServers(ctx, c.Store.DB, c.healed, healAtOnce)
+	ids, err := store.PlacedServers(ctx, c.DB, c.healed, healAtOnce)
 	if err != nil {
 		return err
 	}
@@ -35,11 +36,11 @@ func (c *Conductor) healNetworks(ctx context.Context) error {
 
 // askSilent asks the services whose heartbeats do not arrive by their other address.
 func (c *Conductor) askSilent(ctx context.Context) error {
-	all, err := c.Store.Services(ctx, c.Store.DB, "", "")
+	all, err := store.Services(ctx, c.DB, "", "")
 	if err != nil {
 		return err
 	}
-	now := c.Store.Now()()
+	now := c.Now()
 	var silent []service.Silent
 	for i := range all {
 		s := &all[i]
@@ -48,6 +49,6 @@ func (c *Conductor) askSilent(ctx context.Context) error {
 		}
 	}
 	return service.AskSilent(ctx, silent, func(ctx context.Context, s service.Silent, found string) error {
-		return c.Store.NoteService(ctx, s.ID, found, s.Seen)
+		return store.NoteService(ctx, c.DB, s.ID, found, s.Seen)
 	})
 }

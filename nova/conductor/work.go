@@ -22,7 +22,7 @@ type work struct {
 	*Conductor
 	server, request string
 	event           string                              // of the instance action
-	owns            func(f *store.Fate) bool            // whether the job still owns the server
+	owns            func(f *store.Placement) bool       // whether the job still owns the server
 	end             func(context.Context, *db.Tx) error // takes the task out of the queue, in the job's last transaction
 	logged          bool                                // the queue logs the failure, so the job does not
 	host            string                              // that the step under way speaks to; empty: none
@@ -31,7 +31,7 @@ type work struct {
 }
 
 // workOn is the work of a task that the queue runs.
-func (c *Conductor) workOn(t *tasks.Task, server, event string, owns func(f *store.Fate) bool) *work {
+func (c *Conductor) workOn(t *tasks.Task, server, event string, owns func(f *store.Placement) bool) *work {
 	return &work{Conductor: c, server: server, request: t.Request, event: event, owns: owns, end: t.Done}
 }
 
@@ -58,7 +58,7 @@ type operation[R any] struct {
 
 // perform does an operation as the task's job and gives the server back. It returns an error only when the job is to be repeated.
 func perform[R any](ctx context.Context, c *Conductor, t *tasks.Task, server string, o operation[R]) error {
-	w := c.workOn(t, server, o.action.Event, func(f *store.Fate) bool { return o.action.Owns(f.State.Task) })
+	w := c.workOn(t, server, o.action.Event, func(f *store.Placement) bool { return o.action.Owns(f.State.Task) })
 	w.point(o.action.Key + " begins")
 	var r R
 	err := w.begin(ctx)
@@ -89,9 +89,10 @@ func perform[R any](ctx context.Context, c *Conductor, t *tasks.Task, server str
 	return o.failed(ctx, w, err)
 }
 
-// giveUp ends the job of an operation that the queue has given up: what was done is undone as far as it goes, and the server is given back.
+// giveUp ends the job of an operation that the queue has given up: what was done is undone as far as it goes, and the
+// server is given back.
 func giveUp[R any](ctx context.Context, c *Conductor, t *tasks.Task, server string, o operation[R], why error) error {
-	w := c.workOn(t, server, o.action.Event, func(f *store.Fate) bool { return o.action.Owns(f.State.Task) }).givenUp()
+	w := c.workOn(t, server, o.action.Event, func(f *store.Placement) bool { return o.action.Owns(f.State.Task) }).givenUp()
 	if o.undoable() {
 		j, err := openAttempts(ctx, t.Journal())
 		if err != nil {
@@ -146,13 +147,13 @@ func (o *operation[R]) run(ctx context.Context, w *work, t *tasks.Task, r *R) er
 
 // begin finds out where the server is and opens the event of its action.
 func (w *work) begin(ctx context.Context) error {
-	return w.Store.Tx(ctx, func(tx *db.Tx) error {
-		f, err := w.Store.Fate(ctx, tx, w.server)
+	return w.DB.Tx(ctx, func(tx *db.Tx) error {
+		f, err := store.PlacementOf(ctx, tx, w.server)
 		if err != nil {
 			return err
 		}
 		w.host = f.Host
-		return w.Store.StartEvent(ctx, tx, w.server, w.request, w.event, w.host)
+		return store.StartEvent(ctx, tx, w.server, w.request, w.event, w.host, w.Now())
 	})
 }
 
@@ -161,7 +162,7 @@ func (o *operation[R]) succeeded(ctx context.Context, w *work, r *R) error {
 	if o.change != nil {
 		change = o.change(r)
 	}
-	return w.Store.Tx(ctx, func(tx *db.Tx) error {
+	return w.DB.Tx(ctx, func(tx *db.Tx) error {
 		if o.finish != nil {
 			if err := o.finish(ctx, tx, r); err != nil {
 				return err
@@ -177,7 +178,7 @@ func (o *operation[R]) succeeded(ctx context.Context, w *work, r *R) error {
 }
 
 func (o *operation[R]) failed(ctx context.Context, w *work, why error) error {
-	return w.Store.Tx(ctx, func(tx *db.Tx) error {
+	return w.DB.Tx(ctx, func(tx *db.Tx) error {
 		if !w.logged {
 			tx.AfterCommit(func() { w.logFailure(ctx, "server not changed", fmt.Errorf("%s: %w", o.action.Key, why)) })
 		}
@@ -193,26 +194,26 @@ func (w *work) logFailure(ctx context.Context, what string, why error) {
 
 // takeBack makes the job own a server that an operator's reset took from it.
 func (w *work) takeBack(ctx context.Context, tx *db.Tx, a *nova.ServerAction) error {
-	f, err := w.Store.Fate(ctx, tx, w.server)
+	f, err := store.PlacementOf(ctx, tx, w.server)
 	if err != nil || f.Deleted || w.owns(&f) {
 		return absentIsFine(err)
 	}
-	_, _, err = w.Store.Move(ctx, tx, w.server, a.Begin, store.Change{})
+	_, _, err = store.Move(ctx, tx, w.server, a.Begin, store.Change{}, w.Now())
 	return err
 }
 
 // giveBack ends the job: the server moves if the job still owns it, the event ends, the task leaves the queue.
 func (w *work) giveBack(ctx context.Context, tx *db.Tx, m nova.Move, change store.Change, o store.Outcome) error {
-	f, err := w.Store.Fate(ctx, tx, w.server)
+	f, err := store.PlacementOf(ctx, tx, w.server)
 	if absentIsFine(err) != nil {
 		return err
 	}
 	if err == nil && !f.Deleted && w.owns(&f) {
-		if _, _, err := w.Store.Move(ctx, tx, w.server, m, change); err != nil {
+		if _, _, err := store.Move(ctx, tx, w.server, m, change, w.Now()); err != nil {
 			return err
 		}
 	}
-	if err := w.Store.FinishEvent(ctx, tx, w.server, w.request, w.event, o); err != nil {
+	if err := store.FinishEvent(ctx, tx, w.server, w.request, w.event, o, w.Now()); err != nil {
 		return err
 	}
 	return w.end(ctx, tx)
@@ -233,7 +234,7 @@ func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *
 		inner, waiter, stop := w.hub.listen(asNova(ctx), w.server)
 		defer stop()
 		w.waiter, w.host = waiter, host(r)
-		f, err := w.Store.Fate(inner, w.Store.DB, w.server)
+		f, err := store.PlacementOf(inner, w.DB, w.server)
 		if err != nil {
 			return w.settle(inner, err)
 		}

@@ -48,7 +48,6 @@ type world struct {
 	t       testing.TB
 	ctx     context.Context
 	d       *db.DB
-	store   *store.Store
 	broker  *inproc.Broker
 	claims  *claims
 	ports   *ports
@@ -75,7 +74,7 @@ func newWorld(t testing.TB, hosts ...string) *world {
 
 func newWorldOn(t testing.TB, d *db.DB, hosts ...string) *world {
 	t.Helper()
-	w := &world{t: t, d: d, store: store.New(d, nil), broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{},
+	w := &world{t: t, d: d, broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{},
 		limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 10, InjectedFiles: 5, InjectedFileContentBytes: 10240, InjectedFilePathBytes: 255}}
 	w.ctx = auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u1", ProjectID: project, Roles: []string{"member"}}), "req-create")
 	w.ports = &ports{m: map[string]neutron.PortInfo{}, status: "ACTIVE"}
@@ -108,12 +107,12 @@ func (w *world) conductor() {
 		return time.Now().UTC().Add(time.Duration(w.offset.Load())).Truncate(time.Microsecond)
 	}, Crash: func(p string) { w.instant("task " + p) }})
 	sch, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"ComputeFilter", "AvailabilityZoneFilter", "SameHostFilter"}}, Weighers: scheduler.Weighers{RAM: 1}},
-		scheduler.Deps{Store: w.store, Placement: w.claims, Snapshot: snapshot.Config{TTL: time.Nanosecond}})
+		scheduler.Deps{DB: w.d, Placement: w.claims, Snapshot: snapshot.Config{TTL: time.Nanosecond}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	c := conductor.New(conductor.Config{VIFTimeout: 2 * time.Second, VIFPoll: 10 * time.Millisecond},
-		conductor.Deps{Store: w.store, Queue: q, Bus: bus, Placement: w.claims, Networks: w.ports, Scheduler: sch})
+		conductor.Deps{DB: w.d, Queue: q, Bus: bus, Placement: w.claims, Networks: w.ports, Scheduler: sch})
 	c.SetCrash(w.instant)
 	srv := messaging.NewServer(bus, rpcapi.Conductor, "controller")
 	w.role = c.Manager("controller")
@@ -124,7 +123,7 @@ func (w *world) conductor() {
 	}
 	w.queue = q
 	w.stop = func() { _ = srv.Drain(context.Background()) }
-	w.verbs = servers.New(servers.Deps{Store: w.store, Queue: q, Bus: bus, Images: images{}, Networks: w.ports, Flavors: w, Keys: w, Quotas: w})
+	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{}, Networks: w.ports, Flavors: w, Keys: w, Quotas: w})
 }
 
 func (w *world) Flavor(_ context.Context, id string) (nova.Flavor, error) {

@@ -10,6 +10,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
@@ -17,14 +18,22 @@ import (
 )
 
 // Flavors is the verbs; New makes it. Methods may be called concurrently.
-type Flavors struct{ store *store.Store }
+type Flavors struct {
+	db  *db.DB
+	now clock.Now
+}
 
-// New makes the verbs of a store.
-func New(s *store.Store) *Flavors { return &Flavors{s} }
+// New makes the verbs on a database. A nil now is the real clock.
+func New(d *db.DB, now clock.Now) *Flavors {
+	if now == nil {
+		now = clock.Real
+	}
+	return &Flavors{d, now}
+}
 
 // Flavor is one that the caller in ctx may use: a private flavor of other projects is fault.NotFound, except for administrators.
 func (f *Flavors) Flavor(ctx context.Context, id string) (nova.Flavor, error) {
-	v, err := f.store.Flavor(ctx, f.store.DB, id)
+	v, err := store.Flavor(ctx, f.db, id)
 	if err != nil {
 		return v, err
 	}
@@ -67,7 +76,7 @@ func (f *Flavors) List(ctx context.Context, q Query) ([]nova.Flavor, error) {
 	if q.MinGiB > 0 {
 		a.Where = append(a.Where, db.Cond{Column: "root_gb", Op: db.Ge, Values: []any{q.MinGiB}})
 	}
-	return f.store.Flavors(ctx, f.store.DB, a)
+	return store.Flavors(ctx, f.db, a)
 }
 
 // Create makes a flavor; an empty id or "auto" gets a UUID. A private one is open to nobody until access is given.
@@ -82,7 +91,7 @@ func (f *Flavors) Create(ctx context.Context, v nova.Flavor) (nova.Flavor, error
 	if v.ExtraSpecs == nil {
 		v.ExtraSpecs = map[string]string{}
 	}
-	err := f.store.Tx(ctx, func(tx *db.Tx) error { return f.store.InsertFlavor(ctx, tx, &v) })
+	err := f.db.Tx(ctx, func(tx *db.Tx) error { return store.InsertFlavor(ctx, tx, &v, f.now()) })
 	return v, err
 }
 
@@ -93,7 +102,7 @@ func (f *Flavors) Describe(ctx context.Context, id string, text *string) (nova.F
 
 // Delete forgets a flavor; servers keep their copies.
 func (f *Flavors) Delete(ctx context.Context, id string) error {
-	return f.store.DeleteFlavor(ctx, f.store.DB, id)
+	return store.DeleteFlavor(ctx, f.db, id)
 }
 
 // SetSpecs adds extra specs or replaces their values.
@@ -153,15 +162,15 @@ func (f *Flavors) Deny(ctx context.Context, id, project string) (nova.Flavor, er
 
 func (f *Flavors) edit(ctx context.Context, id string, fn func(*nova.Flavor) error) (nova.Flavor, error) {
 	var v nova.Flavor
-	err := f.store.Tx(ctx, func(tx *db.Tx) error {
+	err := f.db.Tx(ctx, func(tx *db.Tx) error {
 		var err error
-		if v, err = f.store.Flavor(ctx, tx, id); err != nil {
+		if v, err = store.Flavor(ctx, tx, id); err != nil {
 			return err
 		}
 		if err := fn(&v); err != nil {
 			return err
 		}
-		return f.store.SaveFlavor(ctx, tx, &v)
+		return store.SaveFlavor(ctx, tx, &v, f.now())
 	})
 	return v, err
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"hypernova/nova"
+	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
@@ -15,12 +16,12 @@ const zoneKey = "availability_zone"
 
 // Aggregates lists all.
 func (h *Hosts) Aggregates(ctx context.Context) ([]nova.Aggregate, error) {
-	return h.Store.Aggregates(ctx, h.Store.DB)
+	return store.Aggregates(ctx, h.DB)
 }
 
 // Aggregate by its id; fault.NotFound.
 func (h *Hosts) Aggregate(ctx context.Context, id int64) (nova.Aggregate, error) {
-	return h.Store.Aggregate(ctx, h.Store.DB, id)
+	return store.Aggregate(ctx, h.DB, id)
 }
 
 // CreateAggregate makes an empty one; a zone makes its hosts that availability zone. A name that is taken is fault.Conflict.
@@ -29,9 +30,9 @@ func (h *Hosts) CreateAggregate(ctx context.Context, name, zone string) (nova.Ag
 	if zone != "" {
 		v.Metadata[zoneKey] = zone
 	}
-	err := h.Store.Tx(ctx, func(tx *db.Tx) error {
+	err := h.DB.Tx(ctx, func(tx *db.Tx) error {
 		var err error
-		v, err = h.Store.SaveAggregate(ctx, tx, v)
+		v, err = store.SaveAggregate(ctx, tx, v, h.Now())
 		return err
 	})
 	return v, err
@@ -55,15 +56,15 @@ func (h *Hosts) UpdateAggregate(ctx context.Context, id int64, name string, zone
 
 // DeleteAggregate forgets it; one that has hosts is fault.Invalid.
 func (h *Hosts) DeleteAggregate(ctx context.Context, id int64) error {
-	return h.Store.Tx(ctx, func(tx *db.Tx) error {
-		v, err := h.Store.Aggregate(ctx, tx, id)
+	return h.DB.Tx(ctx, func(tx *db.Tx) error {
+		v, err := store.Aggregate(ctx, tx, id)
 		if err != nil {
 			return err
 		}
 		if len(v.Hosts) > 0 {
 			return fault.Invalidf("Cannot remove the aggregate %d: it has hosts.", id)
 		}
-		return h.Store.DeleteAggregate(ctx, tx, id)
+		return store.DeleteAggregate(ctx, tx, id)
 	})
 }
 
@@ -90,7 +91,7 @@ func (h *Hosts) SetAggregateMetadata(ctx context.Context, id int64, items map[st
 
 // AddHost puts a compute host into an aggregate: fault.NotFound for an unknown host, fault.Conflict where it is in or is in another zone.
 func (h *Hosts) AddHost(ctx context.Context, id int64, host string) (nova.Aggregate, error) {
-	if _, err := h.Store.ServiceOf(ctx, h.Store.DB, host, nova.BinaryCompute); err != nil {
+	if _, err := store.ServiceOf(ctx, h.DB, host, nova.BinaryCompute); err != nil {
 		if fault.Is(err, fault.NotFound) {
 			return nova.Aggregate{}, fault.NotFoundf("Compute host %s could not be found.", host)
 		}
@@ -116,7 +117,7 @@ func (h *Hosts) RemoveHost(ctx context.Context, id int64, host string) (nova.Agg
 		if v.Zone() == "" {
 			return nil
 		}
-		as, err := h.Store.Aggregates(ctx, tx)
+		as, err := store.Aggregates(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -143,7 +144,7 @@ func (h *Hosts) rezoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error
 
 // zoned refuses that a host is in two zones, or changes its zone while it has servers.
 func (h *Hosts) zoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
-	as, err := h.Store.Aggregates(ctx, tx)
+	as, err := store.Aggregates(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (h *Hosts) zoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
 
 // unused refuses to change the zone of a host that has servers: they would not be where they were asked to be.
 func (h *Hosts) unused(ctx context.Context, tx *db.Tx, host string) error {
-	vs, err := h.Store.OnHost(ctx, tx, host)
+	vs, err := store.ServersOnHost(ctx, tx, host)
 	if err == nil && len(vs) > 0 {
 		return fault.Conflictf("One or more hosts contain instances in this zone: %s", host)
 	}
@@ -175,15 +176,15 @@ func (h *Hosts) unused(ctx context.Context, tx *db.Tx, host string) error {
 
 func (h *Hosts) edit(ctx context.Context, id int64, fn func(*db.Tx, *nova.Aggregate) error) (nova.Aggregate, error) {
 	var v nova.Aggregate
-	err := h.Store.Tx(ctx, func(tx *db.Tx) error {
+	err := h.DB.Tx(ctx, func(tx *db.Tx) error {
 		var err error
-		if v, err = h.Store.Aggregate(ctx, tx, id); err != nil {
+		if v, err = store.Aggregate(ctx, tx, id); err != nil {
 			return err
 		}
 		if err := fn(tx, &v); err != nil {
 			return err
 		}
-		v, err = h.Store.SaveAggregate(ctx, tx, v)
+		v, err = store.SaveAggregate(ctx, tx, v, h.Now())
 		return err
 	})
 	return v, err

@@ -13,6 +13,7 @@ import (
 	"hypernova/nova/jobs"
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/store"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
@@ -21,8 +22,9 @@ import (
 
 // Hosts is the verbs. Methods may be called concurrently.
 type Hosts struct {
-	Store *store.Store
-	Bus   *messaging.Bus
+	DB  *db.DB
+	Now clock.Now // nil: the real clock
+	Bus *messaging.Bus
 	// Queue takes what is left to do of a deleted host; nil: nothing is.
 	Queue *tasks.Queue
 	// DownTime is how old a heartbeat may be; 0: one minute. DefaultZone is where hosts of no aggregate are; empty: "nova".
@@ -34,6 +36,9 @@ type Hosts struct {
 
 // New makes the verbs with their defaults filled in.
 func New(h Hosts) *Hosts {
+	if h.Now == nil {
+		h.Now = clock.Real
+	}
 	if h.DownTime == 0 {
 		h.DownTime = time.Minute
 	}
@@ -58,11 +63,11 @@ type Service struct {
 
 // Services lists the records; host and binary narrow the list where they are not empty.
 func (h *Hosts) Services(ctx context.Context, host, binary string) ([]Service, error) {
-	records, err := h.Store.Services(ctx, h.Store.DB, host, binary)
+	records, err := store.Services(ctx, h.DB, host, binary)
 	if err != nil {
 		return nil, err
 	}
-	as, err := h.Store.Aggregates(ctx, h.Store.DB)
+	as, err := store.Aggregates(ctx, h.DB)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +84,7 @@ func (h *Hosts) service(r nova.Service, as []nova.Aggregate) Service {
 	if r.Binary == nova.BinaryCompute {
 		zone = nova.ZoneOf(r.Host, as, h.DefaultZone)
 	}
-	return Service{r, r.Up(h.Store.Now()(), h.DownTime), zone}
+	return Service{r, r.Up(h.Now(), h.DownTime), zone}
 }
 
 // Service finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
@@ -87,9 +92,9 @@ func (h *Hosts) Service(ctx context.Context, id string) (Service, error) {
 	var r nova.Service
 	var err error
 	if n, bad := strconv.ParseInt(id, 10, 64); bad == nil {
-		r, err = h.Store.NumberedService(ctx, h.Store.DB, n)
+		r, err = store.NumberedService(ctx, h.DB, n)
 	} else {
-		r, err = h.Store.Service(ctx, h.Store.DB, id)
+		r, err = store.Service(ctx, h.DB, id)
 	}
 	if err != nil {
 		return Service{}, err
@@ -98,7 +103,7 @@ func (h *Hosts) Service(ctx context.Context, id string) (Service, error) {
 }
 
 func (h *Hosts) withZone(ctx context.Context, r nova.Service) (Service, error) {
-	as, err := h.Store.Aggregates(ctx, h.Store.DB)
+	as, err := store.Aggregates(ctx, h.DB)
 	return h.service(r, as), err
 }
 
@@ -112,7 +117,7 @@ func (h *Hosts) Statuses(ctx context.Context, hosts []string) (map[string]string
 	case 0:
 		return out, nil
 	case 1:
-		r, err := h.Store.ServiceOf(ctx, h.Store.DB, hosts[0], nova.BinaryCompute)
+		r, err := store.ServiceOf(ctx, h.DB, hosts[0], nova.BinaryCompute)
 		if fault.Is(err, fault.NotFound) {
 			return out, nil
 		}
@@ -122,11 +127,11 @@ func (h *Hosts) Statuses(ctx context.Context, hosts []string) (map[string]string
 		records = []nova.Service{r}
 	default:
 		var err error
-		if records, err = h.Store.Services(ctx, h.Store.DB, "", nova.BinaryCompute); err != nil {
+		if records, err = store.Services(ctx, h.DB, "", nova.BinaryCompute); err != nil {
 			return nil, err
 		}
 	}
-	now := h.Store.Now()()
+	now := h.Now()
 	for _, r := range records {
 		switch {
 		case !slices.Contains(hosts, r.Host):
@@ -145,7 +150,7 @@ func (h *Hosts) Statuses(ctx context.Context, hosts []string) (map[string]string
 
 // ServiceOf is the record of a binary on a host; fault.NotFound.
 func (h *Hosts) ServiceOf(ctx context.Context, host, binary string) (Service, error) {
-	r, err := h.Store.ServiceOf(ctx, h.Store.DB, host, binary)
+	r, err := store.ServiceOf(ctx, h.DB, host, binary)
 	if err != nil {
 		return Service{}, err
 	}
@@ -157,7 +162,7 @@ func (h *Hosts) Decide(ctx context.Context, s Service) (Service, error) {
 	if !s.Disabled {
 		s.DisabledReason = ""
 	}
-	if err := h.Store.SaveService(ctx, h.Store.DB, &s.Service); err != nil {
+	if err := store.SaveService(ctx, h.DB, &s.Service, h.Now()); err != nil {
 		return s, err
 	}
 	if s.Binary == nova.BinaryCompute {
@@ -174,9 +179,9 @@ func (h *Hosts) DeleteService(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return h.Store.Tx(ctx, func(tx *db.Tx) error {
+	return h.DB.Tx(ctx, func(tx *db.Tx) error {
 		if s.Binary == nova.BinaryCompute {
-			vs, err := h.Store.OnHost(ctx, tx, s.Host)
+			vs, err := store.ServersOnHost(ctx, tx, s.Host)
 			if err != nil {
 				return err
 			}
@@ -187,13 +192,13 @@ func (h *Hosts) DeleteService(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		return h.Store.DeleteService(ctx, tx, s.ID)
+		return store.DeleteService(ctx, tx, s.ID)
 	})
 }
 
 // retire forgets a compute host.
 func (h *Hosts) retire(ctx context.Context, tx *db.Tx, host string) error {
-	nodes, err := h.Store.Nodes(ctx, tx, db.ListArgs{Where: []db.Cond{db.EqTo("host", host)}, Limit: nodesOfHost})
+	nodes, err := store.Nodes(ctx, tx, db.ListArgs{Where: []db.Cond{db.EqTo("host", host)}, Limit: nodesOfHost})
 	if err != nil {
 		return err
 	}
@@ -205,7 +210,7 @@ func (h *Hosts) retire(ctx context.Context, tx *db.Tx, host string) error {
 			return err
 		}
 	}
-	as, err := h.Store.Aggregates(ctx, tx)
+	as, err := store.Aggregates(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -215,11 +220,11 @@ func (h *Hosts) retire(ctx context.Context, tx *db.Tx, host string) error {
 			continue
 		}
 		v.Hosts = slices.Delete(slices.Clone(v.Hosts), i, i+1)
-		if _, err := h.Store.SaveAggregate(ctx, tx, v); err != nil {
+		if _, err := store.SaveAggregate(ctx, tx, v, h.Now()); err != nil {
 			return err
 		}
 	}
-	return h.Store.DeleteNodes(ctx, tx, host)
+	return store.DeleteNodes(ctx, tx, host)
 }
 
 // nodesOfHost bounds the nodes of one host; there is one.
@@ -244,7 +249,7 @@ func (h *Hosts) Nodes(ctx context.Context, q NodeQuery) ([]Node, error) {
 	if q.Pattern != "" {
 		a.Where = append(a.Where, db.Contains("hypervisor_hostname", q.Pattern))
 	}
-	nodes, err := h.Store.Nodes(ctx, h.Store.DB, a)
+	nodes, err := store.Nodes(ctx, h.DB, a)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +261,7 @@ func (h *Hosts) fill(ctx context.Context, nodes []nova.Node) ([]Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	loads, err := h.Store.HostLoads(ctx, h.Store.DB)
+	loads, err := store.HostLoads(ctx, h.DB)
 	if err != nil {
 		return nil, err
 	}
@@ -286,15 +291,15 @@ func (h *Hosts) Node(ctx context.Context, id string) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	load, err := h.Store.HostLoad(ctx, h.Store.DB, n.Host)
+	load, err := store.HostLoad(ctx, h.DB, n.Host)
 	return Node{n, s, load}, err
 }
 
 func (h *Hosts) record(ctx context.Context, id string) (nova.Node, error) {
 	if number, err := strconv.ParseInt(id, 10, 64); err == nil {
-		return h.Store.NumberedNode(ctx, h.Store.DB, number)
+		return store.NumberedNode(ctx, h.DB, number)
 	}
-	return h.Store.Node(ctx, h.Store.DB, id)
+	return store.Node(ctx, h.DB, id)
 }
 
 // UptimeOf is what uptime(1) says on a hypervisor. Faults: NotImplemented where its driver cannot tell, Unavailable for a host that is down.
@@ -338,7 +343,7 @@ func (h *Hosts) Uptimes(ctx context.Context, nodes []Node) map[string]string {
 
 // Servers lists what a host carries, in order of creation.
 func (h *Hosts) Servers(ctx context.Context, host string) ([]nova.Server, error) {
-	return h.Store.OnHost(ctx, h.Store.DB, host)
+	return store.ServersOnHost(ctx, h.DB, host)
 }
 
 // Zone is an availability zone and the services of its hosts.

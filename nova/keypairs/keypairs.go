@@ -6,6 +6,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/store"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
@@ -17,17 +18,23 @@ type Limits interface {
 
 // KeyPairs is the verbs; New makes it. Methods may be called concurrently.
 type KeyPairs struct {
-	store  *store.Store
+	db     *db.DB
+	now    clock.Now
 	limits Limits
 }
 
-// New makes the verbs.
-func New(s *store.Store, l Limits) *KeyPairs { return &KeyPairs{s, l} }
+// New makes the verbs on a database. A nil now is the real clock.
+func New(d *db.DB, now clock.Now, l Limits) *KeyPairs {
+	if now == nil {
+		now = clock.Real
+	}
+	return &KeyPairs{d, now, l}
+}
 
 // List is one page by name, behind the marker; an unknown marker is fault.Invalid. 0 is no limit.
 func (k *KeyPairs) List(ctx context.Context, user, marker string, limit int) ([]nova.KeyPair, error) {
 	if marker != "" {
-		if _, err := k.store.KeyPair(ctx, k.store.DB, user, marker); err != nil {
+		if _, err := store.KeyPair(ctx, k.db, user, marker); err != nil {
 			if fault.Is(err, fault.NotFound) {
 				return nil, fault.Invalidf("Marker %s could not be found.", marker)
 			}
@@ -37,12 +44,12 @@ func (k *KeyPairs) List(ctx context.Context, user, marker string, limit int) ([]
 	if limit <= 0 {
 		limit = 1 << 30
 	}
-	return k.store.KeyPairs(ctx, k.store.DB, user, marker, limit)
+	return store.KeyPairs(ctx, k.db, user, marker, limit)
 }
 
 // KeyPair by its name; fault.NotFound.
 func (k *KeyPairs) KeyPair(ctx context.Context, user, name string) (nova.KeyPair, error) {
-	return k.store.KeyPair(ctx, k.store.DB, user, name)
+	return store.KeyPair(ctx, k.db, user, name)
 }
 
 // PublicKey is what a server of the user is given; fault.NotFound.
@@ -53,7 +60,7 @@ func (k *KeyPairs) PublicKey(ctx context.Context, user, name string) (string, er
 
 // Delete forgets a pair; servers keep what they were given.
 func (k *KeyPairs) Delete(ctx context.Context, user, name string) error {
-	return k.store.DeleteKeyPair(ctx, k.store.DB, user, name)
+	return store.DeleteKeyPair(ctx, k.db, user, name)
 }
 
 // CreateArgs asks for a pair. Without a public key one is made, and its private half is answered once.
@@ -81,15 +88,15 @@ func (k *KeyPairs) Create(ctx context.Context, a CreateArgs) (v nova.KeyPair, pr
 	if err != nil {
 		return v, "", err
 	}
-	err = k.store.Tx(ctx, func(tx *db.Tx) error {
-		n, err := k.store.CountKeyPairs(ctx, tx, a.User)
+	err = k.db.Tx(ctx, func(tx *db.Tx) error {
+		n, err := store.CountKeyPairs(ctx, tx, a.User)
 		if err != nil {
 			return err
 		}
 		if limits.KeyPairs >= 0 && n >= limits.KeyPairs {
 			return fault.OverQuotaf("Quota exceeded, too many key pairs.")
 		}
-		v, err = k.store.InsertKeyPair(ctx, tx, v)
+		v, err = store.InsertKeyPair(ctx, tx, v, k.now())
 		return err
 	})
 	return v, private, err

@@ -41,14 +41,14 @@ func Fields(l *nova.Limits) map[string]*int64 {
 
 // Quotas is the verbs; New makes it. Methods may be called concurrently.
 type Quotas struct {
-	store    *store.Store
+	db       *db.DB
 	defaults nova.Limits
 }
 
 // New makes the verbs; defaults are the deployment's. What networking limits is unlimited here.
-func New(s *store.Store, defaults nova.Limits) *Quotas {
+func New(d *db.DB, defaults nova.Limits) *Quotas {
 	defaults.FixedIPs, defaults.FloatingIPs, defaults.SecurityGroups, defaults.SecurityGroupRules = -1, -1, -1, -1
-	return &Quotas{s, defaults}
+	return &Quotas{d, defaults}
 }
 
 // Limits are those in force for a project, or with user for that user in it.
@@ -57,14 +57,14 @@ func (q *Quotas) Limits(ctx context.Context, project, user string) (nova.Limits,
 	if err != nil {
 		return l, err
 	}
-	if err := q.apply(ctx, q.store.DB, &l, project, ""); err != nil || user == "" {
+	if err := q.apply(ctx, q.db, &l, project, ""); err != nil || user == "" {
 		return l, err
 	}
-	return l, q.apply(ctx, q.store.DB, &l, project, user)
+	return l, q.apply(ctx, q.db, &l, project, user)
 }
 
 func (q *Quotas) apply(ctx context.Context, on db.Querier, l *nova.Limits, project, user string) error {
-	set, err := q.store.Quotas(ctx, on, project, user)
+	set, err := store.Quotas(ctx, on, project, user)
 	overlay(l, set)
 	return err
 }
@@ -80,19 +80,19 @@ func overlay(l *nova.Limits, set map[string]int64) {
 // Class is the limits of a class; classes other than the default one have no effect.
 func (q *Quotas) Class(ctx context.Context, class string) (nova.Limits, error) {
 	l := q.defaults
-	set, err := q.store.ClassQuotas(ctx, q.store.DB, class)
+	set, err := store.ClassQuotas(ctx, q.db, class)
 	overlay(&l, set)
 	return l, err
 }
 
 // SetClass sets limits of a class.
 func (q *Quotas) SetClass(ctx context.Context, class string, values map[string]int64) error {
-	return q.store.Tx(ctx, func(tx *db.Tx) error { return q.store.SetClassQuotas(ctx, tx, class, values) })
+	return q.db.Tx(ctx, func(tx *db.Tx) error { return store.SetClassQuotas(ctx, tx, class, values) })
 }
 
 // Usage is what counts against instances, cores and ram.
 func (q *Quotas) Usage(ctx context.Context, project, user string) (nova.Usage, error) {
-	return q.store.Usage(ctx, q.store.DB, project, user)
+	return store.Usage(ctx, q.db, project, user)
 }
 
 // Set sets limits of a project or of a user in it. Without force a limit below what is in use is fault.Invalid; a user's limit above the
@@ -116,10 +116,10 @@ func (q *Quotas) Set(ctx context.Context, project, user string, values map[strin
 			return fault.Invalidf("Quota limit %d for %s must be greater than or equal to already used and reserved %d.", v, name, inUse[name])
 		}
 	}
-	return q.store.Tx(ctx, func(tx *db.Tx) error { return q.store.SetQuotas(ctx, tx, project, user, values) })
+	return q.db.Tx(ctx, func(tx *db.Tx) error { return store.SetQuotas(ctx, tx, project, user, values) })
 }
 
 // Delete goes back to the defaults: for one user, or without user for the project and all its users.
 func (q *Quotas) Delete(ctx context.Context, project, user string) error {
-	return q.store.DeleteQuotas(ctx, q.store.DB, project, user)
+	return store.DeleteQuotas(ctx, q.db, project, user)
 }

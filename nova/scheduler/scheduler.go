@@ -17,6 +17,7 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/choose"
 	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/metric"
@@ -44,7 +45,7 @@ type (
 // Scheduler selects hosts. Its methods may be called concurrently. It makes one decision at a time, so that each takes
 // the decisions before it into account.
 type Scheduler struct {
-	store       *store.Store
+	db          *db.DB
 	now         clock.Now
 	all, forced choose.Pipeline[*snapshot.Request, *snapshot.Host]
 
@@ -54,7 +55,8 @@ type Scheduler struct {
 
 // Deps are the services that a scheduler reads.
 type Deps struct {
-	Store     *store.Store
+	DB        *db.DB    // compute's
+	Now       clock.Now // nil: the real clock
 	Placement placement.API
 	Snapshot  snapshot.Config
 }
@@ -77,8 +79,11 @@ func New(c Config, d Deps) (*Scheduler, error) {
 		Filters: append(all, own...), Weighers: append(weighers.New(c.Weighers), scores...),
 		Name: (*snapshot.Host).Name, SubsetSize: max(1, c.HostSubsetSize),
 	}
-	sch := &Scheduler{store: d.Store, now: d.Store.Now(), all: pipe, forced: pipe,
-		keeper: snapshot.New(d.Snapshot, d.Store, d.Placement)}
+	if d.Now == nil {
+		d.Now = clock.Real
+	}
+	sch := &Scheduler{db: d.DB, now: d.Now, all: pipe, forced: pipe,
+		keeper: snapshot.New(d.Snapshot, snapshot.Deps{DB: d.DB, Now: d.Now, Placement: d.Placement})}
 	sch.forced.Filters = forced
 	return sch, nil
 }
@@ -171,7 +176,7 @@ func (s *Scheduler) whereabouts(ctx context.Context, hints map[string][]string) 
 	where := map[string]string{}
 	for _, hint := range []string{"same_host", "different_host"} {
 		for _, id := range hints[hint] {
-			f, err := s.store.Fate(ctx, s.store.DB, id)
+			f, err := store.PlacementOf(ctx, s.db, id)
 			if err != nil && !fault.Is(err, fault.NotFound) {
 				return nil, err
 			}

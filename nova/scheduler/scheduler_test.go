@@ -25,7 +25,7 @@ type cloud struct {
 	placement.API // what the scheduler does not ask stays unanswered
 	t             *testing.T
 	now           time.Time
-	store         *store.Store
+	db            *db.DB
 	states        []placement.ProviderState
 	asked         int
 }
@@ -34,19 +34,26 @@ func newCloud(t *testing.T, hosts int) *cloud {
 	t.Helper()
 	c := &cloud{t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	d := dbtest.Memory(t, dbtest.Migrations{Name: "nova", FS: store.Migrations()})
-	c.store = store.New(d, func() time.Time { return c.now })
+	c.db = d
 	for i := range hosts {
 		c.host(fmt.Sprintf("h%d", i+1), int64(1024*(i+1)))
 	}
 	return c
 }
 
+func (c *cloud) clock() time.Time { return c.now }
+
 func (c *cloud) host(name string, ram int64) {
 	c.t.Helper()
-	if _, err := c.store.Group().Join(c.t.Context(), service.Member{Host: name, Binary: nova.BinaryCompute}); err != nil {
+	if _, err := store.NewGroup(c.db, c.clock).Join(c.t.Context(), service.Member{Host: name, Binary: nova.BinaryCompute}); err != nil {
 		c.t.Fatal(err)
 	}
-	id, err := c.store.ReportNode(c.t.Context(), nova.Node{Host: name, Name: name + ".example", Type: "QEMU", Version: 7002000, CPUInfo: `{"arch":"x86_64"}`})
+	var id string
+	err := c.db.Tx(c.t.Context(), func(tx *db.Tx) (err error) {
+		id, err = store.ReportNode(c.t.Context(), tx, nova.Node{Host: name, Name: name + ".example", Type: "QEMU",
+			Version: 7002000, CPUInfo: `{"arch":"x86_64"}`}, c.now)
+		return err
+	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -66,7 +73,7 @@ func (c *cloud) States(context.Context) ([]placement.ProviderState, error) {
 func (c *cloud) scheduler(enabled ...string) *scheduler.Scheduler {
 	c.t.Helper()
 	s, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: enabled},
-		Weighers: scheduler.Weighers{RAM: 1}}, scheduler.Deps{Store: c.store, Placement: c})
+		Weighers: scheduler.Weighers{RAM: 1}}, scheduler.Deps{DB: c.db, Now: c.clock, Placement: c})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -120,9 +127,9 @@ func TestWhyNoHost(t *testing.T) {
 			"No valid host was found. There are no hosts."},
 		{"memory", func(*cloud) {}, nova.Request{Flavor: flavor(4096)}, "has 1024 MiB of memory free, 4096 asked"},
 		{"disabled", func(c *cloud) {
-			v, _ := c.store.ServiceOf(c.t.Context(), c.store.DB, "h1", nova.BinaryCompute)
+			v, _ := store.ServiceOf(c.t.Context(), c.db, "h1", nova.BinaryCompute)
 			v.Disabled, v.DisabledReason = true, "repair"
-			if err := c.store.SaveService(c.t.Context(), c.store.DB, &v); err != nil {
+			if err := store.SaveService(c.t.Context(), c.db, &v, c.now); err != nil {
 				c.t.Fatal(err)
 			}
 		}, nova.Request{Flavor: flavor(1)}, "is disabled: repair"},
@@ -171,13 +178,13 @@ func TestZonesAndHints(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, 3)
 	ctx := t.Context()
-	err := c.store.Tx(ctx, func(tx *db.Tx) error {
-		_, err := c.store.SaveAggregate(ctx, tx, nova.Aggregate{Name: "a", Hosts: []string{"h1"},
-			Metadata: map[string]string{"availability_zone": "east", "ssd": "true"}})
+	err := c.db.Tx(ctx, func(tx *db.Tx) error {
+		_, err := store.SaveAggregate(ctx, tx, nova.Aggregate{Name: "a", Hosts: []string{"h1"},
+			Metadata: map[string]string{"availability_zone": "east", "ssd": "true"}}, c.now)
 		if err != nil {
 			return err
 		}
-		return c.store.InsertServers(ctx, tx, []nova.Server{{ID: "s1", Host: "h3", Flavor: &nova.Flavor{},
+		return store.InsertServers(ctx, tx, []nova.Server{{ID: "s1", Host: "h3", Flavor: &nova.Flavor{},
 			Image: &nova.ImageMeta{}, Created: c.now, Updated: c.now}})
 	})
 	if err != nil {
@@ -208,7 +215,7 @@ func TestZonesAndHints(t *testing.T) {
 func TestUnknownFilterIsRejected(t *testing.T) {
 	t.Parallel()
 	_, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"NoFilter"}}},
-		scheduler.Deps{Store: newCloud(t, 0).store})
+		scheduler.Deps{DB: newCloud(t, 0).db})
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "ComputeFilter") {
 		t.Errorf("got %v", err)
 	}
@@ -219,7 +226,7 @@ func TestOperatorsRulesAreExplainedAndTimed(t *testing.T) {
 	c := newCloud(t, 2)
 	with := func(e scheduler.Expressions) *scheduler.Scheduler {
 		s, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"ComputeFilter"}},
-			Expressions: e}, scheduler.Deps{Store: c.store, Placement: c})
+			Expressions: e}, scheduler.Deps{DB: c.db, Now: c.clock, Placement: c})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +262,7 @@ func TestOperatorsRulesAreExplainedAndTimed(t *testing.T) {
 	}
 	if _, err := scheduler.New(scheduler.Config{
 		Expressions: scheduler.Expressions{Filters: []string{"ComputeFilter: true"}}},
-		scheduler.Deps{Store: c.store, Placement: c}); !fault.Is(err, fault.Invalid) {
+		scheduler.Deps{DB: c.db, Now: c.clock, Placement: c}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a rule with the name of a filter: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/jobs"
+	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 )
@@ -13,8 +14,8 @@ import (
 // The guarded move decides between requests that come at the same time; the loser gets fault.Conflict, as does whoever asks for something
 // that the server's state, its lock or the lack of a host forbids.
 func (s *Servers) Act(ctx context.Context, id string, a nova.ServerAction) error {
-	return s.Store.Tx(ctx, func(tx *db.Tx) error {
-		v, err := s.Store.Server(ctx, tx, id)
+	return s.DB.Tx(ctx, func(tx *db.Tx) error {
+		v, err := store.Server(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -34,7 +35,7 @@ func (s *Servers) take(ctx context.Context, tx *db.Tx, v *nova.Server, a nova.Se
 	if err := placed(v); err != nil && !a.Unplaced {
 		return err
 	}
-	_, refusal, err := s.Store.Move(ctx, tx, v.ID, a.Begin, noChange)
+	_, refusal, err := store.Move(ctx, tx, v.ID, a.Begin, noChange, s.Now())
 	if err != nil {
 		return err
 	}
@@ -54,5 +55,5 @@ func (s *Servers) record(ctx context.Context, on db.Querier, v *nova.Server, act
 		}
 		as = append(as, a)
 	}
-	return s.Store.StartActions(ctx, on, as)
+	return store.StartActions(ctx, on, as, s.Now())
 }

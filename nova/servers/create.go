@@ -9,6 +9,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/jobs"
+	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -88,20 +89,20 @@ func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 		return Created{}, err
 	}
 	made := Created{ReservationID: "r-" + ids.Hex()[:8]}
-	err = s.Store.Tx(ctx, func(tx *db.Tx) error {
+	err = s.DB.Tx(ctx, func(tx *db.Tx) error {
 		count, err := s.fit(ctx, tx, limits, r.flavor, &a, caller)
 		if err != nil {
 			return err
 		}
 		made.Servers = s.records(r, &a, caller, made.ReservationID, count)
-		if err := s.Store.InsertServers(ctx, tx, made.Servers); err != nil {
+		if err := store.InsertServers(ctx, tx, made.Servers); err != nil {
 			return err
 		}
 		actions := make([]nova.Action, count)
 		for i, v := range made.Servers {
 			actions[i] = nova.Action{Server: v.ID, Name: nova.ActionCreate, Request: auth.RequestID(ctx), User: caller.UserID, Project: caller.ProjectID}
 		}
-		if err := s.Store.StartActions(ctx, tx, actions); err != nil {
+		if err := store.StartActions(ctx, tx, actions, s.Now()); err != nil {
 			return err
 		}
 		for _, v := range made.Servers {
@@ -121,7 +122,7 @@ func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 }
 
 func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reservation string, count int) []nova.Server {
-	now := s.Store.Now()()
+	now := s.Now()
 	vs := make([]nova.Server, count)
 	for i := range vs {
 		id := ids.UUID()

@@ -17,8 +17,8 @@ var noChange store.Change
 // asks nothing more. Only a lock refuses (fault.Conflict).
 func (s *Servers) Delete(ctx context.Context, id string) error {
 	var before nova.State
-	err := s.Store.Tx(ctx, func(tx *db.Tx) error {
-		v, err := s.Store.Server(ctx, tx, id)
+	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
+		v, err := store.Server(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -48,8 +48,8 @@ func (s *Servers) Delete(ctx context.Context, id string) error {
 // never built, or its deletion has begun.
 func (s *Servers) ResetState(ctx context.Context, id string, active bool) error {
 	var before nova.State
-	err := s.Store.Tx(ctx, func(tx *db.Tx) error {
-		v, err := s.Store.Server(ctx, tx, id)
+	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
+		v, err := store.Server(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (s *Servers) ResetState(ctx context.Context, id string, active bool) error 
 				return err
 			}
 		}
-		_, refusal, err := s.Store.Move(ctx, tx, id, move, noChange)
+		_, refusal, err := store.Move(ctx, tx, id, move, noChange, s.Now())
 		if err == nil && refusal != nil {
 			return refusal.Fault("os-resetState", id)
 		}
@@ -86,7 +86,7 @@ func (s *Servers) whole(ctx context.Context, tx *db.Tx, v *nova.Server) error {
 	if v.Host == "" || v.Launched.IsZero() {
 		return fault.Conflictf("Instance %s was never built to its end: it cannot be set to active.", v.ID)
 	}
-	began, err := s.Store.DeletionBegan(ctx, tx, v.ID)
+	began, err := store.DeletionBegan(ctx, tx, v.ID)
 	if err == nil && began {
 		err = fault.Conflictf("The deletion of instance %s has begun: it cannot be set to active. Delete it again.", v.ID)
 	}

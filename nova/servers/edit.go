@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"hypernova/nova"
+	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -36,7 +37,7 @@ func (s *Servers) Update(ctx context.Context, id string, a UpdateArgs) (nova.Ser
 		if a.Description.Set {
 			v.Description = a.Description.Ptr()
 		}
-		return s.Store.SaveDetails(ctx, tx, v)
+		return store.SaveDetails(ctx, tx, v, s.Now())
 	})
 }
 
@@ -51,7 +52,7 @@ func (s *Servers) Lock(ctx context.Context, id, reason string) error {
 		if err := s.record(ctx, tx, v, nova.ActionLock); err != nil {
 			return err
 		}
-		return s.Store.SaveLock(ctx, tx, v)
+		return store.SaveLock(ctx, tx, v, s.Now())
 	})
 	return err
 }
@@ -63,7 +64,7 @@ func (s *Servers) Unlock(ctx context.Context, id string) error {
 		if err := s.record(ctx, tx, v, nova.ActionUnlock); err != nil {
 			return err
 		}
-		return s.Store.SaveLock(ctx, tx, v)
+		return store.SaveLock(ctx, tx, v, s.Now())
 	})
 	return err
 }
@@ -95,7 +96,7 @@ func (s *Servers) SetMetadata(ctx context.Context, id string, m map[string]strin
 		if err := metadataFits(limits, v.Metadata); err != nil {
 			return err
 		}
-		return s.Store.SaveMetadata(ctx, tx, v)
+		return store.SaveMetadata(ctx, tx, v, s.Now())
 	})
 	return v.Metadata, err
 }
@@ -110,7 +111,7 @@ func (s *Servers) DeleteMetadata(ctx context.Context, id, key string) error {
 			return err
 		}
 		delete(v.Metadata, key)
-		return s.Store.SaveMetadata(ctx, tx, v)
+		return store.SaveMetadata(ctx, tx, v, s.Now())
 	})
 	return err
 }
@@ -160,7 +161,7 @@ func (s *Servers) tag(ctx context.Context, id string, change func([]string) ([]s
 			return fault.Invalidf("The number of tags exceeded the per-server limit %d", MaxTags)
 		}
 		grew = len(v.Tags) > before
-		return s.Store.SaveTags(ctx, tx, v)
+		return store.SaveTags(ctx, tx, v, s.Now())
 	})
 	return grew, err
 }
@@ -181,9 +182,9 @@ func described(ctx context.Context, v *nova.Server, action string) error {
 // edit reads, changes and writes in one transaction.
 func (s *Servers) edit(ctx context.Context, id string, fn func(*nova.Server, *db.Tx) error) (nova.Server, error) {
 	var v nova.Server
-	err := s.Store.Tx(ctx, func(tx *db.Tx) error {
+	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
 		var err error
-		if v, err = s.Store.Server(ctx, tx, id); err != nil {
+		if v, err = store.Server(ctx, tx, id); err != nil {
 			return err
 		}
 		return fn(&v, tx)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
@@ -26,16 +27,16 @@ func (s *Servers) Actions(ctx context.Context, server string, q ActionQuery) ([]
 		a.Where = append(a.Where, db.Cond{Column: "updated_at", Op: db.Le, Values: []any{q.Before}})
 	}
 	if q.Marker != "" {
-		m, err := s.Store.Action(ctx, s.Store.DB, server, q.Marker)
+		m, err := store.Action(ctx, s.DB, server, q.Marker)
 		if err != nil {
 			return nil, fault.Invalidf("Marker %s could not be found.", q.Marker)
 		}
 		a.Marker = m.ID
 	}
-	return s.Store.Actions(ctx, s.Store.DB, server, a)
+	return store.Actions(ctx, s.DB, server, a)
 }
 
 // Action is what one request did, with its events; fault.NotFound.
 func (s *Servers) Action(ctx context.Context, server, request string) (nova.Action, error) {
-	return s.Store.Action(ctx, s.Store.DB, server, request)
+	return store.Action(ctx, s.DB, server, request)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hypernova/nova"
+	"hypernova/nova/store"
 	"hypernova/oslo/db"
 )
 
@@ -41,12 +42,12 @@ func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
 	if q.Project != "" {
 		a.Scope = []db.Cond{db.EqTo("project_id", q.Project)}
 	}
-	return s.Store.Servers(ctx, s.Store.DB, a)
+	return store.Servers(ctx, s.DB, a)
 }
 
 // Count is how many servers List would show without paging.
 func (s *Servers) Count(ctx context.Context, q Query) (int64, error) {
-	return s.Store.CountServers(ctx, s.Store.DB, q.where())
+	return store.CountServers(ctx, s.DB, q.where())
 }
 
 func (q *Query) where() []db.Cond {

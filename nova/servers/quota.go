@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hypernova/nova"
+	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -39,7 +40,7 @@ func (s *Servers) bounds(ctx context.Context, r *resolved, a *CreateArgs, caller
 // fit answers how many of the asked servers may be made, or fault.OverQuota. It counts in the transaction that writes the rows, and
 // transactions are serializable, so requests at the same time cannot pass a limit together.
 func (s *Servers) fit(ctx context.Context, tx *db.Tx, b bounds, f nova.Flavor, a *CreateArgs, caller *auth.Caller) (int, error) {
-	used, err := s.Store.Usage(ctx, tx, caller.ProjectID, "")
+	used, err := store.Usage(ctx, tx, caller.ProjectID, "")
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +50,7 @@ func (s *Servers) fit(ctx context.Context, tx *db.Tx, b bounds, f nova.Flavor, a
 	}
 	blame, blamed := b.project, used
 	if b.own.Instances != b.project.Instances || b.own.Cores != b.project.Cores || b.own.RAM != b.project.RAM {
-		mine, err := s.Store.Usage(ctx, tx, caller.ProjectID, caller.UserID)
+		mine, err := store.Usage(ctx, tx, caller.ProjectID, caller.UserID)
 		if err != nil {
 			return 0, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"hypernova/glance"
 	"hypernova/nova"
+	"hypernova/nova/store"
 	"hypernova/oslo/fault"
 )
 
@@ -113,7 +114,7 @@ func fits(i glance.Image, f nova.Flavor) error {
 // zone refuses an availability zone or host that is not there.
 func (s *Servers) zone(ctx context.Context, a *CreateArgs) error {
 	if a.Host != "" {
-		if _, err := s.Store.ServiceOf(ctx, s.Store.DB, a.Host, nova.BinaryCompute); err != nil {
+		if _, err := store.ServiceOf(ctx, s.DB, a.Host, nova.BinaryCompute); err != nil {
 			if fault.Is(err, fault.NotFound) {
 				return fault.Invalidf("Compute host %s could not be found.", a.Host)
 			}
@@ -123,7 +124,7 @@ func (s *Servers) zone(ctx context.Context, a *CreateArgs) error {
 	if a.AZ == "" || a.AZ == s.DefaultZone || a.Force {
 		return nil
 	}
-	as, err := s.Store.Aggregates(ctx, s.Store.DB)
+	as, err := store.Aggregates(ctx, s.DB)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
+	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/tasks"
@@ -34,7 +36,8 @@ type Quotas interface {
 
 // Deps are what the verbs use.
 type Deps struct {
-	Store    *store.Store
+	DB       *db.DB
+	Now      clock.Now // nil: the real clock
 	Queue    *tasks.Queue
 	Bus      *messaging.Bus
 	Images   glance.API
@@ -54,22 +57,25 @@ func New(d Deps) *Servers {
 	if d.DefaultZone == "" {
 		d.DefaultZone = "nova"
 	}
+	if d.Now == nil {
+		d.Now = clock.Real
+	}
 	return &Servers{d}
 }
 
 // Server is one that exists; fault.NotFound.
 func (s *Servers) Server(ctx context.Context, id string) (nova.Server, error) {
-	return s.Store.Server(ctx, s.Store.DB, id)
+	return store.Server(ctx, s.DB, id)
 }
 
 // AnyServer is one that exists or existed, for readers of its history; fault.NotFound.
 func (s *Servers) AnyServer(ctx context.Context, id string) (nova.Server, error) {
-	return s.Store.AnyServer(ctx, s.Store.DB, id)
+	return store.AnyServer(ctx, s.DB, id)
 }
 
 // Ports is the server's network cache in full.
 func (s *Servers) Ports(ctx context.Context, id string) ([]nova.NIC, error) {
-	return s.Store.Ports(ctx, s.Store.DB, id)
+	return store.Ports(ctx, s.DB, id)
 }
 
 // GroupNames are the names of the security groups that the server's ports have now.

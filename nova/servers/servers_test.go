@@ -56,7 +56,7 @@ func newAround(t *testing.T, d *db.DB) *around {
 	a := &around{t: t, d: d, bus: bus, queue: tasks.New(d, tasks.Config{}), limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 2, InjectedFiles: 1, InjectedFileContentBytes: 10, InjectedFilePathBytes: 10},
 		nets:  []neutron.NetworkInfo{{ID: "n1", Subnets: []string{"s"}}},
 		image: glance.Image{ID: "i1", Status: "active", Size: 1 << 20}}
-	a.Servers = servers.New(servers.Deps{Store: store.New(d, nil), Queue: a.queue, Bus: bus, Images: a, Networks: a, Flavors: a, Keys: a, Quotas: a})
+	a.Servers = servers.New(servers.Deps{DB: d, Queue: a.queue, Bus: bus, Images: a, Networks: a, Flavors: a, Keys: a, Quotas: a})
 	a.ctx = as(t.Context(), "p1", "member")
 	return a
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
@@ -11,14 +12,14 @@ import (
 
 type actionRow struct {
 	ID       string  `db:"id"`
-	Server   string  `db:"server_id"`
-	Name     string  `db:"name"`
-	Request  string  `db:"request_id"`
+	Server   string  `db:"server_id" list:"instance_uuid"`
+	Name     string  `db:"name" list:"action"`
+	Request  string  `db:"request_id" list:"request_id"`
 	User     string  `db:"user_id"`
 	Project  string  `db:"project_id"`
 	Message  string  `db:"message"`
-	Started  db.Time `db:"started_at"`
-	Updated  db.Time `db:"updated_at"`
+	Started  db.Time `db:"started_at,set" list:"created_at"`
+	Updated  db.Time `db:"updated_at,set" list:"updated_at"`
 	Finished db.Time `db:"finished_at"`
 }
 
@@ -34,168 +35,167 @@ type eventRow struct {
 	Finished  db.Time `db:"finished_at"`
 }
 
-const (
-	actionColumns = "id, server_id, name, request_id, user_id, project_id, message, started_at, updated_at, finished_at"
-	eventColumns  = "id, action_id, name, host, result, details, traceback, started_at, finished_at"
+var (
+	actions = db.NewTable[actionRow](stmts, "actions", "id")
+	// actions_server serves it.
+	actionList = actions.List()
+	// actions_request serves it.
+	actionByRequest = actions.Query("server_id = ?\n  AND request_id = ?\nORDER BY started_at DESC, id DESC\nLIMIT 1")
+	touchAction     = actions.Update("", "updated_at")
+	closeAction     = actions.Update("", "updated_at", "finished_at", "message")
+
+	events = db.NewTable[eventRow](stmts, "action_events", "id")
+	// action_events_action serves both.
+	eventsOf    = events.Query("action_id = ?\nORDER BY started_at DESC, id DESC")
+	openEvent   = events.Query("action_id = ?\n  AND name = ?\n  AND finished_at IS NULL\nORDER BY started_at DESC\nLIMIT 1")
+	finishEvent = events.Update("", "result", "details", "traceback", "host", "finished_at")
+	noteEvent   = events.Update("", "details", "traceback")
+	// actions_server serves it.
+	eventsOfName = db.NewQuery[int64](stmts, `
+SELECT COUNT(*)
+FROM actions a
+JOIN action_events e ON e.action_id = a.id
+WHERE a.server_id = ?
+  AND e.name = ?`)
 )
 
-func (r *actionRow) noun() nova.Action {
+func (r *actionRow) value() nova.Action {
 	return nova.Action{ID: r.ID, Server: r.Server, Name: r.Name, Request: r.Request, User: r.User, Project: r.Project,
 		Message: r.Message, Started: r.Started.Time, Updated: r.Updated.Time, Finished: r.Finished.Time}
 }
 
-var insertAction = db.NewInsert[actionRow](stmts, "actions")
+func (r *eventRow) value() nova.ActionEvent {
+	return nova.ActionEvent{ID: r.ID, Action: r.Action, Name: r.Name, Host: r.Host, Result: r.Result, Details: r.Details,
+		Traceback: r.Traceback, Started: r.Started.Time, Finished: r.Finished.Time}
+}
 
-// StartActions records requests; ids and stamps are set here.
-func (s *Store) StartActions(ctx context.Context, on db.Querier, as []nova.Action) error {
-	now := s.now()
+// StartActions inserts the actions of requests; it sets their ids and stamps.
+func StartActions(ctx context.Context, on db.Querier, as []nova.Action, now time.Time) error {
 	rows := make([]actionRow, len(as))
 	for i, a := range as {
-		rows[i] = actionRow{ID: ids.Ordered(now), Server: a.Server, Name: a.Name, Request: a.Request, User: a.User, Project: a.Project,
-			Started: db.At(now), Updated: db.At(now)}
+		rows[i] = actionRow{ID: ids.Ordered(now), Server: a.Server, Name: a.Name, Request: a.Request, User: a.User,
+			Project: a.Project, Started: db.At(now), Updated: db.At(now)}
 	}
-	return insertAction.DoAll(ctx, on, rows)
+	return actions.InsertAll(ctx, on, rows)
 }
 
-// actions_server serves it.
-var actionList = db.NewList[actionRow](stmts, "SELECT "+actionColumns+"\nFROM actions", map[string]string{
-	"instance_uuid": "server_id NOT NULL", "action": "name NOT NULL", "request_id": "request_id NOT NULL", "created_at": "started_at NOT NULL", "updated_at": "updated_at NOT NULL",
-}, "id")
-
-// Actions is one page of a server's actions, without events. Columns: action, request_id, created_at, updated_at;
+// Actions returns one page of a server's actions, without events. Columns: action, request_id, created_at, updated_at;
 // the marker is an action's id.
-func (s *Store) Actions(ctx context.Context, on db.Querier, server string, a db.ListArgs) ([]nova.Action, error) {
+func Actions(ctx context.Context, on db.Querier, server string, a db.ListArgs) ([]nova.Action, error) {
 	a.Where = append([]db.Cond{db.EqTo("instance_uuid", server)}, a.Where...)
 	rows, err := actionList.Page(ctx, on, a)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]nova.Action, len(rows))
-	for i := range rows {
-		out[i] = rows[i].noun()
-	}
-	return out, nil
+	return values(rows, err, (*actionRow).value)
 }
 
-var (
-	// actions_request serves it.
-	actionByRequest = db.NewQuery[actionRow](stmts, "SELECT "+actionColumns+"\nFROM actions\nWHERE server_id = ?\n  AND request_id = ?\nORDER BY started_at DESC, id DESC\nLIMIT 1")
-	// action_events_action serves it.
-	eventsOf = db.NewQuery[eventRow](stmts, "SELECT "+eventColumns+"\nFROM action_events\nWHERE action_id = ?\nORDER BY started_at DESC, id DESC")
-)
-
-// Action is what a request did to a server, with its events, latest first; fault.NotFound.
-func (s *Store) Action(ctx context.Context, on db.Querier, server, request string) (nova.Action, error) {
-	a, err := s.action(ctx, on, server, request)
+// Action returns the action of a request on a server with its events, latest first; fault.NotFound.
+func Action(ctx context.Context, on db.Querier, server, request string) (nova.Action, error) {
+	a, err := actionOf(ctx, on, server, request)
 	if err != nil {
 		return a, err
 	}
 	rows, err := eventsOf.All(ctx, on, a.ID)
-	for _, r := range rows {
-		a.Events = append(a.Events, nova.ActionEvent{ID: r.ID, Action: r.Action, Name: r.Name, Host: r.Host, Result: r.Result,
-			Details: r.Details, Traceback: r.Traceback, Started: r.Started.Time, Finished: r.Finished.Time})
+	for i := range rows {
+		a.Events = append(a.Events, rows[i].value())
 	}
 	return a, err
 }
 
-func (s *Store) action(ctx context.Context, on db.Querier, server, request string) (nova.Action, error) {
+func actionOf(ctx context.Context, on db.Querier, server, request string) (nova.Action, error) {
 	r, err := actionByRequest.One(ctx, on, server, request)
-	if fault.Is(err, fault.NotFound) {
-		return nova.Action{}, fault.NotFoundf("Action for request_id %s on instance %s not found", request, server)
-	}
-	return r.noun(), err
+	return r.value(), absent(err, "Action for request_id %s on instance %s not found", request, server)
 }
 
-var (
-	insertEvent = db.NewInsert[eventRow](stmts, "action_events")
-	openEvent   = db.NewQuery[string](stmts, "SELECT id\nFROM action_events\nWHERE action_id = ?\n  AND name = ?\n  AND finished_at IS NULL\nORDER BY started_at DESC\nLIMIT 1")
-	finishEvent = db.NewExec(stmts, "UPDATE action_events\nSET result = ?, details = ?, traceback = ?, host = ?, finished_at = ?\nWHERE id = ?")
-	noteEvent   = db.NewExec(stmts, "UPDATE action_events\nSET details = ?, traceback = ?\nWHERE action_id = ?\n  AND name = ?\n  AND finished_at IS NULL")
-	touchAction = db.NewExec(stmts, "UPDATE actions\nSET updated_at = ?\nWHERE id = ?")
-	closeAction = db.NewExec(stmts, "UPDATE actions\nSET updated_at = ?, finished_at = ?, message = ?\nWHERE id = ?")
-)
-
-// deletionsOf counts what a deletion recorded when it began; the index on a server's actions serves it.
-var deletionsOf = db.NewQuery[int64](stmts, "SELECT COUNT(*)\nFROM actions a\nJOIN action_events e ON e.action_id = a.id\nWHERE a.server_id = ?\n  AND e.name = ?")
-
-// DeletionBegan reports whether a deletion has begun to take from a server what it had.
-func (s *Store) DeletionBegan(ctx context.Context, on db.Querier, server string) (bool, error) {
-	n, err := deletionsOf.One(ctx, on, server, nova.DeleteServer.Event)
+// DeletionBegan reports whether a deletion of the server has ever begun.
+func DeletionBegan(ctx context.Context, on db.Querier, server string) (bool, error) {
+	n, err := eventsOfName.One(ctx, on, server, nova.DeleteServer.Event)
 	return n > 0, err
 }
 
-// StartEvent records that work for a request began on a host; one that is already open stays. A request without an action is nothing to record.
-func (s *Store) StartEvent(ctx context.Context, tx *db.Tx, server, request, name, host string) error {
-	a, err := s.action(ctx, tx, server, request)
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := openEvent.One(ctx, tx, a.ID, name); !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	now := db.At(s.now())
-	if _, err := touchAction.Do(ctx, tx, now, a.ID); err != nil {
-		return err
-	}
-	return insertEvent.Do(ctx, tx, eventRow{ID: ids.Ordered(now.Time), Action: a.ID, Name: name, Host: host, Started: now})
-}
-
-// NoteEvent tells what the open event of that name is at, and begins it where there is none.
-func (s *Store) NoteEvent(ctx context.Context, tx *db.Tx, server, request, name string, o Outcome) error {
-	if err := s.StartEvent(ctx, tx, server, request, name, o.Host); err != nil {
-		return err
-	}
-	a, err := s.action(ctx, tx, server, request)
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	_, err = noteEvent.Do(ctx, tx, o.Details, o.Traceback, a.ID, name)
-	return err
-}
-
-// Outcome is how an event ended. Last also finishes the action.
+// Outcome is how an event ended. It failed if Details or Traceback is not empty, unless Success is set. Last also
+// finishes the action.
 type Outcome struct {
 	Host               string
-	Details, Traceback string // of a failure; both empty: Success
-	Success            bool   // Details and Traceback tell of no failure
+	Details, Traceback string
+	Success            bool
 	Last               bool
 }
 
-// FinishEvent ends the open event of that name, or records one that began and ended now.
-func (s *Store) FinishEvent(ctx context.Context, tx *db.Tx, server, request, name string, o Outcome) error {
-	a, err := s.action(ctx, tx, server, request)
+// StartEvent records that work for a request began on a host. An open event of that name stays as it is. Without an
+// action of the request it does nothing.
+func StartEvent(ctx context.Context, tx *db.Tx, server, request, name, host string, now time.Time) error {
+	_, err := startEvent(ctx, tx, server, request, name, host, now)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// startEvent returns the open event; fault.NotFound if the request has no action.
+func startEvent(ctx context.Context, tx *db.Tx, server, request, name, host string, now time.Time) (eventRow, error) {
+	a, err := actionOf(ctx, tx, server, request)
+	if err != nil {
+		return eventRow{}, err
+	}
+	e, err := openEvent.One(ctx, tx, a.ID, name)
+	if !fault.Is(err, fault.NotFound) {
+		return e, err
+	}
+	if _, err := touchAction.Do(ctx, tx, actionRow{ID: a.ID, Updated: db.At(now)}); err != nil {
+		return e, err
+	}
+	e = eventRow{ID: ids.Ordered(now), Action: a.ID, Name: name, Host: host, Started: db.At(now)}
+	return e, events.Insert(ctx, tx, e)
+}
+
+// NoteEvent writes the details of the open event of that name, and starts it if there is none.
+func NoteEvent(ctx context.Context, tx *db.Tx, server, request, name string, o Outcome, now time.Time) error {
+	e, err := startEvent(ctx, tx, server, request, name, o.Host, now)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	now := db.At(s.now())
+	e.Details, e.Traceback = o.Details, o.Traceback
+	_, err = noteEvent.Do(ctx, tx, e)
+	return err
+}
+
+// FinishEvent ends the open event of that name, or records one that began and ended now. Without an action of the
+// request it does nothing.
+func FinishEvent(ctx context.Context, tx *db.Tx, server, request, name string, o Outcome, now time.Time) error {
+	a, err := actionOf(ctx, tx, server, request)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	result, message := nova.ResultSuccess, ""
 	if !o.Success && (o.Details != "" || o.Traceback != "") {
 		result, message = nova.ResultError, "Error"
 	}
-	id, err := openEvent.One(ctx, tx, a.ID, name)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		err = insertEvent.Do(ctx, tx, eventRow{ID: ids.Ordered(now.Time), Action: a.ID, Name: name, Host: o.Host, Result: result,
-			Details: o.Details, Traceback: o.Traceback, Started: now, Finished: now})
-	case err == nil:
-		_, err = finishEvent.Do(ctx, tx, result, o.Details, o.Traceback, o.Host, now, id)
+	e, err := openEvent.One(ctx, tx, a.ID, name)
+	isNew := fault.Is(err, fault.NotFound)
+	if err != nil && !isNew {
+		return err
+	}
+	if isNew {
+		e = eventRow{ID: ids.Ordered(now), Action: a.ID, Name: name, Started: db.At(now)}
+	}
+	e.Result, e.Details, e.Traceback, e.Host, e.Finished = result, o.Details, o.Traceback, o.Host, db.At(now)
+	if isNew {
+		err = events.Insert(ctx, tx, e)
+	} else {
+		_, err = finishEvent.Do(ctx, tx, e)
 	}
 	if err != nil {
 		return err
 	}
 	if o.Last {
-		_, err = closeAction.Do(ctx, tx, now, now, message, a.ID)
+		_, err = closeAction.Do(ctx, tx, actionRow{ID: a.ID, Updated: db.At(now), Finished: db.At(now), Message: message})
 	} else {
-		_, err = touchAction.Do(ctx, tx, now, a.ID)
+		_, err = touchAction.Do(ctx, tx, actionRow{ID: a.ID, Updated: db.At(now)})
 	}
 	return err
 }

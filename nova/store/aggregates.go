@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
@@ -12,62 +13,54 @@ import (
 
 type aggregateRow struct {
 	ID       int64                      `db:"id"`
-	UUID     string                     `db:"uuid"`
+	UUID     string                     `db:"uuid,once"`
 	Name     string                     `db:"name"`
 	Hosts    db.JSON[[]string]          `db:"hosts"`
 	Metadata db.JSON[map[string]string] `db:"metadata"`
-	Created  db.Time                    `db:"created_at"`
+	Created  db.Time                    `db:"created_at,once"`
 	Updated  db.Time                    `db:"updated_at"`
 }
 
-const aggregateColumns = "id, uuid, name, hosts, metadata, created_at, updated_at"
-
 var (
-	allAggregates   = db.NewQuery[aggregateRow](stmts, "SELECT "+aggregateColumns+"\nFROM aggregates\nORDER BY id")
-	aggregateByID   = db.NewQuery[aggregateRow](stmts, "SELECT "+aggregateColumns+"\nFROM aggregates\nWHERE id = ?")
-	insertAggregate = db.NewInsert[aggregateRow](stmts, "aggregates")
-	updateAggregate = db.NewExec(stmts, "UPDATE aggregates\nSET name = ?, hosts = ?, metadata = ?, updated_at = ?\nWHERE id = ?")
-	deleteAggregate = db.NewExec(stmts, "DELETE FROM aggregates\nWHERE id = ?")
+	aggregates      = db.NewTable[aggregateRow](stmts, "aggregates", "id")
+	allAggregates   = aggregates.Query("ORDER BY id")
+	updateAggregate = aggregates.Update("")
+	deleteAggregate = aggregates.Delete("")
 )
 
-func (r *aggregateRow) noun() nova.Aggregate {
+func (r *aggregateRow) value() nova.Aggregate {
 	return nova.Aggregate{ID: r.ID, UUID: r.UUID, Name: r.Name, Hosts: r.Hosts.V, Metadata: r.Metadata.V,
 		Created: r.Created.Time, Updated: r.Updated.Time}
 }
 
-// Aggregates lists all, in order of id; operators make few.
-func (s *Store) Aggregates(ctx context.Context, on db.Querier) ([]nova.Aggregate, error) {
+// Aggregates returns all aggregates in order of id; operators make few.
+func Aggregates(ctx context.Context, on db.Querier) ([]nova.Aggregate, error) {
 	rows, err := allAggregates.All(ctx, on)
-	out := make([]nova.Aggregate, len(rows))
-	for i := range rows {
-		out[i] = rows[i].noun()
-	}
-	return out, err
+	return values(rows, err, (*aggregateRow).value)
 }
 
-// Aggregate by its id; fault.NotFound.
-func (s *Store) Aggregate(ctx context.Context, on db.Querier, id int64) (nova.Aggregate, error) {
-	r, err := aggregateByID.One(ctx, on, id)
-	if fault.Is(err, fault.NotFound) {
-		return nova.Aggregate{}, fault.NotFoundf("Aggregate %d could not be found.", id)
-	}
-	return r.noun(), err
+// Aggregate returns an aggregate by its id; fault.NotFound.
+func Aggregate(ctx context.Context, on db.Querier, id int64) (nova.Aggregate, error) {
+	r, err := aggregates.Get(ctx, on, id)
+	return r.value(), absent(err, "Aggregate %d could not be found.", id)
 }
 
-// SaveAggregate writes an aggregate; ID 0 makes a new one. A name that is taken is fault.Conflict. The answer has ids and stamps.
-func (s *Store) SaveAggregate(ctx context.Context, tx *db.Tx, v nova.Aggregate) (nova.Aggregate, error) {
-	now := s.now()
+// SaveAggregate updates an aggregate, or inserts it if its ID is 0, and returns it with ids and stamps. A name that is
+// taken is fault.Conflict.
+func SaveAggregate(ctx context.Context, tx *db.Tx, v nova.Aggregate, now time.Time) (nova.Aggregate, error) {
 	v.Updated = now
-	hosts, metadata := db.JSON[[]string]{V: v.Hosts}, db.JSON[map[string]string]{V: v.Metadata}
+	r := aggregateRow{ID: v.ID, Name: v.Name, Hosts: db.JSON[[]string]{V: v.Hosts},
+		Metadata: db.JSON[map[string]string]{V: v.Metadata}, Updated: db.At(now)}
 	var err error
 	if v.ID != 0 {
-		_, err = updateAggregate.Do(ctx, tx, v.Name, hosts, metadata, now, v.ID)
+		_, err = updateAggregate.Do(ctx, tx, r)
 	} else {
-		if v.ID, err = s.number(ctx, tx, "aggregate"); err != nil {
+		if v.ID, err = number(ctx, tx, "aggregate"); err != nil {
 			return v, err
 		}
 		v.UUID, v.Created = ids.UUID(), now
-		err = insertAggregate.Do(ctx, tx, aggregateRow{v.ID, v.UUID, v.Name, hosts, metadata, db.At(now), db.At(now)})
+		r.ID, r.UUID, r.Created = v.ID, v.UUID, db.At(now)
+		err = aggregates.Insert(ctx, tx, r)
 	}
 	if errors.Is(err, db.ErrDuplicate) {
 		return v, fault.Conflictf("Aggregate %s already exists.", v.Name)
@@ -75,11 +68,8 @@ func (s *Store) SaveAggregate(ctx context.Context, tx *db.Tx, v nova.Aggregate) 
 	return v, err
 }
 
-// DeleteAggregate forgets it; fault.NotFound.
-func (s *Store) DeleteAggregate(ctx context.Context, on db.Querier, id int64) error {
+// DeleteAggregate deletes an aggregate; fault.NotFound.
+func DeleteAggregate(ctx context.Context, on db.Querier, id int64) error {
 	n, err := deleteAggregate.Do(ctx, on, id)
-	if err == nil && n == 0 {
-		return fault.NotFoundf("Aggregate %d could not be found.", id)
-	}
-	return err
+	return changed(n, err, "Aggregate %d could not be found.", id)
 }

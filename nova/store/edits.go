@@ -2,55 +2,54 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
 )
 
+const exists = "deleted = ?"
+
 var (
-	setDetails = db.NewExec(stmts, `
-UPDATE servers
-SET name = ?, description = ?, hostname = ?, access_ip4 = ?, access_ip6 = ?, disk_config = ?, updated_at = ?
-WHERE id = ?
-  AND deleted = ?`)
-	setLock = db.NewExec(stmts, `
-UPDATE servers
-SET locked = ?, locked_by = ?, locked_reason = ?, updated_at = ?
-WHERE id = ?
-  AND deleted = ?`)
-	setMetadata = db.NewExec(stmts, "UPDATE servers\nSET metadata = ?, updated_at = ?\nWHERE id = ?\n  AND deleted = ?")
-	setTags     = db.NewExec(stmts, "UPDATE servers\nSET tags = ?, updated_at = ?\nWHERE id = ?\n  AND deleted = ?")
+	setDetails = servers.Update(exists, "name", "description", "hostname", "access_ip4", "access_ip6", "disk_config",
+		"updated_at")
+	setLock     = servers.Update(exists, "locked", "locked_by", "locked_reason", "updated_at")
+	setMetadata = servers.Update(exists, "metadata", "updated_at")
+	setTags     = servers.Update(exists, "tags", "updated_at")
 )
 
-// SaveDetails writes what PUT may change: name, description, hostname, access addresses, disk config.
-func (s *Store) SaveDetails(ctx context.Context, on db.Querier, v *nova.Server) error {
-	return s.edited(v.ID)(setDetails.Do(ctx, on, v.Name, v.Description, v.Hostname, v.AccessIPv4, v.AccessIPv6, v.DiskConfig, s.now(), v.ID, false))
+// SaveDetails writes the fields that PUT may change: name, description, hostname, access addresses and disk config.
+// fault.NotFound.
+func SaveDetails(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
+	return edit(ctx, on, setDetails, serverRow{ID: v.ID, Name: v.Name, Description: v.Description, Hostname: v.Hostname,
+		AccessIP4: v.AccessIPv4, AccessIP6: v.AccessIPv6, DiskConfig: v.DiskConfig}, now)
 }
 
-// SaveLock writes the lock.
-func (s *Store) SaveLock(ctx context.Context, on db.Querier, v *nova.Server) error {
-	return s.edited(v.ID)(setLock.Do(ctx, on, v.Locked, v.LockedBy, v.LockedReason, s.now(), v.ID, false))
+// SaveLock writes the lock, its owner and its reason; fault.NotFound.
+func SaveLock(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
+	r := serverRow{ID: v.ID, Locked: v.Locked, LockedBy: v.LockedBy, LockedReason: v.LockedReason}
+	return edit(ctx, on, setLock, r, now)
 }
 
-// SaveMetadata writes the metadata.
-func (s *Store) SaveMetadata(ctx context.Context, on db.Querier, v *nova.Server) error {
+// SaveMetadata writes the metadata; fault.NotFound.
+func SaveMetadata(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
 	text, err := encode(v.Metadata)
 	if err != nil {
 		return err
 	}
-	return s.edited(v.ID)(setMetadata.Do(ctx, on, text, s.now(), v.ID, false))
+	return edit(ctx, on, setMetadata, serverRow{ID: v.ID, Metadata: text}, now)
 }
 
-// SaveTags writes the tags.
-func (s *Store) SaveTags(ctx context.Context, on db.Querier, v *nova.Server) error {
-	return s.edited(v.ID)(setTags.Do(ctx, on, joinTags(v.Tags), s.now(), v.ID, false))
+// SaveTags writes the tags; fault.NotFound.
+func SaveTags(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
+	return edit(ctx, on, setTags, serverRow{ID: v.ID, Tags: joinTags(v.Tags)}, now)
 }
 
-func (s *Store) edited(id string) func(int64, error) error {
-	return func(n int64, err error) error {
-		if err == nil && n == 0 {
-			return NoServer(id)
-		}
-		return err
+func edit(ctx context.Context, on db.Querier, u *db.Update[fullServerRow], r serverRow, now time.Time) error {
+	r.Updated = db.At(now)
+	n, err := u.Do(ctx, on, fullServerRow{serverRow: r}, false)
+	if err == nil && n == 0 {
+		return NoServer(r.ID)
 	}
+	return err
 }

@@ -21,8 +21,7 @@ func TestHeartbeatsInBundles(t *testing.T) {
 		const members = 250 // more than two statements' worth
 		begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		now := begin
-		s := New(d, func() time.Time { return now })
-		g, ctx := s.Group(), t.Context()
+		g, ctx := NewGroup(d, func() time.Time { return now }), t.Context()
 		ids := make([]string, members)
 		for i := range ids {
 			var err error
@@ -30,7 +29,7 @@ func TestHeartbeatsInBundles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.DeleteService(ctx, d, ids[7]); err != nil {
+		if err := DeleteService(ctx, d, ids[7]); err != nil {
 			t.Fatal(err)
 		}
 		now = begin.Add(time.Minute)
@@ -52,7 +51,7 @@ func TestHeartbeatsInBundles(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		all, err := s.Services(ctx, d, "", "")
+		all, err := Services(ctx, d, "", "")
 		if err != nil || len(all) != members-1 {
 			t.Fatalf("%d services, %v", len(all), err)
 		}
@@ -74,35 +73,34 @@ func TestWhatIsFoundOfASilentService(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		now := begin
-		s := New(d, func() time.Time { return now })
-		g, ctx := s.Group(), t.Context()
+		g, ctx := NewGroup(d, func() time.Time { return now }), t.Context()
 		id, err := g.Join(ctx, service.Member{Host: "h1", Binary: nova.BinaryCompute, Pulse: "http://h1:1"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		why := func() string {
-			v, err := s.Service(ctx, d, id)
+			v, err := Service(ctx, d, id)
 			if err != nil || v.Pulse != "http://h1:1" {
 				t.Fatalf("%+v, %v", v, err)
 			}
 			return v.Why(v.Up(now, time.Minute))
 		}
 		now = begin.Add(2 * time.Minute)
-		if err := s.NoteService(ctx, id, service.NoteOffBus, begin); err != nil || why() != service.NoteOffBus {
+		if err := NoteService(ctx, d, id, service.NoteOffBus, begin); err != nil || why() != service.NoteOffBus {
 			t.Errorf("found %q, %v", why(), err)
 		}
-		v, err := s.Service(ctx, d, id)
+		v, err := Service(ctx, d, id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		v.Disabled, v.DisabledReason = true, "repair"
-		if err := s.SaveService(ctx, d, &v); err != nil || why() != "repair ("+service.NoteOffBus+")" {
+		if err := SaveService(ctx, d, &v, now); err != nil || why() != "repair ("+service.NoteOffBus+")" {
 			t.Errorf("disabled: %q, %v", why(), err)
 		}
 		if err := g.Beat(ctx, id); err != nil || why() != "repair" {
 			t.Errorf("heard of again: %q, %v", why(), err)
 		}
-		if err := s.NoteService(ctx, id, service.NoteHung, begin); err != nil {
+		if err := NoteService(ctx, d, id, service.NoteHung, begin); err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(2 * time.Minute)

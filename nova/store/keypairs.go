@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
@@ -19,70 +20,53 @@ type keyPairRow struct {
 	Created     db.Time `db:"created_at"`
 }
 
-const keyPairColumns = "user_id, name, number, kind, fingerprint, public_key, created_at"
-
-func (r *keyPairRow) noun() nova.KeyPair {
-	return nova.KeyPair{User: r.User, Name: r.Name, Number: r.Number, Type: r.Kind, Fingerprint: r.Fingerprint, PublicKey: r.PublicKey,
-		Created: r.Created.Time}
-}
-
 // The primary key serves all of these.
 var (
-	keyPairByName = db.NewQuery[keyPairRow](stmts, "SELECT "+keyPairColumns+"\nFROM keypairs\nWHERE user_id = ?\n  AND name = ?")
-	keyPairsAfter = db.NewQuery[keyPairRow](stmts, "SELECT "+keyPairColumns+"\nFROM keypairs\nWHERE user_id = ?\n  AND name > ?\nORDER BY name\nLIMIT ?")
+	keyPairs      = db.NewTable[keyPairRow](stmts, "keypairs", "user_id", "name")
+	keyPairsAfter = keyPairs.Query("user_id = ?\n  AND name > ?\nORDER BY name\nLIMIT ?")
 	countKeyPairs = db.NewQuery[int64](stmts, "SELECT COUNT(*)\nFROM keypairs\nWHERE user_id = ?")
-	insertKeyPair = db.NewInsert[keyPairRow](stmts, "keypairs")
-	deleteKeyPair = db.NewExec(stmts, "DELETE FROM keypairs\nWHERE user_id = ?\n  AND name = ?")
+	deleteKeyPair = keyPairs.Delete("")
 )
 
-// KeyPairs is one page of a user's key pairs by name, behind the marker's.
-func (s *Store) KeyPairs(ctx context.Context, on db.Querier, user, marker string, limit int) ([]nova.KeyPair, error) {
+func (r *keyPairRow) value() nova.KeyPair {
+	return nova.KeyPair{User: r.User, Name: r.Name, Number: r.Number, Type: r.Kind, Fingerprint: r.Fingerprint,
+		PublicKey: r.PublicKey, Created: r.Created.Time}
+}
+
+// KeyPairs returns one page of a user's key pairs in order of name, behind the name marker.
+func KeyPairs(ctx context.Context, on db.Querier, user, marker string, limit int) ([]nova.KeyPair, error) {
 	rows, err := keyPairsAfter.All(ctx, on, user, marker, limit)
-	out := make([]nova.KeyPair, len(rows))
-	for i := range rows {
-		out[i] = rows[i].noun()
-	}
-	return out, err
+	return values(rows, err, (*keyPairRow).value)
 }
 
-// KeyPair by its name; fault.NotFound.
-func (s *Store) KeyPair(ctx context.Context, on db.Querier, user, name string) (nova.KeyPair, error) {
-	r, err := keyPairByName.One(ctx, on, user, name)
-	if fault.Is(err, fault.NotFound) {
-		return nova.KeyPair{}, noKeyPair(user, name)
-	}
-	return r.noun(), err
+// KeyPair returns a user's key pair by its name; fault.NotFound.
+func KeyPair(ctx context.Context, on db.Querier, user, name string) (nova.KeyPair, error) {
+	r, err := keyPairs.Get(ctx, on, user, name)
+	return r.value(), absent(err, "Keypair %s not found for user %s", name, user)
 }
 
-func noKeyPair(user, name string) error {
-	return fault.NotFoundf("Keypair %s not found for user %s", name, user)
-}
-
-// CountKeyPairs is how many a user has.
-func (s *Store) CountKeyPairs(ctx context.Context, on db.Querier, user string) (int64, error) {
+// CountKeyPairs counts a user's key pairs.
+func CountKeyPairs(ctx context.Context, on db.Querier, user string) (int64, error) {
 	return countKeyPairs.One(ctx, on, user)
 }
 
-// InsertKeyPair writes a new pair; a name that is taken is fault.Conflict. The answer has number and stamp.
-func (s *Store) InsertKeyPair(ctx context.Context, tx *db.Tx, v nova.KeyPair) (nova.KeyPair, error) {
+// InsertKeyPair inserts a key pair and returns it with its number and stamp. A name that is taken is fault.Conflict.
+func InsertKeyPair(ctx context.Context, tx *db.Tx, v nova.KeyPair, now time.Time) (nova.KeyPair, error) {
 	var err error
-	if v.Number, err = s.number(ctx, tx, "keypair"); err != nil {
+	if v.Number, err = number(ctx, tx, "keypair"); err != nil {
 		return v, err
 	}
-	now := db.At(s.now())
-	v.Created = now.Time
-	err = insertKeyPair.Do(ctx, tx, keyPairRow{v.User, v.Name, v.Number, v.Type, v.Fingerprint, v.PublicKey, now})
+	v.Created = db.At(now).Time
+	err = keyPairs.Insert(ctx, tx, keyPairRow{User: v.User, Name: v.Name, Number: v.Number, Kind: v.Type,
+		Fingerprint: v.Fingerprint, PublicKey: v.PublicKey, Created: db.At(now)})
 	if errors.Is(err, db.ErrDuplicate) {
 		return v, fault.Conflictf("Key pair '%s' already exists.", v.Name)
 	}
 	return v, err
 }
 
-// DeleteKeyPair forgets it; fault.NotFound.
-func (s *Store) DeleteKeyPair(ctx context.Context, on db.Querier, user, name string) error {
+// DeleteKeyPair deletes a user's key pair; fault.NotFound.
+func DeleteKeyPair(ctx context.Context, on db.Querier, user, name string) error {
 	n, err := deleteKeyPair.Do(ctx, on, user, name)
-	if err == nil && n == 0 {
-		return noKeyPair(user, name)
-	}
-	return err
+	return changed(n, err, "Keypair %s not found for user %s", name, user)
 }

@@ -6,93 +6,116 @@ import (
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 )
 
-// Change is what a move writes besides the states; nil leaves a column as it is.
+// Change is the columns that a move writes besides the states; nil leaves a column as it is.
 type Change struct {
 	Host, Node, Zone, LaunchedOn *string
 	Power                        *nova.PowerState
 	Progress                     *int
-	Launched, Terminated         *time.Time
+	Launched                     *time.Time // only where the server was never launched before
+	Terminated                   *time.Time
 	Ports                        *[]nova.NIC
 	Fault                        *nova.Fault
-	ClearFault                   bool
+	ClearFault                   bool // where Fault is nil
 }
 
-var moveServer = db.NewExec(stmts, `
-UPDATE servers
-SET vm_state = ?, task_state = ?, updated_at = ?,
-    host = COALESCE(?, host), node = COALESCE(?, node), zone = COALESCE(?, zone), launched_on = COALESCE(?, launched_on),
-    power_state = COALESCE(?, power_state), progress = COALESCE(?, progress),
-    launched_at = COALESCE(launched_at, ?), terminated_at = COALESCE(?, terminated_at), fault = COALESCE(?, fault),
-    deleted = ?, deleted_at = ?
-WHERE id = ?
-  AND vm_state = ?
-  AND task_state = ?
-  AND deleted = ?`)
+// movedRow is the columns of a server that a move may write.
+type movedRow struct {
+	ID         string  `db:"id"`
+	VM         string  `db:"vm_state"`
+	Task       string  `db:"task_state"`
+	Updated    db.Time `db:"updated_at,set"`
+	Host       string  `db:"host"`
+	Node       string  `db:"node"`
+	Zone       string  `db:"zone"`
+	LaunchedOn string  `db:"launched_on"`
+	Power      int     `db:"power_state"`
+	Progress   int     `db:"progress"`
+	Launched   db.Time `db:"launched_at"`
+	Terminated db.Time `db:"terminated_at"`
+	Fault      string  `db:"fault"`
+	Deleted    bool    `db:"deleted"`
+	DeletedAt  db.Time `db:"deleted_at"`
+}
 
-// Move is the one writer of states: it reads the row, asks the transition table, and writes guarded by what it read. The first answer is
-// the state before. A refusal is a *nova.Refusal and no error; a server that is not there, or is gone, is fault.NotFound.
-func (s *Store) Move(ctx context.Context, tx *db.Tx, id string, m nova.Move, c Change) (nova.State, *nova.Refusal, error) {
-	f, err := s.Fate(ctx, tx, id)
+var (
+	movedServers = db.NewPart[movedRow](stmts, "servers", "id")
+	moveServer   = movedServers.Update("vm_state = ?\n  AND task_state = ?\n  AND deleted = ?")
+	setPower     = movedServers.Update("power_state <> ?\n  AND task_state = ''\n  AND deleted = ?",
+		"power_state", "updated_at")
+)
+
+// apply writes the change into the row.
+func (c *Change) apply(r *movedRow) error {
+	for _, x := range []struct {
+		to   *string
+		from *string
+	}{{&r.Host, c.Host}, {&r.Node, c.Node}, {&r.Zone, c.Zone}, {&r.LaunchedOn, c.LaunchedOn}} {
+		if x.from != nil {
+			*x.to = *x.from
+		}
+	}
+	if c.Power != nil {
+		r.Power = int(*c.Power)
+	}
+	if c.Progress != nil {
+		r.Progress = *c.Progress
+	}
+	if c.Launched != nil && r.Launched.IsZero() {
+		r.Launched = db.At(*c.Launched)
+	}
+	if c.Terminated != nil {
+		r.Terminated = db.At(*c.Terminated)
+	}
+	if c.Fault == nil && !c.ClearFault {
+		return nil
+	}
+	var err error
+	r.Fault, err = encode(faultForm(c.Fault))
+	return err
+}
+
+// Move is the only writer of states. It reads the row, asks the transition table for the next state, and writes it with
+// the change, guarded by the states that it read. It returns the state before the move. A move that the table forbids is
+// a *nova.Refusal, not an error; a server that is absent or deleted is fault.NotFound.
+func Move(ctx context.Context, tx *db.Tx, id string, m nova.Move, c Change, now time.Time) (nova.State, *nova.Refusal,
+	error) {
+	r, err := movedServers.Get(ctx, tx, id)
+	if fault.Is(err, fault.NotFound) || err == nil && r.Deleted {
+		return nova.State{VM: nova.VMState(r.VM), Task: nova.TaskState(r.Task)}, nil, NoServer(id)
+	}
 	if err != nil {
 		return nova.State{}, nil, err
 	}
-	if f.Deleted {
-		return f.State, nil, NoServer(id)
-	}
-	next, refusal := m.Next(f.State)
+	before := nova.State{VM: nova.VMState(r.VM), Task: nova.TaskState(r.Task)}
+	next, refusal := m.Next(before)
 	if refusal != nil {
-		return f.State, refusal, nil
+		return before, refusal, nil
 	}
-	now := s.now()
-	var faultText *string
-	switch {
-	case c.Fault != nil:
-		t, err := encode(c.Fault)
-		if err != nil {
-			return f.State, nil, err
-		}
-		faultText = &t
-	case c.ClearFault:
-		t := "null"
-		faultText = &t
+	if err := c.apply(&r); err != nil {
+		return before, nil, err
 	}
-	gone := next.VM == nova.Deleted
-	var deletedAt db.Time
-	if gone {
-		deletedAt = db.At(now)
+	r.VM, r.Task, r.Updated = string(next.VM), string(next.Task), db.At(now)
+	if r.Deleted = next.VM == nova.Deleted; r.Deleted {
+		r.DeletedAt = db.At(now)
 	}
-	var power *int
-	if c.Power != nil {
-		p := int(*c.Power)
-		power = &p
-	}
-	n, err := moveServer.Do(ctx, tx, string(next.VM), string(next.Task), now, c.Host, c.Node, c.Zone, c.LaunchedOn,
-		power, c.Progress, orZero(c.Launched), orZero(c.Terminated), faultText, gone, deletedAt,
-		id, string(f.State.VM), string(f.State.Task), false)
+	n, err := moveServer.Do(ctx, tx, r, string(before.VM), string(before.Task), false)
 	if err != nil {
-		return f.State, nil, err
+		return before, nil, err
 	}
 	if n == 0 { // the transaction is serializable, so the row that was read is the row that is written
-		return f.State, &nova.Refusal{Attr: "task_state", State: string(f.State.Task)}, nil
+		return before, &nova.Refusal{Attr: "task_state", State: string(before.Task)}, nil
 	}
 	if c.Ports != nil {
-		return f.State, nil, s.SetPorts(ctx, tx, id, *c.Ports)
+		return before, nil, SetPorts(ctx, tx, id, *c.Ports, now)
 	}
-	return f.State, nil, nil
+	return before, nil, nil
 }
 
-var setPower = db.NewExec(stmts, `
-UPDATE servers
-SET power_state = ?, updated_at = ?
-WHERE id = ?
-  AND power_state <> ?
-  AND task_state = ''
-  AND deleted = ?`)
-
-// SetPower notes what the hypervisor says of a server that no job owns.
-func (s *Store) SetPower(ctx context.Context, on db.Querier, id string, p nova.PowerState) error {
-	_, err := setPower.Do(ctx, on, int(p), s.now(), id, int(p), false)
+// SetPower writes the hypervisor's power state of a server that no job owns; otherwise it changes nothing.
+func SetPower(ctx context.Context, on db.Querier, id string, p nova.PowerState, now time.Time) error {
+	_, err := setPower.Do(ctx, on, movedRow{ID: id, Power: int(p), Updated: db.At(now)}, int(p), false)
 	return err
 }

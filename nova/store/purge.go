@@ -7,7 +7,7 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Ends says how the rows of each table of compute end.
+// Ends lists how the rows of each table of compute end.
 func Ends() []db.End {
 	server := &db.Sweep{Tx: purgeServers}
 	return []db.End{
@@ -26,7 +26,7 @@ func Ends() []db.End {
 }
 
 var (
-	// servers_deleted serves it. A server that work still names is kept: a host may owe its removal.
+	// servers_deleted serves it. A server that a task still names is kept: a host may still have to remove its guest.
 	purgeable = db.NewQuery[string](stmts, `
 SELECT id
 FROM servers
@@ -73,11 +73,4 @@ func purgeServers(ctx context.Context, tx *db.Tx, before time.Time, most int) (a
 		all = append(all, gone...)
 	}
 	return all, nil
-}
-
-var quotaProjects = db.NewQuery[string](stmts, "SELECT DISTINCT project_id\nFROM quotas\nORDER BY project_id")
-
-// QuotaProjects are the projects that have a quota of their own.
-func (s *Store) QuotaProjects(ctx context.Context) ([]string, error) {
-	return quotaProjects.All(ctx, s.DB)
 }

@@ -13,7 +13,6 @@ func TestAPurgeTakesDeletedServersWithTheirHistory(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		ctx := t.Context()
-		s := New(d, nil)
 		then := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		for _, r := range []struct {
 			id      string
@@ -24,10 +23,10 @@ func TestAPurgeTakesDeletedServersWithTheirHistory(t *testing.T) {
 			if !r.deleted.IsZero() {
 				v.VM = nova.Deleted
 			}
-			if err := s.InsertServers(ctx, d, []nova.Server{v}); err != nil {
+			if err := InsertServers(ctx, d, []nova.Server{v}); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.StartActions(ctx, d, []nova.Action{{Server: r.id, Name: "create", Request: "r"}, {Server: r.id, Name: "delete", Request: "q"}}); err != nil {
+			if err := StartActions(ctx, d, []nova.Action{{Server: r.id, Name: "create", Request: "r"}, {Server: r.id, Name: "delete", Request: "q"}}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -67,28 +66,27 @@ func TestAListLeavesOutAServerThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		ctx := t.Context()
-		s := New(d, nil)
 		for _, id := range []string{"a", "b", "c"} {
 			v := server(id)
 			v.Host = "h1"
-			if err := s.InsertServers(ctx, d, []nova.Server{v}); err != nil {
+			if err := InsertServers(ctx, d, []nova.Server{v}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if _, err := db.NewExec(db.NewSet("test"), "UPDATE servers SET metadata = '{', ports = '[' WHERE id = 'b'").Do(ctx, d); err != nil {
 			t.Fatal(err)
 		}
-		vs, err := s.Servers(ctx, d, db.ListArgs{Limit: 2})
+		vs, err := Servers(ctx, d, db.ListArgs{Limit: 2})
 		if err != nil || len(vs) != 2 || vs[0].ID != "a" || vs[1].ID != "c" {
 			t.Errorf("the list is %v, %v", vs, err)
 		}
-		if vs, err := s.SoundOnHost(ctx, d, "h1"); err != nil || len(vs) != 2 {
+		if vs, err := ReadableServersOnHost(ctx, d, "h1"); err != nil || len(vs) != 2 {
 			t.Errorf("on the host are %v, %v", vs, err)
 		}
-		if ports, err := s.PortsOnHost(ctx, d, "h1"); err != nil || len(ports) != 2 {
+		if ports, err := PortsOnHost(ctx, d, "h1"); err != nil || len(ports) != 2 {
 			t.Errorf("ports of the host: %v, %v", ports, err)
 		}
-		if _, err := s.Server(ctx, d, "b"); err == nil {
+		if _, err := Server(ctx, d, "b"); err == nil {
 			t.Error("the row alone is read")
 		}
 		if found, err := stmts.Unreadable(ctx, d); err != nil || len(found) != 1 || found[0].ID != "b" || found[0].Table != "servers" {

@@ -7,46 +7,54 @@ import (
 )
 
 type quotaRow struct {
+	Project  string `db:"project_id"`
+	User     string `db:"user_id"` // empty: the project's
+	Resource string `db:"resource"`
+	Value    int64  `db:"value"`
+}
+
+type classQuotaRow struct {
+	Class    string `db:"class"`
 	Resource string `db:"resource"`
 	Value    int64  `db:"value"`
 }
 
 // The primary keys serve all of these.
 var (
-	quotasOf      = db.NewQuery[quotaRow](stmts, "SELECT resource, value\nFROM quotas\nWHERE project_id = ?\n  AND user_id = ?")
-	quotasOfClass = db.NewQuery[quotaRow](stmts, "SELECT resource, value\nFROM quota_classes\nWHERE class = ?")
-	setQuota      = db.NewExec(stmts, "INSERT INTO quotas (project_id, user_id, resource, value)\nVALUES (?, ?, ?, ?)\nON CONFLICT (project_id, user_id, resource) DO UPDATE\nSET value = excluded.value")
-	setClassQuota = db.NewExec(stmts, "INSERT INTO quota_classes (class, resource, value)\nVALUES (?, ?, ?)\nON CONFLICT (class, resource) DO UPDATE\nSET value = excluded.value")
+	quotas        = db.NewTable[quotaRow](stmts, "quotas", "project_id", "user_id", "resource")
+	quotasOf      = quotas.Query("project_id = ?\n  AND user_id = ?")
+	setQuota      = quotas.Upsert("value")
 	deleteProject = db.NewExec(stmts, "DELETE FROM quotas\nWHERE project_id = ?")
 	deleteUser    = db.NewExec(stmts, "DELETE FROM quotas\nWHERE project_id = ?\n  AND user_id = ?")
+	quotaProjects = db.NewQuery[string](stmts, "SELECT DISTINCT project_id\nFROM quotas\nORDER BY project_id")
+
+	classQuotas   = db.NewTable[classQuotaRow](stmts, "quota_classes", "class", "resource")
+	quotasOfClass = classQuotas.Query("class = ?")
+	setClassQuota = classQuotas.Upsert("value")
 )
 
-func byResource(rows []quotaRow) map[string]int64 {
+// Quotas returns the limits that were set for a project, or for a user in it where user is not empty, by resource name.
+func Quotas(ctx context.Context, on db.Querier, project, user string) (map[string]int64, error) {
+	rows, err := quotasOf.All(ctx, on, project, user)
 	m := make(map[string]int64, len(rows))
 	for _, r := range rows {
 		m[r.Resource] = r.Value
 	}
-	return m
+	return m, err
 }
 
-// Quotas are the limits that were set for a project, or with user for that user in it, by resource name.
-func (s *Store) Quotas(ctx context.Context, on db.Querier, project, user string) (map[string]int64, error) {
-	rows, err := quotasOf.All(ctx, on, project, user)
-	return byResource(rows), err
-}
-
-// SetQuotas sets limits; others stay.
-func (s *Store) SetQuotas(ctx context.Context, tx *db.Tx, project, user string, values map[string]int64) error {
-	for resource, value := range values {
-		if _, err := setQuota.Do(ctx, tx, project, user, resource, value); err != nil {
+// SetQuotas sets limits of a project, or of a user in it where user is not empty; others stay.
+func SetQuotas(ctx context.Context, tx *db.Tx, project, user string, limits map[string]int64) error {
+	for resource, value := range limits {
+		if err := setQuota.Do(ctx, tx, quotaRow{project, user, resource, value}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// DeleteQuotas forgets what was set: for one user, or without user for the project and all its users.
-func (s *Store) DeleteQuotas(ctx context.Context, on db.Querier, project, user string) error {
+// DeleteQuotas deletes the limits of a user in a project, or where user is empty those of the project and all its users.
+func DeleteQuotas(ctx context.Context, on db.Querier, project, user string) error {
 	var err error
 	if user == "" {
 		_, err = deleteProject.Do(ctx, on, project)
@@ -56,16 +64,25 @@ func (s *Store) DeleteQuotas(ctx context.Context, on db.Querier, project, user s
 	return err
 }
 
-// ClassQuotas are the limits that were set for a quota class.
-func (s *Store) ClassQuotas(ctx context.Context, on db.Querier, class string) (map[string]int64, error) {
-	rows, err := quotasOfClass.All(ctx, on, class)
-	return byResource(rows), err
+// QuotaProjects returns the projects for which limits were set.
+func QuotaProjects(ctx context.Context, on db.Querier) ([]string, error) {
+	return quotaProjects.All(ctx, on)
 }
 
-// SetClassQuotas sets limits of a class; others stay.
-func (s *Store) SetClassQuotas(ctx context.Context, tx *db.Tx, class string, values map[string]int64) error {
-	for resource, value := range values {
-		if _, err := setClassQuota.Do(ctx, tx, class, resource, value); err != nil {
+// ClassQuotas returns the limits that were set for a quota class, by resource name.
+func ClassQuotas(ctx context.Context, on db.Querier, class string) (map[string]int64, error) {
+	rows, err := quotasOfClass.All(ctx, on, class)
+	m := make(map[string]int64, len(rows))
+	for _, r := range rows {
+		m[r.Resource] = r.Value
+	}
+	return m, err
+}
+
+// SetClassQuotas sets limits of a quota class; others stay.
+func SetClassQuotas(ctx context.Context, tx *db.Tx, class string, limits map[string]int64) error {
+	for resource, value := range limits {
+		if err := setClassQuota.Do(ctx, tx, classQuotaRow{class, resource, value}); err != nil {
 			return err
 		}
 	}

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
-	"hypernova/oslo/fault"
 )
 
 type serviceRow struct {
@@ -26,10 +26,10 @@ type serviceRow struct {
 	Updated        db.Time `db:"updated_at"`
 }
 
-func (r *serviceRow) noun() nova.Service {
+func (r *serviceRow) value() nova.Service {
 	return nova.Service{ID: r.ID, Number: r.Number, Host: r.Host, Binary: r.Program, Topic: r.Topic, Level: r.Level,
-		Disabled: r.Disabled, DisabledReason: r.DisabledReason, ForcedDown: r.ForcedDown, Seen: r.Seen.Time, Reports: r.Reports, Pulse: r.Pulse, Note: r.Note,
-		Created: r.Created.Time, Updated: r.Updated.Time}
+		Disabled: r.Disabled, DisabledReason: r.DisabledReason, ForcedDown: r.ForcedDown, Seen: r.Seen.Time,
+		Reports: r.Reports, Pulse: r.Pulse, Note: r.Note, Created: r.Created.Time, Updated: r.Updated.Time}
 }
 
 // serviceLimit bounds a listing of services; there is one for each role of each host.
@@ -42,10 +42,12 @@ var (
 	serviceByHost   = services.Query("host = ?\n  AND program = ?")
 	deleteService   = services.Delete("")
 	decideOnService = services.Update("", "disabled", "disabled_reason", "forced_down", "updated_at")
+	// A heartbeat after the note's cause was found makes the note void.
+	noteService = services.Update("seen_at = ?\n  AND note <> ?", "note")
 )
 
-// Services lists service records in order of number; host and binary narrow it where they are not empty.
-func (s *Store) Services(ctx context.Context, on db.Querier, host, binary string) ([]nova.Service, error) {
+// Services returns service records in order of number. host and binary filter the list if they are not empty.
+func Services(ctx context.Context, on db.Querier, host, binary string) ([]nova.Service, error) {
 	var where []db.Cond
 	if host != "" {
 		where = append(where, db.EqTo("host", host))
@@ -53,59 +55,45 @@ func (s *Store) Services(ctx context.Context, on db.Querier, host, binary string
 	if binary != "" {
 		where = append(where, db.EqTo("binary", binary))
 	}
-	rows, err := serviceList.Page(ctx, on, db.ListArgs{Where: where, Sort: []db.SortKey{{Column: "number"}}, Limit: serviceLimit})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]nova.Service, len(rows))
-	for i := range rows {
-		out[i] = rows[i].noun()
-	}
-	return out, nil
+	rows, err := serviceList.Page(ctx, on,
+		db.ListArgs{Where: where, Sort: []db.SortKey{{Column: "number"}}, Limit: serviceLimit})
+	return values(rows, err, (*serviceRow).value)
 }
 
-// Service by its id; fault.NotFound.
-func (s *Store) Service(ctx context.Context, on db.Querier, id string) (nova.Service, error) {
+// Service returns a service record by its id; fault.NotFound.
+func Service(ctx context.Context, on db.Querier, id string) (nova.Service, error) {
 	r, err := services.Get(ctx, on, id)
-	if fault.Is(err, fault.NotFound) {
-		return nova.Service{}, fault.NotFoundf("Service %s could not be found.", id)
-	}
-	return r.noun(), err
+	return r.value(), absent(err, "Service %s could not be found.", id)
 }
 
-// NumberedService is a service by the number that old API versions know it by; fault.NotFound.
-func (s *Store) NumberedService(ctx context.Context, on db.Querier, number int64) (nova.Service, error) {
-	r, err := serviceByNumber.One(ctx, on, number)
-	if fault.Is(err, fault.NotFound) {
-		return nova.Service{}, fault.NotFoundf("Service %d could not be found.", number)
-	}
-	return r.noun(), err
+// NumberedService returns a service record by the number that old API versions use as its id; fault.NotFound.
+func NumberedService(ctx context.Context, on db.Querier, n int64) (nova.Service, error) {
+	r, err := serviceByNumber.One(ctx, on, n)
+	return r.value(), absent(err, "Service %d could not be found.", n)
 }
 
-// ServiceOf is the record of a binary on a host; fault.NotFound.
-func (s *Store) ServiceOf(ctx context.Context, on db.Querier, host, binary string) (nova.Service, error) {
+// ServiceOf returns the record of a binary on a host; fault.NotFound.
+func ServiceOf(ctx context.Context, on db.Querier, host, binary string) (nova.Service, error) {
 	r, err := serviceByHost.One(ctx, on, host, binary)
-	if fault.Is(err, fault.NotFound) {
-		return nova.Service{}, fault.NotFoundf("Could not find binary %s on host %s.", binary, host)
-	}
-	return r.noun(), err
+	return r.value(), absent(err, "Could not find binary %s on host %s.", binary, host)
 }
 
-// SaveService writes what an operator decides: Disabled, DisabledReason, ForcedDown.
-func (s *Store) SaveService(ctx context.Context, on db.Querier, v *nova.Service) error {
+// SaveService writes what operators decide: Disabled, DisabledReason and ForcedDown. fault.NotFound.
+func SaveService(ctx context.Context, on db.Querier, v *nova.Service, now time.Time) error {
 	n, err := decideOnService.Do(ctx, on, serviceRow{ID: v.ID, Disabled: v.Disabled, DisabledReason: v.DisabledReason,
-		ForcedDown: v.ForcedDown, Updated: db.At(s.now())})
-	if err == nil && n == 0 {
-		return fault.NotFoundf("Service %s could not be found.", v.ID)
-	}
-	return err
+		ForcedDown: v.ForcedDown, Updated: db.At(now)})
+	return changed(n, err, "Service %s could not be found.", v.ID)
 }
 
-// DeleteService forgets a service.
-func (s *Store) DeleteService(ctx context.Context, on db.Querier, id string) error {
+// DeleteService deletes a service record; fault.NotFound.
+func DeleteService(ctx context.Context, on db.Querier, id string) error {
 	n, err := deleteService.Do(ctx, on, id)
-	if err == nil && n == 0 {
-		return fault.NotFoundf("Service %s could not be found.", id)
-	}
+	return changed(n, err, "Service %s could not be found.", id)
+}
+
+// NoteService writes why a service that was last seen at seen does not report. It changes nothing if the service has
+// reported since.
+func NoteService(ctx context.Context, on db.Querier, id, note string, seen time.Time) error {
+	_, err := noteService.Do(ctx, on, serviceRow{ID: id, Note: note}, db.At(seen), note)
 	return err
 }

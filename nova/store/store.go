@@ -1,25 +1,26 @@
-// Package store is the database access of compute. Functions take the querier they run on, so that a verb can do
-// several in one transaction. No row type leaves the room.
+// Package store is the database access of compute. Its functions run on the querier that the caller gives, so that
+// several can share one transaction. Those that stamp rows get the present time. No row type leaves the package.
 package store
 
 import (
 	"context"
 	"embed"
 	"io/fs"
+	"strings"
 
-	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 )
 
 var stmts = db.NewSet("nova")
 
-// Statements are those of this room.
+// Statements returns the registered statements of this package.
 func Statements() *db.Set { return stmts }
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the numbered files of this room, for Migrate and for tests that prepare statements.
+// Migrations returns the numbered migration files, for DB.Migrate and for tests that prepare statements.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -28,31 +29,6 @@ func Migrations() fs.FS {
 	return sub
 }
 
-// Store reads and writes compute's database. Methods may be called concurrently.
-type Store struct {
-	DB     *db.DB
-	now    clock.Now
-	parsed *parsed
-	beats  beats
-}
-
-// New makes the store of an open, migrated database. A nil now is the real clock.
-func New(d *db.DB, now clock.Now) *Store {
-	if now == nil {
-		now = clock.Real
-	}
-	return &Store{DB: d, now: now, parsed: newParsed()}
-}
-
-// Now is the clock that rows are stamped with.
-func (s *Store) Now() clock.Now { return s.now }
-
-// Migrate brings the database to this version.
-func (s *Store) Migrate(ctx context.Context) error { return s.DB.Migrate(ctx, "nova", Migrations()) }
-
-// Tx runs fn in a write transaction; it may run more than once.
-func (s *Store) Tx(ctx context.Context, fn func(*db.Tx) error) error { return s.DB.Tx(ctx, fn) }
-
 var nextNumber = db.NewQuery[int64](stmts, `
 INSERT INTO counters (name, value)
 VALUES (?, ?)
@@ -60,7 +36,50 @@ ON CONFLICT (name) DO UPDATE
 SET value = counters.value + 1
 RETURNING value`)
 
-// number counts up, for the small ids that old API versions show.
-func (s *Store) number(ctx context.Context, tx *db.Tx, of string) (int64, error) {
+// number returns the next of the small numbers that old API versions use as ids.
+func number(ctx context.Context, tx *db.Tx, of string) (int64, error) {
 	return nextNumber.One(ctx, tx, of, int64(1))
+}
+
+// values converts rows; without an error the result is never nil.
+func values[R, V any](rows []R, err error, value func(*R) V) ([]V, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := make([]V, len(rows))
+	for i := range rows {
+		out[i] = value(&rows[i])
+	}
+	return out, nil
+}
+
+// absent replaces the NotFound of a query by one that names what is missing.
+func absent(err error, format string, args ...any) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.NotFoundf(format, args...)
+	}
+	return err
+}
+
+// changed is fault.NotFound for an UPDATE or DELETE by key that found no row.
+func changed(n int64, err error, format string, args ...any) error {
+	if err == nil && n == 0 {
+		return fault.NotFoundf(format, args...)
+	}
+	return err
+}
+
+// joinTags writes a set of words as ",one,two,", so that a filter finds a whole word; no word has a comma.
+func joinTags(tags []string) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	return "," + strings.Join(tags, ",") + ","
+}
+
+func splitTags(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(strings.Trim(text, ","), ",")
 }

@@ -34,16 +34,15 @@ func server(id string) nova.Server {
 func TestServerComesBackAsItWas(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		s := New(d, nil)
 		want := server("s1")
-		if err := s.InsertServers(t.Context(), d, []nova.Server{want}); err != nil {
+		if err := InsertServers(t.Context(), d, []nova.Server{want}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Server(t.Context(), d, "s1")
+		got, err := Server(t.Context(), d, "s1")
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)
 		}
-		if _, err := s.Server(t.Context(), d, "other"); !fault.Is(err, fault.NotFound) {
+		if _, err := Server(t.Context(), d, "other"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("another: %v", err)
 		}
 	}, tables())
@@ -52,8 +51,7 @@ func TestServerComesBackAsItWas(t *testing.T) {
 func TestMoveComparesWithTheTable(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		s := New(d, nil)
-		if err := s.InsertServers(t.Context(), d, []nova.Server{server("s1")}); err != nil {
+		if err := InsertServers(t.Context(), d, []nova.Server{server("s1")}); err != nil {
 			t.Fatal(err)
 		}
 		host, power, now := "h1", nova.Running, time.Now().UTC().Truncate(time.Microsecond)
@@ -74,19 +72,19 @@ func TestMoveComparesWithTheTable(t *testing.T) {
 			{nova.DeleteServer.Done, Change{}, nil},
 		} {
 			var got *nova.Refusal
-			err := s.Tx(t.Context(), func(tx *db.Tx) (err error) {
-				_, got, err = s.Move(t.Context(), tx, "s1", x.move, x.change)
+			err := d.Tx(t.Context(), func(tx *db.Tx) (err error) {
+				_, got, err = Move(t.Context(), tx, "s1", x.move, x.change, now)
 				return err
 			})
 			if diff := cmp.Diff(x.want, got); err != nil || diff != "" {
 				t.Errorf("%s: %v\n%s", x.move.Name, err, diff)
 			}
 		}
-		v, err := s.AnyServer(t.Context(), d, "s1")
+		v, err := AnyServer(t.Context(), d, "s1")
 		if err != nil || v.Host != "h1" || v.Power != nova.Running || !v.Launched.Equal(now) || v.Fault != nil || !v.Gone() || v.VM != nova.Deleted {
 			t.Errorf("%+v, %v", v, err)
 		}
-		if u, err := s.Usage(t.Context(), d, "p", ""); err != nil || u != (nova.Usage{}) {
+		if u, err := Usage(t.Context(), d, "p", ""); err != nil || u != (nova.Usage{}) {
 			t.Errorf("a deleted server is counted: %+v, %v", u, err)
 		}
 	}, tables())
@@ -104,32 +102,31 @@ func TestListsAreServedByIndexes(t *testing.T) {
 func TestEventsOfAnAction(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		s := New(d, nil)
 		ctx := t.Context()
-		if err := s.StartActions(ctx, d, []nova.Action{{Server: "s1", Name: "create", Request: "req-1", User: "u", Project: "p"}}); err != nil {
+		if err := StartActions(ctx, d, []nova.Action{{Server: "s1", Name: "create", Request: "req-1", User: "u", Project: "p"}}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		err := s.Tx(ctx, func(tx *db.Tx) error {
+		err := d.Tx(ctx, func(tx *db.Tx) error {
 			for range 2 { // the second start finds the first
-				if err := s.StartEvent(ctx, tx, "s1", "req-1", nova.EventBuild, "h1"); err != nil {
+				if err := StartEvent(ctx, tx, "s1", "req-1", nova.EventBuild, "h1", time.Now()); err != nil {
 					return err
 				}
 			}
-			if err := s.FinishEvent(ctx, tx, "s1", "req-1", nova.EventBuild, Outcome{Host: "h1", Details: "no", Traceback: "deep"}); err != nil {
+			if err := FinishEvent(ctx, tx, "s1", "req-1", nova.EventBuild, Outcome{Host: "h1", Details: "no", Traceback: "deep"}, time.Now()); err != nil {
 				return err
 			}
-			if err := s.StartEvent(ctx, tx, "s1", "req-1", nova.EventBuild, "h2"); err != nil {
+			if err := StartEvent(ctx, tx, "s1", "req-1", nova.EventBuild, "h2", time.Now()); err != nil {
 				return err
 			}
-			if err := s.FinishEvent(ctx, tx, "s1", "unknown", nova.EventBuild, Outcome{}); err != nil {
+			if err := FinishEvent(ctx, tx, "s1", "unknown", nova.EventBuild, Outcome{}, time.Now()); err != nil {
 				return err
 			}
-			return s.FinishEvent(ctx, tx, "s1", "req-1", nova.EventBuild, Outcome{Host: "h2", Last: true})
+			return FinishEvent(ctx, tx, "s1", "req-1", nova.EventBuild, Outcome{Host: "h2", Last: true}, time.Now())
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := s.Action(ctx, d, "s1", "req-1")
+		a, err := Action(ctx, d, "s1", "req-1")
 		want := []nova.ActionEvent{{Name: nova.EventBuild, Host: "h2", Result: "Success"},
 			{Name: nova.EventBuild, Host: "h1", Result: "Error", Details: "no", Traceback: "deep"}}
 		if diff := cmp.Diff(want, a.Events, cmpopts.IgnoreFields(nova.ActionEvent{}, "ID", "Action", "Started", "Finished")); err != nil || diff != "" || a.Finished.IsZero() {
@@ -142,23 +139,22 @@ func TestGroupKeepsWhatOperatorsDecided(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		s := New(d, func() time.Time { return now })
-		g, ctx := s.Group(), t.Context()
+		g, ctx := NewGroup(d, func() time.Time { return now }), t.Context()
 		m := service.Member{Host: "h1", Binary: nova.BinaryCompute, Topic: "compute", Level: 1}
 		id, err := g.Join(ctx, m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := s.Service(ctx, d, id)
+		v, err := Service(ctx, d, id)
 		if err != nil || !v.Up(now, time.Minute) || v.Number != 1 {
 			t.Fatalf("%+v, %v", v, err)
 		}
 		v.Disabled, v.DisabledReason = true, "repair"
-		if err := s.SaveService(ctx, d, &v); err != nil {
+		if err := SaveService(ctx, d, &v, now); err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(2 * time.Minute)
-		if v, _ := s.Service(ctx, d, id); v.Up(now, time.Minute) {
+		if v, _ := Service(ctx, d, id); v.Up(now, time.Minute) {
 			t.Error("up without a heartbeat")
 		}
 		if err := g.Beat(ctx, id); err != nil {
@@ -167,17 +163,17 @@ func TestGroupKeepsWhatOperatorsDecided(t *testing.T) {
 		if again, err := g.Join(ctx, m); err != nil || again != id {
 			t.Errorf("joined again as %s, %v", again, err)
 		}
-		v, err = s.ServiceOf(ctx, d, "h1", nova.BinaryCompute)
+		v, err = ServiceOf(ctx, d, "h1", nova.BinaryCompute)
 		if err != nil || !v.Disabled || v.DisabledReason != "repair" || !v.Up(now, time.Minute) {
 			t.Errorf("%+v, %v", v, err)
 		}
 		if err := g.Leave(ctx, id); err != nil {
 			t.Fatal(err)
 		}
-		if v, _ := s.Service(ctx, d, id); v.Up(now, time.Minute) {
+		if v, _ := Service(ctx, d, id); v.Up(now, time.Minute) {
 			t.Error("up after it left")
 		}
-		if err := s.DeleteService(ctx, d, id); err != nil {
+		if err := DeleteService(ctx, d, id); err != nil {
 			t.Fatal(err)
 		}
 		if err := g.Beat(ctx, id); !fault.Is(err, fault.NotFound) {
@@ -189,16 +185,15 @@ func TestGroupKeepsWhatOperatorsDecided(t *testing.T) {
 // BenchmarkList reads what a detail list of 1,000 servers shows.
 func BenchmarkList(b *testing.B) {
 	d := dbtest.Memory(b, tables())
-	s := New(d, nil)
 	var vs []nova.Server
 	for i := range 1000 {
 		vs = append(vs, server(fmt.Sprintf("s%d", i)))
 	}
-	if err := s.InsertServers(b.Context(), d, vs); err != nil {
+	if err := InsertServers(b.Context(), d, vs); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		got, err := s.Servers(b.Context(), d, db.ListArgs{Where: []db.Cond{db.EqTo("project_id", "p"), db.EqTo("deleted", false)},
+		got, err := Servers(b.Context(), d, db.ListArgs{Where: []db.Cond{db.EqTo("project_id", "p"), db.EqTo("deleted", false)},
 			Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: 1000})
 		if err != nil || len(got) != 1000 {
 			b.Fatal(len(got), err)

@@ -51,7 +51,8 @@ func NewTable[R any](s *Set, name, key string, more ...string) *Table[R] {
 
 // NewPart declares some columns of a table and registers their SELECT by key. R has the key columns too.
 func NewPart[R any](s *Set, name, key string, more ...string) *Part[R] {
-	t := &Part[R]{set: s, name: name, keys: append([]string{key}, more...), columns: tableColumns(reflect.TypeFor[R](), nil)}
+	t := &Part[R]{set: s, name: name, keys: append([]string{key}, more...),
+		columns: tableColumns(reflect.TypeFor[R](), nil)}
 	for _, k := range t.keys {
 		if !slices.ContainsFunc(t.columns, func(c tableColumn) bool { return c.name == k }) {
 			panic(fmt.Sprintf("db: %s has no column %s for the key of %s", reflect.TypeFor[R](), k, name))

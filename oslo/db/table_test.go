@@ -151,7 +151,8 @@ func TestATableWithAKeyOfTwoColumnsAndAPartOfOne(t *testing.T) {
 				t.Errorf("delete: %d rows, %v; want %d", n, err, want)
 			}
 		}
-		if diff := cmp.Diff(map[string]string{"name": "name NOT NULL", "label": "name NOT NULL"}, pairs.ListColumns("")); diff != "" {
+		want := map[string]string{"name": "name NOT NULL", "label": "name NOT NULL"}
+		if diff := cmp.Diff(want, pairs.ListColumns("")); diff != "" {
 			t.Error(diff)
 		}
 	}, tables)
@@ -159,7 +160,8 @@ func TestATableWithAKeyOfTwoColumnsAndAPartOfOne(t *testing.T) {
 
 func TestListColumnsSayWhatIsNeverNull(t *testing.T) {
 	t.Parallel()
-	want := map[string]string{"uuid": "t.id NOT NULL", "name": "t.name NOT NULL", "size": "t.size", "created_at": "t.made NOT NULL"}
+	want := map[string]string{"uuid": "t.id NOT NULL", "name": "t.name NOT NULL", "size": "t.size",
+		"created_at": "t.made NOT NULL"}
 	if diff := cmp.Diff(want, dolls.ListColumns("t")); diff != "" {
 		t.Error(diff)
 	}

@@ -105,12 +105,12 @@ func heartbeats(t *testing.T, name string, open func(*testing.T, ...dbtest.Migra
 		t.Fatal(err)
 	}
 	defer bus.Close(context.WithoutCancel(t.Context()))
-	store := novastore.New(d, nil)
-	c := conductor.New(conductor.Config{}, conductor.Deps{Store: store, Queue: tasks.New(d, tasks.Config{Owner: "bench"}), Bus: bus})
+	members := novastore.NewGroup(d, nil)
+	c := conductor.New(conductor.Config{}, conductor.Deps{DB: d, Group: members, Queue: tasks.New(d, tasks.Config{Owner: "bench"}), Bus: bus})
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- service.New(c.Manager("bench"), bus, store.Group(), service.Options{}).Run(ctx, func() { close(ready) })
+		ended <- service.New(c.Manager("bench"), bus, members, service.Options{}).Run(ctx, func() { close(ready) })
 	}()
 	<-ready
 	group := compute.Group{Bus: bus}

@@ -18,7 +18,6 @@ func Wide() map[string]int {
 		"glance/metadefs.Service":     43,
 		"neutron/api.API":             49,
 		"nova/conductor.Conductor":    40,
-		"nova/store.Store":            72,
 		"placement/providers.Service": 47,
 	}
 }

@@ -19,19 +19,24 @@ type Config struct {
 	DefaultZone string        // of hosts in no aggregate with a zone; default "nova"
 }
 
+// Deps are what the keeper reads from.
+type Deps struct {
+	DB        *db.DB    // compute's
+	Now       clock.Now // nil: the real clock
+	Placement placement.API
+}
+
 // Keeper reads and keeps the snapshot. It is not safe for concurrent use: the scheduler decides one at a time.
 type Keeper struct {
-	c         Config
-	store     *store.Store
-	placement placement.API
-	now       clock.Now
+	c Config
+	Deps
 
 	hosts []*Host
 	taken time.Time
 }
 
 // New makes a keeper; nothing is read before it is needed.
-func New(c Config, s *store.Store, p placement.API) *Keeper {
+func New(c Config, d Deps) *Keeper {
 	if c.TTL == 0 {
 		c.TTL = time.Second
 	}
@@ -41,19 +46,22 @@ func New(c Config, s *store.Store, p placement.API) *Keeper {
 	if c.DefaultZone == "" {
 		c.DefaultZone = "nova"
 	}
-	return &Keeper{c: c, store: s, placement: p, now: s.Now()}
+	if d.Now == nil {
+		d.Now = clock.Real
+	}
+	return &Keeper{c: c, Deps: d}
 }
 
 // Hosts is the snapshot, in order of name, and when it was taken. One older than since, or than the TTL, is taken anew.
 func (k *Keeper) Hosts(ctx context.Context, since time.Time) ([]*Host, time.Time, error) {
-	now := k.now()
+	now := k.Now()
 	if k.hosts != nil && now.Sub(k.taken) < k.c.TTL && !k.taken.Before(since) {
 		for _, h := range k.hosts {
 			h.beat(now, k.c.DownTime)
 		}
 		return k.hosts, k.taken, nil
 	}
-	states, err := k.placement.States(ctx)
+	states, err := k.Placement.States(ctx)
 	if err != nil {
 		return nil, now, err
 	}
@@ -62,7 +70,7 @@ func (k *Keeper) Hosts(ctx context.Context, since time.Time) ([]*Host, time.Time
 		byID[states[i].ID] = &states[i]
 	}
 	var hosts []*Host
-	err = k.store.DB.View(ctx, func(tx *db.Tx) error {
+	err = k.DB.View(ctx, func(tx *db.Tx) error {
 		hosts, err = k.read(ctx, tx, byID)
 		return err
 	})
@@ -77,19 +85,19 @@ func (k *Keeper) Hosts(ctx context.Context, since time.Time) ([]*Host, time.Time
 }
 
 func (k *Keeper) read(ctx context.Context, tx *db.Tx, providers map[string]*placement.ProviderState) ([]*Host, error) {
-	services, err := k.store.Services(ctx, tx, "", nova.BinaryCompute)
+	services, err := store.Services(ctx, tx, "", nova.BinaryCompute)
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := k.store.Nodes(ctx, tx, db.ListArgs{Sort: []db.SortKey{{Column: "host"}}})
+	nodes, err := store.Nodes(ctx, tx, db.ListArgs{Sort: []db.SortKey{{Column: "host"}}})
 	if err != nil {
 		return nil, err
 	}
-	loads, err := k.store.HostLoads(ctx, tx)
+	loads, err := store.HostLoads(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	aggregates, err := k.store.Aggregates(ctx, tx)
+	aggregates, err := store.Aggregates(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
