@@ -7,17 +7,17 @@ import (
 	"hypernova/placement"
 	placementapi "hypernova/placement/api"
 	placementclient "hypernova/placement/client"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // placementParts is placement for this process.
 type placementParts struct {
 	p    *Process
-	made *providers.Service
+	made *resources.Service
 }
 
 // verbs are placement's packages over its database.
-func (l *placementParts) verbs(ctx context.Context) (*providers.Service, error) {
+func (l *placementParts) verbs(ctx context.Context) (*resources.Service, error) {
 	if l.made != nil {
 		return l.made, nil
 	}
@@ -25,7 +25,7 @@ func (l *placementParts) verbs(ctx context.Context) (*providers.Service, error) 
 	if err != nil {
 		return nil, err
 	}
-	l.made = providers.New(d, l.p.now)
+	l.made = resources.New(d, l.p.now)
 	return l.made, nil
 }
 

@@ -21,7 +21,7 @@ import (
 	"hypernova/oslo/opt"
 	"hypernova/oslo/tasks"
 	"hypernova/placement"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // Repair does what the findings say that a repair does, and tells of each how that went. It looks again before each:
@@ -197,7 +197,7 @@ func (r *repairer) allocate(ctx context.Context, of audit.Of) error {
 	if err != nil {
 		return err
 	}
-	return pl.Set(ctx, []providers.Change{{Allocation: placement.Allocation{Consumer: v.ID, Project: v.Project,
+	return pl.Claims.Set(ctx, []resources.Change{{Allocation: placement.Allocation{Consumer: v.ID, Project: v.Project,
 		User: v.User, Type: "INSTANCE",
 		Generation: have.Generation, Providers: map[string]placement.Resources{at.ID: ask.Resources}}}})
 }

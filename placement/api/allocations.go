@@ -10,11 +10,11 @@ import (
 	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
 	"hypernova/placement"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // consumersAPI answers what consumers hold.
-type consumersAPI struct{ s *providers.Service }
+type consumersAPI struct{ s *resources.Service }
 
 // consumers are what is held, by whom.
 var consumers = api.Resource[*consumersAPI]{Name: "allocation", Plural: "allocations", Ops: api.Ops[*consumersAPI]{
@@ -70,12 +70,12 @@ func consumerID(s string) (string, error) {
 }
 
 // change is what one consumer's body asks for.
-func (b allocationsBody) change(r *api.Request, consumer string) (providers.Change, error) {
+func (b allocationsBody) change(r *api.Request, consumer string) (resources.Change, error) {
 	id, err := consumerID(consumer)
 	if err != nil {
-		return providers.Change{}, err
+		return resources.Change{}, err
 	}
-	c := providers.Change{AnyGeneration: !r.AtLeast(28), Allocation: placement.Allocation{Consumer: id, Project: b.Project, User: b.User,
+	c := resources.Change{AnyGeneration: !r.AtLeast(28), Allocation: placement.Allocation{Consumer: id, Project: b.Project, User: b.User,
 		Type: b.Type, Generation: b.Generation.Ptr(), Providers: map[string]placement.Resources{}}}
 	for on, held := range b.Allocations {
 		c.Providers[dashed(on)] = held.Resources
@@ -91,7 +91,7 @@ func (a *consumersAPI) put(ctx context.Context, r *api.Request, in *allocationsB
 	if err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, a.s.Set(ctx, []providers.Change{c})
+	return api.None{}, a.s.Claims.Set(ctx, []resources.Change{c})
 }
 
 func (a *consumersAPI) putList(ctx context.Context, r *api.Request, in *allocationsListBody) (api.None, error) {
@@ -106,7 +106,7 @@ func (a *consumersAPI) putList(ctx context.Context, r *api.Request, in *allocati
 	if err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, a.s.Set(ctx, []providers.Change{c})
+	return api.None{}, a.s.Claims.Set(ctx, []resources.Change{c})
 }
 
 func (a *consumersAPI) post(ctx context.Context, r *api.Request, in *consumersBody) (api.None, error) {
@@ -117,11 +117,11 @@ func (a *consumersAPI) post(ctx context.Context, r *api.Request, in *consumersBo
 	if err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, a.s.Set(ctx, changes)
+	return api.None{}, a.s.Claims.Set(ctx, changes)
 }
 
-func (b *consumersBody) changes(r *api.Request) ([]providers.Change, error) {
-	var all []providers.Change
+func (b *consumersBody) changes(r *api.Request) ([]resources.Change, error) {
+	var all []resources.Change
 	seen := map[string]bool{}
 	for id, body := range b.Consumers {
 		c, err := body.change(r, id)
@@ -138,7 +138,7 @@ func (b *consumersBody) changes(r *api.Request) ([]providers.Change, error) {
 }
 
 func (a *consumersAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	return api.None{}, a.s.Drop(ctx, dashed(r.Param("consumer_uuid")))
+	return api.None{}, a.s.Claims.Delete(ctx, dashed(r.Param("consumer_uuid")))
 }
 
 type allocationsView struct {
@@ -161,7 +161,7 @@ func (a *consumersAPI) show(ctx context.Context, r *api.Request, _ *api.None) (a
 	}
 	v := allocationsView{Allocations: map[string]allocationView{}, Project: held.Project, User: held.User, Generation: held.Generation, Type: held.Type}
 	for id, res := range held.Providers {
-		p, err := a.s.Provider(ctx, id)
+		p, err := a.s.Providers.Get(ctx, id)
 		if err != nil {
 			return allocationsView{}, err
 		}
@@ -185,13 +185,13 @@ type sumView struct {
 }
 
 func (a *consumersAPI) usages(ctx context.Context, r *api.Request, q *usagesQuery) (sumView, error) {
-	all, err := a.s.Usages(ctx, q.Project, q.User)
+	all, err := a.s.Claims.Usages(ctx, q.Project, q.User)
 	fresh(r, time.Time{})
 	return sumView{sum(all).Resources}, err
 }
 
-func sum(all map[string]providers.Usage) providers.Usage {
-	total := providers.Usage{Resources: placement.Resources{}}
+func sum(all map[string]resources.Usage) resources.Usage {
+	total := resources.Usage{Resources: placement.Resources{}}
 	for _, u := range all {
 		total.Consumers += u.Consumers
 		for class, n := range u.Resources {
@@ -206,12 +206,12 @@ type sumsView struct {
 }
 
 func (a *consumersAPI) usagesByType(ctx context.Context, r *api.Request, q *usagesQuery) (sumsView, error) {
-	all, err := a.s.Usages(ctx, q.Project, q.User)
+	all, err := a.s.Claims.Usages(ctx, q.Project, q.User)
 	if err != nil {
 		return sumsView{}, err
 	}
 	v := sumsView{map[string]map[string]int64{}}
-	show := func(name string, u providers.Usage) {
+	show := func(name string, u resources.Usage) {
 		if len(u.Resources) == 0 {
 			return
 		}

@@ -11,11 +11,11 @@ import (
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // providerLoader loads the provider of a path.
-type providerLoader struct{ s *providers.Service }
+type providerLoader struct{ s *resources.Service }
 
 // Min and Max are the microversions served.
 var (
@@ -25,20 +25,20 @@ var (
 
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is placement's
 // own.
-func Handler(c api.Config, s *providers.Service) http.Handler {
+func Handler(c api.Config, s *resources.Service) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.StrictQuery, c.StrictSlash, c.Exacting = "placement", "", dialect{}, api.LinksNone, true, true, true
 	c.Versions = &api.Versions{Service: "placement", Min: minVersion, Max: maxVersion, Zero: true}
 	if c.MaxBody == 0 {
 		c.MaxBody = 16 << 20 // a reshape names every allocation of a provider
 	}
-	return api.Handler(c, resources(s)...)
+	return api.Handler(c, bind(s)...)
 }
 
 // Resources are all of placement's declared operations.
-func Resources() []api.Bound { return resources(nil) }
+func Resources() []api.Bound { return bind(nil) }
 
-// resources give each resource a receiver with the verbs.
-func resources(s *providers.Service) []api.Bound {
+// bind gives each resource a receiver with the verbs.
+func bind(s *resources.Service) []api.Bound {
 	loader := providerLoader{s}
 	return slices.Concat(
 		api.Bind(&providersAPI{loader}, resourceProviders),
@@ -101,14 +101,14 @@ func dashed(s string) string {
 }
 
 // load is the provider of the path.
-func (a *providerLoader) load(ctx context.Context, r *api.Request) (providers.Provider, error) {
+func (a *providerLoader) load(ctx context.Context, r *api.Request) (resources.Provider, error) {
 	id := r.Param("uuid")
 	if !ids.IsUUID(id) {
-		return providers.Provider{}, fault.NotFoundf("No resource provider with uuid %s found.", id)
+		return resources.Provider{}, fault.NotFoundf("No resource provider with uuid %s found.", id)
 	}
-	return a.s.Provider(ctx, dashed(id))
+	return a.s.Providers.Get(ctx, dashed(id))
 }
 
-func path(p providers.Provider, below ...string) string {
+func path(p resources.Provider, below ...string) string {
 	return strings.Join(append([]string{"/resource_providers/" + p.ID}, below...), "/")
 }

@@ -17,7 +17,7 @@ import (
 	"hypernova/oslo/fault"
 	"hypernova/oslo/policy"
 	placementapi "hypernova/placement/api"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 	"hypernova/placement/store"
 )
 
@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 		}
 		return &auth.Caller{UserID: "u", ProjectID: "p", Roles: strings.Split(token, ",")}, nil
 	})
-	s := httptest.NewServer(placementapi.Handler(api.Config{Validator: v, Policy: e}, providers.New(d, nil)))
+	s := httptest.NewServer(placementapi.Handler(api.Config{Validator: v, Policy: e}, resources.New(d, nil)))
 	t.Cleanup(s.Close)
 	return &world{t, s.URL}
 }

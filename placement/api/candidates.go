@@ -10,11 +10,11 @@ import (
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/placement"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // searchesAPI finds candidates for allocations, and moves what is held between providers.
-type searchesAPI struct{ s *providers.Service }
+type searchesAPI struct{ s *resources.Service }
 
 var searches = api.Resource[*searchesAPI]{Name: "allocation_candidate", Plural: "allocation_candidates", Ops: api.Ops[*searchesAPI]{
 	api.Do("GET /allocation_candidates", candidatesList, 200, (*searchesAPI).candidatesPlain, api.Bare(), api.Span("1.10-1.11")),
@@ -153,9 +153,9 @@ type reshapeBody struct {
 }
 
 func (a *searchesAPI) reshape(ctx context.Context, r *api.Request, in *reshapeBody) (api.None, error) {
-	offers := map[string]providers.Offer{}
+	offers := map[string]resources.Offer{}
 	for id, b := range in.Inventories {
-		p, err := a.s.Provider(ctx, dashed(id))
+		p, err := a.s.Providers.Get(ctx, dashed(id))
 		if fault.Is(err, fault.NotFound) {
 			return api.None{}, fault.Invalidf("Resource provider %s in inventories not found.", id).Coded(placement.CodeNotFound)
 		}
@@ -166,13 +166,13 @@ func (a *searchesAPI) reshape(ctx context.Context, r *api.Request, in *reshapeBo
 		if err != nil {
 			return api.None{}, err
 		}
-		offers[p.ID] = providers.Offer{Generation: b.Generation, Inventories: all}
+		offers[p.ID] = resources.Offer{Generation: b.Generation, Inventories: all}
 	}
 	changes, err := (&consumersBody{in.Allocations}).changes(r)
 	if err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, a.s.Reshape(ctx, offers, changes)
+	return api.None{}, a.s.Claims.Reshape(ctx, offers, changes)
 }
 
 // request reads the groups out of the query string.

@@ -14,7 +14,7 @@ import (
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/policy"
 	placementapi "hypernova/placement/api"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 	"hypernova/placement/store"
 )
 
@@ -25,7 +25,7 @@ func direct(t testing.TB) func(method, target, version, body string) *httptest.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := providers.New(dbtest.Memory(t, dbtest.Migrations{Name: "placement", FS: store.Migrations()}), nil)
+	s := resources.New(dbtest.Memory(t, dbtest.Migrations{Name: "placement", FS: store.Migrations()}), nil)
 	v := auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) {
 		return &auth.Caller{UserID: "u", ProjectID: "p", Roles: []string{"service", "admin"}}, nil
 	})

@@ -9,7 +9,7 @@ import (
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/placement"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // inventoriesAPI answers what a provider has.
@@ -48,7 +48,7 @@ type inventoriesBody struct {
 }
 
 // inventory checks what depends on the version: before 1.26 something had to be left.
-func (b amounts) inventory(r *api.Request, p providers.Provider, class string) (placement.Inventory, error) {
+func (b amounts) inventory(r *api.Request, p resources.Provider, class string) (placement.Inventory, error) {
 	i := placement.Inventory{Total: b.Total, Reserved: b.Reserved.Or(0), MinUnit: b.MinUnit.Or(1), MaxUnit: b.MaxUnit.Or(placement.MaxInt),
 		StepSize: b.StepSize.Or(1), AllocationRatio: b.Ratio.Or(1)}
 	if i.Capacity() < 0 || i.Capacity() == 0 && !r.AtLeast(26) {
@@ -84,11 +84,11 @@ func inventoryViewOf(i placement.Inventory) inventoryView {
 	return inventoryView{i.Total, i.Reserved, i.MinUnit, i.MaxUnit, i.StepSize, i.AllocationRatio}
 }
 
-func (a *inventoriesAPI) list(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (inventoriesView, error) {
+func (a *inventoriesAPI) list(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (inventoriesView, error) {
 	return inventoriesOf(r, p), nil
 }
 
-func inventoriesOf(r *api.Request, p providers.Provider) inventoriesView {
+func inventoriesOf(r *api.Request, p resources.Provider) inventoriesView {
 	v := inventoriesView{p.Generation, map[string]inventoryView{}}
 	for class, i := range p.Inventories {
 		v.Inventories[class] = inventoryViewOf(i)
@@ -101,15 +101,15 @@ func generationOf(g opt.Of[int64]) int64 {
 	if g.Has() && g.Value >= 0 {
 		return g.Value
 	}
-	return providers.Any
+	return resources.Any
 }
 
-func (a *inventoriesAPI) add(ctx context.Context, r *api.Request, p providers.Provider, in *newInventory) (oneInventory, error) {
+func (a *inventoriesAPI) add(ctx context.Context, r *api.Request, p resources.Provider, in *newInventory) (oneInventory, error) {
 	i, err := in.inventory(r, p, in.Class)
 	if err != nil {
 		return oneInventory{}, err
 	}
-	next, err := a.s.SetInventory(ctx, p.ID, generationOf(in.Generation), in.Class, i, true)
+	next, err := a.s.Inventories.Put(ctx, p.ID, generationOf(in.Generation), in.Class, i, true)
 	if err != nil {
 		return oneInventory{}, err
 	}
@@ -118,7 +118,7 @@ func (a *inventoriesAPI) add(ctx context.Context, r *api.Request, p providers.Pr
 	return oneInventory{inventoryViewOf(i), next}, nil
 }
 
-func (a *inventoriesAPI) setAll(ctx context.Context, r *api.Request, p providers.Provider, in *inventoriesBody) (inventoriesView, error) {
+func (a *inventoriesAPI) setAll(ctx context.Context, r *api.Request, p resources.Provider, in *inventoriesBody) (inventoriesView, error) {
 	all, err := inventoriesIn(r, p, in)
 	if err != nil {
 		return inventoriesView{}, err
@@ -126,11 +126,11 @@ func (a *inventoriesAPI) setAll(ctx context.Context, r *api.Request, p providers
 	if _, err := a.s.SetInventories(ctx, p.ID, max(in.Generation, 0), all); err != nil {
 		return inventoriesView{}, err
 	}
-	p, err = a.s.Provider(ctx, p.ID)
+	p, err = a.s.Providers.Get(ctx, p.ID)
 	return inventoriesOf(r, p), err
 }
 
-func inventoriesIn(r *api.Request, p providers.Provider, in *inventoriesBody) (map[string]placement.Inventory, error) {
+func inventoriesIn(r *api.Request, p resources.Provider, in *inventoriesBody) (map[string]placement.Inventory, error) {
 	all := map[string]placement.Inventory{}
 	for class, b := range in.Inventories {
 		i, err := b.inventory(r, p, class)
@@ -142,8 +142,8 @@ func inventoriesIn(r *api.Request, p providers.Provider, in *inventoriesBody) (m
 	return all, nil
 }
 
-func (a *inventoriesAPI) deleteAll(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
-	_, err := a.s.SetInventories(ctx, p.ID, providers.Any, nil)
+func (a *inventoriesAPI) deleteAll(ctx context.Context, _ *api.Request, p resources.Provider, _ *api.None) (api.None, error) {
+	_, err := a.s.SetInventories(ctx, p.ID, resources.Any, nil)
 	return api.None{}, err
 }
 
@@ -152,7 +152,7 @@ func (a *inventoriesAPI) noDeleteAll(context.Context, *api.Request, *api.None) (
 	return api.None{}, api.WithStatus(http.StatusMethodNotAllowed, fault.Invalidf("The method DELETE is not allowed for this resource."))
 }
 
-func (a *inventoriesAPI) show(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (oneInventory, error) {
+func (a *inventoriesAPI) show(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (oneInventory, error) {
 	i, ok := p.Inventories[r.Param("resource_class")]
 	if !ok {
 		return oneInventory{}, fault.NotFoundf("No inventory of class %s for %s", r.Param("resource_class"), p.ID)
@@ -161,7 +161,7 @@ func (a *inventoriesAPI) show(_ context.Context, r *api.Request, p providers.Pro
 	return oneInventory{inventoryViewOf(i), p.Generation}, nil
 }
 
-func (a *inventoriesAPI) set(ctx context.Context, r *api.Request, p providers.Provider, in *amounts) (oneInventory, error) {
+func (a *inventoriesAPI) set(ctx context.Context, r *api.Request, p resources.Provider, in *amounts) (oneInventory, error) {
 	if !in.Generation.Has() {
 		return oneInventory{}, fault.Invalidf("The body needs a resource_provider_generation.")
 	}
@@ -170,7 +170,7 @@ func (a *inventoriesAPI) set(ctx context.Context, r *api.Request, p providers.Pr
 	if err != nil {
 		return oneInventory{}, err
 	}
-	next, err := a.s.SetInventory(ctx, p.ID, max(in.Generation.Value, 0), class, i, false)
+	next, err := a.s.Inventories.Put(ctx, p.ID, max(in.Generation.Value, 0), class, i, false)
 	if err != nil {
 		return oneInventory{}, err
 	}
@@ -178,6 +178,6 @@ func (a *inventoriesAPI) set(ctx context.Context, r *api.Request, p providers.Pr
 	return oneInventory{inventoryViewOf(i), next}, nil
 }
 
-func (a *inventoriesAPI) delete(ctx context.Context, r *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
-	return api.None{}, a.s.DropInventory(ctx, p.ID, r.Param("resource_class"))
+func (a *inventoriesAPI) delete(ctx context.Context, r *api.Request, p resources.Provider, _ *api.None) (api.None, error) {
+	return api.None{}, a.s.Inventories.Delete(ctx, p.ID, r.Param("resource_class"))
 }

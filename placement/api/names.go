@@ -9,11 +9,11 @@ import (
 
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // traitsAPI answers what is asked about traits.
-type traitsAPI struct{ s *providers.Service }
+type traitsAPI struct{ s *resources.Service }
 
 // names are the traits that exist.
 var names = api.Resource[*traitsAPI]{Name: "trait", Plural: "traits", Ops: api.Ops[*traitsAPI]{
@@ -45,12 +45,12 @@ func (a *traitsAPI) list(ctx context.Context, r *api.Request, q *traitsQuery) (t
 			return traitsView{}, fault.Invalidf("Badly formatted name parameter. Expected ?name=[in|startswith]:[name1,name2|prefix]. Got: %q", *q.Name)
 		}
 	}
-	all, err := a.s.Traits(ctx)
+	all, err := a.s.Names.Traits(ctx)
 	if err != nil {
 		return traitsView{}, err
 	}
 	if q.Associated != nil {
-		used, err := a.s.UsedTraits(ctx)
+		used, err := a.s.Names.UsedTraits(ctx)
 		if err != nil {
 			return traitsView{}, err
 		}
@@ -68,7 +68,7 @@ func (a *traitsAPI) list(ctx context.Context, r *api.Request, q *traitsQuery) (t
 }
 
 func (a *traitsAPI) show(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	ok, err := a.s.HasTrait(ctx, r.Param("name"))
+	ok, err := a.s.Names.HasTrait(ctx, r.Param("name"))
 	if err == nil && !ok {
 		err = fault.NotFoundf("No such trait(s): %s.", r.Param("name"))
 	}
@@ -77,7 +77,7 @@ func (a *traitsAPI) show(ctx context.Context, r *api.Request, _ *api.None) (api.
 }
 
 func (a *traitsAPI) put(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	made, err := a.s.AddTrait(ctx, r.Param("name"))
+	made, err := a.s.Names.AddTrait(ctx, r.Param("name"))
 	if err != nil {
 		return api.None{}, err
 	}
@@ -90,11 +90,11 @@ func (a *traitsAPI) put(ctx context.Context, r *api.Request, _ *api.None) (api.N
 }
 
 func (a *traitsAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	return api.None{}, a.s.DropTrait(ctx, r.Param("name"))
+	return api.None{}, a.s.Names.DeleteTrait(ctx, r.Param("name"))
 }
 
 // classesAPI answers what is asked about resource classes.
-type classesAPI struct{ s *providers.Service }
+type classesAPI struct{ s *resources.Service }
 
 var resourceClasses = api.Resource[*classesAPI]{Name: "resource_class", Plural: "resource_classes", Ops: api.Ops[*classesAPI]{
 	api.List("GET /resource_classes", classesList, (*classesAPI).list, api.Span("1.2-")),
@@ -119,7 +119,7 @@ func classViewOf(name string) classView {
 }
 
 func (a *classesAPI) list(ctx context.Context, r *api.Request, _ *api.None) (api.Page[classView], error) {
-	all, err := a.s.Classes(ctx)
+	all, err := a.s.Names.Classes(ctx)
 	if err != nil {
 		return api.Page[classView]{}, err
 	}
@@ -132,7 +132,7 @@ func (a *classesAPI) list(ctx context.Context, r *api.Request, _ *api.None) (api
 }
 
 func (a *classesAPI) create(ctx context.Context, r *api.Request, in *classBody) (api.None, error) {
-	made, err := a.s.AddClass(ctx, in.Name)
+	made, err := a.s.Names.AddClass(ctx, in.Name)
 	if err == nil && !made {
 		err = fault.Conflictf("Conflicting resource class already exists: %s", in.Name)
 	}
@@ -142,7 +142,7 @@ func (a *classesAPI) create(ctx context.Context, r *api.Request, in *classBody) 
 
 func (a *classesAPI) show(ctx context.Context, r *api.Request, _ *api.None) (classView, error) {
 	name := r.Param("name")
-	ok, err := a.s.HasClass(ctx, name)
+	ok, err := a.s.Names.HasClass(ctx, name)
 	if err == nil && !ok {
 		err = fault.NotFoundf("No such resource class %s.", name)
 	}
@@ -151,11 +151,11 @@ func (a *classesAPI) show(ctx context.Context, r *api.Request, _ *api.None) (cla
 }
 
 func (a *classesAPI) rename(ctx context.Context, r *api.Request, in *classBody) (classView, error) {
-	return classViewOf(in.Name), a.s.RenameClass(ctx, r.Param("name"), in.Name)
+	return classViewOf(in.Name), a.s.Names.RenameClass(ctx, r.Param("name"), in.Name)
 }
 
 func (a *classesAPI) put(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	made, err := a.s.AddClass(ctx, r.Param("name"))
+	made, err := a.s.Names.AddClass(ctx, r.Param("name"))
 	if err != nil {
 		return api.None{}, err
 	}
@@ -167,5 +167,5 @@ func (a *classesAPI) put(ctx context.Context, r *api.Request, _ *api.None) (api.
 }
 
 func (a *classesAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	return api.None{}, a.s.DropClass(ctx, r.Param("name"))
+	return api.None{}, a.s.Names.DeleteClass(ctx, r.Param("name"))
 }

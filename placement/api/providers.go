@@ -9,7 +9,7 @@ import (
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/placement"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // providersAPI answers what is asked about providers.
@@ -46,7 +46,7 @@ type providerView struct {
 	Links      []link  `wire:"links"`
 }
 
-func viewOf(r *api.Request, p providers.Provider) providerView {
+func viewOf(r *api.Request, p resources.Provider) providerView {
 	v := providerView{UUID: p.ID, Name: p.Name, Generation: p.Generation, Root: p.Root}
 	if p.Parent != "" {
 		v.Parent = &p.Parent
@@ -77,13 +77,13 @@ func (a *providersAPI) list(ctx context.Context, r *api.Request, q *providersQue
 	if err != nil {
 		return api.Page[providerView]{}, err
 	}
-	all, err := a.s.All(ctx)
+	all, err := a.s.Providers.List(ctx)
 	if err != nil {
 		return api.Page[providerView]{}, err
 	}
 	root := ""
 	if q.InTree != nil {
-		p, err := a.s.Provider(ctx, dashed(*q.InTree))
+		p, err := a.s.Providers.Get(ctx, dashed(*q.InTree))
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return api.Page[providerView]{}, err
 		}
@@ -119,15 +119,15 @@ func (a *providersAPI) filterOf(ctx context.Context, r *api.Request, q *provider
 		return g, err
 	}
 	for class := range g.Resources {
-		if err := a.s.KnownClasses(ctx, []string{class}); err != nil {
+		if err := a.s.Names.CheckClasses(ctx, []string{class}); err != nil {
 			return g, err
 		}
 	}
-	return g, a.s.KnownTraits(ctx, slices.Concat(append(g.Required, g.Forbidden)...))
+	return g, a.s.Names.CheckTraits(ctx, slices.Concat(append(g.Required, g.Forbidden)...))
 }
 
 // fits says whether one provider has all that the filter asks for.
-func fits(p *providers.Provider, g placement.RequestGroup) bool {
+func fits(p *resources.Provider, g placement.RequestGroup) bool {
 	for class, amount := range g.Resources {
 		inv, ok := p.Inventories[class]
 		if !ok || !inv.Fits(amount, p.Used[class]) {
@@ -146,7 +146,7 @@ func meetsEach(have []string, all [][]string) bool {
 	return !slices.ContainsFunc(all, func(any []string) bool { return !meets(have, any) })
 }
 
-func (a *providersAPI) create(ctx context.Context, r *api.Request, in *providerBody) (providers.Provider, error) {
+func (a *providersAPI) create(ctx context.Context, r *api.Request, in *providerBody) (resources.Provider, error) {
 	p := placement.Provider{Name: in.Name}
 	if in.UUID.Has() {
 		p.ID = dashed(in.UUID.Value)
@@ -154,7 +154,7 @@ func (a *providersAPI) create(ctx context.Context, r *api.Request, in *providerB
 	if in.Parent.Has() {
 		p.Parent = dashed(in.Parent.Value)
 	}
-	made, err := a.s.Create(ctx, p)
+	made, err := a.s.Providers.Create(ctx, p)
 	if err == nil {
 		r.SetHeader("Location", r.URL(path(made)))
 	}
@@ -175,12 +175,12 @@ func (a *providersAPI) createShown(ctx context.Context, r *api.Request, in *prov
 	return viewOf(r, p), nil
 }
 
-func (a *providersAPI) show(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (providerView, error) {
+func (a *providersAPI) show(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (providerView, error) {
 	fresh(r, p.Updated)
 	return viewOf(r, p), nil
 }
 
-func (a *providersAPI) update(ctx context.Context, r *api.Request, p providers.Provider, in *providerEdit) (providerView, error) {
+func (a *providersAPI) update(ctx context.Context, r *api.Request, p resources.Provider, in *providerEdit) (providerView, error) {
 	var parent *string
 	if in.Parent.Set {
 		to := ""
@@ -189,7 +189,7 @@ func (a *providersAPI) update(ctx context.Context, r *api.Request, p providers.P
 		}
 		parent = &to
 	}
-	p, err := a.s.Update(ctx, p.ID, in.Name, parent, r.AtLeast(37))
+	p, err := a.s.Providers.Update(ctx, p.ID, in.Name, parent, r.AtLeast(37))
 	if err != nil {
 		return providerView{}, err
 	}
@@ -197,8 +197,8 @@ func (a *providersAPI) update(ctx context.Context, r *api.Request, p providers.P
 	return viewOf(r, p), nil
 }
 
-func (a *providersAPI) delete(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
-	return api.None{}, a.s.Delete(ctx, p.ID)
+func (a *providersAPI) delete(ctx context.Context, _ *api.Request, p resources.Provider, _ *api.None) (api.None, error) {
+	return api.None{}, a.s.Providers.Delete(ctx, p.ID)
 }
 
 type usagesView struct {
@@ -206,7 +206,7 @@ type usagesView struct {
 	Usages     placement.Resources `wire:"usages"`
 }
 
-func (a *providersAPI) usages(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (usagesView, error) {
+func (a *providersAPI) usages(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (usagesView, error) {
 	fresh(r, time.Time{})
 	return usagesView{p.Generation, p.Used}, nil
 }
@@ -221,8 +221,8 @@ type holderView struct {
 	Generation int64               `wire:"consumer_generation" mv:"1.28-"`
 }
 
-func (a *providersAPI) allocations(ctx context.Context, r *api.Request, p providers.Provider, _ *api.None) (heldView, error) {
-	held, err := a.s.Holders(ctx, p.ID)
+func (a *providersAPI) allocations(ctx context.Context, r *api.Request, p resources.Provider, _ *api.None) (heldView, error) {
+	held, err := a.s.Claims.OnProvider(ctx, p.ID)
 	if err != nil {
 		return heldView{}, err
 	}

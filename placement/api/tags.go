@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"hypernova/oslo/api"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 )
 
 // tagsAPI answers which aggregates and traits a provider has.
@@ -31,7 +31,7 @@ type aggregatesBody struct {
 	Generation int64    `wire:"resource_provider_generation" is:"required"`
 }
 
-func (a *tagsAPI) listAggregates(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (aggregatesView, error) {
+func (a *tagsAPI) listAggregates(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (aggregatesView, error) {
 	fresh(r, time.Time{})
 	return aggregatesView{list(p.Aggregates), p.Generation}, nil
 }
@@ -50,18 +50,18 @@ type plainList []string
 // Validate checks the elements, which have no tag of their own.
 func (l *plainList) Validate(api.Version) error { return uuids(*l) }
 
-func (a *tagsAPI) setAggregatesPlain(ctx context.Context, r *api.Request, p providers.Provider, in *plainList) (aggregatesView, error) {
+func (a *tagsAPI) setAggregatesPlain(ctx context.Context, r *api.Request, p resources.Provider, in *plainList) (aggregatesView, error) {
 	if err := in.Validate(r.Version); err != nil {
 		return aggregatesView{}, err
 	}
-	return a.putAggregates(ctx, r, p, providers.Keep, *in)
+	return a.putAggregates(ctx, r, p, resources.Keep, *in)
 }
 
-func (a *tagsAPI) setAggregates(ctx context.Context, r *api.Request, p providers.Provider, in *aggregatesBody) (aggregatesView, error) {
+func (a *tagsAPI) setAggregates(ctx context.Context, r *api.Request, p resources.Provider, in *aggregatesBody) (aggregatesView, error) {
 	return a.putAggregates(ctx, r, p, max(in.Generation, 0), in.Aggregates)
 }
 
-func (a *tagsAPI) putAggregates(ctx context.Context, r *api.Request, p providers.Provider, generation int64, all []string) (aggregatesView, error) {
+func (a *tagsAPI) putAggregates(ctx context.Context, r *api.Request, p resources.Provider, generation int64, all []string) (aggregatesView, error) {
 	for i := range all {
 		all[i] = dashed(all[i])
 	}
@@ -83,12 +83,12 @@ type providerTraitsBody struct {
 	Generation int64    `wire:"resource_provider_generation" is:"required"`
 }
 
-func (a *tagsAPI) listTraits(_ context.Context, r *api.Request, p providers.Provider, _ *api.None) (providerTraitsView, error) {
+func (a *tagsAPI) listTraits(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (providerTraitsView, error) {
 	fresh(r, p.Updated)
 	return providerTraitsView{list(p.Traits), p.Generation}, nil
 }
 
-func (a *tagsAPI) setTraits(ctx context.Context, r *api.Request, p providers.Provider, in *providerTraitsBody) (providerTraitsView, error) {
+func (a *tagsAPI) setTraits(ctx context.Context, r *api.Request, p resources.Provider, in *providerTraitsBody) (providerTraitsView, error) {
 	next, err := a.s.SetTraits(ctx, p.ID, max(in.Generation, 0), in.Traits)
 	if err != nil {
 		return providerTraitsView{}, err
@@ -97,7 +97,7 @@ func (a *tagsAPI) setTraits(ctx context.Context, r *api.Request, p providers.Pro
 	return providerTraitsView{list(in.Traits), next}, nil
 }
 
-func (a *tagsAPI) deleteTraits(ctx context.Context, _ *api.Request, p providers.Provider, _ *api.None) (api.None, error) {
-	_, err := a.s.SetTraits(ctx, p.ID, providers.Any, nil)
+func (a *tagsAPI) deleteTraits(ctx context.Context, _ *api.Request, p resources.Provider, _ *api.None) (api.None, error) {
+	_, err := a.s.SetTraits(ctx, p.ID, resources.Any, nil)
 	return api.None{}, err
 }

@@ -16,7 +16,7 @@ import (
 	"hypernova/placement"
 	placementapi "hypernova/placement/api"
 	"hypernova/placement/client"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 	"hypernova/placement/store"
 )
 
@@ -33,7 +33,7 @@ func pair(t *testing.T) (placement.API, placement.API) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := providers.New(dbtest.Memory(t, dbtest.Migrations{Name: "placement", FS: store.Migrations()}), nil)
+	s := resources.New(dbtest.Memory(t, dbtest.Migrations{Name: "placement", FS: store.Migrations()}), nil)
 	v := auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) { return auth.Service("nova"), nil })
 	h := httptest.NewServer(placementapi.Handler(api.Config{Validator: v, Policy: e}, s))
 	t.Cleanup(h.Close)

@@ -1,9 +1,13 @@
 // Package store is the database access of placement.
+//
+// Providers are spread over shards. Each change of a provider, of its inventories, traits, aggregates or allocations,
+// raises the counter of its shard and stores it with the provider, in the transaction of the change: see Touch. The row
+// of the shard stays locked until the commit, so that counters become visible in their order, also with concurrent
+// writers, and a reader that has seen a counter has seen every change up to it.
 package store
 
 import (
 	"embed"
-	"hash/fnv"
 	"io/fs"
 
 	"hypernova/oslo/db"
@@ -12,24 +16,23 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Migrations are placement's numbered migrations.
+// Migrations returns placement's numbered migrations.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(files, "migrations")
 	if err != nil {
-		panic(err) // the folder is in the binary
+		panic(err) // the folder is embedded above
 	}
 	return sub
 }
 
-// Statements are all of the room's, for tests that prepare them.
+// Statements is the registry of placement's statements, which tests prepare on every dialect.
 var Statements = db.NewSet("placement")
 
-// Shards is how many counters there are; the migration made them.
-const Shards = 64
-
-// ShardOf is the shard of a provider.
-func ShardOf(provider string) int64 {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(provider)) // a hash does not fail
-	return int64(h.Sum32() % Shards)
+// convert applies f to each row.
+func convert[R, V any](rows []R, f func(R) V) []V {
+	out := make([]V, len(rows))
+	for i, r := range rows {
+		out[i] = f(r)
+	}
+	return out
 }

@@ -1,4 +1,4 @@
-package providers_test
+package resources_test
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
 	"hypernova/placement"
-	"hypernova/placement/providers"
+	"hypernova/placement/resources"
 	"hypernova/placement/store"
 )
 
@@ -34,7 +34,7 @@ func offer(total int64) placement.Inventory {
 	return placement.Inventory{Total: total, MinUnit: 1, MaxUnit: total, StepSize: 1, AllocationRatio: 1}
 }
 
-func host(t testing.TB, s *providers.Service, name string, vcpus int64) placement.Provider {
+func host(t testing.TB, s *resources.Service, name string, vcpus int64) placement.Provider {
 	t.Helper()
 	p := must[placement.Provider](t)(s.EnsureProvider(t.Context(), placement.Provider{ID: "id-" + name, Name: name}))
 	p.Generation = must[int64](t)(s.SetInventories(t.Context(), p.ID, p.Generation, map[string]placement.Inventory{
@@ -50,15 +50,17 @@ func claim(consumer, on string, vcpus int64) placement.Allocation {
 func TestProviderLife(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		ctx, s := t.Context(), providers.New(d, nil)
+		ctx, s := t.Context(), resources.New(d, nil)
 		h := host(t, s, "h", 4)
-		if got := must[placement.Provider](t)(s.EnsureProvider(ctx, placement.Provider{ID: h.ID, Name: "renamed"})); got.Name != "renamed" {
+		renamed := placement.Provider{ID: h.ID, Name: "renamed"}
+		if got := must[placement.Provider](t)(s.EnsureProvider(ctx, renamed)); got.Name != "renamed" {
 			t.Errorf("got %+v", got)
 		}
 		if _, err := s.EnsureProvider(ctx, placement.Provider{ID: "other", Name: "renamed"}); !fault.Is(err, fault.Conflict) {
 			t.Errorf("taken name: %v", err)
 		}
-		if _, err := s.SetTraits(ctx, h.ID, 0, []string{"HW_CPU_X86_AVX"}); fault.Of(err) == nil || fault.Of(err).Code != placement.CodeConcurrent {
+		if _, err := s.SetTraits(ctx, h.ID, 0, []string{"HW_CPU_X86_AVX"}); fault.Of(err) == nil ||
+			fault.Of(err).Code != placement.CodeConcurrent {
 			t.Errorf("old generation: %v", err)
 		}
 		g := must[int64](t)(s.SetTraits(ctx, h.ID, h.Generation, []string{"HW_CPU_X86_AVX", "COMPUTE_NODE"}))
@@ -67,7 +69,8 @@ func TestProviderLife(t *testing.T) {
 		}
 		must[int64](t)(s.SetAggregates(ctx, h.ID, g, []string{"a"}))
 		got := must[placement.ProviderState](t)(s.State(ctx, h.ID))
-		if len(got.Traits) != 2 || len(got.Aggregates) != 1 || got.Inventories[placement.VCPU].Total != 4 || got.Generation != 3 {
+		if len(got.Traits) != 2 || len(got.Aggregates) != 1 || got.Inventories[placement.VCPU].Total != 4 ||
+			got.Generation != 3 {
 			t.Errorf("state: %+v", got)
 		}
 		if err := s.Claim(ctx, claim("c", h.ID, 3)); err != nil {
@@ -85,7 +88,8 @@ func TestProviderLife(t *testing.T) {
 		if err := s.DeleteProvider(ctx, h.ID); !fault.Is(err, fault.Conflict) {
 			t.Errorf("delete in use: %v", err)
 		}
-		if _, err := s.SetInventories(ctx, h.ID, providers.Any, nil); fault.Of(err) == nil || fault.Of(err).Code != placement.CodeInventory {
+		if _, err := s.SetInventories(ctx, h.ID, resources.Any, nil); fault.Of(err) == nil ||
+			fault.Of(err).Code != placement.CodeInventory {
 			t.Errorf("inventory in use: %v", err)
 		}
 		a := must[placement.Allocation](t)(s.Allocations(ctx, "c"))
@@ -112,7 +116,7 @@ func TestProviderLife(t *testing.T) {
 func TestRacingClaimsNeverOversubscribe(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		s := providers.New(d, nil)
+		s := resources.New(d, nil)
 		const hosts, room, clients, each = 3, 5, 8, 4
 		for i := range hosts {
 			host(t, s, fmt.Sprint("h", i), room)
@@ -121,7 +125,7 @@ func TestRacingClaimsNeverOversubscribe(t *testing.T) {
 		var wg sync.WaitGroup
 		for c := range clients {
 			wg.Go(func() {
-				mine := providers.New(d, nil) // as another process would
+				mine := resources.New(d, nil) // as another process would
 				for n := range each {
 					for h := range hosts { // alternates, as the scheduler has
 						err := mine.Claim(t.Context(), claim(fmt.Sprint("c", c, "-", n), fmt.Sprint("id-h", (c+n+h)%hosts), 1))
@@ -154,7 +158,7 @@ func TestRacingClaimsNeverOversubscribe(t *testing.T) {
 func TestCopyInMemoryIsTheDatabase(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Memory(t, schema)
-	two := []*providers.Service{providers.New(d, nil), providers.New(d, nil)} // they live through all checks
+	two := []*resources.Service{resources.New(d, nil), resources.New(d, nil)} // they live through all checks
 	names := []string{"a", "b", "c", "d"}
 	consumers := []string{"x", "y", "z"}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -170,22 +174,32 @@ func TestCopyInMemoryIsTheDatabase(t *testing.T) {
 			case 1:
 				err = s.DeleteProvider(ctx, id)
 			case 2:
-				_, err = s.SetInventories(ctx, id, providers.Any, map[string]placement.Inventory{placement.VCPU: offer(rapid.Int64Range(1, 9).Draw(rt, "n"))})
+				_, err = s.SetInventories(
+					ctx,
+					id,
+					resources.Any,
+					map[string]placement.Inventory{placement.VCPU: offer(rapid.Int64Range(1, 9).Draw(rt, "n"))},
+				)
 			case 3:
-				_, err = s.SetTraits(ctx, id, providers.Any, subset(rt, []string{"COMPUTE_NODE", "HW_CPU_X86_AVX"}))
+				_, err = s.SetTraits(ctx, id, resources.Any, subset(rt, []string{"COMPUTE_NODE", "HW_CPU_X86_AVX"}))
 			case 4:
-				_, err = s.SetAggregates(ctx, id, providers.Any, subset(rt, []string{"g1", "g2"}))
+				_, err = s.SetAggregates(ctx, id, resources.Any, subset(rt, []string{"g1", "g2"}))
 			case 5:
-				err = s.Set(ctx, []providers.Change{{Allocation: claim(rapid.SampledFrom(consumers).Draw(rt, "consumer"), id, 2), AnyGeneration: true}})
+				err = s.Claims.Set(
+					ctx,
+					[]resources.Change{
+						{Allocation: claim(rapid.SampledFrom(consumers).Draw(rt, "consumer"), id, 2), AnyGeneration: true},
+					},
+				)
 			case 6:
 				err = s.Release(ctx, rapid.SampledFrom(consumers).Draw(rt, "consumer"))
 			}
 			if err != nil && fault.KindOf(err) == fault.Internal {
 				rt.Fatal(err)
 			}
-			want := must[[]*providers.Provider](t)(providers.New(d, nil).All(ctx))
+			want := must[[]*resources.Provider](t)(resources.New(d, nil).Providers.List(ctx))
 			for _, s := range two {
-				got := must[[]*providers.Provider](t)(s.All(ctx))
+				got := must[[]*resources.Provider](t)(s.Providers.List(ctx))
 				if fmt.Sprint(values(got)) != fmt.Sprint(values(want)) {
 					rt.Fatalf("got  %v\nwant %v", values(got), values(want))
 				}
@@ -195,7 +209,7 @@ func TestCopyInMemoryIsTheDatabase(t *testing.T) {
 	})
 }
 
-func empty(rt *rapid.T, t *testing.T, s *providers.Service, names, consumers []string) {
+func empty(rt *rapid.T, t *testing.T, s *resources.Service, names, consumers []string) {
 	for _, c := range consumers {
 		if err := s.Release(t.Context(), c); err != nil {
 			rt.Fatal(err)
@@ -212,7 +226,7 @@ func subset(t *rapid.T, of []string) []string {
 	return slices.DeleteFunc(slices.Clone(of), func(s string) bool { return rapid.Bool().Draw(t, s) })
 }
 
-func values(ps []*providers.Provider) []placement.ProviderState {
+func values(ps []*resources.Provider) []placement.ProviderState {
 	var out []placement.ProviderState
 	for _, p := range ps {
 		out = append(out, p.ProviderState)
@@ -221,7 +235,7 @@ func values(ps []*providers.Provider) []placement.ProviderState {
 }
 
 // sumsAgree checks the invariant: what is used is what is held.
-func sumsAgree(rt *rapid.T, t *testing.T, s *providers.Service, all []*providers.Provider, consumers []string) {
+func sumsAgree(rt *rapid.T, t *testing.T, s *resources.Service, all []*resources.Provider, consumers []string) {
 	held := map[string]int64{}
 	for _, c := range consumers {
 		for id, r := range must[placement.Allocation](t)(s.Allocations(t.Context(), c)).Providers {
@@ -238,23 +252,25 @@ func sumsAgree(rt *rapid.T, t *testing.T, s *providers.Service, all []*providers
 func TestTreesAreKept(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		ctx, s := t.Context(), providers.New(d, nil)
-		for _, p := range []placement.Provider{{ID: "r", Name: "r"}, {ID: "c", Name: "c", Parent: "r"}, {ID: "g", Name: "g", Parent: "c"}, {ID: "q", Name: "q"}} {
-			must[providers.Provider](t)(s.Create(ctx, p))
+		ctx, s := t.Context(), resources.New(d, nil)
+		for _, p := range []placement.Provider{
+			{ID: "r", Name: "r"}, {ID: "c", Name: "c", Parent: "r"}, {ID: "g", Name: "g", Parent: "c"}, {ID: "q", Name: "q"},
+		} {
+			must[resources.Provider](t)(s.Providers.Create(ctx, p))
 		}
-		if err := s.Delete(ctx, "c"); fault.Of(err) == nil || fault.Of(err).Code != placement.CodeParent {
+		if err := s.Providers.Delete(ctx, "c"); fault.Of(err) == nil || fault.Of(err).Code != placement.CodeParent {
 			t.Errorf("delete a parent: %v", err)
 		}
 		parent := "q"
-		if _, err := s.Update(ctx, "c", "c", &parent, false); !fault.Is(err, fault.Invalid) {
+		if _, err := s.Providers.Update(ctx, "c", "c", &parent, false); !fault.Is(err, fault.Invalid) {
 			t.Errorf("re-parent where not allowed: %v", err)
 		}
-		must[providers.Provider](t)(s.Update(ctx, "c", "c", &parent, true))
-		if g := must[providers.Provider](t)(s.Provider(ctx, "g")); g.Root != "q" {
+		must[resources.Provider](t)(s.Providers.Update(ctx, "c", "c", &parent, true))
+		if g := must[resources.Provider](t)(s.Providers.Get(ctx, "g")); g.Root != "q" {
 			t.Errorf("the grandchild stayed behind: %+v", g.Provider)
 		}
 		circle := "g"
-		if _, err := s.Update(ctx, "q", "q", &circle, true); !fault.Is(err, fault.Invalid) {
+		if _, err := s.Providers.Update(ctx, "q", "q", &circle, true); !fault.Is(err, fault.Invalid) {
 			t.Errorf("circle: %v", err)
 		}
 		if got := must[[]placement.ProviderState](t)(s.States(ctx)); len(got) != 2 {
@@ -266,9 +282,9 @@ func TestTreesAreKept(t *testing.T) {
 func TestReshapeMovesInventoryWithItsAllocations(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		ctx, s := t.Context(), providers.New(d, nil)
+		ctx, s := t.Context(), resources.New(d, nil)
 		host(t, s, "h", 4)
-		must[providers.Provider](t)(s.Create(ctx, placement.Provider{ID: "numa", Name: "numa", Parent: "id-h"}))
+		must[resources.Provider](t)(s.Providers.Create(ctx, placement.Provider{ID: "numa", Name: "numa", Parent: "id-h"}))
 		if err := s.Claim(ctx, claim("c", "id-h", 3)); err != nil {
 			t.Fatal(err)
 		}
@@ -276,8 +292,10 @@ func TestReshapeMovesInventoryWithItsAllocations(t *testing.T) {
 		rest := maps.Clone(h.Inventories)
 		delete(rest, placement.VCPU)
 		a.Providers = map[string]placement.Resources{"numa": {placement.VCPU: 3}}
-		err := s.Reshape(ctx, map[string]providers.Offer{"id-h": {Generation: h.Generation, Inventories: rest},
-			"numa": {Inventories: map[string]placement.Inventory{placement.VCPU: offer(4)}}}, []providers.Change{{Allocation: a}})
+		err := s.Claims.Reshape(ctx, map[string]resources.Offer{"id-h": {Generation: h.Generation, Inventories: rest},
+			"numa": {
+				Inventories: map[string]placement.Inventory{placement.VCPU: offer(4)},
+			}}, []resources.Change{{Allocation: a}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +309,7 @@ func TestReshapeMovesInventoryWithItsAllocations(t *testing.T) {
 
 func BenchmarkStates(b *testing.B) {
 	d := dbtest.Memory(b, schema)
-	s := providers.New(d, nil)
+	s := resources.New(d, nil)
 	for i := range 1000 {
 		host(b, s, fmt.Sprint(i), 64)
 	}
