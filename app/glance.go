@@ -58,14 +58,19 @@ func (g *glanceParts) verbs(ctx context.Context) (*images.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.made, err = images.New(images.Config{Rights: glanceapi.Rights{Policy: rules, Protected: protected}, DB: d,
-		Stores: stores, Worker: p.c.Default.Host, Web: web, Cache: cache, Unread: !p.c.Image.Hash,
-		Limits: images.Limits{Size: p.c.Image.SizeCap, Storage: p.c.Image.ProjectCap, Properties: p.c.Image.Properties,
-			Tags: p.c.Image.Tags, Members: p.c.Image.Members, Locations: p.c.Image.Places},
-		Import: p.c.Image.Methods, Regions: g.regions(), Brought: p.c.RegionDownload.Properties, Hash: p.c.Image.Hashing,
-		Tasks: g.tasks(), Quotas: quotas, Trusted: trusted,
-		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.partitions()}, Now: p.now,
-		Log: p.o.Log})
+	i := &p.c.Image
+	g.made, err = images.New(images.Config{
+		Worker: p.c.Default.Host,
+		Limits: images.Limits{Size: i.SizeCap, Storage: i.ProjectCap, Properties: i.Properties, Tags: i.Tags,
+			Members:   i.Members,
+			Locations: i.Places},
+		Web: web, Import: i.Methods, Brought: p.c.RegionDownload.Properties, Cache: cache, Hash: i.Hashing, Unread: !i.Hash,
+		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.partitions()},
+	}, images.Deps{
+		DB: d, Stores: stores, Tasks: g.tasks(), Regions: g.regions(), Quotas: quotas,
+		Rights:  glanceapi.Rights{Policy: rules, Protected: protected},
+		Trusted: trusted, Now: p.now, Clock: p.databases.clock(ctx, "glance", d), Log: p.o.Log,
+	})
 	return g.made, err
 }
 
@@ -94,7 +99,7 @@ func buildGlance(ctx context.Context, p *Process) error {
 	a := glanceapi.Deps{Images: s, Metadefs: metadefs.New(d, p.now), Tasks: tasks.New(d, p.glance.tasks()),
 		ShowLocations: p.c.Image.Locations, ShowDirectURL: p.c.Image.DirectURL,
 		Formats: glanceapi.Formats{Disk: p.c.Image.DiskFormats, Container: p.c.Image.ContainerFormats}}
-	if err := a.Metadefs.Seed(ctx, p.c.ownMetadefs()); err != nil {
+	if err := a.Metadefs.Files.Seed(ctx, p.c.ownMetadefs()); err != nil {
 		return fault.New(fault.KindOf(err), "metadata definitions: %s", fault.Message(err)).Because(err)
 	}
 	p.services = append(p.services, s)

@@ -42,7 +42,7 @@ func LoadMetadefs(ctx context.Context, c Config, folder string, mode metadefs.Mo
 	if err != nil {
 		return err
 	}
-	done, err := metadefs.New(d, p.now).Load(ctx, files, mode)
+	done, err := metadefs.New(d, p.now).Files.Load(ctx, files, mode)
 	for _, o := range done {
 		each(o)
 	}

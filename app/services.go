@@ -180,9 +180,9 @@ func glanceRow() serviceRow {
 		}},
 		tables: tables{
 			keeper:     RoleGlance,
-			migrations: []migrations{{"glance", glancestore.Migrations()}},
-			ends:       glancestore.Ends(),
-			lists:      []*db.Set{glancestore.Statements},
+			migrations: []migrations{{"glance", glancestore.Migrations()}, {"tasks", tasks.Migrations()}},
+			ends:       slices.Concat(glancestore.Ends(), tasks.Ends()),
+			lists:      []*db.Set{glancestore.Statements(), tasks.Statements()},
 			sync:       func(ctx context.Context, p *Process) error { _, err := p.glance.verbs(ctx); return err },
 		},
 		operations: func() []api.Operation { return api.Describe(glanceapi.Resources()...) },

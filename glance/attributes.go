@@ -1,6 +1,7 @@
 package glance
 
-// Named says whether a member of an image's document is an attribute of its own, not one of the free properties beside them.
+// Named says whether a member of an image's document is an attribute of its own, not one of the free properties beside
+// them.
 func Named(member string) bool {
 	switch member {
 	case "id", "name", "owner", "status", "visibility", "disk_format", "container_format", "checksum", "os_hash_algo", "os_hash_value", "size",

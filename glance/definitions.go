@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Namespace is a named set of metadata definitions: what keys mean, and which values they take, on the resources it goes with.
-// An owner of "" is nobody.
+// Namespace is a named set of metadata definitions: what keys mean, and which values they take, on the resources it
+// goes with. An owner of "" is nobody.
 type Namespace struct {
 	ID, Name, DisplayName, Description string
 	Visibility                         string // Public or Private

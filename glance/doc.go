@@ -1,20 +1,28 @@
 // Package glance is the vocabulary of the image service: types and contracts that its other packages share.
 //
-// Rooms:
+// Packages:
 //
-//	api         the wire: images and JSON patches, data, members, locations, imports, tasks, metadata definitions, schema documents
-//	images      the verbs on records and their data: uploads, imports, copies, members, limits; its Run carries imports and sweeps
+//	api         the HTTP API: images and JSON patches, data, members, locations, imports, tasks, metadata definitions,
+//	            schema documents
+//	images      records and their data: uploads, imports, copies, members, limits, the cache; its Service runs imports
+//	            and the sweep in the background
 //	metadefs    the catalogue of metadata definitions, and its loading from files
-//	tasks       the log of long work, written in the transactions of what it tells of
-//	properties  an operator's rules of who may touch which free properties
-//	signature   data against the signature that its publisher put among the properties
-//	backend     the contract of stores, and a driver each below it
-//	store       the SQL; a record names all data that is whole or being written
+//	tasks       the Tasks API's records, written in the transactions of the work that they describe
+//	properties  property protections
+//	signature   image signatures (img_signature properties)
+//	backend     the contract of stores, and a driver each in its subfolders
+//	store       the database access; a record names all data that is complete or being written
 //	client      the contract over HTTP, for compute in another process
 //
-// The way of an upload: api.load finds the image for the caller, or says that it is not there; images.Upload asks for room, claims the
-// record (queued to saving) and names the data in it, streams into a backend while the data is looked at, hashed and, if it is signed,
-// verified, and makes the record active in one transaction. Whatever ends it before leaves the record queued and the data on the trash list.
+// An upload: the api loads the image for the caller. Data.Upload checks the quota, claims the record (queued to saving)
+// and writes the key of the data into it, streams the data into a backend while it is inspected, hashed and, if it is
+// signed, verified, and makes the record active in one transaction. After any failure the record is queued and the data
+// is on the trash list.
 //
-// What a client may not know of is not there (404) in every operation; what it may show but not do is refused (403).
+// An import: Imports.Begin marks the record (importing) and enqueues a task in the same transaction. The task's steps
+// store, copy and activate; its last transaction ends the record's import, the client's task and the queue's task
+// together. After a crash any process resumes it with the step that was running.
+//
+// An image that the caller may not see does not exist for the caller (404) in every operation. An operation that the
+// caller may not do on a visible image is forbidden (403).
 package glance

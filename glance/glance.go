@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Image is an image record. Properties are the free ones; what the scheduler and hypervisor understand (hw_*, os_*) is among them.
+// Image is an image record. Properties are the free ones; what the scheduler and hypervisor understand (hw_*, os_*) is
+// among them.
 type Image struct {
 	ID, Name, Owner, Status, Visibility string
 	DiskFormat, ContainerFormat         string
@@ -55,11 +56,13 @@ type Member struct {
 type API interface {
 	// Image is fault.NotFound for an image that is not there or not visible to the caller.
 	Image(ctx context.Context, id string) (Image, error)
-	// Open streams an active image's data; the reader fails at its end when the data does not match the checksum. The caller closes it.
+	// Open streams an active image's data; the reader fails at its end when the data does not match the checksum. The
+	// caller closes it.
 	Open(ctx context.Context, id string) (Image, io.ReadCloser, error)
 }
 
-// Local is the capability of an API on the same host as its files: a hypervisor clones them instead of copying a stream.
+// Local is the capability of an API on the same host as its files: a hypervisor clones them instead of copying a
+// stream.
 type Local interface {
 	// Path is the file of an active image's data, which must not be changed. fault.NotFound where there is
 	// no such image for the caller, fault.NotImplemented where its data is no file of this host.

@@ -38,7 +38,7 @@ func Handler(c api.Config, d Deps) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.StrictSlash = "glance", "/v2", dialect{}, api.LinksFlat, true
 	c.Askers = true
 	c.MaxLimit, c.DefaultLimit = maxLimit, defaultLimit
-	vs := versions(c.Endpoint, d.Images.Caching())
+	vs := versions(c.Endpoint, d.Images.Cache.Enabled())
 	c.Root = vs
 	d.Formats = d.Formats.filled()
 	h := api.Handler(c, resources(d)...)
@@ -171,7 +171,7 @@ func number(n int64) *int64 {
 // load finds an image; for who may not show it, it is not there, whatever else they may do to images.
 func (a *imageLoader) load(ctx context.Context, r *api.Request) (images.Image, error) {
 	id := r.Param("image_id")
-	i, err := a.Images.Get(ctx, id)
+	i, err := a.Images.Records.Get(ctx, id)
 	if err == nil && !r.Allowed(policyGetImage, i.PolicyTarget()) {
 		return images.Image{}, fault.NotFoundf("No image found with ID %s", id)
 	}

@@ -32,6 +32,7 @@ import (
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/policy"
+	queue "hypernova/oslo/tasks"
 )
 
 // service is an image API with tokens "role@project".
@@ -44,23 +45,30 @@ type service struct {
 	handler http.Handler
 }
 
-func start(t testing.TB, change ...func(*images.Config)) *service {
+// setup is what a test's service is made of.
+type setup struct {
+	images.Config
+	images.Deps
+}
+
+func start(t testing.TB, change ...func(*setup)) *service {
 	t.Helper()
 	return startWith(t, func(*glanceapi.Deps) {}, change...)
 }
 
-func startWith(t testing.TB, edit func(*glanceapi.Deps), change ...func(*images.Config)) *service {
+func startWith(t testing.TB, edit func(*glanceapi.Deps), change ...func(*setup)) *service {
 	t.Helper()
 	files, err := file.New(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := images.Config{DB: dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()}),
-		Stores: []images.Store{{ID: "file", Type: "file", Backend: files}, {ID: "ram", Type: "mem", Description: "volatile", Backend: &mem.Backend{}}}}
+	c := setup{Deps: images.Deps{DB: dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()},
+		dbtest.Migrations{Name: "tasks", FS: queue.Migrations()}),
+		Stores: []images.Store{{ID: "file", Type: "file", Backend: files}, {ID: "ram", Type: "mem", Description: "volatile", Backend: &mem.Backend{}}}}}
 	for _, f := range change {
 		f(&c)
 	}
-	s, err := images.New(c)
+	s, err := images.New(c.Config, c.Deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +76,7 @@ func startWith(t testing.TB, edit func(*glanceapi.Deps), change ...func(*images.
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := glanceapi.Deps{Images: s, Metadefs: metadefs.New(c.DB, c.Now), Tasks: tasks.New(c.DB, c.Tasks)}
+	a := glanceapi.Deps{Images: s, Metadefs: metadefs.New(c.DB, c.Now), Tasks: tasks.New(c.DB, c.Deps.Tasks)}
 	edit(&a)
 	h := glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(validate)}, a)
 	srv := httptest.NewServer(h)
@@ -380,7 +388,7 @@ func TestMembers(t *testing.T) {
 
 func TestPatch(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(c *images.Config) { c.Limits.Properties = 3; c.Limits.Tags = 2 })
+	s := start(t, func(c *setup) { c.Limits.Properties = 3; c.Limits.Tags = 2 })
 	id := s.create("member@p", `{"name":"n","disk_format":"raw","container_format":"bare","a":"1"}`)
 	for _, c := range []struct {
 		name, ops string
@@ -486,7 +494,7 @@ func TestListFilters(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	n := 0
-	s := start(t, func(c *images.Config) {
+	s := start(t, func(c *setup) {
 		c.Now = func() time.Time { n++; return at.Add(time.Duration(n) * time.Hour) }
 	})
 	for i, body := range []string{
@@ -642,7 +650,7 @@ func TestContentIsLookedAt(t *testing.T) {
 
 func TestUploadLimits(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(c *images.Config) { c.Limits.Size = 1000; c.Limits.Storage = 1500 })
+	s := start(t, func(c *setup) { c.Limits.Size = 1000; c.Limits.Storage = 1500 })
 	id := s.create("member@p", rawImage)
 	s.want(413, "member@p", "PUT", "/v2/images/"+id+"/file", strings.Repeat("x", 1001))
 	// Nothing is announced: the bound is met while the data comes.
@@ -705,7 +713,7 @@ func TestImports(t *testing.T) {
 	defer web.Close()
 	u, _ := url.Parse(web.URL)
 	port, _ := strconv.Atoi(u.Port())
-	s := start(t, func(c *images.Config) {
+	s := start(t, func(c *setup) {
 		c.Web = images.WebConfig{Ports: []int{port}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	})
 	s.run()
@@ -804,14 +812,14 @@ func TestAnImageDeletedDuringItsUpload(t *testing.T) {
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	ctx := caller(t, "member@p")
-	go func() { ended <- s.images.Upload(ctx, id, r, -1, "") }()
+	go func() { ended <- s.images.Data.Upload(ctx, id, r, -1, "") }()
 	if _, err := w.Write(make([]byte, 70<<10)); err != nil {
 		t.Fatal(err)
 	}
 	if i, err := s.images.Image(ctx, id); err != nil || i.Status != glance.Saving {
 		t.Errorf("during the upload: %v, %v", i.Status, err)
 	}
-	if err := s.images.Delete(ctx, id); err != nil {
+	if err := s.images.Records.Delete(ctx, id); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()

@@ -53,7 +53,7 @@ func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
 
 func (a *cacheAPI) state(ctx context.Context, _ *api.Request, _ *api.None) (cacheView, error) {
 	out := cacheView{Cached: []cachedView{}, Queued: []string{}}
-	whole, queued, err := a.Images.Cached(ctx)
+	whole, queued, err := a.Images.Cache.List(ctx)
 	for _, e := range whole {
 		out.Cached = append(out.Cached, cachedView{e.Image, e.Hits, seconds(e.Accessed), seconds(e.Modified), e.Size})
 	}
@@ -66,21 +66,21 @@ func (a *cacheAPI) clear(ctx context.Context, r *api.Request, _ *api.None) (api.
 	if target != "" && target != "cache" && target != "queue" {
 		return api.None{}, fault.Invalidf("If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")
 	}
-	return api.None{}, a.Images.ClearCache(ctx, target != "queue", target != "cache")
+	return api.None{}, a.Images.Cache.Clear(ctx, target != "queue", target != "cache")
 }
 
 func (a *cacheAPI) add(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	noDocument(r)
-	return api.None{}, a.Images.CacheImage(ctx, r.Param("image_id"))
+	return api.None{}, a.Images.Cache.Queue(ctx, r.Param("image_id"))
 }
 
 func (a *cacheAPI) remove(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
-	return api.None{}, a.Images.Uncache(ctx, r.Param("image_id"))
+	return api.None{}, a.Images.Cache.Remove(ctx, r.Param("image_id"))
 }
 
 func (a *cacheAPI) clean(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	noDocument(r)
-	return api.None{}, a.Images.CleanCache(ctx)
+	return api.None{}, a.Images.Cache.Clean(ctx)
 }
 
 type prunedView struct {
@@ -89,11 +89,11 @@ type prunedView struct {
 }
 
 func (a *cacheAPI) prune(ctx context.Context, _ *api.Request, _ *api.None) (prunedView, error) {
-	files, bytes, err := a.Images.PruneCache(ctx)
+	files, bytes, err := a.Images.Cache.Prune(ctx)
 	return prunedView{files, bytes}, err
 }
 
 func (a *cacheAPI) nodes(ctx context.Context, r *api.Request, _ *api.None) ([]string, error) {
-	nodes, err := a.Images.CacheNodes(ctx, r.Param("image_id"))
+	nodes, err := a.Images.Cache.Nodes(ctx, r.Param("image_id"))
 	return append([]string{}, nodes...), err
 }

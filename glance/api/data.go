@@ -33,7 +33,7 @@ func (a *dataAPI) upload(ctx context.Context, r *api.Request, i images.Image, w 
 	if err != nil {
 		return err
 	}
-	return taken(w, r.HTTP, a.Images.Upload(ctx, i.ID, r.HTTP.Body, size, r.HTTP.Header.Get("X-Image-Meta-Store")))
+	return taken(w, r.HTTP, a.Images.Data.Upload(ctx, i.ID, r.HTTP.Body, size, r.HTTP.Header.Get("X-Image-Meta-Store")))
 }
 
 func (a *dataAPI) stage(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
@@ -41,7 +41,7 @@ func (a *dataAPI) stage(ctx context.Context, r *api.Request, i images.Image, w h
 	if err != nil {
 		return err
 	}
-	return taken(w, r.HTTP, a.Images.Stage(ctx, i.ID, r.HTTP.Body, size))
+	return taken(w, r.HTTP, a.Images.Data.Stage(ctx, i.ID, r.HTTP.Body, size))
 }
 
 // announced is the size that the client says the data has; -1 where it does not.
@@ -85,7 +85,7 @@ func (a *dataAPI) download(ctx context.Context, r *api.Request, i images.Image, 
 		}
 		prefer = strings.Split(list, ",")
 	}
-	data, err := a.Images.Data(ctx, i.ID, offset, length, prefer...)
+	data, err := a.Images.Data.Read(ctx, i.ID, offset, length, prefer...)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ type importInfo struct {
 
 func (a *infoAPI) imports(context.Context, *api.Request, *api.None) (importInfo, error) {
 	var out importInfo
-	out.Methods.Description, out.Methods.Type, out.Methods.Value = "Import methods available.", "array", append([]string{}, a.Images.ImportMethods()...)
+	out.Methods.Description, out.Methods.Type, out.Methods.Value = "Import methods available.", "array", append([]string{}, a.Images.Imports.Methods()...)
 	return out, nil
 }
 
@@ -93,7 +93,7 @@ type storeList struct {
 
 func (a *infoAPI) stores(context.Context, *api.Request, *api.None) (storeList, error) {
 	out := storeList{Stores: []storeView{}}
-	for n, s := range a.Images.Stores() {
+	for n, s := range a.Images.Stores.All() {
 		v := storeView{ID: s.ID, Description: s.Description}
 		if n == 0 {
 			v.Default = "true"
@@ -108,7 +108,7 @@ func (a *infoAPI) stores(context.Context, *api.Request, *api.None) (storeList, e
 
 func (a *infoAPI) storesDetail(ctx context.Context, r *api.Request, in *api.None) (storeList, error) {
 	out, err := a.stores(ctx, r, in)
-	for n, s := range a.Images.Stores() {
+	for n, s := range a.Images.Stores.All() {
 		v := &out.Stores[n]
 		if s.Properties == nil {
 			s.Properties = map[string]any{}
@@ -130,7 +130,7 @@ type usageOf struct {
 // usage is what the caller's project has of what limits are kept for; nothing where none are.
 func (a *infoAPI) usage(ctx context.Context, _ *api.Request, _ *api.None) (usageView, error) {
 	out := usageView{Usage: map[string]usageOf{}}
-	all, err := a.Images.Usage(ctx)
+	all, err := a.Images.Quota.Usage(ctx)
 	for name, u := range all {
 		out.Usage[name] = usageOf{u.Usage, u.Limit}
 	}

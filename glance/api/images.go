@@ -60,7 +60,7 @@ func (a *imagesAPI) list(ctx context.Context, r *api.Request, q *imageQuery) (ap
 	for i, t := range q.Tags {
 		q.Tags[i] = strings.TrimSpace(t)
 	}
-	is, err := a.Images.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus, Sort: order, Marker: q.Marker, Limit: q.Rows()})
+	is, err := a.Images.Records.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus, Sort: order, Marker: q.Marker, Limit: q.Rows()})
 	if err != nil {
 		return out, err
 	}
@@ -135,11 +135,11 @@ func (a *imagesAPI) create(ctx context.Context, r *api.Request, _ images.Image, 
 		return imageView{}, err
 	}
 	r.SetHeader("Location", r.URL("/images/%s", out.ID))
-	if ms := a.Images.ImportMethods(); len(ms) > 0 {
+	if ms := a.Images.Imports.Methods(); len(ms) > 0 {
 		r.SetHeader("OpenStack-image-import-methods", strings.Join(ms, ","))
 	}
 	var stores []string
-	for _, s := range a.Images.Stores() {
+	for _, s := range a.Images.Stores.All() {
 		stores = append(stores, s.ID)
 	}
 	r.SetHeader("OpenStack-image-store-ids", strings.Join(stores, ","))
@@ -165,7 +165,7 @@ func (a *imageMaker) made(ctx context.Context, r *api.Request, members map[strin
 	if err := maySee(r, i.Visibility, ownTarget(i)); err != nil {
 		return images.Image{}, err
 	}
-	return a.Images.Create(ctx, images.Create{ID: i.ID, Name: i.Name, Owner: i.Owner, Visibility: i.Visibility, DiskFormat: i.DiskFormat,
+	return a.Images.Records.Create(ctx, images.Create{ID: i.ID, Name: i.Name, Owner: i.Owner, Visibility: i.Visibility, DiskFormat: i.DiskFormat,
 		ContainerFormat: i.ContainerFormat, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Protected: i.Protected, Hidden: i.Hidden, Tags: i.Tags, Properties: i.Properties})
 }
 
@@ -225,7 +225,7 @@ func (a *imagesAPI) show(_ context.Context, r *api.Request, i images.Image, _ *a
 }
 
 func (a *imagesAPI) delete(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
-	return api.None{}, a.Images.Delete(ctx, i.ID)
+	return api.None{}, a.Images.Records.Delete(ctx, i.ID)
 }
 
 func (a *imagesAPI) addTag(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
@@ -233,7 +233,7 @@ func (a *imagesAPI) addTag(ctx context.Context, r *api.Request, i images.Image, 
 	if err := checkTag(tag); err != nil {
 		return api.None{}, err
 	}
-	_, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
+	_, err := a.Images.Records.Update(ctx, i.ID, func(i *glance.Image) error {
 		i.Tags = append(i.Tags, tag)
 		return nil
 	})
@@ -242,7 +242,7 @@ func (a *imagesAPI) addTag(ctx context.Context, r *api.Request, i images.Image, 
 
 func (a *imagesAPI) removeTag(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	tag := r.Param("tag")
-	_, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
+	_, err := a.Images.Records.Update(ctx, i.ID, func(i *glance.Image) error {
 		at := slices.Index(i.Tags, tag)
 		if at < 0 {
 			return fault.NotFoundf("The image has no tag %s.", tag)
@@ -254,11 +254,11 @@ func (a *imagesAPI) removeTag(ctx context.Context, r *api.Request, i images.Imag
 }
 
 func (a *imagesAPI) deactivate(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
-	return api.None{}, a.Images.Deactivate(ctx, i.ID)
+	return api.None{}, a.Images.Records.Deactivate(ctx, i.ID)
 }
 
 func (a *imagesAPI) reactivate(ctx context.Context, _ *api.Request, i images.Image, _ *api.None) (api.None, error) {
-	return api.None{}, a.Images.Reactivate(ctx, i.ID)
+	return api.None{}, a.Images.Records.Reactivate(ctx, i.ID)
 }
 
 type importBody struct {
@@ -304,5 +304,5 @@ func (a *imagesAPI) importData(ctx context.Context, r *api.Request, i images.Ima
 				return a.Protected.Allowed(property, properties.Create, r.Caller)
 			}}
 	}
-	return api.None{}, a.Images.Import(ctx, i.ID, ask)
+	return api.None{}, a.Images.Imports.Begin(ctx, i.ID, ask)
 }

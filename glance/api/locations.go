@@ -34,7 +34,7 @@ var (
 
 // loadPlaced finds an image for who may show it, and for other services, which may know where its data is without that.
 func (a *locationsAPI) loadPlaced(ctx context.Context, r *api.Request) (images.Image, error) {
-	i, err := a.Images.Get(ctx, r.Param("image_id"))
+	i, err := a.Images.Records.Get(ctx, r.Param("image_id"))
 	if err == nil && r.Allowed(policyFetchLocations, i.PolicyTarget()) {
 		return i, nil
 	}
@@ -48,7 +48,7 @@ type locationView struct {
 
 func (a *imageLoader) locationViews(i images.Image) []locationView {
 	out := []locationView{}
-	for _, l := range a.Images.Locations(i) {
+	for _, l := range a.Images.Locations.Of(i) {
 		out = append(out, locationView{l.URL, l.Metadata})
 	}
 	return out
@@ -91,14 +91,14 @@ func (a *locationsAPI) add(ctx context.Context, r *api.Request, i images.Image, 
 		return api.None{}, fault.Invalidf("os_hash_algo and os_hash_value belong together.")
 	}
 	noDocument(r)
-	return api.None{}, a.Images.AddLocation(ctx, i.ID, l, slices.Contains(r.Caller.Roles, "service"))
+	return api.None{}, a.Images.Locations.Add(ctx, i.ID, l, slices.Contains(r.Caller.Roles, "service"))
 }
 
 func (a *locationsAPI) deleteFromStore(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
 	if err := r.Require(policyGetLocation, i.PolicyTarget()); err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, a.Images.DeleteCopy(ctx, i.ID, r.Param("store_id"))
+	return api.None{}, a.Images.Copies.Delete(ctx, i.ID, r.Param("store_id"))
 }
 
 // noDocument keeps an answer without a body from being called JSON, which clients would try to read.
@@ -183,11 +183,11 @@ func (a *imagesAPI) relocate(ctx context.Context, id string, ops []placed) error
 		var err error
 		switch p.op {
 		case "add":
-			err = a.Images.InsertLocation(ctx, id, p.at, p.ls[0])
+			err = a.Images.Locations.Insert(ctx, id, p.at, p.ls[0])
 		case "replace":
-			err = a.Images.SetLocations(ctx, id, p.ls)
+			err = a.Images.Locations.Set(ctx, id, p.ls)
 		case "remove":
-			err = a.Images.RemoveLocation(ctx, id, p.at)
+			err = a.Images.Locations.Remove(ctx, id, p.at)
 		}
 		if err != nil {
 			return err

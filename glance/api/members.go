@@ -56,7 +56,7 @@ func (a *membersAPI) list(ctx context.Context, _ *api.Request, i images.Image, _
 	if err := onlyShared(i); err != nil {
 		return out, err
 	}
-	ms, err := a.Images.Members(ctx, i.ID)
+	ms, err := a.Images.Members.List(ctx, i.ID)
 	for _, m := range ms {
 		out.Members = append(out.Members, viewMember(m))
 	}
@@ -67,7 +67,7 @@ func (a *membersAPI) show(ctx context.Context, r *api.Request, i images.Image, _
 	if err := onlyShared(i); err != nil {
 		return memberView{}, fault.NotFoundf("%s", fault.Message(err))
 	}
-	m, err := a.Images.Member(ctx, i.ID, r.Param("member_id"))
+	m, err := a.Images.Members.Get(ctx, i.ID, r.Param("member_id"))
 	return viewMember(m), err
 }
 
@@ -77,7 +77,7 @@ type memberCreate struct {
 }
 
 func (a *membersAPI) add(ctx context.Context, _ *api.Request, i images.Image, in *memberCreate) (memberView, error) {
-	m, err := a.Images.AddMember(ctx, i.ID, in.Member)
+	m, err := a.Images.Members.Add(ctx, i.ID, in.Member)
 	return viewMember(m), err
 }
 
@@ -94,7 +94,7 @@ func (a *membersAPI) answer(ctx context.Context, r *api.Request, i images.Image,
 	if i.Member != project && !r.Caller.Admin() {
 		return memberView{}, fault.NotFoundf("%s not found in the member list of the image %s.", project, i.ID)
 	}
-	m, err := a.Images.AnswerMember(ctx, i.ID, project, in.Status)
+	m, err := a.Images.Members.Answer(ctx, i.ID, project, in.Status)
 	return viewMember(m), err
 }
 
@@ -102,5 +102,5 @@ func (a *membersAPI) remove(ctx context.Context, r *api.Request, i images.Image,
 	if err := onlyShared(i); err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, a.Images.RemoveMember(ctx, i.ID, r.Param("member_id"))
+	return api.None{}, a.Images.Members.Remove(ctx, i.ID, r.Param("member_id"))
 }

@@ -144,7 +144,7 @@ func (a *contentsAPI) objects(ctx context.Context, r *api.Request, n metadefs.Na
 	if !r.Allowed(policyGetObject, n.PolicyTarget()) {
 		return out, nil
 	}
-	os, err := a.Metadefs.Objects(ctx, n)
+	os, err := a.Metadefs.Objects.List(ctx, n)
 	for _, o := range os {
 		out.Objects = append(out.Objects, viewObject(n.Name, o))
 	}
@@ -152,27 +152,27 @@ func (a *contentsAPI) objects(ctx context.Context, r *api.Request, n metadefs.Na
 }
 
 func (a *contentsAPI) createObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
-	o, err := a.Metadefs.AddObject(ctx, n.Name, in.noun())
+	o, err := a.Metadefs.Objects.Add(ctx, n.Name, in.noun())
 	r.SetHeader("Location", r.URL("/metadefs/namespaces/%s/objects/%s", n.Name, o.Name))
 	return viewObject(n.Name, o), err
 }
 
 func (a *contentsAPI) showObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectView, error) {
-	o, err := a.Metadefs.Object(ctx, n, r.Param("object"))
+	o, err := a.Metadefs.Objects.Get(ctx, n, r.Param("object"))
 	return viewObject(n.Name, o), err
 }
 
 func (a *contentsAPI) updateObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
-	o, err := a.Metadefs.UpdateObject(ctx, n.Name, r.Param("object"), in.noun())
+	o, err := a.Metadefs.Objects.Update(ctx, n.Name, r.Param("object"), in.noun())
 	return viewObject(n.Name, o), err
 }
 
 func (a *contentsAPI) deleteObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
-	return api.None{}, a.Metadefs.RemoveObject(ctx, n.Name, r.Param("object"))
+	return api.None{}, a.Metadefs.Objects.Remove(ctx, n.Name, r.Param("object"))
 }
 
 func (a *contentsAPI) deleteObjects(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
-	return api.None{}, a.Metadefs.RemoveObjects(ctx, n.Name)
+	return api.None{}, a.Metadefs.Objects.RemoveAll(ctx, n.Name)
 }
 
 // propertyCreate is one by itself: it has a name.
@@ -193,12 +193,12 @@ type propertyList struct {
 }
 
 func (a *contentsAPI) properties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (propertyList, error) {
-	ps, err := a.Metadefs.Properties(ctx, n)
+	ps, err := a.Metadefs.Properties.List(ctx, n)
 	return propertyList{viewProperties(ps)}, err
 }
 
 func (a *contentsAPI) createProperty(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
-	return in.definition, a.Metadefs.AddProperty(ctx, n.Name, in.noun())
+	return in.definition, a.Metadefs.Properties.Add(ctx, n.Name, in.noun())
 }
 
 // showProperty finds a property by the name that it has on a type of resource, where one is given.
@@ -218,12 +218,12 @@ func (a *contentsAPI) showProperty(ctx context.Context, r *api.Request, n metade
 		}
 		name = short
 	}
-	p, err := a.Metadefs.Property(ctx, n, name)
+	p, err := a.Metadefs.Properties.Get(ctx, n, name)
 	return viewProperty(p), err
 }
 
 func (a *contentsAPI) prefix(ctx context.Context, n metadefs.Namespace, resource string) (string, error) {
-	as, err := a.Metadefs.Associations(ctx, n)
+	as, err := a.Metadefs.ResourceTypes.Of(ctx, n)
 	if err != nil {
 		return "", err
 	}
@@ -236,13 +236,13 @@ func (a *contentsAPI) prefix(ctx context.Context, n metadefs.Namespace, resource
 }
 
 func (a *contentsAPI) updateProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
-	return in.definition, a.Metadefs.UpdateProperty(ctx, n.Name, r.Param("property"), in.noun())
+	return in.definition, a.Metadefs.Properties.Update(ctx, n.Name, r.Param("property"), in.noun())
 }
 
 func (a *contentsAPI) deleteProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
-	return api.None{}, a.Metadefs.RemoveProperty(ctx, n.Name, r.Param("property"))
+	return api.None{}, a.Metadefs.Properties.Remove(ctx, n.Name, r.Param("property"))
 }
 
 func (a *contentsAPI) deleteProperties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
-	return api.None{}, a.Metadefs.RemoveProperties(ctx, n.Name)
+	return api.None{}, a.Metadefs.Properties.RemoveAll(ctx, n.Name)
 }

@@ -54,7 +54,7 @@ func (a *definedTagsAPI) list(ctx context.Context, _ *api.Request, n metadefs.Na
 	if q.Asked.Value < 0 {
 		return out, fault.Invalidf("limit param must be positive")
 	}
-	ts, err := a.Metadefs.Tags(ctx, n, metadefs.TagQuery{Sort: order, Marker: q.Marker, Limit: min(q.Asked.Value, maxLimit)})
+	ts, err := a.Metadefs.Tags.List(ctx, n, metadefs.TagQuery{Sort: order, Marker: q.Marker, Limit: min(q.Asked.Value, maxLimit)})
 	for _, t := range ts {
 		out.Tags = append(out.Tags, tagName{t.Name})
 	}
@@ -75,7 +75,7 @@ func (a *definedTagsAPI) createAll(ctx context.Context, r *api.Request, n metade
 	for _, t := range in.Tags {
 		out.Tags, names = append(out.Tags, tagName{t.Name}), append(names, t.Name)
 	}
-	return out, a.Metadefs.SetTags(ctx, n.Name, names, truth(r.HTTP.Header.Get("X-Openstack-Append")))
+	return out, a.Metadefs.Tags.Set(ctx, n.Name, names, truth(r.HTTP.Header.Get("X-Openstack-Append")))
 }
 
 // truth reads a header as OpenStack's services do: what is no word for yes is no.
@@ -92,12 +92,12 @@ func (a *definedTagsAPI) create(ctx context.Context, r *api.Request, n metadefs.
 	if len([]rune(name)) > 80 {
 		return tagView{}, fault.Invalidf("Provided object does not match schema 'tag': %s is too long.", name)
 	}
-	t, err := a.Metadefs.AddTag(ctx, n.Name, name)
+	t, err := a.Metadefs.Tags.Add(ctx, n.Name, name)
 	return viewTag(t), err
 }
 
 func (a *definedTagsAPI) show(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (tagView, error) {
-	t, err := a.Metadefs.Tag(ctx, n, r.Param("tag"))
+	t, err := a.Metadefs.Tags.Get(ctx, n, r.Param("tag"))
 	return viewTag(t), err
 }
 
@@ -107,17 +107,17 @@ type tagUpdate struct{ tagBody }
 func (b *tagUpdate) Validate(api.Version) error { return b.own() }
 
 func (a *definedTagsAPI) update(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagUpdate) (tagView, error) {
-	t, err := a.Metadefs.RenameTag(ctx, n.Name, r.Param("tag"), in.Name)
+	t, err := a.Metadefs.Tags.Rename(ctx, n.Name, r.Param("tag"), in.Name)
 	return viewTag(t), err
 }
 
 func (a *definedTagsAPI) delete(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
-	return api.None{}, a.Metadefs.RemoveTag(ctx, n.Name, r.Param("tag"))
+	return api.None{}, a.Metadefs.Tags.Remove(ctx, n.Name, r.Param("tag"))
 }
 
 func (a *definedTagsAPI) deleteAll(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
 	if err := r.Require(policyDeleteTags, n.PolicyTarget()); err != nil {
 		return api.None{}, err
 	}
-	return api.None{}, a.Metadefs.RemoveTags(ctx, n.Name)
+	return api.None{}, a.Metadefs.Tags.RemoveAll(ctx, n.Name)
 }

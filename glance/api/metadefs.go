@@ -37,7 +37,7 @@ var namespaceOps = api.Resource[*namespacesAPI]{Name: "namespace", Plural: "name
 // namespace loads one; for who may not know of it, it is not there, whatever else they may.
 func (a *namespaceLoader) namespace(ctx context.Context, r *api.Request) (metadefs.Namespace, error) {
 	name := r.Param("namespace")
-	n, err := a.Metadefs.Namespace(ctx, name)
+	n, err := a.Metadefs.Namespaces.Get(ctx, name)
 	if err == nil && !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
 		return n, fault.NotFoundf("Namespace %s not found", name)
 	}
@@ -216,7 +216,7 @@ func (a *namespacesAPI) list(ctx context.Context, r *api.Request, q *namespaceQu
 	if q.Types != "" {
 		want.ResourceTypes = strings.Split(q.Types, ",")
 	}
-	ns, err := a.Metadefs.Namespaces(ctx, want)
+	ns, err := a.Metadefs.Namespaces.List(ctx, want)
 	if err != nil {
 		return out, err
 	}
@@ -226,7 +226,7 @@ func (a *namespacesAPI) list(ctx context.Context, r *api.Request, q *namespaceQu
 		if !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
 			continue
 		}
-		as, err := a.Metadefs.Associations(ctx, n)
+		as, err := a.Metadefs.ResourceTypes.Of(ctx, n)
 		if err != nil {
 			return out, err
 		}
@@ -248,12 +248,12 @@ func (a *namespacesAPI) create(ctx context.Context, r *api.Request, in *namespac
 			return namespaceView{}, err
 		}
 	}
-	n, err := a.Metadefs.Create(ctx, in.noun(), c)
+	n, err := a.Metadefs.Namespaces.Create(ctx, in.noun(), c)
 	if err != nil {
 		return namespaceView{}, err
 	}
 	r.SetHeader("Location", r.URL("/metadefs/namespaces/%s", n.Name))
-	c, err = a.Metadefs.Contents(ctx, n)
+	c, err = a.Metadefs.Namespaces.Contents(ctx, n)
 	return viewNamespace(n, c), err
 }
 
@@ -267,7 +267,7 @@ func (a *namespacesAPI) show(ctx context.Context, r *api.Request, n metadefs.Nam
 			return namespaceView{}, err
 		}
 	}
-	c, err := a.Metadefs.Contents(ctx, n)
+	c, err := a.Metadefs.Namespaces.Contents(ctx, n)
 	if at := slices.IndexFunc(c.Associations, func(a glance.Association) bool { return a.ResourceType == q.ResourceType }); at >= 0 {
 		prefixed(&c, c.Associations[at].Prefix)
 	}
@@ -292,12 +292,12 @@ func prefixed(c *metadefs.Contents, prefix string) {
 }
 
 func (a *namespacesAPI) update(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *namespaceBody) (namespaceView, error) {
-	out, err := a.Metadefs.Update(ctx, n.Name, in.noun())
+	out, err := a.Metadefs.Namespaces.Update(ctx, n.Name, in.noun())
 	return viewNamespace(out, metadefs.Contents{}), err
 }
 
 func (a *namespacesAPI) delete(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
-	return api.None{}, a.Metadefs.Delete(ctx, n.Name)
+	return api.None{}, a.Metadefs.Namespaces.Delete(ctx, n.Name)
 }
 
 type resourceTypeList struct {
@@ -306,7 +306,7 @@ type resourceTypeList struct {
 
 func (a *namespacesAPI) resourceTypes(ctx context.Context, _ *api.Request, _ *api.None) (resourceTypeList, error) {
 	out := resourceTypeList{Types: []associationView{}}
-	ts, err := a.Metadefs.ResourceTypes(ctx)
+	ts, err := a.Metadefs.ResourceTypes.List(ctx)
 	for _, t := range ts {
 		out.Types = append(out.Types, associationView{Name: t.Name, Created: t.Created, Updated: t.Updated})
 	}
@@ -322,16 +322,16 @@ func (a *namespacesAPI) associations(ctx context.Context, r *api.Request, n meta
 	if !r.Allowed(policyGetResourceType, n.PolicyTarget()) {
 		return out, nil
 	}
-	as, err := a.Metadefs.Associations(ctx, n)
+	as, err := a.Metadefs.ResourceTypes.Of(ctx, n)
 	out.Associations = viewAssociations(as)
 	return out, err
 }
 
 func (a *namespacesAPI) associate(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *associationCreate) (associationView, error) {
-	as, err := a.Metadefs.Associate(ctx, n.Name, glance.Association{ResourceType: in.Name, Prefix: in.Prefix, Target: in.Target})
+	as, err := a.Metadefs.ResourceTypes.Associate(ctx, n.Name, glance.Association{ResourceType: in.Name, Prefix: in.Prefix, Target: in.Target})
 	return viewAssociation(as), err
 }
 
 func (a *namespacesAPI) dissociate(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
-	return api.None{}, a.Metadefs.Dissociate(ctx, n.Name, r.Param("resource_type"))
+	return api.None{}, a.Metadefs.ResourceTypes.Dissociate(ctx, n.Name, r.Param("resource_type"))
 }

@@ -46,7 +46,7 @@ func (a *imagesAPI) patch(ctx context.Context, r *api.Request, i images.Image, o
 	}
 	if len(places) > 0 {
 		var err error
-		if i, err = a.Images.Get(ctx, i.ID); err != nil {
+		if i, err = a.Images.Records.Get(ctx, i.ID); err != nil {
 			return imageView{}, err
 		}
 	}
@@ -54,7 +54,7 @@ func (a *imagesAPI) patch(ctx context.Context, r *api.Request, i images.Image, o
 		return a.view(r, i), nil
 	}
 	guard := func(name string, do properties.Action) bool { return a.Protected.Allowed(name, do, r.Caller) }
-	out, err := a.Images.Update(ctx, i.ID, func(i *glance.Image) error {
+	out, err := a.Images.Records.Update(ctx, i.ID, func(i *glance.Image) error {
 		for _, c := range cs {
 			if err := a.Formats.apply(c, i, guard); err != nil {
 				return err

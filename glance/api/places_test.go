@@ -33,7 +33,7 @@ func TestSignedPlacesAreForWhoMaySetThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := startWith(t, func(a *glanceapi.Deps) { a.ShowLocations, a.ShowDirectURL = true, true }, func(c *images.Config) {
+	s := startWith(t, func(a *glanceapi.Deps) { a.ShowLocations, a.ShowDirectURL = true, true }, func(c *setup) {
 		c.Stores = append(c.Stores, images.Store{ID: "web", Type: images.TypeHTTP})
 		c.Web = images.WebConfig{Ports: []int{port}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	})

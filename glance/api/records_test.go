@@ -93,7 +93,7 @@ func TestWellKnownProperties(t *testing.T) {
 func TestLimitsOfOneImage(t *testing.T) {
 	t.Parallel()
 	l := images.Limits{Properties: 2, Tags: 2, Members: 1}
-	s := start(t, func(c *images.Config) { c.Limits = l })
+	s := start(t, func(c *setup) { c.Limits = l })
 	s.want(413, "member@p", "POST", "/v2/images", `{"a":"1","b":"2","c":"3"}`)
 	s.want(413, "member@p", "POST", "/v2/images", `{"tags":["a","b","c"]}`)
 	path := "/v2/images/" + s.create("member@p", `{"a":"1","b":"2","tags":["a","b","b"]}`)

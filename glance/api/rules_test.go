@@ -33,7 +33,7 @@ func (q quotas) Limits(context.Context, string) (map[string]int64, error) { retu
 func TestUnifiedLimits(t *testing.T) {
 	t.Parallel()
 	q := quotas{images.SizeTotal: 2, images.StageTotal: 1, images.CountTotal: 4, images.CountUploading: 1}
-	s := start(t, func(c *images.Config) { c.Quotas = q })
+	s := start(t, func(c *setup) { c.Quotas = q })
 	if got := s.want(200, "reader@p", "GET", "/v2/info/usage", "").body; !strings.Contains(got, `"image_size_total":{"usage":0,"limit":2}`) {
 		t.Errorf("usage: %s", got)
 	}
@@ -156,7 +156,7 @@ func TestSignedUploads(t *testing.T) {
 		return `{"disk_format":"raw","container_format":"bare","img_signature_hash_method":"SHA-384","img_signature_key_type":"ECC_SECP384R1",
 			"img_signature_certificate_uuid":"` + cert + `","img_signature":"` + base64.StdEncoding.EncodeToString(sig) + `"}`
 	}
-	s := start(t, func(c *images.Config) { c.Trusted = certs })
+	s := start(t, func(c *setup) { c.Trusted = certs })
 	s.run()
 	id := s.create("member@p", body(cert))
 	if a := s.want(400, "member@p", "PUT", "/v2/images/"+id+"/file", string(data)+"x"); !strings.Contains(a.body, "ignature") {

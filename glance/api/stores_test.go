@@ -17,7 +17,7 @@ func cached(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, func(c *images.Config) {
+	s := start(t, func(c *setup) {
 		c.Cache = &images.Cache{Backend: near}
 		c.Stores = append(c.Stores, images.Store{ID: "web", Type: images.TypeHTTP})
 	})

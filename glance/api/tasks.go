@@ -145,7 +145,7 @@ func (a *tasksAPI) create(ctx context.Context, r *api.Request, in *taskCreate) (
 	if err := importable(input.From); err != nil {
 		return taskView{}, err
 	}
-	if err := a.Images.Reachable(ctx, input.From); err != nil {
+	if err := a.Images.Imports.Reachable(ctx, input.From); err != nil {
 		return taskView{}, fault.Invalidf("URI for legacy import task does not pass filtering: %s", input.From).Because(err)
 	}
 	t, err := a.Tasks.Create(ctx, in.Type, in.Input)
@@ -202,5 +202,5 @@ func (a *tasksAPI) begin(ctx context.Context, r *api.Request, task string, in ta
 	if err != nil {
 		return err
 	}
-	return a.Images.Import(ctx, out.ID, images.Import{Method: images.WebDownload, URI: in.From, Task: task})
+	return a.Images.Imports.Begin(ctx, out.ID, images.Import{Method: images.WebDownload, URI: in.From, Task: task})
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // webAt lets imports fetch from a server of the test.
-func webAt(t *testing.T, data string) (string, func(*images.Config)) {
+func webAt(t *testing.T, data string) (string, func(*setup)) {
 	t.Helper()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, data) }))
 	t.Cleanup(web.Close)
@@ -28,7 +28,7 @@ func webAt(t *testing.T, data string) (string, func(*images.Config)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return web.URL, func(c *images.Config) {
+	return web.URL, func(c *setup) {
 		c.Web = images.WebConfig{Ports: []int{port}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Backend keeps data under keys that the caller makes up: letters, digits, dots and dashes. All methods may be called concurrently, block on the
-// medium, and end with ctx. Any failure of the medium that is not named here is Internal.
+// Backend keeps data under keys that the caller makes up: letters, digits, dots and dashes. All methods may be called
+// concurrently, block on the medium, and end with ctx. Any failure of the medium that is not named here is Internal.
 type Backend interface {
-	// Put stores what r gives until its end; size is -1 where it is not known. When it returns without error the data is durable and
-	// whole. On any error, r's own included (which is returned as it is), nothing is left. A key is used once: fault.Conflict.
-	// A full medium is fault.TooLarge.
+	// Put stores what r gives until its end; size is -1 where it is not known. When it returns without error the data is
+	// durable and whole. On any error, r's own included (which is returned as it is), nothing is left. A key is used
+	// once: fault.Conflict. A full medium is fault.TooLarge.
 	Put(ctx context.Context, key string, r io.Reader, size int64) (int64, error)
 	// Open reads length bytes from offset; length -1 is to the end. fault.NotFound. The caller closes the reader.
 	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
@@ -48,7 +48,8 @@ type Locator interface {
 	Key(url string) (string, bool)
 }
 
-// ReadOnly is the capability of a place that others fill: Put is fault.NotImplemented, Delete removes nothing, and a key is a URL.
+// ReadOnly is the capability of a place that others fill: Put is fault.NotImplemented, Delete removes nothing, and a
+// key is a URL.
 type ReadOnly interface{ ReadOnly() }
 
 // CheckKey is fault.Invalid for what is no key: it could be a path out of the place.

@@ -22,7 +22,8 @@ const (
 	pieces = 8
 )
 
-// checked is data that is compared with its checksum at its end. The network, the hash and who uses the data go on side by side.
+// checked is data that is compared with its checksum at its end. The network, the hash and who uses the data go on
+// side by side.
 type checked struct {
 	body    io.ReadCloser
 	h       hash.Hash
@@ -47,7 +48,8 @@ type piece struct {
 }
 
 func check(r io.ReadCloser, i glance.Image) io.ReadCloser {
-	c := &checked{body: r, want: i.HashValue, id: i.ID, free: make(chan *piece, pieces), ready: make(chan *piece, pieces), in: make(chan *piece, pieces),
+	c := &checked{body: r, want: i.HashValue, id: i.ID, free: make(chan *piece, pieces), ready: make(chan *piece, pieces),
+		in:   make(chan *piece, pieces),
 		quit: make(chan struct{})}
 	switch i.HashAlgo {
 	case "sha512":

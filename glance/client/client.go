@@ -15,14 +15,14 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// Client asks another process. It calls with the token of its own service and sends along the user whose wish it is, so that the image
-// service judges by that user's rights. Without a caller in ctx nothing is there.
+// Client asks another process. It calls with the token of its own service and sends along the user whose wish it is,
+// so that the image service judges by that user's rights. Without a caller in ctx nothing is there.
 type Client struct{ http *httpc.Client }
 
 var _ glance.API = (*Client)(nil)
 
-// New makes a client of an HTTP client that sends askers along (httpc.Config.Asker); its base is the API with its version,
-// "http://controller:9292/v2".
+// New makes a client of an HTTP client that sends askers along (httpc.Config.Asker); its base is the API with its
+// version, "http://controller:9292/v2".
 func New(h *httpc.Client) *Client { return &Client{http: h} }
 
 func path(id string) string { return "/images/" + url.PathEscape(id) }
@@ -36,8 +36,8 @@ func (c *Client) Image(ctx context.Context, id string) (glance.Image, error) {
 	return doc.Image, err
 }
 
-// Open streams an active image's data; the reader fails at its end when the data does not match the checksum. ctx must live as long as
-// the data is read.
+// Open streams an active image's data; the reader fails at its end when the data does not match the checksum. ctx must
+// live as long as the data is read.
 func (c *Client) Open(ctx context.Context, id string) (glance.Image, io.ReadCloser, error) {
 	i, err := c.Image(ctx, id)
 	if err != nil {
@@ -46,7 +46,8 @@ func (c *Client) Open(ctx context.Context, id string) (glance.Image, io.ReadClos
 	if i.Status != glance.Active && i.Status != glance.Deactivated {
 		return i, nil, fault.Conflictf("Image %s has no data: it is %s.", id, i.Status)
 	}
-	resp, err := c.http.Stream(ctx, httpc.Request{Path: path(id) + "/file", Header: http.Header{"Accept": {"application/octet-stream"}}})
+	resp, err := c.http.Stream(ctx, httpc.Request{Path: path(id) + "/file",
+		Header: http.Header{"Accept": {"application/octet-stream"}}})
 	if err != nil {
 		return i, nil, err
 	}
@@ -85,7 +86,8 @@ func (d *document) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &all); err != nil {
 		return err
 	}
-	d.Image = glance.Image{ID: named.ID, Name: named.Name, Owner: named.Owner, Status: named.Status, Visibility: named.Visibility,
+	d.Image = glance.Image{ID: named.ID, Name: named.Name, Owner: named.Owner, Status: named.Status,
+		Visibility: named.Visibility,
 		DiskFormat: named.DiskFormat, ContainerFormat: named.ContainerFormat, Checksum: named.Checksum, HashAlgo: named.HashAlgo, HashValue: named.HashValue,
 		Size: known(named.Size), VirtualSize: known(named.VirtualSize), MinDisk: named.MinDisk, MinRAM: named.MinRAM, Protected: named.Protected,
 		Hidden: named.Hidden, Tags: named.Tags, Created: named.Created, Updated: named.Updated, Properties: map[string]string{}}

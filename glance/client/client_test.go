@@ -36,38 +36,43 @@ func TestLocalAndRemoteAreAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	local, err := images.New(images.Config{Rights: glanceapi.Rights{Policy: rules}, DB: dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()}),
+	local, err := images.New(images.Config{}, images.Deps{Rights: glanceapi.Rights{Policy: rules},
+		DB:     dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()}),
 		Stores: []images.Store{{ID: "ram", Backend: &mem.Backend{}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(glanceapi.Handler(api.Config{Policy: rules, Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) {
-		return auth.Service("nova"), nil
-	})}, glanceapi.Deps{Images: local}))
+	s := httptest.NewServer(glanceapi.Handler(api.Config{Policy: rules,
+		Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) {
+			return auth.Service("nova"), nil
+		})}, glanceapi.Deps{Images: local}))
 	t.Cleanup(s.Close)
-	remote := client.New(httpc.New(httpc.Config{Base: s.URL + "/v2", Name: "glance", Tokens: httpc.Static("x"), Asker: true}))
+	remote := client.New(httpc.New(httpc.Config{Base: s.URL + "/v2", Name: "glance", Tokens: httpc.Static("x"),
+		Asker: true}))
 
 	owner := project(t, "p")
 	ids := map[string]string{"absent": "00000000-0000-0000-0000-000000000000"}
 	for _, v := range []string{glance.Private, glance.Shared, glance.Community, glance.Public} {
-		i, err := local.Create(owner, images.Create{Name: v, Visibility: v, DiskFormat: "raw", ContainerFormat: "bare", Tags: []string{"t"}, Properties: map[string]string{"hw_disk_bus": "scsi"}})
+		i, err := local.Records.Create(owner, images.Create{Name: v, Visibility: v, DiskFormat: "raw",
+			ContainerFormat: "bare", Tags: []string{"t"}, Properties: map[string]string{"hw_disk_bus": "scsi"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids[v] = i.ID
-		if err := local.Upload(owner, i.ID, strings.NewReader("data of "+v), -1, ""); err != nil {
+		if err := local.Data.Upload(owner, i.ID, strings.NewReader("data of "+v), -1, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
-	empty, err := local.Create(owner, images.Create{Name: "empty", Visibility: glance.Public})
+	empty, err := local.Records.Create(owner, images.Create{Name: "empty", Visibility: glance.Public})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids["empty"] = empty.ID
-	if _, err := local.AddMember(owner, ids[glance.Shared], "friend"); err != nil {
+	if _, err := local.Members.Add(owner, ids[glance.Shared], "friend"); err != nil {
 		t.Fatal(err)
 	}
-	callers := map[string]context.Context{"owner": owner, "friend": project(t, "friend"), "stranger": project(t, "x"), "nobody": t.Context(),
+	callers := map[string]context.Context{"owner": owner, "friend": project(t, "friend"), "stranger": project(t, "x"),
+		"nobody":  t.Context(),
 		"service": auth.With(t.Context(), auth.Service("nova"))}
 	for who, ctx := range callers {
 		for name, id := range ids {

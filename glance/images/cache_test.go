@@ -25,7 +25,7 @@ func far(t *testing.T, size int64) (*images.Service, *world, *file.Backend) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, w := shop(t, func(c *images.Config) {
+	s, w := shop(t, func(c *setup) {
 		c.Stores = []images.Store{{ID: "a", Type: "s3", Backend: distant{c.Stores[0].Backend}}}
 		c.Cache = &images.Cache{Backend: near, Size: size}
 	})
@@ -39,7 +39,7 @@ func cachedAre(t *testing.T, s *images.Service, want ...string) []images.CacheEn
 	var queued []string
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) {
 		var err error
-		if whole, queued, err = s.Cached(t.Context()); err != nil {
+		if whole, queued, err = s.Cache.List(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		got := map[string]bool{}
@@ -70,7 +70,7 @@ func TestRemoteImagesAreCachedWhenRead(t *testing.T) {
 	if e.Size != int64(len(data)) || e.Hits != 0 || e.Modified.IsZero() {
 		t.Errorf("got %+v", e)
 	}
-	if nodes, err := s.CacheNodes(admin(t), id); err != nil || len(nodes) != 1 {
+	if nodes, err := s.Cache.Nodes(admin(t), id); err != nil || len(nodes) != 1 {
 		t.Errorf("nodes: %v, %v", nodes, err)
 	}
 	flip(t, w.files["a"], 1<<20+1) // what is read now comes from the cache
@@ -81,7 +81,7 @@ func TestRemoteImagesAreCachedWhenRead(t *testing.T) {
 		t.Errorf("hits: %d", e.Hits)
 	}
 	flip(t, near, 5) // elsewhere: each place mends the other
-	r, err := s.Data(admin(t), id, 0, 1<<20)
+	r, err := s.Data.Read(admin(t), id, 0, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,18 +110,18 @@ func TestTheCacheIsBounded(t *testing.T) {
 	whole(t, s, ids[0]) // used last
 	whole(t, s, ids[2])
 	cachedAre(t, s, ids[0], ids[2])
-	if err := s.CacheImage(admin(t), large); err != nil {
+	if err := s.Cache.Queue(admin(t), large); err != nil {
 		t.Fatal(err)
 	}
 	cachedAre(t, s, ids[0], ids[2])
-	if files, bytes, err := s.PruneCache(t.Context()); files != 0 || bytes != 0 || err != nil {
+	if files, bytes, err := s.Cache.Prune(t.Context()); files != 0 || bytes != 0 || err != nil {
 		t.Errorf("prune: %d, %d, %v", files, bytes, err)
 	}
-	if err := s.Delete(admin(t), ids[0]); err != nil {
+	if err := s.Records.Delete(admin(t), ids[0]); err != nil {
 		t.Fatal(err)
 	}
 	cachedAre(t, s, ids[2])
-	if err := s.ClearCache(t.Context(), true, true); err != nil {
+	if err := s.Cache.Clear(t.Context(), true, true); err != nil {
 		t.Fatal(err)
 	}
 	cachedAre(t, s)
@@ -134,14 +134,14 @@ func TestCacheOnDemand(t *testing.T) {
 	t.Parallel()
 	s, _, near := far(t, 1<<20)
 	id := uploaded(t, s, random(100), "")
-	if err := s.CacheImage(admin(t), create(t, s)); !fault.Is(err, fault.Invalid) {
+	if err := s.Cache.Queue(admin(t), create(t, s)); !fault.Is(err, fault.Invalid) {
 		t.Errorf("without data: %v", err)
 	}
-	if err := s.CacheImage(admin(t), "ffffffff-ffff-4fff-8fff-ffffffffffff"); !fault.Is(err, fault.NotFound) {
+	if err := s.Cache.Queue(admin(t), "ffffffff-ffff-4fff-8fff-ffffffffffff"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no image: %v", err)
 	}
 	for range 2 {
-		if err := s.CacheImage(admin(t), id); err != nil {
+		if err := s.Cache.Queue(admin(t), id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -150,17 +150,17 @@ func TestCacheOnDemand(t *testing.T) {
 	if _, err := near.Put(t.Context(), id+".0123456789ab", bytes.NewReader([]byte("x")), 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CleanCache(t.Context()); err != nil {
+	if err := s.Cache.Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := near.List(t.Context()); err != nil || len(left) != 1 {
 		t.Errorf("after cleaning: %v, %v", left, err)
 	}
-	if err := s.Uncache(admin(t), id); err != nil {
+	if err := s.Cache.Remove(admin(t), id); err != nil {
 		t.Fatal(err)
 	}
 	cachedAre(t, s)
-	if err := s.Uncache(admin(t), "ffffffff-ffff-4fff-8fff-ffffffffffff"); !fault.Is(err, fault.NotFound) {
+	if err := s.Cache.Remove(admin(t), "ffffffff-ffff-4fff-8fff-ffffffffffff"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("no image: %v", err)
 	}
 }
@@ -168,7 +168,7 @@ func TestCacheOnDemand(t *testing.T) {
 func TestWithoutACache(t *testing.T) {
 	t.Parallel()
 	s, _ := shop(t)
-	if _, _, err := s.Cached(t.Context()); !fault.Is(err, fault.NotFound) {
+	if _, _, err := s.Cache.List(t.Context()); !fault.Is(err, fault.NotFound) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -13,29 +13,30 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// ErrContent is data that an image must not have: of another format than declared, or referring to files outside itself.
+// ErrContent means rejected data: of another format than declared, or with references to other files.
 var ErrContent = errors.New("refused image content")
 
-// Inspection is how strictly data is compared with what an image says of it.
+// Inspection configures how strictly data is compared with its image's attributes.
 type Inspection struct {
-	Lax        bool // data of another format than disk_format is taken
-	Partitions bool // a disk whose partition table is not as it should be is taken
+	Lax        bool // accept data of another format than disk_format
+	Partitions bool // accept a disk with an invalid partition table
 }
 
-// watched is data that is examined while it passes: its beginning before anything of it is kept, its end when all of it is known.
-type watched struct {
+// inspected is data that is inspected while it is read: its beginning before anything is stored, its end after all was
+// read.
+type inspected struct {
 	r      io.Reader
 	image  glance.Image
 	how    Inspection
 	head   []byte
-	tail   []byte // the last bytes that passed, at most twice as many as are needed
-	passed int64
+	tail   []byte // the last bytes that were read, at most twice as many as are needed
+	passed int64  // bytes that were read
 	found  diskformat.Info
 }
 
-// look examines the beginning of the data; what is read from the answer is all of it.
-func (s *Service) look(r io.Reader, i glance.Image) (*watched, error) {
-	w := &watched{image: i, how: s.inspection}
+// inspect inspects the beginning of the data. The result reads all of the data.
+func (s *intake) inspect(r io.Reader, i glance.Image) (*inspected, error) {
+	w := &inspected{image: i, how: s.inspection}
 	b := bufio.NewReaderSize(r, diskformat.Head)
 	if i.ContainerFormat == "compressed" {
 		w.r = b
@@ -50,19 +51,20 @@ func (s *Service) look(r io.Reader, i glance.Image) (*watched, error) {
 		return nil, err
 	}
 	size := int64(-1)
-	if err != nil { // that is all
+	if err != nil { // the head is all of the data
 		size = int64(len(head))
 	}
 	w.r, w.head = b, bytes.Clone(head)
 	err = w.examine(size)
 	if err == nil && !w.matches() {
-		s.log.Warn("image data is not of the image's disk_format", "image", i.ID, "disk_format", i.DiskFormat, "found", w.found.Format)
+		s.log.Warn("accepting image data of another format than disk_format",
+			"image", i.ID, "disk_format", i.DiskFormat, "found", w.found.Format)
 	}
 	return w, err
 }
 
-// Read counts what passes and keeps the end of it.
-func (w *watched) Read(p []byte) (int, error) {
+// Read counts the bytes and keeps the last ones.
+func (w *inspected) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	w.passed += int64(n)
 	if n >= diskformat.Tail {
@@ -75,16 +77,16 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// whole examines the data again when all of it has passed.
-func (w *watched) whole() error {
+// complete inspects the data again after all of it was read.
+func (w *inspected) complete() error {
 	if w.image.ContainerFormat == "compressed" {
 		return nil
 	}
 	return w.examine(w.passed)
 }
 
-// ReadAt answers from what is known of the data: its beginning and its end.
-func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+// ReadAt reads from the known parts of the data: its beginning and its end.
+func (w *inspected) ReadAt(p []byte, off int64) (int, error) {
 	from, b := int64(0), w.head
 	if start := w.passed - int64(len(w.tail)); len(w.tail) > 0 && off >= start && off+int64(len(p)) > int64(len(w.head)) {
 		from, b = start, w.tail
@@ -99,7 +101,7 @@ func (w *watched) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-func (w *watched) examine(size int64) (err error) {
+func (w *inspected) examine(size int64) (err error) {
 	if w.found, err = diskformat.Inspect(w, size); err != nil {
 		return err
 	}
@@ -110,7 +112,7 @@ func (w *watched) examine(size int64) (err error) {
 	case i.DiskFormat == diskformat.VMDK && f.Format != diskformat.VMDK && diskformat.Descriptor(w.head):
 		return refuse("The image data is not VMDK, which is the image's disk_format.")
 	case i.ContainerFormat != "bare" || i.DiskFormat == "":
-		return nil // nothing says what it should be
+		return nil // the format is not declared
 	case f.Format == "" && !w.how.Lax:
 		return refuse("The image data is refused: it is of several formats at once: %s.", strings.Join(f.Formats, ", "))
 	case !w.matches() && !w.how.Lax:
@@ -125,20 +127,22 @@ func refuse(format string, args ...any) error {
 	return fault.Invalidf(format, args...).Because(ErrContent)
 }
 
-// inspectable are the disk formats that data can be recognised as.
-var inspectable = []string{diskformat.Raw, diskformat.QCOW2, diskformat.VHD, diskformat.VHDX, diskformat.VMDK, diskformat.VDI, diskformat.QED,
+// inspectable are the disk formats that the inspection recognises.
+var inspectable = []string{diskformat.Raw, diskformat.QCOW2, diskformat.VHD, diskformat.VHDX, diskformat.VMDK,
+	diskformat.VDI,
+	diskformat.QED,
 	diskformat.ISO, diskformat.GPT, diskformat.LUKS}
 
-// matches tells whether data is what its image says. A raw image may be anything, as its bytes are the disk; what no data can be recognised
-// as, such as ami or ploop, is to be data that is not recognised.
-func (w *watched) matches() bool {
+// matches reports whether data has its image's format. A raw image may be anything, because its bytes are the disk.
+// Data of a format that the inspection does not recognise, such as ami or ploop, must be unrecognised.
+func (w *inspected) matches() bool {
 	declared, found := w.image.DiskFormat, w.found.Format
 	return w.image.ContainerFormat != "bare" || declared == "" || declared == found || declared == diskformat.Raw ||
 		found == diskformat.Raw && !slices.Contains(inspectable, declared)
 }
 
-// virtual is the size of the disk in n bytes of data; -1 where it is not known.
-func (w *watched) virtual(n int64) int64 {
+// virtual returns the size of the disk in n bytes of data; -1 if unknown.
+func (w *inspected) virtual(n int64) int64 {
 	switch declared := w.image.DiskFormat; {
 	case w.image.ContainerFormat != "bare":
 		return -1

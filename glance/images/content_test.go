@@ -51,7 +51,8 @@ func TestWhatAVMDKMayHold(t *testing.T) {
 		{"no extent", swap("RW 16384 SPARSE \"disk.vmdk\"", ""), false},
 		{"a parent", swap("\n\n#", "\nparentFileNameHint=\"/etc/passwd\"\n#"), false},
 		{"a parent in a comment", swap("# Extent description", "# parentFileNameHint=\"/etc/passwd\""), false},
-		{"a parent behind the end of the text", vmdk(descriptor, func(b []byte) { copy(b[4000:], `parentFileNameHint="/etc/passwd"`) }), false},
+		{"a parent behind the end of the text", vmdk(descriptor,
+			func(b []byte) { copy(b[4000:], `parentFileNameHint="/etc/passwd"`) }), false},
 		{"two types", swap("# Extent", "createType==monolithicFlat\"\n# Extent"), false},
 		{"a hidden type", swap("version=1", "#createType==monolithicFlat\""), false},
 		{"what is no line of a descriptor", swap("# Extent description", "whatever it is"), false},
@@ -64,7 +65,8 @@ func TestWhatAVMDKMayHold(t *testing.T) {
 		{"a descriptor behind a zero", []byte("x\x00createType=\"monolithicFlat\""), true},
 		{"text without end", bytes.Repeat([]byte("x"), 1<<20), false},
 		{"the first version", []byte("COWD" + strings.Repeat("\x00", 4096)), false},
-		{"a descriptor that begins otherwise", []byte("\nversion=1\ncreateType=\"monolithicFlat\"\nRW 1 FLAT \"/etc/passwd\" 0\n"), false},
+		{"a descriptor that begins otherwise",
+			[]byte("\nversion=1\ncreateType=\"monolithicFlat\"\nRW 1 FLAT \"/etc/passwd\" 0\n"), false},
 	} {
 		_, _, err := images.Look(bytes.NewReader(c.data), "vmdk", images.Inspection{Lax: true})
 		if c.good && err != nil || !c.good && !errors.Is(err, images.ErrContent) {
@@ -97,7 +99,8 @@ func TestRealImagesAreTaken(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			name := filepath.Join(t.TempDir(), "disk")
-			if out, err := exec.CommandContext(t.Context(), qemuImg, append(append([]string{"create", "-q"}, c.args...), name, "8M")...).CombinedOutput(); err != nil {
+			if out, err := exec.CommandContext(t.Context(), qemuImg,
+				append(append([]string{"create", "-q"}, c.args...), name, "8M")...).CombinedOutput(); err != nil {
 				t.Fatalf("%s: %v", out, err)
 			}
 			b, err := os.ReadFile(name)
@@ -185,12 +188,14 @@ func TestDataIsComparedWithDiskFormat(t *testing.T) {
 		{"a disk as gpt", "gpt", disk, images.Inspection{}, true, 64 << 10},
 		{"a disk without partitions", "raw", data(1024, map[int]string{510: signature}), images.Inspection{}, false, 0},
 		{"a disk without partitions where that goes", "raw", data(1024, map[int]string{510: signature}), any, true, 1024},
-		{"a FAT file system", "raw", data(1024, map[int]string{510: signature, 16: "\x02", 21: "\xf8"}), images.Inspection{}, true, 1024},
+		{"a FAT file system", "raw", data(1024, map[int]string{510: signature, 16: "\x02", 21: "\xf8"}), images.Inspection{},
+			true, 1024},
 		{"an ISO", "iso", volume, images.Inspection{}, true, 20 * 2048},
 		{"an ISO as raw", "raw", volume, images.Inspection{}, true, 64 << 10},
 		{"an ISO as qcow2", "qcow2", volume, images.Inspection{}, false, 0},
 		{"an ISO that boots as a disk", "iso", hybrid, images.Inspection{}, true, 20 * 2048},
-		{"two formats at once", "raw", data(1024, map[int]string{0: "LUKS\xba\xbe\x00\x01", 510: signature}), images.Inspection{}, false, 0},
+		{"two formats at once", "raw", data(1024, map[int]string{0: "LUKS\xba\xbe\x00\x01", 510: signature}),
+			images.Inspection{}, false, 0},
 		{"LUKS as raw", "raw", data(1024, map[int]string{0: "LUKS\xba\xbe\x00\x01"}), images.Inspection{}, true, 1024},
 		{"LUKS of version 2", "raw", data(1024, map[int]string{0: "LUKS\xba\xbe\x00\x02"}), images.Inspection{}, false, 0},
 		{"QED", "raw", data(1024, map[int]string{0: "QED\x00"}), images.Inspection{}, false, 0},

@@ -19,7 +19,17 @@ import (
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
+	"hypernova/oslo/tasks"
 )
+
+// setup is what a test's service is made of.
+type setup struct {
+	images.Config
+	images.Deps
+}
+
+// tables are the image service's.
+var tables = []dbtest.Migrations{{Name: "glance", FS: store.Migrations()}, {Name: "tasks", FS: tasks.Migrations()}}
 
 // world is two stores and a database, which outlive processes.
 type world struct {
@@ -29,7 +39,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{db: dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()}), dirs: map[string]string{}, files: map[string]*file.Backend{}}
+	w := &world{db: dbtest.Memory(t, tables...), dirs: map[string]string{}, files: map[string]*file.Backend{}}
 	for _, id := range []string{"a", "b"} {
 		w.dirs[id] = t.TempDir()
 		b, err := file.New(w.dirs[id])
@@ -44,7 +54,7 @@ func newWorld(t *testing.T) *world {
 // process is a service on this world; k, where not nil, ends it at one of its calls of a store.
 func (w *world) process(t *testing.T, k *killer) *images.Service {
 	t.Helper()
-	c := images.Config{DB: w.db}
+	c := images.Deps{DB: w.db}
 	for _, id := range []string{"a", "b"} {
 		s := images.Store{ID: id, Type: "file", Backend: w.files[id]}
 		if k != nil {
@@ -52,7 +62,7 @@ func (w *world) process(t *testing.T, k *killer) *images.Service {
 		}
 		c.Stores = append(c.Stores, s)
 	}
-	s, err := images.New(c)
+	s, err := images.New(images.Config{}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +133,7 @@ func admin(t *testing.T) context.Context {
 func settled(t *testing.T, s *images.Service, id string) images.Image {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) {
-		i, err := s.Get(admin(t), id)
+		i, err := s.Records.Get(admin(t), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +167,8 @@ func running(t *testing.T, s *images.Service) (stop func()) {
 // clean checks that the stores hold exactly what the records name, and that nothing is left to be removed.
 func (w *world) clean(t *testing.T, what string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) { // data goes after its record
+	// data goes after its record
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) {
 		if trash, err := store.Trash(t.Context(), w.db); err != nil || len(trash) == 0 {
 			break
 		}
@@ -189,32 +200,33 @@ func (w *world) clean(t *testing.T, what string) {
 	}
 }
 
-// Whatever is being done, and wherever the process is killed: after a restart the image is whole or as it was before, and no data is
-// left that no image has.
+// Whatever is being done, and wherever the process is killed: after a restart the image is whole or as it was before,
+// and no data is left that no image has.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	data := random(2<<20 + 7)
 	made := func(t *testing.T, s *images.Service) string {
-		i, err := s.Create(admin(t), images.Create{Name: "n", DiskFormat: "raw", ContainerFormat: "bare"})
+		i, err := s.Records.Create(admin(t), images.Create{Name: "n", DiskFormat: "raw", ContainerFormat: "bare"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return i.ID
 	}
 	upload := func(t *testing.T, s *images.Service, id string) error {
-		return s.Upload(admin(t), id, bytes.NewReader(data), -1, "")
+		return s.Data.Upload(admin(t), id, bytes.NewReader(data), -1, "")
 	}
 	imported := func(in images.Import) func(*testing.T, *images.Service, string) error {
-		return func(t *testing.T, s *images.Service, id string) error { return s.Import(admin(t), id, in) }
+		return func(t *testing.T, s *images.Service, id string) error { return s.Imports.Begin(admin(t), id, in) }
 	}
 	staged := func(t *testing.T, s *images.Service, id string) error {
-		return s.Stage(admin(t), id, bytes.NewReader(data), -1)
+		return s.Data.Stage(admin(t), id, bytes.NewReader(data), -1)
 	}
 	both := func(t *testing.T, s *images.Service, id string) error {
 		if err := upload(t, s, id); err != nil {
 			return err
 		}
-		if err := s.Import(admin(t), id, images.Import{Method: images.CopyImage, Stores: []string{"b"}, Must: true}); err != nil {
+		if err := s.Imports.Begin(admin(t), id, images.Import{Method: images.CopyImage, Stores: []string{"b"},
+			Must: true}); err != nil {
 			return err
 		}
 		defer running(t, s)()
@@ -228,11 +240,18 @@ func TestKilledAnywhere(t *testing.T) {
 	}{
 		{"upload", nil, upload, nil},
 		{"stage", nil, staged, nil},
-		{"import elsewhere", staged, imported(images.Import{Method: images.GlanceDirect, Stores: []string{"b"}, Must: true}), []string{"b"}},
-		{"import to all", staged, imported(images.Import{Method: images.GlanceDirect, AllStores: true, Must: true}), []string{"a", "b"}},
-		{"import to those that take it", staged, imported(images.Import{Method: images.GlanceDirect, Stores: []string{"b", "a"}}), []string{"a", "b"}},
-		{"copy", upload, imported(images.Import{Method: images.CopyImage, Stores: []string{"b"}, Must: true}), []string{"a", "b"}},
-		{"delete a copy", both, func(t *testing.T, s *images.Service, id string) error { return s.DeleteCopy(admin(t), id, "a") }, nil},
+		{"import elsewhere", staged, imported(images.Import{Method: images.GlanceDirect, Stores: []string{"b"}, Must: true}),
+			[]string{"b"}},
+		{"import to all", staged, imported(images.Import{Method: images.GlanceDirect, AllStores: true, Must: true}),
+			[]string{"a", "b"}},
+		{"import to those that take it", staged, imported(images.Import{Method: images.GlanceDirect,
+			Stores: []string{"b", "a"}}), []string{"a", "b"}},
+		{"copy", upload, imported(images.Import{Method: images.CopyImage, Stores: []string{"b"}, Must: true}),
+			[]string{"a", "b"}},
+		{"delete a copy", both, func(t *testing.T, s *images.Service,
+			id string) error {
+			return s.Copies.Delete(admin(t), id, "a")
+		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -258,7 +277,8 @@ func TestKilledAnywhere(t *testing.T) {
 }
 
 // acted lets a process act until it is done or killed.
-func (w *world) acted(t *testing.T, k *killer, id string, act func(*testing.T, *images.Service, string) error) (killed bool) {
+func (w *world) acted(t *testing.T, k *killer, id string, act func(*testing.T, *images.Service,
+	string) error) (killed bool) {
 	t.Helper()
 	s := w.process(t, k)
 	done := make(chan error, 1)
@@ -294,7 +314,7 @@ func (w *world) restarted(t *testing.T, what, id string, data []byte, stores []s
 	switch i.Status {
 	case glance.Active:
 		for _, st := range i.Stores {
-			r, err := s.Data(admin(t), id, 0, -1, st)
+			r, err := s.Data.Read(admin(t), id, 0, -1, st)
 			if err != nil {
 				t.Fatalf("%s: %s: %v", what, st, err)
 			}

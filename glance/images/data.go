@@ -3,64 +3,89 @@ package images
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 
 	"hypernova/glance"
 	"hypernova/glance/store"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
 
-// Upload stores an image's data and makes it active; size is -1 where it is not known, store "" is the default one.
-// fault.Conflict unless the image is queued; fault.TooLarge over a limit; ErrContent for data that the image must not have;
-// fault.Gone when it was deleted meanwhile. On any error the image is queued again and nothing of the data is left.
-func (s *Service) Upload(ctx context.Context, id string, body io.Reader, size int64, storeID string) error {
-	if err := s.has(ctx, SizeTotal, size); err != nil {
+// Data uploads, stages and downloads the data of images.
+//
+// Upload and Stage claim the record for this process's worker and write into it the key of the data before they write
+// the data. After a crash, Recover of the same worker removes that data and sets the image to queued again.
+type Data struct {
+	db     *db.DB
+	intake *intake
+	read   *reader
+	cache  *Caching
+	quota  *Quota
+	worker string
+	now    clock.Now
+}
+
+// Upload stores an image's data and makes the image active. A size of -1 is unknown; the store "" is the default store.
+// It blocks until the data is stored.
+//
+// fault.Conflict unless the image is queued, fault.TooLarge over a limit, ErrContent for rejected data, fault.Gone if
+// the image was deleted meanwhile. After an error the image is queued and nothing of the data is left.
+func (s *Data) Upload(ctx context.Context, id string, body io.Reader, size int64, storeID string) error {
+	if err := s.quota.allows(ctx, SizeTotal, size); err != nil {
 		return err
 	}
 	r, err := s.begin(ctx, id, glance.Saving, storeID)
 	if err != nil {
 		return err
 	}
-	f, err := s.put(ctx, r, store.Piece{Store: r.Store, Key: r.Key}, body, size)
+	f, err := s.intake.put(ctx, r, store.Piece{Store: r.Store, Key: r.Key}, body, size)
 	if err != nil {
 		return s.abandon(ctx, r, err)
 	}
-	return s.finish(ctx, r, f, store.Copy{Store: r.Store, Key: r.Key})
+	return s.settle(ctx, r, func(tx *db.Tx, now *store.Record) error {
+		now.Status, now.Store, now.Key, now.Metadata = glance.Active, r.Store, r.Key, nil
+		ended(now, nil)
+		f.write(now)
+		return store.SetSums(ctx, tx, now.ID, f.pieces)
+	})
 }
 
-// Stage keeps data aside for an import. Errors are those of Upload.
-func (s *Service) Stage(ctx context.Context, id string, body io.Reader, size int64) error {
-	if err := s.has(ctx, StageTotal, size); err != nil {
+// Stage stores data for a later glance-direct import. Its errors are those of Upload.
+func (s *Data) Stage(ctx context.Context, id string, body io.Reader, size int64) error {
+	if err := s.quota.allows(ctx, StageTotal, size); err != nil {
 		return err
 	}
 	r, err := s.begin(ctx, id, glance.Uploading, "")
 	if err != nil {
 		return err
 	}
-	f, err := s.put(ctx, r, store.Piece{Store: r.Plan.StagedIn, Key: r.Staged}, body, size)
+	f, err := s.intake.put(ctx, r, store.Piece{Store: r.StagedIn, Key: r.Staged}, body, size)
 	if err != nil {
 		return s.abandon(ctx, r, err)
 	}
-	return s.settle(ctx, r, nil, func(_ *db.Tx, now *store.Record) error {
-		now.Size = f.size
+	return s.settle(ctx, r, func(_ *db.Tx, now *store.Record) error {
+		now.Size = f.Size
 		return nil
 	})
 }
 
 // begin claims a queued image for an upload by this worker.
-func (s *Service) begin(ctx context.Context, id, status, storeID string) (store.Record, error) {
-	st, err := s.writable(storeID)
+func (s *Data) begin(ctx context.Context, id, status, storeID string) (store.Record, error) {
+	st, err := s.intake.stores.writable(storeID)
 	if err != nil {
 		return store.Record{}, err
 	}
-	limits, err := s.allowance(ctx)
+	limits, err := s.quota.allowance(ctx)
 	if err != nil {
 		return store.Record{}, err
 	}
 	var out store.Record
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
-		r, _, err := s.visible(ctx, tx, id)
+		r, _, err := visible(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -73,18 +98,19 @@ func (s *Service) begin(ctx context.Context, id, status, storeID string) (store.
 			}
 			r.Store, r.Key = st.ID, key(id)
 		} else {
-			r.Plan.StagedIn, r.Staged = st.ID, key(id)
+			r.StagedIn, r.Staged = st.ID, key(id)
 		}
 		r.Status, r.Worker, r.Updated = status, s.worker, s.now()
 		out = r
-		if err := store.Update(ctx, tx, r); err != nil {
+		if err := store.UpdateImage(ctx, tx, r); err != nil {
 			return err
 		}
-		return within(ctx, tx, limits, CountUploading, 0) // this one counts already
+		return within(ctx, tx, limits, CountUploading, 0) // the usage includes this upload already
 	})
 	return out, err
 }
 
+// formats returns fault.Invalid for an image without its formats, which data requires.
 func formats(i glance.Image) error {
 	switch {
 	case i.DiskFormat == "" && i.ContainerFormat == "":
@@ -97,102 +123,149 @@ func formats(i glance.Image) error {
 	return nil
 }
 
-// placeError is trouble of a store, not of the data or who sends it: another store may take it.
-type placeError struct{ error }
-
-func (e placeError) Unwrap() error { return e.error }
-
-// put streams into a store under a key that the record names: looked at, bounded and hashed on the way.
-func (s *Service) put(ctx context.Context, r store.Record, to store.Piece, body io.Reader, size int64) (facts, error) {
-	b, err := s.backend(to.Store)
-	if err != nil {
-		return facts{}, err
-	}
-	limit, err := s.room(ctx, r.Owner)
-	if err != nil {
-		return facts{}, err
-	}
-	if limit >= 0 && size > limit {
-		return facts{}, tooLarge(limit)
-	}
-	verify := func() error { return nil }
-	if to.Key == r.Key { // staged data is verified when it is imported
-		if body, verify, err = s.signed(r, body); err != nil {
-			return facts{}, err
-		}
-	}
-	looked, err := s.look(bound(&source{r: body}, limit), r.Image)
-	if err != nil {
-		return facts{}, err
-	}
-	h := newHashing(looked, s.hash)
-	defer h.close()
-	n, err := b.Put(ctx, to.Key, h, size)
+// abandon sets an image whose upload failed to queued and removes its data. It returns why, or fault.Gone if the image
+// was deleted meanwhile.
+func (s *Data) abandon(ctx context.Context, r store.Record, why error) error {
+	err := s.settle(ctx, r, func(_ *db.Tx, now *store.Record) error {
+		emptied(now)
+		ended(now, nil)
+		return nil
+	})
 	switch {
-	case err != nil && h.failed() == nil && ctx.Err() == nil && !fault.Is(err, fault.Invalid):
-		return facts{}, placeError{err}
-	case err != nil:
-		return facts{}, err
+	case err == nil:
+		return why
+	case fault.Is(err, fault.Gone):
+		return err
 	}
-	if err := looked.whole(); err != nil {
-		return facts{}, err
-	}
-	if err := verify(); err != nil {
-		return facts{}, err
-	}
-	return h.facts(n, looked.virtual(n)), nil
+	return errors.Join(why, err)
 }
 
-// room is how many bytes an image of the project may have; negative for no limit.
-func (s *Service) room(ctx context.Context, project string) (int64, error) {
-	limit := s.limits.Size
-	if s.limits.Storage > 0 {
-		used, err := store.BytesOf(ctx, s.db, project)
+// emptied makes a record queued and without data.
+func emptied(r *store.Record) {
+	r.Status, r.Size, r.VirtualSize = glance.Queued, -1, -1
+	r.Store, r.Key, r.Metadata, r.More = "", "", nil, nil
+}
+
+// settle ends an upload: it changes the record if this upload still owns it, and removes the data that the record no
+// longer names. Otherwise it removes the upload's data and returns fault.Gone.
+func (s *Data) settle(ctx context.Context, r store.Record, change func(*db.Tx, *store.Record) error) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	var left []store.Piece
+	lost := false
+	mine := r.Pieces()
+	err := s.db.Tx(ctx, func(tx *db.Tx) error {
+		left, lost = nil, false
+		now, err := store.Image(ctx, tx, r.ID)
+		if fault.Is(err, fault.NotFound) || err == nil && !held(now, r) {
+			lost, left = true, mine
+			if err == nil { // another upload owns the record; its data stays
+				left = without(left, now.Pieces())
+			}
+			return throw(ctx, tx, left)
+		}
 		if err != nil {
-			return 0, err
+			return err
 		}
-		left := max(s.limits.Storage-used, 0)
-		if limit < 0 || left < limit {
-			limit = left
+		all := append(now.Pieces(), mine...)
+		if err := change(tx, &now); err != nil {
+			return err
+		}
+		now.Updated = s.now()
+		left = without(all, now.Pieces())
+		if err := throw(ctx, tx, left); err != nil {
+			return err
+		}
+		return store.UpdateImage(ctx, tx, now)
+	})
+	if err != nil {
+		return fmt.Errorf("settle image %s: %w", r.ID, err)
+	}
+	s.intake.stores.discard(ctx, left...)
+	if lost {
+		return fault.New(fault.Gone,
+			"Image %s could not be found after upload. The image may have been deleted during the upload.", r.ID)
+	}
+	return nil
+}
+
+// held reports whether a record is still as the upload r left it.
+func held(now, r store.Record) bool {
+	return now.Status == r.Status && now.Key == r.Key && now.Staged == r.Staged && now.Worker == r.Worker
+}
+
+// recover ends the uploads that a crash of this worker interrupted.
+func (s *Data) recover(ctx context.Context) error {
+	rs, err := store.UploadsOf(ctx, s.db, s.worker)
+	if err != nil {
+		return err
+	}
+	for _, r := range rs {
+		if r.Status == glance.Uploading && r.Size >= 0 {
+			continue // staged data waits for its import
+		}
+		s.intake.log.InfoContext(ctx, "resetting image to queued: its upload was interrupted", "image", r.ID)
+		if err := s.abandon(ctx, r, nil); err != nil && !fault.Is(err, fault.Gone) {
+			return err
 		}
 	}
-	return limit, nil
+	return nil
 }
 
-func tooLarge(limit int64) error {
-	return fault.New(fault.TooLarge, "The image is larger than the %d bytes that are allowed.", limit)
-}
-
-// source tells a client that broke off from trouble of our own.
-type source struct{ r io.Reader }
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) && fault.Of(err) == nil {
-		err = fault.Invalidf("The image data ended too early.").Because(err)
+// readable loads an image whose data the caller may read. Administrators may read deactivated images too.
+func readable(ctx context.Context, q db.Querier, id string) (store.Record, error) {
+	r, _, err := visible(ctx, q, id)
+	switch {
+	case err != nil:
+		return r, err
+	case r.Status == glance.Deactivated && !auth.From(ctx).Admin():
+		return r, fault.Forbiddenf("The requested image has been deactivated. Image data download is forbidden.")
+	case r.Status != glance.Active && r.Status != glance.Deactivated:
+		return r, fault.Conflictf("Image %s has no data: it is %s.", id, r.Status)
 	}
-	return n, err
+	return r, nil
 }
 
-func bound(r io.Reader, limit int64) io.Reader {
-	if limit < 0 {
-		return r
+// Read opens length bytes of an image's data from offset; a length of -1 is to the end. The stores in prefer are tried
+// first. The caller closes the reader.
+//
+// Each piece of an image has a checksum from when it was stored, and a piece is checked before its first byte is
+// returned, also in a range. A damaged piece is read from another store. Only data that was stored without piece
+// checksums (a location that was not read) is checked as a whole, at its end.
+//
+// fault.Conflict for an image without data, fault.Forbidden for a deactivated one.
+func (s *Data) Read(ctx context.Context, id string, offset, length int64, prefer ...string) (io.ReadCloser, error) {
+	r, err := readable(ctx, s.db, id)
+	if err != nil {
+		return nil, err
 	}
-	return &bounded{r: r, left: limit, limit: limit}
+	for _, p := range prefer {
+		if _, err := s.intake.stores.find(p); err != nil {
+			return nil, err
+		}
+	}
+	if length < 0 {
+		length = r.Size - offset
+	}
+	return s.open(ctx, r, offset, length, prefer...)
 }
 
-type bounded struct {
-	r           io.Reader
-	left, limit int64
+func (s *Data) open(ctx context.Context, r store.Record, offset, length int64,
+	prefer ...string) (io.ReadCloser, error) {
+	copies := s.intake.stores.weighed(r)
+	slices.SortStableFunc(copies, func(a, b store.Copy) int {
+		return preferred(prefer, a.Store) - preferred(prefer, b.Store)
+	})
+	from := s.read.origins(r.ID, copies)
+	if len(prefer) == 0 {
+		from = s.cache.nearby(ctx, r, from, offset == 0)
+	}
+	return s.read.read(ctx, r, from, offset, length)
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1] // one more, to see that there is more
+func preferred(prefer []string, id string) int {
+	if i := slices.Index(prefer, id); i >= 0 {
+		return i
 	}
-	n, err := b.r.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, tooLarge(b.limit)
-	}
-	return n, err
+	return len(prefer)
 }

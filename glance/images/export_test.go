@@ -11,8 +11,8 @@ import (
 
 // Look examines data as that of a bare image, and answers with what was stored of it and the size of the disk inside.
 func Look(r io.Reader, format string, how Inspection) ([]byte, int64, error) {
-	s := &Service{inspection: how, log: slog.New(slog.DiscardHandler)}
-	w, err := s.look(r, glance.Image{DiskFormat: format, ContainerFormat: "bare"})
+	s := &intake{inspection: how, log: slog.New(slog.DiscardHandler)}
+	w, err := s.inspect(r, glance.Image{DiskFormat: format, ContainerFormat: "bare"})
 	if err != nil {
 		return nil, -1, err
 	}
@@ -20,11 +20,13 @@ func Look(r io.Reader, format string, how Inspection) ([]byte, int64, error) {
 	if err != nil {
 		return b, -1, err
 	}
-	return b, w.virtual(int64(len(b))), w.whole()
+	return b, w.virtual(int64(len(b))), w.complete()
 }
 
-// CountLocations is countLocations for tests.
-func (s *Service) CountLocations(n, before int) error { return s.countLocations(n, before) }
+// CountLocations is Limits.locations for tests.
+func (s *Service) CountLocations(n, before int) error {
+	return s.Locations.intake.limits.locations(n, before)
+}
 
 // Reachable says whether web-download may connect to an address.
 func Reachable(a netip.Addr) bool { return newWeb(WebConfig{}).reachable(a) }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"sync"
@@ -13,28 +12,29 @@ import (
 )
 
 const (
-	// pieceSize is what is read, written and checked at once.
+	// pieceSize is the size of a piece, which has a checksum of its own.
 	pieceSize = 1 << 20
-	// chunks is how many pieces are in memory for one upload: enough to hide the jitter of hashes, disk and network, few enough for many uploads.
+	// chunks is how many pieces of one upload are in memory: enough to hide the jitter of hashes, disk and network, few
+	// enough for many uploads.
 	chunks = 16
 )
 
-// hashing reads ahead of r in whole pieces and hashes what passes: the reading, each hash and who takes the pieces go on side by side,
-// so that the slowest of them sets the pace and not their sum. Of each piece there is a checksum too; those do not depend on each
-// other, so they use whatever processors are free. Pieces are given to a writer without copying them (WriteTo), or to a reader.
+// hashing reads ahead of its consumer in whole pieces and hashes them. Reading, each hash and the consumer run
+// concurrently, so the slowest of them sets the pace and not their sum. Each piece gets a checksum too; these are
+// independent of each other and use all processors. A consumer takes pieces without copying (WriteTo) or reads (Read).
 type hashing struct {
 	r       io.Reader
 	algo    string // of the second hash
-	err     error  // of r; valid once ready is closed
-	seen    error  // err, once who takes the pieces has come to it
+	err     error  // of r; valid after ready is closed
+	seen    error  // err, after the consumer has reached it
 	free    chan *chunk
-	ready   chan *chunk   // read, to be taken
-	quit    chan struct{} // closed when nobody takes pieces any more
+	ready   chan *chunk   // for the consumer
+	quit    chan struct{} // closed when the consumer has stopped
 	in      []chan *chunk
 	hs      []hash.Hash
 	work    sync.WaitGroup
-	left    []byte // of the piece that Read gives
-	current *chunk // that left is of
+	left    []byte // the unread part of current
+	current *chunk // the piece that Read returns
 	pieces  []*[sha256.Size]byte
 	closed  bool
 	sums    [][]byte
@@ -43,14 +43,15 @@ type hashing struct {
 type chunk struct {
 	b     []byte // pieceSize long
 	n     int
-	users atomic.Int32 // who still reads it
+	users atomic.Int32 // how many goroutines still read it
 }
 
-// newHashing begins to read; the caller closes it. algo is one of hashOf.
+// newHashing starts to read; the caller calls close. algo is a name of hashOf.
 func newHashing(r io.Reader, algo string) *hashing {
-	// The channels hold all chunks, so that who has read one never waits to hand it on.
-	h := &hashing{r: r, algo: algo, hs: []hash.Hash{md5.New(), hashOf(algo)}, free: make(chan *chunk, chunks), ready: make(chan *chunk, chunks),
-		quit: make(chan struct{})}
+	// Each channel holds all chunks, so sending one never blocks.
+	h := &hashing{r: r, algo: algo, hs: []hash.Hash{md5.New(), hashOf(algo)}, free: make(chan *chunk, chunks),
+		ready: make(chan *chunk, chunks),
+		quit:  make(chan struct{})}
 	for range chunks {
 		h.free <- &chunk{}
 	}
@@ -74,7 +75,7 @@ func (h *hashing) release(c *chunk) {
 	}
 }
 
-// read is the goroutine that reads ahead.
+// read is the goroutine that reads ahead of the consumer.
 func (h *hashing) read() {
 	defer close(h.ready)
 	defer func() {
@@ -110,7 +111,7 @@ func (h *hashing) read() {
 	}
 }
 
-// fill reads a piece, and gives up between two reads when nobody takes pieces any more: a source may be slow.
+// fill reads a piece. It stops between two reads when the consumer has stopped, because a source may be slow.
 func (h *hashing) fill(b []byte) (n int, err error) {
 	for empty := 0; n < len(b) && err == nil; {
 		select {
@@ -129,7 +130,7 @@ func (h *hashing) fill(b []byte) (n int, err error) {
 	return n, err
 }
 
-// next gives the piece that is next; the caller releases it. At the end of the data it is nil, and failed says how it ended.
+// next returns the next piece, which the caller releases. It is nil at the end of the data; then failed is the error.
 func (h *hashing) next() *chunk {
 	c, ok := <-h.ready
 	if !ok {
@@ -138,7 +139,7 @@ func (h *hashing) next() *chunk {
 	return c
 }
 
-// failed is the error of the source, nil where it did not fail or nobody has come to where it did.
+// failed is the error of the source; nil if it did not fail or the consumer has not reached the error.
 func (h *hashing) failed() error {
 	if errors.Is(h.seen, io.EOF) {
 		return nil
@@ -146,7 +147,7 @@ func (h *hashing) failed() error {
 	return h.seen
 }
 
-// WriteTo gives piece after piece.
+// WriteTo writes all pieces.
 func (h *hashing) WriteTo(w io.Writer) (int64, error) {
 	var n int64
 	for {
@@ -179,7 +180,7 @@ func (h *hashing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// close ends the goroutines; it may be called again. It waits for a read of the source that is under way.
+// close ends the goroutines and waits for a running read of the source. It is idempotent.
 func (h *hashing) close() {
 	if h.closed {
 		return
@@ -192,41 +193,13 @@ func (h *hashing) close() {
 	}
 }
 
-// facts are what storing found out about data.
-type facts struct {
-	size, virtual int64
-	md5           string
-	algo, hash    string   // sha512, unless a client said what it has
-	pieces        []byte   // the SHA-256 of each, one after the other; none where the data was not read
-	brought       *brought // from another region; nil from elsewhere
-}
-
+// facts closes h and returns the facts about n bytes of data.
 func (h *hashing) facts(n, virtual int64) facts {
 	h.close()
-	f := facts{size: n, virtual: virtual, md5: hex.EncodeToString(h.sums[0]), algo: h.algo, hash: hex.EncodeToString(h.sums[1])}
+	f := facts{Size: n, Virtual: virtual, MD5: hex.EncodeToString(h.sums[0]), Algo: h.algo,
+		Hash: hex.EncodeToString(h.sums[1])}
 	for _, s := range h.pieces {
 		f.pieces = append(f.pieces, s[:]...)
 	}
 	return f
-}
-
-// ErrDamaged is data that is not what was uploaded.
-var ErrDamaged = errors.New("image data is damaged")
-
-// verified is data of which only the whole has a checksum: it is compared at the end.
-type verified struct {
-	io.ReadCloser
-	h        hash.Hash
-	want, id string
-}
-
-func (v *verified) Read(p []byte) (int, error) {
-	n, err := v.ReadCloser.Read(p)
-	v.h.Write(p[:n])
-	if errors.Is(err, io.EOF) {
-		if got := hex.EncodeToString(v.h.Sum(nil)); got != v.want {
-			return n, fmt.Errorf("image %s: %w", v.id, ErrDamaged)
-		}
-	}
-	return n, err
 }

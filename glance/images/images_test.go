@@ -37,7 +37,7 @@ type cloud struct {
 func open(t testing.TB, b func(backend.Backend) backend.Backend) cloud {
 	t.Helper()
 	dir := t.TempDir()
-	d := dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()})
+	d := dbtest.Memory(t, tables...)
 	c := cloud{db: d, dir: dir}
 	c.restart(t, b)
 	return c
@@ -55,14 +55,15 @@ func (c *cloud) restart(t testing.TB, b func(backend.Backend) backend.Backend) {
 	if b != nil {
 		keep = b(files)
 	}
-	if c.Service, err = images.New(images.Config{DB: c.db, Stores: []images.Store{{ID: "file", Backend: keep}}}); err != nil {
+	if c.Service, err = images.New(images.Config{}, images.Deps{DB: c.db,
+		Stores: []images.Store{{ID: "file", Backend: keep}}}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (c *cloud) create(t testing.TB, format string) string {
 	t.Helper()
-	i, err := c.Create(owner(t), images.Create{Name: "n", DiskFormat: format, ContainerFormat: "bare"})
+	i, err := c.Records.Create(owner(t), images.Create{Name: "n", DiskFormat: format, ContainerFormat: "bare"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func TestCrashDuringUploadLeavesNothing(t *testing.T) {
 		c := open(t, nil)
 		c.restart(t, func(b backend.Backend) backend.Backend { return dying{b.(*file.Backend), c.dir, after, died} })
 		id := c.create(t, "raw")
-		go c.Upload(owner(t), id, strings.NewReader("data"), 4, "") // never returns
+		go c.Data.Upload(owner(t), id, strings.NewReader("data"), 4, "") // never returns
 		<-died
 		if c.left(t) != 1 {
 			t.Fatalf("after=%v: the crash left %d pieces", after, c.left(t))
@@ -121,7 +122,7 @@ func TestCrashDuringUploadLeavesNothing(t *testing.T) {
 		if err != nil || i.Status != glance.Queued || i.Size != -1 {
 			t.Errorf("after=%v: %+v, %v", after, i, err)
 		}
-		if err := c.Upload(owner(t), id, strings.NewReader("data"), 4, ""); err != nil {
+		if err := c.Data.Upload(owner(t), id, strings.NewReader("data"), 4, ""); err != nil {
 			t.Errorf("after=%v: upload again: %v", after, err)
 		}
 	}
@@ -136,10 +137,10 @@ func TestDataThatCannotBeRemovedIsRemovedLater(t *testing.T) {
 	t.Parallel()
 	c := open(t, func(b backend.Backend) backend.Backend { return stubborn{b.(*file.Backend)} })
 	id := c.create(t, "raw")
-	if err := c.Upload(owner(t), id, strings.NewReader("data"), -1, ""); err != nil {
+	if err := c.Data.Upload(owner(t), id, strings.NewReader("data"), -1, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Delete(owner(t), id); err != nil {
+	if err := c.Records.Delete(owner(t), id); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Image(owner(t), id); !fault.Is(err, fault.NotFound) {
@@ -161,7 +162,7 @@ func TestSweepKeepsWhatIsNamedOrNew(t *testing.T) {
 	t.Parallel()
 	c := open(t, nil)
 	id := c.create(t, "raw")
-	if err := c.Upload(owner(t), id, strings.NewReader("data"), -1, ""); err != nil {
+	if err := c.Data.Upload(owner(t), id, strings.NewReader("data"), -1, ""); err != nil {
 		t.Fatal(err)
 	}
 	old := time.Now().Add(-2 * time.Hour)
@@ -195,14 +196,14 @@ func TestImportIsTakenUpAfterARestart(t *testing.T) {
 	t.Parallel()
 	c := open(t, nil)
 	id := c.create(t, "raw")
-	if err := c.Stage(owner(t), id, strings.NewReader("staged"), -1); err != nil {
+	if err := c.Data.Stage(owner(t), id, strings.NewReader("staged"), -1); err != nil {
 		t.Fatal(err)
 	}
 	c.restart(t, nil)
 	if err := c.Recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Import(owner(t), id, images.Import{Method: images.GlanceDirect}); err != nil {
+	if err := c.Imports.Begin(owner(t), id, images.Import{Method: images.GlanceDirect}); err != nil {
 		t.Fatalf("staged data was lost: %v", err)
 	}
 	c.restart(t, nil) // nobody ran the import
@@ -236,7 +237,7 @@ func TestTwoUploadsOneWins(t *testing.T) {
 	id := c.create(t, "raw")
 	results := make(chan error, 4)
 	for range 4 {
-		go func() { results <- c.Upload(owner(t), id, strings.NewReader("data"), -1, "") }()
+		go func() { results <- c.Data.Upload(owner(t), id, strings.NewReader("data"), -1, "") }()
 	}
 	won := 0
 	for range 4 {
@@ -259,10 +260,10 @@ func BenchmarkUpload(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
 		id := c.create(b, "raw")
-		if err := c.Upload(owner(b), id, bytes.NewReader(data), int64(len(data)), ""); err != nil {
+		if err := c.Data.Upload(owner(b), id, bytes.NewReader(data), int64(len(data)), ""); err != nil {
 			b.Fatal(err)
 		}
-		if err := c.Delete(owner(b), id); err != nil {
+		if err := c.Records.Delete(owner(b), id); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -273,7 +274,7 @@ func BenchmarkDownload(b *testing.B) {
 	data := make([]byte, 64<<20)
 	rand.Read(data)
 	id := c.create(b, "raw")
-	if err := c.Upload(owner(b), id, bytes.NewReader(data), -1, ""); err != nil {
+	if err := c.Data.Upload(owner(b), id, bytes.NewReader(data), -1, ""); err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(data)))

@@ -15,28 +15,29 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Query is which images are wanted. Filters are by the API's names; one that names no attribute of images is a property's.
+// Query selects images. Filters are by the API's names; a name that is not an attribute of images is a property.
 type Query struct {
 	Filters      map[string]string
-	Tags         []string // all of them
-	MemberStatus string   // of images shared with the caller; default accepted
+	Tags         []string // an image must have all of them
+	MemberStatus string   // of images that are shared with the caller; default accepted
 	Sort         []db.SortKey
 	Marker       string
 	Limit        int
 }
 
-// List is a page of the images that the caller may see. Others' community images are only listed when asked for by visibility.
-func (s *Service) List(ctx context.Context, q Query) ([]Image, error) {
+// List returns a page of the images that the caller may see. Community images of other projects are listed only with a
+// filter on visibility. fault.Invalid for a bad filter, sort key or marker.
+func (s *Records) List(ctx context.Context, q Query) ([]Image, error) {
 	where, err := conditions(q)
 	if err != nil {
 		return nil, err
 	}
-	reach, shared, err := s.reach(ctx, q)
+	reach, shared, err := reach(ctx, s.db, q)
 	if err != nil {
 		return nil, err
 	}
 	if q.Marker != "" {
-		if _, err := s.Get(ctx, q.Marker); err != nil {
+		if _, err := get(ctx, s.db, q.Marker); err != nil {
 			return nil, fault.Body(err)
 		}
 	}
@@ -47,14 +48,12 @@ func (s *Service) List(ctx context.Context, q Query) ([]Image, error) {
 	if !slices.ContainsFunc(sort, func(k db.SortKey) bool { return k.Column == "created_at" || k.Column == "id" }) {
 		sort = append(slices.Clone(sort), db.SortKey{Column: "created_at", Desc: sort[len(sort)-1].Desc})
 	}
-	rs, err := store.Images(ctx, s.db, db.ListArgs{Where: append(where, reach...), Sort: sort, Marker: q.Marker, Limit: q.Limit})
+	rs, err := store.Images(ctx, s.db, db.ListArgs{Where: append(where, reach...), Sort: sort, Marker: q.Marker,
+		Limit: q.Limit})
 	if err != nil {
 		return nil, err
 	}
-	project := ""
-	if c := auth.From(ctx); c != nil {
-		project = c.ProjectID
-	}
+	project := projectOf(ctx)
 	out := make([]Image, len(rs))
 	for i, r := range rs {
 		member := ""
@@ -66,13 +65,10 @@ func (s *Service) List(ctx context.Context, q Query) ([]Image, error) {
 	return out, nil
 }
 
-// reach is what the caller may see, and the ids of images shared with it.
-func (s *Service) reach(ctx context.Context, q Query) ([]db.Cond, []string, error) {
+// reach returns the conditions for what the caller may see, and the ids of images shared with the caller's project.
+func reach(ctx context.Context, on db.Querier, q Query) ([]db.Cond, []string, error) {
 	c := auth.From(ctx)
-	project := ""
-	if c != nil {
-		project = c.ProjectID
-	}
+	project := projectOf(ctx)
 	status := q.MemberStatus
 	if status == "" {
 		status = glance.Accepted
@@ -80,20 +76,20 @@ func (s *Service) reach(ctx context.Context, q Query) ([]db.Cond, []string, erro
 	var shared []string
 	if project != "" {
 		var err error
-		if shared, err = store.SharedWith(ctx, s.db, project, status); err != nil {
+		if shared, err = store.SharedWith(ctx, on, project, status); err != nil {
 			return nil, nil, err
 		}
 	}
 	var where []db.Cond
 	if !c.Admin() {
-		any := []db.Cond{db.InList("visibility", []string{glance.Public, glance.Community})}
+		or := []db.Cond{db.InList("visibility", []string{glance.Public, glance.Community})}
 		if project != "" {
-			any = append(any, db.EqTo("owner", project))
+			or = append(or, db.EqTo("owner", project))
 		}
 		if len(shared) > 0 {
-			any = append(any, db.All(db.EqTo("visibility", glance.Shared), db.InList("id", shared)))
+			or = append(or, db.All(db.EqTo("visibility", glance.Shared), db.InList("id", shared)))
 		}
-		where = append(where, db.Any(any...))
+		where = append(where, db.Any(or...))
 	}
 	switch v := q.Filters["visibility"]; v {
 	case "":
@@ -111,7 +107,7 @@ func (s *Service) reach(ctx context.Context, q Query) ([]db.Cond, []string, erro
 	return where, shared, nil
 }
 
-// conditions turns filters into SQL's.
+// conditions translates filters to conditions of the list.
 func conditions(q Query) ([]db.Cond, error) {
 	var where []db.Cond
 	if _, ok := q.Filters["os_hidden"]; !ok {
@@ -130,11 +126,12 @@ func conditions(q Query) ([]db.Cond, error) {
 	return where, nil
 }
 
-// OfProperty reports whether a filter is a property's: it names no attribute of images.
+// OfProperty reports whether a filter name is a property, because it is not an attribute of images.
 func OfProperty(filter string) bool {
 	switch filter {
-	case "visibility", "changes-since", "os_hidden", "protected", "created_at", "updated_at", "name", "id", "status", "container_format", "disk_format", "owner",
-		"checksum", "os_hash_value", "os_hash_algo", "size", "virtual_size", "min_ram", "min_disk", "size_min", "size_max", "virtual_size_min", "virtual_size_max",
+	case "visibility", "changes-since", "os_hidden", "protected", "created_at", "updated_at", "name", "id", "status",
+		"container_format", "disk_format", "owner", "checksum", "os_hash_value", "os_hash_algo",
+		"size", "virtual_size", "min_ram", "min_disk", "size_min", "size_max", "virtual_size_min", "virtual_size_max",
 		"min_ram_min", "min_ram_max", "min_disk_min", "min_disk_max":
 		return false
 	}
@@ -147,7 +144,7 @@ func condition(name, value string) ([]db.Cond, error) {
 	}
 	switch name {
 	case "visibility":
-		return nil, nil // decided with what the caller may see
+		return nil, nil // see reach
 	case "changes-since":
 		return nil, fault.Invalidf("The \"changes-since\" filter is no longer available on v2.")
 	case "os_hidden", "protected":
@@ -165,7 +162,8 @@ func condition(name, value string) ([]db.Cond, error) {
 		return numbers(name, db.Eq, value)
 	}
 	for suffix, op := range map[string]db.Op{"_min": db.Ge, "_max": db.Le} {
-		if of, ok := strings.CutSuffix(name, suffix); ok && slices.Contains([]string{"size", "virtual_size", "min_ram", "min_disk"}, of) {
+		if of, ok := strings.CutSuffix(name, suffix); ok && slices.Contains([]string{"size", "virtual_size", "min_ram",
+			"min_disk"}, of) {
 			return numbers(of, op, value)
 		}
 	}
@@ -177,11 +175,12 @@ func numbers(name string, op db.Op, value string) ([]db.Cond, error) {
 	if err != nil {
 		return nil, fault.Invalidf("Unable to filter on a range with a non-numeric value.")
 	}
-	// An unknown size is kept as -1 and is neither small nor large.
+	// An unknown size is stored as -1 and matches no range.
 	return []db.Cond{{Column: name, Op: op, Values: []any{n}}, {Column: name, Op: db.Ge, Values: []any{int64(0)}}}, nil
 }
 
-// operator splits "gte:2026-…"; without an operator the value is to be equal. A colon in a plain value is its own.
+// operator splits a value such as "gte:2026-01-01". Without an operator it is "eq". A colon after any other word is
+// part of the value.
 func operator(value string, known ...string) (op, rest string, err error) {
 	op, rest, ok := strings.Cut(value, ":")
 	switch {
@@ -198,12 +197,12 @@ func instants(name, value string) ([]db.Cond, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, ok := instant(text)
+	t, ok := instant(text)
 	if !ok {
 		return nil, fault.Invalidf("Bad \"%s\" query filter format. Use ISO 8601 DateTime notation.", name)
 	}
-	// Clients see whole seconds, so that is what they compare.
-	second := at.Truncate(time.Second)
+	// Clients see whole seconds, so they compare whole seconds.
+	second := t.Truncate(time.Second)
 	next := second.Add(time.Second)
 	cond := func(op db.Op, t time.Time) db.Cond { return db.Cond{Column: name, Op: op, Values: []any{t}} }
 	switch op {
@@ -222,7 +221,8 @@ func instants(name, value string) ([]db.Cond, error) {
 }
 
 func instant(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04:05-0700", "2006-01-02T15:04", "2006-01-02"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04:05-0700", "2006-01-02T15:04",
+		"2006-01-02"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), true
 		}
@@ -253,20 +253,20 @@ var (
 // quotedList splits a,"b,c" at commas outside quotes.
 func quotedList(s string) ([]string, error) {
 	var out []string
-	for at := 0; at <= len(s); {
-		m := listItem.FindStringSubmatchIndex(s[at:])
+	for from := 0; from <= len(s); {
+		m := listItem.FindStringSubmatchIndex(s[from:])
 		if m == nil || m[0] != 0 {
 			return nil, fault.Invalidf("Invalid filter value %s. The quote is not closed, or stands inside a value.", s)
 		}
 		if m[2] >= 0 {
-			out = append(out, escaped.ReplaceAllString(s[at+m[2]:at+m[3]], "$1"))
+			out = append(out, escaped.ReplaceAllString(s[from+m[2]:from+m[3]], "$1"))
 		} else {
-			out = append(out, s[at+m[4]:at+m[5]])
+			out = append(out, s[from+m[4]:from+m[5]])
 		}
-		if m[1] == 0 || at+m[1] == len(s) && s[len(s)-1] != ',' {
+		if m[1] == 0 || from+m[1] == len(s) && s[len(s)-1] != ',' {
 			break
 		}
-		at += m[1]
+		from += m[1]
 	}
 	return out, nil
 }

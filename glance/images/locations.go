@@ -3,33 +3,42 @@ package images
 import (
 	"context"
 	"encoding/hex"
-	"io"
 	"slices"
 
 	"hypernova/glance"
 	"hypernova/glance/backend"
-	"hypernova/glance/signature"
 	"hypernova/glance/store"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
-	"hypernova/oslo/diskformat"
 	"hypernova/oslo/fault"
 )
 
-// Location is a place of an image's data as clients see and name it.
+// Location is a location of an image's data as clients see and name it.
 type Location struct {
 	URL                           string
-	Metadata                      map[string]string // with the store's name under "store"
-	Checksum, HashAlgo, HashValue string            // what a client says the data has; empty where it does not
+	Metadata                      map[string]string // with the store's id under "store"
+	Checksum, HashAlgo, HashValue string            // the client's validation data; may be empty
 }
 
-// Locations are where an image's data is, the one that is read first before the others.
-func (s *Service) Locations(i Image) []Location {
+// Locations are the locations of images' data, including data that is stored elsewhere.
+type Locations struct {
+	db      *db.DB
+	intake  *intake
+	imports *Imports
+	copies  *Copies
+	web     *web
+	unread  bool
+	now     clock.Now
+}
+
+// Of returns the locations of an image's data in the order in which they are read.
+func (s *Locations) Of(i Image) []Location {
 	var out []Location
-	for _, c := range s.weighed(store.Record{Image: i.Image, Store: i.first().Store, Key: i.first().Key, Metadata: i.first().Metadata, More: i.more()}) {
-		m := cloneMap(c.Metadata)
+	for _, c := range s.intake.stores.weighed(i.record()) {
+		m := cloned(c.Metadata)
 		m["store"] = c.Store
 		l := Location{URL: c.Key, Metadata: m}
-		if st, err := s.store(c.Store); err == nil {
+		if st, err := s.intake.stores.find(c.Store); err == nil {
 			l.URL = st.url(c.Key)
 		}
 		out = append(out, l)
@@ -37,24 +46,20 @@ func (s *Service) Locations(i Image) []Location {
 	return out
 }
 
-func (i Image) first() store.Copy {
-	if len(i.copies) == 0 {
-		return store.Copy{}
+// record returns a record with the image's copies.
+func (i Image) record() store.Record {
+	r := store.Record{Image: i.Image}
+	if len(i.copies) > 0 {
+		r.SetCopies(i.copies)
 	}
-	return i.copies[0]
+	return r
 }
 
-func (i Image) more() []store.Copy {
-	if len(i.copies) == 0 {
-		return nil
-	}
-	return i.copies[1:]
-}
-
-// place finds the store that serves a URL. Clients may name what is on the web, within the bounds of web-download; data inside the
-// cloud's own stores only who is trusted, as it could be another's image. A file of this host is nobody's to name.
-func (s *Service) place(ctx context.Context, url string, trusted bool) (store.Copy, error) {
-	for _, st := range s.stores {
+// resolve finds the store that serves a URL. Clients may name URLs of the web that web-download may fetch. Only
+// trusted callers may name data in the cloud's own stores, because it could be the data of another image. Files of
+// this host cannot be named.
+func (s *Locations) resolve(ctx context.Context, url string, trusted bool) (store.Copy, error) {
+	for _, st := range s.intake.stores.all {
 		l, ok := st.Backend.(backend.Locator)
 		if !ok {
 			continue
@@ -82,13 +87,13 @@ func (s *Service) place(ctx context.Context, url string, trusted bool) (store.Co
 	return store.Copy{}, fault.Invalidf("Invalid location")
 }
 
-// hashSizes are of the hashes that clients may name, in bytes.
+// hashSizes are the sizes in bytes of the hashes that clients may name.
 func hashSizes() map[string]int {
 	return map[string]int{"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 }
 
-// said checks what a client says of the data.
-func (l Location) said() error {
+// valid checks the form of the client's validation data.
+func (l Location) valid() error {
 	if l.HashValue == "" && l.HashAlgo == "" {
 		return nil
 	}
@@ -99,23 +104,24 @@ func (l Location) said() error {
 	if b, err := hex.DecodeString(l.HashValue); err != nil {
 		return fault.Invalidf("os_hash_value (%s) is not a valid hexadecimal value", l.HashValue)
 	} else if len(b) != want {
-		return fault.Invalidf("os_hash_value: (%s) is not the correct size for (%s) (should be (%d) bytes)", l.HashValue, l.HashAlgo, want)
+		return fault.Invalidf(
+			"os_hash_value: (%s) is not the correct size for (%s) (should be (%d) bytes)", l.HashValue, l.HashAlgo, want)
 	}
 	return nil
 }
 
-// AddLocation gives a queued image data that is somewhere already. It is looked at, and hashed unless the operator does not want that,
-// before the image is active; Run does it. trusted is a service.
-func (s *Service) AddLocation(ctx context.Context, id string, l Location, trusted bool) error {
-	if err := l.said(); err != nil {
+// Add makes data that is stored elsewhere the data of a queued image. It enqueues an import that inspects the data and,
+// unless configured otherwise, hashes it before the image becomes active. trusted marks a service as the caller.
+func (s *Locations) Add(ctx context.Context, id string, l Location, trusted bool) error {
+	if err := l.valid(); err != nil {
 		return err
 	}
-	c, err := s.place(ctx, l.URL, trusted)
+	c, err := s.resolve(ctx, l.URL, trusted)
 	if err != nil {
 		return err
 	}
-	err = s.db.Tx(ctx, func(tx *db.Tx) error {
-		r, _, err := s.visible(ctx, tx, id)
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		r, _, err := visible(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -126,93 +132,18 @@ func (s *Service) AddLocation(ctx context.Context, id string, l Location, truste
 			return err
 		}
 		r.Status = glance.Importing
-		r.Plan.Location = store.Location{Store: c.Store, Key: c.Key, Metadata: l.Metadata, HashAlgo: l.HashAlgo, HashValue: l.HashValue, Unread: s.unread}
-		return s.startImport(ctx, tx, r, Import{Method: byLocation, URI: l.URL, Must: true}, []string{c.Store})
+		return s.imports.start(ctx, tx, r, Import{Method: byLocation, URI: l.URL, Must: true}, importArgs{
+			Stores: []string{c.Store},
+			Location: &locationArgs{Store: c.Store, Key: c.Key, Metadata: l.Metadata, HashAlgo: l.HashAlgo,
+				HashValue: l.HashValue,
+				Unread:    s.unread},
+		})
 	})
-	if err == nil {
-		s.hint()
-	}
-	return err
 }
 
-// examine reads what is at a location.
-func (s *Service) examine(ctx context.Context, r store.Record) (facts, store.Copy, error) {
-	l := r.Plan.Location
-	at := store.Copy{Store: l.Store, Key: l.Key, Metadata: l.Metadata}
-	limit, err := s.room(ctx, r.Owner)
-	if err != nil {
-		return facts{}, at, err
-	}
-	if l.Unread && !signature.Claimed(r.Properties) {
-		f, err := s.glance(ctx, r.Image, at, limit)
-		f.algo, f.hash = l.HashAlgo, l.HashValue
-		return f, at, err
-	}
-	b, err := s.backend(l.Store)
-	if err != nil {
-		return facts{}, at, err
-	}
-	data, err := b.Open(ctx, l.Key, 0, -1)
-	if err != nil {
-		return facts{}, at, err
-	}
-	defer data.Close()
-	own := hashOf(l.HashAlgo)
-	var read io.Reader = data
-	if own != nil {
-		read = io.TeeReader(data, own)
-	}
-	f, err := s.study(ctx, r, bound(&source{r: read}, limit))
-	if err == nil && own != nil {
-		if got := hex.EncodeToString(own.Sum(nil)); got != l.HashValue {
-			return f, at, fault.Invalidf("The data at the location does not match os_hash_value.")
-		}
-		f.algo, f.hash = l.HashAlgo, l.HashValue
-	}
-	return f, at, err
-}
-
-// glance looks at the beginning and the end of data only.
-func (s *Service) glance(ctx context.Context, i glance.Image, at store.Copy, limit int64) (facts, error) {
-	b, err := s.backend(at.Store)
-	if err != nil {
-		return facts{}, err
-	}
-	info, err := b.Stat(ctx, at.Key)
-	if err != nil {
-		return facts{}, err
-	}
-	if limit >= 0 && info.Size > limit {
-		return facts{}, tooLarge(limit)
-	}
-	head, err := b.Open(ctx, at.Key, 0, min(diskformat.HeadVHDX, info.Size))
-	if err != nil {
-		return facts{}, err
-	}
-	defer head.Close()
-	looked, err := s.look(head, i)
-	if err != nil {
-		return facts{}, err
-	}
-	end := min(diskformat.Tail, info.Size)
-	tail, err := b.Open(ctx, at.Key, info.Size-end, end)
-	if err != nil {
-		return facts{}, err
-	}
-	defer tail.Close()
-	if looked.tail, err = io.ReadAll(io.LimitReader(tail, end)); err != nil {
-		return facts{}, err
-	}
-	looked.passed = info.Size
-	if err := looked.whole(); err != nil {
-		return facts{}, err
-	}
-	return facts{size: info.Size, virtual: looked.virtual(info.Size)}, nil
-}
-
-// SetLocations replaces the locations of an image, which must have none yet, or the same ones, whose metadata change then. Without
-// locations before, the image is active afterwards, and of its data only the beginning was looked at.
-func (s *Service) SetLocations(ctx context.Context, id string, ls []Location) error {
+// Set sets the locations of an image that has none, or the metadata of the same locations. An image without locations
+// becomes active; only the beginning and end of its data are inspected.
+func (s *Locations) Set(ctx context.Context, id string, ls []Location) error {
 	return s.relocate(ctx, id, ls, func(r *store.Record, named []store.Copy) error {
 		had := r.Copies()
 		if len(had) > 0 {
@@ -228,46 +159,48 @@ func (s *Service) SetLocations(ctx context.Context, id string, ls []Location) er
 	})
 }
 
-// InsertLocation adds one at a position; -1 is the end.
-func (s *Service) InsertLocation(ctx context.Context, id string, at int, l Location) error {
+// Insert adds a location before a position; -1 is the end.
+func (s *Locations) Insert(ctx context.Context, id string, before int, l Location) error {
 	return s.relocate(ctx, id, []Location{l}, func(r *store.Record, named []store.Copy) error {
 		all := r.Copies()
-		if at < 0 || at > len(all) {
-			at = len(all)
+		if before < 0 || before > len(all) {
+			before = len(all)
 		}
 		if slices.ContainsFunc(all, func(c store.Copy) bool { return c.Store == named[0].Store && c.Key == named[0].Key }) {
 			return fault.Invalidf("The location %s already exists", l.URL)
 		}
-		r.SetCopies(slices.Insert(all, at, named[0]))
+		r.SetCopies(slices.Insert(all, before, named[0]))
 		return nil
 	})
 }
 
-// RemoveLocation removes the one at a position, -1 for the last, and its data; fault.Forbidden for the only one.
-func (s *Service) RemoveLocation(ctx context.Context, id string, at int) error {
-	return s.removeCopy(ctx, id, func(all []store.Copy) (int, error) {
-		if at < 0 {
-			at = len(all) - 1
+// Remove removes the location with an index (-1 is the last) and its data. fault.Forbidden for the only one.
+func (s *Locations) Remove(ctx context.Context, id string, index int) error {
+	return s.copies.remove(ctx, id, func(all []store.Copy) (int, error) {
+		if index < 0 {
+			index = len(all) - 1
 		}
 		switch {
 		case len(all) == 1:
 			return 0, fault.Forbiddenf("Cannot remove last location in the image.")
-		case at >= len(all):
+		case index >= len(all):
 			return 0, fault.Invalidf("Invalid position for removing a location.")
 		}
-		return at, nil
+		return index, nil
 	})
 }
 
-func (s *Service) relocate(ctx context.Context, id string, ls []Location, change func(*store.Record, []store.Copy) error) error {
-	i, err := s.Get(ctx, id)
+// relocate resolves and inspects locations, then changes the record with them.
+func (s *Locations) relocate(ctx context.Context, id string, ls []Location,
+	change func(*store.Record, []store.Copy) error) error {
+	i, err := get(ctx, s.db, id)
 	if err != nil {
 		return err
 	}
-	if err := s.countLocations(len(ls), 0); err != nil {
-		return err // before any of them is looked at
+	if err := s.intake.limits.locations(len(ls), 0); err != nil {
+		return err // before any of them is opened
 	}
-	limit, err := s.room(ctx, i.Owner)
+	limit, err := s.intake.allowed(ctx, i.Owner)
 	if err != nil {
 		return err
 	}
@@ -278,13 +211,13 @@ func (s *Service) relocate(ctx context.Context, id string, ls []Location, change
 		if err != nil {
 			return err
 		}
-		if f, err = s.glance(ctx, i.Image, c, limit); err != nil {
+		if f, err = s.intake.peek(ctx, i.Image, c, limit); err != nil {
 			return fault.Invalidf("Invalid location").Because(err)
 		}
 		named = append(named, c)
 	}
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
-		r, _, err := s.visible(ctx, tx, id)
+		r, _, err := visible(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -292,7 +225,7 @@ func (s *Service) relocate(ctx context.Context, id string, ls []Location, change
 			return fault.Conflictf("It's not allowed to replace locations if image status is %s.", r.Status)
 		}
 		for _, l := range ls {
-			if err := l.matches(&r, s.hash); err != nil {
+			if err := l.matches(&r, s.intake.hash); err != nil {
 				return err
 			}
 		}
@@ -300,41 +233,45 @@ func (s *Service) relocate(ctx context.Context, id string, ls []Location, change
 			if err := formats(r.Image); err != nil {
 				return err
 			}
-			r.Status, r.Size, r.VirtualSize = glance.Active, f.size, f.virtual
+			r.Status, r.Size, r.VirtualSize = glance.Active, f.Size, f.Virtual
 		}
 		had := len(r.Copies())
 		if err := change(&r, slices.Clone(named)); err != nil {
 			return err
 		}
-		if err := s.countLocations(len(r.Copies()), had); err != nil {
+		if err := s.intake.limits.locations(len(r.Copies()), had); err != nil {
 			return err
 		}
 		r.Updated = s.now()
-		return store.Update(ctx, tx, r)
+		return store.UpdateImage(ctx, tx, r)
 	})
 }
 
-// known resolves a location that a client names: one that the image has already, or one on the web.
-func (s *Service) known(ctx context.Context, i Image, l Location) (store.Copy, error) {
-	meta := cloneMap(l.Metadata)
+// known resolves a client's location: one that the image has already, or one on the web.
+func (s *Locations) known(ctx context.Context, i Image, l Location) (store.Copy, error) {
+	meta := cloned(l.Metadata)
 	delete(meta, "store")
 	for _, c := range i.copies {
-		if st, err := s.store(c.Store); err == nil && st.url(c.Key) == l.URL {
+		if st, err := s.intake.stores.find(c.Store); err == nil && st.url(c.Key) == l.URL {
 			c.Metadata = meta
 			return c, nil
 		}
 	}
-	c, err := s.place(ctx, l.URL, false)
+	c, err := s.resolve(ctx, l.URL, false)
 	c.Metadata = meta
 	return c, err
 }
 
-// matches compares what a client says of the data with the image, which takes it over while it is queued.
+// matches compares the client's validation data with the image. A queued image takes it over.
 func (l Location) matches(r *store.Record, algo string) error {
 	if l.HashValue == "" {
 		return nil
 	}
-	for name, pair := range map[string][2]string{"checksum": {l.Checksum, r.Checksum}, "os_hash_algo": {l.HashAlgo, r.HashAlgo}, "os_hash_value": {l.HashValue, r.HashValue}} {
+	for name, pair := range map[string][2]string{
+		"checksum":      {l.Checksum, r.Checksum},
+		"os_hash_algo":  {l.HashAlgo, r.HashAlgo},
+		"os_hash_value": {l.HashValue, r.HashValue},
+	} {
 		if pair[0] != "" && pair[1] != "" && pair[0] != pair[1] {
 			return fault.Conflictf("%s is already set with a different value", name)
 		}
@@ -348,7 +285,7 @@ func (l Location) matches(r *store.Record, algo string) error {
 	if l.HashAlgo != algo {
 		return fault.Conflictf("os_hash_algo must be %s, not %s", algo, l.HashAlgo)
 	}
-	if err := l.said(); err != nil {
+	if err := l.valid(); err != nil {
 		return fault.Conflictf("%s", fault.Message(err))
 	}
 	if b, err := hex.DecodeString(l.Checksum); err != nil || l.Checksum != "" && len(b) != 16 {

@@ -6,13 +6,21 @@ import (
 	"hypernova/glance"
 	"hypernova/glance/store"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
 
-// Members of an image, as far as the caller may know of them: the owner and administrators all, a member itself.
-func (s *Service) Members(ctx context.Context, id string) ([]glance.Member, error) {
-	i, err := s.Get(ctx, id)
+// Members are the projects that images are shared with.
+type Members struct {
+	db    *db.DB
+	limit int // per image; negative: none
+	now   clock.Now
+}
+
+// List returns the members of an image that the caller may see: the owner and administrators see all, a member itself.
+func (s *Members) List(ctx context.Context, id string) ([]glance.Member, error) {
+	i, err := get(ctx, s.db, id)
 	if err != nil {
 		return nil, err
 	}
@@ -23,9 +31,9 @@ func (s *Service) Members(ctx context.Context, id string) ([]glance.Member, erro
 	return store.Members(ctx, s.db, id)
 }
 
-// Member is one of them; fault.NotFound.
-func (s *Service) Member(ctx context.Context, id, project string) (glance.Member, error) {
-	i, err := s.Get(ctx, id)
+// Get returns one member, with the visibility of List. fault.NotFound.
+func (s *Members) Get(ctx context.Context, id, project string) (glance.Member, error) {
+	i, err := get(ctx, s.db, id)
 	if err != nil {
 		return glance.Member{}, err
 	}
@@ -35,13 +43,13 @@ func (s *Service) Member(ctx context.Context, id, project string) (glance.Member
 	return store.Member(ctx, s.db, id, project)
 }
 
-// AddMember shares an image with a project, which may then accept it. fault.Forbidden unless the image is shared,
-// fault.Conflict where it is a member.
-func (s *Service) AddMember(ctx context.Context, id, project string) (glance.Member, error) {
+// Add shares an image with a project. The new member is pending. fault.Forbidden unless the image's visibility is
+// shared, fault.Conflict if the project is a member, fault.TooLarge over the limit.
+func (s *Members) Add(ctx context.Context, id, project string) (glance.Member, error) {
 	now := s.now()
 	m := glance.Member{ImageID: id, ProjectID: project, Status: glance.Pending, Created: now, Updated: now}
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
-		r, _, err := s.visible(ctx, tx, id)
+		r, _, err := visible(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -52,8 +60,9 @@ func (s *Service) AddMember(ctx context.Context, id, project string) (glance.Mem
 		if err != nil {
 			return err
 		}
-		if n := s.limits.Members; n >= 0 && len(have) >= n {
-			return fault.New(fault.TooLarge, "The limit has been exceeded on the number of allowed image members for this image. Attempted: %d, Maximum: %d", len(have)+1, n)
+		if n := s.limit; n >= 0 && len(have) >= n {
+			return fault.New(fault.TooLarge,
+				"The limit has been exceeded on the number of allowed image members for this image. Attempted: %d, Maximum: %d", len(have)+1, n)
 		}
 		return store.InsertMember(ctx, tx, m)
 	})
@@ -63,8 +72,8 @@ func (s *Service) AddMember(ctx context.Context, id, project string) (glance.Mem
 	return m, err
 }
 
-// AnswerMember sets what a project thinks of being shared with.
-func (s *Service) AnswerMember(ctx context.Context, id, project, status string) (glance.Member, error) {
+// Answer sets a member's status. fault.NotFound, fault.Invalid for an unknown status.
+func (s *Members) Answer(ctx context.Context, id, project, status string) (glance.Member, error) {
 	if status != glance.Pending && status != glance.Accepted && status != glance.Rejected {
 		return glance.Member{}, fault.Invalidf("Status must be \"pending\", \"accepted\" or \"rejected\".")
 	}
@@ -79,8 +88,8 @@ func (s *Service) AnswerMember(ctx context.Context, id, project, status string) 
 	return m, err
 }
 
-// RemoveMember shares an image no more with a project.
-func (s *Service) RemoveMember(ctx context.Context, id, project string) error {
+// Remove ends the sharing with a project. fault.NotFound.
+func (s *Members) Remove(ctx context.Context, id, project string) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		if _, err := store.Member(ctx, tx, id, project); err != nil {
 			return err

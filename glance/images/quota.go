@@ -4,12 +4,11 @@ import (
 	"context"
 
 	"hypernova/glance/store"
-	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
 
-// What the identity service keeps limits of, by its names for them. Sizes are in MiB.
+// Names of the registered limits of the image service, as in glance. Sizes are in MiB.
 const (
 	SizeTotal      = "image_size_total"
 	StageTotal     = "image_stage_total"
@@ -17,26 +16,32 @@ const (
 	CountUploading = "image_count_uploading"
 )
 
-// LimitNames are all of them.
+// LimitNames returns all of them.
 func LimitNames() []string { return []string{SizeTotal, StageTotal, CountTotal, CountUploading} }
 
-// Quotas is the identity service's limits. It may block on the network.
+// Quotas looks up unified limits in the identity service. It may block on the network.
 type Quotas interface {
-	// Limits are what a project may have of each resource, by name; negative is unlimited. What nobody registered is missing.
+	// Limits returns a project's limits by name. A negative limit is unlimited. Unregistered limits are missing.
 	Limits(ctx context.Context, project string) (map[string]int64, error)
 }
 
-// Used is what a project has of a resource, and may have.
+// Used is a project's usage of a resource and its limit.
 type Used struct{ Usage, Limit int64 }
 
-// Usage is what the caller's project has and may have, by resource; nothing where no limits are kept.
-func (s *Service) Usage(ctx context.Context) (map[string]Used, error) {
+// Quota enforces unified limits.
+type Quota struct {
+	db     *db.DB
+	limits Quotas // nil: none
+}
+
+// Usage returns usage and limits of the caller's project by name; empty without unified limits.
+func (s *Quota) Usage(ctx context.Context) (map[string]Used, error) {
 	out := map[string]Used{}
-	if s.quotas == nil {
+	if s.limits == nil {
 		return out, nil
 	}
 	project := projectOf(ctx)
-	limits, err := s.quotas.Limits(ctx, project)
+	limits, err := s.limits.Limits(ctx, project)
 	if err != nil {
 		return nil, err
 	}
@@ -45,13 +50,6 @@ func (s *Service) Usage(ctx context.Context) (map[string]Used, error) {
 		out[name] = Used{used(u, name), limits[name]}
 	}
 	return out, err
-}
-
-func projectOf(ctx context.Context) string {
-	if c := auth.From(ctx); c != nil {
-		return c.ProjectID
-	}
-	return ""
 }
 
 func used(u store.Usage, name string) int64 {
@@ -66,16 +64,16 @@ func used(u store.Usage, name string) int64 {
 	return u.Uploading
 }
 
-// allowance is the caller's limits, looked up before a transaction begins; nil where none are kept.
-func (s *Service) allowance(ctx context.Context) (map[string]int64, error) {
-	if s.quotas == nil {
+// allowance looks up the caller's limits, for use in a transaction that begins later; nil without unified limits.
+func (s *Quota) allowance(ctx context.Context) (map[string]int64, error) {
+	if s.limits == nil {
 		return nil, nil
 	}
-	return s.quotas.Limits(ctx, projectOf(ctx))
+	return s.limits.Limits(ctx, projectOf(ctx))
 }
 
-// within refuses more of a resource than the caller's project may have: fault.TooLarge. A resource nobody registered a limit of is not
-// to be had at all, as everywhere that unified limits are.
+// within returns fault.TooLarge if the caller's project would exceed a limit with more of a resource. An unregistered
+// limit counts as 0, as in oslo.limit.
 func within(ctx context.Context, q db.Querier, limits map[string]int64, name string, more int64) error {
 	limit := limits[name]
 	if limits == nil || limit < 0 {
@@ -87,25 +85,19 @@ func within(ctx context.Context, q db.Querier, limits map[string]int64, name str
 		return err
 	}
 	if have := used(u, name); have+more > limit {
-		return fault.New(fault.TooLarge, "Project %s is over a limit for [Resource %s is over limit of %d due to current usage %d and delta %d]",
+		return fault.New(fault.TooLarge,
+			"Project %s is over a limit for [Resource %s is over limit of %d due to current usage %d and delta %d]",
 			project, name, limit, have, more)
 	}
 	return nil
 }
 
-// has refuses data of an announced size (negative: not known) that the caller's project has no room for.
-func (s *Service) has(ctx context.Context, name string, size int64) error {
+// allows returns fault.TooLarge if data of that size (in bytes; negative: unknown) would exceed a limit of the caller's
+// project.
+func (s *Quota) allows(ctx context.Context, name string, size int64) error {
 	limits, err := s.allowance(ctx)
 	if err != nil {
 		return err
 	}
 	return within(ctx, s.db, limits, name, max(size, 0)>>20)
-}
-
-// countLocations refuses more places of an image's data than one may have, unless there were as many before.
-func (s *Service) countLocations(n, before int) error {
-	if most := s.limits.Locations; most >= 0 && n > max(most, before) {
-		return fault.New(fault.TooLarge, "The limit has been exceeded on the number of allowed image locations. Attempted: %d, Maximum: %d", n, most)
-	}
-	return nil
 }

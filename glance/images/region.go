@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,27 +21,27 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Regions finds the image service of a region in the catalog that a token has: its URL without the version. fault.NotFound where
-// the catalog has none. It may block on the network.
+// Regions looks up the image service of a region in a token's catalog and returns its URL without the version.
+// fault.NotFound if the catalog has none. It may block on the network.
 type Regions func(ctx context.Context, token, region, iface string) (string, error)
 
 // Origin is an image of another region, for GlanceDownload.
 //
-// The caller's token is what opens the other region, so that nobody imports what they may not read there. It is kept in memory only:
-// an import that a restart interrupts fails, and nothing is left of it.
+// The other region is called with the caller's token, so that callers can import only what they may read there. The
+// token is kept in memory only: an import that a restart interrupts fails, and nothing is left of it.
 type Origin struct {
 	Region, Interface, Image string
 	Token                    string
-	// May says whether the caller may set a property on the image here, which has it already or not; nil: all.
-	May func(property string, there bool) bool
+	// May reports whether the caller may set a property on the image, which has it already or not. nil: all.
+	May func(property string, exists bool) bool
 }
 
-// Properties of an image in another region that come with it, by how their names begin, where Config does not say.
+// defaultBrought returns the prefixes of copied properties that are glance's default.
 func defaultBrought() []string {
 	return []string{"hw_", "trait:", "os_distro", "os_secure_boot", "os_type"}
 }
 
-// reserved begins the names of the service's own properties, which are never brought along.
+// reserved is the prefix of the service's own properties, which are never copied.
 const reserved = "os_glance"
 
 func (o Origin) check() error {
@@ -54,11 +56,11 @@ func (o Origin) check() error {
 	return nil
 }
 
-// pending is what imports from other regions need and no record may have, by a name that the record has instead.
+// pending holds the origins of accepted imports by a name that the import's task has instead of the token.
 type pending struct {
 	mu sync.Mutex
 	by map[string]Origin
-	// until says when a token is of no use any more: an image may be deleted before its import begins.
+	// until is the expiry of the token; an image may be deleted before its import begins.
 	until map[string]time.Time
 }
 
@@ -97,90 +99,95 @@ func (p *pending) forget(name string) {
 	delete(p.until, name)
 }
 
-// brought is what an image has of the one that it was imported from.
-type brought struct {
-	disk, container string
-	properties      map[string]string
+// remote are the attributes of an image in another region.
+type remote struct {
+	brought
 	size            int64
 	md5, algo, hash string
 }
 
-// on is the image as it will be.
+// brought are the attributes that an image takes over from another region.
+type brought struct {
+	Disk       string            `json:"disk_format"`
+	Container  string            `json:"container_format"`
+	Properties map[string]string `json:"properties,omitempty"`
+}
+
+// on returns the image with these attributes.
 func (b brought) on(i glance.Image) glance.Image {
-	i.DiskFormat, i.ContainerFormat = b.disk, b.container
-	all := cloneMap(i.Properties)
-	for name, value := range b.properties {
-		all[name] = value
-	}
+	i.DiskFormat, i.ContainerFormat = b.Disk, b.Container
+	all := cloned(i.Properties)
+	maps.Copy(all, b.Properties)
 	i.Properties = all
 	return i
 }
 
-// regional calls image services of other regions. A catalog says where they are, so their addresses may be private ones; for the same
-// reason no answer may lead elsewhere, and the token with it.
+// regional returns a client for image services of other regions. Their URLs are from a catalog, so private addresses
+// are allowed. Redirects are not: they would send the token elsewhere.
 func regional(timeout time.Duration) *http.Client {
 	d := &net.Dialer{Timeout: 30 * time.Second}
 	return &http.Client{
 		Timeout: timeout,
-		Transport: &http.Transport{DialContext: d.DialContext, ResponseHeaderTimeout: time.Minute, TLSHandshakeTimeout: 30 * time.Second,
-			DisableKeepAlives: true, DisableCompression: true, ReadBufferSize: 64 << 10},
+		Transport: &http.Transport{DialContext: d.DialContext, ResponseHeaderTimeout: time.Minute,
+			TLSHandshakeTimeout: 30 * time.Second,
+			DisableKeepAlives:   true, DisableCompression: true, ReadBufferSize: 64 << 10},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return errors.New("an image service must not redirect")
 		},
 	}
 }
 
-// fetchRegion stores the data of an image in another region, and finds out what comes with it.
-func (s *Service) fetchRegion(ctx context.Context, r store.Record) (facts, error) {
-	o, ok := s.pending.get(r.ImportURI)
+// fetchRegion stores the data of an image in another region and reads the attributes that come with it.
+func (r *importRun) fetchRegion(ctx context.Context, p *progress) error {
+	o, ok := r.pending.get(r.args.URI)
 	if !ok {
-		return facts{}, fault.Conflictf("The import was interrupted by a restart of the image service. Ask for it again.")
+		return fault.Conflictf("The import was interrupted by a restart of the image service. Ask for it again.")
 	}
-	base, err := s.regions(ctx, o.Token, o.Region, o.Interface)
+	base, err := r.regions(ctx, o.Token, o.Region, o.Interface)
 	if err != nil {
-		return facts{}, err
+		return err
 	}
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return facts{}, fault.Conflictf("The image service of region %s has no usable URL in the catalog.", o.Region)
+		return fault.Conflictf("The image service of region %s has no usable URL in the catalog.", o.Region)
 	}
-	at := strings.TrimSuffix(strings.TrimRight(base, "/"), "/v2") + "/v2/images/" + url.PathEscape(o.Image)
-	b, err := s.describe(ctx, o, at)
+	image := strings.TrimSuffix(strings.TrimRight(base, "/"), "/v2") + "/v2/images/" + url.PathEscape(o.Image)
+	b, err := r.describe(ctx, o, image)
 	if err != nil {
-		return facts{}, err
+		return err
 	}
-	for name := range b.properties {
-		_, there := r.Properties[name]
-		if o.May != nil && !o.May(name, there) {
-			return facts{}, fault.Forbiddenf("Attribute '%s' is reserved.", name)
+	for name := range b.Properties {
+		_, exists := r.record.Properties[name]
+		if o.May != nil && !o.May(name, exists) {
+			return fault.Forbiddenf("Attribute '%s' is reserved.", name)
 		}
 	}
-	old := r.Image
-	r.Image = b.on(r.Image)
-	if err := s.check(r.Image, old); err != nil {
-		return facts{}, err
+	rec := r.record
+	rec.Image = b.on(rec.Image)
+	if err := r.intake.limits.record(rec.Image, r.record.Image); err != nil {
+		return err
 	}
-	body, err := s.ask(ctx, o, at+"/file")
+	body, err := r.ask(ctx, o, image+"/file")
 	if err != nil {
-		return facts{}, err
+		return err
 	}
 	defer body.Close()
-	f, err := s.put(ctx, r, store.Piece{Store: r.Store, Key: r.Key}, body, b.size)
+	f, err := r.intake.put(ctx, rec, store.Piece{Store: rec.Store, Key: rec.Key}, body, b.size)
 	if err != nil {
-		return facts{}, err
+		return err
 	}
-	if b.md5 != "" && b.md5 != f.md5 || b.algo == f.algo && b.hash != "" && b.hash != f.hash {
-		return facts{}, fault.Conflictf("The data that came from region %s is not that of image %s.", o.Region, o.Image)
+	if b.md5 != "" && b.md5 != f.MD5 || b.algo == f.Algo && b.hash != "" && b.hash != f.Hash {
+		return fault.Conflictf("The data that came from region %s is not that of image %s.", o.Region, o.Image)
 	}
-	f.brought = &b
-	return f, nil
+	p.Data, p.Brought = f, &b.brought
+	return nil
 }
 
 // describe reads the document of an image in another region.
-func (s *Service) describe(ctx context.Context, o Origin, at string) (brought, error) {
-	body, err := s.ask(ctx, o, at)
+func (s *Imports) describe(ctx context.Context, o Origin, image string) (remote, error) {
+	body, err := s.ask(ctx, o, image)
 	if err != nil {
-		return brought{}, err
+		return remote{}, err
 	}
 	defer body.Close()
 	var named struct {
@@ -193,56 +200,52 @@ func (s *Service) describe(ctx context.Context, o Origin, at string) (brought, e
 		HashValue string `json:"os_hash_value"`
 	}
 	var all map[string]json.RawMessage
-	const limit = 32 << 20 // some hundred properties of their full length
+	const limit = 32 << 20 // bytes: some hundred properties of the full length
 	text, err := io.ReadAll(io.LimitReader(body, limit))
 	if err == nil {
 		err = errors.Join(json.Unmarshal(text, &named), json.Unmarshal(text, &all))
 	}
 	switch {
 	case err != nil:
-		return brought{}, fault.Unavailablef("The image service of region %s does not answer as one.", o.Region).Because(err)
+		return remote{}, fault.Unavailablef("The image service of region %s does not answer as one.", o.Region).Because(err)
 	case named.Status != glance.Active:
-		return brought{}, fault.Conflictf("Source image status should be active instead of %s", named.Status)
+		return remote{}, fault.Conflictf("Source image status should be active instead of %s", named.Status)
 	case named.Size == nil || *named.Size < 0:
-		return brought{}, fault.Conflictf("Size attribute of remote image %s could not be determined.", o.Image)
+		return remote{}, fault.Conflictf("Size attribute of remote image %s could not be determined.", o.Image)
 	case !word(named.Disk) || !word(named.Container):
-		return brought{}, fault.Conflictf("The formats of remote image %s are not known.", o.Image)
+		return remote{}, fault.Conflictf("The formats of remote image %s are not known.", o.Image)
 	}
-	b := brought{disk: named.Disk, container: named.Container, size: *named.Size, md5: named.Checksum, algo: named.HashAlgo, hash: named.HashValue,
-		properties: map[string]string{}}
+	b := remote{brought{named.Disk, named.Container, map[string]string{}}, *named.Size, named.Checksum, named.HashAlgo,
+		named.HashValue}
 	for name, raw := range all {
 		var value string
-		if glance.Named(name) || !s.comes(name) || json.Unmarshal(raw, &value) != nil {
+		if glance.Named(name) || !s.copied(name) || json.Unmarshal(raw, &value) != nil {
 			continue
 		}
 		if len([]rune(name)) > 255 || len(value) > 65535 || strings.ContainsRune(name+value, 0) {
-			return brought{}, fault.Conflictf("Property %.255q of remote image %s is too long.", name, o.Image)
+			return remote{}, fault.Conflictf("Property %.255q of remote image %s is too long.", name, o.Image)
 		}
-		b.properties[name] = value
+		b.Properties[name] = value
 	}
 	return b, nil
 }
 
-// word tells what may be the name of a format.
+// word reports whether s may be the name of a format.
 func word(s string) bool {
 	return s != "" && len(s) <= 20 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }
 
-// comes says whether a property of an image in another region comes with it.
-func (s *Service) comes(name string) bool {
+// copied reports whether a property of an image in another region is copied with it.
+func (s *Imports) copied(name string) bool {
 	if strings.HasPrefix(name, reserved) {
 		return false
 	}
-	for _, begin := range s.brought {
-		if strings.HasPrefix(name, begin) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.brought, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
-func (s *Service) ask(ctx context.Context, o Origin, at string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+// ask sends a GET with the origin's token. The caller closes the body.
+func (s *Imports) ask(ctx context.Context, o Origin, url string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, fault.Conflictf("The image service of region %s has no usable URL in the catalog.", o.Region).Because(err)
 	}
@@ -252,8 +255,9 @@ func (s *Service) ask(ctx context.Context, o Origin, at string) (io.ReadCloser, 
 		return nil, fault.Unavailablef("The image service of region %s cannot be reached.", o.Region).Because(err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		_ = resp.Body.Close() // nothing of it is wanted
-		return nil, fault.Unavailablef("The image service of region %s does not give image %s: status %d", o.Region, o.Image, resp.StatusCode)
+		_ = resp.Body.Close() // its content is not used
+		return nil, fault.Unavailablef("The image service of region %s does not give image %s: status %d", o.Region, o.Image,
+			resp.StatusCode)
 	}
 	return resp.Body, nil
 }

@@ -30,7 +30,8 @@ type region struct {
 
 func newFar(t *testing.T, data []byte) *region {
 	sum := md5.Sum(data)
-	f := &region{data: data, doc: map[string]any{"id": farImage, "status": "active", "disk_format": "iso", "container_format": "ovf", "size": len(data),
+	f := &region{data: data, doc: map[string]any{"id": farImage, "status": "active", "disk_format": "iso",
+		"container_format": "ovf", "size": len(data),
 		"checksum": hex.EncodeToString(sum[:]), "name": "far", "tags": []string{"x"}, "min_disk": 3,
 		"hw_cpu_cores": "5", "trait:A": "required", "os_distro": "rhel", "speed": "88mph", "os_glance_x": "x", "hw_list": []string{"no text"}}}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -62,11 +63,11 @@ func (f *region) regions(_ context.Context, _, region, iface string) (string, er
 
 func (w *world) joined(t *testing.T, f *region) *images.Service {
 	t.Helper()
-	c := images.Config{DB: w.db, Regions: f.regions}
+	c := images.Deps{DB: w.db, Regions: f.regions}
 	for _, id := range []string{"a", "b"} {
 		c.Stores = append(c.Stores, images.Store{ID: id, Type: "file", Backend: w.files[id]})
 	}
-	s, err := images.New(c)
+	s, err := images.New(images.Config{}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,8 @@ func (w *world) joined(t *testing.T, f *region) *images.Service {
 
 func near(t *testing.T, s *images.Service) string {
 	t.Helper()
-	i, err := s.Create(admin(t), images.Create{Name: "near", DiskFormat: "raw", ContainerFormat: "bare", Properties: map[string]string{"hw_cpu_cores": "1", "own": "kept"}})
+	i, err := s.Records.Create(admin(t), images.Create{Name: "near", DiskFormat: "raw", ContainerFormat: "bare",
+		Properties: map[string]string{"hw_cpu_cores": "1", "own": "kept"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,8 @@ func near(t *testing.T, s *images.Service) string {
 }
 
 func from(image string) images.Import {
-	return images.Import{Method: images.GlanceDownload, Must: true, AllStores: true, From: images.Origin{Region: "far", Interface: "public", Image: image, Token: "good"}}
+	return images.Import{Method: images.GlanceDownload, Must: true, AllStores: true,
+		From: images.Origin{Region: "far", Interface: "public", Image: image, Token: "good"}}
 }
 
 func TestAnImageOfAnotherRegion(t *testing.T) {
@@ -92,19 +95,21 @@ func TestAnImageOfAnotherRegion(t *testing.T) {
 	s := w.joined(t, f)
 	defer running(t, s)()
 	id := near(t, s)
-	if err := s.Import(admin(t), id, from(farImage)); err != nil {
+	if err := s.Imports.Begin(admin(t), id, from(farImage)); err != nil {
 		t.Fatal(err)
 	}
 	i := settled(t, s, id)
-	if i.Status != glance.Active || i.DiskFormat != "iso" || i.ContainerFormat != "ovf" || i.Name != "near" || i.MinDisk != 0 || len(i.Stores) != 2 {
+	if i.Status != glance.Active || i.DiskFormat != "iso" || i.ContainerFormat != "ovf" || i.Name != "near" ||
+		i.MinDisk != 0 || len(i.Stores) != 2 {
 		t.Errorf("got %+v", i)
 	}
-	for name, want := range map[string]string{"hw_cpu_cores": "5", "trait:A": "required", "os_distro": "rhel", "own": "kept", "speed": "", "os_glance_x": "", "hw_list": ""} {
+	for name, want := range map[string]string{"hw_cpu_cores": "5", "trait:A": "required", "os_distro": "rhel",
+		"own": "kept", "speed": "", "os_glance_x": "", "hw_list": ""} {
 		if got := i.Properties[name]; got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
-	r, err := s.Data(admin(t), id, 0, -1)
+	r, err := s.Data.Read(admin(t), id, 0, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,11 +158,12 @@ func TestAnImageOfAnotherRegionThatIsNotToBeHad(t *testing.T) {
 			if c.ask != nil {
 				c.ask(&in)
 			}
-			if err := s.Import(admin(t), id, in); err != nil {
+			if err := s.Imports.Begin(admin(t), id, in); err != nil {
 				t.Fatal(err)
 			}
 			i := settled(t, s, id)
-			if i.Status != glance.Queued || i.DiskFormat != "raw" || i.ContainerFormat != "bare" || i.Properties["hw_cpu_cores"] != "1" || i.Properties["os_distro"] != "" {
+			if i.Status != glance.Queued || i.DiskFormat != "raw" || i.ContainerFormat != "bare" ||
+				i.Properties["hw_cpu_cores"] != "1" || i.Properties["os_distro"] != "" {
 				t.Errorf("got %+v", i)
 			}
 			w.clean(t, c.name)
@@ -178,11 +184,13 @@ func TestAnImportFromARegionThatIsRefusedAtOnce(t *testing.T) {
 	} {
 		in := from(farImage)
 		ask(&in.From)
-		if err := s.Import(admin(t), id, in); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.Message(err), strings.ReplaceAll(want, "  ", " ")) {
+		if err := s.Imports.Begin(admin(t), id, in); !fault.Is(err, fault.Invalid) ||
+			!strings.Contains(fault.Message(err), strings.ReplaceAll(want, "  ", " ")) {
 			t.Errorf("%s: got %v", want, err)
 		}
 	}
-	if _, err := images.New(images.Config{DB: w.db, Stores: []images.Store{{ID: "a", Backend: w.files["a"]}}, Import: []string{images.GlanceDownload}}); !fault.Is(err, fault.Invalid) {
+	if _, err := images.New(images.Config{Import: []string{images.GlanceDownload}},
+		images.Deps{DB: w.db, Stores: []images.Store{{ID: "a", Backend: w.files["a"]}}}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("without regions: %v", err)
 	}
 }
@@ -192,7 +200,7 @@ func TestAnImportFromARegionEndsWithTheProcess(t *testing.T) {
 	t.Parallel()
 	w, f := newWorld(t), newFar(t, random(100))
 	id := near(t, w.joined(t, f))
-	if err := w.joined(t, f).Import(admin(t), id, from(farImage)); err != nil {
+	if err := w.joined(t, f).Imports.Begin(admin(t), id, from(farImage)); err != nil {
 		t.Fatal(err)
 	}
 	s := w.joined(t, f)

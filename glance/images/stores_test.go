@@ -27,15 +27,16 @@ func (full) Put(context.Context, string, io.Reader, int64) (int64, error) {
 }
 
 // shop is a service with stores a, b, and c, which is full.
-func shop(t *testing.T, change ...func(*images.Config)) (*images.Service, *world) {
+func shop(t *testing.T, change ...func(*setup)) (*images.Service, *world) {
 	t.Helper()
 	w := newWorld(t)
-	c := images.Config{DB: w.db, Stores: []images.Store{{ID: "a", Type: "file", Backend: w.files["a"]}, {ID: "b", Type: "file", Weight: 5, Backend: w.files["b"]},
-		{ID: "c", Type: "file", Backend: full{w.files["b"]}}, {ID: "web", Type: images.TypeHTTP}}}
+	c := setup{Deps: images.Deps{DB: w.db, Stores: []images.Store{{ID: "a", Type: "file", Backend: w.files["a"]},
+		{ID: "b", Type: "file", Weight: 5, Backend: w.files["b"]},
+		{ID: "c", Type: "file", Backend: full{w.files["b"]}}, {ID: "web", Type: images.TypeHTTP}}}}
 	for _, f := range change {
 		f(&c)
 	}
-	s, err := images.New(c)
+	s, err := images.New(c.Config, c.Deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func shop(t *testing.T, change ...func(*images.Config)) (*images.Service, *world
 
 func create(t *testing.T, s *images.Service) string {
 	t.Helper()
-	i, err := s.Create(admin(t), images.Create{Name: "n", DiskFormat: "raw", ContainerFormat: "bare"})
+	i, err := s.Records.Create(admin(t), images.Create{Name: "n", DiskFormat: "raw", ContainerFormat: "bare"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func create(t *testing.T, s *images.Service) string {
 func uploaded(t *testing.T, s *images.Service, data []byte, storeID string) string {
 	t.Helper()
 	id := create(t, s)
-	if err := s.Upload(admin(t), id, bytes.NewReader(data), int64(len(data)), storeID); err != nil {
+	if err := s.Data.Upload(admin(t), id, bytes.NewReader(data), int64(len(data)), storeID); err != nil {
 		t.Fatal(err)
 	}
 	return id
@@ -78,25 +79,27 @@ func TestImportToSeveralStores(t *testing.T) {
 		{"all stores, as many as do", images.Import{AllStores: true}, glance.Active, []string{"a", "b"}, "c"},
 	} {
 		id := create(t, s)
-		if err := s.Stage(admin(t), id, strings.NewReader("data"), -1); err != nil {
+		if err := s.Data.Stage(admin(t), id, strings.NewReader("data"), -1); err != nil {
 			t.Fatal(err)
 		}
 		c.in.Method = images.GlanceDirect
-		if err := s.Import(admin(t), id, c.in); err != nil {
+		if err := s.Imports.Begin(admin(t), id, c.in); err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		i := settled(t, s, id)
-		if i.Status != c.status || !slices.Equal(sorted(i.Stores), c.stores) || i.Properties["os_glance_failed_import"] != c.failed || i.Properties["os_glance_importing_to_stores"] != "" {
+		if i.Status != c.status || !slices.Equal(sorted(i.Stores), c.stores) ||
+			i.Properties["os_glance_failed_import"] != c.failed || i.Properties["os_glance_importing_to_stores"] != "" {
 			t.Errorf("%s: %s in %v, %v", c.name, i.Status, i.Stores, i.Properties)
 		}
 		w.clean(t, c.name)
 	}
 	id := create(t, s)
-	if err := s.Stage(admin(t), id, strings.NewReader("data"), -1); err != nil {
+	if err := s.Data.Stage(admin(t), id, strings.NewReader("data"), -1); err != nil {
 		t.Fatal(err)
 	}
 	for name, stores := range map[string][]string{"unknown": {"x"}, "read only": {"web"}} {
-		if err := s.Import(admin(t), id, images.Import{Method: images.GlanceDirect, Stores: stores}); !fault.Is(err, fault.Conflict) {
+		if err := s.Imports.Begin(admin(t), id, images.Import{Method: images.GlanceDirect, Stores: stores}); !fault.Is(err,
+			fault.Conflict) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -107,7 +110,7 @@ func TestCopies(t *testing.T) {
 	s, w := shop(t)
 	data := random(3<<20 + 1)
 	id := uploaded(t, s, data, "")
-	copyTo := func(in images.Import) error { in.Method = images.CopyImage; return s.Import(admin(t), id, in) }
+	copyTo := func(in images.Import) error { in.Method = images.CopyImage; return s.Imports.Begin(admin(t), id, in) }
 	if err := copyTo(images.Import{Stores: []string{"a"}, Must: true}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("to where it is: %v", err)
 	}
@@ -121,28 +124,29 @@ func TestCopies(t *testing.T) {
 	if err := copyTo(images.Import{AllStores: true}); err != nil {
 		t.Fatal(err)
 	}
-	if i := settled(t, s, id); !slices.Equal(i.Stores, []string{"a", "b"}) || i.Properties["os_glance_failed_import"] != "c" {
+	if i := settled(t, s, id); !slices.Equal(i.Stores, []string{"a", "b"}) ||
+		i.Properties["os_glance_failed_import"] != "c" {
 		t.Errorf("all that take it: %v, %v", i.Stores, i.Properties)
 	}
 	for _, c := range []struct {
 		store string
 		kind  fault.Kind
 	}{{"x", fault.Conflict}, {"c", fault.NotFound}} {
-		if err := s.DeleteCopy(admin(t), id, c.store); !fault.Is(err, c.kind) {
+		if err := s.Copies.Delete(admin(t), id, c.store); !fault.Is(err, c.kind) {
 			t.Errorf("delete from %s: %v", c.store, err)
 		}
 	}
-	if err := s.DeleteCopy(admin(t), id, "a"); err != nil {
+	if err := s.Copies.Delete(admin(t), id, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.DeleteCopy(admin(t), id, "b"); !fault.Is(err, fault.Forbidden) {
+	if err := s.Copies.Delete(admin(t), id, "b"); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("the last one: %v", err)
 	}
 	w.clean(t, "one deleted")
 	if got := whole(t, s, id); !bytes.Equal(got, data) {
 		t.Errorf("%d other bytes", len(got))
 	}
-	if err := s.Delete(admin(t), id); err != nil {
+	if err := s.Records.Delete(admin(t), id); err != nil {
 		t.Fatal(err)
 	}
 	w.clean(t, "deleted")
@@ -150,7 +154,7 @@ func TestCopies(t *testing.T) {
 
 func whole(t *testing.T, s *images.Service, id string) []byte {
 	t.Helper()
-	r, err := s.Data(admin(t), id, 0, -1)
+	r, err := s.Data.Read(admin(t), id, 0, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,8 +201,9 @@ func TestEveryByteIsChecked(t *testing.T) {
 	s, w := shop(t)
 	data := random(5<<20 + 100)
 	id := uploaded(t, s, data, "")
-	for _, span := range [][2]int64{{0, 1}, {1<<20 - 1, 2}, {3 << 20, 1 << 20}, {5 << 20, 100}, {7, int64(len(data)) - 7}} {
-		r, err := s.Data(admin(t), id, span[0], span[1])
+	for _, span := range [][2]int64{{0, 1}, {1<<20 - 1, 2}, {3 << 20, 1 << 20}, {5 << 20, 100},
+		{7, int64(len(data)) - 7}} {
+		r, err := s.Data.Read(admin(t), id, span[0], span[1])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,15 +214,15 @@ func TestEveryByteIsChecked(t *testing.T) {
 		}
 	}
 	flip(t, w.files["a"], 2<<20+5)
-	if r, err := s.Data(admin(t), id, 2<<20, 10); !errors.Is(err, images.ErrDamaged) {
+	if r, err := s.Data.Read(admin(t), id, 2<<20, 10); !errors.Is(err, images.ErrDamaged) {
 		t.Errorf("a damaged range: %v, %v", r, err)
 	}
-	if r, err := s.Data(admin(t), id, 3<<20, 10); err != nil {
+	if r, err := s.Data.Read(admin(t), id, 3<<20, 10); err != nil {
 		t.Errorf("a range beside the damage: %v", err)
 	} else {
 		r.Close()
 	}
-	r, err := s.Data(admin(t), id, 0, -1)
+	r, err := s.Data.Read(admin(t), id, 0, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +238,8 @@ func TestDamageInOneStoreIsMendedFromAnother(t *testing.T) {
 	s, w := shop(t)
 	data := random(4<<20 + 9)
 	id := uploaded(t, s, data, "")
-	if err := s.Import(admin(t), id, images.Import{Method: images.CopyImage, Stores: []string{"b"}, Must: true}); err != nil {
+	if err := s.Imports.Begin(admin(t), id, images.Import{Method: images.CopyImage, Stores: []string{"b"},
+		Must: true}); err != nil {
 		t.Fatal(err)
 	}
 	settled(t, s, id)
@@ -253,11 +259,12 @@ func TestDamageInOneStoreIsMendedFromAnother(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		spoil func() error
-	}{{"cut off", func() error { return os.Truncate(path, 2<<20+3) }}, {"missing", func() error { return os.Remove(path) }}} {
+	}{{"cut off", func() error { return os.Truncate(path, 2<<20+3) }}, {"missing",
+		func() error { return os.Remove(path) }}} {
 		if err := c.spoil(); err != nil {
 			t.Fatal(err)
 		}
-		r, err := s.Data(admin(t), id, 0, 3<<20)
+		r, err := s.Data.Read(admin(t), id, 0, 3<<20)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -273,20 +280,20 @@ func TestUploadToANamedStore(t *testing.T) {
 	t.Parallel()
 	s, _ := shop(t)
 	id := uploaded(t, s, []byte("x"), "b")
-	if i, err := s.Get(admin(t), id); err != nil || fmt.Sprint(i.Stores) != "[b]" {
+	if i, err := s.Records.Get(admin(t), id); err != nil || fmt.Sprint(i.Stores) != "[b]" {
 		t.Errorf("got %v, %v", i.Stores, err)
 	}
 	other := create(t, s)
-	if err := s.Upload(admin(t), other, strings.NewReader("x"), -1, "web"); !fault.Is(err, fault.Gone) {
+	if err := s.Data.Upload(admin(t), other, strings.NewReader("x"), -1, "web"); !fault.Is(err, fault.Gone) {
 		t.Errorf("read only: %v", err)
 	}
-	if err := s.Upload(admin(t), other, strings.NewReader("x"), -1, "nowhere"); !fault.Is(err, fault.Invalid) {
+	if err := s.Data.Upload(admin(t), other, strings.NewReader("x"), -1, "nowhere"); !fault.Is(err, fault.Invalid) {
 		t.Errorf("unknown: %v", err)
 	}
-	if err := s.Upload(admin(t), other, strings.NewReader("x"), -1, "c"); !fault.Is(err, fault.TooLarge) {
+	if err := s.Data.Upload(admin(t), other, strings.NewReader("x"), -1, "c"); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("full: %v", err)
 	}
-	if i, err := s.Get(admin(t), other); err != nil || i.Status != glance.Queued {
+	if i, err := s.Records.Get(admin(t), other); err != nil || i.Status != glance.Queued {
 		t.Errorf("afterwards: %s, %v", i.Status, err)
 	}
 }

@@ -17,7 +17,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// WebConfig bounds where web-download may go. Addresses that are not on the public internet are always refused, unless listed.
+// WebConfig bounds where web-download may go. Addresses that are not on the public internet are always refused, unless
+// listed.
 type WebConfig struct {
 	Schemes  []string       // default http, https
 	Ports    []int          // default 80, 443
@@ -41,12 +42,14 @@ func newWeb(c WebConfig) *web {
 		c.Timeout = 4 * time.Hour
 	}
 	w := &web{c: c}
-	// The check is made on the address that is really connected to: a name may resolve anew, and redirects come here as well.
+	// The check is made on the address that is really connected to: a name may resolve anew, and redirects come here as
+	// well.
 	d := &net.Dialer{Timeout: 30 * time.Second, Control: w.control}
 	w.client = &http.Client{
 		Timeout: c.Timeout,
-		Transport: &http.Transport{DialContext: d.DialContext, ResponseHeaderTimeout: time.Minute, TLSHandshakeTimeout: 30 * time.Second,
-			DisableKeepAlives: true, DisableCompression: true},
+		Transport: &http.Transport{DialContext: d.DialContext, ResponseHeaderTimeout: time.Minute,
+			TLSHandshakeTimeout: 30 * time.Second,
+			DisableKeepAlives:   true, DisableCompression: true},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) >= 5 {
 				return errors.New("too many redirects")
@@ -68,14 +71,15 @@ func (w *web) form(u *url.URL) error {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	n, err := strconv.Atoi(port)
-	if err != nil || disguised(u.Hostname()) || u.Host == "" || u.User != nil || !slices.Contains(w.c.Schemes, u.Scheme) || !slices.Contains(w.c.Ports, n) {
+	if err != nil || disguised(u.Hostname()) || u.Host == "" || u.User != nil || !slices.Contains(w.c.Schemes, u.Scheme) ||
+		!slices.Contains(w.c.Ports, n) {
 		return filtered(u.Redacted())
 	}
 	return nil
 }
 
-// disguised tells a host that is an address in a form that only some resolvers know: 2130706433, 0x7f.1, 0177.0.0.1. No name ends in
-// a number.
+// disguised tells a host that is an address in a form that only some resolvers know: 2130706433, 0x7f.1, 0177.0.0.1.
+// No name ends in a number.
 func disguised(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
@@ -125,7 +129,8 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20"),
 }
 
-// public6 is what of IPv6 is handed out. Outside of it are translations of IPv4 addresses and other things that lead back inside.
+// public6 is what of IPv6 is handed out. Outside of it are translations of IPv4 addresses and other things that lead
+// back inside.
 var public6 = netip.MustParsePrefix("2000::/3")
 
 func (w *web) reachable(a netip.Addr) bool {
@@ -134,7 +139,8 @@ func (w *web) reachable(a netip.Addr) bool {
 	if slices.ContainsFunc(w.c.Networks, in) {
 		return true
 	}
-	return a.IsValid() && a.IsGlobalUnicast() && (a.Is4() || public6.Contains(a)) && !a.IsPrivate() && !slices.ContainsFunc(special, in)
+	return a.IsValid() && a.IsGlobalUnicast() && (a.Is4() || public6.Contains(a)) && !a.IsPrivate() &&
+		!slices.ContainsFunc(special, in)
 }
 
 // open fetches; size is -1 where the server does not say.

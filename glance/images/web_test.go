@@ -18,7 +18,8 @@ import (
 
 func TestAddressesThatAreNotThePublicInternet(t *testing.T) {
 	t.Parallel()
-	for _, a := range []string{"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.254", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "192.0.0.192",
+	for _, a := range []string{"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.254", "10.0.0.1", "172.16.0.1",
+		"192.168.0.1", "169.254.169.254", "100.64.0.1", "192.0.0.192",
 		"192.0.2.1", "192.88.99.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1",
 		"::ffff:169.254.169.254", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a9fe:a9fe", "100::1", "fe80::1", "fe80::1%lo", "fec0::1", "fd00::1", "fd00:ec2::254", "ff02::1",
 		"2001::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "5f00::1"} {
@@ -26,7 +27,8 @@ func TestAddressesThatAreNotThePublicInternet(t *testing.T) {
 			t.Errorf("%s is reachable", a)
 		}
 	}
-	for _, a := range []string{"8.8.8.8", "::ffff:8.8.8.8", "2606:4700::1111", "2a00:1450:4001::1", "192.0.1.1", "172.32.0.1"} {
+	for _, a := range []string{"8.8.8.8", "::ffff:8.8.8.8", "2606:4700::1111", "2a00:1450:4001::1", "192.0.1.1",
+		"172.32.0.1"} {
 		if !images.Reachable(netip.MustParseAddr(a)) {
 			t.Errorf("%s is not reachable", a)
 		}
@@ -38,7 +40,8 @@ func TestAddressesThatAreNotThePublicInternet(t *testing.T) {
 
 func TestAddressesInOtherForms(t *testing.T) {
 	t.Parallel()
-	for host, want := range map[string]bool{"2130706433": true, "0x7f000001": true, "0x7f.1": true, "127.1": true, "0177.0.0.1": true, "127.0.0.1.": true, "a.0X7F": true, "0x": true,
+	for host, want := range map[string]bool{"2130706433": true, "0x7f000001": true, "0x7f.1": true, "127.1": true,
+		"0177.0.0.1": true, "127.0.0.1.": true, "a.0X7F": true, "0x": true,
 		"017700000001": true, "": true, "127.0.0.1": false, "::1": false, "fe80::1%lo": false, "example.org": false, "example.org.": false, "1.example.org": false, "a1": false, "0xyz": false} {
 		if got := images.Disguised(host); got != want {
 			t.Errorf("%q: got %t", host, got)
@@ -55,7 +58,8 @@ func TestWhereADownloadReallyGoes(t *testing.T) {
 	at, _ := url.Parse(inside.URL)
 	port, _ := strconv.Atoi(at.Port())
 	anywhere := images.WebConfig{Ports: []int{port}}
-	for _, uri := range []string{inside.URL, "http://localhost:" + at.Port(), "http://[::ffff:127.0.0.1]:" + at.Port(), "http://0.0.0.0:" + at.Port(), "http://[::]:" + at.Port()} {
+	for _, uri := range []string{inside.URL, "http://localhost:" + at.Port(), "http://[::ffff:127.0.0.1]:" + at.Port(),
+		"http://0.0.0.0:" + at.Port(), "http://[::]:" + at.Port()} {
 		if _, _, err := images.Fetch(t.Context(), anywhere, uri); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("%s: got %v", uri, err)
 		}
@@ -66,10 +70,13 @@ func TestWhereADownloadReallyGoes(t *testing.T) {
 		t.Skip("there is but one loopback address here")
 	}
 	to := ""
-	outside := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	outside := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		if target, ok := strings.CutPrefix(r.URL.Path, "/to/"); ok {
-			http.Redirect(w, r, map[string]string{"inside": inside.URL, "file": "file:///etc/passwd", "port": "http://127.0.0.2:22/", "round": to + "/to/round",
-				"user": "http://a:b@" + strings.TrimPrefix(to, "http://"), "number": "http://2130706433:" + at.Port() + "/"}[target], http.StatusFound)
+			http.Redirect(w, r, map[string]string{"inside": inside.URL, "file": "file:///etc/passwd",
+				"port": "http://127.0.0.2:22/", "round": to + "/to/round",
+				"user": "http://a:b@" + strings.TrimPrefix(to,
+					"http://"), "number": "http://2130706433:" + at.Port() + "/"}[target], http.StatusFound)
 		}
 	})}}
 	outside.Start()

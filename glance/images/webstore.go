@@ -14,7 +14,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// webStore reads data that stays on web servers. Keys are URLs; they obey the same rules as those of web-download, each time one is read.
+// webStore reads data that stays on web servers. Keys are URLs; they obey the same rules as those of web-download,
+// each time one is read.
 type webStore struct{ *web }
 
 var (
@@ -102,7 +103,8 @@ func (w webStore) Open(ctx context.Context, key string, offset, length int64) (i
 	if resp.StatusCode == http.StatusPartialContent {
 		var from int64
 		if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &from); err != nil || from != offset {
-			return nil, errors.Join(fault.Unavailablef("the image's web server sends another range than it was asked for"), resp.Body.Close())
+			return nil, errors.Join(fault.Unavailablef("the image's web server sends another range than it was asked for"),
+				resp.Body.Close())
 		}
 	} else if _, err := io.CopyN(io.Discard, resp.Body, offset); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.Join(err, resp.Body.Close())

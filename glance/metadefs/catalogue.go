@@ -17,13 +17,13 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// The standard namespaces. Names, types and ranges are OpenStack's. What is only for VMware, XenServer and the CIM model is left out:
-// no host of this cloud reads it, and an operator who wants it loads it as files.
+// catalogue has the standard namespaces. Names, types and ranges are OpenStack's. Definitions for VMware, XenServer
+// and the CIM model are left out, because no hypervisor driver reads them; an operator can load them as files.
 //
 //go:embed catalogue/*.json
 var catalogue embed.FS
 
-// document is a namespace as a file, in the form of Glance.
+// document is a namespace in a file, in the format of glance.
 type document struct {
 	Name         string                     `json:"namespace"`
 	DisplayName  string                     `json:"display_name"`
@@ -52,16 +52,17 @@ type documentObject struct {
 	Properties  map[string]glance.Property `json:"properties"`
 }
 
-// seeder owns what comes as files and names no owner.
-const seeder = "admin"
+// fileOwner is the owner of namespaces from files without one.
+const fileOwner = "admin"
 
-func (d document) noun() glance.Namespace {
-	n := glance.Namespace{Name: d.Name, DisplayName: d.DisplayName, Description: d.Description, Visibility: d.Visibility, Protected: d.Protected, Owner: d.Owner}
+func (d document) namespace() glance.Namespace {
+	n := glance.Namespace{Name: d.Name, DisplayName: d.DisplayName, Description: d.Description, Visibility: d.Visibility,
+		Protected: d.Protected, Owner: d.Owner}
 	if n.Visibility == "" {
 		n.Visibility = glance.Public
 	}
 	if n.Owner == "" {
-		n.Owner = seeder
+		n.Owner = fileOwner
 	}
 	return n
 }
@@ -72,7 +73,8 @@ func (d document) contents() Contents {
 		c.Associations = append(c.Associations, glance.Association{ResourceType: a.Name, Prefix: a.Prefix, Target: a.Target})
 	}
 	for _, o := range d.Objects {
-		c.Objects = append(c.Objects, glance.Object{Name: o.Name, Description: o.Description, Required: o.Required, Properties: o.Properties})
+		c.Objects = append(c.Objects, glance.Object{Name: o.Name, Description: o.Description, Required: o.Required,
+			Properties: o.Properties})
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Properties)) {
 		p := d.Properties[name]
@@ -85,30 +87,33 @@ func (d document) contents() Contents {
 	return c
 }
 
-// Mode is what loading does with a namespace that is there.
+// Mode selects how loading treats a namespace that exists.
 type Mode int
 
 const (
-	Skip      Mode = iota // leave it as it is
-	Merge                 // add what it lacks
-	PreferNew             // add what it lacks, and replace what it has by what is loaded
-	Overwrite             // replace it whole
+	Skip      Mode = iota // do not change it
+	Merge                 // add missing contents
+	PreferNew             // add missing contents and replace existing ones
+	Overwrite             // replace it
 )
 
-// Outcome is what became of one file.
+// Outcome is the result of loading one file.
 type Outcome struct {
 	File, Namespace string
-	Loaded          bool // else it was there and left as it is
+	Loaded          bool // false: the namespace existed and was not changed
 }
 
-// Load reads every .json file of a folder, all or nothing. fault.Invalid names the file that cannot be read.
-func (s *Service) Load(ctx context.Context, files fs.FS, mode Mode) ([]Outcome, error) {
+// Files loads namespaces from files.
+type Files struct{ *catalog }
+
+// Load loads every .json file of a folder in one transaction. fault.Invalid names a file that cannot be read.
+func (s *Files) Load(ctx context.Context, files fs.FS, mode Mode) ([]Outcome, error) {
 	var out []Outcome
 	err := s.db.Tx(ctx, func(tx *db.Tx) (err error) { out, err = s.loadAll(ctx, tx, files, mode); return err })
 	return out, err
 }
 
-func (s *Service) loadAll(ctx context.Context, tx *db.Tx, files fs.FS, mode Mode) ([]Outcome, error) {
+func (s *Files) loadAll(ctx context.Context, tx *db.Tx, files fs.FS, mode Mode) ([]Outcome, error) {
 	names, err := fs.Glob(files, "*.json")
 	if err != nil {
 		return nil, err
@@ -143,41 +148,42 @@ func read(files fs.FS, name string) (document, error) {
 	return d, nil
 }
 
-func (s *Service) load(ctx context.Context, tx *db.Tx, d document, mode Mode) (bool, error) {
+func (s *Files) load(ctx context.Context, tx *db.Tx, d document, mode Mode) (bool, error) {
 	old, err := store.Namespace(ctx, tx, d.Name)
-	there := err == nil
+	exists := err == nil
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return false, err
 	}
-	n := d.noun()
+	n := d.namespace()
 	n.ID, n.Created = ids.UUID(), s.now()
 	n.Updated = n.Created
 	switch {
-	case there && mode == Skip:
+	case exists && mode == Skip:
 		return false, nil
-	case there && mode == Overwrite:
+	case exists && mode == Overwrite:
 		if err := store.DeleteNamespace(ctx, tx, old.ID); err != nil {
 			return false, err
 		}
-		there = false
+		exists = false
 	}
 	c := d.contents()
-	if there {
+	if exists {
 		return true, s.merge(ctx, tx, old, n, c, mode)
 	}
 	if err := store.InsertNamespace(ctx, tx, n); err != nil {
 		return false, err
 	}
-	for _, a := range c.Associations { // what comes as files is the system's own
-		if err := store.EnsureResourceType(ctx, tx, glance.ResourceType{Name: a.ResourceType, Protected: true, Created: n.Created, Updated: n.Created}); err != nil {
+	for _, a := range c.Associations { // resource types from files are protected
+		t := glance.ResourceType{Name: a.ResourceType, Protected: true, Created: n.Created, Updated: n.Created}
+		if err := store.EnsureResourceType(ctx, tx, t); err != nil {
 			return false, err
 		}
 	}
 	return true, s.fill(ctx, tx, n, c)
 }
 
-// merge adds to old what only the file has; what both have is the file's where that is preferred.
-func (s *Service) merge(ctx context.Context, tx *db.Tx, old, n glance.Namespace, c Contents, mode Mode) error {
+// merge adds contents to the existing namespace old. In mode PreferNew the file's contents replace existing ones.
+func (s *Files) merge(ctx context.Context, tx *db.Tx, old, n glance.Namespace, c Contents, mode Mode) error {
 	if mode == PreferNew {
 		n.ID, n.Created = old.ID, old.Created
 		if err := store.UpdateNamespace(ctx, tx, n); err != nil {
@@ -194,7 +200,7 @@ func (s *Service) merge(ctx context.Context, tx *db.Tx, old, n glance.Namespace,
 	return s.fill(ctx, tx, old, c.without(have))
 }
 
-// drop removes what will be written anew.
+// drop deletes the contents that will be inserted again.
 func drop(ctx context.Context, tx *db.Tx, id string, c Contents) error {
 	for _, o := range c.Objects {
 		if _, err := store.DeleteObject(ctx, tx, id, o.Name); err != nil {
@@ -242,7 +248,7 @@ func less[T any](all, have []T, name func(T) string) []T {
 	})
 }
 
-// Standard is the catalogue that comes with the program.
+// Standard returns the files of the standard catalogue.
 func Standard() fs.FS {
 	sub, err := fs.Sub(catalogue, "catalogue")
 	if err != nil {
@@ -251,9 +257,9 @@ func Standard() fs.FS {
 	return sub
 }
 
-// Seed loads the standard catalogue, and an operator's own files over it where there are some, if nothing was ever loaded: what an
-// administrator removed later stays away. own may be nil.
-func (s *Service) Seed(ctx context.Context, own fs.FS) error {
+// Seed loads the standard catalogue and then an operator's own files (own, which may be nil) into an empty catalogue.
+// It does nothing if anything was loaded before, so that namespaces that an administrator deleted stay deleted.
+func (s *Files) Seed(ctx context.Context, own fs.FS) error {
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
 		ts, err := store.ResourceTypes(ctx, tx)
 		if err != nil || len(ts) > 0 {

@@ -34,18 +34,18 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, mode uint8) {
 		ctx := as(t, "p", "admin")
 		files := fstest.MapFS{"a.json": {Data: text}}
-		out, err := s.Load(ctx, files, metadefs.Mode(mode%4))
+		out, err := s.Files.Load(ctx, files, metadefs.Mode(mode%4))
 		if err != nil {
 			if k := fault.KindOf(err); k != fault.Invalid && k != fault.Conflict {
 				t.Errorf("%v (%s) is no refusal", err, k)
 			}
 			return
 		}
-		n, err := s.Namespace(ctx, out[0].Namespace)
+		n, err := s.Namespaces.Get(ctx, out[0].Namespace)
 		if err != nil || n.Name != out[0].Namespace {
 			t.Errorf("loaded %q: got %+v, %v", out[0].Namespace, n, err)
 		}
-		if out, err := s.Load(ctx, files, metadefs.Skip); err != nil || out[0].Loaded {
+		if out, err := s.Files.Load(ctx, files, metadefs.Skip); err != nil || out[0].Loaded {
 			t.Errorf("again: %+v, %v", out, err)
 		}
 	})

@@ -35,14 +35,14 @@ func TestStandardCatalogue(t *testing.T) {
 
 func standardCatalogue(t *testing.T, d *db.DB) {
 	s, ctx := metadefs.New(d, nil), as(t, "p", "admin")
-	if err := s.Seed(ctx, nil); err != nil {
+	if err := s.Files.Seed(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
 	files, err := fs.Glob(metadefs.Standard(), "*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ns, err := s.Namespaces(ctx, metadefs.Query{})
+	ns, err := s.Namespaces.List(ctx, metadefs.Query{})
 	if err != nil || len(ns) != len(files) || len(ns) < 20 {
 		t.Fatalf("%d namespaces of %d files, %v", len(ns), len(files), err)
 	}
@@ -57,10 +57,11 @@ func standardCatalogue(t *testing.T, d *db.DB) {
 		}
 	}
 	for _, n := range ns {
-		if !n.Protected || n.Visibility != glance.Public || n.Description == "" || len([]rune(n.Description)) > 500 || n.Owner != "admin" {
+		if !n.Protected || n.Visibility != glance.Public || n.Description == "" || len([]rune(n.Description)) > 500 ||
+			n.Owner != "admin" {
 			t.Errorf("%+v", n)
 		}
-		c, err := s.Contents(ctx, n)
+		c, err := s.Namespaces.Contents(ctx, n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,11 +77,12 @@ func standardCatalogue(t *testing.T, d *db.DB) {
 			}
 		}
 	}
-	if err := s.Seed(ctx, nil); err != nil {
+	if err := s.Files.Seed(ctx, nil); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	for _, name := range []string{"OS::Compute::VirtCPUTopology", "OS::Compute::LibvirtImage", "OS::Compute::Watchdog", "OS::Glance::Signatures", "OS::OperatingSystem"} {
-		if _, err := s.Namespace(as(t, "other", "reader"), name); err != nil {
+	for _, name := range []string{"OS::Compute::VirtCPUTopology", "OS::Compute::LibvirtImage", "OS::Compute::Watchdog",
+		"OS::Glance::Signatures", "OS::OperatingSystem"} {
+		if _, err := s.Namespaces.Get(as(t, "other", "reader"), name); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -89,22 +91,23 @@ func standardCatalogue(t *testing.T, d *db.DB) {
 func TestWhatWasRemovedStaysAway(t *testing.T) {
 	t.Parallel()
 	s, ctx := service(t), as(t, "p", "admin")
-	if err := s.Seed(ctx, nil); err != nil {
+	if err := s.Files.Seed(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Delete(ctx, "OS::Compute::Watchdog"); !fault.Is(err, fault.Forbidden) {
+	if err := s.Namespaces.Delete(ctx, "OS::Compute::Watchdog"); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("a protected namespace: %v", err)
 	}
-	if _, err := s.Update(ctx, "OS::Compute::Watchdog", glance.Namespace{Name: "OS::Compute::Watchdog"}); err != nil {
+	if _, err := s.Namespaces.Update(ctx, "OS::Compute::Watchdog",
+		glance.Namespace{Name: "OS::Compute::Watchdog"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Delete(ctx, "OS::Compute::Watchdog"); err != nil {
+	if err := s.Namespaces.Delete(ctx, "OS::Compute::Watchdog"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Seed(ctx, nil); err != nil {
+	if err := s.Files.Seed(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Namespace(ctx, "OS::Compute::Watchdog"); !fault.Is(err, fault.NotFound) {
+	if _, err := s.Namespaces.Get(ctx, "OS::Compute::Watchdog"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("after another start: %v", err)
 	}
 }
@@ -129,26 +132,29 @@ func TestLoading(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s, ctx := service(t), as(t, "p", "admin")
-			_, err := s.Create(ctx, glance.Namespace{Name: "X", DisplayName: "mine", Protected: true}, metadefs.Contents{
-				Properties:   []glance.Property{{Name: "a", Title: "old a", Type: "string"}, {Name: "old", Title: "old", Type: "string"}},
-				Objects:      []glance.Object{{Name: "o", Description: "old o"}},
-				Tags:         []glance.Tag{{Name: "t"}},
-				Associations: []glance.Association{{ResourceType: "R", Prefix: "old_"}}})
+			_, err := s.Namespaces.Create(ctx, glance.Namespace{Name: "X", DisplayName: "mine", Protected: true},
+				metadefs.Contents{
+					Properties: []glance.Property{{Name: "a", Title: "old a", Type: "string"},
+						{Name: "old", Title: "old", Type: "string"}},
+					Objects:      []glance.Object{{Name: "o", Description: "old o"}},
+					Tags:         []glance.Tag{{Name: "t"}},
+					Associations: []glance.Association{{ResourceType: "R", Prefix: "old_"}}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := s.Load(ctx, fstest.MapFS{"x.json": {Data: []byte(file)}}, c.mode)
+			out, err := s.Files.Load(ctx, fstest.MapFS{"x.json": {Data: []byte(file)}}, c.mode)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]metadefs.Outcome{{File: "x.json", Namespace: "X", Loaded: c.mode != metadefs.Skip}}, out); diff != "" {
+			if diff := cmp.Diff([]metadefs.Outcome{{File: "x.json", Namespace: "X", Loaded: c.mode != metadefs.Skip}},
+				out); diff != "" {
 				t.Error(diff)
 			}
-			n, err := s.Namespace(ctx, "X")
+			n, err := s.Namespaces.Get(ctx, "X")
 			if err != nil {
 				t.Fatal(err)
 			}
-			has, err := s.Contents(ctx, n)
+			has, err := s.Namespaces.Contents(ctx, n)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,11 +183,12 @@ func TestLoading(t *testing.T) {
 func TestAFileThatCannotBeReadLoadsNothing(t *testing.T) {
 	t.Parallel()
 	s, ctx := service(t), as(t, "p", "admin")
-	_, err := s.Load(ctx, fstest.MapFS{"a.json": {Data: []byte(file)}, "b.json": {Data: []byte(`{"namespace": 1}`)}}, metadefs.Skip)
+	_, err := s.Files.Load(ctx, fstest.MapFS{"a.json": {Data: []byte(file)}, "b.json": {Data: []byte(`{"namespace": 1}`)}},
+		metadefs.Skip)
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "b.json") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := s.Namespace(ctx, "X"); !fault.Is(err, fault.NotFound) {
+	if _, err := s.Namespaces.Get(ctx, "X"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("of the good file: %v", err)
 	}
 }

@@ -1,9 +1,10 @@
 // Package properties implements property protections: a file of the operator restricts who may create, read, update and
 // delete image properties.
 //
-// The file has a section per expression, looked for anywhere in a property's name, in order; the first that fits decides. Its four
-// options, create, read, update and delete, each name roles separated by commas, @ for everybody or ! for nobody; or, in the form of
-// policies, one rule of the service's policy. A property that no section fits is nobody's.
+// The file has a section per expression, looked for anywhere in a property's name, in order; the first that fits
+// decides. Its four options, create, read, update and delete, each name roles separated by commas, @ for everybody or
+// ! for nobody; or, in the form of policies, one rule of the service's policy. A property that no section fits is
+// nobody's.
 package properties
 
 import (
@@ -46,10 +47,11 @@ type section struct {
 	who  map[Action][]string
 }
 
-// Load reads a file. decide is nil for one whose options name roles. An unreadable file, an expression that is none, a missing option,
-// or what contradicts itself is fault.Invalid.
+// Load reads a file. decide is nil for one whose options name roles. An unreadable file, an expression that is none, a
+// missing option, or what contradicts itself is fault.Invalid.
 func Load(file string, decide Decide) (*Rules, error) {
-	f, err := ini.LoadSources(ini.LoadOptions{KeyValueDelimiters: "=:", IgnoreInlineComment: true, Insensitive: false, SkipUnrecognizableLines: false}, file)
+	f, err := ini.LoadSources(ini.LoadOptions{KeyValueDelimiters: "=:", IgnoreInlineComment: true, Insensitive: false,
+		SkipUnrecognizableLines: false}, file)
 	if err != nil {
 		return nil, fault.Invalidf("property_protection_file: %v", err)
 	}

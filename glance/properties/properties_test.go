@@ -71,7 +71,8 @@ func TestRoles(t *testing.T) {
 			t.Errorf("%s %s as %s: %v", c.action, c.property, c.role, got)
 		}
 	}
-	seen := r.Visible(map[string]string{"x_billing_code": "1", "x_all": "2", "unheard": "3"}, &auth.Caller{Roles: []string{"reader"}})
+	seen := r.Visible(map[string]string{"x_billing_code": "1", "x_all": "2", "unheard": "3"},
+		&auth.Caller{Roles: []string{"reader"}})
 	if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, []string{"x_all"}) {
 		t.Errorf("visible: %v", got)
 	}
@@ -85,7 +86,8 @@ func TestPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	spl, other := &auth.Caller{Roles: []string{"spl"}}, &auth.Caller{Roles: []string{"admin"}}
-	if !r.Allowed("spl_x", properties.Create, spl) || r.Allowed("spl_x", properties.Create, other) || !r.Allowed("spl_x", properties.Read, other) ||
+	if !r.Allowed("spl_x", properties.Create, spl) || r.Allowed("spl_x", properties.Create, other) ||
+		!r.Allowed("spl_x", properties.Read, other) ||
 		r.Allowed("spl_x", properties.Update, spl) {
 		t.Error("the policies do not decide")
 	}

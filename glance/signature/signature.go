@@ -1,7 +1,7 @@
 // Package signature verifies image signatures (img_signature properties).
 //
-// Certificates come from a folder that the operator fills: <identifier>.pem, one certificate each. Trust is being in that folder, as
-// it is being in the key manager elsewhere; beyond that a certificate must be valid at the time.
+// Certificates come from a folder that the operator fills: <identifier>.pem, one certificate each. Trust is being in
+// that folder, as it is being in the key manager elsewhere; beyond that a certificate must be valid at the time.
 package signature
 
 import (
@@ -57,8 +57,9 @@ func Claimed(properties map[string]string) bool {
 	return true
 }
 
-// New makes the verifier of an image with these properties; nil for one without a signature. trusted holds the certificates, nil for
-// none. The error is an ErrSignature for a claim that cannot be checked: it must not be taken as if nothing had been claimed.
+// New makes the verifier of an image with these properties; nil for one without a signature. trusted holds the
+// certificates, nil for none. The error is an ErrSignature for a claim that cannot be checked: it must not be taken as
+// if nothing had been claimed.
 func New(properties map[string]string, trusted fs.FS, now time.Time) (*Verifier, error) {
 	if !Claimed(properties) {
 		return nil, nil

@@ -30,7 +30,8 @@ var at = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 
 func folder(t testing.TB, key crypto.Signer) fstest.MapFS {
 	t.Helper()
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "publisher"}, NotBefore: at.Add(-time.Hour), NotAfter: at.Add(time.Hour)}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "publisher"},
+		NotBefore: at.Add(-time.Hour), NotAfter: at.Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,8 @@ func folder(t testing.TB, key crypto.Signer) fstest.MapFS {
 }
 
 func properties(sig []byte, method, kind string) map[string]string {
-	return map[string]string{"img_signature": base64.StdEncoding.EncodeToString(sig), "img_signature_hash_method": method, "img_signature_key_type": kind,
+	return map[string]string{"img_signature": base64.StdEncoding.EncodeToString(sig), "img_signature_hash_method": method,
+		"img_signature_key_type":         kind,
 		"img_signature_certificate_uuid": id}
 }
 
@@ -59,7 +61,8 @@ func TestSignedData(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum256, sum384, sum512 := sha256.Sum256(data), sha512.Sum384(data), sha512.Sum512(data)
-	pss := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto, Hash: crypto.SHA256} // the longest salt, as OpenStack's tools make it
+	// the longest salt, as OpenStack's tools make it
+	pss := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto, Hash: crypto.SHA256}
 	for _, c := range []struct {
 		name, method, kind string
 		key                crypto.Signer
@@ -127,7 +130,8 @@ func TestClaimsThatCannotBeChecked(t *testing.T) {
 	if _, err := signature.New(good, nil, at); !errors.Is(err, signature.ErrSignature) {
 		t.Errorf("without certificates: %v", err)
 	}
-	if _, err := signature.New(good, fstest.MapFS{id + ".pem": {Data: []byte("x")}}, at); !errors.Is(err, signature.ErrSignature) {
+	if _, err := signature.New(good, fstest.MapFS{id + ".pem": {Data: []byte("x")}}, at); !errors.Is(err,
+		signature.ErrSignature) {
 		t.Errorf("no certificate in the file: %v", err)
 	}
 	delete(good, signature.KeyType)

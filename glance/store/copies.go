@@ -2,66 +2,85 @@ package store
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
 
 	"hypernova/glance"
 	"hypernova/oslo/db"
 )
 
-// Copy is a place of an image's data beside the first.
+// Copy is a copy of an image's data in a store.
 type Copy struct {
+	Store    string
+	Key      string
+	Whole    bool              // false while it is written
+	Metadata map[string]string // a client's metadata of the location
+}
+
+// placesJSON is the stored form of images.copies.
+type placesJSON struct {
+	Metadata map[string]string `json:"metadata,omitempty"` // of the first copy
+	More     []copyJSON        `json:"more,omitempty"`
+}
+
+type copyJSON struct {
 	Store    string            `json:"store"`
 	Key      string            `json:"key"`
-	Whole    bool              `json:"whole,omitempty"` // false while it is being written
+	Whole    bool              `json:"whole,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
-// Plan is what an import has to do.
-// Invariant: it is empty iff no import is under way and nothing is staged.
-type Plan struct {
-	Stores   []string `json:"stores,omitempty"` // that the data shall go to
-	Must     bool     `json:"must,omitempty"`   // all of them, or the import fails
-	Failed   []string `json:"failed,omitempty"`
-	StagedIn string   `json:"staged_in,omitempty"` // the store of what waits for the import
-	Location Location `json:"location,omitzero"`
+func placesJSONOf(r *Record) placesJSON {
+	out := placesJSON{Metadata: r.Metadata}
+	for _, c := range r.More {
+		out.More = append(out.More, copyJSON{Store: c.Store, Key: c.Key, Whole: c.Whole, Metadata: c.Metadata})
+	}
+	return out
 }
 
-// Location is data outside that shall become an image's.
-type Location struct {
+func (p *placesJSON) on(r *Record) {
+	r.Metadata = p.Metadata
+	for _, c := range p.More {
+		r.More = append(r.More, Copy{Store: c.Store, Key: c.Key, Whole: c.Whole, Metadata: c.Metadata})
+	}
+}
+
+// planJSON is the stored form of images.import_plan. The other fields than StagedIn and Fence are of a FormerImport:
+// this release writes them only to keep them.
+//
+// Invariant: it is empty iff no import is running and nothing is staged.
+type planJSON struct {
+	Stores   []string     `json:"stores,omitempty"`
+	Must     bool         `json:"must,omitempty"`
+	Failed   []string     `json:"failed,omitempty"`
+	StagedIn string       `json:"staged_in,omitempty"`
+	Location locationJSON `json:"location,omitzero"`
+	Fence    int64        `json:"fence,omitempty"`
+}
+
+type locationJSON struct {
 	Store, Key          string
 	Metadata            map[string]string `json:",omitempty"`
-	HashAlgo, HashValue string            `json:",omitempty"` // what the data must have
+	HashAlgo, HashValue string            `json:",omitempty"`
 	Checksum            string            `json:",omitempty"`
-	Unread              bool              `json:",omitempty"` // do not compute the hashes
+	Unread              bool              `json:",omitempty"`
 }
 
-// places is the column "copies".
-type places struct {
-	Metadata map[string]string `json:"metadata,omitempty"` // of the first
-	More     []Copy            `json:"more,omitempty"`
+func planJSONOf(r *Record) planJSON {
+	f, l := &r.Former, &r.Former.Location
+	return planJSON{Stores: f.Stores, Must: f.Must, Failed: f.Failed, StagedIn: r.StagedIn, Fence: r.Fence,
+		Location: locationJSON{Store: l.Store, Key: l.Key, Metadata: l.Metadata, HashAlgo: l.HashAlgo, HashValue: l.HashValue,
+			Checksum: l.Checksum, Unread: l.Unread}}
 }
 
-func encode(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // texts and booleans always encode
-	}
-	if string(b) == "{}" {
-		return ""
-	}
-	return string(b)
+func (p *planJSON) on(r *Record) {
+	l := &p.Location
+	r.StagedIn, r.Fence = p.StagedIn, p.Fence
+	r.Former = FormerImport{Stores: p.Stores, Must: p.Must, Failed: p.Failed,
+		Location: FormerLocation{Store: l.Store, Key: l.Key, Metadata: l.Metadata, HashAlgo: l.HashAlgo,
+			HashValue: l.HashValue,
+			Checksum:  l.Checksum, Unread: l.Unread}}
 }
 
-func decode(text string, into any) error {
-	if text == "" {
-		return nil
-	}
-	return json.Unmarshal([]byte(text), into)
-}
-
-// Copies are the whole ones, the first one first, of an image that has data.
+// Copies returns the complete copies of an active or deactivated image, the first one first.
 func (r Record) Copies() []Copy {
 	if r.Status != glance.Active && r.Status != glance.Deactivated || r.Key == "" {
 		return nil
@@ -75,7 +94,7 @@ func (r Record) Copies() []Copy {
 	return out
 }
 
-// SetCopies makes these the copies; there must be one. Copies that are being written stay.
+// SetCopies replaces the complete copies by others, at least one. Incomplete copies stay.
 func (r *Record) SetCopies(all []Copy) {
 	r.Store, r.Key, r.Metadata = all[0].Store, all[0].Key, all[0].Metadata
 	more := append([]Copy(nil), all[1:]...)
@@ -87,7 +106,10 @@ func (r *Record) SetCopies(all []Copy) {
 	r.More = more
 }
 
-// Pieces are all data that a record names, half written and staged data included.
+// Piece is data in a store.
+type Piece struct{ Store, Key string }
+
+// Pieces returns all data that a record names, including incomplete and staged data.
 func (r Record) Pieces() []Piece {
 	var out []Piece
 	add := func(store, key string) {
@@ -96,7 +118,7 @@ func (r Record) Pieces() []Piece {
 		}
 	}
 	add(r.Store, r.Key)
-	staged := r.Plan.StagedIn
+	staged := r.StagedIn
 	if staged == "" {
 		staged = r.Store
 	}
@@ -109,60 +131,15 @@ func (r Record) Pieces() []Piece {
 	return out
 }
 
-const (
-	// SumSize is the length of a piece's checksum.
-	SumSize = 32
-	// SegmentPieces is how many pieces' checksums are kept in a row.
-	SegmentPieces = 1024
-)
+// The search reads the rows that name data. It is for data in the cloud's own stores that services name as locations.
+var imageOfPiece = db.NewQuery[string](stmts, `SELECT id FROM images
+WHERE store = ? AND data_key = ? OR copies LIKE ?
+ORDER BY id
+LIMIT 1`)
 
-type segmentRow struct {
-	Image   string `db:"image_id"`
-	Segment int64  `db:"segment"`
-	Sums    string `db:"sums"`
-}
-
-var (
-	segmentInsert  = db.NewInsert[segmentRow](Statements, "image_pieces")
-	segmentsDelete = db.NewExec(Statements, `DELETE FROM image_pieces WHERE image_id = ?`)
-	// The primary key serves it.
-	segmentByNumber = db.NewQuery[segmentRow](Statements, `SELECT image_id, segment, sums FROM image_pieces WHERE image_id = ? AND segment = ?`)
-	// Whether data in a store is named by any image; a search through the rows that name data, for what clients say is theirs.
-	namedBy = db.NewQuery[string](Statements, `SELECT id FROM images WHERE store = ? AND data_key = ? OR copies LIKE ? ORDER BY id LIMIT 1`)
-)
-
-// SetSums keeps the checksums of all pieces of an image's data, SumSize bytes each, in place of former ones.
-func SetSums(ctx context.Context, tx *db.Tx, image string, sums []byte) error {
-	if _, err := segmentsDelete.Do(ctx, tx, image); err != nil {
-		return err
-	}
-	const size = SegmentPieces * SumSize
-	for n := int64(0); len(sums) > 0; n++ {
-		part := sums[:min(size, len(sums))]
-		sums = sums[len(part):]
-		if err := segmentInsert.Do(ctx, tx, segmentRow{image, n, base64.StdEncoding.EncodeToString(part)}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Sums are the checksums of the pieces of one segment; fault.NotFound for an image without.
-func Sums(ctx context.Context, q db.Querier, image string, segment int64) ([]byte, error) {
-	row, err := segmentByNumber.One(ctx, q, image, segment)
-	if err != nil {
-		return nil, err
-	}
-	sums, err := base64.StdEncoding.DecodeString(row.Sums)
-	if err != nil {
-		return nil, fmt.Errorf("checksums of image %s: %w", image, err)
-	}
-	return sums, nil
-}
-
-// Named finds an image that has this data; empty for none.
-func Named(ctx context.Context, q db.Querier, p Piece) (string, error) {
-	ids, err := namedBy.All(ctx, q, p.Store, p.Key, "%"+quote(p.Key)+"%")
+// Named returns the id of an image that has this data; "" if there is none.
+func Named(ctx context.Context, on db.Querier, p Piece) (string, error) {
+	ids, err := imageOfPiece.All(ctx, on, p.Store, p.Key, "%"+quote(p.Key)+"%")
 	if err != nil || len(ids) == 0 {
 		return "", err
 	}

@@ -17,11 +17,12 @@ var tables = dbtest.Migrations{Name: "glance", FS: store.Migrations()}
 
 func TestStatements(t *testing.T) {
 	t.Parallel()
-	dbtest.Prepare(t, store.Statements, tables)
+	dbtest.Prepare(t, store.Statements(), tables)
 }
 
 func record(id string, at time.Time) store.Record {
-	return store.Record{Image: glance.Image{ID: id, Name: "n-" + id, Owner: "p", Status: glance.Queued, Visibility: glance.Shared, Size: -1, VirtualSize: -1,
+	return store.Record{Image: glance.Image{ID: id, Name: "n-" + id, Owner: "p", Status: glance.Queued,
+		Visibility: glance.Shared, Size: -1, VirtualSize: -1,
 		Tags: []string{}, Properties: map[string]string{}, Created: at, Updated: at}}
 }
 
@@ -34,10 +35,11 @@ func TestRoundTrip(t *testing.T) {
 		r.Properties = map[string]string{"hw:cpu": "a=b,c", "empty": "", "multi\nline": "v\n\"v\""}
 		r.Store, r.Key, r.Worker, r.Protected, r.Hidden = "file", "k", "w", true, true
 		write := func(fn func(tx *db.Tx) error) error { return d.Tx(t.Context(), fn) }
-		if err := write(func(tx *db.Tx) error { return store.Insert(t.Context(), tx, r) }); err != nil {
+		if err := write(func(tx *db.Tx) error { return store.InsertImage(t.Context(), tx, r) }); err != nil {
 			t.Fatal(err)
 		}
-		if err := write(func(tx *db.Tx) error { return store.Insert(t.Context(), tx, r) }); !fault.Is(err, fault.Conflict) {
+		if err := write(func(tx *db.Tx) error { return store.InsertImage(t.Context(), tx, r) }); !fault.Is(err,
+			fault.Conflict) {
 			t.Errorf("same id again: %v", err)
 		}
 		got, err := store.Image(t.Context(), d, "a")
@@ -67,17 +69,19 @@ func TestRoundTrip(t *testing.T) {
 			}
 		}
 		got.Name = "changed"
-		if err := write(func(tx *db.Tx) error { return store.Update(t.Context(), tx, got) }); err != nil {
+		if err := write(func(tx *db.Tx) error { return store.UpdateImage(t.Context(), tx, got) }); err != nil {
 			t.Error(err)
 		}
-		if err := write(func(tx *db.Tx) error { return store.Update(t.Context(), tx, got) }); !fault.Is(err, fault.Conflict) {
+		if err := write(func(tx *db.Tx) error { return store.UpdateImage(t.Context(), tx, got) }); !fault.Is(err,
+			fault.Conflict) {
 			t.Errorf("a second writer: %v", err)
 		}
 		got.Generation++
-		if err := write(func(tx *db.Tx) error { return store.Delete(t.Context(), tx, got) }); err != nil {
+		if err := write(func(tx *db.Tx) error { return store.DeleteImage(t.Context(), tx, got) }); err != nil {
 			t.Error(err)
 		}
-		if trash, err := store.Trash(t.Context(), d); err != nil || len(trash) != 1 || trash[0] != (store.Piece{Store: "file", Key: "k"}) {
+		if trash, err := store.Trash(t.Context(), d); err != nil || len(trash) != 1 ||
+			trash[0] != (store.Piece{Store: "file", Key: "k"}) {
 			t.Errorf("trash: %v, %v", trash, err)
 		}
 	}, tables)
@@ -93,10 +97,12 @@ func TestIndexesServeTheLists(t *testing.T) {
 		}
 		return out
 	}
-	for _, sort := range [][]db.SortKey{desc("created_at"), {{Column: "name"}}, desc("updated_at", "created_at"), desc("size", "created_at"), desc("status", "created_at")} {
+	for _, sort := range [][]db.SortKey{desc("created_at"), {{Column: "name"}}, desc("updated_at", "created_at"),
+		desc("size", "created_at"), desc("status", "created_at")} {
 		dbtest.WantIndex(t, d, store.List(), db.ListArgs{Sort: sort, Limit: 10})
 	}
-	for _, c := range []db.Cond{db.EqTo("owner", "p"), db.EqTo("visibility", glance.Community), db.EqTo("status", glance.Active)} {
+	for _, c := range []db.Cond{db.EqTo("owner", "p"), db.EqTo("visibility", glance.Community),
+		db.EqTo("status", glance.Active)} {
 		dbtest.WantIndex(t, d, store.List(), db.ListArgs{Where: []db.Cond{c}, Sort: desc("created_at"), Limit: 10})
 	}
 	dbtest.WantIndex(t, d, store.TaskList(), db.ListArgs{Sort: desc("created_at"), Limit: 10})

@@ -6,16 +6,23 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Usage is what a project has of what limits are kept for.
+// Usage is a project's usage of the resources that have limits.
 type Usage struct {
-	Stored    int64 `db:"stored"`    // bytes of images with data
-	Staged    int64 `db:"staged"`    // bytes that wait for an import
-	Images    int64 `db:"images"`    // records
-	Uploading int64 `db:"uploading"` // images that data is on its way to
+	Stored    int64 // bytes of images with data
+	Staged    int64 // bytes that wait for an import
+	Images    int64 // records
+	Uploading int64 // images that are uploaded, staged or imported
+}
+
+type usageRow struct {
+	Stored    int64 `db:"stored"`
+	Staged    int64 `db:"staged"`
+	Images    int64 `db:"images"`
+	Uploading int64 `db:"uploading"`
 }
 
 // images_owner serves it.
-var usageOf = db.NewQuery[Usage](Statements, `SELECT
+var usageOf = db.NewQuery[usageRow](stmts, `SELECT
 		COALESCE(SUM(CASE WHEN status IN ('active', 'deactivated') AND size > 0 THEN size ELSE 0 END), 0) AS stored,
 		COALESCE(SUM(CASE WHEN status IN ('uploading', 'importing') AND size > 0 THEN size ELSE 0 END), 0) AS staged,
 		COUNT(*) AS images,
@@ -23,7 +30,8 @@ var usageOf = db.NewQuery[Usage](Statements, `SELECT
 	FROM images
 	WHERE owner = ?`)
 
-// UsageOf counts what a project has.
-func UsageOf(ctx context.Context, q db.Querier, project string) (Usage, error) {
-	return usageOf.One(ctx, q, project)
+// UsageOf returns a project's usage.
+func UsageOf(ctx context.Context, on db.Querier, project string) (Usage, error) {
+	u, err := usageOf.One(ctx, on, project)
+	return Usage(u), err
 }

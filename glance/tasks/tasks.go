@@ -1,6 +1,7 @@
 // Package tasks is the Tasks API's records: imports and other asynchronous work on images.
 //
-// Invariant: an image has at most one task that has not ended. A task ends once; what is said of it later changes nothing.
+// Invariant: an image has at most one task that has not ended. A task ends once; what is said of it later changes
+// nothing.
 package tasks
 
 import (
@@ -22,8 +23,8 @@ import (
 // DefaultLife is how long a task that has ended is kept.
 const DefaultLife = 48 * time.Hour
 
-// Log is what work on an image tells of itself. q is the transaction of the change that it goes with, so that both are kept or
-// neither. The task is found by its image, so work that is taken up after a crash goes on with the same one.
+// Log is what work on an image tells of itself. q is the transaction of the change that it goes with, so that both are
+// kept or neither. The task is found by its image, so work that is taken up after a crash goes on with the same one.
 type Log struct {
 	Life time.Duration // of a task that has ended; 0 is DefaultLife
 	Now  clock.Now     // nil is the clock
@@ -44,7 +45,8 @@ func (l Log) now() time.Time {
 	return l.Now()
 }
 
-// Start makes the task of an image, as the caller in ctx, and answers its id. A task of the same image that was left open fails.
+// Start makes the task of an image, as the caller in ctx, and answers its id. A task of the same image that was left
+// open fails.
 func (l Log) Start(ctx context.Context, q db.Querier, b Begin) (string, error) {
 	if err := l.Fail(ctx, q, b.Image, "Expired lock preempted"); err != nil {
 		return "", err
@@ -63,7 +65,8 @@ func (l Log) Start(ctx context.Context, q db.Querier, b Begin) (string, error) {
 
 func (l Log) made(ctx context.Context, b Begin) glance.Task {
 	now := l.now()
-	t := glance.Task{ID: ids.UUID(), Type: b.Type, Status: glance.TaskPending, ImageID: b.Image, Input: b.Input, RequestID: auth.RequestID(ctx), Created: now, Updated: now}
+	t := glance.Task{ID: ids.UUID(), Type: b.Type, Status: glance.TaskPending, ImageID: b.Image, Input: b.Input,
+		RequestID: auth.RequestID(ctx), Created: now, Updated: now}
 	if c := auth.From(ctx); c != nil {
 		t.Owner, t.UserID = c.ProjectID, c.UserID
 	}
@@ -182,7 +185,8 @@ func (s *Service) List(ctx context.Context, q Query) ([]glance.Task, error) {
 	sort := q.Sort
 	for _, k := range sort {
 		if !slices.Contains(sortable, k.Column) {
-			return nil, fault.Invalidf("Sort key supplied is invalid: %s. It must be one of the following: %s.", k.Column, strings.Join(sortable, ", "))
+			return nil, fault.Invalidf("Sort key supplied is invalid: %s. It must be one of the following: %s.", k.Column,
+				strings.Join(sortable, ", "))
 		}
 	}
 	if len(sort) == 0 {

@@ -48,14 +48,16 @@ func service(t *testing.T) (logged, *clock, context.Context) {
 	t.Helper()
 	c := &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	d := dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()})
-	ctx := auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u", ProjectID: "p", Roles: []string{"member"}}), "req-1")
+	ctx := auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u", ProjectID: "p", Roles: []string{"member"}}),
+		"req-1")
 	return logged{tasks.New(d, tasks.Log{Life: time.Hour, Now: c.now}), d}, c, ctx
 }
 
 func TestLifeOfATask(t *testing.T) {
 	t.Parallel()
 	s, c, ctx := service(t)
-	id, err := s.Begin(ctx, tasks.Begin{Type: glance.TaskImageImport, Image: "i", Input: json.RawMessage(`{"image_id":"i"}`)})
+	id, err := s.Begin(ctx, tasks.Begin{Type: glance.TaskImageImport, Image: "i",
+		Input: json.RawMessage(`{"image_id":"i"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,8 +66,9 @@ func TestLifeOfATask(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)
-	want := glance.Task{ID: id, Type: "api_image_import", Status: "pending", Owner: "p", UserID: "u", RequestID: "req-1", ImageID: "i",
-		Input: json.RawMessage(`{"image_id":"i"}`), Result: json.RawMessage("null"), Created: at, Updated: at}
+	want := glance.Task{ID: id, Type: "api_image_import", Status: "pending", Owner: "p", UserID: "u", RequestID: "req-1",
+		ImageID: "i",
+		Input:   json.RawMessage(`{"image_id":"i"}`), Result: json.RawMessage("null"), Created: at, Updated: at}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -82,7 +85,8 @@ func TestLifeOfATask(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, _ = s.Get(ctx, id)
-	if got.Status != glance.TaskSuccess || got.Message != "" || string(got.Result) != `{"image_id":"i"}` || got.Expires.Sub(got.Created) < time.Hour {
+	if got.Status != glance.TaskSuccess || got.Message != "" || string(got.Result) != `{"image_id":"i"}` ||
+		got.Expires.Sub(got.Created) < time.Hour {
 		t.Errorf("ended: %+v", got)
 	}
 	if n, err := s.Expire(ctx); n != 0 || err != nil {
@@ -109,7 +113,8 @@ func TestANewTaskEndsWhatWasLeftOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := s.OfImage(ctx, "i")
-	if err != nil || len(all) != 2 || all[0].ID != second || all[0].Status != glance.TaskPending || all[1].ID != first || all[1].Status != glance.TaskFailure {
+	if err != nil || len(all) != 2 || all[0].ID != second || all[0].Status != glance.TaskPending || all[1].ID != first ||
+		all[1].Status != glance.TaskFailure {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
@@ -132,7 +137,8 @@ func TestWhoSeesATask(t *testing.T) {
 		want int
 	}{
 		"own": {ctx, tasks.Query{}, 1}, "other": {other, tasks.Query{}, 0}, "admin": {admin, tasks.Query{}, 1},
-		"by status": {admin, tasks.Query{Status: glance.TaskSuccess}, 0}, "behind itself": {admin, tasks.Query{Marker: made.ID}, 0},
+		"by status": {admin, tasks.Query{Status: glance.TaskSuccess}, 0}, "behind itself": {admin,
+			tasks.Query{Marker: made.ID}, 0},
 	} {
 		if got, err := s.List(c.ctx, c.q); len(got) != c.want || err != nil {
 			t.Errorf("%s: %d, %v", name, len(got), err)

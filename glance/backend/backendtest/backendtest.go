@@ -118,10 +118,14 @@ func failures(t *testing.T, b backend.Backend) {
 		size int64
 		is   func(error) bool
 	}{
-		{"source breaks", t.Context(), io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken)), -1, func(err error) bool { return errors.Is(err, broken) }},
-		{"too short", t.Context(), strings.NewReader("half"), 8, func(err error) bool { return fault.Is(err, fault.Invalid) }},
-		{"too long", t.Context(), strings.NewReader("longer than said"), 8, func(err error) bool { return fault.Is(err, fault.Invalid) }},
-		{"context ends", ended, strings.NewReader("data"), -1, func(err error) bool { return errors.Is(err, context.Canceled) }},
+		{"source breaks", t.Context(), io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken)), -1,
+			func(err error) bool { return errors.Is(err, broken) }},
+		{"too short", t.Context(), strings.NewReader("half"), 8,
+			func(err error) bool { return fault.Is(err, fault.Invalid) }},
+		{"too long", t.Context(), strings.NewReader("longer than said"), 8,
+			func(err error) bool { return fault.Is(err, fault.Invalid) }},
+		{"context ends", ended, strings.NewReader("data"), -1,
+			func(err error) bool { return errors.Is(err, context.Canceled) }},
 	} {
 		if _, err := b.Put(c.ctx, "k", c.r, c.size); !c.is(err) {
 			t.Errorf("%s: got %v", c.name, err)

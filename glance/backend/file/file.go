@@ -73,7 +73,8 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 		}
 	}()
 	w := &writer{ctx: ctx, f: f}
-	// The writer has no ReadFrom, so that each piece sees the end of ctx. A reader that gives its own pieces needs no buffer.
+	// The writer has no ReadFrom, so that each piece sees the end of ctx. A reader that gives its own pieces needs no
+	// buffer.
 	if to, ok := r.(io.WriterTo); ok {
 		n, err = to.WriteTo(w)
 	} else {
@@ -103,8 +104,8 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 	return n, nil
 }
 
-// flushEvery is how much is written before the disk is told to begin with it. Left to the end, the disk would stand idle while data
-// comes in, and the last sync would have everything to do.
+// flushEvery is how much is written before the disk is told to begin with it. Left to the end, the disk would stand
+// idle while data comes in, and the last sync would have everything to do.
 const flushEvery = 8 << 20
 
 // writer tells the medium's errors from the source's.
@@ -171,7 +172,8 @@ func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (i
 	return &reader{f: f, at: offset, told: offset, end: offset + length}, nil
 }
 
-// readAhead is how much of a file the disk is asked for before it is wanted, so that it does not stand idle while what came is used.
+// readAhead is how much of a file the disk is asked for before it is wanted, so that it does not stand idle while what
+// came is used.
 const readAhead = 8 << 20
 
 // reader is a part of a file.

@@ -20,8 +20,8 @@ import (
 // growEvery: the protocol allows 10,000 parts, so that parts of data of unknown size grow by one measure every so many.
 const growEvery = 1000
 
-// Put sends small data as one object, and the rest in parts. Each carries its SHA-256, which the service checks; with that known
-// before, the library's signing of a stream piece by piece would only cost (DisableContentSha256).
+// Put sends small data as one object, and the rest in parts. Each carries its SHA-256, which the service checks; with
+// that known before, the library's signing of a stream piece by piece would only cost (DisableContentSha256).
 func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) (int64, error) {
 	if err := backend.CheckKey(key); err != nil {
 		return 0, err
@@ -105,7 +105,8 @@ func (b *Backend) whole(ctx context.Context, key string, r io.Reader, data []byt
 	if size >= 0 && n != size {
 		return 0, wrongSize(n, size)
 	}
-	_, err := b.core.PutObject(ctx, b.c.Bucket, key, bytes.NewReader(data), n, "", sum(data), minio.PutObjectOptions{ContentType: "application/octet-stream", DisableContentSha256: true})
+	_, err := b.core.PutObject(ctx, b.c.Bucket, key, bytes.NewReader(data), n, "", sum(data),
+		minio.PutObjectOptions{ContentType: "application/octet-stream", DisableContentSha256: true})
 	if err != nil {
 		return 0, errors.Join(b.medium(err), b.undo(ctx, key))
 	}
@@ -146,7 +147,8 @@ func (s *sent) failed() error {
 
 // parts reads one part after the other and sends a few at once. Whatever fails, no object and no parts are left.
 func (b *Backend) parts(ctx context.Context, u upload) (n int64, err error) {
-	u.id, err = b.core.NewMultipartUpload(ctx, b.c.Bucket, u.key, minio.PutObjectOptions{ContentType: "application/octet-stream"})
+	u.id, err = b.core.NewMultipartUpload(ctx, b.c.Bucket, u.key,
+		minio.PutObjectOptions{ContentType: "application/octet-stream"})
 	if err != nil {
 		return 0, errors.Join(b.medium(err), b.undo(ctx, u.key))
 	}
@@ -218,12 +220,14 @@ func (b *Backend) next(ctx context.Context, u upload, number int, buf []byte) ([
 }
 
 func (b *Backend) send(ctx context.Context, u upload, number int, data []byte) (minio.CompletePart, error) {
-	p, err := b.core.PutObjectPart(ctx, b.c.Bucket, u.key, u.id, number, bytes.NewReader(data), int64(len(data)), minio.PutObjectPartOptions{Sha256Hex: sum(data), DisableContentSha256: true})
+	p, err := b.core.PutObjectPart(ctx, b.c.Bucket, u.key, u.id, number, bytes.NewReader(data), int64(len(data)),
+		minio.PutObjectPartOptions{Sha256Hex: sum(data), DisableContentSha256: true})
 	return minio.CompletePart{PartNumber: number, ETag: p.ETag}, err
 }
 
 func (b *Backend) complete(ctx context.Context, u upload, parts []minio.CompletePart, n int64) error {
-	if _, err := b.core.CompleteMultipartUpload(ctx, b.c.Bucket, u.key, u.id, parts, minio.PutObjectOptions{}); err != nil {
+	if _, err := b.core.CompleteMultipartUpload(ctx, b.c.Bucket, u.key, u.id, parts,
+		minio.PutObjectOptions{}); err != nil {
 		return b.medium(err)
 	}
 	i, err := b.Stat(ctx, u.key)

@@ -1,7 +1,8 @@
 // Package s3 is the image store on an S3 bucket.
 //
-// Data is sent in parts that are held in memory one by one, so an image of any size needs no more than a few of them, and no file.
-// An object is there only once its last part is, so a cut-off Put leaves parts at most; Delete and List know of those.
+// Data is sent in parts that are held in memory one by one, so an image of any size needs no more than a few of them,
+// and no file. An object is there only once its last part is, so a cut-off Put leaves parts at most; Delete and List
+// know of those.
 package s3
 
 import (
@@ -63,7 +64,8 @@ var (
 // New checks the configuration; the service is not asked before Check or the first use.
 func New(c Config) (*Backend, error) {
 	u, err := url.Parse(c.Host)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.Trim(u.Path, "/") != "" {
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil ||
+		strings.Trim(u.Path, "/") != "" {
 		return nil, fault.Invalidf("s3_store_host must be the URL of the service, http://host:port or https://host:port")
 	}
 	if c.AccessKey == "" || c.SecretKey == "" || c.Bucket == "" {
@@ -81,7 +83,8 @@ func New(c Config) (*Backend, error) {
 	if c.Attempts <= 0 {
 		c.Attempts = 5
 	}
-	o := &minio.Options{Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Secure: u.Scheme == "https", Region: c.Region, MaxRetries: c.Attempts}
+	o := &minio.Options{Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Secure: u.Scheme == "https",
+		Region: c.Region, MaxRetries: c.Attempts}
 	switch c.Lookup {
 	case "", "auto":
 		o.BucketLookup = minio.BucketLookupAuto

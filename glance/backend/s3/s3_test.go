@@ -32,7 +32,8 @@ func serve(t *testing.T, around func(http.Handler) http.Handler) s3.Config {
 	}
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return s3.Config{Host: srv.URL, Region: "us-east-1", AccessKey: "key", SecretKey: secret, Bucket: "images", CreateBucket: true, Lookup: "path",
+	return s3.Config{Host: srv.URL, Region: "us-east-1", AccessKey: "key", SecretKey: secret, Bucket: "images",
+		CreateBucket: true, Lookup: "path",
 		Part: 5 << 20, Threads: 3, Attempts: 1}
 }
 
@@ -224,7 +225,8 @@ func TestLocationsNameOwnObjectsOnly(t *testing.T) {
 	if key, ok := b.Key(b.URL("key.1")); key != "key.1" || !ok {
 		t.Errorf("got %s, %t", key, ok)
 	}
-	for _, u := range []string{"s3+https://s3.example.com/other/key", "s3+https://s3.example.com/b/../other/key", "s3+https://k:s@s3.example.com/b/key",
+	for _, u := range []string{"s3+https://s3.example.com/other/key", "s3+https://s3.example.com/b/../other/key",
+		"s3+https://k:s@s3.example.com/b/key",
 		"file:///etc/passwd", "s3+https://s3.example.com/b/", "https://s3.example.com/b/key"} {
 		if key, ok := b.Key(u); ok {
 			t.Errorf("%s is taken as %s", u, key)

@@ -16,7 +16,8 @@ func TestSweepForgetsTasksWhoseTimeHasPassed(t *testing.T) {
 	c := open(t, nil)
 	now := time.Now()
 	for id, expires := range map[string]time.Time{"old": now.Add(-time.Minute), "young": now.Add(time.Hour), "open": {}} {
-		if err := store.InsertTask(t.Context(), c.db, glance.Task{ID: id, Type: glance.TaskImageImport, Status: glance.TaskSuccess, ImageID: "i", Created: now, Updated: now, Expires: expires}); err != nil {
+		if err := store.InsertTask(t.Context(), c.db, glance.Task{ID: id, Type: glance.TaskImageImport,
+			Status: glance.TaskSuccess, ImageID: "i", Created: now, Updated: now, Expires: expires}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -37,7 +38,8 @@ func TestLimitOfLocations(t *testing.T) {
 		name    string
 		n, had  int
 		refused bool
-	}{{"as many as may be", 10, 0, false}, {"one more", 11, 10, true}, {"more than may be, as before", 12, 12, false}, {"still more", 13, 12, true}} {
+	}{{"as many as may be", 10, 0, false}, {"one more", 11, 10, true}, {"more than may be, as before", 12, 12,
+		false}, {"still more", 13, 12, true}} {
 		if err := c.CountLocations(n.n, n.had); fault.Is(err, fault.TooLarge) != n.refused {
 			t.Errorf("%s: %v", n.name, err)
 		}
@@ -49,13 +51,13 @@ func TestACopyOfWhatIsEverywhere(t *testing.T) {
 	t.Parallel()
 	c := open(t, nil)
 	id := c.create(t, "raw")
-	if err := c.Upload(owner(t), id, strings.NewReader("data"), -1, ""); err != nil {
+	if err := c.Data.Upload(owner(t), id, strings.NewReader("data"), -1, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Import(owner(t), id, images.Import{Method: images.CopyImage, AllStores: true}); err != nil {
+	if err := c.Imports.Begin(owner(t), id, images.Import{Method: images.CopyImage, AllStores: true}); err != nil {
 		t.Fatal(err)
 	}
-	i, err := c.Get(owner(t), id)
+	i, err := c.Records.Get(owner(t), id)
 	if err != nil {
 		t.Fatal(err)
 	}

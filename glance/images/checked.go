@@ -11,52 +11,53 @@ import (
 	"hypernova/oslo/log"
 )
 
-// ahead is how many pieces are read and checked before they are wanted.
+// ahead is how many pieces are read and checked in advance.
 const ahead = 6
 
-// origin is a place that the same data can be read from.
+// origin is a place from which the same data can be read.
 type origin struct {
 	name string
 	open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
-	bad  func(ctx context.Context) // told when the data there is damaged or missing; may be nil
+	bad  func(ctx context.Context) // called if the data there is damaged or missing; may be nil
 }
 
-// checked reads a range of data whose pieces have checksums. No byte is given that was not checked: a piece that is damaged in one
-// place is read from the next, and only when all are bad it fails. Reading, checking and giving go on at the same time.
+// checked reads a range of data whose pieces have checksums. It returns only checked bytes: a piece that is damaged in
+// one origin is read from the next, and the read fails if all are damaged. Reading, checking and consuming run
+// concurrently.
 type checked struct {
-	ctx     context.Context
-	stop    context.CancelFunc
-	origins []origin
-	sums    func(ctx context.Context, piece int64) ([]byte, error)
-	log     warner
-	id      string
-	size    int64 // of the whole data
-	at, end int64 // what remains to be given
-	ordered chan *part
-	free    chan []byte
-	reading sync.WaitGroup
-	current *part
-	left    []byte
-	err     error
+	ctx      context.Context
+	stop     context.CancelFunc
+	origins  []origin
+	sums     func(ctx context.Context, piece int64) ([]byte, error)
+	log      warner
+	id       string
+	size     int64 // of the whole data
+	pos, end int64 // the range that was not returned yet
+	ordered  chan *part
+	free     chan []byte
+	reading  sync.WaitGroup
+	current  *part
+	left     []byte
+	err      error
 }
 
 type warner interface {
 	WarnContext(ctx context.Context, msg string, args ...any)
 }
 
-// part is one piece under way.
+// part is a piece that is being read or checked.
 type part struct {
 	number int64
 	buf    []byte
-	err    error         // it could not be read
-	good   bool          // valid once done
-	done   chan struct{} // closed when it was checked
+	err    error         // of the read
+	good   bool          // the checksum matches; valid after done
+	done   chan struct{} // closed after the check
 }
 
-// begin begins to read [offset, offset+length) of data; the caller closes it.
+// begin starts to read [offset, offset+length). The caller calls Close.
 func (c *checked) begin(ctx context.Context, offset, length int64) {
 	c.ctx, c.stop = context.WithCancel(ctx)
-	c.at, c.end = offset, offset+length
+	c.pos, c.end = offset, offset+length
 	c.ordered, c.free = make(chan *part, ahead), make(chan []byte, ahead+2)
 	for range ahead + 2 {
 		c.free <- nil
@@ -72,13 +73,13 @@ func (c *checked) bounds(number int64) (from, length int64) {
 // read is the goroutine that reads ahead.
 func (c *checked) read() {
 	defer close(c.ordered)
-	if c.at >= c.end {
+	if c.pos >= c.end {
 		return
 	}
 	s := stream{c: c}
 	defer s.close()
 	last := (c.end - 1) / pieceSize
-	for n := c.at / pieceSize; n <= last; n++ {
+	for n := c.pos / pieceSize; n <= last; n++ {
 		p := &part{number: n, done: make(chan struct{})}
 		select {
 		case p.buf = <-c.free:
@@ -105,7 +106,7 @@ func (c *checked) read() {
 		}
 		failed := p.err != nil
 		select {
-		case c.ordered <- p: // it is the consumer's now
+		case c.ordered <- p: // owned by the consumer from here
 		case <-c.ctx.Done():
 			return
 		}
@@ -115,7 +116,7 @@ func (c *checked) read() {
 	}
 }
 
-// stream reads on from one origin as long as that works.
+// stream reads consecutive pieces from one origin until that fails.
 type stream struct {
 	c      *checked
 	origin int
@@ -124,12 +125,13 @@ type stream struct {
 
 func (s *stream) close() {
 	if s.r != nil {
-		_ = s.r.Close() // what was read is checked
+		_ = s.r.Close() // the data is checked itself
 		s.r = nil
 	}
 }
 
-// fill reads a piece; where an origin fails it goes on with the next, and with the first one once more: a connection may just have broken.
+// fill reads a piece. If an origin fails, it goes on with the next, and tries the first one once more, because a
+// connection may have broken.
 func (s *stream) fill(buf []byte, n, last int64) error {
 	var failed error
 	for range len(s.c.origins) + 1 {
@@ -161,7 +163,7 @@ func (s *stream) fill(buf []byte, n, last int64) error {
 	return failed
 }
 
-// next gives the piece that is wanted next; nil at the end.
+// next returns the next piece; io.EOF at the end. The piece is valid until the next call.
 func (c *checked) next() ([]byte, error) {
 	if c.err != nil {
 		return nil, c.err
@@ -170,7 +172,7 @@ func (c *checked) next() ([]byte, error) {
 		c.free <- c.current.buf
 		c.current = nil
 	}
-	if c.at >= c.end {
+	if c.pos >= c.end {
 		c.err = io.EOF
 		return nil, c.err
 	}
@@ -190,12 +192,12 @@ func (c *checked) next() ([]byte, error) {
 	}
 	c.current = p
 	from, length := c.bounds(p.number)
-	b := p.buf[c.at-from : min(length, c.end-from)]
-	c.at += int64(len(b))
+	b := p.buf[c.pos-from : min(length, c.end-from)]
+	c.pos += int64(len(b))
 	return b, nil
 }
 
-// again reads a damaged piece from each origin in turn.
+// again reads a damaged piece from each origin in turn. ErrDamaged if all are damaged.
 func (c *checked) again(p *part) error {
 	want, err := c.sums(c.ctx, p.number)
 	if err != nil {
@@ -239,7 +241,7 @@ func (c *checked) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo gives pieces without copying them.
+// WriteTo writes pieces without copying them.
 func (c *checked) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for {
@@ -262,7 +264,7 @@ func (c *checked) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// Close ends the reading ahead.
+// Close stops reading and waits for the goroutines.
 func (c *checked) Close() error {
 	c.stop()
 	c.reading.Wait()
