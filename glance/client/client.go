@@ -88,9 +88,12 @@ func (d *document) UnmarshalJSON(b []byte) error {
 	}
 	d.Image = glance.Image{ID: named.ID, Name: named.Name, Owner: named.Owner, Status: named.Status,
 		Visibility: named.Visibility,
-		DiskFormat: named.DiskFormat, ContainerFormat: named.ContainerFormat, Checksum: named.Checksum, HashAlgo: named.HashAlgo, HashValue: named.HashValue,
-		Size: known(named.Size), VirtualSize: known(named.VirtualSize), MinDisk: named.MinDisk, MinRAM: named.MinRAM, Protected: named.Protected,
-		Hidden: named.Hidden, Tags: named.Tags, Created: named.Created, Updated: named.Updated, Properties: map[string]string{}}
+		DiskFormat: named.DiskFormat, ContainerFormat: named.ContainerFormat, Checksum: named.Checksum,
+		HashAlgo: named.HashAlgo, HashValue: named.HashValue,
+		Size: known(named.Size), VirtualSize: known(named.VirtualSize), MinDisk: named.MinDisk, MinRAM: named.MinRAM,
+		Protected: named.Protected,
+		Hidden:    named.Hidden, Tags: named.Tags, Created: named.Created, Updated: named.Updated,
+		Properties: map[string]string{}}
 	for name, raw := range all {
 		var s string
 		if !glance.Named(name) && json.Unmarshal(raw, &s) == nil {

@@ -62,7 +62,8 @@ func (s *Members) Add(ctx context.Context, id, project string) (glance.Member, e
 		}
 		if n := s.limit; n >= 0 && len(have) >= n {
 			return fault.New(fault.TooLarge,
-				"The limit has been exceeded on the number of allowed image members for this image. Attempted: %d, Maximum: %d", len(have)+1, n)
+				"The limit has been exceeded on the number of allowed image members for this image. Attempted: %d, Maximum: %d",
+				len(have)+1, n)
 		}
 		return store.InsertMember(ctx, tx, m)
 	})

@@ -33,7 +33,8 @@ func newFar(t *testing.T, data []byte) *region {
 	f := &region{data: data, doc: map[string]any{"id": farImage, "status": "active", "disk_format": "iso",
 		"container_format": "ovf", "size": len(data),
 		"checksum": hex.EncodeToString(sum[:]), "name": "far", "tags": []string{"x"}, "min_disk": 3,
-		"hw_cpu_cores": "5", "trait:A": "required", "os_distro": "rhel", "speed": "88mph", "os_glance_x": "x", "hw_list": []string{"no text"}}}
+		"hw_cpu_cores": "5", "trait:A": "required", "os_distro": "rhel", "speed": "88mph", "os_glance_x": "x",
+		"hw_list": []string{"no text"}}}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -100,7 +100,8 @@ func (l Limits) record(i, old glance.Image) error {
 	}
 	if n := l.Properties; n >= 0 && len(i.Properties) > max(n, len(old.Properties)) {
 		return fault.New(fault.TooLarge,
-			"The limit has been exceeded on the number of allowed image properties. Attempted: %d, Maximum: %d", len(i.Properties), n)
+			"The limit has been exceeded on the number of allowed image properties. Attempted: %d, Maximum: %d",
+			len(i.Properties), n)
 	}
 	return nil
 }

@@ -20,8 +20,10 @@ func TestAddressesThatAreNotThePublicInternet(t *testing.T) {
 	t.Parallel()
 	for _, a := range []string{"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.254", "10.0.0.1", "172.16.0.1",
 		"192.168.0.1", "169.254.169.254", "100.64.0.1", "192.0.0.192",
-		"192.0.2.1", "192.88.99.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1",
-		"::ffff:169.254.169.254", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a9fe:a9fe", "100::1", "fe80::1", "fe80::1%lo", "fec0::1", "fd00::1", "fd00:ec2::254", "ff02::1",
+		"192.0.2.1", "192.88.99.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "255.255.255.255", "240.0.0.1",
+		"::", "::1", "::127.0.0.1", "::ffff:127.0.0.1",
+		"::ffff:169.254.169.254", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a9fe:a9fe", "100::1", "fe80::1",
+		"fe80::1%lo", "fec0::1", "fd00::1", "fd00:ec2::254", "ff02::1",
 		"2001::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "5f00::1"} {
 		if images.Reachable(netip.MustParseAddr(a)) {
 			t.Errorf("%s is reachable", a)
@@ -42,7 +44,8 @@ func TestAddressesInOtherForms(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{"2130706433": true, "0x7f000001": true, "0x7f.1": true, "127.1": true,
 		"0177.0.0.1": true, "127.0.0.1.": true, "a.0X7F": true, "0x": true,
-		"017700000001": true, "": true, "127.0.0.1": false, "::1": false, "fe80::1%lo": false, "example.org": false, "example.org.": false, "1.example.org": false, "a1": false, "0xyz": false} {
+		"017700000001": true, "": true, "127.0.0.1": false, "::1": false, "fe80::1%lo": false, "example.org": false,
+		"example.org.": false, "1.example.org": false, "a1": false, "0xyz": false} {
 		if got := images.Disguised(host); got != want {
 			t.Errorf("%q: got %t", host, got)
 		}

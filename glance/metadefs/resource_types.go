@@ -47,7 +47,8 @@ func (s *catalog) associate(ctx context.Context, tx *db.Tx, n glance.Namespace, 
 		return err
 	}
 	return taken(store.InsertAssociation(ctx, tx, n.ID, a),
-		"The metadata definition resource-type association of resource-type=%s to namespace=%s, already exists.", a.ResourceType, n.Name)
+		"The metadata definition resource-type association of resource-type=%s to namespace=%s, already exists.",
+		a.ResourceType, n.Name)
 }
 
 // Dissociate deletes an association. fault.NotFound, fault.Forbidden in a protected namespace.

@@ -13,7 +13,8 @@ import (
 // FuzzLoad: a file is refused or it protects; nobody gets at more by having no role.
 func FuzzLoad(f *testing.F) {
 	for _, text := range []string{byRole, "[.*]\ncreate=@\nread=@\nupdate=!\ndelete=a,b\n", "[(]\ncreate=@",
-		"[a]\ncreate=@,!", "[a", "[a]\ncreate", "create=@", "[%(x)s]\ncreate=%(y)s\nread=@\nupdate=@\ndelete=@", "\xff", "[a]\ncreate=`x`", "[DEFAULT]\ncreate=@",
+		"[a]\ncreate=@,!", "[a", "[a]\ncreate", "create=@", "[%(x)s]\ncreate=%(y)s\nread=@\nupdate=@\ndelete=@", "\xff",
+		"[a]\ncreate=`x`", "[DEFAULT]\ncreate=@",
 		"[a]\ncreate=\"\"\"x\nread=", "[(a+)+$]\ncreate=@\nread=@\nupdate=@\ndelete=@\n"} {
 		f.Add([]byte(text), "x_billing_code", "admin")
 		f.Add([]byte(text), "a", "")

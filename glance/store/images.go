@@ -157,8 +157,9 @@ func imageRowOf(r *Record) imageRow {
 		ContainerFormat: i.ContainerFormat, Checksum: i.Checksum, HashAlgo: i.HashAlgo, HashValue: i.HashValue, Size: i.Size,
 		VirtualSize: i.VirtualSize, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Protected: i.Protected, Hidden: i.Hidden,
 		Tags: tagLines(i.Tags), Properties: propertyLines(i.Properties), Created: db.At(i.Created), Updated: db.At(i.Updated),
-		Generation: r.Generation, Store: r.Store, Key: r.Key, Staged: r.Staged, Worker: r.Worker, ImportMethod: r.ImportMethod,
-		ImportURI: r.Former.URI, Copies: encode(placesJSONOf(r)), Plan: encode(planJSONOf(r)),
+		Generation: r.Generation, Store: r.Store, Key: r.Key, Staged: r.Staged, Worker: r.Worker,
+		ImportMethod: r.ImportMethod,
+		ImportURI:    r.Former.URI, Copies: encode(placesJSONOf(r)), Plan: encode(planJSONOf(r)),
 	}
 }
 
@@ -168,7 +169,8 @@ func (r *imageRow) record() (Record, error) {
 		ContainerFormat: r.ContainerFormat, Checksum: r.Checksum, HashAlgo: r.HashAlgo, HashValue: r.HashValue, Size: r.Size,
 		VirtualSize: r.VirtualSize, MinDisk: r.MinDisk, MinRAM: r.MinRAM, Protected: r.Protected, Hidden: r.Hidden,
 		Created: r.Created.Time, Updated: r.Updated.Time,
-	}, Generation: r.Generation, Store: r.Store, Key: r.Key, Staged: r.Staged, Worker: r.Worker, ImportMethod: r.ImportMethod}
+	}, Generation: r.Generation, Store: r.Store, Key: r.Key, Staged: r.Staged, Worker: r.Worker,
+		ImportMethod: r.ImportMethod}
 	var places placesJSON
 	if err := decode(r.Copies, &places); err != nil {
 		return out, fmt.Errorf("copies of image %s: %w", r.ID, err)

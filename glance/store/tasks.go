@@ -42,7 +42,8 @@ LIMIT 1`)
 func (r taskRow) task() glance.Task {
 	return glance.Task{ID: r.ID, Type: r.Type, Status: r.Status, Owner: r.Owner, UserID: r.User, RequestID: r.Request,
 		ImageID: r.Image,
-		Input:   r.Input.V, Result: r.Result.V, Message: r.Message, Created: r.Created.Time, Updated: r.Updated.Time, Expires: r.Expires.Time}
+		Input:   r.Input.V, Result: r.Result.V, Message: r.Message, Created: r.Created.Time, Updated: r.Updated.Time,
+		Expires: r.Expires.Time}
 }
 
 func taskRowOf(t glance.Task) taskRow {
