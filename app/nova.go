@@ -16,6 +16,7 @@ import (
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/scheduler"
 	"hypernova/nova/scheduler/snapshot"
+	"hypernova/nova/servergroups"
 	"hypernova/nova/servers"
 	"hypernova/nova/store"
 	"hypernova/oslo/clock"
@@ -151,6 +152,7 @@ type novaVerbs struct {
 	flavors *flavors.Flavors
 	keys    *keypairs.KeyPairs
 	quotas  *quota.Quotas
+	groups  *servergroups.Groups
 	hosts   *hosts.Hosts
 }
 
@@ -171,7 +173,7 @@ func (x *novaParts) verbs(ctx context.Context) (*novaVerbs, error) {
 	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.limits()),
 		hosts: hosts.New(hosts.Hosts{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down,
 			DefaultZone: p.c.Default.DefaultZone})}
-	v.keys = keypairs.New(n.db, n.now, v.quotas)
+	v.keys, v.groups = keypairs.New(n.db, n.now, v.quotas), servergroups.New(n.db, n.now, v.quotas)
 	n.servers = servers.New(servers.Deps{DB: n.db, Now: n.now, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
 		Flavors: v.flavors, Keys: v.keys,
 		Quotas: v.quotas, DefaultZone: p.c.Default.DefaultZone, ScheduleZone: p.c.Default.ScheduleZone})

@@ -40,7 +40,7 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 		return err
 	}
 	c.MaxLimit = p.c.NovaAPI.MaxLimit
-	deps := novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas,
+	deps := novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas, ServerGroups: v.groups,
 		Hosts: v.hosts, Networks: nets, Groups: groups, Projects: projects, Now: p.now, MaxVersion: most}
 	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, deps)); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	keypairsapi "hypernova/nova/api/keypairs"
 	"hypernova/nova/api/policies"
 	"hypernova/nova/api/quotas"
+	groupsapi "hypernova/nova/api/servergroups"
 	serversapi "hypernova/nova/api/servers"
 	"hypernova/nova/api/usage"
 	"hypernova/nova/api/wire"
@@ -26,6 +27,7 @@ import (
 	"hypernova/nova/hosts"
 	"hypernova/nova/keypairs"
 	"hypernova/nova/quota"
+	"hypernova/nova/servergroups"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/policy"
@@ -33,15 +35,16 @@ import (
 
 // Deps are what the operations use.
 type Deps struct {
-	Servers  *servers.Servers
-	Flavors  *flavors.Flavors
-	Keys     *keypairs.KeyPairs
-	Quotas   *quota.Quotas
-	Hosts    *hosts.Hosts
-	Networks neutron.API
-	Groups   SecurityGroups   // nil: os-security-groups of a server is 501
-	Projects wire.Projects    // nil: a project named in a quota call is not looked up
-	Now      func() time.Time // nil: the real clock
+	Servers      *servers.Servers
+	Flavors      *flavors.Flavors
+	Keys         *keypairs.KeyPairs
+	Quotas       *quota.Quotas
+	ServerGroups *servergroups.Groups
+	Hosts        *hosts.Hosts
+	Networks     neutron.API
+	Groups       SecurityGroups   // nil: os-security-groups of a server is 501
+	Projects     wire.Projects    // nil: a project named in a quota call is not looked up
+	Now          func() time.Time // nil: the real clock
 	// MaxVersion caps what is offered; zero: the newest.
 	MaxVersion api.Version
 }
@@ -133,13 +136,15 @@ func Rules() []*policy.Rule { return policies.Rules() }
 
 func resources(d Deps) []api.Bound {
 	return slices.Concat(
-		serversapi.Resources(serversapi.Deps{Servers: d.Servers, Flavors: d.Flavors, Hosts: d.Hosts, Networks: d.Networks}),
+		serversapi.Resources(serversapi.Deps{Servers: d.Servers, Flavors: d.Flavors, Hosts: d.Hosts,
+			Networks: d.Networks, ServerGroups: d.ServerGroups}),
 		actions.Resources(d.Servers),
 		instanceactions.Resources(d.Servers),
 		attachments.Resources(attachments.Deps{Servers: d.Servers, Networks: d.Networks, Groups: d.Groups}),
 		events.Resources(d.Servers),
 		flavorsapi.Resources(d.Flavors, d.Projects),
 		keypairsapi.Resources(d.Keys),
+		groupsapi.Resources(d.ServerGroups),
 		quotas.Resources(d.Quotas, d.Projects),
 		usage.Resources(d.Servers, d.Now),
 		hostsapi.Resources(d.Hosts),

@@ -33,6 +33,8 @@ var guarded = map[string]string{
 	"DELETE /flavors/{flavor_id}/os-extra_specs/{key}": forAdmins,
 
 	"GET /limits": forEverybody, "GET /os-availability-zone": forEverybody, "GET /os-availability-zone/detail": forAdmins,
+	"GET /os-server-groups": ownRead, "POST /os-server-groups": ownWrite,
+	"GET /os-server-groups/{server_group_id}": forReaders, "DELETE /os-server-groups/{server_group_id}": forMembers,
 	"GET /os-aggregates": forAdmins, "POST /os-aggregates": forAdmins, "DELETE /os-aggregates/{aggregate_id}": forAdmins,
 	"GET /os-aggregates/{aggregate_id}": forAdmins, "PUT /os-aggregates/{aggregate_id}": forAdmins,
 	"POST /os-aggregates/{aggregate_id}/action add_host": forAdmins, "POST /os-aggregates/{aggregate_id}/action remove_host": forAdmins,
@@ -81,6 +83,7 @@ var guardBodies = map[string]string{
 	"POST /flavors/{flavor_id}/action removeTenantAccess":    `{"removeTenantAccess":{"tenant":"p1"}}`,
 	"POST /flavors/{flavor_id}/os-extra_specs":               `{"extra_specs":{"hw:cpu_policy":"shared"}}`,
 	"PUT /flavors/{flavor_id}/os-extra_specs/{key}":          `{"hw:cpu_policy":"shared"}`,
+	"POST /os-server-groups":                                 `{"server_group":{"name":"g","policy":"affinity"}}`,
 	"POST /os-aggregates":                                    `{"aggregate":{"name":"new"}}`,
 	"PUT /os-aggregates/{aggregate_id}":                      `{"aggregate":{"name":"other"}}`,
 	"POST /os-aggregates/{aggregate_id}/action add_host":     `{"add_host":{"host":"h2"}}`,
@@ -179,6 +182,7 @@ func newStage(t *testing.T, version string) *stage {
 	aggregate := w.want(200, "root", "2.1", "POST /os-aggregates", `{"aggregate":{"name":"a"}}`).at("aggregate", "id").(float64)
 	number := strconv.Itoa(int(aggregate))
 	w.want(200, "root", "2.1", "POST /os-aggregates/"+number+"/action", `{"add_host":{"host":"h1"}}`)
+	group := w.want(200, "alice", "2.64", "POST /os-server-groups", `{"server_group":{"name":"g","policy":"affinity"}}`)
 	for who := range people {
 		w.want(200, who, "2.1", "POST /os-keypairs", `{"keypair":{"name":"k","public_key":"`+publicKey+`"}}`)
 	}
@@ -193,7 +197,7 @@ func newStage(t *testing.T, version string) *stage {
 	return &stage{w, version, strings.NewReplacer("{server_id}", id, "{key}", "hw:cpu_policy", "{tag}", "t", "{network}", "demo", "{port_id}", port, "{tenant_id}", "p1",
 		"{request_id}", actions.at("instanceActions", 0, "request_id").(string), "{aggregate_id}", number, "{keypair_name}", "k", "{class}", "default",
 		"{alias}", "os-keypairs", "{hypervisor_id}/search", "h1/search", "{hypervisor_id}/servers", "h1/servers", "{hypervisor_id}", node,
-		"{service_id}", service)}
+		"{service_id}", service, "{server_group_id}", group.at("server_group", "id").(string))}
 }
 
 func (s *stage) check(t *testing.T, name string, op api.Operation) {

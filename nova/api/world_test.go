@@ -19,6 +19,7 @@ import (
 	"hypernova/nova/keypairs"
 	nics "hypernova/nova/network"
 	"hypernova/nova/quota"
+	"hypernova/nova/servergroups"
 	"hypernova/nova/servers"
 	"hypernova/nova/store"
 	"hypernova/oslo/api"
@@ -81,7 +82,8 @@ func newWorld(t testing.TB) *world {
 			return c, nil
 		}
 		return nil, fault.New(fault.Unauthorized, "unknown")
-	})}, novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs, Hosts: hosts.New(hosts.Hosts{DB: d, Bus: bus, Uptime: uptime}),
+	})}, novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs,
+		ServerGroups: servergroups.New(d, nil, qs), Hosts: hosts.New(hosts.Hosts{DB: d, Bus: bus, Uptime: uptime}),
 		Networks: networks{}, Groups: networks{}})
 	for _, f := range []nova.Flavor{{ID: "1", Name: "m1.tiny", VCPUs: 1, RAM: 512, Disk: 1, Public: true},
 		{ID: "2", Name: "m1.zero", VCPUs: 1, RAM: 512, Public: true}, {ID: "3", Name: "m1.secret", VCPUs: 1, RAM: 512, Disk: 1}} {

@@ -30,16 +30,23 @@ var errMoved = errors.New("the host was deleted, or went to another availability
 // back, and another one chosen.
 func (b *building) claim(ctx context.Context, at *attempt) error {
 	fresh := false
-	for range claimRounds {
+	for moved, round := 0, 0; moved < claimRounds; round++ {
 		var err error
 		if at.Choice, err = b.choose(ctx, fresh); err != nil {
 			return err
 		}
 		b.point("claimed")
-		if err = b.place(ctx, at); !errors.Is(err, errMoved) {
-			return err
+		placed := b.place(ctx, at)
+		switch {
+		case errors.Is(placed, errMoved):
+			moved++
+		case !errors.Is(placed, errGroup):
+			return placed
 		}
 		if err := b.Placement.Release(ctx, b.a.Server); err != nil {
+			return err
+		}
+		if err := b.refusedByGroup(placed, round); err != nil {
 			return err
 		}
 		fresh = true
@@ -51,6 +58,9 @@ func (b *building) claim(ctx context.Context, at *attempt) error {
 func (b *building) place(ctx context.Context, at *attempt) error {
 	return b.DB.Tx(ctx, func(tx *db.Tx) error {
 		if err := b.stands(ctx, tx, &at.Choice); err != nil {
+			return err
+		}
+		if err := b.checkGroup(ctx, tx, at.Choice.Host); err != nil {
 			return err
 		}
 		err := b.taken(ctx, tx, nova.MovePlace, store.Change{Host: &at.Choice.Host, Node: &at.Choice.Node, Zone: &at.Choice.Zone, LaunchedOn: &at.Choice.Host})

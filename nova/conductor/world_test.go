@@ -106,7 +106,9 @@ func (w *world) conductor() {
 	q := tasks.New(w.d, tasks.Config{Owner: "conductor", Now: func() time.Time {
 		return time.Now().UTC().Add(time.Duration(w.offset.Load())).Truncate(time.Microsecond)
 	}, Crash: func(p string) { w.instant("task " + p) }})
-	sch, err := scheduler.New(scheduler.Config{Filters: scheduler.Filters{Enabled: []string{"ComputeFilter", "AvailabilityZoneFilter", "SameHostFilter"}}, Weighers: scheduler.Weighers{RAM: 1}},
+	sch, err := scheduler.New(
+		scheduler.Config{Weighers: scheduler.Weighers{RAM: 1}, Filters: scheduler.Filters{Enabled: []string{"ComputeFilter",
+			"AvailabilityZoneFilter", "SameHostFilter", "ServerGroupAffinityFilter", "ServerGroupAntiAffinityFilter"}}},
 		scheduler.Deps{DB: w.d, Placement: w.claims, Snapshot: snapshot.Config{TTL: time.Nanosecond}})
 	if err != nil {
 		w.t.Fatal(err)

@@ -95,6 +95,11 @@ func (q *Quotas) Usage(ctx context.Context, project, user string) (nova.Usage, e
 	return store.Usage(ctx, q.db, project, user)
 }
 
+// ServerGroups returns how many server groups a project has, or one user of it.
+func (q *Quotas) ServerGroups(ctx context.Context, project, user string) (int64, error) {
+	return store.CountServerGroups(ctx, q.db, project, user)
+}
+
 // Set sets limits of a project or of a user in it. Without force a limit below what is in use is fault.Invalid; a user's limit above the
 // project's always is.
 func (q *Quotas) Set(ctx context.Context, project, user string, values map[string]int64, force bool) error {
@@ -106,7 +111,11 @@ func (q *Quotas) Set(ctx context.Context, project, user string, values map[strin
 	if err != nil {
 		return err
 	}
-	inUse := map[string]int64{Instances: used.Instances, Cores: used.Cores, RAM: used.RAM}
+	groups, err := q.ServerGroups(ctx, project, user)
+	if err != nil {
+		return err
+	}
+	inUse := map[string]int64{Instances: used.Instances, Cores: used.Cores, RAM: used.RAM, ServerGroups: groups}
 	fields := Fields(&limits)
 	for name, v := range values {
 		if user != "" && *fields[name] >= 0 && (v < 0 || v > *fields[name]) {

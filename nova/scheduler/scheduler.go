@@ -4,6 +4,7 @@ package scheduler
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -104,6 +105,9 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 	if q.Where, err = s.whereabouts(ctx, r.Hints); err != nil {
 		return nova.Selection{}, err
 	}
+	if q.Group, err = s.group(ctx, &r); err != nil {
+		return nova.Selection{}, err
+	}
 	var since time.Time
 	asked := s.now()
 	if r.Fresh {
@@ -186,6 +190,26 @@ func (s *Scheduler) whereabouts(ctx context.Context, hints map[string][]string) 
 		}
 	}
 	return where, nil
+}
+
+// group finds where the other servers of the request's server group are. fault.NoValidHost if no enabled filter keeps
+// the group's policy, as nova refuses such groups.
+func (s *Scheduler) group(ctx context.Context, r *nova.Request) (*nova.GroupHosts, error) {
+	if len(r.Hints["group"]) == 0 {
+		return nil, nil
+	}
+	g, err := store.GroupHosts(ctx, s.db, r.Server)
+	if err != nil || g == nil {
+		return nil, err
+	}
+	filter := map[nova.GroupPolicy]string{
+		nova.Affinity: "ServerGroupAffinityFilter", nova.AntiAffinity: "ServerGroupAntiAffinityFilter",
+	}[g.Policy]
+	if filter != "" && !slices.ContainsFunc(s.all.Filters, func(f filters.Filter) bool { return f.Name == filter }) {
+		return nil, fault.New(fault.NoValidHost,
+			"No valid host was found. Server group policy is not supported: %s not configured", filter)
+	}
+	return g, nil
 }
 
 // Manager returns the manager of the nova-scheduler service.

@@ -84,6 +84,10 @@ func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 	if err := checkHints(hints); err != nil {
 		return Created{}, err
 	}
+	group, err := groupHint(ctx, s.DB, caller.ProjectID, hints)
+	if err != nil {
+		return Created{}, err
+	}
 	limits, err := s.bounds(ctx, r, &a, caller)
 	if err != nil {
 		return Created{}, err
@@ -96,6 +100,9 @@ func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 		}
 		made.Servers = s.records(r, &a, caller, made.ReservationID, count)
 		if err := store.InsertServers(ctx, tx, made.Servers); err != nil {
+			return err
+		}
+		if err := join(ctx, tx, group, made.Servers, limits.own.ServerGroupMembers); err != nil {
 			return err
 		}
 		actions := make([]nova.Action, count)

@@ -48,7 +48,6 @@ func checkHints(hints map[string][]string) error {
 		if !ids.IsUUID(g) {
 			return fault.Invalidf("Invalid input for field/attribute group. Value: %s. '%s' is not a 'uuid'", g, g)
 		}
-		return fault.Invalidf("Instance Group %s could not be found.", g)
 	}
 	for _, hint := range []string{"same_host", "different_host"} {
 		for _, id := range hints[hint] {

@@ -262,7 +262,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"group that is not there", func(_ *around, c *servers.CreateArgs) {
 			c.Hints = []byte(`{"group":"5c3f5c1e-0000-4000-8000-000000000000"}`)
 		}, fault.Invalid,
-			"Instance Group 5c3f5c1e-0000-4000-8000-000000000000 could not be found."},
+			"Instance group 5c3f5c1e-0000-4000-8000-000000000000 could not be found."},
 		{"near what is no id", func(_ *around, c *servers.CreateArgs) { c.Hints = []byte(`{"same_host":["web"]}`) }, fault.Invalid,
 			"Invalid input for field/attribute same_host. Value: web. 'web' is not a 'uuid'"},
 		{"metadata", func(_ *around, c *servers.CreateArgs) { c.Metadata = map[string]string{"a": "", "b": "", "c": ""} }, fault.OverQuota, "Maximum number of metadata items exceeds 2"},

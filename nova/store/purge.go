@@ -14,6 +14,8 @@ func Ends() []db.End {
 		{Table: "servers", How: "a deleted server is kept until a purge", Sweep: server},
 		{Table: "actions", How: "with their server"},
 		{Table: "action_events", How: "with their server"},
+		{Table: "server_groups", How: "their project deletes them"},
+		{Table: "server_group_members", How: "with their server or their group"},
 		{Table: "counters", How: "one row for each sort of numbers"},
 		{Table: "services", How: "an operator deletes the service"},
 		{Table: "nodes", How: "with the service of their host"},
@@ -43,7 +45,12 @@ LIMIT ?`)
   WHERE a.server_id = ?
   LIMIT ?)`)
 	purgeActions = db.NewDelete(stmts, "actions", "id IN (SELECT id FROM actions WHERE server_id = ? LIMIT ?)")
-	purgeServer  = db.NewDelete(stmts, "servers", "id = ?\n  AND deleted = ?")
+	purgeMember  = db.NewDelete(stmts, "server_group_members", `server_id IN (
+  SELECT server_id
+  FROM server_group_members
+  WHERE server_id = ?
+  LIMIT ?)`)
+	purgeServer = db.NewDelete(stmts, "servers", "id = ?\n  AND deleted = ?")
 )
 
 // purgeServers deletes servers that were deleted before an instant, each after its events and actions.
@@ -53,7 +60,7 @@ func purgeServers(ctx context.Context, tx *db.Tx, before time.Time, most int) (a
 		return nil, err
 	}
 	for _, id := range servers {
-		for _, part := range []*db.Delete{purgeEvents, purgeActions} {
+		for _, part := range []*db.Delete{purgeEvents, purgeActions, purgeMember} {
 			if len(all) >= most {
 				return all, nil // the next transaction goes on with this server
 			}

@@ -8,6 +8,7 @@ func Compute() []Story {
 		steps  []Step
 	}{
 		{"member", serverSteps()}, {"admin", serviceSteps}, {"member", keySteps}, {"admin", flavorSteps}, {"admin", flavorSpecSteps}, {"admin", aggregateSteps},
+		{"member", groupSteps()},
 		{"member", computeQuotaSteps}, {"member", computeInfoSteps}, {"admin", hostSteps},
 	} {
 		out = append(out, Story{Service: "compute", Teller: c.teller, Steps: c.steps, Slow: len(out) < 2})
@@ -133,6 +134,25 @@ var aggregateSteps = []Step{
 	{Call: "POST " + aggregate + "/action", Body: `{"set_metadata":{"metadata":{"a":"b","c":null}}}`, Want: 200, Unknown: 400},
 	{Call: "POST " + aggregate + "/action", Body: `{"remove_host":{"host":"{host}"}}`, Want: 200, Again: 404, Unknown: 400},
 	{Call: "DELETE " + aggregate, Want: 200, Again: 404, Unknown: 400},
+}
+
+// groupSteps make a server group in each form of the request.
+func groupSteps() []Step {
+	const group = "/v2.1/os-server-groups/{g}"
+	create := func(from, to int, rest string) Step {
+		return Step{Call: "POST /v2.1/os-server-groups", From: from, To: to, Want: 200, Own: true,
+			Body: `{"server_group":{"name":"{new}",` + rest + `}}`, Keep: "g=server_group.id"}
+	}
+	return []Step{
+		create(0, 14, `"policies":["anti-affinity"]`),
+		create(15, 63, `"policies":["soft-affinity"]`),
+		create(64, 0, `"policy":"anti-affinity","rules":{"max_server_per_host":3}`),
+		{Call: "GET /v2.1/os-server-groups", Want: 200},
+		{Call: "GET /v2.1/os-server-groups?limit=1&offset=0", Want: 200},
+		{Call: "GET /v2.1/os-server-groups?all_projects=1", Who: "admin", Want: 200, Case: "of all"},
+		{Call: "GET " + group, Want: 200},
+		{Call: "DELETE " + group, Want: 204, Again: 404},
+	}
 }
 
 var computeQuotaSteps = []Step{

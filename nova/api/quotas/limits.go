@@ -60,10 +60,14 @@ func (a *limitsAPI) show(ctx context.Context, r *api.Request, q *limitsQuery) (l
 		return limitsView{}, err
 	}
 	u, err := a.Quotas.Usage(ctx, project, "")
+	if err != nil {
+		return limitsView{}, err
+	}
+	groups, err := a.Quotas.ServerGroups(ctx, project, "")
 	return limitsView{Absolute: absolute{Instances: l.Instances, Cores: l.Cores, RAM: l.RAM, ServerMeta: l.MetadataItems,
 		KeyPairs: l.KeyPairs,
 		Groups:   l.ServerGroups, GroupMembers: l.ServerGroupMembers, InstancesUsed: u.Instances, CoresUsed: u.Cores,
-		RAMUsed:   u.RAM,
+		RAMUsed: u.RAM, GroupsUsed: groups,
 		ImageMeta: l.MetadataItems, Files: l.InjectedFiles, FileBytes: l.InjectedFileContentBytes,
 		SecGroups:     l.SecurityGroups,
 		SecGroupRules: l.SecurityGroupRules, FloatingIPs: l.FloatingIPs}}, err

@@ -108,7 +108,12 @@ func (a *quotaSetsAPI) detail(ctx context.Context, r *api.Request, p wire.Projec
 		return quotaView[quotaUse]{}, err
 	}
 	u, err := a.Quotas.Usage(ctx, string(p), user)
-	used := map[string]int64{quota.Instances: u.Instances, quota.Cores: u.Cores, quota.RAM: u.RAM}
+	if err != nil {
+		return quotaView[quotaUse]{}, err
+	}
+	groups, err := a.Quotas.ServerGroups(ctx, string(p), user)
+	used := map[string]int64{quota.Instances: u.Instances, quota.Cores: u.Cores, quota.RAM: u.RAM,
+		quota.ServerGroups: groups}
 	return quotaOf(string(p), &l, func(name string, limit int64) quotaUse { return quotaUse{limit, used[name], 0} }), err
 }
 

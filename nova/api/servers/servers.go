@@ -11,6 +11,7 @@ import (
 	"hypernova/nova/api/wire"
 	"hypernova/nova/flavors"
 	"hypernova/nova/hosts"
+	"hypernova/nova/servergroups"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/opt"
@@ -18,17 +19,18 @@ import (
 
 // Deps are what the operations use.
 type Deps struct {
-	Servers  *servers.Servers
-	Flavors  *flavors.Flavors
-	Hosts    *hosts.Hosts
-	Networks neutron.API
+	Servers      *servers.Servers
+	Flavors      *flavors.Flavors
+	Hosts        *hosts.Hosts
+	Networks     neutron.API
+	ServerGroups *servergroups.Groups
 }
 
 // Resources are the operations with their receivers.
 func Resources(d Deps) []api.Bound {
 	loader := wire.ServerLoader{Servers: d.Servers}
 	return slices.Concat(
-		api.Bind(&serversAPI{loader, d.Flavors, d.Hosts, d.Networks}, serverOps),
+		api.Bind(&serversAPI{loader, d.Flavors, d.Hosts, d.Networks, d.ServerGroups}, serverOps),
 		api.Bind(&metadataAPI{loader}, metadataOps),
 		api.Bind(&tagsAPI{loader}, tagOps),
 		api.Bind(&addressesAPI{loader}, addressOps),
@@ -39,9 +41,10 @@ func Resources(d Deps) []api.Bound {
 type serversAPI struct {
 	wire.ServerLoader
 
-	Flavors  *flavors.Flavors
-	Hosts    *hosts.Hosts
-	Networks neutron.API
+	Flavors      *flavors.Flavors
+	Hosts        *hosts.Hosts
+	Networks     neutron.API
+	ServerGroups *servergroups.Groups
 }
 
 var serverOps = api.Resource[*serversAPI]{Name: "server", Plural: "servers", Ops: api.Ops[*serversAPI]{
@@ -58,7 +61,19 @@ func (a *serversAPI) show(ctx context.Context, r *api.Request, v *nova.Server, _
 	if err != nil {
 		return serverView{}, err
 	}
+	if views.serverGroups, err = a.groupsOf(ctx, v.ID); err != nil {
+		return serverView{}, err
+	}
 	return views.one(v), nil
+}
+
+// groupsOf lists the ids of the server groups that a server is in: one or none.
+func (a *serversAPI) groupsOf(ctx context.Context, id string) ([]string, error) {
+	g, err := a.ServerGroups.Of(ctx, id)
+	if err != nil || g == "" {
+		return []string{}, err
+	}
+	return []string{g}, nil
 }
 
 type serverUpdate struct {
@@ -87,6 +102,9 @@ func (a *serversAPI) update(ctx context.Context, r *api.Request, v *nova.Server,
 	}
 	views, err := a.views(ctx, r, changed)
 	if err != nil {
+		return nil, err
+	}
+	if views.serverGroups, err = a.groupsOf(ctx, v.ID); err != nil {
 		return nil, err
 	}
 	if !r.AtLeast(75) {

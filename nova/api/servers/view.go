@@ -136,6 +136,7 @@ type serverViews struct {
 	hostIDs         map[[2]string]string
 	status          map[string]string   // of hosts; nil: not asked for
 	groups          map[string][]string // names of the security groups of servers' ports
+	serverGroups    []string            // ids of the server groups, in views of one server; lists do not show them
 	plainRefs       bool
 }
 
@@ -212,21 +213,17 @@ func (b *serverViews) fault(v *nova.Server) *faultView {
 	return f
 }
 
-// groupsOf are the ids of a server's groups, which views of one server show and lists do not: none, as there are no
-// server groups.
-func groupsOf(*nova.Server) opt.Of[[]string] { return opt.Some([]string{}) }
-
 // one is the view of a single server.
 func (b *serverViews) one(v *nova.Server) serverView {
 	out := b.detail(v)
-	out.ServerGroups = groupsOf(v)
+	out.ServerGroups = opt.Some(b.serverGroups)
 	return out
 }
 
 // updated is the answer to PUT before 2.75.
 func (b *serverViews) updated(v *nova.Server) serverUpdated {
 	out := serverUpdated{b.core(v), map[string][]plainAddress{}}
-	out.ServerGroups = groupsOf(v)
+	out.ServerGroups = opt.Some(b.serverGroups)
 	for _, a := range v.Addresses {
 		out.Addresses[a.Network] = append(out.Addresses[a.Network], plainAddress{a.Version, a.IP})
 	}

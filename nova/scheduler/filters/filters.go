@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"hypernova/nova"
 	"hypernova/nova/scheduler/snapshot"
 	"hypernova/oslo/choose"
 	"hypernova/oslo/fault"
@@ -17,7 +18,7 @@ type Filter = choose.Filter[*snapshot.Request, *snapshot.Host]
 
 // Config has the options of the filters, which are part of the section [filter_scheduler].
 type Config struct {
-	Enabled             []string `conf:"enabled_filters" default:"AvailabilityZoneFilter,ComputeFilter,ComputeCapabilitiesFilter,ImagePropertiesFilter,SameHostFilter,DifferentHostFilter" help:"Filters that drop hosts, in order."`
+	Enabled             []string `conf:"enabled_filters" default:"AvailabilityZoneFilter,ComputeFilter,ComputeCapabilitiesFilter,ImagePropertiesFilter,SameHostFilter,DifferentHostFilter,ServerGroupAntiAffinityFilter,ServerGroupAffinityFilter" help:"Filters that drop hosts, in order."`
 	MaxInstancesPerHost int      `conf:"max_instances_per_host" default:"50" min:"1" help:"NumInstancesFilter: most servers of a host."`
 	MaxIOOpsPerHost     int      `conf:"max_io_ops_per_host" default:"8" min:"1" help:"IoOpsFilter: most servers of a host being built or rebooted."`
 }
@@ -38,6 +39,8 @@ func table(c Config) map[string]func(*snapshot.Request) (check, error) {
 		"AggregateMultiTenancyIsolation":    aggregateProjects,
 		"SameHostFilter":                    sameHost,
 		"DifferentHostFilter":               differentHost,
+		"ServerGroupAffinityFilter":         group(nova.Affinity),
+		"ServerGroupAntiAffinityFilter":     group(nova.AntiAffinity),
 		"NumInstancesFilter":                numInstances(c.MaxInstancesPerHost),
 		"IoOpsFilter":                       ioOps(c.MaxIOOpsPerHost),
 	}

@@ -53,4 +53,5 @@ type Request struct {
 	nova.Request
 	Ask   nova.Ask
 	Where map[string]string // server of a hint -> its host
+	Group *nova.GroupHosts  // where the other servers of its group are; nil if it is in no group
 }

@@ -3,6 +3,7 @@
 package weighers
 
 import (
+	"hypernova/nova"
 	"hypernova/nova/scheduler/snapshot"
 	"hypernova/oslo/choose"
 	"hypernova/placement"
@@ -18,6 +19,8 @@ type Config struct {
 	CPU   float64 `conf:"cpu_weight_multiplier" default:"1.0" help:"Weight of free vCPUs; negative stacks servers."`
 	Disk  float64 `conf:"disk_weight_multiplier" default:"1.0" help:"Weight of free disk; negative stacks servers."`
 	IOOps float64 `conf:"io_ops_weight_multiplier" default:"-1.0" help:"Weight of servers being built or rebooted; negative prefers quiet hosts."`
+	Soft  float64 `conf:"soft_affinity_weight_multiplier" default:"1.0" min:"0" help:"Weight of servers of the same group with the policy soft-affinity."`
+	Anti  float64 `conf:"soft_anti_affinity_weight_multiplier" default:"1.0" min:"0" help:"Weight of servers of the same group with the policy soft-anti-affinity."`
 }
 
 // table has every weigher with its multiplier.
@@ -27,6 +30,8 @@ func table(c Config) []Weigher {
 		{Name: "CPUWeigher", Multiplier: c.CPU, Score: free(placement.VCPU)},
 		{Name: "DiskWeigher", Multiplier: c.Disk, Score: free(placement.DiskGB)},
 		{Name: "IoOpsWeigher", Multiplier: c.IOOps, Score: busy},
+		{Name: "ServerGroupSoftAffinityWeigher", Multiplier: c.Soft, Score: group(nova.SoftAffinity, 1)},
+		{Name: "ServerGroupSoftAntiAffinityWeigher", Multiplier: c.Anti, Score: group(nova.SoftAntiAffinity, -1)},
 	}
 }
 
