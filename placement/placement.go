@@ -36,6 +36,21 @@ type ProviderState struct {
 	Aggregates  []string
 }
 
+// Changes is the providers that changed since a mark, also those that are not roots. Placement keeps its providers in
+// parts; only parts with a change are listed.
+type Changes struct {
+	Mark  string // of the state with these changes
+	Parts []ChangedPart
+}
+
+// ChangedPart is the changed providers of one part. Whole: these are all of the part's providers; others that the
+// caller knows of it have been deleted.
+type ChangedPart struct {
+	ID        int64
+	Whole     bool
+	Providers []ProviderState
+}
+
 // Allocation is what one consumer holds: amounts per provider. Generation nil means "the consumer must be new"
 // (placement >= 1.28).
 type Allocation struct {

@@ -31,7 +31,7 @@ func Handler(c api.Config, s *resources.Service) http.Handler {
 	if c.MaxBody == 0 {
 		c.MaxBody = 16 << 20 // a reshape names every allocation of a provider
 	}
-	return api.Handler(c, bind(s)...)
+	return api.Handler(c, append(bind(s), api.Bind(&changesAPI{providerLoader{s}}, internal)...)...)
 }
 
 // Resources are all of placement's declared operations.

@@ -8,22 +8,37 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
+	"hypernova/oslo/clock"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/httpc"
+	"hypernova/oslo/ids"
 	"hypernova/placement"
 )
 
 // version is the microversion this client speaks.
 const version = "placement 1.39"
 
-// Client asks a placement.
-type Client struct{ http *httpc.Client }
+// Client is a client of placement, which may be OpenStack's own. Of Hypernova's it reads provider states over internal
+// routes, with one request for what changed since the last one. Elsewhere it reads them over the Placement API, with
+// five requests for each provider. It is safe for concurrent use.
+type Client struct {
+	http         *httpc.Client
+	now          clock.Now
+	foreignSince atomic.Pointer[time.Time]
+
+	following chan struct{} // has an element while a caller uses copied
+	copied    *copied
+}
 
 var _ placement.API = (*Client)(nil)
 
-// New makes a client. h's base is placement's address; its tokens are the calling service's own.
-func New(h *httpc.Client) *Client { return &Client{h} }
+// New returns a client. h's base is placement's address; its tokens are the calling service's own.
+func New(h *httpc.Client) *Client {
+	return &Client{http: h, now: clock.Real, following: make(chan struct{}, 1)}
+}
 
 func do[Out any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (Out, error) {
 	return httpc.Do[Out](ctx, c.http, httpc.Request{Method: method, Path: path, Query: query, Body: body,
@@ -92,6 +107,11 @@ type inventory struct {
 	Ratio    float64 `json:"allocation_ratio"`
 }
 
+func (i inventory) value() placement.Inventory {
+	return placement.Inventory{Total: i.Total, Reserved: i.Reserved, MinUnit: i.MinUnit, MaxUnit: i.MaxUnit,
+		StepSize: i.StepSize, AllocationRatio: i.Ratio}
+}
+
 type inventories struct {
 	Generation  int64                `json:"resource_provider_generation"`
 	Inventories map[string]inventory `json:"inventories"`
@@ -118,6 +138,20 @@ const rereads = 5
 // State is one provider with inventories, usages, traits and aggregates; fault.NotFound. Its parts are of one
 // generation, unless the provider changes faster than it can be read.
 func (c *Client) State(ctx context.Context, id string) (placement.ProviderState, error) {
+	if ids.IsUUID(id) && !c.foreign() {
+		s, err := do[state](ctx, c, http.MethodGet, "/hypernova/providers/"+url.PathEscape(id), nil, nil)
+		if err == nil {
+			return *s.value(), nil
+		}
+		if !c.noRoute(err) {
+			return placement.ProviderState{}, err
+		}
+	}
+	return c.stateByParts(ctx, id)
+}
+
+// stateByParts is State over the Placement API.
+func (c *Client) stateByParts(ctx context.Context, id string) (placement.ProviderState, error) {
 	for n := 0; ; n++ {
 		p, err := do[provider](ctx, c, http.MethodGet, path(id), nil, nil)
 		if err != nil {
@@ -138,8 +172,7 @@ func (c *Client) parts(ctx context.Context, p placement.Provider) (placement.Pro
 		return s, false, err
 	}
 	for class, i := range inv.Inventories {
-		s.Inventories[class] = placement.Inventory{Total: i.Total, Reserved: i.Reserved, MinUnit: i.MinUnit, MaxUnit: i.MaxUnit,
-			StepSize: i.StepSize, AllocationRatio: i.Ratio}
+		s.Inventories[class] = i.value()
 	}
 	t, err := do[traits](ctx, c, http.MethodGet, path(p.ID, "traits"), nil, nil)
 	if err != nil {
@@ -161,8 +194,21 @@ func (c *Client) parts(ctx context.Context, p placement.Provider) (placement.Pro
 // readers bounds how many providers are read at a time.
 const readers = 16
 
-// States is every root provider's state, ordered by id.
+// States returns the state of every root provider, ordered by id.
 func (c *Client) States(ctx context.Context) ([]placement.ProviderState, error) {
+	have, err := c.follow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if have != nil {
+		out := make([]placement.ProviderState, 0, len(have.sorted))
+		for _, p := range have.sorted {
+			if p.Parent == "" {
+				out = append(out, *p)
+			}
+		}
+		return out, nil
+	}
 	list, err := do[struct {
 		Providers []provider `json:"resource_providers"`
 	}](ctx, c, http.MethodGet, "/resource_providers", nil, nil)
@@ -180,7 +226,12 @@ func (c *Client) States(ctx context.Context) ([]placement.ProviderState, error) 
 }
 
 // SetInventories replaces all that the provider offers.
-func (c *Client) SetInventories(ctx context.Context, id string, generation int64, inv map[string]placement.Inventory) (int64, error) {
+func (c *Client) SetInventories(
+	ctx context.Context,
+	id string,
+	generation int64,
+	inv map[string]placement.Inventory,
+) (int64, error) {
 	body := inventories{generation, map[string]inventory{}}
 	for class, i := range inv {
 		body.Inventories[class] = inventory{i.Total, i.Reserved, i.MinUnit, i.MaxUnit, i.StepSize, i.AllocationRatio}

@@ -51,7 +51,9 @@ func TestClientIsTheService(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	inv := map[string]placement.Inventory{placement.VCPU: {Total: 8, MinUnit: 1, MaxUnit: 16, StepSize: 1, AllocationRatio: 2}}
+	inv := map[string]placement.Inventory{
+		placement.VCPU: {Total: 8, MinUnit: 1, MaxUnit: 16, StepSize: 1, AllocationRatio: 2},
+	}
 	for _, id := range []string{one, two} {
 		for range 2 {
 			p, err := far.EnsureProvider(ctx, placement.Provider{ID: id, Name: "h" + id})
@@ -67,7 +69,13 @@ func TestClientIsTheService(t *testing.T) {
 		_, err = far.SetAggregates(ctx, id, g, []string{agg})
 		ok(err)
 	}
-	claim := placement.Allocation{Consumer: some, Project: "p", User: "u", Type: "INSTANCE", Providers: map[string]placement.Resources{one: {placement.VCPU: 15}}}
+	claim := placement.Allocation{
+		Consumer:  some,
+		Project:   "p",
+		User:      "u",
+		Type:      "INSTANCE",
+		Providers: map[string]placement.Resources{one: {placement.VCPU: 15}},
+	}
 	for range 2 {
 		ok(far.Claim(ctx, claim))
 	}
@@ -113,8 +121,23 @@ func compare(t *testing.T, near, far placement.API) {
 	same("allocations", func(a placement.API) (any, error) { return a.Allocations(ctx, some) })
 	same("no allocations", func(a placement.API) (any, error) { return a.Allocations(ctx, other) })
 	same("consumers", func(a placement.API) (any, error) { return a.Consumers(ctx, one) })
-	r := placement.CandidatesRequest{GroupPolicy: "none", Limit: 10, RootRequired: []string{"COMPUTE_NODE"}, RootForbidden: []string{"HW_CPU_X86_AVX"}, Groups: map[string]placement.RequestGroup{
-		"":   {Resources: placement.Resources{placement.VCPU: 2}, Required: [][]string{{"COMPUTE_NODE", "HW_CPU_X86_AVX"}}, Forbidden: []string{"HW_CPU_X86_VMX"}},
-		"_1": {Resources: placement.Resources{placement.VCPU: 1}, MemberOf: [][]string{{agg, some}}, ForbiddenAggregates: []string{other}, InTree: two}}}
+	r := placement.CandidatesRequest{
+		GroupPolicy:   "none",
+		Limit:         10,
+		RootRequired:  []string{"COMPUTE_NODE"},
+		RootForbidden: []string{"HW_CPU_X86_AVX"},
+		Groups: map[string]placement.RequestGroup{
+			"": {
+				Resources: placement.Resources{placement.VCPU: 2},
+				Required:  [][]string{{"COMPUTE_NODE", "HW_CPU_X86_AVX"}},
+				Forbidden: []string{"HW_CPU_X86_VMX"},
+			},
+			"_1": {
+				Resources:           placement.Resources{placement.VCPU: 1},
+				MemberOf:            [][]string{{agg, some}},
+				ForbiddenAggregates: []string{other},
+				InTree:              two,
+			}},
+	}
 	same("candidates", func(a placement.API) (any, error) { return a.Candidates(ctx, r) })
 }

@@ -24,7 +24,7 @@ func (c *Client) all(ctx context.Context, ids []string) ([]placement.ProviderSta
 		turns <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turns }()
-			s, err := c.State(ctx, id)
+			s, err := c.stateByParts(ctx, id)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -78,6 +78,18 @@ func (c *Client) Candidates(ctx context.Context, r placement.CandidatesRequest) 
 			cand.Allocations[id] = s.Resources
 		}
 		out.Requests = append(out.Requests, cand)
+	}
+	have, err := c.follow(ctx)
+	if err != nil {
+		return placement.Candidates{}, err
+	}
+	if have != nil {
+		for id := range found.Summaries {
+			if p := have.byID[id]; p != nil { // nil: deleted meanwhile
+				out.Providers[id] = *p
+			}
+		}
+		return out, nil
 	}
 	ids := make([]string, 0, len(found.Summaries))
 	for id := range found.Summaries {
@@ -134,7 +146,13 @@ func (c *Client) Allocations(ctx context.Context, consumer string) (placement.Al
 	if err != nil {
 		return placement.Allocation{}, err
 	}
-	a := placement.Allocation{Consumer: consumer, Project: got.Project, User: got.User, Type: got.Type, Generation: got.Generation}
+	a := placement.Allocation{
+		Consumer:   consumer,
+		Project:    got.Project,
+		User:       got.User,
+		Type:       got.Type,
+		Generation: got.Generation,
+	}
 	if got.Generation != nil {
 		a.Providers = map[string]placement.Resources{}
 		for id, s := range got.Allocations {

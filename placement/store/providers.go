@@ -45,6 +45,7 @@ type Provider struct {
 type State struct {
 	placement.ProviderState
 	Created, Updated time.Time
+	Counter          int64 // of its shard, at its last change
 }
 
 func provider(r providerRow) Provider {
@@ -140,7 +141,7 @@ func ChangedProviders(ctx context.Context, tx *db.Tx, shard, since int64) ([]*St
 	byID := make(map[string]*State, len(rows))
 	out := make([]*State, len(rows))
 	for i, r := range rows {
-		out[i] = &State{Created: r.Created.Time, Updated: r.Updated.Time, ProviderState: placement.ProviderState{
+		out[i] = &State{Counter: r.Touched, Created: r.Created.Time, Updated: r.Updated.Time, ProviderState: placement.ProviderState{
 			Provider: provider(r).Provider, Inventories: map[string]placement.Inventory{}, Used: placement.Resources{}}}
 		byID[r.ID] = out[i]
 	}
