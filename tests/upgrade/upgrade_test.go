@@ -96,6 +96,7 @@ type site struct {
 	*layout.Cloud
 	t       *testing.T
 	servers []string
+	refused bool // the new release refused the old databases
 }
 
 func (s *site) do(as, method, path, body string, status int, into any) {
@@ -157,49 +158,67 @@ func (s *site) settled() {
 	s.t.Fatalf("the servers do not settle: %+v, want %d", doc.Servers, len(s.servers))
 }
 
-// One binary is replaced after the other, in an order that has old ones speak to new ones and new ones to old ones, on databases that are
-// the new release's from the beginning; and one goes back.
+// TestAReleaseFollowsAnother follows a cloud from this release to a next one that the test makes.
 func TestAReleaseFollowsAnother(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds two programs, and starts a cloud of processes")
 	}
-	old, fresh := running.Binary(t), nextBinary(t)
+	s := follow(t, running.Binary(t), nextBinary(t))
+	if !s.refused {
+		t.Error("a process of the next release ran on databases without its tables")
+	}
+	p, err := s.Part("nova-compute-h1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(p.Log(), "level=2") {
+		t.Errorf("the service record does not have the new level:\n%s", p.Log())
+	}
+}
+
+// TestThisReleaseFollowsTheOneBefore follows a cloud from the program in HYPERNOVA_PREVIOUS_BINARY to this one.
+func TestThisReleaseFollowsTheOneBefore(t *testing.T) {
+	t.Parallel()
+	old := os.Getenv("HYPERNOVA_PREVIOUS_BINARY")
+	if old == "" {
+		t.Skip("HYPERNOVA_PREVIOUS_BINARY names no program of an earlier release")
+	}
+	follow(t, old, running.Binary(t))
+}
+
+// follow replaces one process after the other of a cloud, in an order in which old ones speak to new ones and new ones
+// to old ones, on databases that are the new release's from the beginning. Two processes go back to the old release in
+// between. It fails the test unless the cloud works after each step, and nothing is left over in the end.
+func follow(t *testing.T, old, fresh string) *site {
+	t.Helper()
 	s := &site{Cloud: layout.Start(t, old, layout.Split(), scenario.Options{Computes: 2}), t: t}
 	s.works("the old release")
 
-	// A new process does not run on the old databases, and says what to do.
-	if err := s.Upgrade("nova-conductor-2", fresh); err == nil || !strings.Contains(err.Error(), "db sync") {
-		t.Fatalf("on the old databases: %v", err)
-	}
-	sync := exec.CommandContext(t.Context(), fresh, s.Args("db", "sync", "--set=DEFAULT.host=controller")...)
-	if out, err := sync.CombinedOutput(); err != nil {
-		t.Fatalf("db sync: %v\n%s", err, out)
-	}
-	if err := s.Begin("nova-conductor-2"); err != nil {
-		t.Fatal(err)
+	// A new process does not run on old databases, and its error says what to do.
+	if err := s.Upgrade("nova-conductor-2", fresh); err != nil {
+		if !strings.Contains(err.Error(), "db sync") {
+			t.Fatalf("on the old databases: %v", err)
+		}
+		s.refused = true
+		sync := exec.CommandContext(t.Context(), fresh, s.Args("db", "sync", "--set=DEFAULT.host=controller")...)
+		if out, err := sync.CombinedOutput(); err != nil {
+			t.Fatalf("db sync: %v\n%s", err, out)
+		}
+		if err := s.Begin("nova-conductor-2"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.works("old processes and a new conductor on the new databases")
-	for _, step := range [][]string{{"nova-compute-h1", "neutron-server"}, {"neutron-agent-h2", "nova-api"}, {"nova-conductor", "nova-scheduler"}} {
-		for _, name := range step {
-			if err := s.Upgrade(name, fresh); err != nil {
-				t.Fatal(err)
-			}
-		}
+	for _, step := range [][]string{
+		{"nova-compute-h1", "neutron-server"}, {"neutron-agent-h2", "nova-api"}, {"nova-conductor", "nova-scheduler"},
+	} {
+		s.upgrade(fresh, step...)
 		s.works("new: " + strings.Join(step, ", "))
 	}
-	// It did not please: one host goes back, and one conductor.
-	for _, name := range []string{"nova-compute-h1", "nova-conductor"} {
-		if err := s.Upgrade(name, old); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.upgrade(old, "nova-compute-h1", "nova-conductor")
 	s.works("back: nova-compute-h1, nova-conductor")
-	for _, name := range s.Processes() {
-		if err := s.Upgrade(name, fresh); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.upgrade(fresh, s.Processes()...)
 	s.works("the new release")
 
 	for _, id := range s.servers {
@@ -210,11 +229,15 @@ func TestAReleaseFollowsAnother(t *testing.T) {
 	if found, err := s.Audit(t.Context(), time.Minute); err != nil || len(found) > 0 {
 		t.Errorf("the check finds %v, %v", found, err)
 	}
-	p, err := s.Part("nova-compute-h1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(p.Log(), "level=2") {
-		t.Errorf("the service record does not have the new level:\n%s", p.Log())
+	return s
+}
+
+// upgrade replaces the program of processes.
+func (s *site) upgrade(program string, processes ...string) {
+	s.t.Helper()
+	for _, name := range processes {
+		if err := s.Upgrade(name, program); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 }
