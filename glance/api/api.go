@@ -8,12 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/glance/metadefs"
 	"hypernova/glance/properties"
 	"hypernova/glance/tasks"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/policy"
 )
 
 // Deps are the verbs that the handlers use, and what clients may see and do.
@@ -33,7 +35,8 @@ const (
 	defaultLimit = 25
 )
 
-// Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is the image service's own.
+// Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is the image
+// service's own.
 func Handler(c api.Config, d Deps) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.StrictSlash = "glance", "/v2", dialect{}, api.LinksFlat, true
 	c.Askers = true
@@ -53,6 +56,9 @@ func Handler(c api.Config, d Deps) http.Handler {
 
 // Resources are all of the image service's declared operations.
 func Resources() []api.Bound { return resources(Deps{}) }
+
+// Rules are the declared policy rules, for the enforcer and for documents.
+func Rules() []*policy.Rule { return policies.Rules() }
 
 // resources give each resource a receiver with the verbs that it uses.
 func resources(d Deps) []api.Bound {
@@ -133,11 +139,16 @@ type imageView struct {
 // view shows an image with those of its free properties that the caller may know of.
 func (a *imageViewer) view(r *api.Request, i images.Image) imageView {
 	path := "/v2/images/" + i.ID
-	v := imageView{ID: i.ID, Name: text(i.Name), Status: i.Status, Visibility: i.Visibility, Protected: i.Protected, Hidden: i.Hidden,
-		Checksum: text(i.Checksum), HashAlgo: text(i.HashAlgo), HashValue: text(i.HashValue), Owner: text(i.Owner), Size: number(i.Size),
-		VirtualSize: number(i.VirtualSize), ContainerFormat: text(i.ContainerFormat), DiskFormat: text(i.DiskFormat), Created: i.Created,
-		Updated: i.Updated, Tags: i.Tags, MinRAM: i.MinRAM, MinDisk: i.MinDisk, Self: path, File: path + "/file", Schema: "/v2/schemas/image",
-		Stores: strings.Join(slices.Sorted(slices.Values(i.Stores)), ","), Properties: shown(a.Protected.Visible(i.Properties, r.Caller))}
+	v := imageView{ID: i.ID, Name: text(i.Name), Status: i.Status, Visibility: i.Visibility, Protected: i.Protected,
+		Hidden:   i.Hidden,
+		Checksum: text(i.Checksum), HashAlgo: text(i.HashAlgo), HashValue: text(i.HashValue), Owner: text(i.Owner),
+		Size:        number(i.Size),
+		VirtualSize: number(i.VirtualSize), ContainerFormat: text(i.ContainerFormat), DiskFormat: text(i.DiskFormat),
+		Created: i.Created,
+		Updated: i.Updated, Tags: i.Tags, MinRAM: i.MinRAM, MinDisk: i.MinDisk, Self: path, File: path + "/file",
+		Schema: "/v2/schemas/image",
+		Stores: strings.Join(slices.Sorted(slices.Values(i.Stores)), ","), Properties: shown(a.Protected.Visible(i.Properties,
+			r.Caller))}
 	if v.Tags == nil {
 		v.Tags = []string{}
 	}
@@ -172,7 +183,7 @@ func number(n int64) *int64 {
 func (a *imageLoader) load(ctx context.Context, r *api.Request) (images.Image, error) {
 	id := r.Param("image_id")
 	i, err := a.Images.Records.Get(ctx, id)
-	if err == nil && !r.Allowed(policyGetImage, i.PolicyTarget()) {
+	if err == nil && !r.Allowed(policies.GetImage, i.PolicyTarget()) {
 		return images.Image{}, fault.NotFoundf("No image found with ID %s", id)
 	}
 	return i, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -17,23 +18,14 @@ type cacheAPI struct {
 }
 
 var cacheOps = api.Resource[*cacheAPI]{Name: "cache", Plural: "cache", Ops: api.Ops[*cacheAPI]{
-	api.Do("GET /cache", policyCacheList, http.StatusOK, (*cacheAPI).state, api.Bare()),
-	api.Do("DELETE /cache", policyCacheDelete, http.StatusNoContent, (*cacheAPI).clear, api.Bare()),
-	api.Do("PUT /cache/{image_id}", policyCacheImage, http.StatusAccepted, (*cacheAPI).add, api.Bare()),
-	api.Do("DELETE /cache/{image_id}", policyCacheDelete, http.StatusNoContent, (*cacheAPI).remove, api.Bare()),
-	api.Do("POST /cache/clean", policyCacheClean, http.StatusOK, (*cacheAPI).clean, api.Bare()),
-	api.Do("POST /cache/prune", policyCachePrune, http.StatusOK, (*cacheAPI).prune, api.Bare()),
-	api.Do("GET /cache/nodes/{image_id}", policyCacheNodes, http.StatusOK, (*cacheAPI).nodes, api.Bare()),
+	api.Do("GET /cache", policies.CacheList, http.StatusOK, (*cacheAPI).state, api.Bare()),
+	api.Do("DELETE /cache", policies.CacheDelete, http.StatusNoContent, (*cacheAPI).clear, api.Bare()),
+	api.Do("PUT /cache/{image_id}", policies.CacheImage, http.StatusAccepted, (*cacheAPI).add, api.Bare()),
+	api.Do("DELETE /cache/{image_id}", policies.CacheDelete, http.StatusNoContent, (*cacheAPI).remove, api.Bare()),
+	api.Do("POST /cache/clean", policies.CacheClean, http.StatusOK, (*cacheAPI).clean, api.Bare()),
+	api.Do("POST /cache/prune", policies.CachePrune, http.StatusOK, (*cacheAPI).prune, api.Bare()),
+	api.Do("GET /cache/nodes/{image_id}", policies.ListCachedNodes, http.StatusOK, (*cacheAPI).nodes, api.Bare()),
 }}
-
-var (
-	policyCacheImage  = rule("cache_image", admin, "Ask for an image to be cached.")
-	policyCacheList   = rule("cache_list", admin, "Show what is cached.")
-	policyCacheDelete = rule("cache_delete", admin, "Remove images from the cache.")
-	policyCacheClean  = rule("cache_clean", admin, "Remove what is of no use from the cache.")
-	policyCachePrune  = rule("cache_prune", admin, "Bring the cache back to its size.")
-	policyCacheNodes  = rule("list_cached_nodes", admin, "List the hosts that keep a copy of an image.")
-)
 
 type cachedView struct {
 	Image    string  `wire:"image_id"`
@@ -64,7 +56,8 @@ func (a *cacheAPI) state(ctx context.Context, _ *api.Request, _ *api.None) (cach
 func (a *cacheAPI) clear(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {
 	target := strings.ToLower(r.HTTP.Header.Get("X-Image-Cache-Clear-Target"))
 	if target != "" && target != "cache" && target != "queue" {
-		return api.None{}, fault.Invalidf("If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")
+		return api.None{}, fault.Invalidf(
+			"If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.")
 	}
 	return api.None{}, a.Images.Cache.Clear(ctx, target != "queue", target != "cache")
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"hypernova/glance"
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -20,9 +21,11 @@ type dataAPI struct {
 }
 
 var dataOps = api.Resource[*dataAPI]{Name: "image", Plural: "images", Ops: api.Ops[*dataAPI]{
-	api.Raw("PUT /images/{image_id}/file", policyUploadImage, (*dataAPI).load, (*dataAPI).upload, api.Media("application/octet-stream")),
-	api.Raw("PUT /images/{image_id}/stage", policyModifyImage, (*dataAPI).load, (*dataAPI).stage, api.Media("application/octet-stream")),
-	api.Raw("GET /images/{image_id}/file", policyDownloadImage, (*dataAPI).load, (*dataAPI).download),
+	api.Raw("PUT /images/{image_id}/file", policies.UploadImage, (*dataAPI).load, (*dataAPI).upload,
+		api.Media("application/octet-stream")),
+	api.Raw("PUT /images/{image_id}/stage", policies.ModifyImage, (*dataAPI).load, (*dataAPI).stage,
+		api.Media("application/octet-stream")),
+	api.Raw("GET /images/{image_id}/file", policies.DownloadImage, (*dataAPI).load, (*dataAPI).download),
 }}
 
 // drained is how much of a refused upload is read, so that a client sees the answer instead of a broken connection.
@@ -80,7 +83,7 @@ func (a *dataAPI) download(ctx context.Context, r *api.Request, i images.Image, 
 	}
 	var prefer []string
 	if list := r.HTTP.URL.Query().Get("prefer"); list != "" {
-		if err := r.Require(policyDownloadFrom, i.PolicyTarget()); err != nil {
+		if err := r.Require(policies.DownloadFromStore, i.PolicyTarget()); err != nil {
 			return err
 		}
 		prefer = strings.Split(list, ",")
@@ -98,7 +101,8 @@ func (a *dataAPI) download(ctx context.Context, r *api.Request, i images.Image, 
 	}
 	h.Set("Content-Length", strconv.FormatInt(length, 10))
 	if partial {
-		h.Set("Content-Range", "bytes "+strconv.FormatInt(offset, 10)+"-"+strconv.FormatInt(offset+length-1, 10)+"/"+strconv.FormatInt(i.Size, 10))
+		h.Set("Content-Range", "bytes "+strconv.FormatInt(offset, 10)+"-"+strconv.FormatInt(offset+length-1,
+			10)+"/"+strconv.FormatInt(i.Size, 10))
 		w.WriteHeader(http.StatusPartialContent)
 	} else {
 		w.WriteHeader(http.StatusOK)
@@ -109,7 +113,8 @@ func (a *dataAPI) download(ctx context.Context, r *api.Request, i images.Image, 
 		}
 		return nil
 	}
-	// The last piece is held back until the checksum is known to be right, so that damage is a broken transfer, not a whole image.
+	// The last piece is held back until the checksum is known to be right, so that damage is a broken transfer, not a
+	// whole image.
 	if err := send(w, data); err != nil {
 		panic(http.ErrAbortHandler) // the answer has begun: cutting it off is all that is left to say
 	}
@@ -149,9 +154,11 @@ func byteRange(h *http.Request, size int64) (offset, length int64, partial bool,
 		return 0, size, false, nil
 	}
 	if strings.Contains(spec, ",") {
-		return 0, 0, false, fault.Invalidf("Requests with multiple ranges are not supported; make several requests with one range each.")
+		return 0, 0, false, fault.Invalidf(
+			"Requests with multiple ranges are not supported; make several requests with one range each.")
 	}
-	bad := api.WithStatus(http.StatusRequestedRangeNotSatisfiable, fault.Invalidf("The range %q cannot be satisfied.", spec))
+	bad := api.WithStatus(http.StatusRequestedRangeNotSatisfiable, fault.Invalidf("The range %q cannot be satisfied.",
+		spec))
 	list, ok := strings.CutPrefix(spec, "bytes=")
 	from, to, dashed := strings.Cut(strings.TrimSpace(list), "-")
 	if !ok || !dashed {
@@ -183,7 +190,8 @@ func byteRange(h *http.Request, size int64) (offset, length int64, partial bool,
 // contentRange reads the header that clients of older Glance releases send instead of Range: "bytes 0-3/10", or with *
 // for the whole size.
 func contentRange(spec string, size int64) (offset, length int64, partial bool, err error) {
-	bad := api.WithStatus(http.StatusRequestedRangeNotSatisfiable, fault.Invalidf("The range %q cannot be satisfied.", spec))
+	bad := api.WithStatus(http.StatusRequestedRangeNotSatisfiable, fault.Invalidf("The range %q cannot be satisfied.",
+		spec))
 	list, ok := strings.CutPrefix(spec, "bytes ")
 	span, _, sized := strings.Cut(list, "/")
 	from, to, dashed := strings.Cut(span, "-")

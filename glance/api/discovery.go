@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/oslo/api"
 )
@@ -39,7 +40,8 @@ func versions(endpoint string, caching bool) http.Handler {
 			if n == 0 {
 				status = "CURRENT"
 			}
-			vs = append(vs, version{ID: fmt.Sprintf("v2.%d", minor), Status: status, Links: []map[string]string{{"rel": "self", "href": base + "/v2/"}}})
+			vs = append(vs, version{ID: fmt.Sprintf("v2.%d", minor), Status: status,
+				Links: []map[string]string{{"rel": "self", "href": base + "/v2/"}}})
 		}
 		w.Header().Set("Content-Type", "application/json")
 		if strings.TrimSuffix(r.URL.Path, "/") != "/versions" {
@@ -59,7 +61,7 @@ type infoAPI struct {
 var infoOps = api.Resource[*infoAPI]{Name: "info", Plural: "info", Ops: api.Ops[*infoAPI]{
 	api.Do("GET /info/import", nil, http.StatusOK, (*infoAPI).imports, api.Bare()),
 	api.Do("GET /info/stores", nil, http.StatusOK, (*infoAPI).stores, api.Bare()),
-	api.Do("GET /info/stores/detail", policyStoresDetail, http.StatusOK, (*infoAPI).storesDetail, api.Bare()),
+	api.Do("GET /info/stores/detail", policies.StoresInfoDetail, http.StatusOK, (*infoAPI).storesDetail, api.Bare()),
 	api.Do("GET /info/usage", nil, http.StatusOK, (*infoAPI).usage, api.Bare()),
 }}
 
@@ -73,7 +75,8 @@ type importInfo struct {
 
 func (a *infoAPI) imports(context.Context, *api.Request, *api.None) (importInfo, error) {
 	var out importInfo
-	out.Methods.Description, out.Methods.Type, out.Methods.Value = "Import methods available.", "array", append([]string{}, a.Images.Imports.Methods()...)
+	out.Methods.Description, out.Methods.Type, out.Methods.Value = "Import methods available.", "array", append([]string{},
+		a.Images.Imports.Methods()...)
 	return out, nil
 }
 

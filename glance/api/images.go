@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"hypernova/glance"
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/glance/properties"
 	"hypernova/oslo/api"
@@ -27,16 +28,24 @@ type imagesAPI struct {
 }
 
 var imageOps = api.Resource[*imagesAPI]{Name: "image", Plural: "images", Ops: api.Ops[*imagesAPI]{
-	api.List("GET /images", policyGetImages, (*imagesAPI).list),
-	api.On("POST /images", policyAddImage, http.StatusCreated, (*imagesAPI).proposed, (*imagesAPI).create, api.Bare()),
-	api.On("GET /images/{image_id}", policyGetImage, http.StatusOK, (*imagesAPI).load, (*imagesAPI).show, api.Bare(), api.Hidden()),
-	api.Patch("PATCH /images/{image_id}", policyGetImage, http.StatusOK, (*imagesAPI).load, (*imagesAPI).patch, api.Bare(), api.Hidden()),
-	api.On("DELETE /images/{image_id}", policyDeleteImage, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).delete, api.Bare()),
-	api.On("PUT /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).addTag, api.Bare()),
-	api.On("DELETE /images/{image_id}/tags/{tag}", policyModifyImage, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).removeTag, api.Bare()),
-	api.On("POST /images/{image_id}/actions/deactivate", policyDeactivate, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).deactivate, api.Bare()),
-	api.On("POST /images/{image_id}/actions/reactivate", policyReactivate, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).reactivate, api.Bare()),
-	api.On("POST /images/{image_id}/import", policyGetImage, http.StatusAccepted, (*imagesAPI).load, (*imagesAPI).importData, api.Bare(), api.Hidden()),
+	api.List("GET /images", policies.GetImages, (*imagesAPI).list),
+	api.On("POST /images", policies.AddImage, http.StatusCreated, (*imagesAPI).proposed, (*imagesAPI).create, api.Bare()),
+	api.On("GET /images/{image_id}", policies.GetImage, http.StatusOK, (*imagesAPI).load, (*imagesAPI).show, api.Bare(),
+		api.Hidden()),
+	api.Patch("PATCH /images/{image_id}", policies.GetImage, http.StatusOK, (*imagesAPI).load, (*imagesAPI).patch,
+		api.Bare(), api.Hidden()),
+	api.On("DELETE /images/{image_id}", policies.DeleteImage, http.StatusNoContent, (*imagesAPI).load, (*imagesAPI).delete,
+		api.Bare()),
+	api.On("PUT /images/{image_id}/tags/{tag}", policies.ModifyImage, http.StatusNoContent, (*imagesAPI).load,
+		(*imagesAPI).addTag, api.Bare()),
+	api.On("DELETE /images/{image_id}/tags/{tag}", policies.ModifyImage, http.StatusNoContent, (*imagesAPI).load,
+		(*imagesAPI).removeTag, api.Bare()),
+	api.On("POST /images/{image_id}/actions/deactivate", policies.Deactivate, http.StatusNoContent, (*imagesAPI).load,
+		(*imagesAPI).deactivate, api.Bare()),
+	api.On("POST /images/{image_id}/actions/reactivate", policies.Reactivate, http.StatusNoContent, (*imagesAPI).load,
+		(*imagesAPI).reactivate, api.Bare()),
+	api.On("POST /images/{image_id}/import", policies.GetImage, http.StatusAccepted, (*imagesAPI).load,
+		(*imagesAPI).importData, api.Bare(), api.Hidden()),
 }}
 
 type imageQuery struct {
@@ -60,14 +69,15 @@ func (a *imagesAPI) list(ctx context.Context, r *api.Request, q *imageQuery) (ap
 	for i, t := range q.Tags {
 		q.Tags[i] = strings.TrimSpace(t)
 	}
-	is, err := a.Images.Records.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus, Sort: order, Marker: q.Marker, Limit: q.Rows()})
+	is, err := a.Images.Records.List(ctx, images.Query{Filters: q.Filters, Tags: q.Tags, MemberStatus: q.MemberStatus,
+		Sort: order, Marker: q.Marker, Limit: q.Rows()})
 	if err != nil {
 		return out, err
 	}
 	page := api.PageOf(q.Window, is, func(i images.Image) string { return i.ID }, itself[images.Image])
 	out.Next = page.Next
 	for _, i := range page.Items {
-		if r.Allowed(policyGetImage, i.PolicyTarget()) {
+		if r.Allowed(policies.GetImage, i.PolicyTarget()) {
 			out.Items = append(out.Items, a.view(r, i))
 		}
 	}
@@ -79,7 +89,8 @@ func itself[T any](v T) T { return v }
 
 var sortKeys = []string{"name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"}
 
-// sorting reads both forms: sort=name:asc,size and repeated sort_key with one sort_dir or as many. The default direction is desc.
+// sorting reads both forms: sort=name:asc,size and repeated sort_key with one sort_dir or as many. The default
+// direction is desc.
 func sorting(q api.PageQuery) ([]db.SortKey, error) {
 	keys, dirs := q.SortKeys, q.SortDirs
 	if q.Sort != "" {
@@ -110,7 +121,8 @@ func sorting(q api.PageQuery) ([]db.SortKey, error) {
 			dir = dirs[i]
 		}
 		if !slices.Contains(sortKeys, k) {
-			return nil, fault.Invalidf("Invalid sort key: %s. It must be one of the following: %s.", k, strings.Join(sortKeys, ", "))
+			return nil, fault.Invalidf("Invalid sort key: %s. It must be one of the following: %s.", k,
+				strings.Join(sortKeys, ", "))
 		}
 		if dir != "asc" && dir != "desc" {
 			return nil, fault.Invalidf("Invalid sort direction: %s", dir)
@@ -147,7 +159,8 @@ func (a *imagesAPI) create(ctx context.Context, r *api.Request, _ images.Image, 
 }
 
 // made creates an image out of its members as JSON.
-func (a *imageMaker) made(ctx context.Context, r *api.Request, members map[string]json.RawMessage) (images.Image, error) {
+func (a *imageMaker) made(ctx context.Context, r *api.Request,
+	members map[string]json.RawMessage) (images.Image, error) {
 	i := glance.Image{Visibility: glance.Shared}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if err := a.Formats.created(&i, name, members[name]); err != nil {
@@ -165,8 +178,10 @@ func (a *imageMaker) made(ctx context.Context, r *api.Request, members map[strin
 	if err := maySee(r, i.Visibility, ownTarget(i)); err != nil {
 		return images.Image{}, err
 	}
-	return a.Images.Records.Create(ctx, images.Create{ID: i.ID, Name: i.Name, Owner: i.Owner, Visibility: i.Visibility, DiskFormat: i.DiskFormat,
-		ContainerFormat: i.ContainerFormat, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Protected: i.Protected, Hidden: i.Hidden, Tags: i.Tags, Properties: i.Properties})
+	return a.Images.Records.Create(ctx, images.Create{ID: i.ID, Name: i.Name, Owner: i.Owner, Visibility: i.Visibility,
+		DiskFormat:      i.DiskFormat,
+		ContainerFormat: i.ContainerFormat, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Protected: i.Protected, Hidden: i.Hidden,
+		Tags: i.Tags, Properties: i.Properties})
 }
 
 // created reads one member of a new image.
@@ -203,7 +218,7 @@ func (a *imageMaker) maySetOwner(r *api.Request, i *glance.Image) error {
 		i.Owner = r.Caller.ProjectID
 		return nil
 	}
-	if !r.Allowed(policyAddImage, ownTarget(*i)) {
+	if !r.Allowed(policies.AddImage, ownTarget(*i)) {
 		return fault.Forbiddenf("You are not permitted to create images owned by '%s'", i.Owner)
 	}
 	return nil
@@ -213,9 +228,9 @@ func (a *imageMaker) maySetOwner(r *api.Request, i *glance.Image) error {
 func maySee(r *api.Request, visibility string, t policy.Target) error {
 	switch visibility {
 	case glance.Public:
-		return r.Require(policyPublicize, t)
+		return r.Require(policies.PublicizeImage, t)
 	case glance.Community:
-		return r.Require(policyCommunitize, t)
+		return r.Require(policies.CommunitizeImage, t)
 	}
 	return nil
 }
@@ -277,9 +292,9 @@ type importBody struct {
 }
 
 func (a *imagesAPI) importData(ctx context.Context, r *api.Request, i images.Image, in *importBody) (api.None, error) {
-	need := policyModifyImage
+	need := policies.ModifyImage
 	if in.Method.Name == images.CopyImage {
-		need = policyCopyImage
+		need = policies.CopyImage
 	}
 	if err := r.Require(need, i.PolicyTarget()); err != nil {
 		return api.None{}, err
@@ -287,16 +302,19 @@ func (a *imagesAPI) importData(ctx context.Context, r *api.Request, i images.Ima
 	stores := in.Stores
 	switch header := r.HTTP.Header.Get("X-Image-Meta-Store"); {
 	case in.AllStores && (header != "" || len(stores) > 0):
-		return api.None{}, fault.Invalidf("All_stores parameter can't be used with x-image-meta-store header or stores parameter")
+		return api.None{}, fault.Invalidf(
+			"All_stores parameter can't be used with x-image-meta-store header or stores parameter")
 	case header != "" && len(stores) > 0:
 		return api.None{}, fault.Invalidf("Stores parameter and x-image-meta-store header can't be both specified")
 	case header != "":
 		stores = []string{header}
 	}
 	noDocument(r)
-	ask := images.Import{Method: in.Method.Name, URI: in.Method.URI, Stores: stores, AllStores: in.AllStores, Must: in.MustSucceed == nil || *in.MustSucceed}
+	ask := images.Import{Method: in.Method.Name, URI: in.Method.URI, Stores: stores, AllStores: in.AllStores,
+		Must: in.MustSucceed == nil || *in.MustSucceed}
 	if ask.Method == images.GlanceDownload {
-		ask.From = images.Origin{Region: in.Method.Region, Interface: cmp.Or(in.Method.Interface, "public"), Image: in.Method.Image,
+		ask.From = images.Origin{Region: in.Method.Region, Interface: cmp.Or(in.Method.Interface, "public"),
+			Image: in.Method.Image,
 			Token: r.HTTP.Header.Get("X-Auth-Token"), May: func(property string, there bool) bool {
 				if there {
 					return a.Protected.Allowed(property, properties.Update, r.Caller)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -19,23 +20,18 @@ type locationsAPI struct {
 }
 
 var locationOps = api.Resource[*locationsAPI]{Name: "location", Plural: "locations", Ops: api.Ops[*locationsAPI]{
-	api.On("POST /images/{image_id}/locations", policyAddLocation, http.StatusAccepted, (*locationsAPI).loadPlaced, (*locationsAPI).add, api.Bare()),
-	api.On("GET /images/{image_id}/locations", policyFetchLocations, http.StatusOK, (*locationsAPI).loadPlaced, (*locationsAPI).list, api.Bare()),
-	api.On("DELETE /stores/{store_id}/{image_id}", policyDeleteLocation, http.StatusNoContent, (*locationsAPI).load, (*locationsAPI).deleteFromStore, api.Bare()),
+	api.On("POST /images/{image_id}/locations", policies.AddImageLocation, http.StatusAccepted, (*locationsAPI).loadPlaced,
+		(*locationsAPI).add, api.Bare()),
+	api.On("GET /images/{image_id}/locations", policies.FetchImageLocation, http.StatusOK, (*locationsAPI).loadPlaced,
+		(*locationsAPI).list, api.Bare()),
+	api.On("DELETE /stores/{store_id}/{image_id}", policies.DeleteImageLocation, http.StatusNoContent,
+		(*locationsAPI).load, (*locationsAPI).deleteFromStore, api.Bare()),
 }}
-
-var (
-	policyAddLocation    = rule("add_image_location", "rule:service_api or ("+member+" and project_id:%(owner)s)", "Give an image data that is at a URL.")
-	policyFetchLocations = rule("fetch_image_location", "rule:service_api", "Show all places of an image's data.")
-	policyGetLocation    = rule("get_image_location", adminOrRead, "Show where an image's data is.")
-	policySetLocation    = rule("set_image_location", adminOrOwner, "Set where an image's data is.")
-	policyDeleteLocation = rule("delete_image_location", admin, "Remove an image's data from one place.")
-)
 
 // loadPlaced finds an image for who may show it, and for other services, which may know where its data is without that.
 func (a *locationsAPI) loadPlaced(ctx context.Context, r *api.Request) (images.Image, error) {
 	i, err := a.Images.Records.Get(ctx, r.Param("image_id"))
-	if err == nil && r.Allowed(policyFetchLocations, i.PolicyTarget()) {
+	if err == nil && r.Allowed(policies.FetchImageLocation, i.PolicyTarget()) {
 		return i, nil
 	}
 	return a.load(ctx, r)
@@ -54,11 +50,11 @@ func (a *imageLoader) locationViews(i images.Image) []locationView {
 	return out
 }
 
-// shownPlaces are what an image's view tells of where its data is: without queries, which may be signatures that open the place for whoever has
-// them, to whom does not also set it.
+// shownPlaces are what an image's view tells of where its data is: without queries, which may be signatures that open
+// the place for whoever has them, to whom does not also set it.
 func (a *imageViewer) shownPlaces(r *api.Request, i images.Image) []locationView {
 	out := a.locationViews(i)
-	if r.Allowed(policySetLocation, i.PolicyTarget()) {
+	if r.Allowed(policies.SetImageLocation, i.PolicyTarget()) {
 		return out
 	}
 	for n := range out {
@@ -82,7 +78,8 @@ type locationBody struct {
 }
 
 func (l locationBody) location() images.Location {
-	return images.Location{URL: l.URL, Metadata: l.Metadata, Checksum: l.Validation.Checksum, HashAlgo: l.Validation.HashAlgo, HashValue: l.Validation.HashValue}
+	return images.Location{URL: l.URL, Metadata: l.Metadata, Checksum: l.Validation.Checksum,
+		HashAlgo: l.Validation.HashAlgo, HashValue: l.Validation.HashValue}
 }
 
 func (a *locationsAPI) add(ctx context.Context, r *api.Request, i images.Image, in *locationBody) (api.None, error) {
@@ -94,8 +91,9 @@ func (a *locationsAPI) add(ctx context.Context, r *api.Request, i images.Image, 
 	return api.None{}, a.Images.Locations.Add(ctx, i.ID, l, slices.Contains(r.Caller.Roles, "service"))
 }
 
-func (a *locationsAPI) deleteFromStore(ctx context.Context, r *api.Request, i images.Image, _ *api.None) (api.None, error) {
-	if err := r.Require(policyGetLocation, i.PolicyTarget()); err != nil {
+func (a *locationsAPI) deleteFromStore(ctx context.Context, r *api.Request, i images.Image,
+	_ *api.None) (api.None, error) {
+	if err := r.Require(policies.GetImageLocation, i.PolicyTarget()); err != nil {
 		return api.None{}, err
 	}
 	return api.None{}, a.Images.Copies.Delete(ctx, i.ID, r.Param("store_id"))
@@ -125,9 +123,9 @@ func (a *imagesAPI) relocation(r *api.Request, i images.Image, op api.PatchOp) (
 		}
 		return p, true, fault.Forbiddenf("It's not allowed to %s locations if locations are invisible.", verb)
 	}
-	need := policySetLocation
+	need := policies.SetImageLocation
 	if op.Op == "remove" {
-		need = policyDeleteLocation
+		need = policies.DeleteImageLocation
 	}
 	if err := r.Require(need, i.PolicyTarget()); err != nil {
 		return p, true, err
@@ -174,7 +172,8 @@ type locationJSON struct {
 }
 
 func (l locationJSON) location() images.Location {
-	return images.Location{URL: l.URL, Metadata: l.Metadata, Checksum: l.Validation.Checksum, HashAlgo: l.Validation.HashAlgo, HashValue: l.Validation.HashValue}
+	return images.Location{URL: l.URL, Metadata: l.Metadata, Checksum: l.Validation.Checksum,
+		HashAlgo: l.Validation.HashAlgo, HashValue: l.Validation.HashValue}
 }
 
 // relocate carries out the operations on locations; each is a change of its own.

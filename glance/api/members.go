@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hypernova/glance"
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -18,11 +19,16 @@ type membersAPI struct {
 }
 
 var memberOps = api.Resource[*membersAPI]{Name: "member", Plural: "members", Ops: api.Ops[*membersAPI]{
-	api.On("GET /images/{image_id}/members", policyGetMembers, http.StatusOK, (*membersAPI).load, (*membersAPI).list, api.Bare()),
-	api.On("POST /images/{image_id}/members", policyAddMember, http.StatusOK, (*membersAPI).load, (*membersAPI).add, api.Bare()),
-	api.On("GET /images/{image_id}/members/{member_id}", policyGetMember, http.StatusOK, (*membersAPI).load, (*membersAPI).show, api.Bare(), api.Hidden()),
-	api.On("PUT /images/{image_id}/members/{member_id}", policyModifyMember, http.StatusOK, (*membersAPI).load, (*membersAPI).answer, api.Bare()),
-	api.On("DELETE /images/{image_id}/members/{member_id}", policyDeleteMember, http.StatusNoContent, (*membersAPI).load, (*membersAPI).remove, api.Bare()),
+	api.On("GET /images/{image_id}/members", policies.GetMembers, http.StatusOK, (*membersAPI).load, (*membersAPI).list,
+		api.Bare()),
+	api.On("POST /images/{image_id}/members", policies.AddMember, http.StatusOK, (*membersAPI).load, (*membersAPI).add,
+		api.Bare()),
+	api.On("GET /images/{image_id}/members/{member_id}", policies.GetMember, http.StatusOK, (*membersAPI).load,
+		(*membersAPI).show, api.Bare(), api.Hidden()),
+	api.On("PUT /images/{image_id}/members/{member_id}", policies.ModifyMember, http.StatusOK, (*membersAPI).load,
+		(*membersAPI).answer, api.Bare()),
+	api.On("DELETE /images/{image_id}/members/{member_id}", policies.DeleteMember, http.StatusNoContent,
+		(*membersAPI).load, (*membersAPI).remove, api.Bare()),
 }}
 
 type memberView struct {

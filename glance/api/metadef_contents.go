@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hypernova/glance"
+	"hypernova/glance/api/policies"
 	"hypernova/glance/metadefs"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -21,19 +22,31 @@ type contentsAPI struct {
 }
 
 var contentOps = api.Resource[*contentsAPI]{Name: "object", Plural: "objects", Ops: api.Ops[*contentsAPI]{
-	api.On("GET /metadefs/namespaces/{namespace}/objects", policyGetObjects, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).objects, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/objects", policyAddObject, http.StatusCreated, (*contentsAPI).namespace, (*contentsAPI).createObject, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/objects", policyDeleteNamespace, http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteObjects, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}/objects/{object}", policyGetObject, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).showObject, api.Bare()),
-	api.On("PUT /metadefs/namespaces/{namespace}/objects/{object}", policyModifyObject, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).updateObject, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/objects/{object}", policyDeleteObject, http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteObject, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/objects", policies.GetMetadefObjects, http.StatusOK,
+		(*contentsAPI).namespace, (*contentsAPI).objects, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/objects", policies.AddMetadefObject, http.StatusCreated,
+		(*contentsAPI).namespace, (*contentsAPI).createObject, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/objects", policies.DeleteMetadefNamespace, http.StatusNoContent,
+		(*contentsAPI).namespace, (*contentsAPI).deleteObjects, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/objects/{object}", policies.GetMetadefObject, http.StatusOK,
+		(*contentsAPI).namespace, (*contentsAPI).showObject, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/objects/{object}", policies.ModifyMetadefObject, http.StatusOK,
+		(*contentsAPI).namespace, (*contentsAPI).updateObject, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/objects/{object}", policies.DeleteMetadefObject, http.StatusNoContent,
+		(*contentsAPI).namespace, (*contentsAPI).deleteObject, api.Bare()),
 
-	api.On("GET /metadefs/namespaces/{namespace}/properties", policyGetProperties, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).properties, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/properties", policyAddProperty, http.StatusCreated, (*contentsAPI).namespace, (*contentsAPI).createProperty, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/properties", policyDeleteNamespace, http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteProperties, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}/properties/{property}", policyGetProperty, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).showProperty, api.Bare()),
-	api.On("PUT /metadefs/namespaces/{namespace}/properties/{property}", policyModifyProperty, http.StatusOK, (*contentsAPI).namespace, (*contentsAPI).updateProperty, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/properties/{property}", policyRemoveProperty, http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteProperty, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/properties", policies.GetMetadefProperties, http.StatusOK,
+		(*contentsAPI).namespace, (*contentsAPI).properties, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/properties", policies.AddMetadefProperty, http.StatusCreated,
+		(*contentsAPI).namespace, (*contentsAPI).createProperty, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/properties", policies.DeleteMetadefNamespace, http.StatusNoContent,
+		(*contentsAPI).namespace, (*contentsAPI).deleteProperties, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/properties/{property}", policies.GetMetadefProperty, http.StatusOK,
+		(*contentsAPI).namespace, (*contentsAPI).showProperty, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/properties/{property}", policies.ModifyMetadefProperty, http.StatusOK,
+		(*contentsAPI).namespace, (*contentsAPI).updateProperty, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/properties/{property}", policies.RemoveMetadefProperty,
+		http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteProperty, api.Bare()),
 }}
 
 // definition is one of a property, in and out. Its fields are those of glance.Property, in the same order.
@@ -99,7 +112,8 @@ type objectBody struct {
 }
 
 func (b objectBody) noun() glance.Object {
-	o := glance.Object{Name: b.Name, Description: b.Description, Required: b.Required, Properties: map[string]glance.Property{}}
+	o := glance.Object{Name: b.Name, Description: b.Description, Required: b.Required,
+		Properties: map[string]glance.Property{}}
 	for name, p := range b.Properties {
 		o.Properties[name] = p.noun()
 	}
@@ -123,7 +137,8 @@ type objectView struct {
 }
 
 func viewObject(namespace string, o glance.Object) objectView {
-	v := objectView{Name: o.Name, Description: o.Description, Required: o.Required, Properties: map[string]definition{}, Created: o.Created, Updated: o.Updated,
+	v := objectView{Name: o.Name, Description: o.Description, Required: o.Required, Properties: map[string]definition{},
+		Created: o.Created, Updated: o.Updated,
 		Self: namespacePath(namespace) + "/objects/" + o.Name, Schema: "/v2/schemas/metadefs/object"}
 	if v.Required == nil {
 		v.Required = []string{}
@@ -139,9 +154,11 @@ type objectList struct {
 	Schema  string       `wire:"schema"`
 }
 
-func (a *contentsAPI) objects(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectList, error) {
-	out := objectList{Objects: []objectView{}, Schema: "v2/schemas/metadefs/objects"} // without the slash, as clients know it
-	if !r.Allowed(policyGetObject, n.PolicyTarget()) {
+func (a *contentsAPI) objects(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (objectList, error) {
+	out := objectList{Objects: []objectView{},
+		Schema: "v2/schemas/metadefs/objects"} // without the slash, as clients know it
+	if !r.Allowed(policies.GetMetadefObject, n.PolicyTarget()) {
 		return out, nil
 	}
 	os, err := a.Metadefs.Objects.List(ctx, n)
@@ -151,27 +168,32 @@ func (a *contentsAPI) objects(ctx context.Context, r *api.Request, n metadefs.Na
 	return out, err
 }
 
-func (a *contentsAPI) createObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
+func (a *contentsAPI) createObject(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	in *objectCreate) (objectView, error) {
 	o, err := a.Metadefs.Objects.Add(ctx, n.Name, in.noun())
 	r.SetHeader("Location", r.URL("/metadefs/namespaces/%s/objects/%s", n.Name, o.Name))
 	return viewObject(n.Name, o), err
 }
 
-func (a *contentsAPI) showObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (objectView, error) {
+func (a *contentsAPI) showObject(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (objectView, error) {
 	o, err := a.Metadefs.Objects.Get(ctx, n, r.Param("object"))
 	return viewObject(n.Name, o), err
 }
 
-func (a *contentsAPI) updateObject(ctx context.Context, r *api.Request, n metadefs.Namespace, in *objectCreate) (objectView, error) {
+func (a *contentsAPI) updateObject(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	in *objectCreate) (objectView, error) {
 	o, err := a.Metadefs.Objects.Update(ctx, n.Name, r.Param("object"), in.noun())
 	return viewObject(n.Name, o), err
 }
 
-func (a *contentsAPI) deleteObject(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *contentsAPI) deleteObject(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.Objects.Remove(ctx, n.Name, r.Param("object"))
 }
 
-func (a *contentsAPI) deleteObjects(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *contentsAPI) deleteObjects(ctx context.Context, _ *api.Request, n metadefs.Namespace,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.Objects.RemoveAll(ctx, n.Name)
 }
 
@@ -192,20 +214,23 @@ type propertyList struct {
 	Properties map[string]definition `wire:"properties"`
 }
 
-func (a *contentsAPI) properties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (propertyList, error) {
+func (a *contentsAPI) properties(ctx context.Context, _ *api.Request, n metadefs.Namespace,
+	_ *api.None) (propertyList, error) {
 	ps, err := a.Metadefs.Properties.List(ctx, n)
 	return propertyList{viewProperties(ps)}, err
 }
 
-func (a *contentsAPI) createProperty(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
+func (a *contentsAPI) createProperty(ctx context.Context, _ *api.Request, n metadefs.Namespace,
+	in *propertyCreate) (definition, error) {
 	return in.definition, a.Metadefs.Properties.Add(ctx, n.Name, in.noun())
 }
 
 // showProperty finds a property by the name that it has on a type of resource, where one is given.
-func (a *contentsAPI) showProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, q *prefixQuery) (definition, error) {
+func (a *contentsAPI) showProperty(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	q *prefixQuery) (definition, error) {
 	name := r.Param("property")
 	if q.ResourceType != "" {
-		if err := r.Require(policyGetResourceType, n.PolicyTarget()); err != nil {
+		if err := r.Require(policies.GetMetadefResourceType, n.PolicyTarget()); err != nil {
 			return definition{}, err
 		}
 		prefix, err := a.prefix(ctx, n, q.ResourceType)
@@ -214,7 +239,8 @@ func (a *contentsAPI) showProperty(ctx context.Context, r *api.Request, n metade
 		}
 		short, ok := strings.CutPrefix(name, prefix)
 		if !ok || prefix == "" {
-			return definition{}, fault.NotFoundf("Property %s does not start with the expected resource type association prefix of '%s'.", name, prefix)
+			return definition{}, fault.NotFoundf(
+				"Property %s does not start with the expected resource type association prefix of '%s'.", name, prefix)
 		}
 		name = short
 	}
@@ -235,14 +261,17 @@ func (a *contentsAPI) prefix(ctx context.Context, n metadefs.Namespace, resource
 	return "", fault.NotFoundf("The metadata definition resource-type association of resource-type=%s to namespace=%s, was not found.", resource, n.Name)
 }
 
-func (a *contentsAPI) updateProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, in *propertyCreate) (definition, error) {
+func (a *contentsAPI) updateProperty(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	in *propertyCreate) (definition, error) {
 	return in.definition, a.Metadefs.Properties.Update(ctx, n.Name, r.Param("property"), in.noun())
 }
 
-func (a *contentsAPI) deleteProperty(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *contentsAPI) deleteProperty(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.Properties.Remove(ctx, n.Name, r.Param("property"))
 }
 
-func (a *contentsAPI) deleteProperties(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *contentsAPI) deleteProperties(ctx context.Context, _ *api.Request, n metadefs.Namespace,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.Properties.RemoveAll(ctx, n.Name)
 }

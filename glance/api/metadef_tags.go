@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hypernova/glance"
+	"hypernova/glance/api/policies"
 	"hypernova/glance/metadefs"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -17,13 +18,20 @@ type definedTagsAPI struct {
 }
 
 var definedTagOps = api.Resource[*definedTagsAPI]{Name: "tag", Plural: "tags", Ops: api.Ops[*definedTagsAPI]{
-	api.On("GET /metadefs/namespaces/{namespace}/tags", policyGetTags, http.StatusOK, (*definedTagsAPI).namespace, (*definedTagsAPI).list, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/tags", policyAddTags, http.StatusCreated, (*definedTagsAPI).namespace, (*definedTagsAPI).createAll, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/tags", policyDeleteNamespace, http.StatusNoContent, (*definedTagsAPI).namespace, (*definedTagsAPI).deleteAll, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/tags/{tag}", policyAddTag, http.StatusCreated, (*definedTagsAPI).namespace, (*definedTagsAPI).create, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}/tags/{tag}", policyGetTag, http.StatusOK, (*definedTagsAPI).namespace, (*definedTagsAPI).show, api.Bare()),
-	api.On("PUT /metadefs/namespaces/{namespace}/tags/{tag}", policyModifyTag, http.StatusOK, (*definedTagsAPI).namespace, (*definedTagsAPI).update, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/tags/{tag}", policyDeleteTag, http.StatusNoContent, (*definedTagsAPI).namespace, (*definedTagsAPI).delete, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/tags", policies.GetMetadefTags, http.StatusOK,
+		(*definedTagsAPI).namespace, (*definedTagsAPI).list, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/tags", policies.AddMetadefTags, http.StatusCreated,
+		(*definedTagsAPI).namespace, (*definedTagsAPI).createAll, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/tags", policies.DeleteMetadefNamespace, http.StatusNoContent,
+		(*definedTagsAPI).namespace, (*definedTagsAPI).deleteAll, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/tags/{tag}", policies.AddMetadefTag, http.StatusCreated,
+		(*definedTagsAPI).namespace, (*definedTagsAPI).create, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/tags/{tag}", policies.GetMetadefTag, http.StatusOK,
+		(*definedTagsAPI).namespace, (*definedTagsAPI).show, api.Bare()),
+	api.On("PUT /metadefs/namespaces/{namespace}/tags/{tag}", policies.ModifyMetadefTag, http.StatusOK,
+		(*definedTagsAPI).namespace, (*definedTagsAPI).update, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/tags/{tag}", policies.DeleteMetadefTag, http.StatusNoContent,
+		(*definedTagsAPI).namespace, (*definedTagsAPI).delete, api.Bare()),
 }}
 
 type tagName struct {
@@ -54,7 +62,8 @@ func (a *definedTagsAPI) list(ctx context.Context, _ *api.Request, n metadefs.Na
 	if q.Asked.Value < 0 {
 		return out, fault.Invalidf("limit param must be positive")
 	}
-	ts, err := a.Metadefs.Tags.List(ctx, n, metadefs.TagQuery{Sort: order, Marker: q.Marker, Limit: min(q.Asked.Value, maxLimit)})
+	ts, err := a.Metadefs.Tags.List(ctx, n, metadefs.TagQuery{Sort: order, Marker: q.Marker, Limit: min(q.Asked.Value,
+		maxLimit)})
 	for _, t := range ts {
 		out.Tags = append(out.Tags, tagName{t.Name})
 	}
@@ -70,7 +79,8 @@ type tagsBody struct {
 
 func (b *tagsBody) Validate(api.Version) error { return b.own() }
 
-func (a *definedTagsAPI) createAll(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagsBody) (tagList, error) {
+func (a *definedTagsAPI) createAll(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	in *tagsBody) (tagList, error) {
 	out, names := tagList{Tags: []tagName{}}, []string(nil)
 	for _, t := range in.Tags {
 		out.Tags, names = append(out.Tags, tagName{t.Name}), append(names, t.Name)
@@ -87,7 +97,8 @@ func truth(s string) bool {
 	return false
 }
 
-func (a *definedTagsAPI) create(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (tagView, error) {
+func (a *definedTagsAPI) create(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (tagView, error) {
 	name := r.Param("tag")
 	if len([]rune(name)) > 80 {
 		return tagView{}, fault.Invalidf("Provided object does not match schema 'tag': %s is too long.", name)
@@ -106,17 +117,20 @@ type tagUpdate struct{ tagBody }
 
 func (b *tagUpdate) Validate(api.Version) error { return b.own() }
 
-func (a *definedTagsAPI) update(ctx context.Context, r *api.Request, n metadefs.Namespace, in *tagUpdate) (tagView, error) {
+func (a *definedTagsAPI) update(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	in *tagUpdate) (tagView, error) {
 	t, err := a.Metadefs.Tags.Rename(ctx, n.Name, r.Param("tag"), in.Name)
 	return viewTag(t), err
 }
 
-func (a *definedTagsAPI) delete(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *definedTagsAPI) delete(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.Tags.Remove(ctx, n.Name, r.Param("tag"))
 }
 
-func (a *definedTagsAPI) deleteAll(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
-	if err := r.Require(policyDeleteTags, n.PolicyTarget()); err != nil {
+func (a *definedTagsAPI) deleteAll(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (api.None, error) {
+	if err := r.Require(policies.DeleteMetadefTags, n.PolicyTarget()); err != nil {
 		return api.None{}, err
 	}
 	return api.None{}, a.Metadefs.Tags.RemoveAll(ctx, n.Name)

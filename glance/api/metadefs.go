@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hypernova/glance"
+	"hypernova/glance/api/policies"
 	"hypernova/glance/metadefs"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -22,23 +23,32 @@ type namespacesAPI struct {
 }
 
 var namespaceOps = api.Resource[*namespacesAPI]{Name: "namespace", Plural: "namespaces", Ops: api.Ops[*namespacesAPI]{
-	api.List("GET /metadefs/namespaces", policyGetNamespaces, (*namespacesAPI).list),
-	api.Do("POST /metadefs/namespaces", policyAddNamespace, http.StatusCreated, (*namespacesAPI).create, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}", policyGetNamespace, http.StatusOK, (*namespacesAPI).namespace, (*namespacesAPI).show, api.Bare(), api.Hidden()),
-	api.On("PUT /metadefs/namespaces/{namespace}", policyModifyNamespace, http.StatusOK, (*namespacesAPI).namespace, (*namespacesAPI).update, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}", policyDeleteNamespace, http.StatusNoContent, (*namespacesAPI).namespace, (*namespacesAPI).delete, api.Bare()),
+	api.List("GET /metadefs/namespaces", policies.GetMetadefNamespaces, (*namespacesAPI).list),
+	api.Do("POST /metadefs/namespaces", policies.AddMetadefNamespace, http.StatusCreated, (*namespacesAPI).create,
+		api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}", policies.GetMetadefNamespace, http.StatusOK, (*namespacesAPI).namespace,
+		(*namespacesAPI).show, api.Bare(), api.Hidden()),
+	api.On("PUT /metadefs/namespaces/{namespace}", policies.ModifyMetadefNamespace, http.StatusOK,
+		(*namespacesAPI).namespace, (*namespacesAPI).update, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}", policies.DeleteMetadefNamespace, http.StatusNoContent,
+		(*namespacesAPI).namespace, (*namespacesAPI).delete, api.Bare()),
 
-	api.Do("GET /metadefs/resource_types", policyListResourceTypes, http.StatusOK, (*namespacesAPI).resourceTypes, api.Bare()),
-	api.On("GET /metadefs/namespaces/{namespace}/resource_types", policyListResourceTypes, http.StatusOK, (*namespacesAPI).namespace, (*namespacesAPI).associations, api.Bare()),
-	api.On("POST /metadefs/namespaces/{namespace}/resource_types", policyAddAssociation, http.StatusCreated, (*namespacesAPI).namespace, (*namespacesAPI).associate, api.Bare()),
-	api.On("DELETE /metadefs/namespaces/{namespace}/resource_types/{resource_type}", policyRemoveAssociation, http.StatusNoContent, (*namespacesAPI).namespace, (*namespacesAPI).dissociate, api.Bare()),
+	api.Do("GET /metadefs/resource_types", policies.ListMetadefResourceTypes, http.StatusOK,
+		(*namespacesAPI).resourceTypes, api.Bare()),
+	api.On("GET /metadefs/namespaces/{namespace}/resource_types", policies.ListMetadefResourceTypes, http.StatusOK,
+		(*namespacesAPI).namespace, (*namespacesAPI).associations, api.Bare()),
+	api.On("POST /metadefs/namespaces/{namespace}/resource_types", policies.AddMetadefResourceTypeAssociation,
+		http.StatusCreated, (*namespacesAPI).namespace, (*namespacesAPI).associate, api.Bare()),
+	api.On("DELETE /metadefs/namespaces/{namespace}/resource_types/{resource_type}",
+		policies.RemoveMetadefResourceTypeAssociation, http.StatusNoContent, (*namespacesAPI).namespace,
+		(*namespacesAPI).dissociate, api.Bare()),
 }}
 
 // namespace loads one; for who may not know of it, it is not there, whatever else they may.
 func (a *namespaceLoader) namespace(ctx context.Context, r *api.Request) (metadefs.Namespace, error) {
 	name := r.Param("namespace")
 	n, err := a.Metadefs.Namespaces.Get(ctx, name)
-	if err == nil && !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
+	if err == nil && !r.Allowed(policies.GetMetadefNamespace, n.PolicyTarget()) {
 		return n, fault.NotFoundf("Namespace %s not found", name)
 	}
 	return n, err
@@ -112,7 +122,8 @@ type namespaceBody struct {
 func (b *namespaceBody) Validate(api.Version) error { return b.own() }
 
 func (b *namespaceBody) noun() glance.Namespace {
-	return glance.Namespace{Name: b.Name, DisplayName: b.DisplayName, Description: b.Description, Visibility: b.Visibility, Protected: b.Protected, Owner: b.Owner}
+	return glance.Namespace{Name: b.Name, DisplayName: b.DisplayName, Description: b.Description, Visibility: b.Visibility,
+		Protected: b.Protected, Owner: b.Owner}
 }
 
 func (b *namespaceBody) contents() metadefs.Contents {
@@ -170,9 +181,11 @@ type namespaceView struct {
 func namespacePath(name string) string { return "/v2/metadefs/namespaces/" + name }
 
 func viewNamespace(n metadefs.Namespace, c metadefs.Contents) namespaceView {
-	v := namespaceView{Name: n.Name, DisplayName: n.DisplayName, Description: n.Description, Visibility: n.Visibility, Protected: n.Protected, Owner: n.Owner,
-		Created: n.Created, Updated: n.Updated, Associations: viewAssociations(c.Associations), Properties: viewProperties(c.Properties),
-		Self: namespacePath(n.Name), Schema: "/v2/schemas/metadefs/namespace"}
+	v := namespaceView{Name: n.Name, DisplayName: n.DisplayName, Description: n.Description, Visibility: n.Visibility,
+		Protected: n.Protected, Owner: n.Owner,
+		Created: n.Created, Updated: n.Updated, Associations: viewAssociations(c.Associations),
+		Properties: viewProperties(c.Properties),
+		Self:       namespacePath(n.Name), Schema: "/v2/schemas/metadefs/namespace"}
 	for _, o := range c.Objects {
 		v.Objects = append(v.Objects, viewObject(n.Name, o))
 	}
@@ -204,8 +217,9 @@ func oneKey(q api.PageQuery) ([]db.SortKey, error) {
 }
 
 func (a *namespacesAPI) list(ctx context.Context, r *api.Request, q *namespaceQuery) (api.Page[namespaceView], error) {
-	out := api.Page[namespaceView]{Items: []namespaceView{}, Extra: map[string]any{"schema": "/v2/schemas/metadefs/namespaces"}}
-	if err := r.Require(policyListResourceTypes, nil); err != nil {
+	out := api.Page[namespaceView]{Items: []namespaceView{},
+		Extra: map[string]any{"schema": "/v2/schemas/metadefs/namespaces"}}
+	if err := r.Require(policies.ListMetadefResourceTypes, nil); err != nil {
 		return out, err
 	}
 	order, err := oneKey(q.PageQuery)
@@ -223,7 +237,7 @@ func (a *namespacesAPI) list(ctx context.Context, r *api.Request, q *namespaceQu
 	page := api.PageOf(q.Window, ns, func(n metadefs.Namespace) string { return n.Name }, itself[metadefs.Namespace])
 	out.Next = page.Next
 	for _, n := range page.Items {
-		if !r.Allowed(policyGetNamespace, n.PolicyTarget()) {
+		if !r.Allowed(policies.GetMetadefNamespace, n.PolicyTarget()) {
 			continue
 		}
 		as, err := a.Metadefs.ResourceTypes.Of(ctx, n)
@@ -240,7 +254,8 @@ func (a *namespacesAPI) create(ctx context.Context, r *api.Request, in *namespac
 	for _, part := range []struct {
 		size int
 		rule *policy.Rule
-	}{{len(c.Associations), policyAddAssociation}, {len(c.Objects), policyAddObject}, {len(c.Properties), policyAddProperty}, {len(c.Tags), policyAddTag}} {
+	}{{len(c.Associations), policies.AddMetadefResourceTypeAssociation}, {len(c.Objects),
+		policies.AddMetadefObject}, {len(c.Properties), policies.AddMetadefProperty}, {len(c.Tags), policies.AddMetadefTag}} {
 		if part.size == 0 {
 			continue
 		}
@@ -261,14 +276,17 @@ type prefixQuery struct {
 	ResourceType string `wire:"resource_type"`
 }
 
-func (a *namespacesAPI) show(ctx context.Context, r *api.Request, n metadefs.Namespace, q *prefixQuery) (namespaceView, error) {
-	for _, p := range []*policy.Rule{policyListResourceTypes, policyGetObjects, policyGetProperties, policyGetTags} {
+func (a *namespacesAPI) show(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	q *prefixQuery) (namespaceView, error) {
+	for _, p := range []*policy.Rule{policies.ListMetadefResourceTypes, policies.GetMetadefObjects,
+		policies.GetMetadefProperties, policies.GetMetadefTags} {
 		if err := r.Require(p, n.PolicyTarget()); err != nil {
 			return namespaceView{}, err
 		}
 	}
 	c, err := a.Metadefs.Namespaces.Contents(ctx, n)
-	if at := slices.IndexFunc(c.Associations, func(a glance.Association) bool { return a.ResourceType == q.ResourceType }); at >= 0 {
+	if at := slices.IndexFunc(c.Associations,
+		func(a glance.Association) bool { return a.ResourceType == q.ResourceType }); at >= 0 {
 		prefixed(&c, c.Associations[at].Prefix)
 	}
 	return viewNamespace(n, c), err
@@ -291,12 +309,14 @@ func prefixed(c *metadefs.Contents, prefix string) {
 	}
 }
 
-func (a *namespacesAPI) update(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *namespaceBody) (namespaceView, error) {
+func (a *namespacesAPI) update(ctx context.Context, _ *api.Request, n metadefs.Namespace,
+	in *namespaceBody) (namespaceView, error) {
 	out, err := a.Metadefs.Namespaces.Update(ctx, n.Name, in.noun())
 	return viewNamespace(out, metadefs.Contents{}), err
 }
 
-func (a *namespacesAPI) delete(ctx context.Context, _ *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *namespacesAPI) delete(ctx context.Context, _ *api.Request, n metadefs.Namespace,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.Namespaces.Delete(ctx, n.Name)
 }
 
@@ -317,9 +337,10 @@ type associationList struct {
 	Associations []associationView `wire:"resource_type_associations"`
 }
 
-func (a *namespacesAPI) associations(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (associationList, error) {
+func (a *namespacesAPI) associations(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (associationList, error) {
 	out := associationList{Associations: []associationView{}}
-	if !r.Allowed(policyGetResourceType, n.PolicyTarget()) {
+	if !r.Allowed(policies.GetMetadefResourceType, n.PolicyTarget()) {
 		return out, nil
 	}
 	as, err := a.Metadefs.ResourceTypes.Of(ctx, n)
@@ -327,11 +348,14 @@ func (a *namespacesAPI) associations(ctx context.Context, r *api.Request, n meta
 	return out, err
 }
 
-func (a *namespacesAPI) associate(ctx context.Context, _ *api.Request, n metadefs.Namespace, in *associationCreate) (associationView, error) {
-	as, err := a.Metadefs.ResourceTypes.Associate(ctx, n.Name, glance.Association{ResourceType: in.Name, Prefix: in.Prefix, Target: in.Target})
+func (a *namespacesAPI) associate(ctx context.Context, _ *api.Request, n metadefs.Namespace,
+	in *associationCreate) (associationView, error) {
+	as, err := a.Metadefs.ResourceTypes.Associate(ctx, n.Name, glance.Association{ResourceType: in.Name, Prefix: in.Prefix,
+		Target: in.Target})
 	return viewAssociation(as), err
 }
 
-func (a *namespacesAPI) dissociate(ctx context.Context, r *api.Request, n metadefs.Namespace, _ *api.None) (api.None, error) {
+func (a *namespacesAPI) dissociate(ctx context.Context, r *api.Request, n metadefs.Namespace,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Metadefs.ResourceTypes.Dissociate(ctx, n.Name, r.Param("resource_type"))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hypernova/glance"
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/glance/properties"
 	"hypernova/oslo/api"
@@ -117,7 +118,7 @@ func (a *imagesAPI) may(r *api.Request, i images.Image, c change) error {
 			return err
 		}
 	}
-	if err := r.Require(policyModifyImage, i.PolicyTarget()); err != nil {
+	if err := r.Require(policies.ModifyImage, i.PolicyTarget()); err != nil {
 		return err
 	}
 	if c.name == "owner" && !r.Caller.Admin() {

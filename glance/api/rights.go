@@ -1,6 +1,7 @@
 package api
 
 import (
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/glance/properties"
 	"hypernova/oslo/api"
@@ -19,7 +20,7 @@ var _ images.Rights = Rights{}
 
 // See is the rule of GET /images/{image_id}, with the properties that it would show.
 func (g Rights) See(c *auth.Caller, i images.Image) (images.Image, error) {
-	if api.Decides(g.Policy, policyGetImage, c, i.PolicyTarget()) != nil {
+	if api.Decides(g.Policy, policies.GetImage, c, i.PolicyTarget()) != nil {
 		return images.Image{}, fault.NotFoundf("No image found with ID %s", i.ID)
 	}
 	i.Properties = g.Protected.Visible(i.Properties, c)
@@ -28,5 +29,5 @@ func (g Rights) See(c *auth.Caller, i images.Image) (images.Image, error) {
 
 // Download is the rule of GET /images/{image_id}/file.
 func (g Rights) Download(c *auth.Caller, i images.Image) error {
-	return api.Decides(g.Policy, policyDownloadImage, c, i.PolicyTarget())
+	return api.Decides(g.Policy, policies.DownloadImage, c, i.PolicyTarget())
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hypernova/glance"
+	"hypernova/glance/api/policies"
 	"hypernova/glance/images"
 	"hypernova/glance/tasks"
 	"hypernova/oslo/api"
@@ -24,13 +25,13 @@ type tasksAPI struct {
 }
 
 var taskOps = api.Resource[*tasksAPI]{Name: "task", Plural: "tasks", Ops: api.Ops[*tasksAPI]{
-	api.List("GET /tasks", policyTasks, (*tasksAPI).list),
-	api.Do("POST /tasks", policyTasks, http.StatusCreated, (*tasksAPI).create, api.Bare()),
-	api.On("GET /tasks/{task_id}", policyTasks, http.StatusOK, (*tasksAPI).loadTask, (*tasksAPI).show, api.Bare()),
-	api.On("GET /images/{image_id}/tasks", policyGetImage, http.StatusOK, (*tasksAPI).load, (*tasksAPI).ofImage, api.Bare(), api.Hidden()),
+	api.List("GET /tasks", policies.TasksAPIAccess, (*tasksAPI).list),
+	api.Do("POST /tasks", policies.TasksAPIAccess, http.StatusCreated, (*tasksAPI).create, api.Bare()),
+	api.On("GET /tasks/{task_id}", policies.TasksAPIAccess, http.StatusOK, (*tasksAPI).loadTask, (*tasksAPI).show,
+		api.Bare()),
+	api.On("GET /images/{image_id}/tasks", policies.GetImage, http.StatusOK, (*tasksAPI).load, (*tasksAPI).ofImage,
+		api.Bare(), api.Hidden()),
 }}
-
-var policyTasks = rule("tasks_api_access", admin, "Use the tasks API.")
 
 // taskStub is a task in a list.
 type taskStub struct {
@@ -89,7 +90,8 @@ func (a *tasksAPI) list(ctx context.Context, _ *api.Request, q *taskQuery) (api.
 	if q.Marker != "" && !ids.IsUUID(q.Marker) {
 		return api.Page[taskStub]{}, fault.Invalidf("Invalid marker format")
 	}
-	ts, err := a.Tasks.List(ctx, tasks.Query{Status: q.Status, Type: q.Type, Owner: q.Owner, Sort: order, Marker: q.Marker, Limit: q.Rows()})
+	ts, err := a.Tasks.List(ctx, tasks.Query{Status: q.Status, Type: q.Type, Owner: q.Owner, Sort: order, Marker: q.Marker,
+		Limit: q.Rows()})
 	if err != nil {
 		return api.Page[taskStub]{}, err
 	}
@@ -132,8 +134,8 @@ type taskInput struct {
 	Other      map[string]json.RawMessage `wire:"*"`
 }
 
-// create keeps a client's task and begins it. What is wrong with the image it describes ends the task, not the request; what is wrong
-// with where it comes from ends the request.
+// create keeps a client's task and begins it. What is wrong with the image it describes ends the task, not the
+// request; what is wrong with where it comes from ends the request.
 func (a *tasksAPI) create(ctx context.Context, r *api.Request, in *taskCreate) (taskView, error) {
 	if in.Type != glance.TaskImport {
 		return taskView{}, fault.Invalidf("Tasks of the type %s are made by the imports of images; a client makes those of the type %s.", in.Type, glance.TaskImport)
@@ -173,7 +175,8 @@ func importable(uri string) error {
 	case uri == "":
 		return fault.Invalidf("Invalid location: %s", uri)
 	}
-	return fault.Invalidf("The given uri is not valid. Please specify a valid uri from the following list of supported uri ['http']")
+	return fault.Invalidf(
+		"The given uri is not valid. Please specify a valid uri from the following list of supported uri ['http']")
 }
 
 // begin makes the image and imports into it.

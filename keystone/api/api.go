@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/assignment"
 	"hypernova/keystone/catalog"
 	"hypernova/keystone/credential"
@@ -20,6 +21,7 @@ import (
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/policy"
 )
 
 // Deps are the verbs that the handlers use.
@@ -67,6 +69,9 @@ func withoutSigned(v auth.Validator) auth.Validator {
 
 // Resources are all of identity's declared operations.
 func Resources() []api.Bound { return resources(Deps{}) }
+
+// Rules are the declared policy rules, for the enforcer and for documents.
+func Rules() []*policy.Rule { return policies.Rules() }
 
 // resources give each resource a receiver with the verbs that it uses.
 func resources(d Deps) []api.Bound {
@@ -135,7 +140,8 @@ func nullable(s string) *string {
 
 // page reads a page of a list that the client may sort, and tells with "truncated" where this service cut it without
 // the client's wish.
-func page[N, V any](q api.PageQuery, where []db.Cond, read func(db.ListArgs) ([]N, error), id func(N) string, view func(N) V) (api.Page[V], error) {
+func page[N, V any](q api.PageQuery, where []db.Cond, read func(db.ListArgs) ([]N, error), id func(N) string,
+	view func(N) V) (api.Page[V], error) {
 	order, err := q.OrderBy(false, nil)
 	if err != nil {
 		return api.Page[V]{}, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/delegation"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
@@ -59,9 +60,11 @@ type shortRole struct {
 	DomainID *string `wire:"domain_id"`
 }
 
-func (a *appCredentialsAPI) view(ctx context.Context, r *api.Request, c keystone.AppCredential) (appCredentialView, error) {
+func (a *appCredentialsAPI) view(ctx context.Context, r *api.Request,
+	c keystone.AppCredential) (appCredentialView, error) {
 	all, err := a.Roles.AllRoles(ctx)
-	v := appCredentialView{ID: c.ID, Name: c.Name, Description: nullable(c.Description), ProjectID: c.ProjectID, UserID: c.UserID, Unrestricted: c.Unrestricted,
+	v := appCredentialView{ID: c.ID, Name: c.Name, Description: nullable(c.Description), ProjectID: c.ProjectID,
+		UserID: c.UserID, Unrestricted: c.Unrestricted,
 		Roles: []shortRole{}, Links: links{r.URL("/users/%s/application_credentials/%s", c.UserID, c.ID)}}
 	for _, id := range c.RoleIDs {
 		if o, ok := all[id]; ok {
@@ -118,12 +121,18 @@ type appCredentialsAPI struct {
 	Delegation *delegation.Service
 }
 
-var appCredentials = api.Resource[*appCredentialsAPI]{Name: "application_credential", Plural: "application_credentials", Ops: api.Ops[*appCredentialsAPI]{
-	api.On("POST /users/{user_id}/application_credentials", appCredentialAdd, http.StatusCreated, loadOwner[*appCredentialsAPI], (*appCredentialsAPI).create),
-	api.ListOf("GET /users/{user_id}/application_credentials", appCredentialList, loadOwner[*appCredentialsAPI], (*appCredentialsAPI).list),
-	api.On("GET /users/{user_id}/application_credentials/{application_credential_id}", appCredentialGet, http.StatusOK, (*appCredentialsAPI).loadOwner, (*appCredentialsAPI).show),
-	api.On("DELETE /users/{user_id}/application_credentials/{application_credential_id}", appCredentialDrop, http.StatusNoContent, (*appCredentialsAPI).loadOwner, (*appCredentialsAPI).delete),
-}}
+var appCredentials = api.Resource[*appCredentialsAPI]{Name: "application_credential", Plural: "application_credentials",
+	Ops: api.Ops[*appCredentialsAPI]{
+		api.On("POST /users/{user_id}/application_credentials", policies.CreateApplicationCredential, http.StatusCreated,
+			loadOwner[*appCredentialsAPI], (*appCredentialsAPI).create),
+		api.ListOf("GET /users/{user_id}/application_credentials", policies.ListApplicationCredentials,
+			loadOwner[*appCredentialsAPI], (*appCredentialsAPI).list),
+		api.On("GET /users/{user_id}/application_credentials/{application_credential_id}", policies.GetApplicationCredential,
+			http.StatusOK, (*appCredentialsAPI).loadOwner, (*appCredentialsAPI).show),
+		api.On("DELETE /users/{user_id}/application_credentials/{application_credential_id}",
+			policies.DeleteApplicationCredential, http.StatusNoContent, (*appCredentialsAPI).loadOwner,
+			(*appCredentialsAPI).delete),
+	}}
 
 // accessRulesAPI answers what is asked about access rules.
 type accessRulesAPI struct {
@@ -132,11 +141,15 @@ type accessRulesAPI struct {
 	Delegation *delegation.Service
 }
 
-var accessRules = api.Resource[*accessRulesAPI]{Name: "access_rule", Plural: "access_rules", Ops: api.Ops[*accessRulesAPI]{
-	api.ListOf("GET /users/{user_id}/access_rules", accessRuleList, loadOwner[*accessRulesAPI], (*accessRulesAPI).list),
-	api.On("GET /users/{user_id}/access_rules/{access_rule_id}", accessRuleGet, http.StatusOK, loadOwner[*accessRulesAPI], (*accessRulesAPI).show),
-	api.On("DELETE /users/{user_id}/access_rules/{access_rule_id}", accessRuleDrop, http.StatusNoContent, loadOwner[*accessRulesAPI], (*accessRulesAPI).delete),
-}}
+var accessRules = api.Resource[*accessRulesAPI]{Name: "access_rule", Plural: "access_rules",
+	Ops: api.Ops[*accessRulesAPI]{
+		api.ListOf("GET /users/{user_id}/access_rules", policies.ListAccessRules, loadOwner[*accessRulesAPI],
+			(*accessRulesAPI).list),
+		api.On("GET /users/{user_id}/access_rules/{access_rule_id}", policies.GetAccessRule, http.StatusOK,
+			loadOwner[*accessRulesAPI], (*accessRulesAPI).show),
+		api.On("DELETE /users/{user_id}/access_rules/{access_rule_id}", policies.DeleteAccessRule, http.StatusNoContent,
+			loadOwner[*accessRulesAPI], (*accessRulesAPI).delete),
+	}}
 
 // owner is the user that a path names. It is not looked up: whether there is such a user is no business of others.
 type owner string
@@ -193,7 +206,8 @@ func (a *callerToken) maySee(ctx context.Context, r *api.Request) error {
 	return err
 }
 
-func (a *appCredentialsAPI) create(ctx context.Context, r *api.Request, o owner, in *appCredentialCreate) (appCredentialView, error) {
+func (a *appCredentialsAPI) create(ctx context.Context, r *api.Request, o owner,
+	in *appCredentialCreate) (appCredentialView, error) {
 	var v appCredentialView
 	t, err := a.mayManage(ctx, r)
 	if err != nil {
@@ -202,7 +216,8 @@ func (a *appCredentialsAPI) create(ctx context.Context, r *api.Request, o owner,
 	if t.Scope.Project == "" {
 		return v, fault.Invalidf("Invalid application credential: it needs a token for a project.")
 	}
-	c := keystone.AppCredential{Name: in.Name, Description: in.Description.Or(""), UserID: string(o), ProjectID: t.Scope.Project,
+	c := keystone.AppCredential{Name: in.Name, Description: in.Description.Or(""), UserID: string(o),
+		ProjectID:    t.Scope.Project,
 		Unrestricted: in.Unrestricted.Or(false), Ruled: in.Rules.Has()}
 	if c.RoleIDs, err = a.handedRoles(ctx, t, in.Roles); err != nil {
 		return v, err
@@ -212,9 +227,11 @@ func (a *appCredentialsAPI) create(ctx context.Context, r *api.Request, o owner,
 	}
 	for _, x := range in.Rules.Value {
 		if x.ID == "" && (x.Service == "" || x.Method == "" || x.Path == "") {
-			return v, fault.Invalidf("Invalid input for field 'access_rules': a rule needs an id, or a service, a method and a path.")
+			return v, fault.Invalidf(
+				"Invalid input for field 'access_rules': a rule needs an id, or a service, a method and a path.")
 		}
-		c.AccessRules = append(c.AccessRules, keystone.AccessRule{ID: x.ID, Service: x.Service, Method: x.Method, Path: x.Path})
+		c.AccessRules = append(c.AccessRules, keystone.AccessRule{ID: x.ID, Service: x.Service, Method: x.Method,
+			Path: x.Path})
 	}
 	if t.Ruled() {
 		return v, fault.Forbiddenf("A token that access rules restrict cannot make application credentials.")
@@ -257,7 +274,8 @@ func (a *appCredentialsAPI) handedRoles(ctx context.Context, t *token.Token, nam
 		return nil, err
 	}
 	if slices.ContainsFunc(want, func(id string) bool { return !slices.Contains(held, id) }) {
-		return nil, fault.Invalidf("Invalid application credential: Cannot create an application credential with unassigned role")
+		return nil, fault.Invalidf(
+			"Invalid application credential: Cannot create an application credential with unassigned role")
 	}
 	return want, nil
 }
@@ -284,7 +302,8 @@ func (a *roleLoader) roleIDs(ctx context.Context, named []roleName) ([]string, e
 	return out, nil
 }
 
-func (a *appCredentialsAPI) list(ctx context.Context, r *api.Request, o owner, q *nameQuery) (api.Page[appCredentialView], error) {
+func (a *appCredentialsAPI) list(ctx context.Context, r *api.Request, o owner,
+	q *nameQuery) (api.Page[appCredentialView], error) {
 	out := api.Page[appCredentialView]{Items: []appCredentialView{}}
 	if err := a.maySee(ctx, r); err != nil {
 		return out, err
@@ -338,13 +357,15 @@ func (a *appCredentialsAPI) delete(ctx context.Context, r *api.Request, _ owner,
 	return api.None{}, a.Delegation.DeleteAppCredential(ctx, c.ID)
 }
 
-func (a *accessRulesAPI) list(ctx context.Context, r *api.Request, o owner, q *accessRuleQuery) (api.Page[accessRuleView], error) {
+func (a *accessRulesAPI) list(ctx context.Context, r *api.Request, o owner,
+	q *accessRuleQuery) (api.Page[accessRuleView], error) {
 	if err := a.maySee(ctx, r); err != nil {
 		return api.Page[accessRuleView]{Items: []accessRuleView{}}, err
 	}
 	xs, err := a.Delegation.AccessRules(ctx, string(o))
 	xs = slices.DeleteFunc(xs, func(x keystone.AccessRule) bool {
-		return q.Service != nil && x.Service != *q.Service || q.Method != nil && x.Method != *q.Method || q.Path != nil && x.Path != *q.Path ||
+		return q.Service != nil && x.Service != *q.Service || q.Method != nil && x.Method != *q.Method || q.Path != nil &&
+			x.Path != *q.Path ||
 			!resembles(r, []string{"service", "method", "path"}, x.Service, x.Method, x.Path)
 	})
 	return api.Page[accessRuleView]{Items: views(xs, accessRuleViewer(r))}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/assignment"
 	"hypernova/keystone/identity"
 	"hypernova/oslo/api"
@@ -62,14 +63,16 @@ type assignmentsAPI struct {
 	Roles    *assignment.Service
 }
 
-var assignments = api.Resource[*assignmentsAPI]{Name: "role_assignment", Plural: "role_assignments", Ops: api.Ops[*assignmentsAPI]{
-	api.ListOf("GET /role_assignments", nil, api.Nothing[*assignmentsAPI], (*assignmentsAPI).list),
-}}
+var assignments = api.Resource[*assignmentsAPI]{Name: "role_assignment", Plural: "role_assignments",
+	Ops: api.Ops[*assignmentsAPI]{
+		api.ListOf("GET /role_assignments", nil, api.Nothing[*assignmentsAPI], (*assignmentsAPI).list),
+	}}
 
 // list asks one of two rules, by what is asked for: a tree may be seen by who reads its root's domain.
-func (a *assignmentsAPI) list(ctx context.Context, r *api.Request, _ api.None, q *assignmentQuery) (api.Page[assignmentView], error) {
+func (a *assignmentsAPI) list(ctx context.Context, r *api.Request, _ api.None,
+	q *assignmentQuery) (api.Page[assignmentView], error) {
 	var out api.Page[assignmentView]
-	asked, target := assignList, policy.Target{"domain_id": r.Caller.DomainID}
+	asked, target := policies.ListRoleAssignments, policy.Target{"domain_id": r.Caller.DomainID}
 	if set(q.Subtree) {
 		if q.Project == "" {
 			return out, fault.Invalidf("scope.project.id must be specified if include_subtree is also specified")
@@ -78,7 +81,7 @@ func (a *assignmentsAPI) list(ctx context.Context, r *api.Request, _ api.None, q
 		if err != nil {
 			return out, err
 		}
-		asked, target = assignTree, p.PolicyTarget()
+		asked, target = policies.ListRoleAssignmentsForTree, p.PolicyTarget()
 	}
 	if err := r.Require(asked, target); err != nil {
 		return out, err
@@ -89,7 +92,8 @@ func (a *assignmentsAPI) list(ctx context.Context, r *api.Request, _ api.None, q
 	if q.Group != "" && set(q.Effective) {
 		return out, fault.Invalidf("Combining effective and group filter will always result in an empty list.")
 	}
-	entries, err := a.Roles.List(ctx, assignment.Filter{User: q.User, Group: q.Group, Role: q.Role, Project: q.Project, Domain: q.Domain,
+	entries, err := a.Roles.List(ctx, assignment.Filter{User: q.User, Group: q.Group, Role: q.Role, Project: q.Project,
+		Domain: q.Domain,
 		System: set(q.System), Effective: set(q.Effective), Subtree: set(q.Subtree)})
 	if err != nil {
 		return out, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
@@ -59,7 +60,8 @@ func serviceViewer(r *api.Request) func(keystone.Service) serviceView {
 
 func endpointViewer(r *api.Request) func(keystone.Endpoint) endpointView {
 	return func(e keystone.Endpoint) endpointView {
-		return endpointView{e.ID, e.ServiceID, e.Interface, nullable(e.RegionID), nullable(e.RegionID), e.URL, e.Name, e.Description, e.Enabled,
+		return endpointView{e.ID, e.ServiceID, e.Interface, nullable(e.RegionID), nullable(e.RegionID), e.URL, e.Name,
+			e.Description, e.Enabled,
 			links{r.URL("/endpoints/%s", e.ID)}, e.Extra}
 	}
 }
@@ -114,12 +116,14 @@ type regionsAPI struct {
 }
 
 var regions = api.Resource[*regionsAPI]{Name: "region", Plural: "regions", Ops: api.Ops[*regionsAPI]{
-	api.Do("POST /regions", regionCreate, http.StatusCreated, (*regionsAPI).create),
-	api.List("GET /regions", regionList, (*regionsAPI).list),
-	api.On("GET /regions/{region_id}", regionGet, http.StatusOK, (*regionsAPI).loadRegion, (*regionsAPI).show),
-	api.Do("PUT /regions/{region_id}", regionCreate, http.StatusCreated, (*regionsAPI).put),
-	api.On("PATCH /regions/{region_id}", regionUpdate, http.StatusOK, (*regionsAPI).loadRegion, (*regionsAPI).update, api.NonEmpty()),
-	api.On("DELETE /regions/{region_id}", regionDelete, http.StatusNoContent, (*regionsAPI).loadRegion, (*regionsAPI).delete),
+	api.Do("POST /regions", policies.CreateRegion, http.StatusCreated, (*regionsAPI).create),
+	api.List("GET /regions", policies.ListRegions, (*regionsAPI).list),
+	api.On("GET /regions/{region_id}", policies.GetRegion, http.StatusOK, (*regionsAPI).loadRegion, (*regionsAPI).show),
+	api.Do("PUT /regions/{region_id}", policies.CreateRegion, http.StatusCreated, (*regionsAPI).put),
+	api.On("PATCH /regions/{region_id}", policies.UpdateRegion, http.StatusOK, (*regionsAPI).loadRegion,
+		(*regionsAPI).update, api.NonEmpty()),
+	api.On("DELETE /regions/{region_id}", policies.DeleteRegion, http.StatusNoContent, (*regionsAPI).loadRegion,
+		(*regionsAPI).delete),
 }}
 
 // servicesAPI answers what is asked about services.
@@ -128,11 +132,14 @@ type servicesAPI struct {
 }
 
 var services = api.Resource[*servicesAPI]{Name: "service", Plural: "services", Ops: api.Ops[*servicesAPI]{
-	api.Do("POST /services", serviceCreate, http.StatusCreated, (*servicesAPI).create),
-	api.List("GET /services", serviceList, (*servicesAPI).list),
-	api.On("GET /services/{service_id}", serviceGet, http.StatusOK, (*servicesAPI).loadService, (*servicesAPI).show),
-	api.On("PATCH /services/{service_id}", serviceUpdate, http.StatusOK, (*servicesAPI).loadService, (*servicesAPI).update, api.NonEmpty()),
-	api.On("DELETE /services/{service_id}", serviceDelete, http.StatusNoContent, (*servicesAPI).loadService, (*servicesAPI).delete),
+	api.Do("POST /services", policies.CreateService, http.StatusCreated, (*servicesAPI).create),
+	api.List("GET /services", policies.ListServices, (*servicesAPI).list),
+	api.On("GET /services/{service_id}", policies.GetService, http.StatusOK, (*servicesAPI).loadService,
+		(*servicesAPI).show),
+	api.On("PATCH /services/{service_id}", policies.UpdateService, http.StatusOK, (*servicesAPI).loadService,
+		(*servicesAPI).update, api.NonEmpty()),
+	api.On("DELETE /services/{service_id}", policies.DeleteService, http.StatusNoContent, (*servicesAPI).loadService,
+		(*servicesAPI).delete),
 }}
 
 // endpointsAPI answers what is asked about endpoints.
@@ -141,11 +148,14 @@ type endpointsAPI struct {
 }
 
 var endpoints = api.Resource[*endpointsAPI]{Name: "endpoint", Plural: "endpoints", Ops: api.Ops[*endpointsAPI]{
-	api.Do("POST /endpoints", endpointCreate, http.StatusCreated, (*endpointsAPI).create),
-	api.List("GET /endpoints", endpointList, (*endpointsAPI).list),
-	api.On("GET /endpoints/{endpoint_id}", endpointGet, http.StatusOK, (*endpointsAPI).loadEndpoint, (*endpointsAPI).show, api.MissingShown()),
-	api.On("PATCH /endpoints/{endpoint_id}", endpointUpdate, http.StatusOK, (*endpointsAPI).loadEndpoint, (*endpointsAPI).update, api.MissingShown(), api.NonEmpty()),
-	api.On("DELETE /endpoints/{endpoint_id}", endpointDelete, http.StatusNoContent, (*endpointsAPI).loadEndpoint, (*endpointsAPI).delete, api.MissingShown()),
+	api.Do("POST /endpoints", policies.CreateEndpoint, http.StatusCreated, (*endpointsAPI).create),
+	api.List("GET /endpoints", policies.ListEndpoints, (*endpointsAPI).list),
+	api.On("GET /endpoints/{endpoint_id}", policies.GetEndpoint, http.StatusOK, (*endpointsAPI).loadEndpoint,
+		(*endpointsAPI).show, api.MissingShown()),
+	api.On("PATCH /endpoints/{endpoint_id}", policies.UpdateEndpoint, http.StatusOK, (*endpointsAPI).loadEndpoint,
+		(*endpointsAPI).update, api.MissingShown(), api.NonEmpty()),
+	api.On("DELETE /endpoints/{endpoint_id}", policies.DeleteEndpoint, http.StatusNoContent, (*endpointsAPI).loadEndpoint,
+		(*endpointsAPI).delete, api.MissingShown()),
 }}
 
 func (a *catalogLoader) loadRegion(ctx context.Context, r *api.Request) (keystone.Region, error) {
@@ -153,13 +163,15 @@ func (a *catalogLoader) loadRegion(ctx context.Context, r *api.Request) (keyston
 }
 
 func (a *regionsAPI) create(ctx context.Context, r *api.Request, in *regionBody) (regionView, error) {
-	v, err := a.Catalog.Regions.Create(ctx, keystone.Region{ID: in.ID.Or(""), ParentID: in.ParentID.Or(""), Description: in.Description.Or(""), Extra: in.Extra})
+	v, err := a.Catalog.Regions.Create(ctx, keystone.Region{ID: in.ID.Or(""), ParentID: in.ParentID.Or(""),
+		Description: in.Description.Or(""), Extra: in.Extra})
 	return regionViewer(r)(v), err
 }
 
 func (a *regionsAPI) put(ctx context.Context, r *api.Request, in *regionBody) (regionView, error) {
 	if in.ID.Has() && in.ID.Value != r.Param("region_id") {
-		return regionView{}, fault.Invalidf("Conflicting region IDs specified: \"%s\" != \"%s\"", in.ID.Value, r.Param("region_id"))
+		return regionView{}, fault.Invalidf("Conflicting region IDs specified: \"%s\" != \"%s\"", in.ID.Value,
+			r.Param("region_id"))
 	}
 	in.ID = opt.Some(r.Param("region_id"))
 	return a.create(ctx, r, in)
@@ -177,7 +189,8 @@ func (a *regionsAPI) show(_ context.Context, r *api.Request, v keystone.Region, 
 	return regionViewer(r)(v), nil
 }
 
-func (a *regionsAPI) update(ctx context.Context, r *api.Request, v keystone.Region, in *regionBody) (regionView, error) {
+func (a *regionsAPI) update(ctx context.Context, r *api.Request, v keystone.Region,
+	in *regionBody) (regionView, error) {
 	v, err := a.Catalog.Regions.Update(ctx, v.ID, func(v keystone.Region) keystone.Region {
 		if in.ParentID.Set {
 			v.ParentID = in.ParentID.Or("")
@@ -242,7 +255,8 @@ func (a *servicesAPI) show(_ context.Context, r *api.Request, v keystone.Service
 	return serviceViewer(r)(v), nil
 }
 
-func (a *servicesAPI) update(ctx context.Context, r *api.Request, v keystone.Service, in *serviceBody) (serviceView, error) {
+func (a *servicesAPI) update(ctx context.Context, r *api.Request, v keystone.Service,
+	in *serviceBody) (serviceView, error) {
 	v, err := a.Catalog.Services.Update(ctx, v.ID, in.apply)
 	return serviceViewer(r)(v), err
 }
@@ -302,7 +316,8 @@ func (a *endpointsAPI) show(_ context.Context, r *api.Request, v keystone.Endpoi
 	return endpointViewer(r)(v), nil
 }
 
-func (a *endpointsAPI) update(ctx context.Context, r *api.Request, v keystone.Endpoint, in *endpointBody) (endpointView, error) {
+func (a *endpointsAPI) update(ctx context.Context, r *api.Request, v keystone.Endpoint,
+	in *endpointBody) (endpointView, error) {
 	v, err := a.Catalog.Endpoints.Update(ctx, v.ID, in.apply)
 	return endpointViewer(r)(v), err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/credential"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
@@ -28,7 +29,8 @@ type credentialView struct {
 
 func credentialViewer(r *api.Request) func(keystone.Credential) credentialView {
 	return func(c keystone.Credential) credentialView {
-		return credentialView{c.ID, c.UserID, nullable(c.ProjectID), c.Type, c.Blob, links{r.URL("/credentials/%s", c.ID)}, c.Extra}
+		return credentialView{c.ID, c.UserID, nullable(c.ProjectID), c.Type, c.Blob, links{r.URL("/credentials/%s", c.ID)},
+			c.Extra}
 	}
 }
 
@@ -65,13 +67,17 @@ type credentialsAPI struct {
 	Credentials *credential.Service
 }
 
-var credentials = api.Resource[*credentialsAPI]{Name: "credential", Plural: "credentials", Ops: api.Ops[*credentialsAPI]{
-	api.Do("POST /credentials", credentialAdd, http.StatusCreated, (*credentialsAPI).create),
-	api.ListOf("GET /credentials", nil, api.Nothing[*credentialsAPI], (*credentialsAPI).list),
-	api.On("GET /credentials/{credential_id}", credentialGet, http.StatusOK, (*credentialsAPI).load, (*credentialsAPI).show),
-	api.On("PATCH /credentials/{credential_id}", credentialChange, http.StatusOK, (*credentialsAPI).load, (*credentialsAPI).update, api.NonEmpty()),
-	api.On("DELETE /credentials/{credential_id}", credentialDrop, http.StatusNoContent, (*credentialsAPI).loadHeld, (*credentialsAPI).delete),
-}}
+var credentials = api.Resource[*credentialsAPI]{Name: "credential", Plural: "credentials",
+	Ops: api.Ops[*credentialsAPI]{
+		api.Do("POST /credentials", policies.CreateCredential, http.StatusCreated, (*credentialsAPI).create),
+		api.ListOf("GET /credentials", nil, api.Nothing[*credentialsAPI], (*credentialsAPI).list),
+		api.On("GET /credentials/{credential_id}", policies.GetCredential, http.StatusOK, (*credentialsAPI).load,
+			(*credentialsAPI).show),
+		api.On("PATCH /credentials/{credential_id}", policies.UpdateCredential, http.StatusOK, (*credentialsAPI).load,
+			(*credentialsAPI).update, api.NonEmpty()),
+		api.On("DELETE /credentials/{credential_id}", policies.DeleteCredential, http.StatusNoContent,
+			(*credentialsAPI).loadHeld, (*credentialsAPI).delete),
+	}}
 
 func (a *credentialsAPI) load(ctx context.Context, r *api.Request) (keystone.Credential, error) {
 	return a.Credentials.Credential(ctx, r.Param("credential_id"))
@@ -85,8 +91,9 @@ func (a *credentialsAPI) loadHeld(ctx context.Context, r *api.Request) (keystone
 // reaches keeps a delegated token to the project that it is for: what belongs to the user alone is not delegated.
 func reaches(t *token.Token, project string) error {
 	if t.Delegated() && project != t.Scope.Project {
-		return fault.Forbiddenf("You are not authorized to perform the requested action: Credential project does not match the project " +
-			"scope of the delegated token.")
+		return fault.Forbiddenf(
+			"You are not authorized to perform the requested action: Credential project does not match the project " +
+				"scope of the delegated token.")
 	}
 	return nil
 }
@@ -99,8 +106,9 @@ func delegates(t *token.Token, c keystone.Credential) error {
 		return err
 	}
 	if t.Delegated() && !credential.MadeBy(c, t.DelegatedBy()) {
-		return fault.Forbiddenf("You are not authorized to perform the requested action: the credential was not made by what the token was " +
-			"delegated by.")
+		return fault.Forbiddenf(
+			"You are not authorized to perform the requested action: the credential was not made by what the token was " +
+				"delegated by.")
 	}
 	return nil
 }
@@ -109,14 +117,16 @@ func delegates(t *token.Token, c keystone.Credential) error {
 // does.
 func harmless(t *token.Token, kind string) error {
 	if t.Delegated() && strings.EqualFold(kind, credential.TypeTOTP) {
-		return fault.Forbiddenf("You are not authorized to perform the requested action: a delegated token cannot give its user a second " +
-			"factor.")
+		return fault.Forbiddenf(
+			"You are not authorized to perform the requested action: a delegated token cannot give its user a second " +
+				"factor.")
 	}
 	return nil
 }
 
 func (a *credentialsAPI) create(ctx context.Context, r *api.Request, in *credentialCreate) (credentialView, error) {
-	c := keystone.Credential{UserID: in.UserID, ProjectID: in.ProjectID.Or(""), Type: in.Type, Blob: in.Blob, Extra: in.Extra}
+	c := keystone.Credential{UserID: in.UserID, ProjectID: in.ProjectID.Or(""), Type: in.Type, Blob: in.Blob,
+		Extra: in.Extra}
 	t, err := a.own(ctx, r)
 	if err != nil {
 		return credentialView{}, err
@@ -170,9 +180,11 @@ func (a *callerToken) mayHoldKeys(ctx context.Context, r *api.Request) (*token.T
 }
 
 // list shows those that the caller may see one by one.
-func (a *credentialsAPI) list(ctx context.Context, r *api.Request, _ api.None, q *credentialQuery) (api.Page[credentialView], error) {
+func (a *credentialsAPI) list(ctx context.Context, r *api.Request, _ api.None,
+	q *credentialQuery) (api.Page[credentialView], error) {
 	out := api.Page[credentialView]{Items: []credentialView{}}
-	if err := r.Require(credentialList, policy.Target{"target.credential.user_id": r.Caller.UserID}); err != nil {
+	if err := r.Require(policies.ListCredentials,
+		policy.Target{"target.credential.user_id": r.Caller.UserID}); err != nil {
 		return out, err
 	}
 	t, err := a.own(ctx, r)
@@ -181,14 +193,15 @@ func (a *credentialsAPI) list(ctx context.Context, r *api.Request, _ api.None, q
 	}
 	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: like(api.Where(r, q), r, "user_id", "type")})
 	for _, c := range cs {
-		if r.Allowed(credentialGet, c.PolicyTarget()) && delegates(t, c) == nil {
+		if r.Allowed(policies.GetCredential, c.PolicyTarget()) && delegates(t, c) == nil {
 			out.Items = append(out.Items, credentialViewer(r)(c))
 		}
 	}
 	return out, err
 }
 
-func (a *credentialsAPI) show(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (credentialView, error) {
+func (a *credentialsAPI) show(ctx context.Context, r *api.Request, c keystone.Credential,
+	_ *api.None) (credentialView, error) {
 	t, err := a.own(ctx, r)
 	if err == nil {
 		err = delegates(t, c)
@@ -199,7 +212,8 @@ func (a *credentialsAPI) show(ctx context.Context, r *api.Request, c keystone.Cr
 	return credentialViewer(r)(c), nil
 }
 
-func (a *credentialsAPI) update(ctx context.Context, r *api.Request, c keystone.Credential, in *credentialUpdate) (credentialView, error) {
+func (a *credentialsAPI) update(ctx context.Context, r *api.Request, c keystone.Credential,
+	in *credentialUpdate) (credentialView, error) {
 	t, err := a.own(ctx, r)
 	if err != nil {
 		return credentialView{}, err
@@ -220,7 +234,7 @@ func (a *credentialsAPI) update(ctx context.Context, r *api.Request, c keystone.
 			return credentialView{}, err
 		}
 	}
-	if err := r.Require(credentialChange, c.PolicyTarget()); err != nil {
+	if err := r.Require(policies.UpdateCredential, c.PolicyTarget()); err != nil {
 		return credentialView{}, err
 	}
 	if err := reaches(t, c.ProjectID); err != nil {
@@ -257,7 +271,8 @@ func sameKey(old, c keystone.Credential) error {
 	return nil
 }
 
-func (a *credentialsAPI) delete(ctx context.Context, r *api.Request, c keystone.Credential, _ *api.None) (api.None, error) {
+func (a *credentialsAPI) delete(ctx context.Context, r *api.Request, c keystone.Credential,
+	_ *api.None) (api.None, error) {
 	t, err := a.own(ctx, r)
 	if err == nil {
 		err = delegates(t, c)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/identity"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -21,26 +22,38 @@ type domainOptionsAPI struct {
 }
 
 var domainOptions = api.Resource[*domainOptionsAPI]{Name: "config", Plural: "configs", Ops: api.Ops[*domainOptionsAPI]{
-	api.On("PUT /domains/{domain_id}/config", optionsAdd, http.StatusCreated, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).set),
-	api.On("GET /domains/{domain_id}/config", optionsGet, http.StatusOK, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).show),
-	api.On("PATCH /domains/{domain_id}/config", optionsPut, http.StatusOK, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).change),
-	api.On("DELETE /domains/{domain_id}/config", optionsDrop, http.StatusNoContent, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
-	api.On("GET /domains/{domain_id}/config/{group}", nil, http.StatusOK, (*domainOptionsAPI).load, (*domainOptionsAPI).show),
-	api.On("PATCH /domains/{domain_id}/config/{group}", optionsPut, http.StatusOK, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).change),
-	api.On("DELETE /domains/{domain_id}/config/{group}", optionsDrop, http.StatusNoContent, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
-	api.On("GET /domains/{domain_id}/config/{group}/{option}", nil, http.StatusOK, (*domainOptionsAPI).load, (*domainOptionsAPI).show),
-	api.On("PATCH /domains/{domain_id}/config/{group}/{option}", optionsPut, http.StatusOK, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).change),
-	api.On("DELETE /domains/{domain_id}/config/{group}/{option}", optionsDrop, http.StatusNoContent, (*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
-	api.Do("GET /domains/config/default", optionsDefault, http.StatusOK, (*domainOptionsAPI).defaults),
-	api.Do("GET /domains/config/{group}/default", optionsDefault, http.StatusOK, (*domainOptionsAPI).defaults),
-	api.Do("GET /domains/config/{group}/{option}/default", optionsDefault, http.StatusOK, (*domainOptionsAPI).defaults),
+	api.On("PUT /domains/{domain_id}/config", policies.CreateDomainConfig, http.StatusCreated,
+		(*domainOptionsAPI).loadDomain, (*domainOptionsAPI).set),
+	api.On("GET /domains/{domain_id}/config", policies.GetDomainConfig, http.StatusOK, (*domainOptionsAPI).loadDomain,
+		(*domainOptionsAPI).show),
+	api.On("PATCH /domains/{domain_id}/config", policies.UpdateDomainConfig, http.StatusOK, (*domainOptionsAPI).loadDomain,
+		(*domainOptionsAPI).change),
+	api.On("DELETE /domains/{domain_id}/config", policies.DeleteDomainConfig, http.StatusNoContent,
+		(*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
+	api.On("GET /domains/{domain_id}/config/{group}", nil, http.StatusOK, (*domainOptionsAPI).load,
+		(*domainOptionsAPI).show),
+	api.On("PATCH /domains/{domain_id}/config/{group}", policies.UpdateDomainConfig, http.StatusOK,
+		(*domainOptionsAPI).loadDomain, (*domainOptionsAPI).change),
+	api.On("DELETE /domains/{domain_id}/config/{group}", policies.DeleteDomainConfig, http.StatusNoContent,
+		(*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
+	api.On("GET /domains/{domain_id}/config/{group}/{option}", nil, http.StatusOK, (*domainOptionsAPI).load,
+		(*domainOptionsAPI).show),
+	api.On("PATCH /domains/{domain_id}/config/{group}/{option}", policies.UpdateDomainConfig, http.StatusOK,
+		(*domainOptionsAPI).loadDomain, (*domainOptionsAPI).change),
+	api.On("DELETE /domains/{domain_id}/config/{group}/{option}", policies.DeleteDomainConfig, http.StatusNoContent,
+		(*domainOptionsAPI).loadDomain, (*domainOptionsAPI).drop),
+	api.Do("GET /domains/config/default", policies.GetDomainConfigDefault, http.StatusOK, (*domainOptionsAPI).defaults),
+	api.Do("GET /domains/config/{group}/default", policies.GetDomainConfigDefault, http.StatusOK,
+		(*domainOptionsAPI).defaults),
+	api.Do("GET /domains/config/{group}/{option}/default", policies.GetDomainConfigDefault, http.StatusOK,
+		(*domainOptionsAPI).defaults),
 }}
 
 // load asks one of two rules: what passwords must be like, everybody may read.
 func (a *domainOptionsAPI) load(ctx context.Context, r *api.Request) (keystone.Project, error) {
-	asked := optionsGet
+	asked := policies.GetDomainConfig
 	if r.Param("group") == identity.PasswordSection {
-		asked = optionsSecurity
+		asked = policies.GetSecurityComplianceDomainConfig
 	}
 	if err := r.Require(asked, policy.Target{}); err != nil {
 		return keystone.Project{}, err
@@ -66,7 +79,8 @@ func cut(o identity.Options, r *api.Request) (optionTree, error) {
 	return out, nil
 }
 
-func (a *domainOptionsAPI) show(ctx context.Context, r *api.Request, d keystone.Project, _ *api.None) (optionTree, error) {
+func (a *domainOptionsAPI) show(ctx context.Context, r *api.Request, d keystone.Project,
+	_ *api.None) (optionTree, error) {
 	var o identity.Options
 	var err error
 	if r.Param("group") == identity.PasswordSection {
@@ -107,7 +121,8 @@ func (t optionTree) sections() (identity.Options, error) {
 	return out, nil
 }
 
-func (a *domainOptionsAPI) set(ctx context.Context, r *api.Request, d keystone.Project, in *optionTree) (optionTree, error) {
+func (a *domainOptionsAPI) set(ctx context.Context, r *api.Request, d keystone.Project,
+	in *optionTree) (optionTree, error) {
 	o, err := in.sections()
 	if err != nil {
 		return nil, err
@@ -123,7 +138,8 @@ func (a *domainOptionsAPI) set(ctx context.Context, r *api.Request, d keystone.P
 }
 
 // change changes what is there already; the path narrows what the body may name.
-func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keystone.Project, in *optionTree) (optionTree, error) {
+func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keystone.Project,
+	in *optionTree) (optionTree, error) {
 	group, name := r.Param("group"), r.Param("option")
 	if _, err := a.Identity.Options.Get(ctx, d.ID, group, name); err != nil {
 		return nil, err
@@ -160,6 +176,7 @@ func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keyston
 	return out, nil
 }
 
-func (a *domainOptionsAPI) drop(ctx context.Context, r *api.Request, d keystone.Project, _ *api.None) (api.None, error) {
+func (a *domainOptionsAPI) drop(ctx context.Context, r *api.Request, d keystone.Project,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Identity.Options.Delete(ctx, d.ID, r.Param("group"), r.Param("option"))
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/credential"
 	"hypernova/keystone/identity"
 	"hypernova/keystone/token"
@@ -45,10 +46,13 @@ type ec2API struct {
 }
 
 var ec2Credentials = api.Resource[*ec2API]{Name: "credential", Plural: "credentials", Ops: api.Ops[*ec2API]{
-	api.On("POST /users/{user_id}/credentials/OS-EC2", ec2Add, http.StatusCreated, loadOwner[*ec2API], (*ec2API).create, api.EnvelopeIn("")),
-	api.ListOf("GET /users/{user_id}/credentials/OS-EC2", ec2List, loadOwner[*ec2API], (*ec2API).list),
-	api.On("GET /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Get, http.StatusOK, (*ec2API).load, (*ec2API).show, api.MissingShown()),
-	api.On("DELETE /users/{user_id}/credentials/OS-EC2/{credential_id}", ec2Drop, http.StatusNoContent, (*ec2API).load, (*ec2API).delete, api.MissingShown()),
+	api.On("POST /users/{user_id}/credentials/OS-EC2", policies.EC2CreateCredential, http.StatusCreated,
+		loadOwner[*ec2API], (*ec2API).create, api.EnvelopeIn("")),
+	api.ListOf("GET /users/{user_id}/credentials/OS-EC2", policies.EC2ListCredentials, loadOwner[*ec2API], (*ec2API).list),
+	api.On("GET /users/{user_id}/credentials/OS-EC2/{credential_id}", policies.EC2GetCredential, http.StatusOK,
+		(*ec2API).load, (*ec2API).show, api.MissingShown()),
+	api.On("DELETE /users/{user_id}/credentials/OS-EC2/{credential_id}", policies.EC2DeleteCredential,
+		http.StatusNoContent, (*ec2API).load, (*ec2API).delete, api.MissingShown()),
 }}
 
 // key is an EC2 credential under a user's path.
@@ -82,7 +86,8 @@ func (a *ec2API) create(ctx context.Context, r *api.Request, o owner, in *ec2Cre
 	if err := reaches(t, in.TenantID); err != nil {
 		return ec2View{}, err
 	}
-	c, _, err := a.Credentials.CreateEC2(ctx, string(o), in.TenantID, credential.EC2{Trust: t.Trust.ID, AppCredential: t.AppCredential.ID})
+	c, _, err := a.Credentials.CreateEC2(ctx, string(o), in.TenantID, credential.EC2{Trust: t.Trust.ID,
+		AppCredential: t.AppCredential.ID})
 	if err != nil {
 		return ec2View{}, err
 	}
@@ -98,7 +103,8 @@ func (a *ec2API) list(ctx context.Context, r *api.Request, o owner, _ *api.None)
 	if _, err := a.Identity.Users.Get(ctx, string(o)); err != nil {
 		return out, err
 	}
-	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("user_id", string(o)), db.EqTo("type", credential.TypeEC2)}})
+	cs, err := a.Credentials.Credentials(ctx, db.ListArgs{Where: []db.Cond{db.EqTo("user_id", string(o)),
+		db.EqTo("type", credential.TypeEC2)}})
 	for _, c := range cs {
 		if v, bad := ec2Viewer(r, c); bad == nil && delegates(t, c) == nil {
 			out.Items = append(out.Items, v)
@@ -153,7 +159,8 @@ type signedRequest struct {
 func (in *signedRequest) signed() credential.Signed {
 	for _, b := range []*signedBody{in.Credentials, in.Credential, in.EC2} {
 		if b != nil {
-			return credential.Signed{Access: b.Access, Signature: b.Signature, Host: b.Host, Verb: b.Verb, Path: b.Path, Params: texts(b.Params),
+			return credential.Signed{Access: b.Access, Signature: b.Signature, Host: b.Host, Verb: b.Verb, Path: b.Path,
+				Params:  texts(b.Params),
 				Headers: texts(b.Headers), BodyHash: b.BodyHash, Token: b.Token}
 		}
 	}
@@ -178,8 +185,10 @@ type signaturesAPI struct {
 }
 
 var signatures = api.Resource[*signaturesAPI]{Name: "signature", Plural: "signatures", Ops: api.Ops[*signaturesAPI]{
-	api.Do("POST /ec2tokens", ec2Validate, http.StatusOK, (*signaturesAPI).checkEC2, api.EnvelopeIn(""), api.EnvelopeOut("token")),
-	api.Do("POST /s3tokens", s3Validate, http.StatusOK, (*signaturesAPI).checkS3, api.EnvelopeIn(""), api.EnvelopeOut("token")),
+	api.Do("POST /ec2tokens", policies.EC2TokensValidate, http.StatusOK, (*signaturesAPI).checkEC2, api.EnvelopeIn(""),
+		api.EnvelopeOut("token")),
+	api.Do("POST /s3tokens", policies.S3TokensValidate, http.StatusOK, (*signaturesAPI).checkS3, api.EnvelopeIn(""),
+		api.EnvelopeOut("token")),
 }}
 
 func (a *signaturesAPI) checkEC2(ctx context.Context, r *api.Request, in *signedRequest) (tokenView, error) {
@@ -205,8 +214,9 @@ func (a *signaturesAPI) signedToken(ctx context.Context, s credential.Signed) (s
 	if err != nil {
 		return "", tokenView{}, err
 	}
-	text, t, err := a.Tokens.Grant(ctx, token.Delegated{User: c.UserID, Project: c.ProjectID, Trust: e.Trust, AppCredential: e.AppCredential,
-		Method: token.MethodEC2})
+	text, t, err := a.Tokens.Grant(ctx, token.Delegated{User: c.UserID, Project: c.ProjectID, Trust: e.Trust,
+		AppCredential: e.AppCredential,
+		Method:        token.MethodEC2})
 	if err != nil {
 		return "", tokenView{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/federation"
 	"hypernova/keystone/federation/mapping"
 	"hypernova/oslo/api"
@@ -69,21 +70,27 @@ type identityProvidersAPI struct {
 	providerLoader
 }
 
-var identityProviders = api.Resource[*identityProvidersAPI]{Name: "identity_provider", Plural: "identity_providers", Ops: api.Ops[*identityProvidersAPI]{
-	api.Do("PUT /OS-FEDERATION/identity_providers/{idp_id}", idpAdd, http.StatusCreated, (*identityProvidersAPI).create),
-	api.List("GET /OS-FEDERATION/identity_providers", idpList, (*identityProvidersAPI).list),
-	api.On("GET /OS-FEDERATION/identity_providers/{idp_id}", idpGet, http.StatusOK, (*identityProvidersAPI).loadIDP, (*identityProvidersAPI).show),
-	api.On("PATCH /OS-FEDERATION/identity_providers/{idp_id}", idpPut, http.StatusOK, (*identityProvidersAPI).loadIDP, (*identityProvidersAPI).update, api.NonEmpty()),
-	api.On("DELETE /OS-FEDERATION/identity_providers/{idp_id}", idpDrop, http.StatusNoContent, (*identityProvidersAPI).loadIDP, (*identityProvidersAPI).delete),
-}}
+var identityProviders = api.Resource[*identityProvidersAPI]{Name: "identity_provider", Plural: "identity_providers",
+	Ops: api.Ops[*identityProvidersAPI]{
+		api.Do("PUT /OS-FEDERATION/identity_providers/{idp_id}", policies.CreateIdentityProvider, http.StatusCreated,
+			(*identityProvidersAPI).create),
+		api.List("GET /OS-FEDERATION/identity_providers", policies.ListIdentityProviders, (*identityProvidersAPI).list),
+		api.On("GET /OS-FEDERATION/identity_providers/{idp_id}", policies.GetIdentityProvider, http.StatusOK,
+			(*identityProvidersAPI).loadIDP, (*identityProvidersAPI).show),
+		api.On("PATCH /OS-FEDERATION/identity_providers/{idp_id}", policies.UpdateIdentityProvider, http.StatusOK,
+			(*identityProvidersAPI).loadIDP, (*identityProvidersAPI).update, api.NonEmpty()),
+		api.On("DELETE /OS-FEDERATION/identity_providers/{idp_id}", policies.DeleteIdentityProvider, http.StatusNoContent,
+			(*identityProvidersAPI).loadIDP, (*identityProvidersAPI).delete),
+	}}
 
 func (a *providerLoader) loadIDP(ctx context.Context, r *api.Request) (keystone.IdentityProvider, error) {
 	return a.Federation.IdentityProvider(ctx, r.Param("idp_id"))
 }
 
 func (a *identityProvidersAPI) create(ctx context.Context, r *api.Request, in *idpCreate) (idpView, error) {
-	p, err := a.Federation.CreateIdentityProvider(ctx, keystone.IdentityProvider{ID: r.Param("idp_id"), DomainID: in.DomainID.Or(""),
-		Enabled: in.Enabled.Or(false), Description: in.Description.Ptr(), RemoteIDs: in.RemoteIDs.Or(nil), TTL: in.TTL.Ptr()})
+	p, err := a.Federation.CreateIdentityProvider(ctx, keystone.IdentityProvider{ID: r.Param("idp_id"),
+		DomainID: in.DomainID.Or(""),
+		Enabled:  in.Enabled.Or(false), Description: in.Description.Ptr(), RemoteIDs: in.RemoteIDs.Or(nil), TTL: in.TTL.Ptr()})
 	return idpViewer(r)(p), err
 }
 
@@ -98,11 +105,13 @@ func (a *identityProvidersAPI) list(ctx context.Context, r *api.Request, q *part
 	return out, err
 }
 
-func (a *identityProvidersAPI) show(_ context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (idpView, error) {
+func (a *identityProvidersAPI) show(_ context.Context, r *api.Request, p keystone.IdentityProvider,
+	_ *api.None) (idpView, error) {
 	return idpViewer(r)(p), nil
 }
 
-func (a *identityProvidersAPI) update(ctx context.Context, r *api.Request, p keystone.IdentityProvider, in *idpUpdate) (idpView, error) {
+func (a *identityProvidersAPI) update(ctx context.Context, r *api.Request, p keystone.IdentityProvider,
+	in *idpUpdate) (idpView, error) {
 	p, err := a.Federation.UpdateIdentityProvider(ctx, p.ID, func(p *keystone.IdentityProvider) {
 		p.Enabled = in.Enabled.Or(p.Enabled)
 		if in.Description.Set {
@@ -118,7 +127,8 @@ func (a *identityProvidersAPI) update(ctx context.Context, r *api.Request, p key
 	return idpViewer(r)(p), err
 }
 
-func (a *identityProvidersAPI) delete(ctx context.Context, _ *api.Request, p keystone.IdentityProvider, _ *api.None) (api.None, error) {
+func (a *identityProvidersAPI) delete(ctx context.Context, _ *api.Request, p keystone.IdentityProvider,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Federation.DeleteIdentityProvider(ctx, p.ID)
 }
 
@@ -174,11 +184,14 @@ type protocolsAPI struct {
 }
 
 var protocols = api.Resource[*protocolsAPI]{Name: "protocol", Plural: "protocols", Ops: api.Ops[*protocolsAPI]{
-	api.Do("PUT "+protocolPath+"/{protocol_id}", protocolAdd, http.StatusCreated, (*protocolsAPI).create),
-	api.ListOf("GET "+protocolPath, protocolList, (*protocolsAPI).loadIDP, (*protocolsAPI).list),
-	api.On("GET "+protocolPath+"/{protocol_id}", protocolGet, http.StatusOK, (*protocolsAPI).load, (*protocolsAPI).show),
-	api.On("PATCH "+protocolPath+"/{protocol_id}", protocolPut, http.StatusOK, (*protocolsAPI).load, (*protocolsAPI).update, api.NonEmpty()),
-	api.On("DELETE "+protocolPath+"/{protocol_id}", protocolDrop, http.StatusNoContent, (*protocolsAPI).load, (*protocolsAPI).delete),
+	api.Do("PUT "+protocolPath+"/{protocol_id}", policies.CreateProtocol, http.StatusCreated, (*protocolsAPI).create),
+	api.ListOf("GET "+protocolPath, policies.ListProtocols, (*protocolsAPI).loadIDP, (*protocolsAPI).list),
+	api.On("GET "+protocolPath+"/{protocol_id}", policies.GetProtocol, http.StatusOK, (*protocolsAPI).load,
+		(*protocolsAPI).show),
+	api.On("PATCH "+protocolPath+"/{protocol_id}", policies.UpdateProtocol, http.StatusOK, (*protocolsAPI).load,
+		(*protocolsAPI).update, api.NonEmpty()),
+	api.On("DELETE "+protocolPath+"/{protocol_id}", policies.DeleteProtocol, http.StatusNoContent, (*protocolsAPI).load,
+		(*protocolsAPI).delete),
 }}
 
 func (a *protocolsAPI) load(ctx context.Context, r *api.Request) (keystone.Protocol, error) {
@@ -186,11 +199,13 @@ func (a *protocolsAPI) load(ctx context.Context, r *api.Request) (keystone.Proto
 }
 
 func (a *protocolsAPI) create(ctx context.Context, r *api.Request, in *protocolCreate) (protocolView, error) {
-	p := keystone.Protocol{ID: r.Param("protocol_id"), ProviderID: r.Param("idp_id"), MappingID: in.Mapping, RemoteIDAttribute: in.Attribute.Or("")}
+	p := keystone.Protocol{ID: r.Param("protocol_id"), ProviderID: r.Param("idp_id"), MappingID: in.Mapping,
+		RemoteIDAttribute: in.Attribute.Or("")}
 	return protocolViewer(r)(p), a.Federation.CreateProtocol(ctx, p)
 }
 
-func (a *protocolsAPI) list(ctx context.Context, r *api.Request, p keystone.IdentityProvider, _ *api.None) (api.Page[protocolEntry], error) {
+func (a *protocolsAPI) list(ctx context.Context, r *api.Request, p keystone.IdentityProvider,
+	_ *api.None) (api.Page[protocolEntry], error) {
 	ps, err := a.Federation.Protocols(ctx, p.ID)
 	return api.Page[protocolEntry]{Items: views(ps, protocolLister(r))}, err
 }
@@ -199,7 +214,8 @@ func (a *protocolsAPI) show(_ context.Context, r *api.Request, p keystone.Protoc
 	return protocolViewer(r)(p), nil
 }
 
-func (a *protocolsAPI) update(ctx context.Context, r *api.Request, p keystone.Protocol, in *protocolUpdate) (protocolView, error) {
+func (a *protocolsAPI) update(ctx context.Context, r *api.Request, p keystone.Protocol,
+	in *protocolUpdate) (protocolView, error) {
 	p, err := a.Federation.UpdateProtocol(ctx, p.ProviderID, p.ID, func(p *keystone.Protocol) {
 		p.MappingID, p.RemoteIDAttribute = in.Mapping, in.Attribute.Or(p.RemoteIDAttribute)
 	})
@@ -248,11 +264,14 @@ type mappingsAPI struct {
 }
 
 var mappings = api.Resource[*mappingsAPI]{Name: "mapping", Plural: "mappings", Ops: api.Ops[*mappingsAPI]{
-	api.Do("PUT /OS-FEDERATION/mappings/{mapping_id}", mappingAdd, http.StatusCreated, (*mappingsAPI).create),
-	api.List("GET /OS-FEDERATION/mappings", mappingList, (*mappingsAPI).list),
-	api.On("GET /OS-FEDERATION/mappings/{mapping_id}", mappingGet, http.StatusOK, (*mappingsAPI).load, (*mappingsAPI).show),
-	api.On("PATCH /OS-FEDERATION/mappings/{mapping_id}", mappingPut, http.StatusOK, (*mappingsAPI).load, (*mappingsAPI).update),
-	api.On("DELETE /OS-FEDERATION/mappings/{mapping_id}", mappingDrop, http.StatusNoContent, (*mappingsAPI).load, (*mappingsAPI).delete),
+	api.Do("PUT /OS-FEDERATION/mappings/{mapping_id}", policies.CreateMapping, http.StatusCreated, (*mappingsAPI).create),
+	api.List("GET /OS-FEDERATION/mappings", policies.ListMappings, (*mappingsAPI).list),
+	api.On("GET /OS-FEDERATION/mappings/{mapping_id}", policies.GetMapping, http.StatusOK, (*mappingsAPI).load,
+		(*mappingsAPI).show),
+	api.On("PATCH /OS-FEDERATION/mappings/{mapping_id}", policies.UpdateMapping, http.StatusOK, (*mappingsAPI).load,
+		(*mappingsAPI).update),
+	api.On("DELETE /OS-FEDERATION/mappings/{mapping_id}", policies.DeleteMapping, http.StatusNoContent,
+		(*mappingsAPI).load, (*mappingsAPI).delete),
 }}
 
 func (a *mappingsAPI) load(ctx context.Context, r *api.Request) (keystone.Mapping, error) {
@@ -277,7 +296,8 @@ func (a *mappingsAPI) show(_ context.Context, r *api.Request, m keystone.Mapping
 	return mappingViewer(r)(m), nil
 }
 
-func (a *mappingsAPI) update(ctx context.Context, r *api.Request, m keystone.Mapping, in *mappingBody) (mappingView, error) {
+func (a *mappingsAPI) update(ctx context.Context, r *api.Request, m keystone.Mapping,
+	in *mappingBody) (mappingView, error) {
 	m, err := a.Federation.UpdateMapping(ctx, m.ID, func(m *keystone.Mapping) error {
 		m.Schema = in.Schema.Or(m.Schema)
 		rules, err := in.rules(m.Schema)
@@ -303,7 +323,8 @@ type spView struct {
 
 func spViewer(r *api.Request) func(keystone.ServiceProvider) spView {
 	return func(p keystone.ServiceProvider) spView {
-		return spView{p.ID, p.Enabled, p.Description, p.AuthURL, p.URL, p.RelayState, links{r.URL("/OS-FEDERATION/service_providers/%s", p.ID)}}
+		return spView{p.ID, p.Enabled, p.Description, p.AuthURL, p.URL, p.RelayState,
+			links{r.URL("/OS-FEDERATION/service_providers/%s", p.ID)}}
 	}
 }
 
@@ -323,13 +344,18 @@ type serviceProvidersAPI struct {
 	Federation *federation.Service
 }
 
-var serviceProviders = api.Resource[*serviceProvidersAPI]{Name: "service_provider", Plural: "service_providers", Ops: api.Ops[*serviceProvidersAPI]{
-	api.Do("PUT /OS-FEDERATION/service_providers/{service_provider_id}", spAdd, http.StatusCreated, (*serviceProvidersAPI).create),
-	api.List("GET /OS-FEDERATION/service_providers", spList, (*serviceProvidersAPI).list),
-	api.On("GET /OS-FEDERATION/service_providers/{service_provider_id}", spGet, http.StatusOK, (*serviceProvidersAPI).load, (*serviceProvidersAPI).show),
-	api.On("PATCH /OS-FEDERATION/service_providers/{service_provider_id}", spPut, http.StatusOK, (*serviceProvidersAPI).load, (*serviceProvidersAPI).update, api.NonEmpty()),
-	api.On("DELETE /OS-FEDERATION/service_providers/{service_provider_id}", spDrop, http.StatusNoContent, (*serviceProvidersAPI).load, (*serviceProvidersAPI).delete),
-}}
+var serviceProviders = api.Resource[*serviceProvidersAPI]{Name: "service_provider", Plural: "service_providers",
+	Ops: api.Ops[*serviceProvidersAPI]{
+		api.Do("PUT /OS-FEDERATION/service_providers/{service_provider_id}", policies.CreateServiceProvider,
+			http.StatusCreated, (*serviceProvidersAPI).create),
+		api.List("GET /OS-FEDERATION/service_providers", policies.ListServiceProviders, (*serviceProvidersAPI).list),
+		api.On("GET /OS-FEDERATION/service_providers/{service_provider_id}", policies.GetServiceProvider, http.StatusOK,
+			(*serviceProvidersAPI).load, (*serviceProvidersAPI).show),
+		api.On("PATCH /OS-FEDERATION/service_providers/{service_provider_id}", policies.UpdateServiceProvider, http.StatusOK,
+			(*serviceProvidersAPI).load, (*serviceProvidersAPI).update, api.NonEmpty()),
+		api.On("DELETE /OS-FEDERATION/service_providers/{service_provider_id}", policies.DeleteServiceProvider,
+			http.StatusNoContent, (*serviceProvidersAPI).load, (*serviceProvidersAPI).delete),
+	}}
 
 func (a *serviceProvidersAPI) load(ctx context.Context, r *api.Request) (keystone.ServiceProvider, error) {
 	return a.Federation.ServiceProvider(ctx, r.Param("service_provider_id"))
@@ -339,8 +365,9 @@ func (a *serviceProvidersAPI) create(ctx context.Context, r *api.Request, in *sp
 	if !in.AuthURL.Has() || !in.URL.Has() {
 		return spView{}, fault.Invalidf("'auth_url' and 'sp_url' are required properties")
 	}
-	p := keystone.ServiceProvider{ID: r.Param("service_provider_id"), Enabled: in.Enabled.Or(false), Description: in.Description.Ptr(),
-		AuthURL: in.AuthURL.Value, URL: in.URL.Value, RelayState: in.RelayState.Or(relayState)}
+	p := keystone.ServiceProvider{ID: r.Param("service_provider_id"), Enabled: in.Enabled.Or(false),
+		Description: in.Description.Ptr(),
+		AuthURL:     in.AuthURL.Value, URL: in.URL.Value, RelayState: in.RelayState.Or(relayState)}
 	return spViewer(r)(p), a.Federation.CreateServiceProvider(ctx, p)
 }
 
@@ -355,11 +382,13 @@ func (a *serviceProvidersAPI) list(ctx context.Context, r *api.Request, q *partn
 	return out, err
 }
 
-func (a *serviceProvidersAPI) show(_ context.Context, r *api.Request, p keystone.ServiceProvider, _ *api.None) (spView, error) {
+func (a *serviceProvidersAPI) show(_ context.Context, r *api.Request, p keystone.ServiceProvider,
+	_ *api.None) (spView, error) {
 	return spViewer(r)(p), nil
 }
 
-func (a *serviceProvidersAPI) update(ctx context.Context, r *api.Request, p keystone.ServiceProvider, in *spBody) (spView, error) {
+func (a *serviceProvidersAPI) update(ctx context.Context, r *api.Request, p keystone.ServiceProvider,
+	in *spBody) (spView, error) {
 	p, err := a.Federation.UpdateServiceProvider(ctx, p.ID, func(p *keystone.ServiceProvider) {
 		p.Enabled, p.AuthURL, p.URL = in.Enabled.Or(p.Enabled), in.AuthURL.Or(p.AuthURL), in.URL.Or(p.URL)
 		if in.Description.Set {
@@ -372,6 +401,7 @@ func (a *serviceProvidersAPI) update(ctx context.Context, r *api.Request, p keys
 	return spViewer(r)(p), err
 }
 
-func (a *serviceProvidersAPI) delete(ctx context.Context, _ *api.Request, p keystone.ServiceProvider, _ *api.None) (api.None, error) {
+func (a *serviceProvidersAPI) delete(ctx context.Context, _ *api.Request, p keystone.ServiceProvider,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Federation.DeleteServiceProvider(ctx, p.ID)
 }

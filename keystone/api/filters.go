@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
@@ -20,7 +21,8 @@ type endpointGroupView struct {
 
 func endpointGroupViewer(r *api.Request) func(keystone.EndpointGroup) endpointGroupView {
 	return func(g keystone.EndpointGroup) endpointGroupView {
-		return endpointGroupView{g.ID, g.Name, nullable(g.Description), g.Filters, links{r.URL("/OS-EP-FILTER/endpoint_groups/%s", g.ID)}}
+		return endpointGroupView{g.ID, g.Name, nullable(g.Description), g.Filters,
+			links{r.URL("/OS-EP-FILTER/endpoint_groups/%s", g.ID)}}
 	}
 }
 
@@ -42,19 +44,35 @@ type endpointGroupsAPI struct {
 	catalogLoader
 }
 
-var endpointGroups = api.Resource[*endpointGroupsAPI]{Name: "endpoint_group", Plural: "endpoint_groups", Ops: api.Ops[*endpointGroupsAPI]{
-	api.Do("POST /OS-EP-FILTER/endpoint_groups", groupsAdd, http.StatusCreated, (*endpointGroupsAPI).create),
-	api.List("GET /OS-EP-FILTER/endpoint_groups", groupsList, (*endpointGroupsAPI).list),
-	api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsGet, http.StatusOK, (*endpointGroupsAPI).load, (*endpointGroupsAPI).show),
-	api.On("PATCH /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsPut, http.StatusOK, (*endpointGroupsAPI).load, (*endpointGroupsAPI).update, api.NonEmpty()),
-	api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", groupsDrop, http.StatusNoContent, (*endpointGroupsAPI).load, (*endpointGroupsAPI).delete),
-	api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects", groupsProjects, (*endpointGroupsAPI).load, (*endpointGroupsAPI).projects, api.EnvelopeOut("projects")),
-	api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/endpoints", groupsMembers, (*endpointGroupsAPI).load, (*endpointGroupsAPI).endpoints, api.EnvelopeOut("endpoints")),
-	api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsCheck, http.StatusOK, (*endpointGroupsAPI).loadInProject, (*endpointGroupsAPI).showInProject, api.EnvelopeOut("project_endpoint_group")),
-	api.On("PUT /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsGive, http.StatusNoContent, (*endpointGroupsAPI).loadInProject, (*endpointGroupsAPI).give),
-	api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}", groupsTake, http.StatusNoContent, (*endpointGroupsAPI).loadInProject, (*endpointGroupsAPI).take),
-	api.ListOf("GET /OS-EP-FILTER/projects/{project_id}/endpoint_groups", groupsOf, (*endpointGroupsAPI).loadProject, (*endpointGroupsAPI).ofProject),
-}}
+var endpointGroups = api.Resource[*endpointGroupsAPI]{Name: "endpoint_group", Plural: "endpoint_groups",
+	Ops: api.Ops[*endpointGroupsAPI]{
+		api.Do("POST /OS-EP-FILTER/endpoint_groups", policies.CreateEndpointGroup, http.StatusCreated,
+			(*endpointGroupsAPI).create),
+		api.List("GET /OS-EP-FILTER/endpoint_groups", policies.ListEndpointGroups, (*endpointGroupsAPI).list),
+		api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", policies.GetEndpointGroup, http.StatusOK,
+			(*endpointGroupsAPI).load, (*endpointGroupsAPI).show),
+		api.On("PATCH /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", policies.UpdateEndpointGroup, http.StatusOK,
+			(*endpointGroupsAPI).load, (*endpointGroupsAPI).update, api.NonEmpty()),
+		api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", policies.DeleteEndpointGroup, http.StatusNoContent,
+			(*endpointGroupsAPI).load, (*endpointGroupsAPI).delete),
+		api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects",
+			policies.ListProjectsAssociatedWithEndpointGroup, (*endpointGroupsAPI).load, (*endpointGroupsAPI).projects,
+			api.EnvelopeOut("projects")),
+		api.ListOf("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/endpoints",
+			policies.ListEndpointsAssociatedWithEndpointGroup, (*endpointGroupsAPI).load, (*endpointGroupsAPI).endpoints,
+			api.EnvelopeOut("endpoints")),
+		api.On("GET /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}",
+			policies.GetEndpointGroupInProject, http.StatusOK, (*endpointGroupsAPI).loadInProject,
+			(*endpointGroupsAPI).showInProject, api.EnvelopeOut("project_endpoint_group")),
+		api.On("PUT /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}",
+			policies.AddEndpointGroupToProject, http.StatusNoContent, (*endpointGroupsAPI).loadInProject,
+			(*endpointGroupsAPI).give),
+		api.On("DELETE /OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}",
+			policies.RemoveEndpointGroupFromProject, http.StatusNoContent, (*endpointGroupsAPI).loadInProject,
+			(*endpointGroupsAPI).take),
+		api.ListOf("GET /OS-EP-FILTER/projects/{project_id}/endpoint_groups", policies.ListEndpointGroupsForProject,
+			(*endpointGroupsAPI).loadProject, (*endpointGroupsAPI).ofProject),
+	}}
 
 // endpointFiltersAPI answers which endpoints a project sees.
 type endpointFiltersAPI struct {
@@ -62,13 +80,19 @@ type endpointFiltersAPI struct {
 	catalogLoader
 }
 
-var endpointFilters = api.Resource[*endpointFiltersAPI]{Name: "endpoint", Plural: "endpoints", Ops: api.Ops[*endpointFiltersAPI]{
-	api.ListOf("GET /OS-EP-FILTER/endpoints/{endpoint_id}/projects", filterProjects, (*endpointFiltersAPI).loadEndpoint, (*endpointFiltersAPI).projects, api.EnvelopeOut("projects")),
-	api.ListOf("GET /OS-EP-FILTER/projects/{project_id}/endpoints", filterList, (*endpointFiltersAPI).loadProject, (*endpointFiltersAPI).ofProject),
-	api.On("GET /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterCheck, http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).check),
-	api.On("PUT /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterGive, http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).give),
-	api.On("DELETE /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", filterTake, http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).take),
-}}
+var endpointFilters = api.Resource[*endpointFiltersAPI]{Name: "endpoint", Plural: "endpoints",
+	Ops: api.Ops[*endpointFiltersAPI]{
+		api.ListOf("GET /OS-EP-FILTER/endpoints/{endpoint_id}/projects", policies.ListProjectsForEndpoint,
+			(*endpointFiltersAPI).loadEndpoint, (*endpointFiltersAPI).projects, api.EnvelopeOut("projects")),
+		api.ListOf("GET /OS-EP-FILTER/projects/{project_id}/endpoints", policies.ListEndpointsForProject,
+			(*endpointFiltersAPI).loadProject, (*endpointFiltersAPI).ofProject),
+		api.On("GET /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", policies.CheckEndpointInProject,
+			http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).check),
+		api.On("PUT /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", policies.AddEndpointToProject,
+			http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).give),
+		api.On("DELETE /OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}", policies.RemoveEndpointFromProject,
+			http.StatusNoContent, (*endpointFiltersAPI).load, (*endpointFiltersAPI).take),
+	}}
 
 func (a *endpointGroupsAPI) load(ctx context.Context, r *api.Request) (keystone.EndpointGroup, error) {
 	return a.Catalog.Groups.Get(ctx, r.Param("endpoint_group_id"))
@@ -87,15 +111,18 @@ func validFilters(fs map[string]string) error {
 	return nil
 }
 
-func (a *endpointGroupsAPI) create(ctx context.Context, r *api.Request, in *endpointGroupCreate) (endpointGroupView, error) {
+func (a *endpointGroupsAPI) create(ctx context.Context, r *api.Request,
+	in *endpointGroupCreate) (endpointGroupView, error) {
 	if err := validFilters(in.Filters); err != nil {
 		return endpointGroupView{}, err
 	}
-	g, err := a.Catalog.Groups.Put(ctx, keystone.EndpointGroup{Name: in.Name, Description: in.Description.Or(""), Filters: in.Filters})
+	g, err := a.Catalog.Groups.Put(ctx, keystone.EndpointGroup{Name: in.Name, Description: in.Description.Or(""),
+		Filters: in.Filters})
 	return endpointGroupViewer(r)(g), err
 }
 
-func (a *endpointGroupsAPI) list(ctx context.Context, r *api.Request, q *nameQuery) (api.Page[endpointGroupView], error) {
+func (a *endpointGroupsAPI) list(ctx context.Context, r *api.Request,
+	q *nameQuery) (api.Page[endpointGroupView], error) {
 	out := api.Page[endpointGroupView]{Items: []endpointGroupView{}}
 	gs, err := a.Catalog.Groups.List(ctx)
 	for _, g := range gs {
@@ -106,11 +133,13 @@ func (a *endpointGroupsAPI) list(ctx context.Context, r *api.Request, q *nameQue
 	return out, err
 }
 
-func (a *endpointGroupsAPI) show(_ context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (endpointGroupView, error) {
+func (a *endpointGroupsAPI) show(_ context.Context, r *api.Request, g keystone.EndpointGroup,
+	_ *api.None) (endpointGroupView, error) {
 	return endpointGroupViewer(r)(g), nil
 }
 
-func (a *endpointGroupsAPI) update(ctx context.Context, r *api.Request, g keystone.EndpointGroup, in *endpointGroupUpdate) (endpointGroupView, error) {
+func (a *endpointGroupsAPI) update(ctx context.Context, r *api.Request, g keystone.EndpointGroup,
+	in *endpointGroupUpdate) (endpointGroupView, error) {
 	g.Name = in.Name.Or(g.Name)
 	if in.Description.Set {
 		g.Description = in.Description.Or("")
@@ -125,12 +154,14 @@ func (a *endpointGroupsAPI) update(ctx context.Context, r *api.Request, g keysto
 	return endpointGroupViewer(r)(g), err
 }
 
-func (a *endpointGroupsAPI) delete(ctx context.Context, _ *api.Request, g keystone.EndpointGroup, _ *api.None) (api.None, error) {
+func (a *endpointGroupsAPI) delete(ctx context.Context, _ *api.Request, g keystone.EndpointGroup,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Groups.Delete(ctx, g.ID)
 }
 
 // projectsByID shows projects; one that has just gone is left out.
-func (a *directoryLoader) projectsByID(ctx context.Context, r *api.Request, ids []string, err error) (api.Page[projectView], error) {
+func (a *directoryLoader) projectsByID(ctx context.Context, r *api.Request, ids []string,
+	err error) (api.Page[projectView], error) {
 	out := api.Page[projectView]{Items: []projectView{}}
 	for _, id := range ids {
 		p, err := a.Identity.Projects.Get(ctx, id)
@@ -144,12 +175,14 @@ func (a *directoryLoader) projectsByID(ctx context.Context, r *api.Request, ids 
 	return out, err
 }
 
-func (a *endpointGroupsAPI) projects(ctx context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (api.Page[projectView], error) {
+func (a *endpointGroupsAPI) projects(ctx context.Context, r *api.Request, g keystone.EndpointGroup,
+	_ *api.None) (api.Page[projectView], error) {
 	ids, err := a.Catalog.Groups.Projects(ctx, g.ID)
 	return a.projectsByID(ctx, r, ids, err)
 }
 
-func (a *endpointGroupsAPI) endpoints(ctx context.Context, r *api.Request, g keystone.EndpointGroup, _ *api.None) (api.Page[endpointView], error) {
+func (a *endpointGroupsAPI) endpoints(ctx context.Context, r *api.Request, g keystone.EndpointGroup,
+	_ *api.None) (api.Page[endpointView], error) {
 	es, err := a.Catalog.Groups.Endpoints(ctx, g)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
@@ -176,11 +209,13 @@ type groupInProjectView struct {
 	Links   links  `wire:"links"`
 }
 
-func (a *endpointGroupsAPI) showInProject(ctx context.Context, r *api.Request, g gift, _ *api.None) (groupInProjectView, error) {
+func (a *endpointGroupsAPI) showInProject(ctx context.Context, r *api.Request, g gift,
+	_ *api.None) (groupInProjectView, error) {
 	gs, err := a.Catalog.Groups.OfProject(ctx, g.project.ID)
 	for _, have := range gs {
 		if have.ID == g.group.ID {
-			return groupInProjectView{g.group.ID, g.project.ID, links{r.URL("/OS-EP-FILTER/endpoint_groups/%s/projects/%s", g.group.ID, g.project.ID)}}, nil
+			return groupInProjectView{g.group.ID, g.project.ID, links{r.URL("/OS-EP-FILTER/endpoint_groups/%s/projects/%s",
+				g.group.ID, g.project.ID)}}, nil
 		}
 	}
 	if err == nil {
@@ -197,17 +232,20 @@ func (a *endpointGroupsAPI) take(ctx context.Context, _ *api.Request, g gift, _ 
 	return api.None{}, a.Catalog.Groups.RemoveFromProject(ctx, g.group.ID, g.project.ID)
 }
 
-func (a *endpointGroupsAPI) ofProject(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.Page[endpointGroupView], error) {
+func (a *endpointGroupsAPI) ofProject(ctx context.Context, r *api.Request, p keystone.Project,
+	_ *api.None) (api.Page[endpointGroupView], error) {
 	gs, err := a.Catalog.Groups.OfProject(ctx, p.ID)
 	return api.Page[endpointGroupView]{Items: views(gs, endpointGroupViewer(r))}, err
 }
 
-func (a *endpointFiltersAPI) projects(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (api.Page[projectView], error) {
+func (a *endpointFiltersAPI) projects(ctx context.Context, r *api.Request, e keystone.Endpoint,
+	_ *api.None) (api.Page[projectView], error) {
 	ids, err := a.Catalog.Endpoints.Projects(ctx, e.ID)
 	return a.projectsByID(ctx, r, ids, err)
 }
 
-func (a *endpointFiltersAPI) ofProject(ctx context.Context, r *api.Request, p keystone.Project, _ *api.None) (api.Page[endpointView], error) {
+func (a *endpointFiltersAPI) ofProject(ctx context.Context, r *api.Request, p keystone.Project,
+	_ *api.None) (api.Page[endpointView], error) {
 	es, err := a.Catalog.Endpoints.OfProject(ctx, p.ID)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/oslo/api"
 	"hypernova/oslo/policy"
 )
@@ -42,13 +43,18 @@ func grants() []api.Resource[*grantsAPI] {
 	return out
 }
 
+// grantRules guard the grants of one kind of actor on one kind of target.
+type grantRules struct{ list, check, create, revoke *policy.Rule }
+
 func grantOps(target, actor, base, tail string, inherited bool) api.Resource[*grantsAPI] {
-	rules := plainGrants
+	rules := grantRules{policies.ListGrants, policies.CheckGrant, policies.CreateGrant, policies.RevokeGrant}
 	switch {
 	case target == keystone.OnSystem && actor == keystone.OfUser:
-		rules = systemUser
+		rules = grantRules{policies.ListSystemGrantsForUser, policies.CheckSystemGrantForUser,
+			policies.CreateSystemGrantForUser, policies.RevokeSystemGrantForUser}
 	case target == keystone.OnSystem:
-		rules = systemGroup
+		rules = grantRules{policies.ListSystemGrantsForGroup, policies.CheckSystemGrantForGroup,
+			policies.CreateSystemGrantForGroup, policies.RevokeSystemGrantForGroup}
 	}
 	load := func(a *grantsAPI, ctx context.Context, r *api.Request) (grant, error) {
 		return a.load(ctx, r, target, actor, inherited)
@@ -66,7 +72,8 @@ func grantOps(target, actor, base, tail string, inherited bool) api.Resource[*gr
 }
 
 func (a *grantsAPI) load(ctx context.Context, r *api.Request, target, actor string, inherited bool) (grant, error) {
-	g := grant{keystone.Grant{Actor: actor, Target: target, TargetID: target, Inherited: inherited}, policy.Target{"target.role.domain_id": ""}}
+	g := grant{keystone.Grant{Actor: actor, Target: target, TargetID: target, Inherited: inherited},
+		policy.Target{"target.role.domain_id": ""}}
 	add := func(id string, t api.Targeter, err error) (string, error) {
 		if err == nil {
 			maps.Copy(g.facts, t.PolicyTarget())

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -60,12 +61,12 @@ type groupsAPI struct {
 }
 
 var groups = api.Resource[*groupsAPI]{Name: "group", Plural: "groups", Ops: api.Ops[*groupsAPI]{
-	api.Do("POST /groups", groupCreate, http.StatusCreated, (*groupsAPI).create),
-	api.List("GET /groups", groupList, (*groupsAPI).list),
-	api.On("GET /groups/{group_id}", groupGet, http.StatusOK, (*groupsAPI).loadGroup, (*groupsAPI).show),
+	api.Do("POST /groups", policies.CreateGroup, http.StatusCreated, (*groupsAPI).create),
+	api.List("GET /groups", policies.ListGroups, (*groupsAPI).list),
+	api.On("GET /groups/{group_id}", policies.GetGroup, http.StatusOK, (*groupsAPI).loadGroup, (*groupsAPI).show),
 	api.On(
 		"PATCH /groups/{group_id}",
-		groupUpdate,
+		policies.UpdateGroup,
 		http.StatusOK,
 		(*groupsAPI).loadGroup,
 		(*groupsAPI).update,
@@ -73,7 +74,7 @@ var groups = api.Resource[*groupsAPI]{Name: "group", Plural: "groups", Ops: api.
 	),
 	api.On(
 		"DELETE /groups/{group_id}",
-		groupDelete,
+		policies.DeleteGroup,
 		http.StatusNoContent,
 		(*groupsAPI).loadGroup,
 		(*groupsAPI).delete,
@@ -81,28 +82,28 @@ var groups = api.Resource[*groupsAPI]{Name: "group", Plural: "groups", Ops: api.
 	),
 	api.ListOf(
 		"GET /groups/{group_id}/users",
-		groupUsers,
+		policies.ListUsersInGroup,
 		(*groupsAPI).loadGroup,
 		(*groupsAPI).members,
 		api.EnvelopeOut("users"),
 	),
 	api.On(
 		"GET /groups/{group_id}/users/{user_id}",
-		memberCheck,
+		policies.CheckUserInGroup,
 		http.StatusNoContent,
 		(*groupsAPI).loadMember,
 		(*groupsAPI).checkMember,
 	),
 	api.On(
 		"PUT /groups/{group_id}/users/{user_id}",
-		memberAdd,
+		policies.AddUserToGroup,
 		http.StatusNoContent,
 		(*groupsAPI).loadMember,
 		(*groupsAPI).addMember,
 	),
 	api.On(
 		"DELETE /groups/{group_id}/users/{user_id}",
-		memberRemove,
+		policies.RemoveUserFromGroup,
 		http.StatusNoContent,
 		(*groupsAPI).loadMember,
 		(*groupsAPI).removeMember,

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/identity"
 	"hypernova/keystone/limit"
 	"hypernova/oslo/api"
@@ -45,7 +46,8 @@ type limitView struct {
 
 func limitViewer(r *api.Request) func(keystone.Limit) limitView {
 	return func(l keystone.Limit) limitView {
-		return limitView{l.ID, nullable(l.ProjectID), nullable(l.DomainID), l.ServiceID, nullable(l.RegionID), l.Resource, l.Value,
+		return limitView{l.ID, nullable(l.ProjectID), nullable(l.DomainID), l.ServiceID, nullable(l.RegionID), l.Resource,
+			l.Value,
 			nullable(l.Description), links{r.URL("/limits/%s", l.ID)}}
 	}
 }
@@ -110,13 +112,18 @@ type registeredLimitsAPI struct {
 	Limits *limit.Service
 }
 
-var registeredLimits = api.Resource[*registeredLimitsAPI]{Name: "registered_limit", Plural: "registered_limits", Ops: api.Ops[*registeredLimitsAPI]{
-	api.Do("POST /registered_limits", registeredAdd, http.StatusCreated, (*registeredLimitsAPI).create, api.EnvelopeIn(""), api.EnvelopeOut("registered_limits")),
-	api.List("GET /registered_limits", registeredAll, (*registeredLimitsAPI).list),
-	api.On("GET /registered_limits/{registered_limit_id}", registeredGet, http.StatusOK, (*registeredLimitsAPI).load, (*registeredLimitsAPI).show),
-	api.On("PATCH /registered_limits/{registered_limit_id}", registeredPut, http.StatusOK, (*registeredLimitsAPI).load, (*registeredLimitsAPI).update),
-	api.On("DELETE /registered_limits/{registered_limit_id}", registeredDrop, http.StatusNoContent, (*registeredLimitsAPI).load, (*registeredLimitsAPI).delete),
-}}
+var registeredLimits = api.Resource[*registeredLimitsAPI]{Name: "registered_limit", Plural: "registered_limits",
+	Ops: api.Ops[*registeredLimitsAPI]{
+		api.Do("POST /registered_limits", policies.CreateRegisteredLimits, http.StatusCreated, (*registeredLimitsAPI).create,
+			api.EnvelopeIn(""), api.EnvelopeOut("registered_limits")),
+		api.List("GET /registered_limits", policies.ListRegisteredLimits, (*registeredLimitsAPI).list),
+		api.On("GET /registered_limits/{registered_limit_id}", policies.GetRegisteredLimit, http.StatusOK,
+			(*registeredLimitsAPI).load, (*registeredLimitsAPI).show),
+		api.On("PATCH /registered_limits/{registered_limit_id}", policies.UpdateRegisteredLimit, http.StatusOK,
+			(*registeredLimitsAPI).load, (*registeredLimitsAPI).update),
+		api.On("DELETE /registered_limits/{registered_limit_id}", policies.DeleteRegisteredLimit, http.StatusNoContent,
+			(*registeredLimitsAPI).load, (*registeredLimitsAPI).delete),
+	}}
 
 // limitsAPI answers what is asked about limits and their model.
 type limitsAPI struct {
@@ -125,11 +132,13 @@ type limitsAPI struct {
 }
 
 var limits = api.Resource[*limitsAPI]{Name: "limit", Plural: "limits", Ops: api.Ops[*limitsAPI]{
-	api.Do("POST /limits", limitAdd, http.StatusCreated, (*limitsAPI).create, api.EnvelopeIn(""), api.EnvelopeOut("limits")),
-	api.List("GET /limits", limitAll, (*limitsAPI).list),
-	api.On("GET /limits/{limit_id}", limitGet, http.StatusOK, (*limitsAPI).load, (*limitsAPI).show),
-	api.On("PATCH /limits/{limit_id}", limitPut, http.StatusOK, (*limitsAPI).load, (*limitsAPI).update),
-	api.On("DELETE /limits/{limit_id}", limitDrop, http.StatusNoContent, (*limitsAPI).load, (*limitsAPI).delete),
+	api.Do("POST /limits", policies.CreateLimits, http.StatusCreated, (*limitsAPI).create, api.EnvelopeIn(""),
+		api.EnvelopeOut("limits")),
+	api.List("GET /limits", policies.ListLimits, (*limitsAPI).list),
+	api.On("GET /limits/{limit_id}", policies.GetLimit, http.StatusOK, (*limitsAPI).load, (*limitsAPI).show),
+	api.On("PATCH /limits/{limit_id}", policies.UpdateLimit, http.StatusOK, (*limitsAPI).load, (*limitsAPI).update),
+	api.On("DELETE /limits/{limit_id}", policies.DeleteLimit, http.StatusNoContent, (*limitsAPI).load,
+		(*limitsAPI).delete),
 }}
 
 type modelView struct {
@@ -138,7 +147,7 @@ type modelView struct {
 }
 
 var limitModel = api.Resource[*limitsAPI]{Name: "model", Plural: "models", Ops: api.Ops[*limitsAPI]{
-	api.Do("GET /limits/model", limitModelGet, http.StatusOK, (*limitsAPI).model),
+	api.Do("GET /limits/model", policies.GetLimitModel, http.StatusOK, (*limitsAPI).model),
 }}
 
 func (a *limitsAPI) model(context.Context, *api.Request, *api.None) (modelView, error) {
@@ -150,27 +159,35 @@ func (a *registeredLimitsAPI) load(ctx context.Context, r *api.Request) (keyston
 	return a.Limits.Registered(ctx, r.Param("registered_limit_id"))
 }
 
-func (a *registeredLimitsAPI) create(ctx context.Context, r *api.Request, in *registeredList) ([]registeredView, error) {
+func (a *registeredLimitsAPI) create(ctx context.Context, r *api.Request,
+	in *registeredList) ([]registeredView, error) {
 	var ls []keystone.RegisteredLimit
 	for _, l := range in.Limits {
-		ls = append(ls, keystone.RegisteredLimit{ServiceID: l.ServiceID, RegionID: l.RegionID.Or(""), Resource: l.Resource, Default: *l.Default,
+		ls = append(ls, keystone.RegisteredLimit{ServiceID: l.ServiceID, RegionID: l.RegionID.Or(""), Resource: l.Resource,
+			Default:     *l.Default,
 			Description: l.Description.Or("")})
 	}
 	ls, err := a.Limits.CreateRegistered(ctx, ls)
 	return views(ls, registeredViewer(r)), err
 }
 
-func (a *registeredLimitsAPI) list(ctx context.Context, r *api.Request, q *registeredQuery) (api.Page[registeredView], error) {
+func (a *registeredLimitsAPI) list(ctx context.Context, r *api.Request,
+	q *registeredQuery) (api.Page[registeredView], error) {
 	where := like(api.Where(r, q), r, "service_id", "region_id", "resource_name")
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.RegisteredLimit, error) { return a.Limits.AllRegistered(ctx, la) },
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.RegisteredLimit,
+		error) {
+		return a.Limits.AllRegistered(ctx, la)
+	},
 		func(l keystone.RegisteredLimit) string { return l.ID }, registeredViewer(r))
 }
 
-func (a *registeredLimitsAPI) show(_ context.Context, r *api.Request, l keystone.RegisteredLimit, _ *api.None) (registeredView, error) {
+func (a *registeredLimitsAPI) show(_ context.Context, r *api.Request, l keystone.RegisteredLimit,
+	_ *api.None) (registeredView, error) {
 	return registeredViewer(r)(l), nil
 }
 
-func (a *registeredLimitsAPI) update(ctx context.Context, r *api.Request, l keystone.RegisteredLimit, in *registeredUpdate) (registeredView, error) {
+func (a *registeredLimitsAPI) update(ctx context.Context, r *api.Request, l keystone.RegisteredLimit,
+	in *registeredUpdate) (registeredView, error) {
 	l, err := a.Limits.UpdateRegistered(ctx, l.ID, func(l *keystone.RegisteredLimit) {
 		l.ServiceID, l.Resource, l.Default = in.ServiceID.Or(l.ServiceID), in.Resource.Or(l.Resource), in.Default.Or(l.Default)
 		if in.RegionID.Set {
@@ -183,7 +200,8 @@ func (a *registeredLimitsAPI) update(ctx context.Context, r *api.Request, l keys
 	return registeredViewer(r)(l), err
 }
 
-func (a *registeredLimitsAPI) delete(ctx context.Context, _ *api.Request, l keystone.RegisteredLimit, _ *api.None) (api.None, error) {
+func (a *registeredLimitsAPI) delete(ctx context.Context, _ *api.Request, l keystone.RegisteredLimit,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Limits.DeleteRegistered(ctx, l)
 }
 
@@ -197,7 +215,8 @@ func (a *limitsAPI) create(ctx context.Context, r *api.Request, in *limitList) (
 		if (l.ProjectID.Or("") == "") == (l.DomainID.Or("") == "") {
 			return nil, fault.Invalidf("Invalid input for field 'limits': a limit is for a project or for a domain.")
 		}
-		ls = append(ls, keystone.Limit{ProjectID: l.ProjectID.Or(""), DomainID: l.DomainID.Or(""), ServiceID: l.ServiceID, RegionID: l.RegionID.Or(""),
+		ls = append(ls, keystone.Limit{ProjectID: l.ProjectID.Or(""), DomainID: l.DomainID.Or(""), ServiceID: l.ServiceID,
+			RegionID: l.RegionID.Or(""),
 			Resource: l.Resource, Value: *l.Value, Description: l.Description.Or("")})
 	}
 	ls, err := a.Limits.Create(ctx, ls)
@@ -217,7 +236,8 @@ func (a *limitsAPI) list(ctx context.Context, r *api.Request, q *limitQuery) (ap
 		}
 		ls, err := a.Limits.Limits(ctx, db.ListArgs{Where: where})
 		ls = slices.DeleteFunc(ls, func(l keystone.Limit) bool {
-			return l.DomainID != c.DomainID && !slices.ContainsFunc(ps, func(p keystone.Project) bool { return p.ID == l.ProjectID })
+			return l.DomainID != c.DomainID && !slices.ContainsFunc(ps,
+				func(p keystone.Project) bool { return p.ID == l.ProjectID })
 		})
 		return api.Page[limitView]{Items: views(ls, limitViewer(r))}, err
 	case c.ProjectID != "":

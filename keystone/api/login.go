@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/federation"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
@@ -17,24 +18,31 @@ type federatedLoginsAPI struct {
 	tokenViewer
 }
 
-var federatedLogins = api.Resource[*federatedLoginsAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*federatedLoginsAPI]{
-	api.Do("POST "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*federatedLoginsAPI).login, api.NoAuth(), api.EnvelopeOut("token")),
-	api.Do("GET "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*federatedLoginsAPI).login, api.NoAuth(), api.EnvelopeOut("token")),
-	api.List("GET /OS-FEDERATION/projects", getProjects, (*federatedLoginsAPI).ownProjects, api.EnvelopeOut("projects")),
-	api.List("GET /OS-FEDERATION/domains", getDomains, (*federatedLoginsAPI).ownDomains, api.EnvelopeOut("domains")),
-}}
+var federatedLogins = api.Resource[*federatedLoginsAPI]{Name: "token", Plural: "tokens",
+	Ops: api.Ops[*federatedLoginsAPI]{
+		api.Do("POST "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*federatedLoginsAPI).login, api.NoAuth(),
+			api.EnvelopeOut("token")),
+		api.Do("GET "+protocolPath+"/{protocol_id}/auth", nil, http.StatusCreated, (*federatedLoginsAPI).login, api.NoAuth(),
+			api.EnvelopeOut("token")),
+		api.List("GET /OS-FEDERATION/projects", policies.GetAuthProjects, (*federatedLoginsAPI).ownProjects,
+			api.EnvelopeOut("projects")),
+		api.List("GET /OS-FEDERATION/domains", policies.GetAuthDomains, (*federatedLoginsAPI).ownDomains,
+			api.EnvelopeOut("domains")),
+	}}
 
 // bearer is the token of the Authorization header; fault.Unauthorized without one.
 func bearer(r *http.Request) (string, error) {
 	scheme, text, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "bearer") || strings.TrimSpace(text) == "" {
-		return "", fault.New(fault.Unauthorized, "The request you have made requires authentication: it needs the header Authorization: Bearer, with a token of the identity provider.")
+		return "", fault.New(fault.Unauthorized,
+			"The request you have made requires authentication: it needs the header Authorization: Bearer, with a token of the identity provider.")
 	}
 	return strings.TrimSpace(text), nil
 }
 
 // vouched takes the word of an identity provider that the request carries a token of.
-func vouched(ctx context.Context, f *federation.Service, r *api.Request, provider, protocol string) (*token.Vouched, error) {
+func vouched(ctx context.Context, f *federation.Service, r *api.Request, provider,
+	protocol string) (*token.Vouched, error) {
 	text, err := bearer(r.HTTP)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/assignment"
 	"hypernova/keystone/identity"
 	"hypernova/oslo/api"
@@ -48,8 +49,10 @@ type projectView struct {
 
 func projectViewer(r *api.Request) func(keystone.Project) projectView {
 	return func(p keystone.Project) projectView {
-		v := projectView{ID: p.ID, Name: p.Name, DomainID: nullable(p.DomainID), ParentID: nullable(p.ParentID), Description: p.Description,
-			Enabled: p.Enabled, IsDomain: p.IsDomain, Tags: tags(p.Tags), Options: object(p.Options), Links: links{r.URL("/projects/%s", p.ID)},
+		v := projectView{ID: p.ID, Name: p.Name, DomainID: nullable(p.DomainID), ParentID: nullable(p.ParentID),
+			Description: p.Description,
+			Enabled:     p.Enabled, IsDomain: p.IsDomain, Tags: tags(p.Tags), Options: object(p.Options),
+			Links: links{r.URL("/projects/%s", p.ID)},
 			Extra: p.Extra}
 		if p.IsDomain {
 			v.DomainID = nil
@@ -60,7 +63,8 @@ func projectViewer(r *api.Request) func(keystone.Project) projectView {
 
 func domainViewer(r *api.Request) func(keystone.Project) domainView {
 	return func(p keystone.Project) domainView {
-		return domainView{p.ID, p.Name, p.Description, p.Enabled, tags(p.Tags), object(p.Options), links{r.URL("/domains/%s", p.ID)}, p.Extra}
+		return domainView{p.ID, p.Name, p.Description, p.Enabled, tags(p.Tags), object(p.Options),
+			links{r.URL("/domains/%s", p.ID)}, p.Extra}
 	}
 }
 
@@ -111,7 +115,8 @@ func (u *projectUpdate) change(p keystone.Project) (identity.ProjectChange, erro
 	if err := immutable(p.Options, u.Options, "project", p.ID); err != nil {
 		return c, err
 	}
-	if u.DomainID.Set && !p.IsDomain && u.DomainID.Or("") != p.DomainID || u.ParentID.Set && u.ParentID.Or("") != p.ParentID ||
+	if u.DomainID.Set && !p.IsDomain && u.DomainID.Or("") != p.DomainID || u.ParentID.Set &&
+		u.ParentID.Or("") != p.ParentID ||
 		u.IsDomain.Set && u.IsDomain.Value != p.IsDomain {
 		return c, fault.Invalidf("Update of domain_id, parent_id and is_domain of a project is not allowed.")
 	}
@@ -155,17 +160,26 @@ type projectsAPI struct {
 }
 
 var projects = api.Resource[*projectsAPI]{Name: "project", Plural: "projects", Ops: api.Ops[*projectsAPI]{
-	api.Do("POST /projects", projectCreateRule, http.StatusCreated, (*projectsAPI).create),
-	api.List("GET /projects", projectList, (*projectsAPI).list),
-	api.On("GET /projects/{project_id}", projectGet, http.StatusOK, (*projectsAPI).loadProject, (*projectsAPI).show),
-	api.On("PATCH /projects/{project_id}", projectUpdateRule, http.StatusOK, (*projectsAPI).loadProject, (*projectsAPI).update),
-	api.On("DELETE /projects/{project_id}", projectDelete, http.StatusNoContent, (*projectsAPI).loadProject, (*projectsAPI).delete),
-	api.On("GET /projects/{project_id}/tags", tagsList, http.StatusOK, (*projectsAPI).loadProject, (*projectsAPI).listTags, api.Bare()),
-	api.On("PUT /projects/{project_id}/tags", tagsSet, http.StatusOK, (*projectsAPI).loadProject, (*projectsAPI).setTags, api.Bare()),
-	api.On("DELETE /projects/{project_id}/tags", tagsDrop, http.StatusNoContent, (*projectsAPI).loadProject, (*projectsAPI).clearTags),
-	api.On("GET /projects/{project_id}/tags/{value}", tagGet, http.StatusNoContent, (*projectsAPI).loadProject, (*projectsAPI).hasTag),
-	api.On("PUT /projects/{project_id}/tags/{value}", tagAdd, http.StatusCreated, (*projectsAPI).loadProject, (*projectsAPI).addTag),
-	api.On("DELETE /projects/{project_id}/tags/{value}", tagDrop, http.StatusNoContent, (*projectsAPI).loadProject, (*projectsAPI).dropTag),
+	api.Do("POST /projects", policies.CreateProject, http.StatusCreated, (*projectsAPI).create),
+	api.List("GET /projects", policies.ListProjects, (*projectsAPI).list),
+	api.On("GET /projects/{project_id}", policies.GetProject, http.StatusOK, (*projectsAPI).loadProject,
+		(*projectsAPI).show),
+	api.On("PATCH /projects/{project_id}", policies.UpdateProject, http.StatusOK, (*projectsAPI).loadProject,
+		(*projectsAPI).update),
+	api.On("DELETE /projects/{project_id}", policies.DeleteProject, http.StatusNoContent, (*projectsAPI).loadProject,
+		(*projectsAPI).delete),
+	api.On("GET /projects/{project_id}/tags", policies.ListProjectTags, http.StatusOK, (*projectsAPI).loadProject,
+		(*projectsAPI).listTags, api.Bare()),
+	api.On("PUT /projects/{project_id}/tags", policies.UpdateProjectTags, http.StatusOK, (*projectsAPI).loadProject,
+		(*projectsAPI).setTags, api.Bare()),
+	api.On("DELETE /projects/{project_id}/tags", policies.DeleteProjectTags, http.StatusNoContent,
+		(*projectsAPI).loadProject, (*projectsAPI).clearTags),
+	api.On("GET /projects/{project_id}/tags/{value}", policies.GetProjectTag, http.StatusNoContent,
+		(*projectsAPI).loadProject, (*projectsAPI).hasTag),
+	api.On("PUT /projects/{project_id}/tags/{value}", policies.CreateProjectTag, http.StatusCreated,
+		(*projectsAPI).loadProject, (*projectsAPI).addTag),
+	api.On("DELETE /projects/{project_id}/tags/{value}", policies.DeleteProjectTag, http.StatusNoContent,
+		(*projectsAPI).loadProject, (*projectsAPI).dropTag),
 }}
 
 // domainsAPI answers what is asked about domains.
@@ -174,16 +188,20 @@ type domainsAPI struct {
 }
 
 var domains = api.Resource[*domainsAPI]{Name: "domain", Plural: "domains", Ops: api.Ops[*domainsAPI]{
-	api.Do("POST /domains", domainCreate, http.StatusCreated, (*domainsAPI).create),
-	api.List("GET /domains", domainList, (*domainsAPI).list),
-	api.On("GET /domains/{domain_id}", domainGet, http.StatusOK, (*domainsAPI).loadDomain, (*domainsAPI).show),
-	api.On("PATCH /domains/{domain_id}", domainUpdate, http.StatusOK, (*domainsAPI).loadDomain, (*domainsAPI).update, api.MissingShown(), api.NonEmpty()),
-	api.On("DELETE /domains/{domain_id}", domainDelete, http.StatusNoContent, (*domainsAPI).loadDomain, (*domainsAPI).delete),
+	api.Do("POST /domains", policies.CreateDomain, http.StatusCreated, (*domainsAPI).create),
+	api.List("GET /domains", policies.ListDomains, (*domainsAPI).list),
+	api.On("GET /domains/{domain_id}", policies.GetDomain, http.StatusOK, (*domainsAPI).loadDomain, (*domainsAPI).show),
+	api.On("PATCH /domains/{domain_id}", policies.UpdateDomain, http.StatusOK, (*domainsAPI).loadDomain,
+		(*domainsAPI).update, api.MissingShown(), api.NonEmpty()),
+	api.On("DELETE /domains/{domain_id}", policies.DeleteDomain, http.StatusNoContent, (*domainsAPI).loadDomain,
+		(*domainsAPI).delete),
 }}
 
 func (a *projectsAPI) create(ctx context.Context, r *api.Request, in *projectCreate) (projectView, error) {
-	p := keystone.Project{Name: in.Name, DomainID: in.DomainID.Or(""), ParentID: in.ParentID.Or(""), Description: in.Description.Or(""),
-		Enabled: in.Enabled.Or(true), IsDomain: in.IsDomain.Or(false), Tags: distinct(in.Tags), Options: in.Options, Extra: in.Extra}
+	p := keystone.Project{Name: in.Name, DomainID: in.DomainID.Or(""), ParentID: in.ParentID.Or(""),
+		Description: in.Description.Or(""),
+		Enabled:     in.Enabled.Or(true), IsDomain: in.IsDomain.Or(false), Tags: distinct(in.Tags), Options: in.Options,
+		Extra: in.Extra}
 	if p.IsDomain && p.ParentID != "" {
 		return projectView{}, fault.Invalidf("A project acting as a domain cannot have a parent.")
 	}
@@ -224,7 +242,10 @@ func (a *projectsAPI) list(ctx context.Context, r *api.Request, q *projectQuery)
 		where = append(where, db.EqTo("is_domain", false))
 	}
 	where = like(append(where, q.tagged()...), r, "name", "domain_id", "parent_id")
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects.List(ctx, la) },
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) {
+		return a.Identity.Projects.List(ctx,
+			la)
+	},
 		func(p keystone.Project) string { return p.ID }, projectViewer(r))
 }
 
@@ -258,7 +279,8 @@ func withTags(list string) []db.Cond {
 	return out
 }
 
-func (a *projectsAPI) show(ctx context.Context, r *api.Request, p keystone.Project, q *projectShow) (projectView, error) {
+func (a *projectsAPI) show(ctx context.Context, r *api.Request, p keystone.Project,
+	q *projectShow) (projectView, error) {
 	v := projectViewer(r)(p)
 	if q.Parents != nil && q.ParentIDs != nil || q.Subtree != nil && q.SubtreeIDs != nil {
 		return v, fault.Invalidf("A tree can be shown as a list or as ids, not as both.")
@@ -295,7 +317,7 @@ func (a *projectsAPI) asList(ctx context.Context, r *api.Request, ps []keystone.
 	out := []wrapped{}
 	for _, p := range ps {
 		held, err := a.Roles.Effective(ctx, r.Caller.UserID, keystone.OnProject, p.ID)
-		if err == nil && len(held) > 0 || r.Allowed(projectGet, p.PolicyTarget()) {
+		if err == nil && len(held) > 0 || r.Allowed(policies.GetProject, p.PolicyTarget()) {
 			out = append(out, wrapped{projectViewer(r)(p)})
 		}
 	}
@@ -326,7 +348,8 @@ func tree(root string, down []keystone.Project) any {
 	return out
 }
 
-func (a *projectsAPI) update(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (projectView, error) {
+func (a *projectsAPI) update(ctx context.Context, r *api.Request, p keystone.Project,
+	in *projectUpdate) (projectView, error) {
 	c, err := in.change(p)
 	if err != nil {
 		return projectView{}, err
@@ -354,7 +377,8 @@ func (a *projectsAPI) listTags(_ context.Context, r *api.Request, p keystone.Pro
 	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, nil
 }
 
-func (a *projectsAPI) writeTags(ctx context.Context, p keystone.Project, change func([]string) ([]string, error)) (keystone.Project, error) {
+func (a *projectsAPI) writeTags(ctx context.Context, p keystone.Project, change func([]string) ([]string,
+	error)) (keystone.Project, error) {
 	return a.Identity.Projects.Update(ctx, p.ID, identity.ProjectChange{Tags: change})
 }
 
@@ -379,7 +403,8 @@ func (a *projectsAPI) setTags(ctx context.Context, r *api.Request, p keystone.Pr
 	return tagList{tags(p.Tags), &links{r.URL("/projects/%s/tags", p.ID)}}, err
 }
 
-func (a *projectsAPI) clearTags(ctx context.Context, _ *api.Request, p keystone.Project, _ *api.None) (api.None, error) {
+func (a *projectsAPI) clearTags(ctx context.Context, _ *api.Request, p keystone.Project,
+	_ *api.None) (api.None, error) {
 	_, err := a.writeTags(ctx, p, exactly(nil))
 	return api.None{}, err
 }
@@ -438,8 +463,9 @@ type domainCreateBody struct {
 }
 
 func (a *domainsAPI) create(ctx context.Context, r *api.Request, in *domainCreateBody) (domainView, error) {
-	p, err := a.Identity.Projects.Create(ctx, keystone.Project{ID: in.Explicit, Name: in.Name, Description: in.Description.Or(""),
-		Enabled: in.Enabled.Or(true), IsDomain: true, Tags: distinct(in.Tags), Options: in.Options, Extra: in.Extra})
+	p, err := a.Identity.Projects.Create(ctx, keystone.Project{ID: in.Explicit, Name: in.Name,
+		Description: in.Description.Or(""),
+		Enabled:     in.Enabled.Or(true), IsDomain: true, Tags: distinct(in.Tags), Options: in.Options, Extra: in.Extra})
 	return domainViewer(r)(p), err
 }
 
@@ -454,7 +480,10 @@ func (a *domainsAPI) list(ctx context.Context, r *api.Request, q *domainQuery) (
 	if r.Caller.DomainID != "" && !r.Caller.Admin() {
 		where = append(where, db.EqTo("id", r.Caller.DomainID))
 	}
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) { return a.Identity.Projects.List(ctx, la) },
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.Project, error) {
+		return a.Identity.Projects.List(ctx,
+			la)
+	},
 		func(p keystone.Project) string { return p.ID }, domainViewer(r))
 }
 
@@ -462,7 +491,8 @@ func (a *domainsAPI) show(_ context.Context, r *api.Request, p keystone.Project,
 	return domainViewer(r)(p), nil
 }
 
-func (a *domainsAPI) update(ctx context.Context, r *api.Request, p keystone.Project, in *projectUpdate) (domainView, error) {
+func (a *domainsAPI) update(ctx context.Context, r *api.Request, p keystone.Project,
+	in *projectUpdate) (domainView, error) {
 	c, err := in.change(p)
 	if err == nil && utf8.RuneCountInString(in.Description.Or("")) > 255 { // a project's may be longer
 		err = fault.Invalidf("Invalid input for field 'description': it has at most 255 characters.")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 )
@@ -28,11 +29,12 @@ type revocationsAPI struct {
 }
 
 var revocations = api.Resource[*revocationsAPI]{Name: "event", Plural: "events", Ops: api.Ops[*revocationsAPI]{
-	api.List("GET /OS-REVOKE/events", revokeEvents, (*revocationsAPI).list),
-	api.Do("GET /auth/tokens/OS-PKI/revoked", revokedList, http.StatusOK, (*revocationsAPI).listRevoked),
+	api.List("GET /OS-REVOKE/events", policies.ListRevokeEvents, (*revocationsAPI).list),
+	api.Do("GET /auth/tokens/OS-PKI/revoked", policies.RevocationList, http.StatusOK, (*revocationsAPI).listRevoked),
 	api.Do("GET /OS-SIMPLE-CERT/ca", nil, http.StatusOK, (*revocationsAPI).gone, api.NoAuth()),
 	api.Do("GET /OS-SIMPLE-CERT/certificates", nil, http.StatusOK, (*revocationsAPI).gone, api.NoAuth()),
-	api.On("DELETE /users/{user_id}/tokens", userTokensDrop, http.StatusNoContent, (*revocationsAPI).loadUser, (*revocationsAPI).endTokens),
+	api.On("DELETE /users/{user_id}/tokens", policies.DeleteUserTokens, http.StatusNoContent, (*revocationsAPI).loadUser,
+		(*revocationsAPI).endTokens),
 }}
 
 func (a *revocationsAPI) list(ctx context.Context, _ *api.Request, q *eventQuery) (api.Page[eventView], error) {
@@ -63,14 +65,16 @@ func (a *revocationsAPI) gone(context.Context, *api.Request, *api.None) (api.Non
 	return api.None{}, fault.New(fault.Gone, "Tokens are not signed any more, and there are no certificates.")
 }
 
-func (a *revocationsAPI) endTokens(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.None, error) {
+func (a *revocationsAPI) endTokens(ctx context.Context, r *api.Request, u keystone.User,
+	_ *api.None) (api.None, error) {
 	t, err := a.own(ctx, r)
 	if err != nil {
 		return api.None{}, err
 	}
 	if t.Delegated() && u.ID == r.Caller.UserID {
-		return api.None{}, fault.Forbiddenf("You are not authorized to perform the requested action: a delegated token cannot end its " +
-			"user's other tokens.")
+		return api.None{}, fault.Forbiddenf(
+			"You are not authorized to perform the requested action: a delegated token cannot end its " +
+				"user's other tokens.")
 	}
 	return api.None{}, a.Tokens.RevokeAll(ctx, u.ID)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -26,7 +27,8 @@ type roleView struct {
 
 func roleViewer(r *api.Request) func(keystone.Role) roleView {
 	return func(o keystone.Role) roleView {
-		return roleView{o.ID, o.Name, nullable(o.DomainID), nullable(o.Description), object(o.Options), links{r.URL("/roles/%s", o.ID)}, o.Extra}
+		return roleView{o.ID, o.Name, nullable(o.DomainID), nullable(o.Description), object(o.Options),
+			links{r.URL("/roles/%s", o.ID)}, o.Extra}
 	}
 }
 
@@ -53,8 +55,10 @@ var roles = api.Resource[*rolesAPI]{Name: "role", Plural: "roles", Ops: api.Ops[
 	api.Do("POST /roles", nil, http.StatusCreated, (*rolesAPI).create),
 	api.List("GET /roles", nil, (*rolesAPI).list),
 	api.On("GET /roles/{role_id}", nil, http.StatusOK, (*rolesAPI).loadRole, (*rolesAPI).show, api.MissingShown()),
-	api.On("PATCH /roles/{role_id}", nil, http.StatusOK, (*rolesAPI).loadRole, (*rolesAPI).update, api.MissingShown(), api.NonEmpty()),
-	api.On("DELETE /roles/{role_id}", nil, http.StatusNoContent, (*rolesAPI).loadRole, (*rolesAPI).delete, api.MissingShown()),
+	api.On("PATCH /roles/{role_id}", nil, http.StatusOK, (*rolesAPI).loadRole, (*rolesAPI).update, api.MissingShown(),
+		api.NonEmpty()),
+	api.On("DELETE /roles/{role_id}", nil, http.StatusNoContent, (*rolesAPI).loadRole, (*rolesAPI).delete,
+		api.MissingShown()),
 }}
 
 // implicationsAPI answers which roles imply others.
@@ -62,13 +66,18 @@ type implicationsAPI struct {
 	roleLoader
 }
 
-var implications = api.Resource[*implicationsAPI]{Name: "role_inference", Plural: "role_inferences", Ops: api.Ops[*implicationsAPI]{
-	api.On("GET /roles/{role_id}/implies", impliedList, http.StatusOK, (*implicationsAPI).loadRole, (*implicationsAPI).list),
-	api.On("GET /roles/{role_id}/implies/{implied_id}", impliedGet, http.StatusOK, (*implicationsAPI).loadPair, (*implicationsAPI).show),
-	api.On("PUT /roles/{role_id}/implies/{implied_id}", impliedAdd, http.StatusCreated, (*implicationsAPI).loadPair, (*implicationsAPI).create),
-	api.On("DELETE /roles/{role_id}/implies/{implied_id}", impliedDrop, http.StatusNoContent, (*implicationsAPI).loadPair, (*implicationsAPI).delete),
-	api.List("GET /role_inferences", inferences, (*implicationsAPI).listAll),
-}}
+var implications = api.Resource[*implicationsAPI]{Name: "role_inference", Plural: "role_inferences",
+	Ops: api.Ops[*implicationsAPI]{
+		api.On("GET /roles/{role_id}/implies", policies.ListImpliedRoles, http.StatusOK, (*implicationsAPI).loadRole,
+			(*implicationsAPI).list),
+		api.On("GET /roles/{role_id}/implies/{implied_id}", policies.GetImpliedRole, http.StatusOK,
+			(*implicationsAPI).loadPair, (*implicationsAPI).show),
+		api.On("PUT /roles/{role_id}/implies/{implied_id}", policies.CreateImpliedRole, http.StatusCreated,
+			(*implicationsAPI).loadPair, (*implicationsAPI).create),
+		api.On("DELETE /roles/{role_id}/implies/{implied_id}", policies.DeleteImpliedRole, http.StatusNoContent,
+			(*implicationsAPI).loadPair, (*implicationsAPI).delete),
+		api.List("GET /role_inferences", policies.ListRoleInferenceRules, (*implicationsAPI).listAll),
+	}}
 
 // globalOr is the rule for a role of the whole cloud, or the one for a role of a domain.
 func globalOr(global, local *policy.Rule, domain string) *policy.Rule {
@@ -79,23 +88,25 @@ func globalOr(global, local *policy.Rule, domain string) *policy.Rule {
 }
 
 func (a *rolesAPI) create(ctx context.Context, r *api.Request, in *roleBody) (roleView, error) {
-	if err := r.Require(globalOr(roleCreate, localCreate, in.DomainID.Or("")), policy.Target{"target.role.domain_id": in.DomainID.Or("")}); err != nil {
+	if err := r.Require(globalOr(policies.CreateRole, policies.CreateDomainRole, in.DomainID.Or("")),
+		policy.Target{"target.role.domain_id": in.DomainID.Or("")}); err != nil {
 		return roleView{}, err
 	}
 	if !in.Name.Has() {
 		return roleView{}, fault.Invalidf("'name' is a required property")
 	}
-	o, err := a.Roles.CreateRole(ctx, keystone.Role{Name: in.Name.Value, DomainID: in.DomainID.Or(""), Description: in.Description.Or(""),
-		Options: in.Options, Extra: in.Extra})
+	o, err := a.Roles.CreateRole(ctx, keystone.Role{Name: in.Name.Value, DomainID: in.DomainID.Or(""),
+		Description: in.Description.Or(""),
+		Options:     in.Options, Extra: in.Extra})
 	return roleViewer(r)(o), err
 }
 
 // list shows the global roles unless a domain is named.
 func (a *rolesAPI) list(ctx context.Context, r *api.Request, q *roleQuery) (api.Page[roleView], error) {
 	where := like(api.Where(r, q, db.EqTo("domain_id", "")), r, "name", "domain_id")
-	asked := roleList
+	asked := policies.ListRoles
 	if q.DomainID != nil {
-		asked, where[0] = localList, db.EqTo("domain_id", *q.DomainID)
+		asked, where[0] = policies.ListDomainRoles, db.EqTo("domain_id", *q.DomainID)
 	}
 	if err := r.Require(asked, nil); err != nil {
 		return api.Page[roleView]{}, err
@@ -105,11 +116,12 @@ func (a *rolesAPI) list(ctx context.Context, r *api.Request, q *roleQuery) (api.
 }
 
 func (a *rolesAPI) show(_ context.Context, r *api.Request, o keystone.Role, _ *api.None) (roleView, error) {
-	return roleViewer(r)(o), r.Require(globalOr(roleGet, localGet, o.DomainID), o.PolicyTarget())
+	return roleViewer(r)(o), r.Require(globalOr(policies.GetRole, policies.GetDomainRole, o.DomainID), o.PolicyTarget())
 }
 
 func (a *rolesAPI) update(ctx context.Context, r *api.Request, o keystone.Role, in *roleBody) (roleView, error) {
-	if err := r.Require(globalOr(roleUpdate, localUpdate, o.DomainID), o.PolicyTarget()); err != nil {
+	if err := r.Require(globalOr(policies.UpdateRole, policies.UpdateDomainRole, o.DomainID),
+		o.PolicyTarget()); err != nil {
 		return roleView{}, err
 	}
 	o, err := a.Roles.UpdateRole(ctx, o.ID, in.change)
@@ -136,7 +148,8 @@ func (in *roleBody) change(o keystone.Role) (keystone.Role, error) {
 }
 
 func (a *rolesAPI) delete(ctx context.Context, r *api.Request, o keystone.Role, _ *api.None) (api.None, error) {
-	if err := r.Require(globalOr(roleDelete, localDelete, o.DomainID), o.PolicyTarget()); err != nil {
+	if err := r.Require(globalOr(policies.DeleteRole, policies.DeleteDomainRole, o.DomainID),
+		o.PolicyTarget()); err != nil {
 		return api.None{}, err
 	}
 	if err := immutable(o.Options, nil, "role", o.ID); err != nil {

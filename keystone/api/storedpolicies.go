@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
@@ -42,13 +43,17 @@ type storedPoliciesAPI struct {
 	catalogLoader
 }
 
-var storedPolicies = api.Resource[*storedPoliciesAPI]{Name: "policy", Plural: "policies", Ops: api.Ops[*storedPoliciesAPI]{
-	api.Do("POST /policies", policyAdd, http.StatusCreated, (*storedPoliciesAPI).create),
-	api.List("GET /policies", policyList, (*storedPoliciesAPI).list),
-	api.On("GET /policies/{policy_id}", policyGet, http.StatusOK, (*storedPoliciesAPI).loadPolicy, (*storedPoliciesAPI).show),
-	api.On("PATCH /policies/{policy_id}", policyPut, http.StatusOK, (*storedPoliciesAPI).loadPolicy, (*storedPoliciesAPI).update, api.NonEmpty()),
-	api.On("DELETE /policies/{policy_id}", policyDrop, http.StatusNoContent, (*storedPoliciesAPI).loadPolicy, (*storedPoliciesAPI).delete),
-}}
+var storedPolicies = api.Resource[*storedPoliciesAPI]{Name: "policy", Plural: "policies",
+	Ops: api.Ops[*storedPoliciesAPI]{
+		api.Do("POST /policies", policies.CreatePolicy, http.StatusCreated, (*storedPoliciesAPI).create),
+		api.List("GET /policies", policies.ListPolicies, (*storedPoliciesAPI).list),
+		api.On("GET /policies/{policy_id}", policies.GetPolicy, http.StatusOK, (*storedPoliciesAPI).loadPolicy,
+			(*storedPoliciesAPI).show),
+		api.On("PATCH /policies/{policy_id}", policies.UpdatePolicy, http.StatusOK, (*storedPoliciesAPI).loadPolicy,
+			(*storedPoliciesAPI).update, api.NonEmpty()),
+		api.On("DELETE /policies/{policy_id}", policies.DeletePolicy, http.StatusNoContent, (*storedPoliciesAPI).loadPolicy,
+			(*storedPoliciesAPI).delete),
+	}}
 
 func (a *catalogLoader) loadPolicy(ctx context.Context, r *api.Request) (keystone.Policy, error) {
 	return a.Catalog.Policies.Get(ctx, r.Param("policy_id"))
@@ -73,11 +78,13 @@ func (a *storedPoliciesAPI) list(ctx context.Context, r *api.Request, q *policyQ
 	return out, err
 }
 
-func (a *storedPoliciesAPI) show(_ context.Context, r *api.Request, p keystone.Policy, _ *api.None) (policyView, error) {
+func (a *storedPoliciesAPI) show(_ context.Context, r *api.Request, p keystone.Policy,
+	_ *api.None) (policyView, error) {
 	return policyViewer(r)(p), nil
 }
 
-func (a *storedPoliciesAPI) update(ctx context.Context, r *api.Request, p keystone.Policy, in *policyBody) (policyView, error) {
+func (a *storedPoliciesAPI) update(ctx context.Context, r *api.Request, p keystone.Policy,
+	in *policyBody) (policyView, error) {
 	p.Type, p.Blob = in.Type.Or(p.Type), in.Blob.Or(p.Blob)
 	extra := keystone.Extra{}
 	for _, m := range []keystone.Extra{p.Extra, in.Extra} {
@@ -90,7 +97,8 @@ func (a *storedPoliciesAPI) update(ctx context.Context, r *api.Request, p keysto
 	return policyViewer(r)(p), err
 }
 
-func (a *storedPoliciesAPI) delete(ctx context.Context, _ *api.Request, p keystone.Policy, _ *api.None) (api.None, error) {
+func (a *storedPoliciesAPI) delete(ctx context.Context, _ *api.Request, p keystone.Policy,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Policies.Delete(ctx, p.ID)
 }
 
@@ -101,14 +109,20 @@ type policyLinksAPI struct {
 
 // policyLinks are the three breadths of an association; each is asked about, made and taken away under a rule of its
 // own.
-var policyLinks = api.Resource[*policyLinksAPI]{Name: "policy_association", Plural: "policy_associations", Ops: slices.Concat(
-	linkOps("endpoints/{endpoint_id}", linkCheck, linkAdd, linkDrop),
-	linkOps("services/{service_id}", linkCheckS, linkAddS, linkDropS),
-	linkOps("services/{service_id}/regions/{region_id}", linkCheckR, linkAddR, linkDropR),
-	api.Ops[*policyLinksAPI]{
-		api.ListOf("GET /policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints", linkedMany, (*policyLinksAPI).loadPolicy, (*policyLinksAPI).endpoints, api.EnvelopeOut("endpoints")),
-		api.On("GET /endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", linkedOne, http.StatusOK, (*policyLinksAPI).loadEndpoint, (*policyLinksAPI).ofEndpoint, api.EnvelopeOut("policy")),
-	})}
+var policyLinks = api.Resource[*policyLinksAPI]{Name: "policy_association", Plural: "policy_associations",
+	Ops: slices.Concat(
+		linkOps("endpoints/{endpoint_id}", policies.CheckPolicyAssociationForEndpoint,
+			policies.CreatePolicyAssociationForEndpoint, policies.DeletePolicyAssociationForEndpoint),
+		linkOps("services/{service_id}", policies.CheckPolicyAssociationForService, policies.CreatePolicyAssociationForService,
+			policies.DeletePolicyAssociationForService),
+		linkOps("services/{service_id}/regions/{region_id}", policies.CheckPolicyAssociationForRegionAndService,
+			policies.CreatePolicyAssociationForRegionAndService, policies.DeletePolicyAssociationForRegionAndService),
+		api.Ops[*policyLinksAPI]{
+			api.ListOf("GET /policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints", policies.ListEndpointsForPolicy,
+				(*policyLinksAPI).loadPolicy, (*policyLinksAPI).endpoints, api.EnvelopeOut("endpoints")),
+			api.On("GET /endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy", policies.GetPolicyForEndpoint, http.StatusOK,
+				(*policyLinksAPI).loadEndpoint, (*policyLinksAPI).ofEndpoint, api.EnvelopeOut("policy")),
+		})}
 
 func linkOps(path string, check, add, drop *policy.Rule) api.Ops[*policyLinksAPI] {
 	path = "/policies/{policy_id}/OS-ENDPOINT-POLICY/" + path
@@ -122,7 +136,8 @@ func linkOps(path string, check, add, drop *policy.Rule) api.Ops[*policyLinksAPI
 // load looks up all that the path names.
 func (a *policyLinksAPI) load(ctx context.Context, r *api.Request) (keystone.PolicyLink, error) {
 	p, err := a.loadPolicy(ctx, r)
-	l := keystone.PolicyLink{PolicyID: p.ID, EndpointID: r.Param("endpoint_id"), ServiceID: r.Param("service_id"), RegionID: r.Param("region_id")}
+	l := keystone.PolicyLink{PolicyID: p.ID, EndpointID: r.Param("endpoint_id"), ServiceID: r.Param("service_id"),
+		RegionID: r.Param("region_id")}
 	if err == nil && l.EndpointID != "" {
 		_, err = a.loadEndpoint(ctx, r)
 	}
@@ -135,24 +150,29 @@ func (a *policyLinksAPI) load(ctx context.Context, r *api.Request) (keystone.Pol
 	return l, err
 }
 
-func (a *policyLinksAPI) check(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+func (a *policyLinksAPI) check(ctx context.Context, _ *api.Request, l keystone.PolicyLink,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Policies.CheckAssociation(ctx, l)
 }
 
-func (a *policyLinksAPI) add(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+func (a *policyLinksAPI) add(ctx context.Context, _ *api.Request, l keystone.PolicyLink,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Policies.Associate(ctx, l)
 }
 
-func (a *policyLinksAPI) drop(ctx context.Context, _ *api.Request, l keystone.PolicyLink, _ *api.None) (api.None, error) {
+func (a *policyLinksAPI) drop(ctx context.Context, _ *api.Request, l keystone.PolicyLink,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Policies.Dissociate(ctx, l)
 }
 
-func (a *policyLinksAPI) endpoints(ctx context.Context, r *api.Request, p keystone.Policy, _ *api.None) (api.Page[endpointView], error) {
+func (a *policyLinksAPI) endpoints(ctx context.Context, r *api.Request, p keystone.Policy,
+	_ *api.None) (api.Page[endpointView], error) {
 	es, err := a.Catalog.Policies.Endpoints(ctx, p.ID)
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
 
-func (a *policyLinksAPI) ofEndpoint(ctx context.Context, r *api.Request, e keystone.Endpoint, _ *api.None) (policyView, error) {
+func (a *policyLinksAPI) ofEndpoint(ctx context.Context, r *api.Request, e keystone.Endpoint,
+	_ *api.None) (policyView, error) {
 	p, err := a.Catalog.Policies.OfEndpoint(ctx, e)
 	return policyViewer(r)(p), err
 }

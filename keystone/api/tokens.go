@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/catalog"
 	"hypernova/keystone/token"
 	"hypernova/oslo/api"
@@ -150,13 +151,16 @@ type tokensAPI struct {
 }
 
 var tokens = api.Resource[*tokensAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*tokensAPI]{
-	api.Do("POST /auth/tokens", nil, http.StatusCreated, (*tokensAPI).authenticate, api.NoAuth(), api.EnvelopeIn("auth"), api.EnvelopeOut(""), api.Query[tokenQuery]()),
-	api.On("GET /auth/tokens", validateToken, http.StatusOK, (*tokensAPI).load, (*tokensAPI).show, api.MissingShown()),
-	api.On("DELETE /auth/tokens", revokeToken, http.StatusNoContent, (*tokensAPI).load, (*tokensAPI).revoke, api.MissingShown()),
-	api.List("GET /auth/catalog", getCatalog, (*tokensAPI).ownCatalog, api.EnvelopeOut("catalog")),
-	api.List("GET /auth/projects", getProjects, (*tokensAPI).ownProjects, api.EnvelopeOut("projects")),
-	api.List("GET /auth/domains", getDomains, (*tokensAPI).ownDomains, api.EnvelopeOut("domains")),
-	api.List("GET /auth/system", getSystem, (*tokensAPI).ownSystem, api.EnvelopeOut("system")),
+	api.Do("POST /auth/tokens", nil, http.StatusCreated, (*tokensAPI).authenticate, api.NoAuth(), api.EnvelopeIn("auth"),
+		api.EnvelopeOut(""), api.Query[tokenQuery]()),
+	api.On("GET /auth/tokens", policies.ValidateToken, http.StatusOK, (*tokensAPI).load, (*tokensAPI).show,
+		api.MissingShown()),
+	api.On("DELETE /auth/tokens", policies.RevokeToken, http.StatusNoContent, (*tokensAPI).load, (*tokensAPI).revoke,
+		api.MissingShown()),
+	api.List("GET /auth/catalog", policies.GetAuthCatalog, (*tokensAPI).ownCatalog, api.EnvelopeOut("catalog")),
+	api.List("GET /auth/projects", policies.GetAuthProjects, (*tokensAPI).ownProjects, api.EnvelopeOut("projects")),
+	api.List("GET /auth/domains", policies.GetAuthDomains, (*tokensAPI).ownDomains, api.EnvelopeOut("domains")),
+	api.List("GET /auth/system", policies.GetAuthSystem, (*tokensAPI).ownSystem, api.EnvelopeOut("system")),
 }}
 
 // subject is the token that X-Subject-Token names.
@@ -181,7 +185,8 @@ func (a *tokensAPI) load(ctx context.Context, r *api.Request) (subject, error) {
 	t, err := a.Tokens.Inspect(ctx, text, expired == "1" || expired == "true" || expired == "True")
 	if err == nil && t.Ruled() && r.HTTP.Method != http.MethodDelete {
 		if v, bad := strconv.ParseFloat(r.HTTP.Header.Get(accessRulesHeader), 64); bad != nil || v < 1 {
-			err = fault.NotFoundf("Attempted to use an application credential with access rules on a service that does not mind them.")
+			err = fault.NotFoundf(
+				"Attempted to use an application credential with access rules on a service that does not mind them.")
 		}
 	}
 	return subject{text, t}, err
@@ -224,7 +229,8 @@ func (a *tokensAPI) authenticate(ctx context.Context, r *api.Request, in *authRe
 		r.SetStatus(http.StatusUnauthorized)
 		r.SetHeader("Openstack-Auth-Receipt", more.Receipt)
 		p := more.Proved
-		return login{Receipt: &receiptView{p.Methods, receiptUser{names{p.Owner.ID, p.Owner.Name}, names{p.OwnerDomain.ID, p.OwnerDomain.Name}},
+		return login{Receipt: &receiptView{p.Methods, receiptUser{names{p.Owner.ID, p.Owner.Name},
+			names{p.OwnerDomain.ID, p.OwnerDomain.Name}},
 			p.Expires, p.Issued}, Required: more.Required}, nil
 	}
 	if err != nil {
@@ -343,7 +349,8 @@ func (in *authRequest) scope(req *token.Request) error {
 		Trust *reference `json:"OS-TRUST:trust"`
 	}
 	if err := json.Unmarshal(in.Scope, &s); err != nil {
-		return fault.Invalidf("Invalid input for field 'scope': it must be \"unscoped\" or an object with project, domain or system.")
+		return fault.Invalidf(
+			"Invalid input for field 'scope': it must be \"unscoped\" or an object with project, domain or system.")
 	}
 	var named map[string]json.RawMessage
 	if err := json.Unmarshal(in.Scope, &named); err != nil {
@@ -394,8 +401,9 @@ func (in *authRequest) scope(req *token.Request) error {
 }
 
 func notInScope(what, where string) error {
-	return fault.Invalidf("Expecting to find %s in %s. The server could not comply with the request since it is either malformed or "+
-		"otherwise incorrect. The client is assumed to be in error.", what, where)
+	return fault.Invalidf(
+		"Expecting to find %s in %s. The server could not comply with the request since it is either malformed or "+
+			"otherwise incorrect. The client is assumed to be in error.", what, where)
 }
 
 func (a *tokensAPI) show(ctx context.Context, r *api.Request, s subject, q *tokenQuery) (tokenView, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/delegation"
 	"hypernova/keystone/identity"
 	"hypernova/oslo/api"
@@ -42,8 +43,10 @@ type listLinks struct {
 
 func trustViewer(r *api.Request) func(keystone.Trust) trustView {
 	return func(t keystone.Trust) trustView {
-		v := trustView{ID: t.ID, Trustor: t.TrustorID, Trustee: t.TrusteeID, ProjectID: nullable(t.ProjectID), Impersonation: t.Impersonation,
-			Parent: nullable(t.ParentID), Count: t.RedelegationCount, Links: links{r.URL("/OS-TRUST/trusts/%s", t.ID)}, Extra: t.Extra}
+		v := trustView{ID: t.ID, Trustor: t.TrustorID, Trustee: t.TrusteeID, ProjectID: nullable(t.ProjectID),
+			Impersonation: t.Impersonation,
+			Parent:        nullable(t.ParentID), Count: t.RedelegationCount, Links: links{r.URL("/OS-TRUST/trusts/%s", t.ID)},
+			Extra: t.Extra}
 		if !t.Expires.IsZero() {
 			v.Expires = &t.Expires
 		}
@@ -105,12 +108,16 @@ type trustsAPI struct {
 }
 
 var trusts = api.Resource[*trustsAPI]{Name: "trust", Plural: "trusts", Ops: api.Ops[*trustsAPI]{
-	api.Do("POST /OS-TRUST/trusts", trustAdd, http.StatusCreated, (*trustsAPI).create),
+	api.Do("POST /OS-TRUST/trusts", policies.CreateTrust, http.StatusCreated, (*trustsAPI).create),
 	api.ListOf("GET /OS-TRUST/trusts", nil, api.Nothing[*trustsAPI], (*trustsAPI).list),
-	api.On("GET /OS-TRUST/trusts/{trust_id}", trustGet, http.StatusOK, (*trustsAPI).load, (*trustsAPI).show, api.MissingShown()),
-	api.On("DELETE /OS-TRUST/trusts/{trust_id}", trustDrop, http.StatusNoContent, (*trustsAPI).load, (*trustsAPI).delete, api.MissingShown()),
-	api.ListOf("GET /OS-TRUST/trusts/{trust_id}/roles", trustRoles, (*trustsAPI).load, (*trustsAPI).listRoles, api.EnvelopeOut("roles"), api.MissingShown()),
-	api.On("GET /OS-TRUST/trusts/{trust_id}/roles/{role_id}", trustRole, http.StatusOK, (*trustsAPI).load, (*trustsAPI).showRole, api.EnvelopeOut("role"), api.MissingShown()),
+	api.On("GET /OS-TRUST/trusts/{trust_id}", policies.GetTrust, http.StatusOK, (*trustsAPI).load, (*trustsAPI).show,
+		api.MissingShown()),
+	api.On("DELETE /OS-TRUST/trusts/{trust_id}", policies.DeleteTrust, http.StatusNoContent, (*trustsAPI).load,
+		(*trustsAPI).delete, api.MissingShown()),
+	api.ListOf("GET /OS-TRUST/trusts/{trust_id}/roles", policies.ListRolesForTrust, (*trustsAPI).load,
+		(*trustsAPI).listRoles, api.EnvelopeOut("roles"), api.MissingShown()),
+	api.On("GET /OS-TRUST/trusts/{trust_id}/roles/{role_id}", policies.GetRoleForTrust, http.StatusOK, (*trustsAPI).load,
+		(*trustsAPI).showRole, api.EnvelopeOut("role"), api.MissingShown()),
 }}
 
 func (a *trustsAPI) load(ctx context.Context, r *api.Request) (keystone.Trust, error) {
@@ -139,12 +146,15 @@ func (a *trustsAPI) create(ctx context.Context, r *api.Request, in *trustCreate)
 	project := in.ProjectID.Or("")
 	switch {
 	case project != "" && len(in.Roles) == 0:
-		return v, fault.Forbiddenf("You are not authorized to perform the requested action: At least one role should be specified.")
+		return v, fault.Forbiddenf(
+			"You are not authorized to perform the requested action: At least one role should be specified.")
 	case r.Caller.UserID != in.Trustor:
-		return v, fault.Forbiddenf("You are not authorized to perform the requested action: The authenticated user should match the trustor.")
+		return v, fault.Forbiddenf(
+			"You are not authorized to perform the requested action: The authenticated user should match the trustor.")
 	}
 	w := delegation.TrustWish{Redelegate: in.Redelegate.Or(false), Count: in.Count.Ptr(), Via: via,
-		Trust: keystone.Trust{TrustorID: in.Trustor, TrusteeID: in.Trustee, ProjectID: project, Impersonation: *in.Impersonation,
+		Trust: keystone.Trust{TrustorID: in.Trustor, TrusteeID: in.Trustee, ProjectID: project,
+			Impersonation: *in.Impersonation,
 			RemainingUses: in.RemainingUses.Or(keystone.Unlimited), Extra: in.Extra}}
 	if w.RoleIDs, err = a.roleIDs(ctx, in.Roles); err != nil {
 		return v, err
@@ -165,12 +175,12 @@ func (a *trustsAPI) create(ctx context.Context, r *api.Request, in *trustCreate)
 // list asks one of three rules, by whose trusts are asked for.
 func (a *trustsAPI) list(ctx context.Context, r *api.Request, _ api.None, q *trustQuery) (api.Page[trustView], error) {
 	var out api.Page[trustView]
-	asked, target := trustList, policy.Target{}
+	asked, target := policies.ListTrusts, policy.Target{}
 	switch {
 	case q.Trustor != nil && *q.Trustor != "":
-		asked, target["target.trust.trustor_user_id"] = trustListTrustor, *q.Trustor
+		asked, target["target.trust.trustor_user_id"] = policies.ListTrustsForTrustor, *q.Trustor
 	case q.Trustee != nil && *q.Trustee != "":
-		asked, target["target.trust.trustee_user_id"] = trustListTrustee, *q.Trustee
+		asked, target["target.trust.trustee_user_id"] = policies.ListTrustsForTrustee, *q.Trustee
 	}
 	if err := r.Require(asked, target); err != nil {
 		return out, err
@@ -197,7 +207,8 @@ func (a *trustsAPI) delete(ctx context.Context, r *api.Request, t keystone.Trust
 	return api.None{}, a.Delegation.DeleteTrust(ctx, t.ID)
 }
 
-func (a *trustsAPI) listRoles(ctx context.Context, r *api.Request, t keystone.Trust, _ *api.None) (api.Page[roleView], error) {
+func (a *trustsAPI) listRoles(ctx context.Context, r *api.Request, t keystone.Trust,
+	_ *api.None) (api.Page[roleView], error) {
 	if _, err := a.mayTrust(ctx, r); err != nil {
 		return api.Page[roleView]{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hypernova/keystone"
+	"hypernova/keystone/api/policies"
 	"hypernova/keystone/identity"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -150,14 +151,18 @@ type usersAPI struct {
 }
 
 var users = api.Resource[*usersAPI]{Name: "user", Plural: "users", Ops: api.Ops[*usersAPI]{
-	api.Do("POST /users", userCreateRule, http.StatusCreated, (*usersAPI).create),
-	api.List("GET /users", userList, (*usersAPI).list),
-	api.On("GET /users/{user_id}", userGet, http.StatusOK, (*usersAPI).loadUser, (*usersAPI).show),
-	api.On("PATCH /users/{user_id}", userUpdateRule, http.StatusOK, (*usersAPI).loadUser, (*usersAPI).update, api.NonEmpty()),
-	api.On("DELETE /users/{user_id}", userDelete, http.StatusNoContent, (*usersAPI).loadUser, (*usersAPI).delete),
-	api.On("POST /users/{user_id}/password", userPassword, http.StatusNoContent, (*usersAPI).loadUser, (*usersAPI).changePassword, api.NoAuth()),
-	api.ListOf("GET /users/{user_id}/projects", userProjects, (*usersAPI).loadUser, (*usersAPI).projects, api.EnvelopeOut("projects")),
-	api.ListOf("GET /users/{user_id}/groups", userGroups, (*usersAPI).loadUser, (*usersAPI).groups, api.EnvelopeOut("groups")),
+	api.Do("POST /users", policies.CreateUser, http.StatusCreated, (*usersAPI).create),
+	api.List("GET /users", policies.ListUsers, (*usersAPI).list),
+	api.On("GET /users/{user_id}", policies.GetUser, http.StatusOK, (*usersAPI).loadUser, (*usersAPI).show),
+	api.On("PATCH /users/{user_id}", policies.UpdateUser, http.StatusOK, (*usersAPI).loadUser, (*usersAPI).update,
+		api.NonEmpty()),
+	api.On("DELETE /users/{user_id}", policies.DeleteUser, http.StatusNoContent, (*usersAPI).loadUser, (*usersAPI).delete),
+	api.On("POST /users/{user_id}/password", policies.ChangePassword, http.StatusNoContent, (*usersAPI).loadUser,
+		(*usersAPI).changePassword, api.NoAuth()),
+	api.ListOf("GET /users/{user_id}/projects", policies.ListUserProjects, (*usersAPI).loadUser, (*usersAPI).projects,
+		api.EnvelopeOut("projects")),
+	api.ListOf("GET /users/{user_id}/groups", policies.ListGroupsForUser, (*usersAPI).loadUser, (*usersAPI).groups,
+		api.EnvelopeOut("groups")),
 }}
 
 func (a *usersAPI) create(ctx context.Context, r *api.Request, in *userCreate) (userView, error) {
@@ -166,8 +171,10 @@ func (a *usersAPI) create(ctx context.Context, r *api.Request, in *userCreate) (
 		domain = ownDomain(r)
 	}
 	in.Extra = undescribed(in.Extra, in.Description)
-	u, err := a.Identity.Users.Create(ctx, keystone.User{Name: in.Name, DomainID: domain, DefaultProjectID: in.DefaultProject.Or(""),
-		Description: in.Description.Or(""), Enabled: in.Enabled.Or(true), Options: in.Options, Extra: in.Extra, Federated: federatedIDs(in.Federated)},
+	u, err := a.Identity.Users.Create(ctx, keystone.User{Name: in.Name, DomainID: domain,
+		DefaultProjectID: in.DefaultProject.Or(""),
+		Description:      in.Description.Or(""), Enabled: in.Enabled.Or(true), Options: in.Options, Extra: in.Extra,
+		Federated: federatedIDs(in.Federated)},
 		in.Password.Or(""))
 	return userViewer(r)(u), err
 }
@@ -194,7 +201,10 @@ func (a *usersAPI) list(ctx context.Context, r *api.Request, q *userQuery) (api.
 		}
 		where = append(where, c)
 	}
-	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.User, error) { return a.Identity.Users.List(ctx, la) },
+	return page(q.PageQuery, where, func(la db.ListArgs) ([]keystone.User, error) {
+		return a.Identity.Users.List(ctx,
+			la)
+	},
 		func(u keystone.User) string { return u.ID }, userViewer(r))
 }
 
@@ -205,7 +215,8 @@ func expiryFilter(s string) (db.Cond, error) {
 	at, err := time.Parse("2006-01-02T15:04:05Z", text)
 	cmp, known := ops[op]
 	if !ok || !known || err != nil {
-		return db.Cond{}, fault.Invalidf("password_expires_at must be an operator (lt, lte, gt, gte, eq, neq), a colon and a time YYYY-MM-DDTHH:MM:SSZ.")
+		return db.Cond{}, fault.Invalidf(
+			"password_expires_at must be an operator (lt, lte, gt, gte, eq, neq), a colon and a time YYYY-MM-DDTHH:MM:SSZ.")
 	}
 	return db.Cond{Column: "password_expires_at", Op: cmp, Values: []any{db.Time{Time: at}}}, nil
 }
@@ -221,7 +232,8 @@ func (a *usersAPI) update(ctx context.Context, r *api.Request, u keystone.User, 
 		return userView{}, fault.Invalidf("A user cannot be moved to another domain.")
 	}
 	in.Extra = undescribed(in.Extra, in.Description)
-	c := identity.UserChange{Name: in.Name.Ptr(), Enabled: in.Enabled.Ptr(), Password: in.Password.Ptr(), Options: in.Options, Extra: in.Extra}
+	c := identity.UserChange{Name: in.Name.Ptr(), Enabled: in.Enabled.Ptr(), Password: in.Password.Ptr(),
+		Options: in.Options, Extra: in.Extra}
 	if in.Federated.Set {
 		ids := federatedIDs(in.Federated.Or(nil))
 		c.Federated = &ids
@@ -250,16 +262,19 @@ type passwordChange struct {
 	Password string `wire:"password" is:"required,minlen=1,maxlen=4096"`
 }
 
-func (a *usersAPI) changePassword(ctx context.Context, _ *api.Request, u keystone.User, in *passwordChange) (api.None, error) {
+func (a *usersAPI) changePassword(ctx context.Context, _ *api.Request, u keystone.User,
+	in *passwordChange) (api.None, error) {
 	return api.None{}, a.Identity.Users.ChangePassword(ctx, u.ID, in.Original, in.Password)
 }
 
-func (a *usersAPI) projects(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[projectView], error) {
+func (a *usersAPI) projects(ctx context.Context, r *api.Request, u keystone.User,
+	_ *api.None) (api.Page[projectView], error) {
 	ps, err := a.scopes.scopesOf(ctx, u.ID, keystone.OnProject)
 	return api.Page[projectView]{Items: views(ps, projectViewer(r))}, err
 }
 
-func (a *usersAPI) groups(ctx context.Context, r *api.Request, u keystone.User, _ *api.None) (api.Page[groupView], error) {
+func (a *usersAPI) groups(ctx context.Context, r *api.Request, u keystone.User,
+	_ *api.None) (api.Page[groupView], error) {
 	gs, err := a.Identity.Groups.OfUser(ctx, u.ID)
 	gs = slices.DeleteFunc(gs, func(g keystone.Group) bool { return outside(r, g.DomainID) })
 	return api.Page[groupView]{Items: views(gs, groupViewer(r))}, err

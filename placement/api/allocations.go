@@ -10,6 +10,7 @@ import (
 	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
 	"hypernova/placement"
+	"hypernova/placement/api/policies"
 	"hypernova/placement/resources"
 )
 
@@ -18,13 +19,15 @@ type consumersAPI struct{ s *resources.Service }
 
 // consumers are what is held, by whom.
 var consumers = api.Resource[*consumersAPI]{Name: "allocation", Plural: "allocations", Ops: api.Ops[*consumersAPI]{
-	api.Do("GET /allocations/{consumer_uuid}", allocationsList, 200, (*consumersAPI).show, api.Bare()),
-	api.Do("PUT /allocations/{consumer_uuid}", allocationsUpdate, 204, (*consumersAPI).putList, api.Bare(), api.Span("1.0-1.11")),
-	api.Do("PUT /allocations/{consumer_uuid}", allocationsUpdate, 204, (*consumersAPI).put, api.Bare(), api.Span("1.12-")),
-	api.Do("DELETE /allocations/{consumer_uuid}", allocationsDelete, 204, (*consumersAPI).delete),
-	api.Do("POST /allocations", allocationsManage, 204, (*consumersAPI).post, api.Bare(), api.Span("1.13-")),
-	api.Do("GET /usages", totalUsages, 200, (*consumersAPI).usages, api.Bare(), api.Span("1.9-1.37")),
-	api.Do("GET /usages", totalUsages, 200, (*consumersAPI).usagesByType, api.Bare(), api.Span("1.38-")),
+	api.Do("GET /allocations/{consumer_uuid}", policies.AllocationsList, 200, (*consumersAPI).show, api.Bare()),
+	api.Do("PUT /allocations/{consumer_uuid}", policies.AllocationsUpdate, 204, (*consumersAPI).putList, api.Bare(),
+		api.Span("1.0-1.11")),
+	api.Do("PUT /allocations/{consumer_uuid}", policies.AllocationsUpdate, 204, (*consumersAPI).put, api.Bare(),
+		api.Span("1.12-")),
+	api.Do("DELETE /allocations/{consumer_uuid}", policies.AllocationsDelete, 204, (*consumersAPI).delete),
+	api.Do("POST /allocations", policies.AllocationsManage, 204, (*consumersAPI).post, api.Bare(), api.Span("1.13-")),
+	api.Do("GET /usages", policies.Usages, 200, (*consumersAPI).usages, api.Bare(), api.Span("1.9-1.37")),
+	api.Do("GET /usages", policies.Usages, 200, (*consumersAPI).usagesByType, api.Bare(), api.Span("1.38-")),
 }}
 
 // incomplete is the project and user of consumers written by versions that name none.
@@ -75,7 +78,8 @@ func (b allocationsBody) change(r *api.Request, consumer string) (resources.Chan
 	if err != nil {
 		return resources.Change{}, err
 	}
-	c := resources.Change{AnyGeneration: !r.AtLeast(28), Allocation: placement.Allocation{Consumer: id, Project: b.Project, User: b.User,
+	c := resources.Change{AnyGeneration: !r.AtLeast(28), Allocation: placement.Allocation{Consumer: id, Project: b.Project,
+		User: b.User,
 		Type: b.Type, Generation: b.Generation.Ptr(), Providers: map[string]placement.Resources{}}}
 	for on, held := range b.Allocations {
 		c.Providers[dashed(on)] = held.Resources
@@ -159,7 +163,8 @@ func (a *consumersAPI) show(ctx context.Context, r *api.Request, _ *api.None) (a
 	if err != nil {
 		return allocationsView{}, err
 	}
-	v := allocationsView{Allocations: map[string]allocationView{}, Project: held.Project, User: held.User, Generation: held.Generation, Type: held.Type}
+	v := allocationsView{Allocations: map[string]allocationView{}, Project: held.Project, User: held.User,
+		Generation: held.Generation, Type: held.Type}
 	for id, res := range held.Providers {
 		p, err := a.s.Providers.Get(ctx, id)
 		if err != nil {

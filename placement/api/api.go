@@ -11,6 +11,8 @@ import (
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
+	"hypernova/oslo/policy"
+	"hypernova/placement/api/policies"
 	"hypernova/placement/resources"
 )
 
@@ -36,6 +38,9 @@ func Handler(c api.Config, s *resources.Service) http.Handler {
 
 // Resources are all of placement's declared operations.
 func Resources() []api.Bound { return bind(nil) }
+
+// Rules are the declared policy rules, for the enforcer and for documents.
+func Rules() []*policy.Rule { return policies.Rules() }
 
 // bind gives each resource a receiver with the verbs.
 func bind(s *resources.Service) []api.Bound {
@@ -76,7 +81,8 @@ type versionsView struct {
 // discovery answers the version document, which needs no token.
 func discovery(_ api.None, _ context.Context, r *api.Request, _ *api.None) (versionsView, error) {
 	fresh(r, time.Time{})
-	return versionsView{[]version{{"v" + minVersion.String(), maxVersion.String(), minVersion.String(), "CURRENT", []link{{"self", ""}}}}}, nil
+	return versionsView{[]version{{"v" + minVersion.String(), maxVersion.String(), minVersion.String(), "CURRENT",
+		[]link{{"self", ""}}}}}, nil
 }
 
 // fresh says when what is answered last changed, where the version has that; a zero time is now.

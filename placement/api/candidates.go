@@ -10,17 +10,21 @@ import (
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/placement"
+	"hypernova/placement/api/policies"
 	"hypernova/placement/resources"
 )
 
 // searchesAPI finds candidates for allocations, and moves what is held between providers.
 type searchesAPI struct{ s *resources.Service }
 
-var searches = api.Resource[*searchesAPI]{Name: "allocation_candidate", Plural: "allocation_candidates", Ops: api.Ops[*searchesAPI]{
-	api.Do("GET /allocation_candidates", candidatesList, 200, (*searchesAPI).candidatesPlain, api.Bare(), api.Span("1.10-1.11")),
-	api.Do("GET /allocation_candidates", candidatesList, 200, (*searchesAPI).candidates, api.Bare(), api.Span("1.12-")),
-	api.Do("POST /reshaper", reshape, 204, (*searchesAPI).reshape, api.Bare(), api.Span("1.30-")),
-}}
+var searches = api.Resource[*searchesAPI]{Name: "allocation_candidate", Plural: "allocation_candidates",
+	Ops: api.Ops[*searchesAPI]{
+		api.Do("GET /allocation_candidates", policies.AllocationCandidatesList, 200, (*searchesAPI).candidatesPlain,
+			api.Bare(), api.Span("1.10-1.11")),
+		api.Do("GET /allocation_candidates", policies.AllocationCandidatesList, 200, (*searchesAPI).candidates, api.Bare(),
+			api.Span("1.12-")),
+		api.Do("POST /reshaper", policies.ReshaperReshape, 204, (*searchesAPI).reshape, api.Bare(), api.Span("1.30-")),
+	}}
 
 type candidatesQuery struct {
 	Limit        *int64              `wire:"limit" mv:"1.16-" is:"min=1"`
@@ -56,7 +60,8 @@ type capacityView struct {
 	Used     int64 `wire:"used"`
 }
 
-func (a *searchesAPI) search(ctx context.Context, r *api.Request, q *candidatesQuery) (placement.Candidates, placement.CandidatesRequest, error) {
+func (a *searchesAPI) search(ctx context.Context, r *api.Request,
+	q *candidatesQuery) (placement.Candidates, placement.CandidatesRequest, error) {
 	want, err := q.request(r)
 	if err != nil {
 		return placement.Candidates{}, want, err
@@ -133,12 +138,14 @@ type uuidView struct {
 	UUID string `wire:"uuid"`
 }
 
-func (a *searchesAPI) candidatesPlain(ctx context.Context, r *api.Request, q *candidatesQuery) (plainCandidatesView, error) {
+func (a *searchesAPI) candidatesPlain(ctx context.Context, r *api.Request,
+	q *candidatesQuery) (plainCandidatesView, error) {
 	found, want, err := a.search(ctx, r, q)
 	if err != nil {
 		return plainCandidatesView{}, err
 	}
-	v := plainCandidatesView{Requests: make([]plainCandidateView, len(found.Requests)), Summaries: summaries(r, found, want)}
+	v := plainCandidatesView{Requests: make([]plainCandidateView, len(found.Requests)), Summaries: summaries(r, found,
+		want)}
 	for i, c := range found.Requests {
 		for id, res := range c.Allocations {
 			v.Requests[i].Allocations = append(v.Requests[i].Allocations, plainShareView{uuidView{id}, res})
@@ -177,7 +184,8 @@ func (a *searchesAPI) reshape(ctx context.Context, r *api.Request, in *reshapeBo
 
 // request reads the groups out of the query string.
 func (q *candidatesQuery) request(r *api.Request) (placement.CandidatesRequest, error) {
-	want := placement.CandidatesRequest{Groups: map[string]placement.RequestGroup{}, GroupPolicy: q.Policy, Flat: !r.AtLeast(29)}
+	want := placement.CandidatesRequest{Groups: map[string]placement.RequestGroup{}, GroupPolicy: q.Policy,
+		Flat: !r.AtLeast(29)}
 	if q.Limit != nil {
 		want.Limit = int(min(*q.Limit, placement.MaxInt))
 	}
@@ -203,15 +211,18 @@ func (q *candidatesQuery) request(r *api.Request) (placement.CandidatesRequest, 
 		want.RootForbidden = append(want.RootForbidden, forbidden...)
 	}
 	if len(q.RootRequired) > 1 {
-		return want, fault.Invalidf("Query parameter \"root_required\" may be specified only once.").Coded(placement.CodeQueryTwice)
+		return want, fault.Invalidf(
+			"Query parameter \"root_required\" may be specified only once.").Coded(placement.CodeQueryTwice)
 	}
 	if both := both(want.RootRequired, want.RootForbidden); both != "" {
-		return want, fault.Invalidf("Conflicting required and forbidden traits found in root_required: %s", both).Coded(placement.CodeQueryBad)
+		return want, fault.Invalidf("Conflicting required and forbidden traits found in root_required: %s",
+			both).Coded(placement.CodeQueryBad)
 	}
 	for _, v := range q.SameSubtree {
 		set := splitList(v)
 		if set == nil {
-			return want, fault.Invalidf("Empty string (unsuffixed group) can not be specified in `same_subtree`").Coded(placement.CodeQueryBad)
+			return want, fault.Invalidf(
+				"Empty string (unsuffixed group) can not be specified in `same_subtree`").Coded(placement.CodeQueryBad)
 		}
 		want.SameSubtree = append(want.SameSubtree, set)
 	}
@@ -230,7 +241,8 @@ func checkGroups(r *api.Request, want placement.CandidatesRequest) error {
 		}
 		for _, any := range g.Required {
 			if !slices.ContainsFunc(any, func(t string) bool { return !slices.Contains(g.Forbidden, t) }) {
-				return fault.Invalidf("Conflicting required and forbidden traits found in the following traits keys: required%s: (%s)", suffix, any[0])
+				return fault.Invalidf(
+					"Conflicting required and forbidden traits found in the following traits keys: required%s: (%s)", suffix, any[0])
 			}
 		}
 	}
@@ -240,18 +252,21 @@ func checkGroups(r *api.Request, want placement.CandidatesRequest) error {
 	}
 	for _, s := range subtree {
 		if _, ok := want.Groups[s]; !ok {
-			return fault.Invalidf("Real suffixes should be specified in `same_subtree`: %s not found.", s).Coded(placement.CodeQueryBad)
+			return fault.Invalidf("Real suffixes should be specified in `same_subtree`: %s not found.",
+				s).Coded(placement.CodeQueryBad)
 		}
 	}
 	switch {
 	case len(empty) == len(want.Groups):
-		return fault.Invalidf("There must be at least one resources or resources[$S] parameter.").Coded(placement.CodeQueryMissing)
+		return fault.Invalidf(
+			"There must be at least one resources or resources[$S] parameter.").Coded(placement.CodeQueryMissing)
 	case len(empty) > 0 && !r.AtLeast(36):
 		return fault.Invalidf("All request groups must specify resources.")
 	case slices.ContainsFunc(empty, func(s string) bool { return !slices.Contains(subtree, s) }):
 		return fault.Invalidf("Resourceless suffixed group request should be specified in `same_subtree` query param: bad group(s) - %v.", empty).Coded(placement.CodeQueryBad)
 	case len(suffixed) > 1 && want.GroupPolicy == "":
-		return fault.Invalidf("The \"group_policy\" parameter is required when specifying more than one \"resources{N}\" parameter.")
+		return fault.Invalidf(
+			"The \"group_policy\" parameter is required when specifying more than one \"resources{N}\" parameter.")
 	}
 	return nil
 }

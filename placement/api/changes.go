@@ -8,6 +8,7 @@ import (
 	"hypernova/oslo/api"
 	"hypernova/oslo/policy"
 	"hypernova/placement"
+	"hypernova/placement/api/policies"
 	"hypernova/placement/resources"
 )
 
@@ -16,13 +17,15 @@ import (
 type changesAPI struct{ providerLoader }
 
 var internal = api.Resource[*changesAPI]{Name: "change", Plural: "changes", Ops: api.Ops[*changesAPI]{
-	api.Do("GET /hypernova/provider_changes", providersList, 200, (*changesAPI).changes, api.Bare()),
-	api.On("GET /hypernova/providers/{uuid}", providersShow, 200, (*changesAPI).load, (*changesAPI).show, api.Bare()),
+	api.Do("GET /hypernova/provider_changes", policies.ResourceProvidersList, 200, (*changesAPI).changes, api.Bare()),
+	api.On("GET /hypernova/providers/{uuid}", policies.ResourceProvidersShow, 200, (*changesAPI).load, (*changesAPI).show,
+		api.Bare()),
 }}
 
 // stateRules are the rules of the parts of a provider's state.
 func stateRules() []*policy.Rule {
-	return []*policy.Rule{inventoriesList, providerUsages, providerTraits, aggregatesList}
+	return []*policy.Rule{policies.ResourceProvidersInventoriesList, policies.ResourceProvidersUsages,
+		policies.ResourceProvidersTraitsList, policies.ResourceProvidersAggregatesList}
 }
 
 type changesQuery struct {

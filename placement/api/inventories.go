@@ -9,6 +9,7 @@ import (
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/placement"
+	"hypernova/placement/api/policies"
 	"hypernova/placement/resources"
 )
 
@@ -16,14 +17,22 @@ import (
 type inventoriesAPI struct{ providerLoader }
 
 var inventories = api.Resource[*inventoriesAPI]{Name: "inventory", Plural: "inventories", Ops: api.Ops[*inventoriesAPI]{
-	api.On("GET /resource_providers/{uuid}/inventories", inventoriesList, 200, (*inventoriesAPI).load, (*inventoriesAPI).list, api.Bare()),
-	api.On("POST /resource_providers/{uuid}/inventories", inventoriesCreate, 201, (*inventoriesAPI).load, (*inventoriesAPI).add, api.Bare()),
-	api.On("PUT /resource_providers/{uuid}/inventories", inventoriesUpdate, 200, (*inventoriesAPI).load, (*inventoriesAPI).setAll, api.Bare()),
-	api.On("DELETE /resource_providers/{uuid}/inventories", inventoriesDelete, 204, (*inventoriesAPI).load, (*inventoriesAPI).deleteAll, api.Span("1.5-")),
-	api.Do("DELETE /resource_providers/{uuid}/inventories", inventoriesDelete, 204, (*inventoriesAPI).noDeleteAll, api.Span("1.0-1.4")),
-	api.On("GET /resource_providers/{uuid}/inventories/{resource_class}", inventoriesShow, 200, (*inventoriesAPI).load, (*inventoriesAPI).show, api.Bare()),
-	api.On("PUT /resource_providers/{uuid}/inventories/{resource_class}", inventoriesUpdate, 200, (*inventoriesAPI).load, (*inventoriesAPI).set, api.Bare()),
-	api.On("DELETE /resource_providers/{uuid}/inventories/{resource_class}", inventoriesDelete, 204, (*inventoriesAPI).load, (*inventoriesAPI).delete),
+	api.On("GET /resource_providers/{uuid}/inventories", policies.ResourceProvidersInventoriesList, 200,
+		(*inventoriesAPI).load, (*inventoriesAPI).list, api.Bare()),
+	api.On("POST /resource_providers/{uuid}/inventories", policies.ResourceProvidersInventoriesCreate, 201,
+		(*inventoriesAPI).load, (*inventoriesAPI).add, api.Bare()),
+	api.On("PUT /resource_providers/{uuid}/inventories", policies.ResourceProvidersInventoriesUpdate, 200,
+		(*inventoriesAPI).load, (*inventoriesAPI).setAll, api.Bare()),
+	api.On("DELETE /resource_providers/{uuid}/inventories", policies.ResourceProvidersInventoriesDelete, 204,
+		(*inventoriesAPI).load, (*inventoriesAPI).deleteAll, api.Span("1.5-")),
+	api.Do("DELETE /resource_providers/{uuid}/inventories", policies.ResourceProvidersInventoriesDelete, 204,
+		(*inventoriesAPI).noDeleteAll, api.Span("1.0-1.4")),
+	api.On("GET /resource_providers/{uuid}/inventories/{resource_class}", policies.ResourceProvidersInventoriesShow, 200,
+		(*inventoriesAPI).load, (*inventoriesAPI).show, api.Bare()),
+	api.On("PUT /resource_providers/{uuid}/inventories/{resource_class}", policies.ResourceProvidersInventoriesUpdate, 200,
+		(*inventoriesAPI).load, (*inventoriesAPI).set, api.Bare()),
+	api.On("DELETE /resource_providers/{uuid}/inventories/{resource_class}", policies.ResourceProvidersInventoriesDelete,
+		204, (*inventoriesAPI).load, (*inventoriesAPI).delete),
 }}
 
 // amounts are the members of every inventory body.
@@ -49,14 +58,16 @@ type inventoriesBody struct {
 
 // inventory checks what depends on the version: before 1.26 something had to be left.
 func (b amounts) inventory(r *api.Request, p resources.Provider, class string) (placement.Inventory, error) {
-	i := placement.Inventory{Total: b.Total, Reserved: b.Reserved.Or(0), MinUnit: b.MinUnit.Or(1), MaxUnit: b.MaxUnit.Or(placement.MaxInt),
+	i := placement.Inventory{Total: b.Total, Reserved: b.Reserved.Or(0), MinUnit: b.MinUnit.Or(1),
+		MaxUnit:  b.MaxUnit.Or(placement.MaxInt),
 		StepSize: b.StepSize.Or(1), AllocationRatio: b.Ratio.Or(1)}
 	if i.Capacity() < 0 || i.Capacity() == 0 && !r.AtLeast(26) {
 		word := "greater than"
 		if !r.AtLeast(26) {
 			word = "greater than or equal to"
 		}
-		return i, fault.Invalidf("Invalid inventory for '%s' on resource provider '%s'. The reserved value is %s total.", class, p.ID, word)
+		return i, fault.Invalidf("Invalid inventory for '%s' on resource provider '%s'. The reserved value is %s total.",
+			class, p.ID, word)
 	}
 	return i, nil
 }
@@ -84,7 +95,8 @@ func inventoryViewOf(i placement.Inventory) inventoryView {
 	return inventoryView{i.Total, i.Reserved, i.MinUnit, i.MaxUnit, i.StepSize, i.AllocationRatio}
 }
 
-func (a *inventoriesAPI) list(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (inventoriesView, error) {
+func (a *inventoriesAPI) list(_ context.Context, r *api.Request, p resources.Provider,
+	_ *api.None) (inventoriesView, error) {
 	return inventoriesOf(r, p), nil
 }
 
@@ -104,7 +116,8 @@ func generationOf(g opt.Of[int64]) int64 {
 	return resources.Any
 }
 
-func (a *inventoriesAPI) add(ctx context.Context, r *api.Request, p resources.Provider, in *newInventory) (oneInventory, error) {
+func (a *inventoriesAPI) add(ctx context.Context, r *api.Request, p resources.Provider,
+	in *newInventory) (oneInventory, error) {
 	i, err := in.inventory(r, p, in.Class)
 	if err != nil {
 		return oneInventory{}, err
@@ -118,7 +131,8 @@ func (a *inventoriesAPI) add(ctx context.Context, r *api.Request, p resources.Pr
 	return oneInventory{inventoryViewOf(i), next}, nil
 }
 
-func (a *inventoriesAPI) setAll(ctx context.Context, r *api.Request, p resources.Provider, in *inventoriesBody) (inventoriesView, error) {
+func (a *inventoriesAPI) setAll(ctx context.Context, r *api.Request, p resources.Provider,
+	in *inventoriesBody) (inventoriesView, error) {
 	all, err := inventoriesIn(r, p, in)
 	if err != nil {
 		return inventoriesView{}, err
@@ -142,17 +156,20 @@ func inventoriesIn(r *api.Request, p resources.Provider, in *inventoriesBody) (m
 	return all, nil
 }
 
-func (a *inventoriesAPI) deleteAll(ctx context.Context, _ *api.Request, p resources.Provider, _ *api.None) (api.None, error) {
+func (a *inventoriesAPI) deleteAll(ctx context.Context, _ *api.Request, p resources.Provider,
+	_ *api.None) (api.None, error) {
 	_, err := a.s.SetInventories(ctx, p.ID, resources.Any, nil)
 	return api.None{}, err
 }
 
 // noDeleteAll is what old versions answer: the path is there, the method is not.
 func (a *inventoriesAPI) noDeleteAll(context.Context, *api.Request, *api.None) (api.None, error) {
-	return api.None{}, api.WithStatus(http.StatusMethodNotAllowed, fault.Invalidf("The method DELETE is not allowed for this resource."))
+	return api.None{}, api.WithStatus(http.StatusMethodNotAllowed,
+		fault.Invalidf("The method DELETE is not allowed for this resource."))
 }
 
-func (a *inventoriesAPI) show(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (oneInventory, error) {
+func (a *inventoriesAPI) show(_ context.Context, r *api.Request, p resources.Provider,
+	_ *api.None) (oneInventory, error) {
 	i, ok := p.Inventories[r.Param("resource_class")]
 	if !ok {
 		return oneInventory{}, fault.NotFoundf("No inventory of class %s for %s", r.Param("resource_class"), p.ID)
@@ -161,7 +178,8 @@ func (a *inventoriesAPI) show(_ context.Context, r *api.Request, p resources.Pro
 	return oneInventory{inventoryViewOf(i), p.Generation}, nil
 }
 
-func (a *inventoriesAPI) set(ctx context.Context, r *api.Request, p resources.Provider, in *amounts) (oneInventory, error) {
+func (a *inventoriesAPI) set(ctx context.Context, r *api.Request, p resources.Provider,
+	in *amounts) (oneInventory, error) {
 	if !in.Generation.Has() {
 		return oneInventory{}, fault.Invalidf("The body needs a resource_provider_generation.")
 	}
@@ -178,6 +196,7 @@ func (a *inventoriesAPI) set(ctx context.Context, r *api.Request, p resources.Pr
 	return oneInventory{inventoryViewOf(i), next}, nil
 }
 
-func (a *inventoriesAPI) delete(ctx context.Context, r *api.Request, p resources.Provider, _ *api.None) (api.None, error) {
+func (a *inventoriesAPI) delete(ctx context.Context, r *api.Request, p resources.Provider,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.s.Inventories.Delete(ctx, p.ID, r.Param("resource_class"))
 }

@@ -9,6 +9,7 @@ import (
 
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/placement/api/policies"
 	"hypernova/placement/resources"
 )
 
@@ -17,10 +18,10 @@ type traitsAPI struct{ s *resources.Service }
 
 // names are the traits that exist.
 var names = api.Resource[*traitsAPI]{Name: "trait", Plural: "traits", Ops: api.Ops[*traitsAPI]{
-	api.Do("GET /traits", traitsList, 200, (*traitsAPI).list, api.Bare(), api.Span("1.6-")),
-	api.Do("GET /traits/{name}", traitsShow, 204, (*traitsAPI).show, api.Span("1.6-")),
-	api.Do("PUT /traits/{name}", traitsUpdate, 204, (*traitsAPI).put, api.Span("1.6-")),
-	api.Do("DELETE /traits/{name}", traitsDelete, 204, (*traitsAPI).delete, api.Span("1.6-")),
+	api.Do("GET /traits", policies.TraitsList, 200, (*traitsAPI).list, api.Bare(), api.Span("1.6-")),
+	api.Do("GET /traits/{name}", policies.TraitsShow, 204, (*traitsAPI).show, api.Span("1.6-")),
+	api.Do("PUT /traits/{name}", policies.TraitsUpdate, 204, (*traitsAPI).put, api.Span("1.6-")),
+	api.Do("DELETE /traits/{name}", policies.TraitsDelete, 204, (*traitsAPI).delete, api.Span("1.6-")),
 }}
 
 type traitsQuery struct {
@@ -42,7 +43,8 @@ func (a *traitsAPI) list(ctx context.Context, r *api.Request, q *traitsQuery) (t
 		case ok && op == "startswith":
 			keep = func(s string) bool { return strings.HasPrefix(s, value) }
 		case !ok:
-			return traitsView{}, fault.Invalidf("Badly formatted name parameter. Expected ?name=[in|startswith]:[name1,name2|prefix]. Got: %q", *q.Name)
+			return traitsView{}, fault.Invalidf(
+				"Badly formatted name parameter. Expected ?name=[in|startswith]:[name1,name2|prefix]. Got: %q", *q.Name)
 		}
 	}
 	all, err := a.s.Names.Traits(ctx)
@@ -96,14 +98,19 @@ func (a *traitsAPI) delete(ctx context.Context, r *api.Request, _ *api.None) (ap
 // classesAPI answers what is asked about resource classes.
 type classesAPI struct{ s *resources.Service }
 
-var resourceClasses = api.Resource[*classesAPI]{Name: "resource_class", Plural: "resource_classes", Ops: api.Ops[*classesAPI]{
-	api.List("GET /resource_classes", classesList, (*classesAPI).list, api.Span("1.2-")),
-	api.Do("POST /resource_classes", classesCreate, 201, (*classesAPI).create, api.Bare(), api.Span("1.2-")),
-	api.Do("GET /resource_classes/{name}", classesShow, 200, (*classesAPI).show, api.Bare(), api.Span("1.2-")),
-	api.Do("PUT /resource_classes/{name}", classesUpdate, 200, (*classesAPI).rename, api.Bare(), api.Span("1.2-1.6")),
-	api.Do("PUT /resource_classes/{name}", classesUpdate, 204, (*classesAPI).put, api.Span("1.7-")),
-	api.Do("DELETE /resource_classes/{name}", classesDelete, 204, (*classesAPI).delete, api.Span("1.2-")),
-}}
+var resourceClasses = api.Resource[*classesAPI]{Name: "resource_class", Plural: "resource_classes",
+	Ops: api.Ops[*classesAPI]{
+		api.List("GET /resource_classes", policies.ResourceClassesList, (*classesAPI).list, api.Span("1.2-")),
+		api.Do("POST /resource_classes", policies.ResourceClassesCreate, 201, (*classesAPI).create, api.Bare(),
+			api.Span("1.2-")),
+		api.Do("GET /resource_classes/{name}", policies.ResourceClassesShow, 200, (*classesAPI).show, api.Bare(),
+			api.Span("1.2-")),
+		api.Do("PUT /resource_classes/{name}", policies.ResourceClassesUpdate, 200, (*classesAPI).rename, api.Bare(),
+			api.Span("1.2-1.6")),
+		api.Do("PUT /resource_classes/{name}", policies.ResourceClassesUpdate, 204, (*classesAPI).put, api.Span("1.7-")),
+		api.Do("DELETE /resource_classes/{name}", policies.ResourceClassesDelete, 204, (*classesAPI).delete,
+			api.Span("1.2-")),
+	}}
 
 type classBody struct {
 	Name string `wire:"name" is:"required,maxlen=255,pattern=^CUSTOM_[A-Z0-9_]+$"`

@@ -9,22 +9,31 @@ import (
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 	"hypernova/placement"
+	"hypernova/placement/api/policies"
 	"hypernova/placement/resources"
 )
 
 // providersAPI answers what is asked about providers.
 type providersAPI struct{ providerLoader }
 
-var resourceProviders = api.Resource[*providersAPI]{Name: "resource_provider", Plural: "resource_providers", Ops: api.Ops[*providersAPI]{
-	api.List("GET /resource_providers", providersList, (*providersAPI).list),
-	api.Do("POST /resource_providers", providersCreate, 201, (*providersAPI).createSilently, api.Bare(), api.Span("1.0-1.19")),
-	api.Do("POST /resource_providers", providersCreate, 200, (*providersAPI).createShown, api.Bare(), api.Span("1.20-")),
-	api.On("GET /resource_providers/{uuid}", providersShow, 200, (*providersAPI).load, (*providersAPI).show, api.Bare()),
-	api.On("PUT /resource_providers/{uuid}", providersUpdate, 200, (*providersAPI).load, (*providersAPI).update, api.Bare()),
-	api.On("DELETE /resource_providers/{uuid}", providersDelete, 204, (*providersAPI).load, (*providersAPI).delete),
-	api.On("GET /resource_providers/{uuid}/usages", providerUsages, 200, (*providersAPI).load, (*providersAPI).usages, api.Bare()),
-	api.On("GET /resource_providers/{uuid}/allocations", providerHeld, 200, (*providersAPI).load, (*providersAPI).allocations, api.Bare()),
-}}
+var resourceProviders = api.Resource[*providersAPI]{Name: "resource_provider", Plural: "resource_providers",
+	Ops: api.Ops[*providersAPI]{
+		api.List("GET /resource_providers", policies.ResourceProvidersList, (*providersAPI).list),
+		api.Do("POST /resource_providers", policies.ResourceProvidersCreate, 201, (*providersAPI).createSilently, api.Bare(),
+			api.Span("1.0-1.19")),
+		api.Do("POST /resource_providers", policies.ResourceProvidersCreate, 200, (*providersAPI).createShown, api.Bare(),
+			api.Span("1.20-")),
+		api.On("GET /resource_providers/{uuid}", policies.ResourceProvidersShow, 200, (*providersAPI).load,
+			(*providersAPI).show, api.Bare()),
+		api.On("PUT /resource_providers/{uuid}", policies.ResourceProvidersUpdate, 200, (*providersAPI).load,
+			(*providersAPI).update, api.Bare()),
+		api.On("DELETE /resource_providers/{uuid}", policies.ResourceProvidersDelete, 204, (*providersAPI).load,
+			(*providersAPI).delete),
+		api.On("GET /resource_providers/{uuid}/usages", policies.ResourceProvidersUsages, 200, (*providersAPI).load,
+			(*providersAPI).usages, api.Bare()),
+		api.On("GET /resource_providers/{uuid}/allocations", policies.ResourceProvidersAllocationsList, 200,
+			(*providersAPI).load, (*providersAPI).allocations, api.Bare()),
+	}}
 
 type providerBody struct {
 	Name   string         `wire:"name" is:"required,maxlen=200"`
@@ -92,7 +101,8 @@ func (a *providersAPI) list(ctx context.Context, r *api.Request, q *providersQue
 	var newest time.Time
 	views := []providerView{}
 	for _, p := range all {
-		if q.Name != nil && p.Name != *q.Name || q.UUID != nil && p.ID != dashed(*q.UUID) || q.InTree != nil && p.Root != root || !fits(p, g) {
+		if q.Name != nil && p.Name != *q.Name || q.UUID != nil && p.ID != dashed(*q.UUID) || q.InTree != nil &&
+			p.Root != root || !fits(p, g) {
 			continue
 		}
 		if p.Updated.After(newest) {
@@ -104,7 +114,8 @@ func (a *providersAPI) list(ctx context.Context, r *api.Request, q *providersQue
 	return api.Page[providerView]{Items: views}, nil
 }
 
-func (a *providersAPI) filterOf(ctx context.Context, r *api.Request, q *providersQuery) (placement.RequestGroup, error) {
+func (a *providersAPI) filterOf(ctx context.Context, r *api.Request,
+	q *providersQuery) (placement.RequestGroup, error) {
 	var g placement.RequestGroup
 	var err error
 	if q.Resources != nil {
@@ -175,12 +186,14 @@ func (a *providersAPI) createShown(ctx context.Context, r *api.Request, in *prov
 	return viewOf(r, p), nil
 }
 
-func (a *providersAPI) show(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (providerView, error) {
+func (a *providersAPI) show(_ context.Context, r *api.Request, p resources.Provider,
+	_ *api.None) (providerView, error) {
 	fresh(r, p.Updated)
 	return viewOf(r, p), nil
 }
 
-func (a *providersAPI) update(ctx context.Context, r *api.Request, p resources.Provider, in *providerEdit) (providerView, error) {
+func (a *providersAPI) update(ctx context.Context, r *api.Request, p resources.Provider,
+	in *providerEdit) (providerView, error) {
 	var parent *string
 	if in.Parent.Set {
 		to := ""
@@ -197,7 +210,8 @@ func (a *providersAPI) update(ctx context.Context, r *api.Request, p resources.P
 	return viewOf(r, p), nil
 }
 
-func (a *providersAPI) delete(ctx context.Context, _ *api.Request, p resources.Provider, _ *api.None) (api.None, error) {
+func (a *providersAPI) delete(ctx context.Context, _ *api.Request, p resources.Provider,
+	_ *api.None) (api.None, error) {
 	return api.None{}, a.s.Providers.Delete(ctx, p.ID)
 }
 
@@ -206,7 +220,8 @@ type usagesView struct {
 	Usages     placement.Resources `wire:"usages"`
 }
 
-func (a *providersAPI) usages(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (usagesView, error) {
+func (a *providersAPI) usages(_ context.Context, r *api.Request, p resources.Provider,
+	_ *api.None) (usagesView, error) {
 	fresh(r, time.Time{})
 	return usagesView{p.Generation, p.Used}, nil
 }
@@ -221,7 +236,8 @@ type holderView struct {
 	Generation int64               `wire:"consumer_generation" mv:"1.28-"`
 }
 
-func (a *providersAPI) allocations(ctx context.Context, r *api.Request, p resources.Provider, _ *api.None) (heldView, error) {
+func (a *providersAPI) allocations(ctx context.Context, r *api.Request, p resources.Provider,
+	_ *api.None) (heldView, error) {
 	held, err := a.s.Claims.OnProvider(ctx, p.ID)
 	if err != nil {
 		return heldView{}, err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hypernova/oslo/api"
+	"hypernova/placement/api/policies"
 	"hypernova/placement/resources"
 )
 
@@ -13,12 +14,18 @@ type tagsAPI struct{ providerLoader }
 
 // tags are a provider's aggregates and traits.
 var tags = api.Resource[*tagsAPI]{Name: "tag", Plural: "tags", Ops: api.Ops[*tagsAPI]{
-	api.On("GET /resource_providers/{uuid}/aggregates", aggregatesList, 200, (*tagsAPI).load, (*tagsAPI).listAggregates, api.Bare(), api.Span("1.1-")),
-	api.On("PUT /resource_providers/{uuid}/aggregates", aggregatesUpdate, 200, (*tagsAPI).load, (*tagsAPI).setAggregatesPlain, api.Bare(), api.Span("1.1-1.18")),
-	api.On("PUT /resource_providers/{uuid}/aggregates", aggregatesUpdate, 200, (*tagsAPI).load, (*tagsAPI).setAggregates, api.Bare(), api.Span("1.19-")),
-	api.On("GET /resource_providers/{uuid}/traits", providerTraits, 200, (*tagsAPI).load, (*tagsAPI).listTraits, api.Bare(), api.Span("1.6-")),
-	api.On("PUT /resource_providers/{uuid}/traits", providerTraitSet, 200, (*tagsAPI).load, (*tagsAPI).setTraits, api.Bare(), api.Span("1.6-")),
-	api.On("DELETE /resource_providers/{uuid}/traits", providerTraitDel, 204, (*tagsAPI).load, (*tagsAPI).deleteTraits, api.Span("1.6-")),
+	api.On("GET /resource_providers/{uuid}/aggregates", policies.ResourceProvidersAggregatesList, 200, (*tagsAPI).load,
+		(*tagsAPI).listAggregates, api.Bare(), api.Span("1.1-")),
+	api.On("PUT /resource_providers/{uuid}/aggregates", policies.ResourceProvidersAggregatesUpdate, 200, (*tagsAPI).load,
+		(*tagsAPI).setAggregatesPlain, api.Bare(), api.Span("1.1-1.18")),
+	api.On("PUT /resource_providers/{uuid}/aggregates", policies.ResourceProvidersAggregatesUpdate, 200, (*tagsAPI).load,
+		(*tagsAPI).setAggregates, api.Bare(), api.Span("1.19-")),
+	api.On("GET /resource_providers/{uuid}/traits", policies.ResourceProvidersTraitsList, 200, (*tagsAPI).load,
+		(*tagsAPI).listTraits, api.Bare(), api.Span("1.6-")),
+	api.On("PUT /resource_providers/{uuid}/traits", policies.ResourceProvidersTraitsUpdate, 200, (*tagsAPI).load,
+		(*tagsAPI).setTraits, api.Bare(), api.Span("1.6-")),
+	api.On("DELETE /resource_providers/{uuid}/traits", policies.ResourceProvidersTraitsDelete, 204, (*tagsAPI).load,
+		(*tagsAPI).deleteTraits, api.Span("1.6-")),
 }}
 
 type aggregatesView struct {
@@ -31,7 +38,8 @@ type aggregatesBody struct {
 	Generation int64    `wire:"resource_provider_generation" is:"required"`
 }
 
-func (a *tagsAPI) listAggregates(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (aggregatesView, error) {
+func (a *tagsAPI) listAggregates(_ context.Context, r *api.Request, p resources.Provider,
+	_ *api.None) (aggregatesView, error) {
 	fresh(r, time.Time{})
 	return aggregatesView{list(p.Aggregates), p.Generation}, nil
 }
@@ -50,18 +58,21 @@ type plainList []string
 // Validate checks the elements, which have no tag of their own.
 func (l *plainList) Validate(api.Version) error { return uuids(*l) }
 
-func (a *tagsAPI) setAggregatesPlain(ctx context.Context, r *api.Request, p resources.Provider, in *plainList) (aggregatesView, error) {
+func (a *tagsAPI) setAggregatesPlain(ctx context.Context, r *api.Request, p resources.Provider,
+	in *plainList) (aggregatesView, error) {
 	if err := in.Validate(r.Version); err != nil {
 		return aggregatesView{}, err
 	}
 	return a.putAggregates(ctx, r, p, resources.Keep, *in)
 }
 
-func (a *tagsAPI) setAggregates(ctx context.Context, r *api.Request, p resources.Provider, in *aggregatesBody) (aggregatesView, error) {
+func (a *tagsAPI) setAggregates(ctx context.Context, r *api.Request, p resources.Provider,
+	in *aggregatesBody) (aggregatesView, error) {
 	return a.putAggregates(ctx, r, p, max(in.Generation, 0), in.Aggregates)
 }
 
-func (a *tagsAPI) putAggregates(ctx context.Context, r *api.Request, p resources.Provider, generation int64, all []string) (aggregatesView, error) {
+func (a *tagsAPI) putAggregates(ctx context.Context, r *api.Request, p resources.Provider, generation int64,
+	all []string) (aggregatesView, error) {
 	for i := range all {
 		all[i] = dashed(all[i])
 	}
@@ -83,12 +94,14 @@ type providerTraitsBody struct {
 	Generation int64    `wire:"resource_provider_generation" is:"required"`
 }
 
-func (a *tagsAPI) listTraits(_ context.Context, r *api.Request, p resources.Provider, _ *api.None) (providerTraitsView, error) {
+func (a *tagsAPI) listTraits(_ context.Context, r *api.Request, p resources.Provider,
+	_ *api.None) (providerTraitsView, error) {
 	fresh(r, p.Updated)
 	return providerTraitsView{list(p.Traits), p.Generation}, nil
 }
 
-func (a *tagsAPI) setTraits(ctx context.Context, r *api.Request, p resources.Provider, in *providerTraitsBody) (providerTraitsView, error) {
+func (a *tagsAPI) setTraits(ctx context.Context, r *api.Request, p resources.Provider,
+	in *providerTraitsBody) (providerTraitsView, error) {
 	next, err := a.s.SetTraits(ctx, p.ID, max(in.Generation, 0), in.Traits)
 	if err != nil {
 		return providerTraitsView{}, err
@@ -97,7 +110,8 @@ func (a *tagsAPI) setTraits(ctx context.Context, r *api.Request, p resources.Pro
 	return providerTraitsView{list(in.Traits), next}, nil
 }
 
-func (a *tagsAPI) deleteTraits(ctx context.Context, _ *api.Request, p resources.Provider, _ *api.None) (api.None, error) {
+func (a *tagsAPI) deleteTraits(ctx context.Context, _ *api.Request, p resources.Provider,
+	_ *api.None) (api.None, error) {
 	_, err := a.s.SetTraits(ctx, p.ID, resources.Any, nil)
 	return api.None{}, err
 }

@@ -30,7 +30,8 @@ func TestArchitecture(t *testing.T) {
 var rules = map[string]func(*archtest.Repo) []archtest.Complaint{
 	"imports": archtest.Imports, "sizes": archtest.Sizes, "docs": archtest.Docs, "inits": archtest.Inits,
 	"contexts": archtest.Contexts, "state": archtest.State, "methods": archtest.Methods(archtest.Wide()),
-	"private": archtest.Private, "modules": archtest.Modules, "rights": archtest.Rights,
+	"policies": archtest.Policies,
+	"private":  archtest.Private, "modules": archtest.Modules, "rights": archtest.Rights,
 	"widths": archtest.Widths, "kit": archtest.Kit, "rows": archtest.Rows(archtest.LooseRows()),
 	"log keys":     archtest.LogKeys,
 	"constructors": archtest.Constructors(archtest.LongConstructors()),
