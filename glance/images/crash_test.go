@@ -1,13 +1,12 @@
 package images_test
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,10 +35,15 @@ type world struct {
 	db    *db.DB
 	dirs  map[string]string
 	files map[string]*file.Backend
+
+	web     images.WebConfig
+	regions images.Regions
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{db: dbtest.Memory(t, tables...), dirs: map[string]string{}, files: map[string]*file.Backend{}}
+func newWorld(t *testing.T) *world { return worldOn(t, dbtest.Memory(t, tables...)) }
+
+func worldOn(t *testing.T, d *db.DB) *world {
+	w := &world{db: d, dirs: map[string]string{}, files: map[string]*file.Backend{}}
 	for _, id := range []string{"a", "b"} {
 		w.dirs[id] = t.TempDir()
 		b, err := file.New(w.dirs[id])
@@ -51,18 +55,22 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// process is a service on this world; k, where not nil, ends it at one of its calls of a store.
+// process is a service on this world; k, where not nil, ends it at one of its moments.
 func (w *world) process(t *testing.T, k *killer) *images.Service {
 	t.Helper()
-	c := images.Deps{DB: w.db}
+	d := images.Deps{DB: w.db, Regions: w.regions}
 	for _, id := range []string{"a", "b"} {
 		s := images.Store{ID: id, Type: "file", Backend: w.files[id]}
 		if k != nil {
 			s.Backend = mortal{w.files[id], w.dirs[id], k}
 		}
-		c.Stores = append(c.Stores, s)
+		d.Stores = append(d.Stores, s)
 	}
-	s, err := images.New(images.Config{}, c)
+	if k != nil {
+		d.Crash = func(string) { k.moment() }
+	}
+	d.Stores = append(d.Stores, images.Store{ID: "web", Type: images.TypeHTTP})
+	s, err := images.New(images.Config{Web: w.web}, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +172,23 @@ func running(t *testing.T, s *images.Service) (stop func()) {
 	}
 }
 
+// idle waits until the queue is empty.
+func (w *world) idle(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) {
+		switch n, err := queued.One(t.Context(), w.db); {
+		case t.Context().Err() != nil:
+			return
+		case err != nil:
+			t.Error(err)
+			return
+		case n == 0:
+			return
+		}
+	}
+	t.Error("the queue is not empty")
+}
+
 // clean checks that the stores hold exactly what the records name, and that nothing is left to be removed.
 func (w *world) clean(t *testing.T, what string) {
 	t.Helper()
@@ -191,142 +216,16 @@ func (w *world) clean(t *testing.T, what string) {
 		}
 	}
 	for k := range named {
-		if !there[k] {
+		if !there[k] && !strings.Contains(k, "://") {
 			t.Errorf("%s: %s is nowhere", what, k)
 		}
 	}
 	if trash, err := store.Trash(t.Context(), w.db); len(trash) != 0 || err != nil {
 		t.Errorf("%s: trash: %v, %v", what, trash, err)
 	}
-}
-
-// Whatever is being done, and wherever the process is killed: after a restart the image is whole or as it was before,
-// and no data is left that no image has.
-func TestKilledAnywhere(t *testing.T) {
-	t.Parallel()
-	data := random(2<<20 + 7)
-	made := func(t *testing.T, s *images.Service) string {
-		i, err := s.Records.Create(admin(t), images.Create{Name: "n", DiskFormat: "raw", ContainerFormat: "bare"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return i.ID
-	}
-	upload := func(t *testing.T, s *images.Service, id string) error {
-		return s.Data.Upload(admin(t), id, bytes.NewReader(data), -1, "")
-	}
-	imported := func(in images.Import) func(*testing.T, *images.Service, string) error {
-		return func(t *testing.T, s *images.Service, id string) error { return s.Imports.Begin(admin(t), id, in) }
-	}
-	staged := func(t *testing.T, s *images.Service, id string) error {
-		return s.Data.Stage(admin(t), id, bytes.NewReader(data), -1)
-	}
-	both := func(t *testing.T, s *images.Service, id string) error {
-		if err := upload(t, s, id); err != nil {
-			return err
-		}
-		if err := s.Imports.Begin(admin(t), id, images.Import{Method: images.CopyImage, Stores: []string{"b"},
-			Must: true}); err != nil {
-			return err
-		}
-		defer running(t, s)()
-		settled(t, s, id)
-		return nil
-	}
-	for _, c := range []struct {
-		name        string
-		before, act func(*testing.T, *images.Service, string) error
-		stores      []string // afterwards, whether killed or not; nil where that depends
-	}{
-		{"upload", nil, upload, nil},
-		{"stage", nil, staged, nil},
-		{"import elsewhere", staged, imported(images.Import{Method: images.GlanceDirect, Stores: []string{"b"}, Must: true}),
-			[]string{"b"}},
-		{"import to all", staged, imported(images.Import{Method: images.GlanceDirect, AllStores: true, Must: true}),
-			[]string{"a", "b"}},
-		{"import to those that take it", staged, imported(images.Import{Method: images.GlanceDirect,
-			Stores: []string{"b", "a"}}), []string{"a", "b"}},
-		{"copy", upload, imported(images.Import{Method: images.CopyImage, Stores: []string{"b"}, Must: true}),
-			[]string{"a", "b"}},
-		{"delete a copy", both, func(t *testing.T, s *images.Service,
-			id string) error {
-			return s.Copies.Delete(admin(t), id, "a")
-		}, nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			for n := 1; ; n++ {
-				w := newWorld(t)
-				s := w.process(t, nil)
-				id := made(t, s)
-				if c.before != nil {
-					if err := c.before(t, s, id); err != nil {
-						t.Fatal(err)
-					}
-				}
-				k := &killer{left: n, died: make(chan bool)}
-				killed := w.acted(t, k, id, c.act)
-				what := fmt.Sprintf("moment %d", n)
-				w.restarted(t, what, id, data, c.stores)
-				if !killed {
-					return
-				}
-			}
-		})
+	if jobs, err := queued.One(t.Context(), w.db); jobs != 0 || err != nil {
+		t.Errorf("%s: %d tasks are left in the queue, %v", what, jobs, err)
 	}
 }
 
-// acted lets a process act until it is done or killed.
-func (w *world) acted(t *testing.T, k *killer, id string, act func(*testing.T, *images.Service,
-	string) error) (killed bool) {
-	t.Helper()
-	s := w.process(t, k)
-	done := make(chan error, 1)
-	go func() {
-		err := act(t, s, id)
-		if err == nil {
-			go s.Run(t.Context(), func() {}) // ends with the test, or is killed
-			settled(t, s, id)
-		}
-		done <- err
-	}()
-	select {
-	case <-k.died:
-		return true
-	case err := <-done:
-		if err != nil {
-			t.Error(err)
-		}
-		return false
-	}
-}
-
-// restarted is the next process on this world, which mends what the last one left.
-func (w *world) restarted(t *testing.T, what, id string, data []byte, stores []string) {
-	t.Helper()
-	s := w.process(t, nil)
-	stop := running(t, s)
-	i := settled(t, s, id)
-	stop()
-	if stores != nil && (i.Status != glance.Active || fmt.Sprint(sorted(i.Stores)) != fmt.Sprint(stores)) {
-		t.Errorf("%s: the image is %s in %v, want it in %v", what, i.Status, i.Stores, stores)
-	}
-	switch i.Status {
-	case glance.Active:
-		for _, st := range i.Stores {
-			r, err := s.Data.Read(admin(t), id, 0, -1, st)
-			if err != nil {
-				t.Fatalf("%s: %s: %v", what, st, err)
-			}
-			got, err := io.ReadAll(r)
-			r.Close()
-			if err != nil || !bytes.Equal(got, data) {
-				t.Errorf("%s: %d other bytes in %s, %v", what, len(got), st, err)
-			}
-		}
-	case glance.Queued, glance.Uploading:
-	default:
-		t.Errorf("%s: the image is %s", what, i.Status)
-	}
-	w.clean(t, what)
-}
+var queued = db.NewQuery[int64](db.NewSet("test"), "SELECT COUNT(*) FROM tasks")

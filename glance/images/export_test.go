@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"hypernova/glance"
+	"hypernova/glance/store"
 )
 
 // Look examines data as that of a bare image, and answers with what was stored of it and the size of the disk inside.
@@ -26,6 +27,26 @@ func Look(r io.Reader, format string, how Inspection) ([]byte, int64, error) {
 // CountLocations is Limits.locations for tests.
 func (s *Service) CountLocations(n, before int) error {
 	return s.Locations.intake.limits.locations(n, before)
+}
+
+// Progress and ImportArgs are the stored forms of an import.
+type (
+	Progress   = progress
+	ImportArgs = importArgs
+)
+
+// ImportKind is the kind of imports' tasks.
+var ImportKind = importKind
+
+// Attempt begins an attempt of an image's import with a fence.
+func (s *Imports) Attempt(ctx context.Context, image string, fence int64) error {
+	r, err := store.Image(ctx, s.db, image)
+	if err != nil {
+		return err
+	}
+	run := &importRun{Imports: s, fence: fence}
+	run.args.Image, run.args.Task = image, r.Properties[importTask]
+	return run.begin(ctx)
 }
 
 // Reachable says whether web-download may connect to an address.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"hypernova/glance"
 	"hypernova/glance/images"
@@ -39,6 +40,8 @@ func newFar(t *testing.T, data []byte) *region {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		switch {
+		case r.URL.Path == "/plain":
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.data))
 		case r.Header.Get("X-Auth-Token") != "good":
 			w.WriteHeader(http.StatusUnauthorized)
 		case r.URL.Path == "/v2/images/"+farImage:
