@@ -1,6 +1,6 @@
-// Package bus tests that lost, repeated and delayed messages cause no wrong state. Whatever a bus loses, repeats or
-// holds back, and however long it is away, every server that was asked for is there in the end, and nothing is left
-// over.
+// Package bus tests that lost, repeated and delayed messages cause no wrong state. Whatever messages a bus loses,
+// repeats or delays, and however long the broker is down, every requested server is active in the end, and nothing is
+// leaked.
 package bus
 
 import (
@@ -17,17 +17,20 @@ import (
 
 const builds = 50
 
-// cloud is one whose hosts are judged as real ones are: cloudtest's usual seconds are too few where a third of the heartbeats is lost.
+// cloud returns a cloud with the usual service_down_time. cloudtest's default of seconds is too short if a third of the
+// heartbeats is lost.
 func cloud(t *testing.T, n *faulty.Network) *cloudtest.Cloud {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("takes a minute: a third of all messages is lost on a bus of a whole cloud")
 	}
-	return cloudtest.New(t, cloudtest.Computes(3), cloudtest.Through(n.Wrap), cloudtest.Set("DEFAULT.report_interval=5", "DEFAULT.service_down_time=60",
-		"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1", "DEFAULT.graceful_shutdown_timeout=20"))
+	return cloudtest.New(t, cloudtest.Computes(3), cloudtest.Through(n.Wrap), cloudtest.Set("DEFAULT.report_interval=5",
+		"DEFAULT.service_down_time=60",
+		"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1",
+		"DEFAULT.graceful_shutdown_timeout=20"))
 }
 
-// create asks for servers, as many at once as a busy cloud's users do.
+// create creates servers, several at the same time.
 func create(t *testing.T, c *cloudtest.Cloud, n int) []string {
 	t.Helper()
 	ids := make([]string, n)
@@ -38,7 +41,8 @@ func create(t *testing.T, c *cloudtest.Cloud, n int) []string {
 			slots <- true
 			defer func() { <-slots }()
 			status, doc := c.Do("demo", http.MethodPost, "compute", "/servers", fmt.Sprintf(
-				`{"server": {"name": "s%d", "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, i, c.Var("image"), c.Var("flavor"), c.Var("network")))
+				`{"server": {"name": "s%d", "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, i, c.Var("image"),
+				c.Var("flavor"), c.Var("network")))
 			server, ok := doc["server"].(map[string]any)
 			if status != http.StatusAccepted || !ok {
 				t.Errorf("create: %d %v", status, doc)
@@ -54,7 +58,7 @@ func create(t *testing.T, c *cloudtest.Cloud, n int) []string {
 	return ids
 }
 
-// statuses are how many servers have which status.
+// statuses returns the number of servers by status.
 func statuses(c *cloudtest.Cloud) map[string]int {
 	_, doc := c.Do("demo", http.MethodGet, "compute", "/servers/detail?limit=1000", nil)
 	all, _ := doc["servers"].([]any)
@@ -67,7 +71,7 @@ func statuses(c *cloudtest.Cloud) map[string]int {
 	return by
 }
 
-// until waits for all servers to have a status, or to be gone.
+// until waits until ok is true for the numbers of servers by status.
 func until(t *testing.T, c *cloudtest.Cloud, what string, ok func(map[string]int) bool) {
 	t.Helper()
 	began := time.Now()

@@ -14,20 +14,21 @@ import (
 	"hypernova/tests/running"
 )
 
-// Conductors with few hands and a long queue, a database that is read and written by everybody at once: what lives is never shown down.
-// A process that is halted then is.
-func TestNoLiveServiceIsShownDownWhileAllAreBusy(t *testing.T) {
+// Conductors with few workers and a long queue, and a busy database: no running service is shown as down. A suspended
+// process is.
+func TestBusyServicesAreNotShownDown(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes half a minute: it makes every service of a cloud of processes busy")
 	}
 	c := processes{layout.Start(t, running.Binary(t), layout.Split(), scenario.Options{Computes: 4, Sets: []string{
-		"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1", "conductor.workers=6", "fake.delay=0.05",
+		"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1", "conductor.workers=6",
+		"fake.delay=0.05",
 		"DEFAULT.report_interval=1", "DEFAULT.service_down_time=10"}}), t}
 	busy, stop := context.WithCancel(t.Context())
 	defer stop()
 	var ended sync.WaitGroup
-	for range 6 { // large reads, as dashboards make them
+	for range 6 { // large lists, as dashboards request them
 		ended.Go(func() {
 			for busy.Err() == nil {
 				if _, err := c.list(); err != nil && busy.Err() == nil {
@@ -90,7 +91,8 @@ type listedService struct {
 }
 
 func (c processes) services() []listedService {
-	a, err := c.Do(c.t.Context(), "admin", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/os-services"})
+	a, err := c.Do(c.t.Context(), "admin", scenario.Request{Method: http.MethodGet,
+		Service: "compute", Path: "/os-services"})
 	var doc struct{ Services []listedService }
 	if err == nil {
 		err = json.Unmarshal(a.Body, &doc)

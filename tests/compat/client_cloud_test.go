@@ -10,11 +10,14 @@ import (
 
 func network(t *testing.T, admin, demo desk) {
 	n := demo.show("network", "create", "--description", "d", "n1")
-	has(t, n, map[string]any{"name": "n1", "description": "d", "status": "ACTIVE", "shared": false, "admin_state_up": true})
+	has(t, n, map[string]any{"name": "n1", "description": "d", "status": "ACTIVE", "shared": false,
+		"admin_state_up": true})
 	demo.refused("403", "network", "create", "--share", "nope")
-	s := demo.show("subnet", "create", "--network", "n1", "--subnet-range", "10.1.0.0/24", "--allocation-pool", "start=10.1.0.10,end=10.1.0.20",
+	s := demo.show("subnet", "create", "--network", "n1", "--subnet-range", "10.1.0.0/24", "--allocation-pool",
+		"start=10.1.0.10,end=10.1.0.20",
 		"--dns-nameserver", "9.9.9.9", "--host-route", "destination=10.9.0.0/16,gateway=10.1.0.9", "s1")
-	has(t, s, map[string]any{"name": "s1", "cidr": "10.1.0.0/24", "gateway_ip": "10.1.0.1", "enable_dhcp": true, "ip_version": 4,
+	has(t, s, map[string]any{"name": "s1", "cidr": "10.1.0.0/24", "gateway_ip": "10.1.0.1", "enable_dhcp": true,
+		"ip_version":      4,
 		"dns_nameservers": []string{"9.9.9.9"}, "network_id": n["id"]})
 	demo.refused("overlap", "subnet", "create", "--network", "n1", "--subnet-range", "10.1.0.128/25", "s2")
 	demo.run("subnet", "set", "--name", "s2", "--no-dhcp", "s1")
@@ -50,12 +53,15 @@ func securityGroup(t *testing.T, _, demo desk) {
 	find(t, demo.list("security", "group", "list"), "Name", "default")
 	g := demo.show("security", "group", "create", "--description", "web", "g1")
 	has(t, g, map[string]any{"name": "g1", "description": "web"})
-	r := demo.show("security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "80:81", "--remote-ip", "10.0.0.0/8", "g1")
-	has(t, r, map[string]any{"protocol": "tcp", "port_range_min": 80, "port_range_max": 81, "remote_ip_prefix": "10.0.0.0/8", "direction": "ingress", "ether_type": "IPv4"})
-	demo.refused("409", "security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "80:81", "--remote-ip", "10.0.0.0/8", "g1")
+	r := demo.show("security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "80:81",
+		"--remote-ip", "10.0.0.0/8", "g1")
+	has(t, r, map[string]any{"protocol": "tcp", "port_range_min": 80, "port_range_max": 81,
+		"remote_ip_prefix": "10.0.0.0/8", "direction": "ingress", "ether_type": "IPv4"})
+	demo.refused("409", "security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "80:81",
+		"--remote-ip", "10.0.0.0/8", "g1")
 	demo.run("security", "group", "rule", "create", "--protocol", "icmp", "g1")
 	demo.run("security", "group", "rule", "create", "--protocol", "tcp", "--remote-group", "g1", "g1")
-	if rows := demo.list("security", "group", "rule", "list", "g1"); len(rows) != 5 { // two for egress come with the group
+	if rows := demo.list("security", "group", "rule", "list", "g1"); len(rows) != 5 { // each group has two egress rules
 		t.Errorf("%d rules: %v", len(rows), rows)
 	}
 	demo.run("security", "group", "rule", "delete", r["id"].(string))
@@ -74,7 +80,8 @@ func server(t *testing.T, admin, demo desk) {
 	demo.run("keypair", "create", "sk")
 	demo.run("network", "create", "sn")
 	demo.run("subnet", "create", "--network", "sn", "--subnet-range", "10.2.0.0/24", "sn")
-	s := demo.show("server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--nic", "net-id=sn", "--key-name", "sk",
+	s := demo.show("server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--nic",
+		"net-id=sn", "--key-name", "sk",
 		"--user-data", data, "--config-drive", "true", "--property", "a=b", "--security-group", "default", "--wait", "s1")
 	has(t, s, map[string]any{"name": "s1", "status": "ACTIVE", "key_name": "sk", "config_drive": "True"})
 	id := s["id"].(string)
@@ -97,8 +104,10 @@ func server(t *testing.T, admin, demo desk) {
 	}
 	events := demo.list("server", "event", "list", "s1")
 	e := find(t, events, "Action", "create")
-	has(t, demo.show("server", "event", "show", "s1", e["Request ID"].(string)), map[string]any{"action": "create", "message": nil})
-	shown := admin.show("server", "event", "show", id, e["Request ID"].(string)) // before 2.51 only administrators see the events of an action
+	has(t, demo.show("server", "event", "show", "s1", e["Request ID"].(string)),
+		map[string]any{"action": "create", "message": nil})
+	// before 2.51 only administrators see an action's events
+	shown := admin.show("server", "event", "show", id, e["Request ID"].(string))
 	if text := fmt.Sprint(shown["events"]); !strings.Contains(text, "Success") {
 		t.Errorf("events: %v", shown["events"])
 	}
@@ -119,7 +128,7 @@ func power(t *testing.T, _, demo desk) {
 	demo.run("server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--wait", "w1")
 	state := func(want string) {
 		t.Helper()
-		// stop and start answer before the work is done; the client has no --wait for them.
+		// stop and start are asynchronous, and the client has no --wait for them.
 		got := ""
 		for range 30 {
 			if got = fmt.Sprint(demo.show("server", "show", "w1")["status"]); got == want {
@@ -149,7 +158,8 @@ func power(t *testing.T, _, demo desk) {
 }
 
 func many(t *testing.T, admin, demo desk) {
-	demo.run("server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--min", "2", "--max", "3", "--wait", "m")
+	demo.run("server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--min", "2",
+		"--max", "3", "--wait", "m")
 	names := map[string]bool{}
 	for _, r := range demo.list("server", "list", "--name", "^m-") {
 		names[r["Name"].(string)] = true
@@ -162,12 +172,14 @@ func many(t *testing.T, admin, demo desk) {
 	}
 	demo.run("server", "delete", "--wait", "m-1", "m-2", "m-3")
 	admin.run("flavor", "create", "--ram", "128", "--disk", "99999999", "--vcpus", "1", "huge")
-	if out, err := demo.Try(t, demo.as, "server", "create", "--image", "guest", "--flavor", "huge", "--network", "demo", "--wait", "huge"); err == nil && !strings.Contains(out, "Error creating server") {
+	if out, err := demo.Try(t, demo.as, "server", "create", "--image", "guest", "--flavor", "huge", "--network", "demo",
+		"--wait", "huge"); err == nil && !strings.Contains(out, "Error creating server") {
 		t.Errorf("a server larger than all hosts was made: %s", out)
 	}
 	lost := demo.show("server", "show", "huge")
 	has(t, lost, map[string]any{"status": "ERROR"})
-	if text := fmt.Sprint(lost["fault"]); !strings.Contains(text, "No valid host was found") || !strings.Contains(text, "99999999") {
+	if text := fmt.Sprint(lost["fault"]); !strings.Contains(text, "No valid host was found") ||
+		!strings.Contains(text, "99999999") {
 		t.Errorf("the fault does not explain itself: %s", text)
 	}
 	demo.run("server", "delete", "--wait", "huge")
@@ -190,7 +202,8 @@ func operator(t *testing.T, admin, demo desk) {
 	long := find(t, admin.list("compute", "service", "list", "--long"), "Binary", "nova-compute")
 	has(t, long, map[string]any{"Status": "disabled", "Disabled Reason": "test"})
 	out := demo.run("server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--wait", "o1")
-	if text := fmt.Sprint(demo.show("server", "show", "o1")["fault"]); !strings.Contains(out, "Error creating server") || !strings.Contains(text, "disabled") {
+	if text := fmt.Sprint(demo.show("server", "show", "o1")["fault"]); !strings.Contains(out, "Error creating server") ||
+		!strings.Contains(text, "disabled") {
 		t.Errorf("a server on a disabled host: %s %s", out, text)
 	}
 	demo.run("server", "delete", "--wait", "o1")
@@ -216,12 +229,13 @@ func quota(t *testing.T, admin, demo desk) {
 	user.refused("Quota exceeded", "network", "create", "q2")
 	user.run("subnet", "create", "--network", "q1", "--subnet-range", "10.3.0.0/24", "q1")
 	user.run("server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "q1", "--wait", "q1")
-	user.refused("Quota exceeded for instances", "server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "q1", "q2")
+	user.refused("Quota exceeded for instances", "server", "create", "--image", "guest", "--flavor", "m1.nano",
+		"--network", "q1", "q2")
 	user.refused("403", "quota", "set", "--instances", "100", "qp")
 	user.run("server", "delete", "--wait", "q1")
 }
 
-// quotaOf is "quota show" by name: the client prints one object, or rows in later versions.
+// quotaOf returns the output of "quota show" by name. The client prints one object, or rows in later versions.
 func quotaOf(t *testing.T, d desk) map[string]any {
 	switch v := d.JSON(t, d.as, "quota", "show", "qp").(type) {
 	case map[string]any:

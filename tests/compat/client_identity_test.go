@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// text is a member of a shown thing.
+// text returns a member of an object as text.
 func text(m map[string]any, name string) string { return fmt.Sprint(m[name]) }
 
-// file writes a file of the test and answers its name.
+// file writes a file and returns its name.
 func file(t testing.TB, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -34,7 +34,8 @@ func catalog(t *testing.T, admin, demo desk) {
 	has(t, admin.show("region", "show", "cr"), map[string]any{"description": "far west"})
 	find(t, admin.list("region", "list", "--parent-region", "cr"), "Region", "cr2")
 	e := admin.show("endpoint", "create", "--region", "cr", "weather", "public", "http://weather.example.org/")
-	has(t, e, map[string]any{"interface": "public", "region": "cr", "service_type": "weather", "url": "http://weather.example.org/"})
+	has(t, e, map[string]any{"interface": "public", "region": "cr", "service_type": "weather",
+		"url": "http://weather.example.org/"})
 	id := text(e, "id")
 	admin.run("endpoint", "set", "--url", "http://rain.example.org/", "--disable", id)
 	has(t, admin.show("endpoint", "show", id), map[string]any{"url": "http://rain.example.org/", "enabled": false})
@@ -45,7 +46,8 @@ func catalog(t *testing.T, admin, demo desk) {
 	admin.run("endpoint", "add", "project", id, "cp")
 	find(t, admin.list("endpoint", "list", "--project", "cp"), "ID", id)
 	admin.run("endpoint", "remove", "project", id, "cp")
-	g := admin.show("endpoint", "group", "create", "--description", "all of it", "cg", file(t, "filters", `{"service_id":"`+text(s, "id")+`"}`))
+	g := admin.show("endpoint", "group", "create", "--description", "all of it", "cg",
+		file(t, "filters", `{"service_id":"`+text(s, "id")+`"}`))
 	has(t, g, map[string]any{"name": "cg", "description": "all of it"})
 	admin.run("endpoint", "group", "set", "--name", "cg2", "cg")
 	has(t, admin.show("endpoint", "group", "show", "cg2"), map[string]any{"id": g["id"]})
@@ -116,7 +118,8 @@ func impliedRoles(t *testing.T, admin, demo desk) {
 	find(t, admin.list("implied", "role", "list"), "Implied Role Name", "sailor")
 	admin.run("user", "create", "--password", "pw", "iu")
 	admin.run("role", "add", "--user", "iu", "--system", "all", "captain")
-	find(t, admin.list("role", "assignment", "list", "--user", "iu", "--system", "all", "--effective", "--names"), "Role", "sailor")
+	find(t, admin.list("role", "assignment", "list", "--user", "iu", "--system", "all", "--effective", "--names"),
+		"Role", "sailor")
 	admin.run("role", "remove", "--user", "iu", "--system", "all", "captain")
 	admin.run("implied", "role", "delete", "--implied-role", "sailor", "captain")
 	lacks(t, admin.list("implied", "role", "list"), "Implied Role Name", "sailor")
@@ -143,7 +146,8 @@ func secrets(t *testing.T, admin, demo desk) {
 }
 
 func delegation(t *testing.T, admin, demo desk) {
-	a := demo.show("application", "credential", "create", "--role", "member", "--description", "for a robot", "--unrestricted",
+	a := demo.show("application", "credential", "create", "--role", "member", "--description",
+		"for a robot", "--unrestricted",
 		"--access-rules", `[{"path":"/v2.1/servers","method":"GET","service":"compute"}]`, "robot")
 	has(t, a, map[string]any{"name": "robot", "description": "for a robot", "unrestricted": true})
 	if got := text(a, "roles"); !strings.Contains(got, "member") {
@@ -161,8 +165,9 @@ func delegation(t *testing.T, admin, demo desk) {
 	lacks(t, demo.list("access", "rule", "list"), "ID", rule)
 
 	helper := text(admin.show("user", "create", "--password", "pw", "helper"), "id")
-	mine := demo.show("token", "issue") // somebody without power over users and roles names them by id
-	w := demo.show("trust", "create", "--project", text(mine, "project_id"), "--role", text(admin.show("role", "show", "member"), "id"), "--impersonate", text(mine, "user_id"), helper)
+	mine := demo.show("token", "issue") // a caller who may not list users and roles names them by id
+	w := demo.show("trust", "create", "--project", text(mine, "project_id"), "--role",
+		text(admin.show("role", "show", "member"), "id"), "--impersonate", text(mine, "user_id"), helper)
 	has(t, w, map[string]any{"impersonation": true, "trustee_user_id": helper})
 	find(t, admin.list("trust", "list"), "ID", w["id"])
 	has(t, demo.show("trust", "show", text(w, "id")), map[string]any{"trustee_user_id": w["trustee_user_id"]})
@@ -172,7 +177,8 @@ func delegation(t *testing.T, admin, demo desk) {
 
 func federation(t *testing.T, admin, demo desk) {
 	rules := func(group string) string {
-		return file(t, "rules", `[{"local":[{"group":{"name":"`+group+`","domain":{"name":"Default"}}}],"remote":[{"type":"UserName"}]}]`)
+		return file(t, "rules", `[{"local":[{"group":{"name":"`+group+
+			`","domain":{"name":"Default"}}}],"remote":[{"type":"UserName"}]}]`)
 	}
 	admin.run("mapping", "create", "--rules", rules("one"), "fm")
 	admin.run("mapping", "set", "--rules", rules("two"), "fm")
@@ -180,31 +186,35 @@ func federation(t *testing.T, admin, demo desk) {
 		t.Error("the mapping has no rules")
 	}
 	find(t, admin.list("mapping", "list"), "ID", "fm")
-	i := admin.show("identity", "provider", "create", "--remote-id", "https://idp.example.org", "--description", "theirs", "fi")
+	i := admin.show("identity", "provider", "create", "--remote-id", "https://idp.example.org",
+		"--description", "theirs", "fi")
 	has(t, i, map[string]any{"id": "fi", "enabled": true, "description": "theirs"})
 	admin.run("identity", "provider", "set", "--disable", "fi")
 	has(t, admin.show("identity", "provider", "show", "fi"), map[string]any{"enabled": false})
 	find(t, admin.list("identity", "provider", "list"), "ID", "fi")
 	admin.run("federation", "protocol", "create", "--identity-provider", "fi", "--mapping", "fm", "openid")
 	admin.run("mapping", "create", "--rules", rules("three"), "fm3")
-	// This command of the client does its work and then ends badly, wherever it is used.
+	// This command of the client succeeds and then fails to print, with every cloud.
 	admin.seen.add([]string{"federation", "protocol", "set"})
-	if _, err := admin.Try(t, admin.as, "federation", "protocol", "set", "--identity-provider", "fi", "--mapping", "fm3", "openid"); err != nil {
+	if _, err := admin.Try(t, admin.as, "federation", "protocol", "set", "--identity-provider", "fi", "--mapping",
+		"fm3", "openid"); err != nil {
 		t.Logf("federation protocol set: %v", err)
 	}
-	has(t, admin.show("federation", "protocol", "show", "--identity-provider", "fi", "openid"), map[string]any{"id": "openid", "mapping": "fm3"})
+	has(t, admin.show("federation", "protocol", "show", "--identity-provider", "fi", "openid"),
+		map[string]any{"id": "openid", "mapping": "fm3"})
 	find(t, admin.list("federation", "protocol", "list", "--identity-provider", "fi"), "id", "openid")
 	admin.run("federation", "protocol", "delete", "--identity-provider", "fi", "openid")
 	admin.run("identity", "provider", "delete", "fi")
 	admin.run("mapping", "delete", "fm")
 	admin.run("mapping", "delete", "fm3")
-	p := admin.show("service", "provider", "create", "--auth-url", "https://sp.example.org/v3", "--service-provider-url", "https://sp.example.org/saml", "fs")
+	p := admin.show("service", "provider", "create", "--auth-url", "https://sp.example.org/v3", "--service-provider-url",
+		"https://sp.example.org/saml", "fs")
 	has(t, p, map[string]any{"id": "fs", "sp_url": "https://sp.example.org/saml"})
 	admin.run("service", "provider", "set", "--description", "other", "fs")
 	has(t, admin.show("service", "provider", "show", "fs"), map[string]any{"description": "other"})
 	find(t, admin.list("service", "provider", "list"), "ID", "fs")
 	admin.run("service", "provider", "delete", "fs")
-	// Both lists are what anybody may reach, also without a federated login.
+	// Both lists have the caller's projects and domains, also without a federated login.
 	find(t, demo.list("federation", "project", "list"), "Name", "demo")
 	demo.list("federation", "domain", "list")
 }
@@ -212,7 +222,8 @@ func federation(t *testing.T, admin, demo desk) {
 func limits(t *testing.T, admin, demo desk) {
 	admin.run("service", "create", "--name", "ls", "kitchen")
 	admin.run("project", "create", "lp")
-	r := admin.show("registered", "limit", "create", "--service", "ls", "--default-limit", "5", "--description", "of pots", "pots")
+	r := admin.show("registered", "limit", "create", "--service", "ls", "--default-limit", "5",
+		"--description", "of pots", "pots")
 	has(t, r, map[string]any{"resource_name": "pots", "default_limit": 5, "description": "of pots"})
 	admin.run("registered", "limit", "set", "--default-limit", "6", text(r, "id"))
 	has(t, admin.show("registered", "limit", "show", text(r, "id")), map[string]any{"default_limit": 6})

@@ -6,11 +6,13 @@ import (
 )
 
 func imageMembers(t *testing.T, admin, demo desk) {
-	i := admin.show("image", "create", "--disk-format", "raw", "--container-format", "bare", "--shared", "--file", file(t, "data", "some data"), "mi")
+	i := admin.show("image", "create", "--disk-format", "raw", "--container-format", "bare", "--shared", "--file",
+		file(t, "data", "some data"), "mi")
 	id := text(i, "id")
 	lacks(t, demo.list("image", "list", "--shared"), "ID", id)
 	project := text(admin.show("project", "show", "demo"), "id")
-	has(t, admin.show("image", "add", "project", id, "demo"), map[string]any{"image_id": id, "member_id": project, "status": "pending"})
+	has(t, admin.show("image", "add", "project", id, "demo"),
+		map[string]any{"image_id": id, "member_id": project, "status": "pending"})
 	find(t, admin.list("image", "member", "list", id), "Member ID", project)
 	demo.run("image", "set", "--accept", id)
 	find(t, demo.list("image", "list", "--shared"), "ID", id)
@@ -24,7 +26,8 @@ func imageMembers(t *testing.T, admin, demo desk) {
 func imageForms(t *testing.T, admin, demo desk) {
 	names := map[string]string{}
 	for _, n := range []string{"fa", "fb", "fc"} {
-		i := demo.show("image", "create", "--disk-format", "raw", "--container-format", "bare", "--private", "--property", "family=f", "--tag", "ff",
+		i := demo.show("image", "create", "--disk-format", "raw", "--container-format", "bare", "--private", "--property",
+			"family=f", "--tag", "ff",
 			"--min-disk", "1", "--file", file(t, "data", "data of "+n), n)
 		names[n] = text(i, "id")
 	}
@@ -32,7 +35,8 @@ func imageForms(t *testing.T, admin, demo desk) {
 	if got := fmt.Sprintf("%v %v %d", rows[0]["Name"], rows[len(rows)-1]["Name"], len(rows)); got != "fc fa 3" {
 		t.Errorf("sorted by name, the last first: %s", got)
 	}
-	if rows := demo.list("image", "list", "--tag", "ff", "--limit", "1", "--marker", names["fc"]); len(rows) != 1 || rows[0]["Name"] != "fb" {
+	if rows := demo.list("image", "list", "--tag", "ff", "--limit", "1", "--marker", names["fc"]); len(rows) != 1 ||
+		rows[0]["Name"] != "fb" {
 		t.Errorf("the next older than fc: %v", rows)
 	}
 	find(t, demo.list("image", "list", "--property", "family=f", "--name", "fb"), "ID", names["fb"])

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// placed is a desk whose commands speak placement's newest version.
+// placed runs commands with placement's newest microversion.
 type placed struct{ desk }
 
 func (p placed) list(args ...string) []map[string]any {
@@ -32,7 +32,7 @@ func (p placed) refused(words string, args ...string) {
 	p.desk.refused(words, latest(args)...)
 }
 
-// latest is the newest version that the plugin knows.
+// latest returns the newest microversion that the plugin supports for a command.
 func latest(args []string) []string {
 	return append([]string{"--os-placement-api-version", "1.29"}, args...)
 }
@@ -54,7 +54,8 @@ func providers(t *testing.T, admin, demo desk) {
 	p.run("resource", "provider", "aggregate", "set", "--aggregate", aggregate, "--generation", "0", text(r, "uuid"))
 	find(t, p.list("resource", "provider", "aggregate", "list", text(r, "uuid")), "uuid", aggregate)
 	find(t, p.list("resource", "provider", "list", "--member-of", aggregate), "uuid", r["uuid"])
-	p.refused("409", "resource", "provider", "aggregate", "set", "--aggregate", aggregate, "--generation", "0", text(r, "uuid"))
+	p.refused("409", "resource", "provider", "aggregate", "set", "--aggregate", aggregate, "--generation", "0",
+		text(r, "uuid"))
 	p.refused("409", "resource", "provider", "delete", text(r, "uuid"))
 	placed{demo}.refused("403", "resource", "provider", "list")
 	p.run("resource", "provider", "delete", text(c, "uuid"))
@@ -65,14 +66,17 @@ func providers(t *testing.T, admin, demo desk) {
 func inventories(t *testing.T, admin, _ desk) {
 	p := placed{admin}
 	id := text(p.show("resource", "provider", "create", "ir"), "uuid")
-	p.run("resource", "provider", "inventory", "set", "--resource", "VCPU=8", "--resource", "VCPU:allocation_ratio=4", "--resource", "MEMORY_MB=1024", id)
-	has(t, find(t, p.list("resource", "provider", "inventory", "list", id), "resource_class", "VCPU"), map[string]any{"total": 8, "allocation_ratio": 4.0})
+	p.run("resource", "provider", "inventory", "set", "--resource", "VCPU=8", "--resource", "VCPU:allocation_ratio=4",
+		"--resource", "MEMORY_MB=1024", id)
+	has(t, find(t, p.list("resource", "provider", "inventory", "list", id), "resource_class", "VCPU"),
+		map[string]any{"total": 8, "allocation_ratio": 4.0})
 	p.run("resource", "provider", "inventory", "set", "--amend", "--resource", "DISK_GB=100", id)
 	if rows := p.list("resource", "provider", "inventory", "list", id); len(rows) != 3 {
 		t.Errorf("after a third class: %v", rows)
 	}
 	p.run("resource", "provider", "inventory", "class", "set", "--total", "200", "--reserved", "20", id, "DISK_GB")
-	has(t, p.show("resource", "provider", "inventory", "show", id, "DISK_GB"), map[string]any{"total": 200, "reserved": 20})
+	has(t, p.show("resource", "provider", "inventory", "show", id, "DISK_GB"),
+		map[string]any{"total": 200, "reserved": 20})
 	p.refused("400", "resource", "provider", "inventory", "class", "set", "--total", "1", id, "CUSTOM_NOTHING")
 	p.run("resource", "provider", "inventory", "delete", "--resource-class", "DISK_GB", id)
 	lacks(t, p.list("resource", "provider", "inventory", "list", id), "resource_class", "DISK_GB")
@@ -85,17 +89,21 @@ func allocations(t *testing.T, admin, _ desk) {
 	p := placed{admin}
 	id := text(p.show("resource", "provider", "create", "ar"), "uuid")
 	p.run("resource", "provider", "inventory", "set", "--resource", "VCPU=8", "--resource", "MEMORY_MB=1024", id)
-	consumer, project, user := "6f1ba0ba-0d1b-4b3e-9e3f-0d3a6c4bb001", "a0000000000000000000000000000001", "b0000000000000000000000000000001"
+	consumer, project, user := "6f1ba0ba-0d1b-4b3e-9e3f-0d3a6c4bb001", "a0000000000000000000000000000001",
+		"b0000000000000000000000000000001"
 	set := func(what string) []string {
-		return []string{"resource", "provider", "allocation", "set", "--allocation", "rp=" + id + "," + what, "--project-id", project, "--user-id", user, consumer}
+		return []string{"resource", "provider", "allocation", "set", "--allocation", "rp=" + id + "," + what, "--project-id",
+			project, "--user-id", user, consumer}
 	}
 	p.run(set("VCPU=2,MEMORY_MB=100")...)
 	p.refused("409", set("VCPU=9")...)
 	got := find(t, p.list("resource", "provider", "allocation", "show", consumer), "resource_provider", id)
-	has(t, got, map[string]any{"resources": map[string]int{"VCPU": 2, "MEMORY_MB": 100}, "project_id": project, "user_id": user})
+	has(t, got, map[string]any{"resources": map[string]int{"VCPU": 2, "MEMORY_MB": 100}, "project_id": project,
+		"user_id": user})
 	find(t, p.list("resource", "provider", "usage", "show", id), "usage", 100.0)
 	has(t, find(t, p.list("resource", "usage", "show", project), "resource_class", "VCPU"), map[string]any{"usage": 2})
-	if rows := p.list("resource", "usage", "show", "--user-id", "b0000000000000000000000000000002", project); len(rows) != 0 {
+	if rows := p.list("resource", "usage", "show", "--user-id", "b0000000000000000000000000000002",
+		project); len(rows) != 0 {
 		t.Errorf("another user's usage: %v", rows)
 	}
 	p.refused("409", "resource", "provider", "delete", id)
@@ -147,9 +155,11 @@ func candidates(t *testing.T, admin, _ desk) {
 		{"cb", []string{"--resource", "CUSTOM_OVEN=1", "--forbidden", "CUSTOM_HOT"}},
 		{"cb", []string{"--resource", "CUSTOM_OVEN=1", "--member-of", aggregate}},
 		{"ca", []string{"--group", "1", "--resource", "CUSTOM_OVEN=1", "--required", "CUSTOM_HOT"}},
-		{"ca cb", []string{"--group", "1", "--resource", "CUSTOM_OVEN=1", "--required", "CUSTOM_HOT", "--group", "2", "--resource", "CUSTOM_OVEN=1", "--group-policy", "none", "--limit", "100"}},
+		{"ca cb", []string{"--group", "1", "--resource", "CUSTOM_OVEN=1", "--required", "CUSTOM_HOT", "--group", "2",
+			"--resource", "CUSTOM_OVEN=1", "--group-policy", "none", "--limit", "100"}},
 	} {
-		if c.want == "ca cb" && len(c.options) > 4 { // both groups on one provider, for nothing ties the two together
+		// both groups on one provider, because the providers have no common parent
+		if c.want == "ca cb" && len(c.options) > 4 {
 			c.want = "ca"
 		}
 		if got := ask(c.options...); got != c.want {
@@ -169,7 +179,7 @@ func candidates(t *testing.T, admin, _ desk) {
 func names(t *testing.T, admin, _ desk) {
 	p := placed{admin}
 	p.run("resource", "class", "create", "CUSTOM_SPOON")
-	p.run("resource", "class", "set", "CUSTOM_SPOON") // makes sure that it is there
+	p.run("resource", "class", "set", "CUSTOM_SPOON") // creates it if it does not exist
 	has(t, p.show("resource", "class", "show", "CUSTOM_SPOON"), map[string]any{"name": "CUSTOM_SPOON"})
 	find(t, p.list("resource", "class", "list"), "name", "VCPU")
 	p.refused("400", "resource", "class", "delete", "VCPU")
@@ -185,7 +195,8 @@ func names(t *testing.T, admin, _ desk) {
 		t.Errorf("%s traits", got)
 	}
 	find(t, p.list("trait", "list", "--associated"), "name", "CUSTOM_BLUE")
-	find(t, p.list("resource", "provider", "list", "--required", "CUSTOM_BLUE", "--forbidden", "HW_GPU_API_VULKAN"), "uuid", id)
+	find(t, p.list("resource", "provider", "list", "--required", "CUSTOM_BLUE", "--forbidden",
+		"HW_GPU_API_VULKAN"), "uuid", id)
 	p.refused("409", "trait", "delete", "CUSTOM_BLUE")
 	p.run("resource", "provider", "trait", "delete", id)
 	p.run("trait", "delete", "CUSTOM_BLUE")

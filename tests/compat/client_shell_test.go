@@ -15,7 +15,7 @@ import (
 // shells run commands of the openstack client, a few at a time: see shell.py.
 type shells struct{ free chan *shell }
 
-// shell is one process of shell.py.
+// shell is a process of shell.py.
 type shell struct {
 	in  io.WriteCloser
 	out *bufio.Reader
@@ -41,7 +41,7 @@ func newShells(t *testing.T, n int) *shells {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			in.Close() // the end of its input is the end of the process
+			in.Close() // the process ends with its input
 			if err := cmd.Wait(); err != nil && t.Context().Err() == nil {
 				t.Errorf("shell.py: %v\n%s", err, &trouble)
 			}
@@ -51,7 +51,7 @@ func newShells(t *testing.T, n int) *shells {
 	return s
 }
 
-// python is the interpreter that the installed client runs on.
+// python returns the interpreter of the installed client.
 func python(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("openstack")
@@ -70,7 +70,7 @@ func python(t *testing.T) string {
 	return words[0]
 }
 
-// ask sends one request and reads its answer.
+// ask sends one request to a process and reads its answer.
 func (s *shells) ask(request, answer any) error {
 	line, err := json.Marshal(request)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *shells) ask(request, answer any) error {
 	return json.Unmarshal(said, answer)
 }
 
-// run is one command; the error holds what the client printed.
+// run runs one command. The error has the client's output.
 func (s *shells) run(config string, args []string) (string, error) {
 	var a struct {
 		Code     int
@@ -103,7 +103,7 @@ func (s *shells) run(config string, args []string) (string, error) {
 	return a.Out, nil
 }
 
-// commands lists what the client has, by group.
+// commands returns the client's commands by group.
 func (s *shells) commands(groups ...string) (map[string][]string, error) {
 	out := map[string][]string{}
 	return out, s.ask(map[string]any{"commands": groups}, &out)

@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "write the pages of docs/compat anew")
 
-// desk is a person at a terminal with the openstack client.
+// desk runs commands of the openstack client as one user.
 type desk struct {
 	*running.Cloud
 	t    testing.TB
@@ -28,7 +28,7 @@ type desk struct {
 	seen *seen
 }
 
-// seen collects the commands that were typed and did what they should.
+// seen has the commands that were tested.
 type seen struct {
 	known map[string]string // command to its group
 
@@ -36,13 +36,13 @@ type seen struct {
 	commands map[string]bool
 }
 
-// The groups of which every command is looked at, and those of which some are.
+// The groups whose commands are all tested, and those of which some are.
 var (
 	whole = []string{"openstack.identity.v3", "openstack.image.v2", "openstack.placement.v1"}
 	parts = []string{"openstack.compute.v2", "openstack.network.v2", "openstack.common", "openstack.cli"}
 )
 
-// undone says of which commands nothing is looked at, and why.
+// undone has the reasons for commands that are not tested.
 var undone = map[string]string{
 	"access token create":     oauth,
 	"consumer create":         oauth,
@@ -71,7 +71,7 @@ func newSeen(t *testing.T, s *shells) *seen {
 	return out
 }
 
-// add notes a command: as many of the first words as are one.
+// add records a command: the longest prefix of the arguments that is a command.
 func (s *seen) add(args []string) {
 	for n := len(args); n > 0; n-- {
 		name := strings.Join(args[:n], " ")
@@ -84,7 +84,7 @@ func (s *seen) add(args []string) {
 	}
 }
 
-// missing lists the commands of the whole groups that nobody has typed, though no reason is given.
+// missing returns the commands of the complete groups that were not tested and have no reason.
 func (s *seen) missing() []string {
 	var out []string
 	for name, group := range s.known {
@@ -96,7 +96,7 @@ func (s *seen) missing() []string {
 	return out
 }
 
-// table is docs/compat/openstack-client.md.
+// table returns the content of docs/compat/openstack-client.md.
 func (s *seen) table(version string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Commands of the openstack client\n\nRun one by one, unmodified (%s, with its placement plugin), against a cloud of this build; each answer is checked by `tests/compat`.\n"+
@@ -117,7 +117,8 @@ func (s *seen) table(version string) string {
 				rows = append(rows, fmt.Sprintf("| `openstack %s` | %s |\n", name, undone[name]))
 			}
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n%d of %d commands.\n\n| command | |\n|---|---|\n%s", strings.TrimPrefix(group, "openstack."), works, all, strings.Join(rows, ""))
+		fmt.Fprintf(&b, "\n## %s\n\n%d of %d commands.\n\n| command | |\n|---|---|\n%s",
+			strings.TrimPrefix(group, "openstack."), works, all, strings.Join(rows, ""))
 	}
 	return b.String()
 }
@@ -147,7 +148,7 @@ func (d desk) refused(words string, args ...string) {
 	}
 }
 
-// has asserts members of a shown thing; text is enough for most, since the client prints tables for people.
+// has compares members of an object. Most are compared as text, because the client prints text.
 func has(t testing.TB, got map[string]any, want map[string]any) {
 	t.Helper()
 	for k, w := range want {
@@ -165,7 +166,7 @@ func has(t testing.TB, got map[string]any, want map[string]any) {
 	}
 }
 
-// find is the row of a list whose column has the value.
+// find returns the row of a list whose column has the value.
 func find(t testing.TB, rows []map[string]any, column string, value any) map[string]any {
 	t.Helper()
 	for _, r := range rows {
@@ -186,7 +187,7 @@ func lacks(t testing.TB, rows []map[string]any, column string, value any) {
 	}
 }
 
-// The commands that people type, one by one, each with what it must print.
+// TestOpenStackClient runs each command of the client and checks its output.
 func TestOpenStackClient(t *testing.T) {
 	if testing.Short() {
 		t.Skip("each command is a process of its own: not in the quick run")
@@ -203,9 +204,12 @@ func TestOpenStackClient(t *testing.T) {
 	stories := map[string]func(t *testing.T, admin, demo desk){
 		"identity": identity, "roles": roles, "image": image, "flavor": flavor, "keypair": keypair, "network": network,
 		"security group": securityGroup, "server": server, "power": power, "many": many, "quota": quota,
-		"catalog": catalog, "domains": domains, "groups": groups, "implied roles": impliedRoles, "secrets": secrets, "delegation": delegation,
-		"federation": federation, "limits": limits, "own password": ownPassword, "image members": imageMembers, "image forms": imageForms,
-		"providers": providers, "inventories": inventories, "allocations": allocations, "candidates": candidates, "names": names,
+		"catalog": catalog, "domains": domains, "groups": groups, "implied roles": impliedRoles, "secrets": secrets,
+		"delegation": delegation,
+		"federation": federation, "limits": limits, "own password": ownPassword, "image members": imageMembers,
+		"image forms": imageForms,
+		"providers":   providers, "inventories": inventories, "allocations": allocations, "candidates": candidates,
+		"names": names,
 	}
 	t.Run("users", func(t *testing.T) {
 		for name, story := range stories {
@@ -216,7 +220,7 @@ func TestOpenStackClient(t *testing.T) {
 			})
 		}
 	})
-	// Alone, since it takes the only host out of service for a while.
+	// After the others, because it disables the only host for a while.
 	t.Run("operator", func(t *testing.T) {
 		admin, demo := desks(t)
 		operator(t, admin, demo)
@@ -233,7 +237,7 @@ func TestOpenStackClient(t *testing.T) {
 	}
 }
 
-// write puts a page of docs/compat.
+// write compares a page of docs/compat with its file, or updates the file.
 func write(t *testing.T, name, text string) {
 	t.Helper()
 	dir := filepath.Join("..", "..", "docs", "compat")
@@ -246,7 +250,8 @@ func write(t *testing.T, name, text string) {
 }
 
 func identity(t *testing.T, admin, demo desk) {
-	if tok := demo.show("token", "issue"); tok["id"] == "" || tok["project_id"] == "" || tok["user_id"] == "" || tok["expires"] == "" {
+	if tok := demo.show("token", "issue"); tok["id"] == "" || tok["project_id"] == "" || tok["user_id"] == "" ||
+		tok["expires"] == "" {
 		t.Errorf("got %v", tok)
 	}
 	catalog := demo.list("catalog", "list")
@@ -311,7 +316,8 @@ func image(t *testing.T, admin, demo desk) {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	i := demo.show("image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", file, "--property", "os_distro=none", "--tag", "red", "i1")
+	i := demo.show("image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", file, "--property",
+		"os_distro=none", "--tag", "red", "i1")
 	has(t, i, map[string]any{"name": "i1", "visibility": "shared", "tags": []string{"red"}})
 	id := i["id"].(string) // the client prints the image as it was before the upload
 	has(t, demo.show("image", "show", id), map[string]any{"status": "active", "size": len(data)})
@@ -340,8 +346,10 @@ func image(t *testing.T, admin, demo desk) {
 }
 
 func flavor(t *testing.T, admin, demo desk) {
-	f := admin.show("flavor", "create", "--ram", "256", "--disk", "2", "--vcpus", "1", "--id", "f-1", "--property", "hw:cpu_policy=shared", "f1")
-	has(t, f, map[string]any{"id": "f-1", "name": "f1", "ram": 256, "disk": 2, "vcpus": 1, "os-flavor-access:is_public": true})
+	f := admin.show("flavor", "create", "--ram", "256", "--disk", "2", "--vcpus", "1", "--id", "f-1", "--property",
+		"hw:cpu_policy=shared", "f1")
+	has(t, f, map[string]any{"id": "f-1", "name": "f1", "ram": 256, "disk": 2, "vcpus": 1,
+		"os-flavor-access:is_public": true})
 	admin.refused("409", "flavor", "create", "--ram", "1", "--disk", "1", "--vcpus", "1", "f1")
 	demo.refused("403", "flavor", "create", "--ram", "1", "--disk", "1", "--vcpus", "1", "mine")
 	find(t, demo.list("flavor", "list", "--long"), "Name", "f1")

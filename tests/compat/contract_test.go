@@ -17,7 +17,7 @@ import (
 	"hypernova/tests/stories"
 )
 
-// walker calls the APIs as an administrator and remembers what came back.
+// walker calls the APIs as an administrator and stores the answers.
 type walker struct {
 	t     *testing.T
 	http  *http.Client
@@ -68,7 +68,7 @@ func (w *walker) do(service string, minor int, method, path, body string, status
 	return v
 }
 
-func TestTheCloudKeepsTheContract(t *testing.T) {
+func TestOpenAPIDocuments(t *testing.T) {
 	dir := os.Getenv("HYPERNOVA_OPENAPI")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "shared", "openapi")
@@ -78,14 +78,17 @@ func TestTheCloudKeepsTheContract(t *testing.T) {
 	}
 	t.Parallel()
 	flags := []string{"--memory", "--virt", "fake", "--admin-password", "secret", "--set", "DEFAULT.report_interval=1",
-		"--set", "DEFAULT.service_down_time=60", "--set", "quota.instances=-1", "--set", "quota.cores=-1", "--set", "quota.ram=-1"}
+		"--set", "DEFAULT.service_down_time=60", "--set", "quota.instances=-1", "--set", "quota.cores=-1",
+		"--set", "quota.ram=-1"}
 	around := stories.Surround(t)
 	for _, o := range around.Options {
 		flags = append(flags, "--set", o)
 	}
 	cloud := running.Up(t, t.TempDir(), flags...)
-	w := &walker{t: t, http: http.DefaultClient, urls: map[string]string{"identity": strings.TrimSuffix(cloud.Identity(t), "/v3")}}
-	auth := w.do("identity", 0, "POST", "/v3/auth/tokens", `{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"admin",
+	w := &walker{t: t, http: http.DefaultClient,
+		urls: map[string]string{"identity": strings.TrimSuffix(cloud.Identity(t), "/v3")}}
+	auth := w.do("identity", 0, "POST", "/v3/auth/tokens",
+		`{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"admin",
 		"domain":{"id":"default"},"password":"secret"}}},"scope":{"project":{"name":"admin","domain":{"id":"default"}}}}}`, 201)
 	for _, s := range auth["token"].(map[string]any)["catalog"].([]any) {
 		s := s.(map[string]any)
@@ -100,17 +103,18 @@ func TestTheCloudKeepsTheContract(t *testing.T) {
 	stories.Populate(t, people, around, "secret")
 	var page sections
 	for _, s := range []struct {
-		name   string
-		tales  []stories.Story
-		minors []int
-	}{{"identity", stories.Identity(), []int{-1}}, {"image", stories.Image(), []int{-1}}, {"placement", stories.Placement(), all(0, 39)},
+		name      string
+		sequences []stories.Sequence
+		minors    []int
+	}{{"identity", stories.Identity(), []int{-1}}, {"image", stories.Image(), []int{-1}},
+		{"placement", stories.Placement(), all(0, 39)},
 		{"network", stories.Network(), []int{-1}}, {"compute", stories.Compute(), all(1, novaapi.Newest.Minor)}} {
 		d, err := contract.Load(dir, s.name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c := &count{service: s.name, document: d, exercised: map[string]map[int]bool{}, used: map[int]int{}}
-		tell(t, c, people, s.tales, s.minors)
+		runAll(t, c, people, s.sequences, s.minors)
 		page.add(c, c.untold(t))
 	}
 	if *update && !t.Failed() {

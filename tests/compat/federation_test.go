@@ -14,7 +14,7 @@ import (
 	"hypernova/tests/running"
 )
 
-// federated is a cloud that takes an identity provider's word, and has a domain whose users are in an LDAP server.
+// federated is a cloud with a trusted identity provider, and with a domain whose users are in an LDAP server.
 type federated struct {
 	*running.Cloud
 	provider *oidctest.Provider
@@ -24,12 +24,14 @@ type federated struct {
 func newFederated(t *testing.T) *federated {
 	t.Helper()
 	f := &federated{Cloud: running.Up(t, t.TempDir(), "--memory", "--virt", "fake", "--set", "oidc.audiences=cloud",
-		"--set", "identity.domain_specific_drivers_enabled=true", "--set", "identity.domain_configurations_from_database=true")}
+		"--set", "identity.domain_specific_drivers_enabled=true", "--set",
+		"identity.domain_configurations_from_database=true")}
 	f.admin = desk{f.Cloud, t, "hypernova", &seen{commands: map[string]bool{}}}
 	return f
 }
 
-// trust makes the cloud take the provider's word: who is in the provider's ops is in the cloud's, and has a project of their own.
+// trust creates the identity provider with a mapping: members of the provider's group ops are members of the cloud's
+// group ops and have their own project.
 func (f *federated) trust(t *testing.T) {
 	t.Helper()
 	f.provider = oidctest.New(t, map[string]oidctest.Person{
@@ -47,11 +49,12 @@ func (f *federated) trust(t *testing.T) {
 	f.admin.run("role", "add", "--group", "ops", "--project", "demo", "member")
 }
 
-// as runs the client with an auth type and its options and nothing else.
+// as runs the client with an auth type and its options only.
 func (f *federated) as(t *testing.T, options []string, args ...string) (map[string]any, error) {
 	t.Helper()
 	base := []string{"--os-auth-url", f.Identity(t), "--os-identity-api-version", "3"}
-	cmd := exec.CommandContext(t.Context(), "openstack", append(append(append(base, options...), args...), "-f", "json")...)
+	cmd := exec.CommandContext(t.Context(), "openstack",
+		append(append(append(base, options...), args...), "-f", "json")...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=C.UTF-8"}
 	out, err := cmd.Output()
 	if err != nil {
@@ -67,7 +70,7 @@ func (f *federated) as(t *testing.T, options []string, args ...string) (map[stri
 	return got, nil
 }
 
-// Every way in which keystoneauth's client gets a token of an identity provider ends in a token of this cloud.
+// Each plugin of keystoneauth that gets a token of an identity provider gets a token of this cloud.
 func TestOpenStackClientLogsInByAnIdentityProvider(t *testing.T) {
 	if testing.Short() {
 		t.Skip("each command is a process of its own: not in the quick run")
@@ -82,10 +85,13 @@ func TestOpenStackClientLogsInByAnIdentityProvider(t *testing.T) {
 	scope := []string{"--os-project-name", "demo", "--os-project-domain-name", "Default"}
 	demo := f.admin.show("project", "show", "demo")["id"]
 	for name, options := range map[string][]string{
-		"password":           append([]string{"--os-auth-type", "v3oidcpassword", "--os-username", "alice", "--os-password", "pw"}, client...),
+		"password": append([]string{"--os-auth-type", "v3oidcpassword", "--os-username", "alice",
+			"--os-password", "pw"}, client...),
 		"client credentials": append([]string{"--os-auth-type", "v3oidcclientcredentials"}, client...),
-		"authorization code": append([]string{"--os-auth-type", "v3oidcauthcode", "--os-code", "alice", "--os-redirect-uri", "http://localhost/"}, client...),
-		"access token":       append([]string{"--os-auth-type", "v3oidcaccesstoken", "--os-access-token", f.provider.Token("alice")}, on...),
+		"authorization code": append([]string{"--os-auth-type", "v3oidcauthcode", "--os-code", "alice", "--os-redirect-uri",
+			"http://localhost/"}, client...),
+		"access token": append([]string{"--os-auth-type", "v3oidcaccesstoken", "--os-access-token",
+			f.provider.Token("alice")}, on...),
 	} {
 		got, err := f.as(t, append(options, scope...), "token", "issue")
 		if err != nil {
@@ -96,13 +102,16 @@ func TestOpenStackClientLogsInByAnIdentityProvider(t *testing.T) {
 	}
 	alice := append([]string{"--os-auth-type", "v3oidcaccesstoken", "--os-access-token", f.provider.Token("alice")}, on...)
 	domain := f.admin.show("identity", "provider", "show", "idp")["domain_id"].(string)
-	if got, err := f.as(t, append(alice, "--os-project-name", "home of alice", "--os-project-domain-id", domain), "token", "issue"); err != nil || got["project_id"] == nil {
+	if got, err := f.as(t, append(alice, "--os-project-name", "home of alice", "--os-project-domain-id", domain), "token",
+		"issue"); err != nil || got["project_id"] == nil {
 		t.Errorf("the project that the mapping makes: %v, %v", got, err)
 	}
-	if got, err := f.as(t, append(alice, "--os-project-name", "admin", "--os-project-domain-name", "Default"), "token", "issue"); err == nil || !strings.Contains(err.Error(), "401") {
+	if got, err := f.as(t, append(alice, "--os-project-name", "admin", "--os-project-domain-name", "Default"), "token",
+		"issue"); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("a project of others: %v, %v", got, err)
 	}
-	bad := append([]string{"--os-auth-type", "v3oidcpassword", "--os-username", "alice", "--os-password", "wrong"}, client...)
+	bad := append([]string{"--os-auth-type", "v3oidcpassword", "--os-username", "alice", "--os-password", "wrong"},
+		client...)
 	if got, err := f.as(t, append(bad, scope...), "token", "issue"); err == nil {
 		t.Errorf("a wrong password: %v", got)
 	}
@@ -118,8 +127,10 @@ func TestOpenStackClientLogsInByADirectory(t *testing.T) {
 	f := newFederated(t)
 	domain := f.admin.show("domain", "create", "people")["id"].(string)
 	body, err := json.Marshal(map[string]any{"config": map[string]any{"identity": map[string]any{"driver": "ldap"},
-		"ldap": map[string]any{"url": s.URL, "user": "cn=reader," + ldaptest.Suffix, "password": "reader secret", "suffix": ldaptest.Suffix,
-			"user_id_attribute": "uid", "user_name_attribute": "uid", "user_enabled_attribute": "employeeType", "page_size": 100}}})
+		"ldap": map[string]any{"url": s.URL, "user": "cn=reader," + ldaptest.Suffix, "password": "reader secret",
+			"suffix":            ldaptest.Suffix,
+			"user_id_attribute": "uid", "user_name_attribute": "uid", "user_enabled_attribute": "employeeType",
+			"page_size": 100}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,16 +138,19 @@ func TestOpenStackClientLogsInByADirectory(t *testing.T) {
 	find(t, f.admin.list("user", "list", "--domain", "people"), "Name", "bob")
 	find(t, f.admin.list("group", "list", "--domain", "people"), "Name", "operators")
 	f.admin.run("role", "add", "--group", "operators", "--group-domain", "people", "--project", "demo", "member")
-	who := []string{"--os-auth-type", "v3password", "--os-username", "bob", "--os-user-domain-name", "people", "--os-project-name", "demo",
+	who := []string{"--os-auth-type", "v3password", "--os-username", "bob", "--os-user-domain-name", "people",
+		"--os-project-name", "demo",
 		"--os-project-domain-name", "Default"}
 	got, err := f.as(t, append(who, "--os-password", "bob secret"), "token", "issue")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if shown := f.admin.show("user", "show", "--domain", "people", "bob"); got["user_id"] != shown["id"] || got["project_id"] != f.admin.show("project", "show", "demo")["id"] {
+	if shown := f.admin.show("user", "show", "--domain", "people", "bob"); got["user_id"] != shown["id"] ||
+		got["project_id"] != f.admin.show("project", "show", "demo")["id"] {
 		t.Errorf("got %v and %v", got, shown)
 	}
-	if got, err := f.as(t, append(who, "--os-password", "alice secret"), "token", "issue"); err == nil || !strings.Contains(err.Error(), "401") {
+	if got, err := f.as(t, append(who, "--os-password", "alice secret"), "token", "issue"); err == nil ||
+		!strings.Contains(err.Error(), "401") {
 		t.Errorf("a wrong password: %v, %v", got, err)
 	}
 	f.admin.refused("403", "user", "set", "--domain", "people", "--email", "x@example.org", "bob")

@@ -6,44 +6,62 @@ import (
 	"hypernova/tests/compat/contract"
 )
 
-// gap is operations that are not there, with the reason.
+// gap is a set of missing operations, with the reason.
 type gap struct {
 	re  *regexp.Regexp // on "service METHOD template"
 	why string
-	// here are operations that exist, and that the cloud of this walk has nothing for.
+	// here means that the operations exist, but the cloud under test has no resources for them.
 	here bool
 }
 
 var outside = []gap{
-	{regexp.MustCompile(`^identity \w+ /v3/(OS-OAUTH1|users/{user_id}/OS-OAUTH1)/`), "decided: OAuth 1.0a delegation is out of use; trusts and application credentials delegate", false},
-	{regexp.MustCompile(`^identity (GET|HEAD|PUT|PATCH|DELETE) /v3/OS-OAUTH2/token$`), "no service answers it: RFC 6749 has POST only, and keystone refuses the others with 405", false},
-	{regexp.MustCompile(`^identity \w+ /v3/(auth/OS-FEDERATION/saml2|OS-FEDERATION/saml2)`), "decided: this cloud is no SAML identity provider; partners log in with OpenID Connect", false},
-	{regexp.MustCompile(`^identity (GET|HEAD) /v3/(ec2tokens|s3tokens)$`), "no service answers it: keystone has POST only and refuses the others with 405", false},
-	{regexp.MustCompile(`^network (GET|PUT|DELETE) /v2.0/agents/{id}$`), "a cloud with a simulated hypervisor has no agents; tests/surface tells it", true},
+	{regexp.MustCompile(`^identity \w+ /v3/(OS-OAUTH1|users/{user_id}/OS-OAUTH1)/`),
+		"decided: OAuth 1.0a delegation is out of use; trusts and application credentials delegate", false},
+	{regexp.MustCompile(`^identity (GET|HEAD|PUT|PATCH|DELETE) /v3/OS-OAUTH2/token$`),
+		"no service answers it: RFC 6749 has POST only, and keystone refuses the others with 405", false},
+	{regexp.MustCompile(`^identity \w+ /v3/(auth/OS-FEDERATION/saml2|OS-FEDERATION/saml2)`),
+		"decided: this cloud is no SAML identity provider; partners log in with OpenID Connect", false},
+	{regexp.MustCompile(`^identity (GET|HEAD) /v3/(ec2tokens|s3tokens)$`),
+		"no service answers it: keystone has POST only and refuses the others with 405", false},
+	{regexp.MustCompile(`^network (GET|PUT|DELETE) /v2.0/agents/{id}$`),
+		"a cloud with a simulated hypervisor has no agents; tests/surface tells it", true},
 }
 
-// quirks are where the documents say other things than the real services answer.
+// quirks are the differences between the documents and the real services.
 var quirks = []contract.Quirk{
 	{Operation: `^network `, At: `: got null, want string$`, Why: "neutron shows what is not set as null"},
-	{Operation: `^identity GET /v3/(auth|OS-FEDERATION)/(projects|domains) `, At: `links: got object, want array$`, Why: "keystone's links are an object"},
-	{Operation: `^identity `, At: `^/roles/\d+/description: got null, want string$`, Why: "keystone shows a role without a description with null"},
-	{Operation: `^identity \w+ /v3/(auth/tokens|OS-FEDERATION/.*/auth) `, At: `^/token/user/password_expires_at: got null`, Why: "a password that does not expire has null"},
+	{Operation: `^identity GET /v3/(auth|OS-FEDERATION)/(projects|domains) `, At: `links: got object, want array$`,
+		Why: "keystone's links are an object"},
+	{Operation: `^identity `, At: `^/roles/\d+/description: got null, want string$`,
+		Why: "keystone shows a role without a description with null"},
+	{Operation: `^identity \w+ /v3/(auth/tokens|OS-FEDERATION/.*/auth) `, At: `^/token/user/password_expires_at: got null`,
+		Why: "a password that does not expire has null"},
 	{Operation: `^identity \w+ /v3/endpoints`, At: `/region(_id)?: got null`, Why: "an endpoint may have no region"},
-	{Operation: `^identity PATCH /v3/domains/{domain_id}/config/{group}`, At: `^/config: maxProperties`, Why: "keystone answers the domain's options as a whole"},
-	{Operation: `^placement \w+ /resource_providers/{uuid}/aggregates `, At: `missing property 'resource_provider_generation'`, Below: 19,
+	{Operation: `^identity PATCH /v3/domains/{domain_id}/config/{group}`, At: `^/config: maxProperties`,
+		Why: "keystone answers the domain's options as a whole"},
+	{Operation: `^placement \w+ /resource_providers/{uuid}/aggregates `,
+		At: `missing property 'resource_provider_generation'`, Below: 19,
 		Why: "the document knows only the newest form"},
-	{Operation: `^placement GET /allocation_candidates `, At: `allocations: got array, want object`, Below: 12, Why: "the document knows only the newest form"},
-	{Operation: `^placement GET /usages `, At: `^/usages/\w+: got number, want object`, Below: 38, Why: "the document knows only the newest form"},
-	{Operation: `^placement \w+ /resource_providers/{uuid}/traits `, At: `additional properties 'resource_provider_generation'`,
+	{Operation: `^placement GET /allocation_candidates `, At: `allocations: got array, want object`, Below: 12,
+		Why: "the document knows only the newest form"},
+	{Operation: `^placement GET /usages `, At: `^/usages/\w+: got number, want object`, Below: 38,
+		Why: "the document knows only the newest form"},
+	{Operation: `^placement \w+ /resource_providers/{uuid}/traits `,
+		At:  `additional properties 'resource_provider_generation'`,
 		Why: "placement shows the generation, and PUT asks for it"},
 	{Operation: `^placement POST /resource_providers/{uuid}/inventories `, At: `missing propert|additional properties`,
 		Why: "POST makes one inventory and answers it; the document describes the set that PUT takes"},
-	{Operation: `^placement GET /resource_providers/{uuid}/allocations `, At: `additional properties 'consumer_generation'`, Why: "placement shows each consumer's generation from 1.28 on"},
-	{Operation: `^placement PUT /allocations/{consumer_uuid} request`, At: `additional properties 'mappings'`, Below: 38, Why: "mappings are there from 1.34 on"},
+	{Operation: `^placement GET /resource_providers/{uuid}/allocations `,
+		At: `additional properties 'consumer_generation'`, Why: "placement shows each consumer's generation from 1.28 on"},
+	{Operation: `^placement PUT /allocations/{consumer_uuid} request`, At: `additional properties 'mappings'`, Below: 38,
+		Why: "mappings are there from 1.34 on"},
 	{Operation: `^placement \w+ /resource_providers`, At: `parent_provider_uuid: got null`, Why: "a root has no parent"},
 	{Operation: `^image GET /v2/schemas/`, At: `^/: got object, want string$`, Why: "a JSON schema is an object"},
-	{Operation: `^image GET /v2/info/usage `, At: `^/usage: got object, want array`, Why: "usage is an object by what is counted"},
-	{Operation: `^image POST /v2/metadefs/namespaces/{namespace_name}/tags `, At: `missing property 'name'|additional properties 'tags'`,
+	{Operation: `^image GET /v2/info/usage `, At: `^/usage: got object, want array`,
+		Why: "usage is an object by what is counted"},
+	{Operation: `^image POST /v2/metadefs/namespaces/{namespace_name}/tags `,
+		At:  `missing property 'name'|additional properties 'tags'`,
 		Why: "POST makes a list of tags; the document describes one"},
-	{Operation: `^image GET /v2/info/stores`, At: `^/stores/\d+/default: got string, want boolean$`, Why: "glance marks the default store with the text true"},
+	{Operation: `^image GET /v2/info/stores`, At: `^/stores/\d+/default: got string, want boolean$`,
+		Why: "glance marks the default store with the text true"},
 }

@@ -13,23 +13,23 @@ import (
 	"hypernova/tests/running"
 )
 
-// glance is a person at a terminal with the image service's own client.
+// glance runs commands of the image service's own client.
 type glance struct {
 	t   testing.TB
-	env []string // that client reads no clouds.yaml
+	env []string // this client does not read clouds.yaml
 }
 
 func (g glance) run(args ...string) (string, error) {
 	cmd := exec.CommandContext(g.t.Context(), "glance", args...)
 	cmd.Env = append(os.Environ(), g.env...)
-	if args[0] == "image-create-via-import" { // it reads what is no terminal
+	if args[0] == "image-create-via-import" { // it reads standard input unless that is a terminal
 		cmd.Stdin = strings.NewReader("the data of an image")
 	}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// must runs a command and looks for texts in what it prints.
+// must runs a command and checks that its output has the texts.
 func (g glance) must(want []string, args ...string) string {
 	g.t.Helper()
 	out, err := g.run(args...)
@@ -55,17 +55,21 @@ func (g glance) until(want string, args ...string) {
 	g.t.Fatalf("glance %s: no %q in\n%s", strings.Join(args, " "), want, out)
 }
 
-// TestGlanceClient goes through what the openstack client has no commands for: stores, imports to them, and the cache.
+// TestGlanceClient tests commands that the openstack client does not have: stores, imports to them, and the cache.
 func TestGlanceClient(t *testing.T) {
 	if _, err := exec.LookPath("glance"); err != nil {
 		t.Skip("python3-glanceclient is not installed: scripts/deps test does it")
 	}
 	dir := t.TempDir()
-	cloud := running.Up(t, dir, "--virt", "fake", "--set", "image.enabled_backends=fast:file,cold:file", "--set", "glance_store.default_backend=fast",
-		"--set", "fast.filesystem_store_datadir="+filepath.Join(dir, "fast"), "--set", "cold.filesystem_store_datadir="+filepath.Join(dir, "cold"),
+	cloud := running.Up(t, dir, "--virt", "fake", "--set", "image.enabled_backends=fast:file,cold:file", "--set",
+		"glance_store.default_backend=fast",
+		"--set", "fast.filesystem_store_datadir="+filepath.Join(dir, "fast"), "--set",
+		"cold.filesystem_store_datadir="+filepath.Join(dir, "cold"),
 		"--set", "cold.store_description=Far away", "--set", "image.image_cache_dir="+filepath.Join(dir, "cache"))
-	g := glance{t, []string{"OS_AUTH_URL=" + strings.TrimSuffix(cloud.Identity(t), "/v3") + "/v3", "OS_USERNAME=admin", "OS_PASSWORD=" + cloud.Password(t), "OS_PROJECT_NAME=admin",
-		"OS_USER_DOMAIN_NAME=Default", "OS_PROJECT_DOMAIN_NAME=Default", "OS_REGION_NAME=RegionOne", "OS_IDENTITY_API_VERSION=3"}}
+	g := glance{t, []string{"OS_AUTH_URL=" + strings.TrimSuffix(cloud.Identity(t), "/v3") + "/v3", "OS_USERNAME=admin",
+		"OS_PASSWORD=" + cloud.Password(t), "OS_PROJECT_NAME=admin",
+		"OS_USER_DOMAIN_NAME=Default", "OS_PROJECT_DOMAIN_NAME=Default", "OS_REGION_NAME=RegionOne",
+		"OS_IDENTITY_API_VERSION=3"}}
 	data := filepath.Join(dir, "data")
 	if err := os.WriteFile(data, []byte("the data of an image"), 0o600); err != nil {
 		t.Fatal(err)
@@ -83,14 +87,17 @@ func TestGlanceClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return slices.DeleteFunc(all, func(f string) bool { return !regexp.MustCompile(`/(fast|cold|cache)/[0-9a-f]`).MatchString(f) })
+		return slices.DeleteFunc(all, func(f string) bool {
+			return !regexp.MustCompile(`/(fast|cold|cache)/[0-9a-f]`).MatchString(f)
+		})
 	}
 	before := kept() // the first image of the cloud
 
 	g.must([]string{`fast`, `cold`, `Far away`, `true`}, "stores-info")
 	g.must([]string{`data_dir`, `weight`}, "stores-info", "--detail")
 	g.must([]string{`web-download`, `copy-image`}, "import-info")
-	one := id(g.must([]string{`stores +\| cold `}, "image-create", "--name", "one", "--disk-format", "raw", "--container-format", "bare", "--store", "cold", "--file", data))
+	one := id(g.must([]string{`stores +\| cold `}, "image-create", "--name", "one", "--disk-format", "raw",
+		"--container-format", "bare", "--store", "cold", "--file", data))
 	g.must(nil, "image-download", one, "--file", filepath.Join(dir, "back"))
 	if b, err := os.ReadFile(filepath.Join(dir, "back")); string(b) != "the data of an image" || err != nil {
 		t.Errorf("downloaded %q, %v", b, err)
@@ -99,7 +106,8 @@ func TestGlanceClient(t *testing.T) {
 	g.until(`stores +\| cold,fast `, "image-show", one)
 	g.must(nil, "stores-delete", "--store", "cold", one)
 	g.must([]string{`stores +\| fast `}, "image-show", one)
-	two := id(g.must(nil, "image-create-via-import", "--name", "two", "--disk-format", "raw", "--container-format", "bare", "--all-stores", "True"))
+	two := id(g.must(nil, "image-create-via-import", "--name", "two", "--disk-format", "raw", "--container-format", "bare",
+		"--all-stores", "True"))
 	g.until(`status +\| active `, "image-show", two)
 	g.until(`stores +\| (cold,fast|fast,cold) `, "image-show", two)
 	g.must([]string{`success`}, "image-tasks", two)

@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// sections are docs/compat/openapi.md in the making.
+// sections are the parts of docs/compat/openapi.md.
 type sections struct {
 	summary, gaps, missing, statuses strings.Builder
 	used                             map[int]bool // quirks
 }
 
-// add is one service's walk.
+// add adds the results of one service.
 func (s *sections) add(c *count, gaps []string) {
 	total := len(c.document.Operations())
-	fmt.Fprintf(&s.summary, "| %s | %d / %d | %d | %d | %d |\n", c.service, total-len(gaps), total, c.requests, c.answers, c.refusals)
+	fmt.Fprintf(&s.summary, "| %s | %d / %d | %d | %d | %d |\n", c.service, total-len(gaps), total,
+		c.requests, c.answers, c.refusals)
 	for _, g := range outside {
 		methods, n := map[string][]string{}, 0
 		for _, o := range gaps {
@@ -43,7 +44,8 @@ func (s *sections) add(c *count, gaps []string) {
 			}
 		}
 		if len(other) > 0 {
-			fmt.Fprintf(&s.statuses, "| %s %s | %s | %s |\n", c.service, o, strings.Trim(fmt.Sprint(says), "[]"), strings.Join(other, ", "))
+			fmt.Fprintf(&s.statuses, "| %s %s | %s | %s |\n", c.service, o, strings.Trim(fmt.Sprint(says), "[]"),
+				strings.Join(other, ", "))
 		}
 	}
 	s.note(c.used)
@@ -58,7 +60,7 @@ func (s *sections) note(used map[int]int) {
 	}
 }
 
-// yet is what compute and networking have none of so far, by path.
+// yet adds the missing operations of compute and networking, by path.
 func (s *sections) yet(c *count, gaps []string) {
 	methods := map[string][]string{}
 	n := 0
@@ -89,7 +91,8 @@ func (s *sections) String() string {
 	b.WriteString("\n## What is not there\n\n| service | | operations | why |\n|---|---|---|---|\n" + s.gaps.String())
 	b.WriteString("\n## Where the documents differ from the real services\n\n| operation | what | why |\n|---|---|---|\n")
 	for _, q := range quirks {
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", strings.ReplaceAll(q.Operation, "|", "\\|"), strings.ReplaceAll(q.At, "|", "\\|"), q.Why)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", strings.ReplaceAll(q.Operation, "|", "\\|"),
+			strings.ReplaceAll(q.At, "|", "\\|"), q.Why)
 	}
 	b.WriteString("\nThe documents were generated and guess many statuses of success; these are answered with the real service's:\n\n" +
 		"| operation | document | here |\n|---|---|---|\n" + s.statuses.String())

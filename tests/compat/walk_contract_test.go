@@ -19,7 +19,7 @@ import (
 	"hypernova/tests/stories"
 )
 
-// declared are the paths of a service's operations as clients see them, with their methods.
+// declared returns the service's operations, with the paths that clients use.
 func declared(service string) map[string]bool {
 	out := map[string]bool{}
 	add := func(base string, ops []api.Operation) {
@@ -44,26 +44,26 @@ func declared(service string) map[string]bool {
 
 var braces = regexp.MustCompile(`\{[^}]*\}`)
 
-// blank is a template without the names of what varies, which documents and declarations choose for themselves.
+// blank returns a template without the names of its variable parts, which differ between documents and declarations.
 func blank(template string) string { return braces.ReplaceAllString(template, "{}") }
 
-// count is what a walk has seen of one service.
+// count has the operations and answers of one service that a walk has tested.
 type count struct {
 	service   string
 	document  *contract.Document
 	exercised map[string]map[int]bool // statuses by operation
-	requests  int                     // validated
-	answers   int                     // validated
-	refusals  int                     // whose form was looked at
-	used      map[int]int             // by position of the quirk
+	requests  int                     // validated requests
+	answers   int                     // validated answers
+	refusals  int                     // error responses whose form was checked
+	used      map[int]int             // how often each quirk was needed, by its position
 }
 
-// walk tells a service's stories once and holds what goes over the wire against its document.
+// walk runs a service's sequences and validates requests and answers with its document.
 type walk struct {
 	*count
 	t    *testing.T
-	p    *stories.Telling
-	over []int // microversions at which what is read is read once more
+	p    *stories.Runner
+	over []int // microversions at which each GET is repeated
 }
 
 func (w *walk) check(r *stories.Request, a *stories.Answer) {
@@ -83,7 +83,8 @@ func (w *walk) check(r *stories.Request, a *stories.Answer) {
 		w.refusal(r, a)
 		return
 	}
-	if !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") || len(a.Body) == 0 || r.Method == http.MethodHead {
+	if !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") || len(a.Body) == 0 ||
+		r.Method == http.MethodHead {
 		return
 	}
 	known, err := w.document.Check(r.Method, r.Path, r.Action(), a.Status, r.Minor, a.Body)
@@ -93,7 +94,7 @@ func (w *walk) check(r *stories.Request, a *stories.Answer) {
 	w.wrong(fmt.Sprintf("%s %s %d", w.service, o, a.Status), r, err, a.Body)
 }
 
-// wrong reports what a validation has found, once for each operation.
+// wrong reports the error of a validation, once for each operation.
 func (w *walk) wrong(name string, r *stories.Request, err error, body []byte) {
 	w.t.Helper()
 	if bad := contract.Wrong(name, r.Minor, err, quirks, w.used); len(bad) > 0 {
@@ -112,19 +113,20 @@ func (w *walk) refusal(r *stories.Request, a *stories.Answer) {
 	}
 }
 
-// refused sends what must be refused.
+// refused sends a request that must be rejected.
 func (w *walk) refused(what, who string, r *stories.Request, want int) {
 	w.t.Helper()
 	a := w.p.As(who, r)
 	if a.Status != want {
-		w.t.Errorf("%s %s (minor %d) with %s: got %d, want %d: %.300s", r.Method, r.Path, w.p.Minor, what, a.Status, want, a.Body)
+		w.t.Errorf("%s %s (minor %d) with %s: got %d, want %d: %.300s", r.Method, r.Path, w.p.Minor,
+			what, a.Status, want, a.Body)
 	}
 	if a.Status >= 400 {
 		w.refusal(r, a)
 	}
 }
 
-// before looks at the request, and at what becomes of requests that are not right.
+// before validates the request, and sends variants of it that must be rejected.
 func (w *walk) before(r *stories.Request) {
 	w.t.Helper()
 	if r.Header.Get("Content-Type") == "application/json" {
@@ -152,7 +154,7 @@ func (w *walk) before(r *stories.Request) {
 	}
 }
 
-// after looks at the answer, at HEAD of what was read, and at the same request once more.
+// after validates the answer, the answer to HEAD in place of GET, and the answer to the repeated request.
 func (w *walk) after(r *stories.Request, a *stories.Answer) {
 	w.t.Helper()
 	w.check(r, a)
@@ -186,49 +188,50 @@ func (w *walk) after(r *stories.Request, a *stories.Answer) {
 	}
 }
 
-// landings are the microversions at which slow stories are told; at the last one what they read is read at all of them.
+// landings are the microversions of slow sequences. At the last one each GET is repeated at all of them.
 var landings = []int{1, 19, 36, 52, 60, 75, 96}
 
-// tell tells all stories of a service, without the steps of operations that are decided to stay out.
-func tell(t *testing.T, c *count, cloud *stories.Cloud, tales []stories.Story, minors []int) {
-	for i, story := range tales {
+// runAll runs all sequences of a service, without the steps of operations that are left out by decision.
+func runAll(t *testing.T, c *count, cloud *stories.Cloud, sequences []stories.Sequence, minors []int) {
+	for i, q := range sequences {
 		var steps []stories.Step
-		for _, step := range story.Steps {
+		for _, step := range q.Steps {
 			method, path, _ := strings.Cut(step.Call, " ")
 			r := stories.Request{Step: &step, Method: method}
-			if o, _ := c.document.Find(method, path, r.Action()); !slices.ContainsFunc(outside, func(g gap) bool { return g.re.MatchString(c.service + " " + o.String()) }) {
+			if o, _ := c.document.Find(method, path, r.Action()); !slices.ContainsFunc(outside,
+				func(g gap) bool { return g.re.MatchString(c.service + " " + o.String()) }) {
 				steps = append(steps, step)
 			}
 		}
-		tales[i].Steps = steps
+		sequences[i].Steps = steps
 	}
 	for _, minor := range minors {
-		for i, story := range tales {
-			name := story.Service + " " + strconv.Itoa(i)
+		for i, q := range sequences {
+			name := q.Service + " " + strconv.Itoa(i)
 			if minor >= 0 {
 				name += " at " + strconv.Itoa(minor)
 			}
 			var over []int
-			if story.Slow && !slices.Contains(landings, minor) {
+			if q.Slow && !slices.Contains(landings, minor) {
 				continue
 			}
-			if story.Slow && minor == minors[len(minors)-1] {
+			if q.Slow && minor == minors[len(minors)-1] {
 				over = minors
 			}
 			t.Run(name, func(t *testing.T) {
-				w := &walk{c, t, stories.Tell(t, cloud, minor), over}
-				w.p.Run(story, stories.Listener{Before: w.before, After: w.after})
+				w := &walk{c, t, stories.NewRunner(t, cloud, minor), over}
+				w.p.Run(q, stories.Hooks{Before: w.before, After: w.after})
 			})
 		}
 	}
 }
 
-// untold reports operations of the document that no story has told and no gap explains, and gaps that are none.
+// untold reports operations of the document that no sequence has used and no gap explains, and gaps that do not exist.
 func (c *count) untold(t *testing.T) (gaps []string) {
 	t.Helper()
 	have := declared(c.service)
 	used := make([]bool, len(outside))
-	growing := c.service == "compute" || c.service == "network" // not all of it is there yet
+	growing := c.service == "compute" || c.service == "network" // some of its operations are missing
 	for _, o := range c.document.Operations() {
 		i := slices.IndexFunc(outside, func(g gap) bool { return g.re.MatchString(c.service + " " + o.String()) })
 		if i >= 0 {

@@ -1,24 +1,26 @@
 package stories
 
-// Compute is compute in chapters that stand for themselves. Steps say which microversions have their form.
-func Compute() []Story {
-	var out []Story
+// Compute returns the sequences of the compute service. They are independent of each other. Steps name the
+// microversions that have their form.
+func Compute() []Sequence {
+	var out []Sequence
 	for _, c := range []struct {
 		teller string
 		steps  []Step
 	}{
-		{"member", serverSteps()}, {"admin", serviceSteps}, {"member", keySteps}, {"admin", flavorSteps}, {"admin", flavorSpecSteps}, {"admin", aggregateSteps},
+		{"member", serverSteps()}, {"admin", serviceSteps}, {"member", keySteps}, {"admin", flavorSteps},
+		{"admin", flavorSpecSteps}, {"admin", aggregateSteps},
 		{"member", groupSteps()},
 		{"member", computeQuotaSteps}, {"member", computeInfoSteps}, {"admin", hostSteps},
 	} {
-		out = append(out, Story{Service: "compute", Teller: c.teller, Steps: c.steps, Slow: len(out) < 2})
+		out = append(out, Sequence{Service: "compute", Caller: c.teller, Steps: c.steps, Slow: len(out) < 2})
 	}
 	return out
 }
 
 const server = "/v2.1/servers/{s}"
 
-// newServer makes a server and waits until it runs.
+// newServer creates a server and waits until it is active.
 func newServer() []Step {
 	const first = `{"server":{"name":"{new}","flavorRef":"{flavor}","imageRef":"{image}","networks":[{"uuid":"{network}"}],"metadata":{"a":"b"},"min_count":1,
 		"security_groups":[{"name":"default"}],"config_drive":false,"user_data":"Zm9v"`
@@ -29,7 +31,7 @@ func newServer() []Step {
 	}
 }
 
-// act is an action of the server, and waits for the status that it leads to.
+// act posts an action of the server and waits for a status.
 func act(body, status string) []Step {
 	return []Step{
 		{Call: "POST " + server + "/action", Body: body, Want: 202},
@@ -75,7 +77,8 @@ func serverSteps() []Step {
 		Step{Call: "POST " + server + "/action", Body: `{"unlock":null}`, Want: 202},
 		Step{Call: "POST " + server + "/action", Body: `{"os-getConsoleOutput":{"length":5}}`, Want: 200})
 	for _, a := range []struct{ body, status string }{
-		{`{"os-stop":null}`, "SHUTOFF"}, {`{"os-start":null}`, "ACTIVE"}, {`{"pause":null}`, "PAUSED"}, {`{"unpause":null}`, "ACTIVE"},
+		{`{"os-stop":null}`, "SHUTOFF"}, {`{"os-start":null}`, "ACTIVE"}, {`{"pause":null}`, "PAUSED"},
+		{`{"unpause":null}`, "ACTIVE"},
 		{`{"suspend":null}`, "SUSPENDED"}, {`{"resume":null}`, "ACTIVE"}, {`{"reboot":{"type":"HARD"}}`, "ACTIVE"},
 	} {
 		out = append(out, act(a.body, a.status)...)
@@ -83,14 +86,17 @@ func serverSteps() []Step {
 	out = append(out,
 		Step{Call: "POST " + server + "/action", Who: "admin", Body: `{"os-resetState":{"state":"active"}}`, Want: 202},
 		Step{Call: "DELETE " + server, Want: 204})
-	return append(append(out, newServer()...), Step{Call: "POST " + server + "/action", Body: `{"forceDelete":null}`, Want: 202})
+	return append(append(out, newServer()...), Step{Call: "POST " + server + "/action",
+		Body: `{"forceDelete":null}`, Want: 202})
 }
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEVrq1NeYhVJXqIXcv0qZ8nPsxxSy9tvvv9ZTpVSu0pJ a@example.org"
 
 var keySteps = []Step{
-	{Call: "POST /v2.1/os-keypairs", To: 1, Body: `{"keypair":{"name":"{new:key}","public_key":"` + publicKey + `"}}`, Want: 200, Again: 409, Own: true},
-	{Call: "POST /v2.1/os-keypairs", From: 2, Body: `{"keypair":{"name":"{new:key}","public_key":"` + publicKey + `","type":"ssh"}}`, Want: 201, Again: 409, Own: true},
+	{Call: "POST /v2.1/os-keypairs", To: 1, Body: `{"keypair":{"name":"{new:key}","public_key":"` + publicKey + `"}}`,
+		Want: 200, Again: 409, Own: true},
+	{Call: "POST /v2.1/os-keypairs", From: 2, Body: `{"keypair":{"name":"{new:key}","public_key":"` + publicKey +
+		`","type":"ssh"}}`, Want: 201, Again: 409, Own: true},
 	{Call: "GET /v2.1/os-keypairs", Want: 200},
 	{Call: "GET /v2.1/os-keypairs/{key}", To: 9, Want: 200},
 	{Call: "GET /v2.1/os-keypairs/{key}?user_id={member}", From: 10, Want: 200},
@@ -159,10 +165,12 @@ var computeQuotaSteps = []Step{
 	{Call: "GET /v2.1/os-quota-sets/{home}", Want: 200, Unknown: 403},
 	{Call: "GET /v2.1/os-quota-sets/{home}/detail", Want: 200, Unknown: 403},
 	{Call: "GET /v2.1/os-quota-sets/{home}/defaults", Want: 200, Unknown: 400},
-	{Call: "PUT /v2.1/os-quota-sets/{away}", Who: "admin", Body: `{"quota_set":{"instances":20,"cores":-1,"force":true}}`, Want: 200, Unknown: 400},
+	{Call: "PUT /v2.1/os-quota-sets/{away}", Who: "admin", Body: `{"quota_set":{"instances":20,"cores":-1,"force":true}}`,
+		Want: 200, Unknown: 400},
 	{Call: "DELETE /v2.1/os-quota-sets/{away}", Who: "admin", Want: 202, Unknown: 400},
 	{Call: "GET /v2.1/os-quota-class-sets/default", Who: "admin", Want: 200},
-	{Call: "PUT /v2.1/os-quota-class-sets/surface", Who: "admin", Body: `{"quota_class_set":{"instances":20,"cores":-1}}`, Want: 200},
+	{Call: "PUT /v2.1/os-quota-class-sets/surface", Who: "admin",
+		Body: `{"quota_class_set":{"instances":20,"cores":-1}}`, Want: 200},
 	{Call: "GET /v2.1/limits", Want: 200},
 	{Call: "GET /v2.1/limits?tenant_id={away}", Who: "admin", Want: 200, Case: "of another"},
 	{Call: "GET /v2.1/os-simple-tenant-usage", Who: "admin", Want: 200},
@@ -194,8 +202,9 @@ var hostSteps = []Step{
 	{Call: "PUT /v2.1/os-services/enable", To: 52, At: 52, Body: `{"host":"{host}","binary":"nova-compute"}`, Want: 200},
 }
 
-// serviceSteps delete the record of a service, which it makes anew with its next report.
+// serviceSteps delete the record of a service. The service creates it again with its next heartbeat.
 var serviceSteps = []Step{
-	{Call: "GET /v2.1/os-services?binary=nova-scheduler", Want: 200, Until: "services.0.binary=nova-scheduler", Keep: "svc=services.0.id"},
+	{Call: "GET /v2.1/os-services?binary=nova-scheduler", Want: 200, Until: "services.0.binary=nova-scheduler",
+		Keep: "svc=services.0.id"},
 	{Call: "DELETE /v2.1/os-services/{svc}", Want: 204, Again: 404, Unknown: -1},
 }

@@ -1,12 +1,13 @@
 package stories
 
-// Identity is the whole of Identity v3 in chapters that stand for themselves.
-func Identity() []Story {
-	chapters := [][]Step{domains, domainOptions, projects, users, groups, roles, grants(), tokens, delegation, credentials, federation, login,
+// Identity returns the sequences of Identity v3. They are independent of each other.
+func Identity() []Sequence {
+	chapters := [][]Step{domains, domainOptions, projects, users, groups, roles, grants(), tokens, delegation,
+		credentials, federation, login,
 		catalog, filters, storedPolicies, limits}
-	var out []Story
+	var out []Sequence
 	for _, steps := range chapters {
-		out = append(out, Story{Service: "identity", Teller: "admin", Steps: steps})
+		out = append(out, Sequence{Service: "identity", Caller: "admin", Steps: steps})
 	}
 	return out
 }
@@ -107,7 +108,7 @@ var roles = []Step{
 	{Call: "DELETE /v3/roles/{prior_role}", Want: 204, Again: 404},
 }
 
-// grants are roles of users and groups on projects, domains and the system, inherited ones too.
+// grants assigns roles to users and groups on projects, domains and the system, also inherited ones.
 func grants() []Step {
 	out := []Step{
 		{Call: "POST /v3/users", Body: `{"user":{"name":"{new}","domain_id":"{domain}"}}`, Want: 201, Keep: "u=user.id"},

@@ -1,16 +1,18 @@
 package stories
 
-// Image is the image service in chapters that stand for themselves.
-func Image() []Story {
-	var out []Story
+// Image returns the sequences of the image service. They are independent of each other.
+func Image() []Sequence {
+	var out []Sequence
 	for _, c := range []struct {
 		teller string
 		steps  []Step
 	}{
-		{"member", imageSteps}, {"member", dataSteps}, {"member", shareSteps}, {"member", infoSteps}, {"member", locationSteps}, {"member", storeSteps},
-		{"member", cacheSteps}, {"admin", taskSteps}, {"admin", namespaceSteps}, {"admin", objectSteps}, {"admin", propertySteps}, {"admin", tagSteps}, {"admin", typeSteps},
+		{"member", imageSteps}, {"member", dataSteps}, {"member", shareSteps}, {"member", infoSteps},
+		{"member", locationSteps}, {"member", storeSteps},
+		{"member", cacheSteps}, {"admin", taskSteps}, {"admin", namespaceSteps}, {"admin", objectSteps},
+		{"admin", propertySteps}, {"admin", tagSteps}, {"admin", typeSteps},
 	} {
-		out = append(out, Story{Service: "image", Teller: c.teller, Steps: c.steps})
+		out = append(out, Sequence{Service: "image", Caller: c.teller, Steps: c.steps})
 	}
 	return out
 }
@@ -18,7 +20,8 @@ func Image() []Story {
 const patchType = "application/openstack-images-v2.1-json-patch"
 
 func newImage(more string) Step {
-	return Step{Call: "POST /v2/images", Body: `{"name":"{new}","disk_format":"raw","container_format":"bare"` + more + `}`, Want: 201, Keep: "i=id", Own: true}
+	return Step{Call: "POST /v2/images", Body: `{"name":"{new}","disk_format":"raw","container_format":"bare"` + more +
+		`}`, Want: 201, Keep: "i=id", Own: true}
 }
 
 func upload() Step {
@@ -68,7 +71,8 @@ var shareSteps = []Step{
 }
 
 var infoSteps = []Step{
-	{Call: "GET /v2/info/import", Want: 200}, {Call: "GET /v2/info/stores", Want: 200}, {Call: "GET /v2/info/usage", Want: 200},
+	{Call: "GET /v2/info/import", Want: 200}, {Call: "GET /v2/info/stores", Want: 200},
+	{Call: "GET /v2/info/usage", Want: 200},
 	{Call: "GET /v2/info/stores/detail", Who: "admin", Want: 200},
 	{Call: "GET /v2/schemas/image", Want: 200}, {Call: "GET /v2/schemas/images", Want: 200},
 	{Call: "GET /v2/schemas/member", Want: 200}, {Call: "GET /v2/schemas/members", Want: 200},
@@ -76,7 +80,8 @@ var infoSteps = []Step{
 	{Call: "GET /v2/schemas/metadefs/namespace", Want: 200}, {Call: "GET /v2/schemas/metadefs/namespaces", Want: 200},
 	{Call: "GET /v2/schemas/metadefs/object", Want: 200}, {Call: "GET /v2/schemas/metadefs/objects", Want: 200},
 	{Call: "GET /v2/schemas/metadefs/property", Want: 200}, {Call: "GET /v2/schemas/metadefs/properties", Want: 200},
-	{Call: "GET /v2/schemas/metadefs/resource_type", Want: 200}, {Call: "GET /v2/schemas/metadefs/resource_types", Want: 200},
+	{Call: "GET /v2/schemas/metadefs/resource_type", Want: 200},
+	{Call: "GET /v2/schemas/metadefs/resource_types", Want: 200},
 	{Call: "GET /v2/schemas/metadefs/tag", Want: 200}, {Call: "GET /v2/schemas/metadefs/tags", Want: 200},
 }
 
@@ -90,7 +95,8 @@ var locationSteps = []Step{
 
 var storeSteps = []Step{
 	newImage(`,"visibility":"private"`),
-	{Call: "PUT /v2/images/{i}/file", Body: "data", Type: "application/octet-stream", Header: "X-Image-Meta-Store: {store}", Want: 204},
+	{Call: "PUT /v2/images/{i}/file", Body: "data", Type: "application/octet-stream",
+		Header: "X-Image-Meta-Store: {store}", Want: 204},
 	{Call: "POST /v2/images/{i}/import", Who: "admin", Body: `{"method":{"name":"copy-image"},"stores":["{second_store}"]}`, Want: 202, Case: "copy"},
 	{Call: "GET /v2/images/{i}", Want: 200, Until: "stores={store},{second_store}"},
 	{Call: "GET /v2/images/{i}/tasks", Want: 200},
@@ -112,14 +118,15 @@ var cacheSteps = []Step{
 }
 
 var taskSteps = []Step{
-	{Call: "POST /v2/tasks", Body: `{"type":"import","input":{"import_from":"{location}"}}`, Want: 201, Keep: "task=id"}, // nothing is fetched: the format is missing
+	{Call: "POST /v2/tasks", Body: `{"type":"import","input":{"import_from":"{location}"}}`, Want: 201, Keep: "task=id"}, // fails without a download: the format is missing
 	{Call: "GET /v2/tasks", Want: 200},
 	{Call: "GET /v2/tasks/{task}", Want: 200},
 	{Call: "DELETE /v2/tasks/{task}", Want: 405, Unknown: 405},
 }
 
 var namespaceSteps = []Step{
-	{Call: "POST /v2/metadefs/namespaces", Want: 201, Again: 409, Body: `{"namespace":"{new:ns}","display_name":"d","description":"d","visibility":"public","protected":false,
+	{Call: "POST /v2/metadefs/namespaces", Want: 201, Again: 409,
+		Body: `{"namespace":"{new:ns}","display_name":"d","description":"d","visibility":"public","protected":false,
 		"resource_type_associations":[{"name":"OS::Glance::Image","prefix":"hw_"}],"tags":[{"name":"t"}],
 		"properties":{"speed":{"title":"Speed","type":"integer","minimum":1}},"objects":[{"name":"o","properties":{"a":{"title":"A","type":"string"}}}]}`},
 	{Call: "GET /v2/metadefs/namespaces", Want: 200},
@@ -129,7 +136,7 @@ var namespaceSteps = []Step{
 	{Call: "DELETE /v2/metadefs/namespaces/{ns}", Want: 204, Again: 404},
 }
 
-// within are steps on a namespace of their own.
+// within returns steps on a new namespace.
 func within(steps ...Step) []Step {
 	out := []Step{{Call: "POST /v2/metadefs/namespaces", Body: `{"namespace":"{new:ns}","visibility":"public"}`, Want: 201}}
 	return append(append(out, steps...), Step{Call: "DELETE /v2/metadefs/namespaces/{ns}", Want: 204})

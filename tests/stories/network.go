@@ -1,16 +1,18 @@
 package stories
 
-// Network is networking in chapters that stand for themselves.
-func Network() []Story {
-	var out []Story
+// Network returns the sequences of networking. They are independent of each other.
+func Network() []Sequence {
+	var out []Sequence
 	for _, c := range []struct {
 		teller string
 		steps  []Step
 	}{
-		{"member", networkSteps()}, {"admin", providerNetworkSteps}, {"member", subnetSteps()}, {"member", portSteps()}, {"admin", boundPortSteps},
-		{"member", securityGroupSteps()}, {"member", networkQuotaSteps}, {"member", networkInfoSteps}, {"admin", networkAgentSteps},
+		{"member", networkSteps()}, {"admin", providerNetworkSteps}, {"member", subnetSteps()}, {"member", portSteps()},
+		{"admin", boundPortSteps},
+		{"member", securityGroupSteps()}, {"member", networkQuotaSteps}, {"member", networkInfoSteps},
+		{"admin", networkAgentSteps},
 	} {
-		out = append(out, Story{Service: "network", Teller: c.teller, Steps: c.steps})
+		out = append(out, Sequence{Service: "network", Caller: c.teller, Steps: c.steps})
 	}
 	return out
 }
@@ -21,14 +23,15 @@ func newNetwork() Step {
 }
 
 func newSubnet() Step {
-	return Step{Call: "POST /v2.0/subnets", Want: 201, Keep: "sub=subnet.id", Again: 400, Body: `{"subnet":{"network_id":"{n}","ip_version":4,"cidr":"10.20.0.0/16","name":"{new}",
+	return Step{Call: "POST /v2.0/subnets", Want: 201, Keep: "sub=subnet.id", Again: 400,
+		Body: `{"subnet":{"network_id":"{n}","ip_version":4,"cidr":"10.20.0.0/16","name":"{new}",
 		"gateway_ip":"10.20.0.1","enable_dhcp":true,"dns_nameservers":["10.20.0.2"],"allocation_pools":[{"start":"10.20.1.0","end":"10.20.255.250"}],
 		"host_routes":[{"destination":"10.30.0.0/24","nexthop":"10.20.0.3"}]}}`}
 }
 
 func noNetwork() Step { return Step{Call: "DELETE /v2.0/networks/{n}", Want: 204, Again: 404} }
 
-// taggedSteps are the operations on the tags of a thing.
+// taggedSteps are the operations on a resource's tags.
 func taggedSteps(path string) []Step {
 	return []Step{
 		{Call: "PUT " + path + "/tags/red", Want: 201},
@@ -115,7 +118,8 @@ func securityGroupSteps() []Step {
 		{Call: "GET /v2.0/security-groups/{g}", Want: 200},
 		{Call: "PUT /v2.0/security-groups/{g}", Body: `{"security_group":{"name":"{new}","description":"other"}}`, Want: 200, Keep: "rev=security_group.revision_number"},
 		{Call: "PUT /v2.0/security-groups/{g}", Body: `{"security_group":{"description":"third"}}`, Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
-		{Call: "POST /v2.0/security-group-rules", Body: `{"security_group_rule":{"security_group_id":"{g}","direction":"ingress","ethertype":"IPv4","protocol":"tcp",
+		{Call: "POST /v2.0/security-group-rules",
+			Body: `{"security_group_rule":{"security_group_id":"{g}","direction":"ingress","ethertype":"IPv4","protocol":"tcp",
 			"port_range_min":80,"port_range_max":80,"remote_ip_prefix":"10.0.0.0/8","description":"d"}}`, Want: 201, Keep: "sgr=security_group_rule.id", Again: 409},
 		{Call: "GET /v2.0/security-group-rules", Want: 200},
 		{Call: "GET /v2.0/security-group-rules?security_group_id={g}&direction=ingress", Want: 200},
@@ -147,7 +151,8 @@ var networkInfoSteps = []Step{
 }
 
 var networkAgentSteps = []Step{
-	{Call: "GET /v2.0/agents?host=elsewhere", Want: 200, Until: "agents.0.host=elsewhere", Keep: "agent=agents.0.id", Needs: "agents"},
+	{Call: "GET /v2.0/agents?host=elsewhere", Want: 200, Until: "agents.0.host=elsewhere", Keep: "agent=agents.0.id",
+		Needs: "agents"},
 	{Call: "GET /v2.0/agents/{agent}", Want: 200, Needs: "agents"},
 	{Call: "PUT /v2.0/agents/{agent}", Body: `{"agent":{"description":"d","admin_state_up":true}}`, Want: 200, Needs: "agents"},
 	{Call: "DELETE /v2.0/agents/{agent}", Want: 204, Again: 404, Needs: "agents"},

@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// Cloud is the cloud that stories are told to, with its people.
+// Cloud is the cloud under test, with its callers.
 type Cloud struct {
 	URLs   map[string]string // by service, without the version: identity, image, placement, network, compute
 	HTTP   *http.Client
-	Tokens map[string]string // by person; nobody has none
-	Names  Names             // the ids of people, of where they are, and of what every cloud has
+	Tokens map[string]string // by caller; the caller "nobody" has none
+	Names  Names             // ids of the callers, their projects and domains, and of common resources
 
-	// Arrange is done before each story; nil: nothing.
+	// Arrange is called before each sequence; may be nil.
 	Arrange func()
 
 	serials atomic.Int64
@@ -26,7 +26,7 @@ type Cloud struct {
 
 func (c *Cloud) serial() int64 { return c.serials.Add(1) }
 
-// The people: who they are by name, the role they hold, and where. All but admin belong to the domain of the stories.
+// The callers: name, role, and the project or domain of the role. All but admin are users of the test's domain.
 var people = []struct{ name, role, on string }{
 	{"stranger", "member", "away"},
 	{"reader", "reader", "home"},
@@ -39,7 +39,7 @@ var people = []struct{ name, role, on string }{
 	{"service", "service", "home"},
 }
 
-// People are the names of all who may call, from the least to the most powerful.
+// People returns the names of all callers, from the least to the most powerful.
 func People() []string {
 	out := []string{"nobody"}
 	for _, p := range people {
@@ -48,15 +48,15 @@ func People() []string {
 	return append(out, "admin")
 }
 
-// Password is everybody's but admin's.
+// Password is the password of all callers but admin.
 const Password = "Correct-horse-7"
 
-// Populate logs the administrator in and makes the people: a domain with the projects home and away and everybody in it. Where the cloud has
-// compute, home gets a network for servers, and what every server needs gets names.
+// Populate logs the administrator in and creates the callers, in a domain with the projects home and away. If the cloud
+// has compute, it creates a network for servers in home, and keeps the ids of the flavor and image.
 func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 	t.Helper()
 	if c.HTTP == nil {
-		// Where an answer sends a browser is part of the answer.
+		// Tests check redirects, so the client does not follow them.
 		c.HTTP = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	c.Tokens, c.Names = map[string]string{}, Names{}
@@ -89,8 +89,9 @@ func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 	login := func(user map[string]any, password string, scope map[string]any) (string, []byte) {
 		t.Helper()
 		user["password"] = password
-		h, b := ask("POST", "/v3/auth/tokens", object("auth", object("identity", map[string]any{"methods": []string{"password"},
-			"password": object("user", user)}, "scope", scope)), http.StatusCreated)
+		h, b := ask("POST", "/v3/auth/tokens",
+			object("auth", object("identity", map[string]any{"methods": []string{"password"},
+				"password": object("user", user)}, "scope", scope)), http.StatusCreated)
 		return h.Get("X-Subject-Token"), b
 	}
 	must := func(body []byte, path string) string {
@@ -103,7 +104,8 @@ func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 	}
 	maps.Copy(c.Names, around.names)
 	fallback := object("id", "default")
-	token, b := login(map[string]any{"name": "admin", "domain": fallback}, password, object("project", map[string]any{"name": "admin", "domain": fallback}))
+	token, b := login(map[string]any{"name": "admin", "domain": fallback}, password,
+		object("project", map[string]any{"name": "admin", "domain": fallback}))
 	c.Tokens["admin"] = token
 	c.Names["admin"], c.Names["admin_project"] = must(b, "token.user.id"), must(b, "token.project.id")
 	for _, role := range []string{"admin", "manager", "member", "reader", "service"} {
@@ -112,14 +114,17 @@ func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 	}
 	_, b = ask("GET", "/v3/services?type=image", nil, http.StatusOK)
 	c.Names["image_service"] = must(b, "services.0.id")
-	_, b = ask("POST", "/v3/domains", object("domain", object("name", fmt.Sprintf("shire-%d", c.serial()))), http.StatusCreated)
+	_, b = ask("POST", "/v3/domains", object("domain", object("name", fmt.Sprintf("shire-%d", c.serial()))),
+		http.StatusCreated)
 	c.Names["domain"] = must(b, "domain.id")
 	for _, project := range []string{"home", "away"} {
-		_, b := ask("POST", "/v3/projects", object("project", map[string]any{"name": project, "domain_id": c.Names["domain"]}), http.StatusCreated)
+		_, b := ask("POST", "/v3/projects", object("project",
+			map[string]any{"name": project, "domain_id": c.Names["domain"]}), http.StatusCreated)
 		c.Names[project] = must(b, "project.id")
 	}
 	for _, p := range people {
-		_, b := ask("POST", "/v3/users", object("user", map[string]any{"name": p.name, "domain_id": c.Names["domain"], "password": Password}), http.StatusCreated)
+		_, b := ask("POST", "/v3/users", object("user", map[string]any{"name": p.name, "domain_id": c.Names["domain"],
+			"password": Password}), http.StatusCreated)
 		id := must(b, "user.id")
 		c.Names[p.name] = id
 		scope, grant := object("project", object("id", c.Names[p.on])), "/v3/projects/"+c.Names[p.on]
@@ -146,10 +151,11 @@ func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 	on, as = "network", "member"
 	_, b = ask("POST", "/v2.0/networks", object("network", object("name", "lan")), http.StatusCreated)
 	c.Names["network"], c.Names["network_name"] = must(b, "network.id"), "lan"
-	ask("POST", "/v2.0/subnets", object("subnet", map[string]any{"network_id": c.Names["network"], "ip_version": 4, "cidr": "10.64.0.0/12"}), http.StatusCreated)
+	ask("POST", "/v2.0/subnets", object("subnet", map[string]any{"network_id": c.Names["network"], "ip_version": 4,
+		"cidr": "10.64.0.0/12"}), http.StatusCreated)
 }
 
-// object is a JSON object of names and values in turn.
+// object returns a JSON object from alternating names and values.
 func object(pairs ...any) map[string]any {
 	out := map[string]any{}
 	for i := 0; i+1 < len(pairs); i += 2 {

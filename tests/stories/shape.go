@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// Shape says what is wrong with an answer that refuses, nil if nothing is: each service has its own form of errors. minor is placement's microversion.
+// Shape returns an error if the body of an error response does not have the service's form. minor is placement's
+// microversion.
 func Shape(service string, minor int, a *Answer) error {
 	if !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
 		return fmt.Errorf("a refusal of type %q: %.200s", a.Header.Get("Content-Type"), a.Body)
 	}
 	if a.Status == http.StatusUnauthorized {
-		service = "identity" // who looks at tokens answers in identity's form, whatever the service
+		service = "identity" // keystonemiddleware answers in identity's form in all services
 	}
 	var title string
 	switch service {
@@ -22,7 +23,7 @@ func Shape(service string, minor int, a *Answer) error {
 			Error       string
 			Description string `json:"error_description"`
 		}
-		if json.Unmarshal(a.Body, &grant) == nil && grant.Error != "" && grant.Description != "" { // RFC 6749's own
+		if json.Unmarshal(a.Body, &grant) == nil && grant.Error != "" && grant.Description != "" { // the form of RFC 6749
 			if a.Status == http.StatusUnauthorized && a.Header.Get("WWW-Authenticate") == "" {
 				return fmt.Errorf("401 without WWW-Authenticate")
 			}
@@ -93,7 +94,8 @@ func Shape(service string, minor int, a *Answer) error {
 		if err := json.Unmarshal(a.Body, &doc); err != nil {
 			return err
 		}
-		if len(doc.Errors) != 1 || doc.Errors[0].Status != a.Status || doc.Errors[0].RequestID == "" || (doc.Errors[0].Code != "") != (minor >= 23) {
+		if len(doc.Errors) != 1 || doc.Errors[0].Status != a.Status || doc.Errors[0].RequestID == "" ||
+			(doc.Errors[0].Code != "") != (minor >= 23) {
 			return fmt.Errorf("a refusal with %d in another form: %.200s", a.Status, a.Body)
 		}
 		title = doc.Errors[0].Title

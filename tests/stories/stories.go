@@ -1,6 +1,6 @@
-// Package stories tells every operation of all services once, in an order in which they work: what is sent, who sends
-// it, what comes back. The walks that hold the cloud against documents, policies, races and bad input all tell these stories, each
-// listening for its own thing, so that an operation is described in one place.
+// Package stories has sequences of requests that use every operation of all services at least once, each with its
+// caller and its expected answer. Tests of policies, documents, concurrency and malformed requests run these sequences
+// with their own hooks, so that an operation is described in one place.
 package stories
 
 import (
@@ -16,42 +16,42 @@ import (
 	"time"
 )
 
-// Step is one request of a story. {name} stands for what was kept before; {new:name}, {uuid:name} and {serial:name} are fresh each time
-// the step is told, and kept.
+// Step is one request of a sequence. In its texts {name} is replaced by a value that an earlier step kept. {new:name},
+// {uuid:name} and {serial:name} are replaced by a new value, which is kept under the name.
 type Step struct {
 	Call    string // "POST /v3/users/{user}/password"
 	Body    string
-	Want    int
-	Keep    string      // "user=user.id list=links.0.id token=@X-Subject-Token"
+	Want    int         // expected status
+	Keep    string      // values to keep: "user=user.id list=links.0.id token=@X-Subject-Token"
 	Header  string      // "X-Subject-Token: {token}"
-	Type    string      // content type; JSON where it is empty
-	Who     string      // who sends it; the story's teller where it is empty
-	Case    string      // tells this use of an operation from its others, where policy differs
-	From    int         // first microversion that has it
-	To      int         // last one; 0: all that follow
-	At      int         // where a telling at a later microversion than the last one tells the step nevertheless; 0: it does not
-	Needs   string      // what a cloud must have for the step: "agents"
-	Again   int         // the status of the very same request, sent again; 0: not looked at
-	Unknown int         // the status where the path's last name is one of nothing; 0: 404, -1: not looked at
-	Head    int         // the status of HEAD; 0: that of GET
-	Until   string      // "status=active": sent again until the answer's member says so
+	Type    string      // content type; empty: JSON
+	Who     string      // caller; empty: the sequence's
+	Case    string      // distinguishes uses of an operation that have different policies
+	From    int         // first microversion of the step
+	To      int         // last one; 0: no last one
+	At      int         // microversion to send it with in a run above To; 0: the step is left out then
+	Needs   string      // the step is left out if the cloud lacks this: "agents"
+	Again   int         // expected status of the same request, sent again; 0: not tested
+	Unknown int         // expected status if the path's last name does not exist; 0: 404, -1: not tested
+	Head    int         // expected status of HEAD; 0: that of GET
+	Until   string      // "status=active": repeated until the answer has this value
 	Open    bool        // needs no token
-	Own     bool        // what it makes belongs to who sends it
-	Prepare func(Names) // computes names from names, such as a signature
+	Own     bool        // the new resource belongs to its caller
+	Prepare func(Names) // computes values from kept ones, such as a signature
 }
 
-// Names are what is known so far.
+// Names are the kept values by name.
 type Names map[string]string
 
-// Story is steps of one service.
-type Story struct {
+// Sequence is a sequence of requests to one service.
+type Sequence struct {
 	Service string
-	Teller  string // who sends what names nobody
-	Slow    bool   // it waits for what goes on behind the answers
+	Caller  string // default caller of the steps
+	Slow    bool   // it waits for asynchronous work
 	Steps   []Step
 }
 
-// Request is a step with its names filled in.
+// Request is a step with its names replaced.
 type Request struct {
 	Step   *Step
 	Method string
@@ -59,10 +59,11 @@ type Request struct {
 	Body   string
 	Who    string
 	Header http.Header
-	Minor  int // the microversion that it is sent with; -1: none
+	Minor  int // microversion; -1: none
 }
 
-// Action is the operation that is posted to a path which ends in "action": the body's only member.
+// Action returns the action of a POST to a path that ends in "/action": the name of the body's only member. It is empty
+// for other requests.
 func (r *Request) Action() string {
 	path, _, _ := strings.Cut(r.Step.Call, "?")
 	var body map[string]json.RawMessage
@@ -75,12 +76,12 @@ func (r *Request) Action() string {
 	return ""
 }
 
-// Operation is the method and the template of a path, and the action where there is one.
+// Operation returns the method, the path template, and the action if there is one.
 func (r *Request) Operation(template string) string {
 	return strings.TrimSuffix(r.Method+" "+template+" "+r.Action(), " ")
 }
 
-// Key is the operation of the step as the document of expectations names it: "POST /v3/users" with the case behind it.
+// Key returns the operation with the step's case, as the tables of expected results name it: "POST /v3/users".
 func (r *Request) Key(template string) string {
 	key := r.Operation(template)
 	if r.Step.Case != "" {
@@ -89,14 +90,14 @@ func (r *Request) Key(template string) string {
 	return key
 }
 
-// Answer is what came back.
+// Answer is a response.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Doc is the answer's JSON, nil where it is none.
+// Doc returns the decoded body, nil if it is not JSON.
 func (a *Answer) Doc() any {
 	var v any
 	if json.Unmarshal(a.Body, &v) != nil {
@@ -105,36 +106,37 @@ func (a *Answer) Doc() any {
 	return v
 }
 
-// Listener hears a telling. Any of its functions may be nil.
-type Listener struct {
-	Before func(r *Request)         // may send things of its own
-	Send   func(r *Request) *Answer // instead of sending once as who tells it
-	After  func(r *Request, a *Answer)
+// Hooks are called during a run. Each may be nil.
+type Hooks struct {
+	Before func(r *Request)            // before the step; may send other requests
+	Send   func(r *Request) *Answer    // in place of Runner.Send
+	After  func(r *Request, a *Answer) // after the step
 }
 
-// Telling is one run of a story against a cloud.
-type Telling struct {
+// Runner runs sequences against a cloud.
+type Runner struct {
 	T     *testing.T
 	Cloud *Cloud
 	Names Names
-	Minor int  // microversion of compute or placement; -1: none is asked for
-	Lax   bool // a step that does not succeed is no mistake, and ends the story where others need it
+	Minor int  // microversion of compute or placement; -1: none
+	Lax   bool // an unexpected answer is no error; it ends the sequence if later steps need a value of it
 
 	service string
 	count   int
 }
 
-// Tell starts a telling that knows what the cloud's people and landmarks are called.
-func Tell(t *testing.T, c *Cloud, minor int) *Telling {
+// NewRunner makes a runner. It knows the names of the cloud's callers and common resources.
+func NewRunner(t *testing.T, c *Cloud, minor int) *Runner {
 	names := Names{}
 	for k, v := range c.Names {
 		names[k] = v
 	}
-	return &Telling{T: t, Cloud: c, Names: names, Minor: minor}
+	return &Runner{T: t, Cloud: c, Names: names, Minor: minor}
 }
 
-// Run tells the steps that the microversion has. It ends the test where an answer without which the story does not go on stays away.
-func (p *Telling) Run(s Story, l Listener) {
+// Run sends the steps that exist at the microversion, and reports unexpected answers as errors of the test. It stops if
+// an answer lacks a value to keep.
+func (p *Runner) Run(s Sequence, h Hooks) {
 	p.T.Helper()
 	p.service = s.Service
 	if p.Cloud.Arrange != nil {
@@ -147,23 +149,23 @@ func (p *Telling) Run(s Story, l Listener) {
 		}
 		who := step.Who
 		if who == "" {
-			who = s.Teller
+			who = s.Caller
 		}
 		r := p.Fill(step, who)
-		if l.Before != nil {
-			l.Before(r)
+		if h.Before != nil {
+			h.Before(r)
 			r = p.Fill(step, who)
 		}
 		send := p.Send
-		if l.Send != nil {
-			send = l.Send
+		if h.Send != nil {
+			send = h.Send
 		}
 		a := send(r)
 		for end := time.Now().Add(p.patience()); step.Until != "" && !p.done(step, a) && time.Now().Before(end); {
 			a = p.Send(r)
 		}
 		if step.Until != "" && !p.done(step, a) && !p.Lax {
-			p.T.Errorf("%s: %s has not come: %.600s", step.Call, step.Until, a.Body)
+			p.T.Errorf("%s: %s did not appear: %.600s", step.Call, step.Until, a.Body)
 		}
 		if a.Status != step.Want && !p.Lax {
 			p.T.Errorf("%s as %s (minor %d): got %d, want %d: %.600s", step.Call, r.Who, p.Minor, a.Status, step.Want, a.Body)
@@ -171,47 +173,48 @@ func (p *Telling) Run(s Story, l Listener) {
 		if !p.keep(step, a) {
 			return
 		}
-		if l.After != nil {
-			l.After(r, a)
+		if h.After != nil {
+			h.After(r, a)
 		}
 	}
 }
 
-// Has reports whether the step is told: whether the cloud and the microversion have it.
-func (p *Telling) Has(s *Step) bool {
+// Has reports whether the cloud and the microversion have the step.
+func (p *Runner) Has(s *Step) bool {
 	if s.Needs != "" && p.Names[s.Needs] == "" {
 		return false
 	}
 	return p.Minor < 0 || p.Minor >= s.From && (s.To == 0 || p.Minor <= s.To || s.At > 0)
 }
 
-// minor is the microversion that a step is sent with.
-func (p *Telling) minor(s *Step) int {
+// minor returns the microversion to send a step with.
+func (p *Runner) minor(s *Step) int {
 	if s.At > 0 && p.Minor > s.To {
 		return s.At
 	}
 	return p.Minor
 }
 
-// patience is how long what goes on behind an answer may take. A lax telling may wait for what never comes.
-func (p *Telling) patience() time.Duration {
+// patience returns the limit of the wait for Step.Until. It is short for a lax run, where the value may never appear.
+func (p *Runner) patience() time.Duration {
 	if p.Lax {
 		return 2 * time.Second
 	}
 	return time.Minute
 }
 
-// done reports whether what a step waits for is there, or will not come.
-func (p *Telling) done(step *Step, a *Answer) bool {
-	path, want, _ := strings.Cut(name.ReplaceAllStringFunc(step.Until, func(m string) string { return p.Names[m[1:len(m)-1]] }), "=")
+// done reports whether the wait for Step.Until is over: the value is there, or the request failed.
+func (p *Runner) done(step *Step, a *Answer) bool {
+	path, want, _ := strings.Cut(name.ReplaceAllStringFunc(step.Until,
+		func(m string) string { return p.Names[m[1:len(m)-1]] }), "=")
 	got, ok := at(a.Body, path)
 	return a.Status != step.Want || ok && got == want
 }
 
 var name = regexp.MustCompile(`\{(?:(new|uuid|serial):)?([a-z_0-9]+)\}`)
 
-// Fill puts names into a step.
-func (p *Telling) Fill(step *Step, who string) *Request {
+// Fill makes the request of a step for a caller.
+func (p *Runner) Fill(step *Step, who string) *Request {
 	p.T.Helper()
 	p.Names["new"] = p.fresh()
 	fill := func(text string) string {
@@ -238,7 +241,8 @@ func (p *Telling) Fill(step *Step, who string) *Request {
 		step.Prepare(p.Names)
 	}
 	method, path, _ := strings.Cut(step.Call, " ")
-	r := &Request{Step: step, Method: method, Path: fill(path), Body: fill(step.Body), Who: who, Header: http.Header{}, Minor: p.minor(step)}
+	r := &Request{Step: step, Method: method, Path: fill(path), Body: fill(step.Body), Who: who, Header: http.Header{},
+		Minor: p.minor(step)}
 	if step.Header != "" {
 		k, v, _ := strings.Cut(fill(step.Header), ": ")
 		r.Header.Set(k, v)
@@ -252,16 +256,16 @@ func (p *Telling) Fill(step *Step, who string) *Request {
 	return r
 }
 
-func (p *Telling) fresh() string {
+func (p *Runner) fresh() string {
 	p.count++
 	return fmt.Sprintf("n%d-%d", p.Cloud.serial(), p.count)
 }
 
-// Send sends a request as who tells it.
-func (p *Telling) Send(r *Request) *Answer { return p.As(r.Who, r) }
+// Send sends a request as its caller.
+func (p *Runner) Send(r *Request) *Answer { return p.As(r.Who, r) }
 
-// As sends a request as somebody.
-func (p *Telling) As(who string, r *Request) *Answer {
+// As sends a request as another caller.
+func (p *Runner) As(who string, r *Request) *Answer {
 	p.T.Helper()
 	a, err := p.Try(who, r)
 	if err != nil {
@@ -270,9 +274,10 @@ func (p *Telling) As(who string, r *Request) *Answer {
 	return a
 }
 
-// Try is As for other goroutines than the test's: it answers errors.
-func (p *Telling) Try(who string, r *Request) (*Answer, error) {
-	req, err := http.NewRequestWithContext(p.T.Context(), r.Method, p.Cloud.URLs[p.service]+r.Path, strings.NewReader(r.Body))
+// Try is As for goroutines other than the test's: it returns errors.
+func (p *Runner) Try(who string, r *Request) (*Answer, error) {
+	req, err := http.NewRequestWithContext(p.T.Context(), r.Method, p.Cloud.URLs[p.service]+r.Path,
+		strings.NewReader(r.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +291,8 @@ func (p *Telling) Try(who string, r *Request) (*Answer, error) {
 		req.Header.Set("X-Auth-Token", token)
 	}
 	if r.Minor >= 0 && req.Header.Get(versionHeader) == "" {
-		req.Header.Set(versionHeader, p.service+map[string]string{"placement": " 1.", "compute": " 2."}[p.service]+strconv.Itoa(r.Minor))
+		req.Header.Set(versionHeader, p.service+map[string]string{"placement": " 1.", "compute": " 2."}[p.service]+
+			strconv.Itoa(r.Minor))
 	}
 	resp, err := p.Cloud.HTTP.Do(req)
 	if err != nil {
@@ -299,8 +305,8 @@ func (p *Telling) Try(who string, r *Request) (*Answer, error) {
 
 const versionHeader = "OpenStack-API-Version"
 
-// keep takes names out of an answer, and reports whether they are there.
-func (p *Telling) keep(step *Step, a *Answer) bool {
+// keep keeps the values of an answer. It reports whether all are there.
+func (p *Runner) keep(step *Step, a *Answer) bool {
 	p.T.Helper()
 	for _, k := range strings.Fields(step.Keep) {
 		name, path, _ := strings.Cut(k, "=")
@@ -320,7 +326,7 @@ func (p *Telling) keep(step *Step, a *Answer) bool {
 	return true
 }
 
-// at finds a member of a JSON text by its path: members and positions with dots between.
+// at returns a member of a JSON text by its path: names and positions, separated by dots.
 func at(body []byte, path string) (string, bool) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -348,8 +354,9 @@ func at(body []byte, path string) (string, bool) {
 	return fmt.Sprint(v), true
 }
 
-// Unknown is the request with the last name of its path replaced by one of nothing; ok is false where the path has no name.
-func (p *Telling) Unknown(r *Request) (other *Request, ok bool) {
+// Unknown returns the request with the last name of its path replaced by one that does not exist. ok is false if the
+// path has no name.
+func (p *Runner) Unknown(r *Request) (other *Request, ok bool) {
 	_, path, _ := strings.Cut(r.Step.Call, " ")
 	all := name.FindAllStringSubmatchIndex(path, -1)
 	if len(all) == 0 || strings.Contains(path[:all[len(all)-1][0]], "?") {
@@ -363,7 +370,7 @@ func (p *Telling) Unknown(r *Request) (other *Request, ok bool) {
 	return other, true
 }
 
-// Match finds which of the templates ("/v3/users/{user_id}") a path fits best: the one with most literal segments.
+// Match returns the template ("/v3/users/{user_id}") that fits a path best: the one with most literal segments.
 func Match(templates []string, path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	best, most := "", -1

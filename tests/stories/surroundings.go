@@ -12,17 +12,18 @@ import (
 	"hypernova/keystone/oidc/oidctest"
 )
 
-// Surroundings are what stands around a cloud that stories are told to: an identity provider that knows somebody, and a web server with
-// an image.
+// Surroundings are the servers that a cloud under test uses: an identity provider with a user, and a web server with an
+// image.
 type Surroundings struct {
-	Options []string // how the cloud must be configured: section.option=value
+	Options []string // configuration of the cloud: section.option=value
 	names   Names
 }
 
-// Surround starts them; they end with the test.
+// Surround starts the servers. They end with the test.
 func Surround(t *testing.T) *Surroundings {
 	t.Helper()
-	provider := oidctest.New(t, map[string]oidctest.Person{"alice": {Claims: map[string]any{"preferred_username": "alice"}}})
+	provider := oidctest.New(t, map[string]oidctest.Person{
+		"alice": {Claims: map[string]any{"preferred_username": "alice"}}})
 	provider.Visit("alice")
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "image", time.Time{}, strings.NewReader("data"))
@@ -38,6 +39,7 @@ func Surround(t *testing.T) *Surroundings {
 			"image.enabled_backends=one:mem,two:mem,web:http", "glance_store.default_backend=one",
 			"image.image_cache_dir=" + filepath.Join(t.TempDir(), "cache"),
 			"import_filtering_opts.allowed_networks=127.0.0.0/8", "import_filtering_opts.allowed_ports=" + u.Port()},
-		names: Names{"issuer": provider.URL, "bearer": provider.Token("alice"), "location": web.URL + "/image", "store": "one", "second_store": "two"},
+		names: Names{"issuer": provider.URL, "bearer": provider.Token("alice"), "location": web.URL + "/image",
+			"store": "one", "second_store": "two"},
 	}
 }

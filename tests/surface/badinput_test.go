@@ -11,9 +11,9 @@ import (
 	"hypernova/tests/stories"
 )
 
-// TestNothingComesOfBadInput damages the body, the path, the query and the headers of each operation in many ways. Whatever is sent, the
-// answer is no fault of the service; a refusal has the service's form, and changes nothing.
-func TestNothingComesOfBadInput(t *testing.T) {
+// TestBadInput sends each operation with many malformed bodies, paths, queries and headers. No answer may be a 5xx. An
+// error response must have the service's form, and the request must have no effect.
+func TestBadInput(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, p part, e engine) {
 		c := cloud(t, p, e)
@@ -21,21 +21,21 @@ func TestNothingComesOfBadInput(t *testing.T) {
 		for _, o := range p.declared() {
 			reads[o.Method+" "+p.base+o.Path] = true
 		}
-		b := &bad{templates: p.templates(), reads: reads, told: map[string]bool{}, service: p.name, every: 1,
-			took: &taken{document: document(t, p.name), service: p.name, used: map[int]int{}, told: map[string]bool{}}}
+		b := &bad{templates: p.templates(), reads: reads, tried: map[string]bool{}, service: p.name, every: 1,
+			took: &taken{document: document(t, p.name), service: p.name, used: map[int]int{}, reported: map[string]bool{}}}
 		if e.slow {
 			b.every = 5
 		}
-		for i, story := range p.tales() {
-			// What is taken of damaged requests may lead a story astray. Told again, it gets beyond what was damaged before.
-			for reached := -1; reached < len(b.told); {
-				reached = len(b.told)
-				b.t, b.p, b.seed = t, stories.Tell(t, c, p.minor), uint64(i)
+		for i, story := range p.sequences() {
+			// An accepted malformed request may stop a sequence. Run it again until it gets no further.
+			for reached := -1; reached < len(b.tried); {
+				reached = len(b.tried)
+				b.t, b.p, b.seed = t, stories.NewRunner(t, c, p.minor), uint64(i)
 				b.p.Lax = true
-				b.p.Run(story, stories.Listener{Before: b.damage})
+				b.p.Run(story, stories.Hooks{Before: b.damage})
 			}
 			for _, s := range story.Steps {
-				if b.p.Has(&s) && !b.told[s.Call+s.Body] {
+				if b.p.Has(&s) && !b.tried[s.Call+s.Body] {
 					t.Errorf("%s was not reached", s.Call)
 				}
 			}
@@ -44,16 +44,16 @@ func TestNothingComesOfBadInput(t *testing.T) {
 	})
 }
 
-// bad sends damaged requests.
+// bad sends malformed requests.
 type bad struct {
 	t           *testing.T
-	p           *stories.Telling
+	p           *stories.Runner
 	service     string
 	templates   []string
 	reads       map[string]bool
-	told        map[string]bool // steps
+	tried       map[string]bool // keys of the steps that were tested
 	seed        uint64
-	every       int // of the many wrong values, each so-many-th is sent
+	every       int // each n-th of the bad values is sent
 	turn        int
 	sent, taken int
 	took        *taken
@@ -61,10 +61,10 @@ type bad struct {
 
 func (b *bad) damage(r *stories.Request) {
 	b.t.Helper()
-	if b.told[r.Step.Call+r.Step.Body] {
+	if b.tried[r.Step.Call+r.Step.Body] {
 		return
 	}
-	b.told[r.Step.Call+r.Step.Body] = true
+	b.tried[r.Step.Call+r.Step.Body] = true
 	b.names(r)
 	b.query(r)
 	b.headers(r)
@@ -72,7 +72,7 @@ func (b *bad) damage(r *stories.Request) {
 		return
 	}
 	before := b.list(r)
-	for _, d := range some(damages(r.Body, b.seed), b.every, uint64(len(b.told))) {
+	for _, d := range some(damages(r.Body, b.seed), b.every, uint64(len(b.tried))) {
 		broken := *r
 		broken.Body, broken.Header = d.body, r.Header.Clone()
 		if d.kind != "" {
@@ -87,19 +87,21 @@ func (b *bad) damage(r *stories.Request) {
 	}
 }
 
-// skip reports whether the next of many like wrongs is left out.
+// skip reports whether the next bad value is left out.
 func (b *bad) skip() bool {
 	b.turn++
 	return b.turn%b.every != 0
 }
 
-// list is what a GET of the path that is posted to answers.
+// list returns the answer to a GET of the path of a POST.
 func (b *bad) list(r *stories.Request) string {
-	if r.Method != http.MethodPost || !b.reads["GET "+stories.Match(b.templates, r.Path)] || strings.HasSuffix(r.Path, "/auth/tokens") ||
-		strings.HasSuffix(r.Path, "/locations") { // what was taken before is still being worked on
+	if r.Method != http.MethodPost || !b.reads["GET "+stories.Match(b.templates, r.Path)] ||
+		strings.HasSuffix(r.Path, "/auth/tokens") ||
+		strings.HasSuffix(r.Path, "/locations") { // an earlier request is still being processed
 		return ""
 	}
-	read := &stories.Request{Step: r.Step, Method: http.MethodGet, Path: r.Path, Header: http.Header{}, Who: "admin", Minor: r.Minor}
+	read := &stories.Request{Step: r.Step, Method: http.MethodGet, Path: r.Path, Header: http.Header{},
+		Who: "admin", Minor: r.Minor}
 	return string(b.p.Send(read).Body)
 }
 
@@ -125,11 +127,12 @@ func (b *bad) try(what string, r *stories.Request) int {
 	return a.Status
 }
 
-// odd are names that nothing has.
-var odd = []string{"..%2f..%2fetc%2fpasswd", "%00", "%ff%fe", strings.Repeat("a", 300), strings.Repeat("a", 5000), "%E2%80%AE", "'%20OR%201=1--", "%25s%25n", "-1", "%20", "null", "*",
+// odd are names that no resource has.
+var odd = []string{"..%2f..%2fetc%2fpasswd", "%00", "%ff%fe", strings.Repeat("a", 300), strings.Repeat("a", 5000),
+	"%E2%80%AE", "'%20OR%201=1--", "%25s%25n", "-1", "%20", "null", "*",
 	"%ED%A0%80", "%C0%AF", "99999999999999999999"}
 
-// names puts odd names into the path, one after another in the place of each that varies.
+// names replaces each variable part of the path by odd names.
 func (b *bad) names(r *stories.Request) {
 	b.t.Helper()
 	_, call, _ := strings.Cut(r.Step.Call, " ")
@@ -154,7 +157,7 @@ func (b *bad) names(r *stories.Request) {
 	}
 }
 
-// query puts odd values behind the question mark. What changes something is only sent those that are refused for themselves.
+// query adds odd queries. A request that changes something is only sent with queries that must be rejected.
 func (b *bad) query(r *stories.Request) {
 	b.t.Helper()
 	path, query, _ := strings.Cut(r.Path, "?")
@@ -174,7 +177,8 @@ func (b *bad) query(r *stories.Request) {
 		values.Set(k, "x")
 	}
 	for _, k := range slices.Sorted(maps.Keys(values)) {
-		for _, v := range append([]string{"", "-1", "0", "99999999999999999999", "1,2", "in:", "in:,", "gt:x", "startswith:", "!", "1&" + url.QueryEscape(k) + "=2"}, odd...) {
+		for _, v := range append([]string{"", "-1", "0", "99999999999999999999", "1,2", "in:", "in:,", "gt:x", "startswith:",
+			"!", "1&" + url.QueryEscape(k) + "=2"}, odd...) {
 			if b.skip() {
 				continue
 			}
@@ -185,18 +189,21 @@ func (b *bad) query(r *stories.Request) {
 	}
 }
 
-// headers sends odd headers. What changes something is only sent those that are refused for themselves.
+// headers sends odd headers. A request that changes something is only sent with headers that must be rejected.
 func (b *bad) headers(r *stories.Request) {
 	b.t.Helper()
-	wrong := []struct{ name, value string }{{"X-Auth-Token", "\xff\xfe"}, {"X-Auth-Token", strings.Repeat("a", 5000)}, {"X-Auth-Token", "null"}}
+	wrong := []struct{ name, value string }{{"X-Auth-Token", "\xff\xfe"}, {"X-Auth-Token", strings.Repeat("a", 5000)},
+		{"X-Auth-Token", "null"}}
 	if r.Minor >= 0 {
 		for _, v := range []string{" two", " 2.99999999999999999999", " 9.9", " \xff", " -1.-1"} {
 			wrong = append(wrong, struct{ name, value string }{"OpenStack-API-Version", b.service + v})
 		}
 	}
 	if r.Method == http.MethodGet {
-		wrong = append(wrong, []struct{ name, value string }{{"Accept", "text/\xff"}, {"Accept", "*"}, {"If-Match", "revision_number=99999999999999999999"}, {"If-Match", "\xff"},
-			{"X-Openstack-Request-Id", strings.Repeat("req-", 500)}, {"X-Subject-Token", "\xff"}, {"X-Hypernova-Asker", "{"}, {"Range", "bytes=9-1"},
+		wrong = append(wrong, []struct{ name, value string }{{"Accept", "text/\xff"}, {"Accept", "*"},
+			{"If-Match", "revision_number=99999999999999999999"}, {"If-Match", "\xff"},
+			{"X-Openstack-Request-Id", strings.Repeat("req-", 500)}, {"X-Subject-Token", "\xff"}, {"X-Hypernova-Asker", "{"},
+			{"Range", "bytes=9-1"},
 			{"X-Forwarded-Proto", "\xff"}, {"Content-Type", "\xff"}, {"X-Roles", "admin"}, {"Accept-Language", "\xff;q=x"}}...)
 	}
 	twice := *r
@@ -211,7 +218,7 @@ func (b *bad) headers(r *stories.Request) {
 		strange.Header = r.Header.Clone()
 		strange.Header.Set(h.name, h.value)
 		if h.name == "OpenStack-API-Version" {
-			strange.Minor = -1 // nothing is known of the client but that
+			strange.Minor = -1 // the request has no microversion
 		}
 		b.try("an odd header "+h.name, &strange)
 	}

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// damage is a way to make a request's body wrong.
+// damage is a malformed variant of a request's body.
 type damage struct {
 	name string
 	body string
-	kind string // content type; empty: as it was
+	kind string // content type; empty: unchanged
 }
 
 var deepList = strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
 
-// some is a sample of damages: each n-th, and the first of each kind.
+// some returns a sample: each n-th damage, and the first of each kind.
 func some(all []damage, n int, seed uint64) []damage {
 	kinds := map[string]bool{}
 	var out []damage
@@ -29,16 +29,21 @@ func some(all []damage, n int, seed uint64) []damage {
 	return out
 }
 
-// damages are the wrong bodies that can be made of a good one: each value by each wrong one, each member missing, one too many in each
-// object, text that is no JSON, other types and sizes, and some with two wrongs at once.
+// damages returns malformed variants of a valid body: each value replaced by each bad one, each member missing, an
+// unknown member in each object, invalid JSON, other content types and sizes, and some with two errors.
 func damages(good string, seed uint64) []damage {
 	out := []damage{
-		{"no JSON", `{"a":`, ""}, {"text behind", good + `}`, ""}, {"nothing", "", ""}, {"null", "null", ""}, {"a list", "[]", ""}, {"a number", "1", ""},
-		{"text", `"x"`, ""}, {"an empty object", "{}", ""}, {"deep", strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000), ""},
+		{"no JSON", `{"a":`, ""}, {"text behind", good + `}`, ""}, {"nothing", "", ""}, {"null", "null", ""},
+		{"a list", "[]", ""}, {"a number", "1", ""},
+		{"text", `"x"`, ""}, {"an empty object", "{}", ""},
+		{"deep", strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000), ""},
 		{"a deep list", deepList, ""}, {"bytes", "\xff\xfe{}", ""}, {"no UTF-8", strings.Replace(good, `":"`, "\":\"\xff", 1), ""},
-		{"another type", good, "text/plain"}, {"a form", "a=b", "application/x-www-form-urlencoded"}, {"another character set", good, "application/json; charset=utf-7"},
-		{"a lone surrogate", strings.Replace(good, `":"`, `":"\ud800`, 1), ""}, {"NUL", strings.Replace(good, `":"`, `":"\u0000`, 1), ""},
-		{"a member twice", strings.Replace(good, "{", `{"x":1,"x":2,`, 1), ""}, {"deep inside", strings.Replace(good, `":"`, `":`+deepList+`,"y":"`, 1), ""},
+		{"another type", good, "text/plain"}, {"a form", "a=b", "application/x-www-form-urlencoded"},
+		{"another character set", good, "application/json; charset=utf-7"},
+		{"a lone surrogate", strings.Replace(good, `":"`, `":"\ud800`, 1), ""},
+		{"NUL", strings.Replace(good, `":"`, `":"\u0000`, 1), ""},
+		{"a member twice", strings.Replace(good, "{", `{"x":1,"x":2,`, 1), ""},
+		{"deep inside", strings.Replace(good, `":"`, `":`+deepList+`,"y":"`, 1), ""},
 		{"a bad type", good, "application/"}, {"giant", `{"a":"` + strings.Repeat("a", 3<<20) + `"}`, ""},
 	}
 	var tree any
@@ -58,7 +63,10 @@ func damages(good string, seed uint64) []damage {
 		}
 		if _, ok := v.(map[string]any); ok {
 			for _, extra := range []string{"unexpected", "", "id", "links", strings.Repeat("n", 300)} {
-				single = append(single, func(t any) any { return put(t, append(slices.Clone(path), extra), map[string]any{"x": []any{nil}}) })
+				single = append(single, func(t any) any {
+					return put(t, append(slices.Clone(path), extra),
+						map[string]any{"x": []any{nil}})
+				})
 				names = append(names, "one too many")
 			}
 		}
@@ -78,11 +86,13 @@ func damages(good string, seed uint64) []damage {
 	return out
 }
 
-// wrongs are values that are not like v.
+// wrongs returns bad values in place of v.
 func wrongs(v any) []any {
-	text := []any{"", " ", strings.Repeat("a", 256), strings.Repeat("\u00e9", 70000), "a\u0000b", "../../etc/passwd", "${x}", "%s%n", "'; DROP TABLE user; --", "\u202e", "true"}
+	text := []any{"", " ", strings.Repeat("a", 256), strings.Repeat("\u00e9", 70000), "a\u0000b", "../../etc/passwd",
+		"${x}", "%s%n", "'; DROP TABLE user; --", "\u202e", "true"}
 	number := []any{-1.0, 0.0, 1.5, 1e308, 9223372036854775807.0, 9223372036854775808.0, 2147483648.0}
-	other := []any{nil, true, []any{}, []any{map[string]any{}}, map[string]any{}, map[string]any{"a": map[string]any{"b": 1}}}
+	other := []any{nil, true, []any{}, []any{map[string]any{}}, map[string]any{},
+		map[string]any{"a": map[string]any{"b": 1}}}
 	switch v.(type) {
 	case string:
 		return append(append([]any{42.0, "a"}, text...), other...)
@@ -108,7 +118,7 @@ func visit(v any, path []any, f func([]any, any)) {
 	}
 }
 
-// put replaces the value at a path; a path that another wrong has cut off changes nothing.
+// put replaces the value at a path. It changes nothing if the path does not exist any more.
 func put(t any, path []any, v any) any {
 	if len(path) == 0 {
 		return v
@@ -148,7 +158,7 @@ func drop(t any, path []any) any {
 	return t
 }
 
-// copied is a value that shares nothing with v.
+// copied returns a deep copy.
 func copied(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -7,8 +7,8 @@ import (
 	"hypernova/cloudtest"
 )
 
-// Text that no database can keep is refused in all services alike, on each engine.
-func TestTextThatCannotBeKept(t *testing.T) {
+// Text that a database cannot store is rejected by all services, on each database.
+func TestTextThatCannotBeStored(t *testing.T) {
 	t.Parallel()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
@@ -20,8 +20,10 @@ func TestTextThatCannotBeKept(t *testing.T) {
 
 func given(t *testing.T, c *cloudtest.Cloud) {
 	t.Helper()
-	lists := []struct{ service, path string }{{"identity", "/users"}, {"identity", "/projects"}, {"image", "/v2/images"}, {"placement", "/resource_providers"},
-		{"compute", "/servers"}, {"compute", "/servers/detail"}, {"compute", "/flavors"}, {"compute", "/os-keypairs"}, {"network", "/v2.0/networks"},
+	lists := []struct{ service, path string }{{"identity", "/users"}, {"identity", "/projects"}, {"image", "/v2/images"},
+		{"placement", "/resource_providers"},
+		{"compute", "/servers"}, {"compute", "/servers/detail"}, {"compute", "/flavors"}, {"compute", "/os-keypairs"},
+		{"network", "/v2.0/networks"},
 		{"network", "/v2.0/ports"}, {"network", "/v2.0/security-groups"}}
 	for _, l := range lists {
 		for _, name := range []string{"%FF", "a%00b", "%ED%A0%80", "%C0%AF"} {
@@ -55,12 +57,14 @@ func given(t *testing.T, c *cloudtest.Cloud) {
 	}
 }
 
-// One request makes a bounded number of servers, whatever the quota says.
-func TestOneRequestMakesSoManyServers(t *testing.T) {
+// The number of servers of one request is limited, whatever the quota is.
+func TestServersOfOneRequestAreLimited(t *testing.T) {
 	t.Parallel()
-	c := cloudtest.New(t, cloudtest.Computes(0), cloudtest.Bare(), cloudtest.Set("quota.instances=-1", "quota.cores=-1", "quota.ram=-1"))
+	c := cloudtest.New(t, cloudtest.Computes(0), cloudtest.Bare(), cloudtest.Set("quota.instances=-1",
+		"quota.cores=-1", "quota.ram=-1"))
 	for _, count := range []string{"min_count", "max_count"} {
-		body := `{"server":{"name":"x","flavorRef":"1","imageRef":"11111111-2222-3333-4444-555555555555","` + count + `":1001}}`
+		body := `{"server":{"name":"x","flavorRef":"1","imageRef":"11111111-2222-3333-4444-555555555555","` +
+			count + `":1001}}`
 		status, doc := c.Do("admin", "POST", "compute", "/servers", body)
 		why, _ := doc["badRequest"].(map[string]any)["message"].(string)
 		if status != 400 || !strings.Contains(why, count+": 1001 is greater than") {

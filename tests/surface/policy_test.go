@@ -10,11 +10,12 @@ import (
 	"hypernova/tests/stories"
 )
 
-// expected is who may do each operation of a service.
+// expected returns the callers who may use each operation of a service.
 func expected(t *testing.T, p part) map[string]string {
 	t.Helper()
-	all := map[string][]allowance{"identity": append(grantAllows(), identityAllows...), "image": imageAllows, "placement": placementAllows,
-		"network": networkAllows, "compute": computeAllows}[p.name]
+	all := map[string][]allowance{"identity": append(grantAllows(), identityAllows...), "image": imageAllows,
+		"placement": placementAllows,
+		"network":   networkAllows, "compute": computeAllows}[p.name]
 	out := map[string]string{}
 	for _, a := range all {
 		for _, o := range a.operations {
@@ -27,23 +28,25 @@ func expected(t *testing.T, p part) map[string]string {
 	return out
 }
 
-// TestEverybodyMayWhatOpenStackAllows runs each operation as each of the people. The stories are told once for each of them: whoever may
-// not do a step is refused and then the teller does it, whoever may does it instead of the teller.
-func TestEverybodyMayWhatOpenStackAllows(t *testing.T) {
+// TestPoliciesAreOpenStacks sends each operation as each caller. It runs the sequences once for each. A caller who may
+// not send a step must be rejected, and then the default caller sends it. A caller who may sends it in place of the
+// default one.
+func TestPoliciesAreOpenStacks(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, p part, e engine) {
 		c := cloud(t, p, e)
 		templates, want := p.templates(), expected(t, p)
-		told := map[string]bool{}
+		tried := map[string]bool{}
 		people := stories.People()
-		if e.slow { // who may is up to no database; what a project sees and what everybody sees is
+		if e.slow { // policies do not depend on the database
 			people = []string{"stranger", "domainadmin", "admin"}
 		}
 		for _, who := range people {
 			t.Run(who, func(t *testing.T) {
-				for _, story := range p.tales() {
-					trial := &trial{t: t, p: stories.Tell(t, c, p.minor), who: who, templates: templates, want: want, told: told}
-					trial.p.Run(story, stories.Listener{Send: trial.send})
+				for _, story := range p.sequences() {
+					trial := &trial{t: t, p: stories.NewRunner(t, c, p.minor), who: who, templates: templates,
+						want: want, tried: tried}
+					trial.p.Run(story, stories.Hooks{Send: trial.send})
 				}
 			})
 		}
@@ -52,35 +55,35 @@ func TestEverybodyMayWhatOpenStackAllows(t *testing.T) {
 			if want[key] == "" {
 				t.Errorf("%s: nobody has said who may do it", key)
 			}
-			if !told[key] && want[key] != "" && want[key] != "open" {
+			if !tried[key] && want[key] != "" && want[key] != "open" {
 				t.Errorf("%s: no story tells it", key)
 			}
 		}
 	})
 }
 
-// blank is an operation without the names of what varies in its path.
+// blank returns an operation without the names of the variable parts of its path.
 func blank(operation string) string { return braces.ReplaceAllString(operation, "{}") }
 
 var braces = regexp.MustCompile(`\{[^}]*\}`)
 
-// homeless are those whose tokens are of no project.
+// homeless are the callers whose tokens have no project.
 var homeless = []string{"domainreader", "domainmanager", "domainadmin", "systemreader"}
 
-// trial is one of the people trying everything.
+// trial tests all operations as one caller.
 type trial struct {
 	t         *testing.T
-	p         *stories.Telling
+	p         *stories.Runner
 	who       string
 	templates []string
 	want      map[string]string
-	told      map[string]bool
+	tried     map[string]bool
 }
 
 func (x *trial) send(r *stories.Request) *stories.Answer {
 	x.t.Helper()
 	template := blank(stories.Match(x.templates, r.Path))
-	x.told[r.Operation(template)] = true
+	x.tried[r.Operation(template)] = true
 	key := r.Key(template)
 	who, ok := x.want[key]
 	if !ok {
@@ -89,12 +92,13 @@ func (x *trial) send(r *stories.Request) *stories.Answer {
 	}
 	may := who == "open" || who != "shut" && x.who != "nobody" && strings.IndexByte(who, letters[x.who]) >= 0
 	if x.who == r.Who {
-		return x.p.Send(r) // the teller may, or the stories are wrong
+		return x.p.Send(r) // the default caller may
 	}
 	a := x.p.As(x.who, r)
-	denied := a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status == http.StatusNotFound && r.Step.Want != http.StatusNotFound
+	denied := a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status == http.StatusNotFound &&
+		r.Step.Want != http.StatusNotFound
 	if strings.HasPrefix(r.Path, "/v2.0/") && a.Status == http.StatusBadRequest && slices.Contains(homeless, x.who) {
-		denied = true // networking asks whose a new thing is before it asks who may make it
+		denied = true // networking checks the owner of a new resource before the policy
 	}
 	switch {
 	case who == "shut" || who == "":
@@ -103,8 +107,9 @@ func (x *trial) send(r *stories.Request) *stories.Answer {
 	case a.Status >= 500:
 		x.t.Errorf("%s %s: %d %.200s", key, r.Path, a.Status, a.Body)
 	}
-	// What exists once, or belongs to who makes it, is made by the teller as well; what was done is done.
-	if a.Status == r.Step.Want && !r.Step.Own && !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, a.Status) {
+	// The default caller also creates resources that belong to their creator. Other steps are done.
+	if a.Status == r.Step.Want && !r.Step.Own &&
+		!slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, a.Status) {
 		return a
 	}
 	return x.p.Send(x.p.Fill(r.Step, r.Who))

@@ -8,20 +8,20 @@ import (
 	"hypernova/tests/stories"
 )
 
-// clients is how many send the same request at once.
+// clients is the number of clients that send the same request at the same time.
 const clients = 4
 
-// TestOneOfManyWins sends what can succeed only once from several clients at once: creations under a name that must be unique, writes
-// that name a generation or a revision, and deletions. Exactly one has what it wants and the others are told of the conflict, or that
-// nothing is there.
-func TestOneOfManyWins(t *testing.T) {
+// TestConcurrentRequests sends requests that can succeed only once from several clients at the same time: creations
+// with a unique name, updates with a generation or a revision, and deletions. Exactly one must succeed. The others must
+// get 409, or 404 after a deletion.
+func TestConcurrentRequests(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, p part, e engine) {
 		c := cloud(t, p, e)
 		raced := 0
-		for _, story := range p.tales() {
-			race := &race{t: t, p: stories.Tell(t, c, p.minor)}
-			race.p.Run(story, stories.Listener{Send: race.send})
+		for _, story := range p.sequences() {
+			race := &race{t: t, p: stories.NewRunner(t, c, p.minor)}
+			race.p.Run(story, stories.Hooks{Send: race.send})
 			raced += race.n
 		}
 		if raced < 14 {
@@ -32,7 +32,7 @@ func TestOneOfManyWins(t *testing.T) {
 
 type race struct {
 	t *testing.T
-	p *stories.Telling
+	p *stories.Runner
 	n int
 }
 

@@ -7,9 +7,9 @@ import (
 	"hypernova/app"
 )
 
-// TestTheReferenceHasEveryOperation reads what operators are told of policies: each operation stands above the rule that guards it, or
-// among those that have none.
-func TestTheReferenceHasEveryOperation(t *testing.T) {
+// TestPolicyReferenceHasEveryOperation checks the policy reference for operators: each operation must be listed at its
+// rule, or among the operations without one.
+func TestPolicyReferenceHasEveryOperation(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	for _, d := range app.Dumps() {

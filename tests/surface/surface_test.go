@@ -1,5 +1,5 @@
-// Package surface walks everything that the services offer, in one process, and looks at one side of all of it at once: who may do what,
-// what bad input does, what two clients at once do; on each database.
+// Package surface tests every operation of all services in one process, on each database: the policies for all callers,
+// malformed requests, and concurrent clients.
 package surface
 
 import (
@@ -22,30 +22,34 @@ import (
 	"hypernova/tests/stories"
 )
 
-// part is a service of the surface.
+// part is a service under test.
 type part struct {
 	name     string
-	stories  func() []stories.Story
+	stories  func() []stories.Sequence
 	declared func() []api.Operation
-	base     string // of the declared paths
-	minor    int    // the microversion it is spoken to at; -1: none
-	whole    bool   // it needs a host, a network and an image
+	base     string // prefix of the declared paths
+	minor    int    // microversion of the requests; -1: none
+	whole    bool   // the cloud needs a host, a network and an image
 }
 
 var parts = []part{
-	{"identity", stories.Identity, func() []api.Operation { return api.Describe(keystoneapi.Resources()...) }, "/v3", -1, false},
+	{"identity", stories.Identity, func() []api.Operation { return api.Describe(keystoneapi.Resources()...) },
+		"/v3", -1, false},
 	{"image", stories.Image, func() []api.Operation { return api.Describe(glanceapi.Resources()...) }, "/v2", -1, false},
-	{"placement", stories.Placement, func() []api.Operation { return api.Describe(placementapi.Resources()...) }, "", 39, false},
-	{"network", stories.Network, func() []api.Operation { return api.Describe(neutronapi.Resources()...) }, "/v2.0", -1, true},
-	{"compute", stories.Compute, func() []api.Operation { return api.Describe(novaapi.Resources()...) }, "/v2.1", novaapi.Newest.Minor, true},
+	{"placement", stories.Placement, func() []api.Operation { return api.Describe(placementapi.Resources()...) },
+		"", 39, false},
+	{"network", stories.Network, func() []api.Operation { return api.Describe(neutronapi.Resources()...) },
+		"/v2.0", -1, true},
+	{"compute", stories.Compute, func() []api.Operation { return api.Describe(novaapi.Resources()...) }, "/v2.1",
+		novaapi.Newest.Minor, true},
 }
 
-// operation is a declared operation as clients see it.
+// operation returns a declared operation with the path that clients use.
 func (p part) operation(o api.Operation) string {
 	return strings.TrimSuffix(o.Method+" "+p.base+o.Path+" "+o.Action, " ")
 }
 
-// templates are the paths of the service's operations, as clients see them.
+// templates returns the path templates of the service's operations that clients use.
 func (p part) templates() []string {
 	var out []string
 	for _, o := range p.declared() {
@@ -56,8 +60,8 @@ func (p part) templates() []string {
 	return out
 }
 
-// tales are the stories without what the service does not declare.
-func (p part) tales() []stories.Story {
+// sequences returns the service's sequences without undeclared operations.
+func (p part) sequences() []stories.Sequence {
 	templates := p.templates()
 	declared := map[string]bool{}
 	for _, o := range p.declared() {
@@ -74,17 +78,17 @@ func (p part) tales() []stories.Story {
 	return out
 }
 
-// engine is a database below a cloud.
+// engine is a database for the cloud under test.
 type engine struct {
 	name     string
-	slow     bool // it costs more: a sample of what is sent to the other is enough
+	slow     bool // it is slow, so only a sample of the requests is sent
 	database func(t *testing.T) []cloudtest.Option
 }
 
 var engines = []engine{
 	{"sqlite", false, func(*testing.T) []cloudtest.Option { return nil }},
 	{"postgresql", true, func(t *testing.T) []cloudtest.Option {
-		urls := make(chan string, 8) // made before the cloud, so that they are dropped after it
+		urls := make(chan string, 8) // created before the cloud, so that they are dropped after it
 		for range cap(urls) {
 			urls <- dbtest.Postgres(t)
 		}
@@ -92,7 +96,7 @@ var engines = []engine{
 	}},
 }
 
-// each runs a test on every service and every database, each with a cloud of its own.
+// each runs a test for every service on every database, each with a new cloud.
 func each(t *testing.T, run func(t *testing.T, p part, e engine)) {
 	t.Helper()
 	for _, p := range parts {
@@ -105,11 +109,12 @@ func each(t *testing.T, run func(t *testing.T, p part, e engine)) {
 	}
 }
 
-// cloud is a whole cloud in this process with the people of the stories.
+// cloud returns a whole cloud in this process, with the callers of the sequences.
 func cloud(t *testing.T, p part, e engine) *stories.Cloud {
 	t.Helper()
 	around := stories.Surround(t)
-	options := append(e.database(t), cloudtest.Set(around.Options...), cloudtest.Set("quota.instances=-1", "quota.cores=-1", "quota.ram=-1",
+	options := append(e.database(t), cloudtest.Set(around.Options...), cloudtest.Set("quota.instances=-1",
+		"quota.cores=-1", "quota.ram=-1",
 		"quota.key_pairs=-1", "quota.server_groups=-1",
 		"QUOTAS.quota_network=-1", "QUOTAS.quota_subnet=-1", "QUOTAS.quota_port=-1", "QUOTAS.quota_security_group=-1",
 		"QUOTAS.quota_security_group_rule=-1"))
@@ -117,7 +122,8 @@ func cloud(t *testing.T, p part, e engine) *stories.Cloud {
 		options = append(options, cloudtest.Computes(0), cloudtest.Bare())
 	}
 	c := cloudtest.New(t, options...)
-	s := &stories.Cloud{URLs: map[string]string{"identity": c.Endpoint("keystone"), "image": c.Endpoint("glance"), "placement": c.Endpoint("placement")}}
+	s := &stories.Cloud{URLs: map[string]string{"identity": c.Endpoint("keystone"), "image": c.Endpoint("glance"),
+		"placement": c.Endpoint("placement")}}
 	if p.whole {
 		s.URLs["network"], s.URLs["compute"] = c.Endpoint("neutron"), c.Endpoint("nova")
 	}
@@ -129,7 +135,7 @@ func cloud(t *testing.T, p part, e engine) *stories.Cloud {
 	return s
 }
 
-// agent makes an agent of networking known that is no process: the stories tell what operators do with its record.
+// agent registers a neutron agent without a process, for the operations on agent records.
 func agent(t *testing.T, c *cloudtest.Cloud) func() {
 	t.Helper()
 	bus, err := c.Bus()
@@ -142,8 +148,9 @@ func agent(t *testing.T, c *cloudtest.Cloud) func() {
 		}
 	})
 	return func() {
-		_, err := rpcapi.AgentReport.Do(t.Context(), bus, "", rpcapi.AgentReportArgs{Host: "elsewhere", Level: 1, Started: time.Unix(1, 0),
-			Agents: []rpcapi.AgentFacts{{Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
+		_, err := rpcapi.AgentReport.Do(t.Context(), bus, "", rpcapi.AgentReportArgs{Host: "elsewhere", Level: 1,
+			Started: time.Unix(1, 0),
+			Agents:  []rpcapi.AgentFacts{{Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

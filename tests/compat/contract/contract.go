@@ -17,7 +17,7 @@ import (
 	"hypernova/tests/stories"
 )
 
-// Document is one API's contract.
+// Document is the OpenAPI document of one service.
 type Document struct {
 	name      string
 	paths     map[string]map[string]any
@@ -42,7 +42,7 @@ func Load(dir, name string) (*Document, error) {
 	if err := yaml.Unmarshal(src, &doc); err != nil {
 		return nil, err
 	}
-	// Through JSON, so that numbers and keys are what the schema compiler expects.
+	// Through JSON, so that numbers and keys have the types that the schema compiler expects.
 	b, err := json.Marshal(plain(doc))
 	if err != nil {
 		return nil, err
@@ -51,10 +51,11 @@ func Load(dir, name string) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Document{name: name, paths: map[string]map[string]any{}, compiler: jsonschema.NewCompiler(), schemas: map[string]*jsonschema.Schema{}}
+	d := &Document{name: name, paths: map[string]map[string]any{}, compiler: jsonschema.NewCompiler(),
+		schemas: map[string]*jsonschema.Schema{}}
 	d.compiler.AssertFormat() // an address is either IPv4 or IPv6, not both
 	for _, name := range []string{"uuid", "uri", "date-time"} {
-		// OpenStack has ids without dashes or of words ("default"), relative links, and times without a zone.
+		// OpenStack has ids without dashes or that are words ("default"), relative links, and times without a zone.
 		d.compiler.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(any) error { return nil }})
 	}
 	if err := d.compiler.AddResource("contract.json", tree); err != nil {
@@ -71,13 +72,13 @@ func Load(dir, name string) (*Document, error) {
 	return d, nil
 }
 
-// badPattern reports a regular expression that only Python reads.
+// badPattern reports whether only Python supports a regular expression.
 func badPattern(pattern string) bool {
 	_, err := regexp.Compile(pattern)
 	return err != nil
 }
 
-// plain makes map keys strings, YAML has response codes as numbers; and leaves out patterns that cannot be read here.
+// plain converts map keys to strings (YAML has response codes as numbers) and removes unsupported patterns.
 func plain(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -101,7 +102,7 @@ func plain(v any) any {
 	return v
 }
 
-// find is the path template that a request's path fits best: the one with most literal segments.
+// find returns the path template that fits a path best: the one with most literal segments.
 func (d *Document) find(path string) string { return stories.Match(d.templates, path) }
 
 func (d *Document) compile(ref string) (*jsonschema.Schema, error) {

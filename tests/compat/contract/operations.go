@@ -12,19 +12,20 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Operation is a path and a method of the document, and an action where the method posts one of several.
+// Operation is a path and a method of the document, and an action if the method posts one of several.
 type Operation struct{ Method, Template, Action string }
 
 func (o Operation) String() string {
 	return strings.TrimSuffix(o.Method+" "+o.Template+" "+o.Action, " ")
 }
 
-// Operations are all that the document has, by path, method and action.
+// Operations returns all operations of the document, sorted by path, method and action.
 func (d *Document) Operations() []Operation {
 	var out []Operation
 	for _, template := range d.templates {
 		for _, method := range slices.Sorted(maps.Keys(d.paths[template])) {
-			if method == "get" || method == "head" || method == "put" || method == "post" || method == "patch" || method == "delete" {
+			if method == "get" || method == "head" || method == "put" || method == "post" || method == "patch" ||
+				method == "delete" {
 				o := Operation{Method: strings.ToUpper(method), Template: template}
 				actions := d.actions(o)
 				if len(actions) == 0 {
@@ -39,7 +40,7 @@ func (d *Document) Operations() []Operation {
 	return out
 }
 
-// actions are the names of the actions that are posted to a path, none where it is a plain operation.
+// actions returns the names of the actions that are posted to a path. It is empty for an ordinary operation.
 func (d *Document) actions(o Operation) []string {
 	if !strings.HasSuffix(o.Template, "/action") {
 		return nil
@@ -57,7 +58,7 @@ func (d *Document) actions(o Operation) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// actionName is the action that a schema is of.
+// actionName returns the action of a schema.
 func (d *Document) actionName(schema map[string]any) string {
 	s := d.resolved(schema)
 	hint, _ := s["x-openstack"].(map[string]any)
@@ -73,7 +74,7 @@ func (d *Document) actionName(schema map[string]any) string {
 	return ""
 }
 
-// Find is the operation of a request, ok where the document has it.
+// Find returns the operation of a request. ok is false if the document does not have it.
 func (d *Document) Find(method, path, action string) (o Operation, ok bool) {
 	o = Operation{Method: method, Template: d.find(path)}
 	_, ok = d.paths[o.Template][strings.ToLower(method)]
@@ -83,7 +84,7 @@ func (d *Document) Find(method, path, action string) (o Operation, ok bool) {
 	return o, ok
 }
 
-// Says is the statuses of success that the document gives the operation.
+// Says returns the successful statuses of the operation in the document.
 func (d *Document) Says(o Operation) []int {
 	op, _ := d.paths[o.Template][strings.ToLower(o.Method)].(map[string]any)
 	responses, _ := op["responses"].(map[string]any)
@@ -97,14 +98,15 @@ func (d *Document) Says(o Operation) []int {
 	return out
 }
 
-// Check validates an answer. known is false where the document has no schema for it. An answer of success with a status that the
-// document does not give is held against that of the status it does give. action is the member that names what a POST to …/action does,
-// empty elsewhere; minor is the microversion's second number, -1 where there is none.
+// Check validates an answer. known is false if the document has no schema for it. A successful answer with another
+// status than the document's is validated with the schema of the document's status. action is the name of the action of
+// a POST to …/action, empty for other requests. minor is the microversion's second number, -1 for none.
 func (d *Document) Check(method, path, action string, status, minor int, body []byte) (known bool, err error) {
 	op, _ := d.paths[d.find(path)][strings.ToLower(method)].(map[string]any)
 	responses, _ := op["responses"].(map[string]any)
 	response, _ := responses[strconv.Itoa(status)].(map[string]any)
-	if says := d.Says(Operation{Method: method, Template: d.find(path)}); response == nil && status < 300 && len(says) == 1 {
+	if says := d.Says(Operation{Method: method, Template: d.find(path)}); response == nil &&
+		status < 300 && len(says) == 1 {
 		response, _ = responses[strconv.Itoa(says[0])].(map[string]any)
 	}
 	if response == nil {
@@ -113,14 +115,14 @@ func (d *Document) Check(method, path, action string, status, minor int, body []
 	return d.validate(response, action, minor, body)
 }
 
-// Request validates what is about to be sent.
+// Request validates the body of a request. known is false if the document has no schema for it.
 func (d *Document) Request(method, path string, minor int, body []byte) (known bool, err error) {
 	op, _ := d.paths[d.find(path)][strings.ToLower(method)].(map[string]any)
 	request, _ := op["requestBody"].(map[string]any)
 	return d.validate(request, actionOf(path, body), minor, body)
 }
 
-// actionOf is the member that says what a POST to a path that ends in "action" does.
+// actionOf returns the action of a POST to a path that ends in "action".
 func actionOf(path string, body []byte) string {
 	path, _, _ = strings.Cut(path, "?")
 	var members map[string]json.RawMessage
@@ -153,7 +155,7 @@ func (d *Document) validate(at map[string]any, action string, minor int, body []
 	return true, s.Validate(v)
 }
 
-// media is the schema of a request's or an answer's JSON.
+// media returns the JSON schema of a request or an answer.
 func media(at map[string]any) map[string]any {
 	content, _ := at["content"].(map[string]any)
 	media, _ := content["application/json"].(map[string]any)
@@ -161,7 +163,8 @@ func media(at map[string]any) map[string]any {
 	return schema
 }
 
-// ofAction is the part of a schema of many actions that is of one, empty where it has none. A schema that is of no certain action is whole.
+// ofAction returns the part of a schema of many actions that belongs to one, or an empty schema. A schema without
+// actions is returned unchanged.
 func (d *Document) ofAction(schema map[string]any, action string) map[string]any {
 	all, ok := schema["oneOf"].([]any)
 	if !ok {
@@ -181,7 +184,7 @@ func (d *Document) ofAction(schema map[string]any, action string) map[string]any
 	return map[string]any{"oneOf": of}
 }
 
-// resolved is what a reference leads to.
+// resolved returns the schema that a reference refers to.
 func (d *Document) resolved(schema map[string]any) map[string]any {
 	ref, ok := schema["$ref"].(string)
 	if !ok {
@@ -191,8 +194,8 @@ func (d *Document) resolved(schema map[string]any) map[string]any {
 	return s
 }
 
-// pick chooses among the schemas of all microversions: by the span that they give, or else by their names, which end in the version they
-// begin with (_2100 is 2.100), the newest that is not too new.
+// pick returns the schema of a microversion: by the spans in the schemas, or by their names, which end in their first
+// microversion (_2100 is 2.100).
 func (d *Document) pick(schema map[string]any, minor int) string {
 	if ref, ok := schema["$ref"].(string); ok {
 		s, _ := d.schema[ref[strings.LastIndex(ref, "/")+1:]].(map[string]any)
@@ -204,7 +207,7 @@ func (d *Document) pick(schema map[string]any, minor int) string {
 			}
 		}
 		if len(all) > 0 && spanned(all) {
-			return "" // this version has no form
+			return "" // this microversion has no schema
 		}
 		if hint, _ := s["x-openstack"].(map[string]any); hint["discriminator"] == "microversion" {
 			return d.pick(s, minor)
@@ -220,7 +223,7 @@ func (d *Document) pick(schema map[string]any, minor int) string {
 		if !ok || len(tail) < 2 {
 			continue
 		}
-		n, err := strconv.Atoi(tail[1:]) // behind the major version's one digit
+		n, err := strconv.Atoi(tail[1:]) // after the digit of the major version
 		if err == nil && n <= minor && n > from {
 			best, from = ref, n
 		}
@@ -228,7 +231,7 @@ func (d *Document) pick(schema map[string]any, minor int) string {
 	return best
 }
 
-// spanned reports whether schemas are forms of different microversions.
+// spanned reports whether schemas have spans of microversions.
 func spanned(all []any) bool {
 	m, _ := all[0].(map[string]any)
 	_, ok := m["x-openstack"].(map[string]any)
@@ -259,7 +262,7 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// Wrong is what a validation found that no quirk explains; nil where there is nothing. used counts how often each quirk was needed.
+// Wrong returns the errors of a validation that no quirk explains. used counts how often each quirk was needed.
 func Wrong(op string, minor int, err error, quirks []Quirk, used map[int]int) []string {
 	if err == nil {
 		return nil

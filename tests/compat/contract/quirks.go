@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/message"
 )
 
-// Quirk is a place where the document and the real service differ: what the document says there does not count.
+// Quirk is a difference between the document and the real service, which is not an error.
 type Quirk struct {
 	Operation string // regular expression on "api METHOD template"
 	At        string // regular expression on "path: what is wrong"
@@ -18,7 +18,7 @@ type Quirk struct {
 	Why       string
 }
 
-// leaves are the single things that are wrong, without those that a quirk explains.
+// leaves returns the single errors of a validation that no quirk explains.
 func leaves(op string, minor int, err error, quirks []Quirk, used map[int]int) []string {
 	var v *jsonschema.ValidationError
 	if !errors.As(err, &v) {
@@ -31,9 +31,11 @@ func leaves(op string, minor int, err error, quirks []Quirk, used map[int]int) [
 		}
 		return out
 	}
-	text := "/" + strings.Join(v.InstanceLocation, "/") + ": " + v.ErrorKind.LocalizedString(message.NewPrinter(language.English))
+	text := "/" + strings.Join(v.InstanceLocation, "/") + ": " +
+		v.ErrorKind.LocalizedString(message.NewPrinter(language.English))
 	for i, q := range quirks {
-		if (q.Below == 0 || minor < q.Below) && regexp.MustCompile(q.Operation).MatchString(op) && regexp.MustCompile(q.At).MatchString(text) {
+		if (q.Below == 0 || minor < q.Below) && regexp.MustCompile(q.Operation).MatchString(op) &&
+			regexp.MustCompile(q.At).MatchString(text) {
 			used[i]++
 			return nil
 		}
