@@ -15,21 +15,21 @@ import (
 	"hypernova/tests/running"
 )
 
-// booting is a cloud with real servers, and what it takes to start the same guest without it.
+// booting is a cloud with real servers, and the files to start the same guest without it.
 type booting struct {
 	*running.Cloud
 	t      *testing.T
 	api    *running.API
 	dir    string
 	body   string
-	accel  string // what the cloud's servers run with: kvm or qemu
+	accel  string // accelerator of the cloud's servers: kvm or qemu
 	base   string // the image
 	config string // a config drive of one of them
 	memory string // MiB
 }
 
-// TestBootFigures compares how long a guest takes from the request to its own report that it is ready, with how long the same guest takes from
-// the start of a QEMU written by hand, with its disks ready.
+// TestBootFigures compares the time from the request to the guest's report that it is ready with the boot time of the
+// same guest in a QEMU that is started directly, with existing disks.
 func TestBootFigures(t *testing.T) {
 	image := os.Getenv("HYPERNOVA_GUEST_IMAGE")
 	if testing.Short() || image == "" || os.Geteuid() != 0 {
@@ -49,7 +49,8 @@ func TestBootFigures(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b := &booting{t: t, dir: dir, base: filepath.Join(dir, "guest.qcow2"), config: filepath.Join(dir, "config.iso"), memory: "128"}
+	b := &booting{t: t, dir: dir, base: filepath.Join(dir, "guest.qcow2"), config: filepath.Join(dir, "config.iso"),
+		memory: "128"}
 	b.run("cp", image, b.base)
 	t.Cleanup(func() { running.Destroy(t, dir) })
 	b.Cloud = running.Up(t, dir, "--virt", "libvirt")
@@ -57,7 +58,7 @@ func TestBootFigures(t *testing.T) {
 	b.body = fmt.Sprintf(`{"server":{"name":"boot","config_drive":true,"flavorRef":%q,"imageRef":%q,"networks":[{"uuid":%q}]}}`,
 		b.api.Find(t, "compute", "/flavors", "flavors", "m1.nano"), b.api.Find(t, "image", "/v2/images", "images", "guest"),
 		b.api.Find(t, "network", "/v2.0/networks", "networks", "demo"))
-	first, _ := b.server(true) // it fetches the image, and libvirt examines QEMU
+	first, _ := b.server(true) // the first one downloads the image, and libvirt probes QEMU
 	const runs = 5
 	var with, active, without []time.Duration
 	for range runs {
@@ -75,7 +76,7 @@ func TestBootFigures(t *testing.T) {
 	say("boot overhead over QEMU by hand", "%.2f s", (with[runs/2] - without[runs/2]).Seconds())
 }
 
-// seconds sorts, and says median, least and most.
+// seconds returns the median, minimum and maximum as text. It sorts its argument.
 func seconds(ds []time.Duration) string {
 	slices.Sort(ds)
 	return fmt.Sprintf("median %.2f s, %.2f to %.2f", ds[len(ds)/2].Seconds(), ds[0].Seconds(), ds[len(ds)-1].Seconds())
@@ -90,7 +91,7 @@ func (b *booting) run(name string, args ...string) string {
 	return string(out)
 }
 
-// ready waits until a console says that its guest is; other is looked at meanwhile.
+// ready waits until the guest's console reports that it is ready. It calls other meanwhile.
 func (b *booting) ready(console string, other func()) {
 	b.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -109,7 +110,7 @@ func (b *booting) ready(console string, other func()) {
 	}
 }
 
-// server makes a server, waits for its guest and removes it. keep notes what the guest by hand needs to be the same.
+// server creates a server, waits for its guest and deletes it. keep stores what byHand needs to start the same guest.
 func (b *booting) server(keep bool) (whole, active time.Duration) {
 	b.t.Helper()
 	type doc struct {
@@ -148,7 +149,7 @@ func (b *booting) server(keep bool) (whole, active time.Duration) {
 	}
 }
 
-// byHand starts the guest with nothing around it. QEMU's own network answers its DHCP.
+// byHand starts the guest directly. QEMU's user network answers its DHCP requests.
 func (b *booting) byHand() time.Duration {
 	b.t.Helper()
 	disk, console := filepath.Join(b.dir, "hand.qcow2"), filepath.Join(b.dir, "hand.log")
@@ -158,10 +159,13 @@ func (b *booting) byHand() time.Duration {
 	if b.accel == "kvm" {
 		machine = []string{"-machine", "q35,accel=kvm", "-cpu", "host"}
 	}
-	cmd := exec.CommandContext(b.t.Context(), "qemu-system-x86_64", append(machine, "-nodefaults", "-no-user-config", "-m", b.memory, "-display", "none",
-		"-drive", "if=none,id=d,format=qcow2,cache=none,discard=unmap,file="+disk, "-device", "virtio-blk-pci,drive=d,bootindex=1",
+	cmd := exec.CommandContext(b.t.Context(), "qemu-system-x86_64", append(machine, "-nodefaults", "-no-user-config", "-m",
+		b.memory, "-display", "none",
+		"-drive", "if=none,id=d,format=qcow2,cache=none,discard=unmap,file="+disk, "-device",
+		"virtio-blk-pci,drive=d,bootindex=1",
 		"-drive", "if=none,id=c,format=raw,readonly=on,file="+b.config, "-device", "virtio-blk-pci,drive=c",
-		"-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n", "-device", "virtio-rng-pci", "-vga", "std", "-serial", "file:"+console)...)
+		"-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n", "-device", "virtio-rng-pci", "-vga", "std",
+		"-serial", "file:"+console)...)
 	var words strings.Builder
 	cmd.Stdout, cmd.Stderr = io.Discard, &words
 	began := time.Now()
@@ -170,7 +174,7 @@ func (b *booting) byHand() time.Duration {
 	}
 	defer func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // killed, which Wait calls an error
+		_ = cmd.Wait() // an error, because it was killed
 	}()
 	b.ready(console, func() {})
 	if words.Len() > 0 {

@@ -23,10 +23,10 @@ import (
 	"hypernova/oslo/messaging/rabbit/rabbittest"
 )
 
-// busTime is how long one turn of a figure is measured.
+// busTime is the duration of one turn of a measurement.
 const busTime = time.Second
 
-// question is what is asked and answered: small, as most messages are.
+// question is the request and the reply: small, like most messages.
 type question struct {
 	Server, Host string
 	N            int
@@ -46,8 +46,9 @@ func TestBusFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(stop) // after the connections
-	sayCalls(t, way{"NATS, embedded", kitCalls(t, func() messaging.Transport { return opened(t)(nats.Open(t.Context(), url, nats.Config{})) })},
+	t.Cleanup(stop) // runs after the connections are closed
+	sayCalls(t, way{"NATS, embedded", kitCalls(t,
+		func() messaging.Transport { return opened(t)(nats.Open(t.Context(), url, nats.Config{})) })},
 		way{"NATS, bare client", bareNATS(t, url)})
 	if why := rabbittest.Missing(); why != "" {
 		t.Skip(why)
@@ -61,7 +62,8 @@ func TestBusFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	place := s.URL()
-	sayCalls(t, way{"RabbitMQ", kitCalls(t, func() messaging.Transport { return opened(t)(rabbit.Open(t.Context(), place, rabbit.Config{})) })},
+	sayCalls(t, way{"RabbitMQ", kitCalls(t,
+		func() messaging.Transport { return opened(t)(rabbit.Open(t.Context(), place, rabbit.Config{})) })},
 		way{"RabbitMQ, bare AMQP client", bareAMQP(t, s)})
 }
 
@@ -75,13 +77,14 @@ func opened(t *testing.T) func(messaging.Transport, error) messaging.Transport {
 	}
 }
 
-// way is a way to call.
+// way is a way to make a call: over the bus, or with a bare client.
 type way struct {
 	name string
 	call func(context.Context) error
 }
 
-// sayCalls measures calls from 1, 8 and 64 callers, each way in turns, and says what share the first has of the second where there are two.
+// sayCalls measures calls from 1, 8 and 64 callers, each way in turns, and reports them. With two ways it also reports
+// the rate of the first as a share of the second.
 func sayCalls(t *testing.T, ways ...way) {
 	t.Helper()
 	for _, callers := range []int{1, 8, 64} {
@@ -99,7 +102,8 @@ func sayCalls(t *testing.T, ways ...way) {
 		for i, w := range ways {
 			slices.Sort(took[i])
 			us := func(share int) float64 { return float64(took[i][len(took[i])*share/100].Nanoseconds()) / 1000 }
-			say("calls, "+w.name+", "+strconv.Itoa(callers)+" callers", "%s/s, median %.0f µs, 99th %.0f µs", between(rates[i], 0), us(50), us(99))
+			say("calls, "+w.name+", "+strconv.Itoa(callers)+" callers", "%s/s, median %.0f µs, 99th %.0f µs",
+				between(rates[i], 0), us(50), us(99))
 		}
 		if share != nil {
 			say("share of the bare client, "+strconv.Itoa(callers)+" callers", "%s", between(share, 2))
@@ -107,7 +111,7 @@ func sayCalls(t *testing.T, ways ...way) {
 	}
 }
 
-// callsOf is one turn: how many calls there were in a second, and what each took.
+// callsOf measures one turn: the calls per second, and the duration of each.
 func callsOf(t *testing.T, w way, callers int) (float64, []time.Duration) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -137,7 +141,7 @@ func callsOf(t *testing.T, w way, callers int) (float64, []time.Duration) {
 	return float64(len(all)) / elapsed.Seconds(), all
 }
 
-// kitCalls is one call from one process to another over what connect makes.
+// kitCalls returns a function that makes one call between two buses.
 func kitCalls(t *testing.T, connect func() messaging.Transport) func(context.Context) error {
 	t.Helper()
 	api := messaging.NewAPI("bench")
@@ -162,19 +166,20 @@ func kitCalls(t *testing.T, connect func() messaging.Transport) func(context.Con
 	}
 }
 
-// asking and answering are what the kit writes around a question and its answer; the bare clients carry the same, so that what differs is the
-// way and not the load. The id is as long as the kit's.
+// asking and answering return the envelopes of a call and its reply, as the bus makes them. The bare clients send the
+// same envelopes, so that both ways have the same load.
 func asking(t *testing.T) messaging.Message {
 	t.Helper()
 	body, err := json.Marshal(asked())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return messaging.Message{Kind: messaging.KindCall, Sender: ids.Hex(), Topic: "bench", Method: "ask", Timeout: messaging.DefaultTimeout, ReplyTo: "replies",
+	return messaging.Message{Kind: messaging.KindCall, Sender: ids.Hex(), Topic: "bench", Method: "ask",
+		Timeout: messaging.DefaultTimeout, ReplyTo: "replies",
 		Payload: body}
 }
 
-// bareServe answers one request as a handler does: it reads the question and writes it again.
+// bareServe answers one request as a handler does: it decodes the request and encodes the reply.
 func bareServe(body []byte) ([]byte, error) {
 	m, err := messaging.Decode(body)
 	if err != nil {
@@ -191,14 +196,15 @@ func bareServe(body []byte) ([]byte, error) {
 	return messaging.Encode(&messaging.Message{Kind: messaging.KindReply, ID: m.ID, Payload: answer})
 }
 
-// bareAMQP is the same with nothing but the AMQP client: a queue for requests, which the broker returns if there is none, one for replies, and an
-// id on each; no confirms and no acknowledgements, as the kit's calls have none.
+// bareAMQP is the same with only the AMQP client: a queue for requests, which the broker returns if there is none, one
+// for replies, and an id on each message; no confirms and no acknowledgements, as in the calls of the bus.
 func bareAMQP(t *testing.T, s *rabbittest.Server) func(context.Context) error {
 	t.Helper()
 	vhost := s.Vhost()
 	dial := func() *amqp.Channel {
-		nc, err := amqp.DialConfig("amqp://"+s.Address, amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: rabbittest.User,
-			Password: rabbittest.Password}}, Vhost: vhost})
+		nc, err := amqp.DialConfig("amqp://"+s.Address,
+			amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: rabbittest.User,
+				Password: rabbittest.Password}}, Vhost: vhost})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +232,8 @@ func bareAMQP(t *testing.T, s *rabbittest.Server) func(context.Context) error {
 		for d := range requests {
 			go func() {
 				if body, err := bareServe(d.Body); err == nil {
-					_ = server.Publish("", d.ReplyTo, false, false, amqp.Publishing{MessageId: d.MessageId, Body: body}) // else the caller's deadline tells
+					// an error shows as the caller's timeout
+					_ = server.Publish("", d.ReplyTo, false, false, amqp.Publishing{MessageId: d.MessageId, Body: body})
 				}
 			}()
 		}
@@ -256,14 +263,15 @@ func bareAMQP(t *testing.T, s *rabbittest.Server) func(context.Context) error {
 		mu.Lock()
 		waiting[m.ID] = c
 		mu.Unlock()
-		if err := asker.Publish("", "requests", true, false, amqp.Publishing{MessageId: m.ID, ReplyTo: "replies", Body: body}); err != nil {
+		if err := asker.Publish("", "requests", true, false, amqp.Publishing{MessageId: m.ID, ReplyTo: "replies",
+			Body: body}); err != nil {
 			return err
 		}
 		return bareEnd(ctx, c)
 	}
 }
 
-// bareEnd waits for an answer and reads it.
+// bareEnd waits for the reply and decodes it.
 func bareEnd(ctx context.Context, c <-chan []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, messaging.DefaultTimeout)
 	defer cancel()
@@ -279,7 +287,7 @@ func bareEnd(ctx context.Context, c <-chan []byte) error {
 	}
 }
 
-// bareNATS is the same with nothing but the NATS client, whose own way to ask and answer it is.
+// bareNATS is the same with only the NATS client and its request and reply.
 func bareNATS(t *testing.T, url string) func(context.Context) error {
 	t.Helper()
 	dial := func() *client.Conn {
@@ -294,7 +302,7 @@ func bareNATS(t *testing.T, url string) func(context.Context) error {
 	if _, err := server.QueueSubscribe("requests", "listeners", func(m *client.Msg) {
 		go func() {
 			if body, err := bareServe(m.Data); err == nil {
-				_ = m.Respond(body) // else the caller's deadline tells
+				_ = m.Respond(body) // an error shows as the caller's timeout
 			}
 		}()
 	}); err != nil {

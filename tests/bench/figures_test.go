@@ -1,5 +1,5 @@
-// Package bench measures the performance figures that the project publishes. Nothing is asserted about time: a figure
-// is read by people, and compared with the one before.
+// Package bench measures the performance figures that the project publishes. It asserts no times; people compare the
+// figures with earlier ones.
 package bench
 
 import (
@@ -20,7 +20,7 @@ import (
 	"hypernova/tests/running"
 )
 
-// rig is a cloud with the fake hypervisor and somebody who calls its APIs.
+// rig is a cloud with the fake hypervisor, and an authenticated client of its APIs.
 type rig struct {
 	*running.Cloud
 	t        *testing.T
@@ -33,7 +33,8 @@ type rig struct {
 
 func newRig(t *testing.T, dir string, flags ...string) *rig {
 	t.Helper()
-	r := &rig{Cloud: running.Up(t, dir, append([]string{"--virt", "fake"}, flags...)...), t: t, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	r := &rig{Cloud: running.Up(t, dir, append([]string{"--virt", "fake"}, flags...)...), t: t,
+		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	r.identity, r.password = r.Identity(t), r.Password(t)
 	if !strings.HasSuffix(r.identity, "/v3") {
 		r.identity += "/v3"
@@ -65,7 +66,7 @@ func (r *rig) login(into any) string {
 	return r.call("POST", r.identity+"/auth/tokens", body, 201, into).Get("X-Subject-Token")
 }
 
-// call makes one request and decodes the answer; another status than the wanted one ends the measurement.
+// call sends one request and decodes the answer. Another status than the expected one ends the measurement.
 func (r *rig) call(method, url, body string, status int, into any) http.Header {
 	req, err := http.NewRequestWithContext(r.t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -94,7 +95,7 @@ func (r *rig) call(method, url, body string, status int, into any) http.Header {
 	return resp.Header
 }
 
-// rate runs fn from n clients for a while and answers calls per second.
+// rate runs fn from n clients for the duration d and returns the calls per second.
 func rate(n int, d time.Duration, fn func()) float64 {
 	var count atomic.Int64
 	var wg sync.WaitGroup
@@ -111,7 +112,7 @@ func rate(n int, d time.Duration, fn func()) float64 {
 	return float64(count.Load()) / time.Since(began).Seconds()
 }
 
-// median and worst of some durations, in milliseconds.
+// spread returns the median and the maximum of durations, in milliseconds, as text.
 func spread(ds []time.Duration) string {
 	slices.Sort(ds)
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -155,7 +156,8 @@ func TestFigures(t *testing.T) {
 	<-idle.C
 	r.say("resident memory, idle", "%.0f MiB", resident(t, r.PID()))
 	r.tokens()
-	flavor, image, network := r.first("compute", "/flavors#name=m1.nano", "flavors"), r.first("image", "/v2/images#name=guest", "images"),
+	flavor, image, network := r.first("compute", "/flavors#name=m1.nano", "flavors"),
+		r.first("image", "/v2/images#name=guest", "images"),
 		r.first("network", "/v2.0/networks#name=demo", "networks")
 	body := fmt.Sprintf(`{"server":{"name":"bench","flavorRef":%q,"imageRef":%q,"networks":[{"uuid":%q}]}}`, flavor, image, network)
 	r.builds(body)
@@ -163,7 +165,7 @@ func TestFigures(t *testing.T) {
 	r.say("resident memory, after all this", "%.0f MiB", resident(t, r.PID()))
 }
 
-// first is the id of the thing whose name stands behind the #, which is not sent.
+// first returns the id of a resource. Its name is in the path after a #, which is not sent.
 func (r *rig) first(service, path, list string) string {
 	r.t.Helper()
 	var doc map[string]json.RawMessage
@@ -202,7 +204,7 @@ type status struct {
 	}
 }
 
-// build makes a server and waits until it is active.
+// build creates a server, waits until it is active, and returns the time that it took.
 func (r *rig) build(body string) (string, time.Duration) {
 	began := time.Now()
 	var s status
@@ -219,7 +221,7 @@ func (r *rig) build(body string) (string, time.Duration) {
 	}
 }
 
-// gone deletes a server and waits until it is.
+// gone deletes a server and waits until it does not exist any more.
 func (r *rig) gone(id string) {
 	r.call("DELETE", r.urls["compute"]+"/servers/"+id, "", 204, nil)
 	for {

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// peopleCount is how many users the lists are measured with.
+// peopleCount is the number of users in the lists.
 const peopleCount = 10_000
 
 func TestIdentityFigures(t *testing.T) {
 	if testing.Short() || os.Getenv("HYPERNOVA_BENCH") == "" && os.Getenv("HYPERNOVA_BINARY") == "" {
 		t.Skip("figures take a quiet machine and a minute: make bench prints them")
 	}
-	// The lowest price of a password, so that making the users does not take longer than all the rest.
+	// The cheapest password hash, so that creating the users does not take longer than the measurement.
 	r := newRig(t, t.TempDir(), "--set", "identity.password_hash_rounds=4")
 	var wg sync.WaitGroup
 	for worker := range 8 {
@@ -27,15 +27,17 @@ func TestIdentityFigures(t *testing.T) {
 	}
 	wg.Wait()
 	r.timed("page of 100 of 10,000 users", 300, func(int) string { return "/users?limit=100&sort_key=name" })
-	r.timed("one of 10,000 users by name", 1000, func(i int) string { return fmt.Sprintf("/users?name=person-%05d", i*7%peopleCount) })
-	r.timed("users by part of the name, 10,000 users", 200, func(i int) string { return fmt.Sprintf("/users?limit=100&name__contains=n-%03d", i) })
+	r.timed("one of 10,000 users by name", 1000,
+		func(i int) string { return fmt.Sprintf("/users?name=person-%05d", i*7%peopleCount) })
+	r.timed("users by part of the name, 10,000 users", 200,
+		func(i int) string { return fmt.Sprintf("/users?limit=100&name__contains=n-%03d", i) })
 	r.timed("all 10,000 users in one answer", 10, func(int) string { return "/users" })
 	r.pages()
 	r.tokens()
 	r.say("resident memory, 10,000 users", "%.0f MiB", resident(t, r.PID()))
 }
 
-// timed measures a GET many times, one after another.
+// timed measures a GET n times, one after another.
 func (r *rig) timed(figure string, n int, path func(i int) string) {
 	ds := make([]time.Duration, n)
 	for i := range ds {
@@ -46,7 +48,7 @@ func (r *rig) timed(figure string, n int, path func(i int) string) {
 	r.say(figure, "%s", spread(ds))
 }
 
-// pages follows the links from the first page to the last.
+// pages measures following the links from the first page to the last.
 func (r *rig) pages() {
 	var ds []time.Duration
 	users, next := 0, r.identity+"/users?limit=500&sort_key=name"

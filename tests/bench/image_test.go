@@ -21,14 +21,14 @@ import (
 )
 
 const (
-	// imageBytes is large enough for the disk to have its say.
+	// imageBytes is large enough that the speed of the disk matters.
 	imageBytes = 1 << 30
-	// imageRounds is how often each figure is taken; the median is printed.
+	// imageRounds is the number of measurements of each figure; the median is printed.
 	imageRounds = 3
 )
 
-// TestImageFigures compares the rates at which images are stored and read, by the real program over HTTP and with every byte hashed, with
-// what the same disk, the same processors and a plain connection do.
+// TestImageFigures measures the rates of uploads and downloads with the real program, over HTTP and with all hashes. It
+// compares them with the rates of the disk, the processors and a plain connection.
 func TestImageFigures(t *testing.T) {
 	if testing.Short() || os.Getenv("HYPERNOVA_BENCH") == "" && os.Getenv("HYPERNOVA_BINARY") == "" {
 		t.Skip("figures take a quiet machine and a minute: make bench prints them")
@@ -72,13 +72,17 @@ func TestImageFigures(t *testing.T) {
 			r.call("DELETE", r.urls["image"]+"/v2/images/"+id, "", 204, nil)
 		}
 	}
-	// MD5 and SHA-512 of an image are computed one piece after the other, each by one processor: no upload is faster than the slower one.
+	// MD5 and SHA-512 of an image are each computed by one processor. No upload is faster than the slower one.
 	compareRate(t, "upload, hashed and synced", medianTime(func() { id = r.upload(t, block) }, remove),
-		bound{"the disk", write}, bound{"the connection", loopback}, bound{"MD5", hashes["MD5"]}, bound{"SHA-512", hashes["SHA-512"]})
-	compareRate(t, "download, checked, not in memory", medianTime(func() { r.download(t, id, "") }, func() { forget(t, dir) }),
+		bound{"the disk", write}, bound{"the connection", loopback}, bound{"MD5", hashes["MD5"]},
+		bound{"SHA-512", hashes["SHA-512"]})
+	compareRate(t, "download, checked, not in memory", medianTime(func() { r.download(t, id, "") },
+		func() { forget(t, dir) }),
 		bound{"the disk", cold}, bound{"the connection", loopback})
-	compareRate(t, "download, checked, in memory", medianTime(func() { r.download(t, id, "") }), bound{"the connection", loopback})
-	sayRate(t, "download of the second half by range, checked", medianTime(func() { r.download(t, id, "bytes="+strconv.Itoa(imageBytes/2)+"-") })*2)
+	compareRate(t, "download, checked, in memory", medianTime(func() { r.download(t, id, "") }),
+		bound{"the connection", loopback})
+	sayRate(t, "download of the second half by range, checked",
+		medianTime(func() { r.download(t, id, "bytes="+strconv.Itoa(imageBytes/2)+"-") })*2)
 	remove()
 
 	const together = 4
@@ -94,10 +98,11 @@ func TestImageFigures(t *testing.T) {
 		remove()
 	}
 	processors := (hashes["MD5"] + hashes["SHA-512"] + hashes["SHA-256"]) / time.Duration(runtime.GOMAXPROCS(0))
-	compareRate(t, "four uploads at once, together", took, bound{"the disk", write}, bound{"all processors' hashing", processors})
+	compareRate(t, "four uploads at once, together", took, bound{"the disk", write},
+		bound{"all processors' hashing", processors})
 }
 
-// medianTime is the median time of f, without what is to be done before.
+// medianTime returns the median duration of f, without the functions that run before it.
 func medianTime(f func(), before ...func()) time.Duration {
 	var all []time.Duration
 	for range imageRounds {
@@ -118,16 +123,17 @@ func sayRate(t *testing.T, what string, d time.Duration) {
 	t.Logf("%-48s %7.0f MB/s", what, megabytes(d))
 }
 
-// bound is something that no transfer can be faster than.
+// bound is a lower bound of a transfer's duration.
 type bound struct {
 	name string
 	time time.Duration
 }
 
-// compareRate says a rate and its share of the lowest bound.
+// compareRate reports a rate and its share of the lowest bound.
 func compareRate(t *testing.T, what string, d time.Duration, bounds ...bound) {
 	slowest := slices.MaxFunc(bounds, func(a, b bound) int { return cmp.Compare(a.time, b.time) })
-	t.Logf("%-48s %7.0f MB/s  %3.0f %% of what bounds it, %s", what, megabytes(d), 100*slowest.time.Seconds()/d.Seconds(), slowest.name)
+	t.Logf("%-48s %7.0f MB/s  %3.0f %% of what bounds it, %s", what, megabytes(d), 100*slowest.time.Seconds()/d.Seconds(),
+		slowest.name)
 }
 
 func writeSynced(path string, block []byte) error {
@@ -155,7 +161,7 @@ func readFile(t *testing.T, path string) {
 	}
 }
 
-// connection carries as many bytes as an image has.
+// connection sends as many bytes as an image has over a plain connection.
 func connection(t *testing.T, block []byte) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -165,7 +171,7 @@ func connection(t *testing.T, block []byte) {
 	go func() {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
-			return // nobody comes, and the test says so at its end
+			return // no connection; the test fails at its end
 		}
 		defer c.Close()
 		for range imageBytes / len(block) {
@@ -179,12 +185,13 @@ func connection(t *testing.T, block []byte) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c}, make([]byte, 1<<20)); err != nil || n != imageBytes {
+	if n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c}, make([]byte, 1<<20)); err != nil ||
+		n != imageBytes {
 		t.Fatalf("%d bytes, %v", n, err)
 	}
 }
 
-// forget takes the images' files out of memory.
+// forget removes the images' files from the page cache.
 func forget(t *testing.T, dir string) {
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -205,7 +212,7 @@ func forget(t *testing.T, dir string) {
 	}
 }
 
-// repeated gives a block again and again.
+// repeated is a reader that returns a block repeatedly.
 type repeated struct {
 	block []byte
 	at    int
@@ -224,7 +231,8 @@ func (r *rig) upload(t *testing.T, block []byte) string {
 	t.Helper()
 	var made struct{ ID string }
 	r.call("POST", r.urls["image"]+"/v2/images", `{"name":"figures","disk_format":"raw","container_format":"bare"}`, 201, &made)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, r.urls["image"]+"/v2/images/"+made.ID+"/file", &repeated{block: block})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, r.urls["image"]+"/v2/images/"+made.ID+"/file",
+		&repeated{block: block})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// call of placement, as its latest version; the status is the caller's to judge.
+// placement sends a request to placement with its latest microversion and returns the status and the body.
 func (r *rig) placement(method, path, body string) (int, []byte) {
 	req, err := http.NewRequestWithContext(r.t.Context(), method, r.urls["placement"]+path, strings.NewReader(body))
 	if err != nil {
@@ -33,7 +33,7 @@ func (r *rig) placement(method, path, body string) (int, []byte) {
 	return resp.StatusCode, b
 }
 
-// provider makes one with an inventory, and answers its id.
+// provider creates a provider with an inventory and returns its id.
 func (r *rig) provider(n, cpus int) string {
 	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", n)
 	if status, b := r.placement("POST", "/resource_providers", fmt.Sprintf(`{"name":"bench-%d","uuid":%q}`, n, id)); status != http.StatusOK {
@@ -64,12 +64,13 @@ func TestPlacementFigures(t *testing.T) {
 			}
 			size = len(b)
 		}
-		r.say(fmt.Sprintf("allocation candidates, %d providers, limit 1000", n), "%s (%d KiB of answer)", spread(took), size>>10)
+		r.say(fmt.Sprintf("allocation candidates, %d providers, limit 1000", n), "%s (%d KiB of answer)",
+			spread(took), size>>10)
 	}
 	r.claims(t, made)
 }
 
-// providers makes as many as are missing, with 8 clients.
+// providers creates the missing providers with 8 clients.
 func (r *rig) providers(made *int, want int) {
 	var next atomic.Int64
 	next.Store(int64(*made))
@@ -85,7 +86,7 @@ func (r *rig) providers(made *int, want int) {
 	*made = want
 }
 
-// claims has 8 clients claim from one provider; what is used at the end must be what was granted.
+// claims has 8 clients claim from one provider. The usage at the end must be the sum of the accepted claims.
 func (r *rig) claims(t *testing.T, made int) {
 	const cpus = 1 << 20
 	hot := r.provider(made+1, cpus)
@@ -103,9 +104,11 @@ func (r *rig) claims(t *testing.T, made int) {
 			panic(fmt.Sprintf("%d %s", status, b))
 		}
 	})
-	r.say("claims on one provider, 8 clients", "%.0f/s, %d granted, %d to try again", perSecond, granted.Load(), refused.Load())
-	// VCPU stands last, for names are written in order.
-	if status, b := r.placement("GET", "/resource_providers/"+hot+"/usages", ""); status != http.StatusOK || !strings.Contains(string(b), fmt.Sprintf(`"VCPU":%d}`, granted.Load())) {
+	r.say("claims on one provider, 8 clients", "%.0f/s, %d granted, %d to try again", perSecond,
+		granted.Load(), refused.Load())
+	// VCPU is the last member, because names are sorted.
+	if status, b := r.placement("GET", "/resource_providers/"+hot+"/usages", ""); status != http.StatusOK ||
+		!strings.Contains(string(b), fmt.Sprintf(`"VCPU":%d}`, granted.Load())) {
 		t.Errorf("%d were granted, but placement counts %s", granted.Load(), b)
 	}
 }

@@ -29,7 +29,7 @@ func say(figure, format string, args ...any) {
 	fmt.Printf("figure: %-44s %s\n", figure, fmt.Sprintf(format, args...))
 }
 
-// TestServiceFigures measures what the frame of the services costs.
+// TestServiceFigures measures the cost of the service framework.
 func TestServiceFigures(t *testing.T) {
 	if testing.Short() || os.Getenv("HYPERNOVA_BENCH") == "" && os.Getenv("HYPERNOVA_BINARY") == "" {
 		t.Skip("figures take a quiet machine and a minute: make bench prints them")
@@ -48,7 +48,7 @@ func sqliteFile(t *testing.T, ms ...dbtest.Migrations) *db.DB {
 	return dbtest.Open(t, "sqlite:///"+filepath.Join(t.TempDir(), "db"), ms...)
 }
 
-// postgres is a server that writes to the disk before it says that it did, as operators' do.
+// postgres returns a database of a PostgreSQL server that syncs each commit to disk, as in production.
 func postgres(t *testing.T, ms ...dbtest.Migrations) *db.DB {
 	s := dbtest.NewServer(t, dbtest.Durable()...)
 	if err := s.Create("bench"); err != nil {
@@ -57,7 +57,7 @@ func postgres(t *testing.T, ms ...dbtest.Migrations) *db.DB {
 	return dbtest.Open(t, s.URL("bench"), ms...)
 }
 
-// startAndDrain starts the whole cloud again and again, and ends it idle and under load.
+// startAndDrain measures the start and the end of the whole cloud, idle and under load.
 func startAndDrain(t *testing.T) {
 	dir := t.TempDir()
 	running.Up(t, dir, "--virt", "fake").Stop(t)
@@ -74,7 +74,7 @@ func startAndDrain(t *testing.T) {
 					for ctx.Err() == nil {
 						resp, err := http.Get(url)
 						if err != nil {
-							return // it has ended
+							return // the cloud has ended
 						}
 						resp.Body.Close()
 					}
@@ -96,17 +96,19 @@ func startAndDrain(t *testing.T) {
 	say("drain and end, 16 clients calling", "%s", spread(loaded))
 }
 
-// heartbeats has a thousand hosts beat at once, again and again, by message to a conductor that writes them.
+// heartbeats measures the heartbeats of a thousand hosts at the same time, by messages to a conductor.
 func heartbeats(t *testing.T, name string, open func(*testing.T, ...dbtest.Migrations) *db.DB) {
 	const hosts, rounds = 1000, 20
-	d := open(t, dbtest.Migrations{Name: "nova", FS: novastore.Migrations()}, dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()})
+	d := open(t, dbtest.Migrations{Name: "nova", FS: novastore.Migrations()},
+		dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()})
 	bus, err := messaging.Open(t.Context(), "inproc:", inproc.Scheme)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer bus.Close(context.WithoutCancel(t.Context()))
 	members := novastore.NewGroup(d, nil)
-	c := conductor.New(conductor.Config{}, conductor.Deps{DB: d, Group: members, Queue: tasks.New(d, tasks.Config{Owner: "bench"}), Bus: bus})
+	c := conductor.New(conductor.Config{}, conductor.Deps{DB: d, Group: members,
+		Queue: tasks.New(d, tasks.Config{Owner: "bench"}), Bus: bus})
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -116,7 +118,8 @@ func heartbeats(t *testing.T, name string, open func(*testing.T, ...dbtest.Migra
 	group := compute.Group{Bus: bus}
 	ids := make([]string, hosts)
 	for i := range ids {
-		if ids[i], err = group.Join(ctx, service.Member{Host: fmt.Sprintf("h%04d", i), Binary: "nova-compute", Topic: "compute"}); err != nil {
+		if ids[i], err = group.Join(ctx, service.Member{Host: fmt.Sprintf("h%04d", i), Binary: "nova-compute",
+			Topic: "compute"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,7 +144,8 @@ func heartbeats(t *testing.T, name string, open func(*testing.T, ...dbtest.Migra
 	}
 	took, busy := time.Since(began)/rounds, (processor(t)-busy)/rounds
 	say("1,000 hosts beat at once, "+name, "%.1f ms, of which a heartbeat %.1f µs; %.1f µs of processor each; one waits: %s",
-		float64(took.Microseconds())/1000, float64(took.Nanoseconds())/1000/hosts, float64(busy.Nanoseconds())/1000/hosts, spread(each))
+		float64(took.Microseconds())/1000, float64(took.Nanoseconds())/1000/hosts, float64(busy.Nanoseconds())/1000/hosts,
+		spread(each))
 	say("1,000 hosts every 10 s, "+name, "%.2f %% of one processor", 100*busy.Seconds()/10)
 	stop()
 	if err := <-ended; err != nil {
@@ -149,7 +153,7 @@ func heartbeats(t *testing.T, name string, open func(*testing.T, ...dbtest.Migra
 	}
 }
 
-// processor is the time that this process has been computing.
+// processor returns the CPU time of this process.
 func processor(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
@@ -159,13 +163,13 @@ func processor(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// Rates that are compared are measured in turns, so that whatever else the machine does falls on both.
+// Rates that are compared are measured in turns, so that other load on the machine affects both.
 const (
 	measured = time.Second
 	turns    = 5
 )
 
-// taskFigures says what the queue does on a database beside the least that a task is: a row inserted, updated and deleted.
+// taskFigures measures the rate of tasks on a database, and the rate of inserting, updating and deleting a row.
 func taskFigures(t *testing.T, name string, open func(*testing.T, ...dbtest.Migrations) *db.DB) {
 	d := open(t, dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()})
 	bare := bareTask(t, d)
@@ -176,18 +180,19 @@ func taskFigures(t *testing.T, name string, open func(*testing.T, ...dbtest.Migr
 			q := taskRate(t, d, n)
 			queue, least, share = append(queue, q), append(least, b), append(share, q/b)
 		}
-		say(fmt.Sprintf("durable tasks, %s, workers and clients: %d", name, n), "%s/s; bare insert+update+delete %s/s; share %s",
+		say(fmt.Sprintf("durable tasks, %s, workers and clients: %d", name, n),
+			"%s/s; bare insert+update+delete %s/s; share %s",
 			between(queue, 0), between(least, 0), between(share, 2))
 	}
 }
 
-// between is the median of values and, in brackets, the least and the most.
+// between returns the median of values and, in brackets, the minimum and the maximum.
 func between(v []float64, digits int) string {
 	slices.Sort(v)
 	return fmt.Sprintf("%.*f (%.*f to %.*f)", digits, v[len(v)/2], digits, v[0], digits, v[len(v)-1])
 }
 
-// taskRate has as many clients as workers enqueue for a while, and counts what was done until the queue was empty.
+// taskRate enqueues tasks with as many clients as workers, and returns the tasks per second until the queue is empty.
 func taskRate(t *testing.T, d *db.DB, workers int) float64 {
 	q := tasks.New(d, tasks.Config{Owner: "bench", Workers: workers})
 	k := tasks.NewKind[struct{}]("bench", tasks.Options{})
@@ -218,7 +223,7 @@ func taskRate(t *testing.T, d *db.DB, workers int) float64 {
 	return n
 }
 
-// bareTask inserts, updates and deletes a row, each by itself and in the cheapest way that the database has.
+// bareTask inserts, updates and deletes a row, each in its own transaction in the database's cheapest way.
 func bareTask(t *testing.T, d *db.DB) func() {
 	set := db.NewSet("bare")
 	create := db.NewExec(set, "CREATE TABLE bare (id BIGINT PRIMARY KEY, state TEXT NOT NULL)")

@@ -14,25 +14,27 @@ import (
 	"hypernova/tests/layout"
 )
 
-// client is a user who remembers what it was told. What it asks for follows from its random source; when, from the machine.
+// client is a user that records the answers to its requests. Its random source determines the requests; their time
+// depends on the machine.
 type client struct {
 	t       *testing.T
 	cloud   *layout.Cloud
 	n       int
 	r       *rand.Rand
 	servers []*server
-	counts  map[string]int // answers by what was asked for
+	counts  map[string]int // answers by kind of request
 	lies    []string
-	failed  []string // why servers are in ERROR
+	failed  []string // faults of servers in ERROR
 	began   time.Time
 }
 
-// server is what a client knows of one server.
+// server is the knowledge of a client about one server.
 type server struct {
 	name, id string // id is empty while the answer to its creation is unknown
-	// promised: a 202 said that it is there; removed: a 204 said that it will not be; perhaps: a deletion was asked for without an answer.
+	// promised: its creation was answered with 202. removed: its deletion was answered with 204. perhaps: a deletion had
+	// no answer.
 	promised, removed, perhaps bool
-	accepted                   []string // request ids of actions that were accepted
+	accepted                   []string // request ids of accepted actions
 	events                     []string
 }
 
@@ -43,14 +45,14 @@ func newClient(t *testing.T, cloud *layout.Cloud, n int, r *rand.Rand) *client {
 }
 
 const (
-	most      = 5                // servers that a client has at a time
-	answerIn  = 20 * time.Second // then a client gives up waiting for an answer
-	betweenMs = 400              // at most, between two requests
+	most      = 5                // largest number of servers of a client
+	answerIn  = 20 * time.Second // timeout of a request
+	betweenMs = 400              // longest pause between two requests, in milliseconds
 )
 
 func (c *client) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		c.step(context.WithoutCancel(ctx)) // an answer is waited for, storm or not
+		c.step(context.WithoutCancel(ctx)) // a request continues after the end of the test phase
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(c.r.IntN(betweenMs)) * time.Millisecond):
@@ -76,12 +78,13 @@ func (c *client) step(ctx context.Context) {
 	case n < 4:
 		c.look(ctx, v)
 	default:
-		actions := []string{`{"reboot": {"type": "SOFT"}}`, `{"reboot": {"type": "HARD"}}`, `{"os-stop": null}`, `{"os-start": null}`}
+		actions := []string{`{"reboot": {"type": "SOFT"}}`, `{"reboot": {"type": "HARD"}}`, `{"os-stop": null}`,
+			`{"os-start": null}`}
 		c.act(ctx, v, actions[c.r.IntN(len(actions))])
 	}
 }
 
-// ask sends a request; status 0 is no answer.
+// ask sends a request. Status 0 means no answer.
 func (c *client) ask(ctx context.Context, what string, v *server, r scenario.Request) (int, scenario.Answer) {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
@@ -91,7 +94,8 @@ func (c *client) ask(ctx context.Context, what string, v *server, r scenario.Req
 	}
 	c.counts[fmt.Sprintf("%s %d", what, a.Status)]++
 	if v != nil {
-		v.events = append(v.events, fmt.Sprintf("%7.3fs %s: %d %s %v", time.Since(c.began).Seconds(), what, a.Status, a.Header.Get("X-Openstack-Request-Id"), short(err, a)))
+		v.events = append(v.events, fmt.Sprintf("%7.3fs %s: %d %s %v", time.Since(c.began).Seconds(), what, a.Status,
+			a.Header.Get("X-Openstack-Request-Id"), short(err, a)))
 	}
 	return a.Status, a
 }
@@ -110,8 +114,10 @@ func (c *client) create(ctx context.Context) {
 	vars := c.cloud.Vars()
 	v := &server{name: fmt.Sprintf("c%d-%d", c.n, len(c.servers))}
 	c.servers = append(c.servers, v)
-	status, a := c.ask(ctx, "create", v, scenario.Request{Method: http.MethodPost, Service: "compute", Path: "/servers", Body: fmt.Sprintf(
-		`{"server": {"name": %q, "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, v.name, vars["image"], vars["flavor"], vars["network"])})
+	status, a := c.ask(ctx, "create", v, scenario.Request{Method: http.MethodPost, Service: "compute",
+		Path: "/servers", Body: fmt.Sprintf(
+			`{"server": {"name": %q, "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, v.name, vars["image"],
+			vars["flavor"], vars["network"])})
 	if status != http.StatusAccepted {
 		c.honest(v, "create", status, a)
 		return
@@ -125,7 +131,8 @@ func (c *client) create(ctx context.Context) {
 }
 
 func (c *client) remove(ctx context.Context, v *server) {
-	status, a := c.ask(ctx, "delete", v, scenario.Request{Method: http.MethodDelete, Service: "compute", Path: "/servers/" + v.id})
+	status, a := c.ask(ctx, "delete", v, scenario.Request{Method: http.MethodDelete, Service: "compute",
+		Path: "/servers/" + v.id})
 	switch status {
 	case http.StatusNoContent:
 		v.removed = true
@@ -142,11 +149,12 @@ func (c *client) remove(ctx context.Context, v *server) {
 
 func (c *client) act(ctx context.Context, v *server, body string) {
 	what, _, _ := strings.Cut(strings.Trim(body, `{"`), `"`)
-	status, a := c.ask(ctx, what, v, scenario.Request{Method: http.MethodPost, Service: "compute", Path: "/servers/" + v.id + "/action", Body: body})
+	status, a := c.ask(ctx, what, v, scenario.Request{Method: http.MethodPost, Service: "compute",
+		Path: "/servers/" + v.id + "/action", Body: body})
 	switch status {
 	case http.StatusAccepted:
 		v.accepted = append(v.accepted, a.Header.Get("X-Openstack-Request-Id"))
-	case http.StatusConflict: // its state does not allow it
+	case http.StatusConflict: // the state does not allow it
 	case http.StatusNotFound:
 		c.missing(v)
 	default:
@@ -155,7 +163,8 @@ func (c *client) act(ctx context.Context, v *server, body string) {
 }
 
 func (c *client) look(ctx context.Context, v *server) {
-	status, a := c.ask(ctx, "show", v, scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id})
+	status, a := c.ask(ctx, "show", v, scenario.Request{Method: http.MethodGet, Service: "compute",
+		Path: "/servers/" + v.id})
 	switch status {
 	case http.StatusOK:
 	case http.StatusNotFound:
@@ -165,7 +174,7 @@ func (c *client) look(ctx context.Context, v *server) {
 	}
 }
 
-// missing judges a 404: right only where a deletion may have been heard.
+// missing checks a 404, which is correct only if a deletion may have been received.
 func (c *client) missing(v *server) {
 	if !v.perhaps {
 		c.lie(v, "a server that was promised was not found")
@@ -173,7 +182,7 @@ func (c *client) missing(v *server) {
 	v.removed = true
 }
 
-// honest judges an answer that is no success: none at all, or that the service cannot now and when to try again.
+// honest checks an unsuccessful answer: it must be no answer, or a 503 with Retry-After.
 func (c *client) honest(v *server, what string, status int, a scenario.Answer) {
 	switch {
 	case status == 0:
@@ -187,7 +196,7 @@ func (c *client) lie(v *server, format string, args ...any) {
 	c.lies = append(c.lies, fmt.Sprintf("server %s (%s): %s\n%s", v.id, v.name, fmt.Sprintf(format, args...), v.story()))
 }
 
-// tell shows the stories of the servers that the lines name.
+// tell prints the events of the servers that the lines name.
 func (c *client) tell(lines []string) {
 	for _, v := range c.servers {
 		for _, l := range lines {

@@ -11,13 +11,14 @@ import (
 	"hypernova/tests/layout"
 )
 
-// troop are the monkeys of a storm. Each breaks one thing at a time and puts it right again; no two have hold of the same thing.
+// troop breaks parts of the cloud. Each goroutine of it breaks one part at a time and repairs it. No two break the same
+// part.
 type troop struct {
 	t     *testing.T
 	cloud *layout.Cloud
 	began time.Time
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	held   map[string]bool
 	counts map[string]int
 }
@@ -34,15 +35,16 @@ func (m *troop) run(ctx context.Context, r *rand.Rand) {
 			return
 		case <-time.After(wait):
 		}
-		// What is broken is put right whether the storm is over or not.
+		// Repair also after the end of the test phase.
 		m.strike(context.WithoutCancel(ctx), r)
 	}
 }
 
 func (m *troop) strike(ctx context.Context, r *rand.Rand) {
-	kind, what, length := r.IntN(20), m.cloud.Processes()[r.IntN(len(m.cloud.Processes()))], time.Duration(r.IntN(5000))*time.Millisecond
+	kind, what, length := r.IntN(20), m.cloud.Processes()[r.IntN(len(m.cloud.Processes()))],
+		time.Duration(r.IntN(5000))*time.Millisecond
 	if r.IntN(6) == 0 {
-		length += 15 * time.Second // long enough to lose leases
+		length += 15 * time.Second // long enough that leases expire
 	}
 	switch {
 	case kind == 0:
@@ -72,7 +74,8 @@ func (m *troop) strike(ctx context.Context, r *rand.Rand) {
 	}
 }
 
-// start starts a process as a supervisor does: one that ends while it starts, because the database is away, is started again.
+// start starts a process as a supervisor does: if it ends during its start, because the database is down, it is started
+// again.
 func (m *troop) start(ctx context.Context, what string) {
 	limit := time.Now().Add(rest)
 	for {
@@ -100,7 +103,7 @@ func (m *troop) suspend(ctx context.Context, what string, length time.Duration) 
 	m.must(what, err)
 }
 
-// done reports processes that have ended by themselves: none may, whatever happens to the others.
+// done reports processes that have ended by themselves, which is an error.
 func (m *troop) done() {
 	for _, name := range m.cloud.Processes() {
 		p, err := m.cloud.Part(name)

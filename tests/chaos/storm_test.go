@@ -1,9 +1,9 @@
 // Package chaos is a stress test of a cloud of many processes: requests run while processes, the broker and the
-// database are killed. When it is over, the cloud must come to rest with nothing stuck and nothing left over, and every
-// answer that a client was given must have been true.
+// database are killed. Afterwards no work may be stuck and nothing leaked, and the state must match every answer that a
+// client got.
 //
-//	HYPERNOVA_CHAOS=10m   how long the storm lasts (default 2m)
-//	HYPERNOVA_CHAOS_SEED  what it is made from; each run prints its own
+//	HYPERNOVA_CHAOS=10m   duration (default 2m)
+//	HYPERNOVA_CHAOS_SEED  random seed; each run prints its own
 //	HYPERNOVA_CHAOS_BUS   nats (the default) or rabbit
 package chaos
 
@@ -27,15 +27,15 @@ const (
 	clients  = 6
 	monkeys  = 3
 	computes = 2
-	// rest bounds how long nothing may move while the cloud comes to rest: a lease, a backoff and a slow machine fit several times.
+	// rest is the time without progress after which the test fails: several leases and pauses on a slow machine.
 	rest = 3 * time.Minute
-	// patience is how late work may be before the audit calls it stuck: several leases.
+	// patience is the delay after which hypernova check reports work as stuck: several leases.
 	patience = 30 * time.Second
 )
 
 func TestMain(m *testing.M) { layout.Main(m) }
 
-func TestAStormLeavesNothingStuckAndNothingOver(t *testing.T) {
+func TestStorm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes: a storm over a cloud of processes")
 	}
@@ -63,14 +63,14 @@ func TestAStormLeavesNothingStuckAndNothingOver(t *testing.T) {
 	}
 	cloud := layout.Start(t, running.Binary(t), shape, scenario.Options{Computes: computes,
 		Sets: []string{"quota.instances=-1", "quota.cores=-1", "quota.ram=-1", "QUOTAS.quota_port=-1",
-			"fake.delay=0.3"}}) // so that most processes that are killed are in the middle of something
+			"fake.delay=0.3"}}) // so that most killed processes have running work
 	s := &storm{t: t, cloud: cloud, began: time.Now()}
 	s.blow(length, seed)
 	s.calm()
 	s.verify()
 }
 
-// storm is one run.
+// storm is one run of the test.
 type storm struct {
 	t       *testing.T
 	cloud   *layout.Cloud
@@ -79,7 +79,7 @@ type storm struct {
 	troop   *troop
 }
 
-// blow lets clients and monkeys at the cloud.
+// blow runs the clients and the troop for a time.
 func (s *storm) blow(length time.Duration, seed uint64) {
 	ctx, stop := context.WithTimeout(s.t.Context(), length)
 	defer stop()
@@ -95,7 +95,7 @@ func (s *storm) blow(length time.Duration, seed uint64) {
 		monkeysDone.Go(func() { s.troop.run(ctx, r) })
 	}
 	clientsDone.Wait()
-	monkeysDone.Wait() // each puts right what it broke
+	monkeysDone.Wait() // each repairs what it broke
 	s.troop.done()
 	for _, c := range s.ledgers {
 		s.t.Logf("client %d: %v", c.n, c.counts)
@@ -103,7 +103,7 @@ func (s *storm) blow(length time.Duration, seed uint64) {
 	s.t.Logf("broken: %v", s.troop.counts)
 }
 
-// calm waits until the cloud is at rest.
+// calm waits until the cloud is idle.
 func (s *storm) calm() {
 	s.t.Helper()
 	began := time.Now()
@@ -132,7 +132,7 @@ func (s *storm) calm() {
 	s.t.Logf("at rest %s after the storm", time.Since(began).Round(100*time.Millisecond))
 }
 
-// tasksOf reads a listing of tasks.
+// tasksOf parses the output of hypernova tasks list.
 func tasksOf(list string) ([]string, error) {
 	var rows []map[string]any
 	if err := json.Unmarshal([]byte(list), &rows); err != nil {
@@ -140,12 +140,13 @@ func tasksOf(list string) ([]string, error) {
 	}
 	var out []string
 	for _, r := range rows {
-		out = append(out, fmt.Sprintf("task %v of %v: %v, attempt %v, due %v, by %q: %v", r["kind"], r["server"], r["state"], r["attempt"], r["due"], r["owner"], r["reason"]))
+		out = append(out, fmt.Sprintf("task %v of %v: %v, attempt %v, due %v, by %q: %v", r["kind"], r["server"], r["state"],
+			r["attempt"], r["due"], r["owner"], r["reason"]))
 	}
 	return out, nil
 }
 
-// verify compares what clients were told with what is, and then takes everything away.
+// verify compares the state with the answers that clients got, and then deletes everything.
 func (s *storm) verify() {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -154,7 +155,7 @@ func (s *storm) verify() {
 			s.t.Error(lie)
 		}
 		for _, v := range c.servers {
-			if err := c.judge(ctx, v); err != nil {
+			if err := c.verify(ctx, v); err != nil {
 				s.t.Errorf("server %s (%s): %v\n%s", v.id, v.name, err, v.story())
 			}
 		}
@@ -177,7 +178,7 @@ func (s *storm) verify() {
 	})
 }
 
-// left are the servers that are still there, and what belongs to none.
+// left returns the servers that still exist, and resources without a server.
 func (s *storm) left(ctx context.Context) ([]string, error) {
 	left, err := s.cloud.Leaks(ctx)
 	if err != nil {
@@ -190,7 +191,7 @@ func (s *storm) left(ctx context.Context) ([]string, error) {
 	return left, err
 }
 
-// eventually waits until look finds nothing. That may take as long as what it finds changes: machines that run tests are busy.
+// eventually waits until look returns nothing. It fails if its result does not change for the time rest.
 func (s *storm) eventually(what string, look func(context.Context) ([]string, error)) {
 	s.t.Helper()
 	tick := time.NewTicker(time.Second)

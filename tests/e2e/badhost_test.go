@@ -15,7 +15,8 @@ import (
 
 const deadLibvirt = "dead libvirt"
 
-// TestBadHost: what is wrong with a host is said in the server's fault, in words that help, and nothing of the failed build stays.
+// TestBadHost checks that the server's fault names the problem of a bad host, and that nothing of a failed build
+// remains.
 func TestBadHost(t *testing.T) {
 	need(t)
 	if _, err := exec.LookPath("mount"); err != nil {
@@ -26,12 +27,13 @@ func TestBadHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Remove(disks) })
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs", disks).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs",
+		disks).CombinedOutput(); err != nil {
 		t.Skipf("no small file system can be made: %v: %s", err, out)
 	}
 	t.Cleanup(func() { syscall.Unmount(disks, syscall.MNT_DETACH) })
-	daemon := libvirttest.Start(t) // sees what was mounted before
-	// The disk is small and is filled: the agent must not keep new servers off it.
+	daemon := libvirttest.Start(t) // after the mounts, which it must see
+	// The test fills the small disk, so min_free_disk_mb must not disable the host.
 	s := newSite(t, "--set", "libvirt.connection_uri="+daemon.URI, "--set", "DEFAULT.instances_path="+disks,
 		"--set", "DEFAULT.min_free_disk_mb=0")
 	image := s.api.Find(t, "image", "/v2/images", "images", "guest")
@@ -42,7 +44,11 @@ func TestBadHost(t *testing.T) {
 		t.Helper()
 		var doc struct{ Server server }
 		s.api.Do(t, "POST", "compute", "/servers", body, http.StatusAccepted, &doc)
-		s.until("the build to end", func() bool { v, _ = s.look(doc.Server.ID); return v.Status == "ACTIVE" || v.Status == "ERROR" })
+		s.until("the build to end", func() bool {
+			v, _ = s.look(doc.Server.ID)
+			return v.Status == "ACTIVE" ||
+				v.Status == "ERROR"
+		})
 		return v
 	}
 	remove := func(v server) {
@@ -115,11 +121,11 @@ func TestBadHost(t *testing.T) {
 	fails(deadLibvirt, "libvirt")
 	daemon.Run(t)
 	works("with libvirt again")
-	// Without libvirt nobody could tell whether the disks were in use: they are taken away when it is back.
+	// Without libvirt it is unknown whether the disks are in use, so they are removed when it is back.
 	s.until("the folders of servers to be gone", func() bool { return len(s.folders(disks)) == 0 })
 }
 
-// findData is the file with an image's data.
+// findData returns the file with an image's data.
 func findData(t *testing.T, dir, image string) string {
 	t.Helper()
 	found := ""

@@ -15,7 +15,7 @@ import (
 	"hypernova/tests/running"
 )
 
-// check is "hypernova check" on this host, and what it finds wrong.
+// check runs "hypernova check" on this host and returns its findings.
 func (s *site) check() []audit.Finding {
 	s.t.Helper()
 	args := []string{"check", "--state", s.dir, "--format", "json"}
@@ -33,7 +33,7 @@ func (s *site) check() []audit.Finding {
 	return slices.DeleteFunc(found, func(f audit.Finding) bool { return f.Note })
 }
 
-// settings are those of the site's flags that every command takes.
+// settings returns the site's flags that every command accepts.
 func (s *site) settings() (sets []string) {
 	for i, f := range s.flags {
 		if f == "--set" {
@@ -43,8 +43,8 @@ func (s *site) settings() (sets []string) {
 	return sets
 }
 
-// checked proves that the check finds nothing on a host that is well, and on one that is not what somebody left there, and how to be rid
-// of it. The cloud must be dead meanwhile: its agents would tidy up.
+// checked tests that the check finds nothing on a healthy host, and finds foreign guests, taps and folders with the
+// commands to remove them. The cloud must not run meanwhile, because its agents would remove them.
 func (s *site) checked() {
 	s.t.Helper()
 	if found := s.check(); len(found) > 0 {
@@ -60,7 +60,7 @@ func (s *site) checked() {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		s.t.Fatal(err)
 	}
-	// What the test made it removes, also where it fails in between.
+	// Remove what the test makes, also if it fails.
 	s.t.Cleanup(func() {
 		_ = exec.Command("virsh", "-q", "-c", "qemu:///system", "undefine", id).Run()
 		_ = exec.Command("ip", "link", "delete", tap).Run()

@@ -10,18 +10,19 @@ import (
 	"hypernova/tests/running"
 )
 
-// user is a person of the demo project with a key, who logs in to guests.
+// user is a user of the demo project with a key, who logs in to guests.
 type user struct {
 	*site
 	key string // file with the private key
 }
 
 func (u *user) ssh(ip, command string) (string, error) {
-	return u.inside(time.Minute, "ssh", "-i", u.key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+	return u.inside(time.Minute, "ssh", "-i", u.key, "-o", "StrictHostKeyChecking=no", "-o",
+		"UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
 		"-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "root@"+ip, command)
 }
 
-// login is ssh that must work within patience.
+// login runs a command over SSH. It retries until patience ends.
 func (u *user) login(ip, command string) string {
 	u.t.Helper()
 	var out string
@@ -35,7 +36,7 @@ func (u *user) reachable(ip string) bool {
 	return err == nil
 }
 
-// boot is different after each boot of a guest.
+// boot prints an id that changes with each boot of a guest.
 const boot = "cat /proc/sys/kernel/random/boot_id"
 
 func TestGuests(t *testing.T) {
@@ -68,11 +69,12 @@ func TestGuests(t *testing.T) {
 	}
 }
 
-// boots looks at what a guest reports of itself.
+// boots checks the report of a guest on its console.
 func (u *user) boots(name, ip, from string) {
 	u.t.Helper()
 	text := u.console(name, "guest: ready after")
-	for _, want := range []string{ip, "guest: metadata from " + from, "guest: instance-id " + u.ids[name], "guest: name " + name, "guest: hostname " + name,
+	for _, want := range []string{ip, "guest: metadata from " + from, "guest: instance-id " + u.ids[name],
+		"guest: name " + name, "guest: hostname " + name,
 		"guest: ssh keys 1", "guest: user-data: ran, exit 0"} {
 		if !strings.Contains(text, want) {
 			u.t.Errorf("the console of %s lacks %q:\n%s", name, want, text)
@@ -85,8 +87,8 @@ func (u *user) boots(name, ip, from string) {
 	}
 }
 
-// neighbour starts another cloud on the same machine, with the same names and addresses and a guest of its own. What it answers with destroys that
-// cloud again; the site's own guests must not notice any of it.
+// neighbour starts another cloud on the same machine, with the same names and addresses and its own guest. The returned
+// function destroys that cloud. Neither may affect the site's guests.
 func (u *user) neighbour() (destroy func()) {
 	u.t.Helper()
 	n := newSite(u.t)
@@ -102,13 +104,14 @@ func (u *user) neighbour() (destroy func()) {
 	}
 }
 
-// groups proves that the security group refuses and lets in, and that servers of one group reach each other.
+// groups tests that the security group rejects and allows traffic, and that servers of one group reach each other.
 func (u *user) groups(a, b string) {
 	u.t.Helper()
 	if u.reachable(a) {
 		u.t.Error("SSH from outside the group is let in by the default group")
 	}
-	rule := u.demo("security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "22", "default", "-f", "value", "-c", "id")
+	rule := u.demo("security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "22", "default",
+		"-f", "value", "-c", "id")
 	if got := u.login(a, "cat /root/proof; hostname"); got != "user data was here\na" {
 		u.t.Errorf("got %q", got)
 	}
@@ -120,7 +123,7 @@ func (u *user) groups(a, b string) {
 	u.demo("security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "22", "default")
 }
 
-// powers stops, starts, reboots and freezes a guest.
+// powers stops, starts, reboots and pauses a guest.
 func (u *user) powers(ip string) {
 	u.t.Helper()
 	last := u.login(ip, boot)
@@ -151,7 +154,7 @@ func (u *user) powers(ip string) {
 	}
 }
 
-// survives kills the whole cloud: guests go on, and a new process finds them as they are.
+// survives kills the whole cloud. Guests continue to run, and a new process finds them.
 func (u *user) survives(ip string) {
 	u.t.Helper()
 	last := u.login(ip, boot)

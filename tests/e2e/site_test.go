@@ -19,11 +19,12 @@ import (
 )
 
 const (
-	patience = 6 * time.Minute // for one thing: a guest boots in 2 s under KVM and in 20 s under emulation, on an idle machine; CI's is not idle
+	// for one wait: a guest boots in 2 s with KVM and in 20 s with emulation on an idle machine; CI is slower
+	patience = 6 * time.Minute
 	stem     = "hypernova-e2e-"
 )
 
-// lastMinute is when a test must give up, so that it still says what it waited for and cleans up before go test ends it.
+// lastMinute returns the time at which a test must fail, so that it can report and clean up before go test's timeout.
 func lastMinute(t *testing.T) time.Time {
 	end, limited := t.Deadline()
 	if !limited {
@@ -32,7 +33,7 @@ func lastMinute(t *testing.T) time.Time {
 	return end.Add(-time.Minute)
 }
 
-// site is a cloud with real servers, and the person who uses it.
+// site is a cloud with real servers, and its user.
 type site struct {
 	*running.Cloud
 	t       *testing.T
@@ -42,10 +43,10 @@ type site struct {
 	end     time.Time
 	network string            // id of the demo network
 	ids     map[string]string // of servers, by name
-	owner   string            // group of the cloud's devices; known once there was one
+	owner   string            // group number of the cloud's network devices; set by learnOwner
 }
 
-// need skips a test where there can be no real servers.
+// need skips a test if real servers cannot run here, and returns the guest image.
 func need(t *testing.T) (image string) {
 	t.Helper()
 	image = os.Getenv("HYPERNOVA_GUEST_IMAGE")
@@ -59,7 +60,8 @@ func need(t *testing.T) (image string) {
 	return image
 }
 
-// newSite starts a cloud of its own; flags are options, as "--set", "section.option=value". Whatever becomes of the test, nothing of it stays on the host.
+// newSite starts a cloud. flags are options such as "--set", "section.option=value". Everything on the host is removed
+// when the test ends, also if it fails.
 func newSite(t *testing.T, flags ...string) *site {
 	t.Helper()
 	image := need(t)
@@ -74,8 +76,9 @@ func newSite(t *testing.T, flags ...string) *site {
 		t.Fatal(err)
 	}
 	copyFile(t, image, filepath.Join(dir, "guest.qcow2"))
-	s := &site{t: t, dir: dir, flags: append([]string{"--virt", "libvirt"}, flags...), end: lastMinute(t), ids: map[string]string{}}
-	// By this folder "down" knows that there were real servers, wherever the flags put their disks.
+	s := &site{t: t, dir: dir, flags: append([]string{"--virt", "libvirt"}, flags...), end: lastMinute(t),
+		ids: map[string]string{}}
+	// This folder tells "down" that there were real servers, wherever the flags put their disks.
 	if err := os.Mkdir(filepath.Join(dir, "instances"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +88,14 @@ func newSite(t *testing.T, flags ...string) *site {
 	return s
 }
 
-// up starts the cloud, at first or again.
+// up starts the cloud.
 func (s *site) up() {
 	s.t.Helper()
 	s.Cloud = running.Up(s.t, s.dir, s.flags...)
 	s.api = s.API(s.t)
 }
 
-// sweep removes what an earlier run left that could not clean up after itself.
+// sweep removes what a killed earlier run left.
 func sweep(t *testing.T) {
 	t.Helper()
 	dirs, err := filepath.Glob("/var/tmp/" + stem + "*")
@@ -133,14 +136,15 @@ func (s *site) demo(args ...string) string {
 	return s.Client(s.t, "hypernova-demo", args...)
 }
 
-// create makes a server with the client and remembers its id.
+// create creates a server with the client and stores its id.
 func (s *site) create(name string, args ...string) {
 	s.t.Helper()
-	args = append([]string{"server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--wait"}, append(args, name)...)
+	args = append([]string{"server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--wait"},
+		append(args, name)...)
 	s.ids[name] = fmt.Sprint(s.Show(s.t, "hypernova-demo", args...)["id"])
 }
 
-// until asks again and again, with a pause, until the answer is yes or patience ends.
+// until calls ask repeatedly, with a pause, until it returns true. It fails the test when patience ends.
 func (s *site) until(what string, ask func() bool) {
 	s.t.Helper()
 	tick := time.NewTicker(250 * time.Millisecond)
@@ -156,7 +160,7 @@ func (s *site) until(what string, ask func() bool) {
 	}
 }
 
-// server is what the administrator sees of a server; gone is true where there is none.
+// server is a server as the administrator sees it. gone is true if it does not exist.
 type server struct {
 	ID, Status string
 	State      *string `json:"OS-EXT-STS:task_state"`
@@ -179,11 +183,11 @@ func (s *site) look(id string) (out server, gone bool) {
 
 func (s *site) status(name, want string) {
 	s.t.Helper()
-	s.settled(s.ids[name], want)
+	s.idle(s.ids[name], want)
 }
 
-// settled waits until a server has one of the states and nothing is under way, and answers with what it is then.
-func (s *site) settled(id string, want ...string) server {
+// idle waits until a server has one of the statuses and no task state, and returns it.
+func (s *site) idle(id string, want ...string) server {
 	s.t.Helper()
 	var now server
 	s.until(fmt.Sprintf("%s to be %v", id, want), func() bool {
@@ -203,8 +207,9 @@ func (s *site) settled(id string, want ...string) server {
 
 func (s *site) consoleLog(name string) string {
 	var doc struct{ Output string }
-	// A guest that has just begun may have none yet.
-	if _, err := s.api.Try(s.t, "POST", "compute", "/servers/"+s.ids[name]+"/action", `{"os-getConsoleOutput":{}}`, &doc); err != nil {
+	// A guest that has just started may have none yet.
+	if _, err := s.api.Try(s.t, "POST", "compute", "/servers/"+s.ids[name]+"/action", `{"os-getConsoleOutput":{}}`,
+		&doc); err != nil {
 		return ""
 	}
 	return doc.Output
@@ -232,15 +237,18 @@ func (s *site) address(name string) string {
 	return list[0].Addr
 }
 
-// inside runs a command in the network's namespace on this host, from where guests can be reached if their groups let it in.
+// inside runs a command in the network's namespace on this host, which reaches guests if their security groups allow
+// it.
 func (s *site) inside(timeout time.Duration, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), timeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", "qdhcp-" + s.network}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", "qdhcp-" + s.network},
+		args...)...).CombinedOutput()
 	return string(out), err
 }
 
-// left is what the cloud has on this host: QEMU processes, domains, devices, the namespace, folders of servers. Other clouds' are not seen.
+// left returns everything of the cloud on this host: QEMU processes, domains, devices, the namespace, servers' folders.
+// It does not see other clouds.
 func (s *site) left() string {
 	s.t.Helper()
 	var all []string
@@ -249,7 +257,8 @@ func (s *site) left() string {
 		s.t.Fatal(err)
 	}
 	for _, c := range commands {
-		if text, err := os.ReadFile(c); err == nil && strings.Contains(string(text), "qemu-") && strings.Contains(string(text), s.dir+"/") {
+		if text, err := os.ReadFile(c); err == nil && strings.Contains(string(text), "qemu-") &&
+			strings.Contains(string(text), s.dir+"/") {
 			all = append(all, "process "+filepath.Base(filepath.Dir(c)))
 		}
 	}
@@ -265,7 +274,7 @@ func (s *site) left() string {
 	return strings.Join(append(all, s.folders(filepath.Join(s.dir, "instances"))...), ", ")
 }
 
-// folders are those of servers in the instances folder.
+// folders returns the servers' folders in the instances path.
 func (s *site) folders(dir string) []string {
 	s.t.Helper()
 	found, err := filepath.Glob(filepath.Join(dir, "*-*-*-*-*"))
@@ -275,16 +284,17 @@ func (s *site) folders(dir string) []string {
 	return found
 }
 
-// virsh is libvirt's answer; a domain that has gone meanwhile has none.
+// virsh returns the output of virsh, empty if the domain does not exist any more.
 func (s *site) virsh(args ...string) string {
-	out, err := exec.CommandContext(s.t.Context(), "virsh", append([]string{"-q", "-c", "qemu:///system"}, args...)...).Output()
+	out, err := exec.CommandContext(s.t.Context(), "virsh",
+		append([]string{"-q", "-c", "qemu:///system"}, args...)...).Output()
 	if err != nil && args[0] == "list" {
 		s.t.Fatalf("virsh: %v", err)
 	}
 	return string(out)
 }
 
-// devices are the network devices of this cloud.
+// devices returns the network devices of this cloud.
 func (s *site) devices() []string {
 	s.t.Helper()
 	groups, err := filepath.Glob("/sys/class/net/*/netdev_group")
@@ -300,7 +310,8 @@ func (s *site) devices() []string {
 	return out
 }
 
-// learnOwner reads whose devices are whose, at the bridge of the demo network, which is there while a server is.
+// learnOwner reads the group number of the cloud's devices from the bridge of the demo network, which exists while a
+// server does.
 func (s *site) learnOwner() {
 	s.t.Helper()
 	text, err := os.ReadFile("/sys/class/net/brq" + s.network[:11] + "/netdev_group")
@@ -313,7 +324,7 @@ func (s *site) learnOwner() {
 	}
 }
 
-// clean waits until nothing of the cloud's servers is anywhere: on the host, in networking, in placement.
+// clean waits until nothing of the servers remains on the host, in networking and in placement.
 func (s *site) clean() {
 	s.t.Helper()
 	left := "?"

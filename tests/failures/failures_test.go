@@ -14,9 +14,9 @@ import (
 	"hypernova/tests/running"
 )
 
-// A build that fails on its host crosses six processes. Its user is given a request id, its administrator finds one line with it that is an
-// error, and the server's fault and its action say why.
-func TestOneFailureIsOneLine(t *testing.T) {
+// A build that fails on its host involves six processes. The user gets a request id. The logs have exactly one error
+// line with it. The server's fault and its action have the reason.
+func TestOneFailureIsOneErrorLine(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts real processes")
@@ -40,8 +40,9 @@ func TestOneFailureIsOneLine(t *testing.T) {
 		return a.Header
 	}
 	var made struct{ Server struct{ ID string } }
-	header := do("demo", "POST", "/servers", fmt.Sprintf(`{"server": {"name": "s", "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`,
-		v["image"], v["flavor"], v["network"]), http.StatusAccepted, &made)
+	header := do("demo", "POST", "/servers",
+		fmt.Sprintf(`{"server": {"name": "s", "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`,
+			v["image"], v["flavor"], v["network"]), http.StatusAccepted, &made)
 	request := header.Get("X-Openstack-Request-Id")
 	if !strings.HasPrefix(request, "req-") {
 		t.Fatalf("the request's id is %q", request)
@@ -86,15 +87,17 @@ func TestOneFailureIsOneLine(t *testing.T) {
 			if strings.Contains(line, request) {
 				seen[name] = true
 			}
-			if strings.Contains(line, "level=ERROR") && (strings.Contains(line, request) || strings.Contains(line, made.Server.ID)) {
+			if strings.Contains(line, "level=ERROR") && (strings.Contains(line, request) ||
+				strings.Contains(line, made.Server.ID)) {
 				errs = append(errs, name+": "+line)
 			}
 		}
 	}
-	if len(errs) != 1 || !strings.Contains(errs[0], "request="+request) || !strings.Contains(errs[0], "no such machine type") || !strings.Contains(errs[0], made.Server.ID) {
+	if len(errs) != 1 || !strings.Contains(errs[0], "request="+request) ||
+		!strings.Contains(errs[0], "no such machine type") || !strings.Contains(errs[0], made.Server.ID) {
 		t.Errorf("%d lines are errors of this failure: %s", len(errs), strings.Join(errs, ""))
 	}
-	// What the build asked other services for has ids of its own there, and names this one.
+	// Requests of the build to other services have their own ids there, and also name this one.
 	for _, name := range []string{"nova-api", "placement-api", "neutron-server"} {
 		if !seen[name] {
 			t.Errorf("the log of %s does not know the request", name)

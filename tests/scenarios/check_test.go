@@ -12,10 +12,10 @@ import (
 	"hypernova/tests/running"
 )
 
-// ghost is a server that never was.
+// ghost is the id of a server that does not exist.
 const ghost = "00000000-1111-2222-3333-444444444444"
 
-func TestTheCheckFindsWhatIsLeftOver(t *testing.T) {
+func TestCheckFindsLeaks(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts the program")
@@ -27,17 +27,20 @@ func TestTheCheckFindsWhatIsLeftOver(t *testing.T) {
 	if err != nil || !strings.Contains(out, "nothing is wrong") {
 		t.Fatalf("a sound cloud: %v\n%s", err, out)
 	}
-	// What an owner writes on his own port is no finding: it proves nothing.
-	c.want(http.StatusCreated, scenario.Request{Method: http.MethodPost, Service: "network", Path: "/v2.0/ports", Body: fmt.Sprintf(
-		`{"port": {"network_id": %q, "device_owner": "compute:nova", "device_id": %q}}`, c.Vars()["network"], ghost)})
+	// A device_id that a user sets on a port is no finding.
+	c.want(http.StatusCreated, scenario.Request{Method: http.MethodPost, Service: "network", Path: "/v2.0/ports",
+		Body: fmt.Sprintf(
+			`{"port": {"network_id": %q, "device_owner": "compute:nova", "device_id": %q}}`, c.Vars()["network"], ghost)})
 	var providers struct {
 		Providers []struct{ UUID string } `json:"resource_providers"`
 	}
 	a := c.want(http.StatusOK, scenario.Request{Method: http.MethodGet, Service: "placement", Path: "/resource_providers"})
 	c.must(json.Unmarshal(a.Body, &providers))
-	c.want(http.StatusNoContent, scenario.Request{Method: http.MethodPut, Service: "placement", Path: "/allocations/" + ghost,
+	c.want(http.StatusNoContent, scenario.Request{Method: http.MethodPut, Service: "placement",
+		Path:   "/allocations/" + ghost,
 		Header: http.Header{"Openstack-Api-Version": {"placement 1.28"}}, Body: fmt.Sprintf(
-			`{"allocations": {%q: {"resources": {"VCPU": 1}}}, "consumer_generation": null, "project_id": "p", "user_id": "u"}`, providers.Providers[0].UUID)})
+			`{"allocations": {%q: {"resources": {"VCPU": 1}}}, "consumer_generation": null, "project_id": "p", "user_id": "u"}`,
+			providers.Providers[0].UUID)})
 	out, err = c.Command("check", "--set=DEFAULT.host=controller", "--settle=1ms")
 	if err == nil {
 		t.Errorf("what is left over is no failure:\n%s", out)
@@ -71,7 +74,8 @@ func TestTasksAreShownCancelledAndTriedAgain(t *testing.T) {
 	if err != nil || !strings.Contains(out, "server.build") {
 		t.Errorf("show: %v\n%s", err, out)
 	}
-	if out, err := c.Command("--set=DEFAULT.host=controller", "tasks", "retry", id); err == nil || !strings.Contains(out, "only a dead task can be tried again") {
+	if out, err := c.Command("--set=DEFAULT.host=controller", "tasks", "retry", id); err == nil ||
+		!strings.Contains(out, "only a dead task can be tried again") {
 		t.Errorf("retry of a task that runs: %v\n%s", err, out)
 	}
 	c.must(c.command("--set=DEFAULT.host=controller", "tasks", "cancel", id))
@@ -90,7 +94,7 @@ func TestTasksAreShownCancelledAndTriedAgain(t *testing.T) {
 	c.until(server, "to come to rest", func(status string, _ bool) bool { return status == "ERROR" || status == "ACTIVE" })
 }
 
-// want sends a request as the administrator.
+// want sends a request as the administrator and checks the status.
 func (c crasher) want(status int, r scenario.Request) scenario.Answer {
 	c.t.Helper()
 	a, err := c.Do(c.t.Context(), "admin", r)
@@ -100,7 +104,7 @@ func (c crasher) want(status int, r scenario.Request) scenario.Answer {
 	return a
 }
 
-// task is the only task in a state.
+// task returns the id of the only task in a state.
 func (c crasher) task(state string) string {
 	c.t.Helper()
 	out, err := c.Command("--set=DEFAULT.host=controller", "tasks", "list", "--format=json", "--state="+state)
@@ -112,7 +116,7 @@ func (c crasher) task(state string) string {
 	return found[0].ID
 }
 
-// command is Command without what it prints.
+// command is Command without its output.
 func (c crasher) command(args ...string) error {
 	_, err := c.Command(args...)
 	return err

@@ -14,13 +14,13 @@ import (
 	"hypernova/tests/running"
 )
 
-// most bounds the search for the last step of a job; none has nearly so many.
+// most bounds the search for the last step of a task, which has far fewer.
 const most = 100
 
-// TestAProcessThatEndsAtAnyStepLosesNothing ends the whole cloud, a process with everything in it, at every point of a job that can be told
-// apart: when it is claimed, after each step it records, before and after its end is written. Each time the next process must bring the server
-// to what was asked for, or to ERROR, and nothing may be left over.
-func TestAProcessThatEndsAtAnyStepLosesNothing(t *testing.T) {
+// TestCrashAtEveryStep ends the process of a whole cloud at every point of a task: after its claim, after each recorded
+// step, before and after its end is written. Each time the next process must bring the server to the requested state or
+// to ERROR, and nothing may be leaked.
+func TestCrashAtEveryStep(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts the program")
@@ -28,16 +28,17 @@ func TestAProcessThatEndsAtAnyStepLosesNothing(t *testing.T) {
 	binary := running.Binary(t)
 	tests := []struct {
 		name  string
-		built bool                                // the server is there before
-		do    func(id string) scenario.Request    // what is under way when the process ends
-		wants func(status string, gone bool) bool // when all is well in the end
+		built bool                                // the server exists before
+		do    func(id string) scenario.Request    // the request whose task is running when the process ends
+		wants func(status string, gone bool) bool // whether the final state is correct
 	}{
 		{"build", false, nil, func(status string, gone bool) bool { return gone || status == "ACTIVE" || status == "ERROR" }},
 		{"delete", true, func(id string) scenario.Request {
 			return scenario.Request{Method: http.MethodDelete, Service: "compute", Path: "/servers/" + id}
 		}, func(_ string, gone bool) bool { return gone }},
 		{"stop", true, func(id string) scenario.Request {
-			return scenario.Request{Method: http.MethodPost, Service: "compute", Path: "/servers/" + id + "/action", Body: `{"os-stop": null}`}
+			return scenario.Request{Method: http.MethodPost, Service: "compute", Path: "/servers/" + id + "/action",
+				Body: `{"os-stop": null}`}
 		}, func(status string, _ bool) bool { return status == "SHUTOFF" }},
 	}
 	for _, tt := range tests {
@@ -62,9 +63,10 @@ func TestAProcessThatEndsAtAnyStepLosesNothing(t *testing.T) {
 	}
 }
 
-// round asks for something of a new server while the process is to end the nth time at a point, and has the next process put it right. It
-// reports whether the process did end.
-func (c crasher) round(what string, built bool, do func(string) scenario.Request, wants func(string, bool) bool, point string, n int) bool {
+// round sends a request for a new server while the process is to end at the nth occurrence of a point. The next process
+// must complete the request. It reports whether the process ended.
+func (c crasher) round(what string, built bool, do func(string) scenario.Request, wants func(string, bool) bool,
+	point string, n int) bool {
 	c.t.Helper()
 	id, name := "", fmt.Sprintf("%s-%s-%d", what, point, n)
 	if built {
@@ -81,10 +83,12 @@ func (c crasher) round(what string, built bool, do func(string) scenario.Request
 	if id == "" {
 		id = c.find(name)
 	}
-	if id != "" { // else the process ended before anything was written
+	if id != "" { // else the process ended before it wrote a row
 		c.until(id, what+" to be done or undone", wants)
 		c.unleaked()
-		_, _ = c.Do(c.t.Context(), "demo", scenario.Request{Method: http.MethodDelete, Service: "compute", Path: "/servers/" + id}) // it may be gone
+		// it may not exist
+		_, _ = c.Do(c.t.Context(), "demo", scenario.Request{Method: http.MethodDelete, Service: "compute",
+			Path: "/servers/" + id})
 		c.until(id, "gone", func(_ string, gone bool) bool { return gone })
 	}
 	c.unleaked()
@@ -92,8 +96,8 @@ func (c crasher) round(what string, built bool, do func(string) scenario.Request
 }
 
 // beginToEnd starts the process that is to end at a point. Work of an earlier round may be due when it starts, such as
-// a clean-up that waited for the host. Then it comes to the point in that work before it is ready, and is started
-// again once that work is done.
+// a clean-up that waited for the host. If the process ends at the point in that work, before it is ready, it is started
+// again until that work is done.
 func (c crasher) beginToEnd(env string) {
 	c.t.Helper()
 	for range 10 {
@@ -136,10 +140,11 @@ func (c crasher) create(name string) string {
 func (c crasher) creation(name string) scenario.Request {
 	v := c.Vars()
 	return scenario.Request{Method: http.MethodPost, Service: "compute", Path: "/servers", Body: fmt.Sprintf(
-		`{"server": {"name": %q, "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, name, v["image"], v["flavor"], v["network"])}
+		`{"server": {"name": %q, "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}]}}`, name, v["image"],
+		v["flavor"], v["network"])}
 }
 
-// under asks for something and waits for the process to end of it, or for the server to come to rest.
+// under sends a request and waits until the process ends, or the server is idle.
 func (c crasher) under(id, name string, do func(string) scenario.Request) (crashed bool) {
 	c.t.Helper()
 	n, err := c.Part("controller")
@@ -160,7 +165,7 @@ func (c crasher) under(id, name string, do func(string) scenario.Request) (crash
 			c.t.Fatalf("%s has neither ended nor been done", name)
 		case <-tick.C:
 			if c.rest(id, name) {
-				// The job's end is written after the server's rest; a process that is to end there does so at once.
+				// The end of the task is written after the server's row. A process that is to end there does so at once.
 				select {
 				case <-n.Ended():
 					return true
@@ -172,7 +177,7 @@ func (c crasher) under(id, name string, do func(string) scenario.Request) (crash
 	}
 }
 
-// rest reports a server that nothing is being done to.
+// rest reports whether a server has no running operation.
 func (c crasher) rest(id, name string) bool {
 	if id == "" {
 		if id = c.find(name); id == "" {
@@ -198,9 +203,10 @@ func (c crasher) look(ctx context.Context, id string) (status, task string, gone
 	return doc.Server.Status, doc.Server.Task, false, err
 }
 
-// find is the id of a server by its name, empty where there is none or nobody answers.
+// find returns the id of a server by its name, empty if it does not exist or the API does not answer.
 func (c crasher) find(name string) string {
-	a, err := c.Do(c.t.Context(), "admin", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers?all_tenants=1&name=%5E" + name + "$"})
+	a, err := c.Do(c.t.Context(), "admin", scenario.Request{Method: http.MethodGet, Service: "compute",
+		Path: "/servers?all_tenants=1&name=%5E" + name + "$"})
 	if err != nil {
 		return ""
 	}
@@ -211,7 +217,7 @@ func (c crasher) find(name string) string {
 	return doc.Servers[0].ID
 }
 
-// until waits for a server to be as it should.
+// until waits until ok is true for a server.
 func (c crasher) until(id, what string, ok func(status string, gone bool) bool) {
 	c.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -11,16 +11,16 @@ import (
 	"hypernova/tests/running"
 )
 
-// TestStories tells every story of this folder to a cloud of its own in this process.
-func TestStories(t *testing.T) {
+// TestScenarios runs every scenario of this folder on a new cloud in this process.
+func TestScenarios(t *testing.T) {
 	t.Parallel()
 	scenario.Run(t, "*.txtar", func(t *testing.T, o scenario.Options) scenario.Cloud {
 		return cloudtest.New(t, cloudtest.Stories(o)...).Story()
 	})
 }
 
-// TestStoriesInProcesses tells them to clouds that are processes of the built program, in each layout.
-func TestStoriesInProcesses(t *testing.T) {
+// TestScenariosInProcesses runs them on clouds of several processes, in each layout.
+func TestScenariosInProcesses(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts the program")
@@ -39,7 +39,10 @@ func TestStoriesInProcesses(t *testing.T) {
 }
 
 func tell(t *testing.T, binary string, shape layout.Shape) {
-	scenario.Run(t, "*.txtar", func(t *testing.T, o scenario.Options) scenario.Cloud { return layout.Start(t, binary, shape, o) })
+	scenario.Run(t, "*.txtar", func(t *testing.T, o scenario.Options) scenario.Cloud {
+		return layout.Start(t,
+			binary, shape, o)
+	})
 }
 
 func TestMain(m *testing.M) { layout.Main(m) }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A process that is started beside another one shares its listener; the other one ends, and no client notices.
-func TestANewProcessTakesOver(t *testing.T) {
+// A second process shares the listener of the first one. The first one ends, and no request fails.
+func TestNewProcessTakesOver(t *testing.T) {
 	t.Parallel()
 	i := newIdentity(t, "")
 	old := start(t, i.command(t))
@@ -34,8 +34,8 @@ func TestANewProcessTakesOver(t *testing.T) {
 	}
 }
 
-// A service manager that keeps the socket open restarts the service without a refused connection: clients wait.
-func TestASocketOfTheServiceManager(t *testing.T) {
+// With socket activation a service is restarted without a refused connection: clients wait.
+func TestSocketActivation(t *testing.T) {
 	t.Parallel()
 	i := newIdentity(t, "")
 	s, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,7 +49,7 @@ func TestASocketOfTheServiceManager(t *testing.T) {
 	}
 	defer f.Close()
 	run := func() *process {
-		// The variable must name the process that gets the socket, which is not known before it runs.
+		// LISTEN_PID must be the id of the process that gets the socket, so a shell sets it.
 		cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, program(t), "keystone", "--config-file", i.conf)
 		cmd.ExtraFiles = []*os.File{f}
 		cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=keystone")

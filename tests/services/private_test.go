@@ -11,13 +11,15 @@ import (
 	"testing"
 )
 
-// Whatever the umask, other users of the host read nothing of a cloud; what an earlier release left open is closed at the next start.
-func TestACloudIsItsOwnersAlone(t *testing.T) {
+// Whatever the umask, other users of the host can read no file of a cloud. Open files of an earlier release are closed
+// at the next start.
+func TestFilesAreClosedToOtherUsers(t *testing.T) {
 	t.Parallel()
 	bin, dir := program(t), filepath.Join(t.TempDir(), "state")
 	up := func() {
 		t.Helper()
-		p := start(t, exec.Command("sh", "-c", `umask 0; exec "$@"`, "sh", bin, "up", "--virt", "fake", "--port-base", "0", "--state", dir,
+		p := start(t, exec.Command("sh", "-c", `umask 0; exec "$@"`, "sh", bin, "up", "--virt", "fake",
+			"--port-base", "0", "--state", dir,
 			"--set", "DEFAULT.log_file="+filepath.Join(dir, "hypernova.log")))
 		p.says("hypernova: ready")
 		closed(t, dir)
@@ -49,7 +51,7 @@ func closed(t *testing.T, dir string) {
 	seen := 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it was there for a moment
+			return nil // a temporary file
 		}
 		if err != nil {
 			return err

@@ -18,16 +18,16 @@ import (
 	"time"
 )
 
-// patience bounds each wait; machines that run tests are busy.
+// patience bounds each wait. It suits a loaded machine.
 const patience = time.Minute
 
-// process is a running program and what it printed.
+// process is a running program and its output.
 type process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	ended chan struct{} // closed once cmd.Wait returned
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the fields below
 	out   bytes.Buffer
 	fresh chan struct{} // replaced and closed by each write
 }
@@ -41,7 +41,7 @@ func (p *process) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// binary is the program, built once for all tests of the package.
+// binary builds the program once for all tests of the package.
 var binary = sync.OnceValues(func() (string, error) {
 	if b := os.Getenv("HYPERNOVA_BINARY"); b != "" {
 		return b, nil
@@ -80,7 +80,7 @@ func program(t *testing.T) string {
 	return bin
 }
 
-// start runs a command; it is killed with the test if it still runs then.
+// start starts a command. It is killed when the test ends.
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, ended: make(chan struct{}), fresh: make(chan struct{})}
@@ -90,7 +90,7 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 	}
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait() // what it ended with is in ProcessState
+		_ = cmd.Wait() // ProcessState has the exit status
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
@@ -108,7 +108,7 @@ func (p *process) text() string {
 	return p.out.String()
 }
 
-// says waits until the process has printed all of the texts.
+// says waits until the output contains all of the texts.
 func (p *process) says(texts ...string) {
 	p.t.Helper()
 	for _, x := range texts {
@@ -116,7 +116,7 @@ func (p *process) says(texts ...string) {
 	}
 }
 
-// saysTimes waits until the process has printed a text n times.
+// saysTimes waits until the output contains a text n times.
 func (p *process) saysTimes(text string, n int) {
 	p.t.Helper()
 	limit := time.After(patience)
@@ -146,7 +146,7 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// ends waits for the end and compares the exit status.
+// ends waits for the end of the process and compares the exit status.
 func (p *process) ends(status int) {
 	p.t.Helper()
 	select {
@@ -159,7 +159,7 @@ func (p *process) ends(status int) {
 	}
 }
 
-// identity is the smallest service: the identity API alone, on a port of its own.
+// identity is a process with the identity API only.
 type identity struct {
 	dir, conf string
 	port      int
@@ -175,7 +175,8 @@ func newIdentity(t *testing.T, options string) *identity {
 
 func (i *identity) write(t *testing.T, options string) {
 	t.Helper()
-	text := fmt.Sprintf("[listen]\nport_base = %d\n[identity]\n[DEFAULT]\nstate_path = %s/state\n%s\n", i.port, i.dir, options)
+	text := fmt.Sprintf("[listen]\nport_base = %d\n[identity]\n[DEFAULT]\nstate_path = %s/state\n%s\n", i.port,
+		i.dir, options)
 	if err := os.WriteFile(i.conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -197,17 +198,17 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// load sends requests until stopped and counts what became of them.
+// load sends requests until it is stopped and counts the results.
 type load struct {
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	served int
 	failed []string
-	more   chan struct{} // one element for each hundred that were served
+	more   chan struct{} // one element for each hundred answered requests
 }
 
-// newLoad has clients that keep their connections and clients that make a new one for each request, some reading and some writing.
+// newLoad starts clients: some keep their connections, some open one for each request; some read, some write.
 func newLoad(t *testing.T, url string) *load {
 	ctx, stop := context.WithCancel(t.Context())
 	l := &load{stop: stop, more: make(chan struct{}, 1)}
@@ -230,7 +231,7 @@ func (l *load) one(ctx context.Context, client *http.Client, url string, n int) 
 		url, method, want = url+"/auth/tokens", http.MethodPost, 401
 		body = `{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"nobody","domain":{"id":"default"},"password":"x"}}}}}`
 	}
-	// Requests under way at the end of the test are not ended, or they would count as failed.
+	// The end of the test does not cancel running requests, which would count as failed.
 	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), method, url, strings.NewReader(body))
 	if err != nil {
 		panic(err)
@@ -254,11 +255,11 @@ func (l *load) one(ctx context.Context, client *http.Client, url string, n int) 
 		}
 	}
 	if resp != nil {
-		_ = resp.Body.Close() // nothing of it is read
+		_ = resp.Body.Close() // the body is not read
 	}
 }
 
-// flows waits until some hundred more requests were served.
+// flows waits until some hundred more requests are answered.
 func (l *load) flows(t *testing.T) {
 	t.Helper()
 	for range 4 {
@@ -270,13 +271,14 @@ func (l *load) flows(t *testing.T) {
 	}
 }
 
-// failures ends the load.
+// failures ends the load and reports failed requests.
 func (l *load) failures(t *testing.T) {
 	t.Helper()
 	l.stop()
 	l.wg.Wait()
 	if len(l.failed) > 0 {
-		t.Errorf("%d of %d requests failed; the first ones: %s", len(l.failed), len(l.failed)+l.served, strings.Join(l.failed[:min(5, len(l.failed))], "; "))
+		t.Errorf("%d of %d requests failed; the first ones: %s", len(l.failed), len(l.failed)+l.served,
+			strings.Join(l.failed[:min(5, len(l.failed))], "; "))
 	}
 	t.Logf("%d requests", l.served)
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// systemd is the notification socket that a service manager gives a service.
+// systemd is a notification socket (sd_notify).
 type systemd struct {
 	path string
 	c    *net.UnixConn
@@ -31,7 +31,7 @@ func newSystemd(t *testing.T) *systemd {
 	return &systemd{path, c, t}
 }
 
-// hears waits for a notification that contains text.
+// hears waits for a notification that contains a text.
 func (s *systemd) hears(text string) {
 	s.t.Helper()
 	if err := s.c.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -51,13 +51,14 @@ func (s *systemd) hears(text string) {
 	}
 }
 
-// One process from its start to its end, as its service manager and its operator see it.
-func TestAServicesLife(t *testing.T) {
+// TestSignals tests one process from its start to its end, with notifications and signals.
+func TestSignals(t *testing.T) {
 	t.Parallel()
 	i := newIdentity(t, "")
 	m := newSystemd(t)
 	cmd := i.command(t)
-	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=200000", "HYPERNOVA_BOOTSTRAP__ADMIN_PASSWORD=very-secret")
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=200000",
+		"HYPERNOVA_BOOTSTRAP__ADMIN_PASSWORD=very-secret")
 	p := start(t, cmd)
 	m.hears("STATUS=starting keystone")
 	m.hears("READY=1")
@@ -65,7 +66,7 @@ func TestAServicesLife(t *testing.T) {
 	m.hears("WATCHDOG=1")
 	p.says(`step="configuration check"`, `step="periodic tasks"`, "API listens", "all services are ready")
 
-	// SIGHUP puts in force what it can, and names what it cannot.
+	// SIGHUP applies reloadable options and names the others.
 	i.write(t, "debug = true\nreport_interval = 7\ndisabled_periodic_tasks = sync_clock")
 	p.signal(syscall.SIGHUP)
 	m.hears("RELOADING=1")
@@ -78,9 +79,10 @@ func TestAServicesLife(t *testing.T) {
 	p.signal(syscall.SIGHUP)
 	p.says(`there is no periodic task \"x\"; there are: ask_silent_agents,`)
 
-	// SIGUSR2 writes what an operator must know, and no secret.
+	// SIGUSR2 writes the state report without secrets.
 	p.signal(syscall.SIGUSR2)
-	p.says("state report of process", "keystone at 127.0.0.1", "requests in flight: 0", "periodic", "configuration:", "[database]", "goroutines:", "goroutine profile")
+	p.says("state report of process", "keystone at 127.0.0.1", "requests in flight: 0", "periodic", "configuration:",
+		"[database]", "goroutines:", "goroutine profile")
 	if strings.Contains(p.text(), "very-secret") {
 		t.Error("the report shows a secret")
 	}
@@ -96,9 +98,10 @@ func TestFiltersAreReloaded(t *testing.T) {
 	i := newIdentity(t, "")
 	p := start(t, exec.Command(program(t), "nova-scheduler", "--config-file", i.conf))
 	p.says("all services are ready")
-	// Its start is to be read in the log, step by step.
+	// The log must have the steps of the start.
 	rest := p.text()
-	for _, step := range []string{`step="configuration check"`, `step="service record"`, `step="RPC server"`, `step="service group"`, "service is ready", "all services are ready"} {
+	for _, step := range []string{`step="configuration check"`, `step="service record"`, `step="RPC server"`,
+		`step="service group"`, "service is ready", "all services are ready"} {
 		_, after, ok := strings.Cut(rest[strings.Index(rest, "service=nova-scheduler "):], step)
 		if !ok {
 			t.Fatalf("%q is not there, or not in its place:\n%s", step, p.text())
@@ -116,7 +119,7 @@ func TestFiltersAreReloaded(t *testing.T) {
 	p.ends(0)
 }
 
-// half begins a request and answers the connection on which the rest of it is missing.
+// half sends a part of a request and returns the connection and the missing rest.
 func half(t *testing.T, i *identity) (c net.Conn, rest string) {
 	t.Helper()
 	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", i.port))
@@ -132,7 +135,7 @@ func half(t *testing.T, i *identity) (c net.Conn, rest string) {
 	return c, body[10:]
 }
 
-// inFlight waits until the process says in a state report that a request is in flight.
+// inFlight waits until a state report of the process has a running request.
 func (p *process) inFlight() {
 	p.t.Helper()
 	for n := 1; !strings.Contains(p.text(), "requests in flight: 1"); n++ {
@@ -163,8 +166,8 @@ func TestRequestsInFlightAreFinished(t *testing.T) {
 	p.ends(0)
 }
 
-// TestARequestThatNeverComesWholeIsEnded: who does not send the rest of a request within the grace period keeps nobody from ending well.
-func TestARequestThatNeverComesWholeIsEnded(t *testing.T) {
+// An incomplete request does not prevent a clean end of the process after the grace period.
+func TestIncompleteRequestIsEnded(t *testing.T) {
 	t.Parallel()
 	i := newIdentity(t, "graceful_shutdown_timeout = 1")
 	p := start(t, i.command(t))
@@ -176,7 +179,7 @@ func TestARequestThatNeverComesWholeIsEnded(t *testing.T) {
 	p.ends(0)
 }
 
-func TestASecondSignalEndsAtOnce(t *testing.T) {
+func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	i := newIdentity(t, "")
 	p := start(t, i.command(t))
@@ -190,18 +193,19 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	p.says("exiting at once: second signal")
 }
 
-func TestAFailedStartNamesServiceAndCure(t *testing.T) {
+func TestFailedStartNamesServiceAndRemedy(t *testing.T) {
 	t.Parallel()
 	i := newIdentity(t, "")
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", i.port))
 	if err != nil {
-		t.Skip(err) // somebody was faster
+		t.Skip(err) // another process has taken the port
 	}
 	defer l.Close()
 	p := start(t, i.command(t))
 	p.ends(1)
 	p.says("keystone cannot start", "the port is taken", "--port-base")
-	p = start(t, exec.Command(program(t), "nova-scheduler", "--config-file", i.conf, "--set", "filter_scheduler.enabled_filters=ComputeFitler"))
+	p = start(t, exec.Command(program(t), "nova-scheduler", "--config-file", i.conf, "--set",
+		"filter_scheduler.enabled_filters=ComputeFitler"))
 	p.ends(1)
 	p.says("nova-scheduler cannot start", "ComputeFitler")
 }

@@ -21,13 +21,13 @@ import (
 	"hypernova/tests/running"
 )
 
-// wire is a way to the bus that can be cut.
+// wire is a connection to the bus that can be cut.
 type wire struct {
 	l  net.Listener
 	to string
 	wg sync.WaitGroup
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards the fields below
 	cut  bool
 	open []net.Conn
 }
@@ -70,7 +70,7 @@ func (w *wire) join(a net.Conn) {
 	b.Close()
 }
 
-// set cuts the wire, or mends it.
+// set cuts the connection, or restores it.
 func (w *wire) set(cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,36 +94,41 @@ func servicePassword(t *testing.T, dir string) string {
 	return p.Service
 }
 
-// A host that is cut off the bus, one that hangs and one that is dead are all down, and told apart.
-func TestSilentHostsAreToldApart(t *testing.T) {
+// A host without the bus, one that hangs and one that is dead are all down. hypernova status distinguishes them.
+func TestSilentHostsAreDistinguished(t *testing.T) {
 	t.Parallel()
 	bin := program(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("needs loopback addresses besides 127.0.0.1")
 	}
-	// An address of its own, so that a row of ports is free.
+	// A random loopback address, so that a range of ports is free.
 	ip := fmt.Sprintf("127.%d.%d.%d", 1+rand.N(250), rand.N(250), 1+rand.N(250))
 	bus, dir := ip+":20106", t.TempDir()
-	both := []string{"--set", "DEFAULT.report_interval=0.5", "--set", "DEFAULT.service_down_time=2", "--set", "AGENT.report_interval=0.5", "--set", "DEFAULT.agent_down_time=2", "--set", "DEFAULT.my_ip=" + ip,
+	both := []string{"--set", "DEFAULT.report_interval=0.5", "--set", "DEFAULT.service_down_time=2", "--set",
+		"AGENT.report_interval=0.5", "--set", "DEFAULT.agent_down_time=2", "--set", "DEFAULT.my_ip=" + ip,
 		"--set", "listen.bind_host=" + ip, "--set", "listen.port_base=20100"}
-	running.Up(t, dir, append(both, "--port-base", "20100", "--virt", "fake", "--set", "DEFAULT.transport_url=nats://"+bus, "--set", "DEFAULT.embed_bus=true")...)
+	running.Up(t, dir, append(both, "--port-base", "20100", "--virt", "fake", "--set", "DEFAULT.transport_url=nats://"+bus,
+		"--set", "DEFAULT.embed_bus=true")...)
 	w := newWire(t, bus)
-	args := append([]string{"nova-compute", "neutron-agent", "--set", "DEFAULT.host=far", "--set", "DEFAULT.state_path=" + filepath.Join(dir, "far"),
+	args := append([]string{"nova-compute", "neutron-agent", "--set", "DEFAULT.host=far", "--set",
+		"DEFAULT.state_path=" + filepath.Join(dir, "far"),
 		"--set", "DEFAULT.compute_driver=fake", "--set", "DEFAULT.transport_url=nats://" + w.l.Addr().String(),
 		"--set", "keystone_authtoken.password=" + servicePassword(t, dir)}, both...)
 	far := start(t, exec.Command(bin, args...))
 	far.says("all services are ready")
 
-	// What compute and networking show of their services on that host, all of which are one process.
+	// The services of compute and networking on that host, which are one process.
 	binaries := []string{"nova-compute", "neutron-linuxbridge-agent", "neutron-dhcp-agent", "neutron-metadata-agent"}
 	statusOf := func(want string, binaries ...string) {
 		t.Helper()
 		var out []byte
 		for limit := time.Now().Add(patience); time.Now().Before(limit); {
-			out, _ = exec.Command(bin, "status", "--state", dir).CombinedOutput() // its exit status says that not all is well
+			// its exit status is not 0, because a service is down
+			out, _ = exec.Command(bin, "status", "--state", dir).CombinedOutput()
 			seen := 0
 			for line := range strings.Lines(string(out)) {
-				if f := strings.Fields(line); len(f) > 2 && slices.Contains(binaries, f[0]) && f[1] == "far" && strings.Join(f[2:], " ") == want {
+				if f := strings.Fields(line); len(f) > 2 && slices.Contains(binaries, f[0]) && f[1] == "far" &&
+					strings.Join(f[2:], " ") == want {
 					seen++
 				}
 			}
@@ -142,7 +147,8 @@ func TestSilentHostsAreToldApart(t *testing.T) {
 	status("up")
 	far.says("heartbeats resumed")
 	far.signal(syscall.SIGUSR2)
-	far.says("neutron-agent on far", "queue of neutron-agent: 0 wait", "service group: member far", "  l2: every", "nova-compute on far", "queue of compute: 0 wait",
+	far.says("neutron-agent on far", "queue of neutron-agent: 0 wait", "service group: member far", "  l2: every",
+		"nova-compute on far", "queue of compute: 0 wait",
 		"periodic ", "configuration:", "goroutine profile")
 	far.signal(syscall.SIGSTOP)
 	status("down: its process is there but does not answer")
@@ -155,5 +161,5 @@ func TestSilentHostsAreToldApart(t *testing.T) {
 	status("up")
 	far.signal(syscall.SIGTERM)
 	far.ends(0)
-	statusOf("down", "nova-compute") // it left: at once, not after service_down_time
+	statusOf("down", "nova-compute") // it left the group, so at once and not after service_down_time
 }

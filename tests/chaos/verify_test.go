@@ -10,12 +10,13 @@ import (
 	"hypernova/cloudtest/scenario"
 )
 
-// judge compares a server with what its client was told. The cloud is at rest.
-func (c *client) judge(ctx context.Context, v *server) error {
+// verify compares a server with the answers that its client got. The cloud is idle.
+func (c *client) verify(ctx context.Context, v *server) error {
 	if v.id == "" {
-		return nil // whether it is there, nobody said
+		return nil // its creation had no answer
 	}
-	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id})
+	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute",
+		Path: "/servers/" + v.id})
 	if err != nil {
 		return err
 	}
@@ -47,9 +48,10 @@ func (c *client) judge(ctx context.Context, v *server) error {
 	return c.actions(ctx, v)
 }
 
-// actions checks that every action that was accepted is on record.
+// actions checks that every accepted action is recorded.
 func (c *client) actions(ctx context.Context, v *server) error {
-	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers/" + v.id + "/os-instance-actions"})
+	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute",
+		Path: "/servers/" + v.id + "/os-instance-actions"})
 	if err != nil || a.Status != http.StatusOK {
 		return fmt.Errorf("actions: %d %v", a.Status, err)
 	}
@@ -73,9 +75,10 @@ func (c *client) actions(ctx context.Context, v *server) error {
 	return nil
 }
 
-// list is the ids of the servers that are there, by name.
+// list returns the ids of the existing servers by name.
 func (c *client) list(ctx context.Context) (map[string]string, error) {
-	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute", Path: "/servers?limit=1000"})
+	a, err := c.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "compute",
+		Path: "/servers?limit=1000"})
 	if err != nil || a.Status != http.StatusOK {
 		return nil, fmt.Errorf("list: %d %v", a.Status, err)
 	}
@@ -88,7 +91,7 @@ func (c *client) list(ctx context.Context) (map[string]string, error) {
 	return out, err
 }
 
-// removeAll deletes what is there of the client's, whether it was told of it or not.
+// removeAll deletes all existing servers of the client, also those whose creation had no answer.
 func (c *client) removeAll(ctx context.Context) error {
 	there, err := c.list(ctx)
 	if err != nil {
@@ -103,7 +106,8 @@ func (c *client) removeAll(ctx context.Context) error {
 			return fmt.Errorf("there are two servers %s: %s and %s", v.name, v.id, id)
 		}
 		v.id = id
-		if status, a := c.ask(ctx, "last delete", v, scenario.Request{Method: http.MethodDelete, Service: "compute", Path: "/servers/" + id}); status != http.StatusNoContent && status != http.StatusNotFound {
+		if status, a := c.ask(ctx, "last delete", v, scenario.Request{Method: http.MethodDelete, Service: "compute",
+			Path: "/servers/" + id}); status != http.StatusNoContent && status != http.StatusNotFound {
 			return fmt.Errorf("server %s cannot be deleted: %d %s", id, status, a.Body)
 		}
 	}
