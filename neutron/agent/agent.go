@@ -10,7 +10,7 @@
 //
 // The server's hint wakes the agent; without one it looks every few seconds. What others change on the host wakes it as
 // well, and is undone. Nothing is remembered across a restart that the kernel does not know, and while the server is
-// away the host is kept as it was last told.
+// away the host is kept as in its last answer.
 package agent
 
 import (
@@ -145,11 +145,11 @@ type agent struct {
 	pull    atomic.Bool   // the next turn asks the server
 
 	// Of the loop's goroutine alone.
-	known   bool      // state was pulled at least once
-	pulled  time.Time // last
-	current neutron.HostState
-	have    neutron.Revisions // of the sections of current; empty: the next answer must be whole
-	told    map[string]string // what the server was told of each port: a reason, or wiredWell
+	known    bool      // state was pulled at least once
+	pulled   time.Time // last
+	current  neutron.HostState
+	have     neutron.Revisions // of the sections of current; empty: the next answer must be whole
+	reported map[string]string // the last report on each port: a reason, or wiredWell
 
 	rounds rounds // for reports
 }
@@ -158,7 +158,7 @@ const wiredWell = ""
 
 func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options, l *slog.Logger) *agent {
 	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), pulse: o.Pulse,
-		hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), have: neutron.Revisions{}, told: map[string]string{}}
+		hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), have: neutron.Revisions{}, reported: map[string]string{}}
 	o.ReportInterval, o.DownTime = c.Heartbeat, c.Down
 	a.service = service.New(service.Manager{
 		Binary: Binary, Host: c.Host, Topic: rpcapi.Agent, Level: rpcapi.Level,
@@ -351,12 +351,12 @@ func (a *agent) report(ctx context.Context, up []string, down map[string]string,
 	now := maps.Clone(down)
 	for _, id := range up {
 		now[id] = wiredWell
-		if was, told := a.told[id]; !told || was != wiredWell || contradicts(id, true) {
+		if was, ok := a.reported[id]; !ok || was != wiredWell || contradicts(id, true) {
 			args.Up = append(args.Up, id)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(down)) {
-		if was, told := a.told[id]; !told || was != down[id] || contradicts(id, false) {
+		if was, ok := a.reported[id]; !ok || was != down[id] || contradicts(id, false) {
 			args.Down = append(args.Down, id)
 			args.Reasons[id] = down[id]
 		}
@@ -367,7 +367,7 @@ func (a *agent) report(ctx context.Context, up []string, down map[string]string,
 		}
 		a.log.Info("ports reported", "revision", a.current.Revision, "up", len(args.Up), "down", len(args.Down))
 	}
-	a.told = now
+	a.reported = now
 	return nil
 }
 

@@ -27,7 +27,7 @@ func (g membership) Beat(ctx context.Context, _ string) error { return g.a.beat(
 // Leave says nothing: the host's network goes on while its agent restarts, and so may ports be bound to it.
 func (membership) Leave(context.Context, string) error { return nil }
 
-// rounds is what a report tells of the loop.
+// rounds is the state of the loop for a report.
 type rounds struct {
 	mu       sync.Mutex // guards what follows
 	begun    time.Time  // the round under way; zero: none is
@@ -49,16 +49,16 @@ func (a *agent) noted(ctx context.Context) error {
 	r.begun = begin
 	r.mu.Unlock()
 	err := contained(ctx, "pull", a.turn)
-	down := maps.Clone(a.told)
+	down := maps.Clone(a.reported)
 	maps.DeleteFunc(down, func(_, why string) bool { return why == wiredWell })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.n, r.begun, r.last, r.took, r.err = r.n+1, time.Time{}, begin, time.Since(begin), err
-	r.revision, r.networks, r.up, r.down = a.current.Revision, len(a.current.Networks), len(a.told)-len(down), down
+	r.revision, r.networks, r.up, r.down = a.current.Revision, len(a.current.Networks), len(a.reported)-len(down), down
 	return err
 }
 
-// Report tells of the service, of what the host was last told to be, and of the servers that answer its guests.
+// Report writes the state of the service, of the loop and of the servers that answer guests.
 func (a *agent) Report(w io.Writer) {
 	if s, ok := a.service.(service.Reporter); ok {
 		s.Report(w)
@@ -91,7 +91,7 @@ func (r *rounds) report(w io.Writer, every time.Duration) {
 
 const reasonsShown = 20
 
-// report tells which servers answer on each network.
+// report writes which servers answer on each network.
 func (x *linux) report(w io.Writer) {
 	fmt.Fprintf(w, "  host: %d repairs of what others changed\n", x.repairs.Load())
 	x.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"hypernova/neutron"
 )
 
-// Segment is what a network is on the wire. ID is a VLAN or VNI; zero is none, or not chosen yet.
+// Segment is the segment of a network on the wire. ID is a VLAN or VNI; zero is none, or not chosen yet.
 type Segment struct {
 	Type, Physical string
 	ID             int64
@@ -26,8 +26,8 @@ type Range struct {
 type Type interface {
 	// Name is the value of provider:network_type.
 	Name() string
-	// Check refuses (fault.Invalid) a segment that an administrator asks for and the type cannot have. Without an ID the caller takes a free
-	// one of Ranges with that physical network.
+	// Check refuses (fault.Invalid) a segment that an administrator asks for and the type cannot have. Without an ID the
+	// caller takes a free one of Ranges with that physical network.
 	Check(s Segment) error
 	// Ranges are what projects get their segments from. None for a type that projects cannot have; a type that has
 	// no segments at all answers Unsegmented.
@@ -38,13 +38,13 @@ type Type interface {
 	MTU() int
 }
 
-// Agent is what is known of a host's agent when a port is bound to the host.
+// Agent is a host's agent at the time when a port is bound to the host.
 type Agent struct {
 	Type  string
 	Alive bool
 }
 
-// BindArgs is the question whether a host can carry a port.
+// BindArgs asks whether a host can carry a port.
 type BindArgs struct {
 	Port    neutron.Port
 	Host    string
@@ -56,18 +56,18 @@ type BindArgs struct {
 type Binding struct {
 	VIFType string
 	Details map[string]string
-	// Wired is set by a mechanism whose ports need nobody to wire them: they are ACTIVE as soon as they are bound.
+	// Wired is set by a mechanism whose ports need no agent: they are ACTIVE as soon as they are bound.
 	Wired bool
 }
 
-// Mechanism decides bindings. Bind is pure apart from reading its arguments: it may be called again for the same port, and binds nothing
-// by itself; the host's agent realises what was decided. ok false lets the next mechanism try.
+// Mechanism decides bindings. Bind is pure apart from reading its arguments: it may be called again for the same port,
+// and binds nothing by itself; the host's agent realises what was decided. ok false lets the next mechanism try.
 type Mechanism interface {
 	Name() string
 	Bind(ctx context.Context, a BindArgs) (b Binding, ok bool, why string)
 }
 
-// Config is what operators decide of types and mechanisms.
+// Config are the options of types and mechanisms.
 type Config struct {
 	TypeDrivers        []string      // types that may be used
 	TenantTypes        []string      // what projects' networks get: the first one with a free segment

@@ -7,7 +7,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// destination says where an answer goes. A guest without an address cannot be asked for its MAC, so that is taken from its request.
+// destination says where an answer goes. A guest without an address cannot be asked for its MAC, so that is taken from
+// its request.
 func destination(reply *dhcpv4.DHCPv4) (mac net.HardwareAddr, ip net.IP) {
 	everyone := net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	switch {

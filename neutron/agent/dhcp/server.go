@@ -40,7 +40,7 @@ type Server struct {
 	unsent fair.Seldom
 }
 
-// New makes a server. count is told in a word what became of a request.
+// New makes a server. count is called with the outcome of each request.
 func New(c Config, count func(what string), log *slog.Logger) *Server {
 	return &Server{conf: c, log: log, count: count, rates: fair.NewRates(perSecond, burst)}
 }
@@ -62,7 +62,7 @@ func (d *Server) Serve(ctx context.Context, s Socket, network func() neutron.Hos
 	}
 }
 
-// request answers one and says in a word what became of it. What guests cause is counted, not logged line by line.
+// request answers one request and returns its outcome. Outcomes are counted, not logged: a guest could fill the log.
 func (d *Server) request(s Socket, data []byte, n neutron.HostNetwork) string {
 	req, err := dhcpv4.FromBytes(data)
 	if err != nil || len(req.ClientHWAddr) != 6 {
@@ -82,7 +82,7 @@ func (d *Server) request(s Socket, data []byte, n neutron.HostNetwork) string {
 	to, ip := destination(reply)
 	if err := s.SendTo(to, packet(reply.ServerIdentifier(), ip, reply.ToBytes())); err != nil {
 		if left, ok := d.unsent.Now(time.Now()); ok {
-			d.log.Warn("cannot send a DHCP answer", "network", n.ID, "mac", mac, "not_told", left, "err", err)
+			d.log.Warn("cannot send a DHCP answer", "network", n.ID, "mac", mac, "not_logged", left, "err", err)
 		}
 		return "not_sent"
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Conns are the open connections of many sources. A source may have only so many; where all together have too many, the
-// oldest of whoever has most makes room for a source that has fewer. They are safe for concurrent use.
+// oldest of the source that has most makes room for a source that has fewer. They are safe for concurrent use.
 type Conns struct {
 	each, all int
 	refused   func()
@@ -17,7 +17,7 @@ type Conns struct {
 	by   map[string]*list.List // of *conn, the oldest first
 }
 
-// NewConns makes a table; refused is told of each connection that is ended for a bound.
+// NewConns makes a table; refused is called for each connection that is closed because of a bound.
 func NewConns(each, all int, refused func()) *Conns {
 	return &Conns{each: each, all: all, refused: refused, by: map[string]*list.List{}}
 }

@@ -21,7 +21,7 @@ type Kernel interface {
 	Run(ctx context.Context, stdin []byte, argv ...string) ([]byte, error)
 }
 
-// Result is what became of a host's ports.
+// Result is the outcome of an Apply.
 type Result struct {
 	Up     []string
 	Down   map[string]string    // port to reason
@@ -52,15 +52,15 @@ type Reconciler struct {
 	held   netdev.Filter // how the kernel held them then; without parts: not known
 	looked time.Time     // at them
 	rules  nft.Ruleset
-	judged bool // connections have been judged by the rules in force
+	cut    bool // connections that the rules in force do not allow are cut
 
 	kept    int64           // revision of the state that the host was left in, whole; differences from it are drift
 	settled bool            // there was one
 	plugged map[string]bool // taps that a guest had open
 	lost    map[string]bool // taps that a guest had open when somebody removed them
 
-	told     repeats
-	refusals map[string]time.Time // by what was refused and why, when it was last told
+	logged   repeats
+	refusals map[string]time.Time // when a refusal was last logged, by step and error
 }
 
 // New makes the reconciler of a host.
@@ -101,7 +101,7 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 			res.Down[id] = why
 		}
 	}
-	if err := r.judge(have); err != nil {
+	if err := r.cutConnections(have); err != nil {
 		r.log.Warn("cannot check existing connections against the new rules", "err", err)
 	}
 	for _, id := range plan.Ports {
@@ -116,7 +116,7 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 	res.Repaired = drift
 	switch {
 	case len(drift) > 0:
-		r.tell(drift, len(res.Failed), began)
+		r.logRepairs(drift, len(res.Failed), began)
 	case filtered || !steps.Empty():
 		r.log.Info("host changed", "revision", state.Revision, "unplugged", len(steps.Unplug), "built", len(steps.Build), "cleared", len(steps.Clear),
 			"filter", filtered, "up", len(res.Up), "down", len(res.Down), "took", time.Since(began))
@@ -128,7 +128,7 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 // made.
 func (r *Reconciler) run(steps []Step, res *Result) {
 	began := time.Now()
-	maps.DeleteFunc(r.refusals, func(_ string, at time.Time) bool { return began.Sub(at) >= tellEvery })
+	maps.DeleteFunc(r.refusals, func(_ string, at time.Time) bool { return began.Sub(at) >= logEvery })
 	for _, s := range steps {
 		if s.Link.Kind == netdev.Tap && s.Link.Up && s.Verb != netdev.RemoveLink && allDown(s.Ports, res.Down) {
 			continue
@@ -141,7 +141,7 @@ func (r *Reconciler) run(steps []Step, res *Result) {
 			continue
 		}
 		res.Failed = append(res.Failed, err)
-		if what := s.String() + " " + err.Error(); began.Sub(r.refusals[what]) >= tellEvery {
+		if what := s.String() + " " + err.Error(); began.Sub(r.refusals[what]) >= logEvery {
 			r.refusals[what] = began
 			r.log.Warn("cannot apply a change on the host", "step", s.String(), "err", err)
 		}
@@ -165,19 +165,19 @@ func allDown(ports []string, down map[string]string) bool {
 	return true
 }
 
-// judge forgets the connections that the rules in force would not let begin.
-func (r *Reconciler) judge(have netdev.Snapshot) error {
-	if r.judged {
+// cutConnections ends tracked connections that the rules in force do not allow to begin.
+func (r *Reconciler) cutConnections(have netdev.Snapshot) error {
+	if r.cut {
 		return nil
 	}
-	keep, foreign := r.rules.Judge(), foreign(r.rules, have, r.set.Owner)
+	keep, foreign := r.rules.Keeps(), foreign(r.rules, have, r.set.Owner)
 	n, err := r.kernel.Cut(func(f netdev.Flow) bool {
 		return foreign(f.Zone) || keep(nft.Flow{Zone: f.Zone, Src: f.Src, Dst: f.Dst, Proto: f.Proto, DstPort: f.DstPort})
 	})
 	if err != nil {
 		return err
 	}
-	r.judged = true
+	r.cut = true
 	if n > 0 {
 		r.log.Info("connections cut", "count", n)
 	}

@@ -8,13 +8,13 @@ import (
 	"hypernova/neutron/agent/netdev"
 )
 
-// Repair is a thing of the host that was not as the agent had left it, and is again.
+// Repair is an object of the host that another program changed and that is set again.
 type Repair struct {
 	Kind string // filter, link, namespace, forward or neighbour
 	What string
 }
 
-// repairs are the steps that undo what others did.
+// repairs lists the steps that undo changes of other programs.
 func repairs(steps Steps, have netdev.Snapshot) []Repair {
 	kinds := map[netdev.Verb]string{
 		netdev.AddLink: "link", netdev.SetLink: "link", netdev.RemoveLink: "link",
@@ -43,32 +43,32 @@ func repairs(steps Steps, have netdev.Snapshot) []Repair {
 type repeats struct {
 	what string
 	at   time.Time
-	left int // repairs that were not told
+	left int // repairs that were not logged
 }
 
 const (
-	tellEvery = time.Minute // the same repair
-	tellMost  = 8           // things named in one line
+	logEvery = time.Minute // the same repair
+	logMost  = 8           // things named in one line
 )
 
-// tell writes one line for the repairs of an Apply; the same ones again only now and then.
-func (r *Reconciler) tell(drift []Repair, failed int, began time.Time) {
+// logRepairs writes one line for the repairs of an Apply. The same repairs again are logged once in logEvery.
+func (r *Reconciler) logRepairs(drift []Repair, failed int, began time.Time) {
 	what := make([]string, len(drift))
 	for i, d := range drift {
 		what[i] = d.What
 	}
 	slices.Sort(what)
 	all := strings.Join(what, "; ")
-	if all == r.told.what && began.Sub(r.told.at) < tellEvery {
-		r.told.left++
+	if all == r.logged.what && began.Sub(r.logged.at) < logEvery {
+		r.logged.left++
 		return
 	}
-	if len(what) > tellMost {
-		all = strings.Join(what[:tellMost], "; ") + "; …"
+	if len(what) > logMost {
+		all = strings.Join(what[:logMost], "; ") + "; …"
 	}
-	r.log.Warn("somebody changed what the network agent keeps on this host; it is set again", "count", len(drift),
-		"what", all, "refused", failed, "not_told", r.told.left, "took", time.Since(began))
-	r.told = repeats{what: strings.Join(what, "; "), at: began}
+	r.log.Warn("another program changed the network agent's objects on this host; they are set again", "count", len(drift),
+		"what", all, "refused", failed, "not_logged", r.logged.left, "took", time.Since(began))
+	r.logged = repeats{what: strings.Join(what, "; "), at: began}
 }
 
 // lostNote marks a tap that was made in the place of one that a guest had open, for an agent that is started later.

@@ -36,7 +36,7 @@ func (r *Reconciler) filter(ctx context.Context, plan Plan, have netdev.Snapshot
 		}
 	}
 	if r.tables == nil || len(drift) > 0 || plan.Rules.Narrows(r.rules) {
-		r.judged = false // what began while the filter was another one is judged by the right one
+		r.cut = false // connections may have begun under another filter
 	}
 	r.held = netdev.Filter{}
 	generation := have.Generation
@@ -115,7 +115,7 @@ func (r *Reconciler) load(ctx context.Context, difference string, tables nft.Tab
 		if err == nil {
 			return nil
 		}
-		r.log.Warn("packet filter was changed from outside; loading it again", "error", err)
+		r.log.Warn("packet filter was changed by another program; loading it again", "err", err)
 	}
 	return nft.Apply(ctx, r.kernel.Run, tables.Whole())
 }

@@ -62,7 +62,7 @@ func (p *Proxy) Answered() int64 { return p.answered.Load() }
 // Open is how many connections of guests are open.
 func (p *Proxy) Open() int { return p.conns.Open() }
 
-// New makes a proxy to nova's metadata service, which shares secret. count is told in a word what became of a request
+// New makes a proxy to nova's metadata service, which shares secret. count is called with the outcome of each request
 // or connection.
 func New(target, secret string, count func(what string), log *slog.Logger) (*Proxy, error) {
 	u, err := url.Parse(target)
@@ -199,7 +199,7 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Header.Set("X-Instance-ID-Signature", Sign(p.secret, by.server))
 }
 
-// claims names headers by which services are told who asks.
+// claims names headers by which services learn the caller.
 func claims(header string) bool {
 	h := strings.ToLower(strings.ReplaceAll(header, "_", "-"))
 	for _, prefix := range []string{"x-instance-", "x-tenant-", "x-project-", "x-forwarded", "x-metadata-", "x-real-ip", "x-user-", "x-auth-", "x-service-", "x-openstack-", "forwarded"} {
@@ -234,7 +234,7 @@ func (p *Proxy) refused(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		p.count("unavailable")
 		if left, ok := p.away.Now(time.Now()); ok {
-			p.log.Warn("metadata service does not answer", "url", p.target.Redacted(), "not_told", left, "err", err)
+			p.log.Warn("metadata service does not answer", "url", p.target.Redacted(), "not_logged", left, "err", err)
 		}
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "503 Service Unavailable: the metadata service does not answer; try again in a few seconds.",

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cut forgets the tracked connections that keep refuses, and says how many. A guest's next packet of such a connection is judged as
-// if it began one.
+// Cut forgets the tracked connections that keep refuses, and says how many. A guest's next packet of such a connection
+// is judged as if it began one.
 func (h *Host) Cut(keep func(Flow) bool) (int, error) {
 	cut := 0
 	for _, family := range []netlink.InetFamily{unix.AF_INET, unix.AF_INET6} {

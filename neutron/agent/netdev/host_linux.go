@@ -29,7 +29,8 @@ type Options struct {
 	TapGroup    int    // gid likewise
 }
 
-// Host changes one host. Its methods block, are safe for concurrent use, and none of them remembers what it did: the kernel does.
+// Host changes one host. Its methods block, are safe for concurrent use, and none of them remembers what it did: the
+// kernel does.
 type Host struct {
 	o       Options
 	ns      *os.File
@@ -140,8 +141,8 @@ func (h *Host) Run(ctx context.Context, stdin []byte, argv ...string) ([]byte, e
 	return out.Bytes(), nil
 }
 
-// ShowToIPHooks makes bridges that are made from now on show their packets to the IP hooks of the packet filter, where connections
-// are tracked, whatever the host-wide default is. It must be called before the host is changed, if at all.
+// ShowToIPHooks makes bridges that are made from now on show their packets to the IP hooks of the packet filter, where
+// connections are tracked, whatever the host-wide default is. It must be called before the host is changed, if at all.
 func (h *Host) ShowToIPHooks() { h.ipHooks = true }
 
 // BridgeFilter reports that this kernel can show bridged packets to the IP hooks of the packet filter.

@@ -137,7 +137,8 @@ func TestNameWithoutNamespace(t *testing.T) {
 	}
 }
 
-// TestTwoCloudsOnOneHost: each finds what it made itself and nothing else, and neither can take over what the other made.
+// TestTwoCloudsOnOneHost: each finds what it made itself and nothing else, and neither can take over what the other
+// made.
 func TestTwoCloudsOnOneHost(t *testing.T) {
 	t.Parallel()
 	place, prefix := netdevtest.New(t).Path(), "qt"+ids.Hex()[:6]+"-"

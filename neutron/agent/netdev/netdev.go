@@ -1,10 +1,11 @@
 // Package netdev is the agent's netlink layer: links, network namespaces, forwarding entries and connection tracking.
 // It is the only room that speaks netlink.
 //
-// What it makes is found again by its name and its owner, so an agent needs no memory of its own: brq… bridges, tap… guest taps, tap…/ns-…
-// veth pairs and qdhcp-… namespaces per network, vxlan-… tunnels. The owner is the number of the cloud: it is the group of its links, and of
-// the loopback device in its namespaces, from the moment they exist. So several clouds share one machine, and none touches what another made.
-// A Host bound to another namespace than the process's own lets tests run several hosts on one machine.
+// What it makes is found again by its name and its owner, so an agent needs no memory of its own: brq… bridges, tap…
+// guest taps, tap…/ns-… veth pairs and qdhcp-… namespaces per network, vxlan-… tunnels. The owner is the number of the
+// cloud: it is the group of its links, and of the loopback device in its namespaces, from the moment they exist. So
+// several clouds share one machine, and none touches what another made. A Host bound to another namespace than the
+// process's own lets tests run several hosts on one machine.
 package netdev
 
 import (
@@ -43,8 +44,8 @@ type Link struct {
 // OddTunnel is an oddity that only a tunnel made anew is free of.
 const OddTunnel = "vxlan learning"
 
-// Space is a network's DHCP and metadata namespace with its veth pair: Outside is a port of the bridge Master, Inside has the
-// addresses.
+// Space is a network's DHCP and metadata namespace with its veth pair: Outside is a port of the bridge Master, Inside
+// has the addresses.
 type Space struct {
 	Name            string
 	Outside, Inside string
@@ -76,8 +77,8 @@ type Neighbour struct {
 	MAC string
 }
 
-// Snapshot is what a host has of the agent's making, plus the generation of its packet filter: it changes with every committed change
-// of any ruleset by anybody.
+// Snapshot is what a host has of the agent's making, plus the generation of its packet filter: it changes with every
+// committed change of any ruleset by anybody.
 type Snapshot struct {
 	Links      map[string]Link
 	Others     map[string]Link // with names of the agent's form, but of another owner
@@ -202,7 +203,8 @@ func InsideName(network string) string { return "ns-" + short(network) }
 // TunnelName is the tunnel device of an overlay network.
 func TunnelName(vni int64) string { return fmt.Sprintf("vxlan-%d", vni) }
 
-// Ours reports that a link of this kind and name is of an agent's making, by the strict form of the name. Of which agent's, its group says.
+// Ours reports that a link of this kind and name is of an agent's making, by the strict form of the name. Of which
+// agent's, its group says.
 func Ours(kind Kind, name string) bool {
 	switch kind {
 	case Bridge:

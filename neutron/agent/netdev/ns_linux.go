@@ -21,8 +21,8 @@ const self = "/proc/thread-self/ns/net"
 // Enter runs fn on a thread in the namespace of an open file; sockets that fn makes stay there.
 func Enter(namespace *os.File, fn func() error) error { return inside(namespace, fn) }
 
-// inside runs fn on a thread that is in the namespace of fd. The thread goes back afterwards; one that cannot is thrown away:
-// its goroutine ends while still locked to it, which makes the runtime end the thread.
+// inside runs fn on a thread that is in the namespace of fd. The thread goes back afterwards; one that cannot is thrown
+// away: its goroutine ends while still locked to it, which makes the runtime end the thread.
 func inside(fd *os.File, fn func() error) error {
 	done := make(chan error, 1) // one send, which must not wait for a receiver
 	go func() {

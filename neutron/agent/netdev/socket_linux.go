@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listen opens a TCP listener in a namespace of this host. It outlives nothing: the namespace stays alive until it is closed.
+// Listen opens a TCP listener in a namespace of this host. It outlives nothing: the namespace stays alive until it is
+// closed.
 func (h *Host) Listen(name string, at netip.AddrPort) (net.Listener, error) {
 	var l net.Listener
 	err := h.Inside(name, func() (err error) {
@@ -22,8 +23,8 @@ func (h *Host) Listen(name string, at netip.AddrPort) (net.Listener, error) {
 	return l, err
 }
 
-// Datagrams is a UDP port on one device of a namespace, whose answers are sent to a MAC: a client that has no address yet cannot be
-// asked for its MAC by ARP.
+// Datagrams is a UDP port on one device of a namespace, whose answers are sent to a MAC: a client that has no address
+// yet cannot be asked for its MAC by ARP.
 type Datagrams struct {
 	net.PacketConn
 	raw   *os.File

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeTap makes a tap that outlives every process, in the calling thread's namespace. owner and group (-1: none) may open it without
-// privilege. It must have one queue: an opener that asks for another number of queues is refused by the kernel. Until mark has said whose it is
-// the tap goes with this process.
+// makeTap makes a tap that outlives every process, in the calling thread's namespace. owner and group (-1: none) may
+// open it without privilege. It must have one queue: an opener that asks for another number of queues is refused by the
+// kernel. Until mark has said whose it is the tap goes with this process.
 func makeTap(name string, owner, group int, mark func(name string) error) error {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {

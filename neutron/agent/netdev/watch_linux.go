@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watch calls stirred soon after somebody, whoever it was, changed links, static forwarding entries, neighbours or the
-// packet filter of the host; several changes may make one call. It blocks until ctx ends. Events may be lost: whoever
-// rests on them must also look now and then. What happens inside DHCP namespaces is not told.
+// Watch calls stirred soon after any program changed links, static forwarding entries, neighbours or the
+// packet filter of the host; several changes may make one call. It blocks until ctx ends. Events may be lost: the
+// caller must also look now and then. Changes inside DHCP namespaces cause no event.
 func (h *Host) Watch(ctx context.Context, stirred func()) error {
 	var route, filter *nl.NetlinkSocket
 	err := inside(h.ns, func() (err error) {

@@ -13,7 +13,8 @@ import (
 // Run runs a command on the host whose packet filter it is.
 type Run func(ctx context.Context, stdin []byte, argv ...string) ([]byte, error)
 
-// Apply replaces the host's filter atomically: every packet meets the old rules or the new ones. Tracked connections stay.
+// Apply replaces the host's filter atomically: every packet meets the old rules or the new ones. Tracked connections
+// stay.
 func Apply(ctx context.Context, run Run, script string) error {
 	_, err := run(ctx, []byte(script), "nft", "-f", "-")
 	return err
@@ -28,7 +29,8 @@ func Drop(ctx context.Context, run Run, owner uint32) error {
 	return Apply(ctx, run, script.String())
 }
 
-// Probe finds the form that this kernel can do, by trying; bridgeFilter says that bridged packets can be shown to the IP hooks.
+// Probe finds the form that this kernel can do, by trying; bridgeFilter says that bridged packets can be shown to the
+// IP hooks.
 func Probe(ctx context.Context, run Run, bridgeFilter func() bool) (Mode, error) {
 	// Other clouds of this host may be trying at the same time.
 	name := "bridge hypernova_probe_" + ids.Hex()[:8]

@@ -19,9 +19,9 @@ type Flow struct {
 	DstPort  uint16
 }
 
-// Judge answers whether a tracked connection is one that the rules still allow to begin. Connections outside the zones of networks are not
-// its business and pass; those of networks and addresses that are no longer here do not.
-func (r Ruleset) Judge() func(Flow) bool {
+// Keeps returns a function that reports whether the rules allow a tracked connection to begin. It keeps connections
+// outside the zones of networks, and none of networks and addresses that are no longer on the host.
+func (r Ruleset) Keeps() func(Flow) bool {
 	zones := map[uint16][]Port{}
 	for _, n := range r.Networks {
 		zones[n.Zone] = slices.DeleteFunc(slices.Clone(r.Ports), func(p Port) bool { return p.Network != n.ID })
@@ -92,8 +92,8 @@ func ruleAllows(r neutron.HostRule, f Flow) bool {
 	return int(f.DstPort) >= r.PortMin && int(f.DstPort) <= max(r.PortMin, r.PortMax)
 }
 
-// Narrows reports that something which old allowed is not in r: then established connections must be judged anew. Widening
-// needs no such look.
+// Narrows reports that something which old allowed is not in r: then established connections must be checked again.
+// Widening needs no such look.
 func (r Ruleset) Narrows(old Ruleset) bool {
 	now := r.allowances()
 	for a := range old.allowances() {

@@ -28,7 +28,8 @@ func runner(t *testing.T) nft.Run {
 	return h.Run
 }
 
-// TestDifferencesAddUp applies a chain of random rulesets by their differences and compares with the last one applied whole.
+// TestDifferencesAddUp applies a chain of random rulesets by their differences and compares with the last one applied
+// whole.
 func TestDifferencesAddUp(t *testing.T) {
 	t.Parallel()
 	step, whole := runner(t), runner(t)

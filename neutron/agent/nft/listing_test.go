@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// normal makes lines of nft's JSON listing that do not depend on the order in which things were made, except rules within a chain.
+// normal makes lines of nft's JSON listing that do not depend on the order in which things were made, except rules
+// within a chain.
 func normal(t *testing.T, out []byte) []string {
 	t.Helper()
 	var doc struct {

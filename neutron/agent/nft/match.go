@@ -11,8 +11,8 @@ import (
 	"hypernova/neutron"
 )
 
-// rule is the match of one allowance; false where it can match nothing, which is also what becomes of a rule that makes no sense here:
-// leaving out an allowance errs on the closed side.
+// rule is the match of one allowance; false where it can match nothing, which is also what becomes of a rule that makes
+// no sense here: leaving out an allowance errs on the closed side.
 func (b *builder) rule(r neutron.HostRule) (string, bool) {
 	ether, field := "ip", "daddr"
 	if r.Ether == 6 {
@@ -132,8 +132,8 @@ func protocol(name string, ether int) (uint8, bool) {
 	return uint8(n), err == nil
 }
 
-// sourceChain refuses what a guest may not send whatever its groups say: other MACs and addresses, answers that only the cloud gives
-// (DHCP, router advertisements), and anything that is not IP or ARP.
+// sourceChain refuses what a guest may not send whatever its groups say: other MACs and addresses, answers that only
+// the cloud gives (DHCP, router advertisements), and anything that is not IP or ARP.
 func (b *builder) sourceChain(p Port) {
 	macs := []string{p.MAC}
 	byMAC := map[string][]netip.Prefix{}

@@ -44,7 +44,7 @@ const (
 	markSource      = 0x00100000
 	markSent        = 0x00200000
 	markReceived    = 0x00400000
-	markJudged      = markSource | markSent | markReceived
+	markChecked     = markSource | markSent | markReceived
 )
 
 // Ruleset is what a host filters.
@@ -137,7 +137,7 @@ func (b *builder) zones() {
 	b.chain("invalid", fmt.Sprintf("meta mark set meta mark | 0x%08x", markInvalid))
 }
 
-// ports is the table that judges; it returns the devices on the bridges.
+// ports is the table that filters; it returns the devices on the bridges.
 func (b *builder) ports() (inside []string) {
 	networks := map[string]Network{}
 	var zones, answering, tunnels, filtered, limits, sources, egress, ingress []string
@@ -191,7 +191,7 @@ func (b *builder) ports() (inside []string) {
 		first = append(first, "ct zone set iifname map @zones")
 	}
 	// A chain that a port's own does not end, because it or its entry is gone, ends with a drop.
-	b.chain("prerouting", append(first, setMark("iifname @inside", ^uint32(markJudged), markSource),
+	b.chain("prerouting", append(first, setMark("iifname @inside", ^uint32(markChecked), markSource),
 		"iifname vmap @sources", "iifname @filtered drop")...)
 	// Guests and the host do not meet on a bridge: the host would answer ARP for all its addresses there.
 	b.chain("input", "type filter hook input priority -200;", "iifname @inside drop")
@@ -210,14 +210,14 @@ func (b *builder) ports() (inside []string) {
 	return inside
 }
 
-// guard is the table that does not judge but sees that the ports' table did. It runs right after it.
+// guard is the table that drops frames which the table of ports has not filtered. It runs right after that one.
 func (b *builder) guard(inside []string) {
 	b.set("set", "inside", "type ifname;", inside)
 	b.chain("input", "type filter hook input priority -199;", "iifname @inside drop")
 	b.chain("forward", "type filter hook forward priority -198;",
 		fmt.Sprintf("iifname @inside meta mark & 0x%08x != 0x%08x drop", markSource|markSent, markSource|markSent),
 		fmt.Sprintf("oifname @inside meta mark & 0x%08x == 0 drop", markReceived),
-		setMark("oifname @inside", ^uint32(markJudged), 0)) // a tunnel's packets keep their mark
+		setMark("oifname @inside", ^uint32(markChecked), 0)) // a tunnel's packets keep their mark
 }
 
 // setMark writes bits of the mark: those of keep stay, those of add are set.
@@ -262,7 +262,7 @@ func (b *builder) invalid() string {
 
 // common are the chains that all ports pass: what no security group needs to allow.
 func (b *builder) common() {
-	b.chain("sending", "ether type { arp, 0x8035 } accept", // judged by their source already; 0x8035 announces a guest that moved here
+	b.chain("sending", "ether type { arp, 0x8035 } accept", // filtered by their source already; 0x8035 announces a guest that moved here
 		"ether type ip udp sport 68 udp dport 67 accept",
 		"ether type ip6 udp sport 546 udp dport 547 accept",
 		"ether type ip6 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } accept")
@@ -270,7 +270,8 @@ func (b *builder) common() {
 		"ether type ip6 icmpv6 type { mld-listener-query, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept")
 }
 
-// portChains are what a port may send and receive. One whose groups are stateless must be allowed both directions by them.
+// portChains are what a port may send and receive. One whose groups are stateless must be allowed both directions by
+// them.
 func (b *builder) portChains(p Port, n Network) {
 	var out, in []string
 	if !b.stateless(p) {

@@ -87,7 +87,7 @@ func TestDifferenceGolden(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	keep := example(Mark).Judge()
+	keep := example(Mark).Keeps()
 	ip := netip.MustParseAddr
 	rows := []struct {
 		name string

@@ -54,8 +54,9 @@ func (ts Tables) Whole() string {
 	return b.String()
 }
 
-// Since is one atomic script that turns old into ts, empty where they are equal. Its cost is that of the difference: a host with a
-// hundred guests takes in one more as fast as an empty one. It fails, and changes nothing, where old is not what is in force.
+// Since is one atomic script that turns old into ts, empty where they are equal. Its cost is that of the difference: a
+// host with a hundred guests takes in one more as fast as an empty one. It fails, and changes nothing, where old is not
+// what is in force.
 func (ts Tables) Since(old Tables) string {
 	var b strings.Builder
 	for i, t := range ts {
@@ -64,7 +65,8 @@ func (ts Tables) Since(old Tables) string {
 	return b.String()
 }
 
-// since writes what one table needs. New names come first and old ones go last, so that nothing is referred to before or after its time.
+// since writes what one table needs. New names come first and old ones go last, so that nothing is referred to before
+// or after its time.
 func (t table) since(b *strings.Builder, old table) {
 	if t.empty() != old.empty() {
 		b.WriteString(Tables{t}.Whole())
@@ -108,7 +110,8 @@ func (t table) since(b *strings.Builder, old table) {
 
 func (t table) empty() bool { return len(t.sets)+len(t.chains) == 0 }
 
-// rules writes a chain's rules. Base chains never come or go by themselves, so the line that hooks them is in force already.
+// rules writes a chain's rules. Base chains never come or go by themselves, so the line that hooks them is in force
+// already.
 func (t table) rules(b *strings.Builder, c chain) {
 	for _, l := range c.lines {
 		if !strings.HasPrefix(l, "type ") {

@@ -9,16 +9,16 @@ import (
 	"hypernova/neutron/ml2"
 )
 
-// AgentType is how the agent that realises these bindings calls itself.
+// AgentType is the type of the agent that realises these bindings.
 const AgentType = "Linux bridge agent"
 
 // Mechanism binds ports to taps on bridges; the zero value is ready.
 type Mechanism struct{}
 
-// Name is what the configuration calls it.
+// Name is the driver's name in the configuration.
 func (Mechanism) Name() string { return "bridge" }
 
-// Bind answers for hosts whose agent is alive, ports of the ordinary kind, and every type of network.
+// Bind accepts ports with vnic_type normal, on hosts whose agent is alive, of every type of network.
 func (Mechanism) Bind(_ context.Context, a ml2.BindArgs) (ml2.Binding, bool, string) {
 	if a.Port.VNICType != "normal" && a.Port.VNICType != "" {
 		return ml2.Binding{}, false, "a bridge carries ports with vnic_type normal only"

@@ -1,5 +1,5 @@
 // Package fake is a mechanism driver that binds every port at once and needs no agent, for the fake hypervisor driver
-// and tests. Hosts that it is told to refuse are refused.
+// and tests. It refuses the hosts that are configured.
 package fake
 
 import (
@@ -14,7 +14,7 @@ type Mechanism struct {
 	Refuse []string // hosts that cannot carry a port
 }
 
-// Name is what the configuration calls it.
+// Name is the driver's name in the configuration.
 func (*Mechanism) Name() string { return "fake" }
 
 // Bind answers at once.
