@@ -63,7 +63,7 @@ func (n *neutronParts) verbs(ctx context.Context) (*plugin.Plugin, error) {
 		return nil, err
 	}
 	n.made = plugin.New(plugin.Config{ML2: c, Quotas: p.c.NeutronQuotas}, plugin.Deps{DB: d, Bus: p.bus,
-		Now: p.databases.clock(ctx, "neutron", d), Log: p.o.Log, Events: events{p}, Types: kinds, Mechanisms: mechs,
+		Now: p.databases.clock(ctx, "neutron", d), Log: p.o.Log, Notifier: novaNotifier{p}, Types: kinds, Mechanisms: mechs,
 		Rights: neutronapi.Rights{Policy: rules}})
 	return n.made, nil
 }
@@ -92,16 +92,20 @@ func (n *neutronParts) securityGroups(ctx context.Context) (novaapi.SecurityGrou
 	return neutronclient.New(n.p.Endpoint(apiNeutron), n.p.keystone.login()), nil
 }
 
-// events tells compute what networking has to say. Networking is built first, so who listens is looked up when
-// something is said.
-type events struct{ p *Process }
+// novaNotifier notifies compute: in this process, or over HTTP. Networking is put together before compute, so compute is
+// looked up at each notification.
+type novaNotifier struct{ p *Process }
 
-// ExternalEvents is nova.Events.
-func (e events) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {
-	if n := e.p.nova.made; n != nil && n.servers != nil {
-		return n.servers.ExternalEvents(ctx, es)
+// Notify sends compute external events.
+func (n novaNotifier) Notify(ctx context.Context, events []neutron.ServerEvent) error {
+	es := make([]nova.ExternalEvent, len(events))
+	for i, e := range events {
+		es[i] = nova.ExternalEvent{Name: e.Name, Server: e.Server, Tag: e.Port, Status: e.Status}
 	}
-	return novaclient.New(e.p.Endpoint(apiNova)+"/v2.1", e.p.keystone.login()).ExternalEvents(ctx, es)
+	if made := n.p.nova.made; made != nil && made.servers != nil {
+		return made.servers.ExternalEvents(ctx, es)
+	}
+	return novaclient.New(n.p.Endpoint(apiNova)+"/v2.1", n.p.keystone.login()).ExternalEvents(ctx, es)
 }
 
 func buildNeutron(ctx context.Context, p *Process) error {

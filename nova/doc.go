@@ -5,7 +5,7 @@
 //	nova             nouns, the transition table (states.go), contracts; everything else speaks it
 //	nova/store       SQL: servers with everything a list shows in the row, actions and events, services, nodes, aggregates, flavors …
 //	nova/jobs        the kinds of durable work, enqueued by verbs and handled by the conductor
-//	nova/servers     verbs on servers: Create, Delete, Start … the loads a reader needs, and nova.Events
+//	nova/servers     verbs on servers: Create, Delete, Start … the loads a reader needs, external events
 //	nova/flavors     and keypairs, quota, hosts: verbs of the smaller nouns, one package each
 //	nova/rpcapi      the street: conductor, scheduler and compute methods, declarations only
 //	nova/conductor   works the jobs: build, delete, power, clean-up; keeps the records for agents

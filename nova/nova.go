@@ -1,7 +1,6 @@
 package nova
 
 import (
-	"context"
 	"time"
 )
 
@@ -65,15 +64,10 @@ type Spec struct {
 	SecurityGroups     []string // names of its ports' groups
 }
 
-// ExternalEvent is what another service tells compute about a server.
+// ExternalEvent is a notification by another service about a server. It may be repeated or lost.
 type ExternalEvent struct {
 	Name   string // network-vif-plugged, network-vif-unplugged, network-changed, …
 	Server string
 	Tag    string // port id
 	Status string // completed | failed
-}
-
-// Events is the contract by which networking and volumes wake compute. Delivery is a hint: it may be repeated or lost.
-type Events interface {
-	ExternalEvents(ctx context.Context, es []ExternalEvent) error
 }

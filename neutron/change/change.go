@@ -11,19 +11,18 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/neutron/hosts"
-	"hypernova/nova"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/lock"
 )
 
-// Deps are what a Writer uses. Events may be nil: then nova is not notified and finds changes when it reads.
+// Deps are what a Writer uses. Notifier may be nil: then nova is not notified and finds changes when it reads.
 type Deps struct {
-	DB     *db.DB
-	Hosts  *hosts.Hosts
-	Events nova.Events
-	Now    clock.Now
-	Log    *slog.Logger
+	DB       *db.DB
+	Hosts    *hosts.Hosts
+	Notifier neutron.Notifier
+	Now      clock.Now
+	Log      *slog.Logger
 }
 
 // Writer runs units of work. All resources of one database share one Writer.
@@ -46,7 +45,7 @@ type Tx struct {
 	*db.Tx
 	hosts.Changes // whose desired state changes: their revisions grow with the commit, and their agents get a hint
 	now           clock.Now
-	events        []nova.ExternalEvent
+	events        []neutron.ServerEvent
 }
 
 // Do runs fn in a write transaction and repeats it once if a concurrent transaction inserted the same unique value:
@@ -83,12 +82,12 @@ func (w *Writer) DoIn(ctx context.Context, project string, fn func(*Tx) error) e
 }
 
 // notify sends events to nova.
-func (w *Writer) notify(ctx context.Context, es []nova.ExternalEvent) {
-	if w.Events == nil || len(es) == 0 {
+func (w *Writer) notify(ctx context.Context, es []neutron.ServerEvent) {
+	if w.Notifier == nil || len(es) == 0 {
 		return
 	}
 	// The change is committed, so nova is notified even if the request is cancelled.
-	if err := w.Events.ExternalEvents(context.WithoutCancel(ctx), es); err != nil {
+	if err := w.Notifier.Notify(context.WithoutCancel(ctx), es); err != nil {
 		w.Log.WarnContext(ctx, "cannot notify nova", "events", len(es), "err", err)
 	}
 }
@@ -96,7 +95,7 @@ func (w *Writer) notify(ctx context.Context, es []nova.ExternalEvent) {
 // Event notifies nova after the commit about a port of a server. It does nothing for other ports.
 func (t *Tx) Event(name string, p neutron.Port, status string) {
 	if strings.HasPrefix(p.DeviceOwner, neutron.OwnerComputePrefix) && p.DeviceID != "" {
-		t.events = append(t.events, nova.ExternalEvent{Name: name, Server: p.DeviceID, Tag: p.ID, Status: status})
+		t.events = append(t.events, neutron.ServerEvent{Name: name, Server: p.DeviceID, Port: p.ID, Status: status})
 	}
 }
 

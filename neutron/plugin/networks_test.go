@@ -20,7 +20,6 @@ import (
 	"hypernova/neutron/quota"
 	"hypernova/neutron/store"
 	"hypernova/neutron/subnets"
-	"hypernova/nova"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
@@ -35,10 +34,10 @@ func tables() dbtest.Migrations {
 // heard collects what compute is told.
 type heard struct {
 	mu sync.Mutex
-	es []nova.ExternalEvent
+	es []neutron.ServerEvent
 }
 
-func (h *heard) ExternalEvents(_ context.Context, es []nova.ExternalEvent) error {
+func (h *heard) Notify(_ context.Context, es []neutron.ServerEvent) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.es = append(h.es, es...)
@@ -61,7 +60,7 @@ func newCloud(t testing.TB, d *db.DB, adjust ...func(*plugin.Config, *plugin.Dep
 		t.Fatal(err)
 	}
 	h := &heard{}
-	deps := plugin.Deps{DB: d, Now: clock.Real, Events: h, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}}
+	deps := plugin.Deps{DB: d, Now: clock.Real, Notifier: h, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}}
 	for _, f := range adjust {
 		f(&c, &deps)
 	}
@@ -522,7 +521,7 @@ func TestWiredPortsBecomeActiveAndComputeHears(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []nova.ExternalEvent{{Name: "network-vif-plugged", Server: "s", Tag: ps[0].ID, Status: "completed"}}
+	want := []neutron.ServerEvent{{Name: "network-vif-plugged", Server: "s", Port: ps[0].ID, Status: "completed"}}
 	if !slices.Equal(c.heard.es, want) {
 		t.Errorf("got %v, want %v", c.heard.es, want)
 	}

@@ -4,6 +4,7 @@ package plugin
 import (
 	"log/slog"
 
+	"hypernova/neutron"
 	"hypernova/neutron/binding"
 	"hypernova/neutron/change"
 	"hypernova/neutron/compute"
@@ -15,7 +16,6 @@ import (
 	"hypernova/neutron/quota"
 	"hypernova/neutron/secgroups"
 	"hypernova/neutron/subnets"
-	"hypernova/nova"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/messaging"
@@ -29,11 +29,11 @@ type Config struct {
 
 // Deps are what the operations use.
 type Deps struct {
-	DB         *db.DB         // migrated
-	Bus        *messaging.Bus // nil: agents get no hints and see changes at their next poll
-	Now        clock.Now      // nil: the real clock
-	Log        *slog.Logger   // nil: no log
-	Events     nova.Events    // nil: nova is not notified and finds changes when it reads
+	DB         *db.DB           // migrated
+	Bus        *messaging.Bus   // nil: agents get no hints and see changes at their next poll
+	Now        clock.Now        // nil: the real clock
+	Log        *slog.Logger     // nil: no log
+	Notifier   neutron.Notifier // nil: nova is not notified and finds changes when it reads
 	Types      []ml2.Type
 	Mechanisms []ml2.Mechanism // in the order in which they are asked to bind a port
 	Rights     ports.Rights    // nil: requests in a user's name are refused
@@ -63,7 +63,7 @@ func New(c Config, d Deps) *Plugin {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Plugin{Hosts: hosts.New(d.DB, d.Bus, d.Log), Quotas: quota.New(d.DB, c.Quotas)}
-	p.Change = change.New(change.Deps{DB: d.DB, Hosts: p.Hosts, Events: d.Events, Now: d.Now, Log: d.Log})
+	p.Change = change.New(change.Deps{DB: d.DB, Hosts: p.Hosts, Notifier: d.Notifier, Now: d.Now, Log: d.Log})
 	binder := binding.New(binding.Deps{Mechanisms: d.Mechanisms, Down: c.ML2.AgentDownTime, Now: d.Now, Log: d.Log})
 	p.Groups = secgroups.New(p.Change, p.Quotas)
 	p.DHCP = dhcp.New(p.Change, binder, c.ML2.BaseMAC)

@@ -10,10 +10,8 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// Client is the contract over HTTP.
+// Client calls the Compute API.
 type Client struct{ http *httpc.Client }
-
-var _ nova.Events = (*Client)(nil)
 
 // New makes a client of the compute API at base, with or without the API's version at its end. The tokens must hold the admin or service role.
 func New(base string, tokens httpc.TokenSource) *Client {

@@ -8,8 +8,6 @@ import (
 	"hypernova/oslo/fault"
 )
 
-var _ nova.Events = (*Servers)(nil)
-
 // ExternalEvents passes hints of other services on to whoever waits for them. That nobody is there to hear is no error: waiters also look by
 // themselves, and whoever said it would only say it again.
 func (s *Servers) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {

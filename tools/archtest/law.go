@@ -33,6 +33,7 @@ var strangers = []struct {
 	service, unknown string
 	except           []string // packages that may import the vocabulary of the unknown service
 }{
+	{"neutron", "nova", nil},
 	{"nova", "neutron", []string{"nova/api", "nova/conductor", "nova/network", "nova/servers"}},
 }
 

@@ -13,7 +13,7 @@ const RightsPage = "docs/whose-rights.md"
 // contracts that services call each other by, by the names of the fields and variables that hold them.
 var crossing = map[string]string{"Networks": "neutron", "Images": "glance", "g": "glance",
 	"Placement": "placement", "placement": "placement", "p": "placement",
-	"Projects": "keystone", "Groups": "neutron", "events": "nova", "Events": "nova", "Validator": "keystone"}
+	"Projects": "keystone", "Groups": "neutron", "Notifier": "nova", "Validator": "keystone"}
 
 // Rights holds the page of rights against the code: a call that is not declared, one that is declared and not made,
 // and a contract of another service that is held under a name by which its calls would not be found.

@@ -46,6 +46,7 @@ func TestImportLaw(t *testing.T) {
 		{"networking in compute's vocabulary", "nova/a.go", "hypernova/neutron", "knows no neutron"},
 		{"networking in compute's store", "nova/store/a.go", "hypernova/neutron", "knows no neutron"},
 		{"networking in a driver's test", "nova/virt/libvirt/domain/a_test.go", "hypernova/neutron", "knows no neutron"},
+		{"compute in networking", "neutron/change/a.go", "hypernova/nova", "knows no nova"},
 		{"networking in a resource of compute's API", "nova/api/ports/a.go", "hypernova/neutron", ""},
 		{"kit to service", "oslo/api/a.go", "hypernova/nova", "oslo knows no cloud noun"},
 		{"leaf to kit", "oslo/fault/a.go", "hypernova/oslo/api", "imports go down"},
