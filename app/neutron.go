@@ -5,7 +5,7 @@ import (
 
 	"hypernova/app/audit"
 	"hypernova/neutron"
-	"hypernova/neutron/agents"
+	"hypernova/neutron/agentserver"
 	neutronapi "hypernova/neutron/api"
 	neutronclient "hypernova/neutron/client"
 	"hypernova/neutron/ml2"
@@ -113,11 +113,7 @@ func buildNeutron(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	d, err := p.databases.open(ctx, "neutron")
-	if err != nil {
-		return err
-	}
-	a := agents.New(d, n, p.c.Default.AgentDown, p.databases.clock(ctx, "neutron", d))
+	a := agentserver.New(n, p.c.Default.AgentDown)
 	p.services = append(p.services, service.New(a.Manager(p.c.Default.Host), p.bus, nil, p.serviceOptions()))
 	if err := p.listeners.listen(ctx, apiNeutron); err != nil {
 		return err
@@ -142,12 +138,7 @@ func portFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if f.Ports, err = nets.Ports.List(ctx, db.ListArgs{}, ""); err != nil {
 		return err
 	}
-	d, err := k.p.databases.open(ctx, "neutron")
-	if err != nil {
-		return err
-	}
-	f.Agents, err = agents.New(d, nets, k.p.c.Default.AgentDown, k.p.databases.clock(ctx, "neutron", d)).List(ctx,
-		db.ListArgs{}, opt.Of[bool]{})
+	f.Agents, err = agentserver.New(nets, k.p.c.Default.AgentDown).List(ctx, db.ListArgs{}, opt.Of[bool]{})
 	return err
 }
 

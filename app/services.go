@@ -10,7 +10,7 @@ import (
 	glancestore "hypernova/glance/store"
 	keystoneapi "hypernova/keystone/api"
 	keystonestore "hypernova/keystone/store"
-	"hypernova/neutron/agents"
+	"hypernova/neutron/agentserver"
 	neutronapi "hypernova/neutron/api"
 	neutronrpc "hypernova/neutron/rpcapi"
 	neutronstore "hypernova/neutron/store"
@@ -215,7 +215,7 @@ func neutronRow() serviceRow {
 		operations: func() []api.Operation { return api.Describe(neutronapi.Resources()...) },
 		rules:      neutronapi.Rules,
 		rpc:        []*messaging.API{neutronrpc.Plugin, neutronrpc.Agent},
-		periodic:   func() []service.Periodic { return new(agents.Agents).Manager("").Periodic },
+		periodic:   func() []service.Periodic { return new(agentserver.Server).Manager("").Periodic },
 		quotas:     networkQuotas(),
 		facts: &facts{subject: "ports and network agents", collect: portFacts,
 			unknown: func(f *audit.Facts) { f.NoPorts = true }},

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"hypernova/neutron/agents"
+	"hypernova/neutron/agentserver"
 	"hypernova/neutron/rpcapi"
 	"hypernova/nova"
 	"hypernova/nova/store"
@@ -93,15 +93,11 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 }
 
 // agents are the agents' records as this process keeps them.
-func (p *Process) agents(t *testing.T) *agents.Agents {
+func (p *Process) agents(t *testing.T) *agentserver.Server {
 	t.Helper()
 	nets, err := p.neutron.verbs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := p.databases.open(t.Context(), "neutron")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return agents.New(d, nets, p.c.Default.AgentDown, p.databases.clock(t.Context(), "neutron", d))
+	return agentserver.New(nets, p.c.Default.AgentDown)
 }

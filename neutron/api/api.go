@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"hypernova/neutron"
-	"hypernova/neutron/agents"
+	"hypernova/neutron/agentserver"
 	"hypernova/neutron/plugin"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -21,7 +21,7 @@ import (
 // API are the handlers.
 type API struct {
 	n      *plugin.Plugin
-	agents *agents.Agents
+	agents *agentserver.Server
 }
 
 // base is where the API's version lives.
@@ -31,7 +31,7 @@ const base = "/v2.0"
 const unbounded = 1 << 30
 
 // Handler makes the handler of networking; of c it needs Validator, Policy (of Rules), and as it likes Endpoint, AuthURI, MaxLimit, Log, Metrics.
-func Handler(c api.Config, n *plugin.Plugin, a *agents.Agents) http.Handler {
+func Handler(c api.Config, n *plugin.Plugin, a *agentserver.Server) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.FieldSelection = "neutron", base, dialect{}, api.LinksBoth, true
 	c.Askers = true
 	c.Root, c.FormatSuffix = root(c.Endpoint), true

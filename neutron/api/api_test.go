@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"hypernova/neutron/agents"
+	"hypernova/neutron/agentserver"
 	"hypernova/neutron/api"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/mech/fake"
@@ -23,7 +23,6 @@ import (
 	"hypernova/neutron/store"
 	kit "hypernova/oslo/api"
 	"hypernova/oslo/auth"
-	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
@@ -44,7 +43,7 @@ func callers() map[string]*auth.Caller {
 type server struct {
 	*httptest.Server
 	n      *plugin.Plugin
-	agents *agents.Agents
+	agents *agentserver.Server
 }
 
 func newServer(t *testing.T) *server {
@@ -65,7 +64,7 @@ func serverOn(t *testing.T, d *db.DB) *server {
 		t.Fatal(err)
 	}
 	known := callers()
-	ag := agents.New(d, n, c.ML2.AgentDownTime, clock.Real)
+	ag := agentserver.New(n, c.ML2.AgentDownTime)
 	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context, token string) (*auth.Caller, error) {
 		if c := known[token]; c != nil {
 			return c, nil

@@ -11,7 +11,6 @@ import (
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/store"
 	"hypernova/oslo/clock"
-	"hypernova/oslo/fault"
 )
 
 // Deps are what a Binder uses.
@@ -61,9 +60,4 @@ func (b *Binder) Bind(ctx context.Context, tx *change.Tx, n neutron.Network, p *
 // Unbind removes a port from its host. The caller writes the port.
 func Unbind(p *neutron.Port) {
 	p.Host, p.VIFType, p.VIFDetails, p.Status = "", neutron.VIFUnbound, nil, neutron.StatusDown
-}
-
-// Failed is the error for a port that no driver bound; why is Bind's reason.
-func Failed(p neutron.Port, why string) error {
-	return fault.Conflictf("Binding failed for port %s on host %s: %s.", p.ID, p.Host, why).Coded("PortBindingFailed")
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"hypernova/neutron"
-	"hypernova/neutron/hosts"
+	"hypernova/neutron/hoststate"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/lock"
@@ -19,7 +19,7 @@ import (
 // Deps are what a Writer uses. Notifier may be nil: then nova is not notified and finds changes when it reads.
 type Deps struct {
 	DB       *db.DB
-	Hosts    *hosts.Hosts
+	States   *hoststate.States
 	Notifier neutron.Notifier
 	Now      clock.Now
 	Log      *slog.Logger
@@ -43,9 +43,9 @@ func New(d Deps) *Writer {
 // Tx is one unit of work: a write transaction, and what it changes for others. It is valid until Do returns.
 type Tx struct {
 	*db.Tx
-	hosts.Changes // whose desired state changes: their revisions grow with the commit, and their agents get a hint
-	now           clock.Now
-	events        []neutron.ServerEvent
+	hoststate.Changes // whose desired state changes: their revisions grow with the commit, and their agents get a hint
+	now               clock.Now
+	events            []neutron.ServerEvent
 }
 
 // Do runs fn in a write transaction and repeats it once if a concurrent transaction inserted the same unique value:
@@ -59,7 +59,7 @@ func (w *Writer) Do(ctx context.Context, fn func(*Tx) error) error {
 		if err := fn(last); err != nil {
 			return err
 		}
-		return w.Hosts.Apply(ctx, tx, &last.Changes)
+		return w.States.Apply(ctx, tx, &last.Changes)
 	}
 	err := w.DB.Tx(ctx, run)
 	if errors.Is(err, db.ErrDuplicate) {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"hypernova/neutron"
-	"hypernova/neutron/agents"
+	"hypernova/neutron/agentserver"
 	"hypernova/neutron/api"
 	"hypernova/neutron/client"
 	"hypernova/neutron/ml2"
@@ -24,7 +24,6 @@ import (
 	"hypernova/neutron/subnets"
 	kit "hypernova/oslo/api"
 	"hypernova/oslo/auth"
-	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
 	"hypernova/oslo/fault"
@@ -54,7 +53,7 @@ func newPositions(t *testing.T) positions {
 	}
 	n := plugin.New(c, plugin.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Rights: api.Rights{Policy: e}})
 	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) { return auth.Service("nova"), nil })},
-		n, agents.New(d, n, c.ML2.AgentDownTime, clock.Real))
+		n, agentserver.New(n, c.ML2.AgentDownTime))
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return positions{d, n, client.New(s.URL, httpc.Static("token"))}

@@ -65,25 +65,17 @@ func (a *API) match(ctx context.Context, tx *change.Tx, args neutron.AllocateArg
 		if err != nil {
 			return p, false, err
 		}
-		if p.Project != args.Project || !a.ports.Sees(ctx, p) {
+		if !a.ports.Sees(ctx, p) {
 			return p, false, neutron.Missing("Port", spec.Port)
 		}
-		if p.DeviceID != "" && p.DeviceID != args.Server {
-			return p, false, neutron.PortInUse(p.ID, p.Network, p.DeviceID)
+		if err := args.Usable(p); err != nil {
+			return p, false, err
 		}
 		*have = slices.DeleteFunc(*have, func(x neutron.Port) bool { return x.ID == p.ID })
 		return p, true, nil
 	}
-	i := slices.IndexFunc(*have, func(p neutron.Port) bool {
-		return p.Made && p.Network == spec.Network && p.Tag == spec.Tag && (!spec.FixedIP.IsValid() ||
-			slices.ContainsFunc(p.FixedIPs, func(f neutron.FixedIP) bool { return f.IP == spec.FixedIP }))
-	})
-	if i < 0 {
-		return neutron.Port{}, false, nil
-	}
-	p := (*have)[i]
-	*have = slices.Delete(*have, i, i+1)
-	return p, true, nil
+	p, found := spec.Take(have)
+	return p, found, nil
 }
 
 // wanted is the port that a spec asks for, if the caller in ctx may have it.
@@ -98,7 +90,7 @@ func (a *API) wanted(ctx context.Context, q db.Querier, args neutron.AllocateArg
 		return ports.Wanted{}, neutron.Missing("Network", spec.Network)
 	}
 	w := ports.Wanted{Meta: neutron.Meta{Project: args.Project}, Network: spec.Network, DeviceID: args.Server,
-		DeviceOwner: owner(args.AZ), Host: args.Host, Tag: spec.Tag, DNSName: args.DNSName, Made: true}
+		DeviceOwner: args.Owner(), Host: args.Host, Tag: spec.Tag, DNSName: args.DNSName, Made: true}
 	if spec.FixedIP.IsValid() {
 		w.FixedIPs = opt.Some([]addresses.Wanted{{IP: spec.FixedIP}})
 	}
@@ -130,31 +122,19 @@ func (a *API) Judge(ctx context.Context, args neutron.AllocateArgs) error {
 	})
 }
 
-func owner(az string) string {
-	if az == "" {
-		az = "nova"
-	}
-	return neutron.OwnerComputePrefix + az
-}
-
 // adopt gives an existing port to the server and binds it to the host, unless that is done.
 func (a *API) adopt(ctx context.Context, tx *change.Tx, args neutron.AllocateArgs, spec neutron.PortSpec,
 	was neutron.Port) (neutron.Port, error) {
-	if was.DeviceID == args.Server && was.DeviceOwner == owner(args.AZ) && was.Host == args.Host &&
-		was.VIFType != neutron.VIFFailed && was.Tag == spec.Tag {
+	is, changed := args.Adopt(was, spec)
+	if !changed {
 		return was, nil
-	}
-	is := was
-	is.DeviceID, is.DeviceOwner, is.Tag = args.Server, owner(args.AZ), spec.Tag
-	if !is.Made && is.DNSName == "" {
-		is.DNSName = args.DNSName
 	}
 	why, err := a.ports.Rebind(ctx, tx, &is, args.Host)
 	if err != nil {
 		return is, err
 	}
 	if why != "" {
-		return is, binding.Failed(is, why)
+		return is, neutron.BindingFailed(is, why)
 	}
 	return a.ports.Save(ctx, tx, was, is)
 }

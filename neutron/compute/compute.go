@@ -7,7 +7,6 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/neutron/change"
-	"hypernova/neutron/hosts"
 	"hypernova/neutron/ports"
 	"hypernova/neutron/quota"
 	"hypernova/neutron/secgroups"
@@ -43,14 +42,9 @@ func (a *API) Available(ctx context.Context, project string) ([]neutron.NetworkI
 	})
 	out := make([]neutron.NetworkInfo, len(ns))
 	for i, n := range ns {
-		out[i] = networkInfo(n)
+		out[i] = neutron.InfoOf(n)
 	}
 	return out, err
-}
-
-func networkInfo(n neutron.Network) neutron.NetworkInfo {
-	return neutron.NetworkInfo{ID: n.ID, Name: n.Name, Project: n.Project, Shared: n.Shared, External: n.External,
-		AdminUp: n.AdminUp, Subnets: n.Subnets, MTU: n.MTU}
 }
 
 // Network reads a network that the caller may see; fault.NotFound.
@@ -59,7 +53,7 @@ func (a *API) Network(ctx context.Context, id string) (neutron.NetworkInfo, erro
 	if err != nil {
 		return neutron.NetworkInfo{}, err
 	}
-	return networkInfo(n), nil
+	return neutron.InfoOf(n), nil
 }
 
 // Port reads a port that the caller may see; fault.NotFound.
@@ -102,7 +96,7 @@ func infos(ctx context.Context, q db.Querier, ps []neutron.Port) ([]neutron.Port
 				subnets[sub.ID] = sub
 			}
 		}
-		out[i] = hosts.PortInfo(p, networks[p.Network], subnets)
+		out[i] = neutron.PortInfoOf(p, networks[p.Network], subnets)
 	}
 	return out, nil
 }
@@ -120,15 +114,12 @@ func (a *API) PortsOf(ctx context.Context, server string) ([]neutron.PortInfo, e
 		if err != nil {
 			return err
 		}
-		hidden := func(p neutron.Port) bool { return claimed(p) || !a.ports.Sees(ctx, p) }
-		out, err = infos(ctx, tx, slices.DeleteFunc(ps, hidden))
+		hidden := func(p neutron.Port) bool { return !a.ports.Sees(ctx, p) }
+		out, err = infos(ctx, tx, slices.DeleteFunc(neutron.ServerPorts(ps), hidden))
 		return err
 	})
 	return out, err
 }
-
-// claimed reports a port whose device_id a user has written: nova's ports are made by Allocate or bound to a host.
-func claimed(p neutron.Port) bool { return !p.Made && p.Host == "" }
 
 // GroupNames lists the names of the security groups of servers' ports, by server.
 func (a *API) GroupNames(ctx context.Context, servers []string) (map[string][]string, error) {
@@ -144,7 +135,7 @@ func (a *API) GroupNames(ctx context.Context, servers []string) (map[string][]st
 		if err != nil {
 			return err
 		}
-		ps = slices.DeleteFunc(ps, claimed)
+		ps = neutron.ServerPorts(ps)
 		var ids []string
 		for _, p := range ps {
 			ids = append(ids, p.SecurityGroups...)

@@ -197,17 +197,11 @@ func (d *DHCP) PortChanged(ctx context.Context, tx *change.Tx, gone, is *neutron
 	return nil
 }
 
-// HostState returns the whole desired state of a host; see ChangedState.
-func (d *DHCP) HostState(ctx context.Context, host string) (neutron.HostState, error) {
-	state, _, err := d.ChangedState(ctx, host, nil)
-	return state, err
-}
-
-// ChangedState returns the sections of a host's state that differ from have, and the revisions of all its sections.
+// HostState returns the sections of a host's state that differ from have, and the revisions of all its sections.
 // A network that lacks DHCP on the host gets it first; that happens after the host whose DHCP port it used is gone.
-func (d *DHCP) ChangedState(ctx context.Context, host string, have neutron.Revisions) (
+func (d *DHCP) HostState(ctx context.Context, host string, have neutron.Revisions) (
 	neutron.HostState, neutron.Revisions, error) {
-	state, all, err := d.change.Hosts.Changed(ctx, host, have)
+	state, all, err := d.change.States.Changed(ctx, host, have)
 	if err != nil || !slices.ContainsFunc(state.Networks, lacksDHCP) {
 		return state, all, err
 	}
@@ -232,7 +226,7 @@ func (d *DHCP) ChangedState(ctx context.Context, host string, have neutron.Revis
 	if err != nil {
 		return state, nil, err
 	}
-	return d.change.Hosts.Changed(ctx, host, have)
+	return d.change.States.Changed(ctx, host, have)
 }
 
 func lacksDHCP(n neutron.HostNetwork) bool {

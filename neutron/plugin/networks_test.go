@@ -158,7 +158,7 @@ func TestAllocateIsIdempotentAndDeallocateLeavesNothing(t *testing.T) {
 				t.Errorf("spec %d was not moved: %+v", i, moved[i])
 			}
 		}
-		if st, err := c.DHCP.HostState(ctx, "h1"); err != nil || len(st.Networks) != 0 {
+		if st, _, err := c.DHCP.HostState(ctx, "h1", nil); err != nil || len(st.Networks) != 0 {
 			t.Errorf("the old host still has %+v, %v", st.Networks, err)
 		}
 		for range 2 {
@@ -390,7 +390,7 @@ func TestDHCPTakesLittleOfASmallSubnet(t *testing.T) {
 		if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: host, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 			t.Fatal(err)
 		}
-		st, err := c.DHCP.HostState(ctx, host)
+		st, _, err := c.DHCP.HostState(ctx, host, nil)
 		if err != nil || len(st.Networks) != 1 || st.Networks[0].DHCPMAC == "" || len(st.Networks[0].DHCPIP) != 1 || len(st.Networks[0].Ports) != 1 {
 			t.Fatalf("%s: %+v, %v", host, st.Networks, err)
 		}
@@ -403,7 +403,7 @@ func TestDHCPTakesLittleOfASmallSubnet(t *testing.T) {
 	if err := c.Compute.Deallocate(ctx, "h0"); err != nil {
 		t.Fatal(err)
 	}
-	st, err := c.DHCP.HostState(ctx, "h1")
+	st, _, err := c.DHCP.HostState(ctx, "h1", nil)
 	if err != nil || st.Networks[0].DHCPMAC == "" {
 		t.Errorf("h1 lost DHCP: %+v, %v", st.Networks, err)
 	}
@@ -422,7 +422,7 @@ func TestHostStateFollowsChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	one, err := c.DHCP.HostState(ctx, "h1")
+	one, _, err := c.DHCP.HostState(ctx, "h1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -450,14 +450,14 @@ func TestHostStateFollowsChanges(t *testing.T) {
 	}
 	moves := func(what, host string, want bool, do func() error) {
 		t.Helper()
-		before, err := c.Hosts.Revision(ctx, host)
+		before, err := c.States.Revision(ctx, host)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := do(); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		after, err := c.Hosts.Revision(ctx, host)
+		after, err := c.States.Revision(ctx, host)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -488,7 +488,7 @@ func TestHostStateFollowsChanges(t *testing.T) {
 		return err
 	})
 	moves("the other host's guest goes", "h1", true, func() error { return c.Compute.Deallocate(ctx, "h2") })
-	if st, err := c.DHCP.HostState(ctx, "h1"); err != nil || len(st.Networks[0].Remote) != 0 {
+	if st, _, err := c.DHCP.HostState(ctx, "h1", nil); err != nil || len(st.Networks[0].Remote) != 0 {
 		t.Errorf("still remote: %+v, %v", st.Networks, err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"hypernova/neutron/change"
 	"hypernova/neutron/compute"
 	"hypernova/neutron/dhcp"
-	"hypernova/neutron/hosts"
+	"hypernova/neutron/hoststate"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/networks"
 	"hypernova/neutron/ports"
@@ -44,7 +44,7 @@ type Deps struct {
 // hooks.
 type Plugin struct {
 	Change   *change.Writer
-	Hosts    *hosts.Hosts
+	States   *hoststate.States
 	Quotas   *quota.Quotas
 	Networks *networks.Networks
 	Subnets  *subnets.Subnets
@@ -62,8 +62,8 @@ func New(c Config, d Deps) *Plugin {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Plugin{Hosts: hosts.New(d.DB, d.Bus, d.Log), Quotas: quota.New(d.DB, c.Quotas)}
-	p.Change = change.New(change.Deps{DB: d.DB, Hosts: p.Hosts, Notifier: d.Notifier, Now: d.Now, Log: d.Log})
+	p := &Plugin{States: hoststate.New(d.DB, d.Bus, d.Log), Quotas: quota.New(d.DB, c.Quotas)}
+	p.Change = change.New(change.Deps{DB: d.DB, States: p.States, Notifier: d.Notifier, Now: d.Now, Log: d.Log})
 	binder := binding.New(binding.Deps{Mechanisms: d.Mechanisms, Down: c.ML2.AgentDownTime, Now: d.Now, Log: d.Log})
 	p.Groups = secgroups.New(p.Change, p.Quotas)
 	p.DHCP = dhcp.New(p.Change, binder, c.ML2.BaseMAC)

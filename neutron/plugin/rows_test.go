@@ -136,7 +136,7 @@ func BenchmarkHostState(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		s, err := c.DHCP.HostState(b.Context(), "h0")
+		s, _, err := c.DHCP.HostState(b.Context(), "h0", nil)
 		if err != nil || len(s.Networks) != 4 {
 			b.Fatal(len(s.Networks), err)
 		}

@@ -100,7 +100,7 @@ func (p *Ports) Insert(ctx context.Context, tx *change.Tx, wanted []Wanted, must
 				return nil, err
 			}
 			if why != "" && mustBind {
-				return nil, binding.Failed(made, why)
+				return nil, neutron.BindingFailed(made, why)
 			}
 		}
 		// A microsecond apart, so that the order by creation time is the order of the request.

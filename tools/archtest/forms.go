@@ -108,7 +108,7 @@ const mostArguments = 3
 func LongConstructors() map[string]int {
 	return map[string]int{
 		"keystone/assignment": 4, "keystone/delegation": 6, "keystone/federation": 4, "keystone/identity": 5,
-		"keystone/token": 7, "neutron/agent": 4, "neutron/agent/metadata": 4, "neutron/agents": 4,
+		"keystone/token": 7, "neutron/agent": 4, "neutron/agent/metadata": 4,
 		"nova/metadata": 4, "oslo/service": 4,
 	}
 }

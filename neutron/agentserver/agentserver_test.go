@@ -1,4 +1,4 @@
-package agents_test
+package agentserver_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"hypernova/neutron"
-	"hypernova/neutron/agents"
+	"hypernova/neutron/agentserver"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/mech/bridge"
 	"hypernova/neutron/ml2/types"
@@ -31,7 +31,7 @@ type site struct {
 	bus    *messaging.Bus
 	db     *db.DB
 	n      *plugin.Plugin
-	agents *agents.Agents
+	agents *agentserver.Server
 	now    time.Time
 }
 
@@ -55,7 +55,7 @@ func newSite(t *testing.T) *site {
 	s := &site{bus: bus, db: d, now: clock.Real()}
 	now := func() time.Time { return s.now }
 	s.n = plugin.New(c, plugin.Deps{DB: d, Bus: bus, Now: now, Types: ts, Mechanisms: []ml2.Mechanism{bridge.Mechanism{}}})
-	s.agents = agents.New(d, s.n, c.ML2.AgentDownTime, now)
+	s.agents = agentserver.New(s.n, c.ML2.AgentDownTime)
 	m := s.agents.Manager("controller")
 	srv := messaging.NewServer(bus, m.Topic, m.Host)
 	m.Register(srv)

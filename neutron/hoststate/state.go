@@ -1,4 +1,4 @@
-package hosts
+package hoststate
 
 import (
 	"cmp"
@@ -12,16 +12,11 @@ import (
 	"hypernova/oslo/db"
 )
 
-// State returns the whole state of a host as of one moment. The number of statements does not depend on the number of
-// ports. DHCP's ports must exist already; a host without one of its own on a network gets the network's first one.
-func (h *Hosts) State(ctx context.Context, host string) (neutron.HostState, error) {
-	s, _, err := h.Changed(ctx, host, nil)
-	return s, err
-}
-
 // Changed returns those sections of a host's state whose revisions differ from the ones in have, and the revisions of
-// all its sections. It reads the content of no other section.
-func (h *Hosts) Changed(ctx context.Context, host string, have neutron.Revisions) (
+// all its sections, as of one moment. It reads the content of no other section; the number of statements does not depend
+// on the number of ports. DHCP's ports must exist already; a host without one of its own on a network gets the network's
+// first one.
+func (h *States) Changed(ctx context.Context, host string, have neutron.Revisions) (
 	changed neutron.HostState, all neutron.Revisions, err error) {
 	err = h.db.View(ctx, func(tx *db.Tx) error {
 		r := reader{tx: tx, host: host, have: have, all: neutron.Revisions{}}
@@ -135,12 +130,12 @@ func (r *reader) networks(ctx context.Context, ids []string, ports []neutron.Por
 	for _, sub := range subnets {
 		bySubnet[sub.ID] = sub
 		if i, ok := index[sub.Network]; ok {
-			r.state.Networks[i].Subnets = append(r.state.Networks[i].Subnets, SubnetInfo(sub))
+			r.state.Networks[i].Subnets = append(r.state.Networks[i].Subnets, neutron.SubnetInfoOf(sub))
 		}
 	}
 	for _, p := range ports {
 		if i, ok := index[p.Network]; ok && p.DeviceOwner != neutron.OwnerDHCP {
-			r.state.Networks[i].Ports = append(r.state.Networks[i].Ports, PortInfo(p, networks[i], bySubnet))
+			r.state.Networks[i].Ports = append(r.state.Networks[i].Ports, neutron.PortInfoOf(p, networks[i], bySubnet))
 		}
 	}
 	for _, o := range others {

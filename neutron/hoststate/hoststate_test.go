@@ -1,4 +1,4 @@
-package hosts_test
+package hoststate_test
 
 import (
 	"log/slog"
@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hypernova/neutron"
-	"hypernova/neutron/hosts"
+	"hypernova/neutron/hoststate"
 	"hypernova/neutron/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
@@ -18,13 +18,13 @@ import (
 func TestEveryChangeMovesTheRevisionOnce(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		h := hosts.New(d, nil, slog.New(slog.DiscardHandler))
+		h := hoststate.New(d, nil, slog.New(slog.DiscardHandler))
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {
 				for range 20 {
 					err := d.Tx(t.Context(), func(tx *db.Tx) error {
-						var c hosts.Changes
+						var c hoststate.Changes
 						c.Host("h1")
 						c.Host("h1")
 						return h.Apply(t.Context(), tx, &c)
@@ -54,12 +54,12 @@ func TestEveryChangeMovesTheRevisionOnce(t *testing.T) {
 func TestRevisionsOfSections(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
-		h, ctx := hosts.New(d, nil, slog.New(slog.DiscardHandler)), t.Context()
+		h, ctx := hoststate.New(d, nil, slog.New(slog.DiscardHandler)), t.Context()
 		net, web := neutron.NetworkSection("n"), neutron.GroupSection("web")
-		apply := func(c hosts.Changes) func(*db.Tx) error {
+		apply := func(c hoststate.Changes) func(*db.Tx) error {
 			return func(tx *db.Tx) error { return h.Apply(ctx, tx, &c) }
 		}
-		var port, whole hosts.Changes
+		var port, whole hoststate.Changes
 		port.Port(neutron.Port{Host: "h1", Network: "n", SecurityGroups: []string{"web"}})
 		whole.Host("h1")
 		for _, step := range []struct {

@@ -1,6 +1,6 @@
-// Package hosts computes the desired network state of a host, with a revision that each change raises, and notifies its
+// Package hoststate computes the desired network state of a host, with a revision that each change raises, and notifies its
 // agent. A lost hint costs an agent's poll interval, nothing more.
-package hosts
+package hoststate
 
 import (
 	"context"
@@ -15,16 +15,16 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// Hosts keeps the revisions of hosts' states, notifies agents and reads the states.
-type Hosts struct {
+// States keeps the revisions of hosts' states, notifies agents and reads the states.
+type States struct {
 	db  *db.DB
 	bus *messaging.Bus
 	log *slog.Logger
 }
 
-// New makes a Hosts. With a nil bus it sends no hints: agents see changes at their next poll.
-func New(d *db.DB, bus *messaging.Bus, log *slog.Logger) *Hosts {
-	return &Hosts{db: d, bus: bus, log: log}
+// New makes it. With a nil bus it sends no hints: agents see changes at their next poll.
+func New(d *db.DB, bus *messaging.Bus, log *slog.Logger) *States {
+	return &States{db: d, bus: bus, log: log}
 }
 
 // Changes collects the parts of hosts' states that a transaction changes. The zero value is empty.
@@ -82,7 +82,7 @@ func add(m *map[string]bool, k string) {
 
 // Apply raises the revisions of the sections concerned on all hosts concerned, in the transaction that makes the
 // changes, and sends hints after its commit. It must be called once, after the changes.
-func (h *Hosts) Apply(ctx context.Context, tx *db.Tx, c *Changes) error {
+func (h *States) Apply(ctx context.Context, tx *db.Tx, c *Changes) error {
 	all := Changes{hosts: map[string]map[neutron.Section]bool{}}
 	for host, sections := range c.hosts {
 		all.hosts[host] = maps.Clone(sections)
@@ -120,7 +120,7 @@ func (h *Hosts) Apply(ctx context.Context, tx *db.Tx, c *Changes) error {
 }
 
 // hint tells the agents of hosts to pull. It names no revision: other transactions may commit at the same time.
-func (h *Hosts) hint(ctx context.Context, tx *db.Tx, names []string) {
+func (h *States) hint(ctx context.Context, tx *db.Tx, names []string) {
 	if h.bus == nil {
 		return
 	}
@@ -139,7 +139,7 @@ func (h *Hosts) hint(ctx context.Context, tx *db.Tx, names []string) {
 const manyParts = 64
 
 // Revision returns the revision of a host's whole state.
-func (h *Hosts) Revision(ctx context.Context, host string) (int64, error) {
+func (h *States) Revision(ctx context.Context, host string) (int64, error) {
 	revision, parts, err := store.Revision(ctx, h.db, host)
 	if err != nil || parts < manyParts {
 		return revision, err

@@ -1,5 +1,6 @@
-// Package agents is the server side of the agents: agent records, the state that an agent requests, and its reports.
-package agents
+// Package agentserver serves the network agents: it keeps their records, answers pulls of host states, and takes reports
+// of ports.
+package agentserver
 
 import (
 	"context"
@@ -7,11 +8,10 @@ import (
 	"time"
 
 	"hypernova/neutron"
-	"hypernova/neutron/hosts"
+	"hypernova/neutron/hoststate"
 	"hypernova/neutron/plugin"
 	"hypernova/neutron/rpcapi"
 	"hypernova/neutron/store"
-	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/ids"
 	"hypernova/oslo/messaging"
@@ -22,33 +22,26 @@ import (
 // Binary is the role that serves the agents' topic.
 const Binary = "neutron-server"
 
-// Agents are the verbs of agent records and the handlers of the agents' topic.
-type Agents struct {
-	db     *db.DB
+// Server keeps the agents' records and serves the agents' topic. Only Manager works on the zero value.
+type Server struct {
 	plugin *plugin.Plugin
 	down   time.Duration
-	now    clock.Now
 }
 
-// New makes them; an agent that has been silent for longer than down is not alive.
-func New(d *db.DB, p *plugin.Plugin, down time.Duration, now clock.Now) *Agents {
-	if now == nil {
-		now = clock.Real
-	}
-	return &Agents{db: d, plugin: p, down: down, now: now}
-}
+// New makes it. An agent without a heartbeat for longer than down is not alive.
+func New(p *plugin.Plugin, down time.Duration) *Server { return &Server{plugin: p, down: down} }
 
-// Manager is the role that serves the agents' topic on a host. It needs no service group: any number of them may
-// listen.
-func (a *Agents) Manager(host string) service.Manager {
+// Manager is the role that serves the agents' topic on a host. It is in no service group: any number of them may listen.
+func (a *Server) Manager(host string) service.Manager {
 	return service.Manager{Binary: Binary, Host: host, Topic: rpcapi.Plugin, Level: rpcapi.Level, Register: a.register,
-		Periodic: []service.Periodic{{Name: "ask_silent_agents", Spacing: max(a.down/4, 10*time.Millisecond), Fn: a.AskSilent}}}
+		Periodic: []service.Periodic{{Name: "ask_silent_agents", Spacing: max(a.down/4, 10*time.Millisecond),
+			Fn: a.AskSilent}}}
 }
 
-// AskSilent asks the agents whose heartbeats do not arrive by their other address. The agents of a host are one
-// process.
-func (a *Agents) AskSilent(ctx context.Context) error {
-	all, err := store.SilentAgents(ctx, a.db, a.now().Add(-a.down))
+// AskSilent requests the health endpoint of agents whose heartbeats do not arrive, and notes the outcome in their
+// records. The agents of a host are one process.
+func (a *Server) AskSilent(ctx context.Context) error {
+	all, err := store.SilentAgents(ctx, a.plugin.Change.DB, a.plugin.Change.Now().Add(-a.down))
 	if err != nil {
 		return err
 	}
@@ -60,11 +53,11 @@ func (a *Agents) AskSilent(ctx context.Context) error {
 		silent = append(silent, service.Silent{Host: g.Host, Binary: rpcapi.Process, Pulse: g.Pulse, Note: g.Note, Seen: g.Heartbeat})
 	}
 	return service.AskSilent(ctx, silent, func(ctx context.Context, s service.Silent, found string) error {
-		return store.NoteAgents(ctx, a.db, s.Host, s.Pulse, s.Seen, found)
+		return store.NoteAgents(ctx, a.plugin.Change.DB, s.Host, s.Pulse, s.Seen, found)
 	})
 }
 
-func (a *Agents) register(s *messaging.Server) {
+func (a *Server) register(s *messaging.Server) {
 	rpcapi.HostState.Handle(s, a.state)
 	rpcapi.PortsWired.Handle(s, func(ctx context.Context, r rpcapi.PortsWiredArgs) (messaging.None, error) {
 		return messaging.None{}, a.plugin.Ports.Wired(ctx, r.Host, r.Up, r.Down, r.Reasons)
@@ -75,25 +68,25 @@ func (a *Agents) register(s *messaging.Server) {
 }
 
 // state answers a pull with the sections that the agent does not have. An agent that knows no sections gets them all.
-func (a *Agents) state(ctx context.Context, r rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) {
+func (a *Server) state(ctx context.Context, r rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) {
 	if r.Known != 0 {
-		revision, err := a.plugin.Hosts.Revision(ctx, r.Host)
+		revision, err := a.plugin.States.Revision(ctx, r.Host)
 		if err != nil || revision == r.Known {
 			return rpcapi.HostStateReply{Unchanged: err == nil}, err
 		}
 	}
-	s, all, err := a.plugin.DHCP.ChangedState(ctx, r.Host, r.Have)
+	s, all, err := a.plugin.DHCP.HostState(ctx, r.Host, r.Have)
 	if r.Have == nil {
 		all = nil
 	}
 	return rpcapi.HostStateReply{State: s, Sections: all}, err
 }
 
-// Report takes a heartbeat. A host whose end of the tunnels moved makes the other hosts of its networks look again.
-func (a *Agents) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
-	now := a.now()
+// Report records a heartbeat. If the host is new or its tunnel address changed, the states of its networks change.
+func (a *Server) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
+	now := a.plugin.Change.Now()
 	tunnel, _ := netip.ParseAddr(r.TunnelIP)
-	return a.db.Tx(ctx, func(tx *db.Tx) error {
+	return a.plugin.Change.DB.Tx(ctx, func(tx *db.Tx) error {
 		known, err := store.AgentsOn(ctx, tx, r.Host)
 		if err != nil {
 			return err
@@ -116,41 +109,41 @@ func (a *Agents) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
 		if err != nil {
 			return err
 		}
-		var c hosts.Changes
+		var c hoststate.Changes
 		for _, n := range ns {
 			c.Network(n.ID)
 		}
-		return a.plugin.Hosts.Apply(ctx, tx, &c)
+		return a.plugin.States.Apply(ctx, tx, &c)
 	})
 }
 
 // Show reads an agent.
-func (a *Agents) Show(ctx context.Context, id string) (neutron.Agent, error) {
-	g, err := store.Agent(ctx, a.db, id)
+func (a *Server) Show(ctx context.Context, id string) (neutron.Agent, error) {
+	g, err := store.Agent(ctx, a.plugin.Change.DB, id)
 	return a.seen(g), err
 }
 
-// List lists agents. alive, where it is set, asks for those that are, or are not.
-func (a *Agents) List(ctx context.Context, l db.ListArgs, alive opt.Of[bool]) ([]neutron.Agent, error) {
+// List lists agents: all, or those that are alive or not.
+func (a *Server) List(ctx context.Context, l db.ListArgs, alive opt.Of[bool]) ([]neutron.Agent, error) {
 	if alive.Has() {
-		l.Where = append(l.Where, store.Since(a.now().Add(-a.down), alive.Value))
+		l.Where = append(l.Where, store.Since(a.plugin.Change.Now().Add(-a.down), alive.Value))
 	}
-	gs, err := store.Agents(ctx, a.db, l)
+	gs, err := store.Agents(ctx, a.plugin.Change.DB, l)
 	for i := range gs {
 		gs[i] = a.seen(gs[i])
 	}
 	return gs, err
 }
 
-func (a *Agents) seen(g neutron.Agent) neutron.Agent {
-	g.Alive = g.AliveAt(a.now(), a.down)
+func (a *Server) seen(g neutron.Agent) neutron.Agent {
+	g.Alive = g.AliveAt(a.plugin.Change.Now(), a.down)
 	return g
 }
 
-// Update changes what operators may change of an agent.
-func (a *Agents) Update(ctx context.Context, id string, adminUp opt.Of[bool], description opt.Of[string]) (neutron.Agent, error) {
+// Update changes the attributes of an agent that operators may change.
+func (a *Server) Update(ctx context.Context, id string, adminUp opt.Of[bool], description opt.Of[string]) (neutron.Agent, error) {
 	var g neutron.Agent
-	err := a.db.Tx(ctx, func(tx *db.Tx) error {
+	err := a.plugin.Change.DB.Tx(ctx, func(tx *db.Tx) error {
 		var err error
 		if g, err = store.Agent(ctx, tx, id); err != nil {
 			return err
@@ -164,7 +157,7 @@ func (a *Agents) Update(ctx context.Context, id string, adminUp opt.Of[bool], de
 	return a.seen(g), err
 }
 
-// Delete forgets an agent; one that is alive comes back with its next report.
-func (a *Agents) Delete(ctx context.Context, id string) error {
-	return store.DeleteAgent(ctx, a.db, id)
+// Delete deletes an agent's record. One that is alive gets a new record with its next heartbeat.
+func (a *Server) Delete(ctx context.Context, id string) error {
+	return store.DeleteAgent(ctx, a.plugin.Change.DB, id)
 }
