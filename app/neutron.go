@@ -92,8 +92,8 @@ func (n *neutronParts) securityGroups(ctx context.Context) (novaapi.SecurityGrou
 	return neutronclient.New(n.p.Endpoint(apiNeutron), n.p.keystone.login()), nil
 }
 
-// novaNotifier notifies compute: in this process, or over HTTP. Networking is put together before compute, so compute is
-// looked up at each notification.
+// novaNotifier notifies compute: in this process, or over HTTP. Networking is put together before compute, so compute
+// is looked up at each notification.
 type novaNotifier struct{ p *Process }
 
 // Notify sends compute external events.

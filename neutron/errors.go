@@ -10,7 +10,8 @@ import (
 
 // These make the faults that clients of OpenStack's networking know by name.
 
-// Missing is the fault for a resource that is not there or not the caller's to see; what is its type's name in errors ("Network").
+// Missing is the fault for a resource that is not there or not the caller's to see; what is its type's name in errors
+// ("Network").
 func Missing(what, id string) *fault.Fault {
 	switch what {
 	case "SecurityGroup":

@@ -158,7 +158,8 @@ const wiredWell = ""
 
 func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options, l *slog.Logger) *agent {
 	a := &agent{c: c, host: h, server: s, log: l.With(log.Host, c.Host), started: time.Now().UTC(), pulse: o.Pulse,
-		hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), have: neutron.Revisions{}, reported: map[string]string{}}
+		hinted: make(chan struct{}, 1), stirred: make(chan struct{}, 1), have: neutron.Revisions{},
+		reported: map[string]string{}}
 	o.ReportInterval, o.DownTime = c.Heartbeat, c.Down
 	a.service = service.New(service.Manager{
 		Binary: Binary, Host: c.Host, Topic: rpcapi.Agent, Level: rpcapi.Level,
@@ -377,9 +378,12 @@ func (a *agent) beat(ctx context.Context) error {
 	return a.server.alive(ctx, rpcapi.AgentReportArgs{
 		Host: a.c.Host, TunnelIP: tunnel, Version: a.c.Version, Level: rpcapi.Level, Started: a.started,
 		Pulse: a.pulse, Agents: []rpcapi.AgentFacts{
-			{Type: "Linux bridge agent", Binary: "neutron-linuxbridge-agent", Topic: "N/A", Config: map[string]string{"tunnel_types": "vxlan", "tunneling_ip": tunnel}},
-			{Type: "DHCP agent", Binary: "neutron-dhcp-agent", Topic: "dhcp_agent", Config: map[string]string{"dhcp_driver": "hypernova", "dhcp_lease_duration": strconv.Itoa(int(a.c.Lease.Seconds()))}},
-			{Type: "Metadata agent", Binary: "neutron-metadata-agent", Topic: "N/A", Config: map[string]string{"nova_metadata": a.c.MetadataURL}},
+			{Type: "Linux bridge agent", Binary: "neutron-linuxbridge-agent", Topic: "N/A",
+				Config: map[string]string{"tunnel_types": "vxlan", "tunneling_ip": tunnel}},
+			{Type: "DHCP agent", Binary: "neutron-dhcp-agent", Topic: "dhcp_agent",
+				Config: map[string]string{"dhcp_driver": "hypernova", "dhcp_lease_duration": strconv.Itoa(int(a.c.Lease.Seconds()))}},
+			{Type: "Metadata agent", Binary: "neutron-metadata-agent", Topic: "N/A",
+				Config: map[string]string{"nova_metadata": a.c.MetadataURL}},
 		},
 	})
 }

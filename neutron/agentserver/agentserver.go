@@ -1,5 +1,5 @@
-// Package agentserver serves the network agents: it keeps their records, answers pulls of host states, and takes reports
-// of ports.
+// Package agentserver serves the network agents: it keeps their records, answers pulls of host states, and takes
+// reports of ports.
 package agentserver
 
 import (
@@ -31,7 +31,8 @@ type Server struct {
 // New makes it. An agent without a heartbeat for longer than down is not alive.
 func New(p *plugin.Plugin, down time.Duration) *Server { return &Server{plugin: p, down: down} }
 
-// Manager is the role that serves the agents' topic on a host. It is in no service group: any number of them may listen.
+// Manager is the role that serves the agents' topic on a host. It is in no service group: any number of them may
+// listen.
 func (a *Server) Manager(host string) service.Manager {
 	return service.Manager{Binary: Binary, Host: host, Topic: rpcapi.Plugin, Level: rpcapi.Level, Register: a.register,
 		Periodic: []service.Periodic{{Name: "ask_silent_agents", Spacing: max(a.down/4, 10*time.Millisecond),

@@ -199,7 +199,8 @@ func TestASilentAgentIsNotAlive(t *testing.T) {
 	s.guest(t, n, "h1")
 }
 
-// An agent whose heartbeats do not arrive is not alive; what is found where its process answers beside the bus is kept until it beats again.
+// An agent whose heartbeats do not arrive is not alive; what is found where its process answers beside the bus is kept
+// until it beats again.
 func TestASilentAgentIsAskedBesideTheBus(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

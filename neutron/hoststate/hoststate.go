@@ -1,5 +1,5 @@
-// Package hoststate computes the desired network state of a host, with a revision that each change raises, and notifies its
-// agent. A lost hint costs an agent's poll interval, nothing more.
+// Package hoststate computes the desired network state of a host, with a revision that each change raises, and notifies
+// its agent. A lost hint costs an agent's poll interval, nothing more.
 package hoststate
 
 import (

@@ -13,9 +13,9 @@ import (
 )
 
 // Changed returns those sections of a host's state whose revisions differ from the ones in have, and the revisions of
-// all its sections, as of one moment. It reads the content of no other section; the number of statements does not depend
-// on the number of ports. DHCP's ports must exist already; a host without one of its own on a network gets the network's
-// first one.
+// all its sections, as of one moment. It reads the content of no other section; the number of statements does not
+// depend on the number of ports. DHCP's ports must exist already; a host without one of its own on a network gets the
+// network's first one.
 func (h *States) Changed(ctx context.Context, host string, have neutron.Revisions) (
 	changed neutron.HostState, all neutron.Revisions, err error) {
 	err = h.db.View(ctx, func(tx *db.Tx) error {
