@@ -51,7 +51,8 @@ func (a *Server) AskSilent(ctx context.Context) error {
 		if n := len(silent); n > 0 && silent[n-1].Host == g.Host && silent[n-1].Pulse == g.Pulse {
 			continue
 		}
-		silent = append(silent, service.Silent{Host: g.Host, Binary: rpcapi.Process, Pulse: g.Pulse, Note: g.Note, Seen: g.Heartbeat})
+		silent = append(silent, service.Silent{Host: g.Host, Binary: rpcapi.Process, Pulse: g.Pulse, Note: g.Note,
+			Seen: g.Heartbeat})
 	}
 	return service.AskSilent(ctx, silent, func(ctx context.Context, s service.Silent, found string) error {
 		return store.NoteAgents(ctx, a.plugin.Change.DB, s.Host, s.Pulse, s.Seen, found)
@@ -97,7 +98,8 @@ func (a *Server) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
 			moved = moved || k.TunnelIP != tunnel
 		}
 		for _, f := range r.Agents {
-			err := store.ReportAgent(ctx, tx, neutron.Agent{ID: ids.UUID(), Host: r.Host, Binary: f.Binary, Topic: f.Topic, Type: f.Type, Config: f.Config,
+			err := store.ReportAgent(ctx, tx, neutron.Agent{ID: ids.UUID(), Host: r.Host, Binary: f.Binary,
+				Topic: f.Topic, Type: f.Type, Config: f.Config,
 				TunnelIP: tunnel, Created: now, Started: r.Started, Heartbeat: now, Pulse: r.Pulse}, r.Level)
 			if err != nil {
 				return err
@@ -142,7 +144,8 @@ func (a *Server) seen(g neutron.Agent) neutron.Agent {
 }
 
 // Update changes the attributes of an agent that operators may change.
-func (a *Server) Update(ctx context.Context, id string, adminUp opt.Of[bool], description opt.Of[string]) (neutron.Agent, error) {
+func (a *Server) Update(ctx context.Context, id string, adminUp opt.Of[bool], description opt.Of[string]) (
+	neutron.Agent, error) {
 	var g neutron.Agent
 	err := a.plugin.Change.DB.Tx(ctx, func(tx *db.Tx) error {
 		var err error

@@ -80,8 +80,10 @@ func (s *site) host(t *testing.T, name, tunnel string) <-chan int64 {
 
 func (s *site) report(t *testing.T, name, tunnel string) {
 	t.Helper()
-	_, err := rpcapi.AgentReport.Do(t.Context(), s.bus, "", rpcapi.AgentReportArgs{Host: name, TunnelIP: tunnel, Level: 1, Started: s.now,
-		Agents: []rpcapi.AgentFacts{{Type: bridge.AgentType, Binary: "neutron-linuxbridge-agent", Config: map[string]string{"tunnel": tunnel}}}})
+	_, err := rpcapi.AgentReport.Do(t.Context(), s.bus, "", rpcapi.AgentReportArgs{Host: name, TunnelIP: tunnel,
+		Level: 1, Started: s.now,
+		Agents: []rpcapi.AgentFacts{{Type: bridge.AgentType, Binary: "neutron-linuxbridge-agent",
+			Config: map[string]string{"tunnel": tunnel}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +91,13 @@ func (s *site) report(t *testing.T, name, tunnel string) {
 
 func (s *site) network(t *testing.T) string {
 	t.Helper()
-	ns, err := s.n.Networks.Create(t.Context(), []neutron.Network{{AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+	ns, err := s.n.Networks.Create(t.Context(), []neutron.Network{{AdminUp: true, PortSecurity: true,
+		Meta: neutron.Meta{Project: "p"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.n.Subnets.Create(t.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4}}); err != nil {
+	if _, err := s.n.Subnets.Create(t.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"},
+		Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4}}); err != nil {
 		t.Fatal(err)
 	}
 	return ns[0].ID
@@ -101,7 +105,8 @@ func (s *site) network(t *testing.T) string {
 
 func (s *site) guest(t *testing.T, network, host string) neutron.PortInfo {
 	t.Helper()
-	ps, err := s.n.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: "on-" + host, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: network}}})
+	ps, err := s.n.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: "on-" + host, Project: "p",
+		Host: host, Specs: []neutron.PortSpec{{Network: network}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +139,8 @@ func TestAHostHearsPullsAndReports(t *testing.T) {
 	n := s.network(t)
 	p := s.guest(t, n, "h1")
 	first := s.pull(t, "h1", 0)
-	if first.Unchanged || len(first.State.Networks) != 1 || len(first.State.Networks[0].Ports) != 1 || first.State.Networks[0].Ports[0].ID != p.ID {
+	if first.Unchanged || len(first.State.Networks) != 1 || len(first.State.Networks[0].Ports) != 1 ||
+		first.State.Networks[0].Ports[0].ID != p.ID {
 		t.Fatalf("got %+v", first)
 	}
 	await(t, one)
@@ -143,12 +149,14 @@ func TestAHostHearsPullsAndReports(t *testing.T) {
 	}
 	s.guest(t, n, "h2")
 	second := s.pull(t, "h1", first.State.Revision)
-	if second.Unchanged || len(second.State.Networks[0].Remote) != 1 || second.State.Networks[0].Remote[0].Host.String() != "192.0.2.2" {
+	if second.Unchanged || len(second.State.Networks[0].Remote) != 1 ||
+		second.State.Networks[0].Remote[0].Host.String() != "192.0.2.2" {
 		t.Fatalf("got %+v", second)
 	}
 	await(t, one)
 	await(t, two)
-	if _, err := rpcapi.PortsWired.Do(t.Context(), s.bus, "", rpcapi.PortsWiredArgs{Host: "h1", Up: []string{p.ID}}); err != nil {
+	wired := rpcapi.PortsWiredArgs{Host: "h1", Up: []string{p.ID}}
+	if _, err := rpcapi.PortsWired.Do(t.Context(), s.bus, "", wired); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := s.n.Ports.Show(t.Context(), p.ID); err != nil || got.Status != neutron.StatusActive {
@@ -191,7 +199,8 @@ func TestASilentAgentIsNotAlive(t *testing.T) {
 		t.Error("an agent that is silent is alive")
 	}
 	n := s.network(t)
-	_, err := s.n.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h1", Specs: []neutron.PortSpec{{Network: n}}})
+	_, err := s.n.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h1",
+		Specs: []neutron.PortSpec{{Network: n}}})
 	if err == nil {
 		t.Error("a port was bound to a host whose agent is down")
 	}
@@ -209,8 +218,9 @@ func TestASilentAgentIsAskedBesideTheBus(t *testing.T) {
 	defer web.Close()
 	report := func(host, pulse string) {
 		t.Helper()
-		_, err := rpcapi.AgentReport.Do(t.Context(), s.bus, "", rpcapi.AgentReportArgs{Host: host, Started: s.now, Pulse: pulse, Agents: []rpcapi.AgentFacts{
-			{Type: bridge.AgentType, Binary: "neutron-linuxbridge-agent"}, {Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
+		_, err := rpcapi.AgentReport.Do(t.Context(), s.bus, "", rpcapi.AgentReportArgs{Host: host, Started: s.now,
+			Pulse: pulse, Agents: []rpcapi.AgentFacts{
+				{Type: bridge.AgentType, Binary: "neutron-linuxbridge-agent"}, {Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

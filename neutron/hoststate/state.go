@@ -236,7 +236,8 @@ func memberPrefixes(m store.Member) []netip.Prefix {
 }
 
 func hostRule(r neutron.SecurityGroupRule, members map[string][]netip.Prefix) neutron.HostRule {
-	out := neutron.HostRule{Ingress: r.Ingress, Ether: r.Ether, Protocol: wireProtocol(r.Protocol, r.Ether), PortMin: -1, PortMax: -1}
+	out := neutron.HostRule{Ingress: r.Ingress, Ether: r.Ether, Protocol: wireProtocol(r.Protocol, r.Ether),
+		PortMin: -1, PortMax: -1}
 	if r.PortMin != nil {
 		out.PortMin = *r.PortMin
 	}
