@@ -181,15 +181,17 @@ var (
 
 // Hosts.
 var (
-	HypervisorsList              = rule("os_compute_api:os-hypervisors:list", admin, "List hypervisors.")
-	HypervisorsListDetail        = rule("os_compute_api:os-hypervisors:list-detail", admin, "List hypervisors with details.")
-	HypervisorsShow              = rule("os_compute_api:os-hypervisors:show", admin, "Show a hypervisor.")
-	HypervisorsStatistics        = rule("os_compute_api:os-hypervisors:statistics", admin, "Sum up hypervisors.")
-	HypervisorsUptime            = rule("os_compute_api:os-hypervisors:uptime", admin, "Show a hypervisor's uptime.")
-	HypervisorsSearch            = rule("os_compute_api:os-hypervisors:search", admin, "Find hypervisors by name.")
-	HypervisorsServers           = rule("os_compute_api:os-hypervisors:servers", admin, "List the servers of hypervisors.")
-	ServicesList                 = rule("os_compute_api:os-services:list", admin, "List services.")
-	ServicesUpdate               = rule("os_compute_api:os-services:update", admin, "Enable, disable or force down a service.")
+	HypervisorsList       = rule("os_compute_api:os-hypervisors:list", admin, "List hypervisors.")
+	HypervisorsListDetail = rule("os_compute_api:os-hypervisors:list-detail", admin,
+		"List hypervisors with details.")
+	HypervisorsShow       = rule("os_compute_api:os-hypervisors:show", admin, "Show a hypervisor.")
+	HypervisorsStatistics = rule("os_compute_api:os-hypervisors:statistics", admin, "Sum up hypervisors.")
+	HypervisorsUptime     = rule("os_compute_api:os-hypervisors:uptime", admin, "Show a hypervisor's uptime.")
+	HypervisorsSearch     = rule("os_compute_api:os-hypervisors:search", admin, "Find hypervisors by name.")
+	HypervisorsServers    = rule("os_compute_api:os-hypervisors:servers", admin, "List the servers of hypervisors.")
+	ServicesList          = rule("os_compute_api:os-services:list", admin, "List services.")
+	ServicesUpdate        = rule("os_compute_api:os-services:update", admin,
+		"Enable, disable or force down a service.")
 	ServicesDelete               = rule("os_compute_api:os-services:delete", admin, "Delete a service.")
 	ServerGroupsIndex            = rule("os_compute_api:os-server-groups:index", reader, "List server groups.")
 	ServerGroupsIndexAllProjects = rule("os_compute_api:os-server-groups:index:all_projects", admin,
