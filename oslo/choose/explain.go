@@ -64,7 +64,7 @@ func (e Explanation) String() string {
 
 func (s Stage) write(b *strings.Builder) {
 	fmt.Fprintf(b, "%s dropped %d", s.Filter, s.In-s.Out)
-	told := 0
+	named := 0
 	for i, r := range s.Reasons[:min(len(s.Reasons), shown)] {
 		if i == 0 {
 			b.WriteString(" (")
@@ -79,12 +79,12 @@ func (s Stage) write(b *strings.Builder) {
 				fmt.Fprintf(b, " and %d more", more)
 			}
 		}
-		told += r.Hosts
+		named += r.Hosts
 	}
-	if told == 0 {
+	if named == 0 {
 		return
 	}
-	if rest := s.In - s.Out - told; rest > 0 {
+	if rest := s.In - s.Out - named; rest > 0 {
 		fmt.Fprintf(b, "; %d for other reasons", rest)
 	}
 	b.WriteString(")")

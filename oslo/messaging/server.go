@@ -38,11 +38,11 @@ type Server struct {
 	handlers map[string]handler // set before Listen, read-only after it
 	methods  map[string]*method
 
-	out             context.Context // Listen's context without its end; Drain ends work in flight
-	stops           []func()
-	quit            chan struct{} // closed to end keep-alives and workers
-	hand            chan *work    // to idle workers
-	flight, beating sync.WaitGroup
+	out              context.Context // Listen's context without its end; Drain ends running work
+	stops            []func()
+	quit             chan struct{} // closed to end keep-alives and workers
+	hand             chan *work    // to idle workers
+	running, beating sync.WaitGroup
 
 	mu      sync.Mutex // guards the fields below
 	state   state
@@ -70,7 +70,7 @@ type work struct {
 	ctx    context.Context // the handler's context
 	cancel context.CancelFunc
 	lane   string // key of the lane it occupies, empty for none
-	told   bool   // its sender has been sent a keep-alive; guarded by the server's mutex
+	signed bool   // its sender has been sent a keep-alive; guarded by the server's mutex
 }
 
 // lane is the queue of one sender's ordered messages. One worker at a time takes messages from it.
@@ -135,7 +135,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		return fault.Conflictf("the server of %s listens already", s.api.topic)
 	}
 	s.state = listening
-	s.out = context.WithoutCancel(ctx) // Drain ends work in flight
+	s.out = context.WithoutCancel(ctx) // Drain ends running work
 	s.mu.Unlock()
 	for _, at := range []Address{{Mode: All, Topic: s.api.topic}, {Mode: One, Topic: s.api.topic, Host: s.host},
 		{Mode: Any, Topic: s.api.topic}} {
@@ -150,8 +150,8 @@ func (s *Server) Listen(ctx context.Context) error {
 	return nil
 }
 
-// Drain refuses new messages with fault.Unavailable, so that callers try another host, and waits for the messages in
-// flight. If ctx ends first, it ends the handlers' contexts and returns an error at once. A drained server cannot
+// Drain refuses new messages with fault.Unavailable, so that callers try another host, and waits for the running
+// messages. If ctx ends first, it ends the handlers' contexts and returns an error at once. A drained server cannot
 // listen again.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
@@ -164,7 +164,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.stop()
 	empty := make(chan struct{})
 	go func() { // ends with the last handler
-		s.flight.Wait()
+		s.running.Wait()
 		close(empty)
 	}()
 	defer func() {
@@ -243,10 +243,10 @@ func (s *Server) deliver(d Delivery) {
 		}
 		s.refuse(m, fault.Unavailable, s.who()+" is busy")
 	default:
-		w := &work{m: m, d: d, told: m.Kind == KindCast}
+		w := &work{m: m, d: d, signed: m.Kind == KindCast}
 		w.ctx, w.cancel = s.context(m)
 		s.custody[m.ID] = w
-		s.flight.Add(1)
+		s.running.Add(1)
 		s.start(w)
 		s.mu.Unlock()
 		if m.Kind == KindCast {
@@ -260,7 +260,7 @@ func (s *Server) deliver(d Delivery) {
 // start gives work to a worker, or queues it behind the sender's earlier messages. The caller holds the mutex.
 func (s *Server) start(w *work) {
 	if s.methods[w.m.Method].o.urgent {
-		go s.handleOne(w) // counted as in flight; Drain waits for it
+		go s.handleOne(w) // counted as running; Drain waits for it
 		return
 	}
 	if !s.methods[w.m.Method].o.ordered {
@@ -316,7 +316,7 @@ func (s *Server) handleOne(w *work) {
 		s.bus.log.Info("accepting messages again", "topic", s.api.topic, log.Host, s.host)
 	}
 	ack(w.d)
-	s.flight.Done()
+	s.running.Done()
 }
 
 // following returns the worker's next message. It blocks until there is one, and returns nil when the server ends.
@@ -460,10 +460,10 @@ func (s *Server) signs(all bool) []*Message {
 	open := map[string]*Message{}
 	var out []*Message
 	for id, w := range s.custody {
-		if w.m.Kind == KindFanout || w.told && !all {
+		if w.m.Kind == KindFanout || w.signed && !all {
 			continue
 		}
-		w.told = true
+		w.signed = true
 		m := open[w.m.ReplyTo]
 		if m == nil || len(m.IDs) == perSign {
 			m = &Message{Kind: KindAlive, ID: id, ReplyTo: w.m.ReplyTo, Host: s.host}

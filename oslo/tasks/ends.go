@@ -18,11 +18,11 @@ type ends struct {
 
 // end is the deletion of one task.
 type end struct {
-	id    ID
-	fence int64
-	told  chan struct{} // closed when ok and err are set
-	ok    bool          // the row still had this fence
-	err   error
+	id      ID
+	fence   int64
+	written chan struct{} // closed when ok and err are set
+	ok      bool          // the row still had this fence
+	err     error
 }
 
 // endsAtOnce is how many rows one statement deletes. It is the number of parameters of the statement.
@@ -31,7 +31,7 @@ const endsAtOnce = 16
 // write deletes a task's row. It reports whether the row still had this fence, and blocks until that is known. It calls
 // leave as soon as the worker has nothing more to do than wait, unless many deletions wait already.
 func (e *ends) write(ctx context.Context, d *db.DB, t *Task, leave func()) (bool, error) {
-	own := &end{id: t.ID, fence: t.Fence, told: make(chan struct{})}
+	own := &end{id: t.ID, fence: t.Fence, written: make(chan struct{})}
 	e.mu.Lock()
 	e.waiting = append(e.waiting, own)
 	crowded, lead := len(e.waiting) > 2*endsAtOnce, !e.writing
@@ -43,7 +43,7 @@ func (e *ends) write(ctx context.Context, d *db.DB, t *Task, leave func()) (bool
 	if lead {
 		e.lead(ctx, d)
 	}
-	<-own.told
+	<-own.written
 	return own.ok, own.err
 }
 
@@ -80,6 +80,6 @@ func removeAll(ctx context.Context, d *db.DB, batch []*end) {
 	}
 	for _, e := range batch {
 		e.ok, e.err = removed[e.id], err
-		close(e.told)
+		close(e.written)
 	}
 }

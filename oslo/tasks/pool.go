@@ -52,14 +52,14 @@ func (p *pool) started() bool {
 	return p.up
 }
 
-// room reports whether a worker is free for a task that is not in the queue yet.
-func (p *pool) room() bool {
+// free reports whether a worker is free for a task that is not in the queue yet.
+func (p *pool) free() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.up && !p.backlog && p.working+len(p.waiting) < p.workers
 }
 
-// more reports that the last claim left due tasks behind and that there is room for them.
+// more reports that the last claim left due tasks behind and that the pool can take them.
 func (p *pool) more() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -22,8 +22,8 @@ type Config struct {
 	// Exclusive means that no other live process has this Owner. Tasks that a former process held are claimed at once
 	// instead of after their lease.
 	Exclusive bool
-	// Hint, if not nil, is called after the commit of a task that is due and that this process does not handle. Another
-	// process that handles it can then be told to call Wake. Without a hint it finds the task at its next poll.
+	// Hint, if not nil, is called after the commit of a task that is due and that this process does not handle. It should
+	// make a process that handles the task call Wake. Without a hint it finds the task at its next poll.
 	Hint func(ctx context.Context)
 	Keep time.Duration // how long dead tasks are kept; default 30 days
 	Now  clock.Now     // default the system clock; clocks of several hosts must agree to well within Lease
@@ -146,7 +146,7 @@ func (q *Queue) crash(point string) {
 // would conflict with other transactions.
 func (q *Queue) claimable(kind string) bool {
 	_, ok := q.handlers[kind]
-	return ok && !q.claimer.rivals && q.pool.room()
+	return ok && !q.claimer.rivals && q.pool.free()
 }
 
 // insertClaimed inserts a row as claimed, unless another task has its key. A rollback of the caller's transaction

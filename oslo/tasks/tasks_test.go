@@ -217,7 +217,7 @@ func TestFailuresAreRetriedThenBuried(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		q, k := tasks.New(d, config("a")), tasks.NewKind[job]("build", quick)
 		var mu sync.Mutex
-		var tries, told int
+		var tries, died int
 		broken := true
 		k.Handle(q, func(_ context.Context, tk *tasks.Task, j job) error {
 			mu.Lock()
@@ -237,7 +237,7 @@ func TestFailuresAreRetriedThenBuried(t *testing.T) {
 		}, func(_ context.Context, _ *tasks.Task, j job, reason error) error {
 			mu.Lock()
 			defer mu.Unlock()
-			if told++; told == 1 {
+			if died++; died == 1 {
 				return errors.New("not now")
 			}
 			return nil
@@ -248,7 +248,7 @@ func TestFailuresAreRetriedThenBuried(t *testing.T) {
 			kind  fault.Kind
 		}{{3, fault.Unavailable}, {3, fault.Internal}, {1, fault.Invalid}, {1, fault.Unavailable}} {
 			mu.Lock()
-			tries, told, broken = 0, 0, true
+			tries, died, broken = 0, 0, true
 			mu.Unlock()
 			id := enqueue(t, d, q, k, job{"s", n})
 			idle(t, q)
@@ -257,8 +257,8 @@ func TestFailuresAreRetriedThenBuried(t *testing.T) {
 				t.Errorf("%d: got %+v, %v", n, i, err)
 			}
 			mu.Lock()
-			if tries != want.tries || told != 2 {
-				t.Errorf("%d: tried %d times, want %d; told %d times, want 2", n, tries, want.tries, told)
+			if tries != want.tries || died != 2 {
+				t.Errorf("%d: tried %d times, want %d; onDead called %d times, want 2", n, tries, want.tries, died)
 			}
 			broken = false
 			mu.Unlock()
@@ -355,12 +355,12 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		q, k := tasks.New(d, config("a")), tasks.NewKind[job]("build", quick)
-		begun, told := make(chan struct{}, 1), make(chan error, 2)
+		begun, died := make(chan struct{}, 1), make(chan error, 2)
 		k.Handle(q, func(ctx context.Context, _ *tasks.Task, _ job) error {
 			begun <- struct{}{}
 			<-ctx.Done()
 			return ctx.Err()
-		}, func(_ context.Context, _ *tasks.Task, _ job, reason error) error { told <- reason; return nil })
+		}, func(_ context.Context, _ *tasks.Task, _ job, reason error) error { died <- reason; return nil })
 		start(t, q)
 		one := enqueue(t, d, q, k, job{"s", 1})
 		<-begun
@@ -372,7 +372,7 @@ func TestCancel(t *testing.T) {
 		}
 		idle(t, q)
 		for _, id := range []tasks.ID{one, two} {
-			<-told
+			<-died
 			if i, err := q.Show(t.Context(), id); err != nil || i.State != "dead" {
 				t.Errorf("got %+v, %v", i, err)
 			}
@@ -423,15 +423,15 @@ func TestDeadlineAndShutdown(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		told := make(chan error, 1)
-		late.Handle(q, wait, func(_ context.Context, _ *tasks.Task, _ job, reason error) error { told <- reason; return nil })
+		died := make(chan error, 1)
+		late.Handle(q, wait, func(_ context.Context, _ *tasks.Task, _ job, reason error) error { died <- reason; return nil })
 		long.Handle(q, func(ctx context.Context, tk *tasks.Task, j job) error {
 			begun <- struct{}{}
 			return wait(ctx, tk, j)
 		}, nil)
 		stop := start(t, q)
 		enqueue(t, d, q, late, job{"s", 1})
-		if err := <-told; !fault.Is(err, fault.Unavailable) {
+		if err := <-died; !fault.Is(err, fault.Unavailable) {
 			t.Errorf("deadline: got %v", err)
 		}
 		id := enqueue(t, d, q, long, job{"t", 1})

@@ -23,7 +23,7 @@ type client struct {
 	r       *rand.Rand
 	servers []*server
 	counts  map[string]int // answers by kind of request
-	lies    []string
+	wrong   []string
 	failed  []string // faults of servers in ERROR
 	began   time.Time
 }
@@ -38,7 +38,7 @@ type server struct {
 	events                     []string
 }
 
-func (v *server) story() string { return "    " + strings.Join(v.events, "\n    ") }
+func (v *server) history() string { return "    " + strings.Join(v.events, "\n    ") }
 
 func newClient(t *testing.T, cloud *layout.Cloud, n int, r *rand.Rand) *client {
 	return &client{t: t, cloud: cloud, n: n, r: r, counts: map[string]int{}, began: time.Now()}
@@ -193,7 +193,7 @@ func (c *client) honest(v *server, what string, status int, a scenario.Answer) {
 }
 
 func (c *client) lie(v *server, format string, args ...any) {
-	c.lies = append(c.lies, fmt.Sprintf("server %s (%s): %s\n%s", v.id, v.name, fmt.Sprintf(format, args...), v.story()))
+	c.wrong = append(c.wrong, fmt.Sprintf("server %s (%s): %s\n%s", v.id, v.name, fmt.Sprintf(format, args...), v.history()))
 }
 
 // tell prints the events of the servers that the lines name.
@@ -201,7 +201,7 @@ func (c *client) tell(lines []string) {
 	for _, v := range c.servers {
 		for _, l := range lines {
 			if v.id != "" && strings.Contains(l, v.id) {
-				c.t.Logf("server %s (%s):\n%s", v.id, v.name, v.story())
+				c.t.Logf("server %s (%s):\n%s", v.id, v.name, v.history())
 				break
 			}
 		}

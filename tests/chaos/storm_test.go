@@ -151,12 +151,12 @@ func (s *storm) verify() {
 	s.t.Helper()
 	ctx := s.t.Context()
 	for _, c := range s.ledgers {
-		for _, lie := range c.lies {
-			s.t.Error(lie)
+		for _, text := range c.wrong {
+			s.t.Error(text)
 		}
 		for _, v := range c.servers {
 			if err := c.verify(ctx, v); err != nil {
-				s.t.Errorf("server %s (%s): %v\n%s", v.id, v.name, err, v.story())
+				s.t.Errorf("server %s (%s): %v\n%s", v.id, v.name, err, v.history())
 			}
 		}
 	}

@@ -201,7 +201,7 @@ func TestOpenStackClient(t *testing.T) {
 	desks := func(t *testing.T) (admin, demo desk) {
 		return desk{cloud, t, "hypernova", typed}, desk{cloud, t, "hypernova-demo", typed}
 	}
-	stories := map[string]func(t *testing.T, admin, demo desk){
+	parts := map[string]func(t *testing.T, admin, demo desk){
 		"identity": identity, "roles": roles, "image": image, "flavor": flavor, "keypair": keypair, "network": network,
 		"security group": securityGroup, "server": server, "power": power, "many": many, "quota": quota,
 		"catalog": catalog, "domains": domains, "groups": groups, "implied roles": impliedRoles, "secrets": secrets,
@@ -212,11 +212,11 @@ func TestOpenStackClient(t *testing.T) {
 		"names": names,
 	}
 	t.Run("users", func(t *testing.T) {
-		for name, story := range stories {
+		for name, part := range parts {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				admin, demo := desks(t)
-				story(t, admin, demo)
+				part(t, admin, demo)
 			})
 		}
 	})

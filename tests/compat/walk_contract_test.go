@@ -242,12 +242,12 @@ func (c *count) untold(t *testing.T) (gaps []string) {
 			method = http.MethodGet
 		}
 		key := contract.Operation{Method: method, Template: blank(o.Template), Action: o.Action}
-		switch told, exists := c.exercised[o.String()] != nil, have[key.String()]; {
-		case growing && !told && i < 0 && !exists:
+		switch used, exists := c.exercised[o.String()] != nil, have[key.String()]; {
+		case growing && !used && i < 0 && !exists:
 			gaps = append(gaps, o.String())
-		case !told && i < 0:
-			t.Errorf("%s %s: no story tells it and no gap says why", c.service, o)
-		case i >= 0 && (told || exists != outside[i].here):
+		case !used && i < 0:
+			t.Errorf("%s %s: no sequence uses it and no gap explains it", c.service, o)
+		case i >= 0 && (used || exists != outside[i].here):
 			t.Errorf("%s %s: is listed as a gap (%s) and exists", c.service, o, outside[i].why)
 		case i >= 0:
 			gaps = append(gaps, o.String())

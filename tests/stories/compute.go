@@ -5,7 +5,7 @@ package stories
 func Compute() []Sequence {
 	var out []Sequence
 	for _, c := range []struct {
-		teller string
+		caller string
 		steps  []Step
 	}{
 		{"member", serverSteps()}, {"admin", serviceSteps}, {"member", keySteps}, {"admin", flavorSteps},
@@ -13,7 +13,7 @@ func Compute() []Sequence {
 		{"member", groupSteps()},
 		{"member", computeQuotaSteps}, {"member", computeInfoSteps}, {"admin", hostSteps},
 	} {
-		out = append(out, Sequence{Service: "compute", Caller: c.teller, Steps: c.steps, Slow: len(out) < 2})
+		out = append(out, Sequence{Service: "compute", Caller: c.caller, Steps: c.steps, Slow: len(out) < 2})
 	}
 	return out
 }

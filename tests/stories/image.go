@@ -4,7 +4,7 @@ package stories
 func Image() []Sequence {
 	var out []Sequence
 	for _, c := range []struct {
-		teller string
+		caller string
 		steps  []Step
 	}{
 		{"member", imageSteps}, {"member", dataSteps}, {"member", shareSteps}, {"member", infoSteps},
@@ -12,7 +12,7 @@ func Image() []Sequence {
 		{"member", cacheSteps}, {"admin", taskSteps}, {"admin", namespaceSteps}, {"admin", objectSteps},
 		{"admin", propertySteps}, {"admin", tagSteps}, {"admin", typeSteps},
 	} {
-		out = append(out, Sequence{Service: "image", Caller: c.teller, Steps: c.steps})
+		out = append(out, Sequence{Service: "image", Caller: c.caller, Steps: c.steps})
 	}
 	return out
 }

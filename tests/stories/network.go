@@ -4,7 +4,7 @@ package stories
 func Network() []Sequence {
 	var out []Sequence
 	for _, c := range []struct {
-		teller string
+		caller string
 		steps  []Step
 	}{
 		{"member", networkSteps()}, {"admin", providerNetworkSteps}, {"member", subnetSteps()}, {"member", portSteps()},
@@ -12,7 +12,7 @@ func Network() []Sequence {
 		{"member", securityGroupSteps()}, {"member", networkQuotaSteps}, {"member", networkInfoSteps},
 		{"admin", networkAgentSteps},
 	} {
-		out = append(out, Sequence{Service: "network", Caller: c.teller, Steps: c.steps})
+		out = append(out, Sequence{Service: "network", Caller: c.caller, Steps: c.steps})
 	}
 	return out
 }

@@ -26,15 +26,15 @@ func TestBadInput(t *testing.T) {
 		if e.slow {
 			b.every = 5
 		}
-		for i, story := range p.sequences() {
+		for i, sequence := range p.sequences() {
 			// An accepted malformed request may stop a sequence. Run it again until it gets no further.
 			for reached := -1; reached < len(b.tried); {
 				reached = len(b.tried)
 				b.t, b.p, b.seed = t, stories.NewRunner(t, c, p.minor), uint64(i)
 				b.p.Lax = true
-				b.p.Run(story, stories.Hooks{Before: b.damage})
+				b.p.Run(sequence, stories.Hooks{Before: b.damage})
 			}
-			for _, s := range story.Steps {
+			for _, s := range sequence.Steps {
 				if b.p.Has(&s) && !b.tried[s.Call+s.Body] {
 					t.Errorf("%s was not reached", s.Call)
 				}

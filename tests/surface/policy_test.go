@@ -43,10 +43,10 @@ func TestPoliciesAreOpenStacks(t *testing.T) {
 		}
 		for _, who := range people {
 			t.Run(who, func(t *testing.T) {
-				for _, story := range p.sequences() {
+				for _, sequence := range p.sequences() {
 					trial := &trial{t: t, p: stories.NewRunner(t, c, p.minor), who: who, templates: templates,
 						want: want, tried: tried}
-					trial.p.Run(story, stories.Hooks{Send: trial.send})
+					trial.p.Run(sequence, stories.Hooks{Send: trial.send})
 				}
 			})
 		}
@@ -56,7 +56,7 @@ func TestPoliciesAreOpenStacks(t *testing.T) {
 				t.Errorf("%s: nobody has said who may do it", key)
 			}
 			if !tried[key] && want[key] != "" && want[key] != "open" {
-				t.Errorf("%s: no story tells it", key)
+				t.Errorf("%s: no sequence uses it", key)
 			}
 		}
 	})

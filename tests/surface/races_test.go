@@ -19,9 +19,9 @@ func TestConcurrentRequests(t *testing.T) {
 	each(t, func(t *testing.T, p part, e engine) {
 		c := cloud(t, p, e)
 		raced := 0
-		for _, story := range p.sequences() {
+		for _, sequence := range p.sequences() {
 			race := &race{t: t, p: stories.NewRunner(t, c, p.minor)}
-			race.p.Run(story, stories.Hooks{Send: race.send})
+			race.p.Run(sequence, stories.Hooks{Send: race.send})
 			raced += race.n
 		}
 		if raced < 14 {

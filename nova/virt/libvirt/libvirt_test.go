@@ -161,7 +161,7 @@ func TestDriverReconnectsToTheDaemon(t *testing.T) {
 				return
 			}
 		case <-late:
-			t.Fatal("no event told of the guest that ended while the daemon was away")
+			t.Fatal("no event for the guest that ended while the daemon was down")
 		}
 	}
 }
