@@ -1,6 +1,6 @@
-// Package api is the Networking API v2.0 on the wire: routes, request and response types, policies. A file per
-// resource: its wire types, its operations, and the mapping to verbs. What a caller may not see answers 404 everywhere,
-// what he may see but not do 403.
+// Package api is the Networking API v2.0 on the wire: routes, request and response types, policies. Each resource
+// has a file with its wire types and its declaration. A resource that the caller may not see answers 404; an
+// operation on a visible one that he may not use answers 403.
 package api
 
 import (
@@ -18,33 +18,44 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// API are the handlers.
-type API struct {
-	n      *plugin.Plugin
-	agents *agentserver.Server
-}
-
 // base is where the API's version lives.
 const base = "/v2.0"
 
-// unbounded is the largest page where the configuration bounds none, which is OpenStack's default.
-const unbounded = 1 << 30
-
-// Handler makes the handler of networking; of c it needs Validator, Policy (of Rules), and as it likes Endpoint, AuthURI, MaxLimit, Log, Metrics.
-func Handler(c api.Config, n *plugin.Plugin, a *agentserver.Server) http.Handler {
+// Handler makes the handler of networking. Of c it needs Validator and Policy (of Rules); Endpoint, AuthURI,
+// MaxLimit, Log and Metrics are optional.
+func Handler(c api.Config, p *plugin.Plugin, a *agentserver.Server) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.FieldSelection = "neutron", base, dialect{}, api.LinksBoth, true
 	c.Askers = true
 	c.Root, c.FormatSuffix = root(c.Endpoint), true
 	if c.MaxLimit <= 0 {
-		c.MaxLimit = unbounded
+		c.MaxLimit = api.Unbounded
 	}
-	return api.New(c, &API{n: n, agents: a}, Resources()...)
+	return api.Handler(c, bind(p, a)...)
 }
 
 // Resources are all of the declared operations.
-func Resources() []api.Resource[*API] {
-	return []api.Resource[*API]{
-		networkResource(), subnetResource(), portResource(), groupResource(), ruleResource(), quotaResource(), agentResource(), zoneResource(), extensionResource(),
+func Resources() []api.Bound { return bind(&plugin.Plugin{}, nil) }
+
+func bind(p *plugin.Plugin, a *agentserver.Server) []api.Bound {
+	var out []api.Bound
+	rs := resources(p, a)
+	for _, r := range append(rs, extensionsOf(rs)) {
+		out = append(out, r.bound...)
+	}
+	return out
+}
+
+// resources are the resources of the API, a line each. With an empty plugin they only describe themselves.
+func resources(p *plugin.Plugin, a *agentserver.Server) []resource {
+	return []resource{
+		networksOf(p).resource(networkRules()...),
+		subnetsOf(p).resource(),
+		portsOf(p).resource(portRules()...),
+		groupsOf(p).resource(),
+		rulesOf(p).resource(),
+		quotasOf(p),
+		agentsOf(a),
+		zonesOf(),
 	}
 }
 
@@ -70,7 +81,8 @@ type owners struct {
 	Tenant  opt.Of[string] `wire:"tenant_id" is:"maxlen=255"`
 }
 
-// project is the owner of what is made: the caller's own project, or another one where the caller is an administrator.
+// project is the owner of what is made: the caller's own project, or another one where the caller is an
+// administrator.
 func (o owners) project(r *api.Request) (string, error) {
 	want := o.Project.Or(o.Tenant.Or(r.Caller.ProjectID))
 	if o.Project.Has() && o.Tenant.Has() && o.Project.Value != o.Tenant.Value {
@@ -104,8 +116,8 @@ func guard(r *api.Request, t policy.Target, as ...attribute) error {
 	return nil
 }
 
-// all reports whether lists read every project's resources for the caller: administrators' and services'. What of it he
-// sees is then up to the rule of the list.
+// all reports whether lists read every project's resources for the caller: administrators' and services'. What of it
+// he sees is then up to the rule of the list.
 func all(r *api.Request) bool { return r.Allowed(ruleAdmin, nil) || r.Allowed(ruleService, nil) }
 
 // ifMatch is the revision on which a change is conditional: If-Match: revision_number=5.

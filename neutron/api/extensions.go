@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"hypernova/neutron"
@@ -18,55 +19,52 @@ type extensionView struct {
 	Links       []string `wire:"links"`
 }
 
-// extensions are the parts of the API beyond its core that are served here, and no others: clients decide by this list what they may use.
-func extensions() []extensionView {
-	var out []extensionView
-	for _, e := range [][3]string{
-		{"agent", "Agents", "Records of the agents on the hosts."},
-		{"allowed-address-pairs", "Allowed Address Pairs", "Further addresses that a port may send from."},
-		{"availability_zone", "Availability Zone", "Zones that agents are in."},
-		{"binding", "Port Binding", "Where and how a port is carried."},
-		{"external-net", "External Networks", "The router:external attribute of networks."},
+// extension is a part of the API beyond its core. Clients decide by the list of extensions what they may use, so
+// each is declared beside the fields or operations that it stands for.
+type extension struct{ alias, name, description string }
+
+// general are the extensions that concern all resources.
+func general() []extension {
+	return []extension{
 		{"filter-validation", "Filter Validation", "Unknown filters of lists are refused."},
-		{"ip-substring-filtering", "IP Substring Filtering", "Ports by a part of their addresses."},
-		{"net-mtu", "Network MTU", "The mtu attribute of networks."},
-		{"net-mtu-writable", "Network MTU (writable)", "The mtu attribute of networks can be chosen."},
-		{"network_availability_zone", "Network Availability Zone", "Hints for the zones of networks."},
 		{"pagination", "Pagination", "Lists in pages."},
-		{"port-security", "Port Security", "Anti-spoofing and filtering can be switched off."},
 		{"project-id", "Project ID", "The project_id attribute beside tenant_id."},
-		{"provider", "Provider Network", "What networks are on the wire."},
-		{"quota_details", "Quota Details", "Use beside limits."},
-		{"quotas", "Quotas", "Limits of projects."},
 		{"revision-if-match", "If-Match constraints", "Changes on the condition of a revision."},
-		{"security-group", "Security Groups", "Allowances for ports' traffic."},
-		{"security-groups-normalized-cidr", "Normalized CIDR", "The prefix of a rule without host bits."},
 		{"sorting", "Sorting", "Lists in order."},
 		{"standard-attr-description", "Descriptions", "The description attribute of all resources."},
 		{"standard-attr-revisions", "Revisions", "The revision_number attribute of all resources."},
 		{"standard-attr-tag", "Tags", "Tags of networks, subnets, ports and security groups."},
 		{"standard-attr-timestamp", "Timestamps", "When resources were made and changed."},
-		{"stateful-security-group", "Stateful Security Groups", "Groups that do not track connections."},
-		{"tag-ports-during-bulk-creation", "Tags of new ports", "Ports are made with tags."},
-	} {
-		out = append(out, extensionView{Alias: e[0], Name: e[1], Description: e[2], Updated: "2024-01-01T00:00:00-00:00", Links: []string{}})
 	}
-	return out
 }
 
-func extensionResource() api.Resource[*API] {
-	return api.Resource[*API]{Name: "extension", Plural: "extensions", Ops: api.Ops[*API]{
-		api.List("GET /extensions", nil, (*API).listExtensions),
-		api.Do("GET /extensions/{alias}", nil, http.StatusOK, (*API).showExtension),
-	}}
+// extensionsAPI serves the list of extensions.
+type extensionsAPI struct{ views []extensionView }
+
+// extensionsOf lists the extensions of resources and the general ones, by alias.
+func extensionsOf(rs []resource) resource {
+	all := general()
+	for _, r := range rs {
+		all = append(all, r.extensions...)
+	}
+	slices.SortFunc(all, func(a, b extension) int { return strings.Compare(a.alias, b.alias) })
+	a := &extensionsAPI{views: views(all, func(e extension) extensionView {
+		return extensionView{Alias: e.alias, Name: e.name, Description: e.description, Updated: "2024-01-01T00:00:00-00:00",
+			Links: []string{}}
+	})}
+	return resource{bound: api.Bind(a, api.Resource[*extensionsAPI]{Name: "extension", Plural: "extensions",
+		Ops: api.Ops[*extensionsAPI]{
+			api.List("GET /extensions", nil, (*extensionsAPI).list),
+			api.Do("GET /extensions/{alias}", nil, http.StatusOK, (*extensionsAPI).show),
+		}})}
 }
 
-func (a *API) listExtensions(context.Context, *api.Request, *api.None) (api.Page[extensionView], error) {
-	return api.Page[extensionView]{Items: extensions()}, nil
+func (a *extensionsAPI) list(context.Context, *api.Request, *api.None) (api.Page[extensionView], error) {
+	return api.Page[extensionView]{Items: a.views}, nil
 }
 
-func (a *API) showExtension(_ context.Context, r *api.Request, _ *api.None) (extensionView, error) {
-	for _, e := range extensions() {
+func (a *extensionsAPI) show(_ context.Context, r *api.Request, _ *api.None) (extensionView, error) {
+	for _, e := range a.views {
 		if e.Alias == r.Param("alias") {
 			return e, nil
 		}

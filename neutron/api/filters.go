@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -24,49 +26,36 @@ type listQuery struct {
 	Filters map[string][]string `wire:"*"`
 }
 
-// kind is how the values of an attribute are read.
-type kind int
-
-const (
-	text kind = iota
-	truth
-	number
-	nullableText
-	hardware // a MAC in any of its spellings
-	address  // an IP address in any of its spellings
-	block    // a CIDR in any of its spellings
-	proto    // a protocol as security group rules keep it
-	family   // IPv4 or IPv6, whatever the case
-	remote   // a prefix as security group rules keep it
-)
+// valueReader reads one value of a filter; nil is a text. A value that cannot be read is a fault where neutron
+// converts it, and matches nothing where neutron does not.
+type valueReader = func(text string) (any, error)
 
 // filters are the attributes that a list can be filtered and sorted by.
-type filters map[string]kind
+type filters map[string]valueReader
 
-// meta are what every resource has.
+// with adds the attributes that every resource has.
 func (f filters) with(more filters) filters {
-	out := filters{"id": text, "name": text, "description": text, "project_id": text, "tenant_id": text, "revision_number": number, "created_at": text, "updated_at": text,
-		"tags": text, "tags-any": text, "not-tags": text, "not-tags-any": text, "changed_since": text}
-	for k, v := range more {
-		out[k] = v
-	}
+	out := filters{"id": nil, "name": nil, "description": nil, "project_id": nil, "tenant_id": nil,
+		"revision_number": number,
+		"created_at":      nil, "updated_at": nil, "tags": nil, "tags-any": nil, "not-tags": nil, "not-tags-any": nil,
+		"changed_since": nil}
+	maps.Copy(out, more)
 	return out
 }
 
-// guards are the rules of attributes that not everybody sees. Who may not see one can neither filter nor sort by it: it
-// is as if there were no such attribute.
+// guards are the rules of attributes that not everybody sees. A caller who may not see one can neither filter nor
+// sort by it: it is answered as an unknown attribute.
 type guards map[string]*policy.Rule
 
-// listing is how one list may be asked for.
+// listing is how a list may be asked for.
 type listing struct {
 	known  filters
 	hidden guards
-	// special answers filters that are no plain column; handled false leaves them.
-	special func(name string, values []string) (cs []db.Cond, handled bool, err error)
+	// special answers filters that are not one column; handled is false for others.
+	special func(ctx context.Context, name string, values []string) (cs []db.Cond, handled bool, err error)
 }
 
-// sortable reports whether a list may be sorted by an attribute. Nobody sorts by attributes that are hidden from some,
-// as in neutron.
+// sortable reports whether a list may be sorted by an attribute. As in neutron nobody sorts by one that has a guard.
 func (l listing) sortable(name string) bool {
 	_, known := l.known[name]
 	return known && l.hidden[name] == nil && !strings.Contains(name, "tags") && name != "changed_since"
@@ -75,24 +64,19 @@ func (l listing) sortable(name string) bool {
 // asked is a query as the store understands it.
 type asked struct {
 	db.ListArgs
-	guarded []*policy.Rule // of the hidden attributes that the query filters by: only things whose attribute the caller sees can match
+	guarded []*policy.Rule // of the attributes that the query filters by; a resource that one of them hides does not match
 }
 
 // args turns a query into what the store lists by.
-func (q *listQuery) args(r *api.Request, l listing) (asked, error) {
+func (q *listQuery) args(ctx context.Context, r *api.Request, l listing) (asked, error) {
 	a := asked{}
-	if q.Limit < unbounded { // without a limit there are no pages, and the marker says nothing
+	if q.Limit < api.Unbounded { // without a limit there are no pages, and the marker has no effect
 		a.Limit, a.Marker, a.Reverse = q.Limit, q.Marker, q.Reverse
 	}
 	if err := q.sort(r, l, &a.ListArgs); err != nil {
 		return a, err
 	}
-	names := make([]string, 0, len(q.Filters))
-	for name := range q.Filters {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(q.Filters)) {
 		values := q.Filters[name]
 		if rule := l.hidden[name]; rule != nil {
 			if !r.Allowed(rule, nil) {
@@ -101,7 +85,7 @@ func (q *listQuery) args(r *api.Request, l listing) (asked, error) {
 			a.guarded = append(a.guarded, rule)
 		}
 		if l.special != nil {
-			cs, handled, err := l.special(name, values)
+			cs, handled, err := l.special(ctx, name, values)
 			if err != nil {
 				return a, err
 			}
@@ -110,11 +94,11 @@ func (q *listQuery) args(r *api.Request, l listing) (asked, error) {
 				continue
 			}
 		}
-		k, ok := l.known[name]
+		read, ok := l.known[name]
 		if !ok {
 			return a, noFilter(name)
 		}
-		c, err := condition(name, k, values)
+		c, err := condition(name, read, values)
 		if err != nil {
 			return a, err
 		}
@@ -171,95 +155,92 @@ func column(name string) string {
 	return name
 }
 
-func condition(name string, k kind, values []string) (db.Cond, error) {
+func condition(name string, read valueReader, values []string) (db.Cond, error) {
 	switch name {
 	case "tags", "tags-any", "not-tags", "not-tags-any":
 		return tagCondition(name, values), nil
 	case "changed_since":
-		return since(values[len(values)-1])
+		return api.Filter{Column: "updated_at", Op: db.Ge, Value: instant}.Cond(name, values)
 	case "created_at", "updated_at":
-		t, err := parseTime(values[len(values)-1])
-		return db.Cond{Column: name, Op: db.Eq, Values: []any{db.At(t)}}, err
+		return api.Filter{Column: name, Op: db.Eq, Value: instant}.Cond(name, values)
 	}
-	c := db.Cond{Column: column(name), Op: db.In}
-	for _, s := range values {
-		v, err := value(name, k, s)
-		if err != nil {
-			return c, err
-		}
-		c.Values = append(c.Values, v)
-	}
-	return c, nil
+	return api.Filter{Column: column(name), Op: db.In, Value: read}.Cond(name, values)
 }
 
-// value reads one value of a filter. What cannot be read is refused where neutron converts it, and matches nothing
-// where it does not.
-func value(name string, k kind, s string) (any, error) {
-	switch k {
-	case truth:
-		switch strings.ToLower(strings.TrimSpace(s)) {
-		case "true", "1", "t", "y", "yes", "on":
-			return true, nil
-		case "false", "0", "f", "n", "no", "off":
-			return false, nil
-		}
-		return nil, neutron.BadInput("'%s' cannot be converted to boolean", s)
-	case number:
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return nil, neutron.BadInput("'%s' is not an integer", s)
-		}
-		return n, nil
-	case nullableText:
-		if s == "" || s == "None" || s == "null" {
-			return nil, nil
-		}
-	case hardware:
-		return ipam.SameMAC(s), nil
-	case address:
-		if ip, err := netip.ParseAddr(s); err == nil {
-			return ip.String(), nil
-		}
-	case block:
-		p, err := ipam.ParseCIDR(s)
-		if err != nil {
-			return nil, neutron.BadInput("%s is not in a CIDR format", s)
-		}
-		return p.String(), nil
-	case proto:
-		p, err := secgroups.Protocol(s)
-		if err != nil || p != "" {
-			return p, err
-		}
-		return nil, nil
-	case family:
-		n, err := secgroups.Ether(s)
-		return "IPv" + strconv.Itoa(n), err
-	case remote:
-		p, err := secgroups.Prefix(s)
-		if err != nil || p != "" {
-			return p, err
-		}
+func truth(s string) (any, error) {
+	if v, ok := api.Truth(s); ok {
+		return v, nil
+	}
+	return nil, neutron.BadInput("'%s' cannot be converted to boolean", s)
+}
+
+func number(s string) (any, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return nil, neutron.BadInput("'%s' is not an integer", s)
+	}
+	return n, nil
+}
+
+// nullableText reads the texts that mean null as such.
+func nullableText(s string) (any, error) {
+	if s == "" || s == "None" || s == "null" {
 		return nil, nil
 	}
 	return s, nil
 }
 
-func since(s string) (db.Cond, error) {
-	t, err := parseTime(s)
-	return db.Cond{Column: "updated_at", Op: db.Ge, Values: []any{db.At(t)}}, err
+// hardware reads a MAC address in any of its spellings.
+func hardware(s string) (any, error) { return ipam.SameMAC(s), nil }
+
+// address reads an IP address in any of its spellings.
+func address(s string) (any, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.String(), nil
+	}
+	return s, nil
 }
 
-func parseTime(s string) (time.Time, error) {
+// block reads a CIDR in any of its spellings.
+func block(s string) (any, error) {
+	p, err := ipam.ParseCIDR(s)
+	if err != nil {
+		return nil, neutron.BadInput("%s is not in a CIDR format", s)
+	}
+	return p.String(), nil
+}
+
+// protocol reads the protocol of a security group rule.
+func protocol(s string) (any, error) { return orNull(secgroups.Protocol(s)) }
+
+// remote reads the prefix of a security group rule.
+func remote(s string) (any, error) { return orNull(secgroups.Prefix(s)) }
+
+// orNull is a text, or null for the empty one.
+func orNull(s string, err error) (any, error) {
+	if err != nil || s != "" {
+		return s, err
+	}
+	return nil, nil
+}
+
+// family reads IPv4 or IPv6, in any case.
+func family(s string) (any, error) {
+	n, err := secgroups.Ether(s)
+	return "IPv" + strconv.Itoa(n), err
+}
+
+func instant(s string) (any, error) {
 	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
 		if t, err := time.Parse(form, s); err == nil {
-			return t.UTC(), nil
+			return db.At(t.UTC()), nil
 		}
 	}
-	return time.Time{}, neutron.BadInput("'%s' is not a valid time", s)
+	return nil, neutron.BadInput("'%s' is not a valid time", s)
 }
 
-// tagCondition asks for all, any, not all or not any of tags. The column holds a JSON list, so a tag is found in its quotes.
+// tagCondition asks for all, any, not all or not any of tags. The column has a JSON list, so a tag is found in
+// quotes.
 func tagCondition(name string, values []string) db.Cond {
 	var each []db.Cond
 	for _, v := range values {
@@ -290,42 +271,4 @@ func anyHolds(column string, values []string) db.Cond {
 		each = append(each, holds(column, v))
 	}
 	return db.Any(each...)
-}
-
-// seen are the items that the list's rule shows to the caller, and whose attributes that he filters by he sees. Lists
-// never refuse: who may see nothing gets an empty one.
-func seen[N any](r *api.Request, items []N, rule *policy.Rule, guarded []*policy.Rule, target func(N) policy.Target) []N {
-	return slices.DeleteFunc(items, func(n N) bool {
-		t := target(n)
-		return !r.Allowed(rule, t) || slices.ContainsFunc(guarded, func(g *policy.Rule) bool { return !r.Allowed(g, t) })
-	})
-}
-
-// page is what was read of a list, and where its neighbours begin. Each page but a short one has a neighbour on both
-// sides; a short one has one where it came from. Of an empty page the neighbour has no marker: it is the list's end.
-func page[N, V any](q *listQuery, items []N, id func(N) string, view func(N) V) api.Page[V] {
-	p := api.Page[V]{Items: views(items, view)}
-	if q.Limit >= unbounded {
-		return p
-	}
-	short := len(items) < q.Limit
-	p.NextBare, p.PrevBare = !short || q.Reverse, !short || !q.Reverse
-	if len(items) == 0 {
-		return p
-	}
-	if p.NextBare {
-		p.Next = id(items[len(items)-1])
-	}
-	if p.PrevBare {
-		p.Prev = id(items[0])
-	}
-	return p
-}
-
-// unplaced is the error of a list: a marker that the caller does not see is a thing that is not there.
-func unplaced(err error, what, marker string) error {
-	if f := fault.Of(err); f != nil && f.Code == db.MarkerNotFound {
-		return neutron.Missing(what, marker)
-	}
-	return err
 }

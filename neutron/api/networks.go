@@ -2,10 +2,10 @@ package api
 
 import (
 	"context"
-	"net/http"
 
 	"hypernova/neutron"
 	"hypernova/neutron/networks"
+	"hypernova/neutron/plugin"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
 	"hypernova/oslo/opt"
@@ -58,8 +58,9 @@ type networkView struct {
 }
 
 func viewNetwork(n neutron.Network) networkView {
-	v := networkView{ID: n.ID, Name: n.Name, Tenant: n.Project, Project: n.Project, AdminUp: n.AdminUp, MTU: n.MTU, Status: n.Status, Subnets: orEmpty(n.Subnets),
-		Shared: n.Shared, Hints: orEmpty(n.AvailabilityHints), Zones: zones(n), Default: n.Default, External: n.External, Description: n.Description,
+	v := networkView{ID: n.ID, Name: n.Name, Tenant: n.Project, Project: n.Project, AdminUp: n.AdminUp, MTU: n.MTU,
+		Status: n.Status, Subnets: orEmpty(n.Subnets), Shared: n.Shared, Hints: orEmpty(n.AvailabilityHints),
+		Zones: zones(n), Default: n.Default, External: n.External, Description: n.Description,
 		PortSecurity: n.PortSecurity, Type: n.Type, Physical: orNil(n.Physical), stamps: stampsOf(n.Meta)}
 	if n.Segment != 0 {
 		v.Segment = &n.Segment
@@ -75,141 +76,108 @@ func zones(n neutron.Network) []string {
 	return []string{zoneName}
 }
 
-// network is a loaded network.
-type network struct{ neutron.Network }
-
-// PolicyTarget is what rules know of a network.
-func (n network) PolicyTarget() policy.Target { return networkTarget(n.Network) }
-
 func networkTarget(n neutron.Network) policy.Target {
-	return policy.Target{"project_id": n.Project, "tenant_id": n.Project, "network:tenant_id": n.Project, "network:shared": boolText(n.Shared),
-		"network:router:external": boolText(n.External)}
+	return policy.Target{"project_id": n.Project, "tenant_id": n.Project, "network:tenant_id": n.Project,
+		"network:shared": boolText(n.Shared), "network:router:external": boolText(n.External)}
 }
 
-func networkResource() api.Resource[*API] {
-	tags := tagged[network]{path: "/networks/{network_id}/tags", rules: networkTags, load: (*API).network, tags: func(n network) []string { return n.Tags },
-		write: func(a *API, ctx context.Context, n network, tags neutron.TagChange) ([]string, error) {
-			u, err := a.n.Networks.Update(ctx, n.ID, networks.Patch{Tags: tags})
-			return u.Tags, err
-		}}
-	return api.Resource[*API]{Name: "network", Plural: "networks", Ops: append(api.Ops[*API]{
-		api.Bulk("POST /networks", createNetwork, http.StatusCreated, (*API).createNetworks),
-		api.List("GET /networks", nil, (*API).listNetworks),
-		api.On("GET /networks/{network_id}", getNetwork, http.StatusOK, (*API).network, (*API).showNetwork),
-		api.On("PUT /networks/{network_id}", updateNetwork, http.StatusOK, (*API).network, (*API).updateNetwork),
-		api.On("DELETE /networks/{network_id}", deleteNetwork, http.StatusNoContent, (*API).network, (*API).deleteNetwork),
-	}, tags.ops()...)}
-}
+type networksAPI = crud[neutron.Network, networkBody, networkChange, networkView]
 
-// network loads the network of the path for a caller who may see it.
-func (a *API) network(ctx context.Context, r *api.Request) (network, error) {
-	n, err := a.seenNetwork(ctx, r, r.Param("network_id"))
-	return network{n}, err
-}
-
-func (a *API) seenNetwork(ctx context.Context, r *api.Request, id string) (neutron.Network, error) {
-	n, err := a.n.Networks.Show(ctx, id)
-	if err == nil && !r.Allowed(getNetwork, networkTarget(n)) {
-		err = neutron.Missing("Network", id)
+func networksOf(p *plugin.Plugin) *networksAPI {
+	c := &networksAPI{
+		name: "network", what: "Network",
+		rules:  rules{create: createNetwork, get: getNetwork, update: updateNetwork, delete: deleteNetwork},
+		asked:  createNetwork,
+		target: networkTarget,
+		id:     func(n neutron.Network) string { return n.ID },
+		meta:   func(n neutron.Network) neutron.Meta { return n.Meta },
+		view:   viewNetwork,
+		show:   p.Networks.Show,
+		list: func(ctx context.Context, _ *api.Request, a db.ListArgs) ([]neutron.Network, error) {
+			return p.Networks.List(ctx, a)
+		},
+		update: func(ctx context.Context, r *api.Request, n neutron.Network, in *networkChange,
+			ifRevision opt.Of[int64]) (neutron.Network, error) {
+			if err := guard(r, networkTarget(n), in.guards()...); err != nil {
+				return n, err
+			}
+			return p.Networks.Update(ctx, n.ID, networks.Patch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp,
+				PortSecurity: in.PortSecurity, Shared: in.Shared, External: in.External, Default: in.Default, MTU: in.MTU,
+				IfRevision: ifRevision})
+		},
+		delete: func(ctx context.Context, _ *api.Request, n neutron.Network, ifRevision opt.Of[int64]) error {
+			return p.Networks.Delete(ctx, n.ID, ifRevision)
+		},
+		retag: func(ctx context.Context, n neutron.Network, tags neutron.TagChange) (neutron.Network, error) {
+			return p.Networks.Update(ctx, n.ID, networks.Patch{Tags: tags})
+		},
+		tags:    networkTags,
+		listing: networkListing(),
+		scope: func(r *api.Request) []db.Cond {
+			return []db.Cond{db.InList("audience", []string{r.Caller.ProjectID, "*"})}
+		},
+		extensions: []extension{
+			{"external-net", "External Networks", "The router:external attribute of networks."},
+			{"net-mtu", "Network MTU", "The mtu attribute of networks."},
+			{"net-mtu-writable", "Network MTU (writable)", "The mtu attribute of networks can be chosen."},
+			{"network_availability_zone", "Network Availability Zone", "Hints for the zones of networks."},
+			{"port-security", "Port Security", "Anti-spoofing and filtering can be switched off."},
+			{"provider", "Provider Network", "What networks are on the wire."},
+		},
 	}
-	return n, err
+	c.create = c.each(newNetwork, p.Networks.Create)
+	return c
 }
 
-func (a *API) createNetworks(ctx context.Context, r *api.Request, ins []*networkBody) ([]networkView, error) {
-	wanted := make([]neutron.Network, len(ins))
-	for i, in := range ins {
-		project, err := in.project(r)
-		if err != nil {
-			return nil, err
-		}
-		n := neutron.Network{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""), AdminUp: in.AdminUp.Or(true),
-			Shared: in.Shared.Or(false), External: in.External.Or(false), Default: in.Default.Or(false), PortSecurity: in.PortSecurity.Or(true), MTU: in.MTU.Or(0),
-			Type: in.Type.Or(""), Physical: in.Physical.Or(""), Segment: in.Segment.Or(0), AvailabilityHints: in.Hints.Or(nil)}
-		err = guard(r, networkTarget(n),
-			attribute{true, createNetwork},
-			attribute{n.Shared, createNetworkShared},
-			attribute{n.External, createNetworkExternal},
-			attribute{in.Default.Has(), createNetworkDefault},
-			attribute{in.PortSecurity.Has(), createNetworkPortSec},
-			attribute{in.Type.Has(), createNetworkType},
-			attribute{in.Physical.Has(), createNetworkPhysical},
-			attribute{in.Segment.Has(), createNetworkSegment})
-		if err != nil {
-			return nil, err
-		}
-		if in.Type.Has() && n.Type == "" {
-			return nil, neutron.BadInput("network_type value '' not supported")
-		}
-		if h, ok := twice(n.AvailabilityHints); ok {
-			return nil, invalid("availability_zone_hints", "Duplicate items in the list: '%s'", h)
-		}
-		if err := knownZones(n.AvailabilityHints); err != nil {
-			return nil, err
-		}
-		wanted[i] = n
-	}
-	made, err := a.n.Networks.Create(ctx, wanted)
-	return views(made, viewNetwork), err
-}
-
-func views[N, V any](ns []N, view func(N) V) []V {
-	out := make([]V, len(ns))
-	for i, n := range ns {
-		out[i] = view(n)
-	}
-	return out
-}
-
-func networkFilters() filters {
-	return filters{}.with(filters{"admin_state_up": truth, "status": text, "shared": truth, "router:external": truth, "is_default": truth, "port_security_enabled": truth,
-		"mtu": number, "provider:network_type": text, "provider:physical_network": text, "provider:segmentation_id": number})
-}
-
-func (a *API) listNetworks(ctx context.Context, r *api.Request, q *listQuery) (api.Page[networkView], error) {
-	hidden := guards{"provider:network_type": getNetworkType, "provider:physical_network": getNetworkPhysical, "provider:segmentation_id": getNetworkSegment}
-	args, err := q.args(r, listing{known: networkFilters(), hidden: hidden, special: func(name string, values []string) ([]db.Cond, bool, error) {
-		if name == "availability_zone_hints" {
-			return []db.Cond{anyHolds(name, values)}, true, nil
-		}
-		return nil, false, nil
-	}})
+// newNetwork reads the network that a create asks for.
+func newNetwork(r *api.Request, project string, in *networkBody) (neutron.Network, error) {
+	n := neutron.Network{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""),
+		AdminUp: in.AdminUp.Or(true), Shared: in.Shared.Or(false), External: in.External.Or(false),
+		Default: in.Default.Or(false), PortSecurity: in.PortSecurity.Or(true), MTU: in.MTU.Or(0),
+		Type: in.Type.Or(""), Physical: in.Physical.Or(""), Segment: in.Segment.Or(0), AvailabilityHints: in.Hints.Or(nil)}
+	err := guard(r, networkTarget(n),
+		attribute{true, createNetwork},
+		attribute{n.Shared, createNetworkShared},
+		attribute{n.External, createNetworkExternal},
+		attribute{in.Default.Has(), createNetworkDefault},
+		attribute{in.PortSecurity.Has(), createNetworkPortSec},
+		attribute{in.Type.Has(), createNetworkType},
+		attribute{in.Physical.Has(), createNetworkPhysical},
+		attribute{in.Segment.Has(), createNetworkSegment})
 	if err != nil {
-		return api.Page[networkView]{}, err
+		return n, err
 	}
-	if !all(r) {
-		args.Scope = []db.Cond{db.InList("audience", []string{r.Caller.ProjectID, "*"})}
+	if in.Type.Has() && n.Type == "" {
+		return n, neutron.BadInput("network_type value '' not supported")
 	}
-	ns, err := a.n.Networks.List(ctx, args.ListArgs)
-	ns = seen(r, ns, getNetwork, args.guarded, networkTarget)
-	return page(q, ns, func(n neutron.Network) string { return n.ID }, viewNetwork), unplaced(err, "Network", q.Marker)
+	if h, ok := twice(n.AvailabilityHints); ok {
+		return n, invalid("availability_zone_hints", "Duplicate items in the list: '%s'", h)
+	}
+	return n, knownZones(n.AvailabilityHints)
 }
 
-func (a *API) showNetwork(_ context.Context, _ *api.Request, n network, _ *api.None) (networkView, error) {
-	return viewNetwork(n.Network), nil
+// guards are the rules of the attributes that an update gives.
+func (in *networkChange) guards() []attribute {
+	return []attribute{
+		{in.Shared.Has(), updateNetworkShared},
+		{in.External.Has(), updateNetworkExternal},
+		{in.Default.Has(), updateNetworkDefault},
+		{in.PortSecurity.Has(), updateNetworkPortSec},
+	}
 }
 
-func (a *API) updateNetwork(ctx context.Context, r *api.Request, n network, in *networkChange) (networkView, error) {
-	match, err := ifMatch(r)
-	if err != nil {
-		return networkView{}, err
+func networkListing() listing {
+	return listing{
+		known: filters{}.with(filters{"admin_state_up": truth, "status": nil, "shared": truth, "router:external": truth,
+			"is_default": truth, "port_security_enabled": truth, "mtu": number, "provider:network_type": nil,
+			"provider:physical_network": nil, "provider:segmentation_id": number}),
+		hidden: guards{"provider:network_type": getNetworkType, "provider:physical_network": getNetworkPhysical,
+			"provider:segmentation_id": getNetworkSegment},
+		special: func(_ context.Context, name string, values []string) ([]db.Cond, bool, error) {
+			if name == "availability_zone_hints" {
+				return []db.Cond{anyHolds(name, values)}, true, nil
+			}
+			return nil, false, nil
+		},
 	}
-	err = guard(r, n.PolicyTarget(),
-		attribute{in.Shared.Has(), updateNetworkShared},
-		attribute{in.External.Has(), updateNetworkExternal},
-		attribute{in.Default.Has(), updateNetworkDefault},
-		attribute{in.PortSecurity.Has(), updateNetworkPortSec})
-	if err != nil {
-		return networkView{}, err
-	}
-	u, err := a.n.Networks.Update(ctx, n.ID, networks.Patch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, PortSecurity: in.PortSecurity,
-		Shared: in.Shared, External: in.External, Default: in.Default, MTU: in.MTU, IfRevision: match})
-	return viewNetwork(u), failed(err)
-}
-
-func (a *API) deleteNetwork(ctx context.Context, r *api.Request, n network, _ *api.None) (api.None, error) {
-	match, err := ifMatch(r)
-	if err != nil {
-		return api.None{}, err
-	}
-	return api.None{}, failed(a.n.Networks.Delete(ctx, n.ID, match))
 }

@@ -1,6 +1,9 @@
 package api
 
-import "hypernova/oslo/policy"
+import (
+	"hypernova/neutron/plugin"
+	"hypernova/oslo/policy"
+)
 
 // Checks that rules are made of, by OpenStack's names so that operators' overrides may use them.
 const (
@@ -107,21 +110,13 @@ var (
 
 // Rules are the rules of networking, for the enforcer and for documentation.
 func Rules() []*policy.Rule {
-	rs := []*policy.Rule{
-		ruleAdmin, ruleOnly, ruleService, ruleOwner, ruleSGOwner, ruleShared, ruleExt,
-		createNetwork, createNetworkShared, createNetworkExternal, createNetworkDefault, createNetworkPortSec, createNetworkType, createNetworkPhysical,
-		createNetworkSegment, getNetwork, getNetworkType, getNetworkPhysical, getNetworkSegment, updateNetwork, updateNetworkShared,
-		updateNetworkExternal, updateNetworkDefault, updateNetworkPortSec, deleteNetwork,
-		createSubnet, getSubnet, updateSubnet, deleteSubnet,
-		createPort, createPortOwner, createPortMAC, createPortIPs, createPortIP, createPortIPSubnet, createPortSecurity, createPortHost, createPortProfile,
-		createPortVNIC, createPortPairs, getPort, getPortHost, getPortProfile, getPortVIFType, getPortVIFDetails, updatePort, updatePortOwner,
-		updatePortMAC, updatePortIPs, updatePortIP, updatePortIPSubnet, updatePortSecurity, updatePortHost, updatePortProfile, updatePortVNIC,
-		updatePortPairs, deletePort,
-		createGroup, getGroup, updateGroup, deleteGroup, createRule, getRule, deleteRule,
-		getQuota, updateQuota, deleteQuota, getAgent, updateAgent, deleteAgent, getZone,
+	rs := []*policy.Rule{ruleAdmin, ruleOnly, ruleService, ruleOwner, ruleSGOwner, ruleShared, ruleExt}
+	all := resources(&plugin.Plugin{}, nil)
+	for _, r := range all {
+		rs = append(rs, r.rules...)
 	}
-	for _, t := range taggables() {
-		rs = append(rs, t.get, t.update, t.delete)
+	for _, r := range all {
+		rs = append(rs, r.tags.all()...)
 	}
 	return rs
 }
@@ -136,10 +131,37 @@ var (
 	groupTags   = tagRulesOf("security_groups", getGroup.Check, updateGroup.Check, updateGroup.Check)
 )
 
-// tagRulesOf makes the rules; tags are no business of other services.
+// all are the rules in the order of declaration.
+func (t tagRules) all() []*policy.Rule {
+	if t.get == nil {
+		return nil
+	}
+	return []*policy.Rule{t.get, t.update, t.delete}
+}
+
+// tagRulesOf makes the rules for the tags of a resource. They allow nothing to other services.
 func tagRulesOf(plural, get, update, remove string) tagRules {
 	return tagRules{rule("get_"+plural+"_tags", get, "See the tags of "+plural+"."), rule("update_"+plural+"_tags", update, "Tag "+plural+"."),
 		rule("delete_"+plural+"_tags", remove, "Take tags from "+plural+".")}
 }
 
-func taggables() []tagRules { return []tagRules{networkTags, subnetTags, portTags, groupTags} }
+func networkRules() []*policy.Rule {
+	return []*policy.Rule{
+		createNetwork, createNetworkShared, createNetworkExternal, createNetworkDefault, createNetworkPortSec,
+		createNetworkType, createNetworkPhysical, createNetworkSegment,
+		getNetwork, getNetworkType, getNetworkPhysical, getNetworkSegment,
+		updateNetwork, updateNetworkShared, updateNetworkExternal, updateNetworkDefault, updateNetworkPortSec,
+		deleteNetwork,
+	}
+}
+
+func portRules() []*policy.Rule {
+	return []*policy.Rule{
+		createPort, createPortOwner, createPortMAC, createPortIPs, createPortIP, createPortIPSubnet, createPortSecurity,
+		createPortHost, createPortProfile, createPortVNIC, createPortPairs,
+		getPort, getPortHost, getPortProfile, getPortVIFType, getPortVIFDetails,
+		updatePort, updatePortOwner, updatePortMAC, updatePortIPs, updatePortIP, updatePortIPSubnet, updatePortSecurity,
+		updatePortHost, updatePortProfile, updatePortVNIC, updatePortPairs,
+		deletePort,
+	}
+}

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"hypernova/neutron"
 	"hypernova/neutron/addresses"
 	"hypernova/neutron/ipam"
+	"hypernova/neutron/plugin"
 	"hypernova/neutron/ports"
 	"hypernova/oslo/api"
 	"hypernova/oslo/auth"
@@ -104,10 +104,11 @@ type portView struct {
 }
 
 func viewPort(p neutron.Port) portView {
-	v := portView{ID: p.ID, Name: p.Name, Network: p.Network, Tenant: p.Project, Project: p.Project, MAC: p.MAC, AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID,
-		DeviceOwner: p.DeviceOwner, FixedIPs: []fixedIPView{}, Pairs: []pairWire{}, SecurityGroups: orEmpty(p.SecurityGroups), Description: p.Description,
-		VNICType: p.VNICType, Host: p.Host, Profile: viewProfile(p), VIFType: p.VIFType, VIFDetails: map[string]any{}, PortSecurity: p.PortSecurity,
-		stamps: stampsOf(p.Meta)}
+	v := portView{ID: p.ID, Name: p.Name, Network: p.Network, Tenant: p.Project, Project: p.Project, MAC: p.MAC,
+		AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, FixedIPs: []fixedIPView{},
+		Pairs: []pairWire{}, SecurityGroups: orEmpty(p.SecurityGroups), Description: p.Description, VNICType: p.VNICType,
+		Host: p.Host, Profile: viewProfile(p), VIFType: p.VIFType, VIFDetails: map[string]any{},
+		PortSecurity: p.PortSecurity, stamps: stampsOf(p.Meta)}
 	for k, d := range p.VIFDetails {
 		if d == "true" || d == "false" {
 			v.VIFDetails[k] = d == "true"
@@ -124,86 +125,140 @@ func viewPort(p neutron.Port) portView {
 	return v
 }
 
-// port is a loaded port.
-type port struct{ neutron.Port }
-
-// PolicyTarget is what rules know of a port.
-func (p port) PolicyTarget() policy.Target { return portTarget(p.Project, p.NetworkProject, false) }
+func portOwners(p neutron.Port) policy.Target { return portTarget(p.Project, p.NetworkProject, false) }
 
 func portTarget(project, network string, shared bool) policy.Target {
-	return policy.Target{"project_id": project, "tenant_id": project, "network:tenant_id": network, "network:shared": boolText(shared)}
+	return policy.Target{"project_id": project, "tenant_id": project, "network:tenant_id": network,
+		"network:shared": boolText(shared)}
 }
 
-func portResource() api.Resource[*API] {
-	tags := tagged[port]{path: "/ports/{port_id}/tags", rules: portTags, load: (*API).port, tags: func(p port) []string { return p.Tags },
-		write: func(a *API, ctx context.Context, p port, tags neutron.TagChange) ([]string, error) {
-			u, err := a.n.Ports.Update(ctx, p.ID, ports.Patch{Tags: tags})
-			return u.Tags, err
-		}}
-	return api.Resource[*API]{Name: "port", Plural: "ports", Ops: append(api.Ops[*API]{
-		api.Bulk("POST /ports", nil, http.StatusCreated, (*API).createPorts),
-		api.List("GET /ports", nil, (*API).listPorts),
-		api.On("GET /ports/{port_id}", getPort, http.StatusOK, (*API).port, (*API).showPort),
-		api.On("PUT /ports/{port_id}", updatePort, http.StatusOK, (*API).port, (*API).updatePort),
-		api.On("DELETE /ports/{port_id}", deletePort, http.StatusNoContent, (*API).port, (*API).deletePort),
-	}, tags.ops()...)}
-}
+type portsAPI = crud[neutron.Port, portBody, portChange, portView]
 
-// port loads the port of the path for a caller who may see it.
-func (a *API) port(ctx context.Context, r *api.Request) (port, error) {
-	p, err := a.n.Ports.Show(ctx, r.Param("port_id"))
-	if err == nil && !r.Allowed(getPort, port{p}.PolicyTarget()) {
-		err = neutron.Missing("Port", r.Param("port_id"))
+func portsOf(p *plugin.Plugin) *portsAPI {
+	ns := networksOf(p)
+	return &portsAPI{
+		name: "port", what: "Port",
+		rules:  rules{create: createPort, get: getPort, update: updatePort, delete: deletePort},
+		target: portOwners,
+		id:     func(p neutron.Port) string { return p.ID },
+		meta:   func(p neutron.Port) neutron.Meta { return p.Meta },
+		view:   viewPort,
+		show:   p.Ports.Show,
+		list: func(ctx context.Context, r *api.Request, a db.ListArgs) ([]neutron.Port, error) {
+			viewer := r.Caller.ProjectID
+			if all(r) {
+				viewer = ""
+			}
+			return p.Ports.List(ctx, a, viewer)
+		},
+		create: func(ctx context.Context, r *api.Request, ins []*portBody) ([]neutron.Port, error) {
+			wanted := make([]ports.Wanted, len(ins))
+			for i, in := range ins {
+				n, err := ns.seen(ctx, r, in.Network)
+				if err != nil {
+					return nil, err
+				}
+				if wanted[i], err = in.wanted(r, n); err != nil {
+					return nil, err
+				}
+			}
+			if r.Service != nil && r.HTTP.Header.Get(auth.JudgeHeader) != "" {
+				return nil, p.Ports.Possible(ctx, wanted)
+			}
+			made, err := p.Ports.Create(ctx, wanted)
+			r.AsService()
+			return made, err
+		},
+		update: func(ctx context.Context, r *api.Request, of neutron.Port, in *portChange,
+			ifRevision opt.Of[int64]) (neutron.Port, error) {
+			n, err := p.Networks.Show(ctx, of.Network)
+			if err != nil {
+				return of, err
+			}
+			guards := append(in.guards(false), in.bindingGuards(false)...)
+			if err := guard(r, portTarget(of.Project, of.NetworkProject, n.Shared), guards...); err != nil {
+				return of, err
+			}
+			patch, err := in.patch()
+			if err != nil {
+				return of, err
+			}
+			patch.IfRevision = ifRevision
+			return p.Ports.Update(ctx, of.ID, patch)
+		},
+		delete: func(ctx context.Context, _ *api.Request, of neutron.Port, ifRevision opt.Of[int64]) error {
+			return p.Ports.Delete(ctx, of.ID, ifRevision)
+		},
+		retag: func(ctx context.Context, of neutron.Port, tags neutron.TagChange) (neutron.Port, error) {
+			return p.Ports.Update(ctx, of.ID, ports.Patch{Tags: tags})
+		},
+		tags:    portTags,
+		listing: portListing(p),
+		scope:   func(*api.Request) []db.Cond { return nil }, // list bounds what it reads
+		extensions: []extension{
+			{"allowed-address-pairs", "Allowed Address Pairs", "Further addresses that a port may send from."},
+			{"binding", "Port Binding", "Where and how a port is carried."},
+			{"ip-substring-filtering", "IP Substring Filtering", "Ports by a part of their addresses."},
+			{"tag-ports-during-bulk-creation", "Tags of new ports", "Ports are made with tags."},
+		},
 	}
-	return port{p}, err
 }
 
-func (a *API) createPorts(ctx context.Context, r *api.Request, ins []*portBody) ([]portView, error) {
-	wanted := make([]ports.Wanted, len(ins))
-	for i, in := range ins {
-		n, err := a.seenNetwork(ctx, r, in.Network)
-		if err != nil {
-			return nil, err
-		}
-		project, err := in.project(r)
-		if err != nil {
-			return nil, err
-		}
-		target := portTarget(project, n.Project, n.Shared)
-		if err := guard(r, target, in.guards(true)...); err != nil {
-			return nil, err
-		}
-		service := *r
-		service.AsService() // of one that asks for the caller: where the port is bound is its business
-		if err := guard(&service, target, in.bindingGuards(true)...); err != nil {
-			return nil, err
-		}
-		if reserved(n) && !r.Allowed(createPortIP, target) {
-			return nil, neutron.Missing("Network", n.ID)
-		}
-		ips, err := in.addresses()
-		if err != nil {
-			return nil, err
-		}
+// wanted reads the port that a create asks for on a network that the caller sees.
+func (in *portBody) wanted(r *api.Request, n neutron.Network) (w ports.Wanted, err error) {
+	project, err := in.project(r)
+	if err != nil {
+		return w, err
+	}
+	target := portTarget(project, n.Project, n.Shared)
+	if err := guard(r, target, in.guards(true)...); err != nil {
+		return w, err
+	}
+	// A service that asks in a user's name binds the port by its own rights.
+	service := *r
+	service.AsService()
+	if err := guard(&service, target, in.bindingGuards(true)...); err != nil {
+		return w, err
+	}
+	if reserved(n) && !r.Allowed(createPortIP, target) {
+		return w, neutron.Missing("Network", n.ID)
+	}
+	patch, err := in.patch()
+	if err != nil {
+		return w, err
+	}
+	return ports.Wanted{Meta: neutron.Meta{Project: project, Description: in.Description.Or(""), Tags: in.Tags.Or(nil)},
+		Name: in.Name.Or(""), Network: in.Network, MAC: in.MAC.Or(""), FixedIPs: patch.FixedIPs,
+		AdminDown: !in.AdminUp.Or(true), DeviceID: in.DeviceID.Or(""), DeviceOwner: in.DeviceOwner.Or(""),
+		PortSecurity: in.PortSecurity, SecurityGroups: patch.SecurityGroups, AddressPairs: patch.AddressPairs.Or(nil),
+		Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: patch.Profile.Or(""),
+		Made: patch.Made.Or(false), Tag: patch.Tag.Or(""), DNSName: patch.DNSName.Or("")}, nil
+}
+
+// patch reads what a create or an update says.
+func (in *portChange) patch() (p ports.Patch, err error) {
+	p = ports.Patch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, MAC: in.MAC, DeviceID: in.DeviceID,
+		DeviceOwner: in.DeviceOwner, PortSecurity: in.PortSecurity, SecurityGroups: in.groups(), Host: in.Host,
+		VNICType: in.VNICType}
+	if p.FixedIPs, err = in.addresses(); err != nil {
+		return p, err
+	}
+	if in.Pairs.Set {
 		pairs, err := in.pairs()
 		if err != nil {
-			return nil, err
+			return p, err
 		}
-		own, profile, err := in.profile()
-		if err != nil {
-			return nil, err
-		}
-		wanted[i] = ports.Wanted{Meta: neutron.Meta{Project: project, Description: in.Description.Or(""), Tags: in.Tags.Or(nil)}, Name: in.Name.Or(""), Network: in.Network,
-			MAC: in.MAC.Or(""), FixedIPs: ips, AdminDown: !in.AdminUp.Or(true), DeviceID: in.DeviceID.Or(""), DeviceOwner: in.DeviceOwner.Or(""),
-			PortSecurity: in.PortSecurity, SecurityGroups: in.groups(), AddressPairs: pairs, Host: in.Host.Or(""), VNICType: in.VNICType.Or(""), Profile: profile.Or(""),
-			Made: own.Made, Tag: own.Tag, DNSName: own.DNSName}
+		p.AddressPairs = opt.Some(pairs)
 	}
-	if r.Service != nil && r.HTTP.Header.Get(auth.JudgeHeader) != "" {
-		return nil, a.n.Ports.Possible(ctx, wanted)
+	own, profile, err := in.profile()
+	if err != nil {
+		return p, err
 	}
-	made, err := a.n.Ports.Create(ctx, wanted)
-	r.AsService()
-	return views(made, viewPort), err
+	p.Profile = profile
+	if profile.Set {
+		p.Made, p.Tag, p.DNSName = opt.Some(own.Made), opt.Some(own.Tag), opt.Some(own.DNSName)
+	}
+	return p, nil
 }
 
 // guards are the rules of the attributes that a create or update of a port gives.
@@ -261,7 +316,8 @@ func (in *portChange) addresses() (opt.Of[[]addresses.Wanted], error) {
 	return opt.Some(out), nil
 }
 
-// groups are the security groups that are asked for: null is none, and nothing is what the port gets by itself or has.
+// groups are the security groups that are asked for: null is none, and nothing is what the port gets by itself or
+// has.
 func (in *portChange) groups() opt.Of[[]string] {
 	if !in.SecurityGroups.Set {
 		return opt.Of[[]string]{}
@@ -317,78 +373,21 @@ func checkPairIP(s string) error {
 	return nil
 }
 
-func portFilters() filters {
-	return filters{}.with(filters{"network_id": text, "mac_address": hardware, "admin_state_up": truth, "status": text, "device_id": text, "device_owner": text,
-		"port_security_enabled": truth, "binding:host_id": text, "binding:vnic_type": text, "binding:vif_type": text})
-}
-
-func (a *API) listPorts(ctx context.Context, r *api.Request, q *listQuery) (api.Page[portView], error) {
-	hidden := guards{"binding:host_id": getPortHost, "binding:vif_type": getPortVIFType}
-	args, err := q.args(r, listing{known: portFilters(), hidden: hidden, special: func(name string, values []string) ([]db.Cond, bool, error) {
-		switch name {
-		case "fixed_ips":
-			cs, err := a.n.Ports.FixedIPFilter(ctx, values)
-			return cs, true, err
-		case "security_groups", "security_group_id":
-			return []db.Cond{anyHolds("security_groups", values)}, true, nil
-		}
-		return nil, false, nil
-	}})
-	if err != nil {
-		return api.Page[portView]{}, err
+func portListing(p *plugin.Plugin) listing {
+	return listing{
+		known: filters{}.with(filters{"network_id": nil, "mac_address": hardware, "admin_state_up": truth, "status": nil,
+			"device_id": nil, "device_owner": nil, "port_security_enabled": truth, "binding:host_id": nil,
+			"binding:vnic_type": nil, "binding:vif_type": nil}),
+		hidden: guards{"binding:host_id": getPortHost, "binding:vif_type": getPortVIFType},
+		special: func(ctx context.Context, name string, values []string) ([]db.Cond, bool, error) {
+			switch name {
+			case "fixed_ips":
+				cs, err := p.Ports.FixedIPFilter(ctx, values)
+				return cs, true, err
+			case "security_groups", "security_group_id":
+				return []db.Cond{anyHolds("security_groups", values)}, true, nil
+			}
+			return nil, false, nil
+		},
 	}
-	viewer := r.Caller.ProjectID
-	if all(r) {
-		viewer = ""
-	}
-	ps, err := a.n.Ports.List(ctx, args.ListArgs, viewer)
-	ps = seen(r, ps, getPort, args.guarded, func(p neutron.Port) policy.Target { return port{p}.PolicyTarget() })
-	return page(q, ps, func(p neutron.Port) string { return p.ID }, viewPort), unplaced(err, "Port", q.Marker)
-}
-
-func (a *API) showPort(_ context.Context, _ *api.Request, p port, _ *api.None) (portView, error) {
-	return viewPort(p.Port), nil
-}
-
-func (a *API) updatePort(ctx context.Context, r *api.Request, p port, in *portChange) (portView, error) {
-	match, err := ifMatch(r)
-	if err != nil {
-		return portView{}, err
-	}
-	n, err := a.n.Networks.Show(ctx, p.Network)
-	if err != nil {
-		return portView{}, err
-	}
-	if err := guard(r, portTarget(p.Project, p.NetworkProject, n.Shared), append(in.guards(false), in.bindingGuards(false)...)...); err != nil {
-		return portView{}, err
-	}
-	own, profile, err := in.profile()
-	if err != nil {
-		return portView{}, err
-	}
-	patch := ports.Patch{Name: in.Name, Description: in.Description, AdminUp: in.AdminUp, MAC: in.MAC, DeviceID: in.DeviceID, DeviceOwner: in.DeviceOwner,
-		PortSecurity: in.PortSecurity, SecurityGroups: in.groups(), Host: in.Host, VNICType: in.VNICType, Profile: profile, IfRevision: match}
-	if profile.Set {
-		patch.Made, patch.Tag, patch.DNSName = opt.Some(own.Made), opt.Some(own.Tag), opt.Some(own.DNSName)
-	}
-	if patch.FixedIPs, err = in.addresses(); err != nil {
-		return portView{}, err
-	}
-	if in.Pairs.Set {
-		pairs, err := in.pairs()
-		if err != nil {
-			return portView{}, err
-		}
-		patch.AddressPairs = opt.Some(pairs)
-	}
-	u, err := a.n.Ports.Update(ctx, p.ID, patch)
-	return viewPort(u), failed(err)
-}
-
-func (a *API) deletePort(ctx context.Context, r *api.Request, p port, _ *api.None) (api.None, error) {
-	match, err := ifMatch(r)
-	if err != nil {
-		return api.None{}, err
-	}
-	return api.None{}, failed(a.n.Ports.Delete(ctx, p.ID, match))
 }

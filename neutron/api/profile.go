@@ -7,8 +7,9 @@ import (
 	"hypernova/oslo/opt"
 )
 
-// ComputeKey is the member of a binding profile under which compute, when it runs apart from networking, keeps what it must find again:
-// whether it made the port, the NIC's tag, the host name. Within one process the same facts go by the contract.
+// ComputeKey is the member of a binding profile under which compute, when it runs apart from networking, keeps what
+// it must find again: whether it made the port, the NIC's tag, the host name. Within one process the same facts go
+// by the contract.
 const ComputeKey = "compute"
 
 // ownedByCompute is that member's content.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"hypernova/neutron/plugin"
 	"hypernova/neutron/quota"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
@@ -48,15 +49,16 @@ type ofProject string
 
 // PolicyTarget is the project's own.
 func (p ofProject) PolicyTarget() policy.Target {
-	return policy.Target{"project_id": string(p), "tenant_id": string(p)}
+	return projectTarget(string(p))
 }
 
-func (a *API) quotaProject(_ context.Context, r *api.Request) (ofProject, error) {
+func (a *quotasAPI) load(_ context.Context, r *api.Request) (ofProject, error) {
 	return ofProject(r.Param("project_id")), nil
 }
 
-// quotaSeen is the project of the path for who may read its quotas: those of the own project are no secret, whatever the role.
-func (a *API) quotaSeen(_ context.Context, r *api.Request) (ofProject, error) {
+// loadSeen is the project of the path for a caller who may read its quotas. Every role reads those of its own
+// project.
+func (a *quotasAPI) loadSeen(_ context.Context, r *api.Request) (ofProject, error) {
 	p := ofProject(r.Param("project_id"))
 	if string(p) == r.Caller.ProjectID {
 		return p, nil
@@ -72,45 +74,55 @@ func ownProject(r *api.Request) (string, error) {
 	return r.Caller.ProjectID, nil
 }
 
-func quotaResource() api.Resource[*API] {
-	return api.Resource[*API]{Name: "quota", Plural: "quotas", Ops: api.Ops[*API]{
-		api.List("GET /quotas", updateQuota, (*API).listQuotas),
-		api.Do("GET /quotas/tenant", nil, http.StatusOK, (*API).quotaTenant, api.Envelope("tenant")),
-		api.Do("GET /quotas/project", nil, http.StatusOK, (*API).quotaOwn, api.Envelope("project")),
-		api.On("GET /quotas/{project_id}", nil, http.StatusOK, (*API).quotaSeen, (*API).showQuota),
-		api.On("GET /quotas/{project_id}/default", nil, http.StatusOK, (*API).quotaSeen, (*API).defaultQuota),
-		api.On("GET /quotas/{project_id}/details", nil, http.StatusOK, (*API).quotaSeen, (*API).quotaDetails),
-		api.On("PUT /quotas/{project_id}", updateQuota, http.StatusOK, (*API).quotaProject, (*API).updateQuota),
-		api.On("DELETE /quotas/{project_id}", deleteQuota, http.StatusNoContent, (*API).quotaProject, (*API).deleteQuota),
+// quotasAPI serves the quotas of projects.
+type quotasAPI struct{ quotas *quota.Quotas }
+
+func quotasOf(p *plugin.Plugin) resource {
+	ops := api.Resource[*quotasAPI]{Name: "quota", Plural: "quotas", Ops: api.Ops[*quotasAPI]{
+		api.List("GET /quotas", updateQuota, (*quotasAPI).list),
+		api.Do("GET /quotas/tenant", nil, http.StatusOK, (*quotasAPI).tenant, api.Envelope("tenant")),
+		api.Do("GET /quotas/project", nil, http.StatusOK, (*quotasAPI).project, api.Envelope("project")),
+		api.On("GET /quotas/{project_id}", nil, http.StatusOK, (*quotasAPI).loadSeen, (*quotasAPI).show),
+		api.On("GET /quotas/{project_id}/default", nil, http.StatusOK, (*quotasAPI).loadSeen, (*quotasAPI).defaults),
+		api.On("GET /quotas/{project_id}/details", nil, http.StatusOK, (*quotasAPI).loadSeen, (*quotasAPI).details),
+		api.On("PUT /quotas/{project_id}", updateQuota, http.StatusOK, (*quotasAPI).load, (*quotasAPI).update),
+		api.On("DELETE /quotas/{project_id}", deleteQuota, http.StatusNoContent, (*quotasAPI).load, (*quotasAPI).delete),
 	}}
+	return resource{bound: api.Bind(&quotasAPI{p.Quotas}, ops), rules: []*policy.Rule{getQuota, updateQuota, deleteQuota},
+		extensions: []extension{
+			{"quota_details", "Quota Details", "Use beside limits."},
+			{"quotas", "Quotas", "Limits of projects."},
+		}}
 }
 
-func (a *API) listQuotas(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[limits], error) {
-	sets, err := a.n.Quotas.List(ctx)
-	return api.Page[limits]{Items: views(sets, func(s quota.Set) limits { return limits{Project: s.Project, Tenant: s.Project, Limits: s.Limits} })}, err
+func (a *quotasAPI) list(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[limits], error) {
+	sets, err := a.quotas.List(ctx)
+	return api.Page[limits]{Items: views(sets, func(s quota.Set) limits {
+		return limits{Project: s.Project, Tenant: s.Project, Limits: s.Limits}
+	})}, err
 }
 
-func (a *API) quotaTenant(_ context.Context, r *api.Request, _ *api.None) (tenantView, error) {
+func (a *quotasAPI) tenant(_ context.Context, r *api.Request, _ *api.None) (tenantView, error) {
 	project, err := ownProject(r)
 	return tenantView{project}, err
 }
 
-func (a *API) quotaOwn(_ context.Context, r *api.Request, _ *api.None) (projectView, error) {
+func (a *quotasAPI) project(_ context.Context, r *api.Request, _ *api.None) (projectView, error) {
 	project, err := ownProject(r)
 	return projectView{project}, err
 }
 
-func (a *API) showQuota(ctx context.Context, _ *api.Request, p ofProject, _ *api.None) (limits, error) {
-	s, err := a.n.Quotas.Show(ctx, string(p))
+func (a *quotasAPI) show(ctx context.Context, _ *api.Request, p ofProject, _ *api.None) (limits, error) {
+	s, err := a.quotas.Show(ctx, string(p))
 	return limits{Limits: s.Limits}, err
 }
 
-func (a *API) defaultQuota(_ context.Context, _ *api.Request, p ofProject, _ *api.None) (limits, error) {
-	return limits{Limits: a.n.Quotas.Default(string(p)).Limits}, nil
+func (a *quotasAPI) defaults(_ context.Context, _ *api.Request, p ofProject, _ *api.None) (limits, error) {
+	return limits{Limits: a.quotas.Default(string(p)).Limits}, nil
 }
 
-func (a *API) quotaDetails(ctx context.Context, _ *api.Request, p ofProject, _ *api.None) (details, error) {
-	s, err := a.n.Quotas.Detail(ctx, string(p))
+func (a *quotasAPI) details(ctx context.Context, _ *api.Request, p ofProject, _ *api.None) (details, error) {
+	s, err := a.quotas.Detail(ctx, string(p))
 	d := details{Details: map[string]quotaDetail{}}
 	for name, limit := range s.Limits {
 		d.Details[name] = quotaDetail{Limit: limit, Used: s.Used[name]}
@@ -118,15 +130,15 @@ func (a *API) quotaDetails(ctx context.Context, _ *api.Request, p ofProject, _ *
 	return d, err
 }
 
-func (a *API) updateQuota(ctx context.Context, _ *api.Request, p ofProject, in *quotaBody) (limits, error) {
+func (a *quotasAPI) update(ctx context.Context, _ *api.Request, p ofProject, in *quotaBody) (limits, error) {
 	want := make(map[string]int64, len(in.Limits))
 	for name, n := range in.Limits {
 		want[name] = int64(n)
 	}
-	s, err := a.n.Quotas.Update(ctx, string(p), want)
+	s, err := a.quotas.Update(ctx, string(p), want)
 	return limits{Limits: s.Limits}, err
 }
 
-func (a *API) deleteQuota(ctx context.Context, _ *api.Request, p ofProject, _ *api.None) (api.None, error) {
-	return api.None{}, a.n.Quotas.Delete(ctx, string(p))
+func (a *quotasAPI) delete(ctx context.Context, _ *api.Request, p ofProject, _ *api.None) (api.None, error) {
+	return api.None{}, a.quotas.Delete(ctx, string(p))
 }

@@ -8,7 +8,7 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Rights are networking's rules for verbs of the same process that act for a user.
+// Rights are networking's rules for operations of the same process that act in a user's name.
 type Rights struct{ Policy *policy.Enforcer }
 
 var _ ports.Rights = Rights{}
@@ -24,12 +24,12 @@ func (g Rights) SeesNetwork(c *auth.Caller, n neutron.Network) bool {
 
 // SeesPort is the rule of GET /ports/{port_id}.
 func (g Rights) SeesPort(c *auth.Caller, p neutron.Port) bool {
-	return g.allows(getPort, c, port{p}.PolicyTarget())
+	return g.allows(getPort, c, portOwners(p))
 }
 
 // SeesGroup is the rule of GET /security-groups/{security_group_id}.
 func (g Rights) SeesGroup(c *auth.Caller, s neutron.SecurityGroup) bool {
-	return g.allows(getGroup, c, group{s}.PolicyTarget())
+	return g.allows(getGroup, c, groupTarget(s))
 }
 
 // CreatePort is the rules of POST /ports for what compute asks of a port in a user's name.

@@ -2,13 +2,13 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"hypernova/neutron"
 	"hypernova/neutron/ipam"
+	"hypernova/neutron/plugin"
 	"hypernova/neutron/subnets"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -39,8 +39,8 @@ type subnetBody struct {
 	Pool opt.Of[string] `wire:"subnetpool_id" is:"nullable"`
 }
 
-// subnetChange is what a create and an update may say. Null lists are empty ones, a null gateway is none; what is not
-// there is chosen, or stays.
+// subnetChange is what a create and an update may say. Null lists are empty ones, a null gateway is none; what is
+// not there is chosen, or stays.
 type subnetChange struct {
 	Name        opt.Of[string]      `wire:"name" is:"maxlen=255"`
 	Description opt.Of[string]      `wire:"description" is:"maxlen=255"`
@@ -74,8 +74,9 @@ type subnetView struct {
 }
 
 func viewSubnet(s neutron.Subnet) subnetView {
-	v := subnetView{ID: s.ID, Name: s.Name, Tenant: s.Project, Project: s.Project, Network: s.Network, Version: s.Version, DHCP: s.DHCP, RAMode: orNil(s.RAMode),
-		AddrMode: orNil(s.AddrMode), CIDR: s.CIDR.String(), Pools: []poolWire{}, Routes: []routeWire{}, DNS: []string{}, Description: s.Description, stamps: stampsOf(s.Meta)}
+	v := subnetView{ID: s.ID, Name: s.Name, Tenant: s.Project, Project: s.Project, Network: s.Network,
+		Version: s.Version, DHCP: s.DHCP, RAMode: orNil(s.RAMode), AddrMode: orNil(s.AddrMode), CIDR: s.CIDR.String(),
+		Pools: []poolWire{}, Routes: []routeWire{}, DNS: []string{}, Description: s.Description, stamps: stampsOf(s.Meta)}
 	if s.Gateway.IsValid() {
 		v.Gateway = orNil(s.Gateway.String())
 	}
@@ -91,65 +92,87 @@ func viewSubnet(s neutron.Subnet) subnetView {
 	return v
 }
 
-// subnet is a loaded subnet.
-type subnet struct{ neutron.Subnet }
-
-// PolicyTarget is what rules know of a subnet.
-func (s subnet) PolicyTarget() policy.Target {
-	return policy.Target{"project_id": s.Project, "tenant_id": s.Project, "network:tenant_id": s.NetworkProject, "network:shared": boolText(s.NetworkShared)}
+func subnetTarget(s neutron.Subnet) policy.Target {
+	return policy.Target{"project_id": s.Project, "tenant_id": s.Project, "network:tenant_id": s.NetworkProject,
+		"network:shared": boolText(s.NetworkShared)}
 }
 
-func subnetResource() api.Resource[*API] {
-	tags := tagged[subnet]{path: "/subnets/{subnet_id}/tags", rules: subnetTags, load: (*API).subnet, tags: func(s subnet) []string { return s.Tags },
-		write: func(a *API, ctx context.Context, s subnet, tags neutron.TagChange) ([]string, error) {
-			u, err := a.n.Subnets.Update(ctx, s.ID, subnets.Patch{Tags: tags})
-			return u.Tags, err
-		}}
-	return api.Resource[*API]{Name: "subnet", Plural: "subnets", Ops: append(api.Ops[*API]{
-		api.Bulk("POST /subnets", nil, http.StatusCreated, (*API).createSubnets),
-		api.List("GET /subnets", nil, (*API).listSubnets),
-		api.On("GET /subnets/{subnet_id}", getSubnet, http.StatusOK, (*API).subnet, (*API).showSubnet),
-		api.On("PUT /subnets/{subnet_id}", updateSubnet, http.StatusOK, (*API).subnet, (*API).updateSubnet),
-		api.On("DELETE /subnets/{subnet_id}", deleteSubnet, http.StatusNoContent, (*API).subnet, (*API).deleteSubnet),
-	}, tags.ops()...)}
-}
+type subnetsAPI = crud[neutron.Subnet, subnetBody, subnetChange, subnetView]
 
-// subnet loads the subnet of the path for a caller who may see it.
-func (a *API) subnet(ctx context.Context, r *api.Request) (subnet, error) {
-	s, err := a.n.Subnets.Show(ctx, r.Param("subnet_id"))
-	if err == nil && !r.Allowed(getSubnet, subnet{s}.PolicyTarget()) {
-		err = neutron.Missing("Subnet", r.Param("subnet_id"))
+func subnetsOf(p *plugin.Plugin) *subnetsAPI {
+	ns := networksOf(p)
+	return &subnetsAPI{
+		name: "subnet", what: "Subnet",
+		rules:  rules{create: createSubnet, get: getSubnet, update: updateSubnet, delete: deleteSubnet},
+		target: subnetTarget,
+		id:     func(s neutron.Subnet) string { return s.ID },
+		meta:   func(s neutron.Subnet) neutron.Meta { return s.Meta },
+		view:   viewSubnet,
+		show:   p.Subnets.Show,
+		list: func(ctx context.Context, _ *api.Request, a db.ListArgs) ([]neutron.Subnet, error) {
+			return p.Subnets.List(ctx, a)
+		},
+		create: func(ctx context.Context, r *api.Request, ins []*subnetBody) ([]neutron.Subnet, error) {
+			wanted := make([]subnets.Wanted, len(ins))
+			for i, in := range ins {
+				n, err := ns.seen(ctx, r, in.Network)
+				if err != nil {
+					return nil, err
+				}
+				project, err := in.project(r)
+				if err != nil {
+					return nil, err
+				}
+				target := subnetTarget(neutron.Subnet{Meta: neutron.Meta{Project: project}, NetworkProject: n.Project,
+					NetworkShared: n.Shared})
+				if err := r.Require(createSubnet, target); err != nil {
+					return nil, err
+				}
+				if wanted[i], err = in.wanted(project); err != nil {
+					return nil, err
+				}
+			}
+			return p.Subnets.Create(ctx, wanted)
+		},
+		update: func(ctx context.Context, _ *api.Request, s neutron.Subnet, in *subnetChange,
+			ifRevision opt.Of[int64]) (neutron.Subnet, error) {
+			patch, err := in.patch()
+			if err != nil {
+				return s, err
+			}
+			patch.IfRevision = ifRevision
+			return p.Subnets.Update(ctx, s.ID, patch)
+		},
+		delete: func(ctx context.Context, _ *api.Request, s neutron.Subnet, ifRevision opt.Of[int64]) error {
+			return p.Subnets.Delete(ctx, s.ID, ifRevision)
+		},
+		retag: func(ctx context.Context, s neutron.Subnet, tags neutron.TagChange) (neutron.Subnet, error) {
+			return p.Subnets.Update(ctx, s.ID, subnets.Patch{Tags: tags})
+		},
+		tags: subnetTags,
+		listing: listing{
+			known: filters{}.with(filters{"network_id": nil, "ip_version": number, "cidr": block, "gateway_ip": address,
+				"enable_dhcp": truth, "ipv6_ra_mode": nil, "ipv6_address_mode": nil}),
+			special: func(_ context.Context, name string, values []string) ([]db.Cond, bool, error) {
+				if name == "shared" {
+					v, err := truth(strings.Join(values, ","))
+					return []db.Cond{db.EqTo("network_shared", v)}, true, err
+				}
+				return nil, false, nil
+			},
+		},
+		scope: func(r *api.Request) []db.Cond {
+			own := r.Caller.ProjectID
+			return []db.Cond{db.Any(db.EqTo("project_id", own), db.EqTo("network_project", own),
+				db.EqTo("network_shared", true))}
+		},
 	}
-	return subnet{s}, err
 }
 
-func (a *API) createSubnets(ctx context.Context, r *api.Request, ins []*subnetBody) ([]subnetView, error) {
-	wanted := make([]subnets.Wanted, len(ins))
-	for i, in := range ins {
-		n, err := a.seenNetwork(ctx, r, in.Network)
-		if err != nil {
-			return nil, err
-		}
-		project, err := in.project(r)
-		if err != nil {
-			return nil, err
-		}
-		target := subnet{neutron.Subnet{Meta: neutron.Meta{Project: project}, NetworkProject: n.Project, NetworkShared: n.Shared}}.PolicyTarget()
-		if err := r.Require(createSubnet, target); err != nil {
-			return nil, err
-		}
-		if wanted[i], err = in.wish(project); err != nil {
-			return nil, err
-		}
-	}
-	made, err := a.n.Subnets.Create(ctx, wanted)
-	return views(made, viewSubnet), err
-}
-
-// wish is what a create asks for.
-func (in *subnetBody) wish(project string) (subnets.Wanted, error) {
-	w := subnets.Wanted{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""), Network: in.Network, Version: in.Version,
-		NoDHCP: !in.DHCP.Or(true), RAMode: in.RAMode.Or(""), AddrMode: in.AddrMode.Or("")}
+// wanted reads the subnet that a create asks for.
+func (in *subnetBody) wanted(project string) (subnets.Wanted, error) {
+	w := subnets.Wanted{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""),
+		Network: in.Network, Version: in.Version, NoDHCP: !in.DHCP.Or(true), RAMode: in.RAMode.Or(""), AddrMode: in.AddrMode.Or("")}
 	if in.Version != 4 && in.Version != 6 {
 		return w, invalid("ip_version", "%d is not in [4, 6]", in.Version)
 	}
@@ -259,55 +282,4 @@ func routes(ws []routeWire) ([]neutron.HostRoute, error) {
 		return nil, invalid("host_routes", "Duplicate hostroute '{'destination': '%s', 'nexthop': '%s'}'", r.Destination, r.NextHop)
 	}
 	return out, nil
-}
-
-func subnetFilters() filters {
-	return filters{}.with(filters{"network_id": text, "ip_version": number, "cidr": block, "gateway_ip": address, "enable_dhcp": truth, "ipv6_ra_mode": text,
-		"ipv6_address_mode": text})
-}
-
-func (a *API) listSubnets(ctx context.Context, r *api.Request, q *listQuery) (api.Page[subnetView], error) {
-	args, err := q.args(r, listing{known: subnetFilters(), special: func(name string, values []string) ([]db.Cond, bool, error) {
-		if name == "shared" {
-			v, err := value(name, truth, strings.Join(values, ","))
-			return []db.Cond{db.EqTo("network_shared", v)}, true, err
-		}
-		return nil, false, nil
-	}})
-	if err != nil {
-		return api.Page[subnetView]{}, err
-	}
-	if !all(r) {
-		mine := r.Caller.ProjectID
-		args.Scope = []db.Cond{db.Any(db.EqTo("project_id", mine), db.EqTo("network_project", mine), db.EqTo("network_shared", true))}
-	}
-	ss, err := a.n.Subnets.List(ctx, args.ListArgs)
-	ss = seen(r, ss, getSubnet, args.guarded, func(s neutron.Subnet) policy.Target { return subnet{s}.PolicyTarget() })
-	return page(q, ss, func(s neutron.Subnet) string { return s.ID }, viewSubnet), unplaced(err, "Subnet", q.Marker)
-}
-
-func (a *API) showSubnet(_ context.Context, _ *api.Request, s subnet, _ *api.None) (subnetView, error) {
-	return viewSubnet(s.Subnet), nil
-}
-
-func (a *API) updateSubnet(ctx context.Context, r *api.Request, s subnet, in *subnetChange) (subnetView, error) {
-	match, err := ifMatch(r)
-	if err != nil {
-		return subnetView{}, err
-	}
-	p, err := in.patch()
-	if err != nil {
-		return subnetView{}, err
-	}
-	p.IfRevision = match
-	u, err := a.n.Subnets.Update(ctx, s.ID, p)
-	return viewSubnet(u), failed(err)
-}
-
-func (a *API) deleteSubnet(ctx context.Context, r *api.Request, s subnet, _ *api.None) (api.None, error) {
-	match, err := ifMatch(r)
-	if err != nil {
-		return api.None{}, err
-	}
-	return api.None{}, failed(a.n.Subnets.Delete(ctx, s.ID, match))
 }

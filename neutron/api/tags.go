@@ -19,43 +19,45 @@ type tagsView struct {
 	Tags []string `wire:"tags"`
 }
 
-// tagged is how the tags of one kind of resource are read and written.
-type tagged[T api.Targeter] struct {
-	path  string // "/networks/{network_id}/tags"
-	rules tagRules
-	load  func(*API, context.Context, *api.Request) (T, error)
-	tags  func(T) []string
-	write func(a *API, ctx context.Context, t T, change neutron.TagChange) ([]string, error)
+// tagged is how the tags of one type of resource are read and written. L is the loaded resource.
+type tagged[L api.Targeter] struct {
+	tags  func(L) []string
+	write func(ctx context.Context, of L, change neutron.TagChange) ([]string, error)
 }
 
-// ops are the operations on tags.
-func (g tagged[T]) ops() api.Ops[*API] {
-	return api.Ops[*API]{
-		api.On("GET "+g.path, g.rules.get, http.StatusOK, g.load, g.list, api.Bare()),
-		api.On("PUT "+g.path, g.rules.update, http.StatusOK, g.load, g.replace, api.Bare()),
-		api.On("DELETE "+g.path, g.rules.delete, http.StatusNoContent, g.load, g.clear),
-		api.On("GET "+g.path+"/{tag}", g.rules.get, http.StatusNoContent, g.load, g.check),
-		api.On("PUT "+g.path+"/{tag}", g.rules.update, http.StatusCreated, g.load, g.add, api.Query[api.None]()),
-		api.On("DELETE "+g.path+"/{tag}", g.rules.delete, http.StatusNoContent, g.load, g.remove),
+// tagOps are the operations on the tags of a resource, below path.
+func tagOps[A any, L api.Targeter](path string, rules tagRules, load func(A, context.Context, *api.Request) (L, error),
+	g tagged[L]) api.Ops[A] {
+	type ctx = context.Context
+	return api.Ops[A]{
+		api.On("GET "+path, rules.get, http.StatusOK, load,
+			func(_ A, _ ctx, _ *api.Request, of L, _ *api.None) (tagsView, error) {
+				return tagsView{orEmpty(g.tags(of))}, nil
+			},
+			api.Bare()),
+		api.On("PUT "+path, rules.update, http.StatusOK, load,
+			func(_ A, c ctx, _ *api.Request, of L, in *tagsBody) (tagsView, error) {
+				tags, err := g.write(c, of, func([]string) ([]string, error) { return in.Tags, nil })
+				return tagsView{orEmpty(tags)}, err
+			}, api.Bare()),
+		api.On("DELETE "+path, rules.delete, http.StatusNoContent, load,
+			func(_ A, c ctx, _ *api.Request, of L, _ *api.None) (api.None, error) {
+				_, err := g.write(c, of, func([]string) ([]string, error) { return []string{}, nil })
+				return api.None{}, err
+			}),
+		api.On("GET "+path+"/{tag}", rules.get, http.StatusNoContent, load,
+			func(_ A, _ ctx, r *api.Request, of L, _ *api.None) (api.None, error) {
+				return api.None{}, has(g.tags(of), r.Param("tag"))
+			}),
+		api.On("PUT "+path+"/{tag}", rules.update, http.StatusCreated, load,
+			func(_ A, c ctx, r *api.Request, of L, _ *api.None) (api.None, error) {
+				return api.None{}, g.add(c, of, r.Param("tag"))
+			}, api.Query[api.None]()),
+		api.On("DELETE "+path+"/{tag}", rules.delete, http.StatusNoContent, load,
+			func(_ A, c ctx, r *api.Request, of L, _ *api.None) (api.None, error) {
+				return api.None{}, g.remove(c, of, r.Param("tag"))
+			}),
 	}
-}
-
-func (g tagged[T]) list(_ *API, _ context.Context, _ *api.Request, t T, _ *api.None) (tagsView, error) {
-	return tagsView{orEmpty(g.tags(t))}, nil
-}
-
-func (g tagged[T]) replace(a *API, ctx context.Context, _ *api.Request, t T, in *tagsBody) (tagsView, error) {
-	tags, err := g.write(a, ctx, t, func([]string) ([]string, error) { return in.Tags, nil })
-	return tagsView{orEmpty(tags)}, err
-}
-
-func (g tagged[T]) clear(a *API, ctx context.Context, _ *api.Request, t T, _ *api.None) (api.None, error) {
-	_, err := g.write(a, ctx, t, func([]string) ([]string, error) { return []string{}, nil })
-	return api.None{}, err
-}
-
-func (g tagged[T]) check(_ *API, _ context.Context, r *api.Request, t T, _ *api.None) (api.None, error) {
-	return api.None{}, has(g.tags(t), r.Param("tag"))
 }
 
 func has(tags []string, tag string) error {
@@ -65,30 +67,30 @@ func has(tags []string, tag string) error {
 	return nil
 }
 
-func (g tagged[T]) add(a *API, ctx context.Context, r *api.Request, t T, _ *api.None) (api.None, error) {
-	tag := r.Param("tag")
+// add adds a tag; one that is there stays.
+func (g tagged[L]) add(ctx context.Context, of L, tag string) error {
 	if tag == "" || utf8.RuneCountInString(tag) > 255 {
-		return api.None{}, neutron.BadInput("'%s' exceeds maximum length of 255", tag)
+		return neutron.BadInput("'%s' exceeds maximum length of 255", tag)
 	}
-	if slices.Contains(g.tags(t), tag) {
-		return api.None{}, nil
+	if slices.Contains(g.tags(of), tag) {
+		return nil
 	}
-	_, err := g.write(a, ctx, t, func(tags []string) ([]string, error) {
-		if slices.Contains(tags, tag) { // another request was quicker
+	_, err := g.write(ctx, of, func(tags []string) ([]string, error) {
+		if slices.Contains(tags, tag) { // a concurrent request added it
 			return tags, nil
 		}
 		return append(slices.Clone(tags), tag), nil
 	})
-	return api.None{}, err
+	return err
 }
 
-func (g tagged[T]) remove(a *API, ctx context.Context, r *api.Request, t T, _ *api.None) (api.None, error) {
-	tag := r.Param("tag")
-	_, err := g.write(a, ctx, t, func(tags []string) ([]string, error) {
+// remove removes a tag; fault TagNotFound.
+func (g tagged[L]) remove(ctx context.Context, of L, tag string) error {
+	_, err := g.write(ctx, of, func(tags []string) ([]string, error) {
 		if err := has(tags, tag); err != nil {
 			return nil, err
 		}
 		return slices.DeleteFunc(slices.Clone(tags), func(s string) bool { return s == tag }), nil
 	})
-	return api.None{}, err
+	return err
 }
