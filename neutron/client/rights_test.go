@@ -40,7 +40,7 @@ func TestWishesAreJudgedByTheRightsOfWhoAsks(t *testing.T) {
 	external := p.made(t, "2", func(n *neutron.Network) { n.External = true })
 	private := p.made(t, "3", func(*neutron.Network) {})
 	ports, err := p.local.Ports.Create(t.Context(), []ports.Wanted{
-		{Meta: neutron.Meta{Project: "p"}, Network: private},
+		{Meta: neutron.Meta{Project: "p"}, Network: private, FixedIPs: wantedIP("10.0.3.76")},
 		{Meta: neutron.Meta{Project: "p"}, Network: private, DeviceID: "other-server",
 			FixedIPs: wantedIP("10.0.3.77")}})
 	if err != nil {

@@ -69,7 +69,8 @@ func ReportAgent(ctx context.Context, on db.Querier, a neutron.Agent, level int)
 	return err
 }
 
-// SilentAgents are the agents that can be asked beside the bus and have not reported since before, those of a host together.
+// SilentAgents are the agents that can be asked beside the bus and have not reported since before, those of a host
+// together.
 func SilentAgents(ctx context.Context, on db.Querier, before time.Time) ([]neutron.Agent, error) {
 	rows, err := agentsSilent.All(ctx, on, db.At(before))
 	return nouns(rows, agentRow.noun), err
@@ -105,8 +106,8 @@ func UpdateAgent(ctx context.Context, on db.Querier, a neutron.Agent) error {
 	return err
 }
 
-// DeleteAgent forgets an agent; its next report makes it known anew. One that is not there, perhaps since another request was quicker, is
-// fault.NotFound.
+// DeleteAgent forgets an agent; its next report makes it known anew. One that is not there, perhaps since another
+// request was quicker, is fault.NotFound.
 func DeleteAgent(ctx context.Context, on db.Querier, id string) error {
 	n, err := agentDelete.Do(ctx, on, id)
 	if err == nil && n == 0 {

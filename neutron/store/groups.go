@@ -13,10 +13,10 @@ import (
 
 type groupRow struct {
 	metaRow
-	ID       string `db:"id"`
-	Name     string `db:"name"`
-	Stateful bool   `db:"stateful"`
-	Default  bool   `db:"is_default"`
+	ID       string `db:"id" list:"id"`
+	Name     string `db:"name" list:"name"`
+	Stateful bool   `db:"stateful" list:"stateful"`
+	Default  bool   `db:"is_default,once" list:"is_default"`
 }
 
 func (r groupRow) noun() neutron.SecurityGroup {
@@ -28,20 +28,20 @@ func groupRowOf(g neutron.SecurityGroup) groupRow {
 }
 
 type ruleRow struct {
-	ID           string  `db:"id"`
-	Group        string  `db:"security_group_id"`
-	Project      string  `db:"project_id"`
-	Description  string  `db:"description"`
-	Direction    string  `db:"direction"`
-	EtherType    string  `db:"ethertype"`
-	Protocol     *string `db:"protocol"`
-	PortMin      *int64  `db:"port_range_min"`
-	PortMax      *int64  `db:"port_range_max"`
-	RemoteGroup  *string `db:"remote_group_id"`
-	RemotePrefix *string `db:"remote_ip_prefix"`
-	Revision     int64   `db:"revision_number"`
-	Created      db.Time `db:"created_at"`
-	Updated      db.Time `db:"updated_at"`
+	ID           string  `db:"id" list:"id"`
+	Group        string  `db:"security_group_id" list:"security_group_id"`
+	Project      string  `db:"project_id" list:"project_id"`
+	Description  string  `db:"description" list:"description"`
+	Direction    string  `db:"direction" list:"direction"`
+	EtherType    string  `db:"ethertype" list:"ethertype"`
+	Protocol     *string `db:"protocol" list:"protocol"`
+	PortMin      *int64  `db:"port_range_min" list:"port_range_min"`
+	PortMax      *int64  `db:"port_range_max" list:"port_range_max"`
+	RemoteGroup  *string `db:"remote_group_id" list:"remote_group_id"`
+	RemotePrefix *string `db:"remote_ip_prefix" list:"remote_ip_prefix"`
+	Revision     int64   `db:"revision_number" list:"revision_number"`
+	Created      db.Time `db:"created_at,set" list:"created_at"`
+	Updated      db.Time `db:"updated_at,set" list:"updated_at"`
 }
 
 type ruleInsertRow struct {
@@ -92,27 +92,18 @@ func large(p *int) *int64 {
 	return &n
 }
 
-const groupSelect = `SELECT g.id, g.project_id, g.name, g.description, g.tags, g.stateful, g.is_default, g.revision_number, g.created_at, g.updated_at
-FROM security_groups g`
-
-const ruleSelect = `SELECT r.id, r.security_group_id, r.project_id, r.description, r.direction, r.ethertype, r.protocol, r.port_range_min, r.port_range_max,
-       r.remote_group_id, r.remote_ip_prefix, r.revision_number, r.created_at, r.updated_at
-FROM security_group_rules r`
+var (
+	groups = db.NewTable[groupRow](Stmts, "security_groups", "id")
+	rules  = db.NewPart[ruleRow](Stmts, "security_group_rules", "id")
+)
 
 var (
-	groupInsert = db.NewInsert[groupRow](Stmts, "security_groups")
-	groupByID   = db.NewQuery[groupRow](Stmts, groupSelect+` WHERE g.id = ?`)
-	groupsNamed = db.NewQuery[groupRow](Stmts, groupSelect+` WHERE g.project_id = ? AND g.name = ?`) // security_groups_project
-	groupUpdate = db.NewExec(Stmts, `
-UPDATE security_groups SET name = ?, description = ?, tags = ?, stateful = ?, revision_number = revision_number + 1, updated_at = ?
-WHERE id = ?`)
-	groupDelete  = db.NewExec(Stmts, `DELETE FROM security_groups WHERE id = ?`)
+	groupsNamed  = groups.Query("project_id = ? AND name = ?") // security_groups_project
+	groupUpdate  = groups.Update("")
+	groupDelete  = groups.Delete("")
 	groupsNaming = db.NewQuery[string](Stmts, `SELECT DISTINCT security_group_id FROM security_group_rules WHERE remote_group_id = ?`)
 	groupUsers   = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM port_groups WHERE group_id = ?`)
-	groupList    = db.NewList[groupRow](Stmts, groupSelect, map[string]string{
-		"id": "g.id NOT NULL", "project_id": "g.project_id NOT NULL", "name": "g.name NOT NULL", "tags": "g.tags NOT NULL", "description": "g.description NOT NULL", "stateful": "g.stateful NOT NULL", "is_default": "g.is_default NOT NULL",
-		"revision_number": "g.revision_number NOT NULL", "created_at": "g.created_at NOT NULL", "updated_at": "g.updated_at NOT NULL",
-	}, "g.id")
+	groupList    = groups.List()
 
 	defaultTake = db.NewExec(Stmts, `
 INSERT INTO default_groups (project_id, group_id) VALUES (?, ?)
@@ -121,28 +112,23 @@ ON CONFLICT (project_id) DO NOTHING`)
 	defaultDrop = db.NewExec(Stmts, `DELETE FROM default_groups WHERE group_id = ?`)
 
 	ruleInsert = db.NewInsert[ruleInsertRow](Stmts, "security_group_rules")
-	ruleByID   = db.NewQuery[ruleRow](Stmts, ruleSelect+` WHERE r.id = ?`)
-	ruleDelete = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE id = ?`)
+	ruleDelete = rules.Delete("")
 	rulesDrop  = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE security_group_id = ?`)
 	rulesCut   = db.NewExec(Stmts, `DELETE FROM security_group_rules WHERE remote_group_id = ?`)
-	ruleList   = db.NewList[ruleRow](Stmts, ruleSelect+`
-JOIN security_groups g ON g.id = r.security_group_id`, map[string]string{
-		"group_project": "g.project_id NOT NULL",
-		"id":            "r.id NOT NULL", "security_group_id": "r.security_group_id NOT NULL", "project_id": "r.project_id NOT NULL", "description": "r.description NOT NULL", "direction": "r.direction NOT NULL",
-		"ethertype": "r.ethertype NOT NULL", "protocol": "r.protocol", "port_range_min": "r.port_range_min", "port_range_max": "r.port_range_max",
-		"remote_group_id": "r.remote_group_id", "remote_ip_prefix": "r.remote_ip_prefix", "revision_number": "r.revision_number NOT NULL",
-		"created_at": "r.created_at NOT NULL", "updated_at": "r.updated_at NOT NULL",
-	}, "r.id")
+	ruleList   = db.NewList[ruleRow](Stmts, "SELECT "+rules.Columns("r")+`
+FROM security_group_rules r
+JOIN security_groups g ON g.id = r.security_group_id`,
+		listColumns(rules.ListColumns("r"), map[string]string{"group_project": "g.project_id NOT NULL"}), "r.id")
 )
 
 // InsertGroup writes a new security group without its rules.
 func InsertGroup(ctx context.Context, on db.Querier, g neutron.SecurityGroup) error {
-	return groupInsert.Do(ctx, on, groupRowOf(g))
+	return groups.Insert(ctx, on, groupRowOf(g))
 }
 
 // Group reads a security group with its rules; fault SecurityGroupNotFound.
 func Group(ctx context.Context, on db.Querier, id string) (neutron.SecurityGroup, error) {
-	r, err := groupByID.One(ctx, on, id)
+	r, err := groups.Get(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.SecurityGroup{}, neutron.Missing("SecurityGroup", id)
 	}
@@ -193,14 +179,13 @@ func withRules(ctx context.Context, on db.Querier, gs []neutron.SecurityGroup) (
 	return gs, nil
 }
 
-// UpdateGroup writes what may change of a group and returns it with its new revision.
+// UpdateGroup writes a group without its rules; see UpdateNetwork.
 func UpdateGroup(ctx context.Context, on db.Querier, g neutron.SecurityGroup, now time.Time) (neutron.SecurityGroup, error) {
 	r := groupRowOf(g)
-	if _, err := groupUpdate.Do(ctx, on, r.Name, r.Description, r.Tags, r.Stateful, db.At(now), r.ID); err != nil {
-		return g, err
-	}
-	g.Revision, g.Updated = g.Revision+1, now
-	return g, nil
+	r.metaRow = r.touched(now)
+	_, err := groupUpdate.Do(ctx, on, r)
+	g.Meta = r.metaRow.noun()
+	return g, err
 }
 
 // DeleteGroup removes a group that no port uses, with its rules and the rules of other groups that name it.
@@ -266,7 +251,7 @@ func GroupOwners(ctx context.Context, on db.Querier, rules []neutron.SecurityGro
 
 // Rule reads one rule; fault SecurityGroupRuleNotFound.
 func Rule(ctx context.Context, on db.Querier, id string) (neutron.SecurityGroupRule, error) {
-	r, err := ruleByID.One(ctx, on, id)
+	r, err := rules.Get(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.SecurityGroupRule{}, neutron.Missing("SecurityGroupRule", id)
 	}

@@ -18,7 +18,8 @@ var (
 SELECT CAST(COALESCE(SUM(changes), 0) AS BIGINT) AS revision, COUNT(*) AS parts FROM host_changes WHERE host = ?`)
 	hostSections = db.NewQuery[hostPartRow](Stmts, `SELECT changes, sections FROM host_changes WHERE host = ?`)
 	hostSumUp    = db.NewQuery[hostPartRow](Stmts, `DELETE FROM host_changes WHERE host = ? RETURNING changes, sections`)
-	// Each step finds the next host in the index (ports_network_host, port_groups_host): the cost is that of the hosts.
+	// Each step finds the next host in the index (ports_network_host, port_groups_host): the cost is that of the
+	// hosts.
 	hostsOfNetwork = db.NewQuery[string](Stmts, `
 WITH RECURSIVE next (host) AS (
     SELECT MIN(host) FROM ports WHERE network_id = ? AND host > ''
@@ -35,9 +36,6 @@ WITH RECURSIVE next (host) AS (
     WHERE next.host IS NOT NULL
 )
 SELECT host FROM next WHERE host IS NOT NULL`)
-	networksOnHost = db.NewQuery[networkRow](Stmts, networkColumns+`
-WHERE n.id IN (SELECT p.network_id FROM ports p WHERE p.host = ?)
-ORDER BY n.id`)
 	neighbourList = db.NewList[neighbourRow](Stmts, `
 SELECT p.id, p.network_id, p.mac_address, p.fixed_ips, p.host, p.dns_name, p.device_owner FROM ports p`,
 		map[string]string{"network_id": "p.network_id NOT NULL"}, "p.id") // ports_network
@@ -55,8 +53,8 @@ type hostChangeRow struct {
 	hostPartRow
 }
 
-// hostPartRow is a part of a host's revision. Sections is how much of Changes each section has; the empty section is all
-// of them. A nil map is all sections. A section never has more than Changes, the empty section included: thus a
+// hostPartRow is a part of a host's revision. Sections is how much of Changes each section has; the empty section is
+// all of them. A nil map is all sections. A section never has more than Changes, the empty section included: thus a
 // revision never falls, whatever rows are summed up.
 type hostPartRow struct {
 	Changes  int64                      `db:"changes"`
@@ -69,19 +67,19 @@ type revisionRow struct {
 }
 
 type neighbourRow struct {
-	ID          string                     `db:"id"`
-	Network     string                     `db:"network_id"`
-	MAC         string                     `db:"mac_address"`
-	FixedIPs    db.JSON[[]neutron.FixedIP] `db:"fixed_ips"`
-	Host        string                     `db:"host"`
-	DNSName     string                     `db:"dns_name"`
-	DeviceOwner string                     `db:"device_owner"`
+	ID          string                 `db:"id"`
+	Network     string                 `db:"network_id"`
+	MAC         string                 `db:"mac_address"`
+	FixedIPs    db.JSON[[]fixedIPJSON] `db:"fixed_ips"`
+	Host        string                 `db:"host"`
+	DNSName     string                 `db:"dns_name"`
+	DeviceOwner string                 `db:"device_owner"`
 }
 
 type memberRow struct {
-	Group    string                         `db:"group_id"`
-	FixedIPs db.JSON[[]neutron.FixedIP]     `db:"fixed_ips"`
-	Pairs    db.JSON[[]neutron.AddressPair] `db:"allowed_address_pairs"`
+	Group    string                 `db:"group_id"`
+	FixedIPs db.JSON[[]fixedIPJSON] `db:"fixed_ips"`
+	Pairs    db.JSON[[]pairJSON]    `db:"allowed_address_pairs"`
 }
 
 type tunnelRow struct {
@@ -119,15 +117,15 @@ func Bump(ctx context.Context, on db.Querier, hosts map[string]map[neutron.Secti
 	return hostChange.DoAll(ctx, on, rows)
 }
 
-// Revision returns the revision of a host's state and the number of rows that it is the sum of; zero for a host that no
-// change ever concerned.
+// Revision returns the revision of a host's state and the number of rows that it is the sum of; zero for a host that
+// no change ever concerned.
 func Revision(ctx context.Context, on db.Querier, host string) (revision, parts int64, err error) {
 	r, err := hostRevision.One(ctx, on, host)
 	return r.Revision, r.Parts, err
 }
 
-// Sections returns the revisions of a host's sections. A section that is not in the answer has the revision of the empty
-// one, which the others include.
+// Sections returns the revisions of a host's sections. A section that is not in the answer has the revision of the
+// empty one, which the others include.
 func Sections(ctx context.Context, on db.Querier, host string) (neutron.Revisions, error) {
 	parts, err := hostSections.All(ctx, on, host)
 	sum := sumUp(parts).Sections.V
@@ -142,8 +140,8 @@ func Sections(ctx context.Context, on db.Querier, host string) (neutron.Revision
 // manySections bounds the sections of a sum, which also has those that left the host.
 const manySections = 2000
 
-// SumUp replaces the rows of a host's revision by one. No revision falls. With very many sections in it the sum is of
-// all sections: their revisions grow.
+// SumUp replaces the rows of a host's revision by one. No revision falls. With very many sections in it the sum is
+// of all sections: their revisions grow.
 func SumUp(ctx context.Context, on db.Querier, host string) error {
 	parts, err := hostSumUp.All(ctx, on, host)
 	if err != nil {
@@ -191,7 +189,7 @@ func Neighbours(ctx context.Context, on db.Querier, networks []string) ([]Neighb
 	where := []db.Cond{db.InList("network_id", networks)}
 	return page(ctx, on, neighbourList, db.ListArgs{Where: where}, func(r neighbourRow) Neighbour {
 		return Neighbour{ID: r.ID, Network: r.Network, MAC: r.MAC, Host: r.Host, DNSName: r.DNSName,
-			DeviceOwner: r.DeviceOwner, FixedIPs: r.FixedIPs.V}
+			DeviceOwner: r.DeviceOwner, FixedIPs: fixedIPs(r.FixedIPs)}
 	})
 }
 
@@ -199,7 +197,7 @@ func Neighbours(ctx context.Context, on db.Querier, networks []string) ([]Neighb
 func Members(ctx context.Context, on db.Querier, groups []string) ([]Member, error) {
 	where := []db.Cond{db.InList("group_id", groups)}
 	return page(ctx, on, memberList, db.ListArgs{Where: where}, func(r memberRow) Member {
-		return Member{Group: r.Group, FixedIPs: r.FixedIPs.V, Pairs: r.Pairs.V}
+		return Member{Group: r.Group, FixedIPs: fixedIPs(r.FixedIPs), Pairs: pairs(r.Pairs)}
 	})
 }
 

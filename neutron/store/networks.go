@@ -11,29 +11,28 @@ import (
 
 type networkRow struct {
 	metaRow
-	ID                string            `db:"id"`
-	Audience          string            `db:"audience"` // "*" where everybody may see it, else the project
-	Name              string            `db:"name"`
-	Status            string            `db:"status"`
-	AdminUp           bool              `db:"admin_state_up"`
-	Shared            bool              `db:"shared"`
-	External          bool              `db:"external"`
-	Default           bool              `db:"is_default"`
-	PortSecurity      bool              `db:"port_security_enabled"`
-	MTU               int64             `db:"mtu"`
-	Type              string            `db:"network_type"`
-	Physical          string            `db:"physical_network"`
-	Segment           int64             `db:"segmentation_id"`
+	ID                string            `db:"id" list:"id"`
+	Audience          string            `db:"audience"` // "*" if all projects may see it, else the project
+	Name              string            `db:"name" list:"name"`
+	Status            string            `db:"status" list:"status"`
+	AdminUp           bool              `db:"admin_state_up" list:"admin_state_up"`
+	Shared            bool              `db:"shared" list:"shared"`
+	External          bool              `db:"external" list:"router:external"`
+	Default           bool              `db:"is_default" list:"is_default"`
+	PortSecurity      bool              `db:"port_security_enabled" list:"port_security_enabled"`
+	MTU               int64             `db:"mtu" list:"mtu"`
+	Type              string            `db:"network_type" list:"provider:network_type"`
+	Physical          string            `db:"physical_network" list:"provider:physical_network"`
+	Segment           int64             `db:"segmentation_id" list:"provider:segmentation_id"`
 	Subnets           db.JSON[[]string] `db:"subnets"`
-	AvailabilityHints db.JSON[[]string] `db:"availability_zone_hints"`
+	AvailabilityHints db.JSON[[]string] `db:"availability_zone_hints,once"`
 }
 
 func (r networkRow) noun() neutron.Network {
 	return neutron.Network{
-		Meta: r.metaRow.noun(),
-		ID:   r.ID, Name: r.Name, Status: r.Status, AdminUp: r.AdminUp, Shared: r.Shared, External: r.External, Default: r.Default,
-		PortSecurity: r.PortSecurity, MTU: int(r.MTU), Type: r.Type, Physical: r.Physical, Segment: r.Segment, Subnets: r.Subnets.V,
-		AvailabilityHints: r.AvailabilityHints.V,
+		Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Status: r.Status, AdminUp: r.AdminUp, Shared: r.Shared,
+		External: r.External, Default: r.Default, PortSecurity: r.PortSecurity, MTU: int(r.MTU), Type: r.Type,
+		Physical: r.Physical, Segment: r.Segment, Subnets: r.Subnets.V, AvailabilityHints: r.AvailabilityHints.V,
 	}
 }
 
@@ -43,36 +42,26 @@ func networkRowOf(n neutron.Network) networkRow {
 		audience = "*"
 	}
 	return networkRow{
-		metaRow: metaRowOf(n.Meta), ID: n.ID, Audience: audience, Name: n.Name,
-		Status: n.Status, AdminUp: n.AdminUp, Shared: n.Shared, External: n.External, Default: n.Default, PortSecurity: n.PortSecurity,
-		MTU: int64(n.MTU), Type: n.Type, Physical: n.Physical, Segment: n.Segment, Subnets: list(n.Subnets),
+		metaRow: metaRowOf(n.Meta), ID: n.ID, Audience: audience, Name: n.Name, Status: n.Status, AdminUp: n.AdminUp,
+		Shared: n.Shared, External: n.External, Default: n.Default, PortSecurity: n.PortSecurity, MTU: int64(n.MTU),
+		Type: n.Type, Physical: n.Physical, Segment: n.Segment, Subnets: list(n.Subnets),
 		AvailabilityHints: list(n.AvailabilityHints),
 	}
 }
 
-const networkColumns = `SELECT n.id, n.project_id, n.audience, n.name, n.description, n.tags, n.status, n.admin_state_up, n.shared, n.external,
-       n.is_default, n.port_security_enabled, n.mtu, n.network_type, n.physical_network, n.segmentation_id, n.subnets, n.availability_zone_hints,
-       n.revision_number, n.created_at, n.updated_at
-FROM networks n`
-
 var (
-	networkInsert = db.NewInsert[networkRow](Stmts, "networks")
-	networkByID   = db.NewQuery[networkRow](Stmts, networkColumns+` WHERE n.id = ?`)
-	networkUpdate = db.NewExec(Stmts, `
-UPDATE networks SET audience = ?, name = ?, description = ?, tags = ?, status = ?, admin_state_up = ?, shared = ?, external = ?, is_default = ?,
-    port_security_enabled = ?, mtu = ?, network_type = ?, physical_network = ?, segmentation_id = ?, subnets = ?,
-    revision_number = revision_number + 1, updated_at = ?
-WHERE id = ?`)
-	networkDelete = db.NewExec(Stmts, `DELETE FROM networks WHERE id = ?`)
+	networks       = db.NewTable[networkRow](Stmts, "networks", "id")
+	networkUpdate  = networks.Update("")
+	networkDelete  = networks.Delete("")
+	networksOnHost = networks.Query("id IN (SELECT p.network_id FROM ports p WHERE p.host = ?)\nORDER BY id")
 	// served by networks_audience, networks_project or the primary key
-	networkList = db.NewList[networkRow](Stmts, networkColumns, map[string]string{
-		"id": "n.id NOT NULL", "audience": "n.audience NOT NULL", "project_id": "n.project_id NOT NULL", "name": "n.name NOT NULL", "tags": "n.tags NOT NULL", "description": "n.description NOT NULL", "status": "n.status NOT NULL",
-		"admin_state_up": "n.admin_state_up NOT NULL", "shared": "n.shared NOT NULL", "router:external": "n.external NOT NULL", "is_default": "n.is_default NOT NULL",
-		"port_security_enabled": "n.port_security_enabled NOT NULL", "mtu": "n.mtu NOT NULL", "provider:network_type": "n.network_type NOT NULL",
-		"provider:physical_network": "n.physical_network NOT NULL", "provider:segmentation_id": "n.segmentation_id NOT NULL", "revision_number": "n.revision_number NOT NULL",
-		"created_at": "n.created_at NOT NULL", "availability_zone_hints": "n.availability_zone_hints NOT NULL", "updated_at": "n.updated_at NOT NULL",
-	}, "n.id")
-	networkPortsOther = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM ports WHERE network_id = ? AND device_owner <> 'network:dhcp'`)
+	networkList = db.NewList[networkRow](Stmts, "SELECT "+networks.Columns("n")+"\nFROM networks n",
+		listColumns(networks.ListColumns("n"), map[string]string{
+			"audience":                "n.audience NOT NULL",
+			"availability_zone_hints": "n.availability_zone_hints NOT NULL",
+		}), "n.id")
+	networkPortsOther = db.NewQuery[int64](Stmts,
+		`SELECT COUNT(*) FROM ports WHERE network_id = ? AND device_owner <> 'network:dhcp'`)
 
 	segmentTake = db.NewExec(Stmts, `
 INSERT INTO segments (network_type, physical_network, segmentation_id, network_id) VALUES (?, ?, ?, ?)
@@ -82,20 +71,20 @@ ON CONFLICT (network_type, physical_network, segmentation_id) DO NOTHING`)
 	segmentGap = db.NewQuery[int64](Stmts, `
 SELECT s.segmentation_id + 1 FROM segments s
 WHERE s.network_type = ? AND s.physical_network = ? AND s.segmentation_id >= ? AND s.segmentation_id < ?
-  AND NOT EXISTS (SELECT 1 FROM segments t WHERE t.network_type = s.network_type AND t.physical_network = s.physical_network
-                  AND t.segmentation_id = s.segmentation_id + 1)
+  AND NOT EXISTS (SELECT 1 FROM segments t WHERE t.network_type = s.network_type
+                  AND t.physical_network = s.physical_network AND t.segmentation_id = s.segmentation_id + 1)
 ORDER BY s.segmentation_id
 LIMIT 1`)
 )
 
 // InsertNetwork writes a new network.
 func InsertNetwork(ctx context.Context, on db.Querier, n neutron.Network) error {
-	return networkInsert.Do(ctx, on, networkRowOf(n))
+	return networks.Insert(ctx, on, networkRowOf(n))
 }
 
 // Network reads one network; fault NetworkNotFound.
 func Network(ctx context.Context, on db.Querier, id string) (neutron.Network, error) {
-	r, err := networkByID.One(ctx, on, id)
+	r, err := networks.Get(ctx, on, id)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.Network{}, neutron.Missing("Network", id)
 	}
@@ -105,16 +94,13 @@ func Network(ctx context.Context, on db.Querier, id string) (neutron.Network, er
 	return r.noun(), nil
 }
 
-// UpdateNetwork writes what may change of a network and returns it with its new revision.
+// UpdateNetwork writes a network that was read in the same transaction and returns it with its new revision.
 func UpdateNetwork(ctx context.Context, on db.Querier, n neutron.Network, now time.Time) (neutron.Network, error) {
 	r := networkRowOf(n)
-	_, err := networkUpdate.Do(ctx, on, r.Audience, r.Name, r.Description, r.Tags, r.Status, r.AdminUp, r.Shared, r.External, r.Default, r.PortSecurity,
-		r.MTU, r.Type, r.Physical, r.Segment, r.Subnets, db.At(now), r.ID)
-	if err != nil {
-		return n, err
-	}
-	n.Revision, n.Updated = n.Revision+1, now
-	return n, nil
+	r.metaRow = r.touched(now)
+	_, err := networkUpdate.Do(ctx, on, r)
+	n.Meta = r.metaRow.noun()
+	return n, err
 }
 
 // DeleteNetwork removes the row and its segment; the ports and subnets must be gone.
@@ -149,7 +135,8 @@ func ReleaseSegments(ctx context.Context, on db.Querier, network string) error {
 }
 
 // TakeFreeSegment takes the lowest free segment of a range; false if there is none.
-func TakeFreeSegment(ctx context.Context, on db.Querier, kind, physical string, first, last int64, network string) (int64, bool, error) {
+func TakeFreeSegment(ctx context.Context, on db.Querier, kind, physical string, first, last int64,
+	network string) (int64, bool, error) {
 	id := first
 	for id <= last {
 		ok, err := TakeSegment(ctx, on, kind, physical, id, network)

@@ -13,30 +13,30 @@ import (
 
 type portRow struct {
 	metaRow
-	ID             string                         `db:"id"`
-	Network        string                         `db:"network_id"`
-	Name           string                         `db:"name"`
-	MAC            string                         `db:"mac_address"`
-	FixedIPs       db.JSON[[]neutron.FixedIP]     `db:"fixed_ips"`
-	AdminUp        bool                           `db:"admin_state_up"`
-	Status         string                         `db:"status"`
-	DeviceID       string                         `db:"device_id"`
-	DeviceOwner    string                         `db:"device_owner"`
-	PortSecurity   bool                           `db:"port_security_enabled"`
-	SecurityGroups db.JSON[[]string]              `db:"security_groups"`
-	AddressPairs   db.JSON[[]neutron.AddressPair] `db:"allowed_address_pairs"`
-	Host           string                         `db:"host"`
-	VNICType       string                         `db:"vnic_type"`
-	VIFType        string                         `db:"vif_type"`
-	VIFDetails     db.JSON[map[string]string]     `db:"vif_details"`
-	Profile        string                         `db:"profile"`
-	Made           bool                           `db:"made"`
-	Tag            string                         `db:"tag"`
-	DNSName        string                         `db:"dns_name"`
-	Position       int64                          `db:"position"` // orders ports that were made at one time
+	ID             string                     `db:"id" list:"id"`
+	Network        string                     `db:"network_id,once" list:"network_id"`
+	Name           string                     `db:"name" list:"name"`
+	MAC            string                     `db:"mac_address" list:"mac_address"`
+	FixedIPs       db.JSON[[]fixedIPJSON]     `db:"fixed_ips" list:"fixed_ips"`
+	AdminUp        bool                       `db:"admin_state_up" list:"admin_state_up"`
+	Status         string                     `db:"status" list:"status"`
+	DeviceID       string                     `db:"device_id" list:"device_id"`
+	DeviceOwner    string                     `db:"device_owner" list:"device_owner"`
+	PortSecurity   bool                       `db:"port_security_enabled" list:"port_security_enabled"`
+	SecurityGroups db.JSON[[]string]          `db:"security_groups" list:"security_groups"`
+	AddressPairs   db.JSON[[]pairJSON]        `db:"allowed_address_pairs"`
+	Host           string                     `db:"host" list:"binding:host_id"`
+	VNICType       string                     `db:"vnic_type" list:"binding:vnic_type"`
+	VIFType        string                     `db:"vif_type" list:"binding:vif_type"`
+	VIFDetails     db.JSON[map[string]string] `db:"vif_details"`
+	Profile        string                     `db:"profile"`
+	Made           bool                       `db:"made"`
+	Tag            string                     `db:"tag"`
+	DNSName        string                     `db:"dns_name"`
+	Position       int64                      `db:"position,once"` // orders ports of one creation time
 }
 
-// portRead is a port with what its visibility hangs on.
+// portRead is a port with the column of its network that decides who sees it.
 type portRead struct {
 	portRow
 	NetworkProject string `db:"network_project"`
@@ -50,9 +50,10 @@ type portSeen struct {
 
 func (r portRead) noun() neutron.Port {
 	return neutron.Port{
-		Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Network: r.Network, MAC: r.MAC, FixedIPs: r.FixedIPs.V, AdminUp: r.AdminUp, Status: r.Status,
-		DeviceID: r.DeviceID, DeviceOwner: r.DeviceOwner, PortSecurity: r.PortSecurity, SecurityGroups: r.SecurityGroups.V,
-		AddressPairs: r.AddressPairs.V, Host: r.Host, VNICType: r.VNICType, VIFType: r.VIFType, VIFDetails: r.VIFDetails.V, Profile: r.Profile,
+		Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Network: r.Network, MAC: r.MAC, FixedIPs: fixedIPs(r.FixedIPs),
+		AdminUp: r.AdminUp, Status: r.Status, DeviceID: r.DeviceID, DeviceOwner: r.DeviceOwner,
+		PortSecurity: r.PortSecurity, SecurityGroups: r.SecurityGroups.V, AddressPairs: pairs(r.AddressPairs),
+		Host: r.Host, VNICType: r.VNICType, VIFType: r.VIFType, VIFDetails: r.VIFDetails.V, Profile: r.Profile,
 		Made: r.Made, Tag: r.Tag, DNSName: r.DNSName, NetworkProject: r.NetworkProject,
 	}
 }
@@ -64,79 +65,68 @@ func portRowOf(p neutron.Port, position int) portRow {
 		p.VIFDetails = map[string]string{}
 	}
 	return portRow{
-		metaRow: metaRowOf(p.Meta), ID: p.ID, Network: p.Network, Name: p.Name, MAC: p.MAC, FixedIPs: list(p.FixedIPs), AdminUp: p.AdminUp, Status: p.Status,
-		DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, PortSecurity: p.PortSecurity, SecurityGroups: list(p.SecurityGroups),
-		AddressPairs: list(p.AddressPairs), Host: p.Host, VNICType: p.VNICType, VIFType: p.VIFType,
-		VIFDetails: db.JSON[map[string]string]{V: p.VIFDetails}, Profile: p.Profile, Made: p.Made, Tag: p.Tag, DNSName: p.DNSName, Position: int64(position),
+		metaRow: metaRowOf(p.Meta), ID: p.ID, Network: p.Network, Name: p.Name, MAC: p.MAC,
+		FixedIPs: fixedIPsJSON(p.FixedIPs), AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID,
+		DeviceOwner: p.DeviceOwner, PortSecurity: p.PortSecurity, SecurityGroups: list(p.SecurityGroups),
+		AddressPairs: pairsJSON(p.AddressPairs), Host: p.Host, VNICType: p.VNICType, VIFType: p.VIFType,
+		VIFDetails: db.JSON[map[string]string]{V: p.VIFDetails}, Profile: p.Profile, Made: p.Made, Tag: p.Tag,
+		DNSName: p.DNSName, Position: int64(position),
 	}
 }
 
-const portColumns = `p.id, p.network_id, p.project_id, p.name, p.description, p.tags, p.mac_address, p.fixed_ips, p.admin_state_up, p.status, p.device_id,
-       p.device_owner, p.port_security_enabled, p.security_groups, p.allowed_address_pairs, p.host, p.vnic_type, p.vif_type, p.vif_details, p.profile,
-       p.made, p.tag, p.dns_name, p.position, p.revision_number, p.created_at, p.updated_at, n.project_id AS network_project`
-
-const portSelect = `SELECT ` + portColumns + `
-FROM ports p
-JOIN networks n ON n.id = p.network_id`
-
-var portFilters = map[string]string{
-	"id": "p.id NOT NULL", "network_id": "p.network_id NOT NULL", "project_id": "p.project_id NOT NULL", "name": "p.name NOT NULL", "description": "p.description NOT NULL",
-	"mac_address": "p.mac_address NOT NULL", "admin_state_up": "p.admin_state_up NOT NULL", "status": "p.status NOT NULL", "device_id": "p.device_id NOT NULL", "device_owner": "p.device_owner NOT NULL",
-	"port_security_enabled": "p.port_security_enabled NOT NULL", "binding:host_id": "p.host NOT NULL", "binding:vnic_type": "p.vnic_type NOT NULL", "binding:vif_type": "p.vif_type NOT NULL",
-	"tags": "p.tags NOT NULL", "security_groups": "p.security_groups NOT NULL", "fixed_ips": "p.fixed_ips NOT NULL",
-	"revision_number": "p.revision_number NOT NULL", "created_at": "p.created_at NOT NULL", "updated_at": "p.updated_at NOT NULL",
-}
+var ports = db.NewTable[portRow](Stmts, "ports", "id")
 
 var (
-	portInsert   = db.NewInsert[portRow](Stmts, "ports")
-	portByID     = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.id = ?`)
-	portsOf      = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.device_id = ? ORDER BY p.created_at, p.position, p.id`) // ports_device
-	portsOnHost  = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.host = ? ORDER BY p.created_at, p.position, p.id`)      // ports_host
-	portsDHCP    = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.network_id = ? AND p.device_owner = 'network:dhcp' ORDER BY p.created_at, p.id`)
-	portsOnNet   = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.network_id = ? ORDER BY p.created_at, p.position, p.id`) // ports_network
-	portMACTaken = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM ports WHERE network_id = ? AND mac_address = ? AND id <> ?`)
-	portUpdate   = db.NewExec(Stmts, `
-UPDATE ports SET project_id = ?, name = ?, description = ?, tags = ?, mac_address = ?, fixed_ips = ?, admin_state_up = ?, status = ?, device_id = ?,
-    device_owner = ?, port_security_enabled = ?, security_groups = ?, allowed_address_pairs = ?, host = ?, vnic_type = ?, vif_type = ?, vif_details = ?,
-    profile = ?, made = ?, tag = ?, dns_name = ?, revision_number = revision_number + 1, updated_at = ?
-WHERE id = ?`)
+	portColumns = ports.Columns("p") + ", n.project_id AS network_project"
+	portSelect  = "SELECT " + portColumns + "\nFROM ports p\nJOIN networks n ON n.id = p.network_id"
+)
+
+var (
+	portByID = db.NewQuery[portRead](Stmts, portSelect+` WHERE p.id = ?`)
+	portsOf  = db.NewQuery[portRead](Stmts, portSelect+`
+WHERE p.device_id = ? ORDER BY p.created_at, p.position, p.id`)  // ports_device
+	portsOnHost = db.NewQuery[portRead](Stmts, portSelect+`
+WHERE p.host = ? ORDER BY p.created_at, p.position, p.id`)  // ports_host
+	portsDHCP = db.NewQuery[portRead](Stmts, portSelect+`
+WHERE p.network_id = ? AND p.device_owner = 'network:dhcp' ORDER BY p.created_at, p.id`)  // ports_network
+	portsOnNet = db.NewQuery[portRead](Stmts, portSelect+`
+WHERE p.network_id = ? ORDER BY p.created_at, p.position, p.id`)  // ports_network
+	portMACTaken = db.NewQuery[int64](Stmts,
+		`SELECT COUNT(*) FROM ports WHERE network_id = ? AND mac_address = ? AND id <> ?`)
+	portUpdate = ports.Update("")
 	portStatus = db.NewExec(Stmts, `
 UPDATE ports SET status = ?, revision_number = revision_number + 1, updated_at = ?
 WHERE id = ? AND host = ? AND status <> ?`)
-	portDelete    = db.NewExec(Stmts, `DELETE FROM ports WHERE id = ?`)
+	portDelete    = ports.Delete("")
 	portGroupsCut = db.NewExec(Stmts, `DELETE FROM port_groups WHERE port_id = ?`)
 	portGroupAdd  = db.NewInsert[portGroupRow](Stmts, "port_groups")
-	portList      = db.NewList[portRead](Stmts, portSelect, portFilters, "p.id")
-	// A port is seen by its own project and by its network's. The two halves never show one port to one project twice.
+	portList      = db.NewList[portRead](Stmts, portSelect, ports.ListColumns("p"), "p.id")
+	// A port is seen by its own project and by its network's. The two halves never show one port to one project
+	// twice.
 	portListSeen = db.NewList[portSeen](Stmts, `SELECT p.* FROM (
 SELECT `+portColumns+`, p.project_id AS viewer FROM ports p JOIN networks n ON n.id = p.network_id
 UNION ALL
-SELECT `+portColumns+`, n.project_id AS viewer FROM ports p JOIN networks n ON n.id = p.network_id WHERE n.project_id <> p.project_id
-) p`, withViewer(portFilters), "p.id")
-	portHost = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM ports WHERE host = ? AND network_id = ? AND device_owner <> 'network:dhcp'`) // ports_host
+SELECT `+portColumns+`, n.project_id AS viewer FROM ports p JOIN networks n ON n.id = p.network_id
+WHERE n.project_id <> p.project_id
+) p`, listColumns(ports.ListColumns("p"), map[string]string{"viewer": "p.viewer NOT NULL"}), "p.id")
+	portHost = db.NewQuery[int64](Stmts,
+		`SELECT COUNT(*) FROM ports WHERE host = ? AND network_id = ? AND device_owner <> 'network:dhcp'`) // ports_host
 
 	addressTake = db.NewExec(Stmts, `
 INSERT INTO addresses (network_id, address, subnet_id, port_id, ip) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (network_id, address) DO NOTHING`)
 	addressFree   = db.NewExec(Stmts, `DELETE FROM addresses WHERE network_id = ? AND address = ? AND port_id = ?`)
 	addressesFree = db.NewExec(Stmts, `DELETE FROM addresses WHERE port_id = ?`)
-	addressesUsed = db.NewQuery[string](Stmts, `SELECT ip FROM addresses WHERE subnet_id = ? AND address >= ? ORDER BY address LIMIT 65`) // addresses_subnet
-	addressPort   = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE network_id = ? AND address = ?`)
-	addressIP     = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE ip = ?`)
+	addressesUsed = db.NewQuery[string](Stmts,
+		`SELECT ip FROM addresses WHERE subnet_id = ? AND address >= ? ORDER BY address LIMIT 65`) // addresses_subnet
+	addressPort = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE network_id = ? AND address = ?`)
+	addressIP   = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE ip = ?`)
 )
 
 type portGroupRow struct {
 	Group string `db:"group_id"`
 	Port  string `db:"port_id"`
 	Host  string `db:"host"`
-}
-
-func withViewer(in map[string]string) map[string]string {
-	out := map[string]string{"viewer": "p.viewer NOT NULL"}
-	for k, v := range in {
-		out[k] = v
-	}
-	return out
 }
 
 // InsertPorts writes new ports; their addresses have been taken before.
@@ -147,7 +137,7 @@ func InsertPorts(ctx context.Context, on db.Querier, ps []neutron.Port) error {
 		rows[i] = portRowOf(p, i)
 		groups = append(groups, groupRows(p)...)
 	}
-	if err := portInsert.DoAll(ctx, on, rows); err != nil {
+	if err := ports.InsertAll(ctx, on, rows); err != nil {
 		return err
 	}
 	return portGroupAdd.DoAll(ctx, on, groups)
@@ -173,12 +163,11 @@ func Port(ctx context.Context, on db.Querier, id string) (neutron.Port, error) {
 	return r.noun(), nil
 }
 
-// UpdatePort writes what may change of a port and returns it with its new revision. Its addresses are the caller's to take and free.
+// UpdatePort writes a port; see UpdateNetwork. The caller has taken and freed its addresses.
 func UpdatePort(ctx context.Context, on db.Querier, p neutron.Port, now time.Time) (neutron.Port, error) {
 	r := portRowOf(p, 0)
-	_, err := portUpdate.Do(ctx, on, r.Project, r.Name, r.Description, r.Tags, r.MAC, r.FixedIPs, r.AdminUp, r.Status, r.DeviceID, r.DeviceOwner,
-		r.PortSecurity, r.SecurityGroups, r.AddressPairs, r.Host, r.VNICType, r.VIFType, r.VIFDetails, r.Profile, r.Made, r.Tag, r.DNSName, db.At(now), r.ID)
-	if err != nil {
+	r.metaRow = r.touched(now)
+	if _, err := portUpdate.Do(ctx, on, r); err != nil {
 		return p, err
 	}
 	if _, err := portGroupsCut.Do(ctx, on, p.ID); err != nil {
@@ -187,7 +176,7 @@ func UpdatePort(ctx context.Context, on db.Querier, p neutron.Port, now time.Tim
 	if err := portGroupAdd.DoAll(ctx, on, groupRows(p)); err != nil {
 		return p, err
 	}
-	p.Revision, p.Updated = p.Revision+1, now
+	p.Meta = r.metaRow.noun()
 	return p, nil
 }
 

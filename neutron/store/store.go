@@ -1,13 +1,15 @@
 // Package store is the database access of networking. A row carries all that reading it shows, addresses, groups and
-// tags included, so that a list is one statement; what must be unique or found by its value is kept once more in tables
-// of its own, which are written with the row.
+// tags included, so that a list is one statement; what must be unique or found by its value is kept once more in
+// tables of its own, which are written with the row.
 package store
 
 import (
 	"context"
 	"embed"
 	"io/fs"
+	"maps"
 	"net/netip"
+	"time"
 
 	"hypernova/neutron"
 	"hypernova/oslo/db"
@@ -33,12 +35,18 @@ func Migrate(ctx context.Context, d *db.DB) error { return d.Migrate(ctx, "neutr
 
 // metaRow is what every resource's row carries.
 type metaRow struct {
-	Project     string            `db:"project_id"`
-	Description string            `db:"description"`
-	Tags        db.JSON[[]string] `db:"tags"`
-	Revision    int64             `db:"revision_number"`
-	Created     db.Time           `db:"created_at"`
-	Updated     db.Time           `db:"updated_at"`
+	Project     string            `db:"project_id" list:"project_id"`
+	Description string            `db:"description" list:"description"`
+	Tags        db.JSON[[]string] `db:"tags" list:"tags"`
+	Revision    int64             `db:"revision_number" list:"revision_number"`
+	Created     db.Time           `db:"created_at,once,set" list:"created_at"`
+	Updated     db.Time           `db:"updated_at,set" list:"updated_at"`
+}
+
+// touched is the row's metadata after a change. The row was read in the transaction that writes it.
+func (r metaRow) touched(now time.Time) metaRow {
+	r.Revision, r.Updated = r.Revision+1, db.At(now)
+	return r
 }
 
 func (r metaRow) noun() neutron.Meta {
@@ -47,6 +55,12 @@ func (r metaRow) noun() neutron.Meta {
 
 func metaRowOf(m neutron.Meta) metaRow {
 	return metaRow{Project: m.Project, Description: m.Description, Tags: list(m.Tags), Revision: m.Revision, Created: db.At(m.Created), Updated: db.At(m.Updated)}
+}
+
+// listColumns are the columns of a list: those of a table with a list name, and more.
+func listColumns(columns, more map[string]string) map[string]string {
+	maps.Copy(columns, more)
+	return columns
 }
 
 // list is a JSON list that is never null.
