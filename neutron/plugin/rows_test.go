@@ -115,7 +115,8 @@ func TestListsAreServedByIndices(t *testing.T) {
 	}
 }
 
-// BenchmarkHostState is the state of a host with 200 ports on networks that have 1,000.
+// BenchmarkHostState is a pull of a host with 200 ports on networks that have 1,000: of the whole state, and of one
+// section that differs.
 func BenchmarkHostState(b *testing.B) {
 	c := newBench(b)
 	var nets []neutron.Network
@@ -135,11 +136,24 @@ func BenchmarkHostState(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for b.Loop() {
-		s, _, err := c.DHCP.HostState(b.Context(), "h0", nil)
-		if err != nil || len(s.Networks) != 4 {
-			b.Fatal(len(s.Networks), err)
-		}
+	_, have, err := c.DHCP.HostState(b.Context(), "h0", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	delete(have, neutron.NetworkSection(nets[0].ID))
+	for _, pull := range []struct {
+		name     string
+		have     neutron.Revisions
+		networks int
+	}{{"whole", nil, 4}, {"one network", have, 1}} {
+		b.Run(pull.name, func(b *testing.B) {
+			for b.Loop() {
+				s, _, err := c.DHCP.HostState(b.Context(), "h0", pull.have)
+				if err != nil || len(s.Networks) != pull.networks {
+					b.Fatal(len(s.Networks), err)
+				}
+			}
+		})
 	}
 }
 
