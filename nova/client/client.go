@@ -13,7 +13,8 @@ import (
 // Client calls the Compute API.
 type Client struct{ http *httpc.Client }
 
-// New makes a client of the compute API at base, with or without the API's version at its end. The tokens must hold the admin or service role.
+// New makes a client of the Compute API at base, with or without the API's version at its end. The tokens must hold the
+// admin or service role.
 func New(base string, tokens httpc.TokenSource) *Client {
 	base = strings.TrimRight(base, "/")
 	if !strings.HasSuffix(base, "/v2.1") {
@@ -33,8 +34,8 @@ type event struct {
 	Status string `json:"status,omitempty"`
 }
 
-// ExternalEvents tells compute. Events of servers that are not there, or not yet on a host, are compute's to ignore; an older release says by
-// fault.NotFound that all of them were.
+// ExternalEvents sends events of servers. Compute ignores those of servers that do not exist or have no host yet; an
+// older release answers fault.NotFound if it ignores all of them.
 func (c *Client) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {
 	if len(es) == 0 {
 		return nil
