@@ -38,7 +38,7 @@ func buildCompute(ctx context.Context, p *Process) error {
 		ReservedDiskGB: (d.ReservedDisk + 1023) / 1024,
 		RestartCrashed: d.RestartCrashed, WakeHalted: d.WakeHalted, MinFreeDisk: d.MinFreeDisk << 20,
 		MaxConsole:         d.MaxConsole << 20,
-		ImageCacheInterval: p.c.ImageCache.every(), ImageCache: p.c.ImageCache.policy(d.MinFreeDisk << 20),
+		ImageCacheInterval: p.c.ImageCache.Every(), ImageCache: p.c.ImageCache.Policy(d.MinFreeDisk << 20),
 		CPURatio: d.CPURatio, RAMRatio: d.RAMRatio, DiskRatio: d.DiskRatio},
 		compute.Deps{Driver: driver, Bus: p.bus, Placement: pl, Images: compute.Images(images)})
 	p.metrics.Gauge("hypernova_image_cache_bytes", "Disk that cached images take on this host, when it was last looked "+
@@ -56,11 +56,10 @@ func buildNetAgent(_ context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
-	c := agent.Config{Host: p.c.Default.Host, Owner: p.c.owner(), Version: p.o.Version, LocalIP: p.c.NetAgent.LocalIP,
-		Poll: p.c.NetAgent.Poll, Heartbeat: p.c.NetAgent.Heartbeat, Down: p.c.Default.AgentDown,
-		MetadataURL: p.Endpoint(apiMetadata), MetadataSecret: secret, DNSDomain: p.c.Default.DNSDomain,
-		Lease:   p.c.Default.Lease,
-		TapUser: p.c.NetAgent.TapUser, TunnelPort: p.c.NetAgent.VXLANPort}
+	c := p.c.NetAgent
+	c.Host, c.Owner, c.Version, c.Down = p.c.Default.Host, p.c.owner(), p.o.Version, p.c.Default.AgentDown
+	c.MetadataURL, c.MetadataSecret = p.Endpoint(apiMetadata), secret
+	c.DNSDomain, c.Lease = p.c.Default.DNSDomain, p.c.Default.Lease
 	if !c.LocalIP.IsValid() {
 		c.LocalIP, _ = netip.ParseAddr(p.c.Default.MyIP) // checked with the configuration
 	}
@@ -73,13 +72,13 @@ func buildNetAgent(_ context.Context, p *Process) error {
 }
 
 func newFake(c hypervisorConfig) (virt.Driver, error) {
-	faults, err := fake.ParseFaults(c.Fake.Faults)
-	if err != nil {
+	f := c.Fake
+	var err error
+	if f.Faults, err = fake.ParseFaults(f.FaultText); err != nil {
 		return nil, fault.Invalidf("[fake] faults: %v", err)
 	}
-	return fake.New(fake.Config{Hostname: c.Default.Host, HostIP: c.Default.MyIP, VCPUs: c.Fake.VCPUs,
-		MemoryMB: c.Fake.MemoryMB, DiskGB: c.Fake.DiskGB,
-		Dir: c.Fake.Dir, Delay: c.Fake.Delay, Faults: faults, Now: c.now}), nil
+	f.Hostname, f.HostIP, f.Now = c.Default.Host, c.Default.MyIP, c.now
+	return fake.New(f), nil
 }
 
 // metadataSecret is what the metadata service knows the agents of this cloud by. Without one in the configuration it

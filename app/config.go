@@ -7,61 +7,81 @@ import (
 	"time"
 
 	"hypernova/app/openstack"
+	"hypernova/glance/images"
+	glancetasks "hypernova/glance/tasks"
+	"hypernova/keystone/credential"
+	"hypernova/keystone/delegation"
+	"hypernova/keystone/federation"
+	"hypernova/keystone/identity"
+	"hypernova/keystone/ldapidentity"
+	"hypernova/keystone/limit"
+	"hypernova/keystone/oidc"
+	"hypernova/keystone/token"
+	"hypernova/neutron/agent"
+	"hypernova/neutron/ml2"
 	"hypernova/neutron/quota"
+	novaapi "hypernova/nova/api"
+	"hypernova/nova/conductor"
+	novaquota "hypernova/nova/quota"
 	"hypernova/nova/scheduler"
+	"hypernova/nova/virt"
+	"hypernova/nova/virt/fake"
+	"hypernova/nova/virt/libvirt"
 	"hypernova/oslo/conf"
+	"hypernova/oslo/messaging/nats"
+	"hypernova/oslo/messaging/rabbit"
 	"hypernova/oslo/middleware"
 )
 
 // Config is every option of every service: a section per field. One file serves a process with all roles and a
 // process with one; a role reads the sections it needs. Sections and options that OpenStack has keep its names.
 type Config struct {
-	Default        Default           `section:"DEFAULT" help:"What the services of a host share."`
-	Listen         Listen            `section:"listen" help:"Where the APIs listen, and by which addresses clients reach them."`
-	Rabbit         Rabbit            `section:"oslo_messaging_rabbit" help:"The message bus where it is RabbitMQ."`
-	NATS           NATS              `section:"nats" help:"The message bus where it is NATS."`
-	Database       Database          `section:"database" help:"Where the services keep their data. Each service has a database of its own."`
-	Authtoken      Authtoken         `section:"keystone_authtoken" help:"How services of this process reach an identity service that runs in another, and who they are to it."`
-	Keystone       Keystone          `section:"identity" help:"Users, passwords and the first administrator."`
-	Security       Security          `section:"security_compliance" help:"Protection of passwords."`
-	Token          Token             `section:"token" help:"Tokens."`
-	OIDC           OIDC              `section:"oidc" help:"Logins by OpenID Connect."`
-	Federation     Federation        `section:"federation" help:"Users whom identity providers vouch for."`
-	FernetTokens   FernetTokens      `section:"fernet_tokens" help:"The keys that tokens are sealed with."`
-	AppCredentials AppCredentials    `section:"application_credential" help:"What programs act for users with."`
-	Trusts         Trusts            `section:"trust" help:"What users delegate to each other."`
-	Credentials    Credentials       `section:"credential" help:"What users keep beside their passwords."`
-	UnifiedLimit   UnifiedLimit      `section:"unified_limit" help:"Limits that identity keeps for the other services."`
-	Policy         Policy            `section:"oslo_policy" help:"Who may do what."`
-	CORS           middleware.CORS   `section:"cors" help:"Which web sites' scripts may use the APIs."`
-	Health         middleware.Health `section:"healthcheck" help:"What /healthcheck of the identity, image and network APIs answers to load balancers."`
-	Conductor      Conductor         `section:"conductor" help:"The workers of long jobs: build, delete, power."`
-	Libvirt        Libvirt           `section:"libvirt" help:"The libvirt driver."`
-	ImageCache     ImageCache        `section:"image_cache" help:"Images that a host keeps for the servers that are built from them next."`
-	Fake           Fake              `section:"fake" help:"The fake driver: a pretended host, for tests of clients and of the cloud itself."`
-	Scheduler      Scheduler         `section:"scheduler" help:"Choosing hosts."`
-	Filter         scheduler.Config  `section:"filter_scheduler" help:"The filters and weighers that choose hosts."`
-	NovaAPI        NovaAPI           `section:"api" help:"The compute API."`
-	Quota          Quota             `section:"quota" help:"What a project may have of compute unless its own quota says otherwise; -1 is unlimited."`
-	Image          Image             `section:"image" help:"Bounds of images."`
-	ImageFormat    ImageFormat       `section:"image_format" help:"How image data is compared with what is said of it."`
-	ImageTask      ImageTask         `section:"task" help:"The log of imports."`
-	GlanceStore    GlanceStore       `section:"glance_store" help:"Where image data is kept."`
-	ImportFilter   ImportFilter      `section:"import_filtering_opts" help:"Where images may be fetched from."`
-	RegionDownload RegionDownload    `section:"glance_download_properties" help:"What comes with an image from another region."`
-	NeutronQuotas  quota.Config      `section:"QUOTAS" help:"What a project may have of networking unless its own quota says otherwise; -1 is unlimited."`
-	ML2            ML2               `section:"ml2" help:"Network types and mechanisms."`
-	VXLAN          VXLAN             `section:"ml2_type_vxlan" help:"Overlay networks."`
-	VLAN           VLAN              `section:"ml2_type_vlan" help:"VLAN networks."`
-	Flat           Flat              `section:"ml2_type_flat" help:"Flat networks."`
-	NetAgent       NetAgent          `section:"AGENT" help:"The network agent of a host."`
-	Seed           Seed              `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
+	Default        Default                   `section:"DEFAULT" help:"What the services of a host share."`
+	Listen         Listen                    `section:"listen" help:"Where the APIs listen, and by which addresses clients reach them."`
+	Rabbit         rabbit.Config             `section:"oslo_messaging_rabbit" help:"The message bus where it is RabbitMQ."`
+	NATS           nats.Config               `section:"nats" help:"The message bus where it is NATS."`
+	Database       Database                  `section:"database" help:"Where the services keep their data. Each service has a database of its own."`
+	Authtoken      Authtoken                 `section:"keystone_authtoken" help:"How services of this process reach an identity service that runs in another, and who they are to it."`
+	Keystone       Keystone                  `section:"identity" help:"Users, passwords and the first administrator."`
+	Security       identity.SecurityOptions  `section:"security_compliance" help:"Protection of passwords."`
+	Token          token.Config              `section:"token" help:"Tokens."`
+	OIDC           oidc.Config               `section:"oidc" help:"Logins by OpenID Connect."`
+	Federation     federation.Options        `section:"federation" help:"Users whom identity providers vouch for."`
+	FernetTokens   token.KeyOptions          `section:"fernet_tokens" help:"The keys that tokens are sealed with."`
+	AppCredentials delegation.AppCredentials `section:"application_credential" help:"What programs act for users with."`
+	Trusts         delegation.Trusts         `section:"trust" help:"What users delegate to each other."`
+	Credentials    credential.Options        `section:"credential" help:"What users keep beside their passwords."`
+	UnifiedLimit   limit.Options             `section:"unified_limit" help:"Limits that identity keeps for the other services."`
+	Policy         Policy                    `section:"oslo_policy" help:"Who may do what."`
+	CORS           middleware.CORS           `section:"cors" help:"Which web sites' scripts may use the APIs."`
+	Health         middleware.Health         `section:"healthcheck" help:"What /healthcheck of the identity, image and network APIs answers to load balancers."`
+	Conductor      conductor.Options         `section:"conductor" help:"The workers of long jobs: build, delete, power."`
+	Libvirt        libvirt.Config            `section:"libvirt" help:"The libvirt driver."`
+	ImageCache     virt.CacheOptions         `section:"image_cache" help:"Images that a host keeps for the servers that are built from them next."`
+	Fake           fake.Config               `section:"fake" help:"The fake driver: a pretended host, for tests of clients and of the cloud itself."`
+	Scheduler      conductor.Scheduling      `section:"scheduler" help:"Choosing hosts."`
+	Filter         scheduler.Config          `section:"filter_scheduler" help:"The filters and weighers that choose hosts."`
+	NovaAPI        novaapi.Options           `section:"api" help:"The compute API."`
+	Quota          novaquota.Options         `section:"quota" help:"What a project may have of compute unless its own quota says otherwise; -1 is unlimited."`
+	Image          images.Options            `section:"image" help:"Bounds of images."`
+	ImageFormat    images.FormatOptions      `section:"image_format" help:"How image data is compared with what is said of it."`
+	ImageTask      glancetasks.Options       `section:"task" help:"The log of imports."`
+	GlanceStore    images.DefaultStore       `section:"glance_store" help:"Where image data is kept."`
+	ImportFilter   images.ImportFilter       `section:"import_filtering_opts" help:"Where images may be fetched from."`
+	RegionDownload images.RegionDownload     `section:"glance_download_properties" help:"What comes with an image from another region."`
+	NeutronQuotas  quota.Config              `section:"QUOTAS" help:"What a project may have of networking unless its own quota says otherwise; -1 is unlimited."`
+	ML2            ml2.Drivers               `section:"ml2" help:"Network types and mechanisms."`
+	VXLAN          ml2.VXLAN                 `section:"ml2_type_vxlan" help:"Overlay networks."`
+	VLAN           ml2.VLAN                  `section:"ml2_type_vlan" help:"VLAN networks."`
+	Flat           ml2.Flat                  `section:"ml2_type_flat" help:"Flat networks."`
+	NetAgent       agent.Config              `section:"AGENT" help:"The network agent of a host."`
+	Seed           Seed                      `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
 
 	ownerIs uint32   // the mark of a cloud whose state folder had another name; 0: what follows from the folder
 	files   []string // what was read, in order
 	remarks []string // on options of OpenStack's in them
 
-	ImageStores map[string]*ImageStore `sections:"image.enabled_backends" help:"A store of image data, named in [image] enabled_backends."`
+	ImageStores map[string]*images.StoreOptions `sections:"image.enabled_backends" help:"A store of image data, named in [image] enabled_backends."`
 }
 
 // Default is [DEFAULT].
@@ -82,6 +102,15 @@ type Default struct {
 
 	Compute
 	Network
+}
+
+// Network are the options of networking in [DEFAULT].
+type Network = ml2.Shared
+
+// Keystone is [identity].
+type Keystone struct {
+	identity.Hashing
+	ldapidentity.DomainOptions
 }
 
 // Database is [database].

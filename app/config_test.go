@@ -2,8 +2,11 @@ package app_test
 
 import (
 	"bytes"
+	"iter"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,15 +20,49 @@ import (
 
 func TestEveryOptionIsRead(t *testing.T) {
 	t.Parallel()
-	// Sections that are a room's own struct are looked for in that room.
-	for _, dir := range []string{".", "../nova/scheduler", "../nova/scheduler/filters", "../nova/scheduler/weighers",
-		"../nova/scheduler/expression", "../neutron/quota", "../oslo/middleware"} {
-		unread, err := conftest.Unread(dir)
-		if err != nil {
-			t.Fatal(err)
+	unread, err := conftest.Unread("..", "hypernova", sections(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string(nil), unread); diff != "" {
+		t.Errorf("options that neither app nor the packages that declare them read (-want, +got):\n%s", diff)
+	}
+}
+
+// sections are the folders of app and of the packages that declare sections of its configuration.
+func sections(t *testing.T) []string {
+	t.Helper()
+	out := []string{"app"}
+	var walk func(reflect.Type)
+	walk = func(s reflect.Type) {
+		for s.Kind() == reflect.Map || s.Kind() == reflect.Pointer {
+			s = s.Elem()
 		}
-		if diff := cmp.Diff(unread, []string(nil)); diff != "" {
-			t.Errorf("options of %s that nobody reads:\n%s", dir, diff)
+		if s.Kind() != reflect.Struct {
+			return
+		}
+		if dir, own := strings.CutPrefix(s.PkgPath(), "hypernova/"); own && !slices.Contains(out, dir) {
+			out = append(out, dir)
+		}
+		for f := range fields(s) {
+			if f.Anonymous || f.Tag.Get("section") != "" || f.Tag.Get("sections") != "" {
+				walk(f.Type)
+			}
+		}
+	}
+	walk(reflect.TypeFor[app.Config]())
+	if len(out) < 20 {
+		t.Errorf("only %v declare sections", out)
+	}
+	return out
+}
+
+func fields(s reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range s.NumField() {
+			if !yield(s.Field(i)) {
+				return
+			}
 		}
 	}
 }

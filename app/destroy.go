@@ -135,7 +135,7 @@ func destroyNetworks(ctx context.Context, c Config, owner uint32, log *slog.Logg
 		return errors.Join(fmt.Errorf("networks: %w", err), kernel.Close())
 	}
 	tunnel, _ := netip.ParseAddr(c.Default.MyIP) // checked with the configuration
-	r := l2.New(kernel, l2.Settings{Owner: owner, TunnelIP: tunnel, TunnelPort: c.NetAgent.VXLANPort,
+	r := l2.New(kernel, l2.Settings{Owner: owner, TunnelIP: tunnel, TunnelPort: c.NetAgent.TunnelPort,
 		SpaceName: kernel.SpaceName, Mode: mode}, log)
 	left, err := r.Apply(ctx, neutron.HostState{})
 	err = errors.Join(err, errors.Join(left.Failed...), nft.Drop(ctx, kernel.Run, owner))

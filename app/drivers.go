@@ -9,6 +9,7 @@ import (
 
 	"hypernova/glance/backend"
 	"hypernova/glance/backend/mem"
+	"hypernova/glance/images"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/ml2/mech/bridge"
 	fakemech "hypernova/neutron/ml2/mech/fake"
@@ -43,12 +44,12 @@ func hypervisors() plug.Registry[hypervisorConfig, virt.Driver] {
 
 // imageBackends are the places for image data compiled in, by the types in enabled_backends. That of type http is the
 // verbs' own.
-func imageBackends() plug.Registry[*ImageStore, backend.Backend] {
-	return plug.Registry[*ImageStore, backend.Backend]{
+func imageBackends() plug.Registry[*images.StoreOptions, backend.Backend] {
+	return plug.Registry[*images.StoreOptions, backend.Backend]{
 		"file": newFileStore,
 		"s3":   newS3Store,
-		"http": func(*ImageStore) (backend.Backend, error) { return nil, nil },
-		"mem":  func(*ImageStore) (backend.Backend, error) { return new(mem.Backend), nil },
+		"http": func(*images.StoreOptions) (backend.Backend, error) { return nil, nil },
+		"mem":  func(*images.StoreOptions) (backend.Backend, error) { return new(mem.Backend), nil },
 	}
 }
 

@@ -65,7 +65,7 @@ func (g *glanceParts) verbs(ctx context.Context) (*images.Service, error) {
 			Members:   i.Members,
 			Locations: i.Places},
 		Web: web, Import: i.Methods, Brought: p.c.RegionDownload.Properties, Cache: cache, Hash: i.Hashing, Unread: !i.Hash,
-		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.partitions()},
+		Inspect: images.Inspection{Lax: !p.c.ImageFormat.Match, Partitions: p.c.ImageFormat.Partitions()},
 	}, images.Deps{
 		DB: d, Stores: stores, Tasks: g.tasks(), Regions: g.regions(), Quotas: quotas,
 		Rights:  glanceapi.Rights{Policy: rules, Protected: protected},

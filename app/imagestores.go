@@ -13,14 +13,14 @@ import (
 	"hypernova/oslo/fault"
 )
 
-func newFileStore(c *ImageStore) (backend.Backend, error) {
+func newFileStore(c *images.StoreOptions) (backend.Backend, error) {
 	if c.Dir == "" {
 		return nil, fault.Invalidf("filesystem_store_datadir must be set")
 	}
 	return file.New(c.Dir)
 }
 
-func newS3Store(c *ImageStore) (backend.Backend, error) {
+func newS3Store(c *images.StoreOptions) (backend.Backend, error) {
 	return s3.New(s3.Config{Host: c.Host, Region: c.Region, AccessKey: c.AccessKey, SecretKey: c.SecretKey,
 		Bucket: c.Bucket, CreateBucket: c.Create,
 		Lookup: c.Lookup, CACert: c.CACert, Part: c.Part << 20, Threads: c.Threads})
@@ -30,7 +30,7 @@ func newS3Store(c *ImageStore) (backend.Backend, error) {
 func (c *Config) imageStores() ([]images.Store, error) {
 	def := c.GlanceStore.Backend
 	if len(c.Image.Backends) == 0 {
-		s, err := newImageStore(def, def, "glance_store", &ImageStore{Dir: c.GlanceStore.Dir})
+		s, err := newImageStore(def, def, "glance_store", &images.StoreOptions{Dir: c.GlanceStore.Dir})
 		return []images.Store{s}, err
 	}
 	if _, ok := c.Image.Backends[def]; !ok {
@@ -56,7 +56,7 @@ func (c *Config) imageStores() ([]images.Store, error) {
 	return out, nil
 }
 
-func newImageStore(name, kind, section string, c *ImageStore) (images.Store, error) {
+func newImageStore(name, kind, section string, c *images.StoreOptions) (images.Store, error) {
 	b, err := imageBackends().New("image backend", kind, c)
 	if err != nil {
 		return images.Store{}, fault.New(fault.KindOf(err), "[%s]: %s", section, fault.Message(err)).Because(err)

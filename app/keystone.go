@@ -73,13 +73,10 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 	if err != nil {
 		return nil, fault.Invalidf("[credential] key_repository: %s cannot be used", p.c.Credentials.Repository).Because(err)
 	}
-	if err := passwords.Demand(p.c.Security.compliance()); err != nil {
+	if err := passwords.Demand(p.c.Security.Compliance()); err != nil {
 		return nil, fault.Invalidf("[security_compliance] %s", fault.Message(err)).Because(err)
 	}
-	verifier, err := oidc.New(oidc.Config{Audiences: p.c.OIDC.Audiences, ClientID: p.c.OIDC.ClientID,
-		ClientSecret: p.c.OIDC.ClientSecret,
-		WebClientID:  p.c.OIDC.WebClientID, WebClientSecret: p.c.OIDC.WebClientSecret, WebScopes: p.c.OIDC.WebScopes,
-		Leeway: p.c.OIDC.Skew, Timeout: p.c.OIDC.Timeout, CAFile: p.c.OIDC.CAFile}, p.now)
+	verifier, err := oidc.New(p.c.OIDC, p.now)
 	if err != nil {
 		return nil, fault.Invalidf("[oidc] %s", fault.Message(err)).Because(err)
 	}
@@ -90,27 +87,18 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 	}
 	roles := assignment.New(d, epochs, dir, p.now)
 	credentials := credential.New(d, sealing, p.now)
+	tokens := p.c.Token
+	tokens.Seeds, tokens.Directory = credentials, dir
 	k.made = &identityRoom{
 		users: identity.New(d, epochs, passwords, dir, p.now), roles: roles, catalog: catalog.New(d, epochs),
-		tokens: token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: p.c.Token.Expiration,
-			AllowRescope: p.c.Token.Rescope,
-			Seeds:        credentials, Directory: dir}, p.now),
-		delegation: delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: p.c.Trusts.MaxRedelegation,
-			CredentialsPerUser: p.c.AppCredentials.PerUser}, p.now),
+		tokens: token.New(d, epochs, keys, passwords, roles, tokens, p.now),
+		delegation: delegation.New(d, epochs, passwords, roles, delegation.Config{Trusts: p.c.Trusts,
+			AppCredentials: p.c.AppCredentials}, p.now),
 		credentials: credentials, limits: limit.New(d, p.c.UnifiedLimit.Model),
 		federation: federation.New(d, epochs, federation.Config{Verifier: verifier,
 			Life: time.Duration(p.c.Federation.TTL) * time.Minute}, p.now),
 	}
 	return k.made, nil
-}
-
-// compliance is the section in days and rules.
-func (s Security) compliance() identity.Compliance {
-	const day = 24 * time.Hour
-	return identity.Compliance{LockoutAttempts: s.Attempts, LockoutFor: s.Duration,
-		InactiveAfter: time.Duration(s.Inactive) * day,
-		ExpiresAfter:  time.Duration(s.Expires) * day, MinimumAge: time.Duration(s.MinimumAge) * day, Unique: s.Unique,
-		ChangeFirst: s.ChangeFirst, Pattern: s.Pattern, Advice: s.Advice}
 }
 
 func buildKeystone(ctx context.Context, p *Process) error {

@@ -8,10 +8,9 @@ import (
 
 func newLibvirt(c hypervisorConfig) (virt.Driver, error) {
 	l := c.Libvirt
-	return libvirt.New(libvirt.Config{URI: l.URI, InstancesPath: c.Default.InstancesPath, StateDir: c.Default.StatePath,
-		Hostname: c.Default.Host,
-		HostIP:   c.Default.MyIP, Owner: c.owner(), VirtType: l.VirtType, CPUMode: l.CPUMode, CPUModel: l.CPUModel,
-		Machine: l.Machine, ProbeKernel: l.Kernel,
-		Version: c.version, Files: metadata.Config{Domain: c.NovaAPI.DHCPDomain}.Files, Log: c.log, Now: c.now,
-		Cache: c.ImageCache.policy(c.Default.MinFreeDisk << 20)})
+	l.InstancesPath, l.StateDir, l.Hostname, l.HostIP = c.Default.InstancesPath, c.Default.StatePath, c.Default.Host, c.Default.MyIP
+	l.Owner, l.Version, l.Log, l.Now = c.owner(), c.version, c.log, c.now
+	l.Files = metadata.Config{Domain: c.NovaAPI.DHCPDomain}.Files
+	l.Cache = c.ImageCache.Policy(c.Default.MinFreeDisk << 20)
+	return libvirt.New(l)
 }

@@ -21,14 +21,6 @@ import (
 	"hypernova/oslo/service"
 )
 
-// ml2Config gathers what OpenStack spreads over several sections.
-func (c *Config) ml2Config() ml2.Config {
-	return ml2.Config{TypeDrivers: c.ML2.Types, TenantTypes: c.ML2.TenantTypes, Mechanisms: c.ML2.Mechanisms,
-		FlatNetworks: c.Flat.Networks,
-		VLANRanges:   c.VLAN.Ranges, VNIRanges: c.VXLAN.Ranges, PathMTU: c.ML2.PathMTU, GlobalMTU: c.Default.GlobalMTU,
-		AgentDownTime: c.Default.AgentDown, PaginationMaxLimit: c.Default.Network.MaxLimit, BaseMAC: c.Default.BaseMAC}
-}
-
 // neutronParts is networking for this process.
 type neutronParts struct {
 	p    *Process
@@ -45,7 +37,7 @@ func (n *neutronParts) verbs(ctx context.Context) (*plugin.Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := p.c.ml2Config()
+	c := ml2.NewConfig(p.c.Default.Network, p.c.ML2, p.c.VXLAN, p.c.VLAN, p.c.Flat)
 	kinds, err := types.New(c)
 	if err != nil {
 		return nil, fault.Invalidf("[ml2]: %v", err)

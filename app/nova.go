@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"hypernova/nova"
 	"hypernova/nova/conductor"
 	"hypernova/nova/flavors"
 	"hypernova/nova/hosts"
@@ -126,24 +125,16 @@ func buildConductor(ctx context.Context, p *Process) error {
 	if n.scheduler != nil {
 		choose = n.scheduler
 	}
-	c := conductor.New(conductor.Config{MaxAttempts: p.c.Scheduler.MaxAttempts, VIFTimeout: p.c.Default.VIFTimeout,
+	c := conductor.New(conductor.Config{Options: p.c.Conductor, Scheduling: p.c.Scheduler,
+		VIFTimeout:      p.c.Default.VIFTimeout,
 		VIFNotFatal:     !p.c.Default.VIFFatal,
-		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down, BuildWait: p.c.Conductor.BuildWait,
+		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down,
 		DefaultZone: p.c.Default.DefaultZone},
-		conductor.Deps{DB: n.db, Now: n.now, Group: n.group, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets, Scheduler: choose})
+		conductor.Deps{DB: n.db, Now: n.now, Group: n.group, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets,
+			Scheduler: choose})
 	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.group, p.serviceOptions()),
 		n.queue)
 	return nil
-}
-
-// limits are what a project may have of compute unless its own quota says otherwise.
-func (c *Config) limits() nova.Limits {
-	q := c.Quota
-	return nova.Limits{Instances: q.Instances, Cores: q.Cores, RAM: q.RAM, MetadataItems: q.Metadata,
-		InjectedFiles:            q.Files,
-		InjectedFileContentBytes: q.FileBytes, InjectedFilePathBytes: q.PathBytes, KeyPairs: q.KeyPairs,
-		ServerGroups:       q.Groups,
-		ServerGroupMembers: q.GroupMembers}
 }
 
 // novaVerbs are what the compute API calls.
@@ -170,7 +161,7 @@ func (x *novaParts) verbs(ctx context.Context) (*novaVerbs, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.limits()),
+	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.Quota.Limits()),
 		hosts: hosts.New(hosts.Hosts{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down,
 			DefaultZone: p.c.Default.DefaultZone})}
 	v.keys, v.groups = keypairs.New(n.db, n.now, v.quotas), servergroups.New(n.db, n.now, v.quotas)

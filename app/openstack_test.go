@@ -72,7 +72,7 @@ func TestFilesOfARunningOpenStack(t *testing.T) {
 		{app.RoleKeystone, []string{"ansible/keystone.conf"}, nil, 17, func(c *app.Config) map[string]any {
 			return map[string]any{"db": c.Database.Connection, "log": c.Default.LogFile, "url": c.Listen.Keystone,
 				"keys":   c.FernetTokens.Repository,
-				"active": c.FernetTokens.MaxActive, "domains": c.Keystone.DomainDrivers, "life": c.Token.Expiration.String(),
+				"active": c.FernetTokens.MaxActive, "domains": c.Keystone.DomainDrivers, "life": c.Token.Lifetime.String(),
 				"dashboards": strings.Join(c.Federation.Dashboards, " "), "policy": c.Policy.File, "lock": c.Security.Attempts}
 		}, map[string]any{"db": "sqlite:////var/lib/keystone/{service}.db", "log": "/var/log/keystone/keystone.log",
 			"url":  "https://cloud.example.org:5000",

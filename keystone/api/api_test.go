@@ -91,16 +91,22 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 	dir := ldapidentity.New(d, c.sources, now)
 	roles := assignment.New(d, epochs, dir, now)
 	verifier, err := oidc.New(oidc.Config{Audiences: []string{"cloud"}, ClientID: "cloud", ClientSecret: "secret",
-		WebClientID: "cloud", WebClientSecret: "secret", WebScopes: []string{"profile"}, Leeway: time.Minute, Timeout: 5 * time.Second}, now)
+		WebClientID: "cloud", WebClientSecret: "secret", WebScopes: []string{"profile"}, Leeway: time.Minute,
+		Timeout: 5 * time.Second}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	credentials := credential.New(d, keys, now)
-	c.api = keystoneapi.Deps{Identity: identity.New(d, epochs, passwords, dir, now), Roles: roles, Catalog: catalog.New(d, epochs),
-		Tokens:      token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true, Seeds: credentials, Directory: dir}, now),
-		Delegation:  delegation.New(d, epochs, passwords, roles, delegation.Config{MaxRedelegation: 3, CredentialsPerUser: 5}, now),
-		Credentials: credentials, Limits: limit.New(d, c.model), Federation: federation.New(d, epochs, federation.Config{Verifier: verifier}, now),
-		WebSSO: keystoneapi.WebSSO{Dashboards: []string{dashboard}, Now: now}}
+	c.api = keystoneapi.Deps{Identity: identity.New(d, epochs, passwords, dir, now), Roles: roles,
+		Catalog: catalog.New(d, epochs),
+		Tokens: token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true,
+			Seeds: credentials, Directory: dir}, now),
+		Delegation: delegation.New(d, epochs, passwords, roles,
+			delegation.Config{Trusts: delegation.Trusts{MaxRedelegation: 3},
+				AppCredentials: delegation.AppCredentials{PerUser: 5}}, now),
+		Credentials: credentials, Limits: limit.New(d, c.model),
+		Federation: federation.New(d, epochs, federation.Config{Verifier: verifier}, now),
+		WebSSO:     keystoneapi.WebSSO{Dashboards: []string{dashboard}, Now: now}}
 	enforcer, err := policy.New(keystoneapi.Rules(), c.overrides)
 	if err != nil {
 		t.Fatal(err)
@@ -312,7 +318,8 @@ func TestARescopedTokenDiesWithItsFirst(t *testing.T) {
 	c := newCloud(t)
 	first := c.login("demo", demoProject)
 	c.now = c.now.Add(30 * time.Minute)
-	body := fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}},"scope":%s}}`, first, project("other"))
+	body := fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}},"scope":%s}}`, first,
+		project("other"))
 	a := c.want(201, "POST", "/v3/auth/tokens", "", body)
 	if a.at("token", "project", "name") != "other" || len(a.at("token", "audit_ids").([]any)) != 2 {
 		t.Errorf("got %s", a.text)
@@ -335,7 +342,8 @@ func TestLosingARoleOrThePasswordEndsTokens(t *testing.T) {
 
 	other := c.login("demo", project("other"))
 	c.now = c.now.Add(time.Second)
-	c.want(204, "POST", "/v3/users/"+user+"/password", other, `{"user":{"original_password":"secret","password":"new secret"}}`)
+	c.want(204, "POST", "/v3/users/"+user+"/password", other,
+		`{"user":{"original_password":"secret","password":"new secret"}}`)
 	c.want(401, "GET", "/v3/auth/projects", other, "")
 	c.want(401, "POST", "/v3/auth/tokens", "", authBody("demo", "secret", ""))
 	c.now = c.now.Add(time.Second)
@@ -346,9 +354,11 @@ func TestProjectsUsersRolesAndGroupsLive(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	admin := c.login("admin", project("admin"))
-	p := c.want(201, "POST", "/v3/projects", admin, `{"project":{"name":"p","description":"d","tags":["red"],"color":"blue"}}`)
+	p := c.want(201, "POST", "/v3/projects", admin,
+		`{"project":{"name":"p","description":"d","tags":["red"],"color":"blue"}}`)
 	id := p.at("project", "id").(string)
-	if p.at("project", "domain_id") != "default" || p.at("project", "color") != "blue" || p.at("project", "enabled") != true {
+	if p.at("project", "domain_id") != "default" || p.at("project", "color") != "blue" ||
+		p.at("project", "enabled") != true {
 		t.Errorf("got %s", p.text)
 	}
 	c.want(409, "POST", "/v3/projects", admin, `{"project":{"name":"p"}}`)
@@ -378,11 +388,13 @@ func TestProjectsUsersRolesAndGroupsLive(t *testing.T) {
 	c.want(204, "PUT", grant, admin, "")
 	c.want(204, "HEAD", grant, admin, "")
 	list := c.want(200, "GET", "/v3/role_assignments?effective&include_names&user.id="+uid, admin, "")
-	if list.at("role_assignments", 0, "role", "name") != "r" || list.at("role_assignments", 0, "scope", "project", "name") != "q" ||
+	if list.at("role_assignments", 0, "role", "name") != "r" || list.at("role_assignments", 0, "scope", "project",
+		"name") != "q" ||
 		!strings.Contains(list.text, "/groups/"+g+"/users/"+uid) {
 		t.Errorf("got %s", list.text)
 	}
-	tok := c.want(201, "POST", "/v3/auth/tokens", "", authBody("u", "pw", fmt.Sprintf(`{"project":{"id":%q}}`, id))).header.Get("X-Subject-Token")
+	tok := c.want(201, "POST", "/v3/auth/tokens", "", authBody("u", "pw",
+		fmt.Sprintf(`{"project":{"id":%q}}`, id))).header.Get("X-Subject-Token")
 	if n := len(c.want(200, "GET", "/v3/auth/projects", tok, "").at("projects").([]any)); n != 1 {
 		t.Errorf("the user sees %d projects", n)
 	}
@@ -398,7 +410,8 @@ func TestInheritedGrantsReachDownTheTree(t *testing.T) {
 	c := newCloud(t)
 	admin := c.login("admin", project("admin"))
 	top := c.want(201, "POST", "/v3/projects", admin, `{"project":{"name":"top"}}`).at("project", "id").(string)
-	low := c.want(201, "POST", "/v3/projects", admin, fmt.Sprintf(`{"project":{"name":"low","parent_id":%q}}`, top)).at("project", "id").(string)
+	low := c.want(201, "POST", "/v3/projects", admin, fmt.Sprintf(`{"project":{"name":"low","parent_id":%q}}`,
+		top)).at("project", "id").(string)
 	user := c.want(200, "GET", "/v3/users?name=auditor", admin, "").at("users", 0, "id").(string)
 	role := c.want(200, "GET", "/v3/roles?name=reader", admin, "").at("roles", 0, "id").(string)
 	c.want(204, "PUT", "/v3/OS-INHERIT/projects/"+top+"/users/"+user+"/roles/"+role+"/inherited_to_projects", admin, "")
@@ -419,7 +432,8 @@ func TestTheCatalogIsAdministered(t *testing.T) {
 	admin := c.login("admin", project("admin"))
 	s := c.want(201, "POST", "/v3/services", admin, `{"service":{"type":"dns","name":"d"}}`).at("service", "id").(string)
 	e := c.want(201, "POST", "/v3/endpoints", admin,
-		fmt.Sprintf(`{"endpoint":{"service_id":%q,"interface":"public","url":"http://dns","region_id":"R2"}}`, s)).at("endpoint", "id").(string)
+		fmt.Sprintf(`{"endpoint":{"service_id":%q,"interface":"public","url":"http://dns","region_id":"R2"}}`,
+			s)).at("endpoint", "id").(string)
 	c.want(200, "GET", "/v3/regions/R2", admin, "")
 	c.want(403, "DELETE", "/v3/regions/R2", admin, "")
 	if a := c.want(200, "GET", "/v3/auth/catalog", admin, ""); !strings.Contains(a.text, "http://dns") {
@@ -429,7 +443,8 @@ func TestTheCatalogIsAdministered(t *testing.T) {
 	if a := c.want(200, "GET", "/v3/auth/catalog", admin, ""); strings.Contains(a.text, "http://dns") {
 		t.Errorf("the catalog shows a disabled endpoint: %s", a.text)
 	}
-	c.want(400, "POST", "/v3/endpoints", admin, `{"endpoint":{"service_id":"nope","interface":"public","url":"http://dns"}}`)
+	c.want(400, "POST", "/v3/endpoints", admin,
+		`{"endpoint":{"service_id":"nope","interface":"public","url":"http://dns"}}`)
 	c.want(204, "DELETE", "/v3/services/"+s, admin, "")
 	c.want(404, "GET", "/v3/endpoints/"+e, admin, "")
 }
@@ -439,7 +454,8 @@ func TestDomainsMustBeDisabledBeforeTheyGo(t *testing.T) {
 	c := newCloud(t)
 	admin := c.login("admin", project("admin"))
 	d := c.want(201, "POST", "/v3/domains", admin, `{"domain":{"name":"d"}}`).at("domain", "id").(string)
-	u := c.want(201, "POST", "/v3/users", admin, fmt.Sprintf(`{"user":{"name":"u","domain_id":%q}}`, d)).at("user", "id").(string)
+	u := c.want(201, "POST", "/v3/users", admin, fmt.Sprintf(`{"user":{"name":"u","domain_id":%q}}`, d)).at("user",
+		"id").(string)
 	c.want(403, "DELETE", "/v3/domains/"+d, admin, "")
 	c.want(200, "PATCH", "/v3/domains/"+d, admin, `{"domain":{"enabled":false}}`)
 	c.want(204, "DELETE", "/v3/domains/"+d, admin, "")

@@ -18,10 +18,20 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Config bounds what may be handed out.
+// Trusts are section [trust].
+type Trusts struct {
+	MaxRedelegation int64 `conf:"max_redelegation_count" default:"3" min:"0" help:"How often a trust may be handed on."`
+}
+
+// AppCredentials are section [application_credential].
+type AppCredentials struct {
+	PerUser int `conf:"user_limit" default:"-1" min:"-1" help:"How many application credentials a user may have; -1 is any number."`
+}
+
+// Config bounds what users delegate.
 type Config struct {
-	MaxRedelegation    int64 // how often a trust may be handed on
-	CredentialsPerUser int   // application credentials a user may have; negative: any number
+	Trusts
+	AppCredentials
 }
 
 // Service is the verbs. All are safe for concurrent use; each write is one transaction.
@@ -35,7 +45,8 @@ type Service struct {
 }
 
 // New makes the verbs over identity's database.
-func New(d *db.DB, e *store.Epochs, p *identity.Passwords, roles *assignment.Service, c Config, now clock.Now) *Service {
+func New(d *db.DB, e *store.Epochs, p *identity.Passwords, roles *assignment.Service, c Config,
+	now clock.Now) *Service {
 	return &Service{db: d, epochs: e, passwords: p, roles: roles, config: c, now: now}
 }
 
@@ -58,7 +69,8 @@ func (s *Service) AppCredentials(ctx context.Context, user string) ([]keystone.A
 // empty secret is made up. Of an access rule only the id is needed, or the other fields; one that the user has
 // already is taken again. fault.Invalid for an unknown rule or a past expiry, fault.Conflict for a taken name,
 // fault.Forbidden over the user's number of them.
-func (s *Service) CreateAppCredential(ctx context.Context, c keystone.AppCredential, secret string) (keystone.AppCredential, string, error) {
+func (s *Service) CreateAppCredential(ctx context.Context, c keystone.AppCredential,
+	secret string) (keystone.AppCredential, string, error) {
 	if !c.Expires.IsZero() && !c.Expires.After(s.now()) {
 		return c, "", fault.Invalidf("Invalid application credential: the expiration time is in the past.")
 	}
@@ -77,9 +89,10 @@ func (s *Service) CreateAppCredential(ctx context.Context, c keystone.AppCredent
 		if err != nil {
 			return err
 		}
-		if s.config.CredentialsPerUser >= 0 && len(have) >= s.config.CredentialsPerUser {
-			return fault.Forbiddenf("Unable to create additional application credentials, maximum of %d already exceeded for user.",
-				s.config.CredentialsPerUser)
+		if s.config.PerUser >= 0 && len(have) >= s.config.PerUser {
+			return fault.Forbiddenf("Unable to create additional application credentials, maximum of %d already exceeded for "+
+				"user.",
+				s.config.PerUser)
 		}
 		for _, h := range have {
 			c.Order = max(c.Order, h.Order+1)
@@ -89,7 +102,8 @@ func (s *Service) CreateAppCredential(ctx context.Context, c keystone.AppCredent
 		}
 		err = store.InsertAppCredential(ctx, tx, c, hash)
 		if errors.Is(err, db.ErrDuplicate) {
-			err = fault.Conflictf("Conflict occurred attempting to store application_credential - Duplicate entry found with name %s.", c.Name).Because(err)
+			err = fault.Conflictf("Conflict occurred attempting to store application_credential - Duplicate entry found with "+
+				"name %s.", c.Name).Because(err)
 		}
 		return err
 	})
@@ -97,7 +111,8 @@ func (s *Service) CreateAppCredential(ctx context.Context, c keystone.AppCredent
 }
 
 // rules finds or makes the rules that a new credential names.
-func (s *Service) rules(ctx context.Context, tx *db.Tx, user string, wanted []keystone.AccessRule) ([]keystone.AccessRule, error) {
+func (s *Service) rules(ctx context.Context, tx *db.Tx, user string,
+	wanted []keystone.AccessRule) ([]keystone.AccessRule, error) {
 	have, err := store.AccessRulesOf(ctx, tx, user)
 	if err != nil {
 		return nil, err

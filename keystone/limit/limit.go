@@ -25,6 +25,11 @@ type Service struct {
 	model string
 }
 
+// Options are section [unified_limit].
+type Options struct {
+	Model string `conf:"enforcement_model" default:"flat" enum:"flat|strict_two_level" help:"How limits of a domain and of its projects go together."`
+}
+
 // New makes the verbs over identity's database.
 func New(d *db.DB, model string) *Service { return &Service{d, model} }
 
@@ -63,7 +68,8 @@ func (s *Service) AllRegistered(ctx context.Context, a db.ListArgs) ([]keystone.
 
 // CreateRegistered makes all registered limits or none. fault.Invalid for an unknown service or region,
 // fault.Conflict for a resource that has one.
-func (s *Service) CreateRegistered(ctx context.Context, ls []keystone.RegisteredLimit) ([]keystone.RegisteredLimit, error) {
+func (s *Service) CreateRegistered(ctx context.Context, ls []keystone.RegisteredLimit) ([]keystone.RegisteredLimit,
+	error) {
 	return ls, s.db.Tx(ctx, func(tx *db.Tx) error {
 		for i := range ls {
 			ls[i].ID = ids.Hex()
@@ -92,7 +98,8 @@ func known(ctx context.Context, tx *db.Tx, service, region string) error {
 
 // UpdateRegistered changes a registered limit as it stands when the change is made; change may run more than once.
 // fault.Forbidden while there are limits of its resource.
-func (s *Service) UpdateRegistered(ctx context.Context, id string, change func(*keystone.RegisteredLimit)) (l keystone.RegisteredLimit, err error) {
+func (s *Service) UpdateRegistered(ctx context.Context, id string,
+	change func(*keystone.RegisteredLimit)) (l keystone.RegisteredLimit, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		old, err := store.RegisteredLimit(ctx, tx, id)
 		if err != nil {
@@ -114,7 +121,8 @@ func (s *Service) UpdateRegistered(ctx context.Context, id string, change func(*
 func unused(ctx context.Context, tx *db.Tx, l keystone.RegisteredLimit) error {
 	n, err := store.LimitsUnder(ctx, tx, l)
 	if err == nil && n > 0 {
-		err = fault.Forbiddenf("Unable to update or delete registered limit %s because there are project limits associated with it.", l.ID)
+		err = fault.Forbiddenf("Unable to update or delete registered limit %s because there are project limits "+
+			"associated with it.", l.ID)
 	}
 	return err
 }
@@ -250,7 +258,8 @@ func tooMuch(err error, why string) error {
 }
 
 func same(l keystone.Limit) []db.Cond {
-	return []db.Cond{db.EqTo("service_id", l.ServiceID), db.EqTo("region_id", l.RegionID), db.EqTo("resource_name", l.Resource)}
+	return []db.Cond{db.EqTo("service_id", l.ServiceID), db.EqTo("region_id", l.RegionID),
+		db.EqTo("resource_name", l.Resource)}
 }
 
 // ofDomain is the domain's limit of a resource, or the registered one.

@@ -31,19 +31,19 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Config is what this cloud is to its providers.
+// Config is section [oidc]: what this cloud is to its providers.
 type Config struct {
-	Audiences    []string // one of them must be among a token's audiences or be its client; none: nobody gets in
-	ClientID     string   // by which opaque tokens are asked about; empty: they are refused
-	ClientSecret string
+	Audiences    []string `conf:"audiences" help:"Client ids whose OpenID Connect tokens are taken: one of them must be among a token's audiences, or be the client it was made for. Empty: nobody logs in by a token."`
+	ClientID     string   `conf:"introspection_client_id" help:"The client as which identity providers are asked about tokens that are not signed. Empty: such tokens are refused."`
+	ClientSecret string   `conf:"introspection_client_secret" secret:"true" help:"Its secret."`
 
-	WebClientID     string // as which browsers are sent to providers; empty: they are not
-	WebClientSecret string
-	WebScopes       []string // asked for besides openid
+	WebClientID     string   `conf:"websso_client_id" help:"The client as which browsers are sent to identity providers by a dashboard's login. Empty: they are not."`
+	WebClientSecret string   `conf:"websso_client_secret" secret:"true" help:"Its secret."`
+	WebScopes       []string `conf:"websso_scopes" default:"profile,email" help:"What it asks for besides openid."`
 
-	Leeway  time.Duration // by how much clocks may differ
-	Timeout time.Duration // of one request to a provider
-	CAFile  string        // certificates to trust besides the system's
+	Leeway  time.Duration `conf:"clock_skew" default:"60" min:"0" max:"300" help:"By how much the clocks of identity providers may differ from this one."`
+	Timeout time.Duration `conf:"timeout" default:"10" min:"1" help:"How long an identity provider may take to answer."`
+	CAFile  string        `conf:"ca_file" help:"Certificates to trust identity providers by, besides the system's."`
 }
 
 // Verifier checks tokens. It is safe for concurrent use.
@@ -75,7 +75,8 @@ const (
 
 // algorithms that a provider may sign with. Symmetric ones would make every holder of the secret a provider.
 func algorithms() []string {
-	return []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA}
+	return []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384,
+		oidc.ES512, oidc.EdDSA}
 }
 
 // New makes a verifier; fault.Invalid for certificates that cannot be read.
@@ -99,7 +100,8 @@ func New(c Config, now clock.Now) (*Verifier, error) {
 
 // refuse is what a client may know; the log knows why.
 func refuse(format string, args ...any) error {
-	return fault.New(fault.Unauthorized, "The request you have made requires authentication.").Because(fmt.Errorf("oidc: "+format, args...))
+	return fault.New(fault.Unauthorized, "The request you have made requires "+
+		"authentication.").Because(fmt.Errorf("oidc: "+format, args...))
 }
 
 // Verify answers what the token says, when one of the issuers vouches for it. fault.Unauthorized for a token that
@@ -121,7 +123,8 @@ func (v *Verifier) Verify(ctx context.Context, issuers []string, token string) (
 		return nil, err
 	}
 	if !v.forUs(claims) {
-		return nil, refuse("the token is for %v, client %v, and not for one of [oidc] audiences", claims["aud"], claims["azp"])
+		return nil, refuse("the token is for %v, client %v, and not for one of [oidc] audiences", claims["aud"],
+			claims["azp"])
 	}
 	if sub, _ := claims["sub"].(string); sub == "" {
 		return nil, refuse("the token names no subject")
@@ -231,8 +234,9 @@ func (v *Verifier) provider(ctx context.Context, issuer string) (*provider, erro
 	}
 	p.introspect = more.Introspection
 	// A new set of keys each time: one that the provider has taken back is forgotten.
-	p.verifier = oidc.NewVerifier(issuer, keySet{oidc.NewRemoteKeySet(lasting, more.Keys)}, &oidc.Config{SkipClientIDCheck: true,
-		SupportedSigningAlgs: algorithms(), Now: func() time.Time { return v.now().Add(-v.c.Leeway) }})
+	p.verifier = oidc.NewVerifier(issuer, keySet{oidc.NewRemoteKeySet(lasting, more.Keys)},
+		&oidc.Config{SkipClientIDCheck: true,
+			SupportedSigningAlgs: algorithms(), Now: func() time.Time { return v.now().Add(-v.c.Leeway) }})
 	v.keep(issuer, p)
 	return p, nil
 }
@@ -262,7 +266,8 @@ func (k keySet) VerifySignature(ctx context.Context, jwt string) ([]byte, error)
 
 func (v *Verifier) away(issuer string, err error) error {
 	return fault.Unavailablef("The identity provider cannot be asked at the moment.").
-		Because(fmt.Errorf("issuer %s: %w: see that this host reaches %s/.well-known/openid-configuration and trusts its certificate ([oidc] ca_file), and that remote_ids holds the issuer letter by letter",
+		Because(fmt.Errorf("issuer %s: %w: see that this host reaches %s/.well-known/openid-configuration and trusts its "+
+			"certificate ([oidc] ca_file), and that remote_ids holds the issuer letter by letter",
 			issuer, err, strings.TrimSuffix(issuer, "/")))
 }
 
@@ -320,7 +325,8 @@ func (v *Verifier) introspect(ctx context.Context, endpoint, token string) (map[
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("introspection answers %s: see [oidc] introspection_client_id and introspection_client_secret", resp.Status)
+		return nil, fmt.Errorf("introspection answers %s: see [oidc] introspection_client_id and "+
+			"introspection_client_secret", resp.Status)
 	}
 	claims := map[string]any{}
 	return claims, json.NewDecoder(resp.Body).Decode(&claims)

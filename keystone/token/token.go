@@ -21,13 +21,20 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Config is how long tokens live and what they may be traded for.
+// Config is section [token], and what tokens depend on.
 type Config struct {
-	Lifetime     time.Duration // of a token got by password
-	AllowRescope bool          // a scoped token may be traded for one of another scope
-	ReceiptFor   time.Duration // how long the first of several proofs is good; 0: five minutes
-	Seeds        Seeds         // nil: nobody has TOTP
-	Directory    *ldapidentity.Service
+	Lifetime     time.Duration `conf:"expiration" default:"3600" min:"1" help:"How long a token is good."`
+	AllowRescope bool          `conf:"allow_rescope_scoped_token" default:"true" help:"Whether a token for one project may be traded for a token for another."`
+
+	ReceiptFor time.Duration // how long the first of several proofs is good; 0: five minutes
+	Seeds      Seeds         // nil: nobody has TOTP
+	Directory  *ldapidentity.Service
+}
+
+// KeyOptions are section [fernet_tokens].
+type KeyOptions struct {
+	Repository string `conf:"key_repository" default:"$state_path/fernet-keys" help:"The folder of the keys. Every keystone process needs the same ones. Empty keeps a key in memory, and tokens end with the process."`
+	MaxActive  int    `conf:"max_active_keys" default:"3" min:"1" max:"100" help:"How many keys a rotation keeps."`
 }
 
 // Seeds are the TOTP secrets of a user, in base32.
@@ -48,7 +55,8 @@ type Service struct {
 }
 
 // New makes the service.
-func New(d *db.DB, e *store.Epochs, k *Keys, p *identity.Passwords, roles *assignment.Service, c Config, now clock.Now) *Service {
+func New(d *db.DB, e *store.Epochs, k *Keys, p *identity.Passwords, roles *assignment.Service, c Config,
+	now clock.Now) *Service {
 	return &Service{db: d, epochs: e, keys: k, passwords: p, roles: roles, config: c, now: now, cache: newCache()}
 }
 
@@ -68,8 +76,9 @@ type Token struct {
 
 // Caller is the token as policies see it.
 func (t *Token) Caller() *auth.Caller {
-	c := &auth.Caller{UserID: t.Owner.ID, UserName: t.Owner.Name, UserDomainID: t.OwnerDomain.ID, UserDomainName: t.OwnerDomain.Name,
-		Methods: t.Methods, AuditID: t.AuditIDs[0], Expires: t.Expires}
+	c := &auth.Caller{UserID: t.Owner.ID, UserName: t.Owner.Name, UserDomainID: t.OwnerDomain.ID,
+		UserDomainName: t.OwnerDomain.Name,
+		Methods:        t.Methods, AuditID: t.AuditIDs[0], Expires: t.Expires}
 	switch {
 	case t.Scope.Project != "":
 		c.ProjectID, c.ProjectName = t.Project.ID, t.Project.Name
@@ -87,7 +96,8 @@ func (t *Token) Caller() *auth.Caller {
 
 // refused is all that a client learns of a failed authentication; the log knows why.
 func refused(why string, args ...any) error {
-	return fault.New(fault.Unauthorized, "The request you have made requires authentication.").Because(fault.New(fault.Unauthorized, why, args...))
+	return fault.New(fault.Unauthorized, "The request you have made requires "+
+		"authentication.").Because(fault.New(fault.Unauthorized, why, args...))
 }
 
 // issue makes a token for the claims.
@@ -315,8 +325,9 @@ func (s *Service) Revoke(ctx context.Context, text string) error {
 		if slices.ContainsFunc(had, func(r store.Revocation) bool { return r.AuditID == t.AuditIDs[0] }) {
 			return fault.NotFoundf("The token has been revoked.")
 		}
-		err = store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), AuditID: t.AuditIDs[0], IssuedBefore: db.Time{Time: now},
-			ExpiresAt: db.Time{Time: t.Expires}})
+		err = store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), AuditID: t.AuditIDs[0],
+			IssuedBefore: db.Time{Time: now},
+			ExpiresAt:    db.Time{Time: t.Expires}})
 		if err != nil {
 			return err
 		}

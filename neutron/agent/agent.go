@@ -29,7 +29,9 @@ import (
 	"time"
 
 	"hypernova/neutron"
+	"hypernova/neutron/ml2"
 	"hypernova/neutron/rpcapi"
+	"hypernova/oslo/conf"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
@@ -42,20 +44,21 @@ const Binary = rpcapi.Process
 
 // Config is what an agent must know. Zero durations and ports are the defaults.
 type Config struct {
-	Host      string
-	Owner     uint32 // number of the cloud on this machine, which marks what the agent makes; 0 where no other cloud can be
-	Version   string
-	LocalIP   netip.Addr    // this host's end of overlay tunnels; invalid: none
-	Poll      time.Duration // between pulls without a hint; default 5 s
-	Heartbeat time.Duration // default 30 s
-	Down      time.Duration // silence after which the server takes the agent for dead; default 75 s
+	Poll       time.Duration `conf:"polling_interval" default:"5" min:"0.05" max:"3600" help:"How often the agent asks for its host's state without having been told of a change."`
+	Heartbeat  time.Duration `conf:"report_interval" default:"30" min:"0.05" max:"3600" help:"How often the agent says that it is alive."`
+	LocalIP    netip.Addr    `conf:"local_ip" help:"This host's end of overlay tunnels; empty for my_ip."`
+	TapUser    string        `conf:"tap_user" help:"The user that opens servers' network devices; empty where the hypervisor is root."`
+	TunnelPort int           `conf:"vxlan_udp_port" default:"4789" min:"1" max:"65535" help:"The UDP port of overlay tunnels."`
+
+	Host    string
+	Owner   uint32 // number of the cloud on this machine, which marks what the agent makes; 0 where no other cloud can be
+	Version string
+	Down    time.Duration // silence after which the server takes the agent for dead; default 75 s
 
 	MetadataURL    string        // of nova's metadata API; empty: guests find no metadata on the network
 	MetadataSecret string        // shared with it
 	DNSDomain      string        // given to guests by DHCP
 	Lease          time.Duration // default 24 h
-	TapUser        string        // user that may open the taps without privilege; empty: root alone
-	TunnelPort     int           // default 4789
 	TunnelAlways   bool          // tunnels also for networks that no other host has ports of
 
 	Netns       string // path of the network namespace that plays the host; empty: the process's own
@@ -63,16 +66,15 @@ type Config struct {
 }
 
 func (c Config) filled() Config {
+	conf.Fill(&c)
+	shared := conf.Defaults[ml2.Shared]()
 	for _, d := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.Poll, 5 * time.Second}, {&c.Heartbeat, 30 * time.Second}, {&c.Down, 75 * time.Second}, {&c.Lease, 24 * time.Hour}} {
+	}{{&c.Down, shared.AgentDown}, {&c.Lease, shared.Lease}} {
 		if *d.v <= 0 {
 			*d.v = d.d
 		}
-	}
-	if c.TunnelPort == 0 {
-		c.TunnelPort = 4789
 	}
 	return c
 }
@@ -244,7 +246,8 @@ func (a *agent) wake(ctx context.Context) {
 }
 
 // repeat does fn at once, then at each wake-up or after every; after a failure sooner, at growing distances.
-func (a *agent) repeat(ctx context.Context, every time.Duration, wake <-chan struct{}, what string, fn func(context.Context) error) {
+func (a *agent) repeat(ctx context.Context, every time.Duration, wake <-chan struct{}, what string,
+	fn func(context.Context) error) {
 	const first = 250 * time.Millisecond
 	pause := first
 	for ctx.Err() == nil {
@@ -381,7 +384,8 @@ func (a *agent) beat(ctx context.Context) error {
 			{Type: "Linux bridge agent", Binary: "neutron-linuxbridge-agent", Topic: "N/A",
 				Config: map[string]string{"tunnel_types": "vxlan", "tunneling_ip": tunnel}},
 			{Type: "DHCP agent", Binary: "neutron-dhcp-agent", Topic: "dhcp_agent",
-				Config: map[string]string{"dhcp_driver": "hypernova", "dhcp_lease_duration": strconv.Itoa(int(a.c.Lease.Seconds()))}},
+				Config: map[string]string{"dhcp_driver": "hypernova",
+					"dhcp_lease_duration": strconv.Itoa(int(a.c.Lease.Seconds()))}},
 			{Type: "Metadata agent", Binary: "neutron-metadata-agent", Topic: "N/A",
 				Config: map[string]string{"nova_metadata": a.c.MetadataURL}},
 		},

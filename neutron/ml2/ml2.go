@@ -69,21 +69,16 @@ type Mechanism interface {
 
 // Config are the options of types and mechanisms.
 type Config struct {
-	TypeDrivers        []string      // types that may be used
-	TenantTypes        []string      // what projects' networks get: the first one with a free segment
-	Mechanisms         []string      // in the order they are asked
-	FlatNetworks       []string      // physical networks that may carry flat networks; * is any
-	VLANRanges         []string      // physical networks that may carry VLANs, with what projects may have: name:first:last or name
+	TypeDrivers  []string // types that may be used
+	TenantTypes  []string // what projects' networks get: the first one with a free segment
+	Mechanisms   []string // in the order they are asked
+	FlatNetworks []string // physical networks that may carry flat networks; * is any
+	// physical networks that may carry VLANs, with what projects may have: name:first:last or name
+	VLANRanges         []string
 	VNIRanges          []string      // VXLAN identifiers for projects: first:last
 	PathMTU            int           // largest packet between hosts; 0: GlobalMTU
 	GlobalMTU          int           // largest packet of the physical networks
 	AgentDownTime      time.Duration // an agent silent for longer is down
 	PaginationMaxLimit int           // most items of one answer; -1 is unlimited
 	BaseMAC            string        // the first three or four octets of MACs that are made
-}
-
-// Defaults are the values of a configuration that sets none.
-func Defaults() Config {
-	return Config{TypeDrivers: []string{"local", "flat", "vlan", "vxlan"}, TenantTypes: []string{"vxlan"}, Mechanisms: []string{"bridge"}, FlatNetworks: []string{"*"},
-		VNIRanges: []string{"1:16777215"}, GlobalMTU: 1500, AgentDownTime: 75 * time.Second, PaginationMaxLimit: -1, BaseMAC: "fa:16:3e:00:00:00"}
 }

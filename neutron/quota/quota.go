@@ -9,6 +9,7 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/neutron/store"
+	"hypernova/oslo/conf"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 )
@@ -31,10 +32,8 @@ type Config struct {
 	SecurityGroupRule int `conf:"quota_security_group_rule" default:"100" min:"-1" help:"Number of security group rules allowed per project; -1 is unlimited."`
 }
 
-// Defaults are the limits of a configuration that sets none.
-func Defaults() Config {
-	return Config{Network: 100, Subnet: 100, Port: 500, SecurityGroup: 10, SecurityGroupRule: 100}
-}
+// Defaults are the declared limits.
+func Defaults() Config { return conf.Defaults[Config]() }
 
 // Resources are the limited resources in the order of the API.
 func Resources() []string {
@@ -49,7 +48,8 @@ type Quotas struct {
 
 // New makes the quotas of a database.
 func New(d *db.DB, c Config) *Quotas {
-	return &Quotas{db: d, defaults: map[string]int64{Network: int64(c.Network), Subnet: int64(c.Subnet), Port: int64(c.Port),
+	return &Quotas{db: d, defaults: map[string]int64{Network: int64(c.Network), Subnet: int64(c.Subnet),
+		Port:          int64(c.Port),
 		SecurityGroup: int64(c.SecurityGroup), SecurityGroupRule: int64(c.SecurityGroupRule)}}
 }
 

@@ -1,5 +1,6 @@
-// Package conductor works the jobs of compute: it builds, deletes and powers servers, cleans up after hosts, and holds the database for agents
-// that have none. Each job is a list of steps with undo; killed anywhere, it goes on or unwinds where its record says.
+// Package conductor works the jobs of compute: it builds, deletes and powers servers, cleans up after hosts, and
+// holds the database for agents that have none. Each job is a list of steps with undo; killed anywhere, it goes on or
+// unwinds where its record says.
 package conductor
 
 import (
@@ -13,6 +14,7 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/clock"
+	"hypernova/oslo/conf"
 	"hypernova/oslo/db"
 	"hypernova/oslo/messaging"
 	"hypernova/oslo/service"
@@ -27,8 +29,8 @@ type Scheduler interface {
 
 // Config is the options of the conductor.
 type Config struct {
-	MaxAttempts     int           // hosts that are tried for one build; default 3
-	BuildWait       time.Duration // how long a build waits for hosts and services that are away; default 10 min
+	Options
+	Scheduling
 	VIFTimeout      time.Duration // how long ports may take to come up; default 5 min
 	VIFPoll         time.Duration // how often ports are looked at without a hint; default 2 s
 	VIFNotFatal     bool          // build on although ports did not come up
@@ -63,13 +65,12 @@ type Conductor struct {
 
 // New makes a conductor and registers its handlers with the queue, which somebody else runs.
 func New(c Config, d Deps) *Conductor {
-	if c.MaxAttempts == 0 {
-		c.MaxAttempts = 3
-	}
+	conf.Fill(&c)
 	for _, x := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.BuildWait, 10 * time.Minute}, {&c.VIFTimeout, 5 * time.Minute}, {&c.VIFPoll, 2 * time.Second}, {&c.ShutdownTimeout, time.Minute}, {&c.DownTime, time.Minute}} {
+	}{{&c.VIFTimeout, 5 * time.Minute}, {&c.VIFPoll, 2 * time.Second}, {&c.ShutdownTimeout, time.Minute}, {&c.DownTime,
+		time.Minute}} {
 		if *x.v == 0 {
 			*x.v = x.d
 		}
@@ -95,8 +96,10 @@ func New(c Config, d Deps) *Conductor {
 
 // Manager is the role nova-conductor.
 func (c *Conductor) Manager(host string) service.Manager {
-	return service.Manager{Binary: nova.BinaryConductor, Host: host, Topic: rpcapi.Conductor, Level: 1, Register: c.register,
-		Periodic: []service.Periodic{{Name: "ask_silent_services", Spacing: max(c.c.DownTime/4, 10*time.Millisecond), Fn: c.askSilent},
+	return service.Manager{Binary: nova.BinaryConductor, Host: host, Topic: rpcapi.Conductor, Level: 1,
+		Register: c.register,
+		Periodic: []service.Periodic{{Name: "ask_silent_services", Spacing: max(c.c.DownTime/4, 10*time.Millisecond),
+			Fn: c.askSilent},
 			{Name: "heal_networks", Spacing: healEvery, Fn: c.healNetworks}}}
 }
 
@@ -106,5 +109,6 @@ func (c *Conductor) point(name string) {
 	}
 }
 
-// asNova is ctx with compute's own rights: what a job does to ports and claims it does for the cloud, whoever asked for it.
+// asNova is ctx with compute's own rights: what a job does to ports and claims it does for the cloud, whoever asked
+// for it.
 func asNova(ctx context.Context) context.Context { return auth.With(ctx, auth.Service("nova")) }

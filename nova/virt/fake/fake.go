@@ -1,5 +1,6 @@
-// Package fake is a hypervisor without virtual machines: it keeps servers as records, in memory or in a folder, and fails, delays and lies
-// when told to. It is a product, not only a test helper: a whole cloud on it runs unprivileged anywhere, and it obeys the driver suite.
+// Package fake is a hypervisor without virtual machines: it keeps servers as records, in memory or in a folder, and
+// fails, delays and lies when told to. It is a product, not only a test helper: a whole cloud on it runs unprivileged
+// anywhere, and it obeys the driver suite.
 package fake
 
 import (
@@ -13,6 +14,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/virt"
 	"hypernova/oslo/clock"
+	"hypernova/oslo/conf"
 	"hypernova/oslo/fault"
 )
 
@@ -27,17 +29,21 @@ var (
 	_ virt.Disk        = (*Driver)(nil)
 )
 
-// Config says what the pretended host is. The zero value is a host of 64 vCPUs, 256 GiB memory and 4 TiB disk, in memory.
+// Config is section [fake], and what the driver depends on. The zero value is a host of the declared size in memory.
 type Config struct {
-	Hostname, HostIP        string // default "localhost" and 127.0.0.1
-	VCPUs, MemoryMB, DiskGB int64
-	Traits                  []string
-	Dir                     string        // folder that keeps the servers when the process ends; empty: memory only
-	Delay                   time.Duration // how long each prepare, spawn and power operation takes
-	Faults                  []Fault       // what goes wrong; see ParseFaults
-	SkipImages              bool          // do not read image data, for simulations of very many hosts
-	Now                     clock.Now
-	Console                 func(*nova.Spec) string // what a boot prints; default: a plausible boot log
+	VCPUs     int64         `conf:"vcpus" default:"64" min:"1" help:"Processors of the pretended host."`
+	MemoryMB  int64         `conf:"memory_mb" default:"262144" min:"1" help:"Its memory, in MiB."`
+	DiskGB    int64         `conf:"disk_gb" default:"4096" min:"1" help:"Its disk, in GiB."`
+	Dir       string        `conf:"state_dir" default:"$state_path/fake" help:"The folder that remembers its servers; empty forgets them with the process."`
+	Delay     time.Duration `conf:"delay" default:"0" min:"0" help:"How long each operation on a server takes."`
+	FaultText string        `conf:"faults" help:"What goes wrong, for tests: entries split by ';', such as: spawn server=bad-* fail=no luck; prepare nth=2 slow=3s."`
+
+	Hostname, HostIP string // default "localhost" and 127.0.0.1
+	Traits           []string
+	Faults           []Fault // what goes wrong: FaultText read by ParseFaults
+	SkipImages       bool    // do not read image data, for simulations of very many hosts
+	Now              clock.Now
+	Console          func(*nova.Spec) string // what a boot prints; default: a plausible boot log
 }
 
 // Driver is the fake hypervisor. All methods may be called concurrently.
@@ -72,8 +78,8 @@ type record struct {
 	Why     string          `json:"why,omitempty"`
 	Words   string          `json:"words,omitempty"`
 	Saved   bool            `json:"saved,omitempty"` // by Suspend
-	// Starting is when the pretended hypervisor will have started the server, whether or not the process that asked for it lives on; zero: it
-	// is not starting it. Boot is what the guest will have printed then.
+	// Starting is when the pretended hypervisor will have started the server, whether or not the process that asked for
+	// it lives on; zero: it is not starting it. Boot is what the guest will have printed then.
 	Starting time.Time `json:"starting,omitzero"`
 	Boot     string    `json:"boot,omitempty"`
 }
@@ -86,22 +92,15 @@ func New(c Config) *Driver {
 	if c.HostIP == "" {
 		c.HostIP = "127.0.0.1"
 	}
-	if c.VCPUs == 0 {
-		c.VCPUs = 64
-	}
-	if c.MemoryMB == 0 {
-		c.MemoryMB = 256 << 10
-	}
-	if c.DiskGB == 0 {
-		c.DiskGB = 4 << 10
-	}
+	conf.Fill(&c)
 	if c.Now == nil {
 		c.Now = clock.Real
 	}
 	if c.Console == nil {
 		c.Console = bootLog
 	}
-	return &Driver{c: c, made: c.Now(), disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{}, free: 1 << 50}
+	return &Driver{c: c, made: c.Now(), disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{},
+		free: 1 << 50}
 }
 
 // Init reads back the servers that an earlier process left in the folder.
@@ -192,7 +191,8 @@ func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) 
 		if gib := (s.Image.Size + 1<<30 - 1) >> 30; disk == 0 {
 			disk = gib
 		} else if gib > disk {
-			return fault.New(fault.TooLarge, "Image %s needs %d GiB of disk but flavor %s has %d GiB.", s.Image.ID, gib, s.Flavor.Name, disk)
+			return fault.New(fault.TooLarge, "Image %s needs %d GiB of disk but flavor %s has %d GiB.", s.Image.ID, gib,
+				s.Flavor.Name, disk)
 		}
 		if !d.c.SkipImages && s.Image.ID != "" {
 			release, err := d.images.fetch(ctx, s.Image, images, d.c.Now)
@@ -214,7 +214,10 @@ func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) 
 // Spawn starts a prepared server.
 func (d *Driver) Spawn(ctx context.Context, s *nova.Spec) error {
 	return d.do(ctx, "spawn", s.ID, s.Name, func(p plan) error {
-		return d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) { return now != nova.Running && now != nova.PowerPaused, nil })
+		return d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) {
+			return now != nova.Running &&
+				now != nova.PowerPaused, nil
+		})
 	})
 }
 
@@ -326,9 +329,10 @@ func (d *Driver) ConsoleLog(ctx context.Context, id string, n int64) ([]byte, er
 	return []byte(r.Log[max(0, int64(len(r.Log))-n):]), nil
 }
 
-// boot makes a server run, unless need says of its power state that there is no need, or that it may not be. The start takes so long as
-// passing says, and goes on when nobody waits for it any more.
-func (d *Driver) boot(ctx context.Context, s *nova.Spec, passing time.Duration, need func(nova.PowerState) (bool, error)) error {
+// boot makes a server run, unless need says of its power state that there is no need, or that it may not be. The
+// start takes so long as passing says, and goes on when nobody waits for it any more.
+func (d *Driver) boot(ctx context.Context, s *nova.Spec, passing time.Duration,
+	need func(nova.PowerState) (bool, error)) error {
 	if _, err := d.settled(ctx, s.ID); err != nil {
 		return err
 	}

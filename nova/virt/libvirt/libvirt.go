@@ -29,26 +29,28 @@ import (
 	"hypernova/nova/virt/libvirt/domain"
 	"hypernova/nova/virt/libvirt/kvm"
 	"hypernova/oslo/clock"
+	"hypernova/oslo/conf"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/private"
 )
 
 // Config is the configuration of the driver. Only InstancesPath is required.
 type Config struct {
-	URI           string // default qemu:///system; qemu+unix:///system?socket=/path names another daemon
+	VirtType    string `conf:"virt_type" default:"auto" enum:"auto|kvm|qemu" help:"kvm uses hardware virtualisation, qemu does without, auto boots a probe guest to find out what works."`
+	URI         string `conf:"connection_uri" default:"qemu:///system" help:"The libvirt daemon."`
+	CPUMode     string `conf:"cpu_mode" default:"auto" enum:"auto|none|host-model|host-passthrough|maximum|custom" help:"The processor that guests see."`
+	CPUModel    string `conf:"cpu_models" help:"The model for cpu_mode custom."`
+	Machine     string `conf:"hw_machine_type" default:"q35" help:"The machine that guests see."`
+	ProbeKernel string `conf:"probe_kernel" default:"$state_path/guest-kernel" help:"A kernel to try KVM with; where it is not there, the host's own."`
+
 	InstancesPath string
-	CacheDir      string // cached images; default InstancesPath/_base
-	QEMULogDir    string // where libvirt keeps QEMU's logs; default /var/log/libvirt/qemu
-	StateDir      string // folder of the probe's result about KVM; default InstancesPath
-	Hostname      string // default: the machine's
-	HostIP        string // default 127.0.0.1
-	VirtType      string // auto (default): kvm if a kernel boots with it, else qemu; kvm; qemu
-	CPUMode       string // auto (default), none, host-model, host-passthrough, maximum, custom
-	CPUModel      string
-	Machine       string           // default q35
+	CacheDir      string           // cached images; default InstancesPath/_base
+	QEMULogDir    string           // where libvirt keeps QEMU's logs; default /var/log/libvirt/qemu
+	StateDir      string           // folder of the probe's result about KVM; default InstancesPath
+	Hostname      string           // default: the machine's
+	HostIP        string           // default 127.0.0.1
 	Emulator      string           // default: libvirt's choice
 	VNCListen     string           // default 127.0.0.1
-	ProbeKernel   string           // kernel that the KVM probe boots; default: the host's
 	User, Group   string           // owner of the disks if libvirt does not set it (dynamic_ownership=0)
 	Root          string           // folder that contains proc and etc; default /
 	Owner         uint32           // this cloud's owner mark in domain definitions; 0: none
@@ -106,7 +108,8 @@ func New(c Config) (*Driver, error) {
 			return nil, fault.Invalidf("cpu_mode custom needs a cpu_model")
 		}
 	default:
-		return nil, fault.Invalidf("cpu_mode %q is not known; it may be auto, none, host-model, host-passthrough, maximum or custom", c.CPUMode)
+		return nil, fault.Invalidf("cpu_mode %q is not known; it may be auto, none, host-model, host-passthrough, maximum "+
+			"or custom", c.CPUMode)
 	}
 	d := &Driver{c: c, folders: folders(c.InstancesPath)}
 	d.disks = &diskMaker{run: c.Run, files: c.Files, uid: -1, gid: -1, now: c.Now}
@@ -140,13 +143,15 @@ func New(c Config) (*Driver, error) {
 
 // defaults sets the options that are empty.
 func defaults(c *Config) {
+	declared := conf.Defaults[Config]()
 	for _, d := range []struct {
 		to    *string
 		value string
 	}{
-		{&c.URI, "qemu:///system"}, {&c.CacheDir, filepath.Join(c.InstancesPath, "_base")}, {&c.StateDir, c.InstancesPath},
+		{&c.URI, declared.URI}, {&c.CacheDir, filepath.Join(c.InstancesPath, "_base")}, {&c.StateDir, c.InstancesPath},
 		{&c.QEMULogDir, "/var/log/libvirt/qemu"}, {&c.Root, "/"},
-		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, "auto"}, {&c.CPUMode, "auto"}, {&c.Machine, "q35"},
+		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, declared.VirtType}, {&c.CPUMode, declared.CPUMode},
+		{&c.Machine, declared.Machine},
 		{&c.VNCListen, "127.0.0.1"},
 	} {
 		if *d.to == "" {

@@ -37,7 +37,7 @@ func use(c *Config) {
 	if err := os.WriteFile(filepath.Join(dir, "p.go"), []byte(src), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := conftest.Unread(dir)
+	got, err := conftest.Unread(dir, "example", ".")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,9 +32,10 @@ const (
 
 // Config holds settings beside the URL. The zero Config is plain TCP with the URL's credentials.
 type Config struct {
-	Token             string // replaces user and password
-	CAFile            string // certificate authority to trust; implies TLS
-	CertFile, KeyFile string // client certificate; implies TLS
+	Token    string `conf:"token" secret:"true" help:"What this host shows to the broker instead of user and password."`
+	CAFile   string `conf:"ssl_ca_file" help:"The authority of the broker's certificate; with it or a certificate the connection is TLS."`
+	CertFile string `conf:"ssl_cert_file" help:"The certificate that this host shows to the broker."`
+	KeyFile  string `conf:"ssl_key_file" help:"Its key."`
 }
 
 // Scheme opens "nats://user:password@host:port,nats://host2:port" and "nats://token@host:port".

@@ -21,6 +21,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"hypernova/oslo/conf"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
@@ -44,18 +45,18 @@ const (
 
 // Config holds settings beside the URL. The zero Config is plain TCP with the URL's credentials.
 type Config struct {
-	TLS               bool   // use TLS; implied by the files
-	CAFile            string // certificate authority to trust instead of the system's
-	CertFile, KeyFile string // client certificate
-	// Heartbeat is the interval of AMQP heartbeats; 0 means 5 s.
+	TLS       bool          `conf:"ssl" default:"false" help:"Speak TLS to the broker."`
+	CAFile    string        `conf:"ssl_ca_file" help:"The authority of the broker's certificate; empty for those that the system trusts. Implies ssl."`
+	CertFile  string        `conf:"ssl_cert_file" help:"The certificate that this host shows to the broker. Implies ssl."`
+	KeyFile   string        `conf:"ssl_key_file" help:"Its key."`
+	Threshold time.Duration `conf:"heartbeat_timeout_threshold" default:"15" min:"3" max:"600" help:"A connection that carried nothing for this long is lost, and made anew."`
+	Prefetch  int           `conf:"rabbit_qos_prefetch_count" default:"0" min:"0" max:"65535" help:"How many messages without an answer a listener may have and not have finished; 0 is what a service accepts at most."`
+	Queue     int           `conf:"rabbit_queue_max_length" default:"10000" min:"1" help:"How many of them may wait for a listener; more are refused. All processes of a cloud need the same."`
+	Quorum    bool          `conf:"rabbit_quorum_queue" default:"false" help:"Keep messages in replicated queues, for a broker of several nodes. All processes of a cloud need the same."`
+
+	// Heartbeat is the interval of AMQP heartbeats; 0 means a third of Threshold, because the client library gives up
+	// after three intervals without one.
 	Heartbeat time.Duration
-	// Prefetch bounds the casts that a listener has not acknowledged; 0 means 5,000.
-	Prefetch int
-	// Queue bounds the casts that wait for a listener; 0 means 10,000.
-	Queue int
-	// Quorum stores casts and calls in quorum queues, for a broker of several nodes. All processes of a cloud must agree
-	// on it.
-	Quorum bool
 }
 
 // Scheme opens "rabbit://user:password@host:port,host2:port/vhost". Each host may have credentials of its own.
@@ -94,14 +95,12 @@ func Open(ctx context.Context, url string, o Config) (messaging.Transport, error
 	if err != nil {
 		return nil, err
 	}
+	conf.Fill(&o)
 	if o.Heartbeat <= 0 {
-		o.Heartbeat = defaultHeartbeat
+		o.Heartbeat = o.Threshold / 3
 	}
 	if o.Prefetch <= 0 {
 		o.Prefetch = defaultPrefetch
-	}
-	if o.Queue <= 0 {
-		o.Queue = defaultQueue
 	}
 	c := &conn{c: o, hosts: hosts, vhost: vhost, log: log.From(ctx), quit: make(chan struct{}), up: make(chan struct{}),
 		inboxes: map[string]func(messaging.Delivery){}}
@@ -237,7 +236,8 @@ type link struct {
 type receipt struct{ inbox, id, key string }
 
 // errBlocked is the error of a send on a connection that the broker blocks.
-var errBlocked = fault.Unavailablef("the message broker takes no messages: it is out of memory or disk; rabbitmqctl status shows which")
+var errBlocked = fault.Unavailablef("the message broker takes no messages: it is out of memory or disk; rabbitmqctl " +
+	"status shows which")
 
 func (l *link) publish(key string, cast, mandatory bool, p amqp.Publishing) error {
 	if l.blocked.Load() {

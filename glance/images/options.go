@@ -1,15 +1,18 @@
-package app
+package images
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// GlanceStore is [glance_store].
-type GlanceStore struct {
+// DefaultStore is section [glance_store].
+type DefaultStore struct {
 	Backend string `conf:"default_backend" default:"file" help:"The store for images whose client names none: one of [image] enabled_backends. Without those it is the only store: file, or mem for images that end with the process."`
 	Dir     string `conf:"filesystem_store_datadir" default:"$state_path/images" help:"The folder of the store where it is the only one."`
 }
 
-// Image is [image].
-type Image struct {
+// Options are section [image].
+type Options struct {
 	SizeCap          int64    `conf:"image_size_cap" default:"1099511627776" min:"-1" help:"The largest image that may be uploaded, in bytes; -1 is unlimited."`
 	ProjectCap       int64    `conf:"user_storage_quota" default:"-1" min:"-1" help:"Bytes that all images of a project may have together; -1 is unlimited."`
 	Properties       int      `conf:"image_property_quota" default:"128" min:"-1" help:"Properties of an image; -1 is unlimited."`
@@ -36,7 +39,40 @@ type Image struct {
 	CacheStall time.Duration `conf:"image_cache_stall_time" default:"86400" min:"60" help:"When a copy that was begun is given up."`
 }
 
-// ImageTask is [task].
-type ImageTask struct {
-	Life int `conf:"task_time_to_live" default:"48" min:"1" max:"87600" help:"How many hours a task of the image API is kept after it has ended."`
+// ImportFilter is section [import_filtering_opts].
+type ImportFilter struct {
+	Schemes  []string `conf:"allowed_schemes" default:"http,https" help:"URI schemes that images may be imported from."`
+	Ports    []int    `conf:"allowed_ports" default:"80,443" help:"Ports that images may be imported from."`
+	Networks []string `conf:"allowed_networks" help:"Networks that images may be imported from although they are not on the public internet, as 192.0.2.0/24. All others of private, local and special use are refused, also after redirects and whatever a name resolves to."`
 }
+
+// RegionDownload is section [glance_download_properties].
+type RegionDownload struct {
+	Properties []string `conf:"extra_properties" default:"hw_,trait:,os_distro,os_secure_boot,os_type" help:"What of an image's properties comes with it in a glance-download, by how their names begin. What begins with os_glance never does."`
+}
+
+// StoreOptions are a section named after a store in [image] enabled_backends.
+type StoreOptions struct {
+	Description string `conf:"store_description" help:"What clients are told of the store."`
+	Weight      int    `conf:"weight" default:"0" help:"An image that is in several stores is read from the heaviest."`
+	Dir         string `conf:"filesystem_store_datadir" help:"file: the folder."`
+	Host        string `conf:"s3_store_host" is:"url" help:"s3: the URL of the service, https://host:port."`
+	Region      string `conf:"s3_store_region_name" help:"s3: the region, where the service has some."`
+	AccessKey   string `conf:"s3_store_access_key" secret:"true" help:"s3: who the image service is there."`
+	SecretKey   string `conf:"s3_store_secret_key" secret:"true" help:"s3: the secret that goes with it."`
+	Bucket      string `conf:"s3_store_bucket" help:"s3: the bucket. One image service has it for itself."`
+	Create      bool   `conf:"s3_store_create_bucket_on_put" default:"false" help:"s3: make the bucket where it is absent."`
+	Lookup      string `conf:"s3_store_bucket_url_format" default:"auto" enum:"auto|path|virtual" help:"s3: whether the bucket is a part of the path or of the host's name."`
+	CACert      string `conf:"s3_store_cacert" help:"s3: a file with the certificates of who signed the service's; empty for the system's."`
+	Part        int64  `conf:"s3_store_large_object_chunk_size" default:"16" min:"5" max:"512" help:"s3: MiB of the parts that large images are sent in. A few parts of each upload are in memory."`
+	Threads     int    `conf:"s3_store_thread_pools" default:"4" min:"1" max:"64" help:"s3: parts of an image that are sent at once."`
+}
+
+// FormatOptions are section [image_format].
+type FormatOptions struct {
+	Match    bool     `conf:"require_image_format_match" default:"true" help:"Refuse image data that is not of the disk_format of its image. Data that could make a hypervisor read files of the host is refused anyway."`
+	Nonfatal []string `conf:"gpt_safety_checks_nonfatal" enum:"mbr|gptmbr" help:"Which checks of a disk's partition table are not held against it: mbr for all of them."`
+}
+
+// Partitions reports that odd partition tables are taken.
+func (f FormatOptions) Partitions() bool { return slices.Contains(f.Nonfatal, "mbr") }

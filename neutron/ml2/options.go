@@ -1,12 +1,13 @@
-package app
+package ml2
 
 import (
-	"net/netip"
 	"time"
+
+	"hypernova/oslo/conf"
 )
 
-// Network are the options of networking that OpenStack has in [DEFAULT].
-type Network struct {
+// Shared are the options of networking that OpenStack has in section [DEFAULT].
+type Shared struct {
 	BaseMAC   string        `conf:"base_mac" default:"fa:16:3e:00:00:00" help:"The first three (or four) bytes of the addresses that ports are given."`
 	DNSDomain string        `conf:"dns_domain" default:"openstacklocal" help:"The domain of guests' names."`
 	GlobalMTU int           `conf:"global_physnet_mtu" default:"1500" min:"576" max:"65535" help:"The largest packet of the physical networks; overlay networks get what is left of it."`
@@ -15,34 +16,38 @@ type Network struct {
 	AgentDown time.Duration `conf:"agent_down_time" default:"75" min:"0.1" help:"A network agent not heard of for this long is down."`
 }
 
-// ML2 is [ml2].
-type ML2 struct {
+// Drivers are section [ml2].
+type Drivers struct {
 	Types       []string `conf:"type_drivers" default:"local,flat,vlan,vxlan" help:"The types of networks that may be made."`
 	TenantTypes []string `conf:"tenant_network_types" default:"vxlan" help:"The types that a project's network may get, in order of preference."`
 	Mechanisms  []string `conf:"mechanism_drivers" default:"bridge" help:"The drivers that realise networks, in order: bridge for real ones, fake for ports that are wired at once."`
 	PathMTU     int      `conf:"path_mtu" default:"0" min:"0" help:"The largest packet of the network between hosts; 0 is global_physnet_mtu."`
 }
 
-// VXLAN is [ml2_type_vxlan].
+// VXLAN is section [ml2_type_vxlan].
 type VXLAN struct {
 	Ranges []string `conf:"vni_ranges" default:"1:16777215" help:"Identifiers for overlay networks, min:max."`
 }
 
-// VLAN is [ml2_type_vlan].
+// VLAN is section [ml2_type_vlan].
 type VLAN struct {
 	Ranges []string `conf:"network_vlan_ranges" help:"Physical networks, and the VLANs that projects' networks may get there: name or name:min:max."`
 }
 
-// Flat is [ml2_type_flat].
+// Flat is section [ml2_type_flat].
 type Flat struct {
 	Networks []string `conf:"flat_networks" default:"*" help:"Physical networks that flat networks may be on; * is any."`
 }
 
-// NetAgent is [AGENT].
-type NetAgent struct {
-	Poll      time.Duration `conf:"polling_interval" default:"5" min:"0.05" max:"3600" help:"How often the agent asks for its host's state without having been told of a change."`
-	Heartbeat time.Duration `conf:"report_interval" default:"30" min:"0.05" max:"3600" help:"How often the agent says that it is alive."`
-	LocalIP   netip.Addr    `conf:"local_ip" help:"This host's end of overlay tunnels; empty for my_ip."`
-	TapUser   string        `conf:"tap_user" help:"The user that opens servers' network devices; empty where the hypervisor is root."`
-	VXLANPort int           `conf:"vxlan_udp_port" default:"4789" min:"1" max:"65535" help:"The UDP port of overlay tunnels."`
+// NewConfig gathers what OpenStack spreads over several sections.
+func NewConfig(s Shared, d Drivers, x VXLAN, v VLAN, f Flat) Config {
+	return Config{TypeDrivers: d.Types, TenantTypes: d.TenantTypes, Mechanisms: d.Mechanisms, FlatNetworks: f.Networks,
+		VLANRanges: v.Ranges, VNIRanges: x.Ranges, PathMTU: d.PathMTU, GlobalMTU: s.GlobalMTU, AgentDownTime: s.AgentDown,
+		PaginationMaxLimit: s.MaxLimit, BaseMAC: s.BaseMAC}
+}
+
+// Defaults is a configuration of the declared defaults.
+func Defaults() Config {
+	return NewConfig(conf.Defaults[Shared](), conf.Defaults[Drivers](), conf.Defaults[VXLAN](), conf.Defaults[VLAN](),
+		conf.Defaults[Flat]())
 }
