@@ -36,7 +36,8 @@ func TestFillSetsWhatZeroCannotMean(t *testing.T) {
 
 func TestDefaultsAreThoseOfTheTags(t *testing.T) {
 	t.Parallel()
-	want := filled{Workers: 8, Builds: 10, Pause: 5 * time.Second, Mode: "auto", Dir: "$state_path/x", Kinds: []string{"a", "b"}}
+	want := filled{Workers: 8, Builds: 10, Pause: 5 * time.Second, Mode: "auto", Dir: "$state_path/x",
+		Kinds: []string{"a", "b"}}
 	if diff := cmp.Diff(want, conf.Defaults[filled]()); diff != "" {
 		t.Errorf("(-want, +got):\n%s", diff)
 	}
