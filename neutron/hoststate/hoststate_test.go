@@ -1,6 +1,7 @@
 package hoststate_test
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -89,4 +90,40 @@ func TestRevisionsOfSections(t *testing.T) {
 			t.Errorf("the whole: got %d, %v", got, err)
 		}
 	}, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
+}
+
+var storedSections = db.NewQuery[string](db.NewSet("stored form of sections"),
+	`SELECT sections FROM host_changes WHERE host = ? ORDER BY sections`)
+
+// The stored form of sections is read by every later release.
+func TestStoredFormOfSections(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Memory(t, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
+	h, ctx := hoststate.New(d, nil, slog.New(slog.DiscardHandler)), t.Context()
+	read := func() []string {
+		t.Helper()
+		got, err := storedSections.All(ctx, d, "h1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	err := d.Tx(ctx, func(tx *db.Tx) error {
+		var port, whole hoststate.Changes
+		port.Port(neutron.Port{Host: "h1", Network: "n", SecurityGroups: []string{"web"}})
+		whole.Host("h1")
+		return errors.Join(h.Apply(ctx, tx, &port), h.Apply(ctx, tx, &whole))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"null", `{"group:web":1,"network:n":1}`}, read()); diff != "" {
+		t.Error(diff)
+	}
+	if err := d.Tx(ctx, func(tx *db.Tx) error { return store.SumUp(ctx, tx, "h1") }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{`{"":1,"group:web":1,"network:n":1}`}, read()); diff != "" {
+		t.Error(diff)
+	}
 }
