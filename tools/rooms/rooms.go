@@ -91,7 +91,7 @@ func Page(root string) (string, error) {
 	for _, name := range slices.Sorted(maps.Keys(rooms)) {
 		text := rooms[name]
 		for _, prefix := range []string{"Package " + filepath.Base(name) + " is ", "Package " + filepath.Base(name) + " ",
-			"Package main is ", "Command "} {
+			"Package main is ", "Command " + filepath.Base(name) + " ", "Command "} {
 			if cut, ok := strings.CutPrefix(text, prefix); ok {
 				text = cut
 				break

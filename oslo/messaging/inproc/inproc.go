@@ -1,4 +1,4 @@
-// Package inproc is the transport inside one process. Payloads are encoded and bounded as for a broker, so that errors
+// Package inproc is the message transport inside one process. Payloads are encoded and bounded as for a broker, so that errors
 // of a real transport show in tests.
 package inproc
 

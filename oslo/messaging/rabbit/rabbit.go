@@ -1,4 +1,4 @@
-// Package rabbit is the transport over RabbitMQ.
+// Package rabbit is the message transport over RabbitMQ.
 //
 // All messages go through one direct exchange, "hypernova". Its routing keys are the addresses. Each address has these
 // queues:
