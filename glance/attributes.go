@@ -1,7 +1,6 @@
 package glance
 
-// Named says whether a member of an image's document is an attribute of its own, not one of the free properties beside
-// them.
+// Named reports whether a member of an image's document is an attribute of images and not an additional property.
 func Named(member string) bool {
 	switch member {
 	case "id", "name", "owner", "status", "visibility", "disk_format", "container_format", "checksum", "os_hash_algo", "os_hash_value", "size",

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Namespace is a named set of metadata definitions: what keys mean, and which values they take, on the resources it
-// goes with. An owner of "" is nobody.
+// Namespace is a named set of metadata definitions: the keys that its resource types may have, and their values. The
+// Owner may be empty.
 type Namespace struct {
 	ID, Name, DisplayName, Description string
 	Visibility                         string // Public or Private
@@ -15,7 +15,7 @@ type Namespace struct {
 	Created, Updated                   time.Time
 }
 
-// Object is a group of definitions that belong together.
+// Object is a named group of property definitions.
 type Object struct {
 	ID, Name, Description string
 	Required              []string
@@ -23,7 +23,7 @@ type Object struct {
 	Created, Updated      time.Time
 }
 
-// Property defines one key. It is kept, and read from files, in this form.
+// Property defines one key. The JSON form is that of definition files.
 type Property struct {
 	Name            string          `json:"name,omitempty"`
 	Type            string          `json:"type"`
@@ -47,45 +47,45 @@ type Property struct {
 	AdditionalItems *bool           `json:"additionalItems,omitempty"`
 }
 
-// Items defines the elements of a property that is an array.
+// Items defines the elements of an array property.
 type Items = struct {
 	Type string   `json:"type"`
 	Enum []string `json:"enum,omitempty"`
 }
 
-// Tag is a word that may be put on resources.
+// Tag is a tag that may be put on resources.
 type Tag struct {
 	ID, Name         string
 	Created, Updated time.Time
 }
 
-// Association says that a namespace's definitions go with a type of resource, their keys behind a prefix.
+// Association associates a namespace with a resource type. The namespace's keys get the prefix there.
 type Association struct {
 	ResourceType, Prefix, Target string
 	Created, Updated             time.Time
 }
 
-// ResourceType is a type of resource that definitions may go with.
+// ResourceType is a type of resource that namespaces may be associated with.
 type ResourceType struct {
 	Name             string
 	Protected        bool
 	Created, Updated time.Time
 }
 
-// Task is long work on images as clients see it.
+// Task is a record of the Tasks API: asynchronous work on an image.
 type Task struct {
 	ID, Type, Status                  string
 	Owner, UserID, RequestID, ImageID string
 	Input, Result                     json.RawMessage // null or an object
 	Message                           string
-	Created, Updated, Expires         time.Time // Expires is zero before the end
+	Created, Updated, Expires         time.Time // Expires is zero until the task has ended
 }
 
-// Types and states of tasks.
+// Types and statuses of tasks.
 const (
-	TaskImport      = "import"           // a client's task: an image is made and filled from a URI
+	TaskImport      = "import"           // a client's task that creates an image from a URI
 	TaskImageImport = "api_image_import" // an import into an image
-	TaskLocation    = "location_import"  // data outside is looked at and hashed
+	TaskLocation    = "location_import"  // data at a location is inspected and hashed
 
 	TaskPending    = "pending"
 	TaskProcessing = "processing"

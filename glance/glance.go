@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Image is an image record. Properties are the free ones; what the scheduler and hypervisor understand (hw_*, os_*) is
-// among them.
+// Image is an image record. Properties are the additional properties, including those that the scheduler and the
+// hypervisor drivers read (hw_*, os_*).
 type Image struct {
 	ID, Name, Owner, Status, Visibility string
 	DiskFormat, ContainerFormat         string
@@ -21,14 +21,14 @@ type Image struct {
 	Created, Updated                    time.Time
 }
 
-// States of an image.
+// Statuses of an image.
 const (
 	Queued      = "queued"      // a record without data
 	Saving      = "saving"      // data is being uploaded
 	Uploading   = "uploading"   // data is being staged, or staged for an import
-	Importing   = "importing"   // an import is under way
-	Active      = "active"      // whole and usable
-	Deactivated = "deactivated" // whole, but only administrators may read it
+	Importing   = "importing"   // an import is running
+	Active      = "active"      // complete and usable
+	Deactivated = "deactivated" // complete, but only administrators may read the data
 )
 
 // Visibilities of an image.
@@ -39,7 +39,7 @@ const (
 	Public    = "public"
 )
 
-// Answers of a project that an image is shared with.
+// Statuses of a member.
 const (
 	Pending  = "pending"
 	Accepted = "accepted"
@@ -52,19 +52,19 @@ type Member struct {
 	Created, Updated           time.Time
 }
 
-// API is what compute asks of images, as the caller in ctx.
+// API is the contract with compute. All methods act for the caller in ctx.
 type API interface {
-	// Image is fault.NotFound for an image that is not there or not visible to the caller.
+	// Image returns an image. fault.NotFound if it does not exist or is not visible to the caller.
 	Image(ctx context.Context, id string) (Image, error)
-	// Open streams an active image's data; the reader fails at its end when the data does not match the checksum. The
-	// caller closes it.
+	// Open opens the data of an active image. The reader returns an error at its end if the data does not match the
+	// checksum. The caller closes it.
 	Open(ctx context.Context, id string) (Image, io.ReadCloser, error)
 }
 
-// Local is the capability of an API on the same host as its files: a hypervisor clones them instead of copying a
-// stream.
+// Local is the capability of an API on the host that has the files: a hypervisor driver clones them instead of copying
+// a stream.
 type Local interface {
-	// Path is the file of an active image's data, which must not be changed. fault.NotFound where there is
-	// no such image for the caller, fault.NotImplemented where its data is no file of this host.
+	// Path returns the file with an active image's data, which must not be changed. fault.NotFound if the image is not
+	// visible to the caller, fault.NotImplemented if its data is not a file of this host.
 	Path(ctx context.Context, id string) (string, error)
 }

@@ -9,50 +9,51 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Backend keeps data under keys that the caller makes up: letters, digits, dots and dashes. All methods may be called
-// concurrently, block on the medium, and end with ctx. Any failure of the medium that is not named here is Internal.
+// Backend stores data under keys of letters, digits, dots, dashes and underscores. All methods may be called
+// concurrently, block on the medium, and stop when ctx ends. An error of the medium that is not listed here is
+// fault.Internal.
 type Backend interface {
-	// Put stores what r gives until its end; size is -1 where it is not known. When it returns without error the data is
-	// durable and whole. On any error, r's own included (which is returned as it is), nothing is left. A key is used
-	// once: fault.Conflict. A full medium is fault.TooLarge.
+	// Put stores the data of r; a size of -1 is unknown. After success the data is durable and complete. After an error
+	// nothing is left; an error of r is returned unchanged. fault.Conflict for a used key, fault.TooLarge if the medium
+	// is full.
 	Put(ctx context.Context, key string, r io.Reader, size int64) (int64, error)
-	// Open reads length bytes from offset; length -1 is to the end. fault.NotFound. The caller closes the reader.
+	// Open opens length bytes from offset; a length of -1 is to the end. fault.NotFound. The caller closes the reader.
 	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
-	// Delete removes the data and what a Put that was cut off by a crash left of it. Absent is no error.
+	// Delete deletes the data, and the incomplete data of a Put that a crash interrupted. It is idempotent.
 	Delete(ctx context.Context, key string) error
-	// Stat is fault.NotFound for data that is not there or not whole.
+	// Stat describes complete data. fault.NotFound.
 	Stat(ctx context.Context, key string) (Info, error)
-	// List tells everything that is there, half stored data included, in no order.
+	// List returns all data, including incomplete data, in no particular order.
 	List(ctx context.Context) ([]Info, error)
 }
 
-// Info is what a backend knows of one key.
+// Info describes the data of a key.
 type Info struct {
 	Key      string
 	Size     int64
 	Modified time.Time
-	Partial  bool // a Put has not finished; it may be under way
+	Partial  bool // a Put has not finished; it may be running
 }
 
-// Local is the capability of showing data as a file of this host, to clone or copy without a stream.
+// Local is the capability of backends whose data is a file of this host.
 type Local interface {
-	// Path is the file of whole data, which must not be changed; fault.NotFound.
+	// Path returns the file of complete data, which must not be changed. fault.NotFound.
 	Path(ctx context.Context, key string) (string, error)
 }
 
-// Locator is the capability of naming data by a URL, as the locations of an image do.
+// Locator is the capability of backends whose data has a URL, for an image's locations.
 type Locator interface {
-	// URL names data. It holds no credentials.
+	// URL returns the URL of data. It contains no credentials.
 	URL(key string) string
-	// Key is of a URL of this place that a client may name; false for all others.
+	// Key returns the key of a URL of this backend that clients may name; false for any other URL.
 	Key(url string) (string, bool)
 }
 
-// ReadOnly is the capability of a place that others fill: Put is fault.NotImplemented, Delete removes nothing, and a
+// ReadOnly is the capability of backends that take no data: Put is fault.NotImplemented, Delete does nothing, and a
 // key is a URL.
 type ReadOnly interface{ ReadOnly() }
 
-// CheckKey is fault.Invalid for what is no key: it could be a path out of the place.
+// CheckKey returns fault.Invalid for a malformed key, for example one that could be a path to another folder.
 func CheckKey(key string) error {
 	if key == "" || key[0] == '.' || len(key) > 200 {
 		return fault.Invalidf("%q is no key of image data", key)

@@ -16,28 +16,27 @@ import (
 )
 
 const (
-	// pieceSize is what is read and hashed at once.
+	// pieceSize is the size of one read.
 	pieceSize = 1 << 20
-	// pieces are in memory for one image: read, and not yet both hashed and used.
+	// pieces is the number of pieces of one image in memory.
 	pieces = 8
 )
 
-// checked is data that is compared with its checksum at its end. The network, the hash and who uses the data go on
-// side by side.
+// checked compares data with its checksum at its end. The network, the hash and the consumer run concurrently.
 type checked struct {
 	body    io.ReadCloser
 	h       hash.Hash
 	want    string
 	id      string
-	err     error       // of body; valid once ready is closed
-	free    chan *piece // these three hold all pieces, so that nobody waits to hand one on
+	err     error       // of body; valid after ready is closed
+	free    chan *piece // each of the three channels holds all pieces, so sending never blocks
 	ready   chan *piece
 	in      chan *piece
 	quit    chan struct{}
 	stop    sync.Once
 	work    sync.WaitGroup
 	current *piece
-	left    []byte // of current
+	left    []byte // the unread part of current
 	ended   error
 }
 
@@ -56,7 +55,7 @@ func check(r io.ReadCloser, i glance.Image) io.ReadCloser {
 		c.h = sha512.New()
 	case "sha256":
 		c.h = sha256.New()
-	default: // an image service that computes another one always has this as well
+	default: // glance always stores this checksum besides another one
 		c.h, c.want = md5.New(), i.Checksum
 	}
 	for range pieces {
@@ -65,7 +64,7 @@ func check(r io.ReadCloser, i glance.Image) io.ReadCloser {
 	c.work.Go(c.read)
 	c.work.Go(func() {
 		for p := range c.in {
-			c.h.Write(p.b[:p.n]) // a hash never fails
+			c.h.Write(p.b[:p.n]) // never returns an error
 			c.release(p)
 		}
 	})
@@ -78,7 +77,7 @@ func (c *checked) release(p *piece) {
 	}
 }
 
-// read is the goroutine that reads ahead.
+// read is the goroutine that reads ahead of the consumer.
 func (c *checked) read() {
 	defer close(c.ready)
 	defer close(c.in)
@@ -101,7 +100,7 @@ func (c *checked) read() {
 	}
 }
 
-// fill reads a piece. Unlike io.ReadFull it tells the end of the data from a connection that broke.
+// fill reads a piece. Unlike io.ReadFull it distinguishes the end of the data from a broken connection.
 func fill(r io.Reader, b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		var m int
@@ -111,7 +110,7 @@ func fill(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
-// Read gives what was read; the last byte is followed by the end only if the whole is what it should be.
+// Read returns io.EOF only if the checksum of all data matches.
 func (c *checked) Read(b []byte) (int, error) {
 	if len(c.left) == 0 {
 		if err := c.next(); err != nil {
@@ -146,7 +145,7 @@ func (c *checked) next() error {
 	return c.ended
 }
 
-// WriteTo gives pieces without copying them.
+// WriteTo writes pieces without copying them.
 func (c *checked) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for {
@@ -166,12 +165,12 @@ func (c *checked) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// Close ends the reading.
+// Close stops reading and waits for the goroutines.
 func (c *checked) Close() error {
 	var err error
 	c.stop.Do(func() {
 		close(c.quit)
-		err = c.body.Close() // ends a read under way
+		err = c.body.Close() // ends a running read
 		c.work.Wait()
 	})
 	return err

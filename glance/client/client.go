@@ -15,19 +15,20 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// Client asks another process. It calls with the token of its own service and sends along the user whose wish it is,
-// so that the image service judges by that user's rights. Without a caller in ctx nothing is there.
+// Client calls the image service in another process. It authenticates as its own service and sends the user on whose
+// behalf it calls, so that the image service applies that user's rights. Without a caller in ctx every image is
+// fault.NotFound.
 type Client struct{ http *httpc.Client }
 
 var _ glance.API = (*Client)(nil)
 
-// New makes a client of an HTTP client that sends askers along (httpc.Config.Asker); its base is the API with its
-// version, "http://controller:9292/v2".
+// New returns a client over an HTTP client with httpc.Config.Asker. The base of c is the versioned API, for example
+// "http://controller:9292/v2".
 func New(h *httpc.Client) *Client { return &Client{http: h} }
 
 func path(id string) string { return "/images/" + url.PathEscape(id) }
 
-// Image is fault.NotFound for an image that is not there or not visible to the caller.
+// Image returns an image. fault.NotFound if it does not exist or is not visible to the caller.
 func (c *Client) Image(ctx context.Context, id string) (glance.Image, error) {
 	if auth.From(ctx) == nil {
 		return glance.Image{}, fault.NotFoundf("No image found with ID %s", id)
@@ -36,8 +37,8 @@ func (c *Client) Image(ctx context.Context, id string) (glance.Image, error) {
 	return doc.Image, err
 }
 
-// Open streams an active image's data; the reader fails at its end when the data does not match the checksum. ctx must
-// live as long as the data is read.
+// Open opens the data of an active image. The reader returns an error at its end if the data does not match the
+// checksum. ctx must live until the caller has closed the reader.
 func (c *Client) Open(ctx context.Context, id string) (glance.Image, io.ReadCloser, error) {
 	i, err := c.Image(ctx, id)
 	if err != nil {
@@ -54,7 +55,7 @@ func (c *Client) Open(ctx context.Context, id string) (glance.Image, io.ReadClos
 	return i, check(resp.Body, i), nil
 }
 
-// document is an image as the API shows it: named members, and free properties beside them.
+// document is an image in the API's form: named members, and the additional properties beside them.
 type document struct{ glance.Image }
 
 func (d *document) UnmarshalJSON(b []byte) error {

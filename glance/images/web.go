@@ -17,8 +17,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// WebConfig bounds where web-download may go. Addresses that are not on the public internet are always refused, unless
-// listed.
+// WebConfig restricts the URIs of web-download. Addresses that are not on the public internet are always rejected,
+// except for those in Networks.
 type WebConfig struct {
 	Schemes  []string       // default http, https
 	Ports    []int          // default 80, 443
@@ -42,8 +42,8 @@ func newWeb(c WebConfig) *web {
 		c.Timeout = 4 * time.Hour
 	}
 	w := &web{c: c}
-	// The check is made on the address that is really connected to: a name may resolve anew, and redirects come here as
-	// well.
+	// The check is on the address of the actual connection, because a name may resolve differently later. Redirects are
+	// checked too.
 	d := &net.Dialer{Timeout: 30 * time.Second, Control: w.control}
 	w.client = &http.Client{
 		Timeout: c.Timeout,
@@ -64,7 +64,7 @@ func filtered(uri string) error {
 	return fault.Invalidf("URI for web-download does not pass filtering: %s", uri)
 }
 
-// form checks what the URI itself says.
+// form checks the URI itself: scheme, port, and the form of the host.
 func (w *web) form(u *url.URL) error {
 	port := u.Port()
 	if port == "" {
@@ -78,8 +78,8 @@ func (w *web) form(u *url.URL) error {
 	return nil
 }
 
-// disguised tells a host that is an address in a form that only some resolvers know: 2130706433, 0x7f.1, 0177.0.0.1.
-// No name ends in a number.
+// disguised reports whether a host is an address in a form that only some resolvers accept: 2130706433, 0x7f.1,
+// 0177.0.0.1. A name never ends in a number.
 func disguised(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
@@ -92,7 +92,7 @@ func disguised(host string) bool {
 	return strings.Trim(last, "0123456789") == ""
 }
 
-// allowed checks a URI before anything is begun: its form, and that its host is somewhere we may go.
+// allowed checks a URI before an import begins: its form, and that its host has an allowed address. fault.Invalid.
 func (w *web) allowed(ctx context.Context, uri string) error {
 	u, err := url.Parse(uri)
 	if err != nil || uri == "" {
@@ -105,7 +105,7 @@ func (w *web) allowed(ctx context.Context, uri string) error {
 	defer cancel()
 	as, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
 	if err != nil {
-		return nil // nobody knows the name: the import will say so, and cannot go anywhere
+		return nil // the name is unknown: the import will fail with that error
 	}
 	if len(as) == 0 || !slices.ContainsFunc(as, w.reachable) {
 		return filtered(u.Redacted())
@@ -121,7 +121,7 @@ func (w *web) control(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// special are ranges that are not the public internet and that netip does not name.
+// special are ranges outside of the public internet that netip does not know.
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
@@ -131,8 +131,8 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"),
 }
 
-// public6 is what of IPv6 is handed out. Outside of it are translations of IPv4 addresses and other things that lead
-// back inside.
+// public6 is the assigned part of IPv6. Other ranges contain translations of IPv4 addresses and other ways into
+// private networks.
 var public6 = netip.MustParsePrefix("2000::/3")
 
 func (w *web) reachable(a netip.Addr) bool {
@@ -145,7 +145,7 @@ func (w *web) reachable(a netip.Addr) bool {
 		!slices.ContainsFunc(special, in)
 }
 
-// open fetches; size is -1 where the server does not say.
+// open sends a GET. The size is -1 if the server does not announce it. The caller closes the body.
 func (w *web) open(ctx context.Context, uri string) (io.ReadCloser, int64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
@@ -156,7 +156,7 @@ func (w *web) open(ctx context.Context, uri string) (io.ReadCloser, int64, error
 		return nil, 0, fault.Unavailablef("the image cannot be fetched").Because(err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		_ = resp.Body.Close() // nothing of it is wanted
+		_ = resp.Body.Close() // its content is not used
 		return nil, 0, fault.Unavailablef("the image cannot be fetched: status %d", resp.StatusCode)
 	}
 	return resp.Body, resp.ContentLength, nil

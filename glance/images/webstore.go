@@ -14,8 +14,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// webStore reads data that stays on web servers. Keys are URLs; they obey the same rules as those of web-download,
-// each time one is read.
+// webStore reads data that stays on web servers. Keys are URLs; each read checks them like web-download does.
 type webStore struct{ *web }
 
 var (
@@ -24,24 +23,24 @@ var (
 	_ backend.Locator  = webStore{}
 )
 
-// ReadOnly marks it.
+// ReadOnly implements backend.ReadOnly.
 func (webStore) ReadOnly() {}
 
-// Put is refused.
+// Put returns fault.NotImplemented.
 func (webStore) Put(context.Context, string, io.Reader, int64) (int64, error) {
 	return 0, fault.New(fault.NotImplemented, "A web server takes no images.")
 }
 
-// Delete leaves what is not ours.
+// Delete does nothing: the data is not this service's.
 func (webStore) Delete(context.Context, string) error { return nil }
 
-// List knows of nothing that is ours.
+// List returns nothing.
 func (webStore) List(context.Context) ([]backend.Info, error) { return nil, nil }
 
-// URL is the key.
+// URL returns the key, which is a URL.
 func (webStore) URL(key string) string { return key }
 
-// Key understands URLs of the web by their form.
+// Key accepts URLs of an allowed form.
 func (w webStore) Key(location string) (string, bool) {
 	u, err := url.Parse(location)
 	return location, err == nil && w.form(u) == nil
@@ -70,7 +69,7 @@ func (w webStore) ask(ctx context.Context, method, key string, span string) (*ht
 	return nil, errors.Join(err, resp.Body.Close())
 }
 
-// Stat asks how long the data is; a server that does not say cannot be used.
+// Stat sends a HEAD request. fault.Invalid if the server does not announce the size.
 func (w webStore) Stat(ctx context.Context, key string) (backend.Info, error) {
 	resp, err := w.ask(ctx, http.MethodHead, key, "")
 	if err != nil {
@@ -87,7 +86,7 @@ func (w webStore) Stat(ctx context.Context, key string) (backend.Info, error) {
 	return backend.Info{Key: key, Size: resp.ContentLength, Modified: modified.UTC()}, nil
 }
 
-// Open asks for a range, and skips what a server sends that knows of no ranges.
+// Open requests a range. From a server without support for ranges it skips the beginning.
 func (w webStore) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	span := ""
 	if offset > 0 || length > 0 {

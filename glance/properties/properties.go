@@ -1,10 +1,9 @@
-// Package properties implements property protections: a file of the operator restricts who may create, read, update and
-// delete image properties.
+// Package properties implements property protections: a file of the operator restricts who may create, read, update
+// and delete image properties.
 //
-// The file has a section per expression, looked for anywhere in a property's name, in order; the first that fits
-// decides. Its four options, create, read, update and delete, each name roles separated by commas, @ for everybody or
-// ! for nobody; or, in the form of policies, one rule of the service's policy. A property that no section fits is
-// nobody's.
+// Each section of the file is a regular expression that is searched for in a property's name; the first section that
+// matches applies. Its options create, read, update and delete are lists of roles, @ (everybody) or ! (nobody), or, in
+// the form of policies, the name of a policy rule. A property without a matching section is denied to everybody.
 package properties
 
 import (
@@ -19,10 +18,10 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Action is what is done to a property.
+// Action is an operation on a property.
 type Action string
 
-// The actions, by the options that guard them.
+// The actions, with the names of their options.
 const (
 	Create Action = "create"
 	Read   Action = "read"
@@ -30,13 +29,13 @@ const (
 	Delete Action = "delete"
 )
 
-// reserved are the service's own properties; sections about them are not looked at.
+// reserved are the service's own properties, to which no section applies.
 const reserved = "os_glance"
 
-// Decide asks a rule of the service's policy by its name.
+// Decide evaluates a policy rule by its name.
 type Decide func(rule string, c *auth.Caller) bool
 
-// Rules are a file that was read. Nil protects nothing.
+// Rules are the sections of a file. Nil protects nothing.
 type Rules struct {
 	sections []section
 	decide   Decide // nil: the options name roles
@@ -47,8 +46,8 @@ type section struct {
 	who  map[Action][]string
 }
 
-// Load reads a file. decide is nil for one whose options name roles. An unreadable file, an expression that is none, a
-// missing option, or what contradicts itself is fault.Invalid.
+// Load reads a file. A nil decide means that the options name roles. fault.Invalid for an unreadable file, an invalid
+// expression, a missing option, or contradicting roles.
 func Load(file string, decide Decide) (*Rules, error) {
 	f, err := ini.LoadSources(ini.LoadOptions{KeyValueDelimiters: "=:", IgnoreInlineComment: true, Insensitive: false,
 		SkipUnrecognizableLines: false}, file)
@@ -93,7 +92,7 @@ func (r *Rules) who(text string) ([]string, error) {
 	return out, nil
 }
 
-// Allowed says whether the caller may do that to a property of that name.
+// Allowed reports whether the caller may do an operation on a property.
 func (r *Rules) Allowed(name string, a Action, c *auth.Caller) bool {
 	if r == nil || len(r.sections) == 0 || strings.HasPrefix(name, reserved) {
 		return true
@@ -116,7 +115,7 @@ func (r *Rules) Allowed(name string, a Action, c *auth.Caller) bool {
 	})
 }
 
-// Visible are the properties of which the caller may know.
+// Visible returns the properties that the caller may read.
 func (r *Rules) Visible(all map[string]string, c *auth.Caller) map[string]string {
 	if r == nil {
 		return all
@@ -130,7 +129,7 @@ func (r *Rules) Visible(all map[string]string, c *auth.Caller) map[string]string
 	return out
 }
 
-// Refused is what a client is told of a property that it may not touch.
+// Refused is the error for a property that the caller may not use.
 func Refused(name string) error {
 	return fault.Forbiddenf("Attribute '%s' is reserved.", name)
 }

@@ -1,7 +1,7 @@
 // Package signature verifies image signatures (img_signature properties).
 //
-// Certificates come from a folder that the operator fills: <identifier>.pem, one certificate each. Trust is being in
-// that folder, as it is being in the key manager elsewhere; beyond that a certificate must be valid at the time.
+// Certificates are in a folder that the operator fills: <identifier>.pem, one certificate each. They replace the key
+// manager: a certificate in that folder is trusted while it is valid.
 package signature
 
 import (
@@ -26,7 +26,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// The properties that make a signature, all four together.
+// The properties of a signature. It needs all four.
 const (
 	Value       = "img_signature"
 	HashMethod  = "img_signature_hash_method"
@@ -34,20 +34,20 @@ const (
 	Certificate = "img_signature_certificate_uuid"
 )
 
-// ErrSignature is data, or a claim, that is not to be trusted.
+// ErrSignature means that data or its signature cannot be trusted.
 var ErrSignature = errors.New("image signature verification failed")
 
 func refuse(format string, args ...any) error {
 	return fault.Invalidf("Signature verification for the image failed: "+format, args...).Because(ErrSignature)
 }
 
-// Verifier is a hash that data is written to, and then verified by.
+// Verifier hashes the data that is written to it and verifies the signature of the hash.
 type Verifier struct {
 	hash.Hash
 	check func(sum []byte) bool
 }
 
-// Claimed says whether an image with these properties is signed.
+// Claimed reports whether an image with these properties has a signature.
 func Claimed(properties map[string]string) bool {
 	for _, name := range []string{Value, HashMethod, KeyType, Certificate} {
 		if _, there := properties[name]; !there {
@@ -57,9 +57,8 @@ func Claimed(properties map[string]string) bool {
 	return true
 }
 
-// New makes the verifier of an image with these properties; nil for one without a signature. trusted holds the
-// certificates, nil for none. The error is an ErrSignature for a claim that cannot be checked: it must not be taken as
-// if nothing had been claimed.
+// New returns the verifier for an image with these properties; nil without a signature. trusted has the certificates;
+// nil means none. ErrSignature for a signature that cannot be verified: the image must not be treated as unsigned.
 func New(properties map[string]string, trusted fs.FS, now time.Time) (*Verifier, error) {
 	if !Claimed(properties) {
 		return nil, nil
@@ -83,7 +82,7 @@ func New(properties map[string]string, trusted fs.FS, now time.Time) (*Verifier,
 	return &Verifier{h, check}, nil
 }
 
-// Verify is an ErrSignature for data that was not signed so.
+// Verify returns ErrSignature if the signature does not match the data.
 func (v *Verifier) Verify() error {
 	if !v.check(v.Sum(nil)) {
 		return refuse("the data is not what was signed.")
@@ -132,7 +131,7 @@ func certificate(trusted fs.FS, id string, now time.Time) (*x509.Certificate, er
 	return c, nil
 }
 
-// checker knows the key types that Go's library has; the binary curves that OpenStack names as well are not among them.
+// checker supports the key types of Go's library. The binary curves that OpenStack supports are not among them.
 func checker(kind string, key any, fn crypto.Hash, sig []byte) (func([]byte) bool, error) {
 	switch k := key.(type) {
 	case *rsa.PublicKey:

@@ -1,7 +1,6 @@
-// Package tasks is the Tasks API's records: imports and other asynchronous work on images.
+// Package tasks implements the records of the Tasks API: imports and other asynchronous work on images.
 //
-// Invariant: an image has at most one task that has not ended. A task ends once; what is said of it later changes
-// nothing.
+// Invariant: an image has at most one task that has not ended. A task ends once; later changes have no effect.
 package tasks
 
 import (
@@ -20,19 +19,19 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// DefaultLife is how long a task that has ended is kept.
+// DefaultLife is how long a task is kept after its end.
 const DefaultLife = 48 * time.Hour
 
-// Log is what work on an image tells of itself. q is the transaction of the change that it goes with, so that both are
-// kept or neither. The task is found by its image, so work that is taken up after a crash goes on with the same one.
+// Log writes the task records of work on images. Its methods use the transaction q of the change that they describe.
+// They find a task by its image, so work that resumes after a crash continues with the same task.
 type Log struct {
-	Life time.Duration // of a task that has ended; 0 is DefaultLife
-	Now  clock.Now     // nil is the clock
+	Life time.Duration // time to live after the end; 0 is DefaultLife
+	Now  clock.Now     // nil is the system clock
 }
 
-// Begin is a new task. Owner, user and request are the caller's in the context.
+// Begin describes a new task. Owner, user and request id are from the context.
 type Begin struct {
-	ID    string // of a task that was made before by Create; empty makes one
+	ID    string // of a task from Create; "": Start creates one
 	Type  string // glance.TaskImageImport, …
 	Image string
 	Input json.RawMessage // an object; nil is null
@@ -45,8 +44,7 @@ func (l Log) now() time.Time {
 	return l.Now()
 }
 
-// Start makes the task of an image, as the caller in ctx, and answers its id. A task of the same image that was left
-// open fails.
+// Start creates the task of an image for the caller in ctx and returns its id. An open task of the same image fails.
 func (l Log) Start(ctx context.Context, q db.Querier, b Begin) (string, error) {
 	if err := l.Fail(ctx, q, b.Image, "Expired lock preempted"); err != nil {
 		return "", err
@@ -73,17 +71,19 @@ func (l Log) made(ctx context.Context, b Begin) glance.Task {
 	return t
 }
 
-// Progress says what is being done; a pending task is processing from then on. Without an open task it does nothing.
+// Progress sets the message of the image's open task and its status to processing. Without an open task it does
+// nothing.
 func (l Log) Progress(ctx context.Context, q db.Querier, image, message string) error {
 	return l.change(ctx, q, image, func(t *glance.Task) { t.Status, t.Message = glance.TaskProcessing, message })
 }
 
-// Done ends the image's task well. result is an object or nil. Without an open task it does nothing.
+// Done ends the image's open task with success. The result is a JSON object or nil. Without an open task it does
+// nothing.
 func (l Log) Done(ctx context.Context, q db.Querier, image string, result json.RawMessage) error {
 	return l.change(ctx, q, image, func(t *glance.Task) { l.end(t, glance.TaskSuccess, result, "") })
 }
 
-// Fail ends the image's task with a reason that its owner may read. Without an open task it does nothing.
+// Fail ends the image's open task with failure and a message for its owner. Without an open task it does nothing.
 func (l Log) Fail(ctx context.Context, q db.Querier, image, why string) error {
 	return l.change(ctx, q, image, func(t *glance.Task) { l.end(t, glance.TaskFailure, nil, why) })
 }
@@ -109,25 +109,25 @@ func (l Log) change(ctx context.Context, q db.Querier, image string, change func
 	return store.UpdateTask(ctx, q, t)
 }
 
-// Service is what clients ask of tasks.
+// Service implements the Tasks API.
 type Service struct {
 	db  *db.DB
 	log Log
 }
 
-// New makes the verbs over the image service's database.
+// New returns the service over the image service's database.
 func New(d *db.DB, l Log) *Service { return &Service{d, l} }
 
-// Log is what work tells.
+// Log returns the log for the work behind tasks.
 func (s *Service) Log() Log { return s.log }
 
-// Create keeps a client's task, which has no image yet.
+// Create inserts a client's task, which has no image yet.
 func (s *Service) Create(ctx context.Context, kind string, input json.RawMessage) (glance.Task, error) {
 	t := s.log.made(ctx, Begin{Type: kind, Input: input})
 	return t, store.InsertTask(ctx, s.db, t)
 }
 
-// FailTask ends a client's task that came to nothing.
+// FailTask ends a client's task with failure. fault.NotFound.
 func (s *Service) FailTask(ctx context.Context, id, why string) (glance.Task, error) {
 	var t glance.Task
 	err := s.db.Tx(ctx, func(tx *db.Tx) (err error) {
@@ -141,13 +141,13 @@ func (s *Service) FailTask(ctx context.Context, id, why string) (glance.Task, er
 	return t, err
 }
 
-// mine says whether the caller may know of a task: administrators of all, others of their project's.
+// mine reports whether the caller may see a task: administrators see all, others those of their project.
 func mine(ctx context.Context, t glance.Task) bool {
 	c := auth.From(ctx)
 	return c.Admin() || c != nil && c.ProjectID != "" && c.ProjectID == t.Owner
 }
 
-// Get finds a task that the caller may know of; fault.NotFound.
+// Get returns a task that the caller may see. fault.NotFound.
 func (s *Service) Get(ctx context.Context, id string) (glance.Task, error) {
 	t, err := store.Task(ctx, s.db, id)
 	if err == nil && !mine(ctx, t) {
@@ -156,12 +156,12 @@ func (s *Service) Get(ctx context.Context, id string) (glance.Task, error) {
 	return t, err
 }
 
-// OfImage are the tasks of an image that the caller has been shown before, the newest first.
+// OfImage returns the tasks of an image that is visible to the caller, the newest first.
 func (s *Service) OfImage(ctx context.Context, image string) ([]glance.Task, error) {
 	return store.TasksOf(ctx, s.db, image)
 }
 
-// Query is which tasks are wanted; empty fields ask for nothing.
+// Query selects tasks. Empty fields do not filter.
 type Query struct {
 	Status, Type, Owner string
 	Sort                []db.SortKey
@@ -171,7 +171,7 @@ type Query struct {
 
 var sortable = []string{"id", "type", "status", "created_at", "updated_at", "expires_at"}
 
-// List is a page of the tasks that the caller may know of.
+// List returns a page of the tasks that the caller may see. fault.Invalid for a bad sort key or marker.
 func (s *Service) List(ctx context.Context, q Query) ([]glance.Task, error) {
 	var where []db.Cond
 	if c := auth.From(ctx); !c.Admin() {
@@ -200,7 +200,7 @@ func (s *Service) List(ctx context.Context, q Query) ([]glance.Task, error) {
 	return store.Tasks(ctx, s.db, db.ListArgs{Where: where, Sort: sort, Marker: q.Marker, Limit: q.Limit})
 }
 
-// Expire forgets the tasks whose time has passed.
+// Expire deletes the tasks whose time to live is over and returns their number.
 func (s *Service) Expire(ctx context.Context) (int64, error) {
 	return store.ExpireTasks(ctx, s.db, s.log.now())
 }

@@ -17,10 +17,10 @@ import (
 	"hypernova/oslo/private"
 )
 
-// partial is the folder of data that is not whole yet; on the same file system, so that a rename completes it.
+// partial is the folder of incomplete data. It is on the same file system, so that a rename completes the data.
 const partial = ".partial"
 
-// Backend is a folder.
+// Backend stores data in a folder.
 type Backend struct{ dir string }
 
 var (
@@ -29,7 +29,7 @@ var (
 	_ backend.Locator = (*Backend)(nil)
 )
 
-// New makes the folder where it is absent.
+// New creates the folder if it does not exist. fault.Invalid if that fails.
 func New(dir string) (*Backend, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -50,7 +50,7 @@ func New(dir string) (*Backend, error) {
 func (b *Backend) whole(key string) string { return filepath.Join(b.dir, key) }
 func (b *Backend) half(key string) string  { return filepath.Join(b.dir, partial, key) }
 
-// Put writes beside and renames.
+// Put writes to a temporary file, syncs and renames it.
 func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) (n int64, err error) {
 	if err := backend.CheckKey(key); err != nil {
 		return 0, err
@@ -67,14 +67,13 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 	}
 	defer func() {
 		if err != nil {
-			_ = f.Close() // it is thrown away
+			_ = f.Close() // the file is deleted
 			err = errors.Join(err, remove(b.half(key)))
 			n = 0
 		}
 	}()
 	w := &writer{ctx: ctx, f: f}
-	// The writer has no ReadFrom, so that each piece sees the end of ctx. A reader that gives its own pieces needs no
-	// buffer.
+	// The writer has no ReadFrom, so that each piece checks ctx. A reader with WriteTo needs no buffer.
 	if to, ok := r.(io.WriterTo); ok {
 		n, err = to.WriteTo(w)
 	} else {
@@ -104,11 +103,11 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 	return n, nil
 }
 
-// flushEvery is how much is written before the disk is told to begin with it. Left to the end, the disk would stand
-// idle while data comes in, and the last sync would have everything to do.
+// flushEvery is how many bytes are written before the disk is told to start writing them. Otherwise the disk would be
+// idle while data arrives, and the last sync would have to write everything.
 const flushEvery = 8 << 20
 
-// writer tells the medium's errors from the source's.
+// writer distinguishes errors of the medium from errors of the source.
 type writer struct {
 	ctx              context.Context
 	f                *os.File
@@ -151,7 +150,7 @@ func remove(path string) error {
 	return nil
 }
 
-// Open reads a part of the file.
+// Open opens a range of the file.
 func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	path, err := b.Path(ctx, key)
 	if err != nil {
@@ -172,11 +171,10 @@ func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (i
 	return &reader{f: f, at: offset, told: offset, end: offset + length}, nil
 }
 
-// readAhead is how much of a file the disk is asked for before it is wanted, so that it does not stand idle while what
-// came is used.
+// readAhead is how many bytes of a file are read ahead of the consumer, so that the disk is not idle meanwhile.
 const readAhead = 8 << 20
 
-// reader is a part of a file.
+// reader reads a range of a file.
 type reader struct {
 	f             *os.File
 	at, told, end int64
@@ -207,7 +205,7 @@ func absent(key string, err error) error {
 	return medium(err)
 }
 
-// Path is the file itself.
+// Path returns the file itself.
 func (b *Backend) Path(_ context.Context, key string) (string, error) {
 	if err := backend.CheckKey(key); err != nil {
 		return "", err
@@ -218,13 +216,13 @@ func (b *Backend) Path(_ context.Context, key string) (string, error) {
 	return b.whole(key), nil
 }
 
-// URL names the file for administrators to find.
+// URL returns a file URL, for administrators.
 func (b *Backend) URL(key string) string { return "file://" + b.whole(key) }
 
-// Key is of no URL: a client that could name files could read this host's.
+// Key always returns false: a client that could name files could read files of this host.
 func (b *Backend) Key(string) (string, bool) { return "", false }
 
-// Delete removes whole and half data.
+// Delete deletes complete and incomplete data.
 func (b *Backend) Delete(_ context.Context, key string) error {
 	if err := backend.CheckKey(key); err != nil {
 		return err
@@ -232,7 +230,7 @@ func (b *Backend) Delete(_ context.Context, key string) error {
 	return errors.Join(remove(b.half(key)), remove(b.whole(key)))
 }
 
-// Stat looks at the file.
+// Stat describes the file.
 func (b *Backend) Stat(_ context.Context, key string) (backend.Info, error) {
 	if err := backend.CheckKey(key); err != nil {
 		return backend.Info{}, err
@@ -244,7 +242,7 @@ func (b *Backend) Stat(_ context.Context, key string) (backend.Info, error) {
 	return backend.Info{Key: key, Size: i.Size(), Modified: i.ModTime()}, nil
 }
 
-// List reads both folders.
+// List returns the files of both folders.
 func (b *Backend) List(context.Context) ([]backend.Info, error) {
 	var all []backend.Info
 	for _, dir := range []string{b.dir, filepath.Join(b.dir, partial)} {

@@ -4,8 +4,8 @@ package file
 
 import "os"
 
-// beginWriting has no like here; the sync at the end does it all.
+// beginWriting does nothing on this system; the sync at the end writes everything.
 func beginWriting(*os.File, int64, int64) {}
 
-// beginReading has no like here either.
+// beginReading does nothing on this system.
 func beginReading(*os.File, int64, int64) {}

@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Backend is ready as its zero value.
+// Backend stores data in memory. Its zero value is ready to use.
 type Backend struct {
 	mu   sync.Mutex // guards what follows
 	data map[string]entry
@@ -26,7 +26,7 @@ type entry struct {
 
 var _ backend.Backend = (*Backend)(nil)
 
-// Put reads everything.
+// Put stores the data.
 func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) (int64, error) {
 	b.mu.Lock()
 	if _, ok := b.data[key]; ok {
@@ -65,7 +65,7 @@ func (b *Backend) get(key string) (entry, error) {
 	return e, nil
 }
 
-// Open reads a part.
+// Open opens a range.
 func (b *Backend) Open(_ context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	e, err := b.get(key)
 	if err != nil {
@@ -78,7 +78,7 @@ func (b *Backend) Open(_ context.Context, key string, offset, length int64) (io.
 	return io.NopCloser(bytes.NewReader(part)), nil
 }
 
-// Delete forgets.
+// Delete deletes the data.
 func (b *Backend) Delete(_ context.Context, key string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,13 +86,13 @@ func (b *Backend) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// Stat looks.
+// Stat describes the data.
 func (b *Backend) Stat(_ context.Context, key string) (backend.Info, error) {
 	e, err := b.get(key)
 	return backend.Info{Key: key, Size: int64(len(e.bytes)), Modified: e.modified}, err
 }
 
-// List tells all keys.
+// List returns all data.
 func (b *Backend) List(context.Context) ([]backend.Info, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

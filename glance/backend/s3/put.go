@@ -17,11 +17,12 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// growEvery: the protocol allows 10,000 parts, so that parts of data of unknown size grow by one measure every so many.
+// growEvery is the number of parts after which the size of parts grows: the protocol allows 10,000 parts, and the size
+// of the data may be unknown.
 const growEvery = 1000
 
-// Put sends small data as one object, and the rest in parts. Each carries its SHA-256, which the service checks; with
-// that known before, the library's signing of a stream piece by piece would only cost (DisableContentSha256).
+// Put sends small data as one object and larger data in parts. Each carries its SHA-256, which the service checks.
+// Therefore the library need not sign the stream piece by piece (DisableContentSha256).
 func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) (int64, error) {
 	if err := backend.CheckKey(key); err != nil {
 		return 0, err
@@ -54,7 +55,8 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 	return b.parts(ctx, upload{key: key, r: r, first: first, part: part, size: size})
 }
 
-// sized is one more byte than was announced, so that small data needs no large memory and too much of it is seen.
+// sized returns the size of a buffer: one byte more than announced, so that small data needs little memory and too
+// much data is detected.
 func sized(size, part int64) int64 {
 	if size < 0 {
 		return part
@@ -99,7 +101,7 @@ func sum(p []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// whole sends what fits one part.
+// whole sends data that fits into one part.
 func (b *Backend) whole(ctx context.Context, key string, r io.Reader, data []byte, size int64) (int64, error) {
 	n := int64(len(data))
 	if size >= 0 && n != size {
@@ -123,7 +125,7 @@ type upload struct {
 	id    string
 }
 
-// sent collects what the parts' goroutines tell.
+// sent collects the results of the goroutines that send parts.
 type sent struct {
 	mu    sync.Mutex
 	parts []minio.CompletePart
@@ -145,7 +147,7 @@ func (s *sent) failed() error {
 	return s.err
 }
 
-// parts reads one part after the other and sends a few at once. Whatever fails, no object and no parts are left.
+// parts reads one part after the other and sends a few concurrently. After an error no object and no parts are left.
 func (b *Backend) parts(ctx context.Context, u upload) (n int64, err error) {
 	u.id, err = b.core.NewMultipartUpload(ctx, b.c.Bucket, u.key,
 		minio.PutObjectOptions{ContentType: "application/octet-stream"})
@@ -206,7 +208,7 @@ func (b *Backend) parts(ctx context.Context, u upload) (n int64, err error) {
 	return n, b.complete(ctx, u, s.parts, n)
 }
 
-// next reads a part into a buffer that is used again; none is the end.
+// next reads a part into a reused buffer; nil at the end of the data.
 func (b *Backend) next(ctx context.Context, u upload, number int, buf []byte) ([]byte, error) {
 	want := u.part
 	if u.size < 0 {
@@ -237,7 +239,7 @@ func (b *Backend) complete(ctx context.Context, u upload, parts []minio.Complete
 	return err
 }
 
-// undo removes what a Put that failed has begun. The client may be gone, so it has its own time.
+// undo removes the parts of a failed Put. It has a deadline of its own, because the client may have disconnected.
 func (b *Backend) undo(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()

@@ -1,8 +1,8 @@
 // Package s3 is the image store on an S3 bucket.
 //
-// Data is sent in parts that are held in memory one by one, so an image of any size needs no more than a few of them,
-// and no file. An object is there only once its last part is, so a cut-off Put leaves parts at most; Delete and List
-// know of those.
+// Data is sent in parts, a few of which are in memory at a time, so an image of any size needs little memory and no
+// file. An object exists only after its last part was completed. An interrupted Put leaves only parts; Delete and List
+// handle them.
 package s3
 
 import (
@@ -28,7 +28,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Config says which bucket. Host, AccessKey, SecretKey and Bucket are required.
+// Config configures the bucket. Host, AccessKey, SecretKey and Bucket are required.
 type Config struct {
 	Host                 string // "https://s3.example.com"
 	Region               string // empty where the service has no regions
@@ -42,10 +42,10 @@ type Config struct {
 	Attempts             int    // of a request that fails in a way that may pass; default 5
 }
 
-// least is the smallest part that the protocol allows, save the last.
+// least is the smallest size of a part that the protocol allows, except for the last one.
 const least = 5 << 20
 
-// Backend is a bucket.
+// Backend stores data in a bucket.
 type Backend struct {
 	c    Config
 	core minio.Core
@@ -61,7 +61,7 @@ var (
 	_ backend.Locator = (*Backend)(nil)
 )
 
-// New checks the configuration; the service is not asked before Check or the first use.
+// New checks the configuration. It does not contact the service; Check or the first use does.
 func New(c Config) (*Backend, error) {
 	u, err := url.Parse(c.Host)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil ||
@@ -127,7 +127,7 @@ func transport(c Config) (*http.Transport, error) {
 	return t, nil
 }
 
-// Check makes the bucket if that is wanted, and fails where it is absent.
+// Check creates the bucket if so configured. It returns an error if the bucket does not exist.
 func (b *Backend) Check(ctx context.Context) error {
 	there, err := b.core.BucketExists(ctx, b.c.Bucket)
 	if err != nil {
@@ -142,7 +142,7 @@ func (b *Backend) Check(ctx context.Context) error {
 	return b.medium(b.core.MakeBucket(ctx, b.c.Bucket, minio.MakeBucketOptions{Region: b.c.Region}))
 }
 
-// medium hides what only the service's operator should read behind a sentence without addresses and keys.
+// medium wraps an error of the service in a text without addresses and keys, because clients see it.
 func (b *Backend) medium(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -166,7 +166,7 @@ func (b *Backend) fail(key string, err error) error {
 	return b.medium(err)
 }
 
-// Open asks for a range. The transport tells a connection that ends too early from the end of the data.
+// Open opens a range. The transport detects a connection that ends too early.
 func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	if err := backend.CheckKey(key); err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func (b *Backend) Open(ctx context.Context, key string, offset, length int64) (i
 	return r, nil
 }
 
-// Stat asks for the object.
+// Stat describes the object.
 func (b *Backend) Stat(ctx context.Context, key string) (backend.Info, error) {
 	if err := backend.CheckKey(key); err != nil {
 		return backend.Info{}, err
@@ -209,7 +209,7 @@ func (b *Backend) Stat(ctx context.Context, key string) (backend.Info, error) {
 	return backend.Info{Key: key, Size: i.Size, Modified: i.LastModified}, nil
 }
 
-// Delete removes the object and what uploads that were cut off left of it.
+// Delete deletes the object and the parts of interrupted uploads.
 func (b *Backend) Delete(ctx context.Context, key string) error {
 	if err := backend.CheckKey(key); err != nil {
 		return err
@@ -228,7 +228,7 @@ func (b *Backend) Delete(ctx context.Context, key string) error {
 	})
 }
 
-// unfinished goes through uploads that were begun and not completed.
+// unfinished calls a function for each upload that was started and not completed.
 func (b *Backend) unfinished(ctx context.Context, prefix string, each func(minio.ObjectMultipartInfo) error) error {
 	var keyMarker, idMarker string
 	for {
@@ -251,10 +251,10 @@ func (b *Backend) unfinished(ctx context.Context, prefix string, each func(minio
 	}
 }
 
-// List tells objects and unfinished uploads. Other objects of the bucket, whose names are no keys, are nobody's here.
+// List returns objects and unfinished uploads. Objects of the bucket whose names are not keys are left out.
 func (b *Backend) List(ctx context.Context) ([]backend.Info, error) {
 	var all []backend.Info
-	// The channel must be read to its end, or ctx ended, for its goroutine to end.
+	// The channel's goroutine ends only when the channel was read to its end, or ctx ended.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for o := range b.core.Client.ListObjects(ctx, b.c.Bucket, minio.ListObjectsOptions{Recursive: true}) {
@@ -275,16 +275,16 @@ func (b *Backend) List(ctx context.Context) ([]backend.Info, error) {
 	return all, err
 }
 
-// prefix begins the URLs of this bucket's objects. They name no credentials.
+// prefix is the prefix of the URLs of the bucket's objects. It contains no credentials.
 func (b *Backend) prefix() string {
 	scheme, host, _ := strings.Cut(b.c.Host, "://")
 	return "s3+" + scheme + "://" + strings.TrimSuffix(host, "/") + "/" + b.c.Bucket + "/"
 }
 
-// URL is where the data is, as a location.
+// URL returns the data's location.
 func (b *Backend) URL(key string) string { return b.prefix() + key }
 
-// Key understands locations of this bucket only.
+// Key accepts locations in this bucket only.
 func (b *Backend) Key(location string) (string, bool) {
 	key, ok := strings.CutPrefix(location, b.prefix())
 	return key, ok && backend.CheckKey(key) == nil
