@@ -1,4 +1,4 @@
-// Package api is the Image API v2 on the wire: routes, request and response types, policies.
+// Package api is the Image API v2: routes, request and response types, policies.
 package api
 
 import (
@@ -18,7 +18,7 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Deps are the verbs that the handlers use, and what clients may see and do.
+// Deps are the services that the handlers call, and what clients may see and do.
 type Deps struct {
 	Images   *images.Service
 	Metadefs *metadefs.Service
@@ -35,8 +35,7 @@ const (
 	defaultLimit = 25
 )
 
-// Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is the image
-// service's own.
+// Handler returns the HTTP API. It uses Validator, Policy, Endpoint, Log and metrics of c; the rest is set here.
 func Handler(c api.Config, d Deps) http.Handler {
 	c.Name, c.Base, c.Dialect, c.Links, c.StrictSlash = "glance", "/v2", dialect{}, api.LinksFlat, true
 	c.Askers = true
@@ -54,13 +53,13 @@ func Handler(c api.Config, d Deps) http.Handler {
 	})
 }
 
-// Resources are all of the image service's declared operations.
+// Resources returns all declared operations.
 func Resources() []api.Bound { return resources(Deps{}) }
 
-// Rules are the declared policy rules, for the enforcer and for documents.
+// Rules returns the declared policy rules.
 func Rules() []*policy.Rule { return policies.Rules() }
 
-// resources give each resource a receiver with the verbs that it uses.
+// resources binds each resource to a receiver with the services that it uses.
 func resources(d Deps) []api.Bound {
 	var (
 		loader = imageLoader{d.Images}
@@ -84,10 +83,10 @@ func resources(d Deps) []api.Bound {
 	)
 }
 
-// imageLoader loads the image of a path, and tells where its data is.
+// imageLoader loads the image of a path with its locations.
 type imageLoader struct{ Images *images.Service }
 
-// imageViewer shows images as far as the caller may know of them.
+// imageViewer converts images to views, with the properties that the caller may read.
 type imageViewer struct {
 	imageLoader
 
@@ -96,7 +95,7 @@ type imageViewer struct {
 	ShowDirectURL bool
 }
 
-// imageMaker makes images of what clients describe.
+// imageMaker creates images from request bodies.
 type imageMaker struct {
 	Images    *images.Service
 	Protected *properties.Rules
@@ -106,7 +105,7 @@ type imageMaker struct {
 // namespaceLoader loads the namespace of a path.
 type namespaceLoader struct{ Metadefs *metadefs.Service }
 
-// imageView is an image as clients see it; its free properties stand beside the named members.
+// imageView is an image in a response. Its additional properties are beside the named members.
 type imageView struct {
 	ID              string             `wire:"id"`
 	Name            *string            `wire:"name"`
@@ -136,7 +135,7 @@ type imageView struct {
 	Properties      map[string]*string `wire:"*"`
 }
 
-// view shows an image with those of its free properties that the caller may know of.
+// view converts an image to its view, with the additional properties that the caller may read.
 func (a *imageViewer) view(r *api.Request, i images.Image) imageView {
 	path := "/v2/images/" + i.ID
 	v := imageView{ID: i.ID, Name: text(i.Name), Status: i.Status, Visibility: i.Visibility, Protected: i.Protected,
@@ -164,7 +163,7 @@ func (a *imageViewer) view(r *api.Request, i images.Image) imageView {
 	return v
 }
 
-// text shows what an image does not have as null.
+// text returns nil for an empty text, which is null in JSON.
 func text(s string) *string {
 	if s == "" {
 		return nil
@@ -179,7 +178,7 @@ func number(n int64) *int64 {
 	return &n
 }
 
-// load finds an image; for who may not show it, it is not there, whatever else they may do to images.
+// load loads an image. It is 404 for a caller who may not show it, whatever else the caller may do.
 func (a *imageLoader) load(ctx context.Context, r *api.Request) (images.Image, error) {
 	id := r.Param("image_id")
 	i, err := a.Images.Records.Get(ctx, id)

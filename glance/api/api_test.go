@@ -64,7 +64,8 @@ func startWith(t testing.TB, edit func(*glanceapi.Deps), change ...func(*setup))
 	}
 	c := setup{Deps: images.Deps{DB: dbtest.Memory(t, dbtest.Migrations{Name: "glance", FS: store.Migrations()},
 		dbtest.Migrations{Name: "tasks", FS: queue.Migrations()}),
-		Stores: []images.Store{{ID: "file", Type: "file", Backend: files}, {ID: "ram", Type: "mem", Description: "volatile", Backend: &mem.Backend{}}}}}
+		Stores: []images.Store{{ID: "file", Type: "file", Backend: files},
+			{ID: "ram", Type: "mem", Description: "volatile", Backend: &mem.Backend{}}}}}
 	for _, f := range change {
 		f(&c)
 	}
@@ -89,7 +90,8 @@ func validate(_ context.Context, token string) (*auth.Caller, error) {
 	if !ok {
 		return nil, fault.New(fault.Unauthorized, "no")
 	}
-	roles := map[string][]string{"admin": {"admin", "member", "reader"}, "member": {"member", "reader"}, "reader": {"reader"}}[role]
+	roles := map[string][]string{"admin": {"admin", "member", "reader"}, "member": {"member", "reader"},
+		"reader": {"reader"}}[role]
 	return &auth.Caller{UserID: "u-" + project, ProjectID: project, Roles: roles}, nil
 }
 
@@ -171,11 +173,14 @@ const rawImage = `{"name":"n","disk_format":"raw","container_format":"bare"}`
 func TestLifeOfAnImage(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	a := s.want(201, "member@p", "POST", "/v2/images", `{"name":"cirros","disk_format":"raw","container_format":"bare","tags":["b","a","a"],"min_ram":64,"hw_disk_bus":"scsi"}`)
+	a := s.want(201, "member@p", "POST", "/v2/images",
+		`{"name":"cirros","disk_format":"raw","container_format":"bare","tags":["b","a","a"],"min_ram":64,"hw_disk_bus":"scsi"}`)
 	i := a.json(t)
 	id := i["id"].(string)
-	for k, want := range map[string]any{"status": "queued", "visibility": "shared", "owner": "p", "size": nil, "virtual_size": nil, "checksum": nil, "os_hash_algo": nil,
-		"protected": false, "os_hidden": false, "hw_disk_bus": "scsi", "min_ram": 64.0, "min_disk": 0.0, "schema": "/v2/schemas/image", "self": "/v2/images/" + id, "file": "/v2/images/" + id + "/file"} {
+	for k, want := range map[string]any{"status": "queued", "visibility": "shared", "owner": "p", "size": nil,
+		"virtual_size": nil, "checksum": nil, "os_hash_algo": nil,
+		"protected": false, "os_hidden": false, "hw_disk_bus": "scsi", "min_ram": 64.0, "min_disk": 0.0,
+		"schema": "/v2/schemas/image", "self": "/v2/images/" + id, "file": "/v2/images/" + id + "/file"} {
 		if i[k] != want {
 			t.Errorf("%s: got %v, want %v", k, i[k], want)
 		}
@@ -193,7 +198,8 @@ func TestLifeOfAnImage(t *testing.T) {
 	s.want(204, "member@p", "PUT", "/v2/images/"+id+"/file", data)
 	i = s.want(200, "member@p", "GET", "/v2/images/"+id, "").json(t)
 	sum5, sum512 := md5.Sum([]byte(data)), sha512.Sum512([]byte(data))
-	for k, want := range map[string]any{"status": "active", "size": 3e6, "virtual_size": 3e6, "checksum": hex.EncodeToString(sum5[:]), "os_hash_algo": "sha512",
+	for k, want := range map[string]any{"status": "active", "size": 3e6, "virtual_size": 3e6,
+		"checksum": hex.EncodeToString(sum5[:]), "os_hash_algo": "sha512",
 		"os_hash_value": hex.EncodeToString(sum512[:]), "stores": "file"} {
 		if i[k] != want {
 			t.Errorf("%s: got %v, want %v", k, i[k], want)
@@ -281,7 +287,8 @@ func TestWhoSeesAndDoesWhat(t *testing.T) {
 	s := start(t)
 	ids := map[string]string{}
 	for _, v := range []string{"private", "shared", "community", "public"} {
-		ids[v] = s.create("admin@p", fmt.Sprintf(`{"name":%q,"visibility":%q,"disk_format":"raw","container_format":"bare"}`, v, v))
+		ids[v] = s.create("admin@p", fmt.Sprintf(`{"name":%q,"visibility":%q,"disk_format":"raw","container_format":"bare"}`,
+			v, v))
 		s.want(204, "admin@p", "PUT", "/v2/images/"+ids[v]+"/file", "data")
 	}
 	s.want(200, "member@p", "POST", "/v2/images/"+ids["shared"]+"/members", `{"member":"friend"}`)
@@ -299,13 +306,15 @@ func TestWhoSeesAndDoesWhat(t *testing.T) {
 		{"none@x", 404, 404, 404, 404, 404, 404, ""},
 	} {
 		show := func(v string) int { return s.do(c.token, "GET", "/v2/images/"+ids[v], "").status }
-		if a, b, d, e := show("private"), show("shared"), show("community"), show("public"); a != c.private || b != c.shared || d != c.other || e != c.other {
+		if a, b, d, e := show("private"), show("shared"), show("community"), show("public"); a != c.private ||
+			b != c.shared || d != c.other || e != c.other {
 			t.Errorf("%s sees %d %d %d %d", c.token, a, b, d, e)
 		}
 		if got := s.do(c.token, "GET", "/v2/images/"+ids["public"]+"/file", "").status; got != c.download {
 			t.Errorf("%s downloads: %d, want %d", c.token, got, c.download)
 		}
-		if got := s.do(c.token, "PATCH", "/v2/images/"+ids["public"], `[{"op":"add","path":"/x","value":"y"}]`).status; got != c.patch {
+		if got := s.do(c.token, "PATCH", "/v2/images/"+ids["public"],
+			`[{"op":"add","path":"/x","value":"y"}]`).status; got != c.patch {
 			t.Errorf("%s patches: %d, want %d", c.token, got, c.patch)
 		}
 		if c.del != 0 {
@@ -325,7 +334,8 @@ func TestWhoSeesAndDoesWhat(t *testing.T) {
 	s.want(403, "member@p", "POST", "/v2/images", `{"visibility":"public"}`)
 	s.want(403, "member@p", "POST", "/v2/images", `{"owner":"other"}`)
 	s.want(201, "admin@p", "POST", "/v2/images", `{"owner":"other"}`)
-	s.want(403, "member@p", "PATCH", "/v2/images/"+ids["private"], `[{"op":"replace","path":"/visibility","value":"public"}]`)
+	s.want(403, "member@p", "PATCH", "/v2/images/"+ids["private"],
+		`[{"op":"replace","path":"/visibility","value":"public"}]`)
 	if got := s.names("member@x", "visibility=community"); got != "community" {
 		t.Errorf("community images asked for: %s", got)
 	}
@@ -350,7 +360,8 @@ func TestMembers(t *testing.T) {
 	id := s.create("member@p", `{"name":"s","disk_format":"raw","container_format":"bare"}`)
 	base := "/v2/images/" + id + "/members"
 	m := s.want(200, "member@p", "POST", base, `{"member":"friend"}`).json(t)
-	if m["status"] != "pending" || m["member_id"] != "friend" || m["image_id"] != id || m["schema"] != "/v2/schemas/member" {
+	if m["status"] != "pending" || m["member_id"] != "friend" || m["image_id"] != id ||
+		m["schema"] != "/v2/schemas/member" {
 		t.Errorf("got %v", m)
 	}
 	s.want(409, "member@p", "POST", base, `{"member":"friend"}`)
@@ -423,7 +434,9 @@ func TestPatch(t *testing.T) {
 		{"no list", `{"op":"add","path":"/b","value":"x"}`, 400},
 		{"tags", `[{"op":"replace","path":"/tags","value":["x","y"]}]`, 200},
 		{"too many tags", `[{"op":"replace","path":"/tags","value":["x","y","z"]}]`, 413},
-		{"format of a queued image", `[{"op":"replace","path":"/disk_format","value":"qcow2"},{"op":"replace","path":"/disk_format","value":"raw"}]`, 200},
+		{"format of a queued image",
+			`[{"op":"replace","path":"/disk_format","value":"qcow2"},{"op":"replace","path":"/disk_format","value":"raw"}]`,
+			200},
 		{"empty", `[]`, 200},
 	} {
 		if a := s.do("member@p", "PATCH", "/v2/images/"+id, c.ops); a.status != c.status {
@@ -550,8 +563,10 @@ func TestListFilters(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", c.query, got, c.want)
 		}
 	}
-	for _, q := range []string{"limit=-1", "limit=x", "sort=colour", "sort=name:up", "sort=name&sort_key=size", "sort_key=name&sort_key=size&sort_key=id&sort_dir=asc&sort_dir=asc",
-		"visibility=secret", "member_status=perhaps", "os_hidden=perhaps", "protected=1", "size_min=big", "created_at=gt:yesterday", "created_at=in:2026-01-01",
+	for _, q := range []string{"limit=-1", "limit=x", "sort=colour", "sort=name:up", "sort=name&sort_key=size",
+		"sort_key=name&sort_key=size&sort_key=id&sort_dir=asc&sort_dir=asc",
+		"visibility=secret", "member_status=perhaps", "os_hidden=perhaps", "protected=1", "size_min=big",
+		"created_at=gt:yesterday", "created_at=in:2026-01-01",
 		"name=neq:a", `name=in:"a`, "status=gt:active", "marker=nothing", "changes-since=2026-01-01"} {
 		if a := s.do("member@p", "GET", "/v2/images?"+q, ""); a.status != 400 {
 			t.Errorf("%s: got %d: %s", q, a.status, a.body)
@@ -576,7 +591,8 @@ func TestPages(t *testing.T) {
 			for _, i := range l["images"].([]any) {
 				got = append(got, i.(map[string]any)["name"].(string))
 			}
-			if first, err := url.Parse(l["first"].(string)); err != nil || first.Path != "/v2/images" || first.Query().Get("limit") != "3" || first.Query().Has("marker") {
+			if first, err := url.Parse(l["first"].(string)); err != nil || first.Path != "/v2/images" ||
+				first.Query().Get("limit") != "3" || first.Query().Has("marker") {
 				t.Errorf("first: %v", l["first"])
 			}
 			if l["schema"] != "/v2/schemas/images" {
@@ -642,7 +658,8 @@ func TestContentIsLookedAt(t *testing.T) {
 			continue
 		}
 		i := s.want(200, "member@p", "GET", "/v2/images/"+id, "").json(t)
-		if want := map[int]string{204: "active", 415: "queued"}[c.status]; i["status"] != want || i["virtual_size"] != c.virtual {
+		if want := map[int]string{204: "active", 415: "queued"}[c.status]; i["status"] != want ||
+			i["virtual_size"] != c.virtual {
 			t.Errorf("%s: %v, virtual size %v", c.name, i["status"], i["virtual_size"])
 		}
 	}
@@ -654,7 +671,8 @@ func TestUploadLimits(t *testing.T) {
 	id := s.create("member@p", rawImage)
 	s.want(413, "member@p", "PUT", "/v2/images/"+id+"/file", strings.Repeat("x", 1001))
 	// Nothing is announced: the bound is met while the data comes.
-	req, _ := http.NewRequestWithContext(t.Context(), "PUT", s.url+"/v2/images/"+id+"/file", io.MultiReader(bytes.NewReader(make([]byte, 1001))))
+	req, _ := http.NewRequestWithContext(t.Context(), "PUT", s.url+"/v2/images/"+id+"/file",
+		io.MultiReader(bytes.NewReader(make([]byte, 1001))))
 	req.Header.Set("X-Auth-Token", "member@p")
 	req.Header.Set("Content-Type", "application/octet-stream")
 	resp, err := http.DefaultClient.Do(req)
@@ -719,7 +737,8 @@ func TestImports(t *testing.T) {
 	s.run()
 	settled := func(id string) map[string]any {
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
-			if i := s.want(200, "member@p", "GET", "/v2/images/"+id, "").json(t); i["status"] == "active" || i["status"] == "queued" && i["os_glance_failed_import"] != "" {
+			if i := s.want(200, "member@p", "GET", "/v2/images/"+id, "").json(t); i["status"] == "active" ||
+				i["status"] == "queued" && i["os_glance_failed_import"] != "" {
 				return i
 			}
 		}
@@ -730,7 +749,8 @@ func TestImports(t *testing.T) {
 	direct := s.create("member@p", rawImage)
 	s.want(409, "member@p", "POST", "/v2/images/"+direct+"/import", `{"method":{"name":"glance-direct"}}`)
 	s.want(204, "member@p", "PUT", "/v2/images/"+direct+"/stage", "staged data")
-	if i := s.want(200, "member@p", "GET", "/v2/images/"+direct, "").json(t); i["status"] != "uploading" || i["size"] != 11.0 {
+	if i := s.want(200, "member@p", "GET", "/v2/images/"+direct, "").json(t); i["status"] != "uploading" ||
+		i["size"] != 11.0 {
 		t.Errorf("staged: %v, %v", i["status"], i["size"])
 	}
 	s.want(202, "member@p", "POST", "/v2/images/"+direct+"/import", `{"method":{"name":"glance-direct"}}`)
@@ -741,7 +761,8 @@ func TestImports(t *testing.T) {
 	s.want(409, "member@p", "POST", "/v2/images/"+direct+"/import", `{"method":{"name":"glance-direct"}}`)
 
 	get := s.create("member@p", rawImage)
-	s.want(202, "member@p", "POST", "/v2/images/"+get+"/import", `{"method":{"name":"web-download","uri":"`+web.URL+`/image"},"stores":["ram"]}`)
+	s.want(202, "member@p", "POST", "/v2/images/"+get+"/import",
+		`{"method":{"name":"web-download","uri":"`+web.URL+`/image"},"stores":["ram"]}`)
 	if i := settled(get); i["status"] != "active" || i["stores"] != "ram" {
 		t.Errorf("web-download: %v", i)
 	}
@@ -750,7 +771,8 @@ func TestImports(t *testing.T) {
 	}
 	for _, path := range []string{"/away", "/missing"} {
 		id := s.create("member@p", rawImage)
-		s.want(202, "member@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"web-download","uri":"`+web.URL+path+`"}}`)
+		s.want(202, "member@p", "POST", "/v2/images/"+id+"/import",
+			`{"method":{"name":"web-download","uri":"`+web.URL+path+`"}}`)
 		if i := settled(id); i["status"] != "queued" {
 			t.Errorf("%s: %v", path, i)
 		}
@@ -769,11 +791,14 @@ func TestWebDownloadStaysOnThePublicInternet(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	id := s.create("member@p", rawImage)
-	for _, uri := range []string{"", "http://127.0.0.1/", "http://localhost/", "http://[::1]/", "http://10.0.0.1/", "http://192.168.1.1/", "http://169.254.169.254/latest/meta-data",
-		"http://0.0.0.0/", "http://[::ffff:127.0.0.1]/", "http://100.64.0.1/", "http://[fe80::1]/", "http://[fd00::1]/", "http://224.0.0.1/", "http://[64:ff9b::7f00:1]/",
+	for _, uri := range []string{"", "http://127.0.0.1/", "http://localhost/", "http://[::1]/", "http://10.0.0.1/",
+		"http://192.168.1.1/", "http://169.254.169.254/latest/meta-data",
+		"http://0.0.0.0/", "http://[::ffff:127.0.0.1]/", "http://100.64.0.1/", "http://[fe80::1]/", "http://[fd00::1]/",
+		"http://224.0.0.1/", "http://[64:ff9b::7f00:1]/",
 		"file:///etc/passwd", "ftp://8.8.8.8/", "http://8.8.8.8:22/", "http://user:pw@8.8.8.8/", "http:///x", "::"} {
 		b, _ := json.Marshal(uri)
-		if a := s.do("member@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"web-download","uri":`+string(b)+`}}`); a.status != 400 {
+		if a := s.do("member@p", "POST", "/v2/images/"+id+"/import",
+			`{"method":{"name":"web-download","uri":`+string(b)+`}}`); a.status != 400 {
 			t.Errorf("%s: got %d", uri, a.status)
 		}
 	}
@@ -785,7 +810,8 @@ func TestDiscovery(t *testing.T) {
 	for path, status := range map[string]int{"/": 300, "/versions": 200, "/v2/": 300} {
 		vs := s.want(status, "", "GET", path, "").json(t)["versions"].([]any)
 		first := vs[0].(map[string]any)
-		if first["id"] != "v2.17" || first["status"] != "CURRENT" || !strings.HasSuffix(fmt.Sprint(first["links"]), "/v2/ rel:self]]") {
+		if first["id"] != "v2.17" || first["status"] != "CURRENT" ||
+			!strings.HasSuffix(fmt.Sprint(first["links"]), "/v2/ rel:self]]") {
 			t.Errorf("%s: %v", path, first)
 		}
 	}
@@ -794,10 +820,12 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("%s: %v", name, d)
 		}
 	}
-	if d := s.want(200, "member@p", "GET", "/v2/info/import", "").body; !strings.Contains(d, `"value":["glance-direct","web-download","copy-image"]`) {
+	if d := s.want(200, "member@p", "GET", "/v2/info/import", "").body; !strings.Contains(d,
+		`"value":["glance-direct","web-download","copy-image"]`) {
 		t.Errorf("import: %s", d)
 	}
-	if d := s.want(200, "member@p", "GET", "/v2/info/stores", "").body; d != `{"stores":[{"id":"file","default":"true"},{"id":"ram","description":"volatile"}]}` {
+	if d := s.want(200, "member@p", "GET", "/v2/info/stores",
+		"").body; d != `{"stores":[{"id":"file","default":"true"},{"id":"ram","description":"volatile"}]}` {
 		t.Errorf("stores: %s", d)
 	}
 	s.want(403, "member@p", "GET", "/v2/info/stores/detail", "")

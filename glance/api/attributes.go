@@ -9,7 +9,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Formats are those that clients may name; an empty list is the default.
+// Formats are the disk and container formats that clients may set; an empty list is the default.
 type Formats struct{ Disk, Container []string }
 
 func (f Formats) filled() Formats {
@@ -22,17 +22,18 @@ func (f Formats) filled() Formats {
 	return f
 }
 
-// Members that clients may not set. A name that starts with reservedSpace is the service's own.
+// Members that clients may not set. Names with the prefix reservedSpace are the service's own.
 var (
 	computed = []string{"direct_url", "self", "file", "schema", "stores"}
-	readOnly = []string{"created_at", "updated_at", "status", "checksum", "size", "virtual_size", "direct_url", "self", "file", "schema", "id",
+	readOnly = []string{"created_at", "updated_at", "status", "checksum", "size", "virtual_size", "direct_url", "self",
+		"file", "schema", "id",
 		"os_hash_algo", "os_hash_value"}
 	reserved = []string{"location", "deleted", "deleted_at"}
 )
 
 const reservedSpace = "os_glance"
 
-// attribute sets one named member of an image from JSON; ok is false where the name is not an attribute but a free property.
+// attribute sets one named member of an image from JSON; ok is false if the name is an additional property.
 func (f Formats) attribute(i *glance.Image, name string, value json.RawMessage) (ok bool, err error) {
 	switch name {
 	case "name":
@@ -40,7 +41,8 @@ func (f Formats) attribute(i *glance.Image, name string, value json.RawMessage) 
 	case "owner":
 		err = readText(name, value, 255, &i.Owner)
 	case "visibility":
-		err = readEnum(name, value, []string{glance.Community, glance.Public, glance.Private, glance.Shared}, false, &i.Visibility)
+		err = readEnum(name, value, []string{glance.Community, glance.Public, glance.Private, glance.Shared}, false,
+			&i.Visibility)
 	case "disk_format":
 		err = readEnum(name, value, f.Disk, true, &i.DiskFormat)
 	case "container_format":
@@ -72,7 +74,7 @@ func read[T any](name, want string, value json.RawMessage, into *T) error {
 	return nil
 }
 
-// readText takes null as none.
+// readText reads a text or null, which is "".
 func readText(name string, value json.RawMessage, most int, into *string) error {
 	if string(value) == "null" {
 		*into = ""
@@ -132,7 +134,7 @@ func checkTag(t string) error {
 	return nil
 }
 
-// property sets a free property, which is a text.
+// property sets an additional property, which is a text.
 func property(i *glance.Image, name string, value json.RawMessage) error {
 	var s string
 	if !nullableProperty(name) || string(value) != "null" {
@@ -166,13 +168,14 @@ func propertyName(name string) error {
 	return nil
 }
 
-// dashedUUID is a UUID as the schema of images wants it: with its dashes, in either case.
+// dashedUUID matches a UUID with dashes in either case, as glance's schema does.
 var dashedUUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// nullableProperty reports the free properties that may be null, which is kept as the empty text that they cannot be.
+// nullableProperty reports whether an additional property may be null. Null is stored as an empty text, which such a
+// property cannot have otherwise.
 func nullableProperty(name string) bool { return name == "kernel_id" || name == "ramdisk_id" }
 
-// shown are free properties as they are shown.
+// shown converts additional properties to their form in a response.
 func shown(properties map[string]string) map[string]*string {
 	out := make(map[string]*string, len(properties))
 	for name, value := range properties {
@@ -184,7 +187,7 @@ func shown(properties map[string]string) map[string]*string {
 	return out
 }
 
-// wellKnown checks the free properties that the schema of images describes more closely.
+// wellKnown checks the additional properties that glance's schema describes.
 func wellKnown(name, value string) error {
 	switch name {
 	case "kernel_id", "ramdisk_id":

@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// cacheAPI answers what is asked about the image cache.
+// cacheAPI is the resource of the image cache.
 type cacheAPI struct {
 	Images *images.Service
 }
@@ -40,7 +40,7 @@ type cacheView struct {
 	Queued []string     `wire:"queued_images"`
 }
 
-// seconds is a time as the cache's clients know it.
+// seconds converts a time to the cache API's form.
 func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
 
 func (a *cacheAPI) state(ctx context.Context, _ *api.Request, _ *api.None) (cacheView, error) {

@@ -15,7 +15,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// dataAPI takes and gives the data of images.
+// dataAPI uploads, stages and downloads image data.
 type dataAPI struct {
 	imageLoader
 }
@@ -28,7 +28,8 @@ var dataOps = api.Resource[*dataAPI]{Name: "image", Plural: "images", Ops: api.O
 	api.Raw("GET /images/{image_id}/file", policies.DownloadImage, (*dataAPI).load, (*dataAPI).download),
 }}
 
-// drained is how much of a refused upload is read, so that a client sees the answer instead of a broken connection.
+// drained is how many bytes of a rejected upload are read, so that the client sees the response instead of a broken
+// connection.
 const drained = 64 << 20
 
 func (a *dataAPI) upload(ctx context.Context, r *api.Request, i images.Image, w http.ResponseWriter) error {
@@ -47,7 +48,7 @@ func (a *dataAPI) stage(ctx context.Context, r *api.Request, i images.Image, w h
 	return taken(w, r.HTTP, a.Images.Data.Stage(ctx, i.ID, r.HTTP.Body, size))
 }
 
-// announced is the size that the client says the data has; -1 where it does not.
+// announced returns the size that the client announces; -1 if it does not.
 func announced(h *http.Request) (int64, error) {
 	if s := h.Header.Get("X-Openstack-Image-Size"); s != "" {
 		n, err := strconv.ParseInt(s, 10, 64)
@@ -59,7 +60,7 @@ func announced(h *http.Request) (int64, error) {
 	return h.ContentLength, nil
 }
 
-// taken answers an upload.
+// taken writes the response of an upload.
 func taken(w http.ResponseWriter, h *http.Request, err error) error {
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -113,15 +114,15 @@ func (a *dataAPI) download(ctx context.Context, r *api.Request, i images.Image, 
 		}
 		return nil
 	}
-	// The last piece is held back until the checksum is known to be right, so that damage is a broken transfer, not a
-	// whole image.
+	// The last piece is held back until the checksum is verified, so that damaged data is a broken transfer and not a
+	// complete one.
 	if err := send(w, data); err != nil {
 		panic(http.ErrAbortHandler) // the answer has begun: cutting it off is all that is left to say
 	}
 	return nil
 }
 
-// send copies one piece behind the reading.
+// send copies data one piece behind the reader.
 func send(w io.Writer, r io.Reader) error {
 	const piece = 1 << 20
 	bufs := [2][]byte{make([]byte, piece), make([]byte, piece)}
@@ -144,7 +145,7 @@ func send(w io.Writer, r io.Reader) error {
 	}
 }
 
-// byteRange reads the one range that clients ask for. Anything that cannot be satisfied is 416.
+// byteRange parses a Range header with one range. An unsatisfiable one is 416.
 func byteRange(h *http.Request, size int64) (offset, length int64, partial bool, err error) {
 	spec := h.Header.Get("Range")
 	if spec == "" {
@@ -187,8 +188,8 @@ func byteRange(h *http.Request, size int64) (offset, length int64, partial bool,
 	return int64(start), last - int64(start) + 1, true, nil
 }
 
-// contentRange reads the header that clients of older Glance releases send instead of Range: "bytes 0-3/10", or with *
-// for the whole size.
+// contentRange parses the header that clients of older glance releases send instead of Range: "bytes 0-3/10", or * for
+// the total size.
 func contentRange(spec string, size int64) (offset, length int64, partial bool, err error) {
 	bad := api.WithStatus(http.StatusRequestedRangeNotSatisfiable, fault.Invalidf("The range %q cannot be satisfied.",
 		spec))

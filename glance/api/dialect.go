@@ -10,12 +10,12 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// dialect is the shape of the image service's errors.
+// dialect is the form of the image service's errors.
 type dialect struct{}
 
 var _ api.Dialect = dialect{}
 
-// MediaStatus is 415.
+// MediaStatus returns 415.
 func (dialect) MediaStatus() int { return http.StatusUnsupportedMediaType }
 
 // Status maps a kind of fault to a status.
@@ -26,7 +26,7 @@ func (dialect) Status(k fault.Kind) int {
 	return api.StatusOf(k)
 }
 
-// Write answers JSON to clients that ask for it by name and a small page to the others, as webob does for glance.
+// Write writes JSON to clients that accept it explicitly and a small HTML page to others, as webob does for glance.
 func (dialect) Write(w http.ResponseWriter, r *api.Request, status int, f *fault.Fault) {
 	line := strconv.Itoa(status) + " " + api.Title(status)
 	if strings.Contains(r.HTTP.Header.Get("Accept"), "application/json") {

@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/api"
 )
 
-// spoken are the minor versions of the API, newest first. Some are there where images are cached only.
+// spoken returns the minor versions of the API, newest first. Some exist only with an image cache.
 func spoken(caching bool) []int {
 	out := []int{17, 15}
 	if caching {
@@ -27,7 +27,7 @@ type version struct {
 	Links  []map[string]string `json:"links"`
 }
 
-// versions answers the version document, which needs no token: 300 at the root, as a choice, 200 at /versions.
+// versions serves the version document without authentication: 300 at the root, 200 at /versions.
 func versions(endpoint string, caching bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/v2"), "/")
@@ -53,7 +53,7 @@ func versions(endpoint string, caching bool) http.Handler {
 	})
 }
 
-// infoAPI answers what the service can do.
+// infoAPI is the resource of import methods, stores and usage.
 type infoAPI struct {
 	Images *images.Service
 }
@@ -130,7 +130,7 @@ type usageOf struct {
 	Limit int64 `wire:"limit"`
 }
 
-// usage is what the caller's project has of what limits are kept for; nothing where none are.
+// usage returns usage and limits of the caller's project; empty without unified limits.
 func (a *infoAPI) usage(ctx context.Context, _ *api.Request, _ *api.None) (usageView, error) {
 	out := usageView{Usage: map[string]usageOf{}}
 	all, err := a.Images.Quota.Usage(ctx)

@@ -15,14 +15,15 @@ func TestEmptyNullAndAbsent(t *testing.T) {
 		status     int
 		says       string
 	}{
-		"name null":                     {images, `{"name":null}`, 201, `"name":null`},
-		"name empty":                    {images, `{"name":""}`, 201, ""},
-		"name that is no text":          {images, `{"name":1}`, 400, ""},
-		"id null":                       {images, `{"id":null}`, 400, ""},
-		"id empty":                      {images, `{"id":""}`, 400, ""},
-		"id without dashes":             {images, `{"id":"11111111222233334444555555555555"}`, 400, ""},
-		"id with its dashes elsewhere":  {images, `{"id":"1111-11112222-3333-4444-555555555555"}`, 400, ""},
-		"id in capitals":                {images, `{"id":"AAAAAAAA-2222-3333-4444-555555555555"}`, 201, `"id":"AAAAAAAA-2222-3333-4444-555555555555"`},
+		"name null":                    {images, `{"name":null}`, 201, `"name":null`},
+		"name empty":                   {images, `{"name":""}`, 201, ""},
+		"name that is no text":         {images, `{"name":1}`, 400, ""},
+		"id null":                      {images, `{"id":null}`, 400, ""},
+		"id empty":                     {images, `{"id":""}`, 400, ""},
+		"id without dashes":            {images, `{"id":"11111111222233334444555555555555"}`, 400, ""},
+		"id with its dashes elsewhere": {images, `{"id":"1111-11112222-3333-4444-555555555555"}`, 400, ""},
+		"id in capitals": {images, `{"id":"AAAAAAAA-2222-3333-4444-555555555555"}`, 201,
+			`"id":"AAAAAAAA-2222-3333-4444-555555555555"`},
 		"visibility null":               {images, `{"visibility":null}`, 400, ""},
 		"visibility empty":              {images, `{"visibility":""}`, 400, ""},
 		"visibility in capitals":        {images, `{"visibility":"Private"}`, 400, ""},
@@ -67,7 +68,8 @@ func TestEmptyNullAndAbsent(t *testing.T) {
 		{"answer with more", "member@q", "PUT " + at + "/members/q", `{"status":"accepted","more":1}`, 200},
 		{"import of null", "member@p", "POST " + at + "/import", `{"method":null}`, 400},
 		{"import by no method", "member@p", "POST " + at + "/import", `{"method":{"name":""}}`, 400},
-		{"import into all or none", "member@p", "POST " + at + "/import", `{"method":{"name":"web-download","uri":"http://x.example/i"},"all_stores":null}`, 400},
+		{"import into all or none", "member@p", "POST " + at + "/import",
+			`{"method":{"name":"web-download","uri":"http://x.example/i"},"all_stores":null}`, 400},
 	} {
 		method, path, _ := strings.Cut(c.line, " ")
 		if a := s.do(c.who, method, path, c.body); a.status != c.status {

@@ -19,7 +19,7 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// imagesAPI answers what is asked about images.
+// imagesAPI is the resource of images.
 type imagesAPI struct {
 	imageViewer
 
@@ -84,12 +84,12 @@ func (a *imagesAPI) list(ctx context.Context, r *api.Request, q *imageQuery) (ap
 	return out, nil
 }
 
-// itself is the view of pages whose rows are shown later, those that the caller may see.
+// itself is the identity, for pages whose rows are converted later.
 func itself[T any](v T) T { return v }
 
 var sortKeys = []string{"name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"}
 
-// sorting reads both forms: sort=name:asc,size and repeated sort_key with one sort_dir or as many. The default
+// sorting parses both forms: sort=name:asc,size and repeated sort_key with one sort_dir or as many. The default
 // direction is desc.
 func sorting(q api.PageQuery) ([]db.SortKey, error) {
 	keys, dirs := q.SortKeys, q.SortDirs
@@ -136,7 +136,7 @@ type imageCreate struct {
 	Members map[string]json.RawMessage `wire:"*"`
 }
 
-// proposed is an image of the caller's own; for another owner create asks again.
+// proposed is the policy target of a create: an image of the caller's project. For another owner create checks again.
 func (a *imagesAPI) proposed(_ context.Context, r *api.Request) (images.Image, error) {
 	return images.Image{Image: glance.Image{Owner: r.Caller.ProjectID, Visibility: glance.Shared}}, nil
 }
@@ -158,7 +158,7 @@ func (a *imagesAPI) create(ctx context.Context, r *api.Request, _ images.Image, 
 	return a.view(r, out), nil
 }
 
-// made creates an image out of its members as JSON.
+// made creates an image from its members in JSON.
 func (a *imageMaker) made(ctx context.Context, r *api.Request,
 	members map[string]json.RawMessage) (images.Image, error) {
 	i := glance.Image{Visibility: glance.Shared}
@@ -212,7 +212,7 @@ func ownTarget(i glance.Image) policy.Target {
 	return images.Image{Image: i}.PolicyTarget()
 }
 
-// maySetOwner fills the owner in and asks whether the caller may create for it.
+// maySetOwner sets the default owner and checks whether the caller may create for it.
 func (a *imageMaker) maySetOwner(r *api.Request, i *glance.Image) error {
 	if i.Owner == "" || i.Owner == r.Caller.ProjectID {
 		i.Owner = r.Caller.ProjectID
@@ -224,7 +224,7 @@ func (a *imageMaker) maySetOwner(r *api.Request, i *glance.Image) error {
 	return nil
 }
 
-// maySee asks for the right to give an image a visibility.
+// maySee checks the policy of a visibility.
 func maySee(r *api.Request, visibility string, t policy.Target) error {
 	switch visibility {
 	case glance.Public:

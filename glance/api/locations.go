@@ -14,7 +14,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// locationsAPI answers where the data of an image is.
+// locationsAPI is the resource of an image's locations.
 type locationsAPI struct {
 	imageLoader
 }
@@ -28,7 +28,7 @@ var locationOps = api.Resource[*locationsAPI]{Name: "location", Plural: "locatio
 		(*locationsAPI).load, (*locationsAPI).deleteFromStore, api.Bare()),
 }}
 
-// loadPlaced finds an image for who may show it, and for other services, which may know where its data is without that.
+// loadPlaced loads an image for callers who may show it, and for services, which may read locations without that.
 func (a *locationsAPI) loadPlaced(ctx context.Context, r *api.Request) (images.Image, error) {
 	i, err := a.Images.Records.Get(ctx, r.Param("image_id"))
 	if err == nil && r.Allowed(policies.FetchImageLocation, i.PolicyTarget()) {
@@ -50,8 +50,8 @@ func (a *imageLoader) locationViews(i images.Image) []locationView {
 	return out
 }
 
-// shownPlaces are what an image's view tells of where its data is: without queries, which may be signatures that open
-// the place for whoever has them, to whom does not also set it.
+// shownPlaces returns the locations in an image's view. Queries are removed for callers who may not set locations,
+// because a query may be a signature that grants access.
 func (a *imageViewer) shownPlaces(r *api.Request, i images.Image) []locationView {
 	out := a.locationViews(i)
 	if r.Allowed(policies.SetImageLocation, i.PolicyTarget()) {
@@ -99,17 +99,17 @@ func (a *locationsAPI) deleteFromStore(ctx context.Context, r *api.Request, i im
 	return api.None{}, a.Images.Copies.Delete(ctx, i.ID, r.Param("store_id"))
 }
 
-// noDocument keeps an answer without a body from being called JSON, which clients would try to read.
+// noDocument removes the content type of a response without a body, which clients would try to parse.
 func noDocument(r *api.Request) { r.SetHeader("Content-Type", "text/html; charset=UTF-8") }
 
-// placed is an operation of a patch on the locations of an image.
+// placed is an operation of a patch on an image's locations.
 type placed struct {
 	op string
 	at int // a position; -1 is the end
 	ls []images.Location
 }
 
-// relocation reads an operation on locations; ok is false for one on something else.
+// relocation parses an operation on locations; ok is false for an operation on another member.
 func (a *imagesAPI) relocation(r *api.Request, i images.Image, op api.PatchOp) (p placed, ok bool, err error) {
 	parts := strings.Split(strings.Trim(op.Path, "/"), "/")
 	if parts[0] != "locations" {
@@ -117,11 +117,11 @@ func (a *imagesAPI) relocation(r *api.Request, i images.Image, op api.PatchOp) (
 	}
 	p = placed{op: op.Op, at: -1}
 	if !a.ShowLocations {
-		verb := map[string]string{"replace": "update"}[op.Op]
-		if verb == "" {
-			verb = op.Op
+		action := map[string]string{"replace": "update"}[op.Op]
+		if action == "" {
+			action = op.Op
 		}
-		return p, true, fault.Forbiddenf("It's not allowed to %s locations if locations are invisible.", verb)
+		return p, true, fault.Forbiddenf("It's not allowed to %s locations if locations are invisible.", action)
 	}
 	need := policies.SetImageLocation
 	if op.Op == "remove" {
@@ -160,7 +160,7 @@ func (a *imagesAPI) relocation(r *api.Request, i images.Image, op api.PatchOp) (
 	return p, true, nil
 }
 
-// locationJSON is a location inside a patch, which has no wire plan of its own.
+// locationJSON is a location in a patch.
 type locationJSON struct {
 	URL        string            `json:"url"`
 	Metadata   map[string]string `json:"metadata"`
@@ -176,7 +176,7 @@ func (l locationJSON) location() images.Location {
 		HashAlgo: l.Validation.HashAlgo, HashValue: l.Validation.HashValue}
 }
 
-// relocate carries out the operations on locations; each is a change of its own.
+// relocate applies the operations on locations, each as a change of its own.
 func (a *imagesAPI) relocate(ctx context.Context, id string, ops []placed) error {
 	for _, p := range ops {
 		var err error

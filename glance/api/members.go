@@ -13,7 +13,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// membersAPI answers which projects an image is shared with.
+// membersAPI is the resource of an image's members.
 type membersAPI struct {
 	imageLoader
 }
@@ -49,7 +49,7 @@ type memberList struct {
 	Schema  string       `wire:"schema"`
 }
 
-// onlyShared refuses what other images do not have.
+// onlyShared returns an error for images that cannot have members.
 func onlyShared(i images.Image) error {
 	if i.Visibility != glance.Shared {
 		return fault.Forbiddenf("Only shared images have members.")

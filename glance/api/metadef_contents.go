@@ -16,7 +16,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// contentsAPI answers what is asked about the objects and properties of a namespace.
+// contentsAPI is the resource of a namespace's objects and properties.
 type contentsAPI struct {
 	namespaceLoader
 }
@@ -49,7 +49,8 @@ var contentOps = api.Resource[*contentsAPI]{Name: "object", Plural: "objects", O
 		http.StatusNoContent, (*contentsAPI).namespace, (*contentsAPI).deleteProperty, api.Bare()),
 }}
 
-// definition is one of a property, in and out. Its fields are those of glance.Property, in the same order.
+// definition is a property definition in requests and responses. Its fields are those of glance.Property, in the same
+// order.
 type definition struct {
 	Name            string          `wire:"name" is:"maxlen=80" omit:"empty"`
 	Type            string          `wire:"type" is:"required,enum=array|boolean|integer|number|object|string"`
@@ -78,15 +79,15 @@ type items = struct {
 	Enum []string `wire:"enum" omit:"empty"`
 }
 
-func (p definition) noun() glance.Property { return glance.Property(p) }
+func (p definition) toType() glance.Property { return glance.Property(p) }
 
 func viewProperty(p glance.Property) definition { return definition(p) }
 
-// nounsOf names each definition by its key.
-func nounsOf(ps map[string]definition) []glance.Property {
+// propertiesOf converts definitions by name, sorted by name.
+func propertiesOf(ps map[string]definition) []glance.Property {
 	var out []glance.Property
 	for _, name := range slices.Sorted(maps.Keys(ps)) {
-		p := ps[name].noun()
+		p := ps[name].toType()
 		p.Name = name
 		out = append(out, p)
 	}
@@ -111,16 +112,16 @@ type objectBody struct {
 	computedMembers
 }
 
-func (b objectBody) noun() glance.Object {
+func (b objectBody) toType() glance.Object {
 	o := glance.Object{Name: b.Name, Description: b.Description, Required: b.Required,
 		Properties: map[string]glance.Property{}}
 	for name, p := range b.Properties {
-		o.Properties[name] = p.noun()
+		o.Properties[name] = p.toType()
 	}
 	return o
 }
 
-// objectCreate is one by itself.
+// objectCreate is an object in a request of its own.
 type objectCreate struct{ objectBody }
 
 func (b *objectCreate) Validate(api.Version) error { return b.own() }
@@ -170,7 +171,7 @@ func (a *contentsAPI) objects(ctx context.Context, r *api.Request, n metadefs.Na
 
 func (a *contentsAPI) createObject(ctx context.Context, r *api.Request, n metadefs.Namespace,
 	in *objectCreate) (objectView, error) {
-	o, err := a.Metadefs.Objects.Add(ctx, n.Name, in.noun())
+	o, err := a.Metadefs.Objects.Add(ctx, n.Name, in.toType())
 	r.SetHeader("Location", r.URL("/metadefs/namespaces/%s/objects/%s", n.Name, o.Name))
 	return viewObject(n.Name, o), err
 }
@@ -183,7 +184,7 @@ func (a *contentsAPI) showObject(ctx context.Context, r *api.Request, n metadefs
 
 func (a *contentsAPI) updateObject(ctx context.Context, r *api.Request, n metadefs.Namespace,
 	in *objectCreate) (objectView, error) {
-	o, err := a.Metadefs.Objects.Update(ctx, n.Name, r.Param("object"), in.noun())
+	o, err := a.Metadefs.Objects.Update(ctx, n.Name, r.Param("object"), in.toType())
 	return viewObject(n.Name, o), err
 }
 
@@ -197,7 +198,7 @@ func (a *contentsAPI) deleteObjects(ctx context.Context, _ *api.Request, n metad
 	return api.None{}, a.Metadefs.Objects.RemoveAll(ctx, n.Name)
 }
 
-// propertyCreate is one by itself: it has a name.
+// propertyCreate is a property in a request of its own, with its name.
 type propertyCreate struct {
 	definition
 	computedTimes
@@ -222,10 +223,10 @@ func (a *contentsAPI) properties(ctx context.Context, _ *api.Request, n metadefs
 
 func (a *contentsAPI) createProperty(ctx context.Context, _ *api.Request, n metadefs.Namespace,
 	in *propertyCreate) (definition, error) {
-	return in.definition, a.Metadefs.Properties.Add(ctx, n.Name, in.noun())
+	return in.definition, a.Metadefs.Properties.Add(ctx, n.Name, in.toType())
 }
 
-// showProperty finds a property by the name that it has on a type of resource, where one is given.
+// showProperty returns a property by its name, or by its name with the prefix of a resource type.
 func (a *contentsAPI) showProperty(ctx context.Context, r *api.Request, n metadefs.Namespace,
 	q *prefixQuery) (definition, error) {
 	name := r.Param("property")
@@ -263,7 +264,7 @@ func (a *contentsAPI) prefix(ctx context.Context, n metadefs.Namespace, resource
 
 func (a *contentsAPI) updateProperty(ctx context.Context, r *api.Request, n metadefs.Namespace,
 	in *propertyCreate) (definition, error) {
-	return in.definition, a.Metadefs.Properties.Update(ctx, n.Name, r.Param("property"), in.noun())
+	return in.definition, a.Metadefs.Properties.Update(ctx, n.Name, r.Param("property"), in.toType())
 }
 
 func (a *contentsAPI) deleteProperty(ctx context.Context, r *api.Request, n metadefs.Namespace,

@@ -17,20 +17,27 @@ var metadefSchemaOps = api.Bound{Name: "schema", Plural: "schemas", Ops: api.Ops
 	document("metadefs/tag", func() object { return tagSchema() }),
 	document("metadefs/tags", func() object { return collectionOf("tags", tagSchema(), "array") }),
 	document("metadefs/resource_type", func() object { return associationSchema() }),
-	document("metadefs/resource_types", func() object { return collectionOf("resource_type_associations", associationSchema(), "array") }),
+	document("metadefs/resource_types", func() object {
+		return collectionOf("resource_type_associations",
+			associationSchema(), "array")
+	}),
 	document("task", func() object { return taskSchema(true) }),
 	document("tasks", func() object { return collectionOf("tasks", taskSchema(false), "array") }),
 }}
 
-// document declares a schema document, which anybody with a token may read.
+// document declares the operation of a schema document, which needs only a token.
 func document(name string, of func() object) api.Op[api.None] {
-	return api.Do("GET /schemas/"+name, nil, http.StatusOK, func(api.None, context.Context, *api.Request, *api.None) (object, error) { return of(), nil }, api.Bare())
+	return api.Do("GET /schemas/"+name, nil, http.StatusOK, func(api.None, context.Context, *api.Request,
+		*api.None) (object, error) {
+		return of(), nil
+	}, api.Bare())
 }
 
-// collectionOf is the schema of a list whose definitions stand at its top.
+// collectionOf returns the schema of a list with definitions at its top level.
 func collectionOf(name string, item object, kind string) object {
 	o := object{"name": name,
-		"links": []object{{"rel": "first", "href": "{first}"}, {"rel": "next", "href": "{next}"}, {"rel": "describedby", "href": "{schema}"}}}
+		"links": []object{{"rel": "first", "href": "{first}"}, {"rel": "next", "href": "{next}"},
+			{"rel": "describedby", "href": "{schema}"}}}
 	if d, ok := item["definitions"]; ok {
 		o["definitions"] = d
 		delete(item, "definitions")
@@ -63,14 +70,19 @@ func with(o object, more object) object {
 var kinds = []any{"array", "boolean", "integer", "number", "object", "string", nil}
 
 func definitionMembers() object {
-	text, texts, yes := object{"type": "string"}, object{"type": "array", "items": object{"type": "string"}}, object{"type": "boolean"}
+	text, texts, yes := object{"type": "string"}, object{"type": "array",
+		"items": object{"type": "string"}}, object{"type": "boolean"}
 	size, size0 := object{"$ref": "#/definitions/positiveInteger"}, object{"$ref": "#/definitions/positiveIntegerDefault0"}
-	return object{"name": object{"type": "string", "maxLength": 80}, "title": text, "description": text, "operators": texts,
-		"type": object{"type": "string", "enum": kinds}, "required": object{"$ref": "#/definitions/stringArray"},
+	return object{"name": object{"type": "string", "maxLength": 80}, "title": text, "description": text,
+		"operators": texts,
+		"type":      object{"type": "string", "enum": kinds}, "required": object{"$ref": "#/definitions/stringArray"},
 		"minimum": object{"type": "number"}, "maximum": object{"type": "number"}, "maxLength": size, "minLength": size0,
-		"pattern": object{"type": "string", "format": "regex"}, "enum": object{"type": "array"}, "readonly": yes, "default": object{},
-		"items":    object{"type": "object", "properties": object{"type": object{"type": "string", "enum": kinds}, "enum": object{"type": "array"}}},
-		"maxItems": size, "minItems": size0, "uniqueItems": object{"type": "boolean", "default": false}, "additionalItems": yes}
+		"pattern": object{"type": "string", "format": "regex"}, "enum": object{"type": "array"}, "readonly": yes,
+		"default": object{},
+		"items": object{"type": "object", "properties": object{"type": object{"type": "string", "enum": kinds},
+			"enum": object{"type": "array"}}},
+		"maxItems": size, "minItems": size0, "uniqueItems": object{"type": "boolean", "default": false},
+		"additionalItems": yes}
 }
 
 func definitions() object {
@@ -78,7 +90,8 @@ func definitions() object {
 		"positiveInteger":         object{"type": "integer", "minimum": 0},
 		"positiveIntegerDefault0": object{"allOf": []object{{"$ref": "#/definitions/positiveInteger"}, {"default": 0}}},
 		"stringArray":             object{"type": "array", "items": object{"type": "string"}, "uniqueItems": true},
-		"property": object{"type": "object", "additionalProperties": object{"type": "object", "required": []string{"title", "type"},
+		"property": object{"type": "object", "additionalProperties": object{"type": "object",
+			"required":   []string{"title", "type"},
 			"properties": definitionMembers()}},
 	}
 }
@@ -88,7 +101,8 @@ func namespaceSchema() object {
 		return object{"type": "array", "items": object{"type": "object", "properties": ps}}
 	}
 	text := object{"type": "string"}
-	return object{"name": "namespace", "required": []string{"namespace"}, "additionalProperties": false, "definitions": definitions(),
+	return object{"name": "namespace", "required": []string{"namespace"}, "additionalProperties": false,
+		"definitions": definitions(),
 		"properties": with(computedSchema("namespace", true), object{
 			"namespace":                  prop("string", "The namespace's name, which no other has", "maxLength", 80),
 			"display_name":               prop("string", "A name for people", "maxLength", 80),
@@ -105,13 +119,14 @@ func namespaceSchema() object {
 }
 
 func objectSchema() object {
-	return object{"name": "object", "required": []string{"name"}, "additionalProperties": false, "definitions": definitions(),
+	return object{"name": "object", "required": []string{"name"}, "additionalProperties": false,
+		"definitions": definitions(),
 		"properties": with(computedSchema("object", true), object{
 			"name": object{"type": "string", "maxLength": 80}, "description": object{"type": "string"},
 			"required": object{"$ref": "#/definitions/stringArray"}, "properties": object{"$ref": "#/definitions/property"}})}
 }
 
-// propertySchema is a property by itself, where it is named, or in a collection, where its key names it.
+// propertySchema returns the schema of a property with a name, or of one in a collection, where the key is the name.
 func propertySchema(named bool) object {
 	required := []string{"type", "title"}
 	if named {
@@ -120,7 +135,8 @@ func propertySchema(named bool) object {
 	d := definitions()
 	delete(d, "property")
 	d["stringArray"].(object)["minItems"] = 1
-	return object{"name": "property", "required": required, "additionalProperties": false, "definitions": d, "properties": definitionMembers()}
+	return object{"name": "property", "required": required, "additionalProperties": false, "definitions": d,
+		"properties": definitionMembers()}
 }
 
 func tagSchema() object {
@@ -131,13 +147,16 @@ func tagSchema() object {
 func associationSchema() object {
 	return object{"name": "resource_type_association", "required": []string{"name"}, "additionalProperties": false,
 		"properties": with(computedSchema("association", false), object{
-			"name":              prop("string", "The type of resource, by the name that orchestration has for it", "maxLength", 80),
-			"prefix":            prop("string", "What keys of the namespace begin with on this type of resource, with its separator", "maxLength", 80),
-			"properties_target": prop("string", "Which of several sets of keys of the resource is meant, such as image or metadata", "maxLength", 80),
+			"name": prop("string", "The type of resource, by the name that orchestration has for it", "maxLength",
+				80),
+			"prefix": prop("string",
+				"What keys of the namespace begin with on this type of resource, with its separator", "maxLength", 80),
+			"properties_target": prop("string",
+				"Which of several sets of keys of the resource is meant, such as image or metadata", "maxLength", 80),
 		})}
 }
 
-// taskSchema is a task by itself, or in a list, where it says less.
+// taskSchema returns the schema of a task, or of a task in a list, which has fewer members.
 func taskSchema(whole bool) object {
 	ps := object{
 		"id":         prop("string", "The task's identifier", "pattern", uuidPattern),

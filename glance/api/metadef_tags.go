@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// definedTagsAPI answers what is asked about the tags of a namespace.
+// definedTagsAPI is the resource of a namespace's tags.
 type definedTagsAPI struct {
 	namespaceLoader
 }
@@ -52,7 +52,7 @@ type tagList struct {
 	Tags []tagName `wire:"tags"`
 }
 
-// list are all, unless a limit is asked for; there are no links.
+// list returns all tags unless the request has a limit. It has no links.
 func (a *definedTagsAPI) list(ctx context.Context, _ *api.Request, n metadefs.Namespace, q *tagQuery) (tagList, error) {
 	out := tagList{Tags: []tagName{}}
 	order, err := oneKey(q.PageQuery)
@@ -88,7 +88,7 @@ func (a *definedTagsAPI) createAll(ctx context.Context, r *api.Request, n metade
 	return out, a.Metadefs.Tags.Set(ctx, n.Name, names, truth(r.HTTP.Header.Get("X-Openstack-Append")))
 }
 
-// truth reads a header as OpenStack's services do: what is no word for yes is no.
+// truth parses a boolean header as OpenStack's strutils do: any word that is not a yes is false.
 func truth(s string) bool {
 	switch s {
 	case "1", "t", "T", "true", "True", "TRUE", "on", "On", "ON", "y", "Y", "yes", "Yes", "YES":
@@ -112,7 +112,7 @@ func (a *definedTagsAPI) show(ctx context.Context, r *api.Request, n metadefs.Na
 	return viewTag(t), err
 }
 
-// tagUpdate is a tag by itself.
+// tagUpdate is a tag in a request of its own.
 type tagUpdate struct{ tagBody }
 
 func (b *tagUpdate) Validate(api.Version) error { return b.own() }

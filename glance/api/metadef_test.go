@@ -21,7 +21,8 @@ func TestNamespaceWithAllInIt(t *testing.T) {
 	}
 	s.want(409, "admin@a", "POST", "/v2/metadefs/namespaces", namespaceX)
 	n := s.want(200, "reader@b", "GET", "/v2/metadefs/namespaces/X", "").json(t)
-	for k, want := range map[string]string{"namespace": "X", "display_name": "dn", "description": "d", "visibility": "public", "protected": "false", "owner": "a",
+	for k, want := range map[string]string{"namespace": "X", "display_name": "dn", "description": "d",
+		"visibility": "public", "protected": "false", "owner": "a",
 		"self": "/v2/metadefs/namespaces/X", "schema": "/v2/schemas/metadefs/namespace",
 		"properties": "map[p:map[default:3 maximum:5 minimum:1 operators:[<or>] readonly:false title:P type:integer]]"} {
 		if got := fmt.Sprint(n[k]); got != want {
@@ -32,12 +33,14 @@ func TestNamespaceWithAllInIt(t *testing.T) {
 		t.Errorf("%d tags", got)
 	}
 	o := n["objects"].([]any)[0].(map[string]any)
-	if got := fmt.Sprint(o["name"], o["required"], o["properties"], o["self"]); got != "o[q] map[q:map[items:map[enum:[a] type:string] title:Q type:array]]/v2/metadefs/namespaces/X/objects/o" {
+	if got := fmt.Sprint(o["name"], o["required"], o["properties"],
+		o["self"]); got != "o[q] map[q:map[items:map[enum:[a] type:string] title:Q type:array]]/v2/metadefs/namespaces/X/objects/o" {
 		t.Errorf("object: %s", got)
 	}
 	n = s.want(200, "reader@b", "GET", "/v2/metadefs/namespaces/X?resource_type=OS::Nova::Flavor", "").json(t)
 	o = n["objects"].([]any)[0].(map[string]any)
-	if got := fmt.Sprint(n["properties"], o["required"], o["properties"]); !strings.HasPrefix(got, "map[hw:p:") || !strings.Contains(got, "[hw:q] map[hw:q:") {
+	if got := fmt.Sprint(n["properties"], o["required"], o["properties"]); !strings.HasPrefix(got, "map[hw:p:") ||
+		!strings.Contains(got, "[hw:q] map[hw:q:") {
 		t.Errorf("prefixed: %s", got)
 	}
 	n = s.want(200, "admin@a", "PUT", "/v2/metadefs/namespaces/X", `{"namespace":"Y","protected":true}`).json(t)
@@ -45,14 +48,17 @@ func TestNamespaceWithAllInIt(t *testing.T) {
 		t.Errorf("updated: %v", n)
 	}
 	s.want(404, "admin@a", "GET", "/v2/metadefs/namespaces/X", "")
-	for _, path := range []string{"", "/objects", "/objects/o", "/properties", "/properties/p", "/tags", "/tags/t1", "/resource_types/OS::Nova::Flavor"} {
+	for _, path := range []string{"", "/objects", "/objects/o", "/properties", "/properties/p", "/tags", "/tags/t1",
+		"/resource_types/OS::Nova::Flavor"} {
 		s.want(403, "admin@a", "DELETE", "/v2/metadefs/namespaces/Y"+path, "")
 	}
 	s.want(200, "admin@a", "PUT", "/v2/metadefs/namespaces/Y", `{"namespace":"Y"}`)
-	for _, path := range []string{"/objects/o", "/objects", "/properties/p", "/properties", "/tags/t1", "/tags", "/resource_types/OS::Nova::Flavor", ""} {
+	for _, path := range []string{"/objects/o", "/objects", "/properties/p", "/properties", "/tags/t1", "/tags",
+		"/resource_types/OS::Nova::Flavor", ""} {
 		s.want(204, "admin@a", "DELETE", "/v2/metadefs/namespaces/Y"+path, "")
 	}
-	if got := s.want(200, "reader@b", "GET", "/v2/metadefs/resource_types", "").body; !strings.Contains(got, `"name":"OS::Nova::Flavor"`) {
+	if got := s.want(200, "reader@b", "GET", "/v2/metadefs/resource_types", "").body; !strings.Contains(got,
+		`"name":"OS::Nova::Flavor"`) {
 		t.Errorf("resource types: %s", got)
 	}
 }
@@ -102,7 +108,8 @@ func TestListsOfNamespaces(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, n := range []string{"c", "a", "b"} {
-		s.want(201, "admin@a", "POST", "/v2/metadefs/namespaces", `{"namespace":"`+n+`","visibility":"public","resource_type_associations":[{"name":"T`+n+`"}]}`)
+		s.want(201, "admin@a", "POST", "/v2/metadefs/namespaces",
+			`{"namespace":"`+n+`","visibility":"public","resource_type_associations":[{"name":"T`+n+`"}]}`)
 	}
 	names := func(path string) (string, map[string]any) {
 		t.Helper()
@@ -113,20 +120,23 @@ func TestListsOfNamespaces(t *testing.T) {
 		}
 		return strings.Join(out, ""), doc
 	}
-	for path, want := range map[string]string{"": "bac", "?sort_key=namespace&sort_dir=asc": "abc", "?sort_key=namespace&sort_dir=asc&marker=a": "bc", "?visibility=private": "",
+	for path, want := range map[string]string{"": "bac", "?sort_key=namespace&sort_dir=asc": "abc",
+		"?sort_key=namespace&sort_dir=asc&marker=a": "bc", "?visibility=private": "",
 		"?resource_types=Ta,Tb&sort_key=namespace&sort_dir=asc": "ab", "?resource_types=none": "", "?limit=0": ""} {
 		if got, _ := names("/v2/metadefs/namespaces" + path); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
 	got, doc := names("/v2/metadefs/namespaces?limit=2&sort_key=namespace&sort_dir=asc")
-	if got != "ab" || doc["schema"] != "/v2/schemas/metadefs/namespaces" || doc["first"] != "/v2/metadefs/namespaces?limit=2&sort_dir=asc&sort_key=namespace" {
+	if got != "ab" || doc["schema"] != "/v2/schemas/metadefs/namespaces" ||
+		doc["first"] != "/v2/metadefs/namespaces?limit=2&sort_dir=asc&sort_key=namespace" {
 		t.Errorf("page: %s %v", got, doc)
 	}
 	if got, doc = names(doc["next"].(string)); got != "c" || doc["next"] != nil {
 		t.Errorf("next page: %s %v", got, doc)
 	}
-	for path, status := range map[string]int{"?limit=-1": 400, "?limit=x": 400, "?sort_dir=up": 400, "?sort_key=x": 400, "?visibility=shared": 400, "?marker=none": 404} {
+	for path, status := range map[string]int{"?limit=-1": 400, "?limit=x": 400, "?sort_dir=up": 400, "?sort_key=x": 400,
+		"?visibility=shared": 400, "?marker=none": 404} {
 		s.want(status, "reader@p", "GET", "/v2/metadefs/namespaces"+path, "")
 	}
 }
@@ -141,7 +151,8 @@ func TestContentsOfANamespace(t *testing.T) {
 		method, path, body string
 		want               string // in the answer
 	}{
-		{201, "POST", "/objects", `{"name":"o","properties":{"p":{"title":"P","type":"string"}}}`, `"schema":"/v2/schemas/metadefs/object"`},
+		{201, "POST", "/objects", `{"name":"o","properties":{"p":{"title":"P","type":"string"}}}`,
+			`"schema":"/v2/schemas/metadefs/object"`},
 		{409, "POST", "/objects", `{"name":"o"}`, ""},
 		{400, "POST", "/objects", `{"name":"` + strings.Repeat("x", 81) + `"}`, ""},
 		{400, "POST", "/objects", `{"name":"q","properties":{"p":{"type":"string"}}}`, "title"},
@@ -189,7 +200,8 @@ func TestContentsOfANamespace(t *testing.T) {
 		}
 	}
 	s.want(201, "admin@a", "POST", x+"/tags", `{"tags":[{"name":"z"}]}`, "X-Openstack-Append", "True")
-	if got := s.want(200, "admin@a", "GET", x+"/tags?sort_key=name", "").body; got != `{"tags":[{"name":"z"},{"name":"e"},{"name":"c"}]}` {
+	if got := s.want(200, "admin@a", "GET", x+"/tags?sort_key=name",
+		"").body; got != `{"tags":[{"name":"z"},{"name":"e"},{"name":"c"}]}` {
 		t.Errorf("after appending: %s", got)
 	}
 }
@@ -198,7 +210,8 @@ func TestSchemaDocumentsOfMetadefs(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, name := range []string{"namespace", "object", "property", "tag", "resource_type"} {
-		if got := s.want(200, "reader@p", "GET", "/v2/schemas/metadefs/"+name, "").json(t); got["properties"] == nil || got["name"] == nil || got["additionalProperties"] != false {
+		if got := s.want(200, "reader@p", "GET", "/v2/schemas/metadefs/"+name, "").json(t); got["properties"] == nil ||
+			got["name"] == nil || got["additionalProperties"] != false {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

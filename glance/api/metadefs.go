@@ -17,7 +17,7 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// namespacesAPI answers what is asked about namespaces and the resource types that they are for.
+// namespacesAPI is the resource of namespaces and their resource types.
 type namespacesAPI struct {
 	namespaceLoader
 }
@@ -44,7 +44,7 @@ var namespaceOps = api.Resource[*namespacesAPI]{Name: "namespace", Plural: "name
 		(*namespacesAPI).dissociate, api.Bare()),
 }}
 
-// namespace loads one; for who may not know of it, it is not there, whatever else they may.
+// namespace loads a namespace. It is 404 for a caller who may not show it, whatever else the caller may do.
 func (a *namespaceLoader) namespace(ctx context.Context, r *api.Request) (metadefs.Namespace, error) {
 	name := r.Param("namespace")
 	n, err := a.Metadefs.Namespaces.Get(ctx, name)
@@ -54,7 +54,7 @@ func (a *namespaceLoader) namespace(ctx context.Context, r *api.Request) (metade
 	return n, err
 }
 
-// computedMembers are the service's own; naming one is refused.
+// computedMembers are members that only the service sets; a request with one is rejected.
 type computedMembers struct {
 	Self   json.RawMessage `wire:"self"`
 	Schema json.RawMessage `wire:"schema"`
@@ -95,7 +95,7 @@ type associationBody struct {
 	computedTimes
 }
 
-// associationCreate is one by itself.
+// associationCreate is an association in a request of its own.
 type associationCreate struct{ associationBody }
 
 func (b *associationCreate) Validate(api.Version) error { return b.own() }
@@ -121,7 +121,7 @@ type namespaceBody struct {
 
 func (b *namespaceBody) Validate(api.Version) error { return b.own() }
 
-func (b *namespaceBody) noun() glance.Namespace {
+func (b *namespaceBody) toType() glance.Namespace {
 	return glance.Namespace{Name: b.Name, DisplayName: b.DisplayName, Description: b.Description, Visibility: b.Visibility,
 		Protected: b.Protected, Owner: b.Owner}
 }
@@ -129,9 +129,9 @@ func (b *namespaceBody) noun() glance.Namespace {
 func (b *namespaceBody) contents() metadefs.Contents {
 	var c metadefs.Contents
 	for _, o := range b.Objects {
-		c.Objects = append(c.Objects, o.noun())
+		c.Objects = append(c.Objects, o.toType())
 	}
-	c.Properties = nounsOf(b.Properties)
+	c.Properties = propertiesOf(b.Properties)
 	for _, a := range b.Associations {
 		c.Associations = append(c.Associations, glance.Association{ResourceType: a.Name, Prefix: a.Prefix, Target: a.Target})
 	}
@@ -201,7 +201,7 @@ type namespaceQuery struct {
 	Types      string `wire:"resource_types"`
 }
 
-// oneKey reads a list's one sort key and direction; the default is the newest first.
+// oneKey parses a list's sort key and direction; the default is the newest first.
 func oneKey(q api.PageQuery) ([]db.SortKey, error) {
 	key, dir := "created_at", "desc"
 	if n := len(q.SortKeys); n > 0 {
@@ -263,7 +263,7 @@ func (a *namespacesAPI) create(ctx context.Context, r *api.Request, in *namespac
 			return namespaceView{}, err
 		}
 	}
-	n, err := a.Metadefs.Namespaces.Create(ctx, in.noun(), c)
+	n, err := a.Metadefs.Namespaces.Create(ctx, in.toType(), c)
 	if err != nil {
 		return namespaceView{}, err
 	}
@@ -292,7 +292,7 @@ func (a *namespacesAPI) show(ctx context.Context, r *api.Request, n metadefs.Nam
 	return viewNamespace(n, c), err
 }
 
-// prefixed names keys as they are named on a type of resource.
+// prefixed adds the prefix of a resource type to the names of properties.
 func prefixed(c *metadefs.Contents, prefix string) {
 	for i := range c.Properties {
 		c.Properties[i].Name = prefix + c.Properties[i].Name
@@ -311,7 +311,7 @@ func prefixed(c *metadefs.Contents, prefix string) {
 
 func (a *namespacesAPI) update(ctx context.Context, _ *api.Request, n metadefs.Namespace,
 	in *namespaceBody) (namespaceView, error) {
-	out, err := a.Metadefs.Namespaces.Update(ctx, n.Name, in.noun())
+	out, err := a.Metadefs.Namespaces.Update(ctx, n.Name, in.toType())
 	return viewNamespace(out, metadefs.Contents{}), err
 }
 

@@ -9,7 +9,8 @@ func TestOlderPatch(t *testing.T) {
 	path := "/v2/images/" + s.create("member@p1", `{"name":"a","x":"1"}`)
 	patch := func(status int, body string) answer {
 		t.Helper()
-		return s.want(status, "member@p1", "PATCH", path, body, "Content-Type", "application/openstack-images-v2.0-json-patch")
+		return s.want(status, "member@p1", "PATCH", path, body, "Content-Type",
+			"application/openstack-images-v2.0-json-patch")
 	}
 	got := patch(200, `[{"replace":"/name","value":"b"},{"add":"/y","value":"2"},{"remove":"/x"}]`).json(t)
 	if _, there := got["x"]; got["name"] != "b" || got["y"] != "2" || there {

@@ -14,7 +14,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// change is one operation of a patch on a member of the image.
+// change is an operation of a patch on a member of the image.
 type change struct {
 	api.PatchOp
 	name string
@@ -41,7 +41,7 @@ func (a *imagesAPI) patch(ctx context.Context, r *api.Request, i images.Image, o
 		}
 		cs = append(cs, c)
 	}
-	// Places are looked at before they are taken over, which is no part of a transaction: they go before the rest.
+	// Locations are inspected before they are added, outside of the transaction. Therefore they come before the rest.
 	if err := a.relocate(ctx, i.ID, places); err != nil {
 		return imageView{}, err
 	}
@@ -71,7 +71,7 @@ var (
 	badEscape = regexp.MustCompile(`~([^01]|$)`)
 )
 
-// parse reads the pointer: one member of the image.
+// parse parses the JSON pointer, which names one member of the image.
 func (f Formats) parse(op api.PatchOp) (change, error) {
 	p := op.Path
 	switch {
@@ -107,7 +107,7 @@ func (f Formats) parse(op api.PatchOp) (change, error) {
 	return c, property(&scratch, name, op.Value)
 }
 
-// may asks the policies that a change needs.
+// may checks the policies of a change.
 func (a *imagesAPI) may(r *api.Request, i images.Image, c change) error {
 	if c.name == "visibility" && c.Op != "remove" {
 		var to glance.Image
@@ -127,7 +127,7 @@ func (a *imagesAPI) may(r *api.Request, i images.Image, c change) error {
 	return nil
 }
 
-// apply makes a change; guard says what of free properties the caller may do.
+// apply applies a change. guard checks whether the caller may change an additional property.
 func (f Formats) apply(c change, i *glance.Image, guard func(string, properties.Action) bool) error {
 	if c.Op != "remove" {
 		if ok, err := f.attribute(i, c.name, c.Value); ok || err != nil {

@@ -14,7 +14,8 @@ import (
 	"hypernova/glance/images"
 )
 
-// A URL that is signed opens its place for whoever has it: of those who see where data is, only who may set it sees all of it.
+// A URL that is signed opens its place for whoever has it: of those who see where data is, only who may set it sees
+// all of it.
 func TestSignedPlacesAreForWhoMaySetThem(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +40,8 @@ func TestSignedPlacesAreForWhoMaySetThem(t *testing.T) {
 	})
 	id := s.create("member@p", rawImage)
 	place := web.URL + "/i?signature=s3cret"
-	s.want(200, "member@p", "PATCH", "/v2/images/"+id, `[{"op":"replace","path":"/locations","value":[{"url":"`+place+`","metadata":{}}]}]`,
+	s.want(200, "member@p", "PATCH", "/v2/images/"+id,
+		`[{"op":"replace","path":"/locations","value":[{"url":"`+place+`","metadata":{}}]}]`,
 		"Content-Type", "application/openstack-images-v2.1-json-patch")
 	s.want(200, "member@p", "POST", "/v2/images/"+id+"/members", `{"member":"q"}`)
 	for token, whole := range map[string]bool{"member@p": true, "admin@x": true, "member@q": false} {

@@ -60,7 +60,8 @@ func TestConfiguredFormats(t *testing.T) {
 	s.want(400, "member@p", "POST", "/v2/images", `{"disk_format":"raw"}`)
 	s.want(400, "member@p", "POST", "/v2/images", `{"container_format":"ovf"}`)
 	ps := s.want(200, "member@p", "GET", "/v2/schemas/image", "").json(t)["properties"].(map[string]any)
-	if got := fmt.Sprint(ps["disk_format"].(map[string]any)["enum"], ps["container_format"].(map[string]any)["enum"]); got != "[<nil> qcow2 own] [<nil> bare]" {
+	if got := fmt.Sprint(ps["disk_format"].(map[string]any)["enum"],
+		ps["container_format"].(map[string]any)["enum"]); got != "[<nil> qcow2 own] [<nil> bare]" {
 		t.Errorf("in the schema: %s", got)
 	}
 }
@@ -102,7 +103,8 @@ func TestLimitsOfOneImage(t *testing.T) {
 		a    answer
 		want string
 	}{
-		{"property", s.do("member@p", "PATCH", path, `[{"op":"add","path":"/c","value":""}]`), "allowed image properties. Attempted: 3, Maximum: 2"},
+		{"property", s.do("member@p", "PATCH", path, `[{"op":"add","path":"/c","value":""}]`),
+			"allowed image properties. Attempted: 3, Maximum: 2"},
 		{"tag", s.do("member@p", "PUT", path+"/tags/c", ""), "allowed image tags. Attempted: 3, Maximum: 2"},
 	} {
 		if c.a.status != 413 || !strings.Contains(c.a.body, c.want) {
@@ -112,7 +114,8 @@ func TestLimitsOfOneImage(t *testing.T) {
 	s.want(200, "member@p", "PATCH", path, `[{"op":"remove","path":"/a"},{"op":"add","path":"/c","value":""}]`)
 	s.want(204, "member@p", "PUT", path+"/tags/b", "")
 	s.want(200, "member@p", "POST", path+"/members", `{"member":"q"}`)
-	if a := s.want(413, "member@p", "POST", path+"/members", `{"member":"r"}`); !strings.Contains(a.body, "Attempted: 2, Maximum: 1") {
+	if a := s.want(413, "member@p", "POST", path+"/members", `{"member":"r"}`); !strings.Contains(a.body,
+		"Attempted: 2, Maximum: 1") {
 		t.Errorf("members: %s", a.body)
 	}
 }
@@ -122,7 +125,8 @@ func TestWhatClientsMayNotSet(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := "/v2/images/" + s.create("member@p", rawImage)
-	for _, name := range []string{"created_at", "updated_at", "status", "checksum", "size", "virtual_size", "direct_url", "self", "file", "schema", "stores",
+	for _, name := range []string{"created_at", "updated_at", "status", "checksum", "size", "virtual_size", "direct_url",
+		"self", "file", "schema", "stores",
 		"os_hash_algo", "os_hash_value", "location", "deleted", "deleted_at", "os_glance_import_task", "os_glance_x"} {
 		for _, body := range []string{`"x"`, `1`} {
 			if a := s.do("admin@p", "POST", "/v2/images", `{"`+name+`":`+body+`}`); a.status != 403 {
@@ -138,8 +142,10 @@ func TestWhatClientsMayNotSet(t *testing.T) {
 	if a := s.do("admin@p", "PATCH", path, `[{"op":"replace","path":"/id","value":"x"}]`); a.status != 403 {
 		t.Errorf("id: %d", a.status)
 	}
-	for _, name := range []string{"name", "visibility", "protected", "tags", "disk_format", "container_format", "min_ram", "min_disk", "owner", "os_hidden"} {
-		if a := s.do("admin@p", "PATCH", path, `[{"op":"remove","path":"/`+name+`"}]`); a.status != 403 || !strings.Contains(a.body, "may not be removed") {
+	for _, name := range []string{"name", "visibility", "protected", "tags", "disk_format", "container_format", "min_ram",
+		"min_disk", "owner", "os_hidden"} {
+		if a := s.do("admin@p", "PATCH", path, `[{"op":"remove","path":"/`+name+`"}]`); a.status != 403 ||
+			!strings.Contains(a.body, "may not be removed") {
 			t.Errorf("remove %s: %d %s", name, a.status, a.body)
 		}
 	}
@@ -163,10 +169,13 @@ func TestFiltersOfLists(t *testing.T) {
 		"disk_format=in:raw,vhd": "a e", "container_format=bare": "a b", "container_format=in:bare,ova": "a b e",
 		"status=in:queued,active": "a b e", "status=active": "", "tag=x": "a b", "tag=x&tag=y": "a", "tag=z": "",
 		"os_distro=debian": "a", "os_distro=none": "", "min_ram=2": "b", "min_ram_min=2": "b e", "min_ram_max=1": "a",
-		"owner=p": "a b e", "owner=q": "", "visibility=community": "e", "visibility=all": "a b e", "visibility=shared": "a b", "visibility=private": "",
-		"checksum=x": "", "os_hash_value=x": "", "created_at=gt:2020-01-01T00:00:00Z": "a b e", "updated_at=lt:2020-01-01T00:00:00Z": "",
-		"created_at=neq:2020-01-01T00:00:00Z": "a b e", "created_at=gte:2020-01-01": "a b e", "created_at=lte:2020-01-01": "", "created_at=2020-01-01T00:00:00": "",
-		"size_min=1": "", "size_max=0": "",
+		"owner=p": "a b e", "owner=q": "", "visibility=community": "e", "visibility=all": "a b e", "visibility=shared": "a b",
+		"visibility=private": "",
+		"checksum=x":         "", "os_hash_value=x": "", "created_at=gt:2020-01-01T00:00:00Z": "a b e",
+		"updated_at=lt:2020-01-01T00:00:00Z":  "",
+		"created_at=neq:2020-01-01T00:00:00Z": "a b e", "created_at=gte:2020-01-01": "a b e", "created_at=lte:2020-01-01": "",
+		"created_at=2020-01-01T00:00:00": "",
+		"size_min=1":                     "", "size_max=0": "",
 	} {
 		doc := s.want(200, "member@p", "GET", "/v2/images?sort=name:asc&"+strings.ReplaceAll(query, `"`, "%22"), "").json(t)
 		var names []string
@@ -178,9 +187,12 @@ func TestFiltersOfLists(t *testing.T) {
 		}
 	}
 	for query, status := range map[string]int{
-		"name=gt:a": 400, "created_at=in:2020-01-01": 400, "created_at=gt:yesterday": 400, "size_min=x": 400, "visibility=secret": 400, "changes-since=2020-01-01": 400,
-		"os_hidden=maybe": 400, "protected=maybe": 400, "member_status=maybe": 400, "sort=name:up": 400, "sort_key=color": 400, "sort=name&sort_key=name": 400,
-		"sort_key=name&sort_key=size&sort_dir=asc&sort_dir=asc&sort_dir=asc": 400, "limit=-1": 400, "limit=x": 400, "marker=none": 400, `name=in:%22a`: 400,
+		"name=gt:a": 400, "created_at=in:2020-01-01": 400, "created_at=gt:yesterday": 400, "size_min=x": 400,
+		"visibility=secret": 400, "changes-since=2020-01-01": 400,
+		"os_hidden=maybe": 400, "protected=maybe": 400, "member_status=maybe": 400, "sort=name:up": 400,
+		"sort_key=color": 400, "sort=name&sort_key=name": 400,
+		"sort_key=name&sort_key=size&sort_dir=asc&sort_dir=asc&sort_dir=asc": 400, "limit=-1": 400, "limit=x": 400,
+		"marker=none": 400, `name=in:%22a`: 400,
 	} {
 		if a := s.do("member@p", "GET", "/v2/images?"+query, ""); a.status != status {
 			t.Errorf("%s: got %d, want %d: %s", query, a.status, status, a.body)

@@ -10,7 +10,7 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Rights are the rules of images for verbs of the same process that act for a user.
+// Rights applies the image policy to requests that compute makes in a user's name; see images.Rights.
 type Rights struct {
 	Policy    *policy.Enforcer
 	Protected *properties.Rules
@@ -18,7 +18,7 @@ type Rights struct {
 
 var _ images.Rights = Rights{}
 
-// See is the rule of GET /images/{image_id}, with the properties that it would show.
+// See applies the rule of GET /images/{image_id} and removes the properties that the caller may not read.
 func (g Rights) See(c *auth.Caller, i images.Image) (images.Image, error) {
 	if api.Decides(g.Policy, policies.GetImage, c, i.PolicyTarget()) != nil {
 		return images.Image{}, fault.NotFoundf("No image found with ID %s", i.ID)
@@ -27,7 +27,7 @@ func (g Rights) See(c *auth.Caller, i images.Image) (images.Image, error) {
 	return i, nil
 }
 
-// Download is the rule of GET /images/{image_id}/file.
+// Download applies the rule of GET /images/{image_id}/file.
 func (g Rights) Download(c *auth.Caller, i images.Image) error {
 	return api.Decides(g.Policy, policies.DownloadImage, c, i.PolicyTarget())
 }

@@ -34,7 +34,8 @@ func TestUnifiedLimits(t *testing.T) {
 	t.Parallel()
 	q := quotas{images.SizeTotal: 2, images.StageTotal: 1, images.CountTotal: 4, images.CountUploading: 1}
 	s := start(t, func(c *setup) { c.Quotas = q })
-	if got := s.want(200, "reader@p", "GET", "/v2/info/usage", "").body; !strings.Contains(got, `"image_size_total":{"usage":0,"limit":2}`) {
+	if got := s.want(200, "reader@p", "GET", "/v2/info/usage", "").body; !strings.Contains(got,
+		`"image_size_total":{"usage":0,"limit":2}`) {
 		t.Errorf("usage: %s", got)
 	}
 	mib := strings.Repeat("x", 1<<20)
@@ -45,7 +46,8 @@ func TestUnifiedLimits(t *testing.T) {
 	s.want(413, "member@p", "PUT", "/v2/images/"+second+"/stage", mib+mib)
 	s.want(204, "member@p", "PUT", "/v2/images/"+second+"/stage", mib)
 	s.want(413, "member@p", "PUT", "/v2/images/"+third+"/stage", "")
-	if a := s.want(413, "member@p", "PUT", "/v2/images/"+third+"/file", ""); !strings.Contains(a.body, "image_count_uploading is over limit of 1") {
+	if a := s.want(413, "member@p", "PUT", "/v2/images/"+third+"/file", ""); !strings.Contains(a.body,
+		"image_count_uploading is over limit of 1") {
 		t.Errorf("two at once: %s", a.body)
 	}
 	if got := s.want(200, "member@p", "GET", "/v2/images/"+third, "").json(t)["status"]; got != "queued" {
@@ -74,7 +76,8 @@ func TestProtectedProperties(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "protections.conf")
 	text := ""
 	for name, who := range map[string][4]string{
-		"^open$": {"@", "@", "@", "@"}, "^secret$": {"admin", "admin", "admin", "admin"}, "^fixed$": {"member", "reader", "admin", "!"},
+		"^open$": {"@", "@", "@", "@"}, "^secret$": {"admin", "admin", "admin", "admin"},
+		"^fixed$": {"member", "reader", "admin", "!"},
 	} {
 		text += fmt.Sprintf("[%s]\ncreate = %s\nread = %s\nupdate = %s\ndelete = %s\n", name, who[0], who[1], who[2], who[3])
 	}
@@ -100,7 +103,8 @@ func TestProtectedProperties(t *testing.T) {
 	for _, c := range []struct {
 		token, filter string
 		want          int
-	}{{"member@p", "secret=s", 0}, {"member@p", "secret=x", 0}, {"member@p", "fixed=f", 1}, {"admin@p", "secret=s", 1}, {"admin@p", "secret=x", 0}} {
+	}{{"member@p", "secret=s", 0}, {"member@p", "secret=x", 0}, {"member@p", "fixed=f", 1}, {"admin@p", "secret=s", 1},
+		{"admin@p", "secret=x", 0}} {
 		if got := s.want(200, c.token, "GET", "/v2/images?"+c.filter, "").json(t)["images"].([]any); len(got) != c.want {
 			t.Errorf("%s as %s: %d images, want %d", c.filter, c.token, len(got), c.want)
 		}
@@ -127,7 +131,8 @@ func TestProtectedProperties(t *testing.T) {
 			t.Errorf("%s as %s: got %d, want %d: %s", c.body, c.token, a.status, c.status, a.body)
 		}
 	}
-	if got := s.want(200, "admin@p", "GET", path, "").json(t); got["secret"] != "t" || got["fixed"] != "g" || got["open"] != "y" {
+	if got := s.want(200, "admin@p", "GET", path, "").json(t); got["secret"] != "t" || got["fixed"] != "g" ||
+		got["open"] != "y" {
 		t.Errorf("at last: %v", got)
 	}
 }
@@ -159,7 +164,8 @@ func TestSignedUploads(t *testing.T) {
 	s := start(t, func(c *setup) { c.Trusted = certs })
 	s.run()
 	id := s.create("member@p", body(cert))
-	if a := s.want(400, "member@p", "PUT", "/v2/images/"+id+"/file", string(data)+"x"); !strings.Contains(a.body, "ignature") {
+	if a := s.want(400, "member@p", "PUT", "/v2/images/"+id+"/file", string(data)+"x"); !strings.Contains(a.body,
+		"ignature") {
 		t.Errorf("tampered: %s", a.body)
 	}
 	if got := s.want(200, "member@p", "GET", "/v2/images/"+id, "").json(t)["status"]; got != "queued" {
@@ -169,7 +175,8 @@ func TestSignedUploads(t *testing.T) {
 		t.Errorf("tampered data is left: %v, %v", left, err)
 	}
 	s.want(204, "member@p", "PUT", "/v2/images/"+id+"/file", string(data))
-	s.want(400, "member@p", "PUT", "/v2/images/"+s.create("member@p", body("99999999-2222-3333-4444-555555555555"))+"/file", string(data))
+	s.want(400, "member@p", "PUT", "/v2/images/"+s.create("member@p",
+		body("99999999-2222-3333-4444-555555555555"))+"/file", string(data))
 	for content, want := range map[string]string{string(data): "success", "other": "failure"} {
 		id := s.create("member@p", body(cert))
 		s.want(204, "member@p", "PUT", "/v2/images/"+id+"/stage", content)

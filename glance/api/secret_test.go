@@ -11,8 +11,10 @@ func TestWhatMayNotBeShownIsNotThere(t *testing.T) {
 	s := start(t)
 	path := "/v2/images/" + s.create("member@p", `{"disk_format":"raw","container_format":"bare","tags":["t"]}`)
 	for _, c := range []struct{ method, path, body string }{
-		{"GET", "", ""}, {"DELETE", "", ""}, {"PATCH", "", "[]"}, {"PUT", "/file", "x"}, {"PUT", "/stage", "x"}, {"GET", "/file", ""}, {"PUT", "/tags/x", ""},
-		{"DELETE", "/tags/t", ""}, {"POST", "/actions/deactivate", ""}, {"POST", "/actions/reactivate", ""}, {"GET", "/members", ""}, {"GET", "/tasks", ""},
+		{"GET", "", ""}, {"DELETE", "", ""}, {"PATCH", "", "[]"}, {"PUT", "/file", "x"}, {"PUT", "/stage", "x"},
+		{"GET", "/file", ""}, {"PUT", "/tags/x", ""},
+		{"DELETE", "/tags/t", ""}, {"POST", "/actions/deactivate", ""}, {"POST", "/actions/reactivate", ""},
+		{"GET", "/members", ""}, {"GET", "/tasks", ""},
 		{"POST", "/members", `{"member":"q"}`}, {"PUT", "/members/q", `{"status":"accepted"}`}, {"DELETE", "/members/q", ""},
 		{"POST", "/import", `{"method":{"name":"glance-direct"}}`},
 	} {

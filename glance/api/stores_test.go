@@ -40,10 +40,12 @@ func (s *service) until(method, path, want string) {
 func TestStoresByTheAPI(t *testing.T) {
 	t.Parallel()
 	s := cached(t)
-	if b := s.want(200, "member@p", "GET", "/v2/info/stores", "").body; b != `{"stores":[{"id":"file","default":"true"},{"id":"ram","description":"volatile"},{"id":"web","read-only":"true"}]}` {
+	if b := s.want(200, "member@p", "GET", "/v2/info/stores",
+		"").body; b != `{"stores":[{"id":"file","default":"true"},{"id":"ram","description":"volatile"},{"id":"web","read-only":"true"}]}` {
 		t.Errorf("stores: %s", b)
 	}
-	if b := s.want(200, "admin@p", "GET", "/v2/info/stores/detail", "").body; !strings.Contains(b, `"type":"file","weight":0,"properties":{}`) {
+	if b := s.want(200, "admin@p", "GET", "/v2/info/stores/detail", "").body; !strings.Contains(b,
+		`"type":"file","weight":0,"properties":{}`) {
 		t.Errorf("details: %s", b)
 	}
 	id := s.create("member@p", rawImage)
@@ -51,8 +53,10 @@ func TestStoresByTheAPI(t *testing.T) {
 	s.want(403, "member@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"copy-image"},"stores":["ram"]}`)
 	s.want(400, "admin@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"copy-image"},"stores":["file"]}`)
 	s.want(409, "admin@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"copy-image"},"stores":["nowhere"]}`)
-	s.want(400, "admin@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"copy-image"},"stores":["ram"],"all_stores":true}`)
-	s.want(202, "admin@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"copy-image"},"stores":["ram"],"all_stores_must_succeed":false}`)
+	s.want(400, "admin@p", "POST", "/v2/images/"+id+"/import",
+		`{"method":{"name":"copy-image"},"stores":["ram"],"all_stores":true}`)
+	s.want(202, "admin@p", "POST", "/v2/images/"+id+"/import",
+		`{"method":{"name":"copy-image"},"stores":["ram"],"all_stores_must_succeed":false}`)
 	s.until("GET", "/v2/images/"+id, `"stores":"file,ram"`)
 	s.until("GET", "/v2/images/"+id, `"os_glance_importing_to_stores":""`)
 	if a := s.want(200, "member@p", "GET", "/v2/images/"+id+"/file?prefer=ram", ""); a.body != "data" {
@@ -71,7 +75,8 @@ func TestStoresByTheAPI(t *testing.T) {
 func TestCacheByTheAPI(t *testing.T) {
 	t.Parallel()
 	s := cached(t)
-	if v := s.want(200, "", "GET", "/versions", "").json(t)["versions"].([]any); fmt.Sprint(v[0].(map[string]any)["id"]) != "v2.18" {
+	if v := s.want(200, "", "GET", "/versions",
+		"").json(t)["versions"].([]any); fmt.Sprint(v[0].(map[string]any)["id"]) != "v2.18" {
 		t.Errorf("versions: %v", v[0])
 	}
 	id := s.create("member@p", rawImage)
@@ -84,7 +89,8 @@ func TestCacheByTheAPI(t *testing.T) {
 	if b := s.want(200, "admin@p", "GET", "/v2/cache/nodes/"+id, "").body; b != `["glance"]` {
 		t.Errorf("nodes: %s", b)
 	}
-	if b := s.want(200, "admin@p", "POST", "/v2/cache/prune", "").body; b != `{"total_files_pruned":0,"total_bytes_pruned":0}` {
+	if b := s.want(200, "admin@p", "POST", "/v2/cache/prune",
+		"").body; b != `{"total_files_pruned":0,"total_bytes_pruned":0}` {
 		t.Errorf("prune: %s", b)
 	}
 	s.want(200, "admin@p", "POST", "/v2/cache/clean", "")
@@ -109,10 +115,12 @@ func TestLocationsByTheAPI(t *testing.T) {
 		t.Errorf("got %s", b)
 	}
 	s.want(204, "member@p", "PUT", "/v2/images/"+id+"/file", "data")
-	if b := s.want(200, "admin@p", "GET", "/v2/images/"+id+"/locations", "").body; !strings.Contains(b, `"metadata":{"store":"file"}`) || !strings.Contains(b, `"url":"file:///`) {
+	if b := s.want(200, "admin@p", "GET", "/v2/images/"+id+"/locations", "").body; !strings.Contains(b,
+		`"metadata":{"store":"file"}`) || !strings.Contains(b, `"url":"file:///`) {
 		t.Errorf("got %s", b)
 	}
-	if b := s.want(200, "member@p", "GET", "/v2/images/"+id, "").body; strings.Contains(b, "direct_url") || strings.Contains(b, "locations") {
+	if b := s.want(200, "member@p", "GET", "/v2/images/"+id, "").body; strings.Contains(b, "direct_url") ||
+		strings.Contains(b, "locations") {
 		t.Errorf("places are shown although nobody asked for that: %s", b)
 	}
 	s.want(409, "member@p", "POST", "/v2/images/"+id+"/locations", `{"url":"http://8.8.8.8/image"}`)

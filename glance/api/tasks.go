@@ -16,7 +16,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// tasksAPI answers what is asked about tasks.
+// tasksAPI is the resource of tasks.
 type tasksAPI struct {
 	imageLoader
 
@@ -126,7 +126,7 @@ type taskCreate struct {
 	Input json.RawMessage `wire:"input" is:"required"`
 }
 
-// taskInput is what a client's import is told.
+// taskInput is the input of a client's import task.
 type taskInput struct {
 	From       string                     `wire:"import_from"`
 	Format     string                     `wire:"import_from_format"`
@@ -134,8 +134,8 @@ type taskInput struct {
 	Other      map[string]json.RawMessage `wire:"*"`
 }
 
-// create keeps a client's task and begins it. What is wrong with the image it describes ends the task, not the
-// request; what is wrong with where it comes from ends the request.
+// create inserts a client's task and begins it. An error of the image that it describes ends the task, not the
+// request; an invalid source is an error of the request.
 func (a *tasksAPI) create(ctx context.Context, r *api.Request, in *taskCreate) (taskView, error) {
 	if in.Type != glance.TaskImport {
 		return taskView{}, fault.Invalidf("Tasks of the type %s are made by the imports of images; a client makes those of the type %s.", in.Type, glance.TaskImport)
@@ -179,7 +179,7 @@ func importable(uri string) error {
 		"The given uri is not valid. Please specify a valid uri from the following list of supported uri ['http']")
 }
 
-// begin makes the image and imports into it.
+// begin creates the image and begins its import.
 func (a *tasksAPI) begin(ctx context.Context, r *api.Request, task string, in taskInput) error {
 	switch {
 	case in.Format == "":

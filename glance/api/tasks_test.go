@@ -18,7 +18,10 @@ import (
 // webAt lets imports fetch from a server of the test.
 func webAt(t *testing.T, data string) (string, func(*setup)) {
 	t.Helper()
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, data) }))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, data)
+	}))
 	t.Cleanup(web.Close)
 	u, err := url.Parse(web.URL)
 	if err != nil {
@@ -74,19 +77,22 @@ func TestImportsTellOfThemselves(t *testing.T) {
 	}
 	s.want(202, "member@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"web-download","uri":"`+from+`"}}`)
 	task := s.ended("member@p", id)
-	if task["status"] != "success" || task["type"] != "api_image_import" || task["image_id"] != id || task["owner"] != "p" || task["expires_at"] == nil {
+	if task["status"] != "success" || task["type"] != "api_image_import" || task["image_id"] != id ||
+		task["owner"] != "p" || task["expires_at"] == nil {
 		t.Errorf("task: %v", task)
 	}
 	if !strings.HasPrefix(task["request_id"].(string), "req-") || task["user_id"] != "u-p" {
 		t.Errorf("who began it: %v", task)
 	}
 	input := task["input"].(map[string]any)
-	if input["image_id"] != id || input["import_req"].(map[string]any)["method"].(map[string]any)["name"] != "web-download" {
+	if input["image_id"] != id ||
+		input["import_req"].(map[string]any)["method"].(map[string]any)["name"] != "web-download" {
 		t.Errorf("input: %v", input)
 	}
 	s.want(403, "member@p", "GET", "/v2/tasks/"+task["id"].(string), "")
 	s.want(404, "member@q", "GET", "/v2/images/"+id+"/tasks", "")
-	if got := s.want(200, "admin@a", "GET", "/v2/tasks/"+task["id"].(string), "").json(t); got["status"] != "success" || got["schema"] != "/v2/schemas/task" {
+	if got := s.want(200, "admin@a", "GET", "/v2/tasks/"+task["id"].(string), "").json(t); got["status"] != "success" ||
+		got["schema"] != "/v2/schemas/task" {
 		t.Errorf("as an administrator: %v", got)
 	}
 }
@@ -98,7 +104,8 @@ func TestAFailedImportSaysWhy(t *testing.T) {
 	s.run()
 	id := s.create("member@p", rawImage)
 	s.want(202, "member@p", "POST", "/v2/images/"+id+"/import", `{"method":{"name":"web-download","uri":"`+from+`"}}`)
-	if task := s.ended("member@p", id); task["status"] != "failure" || !strings.Contains(task["message"].(string), "qcow2") {
+	if task := s.ended("member@p", id); task["status"] != "failure" ||
+		!strings.Contains(task["message"].(string), "qcow2") {
 		t.Errorf("task: %v", task)
 	}
 }
@@ -111,11 +118,15 @@ func TestTasksAPI(t *testing.T) {
 	s.want(403, "member@p", "GET", "/v2/tasks", "")
 	s.want(403, "member@p", "POST", "/v2/tasks", `{"type":"import","input":{}}`)
 	body := func(uri string) string {
-		return `{"type":"import","input":{"import_from":"` + uri + `","import_from_format":"raw","image_properties":{"container_format":"bare","name":"n"}}}`
+		return `{"type":"import","input":{"import_from":"` + uri +
+			`","import_from_format":"raw","image_properties":{"container_format":"bare","name":"n"}}}`
 	}
-	for name, c := range map[string]string{"no input": `{"type":"import"}`, "no type": `{"input":{}}`, "another type": `{"type":"export","input":{}}`,
-		"an import of images": `{"type":"api_image_import","input":{}}`, "a file": body("file:///etc/passwd"), "a scheme": body("swift://x"),
-		"a private address": body("http://127.0.0.2:1/x"), "no source": `{"type":"import","input":{"import_from_format":"raw","image_properties":{}}}`} {
+	for name, c := range map[string]string{"no input": `{"type":"import"}`, "no type": `{"input":{}}`,
+		"another type":        `{"type":"export","input":{}}`,
+		"an import of images": `{"type":"api_image_import","input":{}}`, "a file": body("file:///etc/passwd"),
+		"a scheme":          body("swift://x"),
+		"a private address": body("http://127.0.0.2:1/x"),
+		"no source":         `{"type":"import","input":{"import_from_format":"raw","image_properties":{}}}`} {
 		if a := s.do("admin@a", "POST", "/v2/tasks", c); a.status != 400 {
 			t.Errorf("%s: got %d %s", name, a.status, a.body)
 		}
@@ -126,10 +137,12 @@ func TestTasksAPI(t *testing.T) {
 		t.Errorf("location: %v", a.header)
 	}
 	image := task["image_id"].(string)
-	if got := s.ended("admin@a", image); got["id"] != task["id"] || got["status"] != "success" || got["result"].(map[string]any)["image_id"] != image {
+	if got := s.ended("admin@a", image); got["id"] != task["id"] || got["status"] != "success" ||
+		got["result"].(map[string]any)["image_id"] != image {
 		t.Errorf("ended: %v", got)
 	}
-	if got := s.want(200, "admin@a", "GET", "/v2/images/"+image, "").json(t); got["status"] != "active" || got["name"] != "n" || got["disk_format"] != "raw" {
+	if got := s.want(200, "admin@a", "GET", "/v2/images/"+image, "").json(t); got["status"] != "active" ||
+		got["name"] != "n" || got["disk_format"] != "raw" {
 		t.Errorf("image: %v", got)
 	}
 	failed := s.want(201, "admin@a", "POST", "/v2/tasks", `{"type":"import","input":{"import_from":"`+from+`"}}`).json(t)
@@ -145,7 +158,8 @@ func TestTasksAPI(t *testing.T) {
 	if got := page["tasks"].([]any)[0].(map[string]any)["id"]; got != failed["id"] || page["next"] != nil {
 		t.Errorf("next page: %v", page)
 	}
-	for path, status := range map[string]int{"?status=success": 200, "?status=done": 400, "?type=export": 400, "?marker=x": 400, "?sort_dir=up": 400, "?limit=-1": 400, "/none": 404} {
+	for path, status := range map[string]int{"?status=success": 200, "?status=done": 400, "?type=export": 400,
+		"?marker=x": 400, "?sort_dir=up": 400, "?limit=-1": 400, "/none": 404} {
 		s.want(status, "admin@a", "GET", "/v2/tasks"+path, "")
 	}
 	if a := s.want(405, "admin@a", "DELETE", "/v2/tasks/"+task["id"].(string), ""); a.header.Get("Allow") != "GET" {

@@ -28,8 +28,8 @@ var former = db.NewExec(db.NewSet("test"), `UPDATE images
 SET status = ?, worker = ?, import_method = ?, import_uri = ?, import_plan = ?, copies = ?, properties = ?
 WHERE id = ?`)
 
-// Imports that a process of an earlier release had begun are completed, or ended, by the next process of its worker. Those
-// of other workers may be running and are left alone.
+// Imports that a process of an earlier release had begun are completed, or ended, by the next process of its worker.
+// Those of other workers may be running and are left alone.
 func TestImportsOfAnEarlierReleaseAreAdopted(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
@@ -52,9 +52,11 @@ func TestImportsOfAnEarlierReleaseAreAdopted(t *testing.T) {
 			{name: "location", worker: "glance", status: glance.Importing, method: "location", uri: f.URL + "/plain",
 				plan: `{"stores":["web"],"must":true,"location":{"Store":"web","Key":"` + f.URL + `/plain"}}`,
 				want: glance.Active, stores: []string{"web"}},
-			{name: "glance-download", worker: "glance", status: glance.Importing, method: images.GlanceDownload, uri: "forgotten",
+			{name: "glance-download", worker: "glance", status: glance.Importing, method: images.GlanceDownload,
+				uri:  "forgotten",
 				plan: `{"stores":["a"],"must":true}`, want: glance.Queued},
-			{name: "another worker's", worker: "other", status: glance.Importing, method: images.WebDownload, uri: f.URL + "/plain",
+			{name: "another worker's", worker: "other", status: glance.Importing, method: images.WebDownload,
+				uri:  f.URL + "/plain",
 				plan: `{"stores":["a"]}`, want: glance.Importing},
 		} {
 			t.Run(c.name, func(t *testing.T) {

@@ -46,7 +46,7 @@ func (s *Data) Upload(ctx context.Context, id string, body io.Reader, size int64
 	if err != nil {
 		return s.abandon(ctx, r, err)
 	}
-	return s.settle(ctx, r, func(tx *db.Tx, now *store.Record) error {
+	return s.finish(ctx, r, func(tx *db.Tx, now *store.Record) error {
 		now.Status, now.Store, now.Key, now.Metadata = glance.Active, r.Store, r.Key, nil
 		ended(now, nil)
 		f.write(now)
@@ -67,7 +67,7 @@ func (s *Data) Stage(ctx context.Context, id string, body io.Reader, size int64)
 	if err != nil {
 		return s.abandon(ctx, r, err)
 	}
-	return s.settle(ctx, r, func(_ *db.Tx, now *store.Record) error {
+	return s.finish(ctx, r, func(_ *db.Tx, now *store.Record) error {
 		now.Size = f.Size
 		return nil
 	})
@@ -126,7 +126,7 @@ func formats(i glance.Image) error {
 // abandon sets an image whose upload failed to queued and removes its data. It returns why, or fault.Gone if the image
 // was deleted meanwhile.
 func (s *Data) abandon(ctx context.Context, r store.Record, why error) error {
-	err := s.settle(ctx, r, func(_ *db.Tx, now *store.Record) error {
+	err := s.finish(ctx, r, func(_ *db.Tx, now *store.Record) error {
 		emptied(now)
 		ended(now, nil)
 		return nil
@@ -146,9 +146,9 @@ func emptied(r *store.Record) {
 	r.Store, r.Key, r.Metadata, r.More = "", "", nil, nil
 }
 
-// settle ends an upload: it changes the record if this upload still owns it, and removes the data that the record no
+// finish ends an upload: it changes the record if this upload still owns it, and removes the data that the record no
 // longer names. Otherwise it removes the upload's data and returns fault.Gone.
-func (s *Data) settle(ctx context.Context, r store.Record, change func(*db.Tx, *store.Record) error) error {
+func (s *Data) finish(ctx context.Context, r store.Record, change func(*db.Tx, *store.Record) error) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	var left []store.Piece
@@ -179,7 +179,7 @@ func (s *Data) settle(ctx context.Context, r store.Record, change func(*db.Tx, *
 		return store.UpdateImage(ctx, tx, now)
 	})
 	if err != nil {
-		return fmt.Errorf("settle image %s: %w", r.ID, err)
+		return fmt.Errorf("end upload of image %s: %w", r.ID, err)
 	}
 	s.intake.stores.discard(ctx, left...)
 	if lost {
