@@ -49,7 +49,7 @@ func (a *revocationsAPI) list(ctx context.Context, _ *api.Request, q *eventQuery
 	rs, err := a.Tokens.Revocations(ctx)
 	for _, r := range rs {
 		if !r.IssuedBefore.Before(since) {
-			out.Items = append(out.Items, eventView{r.AuditID, r.AuditChainID, r.UserID, r.IssuedBefore.Time})
+			out.Items = append(out.Items, eventView{r.AuditID, r.AuditChainID, r.UserID, r.IssuedBefore})
 		}
 	}
 	return out, err

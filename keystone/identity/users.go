@@ -258,6 +258,6 @@ func (u *Users) Delete(ctx context.Context, id string) error {
 // revokeUser revokes all tokens that a user has been issued up to now.
 func (u *Users) revokeUser(ctx context.Context, tx *db.Tx, id string) error {
 	now := u.now()
-	return store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), UserID: id, IssuedBefore: db.Time{Time: now},
-		ExpiresAt: db.Time{Time: now.Add(longestToken)}})
+	return store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), UserID: id, IssuedBefore: now,
+		ExpiresAt: now.Add(longestToken)})
 }

@@ -35,72 +35,76 @@ type regionRow struct {
 	Extra       extra  `db:"extra"`
 }
 
-const (
-	serviceColumns  = `id, type, name, description, enabled, extra`
-	endpointColumns = `id, service_id, interface, region_id, url, name, description, enabled, extra`
-	regionColumns   = `id, parent_id, description, extra`
-)
-
-// A catalog has tens of rows: it is read whole, and filtered where it is asked for.
+// The tables of the catalog have tens of rows. They are read whole.
 var (
-	serviceByID   = db.NewQuery[serviceRow](Statements, `SELECT `+serviceColumns+` FROM services WHERE id = ?`)
-	serviceAll    = db.NewQuery[serviceRow](Statements, `SELECT `+serviceColumns+` FROM services ORDER BY id`)
-	serviceInsert = db.NewInsert[serviceRow](Statements, "services")
-	serviceUpdate = db.NewExec(Statements, `UPDATE services SET type = ?, name = ?, description = ?, enabled = ?, extra = ? WHERE id = ?`)
-	serviceDelete = db.NewExec(Statements, `DELETE FROM services WHERE id = ?`)
+	services      = db.NewTable[serviceRow](Statements, "services", "id")
+	serviceAll    = services.Query("ORDER BY id")
+	serviceUpdate = services.Update("")
+	serviceDelete = services.Delete("")
 
-	endpointByID   = db.NewQuery[endpointRow](Statements, `SELECT `+endpointColumns+` FROM endpoints WHERE id = ?`)
-	endpointAll    = db.NewQuery[endpointRow](Statements, `SELECT `+endpointColumns+` FROM endpoints ORDER BY id`)
-	endpointInsert = db.NewInsert[endpointRow](Statements, "endpoints")
-	endpointUpdate = db.NewExec(Statements, `UPDATE endpoints
-		SET service_id = ?, interface = ?, region_id = ?, url = ?, name = ?, description = ?, enabled = ?, extra = ?
-		WHERE id = ?`)
-	endpointDelete = db.NewExec(Statements, `DELETE FROM endpoints WHERE id = ?`)
+	endpoints      = db.NewTable[endpointRow](Statements, "endpoints", "id")
+	endpointAll    = endpoints.Query("ORDER BY id")
+	endpointUpdate = endpoints.Update("")
+	endpointDelete = endpoints.Delete("")
 
-	regionByID   = db.NewQuery[regionRow](Statements, `SELECT `+regionColumns+` FROM regions WHERE id = ?`)
-	regionAll    = db.NewQuery[regionRow](Statements, `SELECT `+regionColumns+` FROM regions ORDER BY id`)
-	regionInsert = db.NewInsert[regionRow](Statements, "regions")
-	regionUpdate = db.NewExec(Statements, `UPDATE regions SET parent_id = ?, description = ?, extra = ? WHERE id = ?`)
-	regionDelete = db.NewExec(Statements, `DELETE FROM regions WHERE id = ?`)
+	regions      = db.NewTable[regionRow](Statements, "regions", "id")
+	regionAll    = regions.Query("ORDER BY id")
+	regionUpdate = regions.Update("")
+	regionDelete = regions.Delete("")
 )
 
 func service(r serviceRow) keystone.Service {
-	return keystone.Service{ID: r.ID, Type: r.Type, Name: r.Name, Description: r.Description, Enabled: r.Enabled, Extra: r.Extra.V}
+	return keystone.Service{ID: r.ID, Type: r.Type, Name: r.Name, Description: r.Description, Enabled: r.Enabled,
+		Extra: r.Extra.V}
+}
+
+func serviceRowOf(s keystone.Service) serviceRow {
+	return serviceRow{ID: s.ID, Type: s.Type, Name: s.Name, Description: s.Description, Enabled: s.Enabled,
+		Extra: extra{V: s.Extra}}
 }
 
 func endpoint(r endpointRow) keystone.Endpoint {
-	return keystone.Endpoint{ID: r.ID, ServiceID: r.ServiceID, Interface: r.Interface, RegionID: r.RegionID, URL: r.URL, Name: r.Name,
-		Description: r.Description, Enabled: r.Enabled, Extra: r.Extra.V}
+	return keystone.Endpoint{ID: r.ID, ServiceID: r.ServiceID, Interface: r.Interface, RegionID: r.RegionID, URL: r.URL,
+		Name: r.Name, Description: r.Description, Enabled: r.Enabled, Extra: r.Extra.V}
+}
+
+func endpointRowOf(e keystone.Endpoint) endpointRow {
+	return endpointRow{ID: e.ID, ServiceID: e.ServiceID, Interface: e.Interface, RegionID: e.RegionID, URL: e.URL,
+		Name: e.Name, Description: e.Description, Enabled: e.Enabled, Extra: extra{V: e.Extra}}
 }
 
 func region(r regionRow) keystone.Region {
 	return keystone.Region{ID: r.ID, ParentID: r.ParentID, Description: r.Description, Extra: r.Extra.V}
 }
 
-// Service finds a service; fault.NotFound.
+func regionRowOf(r keystone.Region) regionRow {
+	return regionRow{ID: r.ID, ParentID: r.ParentID, Description: r.Description, Extra: extra{V: r.Extra}}
+}
+
+// Service returns a service; fault.NotFound.
 func Service(ctx context.Context, q db.Querier, id string) (keystone.Service, error) {
-	r, err := serviceByID.One(ctx, q, id)
+	r, err := services.Get(ctx, q, id)
 	return service(r), err
 }
 
-// Services are all services.
+// Services returns all services.
 func Services(ctx context.Context, q db.Querier) ([]keystone.Service, error) {
 	rs, err := serviceAll.All(ctx, q)
 	return convert(rs, service), err
 }
 
-// InsertService writes a new service.
+// InsertService inserts a service.
 func InsertService(ctx context.Context, tx *db.Tx, s keystone.Service) error {
-	return serviceInsert.Do(ctx, tx, serviceRow{s.ID, s.Type, s.Name, s.Description, s.Enabled, extra{V: s.Extra}})
+	return services.Insert(ctx, tx, serviceRowOf(s))
 }
 
-// UpdateService writes a service anew.
+// UpdateService writes every attribute of a service.
 func UpdateService(ctx context.Context, tx *db.Tx, s keystone.Service) error {
-	_, err := serviceUpdate.Do(ctx, tx, s.Type, s.Name, s.Description, s.Enabled, extra{V: s.Extra}, s.ID)
+	_, err := serviceUpdate.Do(ctx, tx, serviceRowOf(s))
 	return err
 }
 
-// DeleteService removes a service and its endpoints.
+// DeleteService deletes a service with its endpoints; fault.NotFound.
 func DeleteService(ctx context.Context, tx *db.Tx, id string) error {
 	if err := all(ctx, tx, id, linksOfService); err != nil {
 		return err
@@ -108,31 +112,30 @@ func DeleteService(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(serviceDelete.Do(ctx, tx, id))
 }
 
-// Endpoint finds an endpoint; fault.NotFound.
+// Endpoint returns an endpoint; fault.NotFound.
 func Endpoint(ctx context.Context, q db.Querier, id string) (keystone.Endpoint, error) {
-	r, err := endpointByID.One(ctx, q, id)
+	r, err := endpoints.Get(ctx, q, id)
 	return endpoint(r), err
 }
 
-// Endpoints are all endpoints.
+// Endpoints returns all endpoints.
 func Endpoints(ctx context.Context, q db.Querier) ([]keystone.Endpoint, error) {
 	rs, err := endpointAll.All(ctx, q)
 	return convert(rs, endpoint), err
 }
 
-// InsertEndpoint writes a new endpoint.
+// InsertEndpoint inserts an endpoint.
 func InsertEndpoint(ctx context.Context, tx *db.Tx, e keystone.Endpoint) error {
-	return endpointInsert.Do(ctx, tx, endpointRow{e.ID, e.ServiceID, e.Interface, e.RegionID, e.URL, e.Name, e.Description, e.Enabled,
-		extra{V: e.Extra}})
+	return endpoints.Insert(ctx, tx, endpointRowOf(e))
 }
 
-// UpdateEndpoint writes an endpoint anew.
+// UpdateEndpoint writes every attribute of an endpoint.
 func UpdateEndpoint(ctx context.Context, tx *db.Tx, e keystone.Endpoint) error {
-	_, err := endpointUpdate.Do(ctx, tx, e.ServiceID, e.Interface, e.RegionID, e.URL, e.Name, e.Description, e.Enabled, extra{V: e.Extra}, e.ID)
+	_, err := endpointUpdate.Do(ctx, tx, endpointRowOf(e))
 	return err
 }
 
-// DeleteEndpoint removes an endpoint.
+// DeleteEndpoint deletes an endpoint; fault.NotFound.
 func DeleteEndpoint(ctx context.Context, tx *db.Tx, id string) error {
 	if err := all(ctx, tx, id, linksOfEndpoint); err != nil {
 		return err
@@ -140,30 +143,30 @@ func DeleteEndpoint(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(endpointDelete.Do(ctx, tx, id))
 }
 
-// Region finds a region; fault.NotFound.
+// Region returns a region; fault.NotFound.
 func Region(ctx context.Context, q db.Querier, id string) (keystone.Region, error) {
-	r, err := regionByID.One(ctx, q, id)
+	r, err := regions.Get(ctx, q, id)
 	return region(r), err
 }
 
-// Regions are all regions.
+// Regions returns all regions.
 func Regions(ctx context.Context, q db.Querier) ([]keystone.Region, error) {
 	rs, err := regionAll.All(ctx, q)
 	return convert(rs, region), err
 }
 
-// InsertRegion writes a new region; fault.Conflict for a taken id.
+// InsertRegion inserts a region. fault.Conflict for a taken id.
 func InsertRegion(ctx context.Context, tx *db.Tx, r keystone.Region) error {
-	return regionInsert.Do(ctx, tx, regionRow{r.ID, r.ParentID, r.Description, extra{V: r.Extra}})
+	return regions.Insert(ctx, tx, regionRowOf(r))
 }
 
-// UpdateRegion writes a region anew.
+// UpdateRegion writes every attribute of a region.
 func UpdateRegion(ctx context.Context, tx *db.Tx, r keystone.Region) error {
-	_, err := regionUpdate.Do(ctx, tx, r.ParentID, r.Description, extra{V: r.Extra}, r.ID)
+	_, err := regionUpdate.Do(ctx, tx, regionRowOf(r))
 	return err
 }
 
-// DeleteRegion removes a region.
+// DeleteRegion deletes a region; fault.NotFound.
 func DeleteRegion(ctx context.Context, tx *db.Tx, id string) error {
 	if err := all(ctx, tx, id, linksOfRegion); err != nil {
 		return err

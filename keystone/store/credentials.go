@@ -9,63 +9,72 @@ import (
 )
 
 type credentialRow struct {
-	ID        string `db:"id"`
-	UserID    string `db:"user_id"`
+	ID        string `db:"id" list:"id"`
+	UserID    string `db:"user_id" list:"user_id"`
 	ProjectID string `db:"project_id"`
-	Kind      string `db:"kind"`
+	Kind      string `db:"kind" list:"type"`
 	Sealed    string `db:"sealed"`
 	Extra     extra  `db:"extra"`
-	MadeBy    string `db:"made_by"`
+	MadeBy    string `db:"made_by,once"`
 }
 
-const credentialColumns = `id, user_id, project_id, kind, sealed, extra, made_by`
-
 var (
-	credentialByID   = db.NewQuery[credentialRow](Statements, `SELECT `+credentialColumns+` FROM credentials WHERE id = ?`)
-	credentialInsert = db.NewInsert[credentialRow](Statements, "credentials")
-	credentialUpdate = db.NewExec(Statements, `UPDATE credentials SET user_id = ?, project_id = ?, kind = ?, sealed = ?, extra = ? WHERE id = ?`)
-	credentialDelete = db.NewExec(Statements, `DELETE FROM credentials WHERE id = ?`)
+	credentials      = db.NewTable[credentialRow](Statements, "credentials", "id")
+	credentialUpdate = credentials.Update("")
+	credentialDelete = credentials.Delete("")
+	credentialList   = credentials.List()
 	credentialsOf    = db.NewExec(Statements, `DELETE FROM credentials WHERE user_id = ?`)
 	credentialsOn    = db.NewExec(Statements, `DELETE FROM credentials WHERE project_id = ?`)
-	credentialsUsers = db.NewExec(Statements, `DELETE FROM credentials WHERE user_id IN (SELECT id FROM users WHERE domain_id = ?)`)
-	credentialsIn    = db.NewExec(Statements, `DELETE FROM credentials WHERE project_id IN (SELECT id FROM projects WHERE domain_id = ?)`)
-	credentialList   = db.NewList[credentialRow](Statements, `SELECT `+credentialColumns+` FROM credentials`, map[string]string{
-		"id": "id", "user_id": "user_id", "type": "kind",
-	}, "id")
+	credentialsUsers = db.NewExec(Statements, `DELETE FROM credentials
+		WHERE user_id IN (SELECT id FROM users WHERE domain_id = ?)`)
+	credentialsIn = db.NewExec(Statements, `DELETE FROM credentials
+		WHERE project_id IN (SELECT id FROM projects WHERE domain_id = ?)`)
 )
 
-// SealedCredential is a credential whose Blob is still as the database keeps it.
+// SealedCredential is a credential whose Blob is encrypted, as it is stored.
 type SealedCredential keystone.Credential
 
 func credential(r credentialRow) SealedCredential {
-	return SealedCredential{ID: r.ID, UserID: r.UserID, ProjectID: r.ProjectID, Type: r.Kind, Blob: r.Sealed, Extra: r.Extra.V,
-		MadeBy: r.MadeBy}
+	return SealedCredential{
+		ID:        r.ID,
+		UserID:    r.UserID,
+		ProjectID: r.ProjectID,
+		Type:      r.Kind,
+		Blob:      r.Sealed,
+		Extra:     r.Extra.V,
+		MadeBy:    r.MadeBy,
+	}
 }
 
-// Credential finds a credential; fault.NotFound.
+func credentialRowOf(c SealedCredential) credentialRow {
+	return credentialRow{ID: c.ID, UserID: c.UserID, ProjectID: c.ProjectID, Kind: c.Type, Sealed: c.Blob,
+		Extra: extra{V: c.Extra}, MadeBy: c.MadeBy}
+}
+
+// Credential returns a credential; fault.NotFound.
 func Credential(ctx context.Context, q db.Querier, id string) (SealedCredential, error) {
-	r, err := credentialByID.One(ctx, q, id)
+	r, err := credentials.Get(ctx, q, id)
 	return credential(r), err
 }
 
-// Credentials lists one page.
+// Credentials returns one page.
 func Credentials(ctx context.Context, q db.Querier, a db.ListArgs) ([]SealedCredential, error) {
 	rs, err := credentialList.Page(ctx, q, a)
 	return convert(rs, credential), err
 }
 
-// InsertCredential writes a new credential; fault.Conflict for a taken id.
+// InsertCredential inserts a credential; fault.Conflict for a taken id.
 func InsertCredential(ctx context.Context, tx *db.Tx, c SealedCredential) error {
-	return credentialInsert.Do(ctx, tx, credentialRow{c.ID, c.UserID, c.ProjectID, c.Type, c.Blob, extra{V: c.Extra}, c.MadeBy})
+	return credentials.Insert(ctx, tx, credentialRowOf(c))
 }
 
-// UpdateCredential writes a credential anew.
+// UpdateCredential writes every attribute of a credential but MadeBy.
 func UpdateCredential(ctx context.Context, tx *db.Tx, c SealedCredential) error {
-	_, err := credentialUpdate.Do(ctx, tx, c.UserID, c.ProjectID, c.Type, c.Blob, extra{V: c.Extra}, c.ID)
+	_, err := credentialUpdate.Do(ctx, tx, credentialRowOf(c))
 	return err
 }
 
-// DeleteCredential removes a credential.
+// DeleteCredential deletes a credential.
 func DeleteCredential(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(credentialDelete.Do(ctx, tx, id))
 }

@@ -8,8 +8,7 @@ import (
 	"hypernova/oslo/db"
 )
 
-// DirectoryID ties the id that this cloud knows somebody by to the one that a domain's own directory does.
-type DirectoryID struct {
+type directoryRow struct {
 	Public string `db:"public_id"`
 	Domain string `db:"domain_id"`
 	Kind   string `db:"kind"`
@@ -17,10 +16,13 @@ type DirectoryID struct {
 }
 
 var (
-	directoryByID   = db.NewQuery[DirectoryID](Statements, `SELECT public_id, domain_id, kind, local_id FROM directory_ids WHERE public_id = ?`)
-	grantsElsewhere = db.NewExec(Statements, `DELETE FROM grants WHERE actor_id IN (SELECT public_id FROM directory_ids WHERE domain_id = ?)`)
-	directoryInsert = db.NewInsert[DirectoryID](Statements, "directory_ids")
+	directoryIDs    = db.NewTable[directoryRow](Statements, "directory_ids", "public_id")
+	grantsElsewhere = db.NewExec(Statements, `DELETE FROM grants
+		WHERE actor_id IN (SELECT public_id FROM directory_ids WHERE domain_id = ?)`)
 )
+
+// DirectoryID maps the public id of a user or group (by kind) of a domain's directory to its id there.
+type DirectoryID struct{ Public, Domain, Kind, Local string }
 
 // PublicID is the id of what a domain knows by a local id, the same one in every deployment: keystone's sha256 over
 // domain, kind ("user" or "group") and local id. Federated users get theirs in the same way.
@@ -29,13 +31,14 @@ func PublicID(domain, kind, local string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// LocalID finds what a public id stands for; fault.NotFound.
+// LocalID returns the directory's id of a public id; fault.NotFound.
 func LocalID(ctx context.Context, q db.Querier, public string) (DirectoryID, error) {
-	return directoryByID.One(ctx, q, public)
+	r, err := directoryIDs.Get(ctx, q, public)
+	return DirectoryID(r), err
 }
 
-// KeepLocalID notes a public id; there already is no error.
+// KeepLocalID inserts a public id. It is idempotent.
 func KeepLocalID(ctx context.Context, q db.Querier, d DirectoryID) error {
-	_, err := directoryInsert.Absent(ctx, q, d)
+	_, err := directoryIDs.Absent(ctx, q, directoryRow(d))
 	return err
 }

@@ -10,7 +10,7 @@ import (
 
 type providerRow struct {
 	ID          string  `db:"id"`
-	DomainID    string  `db:"domain_id"`
+	DomainID    string  `db:"domain_id,once"`
 	Enabled     bool    `db:"enabled"`
 	Description *string `db:"description"`
 	RemoteIDs   words   `db:"remote_ids"`
@@ -39,45 +39,43 @@ type serviceProviderRow struct {
 	RelayState  string  `db:"relay_state_prefix"`
 }
 
-const (
-	providerColumns        = `id, domain_id, enabled, description, remote_ids, authorization_ttl`
-	protocolColumns        = `id, idp_id, mapping_id, remote_id_attribute`
-	serviceProviderColumns = `id, enabled, description, auth_url, sp_url, relay_state_prefix`
-)
-
-// A cloud has a handful of partners: they are read whole.
+// A cloud has few identity and service providers. Their tables are read whole.
 var (
-	providerAll    = db.NewQuery[providerRow](Statements, `SELECT `+providerColumns+` FROM identity_providers ORDER BY id`)
-	providerByID   = db.NewQuery[providerRow](Statements, `SELECT `+providerColumns+` FROM identity_providers WHERE id = ?`)
-	providerInsert = db.NewInsert[providerRow](Statements, "identity_providers")
-	providerUpdate = db.NewExec(Statements, `UPDATE identity_providers
-		SET enabled = ?, description = ?, remote_ids = ?, authorization_ttl = ?
-		WHERE id = ?`)
-	providerDelete = db.NewExec(Statements, `DELETE FROM identity_providers WHERE id = ?`)
+	identityProviders = db.NewTable[providerRow](Statements, "identity_providers", "id")
+	providerAll       = identityProviders.Query("ORDER BY id")
+	providerUpdate    = identityProviders.Update("")
+	providerDelete    = identityProviders.Delete("")
 
-	mappingAll    = db.NewQuery[mappingRow](Statements, `SELECT id, schema_version, rules FROM mappings ORDER BY id`)
-	mappingByID   = db.NewQuery[mappingRow](Statements, `SELECT id, schema_version, rules FROM mappings WHERE id = ?`)
-	mappingInsert = db.NewInsert[mappingRow](Statements, "mappings")
-	mappingUpdate = db.NewExec(Statements, `UPDATE mappings SET schema_version = ?, rules = ? WHERE id = ?`)
-	mappingDelete = db.NewExec(Statements, `DELETE FROM mappings WHERE id = ?`)
+	mappings      = db.NewTable[mappingRow](Statements, "mappings", "id")
+	mappingAll    = mappings.Query("ORDER BY id")
+	mappingUpdate = mappings.Update("")
+	mappingDelete = mappings.Delete("")
 
-	protocolsOf    = db.NewQuery[protocolRow](Statements, `SELECT `+protocolColumns+` FROM federation_protocols WHERE idp_id = ? ORDER BY id`)
-	protocolByID   = db.NewQuery[protocolRow](Statements, `SELECT `+protocolColumns+` FROM federation_protocols WHERE idp_id = ? AND id = ?`)
-	protocolInsert = db.NewInsert[protocolRow](Statements, "federation_protocols")
-	protocolUpdate = db.NewExec(Statements, `UPDATE federation_protocols SET mapping_id = ?, remote_id_attribute = ? WHERE idp_id = ? AND id = ?`)
-	protocolDelete = db.NewExec(Statements, `DELETE FROM federation_protocols WHERE idp_id = ? AND id = ?`)
+	protocols      = db.NewTable[protocolRow](Statements, "federation_protocols", "idp_id", "id")
+	protocolsOf    = protocols.Query("idp_id = ? ORDER BY id")
+	protocolUpdate = protocols.Update("")
+	protocolDelete = protocols.Delete("")
 
-	serviceProviderAll    = db.NewQuery[serviceProviderRow](Statements, `SELECT `+serviceProviderColumns+` FROM service_providers ORDER BY id`)
-	serviceProviderByID   = db.NewQuery[serviceProviderRow](Statements, `SELECT `+serviceProviderColumns+` FROM service_providers WHERE id = ?`)
-	serviceProviderInsert = db.NewInsert[serviceProviderRow](Statements, "service_providers")
-	serviceProviderUpdate = db.NewExec(Statements, `UPDATE service_providers
-		SET enabled = ?, description = ?, auth_url = ?, sp_url = ?, relay_state_prefix = ?
-		WHERE id = ?`)
-	serviceProviderDelete = db.NewExec(Statements, `DELETE FROM service_providers WHERE id = ?`)
+	serviceProviders      = db.NewTable[serviceProviderRow](Statements, "service_providers", "id")
+	serviceProviderAll    = serviceProviders.Query("ORDER BY id")
+	serviceProviderUpdate = serviceProviders.Update("")
+	serviceProviderDelete = serviceProviders.Delete("")
 )
 
 func provider(r providerRow) keystone.IdentityProvider {
-	return keystone.IdentityProvider{ID: r.ID, DomainID: r.DomainID, Enabled: r.Enabled, Description: r.Description, RemoteIDs: r.RemoteIDs.V, TTL: r.TTL}
+	return keystone.IdentityProvider{
+		ID:          r.ID,
+		DomainID:    r.DomainID,
+		Enabled:     r.Enabled,
+		Description: r.Description,
+		RemoteIDs:   r.RemoteIDs.V,
+		TTL:         r.TTL,
+	}
+}
+
+func providerRowOf(p keystone.IdentityProvider) providerRow {
+	return providerRow{ID: p.ID, DomainID: p.DomainID, Enabled: p.Enabled, Description: p.Description,
+		RemoteIDs: words{V: p.RemoteIDs}, TTL: p.TTL}
 }
 
 func mapping(r mappingRow) keystone.Mapping {
@@ -92,114 +90,114 @@ func serviceProvider(r serviceProviderRow) keystone.ServiceProvider {
 	return keystone.ServiceProvider(r)
 }
 
-// IdentityProvider finds an identity provider; fault.NotFound.
+// IdentityProvider returns an identity provider; fault.NotFound.
 func IdentityProvider(ctx context.Context, q db.Querier, id string) (keystone.IdentityProvider, error) {
-	r, err := providerByID.One(ctx, q, id)
+	r, err := identityProviders.Get(ctx, q, id)
 	return provider(r), err
 }
 
-// IdentityProviders are all identity providers.
+// IdentityProviders returns all identity providers.
 func IdentityProviders(ctx context.Context, q db.Querier) ([]keystone.IdentityProvider, error) {
 	rs, err := providerAll.All(ctx, q)
 	return convert(rs, provider), err
 }
 
-// InsertIdentityProvider writes a new identity provider; fault.Conflict for a taken id.
+// InsertIdentityProvider inserts a identity provider; fault.Conflict for a taken id.
 func InsertIdentityProvider(ctx context.Context, tx *db.Tx, p keystone.IdentityProvider) error {
-	return providerInsert.Do(ctx, tx, providerRow{p.ID, p.DomainID, p.Enabled, p.Description, words{V: p.RemoteIDs}, p.TTL})
+	return identityProviders.Insert(ctx, tx, providerRowOf(p))
 }
 
-// UpdateIdentityProvider writes what may change of an identity provider.
+// UpdateIdentityProvider writes every attribute of an identity provider but its domain.
 func UpdateIdentityProvider(ctx context.Context, tx *db.Tx, p keystone.IdentityProvider) error {
-	_, err := providerUpdate.Do(ctx, tx, p.Enabled, p.Description, words{V: p.RemoteIDs}, p.TTL, p.ID)
+	_, err := providerUpdate.Do(ctx, tx, providerRowOf(p))
 	return err
 }
 
-// DeleteIdentityProvider removes an identity provider and its protocols.
+// DeleteIdentityProvider deletes an identity provider and its protocols.
 func DeleteIdentityProvider(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(providerDelete.Do(ctx, tx, id))
 }
 
-// Mapping finds a mapping; fault.NotFound.
+// Mapping returns a mapping; fault.NotFound.
 func Mapping(ctx context.Context, q db.Querier, id string) (keystone.Mapping, error) {
-	r, err := mappingByID.One(ctx, q, id)
+	r, err := mappings.Get(ctx, q, id)
 	return mapping(r), err
 }
 
-// Mappings are all mappings.
+// Mappings returns all mappings.
 func Mappings(ctx context.Context, q db.Querier) ([]keystone.Mapping, error) {
 	rs, err := mappingAll.All(ctx, q)
 	return convert(rs, mapping), err
 }
 
-// InsertMapping writes a new mapping; fault.Conflict for a taken id.
+// InsertMapping inserts a mapping; fault.Conflict for a taken id.
 func InsertMapping(ctx context.Context, tx *db.Tx, m keystone.Mapping) error {
-	return mappingInsert.Do(ctx, tx, mappingRow{m.ID, m.Schema, string(m.Rules)})
+	return mappings.Insert(ctx, tx, mappingRow{m.ID, m.Schema, string(m.Rules)})
 }
 
-// UpdateMapping writes a mapping anew.
+// UpdateMapping writes every attribute of a mapping.
 func UpdateMapping(ctx context.Context, tx *db.Tx, m keystone.Mapping) error {
-	_, err := mappingUpdate.Do(ctx, tx, m.Schema, string(m.Rules), m.ID)
+	_, err := mappingUpdate.Do(ctx, tx, mappingRow{m.ID, m.Schema, string(m.Rules)})
 	return err
 }
 
-// DeleteMapping removes a mapping.
+// DeleteMapping deletes a mapping.
 func DeleteMapping(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(mappingDelete.Do(ctx, tx, id))
 }
 
-// Protocol finds a provider's protocol; fault.NotFound.
+// Protocol returns a provider's protocol; fault.NotFound.
 func Protocol(ctx context.Context, q db.Querier, idp, id string) (keystone.Protocol, error) {
-	r, err := protocolByID.One(ctx, q, idp, id)
+	r, err := protocols.Get(ctx, q, idp, id)
 	return protocol(r), err
 }
 
-// Protocols are those of a provider.
+// Protocols returns those of a provider.
 func Protocols(ctx context.Context, q db.Querier, idp string) ([]keystone.Protocol, error) {
 	rs, err := protocolsOf.All(ctx, q, idp)
 	return convert(rs, protocol), err
 }
 
-// InsertProtocol writes a new protocol; fault.Conflict for a taken id.
+// InsertProtocol inserts a protocol; fault.Conflict for a taken id.
 func InsertProtocol(ctx context.Context, tx *db.Tx, p keystone.Protocol) error {
-	return protocolInsert.Do(ctx, tx, protocolRow{p.ID, p.ProviderID, p.MappingID, p.RemoteIDAttribute})
+	return protocols.Insert(ctx, tx, protocolRow{p.ID, p.ProviderID, p.MappingID, p.RemoteIDAttribute})
 }
 
-// UpdateProtocol writes a protocol anew.
+// UpdateProtocol writes every attribute of a protocol.
 func UpdateProtocol(ctx context.Context, tx *db.Tx, p keystone.Protocol) error {
-	_, err := protocolUpdate.Do(ctx, tx, p.MappingID, p.RemoteIDAttribute, p.ProviderID, p.ID)
+	_, err := protocolUpdate.Do(ctx, tx, protocolRow{p.ID, p.ProviderID, p.MappingID, p.RemoteIDAttribute})
 	return err
 }
 
-// DeleteProtocol removes a protocol.
+// DeleteProtocol deletes a protocol.
 func DeleteProtocol(ctx context.Context, tx *db.Tx, idp, id string) error {
 	return gone(protocolDelete.Do(ctx, tx, idp, id))
 }
 
-// ServiceProvider finds a service provider; fault.NotFound.
+// ServiceProvider returns a service provider; fault.NotFound.
 func ServiceProvider(ctx context.Context, q db.Querier, id string) (keystone.ServiceProvider, error) {
-	r, err := serviceProviderByID.One(ctx, q, id)
+	r, err := serviceProviders.Get(ctx, q, id)
 	return serviceProvider(r), err
 }
 
-// ServiceProviders are all service providers.
+// ServiceProviders returns all service providers.
 func ServiceProviders(ctx context.Context, q db.Querier) ([]keystone.ServiceProvider, error) {
 	rs, err := serviceProviderAll.All(ctx, q)
 	return convert(rs, serviceProvider), err
 }
 
-// InsertServiceProvider writes a new service provider; fault.Conflict for a taken id.
+// InsertServiceProvider inserts a service provider; fault.Conflict for a taken id.
 func InsertServiceProvider(ctx context.Context, tx *db.Tx, p keystone.ServiceProvider) error {
-	return serviceProviderInsert.Do(ctx, tx, serviceProviderRow(p))
+	return serviceProviders.Insert(ctx, tx, serviceProviderRow(p))
 }
 
-// UpdateServiceProvider writes a service provider anew.
+// UpdateServiceProvider writes every attribute of a service provider.
 func UpdateServiceProvider(ctx context.Context, tx *db.Tx, p keystone.ServiceProvider) error {
-	_, err := serviceProviderUpdate.Do(ctx, tx, p.Enabled, p.Description, p.AuthURL, p.URL, p.RelayState, p.ID)
+	_, err := serviceProviderUpdate.Do(ctx, tx, serviceProviderRow(p))
 	return err
 }
 
-// DeleteServiceProvider removes a service provider.
+// DeleteServiceProvider deletes a service provider.
 func DeleteServiceProvider(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(serviceProviderDelete.Do(ctx, tx, id))
 }

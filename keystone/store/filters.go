@@ -45,88 +45,96 @@ type domainOptionRow struct {
 	Value   string `db:"value"`
 }
 
-// Like the catalog, what filters it has tens of rows and is read whole.
+// The tables that filter the catalog have tens of rows, as the catalog has. They are read whole.
 var (
-	endpointGroupAll    = db.NewQuery[endpointGroupRow](Statements, `SELECT id, name, description, filters FROM endpoint_groups ORDER BY id`)
-	endpointGroupByID   = db.NewQuery[endpointGroupRow](Statements, `SELECT id, name, description, filters FROM endpoint_groups WHERE id = ?`)
-	endpointGroupInsert = db.NewInsert[endpointGroupRow](Statements, "endpoint_groups")
-	endpointGroupUpdate = db.NewExec(Statements, `UPDATE endpoint_groups SET name = ?, description = ?, filters = ? WHERE id = ?`)
-	endpointGroupDelete = db.NewExec(Statements, `DELETE FROM endpoint_groups WHERE id = ?`)
+	endpointGroups      = db.NewTable[endpointGroupRow](Statements, "endpoint_groups", "id")
+	endpointGroupAll    = endpointGroups.Query("ORDER BY id")
+	endpointGroupUpdate = endpointGroups.Update("")
+	endpointGroupDelete = endpointGroups.Delete("")
 
-	groupsInProject = db.NewQuery[string](Statements, `SELECT endpoint_group_id FROM project_endpoint_groups WHERE project_id = ? ORDER BY endpoint_group_id`)
-	projectsOfGroup = db.NewQuery[string](Statements, `SELECT project_id FROM project_endpoint_groups WHERE endpoint_group_id = ? ORDER BY project_id`)
-	groupAdd        = db.NewInsert[groupInProject](Statements, "project_endpoint_groups")
-	groupRemove     = db.NewExec(Statements, `DELETE FROM project_endpoint_groups WHERE endpoint_group_id = ? AND project_id = ?`)
+	projectGroups   = db.NewTable[groupInProject](Statements, "project_endpoint_groups", "endpoint_group_id", "project_id")
+	groupsInProject = db.NewQuery[string](Statements, `SELECT endpoint_group_id FROM project_endpoint_groups
+		WHERE project_id = ? ORDER BY endpoint_group_id`)
+	projectsOfGroup = db.NewQuery[string](Statements, `SELECT project_id FROM project_endpoint_groups
+		WHERE endpoint_group_id = ? ORDER BY project_id`)
+	groupRemove = projectGroups.Delete("")
 
-	endpointsInProject = db.NewQuery[string](Statements, `SELECT endpoint_id FROM project_endpoints WHERE project_id = ? ORDER BY endpoint_id`)
-	projectsOfEndpoint = db.NewQuery[string](Statements, `SELECT project_id FROM project_endpoints WHERE endpoint_id = ? ORDER BY project_id`)
-	endpointAdd        = db.NewInsert[endpointInProject](Statements, "project_endpoints")
-	endpointRemove     = db.NewExec(Statements, `DELETE FROM project_endpoints WHERE endpoint_id = ? AND project_id = ?`)
+	projectEndpoints   = db.NewTable[endpointInProject](Statements, "project_endpoints", "endpoint_id", "project_id")
+	endpointsInProject = db.NewQuery[string](Statements, `SELECT endpoint_id FROM project_endpoints
+		WHERE project_id = ? ORDER BY endpoint_id`)
+	projectsOfEndpoint = db.NewQuery[string](Statements, `SELECT project_id FROM project_endpoints
+		WHERE endpoint_id = ? ORDER BY project_id`)
+	endpointRemove = projectEndpoints.Delete("")
 
-	policyAll    = db.NewQuery[policyRow](Statements, `SELECT id, type, rules, extra FROM policies ORDER BY id`)
-	policyByID   = db.NewQuery[policyRow](Statements, `SELECT id, type, rules, extra FROM policies WHERE id = ?`)
-	policyInsert = db.NewInsert[policyRow](Statements, "policies")
-	policyUpdate = db.NewExec(Statements, `UPDATE policies SET type = ?, rules = ?, extra = ? WHERE id = ?`)
-	policyDelete = db.NewExec(Statements, `DELETE FROM policies WHERE id = ?`)
+	policies     = db.NewTable[policyRow](Statements, "policies", "id")
+	policyAll    = policies.Query("ORDER BY id")
+	policyUpdate = policies.Update("")
+	policyDelete = policies.Delete("")
 
-	policyLinkAll = db.NewQuery[policyLinkRow](Statements, `SELECT policy_id, endpoint_id, service_id, region_id FROM policy_associations
-		ORDER BY endpoint_id, service_id, region_id`)
-	policyLinkInsert = db.NewInsert[policyLinkRow](Statements, "policy_associations")
-	policyLinkDelete = db.NewExec(Statements, `DELETE FROM policy_associations WHERE endpoint_id = ? AND service_id = ? AND region_id = ?`)
+	policyLinks = db.NewTable[policyLinkRow](Statements, "policy_associations",
+		"endpoint_id", "service_id", "region_id")
+	policyLinkAll    = policyLinks.Query("ORDER BY endpoint_id, service_id, region_id")
+	policyLinkPut    = policyLinks.Upsert("policy_id")
+	policyLinkDelete = policyLinks.Delete("")
 	linksOfEndpoint  = db.NewExec(Statements, `DELETE FROM policy_associations WHERE endpoint_id = ?`)
 	linksOfService   = db.NewExec(Statements, `DELETE FROM policy_associations WHERE service_id = ?`)
 	linksOfRegion    = db.NewExec(Statements, `DELETE FROM policy_associations WHERE region_id = ?`)
 
-	domainOptions      = db.NewQuery[domainOptionRow](Statements, `SELECT domain_id, section, name, value FROM domain_options WHERE domain_id = ? ORDER BY section, name`)
-	domainOptionInsert = db.NewInsert[domainOptionRow](Statements, "domain_options")
-	domainOptionDelete = db.NewExec(Statements, `DELETE FROM domain_options WHERE domain_id = ? AND section = ? AND name = ?`)
+	domainOptions      = db.NewTable[domainOptionRow](Statements, "domain_options", "domain_id", "section", "name")
+	domainOptionsOf    = domainOptions.Query("domain_id = ? ORDER BY section, name")
+	domainOptionPut    = domainOptions.Upsert("value")
+	domainOptionDelete = domainOptions.Delete("")
 )
 
 func endpointGroup(r endpointGroupRow) keystone.EndpointGroup {
 	return keystone.EndpointGroup{ID: r.ID, Name: r.Name, Description: r.Description, Filters: r.Filters.V}
 }
 
-// EndpointGroup finds an endpoint group; fault.NotFound.
+func endpointGroupRowOf(g keystone.EndpointGroup) endpointGroupRow {
+	return endpointGroupRow{g.ID, g.Name, g.Description, db.JSON[map[string]string]{V: g.Filters}}
+}
+
+// EndpointGroup returns an endpoint group; fault.NotFound.
 func EndpointGroup(ctx context.Context, q db.Querier, id string) (keystone.EndpointGroup, error) {
-	r, err := endpointGroupByID.One(ctx, q, id)
+	r, err := endpointGroups.Get(ctx, q, id)
 	return endpointGroup(r), err
 }
 
-// EndpointGroups are all endpoint groups.
+// EndpointGroups returns all endpoint groups.
 func EndpointGroups(ctx context.Context, q db.Querier) ([]keystone.EndpointGroup, error) {
 	rs, err := endpointGroupAll.All(ctx, q)
 	return convert(rs, endpointGroup), err
 }
 
-// InsertEndpointGroup writes a new endpoint group.
+// InsertEndpointGroup inserts a endpoint group.
 func InsertEndpointGroup(ctx context.Context, tx *db.Tx, g keystone.EndpointGroup) error {
-	return endpointGroupInsert.Do(ctx, tx, endpointGroupRow{g.ID, g.Name, g.Description, db.JSON[map[string]string]{V: g.Filters}})
+	return endpointGroups.Insert(ctx, tx, endpointGroupRowOf(g))
 }
 
-// UpdateEndpointGroup writes an endpoint group anew.
+// UpdateEndpointGroup writes every attribute of an endpoint group.
 func UpdateEndpointGroup(ctx context.Context, tx *db.Tx, g keystone.EndpointGroup) error {
-	_, err := endpointGroupUpdate.Do(ctx, tx, g.Name, g.Description, db.JSON[map[string]string]{V: g.Filters}, g.ID)
+	_, err := endpointGroupUpdate.Do(ctx, tx, endpointGroupRowOf(g))
 	return err
 }
 
-// DeleteEndpointGroup removes an endpoint group from all projects.
+// DeleteEndpointGroup deletes an endpoint group from all projects.
 func DeleteEndpointGroup(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(endpointGroupDelete.Do(ctx, tx, id))
 }
 
-// GroupsInProject are the ids of the endpoint groups of a project.
+// GroupsInProject returns the ids of the endpoint groups of a project.
 func GroupsInProject(ctx context.Context, q db.Querier, project string) ([]string, error) {
 	return groupsInProject.All(ctx, q, project)
 }
 
-// ProjectsOfGroup are the ids of the projects that an endpoint group is in.
+// ProjectsOfGroup returns the ids of the projects that an endpoint group is in.
 func ProjectsOfGroup(ctx context.Context, q db.Querier, group string) ([]string, error) {
 	return projectsOfGroup.All(ctx, q, group)
 }
 
 // AddGroupToProject associates; there already is no error.
 func AddGroupToProject(ctx context.Context, tx *db.Tx, group, project string) error {
-	_, err := groupAdd.Absent(ctx, tx, groupInProject{group, project})
+	_, err := projectGroups.Absent(ctx, tx, groupInProject{group, project})
 	return err
 }
 
@@ -136,19 +144,19 @@ func RemoveGroupFromProject(ctx context.Context, tx *db.Tx, group, project strin
 	return n > 0, err
 }
 
-// EndpointsInProject are the ids of the endpoints that a project was given one by one.
+// EndpointsInProject returns the ids of the endpoints that a project was given one by one.
 func EndpointsInProject(ctx context.Context, q db.Querier, project string) ([]string, error) {
 	return endpointsInProject.All(ctx, q, project)
 }
 
-// ProjectsOfEndpoint are the ids of the projects that were given an endpoint.
+// ProjectsOfEndpoint returns the ids of the projects that were given an endpoint.
 func ProjectsOfEndpoint(ctx context.Context, q db.Querier, endpoint string) ([]string, error) {
 	return projectsOfEndpoint.All(ctx, q, endpoint)
 }
 
 // AddEndpointToProject associates; there already is no error.
 func AddEndpointToProject(ctx context.Context, tx *db.Tx, endpoint, project string) error {
-	_, err := endpointAdd.Absent(ctx, tx, endpointInProject{endpoint, project})
+	_, err := projectEndpoints.Absent(ctx, tx, endpointInProject{endpoint, project})
 	return err
 }
 
@@ -162,35 +170,35 @@ func policyOf(r policyRow) keystone.Policy {
 	return keystone.Policy{ID: r.ID, Type: r.Type, Blob: r.Rules, Extra: r.Extra.V}
 }
 
-// Policy finds a policy; fault.NotFound.
+// Policy returns a policy; fault.NotFound.
 func Policy(ctx context.Context, q db.Querier, id string) (keystone.Policy, error) {
-	r, err := policyByID.One(ctx, q, id)
+	r, err := policies.Get(ctx, q, id)
 	return policyOf(r), err
 }
 
-// Policies are all policies.
+// Policies returns all policies.
 func Policies(ctx context.Context, q db.Querier) ([]keystone.Policy, error) {
 	rs, err := policyAll.All(ctx, q)
 	return convert(rs, policyOf), err
 }
 
-// InsertPolicy writes a new policy.
+// InsertPolicy inserts a policy.
 func InsertPolicy(ctx context.Context, tx *db.Tx, p keystone.Policy) error {
-	return policyInsert.Do(ctx, tx, policyRow{p.ID, p.Type, p.Blob, extra{V: p.Extra}})
+	return policies.Insert(ctx, tx, policyRow{p.ID, p.Type, p.Blob, extra{V: p.Extra}})
 }
 
-// UpdatePolicy writes a policy anew.
+// UpdatePolicy writes every attribute of a policy.
 func UpdatePolicy(ctx context.Context, tx *db.Tx, p keystone.Policy) error {
-	_, err := policyUpdate.Do(ctx, tx, p.Type, p.Blob, extra{V: p.Extra}, p.ID)
+	_, err := policyUpdate.Do(ctx, tx, policyRow{p.ID, p.Type, p.Blob, extra{V: p.Extra}})
 	return err
 }
 
-// DeletePolicy removes a policy and its associations.
+// DeletePolicy deletes a policy and its associations.
 func DeletePolicy(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(policyDelete.Do(ctx, tx, id))
 }
 
-// PolicyLinks are all associations of policies.
+// PolicyLinks returns all associations of policies.
 func PolicyLinks(ctx context.Context, q db.Querier) ([]keystone.PolicyLink, error) {
 	rs, err := policyLinkAll.All(ctx, q)
 	return convert(rs, func(r policyLinkRow) keystone.PolicyLink {
@@ -198,15 +206,12 @@ func PolicyLinks(ctx context.Context, q db.Querier) ([]keystone.PolicyLink, erro
 	}), err
 }
 
-// PutPolicyLink makes an association, in the place of another policy's.
+// PutPolicyLink inserts an association, in the place of one with another policy.
 func PutPolicyLink(ctx context.Context, tx *db.Tx, l keystone.PolicyLink) error {
-	if _, err := policyLinkDelete.Do(ctx, tx, l.EndpointID, l.ServiceID, l.RegionID); err != nil {
-		return err
-	}
-	return policyLinkInsert.Do(ctx, tx, policyLinkRow{l.PolicyID, l.EndpointID, l.ServiceID, l.RegionID})
+	return policyLinkPut.Do(ctx, tx, policyLinkRow{l.PolicyID, l.EndpointID, l.ServiceID, l.RegionID})
 }
 
-// DeletePolicyLink removes an association.
+// DeletePolicyLink deletes an association.
 func DeletePolicyLink(ctx context.Context, tx *db.Tx, l keystone.PolicyLink) error {
 	return gone(policyLinkDelete.Do(ctx, tx, l.EndpointID, l.ServiceID, l.RegionID))
 }
@@ -214,21 +219,18 @@ func DeletePolicyLink(ctx context.Context, tx *db.Tx, l keystone.PolicyLink) err
 // DomainOption is one option of a domain's own configuration; Value is JSON.
 type DomainOption struct{ Domain, Section, Name, Value string }
 
-// DomainOptions are the options of a domain.
+// DomainOptions returns the options of a domain.
 func DomainOptions(ctx context.Context, q db.Querier, domain string) ([]DomainOption, error) {
-	rs, err := domainOptions.All(ctx, q, domain)
+	rs, err := domainOptionsOf.All(ctx, q, domain)
 	return convert(rs, func(r domainOptionRow) DomainOption { return DomainOption(r) }), err
 }
 
-// PutDomainOption writes an option anew.
+// PutDomainOption inserts or updates an option.
 func PutDomainOption(ctx context.Context, tx *db.Tx, o DomainOption) error {
-	if err := DeleteDomainOption(ctx, tx, o); err != nil {
-		return err
-	}
-	return domainOptionInsert.Do(ctx, tx, domainOptionRow(o))
+	return domainOptionPut.Do(ctx, tx, domainOptionRow(o))
 }
 
-// DeleteDomainOption removes an option.
+// DeleteDomainOption deletes an option.
 func DeleteDomainOption(ctx context.Context, tx *db.Tx, o DomainOption) error {
 	_, err := domainOptionDelete.Do(ctx, tx, o.Domain, o.Section, o.Name)
 	return err

@@ -13,13 +13,13 @@ type passcodeRow struct {
 }
 
 var (
-	passcodeUse   = db.NewInsert[passcodeRow](Statements, "used_passcodes")
+	passcodes     = db.NewTable[passcodeRow](Statements, "used_passcodes", "user_id", "step", "code")
 	passcodePurge = db.NewExec(Statements, `DELETE FROM used_passcodes WHERE step < ?`)
 )
 
 // UsePasscode keeps that a user has shown a passcode of a step of time, and reports whether it is the first time.
 func UsePasscode(ctx context.Context, tx *db.Tx, user string, step int64, code string) (bool, error) {
-	return passcodeUse.Absent(ctx, tx, passcodeRow{user, step, code})
+	return passcodes.Absent(ctx, tx, passcodeRow{user, step, code})
 }
 
 // PurgePasscodes forgets those of the steps before one.

@@ -16,14 +16,19 @@ func Ends() []db.End {
 		"identity_providers", "mappings", "service_providers", "registered_limits", "credentials", "application_credentials", "access_rules"} {
 		all = append(all, db.End{Table: t, How: "a client deletes them, or what they belong to"})
 	}
-	return append(all,
+	return append(
+		all,
 		db.End{Table: "group_members", How: "with their user or group"},
 		db.End{Table: "implied_roles", How: "with either role"},
 		db.End{Table: "grants", How: "with their role, user, group, project or domain"},
 		db.End{Table: "revocations", How: "an hourly task deletes those that no living token can match"},
 		db.End{Table: "used_passcodes", How: "an hourly task deletes those that are too old to be shown again"},
 		db.End{Table: "epochs", How: "one row"},
-		db.End{Table: "trusts", How: "a trust that has expired or was used up is kept until a purge", Sweep: purgeTrusts.Before()},
+		db.End{
+			Table: "trusts",
+			How:   "a trust that has expired or was used up is kept until a purge",
+			Sweep: purgeTrusts.Before(),
+		},
 		db.End{Table: "limits", How: "with their project or domain"},
 		db.End{Table: "project_endpoint_groups", How: "with their project or group"},
 		db.End{Table: "project_endpoints", How: "with their project or endpoint"},
@@ -32,6 +37,11 @@ func Ends() []db.End {
 		db.End{Table: "old_passwords", How: "only as many as a new password must differ from are kept; with their user"},
 		db.End{Table: "federation_protocols", How: "with their provider"},
 		db.End{Table: "federated_users", How: "with their user"},
-		db.End{Table: "expiring_members", How: "a membership that has expired is kept until a purge", Sweep: purgeExpiring.Before()},
-		db.End{Table: "directory_ids", How: "with their domain"})
+		db.End{
+			Table: "expiring_members",
+			How:   "a membership that has expired is kept until a purge",
+			Sweep: purgeExpiring.Before(),
+		},
+		db.End{Table: "directory_ids", How: "with their domain"},
+	)
 }

@@ -7,49 +7,66 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Revocation says which tokens no longer prove anything: those of an audit id, of an audit chain, or of a user,
-// issued up to a time. Empty fields match every token; at least one of the three ids is set.
-type Revocation struct {
+type revocationRow struct {
 	ID           string  `db:"id"`
 	AuditID      string  `db:"audit_id"`
 	AuditChainID string  `db:"audit_chain_id"`
 	UserID       string  `db:"user_id"`
-	IssuedBefore db.Time `db:"issued_before"`
-	ExpiresAt    db.Time `db:"expires_at"` // no token it matches lives longer; the row may go then
+	IssuedBefore db.Time `db:"issued_before,set"`
+	ExpiresAt    db.Time `db:"expires_at,set"`
 }
 
-const revocationColumns = `id, audit_id, audit_chain_id, user_id, issued_before, expires_at`
+// Revocation is an event that revokes the tokens of an audit id, of an audit chain, or of a user, issued up to a time.
+// Empty fields match every token; at least one of the three ids is set.
+type Revocation struct {
+	ID, AuditID, AuditChainID, UserID string
+	IssuedBefore                      time.Time
+	ExpiresAt                         time.Time // no token that it matches lives longer; the row may be deleted then
+}
 
 var (
-	revocationInsert = db.NewInsert[Revocation](Statements, "revocations")
-	revocationAll    = db.NewQuery[Revocation](Statements, `SELECT `+revocationColumns+` FROM revocations ORDER BY id`)
-	// Three index lookups: an empty id in a row matches no token here, and rows that matched by one id are held
-	// against all.
-	revocationsFor = db.NewQuery[Revocation](Statements, `SELECT `+revocationColumns+` FROM revocations WHERE audit_id = ?
+	revocations   = db.NewTable[revocationRow](Statements, "revocations", "id")
+	revocationAll = revocations.Query("ORDER BY id")
+	// Three index lookups. A row that one id finds is compared with all ids of the token by the caller.
+	revocationsFor = db.NewQuery[revocationRow](
+		Statements,
+		`SELECT `+revocations.Columns("")+` FROM revocations WHERE audit_id = ?
 		UNION ALL
-		SELECT `+revocationColumns+` FROM revocations WHERE audit_chain_id = ?
+		SELECT `+revocations.Columns("")+` FROM revocations WHERE audit_chain_id = ?
 		UNION ALL
-		SELECT `+revocationColumns+` FROM revocations WHERE user_id IN (?, ?)`)
+		SELECT `+revocations.Columns("")+` FROM revocations WHERE user_id IN (?, ?)`,
+	)
 	revocationPurge = db.NewExec(Statements, `DELETE FROM revocations WHERE expires_at < ?`)
 )
 
-// Revoke adds a revocation. The caller moves the epoch in the same transaction.
+func revocation(r revocationRow) Revocation {
+	return Revocation{r.ID, r.AuditID, r.AuditChainID, r.UserID, r.IssuedBefore.Time, r.ExpiresAt.Time}
+}
+
+// Revoke inserts a revocation. The caller moves the epoch in the same transaction.
 func Revoke(ctx context.Context, tx *db.Tx, r Revocation) error {
-	return revocationInsert.Do(ctx, tx, r)
+	return revocations.Insert(
+		ctx,
+		tx,
+		revocationRow{r.ID, r.AuditID, r.AuditChainID, r.UserID, db.Time{Time: r.IssuedBefore},
+			db.Time{Time: r.ExpiresAt}},
+	)
 }
 
-// Revocations are all that are in force.
+// Revocations returns all revocations.
 func Revocations(ctx context.Context, q db.Querier) ([]Revocation, error) {
-	return revocationAll.All(ctx, q)
+	rs, err := revocationAll.All(ctx, q)
+	return convert(rs, revocation), err
 }
 
-// RevocationsFor are those that could be about a token of this audit id and chain, of one of two users (the second
-// may be the first again).
+// RevocationsFor returns the revocations that can match a token of this audit id and chain, of one of two users; the
+// second may be the first again.
 func RevocationsFor(ctx context.Context, q db.Querier, audit, chain, user, other string) ([]Revocation, error) {
-	return revocationsFor.All(ctx, q, audit, chain, user, other)
+	rs, err := revocationsFor.All(ctx, q, audit, chain, user, other)
+	return convert(rs, revocation), err
 }
 
-// PurgeRevocations drops those that no living token can match.
+// PurgeRevocations deletes the revocations that no valid token can match.
 func PurgeRevocations(ctx context.Context, q db.Querier, now time.Time) error {
 	_, err := revocationPurge.Do(ctx, q, db.Time{Time: now})
 	return err

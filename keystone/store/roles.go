@@ -8,19 +8,21 @@ import (
 )
 
 type roleRow struct {
-	ID          string `db:"id"`
-	Name        string `db:"name"`
-	DomainID    string `db:"domain_id"`
+	ID          string `db:"id" list:"id"`
+	Name        string `db:"name" list:"name"`
+	DomainID    string `db:"domain_id,once" list:"domain_id"`
 	Description string `db:"description"`
 	Options     object `db:"options"`
 	Extra       extra  `db:"extra"`
 }
 
-// Implication says that who holds Prior holds Implied too.
-type Implication struct {
+type implicationRow struct {
 	Prior   string `db:"prior_id"`
 	Implied string `db:"implied_id"`
 }
+
+// Implication is a role that implies another: a user with Prior has Implied too.
+type Implication struct{ Prior, Implied string }
 
 type grantRow struct {
 	Actor     string `db:"actor"`
@@ -31,40 +33,39 @@ type grantRow struct {
 	Inherited bool   `db:"inherited"`
 }
 
-const (
-	roleColumns  = `id, name, domain_id, description, options, extra`
-	grantColumns = `actor, actor_id, target, target_id, role_id, inherited`
-)
-
 var (
-	roleByID   = db.NewQuery[roleRow](Statements, `SELECT `+roleColumns+` FROM roles WHERE id = ?`)
-	roleAll    = db.NewQuery[roleRow](Statements, `SELECT `+roleColumns+` FROM roles ORDER BY id`)
-	roleInsert = db.NewInsert[roleRow](Statements, "roles")
-	roleUpdate = db.NewExec(Statements, `UPDATE roles SET name = ?, description = ?, options = ?, extra = ? WHERE id = ?`)
-	roleDelete = db.NewExec(Statements, `DELETE FROM roles WHERE id = ?`)
+	roles      = db.NewTable[roleRow](Statements, "roles", "id")
+	roleAll    = roles.Query("ORDER BY id")
+	roleUpdate = roles.Update("")
+	roleDelete = roles.Delete("")
+	roleList   = roles.List()
 	rolesOf    = db.NewExec(Statements, `DELETE FROM roles WHERE domain_id = ?`)
-	roleList   = db.NewList[roleRow](Statements, `SELECT `+roleColumns+` FROM roles`, map[string]string{
-		"id": "id", "name": "name", "domain_id": "domain_id",
-	}, "id")
 
-	implications = db.NewQuery[Implication](Statements, `SELECT prior_id, implied_id FROM implied_roles ORDER BY prior_id, implied_id`)
-	implyInsert  = db.NewInsert[Implication](Statements, "implied_roles")
-	implyDelete  = db.NewExec(Statements, `DELETE FROM implied_roles WHERE prior_id = ? AND implied_id = ?`)
-	grantInsert  = db.NewInsert[grantRow](Statements, "grants")
-	grantExists  = db.NewQuery[int64](Statements, `SELECT COUNT(*) FROM grants WHERE actor_id = ? AND target_id = ? AND role_id = ?
-		AND actor = ? AND target = ? AND inherited = ?`)
-	grantDelete = db.NewExec(Statements, `DELETE FROM grants WHERE actor_id = ? AND target_id = ? AND role_id = ?
-		AND actor = ? AND target = ? AND inherited = ?`)
-	grantsOn = db.NewExec(Statements, `DELETE FROM grants WHERE target_id = ?`)
-	grantsBy = db.NewExec(Statements, `DELETE FROM grants WHERE actor_id = ? AND actor = ?`)
-	grantAll = db.NewQuery[grantRow](Statements, `SELECT `+grantColumns+` FROM grants ORDER BY actor_id, target_id, role_id`)
+	impliedRoles = db.NewTable[implicationRow](Statements, "implied_roles", "prior_id", "implied_id")
+	implications = impliedRoles.Query("ORDER BY prior_id, implied_id")
+	implyDelete  = impliedRoles.Delete("")
+
+	grants = db.NewTable[grantRow](Statements, "grants",
+		"actor_id", "target_id", "role_id", "actor", "target", "inherited")
+	grantExists = db.NewQuery[int64](
+		Statements,
+		`SELECT COUNT(*) FROM grants WHERE actor_id = ? AND target_id = ? AND role_id = ?
+		AND actor = ? AND target = ? AND inherited = ?`,
+	)
+	grantDelete = grants.Delete("")
+	grantAll    = grants.Query("ORDER BY actor_id, target_id, role_id")
+	grantsOn    = db.NewExec(Statements, `DELETE FROM grants WHERE target_id = ?`)
+	grantsBy    = db.NewExec(Statements, `DELETE FROM grants WHERE actor_id = ? AND actor = ?`)
 	// The primary key begins with actor_id: a user's grants and those of the user's groups are two index lookups.
-	grantsForUser = db.NewQuery[grantRow](Statements, `SELECT `+grantColumns+` FROM grants WHERE actor_id = ? AND actor = 'user'
+	grantsForUser = db.NewQuery[grantRow](
+		Statements,
+		`SELECT `+grants.Columns("")+` FROM grants WHERE actor_id = ? AND actor = 'user'
 		UNION ALL
-		SELECT `+grantColumns+` FROM grants
-		WHERE actor = 'group' AND actor_id IN (SELECT group_id FROM group_members WHERE user_id = ?)`)
-	grantsOnTarget = db.NewQuery[grantRow](Statements, `SELECT `+grantColumns+` FROM grants WHERE target_id = ? ORDER BY actor_id, role_id`)
-	grantsOfActor  = db.NewQuery[grantRow](Statements, `SELECT `+grantColumns+` FROM grants WHERE actor_id = ? ORDER BY target_id, role_id`)
+		SELECT `+grants.Columns("")+` FROM grants
+		WHERE actor = 'group' AND actor_id IN (SELECT group_id FROM group_members WHERE user_id = ?)`,
+	)
+	grantsOnTarget = grants.Query("target_id = ? ORDER BY actor_id, role_id")
+	grantsOfActor  = grants.Query("actor_id = ? ORDER BY target_id, role_id")
 	grantsInDomain = db.NewExec(Statements, `DELETE FROM grants WHERE target = 'project'
 		AND target_id IN (SELECT id FROM projects WHERE domain_id = ?)`)
 	grantsOfUsersIn = db.NewExec(Statements, `DELETE FROM grants WHERE actor = 'user'
@@ -73,61 +74,82 @@ var (
 		AND actor_id IN (SELECT id FROM user_groups WHERE domain_id = ?)`)
 )
 
+func roleRowOf(r keystone.Role) roleRow {
+	return roleRow{r.ID, r.Name, r.DomainID, r.Description, object{V: r.Options}, extra{V: r.Extra}}
+}
+
 func roleOf(r roleRow) keystone.Role {
-	return keystone.Role{ID: r.ID, Name: r.Name, DomainID: r.DomainID, Description: r.Description, Options: r.Options.V, Extra: r.Extra.V}
+	return keystone.Role{
+		ID:          r.ID,
+		Name:        r.Name,
+		DomainID:    r.DomainID,
+		Description: r.Description,
+		Options:     r.Options.V,
+		Extra:       r.Extra.V,
+	}
 }
 
 func grant(r grantRow) keystone.Grant {
-	return keystone.Grant{Actor: r.Actor, ActorID: r.ActorID, Target: r.Target, TargetID: r.TargetID, RoleID: r.RoleID, Inherited: r.Inherited}
+	return keystone.Grant{
+		Actor:     r.Actor,
+		ActorID:   r.ActorID,
+		Target:    r.Target,
+		TargetID:  r.TargetID,
+		RoleID:    r.RoleID,
+		Inherited: r.Inherited,
+	}
 }
 
-// Role finds a role; fault.NotFound.
+// Role returns a role; fault.NotFound.
 func Role(ctx context.Context, q db.Querier, id string) (keystone.Role, error) {
-	r, err := roleByID.One(ctx, q, id)
+	r, err := roles.Get(ctx, q, id)
 	return roleOf(r), err
 }
 
-// AllRoles are all roles: there are few, and the verbs keep them in memory for the time of a question.
+// AllRoles returns all roles; a cloud has few.
 func AllRoles(ctx context.Context, q db.Querier) ([]keystone.Role, error) {
 	rs, err := roleAll.All(ctx, q)
 	return convert(rs, roleOf), err
 }
 
-// Roles lists one page.
+// Roles returns one page.
 func Roles(ctx context.Context, q db.Querier, a db.ListArgs) ([]keystone.Role, error) {
 	rs, err := roleList.Page(ctx, q, a)
 	return convert(rs, roleOf), err
 }
 
-// InsertRole writes a new role; fault.Conflict for a taken name.
+// InsertRole inserts a role; fault.Conflict for a taken name.
 func InsertRole(ctx context.Context, tx *db.Tx, r keystone.Role) error {
-	return roleInsert.Do(ctx, tx, roleRow{r.ID, r.Name, r.DomainID, r.Description, object{V: r.Options}, extra{V: r.Extra}})
+	return roles.Insert(ctx, tx, roleRowOf(r))
 }
 
-// UpdateRole writes what may change of a role.
+// UpdateRole writes every attribute of a role but its domain; fault.Conflict for a taken name.
 func UpdateRole(ctx context.Context, tx *db.Tx, r keystone.Role) error {
-	_, err := roleUpdate.Do(ctx, tx, r.Name, r.Description, object{V: r.Options}, extra{V: r.Extra}, r.ID)
+	_, err := roleUpdate.Do(ctx, tx, roleRowOf(r))
 	return err
 }
 
-// DeleteRole removes a role and every grant of it.
+// DeleteRole deletes a role and every grant of it.
 func DeleteRole(ctx context.Context, tx *db.Tx, id string) error {
 	return gone(roleDelete.Do(ctx, tx, id))
 }
 
-// DeleteRolesOf removes the roles of a domain.
+// DeleteRolesOf deletes the roles of a domain.
 func DeleteRolesOf(ctx context.Context, tx *db.Tx, domain string) error {
 	_, err := rolesOf.Do(ctx, tx, domain)
 	return err
 }
 
-// Implications are all implications of roles.
+// Implications returns all implications of roles.
 func Implications(ctx context.Context, q db.Querier) ([]Implication, error) {
-	return implications.All(ctx, q)
+	rs, err := implications.All(ctx, q)
+	return convert(rs, func(r implicationRow) Implication { return Implication(r) }), err
 }
 
-// Imply adds an implication; fault.Conflict when it is there.
-func Imply(ctx context.Context, tx *db.Tx, i Implication) error { return implyInsert.Do(ctx, tx, i) }
+// Imply inserts an implication; fault.Conflict if it exists.
+func Imply(ctx context.Context, tx *db.Tx, i Implication) error {
+	return impliedRoles.Insert(ctx, tx, implicationRow(i))
+}
 
 // Unimply removes an implication and reports whether it was there.
 func Unimply(ctx context.Context, tx *db.Tx, i Implication) (bool, error) {
@@ -146,34 +168,34 @@ func InsertGrant(ctx context.Context, tx *db.Tx, g keystone.Grant) error {
 	if there, err := Granted(ctx, tx, g); err != nil || there {
 		return err
 	}
-	return grantInsert.Do(ctx, tx, grantRow{g.Actor, g.ActorID, g.Target, g.TargetID, g.RoleID, g.Inherited})
+	return grants.Insert(ctx, tx, grantRow{g.Actor, g.ActorID, g.Target, g.TargetID, g.RoleID, g.Inherited})
 }
 
-// DeleteGrant removes a grant and reports whether it was there.
+// DeleteGrant deletes a grant and reports whether it was there.
 func DeleteGrant(ctx context.Context, tx *db.Tx, g keystone.Grant) (bool, error) {
 	n, err := grantDelete.Do(ctx, tx, g.ActorID, g.TargetID, g.RoleID, g.Actor, g.Target, g.Inherited)
 	return n > 0, err
 }
 
-// GrantsFor are the grants of a user and of the groups the user is in.
+// GrantsFor returns the grants of a user and of the groups the user is in.
 func GrantsFor(ctx context.Context, q db.Querier, user string) ([]keystone.Grant, error) {
 	rs, err := grantsForUser.All(ctx, q, user, user)
 	return convert(rs, grant), err
 }
 
-// GrantsOn are the grants on a target; GrantsOf those of an actor.
+// GrantsOn returns the grants on a target.
 func GrantsOn(ctx context.Context, q db.Querier, target string) ([]keystone.Grant, error) {
 	rs, err := grantsOnTarget.All(ctx, q, target)
 	return convert(rs, grant), err
 }
 
-// GrantsOf are the grants of an actor itself.
+// GrantsOf returns the grants of an actor itself.
 func GrantsOf(ctx context.Context, q db.Querier, actor string) ([]keystone.Grant, error) {
 	rs, err := grantsOfActor.All(ctx, q, actor)
 	return convert(rs, grant), err
 }
 
-// Grants are all grants.
+// Grants returns all grants.
 func Grants(ctx context.Context, q db.Querier) ([]keystone.Grant, error) {
 	rs, err := grantAll.All(ctx, q)
 	return convert(rs, grant), err
@@ -189,7 +211,7 @@ func deleteGrantsOf(ctx context.Context, tx *db.Tx, actor, id string) error {
 	return err
 }
 
-// DeleteGrantsOn removes what was granted on a target.
+// DeleteGrantsOn deletes what was granted on a target.
 func DeleteGrantsOn(ctx context.Context, tx *db.Tx, target string) error {
 	return deleteGrantsOn(ctx, tx, target)
 }

@@ -142,7 +142,8 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 			c.Methods = append(c.Methods, p.method)
 		}
 	}
-	if c.User == "" || r.Receipt != "" && r.Password == nil && r.TOTP == nil && r.AppCredential == nil && r.Vouched == nil && r.Token == "" {
+	if c.User == "" ||
+		r.Receipt != "" && r.Password == nil && r.TOTP == nil && r.AppCredential == nil && r.Vouched == nil && r.Token == "" {
 		return c, refused("no proof was given")
 	}
 	if end := s.now().Add(s.config.Lifetime); c.Expires.IsZero() || r.Token == "" && c.Expires.After(end) {
@@ -195,7 +196,11 @@ func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, e
 	ok := s.passwords.Verify(u.ID, sec.Hash, p.Password)
 	switch {
 	case kept:
-		return "", s.failed(ctx, "", refused("user %q is not there, disabled, or locked after %d wrong passwords", u.ID, sec.FailedCount))
+		return "", s.failed(
+			ctx,
+			"",
+			refused("user %q is not there, disabled, or locked after %d wrong passwords", u.ID, sec.FailedCount),
+		)
 	case !ok:
 		return "", s.failed(ctx, u.ID, refused("wrong password of user %s", u.ID))
 	case rules.Expired(u, now):
@@ -226,7 +231,12 @@ func (s *Service) failed(ctx context.Context, user string, why error) error {
 
 // elsewhere checks the password of a user that a domain's directory has, or should have; theirs is false for users of
 // the database.
-func (s *Service) elsewhere(ctx context.Context, u keystone.User, p PasswordProof, unknown error) (theirs bool, err error) {
+func (s *Service) elsewhere(
+	ctx context.Context,
+	u keystone.User,
+	p PasswordProof,
+	unknown error,
+) (theirs bool, err error) {
 	if unknown != nil && p.UserID == "" {
 		domain, err := s.domainOf(ctx, p)
 		if err != nil {

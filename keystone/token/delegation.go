@@ -44,7 +44,10 @@ func (s *Service) findAppCredential(ctx context.Context, p AppCredentialProof) (
 	if p.ID != "" {
 		return store.AppCredential(ctx, s.db, p.ID)
 	}
-	u, _, err := s.find(ctx, PasswordProof{UserID: p.UserID, UserName: p.UserName, DomainID: p.DomainID, DomainName: p.DomainName})
+	u, _, err := s.find(
+		ctx,
+		PasswordProof{UserID: p.UserID, UserName: p.UserName, DomainID: p.DomainID, DomainName: p.DomainName},
+	)
 	if err != nil {
 		return keystone.AppCredential{}, "", err
 	}
@@ -72,8 +75,14 @@ type Delegated struct{ User, Project, Trust, AppCredential, Method string }
 
 // Grant issues a token for a proof that the caller has checked, such as a request signed with an EC2 key.
 func (s *Service) Grant(ctx context.Context, d Delegated) (string, *Token, error) {
-	c := Claims{User: d.User, Methods: []string{d.Method}, Scope: Scope{Project: d.Project}, Trust: d.Trust, AppCredential: d.AppCredential,
-		Expires: s.now().Add(s.config.Lifetime)}
+	c := Claims{
+		User:          d.User,
+		Methods:       []string{d.Method},
+		Scope:         Scope{Project: d.Project},
+		Trust:         d.Trust,
+		AppCredential: d.AppCredential,
+		Expires:       s.now().Add(s.config.Lifetime),
+	}
 	if d.Trust != "" {
 		t, err := store.Trust(ctx, s.db, d.Trust)
 		if err != nil {
@@ -109,7 +118,8 @@ func (s *Service) delegation(ctx context.Context, t *Token) error {
 		if t.AppCredential, _, err = store.AppCredential(ctx, s.db, t.Claims.AppCredential); err != nil {
 			return gone(err, "application credential", t.Claims.AppCredential)
 		}
-		if a := t.AppCredential; a.UserID != t.User || a.ProjectID != t.Scope.Project || !a.Expires.IsZero() && !s.now().Before(a.Expires) {
+		if a := t.AppCredential; a.UserID != t.User || a.ProjectID != t.Scope.Project ||
+			!a.Expires.IsZero() && !s.now().Before(a.Expires) {
 			return refused("application credential %s does not hold", a.ID)
 		}
 	case t.Claims.Trust != "":
@@ -199,15 +209,21 @@ func (t *Token) allows(ctx context.Context) error {
 	if known && slices.ContainsFunc(t.AppCredential.AccessRules, func(r keystone.AccessRule) bool { return r.Allows(u) }) {
 		return nil
 	}
-	return refused("no access rule of application credential %s covers %s %s of %s", t.AppCredential.ID, u.Method, u.Path, u.Service)
+	return refused(
+		"no access rule of application credential %s covers %s %s of %s",
+		t.AppCredential.ID,
+		u.Method,
+		u.Path,
+		u.Service,
+	)
 }
 
 // RevokeAll ends all tokens of a user.
 func (s *Service) RevokeAll(ctx context.Context, user string) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		now := s.now()
-		err := store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), UserID: user, IssuedBefore: db.At(now),
-			ExpiresAt: db.At(now.Add(s.config.Lifetime))})
+		err := store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), UserID: user, IssuedBefore: now,
+			ExpiresAt: now.Add(s.config.Lifetime)})
 		if err != nil {
 			return err
 		}

@@ -160,7 +160,12 @@ func rightCode(seed, code string, now time.Time) int64 {
 		return -1
 	}
 	for _, at := range []time.Time{now, now.Add(-step)} {
-		ok, err := totp.ValidateCustom(code, seed, at, totp.ValidateOpts{Period: uint(step / time.Second), Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		ok, err := totp.ValidateCustom(
+			code,
+			seed,
+			at,
+			totp.ValidateOpts{Period: uint(step / time.Second), Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1},
+		)
 		if err == nil && ok {
 			return at.Unix() / int64(step/time.Second)
 		}

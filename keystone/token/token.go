@@ -193,7 +193,7 @@ func (s *Service) revoked(ctx context.Context, t *Token) error {
 	for _, r := range rs {
 		if (r.AuditID == "" || r.AuditID == t.AuditIDs[0]) &&
 			(r.AuditChainID == "" || r.AuditChainID == t.AuditIDs[len(t.AuditIDs)-1]) &&
-			(r.UserID == "" || r.UserID == t.User || r.UserID == t.Trust.TrustorID) && !t.Issued.After(r.IssuedBefore.Time) {
+			(r.UserID == "" || r.UserID == t.User || r.UserID == t.Trust.TrustorID) && !t.Issued.After(r.IssuedBefore) {
 			return fault.NotFoundf("The token has been revoked.")
 		}
 	}
@@ -326,8 +326,8 @@ func (s *Service) Revoke(ctx context.Context, text string) error {
 			return fault.NotFoundf("The token has been revoked.")
 		}
 		err = store.Revoke(ctx, tx, store.Revocation{ID: ids.Ordered(now), AuditID: t.AuditIDs[0],
-			IssuedBefore: db.Time{Time: now},
-			ExpiresAt:    db.Time{Time: t.Expires}})
+			IssuedBefore: now,
+			ExpiresAt:    t.Expires})
 		if err != nil {
 			return err
 		}

@@ -20,8 +20,14 @@ import (
 func claims() Claims {
 	audit := base64.RawURLEncoding.EncodeToString(make([]byte, 16))
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	return Claims{User: ids.Hex(), Methods: []string{"password", "token"}, Scope: Scope{Project: ids.Hex()}, AuditIDs: []string{audit, audit},
-		Issued: now, Expires: now.Add(time.Hour)}
+	return Claims{
+		User:     ids.Hex(),
+		Methods:  []string{"password", "token"},
+		Scope:    Scope{Project: ids.Hex()},
+		AuditIDs: []string{audit, audit},
+		Issued:   now,
+		Expires:  now.Add(time.Hour),
+	}
 }
 
 func TestClaimsSurviveTheirEncoding(t *testing.T) {

@@ -141,8 +141,9 @@ func ChangedProviders(ctx context.Context, tx *db.Tx, shard, since int64) ([]*St
 	byID := make(map[string]*State, len(rows))
 	out := make([]*State, len(rows))
 	for i, r := range rows {
-		out[i] = &State{Counter: r.Touched, Created: r.Created.Time, Updated: r.Updated.Time, ProviderState: placement.ProviderState{
-			Provider: provider(r).Provider, Inventories: map[string]placement.Inventory{}, Used: placement.Resources{}}}
+		out[i] = &State{Counter: r.Touched, Created: r.Created.Time, Updated: r.Updated.Time}
+		out[i].ProviderState = placement.ProviderState{
+			Provider: provider(r).Provider, Inventories: map[string]placement.Inventory{}, Used: placement.Resources{}}
 		byID[r.ID] = out[i]
 	}
 	inventories, err := inventoriesChanged.All(ctx, tx, shard, since)
