@@ -162,8 +162,8 @@ func (x *novaParts) verbs(ctx context.Context) (*novaVerbs, error) {
 		return nil, err
 	}
 	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.Quota.Limits()),
-		hosts: hosts.New(hosts.Hosts{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue, DownTime: p.c.Default.Down,
-			DefaultZone: p.c.Default.DefaultZone})}
+		hosts: hosts.New(hosts.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone},
+			hosts.Deps{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue})}
 	v.keys, v.groups = keypairs.New(n.db, n.now, v.quotas), servergroups.New(n.db, n.now, v.quotas)
 	n.servers = servers.New(servers.Deps{DB: n.db, Now: n.now, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
 		Flavors: v.flavors, Keys: v.keys,

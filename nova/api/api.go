@@ -80,8 +80,8 @@ func Handler(c api.Config, d Deps) http.Handler {
 	return legacy{modern: modern, old: api.Handler(c, resources(d)...)}
 }
 
-// legacy serves what is below /v2 as clients of nova's first API know it: as 2.1 is, but nobody asks for a version or
-// is told of one, and members of bodies that are not known are passed over.
+// legacy serves the paths below /v2 in the form of nova's first API: like 2.1, but without version headers in
+// requests and answers, and with unknown members of bodies ignored.
 type legacy struct{ modern, old http.Handler }
 
 func (l legacy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -100,13 +100,13 @@ func versionHeaders() []string {
 	return []string{"OpenStack-API-Version", "X-OpenStack-Nova-API-Version"}
 }
 
-// versionless answers without the headers that tell of versions.
+// versionless removes the version headers from an answer.
 type versionless struct {
 	http.ResponseWriter
 	begun bool
 }
 
-// WriteHeader takes the headers away and sends the others.
+// WriteHeader removes the headers and sends the others.
 func (v *versionless) WriteHeader(status int) {
 	if !v.begun {
 		v.begun = true
@@ -128,7 +128,7 @@ func (v *versionless) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (v *versionless) Unwrap() http.ResponseWriter { return v.ResponseWriter }
 
-// Resources is every table, for dumps.
+// Resources lists all operations, for documents and tests. Their receivers are empty.
 func Resources() []api.Bound { return resources(Deps{}) }
 
 // Rules lists the policy rules.

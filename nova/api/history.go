@@ -1,13 +1,13 @@
 package api
 
-// Change is what a microversion brought.
+// Change is the change of one microversion.
 type Change struct {
 	Minor int
 	Text  string
 }
 
-// History is what each minor version of compute's API changed, oldest first, whether or not this cloud has the
-// resource. Every version at which a wire type or an operation begins or ends is in it.
+// History lists the change of each minor version of the Compute API, oldest first, also of resources that this cloud
+// does not have. Every version in which a wire type or an operation begins or ends is in it.
 func History() []Change {
 	return []Change{
 		{1, "v2.0 behaviour with strict validation; reachable with no header"},

@@ -60,33 +60,39 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	d := dbtest.Memory(t, dbtest.Migrations{Name: "nova", FS: store.Migrations()}, dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()})
+	d := dbtest.Memory(t, dbtest.Migrations{Name: "nova", FS: store.Migrations()}, dbtest.Migrations{Name: "tasks",
+		FS: tasks.Migrations()})
 	bus, err := messaging.New(t.Context(), inproc.NewBroker().Connect())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = bus.Close(context.Background()) })
 	fl := flavors.New(d, nil)
-	qs := quota.New(d, nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 5, InjectedFiles: 5, InjectedFileContentBytes: 10240,
-		InjectedFilePathBytes: 255, KeyPairs: 3, ServerGroups: 10, ServerGroupMembers: 10})
+	qs := quota.New(d, nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 5, InjectedFiles: 5,
+		InjectedFileContentBytes: 10240,
+		InjectedFilePathBytes:    255, KeyPairs: 3, ServerGroups: 10, ServerGroupMembers: 10})
 	keys := keypairs.New(d, nil, qs)
-	verbs := servers.New(servers.Deps{DB: d, Queue: tasks.New(d, tasks.Config{Owner: "api"}), Bus: bus, Images: images{}, Networks: networks{},
-		Flavors: fl, Keys: keys, Quotas: qs})
+	verbs := servers.New(servers.Deps{DB: d, Queue: tasks.New(d, tasks.Config{Owner: "api"}), Bus: bus, Images: images{},
+		Networks: networks{},
+		Flavors:  fl, Keys: keys, Quotas: qs})
 	e, err := policy.New(novaapi.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, db: d}
-	w.handler = novaapi.Handler(api.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context, token string) (*auth.Caller, error) {
+	w.handler = novaapi.Handler(api.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context,
+		token string) (*auth.Caller, error) {
 		if c, ok := people[token]; ok {
 			return c, nil
 		}
 		return nil, fault.New(fault.Unauthorized, "unknown")
 	})}, novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs,
-		ServerGroups: servergroups.New(d, nil, qs), Hosts: hosts.New(hosts.Hosts{DB: d, Bus: bus, Uptime: uptime}),
+		ServerGroups: servergroups.New(d, nil, qs), Hosts: hosts.New(hosts.Config{}, hosts.Deps{DB: d, Bus: bus,
+			Uptime: uptime}),
 		Networks: networks{}, Groups: networks{}})
 	for _, f := range []nova.Flavor{{ID: "1", Name: "m1.tiny", VCPUs: 1, RAM: 512, Disk: 1, Public: true},
-		{ID: "2", Name: "m1.zero", VCPUs: 1, RAM: 512, Public: true}, {ID: "3", Name: "m1.secret", VCPUs: 1, RAM: 512, Disk: 1}} {
+		{ID: "2", Name: "m1.zero", VCPUs: 1, RAM: 512, Public: true}, {ID: "3", Name: "m1.secret", VCPUs: 1, RAM: 512,
+			Disk: 1}} {
 		if _, err := fl.Create(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}
@@ -97,11 +103,13 @@ func newWorld(t testing.TB) *world {
 // host makes a compute host that is up.
 func (w *world) host(name string) {
 	w.t.Helper()
-	if _, err := store.NewGroup(w.db, nil).Join(w.t.Context(), service.Member{Host: name, Binary: nova.BinaryCompute, Topic: "compute"}); err != nil {
+	if _, err := store.NewGroup(w.db, nil).Join(w.t.Context(), service.Member{Host: name, Binary: nova.BinaryCompute,
+		Topic: "compute"}); err != nil {
 		w.t.Fatal(err)
 	}
 	err := w.db.Tx(w.t.Context(), func(tx *db.Tx) error {
-		_, err := store.ReportNode(w.t.Context(), tx, nova.Node{Host: name, Name: name + ".example.org", HostIP: "10.9.0.1", Type: "QEMU", Version: 7002009,
+		_, err := store.ReportNode(w.t.Context(), tx, nova.Node{Host: name, Name: name + ".example.org", HostIP: "10.9.0.1",
+			Type: "QEMU", Version: 7002009,
 			CPUInfo: `{"arch":"x86_64"}`, VCPUs: 8, MemoryMB: 16384, DiskGB: 100, DiskFreeGB: 90}, clock.Real())
 		return err
 	})
@@ -119,7 +127,8 @@ func (w *world) settle(id string) {
 	for _, m := range []nova.Move{nova.MovePlace, nova.MoveSpawn, nova.MoveBuilt} {
 		err := w.db.Tx(w.t.Context(), func(tx *db.Tx) error {
 			now := clock.Real()
-			_, refusal, err := store.Move(w.t.Context(), tx, id, m, store.Change{Host: &host, Node: &host, Zone: &[]string{"nova"}[0], Power: &up,
+			_, refusal, err := store.Move(w.t.Context(), tx, id, m, store.Change{Host: &host, Node: &host,
+				Zone: &[]string{"nova"}[0], Power: &up,
 				Launched: &now, Ports: &ports}, clock.Real())
 			if err == nil && refusal != nil {
 				err = refusal.Fault(m.Name, id)
@@ -198,7 +207,8 @@ func (w *world) want(status int, who, version, line, body string) reply {
 // server makes one of alice's and answers its id.
 func (w *world) server(name string) string {
 	w.t.Helper()
-	r := w.want(202, "alice", "2.1", "POST /servers", `{"server":{"name":"`+name+`","flavorRef":"1","imageRef":"`+image+`"}}`)
+	r := w.want(202, "alice", "2.1", "POST /servers",
+		`{"server":{"name":"`+name+`","flavorRef":"1","imageRef":"`+image+`"}}`)
 	return r.at("server", "id").(string)
 }
 
@@ -248,7 +258,8 @@ func (networks) SecurityGroup(_ context.Context, _, name string) (string, error)
 
 func (networks) Show(_ context.Context, id string) (neutron.SecurityGroup, error) {
 	return neutron.SecurityGroup{ID: id, Name: "web", Meta: neutron.Meta{Project: "p1"},
-		Rules: []neutron.SecurityGroupRule{{ID: "r1", Ingress: true, Protocol: "tcp", RemotePrefix: "10.0.0.0/8"}, {ID: "r2"}}}, nil
+		Rules: []neutron.SecurityGroupRule{{ID: "r1", Ingress: true, Protocol: "tcp", RemotePrefix: "10.0.0.0/8"},
+			{ID: "r2"}}}, nil
 }
 
 func (networks) Allocate(context.Context, neutron.AllocateArgs) ([]neutron.PortInfo, error) {
@@ -257,8 +268,9 @@ func (networks) Allocate(context.Context, neutron.AllocateArgs) ([]neutron.PortI
 
 func (networks) Judge(context.Context, neutron.AllocateArgs) error { return nil }
 func (networks) PortsOf(context.Context, string) ([]neutron.PortInfo, error) {
-	return []neutron.PortInfo{{ID: port, Network: network, NetworkName: "demo", MAC: "fa:16:3e:00:00:01", Status: "ACTIVE", SecurityGroups: []string{"g1"},
-		FixedIPs: []neutron.FixedIP{{Subnet: "s", IP: netip.MustParseAddr("10.0.0.5")}}}}, nil
+	return []neutron.PortInfo{{ID: port, Network: network, NetworkName: "demo", MAC: "fa:16:3e:00:00:01", Status: "ACTIVE",
+		SecurityGroups: []string{"g1"},
+		FixedIPs:       []neutron.FixedIP{{Subnet: "s", IP: netip.MustParseAddr("10.0.0.5")}}}}, nil
 }
 
 func (networks) Deallocate(context.Context, string) error { return nil }

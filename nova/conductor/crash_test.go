@@ -189,7 +189,7 @@ func stories() []story {
 		{"given up when the guest runs", []string{"h1"}, resetAt("after spawn", false, ""), inError},
 		{"active is refused while building", []string{"h1"}, resetAt("after prepare", true, "Cannot 'os-resetState'"), active},
 		{"the host goes to another zone when it is chosen", []string{"h1"}, chosenThen(func(w *world) error {
-			h := hosts.New(hosts.Hosts{DB: w.d})
+			h := hosts.New(hosts.Config{}, hosts.Deps{DB: w.d})
 			a, err := h.CreateAggregate(w.ctx, "east", "east")
 			if err == nil {
 				_, err = h.AddHost(w.ctx, a.ID, "h1")
@@ -202,7 +202,7 @@ func stories() []story {
 			}
 		}},
 		{"the host's service is deleted when it is chosen", []string{"h1"}, chosenThen(func(w *world) error {
-			h := hosts.New(hosts.Hosts{DB: w.d, Queue: w.queue})
+			h := hosts.New(hosts.Config{}, hosts.Deps{DB: w.d, Queue: w.queue})
 			s, err := h.ServiceOf(w.ctx, "h1", nova.BinaryCompute)
 			if err == nil {
 				err = h.DeleteService(w.ctx, s.ID)

@@ -34,7 +34,7 @@ func TestOperatorsMovesWhileJobsRun(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "h1")
 			bus, _ := w.bus()
-			h := hosts.New(hosts.Hosts{DB: w.d, Bus: bus, Queue: w.queue})
+			h := hosts.New(hosts.Config{}, hosts.Deps{DB: w.d, Bus: bus, Queue: w.queue})
 			ctx := auth.WithRequest(w.ctx, "req-operator")
 			zone, err := h.CreateAggregate(ctx, "east", "east")
 			if err != nil {
@@ -93,7 +93,7 @@ func TestZonesAndBuildsAgree(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		w := newWorldOn(t, d, "h1")
-		h := hosts.New(hosts.Hosts{DB: w.d})
+		h := hosts.New(hosts.Config{}, hosts.Deps{DB: w.d})
 		zone, err := h.CreateAggregate(w.ctx, "east", "east")
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-// Package flavors is the verbs on flavors, their access lists and extra specs.
+// Package flavors implements the operations on flavors, their access lists and extra specs.
 package flavors
 
 import (
@@ -17,13 +17,13 @@ import (
 	"hypernova/oslo/opt"
 )
 
-// Flavors is the verbs; New makes it. Methods may be called concurrently.
+// Flavors implements the operations; New makes it. Its methods may be called concurrently.
 type Flavors struct {
 	db  *db.DB
 	now clock.Now
 }
 
-// New makes the verbs on a database. A nil now is the real clock.
+// New makes Flavors on a database. A nil now is the real clock.
 func New(d *db.DB, now clock.Now) *Flavors {
 	if now == nil {
 		now = clock.Real
@@ -31,7 +31,7 @@ func New(d *db.DB, now clock.Now) *Flavors {
 	return &Flavors{d, now}
 }
 
-// Flavor is one that the caller in ctx may use: a private flavor of other projects is fault.NotFound, except for administrators.
+// Flavor returns a flavor. A private flavor of other projects is fault.NotFound, except for administrators.
 func (f *Flavors) Flavor(ctx context.Context, id string) (nova.Flavor, error) {
 	v, err := store.Flavor(ctx, f.db, id)
 	if err != nil {
@@ -54,7 +54,7 @@ type Query struct {
 	Limit          int
 }
 
-// List is one page, by id unless sorted otherwise.
+// List reads one page, by id unless the query has an order.
 func (f *Flavors) List(ctx context.Context, q Query) ([]nova.Flavor, error) {
 	a := db.ListArgs{Sort: q.Sort, Marker: q.Marker, Limit: q.Limit}
 	if len(a.Sort) == 0 {
@@ -79,8 +79,8 @@ func (f *Flavors) List(ctx context.Context, q Query) ([]nova.Flavor, error) {
 	return store.Flavors(ctx, f.db, a)
 }
 
-// Create makes a flavor; an empty id or "auto" gets a UUID. A private one is open to nobody until access is given.
-// An id or name that is taken is fault.Conflict.
+// Create makes a flavor; an empty id or "auto" gets a UUID. No project may use a new private flavor. An id or name in
+// use is fault.Conflict.
 func (f *Flavors) Create(ctx context.Context, v nova.Flavor) (nova.Flavor, error) {
 	if v.ID == "" || v.ID == "auto" {
 		v.ID = ids.UUID()
@@ -95,12 +95,12 @@ func (f *Flavors) Create(ctx context.Context, v nova.Flavor) (nova.Flavor, error
 	return v, err
 }
 
-// Describe sets the description; nil is none.
+// Describe sets the description; nil removes it.
 func (f *Flavors) Describe(ctx context.Context, id string, text *string) (nova.Flavor, error) {
 	return f.edit(ctx, id, func(v *nova.Flavor) error { v.Description = text; return nil })
 }
 
-// Delete forgets a flavor; servers keep their copies.
+// Delete deletes a flavor; servers keep their copies.
 func (f *Flavors) Delete(ctx context.Context, id string) error {
 	return store.DeleteFlavor(ctx, f.db, id)
 }
@@ -132,12 +132,12 @@ func (f *Flavors) DeleteSpec(ctx context.Context, id, key string) error {
 	return err
 }
 
-// NoSpec is the answer about an extra spec that is not there.
+// NoSpec is the fault.NotFound about an extra spec.
 func NoSpec(id, key string) error {
 	return fault.NotFoundf("Flavor %s has no extra specs with key %s.", id, key)
 }
 
-// Allow gives a project access to a private flavor; fault.Conflict where it has.
+// Allow gives a project access to a private flavor; fault.Conflict if it has access.
 func (f *Flavors) Allow(ctx context.Context, id, project string) (nova.Flavor, error) {
 	return f.edit(ctx, id, func(v *nova.Flavor) error {
 		if slices.Contains(v.Projects, project) {
@@ -148,7 +148,7 @@ func (f *Flavors) Allow(ctx context.Context, id, project string) (nova.Flavor, e
 	})
 }
 
-// Deny takes access away; fault.NotFound where the project has none.
+// Deny revokes access; fault.NotFound if the project has none.
 func (f *Flavors) Deny(ctx context.Context, id, project string) (nova.Flavor, error) {
 	return f.edit(ctx, id, func(v *nova.Flavor) error {
 		i := slices.Index(v.Projects, project)

@@ -14,17 +14,18 @@ import (
 
 const zoneKey = "availability_zone"
 
-// Aggregates lists all.
+// Aggregates lists all aggregates.
 func (h *Hosts) Aggregates(ctx context.Context) ([]nova.Aggregate, error) {
 	return store.Aggregates(ctx, h.DB)
 }
 
-// Aggregate by its id; fault.NotFound.
+// Aggregate returns an aggregate by its id; fault.NotFound.
 func (h *Hosts) Aggregate(ctx context.Context, id int64) (nova.Aggregate, error) {
 	return store.Aggregate(ctx, h.DB, id)
 }
 
-// CreateAggregate makes an empty one; a zone makes its hosts that availability zone. A name that is taken is fault.Conflict.
+// CreateAggregate makes an aggregate without hosts. A zone is the availability zone of its future hosts. A name in
+// use is fault.Conflict.
 func (h *Hosts) CreateAggregate(ctx context.Context, name, zone string) (nova.Aggregate, error) {
 	v := nova.Aggregate{Name: name, Hosts: []string{}, Metadata: map[string]string{}}
 	if zone != "" {
@@ -38,9 +39,10 @@ func (h *Hosts) CreateAggregate(ctx context.Context, name, zone string) (nova.Ag
 	return v, err
 }
 
-// UpdateAggregate renames it and moves it to another zone; an empty name or no zone leave things as they are. An aggregate cannot lose its
-// zone this way: null is fault.Invalid, and so is a zone that its hosts cannot be in.
-func (h *Hosts) UpdateAggregate(ctx context.Context, id int64, name string, zone opt.Of[string]) (nova.Aggregate, error) {
+// UpdateAggregate changes the name and the zone; an empty name or an absent zone changes nothing. Faults: Invalid for
+// a null zone, and for a zone that its hosts cannot be in.
+func (h *Hosts) UpdateAggregate(ctx context.Context, id int64, name string,
+	zone opt.Of[string]) (nova.Aggregate, error) {
 	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
 		if name != "" {
 			v.Name = name
@@ -54,7 +56,7 @@ func (h *Hosts) UpdateAggregate(ctx context.Context, id int64, name string, zone
 	})
 }
 
-// DeleteAggregate forgets it; one that has hosts is fault.Invalid.
+// DeleteAggregate deletes an aggregate; one with hosts is fault.Invalid.
 func (h *Hosts) DeleteAggregate(ctx context.Context, id int64) error {
 	return h.DB.Tx(ctx, func(tx *db.Tx) error {
 		v, err := store.Aggregate(ctx, tx, id)
@@ -89,7 +91,8 @@ func (h *Hosts) SetAggregateMetadata(ctx context.Context, id int64, items map[st
 	})
 }
 
-// AddHost puts a compute host into an aggregate: fault.NotFound for an unknown host, fault.Conflict where it is in or is in another zone.
+// AddHost adds a compute host to an aggregate. Faults: NotFound for an unknown host, Conflict if it is a member or is
+// in another zone.
 func (h *Hosts) AddHost(ctx context.Context, id int64, host string) (nova.Aggregate, error) {
 	if _, err := store.ServiceOf(ctx, h.DB, host, nova.BinaryCompute); err != nil {
 		if fault.Is(err, fault.NotFound) {
@@ -106,7 +109,7 @@ func (h *Hosts) AddHost(ctx context.Context, id int64, host string) (nova.Aggreg
 	})
 }
 
-// RemoveHost takes a host out; fault.NotFound where it is not in.
+// RemoveHost removes a host; fault.NotFound if it is no member.
 func (h *Hosts) RemoveHost(ctx context.Context, id int64, host string) (nova.Aggregate, error) {
 	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
 		i := slices.Index(v.Hosts, host)
@@ -130,10 +133,11 @@ func (h *Hosts) RemoveHost(ctx context.Context, id int64, host string) (nova.Agg
 	})
 }
 
-// rezoned checks an aggregate whose zone was changed, which is what was asked for: it is fault.Invalid where it may not be.
+// rezoned checks an aggregate whose zone a request changed: fault.Invalid if its hosts cannot be in that zone.
 func (h *Hosts) rezoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
 	if v.Zone() == "" {
-		return fault.Invalidf("Cannot update aggregate %d. Reason: aggregate %s does not support empty named availability zone.", v.ID, v.Name)
+		return fault.Invalidf(
+			"Cannot update aggregate %d. Reason: aggregate %s does not support empty named availability zone.", v.ID, v.Name)
 	}
 	err := h.zoned(ctx, tx, v)
 	if f := fault.Of(err); fault.Is(err, fault.Conflict) {
@@ -142,7 +146,7 @@ func (h *Hosts) rezoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error
 	return err
 }
 
-// zoned refuses that a host is in two zones, or changes its zone while it has servers.
+// zoned returns fault.Conflict for a host that would be in two zones, or change its zone while it has servers.
 func (h *Hosts) zoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
 	as, err := store.Aggregates(ctx, tx)
 	if err != nil {
@@ -152,8 +156,10 @@ func (h *Hosts) zoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
 	for _, host := range v.Hosts {
 		before := nova.ZoneOf(host, as, h.DefaultZone)
 		for i := range as {
-			if as[i].ID != v.ID && zone != "" && as[i].Zone() != "" && as[i].Zone() != zone && slices.Contains(as[i].Hosts, host) {
-				return fault.Conflictf("Cannot update aggregate %d. Reason: host %s is in the availability zone %s already.", v.ID, host, as[i].Zone())
+			if as[i].ID != v.ID && zone != "" && as[i].Zone() != "" && as[i].Zone() != zone && slices.Contains(as[i].Hosts,
+				host) {
+				return fault.Conflictf("Cannot update aggregate %d. Reason: host %s is in the availability zone %s already.", v.ID,
+					host, as[i].Zone())
 			}
 		}
 		if zone != "" && zone != before {
@@ -165,7 +171,8 @@ func (h *Hosts) zoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
 	return nil
 }
 
-// unused refuses to change the zone of a host that has servers: they would not be where they were asked to be.
+// unused returns fault.Conflict for hosts with servers: their servers would be in another zone than the requested
+// one.
 func (h *Hosts) unused(ctx context.Context, tx *db.Tx, host string) error {
 	vs, err := store.ServersOnHost(ctx, tx, host)
 	if err == nil && len(vs) > 0 {

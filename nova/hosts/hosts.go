@@ -1,4 +1,4 @@
-// Package hosts is the verbs on compute services, hypervisors, availability zones and aggregates.
+// Package hosts implements the operations on compute services, hypervisors, availability zones and aggregates.
 package hosts
 
 import (
@@ -20,22 +20,34 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// Hosts is the verbs. Methods may be called concurrently.
-type Hosts struct {
+// Config are the settings.
+type Config struct {
+	// DownTime is the age of a heartbeat from which a service is down; 0: one minute.
+	DownTime time.Duration
+	// DefaultZone is the zone of hosts without an aggregate; empty: "nova".
+	DefaultZone string
+}
+
+// Deps are the stores and services that Hosts uses.
+type Deps struct {
 	DB  *db.DB
 	Now clock.Now // nil: the real clock
 	Bus *messaging.Bus
-	// Queue takes what is left to do of a deleted host; nil: nothing is.
+	// Queue runs the clean-up after a deleted compute service; nil: there is none.
 	Queue *tasks.Queue
-	// DownTime is how old a heartbeat may be; 0: one minute. DefaultZone is where hosts of no aggregate are; empty: "nova".
-	DownTime    time.Duration
-	DefaultZone string
-	// Uptime asks how long a host runs and how busy it is, in the words of uptime(1). nil: its agent is asked by the bus.
+	// Uptime returns the output of uptime(1) on a host. nil: the host's agent is called by RPC.
 	Uptime func(ctx context.Context, host string) (string, error)
 }
 
-// New makes the verbs with their defaults filled in.
-func New(h Hosts) *Hosts {
+// Hosts implements the operations; New makes it. Its methods may be called concurrently.
+type Hosts struct {
+	Config
+	Deps
+}
+
+// New makes Hosts with the defaults filled in.
+func New(c Config, d Deps) *Hosts {
+	h := &Hosts{c, d}
 	if h.Now == nil {
 		h.Now = clock.Real
 	}
@@ -51,17 +63,17 @@ func New(h Hosts) *Hosts {
 			return r.Text, err
 		}
 	}
-	return &h
+	return h
 }
 
-// Service is a record and what follows from it now.
+// Service is a service record, whether the service is up, and its availability zone.
 type Service struct {
 	nova.Service
 	Up   bool
 	Zone string
 }
 
-// Services lists the records; host and binary narrow the list where they are not empty.
+// Services lists the services; an empty host or binary matches all.
 func (h *Hosts) Services(ctx context.Context, host, binary string) ([]Service, error) {
 	records, err := store.Services(ctx, h.DB, host, binary)
 	if err != nil {
@@ -87,7 +99,7 @@ func (h *Hosts) service(r nova.Service, as []nova.Aggregate) Service {
 	return Service{r, r.Up(h.Now(), h.DownTime), zone}
 }
 
-// Service finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
+// Service returns a service by its UUID or, as in old API versions, by its number; fault.NotFound.
 func (h *Hosts) Service(ctx context.Context, id string) (Service, error) {
 	var r nova.Service
 	var err error
@@ -148,7 +160,7 @@ func (h *Hosts) Statuses(ctx context.Context, hosts []string) (map[string]string
 	return out, nil
 }
 
-// ServiceOf is the record of a binary on a host; fault.NotFound.
+// ServiceOf returns the service of a binary on a host; fault.NotFound.
 func (h *Hosts) ServiceOf(ctx context.Context, host, binary string) (Service, error) {
 	r, err := store.ServiceOf(ctx, h.DB, host, binary)
 	if err != nil {
@@ -157,7 +169,7 @@ func (h *Hosts) ServiceOf(ctx context.Context, host, binary string) (Service, er
 	return h.withZone(ctx, r)
 }
 
-// Decide writes what an operator decided about a service, and has its agent report at once.
+// Decide stores Disabled, DisabledReason and ForcedDown of a service, and makes its agent report at once.
 func (h *Hosts) Decide(ctx context.Context, s Service) (Service, error) {
 	if !s.Disabled {
 		s.DisabledReason = ""
@@ -166,14 +178,14 @@ func (h *Hosts) Decide(ctx context.Context, s Service) (Service, error) {
 		return s, err
 	}
 	if s.Binary == nova.BinaryCompute {
-		// Only a hint: the agent reports by itself before long.
+		// This only saves time: the agent also reports periodically.
 		_ = rpcapi.Reconcile.Do(ctx, h.Bus, s.Host, messaging.None{})
 	}
 	return h.Service(ctx, s.ID)
 }
 
-// DeleteService forgets a service that has gone for good, and with a compute host's its hypervisors, its place in aggregates and what placement
-// knows of it. A host with servers is fault.Conflict.
+// DeleteService deletes a service. With that of a compute host it deletes the host's hypervisors and removes it from
+// aggregates, and enqueues the deletion of its resource providers. A host with servers is fault.Conflict.
 func (h *Hosts) DeleteService(ctx context.Context, id string) error {
 	s, err := h.Service(ctx, id)
 	if err != nil {
@@ -186,7 +198,8 @@ func (h *Hosts) DeleteService(ctx context.Context, id string) error {
 				return err
 			}
 			if len(vs) > 0 {
-				return fault.Conflictf("Unable to delete compute service that is hosting instances. Migrate or delete the instances first.")
+				return fault.Conflictf(
+					"Unable to delete compute service that is hosting instances. Migrate or delete the instances first.")
 			}
 			if err := h.retire(ctx, tx, s.Host); err != nil {
 				return err
@@ -196,7 +209,7 @@ func (h *Hosts) DeleteService(ctx context.Context, id string) error {
 	})
 }
 
-// retire forgets a compute host.
+// retire deletes the records of a compute host.
 func (h *Hosts) retire(ctx context.Context, tx *db.Tx, host string) error {
 	nodes, err := store.Nodes(ctx, tx, db.ListArgs{Where: []db.Cond{db.EqTo("host", host)}, Limit: nodesOfHost})
 	if err != nil {
@@ -206,7 +219,8 @@ func (h *Hosts) retire(ctx context.Context, tx *db.Tx, host string) error {
 		if h.Queue == nil {
 			break
 		}
-		if _, err := jobs.Retire.Enqueue(ctx, tx, h.Queue, "retire:"+n.ID, jobs.RetireArgs{Host: host, Node: n.ID}); err != nil {
+		if _, err := jobs.Retire.Enqueue(ctx, tx, h.Queue, "retire:"+n.ID, jobs.RetireArgs{Host: host,
+			Node: n.ID}); err != nil {
 			return err
 		}
 	}
@@ -227,10 +241,10 @@ func (h *Hosts) retire(ctx context.Context, tx *db.Tx, host string) error {
 	return store.DeleteNodes(ctx, tx, host)
 }
 
-// nodesOfHost bounds the nodes of one host; there is one.
+// nodesOfHost bounds the nodes that are read of one host, which has one.
 const nodesOfHost = 1000
 
-// Node is a hypervisor with its service and what it carries.
+// Node is a hypervisor with its service and the load of its servers.
 type Node struct {
 	nova.Node
 	Service Service
@@ -243,7 +257,7 @@ type NodeQuery struct {
 	Limit           int
 }
 
-// Nodes is one page, in order of number. A node whose service is gone is not shown.
+// Nodes reads one page in order of number. Nodes without a service are left out.
 func (h *Hosts) Nodes(ctx context.Context, q NodeQuery) ([]Node, error) {
 	a := db.ListArgs{Sort: []db.SortKey{{Column: "number"}}, Marker: q.Marker, Limit: q.Limit}
 	if q.Pattern != "" {
@@ -275,7 +289,7 @@ func (h *Hosts) fill(ctx context.Context, nodes []nova.Node) ([]Node, error) {
 	return out, nil
 }
 
-// Node finds one by its UUID or, as old API versions do, by its number; fault.NotFound.
+// Node returns a hypervisor by its UUID or, as in old API versions, by its number; fault.NotFound.
 func (h *Hosts) Node(ctx context.Context, id string) (Node, error) {
 	n, err := h.record(ctx, id)
 	if fault.Is(err, fault.NotFound) {
@@ -302,7 +316,8 @@ func (h *Hosts) record(ctx context.Context, id string) (nova.Node, error) {
 	return store.Node(ctx, h.DB, id)
 }
 
-// UptimeOf is what uptime(1) says on a hypervisor. Faults: NotImplemented where its driver cannot tell, Unavailable for a host that is down.
+// UptimeOf returns the output of uptime(1) on a hypervisor. Faults: NotImplemented if its driver does not support it,
+// Unavailable for a host that is down.
 func (h *Hosts) UptimeOf(ctx context.Context, n *Node) (string, error) {
 	if !n.Service.Up {
 		return "", fault.Unavailablef("Compute service of %s is unavailable at this time.", n.Host)
@@ -341,19 +356,19 @@ func (h *Hosts) Uptimes(ctx context.Context, nodes []Node) map[string]string {
 	return found
 }
 
-// Servers lists what a host carries, in order of creation.
+// Servers lists the servers on a host in order of creation.
 func (h *Hosts) Servers(ctx context.Context, host string) ([]nova.Server, error) {
 	return store.ServersOnHost(ctx, h.DB, host)
 }
 
-// Zone is an availability zone and the services of its hosts.
+// Zone is an availability zone with the services of its hosts.
 type Zone struct {
 	Name      string
 	Available bool // one of its compute hosts is enabled
 	Services  []Service
 }
 
-// Zones lists the zones that have compute hosts, by name; with internal also that of the other services.
+// Zones lists the zones of compute hosts by name; with internal also the zone of the other services.
 func (h *Hosts) Zones(ctx context.Context, internal bool) ([]Zone, error) {
 	services, err := h.Services(ctx, "", "")
 	if err != nil {

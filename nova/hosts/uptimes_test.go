@@ -19,7 +19,7 @@ func TestUptimesAsksABoundedNumberOfHostsAtOnce(t *testing.T) {
 		const n, bound = 100, 16
 		var now, asked atomic.Int64
 		answer := make(chan struct{})
-		h := hosts.New(hosts.Hosts{Uptime: func(_ context.Context, host string) (string, error) {
+		h := hosts.New(hosts.Config{}, hosts.Deps{Uptime: func(_ context.Context, host string) (string, error) {
 			now.Add(1)
 			asked.Add(1)
 			defer now.Add(-1)

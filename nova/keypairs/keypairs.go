@@ -1,4 +1,4 @@
-// Package keypairs is the verbs on key pairs.
+// Package keypairs implements the operations on key pairs.
 package keypairs
 
 import (
@@ -11,19 +11,19 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Limits answers how many key pairs a user may have; nova/quota does.
+// Limits returns how many key pairs a user may have; nova/quota implements it.
 type Limits interface {
 	Limits(ctx context.Context, project, user string) (nova.Limits, error)
 }
 
-// KeyPairs is the verbs; New makes it. Methods may be called concurrently.
+// KeyPairs implements the operations; New makes it. Its methods may be called concurrently.
 type KeyPairs struct {
 	db     *db.DB
 	now    clock.Now
 	limits Limits
 }
 
-// New makes the verbs on a database. A nil now is the real clock.
+// New makes KeyPairs on a database. A nil now is the real clock.
 func New(d *db.DB, now clock.Now, l Limits) *KeyPairs {
 	if now == nil {
 		now = clock.Real
@@ -31,7 +31,7 @@ func New(d *db.DB, now clock.Now, l Limits) *KeyPairs {
 	return &KeyPairs{d, now, l}
 }
 
-// List is one page by name, behind the marker; an unknown marker is fault.Invalid. 0 is no limit.
+// List reads one page by name after the marker; an unknown marker is fault.Invalid. A limit of 0 is none.
 func (k *KeyPairs) List(ctx context.Context, user, marker string, limit int) ([]nova.KeyPair, error) {
 	if marker != "" {
 		if _, err := store.KeyPair(ctx, k.db, user, marker); err != nil {
@@ -47,29 +47,31 @@ func (k *KeyPairs) List(ctx context.Context, user, marker string, limit int) ([]
 	return store.KeyPairs(ctx, k.db, user, marker, limit)
 }
 
-// KeyPair by its name; fault.NotFound.
+// KeyPair returns a key pair by its name; fault.NotFound.
 func (k *KeyPairs) KeyPair(ctx context.Context, user, name string) (nova.KeyPair, error) {
 	return store.KeyPair(ctx, k.db, user, name)
 }
 
-// PublicKey is what a server of the user is given; fault.NotFound.
+// PublicKey returns the public key for a server of the user; fault.NotFound.
 func (k *KeyPairs) PublicKey(ctx context.Context, user, name string) (string, error) {
 	v, err := k.KeyPair(ctx, user, name)
 	return v.PublicKey, err
 }
 
-// Delete forgets a pair; servers keep what they were given.
+// Delete deletes a key pair; servers keep their public key.
 func (k *KeyPairs) Delete(ctx context.Context, user, name string) error {
 	return store.DeleteKeyPair(ctx, k.db, user, name)
 }
 
-// CreateArgs asks for a pair. Without a public key one is made, and its private half is answered once.
+// CreateArgs are the arguments of Create. Without a public key Create generates a pair and returns the private key,
+// which is not stored.
 type CreateArgs struct {
 	Project, User, Name, Type string // Type empty: ssh
 	PublicKey                 string
 }
 
-// Create imports or makes a pair. Faults: Invalid for a key that cannot be read, Conflict for a name that is taken, OverQuota.
+// Create imports or generates a key pair. Faults: Invalid for a key that cannot be read, Conflict for a name in use,
+// OverQuota.
 func (k *KeyPairs) Create(ctx context.Context, a CreateArgs) (v nova.KeyPair, private string, err error) {
 	if a.Type == "" {
 		a.Type = nova.KeySSH

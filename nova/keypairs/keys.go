@@ -22,7 +22,7 @@ import (
 
 const keyBits = 2048
 
-// fingerprint reads a public key of the type, and refuses one it cannot read (fault.Invalid).
+// fingerprint reads a public key of the type; fault.Invalid for one that it cannot read.
 func fingerprint(kind, public string) (string, error) {
 	if kind == nova.KeyX509 {
 		block, _ := pem.Decode([]byte(public))
@@ -52,7 +52,8 @@ func colons(b []byte) string {
 	return strings.Join(parts, ":")
 }
 
-// generate makes an RSA pair: an authorized_keys line, or for x509 a self-signed client certificate of the user; both with a PEM key.
+// generate makes an RSA key in PEM, and its public part: an authorized_keys line, or for x509 a self-signed client
+// certificate of the user.
 func generate(kind, user string) (public, private string, err error) {
 	key, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
@@ -66,7 +67,8 @@ func generate(kind, user string) (public, private string, err error) {
 		return "", "", err
 	}
 	line := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(pub))) + " Generated-by-Nova"
-	return line, string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), nil
+	return line, string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
+		Bytes: x509.MarshalPKCS1PrivateKey(key)})), nil
 }
 
 // upn is the type of the subjectAltName that Windows maps to a local user.
@@ -82,7 +84,8 @@ func certificate(key *rsa.PrivateKey, user string) (public, private string, err 
 		return "", "", err
 	}
 	now := time.Now()
-	t := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: user}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
+	t := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: user}, NotBefore: now.Add(-time.Hour),
+		NotAfter:    now.AddDate(10, 0, 0),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, ExtraExtensions: []pkix.Extension{san}}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
 	if err != nil {
@@ -110,10 +113,12 @@ func userName(name string) (pkix.Extension, error) {
 	if err != nil {
 		return pkix.Extension{}, err
 	}
-	other, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: append(oid, value...)})
+	other, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true,
+		Bytes: append(oid, value...)})
 	if err != nil {
 		return pkix.Extension{}, err
 	}
-	seq, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassUniversal, Tag: asn1.TagSequence, IsCompound: true, Bytes: other})
+	seq, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassUniversal, Tag: asn1.TagSequence, IsCompound: true,
+		Bytes: other})
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: seq}, err
 }

@@ -1,4 +1,4 @@
-// Package quota is the quotas of compute: defaults, quota classes, and limits of projects and users.
+// Package quota implements the quotas of compute: defaults, quota classes, and limits of projects and users.
 package quota
 
 import (
@@ -10,7 +10,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// DefaultClass is the class whose limits stand in for the deployment's.
+// DefaultClass is the quota class whose limits replace the configured defaults.
 const DefaultClass = "default"
 
 // Names of the resources, as the API and the tables have them.
@@ -31,27 +31,29 @@ const (
 	SecurityGroupRules = "security_group_rules"
 )
 
-// Fields points to each limit by its resource's name.
+// Fields returns a pointer to each limit by the name of its resource.
 func Fields(l *nova.Limits) map[string]*int64 {
 	return map[string]*int64{Instances: &l.Instances, Cores: &l.Cores, RAM: &l.RAM, MetadataItems: &l.MetadataItems,
-		InjectedFiles: &l.InjectedFiles, InjectedFileBytes: &l.InjectedFileContentBytes, InjectedPathBytes: &l.InjectedFilePathBytes,
-		KeyPairs: &l.KeyPairs, ServerGroups: &l.ServerGroups, ServerGroupMembers: &l.ServerGroupMembers,
-		FixedIPs: &l.FixedIPs, FloatingIPs: &l.FloatingIPs, SecurityGroups: &l.SecurityGroups, SecurityGroupRules: &l.SecurityGroupRules}
+		InjectedFiles: &l.InjectedFiles, InjectedFileBytes: &l.InjectedFileContentBytes,
+		InjectedPathBytes: &l.InjectedFilePathBytes,
+		KeyPairs:          &l.KeyPairs, ServerGroups: &l.ServerGroups, ServerGroupMembers: &l.ServerGroupMembers,
+		FixedIPs: &l.FixedIPs, FloatingIPs: &l.FloatingIPs, SecurityGroups: &l.SecurityGroups,
+		SecurityGroupRules: &l.SecurityGroupRules}
 }
 
-// Quotas is the verbs; New makes it. Methods may be called concurrently.
+// Quotas implements the operations; New makes it. Its methods may be called concurrently.
 type Quotas struct {
 	db       *db.DB
 	defaults nova.Limits
 }
 
-// New makes the verbs; defaults are the deployment's. What networking limits is unlimited here.
+// New makes Quotas with the configured defaults. Limits of networking are unlimited here.
 func New(d *db.DB, defaults nova.Limits) *Quotas {
 	defaults.FixedIPs, defaults.FloatingIPs, defaults.SecurityGroups, defaults.SecurityGroupRules = -1, -1, -1, -1
 	return &Quotas{d, defaults}
 }
 
-// Limits are those in force for a project, or with user for that user in it.
+// Limits returns the limits in force for a project, or with user for that user in the project.
 func (q *Quotas) Limits(ctx context.Context, project, user string) (nova.Limits, error) {
 	l, err := q.Class(ctx, DefaultClass)
 	if err != nil {
@@ -77,7 +79,7 @@ func overlay(l *nova.Limits, set map[string]int64) {
 	}
 }
 
-// Class is the limits of a class; classes other than the default one have no effect.
+// Class returns the limits of a quota class; only the default class has an effect.
 func (q *Quotas) Class(ctx context.Context, class string) (nova.Limits, error) {
 	l := q.defaults
 	set, err := store.ClassQuotas(ctx, q.db, class)
@@ -90,7 +92,7 @@ func (q *Quotas) SetClass(ctx context.Context, class string, values map[string]i
 	return q.db.Tx(ctx, func(tx *db.Tx) error { return store.SetClassQuotas(ctx, tx, class, values) })
 }
 
-// Usage is what counts against instances, cores and ram.
+// Usage counts servers, cores and memory in use.
 func (q *Quotas) Usage(ctx context.Context, project, user string) (nova.Usage, error) {
 	return store.Usage(ctx, q.db, project, user)
 }
@@ -100,8 +102,8 @@ func (q *Quotas) ServerGroups(ctx context.Context, project, user string) (int64,
 	return store.CountServerGroups(ctx, q.db, project, user)
 }
 
-// Set sets limits of a project or of a user in it. Without force a limit below what is in use is fault.Invalid; a user's limit above the
-// project's always is.
+// Set sets limits of a project, or of a user in it. Faults: Invalid for a limit below the usage without force, and
+// for a user's limit above the project's.
 func (q *Quotas) Set(ctx context.Context, project, user string, values map[string]int64, force bool) error {
 	limits, err := q.Limits(ctx, project, "")
 	if err != nil {
@@ -122,13 +124,14 @@ func (q *Quotas) Set(ctx context.Context, project, user string, values map[strin
 			return fault.Invalidf("Quota limit %d for %s must be less than or equal to %d.", v, name, *fields[name])
 		}
 		if !force && v >= 0 && v < inUse[name] {
-			return fault.Invalidf("Quota limit %d for %s must be greater than or equal to already used and reserved %d.", v, name, inUse[name])
+			return fault.Invalidf("Quota limit %d for %s must be greater than or equal to already used and reserved %d.", v,
+				name, inUse[name])
 		}
 	}
 	return q.db.Tx(ctx, func(tx *db.Tx) error { return store.SetQuotas(ctx, tx, project, user, values) })
 }
 
-// Delete goes back to the defaults: for one user, or without user for the project and all its users.
+// Delete resets limits to the defaults: of one user, or without user of the project and all its users.
 func (q *Quotas) Delete(ctx context.Context, project, user string) error {
 	return store.DeleteQuotas(ctx, q.db, project, user)
 }

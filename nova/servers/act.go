@@ -10,9 +10,9 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Act asks for an action of the table that needs nothing but the server, such as nova.StopServer: it takes the server for a job and returns.
-// The guarded move decides between requests that come at the same time; the loser gets fault.Conflict, as does whoever asks for something
-// that the server's state, its lock or the lack of a host forbids.
+// Act begins an action of the table that has no arguments, such as nova.StopServer: it changes the task state,
+// enqueues the job and returns. Of concurrent requests one succeeds and the others get fault.Conflict, as do requests
+// that the server's state, its lock or a missing host forbids.
 func (s *Servers) Act(ctx context.Context, id string, a nova.ServerAction) error {
 	return s.DB.Tx(ctx, func(tx *db.Tx) error {
 		v, err := store.Server(ctx, tx, id)
@@ -27,7 +27,8 @@ func (s *Servers) Act(ctx context.Context, id string, a nova.ServerAction) error
 	})
 }
 
-// take checks what the action's row asks for, moves the server and records the action. The caller enqueues the job in the same transaction.
+// take checks the conditions of the action, changes the server's state and records the action. The caller enqueues
+// the job in the same transaction.
 func (s *Servers) take(ctx context.Context, tx *db.Tx, v *nova.Server, a nova.ServerAction) error {
 	if err := unlocked(ctx, v); err != nil && !a.Locked {
 		return err

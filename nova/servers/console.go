@@ -8,10 +8,10 @@ import (
 	"hypernova/nova/rpcapi"
 )
 
-// consoleBytes is as much of a console's log as anybody gets.
+// consoleBytes bounds the console output of one answer.
 const consoleBytes = 100 << 10
 
-// ConsoleLog is the end of the server's console output: the last so many lines, or all that is kept for a negative number.
+// ConsoleLog returns the last lines of the server's console output; a negative number is all that is kept.
 func (s *Servers) ConsoleLog(ctx context.Context, v *nova.Server, lines int) ([]byte, error) {
 	if err := placed(v); err != nil {
 		return nil, err
@@ -23,7 +23,8 @@ func (s *Servers) ConsoleLog(ctx context.Context, v *nova.Server, lines int) ([]
 	return lastLines(r.Data, lines), nil
 }
 
-// lastLines are the last n of what newlines separate, as nova counts: what follows the last newline is one of them, also where it is empty.
+// lastLines returns the last n lines as nova counts them: the text after the last newline is a line, also when it is
+// empty.
 func lastLines(b []byte, n int) []byte {
 	if n < 0 {
 		return b

@@ -16,7 +16,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// NetworkMode is how the request chose its networks.
+// NetworkMode is the form in which a request chooses its networks.
 type NetworkMode string
 
 const (
@@ -26,7 +26,7 @@ const (
 	NetworksListed NetworkMode = "list" // CreateArgs.NICs
 )
 
-// CreateArgs asks for servers. Texts are valid in form already; what they name is checked here.
+// CreateArgs are the arguments of Create. The form of texts is checked already; Create checks what they refer to.
 type CreateArgs struct {
 	Name, Hostname         string // Hostname empty: made of the name
 	Description            *string
@@ -52,15 +52,15 @@ type CreateArgs struct {
 	Min, Max               int // 0: 1
 }
 
-// Created is what Create made.
+// Created is the result of Create.
 type Created struct {
 	ReservationID string
 	Servers       []nova.Server
 }
 
-// Create checks the request, and in one transaction counts quotas, writes the servers, their action and a build job each. Between Min and
-// Max as many are made as the quotas allow. Faults: Invalid for what the request names and is not there, OverQuota, Conflict for a port
-// that is taken or a choice of networks that is open.
+// Create checks the request, and in one transaction counts quotas, writes the servers, their action and a build task
+// for each. It makes between Min and Max servers, as many as the quotas allow. Faults: Invalid for a reference to
+// something that does not exist, OverQuota, Conflict for a port that is in use or an ambiguous choice of networks.
 func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 	caller := auth.From(ctx)
 	if caller == nil || caller.ProjectID == "" {
@@ -107,7 +107,8 @@ func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 		}
 		actions := make([]nova.Action, count)
 		for i, v := range made.Servers {
-			actions[i] = nova.Action{Server: v.ID, Name: nova.ActionCreate, Request: auth.RequestID(ctx), User: caller.UserID, Project: caller.ProjectID}
+			actions[i] = nova.Action{Server: v.ID, Name: nova.ActionCreate, Request: auth.RequestID(ctx), User: caller.UserID,
+				Project: caller.ProjectID}
 		}
 		if err := store.StartActions(ctx, tx, actions, s.Now()); err != nil {
 			return err
@@ -128,7 +129,8 @@ func (s *Servers) Create(ctx context.Context, a CreateArgs) (Created, error) {
 	return made, nil
 }
 
-func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reservation string, count int) []nova.Server {
+func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reservation string,
+	count int) []nova.Server {
 	now := s.Now()
 	vs := make([]nova.Server, count)
 	for i := range vs {
@@ -161,11 +163,11 @@ func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reser
 	return vs
 }
 
-// longestHostname is what the shortest-minded of guests' systems take.
+// longestHostname is the longest host name that all guests' systems accept.
 const longestHostname = 63
 
-// Hostname makes a host name of a server's name: spaces, underscores and dots become dashes, and what is neither a dash nor a letter or digit of
-// Latin-1 is left out. otherwise is for names of which nothing is left.
+// Hostname derives a host name from a server's name: spaces, underscores and dots become dashes, and other characters
+// than dashes, letters and digits of Latin-1 are dropped. If nothing is left the result is otherwise.
 func Hostname(name, otherwise string) string {
 	var latin []rune
 	for _, c := range name {
@@ -189,7 +191,7 @@ func Hostname(name, otherwise string) string {
 	return h
 }
 
-// readHints makes lists of the hints that filters read; other values are kept with the server but mean nothing.
+// readHints makes lists of the hints that filters read; other hints are stored without effect.
 func readHints(raw json.RawMessage) (map[string][]string, error) {
 	if len(raw) == 0 {
 		return nil, nil

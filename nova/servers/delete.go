@@ -13,8 +13,8 @@ import (
 
 var noChange store.Change
 
-// Delete takes a server away, in whatever state it is: also while it is built, which interrupts the build. Deleting one that is being deleted
-// asks nothing more. Only a lock refuses (fault.Conflict).
+// Delete begins the deletion of a server in any state; it interrupts a build. Deleting a server again has no effect.
+// A lock is fault.Conflict.
 func (s *Servers) Delete(ctx context.Context, id string) error {
 	var before nova.State
 	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
@@ -35,7 +35,8 @@ func (s *Servers) Delete(ctx context.Context, id string) error {
 	if err != nil || before.Task == nova.Idle || before.Task == nova.Deleting {
 		return err
 	}
-	// A job is under way and looks between its steps; the hints make it look at once. Lost, they cost only time.
+	// A running job checks between its steps whether it is still wanted. These messages only make it check earlier, so a
+	// lost one does no harm.
 	if before.BeingBuilt() {
 		_ = jobs.Build.Hurry(ctx, s.Queue, id)
 	}
@@ -43,9 +44,9 @@ func (s *Servers) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// ResetState sets active or error by an operator's decision and takes the server from whatever operation had it. A build is given up by error: what it
-// made is given back before anything else may begin. Active is refused (fault.Conflict) for a server that has not all that an active one has: it was
-// never built, or its deletion has begun.
+// ResetState is os-resetState: it sets the state to active or error and cancels the operation under way. After error,
+// a cancelled build is undone before another operation may begin. Active is fault.Conflict for a server that was
+// never built or whose deletion has begun.
 func (s *Servers) ResetState(ctx context.Context, id string, active bool) error {
 	var before nova.State
 	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
@@ -75,13 +76,13 @@ func (s *Servers) ResetState(ctx context.Context, id string, active bool) error 
 	if err != nil || !before.BeingBuilt() {
 		return err
 	}
-	// The build looks between its steps; the hints make it look at once. Lost, they cost only time.
+	// The build checks between its steps. These messages only make it check earlier.
 	_ = jobs.Build.Hurry(ctx, s.Queue, id)
 	_ = rpcapi.Wake.Do(ctx, s.Bus, rpcapi.WakeArgs{Servers: []string{id}, Interrupt: true})
 	return nil
 }
 
-// whole refuses a server that lacks what an active one has.
+// whole returns fault.Conflict for a server without the parts of an active one.
 func (s *Servers) whole(ctx context.Context, tx *db.Tx, v *nova.Server) error {
 	if v.Host == "" || v.Launched.IsZero() {
 		return fault.Conflictf("Instance %s was never built to its end: it cannot be set to active.", v.ID)

@@ -6,8 +6,8 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// deliverable refuses what flavor and image ask for and no server can have, and does at once what they ask of the
-// request itself.
+// deliverable returns fault.Invalid for properties of flavor and image that no server of this cloud can have, and
+// applies those that change the request.
 func (r *resolved) deliverable(a *CreateArgs) error {
 	ask, err := r.flavor.Ask()
 	if err != nil {
@@ -40,8 +40,8 @@ func (r *resolved) deliverable(a *CreateArgs) error {
 	return nil
 }
 
-// checkHints refuses hints that name what is not there. Hints that no filter reads are kept and mean nothing, as in
-// OpenStack.
+// checkHints returns fault.Invalid for a hint that names something that does not exist. As in OpenStack, hints that
+// no filter reads are kept without effect.
 func checkHints(hints map[string][]string) error {
 	if groups := hints["group"]; len(groups) > 0 {
 		g := groups[0]

@@ -13,16 +13,16 @@ import (
 	"hypernova/oslo/opt"
 )
 
-// MaxTags is how many tags a server may have.
+// MaxTags is the most tags that a server may have.
 const MaxTags = 50
 
-// UpdateArgs is what an update changes; absent members stay.
+// UpdateArgs are the changes of an update; an absent member stays as it is.
 type UpdateArgs struct {
 	Name, Hostname, AccessIPv4, AccessIPv6, DiskConfig opt.Of[string]
 	Description                                        opt.Of[string] // null: none
 }
 
-// Update changes what a server is called and shown with, and answers it.
+// Update changes names, addresses and description of a server and returns the server.
 func (s *Servers) Update(ctx context.Context, id string, a UpdateArgs) (nova.Server, error) {
 	return s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
 		v.Name = a.Name.Or(v.Name)
@@ -41,7 +41,7 @@ func (s *Servers) Update(ctx context.Context, id string, a UpdateArgs) (nova.Ser
 	})
 }
 
-// Lock keeps everyone but administrators from changing the server; reason may be empty.
+// Lock lets only administrators change the server; reason may be empty.
 func (s *Servers) Lock(ctx context.Context, id, reason string) error {
 	_, err := s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
 		by := "admin"
@@ -57,7 +57,7 @@ func (s *Servers) Lock(ctx context.Context, id, reason string) error {
 	return err
 }
 
-// Unlock ends a lock. Who may end an administrator's is the caller's to decide: see nova.Server.LockedBy.
+// Unlock ends a lock. The caller checks whether the lock of an administrator may be ended (nova.Server.LockedBy).
 func (s *Servers) Unlock(ctx context.Context, id string) error {
 	_, err := s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
 		v.Locked, v.LockedBy, v.LockedReason = false, "", ""
@@ -69,8 +69,9 @@ func (s *Servers) Unlock(ctx context.Context, id string) error {
 	return err
 }
 
-// SetMetadata replaces all metadata; with merge it adds to what is there. It answers what the server has then.
-func (s *Servers) SetMetadata(ctx context.Context, id string, m map[string]string, merge bool) (map[string]string, error) {
+// SetMetadata replaces the metadata, or with merge adds to it, and returns the result.
+func (s *Servers) SetMetadata(ctx context.Context, id string, m map[string]string,
+	merge bool) (map[string]string, error) {
 	v, err := s.AnyServer(ctx, id)
 	if err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func (s *Servers) SetTags(ctx context.Context, id string, tags []string) error {
 	return err
 }
 
-// AddTag answers whether the tag is new.
+// AddTag adds a tag and reports whether it is new.
 func (s *Servers) AddTag(ctx context.Context, id, tag string) (bool, error) {
 	return s.tag(ctx, id, func(have []string) ([]string, error) {
 		if slices.Contains(have, tag) {
@@ -166,7 +167,8 @@ func (s *Servers) tag(ctx context.Context, id string, change func([]string) ([]s
 	return grew, err
 }
 
-// described refuses changes of what describes a server while it is not settled, or is locked.
+// described returns fault.Conflict for a server that is locked, or whose vm_state does not allow changes of its
+// metadata and tags.
 func described(ctx context.Context, v *nova.Server, action string) error {
 	if err := unlocked(ctx, v); err != nil {
 		return err

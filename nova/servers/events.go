@@ -8,8 +8,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// ExternalEvents passes hints of other services on to whoever waits for them. That nobody is there to hear is no error: waiters also look by
-// themselves, and whoever said it would only say it again.
+// ExternalEvents wakes the builds that wait for a port, and refreshes the network cache of servers. A lost wake-up is
+// no error: builds also poll.
 func (s *Servers) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) error {
 	var wake rpcapi.WakeArgs
 	for _, e := range es {
@@ -20,7 +20,8 @@ func (s *Servers) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) e
 				wake.Failed = append(wake.Failed, e.Tag)
 			}
 		case "network-changed", "network-vif-deleted":
-			if err := rpcapi.RefreshNetwork.Do(ctx, s.Bus, "", rpcapi.ServerArgs{Server: e.Server}); err != nil && !fault.Is(err, fault.Unavailable) {
+			if err := rpcapi.RefreshNetwork.Do(ctx, s.Bus, "", rpcapi.ServerArgs{Server: e.Server}); err != nil &&
+				!fault.Is(err, fault.Unavailable) {
 				return err
 			}
 		}

@@ -17,7 +17,7 @@ type ActionQuery struct {
 	Limit         int    // 0: all
 }
 
-// Actions lists what was asked of a server, latest first, without events; also of one that is deleted.
+// Actions lists the instance actions of a server without their events, latest first, also for a deleted server.
 func (s *Servers) Actions(ctx context.Context, server string, q ActionQuery) ([]nova.Action, error) {
 	a := db.ListArgs{Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: q.Limit}
 	if !q.Since.IsZero() {
@@ -36,7 +36,7 @@ func (s *Servers) Actions(ctx context.Context, server string, q ActionQuery) ([]
 	return store.Actions(ctx, s.DB, server, a)
 }
 
-// Action is what one request did, with its events; fault.NotFound.
+// Action returns the instance action of a request, with its events; fault.NotFound.
 func (s *Servers) Action(ctx context.Context, server, request string) (nova.Action, error) {
 	return store.Action(ctx, s.DB, server, request)
 }

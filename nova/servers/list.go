@@ -14,10 +14,10 @@ import (
 type Query struct {
 	Project string // empty: all
 	Deleted *bool  // nil: both
-	// Where are further conditions on columns by nova's names: uuid, user_id, display_name, display_description, hostname, host, node,
-	// image_ref, instance_type_id (the flavor's id), availability_zone, reservation_id, key_name, access_ip_v4, access_ip_v6, power_state,
-	// progress, launch_index, root_device_name, auto_disk_config, locked, locked_by, config_drive, created_at, launched_at, terminated_at,
-	// ip, ip6 …
+	// Where are further conditions on columns by nova's names: uuid, user_id, display_name, display_description,
+	// hostname, host, node, image_ref, instance_type_id (the flavor's id), availability_zone, reservation_id, key_name,
+	// access_ip_v4, access_ip_v6, power_state, progress, launch_index, root_device_name, auto_disk_config, locked,
+	// locked_by, config_drive, created_at, launched_at, terminated_at, ip, ip6 …
 	Where []db.Cond
 
 	VM     []nova.VMState   // any of; empty: all
@@ -32,7 +32,7 @@ type Query struct {
 	Limit  int // 0: all
 }
 
-// List is one page. One query, however many servers.
+// List reads one page with one query.
 func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
 	sort := q.Sort
 	if len(sort) == 0 {
@@ -45,7 +45,7 @@ func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
 	return store.Servers(ctx, s.DB, a)
 }
 
-// Count is how many servers List would show without paging.
+// Count counts the servers that List returns without paging.
 func (s *Servers) Count(ctx context.Context, q Query) (int64, error) {
 	return store.CountServers(ctx, s.DB, q.where())
 }

@@ -10,7 +10,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// networks turns the request's choice into NICs, and has networking judge them by the rights of the caller in ctx.
+// networks makes NICs of the request's choice. Networking checks them with the rights of the caller in ctx.
 func (s *Servers) networks(ctx context.Context, project string, a *CreateArgs, r *resolved) error {
 	if a.Networks == NetworksNone {
 		return nil
@@ -29,7 +29,7 @@ func (s *Servers) networks(ctx context.Context, project string, a *CreateArgs, r
 	return fault.Body(err)
 }
 
-// unsaid takes the only network that there is.
+// unsaid uses the only network that the project has.
 func (s *Servers) unsaid(ctx context.Context, project string, a *CreateArgs, r *resolved) error {
 	nets, err := s.Networks.Available(ctx, project)
 	if err != nil {
@@ -61,8 +61,9 @@ func (s *Servers) listed(ctx context.Context, project string, a *CreateArgs, r *
 			continue
 		}
 		if a.Max > 1 {
-			return fault.Invalidf("Failed to launch instances: Unable to launch multiple instances with a single configured port ID. " +
-				"Please launch your instance one by one with different ports.")
+			return fault.Invalidf(
+				"Failed to launch instances: Unable to launch multiple instances with a single configured port ID. " +
+					"Please launch your instance one by one with different ports.")
 		}
 		if slices.ContainsFunc(a.NICs[:i], func(o nova.NICRequest) bool { return o.Port == n.Port }) {
 			return fault.Invalidf("Port %s is still in use.", n.Port)
@@ -92,7 +93,7 @@ func (s *Servers) checkNetwork(ctx context.Context, id string, a *CreateArgs) er
 	return attachable(n, a)
 }
 
-// attachable refuses an external network to who may not attach servers to such.
+// attachable returns fault.Forbidden for an external network, unless the caller may attach servers to it.
 func attachable(n neutron.NetworkInfo, a *CreateArgs) error {
 	if n.External && !n.Shared && !a.External {
 		return fault.Forbiddenf("It is not allowed to create an interface on external network %s", n.ID)

@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// bounds are the limits one request must stay below. They are read before the transaction; only the counting is in it.
+// bounds are the limits of a request. They are read before the transaction, in which only the counting is.
 type bounds struct {
 	project, own nova.Limits
 	ports        int // servers that the port quota has room for; -1: any number
@@ -37,9 +37,10 @@ func (s *Servers) bounds(ctx context.Context, r *resolved, a *CreateArgs, caller
 	return b, err
 }
 
-// fit answers how many of the asked servers may be made, or fault.OverQuota. It counts in the transaction that writes the rows, and
-// transactions are serializable, so requests at the same time cannot pass a limit together.
-func (s *Servers) fit(ctx context.Context, tx *db.Tx, b bounds, f nova.Flavor, a *CreateArgs, caller *auth.Caller) (int, error) {
+// fit returns how many of the requested servers may be made, or fault.OverQuota. It counts in the transaction that
+// writes the rows. Transactions are serializable, so concurrent requests cannot exceed a limit together.
+func (s *Servers) fit(ctx context.Context, tx *db.Tx, b bounds, f nova.Flavor, a *CreateArgs,
+	caller *auth.Caller) (int, error) {
 	used, err := store.Usage(ctx, tx, caller.ProjectID, "")
 	if err != nil {
 		return 0, err
@@ -70,7 +71,7 @@ func (s *Servers) fit(ctx context.Context, tx *db.Tx, b bounds, f nova.Flavor, a
 	return count, nil
 }
 
-// room is how many servers of the flavor the limits still allow; -1 for any number.
+// room is how many more servers of the flavor the limits allow; -1 is any number.
 func room(l nova.Limits, u nova.Usage, f nova.Flavor) int {
 	n := int64(-1)
 	for _, x := range []struct{ limit, used, each int64 }{
@@ -86,14 +87,15 @@ func room(l nova.Limits, u nova.Usage, f nova.Flavor) int {
 	return int(n)
 }
 
-// over names every limit that count servers would pass.
+// over lists the limits that count servers would exceed.
 func over(l nova.Limits, u nova.Usage, f nova.Flavor, count int) error {
 	var names, asked, used, allowed []string
 	for _, x := range []struct {
 		name              string
 		limit, used, each int64
 	}{
-		{"cores", l.Cores, u.Cores, int64(f.VCPUs)}, {"instances", l.Instances, u.Instances, 1}, {"ram", l.RAM, u.RAM, int64(f.RAM)},
+		{"cores", l.Cores, u.Cores, int64(f.VCPUs)}, {"instances", l.Instances, u.Instances, 1}, {"ram", l.RAM, u.RAM,
+			int64(f.RAM)},
 	} {
 		if x.limit >= 0 && x.used+x.each*int64(count) > x.limit {
 			names = append(names, x.name)
@@ -107,7 +109,7 @@ func over(l nova.Limits, u nova.Usage, f nova.Flavor, count int) error {
 		join(names), join(asked), join(used), join(allowed), join(names))
 }
 
-// checkItems refuses more metadata or files than one server may have.
+// checkItems returns fault.OverQuota for more metadata items or files than a server may have.
 func checkItems(l nova.Limits, a *CreateArgs) error {
 	if err := metadataFits(l, a.Metadata); err != nil {
 		return err

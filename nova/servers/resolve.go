@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// resolved is what a request names, found.
+// resolved is the image, flavor, key, zone, security groups and networks that a request names.
 type resolved struct {
 	flavor     nova.Flavor
 	image      nova.ImageMeta
@@ -23,7 +23,7 @@ type resolved struct {
 	newPorts   int // per server
 }
 
-// resolve looks everything up at the same time. Of several mistakes the first in the order below is told.
+// resolve reads them concurrently. Of several errors it returns the first in the order below.
 func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateArgs) (*resolved, error) {
 	var r resolved
 	var img glance.Image
@@ -69,7 +69,7 @@ func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateAr
 	return &r, r.deliverable(a)
 }
 
-// together runs the functions at once, waits for all, and answers the first error in their order.
+// together runs the functions concurrently, waits for all, and returns the first error in their order.
 func together(fs ...func() error) error {
 	errs := make([]error, len(fs))
 	var wg sync.WaitGroup
@@ -86,11 +86,13 @@ func together(fs ...func() error) error {
 }
 
 func imageMeta(i glance.Image) nova.ImageMeta {
-	return nova.ImageMeta{ID: i.ID, Name: i.Name, DiskFormat: i.DiskFormat, ContainerFormat: i.ContainerFormat, Checksum: i.Checksum,
-		HashAlgo: i.HashAlgo, HashValue: i.HashValue, Size: i.Size, MinDisk: i.MinDisk, MinRAM: i.MinRAM, Properties: i.Properties}
+	return nova.ImageMeta{ID: i.ID, Name: i.Name, DiskFormat: i.DiskFormat, ContainerFormat: i.ContainerFormat,
+		Checksum: i.Checksum,
+		HashAlgo: i.HashAlgo, HashValue: i.HashValue, Size: i.Size, MinDisk: i.MinDisk, MinRAM: i.MinRAM,
+		Properties: i.Properties}
 }
 
-// fits refuses an image that cannot be used, or not with this flavor.
+// fits returns fault.Invalid for an image that cannot be used, or not with this flavor.
 func fits(i glance.Image, f nova.Flavor) error {
 	if i.Status != "active" {
 		return fault.Invalidf("Image %s is not active.", i.ID)
@@ -103,7 +105,8 @@ func fits(i glance.Image, f nova.Flavor) error {
 	}
 	disk := int64(f.Disk) << 30
 	if size := max(i.Size, i.VirtualSize); size > disk {
-		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, image is %d bytes.", disk, size)
+		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, image is %d bytes.",
+			disk, size)
 	}
 	if i.MinDisk > int64(f.Disk) {
 		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, minimum size is %d bytes.", disk, i.MinDisk<<30)
@@ -111,7 +114,7 @@ func fits(i glance.Image, f nova.Flavor) error {
 	return nil
 }
 
-// zone refuses an availability zone or host that is not there.
+// zone returns fault.Invalid for an availability zone or host that does not exist.
 func (s *Servers) zone(ctx context.Context, a *CreateArgs) error {
 	if a.Host != "" {
 		if _, err := store.ServiceOf(ctx, s.DB, a.Host, nova.BinaryCompute); err != nil {
@@ -134,7 +137,8 @@ func (s *Servers) zone(ctx context.Context, a *CreateArgs) error {
 	return nil
 }
 
-// groups finds the security groups of ports that will be made. The default group alone needs no look: networking gives it by itself.
+// groups finds the security groups of ports that will be made. The default group is not looked up: networking applies
+// it itself.
 func (s *Servers) groups(ctx context.Context, project string, a *CreateArgs, r *resolved) error {
 	r.groupNames = slices.Compact(slices.Clone(a.SecurityGroups))
 	if len(r.groupNames) == 0 {
@@ -150,7 +154,8 @@ func (s *Servers) groups(ctx context.Context, project string, a *CreateArgs, r *
 		case fault.Is(err, fault.NotFound):
 			return fault.Invalidf("Security group %s not found for project %s.", g, project)
 		case f != nil && f.Kind == fault.Conflict:
-			return errors.Join(fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.", g), err)
+			return errors.Join(fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.",
+				g), err)
 		case err != nil:
 			return err
 		}

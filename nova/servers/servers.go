@@ -1,6 +1,6 @@
-// Package servers is the verbs on servers: they check a request, write rows and enqueue a task in one transaction. It
-// decides no policy: whoever calls has asked already. The caller in the context is whose server is made and whom locks
-// concern.
+// Package servers implements the operations on servers. Each checks the request, writes rows and enqueues a task in
+// one transaction. Policy is the caller's: it is checked before. New servers and locks belong to the caller in the
+// context (auth.From).
 package servers
 
 import (
@@ -28,13 +28,13 @@ type Keys interface {
 	PublicKey(ctx context.Context, user, name string) (string, error)
 }
 
-// Quotas answers the limits in force. Limits with an empty user are the project's; with a user, that user's within the project, or the
-// project's where the user has none of its own.
+// Quotas returns the limits in force. With an empty user they are the project's; with a user they are that user's in
+// the project, or the project's where the user has none.
 type Quotas interface {
 	Limits(ctx context.Context, project, user string) (nova.Limits, error)
 }
 
-// Deps are what the verbs use.
+// Deps are the stores, services and settings that Servers uses.
 type Deps struct {
 	DB       *db.DB
 	Now      clock.Now // nil: the real clock
@@ -45,14 +45,15 @@ type Deps struct {
 	Flavors  Flavors
 	Keys     Keys
 	Quotas   Quotas
-	// DefaultZone is where hosts of no aggregate are; empty: "nova". ScheduleZone is asked for when the request names none.
+	// DefaultZone is the zone of hosts without an aggregate; empty: "nova". ScheduleZone is the zone of a request that
+	// names none.
 	DefaultZone, ScheduleZone string
 }
 
-// Servers is the verbs. Methods may be called concurrently.
+// Servers implements the operations. Its methods may be called concurrently.
 type Servers struct{ Deps }
 
-// New makes the verbs.
+// New makes Servers.
 func New(d Deps) *Servers {
 	if d.DefaultZone == "" {
 		d.DefaultZone = "nova"
@@ -63,28 +64,28 @@ func New(d Deps) *Servers {
 	return &Servers{d}
 }
 
-// Server is one that exists; fault.NotFound.
+// Server returns a server that is not deleted; fault.NotFound.
 func (s *Servers) Server(ctx context.Context, id string) (nova.Server, error) {
 	return store.Server(ctx, s.DB, id)
 }
 
-// AnyServer is one that exists or existed, for readers of its history; fault.NotFound.
+// AnyServer is Server that also returns deleted servers, for their history; fault.NotFound.
 func (s *Servers) AnyServer(ctx context.Context, id string) (nova.Server, error) {
 	return store.AnyServer(ctx, s.DB, id)
 }
 
-// Ports is the server's network cache in full.
+// Ports returns the server's network cache.
 func (s *Servers) Ports(ctx context.Context, id string) ([]nova.NIC, error) {
 	return store.Ports(ctx, s.DB, id)
 }
 
-// GroupNames are the names of the security groups that the server's ports have now.
+// GroupNames returns the names of the security groups of the servers' ports.
 func (s *Servers) GroupNames(ctx context.Context, id string) ([]string, error) {
 	groups, err := s.Networks.GroupNames(ctx, []string{id})
 	return groups[id], err
 }
 
-// unlocked refuses whoever is not an administrator on a locked server.
+// unlocked returns fault.Conflict for a locked server, unless the caller is an administrator.
 func unlocked(ctx context.Context, v *nova.Server) error {
 	if v.Locked && !auth.From(ctx).Admin() {
 		return fault.Conflictf("Instance %s is locked", v.ID)
@@ -92,7 +93,7 @@ func unlocked(ctx context.Context, v *nova.Server) error {
 	return nil
 }
 
-// placed refuses a server that has no host yet, or none any more.
+// placed returns fault.Conflict for a server without a host.
 func placed(v *nova.Server) error {
 	if v.Host == "" {
 		return fault.Conflictf("Instance %s is not ready", v.ID)

@@ -1,7 +1,9 @@
-// Package api declares HTTP APIs: resources are tables of operations, wire types are structs with tags, and everything else derives.
+// Package api declares HTTP APIs: resources are tables of operations, wire types are structs with tags, and
+// everything else derives.
 //
-// The order of one request: request id → token → microversion → route → body → schema (400) → load target (404) → policy (403, or 404
-// where existence is secret) → handler → view. No handler fetches a token, decodes, checks policy or encodes by hand.
+// The order of one request: request id → token → microversion → route → body → schema (400) → load target (404) →
+// policy (403, or 404 where existence is secret) → handler → view. No handler fetches a token, decodes, checks policy
+// or encodes by hand.
 //
 // Tags of wire types:
 //
@@ -47,9 +49,8 @@ type Resource[A any] struct {
 // Bound is a resource whose operations have their receiver.
 type Bound = Resource[None]
 
-// Bind gives the operations of the resources their receiver. A service of many resources has a small receiver for each of them, and its
-// handler is made of what Bind returns for all of them. The receiver is not looked at before an operation is called, so that
-// an empty one does for Describe.
+// Bind gives the operations of the resources their receiver. A service of many resources has a small receiver for
+// each of them; its handler is made of the results of Bind for all. Describe works with an empty receiver.
 func Bind[A any](a A, rs ...Resource[A]) []Bound {
 	out := make([]Bound, len(rs))
 	for i, r := range rs {
@@ -66,11 +67,12 @@ func Bind[A any](a A, rs ...Resource[A]) []Bound {
 // project_id or tenant_id member, has its policy-tagged fields decided on that target.
 type Targeter interface{ PolicyTarget() policy.Target }
 
-// Validator is implemented by wire types with rules that span several members. The error is a fault.Invalid, or any error whose text
-// becomes one. It runs after all members were decoded and checked.
+// Validator is implemented by wire types with rules that span several members. The error is a fault.Invalid, or any
+// error whose text becomes one. It runs after all members were decoded and checked.
 type Validator interface{ Validate(v Version) error }
 
-// opDef is the part of an operation that needs no type parameter: what routing, description and the shared stages look at.
+// opDef is the part of an operation that needs no type parameter: what routing, description and the shared stages
+// look at.
 type opDef struct {
 	opts
 	method, path, action string

@@ -68,7 +68,7 @@ func (c *call) chooseAction(ops []*bound) error {
 
 func shorten(s string) string { q := quoted(s); return q[1 : len(q)-1] }
 
-// media checks the request's content type. A request that names none is taken as one of the accepted.
+// media checks the request's content type. A request without one is accepted.
 func (c *call) media() error {
 	given := c.r.HTTP.Header.Get("Content-Type")
 	if given == "" {
@@ -85,10 +85,11 @@ func (c *call) media() error {
 	if err == nil && oneOf(accepted, strings.ToLower(t)) {
 		return nil
 	}
-	return WithStatus(c.s.c.Dialect.MediaStatus(), fault.Invalidf("The content type %s is not supported, use %s.", shorten(given), strings.Join(accepted, " or ")))
+	return WithStatus(c.s.c.Dialect.MediaStatus(), fault.Invalidf("The content type %s is not supported, use %s.",
+		shorten(given), strings.Join(accepted, " or ")))
 }
 
-// bodyWithin is how long the whole body of a request may take that is not image data.
+// bodyWithin bounds the time for a request body, except image data.
 const bodyWithin = 60 * time.Second
 
 // body reads and checks the whole request body; empty is not an error here.
@@ -103,7 +104,8 @@ func (c *call) body() ([]byte, error) {
 	conns.Whole(c.r.HTTP, bodyWithin)
 	b, err := io.ReadAll(io.LimitReader(c.r.HTTP.Body, limit+1))
 	if errors.Is(err, conns.ErrSlow) {
-		return nil, WithStatus(http.StatusRequestTimeout, fault.Invalidf("The request body did not come in time.").Because(err))
+		return nil, WithStatus(http.StatusRequestTimeout,
+			fault.Invalidf("The request body did not come in time.").Because(err))
 	}
 	if err != nil {
 		return nil, fault.Invalidf("The request body ended too early.").Because(err)
@@ -296,7 +298,7 @@ func (c *call) decodeQuery(q any, t reflect.Type) error {
 	return nil
 }
 
-// authorize asks the operation's rule about the target; nil is the caller's own.
+// authorize checks the operation's rule on the target; nil is the caller's own.
 func (c *call) authorize(target policy.Target) error {
 	d := c.op.def
 	if d.rule == nil {
@@ -326,7 +328,7 @@ func (c *call) view() *view {
 	return e
 }
 
-// keptBuffer bounds what the pool holds on to after a very large list.
+// keptBuffer bounds the buffers that the pool keeps after a large list.
 const keptBuffer = 4 << 20
 
 func (c *call) release(e *view) {

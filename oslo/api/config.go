@@ -53,8 +53,8 @@ type server struct {
 	metrics  *metrics
 }
 
-// New makes the handler of a service out of its resources, where they share the receiver a. A bad tag, duplicate route or unknown rule is
-// a programmer's error and panics at start.
+// New makes the handler of a service from resources with a common receiver a. A wrong tag, a duplicate route or an
+// unknown rule is a programmer's error and panics.
 func New[A any](c Config, a A, rs ...Resource[A]) http.Handler {
 	return Handler(c, Bind(a, rs...)...)
 }

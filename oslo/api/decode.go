@@ -15,7 +15,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// inputError is why a document was refused; path grows from the inside out.
+// inputError describes an invalid document; path grows from the inside out.
 type inputError struct {
 	path []string
 	why  string
@@ -42,7 +42,7 @@ func inputf(format string, args ...any) *inputError {
 	return &inputError{why: fmt.Sprintf(format, args...)}
 }
 
-// within adds where an error happened.
+// within adds the place of an error to its path.
 func within(err error, name string) error {
 	var e *inputError
 	if errors.As(err, &e) {
@@ -55,7 +55,7 @@ func within(err error, name string) error {
 	return err
 }
 
-// refused makes a fault of an error of the decoder or of a Validator.
+// refused makes a fault.Invalid of an error of the decoder or of a Validator.
 func refused(err error) error {
 	if err == nil || fault.Of(err) != nil {
 		return err
@@ -68,7 +68,7 @@ func refused(err error) error {
 	return f
 }
 
-// refusedInput is a refused document as a fault, beside what a dialect needs to say it in its own words.
+// refusedInput is the fault of an invalid document, with the facts for a dialect's own message.
 type refusedInput struct {
 	*fault.Fault
 	input *inputError
@@ -77,8 +77,8 @@ type refusedInput struct {
 // Unwrap is both.
 func (e *refusedInput) Unwrap() []error { return []error{e.Fault, e.input} }
 
-// Decode reads one document with the strictness of request bodies, for UnmarshalJSON methods of wire types that come in several forms.
-// It makes its plan anew, so it is not for hot paths.
+// Decode reads one document as strictly as a request body, for UnmarshalJSON methods of wire types with several
+// forms. It makes its plan anew, so it is slow.
 func Decode(raw []byte, v Version, into any) error {
 	x := reflect.ValueOf(into).Elem()
 	var rs readers
@@ -367,7 +367,8 @@ func readTime(raw []byte, v reflect.Value) error {
 
 // parseTime reads the ISO 8601 forms OpenStack's clients send; without a zone it is UTC.
 func parseTime(s string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05",
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00",
+		"2006-01-02 15:04:05",
 		"2006-01-02T15:04:05-0700", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), nil

@@ -5,7 +5,8 @@ import (
 	"sort"
 )
 
-// Operation is a plain description of a declared operation, for dumps, golden files and tests that walk every operation.
+// Operation is a plain description of a declared operation, for dumps, golden files and tests that walk every
+// operation.
 type Operation struct {
 	Method, Path, Action string
 	Resource, Kind       string
@@ -61,7 +62,8 @@ func (d *opDef) describe() Operation {
 		verify(t, true, map[reflect.Type]bool{})
 	}
 	verify(d.out, false, map[reflect.Type]bool{})
-	o := Operation{Method: d.method, Path: d.path, Action: d.action, Resource: d.resource, Kind: d.kind, Span: d.span.String(), Status: d.status,
+	o := Operation{Method: d.method, Path: d.path, Action: d.action, Resource: d.resource, Kind: d.kind,
+		Span: d.span.String(), Status: d.status,
 		NoAuth: d.noAuth, Hidden: d.hidden, Media: d.opts.media}
 	if d.rule != nil {
 		o.Rule = d.rule.Name
@@ -79,7 +81,8 @@ func (d *opDef) describe() Operation {
 	return o
 }
 
-// shape lists the members of the struct inside t, if there is one; path holds the types around it, so that recursion ends.
+// shape lists the members of the struct inside t, if there is one; path holds the types around it, so that recursion
+// ends.
 func shape(t reflect.Type, path []reflect.Type) []Member {
 	for t != nil {
 		switch {
@@ -103,8 +106,9 @@ func shape(t reflect.Type, path []reflect.Type) []Member {
 	path = append(path[:len(path):len(path)], t)
 	var out []Member
 	for _, f := range fieldsOf(t) {
-		out = append(out, Member{Name: f.wire, Type: wireType(f.typ), Span: f.spans.String(), Checks: f.rules.source, Policy: f.policy,
-			Doc: f.doc, Members: shape(f.typ, path)})
+		out = append(out, Member{Name: f.wire, Type: wireType(f.typ), Span: f.spans.String(), Checks: f.rules.source,
+			Policy: f.policy,
+			Doc:    f.doc, Members: shape(f.typ, path)})
 	}
 	return out
 }

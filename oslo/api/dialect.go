@@ -9,22 +9,23 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Dialect is a service's error shape.
+// Dialect is the form of a service's errors.
 type Dialect interface {
 	// Write answers with the fault. status is already decided (kind map + dialect override).
 	Write(w http.ResponseWriter, r *Request, status int, f *fault.Fault)
 	// Status maps a kind to a status for this service.
 	Status(k fault.Kind) int
-	// MediaStatus is the status for a request content type that is not understood: 415, unless the service answers otherwise.
+	// MediaStatus is the status for a request content type that is not understood: 415, unless the service answers
+	// otherwise.
 	MediaStatus() int
 }
 
-// InputSpeaker is a dialect that says in its own words what is wrong with a member of a request body.
+// InputSpeaker is a dialect with its own messages for invalid members of a request body.
 type InputSpeaker interface {
 	Input(e BadInput) *fault.Fault
 }
 
-// BadInput is why a member of a request body was refused.
+// BadInput describes an invalid member of a request body.
 type BadInput struct {
 	// Path leads to the member from outside in; the first element is the envelope.
 	Path []string
@@ -34,7 +35,7 @@ type BadInput struct {
 	Text string // the kit's whole sentence
 }
 
-// InputFact is what is wrong with a member.
+// InputFact is the sort of an error in a member.
 type InputFact int
 
 // The facts. WrongInput is any that has no constant of its own: only Why and Text tell.
@@ -98,7 +99,7 @@ func (e *unauthenticated) Unwrap() error {
 
 const unauthorizedText = "The request you have made requires authentication."
 
-// clientGone is a failed write of an answer: nobody is there to be told.
+// clientGone is a failed write of an answer: the client closed the connection.
 type clientGone struct{ err error }
 
 func (e *clientGone) Error() string { return "client went away: " + e.err.Error() }
@@ -111,8 +112,7 @@ func gone(err error) error {
 	return &clientGone{err}
 }
 
-// retryAfter is when a client may ask again what could not be answered now, in seconds: databases and neighbours that are restarted are back
-// soon.
+// retryAfter is the Retry-After of 503 in seconds: a restarted database or service is back soon.
 const retryAfter = "2"
 
 // fail answers with an error, unless the answer has begun.
@@ -182,7 +182,7 @@ func WriteJSON(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body) // the client may be gone; the log has the outcome
 }
 
-// unauthorizedBody is what keystonemiddleware answers in every service's place.
+// unauthorizedBody is the body of keystonemiddleware's 401 in every service.
 func unauthorizedBody() []byte {
 	b := append([]byte(`{"error":{"code":401,"message":`), AppendString(nil, unauthorizedText)...)
 	return append(b, `,"title":"Unauthorized"}}`...)

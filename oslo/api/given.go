@@ -8,14 +8,14 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// What a client sends beside the body is checked here once, for all services: text that is not UTF-8 or has a NUL character cannot be
-// kept by every database, so it is refused before any is asked.
+// Queries and headers are checked here for all services: text that is not UTF-8 or has a NUL character is rejected,
+// because not every database can store it.
 
-// Storable reports text that every database can keep and every client can be shown. Encoded surrogates are not UTF-8.
+// Storable reports text that every database can store. Encoded surrogates are not UTF-8.
 func Storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// plainQuery escapes what Go's parser of queries would drop together with its parameter: a semicolon, and a percent sign that begins no
-// escape. OpenStack's services take both as they are.
+// plainQuery escapes semicolons, and percent signs that begin no escape: Go's parser would drop the parameter.
+// OpenStack's services accept both.
 func plainQuery(raw string) string {
 	if !strings.ContainsAny(raw, ";%") {
 		return raw
@@ -38,8 +38,8 @@ func hex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// checkGiven refuses a query or a header of the API's own whose text cannot be kept. Headers that only clients and proxies talk about
-// are not looked at.
+// checkGiven returns fault.Invalid for a query, or a header of the API, whose text cannot be stored. Other headers
+// are not checked.
 func checkGiven(h *http.Request) error {
 	if raw := h.URL.RawQuery; raw != "" {
 		h.URL.RawQuery = plainQuery(raw)
@@ -49,7 +49,8 @@ func checkGiven(h *http.Request) error {
 			}
 			for _, v := range values {
 				if !Storable(v) {
-					return fault.Invalidf("Invalid input for query parameters %s: the value is not UTF-8, or has a NUL character.", shorten(name))
+					return fault.Invalidf("Invalid input for query parameters %s: the value is not UTF-8, or has a NUL character.",
+						shorten(name))
 				}
 			}
 		}

@@ -8,14 +8,17 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// speaksJSON refuses a client that reads something and takes no JSON, and one that sends something and does not say that it is JSON.
+// speaksJSON refuses a client that reads something and takes no JSON, and one that sends something and does not say
+// that it is JSON.
 func (c *call) speaksJSON() error {
 	h := c.r.HTTP
-	if accept := h.Header.Get("Accept"); accept != "" && c.op.def.out != nil && h.Method == http.MethodGet && !takesJSON(accept) {
+	if accept := h.Header.Get("Accept"); accept != "" && c.op.def.out != nil && h.Method == http.MethodGet &&
+		!takesJSON(accept) {
 		return WithStatus(http.StatusNotAcceptable, fault.Invalidf("Only application/json is provided."))
 	}
 	if c.op.def.in != nil && h.Header.Get("Content-Type") == "" && h.ContentLength == 0 {
-		return WithStatus(http.StatusUnsupportedMediaType, fault.Invalidf("The request has no media type, use application/json."))
+		return WithStatus(http.StatusUnsupportedMediaType,
+			fault.Invalidf("The request has no media type, use application/json."))
 	}
 	return nil
 }

@@ -9,10 +9,11 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Do declares an operation without a loaded target. pattern is "METHOD /path/{param}" relative to the API's base.
-// In is the body; of GET, HEAD and DELETE it is the query string. Where In is a Targeter the policy is asked about what it names: a create
-// in another domain than the caller's own.
-func Do[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(A, context.Context, *Request, *In) (Out, error), o ...Option) Op[A] {
+// Do declares an operation without a loaded target. pattern is "METHOD /path/{param}" relative to the API's base. In
+// is the body; of GET, HEAD and DELETE it is the query string. If In is a Targeter the policy is checked on its
+// target, as for a create in another domain than the caller's.
+func Do[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(A, context.Context, *Request,
+	*In) (Out, error), o ...Option) Op[A] {
 	d := define("do", pattern, rule, status, o)
 	inOut[In, Out](d)
 	return Op[A]{d, func(a A, c *call) error {
@@ -40,8 +41,9 @@ func Do[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(A,
 	}}
 }
 
-// On declares an operation on a loaded target: load answers NotFound → 404, then the policy is asked about the target, then h runs.
-func On[A, T, In, Out any](pattern string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, *In) (Out, error), o ...Option) Op[A] {
+// On declares an operation on a loaded target: load (NotFound is 404), then the policy on the target, then h.
+func On[A, T, In, Out any](pattern string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T,
+	error), h func(A, context.Context, *Request, T, *In) (Out, error), o ...Option) Op[A] {
 	d := define("on", pattern, rule, status, o)
 	inOut[In, Out](d)
 	return Op[A]{d, func(a A, c *call) error {
@@ -71,9 +73,10 @@ func On[A, T, In, Out any](pattern string, rule *policy.Rule, status int, load f
 	}}
 }
 
-// Act declares POST <pattern> with a body {"name": In}; all Acts of one pattern share a route. Where In is None the member may be
-// null, an object or anything else that clients put there.
-func Act[A, T, In, Out any](pattern, name string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, *In) (Out, error), o ...Option) Op[A] {
+// Act declares POST <pattern> with a body {"name": In}; all Acts of one pattern share a route. Where In is None the
+// member may be null, an object or anything else that clients put there.
+func Act[A, T, In, Out any](pattern, name string, rule *policy.Rule, status int, load func(A, context.Context,
+	*Request) (T, error), h func(A, context.Context, *Request, T, *In) (Out, error), o ...Option) Op[A] {
 	d := define("act", pattern, rule, status, o)
 	d.action = name
 	inOut[In, Out](d)
@@ -94,9 +97,10 @@ func Act[A, T, In, Out any](pattern, name string, rule *policy.Rule, status int,
 	}}
 }
 
-// List declares a collection: Q is a struct of query parameters with wire tags; the answer is {"plural": [...]} with links in the
-// service's form.
-func List[A, Q, V any](pattern string, rule *policy.Rule, h func(A, context.Context, *Request, *Q) (Page[V], error), o ...Option) Op[A] {
+// List declares a collection: Q is a struct of query parameters with wire tags; the answer is {"plural": [...]} with
+// links in the service's form.
+func List[A, Q, V any](pattern string, rule *policy.Rule, h func(A, context.Context, *Request,
+	*Q) (Page[V], error), o ...Option) Op[A] {
 	d := define("list", pattern, rule, http.StatusOK, o)
 	d.query, d.out = typeOf[Q](), typeOf[V]()
 	return Op[A]{d, func(a A, c *call) error {
@@ -116,7 +120,8 @@ func List[A, Q, V any](pattern string, rule *policy.Rule, h func(A, context.Cont
 }
 
 // ListOf is List below a loaded target, as the addresses of one server.
-func ListOf[A, T, Q, V any](pattern string, rule *policy.Rule, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, *Q) (Page[V], error), o ...Option) Op[A] {
+func ListOf[A, T, Q, V any](pattern string, rule *policy.Rule, load func(A, context.Context, *Request) (T, error),
+	h func(A, context.Context, *Request, T, *Q) (Page[V], error), o ...Option) Op[A] {
 	d := define("list", pattern, rule, http.StatusOK, o)
 	d.query, d.out = typeOf[Q](), typeOf[V]()
 	return Op[A]{d, func(a A, c *call) error {
@@ -136,9 +141,11 @@ func ListOf[A, T, Q, V any](pattern string, rule *policy.Rule, load func(A, cont
 	}}
 }
 
-// Raw declares an operation that reads and writes the HTTP streams itself (image data, console). Auth, policy, request id, errors stay
-// the kit's: an error returned before the first byte is written is answered in the dialect. Where none is written the status is 204.
-func Raw[A, T any](pattern string, rule *policy.Rule, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, http.ResponseWriter) error, o ...Option) Op[A] {
+// Raw declares an operation that reads and writes the HTTP streams itself (image data, console). Authentication,
+// policy, request id and errors are as for other operations: an error returned before the first byte is written is
+// answered in the dialect. If nothing is written the status is 204.
+func Raw[A, T any](pattern string, rule *policy.Rule, load func(A, context.Context,
+	*Request) (T, error), h func(A, context.Context, *Request, T, http.ResponseWriter) error, o ...Option) Op[A] {
 	d := define("raw", pattern, rule, http.StatusNoContent, o)
 	return Op[A]{d, func(a A, c *call) error {
 		if err := c.media(); err != nil {
@@ -156,7 +163,8 @@ func Raw[A, T any](pattern string, rule *policy.Rule, load func(A, context.Conte
 }
 
 // Bulk declares a create that takes one thing {"port": {…}} or several {"ports": […]} and answers in the same form.
-func Bulk[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(A, context.Context, *Request, []*In) ([]Out, error), o ...Option) Op[A] {
+func Bulk[A, In, Out any](pattern string, rule *policy.Rule, status int, h func(A, context.Context, *Request,
+	[]*In) ([]Out, error), o ...Option) Op[A] {
 	d := define("bulk", pattern, rule, status, o)
 	inOut[In, Out](d)
 	return Op[A]{d, func(a A, c *call) error {
@@ -194,7 +202,7 @@ func inOut[In, Out any](d *opDef) {
 	d.query = d.opts.query
 }
 
-// Nothing is the load of a Raw or On operation that has no target: the policy is asked about the caller's own ids.
+// Nothing is the load function of an operation without a target: the policy is checked on the caller's own ids.
 func Nothing[A any](A, context.Context, *Request) (None, error) { return None{}, nil }
 
 func loadTarget[A, T any](a A, c *call, load loader[A, T]) (T, error) {

@@ -35,20 +35,19 @@ func EnvelopeOut(name string) Option { return func(o *opts) { o.envOut, o.envOut
 // Bare takes and gives documents without an envelope.
 func Bare() Option { return Envelope("") }
 
-// NoAuth lets the operation be called without a token; with a good one the caller is known, a bad one is as none.
+// NoAuth allows the operation without a token. With a valid token the caller is known; an invalid one counts as none.
 func NoAuth() Option { return func(o *opts) { o.noAuth = true } }
 
-// Hidden answers 404 where the policy refuses the loaded target, as where existence is secret.
+// Hidden answers 404 instead of 403 where the policy refuses the loaded target, so that its existence stays secret.
 func Hidden() Option { return func(o *opts) { o.hidden = true } }
 
-// MissingShown keeps 404 for what is not there, for every caller, where Config.MissingRefused makes it 403 elsewhere.
+// MissingShown answers 404 for a missing target to every caller, where Config.MissingRefused answers 403.
 func MissingShown() Option { return func(o *opts) { o.missingShown = true } }
 
 // MaxBody bounds the request body in bytes; the default is Config.MaxBody.
 func MaxBody(n int64) Option { return func(o *opts) { o.maxBody = n } }
 
-// NonEmpty refuses a body of an On whose document has no member: a change that changes nothing. What is not there, or not the caller's to
-// change, is said first.
+// NonEmpty rejects an empty object in the body of an On with 400; 404 and 403 take precedence.
 func NonEmpty() Option { return func(o *opts) { o.nonEmpty = true } }
 
 // Media names the accepted request content types; the default is application/json.

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// Page is one page of a list. Next is the marker of the following page, empty at the end; the kit writes links in the service's form.
+// Page is one page of a list. Next is the marker of the following page, empty at the end. Links are written in the
+// service's form.
 type Page[V any] struct {
 	Items []V
 	Next  string
@@ -78,7 +79,7 @@ func (c *call) replyPage(items reflect.Value, around neighbours, extra map[strin
 	return c.send(e)
 }
 
-// selection is the fields=a&fields=b of a request where the API has it.
+// selection is the parameter fields=a&fields=b of a request, where the API supports it.
 func (c *call) selection() map[string]bool {
 	if !c.s.c.FieldSelection {
 		return nil
@@ -149,7 +150,7 @@ func (e *view) link(rel, href string) {
 	e.buf = append(e.buf, '}')
 }
 
-// here is the request's own address with query parameters changed; an empty value takes one away.
+// here is the request's URL with query parameters changed; an empty value removes one.
 func (c *call) here(absolute bool, changes ...string) string {
 	u := c.r.HTTP.URL
 	q := u.RawQuery

@@ -49,7 +49,8 @@ func (o olderOp) modern() (PatchOp, error) {
 }
 
 // Patch declares a JSON patch of a loaded target; the default media types are glance's.
-func Patch[A, T, Out any](pattern string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T, error), h func(A, context.Context, *Request, T, []PatchOp) (Out, error), o ...Option) Op[A] {
+func Patch[A, T, Out any](pattern string, rule *policy.Rule, status int, load func(A, context.Context, *Request) (T,
+	error), h func(A, context.Context, *Request, T, []PatchOp) (Out, error), o ...Option) Op[A] {
 	d := define("patch", pattern, rule, status, append([]Option{Media(patchMedia, patchOlder)}, o...))
 	d.in, d.out = reflect.TypeFor[[]PatchOp](), typeOf[Out]()
 	d.envIn, d.envInSet = "", true

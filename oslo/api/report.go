@@ -27,7 +27,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "hypernova_api_requests_total", Help: "API requests by operation and status."}, []string{"service", "operation", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "hypernova_api_request_seconds", Help: "Time to answer API requests.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, []string{"service", "operation"}),
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}},
+			[]string{"service", "operation"}),
 	}
 	m.requests = joined(reg, m.requests)
 	m.seconds = joined(reg, m.seconds)
@@ -46,7 +47,8 @@ func joined[C prometheus.Collector](reg prometheus.Registerer, c C) C {
 	return c
 }
 
-// report writes the one log line of a request and counts it. ctx is the connection's, from which no handler can add the request id again.
+// report writes the log line of a request and counts it. ctx is the connection's, without the request id, which the
+// line has already.
 func (s *server) report(ctx context.Context, r *Request, op *opDef, status int, took time.Duration, err error) {
 	name := "none"
 	if op != nil {
@@ -63,7 +65,8 @@ func (s *server) report(ctx context.Context, r *Request, op *opDef, status int, 
 	if !s.c.Log.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("request", r.ID), slog.String("method", r.HTTP.Method), slog.String("path", r.HTTP.URL.Path),
+	attrs := []slog.Attr{slog.String("request", r.ID), slog.String("method", r.HTTP.Method),
+		slog.String("path", r.HTTP.URL.Path),
 		slog.Int("status", status), slog.Duration("took", took)}
 	if r.global != "" {
 		attrs = append(attrs, slog.String("global_request", r.global))

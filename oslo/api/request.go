@@ -12,7 +12,7 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Request is what a handler knows besides its decoded body.
+// Request is a request besides its decoded body.
 type Request struct {
 	ID      string
 	Caller  *auth.Caller // nil only on NoAuth operations without a token
@@ -56,7 +56,7 @@ func (r *Request) SetHeader(k, v string) {
 // SetStatus chooses another success status than the declared one.
 func (r *Request) SetStatus(status int) { r.status = status }
 
-// GlobalID is the request id of the caller's own request, which it sent along; empty if it did not.
+// GlobalID is the request id that the caller sent (X-OpenStack-Request-ID); empty if it sent none.
 func (r *Request) GlobalID() string { return r.global }
 
 // QueryOf is the decoded query of an operation declared with Query[Q].
@@ -134,14 +134,15 @@ func (r *Request) Require(rule *policy.Rule, target policy.Target) error {
 	return refusal(rule, r.Caller, v)
 }
 
-// AsService makes the service that asks for a user the caller, if one does: for what is the service's business, and for its answer.
+// AsService makes the service that acts for a user the caller, if there is one: for operations that the service
+// performs for itself.
 func (r *Request) AsService() {
 	if r.Service != nil {
 		r.Caller = r.Service
 	}
 }
 
-// Decides is Require for who has no request: rooms that judge by an API's rules within one process.
+// Decides is Require without a request, for other packages of the process that check a rule of the API.
 func Decides(e *policy.Enforcer, rule *policy.Rule, c *auth.Caller, t policy.Target) error {
 	if t == nil {
 		t = OwnTarget(c)
@@ -152,7 +153,7 @@ func Decides(e *policy.Enforcer, rule *policy.Rule, c *auth.Caller, t policy.Tar
 	return nil
 }
 
-// refusal names the rule to everyone; what it asks for is for administrators and the log.
+// refusal is the fault.Forbidden that names the rule; its check string is only for administrators and the log.
 func refusal(rule *policy.Rule, c *auth.Caller, v policy.Verdict) error {
 	msg := "Policy does not allow " + rule.Name + " to be performed."
 	if v.Reason != "" && c.Admin() {
@@ -172,7 +173,7 @@ func (r *Request) verdict(rule *policy.Rule, target policy.Target) policy.Verdic
 	return r.s.c.Policy.Check(rule, c, target)
 }
 
-// OwnTarget is the target of things that are, or will be, the caller's own.
+// OwnTarget is the policy target of resources that belong to the caller.
 func OwnTarget(c *auth.Caller) policy.Target {
 	if c == nil {
 		return policy.Target{}

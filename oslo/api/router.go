@@ -13,7 +13,8 @@ type bound struct {
 	run func(c *call) error
 }
 
-// node is one segment of the route tree. Literal segments win over parameters, with backtracking, so that any two patterns may meet.
+// node is one segment of the route tree. Literal segments win over parameters, with backtracking, so that any two
+// patterns may meet.
 type node struct {
 	literal map[string]*node
 	any     *node
@@ -114,7 +115,8 @@ func (n *node) walk(method string, segs, values []string, closest *match) (match
 	return match{}, false
 }
 
-// split unescapes the segments of a path below the base; ok is false for broken escapes, empty segments and text that cannot be kept.
+// split unescapes the segments of a path below the base; ok is false for broken escapes, empty segments and text that
+// cannot be kept.
 func split(escaped string) (segs []string, ok bool) {
 	segs = segments(escaped)
 	for i, s := range segs {

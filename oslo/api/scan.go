@@ -13,7 +13,8 @@ import (
 
 const maxDepth = 64 // deeper documents are nobody's honest request
 
-// checkJSON accepts exactly one well-formed UTF-8 document of bounded depth, without NUL characters and halves of surrogate pairs.
+// checkJSON accepts exactly one well-formed UTF-8 document of bounded depth, without NUL characters and halves of
+// surrogate pairs.
 func checkJSON(b []byte) error {
 	if !utf8.Valid(b) {
 		return inputf("the body is not UTF-8")

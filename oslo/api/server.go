@@ -18,7 +18,7 @@ import (
 
 var inboundID = regexp.MustCompile(`^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// ServeHTTP answers one request; whatever happens below, exactly one answer and one log line come out.
+// ServeHTTP answers one request with exactly one answer and one log line, also after a panic of the handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 	if s.discovery(h) {
 		s.c.Root.ServeHTTP(w, h)
@@ -49,7 +49,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 	s.report(h.Context(), r, op, rec.status, took, err)
 }
 
-// statusGone is in the log and the metrics of requests whose client hung up before there was an answer.
+// statusGone is the status in the log and the metrics of requests whose client closed the connection before there was
+// an answer.
 const statusGone = 499
 
 // discovery reports requests for version documents.
@@ -101,7 +102,8 @@ func (s *server) serve(rec *recorder, r *Request, op **opDef) error {
 		if r.Caller != nil {
 			have = r.Caller.ProjectID
 		}
-		return fault.Invalidf("Malformed request URL: URL's project_id '%s' doesn't match Context's project_id '%s'", r.project, have)
+		return fault.Invalidf("Malformed request URL: URL's project_id '%s' doesn't match Context's project_id '%s'",
+			r.project, have)
 	}
 	r.params = m.params
 	c := &call{s: s, r: r, w: rec, ctx: ctx}
@@ -155,7 +157,7 @@ func open(ops []*bound) bool {
 	return true
 }
 
-// identify turns the token into the caller. Where the operation is open a bad token is as none.
+// identify validates the token. For NoAuth operations an invalid token counts as none.
 func (s *server) identify(r *Request, open bool) error {
 	token := r.HTTP.Header.Get("X-Auth-Token")
 	if token == "" || s.c.Validator == nil {
@@ -183,7 +185,7 @@ func (s *server) identify(r *Request, open bool) error {
 	return err
 }
 
-// asker makes the user for whom a service speaks the caller. Nobody else may speak for others.
+// asker makes the user for whom a service acts the caller. Only services may act for others.
 func (s *server) asker(r *Request) error {
 	said := r.HTTP.Header.Values(auth.AskerHeader)
 	if len(said) == 0 || !s.c.Askers {
@@ -212,13 +214,14 @@ func (s *server) negotiate(rec *recorder, r *Request) error {
 	case malformed != "":
 		return fault.Invalidf("API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", malformed)
 	case outside != "":
-		return WithStatus(http.StatusNotAcceptable, fault.Invalidf("Version %s is not supported by the API. Minimum is %s and maximum is %s.", outside, vs.Min, vs.Max))
+		return WithStatus(http.StatusNotAcceptable,
+			fault.Invalidf("Version %s is not supported by the API. Minimum is %s and maximum is %s.", outside, vs.Min, vs.Max))
 	}
 	r.Version = v
 	return nil
 }
 
-// lost answers a path or method that no operation has. Nothing of an odd name is there, and nothing can be made by it.
+// lost answers a path or method without an operation.
 func (s *server) lost(rec *recorder, r *Request, m match) error {
 	switch method := r.HTTP.Method; {
 	case m.odd && (method == http.MethodPut || method == http.MethodPost || method == http.MethodPatch):
@@ -230,7 +233,7 @@ func (s *server) lost(rec *recorder, r *Request, m match) error {
 	return WithStatus(http.StatusMethodNotAllowed, fault.Invalidf("The method is not allowed for this resource."))
 }
 
-// recorder remembers what was answered.
+// recorder records the status and the size of the answer.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -253,7 +256,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// call is one request on its way through an operation.
+// call is one request to an operation.
 type call struct {
 	s      *server
 	r      *Request

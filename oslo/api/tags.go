@@ -45,7 +45,8 @@ func isOpt(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t.PkgPath() == "hypernova/oslo/opt" && strings.HasPrefix(t.Name(), "Of[")
 }
 
-// fieldsOf reads the tags of a struct; a wrong tag is a programmer's error and panics. It is called once per (type, version).
+// fieldsOf reads the tags of a struct; a wrong tag is a programmer's error and panics. It is called once per (type,
+// version).
 func fieldsOf(t reflect.Type) []field {
 	var out []field
 	collect(t, nil, nil, &out)
@@ -88,7 +89,8 @@ func collect(t reflect.Type, index []int, outer spans, out *[]field) {
 		if !sf.IsExported() {
 			panic(fmt.Sprintf("api: %s.%s has a wire name but is not exported", t, sf.Name))
 		}
-		f := field{wire: wire, index: at, typ: sf.Type, spans: ss, policy: sf.Tag.Get("policy"), doc: sf.Tag.Get("doc"), rest: wire == "*"}
+		f := field{wire: wire, index: at, typ: sf.Type, spans: ss, policy: sf.Tag.Get("policy"), doc: sf.Tag.Get("doc"),
+			rest: wire == "*"}
 		f.rules = parseRules(sf.Tag.Get("is"), t.String()+"."+sf.Name)
 		f.filter = filterOf(sf, t)
 		f.omitEmpty = sf.Tag.Get("omit") == "empty"
@@ -130,7 +132,8 @@ func verify(t reflect.Type, reading bool, seen map[reflect.Type]bool) {
 		return
 	}
 	p := reflect.PointerTo(t)
-	if reading && (p.Implements(jsonReader) || p.Implements(textReader)) || !reading && (p.Implements(jsonWriter) || p.Implements(textWriter)) {
+	if reading && (p.Implements(jsonReader) || p.Implements(textReader)) || !reading && (p.Implements(jsonWriter) ||
+		p.Implements(textWriter)) {
 		return
 	}
 	switch t.Kind() {

@@ -166,21 +166,26 @@ func textCheckNamed(name string) textCheck {
 	case "text":
 		return func(s string) string { return checkLength(s, 0, 255) }
 	case "narrow":
-		return refuse(func(s string) bool { return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0xFFFF }) }, "has characters that names cannot have")
+		return refuse(func(s string) bool { return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0xFFFF }) },
+			"has characters that names cannot have")
 	case "id":
 		return checkID
 	case "uuid":
 		return refuse(ids.IsUUID, "is not a UUID")
 	case "ip":
-		return refuse(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Zone() == "" }, "is not an IP address")
+		return refuse(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Zone() == "" },
+			"is not an IP address")
 	case "ipv4":
-		return refuse(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() }, "is not an IPv4 address")
+		return refuse(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() },
+			"is not an IPv4 address")
 	case "ipv6":
-		return refuse(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() && a.Zone() == "" }, "is not an IPv6 address")
+		return refuse(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() && a.Zone() == "" },
+			"is not an IPv6 address")
 	case "cidr":
 		return refuse(func(s string) bool { _, err := netip.ParsePrefix(s); return err == nil }, "is not an IP prefix")
 	case "mac":
-		return refuse(func(s string) bool { m, err := net.ParseMAC(s); return err == nil && len(m) == 6 && len(s) == 17 }, "is not a MAC address")
+		return refuse(func(s string) bool { m, err := net.ParseMAC(s); return err == nil && len(m) == 6 && len(s) == 17 },
+			"is not a MAC address")
 	case "hostname":
 		return refuse(isHostname, "is not a host name")
 	case "fqdn":
@@ -353,8 +358,10 @@ func (r *rules) checkCount(n int) string {
 }
 
 // boolWords are the words that nova's schemas take for booleans.
-var boolWords = map[string]bool{"True": true, "TRUE": true, "true": true, "1": true, "ON": true, "On": true, "on": true, "YES": true, "Yes": true, "yes": true,
-	"False": false, "FALSE": false, "false": false, "0": false, "OFF": false, "Off": false, "off": false, "NO": false, "No": false, "no": false}
+var boolWords = map[string]bool{"True": true, "TRUE": true, "true": true, "1": true, "ON": true, "On": true, "on": true,
+	"YES": true, "Yes": true, "yes": true,
+	"False": false, "FALSE": false, "false": false, "0": false, "OFF": false, "Off": false, "off": false, "NO": false,
+	"No": false, "no": false}
 
 // parseBool reads the words OpenStack takes for booleans.
 func parseBool(s string) (value, ok bool) {

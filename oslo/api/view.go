@@ -296,7 +296,8 @@ func (b *writerBuilder) structWriter(t reflect.Type) writer {
 		if !f.spans.contains(b.v) {
 			continue
 		}
-		s := shown{name: f.wire, policy: f.policy, index: f.index, flat: -1, omitEmpty: f.omitEmpty, optional: isOpt(f.typ), rest: f.rest}
+		s := shown{name: f.wire, policy: f.policy, index: f.index, flat: -1, omitEmpty: f.omitEmpty, optional: isOpt(f.typ),
+			rest: f.rest}
 		if len(f.index) == 1 {
 			s.flat = f.index[0]
 		}

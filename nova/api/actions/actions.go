@@ -18,7 +18,7 @@ func Resources(s *servers.Servers) []api.Bound {
 	return api.Bind(&actionsAPI{wire.ServerLoader{Servers: s}}, actionOps)
 }
 
-// actionsAPI does what a server is asked to do.
+// actionsAPI performs actions on a server.
 type actionsAPI struct{ wire.ServerLoader }
 
 const actionPath = "POST /servers/{server_id}/action"
@@ -105,7 +105,7 @@ func (a *actionsAPI) consoleOutput(ctx context.Context, _ *api.Request, v *nova.
 	return consoleView{printable(b)}, err
 }
 
-// printable drops the characters of a console that have no place in a document.
+// printable drops the control characters of console output that JSON documents do not have.
 func printable(b []byte) string {
 	out := make([]rune, 0, len(b))
 	for _, c := range string(b) {

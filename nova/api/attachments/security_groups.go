@@ -12,8 +12,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// SecurityGroups finds security groups with their rules, whose project's they may be; fault.NotFound.
-// neutron/secgroups is one.
+// SecurityGroups returns a security group with its rules; fault.NotFound. neutron/secgroups implements it.
 type SecurityGroups interface {
 	Show(ctx context.Context, id string) (neutron.SecurityGroup, error)
 }
@@ -39,7 +38,7 @@ type groupView struct {
 	Rules       []groupRuleView `wire:"rules"`
 }
 
-// groupRuleView is an ingress rule in the form that compute had before networking was a service of its own.
+// groupRuleView is an ingress rule in the form of nova-network.
 type groupRuleView struct {
 	ID       string            `wire:"id"`
 	Parent   string            `wire:"parent_group_id"`

@@ -14,8 +14,8 @@ import (
 // volumesAPI shows the volumes of a server.
 type volumesAPI struct{ wire.ServerLoader }
 
-// volumeOps are the volumes of a server: none, for there is no block storage here. Clients ask for them with every
-// server that they show.
+// volumeOps show the volumes of a server. There are none, because there is no block storage; clients read them with
+// every server that they show.
 var volumeOps = api.Resource[*volumesAPI]{Name: "volumeAttachment", Plural: "volumeAttachments",
 	Ops: api.Ops[*volumesAPI]{
 		api.ListOf("GET /servers/{server_id}/os-volume_attachments", policies.VolumesAttachmentsIndex, (*volumesAPI).Server,
@@ -33,7 +33,7 @@ func (a *volumesAPI) list(context.Context, *api.Request, *nova.Server, *volumeQu
 	return api.Page[api.None]{}, nil
 }
 
-// show knows no volume, and says so as nova does of one that is not attached.
+// show answers as nova does for a volume that is not attached.
 func (a *volumesAPI) show(_ context.Context, r *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
 	return api.None{}, fault.NotFoundf("Instance %s is not attached to volume %s", v.ID, r.Param("volume_id"))
 }

@@ -1,4 +1,4 @@
-// Package events is the operation by which other services tell compute of events: os-server-external-events.
+// Package events is the operation by which other services notify compute: os-server-external-events.
 package events
 
 import (
@@ -97,7 +97,7 @@ func (a *eventsAPI) create(ctx context.Context, r *api.Request, in *eventsBody) 
 	return out, a.Servers.ExternalEvents(ctx, pass)
 }
 
-// reach is the code of an event for a server: whether it is there, and on a host.
+// reach is the status code of an event for a server: 404 for an unknown server, 422 for one without a host.
 func (a *eventsAPI) reach(ctx context.Context, server string) (int, error) {
 	v, err := a.Servers.Server(ctx, server)
 	switch {

@@ -14,7 +14,7 @@ import (
 	"hypernova/oslo/opt"
 )
 
-// aggregatesAPI answers what is asked about aggregates.
+// aggregatesAPI lists, creates, shows, changes and deletes aggregates.
 type aggregatesAPI struct{ Hosts *hosts.Hosts }
 
 var aggregateOps = api.Resource[*aggregatesAPI]{Name: "aggregate", Plural: "aggregates", Ops: api.Ops[*aggregatesAPI]{
@@ -80,7 +80,7 @@ type aggregateUpdate struct {
 	Zone opt.Of[string] `wire:"availability_zone" is:"nullable,name,narrow,pattern=^[^:]*$"`
 }
 
-// Validate wants at least one change.
+// Validate requires at least one change.
 func (u *aggregateUpdate) Validate(api.Version) error {
 	if u.Name == "" && !u.Zone.Set {
 		return fault.Invalidf("Invalid input for field/attribute aggregate: it must have name or availability_zone.")
@@ -88,7 +88,7 @@ func (u *aggregateUpdate) Validate(api.Version) error {
 	return nil
 }
 
-// create shows no hosts and metadata, as nova does for a new one.
+// create answers without hosts and metadata, as nova does.
 func (a *aggregatesAPI) create(ctx context.Context, r *api.Request, in *aggregateCreate) (aggregateCreated, error) {
 	v, err := a.Hosts.CreateAggregate(ctx, in.Name, in.Zone.Or(""))
 	out := viewOfAggregate(&v)
@@ -106,7 +106,7 @@ type aggregateCreated struct {
 	Gone    time.Time `wire:"deleted_at" time:"micro"`
 }
 
-// edited is the common end of what changes an aggregate.
+// edited runs an operation on the aggregate of the path and shows the result.
 func edited(r *api.Request, fn func(id int64) (nova.Aggregate, error)) (aggregateView, error) {
 	id, err := aggregateID(r)
 	if err != nil {

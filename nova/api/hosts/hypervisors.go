@@ -29,7 +29,7 @@ func Resources(h *hosts.Hosts) []api.Bound {
 	)
 }
 
-// hypervisorsAPI answers what is asked about hypervisors.
+// hypervisorsAPI lists and shows hypervisors.
 type hypervisorsAPI struct{ Hosts *hosts.Hosts }
 
 var hypervisorOps = api.Resource[*hypervisorsAPI]{Name: "hypervisor", Plural: "hypervisors",
@@ -149,7 +149,7 @@ func (a *hypervisorsAPI) find(ctx context.Context, r *api.Request, q *nodeQuery)
 		func(n hosts.Node) hosts.Node { return n }), err
 }
 
-// serversOf fills in what a hypervisor carries. Before 2.75 a hypervisor without servers shows no list.
+// serversOf lists the servers of a hypervisor. Before 2.75 one without servers shows no list.
 func (a *hypervisorsAPI) serversOf(ctx context.Context, r *api.Request, n *hosts.Node) (opt.Of[[]nodeServer], error) {
 	vs, err := a.Hosts.Servers(ctx, n.Host)
 	if err != nil || len(vs) == 0 && !r.AtLeast(75) {
@@ -254,7 +254,7 @@ func (a *hypervisorsAPI) uptime(ctx context.Context, r *api.Request, _ *api.None
 	return uptimeView{briefNode(&n), text}, err
 }
 
-// withUptimes fills in what views show since 2.88.
+// withUptimes sets the uptimes, which views show since 2.88.
 func (a *hypervisorsAPI) withUptimes(ctx context.Context, r *api.Request, nodes []hosts.Node, views []nodeView) {
 	if !r.AtLeast(88) {
 		return

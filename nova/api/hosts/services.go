@@ -15,7 +15,7 @@ import (
 	"hypernova/oslo/opt"
 )
 
-// servicesAPI answers what is asked about compute services.
+// servicesAPI lists, changes and deletes compute services.
 type servicesAPI struct{ Hosts *hosts.Hosts }
 
 var serviceOps = api.Resource[*servicesAPI]{Name: "service", Plural: "services", Ops: api.Ops[*servicesAPI]{
@@ -45,7 +45,7 @@ type serviceView struct {
 	ForcedDown bool      `wire:"forced_down" mv:"2.11-"`
 }
 
-// seen is when a service was last heard of, or decided about before it ever was.
+// seen is the time of a service's last heartbeat, or of its last change if it never sent one.
 func seen(s *nova.Service) time.Time {
 	if s.Seen.IsZero() {
 		return s.Updated
@@ -83,7 +83,7 @@ type decidedView struct {
 	ForcedDown opt.Of[bool]   `wire:"forced_down"`
 }
 
-// decideByHost is the old form: what to do is in the path, whom it concerns in the body.
+// decideByHost is the update before 2.53: the path has the action, the body the host and binary.
 func (a *servicesAPI) decideByHost(ctx context.Context, r *api.Request, in *serviceDecision) (decidedView, error) {
 	s, err := a.Hosts.ServiceOf(ctx, in.Host, in.Binary)
 	out := decidedView{Host: in.Host, Binary: in.Binary}

@@ -1,5 +1,4 @@
-// Package instanceactions is the operations of the Compute API that tell what was asked of a server:
-// os-instance-actions.
+// Package instanceactions is the operations of the Compute API on the actions of a server: os-instance-actions.
 package instanceactions
 
 import (

@@ -17,7 +17,7 @@ import (
 // Resources are the operations with their receiver.
 func Resources(k *keypairs.KeyPairs) []api.Bound { return api.Bind(&keyPairsAPI{k}, keyPairOps) }
 
-// keyPairsAPI answers what is asked about key pairs.
+// keyPairsAPI lists, creates, shows and deletes key pairs.
 type keyPairsAPI struct{ Keys *keypairs.KeyPairs }
 
 var keyPairOps = api.Resource[*keyPairsAPI]{Name: "keypair", Plural: "keypairs", Ops: api.Ops[*keyPairsAPI]{
@@ -76,7 +76,7 @@ func briefKey(k *nova.KeyPair) keyBrief {
 	return keyBrief{k.Name, k.PublicKey, k.Fingerprint, k.Type}
 }
 
-// owner is the user a request is about, if the rule lets the caller ask.
+// owner is the user whose key pairs a request is about: the named one if the rule allows it, or the caller.
 func owner(r *api.Request, user string, rule *policy.Rule) (string, error) {
 	if user == "" {
 		user = r.Caller.UserID

@@ -135,7 +135,7 @@ type quotaUpdate struct {
 	Force         bool          `wire:"force" is:"boolword"`
 }
 
-// limitsUpdate is what may be set of compute's own limits.
+// limitsUpdate are the limits of compute's own resources that a request sets.
 type limitsUpdate struct {
 	Instances     opt.Of[int64] `wire:"instances" is:"digits,min=-1,max=2147483647"`
 	Cores         opt.Of[int64] `wire:"cores" is:"digits,min=-1,max=2147483647"`
@@ -162,7 +162,7 @@ func (u *limitsUpdate) values() map[string]int64 {
 	return m
 }
 
-// networkLimits are the limits of what networking has, by name; those that were not given are left out.
+// networkLimits are the limits of networking's resources by name, without the absent ones.
 func networkLimits(fixed, floating, groups, rules opt.Of[int64]) map[string]int64 {
 	m := map[string]int64{}
 	for name, v := range map[string]opt.Of[int64]{quota.FixedIPs: fixed, quota.FloatingIPs: floating,

@@ -120,7 +120,7 @@ type disk struct {
 	VolumeType opt.Of[string]  `wire:"volume_type" mv:"2.67-" is:"text,nullable"`
 }
 
-// Validate refuses what spans members.
+// Validate checks rules that span several members.
 func (b *serverCreateBody) Validate(v api.Version) error {
 	for _, raw := range []json.RawMessage{b.Hints, b.OldHints} {
 		if len(raw) == 0 {
@@ -184,7 +184,7 @@ func (a *serversAPI) create(ctx context.Context, r *api.Request, body *serverCre
 	return serverEnvelope{out}, nil
 }
 
-// canonical is an address as it is shown: the shortest form. What is no address was refused before.
+// canonical is the shortest form of an address. Texts that are no address were rejected before.
 func canonical(text string) string {
 	if ip, err := netip.ParseAddr(text); err == nil {
 		return ip.String()
@@ -237,7 +237,7 @@ func createArgs(r *api.Request, body *serverCreateBody) (servers.CreateArgs, err
 	return args, chooseNetworks(r, in, &args)
 }
 
-// placement reads where the server shall be, and asks whether the caller may say so.
+// placement reads the requested zone, host and node, and checks whether the caller may choose them.
 func placement(r *api.Request, in *serverCreate, args *servers.CreateArgs) error {
 	zone, rest, forced := strings.Cut(in.Zone, ":")
 	args.AZ = zone
@@ -260,7 +260,7 @@ func placement(r *api.Request, in *serverCreate, args *servers.CreateArgs) error
 const badBootSequence = "Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping " +
 	"combination is not valid."
 
-// bootDisk takes from the block devices what this cloud has: the image on the server's own disk.
+// bootDisk reads the only block device that is supported: the image on the server's own disk.
 func bootDisk(in *serverCreate, args *servers.CreateArgs) error {
 	if len(in.OldDisks) > 0 {
 		return fault.Invalidf("Block storage volumes are not available in this cloud; boot from an image.")
@@ -294,7 +294,7 @@ func bootDisk(in *serverCreate, args *servers.CreateArgs) error {
 	return nil
 }
 
-// plain refuses what a boot disk made of an image cannot have here.
+// plain returns fault.Invalid for members that a boot disk made of an image cannot have.
 func (d *disk) plain() error {
 	name := strings.TrimPrefix(d.Device, "/dev/")
 	for _, m := range []struct {
@@ -321,8 +321,7 @@ func (d *disk) plain() error {
 	return nil
 }
 
-// zeroDisk keeps flavors without a disk size, whose servers may grow as large as the image says, to those who may use
-// them.
+// zeroDisk requires a rule for flavors without a disk size: the disks of their servers are as large as the image.
 func (a *serversAPI) zeroDisk(ctx context.Context, r *api.Request, id string) error {
 	f, err := a.Flavors.Flavor(ctx, id)
 	if err != nil || f.Disk != 0 {
@@ -331,7 +330,7 @@ func (a *serversAPI) zeroDisk(ctx context.Context, r *api.Request, id string) er
 	return r.Require(policies.ServersCreateZeroDiskFlavor, nil)
 }
 
-// passwordLetters leaves out what is easily taken for something else.
+// passwordLetters are the characters of generated passwords, without those that look alike.
 const passwordLetters = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 func password() string {

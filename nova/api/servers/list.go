@@ -142,7 +142,7 @@ var (
 	hostColumns = []string{"host", "node"}
 )
 
-// findServers lists what a query asks for. all is the rule about every project's servers.
+// findServers lists the servers that match the parameters. The rule all is required for the servers of all projects.
 func (a *serversAPI) findServers(ctx context.Context, r *api.Request, in *serverQuery,
 	all *policy.Rule) ([]nova.Server, error) {
 	free := r.Allowed(policies.ServersAllowAllFilters, nil)
@@ -173,7 +173,7 @@ func (a *serversAPI) findServers(ctx context.Context, r *api.Request, in *server
 	return a.Servers.List(ctx, q)
 }
 
-// found is a query being read.
+// found is the query that is read from the parameters.
 type found struct {
 	q              *servers.Query
 	tenants        string // all_tenants as given
@@ -298,7 +298,7 @@ func (f *found) status(r *api.Request, values []string, free bool) error {
 	return nil
 }
 
-// owner limits the list to the caller's project, unless all projects were asked for and may be.
+// owner limits the list to the caller's project, unless all projects are requested and allowed.
 func (f *found) owner(r *api.Request, all *policy.Rule) error {
 	every := f.asked && f.tenants == ""
 	if f.tenants != "" {
@@ -317,7 +317,8 @@ func (f *found) owner(r *api.Request, all *policy.Rule) error {
 	return r.Require(all, nil)
 }
 
-// sortable reports a key that the list cannot be sorted by, or not by this caller.
+// sortable returns fault.Invalid for an unknown key, and fault.Forbidden for one that only administrators may sort
+// by.
 func sortable(r *api.Request, key string) error {
 	if !slices.Contains(sortColumns, key) {
 		return fault.Invalidf("Invalid input for query parameters sort_key: '%s' cannot be sorted by.", key)

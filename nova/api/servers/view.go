@@ -20,7 +20,7 @@ type serverBrief struct {
 	Links []wire.Link `wire:"links"`
 }
 
-// serverCore is what every view of one server shows.
+// serverCore are the members that all views of one server have.
 type serverCore struct {
 	ID           string            `wire:"id"`
 	Name         string            `wire:"name"`
@@ -48,7 +48,7 @@ type serverCore struct {
 	LockedReason *string           `wire:"locked_reason" mv:"2.73-"`
 }
 
-// serverUpdated is what PUT answered before it answered everything.
+// serverUpdated is the answer to PUT before 2.75.
 type serverUpdated struct {
 	serverCore
 	Addresses map[string][]plainAddress `wire:"addresses"`
@@ -128,7 +128,7 @@ type faultView struct {
 	Details opt.Of[string] `wire:"details"`
 }
 
-// serverViews makes views of many servers of one request; what they share is made once.
+// serverViews makes the views of the servers of one request and caches what they share.
 type serverViews struct {
 	r               *api.Request
 	self, bookmark  string
@@ -140,8 +140,7 @@ type serverViews struct {
 	plainRefs       bool
 }
 
-// serverViews prepares the views of these servers. Their groups are those of their ports now, which only networking
-// knows.
+// views prepares the views of these servers. The names of their security groups come from networking.
 func (a *serversAPI) views(ctx context.Context, r *api.Request, vs ...nova.Server) (*serverViews, error) {
 	v := &serverViews{r: r, self: r.URL("/servers/"), bookmark: r.RootURL("/servers/"), flavors: r.RootURL("/flavors/"),
 		images:  r.RootURL("/images/"),
@@ -201,7 +200,7 @@ func (b *serverViews) core(v *nova.Server) serverCore {
 	return out
 }
 
-// fault shows details to administrators, and to everyone where the mistake was not the cloud's.
+// fault shows details to administrators, and to all callers if the error is not 500.
 func (b *serverViews) fault(v *nova.Server) *faultView {
 	if v.Fault == nil {
 		return nil

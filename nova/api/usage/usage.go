@@ -92,7 +92,7 @@ func (a *usageAPI) period(q *usageQuery) (period, error) {
 	return p, nil
 }
 
-// of is what a server used in the period; false for one that did not exist in it.
+// of computes a server's usage in the period; false for a server that did not exist then.
 func (p period) of(v *nova.Server) (serverUsage, bool) {
 	ended := v.Terminated
 	if ended.IsZero() {
@@ -123,7 +123,7 @@ func (p period) of(v *nova.Server) (serverUsage, bool) {
 // usageBatch is how many servers are read at once.
 const usageBatch = 1000
 
-// usage sums up servers by project, in order of project and server; limit counts servers, 0 for all. The marker is a
+// usage sums up servers by project, in order of project and server. limit counts servers; 0 is all. The marker is a
 // server's id.
 func (a *usageAPI) usage(ctx context.Context, project string, p period, marker string,
 	limit int) (found []usageView, last string, err error) {
