@@ -45,7 +45,8 @@ func (c *cloud) clock() time.Time { return c.now }
 
 func (c *cloud) host(name string, ram int64) {
 	c.t.Helper()
-	if _, err := store.NewGroup(c.db, c.clock).Join(c.t.Context(), service.Member{Host: name, Binary: nova.BinaryCompute}); err != nil {
+	if _, err := store.NewGroup(c.db, c.clock).Join(c.t.Context(),
+		service.Member{Host: name, Binary: nova.BinaryCompute}); err != nil {
 		c.t.Fatal(err)
 	}
 	var id string

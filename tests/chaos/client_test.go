@@ -193,7 +193,8 @@ func (c *client) honest(v *server, what string, status int, a scenario.Answer) {
 }
 
 func (c *client) lie(v *server, format string, args ...any) {
-	c.wrong = append(c.wrong, fmt.Sprintf("server %s (%s): %s\n%s", v.id, v.name, fmt.Sprintf(format, args...), v.history()))
+	c.wrong = append(c.wrong, fmt.Sprintf("server %s (%s): %s\n%s", v.id, v.name, fmt.Sprintf(format, args...),
+		v.history()))
 }
 
 // tell prints the events of the servers that the lines name.

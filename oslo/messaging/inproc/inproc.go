@@ -1,5 +1,5 @@
-// Package inproc is the message transport inside one process. Payloads are encoded and bounded as for a broker, so that errors
-// of a real transport show in tests.
+// Package inproc is the message transport inside one process. Payloads are encoded and bounded as for a broker, so that
+// errors of a real transport show in tests.
 package inproc
 
 import (

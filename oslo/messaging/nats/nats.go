@@ -1,5 +1,5 @@
-// Package nats is the message transport over a NATS server, embedded (Serve) or external. It uses plain subjects without
-// persistence: the bus redelivers the messages of a dead receiver, and the database has the truth.
+// Package nats is the message transport over a NATS server, embedded (Serve) or external. It uses plain subjects
+// without persistence: the bus redelivers the messages of a dead receiver, and the database has the truth.
 package nats
 
 import (
