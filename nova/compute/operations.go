@@ -74,17 +74,20 @@ func (m *Manager) destroy(ctx context.Context, a rpcapi.ServerArgs) (messaging.N
 // hostOperation is what the hypervisor does for one action of the table.
 type hostOperation func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error
 
+// capable is an operation of a capability that not every driver has. ability completes the sentence of the refusal,
+// which is fault.NotImplemented.
+func capable[C any](ability string, do func(C, context.Context, *rpcapi.PowerArgs) error) hostOperation {
+	return func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+		c, ok := d.(C)
+		if !ok {
+			return fault.New(fault.NotImplemented, "The hypervisor of this host cannot %s.", ability)
+		}
+		return do(c, ctx, a)
+	}
+}
+
 // hostOperations finds them by the key of their action (nova.ServerAction). An action that the driver cannot do answers fault.NotImplemented.
 func hostOperations() map[string]hostOperation {
-	suspender := func(do func(virt.Suspender, context.Context, *rpcapi.PowerArgs) error) hostOperation {
-		return func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
-			s, ok := d.(virt.Suspender)
-			if !ok {
-				return fault.New(fault.NotImplemented, "The hypervisor of this host cannot suspend servers.")
-			}
-			return do(s, ctx, a)
-		}
-	}
 	return map[string]hostOperation{
 		nova.StartServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Start(ctx, &a.Spec) },
 		nova.StopServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
@@ -98,10 +101,12 @@ func hostOperations() map[string]hostOperation {
 		},
 		nova.PauseServer.Key:   func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Pause(ctx, a.Spec.ID) },
 		nova.UnpauseServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Unpause(ctx, a.Spec.ID) },
-		nova.SuspendServer.Key: suspender(func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
+		nova.SuspendServer.Key: capable("suspend servers", func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
 			return d.Suspend(ctx, a.Spec.ID)
 		}),
-		nova.ResumeServer.Key: suspender(func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error { return d.Resume(ctx, &a.Spec) }),
+		nova.ResumeServer.Key: capable("suspend servers", func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
+			return d.Resume(ctx, &a.Spec)
+		}),
 	}
 }
 

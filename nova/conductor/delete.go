@@ -61,12 +61,12 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 }
 
 func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs) error {
-	return perform(ctx, c, t, a.Server, c.deleting(a.Server))
+	return c.deleting(a.Server).perform(ctx, c, t, a.Server)
 }
 
 // deleteDied leaves a server that could not be taken away in ERROR; it may be deleted again.
 func (c *Conductor) deleteDied(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs, why error) error {
-	return giveUp(ctx, c, t, a.Server, c.deleting(a.Server), why)
+	return c.deleting(a.Server).giveUp(ctx, c, t, a.Server, why)
 }
 
 func (c *Conductor) fault(err error) *nova.Fault {

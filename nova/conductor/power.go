@@ -13,39 +13,61 @@ import (
 	"hypernova/oslo/tasks"
 )
 
+// operations are the actions whose job is more than one request to the server's host, by the key of their action. All
+// others are hostAction. Deletion has a kind of task of its own.
+func (c *Conductor) operations() map[string]func(server string) job {
+	return map[string]func(string) job{
+		nova.DeleteServer.Key: func(server string) job { return c.deleting(server) },
+	}
+}
+
+// operationOf returns the job of an action of the table. An unknown key fails the task for good.
+func (c *Conductor) operationOf(a jobs.PowerArgs) (job, error) {
+	action, ok := nova.ServerActionOf(a.Op)
+	if !ok {
+		return nil, tasks.Fail(fault.Invalidf("there is no power operation %q", a.Op))
+	}
+	if o, ok := c.operations()[a.Op]; ok {
+		return o(a.Server), nil
+	}
+	return c.hostAction(action, a.Server), nil
+}
+
 // powered is the record of an action that is one request to the server's host.
 type powered struct {
 	Power nova.PowerState
 }
 
-// hostAction is an action that is one request to the server's host. A host that cannot be reached is tried a few times; other failures give
-// the server back as it was, with the reason in the action and the fault.
-func (c *Conductor) hostAction(a jobs.PowerArgs) (operation[powered], error) {
-	action, ok := nova.ServerActionOf(a.Op)
-	if !ok {
-		return operation[powered]{}, tasks.Fail(fault.Invalidf("there is no power operation %q", a.Op))
-	}
+// hostAction is an action that is one request to the server's host. If the host cannot be reached, the queue repeats it
+// a few times. Other failures give the server back as it was, with the reason in the action and the fault.
+func (c *Conductor) hostAction(action nova.ServerAction, server string) operation[powered] {
 	return operation[powered]{
 		action: action,
 		change: func(r *powered) store.Change { return store.Change{Power: &r.Power} },
-		finish: func(ctx context.Context, tx *db.Tx, r *powered) error { return c.late(ctx, tx, a.Server, r.Power) },
-		steps: []steps.Step[powered]{{Name: "host", Do: func(ctx context.Context, r *powered) error {
-			v, err := store.AnyServer(ctx, c.DB, a.Server)
-			if err != nil {
-				return err
-			}
-			ports, err := store.Ports(ctx, c.DB, a.Server)
-			if err != nil {
-				return err
-			}
-			reply, err := rpcapi.Power.Do(ctx, c.Bus, v.Host, rpcapi.PowerArgs{Op: a.Op, Spec: v.Spec(ports), Grace: c.c.ShutdownTimeout})
-			if fault.Is(err, fault.Unavailable) {
-				return fault.Unavailablef("Host %s cannot be reached.", v.Host).Because(err)
-			}
-			r.Power = reply.Power
+		finish: func(ctx context.Context, tx *db.Tx, r *powered) error { return c.late(ctx, tx, server, r.Power) },
+		steps: []steps.Step[powered]{{Name: "host", Do: func(ctx context.Context, r *powered) (err error) {
+			r.Power, err = c.onHost(ctx, server, action.Key)
 			return err
 		}}},
-	}, nil
+	}
+}
+
+// onHost has the server's host do one operation (compute.hostOperations) and returns the power state after it. A host
+// that cannot be reached is fault.Unavailable.
+func (c *Conductor) onHost(ctx context.Context, server, op string) (nova.PowerState, error) {
+	v, err := store.AnyServer(ctx, c.DB, server)
+	if err != nil {
+		return nova.NoState, err
+	}
+	ports, err := store.Ports(ctx, c.DB, server)
+	if err != nil {
+		return nova.NoState, err
+	}
+	r, err := rpcapi.Power.Do(ctx, c.Bus, v.Host, rpcapi.PowerArgs{Op: op, Spec: v.Spec(ports), Grace: c.c.ShutdownTimeout})
+	if fault.Is(err, fault.Unavailable) {
+		return nova.NoState, fault.Unavailablef("Host %s cannot be reached.", v.Host).Because(err)
+	}
+	return r.Power, err
 }
 
 // late tells what a guest does after an action whose server an operator's reset has taken from the job meanwhile: nobody else would before the
@@ -64,17 +86,17 @@ func (c *Conductor) late(ctx context.Context, tx *db.Tx, server string, power no
 }
 
 func (c *Conductor) power(ctx context.Context, t *tasks.Task, a jobs.PowerArgs) error {
-	o, err := c.hostAction(a)
+	o, err := c.operationOf(a)
 	if err != nil {
 		return err
 	}
-	return perform(ctx, c, t, a.Server, o)
+	return o.perform(ctx, c, t, a.Server)
 }
 
 func (c *Conductor) powerDied(ctx context.Context, t *tasks.Task, a jobs.PowerArgs, why error) error {
-	o, err := c.hostAction(a)
+	o, err := c.operationOf(a)
 	if err != nil {
-		return nil // what no release knows gives nothing back
+		return nil // an operation that no release knows has nothing to give back
 	}
-	return giveUp(ctx, c, t, a.Server, o, why)
+	return o.giveUp(ctx, c, t, a.Server, why)
 }

@@ -56,8 +56,15 @@ type operation[R any] struct {
 	finish func(ctx context.Context, tx *db.Tx, r *R) error
 }
 
-// perform does an operation as the task's job and gives the server back. It returns an error only when the job is to be repeated.
-func perform[R any](ctx context.Context, c *Conductor, t *tasks.Task, server string, o operation[R]) error {
+// job is an operation with a record of any type.
+type job interface {
+	perform(ctx context.Context, c *Conductor, t *tasks.Task, server string) error
+	giveUp(ctx context.Context, c *Conductor, t *tasks.Task, server string, why error) error
+}
+
+// perform does the operation as the task's job and gives the server back. It returns an error only when the job is to
+// be repeated.
+func (o operation[R]) perform(ctx context.Context, c *Conductor, t *tasks.Task, server string) error {
 	w := c.workOn(t, server, o.action.Event, func(f *store.Placement) bool { return o.action.Owns(f.State.Task) })
 	w.point(o.action.Key + " begins")
 	var r R
@@ -91,7 +98,7 @@ func perform[R any](ctx context.Context, c *Conductor, t *tasks.Task, server str
 
 // giveUp ends the job of an operation that the queue has given up: what was done is undone as far as it goes, and the
 // server is given back.
-func giveUp[R any](ctx context.Context, c *Conductor, t *tasks.Task, server string, o operation[R], why error) error {
+func (o operation[R]) giveUp(ctx context.Context, c *Conductor, t *tasks.Task, server string, why error) error {
 	w := c.workOn(t, server, o.action.Event, func(f *store.Placement) bool { return o.action.Owns(f.State.Task) }).givenUp()
 	if o.undoable() {
 		j, err := openAttempts(ctx, t.Journal())
@@ -112,7 +119,7 @@ func (o *operation[R]) undoable() bool {
 	return slices.ContainsFunc(o.steps, func(s steps.Step[R]) bool { return s.Undo != nil })
 }
 
-// plan is the steps, each done only while the job owns the server.
+// plan returns the steps with compute's own rights, each done only while the job owns the server.
 func (o *operation[R]) plan(w *work) []steps.Step[R] {
 	host := o.host
 	if host == nil {
@@ -122,6 +129,9 @@ func (o *operation[R]) plan(w *work) []steps.Step[R] {
 	for i := range plan {
 		if !o.forward {
 			plan[i].Do = whileOwned(w, host, plan[i].Do)
+		}
+		if undo := plan[i].Undo; undo != nil {
+			plan[i].Undo = func(ctx context.Context, r *R) error { return undo(asNova(ctx), r) }
 		}
 	}
 	return plan
