@@ -129,8 +129,8 @@ func (r *repairer) server(ctx context.Context, of audit.Of) error {
 			if f.State.Task == nova.Idle {
 				move = nova.MoveResetError
 			}
-			_, refusal, merr := store.Move(ctx, tx, of.Server, move, store.Change{Fault: &nova.Fault{Code: 500, Created: r.n.now(),
-				Message: "The build was lost, and an operator's repair gave it up."}}, r.n.now())
+			_, refusal, merr := store.Move(ctx, tx, of.Server, move, store.Change{Fault: &nova.Fault{Code: 500,
+				Created: r.n.now(), Message: "The build was lost, and an operator's repair gave it up."}}, r.n.now())
 			if err = merr; err == nil && refusal != nil {
 				err = refusal.Fault("repair", of.Server)
 			}

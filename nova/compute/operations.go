@@ -101,12 +101,12 @@ func hostOperations() map[string]hostOperation {
 		},
 		nova.PauseServer.Key:   func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Pause(ctx, a.Spec.ID) },
 		nova.UnpauseServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Unpause(ctx, a.Spec.ID) },
-		nova.SuspendServer.Key: capable("suspend servers", func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
-			return d.Suspend(ctx, a.Spec.ID)
-		}),
-		nova.ResumeServer.Key: capable("suspend servers", func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
-			return d.Resume(ctx, &a.Spec)
-		}),
+		nova.SuspendServer.Key: capable("suspend servers",
+			func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
+				return d.Suspend(ctx, a.Spec.ID)
+			}),
+		nova.ResumeServer.Key: capable("suspend servers",
+			func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error { return d.Resume(ctx, &a.Spec) }),
 	}
 }
 

@@ -14,8 +14,15 @@ import (
 	"hypernova/oslo/service"
 )
 
-// register sets the handlers of what agents and verbs send.
-func (c *Conductor) register(s *messaging.Server) {
+// agentCalls handles the messages of agents and the API services, and asks about hosts that do not report.
+type agentCalls struct {
+	*Conductor
+	heard  heard
+	healed string // the last server whose network was read again; only healNetworks uses it
+}
+
+// register sets the handlers of the conductor's messages.
+func (c *agentCalls) register(s *messaging.Server) {
 	rpcapi.Join.Handle(s, c.join)
 	rpcapi.Beat.Handle(s, func(ctx context.Context, a rpcapi.MemberArgs) (messaging.None, error) {
 		return messaging.None{}, c.beat(ctx, a.ID)
@@ -25,14 +32,14 @@ func (c *Conductor) register(s *messaging.Server) {
 	})
 	rpcapi.ReportNode.Handle(s, c.reportNode)
 	rpcapi.HostServers.Handle(s, c.hostServers)
-	rpcapi.Judge.Handle(s, c.judge)
-	rpcapi.ReportPower.Handle(s, c.reportPower)
+	rpcapi.Judge.Handle(s, c.unwantedGuests)
+	rpcapi.ReportPower.Handle(s, powerStates{c.Conductor}.reportPower)
 	rpcapi.Wake.Handle(s, c.wake)
 	rpcapi.Work.Handle(s, func(context.Context, messaging.None) error { c.Queue.Wake(); return nil })
 	rpcapi.RefreshNetwork.Handle(s, c.refreshNetwork)
 }
 
-func (c *Conductor) join(ctx context.Context, a rpcapi.JoinArgs) (rpcapi.JoinReply, error) {
+func (c *agentCalls) join(ctx context.Context, a rpcapi.JoinArgs) (rpcapi.JoinReply, error) {
 	id, err := c.Group.Join(ctx, service.Member{Host: a.Host, Binary: a.Binary, Topic: a.Topic, Level: a.Level, Pulse: a.Pulse})
 	if err == nil {
 		err = c.rejoined(ctx, &nova.Service{Host: a.Host, Binary: a.Binary})
@@ -40,7 +47,7 @@ func (c *Conductor) join(ctx context.Context, a rpcapi.JoinArgs) (rpcapi.JoinRep
 	return rpcapi.JoinReply{ID: id}, err
 }
 
-func (c *Conductor) reportNode(ctx context.Context, a rpcapi.NodeArgs) (rpcapi.NodeReply, error) {
+func (c *agentCalls) reportNode(ctx context.Context, a rpcapi.NodeArgs) (rpcapi.NodeReply, error) {
 	var reply rpcapi.NodeReply
 	err := c.DB.Tx(ctx, func(tx *db.Tx) error {
 		id, err := store.ReportNode(ctx, tx, a.Node, c.Now())
@@ -67,7 +74,7 @@ func (c *Conductor) reportNode(ctx context.Context, a rpcapi.NodeArgs) (rpcapi.N
 	return reply, err
 }
 
-func (c *Conductor) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi.HostServersReply, error) {
+func (c *agentCalls) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi.HostServersReply, error) {
 	vs, err := store.ReadableServersOnHost(ctx, c.DB, a.Host)
 	if err != nil {
 		return rpcapi.HostServersReply{}, err
@@ -86,9 +93,9 @@ func (c *Conductor) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi.
 	return r, nil
 }
 
-// judge condemns guests of servers that are deleted or live on another host. A guest whose server was never heard of may belong to somebody
-// else, or this database is the wrong one: it is named, and left alone.
-func (c *Conductor) judge(ctx context.Context, a rpcapi.JudgeArgs) (rpcapi.JudgeReply, error) {
+// unwantedGuests returns which guests of a host must be destroyed: their servers are deleted or on another host. A guest
+// without a server may belong to another cloud, or this is the wrong database: it is returned apart and left alone.
+func (c *agentCalls) unwantedGuests(ctx context.Context, a rpcapi.JudgeArgs) (rpcapi.JudgeReply, error) {
 	var r rpcapi.JudgeReply
 	for _, id := range a.Servers {
 		f, err := store.PlacementOf(ctx, c.DB, id)
@@ -104,8 +111,8 @@ func (c *Conductor) judge(ctx context.Context, a rpcapi.JudgeArgs) (rpcapi.Judge
 	return r, nil
 }
 
-// wake passes hints on to the jobs that wait here. An interrupt is believed only if the row says so.
-func (c *Conductor) wake(ctx context.Context, a rpcapi.WakeArgs) error {
+// wake passes hints on to the jobs that wait in this process. An interrupt must be confirmed by the server's row.
+func (c *agentCalls) wake(ctx context.Context, a rpcapi.WakeArgs) error {
 	for _, id := range a.Servers {
 		if !a.Interrupt {
 			c.hub.wake(id, a.Failed)
@@ -126,7 +133,7 @@ func (c *Conductor) wake(ctx context.Context, a rpcapi.WakeArgs) error {
 }
 
 // refreshNetwork reads a server's ports again, unless a build is about to write them itself.
-func (c *Conductor) refreshNetwork(ctx context.Context, a rpcapi.ServerArgs) error {
+func (c *agentCalls) refreshNetwork(ctx context.Context, a rpcapi.ServerArgs) error {
 	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	if err != nil {
 		if fault.Is(err, fault.NotFound) {

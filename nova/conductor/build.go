@@ -51,7 +51,7 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 			}
 			return err
 		case failed.Undo != nil:
-			return insist(failed.Undo)
+			return retried(failed.Undo)
 		case codeOf(failed.Err) == errUnwanted.Code:
 			return b.unwanted(ctx)
 		}
@@ -63,7 +63,7 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 			if again, err := j.again(ctx, awayRounds); err != nil {
 				return err
 			} else if again {
-				return insist(failed.Err)
+				return retried(failed.Err)
 			}
 		}
 		if last {
@@ -94,8 +94,8 @@ func reason(err error) string {
 	return unclassified
 }
 
-// insist makes an error one after which the job is tried again, whatever its kind.
-func insist(err error) error {
+// retried turns an error of any kind into one after which the queue runs the job again.
+func retried(err error) error {
 	if err == nil || fault.KindOf(err) == fault.Unavailable || fault.KindOf(err) == fault.Internal {
 		return err
 	}
@@ -279,10 +279,7 @@ func (c *Conductor) building(ctx context.Context, t *tasks.Task, a *jobs.BuildAr
 
 // spec is all that the host must know.
 func (b *building) spec(ctx context.Context, at *attempt) (nova.Spec, error) {
-	v, err := store.Server(ctx, b.DB, b.a.Server)
-	if err != nil {
-		return nova.Spec{}, err
-	}
+	v := b.current
 	s := v.Spec(at.Ports)
 	s.Files, s.AdminPass = b.a.Files, b.a.AdminPass
 	s.Host, s.Node, s.AZ = at.Choice.Host, at.Choice.Node, at.Choice.Zone

@@ -142,10 +142,7 @@ func (b *building) network(ctx context.Context, at *attempt) error {
 	if len(b.a.NICs) == 0 {
 		return nil
 	}
-	v, err := store.Server(ctx, b.DB, b.a.Server)
-	if err != nil {
-		return err
-	}
+	v := b.current
 	ports, err := b.Networks.Allocate(b.asAsker(ctx), neutron.AllocateArgs{Server: v.ID, Project: v.Project, Host: at.Choice.Host, AZ: at.Choice.Zone,
 		Specs: network.Specs(b.a.NICs), SecurityGroups: b.a.SecurityGroups, DNSName: v.Hostname})
 	at.Ports = network.NICs(ports)

@@ -81,7 +81,7 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	if messaging.Unheard(err) { // it has joined before it listens, or will soon be shown down
 		return tasks.Later(unreached("Host "+a.Host, err), soon)
 	}
-	return insist(err)
+	return retried(err)
 }
 
 // retire takes a deleted host's provider out of placement. What is still claimed there is being given back, or is told by the task that fails.
@@ -90,5 +90,5 @@ func (c *Conductor) retire(ctx context.Context, _ *tasks.Task, a jobs.RetireArgs
 	if err != nil || known {
 		return err
 	}
-	return insist(c.Placement.DeleteProvider(asNova(ctx), a.Node))
+	return retried(c.Placement.DeleteProvider(asNova(ctx), a.Node))
 }

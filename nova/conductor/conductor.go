@@ -54,11 +54,8 @@ type Deps struct {
 // Conductor handles the jobs of its queue and the agents' messages.
 type Conductor struct {
 	Deps
-	c     Config
-	hub   hub
-	heard heard
-	// healed is the last server whose network was read again; only healNetworks uses it.
-	healed string
+	c   Config
+	hub hub
 	// crash is called at instants between the things a job does, where tests end it.
 	crash func(point string)
 }
@@ -96,11 +93,12 @@ func New(c Config, d Deps) *Conductor {
 
 // Manager is the role nova-conductor.
 func (c *Conductor) Manager(host string) service.Manager {
+	agents := &agentCalls{Conductor: c}
 	return service.Manager{Binary: nova.BinaryConductor, Host: host, Topic: rpcapi.Conductor, Level: 1,
-		Register: c.register,
+		Register: agents.register,
 		Periodic: []service.Periodic{{Name: "ask_silent_services", Spacing: max(c.c.DownTime/4, 10*time.Millisecond),
-			Fn: c.askSilent},
-			{Name: "heal_networks", Spacing: healEvery, Fn: c.healNetworks}}}
+			Fn: agents.askSilent},
+			{Name: "heal_networks", Spacing: healEvery, Fn: agents.healNetworks}}}
 }
 
 func (c *Conductor) point(name string) {

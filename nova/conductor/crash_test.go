@@ -2,8 +2,10 @@ package conductor_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"hypernova/nova"
@@ -250,10 +252,21 @@ func stories() []story {
 	}
 }
 
-// TestConductorMayEndAnywhere ends the conductor at every instant of every story and starts it again.
+// TestConductorMayEndAnywhere ends the conductor at every instant of every story and starts it again. The stories
+// together must have tasks of every kind that the conductor handles, so that none is forgotten here.
 func TestConductorMayEndAnywhere(t *testing.T) {
 	t.Parallel()
-	for _, s := range append(stories(), ofTheTable()...) {
+	var mu sync.Mutex
+	seen, handled, told := map[string]bool{}, []string(nil), map[string]bool{}
+	all := append(stories(), ofTheTable()...)
+	t.Cleanup(func() {
+		for _, k := range handled {
+			if !seen[k] && len(told) == len(all) && !t.Failed() {
+				t.Errorf("no story has a task of the kind %s", k)
+			}
+		}
+	})
+	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			run := func(t *testing.T, crashAt int) int64 {
@@ -262,6 +275,10 @@ func TestConductorMayEndAnywhere(t *testing.T) {
 				v := w.get(s.tell(w))
 				s.want(t, w, v)
 				w.clean()
+				mu.Lock()
+				handled, told[s.name] = w.queue.Kinds(), true
+				maps.Copy(seen, w.kinds)
+				mu.Unlock()
 				if t.Failed() {
 					t.Logf("what happened: %s", strings.Join(w.trace, ", "))
 				}

@@ -102,5 +102,5 @@ func (c *Conductor) forget(ctx context.Context, _ *tasks.Task, a jobs.DeleteArgs
 		return nil
 	}
 	ctx = asNova(ctx)
-	return insist(errors.Join(c.Networks.Deallocate(ctx, a.Server), c.Placement.Release(ctx, a.Server)))
+	return retried(errors.Join(c.Networks.Deallocate(ctx, a.Server), c.Placement.Release(ctx, a.Server)))
 }

@@ -16,10 +16,13 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// reportPower brings what guests do and what servers should do together. A server that a job owns is left to the job.
-func (c *Conductor) reportPower(ctx context.Context, a rpcapi.PowerReport) (messaging.None, error) {
+// powerStates compares guests with their servers.
+type powerStates struct{ *Conductor }
+
+// reportPower compares the guests of a report with their servers. It leaves a server that a job owns to the job.
+func (c powerStates) reportPower(ctx context.Context, a rpcapi.PowerReport) (messaging.None, error) {
 	for _, p := range a.Servers {
-		if err := c.power1(ctx, a.Host, p); err != nil {
+		if err := c.compare(ctx, a.Host, p); err != nil {
 			return messaging.None{}, err
 		}
 	}
@@ -71,7 +74,7 @@ func (f finding) because(c nova.Cause) finding {
 	return f
 }
 
-func (c *Conductor) power1(ctx context.Context, host string, p rpcapi.ServerPower) error {
+func (c powerStates) compare(ctx context.Context, host string, p rpcapi.ServerPower) error {
 	f, err := store.PlacementOf(ctx, c.DB, p.Server)
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -101,14 +104,14 @@ func (c *Conductor) power1(ctx context.Context, host string, p rpcapi.ServerPowe
 }
 
 // halted reports whether a server is paused because its host halted its guest: that was the last thing that became of it.
-func (c *Conductor) halted(ctx context.Context, server string) (bool, error) {
+func (c powerStates) halted(ctx context.Context, server string) (bool, error) {
 	last, err := store.Actions(ctx, c.DB, server, db.ListArgs{Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: 1})
 	return len(last) == 1 && last[0].Name == nova.PauseServer.Name && last[0].User == "", err
 }
 
 // found moves the server and records why. A guest that must go from its host is stopped by a job; one that crashed is started again where its
 // host asks for that.
-func (c *Conductor) found(ctx context.Context, tx *db.Tx, host string, p *rpcapi.ServerPower, f finding) error {
+func (c powerStates) found(ctx context.Context, tx *db.Tx, host string, p *rpcapi.ServerPower, f finding) error {
 	_, refusal, err := store.Move(ctx, tx, p.Server, f.move, store.Change{Power: &p.Power}, c.Now())
 	if err != nil || refusal != nil {
 		return err // a newer request owns the server: its job finds out by itself
@@ -146,7 +149,7 @@ func (c *Conductor) found(ctx context.Context, tx *db.Tx, host string, p *rpcapi
 }
 
 // begin has the cloud itself ask for an action, under a request of its own.
-func (c *Conductor) begin(ctx context.Context, tx *db.Tx, server string, a nova.ServerAction) error {
+func (c powerStates) begin(ctx context.Context, tx *db.Tx, server string, a nova.ServerAction) error {
 	_, refusal, err := store.Move(ctx, tx, server, a.Begin, store.Change{}, c.Now())
 	if err != nil || refusal != nil {
 		return err
@@ -160,7 +163,7 @@ func (c *Conductor) begin(ctx context.Context, tx *db.Tx, server string, a nova.
 }
 
 // record notes an action that nobody asked for: it has neither user nor project.
-func (c *Conductor) record(ctx context.Context, tx *db.Tx, server, action, request string) error {
+func (c powerStates) record(ctx context.Context, tx *db.Tx, server, action, request string) error {
 	return store.StartActions(ctx, tx, []nova.Action{{Server: server, Name: action, Request: request}}, c.Now())
 }
 
@@ -170,7 +173,7 @@ const (
 	restartsWithin = 10 * time.Minute
 )
 
-func (c *Conductor) mayRestart(ctx context.Context, on db.Querier, server string) (bool, error) {
+func (c powerStates) mayRestart(ctx context.Context, on db.Querier, server string) (bool, error) {
 	recent, err := store.Actions(ctx, on, server, db.ListArgs{Where: []db.Cond{db.EqTo("action", nova.StartServer.Name),
 		{Column: "created_at", Op: db.Ge, Values: []any{c.Now().Add(-restartsWithin)}}}})
 	if err != nil {

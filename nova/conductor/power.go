@@ -44,7 +44,9 @@ func (c *Conductor) hostAction(action nova.ServerAction, server string) operatio
 	return operation[powered]{
 		action: action,
 		change: func(r *powered) store.Change { return store.Change{Power: &r.Power} },
-		finish: func(ctx context.Context, tx *db.Tx, r *powered) error { return c.late(ctx, tx, server, r.Power) },
+		finish: func(ctx context.Context, tx *db.Tx, r *powered) error {
+			return powerStates{c}.late(ctx, tx, server, r.Power)
+		},
 		steps: []steps.Step[powered]{{Name: "host", Do: func(ctx context.Context, r *powered) (err error) {
 			r.Power, err = c.onHost(ctx, server, action.Key)
 			return err
@@ -72,7 +74,7 @@ func (c *Conductor) onHost(ctx context.Context, server, op string) (nova.PowerSt
 
 // late tells what a guest does after an action whose server an operator's reset has taken from the job meanwhile: nobody else would before the
 // host's next look. A server that has an owner, the job or another, is left to it.
-func (c *Conductor) late(ctx context.Context, tx *db.Tx, server string, power nova.PowerState) error {
+func (c powerStates) late(ctx context.Context, tx *db.Tx, server string, power nova.PowerState) error {
 	f, err := store.PlacementOf(ctx, tx, server)
 	if err != nil || f.Deleted || f.State.Task != nova.Idle {
 		return absentIsFine(err)

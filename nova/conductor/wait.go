@@ -107,7 +107,7 @@ func (w *work) wait(ctx context.Context, why error) error {
 }
 
 // rejoined wakes what waits for a host that is back.
-func (c *Conductor) rejoined(ctx context.Context, s *nova.Service) error {
+func (c *agentCalls) rejoined(ctx context.Context, s *nova.Service) error {
 	if s.Binary != nova.BinaryCompute {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (c *Conductor) rejoined(ctx context.Context, s *nova.Service) error {
 }
 
 // beat notes a heartbeat. The first one after a silence makes what waits for the host begin.
-func (c *Conductor) beat(ctx context.Context, id string) error {
+func (c *agentCalls) beat(ctx context.Context, id string) error {
 	var back *nova.Service
 	if c.heard.late(id, time.Now(), c.c.DownTime/2) { // perhaps; other conductors hear it too
 		s, err := store.Service(ctx, c.DB, id)

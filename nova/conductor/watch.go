@@ -17,7 +17,7 @@ const (
 )
 
 // healNetworks reads the networks of the next servers again, and begins anew after the last.
-func (c *Conductor) healNetworks(ctx context.Context) error {
+func (c *agentCalls) healNetworks(ctx context.Context) error {
 	ids, err := store.PlacedServers(ctx, c.DB, c.healed, healAtOnce)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (c *Conductor) healNetworks(ctx context.Context) error {
 }
 
 // askSilent asks the services whose heartbeats do not arrive by their other address.
-func (c *Conductor) askSilent(ctx context.Context) error {
+func (c *agentCalls) askSilent(ctx context.Context) error {
 	all, err := store.Services(ctx, c.DB, "", "")
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type work struct {
 	host            string                              // that the step under way speaks to; empty: none
 	journal         *attempts                           // nil: the job keeps no record
 	waiter          *waiter                             // of the step under way
+	current         *nova.Server                        // as the step under way found it
 }
 
 // workOn is the work of a task that the queue runs.
@@ -80,9 +81,9 @@ func (o operation[R]) perform(ctx context.Context, c *Conductor, t *tasks.Task, 
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case o.forward:
-		return insist(err)
+		return retried(err)
 	case errors.As(err, &failed) && failed.Undo != nil:
-		return insist(failed.Undo)
+		return retried(failed.Undo)
 	case errors.As(err, &failed):
 		err = failed.Err
 	case fault.Is(err, fault.Unavailable) && w.journal != nil && !w.journal.rec.Since.IsZero():
@@ -244,13 +245,15 @@ func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *
 		inner, waiter, stop := w.hub.listen(asNova(ctx), w.server)
 		defer stop()
 		w.waiter, w.host = waiter, host(r)
-		f, err := store.PlacementOf(inner, w.DB, w.server)
+		v, err := store.AnyServer(inner, w.DB, w.server)
 		if err != nil {
 			return w.settle(inner, err)
 		}
+		f := store.Placement{ID: v.ID, Host: v.Host, State: v.State(), Power: v.Power, Deleted: v.Gone()}
 		if f.Deleted || !w.owns(&f) {
 			return errUnwanted
 		}
+		w.current = &v
 		err = do(inner, r)
 		w.host = host(r)
 		w.point("did")

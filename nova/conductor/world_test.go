@@ -58,7 +58,8 @@ type world struct {
 	crashAt int          // the instant at which the conductor ends, counted over all its lives; 0: never
 	points  atomic.Int64
 	mu      sync.Mutex
-	trace   []string // guarded by mu
+	trace   []string        // guarded by mu
+	kinds   map[string]bool // of the tasks that were queued
 	opened  func(*auth.Caller)
 	on      func(point string) // called at each instant, before the conductor may end there; may be nil
 
@@ -74,7 +75,7 @@ func newWorld(t testing.TB, hosts ...string) *world {
 
 func newWorldOn(t testing.TB, d *db.DB, hosts ...string) *world {
 	t.Helper()
-	w := &world{t: t, d: d, broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{},
+	w := &world{t: t, d: d, broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{}, kinds: map[string]bool{},
 		limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 10, InjectedFiles: 5, InjectedFileContentBytes: 10240, InjectedFilePathBytes: 255}}
 	w.ctx = auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u1", ProjectID: project, Roles: []string{"member"}}), "req-create")
 	w.ports = &ports{m: map[string]neutron.PortInfo{}, status: "ACTIVE"}
@@ -165,10 +166,23 @@ func (w *world) instant(point string) {
 	}
 }
 
+// note records the kinds of the tasks that are queued.
+func (w *world) note() {
+	w.t.Helper()
+	all, err := w.queue.List(w.ctx, tasks.ListArgs{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, i := range all {
+		w.kinds[i.Kind] = true
+	}
+}
+
 // work does all jobs, starting the conductor anew whenever it ended, with time passing where a job waits for it.
 func (w *world) work() {
 	w.t.Helper()
 	for range 200 {
+		w.note()
 		ended, did := w.step()
 		switch {
 		case !ended:

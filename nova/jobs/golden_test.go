@@ -15,6 +15,7 @@ func TestTasksOfOlderReleasesAreRead(t *testing.T) {
 	t.Parallel()
 	taskstest.Golden(t, *update, jobs.Build)
 	taskstest.Golden(t, *update, jobs.Delete)
+	taskstest.Golden(t, *update, jobs.Forget)
 	taskstest.Golden(t, *update, jobs.Power)
 	taskstest.Golden(t, *update, jobs.Cleanup)
 	taskstest.Golden(t, *update, jobs.Retire)

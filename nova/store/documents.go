@@ -185,7 +185,8 @@ func (j *nicJSON) value() nova.NIC {
 }
 
 func subnetForm(s *nova.Subnet) subnetJSON {
-	return subnetJSON{ID: s.ID, Name: s.Name, Network: s.Network, CIDR: s.CIDR, Gateway: s.Gateway, DHCP: s.DHCP, DNS: s.DNS,
+	return subnetJSON{ID: s.ID, Name: s.Name, Network: s.Network, CIDR: s.CIDR, Gateway: s.Gateway, DHCP: s.DHCP,
+		DNS:     s.DNS,
 		Routes:  each(s.Routes, func(r *nova.HostRoute) routeJSON { return routeJSON(*r) }),
 		Version: s.Version, AddressMode: s.AddressMode}
 }

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -86,15 +87,11 @@ func (q *Queue) giveBack(ctx context.Context, holds []*hold) {
 	}
 }
 
-// kinds returns the kinds that this process handles, in the form that the statements compare with.
-func (q *Queue) kinds() string {
-	var names []string
-	for k := range q.handlers {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	return "," + strings.Join(names, ",") + ","
-}
+// Kinds returns the names of the kinds that this process handles, in order.
+func (q *Queue) Kinds() []string { return slices.Sorted(maps.Keys(q.handlers)) }
+
+// kinds returns them in the form that the statements compare with.
+func (q *Queue) kinds() string { return "," + strings.Join(q.Kinds(), ",") + "," }
 
 // fill claims due tasks for idle workers, and more if tasks are short. On a tick it also claims tasks whose lease has
 // run out.
