@@ -75,7 +75,8 @@ func newWorld(t testing.TB, hosts ...string) *world {
 
 func newWorldOn(t testing.TB, d *db.DB, hosts ...string) *world {
 	t.Helper()
-	w := &world{t: t, d: d, broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{}, kinds: map[string]bool{},
+	w := &world{t: t, d: d, broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{},
+		kinds:  map[string]bool{},
 		limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 10, InjectedFiles: 5, InjectedFileContentBytes: 10240, InjectedFilePathBytes: 255}}
 	w.ctx = auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u1", ProjectID: project, Roles: []string{"member"}}), "req-create")
 	w.ports = &ports{m: map[string]neutron.PortInfo{}, status: "ACTIVE"}

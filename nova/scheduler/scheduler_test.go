@@ -237,7 +237,8 @@ func TestOperatorsRulesAreExplainedAndTimed(t *testing.T) {
 	ctx := metric.With(t.Context(), m)
 	_, err := with(scheduler.Expressions{Filters: []string{"gold: host.name == 'h2' ? 'is not gold' : ''",
 		"silver: host.servers > 7"}}).Select(ctx, nova.Request{Flavor: flavor(1)})
-	const want = "No valid host was found. 2 hosts; gold dropped 1 (is not gold: h2); silver dropped 1 (does not pass the rule silver: h1)."
+	const want = "No valid host was found. 2 hosts; gold dropped 1 (is not gold: h2); " +
+		"silver dropped 1 (does not pass the rule silver: h1)."
 	if !fault.Is(err, fault.NoValidHost) || fault.Message(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
