@@ -13,8 +13,7 @@ const mostMethods = 39
 // Wide are the types that have more methods than a type may have, as "folder.type", with how many. The list only gets shorter and its
 // numbers smaller: a type that loses methods gets its new number, and one that is within the bound leaves the list.
 func Wide() map[string]int {
-	return map[string]int{
-	}
+	return map[string]int{}
 }
 
 // Methods checks that no type has more methods than somebody can keep in mind, except as many as wide allows it. A method that is
