@@ -31,8 +31,8 @@ func (dialect) Write(w http.ResponseWriter, r *api.Request, status int, f *fault
 	api.WriteJSON(w, status, append(b, `,"detail":""}}`...))
 }
 
-// Input says what is wrong with an attribute as neutron's validators do. Values that it converts before it looks at
-// them have a type of error of their own.
+// Input makes the fault for an invalid attribute, in the words of neutron's validators. Values that it converts
+// before it looks at them have a type of error of their own.
 func (dialect) Input(e api.BadInput) *fault.Fault {
 	if len(e.Path) < 2 {
 		return fault.Invalidf("%s", e.Text)

@@ -44,7 +44,7 @@ type projectView struct {
 	Project string `wire:"project_id"`
 }
 
-// ofProject is the project of the path; nobody asks whether it exists.
+// ofProject is the project of the path. It is not checked that it exists, as in neutron.
 type ofProject string
 
 // PolicyTarget is the project's own.

@@ -39,8 +39,8 @@ type subnetBody struct {
 	Pool opt.Of[string] `wire:"subnetpool_id" is:"nullable"`
 }
 
-// subnetChange is what a create and an update may say. Null lists are empty ones, a null gateway is none; what is
-// not there is chosen, or stays.
+// subnetChange has the attributes that a create and an update may give. Null lists are empty ones, a null gateway is
+// none; what is not there is chosen, or stays.
 type subnetChange struct {
 	Name        opt.Of[string]      `wire:"name" is:"maxlen=255"`
 	Description opt.Of[string]      `wire:"description" is:"maxlen=255"`

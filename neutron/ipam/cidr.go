@@ -72,7 +72,7 @@ func leadingOnes(b []byte) (n int, ok bool) {
 	return n, true
 }
 
-// ParseAddr reads one address as neutron does; the error says what is wrong with it.
+// ParseAddr reads one address as neutron does, without a zone. The error has the message of neutron's validator.
 func ParseAddr(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)
 	if err == nil && a.Zone() == "" {
@@ -84,7 +84,8 @@ func ParseAddr(s string) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("'%s' is not a valid IP address", s)
 }
 
-// withoutZeros is an IPv4 address whose parts begin with zeros, which some programs read as octal, in its usual form.
+// withoutZeros is an IPv4 address whose parts begin with zeros, which some programs read as octal, in its usual
+// form.
 func withoutZeros(s string) (netip.Addr, bool) {
 	parts := strings.Split(s, ".")
 	if len(parts) != 4 {

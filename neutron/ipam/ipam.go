@@ -1,5 +1,5 @@
 // Package ipam computes allocation pools and chooses free addresses of a subnet. It knows no database: uniqueness is
-// decided where the rows are, this package only proposes.
+// decided by the rows that neutron/addresses writes; this package only proposes addresses.
 package ipam
 
 import (
@@ -59,8 +59,8 @@ func DefaultPools(p netip.Prefix, gateway netip.Addr) []neutron.Pool {
 	return out
 }
 
-// CheckPools says what is wrong with pools for a subnet: an end outside, an end before the start, an overlap, the gateway inside.
-// It returns a sentence's worth of reason and neutron's name for it, both empty when nothing is.
+// CheckPools checks the allocation pools of a subnet: an end outside of it, an end before the start, an overlap, or
+// the gateway inside. It returns neutron's message and error type, both empty for valid pools.
 func CheckPools(p netip.Prefix, gateway netip.Addr, pools []neutron.Pool) (reason, code string) {
 	first, last := hosts(p)
 	sorted := slices.Clone(pools)
@@ -82,7 +82,8 @@ func CheckPools(p netip.Prefix, gateway netip.Addr, pools []neutron.Pool) (reaso
 	return "", ""
 }
 
-// Usable reports whether an address of a subnet may be given to a port at all: neither the network's own nor the broadcast address.
+// Usable reports whether an address of a subnet may be given to a port at all: neither the network's own nor the
+// broadcast address.
 func Usable(p netip.Prefix, a netip.Addr) bool {
 	first, last := hosts(p)
 	return a.BitLen() == p.Addr().BitLen() && within(a, first, last)
@@ -113,9 +114,9 @@ func At(pools []neutron.Pool, n uint64) netip.Addr {
 	return netip.Addr{}
 }
 
-// Free finds the first address of pools at or after from that is not in used. used holds, in order, the used addresses of the subnet
-// from from on, possibly not all of them: next is then where to go on, with ok false, after the last one of used.
-// more says that used was cut short.
+// Free finds the first address of pools at or after from that is not in used. used holds, in order, the used
+// addresses of the subnet from from on, possibly not all of them: next is then where to go on, with ok false, after
+// the last one of used. more says that used was cut short.
 func Free(pools []neutron.Pool, from netip.Addr, used []netip.Addr, more bool) (a, next netip.Addr, ok bool) {
 	i := 0
 	for _, p := range sortedPools(pools) {

@@ -1,4 +1,4 @@
-// Package quota is the quotas of networking. Limits hold because what is there is counted in the transaction that
+// Package quota limits the resources of projects. Limits hold because resources are counted in the transaction that
 // adds to it, and writes are serializable; there is no usage record that could drift.
 package quota
 

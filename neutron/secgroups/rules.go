@@ -11,7 +11,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Protocol is a protocol of a rule as it is kept: its name in small letters, or its number; empty for any.
+// Protocol reads the protocol of a rule: its name in lower case, or its number; empty for any. Fault
+// SecurityGroupRuleInvalidProtocol.
 func Protocol(s string) (string, error) {
 	s = strings.ToLower(s)
 	if s == "any" {
@@ -24,7 +25,7 @@ func Protocol(s string) (string, error) {
 	return s, nil
 }
 
-// Ether is the IP version of an ethertype's name.
+// Ether returns the IP version of an ethertype's name; fault SecurityGroupRuleInvalidEtherType.
 func Ether(s string) (int, error) {
 	switch strings.ToLower(s) {
 	case "ipv4":
@@ -56,8 +57,8 @@ func Port(s string) (int, error) {
 	return n, nil
 }
 
-// normalize checks what a rule says and puts it in the form that is kept: IPv6's ICMP has one name and one number, all
-// ports are no ports.
+// normalize checks what a rule says and puts it in the form that is kept: IPv6's ICMP has one name and one number,
+// all ports are no ports.
 func normalize(r neutron.SecurityGroupRule) (neutron.SecurityGroupRule, error) {
 	if r.Ether == 6 && (r.Protocol == "icmp" || r.Protocol == "icmpv6") {
 		r.Protocol = "ipv6-icmp"
@@ -132,8 +133,8 @@ func checkPorts(r neutron.SecurityGroupRule, protocol int) error {
 }
 
 // meaning is what a rule allows, in one form: rules of a group with one meaning are duplicates, whatever they call
-// their protocol, and whether they name everything or nothing as the remote. A prefix with other host bits is another
-// rule, as in neutron.
+// their protocol, and whether they name everything or nothing as the remote. A prefix with other host bits is
+// another rule, as in neutron.
 func meaning(r neutron.SecurityGroupRule) string {
 	protocol := r.Protocol
 	if r.Ether == 6 && (protocol == "icmp" || protocol == "1") {

@@ -1,5 +1,6 @@
-// Package secgroups is the verbs on security groups and their rules. Each project has a default group, which makes
-// itself the first time anybody asks for the project's groups. Who may do what is decided before these are called.
+// Package secgroups implements the operations on security groups and their rules. Each project has a default group,
+// which is created when the project's groups are first used or listed. Callers check the policy first; see
+// neutron/api.
 package secgroups
 
 import (
@@ -17,7 +18,7 @@ import (
 	"hypernova/oslo/opt"
 )
 
-// Groups are the verbs.
+// Groups are the operations.
 type Groups struct {
 	change *change.Writer
 	quota  *quota.Quotas
@@ -28,10 +29,10 @@ func New(w *change.Writer, q *quota.Quotas) *Groups {
 	return &Groups{change: w, quota: q}
 }
 
-// defaultName is the name of the groups that make themselves.
+// defaultName is the name of the default groups.
 const defaultName = "default"
 
-// EnsureDefault is the id of a project's default group, which is made if it is not there.
+// EnsureDefault returns the id of a project's default group, which it creates if it does not exist.
 func (g *Groups) EnsureDefault(ctx context.Context, project string) (string, error) {
 	if id, err := store.DefaultGroup(ctx, g.change.DB, project); err != nil || id != "" {
 		return id, err
@@ -116,7 +117,7 @@ func (g *Groups) Create(ctx context.Context, groups []neutron.SecurityGroup) ([]
 	return out, err
 }
 
-// reserved reports whether a name is that of the groups that make themselves, in whatever case.
+// reserved reports whether a name is that of the default groups, in any case.
 func reserved(name string) bool { return strings.ToLower(name) == defaultName }
 
 func nameTaken() error {
@@ -133,7 +134,8 @@ func (g *Groups) List(ctx context.Context, a db.ListArgs) ([]neutron.SecurityGro
 	return store.Groups(ctx, g.change.DB, a)
 }
 
-// Find is a project's group by id or name; a name that several have is fault.Conflict.
+// Find returns the id of a project's group with that id or name; fault.NotFound, or fault.Conflict if several have
+// the name.
 func (g *Groups) Find(ctx context.Context, project, idOrName string) (string, error) {
 	if idOrName == defaultName {
 		return g.EnsureDefault(ctx, project)
@@ -158,7 +160,7 @@ func (g *Groups) Find(ctx context.Context, project, idOrName string) (string, er
 	return group.ID, nil
 }
 
-// Patch is what may change of a group.
+// Patch is a change of a group. Attributes that are not set stay.
 type Patch struct {
 	Name, Description opt.Of[string]
 	Stateful          opt.Of[bool]
@@ -210,7 +212,8 @@ func (g *Groups) unused(ctx context.Context, tx *change.Tx, id string) error {
 	return err
 }
 
-// Delete removes a group that no port uses. The default group goes only where admin says that the caller administers the cloud.
+// Delete removes a group that no port uses. The default group goes only where admin says that the caller administers
+// the cloud.
 func (g *Groups) Delete(ctx context.Context, id string, admin bool, ifRevision opt.Of[int64]) error {
 	return g.change.Do(ctx, func(tx *change.Tx) error {
 		group, err := store.Group(ctx, tx, id)
@@ -240,8 +243,8 @@ func (g *Groups) Delete(ctx context.Context, id string, admin bool, ifRevision o
 	})
 }
 
-// CreateRules adds rules to groups, all or none. Only what a rule says, its group and project count; a group that seen refuses does
-// not exist for the caller.
+// CreateRules adds rules to groups, all or none. Only what a rule says, its group and project count; a group that
+// seen refuses does not exist for the caller.
 func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) ([]neutron.SecurityGroupRule, error) {
 	wanted := slices.Clone(rules)
 	for i, r := range wanted {

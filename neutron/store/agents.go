@@ -27,7 +27,7 @@ type agentRow struct {
 	Note        string                     `db:"note"`
 }
 
-func (r agentRow) noun() neutron.Agent {
+func (r agentRow) resource() neutron.Agent {
 	return neutron.Agent{
 		ID: r.ID, Host: r.Host, Binary: r.Binary, Topic: r.Topic, Type: r.Type, AdminUp: r.AdminUp, Description: r.Description, Config: r.Config.V,
 		TunnelIP: addr(r.TunnelIP), Created: r.Created.Time, Started: r.Started.Time, Heartbeat: r.Heartbeat.Time, Pulse: r.Pulse, Note: r.Note,
@@ -73,7 +73,7 @@ func ReportAgent(ctx context.Context, on db.Querier, a neutron.Agent, level int)
 // together.
 func SilentAgents(ctx context.Context, on db.Querier, before time.Time) ([]neutron.Agent, error) {
 	rows, err := agentsSilent.All(ctx, on, db.At(before))
-	return nouns(rows, agentRow.noun), err
+	return resources(rows, agentRow.resource), err
 }
 
 // NoteAgents writes what was found of the agents of one process that were last heard of at seen.
@@ -91,13 +91,13 @@ func Agent(ctx context.Context, on db.Querier, id string) (neutron.Agent, error)
 	if err != nil {
 		return neutron.Agent{}, err
 	}
-	return r.noun(), nil
+	return r.resource(), nil
 }
 
 // AgentsOn are the agents of a host.
 func AgentsOn(ctx context.Context, on db.Querier, host string) ([]neutron.Agent, error) {
 	rows, err := agentsOn.All(ctx, on, host)
-	return nouns(rows, agentRow.noun), err
+	return resources(rows, agentRow.resource), err
 }
 
 // UpdateAgent writes what operators may change.
@@ -118,7 +118,7 @@ func DeleteAgent(ctx context.Context, on db.Querier, id string) error {
 
 // Agents lists agents.
 func Agents(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.Agent, error) {
-	return page(ctx, on, agentList, a, agentRow.noun)
+	return page(ctx, on, agentList, a, agentRow.resource)
 }
 
 // Since is the condition that an agent has reported at or after t, or not.

@@ -19,8 +19,9 @@ type groupRow struct {
 	Default  bool   `db:"is_default,once" list:"is_default"`
 }
 
-func (r groupRow) noun() neutron.SecurityGroup {
-	return neutron.SecurityGroup{Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Stateful: r.Stateful, Default: r.Default}
+func (r groupRow) resource() neutron.SecurityGroup {
+	return neutron.SecurityGroup{Meta: r.metaRow.resource(), ID: r.ID, Name: r.Name, Stateful: r.Stateful,
+		Default: r.Default}
 }
 
 func groupRowOf(g neutron.SecurityGroup) groupRow {
@@ -49,23 +50,27 @@ type ruleInsertRow struct {
 	Meaning string `db:"meaning"` // what it allows, in one form: two rules of a group with one meaning are duplicates
 }
 
-func (r ruleRow) noun() neutron.SecurityGroupRule {
+func (r ruleRow) resource() neutron.SecurityGroupRule {
 	ether := 4
 	if r.EtherType == "IPv6" {
 		ether = 6
 	}
 	return neutron.SecurityGroupRule{
-		Meta: neutron.Meta{Project: r.Project, Description: r.Description, Revision: r.Revision, Created: r.Created.Time, Updated: r.Updated.Time},
-		ID:   r.ID, Group: r.Group, Ingress: r.Direction == "ingress", Ether: ether, Protocol: val(r.Protocol), PortMin: small(r.PortMin), PortMax: small(r.PortMax),
+		Meta: neutron.Meta{Project: r.Project, Description: r.Description, Revision: r.Revision, Created: r.Created.Time,
+			Updated: r.Updated.Time},
+		ID: r.ID, Group: r.Group, Ingress: r.Direction == "ingress", Ether: ether, Protocol: val(r.Protocol),
+		PortMin: small(r.PortMin), PortMax: small(r.PortMax),
 		RemoteGroup: val(r.RemoteGroup), RemotePrefix: val(r.RemotePrefix),
 	}
 }
 
 func ruleRowOf(r neutron.SecurityGroupRule) ruleRow {
 	row := ruleRow{
-		ID: r.ID, Group: r.Group, Project: r.Project, Description: r.Description, Direction: "egress", EtherType: "IPv4", Protocol: opt(r.Protocol),
-		PortMin: large(r.PortMin), PortMax: large(r.PortMax), RemoteGroup: opt(r.RemoteGroup), RemotePrefix: opt(r.RemotePrefix),
-		Revision: r.Revision, Created: db.At(r.Created), Updated: db.At(r.Updated),
+		ID: r.ID, Group: r.Group, Project: r.Project, Description: r.Description,
+		Direction: "egress", EtherType: "IPv4", Protocol: opt(r.Protocol),
+		PortMin: large(r.PortMin), PortMax: large(r.PortMax), RemoteGroup: opt(r.RemoteGroup),
+		RemotePrefix: opt(r.RemotePrefix),
+		Revision:     r.Revision, Created: db.At(r.Created), Updated: db.At(r.Updated),
 	}
 	if r.Ingress {
 		row.Direction = "ingress"
@@ -101,9 +106,10 @@ var (
 	groupsNamed  = groups.Query("project_id = ? AND name = ?") // security_groups_project
 	groupUpdate  = groups.Update("")
 	groupDelete  = groups.Delete("")
-	groupsNaming = db.NewQuery[string](Stmts, `SELECT DISTINCT security_group_id FROM security_group_rules WHERE remote_group_id = ?`)
-	groupUsers   = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM port_groups WHERE group_id = ?`)
-	groupList    = groups.List()
+	groupsNaming = db.NewQuery[string](Stmts,
+		`SELECT DISTINCT security_group_id FROM security_group_rules WHERE remote_group_id = ?`)
+	groupUsers = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM port_groups WHERE group_id = ?`)
+	groupList  = groups.List()
 
 	defaultTake = db.NewExec(Stmts, `
 INSERT INTO default_groups (project_id, group_id) VALUES (?, ?)
@@ -135,7 +141,7 @@ func Group(ctx context.Context, on db.Querier, id string) (neutron.SecurityGroup
 	if err != nil {
 		return neutron.SecurityGroup{}, err
 	}
-	gs, err := withRules(ctx, on, []neutron.SecurityGroup{r.noun()})
+	gs, err := withRules(ctx, on, []neutron.SecurityGroup{r.resource()})
 	if err != nil {
 		return neutron.SecurityGroup{}, err
 	}
@@ -145,12 +151,12 @@ func Group(ctx context.Context, on db.Querier, id string) (neutron.SecurityGroup
 // GroupsNamed are a project's groups of that name, without rules.
 func GroupsNamed(ctx context.Context, on db.Querier, project, name string) ([]neutron.SecurityGroup, error) {
 	rows, err := groupsNamed.All(ctx, on, project, name)
-	return nouns(rows, groupRow.noun), err
+	return resources(rows, groupRow.resource), err
 }
 
 // Groups lists security groups with their rules.
 func Groups(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.SecurityGroup, error) {
-	gs, err := page(ctx, on, groupList, a, groupRow.noun)
+	gs, err := page(ctx, on, groupList, a, groupRow.resource)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +172,8 @@ func withRules(ctx context.Context, on db.Querier, gs []neutron.SecurityGroup) (
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), 500)
-		rules, err := Rules(ctx, on, db.ListArgs{Where: []db.Cond{db.InList("security_group_id", ids[:n])}, Sort: []db.SortKey{{Column: "created_at"}}})
+		rules, err := Rules(ctx, on, db.ListArgs{Where: []db.Cond{db.InList("security_group_id", ids[:n])},
+			Sort: []db.SortKey{{Column: "created_at"}}})
 		if err != nil {
 			return nil, err
 		}
@@ -180,11 +187,12 @@ func withRules(ctx context.Context, on db.Querier, gs []neutron.SecurityGroup) (
 }
 
 // UpdateGroup writes a group without its rules; see UpdateNetwork.
-func UpdateGroup(ctx context.Context, on db.Querier, g neutron.SecurityGroup, now time.Time) (neutron.SecurityGroup, error) {
+func UpdateGroup(ctx context.Context, on db.Querier, g neutron.SecurityGroup,
+	now time.Time) (neutron.SecurityGroup, error) {
 	r := groupRowOf(g)
 	r.metaRow = r.touched(now)
 	_, err := groupUpdate.Do(ctx, on, r)
-	g.Meta = r.metaRow.noun()
+	g.Meta = r.metaRow.resource()
 	return g, err
 }
 
@@ -258,7 +266,7 @@ func Rule(ctx context.Context, on db.Querier, id string) (neutron.SecurityGroupR
 	if err != nil {
 		return neutron.SecurityGroupRule{}, err
 	}
-	return r.noun(), nil
+	return r.resource(), nil
 }
 
 // DeleteRule removes a rule.
@@ -269,5 +277,5 @@ func DeleteRule(ctx context.Context, on db.Querier, id string) error {
 
 // Rules lists rules.
 func Rules(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.SecurityGroupRule, error) {
-	return page(ctx, on, ruleList, a, ruleRow.noun)
+	return page(ctx, on, ruleList, a, ruleRow.resource)
 }

@@ -181,7 +181,7 @@ func HostsOfGroup(ctx context.Context, on db.Querier, group string) ([]string, e
 // NetworksOnHost are the networks that a host carries ports of.
 func NetworksOnHost(ctx context.Context, on db.Querier, host string) ([]neutron.Network, error) {
 	rows, err := networksOnHost.All(ctx, on, host)
-	return nouns(rows, networkRow.noun), err
+	return resources(rows, networkRow.resource), err
 }
 
 // Neighbours are all ports of networks, on any host, in order of their ids.

@@ -78,14 +78,14 @@ func TestStoredForms(t *testing.T) {
 		}
 	}
 	same := cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
-	if diff := cmp.Diff(portRead{portRow: p}.noun(), read.noun(), same); diff != "" {
+	if diff := cmp.Diff(portRead{portRow: p}.resource(), read.resource(), same); diff != "" {
 		t.Errorf("a port reads back as another (-want +got):\n%s", diff)
 	}
 	readSubnet.CIDR = s.CIDR
-	if diff := cmp.Diff((subnetRead{subnetRow: s}).noun().Pools, readSubnet.noun().Pools, same); diff != "" {
+	if diff := cmp.Diff((subnetRead{subnetRow: s}).resource().Pools, readSubnet.resource().Pools, same); diff != "" {
 		t.Errorf("pools read back as others (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff((subnetRead{subnetRow: s}).noun().Routes, readSubnet.noun().Routes, same); diff != "" {
+	if diff := cmp.Diff((subnetRead{subnetRow: s}).resource().Routes, readSubnet.resource().Routes, same); diff != "" {
 		t.Errorf("routes read back as others (-want +got):\n%s", diff)
 	}
 }

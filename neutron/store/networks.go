@@ -28,9 +28,9 @@ type networkRow struct {
 	AvailabilityHints db.JSON[[]string] `db:"availability_zone_hints,once"`
 }
 
-func (r networkRow) noun() neutron.Network {
+func (r networkRow) resource() neutron.Network {
 	return neutron.Network{
-		Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Status: r.Status, AdminUp: r.AdminUp, Shared: r.Shared,
+		Meta: r.metaRow.resource(), ID: r.ID, Name: r.Name, Status: r.Status, AdminUp: r.AdminUp, Shared: r.Shared,
 		External: r.External, Default: r.Default, PortSecurity: r.PortSecurity, MTU: int(r.MTU), Type: r.Type,
 		Physical: r.Physical, Segment: r.Segment, Subnets: r.Subnets.V, AvailabilityHints: r.AvailabilityHints.V,
 	}
@@ -91,7 +91,7 @@ func Network(ctx context.Context, on db.Querier, id string) (neutron.Network, er
 	if err != nil {
 		return neutron.Network{}, err
 	}
-	return r.noun(), nil
+	return r.resource(), nil
 }
 
 // UpdateNetwork writes a network that was read in the same transaction and returns it with its new revision.
@@ -99,7 +99,7 @@ func UpdateNetwork(ctx context.Context, on db.Querier, n neutron.Network, now ti
 	r := networkRowOf(n)
 	r.metaRow = r.touched(now)
 	_, err := networkUpdate.Do(ctx, on, r)
-	n.Meta = r.metaRow.noun()
+	n.Meta = r.metaRow.resource()
 	return n, err
 }
 
@@ -114,7 +114,7 @@ func DeleteNetwork(ctx context.Context, on db.Querier, id string) error {
 
 // Networks lists networks.
 func Networks(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.Network, error) {
-	return page(ctx, on, networkList, a, networkRow.noun)
+	return page(ctx, on, networkList, a, networkRow.resource)
 }
 
 // OtherPorts counts a network's ports that are not DHCP's.
@@ -154,16 +154,16 @@ func TakeFreeSegment(ctx context.Context, on db.Querier, kind, physical string, 
 	return 0, false, nil
 }
 
-// page reads a list and turns its rows into nouns.
+// page reads a page of a list and converts its rows.
 func page[R, N any](ctx context.Context, on db.Querier, l *db.ListQuery[R], a db.ListArgs,
-	noun func(R) N) ([]N, error) {
+	convert func(R) N) ([]N, error) {
 	rows, err := l.Page(ctx, on, a)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]N, len(rows))
 	for i, r := range rows {
-		out[i] = noun(r)
+		out[i] = convert(r)
 	}
 	return out, nil
 }

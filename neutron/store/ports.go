@@ -48,9 +48,9 @@ type portSeen struct {
 	Viewer string `db:"viewer"`
 }
 
-func (r portRead) noun() neutron.Port {
+func (r portRead) resource() neutron.Port {
 	return neutron.Port{
-		Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Network: r.Network, MAC: r.MAC, FixedIPs: fixedIPs(r.FixedIPs),
+		Meta: r.metaRow.resource(), ID: r.ID, Name: r.Name, Network: r.Network, MAC: r.MAC, FixedIPs: fixedIPs(r.FixedIPs),
 		AdminUp: r.AdminUp, Status: r.Status, DeviceID: r.DeviceID, DeviceOwner: r.DeviceOwner,
 		PortSecurity: r.PortSecurity, SecurityGroups: r.SecurityGroups.V, AddressPairs: pairs(r.AddressPairs),
 		Host: r.Host, VNICType: r.VNICType, VIFType: r.VIFType, VIFDetails: r.VIFDetails.V, Profile: r.Profile,
@@ -58,7 +58,7 @@ func (r portRead) noun() neutron.Port {
 	}
 }
 
-func (r portSeen) noun() neutron.Port { return r.portRead.noun() }
+func (r portSeen) resource() neutron.Port { return r.portRead.resource() }
 
 func portRowOf(p neutron.Port, position int) portRow {
 	if p.VIFDetails == nil {
@@ -160,7 +160,7 @@ func Port(ctx context.Context, on db.Querier, id string) (neutron.Port, error) {
 	if err != nil {
 		return neutron.Port{}, err
 	}
-	return r.noun(), nil
+	return r.resource(), nil
 }
 
 // UpdatePort writes a port; see UpdateNetwork. The caller has taken and freed its addresses.
@@ -176,7 +176,7 @@ func UpdatePort(ctx context.Context, on db.Querier, p neutron.Port, now time.Tim
 	if err := portGroupAdd.DoAll(ctx, on, groupRows(p)); err != nil {
 		return p, err
 	}
-	p.Meta = r.metaRow.noun()
+	p.Meta = r.metaRow.resource()
 	return p, nil
 }
 
@@ -199,34 +199,34 @@ func DeletePort(ctx context.Context, on db.Querier, id string) error {
 // Ports lists ports; Cond "viewer" narrows it to what one project may see.
 func Ports(ctx context.Context, on db.Querier, a db.ListArgs, viewer string) ([]neutron.Port, error) {
 	if viewer == "" {
-		return page(ctx, on, portList, a, portRead.noun)
+		return page(ctx, on, portList, a, portRead.resource)
 	}
 	a.Scope = append(a.Scope, db.EqTo("viewer", viewer))
-	return page(ctx, on, portListSeen, a, portSeen.noun)
+	return page(ctx, on, portListSeen, a, portSeen.resource)
 }
 
 // PortsOfDevice are the ports of a device in order of creation.
 func PortsOfDevice(ctx context.Context, on db.Querier, device string) ([]neutron.Port, error) {
 	rows, err := portsOf.All(ctx, on, device)
-	return nouns(rows, portRead.noun), err
+	return resources(rows, portRead.resource), err
 }
 
 // PortsOnHost are the ports that are bound to a host in order of creation.
 func PortsOnHost(ctx context.Context, on db.Querier, host string) ([]neutron.Port, error) {
 	rows, err := portsOnHost.All(ctx, on, host)
-	return nouns(rows, portRead.noun), err
+	return resources(rows, portRead.resource), err
 }
 
 // DHCPPorts are a network's DHCP ports in order of creation.
 func DHCPPorts(ctx context.Context, on db.Querier, network string) ([]neutron.Port, error) {
 	rows, err := portsDHCP.All(ctx, on, network)
-	return nouns(rows, portRead.noun), err
+	return resources(rows, portRead.resource), err
 }
 
 // PortsOfNetwork are all ports of a network.
 func PortsOfNetwork(ctx context.Context, on db.Querier, network string) ([]neutron.Port, error) {
 	rows, err := portsOnNet.All(ctx, on, network)
-	return nouns(rows, portRead.noun), err
+	return resources(rows, portRead.resource), err
 }
 
 // HostHasPorts reports whether a host carries a port of a network besides DHCP's.

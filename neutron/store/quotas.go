@@ -23,9 +23,11 @@ ON CONFLICT (project_id, resource) DO UPDATE SET quota = excluded.quota`)
 
 	countNetworks = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM networks WHERE project_id = ?`)
 	countSubnets  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM subnets WHERE project_id = ?`)
-	countPorts    = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM ports WHERE project_id = ? AND device_owner <> 'network:dhcp'`) // DHCP's are nobody's wish
-	countGroups   = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_groups WHERE project_id = ?`)
-	countRules    = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_group_rules WHERE project_id = ?`)
+	// DHCP ports are made by networking and do not count.
+	countPorts = db.NewQuery[int64](Stmts,
+		`SELECT COUNT(*) FROM ports WHERE project_id = ? AND device_owner <> 'network:dhcp'`)
+	countGroups = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_groups WHERE project_id = ?`)
+	countRules  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_group_rules WHERE project_id = ?`)
 )
 
 // SetLimit writes a project's limit.

@@ -49,7 +49,7 @@ func (r metaRow) touched(now time.Time) metaRow {
 	return r
 }
 
-func (r metaRow) noun() neutron.Meta {
+func (r metaRow) resource() neutron.Meta {
 	return neutron.Meta{Project: r.Project, Description: r.Description, Tags: r.Tags.V, Revision: r.Revision, Created: r.Created.Time, Updated: r.Updated.Time}
 }
 

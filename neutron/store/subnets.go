@@ -33,10 +33,10 @@ type subnetRead struct {
 	NetworkProject string `db:"network_project"`
 }
 
-func (r subnetRead) noun() neutron.Subnet {
+func (r subnetRead) resource() neutron.Subnet {
 	cidr, _ := netip.ParsePrefix(r.CIDR)
 	return neutron.Subnet{
-		Meta: r.metaRow.noun(), ID: r.ID, Name: r.Name, Network: r.Network, Version: int(r.Version), CIDR: cidr,
+		Meta: r.metaRow.resource(), ID: r.ID, Name: r.Name, Network: r.Network, Version: int(r.Version), CIDR: cidr,
 		Gateway: addr(r.Gateway), Pools: pools(r.Pools), DHCP: r.DHCP, DNS: r.DNS.V, Routes: routes(r.Routes),
 		RAMode: r.RAMode, AddrMode: r.AddrMode, NetworkShared: r.NetworkShared, NetworkProject: r.NetworkProject,
 	}
@@ -89,19 +89,19 @@ func Subnet(ctx context.Context, on db.Querier, id string) (neutron.Subnet, erro
 	if err != nil {
 		return neutron.Subnet{}, err
 	}
-	return r.noun(), nil
+	return r.resource(), nil
 }
 
 // SubnetsOf are a network's subnets in order of creation.
 func SubnetsOf(ctx context.Context, on db.Querier, network string) ([]neutron.Subnet, error) {
 	rows, err := subnetsOf.All(ctx, on, network)
-	return nouns(rows, subnetRead.noun), err
+	return resources(rows, subnetRead.resource), err
 }
 
 // SubnetsOfDevice are the subnets of all networks that a device has a port on.
 func SubnetsOfDevice(ctx context.Context, on db.Querier, device string) ([]neutron.Subnet, error) {
 	rows, err := subnetsOfServer.All(ctx, on, device)
-	return nouns(rows, subnetRead.noun), err
+	return resources(rows, subnetRead.resource), err
 }
 
 // UpdateSubnet writes a subnet; see UpdateNetwork.
@@ -109,7 +109,7 @@ func UpdateSubnet(ctx context.Context, on db.Querier, s neutron.Subnet, now time
 	r := subnetRowOf(s)
 	r.metaRow = r.touched(now)
 	_, err := subnetUpdate.Do(ctx, on, r)
-	s.Meta = r.metaRow.noun()
+	s.Meta = r.metaRow.resource()
 	return s, err
 }
 
@@ -121,7 +121,7 @@ func DeleteSubnet(ctx context.Context, on db.Querier, id string) error {
 
 // Subnets lists subnets.
 func Subnets(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.Subnet, error) {
-	return page(ctx, on, subnetList, a, subnetRead.noun)
+	return page(ctx, on, subnetList, a, subnetRead.resource)
 }
 
 // SubnetUsers counts the addresses of a subnet that ports other than DHCP's have.
@@ -129,10 +129,10 @@ func SubnetUsers(ctx context.Context, on db.Querier, subnet string) (int64, erro
 	return subnetUsers.One(ctx, on, subnet)
 }
 
-func nouns[R, N any](rows []R, noun func(R) N) []N {
+func resources[R, N any](rows []R, convert func(R) N) []N {
 	out := make([]N, len(rows))
 	for i, r := range rows {
-		out[i] = noun(r)
+		out[i] = convert(r)
 	}
 	return out
 }
