@@ -25,7 +25,7 @@ type AccessRule struct {
 	Order                             int64 // of their making, among those of the user
 }
 
-// PolicyTarget names the owner, by which alone keystone's policies judge access rules.
+// PolicyTarget names the owner, by which alone keystone's policies check access rules.
 func (r AccessRule) PolicyTarget() policy.Target {
 	return policy.Target{"target.user.id": r.UserID, "user_id": r.UserID}
 }

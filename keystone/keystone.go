@@ -2,7 +2,7 @@
 //
 // Rooms: store keeps rows; identity (domains, projects, users, groups), assignment (roles and grants), delegation
 // (application credentials, trusts), credential (users' other secrets), catalog (regions, services, endpoints, what
-// filters them), limit and federation are the verbs; token proves identities and checks proofs; api is the wire;
+// filters them), limit and federation are the operations; token proves identities and checks proofs; api is the wire;
 // client asks a keystone elsewhere.
 //
 // Invariants: a domain is a project with IsDomain and no domain of its own; names are unique in their domain; every
@@ -124,7 +124,7 @@ type Region struct {
 	Extra                     Extra
 }
 
-// API is what other services ask of identity. In one process it is the token verbs themselves, elsewhere an HTTP
+// API is what other services ask of identity. In one process it is the token operations themselves, elsewhere an HTTP
 // client.
 type API interface {
 	auth.Validator

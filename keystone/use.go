@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Use is what a token is being used for. Whoever validates tokens of ruled application credentials must know it;
+// Use is what a token is being used for. The code that validates tokens of ruled application credentials must know it;
 // where it is not known, such a token proves nothing.
 type Use struct{ Service, Method, Path string }
 

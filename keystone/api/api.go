@@ -24,7 +24,7 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Deps are the verbs that the handlers use.
+// Deps is the operations that the handlers call.
 type Deps struct {
 	Identity *identity.Service
 	Roles    *assignment.Service
@@ -73,7 +73,7 @@ func Resources() []api.Bound { return resources(Deps{}) }
 // Rules are the declared policy rules, for the enforcer and for documents.
 func Rules() []*policy.Rule { return policies.Rules() }
 
-// resources give each resource a receiver with the verbs that it uses.
+// resources give each resource a receiver with the operations that it calls.
 func resources(d Deps) []api.Bound {
 	var (
 		directory = directoryLoader{d.Identity}

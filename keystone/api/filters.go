@@ -187,20 +187,20 @@ func (a *endpointGroupsAPI) endpoints(ctx context.Context, r *api.Request, g key
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
 
-// gift is an endpoint or a group of them, and the project that it is about.
-type gift struct {
+// association is an endpoint or a group of them, and the project that it is about.
+type association struct {
 	project  keystone.Project
 	endpoint string
 	group    keystone.EndpointGroup
 }
 
-func (a *endpointGroupsAPI) loadInProject(ctx context.Context, r *api.Request) (gift, error) {
+func (a *endpointGroupsAPI) loadInProject(ctx context.Context, r *api.Request) (association, error) {
 	g, err := a.load(ctx, r)
 	if err != nil {
-		return gift{}, err
+		return association{}, err
 	}
 	p, err := a.loadProject(ctx, r)
-	return gift{project: p, group: g}, err
+	return association{project: p, group: g}, err
 }
 
 type groupInProjectView struct {
@@ -209,7 +209,7 @@ type groupInProjectView struct {
 	Links   links  `wire:"links"`
 }
 
-func (a *endpointGroupsAPI) showInProject(ctx context.Context, r *api.Request, g gift,
+func (a *endpointGroupsAPI) showInProject(ctx context.Context, r *api.Request, g association,
 	_ *api.None) (groupInProjectView, error) {
 	gs, err := a.Catalog.Groups.OfProject(ctx, g.project.ID)
 	for _, have := range gs {
@@ -224,11 +224,11 @@ func (a *endpointGroupsAPI) showInProject(ctx context.Context, r *api.Request, g
 	return groupInProjectView{}, err
 }
 
-func (a *endpointGroupsAPI) give(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointGroupsAPI) give(ctx context.Context, _ *api.Request, g association, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Groups.AddToProject(ctx, g.group.ID, g.project.ID)
 }
 
-func (a *endpointGroupsAPI) take(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointGroupsAPI) take(ctx context.Context, _ *api.Request, g association, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Groups.RemoveFromProject(ctx, g.group.ID, g.project.ID)
 }
 
@@ -250,16 +250,16 @@ func (a *endpointFiltersAPI) ofProject(ctx context.Context, r *api.Request, p ke
 	return api.Page[endpointView]{Items: views(es, endpointViewer(r))}, err
 }
 
-func (a *endpointFiltersAPI) load(ctx context.Context, r *api.Request) (gift, error) {
+func (a *endpointFiltersAPI) load(ctx context.Context, r *api.Request) (association, error) {
 	e, err := a.loadEndpoint(ctx, r)
 	if err != nil {
-		return gift{}, err
+		return association{}, err
 	}
 	p, err := a.loadProject(ctx, r)
-	return gift{project: p, endpoint: e.ID}, err
+	return association{project: p, endpoint: e.ID}, err
 }
 
-func (a *endpointFiltersAPI) check(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointFiltersAPI) check(ctx context.Context, _ *api.Request, g association, _ *api.None) (api.None, error) {
 	ids, err := a.Catalog.Endpoints.Projects(ctx, g.endpoint)
 	for _, id := range ids {
 		if id == g.project.ID {
@@ -272,10 +272,10 @@ func (a *endpointFiltersAPI) check(ctx context.Context, _ *api.Request, g gift, 
 	return api.None{}, err
 }
 
-func (a *endpointFiltersAPI) give(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointFiltersAPI) give(ctx context.Context, _ *api.Request, g association, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Endpoints.AddToProject(ctx, g.endpoint, g.project.ID)
 }
 
-func (a *endpointFiltersAPI) take(ctx context.Context, _ *api.Request, g gift, _ *api.None) (api.None, error) {
+func (a *endpointFiltersAPI) take(ctx context.Context, _ *api.Request, g association, _ *api.None) (api.None, error) {
 	return api.None{}, a.Catalog.Endpoints.RemoveFromProject(ctx, g.endpoint, g.project.ID)
 }

@@ -1,4 +1,4 @@
-// Package assignment is the verbs on roles, role assignments and implied roles.
+// Package assignment implements the operations on roles, role assignments and implied roles.
 package assignment
 
 import (
@@ -16,7 +16,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Service is the verbs. All are safe for concurrent use; each write is one transaction.
+// Service is the operations. All are safe for concurrent use; each write is one transaction.
 type Service struct {
 	db        *db.DB
 	epochs    *store.Epochs
@@ -24,7 +24,7 @@ type Service struct {
 	now       clock.Now
 }
 
-// New makes the verbs over identity's database; a nil directory knows nobody.
+// New returns the operations over the identity database. dir may be nil: no domain has a directory.
 func New(d *db.DB, e *store.Epochs, dir *ldapidentity.Service, now clock.Now) *Service {
 	return &Service{db: d, epochs: e, directory: dir, now: now}
 }

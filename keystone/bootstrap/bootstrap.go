@@ -35,7 +35,7 @@ type User struct {
 	OnDomain       []string
 }
 
-// Verbs is what the bootstrap works with.
+// Verbs is the operations that the bootstrap calls.
 type Verbs struct {
 	Identity *identity.Service
 	Roles    *assignment.Service

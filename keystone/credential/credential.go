@@ -1,5 +1,5 @@
-// Package credential is the verbs on credentials (EC2, TOTP and others), encrypted in the database, and the check of
-// EC2 and S3 signatures.
+// Package credential implements the operations on credentials (EC2, TOTP and others), encrypted in the database, and
+// the check of EC2 and S3 signatures.
 package credential
 
 import (
@@ -26,14 +26,14 @@ type Sealer interface {
 	Primary(text string) bool // the key that seals now has sealed it
 }
 
-// Service is the verbs.
+// Service is the operations. All are safe for concurrent use.
 type Service struct {
 	db   *db.DB
 	keys Sealer
 	now  clock.Now
 }
 
-// New makes the verbs over identity's database.
+// New returns the operations over the identity database.
 func New(d *db.DB, keys Sealer, now clock.Now) *Service { return &Service{d, keys, now} }
 
 // The types that mean something here; any other is kept as it is.

@@ -1,4 +1,4 @@
-// Package delegation is the verbs on application credentials, access rules and trusts.
+// Package delegation implements the operations on application credentials, access rules and trusts.
 package delegation
 
 import (
@@ -34,7 +34,7 @@ type Config struct {
 	AppCredentials
 }
 
-// Service is the verbs. All are safe for concurrent use; each write is one transaction.
+// Service is the operations. All are safe for concurrent use; each write is one transaction.
 type Service struct {
 	db        *db.DB
 	epochs    *store.Epochs
@@ -44,7 +44,7 @@ type Service struct {
 	now       clock.Now
 }
 
-// New makes the verbs over identity's database.
+// New returns the operations over the identity database.
 func New(d *db.DB, e *store.Epochs, p *identity.Passwords, roles *assignment.Service, c Config,
 	now clock.Now) *Service {
 	return &Service{db: d, epochs: e, passwords: p, roles: roles, config: c, now: now}

@@ -1,5 +1,5 @@
-// Package federation is the verbs on identity providers, protocols, mappings and service providers, and the login of
-// federated users.
+// Package federation implements the operations on identity providers, protocols, mappings and service providers, and
+// the login of federated users.
 //
 // Invariant: a user that a provider vouches for is one that this provider, and no other, has made here, or one of
 // this cloud's own that an administrator's mapping names.
@@ -18,7 +18,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Service is the verbs.
+// Service is the operations. All are safe for concurrent use.
 type Service struct {
 	db       *db.DB
 	epochs   *store.Epochs
@@ -33,7 +33,7 @@ type Config struct {
 	Life     time.Duration // how long memberships by a provider's word last that sets no time of its own; 0: as long as a token
 }
 
-// New makes the verbs over identity's database.
+// New returns the operations over the identity database.
 func New(d *db.DB, e *store.Epochs, c Config, now clock.Now) *Service {
 	return &Service{d, e, c.Verifier, c.Life, now}
 }

@@ -75,7 +75,7 @@ func (s *Service) admit(ctx context.Context, provider, protocol string, ask func
 	if who.User.Type == mapping.Resident {
 		return s.resident(ctx, who.User)
 	}
-	return s.settle(ctx, visit{idp, p, m, who}, first(attributes["REMOTE_USER"]))
+	return s.writeVisit(ctx, visit{idp, p, m, who}, first(attributes["REMOTE_USER"]))
 }
 
 // Enabled finds a provider that may vouch; fault.Forbidden for a disabled one.
@@ -161,9 +161,9 @@ type visit struct {
 	who      mapping.Identity
 }
 
-// settle writes the user, the groups and the projects of a visit in one transaction: a visit that fails leaves
+// writeVisit writes the user, the groups and the projects of a visit in one transaction: a visit that fails leaves
 // nothing behind.
-func (s *Service) settle(ctx context.Context, v visit, remoteUser string) (Person, error) {
+func (s *Service) writeVisit(ctx context.Context, v visit, remoteUser string) (Person, error) {
 	unique, name := v.who.User.ID, v.who.User.Name
 	if name == "" && unique == "" {
 		name = remoteUser

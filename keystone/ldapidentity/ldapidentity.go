@@ -1,7 +1,7 @@
 // Package ldapidentity is a read-only identity backend for domains whose users and groups are in LDAP.
 //
 // Somebody from a directory has a public id here that is made of the domain and the directory's own id, so that it is
-// the same in every deployment; directory_ids leads back. Whoever has proved a password also gets a row among the
+// the same in every deployment; directory_ids leads back. A user who has logged in also gets a row among the
 // users, so that what belongs to users can hang on it; what counts of them is still what the directory says.
 //
 // Invariant: what a directory says is trusted for Fresh at most; a directory that does not answer is

@@ -1,4 +1,5 @@
-// Package limit is the verbs on registered limits and limits, with the flat and the two-level enforcement model.
+// Package limit implements the operations on registered limits and limits, with the flat and the two-level
+// enforcement model.
 package limit
 
 import (
@@ -19,7 +20,7 @@ const (
 	Strict = "strict_two_level"
 )
 
-// Service is the verbs.
+// Service is the operations. All are safe for concurrent use.
 type Service struct {
 	db    *db.DB
 	model string
@@ -30,7 +31,7 @@ type Options struct {
 	Model string `conf:"enforcement_model" default:"flat" enum:"flat|strict_two_level" help:"How limits of a domain and of its projects go together."`
 }
 
-// New makes the verbs over identity's database.
+// New returns the operations over the identity database.
 func New(d *db.DB, model string) *Service { return &Service{d, model} }
 
 // Model is the enforcement model and what it means.

@@ -42,7 +42,7 @@ func Resources() []api.Bound { return bind(nil) }
 // Rules are the declared policy rules, for the enforcer and for documents.
 func Rules() []*policy.Rule { return policies.Rules() }
 
-// bind gives each resource a receiver with the verbs.
+// bind gives each resource a receiver with the operations.
 func bind(s *resources.Service) []api.Bound {
 	loader := providerLoader{s}
 	return slices.Concat(
