@@ -8,7 +8,8 @@ import (
 
 func newLibvirt(c hypervisorConfig) (virt.Driver, error) {
 	l := c.Libvirt
-	l.InstancesPath, l.StateDir, l.Hostname, l.HostIP = c.Default.InstancesPath, c.Default.StatePath, c.Default.Host, c.Default.MyIP
+	l.InstancesPath, l.StateDir = c.Default.InstancesPath, c.Default.StatePath
+	l.Hostname, l.HostIP = c.Default.Host, c.Default.MyIP
 	l.Owner, l.Version, l.Log, l.Now = c.owner(), c.version, c.log, c.now
 	l.Files = metadata.Config{Domain: c.NovaAPI.DHCPDomain}.Files
 	l.Cache = c.ImageCache.Policy(c.Default.MinFreeDisk << 20)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,11 @@ func next() (changes []change, files map[string]string) {
 		}
 }
 
+// blankless finds a text whatever the number of blanks between its words, which gofmt changes to align lines.
+func blankless(text string) *regexp.Regexp {
+	return regexp.MustCompile(regexp.MustCompile(`[ \t]+`).ReplaceAllString(regexp.QuoteMeta(text), `[ \t]+`))
+}
+
 // nextBinary builds the next release, in a copy of the sources that only the compiler sees.
 func nextBinary(t *testing.T) string {
 	t.Helper()
@@ -61,10 +67,12 @@ func nextBinary(t *testing.T) string {
 			}
 			text = string(b)
 		}
-		if n := strings.Count(text, c.after); n != 1 {
+		found := blankless(c.after).FindAllStringIndex(text, -1)
+		if n := len(found); n != 1 {
 			t.Fatalf("%q is %d times in %s, not once: bring this test up to date", c.after, n, c.file)
 		}
-		files[c.file] = strings.Replace(text, c.after, c.after+c.text, 1)
+		end := found[0][1]
+		files[c.file] = text[:end] + c.text + text[end:]
 	}
 	list := struct{ Replace map[string]string }{map[string]string{}}
 	for name, text := range files {
