@@ -229,7 +229,8 @@ func (p *Process) serve(ctx context.Context, name, api string, h http.Handler) e
 // upkeep adds periodic tasks that belong to no manager.
 func (p *Process) upkeep(name string, tasks ...service.Periodic) {
 	p.services = append(p.services, service.New(service.Manager{Binary: name + "-upkeep", Host: p.c.Default.Host,
-		Periodic: tasks}, nil, nil, p.serviceOptions()))
+		Periodic: tasks}, service.Deps{},
+		p.serviceOptions()))
 }
 
 func (p *Process) serviceOptions() service.Options {

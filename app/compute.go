@@ -46,7 +46,8 @@ func buildCompute(ctx context.Context, p *Process) error {
 		func() float64 { all, _ := m.CachedBytes(); return all })
 	p.metrics.Gauge("hypernova_image_cache_unused_bytes", "How much of it images take that no server of this host uses.",
 		func() float64 { _, unused := m.CachedBytes(); return unused })
-	p.services = append(p.services, service.New(m.Manager(), p.bus, compute.Group{Bus: p.bus}, p.serviceOptions()))
+	p.services = append(p.services, service.New(m.Manager(), service.Deps{Bus: p.bus, Group: compute.Group{Bus: p.bus}},
+		p.serviceOptions()))
 	return nil
 }
 
@@ -67,7 +68,7 @@ func buildNetAgent(_ context.Context, p *Process) error {
 	if p.c.fakeDriver() {
 		start = agent.NewFake
 	}
-	p.services = append(p.services, start(c, p.bus, p.serviceOptions(), p.o.Log))
+	p.services = append(p.services, start(c, agent.Deps{Bus: p.bus, Service: p.serviceOptions(), Log: p.o.Log}))
 	return nil
 }
 

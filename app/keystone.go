@@ -85,18 +85,20 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 	if err != nil {
 		return nil, err
 	}
-	roles := assignment.New(d, epochs, dir, p.now)
+	roles := assignment.New(assignment.Deps{DB: d, Epochs: epochs, Directory: dir, Now: p.now})
 	credentials := credential.New(d, sealing, p.now)
 	tokens := p.c.Token
 	tokens.Seeds, tokens.Directory = credentials, dir
 	k.made = &identityRoom{
-		users: identity.New(d, epochs, passwords, dir, p.now), roles: roles, catalog: catalog.New(d, epochs),
-		tokens: token.New(d, epochs, keys, passwords, roles, tokens, p.now),
-		delegation: delegation.New(d, epochs, passwords, roles, delegation.Config{Trusts: p.c.Trusts,
-			AppCredentials: p.c.AppCredentials}, p.now),
+		users: identity.New(identity.Deps{DB: d, Epochs: epochs, Passwords: passwords, Directory: dir, Now: p.now}),
+		roles: roles, catalog: catalog.New(d, epochs),
+		tokens: token.New(tokens, token.Deps{DB: d, Epochs: epochs, Keys: keys, Passwords: passwords, Roles: roles,
+			Now: p.now}),
+		delegation: delegation.New(delegation.Config{Trusts: p.c.Trusts, AppCredentials: p.c.AppCredentials},
+			delegation.Deps{DB: d, Epochs: epochs, Passwords: passwords, Roles: roles, Now: p.now}),
 		credentials: credentials, limits: limit.New(d, p.c.UnifiedLimit.Model),
-		federation: federation.New(d, epochs, federation.Config{Verifier: verifier,
-			Life: time.Duration(p.c.Federation.TTL) * time.Minute}, p.now),
+		federation: federation.New(federation.Config{Verifier: verifier,
+			Life: time.Duration(p.c.Federation.TTL) * time.Minute}, federation.Deps{DB: d, Epochs: epochs, Now: p.now}),
 	}
 	return k.made, nil
 }

@@ -106,7 +106,7 @@ func buildNeutron(ctx context.Context, p *Process) error {
 		return err
 	}
 	a := agentserver.New(n, p.c.Default.AgentDown)
-	p.services = append(p.services, service.New(a.Manager(p.c.Default.Host), p.bus, nil, p.serviceOptions()))
+	p.services = append(p.services, service.New(a.Manager(p.c.Default.Host), service.Deps{Bus: p.bus}, p.serviceOptions()))
 	if err := p.listeners.listen(ctx, apiNeutron); err != nil {
 		return err
 	}

@@ -103,7 +103,8 @@ func buildScheduler(ctx context.Context, p *Process) error {
 	if err != nil {
 		return fault.Invalidf("[filter_scheduler] %v", err)
 	}
-	p.services = append(p.services, service.New(n.scheduler.Manager(p.c.Default.Host), p.bus, n.group,
+	p.services = append(p.services, service.New(n.scheduler.Manager(p.c.Default.Host),
+		service.Deps{Bus: p.bus, Group: n.group},
 		p.serviceOptions()))
 	return nil
 }
@@ -132,7 +133,8 @@ func buildConductor(ctx context.Context, p *Process) error {
 		DefaultZone: p.c.Default.DefaultZone},
 		conductor.Deps{DB: n.db, Now: n.now, Group: n.group, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets,
 			Scheduler: choose})
-	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), p.bus, n.group, p.serviceOptions()),
+	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), service.Deps{Bus: p.bus, Group: n.group},
+		p.serviceOptions()),
 		n.queue)
 	return nil
 }

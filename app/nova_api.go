@@ -71,6 +71,6 @@ func (n *novaParts) buildMetadata(ctx context.Context, v *novaVerbs) error {
 	if err != nil {
 		return err
 	}
-	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(metadata.Config{Domain: p.c.NovaAPI.DHCPDomain},
-		v.servers, secret, p.o.Log))
+	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(metadata.Config{Domain: p.c.NovaAPI.DHCPDomain,
+		Secret: secret}, v.servers, p.o.Log))
 }

@@ -89,7 +89,7 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 	c.passwords, c.db = passwords, d
 	epochs := store.NewEpochs(d)
 	dir := ldapidentity.New(d, c.sources, now)
-	roles := assignment.New(d, epochs, dir, now)
+	roles := assignment.New(assignment.Deps{DB: d, Epochs: epochs, Directory: dir, Now: now})
 	verifier, err := oidc.New(oidc.Config{Audiences: []string{"cloud"}, ClientID: "cloud", ClientSecret: "secret",
 		WebClientID: "cloud", WebClientSecret: "secret", WebScopes: []string{"profile"}, Leeway: time.Minute,
 		Timeout: 5 * time.Second}, now)
@@ -97,16 +97,18 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 		t.Fatal(err)
 	}
 	credentials := credential.New(d, keys, now)
-	c.api = keystoneapi.Deps{Identity: identity.New(d, epochs, passwords, dir, now), Roles: roles,
-		Catalog: catalog.New(d, epochs),
-		Tokens: token.New(d, epochs, keys, passwords, roles, token.Config{Lifetime: time.Hour, AllowRescope: true,
-			Seeds: credentials, Directory: dir}, now),
-		Delegation: delegation.New(d, epochs, passwords, roles,
-			delegation.Config{Trusts: delegation.Trusts{MaxRedelegation: 3},
-				AppCredentials: delegation.AppCredentials{PerUser: 5}}, now),
+	c.api = keystoneapi.Deps{Roles: roles,
+		Identity: identity.New(identity.Deps{DB: d, Epochs: epochs, Passwords: passwords, Directory: dir, Now: now}),
+		Catalog:  catalog.New(d, epochs),
+		Tokens: token.New(token.Config{Lifetime: time.Hour, AllowRescope: true, Seeds: credentials, Directory: dir},
+			token.Deps{DB: d, Epochs: epochs, Keys: keys, Passwords: passwords, Roles: roles, Now: now}),
+		Delegation: delegation.New(delegation.Config{Trusts: delegation.Trusts{MaxRedelegation: 3},
+			AppCredentials: delegation.AppCredentials{PerUser: 5}},
+			delegation.Deps{DB: d, Epochs: epochs, Passwords: passwords, Roles: roles, Now: now}),
 		Credentials: credentials, Limits: limit.New(d, c.model),
-		Federation: federation.New(d, epochs, federation.Config{Verifier: verifier}, now),
-		WebSSO:     keystoneapi.WebSSO{Dashboards: []string{dashboard}, Now: now}}
+		Federation: federation.New(federation.Config{Verifier: verifier},
+			federation.Deps{DB: d, Epochs: epochs, Now: now}),
+		WebSSO: keystoneapi.WebSSO{Dashboards: []string{dashboard}, Now: now}}
 	enforcer, err := policy.New(keystoneapi.Rules(), c.overrides)
 	if err != nil {
 		t.Fatal(err)

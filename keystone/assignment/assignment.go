@@ -16,6 +16,14 @@ import (
 	"hypernova/oslo/ids"
 )
 
+// Deps are what the operations use.
+type Deps struct {
+	DB        *db.DB
+	Epochs    *store.Epochs
+	Directory *ldapidentity.Service // nil: no domain has a directory
+	Now       clock.Now
+}
+
 // Service is the operations. All are safe for concurrent use; each write is one transaction.
 type Service struct {
 	db        *db.DB
@@ -24,9 +32,9 @@ type Service struct {
 	now       clock.Now
 }
 
-// New returns the operations over the identity database. dir may be nil: no domain has a directory.
-func New(d *db.DB, e *store.Epochs, dir *ldapidentity.Service, now clock.Now) *Service {
-	return &Service{db: d, epochs: e, directory: dir, now: now}
+// New returns the operations over the identity database.
+func New(d Deps) *Service {
+	return &Service{db: d.DB, epochs: d.Epochs, directory: d.Directory, now: d.Now}
 }
 
 func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
@@ -78,14 +86,16 @@ func (s *Service) CreateRole(ctx context.Context, r keystone.Role) (keystone.Rol
 
 func taken(err error, name string) error {
 	if errors.Is(err, db.ErrDuplicate) {
-		return fault.Conflictf("Conflict occurred attempting to store role - Duplicate entry found with name %s.", name).Because(err)
+		return fault.Conflictf("Conflict occurred attempting to store role - Duplicate entry found with name %s.",
+			name).Because(err)
 	}
 	return err
 }
 
 // UpdateRole changes a role as it stands when the change is made; change may run more than once. fault.Conflict for a
 // taken name.
-func (s *Service) UpdateRole(ctx context.Context, id string, change func(keystone.Role) (keystone.Role, error)) (keystone.Role, error) {
+func (s *Service) UpdateRole(ctx context.Context, id string, change func(keystone.Role) (keystone.Role, error)) (
+	keystone.Role, error) {
 	var r keystone.Role
 	err := s.write(ctx, func(tx *db.Tx) error {
 		var err error
@@ -138,7 +148,8 @@ func (s *Service) Imply(ctx context.Context, prior, other string) error {
 			return err
 		}
 		if byID := index(roles); byID[prior].DomainID == "" && byID[other].DomainID != "" {
-			return fault.Forbiddenf("%s cannot be an implied role of a global one: it is specific to domain %s.", other, byID[other].DomainID)
+			return fault.Forbiddenf("%s cannot be an implied role of a global one: it is specific to domain %s.", other,
+				byID[other].DomainID)
 		}
 		if prior == other || slices.Contains(expand(m, []string{other}), prior) {
 			return fault.Invalidf("Role %s cannot imply role %s: the latter implies the former.", prior, other)
@@ -196,7 +207,8 @@ func (s *Service) Check(ctx context.Context, g keystone.Grant) error {
 }
 
 func noGrant(g keystone.Grant) error {
-	return fault.NotFoundf("Could not find role assignment with role: %s, %s: %s, %s: %s.", g.RoleID, g.Actor, g.ActorID, g.Target, g.TargetID)
+	return fault.NotFoundf("Could not find role assignment with role: %s, %s: %s, %s: %s.", g.RoleID, g.Actor, g.ActorID,
+		g.Target, g.TargetID)
 }
 
 // expand adds to the role ids all that they imply.
@@ -271,7 +283,8 @@ func (s *Service) grantsFor(ctx context.Context, user string, groups []string) (
 
 // Effective are the roles a user holds on a target, through groups (those named besides the ones the user is in),
 // inheritance and implication, ordered by name. Domain-specific roles count only by what they imply.
-func (s *Service) Effective(ctx context.Context, user, target, targetID string, groups ...string) ([]keystone.Role, error) {
+func (s *Service) Effective(ctx context.Context, user, target, targetID string, groups ...string) ([]keystone.Role,
+	error) {
 	grants, err := s.grantsFor(ctx, user, groups)
 	if err != nil {
 		return nil, err
@@ -366,7 +379,8 @@ func (s *Service) Direct(ctx context.Context, g keystone.Grant) ([]keystone.Role
 	}
 	var out []keystone.Role
 	for _, e := range entries {
-		if e.Actor == g.Actor && e.ActorID == g.ActorID && e.Target == g.Target && e.TargetID == g.TargetID && e.Inherited == g.Inherited {
+		if e.Actor == g.Actor && e.ActorID == g.ActorID && e.Target == g.Target && e.TargetID == g.TargetID &&
+			e.Inherited == g.Inherited {
 			out = append(out, all[e.RoleID])
 		}
 	}

@@ -34,6 +34,15 @@ type Config struct {
 	AppCredentials
 }
 
+// Deps are what the operations use.
+type Deps struct {
+	DB        *db.DB
+	Epochs    *store.Epochs
+	Passwords *identity.Passwords
+	Roles     *assignment.Service
+	Now       clock.Now
+}
+
 // Service is the operations. All are safe for concurrent use; each write is one transaction.
 type Service struct {
 	db        *db.DB
@@ -45,9 +54,8 @@ type Service struct {
 }
 
 // New returns the operations over the identity database.
-func New(d *db.DB, e *store.Epochs, p *identity.Passwords, roles *assignment.Service, c Config,
-	now clock.Now) *Service {
-	return &Service{db: d, epochs: e, passwords: p, roles: roles, config: c, now: now}
+func New(c Config, d Deps) *Service {
+	return &Service{db: d.DB, epochs: d.Epochs, passwords: d.Passwords, roles: d.Roles, config: c, now: d.Now}
 }
 
 func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {

@@ -30,12 +30,20 @@ type Service struct {
 // Config is how logins are taken.
 type Config struct {
 	Verifier Verifier
-	Life     time.Duration // how long memberships by a provider's word last that sets no time of its own; 0: as long as a token
+	// how long memberships by a provider's word last that sets no time of its own; 0: as long as a token
+	Life time.Duration
+}
+
+// Deps are what the operations use.
+type Deps struct {
+	DB     *db.DB
+	Epochs *store.Epochs
+	Now    clock.Now
 }
 
 // New returns the operations over the identity database.
-func New(d *db.DB, e *store.Epochs, c Config, now clock.Now) *Service {
-	return &Service{d, e, c.Verifier, c.Life, now}
+func New(c Config, d Deps) *Service {
+	return &Service{d.DB, d.Epochs, c.Verifier, c.Life, d.Now}
 }
 
 // write runs a change that may take something away from a token.
@@ -45,7 +53,8 @@ func (s *Service) write(ctx context.Context, fn func(tx *db.Tx) error) error {
 
 func taken(err error, kind, id string) error {
 	if errors.Is(err, db.ErrDuplicate) {
-		return fault.Conflictf("Conflict occurred attempting to store %s - Duplicate entry found with ID %s.", kind, id).Because(err)
+		return fault.Conflictf("Conflict occurred attempting to store %s - Duplicate entry found with ID %s.", kind,
+			id).Because(err)
 	}
 	return err
 }
@@ -63,7 +72,8 @@ func (s *Service) IdentityProviders(ctx context.Context) ([]keystone.IdentityPro
 
 // CreateIdentityProvider adds a provider. Its users live in its domain; where none is named, one of its own is made.
 // fault.NotFound for an unknown domain, fault.Conflict for a taken id or remote id.
-func (s *Service) CreateIdentityProvider(ctx context.Context, p keystone.IdentityProvider) (keystone.IdentityProvider, error) {
+func (s *Service) CreateIdentityProvider(ctx context.Context, p keystone.IdentityProvider) (keystone.IdentityProvider,
+	error) {
 	return p, s.db.Tx(ctx, func(tx *db.Tx) error {
 		if _, err := store.IdentityProvider(ctx, tx, p.ID); err == nil {
 			return taken(db.ErrDuplicate, "identity_provider", p.ID)
@@ -107,7 +117,8 @@ func (s *Service) remote(ctx context.Context, tx *db.Tx, p keystone.IdentityProv
 
 // UpdateIdentityProvider changes a provider as it stands when the change is made; change may run more than once.
 // fault.Conflict for a remote id that another has.
-func (s *Service) UpdateIdentityProvider(ctx context.Context, id string, change func(*keystone.IdentityProvider)) (p keystone.IdentityProvider, err error) {
+func (s *Service) UpdateIdentityProvider(ctx context.Context, id string, change func(*keystone.IdentityProvider)) (
+	p keystone.IdentityProvider, err error) {
 	err = s.write(ctx, func(tx *db.Tx) error {
 		if p, err = store.IdentityProvider(ctx, tx, id); err != nil {
 			return store.Missing(err, "Identity Provider", id)
@@ -148,7 +159,8 @@ func (s *Service) CreateMapping(ctx context.Context, m keystone.Mapping) error {
 }
 
 // UpdateMapping changes a mapping as it stands when the change is made; change may run more than once.
-func (s *Service) UpdateMapping(ctx context.Context, id string, change func(*keystone.Mapping) error) (m keystone.Mapping, err error) {
+func (s *Service) UpdateMapping(ctx context.Context, id string, change func(*keystone.Mapping) error) (
+	m keystone.Mapping, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		if m, err = store.Mapping(ctx, tx, id); err != nil {
 			return store.Missing(err, "mapping", id)
@@ -193,7 +205,8 @@ func (s *Service) CreateProtocol(ctx context.Context, p keystone.Protocol) error
 
 // UpdateProtocol changes a protocol as it stands when the change is made; change may run more than once.
 // fault.Invalid for an unknown mapping.
-func (s *Service) UpdateProtocol(ctx context.Context, idp, id string, change func(*keystone.Protocol)) (p keystone.Protocol, err error) {
+func (s *Service) UpdateProtocol(ctx context.Context, idp, id string, change func(*keystone.Protocol)) (
+	p keystone.Protocol, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		if p, err = store.Protocol(ctx, tx, idp, id); err != nil {
 			return store.Missing(err, "federated protocol", id+" for Identity Provider: "+idp)
@@ -227,11 +240,14 @@ func (s *Service) ServiceProviders(ctx context.Context) ([]keystone.ServiceProvi
 
 // CreateServiceProvider adds a service provider; fault.Conflict for a taken id.
 func (s *Service) CreateServiceProvider(ctx context.Context, p keystone.ServiceProvider) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error { return taken(store.InsertServiceProvider(ctx, tx, p), "service_provider", p.ID) })
+	return s.db.Tx(ctx, func(tx *db.Tx) error {
+		return taken(store.InsertServiceProvider(ctx, tx, p), "service_provider", p.ID)
+	})
 }
 
 // UpdateServiceProvider changes a service provider as it stands when the change is made; change may run more than once.
-func (s *Service) UpdateServiceProvider(ctx context.Context, id string, change func(*keystone.ServiceProvider)) (p keystone.ServiceProvider, err error) {
+func (s *Service) UpdateServiceProvider(ctx context.Context, id string, change func(*keystone.ServiceProvider)) (
+	p keystone.ServiceProvider, err error) {
 	err = s.db.Tx(ctx, func(tx *db.Tx) error {
 		if p, err = store.ServiceProvider(ctx, tx, id); err != nil {
 			return store.Missing(err, "Service Provider", id)

@@ -26,15 +26,24 @@ type Service struct {
 	Options  *DomainOptions
 }
 
-// New returns the operations over the identity database. dir may be nil: no domain has a directory.
-func New(d *db.DB, e *store.Epochs, p *Passwords, dir *ldapidentity.Service, now clock.Now) *Service {
-	b := base{d, e}
-	l := directories{dir}
+// Deps are what the operations use.
+type Deps struct {
+	DB        *db.DB
+	Epochs    *store.Epochs
+	Passwords *Passwords
+	Directory *ldapidentity.Service // nil: no domain has a directory
+	Now       clock.Now
+}
+
+// New returns the operations over the identity database.
+func New(d Deps) *Service {
+	b := base{d.DB, d.Epochs}
+	l := directories{d.Directory}
 	return &Service{
 		Projects: &Projects{b},
-		Users:    &Users{base: b, directories: l, passwords: p, now: now},
+		Users:    &Users{base: b, directories: l, passwords: d.Passwords, now: d.Now},
 		Groups:   &Groups{b, l},
-		Options:  &DomainOptions{b, p},
+		Options:  &DomainOptions{b, d.Passwords},
 	}
 }
 

@@ -42,6 +42,16 @@ type Seeds interface {
 	Seeds(ctx context.Context, user string) ([]string, error)
 }
 
+// Deps are what the service uses.
+type Deps struct {
+	DB        *db.DB
+	Epochs    *store.Epochs
+	Keys      *Keys
+	Passwords *identity.Passwords
+	Roles     *assignment.Service
+	Now       clock.Now
+}
+
 // Service authenticates and validates. It is keystone.API in the process that has identity's database.
 type Service struct {
 	db        *db.DB
@@ -55,9 +65,10 @@ type Service struct {
 }
 
 // New makes the service.
-func New(d *db.DB, e *store.Epochs, k *Keys, p *identity.Passwords, roles *assignment.Service, c Config,
-	now clock.Now) *Service {
-	return &Service{db: d, epochs: e, keys: k, passwords: p, roles: roles, config: c, now: now, cache: newCache()}
+func New(c Config, d Deps) *Service {
+	return &Service{db: d.DB, epochs: d.Epochs, keys: d.Keys, passwords: d.Passwords, roles: d.Roles, config: c,
+		now:   d.Now,
+		cache: newCache()}
 }
 
 // Token is a token with all that its document shows.

@@ -93,16 +93,23 @@ type host interface {
 	close() error
 }
 
+// Deps are what an agent uses.
+type Deps struct {
+	Bus     *messaging.Bus
+	Service service.Options
+	Log     *slog.Logger
+}
+
 // New makes the service of a real agent, which changes the host it runs on: it needs an administrator's rights.
-func New(c Config, bus *messaging.Bus, o service.Options, l *slog.Logger) service.Service {
+func New(c Config, d Deps) service.Service {
 	c = c.filled()
-	return newAgent(c, newLinux(c, l), plugin{bus}, bus, o, l)
+	return newAgent(c, newLinux(c, d.Log), plugin{d.Bus}, d.Bus, d.Service, d.Log)
 }
 
 // NewFake makes the service of an agent without a host: it reports every port wired at once. It runs anywhere,
 // unprivileged.
-func NewFake(c Config, bus *messaging.Bus, o service.Options, l *slog.Logger) service.Service {
-	return newAgent(c.filled(), pretend{}, plugin{bus}, bus, o, l)
+func NewFake(c Config, d Deps) service.Service {
+	return newAgent(c.filled(), pretend{}, plugin{d.Bus}, d.Bus, d.Service, d.Log)
 }
 
 // Probe finds out whether this host can be a network host, and says what it lacks. It changes nothing that stays.
@@ -170,7 +177,10 @@ func newAgent(c Config, h host, s server, bus *messaging.Bus, o service.Options,
 		Register: func(s *messaging.Server) {
 			rpcapi.Changed.Handle(s, func(context.Context, rpcapi.ChangedArgs) error { a.hint(); return nil })
 		},
-	}, bus, membership{a}, o)
+	}, service.Deps{Bus: bus, Group: membership{a}},
+
+		o)
+
 	return a
 }
 

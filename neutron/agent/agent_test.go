@@ -241,10 +241,14 @@ func TestFakeAgentOverTheBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bus.Close(context.WithoutCancel(ctx))
-	states := make(chan rpcapi.HostStateReply, 2)                                             // the first and the hinted one
-	wired, beats := make(chan rpcapi.PortsWiredArgs, 2), make(chan rpcapi.AgentReportArgs, 2) // it joins, and becomes a member
+	// the first and the hinted one
+	states := make(chan rpcapi.HostStateReply, 2)
+	// it joins, and becomes a member
+	wired, beats := make(chan rpcapi.PortsWiredArgs, 2), make(chan rpcapi.AgentReportArgs, 2)
 	srv := messaging.NewServer(bus, rpcapi.Plugin, "controller")
-	rpcapi.HostState.Handle(srv, func(context.Context, rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) { return <-states, nil })
+	rpcapi.HostState.Handle(srv, func(context.Context, rpcapi.HostStateArgs) (rpcapi.HostStateReply, error) {
+		return <-states, nil
+	})
 	rpcapi.PortsWired.Handle(srv, func(_ context.Context, a rpcapi.PortsWiredArgs) (messaging.None, error) {
 		wired <- a
 		return messaging.None{}, nil
@@ -257,7 +261,7 @@ func TestFakeAgentOverTheBus(t *testing.T) {
 	if err := srv.Listen(ctx); err != nil {
 		t.Fatal(err)
 	}
-	a := NewFake(Config{Host: "h1", Poll: time.Hour}, bus, service.Options{}, slog.New(slog.DiscardHandler))
+	a := NewFake(Config{Host: "h1", Poll: time.Hour}, Deps{Bus: bus, Log: slog.New(slog.DiscardHandler)})
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	run, stop := context.WithCancel(ctx)
 	go func() { ended <- a.Run(run, func() { close(ready) }) }()

@@ -49,7 +49,8 @@ func (x *linux) open(ctx context.Context) error {
 	if x.c.TapUser != "" {
 		u, err := user.Lookup(x.c.TapUser)
 		if err != nil {
-			return fault.Invalidf("the user %q that shall open the guests' taps is not known on this host", x.c.TapUser).Because(err)
+			return fault.Invalidf("the user %q that shall open the guests' taps is not known on this host",
+				x.c.TapUser).Because(err)
 		}
 		uid, errUID := strconv.Atoi(u.Uid)
 		gid, errGID := strconv.Atoi(u.Gid)
@@ -67,7 +68,8 @@ func (x *linux) open(ctx context.Context) error {
 		return errors.Join(err, kernel.Close())
 	}
 	if x.c.MetadataURL != "" {
-		proxy, err := metadata.New(x.c.MetadataURL, x.c.MetadataSecret, counts(ctx, "metadata"), x.log)
+		proxy, err := metadata.New(metadata.Config{Target: x.c.MetadataURL, Secret: x.c.MetadataSecret},
+			counts(ctx, "metadata"), x.log)
 		if err != nil {
 			return errors.Join(err, kernel.Close())
 		}
@@ -81,7 +83,8 @@ func (x *linux) open(ctx context.Context) error {
 	x.kernel = kernel
 	x.dhcp = dhcp.New(dhcp.Config{Lease: x.c.Lease, Domain: x.c.DNSDomain}, counts(ctx, "dhcp"), x.log)
 	x.layer2 = l2.New(kernel, l2.Settings{
-		Owner: x.c.Owner, TunnelIP: x.c.LocalIP, TunnelPort: x.c.TunnelPort, TunnelAlways: x.c.TunnelAlways, SpaceName: kernel.SpaceName, Mode: mode,
+		Owner: x.c.Owner, TunnelIP: x.c.LocalIP, TunnelPort: x.c.TunnelPort, TunnelAlways: x.c.TunnelAlways,
+		SpaceName: kernel.SpaceName, Mode: mode,
 	}, x.log)
 	x.log.Info("network host opened", "security_groups", string(mode), "local_ip", address(x.c.LocalIP))
 	return nil

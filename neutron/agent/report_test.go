@@ -43,10 +43,12 @@ func TestTheReportNamesWhatAnswersGuests(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	x := newLinux(Config{}, quiet)
 	var err error
-	if x.proxy, err = metadata.New("http://controller:8775", "s", func(string) {}, quiet); err != nil {
+	c := metadata.Config{Target: "http://controller:8775", Secret: "s"}
+	if x.proxy, err = metadata.New(c, func(string) {}, quiet); err != nil {
 		t.Fatal(err)
 	}
-	one, two := newAnswers(t.Context(), neutron.HostNetwork{ID: "net-1"}), newAnswers(t.Context(), neutron.HostNetwork{ID: "net-2"})
+	one, two := newAnswers(t.Context(), neutron.HostNetwork{ID: "net-1"}),
+		newAnswers(t.Context(), neutron.HostNetwork{ID: "net-2"})
 	for _, a := range []*answers{one, two} {
 		for _, what := range []string{"metadata", "dhcp"} {
 			a.run(quiet, what, func(ctx context.Context) error { <-ctx.Done(); return nil })
@@ -57,7 +59,8 @@ func TestTheReportNamesWhatAnswersGuests(t *testing.T) {
 	two.stop()
 	var out strings.Builder
 	x.report(&out)
-	for _, want := range []string{"metadata: 0 requests in flight", "network net-1 in qdhcp-1: metadata, dhcp answer\n", "network net-2 in qdhcp-2: metadata, dhcp have ended"} {
+	for _, want := range []string{"metadata: 0 requests in flight", "network net-1 in qdhcp-1: metadata, dhcp answer\n",
+		"network net-2 in qdhcp-2: metadata, dhcp have ended"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, &out)
 		}

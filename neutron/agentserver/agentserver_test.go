@@ -213,7 +213,8 @@ func TestASilentAgentIsNotAlive(t *testing.T) {
 func TestASilentAgentIsAskedBesideTheBus(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	member := service.New(service.Manager{Binary: rpcapi.Process, Host: "h1"}, nil, lone{}, service.Options{})
+	member := service.New(service.Manager{Binary: rpcapi.Process, Host: "h1"}, service.Deps{Group: lone{}},
+		service.Options{})
 	web := httptest.NewServer(service.Pulses(func() []service.Service { return []service.Service{member} }))
 	defer web.Close()
 	report := func(host, pulse string) {

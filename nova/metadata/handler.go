@@ -23,8 +23,9 @@ type Servers interface {
 	GroupNames(ctx context.Context, id string) ([]string, error)
 }
 
-// Handler answers guests on the metadata port. A request names its server in X-Instance-ID, proves it in X-Instance-ID-Signature (HMAC-SHA256
-// with the secret that networking's proxy shares) and names the project in X-Tenant-ID. An empty secret refuses everything.
+// Handler answers guests on the metadata port. A request names its server in X-Instance-ID, proves it in
+// X-Instance-ID-Signature (HMAC-SHA256 with the secret that networking's proxy shares) and names the project in
+// X-Tenant-ID. An empty secret refuses everything.
 type Handler struct {
 	c       Config
 	servers Servers
@@ -33,11 +34,11 @@ type Handler struct {
 }
 
 // New makes the handler; a nil log says nothing.
-func New(c Config, s Servers, secret string, log *slog.Logger) *Handler {
+func New(c Config, s Servers, log *slog.Logger) *Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{c, s, []byte(secret), log}
+	return &Handler{c, s, []byte(c.Secret), log}
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +55,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s, status, err := h.who(r)
 	if err != nil {
-		h.log.Warn("metadata refused", "server", r.Header.Get("X-Instance-ID"), "path", r.URL.Path, "status", status, "err", err.Error())
+		h.log.Warn("metadata refused", "server", r.Header.Get("X-Instance-ID"), "path", r.URL.Path, "status", status, "err",
+			err.Error())
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
@@ -73,8 +75,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // errSecrets is what an operator reads of a request that nobody who knows the secret has signed.
-var errSecrets = errors.New("it was not signed with the secret of this service; if it came from a network agent, set [DEFAULT] metadata_proxy_shared_secret " +
-	"to the same on all hosts and start nova-api and neutron-agent again")
+var errSecrets = errors.New(
+	"it was not signed with the secret of this service; if it came from a network agent, set [DEFAULT] metadata_proxy_shared_secret " +
+		"to the same on all hosts and start nova-api and neutron-agent again")
 
 // who proves the server that asks.
 func (h *Handler) who(r *http.Request) (*nova.Spec, int, error) {

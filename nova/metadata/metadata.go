@@ -16,6 +16,7 @@ import (
 // Config is what an operator decides of the trees.
 type Config struct {
 	Domain string // follows every host name; empty: nothing does
+	Secret string // of networking's proxy, for the HTTP handler; empty refuses every guest
 }
 
 // Versions of the OpenStack tree, oldest first; "latest" is the last.

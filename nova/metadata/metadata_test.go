@@ -19,11 +19,15 @@ import (
 
 const id = "0a1b2c3d-0000-4000-8000-000000000000"
 
-var ports = []nova.NIC{{ID: "p1", Network: "n1", MAC: "fa:16:3e:00:00:01", MTU: 1450, Device: "tapp1", VIFType: "tap", Tag: "front",
-	FixedIPs: []nova.FixedIP{{Subnet: "s4", IP: netip.MustParseAddr("10.0.0.5")}, {Subnet: "s6", IP: netip.MustParseAddr("fd00::5")}},
-	Subnets: []nova.Subnet{{ID: "s4", DHCP: true, CIDR: netip.MustParsePrefix("10.0.0.0/24"), DNS: []netip.Addr{netip.MustParseAddr("9.9.9.9")}},
+var ports = []nova.NIC{{ID: "p1", Network: "n1", MAC: "fa:16:3e:00:00:01", MTU: 1450, Device: "tapp1", VIFType: "tap",
+	Tag: "front",
+	FixedIPs: []nova.FixedIP{{Subnet: "s4", IP: netip.MustParseAddr("10.0.0.5")},
+		{Subnet: "s6", IP: netip.MustParseAddr("fd00::5")}},
+	Subnets: []nova.Subnet{{ID: "s4", DHCP: true, CIDR: netip.MustParsePrefix("10.0.0.0/24"),
+		DNS: []netip.Addr{netip.MustParseAddr("9.9.9.9")}},
 		{ID: "s6", CIDR: netip.MustParsePrefix("fd00::/64"), Gateway: netip.MustParseAddr("fd00::1"),
-			Routes: []nova.HostRoute{{Destination: netip.MustParsePrefix("fd01::/16"), NextHop: netip.MustParseAddr("fd00::2")}}}}}}
+			Routes: []nova.HostRoute{{Destination: netip.MustParsePrefix("fd01::/16"),
+				NextHop: netip.MustParseAddr("fd00::2")}}}}}}
 
 type one struct{}
 
@@ -31,7 +35,8 @@ func (one) Server(_ context.Context, asked string) (nova.Server, error) {
 	if asked != id {
 		return nova.Server{}, fault.NotFoundf("no server")
 	}
-	return nova.Server{ID: id, Name: "s1", Hostname: "s1", Project: "p", AZ: "nova", KeyName: "k", PublicKey: "ssh-rsa AAAA", LaunchIndex: 2,
+	return nova.Server{ID: id, Name: "s1", Hostname: "s1", Project: "p", AZ: "nova", KeyName: "k",
+		PublicKey: "ssh-rsa AAAA", LaunchIndex: 2,
 		UserData: base64.StdEncoding.EncodeToString([]byte("#!/bin/sh\n")), Metadata: map[string]string{"a": "b"},
 		Flavor: &nova.Flavor{Name: "m1.tiny"}, Image: &nova.ImageMeta{}}, nil
 }
@@ -50,12 +55,13 @@ func get(path string, headers map[string]string) *httptest.ResponseRecorder {
 		r.Header.Set(k, v)
 	}
 	w := httptest.NewRecorder()
-	metadata.New(config, one{}, "secret", nil).ServeHTTP(w, r)
+	metadata.New(metadata.Config{Domain: config.Domain, Secret: "secret"}, one{}, nil).ServeHTTP(w, r)
 	return w
 }
 
 func proof() map[string]string {
-	return map[string]string{"X-Instance-ID": id, "X-Tenant-ID": "p", "X-Instance-ID-Signature": metadata.Sign([]byte("secret"), id)}
+	return map[string]string{"X-Instance-ID": id, "X-Tenant-ID": "p",
+		"X-Instance-ID-Signature": metadata.Sign([]byte("secret"), id)}
 }
 
 func TestHandlerAnswers(t *testing.T) {
@@ -84,7 +90,8 @@ func TestHandlerAnswers(t *testing.T) {
 			t.Errorf("%s: got %d %q, want %q", path, w.Code, w.Body, want)
 		}
 	}
-	for _, path := range []string{"/openstack/2012-08-10/network_data.json", "/openstack/1999-01-01/meta_data.json", "/nonsense", "/latest/meta-data/none",
+	for _, path := range []string{"/openstack/2012-08-10/network_data.json", "/openstack/1999-01-01/meta_data.json",
+		"/nonsense", "/latest/meta-data/none",
 		"/openstack/content", "/2007-01-19/meta-data/placement", "/latest/meta-data/hostname/below"} {
 		if w := get(path, proof()); w.Code != 404 {
 			t.Errorf("%s: got %d", path, w.Code)
@@ -98,10 +105,12 @@ func TestHandlerAnswers(t *testing.T) {
 		t.Errorf("seed of %d bytes", len(seed))
 	}
 	delete(m, "random_seed")
-	want := map[string]any{"uuid": id, "name": "s1", "hostname": "s1.novalocal", "availability_zone": "nova", "launch_index": 2.0, "project_id": "p",
+	want := map[string]any{"uuid": id, "name": "s1", "hostname": "s1.novalocal", "availability_zone": "nova",
+		"launch_index": 2.0, "project_id": "p",
 		"meta": map[string]any{"a": "b"}, "public_keys": map[string]any{"k": "ssh-rsa AAAA"}, "dedicated_cpus": []any{},
-		"keys":    []any{map[string]any{"name": "k", "type": "ssh", "data": "ssh-rsa AAAA"}},
-		"devices": []any{map[string]any{"type": "nic", "bus": "none", "address": "none", "mac": "fa:16:3e:00:00:01", "tags": []any{"front"}, "vf_trusted": false}}}
+		"keys": []any{map[string]any{"name": "k", "type": "ssh", "data": "ssh-rsa AAAA"}},
+		"devices": []any{map[string]any{"type": "nic", "bus": "none", "address": "none", "mac": "fa:16:3e:00:00:01",
+			"tags": []any{"front"}, "vf_trusted": false}}}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Error(diff)
 	}
@@ -113,8 +122,10 @@ func TestHandlerRefuses(t *testing.T) {
 		name, header, value string
 		status              int
 	}{
-		{"no server", "X-Instance-ID", "", 400}, {"no project", "X-Tenant-ID", "", 400}, {"wrong proof", "X-Instance-ID-Signature", "00", 403},
-		{"no proof", "X-Instance-ID-Signature", "", 403}, {"proof of another server", "X-Instance-ID", "x", 403}, {"other project", "X-Tenant-ID", "q", 404},
+		{"no server", "X-Instance-ID", "", 400}, {"no project", "X-Tenant-ID", "", 400},
+		{"wrong proof", "X-Instance-ID-Signature", "00", 403},
+		{"no proof", "X-Instance-ID-Signature", "", 403}, {"proof of another server", "X-Instance-ID", "x", 403},
+		{"other project", "X-Tenant-ID", "q", 404},
 	} {
 		h := proof()
 		h[tc.header] = tc.value
@@ -127,7 +138,7 @@ func TestHandlerRefuses(t *testing.T) {
 	r.Header.Set("X-Instance-ID", id)
 	r.Header.Set("X-Tenant-ID", "p")
 	r.Header.Set("X-Instance-ID-Signature", metadata.Sign(nil, id))
-	metadata.New(config, one{}, "", nil).ServeHTTP(w, r)
+	metadata.New(config, one{}, nil).ServeHTTP(w, r)
 	if w.Code != 403 {
 		t.Errorf("an empty secret proves something: %d", w.Code)
 	}
@@ -138,8 +149,10 @@ func TestNetworkData(t *testing.T) {
 	want := metadata.NetworkData{
 		Links: []metadata.Link{{ID: "tapp1", VIF: "p1", Type: "tap", MTU: &ports[0].MTU, MAC: "fa:16:3e:00:00:01"}},
 		Networks: []metadata.Net{{ID: "network0", Type: "ipv4_dhcp", Link: "tapp1", Network: "n1"},
-			{ID: "network1", Type: "ipv6", Link: "tapp1", Network: "n1", Address: "fd00::5", Netmask: "ffff:ffff:ffff:ffff::", Services: []metadata.Service{},
-				Routes: []metadata.Route{{Network: "::", Netmask: "::", Gateway: "fd00::1"}, {Network: "fd01::", Netmask: "ffff::", Gateway: "fd00::2"}}}},
+			{ID: "network1", Type: "ipv6", Link: "tapp1", Network: "n1", Address: "fd00::5", Netmask: "ffff:ffff:ffff:ffff::",
+				Services: []metadata.Service{},
+				Routes: []metadata.Route{{Network: "::", Netmask: "::", Gateway: "fd00::1"}, {Network: "fd01::", Netmask: "ffff::",
+					Gateway: "fd00::2"}}}},
 		Services: []metadata.Service{{Type: "dns", Address: "9.9.9.9"}},
 	}
 	if diff := cmp.Diff(want, metadata.Network(ports)); diff != "" {
@@ -150,7 +163,8 @@ func TestNetworkData(t *testing.T) {
 func TestNetworkTypes(t *testing.T) {
 	t.Parallel()
 	six := func(mode string, dhcp bool) nova.Subnet {
-		return nova.Subnet{ID: "s", Version: 6, CIDR: netip.MustParsePrefix("fd00::/64"), Gateway: netip.MustParseAddr("fd00::1"), DHCP: dhcp, AddressMode: mode}
+		return nova.Subnet{ID: "s", Version: 6, CIDR: netip.MustParsePrefix("fd00::/64"),
+			Gateway: netip.MustParseAddr("fd00::1"), DHCP: dhcp, AddressMode: mode}
 	}
 	const static6 = `"ip_address":"fd00::5","netmask":"ffff:ffff:ffff:ffff::","routes":[{"network":"::","netmask":"::","gateway":"fd00::1"}],"services":[]`
 	for _, tc := range []struct {
@@ -160,16 +174,20 @@ func TestNetworkTypes(t *testing.T) {
 		want   string
 	}{
 		{"slaac", six("slaac", true), "fd00::5", `"type":"ipv6_slaac","link":"l","network_id":"n",` + static6},
-		{"stateful", six("dhcpv6-stateful", true), "fd00::5", `"type":"ipv6_dhcpv6-stateful","link":"l","network_id":"n",` + static6},
-		{"stateless", six("dhcpv6-stateless", true), "fd00::5", `"type":"ipv6_dhcpv6-stateless","link":"l","network_id":"n",` + static6},
+		{"stateful", six("dhcpv6-stateful", true), "fd00::5", `"type":"ipv6_dhcpv6-stateful","link":"l","network_id":"n",` +
+			static6},
+		{"stateless", six("dhcpv6-stateless", true), "fd00::5",
+			`"type":"ipv6_dhcpv6-stateless","link":"l","network_id":"n",` + static6},
 		{"DHCP without a mode", six("", true), "fd00::5", `"type":"ipv6_dhcp","link":"l","network_id":"n"`},
 		{"by hand", six("", false), "fd00::5", `"type":"ipv6","link":"l","network_id":"n",` + static6},
-		{"version 4 without anything", nova.Subnet{ID: "s", Version: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")}, "10.0.0.5",
+		{"version 4 without anything", nova.Subnet{ID: "s", Version: 4, CIDR: netip.MustParsePrefix("10.0.0.0/24")},
+			"10.0.0.5",
 			`"type":"ipv4","link":"l","network_id":"n","ip_address":"10.0.0.5","netmask":"255.255.255.0","routes":[],"services":[]`},
 	} {
 		ip := nova.FixedIP{Subnet: "s", IP: netip.MustParseAddr(tc.ip)}
 		got, err := json.Marshal(metadata.Network([]nova.NIC{{ID: "bare", Network: "n"},
-			{ID: "p", Device: "l", Network: "n", MAC: "m", FixedIPs: []nova.FixedIP{ip, {Subnet: "t", IP: ip.IP.Next()}}, Subnets: []nova.Subnet{tc.subnet}}}))
+			{ID: "p", Device: "l", Network: "n", MAC: "m", FixedIPs: []nova.FixedIP{ip, {Subnet: "t", IP: ip.IP.Next()}},
+				Subnets: []nova.Subnet{tc.subnet}}}))
 		want := `{"links":[{"id":"l","vif_id":"p","type":"phy","mtu":null,"ethernet_mac_address":"m"}],"networks":[{"id":"network0",` + tc.want + `}],"services":[]}`
 		if err != nil || string(got) != want {
 			t.Errorf("%s: %v\n got %s\nwant %s", tc.name, err, got, want)
@@ -212,11 +230,14 @@ func TestConfigDrive(t *testing.T) {
 		}
 	}
 	sort.Strings(names)
-	if diff := cmp.Diff([]string{"ec2/latest/meta-data.json", "ec2/latest/user-data", "openstack/content/0000", "openstack/latest/meta_data.json",
-		"openstack/latest/network_data.json", "openstack/latest/user_data", "openstack/latest/vendor_data.json", "openstack/latest/vendor_data2.json"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"ec2/latest/meta-data.json", "ec2/latest/user-data", "openstack/content/0000",
+		"openstack/latest/meta_data.json",
+		"openstack/latest/network_data.json", "openstack/latest/user_data", "openstack/latest/vendor_data.json",
+		"openstack/latest/vendor_data2.json"}, names); diff != "" {
 		t.Error(diff)
 	}
-	for _, want := range []string{`"security-groups":["web"]`, `"block-device-mapping":{"ami":"vda","ephemeral0":"/dev/vdb","root":"/dev/vda","swap":"/dev/vdc"}`,
+	for _, want := range []string{`"security-groups":["web"]`,
+		`"block-device-mapping":{"ami":"vda","ephemeral0":"/dev/vdb","root":"/dev/vda","swap":"/dev/vdc"}`,
 		`"public-keys":{"0":{"_name":"0=k","openssh-key":"ssh-rsa AAAA"}}`, `"local-ipv4":"10.0.0.5"`} {
 		if got := string(files["ec2/2009-04-04/meta-data.json"]); !strings.Contains(got, want) {
 			t.Errorf("%s not in %s", want, got)

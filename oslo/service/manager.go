@@ -72,9 +72,15 @@ type Member struct {
 	Pulse               string // Options.Pulse
 }
 
-// New makes the service of a manager. group may be nil (no membership). bus may be nil if the manager has no topic.
-func New(m Manager, bus *messaging.Bus, group Group, o Options) Service {
-	s := &manager{m: m, bus: bus, group: group, o: o.filled()}
+// Deps are what a service uses.
+type Deps struct {
+	Bus   *messaging.Bus // nil: the manager has no topic
+	Group Group          // nil: the service is no member of a service group
+}
+
+// New makes the service of a manager.
+func New(m Manager, d Deps, o Options) Service {
+	s := &manager{m: m, bus: d.Bus, group: d.Group, o: o.filled()}
 	for _, p := range m.Periodic {
 		s.periodic = append(s.periodic, &task{Periodic: p, off: p.Spacing <= 0 || slices.Contains(o.Disabled, p.Name)})
 	}

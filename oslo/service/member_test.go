@@ -62,7 +62,10 @@ func TestEachStepHasItsLine(t *testing.T) {
 		s := service.New(service.Manager{Binary: "nova-scheduler", Host: "h1", Topic: messaging.NewAPI("scheduler"), Level: 3,
 			CheckConfig: hook, InitHost: hook, PreStart: hook, PostStart: hook, Periodic: []service.Periodic{
 				{Name: "look", Spacing: time.Hour, Fn: hook}, {Name: "tidy", Spacing: time.Hour, Fn: hook}}},
-			bus, &group{j: &j}, service.Options{Disabled: []string{"tidy"}})
+			service.Deps{Bus: bus, Group: &group{j: &j}},
+
+			service.Options{Disabled: []string{"tidy"}})
+
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx, cancel) }() // it is told to end once it is ready
 		if err := <-ended; err != nil {
@@ -114,7 +117,10 @@ func TestPanicsAreContainedCountedAndNamed(t *testing.T) {
 		Fn: func(context.Context) error {
 			defer func() { ran <- true }()
 			panic("periodic")
-		}}}}, bus, nil, service.Options{})
+		}}}}, service.Deps{Bus: bus},
+
+		service.Options{})
+
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
 	<-ready
@@ -156,7 +162,8 @@ func TestPulseTellsWhatTheBusCannot(t *testing.T) {
 	ctx, cancel := context.WithCancel(quiet(t.Context()))
 	defer cancel()
 	var j journal
-	s := service.New(service.Manager{Binary: "nova-compute", Host: "h1"}, nil, &deaf{group{j: &j}}, service.Options{})
+	s := service.New(service.Manager{Binary: "nova-compute", Host: "h1"}, service.Deps{Group: &deaf{group{j: &j}}},
+		service.Options{})
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
 	<-ready
@@ -210,7 +217,9 @@ func TestAnIdleServiceNeedsNoGrace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		idle := service.New(service.Manager{Binary: "idle", Periodic: []service.Periodic{{Name: "seldom", Spacing: time.Hour,
-			Fn: func(context.Context) error { return nil }}}}, nil, nil, service.Options{})
+			Fn: func(context.Context) error { return nil }}}}, service.Deps{},
+			service.Options{})
+
 		slow := service.Func("slow", func(ctx context.Context, ready func()) error {
 			ready()
 			<-ctx.Done()

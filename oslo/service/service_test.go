@@ -196,7 +196,7 @@ func TestManagerLife(t *testing.T) {
 			Periodic: []service.Periodic{{Name: "audit", Spacing: time.Hour, RunImmediately: true, Fn: step("audit")}},
 		}
 		g := &group{j: &j, refuse: 2}
-		s := service.New(m, bus, g, service.Options{ReportInterval: 10 * time.Second})
+		s := service.New(m, service.Deps{Bus: bus, Group: g}, service.Options{ReportInterval: 10 * time.Second})
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx, func() { j.add("ready") }) }()
 		time.Sleep(5 * time.Second)
@@ -237,7 +237,7 @@ func TestDeletedRecordIsMadeAgain(t *testing.T) {
 		var j journal
 		ctx, cancel := context.WithCancel(quiet(t.Context()))
 		g := &group{j: &j}
-		s := service.New(service.Manager{Binary: "b", Host: "h"}, nil, g, service.Options{})
+		s := service.New(service.Manager{Binary: "b", Host: "h"}, service.Deps{Group: g}, service.Options{})
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx, func() {}) }()
 		synctest.Wait()
@@ -255,8 +255,9 @@ func TestDeletedRecordIsMadeAgain(t *testing.T) {
 
 func TestDownTimeMustExceedInterval(t *testing.T) {
 	t.Parallel()
-	s := service.New(service.Manager{Binary: "b"}, nil, nil,
+	s := service.New(service.Manager{Binary: "b"}, service.Deps{},
 		service.Options{ReportInterval: time.Minute, DownTime: time.Minute})
+
 	if err := s.Run(t.Context(), func() {}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v", err)
 	}
@@ -291,7 +292,10 @@ func TestPeriodic(t *testing.T) {
 			{Name: "panics", Spacing: 100 * time.Second, RunImmediately: true,
 				Fn: func(context.Context) error { j.add("panics"); panic("oops") }},
 			{Name: "off", Fn: func(context.Context) error { j.add("off"); return nil }},
-		}}, nil, nil, service.Options{FuzzyDelay: 30 * time.Second})
+		}}, service.Deps{},
+
+			service.Options{FuzzyDelay: 30 * time.Second})
+
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx, func() {}) }()
 		time.Sleep(1050 * time.Second)

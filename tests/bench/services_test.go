@@ -112,7 +112,9 @@ func heartbeats(t *testing.T, name string, open func(*testing.T, ...dbtest.Migra
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- service.New(c.Manager("bench"), bus, members, service.Options{}).Run(ctx, func() { close(ready) })
+		ended <- service.New(c.Manager("bench"), service.Deps{Bus: bus, Group: members}, service.Options{}).Run(ctx, func() {
+			close(ready)
+		})
 	}()
 	<-ready
 	group := compute.Group{Bus: bus}
@@ -143,7 +145,8 @@ func heartbeats(t *testing.T, name string, open func(*testing.T, ...dbtest.Migra
 		wg.Wait()
 	}
 	took, busy := time.Since(began)/rounds, (processor(t)-busy)/rounds
-	say("1,000 hosts beat at once, "+name, "%.1f ms, of which a heartbeat %.1f µs; %.1f µs of processor each; one waits: %s",
+	say("1,000 hosts beat at once, "+name,
+		"%.1f ms, of which a heartbeat %.1f µs; %.1f µs of processor each; one waits: %s",
 		float64(took.Microseconds())/1000, float64(took.Nanoseconds())/1000/hosts, float64(busy.Nanoseconds())/1000/hosts,
 		spread(each))
 	say("1,000 hosts every 10 s, "+name, "%.2f %% of one processor", 100*busy.Seconds()/10)

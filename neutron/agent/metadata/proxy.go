@@ -62,9 +62,15 @@ func (p *Proxy) Answered() int64 { return p.answered.Load() }
 // Open is how many connections of guests are open.
 func (p *Proxy) Open() int { return p.conns.Open() }
 
-// New makes a proxy to nova's metadata service, which shares secret. count is called with the outcome of each request
-// or connection.
-func New(target, secret string, count func(what string), log *slog.Logger) (*Proxy, error) {
+// Config names nova's metadata service.
+type Config struct {
+	Target string // its URL, like http://controller:8775
+	Secret string // which it shares with the proxy
+}
+
+// New makes a proxy to nova's metadata service. count is called with the outcome of each request or connection.
+func New(c Config, count func(what string), log *slog.Logger) (*Proxy, error) {
+	target := c.Target
 	u, err := url.Parse(target)
 	if err != nil {
 		return nil, fmt.Errorf("metadata address: %w", err)
@@ -78,7 +84,7 @@ func New(target, secret string, count func(what string), log *slog.Logger) (*Pro
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 	}
-	return &Proxy{target: u, secret: []byte(secret), transport: t, log: log, count: count,
+	return &Proxy{target: u, secret: []byte(c.Secret), transport: t, log: log, count: count,
 		rates: fair.NewRates(perSecond, burst),
 		conns: fair.NewConns(maxOpen, maxAll, func() { count("connection_refused") })}, nil
 }
@@ -202,7 +208,8 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 // claims names headers by which services learn the caller.
 func claims(header string) bool {
 	h := strings.ToLower(strings.ReplaceAll(header, "_", "-"))
-	for _, prefix := range []string{"x-instance-", "x-tenant-", "x-project-", "x-forwarded", "x-metadata-", "x-real-ip", "x-user-", "x-auth-", "x-service-", "x-openstack-", "forwarded"} {
+	for _, prefix := range []string{"x-instance-", "x-tenant-", "x-project-", "x-forwarded", "x-metadata-", "x-real-ip",
+		"x-user-", "x-auth-", "x-service-", "x-openstack-", "forwarded"} {
 		if strings.HasPrefix(h, prefix) {
 			return true
 		}

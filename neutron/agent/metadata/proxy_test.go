@@ -20,14 +20,15 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func network() neutron.HostNetwork {
 	return neutron.HostNetwork{Ports: []neutron.PortInfo{
-		{DeviceID: "server-1", Project: "project-1", FixedIPs: []neutron.FixedIP{{IP: netip.MustParseAddr("10.0.0.5")}, {IP: netip.MustParseAddr("2001:db8::5")}}},
+		{DeviceID: "server-1", Project: "project-1", FixedIPs: []neutron.FixedIP{{IP: netip.MustParseAddr("10.0.0.5")},
+			{IP: netip.MustParseAddr("2001:db8::5")}}},
 		{FixedIPs: []neutron.FixedIP{{IP: netip.MustParseAddr("10.0.0.6")}}},
 	}}
 }
 
 func ask(t *testing.T, target, from string, change func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()
-	p, err := New(target, "s3cret", func(string) {}, quiet)
+	p, err := New(Config{Target: target, Secret: "s3cret"}, func(string) {}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +45,15 @@ func ask(t *testing.T, target, from string, change func(*http.Request)) *httptes
 func TestWhoAsksIsProven(t *testing.T) {
 	t.Parallel()
 	var got *http.Request
-	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = r; w.Write([]byte("ami-id")) }))
+	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		w.Write([]byte("ami-id"))
+	}))
 	defer nova.Close()
 	for _, from := range []string{"10.0.0.5:4321", "[::ffff:10.0.0.5]:4321", "[2001:db8::5]:4321"} {
 		w := ask(t, nova.URL, from, func(r *http.Request) {
-			for _, h := range []string{"X-Instance-ID", "x-instance-id-signature", "X-Tenant-ID", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X_Instance_ID", "X-Metadata-Provider-Signature", "X-Real-IP"} {
+			for _, h := range []string{"X-Instance-ID", "x-instance-id-signature", "X-Tenant-ID", "X-Forwarded-For",
+				"X-Forwarded-Host", "Forwarded", "X_Instance_ID", "X-Metadata-Provider-Signature", "X-Real-IP"} {
 				r.Header.Set(h, "forged")
 			}
 			r.Header.Set("Metadata-Flavor", "kept")
@@ -61,7 +66,8 @@ func TestWhoAsksIsProven(t *testing.T) {
 				t.Errorf("%s: header %s of the guest went through", from, h)
 			}
 		}
-		if got.Header.Get("X-Instance-ID") != "server-1" || got.Header.Get("X-Tenant-ID") != "project-1" || got.Header.Get("Metadata-Flavor") != "kept" ||
+		if got.Header.Get("X-Instance-ID") != "server-1" || got.Header.Get("X-Tenant-ID") != "project-1" ||
+			got.Header.Get("Metadata-Flavor") != "kept" ||
 			got.Header.Get("X-Instance-ID-Signature") != Sign([]byte("s3cret"), "server-1") {
 			t.Errorf("%s: headers %v", from, got.Header)
 		}
@@ -92,7 +98,8 @@ func TestStrangersGetNothing(t *testing.T) {
 func TestNovaAway(t *testing.T) {
 	t.Parallel()
 	w := ask(t, "http://127.0.0.1:1", "10.0.0.5:1", nil)
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "127.0.0.1") {
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(),
+		"127.0.0.1") {
 		t.Errorf("%d %q %v, want 503 that says nothing about the inside", w.Code, w.Body, w.Header())
 	}
 }
@@ -112,7 +119,8 @@ func TestBodiesAreBounded(t *testing.T) {
 	defer nova.Close()
 	post := func(size int) int {
 		return ask(t, nova.URL, "10.0.0.5:1", func(r *http.Request) {
-			r.Method, r.Body, r.ContentLength = http.MethodPost, io.NopCloser(strings.NewReader(strings.Repeat("x", size))), int64(size)
+			r.Method, r.Body, r.ContentLength = http.MethodPost, io.NopCloser(strings.NewReader(strings.Repeat("x", size))),
+				int64(size)
 		}).Code
 	}
 	if got := post(1000); got != 200 {
@@ -126,7 +134,7 @@ func TestBodiesAreBounded(t *testing.T) {
 func TestAddressIsChecked(t *testing.T) {
 	t.Parallel()
 	for _, u := range []string{"", "controller:8775", "ftp://controller", "http://"} {
-		if _, err := New(u, "", func(string) {}, quiet); err == nil {
+		if _, err := New(Config{Target: u, Secret: ""}, func(string) {}, quiet); err == nil {
 			t.Errorf("address %q was taken, want an error", u)
 		}
 	}
@@ -171,7 +179,7 @@ func proxyTo(t *testing.T, target string) (*Proxy, func(string) int) {
 	t.Helper()
 	var mu sync.Mutex
 	counts := map[string]int{}
-	p, err := New(target, "s3cret", func(what string) {
+	p, err := New(Config{Target: target, Secret: "s3cret"}, func(what string) {
 		mu.Lock()
 		defer mu.Unlock()
 		counts[what]++
@@ -231,7 +239,8 @@ func TestBodyThatEndsTooSoonIsTheGuestsFault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Write([]byte("POST /openstack/2013-10-17/password HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")); err != nil {
+	if _, err := c.Write([]byte(
+		"POST /openstack/2013-10-17/password HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
@@ -250,7 +259,9 @@ func TestBodyThatEndsTooSoonIsTheGuestsFault(t *testing.T) {
 // TestOneGuestCannotSilenceItsNeighbours: a thousand connections on which a request begins and does not go on.
 func TestOneGuestCannotSilenceItsNeighbours(t *testing.T) {
 	t.Parallel()
-	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ami-id")) }))
+	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte("ami-id"))
+	}))
 	defer nova.Close()
 	p, counted := proxyTo(t, nova.URL)
 	l := serve(t, p)
@@ -259,7 +270,8 @@ func TestOneGuestCannotSilenceItsNeighbours(t *testing.T) {
 			c.Write([]byte("GET /latest/meta-data/ HT")) // likewise
 		}
 	}
-	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}}).DialContext}
+	transport := &http.Transport{
+		DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}}).DialContext}
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Get("http://" + l.Addr().String() + "/latest/meta-data/")
 	if err != nil {
