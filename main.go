@@ -12,5 +12,6 @@ import (
 var version = "devel"
 
 func main() {
-	os.Exit(cli.Main(context.Background(), cli.Env{Args: os.Args, Environ: os.Environ(), Out: os.Stdout, Err: os.Stderr, Version: version}))
+	os.Exit(cli.Main(context.Background(), cli.Env{Args: os.Args, Environ: os.Environ(), Out: os.Stdout, Err: os.Stderr,
+		Version: version}))
 }

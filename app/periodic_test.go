@@ -33,7 +33,8 @@ func TestEveryPeriodicTaskIsKnown(t *testing.T) {
 	c := Defaults()
 	err := Load(&c, nil, nil, []string{"DEFAULT.host=h1", "DEFAULT.compute_driver=fake", "ml2.mechanism_drivers=fake",
 		"database.connection=sqlite://",
-		"glance_store.default_backend=mem", "fernet_tokens.key_repository=", "credential.key_repository=", "listen.port_base=0", "DEFAULT.state_path=" + t.TempDir()})
+		"glance_store.default_backend=mem", "fernet_tokens.key_repository=", "credential.key_repository=",
+		"listen.port_base=0", "DEFAULT.state_path=" + t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

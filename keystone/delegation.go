@@ -56,7 +56,8 @@ func (t Trust) PolicyTarget() policy.Target {
 type Credential struct {
 	ID, UserID, ProjectID, Type, Blob string
 	Extra                             Extra
-	MadeBy                            string // the trust or application credential by whose token it was made, empty for the user's own
+	// the trust or application credential by whose token it was made, empty for the user's own
+	MadeBy string
 }
 
 // PolicyTarget names a credential's owner as keystone's policies do.

@@ -51,16 +51,20 @@ func closed(pattern string) int {
 }
 
 func FuzzAccessRule(f *testing.F) {
-	for _, c := range [][2]string{{"/v2.1/servers", "/v2.1/servers"}, {"/v2.1/servers/{id}", "/v2.1/servers/1"}, {"/v2.1/servers/{id}/action", "/v2.1/servers/../action"}, {"/v2.1/**", "/v2.1/a\nb"},
-		{"/v2.1/*/1", "/v2.1//1"}, {"/{a{b}", "/{ab"}, {"/{a/b}", "/x"}, {"***", "/"}, {"/v2.1/servers$", "/v2.1/servers"}, {"(a+)+", "aaaa"}, {"/.*", "/x"}, {"{", "{"}, {"/a", "/a\n"}} {
+	for _, c := range [][2]string{{"/v2.1/servers", "/v2.1/servers"}, {"/v2.1/servers/{id}", "/v2.1/servers/1"},
+		{"/v2.1/servers/{id}/action", "/v2.1/servers/../action"}, {"/v2.1/**", "/v2.1/a\nb"},
+		{"/v2.1/*/1", "/v2.1//1"}, {"/{a{b}", "/{ab"}, {"/{a/b}", "/x"}, {"***", "/"}, {"/v2.1/servers$", "/v2.1/servers"},
+		{"(a+)+", "aaaa"}, {"/.*", "/x"}, {"{", "{"}, {"/a", "/a\n"}} {
 		f.Add(c[0], c[1])
 	}
 	f.Fuzz(func(t *testing.T, pattern, path string) {
-		if !utf8.ValidString(pattern) || !utf8.ValidString(path) || len(pattern)+len(path) > 60 || strings.Count(pattern, "*")+strings.Count(pattern, "{") > 6 {
+		if !utf8.ValidString(pattern) || !utf8.ValidString(path) || len(pattern)+len(path) > 60 ||
+			strings.Count(pattern, "*")+strings.Count(pattern, "{") > 6 {
 			return // what is longer is as right, but the other way takes its time
 		}
 		r := keystone.AccessRule{Service: "compute", Method: "GET", Path: pattern}
-		if got, want := r.Allows(keystone.Use{Service: "compute", Method: "GET", Path: path}), covers(pattern, path); got != want {
+		if got, want := r.Allows(keystone.Use{Service: "compute", Method: "GET", Path: path}),
+			covers(pattern, path); got != want {
 			t.Errorf("%q covers %q: got %t", pattern, path, got)
 		}
 	})

@@ -26,7 +26,8 @@ func TestAccessRulesCoverWhatTheyName(t *testing.T) {
 		if got := r.Allows(keystone.Use{Service: "compute", Method: "GET", Path: tt.path}); got != tt.want {
 			t.Errorf("%s covers %s: got %v", tt.pattern, tt.path, got)
 		}
-		if r.Allows(keystone.Use{Service: "image", Method: "GET", Path: tt.path}) || r.Allows(keystone.Use{Service: "compute", Method: "PUT", Path: tt.path}) {
+		if r.Allows(keystone.Use{Service: "image", Method: "GET", Path: tt.path}) ||
+			r.Allows(keystone.Use{Service: "compute", Method: "PUT", Path: tt.path}) {
 			t.Errorf("%s covers another service or method", tt.pattern)
 		}
 	}

@@ -44,12 +44,14 @@ func PortInUse(port, network, device string) *fault.Fault {
 
 // MACInUse refuses a hardware address that the network has already.
 func MACInUse(network, mac string) *fault.Fault {
-	return fault.Conflictf("Unable to complete operation for network %s. The mac address %s is in use.", network, mac).Coded("MacAddressInUse")
+	return fault.Conflictf("Unable to complete operation for network %s. The mac address %s is in use.", network,
+		mac).Coded("MacAddressInUse")
 }
 
 // IPInUse refuses an address that the network has already.
 func IPInUse(network string, ip netip.Addr) *fault.Fault {
-	return fault.Conflictf("Unable to complete operation for network %s. The IP address %s is in use.", network, ip).Coded("IpAddressInUse")
+	return fault.Conflictf("Unable to complete operation for network %s. The IP address %s is in use.", network,
+		ip).Coded("IpAddressInUse")
 }
 
 // FixedIPTaken is the code of the fault for an address that a server cannot have since a port has it.
@@ -71,7 +73,8 @@ func NoMoreIPs(network string) *fault.Fault {
 
 // WrongIPForNetwork refuses an address that none of a network's subnets has.
 func WrongIPForNetwork(ip netip.Addr) *fault.Fault {
-	return fault.Invalidf("IP address %s is not a valid IP for any of the subnets on the specified network.", ip).Coded("InvalidIpForNetwork")
+	return fault.Invalidf("IP address %s is not a valid IP for any of the subnets on the specified network.",
+		ip).Coded("InvalidIpForNetwork")
 }
 
 // WrongIPForSubnet refuses an address that the named subnet does not have.
@@ -84,5 +87,6 @@ func CheckRevision(want opt.Of[int64], have int64) error {
 	if !want.Has() || want.Value == have {
 		return nil
 	}
-	return fault.Conflictf("Constrained to %d, but current revision is %d", want.Value, have).Coded("RevisionNumberConstraintFailed")
+	return fault.Conflictf("Constrained to %d, but current revision is %d", want.Value,
+		have).Coded("RevisionNumberConstraintFailed")
 }

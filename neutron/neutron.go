@@ -42,13 +42,14 @@ type PortInfo struct {
 	Status                                  string // ACTIVE, DOWN, BUILD
 	DeviceID, DeviceOwner, Host             string
 	VNICType, VIFType                       string // normal; "tap", "fake", unbound, binding_failed
-	Device                                  string // host interface name ("tap" + first 11 of the id); the agent creates it
-	SecurityGroups                          []string
-	PortSecurity                            bool
-	AddressPairs                            []AddressPair // what the guest may use beside its own addresses
-	DNSName                                 string        // host name for DHCP; empty: made from the address
-	Created                                 bool          // made by compute, so deleted with the server
-	Tag                                     string
+	// host interface name ("tap" + first 11 of the id); the agent creates it
+	Device         string
+	SecurityGroups []string
+	PortSecurity   bool
+	AddressPairs   []AddressPair // what the guest may use beside its own addresses
+	DNSName        string        // host name for DHCP; empty: made from the address
+	Created        bool          // made by compute, so deleted with the server
+	Tag            string
 }
 
 // PortSpec asks for one NIC of a server. Either Port or Network is given.

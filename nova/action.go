@@ -13,7 +13,8 @@ const (
 const (
 	EventBuild    = "compute__do_build_and_run_instance"
 	EventSchedule = "conductor_schedule_and_build_instances"
-	// EventFound is the event of actions that nobody asked for: a host told what a guest does by itself, or what became of it.
+	// EventFound is the event of actions that nobody asked for: a host told what a guest does by itself, or what became of
+	// it.
 	EventFound = "compute__sync_instance_power_state"
 )
 

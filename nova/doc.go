@@ -14,14 +14,16 @@
 //	nova/virt        the contract with a hypervisor, and its drivers
 //	nova/api         the wire; nova/metadata what guests read; nova/client compute over HTTP
 //
-// Locks: the agent has a mutex over what is under way and a lock per server; the mutex is never held while a lock is waited for. The scheduler's
-// mutex is held for one decision. The conductor's hub has a mutex, and each waiter one that is taken inside it.
+// Locks: the agent has a mutex over what is under way and a lock per server; the mutex is never held while a lock is
+// waited for. The scheduler's mutex is held for one decision. The conductor's hub has a mutex, and each waiter one that
+// is taken inside it.
 //
 // # One server's way
 //
-// servers.Create resolves flavor, image, networks and key, then writes rows, action and a build job in one transaction and returns.
-// The conductor claims the job: choose and claim a host, record it, make the ports, prepare disks on the host while the ports come up,
-// spawn, finish. Each step has an undo; a failure unwinds and the next host is tried; the last one leaves ERROR with a fault.
+// servers.Create resolves flavor, image, networks and key, then writes rows, action and a build job in one transaction
+// and returns. The conductor claims the job: choose and claim a host, record it, make the ports, prepare disks on the
+// host while the ports come up, spawn, finish. Each step has an undo; a failure unwinds and the next host is tried; the
+// last one leaves ERROR with a fault.
 //
 // # Invariants
 //

@@ -24,7 +24,8 @@ type Ask struct {
 func (f *Flavor) Ask() (Ask, error) {
 	a := Ask{Resources: placement.Resources{}, Specs: map[string]string{}}
 	disk := int64(f.Disk) + int64(f.Ephemeral) + (int64(f.Swap)+1023)/1024
-	for class, n := range map[string]int64{placement.VCPU: int64(f.VCPUs), placement.MemoryMB: int64(f.RAM), placement.DiskGB: disk} {
+	for class, n := range map[string]int64{placement.VCPU: int64(f.VCPUs), placement.MemoryMB: int64(f.RAM),
+		placement.DiskGB: disk} {
 		if n > 0 {
 			a.Resources[class] = n
 		}

@@ -17,8 +17,8 @@ const (
 // InternalZone is where services that run no servers are shown.
 const InternalZone = "internal"
 
-// Service is the record of one service on one host. Its states are kept apart: up or down is what the heartbeat says, disabled is what
-// an operator decided for scheduling, forced down is what an operator knows better than the heartbeat.
+// Service is the record of one service on one host. Its states are kept apart: up or down is what the heartbeat says,
+// disabled is what an operator decided for scheduling, forced down is what an operator knows better than the heartbeat.
 type Service struct {
 	ID                  string
 	Number              int64 // the id of old API versions
@@ -42,11 +42,12 @@ func (s *Service) Why(up bool) string {
 	return service.Why(s.DisabledReason, s.Note)
 }
 
-// autoDisabled begins the reason of a service that disabled itself, as nova's does. Who disables one by hand writes another reason.
+// autoDisabled begins the reason of a service that disabled itself, as nova's does. Who disables one by hand writes
+// another reason.
 const autoDisabled = "AUTO: "
 
-// Trouble applies what a host says of itself: why it can take no new servers, or that it can. What an operator decided stays. It reports
-// whether that changed anything.
+// Trouble applies what a host says of itself: why it can take no new servers, or that it can. What an operator decided
+// stays. It reports whether that changed anything.
 func (s *Service) Trouble(why string) bool {
 	switch {
 	case why != "" && !s.Disabled:

@@ -240,7 +240,8 @@ func (p *imageProperty) read(v string) (string, error) {
 	case integer:
 		n, err := strconv.Atoi(strings.TrimSpace(v))
 		if err != nil {
-			return "", fault.Invalidf("Invalid image metadata. Error: invalid literal for int() with base 10: '%s': %s", v, p.name)
+			return "", fault.Invalidf("Invalid image metadata. Error: invalid literal for int() with base 10: '%s': %s", v,
+				p.name)
 		}
 		return strconv.Itoa(n), nil
 	case boolean:

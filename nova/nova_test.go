@@ -21,14 +21,22 @@ func TestMoves(t *testing.T) {
 		want nova.State
 		why  *nova.Refusal
 	}{
-		{"stop active", nova.StopServer.Begin, nova.State{VM: nova.Active}, nova.State{VM: nova.Active, Task: nova.PoweringOff}, nil},
-		{"stop twice", nova.StopServer.Begin, nova.State{VM: nova.Active, Task: nova.PoweringOff}, nova.State{VM: nova.Active, Task: nova.PoweringOff}, &nova.Refusal{Attr: "task_state", State: "powering-off"}},
-		{"stop stopped", nova.StopServer.Begin, nova.State{VM: nova.Stopped}, nova.State{VM: nova.Stopped}, &nova.Refusal{Attr: "vm_state", State: "stopped"}},
-		{"vm state is judged first", nova.StartServer.Begin, nova.State{VM: nova.Active, Task: nova.Pausing}, nova.State{VM: nova.Active, Task: nova.Pausing}, &nova.Refusal{Attr: "vm_state", State: "active"}},
-		{"hard reboot overrides a soft one", nova.HardRebootServer.Begin, nova.State{VM: nova.Active, Task: nova.Rebooting}, nova.State{VM: nova.Active, Task: nova.RebootingHard}, nil},
-		{"delete a build", nova.DeleteServer.Begin, nova.State{VM: nova.Building, Task: nova.Spawning}, nova.State{VM: nova.Building, Task: nova.Deleting}, nil},
-		{"late end of a build", nova.MoveBuilt, nova.State{VM: nova.Building, Task: nova.Deleting}, nova.State{VM: nova.Building, Task: nova.Deleting}, &nova.Refusal{Attr: "task_state", State: "deleting"}},
-		{"nothing leaves deleted", nova.MoveResetActive, nova.State{VM: nova.Deleted}, nova.State{VM: nova.Deleted}, &nova.Refusal{Attr: "vm_state", State: "deleted"}},
+		{"stop active", nova.StopServer.Begin, nova.State{VM: nova.Active},
+			nova.State{VM: nova.Active, Task: nova.PoweringOff}, nil},
+		{"stop twice", nova.StopServer.Begin, nova.State{VM: nova.Active, Task: nova.PoweringOff},
+			nova.State{VM: nova.Active, Task: nova.PoweringOff}, &nova.Refusal{Attr: "task_state", State: "powering-off"}},
+		{"stop stopped", nova.StopServer.Begin, nova.State{VM: nova.Stopped}, nova.State{VM: nova.Stopped},
+			&nova.Refusal{Attr: "vm_state", State: "stopped"}},
+		{"vm state is judged first", nova.StartServer.Begin, nova.State{VM: nova.Active, Task: nova.Pausing},
+			nova.State{VM: nova.Active, Task: nova.Pausing}, &nova.Refusal{Attr: "vm_state", State: "active"}},
+		{"hard reboot overrides a soft one", nova.HardRebootServer.Begin, nova.State{VM: nova.Active, Task: nova.Rebooting},
+			nova.State{VM: nova.Active, Task: nova.RebootingHard}, nil},
+		{"delete a build", nova.DeleteServer.Begin, nova.State{VM: nova.Building, Task: nova.Spawning},
+			nova.State{VM: nova.Building, Task: nova.Deleting}, nil},
+		{"late end of a build", nova.MoveBuilt, nova.State{VM: nova.Building, Task: nova.Deleting},
+			nova.State{VM: nova.Building, Task: nova.Deleting}, &nova.Refusal{Attr: "task_state", State: "deleting"}},
+		{"nothing leaves deleted", nova.MoveResetActive, nova.State{VM: nova.Deleted}, nova.State{VM: nova.Deleted},
+			&nova.Refusal{Attr: "vm_state", State: "deleted"}},
 	} {
 		got, why := x.move.Next(x.from)
 		if diff := cmp.Diff(x.want, got); diff != "" {
@@ -77,9 +85,11 @@ func TestRefusalReadsAsClientsKnowIt(t *testing.T) {
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	f := nova.Flavor{Name: "f", VCPUs: 2, RAM: 512, Disk: 10, Ephemeral: 1, Swap: 1025, ExtraSpecs: map[string]string{
-		"resources:VCPU": "0", "resources:CUSTOM_X": "3", "trait:HW_A": "required", "trait:HW_B": "forbidden", "hw:cpu_policy": "shared"}}
+		"resources:VCPU": "0", "resources:CUSTOM_X": "3", "trait:HW_A": "required", "trait:HW_B": "forbidden",
+		"hw:cpu_policy": "shared"}}
 	a, err := f.Ask()
-	want := nova.Ask{Resources: placement.Resources{"MEMORY_MB": 512, "DISK_GB": 13, "CUSTOM_X": 3}, Required: []string{"HW_A"},
+	want := nova.Ask{Resources: placement.Resources{"MEMORY_MB": 512, "DISK_GB": 13, "CUSTOM_X": 3},
+		Required:  []string{"HW_A"},
 		Forbidden: []string{"HW_B"}, Specs: map[string]string{"hw:cpu_policy": "shared"}}
 	if diff := cmp.Diff(want, a); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
@@ -99,8 +109,10 @@ func TestStatus(t *testing.T) {
 		task nova.TaskState
 		want string
 	}{
-		{nova.Building, nova.Spawning, "BUILD"}, {nova.Active, nova.Idle, "ACTIVE"}, {nova.Active, nova.PoweringOff, "ACTIVE"},
-		{nova.Active, nova.Rebooting, "REBOOT"}, {nova.Stopped, nova.RebootingHard, "HARD_REBOOT"}, {nova.Stopped, nova.Idle, "SHUTOFF"},
+		{nova.Building, nova.Spawning, "BUILD"}, {nova.Active, nova.Idle, "ACTIVE"}, {nova.Active, nova.PoweringOff,
+			"ACTIVE"},
+		{nova.Active, nova.Rebooting, "REBOOT"}, {nova.Stopped, nova.RebootingHard, "HARD_REBOOT"},
+		{nova.Stopped, nova.Idle, "SHUTOFF"},
 		{nova.Paused, nova.Idle, "PAUSED"}, {nova.Error, nova.Deleting, "ERROR"}, {nova.Deleted, nova.Idle, "DELETED"},
 	} {
 		if got := nova.Status(x.vm, x.task); got != x.want {

@@ -1,6 +1,7 @@
 package nova
 
-// Limits are a project's quotas; -1 is unlimited. UserLimits hold for one user within the project where they are set (below the project's).
+// Limits are a project's quotas; -1 is unlimited. UserLimits hold for one user within the project where they are set
+// (below the project's).
 type Limits struct {
 	Instances, Cores, RAM                   int64 // RAM in MiB
 	MetadataItems                           int64

@@ -18,7 +18,8 @@ type Request struct {
 	Exclude               []string            // hosts already tried
 	Limit                 int                 // how many hosts to name; 0: one
 	Fresh                 bool                // the last answer was out of date: look again
-	Silent                time.Duration       // hosts that fell silent less long ago count as up: a question, nothing is placed by its answer
+	// hosts that fell silent less long ago count as up: a question, nothing is placed by its answer
+	Silent time.Duration
 }
 
 // Selection is the scheduler's answer: hosts best first, never empty. Explanation says how each filter went.

@@ -8,8 +8,8 @@ import (
 	"hypernova/oslo/policy"
 )
 
-// Server is a virtual machine as its owner sees it. Flavor, Image and SecurityGroups are the server's own copies and are shared between Server values
-// that were read together: nobody writes to them.
+// Server is a virtual machine as its owner sees it. Flavor, Image and SecurityGroups are the server's own copies and
+// are shared between Server values that were read together: nobody writes to them.
 type Server struct {
 	ID                     string
 	Name, Hostname         string
@@ -67,7 +67,8 @@ func (s *Server) PolicyTarget() policy.Target {
 // Status is the API's one-word state.
 func (s *Server) Status() string { return Status(s.VM, s.Task) }
 
-// shown is one row of the table of the API's one-word states: of a vm_state under these task states; none: under all others.
+// shown is one row of the table of the API's one-word states: of a vm_state under these task states; none: under all
+// others.
 type shown struct {
 	vm     VMState
 	tasks  []TaskState
@@ -113,8 +114,8 @@ func KnownStatus(status string) bool {
 	return len(StatesOf(status)) > 0 || slices.Contains(otherStatuses, status)
 }
 
-// StatesOf is the inverse of Status: the states that are shown as this status. A state whose Task is Idle stands for every task state under
-// which the status is shown; the answer is empty for a status that no server has.
+// StatesOf is the inverse of Status: the states that are shown as this status. A state whose Task is Idle stands for
+// every task state under which the status is shown; the answer is empty for a status that no server has.
 func StatesOf(status string) []State {
 	var out []State
 	for _, s := range statuses() {
@@ -140,7 +141,8 @@ func AddressesOf(ports []NIC) []Address {
 			if f.IP.Is6() {
 				v = 6
 			}
-			as = append(as, Address{Network: p.NetworkName, IP: f.IP.String(), Version: v, MAC: p.MAC, Type: "fixed", Port: p.ID})
+			as = append(as, Address{Network: p.NetworkName, IP: f.IP.String(), Version: v, MAC: p.MAC, Type: "fixed",
+				Port: p.ID})
 		}
 	}
 	return as

@@ -2,16 +2,17 @@ package nova
 
 import "slices"
 
-// ServerAction is one row of the table of actions: something that is asked of a server and done by a job. The verbs, the conductor, the
-// agents and the list of moves all read the same row.
+// ServerAction is one row of the table of actions: something that is asked of a server and done by a job. The verbs,
+// the conductor, the agents and the list of moves all read the same row.
 type ServerAction struct {
 	Key   string // in jobs and in messages to the host, such as "reboot-hard"
 	Name  string // of the instance action, and in refusals, such as "reboot"
 	Event string // of the instance action's event
-	// Begin takes the server for the job, Done gives it back when all went well, Failed when it did not. The job owns the server
-	// while its task state is one of Done.While.
+	// Begin takes the server for the job, Done gives it back when all went well, Failed when it did not. The job owns the
+	// server while its task state is one of Done.While.
 	Begin, Done, Failed Move
-	// Locked actions are also done on a locked server, for whoever may ask. The others refuse all but administrators there.
+	// Locked actions are also done on a locked server, for whoever may ask. The others refuse all but administrators
+	// there.
 	Locked bool
 	// Unplaced actions are also done on a server that has no host. The others refuse it.
 	Unplaced bool
@@ -41,7 +42,8 @@ var (
 	StartServer      = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active)
 	StopServer       = onHost("stop", "stop", "compute_stop_instance", []VMState{Active, Error}, PoweringOff, Stopped)
 	RebootServer     = onHost("reboot-soft", "reboot", "compute_reboot_instance", []VMState{Active}, Rebooting, Active)
-	HardRebootServer = onHost("reboot-hard", "reboot", "compute_reboot_instance", []VMState{Active, Stopped, Paused, Suspended, Error},
+	HardRebootServer = onHost("reboot-hard", "reboot", "compute_reboot_instance", []VMState{Active, Stopped, Paused,
+		Suspended, Error},
 		RebootingHard, Active).overriding(Rebooting, RebootingHard, Pausing, Unpausing, Suspending, Resuming)
 	PauseServer   = onHost("pause", "pause", "compute_pause_instance", []VMState{Active}, Pausing, Paused)
 	UnpauseServer = onHost("unpause", "unpause", "compute_unpause_instance", []VMState{Paused}, Unpausing, Active)
@@ -56,7 +58,8 @@ var (
 
 // ServerActions lists the table.
 func ServerActions() []ServerAction {
-	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer, SuspendServer, ResumeServer,
+	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer,
+		SuspendServer, ResumeServer,
 		DeleteServer}
 }
 

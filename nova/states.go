@@ -56,14 +56,16 @@ const (
 	PowerSuspended PowerState = 7
 )
 
-// Cause is why a guest does not run although nobody asked for that; empty: it runs, it was asked for, or nobody can say.
+// Cause is why a guest does not run although nobody asked for that; empty: it runs, it was asked for, or nobody can
+// say.
 type Cause string
 
 const (
 	CauseGuest Cause = "guest" // the guest shut itself down
 	CauseCrash Cause = "crash" // its process on the host died, or its kernel did
 	CauseDisk  Cause = "disk"  // it was halted because a disk of it could not be written, mostly as the host's is full
-	CauseHost  Cause = "host"  // something on the host ended or halted it: an operator's command, a watchdog, a failed operation
+	// something on the host ended or halted it: an operator's command, a watchdog, a failed operation
+	CauseHost Cause = "host"
 )
 
 // State is where a server is.
@@ -82,23 +84,28 @@ type Move struct {
 	Task  TaskState   // task state afterwards; Kept: stays
 }
 
-// The moves of builds, and those that the cloud makes by itself; the moves of what users ask of a server stand with its row in the table of
-// actions. A move whose While does not name the task state in the row is late: a newer request owns the server.
+// The moves of builds, and those that the cloud makes by itself; the moves of what users ask of a server stand with its
+// row in the table of actions. A move whose While does not name the task state in the row is late: a newer request owns
+// the server.
 var (
 	MovePlace      = Move{"place", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, "", Networking}
 	MoveSpawn      = Move{"spawn", []VMState{Building}, []TaskState{Networking, Spawning}, "", Spawning}
-	MoveReschedule = Move{"reschedule", []VMState{Building, Error}, []TaskState{Scheduling, Networking, Spawning}, "", Scheduling}
-	MoveBuilt      = Move{"built", []VMState{Building}, []TaskState{Spawning}, Active, Idle}
-	MoveUnbuilt    = Move{"unbuilt", []VMState{Building, Error}, []TaskState{Scheduling, Networking, Spawning}, Error, Idle}
+	MoveReschedule = Move{"reschedule", []VMState{Building, Error}, []TaskState{Scheduling, Networking, Spawning}, "",
+		Scheduling}
+	MoveBuilt   = Move{"built", []VMState{Building}, []TaskState{Spawning}, Active, Idle}
+	MoveUnbuilt = Move{"unbuilt", []VMState{Building, Error}, []TaskState{Scheduling, Networking, Spawning}, Error,
+		Idle}
 
-	// MoveRestop is the cloud's own stop of a guest that is there although its server is stopped, or that has crashed or fallen asleep.
+	// MoveRestop is the cloud's own stop of a guest that is there although its server is stopped, or that has crashed or
+	// fallen asleep.
 	MoveRestop = Move{"restop", []VMState{Stopped, Active, Paused}, []TaskState{Idle}, "", PoweringOff}
 
-	// The operator's moves. A server that is being built keeps its task until the build has given back what it made, and one that is being deleted
-	// stays with the deletion: until then nobody else may begin anything with it.
-	MoveResetActive = Move{Name: "reset-active", From: []VMState{Active, Stopped, Paused, Suspended, Error}, While: settledTasks, To: Active}
-	MoveResetError  = Move{Name: "reset-error", While: settledTasks, To: Error}
-	MoveResetBuild  = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: Kept}
+	// The operator's moves. A server that is being built keeps its task until the build has given back what it made, and
+	// one that is being deleted stays with the deletion: until then nobody else may begin anything with it.
+	MoveResetActive = Move{Name: "reset-active", From: []VMState{Active, Stopped, Paused, Suspended, Error},
+		While: settledTasks, To: Active}
+	MoveResetError = Move{Name: "reset-error", While: settledTasks, To: Error}
+	MoveResetBuild = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: Kept}
 
 	// MoveFoundStopped is a guest that went down by itself.
 	MoveFoundStopped = Move{"found-stopped", []VMState{Active, Paused}, []TaskState{Idle}, Stopped, Idle}
@@ -110,8 +117,8 @@ var (
 // Kept is the task state of a move that leaves it as it is.
 const Kept TaskState = "="
 
-// buildTasks are the task states of a server that is being built; settledTasks those of one that is neither being built nor deleted: none,
-// and those of the table of actions.
+// buildTasks are the task states of a server that is being built; settledTasks those of one that is neither being built
+// nor deleted: none, and those of the table of actions.
 var (
 	buildTasks   = []TaskState{Scheduling, BlockDeviceMapping, Networking, Spawning}
 	settledTasks = append(slices.Clone(idle), actionTasks()...)
@@ -132,7 +139,8 @@ func (s State) BeingBuilt() bool { return slices.Contains(buildTasks, s.Task) }
 
 // Moves lists the whole table, for tests and documents.
 func Moves() []Move {
-	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive, MoveResetError, MoveResetBuild, MoveFoundStopped,
+	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive,
+		MoveResetError, MoveResetBuild, MoveFoundStopped,
 		MoveFoundPaused, MoveFoundUnpaused}
 	for _, a := range ServerActions() {
 		all = append(all, a.Begin, a.Done, a.Failed)
@@ -146,7 +154,8 @@ type Refusal struct {
 	State string
 }
 
-// Next is the state after the move, or why it cannot be made. The vm_state is judged before the task_state, as clients know it.
+// Next is the state after the move, or why it cannot be made. The vm_state is judged before the task_state, as clients
+// know it.
 func (m Move) Next(s State) (State, *Refusal) {
 	if s.VM == Deleted || m.From != nil && !slices.Contains(m.From, s.VM) {
 		return s, &Refusal{"vm_state", string(s.VM)}

@@ -123,7 +123,8 @@ func rootCommand(p *program) *cobra.Command {
 	f.StringArrayVar(&p.sets, "set", nil, "one option, as section.option=value; wins over files and environment")
 	c.CompletionOptions.HiddenDefaultCmd = true
 	c.AddCommand(upCommand(p), downCommand(p), statusCommand(p), doctorCommand(p), checkCommand(p), tasksCommand(p),
-		dbCommand(p), fernetCommand(p), credentialCommand(p), metadefsCommand(p), bootstrapCommand(p), configCommand(p), dumpCommand(p), versionCommand(p))
+		dbCommand(p), fernetCommand(p), credentialCommand(p), metadefsCommand(p), bootstrapCommand(p), configCommand(p),
+		dumpCommand(p), versionCommand(p))
 	return c
 }
 

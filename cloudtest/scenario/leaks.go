@@ -9,9 +9,10 @@ import (
 	"hypernova/app/rest"
 )
 
-// Leaks lists what belongs to servers that are gone, or that were never built: allocations, ports, guests. a is an administrator, guests
-// answers what runs on each host.
-func Leaks(ctx context.Context, a *rest.Client, guests func(context.Context) (map[string][]string, error)) ([]string, error) {
+// Leaks lists what belongs to servers that are gone, or that were never built: allocations, ports, guests. a is an
+// administrator, guests answers what runs on each host.
+func Leaks(ctx context.Context, a *rest.Client, guests func(context.Context) (map[string][]string, error)) ([]string,
+	error) {
 	entitled, err := entitled(ctx, a)
 	if err != nil {
 		return nil, err
@@ -87,7 +88,8 @@ func strayClaims(ctx context.Context, a *rest.Client, entitled map[string]bool) 
 	}
 	for _, p := range providers.Providers {
 		var held struct{ Allocations map[string]any }
-		if err := a.Do(ctx, http.MethodGet, "placement", "/resource_providers/"+p.UUID+"/allocations", nil, &held); err != nil {
+		if err := a.Do(ctx, http.MethodGet, "placement", "/resource_providers/"+p.UUID+"/allocations", nil,
+			&held); err != nil {
 			return nil, err
 		}
 		for consumer := range held.Allocations {

@@ -1,8 +1,9 @@
 // Package scenario runs test scripts against a cloud: requests, expected answers, and faults injected meanwhile. The
 // same story runs against a cloud in the test's process and against separate processes.
 //
-// A story is a txtar archive: the text before the first file is the script, one command a line, "#" begins a comment line; the files
-// are request bodies. $name and ${name} stand for variables. Words are separated by spaces; "…" keeps spaces.
+// A story is a txtar archive: the text before the first file is the script, one command a line, "#" begins a comment
+// line; the files are request bodies. $name and ${name} stand for variables. Words are separated by spaces; "…" keeps
+// spaces.
 //
 //	cloud computes=2 section.option=value …   what the cloud shall be; only as the first command
 //	as admin | demo | other | nobody          whose token the next requests carry
@@ -24,7 +25,8 @@
 //	fail HOST spawn nth=1 fail=no luck        what the host's pretended hypervisor does wrong from now on; none ends it
 //	unleaked                                  no server is left, and no allocation, port or guest either
 //
-// A member's path is names and list positions joined by dots: servers.0.addresses.demo.0.addr. A name that has dots itself is written in [].
+// A member's path is names and list positions joined by dots: servers.0.addresses.demo.0.addr. A name that has dots
+// itself is written in [].
 package scenario
 
 import (

@@ -64,8 +64,9 @@ func run(t *testing.T, c *canned, script string) string {
 func TestAStoryFromBeginningToEnd(t *testing.T) {
 	t.Parallel()
 	c := &canned{answers: map[string][]Answer{
-		"POST compute /servers":    {js(202, `{"server":{"id":"s-1","tags":["a","b"],"n":3,"OS-EXT.x":null}}`)},
-		"GET compute /servers/s-1": {js(200, `{"server":{"status":"BUILD"}}`), js(200, `{"server":{"status":"ACTIVE"}}`), js(404, `{}`)},
+		"POST compute /servers": {js(202, `{"server":{"id":"s-1","tags":["a","b"],"n":3,"OS-EXT.x":null}}`)},
+		"GET compute /servers/s-1": {js(200, `{"server":{"status":"BUILD"}}`), js(200, `{"server":{"status":"ACTIVE"}}`),
+			js(404, `{}`)},
 	}}
 	wrong := run(t, c, `
 # a comment
@@ -98,10 +99,12 @@ unleaked
 	if wrong != "" {
 		t.Fatal(wrong)
 	}
-	if want := `demo: POST compute /servers {"server": {"imageRef": "i-1"}}`; !strings.HasPrefix(c.asked[0], want) || !strings.HasSuffix(c.asked[0], " more") {
+	if want := `demo: POST compute /servers {"server": {"imageRef": "i-1"}}`; !strings.HasPrefix(c.asked[0], want) ||
+		!strings.HasSuffix(c.asked[0], " more") {
 		t.Errorf("got %q, want %q and the header", c.asked[0], want)
 	}
-	if got, want := strings.Join(c.done, "; "), "tick 1m0s; kill h2; restart h2; fail h1 spawn nth=1 fail=no luck; fail h1 "; got != want {
+	if got, want := strings.Join(c.done, "; "),
+		"tick 1m0s; kill h2; restart h2; fail h1 spawn nth=1 fail=no luck; fail h1 "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

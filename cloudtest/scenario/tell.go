@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// waitFor is how long "wait" waits unless it is told: long enough for the lease of a process that was killed to end, and a slow machine.
+// waitFor is how long "wait" waits unless it is told: long enough for the lease of a process that was killed to end,
+// and a slow machine.
 const waitFor = time.Minute
 
 // pause is between two looks of "wait".
@@ -138,7 +139,8 @@ func (tl *teller) send(ctx context.Context, r Request, as string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(&tl.log, "> %s: %s %s %s %s\n< %d %s %s\n", as, r.Method, r.Service, r.Path, r.Body, a.Status, a.Header.Get("X-Openstack-Request-Id"), cut(a.Body))
+	fmt.Fprintf(&tl.log, "> %s: %s %s %s %s\n< %d %s %s\n", as, r.Method, r.Service, r.Path, r.Body, a.Status,
+		a.Header.Get("X-Openstack-Request-Id"), cut(a.Body))
 	tl.last, tl.doc = &a, nil
 	if len(a.Body) > 0 && strings.Contains(a.Header.Get("Content-Type"), "json") {
 		tl.doc, err = decode(a.Body)

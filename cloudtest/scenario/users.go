@@ -15,7 +15,8 @@ import (
 // Password is that of the users of a test's cloud.
 const Password = "secret"
 
-// Users send requests as the people of a test's cloud: admin, demo and other, each on the project of the same name; nobody has no token.
+// Users send requests as the people of a test's cloud: admin, demo and other, each on the project of the same name;
+// nobody has no token.
 type Users struct {
 	Identity func() string // the identity API without its version
 
@@ -37,7 +38,8 @@ func (u *Users) Login(ctx context.Context, user string) (*rest.Client, error) {
 	if c := u.logins[user]; c != nil {
 		return c, nil
 	}
-	c, err := rest.Login(ctx, http.DefaultClient, u.Identity(), rest.Credentials{User: user, Password: Password, Project: user})
+	c, err := rest.Login(ctx, http.DefaultClient, u.Identity(), rest.Credentials{User: user, Password: Password,
+		Project: user})
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +83,13 @@ func (u *Users) Request(ctx context.Context, user string, r Request) (Answer, er
 // AddOther makes the project and user "other", a stranger to demo.
 func AddOther(ctx context.Context, a *rest.Client) error {
 	var project struct{ Project struct{ ID string } }
-	if err := a.Do(ctx, http.MethodPost, "identity", "/projects", map[string]any{"project": map[string]any{"name": "other"}}, &project); err != nil {
+	if err := a.Do(ctx, http.MethodPost, "identity", "/projects",
+		map[string]any{"project": map[string]any{"name": "other"}}, &project); err != nil {
 		return err
 	}
 	var user struct{ User struct{ ID string } }
-	if err := a.Do(ctx, http.MethodPost, "identity", "/users", map[string]any{"user": map[string]any{"name": "other", "password": Password}}, &user); err != nil {
+	if err := a.Do(ctx, http.MethodPost, "identity", "/users",
+		map[string]any{"user": map[string]any{"name": "other", "password": Password}}, &user); err != nil {
 		return err
 	}
 	var roles struct{ Roles []struct{ ID string } }
@@ -95,11 +99,12 @@ func AddOther(ctx context.Context, a *rest.Client) error {
 	if len(roles.Roles) == 0 {
 		return fmt.Errorf("there is no role member")
 	}
-	return a.Do(ctx, http.MethodPut, "identity", "/projects/"+project.Project.ID+"/users/"+user.User.ID+"/roles/"+roles.Roles[0].ID, nil, nil)
+	return a.Do(ctx, http.MethodPut, "identity", "/projects/"+project.Project.ID+"/users/"+user.User.ID+"/roles/"+
+		roles.Roles[0].ID, nil, nil)
 }
 
-// Landmarks finds the ids that stories begin with: image, flavor (m1.nano), network, subnet, admin_project, demo_project, other_project.
-// Those of the first content are left out where there is none.
+// Landmarks finds the ids that stories begin with: image, flavor (m1.nano), network, subnet, admin_project,
+// demo_project, other_project. Those of the first content are left out where there is none.
 func Landmarks(ctx context.Context, a *rest.Client) (map[string]string, error) {
 	out := map[string]string{}
 	var projects struct{ Projects []struct{ ID, Name string } }

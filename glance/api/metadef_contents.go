@@ -259,7 +259,9 @@ func (a *contentsAPI) prefix(ctx context.Context, n metadefs.Namespace, resource
 			return one.Prefix, nil
 		}
 	}
-	return "", fault.NotFoundf("The metadata definition resource-type association of resource-type=%s to namespace=%s, was not found.", resource, n.Name)
+	return "", fault.NotFoundf(
+		"The metadata definition resource-type association of resource-type=%s to namespace=%s, was not found.", resource,
+		n.Name)
 }
 
 func (a *contentsAPI) updateProperty(ctx context.Context, r *api.Request, n metadefs.Namespace,

@@ -138,7 +138,9 @@ type taskInput struct {
 // request; an invalid source is an error of the request.
 func (a *tasksAPI) create(ctx context.Context, r *api.Request, in *taskCreate) (taskView, error) {
 	if in.Type != glance.TaskImport {
-		return taskView{}, fault.Invalidf("Tasks of the type %s are made by the imports of images; a client makes those of the type %s.", in.Type, glance.TaskImport)
+		return taskView{}, fault.Invalidf(
+			"Tasks of the type %s are made by the imports of images; a client makes those of the type %s.", in.Type,
+			glance.TaskImport)
 	}
 	var input taskInput
 	if err := api.Decode(in.Input, r.Version, &input); err != nil {

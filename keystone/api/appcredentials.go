@@ -188,7 +188,8 @@ func (a *callerToken) mayManage(ctx context.Context, r *api.Request) (*token.Tok
 	case t.Trust.ID != "":
 		return nil, byTrust()
 	case t.AppCredential.ID != "" && !t.AppCredential.Unrestricted:
-		return nil, fault.Forbiddenf("You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials.")
+		return nil, fault.Forbiddenf(
+			"You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials.")
 	}
 	return t, nil
 }

@@ -12,13 +12,15 @@ const day = 24 * time.Hour
 
 func (c *cloud) change(status int, user, old, password string) {
 	c.t.Helper()
-	c.want(status, "POST", "/v3/users/"+user+"/password", "", fmt.Sprintf(`{"user":{"original_password":%q,"password":%q}}`, old, password))
+	c.want(status, "POST", "/v3/users/"+user+"/password", "",
+		fmt.Sprintf(`{"user":{"original_password":%q,"password":%q}}`, old, password))
 	c.now = c.now.Add(time.Second)
 }
 
 func TestPasswordsKeepTheOperatorsPattern(t *testing.T) {
 	t.Parallel()
-	c := start(&cloud{t: t, rules: identity.Compliance{Pattern: `^(?=.*[a-z]).{4,}$`, Advice: "four characters, one a letter"}})
+	c := start(&cloud{t: t, rules: identity.Compliance{Pattern: `^(?=.*[a-z]).{4,}$`,
+		Advice: "four characters, one a letter"}})
 	admin, me := c.login("admin", project("admin")), c.id("users", "demo")
 	c.change(400, me, "secret", "1234")
 	c.change(204, me, "secret", "x1234")
@@ -64,7 +66,8 @@ func TestAPasswordSetByOthersIsChangedFirst(t *testing.T) {
 	if a := strict.do("POST", "/v3/auth/tokens", "", authBody("demo", "secret", "")); a.status != 401 {
 		t.Errorf("a password of the first day: %d %s", a.status, a.text)
 	}
-	u := c.want(201, "POST", "/v3/users", admin, `{"user":{"name":"u","password":"first","options":{"ignore_change_password_upon_first_use":true}}}`)
+	u := c.want(201, "POST", "/v3/users", admin,
+		`{"user":{"name":"u","password":"first","options":{"ignore_change_password_upon_first_use":true}}}`)
 	if u.at("user", "password_expires_at") != nil {
 		t.Errorf("got %s", u.text)
 	}
@@ -109,6 +112,7 @@ func TestAnAdministratorCanLockAPassword(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	me := c.id("users", "demo")
-	c.want(200, "PATCH", "/v3/users/"+me, c.login("admin", project("admin")), `{"user":{"options":{"lock_password":true}}}`)
+	c.want(200, "PATCH", "/v3/users/"+me, c.login("admin", project("admin")),
+		`{"user":{"options":{"lock_password":true}}}`)
 	c.change(400, me, "secret", "new password")
 }

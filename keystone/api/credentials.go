@@ -143,7 +143,8 @@ func (a *credentialsAPI) create(ctx context.Context, r *api.Request, in *credent
 			return credentialView{}, err
 		}
 		if c.ProjectID == "" {
-			return credentialView{}, fault.Invalidf("Expecting to find project_id in credential. The server could not comply with the request since it is either malformed or otherwise incorrect.")
+			return credentialView{},
+				fault.Invalidf("Expecting to find project_id in credential. The server could not comply with the request since it is either malformed or otherwise incorrect.")
 		}
 		if c.Blob, err = stamped(c.Blob, t); err != nil {
 			return credentialView{}, err

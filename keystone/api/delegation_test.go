@@ -43,7 +43,8 @@ func TestAnApplicationCredentialActsForItsUserOnOneProject(t *testing.T) {
 	scoped := strings.TrimSuffix(appCredentialAuth(id, secret), "}}") + `,"scope":` + project("other") + `}}`
 	c.want(401, "POST", "/v3/auth/tokens", "", scoped)
 	a := c.want(201, "POST", "/v3/auth/tokens", "", appCredentialAuth(id, secret))
-	if a.at("token", "project", "name") != "demo" || a.at("token", "roles", 0, "name") != "reader" || a.at("token", "roles", 1) != nil ||
+	if a.at("token", "project", "name") != "demo" || a.at("token", "roles", 0, "name") != "reader" ||
+		a.at("token", "roles", 1) != nil ||
 		a.at("token", "application_credential", "restricted") != true {
 		t.Errorf("got %s", a.text)
 	}
@@ -67,11 +68,13 @@ func TestAnApplicationCredentialHoldsNoMoreThanItsUser(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	admin, demo, user := c.login("admin", project("admin")), c.login("demo", demoProject), c.id("users", "demo")
-	c.want(400, "POST", "/v3/users/"+user+"/application_credentials", demo, `{"application_credential":{"name":"a","roles":[{"name":"admin"}]}}`)
+	c.want(400, "POST", "/v3/users/"+user+"/application_credentials", demo,
+		`{"application_credential":{"name":"a","roles":[{"name":"admin"}]}}`)
 	c.want(403, "POST", "/v3/users/"+user+"/application_credentials", admin, `{"application_credential":{"name":"a"}}`)
 	id, secret := c.appCredential(demo, user, `"name":"a"`)
 	tok := c.want(201, "POST", "/v3/auth/tokens", "", appCredentialAuth(id, secret)).header.Get("X-Subject-Token")
-	c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo")+"/users/"+user+"/roles/"+c.id("roles", "member"), admin, "")
+	c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo")+"/users/"+user+"/roles/"+c.id("roles", "member"), admin,
+		"")
 	c.want(401, "GET", "/v3/auth/projects", tok, "")
 	c.want(401, "POST", "/v3/auth/tokens", "", appCredentialAuth(id, secret))
 }
@@ -79,10 +82,12 @@ func TestAnApplicationCredentialHoldsNoMoreThanItsUser(t *testing.T) {
 func TestWhatWasHandedOutGoesWithItsProject(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	admin, demo, me, you := c.login("admin", project("admin")), c.login("demo", demoProject), c.id("users", "demo"), c.id("users", "stranger")
+	admin, demo, me, you := c.login("admin", project("admin")), c.login("demo", demoProject), c.id("users", "demo"),
+		c.id("users", "stranger")
 	app, secret := c.appCredential(demo, me, `"name":"a"`)
 	trust := c.trust(demo, me, you, `,"impersonation":true`).at("trust", "id").(string)
-	key := c.want(201, "POST", "/v3/users/"+me+"/credentials/OS-EC2", demo, fmt.Sprintf(`{"tenant_id":%q}`, c.id("projects", "demo"))).at("credential", "access").(string)
+	key := c.want(201, "POST", "/v3/users/"+me+"/credentials/OS-EC2", demo, fmt.Sprintf(`{"tenant_id":%q}`,
+		c.id("projects", "demo"))).at("credential", "access").(string)
 	c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo"), admin, "")
 	c.want(404, "GET", "/v3/users/"+me+"/application_credentials/"+app, admin, "")
 	c.want(404, "GET", "/v3/OS-TRUST/trusts/"+trust, admin, "")
@@ -102,12 +107,14 @@ func TestApplicationCredentialsExpireAndAreCounted(t *testing.T) {
 		t.Errorf("the token lives until %v, its credential until %s", got, soon)
 	}
 	past := c.now.Add(-time.Minute).Format("2006-01-02T15:04:05.000000")
-	c.want(400, "POST", "/v3/users/"+user+"/application_credentials", demo, fmt.Sprintf(`{"application_credential":{"name":"b","expires_at":%q}}`, past))
+	c.want(400, "POST", "/v3/users/"+user+"/application_credentials", demo,
+		fmt.Sprintf(`{"application_credential":{"name":"b","expires_at":%q}}`, past))
 	c.want(409, "POST", "/v3/users/"+user+"/application_credentials", demo, `{"application_credential":{"name":"a"}}`)
 	for i := range 4 {
 		c.appCredential(demo, user, fmt.Sprintf(`"name":"more%d"`, i))
 	}
-	c.want(403, "POST", "/v3/users/"+user+"/application_credentials", demo, `{"application_credential":{"name":"too many"}}`)
+	c.want(403, "POST", "/v3/users/"+user+"/application_credentials", demo,
+		`{"application_credential":{"name":"too many"}}`)
 	c.now = c.now.Add(11 * time.Minute)
 	c.want(401, "POST", "/v3/auth/tokens", "", appCredentialAuth(id, secret))
 }
@@ -122,7 +129,8 @@ func TestAccessRulesBindTokensToRequests(t *testing.T) {
 	tok := a.header.Get("X-Subject-Token")
 	c.want(200, "GET", "/v3/auth/projects", tok, "")
 	c.want(401, "GET", "/v3/users/"+user, tok, "")
-	c.want(403, "POST", "/v3/auth/tokens", "", fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}}}}`, tok))
+	c.want(403, "POST", "/v3/auth/tokens", "", fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}}}}`,
+		tok))
 	// A service that does not mind rules is not told that the token is good.
 	admin := c.login("admin", project("admin"))
 	c.want(404, "GET", "/v3/auth/tokens", admin, "", "X-Subject-Token", tok)
@@ -157,8 +165,9 @@ func trustAuth(user, id string) string {
 
 func (c *cloud) trust(tok, trustor, trustee, more string) answer {
 	c.t.Helper()
-	return c.do("POST", "/v3/OS-TRUST/trusts", tok, fmt.Sprintf(`{"trust":{"trustor_user_id":%q,"trustee_user_id":%q,"project_id":%q,"roles":[{"name":"member"}]%s}}`,
-		trustor, trustee, c.id("projects", "demo"), more))
+	return c.do("POST", "/v3/OS-TRUST/trusts", tok,
+		fmt.Sprintf(`{"trust":{"trustor_user_id":%q,"trustee_user_id":%q,"project_id":%q,"roles":[{"name":"member"}]%s}}`,
+			trustor, trustee, c.id("projects", "demo"), more))
 }
 
 func TestATrustLetsTheTrusteeActAndNobodyElse(t *testing.T) {
@@ -172,13 +181,15 @@ func TestATrustLetsTheTrusteeActAndNobodyElse(t *testing.T) {
 	id := a.at("trust", "id").(string)
 	c.want(403, "POST", "/v3/auth/tokens", "", trustAuth("boss", id))
 	b := c.want(201, "POST", "/v3/auth/tokens", "", trustAuth("stranger", id))
-	if b.at("token", "user", "name") != "demo" || b.at("token", "OS-TRUST:trust", "trustee_user", "id") != you || b.at("token", "project", "name") != "demo" {
+	if b.at("token", "user", "name") != "demo" || b.at("token", "OS-TRUST:trust", "trustee_user", "id") != you ||
+		b.at("token", "project", "name") != "demo" {
 		t.Errorf("got %s", b.text)
 	}
 	tok := b.header.Get("X-Subject-Token")
 	c.want(200, "GET", "/v3/users/"+me, tok, "")
 	c.want(403, "POST", "/v3/users/"+me+"/application_credentials", tok, `{"application_credential":{"name":"x"}}`)
-	c.want(403, "POST", "/v3/auth/tokens", "", fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}}}}`, tok))
+	c.want(403, "POST", "/v3/auth/tokens", "", fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}}}}`,
+		tok))
 	c.want(201, "POST", "/v3/auth/tokens", "", trustAuth("stranger", id))
 	c.want(401, "POST", "/v3/auth/tokens", "", trustAuth("stranger", id)) // used up
 	c.want(404, "GET", "/v3/OS-TRUST/trusts/"+id, demo, "")
@@ -195,7 +206,8 @@ func TestATrustLetsTheTrusteeActAndNobodyElse(t *testing.T) {
 func TestATrustEndsWithWhatItStandsOn(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	admin, demo, me, you := c.login("admin", project("admin")), c.login("demo", demoProject), c.id("users", "demo"), c.id("users", "stranger")
+	admin, demo, me, you := c.login("admin", project("admin")), c.login("demo", demoProject), c.id("users", "demo"),
+		c.id("users", "stranger")
 	if a := c.trust(demo, you, me, `,"impersonation":false`); a.status != 403 {
 		t.Errorf("a trust in another's name: %d %s", a.status, a.text)
 	}
@@ -205,7 +217,8 @@ func TestATrustEndsWithWhatItStandsOn(t *testing.T) {
 	if a := c.trust(demo, me, you, `,"impersonation":false,"expires_at":"2001-01-01T00:00:00Z"`); a.status != 400 {
 		t.Errorf("a trust of the past: %d %s", a.status, a.text)
 	}
-	soon := c.trust(demo, me, you, fmt.Sprintf(`,"impersonation":true,"expires_at":%q`, c.now.Add(time.Minute).Format(time.RFC3339))).at("trust", "id").(string)
+	soon := c.trust(demo, me, you, fmt.Sprintf(`,"impersonation":true,"expires_at":%q`,
+		c.now.Add(time.Minute).Format(time.RFC3339))).at("trust", "id").(string)
 	tok := c.want(201, "POST", "/v3/auth/tokens", "", trustAuth("stranger", soon)).header.Get("X-Subject-Token")
 	c.now = c.now.Add(2 * time.Minute)
 	c.want(401, "GET", "/v3/auth/projects", tok, "")
@@ -220,14 +233,17 @@ func TestATrustEndsWithWhatItStandsOn(t *testing.T) {
 func TestATrustIsHandedOnOnlyNarrower(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	demo, me, you, third := c.login("demo", demoProject), c.id("users", "demo"), c.id("users", "stranger"), c.id("users", "boss")
-	first := c.trust(demo, me, you, `,"impersonation":true,"allow_redelegation":true,"redelegation_count":1`).at("trust", "id").(string)
+	demo, me, you, third := c.login("demo", demoProject), c.id("users", "demo"), c.id("users", "stranger"),
+		c.id("users", "boss")
+	first := c.trust(demo, me, you, `,"impersonation":true,"allow_redelegation":true,"redelegation_count":1`).at("trust",
+		"id").(string)
 	tok := c.want(201, "POST", "/v3/auth/tokens", "", trustAuth("stranger", first)).header.Get("X-Subject-Token")
 	if a := c.trust(tok, me, third, `,"impersonation":true,"remaining_uses":1`); a.status != 403 {
 		t.Errorf("uses of a trust that is handed on: %d %s", a.status, a.text)
 	}
 	a := c.trust(tok, me, third, `,"impersonation":true`)
-	if a.status != 201 || a.at("trust", "redelegated_trust_id") != first || a.at("trust", "redelegation_count") != float64(0) {
+	if a.status != 201 || a.at("trust", "redelegated_trust_id") != first ||
+		a.at("trust", "redelegation_count") != float64(0) {
 		t.Fatalf("got %d %s", a.status, a.text)
 	}
 	second := a.at("trust", "id").(string)
@@ -238,7 +254,8 @@ func TestATrustIsHandedOnOnlyNarrower(t *testing.T) {
 	if a := c.trust(last.header.Get("X-Subject-Token"), me, you, `,"impersonation":true`); a.status != 403 {
 		t.Errorf("a trust handed on too often: %d %s", a.status, a.text)
 	}
-	if a := c.trust(demo, me, you, `,"impersonation":true,"allow_redelegation":true,"redelegation_count":9`); a.status != 403 {
+	if a := c.trust(demo, me, you,
+		`,"impersonation":true,"allow_redelegation":true,"redelegation_count":9`); a.status != 403 {
 		t.Errorf("a trust to be handed on nine times: %d %s", a.status, a.text)
 	}
 	c.want(204, "DELETE", "/v3/OS-TRUST/trusts/"+first, demo, "")
@@ -249,10 +266,12 @@ func TestATrustIsHandedOnOnlyNarrower(t *testing.T) {
 func TestATrustDoesNotOutliveTheRole(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	admin, demo, me, you := c.login("admin", project("admin")), c.login("demo", demoProject), c.id("users", "demo"), c.id("users", "stranger")
+	admin, demo, me, you := c.login("admin", project("admin")), c.login("demo", demoProject), c.id("users", "demo"),
+		c.id("users", "stranger")
 	id := c.trust(demo, me, you, `,"impersonation":true`).at("trust", "id").(string)
 	tok := c.want(201, "POST", "/v3/auth/tokens", "", trustAuth("stranger", id)).header.Get("X-Subject-Token")
-	c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo")+"/users/"+me+"/roles/"+c.id("roles", "member"), admin, "")
+	c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo")+"/users/"+me+"/roles/"+c.id("roles", "member"), admin,
+		"")
 	c.want(401, "GET", "/v3/auth/projects", tok, "")
 }
 
@@ -262,7 +281,9 @@ func TestDelegatedTokensReachOnlyTheirProjectsCredentials(t *testing.T) {
 	c := newCloud(t)
 	demo, me, you := c.login("demo", demoProject), c.id("users", "demo"), c.id("users", "stranger")
 	home, other := c.id("projects", "demo"), c.id("projects", "other")
-	seed := c.want(201, "POST", "/v3/credentials", demo, fmt.Sprintf(`{"credential":{"user_id":%q,"type":"totp","blob":"GEZDGNBVGY3TQOJQ"}}`, me)).at("credential", "id").(string)
+	seed := c.want(201, "POST", "/v3/credentials", demo,
+		fmt.Sprintf(`{"credential":{"user_id":%q,"type":"totp","blob":"GEZDGNBVGY3TQOJQ"}}`, me)).at("credential",
+		"id").(string)
 	id := c.trust(demo, me, you, `,"impersonation":true`).at("trust", "id").(string)
 	tok := c.want(201, "POST", "/v3/auth/tokens", "", trustAuth("stranger", id)).header.Get("X-Subject-Token")
 	c.want(403, "GET", "/v3/credentials/"+seed, tok, "")
@@ -278,7 +299,8 @@ func TestDelegatedTokensReachOnlyTheirProjectsCredentials(t *testing.T) {
 	if err := json.Unmarshal([]byte(key.text), &body); err != nil {
 		t.Fatal(err)
 	}
-	a := c.want(200, "POST", "/v3/ec2tokens", c.login("admin", project("admin")), signed(body.Credential.Access, body.Credential.Secret))
+	a := c.want(200, "POST", "/v3/ec2tokens", c.login("admin", project("admin")), signed(body.Credential.Access,
+		body.Credential.Secret))
 	if a.at("token", "OS-TRUST:trust", "id") != id || a.at("token", "user", "name") != "demo" {
 		t.Errorf("got %s", a.text)
 	}

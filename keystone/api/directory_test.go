@@ -14,7 +14,8 @@ import (
 func directoryCloud(t *testing.T) (c *cloud, s *ldaptest.Server, domain string) {
 	t.Helper()
 	s = ldaptest.New(t, ldaptest.People)
-	src, err := ldap.Open(ldapidentity.Options{"ldap": {"url": s.URL, "user": "cn=reader," + ldaptest.Suffix, "password": "reader secret", "suffix": ldaptest.Suffix,
+	src, err := ldap.Open(ldapidentity.Options{"ldap": {"url": s.URL, "user": "cn=reader," + ldaptest.Suffix,
+		"password": "reader secret", "suffix": ldaptest.Suffix,
 		"user_id_attribute": "uid", "user_name_attribute": "uid", "user_enabled_attribute": "employeeType"}})
 	if err != nil {
 		t.Fatal(err)
@@ -37,11 +38,13 @@ func TestUsersOfADirectoryLogInAndHoldRoles(t *testing.T) {
 	c, _, domain := directoryCloud(t)
 	admin := c.login("admin", project("admin"))
 	us := c.want(200, "GET", "/v3/users?domain_id="+domain+"&sort_key=name", admin, "")
-	if us.at("users", 0, "name") != "alice" || us.at("users", 0, "email") != "alice@example.org" || us.at("users", 2, "enabled") != false {
+	if us.at("users", 0, "name") != "alice" || us.at("users", 0, "email") != "alice@example.org" ||
+		us.at("users", 2, "enabled") != false {
 		t.Fatalf("got %s", us.text)
 	}
 	alice := us.at("users", 0, "id").(string)
-	if l := c.want(200, "GET", "/v3/users?domain_id="+domain+"&name__contains=li&limit=1", admin, ""); l.at("users", 0, "id") != alice || l.at("users", 1) != nil {
+	if l := c.want(200, "GET", "/v3/users?domain_id="+domain+"&name__contains=li&limit=1", admin, ""); l.at("users", 0,
+		"id") != alice || l.at("users", 1) != nil {
 		t.Errorf("got %s", l.text)
 	}
 	gs := c.want(200, "GET", "/v3/groups?domain_id="+domain+"&name=operators", admin, "")
@@ -51,29 +54,38 @@ func TestUsersOfADirectoryLogInAndHoldRoles(t *testing.T) {
 		t.Errorf("got %s", a.text)
 	}
 	c.want(401, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", demoProject))
-	c.want(204, "PUT", "/v3/projects/"+c.id("projects", "demo")+"/groups/"+ops+"/roles/"+c.id("roles", "member"), admin, "")
-	tok := c.want(201, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", demoProject)).header.Get("X-Subject-Token")
+	c.want(204, "PUT", "/v3/projects/"+c.id("projects", "demo")+"/groups/"+ops+"/roles/"+c.id("roles", "member"), admin,
+		"")
+	tok := c.want(201, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", demoProject)).header.Get(
+		"X-Subject-Token")
 	c.want(200, "GET", "/v3/auth/tokens", admin, "", "X-Subject-Token", tok)
 	if ps := c.want(200, "GET", "/v3/auth/projects", tok, ""); ps.at("projects", 0, "name") != "demo" {
 		t.Errorf("got %s", ps.text)
 	}
-	if l := c.want(200, "GET", "/v3/role_assignments?effective&user.id="+alice, admin, ""); l.at("role_assignments", 0, "role", "id") == nil {
+	if l := c.want(200, "GET", "/v3/role_assignments?effective&user.id="+alice, admin, ""); l.at("role_assignments", 0,
+		"role", "id") == nil {
 		t.Errorf("got %s", l.text)
 	}
 	c.want(204, "GET", "/v3/groups/"+ops+"/users/"+alice, admin, "")
-	if l := c.want(200, "GET", "/v3/groups/"+ops+"/users", admin, ""); l.at("users", 1, "name") != "bob" || l.at("users", 2) != nil {
+	if l := c.want(200, "GET", "/v3/groups/"+ops+"/users", admin, ""); l.at("users", 1, "name") != "bob" ||
+		l.at("users", 2) != nil {
 		t.Errorf("got %s", l.text)
 	}
 	if l := c.want(200, "GET", "/v3/users/"+alice+"/groups", admin, ""); l.at("groups", 0, "id") != ops {
 		t.Errorf("got %s", l.text)
 	}
 	// What belongs to users can belong to these.
-	ac := c.want(201, "POST", "/v3/users/"+alice+"/application_credentials", tok, `{"application_credential":{"name":"a"}}`)
-	c.want(201, "POST", "/v3/auth/tokens", "", fmt.Sprintf(`{"auth":{"identity":{"methods":["application_credential"],"application_credential":{"id":%q,"secret":%q}}}}`,
-		ac.at("application_credential", "id"), ac.at("application_credential", "secret")))
-	for _, refused := range []string{directoryLogin("alice", "", ""), directoryLogin("alice", "bob secret", ""), directoryLogin("carol", "carol secret", ""),
-		directoryLogin("*", "alice secret", ""), directoryLogin("nobody", "x", ""), directoryLogin("alice)(uid=*", "alice secret", "")} {
-		if a := c.do("POST", "/v3/auth/tokens", "", refused); a.status != 401 || a.at("error", "message") != "The request you have made requires authentication." {
+	ac := c.want(201, "POST", "/v3/users/"+alice+"/application_credentials", tok,
+		`{"application_credential":{"name":"a"}}`)
+	c.want(201, "POST", "/v3/auth/tokens", "",
+		fmt.Sprintf(`{"auth":{"identity":{"methods":["application_credential"],"application_credential":{"id":%q,"secret":%q}}}}`,
+			ac.at("application_credential", "id"), ac.at("application_credential", "secret")))
+	for _, refused := range []string{directoryLogin("alice", "", ""), directoryLogin("alice", "bob secret", ""),
+		directoryLogin("carol", "carol secret", ""),
+		directoryLogin("*", "alice secret", ""), directoryLogin("nobody", "x", ""), directoryLogin("alice)(uid=*",
+			"alice secret", "")} {
+		if a := c.do("POST", "/v3/auth/tokens", "", refused); a.status != 401 ||
+			a.at("error", "message") != "The request you have made requires authentication." {
 			t.Errorf("%s: %d %s", refused, a.status, a.text)
 		}
 	}
@@ -103,8 +115,10 @@ func TestADirectoryThatIsAwayKeepsOnlyItsOwnUsersOut(t *testing.T) {
 	c, s, domain := directoryCloud(t)
 	admin := c.login("admin", project("admin"))
 	alice := c.want(200, "GET", "/v3/users?name=alice&domain_id="+domain, admin, "").at("users", 0, "id").(string)
-	c.want(204, "PUT", "/v3/projects/"+c.id("projects", "demo")+"/users/"+alice+"/roles/"+c.id("roles", "member"), admin, "")
-	tok := c.want(201, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", demoProject)).header.Get("X-Subject-Token")
+	c.want(204, "PUT", "/v3/projects/"+c.id("projects", "demo")+"/users/"+alice+"/roles/"+c.id("roles", "member"), admin,
+		"")
+	tok := c.want(201, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", demoProject)).header.Get(
+		"X-Subject-Token")
 	s.Stop()
 	c.want(200, "GET", "/v3/auth/tokens", admin, "", "X-Subject-Token", tok) // remembered for a moment
 	c.now = c.now.Add(ldapidentity.Fresh + time.Second)
@@ -135,9 +149,12 @@ func TestATrustMayNameSomebodyOfADirectoryWhoHasNeverLoggedIn(t *testing.T) {
 	}
 	made := c.want(201, "POST", "/v3/OS-TRUST/trusts", admin, trust(alice)).at("trust", "id").(string)
 	c.want(404, "POST", "/v3/OS-TRUST/trusts", admin, trust("nobody"))
-	c.want(201, "POST", "/v3/credentials", admin, fmt.Sprintf(`{"credential":{"user_id":%q,"type":"cert","blob":"x"}}`, alice))
-	c.want(201, "POST", "/v3/users/"+alice+"/credentials/OS-EC2", admin, fmt.Sprintf(`{"tenant_id":%q}`, c.id("projects", "demo")))
-	tok := c.want(201, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret", fmt.Sprintf(`{"OS-TRUST:trust":{"id":%q}}`, made)))
+	c.want(201, "POST", "/v3/credentials", admin, fmt.Sprintf(`{"credential":{"user_id":%q,"type":"cert","blob":"x"}}`,
+		alice))
+	c.want(201, "POST", "/v3/users/"+alice+"/credentials/OS-EC2", admin, fmt.Sprintf(`{"tenant_id":%q}`,
+		c.id("projects", "demo")))
+	tok := c.want(201, "POST", "/v3/auth/tokens", "", directoryLogin("alice", "alice secret",
+		fmt.Sprintf(`{"OS-TRUST:trust":{"id":%q}}`, made)))
 	if tok.at("token", "user", "id") != alice || tok.at("token", "OS-TRUST:trust", "id") != made {
 		t.Errorf("got %s", tok.text)
 	}

@@ -114,7 +114,8 @@ func (t optionTree) sections() (identity.Options, error) {
 	for section, raw := range t {
 		var options map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &options); err != nil {
-			return nil, fault.Forbiddenf("Invalid domain specific configuration: The value of group %s specified in the config should be a dictionary of options.", section)
+			return nil, fault.Forbiddenf(
+				"Invalid domain specific configuration: The value of group %s specified in the config should be a dictionary of options.", section)
 		}
 		out[section] = options
 	}
@@ -148,7 +149,8 @@ func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keyston
 	if name != "" {
 		v, ok := (*in)[name]
 		if !ok || len(*in) != 1 {
-			return nil, fault.Forbiddenf("Invalid domain specific configuration: Trying to update option %s in group %s, so that, and only that, option must be specified in the config.", name, group)
+			return nil, fault.Forbiddenf(
+				"Invalid domain specific configuration: Trying to update option %s in group %s, so that, and only that, option must be specified in the config.", name, group)
 		}
 		o = identity.Options{group: {name: v}}
 	} else {
@@ -157,7 +159,8 @@ func (a *domainOptionsAPI) change(ctx context.Context, r *api.Request, d keyston
 			return nil, err
 		}
 		if _, ok := o[group]; group != "" && (!ok || len(o) != 1) {
-			return nil, fault.Forbiddenf("Invalid domain specific configuration: Trying to update group %s, so that, and only that, group must be specified in the config.", group)
+			return nil, fault.Forbiddenf(
+				"Invalid domain specific configuration: Trying to update group %s, so that, and only that, group must be specified in the config.", group)
 		}
 	}
 	if err := a.Identity.Options.Set(ctx, d.ID, o, false); err != nil {

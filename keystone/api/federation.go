@@ -90,7 +90,8 @@ func (a *providerLoader) loadIDP(ctx context.Context, r *api.Request) (keystone.
 func (a *identityProvidersAPI) create(ctx context.Context, r *api.Request, in *idpCreate) (idpView, error) {
 	p, err := a.Federation.CreateIdentityProvider(ctx, keystone.IdentityProvider{ID: r.Param("idp_id"),
 		DomainID: in.DomainID.Or(""),
-		Enabled:  in.Enabled.Or(false), Description: in.Description.Ptr(), RemoteIDs: in.RemoteIDs.Or(nil), TTL: in.TTL.Ptr()})
+		Enabled:  in.Enabled.Or(false), Description: in.Description.Ptr(), RemoteIDs: in.RemoteIDs.Or(nil),
+		TTL: in.TTL.Ptr()})
 	return idpViewer(r)(p), err
 }
 

@@ -20,9 +20,11 @@ func TestEmptyNullAndAbsent(t *testing.T) {
 		{"in capitals she is another", "POST users", `{"user":{"name":"Ann"}}`, 201, `"name":"Ann"`},
 		{"user of blanks", "POST users", `{"user":{"name":"  "}}`, 400, ""},
 		{"user whose name is null", "POST users", `{"user":{"name":null}}`, 400, ""},
-		{"user without a project by default", "POST users", `{"user":{"name":"u1","default_project_id":null,"description":null,"password":null}}`, 201, ""},
+		{"user without a project by default", "POST users",
+			`{"user":{"name":"u1","default_project_id":null,"description":null,"password":null}}`, 201, ""},
 		{"user with an empty description", "POST users", `{"user":{"name":"u2","description":""}}`, 201, `"description":""`},
-		{"user with a description of null", "POST users", `{"user":{"name":"u4","description":null}}`, 201, `"description":null`},
+		{"user with a description of null", "POST users", `{"user":{"name":"u4","description":null}}`, 201,
+			`"description":null`},
 		{"user that is enabled by null", "POST users", `{"user":{"name":"u3","enabled":null}}`, 400, ""},
 		{"user with options of null", "POST users", `{"user":{"name":"u3","options":null}}`, 400, ""},
 		{"user of a domain of null", "POST users", `{"user":{"name":"u3","domain_id":null}}`, 400, ""},
@@ -32,22 +34,28 @@ func TestEmptyNullAndAbsent(t *testing.T) {
 		{"project with blanks around the name", "POST projects", `{"project":{"name":" lab "}}`, 201, `"name":"lab"`},
 		{"which is the same project", "POST projects", `{"project":{"name":"lab"}}`, 409, ""},
 		{"in capitals it is another", "POST projects", `{"project":{"name":"LAB"}}`, 201, ""},
-		{"project without parent and domain", "POST projects", `{"project":{"name":"p1","parent_id":null,"domain_id":null,"description":null}}`, 201, `"description":""`},
+		{"project without parent and domain", "POST projects",
+			`{"project":{"name":"p1","parent_id":null,"domain_id":null,"description":null}}`, 201, `"description":""`},
 		{"project with an empty parent", "POST projects", `{"project":{"name":"p2","parent_id":""}}`, 400, ""},
 		{"project with tags of null", "POST projects", `{"project":{"name":"p2","tags":null}}`, 400, ""},
 		{"project with a tag twice", "POST projects", `{"project":{"name":"p2","tags":["a","a"]}}`, 400, ""},
-		{"project with a tag twice but for blanks", "POST projects", `{"project":{"name":"p2","tags":["a"," a "]}}`, 201, `"tags":["a"]`},
+		{"project with a tag twice but for blanks", "POST projects", `{"project":{"name":"p2","tags":["a"," a "]}}`, 201,
+			`"tags":["a"]`},
 		{"domain with blanks around the name", "POST domains", `{"domain":{"name":" east "}}`, 201, `"name":"east"`},
 		{"which is the same domain", "POST domains", `{"domain":{"name":"east"}}`, 409, ""},
-		{"role with a blank before the name, which counts", "POST roles", `{"role":{"name":" admin"}}`, 201, `"name":" admin"`},
+		{"role with a blank before the name, which counts", "POST roles", `{"role":{"name":" admin"}}`, 201,
+			`"name":" admin"`},
 		{"role of blanks", "POST roles", `{"role":{"name":" "}}`, 400, ""},
 		{"role in capitals", "POST roles", `{"role":{"name":"ADMIN"}}`, 201, ""},
-		{"role of no domain", "POST roles", `{"role":{"name":"r1","domain_id":null,"description":null}}`, 201, `"domain_id":null`},
+		{"role of no domain", "POST roles", `{"role":{"name":"r1","domain_id":null,"description":null}}`, 201,
+			`"domain_id":null`},
 		{"region whose id is empty", "POST regions", `{"region":{"id":"","parent_region_id":null}}`, 201, ""},
 		{"service whose description is null", "POST services", `{"service":{"type":"t","description":null}}`, 201, ""},
 		{"service that is enabled by null", "POST services", `{"service":{"type":"t","enabled":null}}`, 400, ""},
-		{"provider whose ids are null", "PUT OS-FEDERATION/identity_providers/i", `{"identity_provider":{"remote_ids":null,"authorization_ttl":null,"description":null}}`, 201, ""},
-		{"provider whose id is there twice", "PUT OS-FEDERATION/identity_providers/j", `{"identity_provider":{"remote_ids":["a","a"]}}`, 400, ""},
+		{"provider whose ids are null", "PUT OS-FEDERATION/identity_providers/i",
+			`{"identity_provider":{"remote_ids":null,"authorization_ttl":null,"description":null}}`, 201, ""},
+		{"provider whose id is there twice", "PUT OS-FEDERATION/identity_providers/j",
+			`{"identity_provider":{"remote_ids":["a","a"]}}`, 400, ""},
 	} {
 		method, path, _ := strings.Cut(tc.line, " ")
 		if r := c.want(tc.status, method, "/v3/"+path, admin, tc.body); !strings.Contains(r.text, tc.says) {
@@ -60,7 +68,8 @@ func TestEmptyNullAndAbsent(t *testing.T) {
 		t.Errorf("a user without a description: %s", u.text)
 	}
 	for _, want := range []string{`"description":"x"`, `"description":""`, `"description":"y"`} {
-		if r := c.want(200, "PATCH", at, admin, `{"user":{`+want+`}}`); !strings.Contains(r.text, want) || strings.Count(r.text, "description") != 1 {
+		if r := c.want(200, "PATCH", at, admin, `{"user":{`+want+`}}`); !strings.Contains(r.text, want) ||
+			strings.Count(r.text, "description") != 1 {
 			t.Errorf("got %s, want %s", r.text, want)
 		}
 	}

@@ -39,12 +39,16 @@ func ask(t *testing.T, c *cloud, method, path, token, body string) (*http.Respon
 func FuzzLogin(f *testing.F) {
 	c := newCloud(f)
 	for _, seed := range []string{
-		authBody("demo", "secret", demoProject), authBody("demo", "wrong", ""), authBody("nobody", "secret", system), authBody("admin", "secret", system), authBody("boss", "secret", domain),
-		`{"auth":{"identity":{"methods":["token"],"token":{"id":"x"}}}}`, `{"auth":{"identity":{"methods":["password","totp"],"totp":{"user":{"id":"x","passcode":"000000"}}}}}`,
+		authBody("demo", "secret", demoProject), authBody("demo", "wrong", ""), authBody("nobody", "secret", system),
+		authBody("admin", "secret", system), authBody("boss", "secret", domain),
+		`{"auth":{"identity":{"methods":["token"],"token":{"id":"x"}}}}`,
+		`{"auth":{"identity":{"methods":["password","totp"],"totp":{"user":{"id":"x","passcode":"000000"}}}}}`,
 		`{"auth":{"identity":{"methods":["application_credential"],"application_credential":{"name":"a","user":{"name":"demo","domain":{"id":"default"}},"secret":"s"}}}}`,
 		`{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"demo","domain":{"id":"default"},"password":"secret"}}},"scope":"unscoped"}}`,
-		`{"auth":{"identity":{"methods":[]},"scope":{"OS-TRUST:trust":{"id":"x"}}}}`, `{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"demo","password":"secret"}}},"scope":{"project":{},"domain":{}}}}`,
-		`{"auth":{"identity":{"methods":["external","saml2","oauth1","password","password"]}}}`, `{"auth":null}`, `[]`, `{"auth":{"tenantName":"demo"}}`,
+		`{"auth":{"identity":{"methods":[]},"scope":{"OS-TRUST:trust":{"id":"x"}}}}`,
+		`{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"demo","password":"secret"}}},"scope":{"project":{},"domain":{}}}}`,
+		`{"auth":{"identity":{"methods":["external","saml2","oauth1","password","password"]}}}`, `{"auth":null}`, `[]`,
+		`{"auth":{"tenantName":"demo"}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -69,10 +73,13 @@ func FuzzLogin(f *testing.F) {
 // FuzzSignedRequests gives documents to the check of signed requests.
 func FuzzSignedRequests(f *testing.F) {
 	c := newCloud(f)
-	c.want(204, "PUT", "/v3/projects/"+c.id("projects", "service")+"/users/"+c.id("users", "admin")+"/roles/"+c.id("roles", "service"), c.login("admin", system), "")
+	c.want(204, "PUT", "/v3/projects/"+c.id("projects", "service")+"/users/"+c.id("users", "admin")+"/roles/"+
+		c.id("roles", "service"), c.login("admin", system), "")
 	token := c.login("admin", project("service"))
-	for _, seed := range []string{`{"ec2Credentials":{"access":"a","signature":"s","params":{"SignatureVersion":"2","n":1,"t":true,"o":{},"l":[]},"host":"h","verb":"GET","path":"/"}}`,
-		`{"credentials":{"access":"a","signature":"s","token":"R0VUCgo="}}`, `{"credential":{"access":"a","signature":"s","headers":{"Authorization":["x"],"X-Amz-Date":null},"params":{"Timestamp":1e300}}}`, `{}`, `{"credentials":null}`, `[]`} {
+	for _, seed := range []string{
+		`{"ec2Credentials":{"access":"a","signature":"s","params":{"SignatureVersion":"2","n":1,"t":true,"o":{},"l":[]},"host":"h","verb":"GET","path":"/"}}`,
+		`{"credentials":{"access":"a","signature":"s","token":"R0VUCgo="}}`,
+		`{"credential":{"access":"a","signature":"s","headers":{"Authorization":["x"],"X-Amz-Date":null},"params":{"Timestamp":1e300}}}`, `{}`, `{"credentials":null}`, `[]`} {
 		f.Add([]byte(seed), true)
 		f.Add([]byte(seed), false)
 	}
@@ -81,7 +88,8 @@ func FuzzSignedRequests(f *testing.F) {
 		if s3 {
 			path = "/v3/s3tokens"
 		}
-		if resp, text := ask(t, c, "POST", path, token, string(body)); resp.StatusCode < 400 || resp.Header.Get("X-Subject-Token") != "" {
+		if resp, text := ask(t, c, "POST", path, token, string(body)); resp.StatusCode < 400 ||
+			resp.Header.Get("X-Subject-Token") != "" {
 			t.Errorf("taken: %d %s", resp.StatusCode, text)
 		}
 	})

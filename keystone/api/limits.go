@@ -189,7 +189,8 @@ func (a *registeredLimitsAPI) show(_ context.Context, r *api.Request, l keystone
 func (a *registeredLimitsAPI) update(ctx context.Context, r *api.Request, l keystone.RegisteredLimit,
 	in *registeredUpdate) (registeredView, error) {
 	l, err := a.Limits.UpdateRegistered(ctx, l.ID, func(l *keystone.RegisteredLimit) {
-		l.ServiceID, l.Resource, l.Default = in.ServiceID.Or(l.ServiceID), in.Resource.Or(l.Resource), in.Default.Or(l.Default)
+		l.ServiceID, l.Resource, l.Default = in.ServiceID.Or(l.ServiceID), in.Resource.Or(l.Resource),
+			in.Default.Or(l.Default)
 		if in.RegionID.Set {
 			l.RegionID = in.RegionID.Or("")
 		}

@@ -19,9 +19,11 @@ type clientCredentialsAPI struct {
 
 // clientCredentials is OAuth 2.0 (RFC 6749, 4.4): the client is an application credential, what it gets is a token
 // like any other.
-var clientCredentials = api.Resource[*clientCredentialsAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*clientCredentialsAPI]{
-	api.Raw("POST /OS-OAUTH2/token", nil, api.Nothing[*clientCredentialsAPI], (*clientCredentialsAPI).grant, api.NoAuth()),
-}}
+var clientCredentials = api.Resource[*clientCredentialsAPI]{Name: "token", Plural: "tokens",
+	Ops: api.Ops[*clientCredentialsAPI]{
+		api.Raw("POST /OS-OAUTH2/token", nil, api.Nothing[*clientCredentialsAPI], (*clientCredentialsAPI).grant,
+			api.NoAuth()),
+	}}
 
 // maxForm bounds what a client of OAuth 2.0 or a browser may post.
 const maxForm = 64 << 10
@@ -65,7 +67,8 @@ func (a *clientCredentialsAPI) grant(ctx context.Context, r *api.Request, _ api.
 	return json.NewEncoder(w).Encode(answer)
 }
 
-func (a *clientCredentialsAPI) authenticate(ctx context.Context, r *http.Request, w http.ResponseWriter) (*grantedToken, error) {
+func (a *clientCredentialsAPI) authenticate(ctx context.Context, r *http.Request, w http.ResponseWriter) (*grantedToken,
+	error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		return nil, &refusedGrant{http.StatusBadRequest, "invalid_request", "The body is not a form."}
@@ -75,7 +78,8 @@ func (a *clientCredentialsAPI) authenticate(ctx context.Context, r *http.Request
 	case "":
 		return nil, &refusedGrant{http.StatusBadRequest, "invalid_request", "The parameter grant_type is required."}
 	default:
-		return nil, &refusedGrant{http.StatusBadRequest, "unsupported_grant_type", "The parameter grant_type names what is not supported."}
+		return nil, &refusedGrant{http.StatusBadRequest, "unsupported_grant_type",
+			"The parameter grant_type names what is not supported."}
 	}
 	id, secret, basic := r.BasicAuth()
 	if !basic {
@@ -85,7 +89,8 @@ func (a *clientCredentialsAPI) authenticate(ctx context.Context, r *http.Request
 	if id == "" || secret == "" || !api.Storable(id) {
 		return nil, unknown
 	}
-	text, t, err := a.Tokens.Authenticate(ctx, token.Request{AppCredential: &token.AppCredentialProof{ID: id, Secret: secret}})
+	text, t, err := a.Tokens.Authenticate(ctx, token.Request{AppCredential: &token.AppCredentialProof{ID: id,
+		Secret: secret}})
 	var more *token.Insufficient
 	switch {
 	case err == nil:

@@ -12,7 +12,8 @@ func TestAClientGetsATokenForItsCredentials(t *testing.T) {
 	t.Parallel()
 	c := start(&cloud{t: t})
 	demo := c.login("demo", project("demo"))
-	made := c.want(201, "POST", "/v3/users/"+c.id("users", "demo")+"/application_credentials", demo, `{"application_credential":{"name":"a"}}`)
+	made := c.want(201, "POST", "/v3/users/"+c.id("users", "demo")+"/application_credentials", demo,
+		`{"application_credential":{"name":"a"}}`)
 	id, secret := made.at("application_credential", "id").(string), made.at("application_credential", "secret").(string)
 	ask := func(form url.Values, basic ...string) answer {
 		t.Helper()
@@ -26,10 +27,12 @@ func TestAClientGetsATokenForItsCredentials(t *testing.T) {
 	for _, got := range []answer{ask(kind, id, secret),
 		ask(url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}})} {
 		text, _ := got.at("access_token").(string)
-		if got.status != 200 || got.at("token_type") != "Bearer" || fmt.Sprint(got.at("expires_in")) != "3600" || got.header.Get("Cache-Control") != "no-store" {
+		if got.status != 200 || got.at("token_type") != "Bearer" || fmt.Sprint(got.at("expires_in")) != "3600" ||
+			got.header.Get("Cache-Control") != "no-store" {
 			t.Fatalf("%d %s %v", got.status, got.text, got.header)
 		}
-		if me := c.want(200, "GET", "/v3/auth/tokens", text, "", "X-Subject-Token", text); me.at("token", "application_credential", "id") != id {
+		if me := c.want(200, "GET", "/v3/auth/tokens", text, "", "X-Subject-Token", text); me.at("token",
+			"application_credential", "id") != id {
 			t.Errorf("got %s", me.text)
 		}
 	}
@@ -47,7 +50,8 @@ func TestAClientGetsATokenForItsCredentials(t *testing.T) {
 		"more than a form": {ask(url.Values{"grant_type": {strings.Repeat("a", 100_000)}}), 400, "invalid_request"},
 	} {
 		got := x.got
-		if got.status != x.status || got.at("error") != x.code || got.at("error_description") == nil || (x.status == 401) != (got.header.Get("WWW-Authenticate") != "") {
+		if got.status != x.status || got.at("error") != x.code || got.at("error_description") == nil ||
+			(x.status == 401) != (got.header.Get("WWW-Authenticate") != "") {
 			t.Errorf("%s: got %d %s %v, want %d %s", name, got.status, got.text, got.header, x.status, x.code)
 		}
 	}

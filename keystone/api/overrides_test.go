@@ -10,11 +10,14 @@ import (
 func TestOperatorsOverrideTheRulesTheyKnow(t *testing.T) {
 	t.Parallel()
 	const demo = "role:member"
-	c := start(&cloud{t: t, overrides: map[string]string{"identity:create_domain_role": demo, "identity:update_domain_role": demo, "identity:delete_domain_role": demo,
-		"identity:get_domain_role": demo, "identity:list_domain_roles": demo, "identity:create_project_tag": demo, "identity:delete_project_tag": demo,
+	c := start(&cloud{t: t, overrides: map[string]string{"identity:create_domain_role": demo,
+		"identity:update_domain_role": demo, "identity:delete_domain_role": demo,
+		"identity:get_domain_role": demo, "identity:list_domain_roles": demo, "identity:create_project_tag": demo,
+		"identity:delete_project_tag":            demo,
 		"identity:create_system_grant_for_group": demo, "identity:list_system_grants_for_group": demo}})
 	admin, user := c.login("admin", project("admin")), c.login("demo", project("demo"))
-	role := c.want(201, "POST", "/v3/roles", user, `{"role":{"name":"local","domain_id":"default"}}`).at("role", "id").(string)
+	role := c.want(201, "POST", "/v3/roles", user, `{"role":{"name":"local","domain_id":"default"}}`).at("role",
+		"id").(string)
 	global := c.want(201, "POST", "/v3/roles", admin, `{"role":{"name":"global"}}`).at("role", "id").(string)
 	group := c.want(201, "POST", "/v3/groups", admin, `{"group":{"name":"g"}}`).at("group", "id").(string)
 	on := "/v3/projects/" + c.id("projects", "demo") + "/tags"

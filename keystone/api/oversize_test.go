@@ -27,8 +27,10 @@ func TestOversizeRequests(t *testing.T) {
 		{"a long password", "POST", "/v3/auth/tokens", authBody("demo", many("p", 5000), ""), 400},
 		{"the longest password", "POST", "/v3/auth/tokens", authBody("demo", many("p", 4096), ""), 401},
 		{"a long name", "POST", "/v3/auth/tokens", authBody(many("n", 300), "p", ""), 400},
-		{"methods", "POST", "/v3/auth/tokens", `{"auth":{"identity":{"methods":["password"` + many(`,"password"`, 1000) + `]}}}`, 400},
-		{"a long token", "POST", "/v3/auth/tokens", `{"auth":{"identity":{"methods":["token"],"token":{"id":"` + many("t", 100_000) + `"}}}}`, 400},
+		{"methods", "POST", "/v3/auth/tokens", `{"auth":{"identity":{"methods":["password"` + many(`,"password"`, 1000) +
+			`]}}}`, 400},
+		{"a long token", "POST", "/v3/auth/tokens", `{"auth":{"identity":{"methods":["token"],"token":{"id":"` +
+			many("t", 100_000) + `"}}}}`, 400},
 		{"depth", "POST", "/v3/auth/tokens", many(`{"auth":`, 1000) + "1" + many("}", 1000), 400},
 		{"a long body", "POST", "/v3/auth/tokens", authBody("demo", many("p", 2<<20), ""), 413},
 		{"tags", "GET", "/v3/projects?tags=" + numbered("t%d,", 5000) + "x", "", 0},
@@ -42,11 +44,18 @@ func TestOversizeRequests(t *testing.T) {
 		{"tags of a project", "PUT", "/v3/projects/" + home + "/tags", `{"tags":["x"` + numbered(`,"t%d"`, 200) + `]}`, 400},
 		{"a long tag", "PUT", "/v3/projects/" + home + "/tags/" + many("t", 300), "", 400},
 		{"extra members", "PATCH", "/v3/users/" + me, `{"user":{"a":1` + numbered(`,"k%d":{}`, 50_000) + `}}`, 0},
-		{"a long description", "PATCH", "/v3/projects/" + home, `{"project":{"description":"` + many("d", 500_000) + `"}}`, 0},
-		{"a long blob", "POST", "/v3/credentials", `{"credential":{"user_id":"` + me + `","type":"cert","blob":"` + many("b", 900_000) + `"}}`, 0},
-		{"roles of a credential", "POST", "/v3/users/" + me + "/application_credentials", `{"application_credential":{"name":"a","roles":[{"name":"x"}` + many(`,{"name":"x"}`, 20_000) + `]}}`, 0},
-		{"access rules", "POST", "/v3/users/" + me + "/application_credentials", `{"application_credential":{"name":"a","access_rules":[{"service":"s","method":"GET","path":"/"}` + numbered(`,{"service":"s","method":"GET","path":"/%d"}`, 10_000) + `]}}`, 0},
-		{"a rule of many conditions", "PUT", "/v3/OS-FEDERATION/mappings/m", `{"mapping":{"rules":[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"a"}` + numbered(`,{"type":"t%d"}`, 20_000) + `]}]}}`, 0},
+		{"a long description", "PATCH", "/v3/projects/" + home, `{"project":{"description":"` + many("d", 500_000) + `"}}`,
+			0},
+		{"a long blob", "POST", "/v3/credentials", `{"credential":{"user_id":"` + me + `","type":"cert","blob":"` +
+			many("b", 900_000) + `"}}`, 0},
+		{"roles of a credential", "POST", "/v3/users/" + me + "/application_credentials",
+			`{"application_credential":{"name":"a","roles":[{"name":"x"}` + many(`,{"name":"x"}`, 20_000) + `]}}`, 0},
+		{"access rules", "POST", "/v3/users/" + me + "/application_credentials",
+			`{"application_credential":{"name":"a","access_rules":[{"service":"s","method":"GET","path":"/"}` +
+				numbered(`,{"service":"s","method":"GET","path":"/%d"}`, 10_000) + `]}}`, 0},
+		{"a rule of many conditions", "PUT", "/v3/OS-FEDERATION/mappings/m",
+			`{"mapping":{"rules":[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"a"}` + numbered(`,{"type":"t%d"}`,
+				20_000) + `]}]}}`, 0},
 		{"a policy", "POST", "/v3/policies", `{"policy":{"type":"` + many("t", 300) + `","blob":"x"}}`, 400},
 	} {
 		t.Run(r.name, func(t *testing.T) {

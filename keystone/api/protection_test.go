@@ -20,8 +20,10 @@ func TestUnknownUsersCostWhatWrongPasswordsCost(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	me, token := c.id("users", "demo"), c.login("demo", demoProject)
-	ac := c.want(201, "POST", "/v3/users/"+me+"/application_credentials", token, `{"application_credential":{"name":"a","secret":"s"}}`)
-	c.want(200, "PATCH", "/v3/users/"+c.id("users", "stranger"), c.login("admin", project("admin")), `{"user":{"enabled":false}}`)
+	ac := c.want(201, "POST", "/v3/users/"+me+"/application_credentials", token,
+		`{"application_credential":{"name":"a","secret":"s"}}`)
+	c.want(200, "PATCH", "/v3/users/"+c.id("users", "stranger"), c.login("admin", project("admin")),
+		`{"user":{"enabled":false}}`)
 	password := func(user string) string {
 		return `{"auth":{"identity":{"methods":["password"],"password":{"user":{` + user + `,"password":"wrong"}}}}}`
 	}
@@ -91,7 +93,8 @@ func TestUsersCanBeExemptFromTheRules(t *testing.T) {
 	c.login("demo", demoProject)
 	strict := start(&cloud{t: t, rules: identity.Compliance{ExpiresAfter: 10 * day, InactiveAfter: 10 * day}})
 	admin, me = strict.login("admin", project("admin")), strict.id("users", "demo")
-	strict.want(200, "PATCH", "/v3/users/"+me, admin, `{"user":{"options":{"ignore_password_expiry":true,"ignore_user_inactivity":true}}}`)
+	strict.want(200, "PATCH", "/v3/users/"+me, admin,
+		`{"user":{"options":{"ignore_password_expiry":true,"ignore_user_inactivity":true}}}`)
 	strict.now = strict.now.Add(30 * day)
 	strict.login("demo", demoProject)
 	strict.want(401, "POST", "/v3/auth/tokens", "", authBody("stranger", "secret", ""))
@@ -112,9 +115,12 @@ func TestRevocationReachesOtherProcesses(t *testing.T) {
 		name string
 		do   func(tok string)
 	}{
-		{"the token is revoked", func(tok string) { c.want(204, "DELETE", "/v3/auth/tokens", tok, "", "X-Subject-Token", tok) }},
+		{"the token is revoked", func(tok string) {
+			c.want(204, "DELETE", "/v3/auth/tokens", tok, "", "X-Subject-Token", tok)
+		}},
 		{"the role is taken", func(string) {
-			c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo")+"/users/"+c.id("users", "demo")+"/roles/"+c.id("roles", "member"), c.login("admin", project("admin")), "")
+			c.want(204, "DELETE", "/v3/projects/"+c.id("projects", "demo")+"/users/"+c.id("users", "demo")+"/roles/"+
+				c.id("roles", "member"), c.login("admin", project("admin")), "")
 		}},
 	} {
 		tok := c.login("demo", demoProject)
@@ -193,18 +199,23 @@ func TestManyClientsAtOnce(t *testing.T) {
 		admin, me, home := c.login("admin", project("admin")), c.id("users", "demo"), c.id("projects", "demo")
 		group := c.want(201, "POST", "/v3/groups", admin, `{"group":{"name":"g"}}`).at("group", "id").(string)
 		for path, body := range map[string]string{
-			"/v3/users": `{"user":{"name":"same"}}`, "/v3/projects": `{"project":{"name":"same"}}`, "/v3/groups": `{"group":{"name":"same"}}`,
-			"/v3/roles": `{"role":{"name":"same"}}`, "/v3/domains": `{"domain":{"name":"same"}}`,
+			"/v3/users": `{"user":{"name":"same"}}`, "/v3/projects": `{"project":{"name":"same"}}`,
+			"/v3/groups": `{"group":{"name":"same"}}`,
+			"/v3/roles":  `{"role":{"name":"same"}}`, "/v3/domains": `{"domain":{"name":"same"}}`,
 		} {
 			if got := c.together("POST", path, admin, func(int) string { return body }); got[201] != 1 || got[409] != 7 {
 				t.Errorf("POST %s: got %v, want one made and seven conflicts", path, got)
 			}
 		}
 		endpoint := c.want(200, "GET", "/v3/endpoints", admin, "").at("endpoints", 0, "id").(string)
-		for path, name := range map[string]string{"/v3/users/" + me: "user", "/v3/projects/" + home: "project", "/v3/groups/" + group: "group",
-			"/v3/roles/" + c.id("roles", "member"): "role", "/v3/services/" + c.id("services", "cinder"): "service", "/v3/regions/RegionOne": "region",
+		for path, name := range map[string]string{"/v3/users/" + me: "user", "/v3/projects/" + home: "project",
+			"/v3/groups/" + group:                  "group",
+			"/v3/roles/" + c.id("roles", "member"): "role", "/v3/services/" + c.id("services", "cinder"): "service",
+			"/v3/regions/RegionOne":     "region",
 			"/v3/endpoints/" + endpoint: "endpoint"} {
-			if got := c.together("PATCH", path, admin, func(i int) string { return fmt.Sprintf(`{%q:{"mark%d":"x"}}`, name, i) }); got[200] != 8 {
+			if got := c.together("PATCH", path, admin, func(i int) string {
+				return fmt.Sprintf(`{%q:{"mark%d":"x"}}`, name, i)
+			}); got[200] != 8 {
 				t.Errorf("PATCH %s: got %v", path, got)
 			}
 			a := c.want(200, "GET", path, admin, "")
@@ -220,7 +231,8 @@ func TestManyClientsAtOnce(t *testing.T) {
 		if a := c.want(200, "GET", "/v3/projects/"+home+"/tags", admin, ""); len(a.at("tags").([]any)) != 8 {
 			t.Errorf("a tag was lost: %s", a.text)
 		}
-		for _, path := range []string{"/v3/groups/" + group + "/users/" + me, "/v3/projects/" + home + "/users/" + me + "/roles/" + c.id("roles", "manager")} {
+		for _, path := range []string{"/v3/groups/" + group + "/users/" + me, "/v3/projects/" + home + "/users/" + me +
+			"/roles/" + c.id("roles", "manager")} {
 			if got := c.together("PUT", path, admin, func(int) string { return "" }); got[204] != 8 {
 				t.Errorf("PUT %s: got %v", path, got)
 			}

@@ -113,7 +113,8 @@ var policyLinks = api.Resource[*policyLinksAPI]{Name: "policy_association", Plur
 	Ops: slices.Concat(
 		linkOps("endpoints/{endpoint_id}", policies.CheckPolicyAssociationForEndpoint,
 			policies.CreatePolicyAssociationForEndpoint, policies.DeletePolicyAssociationForEndpoint),
-		linkOps("services/{service_id}", policies.CheckPolicyAssociationForService, policies.CreatePolicyAssociationForService,
+		linkOps("services/{service_id}", policies.CheckPolicyAssociationForService,
+			policies.CreatePolicyAssociationForService,
 			policies.DeletePolicyAssociationForService),
 		linkOps("services/{service_id}/regions/{region_id}", policies.CheckPolicyAssociationForRegionAndService,
 			policies.CreatePolicyAssociationForRegionAndService, policies.DeletePolicyAssociationForRegionAndService),

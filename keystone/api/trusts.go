@@ -132,7 +132,8 @@ func (a *trustsAPI) mayTrust(ctx context.Context, r *api.Request) (string, error
 		return "", err
 	}
 	if t.AppCredential.ID != "" {
-		return "", fault.Forbiddenf("You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing trusts.")
+		return "", fault.Forbiddenf(
+			"You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing trusts.")
 	}
 	return t.Trust.ID, nil
 }

@@ -37,8 +37,10 @@ type webLoginsAPI struct {
 // webLogins send a browser to the identity provider, take it back at the same path, and hand a token to the dashboard
 // by a form that submits itself.
 var webLogins = api.Resource[*webLoginsAPI]{Name: "token", Plural: "tokens", Ops: api.Ops[*webLoginsAPI]{
-	api.Raw("GET /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*webLoginsAPI).loadSender, (*webLoginsAPI).ask, api.NoAuth()),
-	api.Raw("POST /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*webLoginsAPI).loadSender, (*webLoginsAPI).ask, api.NoAuth()),
+	api.Raw("GET /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*webLoginsAPI).loadSender, (*webLoginsAPI).ask,
+		api.NoAuth()),
+	api.Raw("POST /auth/OS-FEDERATION/websso/{protocol_id}", nil, (*webLoginsAPI).loadSender, (*webLoginsAPI).ask,
+		api.NoAuth()),
 	api.Raw("GET "+webPath, nil, (*webLoginsAPI).loadNamed, (*webLoginsAPI).login, api.NoAuth()),
 	api.Raw("POST "+webPath, nil, (*webLoginsAPI).loadNamed, (*webLoginsAPI).ask, api.NoAuth()),
 }}
@@ -85,7 +87,8 @@ func lowerHost(address string) string {
 
 // callback is the address that the provider sends the browser back to, which an operator registers there.
 func callback(r *api.Request, s sender) string {
-	return r.URL("/auth/OS-FEDERATION/identity_providers/%s/protocols/%s/websso", url.PathEscape(s.provider), url.PathEscape(s.protocol))
+	return r.URL("/auth/OS-FEDERATION/identity_providers/%s/protocols/%s/websso", url.PathEscape(s.provider),
+		url.PathEscape(s.protocol))
 }
 
 func (a *webLoginsAPI) ask(ctx context.Context, r *api.Request, s sender, w http.ResponseWriter) error {
@@ -98,13 +101,15 @@ func (a *webLoginsAPI) ask(ctx context.Context, r *api.Request, s sender, w http
 		return err
 	}
 	back := callback(r, s)
-	q := oidc.Question{Issuer: issuer, Redirect: back, State: rand.Text(), Nonce: rand.Text(), Verifier: rand.Text() + rand.Text()}
+	q := oidc.Question{Issuer: issuer, Redirect: back, State: rand.Text(), Nonce: rand.Text(),
+		Verifier: rand.Text() + rand.Text()}
 	there, err := a.Federation.Ask(ctx, q)
 	if err != nil {
 		return err
 	}
-	sealed, err := a.Tokens.SealDialogue(token.Dialogue{Provider: s.provider, Protocol: s.protocol, Issuer: issuer, Origin: origin,
-		State: q.State, Nonce: q.Nonce, Verifier: q.Verifier, Expires: a.WebSSO.Now().Add(webTime)})
+	sealed, err := a.Tokens.SealDialogue(token.Dialogue{Provider: s.provider, Protocol: s.protocol, Issuer: issuer,
+		Origin: origin,
+		State:  q.State, Nonce: q.Nonce, Verifier: q.Verifier, Expires: a.WebSSO.Now().Add(webTime)})
 	if err != nil {
 		return err
 	}
@@ -126,7 +131,8 @@ func setCookie(w http.ResponseWriter, back, value string, life time.Duration) {
 	if age == 0 {
 		age = -1
 	}
-	http.SetCookie(w, &http.Cookie{Name: webCookie, Value: value, Path: u.EscapedPath(), MaxAge: age, HttpOnly: true, Secure: u.Scheme == "https",
+	http.SetCookie(w, &http.Cookie{Name: webCookie, Value: value, Path: u.EscapedPath(), MaxAge: age, HttpOnly: true,
+		Secure:   u.Scheme == "https",
 		SameSite: http.SameSiteLaxMode})
 }
 
@@ -136,7 +142,8 @@ func (a *webLoginsAPI) login(ctx context.Context, r *api.Request, s sender, w ht
 	if !q.Has("state") {
 		return a.ask(ctx, r, s, w)
 	}
-	refused := fault.New(fault.Unauthorized, "The login has failed or taken too long. Please begin again at the dashboard.")
+	refused := fault.New(fault.Unauthorized,
+		"The login has failed or taken too long. Please begin again at the dashboard.")
 	back := callback(r, s)
 	setCookie(w, back, "", 0) // one answer to one question
 	c, err := r.HTTP.Cookie(webCookie)
@@ -147,7 +154,8 @@ func (a *webLoginsAPI) login(ctx context.Context, r *api.Request, s sender, w ht
 	switch {
 	case err != nil:
 		return refused.Because(err)
-	case d.Provider != s.provider || d.Protocol != s.protocol, subtle.ConstantTimeCompare([]byte(d.State), []byte(q.Get("state"))) != 1:
+	case d.Provider != s.provider || d.Protocol != s.protocol, subtle.ConstantTimeCompare([]byte(d.State),
+		[]byte(q.Get("state"))) != 1:
 		return refused
 	case q.Get("code") == "", q.Has("iss") && q.Get("iss") != d.Issuer:
 		return refused // the provider says no, or it is another one (RFC 9207)
@@ -155,7 +163,8 @@ func (a *webLoginsAPI) login(ctx context.Context, r *api.Request, s sender, w ht
 	if err := a.Tokens.EndDialogue(ctx, d); err != nil {
 		return err
 	}
-	p, err := a.Federation.Hear(ctx, s.provider, s.protocol, oidc.Question{Issuer: d.Issuer, Redirect: back, State: d.State, Nonce: d.Nonce, Verifier: d.Verifier}, q.Get("code"))
+	p, err := a.Federation.Hear(ctx, s.provider, s.protocol, oidc.Question{Issuer: d.Issuer, Redirect: back,
+		State: d.State, Nonce: d.Nonce, Verifier: d.Verifier}, q.Get("code"))
 	if err != nil {
 		return err
 	}
@@ -189,7 +198,8 @@ func handOver(w http.ResponseWriter, host, text string) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+v.Nonce+"'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+v.Nonce+
+		"'; frame-ancestors 'none'; base-uri 'none'")
 	w.WriteHeader(http.StatusOK)
 	return page.Execute(w, v)
 }

@@ -28,7 +28,9 @@ func newBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &browser{t, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{t, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}}
 }
 
 // visit answers the status, where the browser is sent, and the page.
@@ -57,9 +59,12 @@ func webCloud(t *testing.T) (*cloud, *oidctest.Provider, string) {
 	p := oidctest.New(t, map[string]oidctest.Person{"alice": {Claims: map[string]any{"preferred_username": "alice"}}})
 	p.Visit("alice")
 	admin := c.login("admin", project("admin"))
-	c.want(201, "PUT", "/v3/OS-FEDERATION/mappings/m", admin, `{"mapping":{"rules":[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"OIDC-preferred_username"}]}]}}`)
-	c.want(201, "PUT", "/v3/OS-FEDERATION/identity_providers/corp", admin, fmt.Sprintf(`{"identity_provider":{"enabled":true,"remote_ids":[%q]}}`, p.URL))
-	c.want(201, "PUT", "/v3/OS-FEDERATION/identity_providers/corp/protocols/openid", admin, `{"protocol":{"mapping_id":"m"}}`)
+	c.want(201, "PUT", "/v3/OS-FEDERATION/mappings/m", admin,
+		`{"mapping":{"rules":[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"OIDC-preferred_username"}]}]}}`)
+	c.want(201, "PUT", "/v3/OS-FEDERATION/identity_providers/corp", admin,
+		fmt.Sprintf(`{"identity_provider":{"enabled":true,"remote_ids":[%q]}}`, p.URL))
+	c.want(201, "PUT", "/v3/OS-FEDERATION/identity_providers/corp/protocols/openid", admin,
+		`{"protocol":{"mapping_id":"m"}}`)
 	return c, p, "?origin=" + url.QueryEscape(strings.ToLower(dashboard))
 }
 
@@ -74,7 +79,8 @@ func TestADashboardGetsATokenForWhoeverSitsAtTheBrowser(t *testing.T) {
 		b := newBrowser(t)
 		status, there, _, h := b.visit(c.url + path + origin)
 		cookie := h.Get("Set-Cookie")
-		if status != 302 || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax") || !strings.Contains(cookie, "Path="+named) {
+		if status != 302 || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax") ||
+			!strings.Contains(cookie, "Path="+named) {
 			t.Fatalf("%s: %d %s %s", path, status, there, cookie)
 		}
 		status, back, _, _ := b.visit(there)
@@ -93,7 +99,8 @@ func TestADashboardGetsATokenForWhoeverSitsAtTheBrowser(t *testing.T) {
 			t.Fatalf("%d %v %s", status, h, page)
 		}
 		me := c.want(200, "GET", "/v3/auth/tokens", field[1], "", "X-Subject-Token", field[1])
-		if me.at("token", "user", "name") != "alice" || me.at("token", "user", "OS-FEDERATION", "identity_provider", "id") != "corp" || me.at("token", "project") != nil {
+		if me.at("token", "user", "name") != "alice" || me.at("token", "user", "OS-FEDERATION", "identity_provider",
+			"id") != "corp" || me.at("token", "project") != nil {
 			t.Errorf("got %s", me.text)
 		}
 		// The answer was taken, and the cookie with it; and the provider takes no code twice.
@@ -178,7 +185,8 @@ func TestAQuestionIsAnsweredOnce(t *testing.T) {
 	}
 	other := newBrowser(t)
 	plant(other, at, kept)
-	if status, _, page, _ := other.visit(second); first == second || status != 401 || strings.Contains(page, "name=\"token\"") {
+	if status, _, page, _ := other.visit(second); first == second || status != 401 ||
+		strings.Contains(page, "name=\"token\"") {
 		t.Errorf("the second answer: %d %s", status, page)
 	}
 }
@@ -187,16 +195,21 @@ func TestALoginByABrowserIsForDashboardsThatAreTrusted(t *testing.T) {
 	t.Parallel()
 	c, _, origin := webCloud(t)
 	admin := c.login("admin", project("admin"))
-	for path, want := range map[string]int{named: 400, named + "?origin=": 400, named + "?origin=https://evil.example/auth/websso/": 401,
-		named + origin + "x": 401, named + "?origin=javascript:alert(1)": 401, "/v3/auth/OS-FEDERATION/websso/saml2" + origin: 404,
+	for path, want := range map[string]int{named: 400, named + "?origin=": 400,
+		named + "?origin=https://evil.example/auth/websso/": 401,
+		named + origin + "x": 401, named + "?origin=javascript:alert(1)": 401, "/v3/auth/OS-FEDERATION/websso/saml2" +
+			origin: 404,
 		"/v3/auth/OS-FEDERATION/identity_providers/nobody/protocols/openid/websso" + origin: 404} {
-		if status, there, page, h := newBrowser(t).visit(c.url + path); status != want || there != "" || h.Get("Set-Cookie") != "" {
+		if status, there, page, h := newBrowser(t).visit(c.url + path); status != want || there != "" ||
+			h.Get("Set-Cookie") != "" {
 			t.Errorf("%s: got %d, want %d: %s %s", path, status, want, there, page)
 		}
 	}
 	// Of two providers with the protocol, the path must name one; a disabled one is none.
-	c.want(201, "PUT", "/v3/OS-FEDERATION/identity_providers/other", admin, `{"identity_provider":{"enabled":true,"remote_ids":["https://other.example"]}}`)
-	c.want(201, "PUT", "/v3/OS-FEDERATION/identity_providers/other/protocols/openid", admin, `{"protocol":{"mapping_id":"m"}}`)
+	c.want(201, "PUT", "/v3/OS-FEDERATION/identity_providers/other", admin,
+		`{"identity_provider":{"enabled":true,"remote_ids":["https://other.example"]}}`)
+	c.want(201, "PUT", "/v3/OS-FEDERATION/identity_providers/other/protocols/openid", admin,
+		`{"protocol":{"mapping_id":"m"}}`)
 	c.want(400, "GET", "/v3/auth/OS-FEDERATION/websso/openid"+origin, "", "")
 	c.want(200, "PATCH", "/v3/OS-FEDERATION/identity_providers/corp", admin, `{"identity_provider":{"enabled":false}}`)
 	c.want(403, "GET", named+origin, "", "")

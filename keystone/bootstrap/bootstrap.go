@@ -51,7 +51,8 @@ var roles = []struct {
 // Run brings the plan about.
 func Run(ctx context.Context, v Verbs, p Plan) error {
 	if _, err := v.Identity.Projects.Domain(ctx, keystone.DefaultDomainID); fault.Is(err, fault.NotFound) {
-		_, err = v.Identity.Projects.Create(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", IsDomain: true, Enabled: true,
+		_, err = v.Identity.Projects.Create(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default",
+			IsDomain: true, Enabled: true,
 			Description: "The default domain"})
 		if err != nil {
 			return fmt.Errorf("default domain: %w", err)
@@ -122,7 +123,8 @@ func (v Verbs) project(ctx context.Context, name string) (string, error) {
 	if len(there) > 0 {
 		return there[0].ID, nil
 	}
-	p, err := v.Identity.Projects.Create(ctx, keystone.Project{Name: name, DomainID: keystone.DefaultDomainID, Enabled: true})
+	p, err := v.Identity.Projects.Create(ctx, keystone.Project{Name: name, DomainID: keystone.DefaultDomainID,
+		Enabled: true})
 	return p.ID, err
 }
 
@@ -135,7 +137,8 @@ func (v Verbs) user(ctx context.Context, u User, projects, roles map[string]stri
 	if len(there) > 0 {
 		id = there[0].ID
 	} else {
-		made, err := v.Identity.Users.Create(ctx, keystone.User{Name: u.Name, DomainID: keystone.DefaultDomainID, Enabled: true}, u.Password)
+		made, err := v.Identity.Users.Create(ctx, keystone.User{Name: u.Name, DomainID: keystone.DefaultDomainID,
+			Enabled: true}, u.Password)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,8 @@ import (
 )
 
 func FuzzURL(f *testing.F) {
-	for _, template := range []string{"http://cinder/v3/$(project_id)s", "http://a/%(tenant_id)s/%(project_id)s", "http://a/$(user_id)s", "$(project_id)", "%%(project_id)s", "$($(project_id)sproject_id)s", "", "http://a"} {
+	for _, template := range []string{"http://cinder/v3/$(project_id)s", "http://a/%(tenant_id)s/%(project_id)s",
+		"http://a/$(user_id)s", "$(project_id)", "%%(project_id)s", "$($(project_id)sproject_id)s", "", "http://a"} {
 		f.Add(template, "0123456789abcdef0123456789abcdef")
 		f.Add(template, "")
 	}

@@ -123,8 +123,9 @@ func (c *Client) recall(key [32]byte) (answer, bool) {
 
 func (d document) caller() *auth.Caller {
 	t := d.Token
-	who := &auth.Caller{UserID: t.User.ID, UserName: t.User.Name, UserDomainID: t.User.Domain.ID, UserDomainName: t.User.Domain.Name,
-		Methods: t.Methods, Expires: t.Expires}
+	who := &auth.Caller{UserID: t.User.ID, UserName: t.User.Name, UserDomainID: t.User.Domain.ID,
+		UserDomainName: t.User.Domain.Name,
+		Methods:        t.Methods, Expires: t.Expires}
 	if len(t.AuditIDs) > 0 {
 		who.AuditID = t.AuditIDs[0]
 	}
@@ -159,6 +160,7 @@ func (c *Client) Project(ctx context.Context, id string) (keystone.Project, erro
 	}
 	r, err := httpc.Do[reply](ctx, c.http, httpc.Request{Path: "/projects/" + url.PathEscape(id)})
 	p := r.Project
-	return keystone.Project{ID: p.ID, Name: p.Name, DomainID: p.DomainID, ParentID: p.ParentID, Description: p.Description, Enabled: p.Enabled,
+	return keystone.Project{ID: p.ID, Name: p.Name, DomainID: p.DomainID, ParentID: p.ParentID, Description: p.Description,
+		Enabled:  p.Enabled,
 		IsDomain: p.IsDomain, Tags: p.Tags}, err
 }

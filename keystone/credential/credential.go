@@ -84,7 +84,8 @@ func ParseEC2(blob string) (EC2, map[string]json.RawMessage, error) {
 		return e, nil, fault.Invalidf("Invalid blob in credential")
 	}
 	if e.Access == "" {
-		return e, nil, fault.Invalidf("Expecting to find access in credential. The server could not comply with the request since it is either malformed or otherwise incorrect.")
+		return e, nil, fault.Invalidf(
+			"Expecting to find access in credential. The server could not comply with the request since it is either malformed or otherwise incorrect.")
 	}
 	return e, all, nil
 }
@@ -141,7 +142,8 @@ func (s *Service) Credentials(ctx context.Context, a db.ListArgs) ([]keystone.Cr
 		out = append(out, c)
 	}
 	if lost != nil {
-		log.From(ctx).ErrorContext(ctx, "credentials are left out of a list: no key of the repository opens them", "credentials", lost)
+		log.From(ctx).ErrorContext(ctx, "credentials are left out of a list: no key of the repository opens them",
+			"credentials", lost)
 	}
 	return out, err
 }

@@ -91,7 +91,8 @@ func (s *Service) reseal(ctx context.Context, id string) (did bool, err error) {
 func (s *Service) each(ctx context.Context, f func(store.SealedCredential) error) error {
 	for after := ""; ; {
 		// Not by a marker: the last one may be deleted meanwhile.
-		cs, err := store.Credentials(ctx, s.db, db.ListArgs{Limit: page, Where: []db.Cond{{Column: "id", Op: db.Gt, Values: []any{after}}}})
+		cs, err := store.Credentials(ctx, s.db,
+			db.ListArgs{Limit: page, Where: []db.Cond{{Column: "id", Op: db.Gt, Values: []any{after}}}})
 		if err != nil {
 			return err
 		}

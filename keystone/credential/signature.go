@@ -115,7 +115,8 @@ func (r Signed) sign(secret string) string {
 			params[k] = v
 		}
 		params["SignatureMethod"] = "HmacSHA256"
-		return base64.StdEncoding.EncodeToString(mac(sha256.New, secret, r.Verb+"\n"+r.Host+"\n"+r.Path+"\n"+canonical(params)))
+		return base64.StdEncoding.EncodeToString(mac(sha256.New, secret, r.Verb+"\n"+r.Host+"\n"+r.Path+"\n"+
+			canonical(params)))
 	}
 	if r.isFour() {
 		return r.four(secret)
@@ -129,7 +130,8 @@ func (r Signed) isFour() bool {
 	case "0", "1", "2":
 		return false
 	}
-	return strings.HasPrefix(r.Headers["Authorization"], "AWS4-HMAC-SHA256") || r.Params["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
+	return strings.HasPrefix(r.Headers["Authorization"], "AWS4-HMAC-SHA256") ||
+		r.Params["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
 }
 
 func mac(h func() hash.Hash, key, text string) []byte {
@@ -205,9 +207,11 @@ func (r Signed) four(secret string) string {
 	if !strings.EqualFold(r.Verb, "POST") {
 		query = canonical(r.Params)
 	}
-	request := strings.Join([]string{strings.ToUpper(r.Verb), r.Path, query, strings.Join(headers, "\n") + "\n", r.part("SignedHeaders"), r.BodyHash}, "\n")
+	request := strings.Join([]string{strings.ToUpper(r.Verb), r.Path, query, strings.Join(headers, "\n") + "\n",
+		r.part("SignedHeaders"), r.BodyHash}, "\n")
 	sum := sha256.Sum256([]byte(request))
-	text := strings.Join([]string{"AWS4-HMAC-SHA256", date, strings.Join(scope[1:], "/"), hex.EncodeToString(sum[:])}, "\n")
+	text := strings.Join([]string{"AWS4-HMAC-SHA256", date, strings.Join(scope[1:], "/"), hex.EncodeToString(sum[:])},
+		"\n")
 	return derive(secret, scope[1:], text)
 }
 

@@ -10,7 +10,8 @@ import (
 // The example of AWS's own documentation of version 4.
 func TestVersionFourSignsAsAWSDoes(t *testing.T) {
 	t.Parallel()
-	r := Signed{Verb: "GET", Host: "iam.amazonaws.com", Path: "/", Params: map[string]string{"Action": "ListUsers", "Version": "2010-05-08"},
+	r := Signed{Verb: "GET", Host: "iam.amazonaws.com", Path: "/", Params: map[string]string{"Action": "ListUsers",
+		"Version": "2010-05-08"},
 		BodyHash: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 		Headers: map[string]string{"Host": "iam.amazonaws.com", "X-Amz-Date": "20150830T123600Z",
 			"Content-Type":  "application/x-www-form-urlencoded; charset=utf-8",
@@ -30,8 +31,9 @@ func TestASignatureIsOfOneSecretAndOneRequest(t *testing.T) {
 	for name, r := range map[string]Signed{
 		"version 0": {Params: map[string]string{"SignatureVersion": "0", "Action": "a", "Timestamp": "t"}},
 		"version 1": {Params: map[string]string{"SignatureVersion": "1", "Action": "a"}},
-		"version 2": {Verb: "GET", Host: "cloud:8773", Path: "/", Params: map[string]string{"SignatureVersion": "2", "Action": "a b"}},
-		"s3":        {Token: base64.URLEncoding.EncodeToString([]byte("GET\n\n\ndate\n/bucket"))},
+		"version 2": {Verb: "GET", Host: "cloud:8773", Path: "/", Params: map[string]string{"SignatureVersion": "2",
+			"Action": "a b"}},
+		"s3": {Token: base64.URLEncoding.EncodeToString([]byte("GET\n\n\ndate\n/bucket"))},
 	} {
 		sign := r.sign
 		if r.Token != "" {
@@ -59,8 +61,10 @@ func TestASignatureIsOfOneSecretAndOneRequest(t *testing.T) {
 
 // four is a POST by version 4, of which no parameter is signed.
 func four(date string, params map[string]string) Signed {
-	r := Signed{Verb: "POST", Host: "cloud", Path: "/", Params: params, BodyHash: "x", Headers: map[string]string{"Host": "cloud", "X-Amz-Date": date,
-		"Authorization": "AWS4-HMAC-SHA256 Credential=key/" + date[:8] + "/r/ec2/aws4_request, SignedHeaders=host;x-amz-date, Signature=x"}}
+	r := Signed{Verb: "POST", Host: "cloud", Path: "/", Params: params, BodyHash: "x",
+		Headers: map[string]string{"Host": "cloud", "X-Amz-Date": date,
+			"Authorization": "AWS4-HMAC-SHA256 Credential=key/" + date[:8] +
+				"/r/ec2/aws4_request, SignedHeaders=host;x-amz-date, Signature=x"}}
 	r.Signature = r.sign("secret")
 	return r
 }
@@ -89,8 +93,9 @@ func TestAnOldRequestStaysOldWhateverIsAdded(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	two := Signed{Params: map[string]string{"SignatureVersion": "2", "Timestamp": "2026-05-01T10:00:00Z"}, Headers: map[string]string{"X-Amz-Date": "20260501T120000Z",
-		"Authorization": "AWS4-HMAC-SHA256"}}
+	two := Signed{Params: map[string]string{"SignatureVersion": "2", "Timestamp": "2026-05-01T10:00:00Z"},
+		Headers: map[string]string{"X-Amz-Date": "20260501T120000Z",
+			"Authorization": "AWS4-HMAC-SHA256"}}
 	if two.recent(now) == nil {
 		t.Error("version 2 with a header of version 4 is not old")
 	}
@@ -101,12 +106,15 @@ func TestAnOldRequestStaysOldWhateverIsAdded(t *testing.T) {
 func FuzzSigned(f *testing.F) {
 	f.Add("", "GET", "cloud:8773", "/", "2", "Action", "DescribeInstances", "", "", "")
 	f.Add("", "GET", "cloud", "/", "1", "Action", "a", "", "", "")
-	f.Add("", "POST", "cloud", "/", "", "Action", "a", "20260501T110000Z", "AWS4-HMAC-SHA256 Credential=key/20260501/r/ec2/aws4_request, SignedHeaders=host;x-amz-date, Signature=x", "x")
-	f.Add("", "GET", "cloud", "/", "", "X-Amz-Algorithm", "AWS4-HMAC-SHA256", "2026", "AWS4-HMAC-SHA256 Credential=////, SignedHeaders=;;", "")
+	f.Add("", "POST", "cloud", "/", "", "Action", "a", "20260501T110000Z",
+		"AWS4-HMAC-SHA256 Credential=key/20260501/r/ec2/aws4_request, SignedHeaders=host;x-amz-date, Signature=x", "x")
+	f.Add("", "GET", "cloud", "/", "", "X-Amz-Algorithm", "AWS4-HMAC-SHA256", "2026",
+		"AWS4-HMAC-SHA256 Credential=////, SignedHeaders=;;", "")
 	f.Add("QVdTNC1ITUFDLVNIQTI1NgoxCjIwMjYvci9zMy9hd3M0X3JlcXVlc3QKeA==", "", "", "", "", "", "", "", "", "")
 	f.Add("R0VUCgoKZGF0ZQovYnVja2V0", "", "", "", "", "", "", "", "", "")
 	f.Fuzz(func(t *testing.T, token, verb, host, path, version, name, value, date, authorization, hash string) {
-		r := Signed{Token: token, Verb: verb, Host: host, Path: path, Params: map[string]string{"SignatureVersion": version, name: value}, BodyHash: hash,
+		r := Signed{Token: token, Verb: verb, Host: host, Path: path, Params: map[string]string{"SignatureVersion": version,
+			name: value}, BodyHash: hash,
 			Headers: map[string]string{"X-Amz-Date": date, "Authorization": authorization, "Host": host}}
 		_ = r.recent(time.Now()) // any answer will do
 		r.Signature = r.sign("secret")

@@ -51,7 +51,8 @@ func (s *Service) CreateTrust(ctx context.Context, w TrustWish) (keystone.Trust,
 			return t, fault.Invalidf("remaining_uses must be a positive integer or null.")
 		}
 	case w.Count != nil && *w.Count > s.config.MaxRedelegation:
-		return t, fault.Forbiddenf("Requested redelegation depth of %d is greater than allowed %d", *w.Count, s.config.MaxRedelegation)
+		return t, fault.Forbiddenf("Requested redelegation depth of %d is greater than allowed %d", *w.Count,
+			s.config.MaxRedelegation)
 	case t.RemainingUses != keystone.Unlimited:
 		return t, fault.Invalidf("remaining_uses must not be set if redelegation is allowed")
 	case w.Count != nil:
@@ -104,16 +105,19 @@ func (s *Service) handOn(t *keystone.Trust, w TrustWish, chain []keystone.Trust)
 	left := parent.RedelegationCount - 1
 	if w.Redelegate {
 		if w.Count != nil && *w.Count != left {
-			return fault.Forbiddenf("Modifying \"redelegation_count\" upon redelegation is forbidden. Omitting this parameter is advised.")
+			return fault.Forbiddenf(
+				"Modifying \"redelegation_count\" upon redelegation is forbidden. Omitting this parameter is advised.")
 		}
 		t.RedelegationCount = left
 	}
 	for _, p := range chain {
 		switch {
 		case p.RedelegationCount < 1 || p.RedelegationCount > s.config.MaxRedelegation:
-			return fault.Forbiddenf("Remaining redelegation depth of %d out of allowed range of [0..%d]", p.RedelegationCount, s.config.MaxRedelegation)
+			return fault.Forbiddenf("Remaining redelegation depth of %d out of allowed range of [0..%d]", p.RedelegationCount,
+				s.config.MaxRedelegation)
 		case t.RemainingUses != keystone.Unlimited:
-			return fault.Forbiddenf("Field \"remaining_uses\" is set to %d while it must not be set in order to redelegate a trust", t.RemainingUses)
+			return fault.Forbiddenf(
+				"Field \"remaining_uses\" is set to %d while it must not be set in order to redelegate a trust", t.RemainingUses)
 		case !p.Expires.IsZero() && t.Expires.IsZero():
 			t.Expires = p.Expires
 		case !p.Expires.IsZero() && t.Expires.After(p.Expires):
@@ -123,7 +127,9 @@ func (s *Service) handOn(t *keystone.Trust, w TrustWish, chain []keystone.Trust)
 			return fault.Forbiddenf("Some of requested roles are not in redelegated trust")
 		}
 		if t.Impersonation && !p.Impersonation {
-			return fault.Forbiddenf("Impersonation is not allowed because redelegated trust does not specify impersonation. Redelegated trust id: %s", p.ID)
+			return fault.Forbiddenf(
+				"Impersonation is not allowed because redelegated trust does not specify impersonation. Redelegated trust id: %s",
+				p.ID)
 		}
 		if t.ProjectID != p.ProjectID {
 			return fault.Forbiddenf("A trust is handed on for the project that it is for.")

@@ -41,7 +41,8 @@ func (s *Service) Login(ctx context.Context, provider, protocol, token string) (
 }
 
 // admit is Login with any way to ask the provider's issuers who somebody is.
-func (s *Service) admit(ctx context.Context, provider, protocol string, ask func(issuers []string) (map[string][]string, error)) (Person, error) {
+func (s *Service) admit(ctx context.Context, provider, protocol string, ask func(issuers []string) (map[string][]string,
+	error)) (Person, error) {
 	idp, err := s.Enabled(ctx, provider)
 	if err != nil {
 		return Person{}, err
@@ -175,7 +176,8 @@ func (s *Service) writeVisit(ctx context.Context, v visit, remoteUser string) (P
 		unique = name
 	}
 	if name == "" || len(name) > 255 || len(unique) > 255 {
-		return Person{}, fault.New(fault.Unauthorized, "Could not map user while setting ephemeral user identity. Either mapping rules must specify user id/name or REMOTE_USER environment variable must be set.")
+		return Person{}, fault.New(fault.Unauthorized,
+			"Could not map user while setting ephemeral user identity. Either mapping rules must specify user id/name or REMOTE_USER environment variable must be set.")
 	}
 	out := Person{ProviderID: v.provider.ID, Protocol: v.protocol.ID}
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
@@ -218,7 +220,8 @@ func (w *writer) groups(ctx context.Context) ([]string, error) {
 	for _, id := range w.visit.who.GroupIDs {
 		if _, err := store.Group(ctx, w.tx, id); err != nil {
 			if fault.Is(err, fault.NotFound) {
-				err = fault.New(fault.Internal, "Group %s returned by mapping %s was not found in the backend.", id, w.visit.mapping.ID)
+				err = fault.New(fault.Internal, "Group %s returned by mapping %s was not found in the backend.", id,
+					w.visit.mapping.ID)
 			}
 			return nil, err
 		}
@@ -241,7 +244,8 @@ func (w *writer) groups(ctx context.Context) ([]string, error) {
 	slices.Sort(out)
 	out = slices.Compact(out)
 	if len(out) > keystone.MaxTokenGroups {
-		return nil, fault.Forbiddenf("The mapping puts the user into %d groups; a token carries at most %d.", len(out), keystone.MaxTokenGroups)
+		return nil, fault.Forbiddenf("The mapping puts the user into %d groups; a token carries at most %d.", len(out),
+			keystone.MaxTokenGroups)
 	}
 	return out, nil
 }
@@ -282,7 +286,8 @@ func (w *writer) user(ctx context.Context, u keystone.User, unique string) (stri
 			return "", err
 		}
 		if !slices.ContainsFunc(ids, func(f keystone.FederatedID) bool { return f.ProviderID == known.ProviderID }) {
-			return "", fault.Conflictf("Conflict occurred attempting to store federated_user - another identity provider of domain %s has this user already.", u.DomainID)
+			return "", fault.Conflictf(
+				"Conflict occurred attempting to store federated_user - another identity provider of domain %s has this user already.", u.DomainID)
 		}
 	}
 	return u.ID, store.InsertFederatedID(ctx, w.tx, known)

@@ -70,7 +70,8 @@ func (w *writer) projects(ctx context.Context, user string) error {
 			case !ok:
 				return fault.NotFoundf("Could not find role: %s.", r.Name)
 			case role.DomainID != "" && role.DomainID != domain:
-				return fault.Forbiddenf("Role %s is a domain-specific role of another domain than that of identity provider %s.", r.Name, w.visit.provider.ID)
+				return fault.Forbiddenf("Role %s is a domain-specific role of another domain than that of identity provider %s.",
+					r.Name, w.visit.provider.ID)
 			}
 			held = append(held, role.ID)
 		}
@@ -79,7 +80,8 @@ func (w *writer) projects(ctx context.Context, user string) error {
 			return err
 		}
 		for _, role := range held {
-			g := keystone.Grant{Actor: keystone.OfUser, ActorID: user, Target: keystone.OnProject, TargetID: project, RoleID: role}
+			g := keystone.Grant{Actor: keystone.OfUser, ActorID: user, Target: keystone.OnProject, TargetID: project,
+				RoleID: role}
 			there, err := store.Granted(ctx, w.tx, g)
 			if err != nil {
 				return err

@@ -215,7 +215,8 @@ func (d *DomainOptions) Set(ctx context.Context, domain string, changes Options,
 				if err := checkOption(section, name); err != nil {
 					return err
 				}
-				if err := store.PutDomainOption(ctx, tx, store.DomainOption{Domain: domain, Section: section, Name: name, Value: string(v)}); err != nil {
+				if err := store.PutDomainOption(ctx, tx, store.DomainOption{Domain: domain, Section: section, Name: name,
+					Value: string(v)}); err != nil {
 					return err
 				}
 			}

@@ -214,7 +214,8 @@ func (u *Users) ChangePassword(ctx context.Context, id, old, password string) er
 
 // validOptions checks the values of the options that Keystone knows; others are stored as they are. fault.Invalid.
 func validOptions(options map[string]any) error {
-	for _, name := range []string{ignoresChangeFirst, ignoresExpiry, ignoresLockout, ignoresInactivity, lockPassword, "multi_factor_auth_enabled"} {
+	for _, name := range []string{ignoresChangeFirst, ignoresExpiry, ignoresLockout, ignoresInactivity, lockPassword,
+		"multi_factor_auth_enabled"} {
 		if v, ok := options[name]; ok && v != nil {
 			if _, isBool := v.(bool); !isBool {
 				return fault.Invalidf("Invalid input for option '%s': it must be true, false or null.", name)

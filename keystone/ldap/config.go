@@ -63,8 +63,10 @@ type document struct {
 
 // moot are options of the original that mean nothing to a reader of directories.
 func moot() []string {
-	return []string{"debug_level", "user_pass_attribute", "group_attribute_ignore", "use_pool", "pool_retry_max", "pool_retry_delay",
-		"pool_connection_timeout", "use_auth_pool", "auth_pool_size", "auth_pool_connection_lifetime", "group_additional_attribute_mapping"}
+	return []string{"debug_level", "user_pass_attribute", "group_attribute_ignore", "use_pool", "pool_retry_max",
+		"pool_retry_delay",
+		"pool_connection_timeout", "use_auth_pool", "auth_pool_size", "auth_pool_connection_lifetime",
+		"group_additional_attribute_mapping"}
 }
 
 // Open makes the directory of a domain from its options. It speaks to nobody yet. fault.Invalid for options that
@@ -77,7 +79,8 @@ func Open(o ldapidentity.Options) (ldapidentity.Source, error) {
 	var sets []string
 	for section, options := range o {
 		for name, v := range options {
-			if section == "ldap" && (ignored[name] || strings.HasPrefix(name, "user_enabled_emulation") && strings.EqualFold(v, "false")) {
+			if section == "ldap" && (ignored[name] || strings.HasPrefix(name, "user_enabled_emulation") &&
+				strings.EqualFold(v, "false")) {
 				continue
 			}
 			if name != "password" { // secrets are taken as they are
@@ -96,9 +99,11 @@ func Open(o ldapidentity.Options) (ldapidentity.Source, error) {
 // New makes a directory; fault.Invalid for certificates that cannot be read and options that exclude each other.
 func New(c Config) (*Directory, error) {
 	if c.Referrals {
-		return nil, fault.Invalidf("[ldap] chase_referrals: referrals are not followed; name the server that has the entries in url")
+		return nil, fault.Invalidf(
+			"[ldap] chase_referrals: referrals are not followed; name the server that has the entries in url")
 	}
-	d := &Directory{c: c, slots: make(chan struct{}, c.PoolSize), tls: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.Certificate != "demand"}}
+	d := &Directory{c: c, slots: make(chan struct{}, c.PoolSize), tls: &tls.Config{MinVersion: tls.VersionTLS12,
+		InsecureSkipVerify: c.Certificate != "demand"}}
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
 		d.tls.RootCAs = x509.NewCertPool()
@@ -107,7 +112,8 @@ func New(c Config) (*Directory, error) {
 		}
 	}
 	for u := range strings.SplitSeq(c.URL, ",") {
-		if u = strings.TrimSpace(u); !strings.HasPrefix(u, "ldap://") && !strings.HasPrefix(u, "ldaps://") && !strings.HasPrefix(u, "ldapi://") {
+		if u = strings.TrimSpace(u); !strings.HasPrefix(u, "ldap://") && !strings.HasPrefix(u, "ldaps://") &&
+			!strings.HasPrefix(u, "ldapi://") {
 			return nil, fault.Invalidf("[ldap] url: %q is neither ldap:// nor ldaps://", u)
 		}
 		d.urls = append(d.urls, u)

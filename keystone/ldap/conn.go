@@ -93,7 +93,8 @@ func (d *Directory) do(ctx context.Context, f func(*ldap.Conn) error) error {
 }
 
 func broken(err error) bool {
-	return ldap.IsErrorAnyOf(err, ldap.ErrorNetwork, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable, ldap.LDAPResultServerDown,
+	return ldap.IsErrorAnyOf(err, ldap.ErrorNetwork, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable,
+		ldap.LDAPResultServerDown,
 		ldap.LDAPResultTimeout, ldap.LDAPResultConnectError) || errors.Is(err, ldap.ErrConnUnbound)
 }
 

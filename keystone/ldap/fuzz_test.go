@@ -11,12 +11,14 @@ import (
 
 // FuzzFilter: whatever a client looks for, it asks the server the same question, with another value in it.
 func FuzzFilter(f *testing.F) {
-	for _, text := range []string{"alice", "*", "x)(uid=*", "alice)(cn=*))", `\2a`, "a\x00", "é", "\xff", "(", `\`, "*)(objectClass=*", "&|!", " "} {
+	for _, text := range []string{"alice", "*", "x)(uid=*", "alice)(cn=*))", `\2a`, "a\x00", "é", "\xff", "(", `\`,
+		"*)(objectClass=*", "&|!", " "} {
 		for op := range ldapidentity.Ends + 1 {
 			f.Add(text, uint8(op))
 		}
 	}
-	d := &Directory{c: Config{UserClass: "inetOrgPerson", UserID: "uid", UserName: "cn", UserFilter: "(mail=*)", Member: "member"}}
+	d := &Directory{c: Config{UserClass: "inetOrgPerson", UserID: "uid", UserName: "cn", UserFilter: "(mail=*)",
+		Member: "member"}}
 	k := d.users()
 	asked := func(t *testing.T, op ldapidentity.Op, text string) string {
 		p, err := ldap.CompileFilter(k.all(equal("uid", text), k.named(ldapidentity.Filter{Op: op, Text: text})))
@@ -47,7 +49,8 @@ func FuzzFilter(f *testing.F) {
 		if shape(got) != shape(want) || !strings.Contains(got, "(uid="+ldap.EscapeFilter(text)+")") {
 			t.Errorf("%q asks %s, not %s", text, got, want)
 		}
-		if dn, err := ldap.ParseDN("cn=nobody-" + ldap.EscapeDN(text) + ",ou=Users,o=test"); err != nil || len(dn.RDNs) != 3 || len(dn.RDNs[0].Attributes) != 1 {
+		if dn, err := ldap.ParseDN("cn=nobody-" + ldap.EscapeDN(text) + ",ou=Users,o=test"); err != nil ||
+			len(dn.RDNs) != 3 || len(dn.RDNs[0].Attributes) != 1 {
 			t.Errorf("%q is the name %+v, %v", text, dn, err)
 		}
 	})

@@ -96,7 +96,8 @@ func (k kind) named(f ldapidentity.Filter) string {
 
 // search finds all entries below base.
 func (d *Directory) search(ctx context.Context, k kind, base string, scope int, filter string) ([]*ldap.Entry, error) {
-	deref := map[string]int{"searching": ldap.DerefInSearching, "finding": ldap.DerefFindingBaseObj, "always": ldap.DerefAlways}[d.c.Aliases]
+	deref := map[string]int{"searching": ldap.DerefInSearching, "finding": ldap.DerefFindingBaseObj,
+		"always": ldap.DerefAlways}[d.c.Aliases]
 	var out []*ldap.Entry
 	err := d.do(ctx, func(c *ldap.Conn) error {
 		req := ldap.NewSearchRequest(base, scope, deref, 0, int(d.c.Timeout.Seconds()), false, filter, k.attributes, nil)
@@ -118,7 +119,8 @@ func (d *Directory) search(ctx context.Context, k kind, base string, scope int, 
 	if err != nil && fault.Of(err) == nil {
 		err = d.away(err)
 		if ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) {
-			err = fault.Unavailablef("The directory has more entries than it tells at once: [ldap] page_size must be set.").Because(err)
+			err = fault.Unavailablef(
+				"The directory has more entries than it tells at once: [ldap] page_size must be set.").Because(err)
 		}
 	}
 	return out, err
@@ -156,11 +158,13 @@ func (d *Directory) ignores(attribute string) bool {
 }
 
 func (d *Directory) user(e *ldap.Entry) ldapidentity.User {
-	u := ldapidentity.User{ID: e.GetEqualFoldAttributeValue(d.c.UserID), Name: e.GetEqualFoldAttributeValue(d.c.UserName), Enabled: d.enabled(e)}
+	u := ldapidentity.User{ID: e.GetEqualFoldAttributeValue(d.c.UserID), Name: e.GetEqualFoldAttributeValue(d.c.UserName),
+		Enabled: d.enabled(e)}
 	for _, a := range []struct {
 		name, attribute string
 		to              *string
-	}{{"email", d.c.UserMail, &u.Email}, {"description", d.c.UserText, &u.Description}, {"default_project_id", d.c.UserProject, &u.DefaultProjectID}} {
+	}{{"email", d.c.UserMail, &u.Email}, {"description", d.c.UserText, &u.Description},
+		{"default_project_id", d.c.UserProject, &u.DefaultProjectID}} {
 		if a.attribute != "" && !d.ignores(a.name) {
 			*a.to = e.GetEqualFoldAttributeValue(a.attribute)
 		}
@@ -185,7 +189,8 @@ func (d *Directory) enabled(e *ldap.Entry) bool {
 }
 
 func (d *Directory) group(e *ldap.Entry) ldapidentity.Group {
-	g := ldapidentity.Group{ID: e.GetEqualFoldAttributeValue(d.c.GroupID), Name: e.GetEqualFoldAttributeValue(d.c.GroupName)}
+	g := ldapidentity.Group{ID: e.GetEqualFoldAttributeValue(d.c.GroupID),
+		Name: e.GetEqualFoldAttributeValue(d.c.GroupName)}
 	if d.c.GroupText != "" {
 		g.Description = e.GetEqualFoldAttributeValue(d.c.GroupText)
 	}

@@ -112,7 +112,8 @@ func TestPasswordsAreProvedByTheServer(t *testing.T) {
 		id, password string
 		good         bool
 	}{
-		{"alice", "alice secret", true}, {"o(ther)*", "other secret", true}, {"alice", "bob secret", false}, {"alice", "", false},
+		{"alice", "alice secret", true}, {"o(ther)*", "other secret", true}, {"alice", "bob secret", false},
+		{"alice", "", false},
 		{"nobody", "alice secret", false}, {"", "alice secret", false}, {"*", "alice secret", false}, {"nobody", "", false},
 		{"alice,ou=Users", "x", false},
 	} {
@@ -134,9 +135,10 @@ func TestWaysToTellWhoIsEnabled(t *testing.T) {
 		options map[string]string
 		want    string // enabled ones of alice and carol
 	}{
-		"a word":         {nil, "alice"},
-		"inverted":       {map[string]string{"user_enabled_invert": "true"}, "carol"},
-		"a bit":          {map[string]string{"user_enabled_attribute": "departmentNumber", "user_enabled_mask": "2", "user_enabled_default": "512"}, "alice"},
+		"a word":   {nil, "alice"},
+		"inverted": {map[string]string{"user_enabled_invert": "true"}, "carol"},
+		"a bit": {map[string]string{"user_enabled_attribute": "departmentNumber", "user_enabled_mask": "2",
+			"user_enabled_default": "512"}, "alice"},
 		"no attribute":   {map[string]string{"user_enabled_attribute": "carLicense"}, "alice carol"},
 		"no, by default": {map[string]string{"user_enabled_attribute": "carLicense", "user_enabled_default": "False"}, ""},
 		"ignored":        {map[string]string{"user_attribute_ignore": "enabled"}, "alice carol"},
@@ -213,7 +215,8 @@ func TestAServerThatIsAwayIsNotAnEmptyOne(t *testing.T) {
 	s.Stop()
 	_, lookup := d.User(t.Context(), "alice")
 	_, list := d.Users(t.Context(), ldapidentity.Filter{})
-	for name, err := range map[string]error{"lookup": lookup, "list": list, "password": d.Check(t.Context(), "alice", "alice secret"),
+	for name, err := range map[string]error{"lookup": lookup, "list": list, "password": d.Check(t.Context(), "alice",
+		"alice secret"),
 		"password of nobody": d.Check(t.Context(), "nobody", "x")} {
 		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "[ldap] user and password") {
 			t.Errorf("%s: %v", name, err)
@@ -229,7 +232,8 @@ func TestAServerThatIsAwayIsNotAnEmptyOne(t *testing.T) {
 	) {
 		t.Errorf("a wrong password of the reader: %v", err)
 	}
-	if _, err := open(t, s, map[string]string{"url": "ldap://127.0.0.1:1," + s.URL}).User(t.Context(), "alice"); err != nil {
+	if _, err := open(t, s, map[string]string{"url": "ldap://127.0.0.1:1," + s.URL}).User(t.Context(),
+		"alice"); err != nil {
 		t.Errorf("the second server: %v", err)
 	}
 }
@@ -252,7 +256,8 @@ func TestLongListsNeedPages(t *testing.T) {
 		!strings.Contains(fault.Message(err), "page_size") {
 		t.Errorf("a list that the server cut: %d, %v", len(us), err)
 	}
-	if us, err := open(t, s, map[string]string{"page_size": "100"}).Users(t.Context(), ldapidentity.Filter{}); err != nil ||
+	if us, err := open(t, s, map[string]string{"page_size": "100"}).Users(t.Context(),
+		ldapidentity.Filter{}); err != nil ||
 		len(us) != 704 {
 		t.Errorf("got %d, %v", len(us), err)
 	}

@@ -72,8 +72,10 @@ func (b *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 		b.kept[where] = have
 		b.mu.Unlock()
 	}
-	return &http.Response{StatusCode: have.status, Status: http.StatusText(have.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: have.header.Clone(), Body: io.NopCloser(bytes.NewReader(have.body)), ContentLength: int64(len(have.body)), Request: r}, nil
+	return &http.Response{StatusCode: have.status, Status: http.StatusText(have.status), Proto: "HTTP/1.1", ProtoMajor: 1,
+		ProtoMinor: 1,
+		Header:     have.header.Clone(), Body: io.NopCloser(bytes.NewReader(have.body)), ContentLength: int64(len(have.body)),
+		Request: r}, nil
 }
 
 func away(err error) error {

@@ -30,8 +30,11 @@ func (v *Verifier) flow(ctx context.Context, q Question) (*oauth2.Config, error)
 	if p.endpoint.AuthURL == "" || p.endpoint.TokenURL == "" {
 		return nil, refuse("issuer %s has no authorization code flow", q.Issuer)
 	}
-	return &oauth2.Config{ClientID: v.c.WebClientID, ClientSecret: v.c.WebClientSecret, Endpoint: p.endpoint, RedirectURL: q.Redirect,
-		Scopes: append([]string{oidc.ScopeOpenID}, slices.DeleteFunc(slices.Clone(v.c.WebScopes), func(s string) bool { return s == oidc.ScopeOpenID })...)}, nil
+	return &oauth2.Config{ClientID: v.c.WebClientID, ClientSecret: v.c.WebClientSecret, Endpoint: p.endpoint,
+		RedirectURL: q.Redirect,
+		Scopes: append([]string{oidc.ScopeOpenID}, slices.DeleteFunc(slices.Clone(v.c.WebScopes), func(s string) bool {
+			return s == oidc.ScopeOpenID
+		})...)}, nil
 }
 
 // Ask is the issuer's page that a browser is to be sent to.

@@ -16,12 +16,14 @@ import (
 )
 
 func people() map[string]oidctest.Person {
-	return map[string]oidctest.Person{"alice": {Password: "pw", Claims: map[string]any{"groups": []string{"ops", "dev"}, "name": "Alice"}}}
+	return map[string]oidctest.Person{"alice": {Password: "pw", Claims: map[string]any{"groups": []string{"ops", "dev"},
+		"name": "Alice"}}}
 }
 
 func verifier(t *testing.T, change func(*Config)) *Verifier {
 	t.Helper()
-	c := Config{Audiences: []string{"cloud"}, ClientID: "cloud", ClientSecret: "secret", Leeway: time.Minute, Timeout: 5 * time.Second}
+	c := Config{Audiences: []string{"cloud"}, ClientID: "cloud", ClientSecret: "secret", Leeway: time.Minute,
+		Timeout: 5 * time.Second}
 	if change != nil {
 		change(&c)
 	}
@@ -37,10 +39,11 @@ func TestGoodTokensAreTaken(t *testing.T) {
 	p := oidctest.New(t, people())
 	v := verifier(t, nil)
 	for name, token := range map[string]string{
-		"signed":                   p.Token("alice"),
-		"one audience of several":  p.Sign(p.Claims("alice", map[string]any{"aud": []string{"account", "cloud"}})),
-		"the authorized party":     p.Sign(p.Claims("alice", map[string]any{"aud": "account", "azp": "cloud"})),
-		"expired within the skew":  p.Sign(p.Claims("alice", map[string]any{"exp": time.Now().Add(-30 * time.Second).Unix()})),
+		"signed":                  p.Token("alice"),
+		"one audience of several": p.Sign(p.Claims("alice", map[string]any{"aud": []string{"account", "cloud"}})),
+		"the authorized party":    p.Sign(p.Claims("alice", map[string]any{"aud": "account", "azp": "cloud"})),
+		"expired within the skew": p.Sign(p.Claims("alice",
+			map[string]any{"exp": time.Now().Add(-30 * time.Second).Unix()})),
 		"opaque":                   p.Opaque(p.Claims("alice", nil)),
 		"opaque without an issuer": p.Opaque(p.Claims("alice", map[string]any{"iss": nil})),
 	} {
@@ -68,15 +71,16 @@ func TestTokensThatProveNothingAreRefused(t *testing.T) {
 	good := p.Token("alice")
 	v := verifier(t, nil)
 	for name, token := range map[string]string{
-		"empty":                       "",
-		"nonsense":                    "nonsense",
-		"no algorithm":                none,
-		"a symmetric algorithm":       confused,
-		"a changed signature":         good[:len(good)-6] + "AAAAAA",
-		"another issuer":              stranger.Token("alice"),
-		"another issuer's signature":  stranger.Sign(p.Claims("alice", nil)),
-		"another client's token":      p.Sign(p.Claims("alice", map[string]any{"aud": "shop"})),
-		"expired":                     p.Sign(p.Claims("alice", map[string]any{"exp": time.Now().Add(-2 * time.Minute).Unix()})),
+		"empty":                      "",
+		"nonsense":                   "nonsense",
+		"no algorithm":               none,
+		"a symmetric algorithm":      confused,
+		"a changed signature":        good[:len(good)-6] + "AAAAAA",
+		"another issuer":             stranger.Token("alice"),
+		"another issuer's signature": stranger.Sign(p.Claims("alice", nil)),
+		"another client's token":     p.Sign(p.Claims("alice", map[string]any{"aud": "shop"})),
+		"expired": p.Sign(p.Claims("alice",
+			map[string]any{"exp": time.Now().Add(-2 * time.Minute).Unix()})),
 		"without an end":              p.Sign(p.Claims("alice", map[string]any{"exp": nil})),
 		"not yet":                     p.Sign(p.Claims("alice", map[string]any{"nbf": time.Now().Add(time.Hour).Unix()})),
 		"of nobody":                   p.Sign(p.Claims("alice", map[string]any{"sub": nil})),
@@ -116,7 +120,8 @@ func TestProvidersThatDoNotAnswerAreNoRefusal(t *testing.T) {
 	t.Parallel()
 	p := oidctest.New(t, people())
 	v := verifier(t, func(c *Config) { c.ClientSecret = "wrong" })
-	if _, err := v.Vouch(t.Context(), []string{p.URL}, p.Opaque(p.Claims("alice", nil))); !fault.Is(err, fault.Unavailable) {
+	if _, err := v.Vouch(t.Context(), []string{p.URL}, p.Opaque(p.Claims("alice", nil))); !fault.Is(err,
+		fault.Unavailable) {
 		t.Errorf("a wrong introspection secret: %v", err)
 	}
 	token := p.Token("alice")
@@ -129,7 +134,8 @@ func TestProvidersThatDoNotAnswerAreNoRefusal(t *testing.T) {
 	mux.Handle("/", half.Config.Handler)
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
 	half.Config.Handler = mux
-	if _, err := verifier(t, nil).Vouch(t.Context(), []string{half.URL}, half.Token("alice")); !fault.Is(err, fault.Unavailable) {
+	if _, err := verifier(t, nil).Vouch(t.Context(), []string{half.URL}, half.Token("alice")); !fault.Is(err,
+		fault.Unavailable) {
 		t.Errorf("no keys: %v", err)
 	}
 }

@@ -167,7 +167,8 @@ func InsertAppCredential(ctx context.Context, tx *db.Tx, c keystone.AppCredentia
 		ctx,
 		tx,
 		appCredentialRow{ID: c.ID, UserID: c.UserID, ProjectID: c.ProjectID, Name: c.Name,
-			Description: c.Description, SecretHash: hash, Unrestricted: c.Unrestricted, Roles: words{V: c.RoleIDs}, Ruled: c.Ruled,
+			Description: c.Description, SecretHash: hash, Unrestricted: c.Unrestricted, Roles: words{V: c.RoleIDs},
+			Ruled:       c.Ruled,
 			AccessRules: words{V: rules}, Expires: db.At(c.Expires), Order: c.Order},
 	)
 }

@@ -12,8 +12,10 @@ var (
 // Ends says how the rows of each table of identity end.
 func Ends() []db.End {
 	var all []db.End
-	for _, t := range []string{"projects", "users", "user_groups", "roles", "regions", "services", "endpoints", "endpoint_groups", "policies",
-		"identity_providers", "mappings", "service_providers", "registered_limits", "credentials", "application_credentials", "access_rules"} {
+	for _, t := range []string{"projects", "users", "user_groups", "roles", "regions", "services", "endpoints",
+		"endpoint_groups", "policies",
+		"identity_providers", "mappings", "service_providers", "registered_limits", "credentials", "application_credentials",
+		"access_rules"} {
 		all = append(all, db.End{Table: t, How: "a client deletes them, or what they belong to"})
 	}
 	return append(

@@ -123,8 +123,13 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 	}{
 		{"password", r.Password != nil, func() (string, error) { return s.checkPassword(ctx, *r.Password) }},
 		{"totp", r.TOTP != nil, func() (string, error) { return s.checkTOTP(ctx, *r.TOTP) }},
-		{"application_credential", r.AppCredential != nil, func() (string, error) { return s.checkAppCredential(ctx, *r.AppCredential, &c) }},
-		{"mapped", r.Vouched != nil, func() (string, error) { c.Federation = r.Vouched.Federation; return r.Vouched.User, nil }},
+		{"application_credential", r.AppCredential != nil, func() (string, error) {
+			return s.checkAppCredential(ctx, *r.AppCredential, &c)
+		}},
+		{"mapped", r.Vouched != nil, func() (string, error) {
+			c.Federation = r.Vouched.Federation
+			return r.Vouched.User, nil
+		}},
 		{"", r.Receipt != "", func() (string, error) { return s.checkReceipt(r.Receipt, &c) }},
 	} {
 		if !p.given {

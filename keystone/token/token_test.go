@@ -45,10 +45,13 @@ func TestClaimsSurviveTheirEncoding(t *testing.T) {
 		},
 		"by an identity provider": func(c *Claims) {
 			c.User = store.PublicID("d", "user", "alice")
-			c.Federation = &Federation{Provider: "idp", Protocol: "openid", Groups: []string{ids.Hex(), "default", store.PublicID("d", "group", "ops")}}
+			c.Federation = &Federation{Provider: "idp", Protocol: "openid", Groups: []string{ids.Hex(), "default",
+				store.PublicID("d", "group", "ops")}}
 		},
-		"by an identity provider, no groups": func(c *Claims) { c.Federation = &Federation{Provider: "idp", Protocol: "openid"} },
-		"all methods":                        func(c *Claims) { c.Methods = methods[:] },
+		"by an identity provider, no groups": func(c *Claims) {
+			c.Federation = &Federation{Provider: "idp", Protocol: "openid"}
+		},
+		"all methods": func(c *Claims) { c.Methods = methods[:] },
 	} {
 		c := claims()
 		change(&c)

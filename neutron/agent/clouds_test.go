@@ -39,7 +39,8 @@ func TestTwoCloudsOnOneMachine(t *testing.T) {
 	refused(t, ga2, ip(b2), 7)
 
 	// New rules, a restart, and then nothing at all: in the second cloud.
-	two.apply(neutron.HostState{Networks: []neutron.HostNetwork{lan2.HostNetwork}, Groups: []neutron.HostGroup{{ID: shut.ID}}})
+	two.apply(neutron.HostState{Networks: []neutron.HostNetwork{lan2.HostNetwork},
+		Groups: []neutron.HostGroup{{ID: shut.ID}}})
 	two.halt()
 	two.boot()
 	two.round()
@@ -48,7 +49,8 @@ func TestTwoCloudsOnOneMachine(t *testing.T) {
 		t.Errorf("a connection of the first cloud did not survive what the second did: %v", err)
 	}
 	reaches(t, ga1, ip(b1), 7)
-	one.apply(neutron.HostState{Networks: []neutron.HostNetwork{lan1.HostNetwork}, Groups: []neutron.HostGroup{{ID: open.ID}}})
+	one.apply(neutron.HostState{Networks: []neutron.HostNetwork{lan1.HostNetwork},
+		Groups: []neutron.HostGroup{{ID: open.ID}}})
 	refused(t, ga1, ip(b1), 7)
 	if err := echo(c, "gone", never); err == nil || err == io.EOF {
 		t.Errorf("a connection that the first cloud's rules no longer allow goes on: %v", err)

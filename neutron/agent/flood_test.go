@@ -16,7 +16,9 @@ import (
 // its address and its metadata.
 func TestFloodOfOneGuestIsItsOwn(t *testing.T) {
 	t.Parallel()
-	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ami-id")) }))
+	nova := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte("ami-id"))
+	}))
 	t.Cleanup(nova.Close)
 	h := newTestHost(t, newController(), Config{Host: "h1", MetadataURL: nova.URL, MetadataSecret: "s3cret"})
 	g := group()
@@ -30,7 +32,8 @@ func TestFloodOfOneGuestIsItsOwn(t *testing.T) {
 
 	const tries = 600
 	gg.Must(func() error {
-		c, err := net.DialUDP("udp4", &net.UDPAddr{IP: ip(greedy).AsSlice(), Port: 68}, &net.UDPAddr{IP: n.DHCPIP[0].IP.AsSlice(), Port: 67})
+		c, err := net.DialUDP("udp4", &net.UDPAddr{IP: ip(greedy).AsSlice(), Port: 68},
+			&net.UDPAddr{IP: n.DHCPIP[0].IP.AsSlice(), Port: 67})
 		if err != nil {
 			return err
 		}
@@ -77,6 +80,7 @@ func TestFloodOfOneGuestIsItsOwn(t *testing.T) {
 		t.Errorf("%d of %d DHCP requests were answered, want few, but some", got, tries)
 	}
 	if opened <= 40 || x.proxy.Open() > 40 {
-		t.Errorf("%d connections were opened, %d are open, want more than a guest may have, and no more than that", opened, x.proxy.Open())
+		t.Errorf("%d connections were opened, %d are open, want more than a guest may have, and no more than that", opened,
+			x.proxy.Open())
 	}
 }

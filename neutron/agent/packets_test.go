@@ -27,10 +27,12 @@ func TestGuestsGetLeaseAndMetadata(t *testing.T) {
 			http.Error(w, "forged", http.StatusForbidden)
 			return
 		}
-		w.Write([]byte(r.Header.Get("X-Instance-ID") + " " + r.Header.Get("X-Tenant-ID") + " " + r.Header.Get("X-Forwarded-For") + " " + r.URL.Path))
+		w.Write([]byte(r.Header.Get("X-Instance-ID") + " " + r.Header.Get("X-Tenant-ID") + " " +
+			r.Header.Get("X-Forwarded-For") + " " + r.URL.Path))
 	}))
 	t.Cleanup(nova.Close)
-	h := newTestHost(t, newController(), Config{Host: "h1", MetadataURL: nova.URL, MetadataSecret: "s3cret", DNSDomain: "example.org"})
+	h := newTestHost(t, newController(), Config{Host: "h1", MetadataURL: nova.URL, MetadataSecret: "s3cret",
+		DNSDomain: "example.org"})
 	n := newLAN("local", 0)
 	ssh := group(allow("tcp", 22))
 	a, b := n.port(ssh.ID), n.port(ssh.ID)
@@ -46,8 +48,10 @@ func TestGuestsGetLeaseAndMetadata(t *testing.T) {
 	take(ga, ack)
 	take(gb, lease(t, gb, b.MAC))
 
-	status, body, err := get(ga, "http://169.254.169.254/latest/meta-data/", http.Header{"X-Instance-Id": {b.DeviceID}, "X-Forwarded-For": {"10.0.0.11"}})
-	if want := a.DeviceID + " " + a.Project + " " + ip(a).String() + " /latest/meta-data/"; err != nil || status != 200 || body != want {
+	status, body, err := get(ga, "http://169.254.169.254/latest/meta-data/", http.Header{"X-Instance-Id": {b.DeviceID},
+		"X-Forwarded-For": {"10.0.0.11"}})
+	if want := a.DeviceID + " " + a.Project + " " + ip(a).String() + " /latest/meta-data/"; err != nil || status != 200 ||
+		body != want {
 		t.Errorf("metadata %d %q %v, want %q", status, body, err, want)
 	}
 	serve(t, gb, 22)
@@ -201,7 +205,8 @@ func TestRemoteGroupAdmitsMembersOnly(t *testing.T) {
 	h, n, a, b := pair(t, g)
 	n.port(g.ID)
 	member := netip.PrefixFrom(ip(n.Ports[0]), 32)
-	g.Rules = append(g.Rules, neutron.HostRule{Ingress: true, Ether: 4, Protocol: "tcp", PortMin: 1, PortMax: 65535, Remote: []netip.Prefix{member}},
+	g.Rules = append(g.Rules, neutron.HostRule{Ingress: true, Ether: 4, Protocol: "tcp", PortMin: 1, PortMax: 65535,
+		Remote: []netip.Prefix{member}},
 		neutron.HostRule{Ingress: true, Ether: 4, Protocol: "tcp", PortMin: -1, PortMax: -1}) // a group without members
 	h.apply(neutron.HostState{Networks: []neutron.HostNetwork{n.HostNetwork}, Groups: []neutron.HostGroup{g}})
 	c := h.power(n.Ports[2])
@@ -220,7 +225,8 @@ func TestNetworksWithEqualAddressesAreApart(t *testing.T) {
 		one.port(open.ID)
 		two.port(closed.ID)
 	}
-	h.apply(neutron.HostState{Networks: []neutron.HostNetwork{one.HostNetwork, two.HostNetwork}, Groups: []neutron.HostGroup{open, closed}})
+	h.apply(neutron.HostState{Networks: []neutron.HostNetwork{one.HostNetwork, two.HostNetwork},
+		Groups: []neutron.HostGroup{open, closed}})
 	var guests [4]*netdevtest.Guest
 	for i, p := range []neutron.PortInfo{one.Ports[0], one.Ports[1], two.Ports[0], two.Ports[1]} {
 		guests[i] = h.power(p)
@@ -228,7 +234,8 @@ func TestNetworksWithEqualAddressesAreApart(t *testing.T) {
 	}
 	serve(t, guests[1], 80)
 	serve(t, guests[3], 80)
-	reaches(t, guests[0], ip(one.Ports[1]), 80) // also fills the connection table with the addresses that both networks use
+	// also fills the connection table with the addresses that both networks use
+	reaches(t, guests[0], ip(one.Ports[1]), 80)
 	refused(t, guests[2], ip(two.Ports[1]), 80)
 	// The very same connection, by ports, as one that is established next door.
 	same := func(g *netdevtest.Guest, patience time.Duration) (net.Conn, error) {

@@ -77,7 +77,8 @@ func (r *rounds) report(w io.Writer, every time.Duration) {
 		fmt.Fprintf(w, "  l2: every %v and at each hint, not run yet\n", every)
 		return
 	}
-	fmt.Fprintf(w, "  l2: every %v and at each hint, %d rounds, last at %s for %v, error: %v\n", every, r.n, r.last.UTC().Format(time.RFC3339),
+	fmt.Fprintf(w, "  l2: every %v and at each hint, %d rounds, last at %s for %v, error: %v\n", every, r.n,
+		r.last.UTC().Format(time.RFC3339),
 		r.took.Round(time.Millisecond), r.err)
 	fmt.Fprintf(w, "  l2: revision %d: %d networks, %d ports wired, %d not\n", r.revision, r.networks, r.up, len(r.down))
 	for i, id := range slices.Sorted(maps.Keys(r.down)) {

@@ -149,18 +149,22 @@ type lan struct {
 
 func newLAN(kind string, vni int64) *lan {
 	id := ids.UUID()
-	sub := neutron.SubnetInfo{ID: ids.UUID(), Network: id, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Gateway: netip.MustParseAddr("10.0.0.1"), DHCP: true,
+	sub := neutron.SubnetInfo{ID: ids.UUID(), Network: id, CIDR: netip.MustParsePrefix("10.0.0.0/24"),
+		Gateway: netip.MustParseAddr("10.0.0.1"), DHCP: true,
 		DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, Version: 4}
-	return &lan{next: 9, HostNetwork: neutron.HostNetwork{ID: id, Name: "lan", Type: kind, Segment: vni, MTU: 1450, Subnets: []neutron.SubnetInfo{sub},
-		DHCPIP: []neutron.FixedIP{{Subnet: sub.ID, IP: netip.MustParseAddr("10.0.0.2")}}, DHCPMAC: "fa:16:3e:00:00:02"}}
+	return &lan{next: 9, HostNetwork: neutron.HostNetwork{ID: id, Name: "lan", Type: kind, Segment: vni, MTU: 1450,
+		Subnets: []neutron.SubnetInfo{sub},
+		DHCPIP:  []neutron.FixedIP{{Subnet: sub.ID, IP: netip.MustParseAddr("10.0.0.2")}}, DHCPMAC: "fa:16:3e:00:00:02"}}
 }
 
 func (l *lan) port(groups ...string) neutron.PortInfo {
 	l.next++
 	id := ids.UUID()
-	p := neutron.PortInfo{ID: id, Network: l.ID, MAC: fmt.Sprintf("fa:16:3e:00:01:%02x", l.next), MTU: l.MTU, AdminUp: true, Device: netdev.TapName(id),
+	p := neutron.PortInfo{ID: id, Network: l.ID, MAC: fmt.Sprintf("fa:16:3e:00:01:%02x", l.next), MTU: l.MTU,
+		AdminUp: true, Device: netdev.TapName(id),
 		FixedIPs: []neutron.FixedIP{{Subnet: l.Subnets[0].ID, IP: netip.AddrFrom4([4]byte{10, 0, 0, l.next})}},
-		DeviceID: ids.UUID(), Project: ids.Hex(), DeviceOwner: "compute:nova", VIFType: "tap", PortSecurity: true, SecurityGroups: groups}
+		DeviceID: ids.UUID(), Project: ids.Hex(), DeviceOwner: "compute:nova", VIFType: "tap", PortSecurity: true,
+		SecurityGroups: groups}
 	l.Ports = append(l.Ports, p)
 	return p
 }
@@ -236,7 +240,8 @@ func serve(t *testing.T, g *netdevtest.Guest, port uint16) {
 }
 
 // dial connects from a guest, whose end the test closes.
-func dial(t *testing.T, g interface{ Do(func() error) error }, to netip.Addr, port uint16, patience time.Duration) (net.Conn, error) {
+func dial(t *testing.T, g interface{ Do(func() error) error }, to netip.Addr, port uint16,
+	patience time.Duration) (net.Conn, error) {
 	t.Helper()
 	var c net.Conn
 	err := g.Do(func() (err error) {
@@ -295,7 +300,9 @@ func get(g *netdevtest.Guest, url string, header http.Header) (int, string, erro
 		if err != nil {
 			return err
 		}
-		tr := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
+		tr := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return c, nil
+		}}
 		req, err := http.NewRequest(http.MethodGet, url, nil)
 		if err != nil {
 			return err

@@ -89,7 +89,8 @@ func (o owners) project(r *api.Request) (string, error) {
 		return "", fault.Invalidf("'project_id' and 'tenant_id' do not match")
 	}
 	if want != r.Caller.ProjectID && !r.Allowed(ruleAdmin, nil) && !r.Allowed(ruleService, nil) {
-		return "", fault.Invalidf("Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin privileges")
+		return "", fault.Invalidf(
+			"Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin privileges")
 	}
 	if want == "" {
 		return "", fault.Invalidf("Running without keystone AuthN requires that tenant_id is specified")

@@ -35,7 +35,8 @@ func callers() map[string]*auth.Caller {
 		return &auth.Caller{UserID: "u-" + project, ProjectID: project, Roles: roles}
 	}
 	return map[string]*auth.Caller{
-		"admin": in("admins", "admin", "manager", "member", "reader"), "member": in("p", "member", "reader"), "reader": in("p", "reader"), "none": in("p", "other"),
+		"admin": in("admins", "admin", "manager", "member", "reader"), "member": in("p", "member", "reader"),
+		"reader": in("p", "reader"), "none": in("p", "other"),
 		"stranger": in("q", "member", "reader"), "service": in("service", "service"),
 	}
 }
@@ -65,12 +66,13 @@ func serverOn(t *testing.T, d *db.DB) *server {
 	}
 	known := callers()
 	ag := agentserver.New(n, c.ML2.AgentDownTime)
-	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context, token string) (*auth.Caller, error) {
-		if c := known[token]; c != nil {
-			return c, nil
-		}
-		return nil, fault.New(fault.Unauthorized, "unknown token")
-	})}, n, ag)
+	h := api.Handler(kit.Config{Policy: e,
+		Validator: auth.ValidatorFunc(func(_ context.Context, token string) (*auth.Caller, error) {
+			if c := known[token]; c != nil {
+				return c, nil
+			}
+			return nil, fault.New(fault.Unauthorized, "unknown token")
+		})}, n, ag)
 	s := &server{Server: httptest.NewServer(h), n: n, agents: ag}
 	t.Cleanup(s.Close)
 	return s
@@ -136,12 +138,15 @@ func newWorld(t *testing.T, s *server) world {
 	t.Helper()
 	var w world
 	w.network = id(s.must(t, 201, "member", "POST", "/v2.0/networks", `{"network":{"name":"n1"}}`))
-	w.subnet = id(s.must(t, 201, "member", "POST", "/v2.0/subnets", `{"subnet":{"network_id":"`+w.network+`","ip_version":4,"cidr":"10.0.0.0/24","name":"s1"}}`))
+	w.subnet = id(s.must(t, 201, "member", "POST", "/v2.0/subnets", `{"subnet":{"network_id":"`+w.network+
+		`","ip_version":4,"cidr":"10.0.0.0/24","name":"s1"}}`))
 	w.port = id(s.must(t, 201, "member", "POST", "/v2.0/ports", `{"port":{"network_id":"`+w.network+`","name":"p1"}}`))
 	w.group = id(s.must(t, 201, "member", "POST", "/v2.0/security-groups", `{"security_group":{"name":"g1"}}`))
 	w.rule = id(s.must(t, 201, "member", "POST", "/v2.0/security-group-rules",
-		`{"security_group_rule":{"security_group_id":"`+w.group+`","direction":"ingress","protocol":"tcp","port_range_min":22,"port_range_max":22,"remote_ip_prefix":"0.0.0.0/0"}}`))
-	err := s.agents.Report(t.Context(), rpcapi.AgentReportArgs{Host: "h1", Started: time.Now(), Agents: []rpcapi.AgentFacts{{Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
+		`{"security_group_rule":{"security_group_id":"`+w.group+
+			`","direction":"ingress","protocol":"tcp","port_range_min":22,"port_range_max":22,"remote_ip_prefix":"0.0.0.0/0"}}`))
+	err := s.agents.Report(t.Context(), rpcapi.AgentReportArgs{Host: "h1", Started: time.Now(),
+		Agents: []rpcapi.AgentFacts{{Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,15 +167,25 @@ func TestWhoMayDoWhat(t *testing.T) {
 	var rows []row
 	for plural, id := range res {
 		rows = append(rows,
-			row{"GET", "/" + plural, "", map[string]int{"": 401, "bad": 401, "none": 200, "reader": 200, "stranger": 200, "admin": 200}},
-			row{"GET", "/" + plural + "/" + id, "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 200, "admin": 200}},
-			row{"PUT", "/" + plural + "/" + id, `{"` + strings.ReplaceAll(strings.TrimSuffix(plural, "s"), "-", "_") + `":{"description":"d"}}`, map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 403, "member": 200, "admin": 200}},
-			row{"GET", "/" + plural + "/" + id + "/tags", "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 200}},
-			row{"PUT", "/" + plural + "/" + id + "/tags", `{"tags":["a"]}`, map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 403, "member": 200}},
-			row{"PUT", "/" + plural + "/" + id + "/tags/b", "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 403, "member": 201}},
-			row{"GET", "/" + plural + "/" + id + "/tags/b", "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 204}},
-			row{"DELETE", "/" + plural + "/" + id + "/tags/b", "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 403, "member": 204}},
-			row{"DELETE", "/" + plural + "/" + id + "/tags", "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 403, "member": 204}},
+			row{"GET", "/" + plural, "", map[string]int{"": 401, "bad": 401, "none": 200, "reader": 200, "stranger": 200,
+				"admin": 200}},
+			row{"GET", "/" + plural + "/" + id, "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 200,
+				"admin": 200}},
+			row{"PUT", "/" + plural + "/" + id, `{"` + strings.ReplaceAll(strings.TrimSuffix(plural, "s"), "-", "_") +
+				`":{"description":"d"}}`, map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 403, "member": 200,
+				"admin": 200}},
+			row{"GET", "/" + plural + "/" + id + "/tags", "", map[string]int{"": 401, "none": 404, "stranger": 404,
+				"reader": 200}},
+			row{"PUT", "/" + plural + "/" + id + "/tags", `{"tags":["a"]}`, map[string]int{"": 401, "none": 404, "stranger": 404,
+				"reader": 403, "member": 200}},
+			row{"PUT", "/" + plural + "/" + id + "/tags/b", "", map[string]int{"": 401, "none": 404, "stranger": 404,
+				"reader": 403, "member": 201}},
+			row{"GET", "/" + plural + "/" + id + "/tags/b", "", map[string]int{"": 401, "none": 404, "stranger": 404,
+				"reader": 204}},
+			row{"DELETE", "/" + plural + "/" + id + "/tags/b", "", map[string]int{"": 401, "none": 404, "stranger": 404,
+				"reader": 403, "member": 204}},
+			row{"DELETE", "/" + plural + "/" + id + "/tags", "", map[string]int{"": 401, "none": 404, "stranger": 404,
+				"reader": 403, "member": 204}},
 			row{"DELETE", "/" + plural + "/" + id, "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 403}})
 	}
 	net := `"network_id":"` + w.network + `"`
@@ -179,35 +194,47 @@ func TestWhoMayDoWhat(t *testing.T) {
 		row{"POST", "/networks", `{"network":{}}`, map[string]int{"": 401, "none": 403, "reader": 403, "member": 201}},
 		row{"POST", "/networks", `{"network":{"shared":true}}`, map[string]int{"member": 403, "admin": 201}},
 		row{"POST", "/networks", `{"network":{"router:external":true}}`, map[string]int{"member": 403, "admin": 201}},
-		row{"POST", "/networks", `{"network":{"provider:network_type":"local"}}`, map[string]int{"member": 403, "admin": 201}},
+		row{"POST", "/networks", `{"network":{"provider:network_type":"local"}}`,
+			map[string]int{"member": 403, "admin": 201}},
 		row{"POST", "/networks", `{"network":{"project_id":"q"}}`, map[string]int{"member": 400, "admin": 201}},
 		row{"PUT", "/networks/" + w.network, `{"network":{"shared":true}}`, map[string]int{"member": 403}},
-		row{"POST", "/subnets", `{"subnet":{` + net + `,"ip_version":4,"cidr":"10.9.0.0/24"}}`, map[string]int{"": 401, "none": 404, "reader": 403, "stranger": 404, "member": 201}},
-		row{"POST", "/ports", port(""), map[string]int{"": 401, "none": 404, "reader": 403, "stranger": 404, "member": 201, "admin": 201, "service": 201}},
+		row{"POST", "/subnets", `{"subnet":{` + net + `,"ip_version":4,"cidr":"10.9.0.0/24"}}`,
+			map[string]int{"": 401, "none": 404, "reader": 403, "stranger": 404, "member": 201}},
+		row{"POST", "/ports", port(""), map[string]int{"": 401, "none": 404, "reader": 403, "stranger": 404, "member": 201,
+			"admin": 201, "service": 201}},
 		row{"POST", "/ports", port(`,"binding:host_id":"h"`), map[string]int{"member": 403, "admin": 201, "service": 201}},
-		row{"POST", "/ports", port(`,"binding:profile":{"a":1}`), map[string]int{"member": 403, "admin": 403, "service": 201}},
+		row{"POST", "/ports", port(`,"binding:profile":{"a":1}`), map[string]int{"member": 403, "admin": 403,
+			"service": 201}},
 		row{"POST", "/ports", port(`,"mac_address":"fa:16:3e:00:00:77"`), map[string]int{"member": 201}},
 		row{"POST", "/ports", port(`,"device_owner":"network:dhcp"`), map[string]int{"member": 201}},
-		row{"PUT", "/ports/" + w.port, `{"port":{"mac_address":"fa:16:3e:00:00:78"}}`, map[string]int{"member": 403, "admin": 200}},
+		row{"PUT", "/ports/" + w.port, `{"port":{"mac_address":"fa:16:3e:00:00:78"}}`,
+			map[string]int{"member": 403, "admin": 200}},
 		row{"PUT", "/ports/" + w.port, `{"port":{"binding:host_id":"h"}}`, map[string]int{"member": 403}},
-		row{"POST", "/security-groups", `{"security_group":{"name":"x"}}`, map[string]int{"": 401, "none": 403, "reader": 403, "member": 201}},
-		row{"POST", "/security-group-rules", `{"security_group_rule":{"security_group_id":"` + w.group + `","direction":"egress","protocol":"udp"}}`,
+		row{"POST", "/security-groups", `{"security_group":{"name":"x"}}`, map[string]int{"": 401, "none": 403, "reader": 403,
+			"member": 201}},
+		row{"POST", "/security-group-rules", `{"security_group_rule":{"security_group_id":"` + w.group +
+			`","direction":"egress","protocol":"udp"}}`,
 			map[string]int{"": 401, "none": 403, "reader": 403, "stranger": 404, "member": 201}},
 		row{"GET", "/security-group-rules", "", map[string]int{"": 401, "none": 200, "reader": 200}},
-		row{"GET", "/security-group-rules/" + w.rule, "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 200}},
-		row{"DELETE", "/security-group-rules/" + w.rule, "", map[string]int{"": 401, "none": 404, "stranger": 404, "reader": 403}},
+		row{"GET", "/security-group-rules/" + w.rule, "", map[string]int{"": 401, "none": 404, "stranger": 404,
+			"reader": 200}},
+		row{"DELETE", "/security-group-rules/" + w.rule, "", map[string]int{"": 401, "none": 404, "stranger": 404,
+			"reader": 403}},
 		row{"GET", "/quotas", "", map[string]int{"": 401, "member": 403, "admin": 200}},
 		row{"GET", "/quotas/tenant", "", map[string]int{"": 401, "none": 200, "reader": 200}},
 		row{"GET", "/quotas/project", "", map[string]int{"": 401, "none": 200, "reader": 200}},
 		row{"GET", "/quotas/p", "", map[string]int{"": 401, "none": 200, "stranger": 403, "reader": 200, "admin": 200}},
-		row{"GET", "/quotas/p/default", "", map[string]int{"": 401, "none": 200, "stranger": 403, "reader": 200, "admin": 200}},
-		row{"GET", "/quotas/p/details", "", map[string]int{"": 401, "none": 200, "stranger": 403, "reader": 200, "admin": 200}},
+		row{"GET", "/quotas/p/default", "", map[string]int{"": 401, "none": 200, "stranger": 403, "reader": 200,
+			"admin": 200}},
+		row{"GET", "/quotas/p/details", "", map[string]int{"": 401, "none": 200, "stranger": 403, "reader": 200,
+			"admin": 200}},
 		row{"GET", "/quotas/p/details.json", "", map[string]int{"": 401, "none": 200, "stranger": 403, "reader": 200}},
 		row{"PUT", "/quotas/p", `{"quota":{"port":7}}`, map[string]int{"": 401, "member": 403, "admin": 200}},
 		row{"DELETE", "/quotas/p", "", map[string]int{"": 401, "member": 403, "admin": 204}},
 		row{"GET", "/agents", "", map[string]int{"": 401, "member": 200, "admin": 200}},
 		row{"GET", "/agents/" + w.agent, "", map[string]int{"": 401, "member": 404, "admin": 200}},
-		row{"PUT", "/agents/" + w.agent, `{"agent":{"admin_state_up":false}}`, map[string]int{"": 401, "member": 404, "admin": 200}},
+		row{"PUT", "/agents/" + w.agent, `{"agent":{"admin_state_up":false}}`, map[string]int{"": 401, "member": 404,
+			"admin": 200}},
 		row{"DELETE", "/agents/" + w.agent, "", map[string]int{"": 401, "member": 404, "admin": 204}},
 		row{"GET", "/availability_zones", "", map[string]int{"": 401, "reader": 200}},
 		row{"GET", "/extensions", "", map[string]int{"": 401, "reader": 200}},
@@ -245,30 +272,50 @@ func TestBadInputIsRefusedInNeutronsShape(t *testing.T) {
 		{"wrong type", "POST", "/networks", `{"network":{"name":{}}}`, 400, "HTTPBadRequest"},
 		{"too long", "POST", "/networks", `{"network":{"name":"` + strings.Repeat("x", 256) + `"}}`, 400, "HTTPBadRequest"},
 		{"a network that is not there", "GET", "/networks/nope", "", 404, "NetworkNotFound"},
-		{"a port on a network that is not there", "POST", "/ports", `{"port":{"network_id":"6e7b5c2a-0000-4000-8000-000000000000"}}`, 404, "NetworkNotFound"},
+		{"a port on a network that is not there", "POST", "/ports",
+			`{"port":{"network_id":"6e7b5c2a-0000-4000-8000-000000000000"}}`, 404, "NetworkNotFound"},
 		{"an unknown filter", "GET", "/networks?colour=red", "", 400, "HTTPBadRequest"},
 		{"a bad boolean filter", "GET", "/networks?shared=maybe", "", 400, "InvalidInput"},
 		{"an unknown sort key", "GET", "/networks?sort_key=colour", "", 400, ""},
-		{"a gateway in the pool", "POST", "/subnets", `{"subnet":{` + net + `,"ip_version":4,"cidr":"10.7.0.0/24","gateway_ip":"10.7.0.5","allocation_pools":[{"start":"10.7.0.2","end":"10.7.0.9"}]}}`, 409, "GatewayConflictWithAllocationPools"},
+		{"a gateway in the pool", "POST", "/subnets", `{"subnet":{` + net +
+			`,"ip_version":4,"cidr":"10.7.0.0/24","gateway_ip":"10.7.0.5","allocation_pools":[{"start":"10.7.0.2","end":"10.7.0.9"}]}}`, 409, "GatewayConflictWithAllocationPools"},
 		{"overlap", "POST", "/subnets", `{"subnet":{` + net + `,"ip_version":4,"cidr":"10.0.0.0/25"}}`, 400, "InvalidInput"},
-		{"an address outside", "POST", "/ports", `{"port":{` + net + `,"fixed_ips":[{"ip_address":"10.1.0.4"}]}}`, 400, "InvalidIpForNetwork"},
-		{"an address in use", "POST", "/ports", `{"port":{` + net + `,"fixed_ips":[{"subnet_id":"` + w.subnet + `","ip_address":"10.0.0.200"}]}}`, 201, ""},
-		{"the same address", "POST", "/ports", `{"port":{` + net + `,"fixed_ips":[{"subnet_id":"` + w.subnet + `","ip_address":"10.0.0.200"}]}}`, 409, "IpAddressInUse"},
+		{"an address outside", "POST", "/ports", `{"port":{` + net + `,"fixed_ips":[{"ip_address":"10.1.0.4"}]}}`, 400,
+			"InvalidIpForNetwork"},
+		{"an address in use", "POST", "/ports", `{"port":{` + net + `,"fixed_ips":[{"subnet_id":"` + w.subnet +
+			`","ip_address":"10.0.0.200"}]}}`, 201, ""},
+		{"the same address", "POST", "/ports", `{"port":{` + net + `,"fixed_ips":[{"subnet_id":"` + w.subnet +
+			`","ip_address":"10.0.0.200"}]}}`, 409, "IpAddressInUse"},
 		{"a network in use", "DELETE", "/networks/" + w.network, "", 409, "NetworkInUse"},
 		{"a subnet in use", "DELETE", "/subnets/" + w.subnet, "", 409, "SubnetInUse"},
-		{"the name default", "POST", "/security-groups", `{"security_group":{"name":"default"}}`, 409, "SecurityGroupDefaultAlreadyExists"},
-		{"a bad protocol", "POST", "/security-group-rules", rule(`"direction":"ingress","protocol":"bogus"`), 400, "SecurityGroupRuleInvalidProtocol"},
-		{"a bad prefix", "POST", "/security-group-rules", rule(`"direction":"ingress","remote_ip_prefix":"10.0.0.0/40"`), 400, "InvalidCIDR"},
-		{"ports backwards", "POST", "/security-group-rules", rule(`"direction":"ingress","protocol":"tcp","port_range_min":9,"port_range_max":3`), 400, "SecurityGroupInvalidPortRange"},
-		{"ports without protocol", "POST", "/security-group-rules", rule(`"direction":"ingress","port_range_min":9,"port_range_max":13`), 400, "SecurityGroupProtocolRequiredWithPorts"},
-		{"ICMP code without type", "POST", "/security-group-rules", rule(`"direction":"ingress","protocol":"icmp","port_range_max":3`), 400, "SecurityGroupMissingIcmpType"},
-		{"a bad ethertype", "POST", "/security-group-rules", rule(`"direction":"ingress","ethertype":"bogus"`), 400, "SecurityGroupRuleInvalidEtherType"},
-		{"families that differ", "POST", "/security-group-rules", rule(`"direction":"ingress","ethertype":"IPv6","remote_ip_prefix":"10.0.0.0/8"`), 400, "SecurityGroupRuleParameterConflict"},
-		{"both remotes", "POST", "/security-group-rules", rule(`"direction":"ingress","remote_group_id":"` + w.group + `","remote_ip_prefix":"10.0.0.0/8"`), 400, "SecurityGroupMultipleRemoteEntites"},
-		{"a duplicate by number", "POST", "/security-group-rules", rule(`"direction":"ingress","protocol":6,"port_range_min":22,"port_range_max":22,"remote_ip_prefix":"0.0.0.0/0"`), 409, "SecurityGroupRuleExists"},
-		{"a remote group that is not there", "POST", "/security-group-rules", rule(`"direction":"ingress","remote_group_id":"bad_id"`), 404, "SecurityGroupNotFound"},
+		{"the name default", "POST", "/security-groups", `{"security_group":{"name":"default"}}`, 409,
+			"SecurityGroupDefaultAlreadyExists"},
+		{"a bad protocol", "POST", "/security-group-rules", rule(`"direction":"ingress","protocol":"bogus"`), 400,
+			"SecurityGroupRuleInvalidProtocol"},
+		{"a bad prefix", "POST", "/security-group-rules", rule(`"direction":"ingress","remote_ip_prefix":"10.0.0.0/40"`), 400,
+			"InvalidCIDR"},
+		{"ports backwards", "POST", "/security-group-rules",
+			rule(`"direction":"ingress","protocol":"tcp","port_range_min":9,"port_range_max":3`), 400,
+			"SecurityGroupInvalidPortRange"},
+		{"ports without protocol", "POST", "/security-group-rules",
+			rule(`"direction":"ingress","port_range_min":9,"port_range_max":13`), 400, "SecurityGroupProtocolRequiredWithPorts"},
+		{"ICMP code without type", "POST", "/security-group-rules",
+			rule(`"direction":"ingress","protocol":"icmp","port_range_max":3`), 400, "SecurityGroupMissingIcmpType"},
+		{"a bad ethertype", "POST", "/security-group-rules", rule(`"direction":"ingress","ethertype":"bogus"`), 400,
+			"SecurityGroupRuleInvalidEtherType"},
+		{"families that differ", "POST", "/security-group-rules",
+			rule(`"direction":"ingress","ethertype":"IPv6","remote_ip_prefix":"10.0.0.0/8"`), 400,
+			"SecurityGroupRuleParameterConflict"},
+		{"both remotes", "POST", "/security-group-rules", rule(`"direction":"ingress","remote_group_id":"` + w.group +
+			`","remote_ip_prefix":"10.0.0.0/8"`), 400, "SecurityGroupMultipleRemoteEntites"},
+		{"a duplicate by number", "POST", "/security-group-rules",
+			rule(`"direction":"ingress","protocol":6,"port_range_min":22,"port_range_max":22,"remote_ip_prefix":"0.0.0.0/0"`),
+			409, "SecurityGroupRuleExists"},
+		{"a remote group that is not there", "POST", "/security-group-rules",
+			rule(`"direction":"ingress","remote_group_id":"bad_id"`), 404, "SecurityGroupNotFound"},
 		{"a quota of an unknown resource", "PUT", "/quotas/p", `{"quota":{"trains":3}}`, 400, "InvalidInput"},
-		{"a zone that is not there", "POST", "/networks", `{"network":{"availability_zone_hints":["mars"]}}`, 404, "AvailabilityZoneNotFound"},
+		{"a zone that is not there", "POST", "/networks", `{"network":{"availability_zone_hints":["mars"]}}`, 404,
+			"AvailabilityZoneNotFound"},
 	} {
 		who := "member"
 		if r.method == "PUT" {
@@ -292,37 +339,46 @@ func TestAPortFromCreationToDeletion(t *testing.T) {
 			t.Errorf("a member sees %s", hidden)
 		}
 	}
-	if p["project_id"] != "p" || p["tenant_id"] != "p" || p["status"] != "DOWN" || p["revision_number"] != 1.0 || len(p["security_groups"].([]any)) != 1 {
+	if p["project_id"] != "p" || p["tenant_id"] != "p" || p["status"] != "DOWN" || p["revision_number"] != 1.0 ||
+		len(p["security_groups"].([]any)) != 1 {
 		t.Errorf("got %v", p)
 	}
 	if !strings.HasPrefix(p["mac_address"].(string), "fa:16:3e:") || !strings.HasSuffix(p["created_at"].(string), "Z") {
 		t.Errorf("got %v", p)
 	}
-	bound := s.must(t, 200, "admin", "PUT", "/v2.0/ports/"+w.port, `{"port":{"binding:host_id":"h1","device_id":"srv","device_owner":"compute:nova"}}`)
+	bound := s.must(t, 200, "admin", "PUT", "/v2.0/ports/"+w.port,
+		`{"port":{"binding:host_id":"h1","device_id":"srv","device_owner":"compute:nova"}}`)
 	if bound["binding:vif_type"] != "fake" || bound["status"] != "ACTIVE" || bound["binding:host_id"] != "h1" {
 		t.Errorf("bound: %v", bound)
 	}
 	_, list := s.call(t, "member", "GET", "/v2.0/ports?device_owner=network:dhcp&fields=id&fields=device_id", "")
 	dhcp := list["ports"].([]any)
-	if len(dhcp) != 1 || len(dhcp[0].(map[string]any)) != 2 || !strings.HasSuffix(dhcp[0].(map[string]any)["device_id"].(string), w.network) {
+	if len(dhcp) != 1 || len(dhcp[0].(map[string]any)) != 2 ||
+		!strings.HasSuffix(dhcp[0].(map[string]any)["device_id"].(string), w.network) {
 		t.Errorf("DHCP's port: %v", list)
 	}
 	ip := bound["fixed_ips"].([]any)[0].(map[string]any)["ip_address"].(string)
-	for _, f := range []string{"fixed_ips=ip_address=" + ip, "fixed_ips=subnet_id=" + w.subnet + "&device_id=srv", "fixed_ips=ip_address_substr=" + ip[:6] + "&name=p1",
-		"mac_address=" + bound["mac_address"].(string), "name=x&name=p1", "binding:host_id=h1&device_id=srv", "status=ACTIVE&device_owner=compute:nova",
-		"security_groups=" + bound["security_groups"].([]any)[0].(string), "tenant_id=p&name=p1", "admin_state_up=True&name=p1", "id=" + w.port} {
+	for _, f := range []string{"fixed_ips=ip_address=" + ip, "fixed_ips=subnet_id=" + w.subnet + "&device_id=srv",
+		"fixed_ips=ip_address_substr=" + ip[:6] + "&name=p1",
+		"mac_address=" + bound["mac_address"].(string), "name=x&name=p1", "binding:host_id=h1&device_id=srv",
+		"status=ACTIVE&device_owner=compute:nova",
+		"security_groups=" + bound["security_groups"].([]any)[0].(string), "tenant_id=p&name=p1",
+		"admin_state_up=True&name=p1", "id=" + w.port} {
 		_, doc := s.call(t, "admin", "GET", "/v2.0/ports?"+f, "")
 		if ps, _ := doc["ports"].([]any); len(ps) != 1 || id(ps[0].(map[string]any)) != w.port {
 			t.Errorf("%s: got %v", f, doc)
 		}
 	}
-	if got, _ := s.call(t, "member", "PUT", "/v2.0/ports/"+w.port, `{"port":{"name":"late"}}`, "If-Match", "revision_number=1"); got != 412 {
+	if got, _ := s.call(t, "member", "PUT", "/v2.0/ports/"+w.port, `{"port":{"name":"late"}}`, "If-Match",
+		"revision_number=1"); got != 412 {
 		t.Errorf("with an old revision: %d", got)
 	}
 	rev := fmt.Sprintf("revision_number=%v", bound["revision_number"])
 	s.must(t, 200, "member", "PUT", "/v2.0/ports/"+w.port, `{"port":{"name":"timely"}}`, "If-Match", rev)
-	moved := s.must(t, 200, "member", "PUT", "/v2.0/ports/"+w.port, `{"port":{"fixed_ips":[{"ip_address":"10.0.0.77"}],"allowed_address_pairs":[{"ip_address":"10.0.0.0/24"}]}}`)
-	if moved["fixed_ips"].([]any)[0].(map[string]any)["ip_address"] != "10.0.0.77" || moved["allowed_address_pairs"].([]any)[0].(map[string]any)["mac_address"] != moved["mac_address"] {
+	moved := s.must(t, 200, "member", "PUT", "/v2.0/ports/"+w.port,
+		`{"port":{"fixed_ips":[{"ip_address":"10.0.0.77"}],"allowed_address_pairs":[{"ip_address":"10.0.0.0/24"}]}}`)
+	if moved["fixed_ips"].([]any)[0].(map[string]any)["ip_address"] != "10.0.0.77" ||
+		moved["allowed_address_pairs"].([]any)[0].(map[string]any)["mac_address"] != moved["mac_address"] {
 		t.Errorf("moved: %v", moved)
 	}
 	s.must(t, 204, "member", "DELETE", "/v2.0/ports/"+w.port, "")
@@ -341,7 +397,8 @@ func TestBulkIsAllOrNothing(t *testing.T) {
 	before := count()
 	one := `{"network_id":"` + w.network + `"}`
 	bad := `{"network_id":"` + w.network + `","fixed_ips":[{"ip_address":"192.0.2.1"}]}`
-	if got, _ := s.call(t, "member", "POST", "/v2.0/ports", `{"ports":[`+one+`,`+bad+`]}`); got != 400 || count() != before {
+	if got, _ := s.call(t, "member", "POST", "/v2.0/ports", `{"ports":[`+one+`,`+bad+`]}`); got != 400 ||
+		count() != before {
 		t.Errorf("got %d and %d ports more", got, count()-before)
 	}
 	got, doc := s.call(t, "member", "POST", "/v2.0/ports", `{"ports":[`+one+`,`+one+`,`+one+`]}`)
@@ -407,7 +464,8 @@ func TestListsSortPageAndFilterByTags(t *testing.T) {
 		t.Errorf("page by page: got %v, want %v", walked, want)
 	}
 	_, doc := s.call(t, "member", "GET", linkOf(s, last, "previous"), "")
-	if ns, _ := doc["networks"].([]any); len(ns) != 2 || ns[0].(map[string]any)["name"] != "n4" || linkOf(s, doc, "previous") == "" || linkOf(s, doc, "next") == "" {
+	if ns, _ := doc["networks"].([]any); len(ns) != 2 || ns[0].(map[string]any)["name"] != "n4" ||
+		linkOf(s, doc, "previous") == "" || linkOf(s, doc, "next") == "" {
 		t.Errorf("the page before the empty one: %v", doc)
 	}
 }
@@ -434,7 +492,8 @@ func TestSecurityGroups(t *testing.T) {
 	for _, r := range []struct {
 		who, method, body string
 		want              int
-	}{{"member", "DELETE", "", 409}, {"member", "PUT", `{"security_group":{"name":"mine"}}`, 409}, {"member", "PUT", `{"security_group":{"description":"mine"}}`, 200}} {
+	}{{"member", "DELETE", "", 409}, {"member", "PUT", `{"security_group":{"name":"mine"}}`, 409},
+		{"member", "PUT", `{"security_group":{"description":"mine"}}`, 200}} {
 		if got, doc := s.call(t, r.who, r.method, "/v2.0/security-groups/"+def, r.body); got != r.want {
 			t.Errorf("%s: got %d %v, want %d", r.method, got, doc, r.want)
 		}
@@ -444,7 +503,8 @@ func TestSecurityGroups(t *testing.T) {
 		t.Errorf("a new group: %v", g)
 	}
 	rule := func(rest string) map[string]any {
-		return s.must(t, 201, "member", "POST", "/v2.0/security-group-rules", `{"security_group_rule":{"security_group_id":"`+id(g)+`","direction":"ingress",`+rest+`}}`)
+		return s.must(t, 201, "member", "POST", "/v2.0/security-group-rules", `{"security_group_rule":{"security_group_id":"`+
+			id(g)+`","direction":"ingress",`+rest+`}}`)
 	}
 	if r := rule(`"protocol":"tcp","port_range_min":"80","port_range_max":"80","remote_ip_prefix":"10.0.0.7/24"`); r["normalized_cidr"] != "10.0.0.0/24" || r["remote_ip_prefix"] != "10.0.0.7/24" || r["port_range_min"] != 80.0 {
 		t.Errorf("got %v", r)
@@ -452,15 +512,18 @@ func TestSecurityGroups(t *testing.T) {
 	if r := rule(`"ethertype":"IPv6","protocol":"icmp"`); r["protocol"] != "ipv6-icmp" {
 		t.Errorf("got %v", r)
 	}
-	if r := rule(`"protocol":"icmp","port_range_min":8,"port_range_max":0`); r["port_range_min"] != 8.0 || r["port_range_max"] != 0.0 {
+	if r := rule(`"protocol":"icmp","port_range_min":8,"port_range_max":0`); r["port_range_min"] != 8.0 ||
+		r["port_range_max"] != 0.0 {
 		t.Errorf("got %v", r)
 	}
 	if r := rule(`"protocol":17,"remote_group_id":"` + def + `"`); r["protocol"] != "17" || r["remote_group_id"] != def {
 		t.Errorf("got %v", r)
 	}
 	n := id(s.must(t, 201, "member", "POST", "/v2.0/networks", `{"network":{}}`))
-	s.must(t, 201, "member", "POST", "/v2.0/subnets", `{"subnet":{"network_id":"`+n+`","ip_version":4,"cidr":"10.0.0.0/24"}}`)
-	p := id(s.must(t, 201, "member", "POST", "/v2.0/ports", `{"port":{"network_id":"`+n+`","security_groups":["`+id(g)+`"]}}`))
+	s.must(t, 201, "member", "POST", "/v2.0/subnets", `{"subnet":{"network_id":"`+n+
+		`","ip_version":4,"cidr":"10.0.0.0/24"}}`)
+	p := id(s.must(t, 201, "member", "POST", "/v2.0/ports", `{"port":{"network_id":"`+n+`","security_groups":["`+id(g)+
+		`"]}}`))
 	if got, doc := s.call(t, "member", "DELETE", "/v2.0/security-groups/"+id(g), ""); got != 409 {
 		t.Errorf("in use: %d %v", got, doc)
 	}
@@ -477,7 +540,8 @@ func TestQuotasHoldAndShow(t *testing.T) {
 	s.must(t, 200, "admin", "PUT", "/v2.0/quotas/p", `{"quota":{"network":1}}`)
 	s.must(t, 201, "member", "POST", "/v2.0/networks", `{"network":{}}`)
 	got, doc := s.call(t, "member", "POST", "/v2.0/networks", `{"network":{}}`)
-	if e, _ := doc["NeutronError"].(map[string]any); got != 409 || e["type"] != "OverQuota" || e["message"] != "Quota exceeded for resources: ['network']." {
+	if e, _ := doc["NeutronError"].(map[string]any); got != 409 || e["type"] != "OverQuota" ||
+		e["message"] != "Quota exceeded for resources: ['network']." {
 		t.Errorf("got %d %v", got, doc)
 	}
 	d := s.must(t, 200, "member", "GET", "/v2.0/quotas/p/details", "")

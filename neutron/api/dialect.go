@@ -44,7 +44,8 @@ func (dialect) Input(e api.BadInput) *fault.Fault {
 	case e.Fact == api.MissingMember && len(e.Path) == 2:
 		return fault.Invalidf("Failed to parse request. Required attribute '%s' not specified", name)
 	case e.Fact == api.WrongBool:
-		return fault.Invalidf("Invalid input for operation: '%s' cannot be converted to boolean.", e.Got).Coded("InvalidInput")
+		return fault.Invalidf("Invalid input for operation: '%s' cannot be converted to boolean.",
+			e.Got).Coded("InvalidInput")
 	case e.Fact == api.WrongInt:
 		return fault.Invalidf("Invalid input for operation: '%s' is not an integer.", e.Got).Coded("InvalidInput")
 	case e.Fact == api.WrongString:

@@ -33,20 +33,25 @@ var (
 	ruleAdmin   = term("context_is_admin", "role:admin", "Cloud administrators.")
 	ruleOnly    = term("admin_only", "rule:context_is_admin", "Cloud administrators, in other rules.")
 	ruleService = term("service_api", "role:service", "Services that call each other.")
-	ruleOwner   = term("network_owner", "project_id:%(network:tenant_id)s", "The project that owns the network of a subnet or port.")
-	ruleSGOwner = term("sg_owner", "project_id:%(security_group:tenant_id)s", "The project that owns the security group of a rule.")
-	ruleShared  = term("shared", "'True':%(network:shared)s", "Networks that are shared with all projects.")
-	ruleExt     = term("external", "'True':%(network:router:external)s", "External networks.")
+	ruleOwner   = term("network_owner", "project_id:%(network:tenant_id)s",
+		"The project that owns the network of a subnet or port.")
+	ruleSGOwner = term("sg_owner", "project_id:%(security_group:tenant_id)s",
+		"The project that owns the security group of a rule.")
+	ruleShared = term("shared", "'True':%(network:shared)s", "Networks that are shared with all projects.")
+	ruleExt    = term("external", "'True':%(network:router:external)s", "External networks.")
 
 	createNetwork         = rule("create_network", admin+" or "+member, "Create a network.")
 	createNetworkShared   = rule("create_network:shared", admin, "Create a shared network.")
 	createNetworkExternal = rule("create_network:router:external", admin, "Create an external network.")
 	createNetworkDefault  = rule("create_network:is_default", admin, "Create the default external network.")
-	createNetworkPortSec  = rule("create_network:port_security_enabled", admin+" or "+member, "Choose port security of a new network.")
+	createNetworkPortSec  = rule("create_network:port_security_enabled", admin+" or "+member,
+		"Choose port security of a new network.")
 	createNetworkType     = rule("create_network:provider:network_type", admin, "Choose the type of a new network.")
-	createNetworkPhysical = rule("create_network:provider:physical_network", admin, "Choose the physical network of a new network.")
-	createNetworkSegment  = rule("create_network:provider:segmentation_id", admin, "Choose the segment of a new network.")
-	getNetwork            = rule("get_network", admin+" or "+reader+" or rule:shared or rule:external or rule:service_api", "Show or list networks.")
+	createNetworkPhysical = rule("create_network:provider:physical_network", admin,
+		"Choose the physical network of a new network.")
+	createNetworkSegment = rule("create_network:provider:segmentation_id", admin, "Choose the segment of a new network.")
+	getNetwork           = rule("get_network", admin+" or "+reader+" or rule:shared or rule:external or rule:service_api",
+		"Show or list networks.")
 	getNetworkType        = rule("get_network:provider:network_type", admin, "See a network's type.")
 	getNetworkPhysical    = rule("get_network:provider:physical_network", admin, "See a network's physical network.")
 	getNetworkSegment     = rule("get_network:provider:segmentation_id", admin, "See a network's segment.")
@@ -54,52 +59,66 @@ var (
 	updateNetworkShared   = rule("update_network:shared", admin, "Share a network, or stop to.")
 	updateNetworkExternal = rule("update_network:router:external", admin, "Make a network external, or not.")
 	updateNetworkDefault  = rule("update_network:is_default", admin, "Make a network the default external one, or not.")
-	updateNetworkPortSec  = rule("update_network:port_security_enabled", admin+" or "+member, "Change port security of a network.")
-	deleteNetwork         = rule("delete_network", admin+" or "+member, "Delete a network.")
+	updateNetworkPortSec  = rule("update_network:port_security_enabled", admin+" or "+member,
+		"Change port security of a network.")
+	deleteNetwork = rule("delete_network", admin+" or "+member, "Delete a network.")
 
 	createSubnet = rule("create_subnet", admin+" or "+netMember, "Create a subnet on a network.")
-	getSubnet    = rule("get_subnet", admin+" or "+reader+" or "+netReader+" or rule:shared or rule:service_api", "Show or list subnets.")
+	getSubnet    = rule("get_subnet", admin+" or "+reader+" or "+netReader+" or rule:shared or rule:service_api",
+		"Show or list subnets.")
 	updateSubnet = rule("update_subnet", admin+" or "+netMember+" or "+member, "Change a subnet.")
 	deleteSubnet = rule("delete_subnet", admin+" or "+netMember+" or "+member, "Delete a subnet.")
 
-	createPort         = rule("create_port", svc+" or "+member, "Create a port.")
-	createPortOwner    = rule("create_port:device_owner", svc+" or "+netMember, "Create a port whose device_owner begins with network:.")
-	createPortMAC      = rule("create_port:mac_address", svc+" or "+netMember, "Choose the MAC of a new port.")
-	createPortIPs      = rule("create_port:fixed_ips", svc+" or "+netMember+" or rule:shared", "Choose addresses of a new port.")
-	createPortIP       = rule("create_port:fixed_ips:ip_address", svc+" or "+netMember, "Choose a certain address for a new port.")
-	createPortIPSubnet = rule("create_port:fixed_ips:subnet_id", svc+" or "+netMember+" or rule:shared", "Choose the subnet of a new port's address.")
-	createPortSecurity = rule("create_port:port_security_enabled", svc+" or "+netMember, "Choose port security of a new port.")
-	createPortHost     = rule("create_port:binding:host_id", svc, "Bind a new port to a host.")
-	createPortProfile  = rule("create_port:binding:profile", "rule:service_api", "Choose the binding profile of a new port.")
-	createPortVNIC     = rule("create_port:binding:vnic_type", svc+" or "+member, "Choose the vnic_type of a new port.")
-	createPortPairs    = rule("create_port:allowed_address_pairs", svc+" or "+netMember, "Choose allowed address pairs of a new port.")
-	getPort            = rule("get_port", svc+" or "+netReader+" or "+reader, "Show or list ports.")
-	getPortHost        = rule("get_port:binding:host_id", svc, "See a port's host.")
-	getPortProfile     = rule("get_port:binding:profile", svc, "See a port's binding profile.")
-	getPortVIFType     = rule("get_port:binding:vif_type", svc, "See how a port is bound.")
-	getPortVIFDetails  = rule("get_port:binding:vif_details", svc, "See details of a port's binding.")
-	updatePort         = rule("update_port", svc+" or "+member, "Change a port.")
-	updatePortOwner    = rule("update_port:device_owner", svc+" or "+netMember, "Give a port a device_owner that begins with network:.")
+	createPort      = rule("create_port", svc+" or "+member, "Create a port.")
+	createPortOwner = rule("create_port:device_owner", svc+" or "+netMember,
+		"Create a port whose device_owner begins with network:.")
+	createPortMAC = rule("create_port:mac_address", svc+" or "+netMember, "Choose the MAC of a new port.")
+	createPortIPs = rule("create_port:fixed_ips", svc+" or "+netMember+" or rule:shared",
+		"Choose addresses of a new port.")
+	createPortIP = rule("create_port:fixed_ips:ip_address", svc+" or "+netMember,
+		"Choose a certain address for a new port.")
+	createPortIPSubnet = rule("create_port:fixed_ips:subnet_id", svc+" or "+netMember+" or rule:shared",
+		"Choose the subnet of a new port's address.")
+	createPortSecurity = rule("create_port:port_security_enabled", svc+" or "+netMember,
+		"Choose port security of a new port.")
+	createPortHost    = rule("create_port:binding:host_id", svc, "Bind a new port to a host.")
+	createPortProfile = rule("create_port:binding:profile", "rule:service_api",
+		"Choose the binding profile of a new port.")
+	createPortVNIC  = rule("create_port:binding:vnic_type", svc+" or "+member, "Choose the vnic_type of a new port.")
+	createPortPairs = rule("create_port:allowed_address_pairs", svc+" or "+netMember,
+		"Choose allowed address pairs of a new port.")
+	getPort           = rule("get_port", svc+" or "+netReader+" or "+reader, "Show or list ports.")
+	getPortHost       = rule("get_port:binding:host_id", svc, "See a port's host.")
+	getPortProfile    = rule("get_port:binding:profile", svc, "See a port's binding profile.")
+	getPortVIFType    = rule("get_port:binding:vif_type", svc, "See how a port is bound.")
+	getPortVIFDetails = rule("get_port:binding:vif_details", svc, "See details of a port's binding.")
+	updatePort        = rule("update_port", svc+" or "+member, "Change a port.")
+	updatePortOwner   = rule("update_port:device_owner", svc+" or "+netMember,
+		"Give a port a device_owner that begins with network:.")
 	updatePortMAC      = rule("update_port:mac_address", svc+" or "+netBoss, "Change a port's MAC.")
 	updatePortIPs      = rule("update_port:fixed_ips", svc+" or "+netMember, "Change a port's addresses.")
 	updatePortIP       = rule("update_port:fixed_ips:ip_address", svc+" or "+netMember, "Give a port a certain address.")
-	updatePortIPSubnet = rule("update_port:fixed_ips:subnet_id", svc+" or "+netMember+" or rule:shared", "Give a port an address of a certain subnet.")
+	updatePortIPSubnet = rule("update_port:fixed_ips:subnet_id", svc+" or "+netMember+" or rule:shared",
+		"Give a port an address of a certain subnet.")
 	updatePortSecurity = rule("update_port:port_security_enabled", svc+" or "+netMember, "Change port security of a port.")
 	updatePortHost     = rule("update_port:binding:host_id", svc, "Bind a port to a host, or free it.")
 	updatePortProfile  = rule("update_port:binding:profile", "rule:service_api", "Change a port's binding profile.")
 	updatePortVNIC     = rule("update_port:binding:vnic_type", svc+" or "+member, "Change a port's vnic_type.")
-	updatePortPairs    = rule("update_port:allowed_address_pairs", svc+" or "+netMember, "Change a port's allowed address pairs.")
-	deletePort         = rule("delete_port", svc+" or "+netMember+" or "+member, "Delete a port.")
+	updatePortPairs    = rule("update_port:allowed_address_pairs", svc+" or "+netMember,
+		"Change a port's allowed address pairs.")
+	deletePort = rule("delete_port", svc+" or "+netMember+" or "+member, "Delete a port.")
 
 	createGroup = rule("create_security_group", admin+" or "+member, "Create a security group.")
 	getGroup    = rule("get_security_group", admin+" or "+reader, "Show or list security groups.")
 	updateGroup = rule("update_security_group", admin+" or "+member, "Change a security group.")
 	deleteGroup = rule("delete_security_group", admin+" or "+member, "Delete a security group.")
 	createRule  = rule("create_security_group_rule", admin+" or "+sgMember, "Create a security group rule.")
-	getRule     = rule("get_security_group_rule", admin+" or "+reader+" or "+sgReader, "Show or list security group rules.")
-	deleteRule  = rule("delete_security_group_rule", admin+" or "+sgMember, "Delete a security group rule.")
+	getRule     = rule("get_security_group_rule", admin+" or "+reader+" or "+sgReader,
+		"Show or list security group rules.")
+	deleteRule = rule("delete_security_group_rule", admin+" or "+sgMember, "Delete a security group rule.")
 
-	getQuota    = rule("get_quota", admin+" or "+manager, "See a project's quotas. Everybody sees those of the own project.")
+	getQuota = rule("get_quota", admin+" or "+manager,
+		"See a project's quotas. Everybody sees those of the own project.")
 	updateQuota = rule("update_quota", admin, "Change a project's quotas.")
 	deleteQuota = rule("delete_quota", admin, "Give a project the default quotas again.")
 	getAgent    = rule("get_agent", admin, "Show or list agents.")
@@ -125,10 +144,13 @@ func Rules() []*policy.Rule {
 type tagRules struct{ get, update, delete *policy.Rule }
 
 var (
-	networkTags = tagRulesOf("networks", admin+" or "+reader+" or rule:shared or rule:external", updateNetwork.Check, updateNetwork.Check)
-	subnetTags  = tagRulesOf("subnets", admin+" or "+reader+" or "+netReader+" or rule:shared", updateSubnet.Check, updateSubnet.Check)
-	portTags    = tagRulesOf("ports", admin+" or "+netReader+" or "+reader, admin+" or "+member, admin+" or "+netMember+" or "+member)
-	groupTags   = tagRulesOf("security_groups", getGroup.Check, updateGroup.Check, updateGroup.Check)
+	networkTags = tagRulesOf("networks", admin+" or "+reader+" or rule:shared or rule:external", updateNetwork.Check,
+		updateNetwork.Check)
+	subnetTags = tagRulesOf("subnets", admin+" or "+reader+" or "+netReader+" or rule:shared", updateSubnet.Check,
+		updateSubnet.Check)
+	portTags = tagRulesOf("ports", admin+" or "+netReader+" or "+reader, admin+" or "+member, admin+" or "+netMember+
+		" or "+member)
+	groupTags = tagRulesOf("security_groups", getGroup.Check, updateGroup.Check, updateGroup.Check)
 )
 
 // all are the rules in the order of declaration.
@@ -141,7 +163,8 @@ func (t tagRules) all() []*policy.Rule {
 
 // tagRulesOf makes the rules for the tags of a resource. They allow nothing to other services.
 func tagRulesOf(plural, get, update, remove string) tagRules {
-	return tagRules{rule("get_"+plural+"_tags", get, "See the tags of "+plural+"."), rule("update_"+plural+"_tags", update, "Tag "+plural+"."),
+	return tagRules{rule("get_"+plural+"_tags", get, "See the tags of "+plural+"."), rule("update_"+plural+"_tags", update,
+		"Tag "+plural+"."),
 		rule("delete_"+plural+"_tags", remove, "Take tags from "+plural+".")}
 }
 

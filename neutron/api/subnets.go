@@ -172,7 +172,8 @@ func subnetsOf(p *plugin.Plugin) *subnetsAPI {
 // wanted reads the subnet that a create asks for.
 func (in *subnetBody) wanted(project string) (subnets.Wanted, error) {
 	w := subnets.Wanted{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""),
-		Network: in.Network, Version: in.Version, NoDHCP: !in.DHCP.Or(true), RAMode: in.RAMode.Or(""), AddrMode: in.AddrMode.Or("")}
+		Network: in.Network, Version: in.Version, NoDHCP: !in.DHCP.Or(true), RAMode: in.RAMode.Or(""),
+		AddrMode: in.AddrMode.Or("")}
 	if in.Version != 4 && in.Version != 6 {
 		return w, invalid("ip_version", "%d is not in [4, 6]", in.Version)
 	}
@@ -185,7 +186,8 @@ func (in *subnetBody) wanted(project string) (subnets.Wanted, error) {
 		return w, fault.NotFoundf("Subnet pool %s could not be found.", in.Pool.Value).Coded("SubnetPoolNotFound")
 	}
 	if !in.CIDR.Has() {
-		return w, fault.Invalidf("Bad subnets request: a subnetpool must be specified in the absence of a cidr.").Coded("BadRequest")
+		return w, fault.Invalidf("Bad subnets request: a subnetpool must be specified in the absence of a cidr.").Coded(
+			"BadRequest")
 	}
 	p, err := in.patch()
 	if err != nil {
@@ -279,7 +281,8 @@ func routes(ws []routeWire) ([]neutron.HostRoute, error) {
 		out[i] = neutron.HostRoute{Destination: d, NextHop: hop}
 	}
 	if r, ok := twice(out); ok {
-		return nil, invalid("host_routes", "Duplicate hostroute '{'destination': '%s', 'nexthop': '%s'}'", r.Destination, r.NextHop)
+		return nil, invalid("host_routes", "Duplicate hostroute '{'destination': '%s', 'nexthop': '%s'}'", r.Destination,
+			r.NextHop)
 	}
 	return out, nil
 }

@@ -75,11 +75,13 @@ func wireName(plural string) string {
 // Available lists a project's own networks and the shared ones.
 func (c *Client) Available(ctx context.Context, project string) ([]neutron.NetworkInfo, error) {
 	ctx = asNova(ctx) // the question is about a project, not about the caller
-	own, err := list[network](ctx, c, "networks", url.Values{"project_id": {project}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
+	own, err := list[network](ctx, c, "networks", url.Values{"project_id": {project}, "sort_key": {"created_at"},
+		"sort_dir": {"asc"}})
 	if err != nil {
 		return nil, err
 	}
-	shared, err := list[network](ctx, c, "networks", url.Values{"shared": {"true"}, "sort_key": {"created_at"}, "sort_dir": {"asc"}})
+	shared, err := list[network](ctx, c, "networks", url.Values{"shared": {"true"}, "sort_key": {"created_at"},
+		"sort_dir": {"asc"}})
 	if err != nil {
 		return nil, err
 	}
@@ -145,12 +147,14 @@ func (c *Client) SecurityGroup(ctx context.Context, project, idOrName string) (s
 		ID      string `json:"id"`
 		Project string `json:"project_id"`
 	}
-	named, err := list[group](ctx, c, "security-groups", url.Values{"project_id": {project}, "name": {idOrName}, "fields": {"id", "project_id"}})
+	named, err := list[group](ctx, c, "security-groups", url.Values{"project_id": {project}, "name": {idOrName},
+		"fields": {"id", "project_id"}})
 	if err != nil {
 		return "", err
 	}
 	if len(named) > 1 {
-		return "", fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.", idOrName).Coded("NoUniqueMatch")
+		return "", fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.",
+			idOrName).Coded("NoUniqueMatch")
 	}
 	if len(named) == 1 {
 		return named[0].ID, nil
@@ -227,7 +231,8 @@ func (c *Client) infos(ctx context.Context, ps []neutron.Port) ([]neutron.PortIn
 const batch = 50
 
 // listOf reads the things of a collection that have one of the values in a member.
-func listOf[T any](ctx context.Context, c *Client, plural, member string, values []string, more url.Values) ([]T, error) {
+func listOf[T any](ctx context.Context, c *Client, plural, member string, values []string, more url.Values) ([]T,
+	error) {
 	var all []T
 	for some := range slices.Chunk(values, batch) {
 		query := url.Values{member: some}
@@ -255,7 +260,8 @@ func (c *Client) GroupNames(ctx context.Context, servers []string) (map[string][
 		ids = append(ids, p.SecurityGroups...)
 	}
 	slices.Sort(ids)
-	groups, err := listOf[group](ctx, c, "security-groups", "id", slices.Compact(ids), url.Values{"fields": {"id", "name", "project_id"}})
+	groups, err := listOf[group](ctx, c, "security-groups", "id", slices.Compact(ids),
+		url.Values{"fields": {"id", "name", "project_id"}})
 	if err != nil {
 		return nil, err
 	}

@@ -51,8 +51,12 @@ func newPositions(t *testing.T) positions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := plugin.New(c, plugin.Deps{DB: d, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Rights: api.Rights{Policy: e}})
-	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller, error) { return auth.Service("nova"), nil })},
+	n := plugin.New(c, plugin.Deps{DB: d, Types: ts,
+		Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}, Rights: api.Rights{Policy: e}})
+	h := api.Handler(kit.Config{Policy: e, Validator: auth.ValidatorFunc(func(context.Context, string) (*auth.Caller,
+		error) {
+		return auth.Service("nova"), nil
+	})},
 		n, agentserver.New(n, c.ML2.AgentDownTime))
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -61,12 +65,16 @@ func newPositions(t *testing.T) positions {
 
 func (p positions) network(t *testing.T) string {
 	t.Helper()
-	ns, err := p.local.Networks.Create(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+	ns, err := p.local.Networks.Create(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true,
+		Meta: neutron.Meta{Project: "p"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = p.local.Subnets.Create(t.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4,
-		DNS: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Routes: []neutron.HostRoute{{Destination: netip.MustParsePrefix("10.9.0.0/16"), NextHop: netip.MustParseAddr("10.0.0.9")}}}})
+	_, err = p.local.Subnets.Create(t.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID,
+		CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4,
+		DNS: []netip.Addr{netip.MustParseAddr("192.0.2.1")},
+		Routes: []neutron.HostRoute{{Destination: netip.MustParsePrefix("10.9.0.0/16"),
+			NextHop: netip.MustParseAddr("10.0.0.9")}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +83,8 @@ func (p positions) network(t *testing.T) string {
 
 func compare(t *testing.T, what string, local, remote any) {
 	t.Helper()
-	if d := cmp.Diff(local, remote, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmpopts.EquateEmpty()); d != "" {
+	if d := cmp.Diff(local, remote, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
+		cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("%s differs between the positions (-local +http):\n%s", what, d)
 	}
 }
@@ -85,17 +94,20 @@ func TestBothPositionsAnswerTheSame(t *testing.T) {
 	p := newPositions(t)
 	ctx := t.Context()
 	n := p.network(t)
-	taken, err := p.local.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n, Name: "mine", AddressPairs: []neutron.AddressPair{{IP: "10.0.0.99"}}}})
+	taken, err := p.local.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n, Name: "mine",
+		AddressPairs: []neutron.AddressPair{{IP: "10.0.0.99"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	args := neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", DNSName: "web",
-		Specs: []neutron.PortSpec{{Network: n, Tag: "a"}, {Port: taken[0].ID}, {Network: n, FixedIP: netip.MustParseAddr("10.0.0.50")}}}
+		Specs: []neutron.PortSpec{{Network: n, Tag: "a"}, {Port: taken[0].ID},
+			{Network: n, FixedIP: netip.MustParseAddr("10.0.0.50")}}}
 	made, err := p.http.Allocate(ctx, args)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made[2].FixedIPs[0].IP != netip.MustParseAddr("10.0.0.50") || made[1].ID != taken[0].ID || !made[0].Created || made[1].Created {
+	if made[2].FixedIPs[0].IP != netip.MustParseAddr("10.0.0.50") || made[1].ID != taken[0].ID || !made[0].Created ||
+		made[1].Created {
 		t.Errorf("got %+v", made)
 	}
 	again, err := p.local.Compute.Allocate(ctx, args)
@@ -133,15 +145,18 @@ func TestBothPositionsAnswerTheSame(t *testing.T) {
 		"NetworkNotFound":       func(a neutron.API) error { _, err := a.Network(stranger, n); return err },
 		"SecurityGroupNotFound": func(a neutron.API) error { _, err := a.SecurityGroup(stranger, "q", "nope"); return err },
 		"PortInUse": func(a neutron.API) error {
-			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Port: taken[0].ID}}})
+			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "h",
+				Specs: []neutron.PortSpec{{Port: taken[0].ID}}})
 			return err
 		},
 		"IpAddressInUse": func(a neutron.API) error {
-			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n, FixedIP: netip.MustParseAddr("10.0.0.50")}}})
+			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "h",
+				Specs: []neutron.PortSpec{{Network: n, FixedIP: netip.MustParseAddr("10.0.0.50")}}})
 			return err
 		},
 		"PortBindingFailed": func(a neutron.API) error {
-			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "refused", Specs: []neutron.PortSpec{{Network: n}, {Network: n}}})
+			_, err := a.Allocate(ctx, neutron.AllocateArgs{Server: "other", Project: "p", Host: "refused",
+				Specs: []neutron.PortSpec{{Network: n}, {Network: n}}})
 			return err
 		},
 	} {
@@ -164,7 +179,8 @@ func TestOnePositionUndoesWhatTheOtherDid(t *testing.T) {
 			p := newPositions(t)
 			ctx := t.Context()
 			n := p.network(t)
-			taken, err := p.local.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n, Profile: `{"card":"x"}`}})
+			taken, err := p.local.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n,
+				Profile: `{"card":"x"}`}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +188,8 @@ func TestOnePositionUndoesWhatTheOtherDid(t *testing.T) {
 			if name == "made here" {
 				maker, undoer = p.local.Compute, p.http
 			}
-			if _, err := maker.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n, Tag: "t"}, {Port: taken[0].ID, Tag: "u"}}}); err != nil {
+			if _, err := maker.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+				Specs: []neutron.PortSpec{{Network: n, Tag: "t"}, {Port: taken[0].ID, Tag: "u"}}}); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {
@@ -181,7 +198,8 @@ func TestOnePositionUndoesWhatTheOtherDid(t *testing.T) {
 				}
 			}
 			ports, err := store.PortsOfNetwork(ctx, p.db, n)
-			if err != nil || len(ports) != 1 || ports[0].DeviceID != "" || ports[0].Host != "" || ports[0].Tag != "" || ports[0].Profile != `{"card":"x"}` {
+			if err != nil || len(ports) != 1 || ports[0].DeviceID != "" || ports[0].Host != "" || ports[0].Tag != "" ||
+				ports[0].Profile != `{"card":"x"}` {
 				t.Errorf("left %+v, %v", ports, err)
 			}
 		})
@@ -200,7 +218,8 @@ func TestAFailedAllocatePutsTakenPortsBack(t *testing.T) {
 	if _, err := p.local.Quotas.Update(ctx, "p", map[string]int64{quota.Port: 1}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = p.http.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Port: taken[0].ID}, {Network: n}}})
+	_, err = p.http.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+		Specs: []neutron.PortSpec{{Port: taken[0].ID}, {Network: n}}})
 	if !fault.Is(err, fault.OverQuota) {
 		t.Errorf("got %v, want a quota's refusal", err)
 	}
@@ -221,8 +240,10 @@ func TestSecurityGroupsAreTheSameInBothPositions(t *testing.T) {
 		t.Fatal(err)
 	}
 	low, high := 22, 23
-	_, err = p.local.Groups.CreateRules(ctx, []neutron.SecurityGroupRule{{Group: id, Ingress: true, Ether: 6, Protocol: "tcp", PortMin: &low, PortMax: &high,
-		RemotePrefix: "2001:db8::/32", Meta: neutron.Meta{Project: "p", Description: "ssh"}}}, func(neutron.SecurityGroup) bool { return true })
+	_, err = p.local.Groups.CreateRules(ctx, []neutron.SecurityGroupRule{{Group: id, Ingress: true, Ether: 6,
+		Protocol: "tcp", PortMin: &low, PortMax: &high,
+		RemotePrefix: "2001:db8::/32", Meta: neutron.Meta{Project: "p", Description: "ssh"}}},
+		func(neutron.SecurityGroup) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +255,8 @@ func TestSecurityGroupsAreTheSameInBothPositions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clean := cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(time.Second), cmpopts.IgnoreFields(neutron.SecurityGroup{}, "Default")}
+	clean := cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(time.Second),
+		cmpopts.IgnoreFields(neutron.SecurityGroup{}, "Default")}
 	if d := cmp.Diff(local, remote, clean); d != "" || len(remote.Rules) != 5 {
 		t.Errorf("security group differs between the positions (-local +http):\n%s", d)
 	}

@@ -39,7 +39,8 @@ type groupRule struct {
 	Updated      time.Time `json:"updated_at"`
 }
 
-// Show reads a security group with its rules, whose project's it may be; fault.NotFound. Whether it is a project's default group is not told.
+// Show reads a security group with its rules, whose project's it may be; fault.NotFound. Whether it is a project's
+// default group is not told.
 func (c *Client) Show(ctx context.Context, id string) (neutron.SecurityGroup, error) {
 	doc, err := do[struct {
 		Group group `json:"security_group"`
@@ -49,15 +50,19 @@ func (c *Client) Show(ctx context.Context, id string) (neutron.SecurityGroup, er
 	}
 	g := doc.Group
 	out := neutron.SecurityGroup{ID: g.ID, Name: g.Name, Stateful: g.Stateful,
-		Meta: neutron.Meta{Project: g.Project, Description: g.Description, Tags: g.Tags, Revision: g.Revision, Created: g.Created, Updated: g.Updated}}
+		Meta: neutron.Meta{Project: g.Project, Description: g.Description, Tags: g.Tags, Revision: g.Revision,
+			Created: g.Created, Updated: g.Updated}}
 	for _, r := range g.Rules {
 		ether := 4
 		if r.EtherType == "IPv6" {
 			ether = 6
 		}
-		out.Rules = append(out.Rules, neutron.SecurityGroupRule{ID: r.ID, Group: r.Group, Ingress: r.Direction == "ingress", Ether: ether,
-			Protocol: r.Protocol, PortMin: r.PortMin, PortMax: r.PortMax, RemoteGroup: r.RemoteGroup, RemotePrefix: r.RemotePrefix,
-			Meta: neutron.Meta{Project: r.Project, Description: r.Description, Revision: r.Revision, Created: r.Created, Updated: r.Updated}})
+		out.Rules = append(out.Rules, neutron.SecurityGroupRule{ID: r.ID, Group: r.Group, Ingress: r.Direction == "ingress",
+			Ether:    ether,
+			Protocol: r.Protocol, PortMin: r.PortMin, PortMax: r.PortMax, RemoteGroup: r.RemoteGroup,
+			RemotePrefix: r.RemotePrefix,
+			Meta: neutron.Meta{Project: r.Project, Description: r.Description, Revision: r.Revision, Created: r.Created,
+				Updated: r.Updated}})
 	}
 	return out, nil
 }

@@ -70,13 +70,16 @@ func CheckPools(p netip.Prefix, gateway netip.Addr, pools []neutron.Pool) (reaso
 			return fmt.Sprintf("The allocation pool %s-%s is not valid.", q.Start, q.End), "InvalidAllocationPool"
 		}
 		if !within(q.Start, first, last) || !within(q.End, first, last) {
-			return fmt.Sprintf("The allocation pool %s-%s spans beyond the subnet cidr %s.", q.Start, q.End, p), "OutOfBoundsAllocationPool"
+			return fmt.Sprintf("The allocation pool %s-%s spans beyond the subnet cidr %s.", q.Start, q.End, p),
+				"OutOfBoundsAllocationPool"
 		}
 		if i > 0 && !sorted[i-1].End.Less(q.Start) {
-			return fmt.Sprintf("Found overlapping allocation pools: %s-%s %s-%s for subnet %s.", sorted[i-1].Start, sorted[i-1].End, q.Start, q.End, p), "OverlappingAllocationPools"
+			return fmt.Sprintf("Found overlapping allocation pools: %s-%s %s-%s for subnet %s.", sorted[i-1].Start,
+				sorted[i-1].End, q.Start, q.End, p), "OverlappingAllocationPools"
 		}
 		if gateway.IsValid() && within(gateway, q.Start, q.End) {
-			return fmt.Sprintf("Gateway ip %s conflicts with allocation pool %s-%s.", gateway, q.Start, q.End), "GatewayConflictWithAllocationPools"
+			return fmt.Sprintf("Gateway ip %s conflicts with allocation pool %s-%s.", gateway, q.Start, q.End),
+				"GatewayConflictWithAllocationPools"
 		}
 	}
 	return "", ""
@@ -140,7 +143,9 @@ func Free(pools []neutron.Pool, from netip.Addr, used []netip.Addr, more bool) (
 
 // Contains reports whether an address is in one of pools.
 func Contains(pools []neutron.Pool, a netip.Addr) bool {
-	return slices.ContainsFunc(pools, func(p neutron.Pool) bool { return p.Start.BitLen() == a.BitLen() && within(a, p.Start, p.End) })
+	return slices.ContainsFunc(pools, func(p neutron.Pool) bool {
+		return p.Start.BitLen() == a.BitLen() && within(a, p.Start, p.End)
+	})
 }
 
 // EUI64 is the address that a port with this MAC gives itself on a prefix of 64 bits.

@@ -122,7 +122,8 @@ func TestCheckPools(t *testing.T) {
 		{"outside", []neutron.Pool{pool("10.0.0.9", "10.0.1.2")}, "OutOfBoundsAllocationPool"},
 		{"the network's own address", []neutron.Pool{pool("10.0.0.0", "10.0.0.0")}, "OutOfBoundsAllocationPool"},
 		{"the broadcast address", []neutron.Pool{pool("10.0.0.9", "10.0.0.255")}, "OutOfBoundsAllocationPool"},
-		{"overlap", []neutron.Pool{pool("10.0.0.2", "10.0.0.9"), pool("10.0.0.9", "10.0.0.20")}, "OverlappingAllocationPools"},
+		{"overlap", []neutron.Pool{pool("10.0.0.2", "10.0.0.9"), pool("10.0.0.9", "10.0.0.20")},
+			"OverlappingAllocationPools"},
 		{"gateway", []neutron.Pool{pool("10.0.0.1", "10.0.0.9")}, "GatewayConflictWithAllocationPools"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// NewMAC is a random hardware address under base, whose first three octets are kept ("fa:16:3e:00:00:00"), and the fourth one too if it is not zero.
+// NewMAC is a random hardware address under base, whose first three octets are kept ("fa:16:3e:00:00:00"), and the
+// fourth one too if it is not zero.
 func NewMAC(base string) string {
 	m, err := net.ParseMAC(base)
 	if err != nil || len(m) != 6 {

@@ -24,8 +24,10 @@ func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 		ctx := t.Context()
 		n, _ := c.network(t, "p", "10.0.0.0/24")
 		now := clock.Real()
-		web := neutron.SecurityGroup{ID: ids.UUID(), Name: "web", Meta: neutron.Meta{Project: "p", Created: now, Updated: now}}
-		foreign := neutron.SecurityGroup{ID: ids.UUID(), Name: "foreign", Meta: neutron.Meta{Project: "q", Created: now, Updated: now}}
+		web := neutron.SecurityGroup{ID: ids.UUID(), Name: "web", Meta: neutron.Meta{Project: "p", Created: now,
+			Updated: now}}
+		foreign := neutron.SecurityGroup{ID: ids.UUID(), Name: "foreign", Meta: neutron.Meta{Project: "q", Created: now,
+			Updated: now}}
 		if err := d.Tx(ctx, func(tx *db.Tx) error {
 			for _, g := range []neutron.SecurityGroup{web, foreign} {
 				if err := store.InsertGroup(ctx, tx, g); err != nil {
@@ -38,12 +40,14 @@ func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 		}
 		for _, server := range []string{"s1", "s2"} {
 			specs := []neutron.PortSpec{{Network: n.ID}, {Network: n.ID}}
-			if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: "h", Specs: specs, SecurityGroups: []string{web.ID}}); err != nil {
+			if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: "h", Specs: specs,
+				SecurityGroups: []string{web.ID}}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		// Anybody may write a server's id on a port; compute did not.
-		if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "q"}, Network: n.ID, DeviceID: "s1"}}); err != nil {
+		if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "q"}, Network: n.ID,
+			DeviceID: "s1"}}); err != nil {
 			t.Fatal(err)
 		}
 		ports, err := c.Compute.PortsOf(ctx, "s2")
@@ -73,8 +77,10 @@ func TestGroupNamesAreThoseOfThePortsNow(t *testing.T) {
 			want map[string][]string
 		}{
 			{"two ports with one group", owner, []string{"s1"}, map[string][]string{"s1": {"web", "web"}}},
-			{"another project's group is not told", owner, []string{"s1", "s2", "s3"}, map[string][]string{"s1": {"web", "web"}, "s2": {"web"}}},
-			{"a service sees all", auth.With(ctx, auth.Service("nova")), []string{"s2"}, map[string][]string{"s2": {"foreign", "web"}}},
+			{"another project's group is not told", owner, []string{"s1", "s2", "s3"}, map[string][]string{"s1": {"web", "web"},
+				"s2": {"web"}}},
+			{"a service sees all", auth.With(ctx, auth.Service("nova")), []string{"s2"},
+				map[string][]string{"s2": {"foreign", "web"}}},
 			{"nobody", owner, nil, map[string][]string{}},
 		} {
 			got, err := c.Compute.GroupNames(tc.ctx, tc.of)

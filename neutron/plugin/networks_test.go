@@ -60,7 +60,8 @@ func newCloud(t testing.TB, d *db.DB, adjust ...func(*plugin.Config, *plugin.Dep
 		t.Fatal(err)
 	}
 	h := &heard{}
-	deps := plugin.Deps{DB: d, Now: clock.Real, Notifier: h, Types: ts, Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}}
+	deps := plugin.Deps{DB: d, Now: clock.Real, Notifier: h, Types: ts,
+		Mechanisms: []ml2.Mechanism{&fake.Mechanism{Refuse: []string{"refused"}}}}
 	for _, f := range adjust {
 		f(&c, &deps)
 	}
@@ -74,7 +75,8 @@ func memory(t *testing.T, adjust ...func(*plugin.Config, *plugin.Deps)) cloud {
 
 func (c cloud) network(t *testing.T, project, cidr string, more ...string) (neutron.Network, []neutron.Subnet) {
 	t.Helper()
-	ns, err := c.Networks.Create(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true, Meta: neutron.Meta{Project: project}}})
+	ns, err := c.Networks.Create(t.Context(), []neutron.Network{{Name: "n", AdminUp: true, PortSecurity: true,
+		Meta: neutron.Meta{Project: project}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +133,13 @@ func TestAllocateIsIdempotentAndDeallocateLeavesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(first) != 3 || first[1].ID != taken[0].ID || !first[0].Created || first[1].Created || first[2].Tag != "second" {
+		if len(first) != 3 || first[1].ID != taken[0].ID || !first[0].Created || first[1].Created ||
+			first[2].Tag != "second" {
 			t.Fatalf("ports are not in order of the specs: %+v", first)
 		}
 		for _, p := range first {
-			if p.Status != neutron.StatusActive || p.VIFType != "fake" || p.Host != "h1" || len(p.FixedIPs) != 2 || len(p.Subnets) != 2 {
+			if p.Status != neutron.StatusActive || p.VIFType != "fake" || p.Host != "h1" || len(p.FixedIPs) != 2 ||
+				len(p.Subnets) != 2 {
 				t.Errorf("port is not whole: %+v", p)
 			}
 		}
@@ -167,7 +171,8 @@ func TestAllocateIsIdempotentAndDeallocateLeavesNothing(t *testing.T) {
 			}
 		}
 		ports, err := store.PortsOfNetwork(ctx, d, n.ID)
-		if err != nil || len(ports) != 1 || ports[0].ID != taken[0].ID || ports[0].DeviceID != "" || ports[0].Host != "" || ports[0].VIFType != neutron.VIFUnbound {
+		if err != nil || len(ports) != 1 || ports[0].ID != taken[0].ID || ports[0].DeviceID != "" || ports[0].Host != "" ||
+			ports[0].VIFType != neutron.VIFUnbound {
 			t.Errorf("left over: %+v, %v", ports, err)
 		}
 		if err := c.Ports.Delete(ctx, taken[0].ID, opt.Of[int64]{}); err != nil {
@@ -188,11 +193,16 @@ func TestAllocateLeavesNothingWhenASpecFails(t *testing.T) {
 		args neutron.AllocateArgs
 		want string
 	}{
-		{"a network of another project", neutron.AllocateArgs{Project: "q", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}}, "NetworkNotFound"},
-		{"a port that is not there", neutron.AllocateArgs{Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}, {Port: "nope"}}}, "PortNotFound"},
-		{"an address outside", neutron.AllocateArgs{Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}, {Network: n.ID, FixedIP: netip.MustParseAddr("10.1.0.1")}}}, "InvalidIpForNetwork"},
-		{"too many", neutron.AllocateArgs{Project: "p", Host: "h", Specs: slices.Repeat([]neutron.PortSpec{{Network: n.ID}}, 6)}, "IpAddressGenerationFailure"},
-		{"a host that cannot", neutron.AllocateArgs{Project: "p", Host: "refused", Specs: []neutron.PortSpec{{Network: n.ID}}}, "PortBindingFailed"},
+		{"a network of another project", neutron.AllocateArgs{Project: "q", Host: "h",
+			Specs: []neutron.PortSpec{{Network: n.ID}}}, "NetworkNotFound"},
+		{"a port that is not there", neutron.AllocateArgs{Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID},
+			{Port: "nope"}}}, "PortNotFound"},
+		{"an address outside", neutron.AllocateArgs{Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID},
+			{Network: n.ID, FixedIP: netip.MustParseAddr("10.1.0.1")}}}, "InvalidIpForNetwork"},
+		{"too many", neutron.AllocateArgs{Project: "p", Host: "h", Specs: slices.Repeat([]neutron.PortSpec{{Network: n.ID}},
+			6)}, "IpAddressGenerationFailure"},
+		{"a host that cannot", neutron.AllocateArgs{Project: "p", Host: "refused",
+			Specs: []neutron.PortSpec{{Network: n.ID}}}, "PortBindingFailed"},
 	} {
 		r.args.Server = r.name
 		if _, err := c.Compute.Allocate(t.Context(), r.args); code(err) != r.want {
@@ -217,7 +227,8 @@ func TestAddressesAreUniqueUnderContention(t *testing.T) {
 		for i := range 8 {
 			wg.Go(func() {
 				for j := range 5 {
-					ps, err := c.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: fmt.Sprint(i, j), Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}})
+					ps, err := c.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: fmt.Sprint(i, j), Project: "p", Host: "h",
+						Specs: []neutron.PortSpec{{Network: n.ID}}})
 					mu.Lock()
 					if err != nil {
 						failed++
@@ -337,11 +348,16 @@ func TestSubnetsAreChecked(t *testing.T) {
 		{"overlap", subnets.Wanted{CIDR: pre("10.0.0.128/25"), Version: 4}, "InvalidInput"},
 		{"version", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 6}, "InvalidInput"},
 		{"too small for DHCP", subnets.Wanted{CIDR: pre("10.1.0.0/31"), Version: 4}, "InvalidInput"},
-		{"gateway is the network's address", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 4, Gateway: opt.Some("10.1.0.0")}, "InvalidInput"},
-		{"gateway in pool", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 4, Pools: []neutron.Pool{{Start: netip.MustParseAddr("10.1.0.1"), End: netip.MustParseAddr("10.1.0.9")}}}, "GatewayConflictWithAllocationPools"},
-		{"modes differ", subnets.Wanted{CIDR: pre("2001:db8::/64"), Version: 6, RAMode: "slaac", AddrMode: "dhcpv6-stateful"}, "InvalidInput"},
+		{"gateway is the network's address", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 4,
+			Gateway: opt.Some("10.1.0.0")}, "InvalidInput"},
+		{"gateway in pool", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 4,
+			Pools: []neutron.Pool{{Start: netip.MustParseAddr("10.1.0.1"), End: netip.MustParseAddr("10.1.0.9")}}},
+			"GatewayConflictWithAllocationPools"},
+		{"modes differ", subnets.Wanted{CIDR: pre("2001:db8::/64"), Version: 6, RAMode: "slaac", AddrMode: "dhcpv6-stateful"},
+			"InvalidInput"},
 		{"slaac needs 64 bits", subnets.Wanted{CIDR: pre("2001:db8::/60"), Version: 6, AddrMode: "slaac"}, "InvalidInput"},
-		{"modes need DHCP", subnets.Wanted{CIDR: pre("2001:db8::/64"), Version: 6, AddrMode: "slaac", NoDHCP: true}, "InvalidInput"},
+		{"modes need DHCP", subnets.Wanted{CIDR: pre("2001:db8::/64"), Version: 6, AddrMode: "slaac", NoDHCP: true},
+			"InvalidInput"},
 		{"multicast", subnets.Wanted{CIDR: pre("224.0.0.0/24"), Version: 4}, "InvalidInput"},
 		{"fine", subnets.Wanted{CIDR: pre("10.1.0.0/24"), Version: 4, Gateway: opt.Null[string]()}, "<nil>"},
 	} {
@@ -357,7 +373,8 @@ func TestUseRefusesDeletion(t *testing.T) {
 	c := memory(t)
 	ctx := t.Context()
 	n, subs := c.network(t, "p", "10.0.0.0/24", "2001:db8::/64")
-	if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+	if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+		Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 		t.Fatal(err)
 	}
 	none := opt.Of[int64]{}
@@ -387,11 +404,13 @@ func TestDHCPTakesLittleOfASmallSubnet(t *testing.T) {
 	n, _ := c.network(t, "p", "10.0.0.0/28") // 13 addresses without the gateway's
 	for i := range 5 {
 		host := fmt.Sprint("h", i)
-		if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: host, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+		if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: host, Project: "p", Host: host,
+			Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 			t.Fatal(err)
 		}
 		st, _, err := c.DHCP.HostState(ctx, host, nil)
-		if err != nil || len(st.Networks) != 1 || st.Networks[0].DHCPMAC == "" || len(st.Networks[0].DHCPIP) != 1 || len(st.Networks[0].Ports) != 1 {
+		if err != nil || len(st.Networks) != 1 || st.Networks[0].DHCPMAC == "" || len(st.Networks[0].DHCPIP) != 1 ||
+			len(st.Networks[0].Ports) != 1 {
 			t.Fatalf("%s: %+v, %v", host, st.Networks, err)
 		}
 	}
@@ -415,10 +434,13 @@ func TestHostStateFollowsChanges(t *testing.T) {
 	ctx := t.Context()
 	n, subs := c.network(t, "p", "10.0.0.0/24")
 	for _, h := range []string{"h1", "h2"} {
-		if err := store.ReportAgent(ctx, c.db, neutron.Agent{ID: h, Host: h, Binary: "b", TunnelIP: netip.MustParseAddr("192.0.2." + h[1:]), Created: time.Now(), Started: time.Now(), Heartbeat: time.Now()}, 1); err != nil {
+		if err := store.ReportAgent(ctx, c.db, neutron.Agent{ID: h, Host: h, Binary: "b",
+			TunnelIP: netip.MustParseAddr("192.0.2." + h[1:]), Created: time.Now(), Started: time.Now(), Heartbeat: time.Now()},
+			1); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: h, Project: "p", Host: h, DNSName: "name-" + h, Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+		if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: h, Project: "p", Host: h, DNSName: "name-" + h,
+			Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -467,17 +489,20 @@ func TestHostStateFollowsChanges(t *testing.T) {
 	}
 	group := one.Groups[0].ID
 	moves("a rule", "h1", true, func() error {
-		_, err := c.Groups.CreateRules(ctx, []neutron.SecurityGroupRule{{Meta: neutron.Meta{Project: "p"}, Group: group, Ingress: true, Ether: 4, Protocol: "icmp"}},
+		_, err := c.Groups.CreateRules(ctx, []neutron.SecurityGroupRule{{Meta: neutron.Meta{Project: "p"}, Group: group,
+			Ingress: true, Ether: 4, Protocol: "icmp"}},
 			func(neutron.SecurityGroup) bool { return true })
 		return err
 	})
 	moves("a subnet's nameservers", "h1", true, func() error {
-		_, err := c.Subnets.Update(ctx, subs[0].ID, subnets.Patch{DNS: opt.Some([]netip.Addr{netip.MustParseAddr("192.0.2.53")})})
+		_, err := c.Subnets.Update(ctx, subs[0].ID,
+			subnets.Patch{DNS: opt.Some([]netip.Addr{netip.MustParseAddr("192.0.2.53")})})
 		return err
 	})
 	moves("a port on another network of another project", "h1", false, func() error {
 		m, _ := c.network(t, "q", "10.0.0.0/24")
-		_, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "x", Project: "q", Host: "h3", Specs: []neutron.PortSpec{{Network: m.ID}}})
+		_, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "x", Project: "q", Host: "h3",
+			Specs: []neutron.PortSpec{{Network: m.ID}}})
 		return err
 	})
 	moves("a member of the remote group that has no host", "h1", true, func() error {
@@ -503,7 +528,8 @@ func TestWiredPortsBecomeActiveAndComputeHears(t *testing.T) {
 		t.Fatalf("without an agent: %v", err)
 	}
 	now := time.Now()
-	if err := store.ReportAgent(ctx, c.db, neutron.Agent{ID: "a", Host: "h1", Binary: "b", Type: bridge.AgentType, Created: now, Started: now, Heartbeat: now}, 1); err != nil {
+	if err := store.ReportAgent(ctx, c.db, neutron.Agent{ID: "a", Host: "h1", Binary: "b", Type: bridge.AgentType,
+		Created: now, Started: now, Heartbeat: now}, 1); err != nil {
 		t.Fatal(err)
 	}
 	ps, err := c.Compute.Allocate(ctx, args)
@@ -536,10 +562,12 @@ func TestAPortThatMerelyClaimsAServerIsNotShown(t *testing.T) {
 	ctx := t.Context()
 	n, _ := c.network(t, "p", "10.0.0.0/24")
 	m, _ := c.network(t, "q", "10.0.0.0/24")
-	if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "q"}, Network: m.ID, DeviceID: "s", DeviceOwner: "compute:nova"}}); err != nil {
+	if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "q"}, Network: m.ID, DeviceID: "s",
+		DeviceOwner: "compute:nova"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
+	if _, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+		Specs: []neutron.PortSpec{{Network: n.ID}}}); err != nil {
 		t.Fatal(err)
 	}
 	ports, err := c.Compute.PortsOf(ctx, "s")
@@ -553,18 +581,21 @@ func TestUpdatedAddressesKeepTheOnesThatPortsMake(t *testing.T) {
 	c := memory(t)
 	ctx := t.Context()
 	n, subs := c.network(t, "p", "10.0.0.0/24", "2001:db8::/64")
-	ps, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, FixedIPs: opt.Some([]addresses.Wanted{{IP: netip.MustParseAddr("10.0.0.44")}})}})
+	ps, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID,
+		FixedIPs: opt.Some([]addresses.Wanted{{IP: netip.MustParseAddr("10.0.0.44")}})}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	auto := ps[0].FixedIPs[1]
 	ip := netip.MustParseAddr("10.0.0.33")
-	u, err := c.Ports.Update(ctx, ps[0].ID, ports.Patch{FixedIPs: opt.Some([]addresses.Wanted{{Subnet: subs[0].ID, IP: ip}})})
+	u, err := c.Ports.Update(ctx, ps[0].ID,
+		ports.Patch{FixedIPs: opt.Some([]addresses.Wanted{{Subnet: subs[0].ID, IP: ip}})})
 	if err != nil || !slices.Equal(u.FixedIPs, []neutron.FixedIP{{Subnet: subs[0].ID, IP: ip}, auto}) {
 		t.Errorf("got %+v, %v", u.FixedIPs, err)
 	}
 	// What was given back can be had again.
-	if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, FixedIPs: opt.Some([]addresses.Wanted{{IP: ps[0].FixedIPs[0].IP}})}}); err != nil {
+	if _, err := c.Ports.Create(ctx, []ports.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID,
+		FixedIPs: opt.Some([]addresses.Wanted{{IP: ps[0].FixedIPs[0].IP}})}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -574,7 +605,8 @@ func TestPortsTakePartInASubnetThatComesLater(t *testing.T) {
 	c := memory(t)
 	ctx := t.Context()
 	n, _ := c.network(t, "p", "10.0.0.0/24")
-	ps, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: n.ID}}})
+	ps, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+		Specs: []neutron.PortSpec{{Network: n.ID}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,8 @@ import (
 
 // allTables are the tables whose rows verbs may change.
 func allTables() []string {
-	return []string{"networks", "segments", "subnets", "ports", "addresses", "security_groups", "default_groups", "security_group_rules", "port_groups", "quotas",
+	return []string{"networks", "segments", "subnets", "ports", "addresses", "security_groups", "default_groups",
+		"security_group_rules", "port_groups", "quotas",
 		"agents", "host_changes"}
 }
 
@@ -57,7 +58,8 @@ func TestVerbsTouchOnlyTheirRows(t *testing.T) {
 	var p neutron.Port
 	none := opt.Of[int64]{}
 	allocate := func(server, host string) error {
-		_, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: n.ID}}})
+		_, err := c.Compute.Allocate(ctx, neutron.AllocateArgs{Server: server, Project: "p", Host: host,
+			Specs: []neutron.PortSpec{{Network: n.ID}}})
 		return err
 	}
 	for _, step := range []struct {
@@ -71,7 +73,8 @@ func TestVerbsTouchOnlyTheirRows(t *testing.T) {
 			return err
 		}, "networks +1 -0, segments +1 -0"},
 		{"create a subnet", func() error {
-			ss, err := c.Subnets.Create(ctx, []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4}})
+			ss, err := c.Subnets.Create(ctx, []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: n.ID,
+				CIDR: netip.MustParsePrefix("10.0.0.0/24"), Version: 4}})
 			sub = ss[0]
 			return err
 		}, "networks +1 -1, subnets +1 -0"},
@@ -80,18 +83,25 @@ func TestVerbsTouchOnlyTheirRows(t *testing.T) {
 			p = ps[0]
 			return err
 		}, "ports +1 -0, addresses +1 -0, security_groups +1 -0, default_groups +1 -0, security_group_rules +4 -0, port_groups +1 -0"},
-		{"the first server on a host brings DHCP", func() error { return allocate("s1", "h1") }, "ports +2 -0, addresses +2 -0, port_groups +1 -0, host_changes +1 -0"},
-		{"a second one does not", func() error { return allocate("s2", "h1") }, "ports +1 -0, addresses +1 -0, port_groups +1 -0, host_changes +1 -0"},
+		{"the first server on a host brings DHCP", func() error { return allocate("s1", "h1") },
+			"ports +2 -0, addresses +2 -0, port_groups +1 -0, host_changes +1 -0"},
+		{"a second one does not", func() error { return allocate("s2", "h1") },
+			"ports +1 -0, addresses +1 -0, port_groups +1 -0, host_changes +1 -0"},
 		{"the same again", func() error { return allocate("s2", "h1") }, ""},
 		{"rename a port without a host", func() error {
 			_, err := c.Ports.Update(ctx, p.ID, ports.Patch{Name: opt.Some("x")})
 			return err
 		}, "ports +1 -1, host_changes +1 -0"},
-		{"a report about a wired port that is ACTIVE already", func() error { return c.Ports.Wired(ctx, "h1", []string{p.ID}, nil, nil) }, ""},
-		{"one server goes", func() error { return c.Compute.Deallocate(ctx, "s1") }, "ports +0 -1, addresses +0 -1, port_groups +0 -1, host_changes +1 -0"},
-		{"the last one takes DHCP along", func() error { return c.Compute.Deallocate(ctx, "s2") }, "ports +0 -2, addresses +0 -2, port_groups +0 -1, host_changes +1 -0"},
+		{"a report about a wired port that is ACTIVE already", func() error {
+			return c.Ports.Wired(ctx, "h1", []string{p.ID}, nil, nil)
+		}, ""},
+		{"one server goes", func() error { return c.Compute.Deallocate(ctx, "s1") },
+			"ports +0 -1, addresses +0 -1, port_groups +0 -1, host_changes +1 -0"},
+		{"the last one takes DHCP along", func() error { return c.Compute.Deallocate(ctx, "s2") },
+			"ports +0 -2, addresses +0 -2, port_groups +0 -1, host_changes +1 -0"},
 		{"a server that has no ports", func() error { return c.Compute.Deallocate(ctx, "s2") }, ""},
-		{"delete a port", func() error { return c.Ports.Delete(ctx, p.ID, none) }, "ports +0 -1, addresses +0 -1, port_groups +0 -1"},
+		{"delete a port", func() error { return c.Ports.Delete(ctx, p.ID, none) },
+			"ports +0 -1, addresses +0 -1, port_groups +0 -1"},
 		{"delete a subnet", func() error { return c.Subnets.Delete(ctx, sub.ID, none) }, "networks +1 -1, subnets +0 -1"},
 		{"delete a network", func() error { return c.Networks.Delete(ctx, n.ID, none) }, "networks +0 -1, segments +0 -1"},
 	} {
@@ -121,18 +131,21 @@ func BenchmarkHostState(b *testing.B) {
 	c := newBench(b)
 	var nets []neutron.Network
 	for range 5 {
-		ns, err := c.Networks.Create(b.Context(), []neutron.Network{{Type: "local", PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+		ns, err := c.Networks.Create(b.Context(),
+			[]neutron.Network{{Type: "local", PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := c.Subnets.Create(b.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/16"), Version: 4}}); err != nil {
+		if _, err := c.Subnets.Create(b.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID,
+			CIDR: netip.MustParsePrefix("10.0.0.0/16"), Version: 4}}); err != nil {
 			b.Fatal(err)
 		}
 		nets = append(nets, ns[0])
 	}
 	for i := range 1000 {
 		host := fmt.Sprint("h", i%5)
-		if _, err := c.Compute.Allocate(b.Context(), neutron.AllocateArgs{Server: fmt.Sprint(i), Project: "p", Host: host, Specs: []neutron.PortSpec{{Network: nets[i%4].ID}}}); err != nil {
+		if _, err := c.Compute.Allocate(b.Context(), neutron.AllocateArgs{Server: fmt.Sprint(i), Project: "p", Host: host,
+			Specs: []neutron.PortSpec{{Network: nets[i%4].ID}}}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -160,15 +173,18 @@ func BenchmarkHostState(b *testing.B) {
 // BenchmarkAllocate is one server's port made, bound and given back.
 func BenchmarkAllocate(b *testing.B) {
 	c := newBench(b)
-	ns, err := c.Networks.Create(b.Context(), []neutron.Network{{Type: "local", PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
+	ns, err := c.Networks.Create(b.Context(),
+		[]neutron.Network{{Type: "local", PortSecurity: true, Meta: neutron.Meta{Project: "p"}}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := c.Subnets.Create(b.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID, CIDR: netip.MustParsePrefix("10.0.0.0/16"), Version: 4}}); err != nil {
+	if _, err := c.Subnets.Create(b.Context(), []subnets.Wanted{{Meta: neutron.Meta{Project: "p"}, Network: ns[0].ID,
+		CIDR: netip.MustParsePrefix("10.0.0.0/16"), Version: 4}}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := c.Compute.Allocate(b.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h", Specs: []neutron.PortSpec{{Network: ns[0].ID}}}); err != nil {
+		if _, err := c.Compute.Allocate(b.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+			Specs: []neutron.PortSpec{{Network: ns[0].ID}}}); err != nil {
 			b.Fatal(err)
 		}
 		if err := c.Compute.Deallocate(b.Context(), "s"); err != nil {

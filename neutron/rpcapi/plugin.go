@@ -16,9 +16,11 @@ var (
 	// PortsWired reports facts about ports. Idempotent: an agent repeats a report until it was answered, and repeats
 	// everything after a restart. Ports that the server no longer has, or has bound to another host, are ignored by the
 	// server.
-	PortsWired = messaging.NewCall[PortsWiredArgs, messaging.None](Plugin, "ports_wired", messaging.Timeout(30*time.Second))
+	PortsWired = messaging.NewCall[PortsWiredArgs, messaging.None](Plugin, "ports_wired",
+		messaging.Timeout(30*time.Second))
 	// AgentReport is the agents' heartbeat; the first one of a host makes the agents known.
-	AgentReport = messaging.NewCall[AgentReportArgs, messaging.None](Plugin, "agent_report", messaging.Timeout(15*time.Second))
+	AgentReport = messaging.NewCall[AgentReportArgs, messaging.None](Plugin, "agent_report",
+		messaging.Timeout(15*time.Second))
 )
 
 // HostStateArgs asks for the state of Host. Known is the revision that the agent has applied, zero at its start. Have

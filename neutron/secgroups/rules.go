@@ -19,7 +19,8 @@ func Protocol(s string) (string, error) {
 		return "", nil
 	}
 	if _, ok := neutron.ProtocolNumber(s); !ok {
-		return "", fault.Invalidf("Security group rule protocol %s not supported. Only protocol values (None, 'any', '%s') and integer representations [0 to 255] are supported.",
+		return "", fault.Invalidf(
+			"Security group rule protocol %s not supported. Only protocol values (None, 'any', '%s') and integer representations [0 to 255] are supported.",
 			s, strings.Join(neutron.ProtocolNames(), "', '")).Coded("SecurityGroupRuleInvalidProtocol")
 	}
 	return s, nil
@@ -33,7 +34,8 @@ func Ether(s string) (int, error) {
 	case "ipv6":
 		return 6, nil
 	}
-	return 0, fault.Invalidf("Security group rule for ethertype '%s' not supported. Allowed values are ['IPv4', 'IPv6'].", s).Coded("SecurityGroupRuleInvalidEtherType")
+	return 0, fault.Invalidf("Security group rule for ethertype '%s' not supported. Allowed values are ['IPv4', 'IPv6'].",
+		s).Coded("SecurityGroupRuleInvalidEtherType")
 }
 
 // Prefix is a rule's remote prefix as it is kept: with a length, its host bits as they were given; empty for any.
@@ -77,13 +79,16 @@ func normalize(r neutron.SecurityGroupRule) (neutron.SecurityGroupRule, error) {
 		return r, err
 	}
 	if p, err := netip.ParsePrefix(r.RemotePrefix); err == nil && p.Addr().Is4() != (r.Ether == 4) {
-		return r, fault.Invalidf("Conflicting value ethertype IPv%d for CIDR %s", r.Ether, r.RemotePrefix).Coded("SecurityGroupRuleParameterConflict")
+		return r, fault.Invalidf("Conflicting value ethertype IPv%d for CIDR %s", r.Ether,
+			r.RemotePrefix).Coded("SecurityGroupRuleParameterConflict")
 	}
 	if r.Ether == 4 && onlyIPv6(r.Protocol) {
-		return r, fault.Invalidf("Invalid ethertype IPv4 for protocol %s.", r.Protocol).Coded("SecurityGroupEthertypeConflictWithProtocol")
+		return r, fault.Invalidf("Invalid ethertype IPv4 for protocol %s.",
+			r.Protocol).Coded("SecurityGroupEthertypeConflictWithProtocol")
 	}
 	if r.RemoteGroup != "" && r.RemotePrefix != "" {
-		return r, fault.Invalidf("Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.").
+		return r, fault.Invalidf(
+			"Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.").
 			Coded("SecurityGroupMultipleRemoteEntites") // neutron's spelling
 	}
 	return r, nil
@@ -92,7 +97,8 @@ func normalize(r neutron.SecurityGroupRule) (neutron.SecurityGroupRule, error) {
 // onlyIPv6 reports whether a protocol, by name or number, is one of IPv6's own.
 func onlyIPv6(protocol string) bool {
 	switch protocol {
-	case "ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "41", "44", "58", "59", "60", "43":
+	case "ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "41", "44", "58", "59",
+		"60", "43":
 		return true
 	}
 	return false
@@ -105,13 +111,15 @@ func checkPorts(r neutron.SecurityGroupRule, protocol int) error {
 	}
 	switch protocol {
 	case -1:
-		return fault.Invalidf("Must also specify protocol if port range is given.").Coded("SecurityGroupProtocolRequiredWithPorts")
+		return fault.Invalidf("Must also specify protocol if port range is given.").Coded(
+			"SecurityGroupProtocolRequiredWithPorts")
 	case 6, 17, 33, 132, 136:
 		if r.PortMin != nil && *r.PortMin == 0 || r.PortMax != nil && *r.PortMax == 0 {
 			return fault.Invalidf("Invalid value for port 0").Coded("SecurityGroupInvalidPortValue")
 		}
 		if r.PortMin == nil || r.PortMax == nil || *r.PortMin > *r.PortMax {
-			return fault.Invalidf("For TCP/UDP protocols, port_range_min must be <= port_range_max").Coded("SecurityGroupInvalidPortRange")
+			return fault.Invalidf("For TCP/UDP protocols, port_range_min must be <= port_range_max").Coded(
+				"SecurityGroupInvalidPortRange")
 		}
 		return nil
 	case 1, 58:
@@ -120,11 +128,13 @@ func checkPorts(r neutron.SecurityGroupRule, protocol int) error {
 			value       *int
 		}{{"type", "port_range_min", r.PortMin}, {"code", "port_range_max", r.PortMax}} {
 			if f.value != nil && (*f.value < 0 || *f.value > 255) {
-				return fault.Invalidf("Invalid value for ICMP %s (%s) %d. It must be 0 to 255.", f.field, f.attr, *f.value).Coded("SecurityGroupInvalidIcmpValue")
+				return fault.Invalidf("Invalid value for ICMP %s (%s) %d. It must be 0 to 255.", f.field, f.attr,
+					*f.value).Coded("SecurityGroupInvalidIcmpValue")
 			}
 		}
 		if r.PortMin == nil {
-			return fault.Invalidf("ICMP code (port-range-max) %d is provided but ICMP type (port-range-min) is missing.", *r.PortMax).Coded("SecurityGroupMissingIcmpType")
+			return fault.Invalidf("ICMP code (port-range-max) %d is provided but ICMP type (port-range-min) is missing.",
+				*r.PortMax).Coded("SecurityGroupMissingIcmpType")
 		}
 		return nil
 	}
@@ -147,7 +157,8 @@ func meaning(r neutron.SecurityGroupRule) string {
 	if prefix == "0.0.0.0/0" || prefix == "::/0" {
 		prefix = ""
 	}
-	return fmt.Sprintf("ingress=%t ether=%d proto=%s min=%s max=%s group=%s remote=%s", r.Ingress, r.Ether, protocol, number(r.PortMin), number(r.PortMax), r.RemoteGroup, prefix)
+	return fmt.Sprintf("ingress=%t ether=%d proto=%s min=%s max=%s group=%s remote=%s", r.Ingress, r.Ether, protocol,
+		number(r.PortMin), number(r.PortMax), r.RemoteGroup, prefix)
 }
 
 func number(p *int) string {

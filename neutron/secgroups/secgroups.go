@@ -60,14 +60,16 @@ func (g *Groups) Default(ctx context.Context, tx *change.Tx, project string) (st
 	if !taken {
 		return store.DefaultGroup(ctx, tx, project)
 	}
-	group := neutron.SecurityGroup{ID: id, Name: defaultName, Stateful: true, Default: true, Meta: neutron.Meta{Project: project, Description: "Default security group"}}
+	group := neutron.SecurityGroup{ID: id, Name: defaultName, Stateful: true, Default: true,
+		Meta: neutron.Meta{Project: project, Description: "Default security group"}}
 	_, err = g.insert(ctx, tx, group, []neutron.SecurityGroupRule{
 		{Ether: 4}, {Ether: 6}, {Ether: 4, Ingress: true, RemoteGroup: id}, {Ether: 6, Ingress: true, RemoteGroup: id},
 	})
 	return id, err
 }
 
-func (g *Groups) insert(ctx context.Context, tx *change.Tx, group neutron.SecurityGroup, rules []neutron.SecurityGroupRule) (neutron.SecurityGroup, error) {
+func (g *Groups) insert(ctx context.Context, tx *change.Tx, group neutron.SecurityGroup,
+	rules []neutron.SecurityGroupRule) (neutron.SecurityGroup, error) {
 	now := tx.Now()
 	group.Revision, group.Created, group.Updated = 1, now, now
 	if err := store.InsertGroup(ctx, tx, group); err != nil {
@@ -100,7 +102,8 @@ func (g *Groups) Create(ctx context.Context, groups []neutron.SecurityGroup) ([]
 			if _, err := g.Default(ctx, tx, project); err != nil {
 				return err
 			}
-			if err := g.quota.Take(ctx, tx, project, map[string]int{quota.SecurityGroup: n, quota.SecurityGroupRule: 2 * n}); err != nil {
+			if err := g.quota.Take(ctx, tx, project, map[string]int{quota.SecurityGroup: n,
+				quota.SecurityGroupRule: 2 * n}); err != nil {
 				return err
 			}
 		}
@@ -145,7 +148,8 @@ func (g *Groups) Find(ctx context.Context, project, idOrName string) (string, er
 		return "", err
 	}
 	if len(named) > 1 {
-		return "", fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.", idOrName).Coded("NoUniqueMatch")
+		return "", fault.Conflictf("Multiple security groups found matching '%s'. Use an ID to be more specific.",
+			idOrName).Coded("NoUniqueMatch")
 	}
 	if len(named) == 1 {
 		return named[0].ID, nil
@@ -224,7 +228,8 @@ func (g *Groups) Delete(ctx context.Context, id string, admin bool, ifRevision o
 			return err
 		}
 		if group.Default && !admin {
-			return fault.Conflictf("Insufficient rights for removing default security group.").Coded("SecurityGroupCannotRemoveDefault")
+			return fault.Conflictf("Insufficient rights for removing default security group.").Coded(
+				"SecurityGroupCannotRemoveDefault")
 		}
 		if err := g.unused(ctx, tx, id); err != nil {
 			return err
@@ -245,14 +250,17 @@ func (g *Groups) Delete(ctx context.Context, id string, admin bool, ifRevision o
 
 // CreateRules adds rules to groups, all or none. Only what a rule says, its group and project count; a group that
 // seen refuses does not exist for the caller.
-func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) ([]neutron.SecurityGroupRule, error) {
+func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupRule,
+	seen func(neutron.SecurityGroup) bool) ([]neutron.SecurityGroupRule, error) {
 	wanted := slices.Clone(rules)
 	for i, r := range wanted {
 		switch {
 		case r.Group != wanted[0].Group:
-			return nil, fault.Invalidf("Only allowed to update rules for one security profile at a time").Coded("SecurityGroupNotSingleGroupRules")
+			return nil, fault.Invalidf("Only allowed to update rules for one security profile at a time").Coded(
+				"SecurityGroupNotSingleGroupRules")
 		case r.Project != wanted[0].Project:
-			return nil, fault.Invalidf("Multiple project_ids in bulk security group rule create not allowed").Coded("SecurityGroupRulesNotSingleProject")
+			return nil, fault.Invalidf("Multiple project_ids in bulk security group rule create not allowed").Coded(
+				"SecurityGroupRulesNotSingleProject")
 		}
 		var err error
 		if wanted[i], err = normalize(r); err != nil {
@@ -292,7 +300,8 @@ func (g *Groups) CreateRules(ctx context.Context, rules []neutron.SecurityGroupR
 	return out, err
 }
 
-func (g *Groups) createRule(ctx context.Context, tx *change.Tx, r neutron.SecurityGroupRule, seen func(neutron.SecurityGroup) bool) (neutron.SecurityGroupRule, error) {
+func (g *Groups) createRule(ctx context.Context, tx *change.Tx, r neutron.SecurityGroupRule,
+	seen func(neutron.SecurityGroup) bool) (neutron.SecurityGroupRule, error) {
 	for _, id := range []string{r.RemoteGroup, r.Group} {
 		if id == "" {
 			continue
@@ -306,7 +315,8 @@ func (g *Groups) createRule(ctx context.Context, tx *change.Tx, r neutron.Securi
 		}
 		for _, same := range group.Rules {
 			if id == r.Group && meaning(same) == meaning(r) {
-				return r, fault.Conflictf("Security group rule already exists. Rule id is %s.", same.ID).Coded("SecurityGroupRuleExists")
+				return r, fault.Conflictf("Security group rule already exists. Rule id is %s.",
+					same.ID).Coded("SecurityGroupRuleExists")
 			}
 		}
 	}

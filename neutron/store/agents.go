@@ -29,8 +29,10 @@ type agentRow struct {
 
 func (r agentRow) resource() neutron.Agent {
 	return neutron.Agent{
-		ID: r.ID, Host: r.Host, Binary: r.Binary, Topic: r.Topic, Type: r.Type, AdminUp: r.AdminUp, Description: r.Description, Config: r.Config.V,
-		TunnelIP: addr(r.TunnelIP), Created: r.Created.Time, Started: r.Started.Time, Heartbeat: r.Heartbeat.Time, Pulse: r.Pulse, Note: r.Note,
+		ID: r.ID, Host: r.Host, Binary: r.Binary, Topic: r.Topic, Type: r.Type, AdminUp: r.AdminUp,
+		Description: r.Description, Config: r.Config.V,
+		TunnelIP: addr(r.TunnelIP), Created: r.Created.Time, Started: r.Started.Time, Heartbeat: r.Heartbeat.Time,
+		Pulse: r.Pulse, Note: r.Note,
 	}
 }
 
@@ -48,14 +50,18 @@ ON CONFLICT (host, binary_name) DO UPDATE SET topic = excluded.topic, agent_type
 	agentByID = db.NewQuery[agentRow](Stmts, agentSelect+` WHERE a.id = ?`)
 	agentsOn  = db.NewQuery[agentRow](Stmts, agentSelect+` WHERE a.host = ? ORDER BY a.binary_name`)
 	// The whole table: a host has three rows.
-	agentsSilent = db.NewQuery[agentRow](Stmts, agentSelect+` WHERE a.pulse <> '' AND a.heartbeat_at < ? ORDER BY a.host, a.binary_name`)
+	agentsSilent = db.NewQuery[agentRow](Stmts, agentSelect+
+		` WHERE a.pulse <> '' AND a.heartbeat_at < ? ORDER BY a.host, a.binary_name`)
 	// By the unique host; a heartbeat since then makes it void.
-	agentNote   = db.NewExec(Stmts, `UPDATE agents SET note = ? WHERE host = ? AND pulse = ? AND heartbeat_at = ? AND note <> ?`)
+	agentNote = db.NewExec(Stmts,
+		`UPDATE agents SET note = ? WHERE host = ? AND pulse = ? AND heartbeat_at = ? AND note <> ?`)
 	agentUpdate = db.NewExec(Stmts, `UPDATE agents SET admin_state_up = ?, description = ? WHERE id = ?`)
 	agentDelete = db.NewExec(Stmts, `DELETE FROM agents WHERE id = ?`)
 	agentList   = db.NewList[agentRow](Stmts, agentSelect, map[string]string{
-		"id": "a.id NOT NULL", "host": "a.host NOT NULL", "binary": "a.binary_name NOT NULL", "topic": "a.topic NOT NULL", "agent_type": "a.agent_type NOT NULL", "admin_state_up": "a.admin_state_up NOT NULL",
-		"description": "a.description NOT NULL", "heartbeat_at": "a.heartbeat_at NOT NULL", "created_at": "a.created_at NOT NULL", "started_at": "a.started_at NOT NULL",
+		"id": "a.id NOT NULL", "host": "a.host NOT NULL", "binary": "a.binary_name NOT NULL", "topic": "a.topic NOT NULL",
+		"agent_type": "a.agent_type NOT NULL", "admin_state_up": "a.admin_state_up NOT NULL",
+		"description": "a.description NOT NULL", "heartbeat_at": "a.heartbeat_at NOT NULL",
+		"created_at": "a.created_at NOT NULL", "started_at": "a.started_at NOT NULL",
 	}, "a.id")
 )
 
@@ -64,7 +70,8 @@ func ReportAgent(ctx context.Context, on db.Querier, a neutron.Agent, level int)
 	if a.Config == nil {
 		a.Config = map[string]string{}
 	}
-	_, err := agentReport.Do(ctx, on, a.ID, a.Host, a.Binary, a.Topic, a.Type, true, "", db.JSON[map[string]string]{V: a.Config}, addrText(a.TunnelIP), level,
+	_, err := agentReport.Do(ctx, on, a.ID, a.Host, a.Binary, a.Topic, a.Type, true, "",
+		db.JSON[map[string]string]{V: a.Config}, addrText(a.TunnelIP), level,
 		db.At(a.Created), db.At(a.Started), db.At(a.Heartbeat), a.Pulse)
 	return err
 }

@@ -260,7 +260,8 @@ func FreeAddress(ctx context.Context, on db.Querier, network, port string, ip ne
 }
 
 // UsedAddresses are the next used addresses of a subnet, in order; more says that there are others after them.
-func UsedAddresses(ctx context.Context, on db.Querier, subnet string, from netip.Addr) (used []netip.Addr, more bool, err error) {
+func UsedAddresses(ctx context.Context, on db.Querier, subnet string, from netip.Addr) (used []netip.Addr, more bool,
+	err error) {
 	ips, err := addressesUsed.All(ctx, on, subnet, addressKey(from))
 	if err != nil {
 		return nil, false, err

@@ -50,11 +50,13 @@ func (r metaRow) touched(now time.Time) metaRow {
 }
 
 func (r metaRow) resource() neutron.Meta {
-	return neutron.Meta{Project: r.Project, Description: r.Description, Tags: r.Tags.V, Revision: r.Revision, Created: r.Created.Time, Updated: r.Updated.Time}
+	return neutron.Meta{Project: r.Project, Description: r.Description, Tags: r.Tags.V, Revision: r.Revision,
+		Created: r.Created.Time, Updated: r.Updated.Time}
 }
 
 func metaRowOf(m neutron.Meta) metaRow {
-	return metaRow{Project: m.Project, Description: m.Description, Tags: list(m.Tags), Revision: m.Revision, Created: db.At(m.Created), Updated: db.At(m.Updated)}
+	return metaRow{Project: m.Project, Description: m.Description, Tags: list(m.Tags), Revision: m.Revision,
+		Created: db.At(m.Created), Updated: db.At(m.Updated)}
 }
 
 // listColumns are the columns of a list: those of a table with a list name, and more.

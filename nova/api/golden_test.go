@@ -61,7 +61,8 @@ func members(b *strings.Builder, indent string, ms []api.Member) {
 
 var bound = regexp.MustCompile(`([2-9]\.[0-9]+)?-([2-9]\.[0-9]+)?|[2-9]\.[0-9]+`)
 
-// TestHistoryNamesEveryBoundary: a member or operation that begins or ends does so at a version that the history tells about.
+// TestHistoryNamesEveryBoundary: a member or operation that begins or ends does so at a version that the history tells
+// about.
 func TestHistoryNamesEveryBoundary(t *testing.T) {
 	t.Parallel()
 	known := map[int]bool{}

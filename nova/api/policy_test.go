@@ -10,8 +10,9 @@ import (
 	"hypernova/oslo/api"
 )
 
-// Who gets past the policy of an operation, as nova's defaults have it. p is somebody with a token of the project and no role in it, o a member of
-// another project, r, m a reader and a member of the project, s a service, a an administrator.
+// Who gets past the policy of an operation, as nova's defaults have it. p is somebody with a token of the project and
+// no role in it, o a member of another project, r, m a reader and a member of the project, s a service, a an
+// administrator.
 const (
 	forEverybody = "p o r m s a"
 	forReaders   = "r m a" // of the project that the thing belongs to
@@ -26,53 +27,73 @@ var guarded = map[string]string{
 	"GET /extensions": forEverybody, "GET /extensions/{alias}": forEverybody,
 	"GET /flavors": forEverybody, "GET /flavors/detail": forEverybody, "GET /flavors/{flavor_id}": forEverybody,
 	"POST /flavors": forAdmins, "DELETE /flavors/{flavor_id}": forAdmins, "PUT /flavors/{flavor_id}": forAdmins,
-	"POST /flavors/{flavor_id}/action addTenantAccess": forAdmins, "POST /flavors/{flavor_id}/action removeTenantAccess": forAdmins,
-	"GET /flavors/{flavor_id}/os-flavor-access": forAdmins,
-	"GET /flavors/{flavor_id}/os-extra_specs":   ownRead, "GET /flavors/{flavor_id}/os-extra_specs/{key}": ownRead,
-	"POST /flavors/{flavor_id}/os-extra_specs": forAdmins, "PUT /flavors/{flavor_id}/os-extra_specs/{key}": forAdmins,
-	"DELETE /flavors/{flavor_id}/os-extra_specs/{key}": forAdmins,
+	"POST /flavors/{flavor_id}/action addTenantAccess":    forAdmins,
+	"POST /flavors/{flavor_id}/action removeTenantAccess": forAdmins,
+	"GET /flavors/{flavor_id}/os-flavor-access":           forAdmins,
+	"GET /flavors/{flavor_id}/os-extra_specs":             ownRead,
+	"GET /flavors/{flavor_id}/os-extra_specs/{key}":       ownRead,
+	"POST /flavors/{flavor_id}/os-extra_specs":            forAdmins,
+	"PUT /flavors/{flavor_id}/os-extra_specs/{key}":       forAdmins,
+	"DELETE /flavors/{flavor_id}/os-extra_specs/{key}":    forAdmins,
 
 	"GET /limits": forEverybody, "GET /os-availability-zone": forEverybody, "GET /os-availability-zone/detail": forAdmins,
 	"GET /os-server-groups": ownRead, "POST /os-server-groups": ownWrite,
 	"GET /os-server-groups/{server_group_id}": forReaders, "DELETE /os-server-groups/{server_group_id}": forMembers,
 	"GET /os-aggregates": forAdmins, "POST /os-aggregates": forAdmins, "DELETE /os-aggregates/{aggregate_id}": forAdmins,
 	"GET /os-aggregates/{aggregate_id}": forAdmins, "PUT /os-aggregates/{aggregate_id}": forAdmins,
-	"POST /os-aggregates/{aggregate_id}/action add_host": forAdmins, "POST /os-aggregates/{aggregate_id}/action remove_host": forAdmins,
+	"POST /os-aggregates/{aggregate_id}/action add_host":     forAdmins,
+	"POST /os-aggregates/{aggregate_id}/action remove_host":  forAdmins,
 	"POST /os-aggregates/{aggregate_id}/action set_metadata": forAdmins,
 	"GET /os-hypervisors": forAdmins, "GET /os-hypervisors/detail": forAdmins, "GET /os-hypervisors/statistics": forAdmins,
 	"GET /os-hypervisors/{hypervisor_id}": forAdmins, "GET /os-hypervisors/{hypervisor_id}/search": forAdmins,
 	"GET /os-hypervisors/{hypervisor_id}/servers": forAdmins, "GET /os-hypervisors/{hypervisor_id}/uptime": forAdmins,
-	"GET /os-services": forAdmins, "DELETE /os-services/{service_id}": forAdmins, "PUT /os-services/{service_id}": forAdmins,
+	"GET /os-services": forAdmins, "DELETE /os-services/{service_id}": forAdmins,
+	"PUT /os-services/{service_id}": forAdmins,
 
-	"GET /os-keypairs": forEverybody, "POST /os-keypairs": forEverybody, "DELETE /os-keypairs/{keypair_name}": forEverybody,
-	"GET /os-keypairs/{keypair_name}":   forEverybody, // everybody's own
-	"GET /os-quota-class-sets/{class}":  forAdmins,
-	"PUT /os-quota-class-sets/{class}":  forAdmins,
-	"DELETE /os-quota-sets/{tenant_id}": forAdmins, "PUT /os-quota-sets/{tenant_id}": forAdmins,
+	"GET /os-keypairs": forEverybody, "POST /os-keypairs": forEverybody,
+	"DELETE /os-keypairs/{keypair_name}": forEverybody,
+	"GET /os-keypairs/{keypair_name}":    forEverybody, // everybody's own
+	"GET /os-quota-class-sets/{class}":   forAdmins,
+	"PUT /os-quota-class-sets/{class}":   forAdmins,
+	"DELETE /os-quota-sets/{tenant_id}":  forAdmins, "PUT /os-quota-sets/{tenant_id}": forAdmins,
 	"GET /os-quota-sets/{tenant_id}": forReaders, "GET /os-quota-sets/{tenant_id}/detail": forReaders,
 	"GET /os-quota-sets/{tenant_id}/defaults": forEverybody,
 	"POST /os-server-external-events":         "s a",
 	"GET /os-simple-tenant-usage":             forAdmins, "GET /os-simple-tenant-usage/{tenant_id}": forReaders,
 
 	"GET /servers": ownRead, "GET /servers/detail": ownRead, "POST /servers": ownWrite,
-	"GET /servers/{server_id}": forReaders, "PUT /servers/{server_id}": forMembers, "DELETE /servers/{server_id}": forMembers,
+	"GET /servers/{server_id}": forReaders, "PUT /servers/{server_id}": forMembers,
+	"DELETE /servers/{server_id}":                  forMembers,
 	"POST /servers/{server_id}/action forceDelete": forMembers, "POST /servers/{server_id}/action lock": forMembers,
-	"POST /servers/{server_id}/action unlock": forMembers, "POST /servers/{server_id}/action os-getConsoleOutput": forMembers,
-	"POST /servers/{server_id}/action os-resetState": forAdmins, "POST /servers/{server_id}/action os-start": forMembers,
-	"POST /servers/{server_id}/action os-stop": forMembers, "POST /servers/{server_id}/action pause": forMembers,
-	"POST /servers/{server_id}/action reboot": forMembers, "POST /servers/{server_id}/action unpause": forMembers,
-	"POST /servers/{server_id}/action suspend": forMembers, "POST /servers/{server_id}/action resume": forMembers,
-	"GET /servers/{server_id}/ips": forReaders, "GET /servers/{server_id}/ips/{network}": forReaders,
-	"GET /servers/{server_id}/metadata": forReaders, "GET /servers/{server_id}/metadata/{key}": forReaders,
-	"POST /servers/{server_id}/metadata": forMembers, "PUT /servers/{server_id}/metadata": forMembers,
+	"POST /servers/{server_id}/action unlock":              forMembers,
+	"POST /servers/{server_id}/action os-getConsoleOutput": forMembers,
+	"POST /servers/{server_id}/action os-resetState":       forAdmins,
+	"POST /servers/{server_id}/action os-start":            forMembers,
+	"POST /servers/{server_id}/action os-stop":             forMembers,
+	"POST /servers/{server_id}/action pause":               forMembers,
+	"POST /servers/{server_id}/action reboot":              forMembers,
+	"POST /servers/{server_id}/action unpause":             forMembers,
+	"POST /servers/{server_id}/action suspend":             forMembers,
+	"POST /servers/{server_id}/action resume":              forMembers,
+	"GET /servers/{server_id}/ips":                         forReaders,
+	"GET /servers/{server_id}/ips/{network}":               forReaders,
+	"GET /servers/{server_id}/metadata":                    forReaders,
+	"GET /servers/{server_id}/metadata/{key}":              forReaders,
+	"POST /servers/{server_id}/metadata":                   forMembers, "PUT /servers/{server_id}/metadata": forMembers,
 	"PUT /servers/{server_id}/metadata/{key}": forMembers, "DELETE /servers/{server_id}/metadata/{key}": forMembers,
-	"GET /servers/{server_id}/os-instance-actions": forReaders, "GET /servers/{server_id}/os-instance-actions/{request_id}": forReaders,
-	"GET /servers/{server_id}/os-interface": forReaders, "GET /servers/{server_id}/os-interface/{port_id}": forReaders,
-	"GET /servers/{server_id}/os-security-groups":    forReaders,
-	"GET /servers/{server_id}/os-volume_attachments": forReaders, "GET /servers/{server_id}/os-volume_attachments/{volume_id}": forReaders,
-	"GET /servers/{server_id}/tags": forReaders, "GET /servers/{server_id}/tags/{tag}": forReaders,
-	"PUT /servers/{server_id}/tags": forMembers, "DELETE /servers/{server_id}/tags": forMembers,
-	"PUT /servers/{server_id}/tags/{tag}": forMembers, "DELETE /servers/{server_id}/tags/{tag}": forMembers,
+	"GET /servers/{server_id}/os-instance-actions":               forReaders,
+	"GET /servers/{server_id}/os-instance-actions/{request_id}":  forReaders,
+	"GET /servers/{server_id}/os-interface":                      forReaders,
+	"GET /servers/{server_id}/os-interface/{port_id}":            forReaders,
+	"GET /servers/{server_id}/os-security-groups":                forReaders,
+	"GET /servers/{server_id}/os-volume_attachments":             forReaders,
+	"GET /servers/{server_id}/os-volume_attachments/{volume_id}": forReaders,
+	"GET /servers/{server_id}/tags":                              forReaders,
+	"GET /servers/{server_id}/tags/{tag}":                        forReaders,
+	"PUT /servers/{server_id}/tags":                              forMembers,
+	"DELETE /servers/{server_id}/tags":                           forMembers,
+	"PUT /servers/{server_id}/tags/{tag}":                        forMembers,
+	"DELETE /servers/{server_id}/tags/{tag}":                     forMembers,
 }
 
 // guardBodies are bodies that would do what the operation does; {…} are filled in as in paths.
@@ -90,31 +111,34 @@ var guardBodies = map[string]string{
 	"POST /os-aggregates/{aggregate_id}/action remove_host":  `{"remove_host":{"host":"h1"}}`,
 	"POST /os-aggregates/{aggregate_id}/action set_metadata": `{"set_metadata":{"metadata":{"a":"b"}}}`,
 	"PUT /os-services/{service_id}":                          `{"status":"enabled"}`,
-	"POST /os-keypairs":                                      `{"keypair":{"name":"new","type":"ssh","public_key":"` + publicKey + `"}}`,
-	"PUT /os-quota-class-sets/{class}":                       `{"quota_class_set":{"cores":30}}`,
-	"PUT /os-quota-sets/{tenant_id}":                         `{"quota_set":{"cores":30}}`,
-	"POST /os-server-external-events":                        `{"events":[{"name":"network-changed","server_uuid":"{server_id}"}]}`,
-	"POST /servers":                                          `{"server":{"name":"n","flavorRef":"1","imageRef":"` + image + `","networks":"auto"}}`,
-	"PUT /servers/{server_id}":                               `{"server":{"name":"n"}}`,
-	"POST /servers/{server_id}/action forceDelete":           `{"forceDelete":null}`,
-	"POST /servers/{server_id}/action lock":                  `{"lock":null}`,
-	"POST /servers/{server_id}/action unlock":                `{"unlock":null}`,
-	"POST /servers/{server_id}/action os-getConsoleOutput":   `{"os-getConsoleOutput":{}}`,
-	"POST /servers/{server_id}/action os-resetState":         `{"os-resetState":{"state":"active"}}`,
-	"POST /servers/{server_id}/action os-start":              `{"os-start":null}`,
-	"POST /servers/{server_id}/action os-stop":               `{"os-stop":null}`,
-	"POST /servers/{server_id}/action pause":                 `{"pause":null}`,
-	"POST /servers/{server_id}/action reboot":                `{"reboot":{"type":"SOFT"}}`,
-	"POST /servers/{server_id}/action unpause":               `{"unpause":null}`,
-	"POST /servers/{server_id}/action suspend":               `{"suspend":null}`,
-	"POST /servers/{server_id}/action resume":                `{"resume":null}`,
-	"POST /servers/{server_id}/metadata":                     `{"metadata":{"a":"b"}}`,
-	"PUT /servers/{server_id}/metadata":                      `{"metadata":{"a":"b"}}`,
-	"PUT /servers/{server_id}/metadata/{key}":                `{"meta":{"hw:cpu_policy":"b"}}`,
-	"PUT /servers/{server_id}/tags":                          `{"tags":["x"]}`,
+	"POST /os-keypairs": `{"keypair":{"name":"new","type":"ssh","public_key":"` +
+		publicKey + `"}}`,
+	"PUT /os-quota-class-sets/{class}": `{"quota_class_set":{"cores":30}}`,
+	"PUT /os-quota-sets/{tenant_id}":   `{"quota_set":{"cores":30}}`,
+	"POST /os-server-external-events":  `{"events":[{"name":"network-changed","server_uuid":"{server_id}"}]}`,
+	"POST /servers": `{"server":{"name":"n","flavorRef":"1","imageRef":"` +
+		image + `","networks":"auto"}}`,
+	"PUT /servers/{server_id}":                             `{"server":{"name":"n"}}`,
+	"POST /servers/{server_id}/action forceDelete":         `{"forceDelete":null}`,
+	"POST /servers/{server_id}/action lock":                `{"lock":null}`,
+	"POST /servers/{server_id}/action unlock":              `{"unlock":null}`,
+	"POST /servers/{server_id}/action os-getConsoleOutput": `{"os-getConsoleOutput":{}}`,
+	"POST /servers/{server_id}/action os-resetState":       `{"os-resetState":{"state":"active"}}`,
+	"POST /servers/{server_id}/action os-start":            `{"os-start":null}`,
+	"POST /servers/{server_id}/action os-stop":             `{"os-stop":null}`,
+	"POST /servers/{server_id}/action pause":               `{"pause":null}`,
+	"POST /servers/{server_id}/action reboot":              `{"reboot":{"type":"SOFT"}}`,
+	"POST /servers/{server_id}/action unpause":             `{"unpause":null}`,
+	"POST /servers/{server_id}/action suspend":             `{"suspend":null}`,
+	"POST /servers/{server_id}/action resume":              `{"resume":null}`,
+	"POST /servers/{server_id}/metadata":                   `{"metadata":{"a":"b"}}`,
+	"PUT /servers/{server_id}/metadata":                    `{"metadata":{"a":"b"}}`,
+	"PUT /servers/{server_id}/metadata/{key}":              `{"meta":{"hw:cpu_policy":"b"}}`,
+	"PUT /servers/{server_id}/tags":                        `{"tags":["x"]}`,
 }
 
-// byState are operations that the first who may do them cannot, because of how the test's servers stand or because no agent answers.
+// byState are operations that the first who may do them cannot, because of how the test's servers stand or because no
+// agent answers.
 var byState = map[string]int{
 	"GET /servers/{server_id}/os-volume_attachments/{volume_id}": 404,
 	"DELETE /os-aggregates/{aggregate_id}":                       400,
@@ -179,7 +203,8 @@ func newStage(t *testing.T, version string) *stage {
 	actions := w.want(200, "alice", "2.1", "GET /servers/"+id+"/os-instance-actions", "")
 	w.want(200, "root", "2.1", "POST /flavors/1/os-extra_specs", `{"extra_specs":{"hw:cpu_policy":"shared"}}`)
 	w.want(200, "root", "2.1", "POST /flavors/3/action", `{"addTenantAccess":{"tenant":"p1"}}`)
-	aggregate := w.want(200, "root", "2.1", "POST /os-aggregates", `{"aggregate":{"name":"a"}}`).at("aggregate", "id").(float64)
+	aggregate := w.want(200, "root", "2.1", "POST /os-aggregates", `{"aggregate":{"name":"a"}}`).at("aggregate",
+		"id").(float64)
 	number := strconv.Itoa(int(aggregate))
 	w.want(200, "root", "2.1", "POST /os-aggregates/"+number+"/action", `{"add_host":{"host":"h1"}}`)
 	group := w.want(200, "alice", "2.64", "POST /os-server-groups", `{"server_group":{"name":"g","policy":"affinity"}}`)
@@ -194,9 +219,12 @@ func newStage(t *testing.T, version string) *stage {
 	}
 	node := word(w.want(200, "root", version, "GET /os-hypervisors", "").at("hypervisors", 0, "id"))
 	service := word(w.want(200, "root", version, "GET /os-services?host=h2", "").at("services", 0, "id"))
-	return &stage{w, version, strings.NewReplacer("{server_id}", id, "{key}", "hw:cpu_policy", "{tag}", "t", "{network}", "demo", "{port_id}", port, "{tenant_id}", "p1",
-		"{request_id}", actions.at("instanceActions", 0, "request_id").(string), "{aggregate_id}", number, "{keypair_name}", "k", "{class}", "default",
-		"{alias}", "os-keypairs", "{hypervisor_id}/search", "h1/search", "{hypervisor_id}/servers", "h1/servers", "{hypervisor_id}", node,
+	return &stage{w, version, strings.NewReplacer("{server_id}", id, "{key}", "hw:cpu_policy", "{tag}", "t", "{network}",
+		"demo", "{port_id}", port, "{tenant_id}", "p1",
+		"{request_id}", actions.at("instanceActions", 0, "request_id").(string), "{aggregate_id}", number, "{keypair_name}",
+		"k", "{class}", "default",
+		"{alias}", "os-keypairs", "{hypervisor_id}/search", "h1/search", "{hypervisor_id}/servers", "h1/servers",
+		"{hypervisor_id}", node,
 		"{service_id}", service, "{server_group_id}", group.at("server_group", "id").(string))}
 }
 
@@ -207,7 +235,8 @@ func (s *stage) check(t *testing.T, name string, op api.Operation) {
 		line = strings.TrimSuffix(name, " "+op.Action)
 	}
 	switch {
-	case strings.Contains(name, "access") || strings.Contains(name, "TenantAccess") || name == "DELETE /flavors/{flavor_id}":
+	case strings.Contains(name, "access") || strings.Contains(name, "TenantAccess") ||
+		name == "DELETE /flavors/{flavor_id}":
 		line = strings.ReplaceAll(line, "{flavor_id}", "3") // which only some may use
 	case name == "PUT /os-services/{service_id}" && s.version != "2.96":
 		line, body = "PUT /os-services/enable", `{"host":"h2","binary":"nova-compute"}`
@@ -218,10 +247,12 @@ func (s *stage) check(t *testing.T, name string, op api.Operation) {
 	}
 	// From the least to the most powerful, so that what is destroyed is there for those who may not.
 	first := true
-	for _, who := range []struct{ letter, name string }{{"p", "plain"}, {"o", "bob"}, {"r", "reader"}, {"s", "service"}, {"m", "alice"}, {"a", "root"}} {
+	for _, who := range []struct{ letter, name string }{{"p", "plain"}, {"o", "bob"}, {"r", "reader"}, {"s", "service"},
+		{"m", "alice"}, {"a", "root"}} {
 		r := s.ask(who.name, s.version, line, body)
 		switch may := slices.Contains(strings.Fields(guarded[name]), who.letter); {
-		case !may && r.code != 403 && (r.code != 404 || people[who.name].ProjectID == "p1"): // what is another project's does not exist
+		case !may && r.code != 403 &&
+			(r.code != 404 || people[who.name].ProjectID == "p1"): // what is another project's does not exist
 			t.Errorf("%s may not, but: %d %s", who.name, r.code, r.text)
 		case may && first && r.code/100 != 2 && r.code != byState[name]:
 			t.Errorf("%s may, but: %d %s", who.name, r.code, r.text)

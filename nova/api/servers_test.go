@@ -24,7 +24,8 @@ func TestServerLife(t *testing.T) {
 	w.want(409, "alice", "2.1", "POST /servers/"+id+"/action", `{"os-stop":null}`)
 	w.settle(id)
 	show := w.want(200, "alice", "2.1", "GET /servers/"+id, "")
-	for path, want := range map[string]any{"status": "ACTIVE", "tenant_id": "p1", "OS-EXT-STS:power_state": 1.0, "config_drive": "", "key_name": nil,
+	for path, want := range map[string]any{"status": "ACTIVE", "tenant_id": "p1", "OS-EXT-STS:power_state": 1.0,
+		"config_drive": "", "key_name": nil,
 		"OS-DCF:diskConfig": "MANUAL", "OS-EXT-AZ:availability_zone": "nova", "accessIPv4": ""} {
 		if got := show.at("server", path); got != want {
 			t.Errorf("%s: got %v, want %v", path, got, want)
@@ -61,7 +62,8 @@ func TestServerLife(t *testing.T) {
 func TestServersShowTheGroupsOfTheirPorts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	id := w.want(202, "alice", "2.1", "POST /servers", `{"server":{"name":"s","flavorRef":"1","imageRef":"`+image+`","security_groups":[{"name":"web"}]}}`).at("server", "id").(string)
+	id := w.want(202, "alice", "2.1", "POST /servers", `{"server":{"name":"s","flavorRef":"1","imageRef":"`+image+
+		`","security_groups":[{"name":"web"}]}}`).at("server", "id").(string)
 	both := []any{map[string]any{"name": "web"}, map[string]any{"name": "web"}} // one of each port
 	for line, at := range map[string][]any{"GET /servers/" + id: {"server"}, "GET /servers/detail": {"servers", 0}} {
 		r := w.want(200, "alice", "2.1", line, "")
@@ -108,12 +110,14 @@ func TestServerMembersByVersion(t *testing.T) {
 	}
 	attr := "+OS-EXT-SRV-ATTR:"
 	want := map[string][]string{
-		"3":  {attr + "hostname", attr + "kernel_id", attr + "launch_index", attr + "ramdisk_id", attr + "reservation_id", attr + "root_device_name", attr + "user_data"},
+		"3": {attr + "hostname", attr + "kernel_id", attr + "launch_index", attr + "ramdisk_id", attr + "reservation_id",
+			attr + "root_device_name", attr + "user_data"},
 		"9":  {"+locked"},
 		"16": {"+host_status"},
 		"19": {"+description"},
 		"26": {"+tags"},
-		"47": {"+flavor.disk", "+flavor.ephemeral", "+flavor.extra_specs", "+flavor.original_name", "+flavor.ram", "+flavor.swap", "+flavor.vcpus", "-flavor.id", "-flavor.links"},
+		"47": {"+flavor.disk", "+flavor.ephemeral", "+flavor.extra_specs", "+flavor.original_name", "+flavor.ram",
+			"+flavor.swap", "+flavor.vcpus", "-flavor.id", "-flavor.links"},
 		"63": {"+trusted_image_certificates"},
 		"71": {"+server_groups"},
 		"73": {"+locked_reason"},
@@ -147,11 +151,13 @@ func TestServerCreateRefuses(t *testing.T) {
 		{"networks none", "alice", "2.37", base + `,"networks":"none"`, 202, ""},
 		{"networks auto", "alice", "2.96", base + `,"networks":"auto"`, 202, ""},
 		{"networks nonsense", "alice", "2.96", base + `,"networks":"some"`, 400, "networks"},
-		{"networks listed", "alice", "2.96", base + `,"networks":[{"uuid":"` + network + `","fixed_ip":"10.0.0.9"}]`, 202, ""},
+		{"networks listed", "alice", "2.96", base + `,"networks":[{"uuid":"` + network + `","fixed_ip":"10.0.0.9"}]`, 202,
+			""},
 		{"unknown network", "alice", "2.1", base + `,"networks":[{"uuid":"` + nobody + `"}]`, 400, nobody},
 		{"network by no uuid", "alice", "2.1", base + `,"networks":[{"uuid":"demo"}]`, 400, "networks[0].uuid"},
 		{"neither network nor port", "alice", "2.1", base + `,"networks":[{}]`, 400, "Bad networks"},
-		{"port and address", "alice", "2.96", base + `,"networks":[{"port":"` + port + `","fixed_ip":"10.0.0.9"}]`, 400, "cannot be specified together"},
+		{"port and address", "alice", "2.96", base + `,"networks":[{"port":"` + port + `","fixed_ip":"10.0.0.9"}]`, 400,
+			"cannot be specified together"},
 		{"tag of a NIC too early", "alice", "2.31", base + `,"networks":[{"uuid":"` + network + `","tag":"a"}]`, 400, "tag"},
 		{"tag of a NIC", "alice", "2.32", base + `,"networks":[{"uuid":"` + network + `","tag":"a"}]`, 202, ""},
 		{"tag of a NIC lost", "alice", "2.37", base + `,"networks":[{"uuid":"` + network + `","tag":"a"}]`, 400, "tag"},
@@ -161,26 +167,32 @@ func TestServerCreateRefuses(t *testing.T) {
 		{"personality gone", "alice", "2.57", base + `,"networks":"none","personality":[]`, 400, "personality"},
 		{"tags", "alice", "2.52", base + `,"networks":"none","tags":["a","b"]`, 202, ""},
 		{"tag with a comma", "alice", "2.52", base + `,"networks":"none","tags":["a,b"]`, 400, "tags[0]"},
-		{"host is for administrators", "alice", "2.74", base + `,"networks":"none","host":"h1"`, 403, "requested_destination"},
+		{"host is for administrators", "alice", "2.74", base + `,"networks":"none","host":"h1"`, 403,
+			"requested_destination"},
 		{"host", "root", "2.74", base + `,"networks":"none","host":"h1"`, 202, ""},
 		{"zone and host", "alice", "2.1", base + `,"availability_zone":"nova:h1"`, 403, "forced_host"},
 		{"zone and host by root", "root", "2.1", base + `,"availability_zone":"nova:h1"`, 202, ""},
 		{"hostname with a dot", "alice", "2.90", base + `,"networks":"none","hostname":"a.b"`, 400, "hostname"},
 		{"FQDN", "alice", "2.94", base + `,"networks":"none","hostname":"a.b"`, 202, ""},
 		{"min over max", "alice", "2.1", base + `,"min_count":3,"max_count":2`, 400, "min_count"},
-		{"reservation", "alice", "2.1", base + `,"min_count":"1","max_count":"2","return_reservation_id":"true"`, 202, "reservation_id"},
+		{"reservation", "alice", "2.1", base + `,"min_count":"1","max_count":"2","return_reservation_id":"true"`, 202,
+			"reservation_id"},
 		{"over quota", "alice", "2.1", base + `,"min_count":50`, 403, "Quota exceeded"},
-		{"too much metadata", "alice", "2.1", base + `,"metadata":{"a":"1","b":"1","c":"1","d":"1","e":"1","f":"1"}`, 403, "metadata"},
+		{"too much metadata", "alice", "2.1", base + `,"metadata":{"a":"1","b":"1","c":"1","d":"1","e":"1","f":"1"}`, 403,
+			"metadata"},
 		{"metadata of another type", "alice", "2.1", base + `,"metadata":{"a":1}`, 400, "metadata.a"},
 		{"unknown flavor", "alice", "2.1", `"name":"s","flavorRef":"9","imageRef":"` + image + `"`, 400, "Flavor 9"},
 		{"private flavor", "alice", "2.1", `"name":"s","flavorRef":"3","imageRef":"` + image + `"`, 400, "Flavor 3"},
 		{"flavor as a number", "alice", "2.1", `"name":"s","flavorRef":1,"imageRef":"` + image + `"`, 202, ""},
-		{"flavor as a link", "alice", "2.1", `"name":"s","flavorRef":"http://cloud/flavors/1","imageRef":"` + image + `"`, 202, ""},
+		{"flavor as a link", "alice", "2.1", `"name":"s","flavorRef":"http://cloud/flavors/1","imageRef":"` + image + `"`,
+			202, ""},
 		{"flavor without disk", "alice", "2.1", `"name":"s","flavorRef":"2","imageRef":"` + image + `"`, 403, "zero_disk"},
 		{"unknown image", "alice", "2.1", `"name":"s","flavorRef":"1","imageRef":"` + nobody + `"`, 400, "image"},
 		{"no image", "alice", "2.1", `"name":"s","flavorRef":"1"`, 400, "imageRef"},
-		{"boot disk", "alice", "2.1", `"name":"s","flavorRef":"1","block_device_mapping_v2":[{"uuid":"` + image + `","source_type":"image","destination_type":"local","boot_index":0}]`, 202, ""},
-		{"volume", "alice", "2.1", base + `,"block_device_mapping_v2":[{"uuid":"` + nobody + `","source_type":"volume","destination_type":"volume","boot_index":0}]`, 400, "volumes are not available"},
+		{"boot disk", "alice", "2.1", `"name":"s","flavorRef":"1","block_device_mapping_v2":[{"uuid":"` + image +
+			`","source_type":"image","destination_type":"local","boot_index":0}]`, 202, ""},
+		{"volume", "alice", "2.1", base + `,"block_device_mapping_v2":[{"uuid":"` + nobody +
+			`","source_type":"volume","destination_type":"volume","boot_index":0}]`, 400, "volumes are not available"},
 		{"unknown member", "alice", "2.1", base + `,"color":"red"`, 400, "server.color"},
 		{"empty name", "alice", "2.1", `"name":"","flavorRef":"1","imageRef":"` + image + `"`, 400, "server.name"},
 		{"unknown group", "alice", "2.1", base + `,"security_groups":[{"name":"db"}]`, 400, "db"},
@@ -256,8 +268,10 @@ func TestServerListFilters(t *testing.T) {
 		who, version, query string
 		status              int
 	}{
-		{"alice", "2.38", "status=SLEEPING", 400}, {"alice", "2.1", "status=DELETED", 403}, {"alice", "2.1", "all_tenants=1", 403},
-		{"alice", "2.1", "all_tenants=maybe", 400}, {"alice", "2.75", "color=red", 400}, {"alice", "2.1", "sort_key=color", 400},
+		{"alice", "2.38", "status=SLEEPING", 400}, {"alice", "2.1", "status=DELETED", 403}, {"alice", "2.1", "all_tenants=1",
+			403},
+		{"alice", "2.1", "all_tenants=maybe", 400}, {"alice", "2.75", "color=red", 400}, {"alice", "2.1", "sort_key=color",
+			400},
 		{"alice", "2.1", "sort_key=host", 403}, {"alice", "2.1", "limit=-1", 400}, {"alice", "2.1", "marker=" + nobody, 400},
 		{"bob", "2.1", "sort_key=display_name&limit=1&marker=" + a, 400}, {"root", "2.1", "all_tenants=1&marker=" + a, 200},
 		{"alice", "2.1", "name=[", 400}, {"alice", "2.1", "changes-since=x", 400},
@@ -278,7 +292,8 @@ func TestServerListFilters(t *testing.T) {
 func TestVersionDocuments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for path, want := range map[string]string{"/": `,{"id":"v2.1","status":"CURRENT","version":"2.96","min_version":"2.1"`, "/v2.1/": `"version":{"id":"v2.1"`} {
+	for path, want := range map[string]string{"/": `,{"id":"v2.1","status":"CURRENT","version":"2.96","min_version":"2.1"`,
+		"/v2.1/": `"version":{"id":"v2.1"`} {
 		rec := httptest.NewRecorder()
 		w.handler.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
 		if rec.Code != 200 || !strings.Contains(rec.Body.String(), want) || !json.Valid(rec.Body.Bytes()) {
@@ -290,7 +305,8 @@ func TestVersionDocuments(t *testing.T) {
 func BenchmarkDetailOf1000Servers(b *testing.B) {
 	w := newWorld(b)
 	w.want(200, "root", "2.96", "PUT /os-quota-sets/p1", `{"quota_set":{"instances":-1,"cores":-1,"ram":-1}}`)
-	w.want(202, "alice", "2.96", "POST /servers", `{"server":{"name":"s","flavorRef":"1","imageRef":"`+image+`","networks":"auto","min_count":1000}}`)
+	w.want(202, "alice", "2.96", "POST /servers", `{"server":{"name":"s","flavorRef":"1","imageRef":"`+image+
+		`","networks":"auto","min_count":1000}}`)
 	b.ReportAllocs()
 	for b.Loop() {
 		r := httptest.NewRequestWithContext(context.Background(), "GET", "/v2.1/servers/detail", nil)

@@ -44,6 +44,7 @@ func (c *Client) ExternalEvents(ctx context.Context, es []nova.ExternalEvent) er
 	for _, e := range es {
 		body.Events = append(body.Events, event(e))
 	}
-	_, err := httpc.Do[struct{}](ctx, c.http, httpc.Request{Method: http.MethodPost, Path: "/os-server-external-events", Body: body})
+	_, err := httpc.Do[struct{}](ctx, c.http, httpc.Request{Method: http.MethodPost, Path: "/os-server-external-events",
+		Body: body})
 	return err
 }

@@ -27,7 +27,8 @@ func TestExternalEvents(t *testing.T) {
 	t.Cleanup(s.Close)
 	for _, base := range []string{s.URL, s.URL + "/v2.1/"} {
 		c := client.New(base, httpc.Static("t"))
-		err := c.ExternalEvents(t.Context(), []nova.ExternalEvent{{Name: "network-vif-plugged", Server: "s", Tag: "p", Status: "completed"}})
+		err := c.ExternalEvents(t.Context(), []nova.ExternalEvent{{Name: "network-vif-plugged", Server: "s", Tag: "p",
+			Status: "completed"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +39,8 @@ func TestExternalEvents(t *testing.T) {
 	}
 	status = http.StatusNotFound
 	c := client.New(s.URL, httpc.Static("t"))
-	if err := c.ExternalEvents(t.Context(), []nova.ExternalEvent{{Name: "network-changed", Server: "s"}}); !fault.Is(err, fault.NotFound) {
+	if err := c.ExternalEvents(t.Context(), []nova.ExternalEvent{{Name: "network-changed", Server: "s"}}); !fault.Is(err,
+		fault.NotFound) {
 		t.Errorf("got %v", err)
 	}
 	if err := c.ExternalEvents(t.Context(), nil); err != nil {

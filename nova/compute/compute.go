@@ -1,5 +1,5 @@
-// Package compute is the agent on a host: it drives the hypervisor, one server's operations one after another, and reports facts. It never asks a
-// database: each message brings all that it needs, and the conductor keeps the records.
+// Package compute is the agent on a host: it drives the hypervisor, one server's operations one after another, and
+// reports facts. It never asks a database: each message brings all that it needs, and the conductor keeps the records.
 package compute
 
 import (
@@ -73,13 +73,15 @@ func New(c Config, d Deps) *Manager {
 	for _, x := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.UpdateInterval, time.Minute}, {&c.SyncInterval, 10 * time.Minute}, {&c.ReapInterval, 30 * time.Minute}, {&c.ImageCacheInterval, 40 * time.Minute},
+	}{{&c.UpdateInterval, time.Minute}, {&c.SyncInterval, 10 * time.Minute}, {&c.ReapInterval, 30 * time.Minute},
+		{&c.ImageCacheInterval, 40 * time.Minute},
 		{&c.DiskInterval, 5 * time.Second}} {
 		if *x.v == 0 {
 			*x.v = x.d
 		}
 	}
-	m := &Manager{Deps: d, c: c, operations: hostOperations(), halts: map[string]*halt{}, flights: map[string]map[string]*flight{}}
+	m := &Manager{Deps: d, c: c, operations: hostOperations(), halts: map[string]*halt{},
+		flights: map[string]map[string]*flight{}}
 	if c.MaxBuilds > 0 {
 		m.slots = make(chan struct{}, c.MaxBuilds)
 	}
@@ -136,7 +138,8 @@ var _ service.Group = Group{}
 
 // Join has a conductor find or create the record.
 func (g Group) Join(ctx context.Context, m service.Member) (string, error) {
-	r, err := rpcapi.Join.Do(ctx, g.Bus, "", rpcapi.JoinArgs{Host: m.Host, Binary: m.Binary, Topic: m.Topic, Level: m.Level, Pulse: m.Pulse})
+	r, err := rpcapi.Join.Do(ctx, g.Bus, "", rpcapi.JoinArgs{Host: m.Host, Binary: m.Binary, Topic: m.Topic,
+		Level: m.Level, Pulse: m.Pulse})
 	return r.ID, err
 }
 

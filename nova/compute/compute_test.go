@@ -48,7 +48,8 @@ func newAgent(t *testing.T, c compute.Config, wrap func(virt.Driver) virt.Driver
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = bus.Close(context.Background()) })
-	a := &agent{t: t, bus: bus, driver: fake.New(fake.Config{Hostname: "node1", VCPUs: 4, MemoryMB: 1024, DiskGB: 10, Traits: []string{"HW_CPU_X86_AVX"}}),
+	a := &agent{t: t, bus: bus, driver: fake.New(fake.Config{Hostname: "node1", VCPUs: 4, MemoryMB: 1024, DiskGB: 10,
+		Traits: []string{"HW_CPU_X86_AVX"}}),
 		reports: make(chan rpcapi.ServerPower, 100)}
 	srv := messaging.NewServer(bus, rpcapi.Conductor, "controller")
 	rpcapi.ReportNode.Handle(srv, func(_ context.Context, n rpcapi.NodeArgs) (rpcapi.NodeReply, error) {
@@ -95,7 +96,8 @@ func (a *agent) EnsureProvider(_ context.Context, p placement.Provider) (placeme
 	return p, nil
 }
 func (a *agent) State(context.Context, string) (placement.ProviderState, error) { return a.state, nil }
-func (a *agent) SetInventories(_ context.Context, _ string, g int64, inv map[string]placement.Inventory) (int64, error) {
+func (a *agent) SetInventories(_ context.Context, _ string, g int64, inv map[string]placement.Inventory) (int64,
+	error) {
 	if a.conflict > 0 {
 		a.conflict--
 		return 0, fault.Conflictf("somebody was faster").Coded("placement.concurrent_update")
@@ -171,7 +173,8 @@ func TestTheSameOperationIsJoined(t *testing.T) {
 	if n := a.driver.Calls("prepare"); n < 1 || n > 5 {
 		t.Errorf("prepared %d times", n)
 	}
-	if r, err := rpcapi.Spawn.Do(t.Context(), a.bus, "h1", rpcapi.SpecArgs{Spec: spec("s1")}); err != nil || r.Power != nova.Running {
+	if r, err := rpcapi.Spawn.Do(t.Context(), a.bus, "h1", rpcapi.SpecArgs{Spec: spec("s1")}); err != nil ||
+		r.Power != nova.Running {
 		t.Errorf("spawn: %+v, %v", r, err)
 	}
 }
@@ -184,7 +187,8 @@ func TestWhatComesTooLateIsRefused(t *testing.T) {
 	if !fault.Is(err, fault.Conflict) {
 		t.Errorf("prepare: got %v, want a conflict", err)
 	}
-	if _, err := rpcapi.Spawn.Do(t.Context(), a.bus, "h1", rpcapi.SpecArgs{Spec: spec("s1")}); !fault.Is(err, fault.Conflict) {
+	if _, err := rpcapi.Spawn.Do(t.Context(), a.bus, "h1", rpcapi.SpecArgs{Spec: spec("s1")}); !fault.Is(err,
+		fault.Conflict) {
 		t.Errorf("spawn: got %v, want a conflict", err)
 	}
 	if guests, err := a.driver.Servers(t.Context()); err != nil || len(guests) != 0 {
@@ -240,7 +244,8 @@ func TestResourcesAreOffered(t *testing.T) {
 	t.Parallel()
 	a := newAgent(t, compute.Config{ReservedMemoryMB: 512, CPURatio: 2}, nil)
 	a.conflict, a.disabled = 2, true
-	a.state.Inventories = map[string]placement.Inventory{"CUSTOM_GOLD": {Total: 1}, placement.MemoryMB: {Total: 1, AllocationRatio: 1.5}}
+	a.state.Inventories = map[string]placement.Inventory{"CUSTOM_GOLD": {Total: 1}, placement.MemoryMB: {Total: 1,
+		AllocationRatio: 1.5}}
 	a.state.Traits = []string{"CUSTOM_FAST", "HW_CPU_X86_SSE"}
 	if err := a.m.Manager().InitHost(t.Context()); err != nil {
 		t.Fatal(err)

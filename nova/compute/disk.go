@@ -12,8 +12,8 @@ import (
 	"hypernova/oslo/metric"
 )
 
-// A guest whose disk could not grow is halted by the hypervisor, and goes on with the very write that failed. The agent has it go on when
-// there is room again, and keeps new servers off a host before its disk is full.
+// A guest whose disk could not grow is halted by the hypervisor, and goes on with the very write that failed. The agent
+// has it go on when there is room again, and keeps new servers off a host before its disk is full.
 
 // wakeRoom is how much must be free at least before halted guests go on, whatever the options say.
 const wakeRoom = 64 << 20
@@ -117,7 +117,8 @@ func (m *Manager) wakeAll(ctx context.Context) {
 	m.mu.Unlock()
 	for _, id := range due {
 		if err := m.wake(ctx, id); err != nil && ctx.Err() == nil {
-			log.From(ctx).Error("a halted guest could not be told to go on", log.Host, m.c.Host, log.Server, id, log.Err, err.Error())
+			log.From(ctx).Error("a halted guest could not be told to go on", log.Host, m.c.Host, log.Server, id, log.Err,
+				err.Error())
 		}
 	}
 }

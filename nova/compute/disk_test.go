@@ -58,7 +58,8 @@ func TestGuestsThatWereHaltedForADiskGoOn(t *testing.T) {
 		a := newAgent(t, compute.Config{MinFreeDisk: 1 << 30, WakeHalted: wake}, nil)
 		a.boot("full")
 		a.boot("asked")
-		if err := a.driver.Upset("full", nova.PowerPaused, nova.CauseDisk, "paused after an error of a disk", "No space left"); err != nil {
+		if err := a.driver.Upset("full", nova.PowerPaused, nova.CauseDisk, "paused after an error of a disk",
+			"No space left"); err != nil {
 			t.Fatal(err)
 		}
 		if err := a.driver.Pause(t.Context(), "asked"); err != nil {

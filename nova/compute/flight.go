@@ -16,7 +16,8 @@ type flight struct {
 	err    error
 }
 
-// fly runs an operation on a server under its lock. The same operation asked for again meanwhile joins the one under way and shares its end.
+// fly runs an operation on a server under its lock. The same operation asked for again meanwhile joins the one under
+// way and shares its end.
 func (m *Manager) fly(ctx context.Context, server, op string, do func(ctx context.Context) error) error {
 	m.mu.Lock()
 	if f := m.flights[server][op]; f != nil {

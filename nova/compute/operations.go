@@ -39,8 +39,9 @@ func (m *Manager) spawn(ctx context.Context, a rpcapi.SpecArgs) (rpcapi.PowerRep
 	return m.powerOf(ctx, a.Spec.ID, err)
 }
 
-// wanted refuses a server that does not belong here any more. A request may have waited in the bus, or in this process while it was stopped,
-// until the server was deleted or built elsewhere and its removal from here done: nobody would look for what is made then.
+// wanted refuses a server that does not belong here any more. A request may have waited in the bus, or in this process
+// while it was stopped, until the server was deleted or built elsewhere and its removal from here done: nobody would
+// look for what is made then.
 func (m *Manager) wanted(ctx context.Context, id string) error {
 	verdict, err := rpcapi.Judge.Do(ctx, m.Bus, "", rpcapi.JudgeArgs{Host: m.c.Host, Servers: []string{id}})
 	if err == nil && len(verdict.Destroy) > 0 {
@@ -86,10 +87,13 @@ func capable[C any](ability string, do func(C, context.Context, *rpcapi.PowerArg
 	}
 }
 
-// hostOperations finds them by the key of their action (nova.ServerAction). An action that the driver cannot do answers fault.NotImplemented.
+// hostOperations finds them by the key of their action (nova.ServerAction). An action that the driver cannot do answers
+// fault.NotImplemented.
 func hostOperations() map[string]hostOperation {
 	return map[string]hostOperation{
-		nova.StartServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Start(ctx, &a.Spec) },
+		nova.StartServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			return d.Start(ctx, &a.Spec)
+		},
 		nova.StopServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
 			return d.Stop(ctx, a.Spec.ID, a.Grace)
 		},
@@ -99,8 +103,12 @@ func hostOperations() map[string]hostOperation {
 		nova.HardRebootServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
 			return d.Reboot(ctx, &a.Spec, false, a.Grace)
 		},
-		nova.PauseServer.Key:   func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Pause(ctx, a.Spec.ID) },
-		nova.UnpauseServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error { return d.Unpause(ctx, a.Spec.ID) },
+		nova.PauseServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			return d.Pause(ctx, a.Spec.ID)
+		},
+		nova.UnpauseServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			return d.Unpause(ctx, a.Spec.ID)
+		},
 		nova.SuspendServer.Key: capable("suspend servers",
 			func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
 				return d.Suspend(ctx, a.Spec.ID)

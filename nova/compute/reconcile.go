@@ -14,7 +14,8 @@ import (
 	"hypernova/oslo/log"
 )
 
-// initHost makes the agent fit to listen: the hypervisor is connected, the host is known to the cloud, and guests and servers agree.
+// initHost makes the agent fit to listen: the hypervisor is connected, the host is known to the cloud, and guests and
+// servers agree.
 func (m *Manager) initHost(ctx context.Context) error {
 	if err := m.Driver.Init(ctx); err != nil {
 		return err
@@ -44,8 +45,8 @@ func (m *Manager) patiently(ctx context.Context, do func(context.Context) error)
 	}
 }
 
-// reap destroys guests whose servers are deleted or live elsewhere. It asks again under the server's lock, so that a build which begins
-// meanwhile keeps its guest.
+// reap destroys guests whose servers are deleted or live elsewhere. It asks again under the server's lock, so that a
+// build which begins meanwhile keeps its guest.
 func (m *Manager) reap(ctx context.Context) error {
 	guests, err := m.Driver.Servers(ctx)
 	if err != nil || len(guests) == 0 {
@@ -60,7 +61,8 @@ func (m *Manager) reap(ctx context.Context) error {
 		return err
 	}
 	for _, id := range verdict.Unknown {
-		log.From(ctx).Warn("a guest is here that the cloud has never heard of; it is left alone", log.Host, m.c.Host, log.Server, id)
+		log.From(ctx).Warn("a guest is here that the cloud has never heard of; it is left alone", log.Host, m.c.Host,
+			log.Server, id)
 	}
 	var errs []error
 	for _, id := range verdict.Destroy {
@@ -110,7 +112,9 @@ func (m *Manager) resumeOne(ctx context.Context, w rpcapi.Wanted) {
 	if err == nil && !i.Passing && i.Power != nova.Shutdown && i.Power != nova.Crashed {
 		return // one that the hypervisor is at work on gets a start too, which waits for its end
 	}
-	err = m.fly(ctx, w.Spec.ID, nova.StartServer.Key, func(ctx context.Context) error { return m.Driver.Start(ctx, &w.Spec) })
+	err = m.fly(ctx, w.Spec.ID, nova.StartServer.Key, func(ctx context.Context) error {
+		return m.Driver.Start(ctx, &w.Spec)
+	})
 	if err != nil {
 		log.From(ctx).Error("guest could not be resumed", log.Host, m.c.Host, log.Server, w.Spec.ID, log.Err, err.Error())
 	}
@@ -141,8 +145,8 @@ func (m *Manager) syncPower(ctx context.Context) error {
 	return nil
 }
 
-// reportPower tells what a guest does, unless an operation is under way, whose end tells it. It holds the lock while it tells, so that no
-// operation ends between the look and the report.
+// reportPower tells what a guest does, unless an operation is under way, whose end tells it. It holds the lock while it
+// tells, so that no operation ends between the look and the report.
 func (m *Manager) reportPower(ctx context.Context, id string) error {
 	if m.busy(id) {
 		return nil
@@ -199,7 +203,8 @@ func (m *Manager) watch(ctx context.Context, src virt.EventSource) error {
 				"because", e.Why)
 		}
 		if err := m.reportPower(ctx, id); err != nil && ctx.Err() == nil {
-			log.From(ctx).Warn("a guest's change could not be reported; the next look will", log.Host, m.c.Host, log.Server, id, log.Err, err.Error())
+			log.From(ctx).Warn("a guest's change could not be reported; the next look will", log.Host, m.c.Host, log.Server, id,
+				log.Err, err.Error())
 		}
 	}
 	if err := <-ended; ctx.Err() == nil {

@@ -71,7 +71,8 @@ func (m *Manager) offerOnce(ctx context.Context, node rpcapi.NodeReply, r virt.R
 	return err
 }
 
-// inventories are the host's sizes beside what others keep on the provider. A ratio that an operator set there stays, unless configured.
+// inventories are the host's sizes beside what others keep on the provider. A ratio that an operator set there stays,
+// unless configured.
 func (m *Manager) inventories(have map[string]placement.Inventory, r virt.Resources) map[string]placement.Inventory {
 	want := maps.Clone(have)
 	if want == nil {
@@ -97,7 +98,8 @@ func (m *Manager) inventories(have map[string]placement.Inventory, r virt.Resour
 		if ratio == 0 {
 			ratio = x.first
 		}
-		want[x.class] = placement.Inventory{Total: x.total, Reserved: min(x.reserved, x.total), MinUnit: 1, MaxUnit: x.total, StepSize: 1, AllocationRatio: ratio}
+		want[x.class] = placement.Inventory{Total: x.total, Reserved: min(x.reserved, x.total), MinUnit: 1, MaxUnit: x.total,
+			StepSize: 1, AllocationRatio: ratio}
 	}
 	return want
 }

@@ -40,7 +40,8 @@ func (c *agentCalls) register(s *messaging.Server) {
 }
 
 func (c *agentCalls) join(ctx context.Context, a rpcapi.JoinArgs) (rpcapi.JoinReply, error) {
-	id, err := c.Group.Join(ctx, service.Member{Host: a.Host, Binary: a.Binary, Topic: a.Topic, Level: a.Level, Pulse: a.Pulse})
+	id, err := c.Group.Join(ctx, service.Member{Host: a.Host, Binary: a.Binary, Topic: a.Topic, Level: a.Level,
+		Pulse: a.Pulse})
 	if err == nil {
 		err = c.rejoined(ctx, &nova.Service{Host: a.Host, Binary: a.Binary})
 	}
@@ -88,13 +89,15 @@ func (c *agentCalls) hostServers(ctx context.Context, a rpcapi.HostArgs) (rpcapi
 		if _, ok := ports[vs[i].ID]; !ok {
 			continue // came just now, or its ports cannot be read: a host must not make it without them
 		}
-		r.Servers = append(r.Servers, rpcapi.Wanted{Spec: vs[i].Spec(ports[vs[i].ID]), State: vs[i].State(), Power: vs[i].Power})
+		r.Servers = append(r.Servers, rpcapi.Wanted{Spec: vs[i].Spec(ports[vs[i].ID]), State: vs[i].State(),
+			Power: vs[i].Power})
 	}
 	return r, nil
 }
 
-// unwantedGuests returns which guests of a host must be destroyed: their servers are deleted or on another host. A guest
-// without a server may belong to another cloud, or this is the wrong database: it is returned apart and left alone.
+// unwantedGuests returns which guests of a host must be destroyed: their servers are deleted or on another host. A
+// guest without a server may belong to another cloud, or this is the wrong database: it is returned apart and left
+// alone.
 func (c *agentCalls) unwantedGuests(ctx context.Context, a rpcapi.JudgeArgs) (rpcapi.JudgeReply, error) {
 	var r rpcapi.JudgeReply
 	for _, id := range a.Servers {
@@ -104,7 +107,8 @@ func (c *agentCalls) unwantedGuests(ctx context.Context, a rpcapi.JudgeArgs) (rp
 			r.Unknown = append(r.Unknown, id)
 		case err != nil:
 			return r, err
-		case f.Deleted || f.Host != a.Host || f.State.Task == nova.Deleting: // a deletion only goes forward, and may have met a host that did not listen
+		case f.Deleted || f.Host != a.Host ||
+			f.State.Task == nova.Deleting: // a deletion only goes forward, and may have met a host that did not listen
 			r.Destroy = append(r.Destroy, id)
 		}
 	}

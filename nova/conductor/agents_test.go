@@ -55,7 +55,8 @@ func (w *world) told(id, action, result, details, traceback string) {
 		w.t.Fatalf("the latest action is %+v, %v; want one with an event", a, err)
 	}
 	e := a.Events[0]
-	if a.Name != action || a.User != "" || a.Finished.IsZero() || e.Name != nova.EventFound || e.Result != result || e.Details != details ||
+	if a.Name != action || a.User != "" || a.Finished.IsZero() || e.Name != nova.EventFound || e.Result != result ||
+		e.Details != details ||
 		e.Traceback != traceback || e.Host != "h1" {
 		w.t.Errorf("the latest action is %+v", a)
 	}
@@ -65,7 +66,8 @@ func TestGuestThatCrashesLeavesARecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1")
 	id := power()(w)
-	if err := w.hosts["h1"].driver.Upset(id, nova.Shutdown, nova.CauseCrash, "shut off: QEMU died", "qemu: oops"); err != nil {
+	if err := w.hosts["h1"].driver.Upset(id, nova.Shutdown, nova.CauseCrash, "shut off: QEMU died",
+		"qemu: oops"); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // told again it is nothing new
@@ -105,7 +107,8 @@ func TestGuestThatIsHaltedIsPausedAndGoesOn(t *testing.T) {
 		if v := w.get(id); v.VM != nova.Paused || v.Power != nova.PowerPaused || v.Task != nova.Idle {
 			t.Errorf("server is %+v", v)
 		}
-		w.told(id, "pause", nova.ResultError, "The guest was halted: its host could not write to a disk of it.", "paused after an error of a disk")
+		w.told(id, "pause", nova.ResultError, "The guest was halted: its host could not write to a disk of it.",
+			"paused after an error of a disk")
 	}
 	halt()
 	if err := w.verbs.Act(w.ctx, id, nova.UnpauseServer); err != nil { // by its user
@@ -132,7 +135,8 @@ func TestGuestThatCrashesIsStartedAgainWhereItsHostAsksForThat(t *testing.T) {
 		if err := h.driver.Change(id, nova.Crashed); err != nil {
 			t.Fatal(err)
 		}
-		args := rpcapi.PowerReport{Host: "h1", Servers: []rpcapi.ServerPower{{Server: id, Power: nova.Crashed, Cause: nova.CauseCrash, Restart: true}}}
+		args := rpcapi.PowerReport{Host: "h1", Servers: []rpcapi.ServerPower{{Server: id, Power: nova.Crashed,
+			Cause: nova.CauseCrash, Restart: true}}}
 		if _, err := rpcapi.ReportPower.Do(t.Context(), w.hosts["h1"].bus, "", args); err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +157,8 @@ func TestHostThatIsInTroubleIsDisabledByItself(t *testing.T) {
 	w := newWorld(t, "h1")
 	state := func(trouble string) (bool, string) {
 		t.Helper()
-		r, err := rpcapi.ReportNode.Do(t.Context(), w.hosts["h1"].bus, "", rpcapi.NodeArgs{Node: nova.Node{Host: "h1", Name: "h1"}, Trouble: trouble})
+		r, err := rpcapi.ReportNode.Do(t.Context(), w.hosts["h1"].bus, "",
+			rpcapi.NodeArgs{Node: nova.Node{Host: "h1", Name: "h1"}, Trouble: trouble})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +208,8 @@ func TestGuestThatRunsAgainstTheCloudIsStopped(t *testing.T) {
 	}
 }
 
-// A deletion that met a host that did not listen leaves the guest to the host, and may itself wait for something else when the host asks.
+// A deletion that met a host that did not listen leaves the guest to the host, and may itself wait for something else
+// when the host asks.
 func TestGuestOfAServerThatIsBeingDeletedGoes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1")
@@ -253,7 +259,8 @@ func TestFailedPowerOperationGivesTheServerBack(t *testing.T) {
 	w.work()
 	a, err := w.verbs.Action(w.ctx, id, "req-stop")
 	v := w.get(id)
-	if v.VM != nova.Active || v.Task != nova.Idle || err != nil || a.Message != "Error" || len(a.Events) != 1 || a.Events[0].Details != "the guest is stubborn" ||
+	if v.VM != nova.Active || v.Task != nova.Idle || err != nil || a.Message != "Error" || len(a.Events) != 1 ||
+		a.Events[0].Details != "the guest is stubborn" ||
 		a.Events[0].Name != nova.StopServer.Event {
 		t.Errorf("server is %+v, action %+v, %v", v, a, err)
 	}

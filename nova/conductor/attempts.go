@@ -63,7 +63,8 @@ func (j *attempts) next(ctx context.Context, t try) error {
 	return j.Save(ctx, nil)
 }
 
-// again begins a new round in which hosts that lacked something may be tried once more; false when there are none, or no more rounds.
+// again begins a new round in which hosts that lacked something may be tried once more; false when there are none, or
+// no more rounds.
 func (j *attempts) again(ctx context.Context, rounds int) (bool, error) {
 	left := slices.DeleteFunc(slices.Clone(j.rec.Tries), func(t try) bool { return t.Away })
 	if len(left) == len(j.rec.Tries) || j.rec.Rounds >= rounds {

@@ -26,11 +26,12 @@ type attempt struct {
 	Power  nova.PowerState
 }
 
-// awayRounds is how often a build tries hosts anew that answered that they lack something, a second later at first and twice as long each time.
+// awayRounds is how often a build tries hosts anew that answered that they lack something, a second later at first and
+// twice as long each time.
 const awayRounds = 3
 
-// build tries hosts until the server runs. Each try is a run of steps that leaves nothing behind when it fails; the last failure puts the
-// server in ERROR with a fault.
+// build tries hosts until the server runs. Each try is a run of steps that leaves nothing behind when it fails; the
+// last failure puts the server in ERROR with a fault.
 func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) error {
 	j, err := openAttempts(ctx, t.Journal())
 	if err != nil {
@@ -85,8 +86,8 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 // unclassified is what users read of an error that nobody wrote for them.
 const unclassified = "An internal error occurred; administrators find it in the details."
 
-// reason is what a user may read of a failure. Whoever classified a fault, or gave it a code, wrote its text for users; any other error may name
-// what is the operator's alone, who finds it in the details.
+// reason is what a user may read of a failure. Whoever classified a fault, or gave it a code, wrote its text for users;
+// any other error may name what is the operator's alone, who finds it in the details.
 func reason(err error) string {
 	if f := fault.Of(err); f != nil && f.Msg != "" && (f.Kind != fault.Internal || f.Code != "") {
 		return f.Msg
@@ -102,11 +103,13 @@ func retried(err error) error {
 	return fault.Unavailablef("%s", reason(err)).Because(err)
 }
 
-// built makes the server active and ends the job. A deletion that took it meanwhile finds host, ports and claim with the server.
+// built makes the server active and ends the job. A deletion that took it meanwhile finds host, ports and claim with
+// the server.
 func (b *building) built(ctx context.Context, at *attempt) error {
 	return b.DB.Tx(ctx, func(tx *db.Tx) error {
 		now := b.Now()
-		_, refusal, err := store.Move(ctx, tx, b.server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now, ClearFault: true}, b.Now())
+		_, refusal, err := store.Move(ctx, tx, b.server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now,
+			ClearFault: true}, b.Now())
 		if err != nil {
 			return err
 		}
@@ -114,7 +117,8 @@ func (b *building) built(ctx context.Context, at *attempt) error {
 		if refusal != nil {
 			o.Details = "Another request took the server while it was built."
 			// An operator who gave the build up when all was done finds the server in ERROR, and with all that it has.
-			if _, _, err := store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Power: &at.Power, Launched: &now}, b.Now()); err != nil {
+			if _, _, err := store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Power: &at.Power, Launched: &now},
+				b.Now()); err != nil {
 				return err
 			}
 		}
@@ -152,11 +156,13 @@ func (b *building) plan() []steps.Step[attempt] {
 
 // again decides whether another host may do better. What is wrong with the request is wrong everywhere.
 func (b *building) again(f *steps.Failed, host string) bool {
-	if b.journal.count()+1 >= b.c.MaxAttempts || b.a.Request.Host != "" && host != "" && !fault.Is(f.Err, fault.Unavailable) {
+	if b.journal.count()+1 >= b.c.MaxAttempts || b.a.Request.Host != "" && host != "" &&
+		!fault.Is(f.Err, fault.Unavailable) {
 		return false
 	}
 	switch fault.KindOf(f.Err) {
-	case fault.NoValidHost, fault.Invalid, fault.TooLarge, fault.OverQuota, fault.Forbidden, fault.Unauthorized, fault.NotImplemented:
+	case fault.NoValidHost, fault.Invalid, fault.TooLarge, fault.OverQuota, fault.Forbidden, fault.Unauthorized,
+		fault.NotImplemented:
 		return false
 	case fault.NotFound: // the host forgot what was prepared there: another may not
 		return f.Step == "spawn"
@@ -178,7 +184,8 @@ func (b *building) noteTry(ctx context.Context, f *steps.Failed, host string) er
 }
 
 func failure(f *steps.Failed, host string, last bool) store.Outcome {
-	return store.Outcome{Host: host, Details: reason(f.Err), Traceback: fmt.Sprintf("host %s, step %s: %v", host, f.Step, f.Err), Last: last}
+	return store.Outcome{Host: host, Details: reason(f.Err), Traceback: fmt.Sprintf("host %s, step %s: %v", host, f.Step,
+		f.Err), Last: last}
 }
 
 // failed puts the server in ERROR. Done before, or the server taken by somebody else: nothing.
@@ -186,7 +193,8 @@ func (b *building) failed(ctx context.Context, f *steps.Failed, host string) err
 	j := b.journal
 	text := reason(f.Err)
 	if fault.Is(f.Err, fault.Unavailable) && !j.rec.Since.IsZero() {
-		text = fmt.Sprintf("No valid host was found. %s It was waited for since %s.", text, j.rec.Since.UTC().Format(time.RFC3339))
+		text = fmt.Sprintf("No valid host was found. %s It was waited for since %s.", text,
+			j.rec.Since.UTC().Format(time.RFC3339))
 	}
 	if past := j.story(); past != "" {
 		text = fmt.Sprintf("%s Tried before: %s.", strings.TrimRight(text, " ."), past)
@@ -234,7 +242,8 @@ func (b *building) unwanted(ctx context.Context) error {
 	})
 }
 
-// buildDied unwinds a build that could go neither forward nor back for too long, as far as it goes, and puts the server in ERROR.
+// buildDied unwinds a build that could go neither forward nor back for too long, as far as it goes, and puts the server
+// in ERROR.
 func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildArgs, reason error) error {
 	j, err := openAttempts(ctx, t.Journal())
 	if err != nil {
@@ -257,8 +266,8 @@ type building struct {
 	asker *auth.Caller // whose wishes the ports and the image are
 }
 
-// asker is who asked for the server: the caller whom the task keeps, with the roles of the moment when it was asked for. A task that keeps none
-// is its owner's, as an ordinary member.
+// asker is who asked for the server: the caller whom the task keeps, with the roles of the moment when it was asked
+// for. A task that keeps none is its owner's, as an ordinary member.
 func asker(ctx context.Context, a *jobs.BuildArgs) *auth.Caller {
 	if c := auth.From(ctx); !c.Own() {
 		return c

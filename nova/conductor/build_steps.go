@@ -26,8 +26,8 @@ const alternates = 3
 // errMoved is what an operator did with a host between its choice and its being written down.
 var errMoved = errors.New("the host was deleted, or went to another availability zone")
 
-// claim chooses a host, claims its resources and records both with the server. A host with which an operator did something meanwhile is given
-// back, and another one chosen.
+// claim chooses a host, claims its resources and records both with the server. A host with which an operator did
+// something meanwhile is given back, and another one chosen.
 func (b *building) claim(ctx context.Context, at *attempt) error {
 	fresh := false
 	for moved, round := 0, 0; moved < claimRounds; round++ {
@@ -51,10 +51,12 @@ func (b *building) claim(ctx context.Context, at *attempt) error {
 		}
 		fresh = true
 	}
-	return fault.New(fault.NoValidHost, "No valid host was found. Every host that fitted was changed by an operator meanwhile.").Because(errMoved)
+	return fault.New(fault.NoValidHost,
+		"No valid host was found. Every host that fitted was changed by an operator meanwhile.").Because(errMoved)
 }
 
-// place writes the chosen host down. It is serialised with what operators do with hosts: they see the server, or it sees what they did.
+// place writes the chosen host down. It is serialised with what operators do with hosts: they see the server, or it
+// sees what they did.
 func (b *building) place(ctx context.Context, at *attempt) error {
 	return b.DB.Tx(ctx, func(tx *db.Tx) error {
 		if err := b.stands(ctx, tx, &at.Choice); err != nil {
@@ -63,7 +65,8 @@ func (b *building) place(ctx context.Context, at *attempt) error {
 		if err := b.checkGroup(ctx, tx, at.Choice.Host); err != nil {
 			return err
 		}
-		err := b.taken(ctx, tx, nova.MovePlace, store.Change{Host: &at.Choice.Host, Node: &at.Choice.Node, Zone: &at.Choice.Zone, LaunchedOn: &at.Choice.Host})
+		err := b.taken(ctx, tx, nova.MovePlace, store.Change{Host: &at.Choice.Host, Node: &at.Choice.Node,
+			Zone: &at.Choice.Zone, LaunchedOn: &at.Choice.Host})
 		if err != nil {
 			return err
 		}
@@ -87,7 +90,8 @@ func (b *building) stands(ctx context.Context, tx *db.Tx, h *nova.Choice) error 
 	return err
 }
 
-// choose asks for a host and claims what the server needs of it; fresh does not take the scheduler's memory for an answer.
+// choose asks for a host and claims what the server needs of it; fresh does not take the scheduler's memory for an
+// answer.
 func (b *building) choose(ctx context.Context, fresh bool) (nova.Choice, error) {
 	q := b.a.Request
 	q.Fresh = q.Fresh || fresh
@@ -103,7 +107,8 @@ func (b *building) choose(ctx context.Context, fresh bool) (nova.Choice, error) 
 			return nova.Choice{}, err
 		}
 		for _, h := range sel.Hosts {
-			last = b.Placement.Claim(ctx, placement.Allocation{Consumer: b.a.Server, Project: q.Project, User: q.User, Type: "INSTANCE",
+			last = b.Placement.Claim(ctx, placement.Allocation{Consumer: b.a.Server, Project: q.Project, User: q.User,
+				Type:      "INSTANCE",
 				Providers: map[string]placement.Resources{h.Provider: h.Resources}})
 			if last == nil {
 				return h, nil
@@ -118,7 +123,8 @@ func (b *building) choose(ctx context.Context, fresh bool) (nova.Choice, error) 
 		}
 		q.Fresh = true
 	}
-	return nova.Choice{}, fault.New(fault.NoValidHost, "No valid host was found. Every host that fitted was filled by others meanwhile.").Because(last)
+	return nova.Choice{}, fault.New(fault.NoValidHost,
+		"No valid host was found. Every host that fitted was filled by others meanwhile.").Because(last)
 }
 
 // unclaim releases the resources and takes the host off the server.
@@ -143,7 +149,8 @@ func (b *building) network(ctx context.Context, at *attempt) error {
 		return nil
 	}
 	v := b.current
-	ports, err := b.Networks.Allocate(b.asAsker(ctx), neutron.AllocateArgs{Server: v.ID, Project: v.Project, Host: at.Choice.Host, AZ: at.Choice.Zone,
+	ports, err := b.Networks.Allocate(b.asAsker(ctx), neutron.AllocateArgs{Server: v.ID, Project: v.Project,
+		Host: at.Choice.Host, AZ: at.Choice.Zone,
 		Specs: network.Specs(b.a.NICs), SecurityGroups: b.a.SecurityGroups, DNSName: v.Hostname})
 	at.Ports = network.NICs(ports)
 	return err
@@ -156,7 +163,8 @@ func (b *building) unnetwork(ctx context.Context, _ *attempt) error {
 	return b.Networks.Deallocate(asNova(ctx), b.a.Server)
 }
 
-// prepare has the host fetch the image, by the rights of who asked for the server, and make disks while the ports come up. The first failure ends the other.
+// prepare has the host fetch the image, by the rights of who asked for the server, and make disks while the ports come
+// up. The first failure ends the other.
 func (b *building) prepare(ctx context.Context, at *attempt) error {
 	spec, err := b.spec(ctx, at)
 	if err != nil {
@@ -193,7 +201,8 @@ func (b *building) unprepare(ctx context.Context, at *attempt) error {
 	return b.DB.Tx(ctx, func(tx *db.Tx) error { return b.owe(ctx, tx, at.Choice.Host, b.a.Server) })
 }
 
-// plugged waits until every port is active: at each hint, and now and then without one. It answers the ports as they are then.
+// plugged waits until every port is active: at each hint, and now and then without one. It answers the ports as they
+// are then.
 func (b *building) plugged(ctx context.Context, ports []nova.NIC) ([]nova.NIC, error) {
 	if down(ports) == "" {
 		return ports, nil
@@ -212,7 +221,8 @@ func (b *building) plugged(ctx context.Context, ports []nova.NIC) ([]nova.NIC, e
 			return ports, nil
 		}
 		if b.waiter.hasFailed(port) && !b.c.VIFNotFatal {
-			return ports, fault.New(fault.Internal, "Virtual Interface creation failed").Coded("nova.vif").Because(errors.New("plugging of port " + port + " failed"))
+			return ports, fault.New(fault.Internal, "Virtual Interface creation failed").Coded("nova.vif").Because(
+				errors.New("plugging of port " + port + " failed"))
 		}
 		select {
 		case <-b.waiter.woken:
@@ -223,7 +233,8 @@ func (b *building) plugged(ctx context.Context, ports []nova.NIC) ([]nova.NIC, e
 			if b.c.VIFNotFatal {
 				return ports, nil
 			}
-			return ports, fault.New(fault.Internal, "Virtual Interface creation failed: port %s did not become active within %s", port, b.c.VIFTimeout).Coded("nova.vif")
+			return ports, fault.New(fault.Internal, "Virtual Interface creation failed: port %s did not become active within %s",
+				port, b.c.VIFTimeout).Coded("nova.vif")
 		}
 	}
 }
@@ -256,7 +267,8 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 	err := b.DB.Tx(ctx, func(tx *db.Tx) error {
 		if b.journal.rec.Told != "" && b.journal.rec.Since.IsZero() { // it waits no longer
 			b.journal.rec.Told = ""
-			if err := store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host}, b.Now()); err != nil {
+			if err := store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host},
+				b.Now()); err != nil {
 				return err
 			}
 		}

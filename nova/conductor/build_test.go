@@ -22,7 +22,8 @@ func TestBuildMakesAnActiveServer(t *testing.T) {
 		t.Errorf("server is %+v", v)
 	}
 	a, err := w.verbs.Action(w.ctx, id, "req-create")
-	if err != nil || len(a.Events) != 1 || a.Events[0].Name != nova.EventBuild || a.Events[0].Result != nova.ResultSuccess || a.Events[0].Host != "h1" {
+	if err != nil || len(a.Events) != 1 || a.Events[0].Name != nova.EventBuild ||
+		a.Events[0].Result != nova.ResultSuccess || a.Events[0].Host != "h1" {
 		t.Errorf("action %+v, %v", a, err)
 	}
 	w.clean()
@@ -34,7 +35,8 @@ func TestNoValidHostIsExplained(t *testing.T) {
 	id := w.create().ID
 	w.work()
 	v := w.get(id)
-	if v.VM != nova.Error || v.Fault == nil || v.Fault.Code != 500 || !strings.HasPrefix(v.Fault.Message, "No valid host was found.") {
+	if v.VM != nova.Error || v.Fault == nil || v.Fault.Code != 500 || !strings.HasPrefix(v.Fault.Message,
+		"No valid host was found.") {
 		t.Errorf("server is %+v, fault %+v", v, v.Fault)
 	}
 	w.clean()
@@ -51,8 +53,10 @@ func TestFailedHostIsReplaced(t *testing.T) {
 		t.Errorf("failed first: %q; server is %+v, fault %+v", *failed, v, v.Fault)
 	}
 	a, err := w.verbs.Action(w.ctx, id, "req-create")
-	if err != nil || len(a.Events) != 2 || a.Events[0].Result != nova.ResultSuccess || a.Events[1].Result != nova.ResultError ||
-		a.Events[1].Host != *failed || a.Events[1].Details != "no such machine type" || !strings.Contains(a.Events[1].Traceback, "step spawn") {
+	if err != nil || len(a.Events) != 2 || a.Events[0].Result != nova.ResultSuccess ||
+		a.Events[1].Result != nova.ResultError ||
+		a.Events[1].Host != *failed || a.Events[1].Details != "no such machine type" ||
+		!strings.Contains(a.Events[1].Traceback, "step spawn") {
 		t.Errorf("action %+v, %v", a, err)
 	}
 	w.clean()
@@ -81,7 +85,8 @@ func TestWhatNobodyClassifiedIsForOperators(t *testing.T) {
 	id := w.create().ID
 	w.work()
 	v := w.get(id)
-	if v.VM != nova.Error || v.Fault == nil || strings.Contains(v.Fault.Message, "secret") || !strings.Contains(v.Fault.Details, "open /srv/secret") {
+	if v.VM != nova.Error || v.Fault == nil || strings.Contains(v.Fault.Message, "secret") ||
+		!strings.Contains(v.Fault.Details, "open /srv/secret") {
 		t.Errorf("server is %+v, fault %+v", v, v.Fault)
 	}
 	a, err := w.verbs.Action(w.ctx, id, "req-create")
@@ -147,7 +152,8 @@ func TestBuildWaitsForPorts(t *testing.T) {
 	w.hosts["h1"].hook = func(op string) {
 		if op == "after prepare" {
 			w.ports.up()
-			if err := w.verbs.ExternalEvents(t.Context(), []nova.ExternalEvent{{Name: "network-vif-plugged", Server: id, Status: "completed"}}); err != nil {
+			if err := w.verbs.ExternalEvents(t.Context(), []nova.ExternalEvent{{Name: "network-vif-plugged", Server: id,
+				Status: "completed"}}); err != nil {
 				t.Error(err)
 			}
 		}

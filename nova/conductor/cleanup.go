@@ -14,8 +14,9 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// destroy takes the guest off a host, or says that this is owed when the host cannot be reached: what waits for the answer goes on. A host
-// whose service was deleted owes nothing; should it come back, it asks what to do with its guests.
+// destroy takes the guest off a host, or says that this is owed when the host cannot be reached: what waits for the
+// answer goes on. A host whose service was deleted owes nothing; should it come back, it asks what to do with its
+// guests.
 func (c *Conductor) destroy(ctx context.Context, host, server string) (owed bool, err error) {
 	if host == "" {
 		return false, nil
@@ -53,7 +54,8 @@ func (c *Conductor) up(ctx context.Context, host string) (up, known bool, err er
 	return err == nil && s.Up(c.Now(), c.c.DownTime), err == nil, err
 }
 
-// cleanup pays what is owed, as soon as the host can be reached. It is void when the server lives on that host again or the host is gone.
+// cleanup pays what is owed, as soon as the host can be reached. It is void when the server lives on that host again or
+// the host is gone.
 func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupArgs) error {
 	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -84,7 +86,8 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	return retried(err)
 }
 
-// retire takes a deleted host's provider out of placement. What is still claimed there is being given back, or is told by the task that fails.
+// retire takes a deleted host's provider out of placement. What is still claimed there is being given back, or is told
+// by the task that fails.
 func (c *Conductor) retire(ctx context.Context, _ *tasks.Task, a jobs.RetireArgs) error {
 	_, known, err := c.up(ctx, a.Host)
 	if err != nil || known {

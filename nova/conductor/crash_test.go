@@ -119,7 +119,8 @@ func ofTheTable() []story {
 	return all
 }
 
-// resetAt builds a server whose state an operator sets at an instant of it; refused is what the answer says if that may not be.
+// resetAt builds a server whose state an operator sets at an instant of it; refused is what the answer says if that may
+// not be.
 func resetAt(instant string, toActive bool, refused string) func(w *world) string {
 	return func(w *world) string {
 		id := w.create().ID
@@ -189,7 +190,8 @@ func stories() []story {
 		}, gone},
 		{"given up while building", []string{"h1"}, resetAt("after prepare", false, ""), inError},
 		{"given up when the guest runs", []string{"h1"}, resetAt("after spawn", false, ""), inError},
-		{"active is refused while building", []string{"h1"}, resetAt("after prepare", true, "Cannot 'os-resetState'"), active},
+		{"active is refused while building", []string{"h1"}, resetAt("after prepare", true, "Cannot 'os-resetState'"),
+			active},
 		{"the host goes to another zone when it is chosen", []string{"h1"}, chosenThen(func(w *world) error {
 			h := hosts.New(hosts.Config{}, hosts.Deps{DB: w.d})
 			a, err := h.CreateAggregate(w.ctx, "east", "east")
@@ -225,7 +227,8 @@ func stories() []story {
 			w.work()
 			return id
 		}, func(t *testing.T, w *world, v nova.Server) {
-			if i, err := w.hosts["h1"].driver.Info(w.ctx, v.ID); v.VM != nova.Stopped || v.Power != nova.Shutdown || err != nil || i.Power != nova.Shutdown {
+			if i, err := w.hosts["h1"].driver.Info(w.ctx, v.ID); v.VM != nova.Stopped || v.Power != nova.Shutdown ||
+				err != nil || i.Power != nova.Shutdown {
 				t.Errorf("server is %+v, guest %+v, %v", v, i, err)
 			}
 		}},
@@ -245,7 +248,8 @@ func stories() []story {
 			return id
 		}, gone},
 		{"stop", []string{"h1"}, power("stop"), func(t *testing.T, w *world, v nova.Server) {
-			if i, err := w.hosts["h1"].driver.Info(w.ctx, v.ID); v.VM != nova.Stopped || v.Power != nova.Shutdown || err != nil || i.Power != nova.Shutdown {
+			if i, err := w.hosts["h1"].driver.Info(w.ctx, v.ID); v.VM != nova.Stopped || v.Power != nova.Shutdown ||
+				err != nil || i.Power != nova.Shutdown {
 				t.Errorf("server is %+v, guest %+v, %v", v, i, err)
 			}
 		}},
@@ -292,8 +296,8 @@ func TestConductorMayEndAnywhere(t *testing.T) {
 	}
 }
 
-// TestAgentMayEndAnywhere ends the agent before and after each of the hypervisor's operations, and starts it again once the jobs are done
-// or wait for it.
+// TestAgentMayEndAnywhere ends the agent before and after each of the hypervisor's operations, and starts it again once
+// the jobs are done or wait for it.
 func TestAgentMayEndAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, hosts := range [][]string{{"h1"}, {"h1", "h2"}} {

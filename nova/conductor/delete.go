@@ -22,8 +22,8 @@ type deletion struct {
 	unbuilt bool
 }
 
-// deleting takes a server away: the guest, the ports, the claim, then the server itself. It only goes forward, and everything in it may be
-// repeated.
+// deleting takes a server away: the guest, the ports, the claim, then the server itself. It only goes forward, and
+// everything in it may be repeated.
 func (c *Conductor) deleting(server string) operation[deletion] {
 	return operation[deletion]{
 		action: nova.DeleteServer, forward: true,
@@ -76,8 +76,8 @@ func (c *Conductor) fault(err error) *nova.Fault {
 // lateness is how long a request may be under way in a service that has meanwhile answered others.
 const lateness = 15 * time.Second
 
-// buildOrTell builds. One that was halted for longer than its lease may have made something after the server was deleted: whoever finds that it
-// has lost the job says so, and what it made is looked for.
+// buildOrTell builds. One that was halted for longer than its lease may have made something after the server was
+// deleted: whoever finds that it has lost the job says so, and what it made is looked for.
 func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) error {
 	err := c.build(ctx, t, a)
 	if err == nil || !errors.Is(err, tasks.ErrLost) && !errors.Is(context.Cause(ctx), tasks.ErrLost) {
@@ -86,13 +86,15 @@ func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.Build
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateness) // the job is lost, not its trace
 	defer cancel()
 	return errors.Join(err, c.DB.Tx(ctx, func(tx *db.Tx) error {
-		_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+a.Server, time.Second, jobs.DeleteArgs{Server: a.Server})
+		_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+a.Server, time.Second,
+			jobs.DeleteArgs{Server: a.Server})
 		return err
 	}))
 }
 
-// forget gives back once more what a deleted server held. A build that was cut off, by the death of its conductor or its patience, may have
-// left a request behind in a service that stood still, and that came to life together with the deletion's.
+// forget gives back once more what a deleted server held. A build that was cut off, by the death of its conductor or
+// its patience, may have left a request behind in a service that stood still, and that came to life together with the
+// deletion's.
 func (c *Conductor) forget(ctx context.Context, _ *tasks.Task, a jobs.DeleteArgs) error {
 	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	switch {

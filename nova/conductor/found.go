@@ -29,8 +29,8 @@ func (c powerStates) reportPower(ctx context.Context, a rpcapi.PowerReport) (mes
 	return messaging.None{}, nil
 }
 
-// finding is what becomes of a server whose guest was found to do something else: a move, and the action by which users and operators read
-// that it happened, and why.
+// finding is what becomes of a server whose guest was found to do something else: a move, and the action by which users
+// and operators read that it happened, and why.
 type finding struct {
 	move   nova.Move
 	action string
@@ -38,10 +38,11 @@ type finding struct {
 	failed bool   // the action is shown as one that failed
 }
 
-// findingOf compares a server that nobody works on with its guest, as nova does; nothing is found where they agree, or where the cloud may not
-// correct them. Suspended servers and those in ERROR are let be, whose guests are the business of who acts next; so is a guest that is not
-// found, whose host may be about to start it. Other than with nova, the server of a guest that was halted by its host is paused, so that unpause
-// is a way out; a guest that somebody paused on the host is let be, since who did it may yet let it go on.
+// findingOf compares a server that nobody works on with its guest, as nova does; nothing is found where they agree, or
+// where the cloud may not correct them. Suspended servers and those in ERROR are let be, whose guests are the business
+// of who acts next; so is a guest that is not found, whose host may be about to start it. Other than with nova, the
+// server of a guest that was halted by its host is paused, so that unpause is a way out; a guest that somebody paused
+// on the host is let be, since who did it may yet let it go on.
 func findingOf(vm nova.VMState, p *rpcapi.ServerPower) finding {
 	up := vm == nova.Active || vm == nova.Paused
 	switch {
@@ -52,7 +53,8 @@ func findingOf(vm nova.VMState, p *rpcapi.ServerPower) finding {
 		f := finding{move: nova.MoveRestop, action: nova.StopServer.Name, told: "The guest fell asleep."}
 		return f.because(p.Cause)
 	case vm == nova.Stopped && (p.Power == nova.Running || p.Power == nova.PowerPaused || p.Power == nova.PowerSuspended):
-		return finding{move: nova.MoveRestop, action: nova.StopServer.Name, told: "The guest was there although its server is stopped."}
+		return finding{move: nova.MoveRestop, action: nova.StopServer.Name,
+			told: "The guest was there although its server is stopped."}
 	case vm == nova.Active && p.Power == nova.PowerPaused && p.Cause != "":
 		f := finding{move: nova.MoveFoundPaused, action: nova.PauseServer.Name, told: "The guest was halted by its host."}
 		return f.because(p.Cause)
@@ -103,14 +105,16 @@ func (c powerStates) compare(ctx context.Context, host string, p rpcapi.ServerPo
 	return nil
 }
 
-// halted reports whether a server is paused because its host halted its guest: that was the last thing that became of it.
+// halted reports whether a server is paused because its host halted its guest: that was the last thing that became of
+// it.
 func (c powerStates) halted(ctx context.Context, server string) (bool, error) {
-	last, err := store.Actions(ctx, c.DB, server, db.ListArgs{Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: 1})
+	last, err := store.Actions(ctx, c.DB, server, db.ListArgs{Sort: []db.SortKey{{Column: "created_at", Desc: true}},
+		Limit: 1})
 	return len(last) == 1 && last[0].Name == nova.PauseServer.Name && last[0].User == "", err
 }
 
-// found moves the server and records why. A guest that must go from its host is stopped by a job; one that crashed is started again where its
-// host asks for that.
+// found moves the server and records why. A guest that must go from its host is stopped by a job; one that crashed is
+// started again where its host asks for that.
 func (c powerStates) found(ctx context.Context, tx *db.Tx, host string, p *rpcapi.ServerPower, f finding) error {
 	_, refusal, err := store.Move(ctx, tx, p.Server, f.move, store.Change{Power: &p.Power}, c.Now())
 	if err != nil || refusal != nil {
@@ -131,7 +135,8 @@ func (c powerStates) found(ctx context.Context, tx *db.Tx, host string, p *rpcap
 		return err
 	}
 	tx.AfterCommit(func() {
-		log.From(ctx).WarnContext(auth.WithRequest(ctx, request), "a guest changed by itself", log.Server, p.Server, log.Host, host,
+		log.From(ctx).WarnContext(auth.WithRequest(ctx, request), "a guest changed by itself", log.Server, p.Server, log.Host,
+			host,
 			"what", f.told, "because", p.Why)
 	})
 	if stop {
@@ -158,7 +163,8 @@ func (c powerStates) begin(ctx context.Context, tx *db.Tx, server string, a nova
 	if err := c.record(ctx, tx, server, a.Name, request); err != nil {
 		return err
 	}
-	_, err = jobs.Power.Enqueue(auth.WithRequest(ctx, request), tx, c.Queue, server, jobs.PowerArgs{Server: server, Op: a.Key})
+	_, err = jobs.Power.Enqueue(auth.WithRequest(ctx, request), tx, c.Queue, server, jobs.PowerArgs{Server: server,
+		Op: a.Key})
 	return err
 }
 

@@ -12,8 +12,9 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// TestOperatorsMovesWhileJobsRun has an operator do with a host all that operators do, at instants of the jobs on it: what would take the host
-// from under a server is refused, what says where new servers go changes nothing for those that are there.
+// TestOperatorsMovesWhileJobsRun has an operator do with a host all that operators do, at instants of the jobs on it:
+// what would take the host from under a server is refused, what says where new servers go changes nothing for those
+// that are there.
 func TestOperatorsMovesWhileJobsRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -23,11 +24,12 @@ func TestOperatorsMovesWhileJobsRun(t *testing.T) {
 	}{
 		{"before prepare", func(*world, string) {}, active},
 		{"after spawn", func(*world, string) {}, active},
-		{"before stop", func(w *world, id string) { w.ask(id, nova.StopServer.Key, "req-stop") }, func(t *testing.T, _ *world, v nova.Server) {
-			if v.VM != nova.Stopped {
-				t.Errorf("server is %+v", v)
-			}
-		}},
+		{"before stop", func(w *world, id string) { w.ask(id, nova.StopServer.Key, "req-stop") },
+			func(t *testing.T, _ *world, v nova.Server) {
+				if v.VM != nova.Stopped {
+					t.Errorf("server is %+v", v)
+				}
+			}},
 		{"before destroy", func(w *world, id string) { w.ask(id, nova.DeleteServer.Key, "req-delete") }, gone},
 	} {
 		t.Run(c.instant, func(t *testing.T) {
@@ -64,7 +66,8 @@ func TestOperatorsMovesWhileJobsRun(t *testing.T) {
 				if _, err := h.AddHost(ctx, plain.ID, "h1"); err != nil {
 					t.Error(err)
 				}
-				if _, err := h.SetAggregateMetadata(ctx, plain.ID, map[string]*string{"availability_zone": &[]string{"west"}[0]}); !fault.Is(err, fault.Invalid) {
+				if _, err := h.SetAggregateMetadata(ctx, plain.ID,
+					map[string]*string{"availability_zone": &[]string{"west"}[0]}); !fault.Is(err, fault.Invalid) {
 					t.Errorf("the host's aggregate went to another zone: %v", err)
 				}
 				s.Disabled = true
@@ -88,7 +91,8 @@ func TestOperatorsMovesWhileJobsRun(t *testing.T) {
 	}
 }
 
-// TestZonesAndBuildsAgree races an operator, who moves a host between zones, with builds on it: whoever comes first, a server is in its host's zone.
+// TestZonesAndBuildsAgree races an operator, who moves a host between zones, with builds on it: whoever comes first, a
+// server is in its host's zone.
 func TestZonesAndBuildsAgree(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {

@@ -65,15 +65,16 @@ func (c *Conductor) onHost(ctx context.Context, server, op string) (nova.PowerSt
 	if err != nil {
 		return nova.NoState, err
 	}
-	r, err := rpcapi.Power.Do(ctx, c.Bus, v.Host, rpcapi.PowerArgs{Op: op, Spec: v.Spec(ports), Grace: c.c.ShutdownTimeout})
+	r, err := rpcapi.Power.Do(ctx, c.Bus, v.Host, rpcapi.PowerArgs{Op: op, Spec: v.Spec(ports),
+		Grace: c.c.ShutdownTimeout})
 	if fault.Is(err, fault.Unavailable) {
 		return nova.NoState, fault.Unavailablef("Host %s cannot be reached.", v.Host).Because(err)
 	}
 	return r.Power, err
 }
 
-// late tells what a guest does after an action whose server an operator's reset has taken from the job meanwhile: nobody else would before the
-// host's next look. A server that has an owner, the job or another, is left to it.
+// late tells what a guest does after an action whose server an operator's reset has taken from the job meanwhile:
+// nobody else would before the host's next look. A server that has an owner, the job or another, is left to it.
 func (c powerStates) late(ctx context.Context, tx *db.Tx, server string, power nova.PowerState) error {
 	f, err := store.PlacementOf(ctx, tx, server)
 	if err != nil || f.Deleted || f.State.Task != nova.Idle {

@@ -11,7 +11,8 @@ import (
 	"hypernova/oslo/db"
 )
 
-// TestGuestsAndServersAreBroughtTogether compares each state of a server with each power state of its guest, as nova's periodic look does.
+// TestGuestsAndServersAreBroughtTogether compares each state of a server with each power state of its guest, as nova's
+// periodic look does.
 func TestGuestsAndServersAreBroughtTogether(t *testing.T) {
 	t.Parallel()
 	const off, on, held, none = nova.Shutdown, nova.Running, nova.PowerPaused, nova.NoState
@@ -22,11 +23,14 @@ func TestGuestsAndServersAreBroughtTogether(t *testing.T) {
 	stopped := end{nova.Stopped, off}
 	powers := []nova.PowerState{none, on, held, off, nova.Crashed, nova.PowerSuspended}
 	for vm, ends := range map[nova.VMState][]end{
-		nova.Active:    {{nova.Active, none}, {nova.Active, on}, {nova.Active, held}, stopped, stopped, stopped},
-		nova.Stopped:   {{nova.Stopped, none}, stopped, stopped, stopped, {nova.Stopped, nova.Crashed}, stopped},
-		nova.Paused:    {{nova.Paused, none}, {nova.Paused, on}, {nova.Paused, held}, stopped, stopped, {nova.Paused, nova.PowerSuspended}},
-		nova.Suspended: {{nova.Suspended, none}, {nova.Suspended, on}, {nova.Suspended, held}, {nova.Suspended, off}, {nova.Suspended, nova.Crashed}, {nova.Suspended, nova.PowerSuspended}},
-		nova.Error:     {{nova.Error, none}, {nova.Error, on}, {nova.Error, held}, {nova.Error, off}, {nova.Error, nova.Crashed}, {nova.Error, nova.PowerSuspended}},
+		nova.Active:  {{nova.Active, none}, {nova.Active, on}, {nova.Active, held}, stopped, stopped, stopped},
+		nova.Stopped: {{nova.Stopped, none}, stopped, stopped, stopped, {nova.Stopped, nova.Crashed}, stopped},
+		nova.Paused: {{nova.Paused, none}, {nova.Paused, on}, {nova.Paused, held}, stopped, stopped,
+			{nova.Paused, nova.PowerSuspended}},
+		nova.Suspended: {{nova.Suspended, none}, {nova.Suspended, on}, {nova.Suspended, held}, {nova.Suspended, off},
+			{nova.Suspended, nova.Crashed}, {nova.Suspended, nova.PowerSuspended}},
+		nova.Error: {{nova.Error, none}, {nova.Error, on}, {nova.Error, held}, {nova.Error, off},
+			{nova.Error, nova.Crashed}, {nova.Error, nova.PowerSuspended}},
 	} {
 		for i, want := range ends {
 			t.Run(fmt.Sprintf("%s, guest %d", vm, powers[i]), func(t *testing.T) {

@@ -18,9 +18,10 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// What is away says nothing of a request: a call that nobody answered, a service that is being restarted, a host that has fallen silent are no
-// verdict of a host, and cost a build none of its tries. It stays where it is, in the queue, and begins with the same step again. A host that
-// has fallen silent is left for another one where there is one. Only after Config.BuildWait the build takes what is away for gone.
+// What is away says nothing of a request: a call that nobody answered, a service that is being restarted, a host that
+// has fallen silent are no verdict of a host, and cost a build none of its tries. It stays where it is, in the queue,
+// and begins with the same step again. A host that has fallen silent is left for another one where there is one. Only
+// after Config.BuildWait the build takes what is away for gone.
 
 // verdict is an error that the host itself gave as its answer, though it is of a kind that tells of absence elsewhere.
 type verdict struct{ err error }
@@ -36,7 +37,8 @@ func answered(err error) error {
 	return &verdict{err}
 }
 
-// settle decides what an error of a step means: one that tells of absence stops a job that keeps a record where it is, as long as it may wait.
+// settle decides what an error of a step means: one that tells of absence stops a job that keeps a record where it is,
+// as long as it may wait.
 func (w *work) settle(ctx context.Context, err error) error {
 	var said *verdict
 	if w.journal == nil || !fault.Is(err, fault.Unavailable) || errors.As(err, &said) {
@@ -55,7 +57,8 @@ func (w *work) settle(ctx context.Context, err error) error {
 	if w.host == "" || !messaging.Unheard(err) {
 		return steps.Again(err)
 	}
-	// The host may have it, and be at it: it is asked again while it seems to live, and what it did is undone before another is tried.
+	// The host may have it, and be at it: it is asked again while it seems to live, and what it did is undone before
+	// another is tried.
 	up, _, uerr := w.up(ctx, w.host)
 	if uerr == nil && !up || since >= w.c.DownTime {
 		return err
@@ -81,14 +84,16 @@ func (b *building) mayComeBack(ctx context.Context, q nova.Request) bool {
 }
 
 // pauses between looks for what is away; the last one is for all that follow.
-var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
+	4 * time.Second, 8 * time.Second}
 
 // wait puts a job aside until what it needs may be back, and tells the server's owner and the operator what that is.
 func (w *work) wait(ctx context.Context, why error) error {
 	j := w.journal
 	pause := pauses[min(j.rec.Looks, len(pauses)-1)]
 	j.rec.Looks++
-	told := fmt.Sprintf("Waiting until %s at most: %s", j.rec.Since.Add(w.c.BuildWait).UTC().Format(time.RFC3339), reason(why))
+	told := fmt.Sprintf("Waiting until %s at most: %s", j.rec.Since.Add(w.c.BuildWait).UTC().Format(time.RFC3339),
+		reason(why))
 	tell := j.rec.Told != told
 	j.rec.Told = told
 	if err := j.Save(ctx, j.rec.Now); err != nil {

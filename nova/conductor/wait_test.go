@@ -79,7 +79,8 @@ func TestABuildWaitsForAHostThatIsCutOff(t *testing.T) {
 			if v := w.get(id); v.VM != nova.Building || v.Task == nova.Idle {
 				t.Fatalf("it does not wait: %+v, fault %+v", v, v.Fault)
 			}
-			if e := w.event(id); !strings.Contains(e.Details, "Waiting until") || !strings.Contains(e.Details, "h1") || e.Result != "" || !e.Finished.IsZero() {
+			if e := w.event(id); !strings.Contains(e.Details, "Waiting until") || !strings.Contains(e.Details, "h1") ||
+				e.Result != "" || !e.Finished.IsZero() {
 				t.Errorf("the event tells %+v", e)
 			}
 			h.start()
@@ -147,7 +148,8 @@ func (w *world) service(host string) string {
 	return s.ID
 }
 
-// A host that dies is left for one that lives, at once and without a try lost; what it may hold is cleaned up as soon as it is back.
+// A host that dies is left for one that lives, at once and without a try lost; what it may hold is cleaned up as soon
+// as it is back.
 func TestASilentHostIsLeftForAnotherAndPaidWhenItIsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1", "h2")
@@ -309,7 +311,8 @@ func TestWhatComesLateForADeletedServerGoesToo(t *testing.T) {
 		}
 	}
 	w.ports.fail = nil
-	if _, err := w.ports.Allocate(t.Context(), neutron.AllocateArgs{Server: id, Host: "h1", Specs: []neutron.PortSpec{{Network: network}}}); err != nil {
+	if _, err := w.ports.Allocate(t.Context(), neutron.AllocateArgs{Server: id, Host: "h1",
+		Specs: []neutron.PortSpec{{Network: network}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.claims.Claim(t.Context(), placement.Allocation{Consumer: id}); err != nil {
@@ -319,8 +322,8 @@ func TestWhatComesLateForADeletedServerGoesToo(t *testing.T) {
 	w.clean()
 }
 
-// A conductor that was halted in the middle of a build wakes when another one has given the build up and deleted the server: what it makes
-// then goes too.
+// A conductor that was halted in the middle of a build wakes when another one has given the build up and deleted the
+// server: what it makes then goes too.
 func TestAConductorThatWakesLateLeavesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "h1")

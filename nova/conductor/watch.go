@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/service"
 )
 
-// What networking changes it tells, but a word may be lost, and it does not tell of all: so servers' networks are read again now and then, a few
-// at each time.
+// What networking changes it tells, but a word may be lost, and it does not tell of all: so servers' networks are read
+// again now and then, a few at each time.
 const (
 	healEvery  = time.Minute
 	healAtOnce = 100
@@ -45,7 +45,8 @@ func (c *agentCalls) askSilent(ctx context.Context) error {
 	for i := range all {
 		s := &all[i]
 		if !s.Seen.IsZero() && now.Sub(s.Seen) > c.c.DownTime {
-			silent = append(silent, service.Silent{ID: s.ID, Host: s.Host, Binary: s.Binary, Pulse: s.Pulse, Note: s.Note, Seen: s.Seen})
+			silent = append(silent, service.Silent{ID: s.ID, Host: s.Host, Binary: s.Binary, Pulse: s.Pulse, Note: s.Note,
+				Seen: s.Seen})
 		}
 	}
 	return service.AskSilent(ctx, silent, func(ctx context.Context, s service.Silent, found string) error {

@@ -42,17 +42,18 @@ func (w *work) givenUp() *work {
 	return w
 }
 
-// operation is how one action on a server is done: steps on a record R. Steps without any undo may be repeated; then nothing is recorded, and
-// a job that was cut off begins again. With an undo the progress is recorded, and a failed step undoes those before it.
+// operation is how one action on a server is done: steps on a record R. Steps without any undo may be repeated; then
+// nothing is recorded, and a job that was cut off begins again. With an undo the progress is recorded, and a failed
+// step undoes those before it.
 type operation[R any] struct {
 	action nova.ServerAction
 	steps  []steps.Step[R]
 	host   func(r *R) string // that the steps speak to; nil: the server's
-	// forward is for what is never undone: every error of a step repeats the job until the queue gives it up, and the server is taken
-	// back from whoever took it meanwhile.
+	// forward is for what is never undone: every error of a step repeats the job until the queue gives it up, and the
+	// server is taken back from whoever took it meanwhile.
 	forward bool
-	// change is what the server's row gets besides its states when all is done, finish what else belongs into that transaction. Both may
-	// be nil.
+	// change is what the server's row gets besides its states when all is done, finish what else belongs into that
+	// transaction. Both may be nil.
 	change func(r *R) store.Change
 	finish func(ctx context.Context, tx *db.Tx, r *R) error
 }
@@ -100,7 +101,9 @@ func (o operation[R]) perform(ctx context.Context, c *Conductor, t *tasks.Task, 
 // giveUp ends the job of an operation that the queue has given up: what was done is undone as far as it goes, and the
 // server is given back.
 func (o operation[R]) giveUp(ctx context.Context, c *Conductor, t *tasks.Task, server string, why error) error {
-	w := c.workOn(t, server, o.action.Event, func(f *store.Placement) bool { return o.action.Owns(f.State.Task) }).givenUp()
+	w := c.workOn(t, server, o.action.Event, func(f *store.Placement) bool {
+		return o.action.Owns(f.State.Task)
+	}).givenUp()
 	if o.undoable() {
 		j, err := openAttempts(ctx, t.Journal())
 		if err != nil {
@@ -200,7 +203,8 @@ func (o *operation[R]) failed(ctx context.Context, w *work, why error) error {
 
 // logFailure writes the one line of a job that failed.
 func (w *work) logFailure(ctx context.Context, what string, why error) {
-	log.From(ctx).ErrorContext(auth.WithRequest(ctx, w.request), what, log.Server, w.server, log.Host, w.host, log.Err, why.Error())
+	log.From(ctx).ErrorContext(auth.WithRequest(ctx, w.request), what, log.Server, w.server, log.Host, w.host, log.Err,
+		why.Error())
 }
 
 // takeBack makes the job own a server that an operator's reset took from it.
@@ -237,10 +241,11 @@ func absentIsFine(err error) error {
 	return err
 }
 
-// whileOwned does a step as long as the job owns the server: it looks before, and an interrupt ends it; both are errUnwanted. An error that
-// only says that something is away may stop the job where it is: see settle. It listens before it looks, so that an interrupt in between
-// is not missed.
-func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *R) error) func(context.Context, *R) error {
+// whileOwned does a step as long as the job owns the server: it looks before, and an interrupt ends it; both are
+// errUnwanted. An error that only says that something is away may stop the job where it is: see settle. It listens
+// before it looks, so that an interrupt in between is not missed.
+func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *R) error) func(context.Context,
+	*R) error {
 	return func(ctx context.Context, r *R) error {
 		inner, waiter, stop := w.hub.listen(asNova(ctx), w.server)
 		defer stop()

@@ -76,9 +76,11 @@ func newWorld(t testing.TB, hosts ...string) *world {
 func newWorldOn(t testing.TB, d *db.DB, hosts ...string) *world {
 	t.Helper()
 	w := &world{t: t, d: d, broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{},
-		kinds:  map[string]bool{},
-		limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 10, InjectedFiles: 5, InjectedFileContentBytes: 10240, InjectedFilePathBytes: 255}}
-	w.ctx = auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u1", ProjectID: project, Roles: []string{"member"}}), "req-create")
+		kinds: map[string]bool{},
+		limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 10, InjectedFiles: 5,
+			InjectedFileContentBytes: 10240, InjectedFilePathBytes: 255}}
+	w.ctx = auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u1", ProjectID: project,
+		Roles: []string{"member"}}), "req-create")
 	w.ports = &ports{m: map[string]neutron.PortInfo{}, status: "ACTIVE"}
 	w.conductor()
 	for _, h := range hosts {
@@ -127,7 +129,8 @@ func (w *world) conductor() {
 	}
 	w.queue = q
 	w.stop = func() { _ = srv.Drain(context.Background()) }
-	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{}, Networks: w.ports, Flavors: w, Keys: w, Quotas: w})
+	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{}, Networks: w.ports, Flavors: w,
+		Keys: w, Quotas: w})
 }
 
 func (w *world) Flavor(_ context.Context, id string) (nova.Flavor, error) {
@@ -245,7 +248,8 @@ type host struct {
 }
 
 func (w *world) host(name string) *host {
-	h := &host{w: w, name: name, driver: fake.New(fake.Config{Hostname: name, VCPUs: 8000, MemoryMB: 8 << 20, DiskGB: 100_000})}
+	h := &host{w: w, name: name, driver: fake.New(fake.Config{Hostname: name, VCPUs: 8000, MemoryMB: 8 << 20,
+		DiskGB: 100_000})}
 	w.hosts[name] = h
 	h.start()
 	return h
@@ -257,14 +261,16 @@ func (h *host) start() {
 	bus, tr := h.w.bus()
 	h.tr, h.bus = tr, bus
 	h.dead.Store(false)
-	h.m = compute.New(compute.Config{Host: h.name}, compute.Deps{Driver: hooked{h.driver, h}, Bus: bus, Placement: h.w.claims, Images: compute.Images(images{func(c *auth.Caller) {
-		if h.w.opened != nil {
-			h.w.opened(c)
-		}
-	}})})
+	h.m = compute.New(compute.Config{Host: h.name}, compute.Deps{Driver: hooked{h.driver, h}, Bus: bus,
+		Placement: h.w.claims, Images: compute.Images(images{func(c *auth.Caller) {
+			if h.w.opened != nil {
+				h.w.opened(c)
+			}
+		}})})
 	m := h.m.Manager()
 	g := compute.Group{Bus: bus}
-	if _, err := g.Join(t.Context(), service.Member{Host: h.name, Binary: nova.BinaryCompute, Topic: "compute", Level: 1}); err != nil {
+	if _, err := g.Join(t.Context(), service.Member{Host: h.name, Binary: nova.BinaryCompute, Topic: "compute",
+		Level: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.InitHost(t.Context()); err != nil {
@@ -347,7 +353,8 @@ func (images) Image(_ context.Context, id string) (glance.Image, error) {
 	if id != image {
 		return glance.Image{}, fault.NotFoundf("no image %s", id)
 	}
-	return glance.Image{ID: id, Name: "guest", Status: "active", DiskFormat: "qcow2", ContainerFormat: "bare", Size: 4}, nil
+	return glance.Image{ID: id, Name: "guest", Status: "active", DiskFormat: "qcow2", ContainerFormat: "bare", Size: 4},
+		nil
 }
 func (i images) Open(ctx context.Context, id string) (glance.Image, io.ReadCloser, error) {
 	if i.opened != nil {
@@ -398,7 +405,8 @@ func (c *claims) States(context.Context) ([]placement.ProviderState, error) {
 	}
 	return out, nil
 }
-func (c *claims) SetInventories(_ context.Context, id string, _ int64, inv map[string]placement.Inventory) (int64, error) {
+func (c *claims) SetInventories(_ context.Context, id string, _ int64, inv map[string]placement.Inventory) (int64,
+	error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.providers[id].Inventories = inv
@@ -496,8 +504,10 @@ func (p *ports) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutron
 			continue
 		}
 		p.n++
-		v := neutron.PortInfo{ID: id, Network: s.Network, NetworkName: "demo", MAC: fmt.Sprintf("fa:16:3e:00:00:%02x", p.n), DeviceID: a.Server, Host: a.Host,
-			Status: p.status, AdminUp: true, Created: true, FixedIPs: []neutron.FixedIP{{Subnet: "s", IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(p.n)})}}}
+		v := neutron.PortInfo{ID: id, Network: s.Network, NetworkName: "demo", MAC: fmt.Sprintf("fa:16:3e:00:00:%02x", p.n),
+			DeviceID: a.Server, Host: a.Host,
+			Status: p.status, AdminUp: true, Created: true,
+			FixedIPs: []neutron.FixedIP{{Subnet: "s", IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(p.n)})}}}
 		p.m[id] = v
 		out = append(out, v)
 	}
@@ -561,7 +571,8 @@ func (w *world) get(id string) nova.Server {
 	return v
 }
 
-// clean fails the test unless everything in the ledgers belongs to a server that should have it, on its host, and is whole.
+// clean fails the test unless everything in the ledgers belongs to a server that should have it, on its host, and is
+// whole.
 func (w *world) clean() {
 	w.t.Helper()
 	all, err := w.verbs.List(w.ctx, servers.Query{})

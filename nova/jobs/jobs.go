@@ -9,19 +9,23 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// Build makes a server. A failure of the build itself ends in ERROR, not in a repeat; what is repeated is work that was interrupted.
+// Build makes a server. A failure of the build itself ends in ERROR, not in a repeat; what is repeated is work that was
+// interrupted.
 var Build = tasks.NewKind[BuildArgs]("server.build", tasks.Options{MaxAttempts: 50, Backoff: time.Second})
 
 // Delete takes a server away. It goes on until everything the server held is given back.
-var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempts: 20, Backoff: time.Second, Priority: 1})
+var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempts: 20, Backoff: time.Second,
+	Priority: 1})
 
-// Forget gives back once more what a server held that was deleted before it ran: a request of its build may have been late.
+// Forget gives back once more what a server held that was deleted before it ran: a request of its build may have been
+// late.
 var Forget = tasks.NewKind[DeleteArgs]("server.forget", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
 // Power does an action of the table that needs nothing but the server: start, stop, reboot, pause and their like.
 var Power = tasks.NewKind[PowerArgs]("server.power", tasks.Options{MaxAttempts: 4, Backoff: time.Second})
 
-// Cleanup removes what a host that could not be reached still holds of a server. It waits for the host as long as its service exists.
+// Cleanup removes what a host that could not be reached still holds of a server. It waits for the host as long as its
+// service exists.
 var Cleanup = tasks.NewKind[CleanupArgs]("host.cleanup", tasks.Options{MaxAttempts: 1 << 30, Backoff: 2 * time.Second})
 
 // Retire takes what placement knows of a node whose service was deleted. A node that is back keeps it.

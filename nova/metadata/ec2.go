@@ -12,10 +12,12 @@ import (
 const ec2Newest = "2009-04-04"
 
 func ec2Versions() []string {
-	return []string{"1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01", ec2Newest}
+	return []string{"1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01",
+		"2008-09-01", ec2Newest}
 }
 
-// ec2Since reports whether a version of the EC2 tree has what came with another; latest has everything. Versions sort as text.
+// ec2Since reports whether a version of the EC2 tree has what came with another; latest has everything. Versions sort
+// as text.
 func ec2Since(version, with string) bool { return version == latest || version >= with }
 
 // nameKey is the member of a folder that says how the folder is called in the listing above it.
@@ -24,8 +26,8 @@ const nameKey = "_name"
 // folder is a part of the EC2 tree: its members are texts, lists of texts, null and folders.
 type folder map[string]any
 
-// ec2 is the tree below a version. asker is the address that the request came from, nil where nobody asked over the network: it stands in for a server
-// without an IPv4 address.
+// ec2 is the tree below a version. asker is the address that the request came from, nil where nobody asked over the
+// network: it stands in for a server without an IPv4 address.
 func (c Config) ec2(s *nova.Spec, version string, asker any) folder {
 	name := c.fqdn(s)
 	groups := s.SecurityGroups
@@ -34,8 +36,10 @@ func (c Config) ec2(s *nova.Spec, version string, asker any) folder {
 	}
 	short := strings.ReplaceAll(s.ID, "-", "")
 	// The manifest path is no reminder: guests get this very word from nova.
-	t := folder{"ami-id": "ami-00000001", "ami-launch-index": s.LaunchIndex, "ami-manifest-path": "FIXME", "hostname": name,
-		"instance-id": "i-" + short[:min(8, len(short))], "local-ipv4": asker, "reservation-id": s.ReservationID, "security-groups": groups}
+	t := folder{"ami-id": "ami-00000001", "ami-launch-index": s.LaunchIndex, "ami-manifest-path": "FIXME",
+		"hostname":    name,
+		"instance-id": "i-" + short[:min(8, len(short))], "local-ipv4": asker, "reservation-id": s.ReservationID,
+		"security-groups": groups}
 	for _, p := range s.Ports {
 		for _, f := range p.FixedIPs {
 			if _, found := t["local-ipv4"].(address); f.IP.Is4() && !found {

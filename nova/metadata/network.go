@@ -27,8 +27,9 @@ type Link struct {
 
 // Net is one address of a NIC, or that it is to be asked for: then it has no address, netmask, routes and services.
 type Net struct {
-	ID       string    `json:"id"`
-	Type     string    `json:"type"` // ipv4, ipv4_dhcp, ipv6, ipv6_dhcp, ipv6_slaac, ipv6_dhcpv6-stateful, ipv6_dhcpv6-stateless
+	ID string `json:"id"`
+	// ipv4, ipv4_dhcp, ipv6, ipv6_dhcp, ipv6_slaac, ipv6_dhcpv6-stateful, ipv6_dhcpv6-stateless
+	Type     string    `json:"type"`
 	Link     string    `json:"link"`
 	Network  string    `json:"network_id"`
 	Address  string    `json:"ip_address,omitempty"`
@@ -58,8 +59,8 @@ func networkFile(ports []nova.NIC) any {
 	return Network(ports)
 }
 
-// Network makes network_data.json of a server's ports. A port without addresses is not in it; of one with several addresses of a version the first
-// subnet's first is.
+// Network makes network_data.json of a server's ports. A port without addresses is not in it; of one with several
+// addresses of a version the first subnet's first is.
 func Network(ports []nova.NIC) NetworkData {
 	d := NetworkData{Links: []Link{}, Networks: []Net{}, Services: []Service{}}
 	known := map[string]bool{}
@@ -125,7 +126,8 @@ func netOf(p nova.NIC, f nova.FixedIP, s nova.Subnet) Net {
 	case s.DHCP:
 		return Net{Type: family + "_dhcp", Network: p.Network}
 	}
-	n := Net{Type: family, Network: p.Network, Address: f.IP.String(), Netmask: mask(s.CIDR), Routes: []Route{}, Services: []Service{}}
+	n := Net{Type: family, Network: p.Network, Address: f.IP.String(), Netmask: mask(s.CIDR), Routes: []Route{},
+		Services: []Service{}}
 	if s.Gateway.IsValid() {
 		any4, any6 := netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 		all := any4

@@ -19,7 +19,8 @@ var (
 	HostServers = messaging.NewCall[HostArgs, HostServersReply](Conductor, "host_servers")
 	// Judge says of guests found on a host which ones must go.
 	Judge = messaging.NewCall[JudgeArgs, JudgeReply](Conductor, "judge")
-	// ReportPower tells what guests do. The agent holds the server's lock while it reports, so no operation overtakes the report.
+	// ReportPower tells what guests do. The agent holds the server's lock while it reports, so no operation overtakes the
+	// report.
 	ReportPower = messaging.NewCall[PowerReport, messaging.None](Conductor, "report_power")
 )
 
@@ -78,7 +79,8 @@ type JudgeArgs struct {
 	Servers []string
 }
 
-// JudgeReply says which must be destroyed: their servers are deleted or live elsewhere. Unknown ones are named apart; nobody touches them.
+// JudgeReply says which must be destroyed: their servers are deleted or live elsewhere. Unknown ones are named apart;
+// nobody touches them.
 type JudgeReply struct{ Destroy, Unknown []string }
 
 // PowerReport says what guests on a host do.
@@ -87,8 +89,8 @@ type PowerReport struct {
 	Servers []ServerPower
 }
 
-// ServerPower is one guest's state. Cause and Why tell why it does not run where nobody asked for that, Words what its process on the host
-// said last, both for operators. Restart: a guest that crashed shall be started again.
+// ServerPower is one guest's state. Cause and Why tell why it does not run where nobody asked for that, Words what its
+// process on the host said last, both for operators. Restart: a guest that crashed shall be started again.
 type ServerPower struct {
 	Server     string
 	Power      nova.PowerState
@@ -97,7 +99,8 @@ type ServerPower struct {
 	Restart    bool
 }
 
-// WakeArgs names servers. Interrupt: they are being deleted, so a build gives up at once. Failed: ports whose plugging failed.
+// WakeArgs names servers. Interrupt: they are being deleted, so a build gives up at once. Failed: ports whose plugging
+// failed.
 type WakeArgs struct {
 	Servers   []string
 	Interrupt bool

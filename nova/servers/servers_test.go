@@ -53,10 +53,12 @@ func newAround(t *testing.T, d *db.DB) *around {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = bus.Close(context.Background()) })
-	a := &around{t: t, d: d, bus: bus, queue: tasks.New(d, tasks.Config{}), limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 2, InjectedFiles: 1, InjectedFileContentBytes: 10, InjectedFilePathBytes: 10},
+	a := &around{t: t, d: d, bus: bus, queue: tasks.New(d, tasks.Config{}), limits: nova.Limits{Instances: 10, Cores: 20,
+		RAM: 51200, MetadataItems: 2, InjectedFiles: 1, InjectedFileContentBytes: 10, InjectedFilePathBytes: 10},
 		nets:  []neutron.NetworkInfo{{ID: "n1", Subnets: []string{"s"}}},
 		image: glance.Image{ID: "i1", Status: "active", Size: 1 << 20}}
-	a.Servers = servers.New(servers.Deps{DB: d, Queue: a.queue, Bus: bus, Images: a, Networks: a, Flavors: a, Keys: a, Quotas: a})
+	a.Servers = servers.New(servers.Deps{DB: d, Queue: a.queue, Bus: bus, Images: a, Networks: a, Flavors: a, Keys: a,
+		Quotas: a})
 	a.ctx = as(t.Context(), "p1", "member")
 	return a
 }
@@ -159,14 +161,17 @@ func (a *around) jobs() []string {
 func TestCreateWritesServersActionsAndJobs(t *testing.T) {
 	t.Parallel()
 	a := newAround(t, dbtest.Memory(t, tables...))
-	made, err := a.Create(a.ctx, servers.CreateArgs{Name: "My server", Flavor: "f", Image: "i1", KeyName: "k", Min: 1, Max: 2, Metadata: map[string]string{"a": "b"},
-		SecurityGroups: []string{"web"}, Hints: []byte(`{"same_host":"5c3f5c1e-0000-4000-8000-000000000000","other":{"y":1}}`)})
+	made, err := a.Create(a.ctx, servers.CreateArgs{Name: "My server", Flavor: "f", Image: "i1", KeyName: "k", Min: 1,
+		Max: 2, Metadata: map[string]string{"a": "b"},
+		SecurityGroups: []string{"web"},
+		Hints:          []byte(`{"same_host":"5c3f5c1e-0000-4000-8000-000000000000","other":{"y":1}}`)})
 	if err != nil || len(made.Servers) != 2 {
 		t.Fatal(made, err)
 	}
 	for i, want := range []string{"My server-1", "My server-2"} {
 		v, err := a.Server(a.ctx, made.Servers[i].ID)
-		if err != nil || v.Name != want || v.Hostname != strings.ReplaceAll(strings.ToLower(want), " ", "-") || v.VM != nova.Building || v.Task != nova.Scheduling ||
+		if err != nil || v.Name != want || v.Hostname != strings.ReplaceAll(strings.ToLower(want), " ", "-") ||
+			v.VM != nova.Building || v.Task != nova.Scheduling ||
 			v.PublicKey != "ssh-rsa" || v.ReservationID != made.ReservationID || v.LaunchIndex != i {
 			t.Errorf("%+v, %v", v, err)
 		}
@@ -189,16 +194,23 @@ func TestCreateRefuses(t *testing.T) {
 	}{
 		{"flavor", func(_ *around, c *servers.CreateArgs) { c.Flavor = "x" }, fault.Invalid, "Flavor x could not be found."},
 		{"image", func(_ *around, c *servers.CreateArgs) { c.Image = "x" }, fault.Invalid, "Can not find requested image"},
-		{"inactive image", func(a *around, _ *servers.CreateArgs) { a.image.Status = "queued" }, fault.Invalid, "Image i1 is not active."},
-		{"large image", func(a *around, _ *servers.CreateArgs) { a.image.Size = 2 << 30 }, fault.Invalid, "Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes."},
+		{"inactive image", func(a *around, _ *servers.CreateArgs) { a.image.Status = "queued" }, fault.Invalid,
+			"Image i1 is not active."},
+		{"large image", func(a *around, _ *servers.CreateArgs) { a.image.Size = 2 << 30 }, fault.Invalid,
+			"Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes."},
 		{"disk larger than its data", func(a *around, _ *servers.CreateArgs) { a.image.VirtualSize = 2 << 30 }, fault.Invalid,
 			"Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes."},
-		{"disabled flavor", func(_ *around, c *servers.CreateArgs) { c.Flavor = "disabled" }, fault.Invalid, "Flavor disabled could not be found."},
-		{"much memory", func(a *around, _ *servers.CreateArgs) { a.image.MinRAM = 2048 }, fault.Invalid, "Flavor's memory is too small for requested image."},
+		{"disabled flavor", func(_ *around, c *servers.CreateArgs) { c.Flavor = "disabled" }, fault.Invalid,
+			"Flavor disabled could not be found."},
+		{"much memory", func(a *around, _ *servers.CreateArgs) { a.image.MinRAM = 2048 }, fault.Invalid,
+			"Flavor's memory is too small for requested image."},
 		{"key", func(_ *around, c *servers.CreateArgs) { c.KeyName = "x" }, fault.Invalid, "Invalid key_name provided."},
-		{"group", func(_ *around, c *servers.CreateArgs) { c.SecurityGroups = []string{"x"} }, fault.Invalid, "Security group x not found for project p1."},
-		{"zone", func(_ *around, c *servers.CreateArgs) { c.AZ = "x" }, fault.Invalid, "The requested availability zone is not available"},
-		{"host", func(_ *around, c *servers.CreateArgs) { c.Host = "x" }, fault.Invalid, "Compute host x could not be found."},
+		{"group", func(_ *around, c *servers.CreateArgs) { c.SecurityGroups = []string{"x"} }, fault.Invalid,
+			"Security group x not found for project p1."},
+		{"zone", func(_ *around, c *servers.CreateArgs) { c.AZ = "x" }, fault.Invalid,
+			"The requested availability zone is not available"},
+		{"host", func(_ *around, c *servers.CreateArgs) { c.Host = "x" }, fault.Invalid,
+			"Compute host x could not be found."},
 		{"several networks", func(a *around, _ *servers.CreateArgs) {
 			a.nets = append(a.nets, neutron.NetworkInfo{ID: "n2", Subnets: []string{"s"}})
 		}, fault.Conflict,
@@ -225,17 +237,20 @@ func TestCreateRefuses(t *testing.T) {
 			c.Max, c.Networks, c.NICs = 2, servers.NetworksListed, []nova.NICRequest{{Port: "po"}}
 		}, fault.Invalid, "Failed to launch instances: Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports."},
 		{"one address for two", func(a *around, c *servers.CreateArgs) {
-			c.Max, c.Networks, c.NICs = 2, servers.NetworksListed, []nova.NICRequest{{Network: "n1", FixedIP: netip.MustParseAddr("10.0.0.9")}}
+			c.Max, c.Networks, c.NICs = 2, servers.NetworksListed,
+				[]nova.NICRequest{{Network: "n1", FixedIP: netip.MustParseAddr("10.0.0.9")}}
 		}, fault.Invalid, "Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified."},
 		{"one address for two NICs", func(a *around, c *servers.CreateArgs) {
 			nic := nova.NICRequest{Network: "n1", FixedIP: netip.MustParseAddr("10.0.0.9")}
 			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{nic, nic}
 		}, fault.Invalid, "Fixed IP address 10.0.0.9 is asked for twice."},
-		{"one host name for two", func(_ *around, c *servers.CreateArgs) { c.Max, c.Hostname = 2, "web" }, fault.Invalid, "Unable to allocate a single hostname to multiple instances"},
+		{"one host name for two", func(_ *around, c *servers.CreateArgs) { c.Max, c.Hostname = 2, "web" }, fault.Invalid,
+			"Unable to allocate a single hostname to multiple instances"},
 		{"taken address", func(a *around, c *servers.CreateArgs) {
 			a.judged = neutron.FixedIPInUse(netip.MustParseAddr("10.0.0.9"), "other")
 		}, fault.Invalid, "Fixed IP address 10.0.0.9 is already in use on instance other."},
-		{"address that he may not choose", func(a *around, c *servers.CreateArgs) { a.judged = fault.Forbiddenf("no") }, fault.Forbidden, "no"},
+		{"address that he may not choose", func(a *around, c *servers.CreateArgs) { a.judged = fault.Forbiddenf("no") },
+			fault.Forbidden, "no"},
 		{"network without subnet", func(a *around, c *servers.CreateArgs) {
 			a.nets = []neutron.NetworkInfo{{ID: "n1"}}
 			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Network: "n1"}}
@@ -244,9 +259,12 @@ func TestCreateRefuses(t *testing.T) {
 			a.nets[0].External = true
 			c.Networks, c.NICs = servers.NetworksListed, []nova.NICRequest{{Network: "n1"}}
 		}, fault.Forbidden, "It is not allowed to create an interface on external network n1"},
-		{"the only network is external", func(a *around, _ *servers.CreateArgs) { a.nets[0].External = true }, fault.Forbidden,
+		{"the only network is external", func(a *around, _ *servers.CreateArgs) { a.nets[0].External = true },
+			fault.Forbidden,
 			"It is not allowed to create an interface on external network n1"},
-		{"nonsense of the image", func(a *around, _ *servers.CreateArgs) { a.image.Properties = map[string]string{"hw_disk_bus": "bogus"} }, fault.Invalid,
+		{"nonsense of the image", func(a *around, _ *servers.CreateArgs) {
+			a.image.Properties = map[string]string{"hw_disk_bus": "bogus"}
+		}, fault.Invalid,
 			"Invalid image metadata. Error: Field value bogus is invalid: hw_disk_bus"},
 		{"what the image asks for and nobody gives", func(a *around, _ *servers.CreateArgs) {
 			a.image.Properties = map[string]string{"hw_tpm_version": "2.0"}
@@ -263,11 +281,15 @@ func TestCreateRefuses(t *testing.T) {
 			c.Hints = []byte(`{"group":"5c3f5c1e-0000-4000-8000-000000000000"}`)
 		}, fault.Invalid,
 			"Instance group 5c3f5c1e-0000-4000-8000-000000000000 could not be found."},
-		{"near what is no id", func(_ *around, c *servers.CreateArgs) { c.Hints = []byte(`{"same_host":["web"]}`) }, fault.Invalid,
+		{"near what is no id", func(_ *around, c *servers.CreateArgs) { c.Hints = []byte(`{"same_host":["web"]}`) },
+			fault.Invalid,
 			"Invalid input for field/attribute same_host. Value: web. 'web' is not a 'uuid'"},
-		{"metadata", func(_ *around, c *servers.CreateArgs) { c.Metadata = map[string]string{"a": "", "b": "", "c": ""} }, fault.OverQuota, "Maximum number of metadata items exceeds 2"},
-		{"files", func(_ *around, c *servers.CreateArgs) { c.Files = []nova.File{{Path: "a"}, {Path: "b"}} }, fault.OverQuota, "Personality file limit exceeded"},
-		{"quotas", func(a *around, c *servers.CreateArgs) { a.limits.Instances, a.limits.Cores, c.Min, c.Max = 1, 3, 2, 2 }, fault.OverQuota,
+		{"metadata", func(_ *around, c *servers.CreateArgs) { c.Metadata = map[string]string{"a": "", "b": "", "c": ""} },
+			fault.OverQuota, "Maximum number of metadata items exceeds 2"},
+		{"files", func(_ *around, c *servers.CreateArgs) { c.Files = []nova.File{{Path: "a"}, {Path: "b"}} }, fault.OverQuota,
+			"Personality file limit exceeded"},
+		{"quotas", func(a *around, c *servers.CreateArgs) { a.limits.Instances, a.limits.Cores, c.Min, c.Max = 1, 3, 2, 2 },
+			fault.OverQuota,
 			"Quota exceeded for cores, instances: Requested 4, 2, but already used 0, 0 of 3, 1 cores, instances"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -340,12 +362,17 @@ func TestPowerVerbsTakeTheServer(t *testing.T) {
 		text string // of the refusal
 	}{
 		{"stop", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.StopServer) }, nova.PoweringOff, ""},
-		{"stop again", nova.Active, nova.PoweringOff, func() error { return a.Act(a.ctx, id, nova.StopServer) }, "", "Cannot 'stop' instance " + id + " while it is in task_state powering-off"},
+		{"stop again", nova.Active, nova.PoweringOff, func() error { return a.Act(a.ctx, id, nova.StopServer) }, "",
+			"Cannot 'stop' instance " + id + " while it is in task_state powering-off"},
 		{"start", nova.Stopped, nova.Idle, func() error { return a.Act(a.ctx, id, nova.StartServer) }, nova.PoweringOn, ""},
-		{"start active", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.StartServer) }, "", "Cannot 'start' instance " + id + " while it is in vm_state active"},
-		{"soft reboot", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.RebootServer) }, nova.Rebooting, ""},
-		{"soft reboot stopped", nova.Stopped, nova.Idle, func() error { return a.Act(a.ctx, id, nova.RebootServer) }, "", "Cannot 'reboot' instance " + id + " while it is in vm_state stopped"},
-		{"hard reboot", nova.Error, nova.Idle, func() error { return a.Act(a.ctx, id, nova.HardRebootServer) }, nova.RebootingHard, ""},
+		{"start active", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.StartServer) }, "",
+			"Cannot 'start' instance " + id + " while it is in vm_state active"},
+		{"soft reboot", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.RebootServer) }, nova.Rebooting,
+			""},
+		{"soft reboot stopped", nova.Stopped, nova.Idle, func() error { return a.Act(a.ctx, id, nova.RebootServer) }, "",
+			"Cannot 'reboot' instance " + id + " while it is in vm_state stopped"},
+		{"hard reboot", nova.Error, nova.Idle, func() error { return a.Act(a.ctx, id, nova.HardRebootServer) },
+			nova.RebootingHard, ""},
 		{"pause", nova.Active, nova.Idle, func() error { return a.Act(a.ctx, id, nova.PauseServer) }, nova.Pausing, ""},
 		{"unpause", nova.Paused, nova.Idle, func() error { return a.Act(a.ctx, id, nova.UnpauseServer) }, nova.Unpausing, ""},
 	} {
@@ -402,7 +429,8 @@ func TestLockedServersObeyAdministratorsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, do := range map[string]func(context.Context) error{
-		"stop": func(ctx context.Context) error { return a.Act(ctx, id, nova.StopServer) }, "delete": func(ctx context.Context) error { return a.Delete(ctx, id) },
+		"stop":     func(ctx context.Context) error { return a.Act(ctx, id, nova.StopServer) },
+		"delete":   func(ctx context.Context) error { return a.Delete(ctx, id) },
 		"metadata": func(ctx context.Context) error { _, err := a.SetMetadata(ctx, id, nil, false); return err },
 	} {
 		if err := do(a.ctx); !fault.Is(err, fault.Conflict) || fault.Message(err) != "Instance "+id+" is locked" {
@@ -483,7 +511,8 @@ func TestList(t *testing.T) {
 		a := newAround(t, d)
 		var ids []string
 		for _, tags := range [][]string{{"red"}, {"red", "blue"}, nil} {
-			made, err := a.Create(a.ctx, servers.CreateArgs{Name: fmt.Sprintf("web%d", len(ids)), Flavor: "f", Image: "i1", Tags: tags})
+			made, err := a.Create(a.ctx, servers.CreateArgs{Name: fmt.Sprintf("web%d", len(ids)), Flavor: "f", Image: "i1",
+				Tags: tags})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -533,7 +562,8 @@ func TestConsoleLogCutsLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := nova.Server{ID: "x", Host: "h1"}
-	for lines, want := range map[int]string{-1: "one\ntwo\nthree\n", 0: "", 1: "", 2: "three\n", 3: "two\nthree\n", 9: "one\ntwo\nthree\n"} {
+	for lines, want := range map[int]string{-1: "one\ntwo\nthree\n", 0: "", 1: "", 2: "three\n", 3: "two\nthree\n",
+		9: "one\ntwo\nthree\n"} {
 		if b, err := a.ConsoleLog(a.ctx, &v, lines); err != nil || string(b) != want {
 			t.Errorf("%d lines: %q, %v", lines, b, err)
 		}
@@ -545,8 +575,10 @@ func TestConsoleLogCutsLines(t *testing.T) {
 
 func TestHostnames(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"My Server_1": "my-server-1", "Ünïcode": "ünïcode", "Łódź": "ód", "..": "other", "a.b-": "a-b", "web.example.com": "web-example-com",
-		"foo..bar": "foo--bar", "-a-": "a", "日本": "other", "a/b!c": "abc", strings.Repeat("x", 80): strings.Repeat("x", 63), strings.Repeat("é", 80): strings.Repeat("é", 63),
+	for name, want := range map[string]string{"My Server_1": "my-server-1", "Ünïcode": "ünïcode", "Łódź": "ód",
+		"..": "other", "a.b-": "a-b", "web.example.com": "web-example-com",
+		"foo..bar": "foo--bar", "-a-": "a", "日本": "other", "a/b!c": "abc", strings.Repeat("x", 80): strings.Repeat("x", 63),
+		strings.Repeat("é", 80):        strings.Repeat("é", 63),
 		strings.Repeat("x", 62) + ".y": strings.Repeat("x", 62)} {
 		if got := servers.Hostname(name, "other"); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
@@ -558,7 +590,8 @@ func TestHintsNeedNoListener(t *testing.T) {
 	t.Parallel()
 	a := newAround(t, dbtest.Memory(t, tables...))
 	for _, name := range []string{"network-changed", "network-vif-deleted", "network-vif-plugged"} {
-		if err := a.ExternalEvents(a.ctx, []nova.ExternalEvent{{Name: name, Server: a.create().ID, Status: "completed"}}); err != nil {
+		if err := a.ExternalEvents(a.ctx,
+			[]nova.ExternalEvent{{Name: name, Server: a.create().ID, Status: "completed"}}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

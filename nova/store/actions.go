@@ -46,8 +46,9 @@ var (
 
 	events = db.NewTable[eventRow](stmts, "action_events", "id")
 	// action_events_action serves both.
-	eventsOf    = events.Query("action_id = ?\nORDER BY started_at DESC, id DESC")
-	openEvent   = events.Query("action_id = ?\n  AND name = ?\n  AND finished_at IS NULL\nORDER BY started_at DESC\nLIMIT 1")
+	eventsOf  = events.Query("action_id = ?\nORDER BY started_at DESC, id DESC")
+	openEvent = events.Query(
+		"action_id = ?\n  AND name = ?\n  AND finished_at IS NULL\nORDER BY started_at DESC\nLIMIT 1")
 	finishEvent = events.Update("", "result", "details", "traceback", "host", "finished_at")
 	noteEvent   = events.Update("", "details", "traceback")
 	// actions_server serves it.

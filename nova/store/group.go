@@ -25,8 +25,8 @@ var (
 	leaveService = services.Update("", "seen_at", "note")
 )
 
-// Group is the service group in the services table: for roles that have the database, and for the conductor on behalf of
-// the others. All stamps are of one clock, none is a member's own. Methods may be called concurrently.
+// Group is the service group in the services table: for roles that have the database, and for the conductor on behalf
+// of the others. All stamps are of one clock, none is a member's own. Methods may be called concurrently.
 type Group struct {
 	db  *db.DB
 	now clock.Now

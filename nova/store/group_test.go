@@ -14,7 +14,8 @@ import (
 	"hypernova/oslo/service"
 )
 
-// Heartbeats that come together are written together, each for itself: the record that an operator deleted is told to its member alone.
+// Heartbeats that come together are written together, each for itself: the record that an operator deleted is told to
+// its member alone.
 func TestHeartbeatsInBundles(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {

@@ -78,8 +78,8 @@ func (c *Change) apply(r *movedRow) error {
 }
 
 // Move is the only writer of states. It reads the row, asks the transition table for the next state, and writes it with
-// the change, guarded by the states that it read. It returns the state before the move. A move that the table forbids is
-// a *nova.Refusal, not an error; a server that is absent or deleted is fault.NotFound.
+// the change, guarded by the states that it read. It returns the state before the move. A move that the table forbids
+// is a *nova.Refusal, not an error; a server that is absent or deleted is fault.NotFound.
 func Move(ctx context.Context, tx *db.Tx, id string, m nova.Move, c Change, now time.Time) (nova.State, *nova.Refusal,
 	error) {
 	r, err := movedServers.Get(ctx, tx, id)

@@ -26,7 +26,8 @@ func TestAPurgeTakesDeletedServersWithTheirHistory(t *testing.T) {
 			if err := InsertServers(ctx, d, []nova.Server{v}); err != nil {
 				t.Fatal(err)
 			}
-			if err := StartActions(ctx, d, []nova.Action{{Server: r.id, Name: "create", Request: "r"}, {Server: r.id, Name: "delete", Request: "q"}}, time.Now()); err != nil {
+			if err := StartActions(ctx, d, []nova.Action{{Server: r.id, Name: "create", Request: "r"},
+				{Server: r.id, Name: "delete", Request: "q"}}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -55,7 +56,8 @@ func TestAPurgeTakesDeletedServersWithTheirHistory(t *testing.T) {
 		}
 		left := dbtest.Snapshot(t, d, "servers", "actions", "action_events")
 		if len(left["servers"]) != 4 || len(left["actions"]) != 8 || len(left["action_events"]) != 8 {
-			t.Errorf("left are %d servers, %d actions, %d events", len(left["servers"]), len(left["actions"]), len(left["action_events"]))
+			t.Errorf("left are %d servers, %d actions, %d events", len(left["servers"]), len(left["actions"]),
+				len(left["action_events"]))
 		}
 	}, tables(), taskTables())
 }
@@ -73,7 +75,8 @@ func TestAListLeavesOutAServerThatCannotBeRead(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := db.NewExec(db.NewSet("test"), "UPDATE servers SET metadata = '{', ports = '[' WHERE id = 'b'").Do(ctx, d); err != nil {
+		if _, err := db.NewExec(db.NewSet("test"), "UPDATE servers SET metadata = '{', ports = '[' WHERE id = 'b'").Do(ctx,
+			d); err != nil {
 			t.Fatal(err)
 		}
 		vs, err := Servers(ctx, d, db.ListArgs{Limit: 2})
@@ -89,7 +92,8 @@ func TestAListLeavesOutAServerThatCannotBeRead(t *testing.T) {
 		if _, err := Server(ctx, d, "b"); err == nil {
 			t.Error("the row alone is read")
 		}
-		if found, err := stmts.Unreadable(ctx, d); err != nil || len(found) != 1 || found[0].ID != "b" || found[0].Table != "servers" {
+		if found, err := stmts.Unreadable(ctx, d); err != nil || len(found) != 1 || found[0].ID != "b" ||
+			found[0].Table != "servers" {
 			t.Errorf("found %v, %v", found, err)
 		}
 	}, tables(), taskTables())

@@ -53,7 +53,8 @@ func SetQuotas(ctx context.Context, tx *db.Tx, project, user string, limits map[
 	return nil
 }
 
-// DeleteQuotas deletes the limits of a user in a project, or where user is empty those of the project and all its users.
+// DeleteQuotas deletes the limits of a user in a project, or where user is empty those of the project and all its
+// users.
 func DeleteQuotas(ctx context.Context, on db.Querier, project, user string) error {
 	var err error
 	if user == "" {

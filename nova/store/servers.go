@@ -95,7 +95,8 @@ func ReadableServersOnHost(ctx context.Context, on db.Querier, host string) ([]n
 	})
 }
 
-func serversOnHost(ctx context.Context, on db.Querier, host string, bad func(id string, err error) error) ([]nova.Server,
+func serversOnHost(ctx context.Context, on db.Querier, host string, bad func(id string, err error) error) (
+	[]nova.Server,
 	error) {
 	rows, err := serversOfHost.All(ctx, on, host, false)
 	if err != nil {

@@ -24,10 +24,14 @@ func taskTables() dbtest.Migrations { return dbtest.Migrations{Name: "tasks", FS
 
 func server(id string) nova.Server {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
-	return nova.Server{ID: id, Name: "one", Hostname: "one", Project: "p", User: "u", VM: nova.Building, Task: nova.Scheduling,
-		Flavor: &nova.Flavor{ID: "f", Name: "m1.nano", VCPUs: 2, RAM: 128, Disk: 1}, Image: &nova.ImageMeta{ID: "i", Properties: map[string]string{"a": "b"}},
-		Metadata: map[string]string{"k": "v"}, Tags: []string{"blue", "red"}, SecurityGroups: []string{"default"}, Hints: []byte(`{"x":1}`),
-		Addresses:  []nova.Address{{Network: "demo", IP: "10.0.0.5", Version: 4, MAC: "fa:16:3e:00:00:01", Type: "fixed", Port: "p1"}},
+	return nova.Server{ID: id, Name: "one", Hostname: "one", Project: "p", User: "u", VM: nova.Building,
+		Task:   nova.Scheduling,
+		Flavor: &nova.Flavor{ID: "f", Name: "m1.nano", VCPUs: 2, RAM: 128, Disk: 1}, Image: &nova.ImageMeta{ID: "i",
+			Properties: map[string]string{"a": "b"}},
+		Metadata: map[string]string{"k": "v"}, Tags: []string{"blue", "red"}, SecurityGroups: []string{"default"},
+		Hints: []byte(`{"x":1}`),
+		Addresses: []nova.Address{{Network: "demo", IP: "10.0.0.5", Version: 4, MAC: "fa:16:3e:00:00:01", Type: "fixed",
+			Port: "p1"}},
 		DiskConfig: "MANUAL", Created: at, Updated: at, Fault: &nova.Fault{Code: 500, Message: "m", Created: at}}
 }
 
@@ -81,7 +85,8 @@ func TestMoveComparesWithTheTable(t *testing.T) {
 			}
 		}
 		v, err := AnyServer(t.Context(), d, "s1")
-		if err != nil || v.Host != "h1" || v.Power != nova.Running || !v.Launched.Equal(now) || v.Fault != nil || !v.Gone() || v.VM != nova.Deleted {
+		if err != nil || v.Host != "h1" || v.Power != nova.Running || !v.Launched.Equal(now) || v.Fault != nil || !v.Gone() ||
+			v.VM != nova.Deleted {
 			t.Errorf("%+v, %v", v, err)
 		}
 		if u, err := Usage(t.Context(), d, "p", ""); err != nil || u != (nova.Usage{}) {
@@ -94,16 +99,19 @@ func TestListsAreServedByIndexes(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Memory(t, tables())
 	latest := []db.SortKey{{Column: "created_at", Desc: true}}
-	dbtest.WantIndex(t, d, serverList, db.ListArgs{Where: []db.Cond{db.EqTo("project_id", "p"), db.EqTo("deleted", false)}, Sort: latest, Limit: 10})
+	dbtest.WantIndex(t, d, serverList, db.ListArgs{Where: []db.Cond{db.EqTo("project_id", "p"), db.EqTo("deleted", false)},
+		Sort: latest, Limit: 10})
 	dbtest.WantIndex(t, d, serverList, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}, Sort: latest, Limit: 10})
-	dbtest.WantIndex(t, d, actionList, db.ListArgs{Where: []db.Cond{db.EqTo("instance_uuid", "s")}, Sort: latest, Limit: 10})
+	dbtest.WantIndex(t, d, actionList, db.ListArgs{Where: []db.Cond{db.EqTo("instance_uuid", "s")}, Sort: latest,
+		Limit: 10})
 }
 
 func TestEventsOfAnAction(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		ctx := t.Context()
-		if err := StartActions(ctx, d, []nova.Action{{Server: "s1", Name: "create", Request: "req-1", User: "u", Project: "p"}}, time.Now()); err != nil {
+		if err := StartActions(ctx, d, []nova.Action{{Server: "s1", Name: "create", Request: "req-1", User: "u",
+			Project: "p"}}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		err := d.Tx(ctx, func(tx *db.Tx) error {
@@ -112,7 +120,8 @@ func TestEventsOfAnAction(t *testing.T) {
 					return err
 				}
 			}
-			if err := FinishEvent(ctx, tx, "s1", "req-1", nova.EventBuild, Outcome{Host: "h1", Details: "no", Traceback: "deep"}, time.Now()); err != nil {
+			if err := FinishEvent(ctx, tx, "s1", "req-1", nova.EventBuild, Outcome{Host: "h1", Details: "no", Traceback: "deep"},
+				time.Now()); err != nil {
 				return err
 			}
 			if err := StartEvent(ctx, tx, "s1", "req-1", nova.EventBuild, "h2", time.Now()); err != nil {
@@ -129,7 +138,8 @@ func TestEventsOfAnAction(t *testing.T) {
 		a, err := Action(ctx, d, "s1", "req-1")
 		want := []nova.ActionEvent{{Name: nova.EventBuild, Host: "h2", Result: "Success"},
 			{Name: nova.EventBuild, Host: "h1", Result: "Error", Details: "no", Traceback: "deep"}}
-		if diff := cmp.Diff(want, a.Events, cmpopts.IgnoreFields(nova.ActionEvent{}, "ID", "Action", "Started", "Finished")); err != nil || diff != "" || a.Finished.IsZero() {
+		if diff := cmp.Diff(want, a.Events, cmpopts.IgnoreFields(nova.ActionEvent{}, "ID", "Action", "Started",
+			"Finished")); err != nil || diff != "" || a.Finished.IsZero() {
 			t.Errorf("%v %+v\n%s", err, a, diff)
 		}
 	}, tables())
@@ -193,8 +203,9 @@ func BenchmarkList(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		got, err := Servers(b.Context(), d, db.ListArgs{Where: []db.Cond{db.EqTo("project_id", "p"), db.EqTo("deleted", false)},
-			Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: 1000})
+		got, err := Servers(b.Context(), d,
+			db.ListArgs{Where: []db.Cond{db.EqTo("project_id", "p"), db.EqTo("deleted", false)},
+				Sort: []db.SortKey{{Column: "created_at", Desc: true}}, Limit: 1000})
 		if err != nil || len(got) != 1000 {
 			b.Fatal(len(got), err)
 		}

@@ -7,11 +7,12 @@ import (
 
 // ImageCache is the capability of keeping images on the host for the servers that are built from them next.
 type ImageCache interface {
-	// CachedImages lists what is kept, by name. It changes nothing, and may be called without Init beside a process that uses the host.
+	// CachedImages lists what is kept, by name. It changes nothing, and may be called without Init beside a process that
+	// uses the host.
 	CachedImages(ctx context.Context) ([]CachedImage, error)
-	// CleanImages removes images that no server of this host stands on, as the policy says, and makes sure of the data of one that stays.
-	// It is safe beside builds: an image that one of them has taken, or takes meanwhile, stays. Killed anywhere, it leaves a cache in which
-	// each image is there whole or is not there.
+	// CleanImages removes images that no server of this host stands on, as the policy says, and makes sure of the data of
+	// one that stays. It is safe beside builds: an image that one of them has taken, or takes meanwhile, stays. Killed
+	// anywhere, it leaves a cache in which each image is there whole or is not there.
 	CleanImages(ctx context.Context, p CachePolicy) (CacheCleaning, error)
 }
 

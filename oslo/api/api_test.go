@@ -86,7 +86,8 @@ type thingView struct {
 }
 
 func viewOf(t thing) thingView {
-	return thingView{ID: t.ID, Project: t.Project, Name: t.Name, Note: opt.Some("n"), Host: t.Host, Secret: "s", Made: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
+	return thingView{ID: t.ID, Project: t.Project, Name: t.Name, Note: opt.Some("n"), Host: t.Host, Secret: "s",
+		Made: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
 }
 
 func (z *zoo) create(_ context.Context, r *Request, in *thingIn) (thingView, error) {
@@ -164,12 +165,15 @@ var things = Resource[*zoo]{Name: "thing", Plural: "things", Ops: Ops[*zoo]{
 	Patch("PATCH /things/{thing_id}", ruleOwner, 200, (*zoo).load, (*zoo).patch),
 	Do("GET /boom", nil, 200, (*zoo).boom),
 	Do("GET /open", nil, 204, func(*zoo, context.Context, *Request, *None) (None, error) { return None{}, nil }, NoAuth()),
-	Do("GET /late", nil, 204, func(*zoo, context.Context, *Request, *None) (None, error) { return None{}, nil }, Span("2.30-")),
+	Do("GET /late", nil, 204, func(*zoo, context.Context, *Request, *None) (None, error) { return None{}, nil },
+		Span("2.30-")),
 }}
 
 func serve(t testing.TB, adjust func(*Config)) http.Handler {
-	c := Config{Name: "nova", Base: "/v2.1", ProjectInPath: true, Dialect: toy{}, Validator: auth.ValidatorFunc(validator), Policy: enforcer(t),
-		Versions: &Versions{Service: "compute", Legacy: "X-OpenStack-Nova-API-Version", Min: Version{2, 1}, Max: Version{2, 96}}}
+	c := Config{Name: "nova", Base: "/v2.1", ProjectInPath: true, Dialect: toy{}, Validator: auth.ValidatorFunc(validator),
+		Policy: enforcer(t),
+		Versions: &Versions{Service: "compute", Legacy: "X-OpenStack-Nova-API-Version", Min: Version{2, 1},
+			Max: Version{2, 96}}}
 	if adjust != nil {
 		adjust(&c)
 	}
@@ -212,7 +216,8 @@ func TestRequests(t *testing.T) {
 		{"wrong method", "alice", "PUT /v2.1/things", "", nil, 405, `"405"`},
 		{"create", "alice", "POST /v2.1/things", `{"thing":{"name":"a"}}`, nil, 202, `"name":"a"`},
 		{"create with own project in the path", "alice", "POST /v2.1/p1/things", `{"thing":{"name":"a"}}`, nil, 202, ""},
-		{"create with another project in the path", "root", "POST /v2.1/p1/things", `{"thing":{"name":"a"}}`, nil, 400, "Malformed request URL"},
+		{"create with another project in the path", "root", "POST /v2.1/p1/things", `{"thing":{"name":"a"}}`, nil, 400,
+			"Malformed request URL"},
 		{"reader may not create", "eve", "POST /v2.1/things", `{"thing":{"name":"a"}}`, nil, 403, `"403"`},
 		{"no body", "alice", "POST /v2.1/things", "", nil, 400, `"400"`},
 		{"broken json", "alice", "POST /v2.1/things", `{"thing":`, nil, 400, "not a valid JSON"},
@@ -220,17 +225,27 @@ func TestRequests(t *testing.T) {
 		{"no envelope", "alice", "POST /v2.1/things", `{"name":"a"}`, nil, 400, "name"},
 		{"empty object", "alice", "POST /v2.1/things", `{}`, nil, 400, "thing: the member is required"},
 		{"unknown member", "alice", "POST /v2.1/things", `{"thing":{"name":"a","x":1}}`, nil, 400, "thing.x"},
-		{"member of a later version", "alice", "POST /v2.1/things", `{"thing":{"name":"a","note":"x"}}`, nil, 400, "thing.note"},
-		{"member in its version", "alice", "POST /v2.1/things", `{"thing":{"name":"a","note":null}}`, []string{"OpenStack-API-Version: compute 2.19"}, 202, `"note"`},
-		{"duplicate member", "alice", "POST /v2.1/things", `{"thing":{"name":"a","name":"b"}}`, nil, 400, "thing.name: the member is there twice"},
-		{"wrong type", "alice", "POST /v2.1/things", `{"thing":{"name":7}}`, nil, 400, "thing.name: 7 is not of type 'string'"},
-		{"element", "alice", "POST /v2.1/things", `{"thing":{"name":"a","tags":["ok","toolong"]}}`, nil, 400, "thing.tags[1]"},
+		{"member of a later version", "alice", "POST /v2.1/things", `{"thing":{"name":"a","note":"x"}}`, nil, 400,
+			"thing.note"},
+		{"member in its version", "alice", "POST /v2.1/things", `{"thing":{"name":"a","note":null}}`,
+			[]string{"OpenStack-API-Version: compute 2.19"}, 202, `"note"`},
+		{"duplicate member", "alice", "POST /v2.1/things", `{"thing":{"name":"a","name":"b"}}`, nil, 400,
+			"thing.name: the member is there twice"},
+		{"wrong type", "alice", "POST /v2.1/things", `{"thing":{"name":7}}`, nil, 400,
+			"thing.name: 7 is not of type 'string'"},
+		{"element", "alice", "POST /v2.1/things", `{"thing":{"name":"a","tags":["ok","toolong"]}}`, nil, 400,
+			"thing.tags[1]"},
 		{"null", "alice", "POST /v2.1/things", `{"thing":{"name":null}}`, nil, 400, "null is not allowed"},
-		{"one name, old rule", "alice", "POST /v2.1/things", `{"thing":{"name":"a","kind":"x"}}`, nil, 400, "not one of a, b"},
-		{"one name, new rule", "alice", "POST /v2.1/things", `{"thing":{"name":"a","kind":"x"}}`, []string{"X-OpenStack-Nova-API-Version: 2.20"}, 202, ""},
-		{"cross-field rule", "alice", "POST /v2.1/things", `{"thing":{"name":"both","count":"2"}}`, nil, 400, "both is too much"},
-		{"content type", "alice", "POST /v2.1/things", `{"thing":{"name":"a"}}`, []string{"Content-Type: text/xml"}, 415, "text/xml"},
-		{"too large", "alice", "POST /v2.1/things", `{"thing":{"name":"` + strings.Repeat("a", 2<<20) + `"}}`, nil, 413, `"413"`},
+		{"one name, old rule", "alice", "POST /v2.1/things", `{"thing":{"name":"a","kind":"x"}}`, nil, 400,
+			"not one of a, b"},
+		{"one name, new rule", "alice", "POST /v2.1/things", `{"thing":{"name":"a","kind":"x"}}`,
+			[]string{"X-OpenStack-Nova-API-Version: 2.20"}, 202, ""},
+		{"cross-field rule", "alice", "POST /v2.1/things", `{"thing":{"name":"both","count":"2"}}`, nil, 400,
+			"both is too much"},
+		{"content type", "alice", "POST /v2.1/things", `{"thing":{"name":"a"}}`, []string{"Content-Type: text/xml"}, 415,
+			"text/xml"},
+		{"too large", "alice", "POST /v2.1/things", `{"thing":{"name":"` + strings.Repeat("a", 2<<20) + `"}}`, nil, 413,
+			`"413"`},
 		{"show own", "alice", "GET /v2.1/things/t1", "", nil, 200, `"secret":"s"`},
 		{"show of another project", "alice", "GET /v2.1/things/t2", "", nil, 403, "thing:owner"},
 		{"show what is not there", "alice", "GET /v2.1/things/t3", "", nil, 404, "Thing t3 could not be found."},
@@ -238,23 +253,28 @@ func TestRequests(t *testing.T) {
 		{"delete", "root", "DELETE /v2.1/things/t2", "", nil, 204, ""},
 		{"action", "alice", "POST /v2.1/things/t1/action", `{"kick":{"type":"SOFT"}}`, nil, 202, ""},
 		{"action, wrong body", "alice", "POST /v2.1/things/t1/action", `{"kick":{"type":"MILD"}}`, nil, 400, "kick.type"},
-		{"action, null body", "alice", "POST /v2.1/things/t1/action", `{"rest":null}`, []string{"OpenStack-API-Version: compute 2.30"}, 202, ""},
+		{"action, null body", "alice", "POST /v2.1/things/t1/action", `{"rest":null}`,
+			[]string{"OpenStack-API-Version: compute 2.30"}, 202, ""},
 		{"action outside its span", "alice", "POST /v2.1/things/t1/action", `{"rest":null}`, nil, 404, ""},
 		{"unknown action", "alice", "POST /v2.1/things/t1/action", `{"fly":null}`, nil, 400, "There is no such action: fly"},
-		{"two actions", "alice", "POST /v2.1/things/t1/action", `{"kick":{"type":"SOFT"},"rest":null}`, nil, 400, "exactly one action"},
+		{"two actions", "alice", "POST /v2.1/things/t1/action", `{"kick":{"type":"SOFT"},"rest":null}`, nil, 400,
+			"exactly one action"},
 		{"operation outside its span", "alice", "GET /v2.1/late", "", nil, 404, ""},
 		{"panic", "alice", "GET /v2.1/boom", "", nil, 500, `"500"`},
 		{"version malformed", "alice", "GET /v2.1/things", "", []string{"OpenStack-API-Version: compute 2.x"}, 400, "2.x"},
-		{"version too high", "alice", "GET /v2.1/things", "", []string{"OpenStack-API-Version: compute 2.97"}, 406, "Minimum is 2.1 and maximum is 2.96"},
+		{"version too high", "alice", "GET /v2.1/things", "", []string{"OpenStack-API-Version: compute 2.97"}, 406,
+			"Minimum is 2.1 and maximum is 2.96"},
 		{"bulk, one", "alice", "POST /v2.1/bulk", `{"thing":{"name":"a"}}`, nil, 201, `{"thing":{`},
 		{"bulk, many", "alice", "POST /v2.1/bulk", `{"things":[{"name":"a"},{"name":"b"}]}`, nil, 201, `{"things":[{`},
 		{"bulk, none", "alice", "POST /v2.1/bulk", `{"things":[]}`, nil, 400, ""},
 		{"raw", "alice", "PUT /v2.1/things/t1/data", "bytes", nil, 200, "bytes"},
 		{"raw refuses before the first byte", "bob", "PUT /v2.1/things/t2/data", "bytes", nil, 409, `"409"`},
-		{"patch", "alice", "PATCH /v2.1/things/t1", `[{"op":"add","path":"/a","value":1}]`, []string{"Content-Type: application/openstack-images-v2.1-json-patch"}, 200, "add /a 1"},
+		{"patch", "alice", "PATCH /v2.1/things/t1", `[{"op":"add","path":"/a","value":1}]`,
+			[]string{"Content-Type: application/openstack-images-v2.1-json-patch"}, 200, "add /a 1"},
 		{"negative limit", "alice", "GET /v2.1/things?limit=-1", "", nil, 400, "limit"},
 		{"limit no number", "alice", "GET /v2.1/things?limit=x", "", nil, 400, "limit"},
-		{"next link", "alice", "GET /v2.1/things?limit=2&name=o", "", nil, 200, `"things_links":[{"rel":"next","href":"http://example.com/v2.1/things?limit=2&marker=t2&name=o"}]`},
+		{"next link", "alice", "GET /v2.1/things?limit=2&name=o", "", nil, 200,
+			`"things_links":[{"rel":"next","href":"http://example.com/v2.1/things?limit=2&marker=t2&name=o"}]`},
 		{"not UTF-8 in the path", "alice", "GET /v2.1/things/%FF", "", nil, 404, ""},
 		{"surrogate in the path", "alice", "DELETE /v2.1/things/%ED%A0%80", "", nil, 404, ""},
 		{"not UTF-8 in what is made", "alice", "PUT /v2.1/things/%FF/data", "bytes", nil, 400, "UTF-8"},
@@ -263,7 +283,8 @@ func TestRequests(t *testing.T) {
 		{"NUL in a marker", "alice", "GET /v2.1/things?marker=%00", "", nil, 400, "parameters marker"},
 		{"the name of a parameter", "alice", "GET /v2.1/things?a%00=b", "", nil, 400, "name of a query parameter"},
 		{"a percent sign", "alice", "GET /v2.1/things?name=100%&limit=x", "", nil, 400, "limit"},
-		{"a header of ours", "alice", "GET /v2.1/things", "", []string{"X-Forwarded-Prefix: \xff"}, 400, "X-Forwarded-Prefix"},
+		{"a header of ours", "alice", "GET /v2.1/things", "", []string{"X-Forwarded-Prefix: \xff"}, 400,
+			"X-Forwarded-Prefix"},
 		{"a header of others", "alice", "GET /v2.1/things", "", []string{"User-Agent: \xff"}, 200, ""},
 		{"broken escape", "alice", "GET /v2.1/things/%00", "", nil, 404, ""},
 	} {
@@ -311,10 +332,12 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// A filter with a semicolon or a lone percent sign is the text that was written, as in OpenStack, and is never left out.
+// A filter with a semicolon or a lone percent sign is the text that was written, as in OpenStack, and is never left
+// out.
 func TestPlainQuery(t *testing.T) {
 	t.Parallel()
-	for raw, want := range map[string]string{"name=a;b&x=1": "a;b", "name=100%": "100%", "name=%zz": "%zz", "name=a%20b": "a b", "name=%3B": ";"} {
+	for raw, want := range map[string]string{"name=a;b&x=1": "a;b", "name=100%": "100%", "name=%zz": "%zz",
+		"name=a%20b": "a b", "name=%3B": ";"} {
 		values, err := url.ParseQuery(plainQuery(raw))
 		if err != nil || values.Get("name") != want {
 			t.Errorf("%s: got %q, %v, want %q", raw, values.Get("name"), err, want)
@@ -325,7 +348,8 @@ func TestPlainQuery(t *testing.T) {
 // Who hung up is no error of the service; a panic stays one.
 func TestAClientThatHungUp(t *testing.T) {
 	t.Parallel()
-	for path, want := range map[string]string{"/v2.1/things/none": "level=INFO msg=request", "/v2.1/boom": "level=ERROR msg=request"} {
+	for path, want := range map[string]string{"/v2.1/things/none": "level=INFO msg=request",
+		"/v2.1/boom": "level=ERROR msg=request"} {
 		var said bytes.Buffer
 		h := serve(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&said, nil)) })
 		ctx, cancel := context.WithCancel(t.Context())
@@ -333,7 +357,8 @@ func TestAClientThatHungUp(t *testing.T) {
 		r := httptest.NewRequestWithContext(ctx, "GET", path, nil)
 		r.Header.Set("X-Auth-Token", "alice")
 		h.ServeHTTP(httptest.NewRecorder(), r)
-		if got := said.String(); !strings.Contains(got, want) || strings.Contains(got, "status=499") != strings.Contains(want, "INFO") {
+		if got := said.String(); !strings.Contains(got, want) || strings.Contains(got, "status=499") != strings.Contains(want,
+			"INFO") {
 			t.Errorf("%s: %s", path, got)
 		}
 	}

@@ -22,7 +22,8 @@ var keepers = Resource[keeper]{Name: "keeper", Plural: "keepers", Ops: Ops[keepe
 func TestBind(t *testing.T) {
 	t.Parallel()
 	h := serve(t, nil)
-	for path, want := range map[string]string{"/v2.1/keeper": `{"keeper":{"name":"Anna"}}`, "/v2.1/things/t1": `{"thing":`} {
+	for path, want := range map[string]string{"/v2.1/keeper": `{"keeper":{"name":"Anna"}}`,
+		"/v2.1/things/t1": `{"thing":`} {
 		w := ask(h, "alice", "GET "+path, "")
 		if w.Code != 200 || len(w.Body.String()) < len(want) || w.Body.String()[:len(want)] != want {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)

@@ -13,8 +13,9 @@ import (
 
 // Config assembles one service's handler.
 type Config struct {
-	Name          string // "nova", metrics and logs
-	Base          string // "/v2.1", "/v3", "/v2", "/v2.0", "" ; an optional {project_id} segment is accepted where ProjectInPath
+	Name string // "nova", metrics and logs
+	// "/v2.1", "/v3", "/v2", "/v2.0", "" ; an optional {project_id} segment is accepted where ProjectInPath
+	Base          string
 	ProjectInPath bool
 	Dialect       Dialect
 	Versions      *Versions
@@ -32,14 +33,16 @@ type Config struct {
 	StrictFrom      Version // they are from this microversion on; zero: see StrictQuery
 	RequestIDHeader string  // a header that tells the request id besides X-Openstack-Request-Id; empty: none
 	FieldSelection  bool    // fields=… on lists and shows (neutron)
-	Exacting        bool    // as placement: the policy comes before the body, both ends speak JSON (406, 415), the first of repeated parameters counts
-	FormatSuffix    bool    // a path may end in ".json", as older clients of networking write it
-	StrictSlash     bool    // a path with a slash at its end is another, unknown one (glance, placement)
-	Askers          bool    // services may ask for a user: Request.Service speaks, Request.Caller is judged (auth.AskerHeader)
-	MissingRefused  bool    // what is not there is 403 to callers whose role alone would not let them at it (keystone)
-	Relaxed         bool    // members of a body that are not known are left out, as nova's v2.0 does
-	Log             *slog.Logger
-	Metrics         prometheus.Registerer // nil: none
+	// as placement: the policy comes before the body, both ends speak JSON (406, 415), the first of repeated parameters counts
+	Exacting     bool
+	FormatSuffix bool // a path may end in ".json", as older clients of networking write it
+	StrictSlash  bool // a path with a slash at its end is another, unknown one (glance, placement)
+	// services may ask for a user: Request.Service speaks, Request.Caller is judged (auth.AskerHeader)
+	Askers         bool
+	MissingRefused bool // what is not there is 403 to callers whose role alone would not let them at it (keystone)
+	Relaxed        bool // members of a body that are not known are left out, as nova's v2.0 does
+	Log            *slog.Logger
+	Metrics        prometheus.Registerer // nil: none
 }
 
 // server is a Config at work. It has no type parameter: operations are closures over their receiver.

@@ -37,7 +37,8 @@ func TestRequestIsLoggedAndCountedOnce(t *testing.T) {
 		t.Fatal(w.Code)
 	}
 	line := log.String()
-	for _, want := range []string{"level=ERROR", "global_request=" + global, "user=alice", "project=p1", "secret detail", w.Header().Get("X-Openstack-Request-Id")} {
+	for _, want := range []string{"level=ERROR", "global_request=" + global, "user=alice", "project=p1", "secret detail",
+		w.Header().Get("X-Openstack-Request-Id")} {
 		if !strings.Contains(line, want) {
 			t.Errorf("%q not in %s", want, line)
 		}
@@ -72,7 +73,8 @@ func TestLinksFollowTheClientsView(t *testing.T) {
 		headers              []string
 	}{
 		{"request", "", "http://example.com/v2.1/things?limit=2&marker=t2", nil},
-		{"proxy", "", "https://cloud/v2.1/things?limit=2&marker=t2", []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: cloud"}},
+		{"proxy", "", "https://cloud/v2.1/things?limit=2&marker=t2", []string{"X-Forwarded-Proto: https",
+			"X-Forwarded-Host: cloud"}},
 		{"configured", "https://public:8774/v2.1", "https://public:8774/v2.1/things?limit=2&marker=t2", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

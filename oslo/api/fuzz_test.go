@@ -9,15 +9,22 @@ import (
 	"unicode"
 )
 
-// FuzzRequests: whatever a request is, it is answered in JSON without a fault, and nobody sees what is another project's.
+// FuzzRequests: whatever a request is, it is answered in JSON without a fault, and nobody sees what is another
+// project's.
 func FuzzRequests(f *testing.F) {
-	for _, line := range []string{"GET /v2.1/things", "GET /v2.1/things?limit=1&marker=t1&sort_key=name&sort_dir=asc&sort_key=id", "GET /v2.1/things?sort=name:asc,,id:up&page_reverse=x", "GET /v2.1/p1/things/t1", "GET /v2.1/p2/things/t2",
-		"GET /v2.1/things/t%2F1", "GET /v2.1//things", "GET /v2.1/things/../things", "DELETE /v2.1/things/t2", "PUT /v2.1/things/t1/data", "GET /v2.1/open", "GET /v2.1/late", "OPTIONS /v2.1/things", "GET /v2.1/things?fields=id&%ff"} {
+	for _, line := range []string{"GET /v2.1/things",
+		"GET /v2.1/things?limit=1&marker=t1&sort_key=name&sort_dir=asc&sort_key=id",
+		"GET /v2.1/things?sort=name:asc,,id:up&page_reverse=x", "GET /v2.1/p1/things/t1", "GET /v2.1/p2/things/t2",
+		"GET /v2.1/things/t%2F1", "GET /v2.1//things", "GET /v2.1/things/../things", "DELETE /v2.1/things/t2",
+		"PUT /v2.1/things/t1/data", "GET /v2.1/open", "GET /v2.1/late", "OPTIONS /v2.1/things",
+		"GET /v2.1/things?fields=id&%ff"} {
 		f.Add(line, "2.1", "", "")
 	}
-	for _, body := range []string{`{"thing":{"name":"a","count":"3"}}`, `{"thing":{"name":"a","note":null}}`, `{"thing":{"name":"a","name":"b"}}`, `{"kick":null}`, `{"kick":{},"rest":{}}`, `[{"op":"add","path":"/a","value":1}]`,
+	for _, body := range []string{`{"thing":{"name":"a","count":"3"}}`, `{"thing":{"name":"a","note":null}}`,
+		`{"thing":{"name":"a","name":"b"}}`, `{"kick":null}`, `{"kick":{},"rest":{}}`, `[{"op":"add","path":"/a","value":1}]`,
 		`{"things":[{"name":"a"},{"name":""}]}`, `{"thing":` + strings.Repeat("[", 70), "\xef\xbb\xbf{}", ""} {
-		for _, line := range []string{"POST /v2.1/things", "POST /v2.1/bulk", "POST /v2.1/things/t1/action", "PATCH /v2.1/things/t1"} {
+		for _, line := range []string{"POST /v2.1/things", "POST /v2.1/bulk", "POST /v2.1/things/t1/action",
+			"PATCH /v2.1/things/t1"} {
 			f.Add(line, "2.96", "application/json", body)
 		}
 	}
@@ -27,13 +34,17 @@ func FuzzRequests(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line, version, media, body string) {
 		method, target, _ := strings.Cut(line, " ")
 		u, err := url.ParseRequestURI(target)
-		known := map[string]bool{"GET": true, "HEAD": true, "POST": true, "PUT": true, "PATCH": true, "DELETE": true, "OPTIONS": true}
-		if err != nil || !known[method] || target[0] != '/' || strings.ContainsFunc(target, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '#' }) || strings.HasSuffix(u.Path, "/boom") {
+		known := map[string]bool{"GET": true, "HEAD": true, "POST": true, "PUT": true, "PATCH": true, "DELETE": true,
+			"OPTIONS": true}
+		if err != nil || !known[method] || target[0] != '/' || strings.ContainsFunc(target, func(r rune) bool {
+			return unicode.IsSpace(r) || unicode.IsControl(r) || r == '#'
+		}) || strings.HasSuffix(u.Path, "/boom") {
 			return
 		}
 		r := httptest.NewRequest(method, "http://cloud"+target, strings.NewReader(body))
 		r.Header.Set("X-Auth-Token", "alice")
-		for name, value := range map[string]string{"OpenStack-API-Version": "compute " + version, "X-OpenStack-Nova-API-Version": version, "Content-Type": media} {
+		for name, value := range map[string]string{"OpenStack-API-Version": "compute " + version,
+			"X-OpenStack-Nova-API-Version": version, "Content-Type": media} {
 			if value != "" {
 				r.Header.Set(name, value)
 			}

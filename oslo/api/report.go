@@ -24,7 +24,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hypernova_api_requests_total", Help: "API requests by operation and status."}, []string{"service", "operation", "status"}),
+			Name: "hypernova_api_requests_total", Help: "API requests by operation and status."},
+			[]string{"service", "operation", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "hypernova_api_request_seconds", Help: "Time to answer API requests.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}},

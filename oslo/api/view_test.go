@@ -37,12 +37,15 @@ type viewOfAll struct {
 func TestViewKinds(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 67000, time.FixedZone("x", 3600))
-	v := viewOfAll{Text: "a<\"\n\x01\xff", Int: -1, Float: 1, Null: opt.Null[int](), Map: map[string]any{"b": nil, "a": []any{true, 1.5}},
-		Any: map[string]string{"k": "v"}, Day: at, Micro: at, IP: netip.MustParseAddr("::1"), Rest: map[string]string{"z": "1", "y": "2"}}
+	v := viewOfAll{Text: "a<\"\n\x01\xff", Int: -1, Float: 1, Null: opt.Null[int](),
+		Map: map[string]any{"b": nil, "a": []any{true, 1.5}},
+		Any: map[string]string{"k": "v"}, Day: at, Micro: at, IP: netip.MustParseAddr("::1"),
+		Rest: map[string]string{"z": "1", "y": "2"}}
 	ws := writers{}
 	e := &view{w: &ws}
 	ws.of(reflect.TypeOf(v), Version{})(e, reflect.ValueOf(&v).Elem())
-	want := `{"text":"a<\"\n\u0001` + "\uFFFD" + `","int":-1,"float":1.0,"nil":null,"null":null,"list":[],"map":{"a":[true,1.5],"b":null},"any":{"k":"v"},"raw":null,` +
+	want := `{"text":"a<\"\n\u0001` + "\uFFFD" +
+		`","int":-1,"float":1.0,"nil":null,"null":null,"list":[],"map":{"a":[true,1.5],"b":null},"any":{"k":"v"},"raw":null,` +
 		`"day":"2026-01-02T02:04:05Z","micro":"2026-01-02T02:04:05.000067Z","never":null,"ip":"::1","y":"2","z":"1"}`
 	if diff := cmp.Diff(want, string(e.buf)); diff != "" {
 		t.Error(diff)
@@ -99,9 +102,12 @@ type addr struct {
 func BenchmarkDetailOf1000(b *testing.B) {
 	items := make([]detail, 1000)
 	for i := range items {
-		items[i] = detail{ID: "6f70656e-7374-4163-8b00-000000000001", Project: "p1", User: "alice", Name: "server", Status: "ACTIVE", Created: time.Now(), Updated: time.Now(),
-			Size: flavorPart{"m1.nano", 64, 1, 1, map[string]string{"hw:cpu_policy": "shared"}}, Metadata: map[string]string{"a": "b"},
-			Addresses: map[string][]addr{"demo": {{"10.0.0.5", 4, "fa:16:3e:00:00:01", "fixed"}}}, Host: "h1", Node: "h1", Power: 1, VM: "active", Tags: []string{"x"},
+		items[i] = detail{ID: "6f70656e-7374-4163-8b00-000000000001", Project: "p1", User: "alice", Name: "server",
+			Status: "ACTIVE", Created: time.Now(), Updated: time.Now(),
+			Size:      flavorPart{"m1.nano", 64, 1, 1, map[string]string{"hw:cpu_policy": "shared"}},
+			Metadata:  map[string]string{"a": "b"},
+			Addresses: map[string][]addr{"demo": {{"10.0.0.5", 4, "fa:16:3e:00:00:01", "fixed"}}}, Host: "h1", Node: "h1",
+			Power: 1, VM: "active", Tags: []string{"x"},
 			Launched: time.Now(), Groups: []named{"default"}, Zone: "nova"}
 	}
 	ws := writers{}
@@ -110,7 +116,8 @@ func BenchmarkDetailOf1000(b *testing.B) {
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		e := &view{buf: buf[:0], w: &ws, v: Version{2, 96}, known: map[verdictKey][]bool{}, allow: func(string, policy.Target) bool { return true }}
+		e := &view{buf: buf[:0], w: &ws, v: Version{2, 96}, known: map[verdictKey][]bool{},
+			allow: func(string, policy.Target) bool { return true }}
 		w(e, v)
 		buf = e.buf
 	}

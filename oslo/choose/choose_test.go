@@ -85,8 +85,9 @@ func TestExplanationTexts(t *testing.T) {
 		{"no hosts", nil, 1, "No valid host was found: there are no hosts"},
 		{"success", []host{{name: "a", free: 1}, {name: "b", free: 5}}, 2,
 			"2 hosts; RamFilter dropped 1 (needs 2 MiB, 1 MiB free: a); 1 left"},
-		{"many reasons", many, 100, "No valid host was found: 30 hosts; RamFilter dropped 30 (needs 100 MiB, 0 MiB free: h0, h25; " +
-			"needs 100 MiB, 1 MiB free: h1, h26; needs 100 MiB, 2 MiB free: h2, h27; 24 for other reasons)"},
+		{"many reasons", many, 100,
+			"No valid host was found: 30 hosts; RamFilter dropped 30 (needs 100 MiB, 0 MiB free: h0, h25; " +
+				"needs 100 MiB, 1 MiB free: h1, h26; needs 100 MiB, 2 MiB free: h2, h27; 24 for other reasons)"},
 		{"many hosts", slices.Repeat([]host{{name: "x"}}, 9), 1,
 			"No valid host was found: 9 hosts; RamFilter dropped 9 (needs 1 MiB, 0 MiB free: x, x, x and 6 more)"},
 	} {

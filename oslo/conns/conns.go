@@ -119,7 +119,8 @@ func (b *Bounds) admit(c *Conn) bool {
 	} else if b.total > 0 && b.open >= b.total {
 		gone = oldest(b.unproven)
 		ok = gone != nil
-		b.logLocked(slog.LevelError, "closing connection: process has reached its limit of connections", "connections", b.open,
+		b.logLocked(slog.LevelError, "closing connection: process has reached its limit of connections", "connections",
+			b.open,
 			"cure", "raise the limit of open files (LimitNOFILE=) or [listen] max_connections, or find out who opens so many")
 	}
 	if gone != nil {

@@ -231,7 +231,8 @@ func toFault(d Dialect, err error) error {
 	case ClassDuplicate:
 		return fault.Conflictf("It exists already.").Because(errors.Join(ErrDuplicate, err))
 	case ClassReference:
-		return fault.Conflictf("It is in use, or refers to something that does not exist.").Because(errors.Join(ErrReference, err))
+		return fault.Conflictf("It is in use, or refers to something that does not exist.").Because(errors.Join(ErrReference,
+			err))
 	case ClassRetry:
 		return fault.Unavailablef("The database is busy; try again.").Because(err)
 	case ClassUnavailable, ClassRefused:

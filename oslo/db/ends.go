@@ -184,7 +184,10 @@ func (d *DB) Damage(ctx context.Context) (found []string, err error) {
 		return found, err
 	}
 	for _, t := range ts {
-		if err := d.View(ctx, func(tx *Tx) error { _, err := tx.Maps(ctx, "SELECT * FROM "+t.Name+" LIMIT 1"); return err }); err != nil {
+		if err := d.View(ctx, func(tx *Tx) error {
+			_, err := tx.Maps(ctx, "SELECT * FROM "+t.Name+" LIMIT 1")
+			return err
+		}); err != nil {
 			if ctx.Err() != nil {
 				return found, err
 			}

@@ -21,7 +21,8 @@ type oldRow struct {
 // aging is a table whose rows have ended at some time or not.
 func aging() (dbtest.Migrations, *db.Insert[oldRow], *db.Sweep) {
 	set := db.NewSet("aging")
-	files := fstest.MapFS{"1_old.sql": {Data: []byte("-- +goose Up\nCREATE TABLE old (id TEXT PRIMARY KEY, note TEXT NOT NULL, ended_at BIGINT);")}}
+	files := fstest.MapFS{"1_old.sql": {
+		Data: []byte("-- +goose Up\nCREATE TABLE old (id TEXT PRIMARY KEY, note TEXT NOT NULL, ended_at BIGINT);")}}
 	sweep := db.NewDelete(set, "old", "id IN (SELECT id FROM old WHERE ended_at < ? ORDER BY id LIMIT ?)").Before()
 	return dbtest.Migrations{Name: "aging", FS: files}, db.NewInsert[oldRow](set, "old"), sweep
 }
@@ -31,13 +32,16 @@ func TestASweepDeletesWhatHasEndedInBatchesAndKeepsItFirst(t *testing.T) {
 	tables, insert, sweep := aging()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
 		ctx, then := t.Context(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-		rows := []oldRow{{"a", "x", db.At(then)}, {"b", "y", db.At(then)}, {"c", "z", db.At(then)}, {"living", "", db.Time{}}, {"fresh", "", db.At(then.Add(time.Hour))}}
+		rows := []oldRow{{"a", "x", db.At(then)}, {"b", "y", db.At(then)}, {"c", "z", db.At(then)}, {"living", "", db.Time{}},
+			{"fresh", "", db.At(then.Add(time.Hour))}}
 		if err := insert.DoAll(ctx, d, rows); err != nil {
 			t.Fatal(err)
 		}
 		before := then.Add(time.Minute)
 		refuse := errors.New("the disk is full")
-		if n, err := d.Sweep(ctx, sweep, db.SweepArgs{Before: before, Keep: func([]db.Gone) error { return refuse }}); !errors.Is(err, refuse) || len(n) > 0 {
+		if n, err := d.Sweep(ctx, sweep, db.SweepArgs{Before: before, Keep: func([]db.Gone) error {
+			return refuse
+		}}); !errors.Is(err, refuse) || len(n) > 0 {
 			t.Errorf("a sweep whose rows cannot be kept: %v, %v", n, err)
 		}
 		var kept [][]db.Gone

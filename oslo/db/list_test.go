@@ -87,8 +87,10 @@ func TestPagesAreWholeAndInOrder(t *testing.T) {
 		if err := insert.DoAll(t.Context(), d, rows); err != nil {
 			t.Fatal(err)
 		}
-		for _, sort := range [][]db.SortKey{nil, {{Column: "size"}}, {{Column: "size", Desc: true}}, {{Column: "size"}, {Column: "price", Desc: true}},
-			{{Column: "price", Desc: true}, {Column: "size"}}, {{Column: "price"}, {Column: "size"}}, {{Column: "id", Desc: true}}} {
+		for _, sort := range [][]db.SortKey{nil, {{Column: "size"}}, {{Column: "size", Desc: true}},
+			{{Column: "size"}, {Column: "price", Desc: true}},
+			{{Column: "price", Desc: true}, {Column: "size"}}, {{Column: "price"}, {Column: "size"}},
+			{{Column: "id", Desc: true}}} {
 			want := reference(rows, sort, d.Dialect().Caps().NullsLargest)
 			for _, size := range []int{1, 7, 100} {
 				var got []string
@@ -134,8 +136,9 @@ func TestMarkersAreWithinTheScope(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask := func(marker string, scope ...db.Cond) (ids string, err error) {
-			page, err := listing.Page(t.Context(), d, db.ListArgs{Scope: scope, Where: []db.Cond{{Column: "name", Op: db.Ne, Values: []any{"z"}}},
-				Sort: []db.SortKey{{Column: "name"}}, Marker: marker, Limit: 2})
+			page, err := listing.Page(t.Context(), d,
+				db.ListArgs{Scope: scope, Where: []db.Cond{{Column: "name", Op: db.Ne, Values: []any{"z"}}},
+					Sort: []db.SortKey{{Column: "name"}}, Marker: marker, Limit: 2})
 			for _, r := range page {
 				ids += r.ID
 			}
@@ -146,7 +149,8 @@ func TestMarkersAreWithinTheScope(t *testing.T) {
 			marker string
 			scope  []db.Cond
 			want   string // empty: no such marker
-		}{{"", nil, "ab"}, {"", []db.Cond{soft}, "ac"}, {"b", nil, "c"}, {"a", []db.Cond{soft}, "c"}, {"b", []db.Cond{soft}, ""}, {"x", []db.Cond{soft}, ""}} {
+		}{{"", nil, "ab"}, {"", []db.Cond{soft}, "ac"}, {"b", nil, "c"}, {"a", []db.Cond{soft}, "c"},
+			{"b", []db.Cond{soft}, ""}, {"x", []db.Cond{soft}, ""}} {
 			got, err := ask(c.marker, c.scope...)
 			if f := fault.Of(err); got != c.want || (c.want == "") != (f != nil && f.Code == db.MarkerNotFound) {
 				t.Errorf("marker %q, scope %v: got %q, %v, want %q", c.marker, c.scope, got, err, c.want)
@@ -171,20 +175,38 @@ func TestFilters(t *testing.T) {
 		}{
 			{"eq", db.EqTo("size", 3), func(r toy) bool { return size(r, func(n int64) bool { return n == 3 }) }},
 			{"eq nil", db.EqTo("size", nil), func(r toy) bool { return r.Size == nil }},
-			{"ne", db.Cond{Column: "size", Op: db.Ne, Values: []any{3}}, func(r toy) bool { return r.Size == nil || *r.Size != 3 }},
-			{"in", db.InList("size", []int{1, 2, 4}), func(r toy) bool { return size(r, func(n int64) bool { return n == 1 || n == 2 || n == 4 }) }},
+			{"ne", db.Cond{Column: "size", Op: db.Ne, Values: []any{3}}, func(r toy) bool {
+				return r.Size == nil || *r.Size != 3
+			}},
+			{"in", db.InList("size", []int{1, 2, 4}), func(r toy) bool {
+				return size(r, func(n int64) bool { return n == 1 || n == 2 || n == 4 })
+			}},
 			{"in nothing", db.InList("size", []int{}), func(toy) bool { return false }},
 			{"in with nil", db.InList("size", []any{1, nil}), func(r toy) bool { return r.Size == nil || *r.Size == 1 }},
-			{"not in", db.Cond{Column: "size", Op: db.NotIn, Values: []any{1, 2}}, func(r toy) bool { return r.Size == nil || *r.Size > 2 || *r.Size == 0 }},
-			{"ge", db.Cond{Column: "size", Op: db.Ge, Values: []any{3}}, func(r toy) bool { return size(r, func(n int64) bool { return n >= 3 }) }},
+			{"not in", db.Cond{Column: "size", Op: db.NotIn, Values: []any{1, 2}}, func(r toy) bool {
+				return r.Size == nil || *r.Size > 2 || *r.Size == 0
+			}},
+			{"ge", db.Cond{Column: "size", Op: db.Ge, Values: []any{3}}, func(r toy) bool {
+				return size(r, func(n int64) bool { return n >= 3 })
+			}},
 			{"bool", db.EqTo("soft", true), func(r toy) bool { return r.Soft }},
 			{"contains", db.Contains("name", "%_s"), func(r toy) bool { return r.Name == "100%_Sure" }},
 			{"contains backslash", db.Contains("name", `k\S`), func(r toy) bool { return r.Name == `back\slash` }},
-			{"like", db.Cond{Column: "name", Op: db.Like, Values: []any{"N1_"}}, func(r toy) bool { return len(r.Name) == 3 && strings.HasPrefix(r.Name, "n1") }},
-			{"plain regexp", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"n1"}}, func(r toy) bool { return strings.Contains(r.Name, "n1") }},
-			{"regexp", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"^n[12]$|5"}}, func(r toy) bool { return regexp.MustCompile("^n[12]$|5").MatchString(r.Name) }},
-			{"look-ahead", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"^(?!n1)"}}, func(r toy) bool { return !strings.HasPrefix(r.Name, "n1") }},
-			{"look-behind", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"(?<=n)1"}}, func(r toy) bool { return strings.Contains(r.Name, "n1") }},
+			{"like", db.Cond{Column: "name", Op: db.Like, Values: []any{"N1_"}}, func(r toy) bool {
+				return len(r.Name) == 3 && strings.HasPrefix(r.Name, "n1")
+			}},
+			{"plain regexp", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"n1"}}, func(r toy) bool {
+				return strings.Contains(r.Name, "n1")
+			}},
+			{"regexp", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"^n[12]$|5"}}, func(r toy) bool {
+				return regexp.MustCompile("^n[12]$|5").MatchString(r.Name)
+			}},
+			{"look-ahead", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"^(?!n1)"}}, func(r toy) bool {
+				return !strings.HasPrefix(r.Name, "n1")
+			}},
+			{"look-behind", db.Cond{Column: "name", Op: db.Regexp, Values: []any{"(?<=n)1"}}, func(r toy) bool {
+				return strings.Contains(r.Name, "n1")
+			}},
 			{"any", db.Any(db.EqTo("size", 1), db.All(db.EqTo("soft", true), db.EqTo("size", nil))), func(r toy) bool {
 				return size(r, func(n int64) bool { return n == 1 }) || r.Soft && r.Size == nil
 			}},
@@ -279,7 +301,8 @@ func TestMoreFiltersThanAnyEngineTakesAreRefused(t *testing.T) {
 				all = append(all, db.EqTo("name", fmt.Sprint(i)))
 			}
 			for how, where := range map[string][]db.Cond{"all": all, "any": {db.Any(all...)}} {
-				if _, err := listing.Page(t.Context(), d, db.ListArgs{Where: where}); good && err != nil || !good && !fault.Is(err, fault.Invalid) {
+				if _, err := listing.Page(t.Context(), d, db.ListArgs{Where: where}); good && err != nil || !good &&
+					!fault.Is(err, fault.Invalid) {
 					t.Errorf("%s of %d: %v", how, n, err)
 				}
 			}

@@ -83,7 +83,8 @@ func TestOldAndNewBinaryShareASchema(t *testing.T) {
 		}
 		do(d.Migrate(ctx, "pets", oldSchema))
 		do(oldPut.Do(ctx, d, oldPet{"a", "Ada"}))
-		if err := d.CheckSchema(ctx, "pets", newSchema); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "hypernova db sync") {
+		if err := d.CheckSchema(ctx, "pets", newSchema); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(),
+			"hypernova db sync") {
 			t.Errorf("a new binary that may not migrate: %v", err)
 		}
 		do(d.Migrate(ctx, "pets", newSchema)) // the new binary starts
@@ -103,7 +104,8 @@ func TestOldAndNewBinaryShareASchema(t *testing.T) {
 		if want := (db.Schema{Have: 3, Want: 1}); err != nil || v != want {
 			t.Errorf("got %+v, %v", v, err)
 		}
-		for _, want := range []string{`msg="schema migrated" schema=pets from=1 to=3`, `schema is newer than this binary" schema=pets version=3 known=1`} {
+		for _, want := range []string{`msg="schema migrated" schema=pets from=1 to=3`,
+			`schema is newer than this binary" schema=pets version=3 known=1`} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("no line with %s in\n%s", want, out.String())
 			}

@@ -28,10 +28,12 @@ func OpenWaiting(ctx context.Context, address string, p Patience, dialects ...Di
 	for n, pause := 1, firstPause; ; n, pause = n+1, min(2*pause, max(p.Pause, firstPause)) {
 		d, err := Open(ctx, address, dialects...)
 		var away *Away
-		if err == nil || !errors.As(err, &away) || away.Refused && !p.Refused || p.Tries >= 0 && n >= p.Tries || ctx.Err() != nil {
+		if err == nil || !errors.As(err, &away) || away.Refused && !p.Refused || p.Tries >= 0 && n >= p.Tries ||
+			ctx.Err() != nil {
 			return d, err
 		}
-		log.From(ctx).Warn("retrying: database unavailable", "database", masked(address), "why", away.why, "cure", away.cure, "pause", pause.String())
+		log.From(ctx).Warn("retrying: database unavailable", "database", masked(address), "why", away.why, "cure", away.cure,
+			"pause", pause.String())
 		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
@@ -62,7 +64,8 @@ func opening(d Dialect, err error) error {
 		return toFault(d, err)
 	}
 	why, cure := d.Explain(err)
-	return fault.Unavailablef("The database cannot be used: %s. To cure it, %s.", why, cure).Because(&Away{c == ClassRefused, why, cure, err})
+	return fault.Unavailablef("The database cannot be used: %s. To cure it, %s.", why,
+		cure).Because(&Away{c == ClassRefused, why, cure, err})
 }
 
 // observe gives the outcome of a use of the database its fault kind. It logs once when the database becomes unavailable

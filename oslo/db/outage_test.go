@@ -40,7 +40,8 @@ func newWire(t *testing.T) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{t: t, socket: filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"), name: strings.TrimPrefix(u.Path, "/"), conns: map[net.Conn]bool{}}
+	w := &wire{t: t, socket: filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"), name: strings.TrimPrefix(u.Path, "/"),
+		conns: map[net.Conn]bool{}}
 	w.listen("127.0.0.1:0")
 	t.Cleanup(func() {
 		_ = w.l.Close() // it may be closed already
@@ -165,7 +166,8 @@ func TestConnectionsThatAreCutLoseNothing(t *testing.T) {
 	if err != nil || len(all) != writers*each {
 		t.Errorf("%d rows, %v", len(all), err)
 	}
-	if lost, back := strings.Count(out.String(), "msg=\"database unavailable\""), strings.Count(out.String(), "available again"); lost != back {
+	if lost, back := strings.Count(out.String(), "msg=\"database unavailable\""),
+		strings.Count(out.String(), "available again"); lost != back {
 		t.Errorf("lost %d times, back %d times:\n%s", lost, back, out)
 	}
 }
@@ -239,15 +241,19 @@ func TestServiceThatStartsBeforeItsDatabase(t *testing.T) {
 	if err := w.l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := db.OpenWaiting(ctx, w.url("postgres", w.name), db.Patience{Tries: 2, Pause: time.Millisecond}, postgres.Dialect())
-	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), "nobody listens at its address. To cure it, start PostgreSQL") {
+	_, err := db.OpenWaiting(ctx, w.url("postgres", w.name), db.Patience{Tries: 2, Pause: time.Millisecond},
+		postgres.Dialect())
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err),
+		"nobody listens at its address. To cure it, start PostgreSQL") {
 		t.Errorf("got %v", err)
 	}
-	if n := strings.Count(out.String(), "retrying: database unavailable"); n != 1 || !strings.Contains(out.String(), `cure="start PostgreSQL`) || strings.Contains(out.String(), "secret") {
+	if n := strings.Count(out.String(), "retrying: database unavailable"); n != 1 || !strings.Contains(out.String(),
+		`cure="start PostgreSQL`) || strings.Contains(out.String(), "secret") {
 		t.Errorf("%d lines:\n%s", n, out)
 	}
 	out.first = func() { w.listen(address) } // the database comes up once somebody complained
-	d, err := db.OpenWaiting(ctx, w.url("postgres", w.name), db.Patience{Tries: -1, Pause: time.Millisecond}, postgres.Dialect())
+	d, err := db.OpenWaiting(ctx, w.url("postgres", w.name), db.Patience{Tries: -1, Pause: time.Millisecond},
+		postgres.Dialect())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,19 +272,23 @@ func TestWhoIsRefused(t *testing.T) {
 		// Somebody at a terminal is told at once.
 		ctx, out := logged(t)
 		_, err := db.OpenWaiting(ctx, w.url(x.user, x.name), db.Patience{Tries: -1, Pause: time.Hour}, postgres.Dialect())
-		if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), x.want) || strings.Contains(err.Error(), "secret") || out.String() != "" {
+		if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), x.want) ||
+			strings.Contains(err.Error(), "secret") || out.String() != "" {
 			t.Errorf("got %v, want %s; log %s", err, x.want, out)
 		}
 		// A service waits for the cure, which the log names.
 		ctx, out = logged(t)
-		_, err = db.OpenWaiting(ctx, w.url(x.user, x.name), db.Patience{Tries: 3, Pause: time.Millisecond, Refused: true}, postgres.Dialect())
-		if n := strings.Count(out.String(), "retrying: database unavailable"); !fault.Is(err, fault.Unavailable) || n != 2 || strings.Count(out.String(), x.want) != 2 || strings.Contains(out.String(), "secret") {
+		_, err = db.OpenWaiting(ctx, w.url(x.user, x.name), db.Patience{Tries: 3, Pause: time.Millisecond, Refused: true},
+			postgres.Dialect())
+		if n := strings.Count(out.String(), "retrying: database unavailable"); !fault.Is(err, fault.Unavailable) || n != 2 ||
+			strings.Count(out.String(), x.want) != 2 || strings.Contains(out.String(), "secret") {
 			t.Errorf("got %v; log %s", err, out)
 		}
 	}
 	// Nonsense is nobody's to wait for.
 	ctx, out := logged(t)
-	_, err := db.OpenWaiting(ctx, "postgresql://u:secret@h:port/x", db.Patience{Tries: -1, Refused: true}, postgres.Dialect())
+	_, err := db.OpenWaiting(ctx, "postgresql://u:secret@h:port/x", db.Patience{Tries: -1, Refused: true},
+		postgres.Dialect())
 	if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "secret") || out.String() != "" {
 		t.Errorf("got %v; log %s", err, out)
 	}
@@ -303,7 +313,8 @@ func TestADatabaseThatIsMadeWhileAServiceWaits(t *testing.T) {
 			}
 		}
 	}
-	d, err := db.OpenWaiting(ctx, w.url("postgres", late), db.Patience{Tries: -1, Pause: time.Millisecond, Refused: true}, postgres.Dialect())
+	d, err := db.OpenWaiting(ctx, w.url("postgres", late), db.Patience{Tries: -1, Pause: time.Millisecond, Refused: true},
+		postgres.Dialect())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,8 +332,10 @@ func TestAServerThatTakesConnectionsAndSaysNothing(t *testing.T) {
 	}
 	defer l.Close()
 	ctx, out := logged(t)
-	_, err = db.OpenWaiting(ctx, "postgresql://u:secret@"+l.Addr().String()+"/x?sslmode=disable&connect_timeout=1", db.Patience{Tries: 2, Pause: time.Millisecond}, postgres.Dialect())
-	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "see whether PostgreSQL is alive") || strings.Count(out.String(), "retrying: database unavailable") != 1 {
+	_, err = db.OpenWaiting(ctx, "postgresql://u:secret@"+l.Addr().String()+"/x?sslmode=disable&connect_timeout=1",
+		db.Patience{Tries: 2, Pause: time.Millisecond}, postgres.Dialect())
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "see whether PostgreSQL is alive") ||
+		strings.Count(out.String(), "retrying: database unavailable") != 1 {
 		t.Errorf("got %v; log %s", err, out)
 	}
 }
@@ -335,7 +348,8 @@ func TestEachTroubleHasItsCure(t *testing.T) {
 		want string
 		c    db.Class
 	}{
-		{"expired certificate", fmt.Errorf("tls: %w", x509.CertificateInvalidError{Reason: x509.Expired}), "renew it", db.ClassRefused},
+		{"expired certificate", fmt.Errorf("tls: %w", x509.CertificateInvalidError{Reason: x509.Expired}), "renew it",
+			db.ClassRefused},
 		{"unknown authority", x509.UnknownAuthorityError{}, "sslrootcert", db.ClassRefused},
 		{"name", &net.DNSError{Name: "db9"}, "db9", db.ClassUnavailable},
 		{"end", io.ErrUnexpectedEOF, "reachable", db.ClassUnavailable},

@@ -68,7 +68,8 @@ func TestATableDerivesItsStatementsFromTags(t *testing.T) {
 		if all, err := dollsBySoft.All(ctx, d, false); err != nil || len(all) != 2 || all[0].Name != "amy" {
 			t.Errorf("not soft: %+v, %v", all, err)
 		}
-		page, err := dollsListed.Page(ctx, d, db.ListArgs{Where: []db.Cond{db.EqTo("uuid", "2")}, Sort: []db.SortKey{{Column: "created_at"}}})
+		page, err := dollsListed.Page(ctx, d, db.ListArgs{Where: []db.Cond{db.EqTo("uuid", "2")},
+			Sort: []db.SortKey{{Column: "created_at"}}})
 		if err != nil || len(page) != 1 || page[0].Name != "bob" {
 			t.Errorf("list: %+v, %v", page, err)
 		}

@@ -35,7 +35,8 @@ type told struct{ rows sync.Map }
 func (t *told) tell(ctx context.Context, all []*Unreadable) {
 	for _, u := range all {
 		if _, known := t.rows.LoadOrStore(u.ID, true); !known {
-			log.From(ctx).ErrorContext(ctx, "leaving a row out of lists: it cannot be read; see hypernova check", "table", u.Table, "id", u.ID, log.Err, u.Err.Error())
+			log.From(ctx).ErrorContext(ctx, "leaving a row out of lists: it cannot be read; see hypernova check", "table",
+				u.Table, "id", u.ID, log.Err, u.Err.Error())
 		}
 	}
 }
@@ -48,7 +49,8 @@ func (l *ListQuery[R]) Sound(read func(*R) error) *ListQuery[R] {
 
 // PageOf is Page for rows that are decoded further. A row for which convert fails is logged and left out, like one that
 // cannot be scanned.
-func PageOf[R, V any](ctx context.Context, l *ListQuery[R], on Querier, a ListArgs, convert func(*R) (V, error)) ([]V, error) {
+func PageOf[R, V any](ctx context.Context, l *ListQuery[R], on Querier, a ListArgs, convert func(*R) (V, error)) ([]V,
+	error) {
 	var out []V
 	err := l.whole(ctx, on, a, func(rows []R) (good int, bad []*Unreadable) {
 		out = make([]V, 0, len(rows))
@@ -111,7 +113,8 @@ func bare(expr string) string { return expr[strings.LastIndexByte(expr, '.')+1:]
 func tableOf(text string) string {
 	words := strings.Fields(text)
 	for i, w := range words[:max(len(words)-1, 0)] {
-		if table := strings.Trim(words[i+1], "(,)"); strings.EqualFold(w, "FROM") && table != "" && !strings.EqualFold(table, "SELECT") {
+		if table := strings.Trim(words[i+1], "(,)"); strings.EqualFold(w, "FROM") && table != "" &&
+			!strings.EqualFold(table, "SELECT") {
 			return table
 		}
 	}

@@ -18,7 +18,8 @@ type docRow struct {
 func TestAListLeavesOutARowThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	set := db.NewSet("docs")
-	files := fstest.MapFS{"1_docs.sql": {Data: []byte("-- +goose Up\nCREATE TABLE docs (id TEXT PRIMARY KEY, doc TEXT NOT NULL);")}}
+	files := fstest.MapFS{"1_docs.sql": {
+		Data: []byte("-- +goose Up\nCREATE TABLE docs (id TEXT PRIMARY KEY, doc TEXT NOT NULL);")}}
 	list := db.NewList[docRow](set, "SELECT id, doc FROM docs", map[string]string{"id": "id NOT NULL"}, "id").
 		Sound(func(r *docRow) error { _, err := first(r); return err })
 	one := db.NewQuery[docRow](set, "SELECT id, doc FROM docs WHERE id = ?")

@@ -29,8 +29,10 @@ func TestErrorBodiesBecomeFaults(t *testing.T) {
 		code   string
 	}{
 		{"nova", 404, `{"itemNotFound":{"code":404,"message":"no server"}}`, fault.NotFound, "no server", ""},
-		{"keystone", 401, `{"error":{"code":401,"message":"no token","title":"Unauthorized"}}`, fault.Unauthorized, "no token", ""},
-		{"neutron", 409, `{"NeutronError":{"type":"PortInUse","message":"in use","detail":""}}`, fault.Conflict, "in use", "PortInUse"},
+		{"keystone", 401, `{"error":{"code":401,"message":"no token","title":"Unauthorized"}}`, fault.Unauthorized,
+			"no token", ""},
+		{"neutron", 409, `{"NeutronError":{"type":"PortInUse","message":"in use","detail":""}}`, fault.Conflict, "in use",
+			"PortInUse"},
 		{"placement", 409, `{"errors":[{"status":409,"title":"Conflict","detail":"generation","code":"placement.concurrent_update"}]}`, fault.Conflict, "generation", "placement.concurrent_update"},
 		{"flat", 413, `{"message":"too big","code":"413"}`, fault.TooLarge, "too big", "413"},
 		{"html", 400, `<html>bad</html>`, fault.Invalid, "glance answered 400 Bad Request", ""},
@@ -91,7 +93,8 @@ func TestRequestCarriesTokenAndRequestID(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in map[string]any
 		json.NewDecoder(r.Body).Decode(&in)
-		fmt.Fprintf(w, `{"got":"%s %s %s %s %v"}`, r.Header.Get("X-Auth-Token"), r.Header.Get("X-Openstack-Request-Id"), r.Header.Get("Openstack-Api-Version"), r.URL.String(), in["n"])
+		fmt.Fprintf(w, `{"got":"%s %s %s %s %v"}`, r.Header.Get("X-Auth-Token"), r.Header.Get("X-Openstack-Request-Id"),
+			r.Header.Get("Openstack-Api-Version"), r.URL.String(), in["n"])
 	}))
 	defer s.Close()
 	cl := httpc.New(httpc.Config{Base: s.URL + "/v2/", Tokens: httpc.Static("tok"),

@@ -29,7 +29,8 @@ func Cure(at, section string, err error) *fault.Fault {
 		dns     *net.DNSError
 		network net.Error
 	)
-	f := fault.Unavailablef("the message broker at %s cannot be reached: check transport_url, the network and that the broker runs", at)
+	f := fault.Unavailablef(
+		"the message broker at %s cannot be reached: check transport_url, the network and that the broker runs", at)
 	switch {
 	case errors.As(err, &expired) && expired.Reason == x509.Expired:
 		f = fault.Unavailablef("the certificate of the message broker at %s is valid from %s to %s only: renew it, or set this machine's clock right", at,

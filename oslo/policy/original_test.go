@@ -43,7 +43,8 @@ func TestOverridesOfAnOperatorOfTheOriginal(t *testing.T) {
 		{"a helper that nobody uses", map[string]string{"mine": "role:mine", "default": "rule:admin_api"}, false, false, true,
 			[]string{`policy rule "default" has no effect: this cloud has nothing that it guards`,
 				`policy rule "mine" has no effect: no service has it, and no other rule uses it`}},
-		{"a helper that one uses", map[string]string{"mine": "role:tester", "srv:list": "rule:mine"}, false, true, false, nil},
+		{"a helper that one uses", map[string]string{"mine": "role:tester", "srv:list": "rule:mine"}, false, true, false,
+			nil},
 		{"a misspelling", map[string]string{"srv:lisst": "!"}, false, false, true,
 			[]string{`policy rule "srv:lisst" has no effect: no service has it, and no other rule uses it; did you mean "srv:list"?`}},
 		{"older defaults", nil, true, true, true, nil},
@@ -128,7 +129,8 @@ func TestFilesOfAFolderFollowTheFile(t *testing.T) {
 func TestSeveralDocumentsInAPolicyFileAreRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "policy.yaml")
-	for text, fine := range map[string]bool{"": true, "a: '@'\n": true, "---\na: '@'\n": true, "a: '@'\n---\na: '!'\n": false} {
+	for text, fine := range map[string]bool{"": true, "a: '@'\n": true, "---\na: '@'\n": true,
+		"a: '@'\n---\na: '!'\n": false} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

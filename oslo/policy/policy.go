@@ -116,7 +116,8 @@ func (e *Enforcer) acyclic(rs *ruleset) error {
 		c, ok := rs.checks[name]
 		switch {
 		case !ok:
-			return fmt.Errorf("policy rule %q refers to rule %q, which is not there%s", from, name, conf.Hint(name, e.names(), "%q"))
+			return fmt.Errorf("policy rule %q refers to rule %q, which is not there%s", from, name,
+				conf.Hint(name, e.names(), "%q"))
 		case state[name] == 1:
 			return fmt.Errorf("policy rule %q leads back to itself", name)
 		case state[name] == 2:
@@ -164,8 +165,10 @@ func (e *Enforcer) Check(r *Rule, c *auth.Caller, t Target) Verdict {
 	if t == nil {
 		t = Target{"project_id": c.ProjectID, "user_id": c.UserID, "domain_id": c.DomainID}
 	}
-	if declared := e.declared[r.Name]; declared != nil && !e.o.AnyScope && len(declared.Scopes) > 0 && !slices.Contains(declared.Scopes, kind(c)) {
-		return Verdict{Reason: fmt.Sprintf("%s is for tokens of a scope in %v; the caller's is %s", r.Name, declared.Scopes, scope(c))}
+	if declared := e.declared[r.Name]; declared != nil && !e.o.AnyScope && len(declared.Scopes) > 0 &&
+		!slices.Contains(declared.Scopes, kind(c)) {
+		return Verdict{Reason: fmt.Sprintf("%s is for tokens of a scope in %v; the caller's is %s", r.Name, declared.Scopes,
+			scope(c))}
 	}
 	if chk.eval(&facts{rs: rs, caller: c, target: t}) {
 		return Verdict{Allowed: true}

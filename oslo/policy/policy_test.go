@@ -38,13 +38,16 @@ func TestCheckDecidesLikeTheRuleLanguage(t *testing.T) {
 		{"is_admin", "is_admin:True", admin, nil, true},
 		{"system scope", "role:reader and system_scope:all", system, nil, true},
 		{"literal against target", "'public':%(visibility)s", member, Target{"visibility": "public"}, true},
-		{"None literal against absent domain", "None:%(target.role.domain_id)s", member, Target{"target.role.domain_id": ""}, true},
-		{"None literal against a domain", "None:%(target.role.domain_id)s", member, Target{"target.role.domain_id": "d"}, false},
+		{"None literal against absent domain", "None:%(target.role.domain_id)s", member, Target{"target.role.domain_id": ""},
+			true},
+		{"None literal against a domain", "None:%(target.role.domain_id)s", member, Target{"target.role.domain_id": "d"},
+			false},
 		{"caller attribute is None", "domain_id:None", member, nil, true},
 		{"field of the target", "field:networks:shared=True", member, Target{"shared": "True"}, true},
 		{"field that differs", "field:networks:shared=True", member, Target{"shared": "False"}, false},
 		{"rule", "rule:other", member, nil, true},
-		{"domain of user", "domain_id:%(target.user.domain_id)s", &auth.Caller{DomainID: "d1"}, Target{"target.user.domain_id": "d1"}, true},
+		{"domain of user", "domain_id:%(target.user.domain_id)s", &auth.Caller{DomainID: "d1"},
+			Target{"target.user.domain_id": "d1"}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +124,8 @@ func TestOverridesComeFromAFileAndReload(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"role:a and (not rule:b or 'x':%(y)s)", "@", "((", "%(", "a:b:c", "0:0 0", "not", "(a:b", "not not a:b"} {
+	for _, s := range []string{"role:a and (not rule:b or 'x':%(y)s)", "@", "((", "%(", "a:b:c", "0:0 0", "not", "(a:b",
+		"not not a:b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -28,7 +28,8 @@ var (
 // Handler assembles the HTTP API. Of c it needs Validator, Policy, Endpoint, Log and metrics; the rest is placement's
 // own.
 func Handler(c api.Config, s *resources.Service) http.Handler {
-	c.Name, c.Base, c.Dialect, c.Links, c.StrictQuery, c.StrictSlash, c.Exacting = "placement", "", dialect{}, api.LinksNone, true, true, true
+	c.Name, c.Base, c.Dialect, c.Links, c.StrictQuery, c.StrictSlash, c.Exacting = "placement", "", dialect{},
+		api.LinksNone, true, true, true
 	c.Versions = &api.Versions{Service: "placement", Min: minVersion, Max: maxVersion, Zero: true}
 	if c.MaxBody == 0 {
 		c.MaxBody = 16 << 20 // a reshape names every allocation of a provider

@@ -128,17 +128,21 @@ func TestProviderForms(t *testing.T) {
 	w.want(400, "1.39", "POST", "/resource_providers", `{"name":"x","uuid":"no"}`)
 	w.want(400, "1.39", "POST", "/resource_providers", `{"name":"x","extra":1}`)
 	w.want(404, "1.39", "GET", "/resource_providers/"+id(9), "")
-	if a := w.want(200, "1.0", "GET", "/resource_providers/"+h, "", `"generation":1`); strings.Contains(a.body, "root_provider") || strings.Contains(a.body, "aggregates") {
+	if a := w.want(200, "1.0", "GET", "/resource_providers/"+h, "", `"generation":1`); strings.Contains(a.body,
+		"root_provider") || strings.Contains(a.body, "aggregates") {
 		t.Errorf("1.0 shows too much: %s", a.body)
 	}
-	a = w.want(200, "1.15", "GET", "/resource_providers/"+h, "", `"root_provider_uuid":"`+h+`"`, `"parent_provider_uuid":null`, "/allocations")
+	a = w.want(200, "1.15", "GET", "/resource_providers/"+h, "", `"root_provider_uuid":"`+h+`"`,
+		`"parent_provider_uuid":null`, "/allocations")
 	if a.header.Get("Cache-Control") != "no-cache" || a.header.Get("Last-Modified") == "" {
 		t.Errorf("1.15 headers: %v", a.header)
 	}
-	w.want(200, "1.39", "POST", "/resource_providers", fmt.Sprintf(`{"name":"c","uuid":"%s","parent_provider_uuid":"%s"}`, id(2), h))
+	w.want(200, "1.39", "POST", "/resource_providers", fmt.Sprintf(`{"name":"c","uuid":"%s","parent_provider_uuid":"%s"}`,
+		id(2), h))
 	w.want(409, "1.39", "DELETE", "/resource_providers/"+h, "", "cannot_delete_parent")
 	w.want(400, "1.36", "PUT", "/resource_providers/"+id(2), `{"name":"c","parent_provider_uuid":null}`)
-	w.want(200, "1.37", "PUT", "/resource_providers/"+id(2), `{"name":"c","parent_provider_uuid":null}`, `"root_provider_uuid":"`+id(2)+`"`)
+	w.want(200, "1.37", "PUT", "/resource_providers/"+id(2), `{"name":"c","parent_provider_uuid":null}`,
+		`"root_provider_uuid":"`+id(2)+`"`)
 	w.want(204, "1.39", "DELETE", "/resource_providers/"+id(2), "")
 }
 
@@ -146,17 +150,23 @@ func TestProviderFilters(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	one, two := w.host(1), w.host(2)
-	w.want(200, "1.39", "PUT", "/resource_providers/"+one+"/traits", `{"resource_provider_generation":1,"traits":["COMPUTE_NODE"]}`)
-	w.want(200, "1.39", "PUT", "/resource_providers/"+two+"/aggregates", `{"resource_provider_generation":1,"aggregates":["`+id(7)+`"]}`)
-	for query, want := range map[string]int{"": 2, "?name=h1": 1, "?uuid=" + two: 1, "?required=COMPUTE_NODE": 1, "?required=!COMPUTE_NODE": 1,
-		"?required=in:COMPUTE_NODE,HW_CPU_X86_AVX": 1, "?required=COMPUTE_NODE&required=HW_CPU_X86_AVX": 0, "?member_of=" + id(7): 1, "?member_of=!" + id(7): 1,
-		"?member_of=in:" + id(7) + "," + id(8): 1, "?resources=VCPU:8": 2, "?resources=VCPU:9": 0, "?in_tree=" + one: 1, "?in_tree=" + id(9): 0} {
+	w.want(200, "1.39", "PUT", "/resource_providers/"+one+"/traits",
+		`{"resource_provider_generation":1,"traits":["COMPUTE_NODE"]}`)
+	w.want(200, "1.39", "PUT", "/resource_providers/"+two+"/aggregates",
+		`{"resource_provider_generation":1,"aggregates":["`+id(7)+`"]}`)
+	for query, want := range map[string]int{"": 2, "?name=h1": 1, "?uuid=" + two: 1, "?required=COMPUTE_NODE": 1,
+		"?required=!COMPUTE_NODE":                  1,
+		"?required=in:COMPUTE_NODE,HW_CPU_X86_AVX": 1, "?required=COMPUTE_NODE&required=HW_CPU_X86_AVX": 0, "?member_of=" +
+			id(7): 1, "?member_of=!" + id(7): 1,
+		"?member_of=in:" + id(7) + "," + id(8): 1, "?resources=VCPU:8": 2, "?resources=VCPU:9": 0, "?in_tree=" + one: 1,
+		"?in_tree=" + id(9): 0} {
 		a := w.want(200, "1.39", "GET", "/resource_providers"+query, "")
 		if got := len(a.doc["resource_providers"].([]any)); got != want {
 			t.Errorf("%s: got %d, want %d", query, got, want)
 		}
 	}
-	for _, query := range []string{"?color=red", "?resources=VCPU", "?resources=VCPU:0", "?resources=NOPE:1", "?required=NOPE", "?required=", "?member_of=x",
+	for _, query := range []string{"?color=red", "?resources=VCPU", "?resources=VCPU:0", "?resources=NOPE:1",
+		"?required=NOPE", "?required=", "?member_of=x",
 		"?member_of=" + id(7) + "," + id(8), "?uuid=x"} {
 		w.want(400, "1.39", "GET", "/resource_providers"+query, "")
 	}
@@ -172,12 +182,14 @@ func TestInventoryForms(t *testing.T) {
 	h := w.host(1)
 	base := "/resource_providers/" + h + "/inventories"
 	w.want(200, "1.0", "GET", base, "", `"resource_provider_generation":1`, `"max_unit":2147483647`)
-	w.want(201, "1.39", "POST", base, `{"resource_class":"DISK_GB","total":10,"allocation_ratio":1.5}`, `"resource_provider_generation":2`)
+	w.want(201, "1.39", "POST", base, `{"resource_class":"DISK_GB","total":10,"allocation_ratio":1.5}`,
+		`"resource_provider_generation":2`)
 	w.want(409, "1.39", "POST", base, `{"resource_class":"DISK_GB","total":10}`)
 	w.want(400, "1.39", "POST", base, `{"resource_class":"CUSTOM_X","total":10}`)
 	w.want(200, "1.39", "GET", base+"/DISK_GB", "", `"allocation_ratio":1.5`)
 	w.want(404, "1.39", "GET", base+"/VGPU", "")
-	w.want(409, "1.39", "PUT", base+"/DISK_GB", `{"resource_provider_generation":1,"total":20}`, "placement.concurrent_update")
+	w.want(409, "1.39", "PUT", base+"/DISK_GB", `{"resource_provider_generation":1,"total":20}`,
+		"placement.concurrent_update")
 	w.want(200, "1.39", "PUT", base+"/DISK_GB", `{"resource_provider_generation":2,"total":20}`, `"total":20`)
 	w.want(400, "1.39", "PUT", base+"/DISK_GB", `{"resource_provider_generation":3,"total":20,"reserved":21}`)
 	w.want(400, "1.25", "PUT", base+"/DISK_GB", `{"resource_provider_generation":3,"total":20,"reserved":20}`)
@@ -229,7 +241,8 @@ func TestAllocationForms(t *testing.T) {
 	w.want(200, "1.38", "GET", "/usages?project_id=p&user_id=u", "", `"INSTANCE":{`, `"unknown":{`, `"consumer_count":1`)
 	w.want(200, "1.38", "GET", "/usages?project_id=p&consumer_type=all", "", `"all":{`, `"consumer_count":2`)
 	w.want(400, "1.9", "GET", "/usages", "")
-	swap := fmt.Sprintf(`{"%s":%s,"%s":%s}`, id(52), strings.Replace(allocation(h, 5, "2"), `"`+h+`":{"resources":{"VCPU":5}}`, "", 1), id(54), allocation(h, 6, "null"))
+	swap := fmt.Sprintf(`{"%s":%s,"%s":%s}`, id(52), strings.Replace(allocation(h, 5, "2"),
+		`"`+h+`":{"resources":{"VCPU":5}}`, "", 1), id(54), allocation(h, 6, "null"))
 	w.want(204, "1.39", "POST", "/allocations", swap)
 	w.want(404, "1.39", "DELETE", at(52), "")
 	w.want(204, "1.39", "DELETE", at(54), "")
@@ -245,9 +258,12 @@ func TestNames(t *testing.T) {
 	w.want(201, "1.6", "PUT", "/traits/CUSTOM_T", "")
 	w.want(204, "1.6", "PUT", "/traits/CUSTOM_T", "")
 	w.want(400, "1.6", "PUT", "/traits/HW_NEW", "")
-	w.want(200, "1.6", "PUT", "/resource_providers/"+h+"/traits", `{"resource_provider_generation":1,"traits":["CUSTOM_T"]}`, `"resource_provider_generation":2`)
-	w.want(400, "1.6", "PUT", "/resource_providers/"+h+"/traits", `{"resource_provider_generation":2,"traits":["CUSTOM_U"]}`, "CUSTOM_U")
-	w.want(409, "1.23", "PUT", "/resource_providers/"+h+"/traits", `{"resource_provider_generation":1,"traits":[]}`, "placement.concurrent_update")
+	w.want(200, "1.6", "PUT", "/resource_providers/"+h+"/traits",
+		`{"resource_provider_generation":1,"traits":["CUSTOM_T"]}`, `"resource_provider_generation":2`)
+	w.want(400, "1.6", "PUT", "/resource_providers/"+h+"/traits",
+		`{"resource_provider_generation":2,"traits":["CUSTOM_U"]}`, "CUSTOM_U")
+	w.want(409, "1.23", "PUT", "/resource_providers/"+h+"/traits", `{"resource_provider_generation":1,"traits":[]}`,
+		"placement.concurrent_update")
 	if a := w.want(200, "1.6", "GET", "/traits?associated=true", ""); a.body != `{"traits":["CUSTOM_T"]}` {
 		t.Errorf("used traits: %s", a.body)
 	}
@@ -292,20 +308,27 @@ func TestCandidates(t *testing.T) {
 	}
 	get(404, "1.9", "?resources=VCPU:1")
 	get(200, "1.10", "?resources=VCPU:1", `{"resource_provider":{"uuid":"`+h+`"},"resources":{"VCPU":1}}`)
-	a := get(200, "1.39", "?resources=VCPU:1,MEMORY_MB:100", `"allocations":{"`+h+`":{"resources":{`, `"mappings":{"":["`+h+`"]}`, `"capacity":1000`, `"root_provider_uuid"`)
+	a := get(200, "1.39", "?resources=VCPU:1,MEMORY_MB:100", `"allocations":{"`+h+`":{"resources":{`, `"mappings":{"":["`+
+		h+`"]}`, `"capacity":1000`, `"root_provider_uuid"`)
 	if len(a.doc["allocation_requests"].([]any)) != 1 || len(a.doc["provider_summaries"].(map[string]any)) != 1 {
 		t.Errorf("got %s", a.body)
 	}
-	if a := get(200, "1.26", "?resources=VCPU:1"); strings.Contains(a.body, "MEMORY_MB") || strings.Contains(a.body, "mappings") {
+	if a := get(200, "1.26", "?resources=VCPU:1"); strings.Contains(a.body, "MEMORY_MB") ||
+		strings.Contains(a.body, "mappings") {
 		t.Errorf("1.26 shows too much: %s", a.body)
 	}
 	get(200, "1.25", "?resources=VCPU:1&resources1=MEMORY_MB:10&resources2=VCPU:2&group_policy=none", `"VCPU":3`)
 	get(200, "1.33", "?resources_A=VCPU:1&resources_B=MEMORY_MB:10&group_policy=isolate", `"allocation_requests":[]`)
-	get(200, "1.36", "?resources_A=VCPU:1&required_B=COMPUTE_NODE&same_subtree=_A,_B&group_policy=none", `"allocation_requests":[]`)
-	for version, query := range map[string]string{"1.39": "?resources=VCPU:1&limit=0", "1.15": "?resources=VCPU:1&limit=1", "1.16": "?resources=VCPU:1&required=COMPUTE_NODE",
-		"1.24": "?resources1=VCPU:1", "1.25": "?resources1=VCPU:1&resources2=VCPU:1", "1.30": "?resources=VCPU:1&in_tree=" + h, "1.32": "?resources_A=VCPU:1",
-		"1.35": "?resources=VCPU:1&required_B=COMPUTE_NODE", "1.34": "?resources=VCPU:1&root_required=COMPUTE_NODE", "1.37": "?required=COMPUTE_NODE",
-		"1.38": "?resources=VCPU:1&required=NOPE", "1.29": "?resources=NOPE:1", "1.28": "?resources=VCPU:1&member_of=x", "1.36": "?resources=VCPU:1&same_subtree=_Z"} {
+	get(200, "1.36", "?resources_A=VCPU:1&required_B=COMPUTE_NODE&same_subtree=_A,_B&group_policy=none",
+		`"allocation_requests":[]`)
+	for version, query := range map[string]string{"1.39": "?resources=VCPU:1&limit=0", "1.15": "?resources=VCPU:1&limit=1",
+		"1.16": "?resources=VCPU:1&required=COMPUTE_NODE",
+		"1.24": "?resources1=VCPU:1", "1.25": "?resources1=VCPU:1&resources2=VCPU:1", "1.30": "?resources=VCPU:1&in_tree=" +
+			h, "1.32": "?resources_A=VCPU:1",
+		"1.35": "?resources=VCPU:1&required_B=COMPUTE_NODE", "1.34": "?resources=VCPU:1&root_required=COMPUTE_NODE",
+		"1.37": "?required=COMPUTE_NODE",
+		"1.38": "?resources=VCPU:1&required=NOPE", "1.29": "?resources=NOPE:1", "1.28": "?resources=VCPU:1&member_of=x",
+		"1.36": "?resources=VCPU:1&same_subtree=_Z"} {
 		get(400, version, query)
 	}
 	get(400, "1.39", "?resources=VCPU:1&required=COMPUTE_NODE,!COMPUTE_NODE", "Conflicting")
@@ -316,7 +339,8 @@ func TestReshaper(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	h := w.host(1)
-	w.want(200, "1.39", "POST", "/resource_providers", fmt.Sprintf(`{"name":"numa","uuid":"%s","parent_provider_uuid":"%s"}`, id(2), h))
+	w.want(200, "1.39", "POST", "/resource_providers",
+		fmt.Sprintf(`{"name":"numa","uuid":"%s","parent_provider_uuid":"%s"}`, id(2), h))
 	w.want(204, "1.39", "PUT", "/allocations/"+id(50), allocation(h, 2, "null"))
 	body := fmt.Sprintf(`{"inventories":{"%s":{"resource_provider_generation":%%d,"inventories":{"MEMORY_MB":{"total":1024}}},
 		"%s":{"resource_provider_generation":0,"inventories":{"VCPU":{"total":8}}}},"allocations":{"%s":%s}}`, h, id(2), id(50), allocation(id(2), 2, "1"))
@@ -337,9 +361,12 @@ func TestWhoMayAndWhatIsSpoken(t *testing.T) {
 		token, version, path string
 		status               int
 	}{
-		{"admin", "1.39", "/resource_providers", 200}, {"service", "1.39", "/resource_providers", 200}, {"reader,member", "1.39", "/resource_providers", 403},
-		{"", "1.39", "/resource_providers", 401}, {"bad", "1.39", "/resource_providers", 401}, {"reader", "1.39", "/usages?project_id=p", 200},
-		{"reader", "1.39", "/usages?project_id=q", 403}, {"admin", "1.40", "/resource_providers", 406}, {"admin", "latest", "/resource_providers", 200},
+		{"admin", "1.39", "/resource_providers", 200}, {"service", "1.39", "/resource_providers", 200},
+		{"reader,member", "1.39", "/resource_providers", 403},
+		{"", "1.39", "/resource_providers", 401}, {"bad", "1.39", "/resource_providers", 401},
+		{"reader", "1.39", "/usages?project_id=p", 200},
+		{"reader", "1.39", "/usages?project_id=q", 403}, {"admin", "1.40", "/resource_providers", 406},
+		{"admin", "latest", "/resource_providers", 200},
 		{"admin", "one", "/resource_providers", 400}, {"admin", "1.39", "/nowhere", 404}, {"", "1.39", "/", 200},
 	} {
 		a := w.as(c.token, c.version, "GET", c.path, "")

@@ -49,8 +49,10 @@ func FuzzCandidates(f *testing.F) {
 		"resources_A=VCPU:1&required_B=in:CUSTOM_X,CUSTOM_Y&same_subtree=_A,_B&root_required=CUSTOM_X,!CUSTOM_Y",
 		"resources=VCPU:1&member_of=!in:8a1d6d5b-9a52-4f52-a5f1-7f2d61b2f0b1&in_tree=8a1d6d5b-9a52-4f52-a5f1-7f2d61b2f0b1",
 		"resources=VCPU:9223372036854775808", "resources=:&required=,", "limit=-1&resources=VCPU:0", "%ff=%00",
-		many("resources%d=VCPU:1&", 300) + "group_policy=none", many("resources%d=MEMORY_MB:1&required%[1]d=!HW_CPU_X86_VMX&", 300) + "group_policy=isolate&same_subtree=1,2,3",
-		"resources=VCPU:1&" + many("member_of=8a1d6d5b-9a52-4f52-a5f1-%012d&", 500), "resources=VCPU:1" + many(",CUSTOM_%d:1", 3000), "resources=VCPU:1&required=in:HW_CPU_X86_VMX" + many(",CUSTOM_%d", 3000),
+		many("resources%d=VCPU:1&", 300) + "group_policy=none", many("resources%d=MEMORY_MB:1&required%[1]d=!HW_CPU_X86_VMX&",
+			300) + "group_policy=isolate&same_subtree=1,2,3",
+		"resources=VCPU:1&" + many("member_of=8a1d6d5b-9a52-4f52-a5f1-%012d&", 500), "resources=VCPU:1" + many(",CUSTOM_%d:1",
+			3000), "resources=VCPU:1&required=in:HW_CPU_X86_VMX" + many(",CUSTOM_%d", 3000),
 	} {
 		for _, version := range []uint8{10, 16, 25, 33, 36, 39} {
 			f.Add(seed, version)
@@ -65,7 +67,8 @@ func FuzzCandidates(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string, minor uint8) {
 		target := "/allocation_candidates?" + query
-		if u, err := url.ParseRequestURI(target); err != nil || u.Path != "/allocation_candidates" || strings.ContainsAny(target, " \r\n\t\v\f") {
+		if u, err := url.ParseRequestURI(target); err != nil || u.Path != "/allocation_candidates" ||
+			strings.ContainsAny(target, " \r\n\t\v\f") {
 			return
 		}
 		w := serve("GET", target, "1."+string('0'+rune(minor/10%4))+string('0'+rune(minor%10)), "")

@@ -51,7 +51,8 @@ func TestMediaTypes(t *testing.T) {
 		}
 	}
 	_, head := w.send("GET", "/", "", "OpenStack-API-Version", "placement 1.15")
-	if head.Get("Cache-Control") != "no-cache" || head.Get("Last-Modified") == "" || head.Get("OpenStack-API-Version") != "placement 1.15" {
+	if head.Get("Cache-Control") != "no-cache" || head.Get("Last-Modified") == "" ||
+		head.Get("OpenStack-API-Version") != "placement 1.15" {
 		t.Errorf("headers of the root: %v", head)
 	}
 }
@@ -67,7 +68,8 @@ func TestPolicyComesFirst(t *testing.T) {
 	w.want(404, "1.39", "PUT", "/resource_providers/"+id(9)+"/aggregates", `[]`)
 	w.host(1)
 	w.host(2)
-	if n := len(w.want(200, "1.39", "GET", "/allocation_candidates?resources=VCPU:1&limit=2&limit=1", "").doc["allocation_requests"].([]any)); n != 2 {
+	if n := len(w.want(200, "1.39", "GET", "/allocation_candidates?resources=VCPU:1&limit=2&limit=1",
+		"").doc["allocation_requests"].([]any)); n != 2 {
 		t.Errorf("%d requests: the first of repeated parameters counts", n)
 	}
 }
@@ -81,7 +83,8 @@ func TestGenerationsOfAllocations(t *testing.T) {
 		return w.want(200, "1.39", "GET", "/resource_providers/"+p, "").doc["generation"].(float64)
 	}
 	put := func(held, was string) {
-		w.want(204, "1.28", "PUT", "/allocations/"+c, `{"allocations":{`+held+`},"project_id":"p","user_id":"u","consumer_generation":`+was+`}`)
+		w.want(204, "1.28", "PUT", "/allocations/"+c, `{"allocations":{`+held+
+			`},"project_id":"p","user_id":"u","consumer_generation":`+was+`}`)
 	}
 	was := generation(a)
 	put(`"`+a+`":{"resources":{"VCPU":1}}`, "null")
@@ -100,7 +103,8 @@ func TestGenerationsOfAllocations(t *testing.T) {
 	if g := generation(b); g != was {
 		t.Errorf("all given back by a delete: generation %v, want %v", g, was)
 	}
-	if used := w.want(200, "1.39", "GET", "/resource_providers/"+b+"/usages", "").doc["usages"].(map[string]any)["VCPU"]; used != 0.0 {
+	if used := w.want(200, "1.39", "GET", "/resource_providers/"+b+"/usages",
+		"").doc["usages"].(map[string]any)["VCPU"]; used != 0.0 {
 		t.Errorf("still used: %v", used)
 	}
 }

@@ -59,7 +59,8 @@ func resourcesOf(s string) (placement.Resources, error) {
 	for _, part := range strings.Split(s, ",") {
 		class, amount, ok := strings.Cut(part, ":")
 		if !ok || class == "" {
-			return nil, fault.Invalidf("Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: %s.", s)
+			return nil, fault.Invalidf(
+				"Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: %s.", s)
 		}
 		n, err := strconv.ParseInt(strings.TrimSpace(amount), 10, 64)
 		if err != nil || n > placement.MaxInt {
@@ -93,7 +94,8 @@ func traitNames(v string, mayForbid, mayChoose bool) (required [][]string, forbi
 	bad := fault.Invalidf("Invalid query string parameters: Expected 'required' parameter value of the form: HW_CPU_X86_VMX,CUSTOM_MAGIC. Got: %q", v)
 	if choice, ok := strings.CutPrefix(v, "in:"); ok {
 		if !mayChoose {
-			return nil, nil, fault.Invalidf("Invalid query string parameters: The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' only supported since microversion 1.39. Got: %s", v)
+			return nil, nil, fault.Invalidf(
+				"Invalid query string parameters: The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' only supported since microversion 1.39. Got: %s", v)
 		}
 		any := splitList(choice)
 		if any == nil || slices.ContainsFunc(any, func(s string) bool { return s[0] == '!' }) {
@@ -139,14 +141,17 @@ func aggregatesOf(r *api.Request, suffix string, values []string) (required [][]
 		not := strings.HasPrefix(v, "!")
 		list, several := strings.CutPrefix(strings.TrimPrefix(v, "!"), "in:")
 		if not && !r.AtLeast(32) {
-			return nil, nil, fault.Invalidf("Forbidden member_of%s parameters are not supported in the specified microversion", suffix)
+			return nil, nil, fault.Invalidf("Forbidden member_of%s parameters are not supported in the specified microversion",
+				suffix)
 		}
 		if !several && strings.Contains(list, ",") {
-			return nil, nil, fault.Invalidf("Multiple values for 'member_of' must be prefixed with the 'in:' or '!in:' keyword using the valid microversion. Got: %s", v)
+			return nil, nil, fault.Invalidf(
+				"Multiple values for 'member_of' must be prefixed with the 'in:' or '!in:' keyword using the valid microversion. Got: %s", v)
 		}
 		names := strings.Split(list, ",")
 		if err := uuids(names); err != nil {
-			return nil, nil, fault.Invalidf("Invalid query string parameters: Expected 'member_of' parameter to contain valid UUID(s). Got: %s", v)
+			return nil, nil, fault.Invalidf(
+				"Invalid query string parameters: Expected 'member_of' parameter to contain valid UUID(s). Got: %s", v)
 		}
 		for i := range names {
 			names[i] = dashed(names[i])

@@ -154,7 +154,8 @@ func (s *search) tire(cost int) bool {
 // of every provider in the trees they touch. Where the groups can be combined in too many ways, it answers those that
 // it has found until then; fault.Invalid if there are none.
 func (x *Index) Find(r placement.CandidatesRequest) (placement.Candidates, error) {
-	s := &search{x: x, r: r, seen: map[string]bool{}, trees: map[*tree]bool{}, patience: patience + perProvider*len(x.byID)}
+	s := &search{x: x, r: r, seen: map[string]bool{}, trees: map[*tree]bool{},
+		patience: patience + perProvider*len(x.byID)}
 	for suffix := range r.Groups {
 		s.suffixes = append(s.suffixes, suffix)
 	}
@@ -167,7 +168,8 @@ func (x *Index) Find(r placement.CandidatesRequest) (placement.Candidates, error
 		}
 	}
 	if s.patience < 0 && len(s.out.Requests) == 0 {
-		return placement.Candidates{}, fault.Invalidf("The groups of the request can be combined in more ways than can be tried.")
+		return placement.Candidates{},
+			fault.Invalidf("The groups of the request can be combined in more ways than can be tried.")
 	}
 	s.out.Providers = map[string]placement.ProviderState{}
 	for t := range s.trees {
@@ -269,7 +271,8 @@ func (s *search) add(chosen []option) bool {
 			s.seen[k] = true
 		}
 	}
-	c := placement.Candidate{Allocations: make(map[string]placement.Resources, 1), Mappings: make(map[string][]string, len(chosen))}
+	c := placement.Candidate{Allocations: make(map[string]placement.Resources, 1), Mappings: make(map[string][]string,
+		len(chosen))}
 	for i, o := range chosen {
 		ids := make([]string, len(o.on))
 		for n, on := range o.on {

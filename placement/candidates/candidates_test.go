@@ -43,8 +43,10 @@ func world(t *rapid.T) []placement.ProviderState {
 		}
 		for _, c := range subset(t, "class", classes) {
 			total := rapid.Int64Range(1, 6).Draw(t, "total")
-			s.Inventories[c] = placement.Inventory{Total: total, Reserved: rapid.Int64Range(0, 1).Draw(t, "reserved"), MinUnit: 1,
-				MaxUnit: rapid.Int64Range(1, 6).Draw(t, "max"), StepSize: rapid.Int64Range(1, 2).Draw(t, "step"), AllocationRatio: 1}
+			s.Inventories[c] = placement.Inventory{Total: total, Reserved: rapid.Int64Range(0, 1).Draw(t, "reserved"),
+				MinUnit: 1,
+				MaxUnit: rapid.Int64Range(1, 6).Draw(t, "max"), StepSize: rapid.Int64Range(1, 2).Draw(t, "step"),
+				AllocationRatio: 1}
 			s.Used[c] = rapid.Int64Range(0, total).Draw(t, "used")
 		}
 		all = append(all, s)
@@ -70,7 +72,8 @@ func request(t *rapid.T) placement.CandidatesRequest {
 		if suffix != "1" && rapid.Bool().Draw(t, "skip") {
 			continue
 		}
-		g := placement.RequestGroup{Resources: placement.Resources{}, Required: anyOf(t, "required", traits), MemberOf: anyOf(t, "member", aggs)}
+		g := placement.RequestGroup{Resources: placement.Resources{}, Required: anyOf(t, "required", traits),
+			MemberOf: anyOf(t, "member", aggs)}
 		if rapid.IntRange(0, 3).Draw(t, "forbid") == 0 {
 			g.Forbidden, g.ForbiddenAggregates = subset(t, "forbidden", traits), subset(t, "not member", aggs)
 		}
@@ -155,9 +158,10 @@ func (b *brute) reachable(root, p placement.ProviderState) bool {
 	if p.Root == root.ID {
 		return true
 	}
-	return slices.Contains(p.Traits, candidates.Sharing) && slices.ContainsFunc(b.all, func(m placement.ProviderState) bool {
-		return m.Root == root.ID && meet(m.Aggregates, p.Aggregates)
-	})
+	return slices.Contains(p.Traits, candidates.Sharing) &&
+		slices.ContainsFunc(b.all, func(m placement.ProviderState) bool {
+			return m.Root == root.ID && meet(m.Aggregates, p.Aggregates)
+		})
 }
 
 func (b *brute) good(root placement.ProviderState, slots []slot, chosen []int) bool {
@@ -303,7 +307,8 @@ func TestFindAgreesWithTryingEverything(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(got.Requests) != len(b.out) {
-			t.Fatalf("got %d ways, want %d:\n%v\n%v", len(got.Requests), len(b.out), got.Requests, slices.Sorted(maps.Keys(b.out)))
+			t.Fatalf("got %d ways, want %d:\n%v\n%v", len(got.Requests), len(b.out), got.Requests,
+				slices.Sorted(maps.Keys(b.out)))
 		}
 		for _, c := range got.Requests {
 			if !slices.ContainsFunc(keyOf(r, all, c), func(k string) bool { return b.out[k] }) {
@@ -321,7 +326,8 @@ func TestFindAgreesWithTryingEverything(t *testing.T) {
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	x := candidates.New(hosts(50))
-	r := placement.CandidatesRequest{Groups: map[string]placement.RequestGroup{"": {Resources: placement.Resources{placement.VCPU: 1}}}, Limit: 7}
+	r := placement.CandidatesRequest{Groups: map[string]placement.RequestGroup{
+		"": {Resources: placement.Resources{placement.VCPU: 1}}}, Limit: 7}
 	got, err := x.Find(r)
 	if err != nil {
 		t.Fatal(err)
@@ -339,7 +345,8 @@ func TestARequestThatNobodyCanTryToTheEnd(t *testing.T) {
 	all := []placement.ProviderState{{Provider: placement.Provider{ID: "host", Root: "host"}}}
 	classes := placement.Resources{}
 	for i := range devices {
-		all = append(all, placement.ProviderState{Provider: placement.Provider{ID: fmt.Sprint("device", i), Root: "host", Parent: "host"}, Inventories: map[string]placement.Inventory{}})
+		all = append(all, placement.ProviderState{Provider: placement.Provider{ID: fmt.Sprint("device", i), Root: "host",
+			Parent: "host"}, Inventories: map[string]placement.Inventory{}})
 		classes[fmt.Sprint("CUSTOM_", i)] = 1
 		for j := range devices {
 			all[i+1].Inventories[fmt.Sprint("CUSTOM_", j)] = inv
@@ -358,13 +365,17 @@ func TestARequestThatNobodyCanTryToTheEnd(t *testing.T) {
 		r    placement.CandidatesRequest
 		most int // ways; 0: the request is refused
 	}{
-		{"one group too many", placement.CandidatesRequest{Groups: groups(devices + 1), GroupPolicy: "isolate", Limit: 10}, 0},
-		{"as many groups as devices", placement.CandidatesRequest{Groups: groups(devices), GroupPolicy: "isolate", Limit: 10}, 10},
+		{"one group too many", placement.CandidatesRequest{Groups: groups(devices + 1), GroupPolicy: "isolate", Limit: 10},
+			0},
+		{"as many groups as devices", placement.CandidatesRequest{Groups: groups(devices), GroupPolicy: "isolate", Limit: 10},
+			10},
 		{"all ways", placement.CandidatesRequest{Groups: groups(devices)}, 200_000},
-		{"all ways of many classes", placement.CandidatesRequest{Groups: map[string]placement.RequestGroup{"": {Resources: classes}}}, 200_000},
+		{"all ways of many classes",
+			placement.CandidatesRequest{Groups: map[string]placement.RequestGroup{"": {Resources: classes}}}, 200_000},
 	} {
 		got, err := x.Find(c.r)
-		if n := len(got.Requests); c.most == 0 && !fault.Is(err, fault.Invalid) || c.most > 0 && (err != nil || n == 0 || n > c.most) {
+		if n := len(got.Requests); c.most == 0 && !fault.Is(err, fault.Invalid) || c.most > 0 &&
+			(err != nil || n == 0 || n > c.most) {
 			t.Errorf("%s: %d ways, %v", c.name, n, err)
 		}
 	}
@@ -376,8 +387,9 @@ func hosts(n int) []placement.ProviderState {
 		id := fmt.Sprintf("host%05d", i)
 		inv := placement.Inventory{Total: 64, MinUnit: 1, MaxUnit: 64, StepSize: 1, AllocationRatio: 4}
 		all = append(all, placement.ProviderState{Provider: placement.Provider{ID: id, Name: id, Root: id},
-			Inventories: map[string]placement.Inventory{placement.VCPU: inv, placement.MemoryMB: {Total: 1 << 18, MinUnit: 1, MaxUnit: 1 << 18, StepSize: 1, AllocationRatio: 1}, placement.DiskGB: inv},
-			Used:        placement.Resources{placement.VCPU: int64(i % 64)}, Traits: []string{"HW_CPU_X86_AVX"}})
+			Inventories: map[string]placement.Inventory{placement.VCPU: inv, placement.MemoryMB: {Total: 1 << 18, MinUnit: 1,
+				MaxUnit: 1 << 18, StepSize: 1, AllocationRatio: 1}, placement.DiskGB: inv},
+			Used: placement.Resources{placement.VCPU: int64(i % 64)}, Traits: []string{"HW_CPU_X86_AVX"}})
 	}
 	return all
 }
@@ -387,7 +399,8 @@ func BenchmarkFind10000(b *testing.B) {
 	for _, limit := range []int{1000, 0} {
 		b.Run(fmt.Sprint("limit", limit), func(b *testing.B) {
 			r := placement.CandidatesRequest{Limit: limit, Groups: map[string]placement.RequestGroup{"": {
-				Resources: placement.Resources{placement.VCPU: 2, placement.MemoryMB: 4096, placement.DiskGB: 20}, Required: [][]string{{"HW_CPU_X86_AVX"}}}}}
+				Resources: placement.Resources{placement.VCPU: 2, placement.MemoryMB: 4096, placement.DiskGB: 20},
+				Required:  [][]string{{"HW_CPU_X86_AVX"}}}}}
 			for b.Loop() {
 				if got, err := x.Find(r); err != nil || len(got.Requests) == 0 {
 					b.Fatal("nothing found")

@@ -134,7 +134,8 @@ func (s *search) alone(n *node, g *placement.RequestGroup) []option {
 
 // mayServe is what the unsuffixed group asks of each provider of the tree; the root's aggregates count for all.
 func (n *node) mayServe(t *tree, g *placement.RequestGroup) bool {
-	if hasAny(n.traits, g.Forbidden) || hasAny(n.aggs, g.ForbiddenAggregates) || hasAny(t.root.aggs, g.ForbiddenAggregates) {
+	if hasAny(n.traits, g.Forbidden) || hasAny(n.aggs, g.ForbiddenAggregates) ||
+		hasAny(t.root.aggs, g.ForbiddenAggregates) {
 		return false
 	}
 	return hasEach(n.aggs, g.MemberOf) || hasEach(t.root.aggs, g.MemberOf)
@@ -146,7 +147,8 @@ func (n *node) mayShare(t *tree, g *placement.RequestGroup) bool {
 }
 
 // product chooses a provider for each class and keeps the choices that have the required traits together.
-func (s *search) product(g *placement.RequestGroup, classes []string, able [][]*node, chosen []*node, out []option) []option {
+func (s *search) product(g *placement.RequestGroup, classes []string, able [][]*node, chosen []*node,
+	out []option) []option {
 	if len(chosen) < len(classes) {
 		for _, n := range able[len(chosen)] {
 			if s.tire(1) {

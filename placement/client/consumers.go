@@ -130,7 +130,8 @@ func (c *Client) put(ctx context.Context, a placement.Allocation) error {
 		kind = "INSTANCE"
 	}
 	_, err := do[none](ctx, c, http.MethodPut, "/allocations/"+url.PathEscape(a.Consumer), nil, map[string]any{
-		"allocations": held, "project_id": a.Project, "user_id": a.User, "consumer_generation": a.Generation, "consumer_type": kind})
+		"allocations": held, "project_id": a.Project, "user_id": a.User, "consumer_generation": a.Generation,
+		"consumer_type": kind})
 	return err
 }
 

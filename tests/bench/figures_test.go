@@ -159,7 +159,8 @@ func TestFigures(t *testing.T) {
 	flavor, image, network := r.first("compute", "/flavors#name=m1.nano", "flavors"),
 		r.first("image", "/v2/images#name=guest", "images"),
 		r.first("network", "/v2.0/networks#name=demo", "networks")
-	body := fmt.Sprintf(`{"server":{"name":"bench","flavorRef":%q,"imageRef":%q,"networks":[{"uuid":%q}]}}`, flavor, image, network)
+	body := fmt.Sprintf(`{"server":{"name":"bench","flavorRef":%q,"imageRef":%q,"networks":[{"uuid":%q}]}}`, flavor, image,
+		network)
 	r.builds(body)
 	r.lists(flavor, image)
 	r.say("resident memory, after all this", "%.0f MiB", resident(t, r.PID()))

@@ -21,7 +21,8 @@ func TestIdentityFigures(t *testing.T) {
 	for worker := range 8 {
 		wg.Go(func() {
 			for i := worker; i < peopleCount; i += 8 {
-				r.call("POST", r.identity+"/users", fmt.Sprintf(`{"user":{"name":"person-%05d","email":"p%d@example.org"}}`, i, i), 201, nil)
+				r.call("POST", r.identity+"/users", fmt.Sprintf(`{"user":{"name":"person-%05d","email":"p%d@example.org"}}`, i, i),
+					201, nil)
 			}
 		})
 	}

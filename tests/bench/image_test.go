@@ -230,7 +230,8 @@ func (r *repeated) Read(p []byte) (int, error) {
 func (r *rig) upload(t *testing.T, block []byte) string {
 	t.Helper()
 	var made struct{ ID string }
-	r.call("POST", r.urls["image"]+"/v2/images", `{"name":"figures","disk_format":"raw","container_format":"bare"}`, 201, &made)
+	r.call("POST", r.urls["image"]+"/v2/images", `{"name":"figures","disk_format":"raw","container_format":"bare"}`, 201,
+		&made)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, r.urls["image"]+"/v2/images/"+made.ID+"/file",
 		&repeated{block: block})
 	if err != nil {

@@ -36,7 +36,8 @@ func (r *rig) placement(method, path, body string) (int, []byte) {
 // provider creates a provider with an inventory and returns its id.
 func (r *rig) provider(n, cpus int) string {
 	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", n)
-	if status, b := r.placement("POST", "/resource_providers", fmt.Sprintf(`{"name":"bench-%d","uuid":%q}`, n, id)); status != http.StatusOK {
+	if status, b := r.placement("POST", "/resource_providers", fmt.Sprintf(`{"name":"bench-%d","uuid":%q}`, n,
+		id)); status != http.StatusOK {
 		panic(fmt.Sprintf("%d %s", status, b))
 	}
 	body := fmt.Sprintf(`{"resource_provider_generation":0,"inventories":{"VCPU":{"total":%d},"MEMORY_MB":{"total":1048576},"DISK_GB":{"total":10000}}}`, cpus)

@@ -38,7 +38,8 @@ func TestBadHost(t *testing.T) {
 		"--set", "DEFAULT.min_free_disk_mb=0")
 	image := s.api.Find(t, "image", "/v2/images", "images", "guest")
 	var flavor struct{ Flavor struct{ ID string } }
-	s.api.Do(t, "POST", "compute", "/flavors", `{"flavor":{"name":"diskless","ram":128,"vcpus":1,"disk":0}}`, http.StatusOK, &flavor)
+	s.api.Do(t, "POST", "compute", "/flavors", `{"flavor":{"name":"diskless","ram":128,"vcpus":1,"disk":0}}`,
+		http.StatusOK, &flavor)
 	body := fmt.Sprintf(`{"server":{"name":"b","flavorRef":%q,"imageRef":%q,"networks":"none"}}`, flavor.Flavor.ID, image)
 	build := func() (v server) {
 		t.Helper()

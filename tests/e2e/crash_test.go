@@ -12,7 +12,8 @@ import (
 // and nothing may be leaked.
 func TestCrashes(t *testing.T) {
 	s := newSite(t)
-	body := fmt.Sprintf(`{"server":{"name":"crash","flavorRef":%q,"imageRef":%q,"networks":[{"uuid":%q}]}}`, s.api.Find(t, "compute", "/flavors", "flavors", "m1.nano"),
+	body := fmt.Sprintf(`{"server":{"name":"crash","flavorRef":%q,"imageRef":%q,"networks":[{"uuid":%q}]}}`,
+		s.api.Find(t, "compute", "/flavors", "flavors", "m1.nano"),
 		s.api.Find(t, "image", "/v2/images", "images", "guest"), s.network)
 	var ids []string
 	for _, d := range []time.Duration{0, 50 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond,

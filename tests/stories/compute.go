@@ -25,8 +25,10 @@ func newServer() []Step {
 	const first = `{"server":{"name":"{new}","flavorRef":"{flavor}","imageRef":"{image}","networks":[{"uuid":"{network}"}],"metadata":{"a":"b"},"min_count":1,
 		"security_groups":[{"name":"default"}],"config_drive":false,"user_data":"Zm9v"`
 	return []Step{
-		{Call: "POST /v2.1/servers", To: 51, Body: first + `,"OS-DCF:diskConfig":"AUTO"}}`, Want: 202, Keep: "s=server.id", Own: true},
-		{Call: "POST /v2.1/servers", From: 52, Body: first + `,"tags":["red"],"description":"d"},"os:scheduler_hints":{}}`, Want: 202, Keep: "s=server.id", Own: true},
+		{Call: "POST /v2.1/servers", To: 51, Body: first + `,"OS-DCF:diskConfig":"AUTO"}}`, Want: 202, Keep: "s=server.id",
+			Own: true},
+		{Call: "POST /v2.1/servers", From: 52, Body: first + `,"tags":["red"],"description":"d"},"os:scheduler_hints":{}}`,
+			Want: 202, Keep: "s=server.id", Own: true},
 		{Call: "GET " + server, Want: 200, Until: "server.status=ACTIVE"},
 	}
 }
@@ -47,7 +49,9 @@ func serverSteps() []Step {
 		Step{Call: "GET /v2.1/servers/detail", Want: 200},
 		Step{Call: "GET /v2.1/servers/detail?status=ACTIVE&limit=1&sort_key=created_at&sort_dir=desc", Want: 200},
 		Step{Call: "GET /v2.1/servers/detail?all_tenants=1", Who: "admin", Want: 200, Case: "of all"},
-		Step{Call: "PUT " + server, Body: `{"server":{"name":"{new}","accessIPv4":"10.0.0.1","accessIPv6":"2001:db8::1","OS-DCF:diskConfig":"AUTO"}}`, Want: 200},
+		Step{Call: "PUT " + server,
+			Body: `{"server":{"name":"{new}","accessIPv4":"10.0.0.1","accessIPv6":"2001:db8::1","OS-DCF:diskConfig":"AUTO"}}`,
+			Want: 200},
 		Step{Call: "PUT " + server, From: 19, Body: `{"server":{"description":"other"}}`, Want: 200},
 		Step{Call: "GET " + server + "/metadata", Want: 200},
 		Step{Call: "POST " + server + "/metadata", Body: `{"metadata":{"c":"d"}}`, Want: 200},
@@ -70,7 +74,8 @@ func serverSteps() []Step {
 		Step{Call: "GET " + server + "/os-volume_attachments/{uuid:volume}", Want: 404},
 		Step{Call: "GET " + server + "/os-instance-actions", Want: 200, Keep: "request=instanceActions.0.request_id"},
 		Step{Call: "GET " + server + "/os-instance-actions/{request}", Want: 200},
-		Step{Call: "POST /v2.1/os-server-external-events", Who: "service", Body: `{"events":[{"name":"network-changed","server_uuid":"{s}","status":"completed","tag":"t"}]}`,
+		Step{Call: "POST /v2.1/os-server-external-events", Who: "service",
+			Body: `{"events":[{"name":"network-changed","server_uuid":"{s}","status":"completed","tag":"t"}]}`,
 			Want: 200},
 		Step{Call: "POST " + server + "/action", To: 72, Body: `{"lock":null}`, Want: 202},
 		Step{Call: "POST " + server + "/action", From: 73, Body: `{"lock":{"locked_reason":"why"}}`, Want: 202},
@@ -120,8 +125,10 @@ var flavorSteps = []Step{
 }
 
 var flavorSpecSteps = []Step{
-	{Call: "POST /v2.1/flavors", Body: `{"flavor":{"name":"{new}","id":"{new:f}","ram":64,"vcpus":1,"disk":1}}`, Want: 200, Again: 409},
-	{Call: "POST /v2.1/flavors/{f}/os-extra_specs", Body: `{"extra_specs":{"hw:cpu_policy":"shared","hw:numa_nodes":"1"}}`, Want: 200},
+	{Call: "POST /v2.1/flavors", Body: `{"flavor":{"name":"{new}","id":"{new:f}","ram":64,"vcpus":1,"disk":1}}`, Want: 200,
+		Again: 409},
+	{Call: "POST /v2.1/flavors/{f}/os-extra_specs", Body: `{"extra_specs":{"hw:cpu_policy":"shared","hw:numa_nodes":"1"}}`,
+		Want: 200},
 	{Call: "GET /v2.1/flavors/{f}/os-extra_specs", Want: 200},
 	{Call: "GET /v2.1/flavors/{f}/os-extra_specs/hw:cpu_policy", Want: 200},
 	{Call: "PUT /v2.1/flavors/{f}/os-extra_specs/hw:cpu_policy", Body: `{"hw:cpu_policy":"mixed"}`, Want: 200},
@@ -132,13 +139,16 @@ var flavorSpecSteps = []Step{
 const aggregate = "/v2.1/os-aggregates/{agg}"
 
 var aggregateSteps = []Step{
-	{Call: "POST /v2.1/os-aggregates", Body: `{"aggregate":{"name":"{new}","availability_zone":null}}`, Want: 200, Keep: "agg=aggregate.id", Again: 409},
+	{Call: "POST /v2.1/os-aggregates", Body: `{"aggregate":{"name":"{new}","availability_zone":null}}`, Want: 200,
+		Keep: "agg=aggregate.id", Again: 409},
 	{Call: "GET /v2.1/os-aggregates", Want: 200},
 	{Call: "GET " + aggregate, Want: 200, Unknown: 400},
 	{Call: "PUT " + aggregate, Body: `{"aggregate":{"name":"{new}"}}`, Want: 200, Unknown: 400},
 	{Call: "POST " + aggregate + "/action", Body: `{"add_host":{"host":"{host}"}}`, Want: 200, Again: 409, Unknown: 400},
-	{Call: "POST " + aggregate + "/action", Body: `{"set_metadata":{"metadata":{"a":"b","c":null}}}`, Want: 200, Unknown: 400},
-	{Call: "POST " + aggregate + "/action", Body: `{"remove_host":{"host":"{host}"}}`, Want: 200, Again: 404, Unknown: 400},
+	{Call: "POST " + aggregate + "/action", Body: `{"set_metadata":{"metadata":{"a":"b","c":null}}}`, Want: 200,
+		Unknown: 400},
+	{Call: "POST " + aggregate + "/action", Body: `{"remove_host":{"host":"{host}"}}`, Want: 200, Again: 404,
+		Unknown: 400},
 	{Call: "DELETE " + aggregate, Want: 200, Again: 404, Unknown: 400},
 }
 
@@ -198,7 +208,8 @@ var hostSteps = []Step{
 	{Call: "GET /v2.1/os-services?binary=nova-compute&host={host}", Want: 200, Keep: "svc=services.0.id"},
 	{Call: "PUT /v2.1/os-services/{svc}", From: 53, Body: `{"status":"enabled"}`, Want: 200},
 	{Call: "PUT /v2.1/os-services/enable", To: 52, At: 52, Body: `{"host":"{host}","binary":"nova-compute"}`, Want: 200},
-	{Call: "PUT /v2.1/os-services/disable-log-reason", To: 52, At: 52, Body: `{"host":"{host}","binary":"nova-compute","disabled_reason":"why"}`, Want: 200},
+	{Call: "PUT /v2.1/os-services/disable-log-reason", To: 52, At: 52,
+		Body: `{"host":"{host}","binary":"nova-compute","disabled_reason":"why"}`, Want: 200},
 	{Call: "PUT /v2.1/os-services/enable", To: 52, At: 52, Body: `{"host":"{host}","binary":"nova-compute"}`, Want: 200},
 }
 

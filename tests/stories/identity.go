@@ -15,7 +15,8 @@ func Identity() []Sequence {
 var domains = []Step{
 	{Call: "GET /", Want: 300, Open: true},
 	{Call: "GET /v3", Want: 200, Open: true},
-	{Call: "POST /v3/domains", Body: `{"domain":{"name":"{new:name}","description":"d","enabled":true,"options":{"immutable":false}}}`, Want: 201,
+	{Call: "POST /v3/domains",
+		Body: `{"domain":{"name":"{new:name}","description":"d","enabled":true,"options":{"immutable":false}}}`, Want: 201,
 		Keep: "d=domain.id", Again: 409},
 	{Call: "GET /v3/domains", Want: 200},
 	{Call: "GET /v3/domains?name={name}&enabled=true", Want: 200, Case: "filtered"},
@@ -26,7 +27,9 @@ var domains = []Step{
 }
 
 var domainOptions = []Step{
-	{Call: "PUT /v3/domains/{domain}/config", Body: `{"config":{"ldap":{"url":"ldap://localhost","user_tree_dn":"ou=u"},"identity":{"driver":"ldap"}}}`, Want: 201, Again: 200},
+	{Call: "PUT /v3/domains/{domain}/config",
+		Body: `{"config":{"ldap":{"url":"ldap://localhost","user_tree_dn":"ou=u"},"identity":{"driver":"ldap"}}}`, Want: 201,
+		Again: 200},
 	{Call: "GET /v3/domains/{domain}/config", Want: 200},
 	{Call: "PATCH /v3/domains/{domain}/config", Body: `{"config":{"ldap":{"url":"ldap://other"}}}`, Want: 200},
 	{Call: "GET /v3/domains/{domain}/config/ldap", Want: 200},
@@ -43,7 +46,8 @@ var domainOptions = []Step{
 }
 
 var projects = []Step{
-	{Call: "POST /v3/projects", Body: `{"project":{"name":"{new:name}","domain_id":"{domain}","description":"d","enabled":true,"is_domain":false,"tags":["a"],"options":{}}}`,
+	{Call: "POST /v3/projects",
+		Body: `{"project":{"name":"{new:name}","domain_id":"{domain}","description":"d","enabled":true,"is_domain":false,"tags":["a"],"options":{}}}`,
 		Want: 201, Keep: "p=project.id", Again: 409},
 	{Call: "GET /v3/projects", Want: 200},
 	{Call: "GET /v3/projects?domain_id={domain}&name={name}", Want: 200, Case: "filtered"},
@@ -66,7 +70,8 @@ var users = []Step{
 	{Call: "GET /v3/users?domain_id={domain}&enabled=true", Want: 200, Case: "filtered"},
 	{Call: "GET /v3/users/{member}", Want: 200},
 	{Call: "PATCH /v3/users/{u}", Body: `{"user":{"description":"other","email":null}}`, Want: 200},
-	{Call: "POST /v3/users/{u}/password", Body: `{"user":{"original_password":"Correct-horse-7","password":"Correct-horse-8"}}`, Want: 204, Open: true},
+	{Call: "POST /v3/users/{u}/password",
+		Body: `{"user":{"original_password":"Correct-horse-7","password":"Correct-horse-8"}}`, Want: 204, Open: true},
 	{Call: "PATCH /v3/users/{u}", Body: `{"user":{"password":"Correct-horse-7"}}`, Want: 200},
 	{Call: "GET /v3/users/{member}/groups", Want: 200},
 	{Call: "GET /v3/users/{member}/projects", Want: 200},
@@ -75,7 +80,8 @@ var users = []Step{
 }
 
 var groups = []Step{
-	{Call: "POST /v3/groups", Body: `{"group":{"name":"{new:name}","domain_id":"{domain}","description":"d"}}`, Want: 201, Keep: "g=group.id", Again: 409},
+	{Call: "POST /v3/groups", Body: `{"group":{"name":"{new:name}","domain_id":"{domain}","description":"d"}}`, Want: 201,
+		Keep: "g=group.id", Again: 409},
 	{Call: "GET /v3/groups", Want: 200},
 	{Call: "GET /v3/groups?domain_id={domain}&name={name}", Want: 200, Case: "filtered"},
 	{Call: "GET /v3/groups/{g}", Want: 200},
@@ -88,9 +94,11 @@ var groups = []Step{
 }
 
 var roles = []Step{
-	{Call: "POST /v3/roles", Body: `{"role":{"name":"{new:prior}","description":"d","options":{"immutable":false}}}`, Want: 201, Keep: "prior_role=role.id", Again: 409},
+	{Call: "POST /v3/roles", Body: `{"role":{"name":"{new:prior}","description":"d","options":{"immutable":false}}}`,
+		Want: 201, Keep: "prior_role=role.id", Again: 409},
 	{Call: "POST /v3/roles", Body: `{"role":{"name":"{new:implied}"}}`, Want: 201, Keep: "implied_role=role.id"},
-	{Call: "POST /v3/roles", Body: `{"role":{"name":"{new:local}","domain_id":"{domain}"}}`, Want: 201, Keep: "local_role=role.id", Case: "of a domain"},
+	{Call: "POST /v3/roles", Body: `{"role":{"name":"{new:local}","domain_id":"{domain}"}}`, Want: 201,
+		Keep: "local_role=role.id", Case: "of a domain"},
 	{Call: "GET /v3/roles", Want: 200},
 	{Call: "GET /v3/roles?domain_id={domain}", Want: 200, Case: "of a domain"},
 	{Call: "GET /v3/roles/{prior_role}", Want: 200},
@@ -153,7 +161,8 @@ func grants() []Step {
 var tokens = []Step{
 	{Call: "POST /v3/auth/tokens", Body: `{"auth":{"identity":{"methods":["password"],"password":{"user":{"id":"{member}","password":"Correct-horse-7"}}},
 		"scope":{"project":{"id":"{home}"}}}}`, Want: 201, Keep: "token=@X-Subject-Token", Open: true},
-	{Call: "POST /v3/auth/tokens", Body: `{"auth":{"identity":{"methods":["token"],"token":{"id":"{token}"}},"scope":{"project":{"name":"home","domain":{"id":"{domain}"}}}}}`,
+	{Call: "POST /v3/auth/tokens",
+		Body: `{"auth":{"identity":{"methods":["token"],"token":{"id":"{token}"}},"scope":{"project":{"name":"home","domain":{"id":"{domain}"}}}}}`,
 		Want: 201, Keep: "second=@X-Subject-Token", Open: true},
 	{Call: "GET /v3/auth/tokens", Header: "X-Subject-Token: {token}", Want: 200},
 	{Call: "GET /v3/auth/tokens?nocatalog", Header: "X-Subject-Token: {token}", Want: 200},

@@ -1,16 +1,19 @@
 package stories
 
 var catalog = []Step{
-	{Call: "POST /v3/regions", Body: `{"region":{"id":"{new:region}","description":"d","parent_region_id":null}}`, Want: 201, Again: 409},
+	{Call: "POST /v3/regions", Body: `{"region":{"id":"{new:region}","description":"d","parent_region_id":null}}`,
+		Want: 201, Again: 409},
 	{Call: "PUT /v3/regions/{new:second}", Body: `{"region":{"description":"d"}}`, Want: 201, Again: 409, Unknown: -1},
 	{Call: "GET /v3/regions", Want: 200},
 	{Call: "GET /v3/regions/{region}", Want: 200},
 	{Call: "PATCH /v3/regions/{region}", Body: `{"region":{"description":"other"}}`, Want: 200},
-	{Call: "POST /v3/services", Body: `{"service":{"type":"{new:type}","name":"s","description":"d","enabled":true}}`, Want: 201, Keep: "s=service.id"},
+	{Call: "POST /v3/services", Body: `{"service":{"type":"{new:type}","name":"s","description":"d","enabled":true}}`,
+		Want: 201, Keep: "s=service.id"},
 	{Call: "GET /v3/services", Want: 200},
 	{Call: "GET /v3/services/{s}", Want: 200},
 	{Call: "PATCH /v3/services/{s}", Body: `{"service":{"description":"other"}}`, Want: 200},
-	{Call: "POST /v3/endpoints", Body: `{"endpoint":{"service_id":"{s}","region_id":"{region}","interface":"public","url":"http://x.example/%(project_id)s","enabled":true}}`,
+	{Call: "POST /v3/endpoints",
+		Body: `{"endpoint":{"service_id":"{s}","region_id":"{region}","interface":"public","url":"http://x.example/%(project_id)s","enabled":true}}`,
 		Want: 201, Keep: "e=endpoint.id"},
 	{Call: "GET /v3/endpoints", Want: 200},
 	{Call: "GET /v3/endpoints?interface=public&service_id={s}&region_id={region}", Want: 200},
@@ -24,8 +27,10 @@ var catalog = []Step{
 
 var filters = []Step{
 	{Call: "POST /v3/services", Body: `{"service":{"type":"{new}"}}`, Want: 201, Keep: "s=service.id"},
-	{Call: "POST /v3/endpoints", Body: `{"endpoint":{"service_id":"{s}","interface":"public","url":"http://x.example"}}`, Want: 201, Keep: "e=endpoint.id"},
-	{Call: "POST /v3/OS-EP-FILTER/endpoint_groups", Body: `{"endpoint_group":{"name":"{new}","description":"d","filters":{"interface":"public","service_id":"{s}"}}}`,
+	{Call: "POST /v3/endpoints", Body: `{"endpoint":{"service_id":"{s}","interface":"public","url":"http://x.example"}}`,
+		Want: 201, Keep: "e=endpoint.id"},
+	{Call: "POST /v3/OS-EP-FILTER/endpoint_groups",
+		Body: `{"endpoint_group":{"name":"{new}","description":"d","filters":{"interface":"public","service_id":"{s}"}}}`,
 		Want: 201, Keep: "eg=endpoint_group.id"},
 	{Call: "GET /v3/OS-EP-FILTER/endpoint_groups", Want: 200},
 	{Call: "GET /v3/OS-EP-FILTER/endpoint_groups/{eg}", Want: 200},
@@ -48,8 +53,11 @@ var filters = []Step{
 var storedPolicies = []Step{
 	{Call: "POST /v3/services", Body: `{"service":{"type":"{new}"}}`, Want: 201, Keep: "s=service.id"},
 	{Call: "POST /v3/regions", Body: `{"region":{"id":"{new:region}"}}`, Want: 201},
-	{Call: "POST /v3/endpoints", Body: `{"endpoint":{"service_id":"{s}","region_id":"{region}","interface":"public","url":"http://x.example"}}`, Want: 201, Keep: "e=endpoint.id"},
-	{Call: "POST /v3/policies", Body: `{"policy":{"type":"application/json","blob":"{}"}}`, Want: 201, Keep: "y=policy.id"},
+	{Call: "POST /v3/endpoints",
+		Body: `{"endpoint":{"service_id":"{s}","region_id":"{region}","interface":"public","url":"http://x.example"}}`,
+		Want: 201, Keep: "e=endpoint.id"},
+	{Call: "POST /v3/policies", Body: `{"policy":{"type":"application/json","blob":"{}"}}`, Want: 201,
+		Keep: "y=policy.id"},
 	{Call: "GET /v3/policies", Want: 200},
 	{Call: "GET /v3/policies/{y}", Want: 200},
 	{Call: "PATCH /v3/policies/{y}", Body: `{"policy":{"blob":"[]"}}`, Want: 200},
@@ -70,12 +78,14 @@ var storedPolicies = []Step{
 }
 
 var limits = []Step{
-	{Call: "POST /v3/registered_limits", Body: `{"registered_limits":[{"service_id":"{image_service}","resource_name":"{new:resource}","default_limit":10,"description":"d"}]}`,
+	{Call: "POST /v3/registered_limits",
+		Body: `{"registered_limits":[{"service_id":"{image_service}","resource_name":"{new:resource}","default_limit":10,"description":"d"}]}`,
 		Want: 201, Keep: "rl=registered_limits.0.id", Again: 409},
 	{Call: "GET /v3/registered_limits", Want: 200},
 	{Call: "GET /v3/registered_limits/{rl}", Want: 200},
 	{Call: "PATCH /v3/registered_limits/{rl}", Body: `{"registered_limit":{"default_limit":11}}`, Want: 200},
-	{Call: "POST /v3/limits", Body: `{"limits":[{"service_id":"{image_service}","project_id":"{home}","resource_name":"{resource}","resource_limit":5,"description":"d"}]}`,
+	{Call: "POST /v3/limits",
+		Body: `{"limits":[{"service_id":"{image_service}","project_id":"{home}","resource_name":"{resource}","resource_limit":5,"description":"d"}]}`,
 		Want: 201, Keep: "l=limits.0.id", Again: 409},
 	{Call: "GET /v3/limits", Want: 200},
 	{Call: "GET /v3/limits/model", Want: 200},

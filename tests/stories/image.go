@@ -34,10 +34,14 @@ var imageSteps = []Step{
 	{Call: "GET /v2/images", Want: 200},
 	{Call: "GET /v2/images?limit=1&sort=name:asc&status=in:queued,active&tag=a", Want: 200},
 	{Call: "GET /v2/images/{i}", Want: 200},
-	{Call: "PATCH /v2/images/{i}", Type: patchType, Body: `[{"op":"replace","path":"/name","value":"other"},{"op":"add","path":"/color","value":"red"},{"op":"remove","path":"/hw_disk_bus"}]`, Want: 200},
-	{Call: "PATCH /v2/images/{i}", Type: patchType, Who: "admin", Body: `[{"op":"replace","path":"/visibility","value":"public"}]`, Want: 200, Case: "publicize"},
-	{Call: "PATCH /v2/images/{i}", Type: patchType, Body: `[{"op":"replace","path":"/visibility","value":"community"}]`, Want: 200, Case: "communitize"},
-	{Call: "PATCH /v2/images/{i}", Type: patchType, Body: `[{"op":"replace","path":"/visibility","value":"private"}]`, Want: 200},
+	{Call: "PATCH /v2/images/{i}", Type: patchType,
+		Body: `[{"op":"replace","path":"/name","value":"other"},{"op":"add","path":"/color","value":"red"},{"op":"remove","path":"/hw_disk_bus"}]`, Want: 200},
+	{Call: "PATCH /v2/images/{i}", Type: patchType, Who: "admin",
+		Body: `[{"op":"replace","path":"/visibility","value":"public"}]`, Want: 200, Case: "publicize"},
+	{Call: "PATCH /v2/images/{i}", Type: patchType, Body: `[{"op":"replace","path":"/visibility","value":"community"}]`,
+		Want: 200, Case: "communitize"},
+	{Call: "PATCH /v2/images/{i}", Type: patchType, Body: `[{"op":"replace","path":"/visibility","value":"private"}]`,
+		Want: 200},
 	{Call: "PUT /v2/images/{i}/tags/red", Want: 204},
 	{Call: "DELETE /v2/images/{i}/tags/red", Want: 204, Again: 404},
 	{Call: "DELETE /v2/images/{i}", Want: 204, Again: 404},
@@ -97,7 +101,8 @@ var storeSteps = []Step{
 	newImage(`,"visibility":"private"`),
 	{Call: "PUT /v2/images/{i}/file", Body: "data", Type: "application/octet-stream",
 		Header: "X-Image-Meta-Store: {store}", Want: 204},
-	{Call: "POST /v2/images/{i}/import", Who: "admin", Body: `{"method":{"name":"copy-image"},"stores":["{second_store}"]}`, Want: 202, Case: "copy"},
+	{Call: "POST /v2/images/{i}/import", Who: "admin",
+		Body: `{"method":{"name":"copy-image"},"stores":["{second_store}"]}`, Want: 202, Case: "copy"},
 	{Call: "GET /v2/images/{i}", Want: 200, Until: "stores={store},{second_store}"},
 	{Call: "GET /v2/images/{i}/tasks", Want: 200},
 	{Call: "DELETE /v2/stores/{second_store}/{i}", Who: "admin", Want: 204, Again: 403},
@@ -118,7 +123,8 @@ var cacheSteps = []Step{
 }
 
 var taskSteps = []Step{
-	{Call: "POST /v2/tasks", Body: `{"type":"import","input":{"import_from":"{location}"}}`, Want: 201, Keep: "task=id"}, // fails without a download: the format is missing
+	// fails without a download: the format is missing
+	{Call: "POST /v2/tasks", Body: `{"type":"import","input":{"import_from":"{location}"}}`, Want: 201, Keep: "task=id"},
 	{Call: "GET /v2/tasks", Want: 200},
 	{Call: "GET /v2/tasks/{task}", Want: 200},
 	{Call: "DELETE /v2/tasks/{task}", Want: 405, Unknown: 405},
@@ -132,18 +138,22 @@ var namespaceSteps = []Step{
 	{Call: "GET /v2/metadefs/namespaces", Want: 200},
 	{Call: "GET /v2/metadefs/namespaces?limit=1&visibility=public", Want: 200},
 	{Call: "GET /v2/metadefs/namespaces/{ns}", Want: 200},
-	{Call: "PUT /v2/metadefs/namespaces/{ns}", Body: `{"namespace":"{ns}","description":"other","visibility":"public"}`, Want: 200},
+	{Call: "PUT /v2/metadefs/namespaces/{ns}", Body: `{"namespace":"{ns}","description":"other","visibility":"public"}`,
+		Want: 200},
 	{Call: "DELETE /v2/metadefs/namespaces/{ns}", Want: 204, Again: 404},
 }
 
 // within returns steps on a new namespace.
 func within(steps ...Step) []Step {
-	out := []Step{{Call: "POST /v2/metadefs/namespaces", Body: `{"namespace":"{new:ns}","visibility":"public"}`, Want: 201}}
+	out := []Step{{Call: "POST /v2/metadefs/namespaces", Body: `{"namespace":"{new:ns}","visibility":"public"}`,
+		Want: 201}}
 	return append(append(out, steps...), Step{Call: "DELETE /v2/metadefs/namespaces/{ns}", Want: 204})
 }
 
 var objectSteps = within([]Step{
-	{Call: "POST /v2/metadefs/namespaces/{ns}/objects", Body: `{"name":"o","description":"d","required":["a"],"properties":{"a":{"title":"A","type":"string"}}}`, Want: 201, Again: 409},
+	{Call: "POST /v2/metadefs/namespaces/{ns}/objects",
+		Body: `{"name":"o","description":"d","required":["a"],"properties":{"a":{"title":"A","type":"string"}}}`, Want: 201,
+		Again: 409},
 	{Call: "GET /v2/metadefs/namespaces/{ns}/objects", Want: 200},
 	{Call: "GET /v2/metadefs/namespaces/{ns}/objects/o", Want: 200},
 	{Call: "PUT /v2/metadefs/namespaces/{ns}/objects/o", Body: `{"name":"o","description":"other"}`, Want: 200},
@@ -152,7 +162,8 @@ var objectSteps = within([]Step{
 }...)
 
 var propertySteps = within([]Step{
-	{Call: "POST /v2/metadefs/namespaces/{ns}/properties", Body: `{"name":"p","title":"P","type":"string","enum":["a","b"],"operators":["<or>"]}`, Want: 201, Again: 409},
+	{Call: "POST /v2/metadefs/namespaces/{ns}/properties",
+		Body: `{"name":"p","title":"P","type":"string","enum":["a","b"],"operators":["<or>"]}`, Want: 201, Again: 409},
 	{Call: "GET /v2/metadefs/namespaces/{ns}/properties", Want: 200},
 	{Call: "GET /v2/metadefs/namespaces/{ns}/properties/p", Want: 200},
 	{Call: "PUT /v2/metadefs/namespaces/{ns}/properties/p", Body: `{"name":"p","title":"Q","type":"string"}`, Want: 200},
@@ -172,7 +183,8 @@ var tagSteps = within([]Step{
 
 var typeSteps = within([]Step{
 	{Call: "GET /v2/metadefs/resource_types", Want: 200},
-	{Call: "POST /v2/metadefs/namespaces/{ns}/resource_types", Body: `{"name":"OS::Glance::Image","prefix":"hw_"}`, Want: 201, Again: 409},
+	{Call: "POST /v2/metadefs/namespaces/{ns}/resource_types", Body: `{"name":"OS::Glance::Image","prefix":"hw_"}`,
+		Want: 201, Again: 409},
 	{Call: "GET /v2/metadefs/namespaces/{ns}/resource_types", Want: 200},
 	{Call: "DELETE /v2/metadefs/namespaces/{ns}/resource_types/OS::Glance::Image", Want: 204, Again: 404},
 }...)

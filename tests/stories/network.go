@@ -18,7 +18,8 @@ func Network() []Sequence {
 }
 
 func newNetwork() Step {
-	return Step{Call: "POST /v2.0/networks", Body: `{"network":{"name":"{new}","description":"d","admin_state_up":true,"port_security_enabled":true,"mtu":1400}}`,
+	return Step{Call: "POST /v2.0/networks",
+		Body: `{"network":{"name":"{new}","description":"d","admin_state_up":true,"port_security_enabled":true,"mtu":1400}}`,
 		Want: 201, Keep: "n=network.id", Own: true}
 }
 
@@ -49,17 +50,21 @@ func networkSteps() []Step {
 		{Call: "GET /v2.0/networks", Want: 200},
 		{Call: "GET /v2.0/networks?status=ACTIVE&admin_state_up=true&shared=false&fields=id&limit=1", Want: 200},
 		{Call: "GET /v2.0/networks/{n}", Want: 200},
-		{Call: "PUT /v2.0/networks/{n}", Body: `{"network":{"name":"{new}","description":"other","admin_state_up":true}}`, Want: 200, Keep: "rev=network.revision_number"},
-		{Call: "PUT /v2.0/networks/{n}", Body: `{"network":{"description":"third"}}`, Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
+		{Call: "PUT /v2.0/networks/{n}", Body: `{"network":{"name":"{new}","description":"other","admin_state_up":true}}`,
+			Want: 200, Keep: "rev=network.revision_number"},
+		{Call: "PUT /v2.0/networks/{n}", Body: `{"network":{"description":"third"}}`,
+			Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
 	}
 	out = append(append(out, taggedSteps("/v2.0/networks/{n}")...), noNetwork(),
-		Step{Call: "POST /v2.0/networks", Body: `{"networks":[{"name":"{new}"},{"name":"{new}"}]}`, Want: 201, Keep: "n=networks.0.id second=networks.1.id", Own: true},
+		Step{Call: "POST /v2.0/networks", Body: `{"networks":[{"name":"{new}"},{"name":"{new}"}]}`, Want: 201,
+			Keep: "n=networks.0.id second=networks.1.id", Own: true},
 		Step{Call: "DELETE /v2.0/networks/{second}", Want: 204})
 	return append(out, noNetwork())
 }
 
 var providerNetworkSteps = []Step{
-	{Call: "POST /v2.0/networks", Body: `{"network":{"name":"{new}","shared":true,"router:external":false,"provider:network_type":"vxlan"}}`, Want: 201,
+	{Call: "POST /v2.0/networks",
+		Body: `{"network":{"name":"{new}","shared":true,"router:external":false,"provider:network_type":"vxlan"}}`, Want: 201,
 		Keep: "n=network.id", Case: "of operators"},
 	{Call: "PUT /v2.0/networks/{n}", Body: `{"network":{"shared":false}}`, Want: 200, Case: "of operators"},
 	{Call: "DELETE /v2.0/networks/{n}", Want: 204, Case: "of operators"},
@@ -72,9 +77,11 @@ func subnetSteps() []Step {
 		{Call: "GET /v2.0/subnets", Want: 200},
 		{Call: "GET /v2.0/subnets?network_id={n}&ip_version=4&enable_dhcp=true", Want: 200},
 		{Call: "GET /v2.0/subnets/{sub}", Want: 200},
-		{Call: "PUT /v2.0/subnets/{sub}", Body: `{"subnet":{"name":"{new}","description":"other","dns_nameservers":[],"enable_dhcp":true}}`, Want: 200,
+		{Call: "PUT /v2.0/subnets/{sub}",
+			Body: `{"subnet":{"name":"{new}","description":"other","dns_nameservers":[],"enable_dhcp":true}}`, Want: 200,
 			Keep: "rev=subnet.revision_number"},
-		{Call: "PUT /v2.0/subnets/{sub}", Body: `{"subnet":{"description":"third"}}`, Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
+		{Call: "PUT /v2.0/subnets/{sub}", Body: `{"subnet":{"description":"third"}}`,
+			Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
 	}
 	out = append(out, taggedSteps("/v2.0/subnets/{sub}")...)
 	return append(out, Step{Call: "DELETE /v2.0/subnets/{sub}", Want: 204, Again: 404}, noNetwork())
@@ -91,33 +98,42 @@ func portSteps() []Step {
 		{Call: "GET /v2.0/ports/{p}", Want: 200},
 		{Call: "PUT /v2.0/ports/{p}", Body: `{"port":{"name":"{new}","device_id":"d","security_groups":[],
 			"allowed_address_pairs":[{"ip_address":"10.9.0.0/24","mac_address":"fa:16:3e:00:00:01"}],"fixed_ips":[{"subnet_id":"{sub}"}]}}`, Want: 200, Keep: "rev=port.revision_number"},
-		{Call: "PUT /v2.0/ports/{p}", Body: `{"port":{"description":"third"}}`, Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
+		{Call: "PUT /v2.0/ports/{p}", Body: `{"port":{"description":"third"}}`, Header: "If-Match: revision_number={rev}",
+			Want: 200, Again: 412},
 		{Call: "PUT /v2.0/ports/{p}", Body: `{"port":{"mac_address":"{mac}"}}`, Who: "manager", Want: 200, Case: "mac",
 			Prepare: func(n Names) { n["mac"] = "fa:16:3e:77:00:01" }},
 	}
 	out = append(out, taggedSteps("/v2.0/ports/{p}")...)
 	out = append(out,
-		Step{Call: "POST /v2.0/ports", Body: `{"port":{"network_id":"{n}","fixed_ips":[{"subnet_id":"{sub}","ip_address":"10.20.3.3"}],"project_id":"{home}"}}`,
+		Step{Call: "POST /v2.0/ports",
+			Body: `{"port":{"network_id":"{n}","fixed_ips":[{"subnet_id":"{sub}","ip_address":"10.20.3.3"}],"project_id":"{home}"}}`,
 			Want: 201, Keep: "at=port.id", Again: 409},
-		Step{Call: "POST /v2.0/ports", Body: `{"port":{"network_id":"{n}","mac_address":"fa:16:3e:77:00:02","project_id":"{home}"}}`, Want: 201, Keep: "mac_port=port.id", Again: 409},
+		Step{Call: "POST /v2.0/ports",
+			Body: `{"port":{"network_id":"{n}","mac_address":"fa:16:3e:77:00:02","project_id":"{home}"}}`, Want: 201,
+			Keep: "mac_port=port.id", Again: 409},
 		Step{Call: "DELETE /v2.0/ports/{at}", Want: 204},
 		Step{Call: "DELETE /v2.0/ports/{mac_port}", Want: 204})
 	return append(out, Step{Call: "DELETE /v2.0/ports/{p}", Want: 204, Again: 404}, noNetwork())
 }
 
 var boundPortSteps = []Step{
-	{Call: "POST /v2.0/ports", Body: `{"port":{"network_id":"{network}","binding:host_id":"{host}","binding:vnic_type":"normal"}}`, Want: 201, Keep: "p=port.id", Case: "bound"},
+	{Call: "POST /v2.0/ports",
+		Body: `{"port":{"network_id":"{network}","binding:host_id":"{host}","binding:vnic_type":"normal"}}`, Want: 201,
+		Keep: "p=port.id", Case: "bound"},
 	{Call: "PUT /v2.0/ports/{p}", Body: `{"port":{"binding:host_id":""}}`, Want: 200, Case: "bound"},
 	{Call: "DELETE /v2.0/ports/{p}", Want: 204, Case: "bound"},
 }
 
 func securityGroupSteps() []Step {
 	out := []Step{
-		{Call: "POST /v2.0/security-groups", Body: `{"security_group":{"name":"{new}","description":"d","stateful":true}}`, Want: 201, Keep: "g=security_group.id", Own: true},
+		{Call: "POST /v2.0/security-groups", Body: `{"security_group":{"name":"{new}","description":"d","stateful":true}}`,
+			Want: 201, Keep: "g=security_group.id", Own: true},
 		{Call: "GET /v2.0/security-groups", Want: 200},
 		{Call: "GET /v2.0/security-groups/{g}", Want: 200},
-		{Call: "PUT /v2.0/security-groups/{g}", Body: `{"security_group":{"name":"{new}","description":"other"}}`, Want: 200, Keep: "rev=security_group.revision_number"},
-		{Call: "PUT /v2.0/security-groups/{g}", Body: `{"security_group":{"description":"third"}}`, Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
+		{Call: "PUT /v2.0/security-groups/{g}", Body: `{"security_group":{"name":"{new}","description":"other"}}`, Want: 200,
+			Keep: "rev=security_group.revision_number"},
+		{Call: "PUT /v2.0/security-groups/{g}", Body: `{"security_group":{"description":"third"}}`,
+			Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
 		{Call: "POST /v2.0/security-group-rules",
 			Body: `{"security_group_rule":{"security_group_id":"{g}","direction":"ingress","ethertype":"IPv4","protocol":"tcp",
 			"port_range_min":80,"port_range_max":80,"remote_ip_prefix":"10.0.0.0/8","description":"d"}}`, Want: 201, Keep: "sgr=security_group_rule.id", Again: 409},
@@ -154,6 +170,7 @@ var networkAgentSteps = []Step{
 	{Call: "GET /v2.0/agents?host=elsewhere", Want: 200, Until: "agents.0.host=elsewhere", Keep: "agent=agents.0.id",
 		Needs: "agents"},
 	{Call: "GET /v2.0/agents/{agent}", Want: 200, Needs: "agents"},
-	{Call: "PUT /v2.0/agents/{agent}", Body: `{"agent":{"description":"d","admin_state_up":true}}`, Want: 200, Needs: "agents"},
+	{Call: "PUT /v2.0/agents/{agent}", Body: `{"agent":{"description":"d","admin_state_up":true}}`, Want: 200,
+		Needs: "agents"},
 	{Call: "DELETE /v2.0/agents/{agent}", Want: 204, Again: 404, Needs: "agents"},
 }

@@ -12,7 +12,8 @@ func Placement() []Sequence {
 
 var newProvider = []Step{
 	{Call: "POST /resource_providers", To: 19, Body: `{"name":"{new:rpname}","uuid":"{uuid:rp}"}`, Want: 201, Again: 409},
-	{Call: "POST /resource_providers", From: 20, Body: `{"name":"{new:rpname}","uuid":"{uuid:rp}"}`, Want: 200, Again: 409},
+	{Call: "POST /resource_providers", From: 20, Body: `{"name":"{new:rpname}","uuid":"{uuid:rp}"}`, Want: 200,
+		Again: 409},
 }
 
 // with returns steps on a new provider.
@@ -23,8 +24,10 @@ func with(steps ...Step) []Step {
 
 var providerSteps = with([]Step{
 	{Call: "GET /", Want: 200, Open: true},
-	{Call: "POST /resource_providers", From: 14, To: 19, Body: `{"name":"{new:child}","uuid":"{uuid:kid}","parent_provider_uuid":"{rp}"}`, Want: 201},
-	{Call: "POST /resource_providers", From: 20, Body: `{"name":"{new:child}","uuid":"{uuid:kid}","parent_provider_uuid":"{rp}"}`, Want: 200},
+	{Call: "POST /resource_providers", From: 14, To: 19,
+		Body: `{"name":"{new:child}","uuid":"{uuid:kid}","parent_provider_uuid":"{rp}"}`, Want: 201},
+	{Call: "POST /resource_providers", From: 20,
+		Body: `{"name":"{new:child}","uuid":"{uuid:kid}","parent_provider_uuid":"{rp}"}`, Want: 200},
 	{Call: "GET /resource_providers", Want: 200},
 	{Call: "GET /resource_providers?name={rpname}", Want: 200},
 	{Call: "GET /resource_providers?uuid={rp}&member_of=in:{rp},{rp}", From: 3, Want: 200},
@@ -64,7 +67,8 @@ var nameSteps = with([]Step{
 	{Call: "GET /resource_classes/VCPU", From: 2, Want: 200},
 	{Call: "POST /resource_classes", From: 2, Body: `{"name":"CUSTOM_{serial:class}"}`, Want: 201, Again: 409},
 	{Call: "GET /resource_classes/CUSTOM_{class}", From: 2, Want: 200},
-	{Call: "PUT /resource_classes/CUSTOM_{class}", From: 2, To: 6, Body: `{"name":"CUSTOM_B{class}"}`, Want: 200, Keep: "renamed=name"},
+	{Call: "PUT /resource_classes/CUSTOM_{class}", From: 2, To: 6, Body: `{"name":"CUSTOM_B{class}"}`, Want: 200,
+		Keep: "renamed=name"},
 	{Call: "DELETE /resource_classes/{renamed}", From: 2, To: 6, Want: 204, Again: 404},
 	{Call: "PUT /resource_classes/CUSTOM_C{class}", From: 7, Want: 201, Again: 204, Unknown: -1},
 	{Call: "DELETE /resource_classes/CUSTOM_C{class}", From: 7, Want: 204, Again: 404},

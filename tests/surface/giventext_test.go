@@ -42,7 +42,9 @@ func given(t *testing.T, c *cloudtest.Cloud) {
 	}
 	for _, m := range []struct{ method, service, path, before, after string }{
 		{"POST", "identity", "/projects", `{"project":{"name":"`, `"}}`},
-		{"POST", "identity", "/auth/tokens", `{"auth":{"identity":{"methods":["password"],"password":{"user":{"password":"x","domain":{"id":"default"},"name":"`, `"}}}}}`},
+		{"POST", "identity", "/auth/tokens",
+			`{"auth":{"identity":{"methods":["password"],"password":{"user":{"password":"x","domain":{"id":"default"},"name":"`,
+			`"}}}}}`},
 		{"POST", "image", "/v2/images", `{"name":"`, `"}`},
 		{"POST", "placement", "/resource_providers", `{"name":"`, `"}`},
 		{"POST", "compute", "/os-keypairs", `{"keypair":{"name":"`, `"}}`},

@@ -25,17 +25,19 @@ func TestMain(m *testing.M) { layout.Main(m) }
 // change is what the next release does to a file.
 type change struct{ file, after, text string }
 
-// next is a release that grows as releases may: a message gains a field and a topic a method, both services' levels rise, and the databases
-// have a column more.
+// next is a release that grows as releases may: a message gains a field and a topic a method, both services' levels
+// rise, and the databases have a column more.
 func next() (changes []change, files map[string]string) {
 	return []change{
 			{"nova/rpcapi/compute.go", "type SpecArgs struct{ Spec nova.Spec", "; Next []string "},
-			{"nova/rpcapi/compute.go", "	Uptime     = messaging.NewCall[messaging.None, UptimeReply](Compute, \"uptime\", messaging.Timeout(10*time.Second))\n",
+			{"nova/rpcapi/compute.go",
+				"	Uptime     = messaging.NewCall[messaging.None, UptimeReply](Compute, \"uptime\", messaging.Timeout(10*time.Second))\n",
 				"	Next = messaging.NewCall[messaging.None, messaging.None](Compute, \"next\", messaging.Level(2))\n"},
 			{"nova/rpcapi/conductor.go", "type JoinArgs struct {\n", "	Next map[string]int\n"},
 			{"nova/compute/compute.go", "func (m *Manager) register(s *messaging.Server) {\n",
 				"	rpcapi.Next.Handle(s, func(context.Context, messaging.None) (messaging.None, error) { return messaging.None{}, nil })\n"},
-			{"nova/compute/compute.go", "return service.Manager{Binary: nova.BinaryCompute, Host: m.c.Host, Topic: rpcapi.Compute, Level: 1", " + 1"},
+			{"nova/compute/compute.go",
+				"return service.Manager{Binary: nova.BinaryCompute, Host: m.c.Host, Topic: rpcapi.Compute, Level: 1", " + 1"},
 			{"neutron/rpcapi/doc.go", "const Level = 1", " + 1"},
 			{"neutron/rpcapi/plugin.go", "type AgentReportArgs struct {\n", "	Next []int\n"},
 		}, map[string]string{
@@ -127,8 +129,9 @@ func (s *site) works(what string) {
 	for _, host := range []string{"h1", "h2"} {
 		var made struct{ Server struct{ ID string } }
 		v := s.Vars()
-		s.do("admin", "POST", "/servers", fmt.Sprintf(`{"server": {"name": "s", "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}], "availability_zone": "nova:%s"}}`,
-			v["image"], v["flavor"], v["network"], host), http.StatusAccepted, &made)
+		s.do("admin", "POST", "/servers",
+			fmt.Sprintf(`{"server": {"name": "s", "imageRef": %q, "flavorRef": %q, "networks": [{"uuid": %q}], "availability_zone": "nova:%s"}}`,
+				v["image"], v["flavor"], v["network"], host), http.StatusAccepted, &made)
 		s.servers = append(s.servers, made.Server.ID)
 	}
 	s.settled()

@@ -21,7 +21,8 @@ func Sizes(r *Repo) []Complaint {
 			limit = maxTestLines
 		}
 		if f.Lines > limit {
-			out = append(out, Complaint{f.Path, 0, fmt.Sprintf("%d lines, at most %d: a file that needs sections wants to be files", f.Lines, limit)})
+			out = append(out, Complaint{f.Path, 0,
+				fmt.Sprintf("%d lines, at most %d: a file that needs sections wants to be files", f.Lines, limit)})
 		}
 	}
 	return out
@@ -45,9 +46,11 @@ func Docs(r *Repo) []Complaint {
 		switch {
 		case !code:
 		case len(documented) == 0:
-			out = append(out, Complaint{name(dir), 0, "the package has no doc comment; say above a package clause what it is for"})
+			out = append(out, Complaint{name(dir), 0,
+				"the package has no doc comment; say above a package clause what it is for"})
 		case len(documented) > 1:
-			out = append(out, Complaint{documented[1].Path, 1, "the package has a doc comment in " + documented[0].Path + " already; keep one"})
+			out = append(out, Complaint{documented[1].Path, 1, "the package has a doc comment in " + documented[0].Path +
+				" already; keep one"})
 		default:
 			f := documented[0]
 			if pkg := f.Syntax.Name.Name; pkg != "main" && !strings.HasPrefix(f.Syntax.Doc.Text(), "Package "+pkg+" ") {
@@ -69,7 +72,8 @@ func Inits(r *Repo) []Complaint {
 		}
 		for _, d := range f.Syntax.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
-				out = append(out, Complaint{f.Path, r.line(fn.Pos()), "no func init: construct values where they are used, register drivers in app/drivers.go"})
+				out = append(out, Complaint{f.Path, r.line(fn.Pos()),
+					"no func init: construct values where they are used, register drivers in app/drivers.go"})
 			}
 		}
 	}

@@ -22,7 +22,8 @@ const (
 
 var (
 	services = []string{"keystone", "placement", "glance", "nova", "neutron", "cinder"}
-	leafs    = []string{"fault", "clock", "ids", "opt", "log", "metric", "lock", "httpc", "conf", "plug", "auth", "diskformat"}
+	leafs    = []string{"fault", "clock", "ids", "opt", "log", "metric", "lock", "httpc", "conf", "plug", "auth",
+		"diskformat"}
 	// contracts are the packages that drivers below them fulfil.
 	contracts = []string{"nova/virt", "neutron/ml2", "glance/backend", "cinder/backend"}
 )
@@ -150,10 +151,12 @@ func breach(f *File, from, to room) string {
 		return "only app imports drivers; use the contract " + to.contract
 	case from.driver != "" && to.driver != "" && from.driver != to.driver:
 		return "drivers do not know each other"
-	case from.driver != "" && to.service != "" && to.driver == "" && to.level > vocabulary && !within(to.dir, from.contract):
+	case from.driver != "" && to.service != "" && to.driver == "" && to.level > vocabulary &&
+		!within(to.dir, from.contract):
 		return "a driver knows its contract and the vocabulary, nothing else of its service"
 	case to.level > from.level:
-		return fmt.Sprintf("imports go down, and %s (level %d) is above %s (level %d)", to.dir, to.level, from.dir, from.level)
+		return fmt.Sprintf("imports go down, and %s (level %d) is above %s (level %d)", to.dir, to.level, from.dir,
+			from.level)
 	case to.level == records && from.level == records && to.part != from.part:
 		return "store, rpcapi and driver contracts stand beside each other"
 	}

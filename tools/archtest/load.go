@@ -64,7 +64,8 @@ func Load(tree fs.FS) (*Repo, error) {
 		}
 		base := path.Base(p)
 		if d.IsDir() {
-			if p != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "vendor") {
+			if p != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" ||
+				base == "vendor") {
 				return fs.SkipDir
 			}
 			return nil
@@ -92,7 +93,8 @@ func (r *Repo) parse(p string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: p, Dir: path.Dir(p), Test: strings.HasSuffix(p, "_test.go"), Syntax: syntax, Lines: strings.Count(string(text), "\n")}
+	f := &File{Path: p, Dir: path.Dir(p), Test: strings.HasSuffix(p, "_test.go"), Syntax: syntax,
+		Lines: strings.Count(string(text), "\n")}
 	if f.Dir == "." {
 		f.Dir = ""
 	}
@@ -122,7 +124,8 @@ func (r *Repo) dirs() []string {
 	return out
 }
 
-// support reports a package that exists for tests only: oslo/db/dbtest, nova/virt/virttest, cloudtest, and all below tests and tools.
+// support reports a package that exists for tests only: oslo/db/dbtest, nova/virt/virttest, cloudtest, and all below
+// tests and tools.
 func support(dir string) bool {
 	for part := range strings.SplitSeq(dir, "/") {
 		if strings.HasSuffix(part, "test") || part == "tests" || part == "tools" {

@@ -10,14 +10,15 @@ import (
 // mostMethods is how many methods a type may have.
 const mostMethods = 39
 
-// Wide are the types that have more methods than a type may have, as "folder.type", with how many. The list only gets shorter and its
-// numbers smaller: a type that loses methods gets its new number, and one that is within the bound leaves the list.
+// Wide are the types that have more methods than a type may have, as "folder.type", with how many. The list only gets
+// shorter and its numbers smaller: a type that loses methods gets its new number, and one that is within the bound
+// leaves the list.
 func Wide() map[string]int {
 	return map[string]int{}
 }
 
-// Methods checks that no type has more methods than somebody can keep in mind, except as many as wide allows it. A method that is
-// written once for each operating system counts once, and methods of embedded types do not count.
+// Methods checks that no type has more methods than somebody can keep in mind, except as many as wide allows it. A
+// method that is written once for each operating system counts once, and methods of embedded types do not count.
 func Methods(wide map[string]int) func(*Repo) []Complaint {
 	return func(r *Repo) []Complaint {
 		var out []Complaint

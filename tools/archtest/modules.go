@@ -10,7 +10,8 @@ import (
 // dependenciesFile is the table of modules, one line each: module | why | where it may be imported.
 const dependenciesFile = "docs/dependencies.md"
 
-// homes binds whole families of modules to one folder, whatever the table says: the second engine must not leak out of its room.
+// homes binds whole families of modules to one folder, whatever the table says: the second engine must not leak out of
+// its room.
 var homes = []struct{ module, folder string }{
 	{"modernc.org/sqlite", "oslo/db/sqlite"},
 	{"github.com/jackc/pgx", "oslo/db/postgres"},
@@ -28,7 +29,8 @@ type dependency struct {
 	used   bool
 }
 
-// Modules checks that each imported module is in the table, imported where the table allows, and that the table has no idle lines.
+// Modules checks that each imported module is in the table, imported where the table allows, and that the table has no
+// idle lines.
 func Modules(r *Repo) []Complaint {
 	table, out := readTable(r.Tree)
 	for _, f := range r.Files {
@@ -43,12 +45,14 @@ func Modules(r *Repo) []Complaint {
 			}
 			d := find(table, im.Path)
 			if d == nil {
-				out = append(out, Complaint{f.Path, im.Line, fmt.Sprintf("%s has no line in %s: say there why it is needed and where", im.Path, dependenciesFile)})
+				out = append(out, Complaint{f.Path, im.Line,
+					fmt.Sprintf("%s has no line in %s: say there why it is needed and where", im.Path, dependenciesFile)})
 				continue
 			}
 			d.used = true
 			if !d.allows(f) {
-				out = append(out, Complaint{f.Path, im.Line, fmt.Sprintf("%s may be imported in %s only (%s:%d)", d.module, strings.Join(d.where, ", "), dependenciesFile, d.line)})
+				out = append(out, Complaint{f.Path, im.Line, fmt.Sprintf("%s may be imported in %s only (%s:%d)", d.module,
+					strings.Join(d.where, ", "), dependenciesFile, d.line)})
 			}
 		}
 	}

@@ -13,11 +13,12 @@ var files = map[string][]string{
 	"syscall": {"Umask", "Mkdir", "Mknod"},
 }
 
-// ofHost are rooms whose files are not the program's own: the kernel's, those of other programs, and disks that QEMU is to open.
+// ofHost are rooms whose files are not the program's own: the kernel's, those of other programs, and disks that QEMU is
+// to open.
 var ofHost = []string{"neutron/agent/netdev", "nova/virt/libvirt"}
 
-// Private checks that files, folders and sockets are made by oslo/private, so that no new code forgets to keep other users out. Opening a
-// file that is there, and temporary files, which are private already, are free.
+// Private checks that files, folders and sockets are made by oslo/private, so that no new code forgets to keep other
+// users out. Opening a file that is there, and temporary files, which are private already, are free.
 func Private(r *Repo) []Complaint {
 	var out []Complaint
 	for _, f := range r.Files {
@@ -34,7 +35,8 @@ func Private(r *Repo) []Complaint {
 			switch n := n.(type) {
 			case *ast.CallExpr:
 				if s, ok := n.Fun.(*ast.SelectorExpr); ok && makes(s, n.Args, names) {
-					out = append(out, Complaint{f.Path, r.line(n.Pos()), "files are made by oslo/private, which keeps other users out whatever the umask"})
+					out = append(out, Complaint{f.Path, r.line(n.Pos()),
+						"files are made by oslo/private, which keeps other users out whatever the umask"})
 				}
 			case *ast.SelectorExpr:
 				if x, ok := n.X.(*ast.Ident); ok && slices.Contains(files[names[x.Name]], n.Sel.Name) {

@@ -16,9 +16,11 @@ func TestRightsOfCallsAreDeclared(t *testing.T) {
 		{"declared", head + "type S struct{ Networks neutron.API }\n\nfunc (s S) f() { s.Networks.Network() }\n", ""},
 		{"not declared", head + "func (s S) f() { s.Networks.Network(); s.Networks.Allocate() }\n", "calls neutron.Allocate"},
 		{"no longer made", head + "func (s S) f() {}\n", "no longer made"},
-		{"held under another name", head + "type S struct{ Nets neutron.API }\n\nfunc (s S) f() { s.Networks.Network() }\n", "holds neutron.API as Nets"},
+		{"held under another name", head + "type S struct{ Nets neutron.API }\n\nfunc (s S) f() { s.Networks.Network() }\n",
+			"holds neutron.API as Nets"},
 	} {
-		repo, err := archtest.Load(fstest.MapFS{archtest.RightsPage: {Data: []byte(page)}, "nova/servers/a.go": {Data: []byte(c.code)}})
+		repo, err := archtest.Load(fstest.MapFS{archtest.RightsPage: {Data: []byte(page)},
+			"nova/servers/a.go": {Data: []byte(c.code)}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,8 @@ import (
 	"hypernova/tools/archtest"
 )
 
-// tree makes a repository of path → source. A source that does not begin with a comment or package clause is a list of imports.
+// tree makes a repository of path → source. A source that does not begin with a comment or package clause is a list of
+// imports.
 func tree(t *testing.T, files map[string]string) *archtest.Repo {
 	t.Helper()
 	m := fstest.MapFS{}
@@ -53,13 +54,16 @@ func TestImportLaw(t *testing.T) {
 		{"kit to kit", "oslo/tasks/a.go", "hypernova/oslo/db", ""},
 		{"rpcapi to verbs", "nova/rpcapi/a.go", "hypernova/nova/servers", "declarations only"},
 		{"rpcapi to db", "nova/rpcapi/a.go", "hypernova/oslo/db", "declarations only"},
-		{"rpcapi as it should be", "nova/rpcapi/a.go", "hypernova/nova hypernova/placement hypernova/oslo/messaging hypernova/oslo/fault", ""},
+		{"rpcapi as it should be", "nova/rpcapi/a.go",
+			"hypernova/nova hypernova/placement hypernova/oslo/messaging hypernova/oslo/fault", ""},
 		{"manager to driver", "nova/compute/a.go", "hypernova/nova/virt/libvirt", "only app imports drivers"},
 		{"manager to contract", "nova/compute/a.go", "hypernova/nova/virt", ""},
 		{"driver to sibling", "nova/virt/libvirt/a.go", "hypernova/nova/virt/fake", "do not know each other"},
-		{"driver to its part", "nova/virt/libvirt/a.go", "hypernova/nova/virt/libvirt/domain hypernova/nova/virt hypernova/nova", ""},
+		{"driver to its part", "nova/virt/libvirt/a.go",
+			"hypernova/nova/virt/libvirt/domain hypernova/nova/virt hypernova/nova", ""},
 		{"driver to store", "neutron/ml2/types/vlan/a.go", "hypernova/neutron/store", "a driver knows its contract"},
-		{"driver to a sibling below a group", "neutron/ml2/types/vlan/a.go", "hypernova/neutron/ml2/types/flat", "do not know each other"},
+		{"driver to a sibling below a group", "neutron/ml2/types/vlan/a.go", "hypernova/neutron/ml2/types/flat",
+			"do not know each other"},
 		{"app to driver", "app/a.go", "hypernova/nova/virt/libvirt", ""},
 		{"room to app", "nova/compute/a.go", "hypernova/app", "composition root"},
 		{"room's test to cloudtest", "nova/compute/a_test.go", "hypernova/cloudtest", "composition root"},
@@ -88,24 +92,42 @@ func TestContent(t *testing.T) {
 		{"long file", archtest.Sizes, map[string]string{"nova/a.go": long}, "702 lines, at most 600"},
 		{"long test", archtest.Sizes, map[string]string{"nova/a_test.go": long}, ""},
 		{"no doc", archtest.Docs, map[string]string{"nova/a.go": "package nova\n"}, "no doc comment"},
-		{"one doc", archtest.Docs, map[string]string{"nova/a.go": "// Package nova is it.\npackage nova\n", "nova/b.go": "package nova\n"}, ""},
-		{"two docs", archtest.Docs, map[string]string{"nova/a.go": "// Package nova is it.\npackage nova\n", "nova/b.go": "// Package nova too.\npackage nova\n"}, "keep one"},
-		{"doc of another", archtest.Docs, map[string]string{"nova/a.go": "// Package nvoa is it.\npackage nova\n"}, "must begin with"},
+		{"one doc", archtest.Docs, map[string]string{"nova/a.go": "// Package nova is it.\npackage nova\n",
+			"nova/b.go": "package nova\n"}, ""},
+		{"two docs", archtest.Docs, map[string]string{"nova/a.go": "// Package nova is it.\npackage nova\n",
+			"nova/b.go": "// Package nova too.\npackage nova\n"}, "keep one"},
+		{"doc of another", archtest.Docs, map[string]string{"nova/a.go": "// Package nvoa is it.\npackage nova\n"},
+			"must begin with"},
 		{"only tests", archtest.Docs, map[string]string{"tests/e2e/a_test.go": "package e2e\n"}, ""},
 		{"init", archtest.Inits, map[string]string{"nova/a.go": "package nova\nfunc init() {}\n"}, "no func init"},
-		{"method called init", archtest.Inits, map[string]string{"nova/a.go": "package nova\ntype t int\nfunc (t) init() {}\n"}, ""},
+		{"method called init", archtest.Inits,
+			map[string]string{"nova/a.go": "package nova\ntype t int\nfunc (t) init() {}\n"}, ""},
 		{"cgo", archtest.Inits, map[string]string{"nova/a.go": "package nova\nimport \"C\"\n"}, "no cgo"},
-		{"a file", archtest.Private, map[string]string{"nova/a.go": "package nova\nimport \"os\"\nvar _ = os.WriteFile\n"}, "os.WriteFile: files"},
-		{"a folder renamed", archtest.Private, map[string]string{"nova/a.go": "package nova\nimport x \"os\"\nvar _ = x.MkdirAll(\"a\", 0o700)\n"}, "os.MkdirAll: files"},
-		{"opened to make", archtest.Private, map[string]string{"nova/a.go": "package nova\nimport \"os\"\nfunc f() { os.OpenFile(\"a\", os.O_CREATE|os.O_RDWR, 0o600) }\n"}, "files are made by"},
-		{"opened", archtest.Private, map[string]string{"nova/a.go": "package nova\nimport \"os\"\nfunc f() { os.OpenFile(\"a\", os.O_RDWR, 0) }\n"}, ""},
-		{"a socket", archtest.Private, map[string]string{"nova/a.go": "package nova\nimport \"net\"\nfunc f() { net.Listen(\"unix\", \"a\") }\n"}, "files are made by"},
-		{"a port", archtest.Private, map[string]string{"nova/a.go": "package nova\nimport \"net\"\nfunc f() { net.Listen(\"tcp\", \"a\") }\n"}, ""},
-		{"a file of a test", archtest.Private, map[string]string{"nova/a_test.go": "package nova\nimport \"os\"\nvar _ = os.WriteFile\n"}, ""},
-		{"background", archtest.Contexts, map[string]string{"nova/a.go": "package nova\nimport \"context\"\nvar _ = context.Background\n"}, "outside main and tests"},
-		{"background renamed", archtest.Contexts, map[string]string{"nova/a.go": "package nova\nimport c \"context\"\nvar _ = c.TODO\n"}, "outside main and tests"},
-		{"background in main", archtest.Contexts, map[string]string{"main.go": "package main\nimport \"context\"\nvar _ = context.Background\n"}, ""},
-		{"background in a test", archtest.Contexts, map[string]string{"nova/a_test.go": "package nova\nimport \"context\"\nvar _ = context.Background\n"}, ""},
+		{"a file", archtest.Private, map[string]string{"nova/a.go": "package nova\nimport \"os\"\nvar _ = os.WriteFile\n"},
+			"os.WriteFile: files"},
+		{"a folder renamed", archtest.Private,
+			map[string]string{"nova/a.go": "package nova\nimport x \"os\"\nvar _ = x.MkdirAll(\"a\", 0o700)\n"},
+			"os.MkdirAll: files"},
+		{"opened to make", archtest.Private,
+			map[string]string{"nova/a.go": "package nova\nimport \"os\"\nfunc f() { os.OpenFile(\"a\", os.O_CREATE|os.O_RDWR, 0o600) }\n"}, "files are made by"},
+		{"opened", archtest.Private,
+			map[string]string{"nova/a.go": "package nova\nimport \"os\"\nfunc f() { os.OpenFile(\"a\", os.O_RDWR, 0) }\n"}, ""},
+		{"a socket", archtest.Private,
+			map[string]string{"nova/a.go": "package nova\nimport \"net\"\nfunc f() { net.Listen(\"unix\", \"a\") }\n"},
+			"files are made by"},
+		{"a port", archtest.Private,
+			map[string]string{"nova/a.go": "package nova\nimport \"net\"\nfunc f() { net.Listen(\"tcp\", \"a\") }\n"}, ""},
+		{"a file of a test", archtest.Private,
+			map[string]string{"nova/a_test.go": "package nova\nimport \"os\"\nvar _ = os.WriteFile\n"}, ""},
+		{"background", archtest.Contexts,
+			map[string]string{"nova/a.go": "package nova\nimport \"context\"\nvar _ = context.Background\n"},
+			"outside main and tests"},
+		{"background renamed", archtest.Contexts,
+			map[string]string{"nova/a.go": "package nova\nimport c \"context\"\nvar _ = c.TODO\n"}, "outside main and tests"},
+		{"background in main", archtest.Contexts,
+			map[string]string{"main.go": "package main\nimport \"context\"\nvar _ = context.Background\n"}, ""},
+		{"background in a test", archtest.Contexts,
+			map[string]string{"nova/a_test.go": "package nova\nimport \"context\"\nvar _ = context.Background\n"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -144,7 +166,8 @@ func TestState(t *testing.T) {
 func TestModules(t *testing.T) {
 	t.Parallel()
 	table := "| module | why | where |\n|---|---|---|\n| example.com/a | x | oslo/db, app |\n| example.com/a/v2 | x | tests |\n| modernc.org/sqlite | x | anywhere |\n"
-	use := map[string]string{"oslo/db/x.go": "example.com/a/sub", "nova/x_test.go": "example.com/a/v2/sub", "oslo/db/sqlite/x.go": "modernc.org/sqlite"}
+	use := map[string]string{"oslo/db/x.go": "example.com/a/sub", "nova/x_test.go": "example.com/a/v2/sub",
+		"oslo/db/sqlite/x.go": "modernc.org/sqlite"}
 	tests := []struct{ name, file, imports, table, want string }{
 		{"all in order", "app/x.go", "example.com/a net/http", table, ""},
 		{"not in the table", "app/x.go", "example.com/b", table, "example.com/b has no line"},

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// State checks that packages keep nothing: a package variable is a declaration, so no function assigns to it, and its type is no lock,
-// counter or cache (sync.Pool, which nobody can observe, is allowed). What is written through a method or pointer goes unseen.
+// State checks that packages keep nothing: a package variable is a declaration, so no function assigns to it, and its
+// type is no lock, counter or cache (sync.Pool, which nobody can observe, is allowed). What is written through a method
+// or pointer goes unseen.
 func State(r *Repo) []Complaint {
 	var out []Complaint
 	for _, dir := range r.dirs() {
@@ -93,7 +94,8 @@ func (w *writes) declared(f *File, s *ast.ValueSpec) {
 	}
 	if n := x.Name; (n == importedAs(f, "sync") && sel.Sel.Name != "Pool") || n == importedAs(f, "sync/atomic") {
 		w.found = append(w.found, Complaint{f.Path, w.repo.line(s.Pos()),
-			fmt.Sprintf("package variable %s is state (%s.%s): make it a field of what owns it", s.Names[0].Name, n, sel.Sel.Name)})
+			fmt.Sprintf("package variable %s is state (%s.%s): make it a field of what owns it", s.Names[0].Name, n,
+				sel.Sel.Name)})
 	}
 }
 
@@ -127,7 +129,9 @@ func (w *writes) written(f *File, target ast.Expr) {
 }
 
 func (w *writes) complain(f *File, p token.Pos, what string) {
-	w.found = append(w.found, Complaint{f.Path, w.repo.line(p), fmt.Sprintf("package variable %s is changed: package state is shared by all tests and services; make it a field", what)})
+	w.found = append(w.found, Complaint{f.Path, w.repo.line(p),
+		fmt.Sprintf("package variable %s is changed: package state is shared by all tests and services; make it a field",
+			what)})
 }
 
 // absent answers an empty package for every import, so that a package can be type-checked alone.

@@ -44,7 +44,8 @@ func Widths(r *Repo) []Complaint {
 	}
 	for _, f := range slices.Sorted(maps.Keys(allowed)) {
 		if n := len(have[f]); n < allowed[f] {
-			out = append(out, Complaint{f, 0, fmt.Sprintf("%d wide lines, but %s allows %d: run the test with -update", n, widthList,
+			out = append(out, Complaint{f, 0, fmt.Sprintf("%d wide lines, but %s allows %d: run the test with -update", n,
+				widthList,
 				allowed[f])})
 		}
 	}

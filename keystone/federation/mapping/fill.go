@@ -92,7 +92,8 @@ type filler struct {
 
 func (f *filler) local(l Local) Local {
 	if l.User != nil {
-		u := User{ID: f.text(l.User.ID), Name: f.text(l.User.Name), Email: f.text(l.User.Email), Type: f.text(l.User.Type), Domain: f.domain(l.User.Domain)}
+		u := User{ID: f.text(l.User.ID), Name: f.text(l.User.Name), Email: f.text(l.User.Email), Type: f.text(l.User.Type),
+			Domain: f.domain(l.User.Domain)}
 		l.User = &u
 	}
 	l.Group, l.Domain = f.group(l.Group), f.domain(l.Domain)

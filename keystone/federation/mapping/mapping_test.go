@@ -11,32 +11,44 @@ import (
 )
 
 func person() Attributes {
-	return Attributes{"name": {"alice"}, "first": {"Alice"}, "last": {"Liddell"}, "groups": {"ops", "dev", "it's"}, "one": {"ops"},
+	return Attributes{"name": {"alice"}, "first": {"Alice"}, "last": {"Liddell"}, "groups": {"ops", "dev", "it's"},
+		"one":  {"ops"},
 		"kind": {"employee"}, "evil": {"['admin']"}, "json": {`JSON:{"name":"ops","domain":{"name":"d"}}`}}
 }
 
 func TestRulesMakeIdentities(t *testing.T) {
 	t.Parallel()
 	domain := &Domain{ID: "d"}
-	ops, dev, its := Group{Name: "ops", Domain: domain}, Group{Name: "dev", Domain: domain}, Group{Name: "it's", Domain: domain}
+	ops, dev, its := Group{Name: "ops", Domain: domain}, Group{Name: "dev", Domain: domain},
+		Group{Name: "it's", Domain: domain}
 	user := User{Name: "alice", Type: Ephemeral}
 	const groups = `"local":[{"user":{"name":"{0}"}},{"groups":"{1}","domain":{"id":"d"}}]`
 	for name, c := range map[string]struct {
 		version, rules string
 		want           Identity
 	}{
-		"texts are filled": {"", `[{"local":[{"user":{"name":"{0} {1}","id":"{{{2}}}","email":"{2}@x"}}],"remote":[{"type":"first"},{"type":"last"},{"type":"name"}]}]`,
+		"texts are filled": {"",
+			`[{"local":[{"user":{"name":"{0} {1}","id":"{{{2}}}","email":"{2}@x"}}],"remote":[{"type":"first"},{"type":"last"},{"type":"name"}]}]`,
 			Identity{User: User{Name: "Alice Liddell", ID: "{alice}", Email: "alice@x", Type: Ephemeral}}},
-		"all groups": {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"groups"}]}]`, Identity{User: user, Groups: []Group{ops, dev, its}}},
-		"one group":  {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"one"}]}]`, Identity{User: user, Groups: []Group{ops}}},
-		"whitelist":  {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"groups","whitelist":["dev","x"]}]}]`, Identity{User: user, Groups: []Group{dev}}},
+		"all groups": {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"groups"}]}]`,
+			Identity{User: user, Groups: []Group{ops, dev, its}}},
+		"one group": {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"one"}]}]`,
+			Identity{User: user, Groups: []Group{ops}}},
+		"whitelist": {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"groups","whitelist":["dev","x"]}]}]`,
+			Identity{User: user, Groups: []Group{dev}}},
 		"empty whitelist": {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"groups","whitelist":["x"]}]}]`,
 			Identity{User: user}},
-		"blacklist by expression": {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"groups","blacklist":["^o","'"],"regex":true}]}]`, Identity{User: user, Groups: []Group{dev}}},
-		"whitelist by expression": {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"groups","whitelist":["^(?!dev).*s$"],"regex":true}]}]`, Identity{User: user, Groups: []Group{ops, its}}},
-		"tests bind nothing": {"", `[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"kind","any_one_of":["employee"]},{"type":"groups","not_any_of":["guests"]},{"type":"name"}]}]`,
+		"blacklist by expression": {"", `[{` + groups +
+			`,"remote":[{"type":"name"},{"type":"groups","blacklist":["^o","'"],"regex":true}]}]`,
+			Identity{User: user, Groups: []Group{dev}}},
+		"whitelist by expression": {"", `[{` + groups +
+			`,"remote":[{"type":"name"},{"type":"groups","whitelist":["^(?!dev).*s$"],"regex":true}]}]`,
+			Identity{User: user, Groups: []Group{ops, its}}},
+		"tests bind nothing": {"",
+			`[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"kind","any_one_of":["employee"]},{"type":"groups","not_any_of":["guests"]},{"type":"name"}]}]`,
 			Identity{User: user}},
-		"tests by expression": {"", `[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"kind","any_one_of":["^emp"],"regex":true},{"type":"name"}]}]`, Identity{User: user}},
+		"tests by expression": {"",
+			`[{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"kind","any_one_of":["^emp"],"regex":true},{"type":"name"}]}]`, Identity{User: user}},
 		"rules that do not fit are passed over": {"", `[{"local":[{"user":{"name":"boss"}}],"remote":[{"type":"kind","any_one_of":["boss"]}]},
 			{"local":[{"user":{"name":"{0}"}}],"remote":[{"type":"name"}]}]`, Identity{User: user}},
 		"the first user wins, groups add up": {"", `[{"local":[{"user":{"name":"{0}"}},{"group":{"id":"g1"}}],"remote":[{"type":"name"}]},
@@ -46,15 +58,20 @@ func TestRulesMakeIdentities(t *testing.T) {
 			Identity{User: user, GroupIDs: []string{"ops", "a", "b"}}},
 		"what a provider says is never read as a list": {"", `[{` + groups + `,"remote":[{"type":"name"},{"type":"evil"}]}]`,
 			Identity{User: user, Groups: []Group{{Name: "['admin']", Domain: domain}}}},
-		"groups that name their domain": {"", `[{"local":[{"user":{"name":"{0}"}},{"groups":"{1}"}],"remote":[{"type":"name"},{"type":"json"}]}]`,
+		"groups that name their domain": {"",
+			`[{"local":[{"user":{"name":"{0}"}},{"groups":"{1}"}],"remote":[{"type":"name"},{"type":"json"}]}]`,
 			Identity{User: user, Groups: []Group{{Name: "ops", Domain: &Domain{Name: "d"}}}}},
-		"several values in a text": {"", `[{"local":[{"user":{"name":"{0}","id":"{1}"}}],"remote":[{"type":"name"},{"type":"groups"}]}]`,
+		"several values in a text": {"",
+			`[{"local":[{"user":{"name":"{0}","id":"{1}"}}],"remote":[{"type":"name"},{"type":"groups"}]}]`,
 			Identity{User: User{Name: "alice", ID: `['ops', 'dev', 'it\'s']`, Type: Ephemeral}}},
 		"projects": {"1.0", `[{"local":[{"user":{"name":"{0}"}},{"projects":[{"name":"p {0}","roles":[{"name":"member"}]}],"domain":{"id":"d"}}],"remote":[{"type":"name"}]}]`,
 			Identity{User: user, Projects: []Project{{Name: "p alice", Roles: []Role{{"member"}}}}}},
-		"domains are the default of 2.0": {"2.0", `[{"local":[{"user":{"name":"{0}"},"projects":[{"name":"p","roles":[]},{"name":"q","roles":[],"domain":{"name":"e"}}],"domain":{"id":"d"}}],"remote":[{"type":"name"}]}]`,
-			Identity{User: User{Name: "alice", Type: Ephemeral, Domain: domain}, Projects: []Project{{Name: "p", Domain: domain}, {Name: "q", Domain: &Domain{Name: "e"}}}}},
-		"nobody's name": {"", `[{"local":[{"group":{"id":"g"}}],"remote":[{"type":"name"}]}]`, Identity{User: User{Type: Ephemeral}, GroupIDs: []string{"g"}}},
+		"domains are the default of 2.0": {"2.0",
+			`[{"local":[{"user":{"name":"{0}"},"projects":[{"name":"p","roles":[]},{"name":"q","roles":[],"domain":{"name":"e"}}],"domain":{"id":"d"}}],"remote":[{"type":"name"}]}]`,
+			Identity{User: User{Name: "alice", Type: Ephemeral, Domain: domain}, Projects: []Project{{Name: "p", Domain: domain},
+				{Name: "q", Domain: &Domain{Name: "e"}}}}},
+		"nobody's name": {"", `[{"local":[{"group":{"id":"g"}}],"remote":[{"type":"name"}]}]`,
+			Identity{User: User{Type: Ephemeral}, GroupIDs: []string{"g"}}},
 	} {
 		rules, err := Parse(c.version, []byte(c.rules))
 		if err != nil {
@@ -74,13 +91,16 @@ func TestWhatFitsNobodyIsARefusalAndWhatCannotBeFilledAFault(t *testing.T) {
 		rules string
 		kind  fault.Kind
 	}{
-		"no rule fits":           {`[{"local":[{"user":{"name":"x"}}],"remote":[{"type":"absent"}]}]`, fault.Unauthorized},
-		"a test fails":           {`[{"local":[{"user":{"name":"x"}}],"remote":[{"type":"groups","not_any_of":["ops"]}]}]`, fault.Unauthorized},
-		"groups without domain":  {`[{"local":[{"groups":"{0}"}],"remote":[{"type":"groups"}]}]`, fault.Unauthorized},
-		"beyond what is bound":   {`[{"local":[{"user":{"name":"{1}"}}],"remote":[{"type":"name"}]}]`, fault.Invalid},
-		"no number":              {`[{"local":[{"user":{"name":"{x}"}}],"remote":[{"type":"name"}]}]`, fault.Invalid},
-		"a brace too many":       {`[{"local":[{"user":{"name":"{0"}}],"remote":[{"type":"name"}]}]`, fault.Invalid},
-		"an expression too slow": {`[{"local":[{"user":{"name":"x"}}],"remote":[{"type":"long","not_any_of":["^(a+)+$"],"regex":true}]}]`, fault.Unauthorized},
+		"no rule fits": {`[{"local":[{"user":{"name":"x"}}],"remote":[{"type":"absent"}]}]`, fault.Unauthorized},
+		"a test fails": {`[{"local":[{"user":{"name":"x"}}],"remote":[{"type":"groups","not_any_of":["ops"]}]}]`,
+			fault.Unauthorized},
+		"groups without domain": {`[{"local":[{"groups":"{0}"}],"remote":[{"type":"groups"}]}]`, fault.Unauthorized},
+		"beyond what is bound":  {`[{"local":[{"user":{"name":"{1}"}}],"remote":[{"type":"name"}]}]`, fault.Invalid},
+		"no number":             {`[{"local":[{"user":{"name":"{x}"}}],"remote":[{"type":"name"}]}]`, fault.Invalid},
+		"a brace too many":      {`[{"local":[{"user":{"name":"{0"}}],"remote":[{"type":"name"}]}]`, fault.Invalid},
+		"an expression too slow": {
+			`[{"local":[{"user":{"name":"x"}}],"remote":[{"type":"long","not_any_of":["^(a+)+$"],"regex":true}]}]`,
+			fault.Unauthorized},
 	} {
 		rules, err := Parse(Plain, []byte(c.rules))
 		if err != nil {

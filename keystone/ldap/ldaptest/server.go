@@ -150,7 +150,8 @@ access to * by dn.exact="cn=reader,%[2]s" read by users read by * none
 limits users size.soft=500 size.pr=unlimited size.prtotal=unlimited
 `, s.dir, Suffix, Admin, Password)), 0o600))
 	s.must(os.WriteFile(s.file("entries.ldif"), []byte(entries+Reader), 0o600))
-	if out, err := exec.CommandContext(t.Context(), s.file("slapd"), "-Tadd", "-q", "-f", s.file("slapd.conf"), "-l", s.file("entries.ldif")).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), s.file("slapd"), "-Tadd", "-q", "-f", s.file("slapd.conf"), "-l",
+		s.file("entries.ldif")).CombinedOutput(); err != nil {
 		t.Fatalf("load entries: %v\n%s", err, out)
 	}
 	s.CAFile = s.file("cert.pem")
@@ -255,8 +256,10 @@ func (s *Server) certificate() {
 	s.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	s.must(err)
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ldap of a test"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ldap of a test"},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true,
+		BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 	s.must(err)
 	raw, err := x509.MarshalPKCS8PrivateKey(key)

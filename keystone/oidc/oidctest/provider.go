@@ -47,7 +47,8 @@ type Person struct {
 // New starts a provider that ends with the test.
 func New(t testing.TB, people map[string]Person) *Provider {
 	t.Helper()
-	p := &Provider{t: t, people: people, opaque: map[string]map[string]any{}, approved: map[string]string{}, asked: map[string]int{}, codes: map[string]visit{}}
+	p := &Provider{t: t, people: people, opaque: map[string]map[string]any{}, approved: map[string]string{},
+		asked: map[string]int{}, codes: map[string]visit{}}
 	p.Rotate()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", p.discover)
@@ -159,9 +160,10 @@ func (p *Provider) discover(w http.ResponseWriter, _ *http.Request) {
 func (p *Provider) keys(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	answer(w, 200, map[string]any{"keys": []any{map[string]any{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": strconv.Itoa(p.kid),
-		"n": base64.RawURLEncoding.EncodeToString(p.key.N.Bytes()),
-		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(p.key.E)).Bytes())}}})
+	answer(w, 200, map[string]any{"keys": []any{map[string]any{"kty": "RSA", "use": "sig", "alg": "RS256",
+		"kid": strconv.Itoa(p.kid),
+		"n":   base64.RawURLEncoding.EncodeToString(p.key.N.Bytes()),
+		"e":   base64.RawURLEncoding.EncodeToString(big.NewInt(int64(p.key.E)).Bytes())}}})
 }
 
 // client reports whether the request is by the one client there is.
@@ -233,7 +235,8 @@ func (p *Provider) Visit(name string) {
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	back, err := url.Parse(q.Get("redirect_uri"))
-	if err != nil || q.Get("client_id") != "cloud" || q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" {
+	if err != nil || q.Get("client_id") != "cloud" || q.Get("response_type") != "code" ||
+		q.Get("code_challenge_method") != "S256" {
 		answer(w, 400, map[string]any{"error": "invalid_request"})
 		return
 	}
@@ -275,7 +278,8 @@ func (p *Provider) device(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	code := fmt.Sprintf("device-%d", len(p.approved))
 	p.approved[code] = ""
-	answer(w, 200, map[string]any{"device_code": code, "user_code": code, "verification_uri": p.URL + "/activate", "expires_in": 600, "interval": 1})
+	answer(w, 200, map[string]any{"device_code": code, "user_code": code, "verification_uri": p.URL + "/activate",
+		"expires_in": 600, "interval": 1})
 }
 
 // Approve lets somebody take a device in.

@@ -26,14 +26,16 @@ func network() neutron.HostNetwork {
 	return neutron.HostNetwork{
 		MTU: 1450,
 		Subnets: []neutron.SubnetInfo{
-			{ID: "s1", CIDR: p("10.0.0.0/24"), Gateway: a("10.0.0.1"), DHCP: true, Version: 4, DNS: []netip.Addr{a("192.0.2.53"), a("2001:db8::53")},
+			{ID: "s1", CIDR: p("10.0.0.0/24"), Gateway: a("10.0.0.1"), DHCP: true, Version: 4, DNS: []netip.Addr{a("192.0.2.53"),
+				a("2001:db8::53")},
 				Routes: []neutron.HostRoute{{Destination: p("172.16.0.0/12"), NextHop: a("10.0.0.254")}}},
 			{ID: "s2", CIDR: p("10.0.1.0/25"), Version: 4},
 			{ID: "s3", CIDR: p("10.0.2.0/24"), DHCP: true, Version: 4},
 		},
 		DHCPIP: []neutron.FixedIP{{Subnet: "s1", IP: a("10.0.0.2")}, {Subnet: "s3", IP: a("10.0.2.2")}},
 		Ports: []neutron.PortInfo{
-			{MAC: "FA:16:3E:00:00:01", AdminUp: true, DNSName: "web", FixedIPs: []neutron.FixedIP{{Subnet: "s1", IP: a("10.0.0.5")}, {Subnet: "s3", IP: a("10.0.2.5")}}},
+			{MAC: "FA:16:3E:00:00:01", AdminUp: true, DNSName: "web",
+				FixedIPs: []neutron.FixedIP{{Subnet: "s1", IP: a("10.0.0.5")}, {Subnet: "s3", IP: a("10.0.2.5")}}},
 			{MAC: "fa:16:3e:00:00:02", AdminUp: true, FixedIPs: []neutron.FixedIP{{Subnet: "s2", IP: a("10.0.1.5")}}},
 			{MAC: "fa:16:3e:00:00:03", FixedIPs: []neutron.FixedIP{{Subnet: "s1", IP: a("10.0.0.6")}}},
 			{MAC: "fa:16:3e:00:00:04", AdminUp: true, FixedIPs: []neutron.FixedIP{{Subnet: "s3", IP: a("10.0.2.6")}}},
@@ -47,7 +49,8 @@ func request(t *testing.T, mac string, mods ...dhcpv4.Modifier) *dhcpv4.DHCPv4 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := dhcpv4.New(append([]dhcpv4.Modifier{dhcpv4.WithHwAddr(hw), dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover)}, mods...)...)
+	req, err := dhcpv4.New(append([]dhcpv4.Modifier{dhcpv4.WithHwAddr(hw),
+		dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover)}, mods...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,11 +90,15 @@ func TestOffer(t *testing.T) {
 		Routes                                      []string
 	}
 	d := cmp.Diff(offer{
-		IP: "10.0.0.5", Server: "10.0.0.2", Mask: "ffffff00", Host: "web", Domain: "example.org", Router: "10.0.0.1", DNS: "192.0.2.53", MTU: 1450, Lease: 24 * time.Hour,
-		Routes: []string{"169.254.169.254/32 10.0.0.2", "172.16.0.0/12 10.0.0.254", "10.0.1.0/25 0.0.0.0", "10.0.2.0/24 0.0.0.0", "0.0.0.0/0 10.0.0.1"},
+		IP: "10.0.0.5", Server: "10.0.0.2", Mask: "ffffff00", Host: "web", Domain: "example.org", Router: "10.0.0.1",
+		DNS: "192.0.2.53", MTU: 1450, Lease: 24 * time.Hour,
+		Routes: []string{"169.254.169.254/32 10.0.0.2", "172.16.0.0/12 10.0.0.254", "10.0.1.0/25 0.0.0.0",
+			"10.0.2.0/24 0.0.0.0", "0.0.0.0/0 10.0.0.1"},
 	}, offer{
-		IP: got.YourIPAddr.String(), Server: got.ServerIdentifier().String(), Mask: net.IPMask(got.SubnetMask()).String(), Host: got.HostName(), Domain: got.DomainName(),
-		Router: got.Router()[0].String(), DNS: got.DNS()[0].String(), MTU: binary.BigEndian.Uint16(got.Options.Get(dhcpv4.OptionInterfaceMTU)),
+		IP: got.YourIPAddr.String(), Server: got.ServerIdentifier().String(), Mask: net.IPMask(got.SubnetMask()).String(),
+		Host: got.HostName(), Domain: got.DomainName(),
+		Router: got.Router()[0].String(), DNS: got.DNS()[0].String(),
+		MTU:   binary.BigEndian.Uint16(got.Options.Get(dhcpv4.OptionInterfaceMTU)),
 		Lease: got.IPAddressLeaseTime(0), Routes: routes,
 	})
 	if d != "" {
@@ -115,12 +122,19 @@ func TestWhoGetsWhat(t *testing.T) {
 		{"subnet without DHCP", request(t, "fa:16:3e:00:00:02"), ""},
 		{"port that is down", request(t, "fa:16:3e:00:00:03"), ""},
 		{"made-up name", request(t, "fa:16:3e:00:00:04"), "OFFER 10.0.2.6 host-10-0-2-6"},
-		{"request of its own", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(ip("10.0.0.5"))), dhcpv4.WithOption(dhcpv4.OptServerIdentifier(ip("10.0.0.2")))), "ACK 10.0.0.5 web"},
-		{"request of its second", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(ip("10.0.2.5")))), "ACK 10.0.2.5 web"},
-		{"request of another's", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(ip("10.0.0.7")))), "NAK 0.0.0.0 "},
-		{"another server chosen", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest), dhcpv4.WithOption(dhcpv4.OptServerIdentifier(ip("10.0.0.3")))), ""},
-		{"renewal", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest), dhcpv4.WithClientIP(ip("10.0.0.5"))), "ACK 10.0.0.5 web"},
-		{"inform", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeInform), dhcpv4.WithClientIP(ip("10.0.0.5"))), "ACK 0.0.0.0 web"},
+		{"request of its own", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest),
+			dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(ip("10.0.0.5"))),
+			dhcpv4.WithOption(dhcpv4.OptServerIdentifier(ip("10.0.0.2")))), "ACK 10.0.0.5 web"},
+		{"request of its second", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest),
+			dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(ip("10.0.2.5")))), "ACK 10.0.2.5 web"},
+		{"request of another's", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest),
+			dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(ip("10.0.0.7")))), "NAK 0.0.0.0 "},
+		{"another server chosen", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest),
+			dhcpv4.WithOption(dhcpv4.OptServerIdentifier(ip("10.0.0.3")))), ""},
+		{"renewal", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRequest), dhcpv4.WithClientIP(ip("10.0.0.5"))),
+			"ACK 10.0.0.5 web"},
+		{"inform", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeInform), dhcpv4.WithClientIP(ip("10.0.0.5"))),
+			"ACK 0.0.0.0 web"},
 		{"release", request(t, one, dhcpv4.WithMessageType(dhcpv4.MessageTypeRelease)), ""},
 		{"relayed", request(t, one, dhcpv4.WithGatewayIP(ip("10.9.9.9"))), ""},
 	}
@@ -137,8 +151,10 @@ func TestWhoGetsWhat(t *testing.T) {
 
 func TestWindowsGetsItsRoutesToo(t *testing.T) {
 	t.Parallel()
-	got := answer(t, request(t, "fa:16:3e:00:00:01", dhcpv4.WithRequestedOptions(dhcpv4.GenericOptionCode(microsoftRoutes))))
-	if d := cmp.Diff(got.Options.Get(dhcpv4.OptionClasslessStaticRoute), got.Options.Get(dhcpv4.GenericOptionCode(microsoftRoutes))); d != "" {
+	got := answer(t, request(t, "fa:16:3e:00:00:01",
+		dhcpv4.WithRequestedOptions(dhcpv4.GenericOptionCode(microsoftRoutes))))
+	if d := cmp.Diff(got.Options.Get(dhcpv4.OptionClasslessStaticRoute),
+		got.Options.Get(dhcpv4.GenericOptionCode(microsoftRoutes))); d != "" {
 		t.Error(d)
 	}
 }
@@ -157,7 +173,8 @@ func TestPacketChecksums(t *testing.T) {
 }
 
 func FuzzReply(f *testing.F) {
-	req, err := dhcpv4.New(dhcpv4.WithHwAddr(net.HardwareAddr{0xfa, 0x16, 0x3e, 0, 0, 1}), dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover))
+	req, err := dhcpv4.New(dhcpv4.WithHwAddr(net.HardwareAddr{0xfa, 0x16, 0x3e, 0, 0, 1}),
+		dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -240,7 +257,8 @@ func TestOneGuestCannotHaveItAll(t *testing.T) {
 		t.Errorf("a thousand requests were %v, want about %d answered and the others limited", said, burst)
 	}
 	two := network()
-	two.Ports = append(two.Ports, neutron.PortInfo{MAC: "fa:16:3e:00:00:77", AdminUp: true, FixedIPs: two.Ports[0].FixedIPs})
+	two.Ports = append(two.Ports, neutron.PortInfo{MAC: "fa:16:3e:00:00:77", AdminUp: true,
+		FixedIPs: two.Ports[0].FixedIPs})
 	if got := server.request(p, request(t, "fa:16:3e:00:00:77").ToBytes(), two); got != "answered" {
 		t.Errorf("the neighbour's request was %s, want answered", got)
 	}

@@ -43,7 +43,8 @@ func Reply(req *dhcpv4.DHCPv4, n neutron.HostNetwork, c Config) (*dhcpv4.DHCPv4,
 		return l.answer(req, dhcpv4.MessageTypeAck, c)
 	case dhcpv4.MessageTypeRequest:
 		if want := requested(req); want.IsValid() && want != l.ip {
-			return dhcpv4.NewReplyFromRequest(req, dhcpv4.WithMessageType(dhcpv4.MessageTypeNak), dhcpv4.WithOption(dhcpv4.OptServerIdentifier(l.server.AsSlice())))
+			return dhcpv4.NewReplyFromRequest(req, dhcpv4.WithMessageType(dhcpv4.MessageTypeNak),
+				dhcpv4.WithOption(dhcpv4.OptServerIdentifier(l.server.AsSlice())))
 		}
 		return l.answer(req, dhcpv4.MessageTypeAck, c)
 	}
@@ -127,7 +128,8 @@ func (l lease) answer(req *dhcpv4.DHCPv4, kind dhcpv4.MessageType, c Config) (*d
 			dhcpv4.WithOption(dhcpv4.OptRebindingTimeValue(c.Lease*7/8)))
 	}
 	if l.mtu >= 68 {
-		mods = append(mods, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionInterfaceMTU, binary.BigEndian.AppendUint16(nil, uint16(l.mtu)))))
+		mods = append(mods, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionInterfaceMTU, binary.BigEndian.AppendUint16(nil,
+			uint16(l.mtu)))))
 	}
 	if c.Domain != "" {
 		mods = append(mods, dhcpv4.WithOption(dhcpv4.OptDomainName(c.Domain)))
@@ -147,7 +149,8 @@ func (l lease) answer(req *dhcpv4.DHCPv4, kind dhcpv4.MessageType, c Config) (*d
 	routes := dhcpv4.OptClasslessStaticRoute(l.routes()...)
 	mods = append(mods, dhcpv4.WithOption(routes))
 	if req.IsOptionRequested(dhcpv4.GenericOptionCode(microsoftRoutes)) {
-		mods = append(mods, dhcpv4.WithOption(dhcpv4.Option{Code: dhcpv4.GenericOptionCode(microsoftRoutes), Value: routes.Value}))
+		mods = append(mods, dhcpv4.WithOption(dhcpv4.Option{Code: dhcpv4.GenericOptionCode(microsoftRoutes),
+			Value: routes.Value}))
 	}
 	return dhcpv4.NewReplyFromRequest(req, mods...)
 }
@@ -181,7 +184,8 @@ func (l lease) routes() []*dhcpv4.Route {
 }
 
 func route(to netip.Prefix, via netip.Addr) *dhcpv4.Route {
-	return &dhcpv4.Route{Dest: &net.IPNet{IP: to.Addr().AsSlice(), Mask: net.CIDRMask(to.Bits(), 32)}, Router: via.AsSlice()}
+	return &dhcpv4.Route{Dest: &net.IPNet{IP: to.Addr().AsSlice(), Mask: net.CIDRMask(to.Bits(), 32)},
+		Router: via.AsSlice()}
 }
 
 func broadcast(p netip.Prefix) net.IP {

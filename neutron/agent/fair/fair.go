@@ -33,7 +33,8 @@ func NewRates(perSecond float64, burst int) *Rates {
 func (r *Rates) Allow(source string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	full := time.Duration(float64(r.burst) / float64(r.perSecond) * float64(time.Second)) // a bucket that rested so long is as a new one
+	// a bucket that rested so long is as a new one
+	full := time.Duration(float64(r.burst) / float64(r.perSecond) * float64(time.Second))
 	if now.Sub(r.swept) > full {
 		r.swept = now
 		for s, b := range r.by {

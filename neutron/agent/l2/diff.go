@@ -105,7 +105,8 @@ func (s *Steps) links(p Plan, have netdev.Snapshot, of func(netdev.Link) bool) {
 
 // rebuilt reports differences that cannot be set on a living link.
 func rebuilt(want, found netdev.Link) bool {
-	return want.Kind != found.Kind || strings.Contains(found.Odd, netdev.OddTunnel) || want.VNI != found.VNI || want.Local != found.Local || want.Port != found.Port
+	return want.Kind != found.Kind || strings.Contains(found.Odd, netdev.OddTunnel) || want.VNI != found.VNI ||
+		want.Local != found.Local || want.Port != found.Port
 }
 
 func (s *Steps) spaces(p Plan, have netdev.Snapshot) {
@@ -118,7 +119,8 @@ func (s *Steps) spaces(p Plan, have netdev.Snapshot) {
 		switch {
 		case !ok:
 			s.Build = append(s.Build, Step{netdev.Op{Verb: netdev.AddSpace, Space: want}, users})
-		case !found.Equal(want) || outside.Kind != netdev.Veth || outside.Odd != "" || outside.Master != want.Master || !outside.Up || outside.MTU != want.MTU:
+		case !found.Equal(want) || outside.Kind != netdev.Veth || outside.Odd != "" || outside.Master != want.Master ||
+			!outside.Up || outside.MTU != want.MTU:
 			s.Build = append(s.Build, Step{netdev.Op{Verb: netdev.SetSpace, Space: want}, users})
 		}
 	}
@@ -158,7 +160,9 @@ func (s *Steps) entries(p Plan, have netdev.Snapshot) {
 func (s *Steps) stale(p Plan, have netdev.Snapshot, planned, again map[string]bool) {
 	for _, f := range have.Forwards {
 		// A MAC that moved to another host was overwritten by the new entry; only broadcast entries live side by side.
-		moved := f.MAC != netdev.FloodMAC && slices.ContainsFunc(p.Forwards, func(x netdev.Forward) bool { return x.Dev == f.Dev && x.MAC == f.MAC })
+		moved := f.MAC != netdev.FloodMAC && slices.ContainsFunc(p.Forwards, func(x netdev.Forward) bool {
+			return x.Dev == f.Dev && x.MAC == f.MAC
+		})
 		if planned[f.Dev] && !again[f.Dev] && !moved && !slices.Contains(p.Forwards, f) {
 			s.Clear = append(s.Clear, Step{Op: netdev.Op{Verb: netdev.RemoveFwd, Forward: f}})
 		}

@@ -47,7 +47,8 @@ func TestDriftIsToldAndUndone(t *testing.T) {
 		{"namespace gone", "namespace", func(m *model) { clear(m.have.Spaces) }},
 		{"forwards gone", "forward", func(m *model) { m.have.Forwards = nil }},
 		{"a forward to elsewhere", "forward", func(m *model) {
-			m.have.Forwards = append(m.have.Forwards, netdev.Forward{Dev: "vxlan-101", MAC: netdev.FloodMAC, To: netip.MustParseAddr("198.51.100.1")})
+			m.have.Forwards = append(m.have.Forwards, netdev.Forward{Dev: "vxlan-101", MAC: netdev.FloodMAC,
+				To: netip.MustParseAddr("198.51.100.1")})
 		}},
 		{"neighbours gone", "neighbour", func(m *model) { m.have.Neighbours = nil }},
 	}
@@ -92,7 +93,8 @@ func TestPortWhoseTapWasRemovedIsDown(t *testing.T) {
 	up := func(what string, want bool) {
 		t.Helper()
 		res := mustApply(t, r, s)
-		if got := slices.Contains(res.Up, port.ID); got != want || !want && !strings.Contains(res.Down[port.ID], "removed from the host") {
+		if got := slices.Contains(res.Up, port.ID); got != want || !want && !strings.Contains(res.Down[port.ID],
+			"removed from the host") {
 			t.Errorf("%s: up %t, reason %q, want up %t", what, got, res.Down[port.ID], want)
 		}
 	}

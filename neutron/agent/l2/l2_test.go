@@ -86,7 +86,8 @@ func TestNothingToDo(t *testing.T) {
 	m.events = nil
 	restarted := reconciler(m)
 	mustApply(t, restarted, state(2, 2))
-	if d := cmp.Diff([]string{"filter"}, m.events); d != "" { // the one thing that cannot be compared is set again, in place
+	// the one thing that cannot be compared is set again, in place
+	if d := cmp.Diff([]string{"filter"}, m.events); d != "" {
 		t.Errorf("a restarted agent did more than set the filter: %s", d)
 	}
 	m.events = nil
@@ -145,7 +146,8 @@ func TestRandomStatesConverge(t *testing.T) {
 // TestKilledAnywhere kills the agent after each operation of a change and lets a new one go on.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	for _, change := range [][2]neutron.HostState{{state(), state(2, 3)}, {state(2, 3), state()}, {state(3, 3, 1), state(1, 4, -1, 2)}} {
+	for _, change := range [][2]neutron.HostState{{state(), state(2, 3)}, {state(2, 3), state()},
+		{state(3, 3, 1), state(1, 4, -1, 2)}} {
 		for kill := 0; ; kill++ {
 			m := newModel()
 			mustApply(t, reconciler(m), change[0])

@@ -107,7 +107,9 @@ func (m *model) Do(op netdev.Op) error {
 	case netdev.RemoveFwd:
 		s.Forwards = slices.DeleteFunc(s.Forwards, func(f netdev.Forward) bool { return f == op.Forward })
 	case netdev.AddNeighbour:
-		s.Neighbours = slices.DeleteFunc(s.Neighbours, func(n netdev.Neighbour) bool { return n.Dev == op.Neighbour.Dev && n.IP == op.Neighbour.IP })
+		s.Neighbours = slices.DeleteFunc(s.Neighbours, func(n netdev.Neighbour) bool {
+			return n.Dev == op.Neighbour.Dev && n.IP == op.Neighbour.IP
+		})
 		s.Neighbours = append(s.Neighbours, op.Neighbour)
 	case netdev.RemoveNeigh:
 		s.Neighbours = slices.DeleteFunc(s.Neighbours, func(n netdev.Neighbour) bool { return n == op.Neighbour })
@@ -121,7 +123,8 @@ func (m *model) remove(name string) {
 	m.have.Neighbours = slices.DeleteFunc(m.have.Neighbours, func(n netdev.Neighbour) bool { return n.Dev == name })
 }
 
-var settings = Settings{TunnelIP: netip.MustParseAddr("192.0.2.1"), TunnelPort: 4789, Mode: nft.Mark, SpaceName: func(n string) string { return "qdhcp-" + n }}
+var settings = Settings{TunnelIP: netip.MustParseAddr("192.0.2.1"), TunnelPort: 4789, Mode: nft.Mark,
+	SpaceName: func(n string) string { return "qdhcp-" + n }}
 
 func reconciler(m *model) *Reconciler {
 	return New(m, settings, slog.New(slog.NewTextHandler(io.Discard, nil)))
@@ -141,15 +144,19 @@ func state(counts ...int) neutron.HostState {
 		}
 		id := uuid(1, i)
 		sub := neutron.SubnetInfo{ID: uuid(2, i), CIDR: netip.MustParsePrefix("10.0.0.0/24"), DHCP: true, Version: 4}
-		n := neutron.HostNetwork{ID: id, Type: "vxlan", Segment: int64(100 + i), MTU: 1450, Subnets: []neutron.SubnetInfo{sub},
-			DHCPIP: []neutron.FixedIP{{Subnet: sub.ID, IP: netip.MustParseAddr("10.0.0.2")}}, DHCPMAC: "fa:16:3e:00:00:02"}
+		n := neutron.HostNetwork{ID: id, Type: "vxlan", Segment: int64(100 + i), MTU: 1450,
+			Subnets: []neutron.SubnetInfo{sub},
+			DHCPIP:  []neutron.FixedIP{{Subnet: sub.ID, IP: netip.MustParseAddr("10.0.0.2")}}, DHCPMAC: "fa:16:3e:00:00:02"}
 		for p := range count {
 			port := uuid(16+i, p)
-			n.Ports = append(n.Ports, neutron.PortInfo{ID: port, Network: id, MAC: fmt.Sprintf("fa:16:3e:00:%02x:%02x", i, p), Device: netdev.TapName(port), AdminUp: true,
-				VIFType: "tap", PortSecurity: true, FixedIPs: []neutron.FixedIP{{Subnet: sub.ID, IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + p)})}}})
+			n.Ports = append(n.Ports, neutron.PortInfo{ID: port, Network: id, MAC: fmt.Sprintf("fa:16:3e:00:%02x:%02x", i, p),
+				Device: netdev.TapName(port), AdminUp: true,
+				VIFType: "tap", PortSecurity: true,
+				FixedIPs: []neutron.FixedIP{{Subnet: sub.ID, IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + p)})}}})
 		}
 		if i%2 == 1 {
-			n.Remote = []neutron.RemotePort{{MAC: "fa:16:3e:ff:00:01", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.100")}, Host: netip.AddrFrom4([4]byte{192, 0, 2, byte(count + 2)})}}
+			n.Remote = []neutron.RemotePort{{MAC: "fa:16:3e:ff:00:01", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.100")},
+				Host: netip.AddrFrom4([4]byte{192, 0, 2, byte(count + 2)})}}
 		}
 		s.Networks = append(s.Networks, n)
 	}

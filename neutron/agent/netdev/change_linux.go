@@ -55,7 +55,8 @@ func (h *Host) ensureLink(want Link) error {
 	a := l.Attrs()
 	if a.Group != h.o.Owner {
 		if a.Group != 0 {
-			return fault.Conflictf("the device %s belongs to another cloud on this machine (its group is %d)", want.Name, a.Group)
+			return fault.Conflictf("the device %s belongs to another cloud on this machine (its group is %d)", want.Name,
+				a.Group)
 		}
 		if err := h.h.LinkSetGroup(l, int(h.o.Owner)); err != nil {
 			return fmt.Errorf("owner: %w", err)
@@ -99,7 +100,8 @@ func (h *Host) makeLink(want Link) error {
 	case Tap:
 		return inside(h.ns, func() error { return makeTap(want.Name, h.o.TapOwner, h.o.TapGroup, h.own) })
 	case Tunnel:
-		return h.h.LinkAdd(&netlink.Vxlan{LinkAttrs: attrs, VxlanId: int(want.VNI), SrcAddr: want.Local.AsSlice(), Port: want.Port, Learning: false})
+		return h.h.LinkAdd(&netlink.Vxlan{LinkAttrs: attrs, VxlanId: int(want.VNI), SrcAddr: want.Local.AsSlice(),
+			Port: want.Port, Learning: false})
 	case Veth:
 	}
 	return fmt.Errorf("a link of kind %s is made with its namespace", want.Kind)
@@ -153,7 +155,8 @@ func (h *Host) ensureSpace(want Space) error {
 		return err
 	}
 	if owner, err := sp.owner(); err != nil || owner != h.o.Owner {
-		return errors.Join(err, fault.Conflictf("the namespace %s belongs to another cloud on this machine (its number is %d)", want.Name, owner))
+		return errors.Join(err, fault.Conflictf(
+			"the namespace %s belongs to another cloud on this machine (its number is %d)", want.Name, owner))
 	}
 	in, err := sp.h.LinkByName(want.Inside)
 	if gone(err) {
@@ -183,7 +186,8 @@ func (h *Host) pair(sp *space, want Space) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU, attrs.Group = want.Outside, want.MTU, h.o.Owner
 	v := netlink.NewVeth(attrs)
-	v.PeerName, v.PeerHardwareAddr, v.PeerNamespace, v.PeerMTU = want.Inside, mac, netlink.NsFd(sp.file.Fd()), uint32(want.MTU)
+	v.PeerName, v.PeerHardwareAddr, v.PeerNamespace, v.PeerMTU = want.Inside, mac, netlink.NsFd(sp.file.Fd()),
+		uint32(want.MTU)
 	if err := h.h.LinkAdd(v); err != nil {
 		return fmt.Errorf("veth pair: %w", err)
 	}
@@ -272,8 +276,10 @@ func (h *Host) forward(f Forward, add bool) error {
 	if err != nil {
 		return err
 	}
-	outer := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_BRIDGE, Flags: netlink.NTF_SELF, State: unix.NUD_PERMANENT | unix.NUD_NOARP, IP: f.To.AsSlice(), HardwareAddr: mac}
-	inner := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_BRIDGE, Flags: netlink.NTF_MASTER, State: unix.NUD_NOARP, HardwareAddr: mac}
+	outer := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_BRIDGE, Flags: netlink.NTF_SELF,
+		State: unix.NUD_PERMANENT | unix.NUD_NOARP, IP: f.To.AsSlice(), HardwareAddr: mac}
+	inner := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_BRIDGE, Flags: netlink.NTF_MASTER,
+		State: unix.NUD_NOARP, HardwareAddr: mac}
 	flood := f.MAC == FloodMAC
 	switch {
 	case add && flood:
@@ -298,7 +304,8 @@ func (h *Host) neighbour(n Neighbour, add bool) error {
 	if err != nil {
 		return err
 	}
-	entry := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_INET, State: unix.NUD_PERMANENT, IP: n.IP.AsSlice(), HardwareAddr: mac}
+	entry := &netlink.Neigh{LinkIndex: l.Attrs().Index, Family: unix.AF_INET, State: unix.NUD_PERMANENT,
+		IP: n.IP.AsSlice(), HardwareAddr: mac}
 	if add {
 		return h.h.NeighSet(entry)
 	}

@@ -215,7 +215,8 @@ func (h *Host) spaceNames() ([]string, error) {
 
 func isUUID(s string) bool {
 	parts := strings.Split(s, "-")
-	return len(s) == 36 && len(parts) == 5 && shortID(s[:idLength], "") && !slices.ContainsFunc(parts, func(p string) bool { return !hexDigits(p) })
+	return len(s) == 36 && len(parts) == 5 && shortID(s[:idLength], "") &&
+		!slices.ContainsFunc(parts, func(p string) bool { return !hexDigits(p) })
 }
 
 // sysctl writes a setting of the calling thread's namespace.

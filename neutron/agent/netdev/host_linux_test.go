@@ -25,7 +25,8 @@ type bench struct {
 
 func open(t *testing.T) bench {
 	t.Helper()
-	h, err := netdev.Open(netdev.Options{Netns: netdevtest.New(t).Path(), SpacePrefix: "qt" + ids.Hex()[:6] + "-", TapOwner: 65534, TapGroup: 65534})
+	h, err := netdev.Open(netdev.Options{Netns: netdevtest.New(t).Path(), SpacePrefix: "qt" + ids.Hex()[:6] + "-",
+		TapOwner: 65534, TapGroup: 65534})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,33 +56,42 @@ func (b bench) snapshot() netdev.Snapshot {
 	return s
 }
 
-var plain = cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmpopts.IgnoreFields(netdev.Snapshot{}, "Generation"), cmpopts.EquateEmpty()}
+var plain = cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmpopts.IgnoreFields(netdev.Snapshot{},
+	"Generation"), cmpopts.EquateEmpty()}
 
 // TestWhatIsMadeIsFound makes one of each, changes each, removes each, and reads it back from the kernel every time.
 func TestWhatIsMadeIsFound(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	network, port := ids.UUID(), ids.UUID()
-	bridge := netdev.Link{Name: netdev.BridgeName(network), Kind: netdev.Bridge, MTU: 1450, Up: true, Note: "hypernova zone 16384"}
+	bridge := netdev.Link{Name: netdev.BridgeName(network), Kind: netdev.Bridge, MTU: 1450, Up: true,
+		Note: "hypernova zone 16384"}
 	tap := netdev.Link{Name: netdev.TapName(port), Kind: netdev.Tap, MTU: 1450, Master: bridge.Name, Up: true}
-	tunnel := netdev.Link{Name: netdev.TunnelName(7), Kind: netdev.Tunnel, MTU: 1450, Master: bridge.Name, Up: true, VNI: 7, Local: netip.MustParseAddr("127.0.0.1"), Port: 4789}
-	space := netdev.Space{Name: b.SpaceName(network), Outside: netdev.OutsideName(network), Inside: netdev.InsideName(network), Master: bridge.Name,
-		MAC: "fa:16:3e:00:00:02", MTU: 1450, Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/24"), netip.MustParsePrefix("169.254.169.254/32")}}
+	tunnel := netdev.Link{Name: netdev.TunnelName(7), Kind: netdev.Tunnel, MTU: 1450, Master: bridge.Name, Up: true,
+		VNI: 7, Local: netip.MustParseAddr("127.0.0.1"), Port: 4789}
+	space := netdev.Space{Name: b.SpaceName(network), Outside: netdev.OutsideName(network),
+		Inside: netdev.InsideName(network), Master: bridge.Name,
+		MAC: "fa:16:3e:00:00:02", MTU: 1450, Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/24"),
+			netip.MustParsePrefix("169.254.169.254/32")}}
 	t.Cleanup(func() { b.Do(netdev.Op{Verb: netdev.RemoveSpace, Space: space}) })
 	far := netip.MustParseAddr("127.0.0.2")
 	mac := netdev.Forward{Dev: tunnel.Name, MAC: "fa:16:3e:00:00:09", To: far}
 	flood := netdev.Forward{Dev: tunnel.Name, MAC: netdev.FloodMAC, To: far}
 	neighbour := netdev.Neighbour{Dev: bridge.Name, IP: netip.MustParseAddr("10.0.0.9"), MAC: mac.MAC}
-	b.do(netdev.Op{Verb: netdev.AddLink, Link: bridge}, netdev.Op{Verb: netdev.AddSpace, Space: space}, netdev.Op{Verb: netdev.AddLink, Link: tunnel},
-		netdev.Op{Verb: netdev.AddLink, Link: tap}, netdev.Op{Verb: netdev.AddForward, Forward: mac}, netdev.Op{Verb: netdev.AddForward, Forward: flood},
+	b.do(netdev.Op{Verb: netdev.AddLink, Link: bridge}, netdev.Op{Verb: netdev.AddSpace, Space: space},
+		netdev.Op{Verb: netdev.AddLink, Link: tunnel},
+		netdev.Op{Verb: netdev.AddLink, Link: tap}, netdev.Op{Verb: netdev.AddForward, Forward: mac},
+		netdev.Op{Verb: netdev.AddForward, Forward: flood},
 		netdev.Op{Verb: netdev.AddNeighbour, Neighbour: neighbour})
 	want := func(what string) {
 		t.Helper()
 		outside := netdev.Link{Name: space.Outside, Kind: netdev.Veth, MTU: space.MTU, Master: bridge.Name, Up: true}
 		found := space
 		found.Outside, found.Master = "", "" // seen at the link
-		s := netdev.Snapshot{Links: map[string]netdev.Link{bridge.Name: bridge, tap.Name: tap, tunnel.Name: tunnel, outside.Name: outside},
-			Spaces: map[string]netdev.Space{space.Name: found}, Forwards: []netdev.Forward{flood, mac}, Neighbours: []netdev.Neighbour{neighbour}}
+		s := netdev.Snapshot{Links: map[string]netdev.Link{bridge.Name: bridge, tap.Name: tap, tunnel.Name: tunnel,
+			outside.Name: outside},
+			Spaces: map[string]netdev.Space{space.Name: found}, Forwards: []netdev.Forward{flood, mac},
+			Neighbours: []netdev.Neighbour{neighbour}}
 		if d := cmp.Diff(s, b.snapshot(), plain); d != "" {
 			t.Errorf("%s (-want +found):\n%s", what, d)
 		}
@@ -90,19 +100,25 @@ func TestWhatIsMadeIsFound(t *testing.T) {
 
 	bridge.MTU, tap.MTU, tunnel.MTU, space.MTU = 1400, 1400, 1400, 1400
 	tap.Up = false
-	space.MAC, space.Addrs = "fa:16:3e:00:00:03", []netip.Prefix{netip.MustParsePrefix("10.0.0.3/24"), netip.MustParsePrefix("169.254.169.254/32")}
+	space.MAC, space.Addrs = "fa:16:3e:00:00:03", []netip.Prefix{netip.MustParsePrefix("10.0.0.3/24"),
+		netip.MustParsePrefix("169.254.169.254/32")}
 	mac.To = netip.MustParseAddr("127.0.0.3")
 	neighbour.MAC = "fa:16:3e:00:00:0a"
-	b.do(netdev.Op{Verb: netdev.SetLink, Link: bridge}, netdev.Op{Verb: netdev.SetSpace, Space: space}, netdev.Op{Verb: netdev.SetLink, Link: tunnel},
-		netdev.Op{Verb: netdev.SetLink, Link: tap}, netdev.Op{Verb: netdev.AddForward, Forward: mac}, netdev.Op{Verb: netdev.AddNeighbour, Neighbour: neighbour})
+	b.do(netdev.Op{Verb: netdev.SetLink, Link: bridge}, netdev.Op{Verb: netdev.SetSpace, Space: space},
+		netdev.Op{Verb: netdev.SetLink, Link: tunnel},
+		netdev.Op{Verb: netdev.SetLink, Link: tap}, netdev.Op{Verb: netdev.AddForward, Forward: mac},
+		netdev.Op{Verb: netdev.AddNeighbour, Neighbour: neighbour})
 	want("changed")
 
-	b.do(netdev.Op{Verb: netdev.RemoveFwd, Forward: mac}, netdev.Op{Verb: netdev.RemoveFwd, Forward: flood}, netdev.Op{Verb: netdev.RemoveNeigh, Neighbour: neighbour})
+	b.do(netdev.Op{Verb: netdev.RemoveFwd, Forward: mac}, netdev.Op{Verb: netdev.RemoveFwd, Forward: flood},
+		netdev.Op{Verb: netdev.RemoveNeigh, Neighbour: neighbour})
 	if s := b.snapshot(); len(s.Forwards)+len(s.Neighbours) > 0 {
 		t.Errorf("left: %v %v", s.Forwards, s.Neighbours)
 	}
-	b.do(netdev.Op{Verb: netdev.RemoveLink, Link: tap}, netdev.Op{Verb: netdev.RemoveLink, Link: tunnel}, netdev.Op{Verb: netdev.RemoveSpace, Space: space},
-		netdev.Op{Verb: netdev.RemoveLink, Link: netdev.Link{Name: space.Outside}}, netdev.Op{Verb: netdev.RemoveLink, Link: bridge})
+	b.do(netdev.Op{Verb: netdev.RemoveLink, Link: tap}, netdev.Op{Verb: netdev.RemoveLink, Link: tunnel},
+		netdev.Op{Verb: netdev.RemoveSpace, Space: space},
+		netdev.Op{Verb: netdev.RemoveLink, Link: netdev.Link{Name: space.Outside}}, netdev.Op{Verb: netdev.RemoveLink,
+			Link: bridge})
 	if d := cmp.Diff(netdev.Snapshot{}, b.snapshot(), plain); d != "" {
 		t.Errorf("left: %s", d)
 	}
@@ -154,11 +170,13 @@ func TestTwoCloudsOnOneHost(t *testing.T) {
 	wanted := func(b bench) []netdev.Op {
 		network, port := ids.UUID(), ids.UUID()
 		bridge := netdev.Link{Name: netdev.BridgeName(network), Kind: netdev.Bridge, MTU: 1450, Up: true}
-		space := netdev.Space{Name: b.SpaceName(network), Outside: netdev.OutsideName(network), Inside: netdev.InsideName(network), Master: bridge.Name,
+		space := netdev.Space{Name: b.SpaceName(network), Outside: netdev.OutsideName(network),
+			Inside: netdev.InsideName(network), Master: bridge.Name,
 			MAC: "fa:16:3e:00:00:02", MTU: 1450, Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/24")}}
 		t.Cleanup(func() { b.Do(netdev.Op{Verb: netdev.RemoveSpace, Space: space}) })
 		return []netdev.Op{{Verb: netdev.AddLink, Link: bridge}, {Verb: netdev.AddSpace, Space: space},
-			{Verb: netdev.AddLink, Link: netdev.Link{Name: netdev.TapName(port), Kind: netdev.Tap, MTU: 1450, Master: bridge.Name, Up: true}}}
+			{Verb: netdev.AddLink, Link: netdev.Link{Name: netdev.TapName(port), Kind: netdev.Tap, MTU: 1450,
+				Master: bridge.Name, Up: true}}}
 	}
 	ops := wanted(one)
 	one.do(ops...)
@@ -168,7 +186,8 @@ func TestTwoCloudsOnOneHost(t *testing.T) {
 			t.Errorf("links %v, namespaces %v, others %v; want 3, 1 and 3", s.Links, s.Spaces, s.Others)
 		}
 	}
-	tunnel := netdev.Op{Verb: netdev.AddLink, Link: netdev.Link{Name: netdev.TunnelName(9), Kind: netdev.Tunnel, MTU: 1450, Up: true, VNI: 9, Local: netip.MustParseAddr("127.0.0.1"), Port: 4789}}
+	tunnel := netdev.Op{Verb: netdev.AddLink, Link: netdev.Link{Name: netdev.TunnelName(9), Kind: netdev.Tunnel, MTU: 1450,
+		Up: true, VNI: 9, Local: netip.MustParseAddr("127.0.0.1"), Port: 4789}}
 	one.do(tunnel)
 	for _, op := range append(ops, tunnel) {
 		if err := two.Do(op); !fault.Is(err, fault.Conflict) {

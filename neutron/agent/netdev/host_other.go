@@ -23,7 +23,8 @@ func Enter(*os.File, func() error) error { return errLinux }
 // Host exists on Linux only.
 type Host struct{}
 
-var errLinux = errors.New("the network agent needs a Linux kernel; on other systems use the fake hypervisor, which needs no networks")
+var errLinux = errors.New(
+	"the network agent needs a Linux kernel; on other systems use the fake hypervisor, which needs no networks")
 
 // Open says that this system cannot be a network host.
 func Open(Options) (*Host, error) { return nil, errLinux }

@@ -58,7 +58,8 @@ type Space struct {
 
 // Equal compares what can differ between a wanted and a found namespace.
 func (s Space) Equal(o Space) bool {
-	return s.Name == o.Name && s.Inside == o.Inside && s.MAC == o.MAC && s.MTU == o.MTU && s.Odd == o.Odd && slices.Equal(s.Addrs, o.Addrs)
+	return s.Name == o.Name && s.Inside == o.Inside && s.MAC == o.MAC && s.MTU == o.MTU && s.Odd == o.Odd &&
+		slices.Equal(s.Addrs, o.Addrs)
 }
 
 // Forward says behind which tunnel end a MAC is; FloodMAC stands for broadcast and multicast.

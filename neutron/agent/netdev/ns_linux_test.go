@@ -93,7 +93,8 @@ func TestNameThatCannotBeRemovedIsTold(t *testing.T) {
 	if err := unix.Mount(self, path, "none", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount(spacesDir, spacesDir, "none", unix.MS_BIND, ""); err != nil { // not recursive: the name is bare in it
+	// not recursive: the name is bare in it
+	if err := unix.Mount(spacesDir, spacesDir, "none", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := removeSpace(name); err == nil || !strings.Contains(err.Error(), "umount "+spacesDir) {

@@ -13,7 +13,8 @@ import (
 
 // Snapshot reads everything of the agent's making from the kernel.
 func (h *Host) Snapshot() (Snapshot, error) {
-	s := Snapshot{Links: map[string]Link{}, Others: map[string]Link{}, Spaces: map[string]Space{}, Plugged: map[string]bool{}}
+	s := Snapshot{Links: map[string]Link{}, Others: map[string]Link{}, Spaces: map[string]Space{},
+		Plugged: map[string]bool{}}
 	more, err := h.wire.details(h.ipHooks)
 	if err != nil {
 		return s, err
@@ -72,7 +73,8 @@ func list[T any](dump func() ([]T, error)) ([]T, error) {
 
 func linkOf(l netlink.Link, names map[int]string) Link {
 	a := l.Attrs()
-	out := Link{Name: a.Name, Kind: Kind(l.Type()), MTU: a.MTU, Master: names[a.MasterIndex], Up: a.Flags&net.FlagUp != 0, Note: a.Alias}
+	out := Link{Name: a.Name, Kind: Kind(l.Type()), MTU: a.MTU, Master: names[a.MasterIndex], Up: a.Flags&net.FlagUp != 0,
+		Note: a.Alias}
 	if v, ok := l.(*netlink.Vxlan); ok {
 		out.VNI, out.Port = int64(v.VxlanId), v.Port
 		out.Local = addr(v.SrcAddr)

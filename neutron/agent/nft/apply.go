@@ -34,13 +34,16 @@ func Drop(ctx context.Context, run Run, owner uint32) error {
 func Probe(ctx context.Context, run Run, bridgeFilter func() bool) (Mode, error) {
 	// Other clouds of this host may be trying at the same time.
 	name := "bridge hypernova_probe_" + ids.Hex()[:8]
-	native := "table " + name + " {\n\tchain probe {\n\t\ttype filter hook prerouting priority -300;\n\t\tiifname \"hypernova-none\" ct zone set 1\n\t\tiifname \"hypernova-none\" ct state established accept\n\t}\n}\n"
+	native := "table " + name +
+		" {\n\tchain probe {\n\t\ttype filter hook prerouting priority -300;\n\t\tiifname \"hypernova-none\" ct zone set 1\n\t\tiifname \"hypernova-none\" ct state established accept\n\t}\n}\n"
 	remove := fmt.Sprintf("table %[1]s\ndelete table %[1]s\n", name)
 	if _, err := run(ctx, nil, "nft", "--version"); err != nil {
 		return "", fault.Unavailablef("security groups need the nft command: install the package nftables").Because(err)
 	}
 	if err := Apply(ctx, run, remove); err != nil {
-		return "", fault.Unavailablef("this kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE), or the agent lacks the right to use it").Because(err)
+		return "", fault.Unavailablef(
+			"this kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE), or the agent lacks the right to use it").Because(
+			err)
 	}
 	noNative := Apply(ctx, run, native)
 	if noNative == nil {
@@ -56,5 +59,7 @@ func Probe(ctx context.Context, run Run, bridgeFilter func() bool) (Mode, error)
 	if bridgeFilter() {
 		return Mark, nil
 	}
-	return "", fault.Unavailablef("this kernel tracks no connections on bridges: it needs the module nf_conntrack_bridge or br_netfilter").Because(errors.Join(noNative, noModule))
+	return "", fault.Unavailablef(
+		"this kernel tracks no connections on bridges: it needs the module nf_conntrack_bridge or br_netfilter").Because(
+		errors.Join(noNative, noModule))
 }

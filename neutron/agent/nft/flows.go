@@ -56,7 +56,8 @@ func (p Port) uses(ip netip.Addr) bool {
 
 func (p Port) allows(f Flow, ingress bool, groups map[string]neutron.HostGroup) bool {
 	if f.Proto == protoICMPv6 || f.Proto == protoUDP && (f.DstPort == 67 || f.DstPort == 68 || f.DstPort == 547) {
-		return true // neighbour discovery and DHCP need no group, and connections of these protocols have no state worth cutting
+		// neighbour discovery and DHCP need no group, and connections of these protocols have no state worth cutting
+		return true
 	}
 	for _, id := range p.Groups {
 		for _, r := range groups[id].Rules {

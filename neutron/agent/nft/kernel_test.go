@@ -80,7 +80,8 @@ func random(rnd *rand.Rand, mode nft.Mode) nft.Ruleset {
 	for _, g := range pick(4) {
 		hg := neutron.HostGroup{ID: id(1, g), Stateless: g == 3}
 		for _, x := range pick(4) {
-			rule := neutron.HostRule{Ingress: x%2 == 0, Ether: 4, Protocol: "tcp", PortMin: x, PortMax: x + rnd.IntN(3), RemoteAny: rnd.IntN(2) == 0}
+			rule := neutron.HostRule{Ingress: x%2 == 0, Ether: 4, Protocol: "tcp", PortMin: x, PortMax: x + rnd.IntN(3),
+				RemoteAny: rnd.IntN(2) == 0}
 			for _, b := range pick(3) {
 				rule.Remote = append(rule.Remote, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(b), 0, 0}), 16+8*rnd.IntN(3)))
 			}
@@ -89,16 +90,19 @@ func random(rnd *rand.Rand, mode nft.Mode) nft.Ruleset {
 		r.Groups = append(r.Groups, hg)
 	}
 	for _, n := range pick(3) {
-		net := nft.Network{ID: id(2, n), Bridge: fmt.Sprintf("brq%08d-00", n), Zone: uint16(nft.FirstZone + n + rnd.IntN(2)*10)}
+		net := nft.Network{ID: id(2, n), Bridge: fmt.Sprintf("brq%08d-00", n),
+			Zone: uint16(nft.FirstZone + n + rnd.IntN(2)*10)}
 		if rnd.IntN(2) == 0 {
 			net.DHCP, net.Tunnel = fmt.Sprintf("tap%08d-ff", n), fmt.Sprintf("vxlan-%d", n)
 		}
 		r.Networks = append(r.Networks, net)
 		for _, p := range pick(4) {
 			mac := fmt.Sprintf("fa:16:3e:00:%02x:%02x", n, p)
-			port := nft.Port{ID: id(3+n, p), Network: net.ID, Device: fmt.Sprintf("tap%08d-%02d", p, n), MAC: mac, Secure: rnd.IntN(4) > 0}
+			port := nft.Port{ID: id(3+n, p), Network: net.ID, Device: fmt.Sprintf("tap%08d-%02d", p, n), MAC: mac,
+				Secure: rnd.IntN(4) > 0}
 			for _, x := range pick(3) {
-				port.Sources = append(port.Sources, nft.Source{MAC: mac, IP: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(x)}), 32-rnd.IntN(2))})
+				port.Sources = append(port.Sources,
+					nft.Source{MAC: mac, IP: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(x)}), 32-rnd.IntN(2))})
 			}
 			for _, g := range pick(4) {
 				port.Groups = append(port.Groups, id(1, g))

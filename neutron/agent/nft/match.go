@@ -175,7 +175,8 @@ func (b *builder) sourceChain(p Port) {
 			"ether type ip6 icmpv6 type { nd-router-advert, nd-redirect } drop",
 			"ether type ip6 udp sport 547 udp dport 546 drop",
 			"ether type ip6 ip6 saddr :: icmpv6 type { nd-router-solicit, nd-neighbor-solicit, mld-listener-report, mld2-listener-report } accept",
-			fmt.Sprintf("ether type ip6 icmpv6 type nd-neighbor-advert @th,64,128 != { %s } drop", strings.Join(slices.Compact(targets), ", ")),
+			fmt.Sprintf("ether type ip6 icmpv6 type nd-neighbor-advert @th,64,128 != { %s } drop",
+				strings.Join(slices.Compact(targets), ", ")),
 			fmt.Sprintf("ether type ip6 ether saddr . ip6 saddr { %s } accept", strings.Join(v6, ", ")))
 	}
 	b.chain("source-"+p.ID, append(lines, "drop")...)
@@ -200,5 +201,6 @@ func linkLocal(mac string) (netip.Addr, bool) {
 	if err != nil || len(m) != 6 {
 		return netip.Addr{}, false
 	}
-	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]}), true
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3],
+		14: m[4], 15: m[5]}), true
 }

@@ -82,9 +82,13 @@ type Source struct {
 // Tables is the ruleset in the form that can be written, whole or as a difference. Equal rulesets give equal tables.
 func (r Ruleset) Tables() Tables {
 	b := &builder{Ruleset: r, remotes: map[string][]netip.Prefix{}}
-	b.Networks = slices.SortedFunc(slices.Values(r.Networks), func(x, y Network) int { return strings.Compare(x.ID, y.ID) })
+	b.Networks = slices.SortedFunc(slices.Values(r.Networks), func(x, y Network) int {
+		return strings.Compare(x.ID, y.ID)
+	})
 	b.Ports = slices.SortedFunc(slices.Values(r.Ports), func(x, y Port) int { return strings.Compare(x.ID, y.ID) })
-	b.Groups = slices.SortedFunc(slices.Values(r.Groups), func(x, y neutron.HostGroup) int { return strings.Compare(x.ID, y.ID) })
+	b.Groups = slices.SortedFunc(slices.Values(r.Groups), func(x, y neutron.HostGroup) int {
+		return strings.Compare(x.ID, y.ID)
+	})
 	var out Tables
 	for _, name := range Names(r.Owner) {
 		out = append(out, table{name: name})
@@ -262,7 +266,8 @@ func (b *builder) invalid() string {
 
 // common are the chains that all ports pass: what no security group needs to allow.
 func (b *builder) common() {
-	b.chain("sending", "ether type { arp, 0x8035 } accept", // filtered by their source already; 0x8035 announces a guest that moved here
+	// filtered by their source already; 0x8035 announces a guest that moved here
+	b.chain("sending", "ether type { arp, 0x8035 } accept",
 		"ether type ip udp sport 68 udp dport 67 accept",
 		"ether type ip6 udp sport 546 udp dport 547 accept",
 		"ether type ip6 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } accept")

@@ -41,25 +41,32 @@ func example(mode Mode) Ruleset {
 			{ID: "net-a", Bridge: "brqaaaaaaaa-aa", Zone: 16384},
 		},
 		Ports: []Port{
-			{ID: "aaaa0000-1", Network: "net-b", Device: "tapaaaa0000-1a", MAC: "fa:16:3e:00:00:01", Secure: true, Groups: []string{web, db, "unknown"}, Sources: []Source{
-				src("fa:16:3e:00:00:01", "10.0.0.5/32"), src("fa:16:3e:00:00:01", "2001:db8::5/128"), src("fa:16:3e:00:00:01", "10.0.0.0/28"),
-				src("fa:16:3e:00:00:99", "10.0.1.0/24"), src("fa:16:3e:00:00:01", "2001:db8:1::/64")}},
-			{ID: "bbbb0000-2", Network: "net-a", Device: "tapbbbb0000-2b", MAC: "fa:16:3e:00:00:02", Secure: true, Sources: []Source{src("fa:16:3e:00:00:02", "10.0.0.5/32")}},
+			{ID: "aaaa0000-1", Network: "net-b", Device: "tapaaaa0000-1a", MAC: "fa:16:3e:00:00:01", Secure: true,
+				Groups: []string{web, db, "unknown"}, Sources: []Source{
+					src("fa:16:3e:00:00:01", "10.0.0.5/32"), src("fa:16:3e:00:00:01", "2001:db8::5/128"),
+					src("fa:16:3e:00:00:01", "10.0.0.0/28"),
+					src("fa:16:3e:00:00:99", "10.0.1.0/24"), src("fa:16:3e:00:00:01", "2001:db8:1::/64")}},
+			{ID: "bbbb0000-2", Network: "net-a", Device: "tapbbbb0000-2b", MAC: "fa:16:3e:00:00:02", Secure: true,
+				Sources: []Source{src("fa:16:3e:00:00:02", "10.0.0.5/32")}},
 			{ID: "cccc0000-3", Network: "net-a", Device: "tapcccc0000-3c", MAC: "fa:16:3e:00:00:03"},
 		},
 		Groups: []neutron.HostGroup{
 			{ID: web, Rules: []neutron.HostRule{
 				{Ingress: true, Ether: 4, Protocol: "tcp", PortMin: 80, PortMax: 80, RemoteAny: true},
-				{Ingress: true, Ether: 4, Protocol: "tcp", PortMin: 8000, PortMax: 8100, Remote: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24"), netip.MustParsePrefix("192.0.2.9/32")}},
+				{Ingress: true, Ether: 4, Protocol: "tcp", PortMin: 8000, PortMax: 8100,
+					Remote: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24"), netip.MustParsePrefix("192.0.2.9/32")}},
 				{Ingress: true, Ether: 6, Protocol: "icmp", PortMin: 128, PortMax: 0, RemoteAny: true},
 				{Ingress: true, Ether: 4, Protocol: "icmp", PortMin: 8, PortMax: -1, RemoteAny: true},
-				{Ingress: true, Ether: 4, Protocol: "112", PortMin: -1, PortMax: -1, Remote: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
-				{Ingress: true, Ether: 4, Protocol: "tcp", PortMin: 1, PortMax: 2},                         // a remote group without members
+				{Ingress: true, Ether: 4, Protocol: "112", PortMin: -1, PortMax: -1,
+					Remote: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
+				// a remote group without members
+				{Ingress: true, Ether: 4, Protocol: "tcp", PortMin: 1, PortMax: 2},
 				{Ingress: true, Ether: 4, Protocol: "nonsense", PortMin: -1, PortMax: -1, RemoteAny: true}, // allows nothing
 				{Ether: 4, PortMin: -1, PortMax: -1, RemoteAny: true},
 			}},
 			{ID: db, Rules: []neutron.HostRule{
-				{Ether: 6, Protocol: "udp", PortMin: 53, PortMax: 53, Remote: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}},
+				{Ether: 6, Protocol: "udp", PortMin: 53, PortMax: 53,
+					Remote: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}},
 			}},
 			{ID: "33333333-0000-4000-8000-000000000003", Stateless: true},
 		},
@@ -99,10 +106,13 @@ func TestJudge(t *testing.T) {
 		{"an address that is gone", Flow{Zone: 16385, Src: ip("10.0.0.99"), Dst: ip("10.0.0.98"), Proto: 6}, false},
 		{"allowed in", Flow{Zone: 16385, Src: ip("10.0.0.99"), Dst: ip("10.0.0.5"), Proto: 6, DstPort: 80}, true},
 		{"not allowed in", Flow{Zone: 16385, Src: ip("10.0.0.99"), Dst: ip("10.0.0.5"), Proto: 6, DstPort: 81}, false},
-		{"allowed in from a prefix", Flow{Zone: 16385, Src: ip("192.0.2.200"), Dst: ip("10.0.0.5"), Proto: 6, DstPort: 8050}, true},
-		{"from outside that prefix", Flow{Zone: 16385, Src: ip("192.0.3.200"), Dst: ip("10.0.0.5"), Proto: 6, DstPort: 8050}, false},
+		{"allowed in from a prefix", Flow{Zone: 16385, Src: ip("192.0.2.200"), Dst: ip("10.0.0.5"), Proto: 6, DstPort: 8050},
+			true},
+		{"from outside that prefix", Flow{Zone: 16385, Src: ip("192.0.3.200"), Dst: ip("10.0.0.5"), Proto: 6, DstPort: 8050},
+			false},
 		{"allowed out", Flow{Zone: 16385, Src: ip("10.0.0.5"), Dst: ip("8.8.8.8"), Proto: 17, DstPort: 53}, true},
-		{"a port without groups sends nothing", Flow{Zone: 16384, Src: ip("10.0.0.5"), Dst: ip("8.8.8.8"), Proto: 17, DstPort: 53}, false},
+		{"a port without groups sends nothing", Flow{Zone: 16384, Src: ip("10.0.0.5"), Dst: ip("8.8.8.8"), Proto: 17,
+			DstPort: 53}, false},
 		{"but DHCP", Flow{Zone: 16384, Src: ip("10.0.0.5"), Dst: ip("10.0.0.2"), Proto: 17, DstPort: 67}, true},
 		{"an address pair", Flow{Zone: 16385, Src: ip("10.0.1.77"), Dst: ip("8.8.8.8"), Proto: 6, DstPort: 1}, true},
 	}

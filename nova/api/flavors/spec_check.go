@@ -54,7 +54,8 @@ var specPatterns = []struct{ key, value string }{
 }
 
 // closedNamespaces are those of specPatterns.
-var closedNamespaces = regexp.MustCompile(`^(accel|hw|hw_rng|hw_video|os|pci_passthrough|quota|resources[a-zA-Z0-9_-]{0,64}|trait[a-zA-Z0-9_-]{0,64}):`)
+var closedNamespaces = regexp.MustCompile(
+	`^(accel|hw|hw_rng|hw_video|os|pci_passthrough|quota|resources[a-zA-Z0-9_-]{0,64}|trait[a-zA-Z0-9_-]{0,64}):`)
 
 // checkSpec refuses an extra spec that compute would not understand, or whose value makes no sense.
 func checkSpec(key, value string) error {

@@ -16,7 +16,8 @@ import (
 
 func host(name string, servers int) *snapshot.Host {
 	return &snapshot.Host{
-		Service: nova.Service{Host: name}, Node: nova.Node{Name: name + ".example", Type: "QEMU", Version: 7002000, CPUInfo: `{"arch":"x86_64","model":"EPYC"}`},
+		Service: nova.Service{Host: name}, Node: nova.Node{Name: name + ".example", Type: "QEMU", Version: 7002000,
+			CPUInfo: `{"arch":"x86_64","model":"EPYC"}`},
 		Zone: "east", Up: true, Load: nova.HostLoad{Servers: servers, Busy: 1},
 		Aggregates: []nova.Aggregate{{Name: "fast", Metadata: map[string]string{"ssd": "true", "rack": "a"}},
 			{Name: "rack-b", Metadata: map[string]string{"rack": "b"}}},
@@ -164,7 +165,8 @@ func TestBadExpressionsAreRejectedAtStart(t *testing.T) {
 		{"multiplier", "", "a x: host.servers", `the multiplier "x" is no number`},
 		{"taken", "ComputeFilter: host.up", "", `the name "ComputeFilter" is taken`},
 		{"syntax", "a: host.up &&", "", "a does not compile:\nERROR: a:1:11: Syntax error"},
-		{"field", "a: 'X' in host.trais", "", "ERROR: a:1:12: undefined field 'trais'\n | 'X' in host.trais\n | ...........^\na host has: name, node, zone"},
+		{"field", "a: 'X' in host.trais", "",
+			"ERROR: a:1:12: undefined field 'trais'\n | 'X' in host.trais\n | ...........^\na host has: name, node, zone"},
 		{"variable", "a: server.name == ''", "", "undeclared reference to 'server'"},
 		{"types", "a: host.name > 3", "", "no matching overload"},
 		{"number for a filter", "a: host.servers", "",
@@ -228,9 +230,11 @@ func BenchmarkTenThousandHosts(b *testing.B) {
 	}
 	for name, c := range map[string]expression.Config{
 		"comparison": {Filters: []string{`a: host.servers < 50 && host.free.MEMORY_MB > request.flavor.ram`}},
-		"licence":    {Filters: []string{`a: request.image.properties.os_type != 'windows' || 'CUSTOM_WINDOWS' in host.traits`}},
-		"loop":       {Filters: []string{`a: host.aggregates.exists(a, a.metadata.ssd == 'true') ? '' : 'has no fast disks'`}},
-		"weigher":    {Weighers: []string{`a -1: host.servers * 2 + host.busy`}},
+		"licence": {Filters: []string{
+			`a: request.image.properties.os_type != 'windows' || 'CUSTOM_WINDOWS' in host.traits`}},
+		"loop": {Filters: []string{
+			`a: host.aggregates.exists(a, a.metadata.ssd == 'true') ? '' : 'has no fast disks'`}},
+		"weigher": {Weighers: []string{`a -1: host.servers * 2 + host.busy`}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			fs, err := expression.Filters(c, nil)

@@ -97,7 +97,8 @@ func (r *rule) eval(vars *variables, h *snapshot.Host) (ref.Val, error) {
 
 // failed returns the error of an evaluation. The server's user reads it; only an operator can correct the expression.
 func (r *rule) failed(h *snapshot.Host, err error) error {
-	return fault.New(fault.NoValidHost, "No valid host was found. The operator's rule %s ([filter_scheduler] %s) cannot be evaluated for host %s: %v.",
+	return fault.New(fault.NoValidHost,
+		"No valid host was found. The operator's rule %s ([filter_scheduler] %s) cannot be evaluated for host %s: %v.",
 		r.name, r.option, h.Name(), err)
 }
 

@@ -43,7 +43,8 @@ func hold(t *testing.T, d virt.Driver, id string) func(bool) {
 
 func TestObeysTheContractInMemory(t *testing.T) {
 	t.Parallel()
-	virttest.Run(t, virttest.Harness{New: func(t *testing.T) virt.Driver { return open(t, fake.Config{}) }, Kill: kill, Hold: hold})
+	virttest.Run(t, virttest.Harness{New: func(t *testing.T) virt.Driver { return open(t, fake.Config{}) }, Kill: kill,
+		Hold: hold})
 }
 
 func TestObeysTheContractInAFolder(t *testing.T) {
@@ -77,16 +78,19 @@ func (noImages) Open(context.Context, string) (io.ReadCloser, error) {
 }
 
 func spec(name string) *nova.Spec {
-	return &nova.Spec{ID: ids.UUID(), Name: name, Hostname: name, Flavor: nova.Flavor{VCPUs: 1, RAM: 64, Disk: 1}, Image: nova.ImageMeta{ID: "i"}}
+	return &nova.Spec{ID: ids.UUID(), Name: name, Hostname: name, Flavor: nova.Flavor{VCPUs: 1, RAM: 64, Disk: 1},
+		Image: nova.ImageMeta{ID: "i"}}
 }
 
 func TestFaultsHitTheCallsTheyName(t *testing.T) {
 	t.Parallel()
-	fs, err := fake.ParseFaults("spawn server=bad-* fail=no such machine type; prepare nth=2 kind=unavailable fail=the store; is away; destroy late=gone before the reply; stop lie")
+	fs, err := fake.ParseFaults(
+		"spawn server=bad-* fail=no such machine type; prepare nth=2 kind=unavailable fail=the store; is away; destroy late=gone before the reply; stop lie")
 	if err == nil {
 		t.Fatalf("a broken entry passed: %+v", fs)
 	}
-	fs, err = fake.ParseFaults("spawn server=bad-* fail=no such machine type; prepare nth=2 kind=unavailable fail=the store is away; destroy late=gone before the reply; stop lie")
+	fs, err = fake.ParseFaults(
+		"spawn server=bad-* fail=no such machine type; prepare nth=2 kind=unavailable fail=the store is away; destroy late=gone before the reply; stop lie")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +99,8 @@ func TestFaultsHitTheCallsTheyName(t *testing.T) {
 	if err := d.Prepare(ctx, bad, noImages{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Prepare(ctx, good, noImages{}); !fault.Is(err, fault.Unavailable) || fault.Message(err) != "the store is away" {
+	if err := d.Prepare(ctx, good, noImages{}); !fault.Is(err, fault.Unavailable) ||
+		fault.Message(err) != "the store is away" {
 		t.Errorf("second prepare: got %v", err)
 	}
 	if err := d.Prepare(ctx, good, noImages{}); err != nil {
@@ -121,7 +126,8 @@ func TestFaultsHitTheCallsTheyName(t *testing.T) {
 	}
 }
 
-// TestAStartGoesOnWithoutItsProcess: the driver of the next process finds the server between two states, and later running.
+// TestAStartGoesOnWithoutItsProcess: the driver of the next process finds the server between two states, and later
+// running.
 func TestAStartGoesOnWithoutItsProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -10,8 +10,9 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Fault is something that shall go wrong: in one operation (init, resources, servers, info, prepare, spawn, destroy, start, stop, reboot, pause, unpause,
-// console, images; empty: any of them), for servers whose name or id matches the pattern, the Nth time or each time.
+// Fault is something that shall go wrong: in one operation (init, resources, servers, info, prepare, spawn, destroy,
+// start, stop, reboot, pause, unpause, console, images; empty: any of them), for servers whose name or id matches the
+// pattern, the Nth time or each time.
 type Fault struct {
 	Op     string
 	Server string        // path.Match pattern on the server's name or id; empty: any
@@ -20,8 +21,8 @@ type Fault struct {
 	Fail   string        // answer this error instead of doing it
 	Late   string        // do it, then answer this error: what a crash of the caller looks like
 	Kind   fault.Kind    // of the error
-	// Passing is how long a start (by spawn, start or reboot) shows a state between: the server is being started, and that goes on when the
-	// process that asked for it ends.
+	// Passing is how long a start (by spawn, start or reboot) shows a state between: the server is being started, and that
+	// goes on when the process that asked for it ends.
 	Passing time.Duration
 	Lie     bool // say it is done and do nothing; info: say it runs
 }
@@ -55,7 +56,8 @@ func parseFault(entry string) (Fault, error) {
 		key, value, _ := strings.Cut(word, "=")
 		var err error
 		switch key {
-		case "init", "resources", "servers", "info", "prepare", "spawn", "destroy", "start", "stop", "reboot", "pause", "unpause", "console", "images":
+		case "init", "resources", "servers", "info", "prepare", "spawn", "destroy", "start", "stop", "reboot", "pause",
+			"unpause", "console", "images":
 			f.Op = key
 		case "server":
 			f.Server = value

@@ -12,8 +12,8 @@ import (
 	"hypernova/oslo/private"
 )
 
-// folder keeps one file per server; the empty folder keeps nothing. There is no fsync: it outlives the process, not the machine,
-// as the domains of a real hypervisor do.
+// folder keeps one file per server; the empty folder keeps nothing. There is no fsync: it outlives the process, not the
+// machine, as the domains of a real hypervisor do.
 type folder string
 
 func (f folder) load() (map[string]*record, error) {

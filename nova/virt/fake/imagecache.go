@@ -15,7 +15,8 @@ import (
 	"hypernova/oslo/clock"
 )
 
-// imageCache remembers which images were read whole, so that one host reads each once. It holds no data, and ends with the process.
+// imageCache remembers which images were read whole, so that one host reads each once. It holds no data, and ends with
+// the process.
 type imageCache struct {
 	mu   sync.Mutex
 	have map[string]*cached
@@ -32,7 +33,8 @@ type cached struct {
 func imageKey(m nova.ImageMeta) string { return m.ID + " " + m.Checksum }
 
 // fetch reads an image unless that is done. It is kept until release is called, which is never nil.
-func (c *imageCache) fetch(ctx context.Context, m nova.ImageMeta, images virt.Images, now clock.Now) (release func(), err error) {
+func (c *imageCache) fetch(ctx context.Context, m nova.ImageMeta, images virt.Images, now clock.Now) (release func(),
+	err error) {
 	key := imageKey(m)
 	for {
 		c.mu.Lock()

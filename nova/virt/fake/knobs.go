@@ -17,8 +17,8 @@ func (d *Driver) SetDown(down bool) {
 	d.down = down
 }
 
-// Hold makes the starts of a server stay under way, as Info shows, until the function that it answers is called: with true what is under way
-// succeeds, with false it fails. Later starts are as usual.
+// Hold makes the starts of a server stay under way, as Info shows, until the function that it answers is called: with
+// true what is under way succeeds, with false it fails. Later starts are as usual.
 func (d *Driver) Hold(id string) (end func(ok bool) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -31,7 +31,9 @@ type conn struct {
 func newConn(uri string, timeout time.Duration) (*conn, error) {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host != "" || u.Scheme != "qemu" && u.Scheme != "qemu+unix" {
-		return nil, fault.Invalidf("connection_uri %q is not one of a daemon on this host, like qemu:///system or qemu+unix:///system?socket=/path", uri)
+		return nil, fault.Invalidf(
+			"connection_uri %q is not one of a daemon on this host, like qemu:///system or qemu+unix:///system?socket=/path",
+			uri)
 	}
 	c := &conn{timeout: timeout, lock: make(chan struct{}, 1)}
 	run := "/run/libvirt"

@@ -255,7 +255,8 @@ func (c *imageCache) verify(name string, m nova.ImageMeta) (string, error) {
 	switch m.DiskFormat {
 	case "raw", "qcow2", "vdi", "vhdx", "vhd", "iso", "ami", "aki", "ari":
 	default:
-		return "", fault.Invalidf("Image %s has disk format %s, which this host cannot run; raw, qcow2, vdi, vhd, vhdx, iso and ami it can.",
+		return "", fault.Invalidf(
+			"Image %s has disk format %s, which this host cannot run; raw, qcow2, vdi, vhd, vhdx, iso and ami it can.",
 			m.ID, m.DiskFormat)
 	}
 	runs := diskimage.Runs(m.DiskFormat, got.Format)

@@ -24,8 +24,8 @@ type Row struct {
 
 var anyID = regexp.MustCompile(`req-[0-9a-f-]{36}`)
 
-// Run asks for each row. The paths are /missing (NotFound), /quota (OverQuota), /coded (a Conflict with a code), /bug (an error that
-// nobody classified), /odd (a status of its own, 422) and /away (Unavailable).
+// Run asks for each row. The paths are /missing (NotFound), /quota (OverQuota), /coded (a Conflict with a code), /bug
+// (an error that nobody classified), /odd (a status of its own, 422) and /away (Unavailable).
 func Run(t *testing.T, d api.Dialect, v *api.Versions, rows ...Row) {
 	t.Helper()
 	errs := map[string]error{
@@ -37,7 +37,8 @@ func Run(t *testing.T, d api.Dialect, v *api.Versions, rows ...Row) {
 		"away":    fault.Unavailablef("Away."),
 	}
 	failing := api.Resource[map[string]error]{Name: "x", Plural: "xs", Ops: api.Ops[map[string]error]{
-		api.Do("GET /{which}", nil, 200, func(errs map[string]error, _ context.Context, r *api.Request, _ *api.None) (api.None, error) {
+		api.Do("GET /{which}", nil, 200, func(errs map[string]error, _ context.Context, r *api.Request,
+			_ *api.None) (api.None, error) {
 			return api.None{}, errs[r.Param("which")]
 		}, api.NoAuth()),
 	}}

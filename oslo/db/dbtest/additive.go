@@ -20,8 +20,9 @@ var (
 	inserted   = regexp.MustCompile(`^(INSERT INTO|UPDATE) `)
 )
 
-// Additive says what in a folder of migrations would keep the binary before them from running beside the one after them: anything
-// that takes away or tightens. A statement that removes what no binary uses any more is preceded by "-- contract: why".
+// Additive says what in a folder of migrations would keep the binary before them from running beside the one after
+// them: anything that takes away or tightens. A statement that removes what no binary uses any more is preceded by "--
+// contract: why".
 func Additive(files fs.FS) ([]string, error) {
 	names, err := fs.Glob(files, "*.sql")
 	if err != nil {

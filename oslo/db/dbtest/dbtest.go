@@ -45,8 +45,8 @@ func Open(t testing.TB, url string, ms ...Migrations) *db.DB {
 	return d
 }
 
-// Run runs body on an empty database of each dialect, in parallel. Where PostgreSQL's programs are not installed that part is skipped
-// and says so.
+// Run runs body on an empty database of each dialect, in parallel. Where PostgreSQL's programs are not installed that
+// part is skipped and says so.
 func Run(t *testing.T, body func(t *testing.T, d *db.DB), ms ...Migrations) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
@@ -111,7 +111,8 @@ func PlanSQL(t testing.TB, d *db.DB, text string, args ...any) []string {
 func WantIndex(t testing.TB, d *db.DB, l Lister, a db.ListArgs) {
 	t.Helper()
 	for _, line := range Plan(t, d, l, a) {
-		scan := strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING INDEX") && !strings.Contains(line, "USING COVERING INDEX")
+		scan := strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING INDEX") &&
+			!strings.Contains(line, "USING COVERING INDEX")
 		if scan || strings.Contains(line, "TEMP B-TREE") {
 			t.Errorf("no index serves the list: %s", line)
 		}

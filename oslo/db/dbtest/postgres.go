@@ -22,8 +22,8 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// server is the one PostgreSQL of a test process. It is started for the first test that wants it, stopped after the last, and
-// started again if another comes: initdb costs a second, which not every test should pay.
+// server is the one PostgreSQL of a test process. It is started for the first test that wants it, stopped after the
+// last, and started again if another comes: initdb costs a second, which not every test should pay.
 type server struct {
 	mu    sync.Mutex
 	users int
@@ -32,10 +32,12 @@ type server struct {
 	err   error
 }
 
-// shared is test state, guarded by its lock, and the only way for tests that know nothing of each other to share a server.
+// shared is test state, guarded by its lock, and the only way for tests that know nothing of each other to share a
+// server.
 var shared server
 
-// Postgres is the URL of an empty database on a server of the test's own; the test is skipped where the programs are not installed.
+// Postgres is the URL of an empty database on a server of the test's own; the test is skipped where the programs are
+// not installed.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	bin := postgresBin()
@@ -119,7 +121,8 @@ func (s *server) start(bin string, options []string) (err error) {
 		}
 	}
 	data := filepath.Join(s.dir, "data")
-	init, err := as(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
+	init, err := as(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8",
+		"--locale=C")
 	if err != nil {
 		return err
 	}
@@ -132,7 +135,8 @@ func (s *server) start(bin string, options []string) (err error) {
 
 // run starts the server on its files and waits until it answers.
 func (s *server) run(bin string, options []string) (err error) {
-	if s.cmd, err = as(filepath.Join(bin, "postgres"), append([]string{"-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-h", "", "-c", "fsync=off",
+	if s.cmd, err = as(filepath.Join(bin, "postgres"), append([]string{"-D", filepath.Join(s.dir, "data"), "-k", s.dir,
+		"-h", "", "-c", "fsync=off",
 		"-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "shared_buffers=64MB"}, options...)...); err != nil {
 		return err
 	}

@@ -6,15 +6,16 @@ import (
 	"testing"
 )
 
-// Server is a PostgreSQL server of one test, which may end it as a crash does and start it again. What was committed is kept then.
+// Server is a PostgreSQL server of one test, which may end it as a crash does and start it again. What was committed is
+// kept then.
 type Server struct {
 	s       server
 	bin     string
 	options []string
 }
 
-// Durable are the options of a server that has written to the disk what it says is committed, as operators' have. Without them it has only
-// given it to the kernel, which is as good where the machine does not fail.
+// Durable are the options of a server that has written to the disk what it says is committed, as operators' have.
+// Without them it has only given it to the kernel, which is as good where the machine does not fail.
 func Durable() []string { return []string{"-c", "fsync=on", "-c", "full_page_writes=on"} }
 
 // NewServer starts a server; it is stopped with the test. The test is skipped where the programs are not installed.

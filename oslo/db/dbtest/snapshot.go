@@ -40,7 +40,8 @@ func Snapshot(t testing.TB, d *db.DB, tables ...string) Rows {
 	return all
 }
 
-// Diff is what changed between two snapshots, a line per row that is gone ("- table row") or new ("+ table row"); empty when nothing did.
+// Diff is what changed between two snapshots, a line per row that is gone ("- table row") or new ("+ table row"); empty
+// when nothing did.
 func Diff(before, after Rows) string {
 	var lines []string
 	tables := map[string]bool{}

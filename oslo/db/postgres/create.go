@@ -43,7 +43,8 @@ func (dialect) Create(ctx context.Context, url string) (made bool, err error) {
 	case "42P04", "23505": // somebody was faster
 		return false, nil
 	}
-	return false, fault.New(fault.Forbidden, "The database %s is not there, and %s may not create it. As an administrator of PostgreSQL, run: %s OWNER %s;",
+	return false, fault.New(fault.Forbidden,
+		"The database %s is not there, and %s may not create it. As an administrator of PostgreSQL, run: %s OWNER %s;",
 		name, c.User, sql, pgx.Identifier{c.User}.Sanitize()).Because(err)
 }
 

@@ -37,7 +37,8 @@ func TestARoleThatMayNotCreateItsDatabase(t *testing.T) {
 		return there.String()
 	}
 	_, err = db.Create(t.Context(), as(role), postgres.Dialect())
-	if want := `run: CREATE DATABASE "hypernova_nova" OWNER "` + role + `";`; !fault.Is(err, fault.Forbidden) || !strings.Contains(fault.Message(err), want) {
+	if want := `run: CREATE DATABASE "hypernova_nova" OWNER "` + role + `";`; !fault.Is(err, fault.Forbidden) ||
+		!strings.Contains(fault.Message(err), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	_, err = db.Create(t.Context(), as("nobody"), postgres.Dialect())

@@ -15,10 +15,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// dial connects so that a server which is gone is noticed: the kernel asks an idle peer for a sign of life, and one that says nothing for
-// as long as silence while it is read from is given up. 0 waits.
+// dial connects so that a server which is gone is noticed: the kernel asks an idle peer for a sign of life, and one
+// that says nothing for as long as silence while it is read from is given up. 0 waits.
 func dial(silence time.Duration) pgconn.DialFunc {
-	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second,
+		Count: 3}}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := d.DialContext(ctx, network, address)
 		if err != nil || silence == 0 {
@@ -55,10 +56,11 @@ func (w *watched) SetDeadline(t time.Time) error {
 	return w.Conn.SetDeadline(t)
 }
 
-// gone tells the end of a connection that the driver reports as it is. Within a transaction nobody repeats a statement on another connection,
-// so the driver's sign to do so comes through.
+// gone tells the end of a connection that the driver reports as it is. Within a transaction nobody repeats a statement
+// on another connection, so the driver's sign to do so comes through.
 func gone(err error) bool {
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // untrusted tells a certificate that is not accepted.
@@ -79,7 +81,8 @@ func (dialect) Explain(err error) (why, cure string) {
 	var network net.Error
 	switch {
 	case untrusted(err):
-		return "its certificate is not accepted", "renew it, or name the authority that signed it with sslrootcert in [database] connection"
+		return "its certificate is not accepted",
+			"renew it, or name the authority that signed it with sslrootcert in [database] connection"
 	case errors.As(err, &lookup):
 		return "the name " + lookup.Name + " is not known", "correct the host in [database] connection, or the name service"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -87,7 +90,8 @@ func (dialect) Explain(err error) (why, cure string) {
 	case errors.As(err, &network) && network.Timeout():
 		return "the server does not answer in time", "see whether PostgreSQL is alive and reachable from this host"
 	}
-	return "the server does not answer", "see whether PostgreSQL is alive and reachable from this host, and that [database] connection names it"
+	return "the server does not answer",
+		"see whether PostgreSQL is alive and reachable from this host, and that [database] connection names it"
 }
 
 // cureOf reads SQLSTATE.

@@ -32,8 +32,8 @@ func Dialect(options ...Option) db.Dialect {
 // Option adjusts the dialect.
 type Option func(*dialect)
 
-// Silence is how long a server may not say a word while it is asked something, before it is taken for lost; default 30 s. A
-// migration may take longer.
+// Silence is how long a server may not say a word while it is asked something, before it is taken for lost; default 30
+// s. A migration may take longer.
 func Silence(d time.Duration) Option { return func(x *dialect) { x.silence = d } }
 
 type dialect struct{ silence time.Duration }
@@ -42,7 +42,8 @@ func (dialect) Name() string      { return "postgresql" }
 func (dialect) Schemes() []string { return []string{"postgresql", "postgres"} }
 
 func (dialect) Caps() db.Caps {
-	return db.Caps{NullsLargest: true, Like: "ILIKE", Regexp: "~", Position: "strpos", MaxParams: 65535, Rivals: true, Goose: goose.DialectPostgres,
+	return db.Caps{NullsLargest: true, Like: "ILIKE", Regexp: "~", Position: "strpos", MaxParams: 65535, Rivals: true,
+		Goose: goose.DialectPostgres,
 		Tables: "SELECT c.relname::TEXT AS name, CAST(c.reltuples AS BIGINT) AS n, pg_database_size(current_database()) AS bytes\nFROM pg_class c\n" +
 			"JOIN pg_namespace s ON s.oid = c.relnamespace\nWHERE s.nspname = current_schema()\n  AND c.relkind = 'r'\nORDER BY c.relname",
 		Damage: []string{"SELECT 'index ' || i.indexrelid::regclass || ' is not valid; REINDEX INDEX ' || i.indexrelid::regclass AS broken\nFROM pg_index i\n" +
@@ -74,7 +75,8 @@ func (d dialect) Open(ctx context.Context, url string) (db.Engine, error) {
 func config(url string) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, fault.Invalidf("The database URL is not valid; it looks like postgresql://user:password@host:port/name.").Because(err)
+		return nil, fault.Invalidf(
+			"The database URL is not valid; it looks like postgresql://user:password@host:port/name.").Because(err)
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
@@ -142,7 +144,8 @@ func (dialect) Classify(err error) db.Class {
 	}
 	var network net.Error
 	var connect *pgconn.ConnectError
-	if errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) || errors.Is(err, sql.ErrConnDone) || gone(err) {
+	if errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, sql.ErrConnDone) || gone(err) {
 		return db.ClassUnavailable
 	}
 	return db.ClassOther

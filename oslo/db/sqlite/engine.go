@@ -75,7 +75,8 @@ func (e *engine) start(ctx context.Context, n, eager int) error {
 // memoryReaders are all opened at the start, because the file has no name afterwards.
 const memoryReaders = 6
 
-// openMemory opens a file for this process alone and takes its name away, so that nothing is left of it however the process ends.
+// openMemory opens a file for this process alone and takes its name away, so that nothing is left of it however the
+// process ends.
 func openMemory(ctx context.Context, d *sqlite.Driver) (_ *engine, err error) {
 	dir, err := os.MkdirTemp("", "hypernova-")
 	if err != nil {

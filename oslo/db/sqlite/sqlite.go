@@ -1,8 +1,8 @@
 // Package sqlite is the dialect of SQLite, with one file per service and a write-ahead log.
 //
-// The write-ahead log is synced at each commit, so a change that was acknowledged survives a power cut; transactions that wait for
-// each other share one commit and with it the cost of the sync. A memory database has the same engine over a nameless file that is
-// never synced, so that tests and laptops see the same locking as production.
+// The write-ahead log is synced at each commit, so a change that was acknowledged survives a power cut; transactions
+// that wait for each other share one commit and with it the cost of the sync. A memory database has the same engine
+// over a nameless file that is never synced, so that tests and laptops see the same locking as production.
 package sqlite
 
 import (
@@ -53,8 +53,9 @@ func (*dialect) Caps() db.Caps {
 	return db.Caps{Like: "LIKE", Regexp: "REGEXP", Position: "instr", MaxParams: 32766, Goose: goose.DialectSQLite3,
 		Tables: "SELECT name, -1 AS n, (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size()) AS bytes\n" +
 			"FROM sqlite_master\nWHERE type = 'table'\n  AND name NOT LIKE 'sqlite_%'\nORDER BY name",
-		Damage: []string{"SELECT integrity_check FROM pragma_integrity_check() LIMIT 20", "SELECT 'row ' || COALESCE(rowid, '') || ' of table ' || \"table\" || " +
-			"' refers to a row of ' || parent || ' that is not there' AS broken FROM pragma_foreign_key_check() LIMIT 20"}}
+		Damage: []string{"SELECT integrity_check FROM pragma_integrity_check() LIMIT 20",
+			"SELECT 'row ' || COALESCE(rowid, '') || ' of table ' || \"table\" || " +
+				"' refers to a row of ' || parent || ' that is not there' AS broken FROM pragma_foreign_key_check() LIMIT 20"}}
 }
 
 // Open opens sqlite:///path (three slashes: relative, four: absolute, as elsewhere in OpenStack) or a memory database.
@@ -68,7 +69,8 @@ func (d *dialect) Open(ctx context.Context, raw string) (db.Engine, error) {
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 			return nil, fault.Unavailablef("The database %s cannot be made: its folder is not there.", path).Because(err)
 		} else if err != nil {
-			return nil, fault.Unavailablef("The database %s cannot be opened: its folder cannot be looked at.", path).Because(err)
+			return nil, fault.Unavailablef("The database %s cannot be opened: its folder cannot be looked at.",
+				path).Because(err)
 		}
 	}
 	if err := secure(path); err != nil {
@@ -77,8 +79,9 @@ func (d *dialect) Open(ctx context.Context, raw string) (db.Engine, error) {
 	return open(ctx, d.driver, path, "FULL", 0)
 }
 
-// secure makes the file where it is missing, and closes it and the files beside it to other users: SQLite gives new ones the mode of the
-// database. A file that is there is not opened: closing it again would give up the locks that this process has on it.
+// secure makes the file where it is missing, and closes it and the files beside it to other users: SQLite gives new
+// ones the mode of the database. A file that is there is not opened: closing it again would give up the locks that this
+// process has on it.
 func secure(path string) error {
 	f, err := private.File(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	switch {
@@ -87,7 +90,8 @@ func secure(path string) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fault.Unavailablef("The database %s cannot be made: the disk is full; make room on it.", path).Because(err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return fault.Unavailablef("The database %s cannot be opened: this process may open no more files; raise its limit (\"ulimit -n\", LimitNOFILE=).", path).Because(err)
+		return fault.Unavailablef(
+			"The database %s cannot be opened: this process may open no more files; raise its limit (\"ulimit -n\", LimitNOFILE=).", path).Because(err)
 	case err != nil:
 		return nil // opening it tells what is wrong
 	}
@@ -161,7 +165,8 @@ func (d *dialect) regexp(_ *sqlite.FunctionContext, args []driver.Value) (driver
 	return found, nil
 }
 
-// badPattern is what is wrong with an expression that cannot be used, or not in time. The engine hands on an error's text only.
+// badPattern is what is wrong with an expression that cannot be used, or not in time. The engine hands on an error's
+// text only.
 const badPattern = "the regular expression cannot be used"
 
 // Classify reads SQLite's result codes.

@@ -158,7 +158,8 @@ func TestMigrationsOfTwoProcessesAtOnce(t *testing.T) {
 	url := "sqlite:///" + filepath.Join(t.TempDir(), "db")
 	fsys := fstest.MapFS{}
 	for i := range 5 {
-		fsys[fmt.Sprintf("%04d_t.sql", i+1)] = &fstest.MapFile{Data: fmt.Appendf(nil, "-- +goose Up\nCREATE TABLE t%d (id TEXT);\n", i)}
+		fsys[fmt.Sprintf("%04d_t.sql", i+1)] = &fstest.MapFile{Data: fmt.Appendf(nil,
+			"-- +goose Up\nCREATE TABLE t%d (id TEXT);\n", i)}
 	}
 	var wg sync.WaitGroup
 	for range 3 {

@@ -12,9 +12,10 @@ import (
 
 // writer passes the one writing connection from transaction to transaction, as a baton.
 //
-// Each transaction runs on its caller's goroutine, as a savepoint of the batch that the baton carries. When it ends and another one
-// waits, the baton goes on within the same batch; when none waits or the batch is long enough, the holder commits and tells all
-// members at once. So a member fails alone (its savepoint is undone), and succeeds only with the commit.
+// Each transaction runs on its caller's goroutine, as a savepoint of the batch that the baton carries. When it ends and
+// another one waits, the baton goes on within the same batch; when none waits or the batch is long enough, the holder
+// commits and tells all members at once. So a member fails alone (its savepoint is undone), and succeeds only with the
+// commit.
 type writer struct {
 	mu      sync.Mutex
 	busy    bool // somebody holds the baton
@@ -128,7 +129,8 @@ func (e *engine) Write(ctx context.Context, fn func(db.Conn) error) error {
 	return err
 }
 
-// member runs fn in a savepoint and passes the baton, also when fn panics. broke says that its error undid the whole batch.
+// member runs fn in a savepoint and passes the baton, also when fn panics. broke says that its error undid the whole
+// batch.
 func (w *writer) member(ctx context.Context, b *batch, fn func(db.Conn) error) (broke bool, err error) {
 	free := context.WithoutCancel(ctx) // an interrupted statement would undo the other members' work too
 	ran := false

@@ -21,9 +21,12 @@ func diagnose(at string, err error) *fault.Fault {
 	case fault.Of(err) != nil:
 	case errors.Is(err, client.ErrAuthorization), errors.Is(err, client.ErrAuthExpired),
 		errors.Is(err, client.ErrAuthRevoked), errors.Is(err, client.ErrAccountAuthExpired):
-		return fault.New(fault.Unauthorized, "the message broker at %s refuses the credentials in transport_url, or the token in [nats]: correct them, or add them to the broker's users", at).Because(err)
+		return fault.New(fault.Unauthorized,
+			"the message broker at %s refuses the credentials in transport_url, or the token in [nats]: correct them, or add them to the broker's users", at).Because(err)
 	case errors.Is(err, client.ErrSecureConnWanted):
-		return fault.Unavailablef("the message broker at %s does not speak TLS: remove the files from [nats], or give the broker a certificate", at).Because(err)
+		return fault.Unavailablef(
+			"the message broker at %s does not speak TLS: remove the files from [nats], or give the broker a certificate",
+			at).Because(err)
 	case errors.Is(err, client.ErrNoServers):
 		return fault.Unavailablef("nothing listens at %s: start the message broker, or correct transport_url",
 			at).Because(err)
@@ -63,7 +66,8 @@ func (c Config) check(address string) (at string, err error) {
 	}
 	if c.CertFile != "" {
 		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
-			return "", fault.Invalidf("the certificate for the message broker cannot be read: see [nats] ssl_cert_file and ssl_key_file").Because(err)
+			return "", fault.Invalidf(
+				"the certificate for the message broker cannot be read: see [nats] ssl_cert_file and ssl_key_file").Because(err)
 		}
 	}
 	return strings.Join(hosts, ","), nil

@@ -226,7 +226,8 @@ func (c *conn) tls() (*tls.Config, error) {
 	if c.c.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(c.c.CertFile, c.c.KeyFile)
 		if err != nil {
-			return nil, fault.Invalidf("the certificate for the message broker cannot be read: see ssl_cert_file and ssl_key_file").Because(err)
+			return nil, fault.Invalidf(
+				"the certificate for the message broker cannot be read: see ssl_cert_file and ssl_key_file").Because(err)
 		}
 		t.Certificates = []tls.Certificate{cert}
 	}

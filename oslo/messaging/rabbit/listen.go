@@ -351,7 +351,8 @@ func (q *queue) cure(err error) error {
 		return fault.Conflictf("the queue exists with other settings: all processes need the same rabbit_quorum_queue and queue length; "+
 			"rabbitmqctl delete_queue %s removes the old one", q.name).Because(err)
 	case amqp.NotFound:
-		return fault.Unavailablef("the queue's node is down: start it, or use replicated queues (rabbit_quorum_queue)").Because(err)
+		return fault.Unavailablef(
+			"the queue's node is down: start it, or use replicated queues (rabbit_quorum_queue)").Because(err)
 	case amqp.AccessRefused:
 		return fault.Forbiddenf("the user may not use the queue: rabbitmqctl set_permissions").Because(err)
 	}

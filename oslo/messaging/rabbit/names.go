@@ -30,7 +30,8 @@ func parse(text string) ([]place, string, error) {
 	list, path, _ := strings.Cut(rest, "/")
 	vhost, err := url.PathUnescape(path)
 	if err != nil {
-		return nil, "", fault.Invalidf("the virtual host in the message broker's URL cannot be read: write %% as %%25").Because(err)
+		return nil, "", fault.Invalidf(
+			"the virtual host in the message broker's URL cannot be read: write %% as %%25").Because(err)
 	}
 	if vhost == "" {
 		vhost = "/"
@@ -48,7 +49,8 @@ func parse(text string) ([]place, string, error) {
 				p.password, err = url.PathUnescape(password)
 			}
 			if err != nil { // the cause would hold the password
-				return nil, "", fault.Invalidf("the credentials in the message broker's URL cannot be read: write %% as %%25 and @ as %%40")
+				return nil, "", fault.Invalidf(
+					"the credentials in the message broker's URL cannot be read: write %% as %%25 and @ as %%40")
 			}
 		}
 		host, port, err := net.SplitHostPort(one)

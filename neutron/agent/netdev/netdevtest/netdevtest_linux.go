@@ -94,7 +94,8 @@ func address(name string, p netip.Prefix) error {
 		return err
 	}
 	ip := p.Addr().AsSlice()
-	if err := netlink.AddrReplace(l, &netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: net.CIDRMask(p.Bits(), 8*len(ip))}}); err != nil {
+	if err := netlink.AddrReplace(l,
+		&netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: net.CIDRMask(p.Bits(), 8*len(ip))}}); err != nil {
 		return err
 	}
 	return netlink.LinkSetUp(l)
@@ -255,6 +256,7 @@ func (g *Guest) Route(to netip.Prefix, via netip.Addr) {
 		if err != nil {
 			return err
 		}
-		return netlink.RouteReplace(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: via.AsSlice(), Dst: &net.IPNet{IP: to.Addr().AsSlice(), Mask: net.CIDRMask(to.Bits(), to.Addr().BitLen())}})
+		return netlink.RouteReplace(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: via.AsSlice(),
+			Dst: &net.IPNet{IP: to.Addr().AsSlice(), Mask: net.CIDRMask(to.Bits(), to.Addr().BitLen())}})
 	})
 }

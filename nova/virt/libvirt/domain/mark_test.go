@@ -23,7 +23,8 @@ func TestBelongs(t *testing.T) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	}
-	got, err := domain.Belongs(s.ID, "<domain type='qemu'><name>mine</name><devices><disk type='file'><source file='/srv/mine'/></disk></devices></domain>")
+	got, err := domain.Belongs(s.ID,
+		"<domain type='qemu'><name>mine</name><devices><disk type='file'><source file='/srv/mine'/></disk></devices></domain>")
 	if err != nil || got != (domain.Belonging{}) {
 		t.Errorf("of somebody else's: got %+v, %v, want nothing", got, err)
 	}
