@@ -38,7 +38,7 @@ func (a *answers) run(log *slog.Logger, what string, serve func(ctx context.Cont
 	a.all.Go(func() {
 		defer a.cancel()
 		if err := contained(a.ctx, what, serve); err != nil && a.ctx.Err() == nil {
-			log.Warn("server on a network ended", "what", what, "network", a.state().ID, "err", err.Error())
+			log.Warn("server on a network ended", "what", what, "network", a.state().ID, "error", err.Error())
 		}
 	})
 }

@@ -128,7 +128,7 @@ func (x *linux) answer(ctx context.Context, s neutron.HostState, res *l2.Result)
 		started, err := x.start(ctx, name, n)
 		if err != nil {
 			x.serving(name, nil)
-			x.log.Warn("network not served", "network", n.ID, "err", err.Error())
+			x.log.Warn("network not served", "network", n.ID, "error", err.Error())
 			for _, p := range n.Ports {
 				if res.Down[p.ID] == "" {
 					res.Down[p.ID] = fmt.Sprintf("DHCP and metadata are not served: %v", err)

@@ -88,7 +88,7 @@ func (w *Writer) notify(ctx context.Context, es []neutron.ServerEvent) {
 	}
 	// The change is committed, so nova is notified even if the request is cancelled.
 	if err := w.Notifier.Notify(context.WithoutCancel(ctx), es); err != nil {
-		w.Log.WarnContext(ctx, "cannot notify nova", "events", len(es), "err", err)
+		w.Log.WarnContext(ctx, "cannot notify nova", "events", len(es), "error", err)
 	}
 }
 

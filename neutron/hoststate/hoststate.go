@@ -129,7 +129,7 @@ func (h *States) hint(ctx context.Context, tx *db.Tx, names []string) {
 	tx.AfterCommit(func() {
 		for _, host := range names {
 			if err := rpcapi.Changed.Do(ctx, h.bus, host, rpcapi.ChangedArgs{}); err != nil {
-				h.log.DebugContext(ctx, "no hint to host", "host", host, "err", err)
+				h.log.DebugContext(ctx, "no hint to host", "host", host, "error", err)
 			}
 		}
 	})

@@ -55,14 +55,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s, status, err := h.who(r)
 	if err != nil {
-		h.log.Warn("metadata refused", "server", r.Header.Get("X-Instance-ID"), "path", r.URL.Path, "status", status, "err",
+		h.log.Warn("metadata refused", "server", r.Header.Get("X-Instance-ID"), "path", r.URL.Path, "status", status, "error",
 			err.Error())
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
 	body, kind, err := h.c.answer(s, parts, r.Header.Get("X-Forwarded-For"))
 	if err != nil {
-		h.log.Error("metadata failed", "server", s.ID, "path", r.URL.Path, "err", err.Error())
+		h.log.Error("metadata failed", "server", s.ID, "path", r.URL.Path, "error", err.Error())
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}

@@ -76,7 +76,7 @@ func (s *server) report(ctx context.Context, r *Request, op *opDef, status int, 
 		attrs = append(attrs, slog.String("user", r.Caller.UserID), slog.String("project", r.Caller.ProjectID))
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("err", err.Error()))
+		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	s.c.Log.LogAttrs(ctx, level, "request", attrs...)
 }

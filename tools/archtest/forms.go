@@ -181,7 +181,7 @@ func arguments(fn *ast.FuncDecl) (n int, deps bool) {
 	return n, deps
 }
 
-// LogKeys checks the keys and messages of log lines. A key is a constant in snake case, an error has the key "err", and
+// LogKeys checks the keys and messages of log lines. A key is a constant in snake case, an error has the key "error" (log.Err), and
 // a message begins with a small letter or a name and has no full stop, so that lines can be searched and filtered.
 func LogKeys(r *Repo) []Complaint {
 	var out []Complaint
@@ -214,8 +214,8 @@ func logCall(s *ast.SelectorExpr, args []ast.Expr, slogName string) []string {
 		case !ok:
 		case !snake(name):
 			out = append(out, fmt.Sprintf("the log key %q is not in snake case", name))
-		case (name == "error" || name == "cause") && v != nil:
-			out = append(out, fmt.Sprintf("the log key of an error is \"err\", not %q", name))
+		case (name == "err" || name == "cause") && v != nil:
+			out = append(out, fmt.Sprintf("the log key of an error is \"error\" (log.Err), not %q", name))
 		}
 	}
 	x, ok := s.X.(*ast.Ident)

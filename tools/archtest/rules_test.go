@@ -233,14 +233,14 @@ func TestForms(t *testing.T) {
 		{"no long New left", archtest.Constructors(map[string]int{"nova": 4}), "nova/a.go",
 			"func New() {}\n", "take it off"},
 		{"an error's key", archtest.LogKeys, "nova/a.go",
-			logs + `slog.Any("error", err)` + " }", `is "err", not "error"`},
+			logs + `slog.Any("err", err)` + " }", `is "error" (log.Err), not "err"`},
 		{"an error's loose key", archtest.LogKeys, "nova/a.go",
-			logs + `l.Warn("it failed", "cause", err)` + " }", `is "err", not "cause"`},
+			logs + `l.Warn("it failed", "cause", err)` + " }", `is "error" (log.Err), not "cause"`},
 		{"a key in capitals", archtest.LogKeys, "nova/a.go",
 			logs + `l.InfoContext(ctx, "done", "serverID", id)` + " }", "snake case"},
 		{"a full stop", archtest.LogKeys, "nova/a.go", logs + `l.Info("It is done.")` + " }", "full stop"},
 		{"a log line", archtest.LogKeys, "nova/a.go",
-			logs + `l.InfoContext(ctx, "done", slog.String("server_id", id), "err", err)` + " }", ""},
+			logs + `l.InfoContext(ctx, "done", slog.String("server_id", id), "error", err)` + " }", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -82,7 +82,7 @@ func (d *Server) request(s Socket, data []byte, n neutron.HostNetwork) string {
 	to, ip := destination(reply)
 	if err := s.SendTo(to, packet(reply.ServerIdentifier(), ip, reply.ToBytes())); err != nil {
 		if left, ok := d.unsent.Now(time.Now()); ok {
-			d.log.Warn("cannot send a DHCP answer", "network", n.ID, "mac", mac, "not_logged", left, "err", err)
+			d.log.Warn("cannot send a DHCP answer", "network", n.ID, "mac", mac, "not_logged", left, "error", err)
 		}
 		return "not_sent"
 	}

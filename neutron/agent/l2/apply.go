@@ -102,7 +102,7 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 		}
 	}
 	if err := r.cutConnections(have); err != nil {
-		r.log.Warn("cannot check existing connections against the new rules", "err", err)
+		r.log.Warn("cannot check existing connections against the new rules", "error", err)
 	}
 	for _, id := range plan.Ports {
 		if _, down := res.Down[id]; !down {
@@ -144,7 +144,7 @@ func (r *Reconciler) run(steps []Step, res *Result) {
 		res.Failed = append(res.Failed, err)
 		if what := s.String() + " " + err.Error(); began.Sub(r.refusals[what]) >= logEvery {
 			r.refusals[what] = began
-			r.log.Warn("cannot apply a change on the host", "step", s.String(), "err", err)
+			r.log.Warn("cannot apply a change on the host", "step", s.String(), "error", err)
 		}
 		if s.Verb == netdev.AddSpace || s.Verb == netdev.SetSpace {
 			res.Spaces[s.Space.Name] = Failed

@@ -241,7 +241,7 @@ func (p *Proxy) refused(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		p.count("unavailable")
 		if left, ok := p.away.Now(time.Now()); ok {
-			p.log.Warn("metadata service does not answer", "url", p.target.Redacted(), "not_logged", left, "err", err)
+			p.log.Warn("metadata service does not answer", "url", p.target.Redacted(), "not_logged", left, "error", err)
 		}
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "503 Service Unavailable: the metadata service does not answer; try again in a few seconds.",

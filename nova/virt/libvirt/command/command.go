@@ -73,7 +73,7 @@ func (r Runner) Run(ctx context.Context, c Cmd) (Result, error) {
 	res := Result{Output: out.b, Took: time.Since(start)}
 	if r.Log != nil {
 		r.Log.LogAttrs(ctx, slog.LevelDebug, "command ran", slog.String("argv", strings.Join(argv, " ")),
-			slog.Duration("took", res.Took), slog.Any("err", err))
+			slog.Duration("took", res.Took), slog.Any("error", err))
 	}
 	return res, explain(ctx, c, res, err)
 }
