@@ -181,8 +181,9 @@ func arguments(fn *ast.FuncDecl) (n int, deps bool) {
 	return n, deps
 }
 
-// LogKeys checks the keys and messages of log lines. A key is a constant in snake case, an error has the key "error" (log.Err), and
-// a message begins with a small letter or a name and has no full stop, so that lines can be searched and filtered.
+// LogKeys checks the keys and messages of log lines. A key is a constant in snake case, an error has the key "error"
+// (log.Err), and a message begins with a small letter or a name and has no full stop, so that lines can be searched and
+// filtered.
 func LogKeys(r *Repo) []Complaint {
 	var out []Complaint
 	for _, f := range r.Files {
