@@ -50,6 +50,12 @@ func TestServerGroups(t *testing.T) {
 		t.Error(r.text)
 	}
 	w.want(400, "alice", "2.1", "GET /os-server-groups?limit=-1", "")
+	for _, q := range []string{"offset=9223372036854775807", "offset=9223372036854775807&limit=9223372036854775807",
+		"offset=9223372036854775806&limit=1"} {
+		if r := w.want(200, "alice", "2.1", "GET /os-server-groups?"+q, ""); r.at("server_groups", 0) != nil {
+			t.Errorf("%s: %s", q, r.text)
+		}
+	}
 	w.want(400, "alice", "2.75", "GET /os-server-groups?marker=x", "")
 	w.want(403, "alice", "2.1", "GET /os-server-groups?all_projects=1", "")
 	w.want(200, "root", "2.1", "GET /os-server-groups?all_projects=1", "")
@@ -67,6 +73,10 @@ func TestServerGroups(t *testing.T) {
 	server(400, "bob", first)
 	server(400, "alice", nobody)
 	server(400, "alice", "x")
+	for _, hint := range []string{"null", "5", "[]", "{}", `["` + first + `"]`, `["` + first + `","` + nobody + `"]`} {
+		w.want(400, "alice", "2.71", "POST /servers", `{"server":{"name":"s","flavorRef":"1","imageRef":"`+image+
+			`","networks":"none"},"os:scheduler_hints":{"group":`+hint+`}}`)
+	}
 	if r := w.want(200, "alice", "2.71", "GET /servers/"+id, ""); r.at("server", "server_groups", 0) != first {
 		t.Error(r.text)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
@@ -80,7 +81,7 @@ func ServerGroups(ctx context.Context, on db.Querier, project string, offset, li
 	}
 	args := db.ListArgs{Where: where, Sort: []db.SortKey{{Column: "number"}}}
 	if limit > 0 {
-		args.Limit = offset + limit
+		args.Limit = min(offset, math.MaxInt32) + limit // their sum must not overflow
 	}
 	rows, err := serverGroupList.Page(ctx, on, args)
 	if err != nil {

@@ -59,7 +59,7 @@ type serverCreate struct {
 
 // hints are scheduler hints: those whose form is fixed. Others may be anything.
 type hints struct {
-	Group      hintIDs                    `wire:"group"`
+	Group      string                     `wire:"group"`
 	Different  hintIDs                    `wire:"different_host"`
 	Same       hintIDs                    `wire:"same_host"`
 	Query      json.RawMessage            `wire:"query"`
