@@ -48,7 +48,8 @@ func tasksListCommand(p *program, state *string) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&a.State, "state", "", "only those that are queued, running or dead")
+	c.Flags().Var(stateOrFolder{&a.State, state}, "state",
+		"only those that are queued, running or dead; any other value names "+p.stateHelp())
 	c.Flags().StringVar(&a.Kind, "kind", "", "only those of a kind, such as server.build")
 	c.Flags().StringVar(&a.Key, "server", "", "only those of a server, by its id")
 	c.Flags().IntVar(&a.Limit, "limit", 1000, "at most so many; 0 is all")
@@ -56,6 +57,27 @@ func tasksListCommand(p *program, state *string) *cobra.Command {
 	formatFlag(c, &format)
 	return c
 }
+
+// stateOrFolder is the flag --state of "tasks list", which may be given twice. The state of a task selects tasks. Any
+// other value is the folder that keeps the cloud, as in the other commands.
+type stateOrFolder struct{ state, folder *string }
+
+// String is pflag.Value; neither has a default.
+func (stateOrFolder) String() string { return "" }
+
+// Set is pflag.Value.
+func (f stateOrFolder) Set(text string) error {
+	switch text {
+	case "queued", "running", "dead":
+		*f.state = text
+	default:
+		*f.folder = text
+	}
+	return nil
+}
+
+// Type is pflag.Value.
+func (stateOrFolder) Type() string { return "string" }
 
 func tasksShowCommand(p *program, state *string) *cobra.Command {
 	var format string
