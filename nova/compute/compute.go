@@ -56,7 +56,7 @@ type Manager struct {
 	c          Config
 	operations map[string]hostOperation
 	slots      chan struct{}      // one for each build that may run; nil: no bound
-	locks      lock.Keyed[string] // by server; taken after an operation is in flights
+	locks      lock.Keyed[string] // by server; taken after an operation is in running
 
 	cached atomic.Pointer[[]virt.CachedImage] // what the cache kept when it was last looked at
 
@@ -64,8 +64,8 @@ type Manager struct {
 	toldLow atomic.Bool // the conductor keeps the host out of scheduling for that
 
 	mu      sync.Mutex
-	halts   map[string]*halt              // guests that were halted for a disk, until they have gone on for long
-	flights map[string]map[string]*flight // server -> operation -> what is under way
+	halts   map[string]*halt               // guests that were halted for a disk, until they have gone on for long
+	running map[string]map[string]*running // server -> operation -> the running one
 }
 
 // New makes an agent; nothing happens before its service runs.
@@ -80,8 +80,7 @@ func New(c Config, d Deps) *Manager {
 			*x.v = x.d
 		}
 	}
-	m := &Manager{Deps: d, c: c, operations: hostOperations(), halts: map[string]*halt{},
-		flights: map[string]map[string]*flight{}}
+	m := &Manager{Deps: d, c: c, operations: hostOperations(), halts: map[string]*halt{}, running: map[string]map[string]*running{}}
 	if c.MaxBuilds > 0 {
 		m.slots = make(chan struct{}, c.MaxBuilds)
 	}

@@ -24,7 +24,7 @@ type halt struct {
 	next  time.Time // when it may be told the next time
 }
 
-// A guest that is halted again and again, though there is room, is told to go on less and less often.
+// A guest that is halted repeatedly although there is space is resumed at growing intervals.
 const (
 	firstPause = 5 * time.Second
 	lastPause  = 10 * time.Minute
@@ -110,7 +110,7 @@ func (m *Manager) wakeAll(ctx context.Context) {
 	now := time.Now()
 	m.mu.Lock()
 	for id, h := range m.halts {
-		if !now.Before(h.next) && len(m.flights[id]) == 0 {
+		if !now.Before(h.next) && len(m.running[id]) == 0 {
 			due = append(due, id)
 		}
 	}
@@ -126,7 +126,7 @@ func (m *Manager) wakeAll(ctx context.Context) {
 // wake has a guest go on if it is still halted for a disk, and reports it.
 func (m *Manager) wake(ctx context.Context, id string) error {
 	woken := false
-	err := m.fly(ctx, id, "wake", func(ctx context.Context) error {
+	err := m.run(ctx, id, "wake", func(ctx context.Context) error {
 		i, err := m.Driver.Info(ctx, id)
 		if fault.Is(err, fault.NotFound) {
 			m.mu.Lock()

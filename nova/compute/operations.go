@@ -17,7 +17,7 @@ const (
 
 // prepare makes what the server needs on the host; nothing runs yet.
 func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.None, error) {
-	return messaging.None{}, m.fly(ctx, a.Spec.ID, "prepare", func(ctx context.Context) error {
+	return messaging.None{}, m.run(ctx, a.Spec.ID, "prepare", func(ctx context.Context) error {
 		if err := m.wanted(ctx, a.Spec.ID); err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.Non
 
 // spawn starts the prepared server and answers what the hypervisor says then.
 func (m *Manager) spawn(ctx context.Context, a rpcapi.SpecArgs) (rpcapi.PowerReply, error) {
-	err := m.fly(ctx, a.Spec.ID, "spawn", func(ctx context.Context) error {
+	err := m.run(ctx, a.Spec.ID, "spawn", func(ctx context.Context) error {
 		if err := m.wanted(ctx, a.Spec.ID); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (m *Manager) inSlot(ctx context.Context, do func() error) error {
 // destroy takes the server off the host. What is under way for it ends first.
 func (m *Manager) destroy(ctx context.Context, a rpcapi.ServerArgs) (messaging.None, error) {
 	m.interrupt(a.Server)
-	return messaging.None{}, m.fly(ctx, a.Server, opDestroy, func(ctx context.Context) error {
+	return messaging.None{}, m.run(ctx, a.Server, opDestroy, func(ctx context.Context) error {
 		return m.Driver.Destroy(ctx, a.Server)
 	})
 }
@@ -124,7 +124,7 @@ func (m *Manager) power(ctx context.Context, a rpcapi.PowerArgs) (rpcapi.PowerRe
 	if !ok {
 		return rpcapi.PowerReply{}, fault.Invalidf("there is no power operation %q", a.Op)
 	}
-	err := m.fly(ctx, a.Spec.ID, a.Op, func(ctx context.Context) error { return do(ctx, m.Driver, &a) })
+	err := m.run(ctx, a.Spec.ID, a.Op, func(ctx context.Context) error { return do(ctx, m.Driver, &a) })
 	return m.powerOf(ctx, a.Spec.ID, err)
 }
 

@@ -75,7 +75,7 @@ func (m *Manager) reap(ctx context.Context) error {
 
 // reapOne destroys a guest whose server does not belong here; keep only says so.
 func (m *Manager) reapOne(ctx context.Context, id string, keep bool) error {
-	return m.fly(ctx, id, opReap, func(ctx context.Context) error {
+	return m.run(ctx, id, opReap, func(ctx context.Context) error {
 		verdict, err := rpcapi.Judge.Do(ctx, m.Bus, "", rpcapi.JudgeArgs{Host: m.c.Host, Servers: []string{id}})
 		if err != nil || len(verdict.Destroy) == 0 {
 			return err
@@ -112,9 +112,7 @@ func (m *Manager) resumeOne(ctx context.Context, w rpcapi.Wanted) {
 	if err == nil && !i.Passing && i.Power != nova.Shutdown && i.Power != nova.Crashed {
 		return // one that the hypervisor is at work on gets a start too, which waits for its end
 	}
-	err = m.fly(ctx, w.Spec.ID, nova.StartServer.Key, func(ctx context.Context) error {
-		return m.Driver.Start(ctx, &w.Spec)
-	})
+	err = m.run(ctx, w.Spec.ID, nova.StartServer.Key, func(ctx context.Context) error { return m.Driver.Start(ctx, &w.Spec) })
 	if err != nil {
 		log.From(ctx).Error("guest could not be resumed", log.Host, m.c.Host, log.Server, w.Spec.ID, log.Err, err.Error())
 	}

@@ -17,7 +17,7 @@ import (
 // agentCalls handles the messages of agents and the API services, and asks about hosts that do not report.
 type agentCalls struct {
 	*Conductor
-	heard  heard
+	heard  heartbeats
 	healed string // the last server whose network was read again; only healNetworks uses it
 }
 

@@ -11,7 +11,7 @@ import (
 	"hypernova/oslo/steps"
 )
 
-// attempts is the journal of a build: what was tried before, and within it the record of the try that is under way.
+// attempts is the journal of a build. It has the failed attempts and the record of the current one.
 type attempts struct {
 	outer steps.Journal
 	rec   attemptsRecord
@@ -19,20 +19,20 @@ type attempts struct {
 
 type attemptsRecord struct {
 	Tries  []try           `json:"tries,omitempty"`
-	Rounds int             `json:"rounds,omitempty"` // how often hosts that lacked something were tried anew
-	Looks  int             `json:"looks,omitempty"`  // how often something that is away was looked for since Since
-	Since  time.Time       `json:"since,omitzero"`   // when that began; zero: nothing is away
-	Told   string          `json:"told,omitempty"`   // what the server's owner was told of it
+	Rounds int             `json:"rounds,omitempty"` // how often unavailable hosts were tried again
+	Looks  int             `json:"looks,omitempty"`  // attempts to reach a service since Since
+	Since  time.Time       `json:"since,omitzero"`   // begin of the wait; zero: all services are reached
+	Told   string          `json:"told,omitempty"`   // the text noted in the event of the action
 	Now    json.RawMessage `json:"now,omitempty"`
 }
 
-// try is one that failed and was undone.
+// try is an attempt that failed and was undone.
 type try struct {
 	Host   string `json:"host,omitempty"`
 	Reason string `json:"reason"`
-	Detail string `json:"detail,omitempty"` // what administrators may read
-	Away   bool   `json:"away,omitempty"`   // the host could not be reached, or what it needs
-	Silent bool   `json:"silent,omitempty"` // the host said nothing: no verdict, and no try that counts
+	Detail string `json:"detail,omitempty"` // for administrators
+	Away   bool   `json:"away,omitempty"`   // the host, or a service that it needs, could not be reached
+	Silent bool   `json:"silent,omitempty"` // the host did not reply; the attempt does not count
 }
 
 func openAttempts(ctx context.Context, outer steps.Journal) (*attempts, error) {
@@ -44,10 +44,10 @@ func openAttempts(ctx context.Context, outer steps.Journal) (*attempts, error) {
 	return j, json.Unmarshal(text, &j.rec)
 }
 
-// Load answers the record of the try under way.
+// Load returns the record of the current attempt.
 func (j *attempts) Load(context.Context) ([]byte, error) { return j.rec.Now, nil }
 
-// Save keeps it together with the tries before.
+// Save stores the record of the current attempt together with the failed ones.
 func (j *attempts) Save(ctx context.Context, record []byte) error {
 	j.rec.Now = record
 	text, err := json.Marshal(j.rec)
@@ -57,14 +57,14 @@ func (j *attempts) Save(ctx context.Context, record []byte) error {
 	return j.outer.Save(ctx, text)
 }
 
-// next ends the try under way and begins another.
+// next records that the current attempt failed and begins another.
 func (j *attempts) next(ctx context.Context, t try) error {
 	j.rec.Tries = append(j.rec.Tries, t)
 	return j.Save(ctx, nil)
 }
 
-// again begins a new round in which hosts that lacked something may be tried once more; false when there are none, or
-// no more rounds.
+// again begins a new round, in which unavailable hosts may be tried again. It returns false if there are none or if all
+// rounds are used.
 func (j *attempts) again(ctx context.Context, rounds int) (bool, error) {
 	left := slices.DeleteFunc(slices.Clone(j.rec.Tries), func(t try) bool { return t.Away })
 	if len(left) == len(j.rec.Tries) || j.rec.Rounds >= rounds {
@@ -74,7 +74,7 @@ func (j *attempts) again(ctx context.Context, rounds int) (bool, error) {
 	return true, j.Save(ctx, nil)
 }
 
-// waits is for how long something has been away; it begins now unless it has begun.
+// waits returns how long the build has waited for a service. The first call starts the wait.
 func (j *attempts) waits(now time.Time) time.Duration {
 	if j.rec.Since.IsZero() {
 		j.rec.Since = now
@@ -82,15 +82,15 @@ func (j *attempts) waits(now time.Time) time.Duration {
 	return now.Sub(j.rec.Since)
 }
 
-// arrived notes that nothing is away any more.
+// arrived ends the wait.
 func (j *attempts) arrived() { j.rec.Since, j.rec.Looks = time.Time{}, 0 }
 
-// forgive lets hosts that said nothing be tried again.
+// forgive lets hosts that did not reply be tried again.
 func (j *attempts) forgive() {
 	j.rec.Tries = slices.DeleteFunc(j.rec.Tries, func(t try) bool { return t.Silent })
 }
 
-// silent is how many of the tries met silence.
+// silent returns the number of attempts on hosts that did not reply.
 func (j *attempts) silent() int {
 	n := 0
 	for _, t := range j.rec.Tries {
@@ -101,7 +101,7 @@ func (j *attempts) silent() int {
 	return n
 }
 
-// count is how many tries ended with a verdict.
+// count returns the number of attempts on hosts that replied.
 func (j *attempts) count() int { return len(j.rec.Tries) - j.silent() }
 
 func (j *attempts) hosts() []string {
@@ -112,7 +112,7 @@ func (j *attempts) hosts() []string {
 	return dedupe(hs)
 }
 
-// details is what administrators may read of the tries before.
+// details describes the failed attempts for administrators.
 func (j *attempts) details() string {
 	var b strings.Builder
 	for _, t := range j.rec.Tries {
@@ -121,8 +121,8 @@ func (j *attempts) details() string {
 	return b.String()
 }
 
-// story is what came of the tries before, for the fault.
-func (j *attempts) story() string {
+// summary describes the failed attempts for the server's fault.
+func (j *attempts) summary() string {
 	var parts []string
 	for _, t := range j.rec.Tries {
 		if t.Host == "" {

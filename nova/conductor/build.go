@@ -83,11 +83,11 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 	}
 }
 
-// unclassified is what users read of an error that nobody wrote for them.
+// unclassified is the message for users of an error whose text is not for them.
 const unclassified = "An internal error occurred; administrators find it in the details."
 
-// reason is what a user may read of a failure. Whoever classified a fault, or gave it a code, wrote its text for users;
-// any other error may name what is the operator's alone, who finds it in the details.
+// reason returns the message of a failure for users. A fault with a kind or a code has a text for users. The text of any
+// other error may name things that only the operator may know; it is in the details.
 func reason(err error) string {
 	if f := fault.Of(err); f != nil && f.Msg != "" && (f.Kind != fault.Internal || f.Code != "") {
 		return f.Msg
@@ -196,7 +196,7 @@ func (b *building) failed(ctx context.Context, f *steps.Failed, host string) err
 		text = fmt.Sprintf("No valid host was found. %s It was waited for since %s.", text,
 			j.rec.Since.UTC().Format(time.RFC3339))
 	}
-	if past := j.story(); past != "" {
+	if past := j.summary(); past != "" {
 		text = fmt.Sprintf("%s Tried before: %s.", strings.TrimRight(text, " ."), past)
 		if fault.KindOf(f.Err) != fault.NoValidHost {
 			text = fmt.Sprintf("Exceeded maximum number of retries. Exceeded max scheduling attempts %d for instance %s. Last exception: %s", j.count()+1, b.server, text)

@@ -194,11 +194,11 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 }
 
 func (b *building) unprepare(ctx context.Context, at *attempt) error {
-	owed, err := b.destroy(ctx, at.Choice.Host, b.a.Server)
-	if err != nil || !owed {
+	unreachable, err := b.destroy(ctx, at.Choice.Host, b.a.Server)
+	if err != nil || !unreachable {
 		return err
 	}
-	return b.DB.Tx(ctx, func(tx *db.Tx) error { return b.owe(ctx, tx, at.Choice.Host, b.a.Server) })
+	return b.DB.Tx(ctx, func(tx *db.Tx) error { return b.cleanUpLater(ctx, tx, at.Choice.Host, b.a.Server) })
 }
 
 // plugged waits until every port is active: at each hint, and now and then without one. It answers the ports as they

@@ -14,10 +14,10 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// destroy takes the guest off a host, or says that this is owed when the host cannot be reached: what waits for the
-// answer goes on. A host whose service was deleted owes nothing; should it come back, it asks what to do with its
-// guests.
-func (c *Conductor) destroy(ctx context.Context, host, server string) (owed bool, err error) {
+// destroy destroys the guest on a host. If the host cannot be reached, it returns unreachable without an error, and the
+// caller enqueues a clean-up. A host whose service was deleted needs none: if it comes back, it asks which of its guests
+// to destroy.
+func (c *Conductor) destroy(ctx context.Context, host, server string) (unreachable bool, err error) {
 	if host == "" {
 		return false, nil
 	}
@@ -34,16 +34,16 @@ func (c *Conductor) destroy(ctx context.Context, host, server string) (owed bool
 	return true, nil
 }
 
-// owe writes down what a host owes.
-func (c *Conductor) owe(ctx context.Context, tx *db.Tx, host, server string) error {
-	_, err := jobs.Cleanup.Enqueue(ctx, tx, c.Queue, owedBy(host, server), jobs.CleanupArgs{Server: server, Host: host})
+// cleanUpLater enqueues the clean-up of a server on a host.
+func (c *Conductor) cleanUpLater(ctx context.Context, tx *db.Tx, host, server string) error {
+	_, err := jobs.Cleanup.Enqueue(ctx, tx, c.Queue, cleanupKey(host, server), jobs.CleanupArgs{Server: server, Host: host})
 	return err
 }
 
-// owedBy is the key of what a host owes; without a server it is what the keys of all begin with.
-func owedBy(host, server string) string { return "cleanup:" + host + ":" + server }
+// cleanupKey is the key of a clean-up on a host. With an empty server it is the prefix of the keys of all of the host's.
+func cleanupKey(host, server string) string { return "cleanup:" + host + ":" + server }
 
-// soon is when the next look at what is about to change is due.
+// soon is the pause before a job reads a state again that is about to change.
 const soon = 2 * time.Second
 
 func (c *Conductor) up(ctx context.Context, host string) (up, known bool, err error) {
@@ -54,8 +54,8 @@ func (c *Conductor) up(ctx context.Context, host string) (up, known bool, err er
 	return err == nil && s.Up(c.Now(), c.c.DownTime), err == nil, err
 }
 
-// cleanup pays what is owed, as soon as the host can be reached. It is void when the server lives on that host again or
-// the host is gone.
+// cleanup destroys what a host still has of a server, as soon as the host can be reached. It does nothing if the server is
+// on that host again or the host's service was deleted.
 func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupArgs) error {
 	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -63,10 +63,10 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	}
 	if err == nil && !f.Deleted && f.Host == a.Host {
 		if f.State.Task == nova.Deleting {
-			// The host asks whom its guests belong to, and this one has an owner until the deletion is written down.
+			// The host asks which guests it may destroy. This one may be destroyed when the deletion is recorded.
 			return tasks.Later(fault.Unavailablef("server %s is still being deleted from host %s", a.Server, a.Host), soon)
 		}
-		if f.State.VM == nova.Building { // on its way off that host as likely as onto it
+		if f.State.VM == nova.Building { // the host of a build may be the old or the new one
 			return tasks.Later(fault.Unavailablef("server %s is being built, perhaps on host %s", a.Server, a.Host), soon)
 		}
 		return nil
@@ -78,16 +78,15 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	if !up {
 		return fault.Unavailablef("host %s is down and still holds server %s", a.Host, a.Server)
 	}
-	// The host asks once more while it holds the server's lock: a build may bring the server there at this moment.
+	// The host asks again while it holds the server's lock, because a build may be placing the server there now.
 	_, err = rpcapi.Reap.Do(asNova(ctx), c.Bus, a.Host, rpcapi.ServerArgs{Server: a.Server})
-	if messaging.Unheard(err) { // it has joined before it listens, or will soon be shown down
+	if messaging.Unheard(err) { // it joined before its RPC server started, or will soon be down
 		return tasks.Later(unreached("Host "+a.Host, err), soon)
 	}
 	return retried(err)
 }
 
-// retire takes a deleted host's provider out of placement. What is still claimed there is being given back, or is told
-// by the task that fails.
+// retire deletes the provider of a deleted host. It fails, and is retried, while the provider has allocations.
 func (c *Conductor) retire(ctx context.Context, _ *tasks.Task, a jobs.RetireArgs) error {
 	_, known, err := c.up(ctx, a.Host)
 	if err != nil || known {

@@ -1,6 +1,7 @@
-// Package conductor works the jobs of compute: it builds, deletes and powers servers, cleans up after hosts, and
-// holds the database for agents that have none. Each job is a list of steps with undo; killed anywhere, it goes on or
-// unwinds where its record says.
+// Package conductor is the nova-conductor role: it runs compute's tasks and handles the messages of the hosts, which open
+// no database. Tasks (jobs) build, delete and power servers, and clean up on hosts that could not be reached. A job is a
+// list of steps, each with its undo. If the process dies, another conductor continues the job, or undoes it, from the
+// step in the job's record.
 package conductor
 
 import (
@@ -22,7 +23,7 @@ import (
 	"hypernova/placement"
 )
 
-// Scheduler chooses hosts: the scheduler itself, or a remote one.
+// Scheduler selects hosts. It is the scheduler of this process, or one that is called over the message bus.
 type Scheduler interface {
 	Select(ctx context.Context, r nova.Request) (nova.Selection, error)
 }
@@ -31,11 +32,11 @@ type Scheduler interface {
 type Config struct {
 	Options
 	Scheduling
-	VIFTimeout      time.Duration // how long ports may take to come up; default 5 min
-	VIFPoll         time.Duration // how often ports are looked at without a hint; default 2 s
-	VIFNotFatal     bool          // build on although ports did not come up
-	ShutdownTimeout time.Duration // how long a guest may take to go down by itself; default 60 s
-	DownTime        time.Duration // a host silent for longer is down; default 60 s
+	VIFTimeout      time.Duration // time for ports to become active; default 5 min
+	VIFPoll         time.Duration // time between reads of the ports without a hint; default 2 s
+	VIFNotFatal     bool          // continue a build although its ports did not become active
+	ShutdownTimeout time.Duration // time for a guest to shut down; default 60 s
+	DownTime        time.Duration // a host without a heartbeat for longer is down; default 60 s
 	DefaultZone     string        // of hosts in no aggregate with a zone; default "nova"
 }
 
@@ -56,11 +57,11 @@ type Conductor struct {
 	Deps
 	c   Config
 	hub hub
-	// crash is called at instants between the things a job does, where tests end it.
+	// crash is called at named points of a job. Tests end the conductor there.
 	crash func(point string)
 }
 
-// New makes a conductor and registers its handlers with the queue, which somebody else runs.
+// New makes a conductor and registers its handlers with the queue. The caller runs the queue.
 func New(c Config, d Deps) *Conductor {
 	conf.Fill(&c)
 	for _, x := range []struct {
@@ -91,7 +92,7 @@ func New(c Config, d Deps) *Conductor {
 	return k
 }
 
-// Manager is the role nova-conductor.
+// Manager returns the manager of the role nova-conductor, for a launcher.
 func (c *Conductor) Manager(host string) service.Manager {
 	agents := &agentCalls{Conductor: c}
 	return service.Manager{Binary: nova.BinaryConductor, Host: host, Topic: rpcapi.Conductor, Level: 1,
@@ -107,6 +108,6 @@ func (c *Conductor) point(name string) {
 	}
 }
 
-// asNova is ctx with compute's own rights: what a job does to ports and claims it does for the cloud, whoever asked
-// for it.
+// asNova returns ctx with compute's own rights. Jobs change ports and allocations with them, not with the rights of the
+// user who made the request.
 func asNova(ctx context.Context) context.Context { return auth.With(ctx, auth.Service("nova")) }

@@ -14,16 +14,17 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// deletion is the record of a server that is taken away.
+// deletion is the record of a deletion.
 type deletion struct {
 	host string
-	owed bool // the host could not be reached: a clean-up waits for it
-	// unbuilt: the server may never have run, and a request of its build may still be under way.
+	// unreachable: the host could not be reached, so a clean-up is enqueued for it.
+	unreachable bool
+	// unbuilt: the server may never have run, and a request of its build may still be running.
 	unbuilt bool
 }
 
-// deleting takes a server away: the guest, the ports, the claim, then the server itself. It only goes forward, and
-// everything in it may be repeated.
+// deleting deletes the guest, the ports, the allocation and then the server. It has no undo, and each step may be
+// repeated.
 func (c *Conductor) deleting(server string) operation[deletion] {
 	return operation[deletion]{
 		action: nova.DeleteServer, forward: true,
@@ -34,7 +35,7 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 					return err
 				}
 				r.host, r.unbuilt = f.Host, f.State.VM == nova.Building || f.State.VM == nova.Error
-				r.owed, err = c.destroy(ctx, f.Host, server)
+				r.unreachable, err = c.destroy(ctx, f.Host, server)
 				return err
 			}},
 			{Name: "network", Do: func(ctx context.Context, _ *deletion) error { return c.Networks.Deallocate(ctx, server) }},
@@ -44,10 +45,11 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 			now := c.Now()
 			return store.Change{Power: ptr(nova.NoState), Terminated: &now, Ports: &[]nova.NIC{}}
 		},
-		// What the host owes from now on is written down with the end: before, the server is still somebody's.
+		// The clean-up is enqueued in the transaction that marks the server as deleted. Before that it would find the server
+		// on its host and do nothing.
 		finish: func(ctx context.Context, tx *db.Tx, r *deletion) error {
-			if r.owed {
-				if err := c.owe(ctx, tx, r.host, server); err != nil {
+			if r.unreachable {
+				if err := c.cleanUpLater(ctx, tx, r.host, server); err != nil {
 					return err
 				}
 			}
@@ -64,7 +66,7 @@ func (c *Conductor) delete(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs
 	return c.deleting(a.Server).perform(ctx, c, t, a.Server)
 }
 
-// deleteDied leaves a server that could not be taken away in ERROR; it may be deleted again.
+// deleteDied sets a server that could not be deleted to ERROR. It can be deleted again.
 func (c *Conductor) deleteDied(ctx context.Context, t *tasks.Task, a jobs.DeleteArgs, why error) error {
 	return c.deleting(a.Server).giveUp(ctx, c, t, a.Server, why)
 }
@@ -73,17 +75,17 @@ func (c *Conductor) fault(err error) *nova.Fault {
 	return &nova.Fault{Code: 500, Message: reason(err), Details: err.Error(), Created: c.Now()}
 }
 
-// lateness is how long a request may be under way in a service that has meanwhile answered others.
+// lateness is how long a service may still work on an old request while it answers newer ones.
 const lateness = 15 * time.Second
 
-// buildOrTell builds. One that was halted for longer than its lease may have made something after the server was
-// deleted: whoever finds that it has lost the job says so, and what it made is looked for.
+// buildOrTell runs a build. If the process was suspended for longer than the lease of the job, it may have created ports or
+// an allocation after the server was deleted. In that case it enqueues a task that deletes them.
 func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) error {
 	err := c.build(ctx, t, a)
 	if err == nil || !errors.Is(err, tasks.ErrLost) && !errors.Is(context.Cause(ctx), tasks.ErrLost) {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateness) // the job is lost, not its trace
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateness) // ctx has ended with the lease
 	defer cancel()
 	return errors.Join(err, c.DB.Tx(ctx, func(tx *db.Tx) error {
 		_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+a.Server, time.Second,
@@ -92,9 +94,8 @@ func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.Build
 	}))
 }
 
-// forget gives back once more what a deleted server held. A build that was cut off, by the death of its conductor or
-// its patience, may have left a request behind in a service that stood still, and that came to life together with the
-// deletion's.
+// forget deletes the ports and the allocation of a deleted server again. A request of an interrupted build may have waited
+// in a suspended service and have run after the deletion's requests.
 func (c *Conductor) forget(ctx context.Context, _ *tasks.Task, a jobs.DeleteArgs) error {
 	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	switch {

@@ -8,7 +8,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// errUnwanted ends a build whose server is being deleted, or was taken from it.
+// errUnwanted ends a build if its server is being deleted or another task owns the server.
 var errUnwanted = fault.Conflictf("The server is not wanted any more.").Coded("nova.unwanted")
 
 // hub passes hints to the jobs that wait in this process. The zero value is ready.
@@ -26,7 +26,7 @@ type waiter struct {
 	failed []string // ports whose plugging failed
 }
 
-// listen returns a context that an interrupt ends, and what receives the wake-ups. stop must be called.
+// listen returns a context that an interrupt ends, and the waiter that receives wake-ups. The caller must call stop.
 func (h *hub) listen(ctx context.Context, server string) (_ context.Context, w *waiter, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w = &waiter{woken: make(chan struct{}, 1), cancel: cancel}
@@ -55,7 +55,7 @@ func (h *hub) listening(server string) bool {
 	return len(h.waiting[server]) > 0
 }
 
-// wake makes whoever waits for the server look again.
+// wake sends a wake-up to the jobs that wait for the server; failed are ports whose plugging failed.
 func (h *hub) wake(server string, failed []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,7 +70,7 @@ func (h *hub) wake(server string, failed []string) {
 	}
 }
 
-// interrupt ends what waits for the server.
+// interrupt cancels the jobs that wait for the server.
 func (h *hub) interrupt(server string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -18,29 +18,29 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// What is away says nothing of a request: a call that nobody answered, a service that is being restarted, a host that
-// has fallen silent are no verdict of a host, and cost a build none of its tries. It stays where it is, in the queue,
-// and begins with the same step again. A host that has fallen silent is left for another one where there is one. Only
-// after Config.BuildWait the build takes what is away for gone.
+// A build does not fail because a service or a host cannot be reached: a call without a reply is not an attempt. The job
+// returns to the queue and starts again with the same step. If the host is down, the build tries another host. After
+// Config.BuildWait the build fails.
 
-// verdict is an error that the host itself gave as its answer, though it is of a kind that tells of absence elsewhere.
-type verdict struct{ err error }
+// hostError is an error that the host itself returned. It is of kind Unavailable, but the host was reached.
+type hostError struct{ err error }
 
-func (v *verdict) Error() string { return v.err.Error() }
-func (v *verdict) Unwrap() error { return v.err }
+func (e *hostError) Error() string { return e.err.Error() }
+func (e *hostError) Unwrap() error { return e.err }
 
-// answered marks what a host said, to tell it apart from silence.
+// answered marks an Unavailable error that a host returned, to distinguish it from a call without a reply.
 func answered(err error) error {
 	if !fault.Is(err, fault.Unavailable) || messaging.Unheard(err) {
 		return err
 	}
-	return &verdict{err}
+	return &hostError{err}
 }
 
-// settle decides what an error of a step means: one that tells of absence stops a job that keeps a record where it is,
-// as long as it may wait.
-func (w *work) settle(ctx context.Context, err error) error {
-	var said *verdict
+// retryOrFail decides about an error of a step. It returns steps.Again if the step is to be repeated later: the job has a
+// record, the error says that a service or host cannot be reached, and Config.BuildWait has not passed. Otherwise it
+// returns the error, which fails the step.
+func (w *work) retryOrFail(ctx context.Context, err error) error {
+	var said *hostError
 	if w.journal == nil || !fault.Is(err, fault.Unavailable) || errors.As(err, &said) {
 		return err
 	}
@@ -57,8 +57,8 @@ func (w *work) settle(ctx context.Context, err error) error {
 	if w.host == "" || !messaging.Unheard(err) {
 		return steps.Again(err)
 	}
-	// The host may have it, and be at it: it is asked again while it seems to live, and what it did is undone before
-	// another is tried.
+	// The host may have received the call and be working on it. It is called again while its service is up. Its work is
+	// undone before another host is tried.
 	up, _, uerr := w.up(ctx, w.host)
 	if uerr == nil && !up || since >= w.c.DownTime {
 		return err
@@ -66,14 +66,14 @@ func (w *work) settle(ctx context.Context, err error) error {
 	return steps.Again(err)
 }
 
-// unreached says in users' words that nobody answered.
+// unreached returns err with a message for users: the service cannot be reached.
 func unreached(who string, err error) error {
 	f := *fault.Of(err)
 	f.Msg, f.Err = who+" cannot be reached.", err
 	return &f
 }
 
-// mayComeBack tells whether a host would do if those that fell silent were up.
+// mayComeBack reports whether a host could be selected if the hosts that do not reply were up.
 func (b *building) mayComeBack(ctx context.Context, q nova.Request) bool {
 	if b.journal.silent() > 0 {
 		return true
@@ -83,11 +83,10 @@ func (b *building) mayComeBack(ctx context.Context, q nova.Request) bool {
 	return err == nil || messaging.Unheard(err)
 }
 
-// pauses between looks for what is away; the last one is for all that follow.
-var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
-	4 * time.Second, 8 * time.Second}
+// pauses are the pauses between attempts to reach a service; the last one is repeated.
+var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 
-// wait puts a job aside until what it needs may be back, and tells the server's owner and the operator what that is.
+// wait returns the job to the queue for a pause. It notes the reason in the event of the server's action.
 func (w *work) wait(ctx context.Context, why error) error {
 	j := w.journal
 	pause := pauses[min(j.rec.Looks, len(pauses)-1)]
@@ -111,18 +110,18 @@ func (w *work) wait(ctx context.Context, why error) error {
 	return tasks.Later(why, pause/2+rand.N(pause))
 }
 
-// rejoined wakes what waits for a host that is back.
+// rejoined makes the jobs that wait for a host due now, because its nova-compute is up again.
 func (c *agentCalls) rejoined(ctx context.Context, s *nova.Service) error {
 	if s.Binary != nova.BinaryCompute {
 		return nil
 	}
-	return errors.Join(jobs.Cleanup.Hurry(ctx, c.Queue, owedBy(s.Host, "")), jobs.Build.Hurry(ctx, c.Queue, ""))
+	return errors.Join(jobs.Cleanup.Hurry(ctx, c.Queue, cleanupKey(s.Host, "")), jobs.Build.Hurry(ctx, c.Queue, ""))
 }
 
-// beat notes a heartbeat. The first one after a silence makes what waits for the host begin.
+// beat records a heartbeat. If the service was down before, the jobs that wait for its host become due now.
 func (c *agentCalls) beat(ctx context.Context, id string) error {
 	var back *nova.Service
-	if c.heard.late(id, time.Now(), c.c.DownTime/2) { // perhaps; other conductors hear it too
+	if c.heard.late(id, time.Now(), c.c.DownTime/2) { // perhaps; other conductors may have received heartbeats
 		s, err := store.Service(ctx, c.DB, id)
 		if err == nil && !s.Up(c.Now(), c.c.DownTime) {
 			back = &s
@@ -134,14 +133,14 @@ func (c *agentCalls) beat(ctx context.Context, id string) error {
 	return c.rejoined(ctx, back)
 }
 
-// heard is when members' heartbeats last came to this process. The zero value is ready.
-type heard struct {
+// heartbeats has the time of the last heartbeat of each member that reached this process. The zero value is ready.
+type heartbeats struct {
 	mu   sync.Mutex
 	last map[string]time.Time
 }
 
-// late notes a heartbeat and tells whether none came for some time.
-func (h *heard) late(id string, now time.Time, silence time.Duration) bool {
+// late records a heartbeat and reports whether the one before is older than silence, or unknown.
+func (h *heartbeats) late(id string, now time.Time, silence time.Duration) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	last, known := h.last[id]

@@ -31,29 +31,29 @@ type work struct {
 	current         *nova.Server                        // as the step under way found it
 }
 
-// workOn is the work of a task that the queue runs.
+// workOn returns the work of a task that the queue runs.
 func (c *Conductor) workOn(t *tasks.Task, server, event string, owns func(f *store.Placement) bool) *work {
 	return &work{Conductor: c, server: server, request: t.Request, event: event, owns: owns, end: t.Done}
 }
 
-// givenUp makes it the work of a task that the queue has given up; the queue keeps the task for the operator.
+// givenUp makes w the work of a dead task, which the queue keeps for the operator.
 func (w *work) givenUp() *work {
 	w.end, w.logged = func(context.Context, *db.Tx) error { return nil }, true
 	return w
 }
 
-// operation is how one action on a server is done: steps on a record R. Steps without any undo may be repeated; then
-// nothing is recorded, and a job that was cut off begins again. With an undo the progress is recorded, and a failed
-// step undoes those before it.
+// operation implements one action on a server: steps on a record R. If no step has an undo, no progress is stored, and an
+// interrupted job begins again with the first step. If one has, the progress is stored, and a failed step and those
+// before it are undone.
 type operation[R any] struct {
 	action nova.ServerAction
 	steps  []steps.Step[R]
-	host   func(r *R) string // that the steps speak to; nil: the server's
-	// forward is for what is never undone: every error of a step repeats the job until the queue gives it up, and the
-	// server is taken back from whoever took it meanwhile.
+	host   func(r *R) string // the host that the steps call; nil: the server's
+	// forward operations are never undone. An error of a step repeats the job until its attempts are used. At the end the
+	// job changes the server also if another task owns it.
 	forward bool
-	// change is what the server's row gets besides its states when all is done, finish what else belongs into that
-	// transaction. Both may be nil.
+	// change returns the changes of the server's row besides its states, after the last step. finish makes further changes
+	// in the same transaction. Both may be nil.
 	change func(r *R) store.Change
 	finish func(ctx context.Context, tx *db.Tx, r *R) error
 }
@@ -182,7 +182,7 @@ func (o *operation[R]) succeeded(ctx context.Context, w *work, r *R) error {
 				return err
 			}
 		}
-		if o.forward { // what the server was made of is gone, so it goes too, whoever took it meanwhile
+		if o.forward { // the guest is gone, so the server is deleted also if another task owns it
 			if err := w.takeBack(ctx, tx, &o.action); err != nil {
 				return err
 			}
@@ -241,18 +241,17 @@ func absentIsFine(err error) error {
 	return err
 }
 
-// whileOwned does a step as long as the job owns the server: it looks before, and an interrupt ends it; both are
-// errUnwanted. An error that only says that something is away may stop the job where it is: see settle. It listens
-// before it looks, so that an interrupt in between is not missed.
-func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *R) error) func(context.Context,
-	*R) error {
+// whileOwned returns a step that runs only while the job owns the server. It checks that before the step, and an interrupt
+// cancels the step; both return errUnwanted. It listens for interrupts before the check, so that none is missed. For
+// errors of unreachable services see retryOrFail.
+func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *R) error) func(context.Context, *R) error {
 	return func(ctx context.Context, r *R) error {
 		inner, waiter, stop := w.hub.listen(asNova(ctx), w.server)
 		defer stop()
 		w.waiter, w.host = waiter, host(r)
 		v, err := store.AnyServer(inner, w.DB, w.server)
 		if err != nil {
-			return w.settle(inner, err)
+			return w.retryOrFail(inner, err)
 		}
 		f := store.Placement{ID: v.ID, Host: v.Host, State: v.State(), Power: v.Power, Deleted: v.Gone()}
 		if f.Deleted || !w.owns(&f) {
@@ -266,7 +265,7 @@ func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *
 			return errUnwanted
 		}
 		if err != nil && ctx.Err() == nil {
-			return w.settle(inner, err)
+			return w.retryOrFail(inner, err)
 		}
 		return err
 	}

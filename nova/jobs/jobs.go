@@ -1,5 +1,5 @@
-// Package jobs declares the kinds of tasks that compute's verbs enqueue and nova-conductor handles. The key of a job is
-// its server's id, so that jobs of one server run one at a time in the order they were asked for.
+// Package jobs declares the kinds of tasks that compute's operations enqueue and nova-conductor handles. The key of a job
+// is its server's id, so that jobs of one server run one at a time in the order of their requests.
 package jobs
 
 import (
@@ -9,29 +9,27 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// Build makes a server. A failure of the build itself ends in ERROR, not in a repeat; what is repeated is work that was
-// interrupted.
+// Build builds a server. A build that fails sets the server to ERROR and is not retried. An interrupted build is resumed.
 var Build = tasks.NewKind[BuildArgs]("server.build", tasks.Options{MaxAttempts: 50, Backoff: time.Second})
 
-// Delete takes a server away. It goes on until everything the server held is given back.
-var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempts: 20, Backoff: time.Second,
-	Priority: 1})
+// Delete deletes a server. It is retried until all resources of the server are released.
+var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempts: 20, Backoff: time.Second, Priority: 1})
 
-// Forget gives back once more what a server held that was deleted before it ran: a request of its build may have been
-// late.
+// Forget releases the ports and the allocation of a deleted server again. A late request of its build may have made some
+// after the deletion.
 var Forget = tasks.NewKind[DeleteArgs]("server.forget", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
-// Power does an action of the table that needs nothing but the server: start, stop, reboot, pause and their like.
+// Power runs an action of the table of actions on the server's host: start, stop, reboot, pause and so on.
 var Power = tasks.NewKind[PowerArgs]("server.power", tasks.Options{MaxAttempts: 4, Backoff: time.Second})
 
-// Cleanup removes what a host that could not be reached still holds of a server. It waits for the host as long as its
+// Cleanup destroys what a host that could not be reached still has of a server. It waits for the host as long as its
 // service exists.
 var Cleanup = tasks.NewKind[CleanupArgs]("host.cleanup", tasks.Options{MaxAttempts: 1 << 30, Backoff: 2 * time.Second})
 
-// Retire takes what placement knows of a node whose service was deleted. A node that is back keeps it.
+// Retire deletes the provider of a node whose service was deleted, unless the node has joined again.
 var Retire = tasks.NewKind[RetireArgs]("host.retire", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
-// BuildArgs is what a build knows besides the server's row.
+// BuildArgs are the arguments of a build besides the server's row.
 type BuildArgs struct {
 	Server         string
 	Request        nova.Request
@@ -41,13 +39,13 @@ type BuildArgs struct {
 	AdminPass      string
 }
 
-// DeleteArgs names the server.
+// DeleteArgs are the arguments of Delete and Forget.
 type DeleteArgs struct{ Server string }
 
-// PowerArgs says what to do: Op is the key of a nova.ServerAction.
+// PowerArgs are the arguments of Power. Op is the key of a nova.ServerAction.
 type PowerArgs struct{ Server, Op string }
 
-// CleanupArgs says what is owed where.
+// CleanupArgs names the server to remove and the host.
 type CleanupArgs struct{ Server, Host string }
 
 // RetireArgs names a node, which is a provider of the same id in placement, and its host.

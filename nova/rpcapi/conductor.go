@@ -5,43 +5,43 @@ import (
 	"hypernova/oslo/messaging"
 )
 
-// Conductor is the topic of those who hold the database for those who do not.
+// Conductor is the topic of nova-conductor, which reads and writes the database for the hosts.
 var Conductor = messaging.NewAPI("conductor")
 
-// The agent's side: membership, facts, and what it should run.
+// Calls of nova-compute: its membership in the service group, reported facts, and the servers of its host.
 var (
 	Join  = messaging.NewCall[JoinArgs, JoinReply](Conductor, "join", messaging.Urgent())
 	Beat  = messaging.NewCall[MemberArgs, messaging.None](Conductor, "beat", messaging.Urgent())
 	Leave = messaging.NewCall[MemberArgs, messaging.None](Conductor, "leave", messaging.Urgent())
-	// ReportNode finds or creates the node's record and answers its id.
+	// ReportNode finds or creates the node's record and returns its id.
 	ReportNode = messaging.NewCall[NodeArgs, NodeReply](Conductor, "report_node")
-	// HostServers is what the cloud wants on a host, in order of creation.
+	// HostServers returns the servers that belong on a host, in order of creation.
 	HostServers = messaging.NewCall[HostArgs, HostServersReply](Conductor, "host_servers")
-	// Judge says of guests found on a host which ones must go.
+	// Judge returns which of the guests found on a host must be destroyed.
 	Judge = messaging.NewCall[JudgeArgs, JudgeReply](Conductor, "judge")
-	// ReportPower tells what guests do. The agent holds the server's lock while it reports, so no operation overtakes the
-	// report.
+	// ReportPower reports the power states of guests. The host holds the server's lock during the call, so that no
+	// operation runs before the report is recorded.
 	ReportPower = messaging.NewCall[PowerReport, messaging.None](Conductor, "report_power")
 )
 
-// Hints to every conductor.
+// Hints to conductors. They may be lost.
 var (
-	// Wake makes whoever waits for something about these servers look again.
+	// Wake makes the jobs that wait for these servers read the state again.
 	Wake = messaging.NewFanout[WakeArgs](Conductor, "wake")
-	// Work says that there is a new job: whoever has hands free looks at once.
+	// Work makes conductors with a free worker poll the queue, because there is a new job.
 	Work = messaging.NewFanout[messaging.None](Conductor, "work")
-	// RefreshNetwork asks any one conductor to read the server's ports again.
+	// RefreshNetwork makes one conductor read the server's ports again.
 	RefreshNetwork = messaging.NewCast[ServerArgs](Conductor, "refresh_network")
 )
 
-// JoinArgs is a member of the service group.
+// JoinArgs describes a member of the service group.
 type JoinArgs struct {
 	Host, Binary, Topic string
 	Level               int
 	Pulse               string
 }
 
-// JoinReply is the id of its record.
+// JoinReply has the id of the member's record.
 type JoinReply struct{ ID string }
 
 // MemberArgs names a record.
@@ -50,11 +50,11 @@ type MemberArgs struct{ ID string }
 // NodeArgs describes a hypervisor; the node's ID and Number are not set.
 type NodeArgs struct {
 	Node nova.Node
-	// Trouble is why the host can take no new servers for now, in an operator's words; empty: it can.
+	// Trouble is the reason, for operators, why the host accepts no new servers at present; empty if it does.
 	Trouble string
 }
 
-// NodeReply is the node's id, also its provider's, and what an operator decided about the service.
+// NodeReply has the node's id, which is also its provider's, and whether an operator disabled the service.
 type NodeReply struct {
 	ID       string
 	Disabled bool
@@ -66,7 +66,7 @@ type HostArgs struct{ Host string }
 // HostServersReply lists servers.
 type HostServersReply struct{ Servers []Wanted }
 
-// Wanted is a server the cloud has on a host, and its states.
+// Wanted is a server that belongs on a host, with its states.
 type Wanted struct {
 	Spec  nova.Spec
 	State nova.State
@@ -79,18 +79,18 @@ type JudgeArgs struct {
 	Servers []string
 }
 
-// JudgeReply says which must be destroyed: their servers are deleted or live elsewhere. Unknown ones are named apart;
-// nobody touches them.
+// JudgeReply lists the guests to destroy, because their servers are deleted or on another host. Guests of unknown servers
+// are listed apart and are left alone.
 type JudgeReply struct{ Destroy, Unknown []string }
 
-// PowerReport says what guests on a host do.
+// PowerReport has the power states of guests on a host.
 type PowerReport struct {
 	Host    string
 	Servers []ServerPower
 }
 
-// ServerPower is one guest's state. Cause and Why tell why it does not run where nobody asked for that, Words what its
-// process on the host said last, both for operators. Restart: a guest that crashed shall be started again.
+// ServerPower is the power state of one guest. If the guest stopped without a request, Cause and Why are the reason, and
+// Words is the last output of its process, for operators. Restart: start the guest again, which has crashed.
 type ServerPower struct {
 	Server     string
 	Power      nova.PowerState
@@ -99,7 +99,7 @@ type ServerPower struct {
 	Restart    bool
 }
 
-// WakeArgs names servers. Interrupt: they are being deleted, so a build gives up at once. Failed: ports whose plugging
+// WakeArgs names servers. Interrupt: they are being deleted, so their builds are cancelled. Failed: ports whose plugging
 // failed.
 type WakeArgs struct {
 	Servers   []string

@@ -1,4 +1,4 @@
-// Package servergroups is the verbs on server groups, which say how servers are spread over hosts.
+// Package servergroups implements the operations on server groups, whose policies say how servers are spread over hosts.
 package servergroups
 
 import (
@@ -17,14 +17,14 @@ type Limits interface {
 	Limits(ctx context.Context, project, user string) (nova.Limits, error)
 }
 
-// Groups is the verbs; New makes it. Methods may be called concurrently and block on the database.
+// Groups has the operations on server groups; New makes it. Methods may be called concurrently and block on the database.
 type Groups struct {
 	db     *db.DB
 	now    clock.Now
 	limits Limits
 }
 
-// New makes the verbs on a database. A nil now is the real clock.
+// New makes the operations on a database. A nil now is the real clock.
 func New(d *db.DB, now clock.Now, l Limits) *Groups {
 	if now == nil {
 		now = clock.Real

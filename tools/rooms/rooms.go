@@ -69,12 +69,12 @@ Every folder with Go code, in the first sentence of its package comment. A packa
 levels, which the test in tools/archtest checks:
 
     L0 std, listed modules            L4 a service's store and rpcapi, driver contracts
-    L1 oslo leaves                    L5 verbs, conductor, scheduler, compute, agent, drivers
+    L1 oslo leaves                    L5 operations, conductor, scheduler, compute, agent, drivers
     L2 oslo                           L6 a service's api and client
     L3 a service's vocabulary         L7 app, L8 main
 
 Of another service a service imports only the vocabulary. An api package and a store package do not import each other:
-the verbs are between them. The test in tools/rooms writes this page (` + "`make golden`" + `).
+the operations are between them. The test in tools/rooms writes this page (` + "`make golden`" + `).
 
 | room | what it is |
 |---|---|
