@@ -1,4 +1,4 @@
-// Package api is identity's wire room: one file per family of resources, wire types beside their operations.
+// Package api is the Identity API v3 on the wire: routes, request and response types, policies.
 package api
 
 import (

@@ -10,32 +10,32 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Request is what a client presents, and what it wants a token for.
+// Request is a request for a token: the proofs and the scope.
 type Request struct {
 	Password      *PasswordProof
 	TOTP          *PasswordProof // the passcode stands as Password
 	AppCredential *AppCredentialProof
-	Vouched       *Vouched    // an identity provider's word, which the caller has checked
-	Token         string      // a token to be traded for another
-	Receipt       string      // of proofs that were given before
+	Vouched       *Vouched    // a login at an identity provider, which the caller has verified
+	Token         string      // a token to issue another for
+	Receipt       string      // of earlier proofs
 	Scope         *ScopeClaim // nil: the user's default project if that works, else unscoped
 	Unscoped      bool
 }
 
-// PasswordProof names a user by id, or by name and domain, and gives the password.
+// PasswordProof is a user, by id or by name and domain, with the password.
 type PasswordProof struct {
 	UserID, UserName     string
 	DomainID, DomainName string
 	Password             string
 }
 
-// Vouched is a user whom an identity provider vouches for. Federation is nil for one of this cloud's own users.
+// Vouched is a user whom an identity provider has authenticated. Federation is nil for a local user.
 type Vouched struct {
 	User       string
 	Federation *Federation
 }
 
-// ScopeClaim names what the token is wanted for.
+// ScopeClaim is the requested scope.
 type ScopeClaim struct {
 	ProjectID, ProjectName string
 	DomainID, DomainName   string // of the project where a project is named, else the domain itself
@@ -43,8 +43,9 @@ type ScopeClaim struct {
 	Trust                  string
 }
 
-// Authenticate checks the proofs and issues a token. fault.Unauthorized, always with the same words, when any of it
-// does not hold; *Insufficient when all of it holds, but the user's rules ask for more.
+// Authenticate checks the proofs and issues a token. If a proof is wrong it returns fault.Unauthorized, with the same
+// text for every reason. If the proofs are right but the user's multi-factor rules require more, it returns
+// *Insufficient.
 func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, error) {
 	c, err := s.prove(ctx, r)
 	if err != nil {
@@ -94,7 +95,7 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, 
 	return text, t, err
 }
 
-// issued makes a token of claims that resolve.
+// issued resolves the claims and issues a token.
 func (s *Service) issued(ctx context.Context, c Claims) (string, *Token, error) {
 	text, claims, err := s.issue(c)
 	if err != nil {
@@ -107,7 +108,7 @@ func (s *Service) issued(ctx context.Context, c Claims) (string, *Token, error) 
 	return text, t, nil
 }
 
-// prove turns the proofs into claims without a scope.
+// prove checks the proofs and returns claims without a scope.
 func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 	var c Claims
 	if r.Token != "" {
@@ -157,8 +158,8 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 	return c, nil
 }
 
-// trade takes the claims of a token for another one. A token got with a token dies with it, and stays in its chain;
-// what it was delegated by stays with it.
+// trade returns claims for a token that is requested with another token. They keep its expiry, audit chain and
+// delegation.
 func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
 	old, err := s.Inspect(ctx, text, false)
 	if err != nil {
@@ -181,7 +182,7 @@ func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
 	return c, nil
 }
 
-// checkPassword answers the user's id. It takes as long for an unknown user as for a wrong password.
+// checkPassword returns the user's id. It takes as long for an unknown user as for a wrong password.
 func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, error) {
 	u, sec, err := s.find(ctx, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {

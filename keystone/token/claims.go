@@ -10,40 +10,41 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Claims are what a token carries, and all it carries: roles and names are looked up when it is checked.
+// Claims are the content of a token. Roles and names are not among them; they are looked up when the token is
+// validated.
 type Claims struct {
 	User     string
 	Methods  []string
 	Scope    Scope
-	AuditIDs []string // the token's own, then, for a token got with a token, the one the chain began with
+	AuditIDs []string // the token's own id; if it was issued for another token, also the id of the first of the chain
 	Issued   time.Time
 	Expires  time.Time
-	// At most one of these is set: what the user acts by instead of the user's own roles. Of a trust User is the
-	// trustee.
+	// At most one is set; it limits the token to the delegated roles. With a trust, User is the trustee.
 	Trust, AppCredential string
-	// Federation is set where an identity provider vouched for the user; such a token is not delegated.
+	// Federation is set if an identity provider authenticated the user. Such a token is not delegated.
 	Federation *Federation
 }
 
-// Federation is whose word a token rests on, and the groups that it puts the user in.
+// Federation names the identity provider and the protocol of a login, and the groups that the mapping gave the user.
 type Federation struct {
 	Provider, Protocol string
 	Groups             []string
 }
 
-// Scope is what a token is good for; the zero Scope is an unscoped token. At most one field is set.
+// Scope is the scope of a token. At most one field is set; the zero Scope is an unscoped token.
 type Scope struct {
 	Project, Domain string
 	System          bool
 }
 
-// MethodEC2 is the method of tokens that were got for a request signed with an EC2 key.
+// MethodEC2 is the method of tokens that were issued for a request signed with an EC2 key.
 const MethodEC2 = "ec2credential"
 
 // methods have fixed bits on the wire: append only.
 var methods = [...]string{"password", "token", "application_credential", "totp", MethodEC2, "mapped"}
 
-// Versions of the payload: plain tokens, tokens by delegation, receipts, which are no tokens, and tokens by federation.
+// Versions of the payload: plain tokens, tokens by delegation, receipts, which are no tokens, and tokens by
+// federation.
 const (
 	version   = 1
 	delegated = 2
@@ -51,7 +52,7 @@ const (
 	federated = 4
 )
 
-// encode packs the claims: ids of 32 hex digits, which most are, take 16 bytes, so that a token stays well under 255
+// encode packs the claims. Ids of 32 hex digits, as most are, take 16 bytes, so that tokens have fewer than 255
 // characters.
 func (c Claims) encode() []byte {
 	b := []byte{version, c.methodBits()}

@@ -11,7 +11,7 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// AppCredentialProof names an application credential by id, or by name and user, and gives its secret.
+// AppCredentialProof is an application credential, by id or by name and user, with its secret.
 type AppCredentialProof struct {
 	ID, Name             string
 	UserID, UserName     string
@@ -19,8 +19,8 @@ type AppCredentialProof struct {
 	Secret               string
 }
 
-// checkAppCredential answers the user whom the credential stands for, and adds to the claims what it is good for. It
-// takes as long for an unknown credential as for a wrong secret.
+// checkAppCredential returns the user of an application credential and adds its project to the claims. It takes as
+// long for an unknown credential as for a wrong secret.
 func (s *Service) checkAppCredential(ctx context.Context, p AppCredentialProof, c *Claims) (string, error) {
 	a, hash, err := s.findAppCredential(ctx, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -54,7 +54,7 @@ func (s *Service) findAppCredential(ctx context.Context, p AppCredentialProof) (
 	return store.AppCredentialNamed(ctx, s.db, u.ID, p.Name)
 }
 
-// byTrust makes claims of a trustee claims by a trust.
+// byTrust adds a trust to the claims of its trustee.
 func (s *Service) byTrust(ctx context.Context, c *Claims, id string) error {
 	t, err := store.Trust(ctx, s.db, id)
 	if err != nil {
@@ -70,7 +70,8 @@ func (s *Service) byTrust(ctx context.Context, c *Claims, id string) error {
 	return nil
 }
 
-// Delegated is what a proof other than the methods of Authenticate stands for.
+// Delegated describes the token for a proof other than those of Authenticate, such as a request signed with an EC2
+// key.
 type Delegated struct{ User, Project, Trust, AppCredential, Method string }
 
 // Grant issues a token for a proof that the caller has checked, such as a request signed with an EC2 key.
@@ -110,7 +111,7 @@ func (s *Service) Grant(ctx context.Context, d Delegated) (string, *Token, error
 	return text, t, err
 }
 
-// delegation looks up what a token was delegated by and refuses it where that does not hold any more.
+// delegation looks up the trust or application credential of a token and returns an error if it is no longer valid.
 func (s *Service) delegation(ctx context.Context, t *Token) error {
 	var err error
 	switch {
@@ -133,7 +134,7 @@ func (s *Service) delegation(ctx context.Context, t *Token) error {
 	return nil
 }
 
-// standing finds a trust of which every party along its chain may still act.
+// standing looks up a trust and returns an error unless all users of its chain are enabled.
 func (s *Service) standing(ctx context.Context, id string) (keystone.Trust, error) {
 	t, err := store.Trust(ctx, s.db, id)
 	if err != nil {
@@ -157,7 +158,8 @@ func (s *Service) standing(ctx context.Context, id string) (keystone.Trust, erro
 	return t, err
 }
 
-// projectRoles are the roles of a project token: the user's, or what of them was delegated and is still held.
+// projectRoles returns the roles of a project token: the user's, or those that were delegated and that the user still
+// has.
 func (s *Service) projectRoles(ctx context.Context, t *Token) ([]keystone.Role, error) {
 	switch {
 	case t.AppCredential.ID != "":
@@ -188,14 +190,13 @@ func only(held []keystone.Role, ids []string) []keystone.Role {
 	return slices.DeleteFunc(held, func(r keystone.Role) bool { return !slices.Contains(ids, r.ID) })
 }
 
-// Ruled reports whether the token is good only for what access rules name.
+// Ruled reports whether access rules limit the requests for which the token is valid.
 func (t *Token) Ruled() bool { return t.AppCredential.Ruled }
 
-// Delegated reports whether the token stands for less than its user.
+// Delegated reports whether a trust or an application credential delegated the token.
 func (t *Token) Delegated() bool { return t.DelegatedBy() != "" }
 
-// DelegatedBy is the id of the trust or the application credential that the token stands on, empty for a token of the
-// user's own.
+// DelegatedBy returns the id of the trust or application credential that delegated the token, or "".
 func (t *Token) DelegatedBy() string {
 	if t.Trust.ID != "" {
 		return t.Trust.ID
@@ -203,7 +204,8 @@ func (t *Token) DelegatedBy() string {
 	return t.AppCredential.ID
 }
 
-// allows refuses a ruled token where it is not known what it is used for, or where no rule covers that.
+// allows returns an error if the token has access rules and none of them covers the request, or the request is
+// unknown.
 func (t *Token) allows(ctx context.Context) error {
 	u, known := keystone.UseOf(ctx)
 	if known && slices.ContainsFunc(t.AppCredential.AccessRules, func(r keystone.AccessRule) bool { return r.Allows(u) }) {
@@ -218,7 +220,7 @@ func (t *Token) allows(ctx context.Context) error {
 	)
 }
 
-// RevokeAll ends all tokens of a user.
+// RevokeAll revokes all tokens of a user.
 func (s *Service) RevokeAll(ctx context.Context, user string) error {
 	return s.db.Tx(ctx, func(tx *db.Tx) error {
 		now := s.now()
@@ -231,7 +233,7 @@ func (s *Service) RevokeAll(ctx context.Context, user string) error {
 	})
 }
 
-// Revocations are those in force.
+// Revocations returns the revocations in force.
 func (s *Service) Revocations(ctx context.Context) ([]store.Revocation, error) {
 	return store.Revocations(ctx, s.db)
 }

@@ -9,23 +9,23 @@ import (
 	"hypernova/oslo/db"
 )
 
-// Dialogue is what a browser carries from the first half of a login to the second: who is asked, what for, and the
-// secrets that bind the answer to the question.
+// Dialogue is the state of a browser's login at an OpenID Connect provider between the redirect to the provider and
+// the redirect back. The browser has it in a cookie, encrypted.
 type Dialogue struct {
 	Provider string    `json:"p"`
 	Protocol string    `json:"q"`
 	Issuer   string    `json:"i"`
-	Origin   string    `json:"o"` // where the token goes
+	Origin   string    `json:"o"` // where the token is sent
 	State    string    `json:"s"`
 	Nonce    string    `json:"n"`
 	Verifier string    `json:"v"` // of RFC 7636
 	Expires  time.Time `json:"e"`
 }
 
-// dialogue is the version of its payload, which no token has.
+// dialogue is the version of the payload; tokens have other ones.
 const dialogue = 5
 
-// SealDialogue makes a text of it that only this cloud can read or make.
+// SealDialogue encrypts a dialogue with the current Fernet key.
 func (s *Service) SealDialogue(d Dialogue) (string, error) {
 	b, err := json.Marshal(d)
 	if err != nil {
@@ -34,7 +34,7 @@ func (s *Service) SealDialogue(d Dialogue) (string, error) {
 	return s.keys.Seal(append([]byte{dialogue}, b...))
 }
 
-// OpenDialogue reads it again; fault.Unauthorized for what this cloud has not made, and for what is too old.
+// OpenDialogue decrypts a dialogue. fault.Unauthorized if it is not from SealDialogue or has expired.
 func (s *Service) OpenDialogue(text string) (Dialogue, error) {
 	var d Dialogue
 	b, err := s.keys.Open(text)
@@ -47,8 +47,8 @@ func (s *Service) OpenDialogue(text string) (Dialogue, error) {
 	return d, nil
 }
 
-// EndDialogue takes a dialogue for answered, whatever comes of the answer; fault.Unauthorized when it was before, by
-// whomever. What is kept of it stays until it would have been too old.
+// EndDialogue marks a dialogue as used, so that it can be used once among all processes. fault.Unauthorized if it was
+// used before. The mark is kept until the dialogue expires.
 func (s *Service) EndDialogue(ctx context.Context, d Dialogue) error {
 	first := false
 	err := s.db.Tx(ctx, func(tx *db.Tx) error {
@@ -62,5 +62,5 @@ func (s *Service) EndDialogue(ctx context.Context, d Dialogue) error {
 	return err
 }
 
-// dialogues stands where used passcodes have their user; no user's id has a blank.
+// dialogues replaces the user's id in the rows of used passcodes. No user's id has a blank.
 const dialogues = "browser dialogues"

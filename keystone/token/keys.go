@@ -17,9 +17,9 @@ import (
 	"hypernova/oslo/private"
 )
 
-// Keys are Fernet keys, newest first. They live in a folder that all processes share, one key a file named by a
+// Keys are Fernet keys, newest first. They are in a folder that all processes share, one key a file named by a
 // number, as keystone keeps them: the highest number signs, 0 is the one that signs next, all of them verify. Without
-// a folder they live in the process.
+// a folder they are in the memory of the process.
 type Keys struct {
 	dir  string
 	max  int
@@ -28,7 +28,7 @@ type Keys struct {
 	read time.Time
 }
 
-// reread is how long a process may go on with keys that another one has rotated away.
+// reread is the time after which a process reads the keys again, because another one may have rotated them.
 const reread = 5 * time.Second
 
 // OpenKeys opens the key repository dir and makes the first keys there if it is empty; an empty dir keeps one key in
@@ -58,7 +58,7 @@ func OpenKeys(dir string, max int) (*Keys, error) {
 	return k, k.load()
 }
 
-// Keyless tells whether the key repository dir has no key yet, so that OpenKeys would make the first ones.
+// Keyless reports whether the key repository dir has no key yet, so that OpenKeys would make the first ones.
 func Keyless(dir string) (bool, error) {
 	ns, err := (&Keys{dir: dir}).names()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +72,7 @@ func newKey() (*fernet.Key, error) {
 	return key, key.Generate()
 }
 
-// write makes a key file that appears whole or not at all, and never over another one.
+// write creates a key file atomically. It fails if the file exists.
 func (k *Keys) write(name string) error {
 	key, err := newKey()
 	if err != nil {
@@ -128,7 +128,7 @@ func (k *Keys) load() error {
 	return nil
 }
 
-// all are the keys, read again after a while; a repository that cannot be read leaves the known keys in force.
+// all returns the keys, read again after reread. If the repository cannot be read, the known keys stay in use.
 func (k *Keys) all() []*fernet.Key {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -140,7 +140,8 @@ func (k *Keys) all() []*fernet.Key {
 	return k.keys
 }
 
-// Rotate makes the next key sign and drops the oldest over max. Tokens stay good as long as their key is kept.
+// Rotate makes the next key the signing key and deletes the oldest over max. Tokens stay valid as long as their key is
+// kept.
 func (k *Keys) Rotate() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -176,7 +177,7 @@ func (k *Keys) Seal(payload []byte) (string, error) {
 	return strings.TrimRight(string(b), "="), err
 }
 
-// Open answers fault.Unauthorized for anything that none of the keys has signed.
+// Open decrypts a text. fault.Unauthorized if none of the keys has encrypted it.
 func (k *Keys) Open(token string) ([]byte, error) {
 	if n := len(token) % 4; n != 0 {
 		token += strings.Repeat("=", 4-n)

@@ -15,15 +15,15 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Insufficient tells that what was proved is right, but that the user's rules ask for more. With the receipt the rest
-// can follow.
+// Insufficient means that the proofs are right but that the user's multi-factor rules require more. A further request
+// with the receipt needs only the missing ones.
 type Insufficient struct {
 	Receipt  string
-	Proved   *Token // who, and by what; it has no scope
+	Proved   *Token // the user and the methods; it has no scope
 	Required [][]string
 }
 
-// Error says so to people.
+// Error implements error.
 func (*Insufficient) Error() string { return "Additional authentications required." }
 
 // enough checks the methods of claims against the user's multi-factor rules.
@@ -53,7 +53,7 @@ func (s *Service) enough(ctx context.Context, c Claims) error {
 	return &Insufficient{Receipt: text, Proved: t, Required: rules}
 }
 
-// factorRules are the combinations of methods that a user's options ask for, none where they ask for nothing.
+// factorRules returns the combinations of methods that a user's options require, or none.
 func factorRules(options map[string]any) [][]string {
 	if options["multi_factor_auth_enabled"] != true {
 		return nil
@@ -87,7 +87,7 @@ func (c Claims) encodeReceipt() []byte {
 	return b
 }
 
-// checkReceipt answers the user of a receipt and adds its methods to the claims.
+// checkReceipt returns the user of a receipt and adds its methods to the claims.
 func (s *Service) checkReceipt(text string, c *Claims) (string, error) {
 	payload, err := s.keys.Open(text)
 	if err != nil || len(payload) == 0 || payload[0] != receipt {
@@ -109,12 +109,11 @@ func (s *Service) checkReceipt(text string, c *Claims) (string, error) {
 	return user, nil
 }
 
-// step is how long a passcode is shown; the one before is still accepted.
+// step is the period of a passcode; the one of the period before is also accepted.
 const step = 30 * time.Second
 
-// checkTOTP answers the id of the user whose passcode it is. Wrong passcodes count like wrong passwords. It looks for
-// the seeds of users who are not there, or may not log in, too. A passcode is good once, whichever process it was
-// shown to.
+// checkTOTP checks a passcode and returns the user's id. Wrong passcodes count like wrong passwords. It takes as long
+// for users who do not exist or may not log in. A passcode is accepted once among all processes.
 func (s *Service) checkTOTP(ctx context.Context, p PasswordProof) (string, error) {
 	u, sec, err := s.find(ctx, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -153,7 +152,7 @@ func (s *Service) checkTOTP(ctx context.Context, p PasswordProof) (string, error
 	return u.ID, nil
 }
 
-// rightCode answers the step of time whose passcode it is, -1 where it is none of those that are accepted.
+// rightCode returns the period whose passcode it is, or -1 if it is none of the accepted ones.
 func rightCode(seed, code string, now time.Time) int64 {
 	seed = strings.TrimRight(strings.ToUpper(seed), "=")
 	if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(seed); err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/fernet/fernet-go"
 )
 
-// Primary reports that the key which seals now has sealed a text: the others are not needed for it.
+// Primary reports whether the current signing key has encrypted a text, so that no other key is needed to read it.
 func (k *Keys) Primary(text string) bool {
 	if n := len(text) % 4; n != 0 {
 		text += strings.Repeat("=", 4-n)

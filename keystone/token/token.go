@@ -1,5 +1,6 @@
-// Package token authenticates users and issues and validates Fernet tokens. A token is not kept anywhere; what it
-// proves is looked up, and remembered until the epoch moves.
+// Package token authenticates users and issues and validates Fernet tokens. A token is not stored: it contains its
+// claims, encrypted. Roles and names are looked up when it is validated. The result is cached until the epoch changes,
+// a number in the database that every change that could invalidate a token raises.
 package token
 
 import (
@@ -21,12 +22,12 @@ import (
 	"hypernova/oslo/ids"
 )
 
-// Config is section [token], and what tokens depend on.
+// Config is section [token] and the dependencies of tokens.
 type Config struct {
 	Lifetime     time.Duration `conf:"expiration" default:"3600" min:"1" help:"How long a token is good."`
 	AllowRescope bool          `conf:"allow_rescope_scoped_token" default:"true" help:"Whether a token for one project may be traded for a token for another."`
 
-	ReceiptFor time.Duration // how long the first of several proofs is good; 0: five minutes
+	ReceiptFor time.Duration // lifetime of receipts; 0: five minutes
 	Seeds      Seeds         // nil: nobody has TOTP
 	Directory  *ldapidentity.Service
 }
@@ -42,17 +43,8 @@ type Seeds interface {
 	Seeds(ctx context.Context, user string) ([]string, error)
 }
 
-// Deps are what the service uses.
-type Deps struct {
-	DB        *db.DB
-	Epochs    *store.Epochs
-	Keys      *Keys
-	Passwords *identity.Passwords
-	Roles     *assignment.Service
-	Now       clock.Now
-}
-
-// Service authenticates and validates. It is keystone.API in the process that has identity's database.
+// Service authenticates users and validates tokens. It implements keystone.API in processes that open identity's
+// database. Its methods may be called concurrently and block on the database.
 type Service struct {
 	db        *db.DB
 	epochs    *store.Epochs
@@ -71,7 +63,7 @@ func New(c Config, d Deps) *Service {
 		cache: newCache()}
 }
 
-// Token is a token with all that its document shows.
+// Token is a validated token with everything that the API shows of it.
 type Token struct {
 	Claims
 	Owner         keystone.User
@@ -79,13 +71,13 @@ type Token struct {
 	Project       keystone.Project // of a project token
 	ProjectDomain keystone.Project
 	Domain        keystone.Project // of a domain token
-	// What the token was delegated by, with an empty ID where it was not.
+	// The trust or application credential that delegated the token; an empty ID if none did.
 	Trust         keystone.Trust
 	AppCredential keystone.AppCredential
 	Roles         []keystone.Role
 }
 
-// Caller is the token as policies see it.
+// Caller returns the caller for policy checks.
 func (t *Token) Caller() *auth.Caller {
 	c := &auth.Caller{UserID: t.Owner.ID, UserName: t.Owner.Name, UserDomainID: t.OwnerDomain.ID,
 		UserDomainName: t.OwnerDomain.Name,
@@ -105,13 +97,13 @@ func (t *Token) Caller() *auth.Caller {
 	return c
 }
 
-// refused is all that a client learns of a failed authentication; the log knows why.
+// refused returns the error of a failed authentication. Clients get no reason; the log has it.
 func refused(why string, args ...any) error {
 	return fault.New(fault.Unauthorized, "The request you have made requires "+
 		"authentication.").Because(fault.New(fault.Unauthorized, why, args...))
 }
 
-// issue makes a token for the claims.
+// issue returns a token with the claims.
 func (s *Service) issue(c Claims) (string, Claims, error) {
 	raw := make([]byte, 16)
 	rand.Read(raw)
@@ -121,7 +113,8 @@ func (s *Service) issue(c Claims) (string, Claims, error) {
 	return text, c, err
 }
 
-// Validate is auth.Validator: it answers from memory where nothing has changed since it last looked.
+// Validate implements auth.Validator. It uses the cache if the epoch has not changed. fault.Unauthorized for an
+// invalid token.
 func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, error) {
 	now, err := s.epochs.Current(ctx)
 	if err != nil {
@@ -130,7 +123,7 @@ func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, erro
 	if c := s.cache.get(text, now, s.now()); c != nil {
 		return c, nil
 	}
-	// A ruled token is good for some uses only, so what it proves is never remembered.
+	// A token with access rules is valid for some requests only, so its caller is not cached.
 	t, err := s.Inspect(ctx, text, false)
 	if fault.Is(err, fault.NotFound) {
 		return nil, refused("%v", err)
@@ -150,7 +143,8 @@ func (s *Service) Validate(ctx context.Context, text string) (*auth.Caller, erro
 	return c, nil
 }
 
-// rests is until when what a token proves stays so if nobody changes anything: memberships end by themselves.
+// rests returns the time until which a cached caller stays valid if the epoch does not change. Group memberships of
+// federated users expire.
 func (s *Service) rests(ctx context.Context, t *Token) (time.Time, error) {
 	if len(t.Owner.ID) == keystone.PublicIDLength { // what is said of them elsewhere moves no epoch here
 		return s.now().Add(ldapidentity.Fresh), nil
@@ -168,8 +162,7 @@ func (s *Service) rests(ctx context.Context, t *Token) (time.Time, error) {
 	return until, nil
 }
 
-// Inspect tells all about a token; expired ones too where that is asked for. fault.NotFound for one that proves
-// nothing (any more).
+// Inspect returns everything about a token. With expired it accepts expired tokens. fault.NotFound for an invalid one.
 func (s *Service) Inspect(ctx context.Context, text string, expired bool) (*Token, error) {
 	payload, err := s.keys.Open(text)
 	if err != nil {
@@ -211,7 +204,8 @@ func (s *Service) revoked(ctx context.Context, t *Token) error {
 	return nil
 }
 
-// resolve looks up everything the claims name, and refuses what is gone, disabled or without a role.
+// resolve looks up everything that the claims name. It returns an error if something of it is deleted or disabled, or
+// if the user has no role in the scope.
 func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
 	t := &Token{Claims: c}
 	if err := s.delegation(ctx, t); err != nil {
@@ -259,7 +253,7 @@ func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
 	return t, err
 }
 
-// vouched refuses a token whose identity provider is gone or disabled.
+// vouched returns an error if the token's identity provider is deleted or disabled.
 func (s *Service) vouched(ctx context.Context, f *Federation) error {
 	if f == nil {
 		return nil
@@ -274,7 +268,7 @@ func (s *Service) vouched(ctx context.Context, f *Federation) error {
 	return nil
 }
 
-// Groups are those that the token itself puts its user in.
+// Groups returns the groups that the token itself gives its user, by a federation mapping.
 func (t *Token) Groups() []string {
 	if t.Federation == nil {
 		return nil
@@ -282,7 +276,7 @@ func (t *Token) Groups() []string {
 	return t.Federation.Groups
 }
 
-// user finds a user where the user is kept.
+// user looks up a user in the database or in the LDAP directory of the user's domain.
 func (s *Service) user(ctx context.Context, id string) (keystone.User, store.Secret, error) {
 	if u, theirs, err := s.config.Directory.User(ctx, id); theirs || err != nil {
 		return u, store.Secret{}, err
@@ -290,7 +284,7 @@ func (s *Service) user(ctx context.Context, id string) (keystone.User, store.Sec
 	return store.User(ctx, s.db, id)
 }
 
-// active finds a user who may act.
+// active looks up a user and returns an error unless the user is enabled and has not been inactive for too long.
 func (s *Service) active(ctx context.Context, id string) (keystone.User, error) {
 	u, _, err := s.user(ctx, id)
 	if err != nil {
@@ -313,7 +307,7 @@ func (s *Service) enabled(ctx context.Context, id string) (keystone.Project, err
 	return p, nil
 }
 
-// gone makes a missing row a refusal: to a client, what is not there and what is not allowed look the same.
+// gone turns fault.NotFound into a failed authentication, so that clients cannot find out which names exist.
 func gone(err error, kind, id string) error {
 	if fault.Is(err, fault.NotFound) {
 		return refused("%s %s is not there", kind, id)
@@ -321,7 +315,7 @@ func gone(err error, kind, id string) error {
 	return err
 }
 
-// Revoke ends a token; those got with it live on.
+// Revoke revokes a token. Tokens that were issued for it stay valid.
 func (s *Service) Revoke(ctx context.Context, text string) error {
 	t, err := s.Inspect(ctx, text, false)
 	if err != nil {
@@ -346,8 +340,7 @@ func (s *Service) Revoke(ctx context.Context, text string) error {
 	})
 }
 
-// Purge drops revocations that no living token can match, and passcodes that are too old to be shown again; a
-// periodic task calls it.
+// Purge deletes revocations of expired tokens and expired used passcodes. A periodic task calls it.
 func (s *Service) Purge(ctx context.Context) error {
 	const kept = 20 // steps: a clock may be set back a little
 	if err := store.PurgePasscodes(ctx, s.db, s.now().Unix()/int64(step/time.Second)-kept); err != nil {
@@ -356,7 +349,7 @@ func (s *Service) Purge(ctx context.Context) error {
 	return store.PurgeRevocations(ctx, s.db, s.now())
 }
 
-// Project is keystone.API.
+// Project implements keystone.API.
 func (s *Service) Project(ctx context.Context, id string) (keystone.Project, error) {
 	p, err := store.Project(ctx, s.db, id)
 	if fault.Is(err, fault.NotFound) {

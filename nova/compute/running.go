@@ -16,8 +16,8 @@ type running struct {
 	err    error
 }
 
-// run runs an operation on a server under its lock. If the same operation runs already, run waits for it and returns its
-// error.
+// run runs an operation on a server under its lock. If the same operation runs already, run waits for it and returns
+// its error.
 func (m *Manager) run(ctx context.Context, server, op string, do func(ctx context.Context) error) error {
 	m.mu.Lock()
 	if f := m.running[server][op]; f != nil {

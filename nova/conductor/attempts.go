@@ -63,8 +63,8 @@ func (j *attempts) next(ctx context.Context, t try) error {
 	return j.Save(ctx, nil)
 }
 
-// again begins a new round, in which unavailable hosts may be tried again. It returns false if there are none or if all
-// rounds are used.
+// again begins a new round, in which unavailable hosts may be tried again. It returns false if there are none or if
+// all rounds are used.
 func (j *attempts) again(ctx context.Context, rounds int) (bool, error) {
 	left := slices.DeleteFunc(slices.Clone(j.rec.Tries), func(t try) bool { return t.Away })
 	if len(left) == len(j.rec.Tries) || j.rec.Rounds >= rounds {

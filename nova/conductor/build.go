@@ -86,8 +86,8 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 // unclassified is the message for users of an error whose text is not for them.
 const unclassified = "An internal error occurred; administrators find it in the details."
 
-// reason returns the message of a failure for users. A fault with a kind or a code has a text for users. The text of any
-// other error may name things that only the operator may know; it is in the details.
+// reason returns the message of a failure for users. A fault with a kind or a code has a text for users. The text of
+// any other error may name things that only the operator may know; it is in the details.
 func reason(err error) string {
 	if f := fault.Of(err); f != nil && f.Msg != "" && (f.Kind != fault.Internal || f.Code != "") {
 		return f.Msg
@@ -242,8 +242,8 @@ func (b *building) unwanted(ctx context.Context) error {
 	})
 }
 
-// buildDied unwinds a build that could go neither forward nor back for too long, as far as it goes, and puts the server
-// in ERROR.
+// buildDied unwinds a build that could go neither forward nor back for too long, as far as it goes, and puts the
+// server in ERROR.
 func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildArgs, reason error) error {
 	j, err := openAttempts(ctx, t.Journal())
 	if err != nil {

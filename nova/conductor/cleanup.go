@@ -14,9 +14,9 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// destroy destroys the guest on a host. If the host cannot be reached, it returns unreachable without an error, and the
-// caller enqueues a clean-up. A host whose service was deleted needs none: if it comes back, it asks which of its guests
-// to destroy.
+// destroy destroys the guest on a host. If the host cannot be reached, it returns unreachable without an error, and
+// the caller enqueues a clean-up. A host whose service was deleted needs none: if it comes back, it asks which of its
+// guests to destroy.
 func (c *Conductor) destroy(ctx context.Context, host, server string) (unreachable bool, err error) {
 	if host == "" {
 		return false, nil
@@ -40,7 +40,8 @@ func (c *Conductor) cleanUpLater(ctx context.Context, tx *db.Tx, host, server st
 	return err
 }
 
-// cleanupKey is the key of a clean-up on a host. With an empty server it is the prefix of the keys of all of the host's.
+// cleanupKey is the key of a clean-up on a host. With an empty server it is the prefix of the keys of all of the
+// host's.
 func cleanupKey(host, server string) string { return "cleanup:" + host + ":" + server }
 
 // soon is the pause before a job reads a state again that is about to change.
@@ -54,8 +55,8 @@ func (c *Conductor) up(ctx context.Context, host string) (up, known bool, err er
 	return err == nil && s.Up(c.Now(), c.c.DownTime), err == nil, err
 }
 
-// cleanup destroys what a host still has of a server, as soon as the host can be reached. It does nothing if the server is
-// on that host again or the host's service was deleted.
+// cleanup destroys what a host still has of a server, as soon as the host can be reached. It does nothing if the
+// server is on that host again or the host's service was deleted.
 func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupArgs) error {
 	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	if err != nil && !fault.Is(err, fault.NotFound) {

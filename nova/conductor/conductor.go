@@ -1,7 +1,7 @@
-// Package conductor is the nova-conductor role: it runs compute's tasks and handles the messages of the hosts, which open
-// no database. Tasks (jobs) build, delete and power servers, and clean up on hosts that could not be reached. A job is a
-// list of steps, each with its undo. If the process dies, another conductor continues the job, or undoes it, from the
-// step in the job's record.
+// Package conductor is the nova-conductor role: it runs compute's tasks and handles the messages of the hosts, which
+// open no database. Tasks (jobs) build, delete and power servers, and clean up on hosts that could not be reached. A
+// job is a list of steps, each with its undo. If the process dies, another conductor continues the job, or undoes it,
+// from the step in the job's record.
 package conductor
 
 import (
@@ -108,6 +108,6 @@ func (c *Conductor) point(name string) {
 	}
 }
 
-// asNova returns ctx with compute's own rights. Jobs change ports and allocations with them, not with the rights of the
-// user who made the request.
+// asNova returns ctx with compute's own rights. Jobs change ports and allocations with them, not with the rights of
+// the user who made the request.
 func asNova(ctx context.Context) context.Context { return auth.With(ctx, auth.Service("nova")) }

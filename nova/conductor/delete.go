@@ -78,8 +78,8 @@ func (c *Conductor) fault(err error) *nova.Fault {
 // lateness is how long a service may still work on an old request while it answers newer ones.
 const lateness = 15 * time.Second
 
-// buildOrTell runs a build. If the process was suspended for longer than the lease of the job, it may have created ports or
-// an allocation after the server was deleted. In that case it enqueues a task that deletes them.
+// buildOrTell runs a build. If the process was suspended for longer than the lease of the job, it may have created
+// ports or an allocation after the server was deleted. In that case it enqueues a task that deletes them.
 func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) error {
 	err := c.build(ctx, t, a)
 	if err == nil || !errors.Is(err, tasks.ErrLost) && !errors.Is(context.Cause(ctx), tasks.ErrLost) {
@@ -94,8 +94,8 @@ func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.Build
 	}))
 }
 
-// forget deletes the ports and the allocation of a deleted server again. A request of an interrupted build may have waited
-// in a suspended service and have run after the deletion's requests.
+// forget deletes the ports and the allocation of a deleted server again. A request of an interrupted build may have
+// waited in a suspended service and have run after the deletion's requests.
 func (c *Conductor) forget(ctx context.Context, _ *tasks.Task, a jobs.DeleteArgs) error {
 	f, err := store.PlacementOf(ctx, c.DB, a.Server)
 	switch {

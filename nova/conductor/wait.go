@@ -18,9 +18,9 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// A build does not fail because a service or a host cannot be reached: a call without a reply is not an attempt. The job
-// returns to the queue and starts again with the same step. If the host is down, the build tries another host. After
-// Config.BuildWait the build fails.
+// A build does not fail because a service or a host cannot be reached: a call without a reply is not an attempt. The
+// job returns to the queue and starts again with the same step. If the host is down, the build tries another host.
+// After Config.BuildWait the build fails.
 
 // hostError is an error that the host itself returned. It is of kind Unavailable, but the host was reached.
 type hostError struct{ err error }
@@ -36,9 +36,9 @@ func answered(err error) error {
 	return &hostError{err}
 }
 
-// retryOrFail decides about an error of a step. It returns steps.Again if the step is to be repeated later: the job has a
-// record, the error says that a service or host cannot be reached, and Config.BuildWait has not passed. Otherwise it
-// returns the error, which fails the step.
+// retryOrFail decides about an error of a step. It returns steps.Again if the step is to be repeated later: the job
+// has a record, the error says that a service or host cannot be reached, and Config.BuildWait has not passed.
+// Otherwise it returns the error, which fails the step.
 func (w *work) retryOrFail(ctx context.Context, err error) error {
 	var said *hostError
 	if w.journal == nil || !fault.Is(err, fault.Unavailable) || errors.As(err, &said) {

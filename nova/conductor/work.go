@@ -42,8 +42,8 @@ func (w *work) givenUp() *work {
 	return w
 }
 
-// operation implements one action on a server: steps on a record R. If no step has an undo, no progress is stored, and an
-// interrupted job begins again with the first step. If one has, the progress is stored, and a failed step and those
+// operation implements one action on a server: steps on a record R. If no step has an undo, no progress is stored, and
+// an interrupted job begins again with the first step. If one has, the progress is stored, and a failed step and those
 // before it are undone.
 type operation[R any] struct {
 	action nova.ServerAction
@@ -52,8 +52,8 @@ type operation[R any] struct {
 	// forward operations are never undone. An error of a step repeats the job until its attempts are used. At the end the
 	// job changes the server also if another task owns it.
 	forward bool
-	// change returns the changes of the server's row besides its states, after the last step. finish makes further changes
-	// in the same transaction. Both may be nil.
+	// change returns the changes of the server's row besides its states, after the last step. finish makes further
+	// changes in the same transaction. Both may be nil.
 	change func(r *R) store.Change
 	finish func(ctx context.Context, tx *db.Tx, r *R) error
 }
@@ -241,9 +241,9 @@ func absentIsFine(err error) error {
 	return err
 }
 
-// whileOwned returns a step that runs only while the job owns the server. It checks that before the step, and an interrupt
-// cancels the step; both return errUnwanted. It listens for interrupts before the check, so that none is missed. For
-// errors of unreachable services see retryOrFail.
+// whileOwned returns a step that runs only while the job owns the server. It checks that before the step, and an
+// interrupt cancels the step; both return errUnwanted. It listens for interrupts before the check, so that none is
+// missed. For errors of unreachable services see retryOrFail.
 func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *R) error) func(context.Context, *R) error {
 	return func(ctx context.Context, r *R) error {
 		inner, waiter, stop := w.hub.listen(asNova(ctx), w.server)

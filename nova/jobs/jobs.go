@@ -1,5 +1,5 @@
-// Package jobs declares the kinds of tasks that compute's operations enqueue and nova-conductor handles. The key of a job
-// is its server's id, so that jobs of one server run one at a time in the order of their requests.
+// Package jobs declares the kinds of tasks that compute's operations enqueue and nova-conductor handles. The key of a
+// job is its server's id, so that jobs of one server run one at a time in the order of their requests.
 package jobs
 
 import (
@@ -9,14 +9,15 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// Build builds a server. A build that fails sets the server to ERROR and is not retried. An interrupted build is resumed.
+// Build builds a server. A build that fails sets the server to ERROR and is not retried. An interrupted build is
+// resumed.
 var Build = tasks.NewKind[BuildArgs]("server.build", tasks.Options{MaxAttempts: 50, Backoff: time.Second})
 
 // Delete deletes a server. It is retried until all resources of the server are released.
 var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempts: 20, Backoff: time.Second, Priority: 1})
 
-// Forget releases the ports and the allocation of a deleted server again. A late request of its build may have made some
-// after the deletion.
+// Forget releases the ports and the allocation of a deleted server again. A late request of its build may have made
+// some after the deletion.
 var Forget = tasks.NewKind[DeleteArgs]("server.forget", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
 // Power runs an action of the table of actions on the server's host: start, stop, reboot, pause and so on.

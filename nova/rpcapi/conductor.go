@@ -79,8 +79,8 @@ type JudgeArgs struct {
 	Servers []string
 }
 
-// JudgeReply lists the guests to destroy, because their servers are deleted or on another host. Guests of unknown servers
-// are listed apart and are left alone.
+// JudgeReply lists the guests to destroy, because their servers are deleted or on another host. Guests of unknown
+// servers are listed apart and are left alone.
 type JudgeReply struct{ Destroy, Unknown []string }
 
 // PowerReport has the power states of guests on a host.
@@ -89,8 +89,8 @@ type PowerReport struct {
 	Servers []ServerPower
 }
 
-// ServerPower is the power state of one guest. If the guest stopped without a request, Cause and Why are the reason, and
-// Words is the last output of its process, for operators. Restart: start the guest again, which has crashed.
+// ServerPower is the power state of one guest. If the guest stopped without a request, Cause and Why are the reason,
+// and Words is the last output of its process, for operators. Restart: start the guest again, which has crashed.
 type ServerPower struct {
 	Server     string
 	Power      nova.PowerState
@@ -99,8 +99,8 @@ type ServerPower struct {
 	Restart    bool
 }
 
-// WakeArgs names servers. Interrupt: they are being deleted, so their builds are cancelled. Failed: ports whose plugging
-// failed.
+// WakeArgs names servers. Interrupt: they are being deleted, so their builds are cancelled. Failed: ports whose
+// plugging failed.
 type WakeArgs struct {
 	Servers   []string
 	Interrupt bool

@@ -1,4 +1,5 @@
-// Package servergroups implements the operations on server groups, whose policies say how servers are spread over hosts.
+// Package servergroups implements the operations on server groups, whose policies say how servers are spread over
+// hosts.
 package servergroups
 
 import (
@@ -17,7 +18,8 @@ type Limits interface {
 	Limits(ctx context.Context, project, user string) (nova.Limits, error)
 }
 
-// Groups has the operations on server groups; New makes it. Methods may be called concurrently and block on the database.
+// Groups has the operations on server groups; New makes it. Methods may be called concurrently and block on the
+// database.
 type Groups struct {
 	db     *db.DB
 	now    clock.Now
