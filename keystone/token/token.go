@@ -43,6 +43,16 @@ type Seeds interface {
 	Seeds(ctx context.Context, user string) ([]string, error)
 }
 
+// Deps are the dependencies of the service. All are required.
+type Deps struct {
+	DB        *db.DB
+	Epochs    *store.Epochs
+	Keys      *Keys
+	Passwords *identity.Passwords
+	Roles     *assignment.Service
+	Now       clock.Now
+}
+
 // Service authenticates users and validates tokens. It implements keystone.API in processes that open identity's
 // database. Its methods may be called concurrently and block on the database.
 type Service struct {

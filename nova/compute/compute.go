@@ -80,7 +80,8 @@ func New(c Config, d Deps) *Manager {
 			*x.v = x.d
 		}
 	}
-	m := &Manager{Deps: d, c: c, operations: hostOperations(), halts: map[string]*halt{}, running: map[string]map[string]*running{}}
+	m := &Manager{Deps: d, c: c, operations: hostOperations(), halts: map[string]*halt{},
+		running: map[string]map[string]*running{}}
 	if c.MaxBuilds > 0 {
 		m.slots = make(chan struct{}, c.MaxBuilds)
 	}

@@ -112,7 +112,9 @@ func (m *Manager) resumeOne(ctx context.Context, w rpcapi.Wanted) {
 	if err == nil && !i.Passing && i.Power != nova.Shutdown && i.Power != nova.Crashed {
 		return // one that the hypervisor is at work on gets a start too, which waits for its end
 	}
-	err = m.run(ctx, w.Spec.ID, nova.StartServer.Key, func(ctx context.Context) error { return m.Driver.Start(ctx, &w.Spec) })
+	err = m.run(ctx, w.Spec.ID, nova.StartServer.Key, func(ctx context.Context) error {
+		return m.Driver.Start(ctx, &w.Spec)
+	})
 	if err != nil {
 		log.From(ctx).Error("guest could not be resumed", log.Host, m.c.Host, log.Server, w.Spec.ID, log.Err, err.Error())
 	}

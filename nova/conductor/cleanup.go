@@ -36,7 +36,8 @@ func (c *Conductor) destroy(ctx context.Context, host, server string) (unreachab
 
 // cleanUpLater enqueues the clean-up of a server on a host.
 func (c *Conductor) cleanUpLater(ctx context.Context, tx *db.Tx, host, server string) error {
-	_, err := jobs.Cleanup.Enqueue(ctx, tx, c.Queue, cleanupKey(host, server), jobs.CleanupArgs{Server: server, Host: host})
+	_, err := jobs.Cleanup.Enqueue(ctx, tx, c.Queue, cleanupKey(host, server),
+		jobs.CleanupArgs{Server: server, Host: host})
 	return err
 }
 

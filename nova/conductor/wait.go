@@ -84,7 +84,8 @@ func (b *building) mayComeBack(ctx context.Context, q nova.Request) bool {
 }
 
 // pauses are the pauses between attempts to reach a service; the last one is repeated.
-var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
+	4 * time.Second, 8 * time.Second}
 
 // wait returns the job to the queue for a pause. It notes the reason in the event of the server's action.
 func (w *work) wait(ctx context.Context, why error) error {

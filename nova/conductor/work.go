@@ -244,7 +244,8 @@ func absentIsFine(err error) error {
 // whileOwned returns a step that runs only while the job owns the server. It checks that before the step, and an
 // interrupt cancels the step; both return errUnwanted. It listens for interrupts before the check, so that none is
 // missed. For errors of unreachable services see retryOrFail.
-func whileOwned[R any](w *work, host func(*R) string, do func(context.Context, *R) error) func(context.Context, *R) error {
+func whileOwned[R any](w *work, host func(*R) string,
+	do func(context.Context, *R) error) func(context.Context, *R) error {
 	return func(ctx context.Context, r *R) error {
 		inner, waiter, stop := w.hub.listen(asNova(ctx), w.server)
 		defer stop()

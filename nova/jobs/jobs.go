@@ -14,7 +14,8 @@ import (
 var Build = tasks.NewKind[BuildArgs]("server.build", tasks.Options{MaxAttempts: 50, Backoff: time.Second})
 
 // Delete deletes a server. It is retried until all resources of the server are released.
-var Delete = tasks.NewKind[DeleteArgs]("server.delete", tasks.Options{MaxAttempts: 20, Backoff: time.Second, Priority: 1})
+var Delete = tasks.NewKind[DeleteArgs]("server.delete",
+	tasks.Options{MaxAttempts: 20, Backoff: time.Second, Priority: 1})
 
 // Forget releases the ports and the allocation of a deleted server again. A late request of its build may have made
 // some after the deletion.
