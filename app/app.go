@@ -140,7 +140,7 @@ func (p *Process) build(ctx context.Context) error {
 
 // notStarted names the role that cannot start; the cause names the cure.
 func notStarted(role string, err error) error {
-	if f, ok := err.(*fault.Fault); ok && f.Err == nil { //nolint:errorlint // what is around it would be lost
+	if f, ok := err.(*fault.Fault); ok && f.Err == nil { // exact: what is around it would be lost
 		return fault.New(f.Kind, "%s cannot start: %s", role, f.Msg)
 	}
 	return fmt.Errorf("%s cannot start: %w", role, err)

@@ -82,7 +82,7 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) 
 // explain is an error's text for the person at the terminal, who may see causes that a client of an API may not.
 func explain(err error) string {
 	// what is around it names the service
-	if f, ok := err.(*fault.Fault); ok && f.Kind == fault.Invalid && f.Err == nil { //nolint:errorlint
+	if f, ok := err.(*fault.Fault); ok && f.Kind == fault.Invalid && f.Err == nil {
 		return f.Msg
 	}
 	return err.Error()

@@ -31,6 +31,7 @@ import (
 	"hypernova/neutron"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/rpcapi"
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/conf"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
@@ -258,15 +259,14 @@ func (a *agent) wake(ctx context.Context) {
 // repeat does fn at once, then at each wake-up or after every; after a failure sooner, at growing distances.
 func (a *agent) repeat(ctx context.Context, every time.Duration, wake <-chan struct{}, what string,
 	fn func(context.Context) error) {
-	const first = 250 * time.Millisecond
-	pause := first
+	pauses, failures := backoff.Policy{First: 250 * time.Millisecond, Most: every}, 0
 	for ctx.Err() == nil {
 		wait := every
 		if err := contained(ctx, what, fn); err == nil {
-			pause = first
+			failures = 0
 		} else if ctx.Err() == nil {
-			wait = min(pause, every)
-			pause *= 2
+			wait = min(pauses.Exact(failures), every)
+			failures++
 			a.log.Warn("network agent", log.Step, what, "again_in", wait.String(), log.Err, err.Error())
 		}
 		t := time.NewTimer(wait)

@@ -17,7 +17,7 @@ var metadataAt = netip.AddrPortFrom(netip.AddrFrom4([4]byte{169, 254, 169, 254})
 type answers struct {
 	network atomic.Pointer[neutron.HostNetwork] // the state of the moment
 
-	ctx    context.Context //nolint:containedctx // the life of the servers, which end together
+	ctx    context.Context // the life of the servers, which end together
 	cancel context.CancelFunc
 	all    sync.WaitGroup
 	names  []string // of the servers, set before anybody else knows them

@@ -7,6 +7,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 	"hypernova/oslo/metric"
@@ -140,7 +141,7 @@ func (m *Manager) wake(ctx context.Context, id string) error {
 		}
 		m.mu.Lock()
 		if h := m.halts[id]; h != nil {
-			h.next = time.Now().Add(min(firstPause<<min(h.tries, 10), lastPause))
+			h.next = time.Now().Add(backoff.Policy{First: firstPause, Most: lastPause}.Exact(h.tries))
 			h.tries++
 		}
 		m.mu.Unlock()

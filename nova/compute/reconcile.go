@@ -10,6 +10,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/virt"
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 )
@@ -31,16 +32,15 @@ func (m *Manager) initHost(ctx context.Context) error {
 
 // patiently waits for conductor and placement, which may start later than the host.
 func (m *Manager) patiently(ctx context.Context, do func(context.Context) error) error {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	pauses := backoff.Policy{First: 50 * time.Millisecond, Most: 5 * time.Second}
+	for n := 0; ; n++ {
 		err := do(ctx)
 		if !fault.Is(err, fault.Unavailable) || ctx.Err() != nil {
 			return err
 		}
 		log.From(ctx).Warn("the cloud cannot be reached yet, trying again", log.Host, m.c.Host, log.Err, err.Error())
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pauses.Wait(ctx, n); err != nil {
+			return err
 		}
 	}
 }

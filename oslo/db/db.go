@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +24,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/fault"
 )
 
@@ -135,7 +135,7 @@ func (d *DB) again(ctx context.Context, attempt func(n int) error) error {
 		if n == attempts {
 			return fault.Unavailablef("The database is busy; try again.").Because(err)
 		}
-		if err := pause(ctx, n); err != nil {
+		if err := conflict().Wait(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -178,23 +178,15 @@ func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		if err == nil || ctx.Err() != nil || n == attempts || d.dialect.Classify(err) != ClassRetry {
 			return d.observe(ctx, err)
 		}
-		if err := pause(ctx, n); err != nil {
+		if err := conflict().Wait(ctx, n); err != nil {
 			return err
 		}
 	}
 }
 
-// pause waits before attempt n+1, longer each time and with jitter.
-func pause(ctx context.Context, n int) error {
-	most := time.Millisecond << min(n, 7)
-	t := time.NewTimer(most/2 + rand.N(most))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// conflict is the pauses between attempts of a transaction that met another one.
+func conflict() backoff.Policy {
+	return backoff.Policy{First: 1500 * time.Microsecond, Most: 192 * time.Millisecond}
 }
 
 // Tx is one transaction. Only the goroutine that runs its function may use it, and only until the function returns.
@@ -276,7 +268,7 @@ func run(ctx context.Context, on Querier, sql string, f func(c Conn, sql string)
 			if err == nil || n == attempts || q.dialect.Classify(err) != ClassRetry {
 				return q.observe(ctx, err)
 			}
-			if err := pause(ctx, n); err != nil {
+			if err := conflict().Wait(ctx, n); err != nil {
 				return err
 			}
 		}

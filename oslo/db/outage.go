@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 )
@@ -25,13 +26,15 @@ const firstPause = 250 * time.Millisecond
 // OpenWaiting is Open for a service that may start before its database. It retries and logs the cause and the remedy
 // each time. Errors that waiting cannot remedy, such as a malformed URL, are returned at once.
 func OpenWaiting(ctx context.Context, address string, p Patience, dialects ...Dialect) (*DB, error) {
-	for n, pause := 1, firstPause; ; n, pause = n+1, min(2*pause, max(p.Pause, firstPause)) {
+	pauses := backoff.Policy{First: firstPause, Most: p.Pause}
+	for n := 1; ; n++ {
 		d, err := Open(ctx, address, dialects...)
 		var away *Away
 		if err == nil || !errors.As(err, &away) || away.Refused && !p.Refused || p.Tries >= 0 && n >= p.Tries ||
 			ctx.Err() != nil {
 			return d, err
 		}
+		pause := pauses.Exact(n - 1)
 		log.From(ctx).Warn("retrying: database unavailable", "database", masked(address), "why", away.why, "cure", away.cure,
 			"pause", pause.String())
 		t := time.NewTimer(pause)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"hypernova/oslo/auth"
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 )
@@ -126,6 +126,7 @@ func (c *Client) Stream(ctx context.Context, r Request) (*http.Response, error) 
 // tries repeats what is safe to repeat: reads while the service is unavailable, and any request once after its token
 // was rejected.
 func (c *Client) tries(ctx context.Context, r Request, try func(context.Context) error) error {
+	pauses := backoff.Policy{First: 150 * time.Millisecond, Most: 10 * time.Second}
 	renewed := false
 	for n := 0; ; n++ {
 		err := try(ctx)
@@ -144,10 +145,7 @@ func (c *Client) tries(ctx context.Context, r Request, try func(context.Context)
 		case !fault.Is(err, fault.Unavailable) || !r.safe() || n >= c.c.Retries || ctx.Err() != nil:
 			return err
 		}
-		pause := 100 * time.Millisecond << n
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-		case <-ctx.Done():
+		if pauses.Wait(ctx, n) != nil {
 			return err
 		}
 		log.From(ctx).DebugContext(ctx, "retrying request: service unavailable or token rejected", "service", c.c.Name,

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
@@ -172,7 +172,8 @@ func (s *manager) join(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	begin := time.Now()
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	pauses := backoff.Policy{First: 150 * time.Millisecond, Most: 7500 * time.Millisecond}
+	for n := 0; ; n++ {
 		m := s.self()
 		id, err := s.group.Join(ctx, m)
 		if err == nil {
@@ -184,9 +185,7 @@ func (s *manager) join(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("service record: %w", err)
 		}
 		log.From(ctx).Warn("retrying to write the service record", "service", s.m.Binary, log.Err, err.Error())
-		select {
-		case <-time.After(pause/2 + rand.N(pause)):
-		case <-ctx.Done():
+		if pauses.Wait(ctx, n) != nil {
 			return "", fmt.Errorf("service record: %w", err)
 		}
 	}

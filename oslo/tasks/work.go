@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"runtime/debug"
 	"sync"
 	"time"
 
 	"hypernova/oslo/auth"
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
@@ -215,14 +215,7 @@ func (a *attempt) bury(ctx context.Context, why error) {
 
 const longestPause = time.Minute
 
-// pause is the wait after a failed attempt: doubled each time, with jitter.
+// pause is the wait after a failed attempt, counted from 1: doubled each time, with jitter.
 func (o Options) pause(attempt int) time.Duration {
-	d := min(o.Backoff, longestPause)
-	for range attempt - 1 {
-		if d *= 2; d >= longestPause {
-			d = longestPause
-			break
-		}
-	}
-	return d*3/4 + rand.N(d/4+1)
+	return backoff.Policy{First: min(o.Backoff, longestPause), Most: longestPause}.Pause(attempt - 1)
 }

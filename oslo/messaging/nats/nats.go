@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
 
 	client "github.com/nats-io/nats.go"
 
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 	"hypernova/oslo/messaging"
@@ -26,8 +26,6 @@ const (
 	patience = 5 * time.Second
 	// stopWait bounds how long the end of a subscription waits for messages that have arrived.
 	stopWait = 5 * time.Second
-	// maxBackoff bounds the pause between attempts to connect.
-	maxBackoff = 5 * time.Second
 )
 
 // Config holds settings beside the URL. The zero Config is plain TCP with the URL's credentials.
@@ -80,14 +78,14 @@ func Open(ctx context.Context, url string, c Config) (messaging.Transport, error
 		select {
 		case <-ctx.Done():
 			return nil, f
-		case <-time.After(backoff(try)):
+		case <-time.After(reconnect().Pause(try)):
 		}
 	}
 }
 
-func backoff(try int) time.Duration {
-	d := min(100*time.Millisecond<<min(try, 10), maxBackoff)
-	return d/2 + rand.N(d/2+1)
+// reconnect is the pauses between attempts to connect.
+func reconnect() backoff.Policy {
+	return backoff.Policy{First: 100 * time.Millisecond, Most: 5 * time.Second}
 }
 
 func (c *conn) options(o Config) []client.Option {
@@ -95,7 +93,7 @@ func (c *conn) options(o Config) []client.Option {
 		client.Name("hypernova"),
 		client.MaxReconnects(-1),
 		client.IgnoreAuthErrorAbort(), // credentials may be rotated while the process runs
-		client.CustomReconnectDelay(backoff),
+		client.CustomReconnectDelay(reconnect().Pause),
 		client.ReconnectBufSize(-1), // Send waits itself, so that nothing is sent after its caller has returned
 		client.PingInterval(5 * time.Second),
 		client.MaxPingsOutstanding(2),

@@ -6,13 +6,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"hypernova/oslo/backoff"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 )
@@ -20,13 +20,13 @@ import (
 const (
 	// dialWait bounds connecting to one host, including handshakes.
 	dialWait = 5 * time.Second
-	// maxBackoff bounds the pause between attempts to connect.
-	maxBackoff = 5 * time.Second
+	// longestPause bounds the pause between attempts to connect.
+	longestPause = 5 * time.Second
 )
 
-func backoff(try int) time.Duration {
-	d := min(100*time.Millisecond<<min(try, 10), maxBackoff)
-	return d/2 + rand.N(d/2+1)
+// reconnect is the pauses between attempts to connect.
+func reconnect() backoff.Policy {
+	return backoff.Policy{First: 100 * time.Millisecond, Most: longestPause}
 }
 
 // keep replaces the connection whenever it is lost.
@@ -67,7 +67,7 @@ func (c *conn) again(ctx context.Context) *link {
 		select {
 		case <-c.quit:
 			return nil
-		case <-time.After(backoff(try)):
+		case <-time.After(reconnect().Pause(try)):
 		}
 	}
 }

@@ -155,14 +155,14 @@ func (q *queue) run(first chan<- error) {
 			// a half-open old connection of this listener may still hold the old queue
 			q.name = exchange + "." + q.key + "." + ids.Hex()
 		}
-		if time.Since(began) > maxBackoff {
+		if time.Since(began) > longestPause {
 			try = 0
 		}
 		if !l.nc.IsClosed() {
 			q.c.log.Warn("retrying: cannot consume from the queue", "queue", q.name, log.Err, err.Error())
 		}
 		select {
-		case <-time.After(backoff(min(try, 3))):
+		case <-time.After(reconnect().Pause(min(try, 3))):
 		case <-q.quit:
 			return
 		case <-q.c.quit:

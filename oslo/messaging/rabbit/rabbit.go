@@ -119,7 +119,7 @@ func Open(ctx context.Context, url string, o Config) (messaging.Transport, error
 		select {
 		case <-ctx.Done():
 			return nil, f
-		case <-time.After(backoff(try)):
+		case <-time.After(reconnect().Pause(try)):
 		}
 	}
 }
