@@ -50,7 +50,7 @@ type Options struct {
 	Sync    bool           // bring schemas up to date whatever the configuration says
 	// Listen opens the listener of an API; nil: where the configuration says.
 	Listen func(ctx context.Context, api string) (net.Listener, error)
-	// Sockets are listeners that whoever started the process opened for it, by the APIs' names; see service.Sockets.
+	// Sockets are the listeners that the process inherited, by the APIs' names; see service.Sockets.
 	Sockets map[string][]net.Listener
 	// Reload reads the configuration again, for SIGHUP; nil: only policies and files are read again. Reopen opens the
 	// log's file again.

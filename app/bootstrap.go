@@ -12,11 +12,11 @@ import (
 // Bootstrap makes what nobody can make without it: the default domain, the first projects, roles and users, and the
 // catalog. What is there stays; only the endpoints' URLs follow the configuration.
 func (p *Process) Bootstrap(ctx context.Context, w Passwords) error {
-	k, err := p.keystone.verbs(ctx)
+	k, err := p.keystone.operations(ctx)
 	if err != nil {
 		return err
 	}
-	b := bootstrap{identityRoom: k, p: p, roleIDs: map[string]string{}, projects: map[string]string{}}
+	b := bootstrap{identityOperations: k, p: p, roleIDs: map[string]string{}, projects: map[string]string{}}
 	if err := b.domain(ctx); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (p *Process) Bootstrap(ctx context.Context, w Passwords) error {
 
 // bootstrap is one run of Bootstrap.
 type bootstrap struct {
-	*identityRoom
+	*identityOperations
 	p        *Process
 	roleIDs  map[string]string
 	projects map[string]string

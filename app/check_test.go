@@ -34,7 +34,7 @@ type checked struct {
 	t      *testing.T
 	c      Config
 	p      *Process
-	n      *novaRoom
+	n      *novaBase
 	nets   *plugin.Plugin
 	nodes  map[string]string // by host
 	net    string
@@ -59,9 +59,9 @@ func newChecked(t *testing.T, connection string) *checked {
 	}
 	w.p = newProcess(&w.c, Options{})
 	t.Cleanup(func() { _ = w.p.Close(context.WithoutCancel(t.Context())) }) // a test may have spoilt the files
-	w.n, err = w.p.nova.room(t.Context())
+	w.n, err = w.p.nova.base(t.Context())
 	w.ok(err)
-	w.nets, err = w.p.neutron.verbs(t.Context())
+	w.nets, err = w.p.neutron.operations(t.Context())
 	w.ok(err)
 	w.ok(w.p.openBus(t.Context()))
 	nets, err := w.nets.Networks.Create(w.as(), []neutron.Network{{Meta: neutron.Meta{Project: "p"}, Name: "n",
@@ -102,7 +102,7 @@ func (w *checked) host(name string) {
 	})
 	w.ok(err)
 	w.nodes[name] = id
-	pl, err := w.p.placement.verbs(w.t.Context())
+	pl, err := w.p.placement.operations(w.t.Context())
 	w.ok(err)
 	at, err := pl.EnsureProvider(w.t.Context(), placement.Provider{ID: id, Name: name})
 	w.ok(err)
@@ -126,7 +126,7 @@ func (w *checked) server(id, host string, at nova.State) {
 
 func (w *checked) claim(server, host string) {
 	w.t.Helper()
-	pl, err := w.p.placement.verbs(w.t.Context())
+	pl, err := w.p.placement.operations(w.t.Context())
 	w.ok(err)
 	w.ok(pl.Claim(w.t.Context(), placement.Allocation{Consumer: server, Project: "p", User: "u", Type: "INSTANCE",
 		Providers: map[string]placement.Resources{w.nodes[host]: w.claims}}))
@@ -134,7 +134,7 @@ func (w *checked) claim(server, host string) {
 
 func (w *checked) release(server string) {
 	w.t.Helper()
-	pl, err := w.p.placement.verbs(w.t.Context())
+	pl, err := w.p.placement.operations(w.t.Context())
 	w.ok(err)
 	w.ok(pl.Release(w.t.Context(), server))
 }
@@ -299,7 +299,7 @@ func (w *checked) is(server string, want nova.State) {
 
 func (w *checked) holds(server, host string) {
 	w.t.Helper()
-	pl, err := w.p.placement.verbs(w.t.Context())
+	pl, err := w.p.placement.operations(w.t.Context())
 	w.ok(err)
 	a, err := pl.Allocations(w.t.Context(), server)
 	if err != nil || len(a.Providers) != 1 || a.Providers[w.nodes[host]][placement.MemoryMB] != 64 {

@@ -20,8 +20,8 @@ type glanceParts struct {
 	made *images.Service
 }
 
-// verbs are glance's packages over its database and stores.
-func (g *glanceParts) verbs(ctx context.Context) (*images.Service, error) {
+// operations returns the image service over its database and stores, made once.
+func (g *glanceParts) operations(ctx context.Context) (*images.Service, error) {
 	if g.made != nil {
 		return g.made, nil
 	}
@@ -81,14 +81,14 @@ func (g *glanceParts) tasks() tasks.Log {
 // api is the image service as compute calls it: in this process, or over HTTP.
 func (g *glanceParts) api(ctx context.Context) (glance.API, error) {
 	if g.p.has(RoleGlance) {
-		return g.verbs(ctx)
+		return g.operations(ctx)
 	}
 	return glanceclient.New(httpc.New(httpc.Config{Base: g.p.Endpoint(apiGlance) + "/v2", Name: apiGlance,
 		Tokens: g.p.keystone.login(), Asker: true})), nil
 }
 
 func buildGlance(ctx context.Context, p *Process) error {
-	s, err := p.glance.verbs(ctx)
+	s, err := p.glance.operations(ctx)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func TokenKeys(c Config, rotate bool) error {
 // nothing.
 type CredentialKeys struct {
 	p *Process
-	k *identityRoom
+	k *identityOperations
 }
 
 // lostCredentials are the ids of the credentials that nobody can open any more, where this host has the keys of
@@ -121,7 +121,7 @@ func OpenCredentialKeys(ctx context.Context, c Config) (*CredentialKeys, error) 
 	}
 	c.Database.Sync = false
 	p := newProcess(&c, Options{Log: log.From(ctx)})
-	k, err := p.keystone.verbs(ctx)
+	k, err := p.keystone.operations(ctx)
 	if err != nil {
 		return nil, errors.Join(err, p.Close(ctx))
 	}

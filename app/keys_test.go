@@ -29,7 +29,7 @@ func TestCredentialKeysAreRotatedWithoutLoss(t *testing.T) {
 	// A service that runs all the while.
 	p := newProcess(&c, Options{})
 	defer p.Close(t.Context())
-	running, err := p.keystone.verbs(t.Context())
+	running, err := p.keystone.operations(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 	seal := func(user string) string {
 		p := newProcess(&c, Options{})
 		defer p.Close(t.Context())
-		k, err := p.keystone.verbs(t.Context())
+		k, err := p.keystone.operations(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 	}
 	p := newProcess(&c, Options{})
 	defer p.Close(t.Context())
-	if _, err := p.keystone.verbs(t.Context()); !fault.Is(err, fault.Invalid) ||
+	if _, err := p.keystone.operations(t.Context()); !fault.Is(err, fault.Invalid) ||
 		!strings.Contains(err.Error(), "hypernova credential setup") {
 		t.Errorf("keys are made beside what others have sealed: %v", err)
 	}
@@ -147,7 +147,7 @@ func TestLostCredentialKeysAreNotMadeUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := seal("u")
-	k, err := p.keystone.verbs(t.Context())
+	k, err := p.keystone.operations(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestLostTokenKeysAreToldOf(t *testing.T) {
 		var text strings.Builder
 		p := newProcess(&c, Options{Sync: true, Log: slog.New(slog.NewTextHandler(&text, nil))})
 		defer p.Close(t.Context())
-		k, err := p.keystone.verbs(t.Context())
+		k, err := p.keystone.operations(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,13 +26,13 @@ import (
 // keystoneParts is identity for this process: its packages where keystone runs here, else a client of its API.
 type keystoneParts struct {
 	p      *Process
-	made   *identityRoom
+	made   *identityOperations
 	client *keystoneclient.Client
 	user   *httpc.Password // as whom APIs of other processes are called
 }
 
-// identityRoom is keystone's packages over its database.
-type identityRoom struct {
+// identityOperations are the operations of keystone's packages over its database.
+type identityOperations struct {
 	users   *identity.Service
 	roles   *assignment.Service
 	catalog *catalog.Service
@@ -44,8 +44,8 @@ type identityRoom struct {
 	federation  *federation.Service
 }
 
-// verbs puts keystone's packages together over its database, once.
-func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
+// operations returns keystone's operations over its database, made once.
+func (k *keystoneParts) operations(ctx context.Context) (*identityOperations, error) {
 	if k.made != nil {
 		return k.made, nil
 	}
@@ -89,7 +89,7 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 	credentials := credential.New(d, sealing, p.now)
 	tokens := p.c.Token
 	tokens.Seeds, tokens.Directory = credentials, dir
-	k.made = &identityRoom{
+	k.made = &identityOperations{
 		users: identity.New(identity.Deps{DB: d, Epochs: epochs, Passwords: passwords, Directory: dir, Now: p.now}),
 		roles: roles, catalog: catalog.New(d, epochs),
 		tokens: token.New(tokens, token.Deps{DB: d, Epochs: epochs, Keys: keys, Passwords: passwords, Roles: roles,
@@ -104,7 +104,7 @@ func (k *keystoneParts) verbs(ctx context.Context) (*identityRoom, error) {
 }
 
 func buildKeystone(ctx context.Context, p *Process) error {
-	k, err := p.keystone.verbs(ctx)
+	k, err := p.keystone.operations(ctx)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func buildKeystone(ctx context.Context, p *Process) error {
 // projects is identity as other services call it. It also validates tokens. All of a process share one, and its cache.
 func (k *keystoneParts) projects(ctx context.Context) (keystone.API, error) {
 	if k.p.has(RoleKeystone) {
-		v, err := k.verbs(ctx)
+		v, err := k.operations(ctx)
 		if err != nil {
 			return nil, err
 		}

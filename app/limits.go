@@ -28,7 +28,7 @@ func (k *keystoneParts) limits(ctx context.Context, service string) (*unifiedLim
 		u.find = remoteLimits(k.sibling(apiKeystone, "/v3"))
 		return u, nil
 	}
-	v, err := k.verbs(ctx)
+	v, err := k.operations(ctx)
 	if err != nil {
 		return nil, err
 	}

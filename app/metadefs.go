@@ -35,7 +35,7 @@ func LoadMetadefs(ctx context.Context, c Config, folder string, mode metadefs.Mo
 	}
 	p := newProcess(&c, Options{Log: log.From(ctx), Sync: true})
 	defer func() { err = errors.Join(err, p.Close(ctx)) }()
-	if _, err := p.glance.verbs(ctx); err != nil {
+	if _, err := p.glance.operations(ctx); err != nil {
 		return err
 	}
 	d, err := p.databases.open(ctx, "glance")

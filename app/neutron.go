@@ -27,8 +27,8 @@ type neutronParts struct {
 	made *plugin.Plugin
 }
 
-// verbs is neutron's core plugin over its database.
-func (n *neutronParts) verbs(ctx context.Context) (*plugin.Plugin, error) {
+// operations returns neutron's core plugin over its database, made once.
+func (n *neutronParts) operations(ctx context.Context) (*plugin.Plugin, error) {
 	if n.made != nil {
 		return n.made, nil
 	}
@@ -63,7 +63,7 @@ func (n *neutronParts) verbs(ctx context.Context) (*plugin.Plugin, error) {
 // api is networking as compute calls it: in this process, or over HTTP.
 func (n *neutronParts) api(ctx context.Context) (neutron.API, error) {
 	if n.p.has(RoleNeutron) {
-		made, err := n.verbs(ctx)
+		made, err := n.operations(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func (n *neutronParts) api(ctx context.Context) (neutron.API, error) {
 // securityGroups are networking's security groups as compute shows them.
 func (n *neutronParts) securityGroups(ctx context.Context) (novaapi.SecurityGroups, error) {
 	if n.p.has(RoleNeutron) {
-		made, err := n.verbs(ctx)
+		made, err := n.operations(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func (n novaNotifier) Notify(ctx context.Context, events []neutron.ServerEvent) 
 }
 
 func buildNeutron(ctx context.Context, p *Process) error {
-	n, err := p.neutron.verbs(ctx)
+	n, err := p.neutron.operations(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func portFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if f.NoNova {
 		return nil // without servers nothing can be said of ports
 	}
-	nets, err := k.p.neutron.verbs(ctx)
+	nets, err := k.p.neutron.operations(ctx)
 	if err != nil {
 		return err
 	}

@@ -29,12 +29,12 @@ import (
 // novaParts is compute for this process.
 type novaParts struct {
 	p      *Process
-	made   *novaRoom
+	made   *novaBase
 	secret string // of the metadata service, where the configuration has none
 }
 
-// novaRoom is compute's database and what stands on it.
-type novaRoom struct {
+// novaBase is compute's database, service group and task queue, which its roles share.
+type novaBase struct {
 	db        *db.DB
 	now       clock.Now
 	group     *store.Group
@@ -43,8 +43,8 @@ type novaRoom struct {
 	servers   *servers.Servers     // of nova-api
 }
 
-// room opens compute's database; the queue is worked only where the conductor is.
-func (n *novaParts) room(ctx context.Context) (*novaRoom, error) {
+// base opens compute's database, once. Only nova-conductor runs the task queue; the other roles enqueue.
+func (n *novaParts) base(ctx context.Context) (*novaBase, error) {
 	if n.made != nil {
 		return n.made, nil
 	}
@@ -65,7 +65,7 @@ func (n *novaParts) room(ctx context.Context) (*novaRoom, error) {
 		// who is not told looks by itself
 		hint = func(ctx context.Context) { _ = rpcapi.Work.Do(ctx, p.bus, messaging.None{}) }
 	}
-	n.made = &novaRoom{db: d, now: now, group: store.NewGroup(d, now), queue: tasks.New(d, tasks.Config{
+	n.made = &novaBase{db: d, now: now, group: store.NewGroup(d, now), queue: tasks.New(d, tasks.Config{
 		Owner: p.c.Default.Host, Workers: p.c.Conductor.Workers, Lease: p.c.Conductor.TaskLease, Now: now, Log: p.o.Log,
 		Crash: crash, Hint: hint,
 		// A bus within the process means that there is no second conductor.
@@ -90,7 +90,7 @@ func crashAt(text string) (func(string), error) {
 }
 
 func buildScheduler(ctx context.Context, p *Process) error {
-	n, err := p.nova.room(ctx)
+	n, err := p.nova.base(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func buildScheduler(ctx context.Context, p *Process) error {
 }
 
 func buildConductor(ctx context.Context, p *Process) error {
-	n, err := p.nova.room(ctx)
+	n, err := p.nova.base(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,9 +139,9 @@ func buildConductor(ctx context.Context, p *Process) error {
 	return nil
 }
 
-// novaVerbs are what the compute API calls.
-type novaVerbs struct {
-	*novaRoom
+// novaOperations are the operations that the compute API calls.
+type novaOperations struct {
+	*novaBase
 	flavors *flavors.Flavors
 	keys    *keypairs.KeyPairs
 	quotas  *quota.Quotas
@@ -149,9 +149,9 @@ type novaVerbs struct {
 	hosts   *hosts.Hosts
 }
 
-func (x *novaParts) verbs(ctx context.Context) (*novaVerbs, error) {
+func (x *novaParts) operations(ctx context.Context) (*novaOperations, error) {
 	p := x.p
-	n, err := x.room(ctx)
+	n, err := x.base(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (x *novaParts) verbs(ctx context.Context) (*novaVerbs, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &novaVerbs{novaRoom: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.Quota.Limits()),
+	v := &novaOperations{novaBase: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.Quota.Limits()),
 		hosts: hosts.New(hosts.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone},
 			hosts.Deps{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue})}
 	v.keys, v.groups = keypairs.New(n.db, n.now, v.quotas), servergroups.New(n.db, n.now, v.quotas)

@@ -12,7 +12,7 @@ import (
 )
 
 func buildNovaAPI(ctx context.Context, p *Process) error {
-	v, err := p.nova.verbs(ctx)
+	v, err := p.nova.operations(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func microversion(text string) (api.Version, error) {
 }
 
 // buildMetadata adds the service that guests read about themselves from, by way of the network agents.
-func (n *novaParts) buildMetadata(ctx context.Context, v *novaVerbs) error {
+func (n *novaParts) buildMetadata(ctx context.Context, v *novaOperations) error {
 	p := n.p
 	secret, err := n.metadataSecret()
 	if err != nil {

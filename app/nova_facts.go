@@ -13,7 +13,7 @@ import (
 // serverFacts are compute's servers, services and nodes. The tasks are those before: taskFacts asks for them again
 // when all else is known, because a job that ended or began in between owned its server all the while.
 func serverFacts(ctx context.Context, k *checker, f *audit.Facts) error {
-	n, err := k.p.nova.room(ctx)
+	n, err := k.p.nova.base(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func serverFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 // taskFacts adds the tasks of now to those that serverFacts found. A task that is done meanwhile counts as due now.
 func taskFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	before := f.Tasks
-	n, err := k.p.nova.room(ctx)
+	n, err := k.p.nova.base(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,14 +64,14 @@ func taskFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 func computeQuotas() *quotas {
 	return &quotas{
 		projects: func(ctx context.Context, p *Process) ([]string, error) {
-			n, err := p.nova.room(ctx)
+			n, err := p.nova.base(ctx)
 			if err != nil {
 				return nil, err
 			}
 			return store.QuotaProjects(ctx, n.db)
 		},
 		drop: func(ctx context.Context, p *Process, project string) error {
-			n, err := p.nova.room(ctx)
+			n, err := p.nova.base(ctx)
 			if err != nil {
 				return err
 			}

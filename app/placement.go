@@ -16,8 +16,8 @@ type placementParts struct {
 	made *resources.Service
 }
 
-// verbs are placement's packages over its database.
-func (l *placementParts) verbs(ctx context.Context) (*resources.Service, error) {
+// operations returns placement's operations over its database.
+func (l *placementParts) operations(ctx context.Context) (*resources.Service, error) {
 	if l.made != nil {
 		return l.made, nil
 	}
@@ -32,13 +32,13 @@ func (l *placementParts) verbs(ctx context.Context) (*resources.Service, error) 
 // api is placement as compute calls it: in this process, or over HTTP.
 func (l *placementParts) api(ctx context.Context) (placement.API, error) {
 	if l.p.has(RolePlacement) {
-		return l.verbs(ctx)
+		return l.operations(ctx)
 	}
 	return placementclient.New(l.p.keystone.sibling(apiPlacement, "")), nil
 }
 
 func buildPlacement(ctx context.Context, p *Process) error {
-	s, err := p.placement.verbs(ctx)
+	s, err := p.placement.operations(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func allocationFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if f.NoNova {
 		return nil // there are no nodes to ask about
 	}
-	pl, err := k.p.placement.verbs(ctx)
+	pl, err := k.p.placement.operations(ctx)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ type PurgeArgs struct {
 	Pause  time.Duration // between transactions
 	// Keep is given what is about to be deleted, and has it safe when it returns; nil: it is not kept.
 	Keep func(service string, gone []db.Gone) error
-	// Tell is told of each table from which something was deleted.
+	// Tell is called for each table from which rows were deleted.
 	Tell func(service, table string, rows int)
 }
 

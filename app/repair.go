@@ -35,7 +35,7 @@ func Repair(ctx context.Context, c Config, found []audit.Finding, tell func(audi
 	if err := p.openBus(ctx); err != nil {
 		return err
 	}
-	n, err := p.nova.room(ctx)
+	n, err := p.nova.base(ctx)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func Repair(ctx context.Context, c Config, found []audit.Finding, tell func(audi
 
 type repairer struct {
 	p *Process
-	n *novaRoom
+	n *novaBase
 }
 
 // of is how a rule's findings are repaired, nil for those that are not.
@@ -162,7 +162,7 @@ func (r *repairer) release(ctx context.Context, of audit.Of) error {
 	if err := r.gone(ctx, of.Server); err != nil {
 		return err
 	}
-	pl, err := r.p.placement.verbs(ctx)
+	pl, err := r.p.placement.operations(ctx)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (r *repairer) allocate(ctx context.Context, of audit.Of) error {
 	if err != nil {
 		return err
 	}
-	pl, err := r.p.placement.verbs(ctx)
+	pl, err := r.p.placement.operations(ctx)
 	if err != nil {
 		return err
 	}
@@ -202,9 +202,9 @@ func (r *repairer) allocate(ctx context.Context, of audit.Of) error {
 		Generation: have.Generation, Providers: map[string]placement.Resources{at.ID: ask.Resources}}}})
 }
 
-// port reads a port again, with networking's verbs.
+// port reads a port again.
 func (r *repairer) port(ctx context.Context, id string) (*plugin.Plugin, neutron.Port, error) {
-	nets, err := r.p.neutron.verbs(ctx)
+	nets, err := r.p.neutron.operations(ctx)
 	if err != nil {
 		return nil, neutron.Port{}, err
 	}
@@ -292,7 +292,7 @@ func (r *repairer) node(ctx context.Context, of audit.Of) error {
 	if err != nil {
 		return err
 	}
-	pl, err := r.p.placement.verbs(ctx)
+	pl, err := r.p.placement.operations(ctx)
 	if err != nil {
 		return err
 	}
@@ -316,7 +316,7 @@ func (r *repairer) guest(ctx context.Context, of audit.Of) error {
 
 // tap deletes a device that is no port's.
 func (r *repairer) tap(ctx context.Context, of audit.Of) (err error) {
-	nets, err := r.p.neutron.verbs(ctx)
+	nets, err := r.p.neutron.operations(ctx)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 	ahead, behind := process(Options{Machine: wrong(3 * time.Hour)}), process(Options{Machine: wrong(-3 * time.Hour)})
 	beat := func(p *Process, host string) {
 		t.Helper()
-		n, err := p.nova.room(t.Context())
+		n, err := p.nova.base(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 	beat(ahead, "early")
 	beat(behind, "late")
 	for name, p := range map[string]*Process{"ahead": ahead, "behind": behind, "right": process(Options{})} {
-		n, err := p.nova.room(t.Context())
+		n, err := p.nova.base(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestWrongClocksDoNotMatter(t *testing.T) {
 // agents are the agents' records as this process keeps them.
 func (p *Process) agents(t *testing.T) *agentserver.Server {
 	t.Helper()
-	nets, err := p.neutron.verbs(t.Context())
+	nets, err := p.neutron.operations(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

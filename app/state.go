@@ -185,7 +185,7 @@ func or(password string) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// made is the file that says what a cloud has made outside its state folder, for whoever removes it later.
+// made is the file that lists what a cloud has created outside its state folder, so that it can be removed later.
 const madeFile = "made.json"
 
 // Made is what a cloud has made on its host outside its state folder.

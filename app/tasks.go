@@ -19,7 +19,7 @@ func Tasks(ctx context.Context, c Config, fn func(context.Context, *tasks.Queue)
 	}
 	c.Database.Sync = false
 	p := newProcess(&c, Options{Log: log.From(ctx)})
-	n, err := p.nova.room(ctx)
+	n, err := p.nova.base(ctx)
 	if err == nil {
 		err = fn(ctx, n.queue)
 	}

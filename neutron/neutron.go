@@ -68,10 +68,10 @@ type NetworkInfo struct {
 	MTU               int
 }
 
-// API is what compute asks of networking. The caller in ctx says with whose rights: a user's wishes are judged by
-// networking's policy as that user's own requests are, a service's own work (auth.Caller.Own) is not. Binding to a
-// host, device owners and what is looked up on the way are always the service's business. docs/whose-rights.md lists
-// the calls.
+// API is the contract of networking with compute. The caller in ctx determines the rights. Values that a user chose are
+// checked by networking's policy as in that user's own requests; a service's own work (auth.Caller.Own) is not checked.
+// The binding to a host, device owners and look-ups always use the service's rights. docs/whose-rights.md lists the
+// calls.
 type API interface {
 	// Available lists the networks a project's server may be put on (its own and shared ones).
 	Available(ctx context.Context, project string) ([]NetworkInfo, error)
@@ -84,9 +84,9 @@ type API interface {
 	// Idempotent: ports that the server already has for a spec are returned, not made again. On error everything made by
 	// this call is gone. project and az go into the ports.
 	Allocate(ctx context.Context, a AllocateArgs) ([]PortInfo, error)
-	// Judge answers what Allocate would refuse to the caller of a.Specs that name a network: a network that he may not
-	// use, an address that he may not choose, that the network has not, or that is taken (code FixedIPTaken). It makes
-	// nothing and may be outdated at once; Host is not looked at.
+	// Judge returns the error that Allocate would return for those of a.Specs that name a network: a network that the
+	// caller may not use, or an address that the caller may not choose, that the network does not have, or that is taken
+	// (code FixedIPTaken). It creates nothing. The result may be outdated at once. Host is ignored.
 	Judge(ctx context.Context, a AllocateArgs) error
 	// PortsOf lists a server's ports in order of creation.
 	PortsOf(ctx context.Context, server string) ([]PortInfo, error)

@@ -18,7 +18,8 @@ const (
 const InternalZone = "internal"
 
 // Service is the record of one service on one host. Its states are kept apart: up or down is what the heartbeat says,
-// disabled is what an operator decided for scheduling, forced down is what an operator knows better than the heartbeat.
+// disabled is what an operator decided for scheduling, forced down is what an operator knows better than the
+// heartbeat.
 type Service struct {
 	ID                  string
 	Number              int64 // the id of old API versions
@@ -34,7 +35,8 @@ type Service struct {
 	Created, Updated    time.Time
 }
 
-// Why is what an operator is told of the service's state: why it is disabled, and what was found where it is not up.
+// Why returns the reason of the service's state for operators: why it is disabled and, if it is down, the note about
+// it.
 func (s *Service) Why(up bool) string {
 	if up {
 		return s.DisabledReason

@@ -9,10 +9,10 @@ import (
 // VMState is the stable state of a server (nova's vm_state).
 type VMState string
 
-// TaskState is what is being done to a server (nova's task_state); empty: nothing.
+// TaskState is the operation that runs on a server (nova's task_state); empty: none.
 type TaskState string
 
-// PowerState is what the hypervisor says, with nova's numbers.
+// PowerState is the state that the hypervisor reports, with nova's numbers.
 type PowerState int
 
 const (
@@ -68,7 +68,7 @@ const (
 	CauseHost Cause = "host"
 )
 
-// State is where a server is.
+// State is the state of a server in the database.
 type State struct {
 	VM   VMState
 	Task TaskState
@@ -84,9 +84,9 @@ type Move struct {
 	Task  TaskState   // task state afterwards; Kept: stays
 }
 
-// The moves of builds, and those that the cloud makes by itself; the moves of what users ask of a server stand with its
-// row in the table of actions. A move whose While does not name the task state in the row is late: a newer request owns
-// the server.
+// The moves of builds, and those that the cloud makes by itself; the moves of what users ask of a server stand with
+// its row in the table of actions. A move whose While does not name the task state in the row is late: a newer request
+// owns the server.
 var (
 	MovePlace      = Move{"place", []VMState{Building}, []TaskState{Scheduling, Networking, Spawning}, "", Networking}
 	MoveSpawn      = Move{"spawn", []VMState{Building}, []TaskState{Networking, Spawning}, "", Spawning}
@@ -96,20 +96,20 @@ var (
 	MoveUnbuilt = Move{"unbuilt", []VMState{Building, Error}, []TaskState{Scheduling, Networking, Spawning}, Error,
 		Idle}
 
-	// MoveRestop is the cloud's own stop of a guest that is there although its server is stopped, or that has crashed or
-	// fallen asleep.
+	// MoveRestop stops a guest that runs although its server is stopped, or one that has crashed or suspended
+	// itself.
 	MoveRestop = Move{"restop", []VMState{Stopped, Active, Paused}, []TaskState{Idle}, "", PoweringOff}
 
-	// The operator's moves. A server that is being built keeps its task until the build has given back what it made, and
-	// one that is being deleted stays with the deletion: until then nobody else may begin anything with it.
+	// The moves of an operator's reset of the state. A server that is being built keeps its task state until the build is
+	// undone, and one that is being deleted keeps it until it is deleted. Until then no other operation may begin.
 	MoveResetActive = Move{Name: "reset-active", From: []VMState{Active, Stopped, Paused, Suspended, Error},
-		While: settledTasks, To: Active}
-	MoveResetError = Move{Name: "reset-error", While: settledTasks, To: Error}
+		While: otherTasks, To: Active}
+	MoveResetError = Move{Name: "reset-error", While: otherTasks, To: Error}
 	MoveResetBuild = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: Kept}
 
-	// MoveFoundStopped is a guest that went down by itself.
+	// MoveFoundStopped records that a guest stopped without a request.
 	MoveFoundStopped = Move{"found-stopped", []VMState{Active, Paused}, []TaskState{Idle}, Stopped, Idle}
-	// MoveFoundPaused is a guest that was halted on its host, and MoveFoundUnpaused one that was made to go on there.
+	// MoveFoundPaused records that a guest was paused on its host, and MoveFoundUnpaused that it was resumed there.
 	MoveFoundPaused   = Move{"found-paused", []VMState{Active}, []TaskState{Idle}, Paused, Idle}
 	MoveFoundUnpaused = Move{"found-unpaused", []VMState{Paused}, []TaskState{Idle}, Active, Idle}
 )
@@ -117,11 +117,11 @@ var (
 // Kept is the task state of a move that leaves it as it is.
 const Kept TaskState = "="
 
-// buildTasks are the task states of a server that is being built; settledTasks those of one that is neither being built
-// nor deleted: none, and those of the table of actions.
+// buildTasks are the task states of a build. otherTasks are those of a server that is neither being built nor deleted:
+// none, and those of the table of actions.
 var (
-	buildTasks   = []TaskState{Scheduling, BlockDeviceMapping, Networking, Spawning}
-	settledTasks = append(slices.Clone(idle), actionTasks()...)
+	buildTasks = []TaskState{Scheduling, BlockDeviceMapping, Networking, Spawning}
+	otherTasks = append(slices.Clone(idle), actionTasks()...)
 )
 
 func actionTasks() []TaskState {
@@ -148,14 +148,14 @@ func Moves() []Move {
 	return all
 }
 
-// Refusal says which part of a state forbids a move.
+// Refusal is the part of a state that forbids a move.
 type Refusal struct {
 	Attr  string // vm_state or task_state
 	State string
 }
 
-// Next is the state after the move, or why it cannot be made. The vm_state is judged before the task_state, as clients
-// know it.
+// Next returns the state after the move, or the part of the state that forbids it. The vm_state is checked before the
+// task_state, as in nova.
 func (m Move) Next(s State) (State, *Refusal) {
 	if s.VM == Deleted || m.From != nil && !slices.Contains(m.From, s.VM) {
 		return s, &Refusal{"vm_state", string(s.VM)}
@@ -172,7 +172,7 @@ func (m Move) Next(s State) (State, *Refusal) {
 	return s, nil
 }
 
-// Fault is the refusal as a user reads it; action is the API's name of what was asked ("stop").
+// Fault returns the refusal as a fault for users. action is the API's name of the action, such as "stop".
 func (r *Refusal) Fault(action, server string) *fault.Fault {
 	state := r.State
 	if state == "" {

@@ -1,12 +1,12 @@
-// Package audit says what is not as it must be in a cloud: work that is stuck, and things that are held for servers
-// that are gone. It judges facts that others have gathered; it neither reads nor changes anything itself.
+// Package audit finds inconsistencies in a cloud: tasks that are stuck, and resources that are held for servers that
+// no longer exist. The caller gathers the facts; the package neither reads nor changes anything itself.
 //
-// It compares what services wrote with what other services wrote. What users write, such as the device_id of a port,
-// proves nothing.
+// It compares the records of the services with each other. It does not rely on values that users can write, such as
+// the device_id of a port.
 //
-// A server that a job owns is not judged: a job may hold things that no server has yet. What services that share no
-// transaction say at about the same time may contradict without anything being wrong, so a finding counts only when
-// it is found again later; see Again.
+// It leaves out servers that a task owns, because a task may hold resources that its server does not have yet. Records
+// of services that share no transaction may differ for a moment, so a finding counts only if it is found again later;
+// see Again.
 package audit
 
 import (
@@ -84,7 +84,7 @@ func (f Finding) Cure() string {
 	return f.Person
 }
 
-// Judge finds everything that is wrong, by rule and subject.
+// Judge returns the findings, sorted by rule and subject.
 func Judge(f Facts) []Finding {
 	j := judge{Facts: f, servers: map[string]*nova.Server{}, busy: map[string]bool{}, owed: map[jobs.CleanupArgs]bool{},
 		nodes: map[string]*nova.Node{}, computes: map[string]bool{}, holders: map[string]*nova.Server{}}
@@ -118,7 +118,7 @@ func Judge(f Facts) []Finding {
 		}
 	}
 	if !f.NoNova {
-		j.judge()
+		j.all()
 	}
 	for _, id := range j.Lost {
 		j.say("credential-sealed", "credential "+id, "no key in [credential] key_repository opens it").

@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/tasks"
 )
 
-// judge finds all that is to be known from compute's database and what goes with it.
-func (j *judge) judge() {
+// all runs the rules that need compute's database.
+func (j *judge) all() {
 	j.tasks()
 	j.states()
 	if !j.NoClaims {
@@ -23,8 +23,8 @@ func (j *judge) judge() {
 	j.local()
 }
 
-// tasks finds work that nobody does. Work that was given up has been told of to whoever asked for it, and is kept for
-// the operator.
+// tasks finds tasks that are not run, and dead ones. The user has already seen the failure of a dead task; it is kept
+// for the operator.
 func (j *judge) tasks() {
 	const conductor = "only a nova-conductor does work: start one (systemctl start hypernova-nova-conductor), or see " +
 		"its log for why it does not"
@@ -53,7 +53,7 @@ func (j *judge) behind(t tasks.Info) bool {
 	})
 }
 
-// states finds servers that are on their way somewhere with nobody to take them there.
+// states finds servers that are being built or have a task state, but no task.
 func (j *judge) states() {
 	for id, s := range j.servers {
 		if j.busy[id] || s.Task == nova.Idle && s.VM != nova.Building {

@@ -126,7 +126,7 @@ func (c *cloud) build(d *db.DB, now clock.Now) {
 			{Name: "auditor", Password: "secret", OnSystem: []string{"reader"}},
 			{Name: "boss", Password: "secret", OnDomain: []string{"manager"}},
 		}}
-	verbs := bootstrap.Verbs{Identity: c.api.Identity, Roles: roles, Catalog: c.api.Catalog}
+	verbs := bootstrap.Operations{Identity: c.api.Identity, Roles: roles, Catalog: c.api.Catalog}
 	for range 2 { // the second run must change nothing
 		if err := bootstrap.Run(t.Context(), verbs, plan); err != nil {
 			t.Fatal(err)

@@ -35,8 +35,8 @@ type User struct {
 	OnDomain       []string
 }
 
-// Verbs is the operations that the bootstrap calls.
-type Verbs struct {
+// Operations are the operations that the bootstrap calls.
+type Operations struct {
 	Identity *identity.Service
 	Roles    *assignment.Service
 	Catalog  *catalog.Service
@@ -49,7 +49,7 @@ var roles = []struct {
 }{{"reader", ""}, {"member", "reader"}, {"manager", "member"}, {"admin", "manager"}, {"service", ""}}
 
 // Run brings the plan about.
-func Run(ctx context.Context, v Verbs, p Plan) error {
+func Run(ctx context.Context, v Operations, p Plan) error {
 	if _, err := v.Identity.Projects.Domain(ctx, keystone.DefaultDomainID); fault.Is(err, fault.NotFound) {
 		_, err = v.Identity.Projects.Create(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default",
 			IsDomain: true, Enabled: true,
@@ -83,7 +83,7 @@ func Run(ctx context.Context, v Verbs, p Plan) error {
 	return nil
 }
 
-func (v Verbs) roles(ctx context.Context) (map[string]string, error) {
+func (v Operations) roles(ctx context.Context) (map[string]string, error) {
 	all, err := v.Roles.AllRoles(ctx)
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func named(name string) db.ListArgs {
 	return db.ListArgs{Where: []db.Cond{db.EqTo("name", name), db.EqTo("domain_id", keystone.DefaultDomainID)}, Limit: 1}
 }
 
-func (v Verbs) project(ctx context.Context, name string) (string, error) {
+func (v Operations) project(ctx context.Context, name string) (string, error) {
 	there, err := v.Identity.Projects.List(ctx, named(name))
 	if err != nil {
 		return "", err
@@ -128,7 +128,7 @@ func (v Verbs) project(ctx context.Context, name string) (string, error) {
 	return p.ID, err
 }
 
-func (v Verbs) user(ctx context.Context, u User, projects, roles map[string]string) error {
+func (v Operations) user(ctx context.Context, u User, projects, roles map[string]string) error {
 	there, err := v.Identity.Users.List(ctx, named(u.Name))
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (v Verbs) user(ctx context.Context, u User, projects, roles map[string]stri
 	return grant(keystone.OnSystem, keystone.OnSystem, u.OnSystem)
 }
 
-func (v Verbs) service(ctx context.Context, s Service, region string) error {
+func (v Operations) service(ctx context.Context, s Service, region string) error {
 	all, err := v.Catalog.Services.List(ctx)
 	if err != nil {
 		return err

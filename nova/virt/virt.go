@@ -31,8 +31,8 @@ type Driver interface {
 	// leaves nothing behind; a server that is already there is left as it is.
 	Prepare(ctx context.Context, s *nova.Spec, images Images) error
 	// Spawn defines and starts the prepared server (NotFound: it is not prepared). A server that already runs, or is
-	// paused, is left alone. Like every verb it judges by what the hypervisor ends in: what is passing (see Info) is
-	// waited for.
+	// paused, is left alone. Like every method it waits while the hypervisor reports a
+	// temporary state (see Info).
 	Spawn(ctx context.Context, s *nova.Spec) error
 	// Destroy stops the server at once and removes domain, disks, logs. Absent is no error. Shared cached images stay.
 	Destroy(ctx context.Context, id string) error
