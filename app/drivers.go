@@ -18,9 +18,9 @@ import (
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/postgres"
 	"hypernova/oslo/db/sqlite"
+	"hypernova/oslo/drivers"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/messaging/nats"
-	"hypernova/oslo/plug"
 )
 
 // dialects are the SQL engines compiled in.
@@ -35,8 +35,8 @@ type hypervisorConfig struct {
 }
 
 // hypervisors are the drivers compiled in, by the name of compute_driver.
-func hypervisors() plug.Registry[hypervisorConfig, virt.Driver] {
-	return plug.Registry[hypervisorConfig, virt.Driver]{
+func hypervisors() drivers.Registry[hypervisorConfig, virt.Driver] {
+	return drivers.Registry[hypervisorConfig, virt.Driver]{
 		"fake":    newFake,
 		"libvirt": newLibvirt,
 	}
@@ -44,8 +44,8 @@ func hypervisors() plug.Registry[hypervisorConfig, virt.Driver] {
 
 // imageBackends are the places for image data compiled in, by the types in enabled_backends. That of type http is the
 // verbs' own.
-func imageBackends() plug.Registry[*images.StoreOptions, backend.Backend] {
-	return plug.Registry[*images.StoreOptions, backend.Backend]{
+func imageBackends() drivers.Registry[*images.StoreOptions, backend.Backend] {
+	return drivers.Registry[*images.StoreOptions, backend.Backend]{
 		"file": newFileStore,
 		"s3":   newS3Store,
 		"http": func(*images.StoreOptions) (backend.Backend, error) { return nil, nil },
@@ -54,8 +54,8 @@ func imageBackends() plug.Registry[*images.StoreOptions, backend.Backend] {
 }
 
 // mechanisms are the network mechanisms compiled in, by the names of mechanism_drivers.
-func mechanisms() plug.Registry[*Config, ml2.Mechanism] {
-	return plug.Registry[*Config, ml2.Mechanism]{
+func mechanisms() drivers.Registry[*Config, ml2.Mechanism] {
+	return drivers.Registry[*Config, ml2.Mechanism]{
 		"bridge": func(*Config) (ml2.Mechanism, error) { return bridge.Mechanism{}, nil },
 		"fake":   func(*Config) (ml2.Mechanism, error) { return &fakemech.Mechanism{}, nil },
 	}

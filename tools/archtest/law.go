@@ -22,7 +22,7 @@ const (
 
 var (
 	services = []string{"keystone", "placement", "glance", "nova", "neutron", "cinder"}
-	leafs    = []string{"fault", "clock", "ids", "opt", "log", "metric", "lock", "httpc", "conf", "plug", "auth",
+	leafs    = []string{"fault", "clock", "ids", "opt", "log", "metric", "lock", "httpc", "conf", "drivers", "auth",
 		"diskformat", "backoff"}
 	// contracts are the packages that drivers below them fulfil.
 	contracts = []string{"nova/virt", "neutron/ml2", "glance/backend", "cinder/backend"}

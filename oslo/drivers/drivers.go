@@ -1,5 +1,5 @@
-// Package plug is a registry of drivers by name.
-package plug
+// Package drivers is a registry of drivers by name.
+package drivers
 
 import (
 	"slices"
