@@ -2,19 +2,18 @@ package nova
 
 import "slices"
 
-// ServerAction is one row of the table of actions: something that is asked of a server and done by a job. The verbs,
-// the conductor, the agents and the list of moves all read the same row.
+// ServerAction is one row of the table of actions: an operation on a server that a job does. nova/servers, the
+// conductor, nova-compute and the list of moves read the same row.
 type ServerAction struct {
 	Key   string // in jobs and in messages to the host, such as "reboot-hard"
 	Name  string // of the instance action, and in refusals, such as "reboot"
 	Event string // of the instance action's event
-	// Begin takes the server for the job, Done gives it back when all went well, Failed when it did not. The job owns the
-	// server while its task state is one of Done.While.
+	// Begin sets the task state when the job is enqueued. Done resets it after the job succeeded, Failed after it failed.
+	// The job owns the server while its task state is one of Done.While.
 	Begin, Done, Failed Move
-	// Locked actions are also done on a locked server, for whoever may ask. The others refuse all but administrators
-	// there.
+	// Locked actions are allowed on a locked server. The others are rejected there unless the caller is an administrator.
 	Locked bool
-	// Unplaced actions are also done on a server that has no host. The others refuse it.
+	// Unplaced actions are allowed on a server without a host. The others are rejected there.
 	Unplaced bool
 }
 

@@ -2,7 +2,7 @@ package conductor
 
 import "time"
 
-// Options are section [conductor]. The queue of tasks reads the others than BuildWait.
+// Options are section [conductor]. The conductor itself reads BuildWait; app passes the others to the task queue.
 type Options struct {
 	Workers   int           `conf:"workers" default:"128" min:"1" max:"1024" help:"How many jobs are worked at once; a build that waits for its ports is one."`
 	BuildWait time.Duration `conf:"build_wait" default:"600" min:"1" help:"How long a build waits for hosts and services that cannot be reached, before the server is in ERROR."`

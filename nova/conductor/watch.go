@@ -9,8 +9,8 @@ import (
 	"hypernova/oslo/service"
 )
 
-// What networking changes it tells, but a word may be lost, and it does not tell of all: so servers' networks are read
-// again now and then, a few at each time.
+// Networking notifies compute of most changes of ports, and a notification may be lost. So the conductor reads the
+// networks of all servers again, healAtOnce servers every healEvery.
 const (
 	healEvery  = time.Minute
 	healAtOnce = 100
@@ -34,7 +34,7 @@ func (c *agentCalls) healNetworks(ctx context.Context) error {
 	return nil
 }
 
-// askSilent asks the services whose heartbeats do not arrive by their other address.
+// askSilent sends a request to the pulse URL of each service whose heartbeats do not arrive, and notes the result.
 func (c *agentCalls) askSilent(ctx context.Context) error {
 	all, err := store.Services(ctx, c.DB, "", "")
 	if err != nil {

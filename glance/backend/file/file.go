@@ -103,7 +103,7 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 	return n, nil
 }
 
-// flushEvery is how many bytes are written before the disk is told to start writing them. Otherwise the disk would be
+// flushEvery is the number of bytes after which the kernel starts to write them to the disk. Otherwise the disk would be
 // idle while data arrives, and the last sync would have to write everything.
 const flushEvery = 8 << 20
 

@@ -375,7 +375,7 @@ func (r *record) end(p nova.PowerState) {
 	r.Cause, r.Why, r.Words = "", "", ""
 }
 
-// settled waits until a server is not being started any more, and says what it does then.
+// settled waits until a server is no longer being started and returns its power state.
 func (d *Driver) settled(ctx context.Context, id string) (nova.PowerState, error) {
 	for {
 		var now record
