@@ -259,7 +259,8 @@ func TestResourcesAreOffered(t *testing.T) {
 	if diff := cmp.Diff(want, a.state.Inventories); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"COMPUTE_STATUS_DISABLED", "CUSTOM_FAST", "HW_CPU_X86_AVX"}, a.state.Traits); diff != "" {
+	traits := []string{"COMPUTE_NODE", "COMPUTE_STATUS_DISABLED", "CUSTOM_FAST", "HW_CPU_X86_AVX"}
+	if diff := cmp.Diff(traits, a.state.Traits); diff != "" {
 		t.Error(diff)
 	}
 	if a.state.ID != "node-id" || a.state.Name != "node1" {

@@ -75,13 +75,14 @@ func (m *Manager) destroy(ctx context.Context, a rpcapi.ServerArgs) (messaging.N
 // hostOperation is what the hypervisor does for one action of the table.
 type hostOperation func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error
 
-// capable is an operation of a capability that not every driver has. ability completes the sentence of the refusal,
-// which is fault.NotImplemented.
-func capable[C any](ability string, do func(C, context.Context, *rpcapi.PowerArgs) error) hostOperation {
+// capable is an operation of a capability that not every driver has (virt.Capabilities). Without it the operation
+// is fault.NotImplemented. It panics for an interface that is no capability.
+func capable[C any](do func(C, context.Context, *rpcapi.PowerArgs) error) hostOperation {
+	name := virt.CapabilityOf[C]().Name
 	return func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
 		c, ok := d.(C)
 		if !ok {
-			return fault.New(fault.NotImplemented, "The hypervisor of this host cannot %s.", ability)
+			return fault.New(fault.NotImplemented, "The hypervisor of this host cannot %s.", name)
 		}
 		return do(c, ctx, a)
 	}
@@ -109,12 +110,12 @@ func hostOperations() map[string]hostOperation {
 		nova.UnpauseServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
 			return d.Unpause(ctx, a.Spec.ID)
 		},
-		nova.SuspendServer.Key: capable("suspend servers",
-			func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
-				return d.Suspend(ctx, a.Spec.ID)
-			}),
-		nova.ResumeServer.Key: capable("suspend servers",
-			func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error { return d.Resume(ctx, &a.Spec) }),
+		nova.SuspendServer.Key: capable(func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
+			return d.Suspend(ctx, a.Spec.ID)
+		}),
+		nova.ResumeServer.Key: capable(func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
+			return d.Resume(ctx, &a.Spec)
+		}),
 	}
 }
 

@@ -24,6 +24,7 @@ func (m *Manager) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.Traits = virt.Traits(m.Driver, r.Traits)
 	cpu, err := json.Marshal(r.CPUInfo)
 	if err != nil {
 		return err
@@ -104,9 +105,9 @@ func (m *Manager) inventories(have map[string]placement.Inventory, r virt.Resour
 	return want
 }
 
-// traits are the hypervisor's and whether the host is disabled, beside the custom ones that operators set.
-func traits(have, driver []string, disabled bool) []string {
-	want := slices.Clone(driver)
+// traits returns the node's traits, whether the host is disabled, and the custom traits that operators set.
+func traits(have, node []string, disabled bool) []string {
+	want := slices.Clone(node)
 	for _, t := range have {
 		if strings.HasPrefix(t, "CUSTOM_") {
 			want = append(want, t)

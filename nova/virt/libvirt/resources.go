@@ -96,11 +96,10 @@ func cpuInfo(c libvirtxml.Caps) map[string]any {
 		"topology": topology}
 }
 
-// traits returns the placement traits of this host. It has processor features only with KVM: emulated guests do not get
-// them.
+// traits returns the placement traits of this host beside those of the driver's capabilities (virt.Traits). It has
+// processor features only with KVM: emulated guests do not get them.
 func traits(c libvirtxml.Caps, accel string) []string {
 	out := []string{
-		"COMPUTE_NODE",
 		"COMPUTE_IMAGE_TYPE_RAW", "COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_VDI", "COMPUTE_IMAGE_TYPE_VHD",
 		"COMPUTE_IMAGE_TYPE_VHDX",
 		"COMPUTE_STORAGE_BUS_VIRTIO", "COMPUTE_STORAGE_BUS_SCSI", "COMPUTE_STORAGE_BUS_SATA",

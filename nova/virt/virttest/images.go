@@ -10,12 +10,8 @@ import (
 )
 
 // imageCache checks that a driver removes images that no server uses, the least recently used first, and no others.
-func imageCache(t *testing.T, h Harness) {
-	d, ctx := h.New(t), t.Context()
-	c, ok := d.(virt.ImageCache)
-	if !ok {
-		t.Skip("this driver has no image cache")
-	}
+func imageCache(t *testing.T, h Harness, d virt.Driver, c virt.ImageCache) {
+	ctx := t.Context()
 	cleaned := func(p virt.CachePolicy, want ...*nova.Spec) {
 		t.Helper()
 		got, err := c.CleanImages(ctx, p)

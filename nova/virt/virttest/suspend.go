@@ -8,12 +8,8 @@ import (
 	"hypernova/oslo/fault"
 )
 
-func suspend(t *testing.T, h Harness) {
-	d, ctx := h.New(t), t.Context()
-	sd, ok := d.(virt.Suspender)
-	if !ok {
-		t.Skip("the driver cannot suspend")
-	}
+func suspend(t *testing.T, h Harness, d virt.Driver, sd virt.Suspender) {
+	ctx := t.Context()
 	s := h.running(t, d)
 	must(t, sd.Resume(ctx, s)) // does nothing: it runs
 	for round := range 2 {

@@ -33,6 +33,13 @@ type Harness struct {
 	Grace time.Duration
 }
 
+// test is one test of the suite.
+type test struct {
+	name       string
+	capability string // the interface that it is about; empty for virt.Driver
+	run        func(*testing.T, Harness)
+}
+
 // Run runs the whole suite.
 func Run(t *testing.T, h Harness) {
 	if h.Data == nil {
@@ -46,30 +53,23 @@ func Run(t *testing.T, h Harness) {
 	if h.Grace == 0 {
 		h.Grace = time.Millisecond
 	}
-	for _, c := range []struct {
-		name string
-		run  func(*testing.T, Harness)
-	}{
-		{"resources of a host", resources},
-		{"an unknown server is not found", unknownServer},
-		{"prepare makes a server that does not run yet", prepare},
-		{"a failed prepare leaves nothing", prepareFails},
-		{"an image larger than the disk is rejected", tooLarge},
-		{"an image is downloaded once", fetchOnce},
-		{"a cancelled prepare leaves nothing", prepareCancelled},
-		{"spawn runs a server, once", spawn},
-		{"operations wait for a start in progress", starting},
-		{"start and stop, also repeated", power},
-		{"pause and unpause", pause},
-		{"suspend and resume", suspend},
-		{"reboot ends running", reboot},
-		{"destroy leaves nothing", destroy},
-		{"concurrent operations on several servers", parallel},
-		{"a new process finds the servers", reopen},
-		{"a guest that stops is an event", events},
-		{"the console log is bounded", console},
-		{"unused images are removed", imageCache},
-	} {
+	for _, c := range append(capabilityTests(), []test{
+		{name: "resources of a host", run: resources},
+		{name: "an unknown server is not found", run: unknownServer},
+		{name: "prepare makes a server that does not run yet", run: prepare},
+		{name: "a failed prepare leaves nothing", run: prepareFails},
+		{name: "an image larger than the disk is rejected", run: tooLarge},
+		{name: "an image is downloaded once", run: fetchOnce},
+		{name: "a cancelled prepare leaves nothing", run: prepareCancelled},
+		{name: "spawn runs a server, once", run: spawn},
+		{name: "operations wait for a start in progress", run: starting},
+		{name: "start and stop, also repeated", run: power},
+		{name: "pause and unpause", run: pause},
+		{name: "reboot ends running", run: reboot},
+		{name: "destroy leaves nothing", run: destroy},
+		{name: "concurrent operations on several servers", run: parallel},
+		{name: "a new process finds the servers", run: reopen},
+	}...) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(t, h)
@@ -286,92 +286,6 @@ func reopen(t *testing.T, h Harness) {
 		must(t, d.Destroy(ctx, s.ID))
 	}
 	list(t, d)
-}
-
-func events(t *testing.T, h Harness) {
-	d := h.New(t)
-	src, ok := d.(virt.EventSource)
-	if !ok || h.Kill == nil {
-		t.Skip("this driver has no events")
-	}
-	s := h.running(t, d)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	seen := make(chan virt.Event, 100)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() { _ = src.Events(ctx, func(e virt.Event) { seen <- e }) })
-	h.Kill(t, d, s.ID)
-	for again := time.Tick(time.Second); ; { // the first crash may be before the subscription
-		select {
-		case <-ctx.Done():
-			t.Fatal("no event came")
-		case <-again:
-			must(t, d.Start(ctx, s))
-			h.Kill(t, d, s.ID)
-		case e := <-seen:
-			if e.ID != s.ID || e.At.IsZero() {
-				t.Errorf("event = %+v, want one of server %s with a time", e, s.ID)
-			}
-			if e.Power == nova.Shutdown || e.Power == nova.Crashed {
-				causes(ctx, t, h, d, s, e)
-				return
-			}
-		}
-	}
-}
-
-// causes checks the cause of a crash in the event and in Info, and that the cause is gone after the next start and
-// stop.
-func causes(ctx context.Context, t *testing.T, h Harness, d virt.Driver, s *nova.Spec, e virt.Event) {
-	t.Helper()
-	must(t, d.Start(ctx, s)) // the loop may have started it after the event
-	h.Kill(t, d, s.ID)
-	i, err := d.Info(ctx, s.ID)
-	for tick := time.Tick(10 * time.Millisecond); err == nil && i.Power == nova.Running; i, err = d.Info(ctx, s.ID) {
-		<-tick
-	}
-	must(t, err)
-	if e.Cause != nova.CauseCrash || e.Why == "" || i.Cause != e.Cause || i.Why != e.Why {
-		t.Errorf("event = %+v, info = %+v; want the cause %q in both, and why", e, i, nova.CauseCrash)
-	}
-	if l, ok := d.(virt.LastWords); ok {
-		words, err := l.LastWords(ctx, s.ID, 1000)
-		must(t, err)
-		if len(words) == 0 || len(words) > 1000 {
-			t.Errorf("its last words are %q, want some, and 1000 bytes at most", words)
-		}
-		if _, err := l.LastWords(ctx, ids.UUID(), 10); !fault.Is(err, fault.NotFound) {
-			t.Errorf("last words of an unknown server: got %v, want a NotFound fault", err)
-		}
-	}
-	must(t, d.Start(ctx, s))
-	for _, stopped := range []bool{false, true} {
-		i, err := d.Info(ctx, s.ID)
-		must(t, err)
-		if i.Cause != "" && !stopped || i.Cause == nova.CauseCrash || i.Cause == nova.CauseDisk {
-			t.Errorf("started, and stopped again (%v): info = %+v, want no such cause", stopped, i)
-		}
-		must(t, d.Stop(ctx, s.ID, 0))
-	}
-}
-
-func console(t *testing.T, h Harness) {
-	d := h.New(t)
-	c, ok := d.(virt.Console)
-	if !ok {
-		t.Skip("this driver has no console")
-	}
-	if _, err := c.ConsoleLog(t.Context(), ids.UUID(), 100); !fault.Is(err, fault.NotFound) {
-		t.Errorf("of an unknown server: got %v, want a NotFound fault", err)
-	}
-	s := h.running(t, d)
-	b, err := c.ConsoleLog(t.Context(), s.ID, 10)
-	must(t, err)
-	if len(b) > 10 {
-		t.Errorf("got %d bytes, asked for 10", len(b))
-	}
 }
 
 func must(t *testing.T, err error) {
