@@ -103,8 +103,8 @@ func (b *Backend) Put(ctx context.Context, key string, r io.Reader, size int64) 
 	return n, nil
 }
 
-// flushEvery is the number of bytes after which the kernel starts to write them to the disk. Otherwise the disk would be
-// idle while data arrives, and the last sync would have to write everything.
+// flushEvery is the number of bytes after which the kernel starts to write them to the disk. Otherwise the disk would
+// be idle while data arrives, and the last sync would have to write everything.
 const flushEvery = 8 << 20
 
 // writer distinguishes errors of the medium from errors of the source.
