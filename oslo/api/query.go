@@ -2,8 +2,10 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -72,9 +74,11 @@ func (p *queryPlan) several(name string) bool {
 	return t.Kind() == reflect.Slice
 }
 
-// read fills v, a struct, from the query string.
+// read fills v, a struct, from the query string. Of several faults it returns that of the parameter whose name comes
+// first.
 func (p *queryPlan) read(values url.Values, v reflect.Value, strict bool, version Version) error {
-	for name, vs := range values {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		vs := values[name]
 		f, ok := p.fields[name]
 		if !ok {
 			if p.rest != nil {
