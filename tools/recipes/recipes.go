@@ -13,6 +13,7 @@
 //	                   below the line that contains TEXT, or with "instead of TEXT", which replaces that line. TEXT must
 //	                   occur in exactly one line.
 //	-- try --          a test of package built, with a function Test<Name> for the archive name.txtar. It is not counted.
+//	                   HYPERNOVA_BINARY is the program with all examples, for clouds of tests/layout and tests/running.
 //	-- seam path --    a new file that only the test needs. It is not counted.
 package recipes
 
@@ -227,9 +228,9 @@ func Sections(text string) []Recipe {
 	return out
 }
 
-const explained = "The test of `tools/recipes` follows an example of each of these, builds it and tries it.\n" +
-	"It counts the files that are new or edited, and the lines that are neither empty nor a comment alone.\n" +
-	"A recipe that costs more than its bound fails the test. `make golden` writes this table.\n\n" +
+const explained = "The test of `tools/recipes` follows an example of each of these, builds it and tries it. It counts the " +
+	"files that are\nnew or edited, and the lines that are neither empty nor a comment alone. A recipe that costs more " +
+	"than its bound fails\nthe test. `make golden` writes this table.\n\n" +
 	"| recipe | files | lines | bound |\n|---|---|---|---|\n"
 
 // Table returns docs/recipes.md with its last section, the costs, written anew from the examples.

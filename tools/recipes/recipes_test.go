@@ -132,19 +132,26 @@ func overlay(t *testing.T, root, dir string, files map[string]string) string {
 	return at
 }
 
-// run builds the tests of the overlay and runs them in a folder of their own: the package's folder does not exist.
+// run builds the program and the tests of the overlay, and runs the tests in a folder of their own: the package's
+// folder does not exist. Tests that start the program find it by HYPERNOVA_BINARY.
 func run(t *testing.T, root, list string, all []recipes.Example) {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "built.test")
-	args := []string{"test", "-c", "-vet=off", "-overlay", list, "-o", program, "./tools/recipes/built"}
-	build := exec.CommandContext(t.Context(), "go", args...)
-	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("the examples of the recipes do not build: %v\n%s", err, out)
+	dir := t.TempDir()
+	program, binary := filepath.Join(dir, "built.test"), filepath.Join(dir, "hypernova")
+	for _, args := range [][]string{
+		{"build", "-overlay", list, "-o", binary, "."},
+		{"test", "-c", "-vet=off", "-overlay", list, "-o", program, "./tools/recipes/built"},
+	} {
+		build := exec.CommandContext(t.Context(), "go", args...)
+		build.Dir = root
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath -buildvcs=false")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("the examples of the recipes do not build: %v\n%s", err, out)
+		}
 	}
 	try := exec.CommandContext(t.Context(), program, "-test.v")
 	try.Dir = t.TempDir()
+	try.Env = append(os.Environ(), "HYPERNOVA_BINARY="+binary)
 	out, err := try.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the examples of the recipes do not work: %v\n%s", err, out)
