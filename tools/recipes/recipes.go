@@ -228,9 +228,9 @@ func Sections(text string) []Recipe {
 	return out
 }
 
-const explained = "The test of `tools/recipes` follows an example of each of these, builds it and tries it. It counts the " +
-	"files that are\nnew or edited, and the lines that are neither empty nor a comment alone. A recipe that costs more " +
-	"than its bound fails\nthe test. `make golden` writes this table.\n\n" +
+const explained = "The test of `tools/recipes` follows an example of each of these, builds it and tries it. " +
+	"It counts the files that are\nnew or edited, and the lines that are neither empty nor a comment alone. " +
+	"A recipe that costs more than its bound fails\nthe test. `make golden` writes this table.\n\n" +
 	"| recipe | files | lines | bound |\n|---|---|---|---|\n"
 
 // Table returns docs/recipes.md with its last section, the costs, written anew from the examples.
