@@ -46,7 +46,7 @@ type checker struct {
 
 func (k *checker) check(ctx context.Context) ([]audit.Finding, error) {
 	sources := k.examine(ctx)
-	first := audit.Judge(k.facts(ctx, sources))
+	first := audit.Findings(k.facts(ctx, sources))
 	if audit.Wrong(first) == 0 || ctx.Err() != nil {
 		return first, ctx.Err()
 	}
@@ -55,7 +55,7 @@ func (k *checker) check(ctx context.Context) ([]audit.Finding, error) {
 		return nil, ctx.Err()
 	case <-time.After(k.o.Settle):
 	}
-	return audit.Again(first, audit.Judge(k.facts(ctx, sources))), ctx.Err()
+	return audit.Again(first, audit.Findings(k.facts(ctx, sources))), ctx.Err()
 }
 
 // facts asks every service whose database is sound.

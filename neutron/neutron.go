@@ -84,10 +84,10 @@ type API interface {
 	// Idempotent: ports that the server already has for a spec are returned, not made again. On error everything made by
 	// this call is gone. project and az go into the ports.
 	Allocate(ctx context.Context, a AllocateArgs) ([]PortInfo, error)
-	// Judge returns the error that Allocate would return for those of a.Specs that name a network: a network that the
+	// CheckAllocate returns the error that Allocate would return for those of a.Specs that name a network: a network that the
 	// caller may not use, or an address that the caller may not choose, that the network does not have, or that is taken
 	// (code FixedIPTaken). It creates nothing. The result may be outdated at once. Host is ignored.
-	Judge(ctx context.Context, a AllocateArgs) error
+	CheckAllocate(ctx context.Context, a AllocateArgs) error
 	// PortsOf lists a server's ports in order of creation.
 	PortsOf(ctx context.Context, server string) ([]PortInfo, error)
 	// Deallocate deletes the ports that Allocate made for the server and unbinds (device_id, host cleared) the ones it

@@ -84,8 +84,8 @@ func (f Finding) Cure() string {
 	return f.Person
 }
 
-// Judge returns the findings, sorted by rule and subject.
-func Judge(f Facts) []Finding {
+// Findings returns the findings, sorted by rule and subject.
+func Findings(f Facts) []Finding {
 	j := judge{Facts: f, servers: map[string]*nova.Server{}, busy: map[string]bool{}, owed: map[jobs.CleanupArgs]bool{},
 		nodes: map[string]*nova.Node{}, computes: map[string]bool{}, holders: map[string]*nova.Server{}}
 	for i := range f.Servers {

@@ -96,7 +96,7 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 			f := sound()
 			tt.change(&f)
 			var got []string
-			for _, x := range audit.Judge(f) {
+			for _, x := range audit.Findings(f) {
 				line := x.Rule + " " + x.Subject
 				if x.Note {
 					line = "[" + line + "]"

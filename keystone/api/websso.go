@@ -163,7 +163,7 @@ func (a *webLoginsAPI) login(ctx context.Context, r *api.Request, s sender, w ht
 	if err := a.Tokens.EndDialogue(ctx, d); err != nil {
 		return err
 	}
-	p, err := a.Federation.Hear(ctx, s.provider, s.protocol, oidc.Question{Issuer: d.Issuer, Redirect: back,
+	p, err := a.Federation.LoginByCode(ctx, s.provider, s.protocol, oidc.Question{Issuer: d.Issuer, Redirect: back,
 		State: d.State, Nonce: d.Nonce, Verifier: d.Verifier}, q.Get("code"))
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 type Verifier interface {
 	Vouch(ctx context.Context, issuers []string, token string) (map[string][]string, error)
 	Ask(ctx context.Context, q oidc.Question) (url string, err error)
-	Hear(ctx context.Context, q oidc.Question, code string) (map[string][]string, error)
+	Exchange(ctx context.Context, q oidc.Question, code string) (map[string][]string, error)
 }
 
 // Person is somebody whom a provider has vouched for, as a user of this cloud.

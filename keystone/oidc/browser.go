@@ -46,10 +46,10 @@ func (v *Verifier) Ask(ctx context.Context, q Question) (string, error) {
 	return f.AuthCodeURL(q.State, oidc.Nonce(q.Nonce), oauth2.S256ChallengeOption(q.Verifier)), nil
 }
 
-// Hear trades the code that the browser brought for what the issuer says of its user, as attributes for a mapping.
+// Exchange trades the code that the browser brought for what the issuer says of its user, as attributes for a mapping.
 // fault.Unauthorized for a code that the issuer refuses and for an answer to another question, fault.Unavailable when
 // the issuer does not answer.
-func (v *Verifier) Hear(ctx context.Context, q Question, code string) (map[string][]string, error) {
+func (v *Verifier) Exchange(ctx context.Context, q Question, code string) (map[string][]string, error) {
 	f, err := v.flow(ctx, q)
 	if err != nil {
 		return nil, err

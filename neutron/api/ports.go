@@ -162,7 +162,7 @@ func portsOf(p *plugin.Plugin) *portsAPI {
 					return nil, err
 				}
 			}
-			if r.Service != nil && r.HTTP.Header.Get(auth.JudgeHeader) != "" {
+			if r.Service != nil && r.HTTP.Header.Get(auth.CheckOnlyHeader) != "" {
 				return nil, p.Ports.Possible(ctx, wanted)
 			}
 			made, err := p.Ports.Create(ctx, wanted)

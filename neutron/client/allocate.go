@@ -97,9 +97,9 @@ func (c *Client) match(ctx context.Context, a neutron.AllocateArgs, have []neutr
 	return ports, wanted, nil
 }
 
-// Judge returns the refusal that the caller would get for the new ports of a, and makes nothing. A service's own work
+// CheckAllocate returns the refusal that the caller would get for the new ports of a, and makes nothing. A service's own work
 // is not refused.
-func (c *Client) Judge(ctx context.Context, a neutron.AllocateArgs) error {
+func (c *Client) CheckAllocate(ctx context.Context, a neutron.AllocateArgs) error {
 	var wanted []map[string]any
 	for _, spec := range a.Specs {
 		if spec.Port != "" {
@@ -115,7 +115,7 @@ func (c *Client) Judge(ctx context.Context, a neutron.AllocateArgs) error {
 		return nil
 	}
 	_, err := send[struct{}](ctx, c, httpc.Request{Method: http.MethodPost, Path: "/ports",
-		Header: http.Header{auth.JudgeHeader: {"true"}}, Body: map[string]any{"ports": wanted}})
+		Header: http.Header{auth.CheckOnlyHeader: {"true"}}, Body: map[string]any{"ports": wanted}})
 	return err
 }
 

@@ -86,7 +86,7 @@ func TestWishesAreJudgedByTheRightsOfWhoAsks(t *testing.T) {
 			ctx := who[c.who]
 			args := neutron.AllocateArgs{Server: "s", Project: auth.From(ctx).ProjectID, Host: "h",
 				Specs: []neutron.PortSpec{c.spec}}
-			if got := code(a.Judge(ctx, args)); got != c.judged {
+			if got := code(a.CheckAllocate(ctx, args)); got != c.judged {
 				t.Errorf("%s: %s asks for %s: judged %q, want %q", position, c.who, c.what, got, c.judged)
 			}
 			want := c.done

@@ -103,8 +103,8 @@ func (a *API) wanted(ctx context.Context, q db.Querier, args neutron.AllocateArg
 	return w, nil
 }
 
-// Judge returns the error that Allocate would return for new ports. It writes nothing.
-func (a *API) Judge(ctx context.Context, args neutron.AllocateArgs) error {
+// CheckAllocate returns the error that Allocate would return for new ports. It writes nothing.
+func (a *API) CheckAllocate(ctx context.Context, args neutron.AllocateArgs) error {
 	return a.change.DB.View(ctx, func(tx *db.Tx) error {
 		for _, spec := range args.Specs {
 			if spec.Port != "" {

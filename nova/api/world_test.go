@@ -266,7 +266,7 @@ func (networks) Allocate(context.Context, neutron.AllocateArgs) ([]neutron.PortI
 	return nil, fault.Conflictf("nobody builds here")
 }
 
-func (networks) Judge(context.Context, neutron.AllocateArgs) error { return nil }
+func (networks) CheckAllocate(context.Context, neutron.AllocateArgs) error { return nil }
 func (networks) PortsOf(context.Context, string) ([]neutron.PortInfo, error) {
 	return []neutron.PortInfo{{ID: port, Network: network, NetworkName: "demo", MAC: "fa:16:3e:00:00:01", Status: "ACTIVE",
 		SecurityGroups: []string{"g1"},

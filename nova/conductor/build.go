@@ -56,7 +56,7 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 		case codeOf(failed.Err) == errUnwanted.Code:
 			return b.unwanted(ctx)
 		}
-		silent := at.Choice.Host != "" && messaging.Unheard(failed.Err)
+		silent := at.Choice.Host != "" && messaging.NoReply(failed.Err)
 		late := fault.Is(failed.Err, fault.Unavailable) && !j.rec.Since.IsZero() && j.waits(c.Queue.Now()) >= c.c.BuildWait
 		last := late || !silent && !b.again(failed, at.Choice.Host)
 		if fault.Is(failed.Err, fault.NoValidHost) {

@@ -82,7 +82,7 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 	}
 	// The host asks again while it holds the server's lock, because a build may be placing the server there now.
 	_, err = rpcapi.Reap.Do(asNova(ctx), c.Bus, a.Host, rpcapi.ServerArgs{Server: a.Server})
-	if messaging.Unheard(err) { // it joined before its RPC server started, or will soon be down
+	if messaging.NoReply(err) { // it joined before its RPC server started, or will soon be down
 		return tasks.Later(unreached("Host "+a.Host, err), soon)
 	}
 	return retried(err)

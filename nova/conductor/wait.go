@@ -30,7 +30,7 @@ func (e *hostError) Unwrap() error { return e.err }
 
 // answered marks an Unavailable error that a host returned, to distinguish it from a call without a reply.
 func answered(err error) error {
-	if !fault.Is(err, fault.Unavailable) || messaging.Unheard(err) {
+	if !fault.Is(err, fault.Unavailable) || messaging.NoReply(err) {
 		return err
 	}
 	return &hostError{err}
@@ -46,15 +46,15 @@ func (w *work) retryOrFail(ctx context.Context, err error) error {
 	}
 	since := w.journal.waits(w.Queue.Now())
 	switch {
-	case messaging.Unheard(err) && w.host != "":
+	case messaging.NoReply(err) && w.host != "":
 		err = unreached("Host "+w.host, err)
-	case messaging.Unheard(err):
+	case messaging.NoReply(err):
 		err = unreached("The scheduler", err)
 	}
 	if since >= w.c.BuildWait {
 		return err
 	}
-	if w.host == "" || !messaging.Unheard(err) {
+	if w.host == "" || !messaging.NoReply(err) {
 		return steps.Again(err)
 	}
 	// The host may have received the call and be working on it. It is called again while its service is up. Its work is
@@ -80,7 +80,7 @@ func (b *building) mayComeBack(ctx context.Context, q nova.Request) bool {
 	}
 	q.Silent, q.Fresh = b.c.BuildWait, false
 	_, err := b.Scheduler.Select(ctx, q)
-	return err == nil || messaging.Unheard(err)
+	return err == nil || messaging.NoReply(err)
 }
 
 // pauses are the pauses between attempts to reach a service; the last one is repeated.

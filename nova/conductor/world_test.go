@@ -513,7 +513,7 @@ func (p *ports) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutron
 	}
 	return out, nil
 }
-func (p *ports) Judge(context.Context, neutron.AllocateArgs) error { return nil }
+func (p *ports) CheckAllocate(context.Context, neutron.AllocateArgs) error { return nil }
 
 func (p *ports) PortsOf(_ context.Context, server string) ([]neutron.PortInfo, error) {
 	p.mu.Lock()

@@ -22,7 +22,7 @@ func (s *Servers) networks(ctx context.Context, project string, a *CreateArgs, r
 	if err := choose(ctx, project, a, r); err != nil {
 		return err
 	}
-	err := s.Networks.Judge(ctx, neutron.AllocateArgs{Project: project, Specs: network.Specs(r.nics)})
+	err := s.Networks.CheckAllocate(ctx, neutron.AllocateArgs{Project: project, Specs: network.Specs(r.nics)})
 	if f := fault.Of(err); f != nil && f.Code == neutron.FixedIPTaken {
 		return fault.Invalidf("%s", f.Msg).Because(err)
 	}

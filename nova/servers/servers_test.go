@@ -118,7 +118,7 @@ func (a *around) SecurityGroup(_ context.Context, _, name string) (string, error
 func (a *around) Allocate(context.Context, neutron.AllocateArgs) ([]neutron.PortInfo, error) {
 	return nil, nil
 }
-func (a *around) Judge(context.Context, neutron.AllocateArgs) error           { return a.judged }
+func (a *around) CheckAllocate(context.Context, neutron.AllocateArgs) error   { return a.judged }
 func (a *around) PortsOf(context.Context, string) ([]neutron.PortInfo, error) { return nil, nil }
 func (a *around) Deallocate(context.Context, string) error                    { return nil }
 func (a *around) GroupNames(context.Context, []string) (map[string][]string, error) {

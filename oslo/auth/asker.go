@@ -11,8 +11,8 @@ import (
 // token with the role service, and only by APIs that allow it (oslo/api.Config.Askers).
 const AskerHeader = "X-Hypernova-Asker"
 
-// JudgeHeader, sent with AskerHeader, asks for the policy check only: the request is authorized and not executed.
-const JudgeHeader = "X-Hypernova-Judge-Only"
+// CheckOnlyHeader, sent with AskerHeader, asks for the policy check only: the request is authorized and not executed.
+const CheckOnlyHeader = "X-Hypernova-Judge-Only"
 
 // ownProject is the project of a service's own requests. It differs from every id that Keystone makes.
 const ownProject = "service"

@@ -222,10 +222,10 @@ func pause(ctx context.Context, d time.Duration) {
 // codeUnheard marks faults that the bus itself makes in place of a receiver.
 const codeUnheard = "bus.unheard"
 
-// Unheard reports whether a call or cast failed in transport: the message or its answer was lost, the receiver died or
+// NoReply reports whether a call or cast failed in transport: the message or its answer was lost, the receiver died or
 // does not listen, or the broker is away. The receiver may have executed the request, so repeat only idempotent
 // requests.
-func Unheard(err error) bool {
+func NoReply(err error) bool {
 	f := fault.Of(err)
 	return f != nil && f.Code == codeUnheard
 }

@@ -43,7 +43,7 @@ func lossy(t *testing.T, br Broker) {
 			arg := fmt.Sprint("call ", i)
 			for tries[i] = 1; ; tries[i]++ {
 				got, err := w.echo.Do(t.Context(), client, "h", arg)
-				if messaging.Unheard(err) && tries[i] < 10 {
+				if messaging.NoReply(err) && tries[i] < 10 {
 					continue
 				}
 				if got != arg || err != nil {
