@@ -84,9 +84,9 @@ type API interface {
 	// Idempotent: ports that the server already has for a spec are returned, not made again. On error everything made by
 	// this call is gone. project and az go into the ports.
 	Allocate(ctx context.Context, a AllocateArgs) ([]PortInfo, error)
-	// CheckAllocate returns the error that Allocate would return for those of a.Specs that name a network: a network that the
-	// caller may not use, or an address that the caller may not choose, that the network does not have, or that is taken
-	// (code FixedIPTaken). It creates nothing. The result may be outdated at once. Host is ignored.
+	// CheckAllocate returns the error that Allocate would return for those of a.Specs that name a network: a network that
+	// the caller may not use, or an address that the caller may not choose, that the network does not have, or that is
+	// taken (code FixedIPTaken). It creates nothing. The result may be outdated at once. Host is ignored.
 	CheckAllocate(ctx context.Context, a AllocateArgs) error
 	// PortsOf lists a server's ports in order of creation.
 	PortsOf(ctx context.Context, server string) ([]PortInfo, error)

@@ -59,7 +59,8 @@ func (s *Service) Ask(ctx context.Context, q oidc.Question) (string, error) {
 
 // LoginByCode is Login with the code that a browser has brought back. The question must be one that an administrator's
 // issuers still answer.
-func (s *Service) LoginByCode(ctx context.Context, provider, protocol string, q oidc.Question, code string) (Person, error) {
+func (s *Service) LoginByCode(ctx context.Context, provider, protocol string, q oidc.Question, code string) (Person,
+	error) {
 	return s.admit(ctx, provider, protocol, func(issuers []string) (map[string][]string, error) {
 		if !slices.Contains(issuers, q.Issuer) {
 			return nil, fault.New(fault.Unauthorized, "The request you have made requires authentication.")

@@ -97,8 +97,8 @@ func (c *Client) match(ctx context.Context, a neutron.AllocateArgs, have []neutr
 	return ports, wanted, nil
 }
 
-// CheckAllocate returns the refusal that the caller would get for the new ports of a, and makes nothing. A service's own work
-// is not refused.
+// CheckAllocate returns the refusal that the caller would get for the new ports of a, and makes nothing. A service's
+// own work is not refused.
 func (c *Client) CheckAllocate(ctx context.Context, a neutron.AllocateArgs) error {
 	var wanted []map[string]any
 	for _, spec := range a.Specs {
