@@ -31,7 +31,7 @@ type copyJSON struct {
 func placesJSONOf(r *Record) placesJSON {
 	out := placesJSON{Metadata: r.Metadata}
 	for _, c := range r.More {
-		out.More = append(out.More, copyJSON{Store: c.Store, Key: c.Key, Whole: c.Whole, Metadata: c.Metadata})
+		out.More = append(out.More, copyJSON(c))
 	}
 	return out
 }
@@ -39,7 +39,7 @@ func placesJSONOf(r *Record) placesJSON {
 func (p *placesJSON) on(r *Record) {
 	r.Metadata = p.Metadata
 	for _, c := range p.More {
-		r.More = append(r.More, Copy{Store: c.Store, Key: c.Key, Whole: c.Whole, Metadata: c.Metadata})
+		r.More = append(r.More, Copy(c))
 	}
 }
 

@@ -25,12 +25,12 @@ type Filter struct {
 	// Op compares the column with the value. In takes all values of a repeated parameter; the others take the last one.
 	Op db.Op
 	// Value reads a text; nil: the text is the value. Of its errors a fault goes to the client as it is; the text of any
-	// other is told with the parameter's name. NoRow is no error for the client: no row has such a value.
+	// other is told with the parameter's name. ErrNoRow is no error for the client: no row has such a value.
 	Value func(text string) (any, error)
 }
 
-// NoRow is the error of a Filter's Value for a text that no row can have in its column.
-var NoRow = errors.New("no row has this value")
+// ErrNoRow is the error of a Filter's Value for a text that no row can have in its column.
+var ErrNoRow = errors.New("no row has this value")
 
 // Cond is the condition for the parameter name with these values, of which there is at least one. Where a value is
 // one that no row has, the condition is false.
@@ -45,9 +45,9 @@ func (f Filter) Cond(name string, values []string) (db.Cond, error) {
 			v, err = f.Value(text)
 		}
 		switch {
-		case errors.Is(err, NoRow) && f.Op != db.In:
+		case errors.Is(err, ErrNoRow) && f.Op != db.In:
 			return db.Cond{Column: f.Column, Op: db.In}, nil
-		case errors.Is(err, NoRow):
+		case errors.Is(err, ErrNoRow):
 		case err != nil && fault.Of(err) == nil:
 			return c, fault.Invalidf("Invalid input for query parameters %s: %s.", name, err.Error())
 		case err != nil:
@@ -62,11 +62,11 @@ func (f Filter) Cond(name string, values []string) (db.Cond, error) {
 // Never reports a condition of Cond that no row meets.
 func Never(c db.Cond) bool { return c.Op == db.In && len(c.Values) == 0 }
 
-// IntegerOrNone reads an integer; a text that is none is NoRow.
+// IntegerOrNone reads an integer; a text that is none is ErrNoRow.
 func IntegerOrNone(text string) (any, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return nil, NoRow
+		return nil, ErrNoRow
 	}
 	return n, nil
 }

@@ -35,12 +35,8 @@ const (
 	patience = 5 * time.Second
 	// stopWait bounds how long ending a listener or the connection waits for the broker.
 	stopWait = 5 * time.Second
-	// defaultHeartbeat detects a half-open connection after three intervals.
-	defaultHeartbeat = 5 * time.Second
 	// defaultPrefetch exceeds what a server accepts, so that the server refuses messages and their senders learn of it.
 	defaultPrefetch = 5000
-	// defaultQueue bounds the casts that wait for a listener. The broker rejects more.
-	defaultQueue = 10_000
 )
 
 // Config holds settings beside the URL. The zero Config is plain TCP with the URL's credentials.
