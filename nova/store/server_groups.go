@@ -16,14 +16,25 @@ type serverGroupRow struct {
 	Project    string  `db:"project_id,once" list:"project_id"`
 	User       string  `db:"user_id,once" list:"user_id"`
 	Policy     string  `db:"policy"`
-	MaxPerHost int64   `db:"max_per_host"`
+	MaxPerHost int     `db:"max_per_host"`
 	Placements int64   `db:"placements"` // counts up with each placement of a member, which locks the row
 	Created    db.Time `db:"created_at,once"`
 }
 
+// serverGroupFields are copied as they are; group and serverGroupRowOf convert the others.
+var serverGroupFields = db.NewFields[serverGroupRow, nova.ServerGroup](
+	"Number", "Policy", "Placements", "Created", "Members")
+
 func (r *serverGroupRow) group() nova.ServerGroup {
-	return nova.ServerGroup{ID: r.ID, Name: r.Name, Project: r.Project, User: r.User, Policy: nova.GroupPolicy(r.Policy),
-		MaxPerHost: int(r.MaxPerHost), Created: r.Created.Time}
+	g := nova.ServerGroup{Policy: nova.GroupPolicy(r.Policy), Created: r.Created.Time}
+	serverGroupFields.Read(r, &g)
+	return g
+}
+
+func serverGroupRowOf(g *nova.ServerGroup, number int64) serverGroupRow {
+	r := serverGroupRow{Number: number, Policy: string(g.Policy), Created: db.At(g.Created)}
+	serverGroupFields.Write(g, &r)
+	return r
 }
 
 type memberRow struct {
@@ -136,8 +147,7 @@ func InsertServerGroup(ctx context.Context, tx *db.Tx, g nova.ServerGroup) error
 	if err != nil {
 		return err
 	}
-	return serverGroups.Insert(ctx, tx, serverGroupRow{ID: g.ID, Number: n, Name: g.Name, Project: g.Project,
-		User: g.User, Policy: string(g.Policy), MaxPerHost: int64(g.MaxPerHost), Created: db.At(g.Created)})
+	return serverGroups.Insert(ctx, tx, serverGroupRowOf(&g, n))
 }
 
 // DeleteServerGroup deletes a group and what it knows of members, which stay; fault.NotFound.
@@ -221,7 +231,7 @@ func groupHosts(ctx context.Context, on db.Querier, id, server string) (*nova.Gr
 	if err != nil {
 		return nil, err
 	}
-	g := &nova.GroupHosts{Policy: nova.GroupPolicy(r.Policy), MaxPerHost: int(r.MaxPerHost),
+	g := &nova.GroupHosts{Policy: nova.GroupPolicy(r.Policy), MaxPerHost: r.MaxPerHost,
 		Servers: map[string]int{}}
 	for _, h := range rows {
 		g.Servers[h.Host] = int(h.Servers)
