@@ -8,18 +8,23 @@ import (
 
 // Limit is a project's own limit of a resource.
 type Limit struct {
+	Project  string
+	Resource string
+	Limit    int64 // -1 is unlimited
+}
+
+type limitRow struct {
 	Project  string `db:"project_id"`
 	Resource string `db:"resource"`
 	Limit    int64  `db:"quota"`
 }
 
 var (
-	quotaPut = db.NewExec(Stmts, `
-INSERT INTO quotas (project_id, resource, quota) VALUES (?, ?, ?)
-ON CONFLICT (project_id, resource) DO UPDATE SET quota = excluded.quota`)
+	quotas    = db.NewTable[limitRow](Stmts, "quotas", "project_id", "resource")
+	quotaPut  = quotas.Upsert("quota")
 	quotaDrop = db.NewExec(Stmts, `DELETE FROM quotas WHERE project_id = ?`)
-	quotasOf  = db.NewQuery[Limit](Stmts, `SELECT project_id, resource, quota FROM quotas WHERE project_id = ?`)
-	quotasAll = db.NewQuery[Limit](Stmts, `SELECT project_id, resource, quota FROM quotas ORDER BY project_id, resource`)
+	quotasOf  = quotas.Query("project_id = ?")
+	quotasAll = quotas.Query("ORDER BY project_id, resource")
 
 	countNetworks = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM networks WHERE project_id = ?`)
 	countSubnets  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM subnets WHERE project_id = ?`)
@@ -32,8 +37,7 @@ ON CONFLICT (project_id, resource) DO UPDATE SET quota = excluded.quota`)
 
 // SetLimit writes a project's limit.
 func SetLimit(ctx context.Context, on db.Querier, l Limit) error {
-	_, err := quotaPut.Do(ctx, on, l.Project, l.Resource, l.Limit)
-	return err
+	return quotaPut.Do(ctx, on, limitRow(l))
 }
 
 // DropLimits forgets a project's limits and says how many there were.
@@ -43,11 +47,23 @@ func DropLimits(ctx context.Context, on db.Querier, project string) (int64, erro
 
 // Limits are a project's own limits.
 func Limits(ctx context.Context, on db.Querier, project string) ([]Limit, error) {
-	return quotasOf.All(ctx, on, project)
+	rows, err := quotasOf.All(ctx, on, project)
+	return limits(rows), err
 }
 
 // AllLimits are all projects' own limits, project by project.
-func AllLimits(ctx context.Context, on db.Querier) ([]Limit, error) { return quotasAll.All(ctx, on) }
+func AllLimits(ctx context.Context, on db.Querier) ([]Limit, error) {
+	rows, err := quotasAll.All(ctx, on)
+	return limits(rows), err
+}
+
+func limits(rows []limitRow) []Limit {
+	var out []Limit
+	for _, r := range rows {
+		out = append(out, Limit(r))
+	}
+	return out
+}
 
 // Usage counts what a project has of a resource; zero for one that is not counted here.
 func Usage(ctx context.Context, on db.Querier, project, resource string) (int64, error) {
