@@ -173,7 +173,7 @@ func (c *Cloud) Endpoint(api string) string {
 	return "http://" + c.addresses[api]
 }
 
-// database keeps one memory database per service for as long as the cloud lives, whoever is restarted.
+// database keeps one memory database per service until the cloud ends; a restart of a service keeps it.
 func (c *Cloud) database(ctx context.Context, name string) (*db.DB, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

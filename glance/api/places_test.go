@@ -14,8 +14,8 @@ import (
 	"hypernova/glance/images"
 )
 
-// A URL that is signed opens its place for whoever has it: of those who see where data is, only who may set it sees
-// all of it.
+// A signed URL gives everyone who has it access to the data. So a caller who may read an image's locations sees the
+// whole URL only if he may also set locations.
 func TestSignedPlacesAreForWhoMaySetThem(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -33,8 +33,8 @@ var taskOps = api.Resource[*tasksAPI]{Name: "task", Plural: "tasks", Ops: api.Op
 		api.Bare(), api.Hidden()),
 }}
 
-// taskStub is a task in a list.
-type taskStub struct {
+// taskBrief is a task in a list.
+type taskBrief struct {
 	ID      string     `wire:"id"`
 	Type    string     `wire:"type"`
 	Status  string     `wire:"status"`
@@ -47,7 +47,7 @@ type taskStub struct {
 }
 
 type taskView struct {
-	taskStub
+	taskBrief
 	Input   json.RawMessage `wire:"input"`
 	Result  json.RawMessage `wire:"result"`
 	Message string          `wire:"message"`
@@ -56,8 +56,8 @@ type taskView struct {
 	User    string          `wire:"user_id" omit:"empty"`
 }
 
-func stubOf(t glance.Task) taskStub {
-	v := taskStub{ID: t.ID, Type: t.Type, Status: t.Status, Owner: t.Owner, Created: t.Created, Updated: t.Updated,
+func briefOf(t glance.Task) taskBrief {
+	v := taskBrief{ID: t.ID, Type: t.Type, Status: t.Status, Owner: t.Owner, Created: t.Created, Updated: t.Updated,
 		Self: "/v2/tasks/" + t.ID, Schema: "/v2/schemas/task"}
 	if !t.Expires.IsZero() {
 		v.Expires = &t.Expires
@@ -66,7 +66,7 @@ func stubOf(t glance.Task) taskStub {
 }
 
 func viewTask(t glance.Task) taskView {
-	v := taskView{stubOf(t), t.Input, t.Result, t.Message, t.ImageID, t.RequestID, t.UserID}
+	v := taskView{briefOf(t), t.Input, t.Result, t.Message, t.ImageID, t.RequestID, t.UserID}
 	for _, doc := range []*json.RawMessage{&v.Input, &v.Result} {
 		if *doc == nil {
 			*doc = json.RawMessage("null")
@@ -82,20 +82,20 @@ type taskQuery struct {
 	Owner  string `wire:"owner"`
 }
 
-func (a *tasksAPI) list(ctx context.Context, _ *api.Request, q *taskQuery) (api.Page[taskStub], error) {
+func (a *tasksAPI) list(ctx context.Context, _ *api.Request, q *taskQuery) (api.Page[taskBrief], error) {
 	order, err := oneKey(q.PageQuery)
 	if err != nil {
-		return api.Page[taskStub]{}, err
+		return api.Page[taskBrief]{}, err
 	}
 	if q.Marker != "" && !ids.IsUUID(q.Marker) {
-		return api.Page[taskStub]{}, fault.Invalidf("Invalid marker format")
+		return api.Page[taskBrief]{}, fault.Invalidf("Invalid marker format")
 	}
 	ts, err := a.Tasks.List(ctx, tasks.Query{Status: q.Status, Type: q.Type, Owner: q.Owner, Sort: order, Marker: q.Marker,
 		Limit: q.Rows()})
 	if err != nil {
-		return api.Page[taskStub]{}, err
+		return api.Page[taskBrief]{}, err
 	}
-	out := api.PageOf(q.Window, ts, func(t glance.Task) string { return t.ID }, stubOf)
+	out := api.PageOf(q.Window, ts, func(t glance.Task) string { return t.ID }, briefOf)
 	out.Extra = map[string]any{"schema": "/v2/schemas/tasks"}
 	return out, nil
 }

@@ -86,8 +86,8 @@ func (p *Passwords) Verify(user, hash, password string) bool {
 	return ok
 }
 
-// Paid is how many comparisons were paid for with bcrypt's price: one for each answer that was not remembered,
-// whoever was asked about.
+// Paid returns the number of comparisons made with bcrypt. Each answer that is not in the cache costs one, also for a
+// user who does not exist.
 func (p *Passwords) Paid() int64 { return p.paid.Load() }
 
 func (p *Passwords) remembers(key [32]byte) bool {

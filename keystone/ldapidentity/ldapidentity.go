@@ -54,8 +54,8 @@ const (
 	Ends
 )
 
-// Source is one directory. Its methods may block for as long as its timeout. fault.NotFound for what is not there,
-// fault.Unavailable when it does not answer. It is safe for concurrent use.
+// Source is one directory. Its methods block at most for its timeout. They return fault.NotFound for a missing entry,
+// and fault.Unavailable if the directory does not answer. They may be called concurrently.
 type Source interface {
 	User(ctx context.Context, id string) (User, error)
 	UserNamed(ctx context.Context, name string) (User, error)

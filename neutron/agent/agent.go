@@ -54,7 +54,7 @@ type Config struct {
 	Host    string
 	Owner   uint32 // number of the cloud on this machine, which marks what the agent makes; 0 where no other cloud can be
 	Version string
-	Down    time.Duration // silence after which the server takes the agent for dead; default 75 s
+	Down    time.Duration // the server marks the agent as down if no heartbeat came for so long; default 75 s
 
 	MetadataURL    string        // of nova's metadata API; empty: guests find no metadata on the network
 	MetadataSecret string        // shared with it

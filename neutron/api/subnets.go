@@ -40,7 +40,7 @@ type subnetBody struct {
 }
 
 // subnetChange has the attributes that a create and an update may give. Null lists are empty ones, a null gateway is
-// none; what is not there is chosen, or stays.
+// none. An absent attribute gets a default at a create and stays as it is at an update.
 type subnetChange struct {
 	Name        opt.Of[string]      `wire:"name" is:"maxlen=255"`
 	Description opt.Of[string]      `wire:"description" is:"maxlen=255"`

@@ -51,7 +51,8 @@ func TestEveryChangeMovesTheRevisionOnce(t *testing.T) {
 	}, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
 }
 
-// The revisions of sections never fall, whoever sums them up, and each change raises those that it concerns.
+// The revisions of sections never fall, also when an older server sums them up, and each change raises those that it
+// concerns.
 func TestRevisionsOfSections(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {

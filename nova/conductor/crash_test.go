@@ -100,7 +100,7 @@ func wayTo(a nova.ServerAction) ([]string, bool) {
 	return nil, false
 }
 
-// ofTheTable is a story for every action of the table: whoever adds a row has it ended at every instant.
+// ofTheTable has a sequence for every row of the table of actions, so that a new row is crashed at every step too.
 func ofTheTable() []story {
 	var all []story
 	for _, a := range nova.ServerActions() {

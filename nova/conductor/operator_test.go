@@ -91,8 +91,8 @@ func TestOperatorsMovesWhileJobsRun(t *testing.T) {
 	}
 }
 
-// TestZonesAndBuildsAgree races an operator, who moves a host between zones, with builds on it: whoever comes first, a
-// server is in its host's zone.
+// TestZonesAndBuildsAgree races an operator, who moves a host between zones, with builds on it: whichever commits
+// first, a server is in its host's zone.
 func TestZonesAndBuildsAgree(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {

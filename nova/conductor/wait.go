@@ -140,7 +140,7 @@ type heartbeats struct {
 	last map[string]time.Time
 }
 
-// late records a heartbeat and reports whether the one before is older than silence, or unknown.
+// late records a heartbeat. It reports whether the previous heartbeat is unknown or older than silence.
 func (h *heartbeats) late(id string, now time.Time, silence time.Duration) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

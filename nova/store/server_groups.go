@@ -63,6 +63,12 @@ JOIN servers s ON s.id = m.server_id
 WHERE m.group_id = ?
   AND s.deleted = ?
 ORDER BY m.number`)
+	membersOfGroups = db.NewList[memberRow](stmts, `
+SELECT m.server_id, m.group_id, m.number
+FROM server_group_members m
+JOIN servers s ON s.id = m.server_id`, map[string]string{
+		"group_id": "m.group_id NOT NULL", "deleted": "s.deleted NOT NULL", "number": "m.number NOT NULL",
+	}, "m.server_id")
 	countMembers = db.NewQuery[int64](stmts, `
 SELECT COUNT(*)
 FROM server_group_members m
@@ -99,11 +105,23 @@ func ServerGroups(ctx context.Context, on db.Querier, project string, offset, li
 		return nil, err
 	}
 	rows = rows[min(offset, len(rows)):]
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	members, err := membersOfGroups.Page(ctx, on, db.ListArgs{Sort: []db.SortKey{{Column: "number"}},
+		Where: []db.Cond{db.InList("group_id", ids), db.EqTo("deleted", false)}})
+	if err != nil {
+		return nil, err
+	}
+	servers := map[string][]string{}
+	for _, m := range members {
+		servers[m.Group] = append(servers[m.Group], m.Server)
+	}
 	out := make([]nova.ServerGroup, len(rows))
 	for i := range rows {
-		if out[i], err = withMembers(ctx, on, rows[i].group()); err != nil {
-			return nil, err
-		}
+		out[i] = rows[i].group()
+		out[i].Members = servers[rows[i].ID]
 	}
 	return out, nil
 }

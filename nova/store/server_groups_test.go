@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -77,6 +78,52 @@ func TestMembersArePlacedAtTheSameTime(t *testing.T) {
 		for h, n := range on {
 			if n != 1 || len(on) != hosts {
 				t.Errorf("%s has %d of %v", h, n, on)
+			}
+		}
+	}, tables())
+}
+
+// A page of groups has the members of each that are not deleted, in the order in which they joined.
+func TestServerGroupsListTheirMembers(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		ctx, now := t.Context(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		err := d.Tx(ctx, func(tx *db.Tx) error {
+			for _, id := range []string{"a", "b", "c"} {
+				g := nova.ServerGroup{ID: id, Name: id, Project: "p", User: "u", Policy: nova.Affinity, Created: now}
+				if err := InsertServerGroup(ctx, tx, g); err != nil {
+					return err
+				}
+			}
+			if err := InsertServers(ctx, tx, []nova.Server{server("s1"), server("s2"), server("s3")}); err != nil {
+				return err
+			}
+			if err := JoinServerGroup(ctx, tx, "c", []string{"s2"}); err != nil {
+				return err
+			}
+			if err := JoinServerGroup(ctx, tx, "a", []string{"s3", "s1"}); err != nil {
+				return err
+			}
+			_, err := db.NewExec(db.NewSet("test"), "UPDATE servers SET deleted = ? WHERE id = 's3'").Do(ctx, tx, true)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range []struct {
+			project       string
+			offset, limit int
+			want          string
+		}{
+			{"p", 0, 0, "a[s1] b[] c[s2]"}, {"", 1, 1, "b[]"}, {"p", 2, 0, "c[s2]"}, {"p", 3, 0, ""}, {"q", 0, 0, ""},
+		} {
+			all, err := ServerGroups(ctx, d, x.project, x.offset, x.limit)
+			got := ""
+			for _, g := range all {
+				got += fmt.Sprint(" ", g.ID, g.Members)
+			}
+			if got = strings.TrimSpace(got); err != nil || got != x.want {
+				t.Errorf("project %q, offset %d, limit %d: got %q, %v; want %q", x.project, x.offset, x.limit, got, err, x.want)
 			}
 		}
 	}, tables())

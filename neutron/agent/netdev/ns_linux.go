@@ -83,7 +83,7 @@ func newSpace(name string, owner uint32) error {
 }
 
 // shareSpaces makes the folder of namespaces a mount that is shared, as "ip netns" does and expects. Without that,
-// whoever does it later covers the namespaces that are there with a second mount of the folder, and their names can be
+// a program that does it later mounts the folder a second time over the existing namespaces, whose names can then be
 // neither removed nor entered.
 func shareSpaces() error {
 	switch err := os.Mkdir(spacesDir, 0o755); {
