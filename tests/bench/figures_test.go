@@ -78,21 +78,28 @@ func (r *rig) call(method, url, body string, status int, into any) http.Header {
 		req.Header.Set("X-Auth-Token", r.token)
 		req.Header.Set("X-Subject-Token", r.token)
 	}
-	resp, err := r.http.Do(req)
-	if err != nil {
-		panic(fmt.Sprintf("%s %s: %v", method, url, err))
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != status {
-		panic(fmt.Sprintf("%s %s: %d %v %s", method, url, resp.StatusCode, err, b))
-	}
+	head, b := r.exchange(req, status)
 	if into != nil {
 		if err := json.NewDecoder(bytes.NewReader(b)).Decode(into); err != nil {
 			panic(err)
 		}
 	}
-	return resp.Header
+	return head
+}
+
+// exchange sends a request and returns the answer's header and body. Another status than the expected one ends the
+// measurement.
+func (r *rig) exchange(req *http.Request, status int) (http.Header, []byte) {
+	resp, err := r.http.Do(req)
+	if err != nil {
+		panic(fmt.Sprintf("%s %s: %v", req.Method, req.URL, err))
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != status {
+		panic(fmt.Sprintf("%s %s: %d %v %s", req.Method, req.URL, resp.StatusCode, err, b))
+	}
+	return resp.Header, b
 }
 
 // rate runs fn from n clients for the duration d and returns the calls per second.

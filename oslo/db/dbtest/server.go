@@ -59,3 +59,6 @@ func (s *Server) Crash() error {
 
 // Start starts a crashed server again.
 func (s *Server) Start() error { return s.s.run(s.bin, s.options) }
+
+// PID is the server's process. Its children are the processes of its connections.
+func (s *Server) PID() int { return s.s.cmd.Process.Pid }
