@@ -127,6 +127,9 @@ func (p *Process) build(ctx context.Context) error {
 	if err := p.listeners.openPulse(ctx); err != nil {
 		return err
 	}
+	if err := p.profiles(ctx); err != nil {
+		return err
+	}
 	for _, r := range roles() {
 		if !p.has(r.name) {
 			continue

@@ -98,6 +98,9 @@ type Default struct {
 	Down         time.Duration `conf:"service_down_time" default:"60" min:"0.1" max:"86400" help:"A service not heard of for this long is down. At least twice report_interval."`
 	Grace        time.Duration `conf:"graceful_shutdown_timeout" default:"60" min:"0" max:"3600" help:"How long a service that is told to end may take to finish what it is doing."`
 
+	Pprof         string `conf:"pprof_listen" help:"Where this process serves profiles of itself (CPU, memory, goroutines) at /debug/pprof/, without authentication; empty: nowhere. unix is the socket pprof/PID.sock in state_path, which only root and the user of the process can use. host:port needs a loopback address, which all users of the host can use."`
+	PprofAnywhere bool   `conf:"pprof_any_address" default:"false" help:"Let pprof_listen be an address that other hosts reach."`
+
 	DisabledTasks []string `conf:"disabled_periodic_tasks" help:"Names of periodic tasks that shall not run, as the log and the state report name them. An unknown name is refused with the list of those that there are."`
 
 	Compute

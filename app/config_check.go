@@ -29,6 +29,9 @@ func (c *Config) check() error {
 	if err := c.checkTasks(); err != nil {
 		return err
 	}
+	if err := c.checkProfiles(); err != nil {
+		return err
+	}
 	return c.checkBus()
 }
 

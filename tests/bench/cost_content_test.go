@@ -27,8 +27,14 @@ var benched = db.NewSet("bench")
 
 var (
 	unfinished = db.NewQuery[int64](benched, "SELECT COUNT(*)\nFROM tasks\nWHERE state <> 'dead'")
-	building   = db.NewQuery[int64](benched, "SELECT COUNT(*)\nFROM servers\nWHERE deleted = FALSE\n  AND task_state <> ''")
-	broken     = db.NewQuery[int64](benched, "SELECT COUNT(*)\nFROM servers\nWHERE deleted = FALSE\n  AND vm_state = 'error'")
+	building   = db.NewQuery[int64](benched, `SELECT COUNT(*)
+FROM servers
+WHERE deleted = FALSE
+  AND task_state <> ''`)
+	broken = db.NewQuery[int64](benched, `SELECT COUNT(*)
+FROM servers
+WHERE deleted = FALSE
+  AND vm_state = 'error'`)
 )
 
 // settle waits until compute has no work. It looks into the database, because a request would count as a cost.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,7 +15,9 @@ import (
 func profiles() string { return os.Getenv("PROFILE") }
 
 // socket is where the cloud serves its profiles.
-func (c *costs) socket() string { return filepath.Join(c.dir, "pprof.sock") }
+func (c *costs) socket() string {
+	return filepath.Join(c.dir, "pprof", fmt.Sprintf("%d.sock", c.PID()))
+}
 
 // profile begins a CPU profile of the row and returns the function that waits for its end.
 func (c *costs) profile() (wait func()) {
@@ -42,9 +45,10 @@ func (c *costs) profileHeap() {
 
 // fetch writes a profile to the folder, in a file that is named after engine, row and kind.
 func (c *costs) fetch(path, kind string) error {
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", c.socket())
-	}}}
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: dial}}
 	defer client.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, "http://cloud"+path, nil)
 	if err != nil {

@@ -108,7 +108,7 @@ func newCosts(t *testing.T, engine string) *costs {
 		c.flags = []string{"--set", "database.connection=" + c.server.URL("hypernova_{service}")}
 	}
 	if profiles() != "" {
-		c.flags = append(c.flags, "--set", "DEFAULT.pprof_listen=unix:"+c.socket())
+		c.flags = append(c.flags, "--set", "DEFAULT.pprof_listen=unix")
 	}
 	return c
 }
@@ -178,6 +178,7 @@ func page(service, path string) func(*costs) figure {
 }
 
 func (c *costs) rescope(int) {
-	c.call(http.MethodPost, c.identity+"/auth/tokens", fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}},
-		"scope":{"project":{"name":"admin","domain":{"id":"default"}}}}}`, c.token), http.StatusCreated, nil)
+	body := fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}},
+		"scope":{"project":{"name":"admin","domain":{"id":"default"}}}}}`, c.token)
+	c.call(http.MethodPost, c.identity+"/auth/tokens", body, http.StatusCreated, nil)
 }
