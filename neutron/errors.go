@@ -19,6 +19,10 @@ func Missing(what, id string) *fault.Fault {
 	case "SecurityGroupRule":
 		return fault.NotFoundf("Security group rule %s does not exist", id).Coded("SecurityGroupRuleNotFound")
 	}
+	words := map[string]string{"SubnetPool": "Subnet pool", "AddressScope": "Address scope"}
+	if w := words[what]; w != "" {
+		return fault.NotFoundf("%s %s could not be found.", w, id).Coded(what + "NotFound")
+	}
 	return fault.NotFoundf("%s %s could not be found.", what, id).Coded(what + "NotFound")
 }
 
@@ -89,4 +93,10 @@ func CheckRevision(want opt.Of[int64], have int64) error {
 	}
 	return fault.Conflictf("Constrained to %d, but current revision is %d", want.Value,
 		have).Coded("RevisionNumberConstraintFailed")
+}
+
+// ScopeAffinity refuses subnets of one network and IP version in two address scopes.
+func ScopeAffinity() *fault.Fault {
+	return fault.Invalidf("Subnets of the same address family hosted on the same network must all participate in the same " +
+		"address scope.").Coded("NetworkAddressScopeAffinityError")
 }

@@ -56,6 +56,7 @@ type Network struct {
 	Segment           int64  // VLAN or VNI, zero where the type has none
 	Subnets           []string
 	AvailabilityHints []string
+	Scope4, Scope6    string // the address scopes of its subnets, by IP version; empty: none
 }
 
 // Pool is a range of addresses, both ends included.
@@ -73,12 +74,33 @@ type Subnet struct {
 	DNS               []netip.Addr
 	Routes            []HostRoute
 	RAMode, AddrMode  string // IPv6: empty, slaac, dhcpv6-stateful, dhcpv6-stateless
+	SubnetPool        string // the pool that the prefix is of; empty: none
 	NetworkShared     bool   // the network's, as of the read
 	NetworkProject    string // the network's owner, as of the read
 }
 
 // Auto reports that ports make their own addresses of the prefix and their MAC.
 func (s Subnet) Auto() bool { return s.AddrMode == "slaac" || s.AddrMode == "dhcpv6-stateless" }
+
+// AddressScope is a set of subnet pools whose prefixes do not overlap.
+type AddressScope struct {
+	Meta
+	ID, Name string
+	Version  int // 4 or 6
+	Shared   bool
+}
+
+// SubnetPool is a set of prefixes from which subnets get theirs.
+type SubnetPool struct {
+	Meta
+	ID, Name                      string
+	Shared, Default               bool // Default: for subnets that ask for the default pool of their IP version
+	Version                       int  // 4 or 6
+	Prefixes                      []netip.Prefix
+	DefaultBits, MinBits, MaxBits int    // prefix lengths of subnets
+	Quota                         *int64 // a project's limit, in addresses of IPv4 or in /64s of IPv6; nil: none
+	Scope                         string // address scope; empty: none
+}
 
 // AddressPair is a further source address that anti-spoofing lets a port use.
 type AddressPair struct{ MAC, IP string } // IP is an address or a CIDR

@@ -50,6 +50,8 @@ func resources(p *plugin.Plugin, a *agentserver.Server) []resource {
 	return []resource{
 		networksOf(p).resource(networkRules()...),
 		subnetsOf(p).resource(),
+		subnetPoolResource(p),
+		scopesOf(p).resource(createScope, createScopeShared, getScope, updateScope, updateScopeShared, deleteScope),
 		portsOf(p).resource(portRules()...),
 		groupsOf(p).resource(),
 		rulesOf(p).resource(),

@@ -54,6 +54,8 @@ type networkView struct {
 	Type         string   `wire:"provider:network_type" policy:"get_network:provider:network_type"`
 	Physical     *string  `wire:"provider:physical_network" policy:"get_network:provider:physical_network"`
 	Segment      *int64   `wire:"provider:segmentation_id" policy:"get_network:provider:segmentation_id"`
+	Scope4       *string  `wire:"ipv4_address_scope"`
+	Scope6       *string  `wire:"ipv6_address_scope"`
 	stamps
 }
 
@@ -61,7 +63,7 @@ func viewNetwork(n neutron.Network) networkView {
 	v := networkView{ID: n.ID, Name: n.Name, Tenant: n.Project, Project: n.Project, AdminUp: n.AdminUp, MTU: n.MTU,
 		Status: n.Status, Subnets: orEmpty(n.Subnets), Shared: n.Shared, Hints: orEmpty(n.AvailabilityHints),
 		Zones: zones(n), Default: n.Default, External: n.External, Description: n.Description,
-		PortSecurity: n.PortSecurity, Type: n.Type, Physical: orNil(n.Physical), stamps: stampsOf(n.Meta)}
+		PortSecurity: n.PortSecurity, Type: n.Type, Physical: orNil(n.Physical), Scope4: orNil(n.Scope4), Scope6: orNil(n.Scope6), stamps: stampsOf(n.Meta)}
 	if n.Segment != 0 {
 		v.Segment = &n.Segment
 	}

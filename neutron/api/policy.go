@@ -69,6 +69,31 @@ var (
 	updateSubnet = rule("update_subnet", admin+" or "+netMember+" or "+member, "Change a subnet.")
 	deleteSubnet = rule("delete_subnet", admin+" or "+netMember+" or "+member, "Delete a subnet.")
 
+	termSharedPool  = term("shared_subnetpools", "'True':%(shared)s", "Subnet pools that are shared with all projects.")
+	termSharedScope = term("shared_address_scopes", "'True':%(shared)s",
+		"Address scopes that are shared with all projects.")
+
+	createScope       = rule("create_address_scope", admin+" or "+member, "Create an address scope.")
+	createScopeShared = rule("create_address_scope:shared", admin, "Create a shared address scope.")
+	getScope          = rule("get_address_scope", admin+" or "+reader+" or rule:shared_address_scopes",
+		"Show or list address scopes.")
+	updateScope       = rule("update_address_scope", admin+" or "+member, "Change an address scope.")
+	updateScopeShared = rule("update_address_scope:shared", admin, "Share an address scope.")
+	deleteScope       = rule("delete_address_scope", admin+" or "+member, "Delete an address scope.")
+
+	createSubnetPool        = rule("create_subnetpool", admin+" or "+member, "Create a subnet pool.")
+	createSubnetPoolShared  = rule("create_subnetpool:shared", admin, "Create a shared subnet pool.")
+	createSubnetPoolDefault = rule("create_subnetpool:is_default", admin, "Create the default subnet pool.")
+	getSubnetPool           = rule("get_subnetpool", admin+" or "+reader+" or rule:shared_subnetpools",
+		"Show or list subnet pools.")
+	updateSubnetPool        = rule("update_subnetpool", admin+" or "+member, "Change a subnet pool.")
+	updateSubnetPoolDefault = rule("update_subnetpool:is_default", admin, "Make a subnet pool the default one, or not.")
+	deleteSubnetPool        = rule("delete_subnetpool", admin+" or "+member, "Delete a subnet pool.")
+	onboardSubnets          = rule("onboard_network_subnets", admin+" or "+member,
+		"Make a network's subnets those of a pool.")
+	addPrefixes    = rule("add_prefixes", admin+" or "+member, "Add prefixes to a subnet pool.")
+	removePrefixes = rule("remove_prefixes", admin+" or "+member, "Take prefixes from a subnet pool.")
+
 	createPort      = rule("create_port", svc+" or "+member, "Create a port.")
 	createPortOwner = rule("create_port:device_owner", svc+" or "+netMember,
 		"Create a port whose device_owner begins with network:.")
@@ -129,7 +154,7 @@ var (
 
 // Rules are the rules of networking, for the enforcer and for documentation.
 func Rules() []*policy.Rule {
-	rs := []*policy.Rule{ruleAdmin, ruleOnly, ruleService, ruleOwner, ruleSGOwner, ruleShared, ruleExt}
+	rs := []*policy.Rule{ruleAdmin, ruleOnly, ruleService, ruleOwner, ruleSGOwner, ruleShared, ruleExt, termSharedPool, termSharedScope}
 	all := resources(&plugin.Plugin{}, nil)
 	for _, r := range all {
 		rs = append(rs, r.rules...)
@@ -150,7 +175,8 @@ var (
 		updateSubnet.Check)
 	portTags = tagRulesOf("ports", admin+" or "+netReader+" or "+reader, admin+" or "+member, admin+" or "+netMember+
 		" or "+member)
-	groupTags = tagRulesOf("security_groups", getGroup.Check, updateGroup.Check, updateGroup.Check)
+	subnetPoolTags = tagRulesOf("subnetpools", getSubnetPool.Check, updateSubnetPool.Check, updateSubnetPool.Check)
+	groupTags      = tagRulesOf("security_groups", getGroup.Check, updateGroup.Check, updateGroup.Check)
 )
 
 // all are the rules in the order of declaration.

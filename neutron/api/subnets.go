@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"hypernova/neutron"
@@ -35,8 +36,10 @@ type subnetBody struct {
 	CIDR     opt.Of[string] `wire:"cidr"`
 	RAMode   opt.Of[string] `wire:"ipv6_ra_mode"`
 	AddrMode opt.Of[string] `wire:"ipv6_address_mode"`
-	// Pool is the subnet pool, of which there are none: null is the only value that it may have.
-	Pool opt.Of[string] `wire:"subnetpool_id" is:"nullable"`
+	Pool     opt.Of[string] `wire:"subnetpool_id" is:"nullable"`
+	Bits     opt.Of[int]    `wire:"prefixlen" is:"intish,min=0"`
+	// UseDefault asks for the default pool of the IP version.
+	UseDefault opt.Of[bool] `wire:"use_default_subnetpool" is:"boolish"`
 }
 
 // subnetChange has the attributes that a create and an update may give. Null lists are empty ones, a null gateway is
@@ -70,13 +73,14 @@ type subnetView struct {
 	DNS         []string    `wire:"dns_nameservers"`
 	Description string      `wire:"description"`
 	Project     string      `wire:"project_id"`
+	Pool        *string     `wire:"subnetpool_id"`
 	stamps
 }
 
 func viewSubnet(s neutron.Subnet) subnetView {
 	v := subnetView{ID: s.ID, Name: s.Name, Tenant: s.Project, Project: s.Project, Network: s.Network,
 		Version: s.Version, DHCP: s.DHCP, RAMode: orNil(s.RAMode), AddrMode: orNil(s.AddrMode), CIDR: s.CIDR.String(),
-		Pools: []poolWire{}, Routes: []routeWire{}, DNS: []string{}, Description: s.Description, stamps: stampsOf(s.Meta)}
+		Pools: []poolWire{}, Routes: []routeWire{}, DNS: []string{}, Description: s.Description, Pool: orNil(s.SubnetPool), stamps: stampsOf(s.Meta)}
 	if s.Gateway.IsValid() {
 		v.Gateway = orNil(s.Gateway.String())
 	}
@@ -100,7 +104,7 @@ func subnetTarget(s neutron.Subnet) policy.Target {
 type subnetsAPI = crud[neutron.Subnet, subnetBody, subnetChange, subnetView]
 
 func subnetsOf(p *plugin.Plugin) *subnetsAPI {
-	ns := networksOf(p)
+	ns, pools := networksOf(p), subnetPoolsOf(p)
 	return &subnetsAPI{
 		name: "subnet", what: "Subnet",
 		rules:  rules{create: createSubnet, get: getSubnet, update: updateSubnet, delete: deleteSubnet},
@@ -128,6 +132,9 @@ func subnetsOf(p *plugin.Plugin) *subnetsAPI {
 				if err := r.Require(createSubnet, target); err != nil {
 					return nil, err
 				}
+				if err := in.choosePool(ctx, r, pools); err != nil {
+					return nil, err
+				}
 				if wanted[i], err = in.wanted(project); err != nil {
 					return nil, err
 				}
@@ -152,7 +159,7 @@ func subnetsOf(p *plugin.Plugin) *subnetsAPI {
 		tags: subnetTags,
 		listing: listing{
 			known: filters{}.with(filters{"network_id": nil, "ip_version": number, "cidr": block, "gateway_ip": address,
-				"enable_dhcp": truth, "ipv6_ra_mode": nil, "ipv6_address_mode": nil}),
+				"enable_dhcp": truth, "ipv6_ra_mode": nil, "ipv6_address_mode": nil, "subnetpool_id": nil}),
 			special: func(_ context.Context, name string, values []string) ([]db.Cond, bool, error) {
 				if name == "shared" {
 					v, err := truth(strings.Join(values, ","))
@@ -169,6 +176,50 @@ func subnetsOf(p *plugin.Plugin) *subnetsAPI {
 	}
 }
 
+// choosePool checks what a create says of a pool, which the caller must see, and finds the default one.
+func (in *subnetBody) choosePool(ctx context.Context, r *api.Request, pools *subnetPoolsAPI) error {
+	bad := func(text string) error {
+		return fault.Invalidf("Bad subnets request: %s.", text).Coded("BadRequest")
+	}
+	switch {
+	case in.CIDR.Has() && in.Bits.Has():
+		return bad("cidr and prefixlen must not be supplied together")
+	case in.Pool.Has() && in.UseDefault.Or(false):
+		return bad("subnetpool_id and use_default_subnetpool cannot both be specified")
+	case in.UseDefault.Or(false):
+		version := in.Version
+		if p, err := ipam.ParseCIDR(in.CIDR.Or("")); err == nil && p.Addr().Is6() {
+			version = 6
+		} else if err == nil {
+			version = 4
+		}
+		found, err := pools.list(ctx, r, db.ListArgs{Where: []db.Cond{db.EqTo("is_default", true),
+			db.EqTo("ip_version", int64(version))}})
+		if err != nil {
+			return err
+		}
+		for _, p := range found {
+			if r.Allowed(getSubnetPool, subnetPoolTarget(p)) {
+				in.Pool = opt.Some(p.ID)
+				break
+			}
+		}
+		if !in.Pool.Has() {
+			return bad("No default subnetpool found for IPv" + strconv.Itoa(version))
+		}
+	case in.Pool.Has():
+		if _, err := pools.seen(ctx, r, in.Pool.Value); err != nil {
+			return err
+		}
+	case !in.CIDR.Has():
+		return bad("a subnetpool must be specified in the absence of a cidr")
+	}
+	if in.Pool.Has() && !in.CIDR.Has() && in.Pools.Has() {
+		return bad("allocation_pools allowed only for specific subnet requests.")
+	}
+	return nil
+}
+
 // wanted reads the subnet that a create asks for.
 func (in *subnetBody) wanted(project string) (subnets.Wanted, error) {
 	w := subnets.Wanted{Meta: neutron.Meta{Project: project, Description: in.Description.Or("")}, Name: in.Name.Or(""),
@@ -182,20 +233,16 @@ func (in *subnetBody) wanted(project string) (subnets.Wanted, error) {
 			return w, invalid(name, "%s is not in ['dhcpv6-stateful', 'dhcpv6-stateless', 'slaac']", mode.Value)
 		}
 	}
-	if in.Pool.Has() {
-		return w, fault.NotFoundf("Subnet pool %s could not be found.", in.Pool.Value).Coded("SubnetPoolNotFound")
-	}
-	if !in.CIDR.Has() {
-		return w, fault.Invalidf("Bad subnets request: a subnetpool must be specified in the absence of a cidr.").Coded(
-			"BadRequest")
-	}
 	p, err := in.patch()
 	if err != nil {
 		return w, err
 	}
-	if w.CIDR, err = cidrOf(in.CIDR.Value); err != nil {
-		return w, err
+	if in.CIDR.Has() {
+		if w.CIDR, err = cidrOf(in.CIDR.Value); err != nil {
+			return w, err
+		}
 	}
+	w.Pool, w.Bits = in.Pool.Or(""), in.Bits
 	w.Gateway, w.DNS, w.Routes = p.Gateway, p.DNS.Or(nil), p.Routes.Or(nil)
 	if p.Pools.Has() {
 		w.Pools = p.Pools.Value

@@ -19,6 +19,8 @@ const (
 	Network           = "network"
 	Subnet            = "subnet"
 	Port              = "port"
+	SubnetPool        = "subnetpool"
+	AddressScope      = "address_scope"
 	SecurityGroup     = "security_group"
 	SecurityGroupRule = "security_group_rule"
 )
@@ -28,6 +30,8 @@ type Config struct {
 	Network           int `conf:"quota_network" default:"100" min:"-1" help:"Number of networks allowed per project; -1 is unlimited."`
 	Subnet            int `conf:"quota_subnet" default:"100" min:"-1" help:"Number of subnets allowed per project; -1 is unlimited."`
 	Port              int `conf:"quota_port" default:"500" min:"-1" help:"Number of ports allowed per project; -1 is unlimited."`
+	SubnetPool        int `conf:"quota_subnetpool" default:"-1" min:"-1" help:"Number of subnet pools allowed per project; -1 is unlimited."`
+	AddressScope      int `conf:"quota_address_scope" default:"-1" min:"-1" help:"Number of address scopes allowed per project; -1 is unlimited."`
 	SecurityGroup     int `conf:"quota_security_group" default:"10" min:"-1" help:"Number of security groups allowed per project; -1 is unlimited."`
 	SecurityGroupRule int `conf:"quota_security_group_rule" default:"100" min:"-1" help:"Number of security group rules allowed per project; -1 is unlimited."`
 }
@@ -37,7 +41,7 @@ func Defaults() Config { return conf.Defaults[Config]() }
 
 // Resources are the limited resources in the order of the API.
 func Resources() []string {
-	return []string{Network, Subnet, Port, SecurityGroup, SecurityGroupRule}
+	return []string{Network, Subnet, SubnetPool, AddressScope, Port, SecurityGroup, SecurityGroupRule}
 }
 
 // Quotas answers and changes limits.
@@ -49,7 +53,7 @@ type Quotas struct {
 // New makes the quotas of a database.
 func New(d *db.DB, c Config) *Quotas {
 	return &Quotas{db: d, defaults: map[string]int64{Network: int64(c.Network), Subnet: int64(c.Subnet),
-		Port:          int64(c.Port),
+		SubnetPool: int64(c.SubnetPool), AddressScope: int64(c.AddressScope), Port: int64(c.Port),
 		SecurityGroup: int64(c.SecurityGroup), SecurityGroupRule: int64(c.SecurityGroupRule)}}
 }
 

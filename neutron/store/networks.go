@@ -26,6 +26,8 @@ type networkRow struct {
 	Segment           int64             `db:"segmentation_id" list:"provider:segmentation_id"`
 	Subnets           db.JSON[[]string] `db:"subnets"`
 	AvailabilityHints db.JSON[[]string] `db:"availability_zone_hints,once"`
+	Scope4            string            `db:"ipv4_address_scope"`
+	Scope6            string            `db:"ipv6_address_scope"`
 }
 
 func (r networkRow) resource() neutron.Network {
@@ -33,6 +35,7 @@ func (r networkRow) resource() neutron.Network {
 		Meta: r.metaRow.resource(), ID: r.ID, Name: r.Name, Status: r.Status, AdminUp: r.AdminUp, Shared: r.Shared,
 		External: r.External, Default: r.Default, PortSecurity: r.PortSecurity, MTU: int(r.MTU), Type: r.Type,
 		Physical: r.Physical, Segment: r.Segment, Subnets: r.Subnets.V, AvailabilityHints: r.AvailabilityHints.V,
+		Scope4: r.Scope4, Scope6: r.Scope6,
 	}
 }
 
@@ -45,7 +48,7 @@ func networkRowOf(n neutron.Network) networkRow {
 		metaRow: metaRowOf(n.Meta), ID: n.ID, Audience: audience, Name: n.Name, Status: n.Status, AdminUp: n.AdminUp,
 		Shared: n.Shared, External: n.External, Default: n.Default, PortSecurity: n.PortSecurity, MTU: int64(n.MTU),
 		Type: n.Type, Physical: n.Physical, Segment: n.Segment, Subnets: list(n.Subnets),
-		AvailabilityHints: list(n.AvailabilityHints),
+		AvailabilityHints: list(n.AvailabilityHints), Scope4: n.Scope4, Scope6: n.Scope6,
 	}
 }
 

@@ -12,6 +12,8 @@ func Ends() []db.End {
 		{Table: "networks", How: "a client deletes the network"},
 		{Table: "segments", How: "with their network"},
 		{Table: "subnets", How: "a client deletes the subnet"},
+		{Table: "subnetpools", How: "a client deletes the pool"},
+		{Table: "address_scopes", How: "a client deletes the scope"},
 		{Table: "ports", How: "a client deletes the port, or compute with its server"},
 		{Table: "addresses", How: "with their port"},
 		{Table: "port_groups", How: "with their port"},

@@ -32,6 +32,8 @@ var (
 	countPorts = db.NewQuery[int64](Stmts,
 		`SELECT COUNT(*) FROM ports WHERE project_id = ? AND device_owner <> 'network:dhcp'`)
 	countGroups = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_groups WHERE project_id = ?`)
+	countPools  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM subnetpools WHERE project_id = ?`)
+	countScopes = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM address_scopes WHERE project_id = ?`)
 	countRules  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_group_rules WHERE project_id = ?`)
 )
 
@@ -75,6 +77,10 @@ func Usage(ctx context.Context, on db.Querier, project, resource string) (int64,
 		count = countSubnets
 	case "port":
 		count = countPorts
+	case "subnetpool":
+		count = countPools
+	case "address_scope":
+		count = countScopes
 	case "security_group":
 		count = countGroups
 	case "security_group_rule":

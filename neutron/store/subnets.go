@@ -24,6 +24,7 @@ type subnetRow struct {
 	Routes   db.JSON[[]routeJSON]  `db:"host_routes"`
 	RAMode   string                `db:"ipv6_ra_mode,once" list:"ipv6_ra_mode"`
 	AddrMode string                `db:"ipv6_address_mode,once" list:"ipv6_address_mode"`
+	Pool     string                `db:"subnetpool_id" list:"subnetpool_id"`
 }
 
 // subnetRead is a subnet with the columns of its network that decide who sees it.
@@ -38,7 +39,7 @@ func (r subnetRead) resource() neutron.Subnet {
 	return neutron.Subnet{
 		Meta: r.metaRow.resource(), ID: r.ID, Name: r.Name, Network: r.Network, Version: int(r.Version), CIDR: cidr,
 		Gateway: addr(r.Gateway), Pools: pools(r.Pools), DHCP: r.DHCP, DNS: r.DNS.V, Routes: routes(r.Routes),
-		RAMode: r.RAMode, AddrMode: r.AddrMode, NetworkShared: r.NetworkShared, NetworkProject: r.NetworkProject,
+		RAMode: r.RAMode, AddrMode: r.AddrMode, SubnetPool: r.Pool, NetworkShared: r.NetworkShared, NetworkProject: r.NetworkProject,
 	}
 }
 
@@ -46,7 +47,7 @@ func subnetRowOf(s neutron.Subnet) subnetRow {
 	return subnetRow{
 		metaRow: metaRowOf(s.Meta), ID: s.ID, Network: s.Network, Name: s.Name, Version: int64(s.Version),
 		CIDR: s.CIDR.String(), Gateway: addrText(s.Gateway), Pools: poolsJSON(s.Pools), DHCP: s.DHCP, DNS: list(s.DNS),
-		Routes: routesJSON(s.Routes), RAMode: s.RAMode, AddrMode: s.AddrMode,
+		Routes: routesJSON(s.Routes), RAMode: s.RAMode, AddrMode: s.AddrMode, Pool: s.SubnetPool,
 	}
 }
 

@@ -45,12 +45,19 @@ type Wanted struct {
 	DNS              []netip.Addr
 	Routes           []neutron.HostRoute
 	RAMode, AddrMode string
+	// Pool is the subnet pool that the prefix is of; empty: none. Bits is the length of the prefix where CIDR is not valid;
+	// not set: the pool's default.
+	Pool string
+	Bits opt.Of[int]
 }
 
 // Create makes subnets, all or none.
 func (s *Subnets) Create(ctx context.Context, wanted []Wanted) ([]neutron.Subnet, error) {
 	made := make([]neutron.Subnet, len(wanted))
 	for i, w := range wanted {
+		if w.Pool != "" { // its prefix is known in the transaction
+			continue
+		}
 		sub, err := subnetOf(w)
 		if err != nil {
 			return nil, err
@@ -67,7 +74,16 @@ func (s *Subnets) Create(ctx context.Context, wanted []Wanted) ([]neutron.Subnet
 		if err != nil {
 			return err
 		}
-		for _, sub := range made {
+		for i, w := range wanted {
+			sub := made[i]
+			if w.Pool != "" {
+				if w.CIDR, err = allocate(ctx, tx, w); err != nil {
+					return err
+				}
+				if sub, err = subnetOf(w); err != nil {
+					return err
+				}
+			}
 			sub, err := s.insert(ctx, tx, sub)
 			if err != nil {
 				return err
@@ -94,6 +110,10 @@ func (s *Subnets) insert(ctx context.Context, tx *change.Tx, sub neutron.Subnet)
 				sub.CIDR, n.ID)
 		}
 	}
+	scope, err := checkPool(ctx, tx, n, others, sub)
+	if err != nil {
+		return sub, err
+	}
 	if sub.Version == 6 && n.MTU < 1280 {
 		return sub, neutron.BadInput("An IPv6 subnet needs an MTU of at least 1280, network %s has %d", n.ID, n.MTU)
 	}
@@ -102,6 +122,9 @@ func (s *Subnets) insert(ctx context.Context, tx *change.Tx, sub neutron.Subnet)
 		return sub, err
 	}
 	n.Subnets = append(n.Subnets, sub.ID)
+	if scope != "" {
+		n = withScope(n, sub.Version, scope)
+	}
 	if _, err := store.UpdateNetwork(ctx, tx, n, tx.Now()); err != nil {
 		return sub, err
 	}
@@ -232,6 +255,15 @@ func (s *Subnets) Delete(ctx context.Context, id string, ifRevision opt.Of[int64
 			return err
 		}
 		n.Subnets = slices.DeleteFunc(n.Subnets, func(x string) bool { return x == id })
+		others, err := store.SubnetsOf(ctx, tx, n.ID)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(others, func(o neutron.Subnet) bool {
+			return o.ID != id && o.Version == sub.Version && o.SubnetPool != ""
+		}) {
+			n = withScope(n, sub.Version, "")
+		}
 		if _, err := store.UpdateNetwork(ctx, tx, n, tx.Now()); err != nil {
 			return err
 		}
@@ -275,7 +307,7 @@ func (s *Subnets) withdraw(ctx context.Context, tx *change.Tx, sub neutron.Subne
 // subnetOf checks a wanted subnet and fills in the defaults.
 func subnetOf(w Wanted) (neutron.Subnet, error) {
 	sub := neutron.Subnet{Meta: w.Meta, Name: w.Name, Network: w.Network, Version: w.Version, CIDR: w.CIDR, Pools: w.Pools,
-		DHCP: !w.NoDHCP, DNS: w.DNS, Routes: w.Routes, RAMode: w.RAMode, AddrMode: w.AddrMode}
+		DHCP: !w.NoDHCP, DNS: w.DNS, Routes: w.Routes, RAMode: w.RAMode, AddrMode: w.AddrMode, SubnetPool: w.Pool}
 	if !w.CIDR.IsValid() {
 		return sub, neutron.BadInput("a subnet must have a cidr")
 	}

@@ -251,3 +251,29 @@ func quotaOf(t *testing.T, d desk) map[string]any {
 	t.Fatal("quota show printed something else")
 	return nil
 }
+
+// subnetPools gets the prefixes of subnets from a pool.
+func subnetPools(t *testing.T, admin, demo desk) {
+	scope := demo.show("address", "scope", "create", "--ip-version", "4", "as")
+	p := demo.show("subnet", "pool", "create", "--pool-prefix", "10.91.0.0/16", "--default-prefix-length", "26",
+		"--address-scope", "as", "sp")
+	has(t, p, map[string]any{"name": "sp", "prefixes": []string{"10.91.0.0/16"}, "address_scope_id": scope["id"]})
+	demo.run("network", "create", "pn")
+	has(t, demo.show("subnet", "create", "--network", "pn", "--subnet-pool", "sp", "ps"),
+		map[string]any{"cidr": "10.91.0.0/26", "subnetpool_id": p["id"]})
+	has(t, demo.show("network", "show", "pn"), map[string]any{"ipv4_address_scope": scope["id"]})
+	demo.run("subnet", "pool", "set", "--pool-prefix", "10.92.0.0/16", "--name", "sq", "sp")
+	demo.run("subnet", "pool", "set", "--tag", "red", "sq")
+	demo.run("subnet", "pool", "unset", "--all-tag", "sq")
+	find(t, demo.list("subnet", "pool", "list"), "Name", "sq")
+	demo.refused("400", "subnet", "pool", "delete", "sq")
+	demo.run("network", "delete", "pn")
+	demo.run("subnet", "pool", "delete", "sq")
+	demo.run("address", "scope", "set", "--name", "at", "as")
+	find(t, demo.list("address", "scope", "list"), "Name", "at")
+	demo.show("address", "scope", "show", "at")
+	demo.run("address", "scope", "delete", "at")
+	admin.run("subnet", "pool", "create", "--pool-prefix", "10.93.0.0/16", "--share", "shared")
+	demo.show("subnet", "pool", "show", "shared")
+	admin.run("subnet", "pool", "delete", "shared")
+}

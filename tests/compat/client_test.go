@@ -209,7 +209,7 @@ func TestOpenStackClient(t *testing.T) {
 		"federation": federation, "limits": limits, "own password": ownPassword, "image members": imageMembers,
 		"image forms": imageForms,
 		"providers":   providers, "inventories": inventories, "allocations": allocations, "candidates": candidates,
-		"names": names,
+		"names": names, "subnet pools": subnetPools,
 	}
 	t.Run("users", func(t *testing.T) {
 		for name, part := range parts {

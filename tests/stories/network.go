@@ -7,7 +7,9 @@ func Network() []Sequence {
 		caller string
 		steps  []Step
 	}{
-		{"member", networkSteps()}, {"admin", providerNetworkSteps}, {"member", subnetSteps()}, {"member", portSteps()},
+		{"member", networkSteps()}, {"admin", providerNetworkSteps}, {"member", subnetSteps()}, {"member", subnetPoolSteps()},
+		{"admin", sharedPoolSteps},
+		{"member", portSteps()},
 		{"admin", boundPortSteps},
 		{"member", securityGroupSteps()}, {"member", networkQuotaSteps}, {"member", networkInfoSteps},
 		{"admin", networkAgentSteps},
@@ -85,6 +87,49 @@ func subnetSteps() []Step {
 	}
 	out = append(out, taggedSteps("/v2.0/subnets/{sub}")...)
 	return append(out, Step{Call: "DELETE /v2.0/subnets/{sub}", Want: 204, Again: 404}, noNetwork())
+}
+
+// subnetPoolSteps are the operations on subnet pools and address scopes.
+func subnetPoolSteps() []Step {
+	out := []Step{
+		newNetwork(),
+		{Call: "POST /v2.0/address-scopes", Body: `{"address_scope":{"name":"{new}","ip_version":4}}`, Want: 201,
+			Keep: "as=address_scope.id", Own: true},
+		{Call: "GET /v2.0/address-scopes", Want: 200},
+		{Call: "GET /v2.0/address-scopes/{as}", Want: 200},
+		{Call: "PUT /v2.0/address-scopes/{as}", Body: `{"address_scope":{"name":"{new}"}}`, Want: 200},
+		{Call: "POST /v2.0/subnetpools", Body: `{"subnetpool":{"name":"{new}","description":"d","prefixes":["10.44.0.0/16"],
+			"default_prefixlen":26,"min_prefixlen":24,"max_prefixlen":28}}`, Want: 201, Keep: "sp=subnetpool.id", Own: true},
+		{Call: "GET /v2.0/subnetpools", Want: 200},
+		{Call: "GET /v2.0/subnetpools?ip_version=4&is_default=false&shared=false", Want: 200},
+		{Call: "GET /v2.0/subnetpools/{sp}", Want: 200},
+		{Call: "PUT /v2.0/subnetpools/{sp}", Body: `{"subnetpool":{"name":"{new}","address_scope_id":"{as}",
+			"default_quota":5000}}`, Want: 200, Keep: "rev=subnetpool.revision_number"},
+		{Call: "PUT /v2.0/subnetpools/{sp}", Body: `{"subnetpool":{"description":"third"}}`,
+			Header: "If-Match: revision_number={rev}", Want: 200, Again: 412},
+		{Call: "PUT /v2.0/subnetpools/{sp}/add_prefixes", Body: `{"prefixes":["10.45.0.0/16"]}`, Want: 200},
+		{Call: "PUT /v2.0/subnetpools/{sp}/remove_prefixes", Body: `{"prefixes":["10.45.128.0/17"]}`, Want: 200},
+		{Call: "POST /v2.0/subnets", Body: `{"subnet":{"network_id":"{n}","ip_version":4,"cidr":"10.46.0.0/24"}}`, Want: 201,
+			Again: 400},
+		{Call: "PUT /v2.0/subnetpools/{sp}/onboard_network_subnets", Body: `{"network_id":"{n}"}`, Want: 200, Again: 400},
+		{Call: "POST /v2.0/subnets", Body: `{"subnet":{"network_id":"{n}","ip_version":4,"subnetpool_id":"{sp}"}}`,
+			Want: 201},
+		noNetwork(),
+	}
+	out = append(out, taggedSteps("/v2.0/subnetpools/{sp}")...)
+	return append(out, Step{Call: "DELETE /v2.0/subnetpools/{sp}", Want: 204, Again: 404},
+		Step{Call: "DELETE /v2.0/address-scopes/{as}", Want: 204, Again: 404})
+}
+
+var sharedPoolSteps = []Step{
+	{Call: "POST /v2.0/address-scopes", Body: `{"address_scope":{"name":"{new}","ip_version":6,"shared":true}}`, Want: 201,
+		Keep: "as=address_scope.id", Case: "of operators"},
+	{Call: "POST /v2.0/subnetpools", Body: `{"subnetpool":{"name":"{new}","prefixes":["fd44::/48"],"shared":true,
+		"address_scope_id":"{as}"}}`, Want: 201, Keep: "sp=subnetpool.id", Case: "of operators"},
+	{Call: "PUT /v2.0/subnetpools/{sp}", Body: `{"subnetpool":{"is_default":false}}`, Want: 200, Case: "of operators"},
+	{Call: "DELETE /v2.0/subnetpools/{sp}", Want: 204, Case: "of operators"},
+	{Call: "PUT /v2.0/address-scopes/{as}", Body: `{"address_scope":{"shared":true}}`, Want: 200, Case: "of operators"},
+	{Call: "DELETE /v2.0/address-scopes/{as}", Want: 204, Case: "of operators"},
 }
 
 func portSteps() []Step {

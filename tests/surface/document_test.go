@@ -69,6 +69,8 @@ var lenient = []contract.Quirk{
 		Why: "neutron takes null as no host"},
 	{Operation: `^network POST /v2.0/security-group-rules`, At: `/port_range_m(in|ax): got string, want null or integer`,
 		Why: "neutron takes digits as a number"},
+	{Operation: `^network POST /v2.0/security-group-rules`, At: `/remote_ip_prefix: got null, want string`,
+		Why: "neutron takes null as any address"},
 	{Operation: `^network PUT /v2.0/quotas/{id}`, At: `/quota/\w+: got string, want integer`,
 		Why: "neutron takes digits as a number"},
 	{Operation: `^placement POST /resource_providers/{uuid}/inventories$`, At: `missing propert|additional properties`,
