@@ -168,6 +168,7 @@ func (x *novaParts) operations(ctx context.Context) (*novaOperations, error) {
 			hosts.Deps{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue})}
 	v.keys, v.groups = keypairs.New(n.db, n.now, v.quotas), servergroups.New(n.db, n.now, v.quotas)
 	n.servers = servers.New(servers.Deps{DB: n.db, Now: n.now, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
+		Host: p.c.Default.Host, HidePasswords: !p.c.NovaAPI.Passwords, RescueImage: p.c.Libvirt.RescueImage,
 		Flavors: v.flavors, Keys: v.keys,
 		Quotas: v.quotas, DefaultZone: p.c.Default.DefaultZone, ScheduleZone: p.c.Default.ScheduleZone})
 	return v, nil

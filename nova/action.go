@@ -7,6 +7,7 @@ const (
 	ActionCreate = "create"
 	ActionLock   = "lock"
 	ActionUnlock = "unlock"
+	ActionReset  = "resetState"
 )
 
 // Names of the events of a build.
@@ -16,6 +17,12 @@ const (
 	// EventFound is the event of actions that nobody asked for: a host told what a guest does by itself, or what became of
 	// it.
 	EventFound = "compute__sync_instance_power_state"
+)
+
+// Names of the events of actions that nova-api does itself.
+const (
+	EventLock   = "api_lock"
+	EventUnlock = "api_unlock"
 )
 
 // Results of an action's event.

@@ -20,6 +20,9 @@ type Request struct {
 	Fresh                 bool                // the last answer was out of date: look again
 	// hosts that fell silent less long ago count as up: a question, nothing is placed by its answer
 	Silent time.Duration
+	// Rebuild asks whether a server may stay on Host with another image: only what its image asks of a host counts, and
+	// nothing is placed.
+	Rebuild bool
 }
 
 // Selection is the scheduler's answer: hosts best first, never empty. Explanation says how each filter went.

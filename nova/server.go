@@ -77,7 +77,7 @@ type shown struct {
 
 // statuses is that table, after nova's (nova/api/openstack/common.py); of several rows that fit the first counts.
 func statuses() []shown {
-	hard := []TaskState{RebootingHard}
+	hard, rebuilding := []TaskState{RebootingHard}, []TaskState{Rebuilding}
 	return []shown{
 		{Active, []TaskState{Rebooting}, "REBOOT"},
 		{Active, hard, "HARD_REBOOT"},
@@ -85,11 +85,16 @@ func statuses() []shown {
 		{Stopped, hard, "HARD_REBOOT"},
 		{Paused, hard, "HARD_REBOOT"},
 		{Suspended, hard, "HARD_REBOOT"},
+		{Active, []TaskState{UpdatingPassword}, "PASSWORD"},
+		{Active, rebuilding, "REBUILD"},
+		{Stopped, rebuilding, "REBUILD"},
+		{Error, rebuilding, "REBUILD"},
 		{Building, nil, "BUILD"},
 		{Active, nil, "ACTIVE"},
 		{Stopped, nil, "SHUTOFF"},
 		{Paused, nil, "PAUSED"},
 		{Suspended, nil, "SUSPENDED"},
+		{Rescued, nil, "RESCUE"},
 		{Error, nil, "ERROR"},
 		{Deleted, nil, "DELETED"},
 	}
@@ -106,7 +111,7 @@ func Status(vm VMState, task TaskState) string {
 }
 
 // otherStatuses are OpenStack's statuses that no server of this cloud has yet.
-var otherStatuses = []string{"MIGRATING", "PASSWORD", "REBUILD", "RESCUE", "RESIZE", "REVERT_RESIZE", "SHELVED",
+var otherStatuses = []string{"MIGRATING", "RESIZE", "REVERT_RESIZE", "SHELVED",
 	"SHELVED_OFFLOADED", "SOFT_DELETED", "UNKNOWN", "VERIFY_RESIZE"}
 
 // KnownStatus reports a status that OpenStack has, also one that no server of this cloud has.

@@ -13,9 +13,15 @@ type ServerAction struct {
 	Begin, Done, Failed Move
 	// Locked actions are allowed on a locked server. The others are rejected there unless the caller is an administrator.
 	Locked bool
-	// Unplaced actions are allowed on a server without a host. The others are rejected there.
+	// Hosted actions are rejected on a server without a host before its state is looked at.
+	Hosted bool
+	// Unplaced actions are allowed on a server that was never launched. The others are rejected there.
 	Unplaced bool
 }
+
+// CodeNoAgent is the code of the fault of an operation that needs an agent in the guest, where the image does not say
+// that there is one.
+const CodeNoAgent = "nova.no_agent"
 
 // Owns reports whether a job of this action owns a server with that task state.
 func (a *ServerAction) Owns(t TaskState) bool { return slices.Contains(a.Done.While, t) }
@@ -36,10 +42,22 @@ func (a ServerAction) overriding(tasks ...TaskState) ServerAction {
 	return a
 }
 
+// hosted makes an action one that names a missing host before a wrong state.
+func (a ServerAction) hosted() ServerAction {
+	a.Hosted = true
+	return a
+}
+
+// failing names the state that the server comes to when the action fails; other actions leave it as it was.
+func (a ServerAction) failing(to VMState) ServerAction {
+	a.Failed.To = to
+	return a
+}
+
 // The table of actions. Which states allow what is nova's (nova/compute/api.py).
 var (
-	StartServer      = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active)
-	StopServer       = onHost("stop", "stop", "compute_stop_instance", []VMState{Active, Error}, PoweringOff, Stopped)
+	StartServer      = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active).hosted()
+	StopServer       = onHost("stop", "stop", "compute_stop_instance", []VMState{Active, Error}, PoweringOff, Stopped).hosted()
 	RebootServer     = onHost("reboot-soft", "reboot", "compute_reboot_instance", []VMState{Active}, Rebooting, Active)
 	HardRebootServer = onHost("reboot-hard", "reboot", "compute_reboot_instance", []VMState{Active, Stopped, Paused,
 		Suspended, Error},
@@ -48,6 +66,23 @@ var (
 	UnpauseServer = onHost("unpause", "unpause", "compute_unpause_instance", []VMState{Paused}, Unpausing, Active)
 	SuspendServer = onHost("suspend", "suspend", "compute_suspend_instance", []VMState{Active}, Suspending, Suspended)
 	ResumeServer  = onHost("resume", "resume", "compute_resume_instance", []VMState{Suspended}, Resuming, Active)
+	// RebuildServer gives the server a new disk made of an image. RebuildStoppedServer is the same for a stopped server,
+	// which stays stopped. A failure leaves the old disk, and the server in ERROR with the reason.
+	RebuildServer = onHost("rebuild", "rebuild", "compute_rebuild_instance", []VMState{Active, Error}, Rebuilding,
+		Active).failing(Error)
+	RebuildStoppedServer = onHost("rebuild-stopped", "rebuild", "compute_rebuild_instance", []VMState{Stopped},
+		Rebuilding, Stopped).failing(Error)
+	RescueServer = onHost("rescue", "rescue", "compute_rescue_instance", []VMState{Active, Stopped, Error}, Rescuing,
+		Rescued)
+	UnrescueServer = onHost("unrescue", "unrescue", "compute_unrescue_instance", []VMState{Rescued}, Unrescuing,
+		Active).failing(Error)
+	// ChangePasswordServer has the guest's agent set a password. The request waits for the result: see
+	// servers.ChangePassword.
+	ChangePasswordServer = onHost("change-password", "changePassword", "compute_set_admin_password", []VMState{Active},
+		UpdatingPassword, "")
+	// CrashDumpServer has no task state, as with nova: the guest goes on with what it does.
+	CrashDumpServer = onHost("crash-dump", "trigger_crash_dump", "compute_trigger_crash_dump",
+		[]VMState{Active, Paused, Rescued, Error}, Idle, "").hosted()
 	// DeleteServer is always open: it overrides whatever is being done.
 	DeleteServer = ServerAction{Key: "delete", Name: "delete", Event: "compute_terminate_instance", Unplaced: true,
 		Begin:  Move{"delete", nil, nil, "", Deleting},
@@ -58,7 +93,8 @@ var (
 // ServerActions lists the table.
 func ServerActions() []ServerAction {
 	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer,
-		SuspendServer, ResumeServer,
+		SuspendServer, ResumeServer, RebuildServer, RebuildStoppedServer, RescueServer, UnrescueServer,
+		ChangePasswordServer, CrashDumpServer,
 		DeleteServer}
 }
 

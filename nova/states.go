@@ -21,13 +21,14 @@ const (
 	Stopped   VMState = "stopped"
 	Paused    VMState = "paused"
 	Suspended VMState = "suspended" // its memory is saved on the host's disk
+	Rescued   VMState = "rescued"   // it runs from a rescue disk, beside its own
 	Error     VMState = "error"
 	Deleted   VMState = "deleted"
 )
 
 // VMStates lists them all.
 func VMStates() []VMState {
-	return []VMState{Building, Active, Stopped, Paused, Suspended, Error, Deleted}
+	return []VMState{Building, Active, Stopped, Paused, Suspended, Rescued, Error, Deleted}
 }
 
 const (
@@ -44,6 +45,10 @@ const (
 	Unpausing          TaskState = "unpausing"
 	Suspending         TaskState = "suspending"
 	Resuming           TaskState = "resuming"
+	Rebuilding         TaskState = "rebuilding"
+	Rescuing           TaskState = "rescuing"
+	Unrescuing         TaskState = "unrescuing"
+	UpdatingPassword   TaskState = "updating_password"
 	Deleting           TaskState = "deleting"
 )
 
@@ -102,7 +107,7 @@ var (
 
 	// The moves of an operator's reset of the state. A server that is being built keeps its task state until the build is
 	// undone, and one that is being deleted keeps it until it is deleted. Until then no other operation may begin.
-	MoveResetActive = Move{Name: "reset-active", From: []VMState{Active, Stopped, Paused, Suspended, Error},
+	MoveResetActive = Move{Name: "reset-active", From: []VMState{Active, Stopped, Paused, Suspended, Rescued, Error},
 		While: otherTasks, To: Active}
 	MoveResetError = Move{Name: "reset-error", While: otherTasks, To: Error}
 	MoveResetBuild = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: Kept}

@@ -137,7 +137,7 @@ func Rules() []*policy.Rule { return policies.Rules() }
 func resources(d Deps) []api.Bound {
 	return slices.Concat(
 		serversapi.Resources(serversapi.Deps{Servers: d.Servers, Flavors: d.Flavors, Hosts: d.Hosts,
-			Networks: d.Networks, ServerGroups: d.ServerGroups}),
+			Networks: d.Networks, ServerGroups: d.ServerGroups, Now: d.Now}),
 		actions.Resources(d.Servers),
 		instanceactions.Resources(d.Servers),
 		attachments.Resources(attachments.Deps{Servers: d.Servers, Networks: d.Networks, Groups: d.Groups}),

@@ -78,14 +78,23 @@ type hostOperation func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs)
 // capable is an operation of a capability that not every driver has (virt.Capabilities). Without it the operation
 // is fault.NotImplemented. It panics for an interface that is no capability.
 func capable[C any](do func(C, context.Context, *rpcapi.PowerArgs) error) hostOperation {
-	name := virt.CapabilityOf[C]().Name
+	virt.CapabilityOf[C]()
 	return func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
-		c, ok := d.(C)
-		if !ok {
-			return fault.New(fault.NotImplemented, "The hypervisor of this host cannot %s.", name)
+		c, err := capability[C](d)
+		if err != nil {
+			return err
 		}
 		return do(c, ctx, a)
 	}
+}
+
+// capability returns the driver as the capability C, or fault.NotImplemented.
+func capability[C any](d virt.Driver) (C, error) {
+	c, ok := d.(C)
+	if !ok {
+		return c, fault.New(fault.NotImplemented, "The hypervisor of this host cannot %s.", virt.CapabilityOf[C]().Name)
+	}
+	return c, nil
 }
 
 // hostOperations finds them by the key of their action (nova.ServerAction). An action that the driver cannot do answers
@@ -115,6 +124,12 @@ func hostOperations() map[string]hostOperation {
 		}),
 		nova.ResumeServer.Key: capable(func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
 			return d.Resume(ctx, &a.Spec)
+		}),
+		nova.UnrescueServer.Key: capable(func(d virt.Rescuer, ctx context.Context, a *rpcapi.PowerArgs) error {
+			return d.Unrescue(ctx, &a.Spec, true)
+		}),
+		nova.CrashDumpServer.Key: capable(func(d virt.Interrupter, ctx context.Context, a *rpcapi.PowerArgs) error {
+			return d.InjectNMI(ctx, a.Spec.ID)
 		}),
 	}
 }

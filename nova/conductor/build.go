@@ -266,13 +266,13 @@ type building struct {
 	asker *auth.Caller // whose wishes the ports and the image are
 }
 
-// asker is who asked for the server: the caller whom the task keeps, with the roles of the moment when it was asked
+// askerOf is who asked for the server: the caller whom the task keeps, with the roles of the moment when it was asked
 // for. A task that keeps none is its owner's, as an ordinary member.
-func asker(ctx context.Context, a *jobs.BuildArgs) *auth.Caller {
+func askerOf(ctx context.Context, user, project string) *auth.Caller {
 	if c := auth.From(ctx); !c.Own() {
 		return c
 	}
-	return &auth.Caller{UserID: a.Request.User, ProjectID: a.Request.Project, Roles: []string{"member", "reader"}}
+	return &auth.Caller{UserID: user, ProjectID: project, Roles: []string{"member", "reader"}}
 }
 
 // asAsker is ctx with the rights of who asked for the server.
@@ -283,7 +283,7 @@ func (c *Conductor) building(ctx context.Context, t *tasks.Task, a *jobs.BuildAr
 		return f.State.VM == nova.Building && f.State.Task != nova.Deleting
 	})
 	w.journal = j
-	return &building{w, a, asker(ctx, a)}
+	return &building{w, a, askerOf(ctx, a.Request.User, a.Request.Project)}
 }
 
 // spec is all that the host must know.

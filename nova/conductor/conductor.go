@@ -87,6 +87,9 @@ func New(c Config, d Deps) *Conductor {
 	jobs.Delete.Handle(d.Queue, k.delete, k.deleteDied)
 	jobs.Forget.Handle(d.Queue, k.forget, nil)
 	jobs.Power.Handle(d.Queue, k.power, k.powerDied)
+	jobs.Rebuild.Handle(d.Queue, k.rebuild, k.rebuildDied)
+	jobs.Rescue.Handle(d.Queue, k.rescue, k.rescueDied)
+	jobs.Password.Handle(d.Queue, k.forgottenPassword, nil)
 	jobs.Cleanup.Handle(d.Queue, k.cleanup, nil)
 	jobs.Retire.Handle(d.Queue, k.retire, nil)
 	return k

@@ -56,6 +56,9 @@ type operation[R any] struct {
 	// changes in the same transaction. Both may be nil.
 	change func(r *R) store.Change
 	finish func(ctx context.Context, tx *db.Tx, r *R) error
+	// revert takes back what the request changed in the server's row, in the transaction that records the failure. It is
+	// not called while another task owns the server. It may be nil.
+	revert func(ctx context.Context, tx *db.Tx) error
 }
 
 // job is an operation with a record of any type.
@@ -193,12 +196,26 @@ func (o *operation[R]) succeeded(ctx context.Context, w *work, r *R) error {
 
 func (o *operation[R]) failed(ctx context.Context, w *work, why error) error {
 	return w.DB.Tx(ctx, func(tx *db.Tx) error {
+		if err := o.reverted(ctx, w, tx); err != nil {
+			return err
+		}
 		if !w.logged {
 			tx.AfterCommit(func() { w.logFailure(ctx, "server not changed", fmt.Errorf("%s: %w", o.action.Key, why)) })
 		}
 		return w.giveBack(ctx, tx, o.action.Failed, store.Change{Fault: w.fault(why)},
 			store.Outcome{Host: w.host, Details: reason(why), Traceback: why.Error(), Last: true})
 	})
+}
+
+func (o *operation[R]) reverted(ctx context.Context, w *work, tx *db.Tx) error {
+	if o.revert == nil {
+		return nil
+	}
+	f, err := store.PlacementOf(ctx, tx, w.server)
+	if err != nil || f.Deleted || f.State.Task != nova.Idle && !w.owns(&f) {
+		return absentIsFine(err)
+	}
+	return o.revert(ctx, tx)
 }
 
 // logFailure writes the one line of a job that failed.

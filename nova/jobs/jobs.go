@@ -24,6 +24,15 @@ var Forget = tasks.NewKind[DeleteArgs]("server.forget", tasks.Options{MaxAttempt
 // Power runs an action of the table of actions on the server's host: start, stop, reboot, pause and so on.
 var Power = tasks.NewKind[PowerArgs]("server.power", tasks.Options{MaxAttempts: 4, Backoff: time.Second})
 
+// Rebuild gives a server new disks, and Rescue starts it from a rescue disk. A failure is undone.
+var (
+	Rebuild = tasks.NewKind[RebuildArgs]("server.rebuild", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+	Rescue  = tasks.NewKind[RescueArgs]("server.rescue", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+)
+
+// Password gives a server back whose change of the password did not end. The request withdraws it.
+var Password = tasks.NewKind[DeleteArgs]("server.password", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+
 // Cleanup destroys what a host that could not be reached still has of a server. It waits for the host as long as its
 // service exists.
 var Cleanup = tasks.NewKind[CleanupArgs]("host.cleanup", tasks.Options{MaxAttempts: 1 << 30, Backoff: 2 * time.Second})
@@ -41,11 +50,37 @@ type BuildArgs struct {
 	AdminPass      string
 }
 
-// DeleteArgs are the arguments of Delete and Forget.
+// DeleteArgs are the arguments of Delete, Forget and Password.
 type DeleteArgs struct{ Server string }
 
 // PowerArgs are the arguments of Power. Op is the key of a nova.ServerAction.
 type PowerArgs struct{ Server, Op string }
+
+// RebuildArgs are the arguments of a rebuild besides the server's row, which has the new image and the rest already. Was
+// is what belongs to the old disk; a failure puts it back into the row. Op is the key of a nova.ServerAction.
+type RebuildArgs struct {
+	Server, Op    string
+	User, Project string // who asked
+	Was           DiskArgs
+	Files         []nova.File
+	AdminPass     string
+	KeepEphemeral bool
+}
+
+// DiskArgs is what belongs to the disk of a server.
+type DiskArgs struct {
+	Image                        nova.ImageMeta
+	KeyName, PublicKey, UserData string
+	ConfigDrive                  bool
+}
+
+// RescueArgs are the arguments of a rescue.
+type RescueArgs struct {
+	Server        string
+	User, Project string // who asked
+	Image         nova.ImageMeta
+	AdminPass     string
+}
 
 // CleanupArgs names the server to remove and the host.
 type CleanupArgs struct{ Server, Host string }

@@ -19,10 +19,16 @@ var (
 	Destroy = messaging.NewCall[ServerArgs, messaging.None](Compute, "destroy", messaging.Timeout(5*time.Minute))
 	// Reap destroys the guest only if the conductor, asked while the server's lock is held, says that its server does not
 	// belong here.
-	Reap       = messaging.NewCall[ServerArgs, messaging.None](Compute, "reap", messaging.Timeout(5*time.Minute))
-	Power      = messaging.NewCall[PowerArgs, PowerReply](Compute, "power", messaging.Timeout(10*time.Minute))
-	ConsoleLog = messaging.NewCall[ConsoleLogArgs, ConsoleLogReply](Compute, "console_log")
-	Uptime     = messaging.NewCall[messaging.None, UptimeReply](Compute, "uptime", messaging.Timeout(10*time.Second))
+	Reap  = messaging.NewCall[ServerArgs, messaging.None](Compute, "reap", messaging.Timeout(5*time.Minute))
+	Power = messaging.NewCall[PowerArgs, PowerReply](Compute, "power", messaging.Timeout(10*time.Minute))
+	// Rebuild and Rescue are the steps of a rebuild and of a rescue on the host, one call each (RebuildStep, RescueStep).
+	Rebuild = messaging.NewCall[RebuildArgs, PowerReply](Compute, "rebuild", messaging.Timeout(30*time.Minute))
+	Rescue  = messaging.NewCall[RescueArgs, PowerReply](Compute, "rescue", messaging.Timeout(30*time.Minute))
+	// SetPassword sets a password in the guest. It is not repeated: the caller waits for the result.
+	SetPassword = messaging.NewCall[PasswordArgs, messaging.None](Compute, "set_password")
+	Diagnose    = messaging.NewCall[SpecArgs, DiagnosticsReply](Compute, "diagnose")
+	ConsoleLog  = messaging.NewCall[ConsoleLogArgs, ConsoleLogReply](Compute, "console_log")
+	Uptime      = messaging.NewCall[messaging.None, UptimeReply](Compute, "uptime", messaging.Timeout(10*time.Second))
 	// Reconcile asks the agent to report its resources now, after an operator enabled or disabled it.
 	Reconcile = messaging.NewCast[messaging.None](Compute, "reconcile")
 )
@@ -43,6 +49,43 @@ type PowerArgs struct {
 
 // PowerReply is what the hypervisor says afterwards.
 type PowerReply struct{ Power nova.PowerState }
+
+// Steps of a rebuild and of a rescue on the host (virt.Rebuilder, virt.Rescuer).
+const (
+	StepPrepare = "prepare"
+	StepSwitch  = "switch" // to the new disks, or to the rescue disk
+	StepUndo    = "undo"
+	StepFinish  = "finish" // of a rebuild only
+)
+
+// RebuildArgs asks for one step of a rebuild. Boot: the server runs afterwards.
+type RebuildArgs struct {
+	Step                string
+	Spec                nova.Spec
+	Boot, KeepEphemeral bool
+}
+
+// RescueArgs asks for one step of a rescue with the image. Boot is for StepUndo: the server runs afterwards. Grace is how
+// long the guest may take to shut down.
+type RescueArgs struct {
+	Step  string
+	Spec  nova.Spec
+	Image nova.ImageMeta
+	Boot  bool
+	Grace time.Duration
+}
+
+// PasswordArgs has the password for the guest's administrator.
+type PasswordArgs struct {
+	Spec     nova.Spec
+	Password string
+}
+
+// DiagnosticsReply has the figures of a guest and its power state.
+type DiagnosticsReply struct {
+	Power       nova.PowerState
+	Diagnostics nova.Diagnostics
+}
 
 // ConsoleLogArgs asks for the last Max bytes.
 type ConsoleLogArgs struct {

@@ -126,7 +126,7 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 			return nova.Selection{}, err
 		}
 		if len(best) > 0 {
-			if r.Silent == 0 {
+			if r.Silent == 0 && !r.Rebuild {
 				best[0].Assume(ask.Resources)
 			}
 			return selection(best, max(1, r.Limit), ask, why), nil
@@ -150,7 +150,10 @@ func noValidHost(why choose.Explanation) error {
 // pipeline returns the filters and weighers for a request. It measures how long each takes.
 func (s *Scheduler) pipeline(ctx context.Context, r *nova.Request) *choose.Pipeline[*snapshot.Request, *snapshot.Host] {
 	p := s.all
-	if r.Force {
+	switch {
+	case r.Rebuild:
+		p.Filters = filters.OfRebuild(p.Filters)
+	case r.Force:
 		p = s.forced
 	}
 	m := metric.From(ctx)

@@ -8,6 +8,7 @@ import (
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 )
 
 // Act begins an action of the table that has no arguments, such as nova.StopServer: it changes the task state,
@@ -30,10 +31,7 @@ func (s *Servers) Act(ctx context.Context, id string, a nova.ServerAction) error
 // take checks the conditions of the action, changes the server's state and records the action. The caller enqueues
 // the job in the same transaction.
 func (s *Servers) take(ctx context.Context, tx *db.Tx, v *nova.Server, a nova.ServerAction) error {
-	if err := unlocked(ctx, v); err != nil && !a.Locked {
-		return err
-	}
-	if err := placed(v); err != nil && !a.Unplaced {
+	if err := open(ctx, v, &a); err != nil {
 		return err
 	}
 	_, refusal, err := store.Move(ctx, tx, v.ID, a.Begin, noChange, s.Now())
@@ -44,6 +42,36 @@ func (s *Servers) take(ctx context.Context, tx *db.Tx, v *nova.Server, a nova.Se
 		return refusal.Fault(a.Name, v.ID)
 	}
 	return s.record(ctx, tx, v, a.Name)
+}
+
+// open returns fault.Conflict if the server's lock, host or state forbids that an action begins. An action with
+// arguments asks before it looks at them, as nova does.
+func open(ctx context.Context, v *nova.Server, a *nova.ServerAction) error {
+	if err := unlocked(ctx, v); err != nil && !a.Locked {
+		return err
+	}
+	if err := placed(v); err != nil && a.Hosted {
+		return err
+	}
+	if _, refusal := a.Begin.Next(v.State()); refusal != nil {
+		return refusal.Fault(a.Name, v.ID)
+	}
+	if !a.Unplaced && v.Launched.IsZero() {
+		return fault.Conflictf("Instance %s is in an invalid state for '%s'", v.ID, a.Name)
+	}
+	return nil
+}
+
+// recordDone records an action that the transaction itself does; event is empty where nova records none.
+func (s *Servers) recordDone(ctx context.Context, tx *db.Tx, v *nova.Server, action, event string) error {
+	if err := s.record(ctx, tx, v, action); err != nil {
+		return err
+	}
+	request := auth.RequestID(ctx)
+	if event == "" {
+		return store.FinishAction(ctx, tx, v.ID, request, s.Now())
+	}
+	return store.FinishEvent(ctx, tx, v.ID, request, event, store.Outcome{Host: s.Host, Last: true}, s.Now())
 }
 
 func (s *Servers) record(ctx context.Context, on db.Querier, v *nova.Server, actions ...string) error {

@@ -71,7 +71,10 @@ func (s *Servers) ResetState(ctx context.Context, id string, active bool) error 
 		if err == nil && refusal != nil {
 			return refusal.Fault("os-resetState", id)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.recordDone(ctx, tx, &v, nova.ActionReset, "")
 	})
 	if err != nil || !before.BeingBuilt() {
 		return err

@@ -41,15 +41,33 @@ func (s *Servers) Update(ctx context.Context, id string, a UpdateArgs) (nova.Ser
 	})
 }
 
-// Lock lets only administrators change the server; reason may be empty.
+// Lockers of a server (nova.Server.LockedBy).
+const (
+	lockedByOwner = "owner"
+	lockedByAdmin = "admin"
+)
+
+// locker is who the caller is to a server's lock: its owner for a caller of the server's project.
+func locker(ctx context.Context, v *nova.Server) string {
+	if c := auth.From(ctx); c != nil && c.ProjectID == v.Project {
+		return lockedByOwner
+	}
+	return lockedByAdmin
+}
+
+// Lock lets only administrators change the server. An empty reason leaves the reason of an earlier lock. The owner of a
+// server that is locked changes nothing.
 func (s *Servers) Lock(ctx context.Context, id, reason string) error {
 	_, err := s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
-		by := "admin"
-		if c := auth.From(ctx); c != nil && c.ProjectID == v.Project {
-			by = "owner"
+		by := locker(ctx, v)
+		if v.Locked && by == lockedByOwner {
+			return nil
 		}
-		v.Locked, v.LockedBy, v.LockedReason = true, by, reason
-		if err := s.record(ctx, tx, v, nova.ActionLock); err != nil {
+		v.Locked, v.LockedBy = true, by
+		if reason != "" {
+			v.LockedReason = reason
+		}
+		if err := s.recordDone(ctx, tx, v, nova.ActionLock, nova.EventLock); err != nil {
 			return err
 		}
 		return store.SaveLock(ctx, tx, v, s.Now())
@@ -57,11 +75,17 @@ func (s *Servers) Lock(ctx context.Context, id, reason string) error {
 	return err
 }
 
-// Unlock ends a lock. The caller checks whether the lock of an administrator may be ended (nova.Server.LockedBy).
+// LockedByOther reports a lock that the caller may end only by the rule for locks of others: the owner's for an
+// administrator of another project, and an administrator's for the owner.
+func LockedByOther(ctx context.Context, v *nova.Server) bool {
+	return v.LockedBy != "" && v.LockedBy != locker(ctx, v)
+}
+
+// Unlock ends a lock. Whoever calls it has checked whether the lock may be ended (LockedByOther).
 func (s *Servers) Unlock(ctx context.Context, id string) error {
 	_, err := s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
 		v.Locked, v.LockedBy, v.LockedReason = false, "", ""
-		if err := s.record(ctx, tx, v, nova.ActionUnlock); err != nil {
+		if err := s.recordDone(ctx, tx, v, nova.ActionUnlock, nova.EventUnlock); err != nil {
 			return err
 		}
 		return store.SaveLock(ctx, tx, v, s.Now())
@@ -176,7 +200,7 @@ func described(ctx context.Context, v *nova.Server, action string) error {
 	switch v.VM {
 	case nova.Active, nova.Stopped, nova.Paused, nova.Suspended:
 		return nil
-	case nova.Building, nova.Error, nova.Deleted:
+	case nova.Building, nova.Rescued, nova.Error, nova.Deleted:
 	}
 	return (&nova.Refusal{Attr: "vm_state", State: string(v.VM)}).Fault(action, v.ID)
 }

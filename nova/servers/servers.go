@@ -45,6 +45,12 @@ type Deps struct {
 	Flavors  Flavors
 	Keys     Keys
 	Quotas   Quotas
+	// Host is the name of this host, for the events of actions that no other host does.
+	Host string
+	// HidePasswords leaves the administrator's password out of answers ([api] enable_instance_password).
+	HidePasswords bool
+	// RescueImage is the image of rescues that name none ([libvirt] rescue_image_id); empty: the server's own.
+	RescueImage string
 	// DefaultZone is the zone of hosts without an aggregate; empty: "nova". ScheduleZone is the zone of a request that
 	// names none.
 	DefaultZone, ScheduleZone string

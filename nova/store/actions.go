@@ -162,6 +162,16 @@ func NoteEvent(ctx context.Context, tx *db.Tx, server, request, name string, o O
 	return err
 }
 
+// FinishAction ends an action that has no event.
+func FinishAction(ctx context.Context, tx *db.Tx, server, request string, now time.Time) error {
+	a, err := actionOf(ctx, tx, server, request)
+	if err != nil {
+		return err
+	}
+	_, err = closeAction.Do(ctx, tx, actionRow{ID: a.ID, Updated: db.At(now), Finished: db.At(now)})
+	return err
+}
+
 // FinishEvent ends the open event of that name, or records one that began and ended now. Without an action of the
 // request it does nothing.
 func FinishEvent(ctx context.Context, tx *db.Tx, server, request, name string, o Outcome, now time.Time) error {

@@ -6,12 +6,17 @@ import (
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 )
 
 const exists = "deleted = ?"
 
 var (
 	setDetails = servers.Update(exists, "name", "description", "hostname", "access_ip4", "access_ip6", "disk_config",
+		"updated_at")
+	setRebuilt = servers.Update(exists, "name", "description", "hostname", "access_ip4", "access_ip6", "disk_config",
+		"metadata", "image", "image_id", "key_name", "public_key", "user_data", "config_drive", "updated_at")
+	setDisk = servers.Update(exists, "image", "image_id", "key_name", "public_key", "user_data", "config_drive",
 		"updated_at")
 	setLock     = servers.Update(exists, "locked", "locked_by", "locked_reason", "updated_at")
 	setMetadata = servers.Update(exists, "metadata", "updated_at")
@@ -31,6 +36,74 @@ func SaveLock(ctx context.Context, on db.Querier, v *nova.Server, now time.Time)
 	return edit(ctx, on, setLock, r, now)
 }
 
+// SaveRebuilt writes the fields that a rebuild may change: those of SaveDetails, the metadata, and what SaveDisk writes.
+// fault.NotFound.
+func SaveRebuilt(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
+	r, err := rebuiltRow(v)
+	if err != nil {
+		return err
+	}
+	return editFull(ctx, on, setRebuilt, r, now)
+}
+
+// SaveDisk writes what belongs to a server's disk: the image, the key, the user data, and whether there is a config
+// drive. fault.NotFound.
+func SaveDisk(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
+	r, err := rebuiltRow(v)
+	if err != nil {
+		return err
+	}
+	return editFull(ctx, on, setDisk, r, now)
+}
+
+func rebuiltRow(v *nova.Server) (fullServerRow, error) {
+	r := fullServerRow{ImageID: v.Image.ID, serverRow: serverRow{ID: v.ID, Name: v.Name, Description: v.Description,
+		Hostname: v.Hostname, AccessIP4: v.AccessIPv4, AccessIP6: v.AccessIPv6, DiskConfig: v.DiskConfig,
+		KeyName: v.KeyName, PublicKey: v.PublicKey, UserData: v.UserData, ConfigDrive: v.ConfigDrive}}
+	var err error
+	if r.Image, err = encode(imageForm(v.Image)); err != nil {
+		return r, err
+	}
+	r.Metadata, err = encode(v.Metadata)
+	return r, err
+}
+
+// passwordRow is the password that a server's guest has written, and is encrypted with the server's key.
+type passwordRow struct {
+	ID       string `db:"id"`
+	Password string `db:"password"`
+}
+
+var (
+	serverPasswords = db.NewPart[passwordRow](stmts, "servers", "id")
+	setPassword     = serverPasswords.Update("deleted = ?")
+	firstPassword   = serverPasswords.Update("deleted = ?\n  AND password = ''")
+)
+
+// Password returns the password that the guest has written; empty for none. fault.NotFound.
+func Password(ctx context.Context, on db.Querier, id string) (string, error) {
+	r, err := serverPasswords.Get(ctx, on, id)
+	if fault.Is(err, fault.NotFound) {
+		return "", NoServer(id)
+	}
+	return r.Password, err
+}
+
+// SavePassword writes the guest's password; empty removes it. fault.NotFound.
+func SavePassword(ctx context.Context, on db.Querier, id, password string) error {
+	n, err := setPassword.Do(ctx, on, passwordRow{id, password}, false)
+	if err == nil && n == 0 {
+		return NoServer(id)
+	}
+	return err
+}
+
+// SaveFirstPassword writes the guest's password if there is none, and reports whether it has.
+func SaveFirstPassword(ctx context.Context, on db.Querier, id, password string) (bool, error) {
+	n, err := firstPassword.Do(ctx, on, passwordRow{id, password}, false)
+	return n > 0, err
+}
+
 // SaveMetadata writes the metadata; fault.NotFound.
 func SaveMetadata(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
 	text, err := encode(v.Metadata)
@@ -46,8 +119,12 @@ func SaveTags(ctx context.Context, on db.Querier, v *nova.Server, now time.Time)
 }
 
 func edit(ctx context.Context, on db.Querier, u *db.Update[fullServerRow], r serverRow, now time.Time) error {
+	return editFull(ctx, on, u, fullServerRow{serverRow: r}, now)
+}
+
+func editFull(ctx context.Context, on db.Querier, u *db.Update[fullServerRow], r fullServerRow, now time.Time) error {
 	r.Updated = db.At(now)
-	n, err := u.Do(ctx, on, fullServerRow{serverRow: r}, false)
+	n, err := u.Do(ctx, on, r, false)
 	if err == nil && n == 0 {
 		return NoServer(r.ID)
 	}

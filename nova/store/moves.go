@@ -15,6 +15,7 @@ type Change struct {
 	Power                        *nova.PowerState
 	Progress                     *int
 	Launched                     *time.Time // only where the server was never launched before
+	Relaunched                   bool       // write Launched also where the server was launched before
 	Terminated                   *time.Time
 	Ports                        *[]nova.NIC
 	Fault                        *nova.Fault
@@ -63,7 +64,7 @@ func (c *Change) apply(r *movedRow) error {
 	if c.Progress != nil {
 		r.Progress = *c.Progress
 	}
-	if c.Launched != nil && r.Launched.IsZero() {
+	if c.Launched != nil && (c.Relaunched || r.Launched.IsZero()) {
 		r.Launched = db.At(*c.Launched)
 	}
 	if c.Terminated != nil {

@@ -30,6 +30,18 @@ func Later(err error, pause time.Duration) error {
 // Now returns the time of the queue's clock. Deadlines of tasks are compared with it.
 func (q *Queue) Now() time.Time { return q.c.Now() }
 
+// By the primary key.
+var withdraw = db.NewExec(stmts, `
+DELETE FROM tasks
+WHERE id = ?
+  AND state = 'queued'`)
+
+// Withdraw removes a task that waits, in the caller's transaction. A task that has begun, or has ended, is left alone.
+func (q *Queue) Withdraw(ctx context.Context, tx *db.Tx, id ID) error {
+	_, err := withdraw.Do(ctx, tx, id)
+	return err
+}
+
 // Served by tasks_next.
 var hurry = db.NewExec(stmts, `
 UPDATE tasks

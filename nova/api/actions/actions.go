@@ -31,6 +31,14 @@ var actionOps = api.Resource[*actionsAPI]{Name: "server", Plural: "servers", Ops
 	api.Act(actionPath, "unpause", policies.PauseServerUnpause, 202, (*actionsAPI).Server, act(nova.UnpauseServer)),
 	api.Act(actionPath, "suspend", policies.SuspendServerSuspend, 202, (*actionsAPI).Server, act(nova.SuspendServer)),
 	api.Act(actionPath, "resume", policies.SuspendServerResume, 202, (*actionsAPI).Server, act(nova.ResumeServer)),
+	api.Act(actionPath, "rescue", policies.Rescue, 200, (*actionsAPI).Server, (*actionsAPI).rescue, api.Bare()),
+	api.Act(actionPath, "unrescue", policies.Unrescue, 202, (*actionsAPI).Server, act(nova.UnrescueServer)),
+	api.Act(actionPath, "changePassword", policies.AdminPassword, 202, (*actionsAPI).Server,
+		(*actionsAPI).changePassword),
+	api.Act(actionPath, "trigger_crash_dump", policies.ServersTriggerCrashDump, 202, (*actionsAPI).Server,
+		act(nova.CrashDumpServer), api.Span("2.17-")),
+	api.Act(actionPath, "injectNetworkInfo", policies.AdminActionsInjectNetworkInfo, 202, (*actionsAPI).Server,
+		(*actionsAPI).injectNetworkInfo),
 	api.Act(actionPath, "lock", policies.LockServerLock, 202, (*actionsAPI).Server, (*actionsAPI).lock, api.Span("-2.72")),
 	api.Act(actionPath, "lock", policies.LockServerLock, 202, (*actionsAPI).Server, (*actionsAPI).lockWithReason,
 		api.Span("2.73-")),
@@ -80,7 +88,7 @@ func (a *actionsAPI) lockWithReason(ctx context.Context, _ *api.Request, v *nova
 }
 
 func (a *actionsAPI) unlock(ctx context.Context, r *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
-	if v.Locked && v.LockedBy == "admin" {
+	if servers.LockedByOther(ctx, v) {
 		if err := r.Require(policies.LockServerUnlockUnlockOverride, v.PolicyTarget()); err != nil {
 			return api.None{}, err
 		}

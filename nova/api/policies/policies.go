@@ -73,23 +73,42 @@ var (
 		"Create a server with trusted image certificates.")
 	ServersCreateZeroDiskFlavor = rule("os_compute_api:servers:create:zero_disk_flavor", admin,
 		"Create a server whose flavor has no disk size.")
-	ServersUpdate       = rule("os_compute_api:servers:update", member, "Update a server.")
-	ServersDelete       = rule("os_compute_api:servers:delete", member, "Delete a server.")
-	ServersStart        = rule("os_compute_api:servers:start", member, "Start a server.")
-	ServersStop         = rule("os_compute_api:servers:stop", member, "Stop a server.")
-	ServersReboot       = rule("os_compute_api:servers:reboot", member, "Reboot a server.")
+	ServersUpdate              = rule("os_compute_api:servers:update", member, "Update a server.")
+	ServersDelete              = rule("os_compute_api:servers:delete", member, "Delete a server.")
+	ServersStart               = rule("os_compute_api:servers:start", member, "Start a server.")
+	ServersStop                = rule("os_compute_api:servers:stop", member, "Stop a server.")
+	ServersReboot              = rule("os_compute_api:servers:reboot", member, "Reboot a server.")
+	ServersRebuild             = rule("os_compute_api:servers:rebuild", member, "Rebuild a server.")
+	ServersRebuildTrustedCerts = rule("os_compute_api:servers:rebuild:trusted_certs", member,
+		"Rebuild a server with trusted image certificates.")
+	ServersTriggerCrashDump = rule("os_compute_api:servers:trigger_crash_dump", member,
+		"Have a server write a crash dump.")
 	DeferredDeleteForce = rule("os_compute_api:os-deferred-delete:force", member,
 		"Delete a server whatever its state.")
-	PauseServerPause               = rule("os_compute_api:os-pause-server:pause", member, "Pause a server.")
-	PauseServerUnpause             = rule("os_compute_api:os-pause-server:unpause", member, "Unpause a server.")
-	SuspendServerSuspend           = rule("os_compute_api:os-suspend-server:suspend", member, "Suspend a server.")
-	SuspendServerResume            = rule("os_compute_api:os-suspend-server:resume", member, "Resume a server.")
+	PauseServerPause     = rule("os_compute_api:os-pause-server:pause", member, "Pause a server.")
+	PauseServerUnpause   = rule("os_compute_api:os-pause-server:unpause", member, "Unpause a server.")
+	SuspendServerSuspend = rule("os_compute_api:os-suspend-server:suspend", member, "Suspend a server.")
+	SuspendServerResume  = rule("os_compute_api:os-suspend-server:resume", member, "Resume a server.")
+	Rescue               = rule("os_compute_api:os-rescue", member, "Rescue a server.")
+	Unrescue             = rule("os_compute_api:os-unrescue", member, "End the rescue of a server.")
+	AdminPassword        = rule("os_compute_api:os-admin-password", member,
+		"Change the administrator's password of a server.")
+	ServerPasswordShow = rule("os_compute_api:os-server-password:show", reader,
+		"Show the encrypted password that a server's guest has written.")
+	ServerPasswordClear = rule("os_compute_api:os-server-password:clear", member,
+		"Remove the encrypted password that a server's guest has written.")
+	ServerDiagnostics       = rule("os_compute_api:os-server-diagnostics", admin, "Show what a server's guest uses.")
+	ServerTopologyIndex     = rule("compute:server:topology:index", reader, "Show a server's NUMA topology.")
+	ServerTopologyHostIndex = rule("compute:server:topology:host:index", admin,
+		"Show a server's NUMA topology with the places on its host.")
 	LockServerLock                 = rule("os_compute_api:os-lock-server:lock", member, "Lock a server.")
 	LockServerUnlock               = rule("os_compute_api:os-lock-server:unlock", member, "Unlock a server.")
 	LockServerUnlockUnlockOverride = rule("os_compute_api:os-lock-server:unlock:unlock_override", admin,
 		"Unlock a server that somebody else locked.")
-	ConsoleOutput            = rule("os_compute_api:os-console-output", member, "Read a server's console log.")
-	AdminActionsResetState   = rule("os_compute_api:os-admin-actions:reset_state", admin, "Set a server's state.")
+	ConsoleOutput                 = rule("os_compute_api:os-console-output", member, "Read a server's console log.")
+	AdminActionsResetState        = rule("os_compute_api:os-admin-actions:reset_state", admin, "Set a server's state.")
+	AdminActionsInjectNetworkInfo = rule("os_compute_api:os-admin-actions:inject_network_info", admin,
+		"Put the network configuration into a server's guest.")
 	ExtendedServerAttributes = rule("os_compute_api:os-extended-server-attributes", admin,
 		"See where a server is and what the hypervisor calls it.")
 	ServerMetadataIndex = rule("os_compute_api:server-metadata:index", reader, "List a server's metadata.")

@@ -2,14 +2,11 @@ package servers
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"hypernova/nova"
 	"hypernova/nova/api/policies"
 	"hypernova/nova/api/wire"
 	"hypernova/nova/servers"
@@ -29,7 +26,7 @@ type serverCreate struct {
 	Name          string            `wire:"name" is:"required,name,narrow"`
 	Flavor        string            `wire:"flavorRef" is:"required,intish,minlen=1"`
 	Image         string            `wire:"imageRef"`
-	AdminPass     string            `wire:"adminPass"`
+	AdminPass     opt.Of[string]    `wire:"adminPass"`
 	Metadata      map[string]string `wire:"metadata" is:"keys(pattern=^[a-zA-Z0-9-_:. ]{1,255}$),each(maxlen=255)"`
 	OldNetworks   []nic             `wire:"networks" mv:"-2.36"`
 	Networks37    nicChoice37       `wire:"networks" mv:"2.37-2.41" is:"required"`
@@ -144,11 +141,11 @@ func (b *serverCreateBody) Validate(v api.Version) error {
 }
 
 type serverCreated struct {
-	ID         string      `wire:"id"`
-	Links      []wire.Link `wire:"links"`
-	DiskConfig string      `wire:"OS-DCF:diskConfig"`
-	AdminPass  string      `wire:"adminPass"`
-	Groups     []nameView  `wire:"security_groups" omit:"empty"`
+	ID         string         `wire:"id"`
+	Links      []wire.Link    `wire:"links"`
+	DiskConfig string         `wire:"OS-DCF:diskConfig"`
+	AdminPass  opt.Of[string] `wire:"adminPass"`
+	Groups     []nameView     `wire:"security_groups" omit:"empty"`
 }
 
 type serverEnvelope struct {
@@ -176,7 +173,7 @@ func (a *serversAPI) create(ctx context.Context, r *api.Request, body *serverCre
 	}
 	v := made.Servers[0]
 	out := serverCreated{ID: v.ID, Links: wire.SelfLinks(r, "/servers/"+v.ID), DiskConfig: v.DiskConfig,
-		AdminPass: args.AdminPass}
+		AdminPass: a.AdminPass(args.AdminPass)}
 	for _, g := range v.SecurityGroups {
 		out.Groups = append(out.Groups, nameView{g})
 	}
@@ -197,7 +194,7 @@ func createArgs(r *api.Request, body *serverCreateBody) (servers.CreateArgs, err
 	args := servers.CreateArgs{Name: in.Name, Hostname: in.Hostname + in.FQDN, Description: in.Description.Ptr(),
 		Flavor: in.Flavor, Image: in.Image,
 		KeyName: in.KeyName, Metadata: in.Metadata, Tags: in.Tags, UserData: in.UserData, ConfigDrive: in.ConfigDrive,
-		AdminPass:  in.AdminPass,
+		AdminPass:  wire.PasswordOr(in.AdminPass),
 		AccessIPv4: in.AccessIPv4, AccessIPv6: canonical(in.AccessIPv6), DiskConfig: in.DiskConfig, Host: in.Host,
 		Node: in.Node, Hints: body.Hints,
 		Min: in.Min, Max: in.Max, External: r.Allowed(policies.NetworkAttachExternalNetwork, nil)}
@@ -210,23 +207,17 @@ func createArgs(r *api.Request, body *serverCreateBody) (servers.CreateArgs, err
 	if len(args.Hints) == 0 {
 		args.Hints = body.OldHints
 	}
-	if args.AdminPass == "" {
-		args.AdminPass = password()
-	}
 	for _, g := range in.Groups {
 		if g.Name != "" && !slices.Contains(args.SecurityGroups, g.Name) {
 			args.SecurityGroups = append(args.SecurityGroups, g.Name)
 		}
 	}
-	for _, f := range in.Files {
-		contents, err := base64.StdEncoding.DecodeString(f.Contents)
-		if err != nil {
-			return args, fault.Invalidf("Personality content for %s cannot be decoded", f.Path)
-		}
-		args.Files = append(args.Files, nova.File{Path: f.Path, Contents: contents})
+	var err error
+	if args.Files, err = filesOf(in.Files); err != nil {
+		return args, err
 	}
 	if in.Certificates.Has() {
-		return args, fault.Invalidf("Trusted image certificates cannot be checked in this cloud.")
+		return args, fault.Invalidf(noCertificates)
 	}
 	if err := bootDisk(in, &args); err != nil {
 		return args, err
@@ -328,16 +319,4 @@ func (a *serversAPI) zeroDisk(ctx context.Context, r *api.Request, id string) er
 		return fault.Body(err)
 	}
 	return r.Require(policies.ServersCreateZeroDiskFlavor, nil)
-}
-
-// passwordLetters are the characters of generated passwords, without those that look alike.
-const passwordLetters = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-func password() string {
-	b := make([]byte, 12)
-	rand.Read(b)
-	for i := range b {
-		b[i] = passwordLetters[int(b[i])%len(passwordLetters)]
-	}
-	return string(b)
 }

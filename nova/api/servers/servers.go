@@ -14,6 +14,7 @@ import (
 	"hypernova/nova/servergroups"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
+	"hypernova/oslo/clock"
 	"hypernova/oslo/opt"
 )
 
@@ -24,6 +25,7 @@ type Deps struct {
 	Hosts        *hosts.Hosts
 	Networks     neutron.API
 	ServerGroups *servergroups.Groups
+	Now          clock.Now
 }
 
 // Resources are the operations with their receivers.
@@ -31,6 +33,8 @@ func Resources(d Deps) []api.Bound {
 	loader := wire.ServerLoader{Servers: d.Servers}
 	return slices.Concat(
 		api.Bind(&serversAPI{loader, d.Flavors, d.Hosts, d.Networks, d.ServerGroups}, serverOps),
+		api.Bind(&serversAPI{loader, d.Flavors, d.Hosts, d.Networks, d.ServerGroups}, rebuildOps),
+		api.Bind(&guestAPI{loader, d.Now}, guestOps),
 		api.Bind(&metadataAPI{loader}, metadataOps),
 		api.Bind(&tagsAPI{loader}, tagOps),
 		api.Bind(&addressesAPI{loader}, addressOps),

@@ -71,17 +71,17 @@ type serverView struct {
 	HostStatus opt.Of[string]           `wire:"host_status" mv:"2.16-" policy:"os_compute_api:servers:show:host_status"`
 	Pinned     *string                  `wire:"pinned_availability_zone" mv:"2.96-"`
 
-	Host         *string `wire:"OS-EXT-SRV-ATTR:host" policy:"os_compute_api:os-extended-server-attributes"`
-	Node         *string `wire:"OS-EXT-SRV-ATTR:hypervisor_hostname" policy:"os_compute_api:os-extended-server-attributes"`
-	InstanceName string  `wire:"OS-EXT-SRV-ATTR:instance_name" policy:"os_compute_api:os-extended-server-attributes"`
-	GuardedName  string  `wire:"OS-EXT-SRV-ATTR:hostname" mv:"2.3-2.89" policy:"os_compute_api:os-extended-server-attributes"`
-	Hostname     string  `wire:"OS-EXT-SRV-ATTR:hostname" mv:"2.90-"`
-	Kernel       string  `wire:"OS-EXT-SRV-ATTR:kernel_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
-	Ramdisk      string  `wire:"OS-EXT-SRV-ATTR:ramdisk_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
-	LaunchIndex  int     `wire:"OS-EXT-SRV-ATTR:launch_index" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
-	Reservation  string  `wire:"OS-EXT-SRV-ATTR:reservation_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
-	RootDevice   *string `wire:"OS-EXT-SRV-ATTR:root_device_name" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
-	UserData     *string `wire:"OS-EXT-SRV-ATTR:user_data" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	Host         *string         `wire:"OS-EXT-SRV-ATTR:host" policy:"os_compute_api:os-extended-server-attributes"`
+	Node         *string         `wire:"OS-EXT-SRV-ATTR:hypervisor_hostname" policy:"os_compute_api:os-extended-server-attributes"`
+	InstanceName string          `wire:"OS-EXT-SRV-ATTR:instance_name" policy:"os_compute_api:os-extended-server-attributes"`
+	GuardedName  string          `wire:"OS-EXT-SRV-ATTR:hostname" mv:"2.3-2.89" policy:"os_compute_api:os-extended-server-attributes"`
+	Hostname     string          `wire:"OS-EXT-SRV-ATTR:hostname" mv:"2.90-"`
+	Kernel       string          `wire:"OS-EXT-SRV-ATTR:kernel_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	Ramdisk      string          `wire:"OS-EXT-SRV-ATTR:ramdisk_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	LaunchIndex  int             `wire:"OS-EXT-SRV-ATTR:launch_index" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	Reservation  string          `wire:"OS-EXT-SRV-ATTR:reservation_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	RootDevice   *string         `wire:"OS-EXT-SRV-ATTR:root_device_name" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+	UserData     opt.Of[*string] `wire:"OS-EXT-SRV-ATTR:user_data" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
 }
 
 type nameView struct {
@@ -237,7 +237,7 @@ func (b *serverViews) detail(v *nova.Server) serverView {
 		Host:   wire.OrNull(v.Host), Node: wire.OrNull(v.Node), InstanceName: virt.DomainName(v.ID), GuardedName: v.Hostname,
 		Hostname:    v.Hostname,
 		LaunchIndex: v.LaunchIndex, Reservation: v.ReservationID, RootDevice: wire.OrNull(v.RootDevice),
-		UserData: wire.OrNull(v.UserData)}
+		UserData: opt.Some(wire.OrNull(v.UserData))}
 	if v.Host == "" {
 		out.Zone = v.RequestedAZ
 	}

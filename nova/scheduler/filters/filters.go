@@ -23,6 +23,19 @@ type Config struct {
 	MaxIOOpsPerHost     int      `conf:"max_io_ops_per_host" default:"8" min:"1" help:"IoOpsFilter: most servers of a host being built or rebooted."`
 }
 
+// OfRebuild returns the filters of a request that asks whether a server may stay where it is with another image: those
+// that look at images, as with nova, and at the traits that an image requires.
+func OfRebuild(all []Filter) []Filter {
+	var out []Filter
+	for _, f := range all {
+		switch f.Name {
+		case "RequestedHost", "ImagePropertiesFilter", "AggregateImagePropertiesIsolation":
+			out = append(out, f)
+		}
+	}
+	return append(out, Filter{Name: "Traits", Make: traits})
+}
+
 // check tests a host for one request. A nil check passes every host.
 type check = func(*snapshot.Host) choose.Verdict
 
@@ -56,7 +69,7 @@ func Known() []string { return slices.Sorted(maps.Keys(table(Config{}))) }
 
 // Taken returns the names of all built-in filters. Expressions cannot use them.
 func Taken() []string {
-	names := append(Known(), "Resources")
+	names := append(Known(), "Resources", "Traits")
 	for _, f := range unconditional() {
 		names = append(names, f.Name)
 	}

@@ -17,6 +17,22 @@ var units = map[string]string{placement.MemoryMB: "MiB of memory", placement.Dis
 // reject a claim on them.
 func resources(r *snapshot.Request) (check, error) {
 	classes := slices.Sorted(maps.Keys(r.Ask.Resources))
+	suits, err := traits(r)
+	return func(h *snapshot.Host) choose.Verdict {
+		if v := suits(h); !v.Pass {
+			return v
+		}
+		for _, class := range classes {
+			if v := capacity(h, class, r.Ask.Resources[class]); !v.Pass {
+				return v
+			}
+		}
+		return choose.Pass()
+	}, err
+}
+
+// traits drops hosts that lack required traits or have forbidden ones.
+func traits(r *snapshot.Request) (check, error) {
 	return func(h *snapshot.Host) choose.Verdict {
 		if t, ok := h.HasTraits(r.Ask.Required); !ok {
 			return choose.Drop("lacks the trait %s", t)
@@ -24,11 +40,6 @@ func resources(r *snapshot.Request) (check, error) {
 		for _, t := range r.Ask.Forbidden {
 			if slices.Contains(h.Provider.Traits, t) {
 				return choose.Drop("has the forbidden trait %s", t)
-			}
-		}
-		for _, class := range classes {
-			if v := capacity(h, class, r.Ask.Resources[class]); !v.Pass {
-				return v
 			}
 		}
 		return choose.Pass()

@@ -78,6 +78,7 @@ type record struct {
 	Why     string          `json:"why,omitempty"`
 	Words   string          `json:"words,omitempty"`
 	Saved   bool            `json:"saved,omitempty"` // by Suspend
+	Disks   disks           `json:"disks,omitzero"`
 	// Starting is when the pretended hypervisor will have started the server, whether or not the process that asked for
 	// it lives on; zero: it is not starting it. Boot is what the guest will have printed then.
 	Starting time.Time `json:"starting,omitzero"`

@@ -10,9 +10,10 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Fault is something that shall go wrong: in one operation (init, resources, servers, info, prepare, spawn, destroy,
-// start, stop, reboot, pause, unpause, console, images; empty: any of them), for servers whose name or id matches the
-// pattern, the Nth time or each time.
+// Fault is something that shall go wrong: in one operation (empty: any of them), for servers whose name or id matches
+// the pattern, the Nth time or each time. The operations are init, resources, servers, info, prepare, spawn, destroy,
+// start, stop, reboot, pause, unpause, console, images, password, nmi, diagnose, and the steps of rebuilds and rescues:
+// rebuild-prepare, rebuild, rebuild-undo, rebuild-finish, rescue-prepare, rescue, unrescue.
 type Fault struct {
 	Op     string
 	Server string        // path.Match pattern on the server's name or id; empty: any
@@ -57,7 +58,8 @@ func parseFault(entry string) (Fault, error) {
 		var err error
 		switch key {
 		case "init", "resources", "servers", "info", "prepare", "spawn", "destroy", "start", "stop", "reboot", "pause",
-			"unpause", "console", "images":
+			"unpause", "console", "images", "rebuild-prepare", "rebuild", "rebuild-undo", "rebuild-finish", "rescue-prepare",
+			"rescue", "unrescue", "password", "nmi", "diagnose":
 			f.Op = key
 		case "server":
 			f.Server = value

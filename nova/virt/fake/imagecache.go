@@ -113,7 +113,9 @@ func (d *Driver) clean(p virt.CachePolicy) (virt.CacheCleaning, error) {
 	defer d.mu.Unlock()
 	servers := map[string]int{}
 	for _, r := range d.servers {
-		servers[r.Image]++
+		for _, key := range r.images() {
+			servers[key]++
+		}
 	}
 	c, now := d.images, d.c.Now()
 	c.mu.Lock()

@@ -32,6 +32,12 @@ const (
 	goneSuffix = ".gone"
 )
 
+// The folders of a rebuild have the same form of name, and stay until the rebuild ends.
+const (
+	nextSuffix   = ".next"
+	beforeSuffix = ".before"
+)
+
 // folders is the instances path: a folder for each server of this host, named by the server's id. It has no other
 // state.
 type folders string
@@ -41,6 +47,26 @@ func (f folders) path(id string) string { return filepath.Join(string(f), filepa
 
 // unfinished is the name under which a server's folder is filled before it is renamed to path.
 func (f folders) unfinished(id string) string { return filepath.Join(string(f), "."+id+madeSuffix) }
+
+// next is the folder that a rebuild has filled, and before the one that it has put aside.
+func (f folders) next(id string) string {
+	return filepath.Join(string(f), "."+filepath.Base(id)+nextSuffix)
+}
+func (f folders) before(id string) string {
+	return filepath.Join(string(f), "."+filepath.Base(id)+beforeSuffix)
+}
+
+// discard removes a folder. It renames it first, so that a crash leaves a whole folder or none.
+func (f folders) discard(name string) error {
+	gone := filepath.Join(string(f), "."+strings.TrimPrefix(filepath.Base(name), ".")+goneSuffix)
+	if err := os.RemoveAll(gone); err != nil {
+		return err
+	}
+	if err := os.Rename(name, gone); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(gone)
+}
 
 // console is the file of a server's console log.
 func (f folders) console(id string) string { return filepath.Join(f.path(id), consoleFile) }
@@ -69,13 +95,15 @@ func (f folders) servers() ([]string, error) {
 	return out, nil
 }
 
-// remove removes a server's folder. It renames the folder first, so that a crash leaves a whole folder or none.
+// remove removes a server's folder, after those of a rebuild: while the folder is there the server is listed and can be
+// destroyed again.
 func (f folders) remove(id string) error {
-	gone := filepath.Join(string(f), "."+filepath.Base(id)+goneSuffix)
-	if err := os.Rename(f.path(id), gone); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	for _, name := range []string{f.next(id), f.before(id), f.path(id)} {
+		if err := f.discard(name); err != nil {
+			return err
+		}
 	}
-	return os.RemoveAll(gone)
+	return nil
 }
 
 // sweep removes unfinished files and folders that an earlier process left in dir.
@@ -97,8 +125,11 @@ func sweep(dir string) error {
 }
 
 // disks reads the list of disks that Prepare wrote; fault.NotFound if the server is not prepared.
-func (f folders) disks(id string) ([]domain.Disk, error) {
-	b, err := os.ReadFile(filepath.Join(f.path(id), disksFile))
+func (f folders) disks(id string) ([]domain.Disk, error) { return f.disksIn(id, disksFile) }
+
+// disksIn reads a list of disks of a server.
+func (f folders) disksIn(id, name string) ([]domain.Disk, error) {
+	b, err := os.ReadFile(filepath.Join(f.path(id), name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, unknown(id)
 	}
@@ -125,8 +156,8 @@ func (f folders) basesInUse() (map[string]int, error) {
 		return nil, err
 	}
 	for _, e := range es {
-		id, made := strings.CutSuffix(strings.TrimPrefix(e.Name(), "."), madeSuffix)
-		if !e.IsDir() || len(id) != 36 || !made && strings.HasPrefix(e.Name(), ".") {
+		id, ok := serverOf(e.Name())
+		if !e.IsDir() || !ok {
 			continue
 		}
 		names, err := basesOf(filepath.Join(string(f), e.Name()))
@@ -141,6 +172,20 @@ func (f folders) basesInUse() (map[string]int, error) {
 		}
 	}
 	return used, nil
+}
+
+// serverOf returns the server whose disks are in a folder of that name: its own, one that is being made, or one of a
+// rebuild.
+func serverOf(name string) (id string, ok bool) {
+	id, hidden := strings.CutPrefix(name, ".")
+	if hidden {
+		for _, suffix := range []string{madeSuffix, nextSuffix, beforeSuffix} {
+			if cut, has := strings.CutSuffix(id, suffix); has {
+				return cut, len(cut) == 36
+			}
+		}
+	}
+	return id, !hidden && len(id) == 36
 }
 
 // errUnclear means that the image which a server's disk is based on is not known. An operator may see the text.

@@ -41,6 +41,7 @@ type Config struct {
 	CPUMode     string `conf:"cpu_mode" default:"auto" enum:"auto|none|host-model|host-passthrough|maximum|custom" help:"The processor that guests see."`
 	CPUModel    string `conf:"cpu_models" help:"The model for cpu_mode custom."`
 	Machine     string `conf:"hw_machine_type" default:"q35" help:"The machine that guests see."`
+	RescueImage string `conf:"rescue_image_id" help:"The image of rescues that name none; empty for the server's own. The compute API reads it."`
 	ProbeKernel string `conf:"probe_kernel" default:"$state_path/guest-kernel" help:"A kernel to try KVM with; where it is not there, the host's own."`
 
 	InstancesPath string

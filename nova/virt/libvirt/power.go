@@ -161,6 +161,11 @@ func (d *Driver) boot(ctx context.Context, s *nova.Spec) error {
 	if err != nil {
 		return err
 	}
+	return d.bootDisks(ctx, s, disks)
+}
+
+// bootDisks defines the domain from the spec and these disks and starts it.
+func (d *Driver) bootDisks(ctx context.Context, s *nova.Spec, disks []domain.Disk) error {
 	xml, err := domain.XML(d.hostConfig(), domain.Server{Spec: s, Disks: disks, Console: d.folders.console(s.ID)})
 	if err != nil {
 		return err

@@ -15,12 +15,18 @@ func capabilityTests() []test {
 	return []test{
 		of("the console log is bounded", console),
 		of("short console logs are not cut", consoleBounder),
+		of("a guest is measured", diagnose),
 		of("the disk has free bytes", disk),
 		of("a guest that stops is an event", events),
 		of("an examination explains what it finds", examiner),
 		of("a server in its folder is no stray", finder),
 		of("unused images are removed", imageCache),
+		of("a guest is interrupted", interrupt),
 		of("the last output of a guest's process", lastWords),
+		of("a password is set", setPassword),
+		of("a rebuild gives new disks", rebuild),
+		of("a rebuild is undone", undoRebuild),
+		of("rescue and unrescue", rescue),
 		of("suspend and resume", suspend),
 		of("the uptime is in the form of uptime(1)", uptime),
 	}

@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"slices"
+
 	"libvirt.org/go/libvirtxml"
 
 	"hypernova/nova"
@@ -37,10 +39,13 @@ func devices(h Host, s Server, p hardware) *libvirtxml.DomainDeviceList {
 	if p.tablet {
 		d.Inputs = append([]libvirtxml.DomainInput{{Type: "tablet", Bus: "usb"}}, d.Inputs...)
 	}
-	if p.diskBus == "usb" || p.tablet {
+	uses := func(bus string) bool {
+		return p.diskBus == bus || slices.ContainsFunc(s.Disks, func(d Disk) bool { return d.Bus == bus })
+	}
+	if uses("usb") || p.tablet {
 		d.Controllers[0].Model = "qemu-xhci"
 	}
-	if p.diskBus == "scsi" {
+	if uses("scsi") {
 		d.Controllers = append(d.Controllers, libvirtxml.DomainController{Type: "scsi", Index: &one, Model: p.scsi})
 	}
 	for _, n := range s.Spec.Ports {
@@ -79,12 +84,17 @@ func disks(s Server, p hardware, cache string) []libvirtxml.DomainDisk {
 		if d.ConfigRole {
 			bus = "virtio" // some guests have no driver for SATA
 		}
+		if d.Bus != "" {
+			bus = d.Bus
+		}
 		prefix := "sd"
 		switch bus {
 		case "virtio":
 			prefix = "vd"
 		case "ide":
 			prefix = "hd"
+		case "fdc":
+			prefix = "fd"
 		}
 		x := libvirtxml.DomainDisk{
 			Device: "disk",
@@ -94,6 +104,12 @@ func disks(s Server, p hardware, cache string) []libvirtxml.DomainDisk {
 			Serial: d.Serial,
 		}
 		next[prefix]++
+		if d.Device != "" {
+			x.Device = d.Device
+		}
+		if d.Boot {
+			x.Boot = &libvirtxml.DomainDeviceBoot{Order: 1}
+		}
 		if !d.ConfigRole {
 			x.IOTune = ioTune(s.Spec)
 		}

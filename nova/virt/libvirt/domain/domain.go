@@ -4,6 +4,7 @@ package domain
 
 import (
 	"encoding/xml"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,10 @@ type Disk struct {
 	Base, BaseFormat     string
 	ReadOnly, ConfigRole bool // ConfigRole: the config drive, which is always on virtio
 	Serial               string
+	// Device is cdrom or floppy, empty for a disk; Bus is empty for the server's. Boot: the server boots from this disk,
+	// whichever its place is. Rescue disks have these.
+	Device, Bus string
+	Boot        bool
 }
 
 // Server is a server to define.
@@ -55,7 +60,7 @@ func XML(h Host, s Server) (string, error) {
 		VCPU:       &libvirtxml.DomainVCPU{Placement: "static", Value: uint(s.Spec.Flavor.VCPUs)},
 		CPUTune:    cpuTune(s.Spec),
 		SysInfo:    sysinfo(s.Spec, h.Version),
-		OS:         operatingSystem(p),
+		OS:         operatingSystem(p, s.Disks),
 		Features:   features(p, h),
 		CPU:        cpu(p, h),
 		Clock:      clock(p, h),
@@ -112,11 +117,14 @@ func ioTune(s *nova.Spec) *libvirtxml.DomainDiskIOTune {
 	return t
 }
 
-func operatingSystem(p hardware) *libvirtxml.DomainOS {
+func operatingSystem(p hardware, disks []Disk) *libvirtxml.DomainOS {
 	os := &libvirtxml.DomainOS{
 		Type:        &libvirtxml.DomainOSType{Arch: "x86_64", Machine: p.machine, Type: "hvm"},
 		BootDevices: []libvirtxml.DomainBootDevice{{Dev: "hd"}},
 		SMBios:      &libvirtxml.DomainSMBios{Mode: "sysinfo"},
+	}
+	if slices.ContainsFunc(disks, func(d Disk) bool { return d.Boot }) {
+		os.BootDevices = nil // libvirt accepts one form or the other
 	}
 	if p.uefi {
 		os.Firmware = "efi"

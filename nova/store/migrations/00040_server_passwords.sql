@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE servers ADD COLUMN password TEXT NOT NULL DEFAULT '';
