@@ -10,8 +10,10 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/hosts"
+	"hypernova/nova/servers"
 	"hypernova/nova/virt/fake"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/opt"
 )
 
 // story is something users do to a cloud, and what must have come of it whatever crashed meanwhile.
@@ -58,9 +60,16 @@ func (w *world) ask(id, key, request string) {
 	w.t.Helper()
 	ctx := auth.WithRequest(w.ctx, request)
 	var err error
-	if key == nova.DeleteServer.Key {
+	switch key {
+	case nova.DeleteServer.Key:
 		err = w.verbs.Delete(ctx, id)
-	} else {
+	case nova.RebuildServer.Key, nova.RebuildStoppedServer.Key:
+		_, err = w.verbs.Rebuild(ctx, id, servers.RebuildArgs{Image: image2, Name: opt.Some("rebuilt"), AdminPass: "secret"})
+	case nova.RescueServer.Key:
+		err = w.verbs.Rescue(ctx, id, image2, "secret")
+	case nova.ChangePasswordServer.Key:
+		err = w.verbs.ChangePassword(ctx, id, "secret")
+	default:
 		a, ok := nova.ServerActionOf(key)
 		if !ok {
 			w.t.Fatalf("there is no action %s", key)

@@ -43,6 +43,9 @@ var (
 	taskTables = dbtest.Migrations{Name: "tasks", FS: tasks.Migrations()}
 )
 
+// image2 is the image of rebuilds and rescues.
+const image2 = "33333333-3333-3333-3333-333333333333"
+
 // world is a whole compute service around fakes with ledgers: what is left over shows there.
 type world struct {
 	t       testing.TB
@@ -350,7 +353,7 @@ type images struct {
 }
 
 func (images) Image(_ context.Context, id string) (glance.Image, error) {
-	if id != image {
+	if id != image && id != image2 {
 		return glance.Image{}, fault.NotFoundf("no image %s", id)
 	}
 	return glance.Image{ID: id, Name: "guest", Status: "active", DiskFormat: "qcow2", ContainerFormat: "bare", Size: 4},

@@ -17,6 +17,9 @@ func TestTasksOfOlderReleasesAreRead(t *testing.T) {
 	taskstest.Golden(t, *update, jobs.Delete)
 	taskstest.Golden(t, *update, jobs.Forget)
 	taskstest.Golden(t, *update, jobs.Power)
+	taskstest.Golden(t, *update, jobs.Rebuild)
+	taskstest.Golden(t, *update, jobs.Rescue)
+	taskstest.Golden(t, *update, jobs.Password)
 	taskstest.Golden(t, *update, jobs.Cleanup)
 	taskstest.Golden(t, *update, jobs.Retire)
 }

@@ -135,12 +135,14 @@ func (s *Servers) SetPassword(ctx context.Context, id, password string) error {
 	return err
 }
 
-// InjectNetworkInfo reads the server's ports again, as nova does. No hypervisor of this cloud puts them into the guest.
+// InjectNetworkInfo has a conductor read the server's ports again, as nova does; the message may be lost. No hypervisor of
+// this cloud puts them into the guest.
 func (s *Servers) InjectNetworkInfo(ctx context.Context, v *nova.Server) error {
 	if err := unlocked(ctx, v); err != nil {
 		return err
 	}
-	return rpcapi.RefreshNetwork.Do(ctx, s.Bus, "", rpcapi.ServerArgs{Server: v.ID})
+	_ = rpcapi.RefreshNetwork.Do(ctx, s.Bus, "", rpcapi.ServerArgs{Server: v.ID})
+	return nil
 }
 
 // Diagnose asks the server's host for the figures of its guest, and its power state. fault.Conflict for a server

@@ -88,11 +88,41 @@ func serverSteps() []Step {
 	} {
 		out = append(out, act(a.body, a.status)...)
 	}
+	out = append(out, guestSteps()...)
 	out = append(out,
 		Step{Call: "POST " + server + "/action", Who: "admin", Body: `{"os-resetState":{"state":"active"}}`, Want: 202},
 		Step{Call: "DELETE " + server, Want: 204})
 	return append(append(out, newServer()...), Step{Call: "POST " + server + "/action",
 		Body: `{"forceDelete":null}`, Want: 202})
+}
+
+// guestSteps use the operations on the guest of an active server, which is active again at the end.
+func guestSteps() []Step {
+	until := func(status string) Step {
+		return Step{Call: "GET " + server, Want: 200, Until: "server.status=" + status}
+	}
+	out := []Step{
+		{Call: "POST " + server + "/action", Body: `{"changePassword":{"adminPass":"secret"}}`, Want: 202},
+		{Call: "POST " + server + "/action", From: 17, Body: `{"trigger_crash_dump":null}`, Want: 202},
+		{Call: "POST " + server + "/action", Who: "admin", Body: `{"injectNetworkInfo":null}`, Want: 202},
+		{Call: "GET " + server + "/os-server-password", Want: 200},
+		{Call: "DELETE " + server + "/os-server-password", Want: 204},
+		{Call: "GET " + server + "/diagnostics", Who: "admin", Want: 200},
+		{Call: "GET " + server + "/topology", From: 78, Want: 200},
+		{Call: "POST " + server + "/action", Body: `{"rescue":{"adminPass":"secret","rescue_image_ref":"{image}"}}`,
+			Want: 200},
+		until("RESCUE"),
+	}
+	out = append(out, act(`{"unrescue":null}`, "ACTIVE")...)
+	const rebuild = `{"rebuild":{"imageRef":"{image}","name":"{new}","adminPass":"secret","metadata":{"a":"b"},
+		"preserve_ephemeral":false,"OS-DCF:diskConfig":"AUTO","accessIPv4":"10.0.0.2","accessIPv6":"2001:db8::2"`
+	return append(out,
+		Step{Call: "POST " + server + "/action", To: 56, Want: 202,
+			Body: rebuild + `,"personality":[{"path":"/etc/motd","contents":"Zm9v"}]}}`},
+		Step{Call: "POST " + server + "/action", From: 57, To: 89, Want: 202,
+			Body: rebuild + `,"user_data":"Zm9v","key_name":null,"description":"d"}}`},
+		Step{Call: "POST " + server + "/action", From: 90, Want: 202, Body: rebuild + `,"hostname":"rebuilt"}}`},
+		until("ACTIVE"))
 }
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEVrq1NeYhVJXqIXcv0qZ8nPsxxSy9tvvv9ZTpVSu0pJ a@example.org"
