@@ -56,8 +56,9 @@ func (a ServerAction) failing(to VMState) ServerAction {
 
 // The table of actions. Which states allow what is nova's (nova/compute/api.py).
 var (
-	StartServer      = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active).hosted()
-	StopServer       = onHost("stop", "stop", "compute_stop_instance", []VMState{Active, Error}, PoweringOff, Stopped).hosted()
+	StartServer = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active).hosted()
+	StopServer  = onHost("stop", "stop", "compute_stop_instance", []VMState{Active, Error}, PoweringOff,
+		Stopped).hosted()
 	RebootServer     = onHost("reboot-soft", "reboot", "compute_reboot_instance", []VMState{Active}, Rebooting, Active)
 	HardRebootServer = onHost("reboot-hard", "reboot", "compute_reboot_instance", []VMState{Active, Stopped, Paused,
 		Suspended, Error},

@@ -9,8 +9,14 @@ import (
 	"hypernova/oslo/messaging"
 )
 
+// disks gives servers other disks, and guests talks to guests.
+type (
+	disks  struct{ *Manager }
+	guests struct{ *Manager }
+)
+
 // rebuild does one step of a rebuild and answers what the hypervisor says then.
-func (m *Manager) rebuild(ctx context.Context, a rpcapi.RebuildArgs) (rpcapi.PowerReply, error) {
+func (m disks) rebuild(ctx context.Context, a rpcapi.RebuildArgs) (rpcapi.PowerReply, error) {
 	err := m.run(ctx, a.Spec.ID, "rebuild "+a.Step, func(ctx context.Context) error {
 		d, err := capability[virt.Rebuilder](m.Driver)
 		if err != nil {
@@ -34,7 +40,7 @@ func (m *Manager) rebuild(ctx context.Context, a rpcapi.RebuildArgs) (rpcapi.Pow
 }
 
 // rescue does one step of a rescue and answers what the hypervisor says then.
-func (m *Manager) rescue(ctx context.Context, a rpcapi.RescueArgs) (rpcapi.PowerReply, error) {
+func (m disks) rescue(ctx context.Context, a rpcapi.RescueArgs) (rpcapi.PowerReply, error) {
 	err := m.run(ctx, a.Spec.ID, "rescue "+a.Step, func(ctx context.Context) error {
 		d, err := capability[virt.Rescuer](m.Driver)
 		if err != nil {
@@ -56,7 +62,7 @@ func (m *Manager) rescue(ctx context.Context, a rpcapi.RescueArgs) (rpcapi.Power
 }
 
 // fetching makes disks for a server that is here, under the same conditions as Prepare.
-func (m *Manager) fetching(ctx context.Context, id string, do func() error) error {
+func (m disks) fetching(ctx context.Context, id string, do func() error) error {
 	if err := m.wanted(ctx, id); err != nil {
 		return err
 	}
@@ -67,7 +73,7 @@ func (m *Manager) fetching(ctx context.Context, id string, do func() error) erro
 }
 
 // setPassword sets the administrator's password in a guest.
-func (m *Manager) setPassword(ctx context.Context, a rpcapi.PasswordArgs) (messaging.None, error) {
+func (m guests) setPassword(ctx context.Context, a rpcapi.PasswordArgs) (messaging.None, error) {
 	d, err := capability[virt.PasswordSetter](m.Driver)
 	if err != nil {
 		return messaging.None{}, err
@@ -76,7 +82,7 @@ func (m *Manager) setPassword(ctx context.Context, a rpcapi.PasswordArgs) (messa
 }
 
 // diagnose measures a guest; it does not wait for operations.
-func (m *Manager) diagnose(ctx context.Context, a rpcapi.SpecArgs) (rpcapi.DiagnosticsReply, error) {
+func (m guests) diagnose(ctx context.Context, a rpcapi.SpecArgs) (rpcapi.DiagnosticsReply, error) {
 	d, err := capability[virt.Diagnoser](m.Driver)
 	if err != nil {
 		return rpcapi.DiagnosticsReply{}, err

@@ -56,8 +56,8 @@ type DeleteArgs struct{ Server string }
 // PowerArgs are the arguments of Power. Op is the key of a nova.ServerAction.
 type PowerArgs struct{ Server, Op string }
 
-// RebuildArgs are the arguments of a rebuild besides the server's row, which has the new image and the rest already. Was
-// is what belongs to the old disk; a failure puts it back into the row. Op is the key of a nova.ServerAction.
+// RebuildArgs are the arguments of a rebuild besides the server's row, which has the new image and the rest already.
+// Was is what belongs to the old disk; a failure puts it back into the row. Op is the key of a nova.ServerAction.
 type RebuildArgs struct {
 	Server, Op    string
 	User, Project string // who asked

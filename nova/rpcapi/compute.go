@@ -65,8 +65,8 @@ type RebuildArgs struct {
 	Boot, KeepEphemeral bool
 }
 
-// RescueArgs asks for one step of a rescue with the image. Boot is for StepUndo: the server runs afterwards. Grace is how
-// long the guest may take to shut down.
+// RescueArgs asks for one step of a rescue with the image. Boot is for StepUndo: the server runs afterwards. Grace is
+// how long the guest may take to shut down.
 type RescueArgs struct {
 	Step  string
 	Spec  nova.Spec

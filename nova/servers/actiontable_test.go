@@ -50,9 +50,11 @@ var gates = map[string]gate{
 // doers ask for the actions that have arguments or an operation of their own.
 var doers = map[string]func(a *around, ctx context.Context, id string) error{
 	"rebuild": rebuildIt, "rebuild-stopped": rebuildIt,
-	"rescue": func(a *around, ctx context.Context, id string) error { return a.Rescue(ctx, id, "", "secret") },
+	"rescue": func(a *around, ctx context.Context, id string) error {
+		return servers.Disks{Servers: a.Servers}.Rescue(ctx, id, "", "secret")
+	},
 	"change-password": func(a *around, ctx context.Context, id string) error {
-		err := a.ChangePassword(ctx, id, "secret")
+		err := servers.Guests{Servers: a.Servers}.ChangePassword(ctx, id, "secret")
 		if fault.Is(err, fault.Unavailable) { // no host listens: it was let through
 			return nil
 		}
@@ -62,7 +64,7 @@ var doers = map[string]func(a *around, ctx context.Context, id string) error{
 }
 
 func rebuildIt(a *around, ctx context.Context, id string) error {
-	_, err := a.Rebuild(ctx, id, servers.RebuildArgs{Image: "i1"})
+	_, err := servers.Disks{Servers: a.Servers}.Rebuild(ctx, id, servers.RebuildArgs{Image: "i1"})
 	return err
 }
 

@@ -20,6 +20,9 @@ import (
 	"hypernova/oslo/tasks"
 )
 
+// Guests implements the operations on what runs in a server.
+type Guests struct{ *Servers }
+
 // MaxPassword is the most bytes that a guest may write as its password.
 const MaxPassword = 1020
 
@@ -30,7 +33,7 @@ const passwordWait = 5 * time.Minute
 // ChangePassword sets the password of the administrator in a server's guest and waits for the result. Nothing stores
 // the password, so the request itself does the work. If its process ends, a task gives the server back. Faults:
 // Conflict if the state or the lock of the server forbids it or the guest refuses, NotImplemented if no agent answers.
-func (s *Servers) ChangePassword(ctx context.Context, id, password string) error {
+func (s Guests) ChangePassword(ctx context.Context, id, password string) error {
 	var v nova.Server
 	var guard tasks.ID
 	action := nova.ChangePasswordServer
@@ -75,7 +78,7 @@ func (s *Servers) ChangePassword(ctx context.Context, id, password string) error
 }
 
 // setPassword has the host set the password, with the texts that clients know for what may go wrong.
-func (s *Servers) setPassword(ctx context.Context, v *nova.Server, password string) error {
+func (s Guests) setPassword(ctx context.Context, v *nova.Server, password string) error {
 	_, err := rpcapi.SetPassword.Do(ctx, s.Bus, v.Host, rpcapi.PasswordArgs{Spec: v.Spec(nil), Password: password})
 	f := fault.Of(err)
 	switch {
@@ -113,18 +116,18 @@ func sealedFor(publicKey, password string) string {
 
 // Password returns the encrypted password that a server's guest has written, or that ChangePassword has; empty for
 // none.
-func (s *Servers) Password(ctx context.Context, id string) (string, error) {
+func (s Guests) Password(ctx context.Context, id string) (string, error) {
 	return store.Password(ctx, s.DB, id)
 }
 
 // ForgetPassword removes that password. The guest's own does not change.
-func (s *Servers) ForgetPassword(ctx context.Context, id string) error {
+func (s Guests) ForgetPassword(ctx context.Context, id string) error {
 	return store.SavePassword(ctx, s.DB, id, "")
 }
 
 // SetPassword writes the password that the guest itself tells, by the metadata service. fault.Conflict if there is one,
 // fault.Invalid for one that is too long.
-func (s *Servers) SetPassword(ctx context.Context, id, password string) error {
+func (s Guests) SetPassword(ctx context.Context, id, password string) error {
 	if len(password) > MaxPassword {
 		return fault.Invalidf("Request is too large.")
 	}
@@ -135,9 +138,9 @@ func (s *Servers) SetPassword(ctx context.Context, id, password string) error {
 	return err
 }
 
-// InjectNetworkInfo has a conductor read the server's ports again, as nova does; the message may be lost. No hypervisor of
-// this cloud puts them into the guest.
-func (s *Servers) InjectNetworkInfo(ctx context.Context, v *nova.Server) error {
+// InjectNetworkInfo has a conductor read the server's ports again, as nova does; the message may be lost. No hypervisor
+// of this cloud puts them into the guest.
+func (s Guests) InjectNetworkInfo(ctx context.Context, v *nova.Server) error {
 	if err := unlocked(ctx, v); err != nil {
 		return err
 	}
@@ -147,7 +150,7 @@ func (s *Servers) InjectNetworkInfo(ctx context.Context, v *nova.Server) error {
 
 // Diagnose asks the server's host for the figures of its guest, and its power state. fault.Conflict for a server
 // without a host.
-func (s *Servers) Diagnose(ctx context.Context, v *nova.Server) (nova.Diagnostics, nova.PowerState, error) {
+func (s Guests) Diagnose(ctx context.Context, v *nova.Server) (nova.Diagnostics, nova.PowerState, error) {
 	if err := placed(v); err != nil {
 		return nova.Diagnostics{}, nova.NoState, err
 	}

@@ -14,6 +14,9 @@ import (
 	"hypernova/oslo/opt"
 )
 
+// Disks implements the operations that give a server another disk: rebuild and rescue.
+type Disks struct{ *Servers }
+
 // RebuildArgs are the arguments of Rebuild; an absent member leaves what the server has.
 type RebuildArgs struct {
 	Image                                              string // id
@@ -28,7 +31,7 @@ type RebuildArgs struct {
 // Rebuild begins to give a server a new disk made of an image, and returns the server as it will be. Its ports and
 // addresses stay. Faults: Conflict if its state or lock forbids it, Invalid for an image, key or property that does not
 // suit, OverQuota for too many metadata items or files.
-func (s *Servers) Rebuild(ctx context.Context, id string, a RebuildArgs) (nova.Server, error) {
+func (s Disks) Rebuild(ctx context.Context, id string, a RebuildArgs) (nova.Server, error) {
 	v, err := s.Server(ctx, id)
 	if err != nil {
 		return v, err
@@ -84,7 +87,7 @@ type newDisk struct {
 	drive     bool // the image asks for a config drive
 }
 
-func (s *Servers) newDisk(ctx context.Context, v *nova.Server, a *RebuildArgs) (*newDisk, error) {
+func (s Disks) newDisk(ctx context.Context, v *nova.Server, a *RebuildArgs) (*newDisk, error) {
 	var d newDisk
 	var err error
 	if name := a.KeyName.Or(""); name != "" {
@@ -154,7 +157,7 @@ func (d *newDisk) apply(v *nova.Server, a *RebuildArgs) {
 // Rescue begins to start a server from a disk made of an image: the named one, else the one that the operator has
 // chosen, else the server's own. Faults: Conflict if its state or lock forbids it, Invalid for an image that no rescue
 // can be made of.
-func (s *Servers) Rescue(ctx context.Context, id, image, password string) error {
+func (s Disks) Rescue(ctx context.Context, id, image, password string) error {
 	v, err := s.Server(ctx, id)
 	if err != nil {
 		return err
@@ -187,7 +190,7 @@ func (s *Servers) Rescue(ctx context.Context, id, image, password string) error 
 	})
 }
 
-func (s *Servers) rescueImage(ctx context.Context, id string) (nova.ImageMeta, error) {
+func (s Disks) rescueImage(ctx context.Context, id string) (nova.ImageMeta, error) {
 	img, err := s.Images.Image(ctx, id)
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) {
 		return nova.ImageMeta{}, errors.Join(fault.Invalidf("Requested rescue image '%s' is not supported", id), err)

@@ -139,7 +139,9 @@ func (a *around) create() nova.Server {
 func (a *around) put(id string, vm nova.VMState, task nova.TaskState) {
 	a.t.Helper()
 	host := "h1"
-	set := db.NewExec(db.NewSet("test"), "UPDATE servers SET vm_state = ?, task_state = ?, host = ?, launched_at = 1 WHERE id = ?")
+	set := db.NewExec(db.NewSet("test"), `UPDATE servers
+SET vm_state = ?, task_state = ?, host = ?, launched_at = 1
+WHERE id = ?`)
 	if _, err := set.Do(a.t.Context(), a.d, string(vm), string(task), host, id); err != nil {
 		a.t.Fatal(err)
 	}

@@ -36,8 +36,8 @@ func SaveLock(ctx context.Context, on db.Querier, v *nova.Server, now time.Time)
 	return edit(ctx, on, setLock, r, now)
 }
 
-// SaveRebuilt writes the fields that a rebuild may change: those of SaveDetails, the metadata, and what SaveDisk writes.
-// fault.NotFound.
+// SaveRebuilt writes the fields that a rebuild may change: those of SaveDetails, the metadata, and what SaveDisk
+// writes. fault.NotFound.
 func SaveRebuilt(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
 	r, err := rebuiltRow(v)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/api/wire"
+	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/opt"
 )
@@ -21,10 +22,8 @@ type rescueView struct {
 func (a *actionsAPI) rescue(ctx context.Context, _ *api.Request, v *nova.Server, in *opt.Of[serverRescue]) (rescueView,
 	error) {
 	password := wire.PasswordOr(in.Value.AdminPass)
-	if err := a.Servers.Rescue(ctx, v.ID, in.Value.Image, password); err != nil {
-		return rescueView{}, err
-	}
-	return rescueView{a.AdminPass(password)}, nil
+	err := servers.Disks{Servers: a.Servers}.Rescue(ctx, v.ID, in.Value.Image, password)
+	return rescueView{a.AdminPass(password)}, err
 }
 
 type passwordChange struct {
@@ -33,10 +32,10 @@ type passwordChange struct {
 
 func (a *actionsAPI) changePassword(ctx context.Context, _ *api.Request, v *nova.Server,
 	in *passwordChange) (api.None, error) {
-	return api.None{}, a.Servers.ChangePassword(ctx, v.ID, in.AdminPass)
+	return api.None{}, servers.Guests{Servers: a.Servers}.ChangePassword(ctx, v.ID, in.AdminPass)
 }
 
 func (a *actionsAPI) injectNetworkInfo(ctx context.Context, _ *api.Request, v *nova.Server,
 	_ *api.None) (api.None, error) {
-	return api.None{}, a.Servers.InjectNetworkInfo(ctx, v)
+	return api.None{}, servers.Guests{Servers: a.Servers}.InjectNetworkInfo(ctx, v)
 }

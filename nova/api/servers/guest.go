@@ -6,6 +6,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/api/policies"
 	"hypernova/nova/api/wire"
+	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/clock"
 	"hypernova/oslo/fault"
@@ -30,22 +31,24 @@ var guestOps = api.Resource[*guestAPI]{Name: "server", Plural: "servers", Ops: a
 		(*guestAPI).topology, api.Bare(), api.Span("2.78-")),
 }}
 
+func (a *guestAPI) guests() servers.Guests { return servers.Guests{Servers: a.Servers} }
+
 type passwordView struct {
 	Password string `wire:"password"`
 }
 
 func (a *guestAPI) password(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (passwordView, error) {
-	p, err := a.Servers.Password(ctx, v.ID)
+	p, err := a.guests().Password(ctx, v.ID)
 	return passwordView{p}, err
 }
 
 func (a *guestAPI) forgetPassword(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
-	return api.None{}, a.Servers.ForgetPassword(ctx, v.ID)
+	return api.None{}, a.guests().ForgetPassword(ctx, v.ID)
 }
 
 // figures are what a guest's host measures. A hypervisor that measures nothing is fault.NotImplemented.
 func (a *guestAPI) figures(ctx context.Context, v *nova.Server) (nova.Diagnostics, nova.PowerState, error) {
-	d, power, err := a.Servers.Diagnose(ctx, v)
+	d, power, err := a.guests().Diagnose(ctx, v)
 	if fault.Is(err, fault.NotImplemented) {
 		err = fault.New(fault.NotImplemented, "The requested functionality is not supported.").Because(err)
 	}

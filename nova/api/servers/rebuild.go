@@ -74,7 +74,7 @@ func (a *serversAPI) rebuild(ctx context.Context, r *api.Request, v *nova.Server
 	if args.Files, err = filesOf(in.Files); err != nil {
 		return nil, err
 	}
-	rebuilt, err := a.Servers.Rebuild(ctx, v.ID, args)
+	rebuilt, err := servers.Disks{Servers: a.Servers}.Rebuild(ctx, v.ID, args)
 	if err != nil {
 		return nil, err
 	}

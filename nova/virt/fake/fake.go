@@ -48,6 +48,9 @@ type Config struct {
 
 // Driver is the fake hypervisor. All methods may be called concurrently.
 type Driver struct {
+	disker
+	guests
+
 	c      Config
 	made   time.Time
 	disk   folder
@@ -100,8 +103,10 @@ func New(c Config) *Driver {
 	if c.Console == nil {
 		c.Console = bootLog
 	}
-	return &Driver{c: c, made: c.Now(), disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{},
+	d := &Driver{c: c, made: c.Now(), disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{},
 		free: 1 << 50}
+	d.disker, d.guests = disker{d}, guests{d}
+	return d
 }
 
 // Init reads back the servers that an earlier process left in the folder.

@@ -15,25 +15,28 @@ var (
 	_ virt.Diagnoser      = (*Driver)(nil)
 )
 
+// guests is the part of the driver that talks to guests.
+type guests struct{ d *Driver }
+
 // SetPassword reaches a running guest always; nothing keeps the password.
-func (d *Driver) SetPassword(ctx context.Context, s *nova.Spec, _ string) error {
-	return d.do(ctx, "password", s.ID, s.Name, func(plan) error { return d.whileRunning(ctx, s.ID, nil) })
+func (x guests) SetPassword(ctx context.Context, s *nova.Spec, _ string) error {
+	return x.d.do(ctx, "password", s.ID, s.Name, func(plan) error { return x.d.whileRunning(ctx, s.ID, nil) })
 }
 
 // InjectNMI writes to the console what Linux says to an interrupt that it does not expect.
-func (d *Driver) InjectNMI(ctx context.Context, id string) error {
-	return d.do(ctx, "nmi", id, "", func(plan) error {
-		return d.whileRunning(ctx, id, func(r *record) {
+func (x guests) InjectNMI(ctx context.Context, id string) error {
+	return x.d.do(ctx, "nmi", id, "", func(plan) error {
+		return x.d.whileRunning(ctx, id, func(r *record) {
 			r.Log += "[  100.000000] Uhhuh. NMI received for unknown reason 30 on CPU 0.\n"
 		})
 	})
 }
 
-func (d *Driver) whileRunning(ctx context.Context, id string, f func(*record)) error {
-	if _, err := d.settled(ctx, id); err != nil {
+func (x guests) whileRunning(ctx context.Context, id string, f func(*record)) error {
+	if _, err := x.d.settled(ctx, id); err != nil {
 		return err
 	}
-	return d.altered(id, func(r *record) error {
+	return x.d.altered(id, func(r *record) error {
 		if r.Power != nova.Running && r.Power != nova.PowerPaused {
 			return fault.Conflictf("Server %s does not run.", id)
 		}
@@ -45,13 +48,13 @@ func (d *Driver) whileRunning(ctx context.Context, id string, f func(*record)) e
 }
 
 // Diagnose returns figures that do not change.
-func (d *Driver) Diagnose(ctx context.Context, s *nova.Spec) (nova.Diagnostics, error) {
-	if _, err := d.enter(ctx, "diagnose", s.ID+" "+s.Name, 0); err != nil {
+func (x guests) Diagnose(ctx context.Context, s *nova.Spec) (nova.Diagnostics, error) {
+	if _, err := x.d.enter(ctx, "diagnose", s.ID+" "+s.Name, 0); err != nil {
 		return nova.Diagnostics{}, err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r, err := d.find(s.ID)
+	x.d.mu.Lock()
+	defer x.d.mu.Unlock()
+	r, err := x.d.find(s.ID)
 	if err != nil {
 		return nova.Diagnostics{}, err
 	}

@@ -16,6 +16,9 @@ var (
 	_ virt.Rescuer   = (*Driver)(nil)
 )
 
+// disker is the part of the driver that rebuilds and rescues servers.
+type disker struct{ d *Driver }
+
 // disks are the images that a record's disks are made of besides its own.
 type disks struct {
 	Next   string `json:"next,omitempty"`   // of the disks that a rebuild has made
@@ -36,26 +39,37 @@ func (r *record) images() []string {
 	return all
 }
 
+// Disks lists the images that the disks of a server are made of, each as its id and checksum, its own first.
+func (x disker) Disks(id string) []string {
+	x.d.mu.Lock()
+	defer x.d.mu.Unlock()
+	r, err := x.d.find(id)
+	if err != nil {
+		return nil
+	}
+	return r.images()
+}
+
 // fetched reads an image unless this host has it.
-func (d *Driver) fetched(ctx context.Context, s *nova.Spec, image nova.ImageMeta, images virt.Images,
+func (x disker) fetched(ctx context.Context, s *nova.Spec, image nova.ImageMeta, images virt.Images,
 	then func(r *record)) error {
 	if gib := (image.Size + 1<<30 - 1) >> 30; s.Flavor.Disk > 0 && gib > int64(s.Flavor.Disk) {
 		return fault.New(fault.TooLarge, "Image %s needs %d GiB of disk but flavor %s has %d GiB.", image.ID, gib,
 			s.Flavor.Name, s.Flavor.Disk)
 	}
-	if !d.c.SkipImages {
-		release, err := d.images.fetch(ctx, image, images, d.c.Now)
+	if !x.d.c.SkipImages {
+		release, err := x.d.images.fetch(ctx, image, images, x.d.c.Now)
 		defer release()
 		if err != nil {
 			return err
 		}
 	}
-	return d.altered(s.ID, func(r *record) error { then(r); return nil })
+	return x.d.altered(s.ID, func(r *record) error { then(r); return nil })
 }
 
 // altered changes the record of a server that must be there.
-func (d *Driver) altered(id string, f func(*record) error) error {
-	return d.change(id, func(r *record) (*record, error) {
+func (x disker) altered(id string, f func(*record) error) error {
+	return x.d.change(id, func(r *record) (*record, error) {
 		if r == nil {
 			return nil, unknown(id)
 		}
@@ -64,25 +78,25 @@ func (d *Driver) altered(id string, f func(*record) error) error {
 }
 
 // PrepareRebuild reads the image and notes it.
-func (d *Driver) PrepareRebuild(ctx context.Context, s *nova.Spec, images virt.Images, _ bool) error {
-	return d.do(ctx, "rebuild-prepare", s.ID, s.Name, func(plan) error {
-		if err := d.altered(s.ID, func(*record) error { return nil }); err != nil {
+func (x disker) PrepareRebuild(ctx context.Context, s *nova.Spec, images virt.Images, _ bool) error {
+	return x.d.do(ctx, "rebuild-prepare", s.ID, s.Name, func(plan) error {
+		if err := x.d.altered(s.ID, func(*record) error { return nil }); err != nil {
 			return err
 		}
-		return d.fetched(ctx, s, s.Image, images, func(r *record) {
+		return x.d.fetched(ctx, s, s.Image, images, func(r *record) {
 			r.Disks.Next, r.Disks.Before = imageKey(s.Image), ""
 		})
 	})
 }
 
 // Rebuild makes the noted image the server's.
-func (d *Driver) Rebuild(ctx context.Context, s *nova.Spec, boot bool) error {
-	return d.do(ctx, "rebuild", s.ID, s.Name, func(p plan) error {
-		if _, err := d.settled(ctx, s.ID); err != nil {
+func (x disker) Rebuild(ctx context.Context, s *nova.Spec, boot bool) error {
+	return x.d.do(ctx, "rebuild", s.ID, s.Name, func(p plan) error {
+		if _, err := x.d.settled(ctx, s.ID); err != nil {
 			return err
 		}
 		fresh := false
-		err := d.altered(s.ID, func(r *record) error {
+		err := x.d.altered(s.ID, func(r *record) error {
 			switch {
 			case r.Disks.Next != "":
 				r.end(nova.Shutdown)
@@ -96,18 +110,20 @@ func (d *Driver) Rebuild(ctx context.Context, s *nova.Spec, boot bool) error {
 		if err != nil || !boot {
 			return err
 		}
-		return d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) { return fresh || now != nova.Running, nil })
+		return x.d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) {
+			return fresh || now != nova.Running, nil
+		})
 	})
 }
 
 // UndoRebuild forgets the noted image, and puts back the one before.
-func (d *Driver) UndoRebuild(ctx context.Context, s *nova.Spec, boot bool) error {
-	return d.do(ctx, "rebuild-undo", s.ID, s.Name, func(p plan) error {
-		if _, err := d.settled(ctx, s.ID); err != nil {
+func (x disker) UndoRebuild(ctx context.Context, s *nova.Spec, boot bool) error {
+	return x.d.do(ctx, "rebuild-undo", s.ID, s.Name, func(p plan) error {
+		if _, err := x.d.settled(ctx, s.ID); err != nil {
 			return err
 		}
 		back := false
-		err := d.altered(s.ID, func(r *record) error {
+		err := x.d.altered(s.ID, func(r *record) error {
 			r.Disks.Next = ""
 			if back = r.Disks.Before != ""; back {
 				r.end(nova.Shutdown)
@@ -118,35 +134,35 @@ func (d *Driver) UndoRebuild(ctx context.Context, s *nova.Spec, boot bool) error
 		if err != nil || !boot || !back {
 			return err
 		}
-		return d.boot(ctx, s, p.passing, startable(s.ID))
+		return x.d.boot(ctx, s, p.passing, startable(s.ID))
 	})
 }
 
 // FinishRebuild forgets the image before.
-func (d *Driver) FinishRebuild(ctx context.Context, id string) error {
-	return d.do(ctx, "rebuild-finish", id, "", func(plan) error {
-		return d.altered(id, func(r *record) error { r.Disks.Before = ""; return nil })
+func (x disker) FinishRebuild(ctx context.Context, id string) error {
+	return x.d.do(ctx, "rebuild-finish", id, "", func(plan) error {
+		return x.d.altered(id, func(r *record) error { r.Disks.Before = ""; return nil })
 	})
 }
 
 // PrepareRescue reads the rescue image and notes it.
-func (d *Driver) PrepareRescue(ctx context.Context, s *nova.Spec, rescue *nova.ImageMeta, images virt.Images) error {
-	return d.do(ctx, "rescue-prepare", s.ID, s.Name, func(plan) error {
-		if err := d.altered(s.ID, func(*record) error { return nil }); err != nil {
+func (x disker) PrepareRescue(ctx context.Context, s *nova.Spec, rescue *nova.ImageMeta, images virt.Images) error {
+	return x.d.do(ctx, "rescue-prepare", s.ID, s.Name, func(plan) error {
+		if err := x.d.altered(s.ID, func(*record) error { return nil }); err != nil {
 			return err
 		}
-		return d.fetched(ctx, s, *rescue, images, func(r *record) { r.Disks.Rescue = imageKey(*rescue) })
+		return x.d.fetched(ctx, s, *rescue, images, func(r *record) { r.Disks.Rescue = imageKey(*rescue) })
 	})
 }
 
 // Rescue boots from the noted image.
-func (d *Driver) Rescue(ctx context.Context, s *nova.Spec, _ *nova.ImageMeta, _ time.Duration) error {
-	return d.do(ctx, "rescue", s.ID, s.Name, func(p plan) error {
-		if _, err := d.settled(ctx, s.ID); err != nil {
+func (x disker) Rescue(ctx context.Context, s *nova.Spec, _ *nova.ImageMeta, _ time.Duration) error {
+	return x.d.do(ctx, "rescue", s.ID, s.Name, func(p plan) error {
+		if _, err := x.d.settled(ctx, s.ID); err != nil {
 			return err
 		}
 		fresh := false
-		err := d.altered(s.ID, func(r *record) error {
+		err := x.d.altered(s.ID, func(r *record) error {
 			if r.Disks.Rescue == "" {
 				return fault.NotFoundf("Server %s has no rescue disk.", s.ID)
 			}
@@ -159,17 +175,19 @@ func (d *Driver) Rescue(ctx context.Context, s *nova.Spec, _ *nova.ImageMeta, _ 
 		if err != nil {
 			return err
 		}
-		return d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) { return fresh || now != nova.Running, nil })
+		return x.d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) {
+			return fresh || now != nova.Running, nil
+		})
 	})
 }
 
 // Unrescue forgets the rescue image.
-func (d *Driver) Unrescue(ctx context.Context, s *nova.Spec, boot bool) error {
-	return d.do(ctx, "unrescue", s.ID, s.Name, func(p plan) error {
-		if _, err := d.settled(ctx, s.ID); err != nil {
+func (x disker) Unrescue(ctx context.Context, s *nova.Spec, boot bool) error {
+	return x.d.do(ctx, "unrescue", s.ID, s.Name, func(p plan) error {
+		if _, err := x.d.settled(ctx, s.ID); err != nil {
 			return err
 		}
-		err := d.altered(s.ID, func(r *record) error {
+		err := x.d.altered(s.ID, func(r *record) error {
 			if r.Disks.Rescued {
 				r.end(nova.Shutdown)
 			}
@@ -179,6 +197,6 @@ func (d *Driver) Unrescue(ctx context.Context, s *nova.Spec, boot bool) error {
 		if err != nil || !boot {
 			return err
 		}
-		return d.boot(ctx, s, p.passing, startable(s.ID))
+		return x.d.boot(ctx, s, p.passing, startable(s.ID))
 	})
 }

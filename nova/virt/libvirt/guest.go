@@ -19,8 +19,11 @@ var (
 	_ virt.Diagnoser      = (*Driver)(nil)
 )
 
+// guests is the part of the driver that talks to guests.
+type guests struct{ d *Driver }
+
 // SetPassword asks the QEMU guest agent. fault.Conflict where the image does not say that there is one.
-func (d *Driver) SetPassword(ctx context.Context, s *nova.Spec, password string) error {
+func (x guests) SetPassword(ctx context.Context, s *nova.Spec, password string) error {
 	wishes := s.Image.Wishes()
 	if wishes["hw_qemu_guest_agent"] != "yes" {
 		return fault.Conflictf("QEMU guest agent is not enabled").Coded(nova.CodeNoAgent)
@@ -33,7 +36,7 @@ func (d *Driver) SetPassword(ctx context.Context, s *nova.Spec, password string)
 	default:
 		user = "root"
 	}
-	err := d.whileStarted(ctx, s.ID, func(lv *wire.Libvirt, dom wire.Domain, _ guest) error {
+	err := x.d.whileStarted(ctx, s.ID, func(lv *wire.Libvirt, dom wire.Domain, _ guest) error {
 		return lv.DomainSetUserPassword(dom, wire.OptString{user}, wire.OptString{password}, 0)
 	})
 	var le wire.Error
@@ -47,8 +50,8 @@ func (d *Driver) SetPassword(ctx context.Context, s *nova.Spec, password string)
 }
 
 // InjectNMI injects a non-maskable interrupt into all virtual processors.
-func (d *Driver) InjectNMI(ctx context.Context, id string) error {
-	return d.whileStarted(ctx, id, func(lv *wire.Libvirt, dom wire.Domain, _ guest) error {
+func (x guests) InjectNMI(ctx context.Context, id string) error {
+	return x.d.whileStarted(ctx, id, func(lv *wire.Libvirt, dom wire.Domain, _ guest) error {
 		return lv.DomainInjectNmi(dom, 0)
 	})
 }
@@ -59,16 +62,16 @@ var memoryTags = map[int32]string{0: "swap_in", 1: "swap_out", 2: "major_fault",
 	12: "hugetlb_pgfail"}
 
 // Diagnose reads libvirt's counters. Counters of a guest that does not run are left out.
-func (d *Driver) Diagnose(ctx context.Context, s *nova.Spec) (nova.Diagnostics, error) {
-	if has, err := d.folders.has(s.ID); err != nil || !has {
+func (x guests) Diagnose(ctx context.Context, s *nova.Spec) (nova.Diagnostics, error) {
+	if has, err := x.d.folders.has(s.ID); err != nil || !has {
 		return nova.Diagnostics{}, errors.Join(err, unknown(s.ID))
 	}
-	accel, _ := d.Accelerator()
+	accel, _ := x.d.Accelerator()
 	ram := int64(s.Flavor.RAM)
 	empty := nova.Diagnostics{Driver: "libvirt", Hypervisor: accel, OS: "linux", MemoryMaxMB: &ram,
 		Plain: map[string]int64{"memory": ram << 10}}
 	read := make(chan nova.Diagnostics, 1) // a call that was given up may still send
-	err := d.domains.do(ctx, s.ID, func(lv *wire.Libvirt, dom wire.Domain) error {
+	err := x.d.domains.do(ctx, s.ID, func(lv *wire.Libvirt, dom wire.Domain) error {
 		out := empty
 		out.Plain = map[string]int64{}
 		if err := measure(lv, dom, &out); err != nil {

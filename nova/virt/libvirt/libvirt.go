@@ -74,6 +74,10 @@ type Runner interface {
 // Driver is the libvirt driver of nova-compute; New makes it, and Init must succeed before other methods are called.
 // Methods may be called concurrently for different servers. See virt.Driver for the contract of each method.
 type Driver struct {
+	rebuilder
+	rescuer
+	guests
+
 	c       Config
 	conn    *conn
 	domains *domains
@@ -113,6 +117,7 @@ func New(c Config) (*Driver, error) {
 			"or custom", c.CPUMode)
 	}
 	d := &Driver{c: c, folders: folders(c.InstancesPath)}
+	d.rebuilder, d.rescuer, d.guests = rebuilder{d}, rescuer{d}, guests{d}
 	d.disks = &diskMaker{run: c.Run, files: c.Files, uid: -1, gid: -1, now: c.Now}
 	if d.conn, err = newConn(c.URI, c.CallTimeout); err != nil {
 		return nil, err

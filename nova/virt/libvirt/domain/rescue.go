@@ -9,8 +9,8 @@ import (
 )
 
 // RescueDevice returns the rescue disk that an image asks for, without its files. An image with hw_rescue_device or
-// hw_rescue_bus asks for a stable rescue: the server keeps all its devices, and boots from the rescue disk, which is the
-// last. Of others the rescue disk is the first, and only the server's root disk and a config drive are beside it.
+// hw_rescue_bus asks for a stable rescue: the server keeps all its devices, and boots from the rescue disk, which is
+// the last. Of others the rescue disk is the first, and only the server's root disk and a config drive are beside it.
 // fault.Invalid for a device or a bus that this host cannot give.
 func RescueDevice(h Host, s *nova.Spec, rescue *nova.ImageMeta) (Disk, error) {
 	device, bus := strings.ToLower(rescue.Property("hw_rescue_device")), strings.ToLower(rescue.Property("hw_rescue_bus"))
