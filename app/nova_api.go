@@ -7,6 +7,7 @@ import (
 
 	novaapi "hypernova/nova/api"
 	"hypernova/nova/metadata"
+	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 )
@@ -72,5 +73,5 @@ func (n *novaParts) buildMetadata(ctx context.Context, v *novaOperations) error 
 		return err
 	}
 	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(metadata.Config{Domain: p.c.NovaAPI.DHCPDomain,
-		Secret: secret}, v.servers, p.o.Log))
+		Secret: secret}, servers.Guests{Servers: v.servers}, p.o.Log))
 }

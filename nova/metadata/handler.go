@@ -21,6 +21,10 @@ type Servers interface {
 	Server(ctx context.Context, id string) (nova.Server, error)
 	Ports(ctx context.Context, id string) ([]nova.NIC, error)
 	GroupNames(ctx context.Context, id string) ([]string, error)
+	// Password is the password that the guest has written; empty for none.
+	Password(ctx context.Context, id string) (string, error)
+	// SetPassword writes it: fault.Conflict if there is one, fault.Invalid if it is too long.
+	SetPassword(ctx context.Context, id, password string) error
 }
 
 // Handler answers guests on the metadata port. A request names its server in X-Instance-ID, proves it in
@@ -42,12 +46,13 @@ func New(c Config, s Servers, log *slog.Logger) *Handler {
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	parts := pathOf(r.URL.Path)
+	password := isPassword(parts)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !password {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "405 Method Not Allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	parts := pathOf(r.URL.Path)
 	if len(parts) == 0 { // which versions there are is no secret
 		w.Header().Set("Content-Type", plainText)
 		_, _ = w.Write(listing(append(ec2Versions(), latest))) // the guest may be gone
@@ -58,6 +63,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.log.Warn("metadata refused", "server", r.Header.Get("X-Instance-ID"), "path", r.URL.Path, "status", status, "error",
 			err.Error())
 		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	if password {
+		h.password(w, r, s.ID)
 		return
 	}
 	body, kind, err := h.c.answer(s, parts, r.Header.Get("X-Forwarded-For"))
@@ -164,7 +173,7 @@ func (c Config) answer(s *nova.Spec, at []string, asker string) (body []byte, ki
 
 // order is in which the files of a version are listed.
 func order() []string {
-	return []string{"meta_data.json", "user_data", "vendor_data.json", "network_data.json", "vendor_data2.json"}
+	return []string{"meta_data.json", "user_data", passwordFile, "vendor_data.json", "network_data.json", "vendor_data2.json"}
 }
 
 func (c Config) openstack(s *nova.Spec, at []string) ([]byte, string, error) {
@@ -188,7 +197,8 @@ func (c Config) openstack(s *nova.Spec, at []string) ([]byte, string, error) {
 	}
 	var names []string
 	for _, file := range order() {
-		if _, ok := files[name+"/"+file]; ok {
+		_, ok := files[name+"/"+file]
+		if ok || file == passwordFile && isPassword(append([]string{"openstack"}, append(at, file)...)) {
 			names = append(names, file)
 		}
 	}

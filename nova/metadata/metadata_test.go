@@ -43,6 +43,15 @@ func (one) Server(_ context.Context, asked string) (nova.Server, error) {
 
 func (one) Ports(context.Context, string) ([]nova.NIC, error) { return ports, nil }
 
+func (one) Password(context.Context, string) (string, error) { return "sealed", nil }
+
+func (one) SetPassword(_ context.Context, _, password string) error {
+	if password == "again" {
+		return fault.Conflictf("there is one")
+	}
+	return nil
+}
+
 func (one) GroupNames(context.Context, string) ([]string, error) {
 	return []string{"web", "default"}, nil
 }
@@ -82,15 +91,18 @@ func TestHandlerAnswers(t *testing.T) {
 		"/latest/":                                      "meta-data/\nuser-data",
 		"/openstack/latest/user_data":                   "#!/bin/sh\n",
 		"/openstack/2012-08-10/":                        "meta_data.json\nuser_data",
-		"/openstack/latest":                             "meta_data.json\nuser_data\nvendor_data.json\nnetwork_data.json\nvendor_data2.json",
+		"/openstack/latest":                             "meta_data.json\nuser_data\npassword\nvendor_data.json\nnetwork_data.json\nvendor_data2.json",
 		"/openstack/latest/vendor_data2.json":           `{"static":{}}`,
 		"/openstack/latest/vendor_data.json":            "{}",
+		"/openstack/latest/password":                    "sealed",
+		"/openstack/2013-04-04/password":                "sealed",
+		"/openstack/2013-04-04":                         "meta_data.json\nuser_data\npassword",
 	} {
 		if w := get(path, proof()); w.Code != 200 || w.Body.String() != want {
 			t.Errorf("%s: got %d %q, want %q", path, w.Code, w.Body, want)
 		}
 	}
-	for _, path := range []string{"/openstack/2012-08-10/network_data.json", "/openstack/1999-01-01/meta_data.json",
+	for _, path := range []string{"/openstack/2012-08-10/network_data.json", "/openstack/2012-08-10/password", "/openstack/1999-01-01/meta_data.json",
 		"/nonsense", "/latest/meta-data/none",
 		"/openstack/content", "/2007-01-19/meta-data/placement", "/latest/meta-data/hostname/below"} {
 		if w := get(path, proof()); w.Code != 404 {
@@ -141,6 +153,40 @@ func TestHandlerRefuses(t *testing.T) {
 	metadata.New(config, one{}, nil).ServeHTTP(w, r)
 	if w.Code != 403 {
 		t.Errorf("an empty secret proves something: %d", w.Code)
+	}
+}
+
+func TestGuestsWriteTheirPassword(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, method, path, body string
+		want                     int
+	}{
+		{"the first", "POST", "/openstack/latest/password", "sealed", 200},
+		{"the longest", "POST", "/openstack/2013-04-04/password", strings.Repeat("x", 1020), 200},
+		{"a longer one", "POST", "/openstack/latest/password", strings.Repeat("x", 1021), 400},
+		{"another", "POST", "/openstack/latest/password", "again", 409},
+		{"another way", "PUT", "/openstack/latest/password", "sealed", 400},
+		{"to an old version", "POST", "/openstack/2012-08-10/password", "sealed", 405},
+		{"to another document", "POST", "/openstack/latest/user_data", "x", 405},
+	} {
+		r := httptest.NewRequest(tc.method, tc.path, strings.NewReader(tc.body))
+		for k, v := range proof() {
+			r.Header.Set(k, v)
+		}
+		w := httptest.NewRecorder()
+		metadata.New(metadata.Config{Secret: "secret"}, one{}, nil).ServeHTTP(w, r)
+		if w.Code != tc.want {
+			t.Errorf("%s: got %d, want %d: %s", tc.name, w.Code, tc.want, w.Body)
+		}
+		r = httptest.NewRequest(tc.method, tc.path, strings.NewReader(tc.body))
+		r.Header.Set("X-Instance-ID", id)
+		r.Header.Set("X-Tenant-ID", "p")
+		w = httptest.NewRecorder()
+		metadata.New(metadata.Config{Secret: "secret"}, one{}, nil).ServeHTTP(w, r)
+		if w.Code != 403 && w.Code != 405 {
+			t.Errorf("%s without a proof: got %d", tc.name, w.Code)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 
@@ -130,6 +131,9 @@ func (s Guests) ForgetPassword(ctx context.Context, id string) error {
 func (s Guests) SetPassword(ctx context.Context, id, password string) error {
 	if len(password) > MaxPassword {
 		return fault.Invalidf("Request is too large.")
+	}
+	if !utf8.ValidString(password) || strings.Contains(password, "\x00") {
+		return fault.Invalidf("The password is not text.")
 	}
 	first, err := store.SaveFirstPassword(ctx, s.DB, id, password)
 	if err == nil && !first {

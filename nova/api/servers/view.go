@@ -192,7 +192,7 @@ func (b *serverViews) core(v *nova.Server) serverCore {
 		out.Flavor = flavorPart{f.Name, f.VCPUs, f.RAM, f.Disk, f.Ephemeral, f.Swap, f.ExtraSpecs}
 	}
 	switch out.Status {
-	case "ACTIVE", "BUILD":
+	case "ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING":
 		out.Progress = opt.Some(v.Progress)
 	case "ERROR", "DELETED":
 		out.Fault = b.fault(v)
