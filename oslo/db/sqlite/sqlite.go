@@ -122,8 +122,15 @@ type connector struct {
 	dsn string
 }
 
-func (c connector) Connect(context.Context) (driver.Conn, error) { return c.d.Open(c.dsn) }
-func (c connector) Driver() driver.Driver                        { return c.d }
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.d.Open(c.dsn)
+	if err == nil {
+		unlocked(conn)
+	}
+	return conn, err
+}
+
+func (c connector) Driver() driver.Driver { return c.d }
 
 // pool is a database/sql pool of at most n connections that are never given up.
 func pool(d *sqlite.Driver, dsn string, n int) *sql.DB {
