@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -148,6 +149,20 @@ func TestTxInsideTxIsAnError(t *testing.T) {
 			t.Errorf("after it: %v", err)
 		}
 	}, tables)
+}
+
+// An engine with one writer asks this of a transaction that has waited for long.
+func TestNestedTellsATransactionInsideATransaction(t *testing.T) {
+	t.Parallel()
+	outer, inner := dbtest.Open(t, "sqlite://", tables), dbtest.Open(t, "sqlite://", tables)
+	alone := func(*db.Tx) error { return db.Nested() }
+	if err := outer.Tx(t.Context(), alone); err != nil {
+		t.Errorf("one transaction: %v", err)
+	}
+	err := outer.Tx(t.Context(), func(*db.Tx) error { return inner.Tx(t.Context(), alone) })
+	if err == nil || !strings.Contains(err.Error(), "inside a transaction") {
+		t.Errorf("one inside another: %v", err)
+	}
 }
 
 func TestManyWritersAndReaders(t *testing.T) {

@@ -1,9 +1,17 @@
 package db
 
-import "runtime"
+import (
+	"runtime"
+	"strings"
+	"testing"
+)
 
-// goroutine returns the id of the calling goroutine. Its only use is to return an error for a transaction inside a
-// transaction, which would deadlock. A context cannot tell, because the function of a Tx uses its caller's.
+// A transaction inside a transaction on the same database would wait for itself. A context cannot tell, because the
+// function of a Tx uses its caller's. Tests get an error at once, by the id of the goroutine. Asking for it costs as
+// much as a small transaction, so the program asks only when a transaction has waited for long; see Nested.
+func strict() bool { return testing.Testing() }
+
+// goroutine returns the id of the calling goroutine.
 func goroutine() uint64 {
 	var b [40]byte
 	n := runtime.Stack(b[:], false)
@@ -15,4 +23,22 @@ func goroutine() uint64 {
 		id = id*10 + uint64(c-'0')
 	}
 	return id
+}
+
+// Nested returns an error if the calling goroutine runs the function of a transaction, apart from the one that it is
+// about to begin. An engine with one writer calls it when a transaction has waited for longer than any other should take.
+func Nested() error {
+	pcs := make([]uintptr, 256)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for n := 0; ; {
+		f, more := frames.Next()
+		if strings.HasSuffix(f.Function, "/oslo/db.(*DB).attempt") || strings.HasSuffix(f.Function, "/oslo/db.Lone.run") {
+			if n++; n > 1 {
+				return errNested
+			}
+		}
+		if !more {
+			return nil
+		}
+	}
 }

@@ -16,7 +16,7 @@ func (d *DB) Lone() Lone { return Lone{d} }
 
 func (l Lone) run(ctx context.Context, sql string, f func(c Conn, sql string) error) error {
 	d := l.db
-	if !d.dialect.Caps().Rivals { // elsewhere it cannot deadlock, and the check costs as much as the write
+	if strict() && !d.dialect.Caps().Rivals { // elsewhere it cannot deadlock, and the check costs as much as the write
 		if _, nested := d.inTx.Load(goroutine()); nested {
 			return errNested
 		}

@@ -50,7 +50,7 @@ func (e *engine) start(ctx context.Context, n, eager int) error {
 	if err != nil {
 		return err
 	}
-	e.w = &writer{conn: c}
+	e.w = &writer{conn: c, patience: patience}
 	// The first read tells a file that is no database, and makes SQLite open the log beside it.
 	if err := c.touch(ctx); err != nil {
 		return err

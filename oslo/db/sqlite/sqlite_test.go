@@ -197,6 +197,28 @@ func TestWaitForTheWriterEndsWithTheContext(t *testing.T) {
 	do(t, d, put, 1)
 }
 
+// The first transaction of a batch is the batch: what it wrote is gone, and the next one stands alone.
+func TestAFailedTransactionLeavesNothing(t *testing.T) {
+	t.Parallel()
+	d := open(t, "sqlite://")
+	do(t, d, create)
+	wrong := errors.New("wrong")
+	for i, fails := range []error{wrong, nil, wrong} {
+		err := d.Tx(t.Context(), func(tx *db.Tx) error {
+			if _, err := put.Do(t.Context(), tx, i); err != nil {
+				return err
+			}
+			return fails
+		})
+		if !errors.Is(err, fails) {
+			t.Fatalf("got %v, want %v", err, fails)
+		}
+	}
+	if n, err := count.One(t.Context(), d); err != nil || n != 1 {
+		t.Errorf("got %d rows, %v", n, err)
+	}
+}
+
 func benchDB(b *testing.B, kind string) *db.DB {
 	url := "sqlite://"
 	if kind == "file" {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,7 +13,8 @@ import (
 
 // writer passes the one writing connection from transaction to transaction, as a baton.
 //
-// Each transaction runs on its caller's goroutine, as a savepoint of the batch that the baton carries. When it ends and
+// Each transaction runs on its caller's goroutine, as a savepoint of the batch that the baton carries. The first of a
+// batch needs no savepoint: if it fails, the batch is undone, and the next one begins another. When it ends and
 // another one waits, the baton goes on within the same batch; when none waits or the batch is long enough, the holder
 // commits and tells all members at once. So a member fails alone (its savepoint is undone), and succeeds only with the
 // commit.
@@ -21,8 +23,12 @@ type writer struct {
 	busy    bool // somebody holds the baton
 	waiting []chan *batch
 
-	conn *conn // the holder's
+	conn     *conn         // the holder's
+	patience time.Duration // how long a transaction waits before it asks whether it waits for itself
 }
+
+// patience is longer than transactions wait for others.
+const patience = 10 * time.Second
 
 // batch is what one commit makes durable.
 type batch struct {
@@ -55,22 +61,31 @@ func (w *writer) acquire(ctx context.Context) (*batch, error) {
 	turn := make(chan *batch, 1) // the giver does not wait
 	w.waiting = append(w.waiting, turn)
 	w.mu.Unlock()
-	select {
-	case b := <-turn:
-		return b, nil
-	case <-ctx.Done():
+	long := time.NewTimer(w.patience)
+	defer long.Stop()
+	var nested error
+	for waits := true; waits; {
+		select {
+		case b := <-turn:
+			return b, nil
+		case <-ctx.Done():
+			waits = false
+		case <-long.C:
+			nested = db.Nested()
+			waits = nested == nil
+		}
 	}
 	w.mu.Lock()
 	for i, t := range w.waiting {
 		if t == turn {
 			w.waiting = append(w.waiting[:i], w.waiting[i+1:]...)
 			w.mu.Unlock()
-			return nil, ctx.Err()
+			return nil, cmp.Or(nested, ctx.Err())
 		}
 	}
 	w.mu.Unlock()
 	w.pass(context.WithoutCancel(ctx), <-turn) // it was given in the same moment
-	return nil, ctx.Err()
+	return nil, cmp.Or(nested, ctx.Err())
 }
 
 func newBatch() *batch { return &batch{since: time.Now(), done: make(chan struct{})} }
@@ -133,9 +148,13 @@ func (e *engine) Write(ctx context.Context, fn func(db.Conn) error) error {
 // batch.
 func (w *writer) member(ctx context.Context, b *batch, fn func(db.Conn) error) (broke bool, err error) {
 	free := context.WithoutCancel(ctx) // an interrupted statement would undo the other members' work too
-	ran := false
+	ran, first := false, !b.begun
 	defer func() {
-		if b.begun && (!ran || err != nil) && !b.lost {
+		switch failed := !ran || err != nil; {
+		case failed && first && b.begun && !b.lost:
+			_ = w.conn.do(free, "ROLLBACK") // fails where SQLite has rolled back already, which is as good
+			b.begun, b.members = false, 0
+		case failed && b.begun && !b.lost:
 			if w.conn.do(free, "ROLLBACK TO member") != nil || w.conn.do(free, "RELEASE member") != nil {
 				b.lost, broke = true, true
 			}
@@ -151,16 +170,18 @@ func (w *writer) member(ctx context.Context, b *batch, fn func(db.Conn) error) (
 		b.begun = true
 	}
 	b.members++
-	if err := w.conn.do(free, "SAVEPOINT member"); err != nil {
-		b.lost, ran = true, true
-		return true, err
+	if !first {
+		if err := w.conn.do(free, "SAVEPOINT member"); err != nil {
+			b.lost, ran = true, true
+			return true, err
+		}
 	}
 	err = fn(held{w.conn})
 	ran = true
 	if err != nil {
 		return false, err
 	}
-	if w.conn.do(free, "RELEASE member") != nil {
+	if !first && w.conn.do(free, "RELEASE member") != nil {
 		b.lost = true
 		return true, errSavepoint
 	}
