@@ -35,22 +35,50 @@ type eventRow struct {
 	Finished  db.Time `db:"finished_at"`
 }
 
+// latestAction is the id of the action of a request on a server. actions_request serves it.
+const latestAction = `(
+  SELECT id
+  FROM actions
+  WHERE server_id = ?
+    AND request_id = ?
+  ORDER BY started_at DESC, id DESC
+  LIMIT 1)`
+
 var (
 	actions = db.NewTable[actionRow](stmts, "actions", "id")
 	// actions_server serves it.
 	actionList = actions.List()
 	// actions_request serves it.
 	actionByRequest = actions.Query("server_id = ?\n  AND request_id = ?\nORDER BY started_at DESC, id DESC\nLIMIT 1")
-	touchAction     = actions.Update("", "updated_at")
-	closeAction     = actions.Update("", "updated_at", "finished_at", "message")
+	// These find the action as actionByRequest does, without reading it first.
+	touchAction = db.NewQuery[string](stmts, `
+UPDATE actions
+SET updated_at = ?
+WHERE id = `+latestAction+`
+RETURNING id`)
+	closeAction = db.NewQuery[string](stmts, `
+UPDATE actions
+SET updated_at = ?, finished_at = ?, message = ?
+WHERE id = `+latestAction+`
+RETURNING id`)
 
 	events = db.NewTable[eventRow](stmts, "action_events", "id")
-	// action_events_action serves both.
+	// action_events_action serves all three.
 	eventsOf  = events.Query("action_id = ?\nORDER BY started_at DESC, id DESC")
 	openEvent = events.Query(
 		"action_id = ?\n  AND name = ?\n  AND finished_at IS NULL\nORDER BY started_at DESC\nLIMIT 1")
-	finishEvent = events.Update("", "result", "details", "traceback", "host", "finished_at")
-	noteEvent   = events.Update("", "details", "traceback")
+	finishEvent = db.NewExec(stmts, `
+UPDATE action_events
+SET result = ?, details = ?, traceback = ?, host = ?, finished_at = ?
+WHERE id = (
+  SELECT id
+  FROM action_events
+  WHERE action_id = ?
+    AND name = ?
+    AND finished_at IS NULL
+  ORDER BY started_at DESC
+  LIMIT 1)`)
+	noteEvent = events.Update("", "details", "traceback")
 	// actions_server serves it.
 	eventsOfName = db.NewQuery[int64](stmts, `
 SELECT COUNT(*)
@@ -101,9 +129,11 @@ func Action(ctx context.Context, on db.Querier, server, request string) (nova.Ac
 	return a, err
 }
 
+const noAction = "Action for request_id %s on instance %s not found"
+
 func actionOf(ctx context.Context, on db.Querier, server, request string) (nova.Action, error) {
 	r, err := actionByRequest.One(ctx, on, server, request)
-	return r.value(), absent(err, "Action for request_id %s on instance %s not found", request, server)
+	return r.value(), absent(err, noAction, request, server)
 }
 
 // DeletionBegan reports whether a deletion of the server has ever begun.
@@ -133,18 +163,15 @@ func StartEvent(ctx context.Context, tx *db.Tx, server, request, name, host stri
 
 // startEvent returns the open event; fault.NotFound if the request has no action.
 func startEvent(ctx context.Context, tx *db.Tx, server, request, name, host string, now time.Time) (eventRow, error) {
-	a, err := actionOf(ctx, tx, server, request)
+	action, err := touchAction.One(ctx, tx, db.At(now), server, request)
 	if err != nil {
 		return eventRow{}, err
 	}
-	e, err := openEvent.One(ctx, tx, a.ID, name)
+	e, err := openEvent.One(ctx, tx, action, name)
 	if !fault.Is(err, fault.NotFound) {
 		return e, err
 	}
-	if _, err := touchAction.Do(ctx, tx, actionRow{ID: a.ID, Updated: db.At(now)}); err != nil {
-		return e, err
-	}
-	e = eventRow{ID: ids.Ordered(now), Action: a.ID, Name: name, Host: host, Started: db.At(now)}
+	e = eventRow{ID: ids.Ordered(now), Action: action, Name: name, Host: host, Started: db.At(now)}
 	return e, events.Insert(ctx, tx, e)
 }
 
@@ -164,49 +191,34 @@ func NoteEvent(ctx context.Context, tx *db.Tx, server, request, name string, o O
 
 // FinishAction ends an action that has no event.
 func FinishAction(ctx context.Context, tx *db.Tx, server, request string, now time.Time) error {
-	a, err := actionOf(ctx, tx, server, request)
-	if err != nil {
-		return err
-	}
-	_, err = closeAction.Do(ctx, tx, actionRow{ID: a.ID, Updated: db.At(now), Finished: db.At(now)})
-	return err
+	_, err := closeAction.One(ctx, tx, db.At(now), db.At(now), "", server, request)
+	return absent(err, noAction, request, server)
 }
 
 // FinishEvent ends the open event of that name, or records one that began and ended now. Without an action of the
 // request it does nothing.
 func FinishEvent(ctx context.Context, tx *db.Tx, server, request, name string, o Outcome, now time.Time) error {
-	a, err := actionOf(ctx, tx, server, request)
+	result, message := nova.ResultSuccess, ""
+	if !o.Success && (o.Details != "" || o.Traceback != "") {
+		result, message = nova.ResultError, "Error"
+	}
+	var action string
+	var err error
+	if o.Last {
+		action, err = closeAction.One(ctx, tx, db.At(now), db.At(now), message, server, request)
+	} else {
+		action, err = touchAction.One(ctx, tx, db.At(now), server, request)
+	}
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	result, message := nova.ResultSuccess, ""
-	if !o.Success && (o.Details != "" || o.Traceback != "") {
-		result, message = nova.ResultError, "Error"
-	}
-	e, err := openEvent.One(ctx, tx, a.ID, name)
-	isNew := fault.Is(err, fault.NotFound)
-	if err != nil && !isNew {
+	n, err := finishEvent.Do(ctx, tx, result, o.Details, o.Traceback, o.Host, db.At(now), action, name)
+	if err != nil || n > 0 {
 		return err
 	}
-	if isNew {
-		e = eventRow{ID: ids.Ordered(now), Action: a.ID, Name: name, Started: db.At(now)}
-	}
-	e.Result, e.Details, e.Traceback, e.Host, e.Finished = result, o.Details, o.Traceback, o.Host, db.At(now)
-	if isNew {
-		err = events.Insert(ctx, tx, e)
-	} else {
-		_, err = finishEvent.Do(ctx, tx, e)
-	}
-	if err != nil {
-		return err
-	}
-	if o.Last {
-		_, err = closeAction.Do(ctx, tx, actionRow{ID: a.ID, Updated: db.At(now), Finished: db.At(now), Message: message})
-	} else {
-		_, err = touchAction.Do(ctx, tx, actionRow{ID: a.ID, Updated: db.At(now)})
-	}
-	return err
+	return events.Insert(ctx, tx, eventRow{ID: ids.Ordered(now), Action: action, Name: name, Host: o.Host, Result: result,
+		Details: o.Details, Traceback: o.Traceback, Started: db.At(now), Finished: db.At(now)})
 }
