@@ -206,7 +206,8 @@ func TestRescue(t *testing.T) {
 	}
 	w.want(202, "alice", "2.1", "POST /servers/"+id+"/action", `{"unrescue":null}`)
 	w.put(id, "vm_state = 'active', task_state = ''")
-	if r := w.want(200, "alice", "2.1", "POST /servers/"+id+"/action", `{"rescue":null}`); len(r.at("adminPass").(string)) < 12 {
+	r := w.want(200, "alice", "2.1", "POST /servers/"+id+"/action", `{"rescue":null}`)
+	if len(r.at("adminPass").(string)) < 12 {
 		t.Errorf("generated password %s", r.text)
 	}
 }
@@ -262,7 +263,8 @@ func TestServerPassword(t *testing.T) {
 	}
 	is("")
 	for i, want := range []bool{true, false} { // the first that the guest writes counts
-		if first, err := store.SaveFirstPassword(t.Context(), w.db, id, fmt.Sprint("sealed", i)); err != nil || first != want {
+		first, err := store.SaveFirstPassword(t.Context(), w.db, id, fmt.Sprint("sealed", i))
+		if err != nil || first != want {
 			t.Errorf("write %d: %v, %v", i, first, err)
 		}
 	}

@@ -173,7 +173,8 @@ func (c Config) answer(s *nova.Spec, at []string, asker string) (body []byte, ki
 
 // order is in which the files of a version are listed.
 func order() []string {
-	return []string{"meta_data.json", "user_data", passwordFile, "vendor_data.json", "network_data.json", "vendor_data2.json"}
+	return []string{"meta_data.json", "user_data", passwordFile, "vendor_data.json", "network_data.json",
+		"vendor_data2.json"}
 }
 
 func (c Config) openstack(s *nova.Spec, at []string) ([]byte, string, error) {

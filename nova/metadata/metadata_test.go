@@ -91,18 +91,20 @@ func TestHandlerAnswers(t *testing.T) {
 		"/latest/":                                      "meta-data/\nuser-data",
 		"/openstack/latest/user_data":                   "#!/bin/sh\n",
 		"/openstack/2012-08-10/":                        "meta_data.json\nuser_data",
-		"/openstack/latest":                             "meta_data.json\nuser_data\npassword\nvendor_data.json\nnetwork_data.json\nvendor_data2.json",
-		"/openstack/latest/vendor_data2.json":           `{"static":{}}`,
-		"/openstack/latest/vendor_data.json":            "{}",
-		"/openstack/latest/password":                    "sealed",
-		"/openstack/2013-04-04/password":                "sealed",
-		"/openstack/2013-04-04":                         "meta_data.json\nuser_data\npassword",
+		"/openstack/latest": "meta_data.json\nuser_data\npassword\nvendor_data.json\nnetwork_data.json\n" +
+			"vendor_data2.json",
+		"/openstack/latest/vendor_data2.json": `{"static":{}}`,
+		"/openstack/latest/vendor_data.json":  "{}",
+		"/openstack/latest/password":          "sealed",
+		"/openstack/2013-04-04/password":      "sealed",
+		"/openstack/2013-04-04":               "meta_data.json\nuser_data\npassword",
 	} {
 		if w := get(path, proof()); w.Code != 200 || w.Body.String() != want {
 			t.Errorf("%s: got %d %q, want %q", path, w.Code, w.Body, want)
 		}
 	}
-	for _, path := range []string{"/openstack/2012-08-10/network_data.json", "/openstack/2012-08-10/password", "/openstack/1999-01-01/meta_data.json",
+	for _, path := range []string{"/openstack/2012-08-10/network_data.json", "/openstack/2012-08-10/password",
+		"/openstack/1999-01-01/meta_data.json",
 		"/nonsense", "/latest/meta-data/none",
 		"/openstack/content", "/2007-01-19/meta-data/placement", "/latest/meta-data/hostname/below"} {
 		if w := get(path, proof()); w.Code != 404 {
