@@ -77,6 +77,8 @@ func TestRealGuest(t *testing.T) {
 	took("start", func() error { return d.Start(ctx, s) })
 	took("second boot", func() error { return waitConsole(ctx, t, d, s.ID, "ran at an earlier boot") })
 	took("soft reboot", func() error { return d.Reboot(ctx, s, true, time.Minute) })
+	s.Image.Properties = map[string]string{"hw_qemu_guest_agent": "yes"}
+	rebuildAndRescue(ctx, t, d, s, image, took)
 	took("destroy", func() error { return d.Destroy(ctx, s.ID) })
 	if _, err := os.Stat(filepath.Join(dir, s.ID)); !os.IsNotExist(err) {
 		t.Errorf("the server's folder is still there: %v", err)
@@ -87,13 +89,74 @@ func TestRealGuest(t *testing.T) {
 	took("prepare with a cached image", func() error { return d.Prepare(ctx, &again, image) })
 }
 
+// rebuildAndRescue gives a running guest a new disk, and then starts it from rescue disks of either form. User data runs
+// once on each disk, which tells whether the guest runs from its own disk or from another one.
+func rebuildAndRescue(ctx context.Context, t *testing.T, d *libvirt.Driver, s *nova.Spec, image builtImage,
+	took func(string, func() error)) {
+	const fresh, known = "user-data: ran, exit 7", "user-data: ran at an earlier boot"
+	boots := func(what, want, not string, of func() error) {
+		t.Helper()
+		before := len(consoleText(ctx, t, d, s.ID))
+		took(what, of)
+		took("boot after that", func() error {
+			return waitFor(ctx, func() (bool, string) {
+				text := consoleText(ctx, t, d, s.ID)
+				text = text[min(before, len(text)):]
+				if len(text) == 0 || strings.Contains(text, not) {
+					return false, text
+				}
+				return strings.Contains(text, want), text
+			})
+		})
+	}
+	took("preparation of a rebuild", func() error { return d.PrepareRebuild(ctx, s, image, true) })
+	took("rebuild", func() error { return d.Rebuild(ctx, s, true) })
+	took("boot after that", func() error { return waitConsole(ctx, t, d, s.ID, fresh) })
+	took("end of the rebuild", func() error { return d.FinishRebuild(ctx, s.ID) })
+	took("password", func() error { return d.SetPassword(ctx, s, "new secret") })
+	took("news of it", func() error { return waitConsole(ctx, t, d, s.ID, "agent: password of root set") })
+	took("interrupt", func() error { return d.InjectNMI(ctx, s.ID) })
+	figures, err := d.Diagnose(ctx, s)
+	if err != nil || len(figures.CPUs) != 1 || len(figures.Disks) != 4 || figures.Disks[0].ReadRequests == 0 {
+		t.Errorf("diagnostics: %+v, %v", figures, err)
+	}
+
+	for _, properties := range []map[string]string{nil, {"hw_rescue_bus": "scsi"}} {
+		rescue := image.meta
+		rescue.Properties = properties
+		s.AdminPass = "rescued"
+		took("preparation of a rescue", func() error { return d.PrepareRescue(ctx, s, &rescue, image) })
+		boots("rescue", fresh, known, func() error { return d.Rescue(ctx, s, &rescue, time.Minute) })
+		text := consoleText(ctx, t, d, s.ID)
+		if !strings.Contains(text, "password rescued") {
+			t.Errorf("the rescue guest has not got its password:\n%s", text)
+		}
+		boots("unrescue", known, fresh, func() error { return d.Unrescue(ctx, s, true) })
+	}
+}
+
+// waitFor waits until done.
+func waitFor(ctx context.Context, done func() (bool, string)) error {
+	for tick := time.Tick(100 * time.Millisecond); ; {
+		ok, text := done()
+		if ok {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w; the console says:\n%s", ctx.Err(), text)
+		case <-tick:
+		}
+	}
+}
+
 func configDrive(s *nova.Spec) (map[string][]byte, error) {
 	meta, err := json.Marshal(map[string]any{"uuid": s.ID, "name": s.Name, "hostname": s.Hostname,
 		"public_keys": map[string]string{"k": s.PublicKey}})
 	if err != nil {
 		return nil, err
 	}
-	script := "#!/bin/sh\necho user data says $((6*7))\n" +
+	script := "#!/bin/sh\necho user data says $((6*7))\necho password " + s.AdminPass + "\n" +
 		"echo disks $(for d in /sys/class/block/vda /sys/class/block/vdb /sys/class/block/vdc; do s=$(($(cat $d/size)/2048)); [ $s -ge 1024 ] && echo $((s/1024))G || echo ${s}M; done)\nexit 7\n"
 	return map[string][]byte{"openstack/latest/meta_data.json": meta, "openstack/latest/user_data": []byte(script)}, nil
 }
