@@ -3,6 +3,7 @@ package nova
 import (
 	"encoding/json"
 	"slices"
+	"sync"
 	"time"
 
 	"hypernova/oslo/policy"
@@ -76,7 +77,7 @@ type shown struct {
 }
 
 // statuses is that table, after nova's (nova/api/openstack/common.py); of several rows that fit the first counts.
-func statuses() []shown {
+var statuses = sync.OnceValue(func() []shown {
 	hard, rebuilding := []TaskState{RebootingHard}, []TaskState{Rebuilding}
 	return []shown{
 		{Active, []TaskState{Rebooting}, "REBOOT"},
@@ -98,7 +99,7 @@ func statuses() []shown {
 		{Error, nil, "ERROR"},
 		{Deleted, nil, "DELETED"},
 	}
-}
+})
 
 // Status maps vm_state and task_state to the API's one-word state.
 func Status(vm VMState, task TaskState) string {

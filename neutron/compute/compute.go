@@ -128,14 +128,14 @@ func (a *API) GroupNames(ctx context.Context, servers []string) (map[string][]st
 		return out, nil
 	}
 	err := a.change.DB.View(ctx, func(tx *db.Tx) error {
-		ps, err := store.Ports(ctx, tx, db.ListArgs{
-			Where: []db.Cond{db.InList("device_id", servers)},
-			Sort:  []db.SortKey{{Column: "created_at"}},
-		}, "")
+		ps, err := store.DeviceGroups(ctx, tx, servers)
 		if err != nil {
 			return err
 		}
 		ps = neutron.ServerPorts(ps)
+		if len(ps) == 0 {
+			return nil
+		}
 		var ids []string
 		for _, p := range ps {
 			ids = append(ids, p.SecurityGroups...)

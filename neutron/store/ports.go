@@ -101,6 +101,9 @@ WHERE id = ? AND host = ? AND status <> ?`)
 	portGroupsCut = db.NewExec(Stmts, `DELETE FROM port_groups WHERE port_id = ?`)
 	portGroupAdd  = db.NewInsert[portGroupRow](Stmts, "port_groups")
 	portList      = db.NewList[portRead](Stmts, portSelect, ports.ListColumns("p"), "p.id")
+	// ports_device serves it.
+	deviceGroupsList = db.NewList[deviceGroupsRow](Stmts, `SELECT id, device_id, host, made, security_groups
+FROM ports`, ports.ListColumns(""), "id")
 	// A port is seen by its own project and by its network's. The two halves never show one port to one project
 	// twice.
 	portListSeen = db.NewList[portSeen](Stmts, `SELECT p.* FROM (
@@ -203,6 +206,24 @@ func Ports(ctx context.Context, on db.Querier, a db.ListArgs, viewer string) ([]
 	}
 	a.Scope = append(a.Scope, db.EqTo("viewer", viewer))
 	return page(ctx, on, portListSeen, a, portSeen.resource)
+}
+
+// deviceGroupsRow is the part of a port that says which security groups its device has.
+type deviceGroupsRow struct {
+	ID             string            `db:"id"`
+	DeviceID       string            `db:"device_id"`
+	Host           string            `db:"host"`
+	Made           bool              `db:"made"`
+	SecurityGroups db.JSON[[]string] `db:"security_groups"`
+}
+
+// DeviceGroups are the ports of some devices in order of creation, with nothing but ID, DeviceID, Host, Made and
+// SecurityGroups.
+func DeviceGroups(ctx context.Context, on db.Querier, devices []string) ([]neutron.Port, error) {
+	a := db.ListArgs{Where: []db.Cond{db.InList("device_id", devices)}, Sort: []db.SortKey{{Column: "created_at"}}}
+	return page(ctx, on, deviceGroupsList, a, func(r deviceGroupsRow) neutron.Port {
+		return neutron.Port{ID: r.ID, DeviceID: r.DeviceID, Host: r.Host, Made: r.Made, SecurityGroups: r.SecurityGroups.V}
+	})
 }
 
 // PortsOfDevice are the ports of a device in order of creation.

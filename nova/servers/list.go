@@ -32,8 +32,20 @@ type Query struct {
 	Limit  int // 0: all
 }
 
-// List reads one page with one query.
+// List reads one page with one query: what lists show of each server, see store.ListedServers.
 func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
+	return store.ListedServers(ctx, s.DB, q.args())
+}
+
+// Name is the id and the name of a server.
+type Name = store.ServerName
+
+// Names is List for ids and names only.
+func (s *Servers) Names(ctx context.Context, q Query) ([]Name, error) {
+	return store.ServerNames(ctx, s.DB, q.args())
+}
+
+func (q *Query) args() db.ListArgs {
 	sort := q.Sort
 	if len(sort) == 0 {
 		sort = []db.SortKey{{Column: "created_at", Desc: true}}
@@ -42,7 +54,7 @@ func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
 	if q.Project != "" {
 		a.Scope = []db.Cond{db.EqTo("project_id", q.Project)}
 	}
-	return store.Servers(ctx, s.DB, a)
+	return a
 }
 
 // Count counts the servers that List returns without paging.

@@ -68,7 +68,28 @@ type fullServerRow struct {
 	Deleted  bool   `db:"deleted" list:"deleted"`
 }
 
+// server reads a row with all columns of serverRow.
 func (d *documents) server(r *serverRow) (nova.Server, error) {
+	v, err := d.flavored(r)
+	if err != nil {
+		return v, err
+	}
+	if v.Image, err = d.image(r.Image); err != nil {
+		return v, err
+	}
+	v.SecurityGroups, err = d.groupNames(r.SecurityGroups)
+	return v, err
+}
+
+// listed reads a row of listedServers.
+func (d *documents) listed(r *serverRow) (nova.Server, error) {
+	v, err := d.flavored(r)
+	v.Image = &nova.ImageMeta{ID: r.Image}
+	return v, err
+}
+
+// flavored reads a row except its image and the names of its security groups.
+func (d *documents) flavored(r *serverRow) (nova.Server, error) {
 	v := nova.Server{
 		ID: r.ID, Project: r.Project, User: r.User, Name: r.Name, Hostname: r.Hostname, Description: r.Description,
 		VM: nova.VMState(r.VM), Task: nova.TaskState(r.Task), Power: nova.PowerState(r.Power), Progress: r.Progress,
@@ -84,12 +105,6 @@ func (d *documents) server(r *serverRow) (nova.Server, error) {
 	}
 	var err error
 	if v.Flavor, err = d.flavor(r.Flavor); err != nil {
-		return v, err
-	}
-	if v.Image, err = d.image(r.Image); err != nil {
-		return v, err
-	}
-	if v.SecurityGroups, err = d.groupNames(r.SecurityGroups); err != nil {
 		return v, err
 	}
 	var addresses []addressJSON

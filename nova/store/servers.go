@@ -20,6 +20,12 @@ var (
 	serverList = db.NewList[serverRow](stmts, "SELECT "+serverReads.Columns("")+"\nFROM servers",
 		servers.ListColumns(""), "id").
 		Sound(func(r *serverRow) error { _, err := new(documents).server(r); return err })
+	// The same without what lists do not show. Of the image they show the id, which is in the place of its document.
+	listedServers = db.NewList[serverRow](stmts, "SELECT "+serverReads.ColumnsBut("launched_on", "public_key",
+		"locked_by", "security_groups", "hints", "image")+", image_id AS image\nFROM servers",
+		servers.ListColumns(""), "id").
+		Sound(func(r *serverRow) error { _, err := new(documents).listed(r); return err })
+	serverNames = db.NewList[ServerName](stmts, "SELECT id, name\nFROM servers", servers.ListColumns(""), "id")
 	// By the primary key.
 	placedServers = db.NewQuery[string](stmts, `
 SELECT id
@@ -75,6 +81,23 @@ func oneServer(id string, r *serverRow, err error) (nova.Server, error) {
 // Deleted servers are included unless a condition on deleted excludes them. Rows that cannot be read are left out.
 func Servers(ctx context.Context, on db.Querier, a db.ListArgs) ([]nova.Server, error) {
 	return db.PageOf(ctx, serverList, on, a, new(documents).server)
+}
+
+// ListedServers is Servers with less of each server, for lists: without LaunchedOn, PublicKey, LockedBy, Hints and
+// SecurityGroups, and of the image only the id.
+func ListedServers(ctx context.Context, on db.Querier, a db.ListArgs) ([]nova.Server, error) {
+	return db.PageOf(ctx, listedServers, on, a, new(documents).listed)
+}
+
+// ServerName is the id and the name of a server.
+type ServerName struct {
+	ID   string `db:"id"`
+	Name string `db:"name"`
+}
+
+// ServerNames is Servers with nothing but ids and names. A server whose documents cannot be read is there too.
+func ServerNames(ctx context.Context, on db.Querier, a db.ListArgs) ([]ServerName, error) {
+	return serverNames.Page(ctx, on, a)
 }
 
 // CountServers counts the rows that Servers would return without paging.

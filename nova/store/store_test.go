@@ -52,6 +52,28 @@ func TestServerComesBackAsItWas(t *testing.T) {
 	}, tables())
 }
 
+func TestListedServersLackWhatListsDoNotShow(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		want := server("s1")
+		want.LaunchedOn, want.PublicKey, want.LockedBy, want.Locked = "h1", "ssh-rsa", "admin", true
+		want.Host, want.UserData, want.RequestedAZ, want.LockedReason = "h1", "IyE=", "az", "why"
+		if err := InsertServers(t.Context(), d, []nova.Server{want}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ListedServers(t.Context(), d, db.ListArgs{Limit: 10})
+		want.LaunchedOn, want.PublicKey, want.LockedBy, want.Hints, want.SecurityGroups = "", "", "", nil, nil
+		want.Image = &nova.ImageMeta{ID: "i"}
+		if diff := cmp.Diff([]nova.Server{want}, got); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
+		}
+		names, err := ServerNames(t.Context(), d, db.ListArgs{Limit: 10})
+		if diff := cmp.Diff([]ServerName{{"s1", "one"}}, names); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
+		}
+	}, tables())
+}
+
 func TestMoveComparesWithTheTable(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, func(t *testing.T, d *db.DB) {
@@ -102,6 +124,7 @@ func TestListsAreServedByIndexes(t *testing.T) {
 	dbtest.WantIndex(t, d, serverList, db.ListArgs{Where: []db.Cond{db.EqTo("project_id", "p"), db.EqTo("deleted", false)},
 		Sort: latest, Limit: 10})
 	dbtest.WantIndex(t, d, serverList, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}, Sort: latest, Limit: 10})
+	dbtest.WantIndex(t, d, serverNames, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}, Sort: latest, Limit: 10})
 	dbtest.WantIndex(t, d, actionList, db.ListArgs{Where: []db.Cond{db.EqTo("instance_uuid", "s")}, Sort: latest,
 		Limit: 10})
 }

@@ -2,8 +2,10 @@ package db_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -279,4 +281,28 @@ func TestAStructThatEmbedsATxIsAQuerier(t *testing.T) {
 			t.Fatal(err)
 		}
 	}, tables)
+}
+
+func TestDocumentsScanTheSameWithAndWithoutTheDecoder(t *testing.T) {
+	t.Parallel()
+	scansAs[[]string](t, "[]", "{}", "null", `["a"]`)
+	scansAs[map[string]int](t, "[]", "{}", "null", `{"a":1}`)
+	scansAs[struct{ A int }](t, "[]", "{}", "null", `{"A":1}`)
+	scansAs[json.RawMessage](t, "[]", "{}", "null", "1")
+	scansAs[*[]string](t, "[]", "{}", "null")
+	scansAs[[2]int](t, "[]", "{}", "null")
+	scansAs[any](t, "[]", "{}", "null")
+}
+
+// scansAs compares what JSON reads from a text with what the decoder does.
+func scansAs[T any](t *testing.T, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		var want T
+		wantErr := json.Unmarshal([]byte(text), &want)
+		var got db.JSON[T]
+		if err := got.Scan(text); (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got.V, want) {
+			t.Errorf("%s as %T: %#v, %v; want %#v, %v", text, want, got.V, err, want, wantErr)
+		}
+	}
 }

@@ -108,6 +108,21 @@ func (t *Part[R]) Columns(alias string) string {
 	return strings.Join(names, ", ")
 }
 
+// ColumnsBut returns the select list without some columns, whose fields in R are zero after a read. It panics if there
+// is no such column.
+func (t *Part[R]) ColumnsBut(without ...string) string {
+	for _, name := range without {
+		t.column(name)
+	}
+	var names []string
+	for _, c := range t.columns {
+		if !slices.Contains(without, c.name) {
+			names = append(names, c.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // Query registers the SELECT of whole rows with a WHERE clause and what follows it (ORDER BY, LIMIT). A text that
 // begins with ORDER BY has no WHERE clause.
 func (t *Part[R]) Query(where string) *Query[R] {

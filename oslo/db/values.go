@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -64,12 +65,35 @@ func (j *JSON[T]) Scan(v any) error {
 	case nil:
 		return nil
 	case string:
+		if blank(v, &j.V) {
+			return nil
+		}
 		return json.Unmarshal([]byte(v), &j.V)
 	case []byte:
 		return json.Unmarshal(v, &j.V)
 	}
 	return fmt.Errorf("db: a document is TEXT, not %T", v)
 }
+
+// blank reads an empty list or object, which most documents are, without the decoder. It reports whether text is one
+// that into can take.
+func blank(text string, into any) bool {
+	if text != "[]" && text != "{}" {
+		return false
+	}
+	v := reflect.ValueOf(into).Elem()
+	switch {
+	case text == "[]" && v.Kind() == reflect.Slice && !v.Addr().Type().Implements(unmarshaler):
+		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	case text == "{}" && v.Kind() == reflect.Map && !v.Addr().Type().Implements(unmarshaler):
+		v.Set(reflect.MakeMap(v.Type()))
+	default:
+		return false
+	}
+	return true
+}
+
+var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // bind converts arguments to types that every driver accepts: nil, bool, int64, float64, string or []byte.
 func bind(args []any) ([]any, error) {

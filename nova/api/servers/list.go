@@ -22,19 +22,17 @@ type serverQuery struct {
 	Filters map[string][]string `wire:"*"`
 }
 
-func serverKey(v nova.Server) string { return v.ID }
-
 func (a *serversAPI) list(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverBrief], error) {
-	vs, err := a.findServers(ctx, r, q, policies.ServersIndexGetAllTenants)
+	vs, err := findServers(ctx, r, q, policies.ServersIndexGetAllTenants, a.Servers.Names)
 	if err != nil {
 		return api.Page[serverBrief]{}, err
 	}
 	b := &serverViews{r: r, self: r.URL("/servers/"), bookmark: r.RootURL("/servers/")}
-	return api.PageOf(q.Window, vs, serverKey, func(v nova.Server) serverBrief { return b.brief(&v) }), nil
+	return api.PageOf(q.Window, vs, func(v servers.Name) string { return v.ID }, b.brief), nil
 }
 
 func (a *serversAPI) detail(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverView], error) {
-	vs, err := a.findServers(ctx, r, q, policies.ServersDetailGetAllTenants)
+	vs, err := findServers(ctx, r, q, policies.ServersDetailGetAllTenants, a.Servers.List)
 	if err != nil {
 		return api.Page[serverView]{}, err
 	}
@@ -42,7 +40,8 @@ func (a *serversAPI) detail(ctx context.Context, r *api.Request, q *serverQuery)
 	if err != nil {
 		return api.Page[serverView]{}, err
 	}
-	return api.PageOf(q.Window, vs, serverKey, func(v nova.Server) serverView { return b.detail(&v) }), nil
+	return api.PageOf(q.Window, vs, func(v nova.Server) string { return v.ID },
+		func(v nova.Server) serverView { return b.detail(&v) }), nil
 }
 
 // serverFilter is one query parameter of the list: the condition it is, since which minor version it is known, and
@@ -142,9 +141,10 @@ var (
 	hostColumns = []string{"host", "node"}
 )
 
-// findServers lists the servers that match the parameters. The rule all is required for the servers of all projects.
-func (a *serversAPI) findServers(ctx context.Context, r *api.Request, in *serverQuery,
-	all *policy.Rule) ([]nova.Server, error) {
+// findServers reads the servers that match the parameters with read. The rule all is required for the servers of all
+// projects.
+func findServers[V any](ctx context.Context, r *api.Request, in *serverQuery, all *policy.Rule,
+	read func(context.Context, servers.Query) ([]V, error)) ([]V, error) {
 	free := r.Allowed(policies.ServersAllowAllFilters, nil)
 	q := servers.Query{Marker: in.Marker, Limit: in.Rows()}
 	f := found{q: &q}
@@ -170,7 +170,7 @@ func (a *serversAPI) findServers(ctx context.Context, r *api.Request, in *server
 	if !q.ChangedSince.IsZero() && !q.ChangedBefore.IsZero() && q.ChangedBefore.Before(q.ChangedSince) {
 		return nil, fault.Invalidf("The value of changes-since must be less than or equal to changes-before.")
 	}
-	return a.Servers.List(ctx, q)
+	return read(ctx, q)
 }
 
 // found is the query that is read from the parameters.

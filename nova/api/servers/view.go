@@ -8,6 +8,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/api/policies"
 	"hypernova/nova/api/wire"
+	"hypernova/nova/servers"
 	"hypernova/nova/virt"
 	"hypernova/oslo/api"
 	"hypernova/oslo/opt"
@@ -172,7 +173,7 @@ func (b *serverViews) links(id string) []wire.Link {
 	return wire.Links("self", b.self+id, "bookmark", b.bookmark+id)
 }
 
-func (b *serverViews) brief(v *nova.Server) serverBrief {
+func (b *serverViews) brief(v servers.Name) serverBrief {
 	return serverBrief{v.ID, v.Name, b.links(v.ID)}
 }
 
