@@ -282,6 +282,11 @@ func TestServerPassword(t *testing.T) {
 		t.Errorf("topology %s", r.text)
 	}
 	w.want(404, "alice", "2.77", "GET /servers/"+id+"/topology", "")
+	for _, body := range []string{`{}`, `""`, `42`, `[]`, `true`} {
+		w.want(400, "alice", "2.17", "POST /servers/"+id+"/action", `{"trigger_crash_dump":`+body+`}`)
+	}
+	w.want(202, "alice", "2.17", "POST /servers/"+id+"/action", `{"trigger_crash_dump":null}`)
+	w.want(404, "alice", "2.16", "POST /servers/"+id+"/action", `{"trigger_crash_dump":null}`)
 	w.want(202, "root", "2.1", "POST /servers/"+id+"/action", `{"injectNetworkInfo":null}`)
 	w.want(202, "root", "2.1", "POST /servers/"+id+"/action", `{"os-resetState":{"state":"error"}}`)
 	actions := w.want(200, "root", "2.1", "GET /servers/"+id+"/os-instance-actions", "")

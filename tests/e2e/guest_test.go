@@ -60,6 +60,7 @@ func TestGuests(t *testing.T) {
 	u.groups(a, b)
 	gone()
 	u.powers(a)
+	u.rebuilds("b", b)
 	u.survives(a)
 
 	u.demo("server", "delete", "--wait", "a", "b")
@@ -151,6 +152,27 @@ func (u *user) powers(ip string) {
 	u.status("a", "ACTIVE")
 	if u.login(ip, boot) != last {
 		u.t.Error("the guest did not go on where it was paused")
+	}
+}
+
+// rebuilds starts a guest from a rescue disk and then from its own again, and gives it a new disk.
+func (u *user) rebuilds(name, ip string) {
+	u.t.Helper()
+	const look = "ls /root/mine 2>/dev/null || echo another disk"
+	u.login(ip, "touch /root/mine && sync")
+	u.demo("server", "rescue", "--password", "secret", name)
+	u.status(name, "RESCUE")
+	if got := u.login(ip, look+"; ls /dev/vdb"); got != "another disk\n/dev/vdb" {
+		u.t.Errorf("the rescue guest says %q", got)
+	}
+	u.demo("server", "unrescue", name)
+	u.status(name, "ACTIVE")
+	if got := u.login(ip, look); got != "/root/mine" {
+		u.t.Errorf("the guest says %q after its rescue", got)
+	}
+	u.demo("server", "rebuild", "--wait", name)
+	if got := u.login(ip, look+"; cat /root/proof"); got != "another disk\nuser data was here" {
+		u.t.Errorf("the rebuilt guest says %q", got)
 	}
 }
 

@@ -36,7 +36,7 @@ var actionOps = api.Resource[*actionsAPI]{Name: "server", Plural: "servers", Ops
 	api.Act(actionPath, "changePassword", policies.AdminPassword, 202, (*actionsAPI).Server,
 		(*actionsAPI).changePassword),
 	api.Act(actionPath, "trigger_crash_dump", policies.ServersTriggerCrashDump, 202, (*actionsAPI).Server,
-		act(nova.CrashDumpServer), api.Span("2.17-")),
+		(*actionsAPI).crashDump, api.Span("2.17-")),
 	api.Act(actionPath, "injectNetworkInfo", policies.AdminActionsInjectNetworkInfo, 202, (*actionsAPI).Server,
 		(*actionsAPI).injectNetworkInfo),
 	api.Act(actionPath, "lock", policies.LockServerLock, 202, (*actionsAPI).Server, (*actionsAPI).lock, api.Span("-2.72")),

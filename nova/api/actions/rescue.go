@@ -7,6 +7,7 @@ import (
 	"hypernova/nova/api/wire"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 )
 
@@ -38,4 +39,16 @@ func (a *actionsAPI) changePassword(ctx context.Context, _ *api.Request, v *nova
 func (a *actionsAPI) injectNetworkInfo(ctx context.Context, _ *api.Request, v *nova.Server,
 	_ *api.None) (api.None, error) {
 	return api.None{}, servers.Guests{Servers: a.Servers}.InjectNetworkInfo(ctx, v)
+}
+
+// onlyNull is the body of an action that takes null and nothing else.
+type onlyNull = opt.Of[nothing]
+
+type nothing struct{}
+
+// UnmarshalJSON refuses what is not null: null needs no reader.
+func (*nothing) UnmarshalJSON(raw []byte) error { return fault.Invalidf("%s is not of type 'null'", raw) }
+
+func (a *actionsAPI) crashDump(ctx context.Context, _ *api.Request, v *nova.Server, _ *onlyNull) (api.None, error) {
+	return api.None{}, a.Servers.Act(ctx, v.ID, nova.CrashDumpServer)
 }
