@@ -47,7 +47,9 @@ type onlyNull = opt.Of[nothing]
 type nothing struct{}
 
 // UnmarshalJSON refuses what is not null: null needs no reader.
-func (*nothing) UnmarshalJSON(raw []byte) error { return fault.Invalidf("%s is not of type 'null'", raw) }
+func (*nothing) UnmarshalJSON(raw []byte) error {
+	return fault.Invalidf("%s is not of type 'null'", raw)
+}
 
 func (a *actionsAPI) crashDump(ctx context.Context, _ *api.Request, v *nova.Server, _ *onlyNull) (api.None, error) {
 	return api.None{}, a.Servers.Act(ctx, v.ID, nova.CrashDumpServer)
