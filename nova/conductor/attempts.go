@@ -8,13 +8,17 @@ import (
 	"strings"
 	"time"
 
+	"hypernova/oslo/db"
 	"hypernova/oslo/steps"
+	"hypernova/oslo/tasks"
 )
 
 // attempts is the journal of a build. It has the failed attempts and the record of the current one.
 type attempts struct {
 	outer steps.Journal
+	in    func(ctx context.Context, tx *db.Tx, record []byte) error // saves in a transaction
 	rec   attemptsRecord
+	first string // the step with which an attempt begins
 }
 
 type attemptsRecord struct {
@@ -35,17 +39,27 @@ type try struct {
 	Silent bool   `json:"silent,omitempty"` // the host did not reply; the attempt does not count
 }
 
-func openAttempts(ctx context.Context, outer steps.Journal) (*attempts, error) {
-	j := &attempts{outer: outer}
-	text, err := outer.Load(ctx)
+// openAttempts reads the record of a task. first is the step with which an attempt begins.
+func openAttempts(ctx context.Context, t *tasks.Task, first string) (*attempts, error) {
+	j := &attempts{outer: t.Journal(), in: t.SaveIn, first: first}
+	text, err := j.outer.Load(ctx)
 	if err != nil || len(text) == 0 {
 		return j, err
 	}
 	return j, json.Unmarshal(text, &j.rec)
 }
 
-// Load returns the record of the current attempt.
-func (j *attempts) Load(context.Context) ([]byte, error) { return j.rec.Now, nil }
+// Load returns the record of the current attempt. An attempt without one may have begun its first step, which is
+// therefore undone too.
+func (j *attempts) Load(context.Context) ([]byte, error) {
+	if j.rec.Now == nil && j.first != "" {
+		return fmt.Appendf(nil, `{"step":%q,"state":"doing","data":{}}`, j.first), nil
+	}
+	return j.rec.Now, nil
+}
+
+// EndsLater says that the last transaction of a job removes its task.
+func (*attempts) EndsLater() {}
 
 // Save stores the record of the current attempt together with the failed ones.
 func (j *attempts) Save(ctx context.Context, record []byte) error {
@@ -55,6 +69,25 @@ func (j *attempts) Save(ctx context.Context, record []byte) error {
 		return err
 	}
 	return j.outer.Save(ctx, text)
+}
+
+// ahead stores the record of the next step in the last transaction of the step under way.
+func (j *attempts) ahead(ctx context.Context, tx *db.Tx) error {
+	record, written, err := steps.Ahead(ctx)
+	if err != nil || record == nil {
+		return err
+	}
+	rec := j.rec
+	rec.Now = record
+	text, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	tx.AfterCommit(func() {
+		j.rec.Now = record
+		written()
+	})
+	return j.in(ctx, tx, text)
 }
 
 // next records that the current attempt failed and begins another.

@@ -33,7 +33,7 @@ const awayRounds = 3
 // build tries hosts until the server runs. Each try is a run of steps that leaves nothing behind when it fails; the
 // last failure puts the server in ERROR with a fault.
 func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) error {
-	j, err := openAttempts(ctx, t.Journal())
+	j, err := openAttempts(ctx, t, "claim")
 	if err != nil {
 		return err
 	}
@@ -143,14 +143,12 @@ func codeOf(err error) string {
 
 // plan is the steps of one try.
 func (b *building) plan() []steps.Step[attempt] {
-	owned := func(do func(context.Context, *attempt) error) func(context.Context, *attempt) error {
-		return whileOwned(b.work, func(at *attempt) string { return at.Choice.Host }, do)
-	}
+	host := func(at *attempt) string { return at.Choice.Host }
 	return []steps.Step[attempt]{
-		{Name: "claim", Do: owned(b.claim), Undo: b.unclaim},
-		{Name: "network", Do: owned(b.network), Undo: b.unnetwork},
-		{Name: "prepare", Do: owned(b.prepare), Undo: b.unprepare},
-		{Name: "spawn", Do: owned(b.spawn)}, // prepare's undo takes the guest away too
+		{Name: "claim", Do: whileOwned(b.work, host, b.claim), Undo: b.unclaim},
+		{Name: "network", Do: whileOwnedAs(b.work, b.glance, host, b.network), Undo: b.unnetwork, Light: len(b.a.NICs) == 0},
+		{Name: "prepare", Do: whileOwnedAs(b.work, b.glance, host, b.prepare), Undo: b.unprepare},
+		{Name: "spawn", Do: whileOwned(b.work, host, b.spawn)}, // prepare's undo takes the guest away too
 	}
 }
 
@@ -245,7 +243,7 @@ func (b *building) unwanted(ctx context.Context) error {
 // buildDied unwinds a build that could go neither forward nor back for too long, as far as it goes, and puts the
 // server in ERROR.
 func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildArgs, reason error) error {
-	j, err := openAttempts(ctx, t.Journal())
+	j, err := openAttempts(ctx, t, "claim")
 	if err != nil {
 		return err
 	}
@@ -264,6 +262,9 @@ type building struct {
 	*work
 	a     *jobs.BuildArgs
 	asker *auth.Caller // whose wishes the ports and the image are
+
+	groups   []string // names of the security groups, which prepare reads and spawn uses
+	spawning bool     // prepare has moved the server on
 }
 
 // askerOf is who asked for the server: the caller whom the task keeps, with the roles of the moment when it was asked
@@ -283,18 +284,28 @@ func (c *Conductor) building(ctx context.Context, t *tasks.Task, a *jobs.BuildAr
 		return f.State.VM == nova.Building && f.State.Task != nova.Deleting
 	})
 	w.journal = j
-	return &building{w, a, askerOf(ctx, a.Request.User, a.Request.Project)}
+	return &building{work: w, a: a, asker: askerOf(ctx, a.Request.User, a.Request.Project)}
 }
 
 // spec is all that the host must know.
-func (b *building) spec(ctx context.Context, at *attempt) (nova.Spec, error) {
+func (b *building) spec(at *attempt) nova.Spec {
 	v := b.current
 	s := v.Spec(at.Ports)
 	s.Files, s.AdminPass = b.a.Files, b.a.AdminPass
 	s.Host, s.Node, s.AZ = at.Choice.Host, at.Choice.Node, at.Choice.Zone
-	groups, err := b.Networks.GroupNames(asNova(ctx), []string{v.ID})
-	s.SecurityGroups = groups[v.ID]
-	return s, err
+	s.SecurityGroups = b.groups
+	return s
+}
+
+// names reads the names of the security groups of the server's ports.
+func (b *building) names(ctx context.Context) error {
+	b.groups = nil
+	if len(b.a.NICs) == 0 {
+		return nil
+	}
+	groups, err := b.Networks.GroupNames(asNova(ctx), []string{b.server})
+	b.groups = groups[b.server]
+	return err
 }
 
 // taken is a move that must succeed; a refusal means that somebody else owns the server now.

@@ -70,7 +70,11 @@ func (b *building) place(ctx context.Context, at *attempt) error {
 		if err != nil {
 			return err
 		}
-		return store.StartEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, at.Choice.Host, b.Now())
+		err = store.StartEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, at.Choice.Host, b.Now())
+		if err != nil {
+			return err
+		}
+		return b.journal.ahead(ctx, tx)
 	})
 }
 
@@ -166,10 +170,11 @@ func (b *building) unnetwork(ctx context.Context, _ *attempt) error {
 // prepare has the host fetch the image, by the rights of who asked for the server, and make disks while the ports come
 // up. The first failure ends the other.
 func (b *building) prepare(ctx context.Context, at *attempt) error {
-	spec, err := b.spec(ctx, at)
-	if err != nil {
+	if err := b.names(ctx); err != nil {
 		return err
 	}
+	spec := b.spec(at)
+	whole := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	prepared := make(chan error, 1) // one result, also when nobody waits for it any more
@@ -180,6 +185,7 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 		}
 		prepared <- answered(err)
 	}()
+	var err error
 	at.Ports, err = b.plugged(ctx, at.Ports)
 	if err != nil {
 		cancel(err)
@@ -187,9 +193,32 @@ func (b *building) prepare(ctx context.Context, at *attempt) error {
 	if perr := <-prepared; perr != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return perr
 	}
-	if err == nil {
-		b.journal.arrived()
+	if err != nil {
+		return err
 	}
+	b.journal.arrived()
+	return b.spawns(whole, at)
+}
+
+// spawns records that the host is about to start the guest.
+func (b *building) spawns(ctx context.Context, at *attempt) error {
+	waited := b.journal.rec.Told != "" && b.journal.rec.Since.IsZero() // it waits no longer
+	if waited {
+		b.journal.rec.Told = ""
+	}
+	err := b.DB.Tx(ctx, func(tx *db.Tx) error {
+		if waited {
+			if err := store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host},
+				b.Now()); err != nil {
+				return err
+			}
+		}
+		if err := b.taken(ctx, tx, nova.MoveSpawn, store.Change{Ports: &at.Ports}); err != nil {
+			return err
+		}
+		return b.journal.ahead(ctx, tx)
+	})
+	b.spawning = err == nil
 	return err
 }
 
@@ -264,24 +293,16 @@ func refreshed(ports, now []nova.NIC) []nova.NIC {
 
 // spawn starts the guest.
 func (b *building) spawn(ctx context.Context, at *attempt) error {
-	err := b.DB.Tx(ctx, func(tx *db.Tx) error {
-		if b.journal.rec.Told != "" && b.journal.rec.Since.IsZero() { // it waits no longer
-			b.journal.rec.Told = ""
-			if err := store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host},
-				b.Now()); err != nil {
-				return err
-			}
+	if !b.spawning { // this run begins here
+		if err := b.names(ctx); err != nil {
+			return err
 		}
-		return b.taken(ctx, tx, nova.MoveSpawn, store.Change{Ports: &at.Ports})
-	})
-	if err != nil {
-		return err
+		if err := b.spawns(ctx, at); err != nil {
+			return err
+		}
 	}
-	spec, err := b.spec(ctx, at)
-	if err != nil {
-		return err
-	}
-	r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: spec})
+	b.spawning = false
+	r, err := rpcapi.Spawn.Do(ctx, b.Bus, at.Choice.Host, rpcapi.SpecArgs{Spec: b.spec(at)})
 	at.Power = r.Power
 	if err != nil {
 		return answered(err)

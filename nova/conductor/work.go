@@ -108,7 +108,7 @@ func (o operation[R]) giveUp(ctx context.Context, c *Conductor, t *tasks.Task, s
 		return o.action.Owns(f.State.Task)
 	}).givenUp()
 	if o.undoable() {
-		j, err := openAttempts(ctx, t.Journal())
+		j, err := openAttempts(ctx, t, o.steps[0].Name)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (o *operation[R]) plan(w *work) []steps.Step[R] {
 
 func (o *operation[R]) run(ctx context.Context, w *work, t *tasks.Task, r *R) error {
 	if o.undoable() {
-		j, err := openAttempts(ctx, t.Journal())
+		j, err := openAttempts(ctx, t, o.steps[0].Name)
 		if err != nil {
 			return err
 		}
@@ -263,19 +263,41 @@ func absentIsFine(err error) error {
 // missed. For errors of unreachable services see retryOrFail.
 func whileOwned[R any](w *work, host func(*R) string,
 	do func(context.Context, *R) error) func(context.Context, *R) error {
+	return whileOwnedAs(w, w.look, host, do)
+}
+
+// look reads the server as it is now.
+func (w *work) look(ctx context.Context) (store.Placement, error) {
+	v, err := store.AnyServer(ctx, w.DB, w.server)
+	if err != nil {
+		return store.Placement{}, err
+	}
+	w.current = &v
+	return store.Placement{ID: v.ID, Host: v.Host, State: v.State(), Power: v.Power, Deleted: v.Gone()}, nil
+}
+
+// glance reads who owns the server. The rest of it stays as an earlier step of this run found it.
+func (w *work) glance(ctx context.Context) (store.Placement, error) {
+	if w.current == nil {
+		return w.look(ctx)
+	}
+	return store.PlacementOf(ctx, w.DB, w.server)
+}
+
+// whileOwnedAs is whileOwned with a function that reads what the step must know of the server.
+func whileOwnedAs[R any](w *work, read func(context.Context) (store.Placement, error), host func(*R) string,
+	do func(context.Context, *R) error) func(context.Context, *R) error {
 	return func(ctx context.Context, r *R) error {
 		inner, waiter, stop := w.hub.listen(asNova(ctx), w.server)
 		defer stop()
 		w.waiter, w.host = waiter, host(r)
-		v, err := store.AnyServer(inner, w.DB, w.server)
+		f, err := read(inner)
 		if err != nil {
 			return w.retryOrFail(inner, err)
 		}
-		f := store.Placement{ID: v.ID, Host: v.Host, State: v.State(), Power: v.Power, Deleted: v.Gone()}
 		if f.Deleted || !w.owns(&f) {
 			return errUnwanted
 		}
-		w.current = &v
 		err = do(inner, r)
 		w.host = host(r)
 		w.point("did")

@@ -26,13 +26,14 @@ func goroutine() uint64 {
 }
 
 // Nested returns an error if the calling goroutine runs the function of a transaction, apart from the one that it is
-// about to begin. An engine with one writer calls it when a transaction has waited for longer than any other should take.
+// about to begin. An engine with one writer calls it when a transaction has waited for long.
 func Nested() error {
 	pcs := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for n := 0; ; {
 		f, more := frames.Next()
-		if strings.HasSuffix(f.Function, "/oslo/db.(*DB).attempt") || strings.HasSuffix(f.Function, "/oslo/db.Lone.run") {
+		_, name, _ := strings.Cut(f.Function, "/oslo/db.")
+		if name == "(*DB).attempt" || name == "Lone.run" {
 			if n++; n > 1 {
 				return errNested
 			}

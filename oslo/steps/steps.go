@@ -29,6 +29,33 @@ type Journal interface {
 	Save(ctx context.Context, record []byte) error
 }
 
+// Ending is a Journal whose owner removes it in a transaction of its own after the last step. Run does not record the
+// end for it. If that transaction does not commit, the last step runs again.
+type Ending interface {
+	Journal
+	EndsLater()
+}
+
+type underWay struct{}
+
+// ahead is a run as Ahead sees it.
+type ahead interface {
+	next() ([]byte, error)
+	written()
+}
+
+// Ahead is for a step that stores the progress in its own last transaction. It returns the record with which the plan
+// continues after the step, as S is now, nil if the step is the last one. The step calls written after the commit; Run
+// then does not save before the next step. After that the step must not fail.
+func Ahead(ctx context.Context) (record []byte, written func(), err error) {
+	r, ok := ctx.Value(underWay{}).(ahead)
+	if !ok {
+		return nil, func() {}, nil
+	}
+	record, err = r.next()
+	return record, r.written, err
+}
+
 type state string
 
 const (
@@ -155,9 +182,29 @@ type run[S any] struct {
 	s     *S
 	plan  []Step[S]
 	rec   record
-	at    int  // index of rec.Step
+	at    int  // index of rec.Step, then of the step under way
 	fresh bool // nothing is recorded yet
+	saved int  // index of the step before which a step has saved already
 }
+
+// following returns the index of the next recorded step, the length of the plan if there is none.
+func (r *run[S]) following() int {
+	i := r.at + 1
+	for i < len(r.plan) && r.plan[i].Light {
+		i++
+	}
+	return i
+}
+
+func (r *run[S]) next() ([]byte, error) {
+	i := r.following()
+	if i == len(r.plan) {
+		return nil, nil
+	}
+	return r.text(doing, r.plan[i].Name)
+}
+
+func (r *run[S]) written() { r.saved = r.following() }
 
 func load[S any](ctx context.Context, j Journal, s *S, plan []Step[S]) (*run[S], error) {
 	r := &run[S]{j: j, s: s, plan: plan}
@@ -190,31 +237,38 @@ func load[S any](ctx context.Context, j Journal, s *S, plan []Step[S]) (*run[S],
 }
 
 func (r *run[S]) save(ctx context.Context, st state, step string) error {
-	data, err := json.Marshal(r.s)
-	if err != nil {
-		return fmt.Errorf("steps: data after step %q: %w", step, err)
-	}
-	r.rec.State, r.rec.Step, r.rec.Data = st, step, data
-	b, err := json.Marshal(r.rec)
+	b, err := r.text(st, step)
 	if err != nil {
 		return err
 	}
 	return r.j.Save(ctx, b)
 }
 
+func (r *run[S]) text(st state, step string) ([]byte, error) {
+	data, err := json.Marshal(r.s)
+	if err != nil {
+		return nil, fmt.Errorf("steps: data after step %q: %w", step, err)
+	}
+	r.rec.State, r.rec.Step, r.rec.Data = st, step, data
+	return json.Marshal(r.rec)
+}
+
 func (r *run[S]) forward(ctx context.Context) error {
-	for i := r.at; i < len(r.plan); i++ {
+	inside := context.WithValue(ctx, underWay{}, r)
+	r.saved = -1
+	for first := r.at; r.at < len(r.plan); r.at++ {
+		i := r.at
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		p := r.plan[i]
-		resumed := i == r.at && !r.fresh // the record already has this step
-		if !p.Light && !resumed {
+		resumed := i == first && !r.fresh // the record already has this step
+		if !p.Light && !resumed && i != r.saved {
 			if err := r.save(ctx, doing, p.Name); err != nil {
 				return err
 			}
 		}
-		err := guarded(ctx, p.Do, r.s)
+		err := guarded(inside, p.Do, r.s)
 		if err == nil {
 			continue
 		}
@@ -226,6 +280,9 @@ func (r *run[S]) forward(ctx context.Context) error {
 			return fmt.Errorf("step %s: %w", p.Name, err)
 		}
 		return r.fail(ctx, i, err)
+	}
+	if _, later := r.j.(Ending); later {
+		return nil
 	}
 	return r.save(ctx, done, "")
 }

@@ -158,6 +158,23 @@ func (j journal) Load(ctx context.Context) ([]byte, error) {
 	return []byte(s), err
 }
 
+// SaveIn stores the progress of the task's steps in the handler's own transaction, as the Save of its Journal does alone.
+func (t *Task) SaveIn(ctx context.Context, tx *db.Tx, record []byte) error {
+	until := t.q.leases.end()
+	n, err := save.Do(ctx, tx, string(record), db.At(until), t.ID, t.Fence)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrLost
+	}
+	tx.AfterCommit(func() {
+		t.h.renewed(until)
+		t.q.crash("saved")
+	})
+	return nil
+}
+
 func (j journal) Save(ctx context.Context, record []byte) error {
 	until := j.t.q.leases.end()
 	n, err := save.Do(ctx, j.t.q.d.Lone(), string(record), db.At(until), j.t.ID, j.t.Fence)
