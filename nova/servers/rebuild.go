@@ -118,6 +118,9 @@ func (s Disks) newDisk(ctx context.Context, v *nova.Server, a *RebuildArgs) (*ne
 		return nil, err
 	}
 	d.image = imageMeta(img)
+	if err := growable(&d.image, a.DiskConfig.Or("")); err != nil {
+		return nil, err
+	}
 	return &d, d.suits(img, v.Flavor)
 }
 

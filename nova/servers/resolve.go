@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"hypernova/glance"
@@ -66,6 +67,9 @@ func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateAr
 	if err := fits(img, r.flavor); err != nil {
 		return nil, err
 	}
+	if err := growable(&r.image, a.DiskConfig); err != nil {
+		return nil, err
+	}
 	return &r, r.deliverable(a)
 }
 
@@ -110,6 +114,14 @@ func fits(i glance.Image, f nova.Flavor) error {
 	}
 	if i.MinDisk > int64(f.Disk) {
 		return fault.Invalidf("Flavor's disk is too small for requested image. Flavor disk is %d bytes, minimum size is %d bytes.", disk, i.MinDisk<<30)
+	}
+	return nil
+}
+
+// growable returns fault.Invalid for a disk that is to grow to its flavor's size, although the image forbids it.
+func growable(i *nova.ImageMeta, diskConfig string) error {
+	if diskConfig == "AUTO" && strings.EqualFold(strings.TrimSpace(i.Properties["auto_disk_config"]), "disabled") {
+		return fault.Invalidf("Requested image %s has automatic disk resize disabled.", i.ID)
 	}
 	return nil
 }

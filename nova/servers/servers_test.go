@@ -202,6 +202,9 @@ func TestCreateRefuses(t *testing.T) {
 			"Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes."},
 		{"disk larger than its data", func(a *around, _ *servers.CreateArgs) { a.image.VirtualSize = 2 << 30 }, fault.Invalid,
 			"Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes."},
+		{"disk that may not grow", func(a *around, c *servers.CreateArgs) {
+			a.image.Properties, c.DiskConfig = map[string]string{"auto_disk_config": "Disabled"}, "AUTO"
+		}, fault.Invalid, "Requested image i1 has automatic disk resize disabled."},
 		{"disabled flavor", func(_ *around, c *servers.CreateArgs) { c.Flavor = "disabled" }, fault.Invalid,
 			"Flavor disabled could not be found."},
 		{"much memory", func(a *around, _ *servers.CreateArgs) { a.image.MinRAM = 2048 }, fault.Invalid,

@@ -79,7 +79,8 @@ func (c *client) step(ctx context.Context) {
 		c.look(ctx, v)
 	default:
 		actions := []string{`{"reboot": {"type": "SOFT"}}`, `{"reboot": {"type": "HARD"}}`, `{"os-stop": null}`,
-			`{"os-start": null}`}
+			`{"os-start": null}`, `{"rescue": null}`, `{"unrescue": null}`,
+			fmt.Sprintf(`{"rebuild": {"imageRef": %q}}`, c.cloud.Vars()["image"])}
 		c.act(ctx, v, actions[c.r.IntN(len(actions))])
 	}
 }
@@ -152,7 +153,7 @@ func (c *client) act(ctx context.Context, v *server, body string) {
 	status, a := c.ask(ctx, what, v, scenario.Request{Method: http.MethodPost, Service: "compute",
 		Path: "/servers/" + v.id + "/action", Body: body})
 	switch status {
-	case http.StatusAccepted:
+	case http.StatusAccepted, http.StatusOK: // rescue answers 200
 		v.accepted = append(v.accepted, a.Header.Get("X-Openstack-Request-Id"))
 	case http.StatusConflict: // the state does not allow it
 	case http.StatusNotFound:
