@@ -82,7 +82,7 @@ func resources(d Deps) []api.Bound {
 		providers = providerLoader{d.Federation}
 		caller    = callerToken{d.Tokens}
 		scopes    = scopeFinder{d.Identity, d.Roles, d.Tokens}
-		viewer    = tokenViewer{d.Catalog, d.Federation}
+		viewer    = newTokenViewer(d.Catalog, d.Federation)
 	)
 	return slices.Concat(
 		api.Bind(&tokensAPI{scopes, viewer}, tokens),

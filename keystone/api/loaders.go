@@ -58,9 +58,3 @@ type scopeFinder struct {
 	Roles    *assignment.Service
 	Tokens   *token.Service
 }
-
-// tokenViewer shows tokens with their catalog.
-type tokenViewer struct {
-	Catalog    *catalog.Service
-	Federation *federation.Service
-}

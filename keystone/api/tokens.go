@@ -438,22 +438,17 @@ func (a *tokenViewer) tokenView(ctx context.Context, t *token.Token, withCatalog
 	default:
 		return v, nil
 	}
-	sps, err := a.Federation.ServiceProviders(ctx)
+	around, err := a.at(ctx, t.Epoch)
 	if err != nil {
 		return v, err
 	}
-	for _, sp := range sps {
-		if sp.Enabled {
-			v.Providers = append(v.Providers, providerEntry{sp.ID, sp.AuthURL, sp.URL})
-		}
-	}
+	v.Providers = around.providers
 	if withCatalog {
-		es, err := a.Catalog.EntriesFor(ctx, t.Scope.Project)
+		c, err := a.catalogOf(ctx, around, t.Scope.Project)
 		if err != nil {
 			return v, err
 		}
-		vs := catalogViews(es, t.Scope.Project)
-		v.Catalog = &vs
+		v.Catalog = &c
 	}
 	return v, nil
 }

@@ -64,7 +64,12 @@ func (s *Service) Entries(ctx context.Context) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c := s.cached.Load(); c != nil && c.epoch == now {
+	return s.entries(ctx, now)
+}
+
+// entries is Entries as of an epoch or later.
+func (s *Service) entries(ctx context.Context, at int64) ([]Entry, error) {
+	if c := s.cached.Load(); c != nil && c.epoch == at {
 		return c.entries, nil
 	}
 	services, err := store.Services(ctx, s.db)
@@ -87,13 +92,22 @@ func (s *Service) Entries(ctx context.Context) ([]Entry, error) {
 			out = append(out, e)
 		}
 	}
-	s.cached.Store(&cached{now, out}) // read after the epoch, so not older than it
+	s.cached.Store(&cached{at, out}) // read after the epoch, so not older than it
 	return out, nil
 }
 
 // EntriesFor returns the catalog of a project: the endpoints that are associated with it, or all if none is.
 func (s *Service) EntriesFor(ctx context.Context, project string) ([]Entry, error) {
-	es, err := s.Entries(ctx)
+	at, err := s.epochs.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.EntriesAt(ctx, at, project)
+}
+
+// EntriesAt is EntriesFor as of an epoch, which the caller has read from the database, or later.
+func (s *Service) EntriesAt(ctx context.Context, at int64, project string) ([]Entry, error) {
+	es, err := s.entries(ctx, at)
 	if err != nil || project == "" {
 		return es, err
 	}

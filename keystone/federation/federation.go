@@ -240,7 +240,7 @@ func (s *Service) ServiceProviders(ctx context.Context) ([]keystone.ServiceProvi
 
 // CreateServiceProvider adds a service provider; fault.Conflict for a taken id.
 func (s *Service) CreateServiceProvider(ctx context.Context, p keystone.ServiceProvider) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
+	return s.write(ctx, func(tx *db.Tx) error {
 		return taken(store.InsertServiceProvider(ctx, tx, p), "service_provider", p.ID)
 	})
 }
@@ -248,7 +248,7 @@ func (s *Service) CreateServiceProvider(ctx context.Context, p keystone.ServiceP
 // UpdateServiceProvider changes a service provider as it stands when the change is made; change may run more than once.
 func (s *Service) UpdateServiceProvider(ctx context.Context, id string, change func(*keystone.ServiceProvider)) (
 	p keystone.ServiceProvider, err error) {
-	err = s.db.Tx(ctx, func(tx *db.Tx) error {
+	err = s.write(ctx, func(tx *db.Tx) error {
 		if p, err = store.ServiceProvider(ctx, tx, id); err != nil {
 			return store.Missing(err, "Service Provider", id)
 		}
@@ -260,7 +260,7 @@ func (s *Service) UpdateServiceProvider(ctx context.Context, id string, change f
 
 // DeleteServiceProvider removes a service provider.
 func (s *Service) DeleteServiceProvider(ctx context.Context, id string) error {
-	return s.db.Tx(ctx, func(tx *db.Tx) error {
+	return s.write(ctx, func(tx *db.Tx) error {
 		return store.Missing(store.DeleteServiceProvider(ctx, tx, id), "Service Provider", id)
 	})
 }

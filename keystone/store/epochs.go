@@ -91,6 +91,31 @@ func (e *Epochs) Current(ctx context.Context) (int64, error) {
 	}
 }
 
+// Read reads the epoch from the database, after the call has begun. A value that was read from the database after an
+// earlier reading of the same epoch is as the database has it now. Current uses the result too.
+func (e *Epochs) Read(ctx context.Context) (int64, error) {
+	e.mu.Lock()
+	moves := e.moves
+	e.mu.Unlock()
+	began := time.Now()
+	v, err := e.read(ctx)
+	if err != nil {
+		return 0, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.keep(v, began, moves)
+	return v, nil
+}
+
+// keep makes the result of a reading the one that Current returns, unless it began before a change of this process or
+// before the reading that Current returns now. The caller holds e.mu.
+func (e *Epochs) keep(value int64, began time.Time, moves int64) {
+	if moves == e.moves && began.After(e.began) {
+		e.value, e.began = value, began
+	}
+}
+
 // start begins a reading, which goes on if the caller's context ends. The caller holds e.mu.
 func (e *Epochs) start(ctx context.Context) *reading {
 	r := &reading{began: time.Now(), moves: e.moves, done: make(chan struct{})}
@@ -101,8 +126,8 @@ func (e *Epochs) start(ctx context.Context) *reading {
 		r.value, r.err = e.read(ctx)
 		e.mu.Lock()
 		e.reading = nil
-		if r.err == nil && r.moves == e.moves {
-			e.value, e.began = r.value, r.began
+		if r.err == nil {
+			e.keep(r.value, r.began, r.moves)
 		}
 		e.mu.Unlock()
 		close(r.done)

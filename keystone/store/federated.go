@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"hypernova/keystone"
@@ -89,34 +90,32 @@ func NextExpiry(ctx context.Context, q db.Querier, user string, now time.Time) (
 }
 
 // SetExpiringMembers makes the groups the only expiring memberships that a user has by a provider, until expires. It
-// reports whether a membership was removed.
+// reports whether the user is in other groups than before.
 func SetExpiringMembers(
 	ctx context.Context,
 	tx *db.Tx,
 	user, provider string,
 	groups []string,
 	expires time.Time,
-) (lost bool, err error) {
+) (changed bool, err error) {
 	old, err := expiringOf.All(ctx, tx, user, provider)
 	if err != nil {
 		return false, err
 	}
-	kept := map[string]bool{}
-	for _, g := range groups {
-		kept[g] = true
-	}
+	had := map[string]bool{}
 	for _, o := range old {
-		lost = lost || !kept[o.GroupID]
+		had[o.GroupID] = true
 	}
+	changed = len(old) != len(groups) || slices.ContainsFunc(groups, func(g string) bool { return !had[g] })
 	if _, err := expiringDelete.Do(ctx, tx, user, provider); err != nil {
-		return lost, err
+		return changed, err
 	}
 	for _, g := range groups {
 		if err := expiring.Insert(ctx, tx, expiringRow{user, g, provider, db.At(expires)}); err != nil {
-			return lost, err
+			return changed, err
 		}
 	}
-	return lost, nil
+	return changed, nil
 }
 
 // ForgetProvider deletes the expiring memberships of all users of an identity provider.

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"hypernova/keystone"
@@ -47,11 +48,15 @@ type ScopeClaim struct {
 // text for every reason. If the proofs are right but the user's multi-factor rules require more, it returns
 // *Insufficient.
 func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, error) {
-	c, err := s.prove(ctx, r)
+	at, err := s.epoch(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := s.enough(ctx, c); err != nil {
+	c, err := s.prove(ctx, at, r)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := s.enough(ctx, at, c); err != nil {
 		return "", nil, err
 	}
 	switch {
@@ -61,7 +66,7 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, 
 			if r.Unscoped || r.AppCredential != nil {
 				return "", nil, refused("application credentials cannot request a scope")
 			}
-			if c.Scope, err = s.scope(ctx, *r.Scope); err != nil {
+			if c.Scope, err = s.scope(ctx, at, *r.Scope); err != nil {
 				return "", nil, err
 			}
 			if c.Scope != want {
@@ -73,13 +78,13 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, 
 			return "", nil, err
 		}
 	case r.Scope != nil:
-		if c.Scope, err = s.scope(ctx, *r.Scope); err != nil {
+		if c.Scope, err = s.scope(ctx, at, *r.Scope); err != nil {
 			return "", nil, err
 		}
 	case !r.Unscoped:
-		c.Scope = s.byDefault(ctx, c)
+		c.Scope = s.byDefault(ctx, at, c)
 	}
-	text, t, err := s.issued(ctx, c)
+	text, t, err := s.issued(ctx, at, c)
 	if err != nil {
 		return "", nil, err
 	}
@@ -95,25 +100,26 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, 
 	return text, t, err
 }
 
-// issued resolves the claims and issues a token.
-func (s *Service) issued(ctx context.Context, c Claims) (string, *Token, error) {
+// issued resolves the claims, as of epoch at or later, and issues a token.
+func (s *Service) issued(ctx context.Context, at int64, c Claims) (string, *Token, error) {
 	text, claims, err := s.issue(c)
 	if err != nil {
 		return "", nil, err
 	}
-	t, err := s.resolve(ctx, claims)
+	t, err := s.resolve(ctx, at, claims)
 	if err != nil {
 		return "", nil, err
 	}
+	t.Epoch = at
 	return text, t, nil
 }
 
 // prove checks the proofs and returns claims without a scope.
-func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
+func (s *Service) prove(ctx context.Context, at int64, r Request) (Claims, error) {
 	var c Claims
 	if r.Token != "" {
 		var err error
-		if c, err = s.trade(ctx, r.Token); err != nil {
+		if c, err = s.trade(ctx, at, r.Token); err != nil {
 			return c, err
 		}
 	}
@@ -122,10 +128,10 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 		given  bool
 		check  func() (string, error)
 	}{
-		{"password", r.Password != nil, func() (string, error) { return s.checkPassword(ctx, *r.Password) }},
-		{"totp", r.TOTP != nil, func() (string, error) { return s.checkTOTP(ctx, *r.TOTP) }},
+		{"password", r.Password != nil, func() (string, error) { return s.checkPassword(ctx, at, *r.Password) }},
+		{"totp", r.TOTP != nil, func() (string, error) { return s.checkTOTP(ctx, at, *r.TOTP) }},
 		{"application_credential", r.AppCredential != nil, func() (string, error) {
-			return s.checkAppCredential(ctx, *r.AppCredential, &c)
+			return s.checkAppCredential(ctx, at, *r.AppCredential, &c)
 		}},
 		{"mapped", r.Vouched != nil, func() (string, error) {
 			c.Federation = r.Vouched.Federation
@@ -160,8 +166,8 @@ func (s *Service) prove(ctx context.Context, r Request) (Claims, error) {
 
 // trade returns claims for a token that is requested with another token. They keep its expiry, audit chain and
 // delegation.
-func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
-	old, err := s.Inspect(ctx, text, false)
+func (s *Service) trade(ctx context.Context, at int64, text string) (Claims, error) {
+	old, err := s.inspect(ctx, at, text, false)
 	if err != nil {
 		return Claims{}, err // a token that is worthless is not found, here too
 	}
@@ -171,7 +177,7 @@ func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
 	if old.Ruled() {
 		return Claims{}, fault.Forbiddenf("A token that access rules restrict cannot be traded for another one.")
 	}
-	c := Claims{User: old.User, Methods: old.Methods, Expires: old.Expires, AuditIDs: old.AuditIDs[len(old.AuditIDs)-1:],
+	c := Claims{User: old.User, Methods: slices.Clone(old.Methods), Expires: old.Expires, AuditIDs: old.AuditIDs[len(old.AuditIDs)-1:],
 		AppCredential: old.Claims.AppCredential, Federation: old.Federation}
 	if c.AppCredential != "" || has(c.Methods, MethodEC2) {
 		c.Scope = old.Scope
@@ -183,12 +189,12 @@ func (s *Service) trade(ctx context.Context, text string) (Claims, error) {
 }
 
 // checkPassword returns the user's id. It takes as long for an unknown user as for a wrong password.
-func (s *Service) checkPassword(ctx context.Context, p PasswordProof) (string, error) {
-	u, sec, err := s.find(ctx, p)
+func (s *Service) checkPassword(ctx context.Context, at int64, p PasswordProof) (string, error) {
+	u, sec, err := s.find(ctx, at, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return "", err
 	}
-	if theirs, elsewhere := s.elsewhere(ctx, u, p, err); theirs {
+	if theirs, elsewhere := s.elsewhere(ctx, at, u, p, err); theirs {
 		return u.ID, elsewhere
 	}
 	if err != nil {
@@ -239,12 +245,13 @@ func (s *Service) failed(ctx context.Context, user string, why error) error {
 // the database.
 func (s *Service) elsewhere(
 	ctx context.Context,
+	at int64,
 	u keystone.User,
 	p PasswordProof,
 	unknown error,
 ) (theirs bool, err error) {
 	if unknown != nil && p.UserID == "" {
-		domain, err := s.domainOf(ctx, p)
+		domain, err := s.domainOf(ctx, at, p)
 		if err != nil {
 			return false, nil
 		}
@@ -271,19 +278,18 @@ func (s *Service) elsewhere(
 	return true, nil
 }
 
-func (s *Service) domainOf(ctx context.Context, p PasswordProof) (string, error) {
+func (s *Service) domainOf(ctx context.Context, at int64, p PasswordProof) (string, error) {
 	if p.DomainID != "" {
 		return p.DomainID, nil
 	}
-	d, err := store.ProjectNamed(ctx, s.db, "", p.DomainName)
-	return d.ID, err
+	return s.idOf(ctx, at, "", p.DomainName)
 }
 
-func (s *Service) find(ctx context.Context, p PasswordProof) (keystone.User, store.Secret, error) {
+func (s *Service) find(ctx context.Context, at int64, p PasswordProof) (keystone.User, store.Secret, error) {
 	if p.UserID != "" {
 		return s.user(ctx, p.UserID)
 	}
-	domain, err := s.domainOf(ctx, p)
+	domain, err := s.domainOf(ctx, at, p)
 	if err != nil {
 		return keystone.User{}, store.Secret{}, err
 	}
@@ -294,7 +300,7 @@ func (s *Service) find(ctx context.Context, p PasswordProof) (keystone.User, sto
 }
 
 // scope finds what is named; whether the user has a role there is seen when the token is resolved.
-func (s *Service) scope(ctx context.Context, c ScopeClaim) (Scope, error) {
+func (s *Service) scope(ctx context.Context, at int64, c ScopeClaim) (Scope, error) {
 	if c.System {
 		return Scope{System: true}, nil
 	}
@@ -303,27 +309,26 @@ func (s *Service) scope(ctx context.Context, c ScopeClaim) (Scope, error) {
 	}
 	domain := c.DomainID
 	if domain == "" {
-		d, err := store.ProjectNamed(ctx, s.db, "", c.DomainName)
-		if err != nil {
+		var err error
+		if domain, err = s.idOf(ctx, at, "", c.DomainName); err != nil {
 			return Scope{}, gone(err, "domain", c.DomainName)
 		}
-		domain = d.ID
 	}
 	if c.ProjectName == "" {
 		return Scope{Domain: domain}, nil
 	}
-	p, err := store.ProjectNamed(ctx, s.db, domain, c.ProjectName)
-	return Scope{Project: p.ID}, gone(err, "project", c.ProjectName)
+	id, err := s.idOf(ctx, at, domain, c.ProjectName)
+	return Scope{Project: id}, gone(err, "project", c.ProjectName)
 }
 
 // byDefault is the user's default project where a token for it would hold.
-func (s *Service) byDefault(ctx context.Context, c Claims) Scope {
-	u, _, err := s.user(ctx, c.User)
+func (s *Service) byDefault(ctx context.Context, at int64, c Claims) Scope {
+	u, err := s.owner(ctx, at, c.User)
 	if err != nil || u.DefaultProjectID == "" {
 		return Scope{}
 	}
 	c.Scope = Scope{Project: u.DefaultProjectID}
-	if _, err := s.resolve(ctx, c); err != nil {
+	if _, err := s.resolve(ctx, at, c); err != nil {
 		return Scope{}
 	}
 	return c.Scope

@@ -21,8 +21,8 @@ type AppCredentialProof struct {
 
 // checkAppCredential returns the user of an application credential and adds its project to the claims. It takes as
 // long for an unknown credential as for a wrong secret.
-func (s *Service) checkAppCredential(ctx context.Context, p AppCredentialProof, c *Claims) (string, error) {
-	a, hash, err := s.findAppCredential(ctx, p)
+func (s *Service) checkAppCredential(ctx context.Context, at int64, p AppCredentialProof, c *Claims) (string, error) {
+	a, hash, err := s.findAppCredential(ctx, at, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return "", err
 	}
@@ -40,12 +40,13 @@ func (s *Service) checkAppCredential(ctx context.Context, p AppCredentialProof, 
 	return a.UserID, nil
 }
 
-func (s *Service) findAppCredential(ctx context.Context, p AppCredentialProof) (keystone.AppCredential, string, error) {
+func (s *Service) findAppCredential(ctx context.Context, at int64, p AppCredentialProof) (keystone.AppCredential, string, error) {
 	if p.ID != "" {
 		return store.AppCredential(ctx, s.db, p.ID)
 	}
 	u, _, err := s.find(
 		ctx,
+		at,
 		PasswordProof{UserID: p.UserID, UserName: p.UserName, DomainID: p.DomainID, DomainName: p.DomainName},
 	)
 	if err != nil {
@@ -104,7 +105,11 @@ func (s *Service) Grant(ctx context.Context, d Delegated) (string, *Token, error
 			c.Expires = a.Expires
 		}
 	}
-	text, t, err := s.issued(ctx, c)
+	at, err := s.epoch(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	text, t, err := s.issued(ctx, at, c)
 	if err == nil && t.Scope.Project != d.Project {
 		return "", nil, refused("the key is for another project than what it was delegated by")
 	}

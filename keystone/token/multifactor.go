@@ -27,8 +27,8 @@ type Insufficient struct {
 func (*Insufficient) Error() string { return "Additional authentications required." }
 
 // enough checks the methods of claims against the user's multi-factor rules.
-func (s *Service) enough(ctx context.Context, c Claims) error {
-	u, _, err := s.user(ctx, c.User)
+func (s *Service) enough(ctx context.Context, at int64, c Claims) error {
+	u, err := s.owner(ctx, at, c.User)
 	if err != nil {
 		return gone(err, "user", c.User)
 	}
@@ -114,8 +114,8 @@ const step = 30 * time.Second
 
 // checkTOTP checks a passcode and returns the user's id. Wrong passcodes count like wrong passwords. It takes as long
 // for users who do not exist or may not log in. A passcode is accepted once among all processes.
-func (s *Service) checkTOTP(ctx context.Context, p PasswordProof) (string, error) {
-	u, sec, err := s.find(ctx, p)
+func (s *Service) checkTOTP(ctx context.Context, at int64, p PasswordProof) (string, error) {
+	u, sec, err := s.find(ctx, at, p)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return "", err
 	}

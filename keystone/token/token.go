@@ -64,13 +64,14 @@ type Service struct {
 	config    Config
 	now       clock.Now
 	cache     *cache
+	known     *known
 }
 
 // New makes the service.
 func New(c Config, d Deps) *Service {
 	return &Service{db: d.DB, epochs: d.Epochs, keys: d.Keys, passwords: d.Passwords, roles: d.Roles, config: c,
 		now:   d.Now,
-		cache: newCache()}
+		cache: newCache(), known: newKnown()}
 }
 
 // Token is a validated token with everything that the API shows of it.
@@ -85,6 +86,8 @@ type Token struct {
 	Trust         keystone.Trust
 	AppCredential keystone.AppCredential
 	Roles         []keystone.Role
+	// Epoch was read from the database before the token was resolved, within the request.
+	Epoch int64
 }
 
 // Caller returns the caller for policy checks.
@@ -172,27 +175,14 @@ func (s *Service) rests(ctx context.Context, t *Token) (time.Time, error) {
 	return until, nil
 }
 
-// Inspect returns everything about a token. With expired it accepts expired tokens. fault.NotFound for an invalid one.
+// Inspect returns everything about a token, as the database has it now. With expired it accepts expired tokens.
+// fault.NotFound for an invalid one. Callers must not change the result, which others may have too.
 func (s *Service) Inspect(ctx context.Context, text string, expired bool) (*Token, error) {
-	payload, err := s.keys.Open(text)
-	if err != nil {
-		return nil, fault.NotFoundf("Failed to validate token").Because(err)
-	}
-	c, err := decode(payload)
-	if err != nil {
-		return nil, fault.NotFoundf("Failed to validate token").Because(err)
-	}
-	if !expired && !s.now().Before(c.Expires) {
-		return nil, fault.NotFoundf("The token has expired.")
-	}
-	t, err := s.resolve(ctx, c)
-	if fault.Is(err, fault.Unauthorized) {
-		return nil, fault.NotFoundf("Failed to validate token").Because(err)
-	}
+	at, err := s.epoch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return t, s.revoked(ctx, t)
+	return s.inspect(ctx, at, text, expired)
 }
 
 func (s *Service) revoked(ctx context.Context, t *Token) error {
@@ -214,9 +204,8 @@ func (s *Service) revoked(ctx context.Context, t *Token) error {
 	return nil
 }
 
-// resolve looks up everything that the claims name. It returns an error if something of it is deleted or disabled, or
-// if the user has no role in the scope.
-func (s *Service) resolve(ctx context.Context, c Claims) (*Token, error) {
+// lookUp is resolve without what is known.
+func (s *Service) lookUp(ctx context.Context, c Claims) (*Token, error) {
 	t := &Token{Claims: c}
 	if err := s.delegation(ctx, t); err != nil {
 		return nil, err
