@@ -82,8 +82,8 @@ type imageRow struct {
 	Plan            string  `db:"import_plan"` // planJSON
 }
 
-// images_created serves the default order of the list, images_name the order by name; other orders sort the filtered
-// rows.
+// images_created serves the default order of the list, images_named the order by name; indexes of migration 2 serve
+// those by size, status and time of change. Other orders sort the filtered rows.
 var (
 	images      = db.NewTable[imageRow](stmts, "images", "id")
 	updateImage = images.Update("generation = ?")

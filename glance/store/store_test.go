@@ -97,7 +97,8 @@ func TestIndexesServeTheLists(t *testing.T) {
 		}
 		return out
 	}
-	for _, sort := range [][]db.SortKey{desc("created_at"), {{Column: "name"}}, desc("updated_at", "created_at"),
+	for _, sort := range [][]db.SortKey{desc("created_at"), {{Column: "name"}}, {{Column: "name"}, {Column: "created_at"}},
+		desc("name", "created_at"), desc("updated_at", "created_at"),
 		desc("size", "created_at"), desc("status", "created_at")} {
 		dbtest.WantIndex(t, d, store.List(), db.ListArgs{Sort: sort, Limit: 10})
 	}

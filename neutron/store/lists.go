@@ -22,7 +22,8 @@ func Lists() []Listed {
 	return []Listed{
 		{networkList, []db.ListArgs{everything, own, page(db.EqTo("id", "x"))}},
 		{subnetList, []db.ListArgs{everything, own, page(db.EqTo("network_id", "n"))}},
-		{portList, []db.ListArgs{everything, own, page(db.EqTo("device_id", "s")), page(db.EqTo("network_id", "n"))}},
+		{portList, []db.ListArgs{everything, own, page(db.EqTo("device_id", "s")), page(db.EqTo("network_id", "n")),
+			page(db.EqTo("status", "DOWN"))}},
 		{groupList, []db.ListArgs{everything, own}},
 		{ruleList, []db.ListArgs{everything, own, page(db.EqTo("security_group_id", "g"))}},
 		{agentList, []db.ListArgs{everything}},

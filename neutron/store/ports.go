@@ -104,13 +104,17 @@ WHERE id = ? AND host = ? AND status <> ?`)
 	// ports_device serves it.
 	deviceGroupsList = db.NewList[deviceGroupsRow](Stmts, `SELECT id, device_id, host, made, security_groups
 FROM ports`, ports.ListColumns(""), "id")
-	// A port is seen by its own project and by its network's. The two halves never show one port to one project
-	// twice.
+	// A port is seen by its own project and by its network's. No two parts show one port to one project. The second and
+	// the third, together the ports of other projects, are apart because ports_network_project serves either: a page does
+	// not read the ports that a project has on its own networks twice.
 	portListSeen = db.NewList[portSeen](Stmts, `SELECT p.* FROM (
 SELECT `+portColumns+`, p.project_id AS viewer FROM ports p JOIN networks n ON n.id = p.network_id
 UNION ALL
 SELECT `+portColumns+`, n.project_id AS viewer FROM ports p JOIN networks n ON n.id = p.network_id
-WHERE n.project_id <> p.project_id
+WHERE p.project_id < n.project_id
+UNION ALL
+SELECT `+portColumns+`, n.project_id AS viewer FROM ports p JOIN networks n ON n.id = p.network_id
+WHERE p.project_id > n.project_id
 ) p`, listColumns(ports.ListColumns("p"), map[string]string{"viewer": "p.viewer NOT NULL"}), "p.id")
 	portHost = db.NewQuery[int64](Stmts,
 		`SELECT COUNT(*) FROM ports WHERE host = ? AND network_id = ? AND device_owner <> 'network:dhcp'`) // ports_host

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +125,15 @@ func TestListsAreServedByIndexes(t *testing.T) {
 	dbtest.WantIndex(t, d, serverList, db.ListArgs{Where: []db.Cond{db.EqTo("project_id", "p"), db.EqTo("deleted", false)},
 		Sort: latest, Limit: 10})
 	dbtest.WantIndex(t, d, serverList, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}, Sort: latest, Limit: 10})
+	failed := db.InList("vm_state", []string{"error"})
+	for _, cs := range [][]db.Cond{{db.EqTo("deleted", false), failed},
+		{db.EqTo("project_id", "p"), db.EqTo("deleted", false), failed}} {
+		a := db.ListArgs{Where: cs, Sort: latest, Limit: 10}
+		dbtest.WantIndex(t, d, listedServers, a)
+		if plan := dbtest.Plan(t, d, listedServers, a); !strings.Contains(plan[0], "vm_state=?") {
+			t.Errorf("servers of other states are read: %s", plan)
+		}
+	}
 	dbtest.WantIndex(t, d, serverNames, db.ListArgs{Where: []db.Cond{db.EqTo("deleted", false)}, Sort: latest, Limit: 10})
 	dbtest.WantIndex(t, d, actionList, db.ListArgs{Where: []db.Cond{db.EqTo("instance_uuid", "s")}, Sort: latest,
 		Limit: 10})
