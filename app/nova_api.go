@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	novaapi "hypernova/nova/api"
+	"hypernova/nova/api/proxies"
 	"hypernova/nova/metadata"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/httpc"
 )
 
 func buildNovaAPI(ctx context.Context, p *Process) error {
@@ -42,7 +44,7 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 	}
 	c.MaxLimit = p.c.NovaAPI.MaxLimit
 	deps := novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas, ServerGroups: v.groups,
-		Hosts: v.hosts, Networks: nets, Groups: groups, Projects: projects, Now: p.now, MaxVersion: most}
+		Hosts: v.hosts, Networks: nets, Groups: groups, Proxied: p.nova.proxied(), Projects: projects, Now: p.now, MaxVersion: most}
 	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, deps)); err != nil {
 		return err
 	}
@@ -74,4 +76,13 @@ func (n *novaParts) buildMetadata(ctx context.Context, v *novaOperations) error 
 	}
 	return p.serve(ctx, "nova-metadata", apiMetadata, metadata.New(metadata.Config{Domain: p.c.NovaAPI.DHCPDomain,
 		Secret: secret}, servers.Guests{Servers: v.servers}, p.o.Log))
+}
+
+// proxied are the services that operations of old versions ask in the user's name.
+func (x *novaParts) proxied() proxies.Services {
+	tokens := x.p.keystone.login()
+	return proxies.Services{
+		Images:   httpc.New(httpc.Config{Base: x.p.Endpoint(apiGlance) + "/v2", Name: apiGlance, Tokens: tokens, Asker: true}),
+		Networks: httpc.New(httpc.Config{Base: strings.TrimSuffix(x.p.Endpoint(apiNeutron), "/v2.0"), Name: apiNeutron, Tokens: tokens, Asker: true}),
+	}
 }

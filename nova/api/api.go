@@ -14,10 +14,13 @@ import (
 	"hypernova/nova/api/events"
 	"hypernova/nova/api/extensions"
 	flavorsapi "hypernova/nova/api/flavors"
+	"hypernova/nova/api/gone"
 	hostsapi "hypernova/nova/api/hosts"
 	"hypernova/nova/api/instanceactions"
 	keypairsapi "hypernova/nova/api/keypairs"
+	"hypernova/nova/api/migrations"
 	"hypernova/nova/api/policies"
+	"hypernova/nova/api/proxies"
 	"hypernova/nova/api/quotas"
 	groupsapi "hypernova/nova/api/servergroups"
 	serversapi "hypernova/nova/api/servers"
@@ -43,6 +46,7 @@ type Deps struct {
 	Hosts        *hosts.Hosts
 	Networks     neutron.API
 	Groups       SecurityGroups   // nil: os-security-groups of a server is 501
+	Proxied      proxies.Services // asked by operations of old versions
 	Projects     wire.Projects    // nil: a project named in a quota call is not looked up
 	Now          func() time.Time // nil: the real clock
 	// MaxVersion caps what is offered; zero: the newest.
@@ -146,8 +150,11 @@ func resources(d Deps) []api.Bound {
 		keypairsapi.Resources(d.Keys),
 		groupsapi.Resources(d.ServerGroups),
 		quotas.Resources(d.Quotas, d.Projects),
-		usage.Resources(d.Servers, d.Now),
+		usage.Resources(d.Servers, d.Hosts, d.Now),
 		hostsapi.Resources(d.Hosts),
+		migrations.Resources(d.Servers),
 		extensions.Resources(),
+		proxies.Resources(proxies.Deps{Services: d.Proxied, Quotas: d.Quotas}),
+		gone.Resources(),
 	)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	novaapi "hypernova/nova/api"
+	"hypernova/nova/api/gone"
 	"hypernova/oslo/api"
 )
 
@@ -98,12 +99,35 @@ var guarded = map[string]string{
 	"GET /servers/{server_id}/os-security-groups":                forReaders,
 	"GET /servers/{server_id}/os-volume_attachments":             forReaders,
 	"GET /servers/{server_id}/os-volume_attachments/{volume_id}": forReaders,
-	"GET /servers/{server_id}/tags":                              forReaders,
-	"GET /servers/{server_id}/tags/{tag}":                        forReaders,
-	"PUT /servers/{server_id}/tags":                              forMembers,
-	"DELETE /servers/{server_id}/tags":                           forMembers,
-	"PUT /servers/{server_id}/tags/{tag}":                        forMembers,
-	"DELETE /servers/{server_id}/tags/{tag}":                     forMembers,
+	"GET /images": forEverybody, "GET /images/detail": forEverybody, "GET /images/{image_id}": forEverybody,
+	"DELETE /images/{image_id}": forEverybody, "GET /images/{image_id}/metadata": forEverybody,
+	"POST /images/{image_id}/metadata": forEverybody, "PUT /images/{image_id}/metadata": forEverybody,
+	"GET /images/{image_id}/metadata/{key}": forEverybody, "PUT /images/{image_id}/metadata/{key}": forEverybody,
+	"DELETE /images/{image_id}/metadata/{key}": forEverybody,
+	"GET /os-networks":                         ownRead, "GET /os-networks/{network_id}": ownRead,
+	"GET /os-tenant-networks": ownRead, "GET /os-tenant-networks/{network_id}": ownRead,
+	"GET /os-security-groups": ownRead, "POST /os-security-groups": ownWrite,
+	"GET /os-security-groups/{id}": ownRead, "PUT /os-security-groups/{id}": ownWrite,
+	"DELETE /os-security-groups/{id}": ownWrite, "POST /os-security-group-rules": ownWrite,
+	"DELETE /os-security-group-rules/{id}": ownWrite,
+	"POST /os-baremetal-nodes":             forEverybody, "DELETE /os-baremetal-nodes/{id}": forEverybody,
+	"POST /os-baremetal-nodes/{id}/action add_interface":    forEverybody,
+	"POST /os-baremetal-nodes/{id}/action remove_interface": forEverybody,
+
+	"GET /os-hosts": forAdmins, "GET /os-hosts/{host}": forAdmins, "PUT /os-hosts/{host}": forAdmins,
+	"GET /os-hosts/{host}/startup": forAdmins, "GET /os-hosts/{host}/shutdown": forAdmins,
+	"GET /os-hosts/{host}/reboot":      forAdmins,
+	"GET /os-instance_usage_audit_log": forAdmins, "GET /os-instance_usage_audit_log/{before}": forAdmins,
+	"GET /os-migrations": forAdmins, "GET /servers/{server_id}/migrations": forAdmins,
+	"GET /servers/{server_id}/migrations/{migration_id}":                        forAdmins,
+	"DELETE /servers/{server_id}/migrations/{migration_id}":                     forAdmins,
+	"POST /servers/{server_id}/migrations/{migration_id}/action force_complete": forAdmins,
+	"GET /servers/{server_id}/tags":                                             forReaders,
+	"GET /servers/{server_id}/tags/{tag}":                                       forReaders,
+	"PUT /servers/{server_id}/tags":                                             forMembers,
+	"DELETE /servers/{server_id}/tags":                                          forMembers,
+	"PUT /servers/{server_id}/tags/{tag}":                                       forMembers,
+	"DELETE /servers/{server_id}/tags/{tag}":                                    forMembers,
 }
 
 // guardBodies are bodies that would do what the operation does; {…} are filled in as in paths.
@@ -151,20 +175,43 @@ var guardBodies = map[string]string{
 	"PUT /servers/{server_id}/metadata":                    `{"metadata":{"a":"b"}}`,
 	"PUT /servers/{server_id}/metadata/{key}":              `{"meta":{"hw:cpu_policy":"b"}}`,
 	"PUT /servers/{server_id}/tags":                        `{"tags":["x"]}`,
+	"POST /images/{image_id}/metadata":                     `{"metadata":{"a":"b"}}`,
+	"PUT /images/{image_id}/metadata":                      `{"metadata":{"hw:cpu_policy":"b"}}`,
+	"PUT /images/{image_id}/metadata/{key}":                `{"meta":{"hw:cpu_policy":"b"}}`,
+	"POST /os-security-groups":                             `{"security_group":{"name":"n","description":"d"}}`,
+	"PUT /os-security-groups/{id}":                         `{"security_group":{"name":"n","description":"d"}}`,
+	"POST /os-security-group-rules": `{"security_group_rule":{"parent_group_id":"` + network +
+		`","ip_protocol":"tcp","from_port":80,"to_port":"81"}}`,
+	"POST /os-baremetal-nodes":                                                  `{"node":{}}`,
+	"POST /os-baremetal-nodes/{id}/action add_interface":                        `{"add_interface":{"address":"x"}}`,
+	"POST /os-baremetal-nodes/{id}/action remove_interface":                     `{"remove_interface":{"address":"x"}}`,
+	"PUT /os-hosts/{host}":                                                      `{"status":"enable"}`,
+	"POST /servers/{server_id}/migrations/{migration_id}/action force_complete": `{"force_complete":null}`,
 }
 
 // byState are operations that the first who may do them cannot, because of how the test's servers stand or because no
 // agent answers.
 var byState = map[string]int{
-	"GET /servers/{server_id}/os-volume_attachments/{volume_id}": 404,
-	"DELETE /os-aggregates/{aggregate_id}":                       400,
-	"POST /servers/{server_id}/action os-getConsoleOutput":       503,
-	"POST /servers/{server_id}/action os-start":                  409,
-	"POST /servers/{server_id}/action unpause":                   409,
-	"POST /servers/{server_id}/action resume":                    409,
-	"POST /servers/{server_id}/action unrescue":                  409,
-	"POST /servers/{server_id}/action changePassword":            503,
-	"GET /servers/{server_id}/diagnostics":                       503,
+	"GET /servers/{server_id}/os-volume_attachments/{volume_id}":                404,
+	"DELETE /os-aggregates/{aggregate_id}":                                      400,
+	"POST /os-baremetal-nodes":                                                  400,
+	"DELETE /os-baremetal-nodes/{id}":                                           400,
+	"POST /os-baremetal-nodes/{id}/action add_interface":                        400,
+	"POST /os-baremetal-nodes/{id}/action remove_interface":                     400,
+	"PUT /os-hosts/{host}":                                                      501,
+	"GET /os-hosts/{host}/startup":                                              501,
+	"GET /os-hosts/{host}/shutdown":                                             501,
+	"GET /os-hosts/{host}/reboot":                                               501,
+	"GET /servers/{server_id}/migrations/{migration_id}":                        404,
+	"DELETE /servers/{server_id}/migrations/{migration_id}":                     409,
+	"POST /servers/{server_id}/migrations/{migration_id}/action force_complete": 409,
+	"POST /servers/{server_id}/action os-getConsoleOutput":                      503,
+	"POST /servers/{server_id}/action os-start":                                 409,
+	"POST /servers/{server_id}/action unpause":                                  409,
+	"POST /servers/{server_id}/action resume":                                   409,
+	"POST /servers/{server_id}/action unrescue":                                 409,
+	"POST /servers/{server_id}/action changePassword":                           503,
+	"GET /servers/{server_id}/diagnostics":                                      503,
 }
 
 func TestEveryOperationIsGuarded(t *testing.T) {
@@ -187,6 +234,9 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 		}
 		t.Run(strings.ReplaceAll(name, "/", ".")+op.Span, func(t *testing.T) {
 			t.Parallel()
+			if slices.Contains(gone.Operations(), name) {
+				return // TestRemovedOperations asks each
+			}
 			if guarded[name] == "" {
 				t.Fatalf("%s: nobody has said who may do this", name)
 			}
@@ -242,6 +292,8 @@ func newStage(t *testing.T, version string) *stage {
 		"demo", "{port_id}", port, "{tenant_id}", "p1",
 		"{request_id}", actions.at("instanceActions", 0, "request_id").(string), "{aggregate_id}", number, "{keypair_name}",
 		"k", "{class}", "default",
+		"{image_id}", image, "{network_id}", network, "{id}", network, "{host}", "h1", "{migration_id}", "1",
+		"{before}", "2026-11-30%2010:00:00",
 		"{alias}", "os-keypairs", "{hypervisor_id}/search", "h1/search", "{hypervisor_id}/servers", "h1/servers",
 		"{hypervisor_id}", node,
 		"{service_id}", service, "{server_group_id}", group.at("server_group", "id").(string))}

@@ -14,6 +14,7 @@ import (
 	"hypernova/neutron"
 	"hypernova/nova"
 	novaapi "hypernova/nova/api"
+	"hypernova/nova/api/proxies"
 	"hypernova/nova/flavors"
 	"hypernova/nova/hosts"
 	"hypernova/nova/keypairs"
@@ -55,7 +56,25 @@ var people = map[string]*auth.Caller{
 type world struct {
 	t       testing.TB
 	db      *db.DB
+	deps    novaapi.Deps
 	handler http.Handler
+}
+
+// serve makes the handler with the services that operations of old versions ask.
+func (w *world) serve(s proxies.Services) {
+	w.t.Helper()
+	e, err := policy.New(novaapi.Rules(), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.deps.Proxied = s
+	w.handler = novaapi.Handler(api.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context,
+		token string) (*auth.Caller, error) {
+		if c, ok := people[token]; ok {
+			return c, nil
+		}
+		return nil, fault.New(fault.Unauthorized, "unknown")
+	})}, w.deps)
 }
 
 func newWorld(t testing.TB) *world {
@@ -75,21 +94,11 @@ func newWorld(t testing.TB) *world {
 	verbs := servers.New(servers.Deps{DB: d, Queue: tasks.New(d, tasks.Config{Owner: "api"}), Bus: bus, Images: images{},
 		Networks: networks{},
 		Flavors:  fl, Keys: keys, Quotas: qs})
-	e, err := policy.New(novaapi.Rules(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, db: d}
-	w.handler = novaapi.Handler(api.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context,
-		token string) (*auth.Caller, error) {
-		if c, ok := people[token]; ok {
-			return c, nil
-		}
-		return nil, fault.New(fault.Unauthorized, "unknown")
-	})}, novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs,
+	w := &world{t: t, db: d, deps: novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs,
 		ServerGroups: servergroups.New(d, nil, qs), Hosts: hosts.New(hosts.Config{}, hosts.Deps{DB: d, Bus: bus,
 			Uptime: uptime}),
-		Networks: networks{}, Groups: networks{}})
+		Networks: networks{}, Groups: networks{}}}
+	w.serve(proxied(t))
 	for _, f := range []nova.Flavor{{ID: "1", Name: "m1.tiny", VCPUs: 1, RAM: 512, Disk: 1, Public: true},
 		{ID: "2", Name: "m1.zero", VCPUs: 1, RAM: 512, Public: true}, {ID: "3", Name: "m1.secret", VCPUs: 1, RAM: 512,
 			Disk: 1}} {

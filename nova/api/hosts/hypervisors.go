@@ -26,6 +26,7 @@ func Resources(h *hosts.Hosts) []api.Bound {
 		api.Bind(&servicesAPI{h}, serviceOps),
 		api.Bind(&zonesAPI{h}, zoneOps),
 		api.Bind(&aggregatesAPI{h}, aggregateOps),
+		api.Bind(&machinesAPI{h}, machineOps),
 	)
 }
 

@@ -9,6 +9,7 @@ const (
 	admin         = "rule:context_is_admin"
 	member        = "rule:project_member_or_admin"
 	reader        = "rule:project_reader_or_admin"
+	manager       = "rule:project_manager_or_admin"
 	anyone        = "@"
 	ownKey        = "(rule:context_is_admin) or user_id:%(user_id)s"
 	projectReader = "(rule:project_reader_api) or role:admin"
@@ -134,6 +135,19 @@ var (
 		"List a server's addresses on one network.")
 	SecurityGroupsList = rule("os_compute_api:os-security-groups:list", reader,
 		"List a server's security groups.")
+	SecurityGroupsGet        = rule("os_compute_api:os-security-groups:get", reader, "List security groups.")
+	SecurityGroupsShow       = rule("os_compute_api:os-security-groups:show", reader, "Show a security group.")
+	SecurityGroupsCreate     = rule("os_compute_api:os-security-groups:create", member, "Create a security group.")
+	SecurityGroupsUpdate     = rule("os_compute_api:os-security-groups:update", member, "Update a security group.")
+	SecurityGroupsDelete     = rule("os_compute_api:os-security-groups:delete", member, "Delete a security group.")
+	SecurityGroupsRuleCreate = rule("os_compute_api:os-security-groups:rule:create", member,
+		"Create a rule of a security group.")
+	SecurityGroupsRuleDelete = rule("os_compute_api:os-security-groups:rule:delete", member,
+		"Delete a rule of a security group.")
+	NetworksList         = rule("os_compute_api:os-networks:list", reader, "List networks.")
+	NetworksShow         = rule("os_compute_api:os-networks:show", reader, "Show a network.")
+	TenantNetworksList   = rule("os_compute_api:os-tenant-networks:list", reader, "List a project's networks.")
+	TenantNetworksShow   = rule("os_compute_api:os-tenant-networks:show", reader, "Show a network of a project.")
 	AttachInterfacesList = rule("os_compute_api:os-attach-interfaces:list", reader, "List a server's ports.")
 	AttachInterfacesShow = rule("os_compute_api:os-attach-interfaces:show", reader,
 		"Show a port of a server.")
@@ -227,4 +241,28 @@ var (
 	AggregatesAddHost     = rule("os_compute_api:os-aggregates:add_host", admin, "Add a host to an aggregate.")
 	AggregatesRemoveHost  = rule("os_compute_api:os-aggregates:remove_host", admin, "Remove a host from an aggregate.")
 	AggregatesSetMetadata = rule("os_compute_api:os-aggregates:set_metadata", admin, "Set an aggregate's metadata.")
+)
+
+// Hosts as old clients see them, reports of use, and moves.
+var (
+	HostsList     = rule("os_compute_api:os-hosts:list", admin, "List hosts.")
+	HostsShow     = rule("os_compute_api:os-hosts:show", admin, "Show what a host has and what is used of it.")
+	HostsUpdate   = rule("os_compute_api:os-hosts:update", admin, "Change a host's status.")
+	HostsStart    = rule("os_compute_api:os-hosts:start", admin, "Power on a host.")
+	HostsShutdown = rule("os_compute_api:os-hosts:shutdown", admin, "Power off a host.")
+	HostsReboot   = rule("os_compute_api:os-hosts:reboot", admin, "Reboot a host.")
+
+	InstanceUsageAuditLogList = rule("os_compute_api:os-instance-usage-audit-log:list", admin,
+		"See which hosts reported use for the last month.")
+	InstanceUsageAuditLogShow = rule("os_compute_api:os-instance-usage-audit-log:show", admin,
+		"See which hosts reported use for a month.")
+
+	MigrationsIndex            = rule("os_compute_api:os-migrations:index", manager, "List a project's moves.")
+	MigrationsIndexAllProjects = rule("os_compute_api:os-migrations:index:all_projects", admin,
+		"List the moves of all projects.")
+	ServersMigrationsIndex         = rule("os_compute_api:servers:migrations:index", manager, "List a server's running moves.")
+	ServersMigrationsShow          = rule("os_compute_api:servers:migrations:show", admin, "Show a running move.")
+	ServersMigrationsDelete        = rule("os_compute_api:servers:migrations:delete", manager, "Abort a running move.")
+	ServersMigrationsForceComplete = rule("os_compute_api:servers:migrations:force_complete", manager,
+		"Let a running move end soon.")
 )

@@ -3,11 +3,13 @@ package usage
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"hypernova/nova"
 	"hypernova/nova/api/policies"
 	"hypernova/nova/api/wire"
+	"hypernova/nova/hosts"
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/db"
@@ -15,9 +17,9 @@ import (
 	"hypernova/oslo/opt"
 )
 
-// Resources are the operations with their receiver.
-func Resources(s *servers.Servers, now func() time.Time) []api.Bound {
-	return api.Bind(&usageAPI{Servers: s, Now: now}, usageOps)
+// Resources are the operations with their receivers.
+func Resources(s *servers.Servers, h *hosts.Hosts, now func() time.Time) []api.Bound {
+	return slices.Concat(api.Bind(&usageAPI{Servers: s, Now: now}, usageOps), api.Bind(&auditAPI{h, now}, auditOps))
 }
 
 // usageAPI sums up what servers used.
