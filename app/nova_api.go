@@ -78,11 +78,11 @@ func (n *novaParts) buildMetadata(ctx context.Context, v *novaOperations) error 
 		Secret: secret}, servers.Guests{Servers: v.servers}, p.o.Log))
 }
 
-// proxied are the services that operations of old versions ask in the user's name.
+// proxied are the services that operations of old versions ask with the user's token.
 func (x *novaParts) proxied() proxies.Services {
-	tokens := x.p.keystone.login()
-	return proxies.Services{
-		Images:   httpc.New(httpc.Config{Base: x.p.Endpoint(apiGlance) + "/v2", Name: apiGlance, Tokens: tokens, Asker: true}),
-		Networks: httpc.New(httpc.Config{Base: strings.TrimSuffix(x.p.Endpoint(apiNeutron), "/v2.0"), Name: apiNeutron, Tokens: tokens, Asker: true}),
+	client := func(name, base string) *httpc.Client {
+		return httpc.New(httpc.Config{Base: base, Name: name, Tokens: proxies.UserToken{}})
 	}
+	return proxies.Services{Images: client(apiGlance, x.p.Endpoint(apiGlance)+"/v2"),
+		Networks: client(apiNeutron, strings.TrimSuffix(x.p.Endpoint(apiNeutron), "/v2.0"))}
 }

@@ -81,7 +81,7 @@ func Handler(c api.Config, d Deps) http.Handler {
 	c.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.Endpoint, "/"), c.Base)
 	c.Base, c.Relaxed = "/v2", true
 	c.Versions = &api.Versions{Service: c.Versions.Service, Legacy: c.Versions.Legacy, Min: Oldest, Max: Oldest}
-	return legacy{modern: modern, old: api.Handler(c, resources(d)...)}
+	return proxies.KeepToken(legacy{modern: modern, old: api.Handler(c, resources(d)...)})
 }
 
 // legacy serves the paths below /v2 in the form of nova's first API: like 2.1, but without version headers in

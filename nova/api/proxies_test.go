@@ -12,7 +12,6 @@ import (
 
 	"hypernova/nova/api/gone"
 	"hypernova/nova/api/proxies"
-	"hypernova/oslo/auth"
 	"hypernova/oslo/httpc"
 )
 
@@ -54,10 +53,7 @@ func (o *others) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	o.mu.Lock()
 	o.asked = append(o.asked, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+string(body)))
-	who, err := auth.DecodeAsker(r.Header.Get(auth.AskerHeader))
-	if err == nil {
-		o.users = append(o.users, who.UserID)
-	}
+	o.users = append(o.users, r.Header.Get("X-Auth-Token"))
 	o.mu.Unlock()
 	answer, ok := otherAnswers[r.Method+" "+r.URL.Path]
 	if !ok {
@@ -78,7 +74,7 @@ func newOthers(t testing.TB) (proxies.Services, *others) {
 	o := &others{}
 	s := httptest.NewServer(o)
 	t.Cleanup(s.Close)
-	c := httpc.New(httpc.Config{Base: s.URL, Asker: true, Retries: -1})
+	c := httpc.New(httpc.Config{Base: s.URL, Tokens: proxies.UserToken{}, Retries: -1})
 	return proxies.Services{Images: c, Networks: c}, o
 }
 

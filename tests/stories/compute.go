@@ -12,6 +12,7 @@ func Compute() []Sequence {
 		{"admin", flavorSpecSteps}, {"admin", aggregateSteps},
 		{"member", groupSteps()},
 		{"member", computeQuotaSteps}, {"member", computeInfoSteps}, {"admin", hostSteps},
+		{"member", proxySteps()}, {"admin", oldHostSteps}, {"member", goneSteps()},
 	} {
 		out = append(out, Sequence{Service: "compute", Caller: c.caller, Steps: c.steps, Slow: len(out) < 2})
 	}
@@ -70,6 +71,12 @@ func serverSteps() []Step {
 		Step{Call: "GET " + server + "/os-interface", Want: 200, Keep: "port=interfaceAttachments.0.port_id"},
 		Step{Call: "GET " + server + "/os-interface/{port}", Want: 200},
 		Step{Call: "GET " + server + "/os-security-groups", Want: 200},
+		Step{Call: "POST " + server + "/action", Body: `{"resetNetwork":null}`, Want: 410},
+		Step{Call: "GET " + server + "/migrations", Who: "manager", From: 23, Want: 200},
+		Step{Call: "GET " + server + "/migrations/1", Who: "admin", From: 23, Want: 404},
+		Step{Call: "DELETE " + server + "/migrations/1", Who: "manager", From: 24, Want: 409},
+		Step{Call: "POST " + server + "/migrations/1/action", Who: "manager", From: 22, Body: `{"force_complete":null}`,
+			Want: 409},
 		Step{Call: "GET " + server + "/os-volume_attachments", Want: 200},
 		Step{Call: "GET " + server + "/os-volume_attachments/{uuid:volume}", Want: 404},
 		Step{Call: "GET " + server + "/os-instance-actions", Want: 200, Keep: "request=instanceActions.0.request_id"},

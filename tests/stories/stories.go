@@ -67,7 +67,7 @@ type Request struct {
 func (r *Request) Action() string {
 	path, _, _ := strings.Cut(r.Step.Call, "?")
 	var body map[string]json.RawMessage
-	if !strings.HasSuffix(path, "}/action") || json.Unmarshal([]byte(r.Step.Body), &body) != nil {
+	if !strings.HasSuffix(path, "/action") || json.Unmarshal([]byte(r.Step.Body), &body) != nil {
 		return ""
 	}
 	for name := range body {

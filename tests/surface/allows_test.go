@@ -1,5 +1,11 @@
 package surface
 
+import (
+	"strings"
+
+	"hypernova/nova/api/gone"
+)
+
 // The operations of networking and compute that OpenStack's default policies allow each caller: neutron/conf/policies
 // and nova/policies of 2026 with enforced scopes. Operations with a rule need a project-scoped token. Every caller may
 // list; the list has what the caller may see.
@@ -56,7 +62,30 @@ var networkAllows = []allowance{
 }
 
 var computeAllows = []allowance{
-	{everybody, []string{"GET /v2.1/flavors", "GET /v2.1/flavors/detail", "GET /v2.1/flavors/{flavor_id}"}},
+	{everybody, []string{"GET /v2.1/flavors", "GET /v2.1/flavors/detail", "GET /v2.1/flavors/{flavor_id}",
+		"POST /v2.1/os-baremetal-nodes", "DELETE /v2.1/os-baremetal-nodes/{id}",
+		"POST /v2.1/os-baremetal-nodes/{id}/action add_interface",
+		"POST /v2.1/os-baremetal-nodes/{id}/action remove_interface"}},
+	{everybody, removedOperations()},
+	{"xrmga", []string{"GET /v2.1/images", "GET /v2.1/images/detail", "GET /v2.1/images/{image_id}",
+		"GET /v2.1/images/{image_id}/metadata",
+		"GET /v2.1/images/{image_id}/metadata/{key}", "GET /v2.1/os-networks", "GET /v2.1/os-networks/{id}",
+		"GET /v2.1/os-tenant-networks", "GET /v2.1/os-tenant-networks/{id}", "GET /v2.1/os-security-groups"}},
+	// There is no such image, nor a move: the answer is 404 also for callers who see none.
+	{everybody, []string{"DELETE /v2.1/images/{image_id}"}},
+	{"xRDSa", []string{"GET /v2.1/servers/{server_id}/migrations/{migration_id}"}},
+	{"xmga", []string{"POST /v2.1/os-security-groups"}},
+	{"rmga", []string{"GET /v2.1/os-security-groups/{id}"}},
+	{"mga", []string{"PUT /v2.1/os-security-groups/{id}", "DELETE /v2.1/os-security-groups/{id}",
+		"POST /v2.1/os-security-group-rules", "DELETE /v2.1/os-security-group-rules/{id}"}},
+	{"ga", []string{"GET /v2.1/servers/{server_id}/migrations",
+		"DELETE /v2.1/servers/{server_id}/migrations/{migration_id}",
+		"POST /v2.1/servers/{server_id}/migrations/{migration_id}/action force_complete"}},
+	{"a", []string{"POST /v2.1/images/{image_id}/metadata", "PUT /v2.1/images/{image_id}/metadata",
+		"PUT /v2.1/images/{image_id}/metadata/{key}", "DELETE /v2.1/images/{image_id}/metadata/{key}",
+		"GET /v2.1/os-hosts", "GET /v2.1/os-hosts/{host}", "PUT /v2.1/os-hosts/{host}", "GET /v2.1/os-hosts/{host}/startup",
+		"GET /v2.1/os-hosts/{host}/shutdown", "GET /v2.1/os-hosts/{host}/reboot", "GET /v2.1/os-instance_usage_audit_log",
+		"GET /v2.1/os-instance_usage_audit_log/{before}", "GET /v2.1/os-migrations"}},
 	{"xrmgva", []string{"GET /v2.1/os-keypairs", "POST /v2.1/os-keypairs", "GET /v2.1/limits",
 		"GET /v2.1/os-availability-zone", "GET /v2.1/extensions",
 		"GET /v2.1/extensions/{alias}", "GET /v2.1/os-quota-sets/{tenant_id}/defaults"}},
@@ -118,4 +147,14 @@ var computeAllows = []allowance{
 		"GET /v2.1/os-hypervisors/{hypervisor_id}/search", "GET /v2.1/os-hypervisors/{hypervisor_id}/servers",
 		"GET /v2.1/os-hypervisors/{hypervisor_id}/uptime", "GET /v2.1/os-services", "PUT /v2.1/os-services/{service_id}",
 		"DELETE /v2.1/os-services/{service_id}"}},
+}
+
+// removedOperations are compute's operations that answer 410 to every token.
+func removedOperations() []string {
+	out := gone.Operations()
+	for i, o := range out {
+		method, path, _ := strings.Cut(o, " ")
+		out[i] = method + " /v2.1" + path
+	}
+	return out
 }

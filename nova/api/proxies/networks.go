@@ -16,7 +16,7 @@ type networksAPI struct{ networks *httpc.Client }
 
 var networkOps = api.Resource[*networksAPI]{Name: "network", Plural: "networks", Ops: api.Ops[*networksAPI]{
 	api.List("GET /os-networks", policies.NetworksList, (*networksAPI).list, api.Span(proxied), api.LooseQuery()),
-	api.Do("GET /os-networks/{network_id}", policies.NetworksShow, http.StatusOK, (*networksAPI).show, api.Span(proxied),
+	api.Do("GET /os-networks/{id}", policies.NetworksShow, http.StatusOK, (*networksAPI).show, api.Span(proxied),
 		api.LooseQuery()),
 }}
 
@@ -58,7 +58,7 @@ func (a *networksAPI) all(ctx context.Context) ([]network, error) {
 
 func (a *networksAPI) one(ctx context.Context, r *api.Request) (network, error) {
 	out, err := httpc.Do[struct{ Network network }](ctx, a.networks,
-		httpc.Request{Path: "/v2.0/networks/" + url.PathEscape(r.Param("network_id"))})
+		httpc.Request{Path: "/v2.0/networks/" + url.PathEscape(r.Param("id"))})
 	return out.Network, worded(err, fault.NotFound, "Network not found")
 }
 
@@ -83,7 +83,7 @@ var tenantNetworkOps = api.Resource[*tenantNetworksAPI]{Name: "network", Plural:
 	Ops: api.Ops[*tenantNetworksAPI]{
 		api.List("GET /os-tenant-networks", policies.TenantNetworksList, (*tenantNetworksAPI).list, api.Span(proxied),
 			api.LooseQuery()),
-		api.Do("GET /os-tenant-networks/{network_id}", policies.TenantNetworksShow, http.StatusOK,
+		api.Do("GET /os-tenant-networks/{id}", policies.TenantNetworksShow, http.StatusOK,
 			(*tenantNetworksAPI).show, api.Span(proxied), api.LooseQuery()),
 	}}
 

@@ -1,5 +1,5 @@
 // Package proxies is the operations of the Compute API of old versions that other services do now: images, networks,
-// security groups and bare metal nodes. They ask those services with the user's rights. From 2.36 on (metadata of images:
+// security groups and bare metal nodes. They ask those services with the user's token. From 2.36 on (metadata of images:
 // from 2.39 on) they answer 404.
 package proxies
 
@@ -14,10 +14,30 @@ import (
 	"hypernova/oslo/httpc"
 )
 
-// Services are the services that are asked, by their APIs. The clients send the user along (httpc.Config.Asker).
+// Services are the services that are asked, by their APIs, with the user's own token: the clients' source of tokens is
+// UserToken.
 type Services struct {
 	Images   *httpc.Client // base: the Image API v2
 	Networks *httpc.Client // base: the Networking API without its version
+}
+
+// tokenKey is the key of the user's token in a context.
+type tokenKey struct{}
+
+// KeepToken keeps the token of each request in its context, for UserToken.
+func KeepToken(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, r.Header.Get("X-Auth-Token"))))
+	})
+}
+
+// UserToken is the source of the token that a request came with.
+type UserToken struct{}
+
+// Token returns the token; it does not block.
+func (UserToken) Token(ctx context.Context) (string, error) {
+	token, _ := ctx.Value(tokenKey{}).(string)
+	return token, nil
 }
 
 // Deps are what the operations use.
