@@ -158,7 +158,7 @@ func (j journal) Load(ctx context.Context) ([]byte, error) {
 	return []byte(s), err
 }
 
-// SaveIn stores the progress of the task's steps in the handler's own transaction, as the Save of its Journal does alone.
+// SaveIn stores the progress of the task's steps in the transaction of the handler. The Save of Journal does it alone.
 func (t *Task) SaveIn(ctx context.Context, tx *db.Tx, record []byte) error {
 	until := t.q.leases.end()
 	n, err := save.Do(ctx, tx, string(record), db.At(until), t.ID, t.Fence)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"hash/fnv"
 	"slices"
+	"strconv"
+	"strings"
 
 	"hypernova/oslo/db"
 )
@@ -16,8 +18,11 @@ type shardRow struct {
 }
 
 var (
-	shards       = db.NewTable[shardRow](Statements, "shards", "id")
-	shardsAll    = shards.Query("ORDER BY id")
+	shards = db.NewTable[shardRow](Statements, "shards", "id")
+	// One row, because the rows of the shards cost more to read than what they say.
+	shardsAll = db.NewQuery[string](Statements, `
+SELECT COALESCE(STRING_AGG(id || ':' || counter || ':' || epoch, ',' ORDER BY id), '')
+FROM shards`)
 	shardNext    = db.NewQuery[int64](Statements, "UPDATE shards SET counter = counter + 1 WHERE id = ? RETURNING counter")
 	shardReset   = shards.Update("", "epoch = epoch + 1")
 	providerSeen = db.NewExec(Statements, "UPDATE providers SET touched = ? WHERE id = ?")
@@ -39,8 +44,23 @@ func ShardOf(provider string) int64 {
 
 // Shards returns all shards, ordered by id.
 func Shards(ctx context.Context, on db.Querier) ([]Shard, error) {
-	rs, err := shardsAll.All(ctx, on)
-	return convert(rs, func(r shardRow) Shard { return Shard(r) }), err
+	text, err := shardsAll.One(ctx, on)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Shard, 0, ShardCount)
+	for one := range strings.SplitSeq(text, ",") {
+		var s Shard
+		for _, into := range []*int64{&s.ID, &s.Counter, &s.Epoch} {
+			var number string
+			number, one, _ = strings.Cut(one, ":")
+			if *into, err = strconv.ParseInt(number, 10, 64); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // Touch marks providers as changed. The caller runs it in the transaction of the change. Shards are locked in the order
