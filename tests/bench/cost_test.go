@@ -55,6 +55,8 @@ func lines() []line {
 			before: (*costs).providerCreate, do: (*costs).providerDelete}.measure},
 		{"candidates, limit 1000 of 1,000", [2]float64{232, 236}, "< 2", each(candidates(1000))},
 		{"candidates, limit 50 of 1,000", [2]float64{196, 210}, "keep", each(candidates(50))},
+		{"decision among 1,000 hosts", [2]float64{}, "< 0.05", decisions(1000)},
+		{"decision among 10,000 hosts", [2]float64{}, "< 0.05", decisions(10000)},
 	}
 }
 

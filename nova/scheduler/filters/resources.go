@@ -48,11 +48,15 @@ func traits(r *snapshot.Request) (check, error) {
 
 // capacity checks that a host can allocate n of a resource class.
 func capacity(h *snapshot.Host, class string, n int64) choose.Verdict {
+	inv, ok := h.Inventory(class)
+	if ok && n <= h.Free(class) && (inv.MaxUnit <= 0 || n <= inv.MaxUnit) && n >= inv.MinUnit &&
+		(inv.StepSize <= 1 || n%inv.StepSize == 0) {
+		return choose.Pass()
+	}
 	unit := units[class]
 	if unit == "" {
 		unit = class
 	}
-	inv, ok := h.Provider.Inventories[class]
 	switch free := h.Free(class); {
 	case !ok:
 		return choose.Drop("offers no %s", unit)

@@ -20,7 +20,34 @@ type Host struct {
 	Up         bool
 	Silent     time.Duration // since the last heartbeat, when it is not up
 
-	cpu map[string]any
+	cpu   map[string]any
+	rooms []room
+}
+
+// room is what a host has of a resource class. Every filter and weigher reads it for every host, so it is a short list
+// and not two maps.
+type room struct {
+	class     string
+	inventory placement.Inventory
+	capacity  int64
+	used      int64
+}
+
+// room returns what the host has of a class, nil if nothing.
+func (h *Host) room(class string) *room {
+	if h.rooms == nil {
+		h.rooms = make([]room, 0, len(h.Provider.Inventories))
+		for class, i := range h.Provider.Inventories {
+			h.rooms = append(h.rooms, room{class, i, int64(float64(i.Total-i.Reserved) * i.AllocationRatio),
+				h.Provider.Used[class]})
+		}
+	}
+	for i := range h.rooms {
+		if h.rooms[i].class == class {
+			return &h.rooms[i]
+		}
+	}
+	return nil
 }
 
 // Name is the host's.
@@ -28,15 +55,27 @@ func (h *Host) Name() string { return h.Service.Host }
 
 // Capacity is how much of a class may be allocated in all.
 func (h *Host) Capacity(class string) int64 {
-	i, ok := h.Provider.Inventories[class]
-	if !ok {
-		return 0
+	if r := h.room(class); r != nil {
+		return r.capacity
 	}
-	return int64(float64(i.Total-i.Reserved) * i.AllocationRatio)
+	return 0
+}
+
+// Inventory is what the host offers of a class; false if nothing.
+func (h *Host) Inventory(class string) (*placement.Inventory, bool) {
+	if r := h.room(class); r != nil {
+		return &r.inventory, true
+	}
+	return nil, false
 }
 
 // Free is how much of a class is left.
-func (h *Host) Free(class string) int64 { return h.Capacity(class) - h.Provider.Used[class] }
+func (h *Host) Free(class string) int64 {
+	if r := h.room(class); r != nil {
+		return r.capacity - r.used
+	}
+	return -h.Provider.Used[class]
+}
 
 // CPU is the hypervisor's description of its processor.
 func (h *Host) CPU() map[string]any {

@@ -33,7 +33,15 @@ type Keeper struct {
 
 	hosts []*Host
 	taken time.Time
+	took  time.Duration // to take it
 }
+
+// serves returns how long the snapshot serves. Of a cloud with many hosts it serves for longer, because scheduling would
+// otherwise do little but take snapshots.
+func (k *Keeper) serves() time.Duration { return max(k.c.TTL, min(4*k.took, longest)) }
+
+// longest bounds how long a snapshot serves that took long to take.
+const longest = 5 * time.Second
 
 // New makes a keeper; nothing is read before it is needed.
 func New(c Config, d Deps) *Keeper {
@@ -52,15 +60,17 @@ func New(c Config, d Deps) *Keeper {
 	return &Keeper{c: c, Deps: d}
 }
 
-// Hosts is the snapshot, in order of name, and when it was taken. One older than since, or than the TTL, is taken anew.
+// Hosts is the snapshot, in order of name, and when it was taken. One older than since, or that
+// has served, is taken anew.
 func (k *Keeper) Hosts(ctx context.Context, since time.Time) ([]*Host, time.Time, error) {
 	now := k.Now()
-	if k.hosts != nil && now.Sub(k.taken) < k.c.TTL && !k.taken.Before(since) {
+	if k.hosts != nil && now.Sub(k.taken) < k.serves() && !k.taken.Before(since) {
 		for _, h := range k.hosts {
 			h.beat(now, k.c.DownTime)
 		}
 		return k.hosts, k.taken, nil
 	}
+	began := time.Now()
 	states, err := k.Placement.States(ctx)
 	if err != nil {
 		return nil, now, err
@@ -80,7 +90,7 @@ func (k *Keeper) Hosts(ctx context.Context, since time.Time) ([]*Host, time.Time
 	for _, h := range hosts {
 		h.beat(now, k.c.DownTime)
 	}
-	k.hosts, k.taken = hosts, now
+	k.hosts, k.taken, k.took = hosts, now, time.Since(began)
 	return hosts, now, nil
 }
 
@@ -136,6 +146,9 @@ func own(p placement.ProviderState) placement.ProviderState {
 // Assume counts a server that was just decided, so that the next decision from the same snapshot sees it.
 func (h *Host) Assume(r placement.Resources) {
 	for class, n := range r {
+		if room := h.room(class); room != nil {
+			room.used += n
+		}
 		h.Provider.Used[class] += n
 	}
 	h.Load.Servers++
