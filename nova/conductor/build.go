@@ -144,9 +144,13 @@ func codeOf(err error) string {
 // plan is the steps of one try.
 func (b *building) plan() []steps.Step[attempt] {
 	host := func(at *attempt) string { return at.Choice.Host }
+	network := steps.Step[attempt]{Name: "network", Light: true} // without ports there is nothing to do
+	if len(b.a.NICs) > 0 {
+		network = steps.Step[attempt]{Name: "network", Do: whileOwnedAs(b.work, b.glance, host, b.network), Undo: b.unnetwork}
+	}
 	return []steps.Step[attempt]{
 		{Name: "claim", Do: whileOwned(b.work, host, b.claim), Undo: b.unclaim},
-		{Name: "network", Do: whileOwnedAs(b.work, b.glance, host, b.network), Undo: b.unnetwork, Light: len(b.a.NICs) == 0},
+		network,
 		{Name: "prepare", Do: whileOwnedAs(b.work, b.glance, host, b.prepare), Undo: b.unprepare},
 		{Name: "spawn", Do: whileOwned(b.work, host, b.spawn)}, // prepare's undo takes the guest away too
 	}

@@ -149,9 +149,6 @@ func (b *building) unclaim(ctx context.Context, at *attempt) error {
 
 // network makes the ports by the rights of who asked for the server, bound to the host.
 func (b *building) network(ctx context.Context, at *attempt) error {
-	if len(b.a.NICs) == 0 {
-		return nil
-	}
 	v := b.current
 	ports, err := b.Networks.Allocate(b.asAsker(ctx), neutron.AllocateArgs{Server: v.ID, Project: v.Project,
 		Host: at.Choice.Host, AZ: at.Choice.Zone,
@@ -161,9 +158,6 @@ func (b *building) network(ctx context.Context, at *attempt) error {
 }
 
 func (b *building) unnetwork(ctx context.Context, _ *attempt) error {
-	if len(b.a.NICs) == 0 {
-		return nil
-	}
 	return b.Networks.Deallocate(asNova(ctx), b.a.Server)
 }
 

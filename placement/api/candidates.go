@@ -78,7 +78,7 @@ func (a *searchesAPI) candidates(ctx context.Context, r *api.Request, q *candida
 	}
 	v := candidatesView{Requests: make([]candidateView, len(found.Requests)), Summaries: summaries(r, found, want)}
 	for i, c := range found.Requests {
-		v.Requests[i] = candidateView{map[string]shareView{}, c.Mappings}
+		v.Requests[i] = candidateView{make(map[string]shareView, len(c.Allocations)), c.Mappings}
 		for id, res := range c.Allocations {
 			v.Requests[i].Allocations[id] = shareView{res}
 		}
@@ -95,23 +95,27 @@ func summaries(r *api.Request, found placement.Candidates, want placement.Candid
 			asked[class] = true
 		}
 	}
-	chosen := map[string]bool{}
+	chosen, all := map[string]bool{}, r.AtLeast(29)
 	for _, c := range found.Requests {
 		for id := range c.Allocations {
-			chosen[id] = true
+			if !all {
+				chosen[id] = true
+			}
 		}
 	}
-	out := map[string]summaryView{}
+	every := r.AtLeast(27)
+	out := make(map[string]summaryView, len(found.Providers))
 	for id, p := range found.Providers {
-		if !r.AtLeast(29) && !chosen[id] {
+		if !all && !chosen[id] {
 			continue
 		}
-		v := summaryView{Resources: map[string]capacityView{}, Traits: list(inOrder(p.Traits)), Root: p.Root}
+		v := summaryView{Resources: make(map[string]capacityView, len(p.Inventories)), Traits: list(inOrder(p.Traits)),
+			Root: p.Root}
 		if p.Parent != "" {
 			v.Parent = &p.Parent
 		}
 		for class, i := range p.Inventories {
-			if r.AtLeast(27) || asked[class] {
+			if every || asked[class] {
 				v.Resources[class] = capacityView{i.Capacity(), p.Used[class]}
 			}
 		}
