@@ -182,11 +182,16 @@ func (r *imageRow) record() (Record, error) {
 	}
 	plan.on(&out)
 	out.Former.URI = r.ImportURI
-	if err := json.Unmarshal([]byte("["+inside(r.Tags)+"]"), &out.Tags); err != nil {
-		return out, fmt.Errorf("tags of image %s: %w", r.ID, err)
+	out.Tags, out.Properties = []string{}, map[string]string{}
+	if r.Tags != "" {
+		if err := json.Unmarshal([]byte("["+inside(r.Tags)+"]"), &out.Tags); err != nil {
+			return out, fmt.Errorf("tags of image %s: %w", r.ID, err)
+		}
 	}
-	if err := json.Unmarshal([]byte("{"+inside(r.Properties)+"}"), &out.Properties); err != nil {
-		return out, fmt.Errorf("properties of image %s: %w", r.ID, err)
+	if r.Properties != "" {
+		if err := json.Unmarshal([]byte("{"+inside(r.Properties)+"}"), &out.Properties); err != nil {
+			return out, fmt.Errorf("properties of image %s: %w", r.ID, err)
+		}
 	}
 	return out, nil
 }

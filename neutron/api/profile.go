@@ -50,6 +50,9 @@ func viewProfile(p neutron.Port) json.RawMessage {
 		}
 		return json.RawMessage(p.Profile)
 	}
+	if p.Profile == "" && own == (ownedByCompute{Made: true}) { // of nearly every server's port
+		return json.RawMessage(`{"` + ComputeKey + `":{"made":true}}`)
+	}
 	all := map[string]any{}
 	if p.Profile != "" {
 		var others map[string]json.RawMessage

@@ -67,19 +67,19 @@ type revisionRow struct {
 }
 
 type neighbourRow struct {
-	ID          string                 `db:"id"`
-	Network     string                 `db:"network_id"`
-	MAC         string                 `db:"mac_address"`
-	FixedIPs    db.JSON[[]fixedIPJSON] `db:"fixed_ips"`
-	Host        string                 `db:"host"`
-	DNSName     string                 `db:"dns_name"`
-	DeviceOwner string                 `db:"device_owner"`
+	ID          string       `db:"id"`
+	Network     string       `db:"network_id"`
+	MAC         string       `db:"mac_address"`
+	FixedIPs    fixedIPsText `db:"fixed_ips"`
+	Host        string       `db:"host"`
+	DNSName     string       `db:"dns_name"`
+	DeviceOwner string       `db:"device_owner"`
 }
 
 type memberRow struct {
-	Group    string                 `db:"group_id"`
-	FixedIPs db.JSON[[]fixedIPJSON] `db:"fixed_ips"`
-	Pairs    db.JSON[[]pairJSON]    `db:"allowed_address_pairs"`
+	Group    string              `db:"group_id"`
+	FixedIPs fixedIPsText        `db:"fixed_ips"`
+	Pairs    db.JSON[[]pairJSON] `db:"allowed_address_pairs"`
 }
 
 type tunnelRow struct {

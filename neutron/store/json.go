@@ -30,11 +30,33 @@ type routeJSON struct {
 	NextHop     netip.Addr   `json:"NextHop"`
 }
 
-func fixedIPsJSON(fs []neutron.FixedIP) db.JSON[[]fixedIPJSON] {
-	return list(each(fs, func(f neutron.FixedIP) fixedIPJSON { return fixedIPJSON(f) }))
+// fixedIPsText is the column of fixed IPs. A list of ports reads many, so it is read without encoding/json.
+type fixedIPsText struct{ db.JSON[[]fixedIPJSON] }
+
+var fixedIPKeys = []string{"Subnet", "IP"}
+
+// Scan reads the stored form.
+func (j *fixedIPsText) Scan(v any) error {
+	text, ok := v.(string)
+	if ok {
+		j.V = []fixedIPJSON{}
+		ok = db.FlatObjects(text, fixedIPKeys, func(values []string) bool {
+			ip, err := netip.ParseAddr(values[1])
+			j.V = append(j.V, fixedIPJSON{values[0], ip})
+			return err == nil
+		})
+	}
+	if ok {
+		return nil
+	}
+	return j.JSON.Scan(v)
 }
 
-func fixedIPs(j db.JSON[[]fixedIPJSON]) []neutron.FixedIP {
+func fixedIPsJSON(fs []neutron.FixedIP) fixedIPsText {
+	return fixedIPsText{list(each(fs, func(f neutron.FixedIP) fixedIPJSON { return fixedIPJSON(f) }))}
+}
+
+func fixedIPs(j fixedIPsText) []neutron.FixedIP {
 	return each(j.V, func(f fixedIPJSON) neutron.FixedIP { return neutron.FixedIP(f) })
 }
 

@@ -17,7 +17,7 @@ type portRow struct {
 	Network        string                     `db:"network_id,once" list:"network_id"`
 	Name           string                     `db:"name" list:"name"`
 	MAC            string                     `db:"mac_address" list:"mac_address"`
-	FixedIPs       db.JSON[[]fixedIPJSON]     `db:"fixed_ips" list:"fixed_ips"`
+	FixedIPs       fixedIPsText               `db:"fixed_ips" list:"fixed_ips"`
 	AdminUp        bool                       `db:"admin_state_up" list:"admin_state_up"`
 	Status         string                     `db:"status" list:"status"`
 	DeviceID       string                     `db:"device_id" list:"device_id"`

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"hypernova/nova"
+	"hypernova/oslo/db"
 )
 
 // The types here are the stored form of JSON columns. They are apart from the types that the rest of compute uses, so
@@ -88,6 +90,23 @@ func addressForm(a *nova.Address) addressJSON {
 
 func (j *addressJSON) value() nova.Address {
 	return nova.Address{Network: j.Network, IP: j.IP, Version: j.Version, MAC: j.MAC, Type: j.Type, Port: j.Port}
+}
+
+// addressKeys are the members of addressJSON.
+var addressKeys = []string{"n", "ip", "v", "mac", "t", "port"}
+
+func decodeAddresses(text string) ([]nova.Address, error) {
+	var out []nova.Address
+	if db.FlatObjects(text, addressKeys, func(v []string) bool {
+		version, err := strconv.Atoi(v[2])
+		out = append(out, nova.Address{Network: v[0], IP: v[1], Version: version, MAC: v[3], Type: v[4], Port: v[5]})
+		return err == nil
+	}) {
+		return out, nil
+	}
+	var addresses []addressJSON
+	err := decode(text, &addresses)
+	return each(addresses, (*addressJSON).value), err
 }
 
 type faultJSON struct {

@@ -107,17 +107,18 @@ func (d *documents) flavored(r *serverRow) (nova.Server, error) {
 	if v.Flavor, err = d.flavor(r.Flavor); err != nil {
 		return v, err
 	}
-	var addresses []addressJSON
+	if v.Addresses, err = decodeAddresses(r.Addresses); err != nil {
+		return v, fmt.Errorf("server %s: %w", r.ID, err)
+	}
 	var failure *faultJSON
 	for _, c := range []struct {
 		text string
 		into any
-	}{{r.Addresses, &addresses}, {r.Metadata, &v.Metadata}, {r.Fault, &failure}} {
+	}{{r.Metadata, &v.Metadata}, {r.Fault, &failure}} {
 		if err := decode(c.text, c.into); err != nil {
 			return v, fmt.Errorf("server %s: %w", r.ID, err)
 		}
 	}
-	v.Addresses = each(addresses, (*addressJSON).value)
 	if failure != nil {
 		v.Fault = failure.value()
 	}
