@@ -63,7 +63,7 @@ func open(ctx context.Context, v *nova.Server, a *nova.ServerAction) error {
 }
 
 // recordDone records an action that the transaction itself does; event is empty where nova records none.
-func (s *Servers) recordDone(ctx context.Context, tx *db.Tx, v *nova.Server, action, event string) error {
+func recordDone(ctx context.Context, s *Servers, tx *db.Tx, v *nova.Server, action, event string) error {
 	if err := s.record(ctx, tx, v, action); err != nil {
 		return err
 	}

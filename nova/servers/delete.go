@@ -74,7 +74,7 @@ func (s *Servers) ResetState(ctx context.Context, id string, active bool) error 
 		if err != nil {
 			return err
 		}
-		return s.recordDone(ctx, tx, &v, nova.ActionReset, "")
+		return recordDone(ctx, s, tx, &v, nova.ActionReset, "")
 	})
 	if err != nil || !before.BeingBuilt() {
 		return err

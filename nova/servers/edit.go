@@ -67,7 +67,7 @@ func (s *Servers) Lock(ctx context.Context, id, reason string) error {
 		if reason != "" {
 			v.LockedReason = reason
 		}
-		if err := s.recordDone(ctx, tx, v, nova.ActionLock, nova.EventLock); err != nil {
+		if err := recordDone(ctx, s, tx, v, nova.ActionLock, nova.EventLock); err != nil {
 			return err
 		}
 		return store.SaveLock(ctx, tx, v, s.Now())
@@ -85,7 +85,7 @@ func LockedByOther(ctx context.Context, v *nova.Server) bool {
 func (s *Servers) Unlock(ctx context.Context, id string) error {
 	_, err := s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
 		v.Locked, v.LockedBy, v.LockedReason = false, "", ""
-		if err := s.recordDone(ctx, tx, v, nova.ActionUnlock, nova.EventUnlock); err != nil {
+		if err := recordDone(ctx, s, tx, v, nova.ActionUnlock, nova.EventUnlock); err != nil {
 			return err
 		}
 		return store.SaveLock(ctx, tx, v, s.Now())

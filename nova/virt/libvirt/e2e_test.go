@@ -89,8 +89,8 @@ func TestRealGuest(t *testing.T) {
 	took("prepare with a cached image", func() error { return d.Prepare(ctx, &again, image) })
 }
 
-// rebuildAndRescue gives a running guest a new disk, and then starts it from rescue disks of either form. User data runs
-// once on each disk, which tells whether the guest runs from its own disk or from another one.
+// rebuildAndRescue gives a running guest a new disk, and then starts it from rescue disks of either form. User data
+// runs once on each disk, which tells whether the guest runs from its own disk or from another one.
 func rebuildAndRescue(ctx context.Context, t *testing.T, d *libvirt.Driver, s *nova.Spec, image builtImage,
 	took func(string, func() error)) {
 	const fresh, known = "user-data: ran, exit 7", "user-data: ran at an earlier boot"
@@ -156,7 +156,8 @@ func configDrive(s *nova.Spec) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	script := "#!/bin/sh\necho user data says $((6*7))\necho password " + s.AdminPass + "\n" +
+	script := "#!/bin/sh\necho user data says $((6*7))\n" +
+		"echo password " + s.AdminPass + "\n" +
 		"echo disks $(for d in /sys/class/block/vda /sys/class/block/vdb /sys/class/block/vdc; do s=$(($(cat $d/size)/2048)); [ $s -ge 1024 ] && echo $((s/1024))G || echo ${s}M; done)\nexit 7\n"
 	return map[string][]byte{"openstack/latest/meta_data.json": meta, "openstack/latest/user_data": []byte(script)}, nil
 }
