@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"hypernova/glance"
 	"hypernova/neutron/agent"
 	"hypernova/nova/compute"
 	"hypernova/nova/virt"
@@ -31,6 +32,10 @@ func buildCompute(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
+	snapshots, err := p.glance.snapshots(ctx)
+	if err != nil {
+		return err
+	}
 	d := p.c.Default
 	m := compute.New(compute.Config{Host: d.Host, UpdateInterval: d.Update, SyncInterval: d.SyncPower,
 		ReapInterval: d.Reap, MaxBuilds: d.MaxBuilds, KeepDeleted: d.ReapAction == "log",
@@ -40,7 +45,11 @@ func buildCompute(ctx context.Context, p *Process) error {
 		MaxConsole:         d.MaxConsole << 20,
 		ImageCacheInterval: p.c.ImageCache.Every(), ImageCache: p.c.ImageCache.Policy(d.MinFreeDisk << 20),
 		CPURatio: d.CPURatio, RAMRatio: d.RAMRatio, DiskRatio: d.DiskRatio},
-		compute.Deps{Driver: driver, Bus: p.bus, Placement: pl, Images: compute.Images(images)})
+		compute.Deps{Driver: driver, Bus: p.bus, Placement: pl, Images: compute.Images(images),
+			Store: struct {
+				glance.API
+				glance.Writer
+			}{images, snapshots}})
 	p.metrics.Gauge("hypernova_image_cache_bytes", "Disk that cached images take on this host, when it was last looked "+
 		"at.",
 		func() float64 { all, _ := m.CachedBytes(); return all })

@@ -87,6 +87,19 @@ func (g *glanceParts) api(ctx context.Context) (glance.API, error) {
 		Tokens: g.p.keystone.login(), Asker: true})), nil
 }
 
+// snapshots is the part of the image service that makes images of servers.
+func (g *glanceParts) snapshots(ctx context.Context) (glance.Writer, error) {
+	if g.p.has(RoleGlance) {
+		s, err := g.operations(ctx)
+		return images.Snapshots{Service: s}, err
+	}
+	a, err := g.api(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.(*glanceclient.Client), nil
+}
+
 func buildGlance(ctx context.Context, p *Process) error {
 	s, err := p.glance.operations(ctx)
 	if err != nil {

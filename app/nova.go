@@ -122,6 +122,10 @@ func buildConductor(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
+	snapshots, err := p.glance.snapshots(ctx)
+	if err != nil {
+		return err
+	}
 	var choose conductor.Scheduler = scheduler.Remote{Bus: p.bus}
 	if n.scheduler != nil {
 		choose = n.scheduler
@@ -132,7 +136,7 @@ func buildConductor(ctx context.Context, p *Process) error {
 		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down,
 		DefaultZone: p.c.Default.DefaultZone},
 		conductor.Deps{DB: n.db, Now: n.now, Group: n.group, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets,
-			Scheduler: choose})
+			Scheduler: choose, Images: snapshots})
 	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), service.Deps{Bus: p.bus, Group: n.group},
 		p.serviceOptions()),
 		n.queue)
@@ -163,12 +167,17 @@ func (x *novaParts) operations(ctx context.Context) (*novaOperations, error) {
 	if err != nil {
 		return nil, err
 	}
+	snapshots, err := p.glance.snapshots(ctx)
+	if err != nil {
+		return nil, err
+	}
 	v := &novaOperations{novaBase: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.Quota.Limits()),
 		hosts: hosts.New(hosts.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone},
 			hosts.Deps{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue})}
 	v.keys, v.groups = keypairs.New(n.db, n.now, v.quotas), servergroups.New(n.db, n.now, v.quotas)
 	n.servers = servers.New(servers.Deps{DB: n.db, Now: n.now, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
 		Host: p.c.Default.Host, HidePasswords: !p.c.NovaAPI.Passwords, RescueImage: p.c.Libvirt.RescueImage,
+		Store: snapshots, SnapshotFormat: p.c.Libvirt.SnapshotFormat, NotInherited: p.c.Default.NotInherited,
 		Flavors: v.flavors, Keys: v.keys,
 		Quotas: v.quotas, DefaultZone: p.c.Default.DefaultZone, ScheduleZone: p.c.Default.ScheduleZone})
 	return v, nil

@@ -44,7 +44,8 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 	}
 	c.MaxLimit = p.c.NovaAPI.MaxLimit
 	deps := novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas, ServerGroups: v.groups,
-		Hosts: v.hosts, Networks: nets, Groups: groups, Proxied: p.nova.proxied(), Projects: projects, Now: p.now, MaxVersion: most}
+		Hosts: v.hosts, Networks: nets, Groups: groups, Proxied: p.nova.proxied(), Projects: projects, Now: p.now,
+		MaxVersion: most}
 	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, deps)); err != nil {
 		return err
 	}

@@ -61,6 +61,27 @@ type API interface {
 	Open(ctx context.Context, id string) (Image, io.ReadCloser, error)
 }
 
+// NewImage describes the image that Writer.Create makes.
+type NewImage struct {
+	ID, Name, DiskFormat, ContainerFormat string
+	MinDisk, MinRAM                       int64
+	Properties                            map[string]string
+}
+
+// Writer is the part of the contract with compute that makes images of servers. All methods act for the caller in ctx.
+type Writer interface {
+	// Create makes the record of an image of the caller's project, without data. Only that project sees it. Faults:
+	// Conflict for an ID that is taken, Forbidden, and OverQuota or TooLarge over a limit.
+	Create(ctx context.Context, i NewImage) (Image, error)
+	// Upload stores the data of a queued image, after which it is active, and blocks until that is done. After an error
+	// the image is queued again. fault.Conflict for an image that is not queued, fault.NotFound.
+	Upload(ctx context.Context, id string, data io.Reader, size int64) error
+	// Delete deletes an image and its data. fault.NotFound.
+	Delete(ctx context.Context, id string) error
+	// Find returns the images of the caller's project that have all of the properties, the newest first.
+	Find(ctx context.Context, properties map[string]string) ([]Image, error)
+}
+
 // Local is the capability of an API on the host that has the files: a hypervisor driver clones them instead of copying
 // a stream.
 type Local interface {

@@ -97,6 +97,6 @@ func CheckRevision(want opt.Of[int64], have int64) error {
 
 // ScopeAffinity refuses subnets of one network and IP version in two address scopes.
 func ScopeAffinity() *fault.Fault {
-	return fault.Invalidf("Subnets of the same address family hosted on the same network must all participate in the same " +
-		"address scope.").Coded("NetworkAddressScopeAffinityError")
+	return fault.Invalidf("Subnets of the same address family hosted on the same network must all participate in " +
+		"the same address scope.").Coded("NetworkAddressScopeAffinityError")
 }

@@ -54,6 +54,16 @@ func (a ServerAction) failing(to VMState) ServerAction {
 	return a
 }
 
+// imageTasks are the task states of a job that makes an image of a server.
+var imageTasks = []TaskState{ImageSnapshotPending, ImageBackup, ImageSnapshot, ImagePendingUpload, ImageUploading}
+
+// imaging is an action that makes an image of a server, which goes on meanwhile. A lock does not forbid it.
+func imaging(key, name, event string, task TaskState) ServerAction {
+	a := onHost(key, name, event, []VMState{Active, Stopped, Paused, Suspended}, task, "")
+	a.Locked, a.Done.While, a.Failed.While = true, imageTasks, imageTasks
+	return a
+}
+
 // The table of actions. Which states allow what is nova's (nova/compute/api.py).
 var (
 	StartServer = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active).hosted()
@@ -84,6 +94,9 @@ var (
 	// CrashDumpServer has no task state, as with nova: the guest goes on with what it does.
 	CrashDumpServer = onHost("crash-dump", "trigger_crash_dump", "compute_trigger_crash_dump",
 		[]VMState{Active, Paused, Rescued, Error}, Idle, "").hosted()
+	// CreateImageServer makes an image of the server's disk, and BackupServer one that takes turns with others.
+	CreateImageServer = imaging("create-image", "createImage", "compute_snapshot_instance", ImageSnapshotPending)
+	BackupServer      = imaging("create-backup", "createBackup", "compute_backup_instance", ImageBackup)
 	// DeleteServer is always open: it overrides whatever is being done.
 	DeleteServer = ServerAction{Key: "delete", Name: "delete", Event: "compute_terminate_instance", Unplaced: true,
 		Begin:  Move{"delete", nil, nil, "", Deleting},
@@ -95,7 +108,7 @@ var (
 func ServerActions() []ServerAction {
 	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer,
 		SuspendServer, ResumeServer, RebuildServer, RebuildStoppedServer, RescueServer, UnrescueServer,
-		ChangePasswordServer, CrashDumpServer,
+		ChangePasswordServer, CrashDumpServer, CreateImageServer, BackupServer,
 		DeleteServer}
 }
 

@@ -32,24 +32,29 @@ func VMStates() []VMState {
 }
 
 const (
-	Idle               TaskState = ""
-	Scheduling         TaskState = "scheduling"
-	BlockDeviceMapping TaskState = "block_device_mapping"
-	Networking         TaskState = "networking"
-	Spawning           TaskState = "spawning"
-	PoweringOff        TaskState = "powering-off"
-	PoweringOn         TaskState = "powering-on"
-	Rebooting          TaskState = "rebooting"
-	RebootingHard      TaskState = "rebooting_hard"
-	Pausing            TaskState = "pausing"
-	Unpausing          TaskState = "unpausing"
-	Suspending         TaskState = "suspending"
-	Resuming           TaskState = "resuming"
-	Rebuilding         TaskState = "rebuilding"
-	Rescuing           TaskState = "rescuing"
-	Unrescuing         TaskState = "unrescuing"
-	UpdatingPassword   TaskState = "updating_password"
-	Deleting           TaskState = "deleting"
+	Idle                 TaskState = ""
+	Scheduling           TaskState = "scheduling"
+	BlockDeviceMapping   TaskState = "block_device_mapping"
+	Networking           TaskState = "networking"
+	Spawning             TaskState = "spawning"
+	PoweringOff          TaskState = "powering-off"
+	PoweringOn           TaskState = "powering-on"
+	Rebooting            TaskState = "rebooting"
+	RebootingHard        TaskState = "rebooting_hard"
+	Pausing              TaskState = "pausing"
+	Unpausing            TaskState = "unpausing"
+	Suspending           TaskState = "suspending"
+	Resuming             TaskState = "resuming"
+	Rebuilding           TaskState = "rebuilding"
+	Rescuing             TaskState = "rescuing"
+	Unrescuing           TaskState = "unrescuing"
+	UpdatingPassword     TaskState = "updating_password"
+	ImageSnapshotPending TaskState = "image_snapshot_pending"
+	ImageBackup          TaskState = "image_backup"
+	ImageSnapshot        TaskState = "image_snapshot"
+	ImagePendingUpload   TaskState = "image_pending_upload"
+	ImageUploading       TaskState = "image_uploading"
+	Deleting             TaskState = "deleting"
 )
 
 const (
@@ -112,6 +117,11 @@ var (
 	MoveResetError = Move{Name: "reset-error", While: otherTasks, To: Error}
 	MoveResetBuild = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: Kept}
 
+	// The moves between the steps of a snapshot of a server.
+	MoveSnapshotTaken = Move{"snapshot-taken", nil, imageTasks, "", ImagePendingUpload}
+	MoveSnapshot      = Move{"snapshot", nil, imageTasks, "", ImageSnapshot}
+	MoveSnapshotSent  = Move{"snapshot-sent", nil, imageTasks, "", ImageUploading}
+
 	// MoveFoundStopped records that a guest stopped without a request.
 	MoveFoundStopped = Move{"found-stopped", []VMState{Active, Paused}, []TaskState{Idle}, Stopped, Idle}
 	// MoveFoundPaused records that a guest was paused on its host, and MoveFoundUnpaused that it was resumed there.
@@ -145,7 +155,7 @@ func (s State) BeingBuilt() bool { return slices.Contains(buildTasks, s.Task) }
 // Moves lists the whole table, for tests and documents.
 func Moves() []Move {
 	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive,
-		MoveResetError, MoveResetBuild, MoveFoundStopped,
+		MoveResetError, MoveResetBuild, MoveSnapshot, MoveSnapshotTaken, MoveSnapshotSent, MoveFoundStopped,
 		MoveFoundPaused, MoveFoundUnpaused}
 	for _, a := range ServerActions() {
 		all = append(all, a.Begin, a.Done, a.Failed)

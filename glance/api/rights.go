@@ -27,6 +27,26 @@ func (g Rights) See(c *auth.Caller, i images.Image) (images.Image, error) {
 	return i, nil
 }
 
+// Create applies the rule of POST /images, and those of protected properties.
+func (g Rights) Create(c *auth.Caller, i images.Image) error {
+	for name := range i.Properties {
+		if !g.Protected.Allowed(name, properties.Create, c) {
+			return properties.Refused(name)
+		}
+	}
+	return api.Decides(g.Policy, policies.AddImage, c, i.PolicyTarget())
+}
+
+// Upload applies the rule of PUT /images/{image_id}/file.
+func (g Rights) Upload(c *auth.Caller, i images.Image) error {
+	return api.Decides(g.Policy, policies.UploadImage, c, i.PolicyTarget())
+}
+
+// Delete applies the rule of DELETE /images/{image_id}.
+func (g Rights) Delete(c *auth.Caller, i images.Image) error {
+	return api.Decides(g.Policy, policies.DeleteImage, c, i.PolicyTarget())
+}
+
 // Download applies the rule of GET /images/{image_id}/file.
 func (g Rights) Download(c *auth.Caller, i images.Image) error {
 	return api.Decides(g.Policy, policies.DownloadImage, c, i.PolicyTarget())

@@ -55,6 +55,52 @@ func (c *Client) Open(ctx context.Context, id string) (glance.Image, io.ReadClos
 	return i, check(resp.Body, i), nil
 }
 
+var _ glance.Writer = (*Client)(nil)
+
+// Create makes the record of an image without data; see glance.Writer.
+func (c *Client) Create(ctx context.Context, i glance.NewImage) (glance.Image, error) {
+	body := map[string]any{"id": i.ID, "name": i.Name, "visibility": glance.Private, "disk_format": i.DiskFormat,
+		"container_format": i.ContainerFormat, "min_disk": i.MinDisk, "min_ram": i.MinRAM}
+	for name, v := range i.Properties {
+		body[name] = v
+	}
+	doc, err := httpc.Do[document](ctx, c.http, httpc.Request{Method: http.MethodPost, Path: "/images", Body: body})
+	return doc.Image, err
+}
+
+// Upload stores the data of a queued image; see glance.Writer. It is not repeated.
+func (c *Client) Upload(ctx context.Context, id string, data io.Reader, size int64) error {
+	resp, err := c.http.Stream(ctx, httpc.Request{Method: http.MethodPut, Path: path(id) + "/file", Data: data, Size: size,
+		Header: http.Header{"Content-Type": {"application/octet-stream"}}})
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// Delete deletes an image; see glance.Writer.
+func (c *Client) Delete(ctx context.Context, id string) error {
+	_, err := httpc.Do[struct{}](ctx, c.http, httpc.Request{Method: http.MethodDelete, Path: path(id)})
+	return err
+}
+
+// Find returns the images with properties; see glance.Writer.
+func (c *Client) Find(ctx context.Context, properties map[string]string) ([]glance.Image, error) {
+	q := url.Values{"sort_key": {"created_at"}, "sort_dir": {"desc"}, "limit": {"1000"}}
+	if who := auth.From(ctx); who != nil {
+		q.Set("owner", who.ProjectID)
+	}
+	for name, v := range properties {
+		q.Set(name, v)
+	}
+	found, err := httpc.Do[struct{ Images []document }](ctx, c.http, httpc.Request{Path: "/images", Query: q})
+	out := make([]glance.Image, len(found.Images))
+	for i, d := range found.Images {
+		out[i] = d.Image
+	}
+	return out, err
+}
+
 // document is an image in the API's form: named members, and the additional properties beside them.
 type document struct{ glance.Image }
 

@@ -15,6 +15,10 @@ import (
 type Rights interface {
 	// See returns the image with the properties that the caller may read. fault.NotFound if the caller may not see it.
 	See(c *auth.Caller, i Image) (Image, error)
+	// Create, Upload and Delete return fault.Forbidden if the caller may not do that.
+	Create(c *auth.Caller, i Image) error
+	Upload(c *auth.Caller, i Image) error
+	Delete(c *auth.Caller, i Image) error
 	// Download returns fault.Forbidden if the caller may not read the image's data.
 	Download(c *auth.Caller, i Image) error
 }

@@ -63,7 +63,8 @@ func viewNetwork(n neutron.Network) networkView {
 	v := networkView{ID: n.ID, Name: n.Name, Tenant: n.Project, Project: n.Project, AdminUp: n.AdminUp, MTU: n.MTU,
 		Status: n.Status, Subnets: orEmpty(n.Subnets), Shared: n.Shared, Hints: orEmpty(n.AvailabilityHints),
 		Zones: zones(n), Default: n.Default, External: n.External, Description: n.Description,
-		PortSecurity: n.PortSecurity, Type: n.Type, Physical: orNil(n.Physical), Scope4: orNil(n.Scope4), Scope6: orNil(n.Scope6), stamps: stampsOf(n.Meta)}
+		PortSecurity: n.PortSecurity, Type: n.Type, Physical: orNil(n.Physical), Scope4: orNil(n.Scope4),
+		Scope6: orNil(n.Scope6), stamps: stampsOf(n.Meta)}
 	if n.Segment != 0 {
 		v.Segment = &n.Segment
 	}

@@ -154,7 +154,8 @@ var (
 
 // Rules are the rules of networking, for the enforcer and for documentation.
 func Rules() []*policy.Rule {
-	rs := []*policy.Rule{ruleAdmin, ruleOnly, ruleService, ruleOwner, ruleSGOwner, ruleShared, ruleExt, termSharedPool, termSharedScope}
+	rs := []*policy.Rule{ruleAdmin, ruleOnly, ruleService, ruleOwner, ruleSGOwner, ruleShared, ruleExt, termSharedPool,
+		termSharedScope}
 	all := resources(&plugin.Plugin{}, nil)
 	for _, r := range all {
 		rs = append(rs, r.rules...)

@@ -80,7 +80,8 @@ type subnetView struct {
 func viewSubnet(s neutron.Subnet) subnetView {
 	v := subnetView{ID: s.ID, Name: s.Name, Tenant: s.Project, Project: s.Project, Network: s.Network,
 		Version: s.Version, DHCP: s.DHCP, RAMode: orNil(s.RAMode), AddrMode: orNil(s.AddrMode), CIDR: s.CIDR.String(),
-		Pools: []poolWire{}, Routes: []routeWire{}, DNS: []string{}, Description: s.Description, Pool: orNil(s.SubnetPool), stamps: stampsOf(s.Meta)}
+		Pools: []poolWire{}, Routes: []routeWire{}, DNS: []string{}, Description: s.Description, Pool: orNil(s.SubnetPool),
+		stamps: stampsOf(s.Meta)}
 	if s.Gateway.IsValid() {
 		v.Gateway = orNil(s.Gateway.String())
 	}

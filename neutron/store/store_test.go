@@ -15,7 +15,8 @@ import (
 func TestPageOfAProjectReadsNoPortTwice(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Memory(t, dbtest.Migrations{Name: "neutron", FS: Migrations()})
-	plan := strings.Join(dbtest.Plan(t, d, portListSeen, db.ListArgs{Scope: []db.Cond{db.EqTo("viewer", "p")}, Limit: 100}),
+	plan := strings.Join(dbtest.Plan(t, d, portListSeen, db.ListArgs{Scope: []db.Cond{db.EqTo("viewer", "p")},
+		Limit: 100}),
 		"\n")
 	for _, want := range []string{"MERGE (UNION ALL)", "ports_project (project_id=?)",
 		"ports_network_project (network_id=? AND project_id<?)", "ports_network_project (network_id=? AND project_id>?)"} {

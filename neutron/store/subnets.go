@@ -39,7 +39,8 @@ func (r subnetRead) resource() neutron.Subnet {
 	return neutron.Subnet{
 		Meta: r.metaRow.resource(), ID: r.ID, Name: r.Name, Network: r.Network, Version: int(r.Version), CIDR: cidr,
 		Gateway: addr(r.Gateway), Pools: pools(r.Pools), DHCP: r.DHCP, DNS: r.DNS.V, Routes: routes(r.Routes),
-		RAMode: r.RAMode, AddrMode: r.AddrMode, SubnetPool: r.Pool, NetworkShared: r.NetworkShared, NetworkProject: r.NetworkProject,
+		RAMode: r.RAMode, AddrMode: r.AddrMode, SubnetPool: r.Pool, NetworkShared: r.NetworkShared,
+		NetworkProject: r.NetworkProject,
 	}
 }
 

@@ -102,7 +102,8 @@ func checkPool(ctx context.Context, tx *change.Tx, n neutron.Network, others []n
 		if o.Version != sub.Version {
 			continue
 		}
-		if sub.SubnetPool == "" && o.SubnetPool != "" || sub.SubnetPool != "" && o.SubnetPool != sub.SubnetPool && have == "" {
+		if sub.SubnetPool == "" && o.SubnetPool != "" || sub.SubnetPool != "" && o.SubnetPool != sub.SubnetPool &&
+			have == "" {
 			return "", fault.Invalidf("Subnets hosted on the same network must be allocated from the same subnet pool.").
 				Coded("NetworkSubnetPoolAffinityError")
 		}

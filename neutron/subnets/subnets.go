@@ -45,8 +45,8 @@ type Wanted struct {
 	DNS              []netip.Addr
 	Routes           []neutron.HostRoute
 	RAMode, AddrMode string
-	// Pool is the subnet pool that the prefix is of; empty: none. Bits is the length of the prefix where CIDR is not valid;
-	// not set: the pool's default.
+	// Pool is the subnet pool that the prefix is of; empty: none. Bits is the length of the prefix where CIDR is not
+	// valid; not set: the pool's default.
 	Pool string
 	Bits opt.Of[int]
 }

@@ -24,9 +24,11 @@ type others struct {
 }
 
 var otherAnswers = map[string]string{
-	"GET /images": `{"images":[{"id":"` + image + `","name":"one","status":"active","size":5,"min_ram":64,"min_disk":1,
+	"GET /images": `{"images":[{"id":"` + image + `","name":"one","status":"active","size":5,"min_ram":64,
+		"min_disk":1,
 		"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-02T00:00:00Z","visibility":"public","tags":[],
-		"hw:cpu_policy":"shared","instance_uuid":"` + nobody + `","auto_disk_config":"True","mappings":"[{\"device\":\"vda\"}]"}]}`,
+		"hw:cpu_policy":"shared","instance_uuid":"` + nobody + `","auto_disk_config":"True",
+		"mappings":"[{\"device\":\"vda\"}]"}]}`,
 	"GET /images/" + image: `{"id":"` + image + `","name":null,"status":"queued","size":null,
 		"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-02T00:00:00Z","hw:cpu_policy":"shared"}`,
 	"PATCH /images/" + image:                  `{}`,

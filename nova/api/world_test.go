@@ -17,6 +17,7 @@ import (
 	"hypernova/nova/api/proxies"
 	"hypernova/nova/flavors"
 	"hypernova/nova/hosts"
+	"hypernova/nova/imagetest"
 	"hypernova/nova/keypairs"
 	nics "hypernova/nova/network"
 	"hypernova/nova/quota"
@@ -92,6 +93,7 @@ func newWorld(t testing.TB) *world {
 		InjectedFilePathBytes:    255, KeyPairs: 3, ServerGroups: 10, ServerGroupMembers: 10})
 	keys := keypairs.New(d, nil, qs)
 	verbs := servers.New(servers.Deps{DB: d, Queue: tasks.New(d, tasks.Config{Owner: "api"}), Bus: bus, Images: images{},
+		Store:    &imagetest.Images{},
 		Networks: networks{},
 		Flavors:  fl, Keys: keys, Quotas: qs})
 	w := &world{t: t, db: d, deps: novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs,

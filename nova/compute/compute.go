@@ -48,6 +48,13 @@ type Deps struct {
 	Bus       *messaging.Bus
 	Placement placement.API
 	Images    virt.Images
+	Store     Store // that snapshots are sent to
+}
+
+// Store is the image service as snapshots use it. All methods act for the caller in ctx.
+type Store interface {
+	Image(ctx context.Context, id string) (glance.Image, error)
+	Upload(ctx context.Context, id string, data io.Reader, size int64) error
 }
 
 // Manager is the agent.
@@ -118,6 +125,7 @@ func (m *Manager) register(s *messaging.Server) {
 	rpcapi.Power.Handle(s, m.power)
 	rpcapi.Rebuild.Handle(s, disks{m}.rebuild)
 	rpcapi.Rescue.Handle(s, disks{m}.rescue)
+	rpcapi.Snapshot.Handle(s, disks{m}.snapshot)
 	rpcapi.SetPassword.Handle(s, guests{m}.setPassword)
 	rpcapi.Diagnose.Handle(s, guests{m}.diagnose)
 	rpcapi.ConsoleLog.Handle(s, m.consoleLog)

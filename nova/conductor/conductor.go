@@ -8,6 +8,7 @@ import (
 	"context"
 	"time"
 
+	"hypernova/glance"
 	"hypernova/neutron"
 	"hypernova/nova"
 	"hypernova/nova/jobs"
@@ -50,6 +51,13 @@ type Deps struct {
 	Placement placement.API
 	Networks  neutron.API
 	Scheduler Scheduler
+	Images    Images // of snapshots
+}
+
+// Images deletes and finds images of servers; glance.Writer is one. All methods act for the caller in ctx.
+type Images interface {
+	Delete(ctx context.Context, id string) error
+	Find(ctx context.Context, properties map[string]string) ([]glance.Image, error)
 }
 
 // Conductor handles the jobs of its queue and the agents' messages.
@@ -89,6 +97,8 @@ func New(c Config, d Deps) *Conductor {
 	jobs.Power.Handle(d.Queue, k.power, k.powerDied)
 	jobs.Rebuild.Handle(d.Queue, k.rebuild, k.rebuildDied)
 	jobs.Rescue.Handle(d.Queue, k.rescue, k.rescueDied)
+	jobs.Snapshot.Handle(d.Queue, k.snapshot, k.snapshotDied)
+	jobs.Unclaimed.Handle(d.Queue, k.unclaimed, nil)
 	jobs.Password.Handle(d.Queue, k.forgottenPassword, nil)
 	jobs.Cleanup.Handle(d.Queue, k.cleanup, nil)
 	jobs.Retire.Handle(d.Queue, k.retire, nil)

@@ -68,6 +68,11 @@ func (w *world) ask(id, key, request string) {
 			Name: opt.Some("rebuilt"), AdminPass: "secret"})
 	case nova.RescueServer.Key:
 		err = servers.Disks{Servers: w.verbs}.Rescue(ctx, id, image2, "secret")
+	case nova.CreateImageServer.Key:
+		_, err = servers.Snapshots{Servers: w.verbs}.CreateImage(ctx, id, servers.SnapshotArgs{Name: "shot"})
+	case nova.BackupServer.Key:
+		_, err = servers.Snapshots{Servers: w.verbs}.Backup(ctx, id, servers.SnapshotArgs{Name: "daily", Kind: "daily",
+			Rotation: 2})
 	case nova.ChangePasswordServer.Key:
 		err = servers.Guests{Servers: w.verbs}.ChangePassword(ctx, id, "secret")
 	default:
@@ -272,7 +277,7 @@ func TestConductorMayEndAnywhere(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	seen, handled, told := map[string]bool{}, []string(nil), map[string]bool{}
-	all := append(append(stories(), rebuildStories()...), ofTheTable()...)
+	all := slices.Concat(stories(), rebuildStories(), snapshotStories(), ofTheTable())
 	t.Cleanup(func() {
 		for _, k := range handled {
 			if !seen[k] && len(told) == len(all) && !t.Failed() {

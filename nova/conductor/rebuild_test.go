@@ -37,6 +37,12 @@ func (d hooked) Rescue(ctx context.Context, s *nova.Spec, m *nova.ImageMeta, g t
 func (d hooked) Unrescue(ctx context.Context, s *nova.Spec, boot bool) error {
 	return d.around("unrescue", func() error { return d.Driver.Unrescue(ctx, s, boot) })
 }
+func (d hooked) TakeSnapshot(ctx context.Context, s *nova.Spec, name, format string) error {
+	return d.around("snapshot", func() error { return d.Driver.TakeSnapshot(ctx, s, name, format) })
+}
+func (d hooked) DropSnapshot(ctx context.Context, id, name string) error {
+	return d.around("snapshot drop", func() error { return d.Driver.DropSnapshot(ctx, id, name) })
+}
 func (d hooked) SetPassword(ctx context.Context, s *nova.Spec, password string) error {
 	return d.around("password", func() error { return d.Driver.SetPassword(ctx, s, password) })
 }

@@ -18,6 +18,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/compute"
 	"hypernova/nova/conductor"
+	"hypernova/nova/imagetest"
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/scheduler"
 	"hypernova/nova/scheduler/snapshot"
@@ -55,6 +56,7 @@ type world struct {
 	claims  *claims
 	ports   *ports
 	hosts   map[string]*host
+	images  imagetest.Images // of servers
 	verbs   *servers.Servers
 	limits  nova.Limits
 	offset  atomic.Int64 // by how much the queue's clock is ahead
@@ -121,7 +123,8 @@ func (w *world) conductor() {
 		w.t.Fatal(err)
 	}
 	c := conductor.New(conductor.Config{VIFTimeout: 2 * time.Second, VIFPoll: 10 * time.Millisecond},
-		conductor.Deps{DB: w.d, Queue: q, Bus: bus, Placement: w.claims, Networks: w.ports, Scheduler: sch})
+		conductor.Deps{DB: w.d, Queue: q, Bus: bus, Placement: w.claims, Networks: w.ports, Scheduler: sch,
+			Images: &w.images})
 	c.SetCrash(w.instant)
 	srv := messaging.NewServer(bus, rpcapi.Conductor, "controller")
 	w.role = c.Manager("controller")
@@ -132,8 +135,9 @@ func (w *world) conductor() {
 	}
 	w.queue = q
 	w.stop = func() { _ = srv.Drain(context.Background()) }
-	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{}, Networks: w.ports, Flavors: w,
-		Keys: w, Quotas: w})
+	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{}, Store: &w.images, Networks: w.ports,
+		Flavors: w,
+		Keys:    w, Quotas: w})
 }
 
 func (w *world) Flavor(_ context.Context, id string) (nova.Flavor, error) {
@@ -269,7 +273,7 @@ func (h *host) start() {
 			if h.w.opened != nil {
 				h.w.opened(c)
 			}
-		}})})
+		}}), Store: &h.w.images})
 	m := h.m.Manager()
 	g := compute.Group{Bus: bus}
 	if _, err := g.Join(t.Context(), service.Member{Host: h.name, Binary: nova.BinaryCompute, Topic: "compute",

@@ -30,6 +30,13 @@ var (
 	Rescue  = tasks.NewKind[RescueArgs]("server.rescue", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 )
 
+// Snapshot makes an image of a server. A failure deletes the image. Unclaimed deletes the image of a request that did
+// not come to enqueue its Snapshot.
+var (
+	Snapshot  = tasks.NewKind[SnapshotArgs]("server.snapshot", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+	Unclaimed = tasks.NewKind[UnclaimedArgs]("image.unclaimed", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+)
+
 // Password gives a server back whose change of the password did not end. The request withdraws it.
 var Password = tasks.NewKind[DeleteArgs]("server.password", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
@@ -81,6 +88,19 @@ type RescueArgs struct {
 	Image         nova.ImageMeta
 	AdminPass     string
 }
+
+// SnapshotArgs are the arguments of a snapshot. Op is the key of a nova.ServerAction, Image the ID of the image, which
+// exists without data, and Format its disk format.
+type SnapshotArgs struct {
+	Server, Op, Image, Format string
+	User, Project             string // who asked
+	// Kind and Rotation are of a backup: older images of the kind go when there are more than Rotation.
+	Kind     string
+	Rotation int
+}
+
+// UnclaimedArgs names an image that a request made for a snapshot of a server, and who asked.
+type UnclaimedArgs struct{ Image, Server, User, Project string }
 
 // CleanupArgs names the server to remove and the host.
 type CleanupArgs struct{ Server, Host string }

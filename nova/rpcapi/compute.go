@@ -24,6 +24,8 @@ var (
 	// Rebuild and Rescue are the steps of a rebuild and of a rescue on the host, one call each (RebuildStep, RescueStep).
 	Rebuild = messaging.NewCall[RebuildArgs, PowerReply](Compute, "rebuild", messaging.Timeout(30*time.Minute))
 	Rescue  = messaging.NewCall[RescueArgs, PowerReply](Compute, "rescue", messaging.Timeout(30*time.Minute))
+	// Snapshot is a step of a snapshot on the host (SnapshotStep).
+	Snapshot = messaging.NewCall[SnapshotArgs, messaging.None](Compute, "snapshot", messaging.Timeout(2*time.Hour))
 	// SetPassword sets a password in the guest. It is not repeated: the caller waits for the result.
 	SetPassword = messaging.NewCall[PasswordArgs, messaging.None](Compute, "set_password")
 	Diagnose    = messaging.NewCall[SpecArgs, DiagnosticsReply](Compute, "diagnose")
@@ -73,6 +75,20 @@ type RescueArgs struct {
 	Image nova.ImageMeta
 	Boot  bool
 	Grace time.Duration
+}
+
+// Steps of a snapshot on the host (virt.Snapshotter).
+const (
+	StepTake   = "take"
+	StepUpload = "upload"
+	StepDrop   = "drop"
+)
+
+// SnapshotArgs asks for one step of a snapshot of a server. Image is the image, and the snapshot's name on the host.
+type SnapshotArgs struct {
+	Step          string
+	Spec          nova.Spec
+	Image, Format string
 }
 
 // PasswordArgs has the password for the guest's administrator.

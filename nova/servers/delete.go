@@ -63,7 +63,7 @@ func (s *Servers) ResetState(ctx context.Context, id string, active bool) error 
 			move = nova.MoveResetBuild
 		}
 		if active && before.Task == nova.Idle {
-			if err := s.whole(ctx, tx, &v); err != nil {
+			if err := whole(ctx, tx, &v); err != nil {
 				return err
 			}
 		}
@@ -86,7 +86,7 @@ func (s *Servers) ResetState(ctx context.Context, id string, active bool) error 
 }
 
 // whole returns fault.Conflict for a server without the parts of an active one.
-func (s *Servers) whole(ctx context.Context, tx *db.Tx, v *nova.Server) error {
+func whole(ctx context.Context, tx *db.Tx, v *nova.Server) error {
 	if v.Host == "" || v.Launched.IsZero() {
 		return fault.Conflictf("Instance %s was never built to its end: it cannot be set to active.", v.ID)
 	}

@@ -41,6 +41,7 @@ type Deps struct {
 	Queue    *tasks.Queue
 	Bus      *messaging.Bus
 	Images   glance.API
+	Store    glance.Writer // that snapshots go to
 	Networks neutron.API
 	Flavors  Flavors
 	Keys     Keys
@@ -51,6 +52,11 @@ type Deps struct {
 	HidePasswords bool
 	// RescueImage is the image of rescues that name none ([libvirt] rescue_image_id); empty: the server's own.
 	RescueImage string
+	// SnapshotFormat is the disk format of snapshots ([libvirt] snapshot_image_format); empty: raw for servers of a raw
+	// image, else qcow2. NotInherited are the properties of the server's image that snapshots do not have ([DEFAULT]
+	// non_inheritable_image_properties).
+	SnapshotFormat string
+	NotInherited   []string
 	// DefaultZone is the zone of hosts without an aggregate; empty: "nova". ScheduleZone is the zone of a request that
 	// names none.
 	DefaultZone, ScheduleZone string

@@ -13,6 +13,7 @@ import (
 	"hypernova/glance"
 	"hypernova/neutron"
 	"hypernova/nova"
+	"hypernova/nova/imagetest"
 	"hypernova/nova/jobs"
 	"hypernova/nova/rpcapi"
 	"hypernova/nova/servers"
@@ -57,7 +58,8 @@ func newAround(t *testing.T, d *db.DB) *around {
 		RAM: 51200, MetadataItems: 2, InjectedFiles: 1, InjectedFileContentBytes: 10, InjectedFilePathBytes: 10},
 		nets:  []neutron.NetworkInfo{{ID: "n1", Subnets: []string{"s"}}},
 		image: glance.Image{ID: "i1", Status: "active", Size: 1 << 20}}
-	a.Servers = servers.New(servers.Deps{DB: d, Queue: a.queue, Bus: bus, Images: a, Networks: a, Flavors: a, Keys: a,
+	a.Servers = servers.New(servers.Deps{DB: d, Queue: a.queue, Bus: bus, Images: a, Store: &imagetest.Images{},
+		Networks: a, Flavors: a, Keys: a,
 		Quotas: a})
 	a.ctx = as(t.Context(), "p1", "member")
 	return a

@@ -40,6 +40,7 @@ func Capabilities() []Capability {
 		capability[PasswordSetter]("set passwords", ""),
 		capability[Rebuilder]("rebuild servers", ""),
 		capability[Rescuer]("rescue servers", ""),
+		capability[Snapshotter]("copy a server's disk", ""),
 		capability[Suspender]("suspend servers", ""),
 		capability[Uptimer]("report its uptime", ""),
 	}

@@ -83,6 +83,10 @@ type Request struct {
 	Query  url.Values
 	Header http.Header
 	Body   any // encoded as JSON; nil: no body
+	// Data is sent in place of Body, as it is. Then the request is sent once: it is not repeated. Size is its length in
+	// bytes; below zero: unknown.
+	Data io.Reader
+	Size int64
 }
 
 // Do sends a request and decodes the JSON answer into Out. An answer without a body leaves Out zero. A status of 400
@@ -134,7 +138,7 @@ func (c *Client) tries(ctx context.Context, r Request, try func(context.Context)
 		switch {
 		case err == nil:
 			return nil
-		case errors.As(err, &refused) && !renewed:
+		case errors.As(err, &refused) && !renewed && r.Data == nil:
 			renewed = true
 			f, ok := c.c.Tokens.(Forgetter)
 			if !ok {
@@ -197,9 +201,15 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, string,
 		}
 		body = bytes.NewReader(b)
 	}
+	if r.Data != nil {
+		body = io.NopCloser(r.Data) // the caller closes it
+	}
 	req, err := http.NewRequestWithContext(ctx, r.Method, target, body)
 	if err != nil {
 		return nil, "", fmt.Errorf("make a request to %s: %w", c.c.Name, err)
+	}
+	if r.Data != nil {
+		req.ContentLength = r.Size
 	}
 	for k, v := range c.c.Headers {
 		req.Header.Set(k, v)

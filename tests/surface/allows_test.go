@@ -120,6 +120,7 @@ var computeAllows = []allowance{
 		"POST /v2.1/servers/{server_id}/action suspend", "POST /v2.1/servers/{server_id}/action resume",
 		"POST /v2.1/servers/{server_id}/action reboot", "POST /v2.1/servers/{server_id}/action rebuild",
 		"POST /v2.1/servers/{server_id}/action rescue", "POST /v2.1/servers/{server_id}/action unrescue",
+		"POST /v2.1/servers/{server_id}/action createImage", "POST /v2.1/servers/{server_id}/action createBackup",
 		"POST /v2.1/servers/{server_id}/action changePassword",
 		"POST /v2.1/servers/{server_id}/action trigger_crash_dump",
 		"DELETE /v2.1/servers/{server_id}/os-server-password",

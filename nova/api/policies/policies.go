@@ -135,6 +135,8 @@ var (
 		"List a server's addresses on one network.")
 	SecurityGroupsList = rule("os_compute_api:os-security-groups:list", reader,
 		"List a server's security groups.")
+	ServersCreateImage       = rule("os_compute_api:servers:create_image", member, "Make an image of a server.")
+	CreateBackup             = rule("os_compute_api:os-create-backup", member, "Back up a server as an image.")
 	SecurityGroupsGet        = rule("os_compute_api:os-security-groups:get", reader, "List security groups.")
 	SecurityGroupsShow       = rule("os_compute_api:os-security-groups:show", reader, "Show a security group.")
 	SecurityGroupsCreate     = rule("os_compute_api:os-security-groups:create", member, "Create a security group.")
@@ -260,7 +262,8 @@ var (
 	MigrationsIndex            = rule("os_compute_api:os-migrations:index", manager, "List a project's moves.")
 	MigrationsIndexAllProjects = rule("os_compute_api:os-migrations:index:all_projects", admin,
 		"List the moves of all projects.")
-	ServersMigrationsIndex         = rule("os_compute_api:servers:migrations:index", manager, "List a server's running moves.")
+	ServersMigrationsIndex = rule("os_compute_api:servers:migrations:index", manager,
+		"List a server's running moves.")
 	ServersMigrationsShow          = rule("os_compute_api:servers:migrations:show", admin, "Show a running move.")
 	ServersMigrationsDelete        = rule("os_compute_api:servers:migrations:delete", manager, "Abort a running move.")
 	ServersMigrationsForceComplete = rule("os_compute_api:servers:migrations:force_complete", manager,

@@ -31,7 +31,8 @@ var imageOps = api.Resource[*imagesAPI]{Name: "image", Plural: "images", Ops: ap
 type image map[string]json.RawMessage
 
 // imageAttributes are the attributes of images that are not properties.
-var imageAttributes = []string{"id", "name", "status", "visibility", "protected", "owner", "min_ram", "min_disk", "size",
+var imageAttributes = []string{"id", "name", "status", "visibility", "protected", "owner", "min_ram", "min_disk",
+	"size",
 	"virtual_size", "checksum", "os_hash_algo", "os_hash_value", "os_hidden", "container_format", "disk_format",
 	"created_at", "updated_at", "tags", "file", "self", "schema", "direct_url", "locations", "stores"}
 

@@ -96,7 +96,8 @@ type tenantNetworkView struct {
 // viewOfTenantNetwork has the text None for a CIDR, as nova does.
 func viewOfTenantNetwork(n network) tenantNetworkView { return tenantNetworkView{n.ID, "None", n.Name} }
 
-func (a *tenantNetworksAPI) list(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[tenantNetworkView], error) {
+func (a *tenantNetworksAPI) list(ctx context.Context, _ *api.Request, _ *api.None) (api.Page[tenantNetworkView],
+	error) {
 	ns, err := a.all(ctx)
 	p := api.Page[tenantNetworkView]{}
 	for _, n := range ns {

@@ -1,6 +1,6 @@
 // Package proxies is the operations of the Compute API of old versions that other services do now: images, networks,
-// security groups and bare metal nodes. They ask those services with the user's token. From 2.36 on (metadata of images:
-// from 2.39 on) they answer 404.
+// security groups and bare metal nodes. They ask those services with the user's token. From 2.36 on (metadata of
+// images: from 2.39 on) they answer 404.
 package proxies
 
 import (

@@ -24,6 +24,8 @@ type disks struct {
 	Next   string `json:"next,omitempty"`   // of the disks that a rebuild has made
 	Before string `json:"before,omitempty"` // of those that a rebuild has put aside
 	Rescue string `json:"rescue,omitempty"` // of the rescue disk
+	Copy   string `json:"copy,omitempty"`   // the name of a snapshot, and its format
+	Format string `json:"format,omitempty"` // of the snapshot
 	// Rescued: the guest runs from the rescue disk.
 	Rescued bool `json:"rescued,omitempty"`
 }

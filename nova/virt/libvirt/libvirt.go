@@ -36,13 +36,14 @@ import (
 
 // Config is the configuration of the driver. Only InstancesPath is required.
 type Config struct {
-	VirtType    string `conf:"virt_type" default:"auto" enum:"auto|kvm|qemu" help:"kvm uses hardware virtualisation, qemu does without, auto boots a probe guest to find out what works."`
-	URI         string `conf:"connection_uri" default:"qemu:///system" help:"The libvirt daemon."`
-	CPUMode     string `conf:"cpu_mode" default:"auto" enum:"auto|none|host-model|host-passthrough|maximum|custom" help:"The processor that guests see."`
-	CPUModel    string `conf:"cpu_models" help:"The model for cpu_mode custom."`
-	Machine     string `conf:"hw_machine_type" default:"q35" help:"The machine that guests see."`
-	RescueImage string `conf:"rescue_image_id" help:"The image of rescues that name none; empty for the server's own. The compute API reads it."`
-	ProbeKernel string `conf:"probe_kernel" default:"$state_path/guest-kernel" help:"A kernel to try KVM with; where it is not there, the host's own."`
+	VirtType       string `conf:"virt_type" default:"auto" enum:"auto|kvm|qemu" help:"kvm uses hardware virtualisation, qemu does without, auto boots a probe guest to find out what works."`
+	URI            string `conf:"connection_uri" default:"qemu:///system" help:"The libvirt daemon."`
+	CPUMode        string `conf:"cpu_mode" default:"auto" enum:"auto|none|host-model|host-passthrough|maximum|custom" help:"The processor that guests see."`
+	CPUModel       string `conf:"cpu_models" help:"The model for cpu_mode custom."`
+	Machine        string `conf:"hw_machine_type" default:"q35" help:"The machine that guests see."`
+	SnapshotFormat string `conf:"snapshot_image_format" choices:"raw,qcow2" help:"The disk format of snapshots; empty for raw where the server's image is raw, else qcow2. The compute API reads it."`
+	RescueImage    string `conf:"rescue_image_id" help:"The image of rescues that name none; empty for the server's own. The compute API reads it."`
+	ProbeKernel    string `conf:"probe_kernel" default:"$state_path/guest-kernel" help:"A kernel to try KVM with; where it is not there, the host's own."`
 
 	InstancesPath string
 	CacheDir      string           // cached images; default InstancesPath/_base
@@ -75,6 +76,7 @@ type Runner interface {
 // Methods may be called concurrently for different servers. See virt.Driver for the contract of each method.
 type Driver struct {
 	rebuilder
+	snapshots
 	rescuer
 	guests
 
@@ -117,7 +119,7 @@ func New(c Config) (*Driver, error) {
 			"or custom", c.CPUMode)
 	}
 	d := &Driver{c: c, folders: folders(c.InstancesPath)}
-	d.rebuilder, d.rescuer, d.guests = rebuilder{d}, rescuer{d}, guests{d}
+	d.rebuilder, d.rescuer, d.guests, d.snapshots = rebuilder{d}, rescuer{d}, guests{d}, snapshots{d}
 	d.disks = &diskMaker{run: c.Run, files: c.Files, uid: -1, gid: -1, now: c.Now}
 	if d.conn, err = newConn(c.URI, c.CallTimeout); err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ func capabilityTests() []test {
 		of("a rebuild gives new disks", rebuild),
 		of("a rebuild is undone", undoRebuild),
 		of("rescue and unrescue", rescue),
+		of("a disk is copied", snapshot),
 		of("suspend and resume", suspend),
 		of("the uptime is in the form of uptime(1)", uptime),
 	}

@@ -1,0 +1,116 @@
+package conductor
+
+import (
+	"context"
+
+	"hypernova/nova"
+	"hypernova/nova/jobs"
+	"hypernova/nova/rpcapi"
+	"hypernova/nova/store"
+	"hypernova/oslo/auth"
+	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
+	"hypernova/oslo/steps"
+	"hypernova/oslo/tasks"
+)
+
+// imaging is the record of a snapshot. Its journal keeps how far it is.
+type imaging struct{}
+
+// imagingOf copies the server's disk on its host, sends the copy to the image service in the user's name, and removes
+// it. A failure removes the copy and deletes the image.
+func (c *Conductor) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operation[imaging], error) {
+	action, ok := nova.ServerActionOf(a.Op)
+	if !ok {
+		return operation[imaging]{}, tasks.Fail(fault.Invalidf("there is no snapshot %q", a.Op))
+	}
+	asAsker := func(ctx context.Context) context.Context { return auth.With(ctx, asker) }
+	onHost := func(ctx context.Context, step string) error {
+		v, spec, err := c.specOf(ctx, a.Server)
+		if err != nil {
+			return err
+		}
+		_, err = rpcapi.Snapshot.Do(ctx, c.Bus, v.Host, rpcapi.SnapshotArgs{Step: step, Spec: spec, Image: a.Image,
+			Format: a.Format})
+		return answered(err)
+	}
+	return operation[imaging]{
+		action: action,
+		steps: []steps.Step[imaging]{
+			{Name: "image", Light: true, Do: func(context.Context, *imaging) error { return nil },
+				Undo: func(ctx context.Context, _ *imaging) error {
+					return absentIsFine(c.Images.Delete(asAsker(ctx), a.Image))
+				}},
+			{Name: "take", Do: func(ctx context.Context, _ *imaging) error {
+				if err := c.stage(ctx, a.Server, nova.MoveSnapshot); err != nil {
+					return err
+				}
+				return onHost(ctx, rpcapi.StepTake)
+			}, Undo: func(ctx context.Context, _ *imaging) error {
+				return nothingToUndo(onHost(ctx, rpcapi.StepDrop))
+			}},
+			{Name: "upload", Do: func(ctx context.Context, _ *imaging) error {
+				for _, m := range []nova.Move{nova.MoveSnapshotTaken, nova.MoveSnapshotSent} {
+					if err := c.stage(ctx, a.Server, m); err != nil {
+						return err
+					}
+				}
+				return onHost(asAsker(ctx), rpcapi.StepUpload)
+			}},
+			{Name: "drop", Do: func(ctx context.Context, _ *imaging) error {
+				return nothingToUndo(onHost(ctx, rpcapi.StepDrop))
+			}},
+			{Name: "rotate", Do: func(ctx context.Context, _ *imaging) error { return c.rotate(asAsker(ctx), a) }},
+		},
+	}, nil
+}
+
+// stage changes the task state of a server whose snapshot goes on. A server that another request has taken stays as it
+// is: the next step finds that out.
+func (c *Conductor) stage(ctx context.Context, server string, m nova.Move) error {
+	return c.DB.Tx(ctx, func(tx *db.Tx) error {
+		_, _, err := store.Move(ctx, tx, server, m, store.Change{}, c.Now())
+		return err
+	})
+}
+
+// rotate deletes the oldest backups of a server and kind until Rotation are left. One that cannot be deleted stays, as
+// with nova.
+func (c *Conductor) rotate(ctx context.Context, a *jobs.SnapshotArgs) error {
+	if a.Kind == "" && a.Op != nova.BackupServer.Key {
+		return nil
+	}
+	found, err := c.Images.Find(ctx, map[string]string{"image_type": "backup", "backup_type": a.Kind,
+		"instance_uuid": a.Server})
+	if err != nil {
+		return err
+	}
+	for _, i := range found[min(a.Rotation, len(found)):] {
+		if err := c.Images.Delete(ctx, i.ID); fault.Is(err, fault.Unavailable) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Conductor) snapshot(ctx context.Context, t *tasks.Task, a jobs.SnapshotArgs) error {
+	o, err := c.imagingOf(askerOf(ctx, a.User, a.Project), &a)
+	if err != nil {
+		return err
+	}
+	return o.perform(ctx, c, t, a.Server)
+}
+
+func (c *Conductor) snapshotDied(ctx context.Context, t *tasks.Task, a jobs.SnapshotArgs, why error) error {
+	o, err := c.imagingOf(askerOf(ctx, a.User, a.Project), &a)
+	if err != nil {
+		return nil // an operation that no release knows has nothing to give back
+	}
+	return o.giveUp(ctx, c, t, a.Server, why)
+}
+
+// unclaimed deletes the image of a request that did not come to enqueue its snapshot.
+func (c *Conductor) unclaimed(ctx context.Context, _ *tasks.Task, a jobs.UnclaimedArgs) error {
+	err := c.Images.Delete(auth.With(ctx, askerOf(ctx, a.User, a.Project)), a.Image)
+	return retried(absentIsFine(err))
+}
