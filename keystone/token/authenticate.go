@@ -48,7 +48,7 @@ type ScopeClaim struct {
 // text for every reason. If the proofs are right but the user's multi-factor rules require more, it returns
 // *Insufficient.
 func (s *Service) Authenticate(ctx context.Context, r Request) (string, *Token, error) {
-	at, err := s.epoch(ctx)
+	at, err := s.epochs.Read(ctx)
 	if err != nil {
 		return "", nil, err
 	}
@@ -106,7 +106,7 @@ func (s *Service) issued(ctx context.Context, at int64, c Claims) (string, *Toke
 	if err != nil {
 		return "", nil, err
 	}
-	t, err := s.resolve(ctx, at, claims)
+	t, err := s.known.resolve(ctx, at, claims)
 	if err != nil {
 		return "", nil, err
 	}
@@ -167,7 +167,7 @@ func (s *Service) prove(ctx context.Context, at int64, r Request) (Claims, error
 // trade returns claims for a token that is requested with another token. They keep its expiry, audit chain and
 // delegation.
 func (s *Service) trade(ctx context.Context, at int64, text string) (Claims, error) {
-	old, err := s.inspect(ctx, at, text, false)
+	old, err := s.known.inspect(ctx, at, text, false)
 	if err != nil {
 		return Claims{}, err // a token that is worthless is not found, here too
 	}
@@ -177,8 +177,9 @@ func (s *Service) trade(ctx context.Context, at int64, text string) (Claims, err
 	if old.Ruled() {
 		return Claims{}, fault.Forbiddenf("A token that access rules restrict cannot be traded for another one.")
 	}
-	c := Claims{User: old.User, Methods: slices.Clone(old.Methods), Expires: old.Expires, AuditIDs: old.AuditIDs[len(old.AuditIDs)-1:],
-		AppCredential: old.Claims.AppCredential, Federation: old.Federation}
+	c := Claims{User: old.User, Methods: slices.Clone(old.Methods), Expires: old.Expires,
+		AuditIDs: old.AuditIDs[len(old.AuditIDs)-1:], AppCredential: old.Claims.AppCredential,
+		Federation: old.Federation}
 	if c.AppCredential != "" || has(c.Methods, MethodEC2) {
 		c.Scope = old.Scope
 	}
@@ -282,7 +283,7 @@ func (s *Service) domainOf(ctx context.Context, at int64, p PasswordProof) (stri
 	if p.DomainID != "" {
 		return p.DomainID, nil
 	}
-	return s.idOf(ctx, at, "", p.DomainName)
+	return s.known.idOf(ctx, at, "", p.DomainName)
 }
 
 func (s *Service) find(ctx context.Context, at int64, p PasswordProof) (keystone.User, store.Secret, error) {
@@ -310,25 +311,25 @@ func (s *Service) scope(ctx context.Context, at int64, c ScopeClaim) (Scope, err
 	domain := c.DomainID
 	if domain == "" {
 		var err error
-		if domain, err = s.idOf(ctx, at, "", c.DomainName); err != nil {
+		if domain, err = s.known.idOf(ctx, at, "", c.DomainName); err != nil {
 			return Scope{}, gone(err, "domain", c.DomainName)
 		}
 	}
 	if c.ProjectName == "" {
 		return Scope{Domain: domain}, nil
 	}
-	id, err := s.idOf(ctx, at, domain, c.ProjectName)
+	id, err := s.known.idOf(ctx, at, domain, c.ProjectName)
 	return Scope{Project: id}, gone(err, "project", c.ProjectName)
 }
 
 // byDefault is the user's default project where a token for it would hold.
 func (s *Service) byDefault(ctx context.Context, at int64, c Claims) Scope {
-	u, err := s.owner(ctx, at, c.User)
+	u, err := s.known.owner(ctx, at, c.User)
 	if err != nil || u.DefaultProjectID == "" {
 		return Scope{}
 	}
 	c.Scope = Scope{Project: u.DefaultProjectID}
-	if _, err := s.resolve(ctx, at, c); err != nil {
+	if _, err := s.known.resolve(ctx, at, c); err != nil {
 		return Scope{}
 	}
 	return c.Scope

@@ -40,7 +40,8 @@ func (s *Service) checkAppCredential(ctx context.Context, at int64, p AppCredent
 	return a.UserID, nil
 }
 
-func (s *Service) findAppCredential(ctx context.Context, at int64, p AppCredentialProof) (keystone.AppCredential, string, error) {
+func (s *Service) findAppCredential(ctx context.Context, at int64, p AppCredentialProof) (
+	keystone.AppCredential, string, error) {
 	if p.ID != "" {
 		return store.AppCredential(ctx, s.db, p.ID)
 	}
@@ -105,7 +106,7 @@ func (s *Service) Grant(ctx context.Context, d Delegated) (string, *Token, error
 			c.Expires = a.Expires
 		}
 	}
-	at, err := s.epoch(ctx)
+	at, err := s.epochs.Read(ctx)
 	if err != nil {
 		return "", nil, err
 	}

@@ -14,6 +14,7 @@ import (
 // for a request that has read the same epoch from the database itself, so that it is never older than the request.
 // Whatever changes a value moves the epoch in the same transaction.
 type known struct {
+	service  *Service
 	tokens   *dated[string, *Token] // by the decrypted payload, so that memory holds no tokens
 	resolved *dated[bearer, Token]  // without claims
 	users    *dated[string, keystone.User]
@@ -29,8 +30,8 @@ type bearer struct {
 // named is a project by its domain's id and its name; a domain has no domain.
 type named struct{ domain, name string }
 
-func newKnown() *known {
-	return &known{newDated[string, *Token](), newDated[bearer, Token](), newDated[string, keystone.User](),
+func newKnown(s *Service) *known {
+	return &known{s, newDated[string, *Token](), newDated[bearer, Token](), newDated[string, keystone.User](),
 		newDated[named, string]()}
 }
 
@@ -63,100 +64,91 @@ func (d *dated[K, V]) get(k K, epoch int64) (v V, ok bool) {
 
 func (d *dated[K, V]) put(k K, epoch int64, v V) { d.entries.Add(k, under[V]{epoch, v}) }
 
-// epoch reads the epoch from the database.
-func (s *Service) epoch(ctx context.Context) (int64, error) {
-	at, err := s.epochs.Read(ctx)
-	if err != nil && fault.Of(err) == nil && ctx.Err() == nil {
-		err = fault.Unavailablef("The identity database does not answer.").Because(err)
-	}
-	return at, err
-}
-
 // plain reports whether what the claims lead to changes only with the epoch. Delegations and memberships that expire,
 // users of directories and inactivity change with time or elsewhere.
-func (s *Service) plain(c Claims) bool {
+func (k *known) plain(c Claims) bool {
 	return c.Trust == "" && c.AppCredential == "" && c.Federation == nil && len(c.User) < keystone.PublicIDLength &&
-		s.passwords.Rules().InactiveAfter == 0
+		k.service.passwords.Rules().InactiveAfter == 0
 }
 
 // resolve looks up everything that the claims name, as of epoch at or later. It returns an error if something of it is
 // deleted or disabled, or if the user has no role in the scope. Callers must not change the slices of the result.
-func (s *Service) resolve(ctx context.Context, at int64, c Claims) (*Token, error) {
-	plain, key := s.plain(c), bearer{c.User, c.Scope}
+func (k *known) resolve(ctx context.Context, at int64, c Claims) (*Token, error) {
+	plain, key := k.plain(c), bearer{c.User, c.Scope}
 	if plain {
-		if t, ok := s.known.resolved.get(key, at); ok {
+		if t, ok := k.resolved.get(key, at); ok {
 			t.Claims = c
 			return &t, nil
 		}
 	}
-	t, err := s.lookUp(ctx, c)
+	t, err := k.service.lookUp(ctx, c)
 	if err != nil || !plain {
 		return t, err
 	}
-	if _, expires, err := store.NextExpiry(ctx, s.db, c.User, s.now()); err != nil || expires {
+	if _, expires, err := store.NextExpiry(ctx, k.service.db, c.User, k.service.now()); err != nil || expires {
 		return t, err
 	}
 	kept := *t
 	kept.Claims = Claims{}
-	s.known.resolved.put(key, at, kept)
+	k.resolved.put(key, at, kept)
 	return t, nil
 }
 
 // inspect is Inspect as of epoch at or later.
-func (s *Service) inspect(ctx context.Context, at int64, text string, expired bool) (*Token, error) {
-	payload, err := s.keys.Open(text) // each time: a key may have been removed
+func (k *known) inspect(ctx context.Context, at int64, text string, expired bool) (*Token, error) {
+	payload, err := k.service.keys.Open(text) // each time: a key may have been removed
 	if err != nil {
 		return nil, fault.NotFoundf("Failed to validate token").Because(err)
 	}
 	key := string(payload)
-	if t, ok := s.known.tokens.get(key, at); ok && s.now().Before(t.Expires) && s.plain(t.Claims) {
+	if t, ok := k.tokens.get(key, at); ok && k.service.now().Before(t.Expires) && k.plain(t.Claims) {
 		return t, nil
 	}
 	c, err := decode(payload)
 	if err != nil {
 		return nil, fault.NotFoundf("Failed to validate token").Because(err)
 	}
-	if !expired && !s.now().Before(c.Expires) {
+	if !expired && !k.service.now().Before(c.Expires) {
 		return nil, fault.NotFoundf("The token has expired.")
 	}
-	t, err := s.resolve(ctx, at, c)
+	t, err := k.resolve(ctx, at, c)
 	if fault.Is(err, fault.Unauthorized) {
 		return nil, fault.NotFoundf("Failed to validate token").Because(err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := s.revoked(ctx, t); err != nil {
+	if err := k.service.revoked(ctx, t); err != nil {
 		return t, err
 	}
 	t.Epoch = at
-	if _, lasting := s.known.resolved.get(bearer{c.User, c.Scope}, at); lasting && s.plain(c) {
-		s.known.tokens.put(key, at, t)
+	if _, lasting := k.resolved.get(bearer{c.User, c.Scope}, at); lasting && k.plain(c) {
+		k.tokens.put(key, at, t)
 	}
 	return t, nil
 }
 
 // owner returns a user as of epoch at or later. Only what moves the epoch may be looked at, such as options.
-func (s *Service) owner(ctx context.Context, at int64, id string) (keystone.User, error) {
-	if u, ok := s.known.users.get(id, at); ok {
+func (k *known) owner(ctx context.Context, at int64, id string) (keystone.User, error) {
+	if u, ok := k.users.get(id, at); ok {
 		return u, nil
 	}
-	u, _, err := s.user(ctx, id)
+	u, _, err := k.service.user(ctx, id)
 	if err == nil && len(id) < keystone.PublicIDLength {
-		s.known.users.put(id, at, u)
+		k.users.put(id, at, u)
 	}
 	return u, err
 }
 
 // idOf returns the id of a project by its domain and name, or of a domain. fault.NotFound.
-func (s *Service) idOf(ctx context.Context, at int64, domain, name string) (string, error) {
+func (k *known) idOf(ctx context.Context, at int64, domain, name string) (string, error) {
 	key := named{domain, name}
-	if id, ok := s.known.names.get(key, at); ok {
+	if id, ok := k.names.get(key, at); ok {
 		return id, nil
 	}
-	p, err := store.ProjectNamed(ctx, s.db, domain, name)
+	p, err := store.ProjectNamed(ctx, k.service.db, domain, name)
 	if err == nil {
-		s.known.names.put(key, at, p.ID)
+		k.names.put(key, at, p.ID)
 	}
 	return p.ID, err
 }

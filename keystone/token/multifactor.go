@@ -28,7 +28,7 @@ func (*Insufficient) Error() string { return "Additional authentications require
 
 // enough checks the methods of claims against the user's multi-factor rules.
 func (s *Service) enough(ctx context.Context, at int64, c Claims) error {
-	u, err := s.owner(ctx, at, c.User)
+	u, err := s.known.owner(ctx, at, c.User)
 	if err != nil {
 		return gone(err, "user", c.User)
 	}

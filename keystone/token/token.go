@@ -69,9 +69,11 @@ type Service struct {
 
 // New makes the service.
 func New(c Config, d Deps) *Service {
-	return &Service{db: d.DB, epochs: d.Epochs, keys: d.Keys, passwords: d.Passwords, roles: d.Roles, config: c,
+	s := &Service{db: d.DB, epochs: d.Epochs, keys: d.Keys, passwords: d.Passwords, roles: d.Roles, config: c,
 		now:   d.Now,
-		cache: newCache(), known: newKnown()}
+		cache: newCache()}
+	s.known = newKnown(s)
+	return s
 }
 
 // Token is a validated token with everything that the API shows of it.
@@ -178,11 +180,11 @@ func (s *Service) rests(ctx context.Context, t *Token) (time.Time, error) {
 // Inspect returns everything about a token, as the database has it now. With expired it accepts expired tokens.
 // fault.NotFound for an invalid one. Callers must not change the result, which others may have too.
 func (s *Service) Inspect(ctx context.Context, text string, expired bool) (*Token, error) {
-	at, err := s.epoch(ctx)
+	at, err := s.epochs.Read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.inspect(ctx, at, text, expired)
+	return s.known.inspect(ctx, at, text, expired)
 }
 
 func (s *Service) revoked(ctx context.Context, t *Token) error {

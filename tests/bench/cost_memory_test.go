@@ -16,13 +16,18 @@ func (c *costs) idle() figure {
 	c.start()
 	c.restart()
 	c.profileHeap()
-	rest := time.NewTimer(watched) // until the start's garbage is gone
-	<-rest.C
+	c.rested() // until the start's garbage is gone
 	before, _ := c.cpu()
-	rest.Reset(watched)
-	<-rest.C
+	pss := c.rested()
 	after, _ := c.cpu()
-	return figure{"pss_mib": c.pss(), "idle_cores": (after - before).Seconds() / watched.Seconds()}
+	return figure{"pss_mib": pss, "idle_cores": (after - before).Seconds() / watched.Seconds()}
+}
+
+// rested returns the memory of the cloud after it had nothing to do for a while.
+func (c *costs) rested() float64 {
+	rest := time.NewTimer(watched)
+	<-rest.C
+	return c.pss()
 }
 
 // restart ends the cloud and starts it again.
