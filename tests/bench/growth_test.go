@@ -27,7 +27,8 @@ func uuid(letter string) string {
 func listRows() []copied {
 	return []copied{
 		{"nova", "servers", "name = 'grow' AND deleted = FALSE", map[string]string{"id": uuid("a"),
-			"created_at": "created_at - n"}},
+			"created_at": "created_at - n", "host": "'grow-' || CAST(n % 1000 AS TEXT)",
+			"node": "'grow-' || CAST(n % 1000 AS TEXT)"}},
 		{"neutron", "ports", "name = 'grow'", map[string]string{"id": uuid("b"), "fixed_ips": "'[]'",
 			"mac_address": "'fa:16:' || CAST(100000000000 + n AS TEXT)"}},
 		{"glance", "images", "name = 'guest'", map[string]string{"id": uuid("c"), "created_at": "created_at - n"}},
