@@ -176,8 +176,27 @@ func (p *Process) Run(ctx context.Context, last ...service.Service) error {
 		}
 	}
 	err := service.Launch(ctx, p.c.Default.Grace, slices.Concat(p.listeners.pulseService(), p.services,
-		p.listeners.offers(), last)...)
+		p.listeners.offers(), last, []service.Service{started()})...)
 	return errors.Join(err, p.Close(context.WithoutCancel(ctx))) // ctx has ended; closing must still happen
+}
+
+// afterStart is the time for what follows a start: first heartbeats, first requests.
+const afterStart = 2 * time.Second
+
+// started is the last service to start. It gives back the memory that only the start needed.
+func started() service.Service {
+	return service.Func("memory of the start", func(ctx context.Context, ready func()) error {
+		ready()
+		t := time.NewTimer(afterStart)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			releaseStart()
+			<-ctx.Done()
+		case <-ctx.Done():
+		}
+		return nil
+	})
 }
 
 // Close gives back what construction took. Run does it; a process that was never run needs it.
