@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"os"
-	"runtime"
 
 	"hypernova/app/cli"
 )
@@ -13,7 +12,6 @@ import (
 var version = "devel"
 
 func main() {
-	runtime.MemProfileRate = 0 // [DEFAULT] pprof_listen sets it
 	os.Exit(cli.Main(context.Background(), cli.Env{Args: os.Args, Environ: os.Environ(), Out: os.Stdout, Err: os.Stderr,
 		Version: version}))
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"hypernova/oslo/fault"
 	"hypernova/oslo/private"
@@ -27,10 +26,6 @@ func (c *Config) checkProfiles() error {
 	}
 	return nil
 }
-
-// memoryRate is the number of allocated bytes of which the profile of memory samples one, as Go's default is. The
-// program starts with none, because the samples take memory.
-const memoryRate = 512 << 10
 
 // profiles opens the listener for profiles, if the configuration wants one.
 func (p *Process) profiles(ctx context.Context) error {
@@ -54,7 +49,6 @@ func (p *Process) profiles(ctx context.Context) error {
 		}
 		return nil
 	})
-	runtime.MemProfileRate = memoryRate
 	p.services = append(p.services, service.Profiles(l))
 	return nil
 }

@@ -127,13 +127,16 @@ func TestGrowthFigures(t *testing.T) {
 					say("memory of 1,000 servers, ports, images, users, "+engine, "%.1f MiB", (c.rested()-memory)/10)
 				}
 				for _, l := range lists {
-					f := each(func(c *costs, _ int) { c.call(http.MethodGet, c.at(l.service, l.path), "", http.StatusOK, nil) })(c)
+					f := each(func(c *costs, _ int) {
+						c.call(http.MethodGet, c.at(l.service, l.path), "", http.StatusOK, nil)
+					})(c)
 					spent[l.name] = append(spent[l.name], f[cloudCPU]+f[serverCPU])
 				}
 			}
 			for _, l := range lists {
 				v := spent[l.name]
-				say("page of 100, "+l.name+", "+engine, "%.2f, %.2f, %.2f CPU-ms with 1,000, 10,000, 100,000 rows", v[0], v[1], v[2])
+				say("page of 100, "+l.name+", "+engine, "%.2f, %.2f, %.2f CPU-ms with 1,000, 10,000, 100,000 rows",
+					v[0], v[1], v[2])
 			}
 			before := c.rested()
 			c.Stop(t)
