@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"hypernova/nova"
 	"hypernova/nova/conductor"
 	"hypernova/nova/flavors"
 	"hypernova/nova/hosts"
@@ -134,7 +135,7 @@ func buildConductor(ctx context.Context, p *Process) error {
 		VIFTimeout:      p.c.Default.VIFTimeout,
 		VIFNotFatal:     !p.c.Default.VIFFatal,
 		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down,
-		DefaultZone: p.c.Default.DefaultZone},
+		Precache: p.c.ImageCache.Precache, DefaultZone: p.c.Default.DefaultZone},
 		conductor.Deps{DB: n.db, Now: n.now, Group: n.group, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets,
 			Scheduler: choose, Images: snapshots})
 	p.services = append(p.services, service.New(c.Manager(p.c.Default.Host), service.Deps{Bus: p.bus, Group: n.group},
@@ -173,7 +174,11 @@ func (x *novaParts) operations(ctx context.Context) (*novaOperations, error) {
 	}
 	v := &novaOperations{novaBase: n, flavors: flavors.New(n.db, n.now), quotas: quota.New(n.db, p.c.Quota.Limits()),
 		hosts: hosts.New(hosts.Config{DownTime: p.c.Default.Down, DefaultZone: p.c.Default.DefaultZone},
-			hosts.Deps{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue})}
+			hosts.Deps{DB: n.db, Now: n.now, Bus: p.bus, Queue: n.queue, Image: func(ctx context.Context,
+				id string) (nova.ImageMeta, error) {
+				i, err := images.Image(ctx, id)
+				return servers.ImageMeta(i), err
+			}})}
 	v.keys, v.groups = keypairs.New(n.db, n.now, v.quotas), servergroups.New(n.db, n.now, v.quotas)
 	n.servers = servers.New(servers.Deps{DB: n.db, Now: n.now, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
 		Host: p.c.Default.Host, HidePasswords: !p.c.NovaAPI.Passwords, RescueImage: p.c.Libvirt.RescueImage,

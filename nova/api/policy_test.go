@@ -45,7 +45,8 @@ var guarded = map[string]string{
 	"POST /os-aggregates/{aggregate_id}/action add_host":     forAdmins,
 	"POST /os-aggregates/{aggregate_id}/action remove_host":  forAdmins,
 	"POST /os-aggregates/{aggregate_id}/action set_metadata": forAdmins,
-	"GET /os-hypervisors": forAdmins, "GET /os-hypervisors/detail": forAdmins, "GET /os-hypervisors/statistics": forAdmins,
+	"POST /os-aggregates/{aggregate_id}/images":              forAdmins,
+	"GET /os-hypervisors":                                    forAdmins, "GET /os-hypervisors/detail": forAdmins, "GET /os-hypervisors/statistics": forAdmins,
 	"GET /os-hypervisors/{hypervisor_id}": forAdmins, "GET /os-hypervisors/{hypervisor_id}/search": forAdmins,
 	"GET /os-hypervisors/{hypervisor_id}/servers": forAdmins, "GET /os-hypervisors/{hypervisor_id}/uptime": forAdmins,
 	"GET /os-services": forAdmins, "DELETE /os-services/{service_id}": forAdmins,
@@ -146,6 +147,7 @@ var guardBodies = map[string]string{
 	"POST /os-aggregates/{aggregate_id}/action add_host":     `{"add_host":{"host":"h2"}}`,
 	"POST /os-aggregates/{aggregate_id}/action remove_host":  `{"remove_host":{"host":"h1"}}`,
 	"POST /os-aggregates/{aggregate_id}/action set_metadata": `{"set_metadata":{"metadata":{"a":"b"}}}`,
+	"POST /os-aggregates/{aggregate_id}/images":              `{"cache":[{"id":"` + image + `"}]}`,
 	"PUT /os-services/{service_id}":                          `{"status":"enabled"}`,
 	"POST /os-keypairs": `{"keypair":{"name":"new","type":"ssh","public_key":"` +
 		publicKey + `"}}`,

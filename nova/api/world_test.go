@@ -92,13 +92,16 @@ func newWorld(t testing.TB) *world {
 		InjectedFileContentBytes: 10240,
 		InjectedFilePathBytes:    255, KeyPairs: 3, ServerGroups: 10, ServerGroupMembers: 10})
 	keys := keypairs.New(d, nil, qs)
-	verbs := servers.New(servers.Deps{DB: d, Queue: tasks.New(d, tasks.Config{Owner: "api"}), Bus: bus, Images: images{},
-		Store:    &imagetest.Images{},
+	queue := tasks.New(d, tasks.Config{Owner: "api"})
+	verbs := servers.New(servers.Deps{DB: d, Queue: queue, Bus: bus, Images: images{}, Store: &imagetest.Images{},
 		Networks: networks{},
 		Flavors:  fl, Keys: keys, Quotas: qs})
 	w := &world{t: t, db: d, deps: novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs,
 		ServerGroups: servergroups.New(d, nil, qs), Hosts: hosts.New(hosts.Config{}, hosts.Deps{DB: d, Bus: bus,
-			Uptime: uptime}),
+			Queue: queue, Uptime: uptime, Image: func(ctx context.Context, id string) (nova.ImageMeta, error) {
+				i, err := images{}.Image(ctx, id)
+				return servers.ImageMeta(i), err
+			}}),
 		Networks: networks{}, Groups: networks{}}}
 	w.serve(proxied(t))
 	for _, f := range []nova.Flavor{{ID: "1", Name: "m1.tiny", VCPUs: 1, RAM: 512, Disk: 1, Public: true},

@@ -129,6 +129,7 @@ func (m *Manager) register(s *messaging.Server) {
 	rpcapi.SetPassword.Handle(s, guests{m}.setPassword)
 	rpcapi.Diagnose.Handle(s, guests{m}.diagnose)
 	rpcapi.ConsoleLog.Handle(s, m.consoleLog)
+	rpcapi.CacheImage.Handle(s, m.cacheImage)
 	rpcapi.Uptime.Handle(s, m.uptime)
 	rpcapi.Reconcile.Handle(s, func(ctx context.Context, _ messaging.None) error { return m.report(ctx) })
 }

@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 
+	"hypernova/nova/rpcapi"
 	"hypernova/nova/virt"
 	"hypernova/oslo/log"
 	"hypernova/oslo/metric"
@@ -29,6 +30,19 @@ func (m *Manager) cleanImages(ctx context.Context) error {
 		m.cached.Store(&did.Kept)
 	}
 	return err
+}
+
+// cacheImage fetches an image ahead of servers. It counts as one of the builds that the host works on at once.
+func (m *Manager) cacheImage(ctx context.Context, a rpcapi.CacheImageArgs) (out rpcapi.CacheImageReply, err error) {
+	cache, err := capability[virt.ImageCache](m.Driver)
+	if err != nil {
+		return out, err
+	}
+	err = m.inSlot(ctx, func() error {
+		out.Fetched, err = cache.FetchImage(ctx, a.Image, m.Images)
+		return err
+	})
+	return out, err
 }
 
 // CachedBytes is what the cached images took when they were last looked at, and how much of it no server used.

@@ -38,6 +38,7 @@ type Config struct {
 	VIFNotFatal     bool          // continue a build although its ports did not become active
 	ShutdownTimeout time.Duration // time for a guest to shut down; default 60 s
 	DownTime        time.Duration // a host without a heartbeat for longer is down; default 60 s
+	Precache        int           // hosts that fetch images ahead of servers at once; default 1
 	DefaultZone     string        // of hosts in no aggregate with a zone; default "nova"
 }
 
@@ -102,6 +103,7 @@ func New(c Config, d Deps) *Conductor {
 	jobs.Password.Handle(d.Queue, k.forgottenPassword, nil)
 	jobs.Cleanup.Handle(d.Queue, k.cleanup, nil)
 	jobs.Retire.Handle(d.Queue, k.retire, nil)
+	jobs.CacheImages.Handle(d.Queue, k.cacheImages, nil)
 	return k
 }
 

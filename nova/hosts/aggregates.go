@@ -4,8 +4,11 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"hypernova/nova"
+	"hypernova/nova/jobs"
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -50,9 +53,10 @@ func (h *Hosts) UpdateAggregate(ctx context.Context, id int64, name string,
 		if !zone.Set {
 			return nil
 		}
+		before := v.Zone()
 		v.Metadata = maps.Clone(v.Metadata)
 		v.Metadata[zoneKey] = zone.Or("")
-		return h.rezoned(ctx, tx, v)
+		return h.rezoned(ctx, tx, v, before, "update")
 	})
 }
 
@@ -64,7 +68,7 @@ func (h *Hosts) DeleteAggregate(ctx context.Context, id int64) error {
 			return err
 		}
 		if len(v.Hosts) > 0 {
-			return fault.Invalidf("Cannot remove the aggregate %d: it has hosts.", id)
+			return fault.Invalidf("Cannot remove host from aggregate %d. Reason: Host aggregate is not empty.", id)
 		}
 		return store.DeleteAggregate(ctx, tx, id)
 	})
@@ -73,6 +77,7 @@ func (h *Hosts) DeleteAggregate(ctx context.Context, id int64) error {
 // SetAggregateMetadata sets items; a nil value removes one.
 func (h *Hosts) SetAggregateMetadata(ctx context.Context, id int64, items map[string]*string) (nova.Aggregate, error) {
 	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
+		before := v.Zone()
 		v.Metadata = maps.Clone(v.Metadata)
 		if v.Metadata == nil {
 			v.Metadata = map[string]string{}
@@ -85,14 +90,14 @@ func (h *Hosts) SetAggregateMetadata(ctx context.Context, id int64, items map[st
 			v.Metadata[k] = *text
 		}
 		if _, ok := items[zoneKey]; ok {
-			return h.rezoned(ctx, tx, v)
+			return h.rezoned(ctx, tx, v, before, "update metadata of")
 		}
 		return nil
 	})
 }
 
-// AddHost adds a compute host to an aggregate. Faults: NotFound for an unknown host, Conflict if it is a member or is
-// in another zone.
+// AddHost adds a compute host to an aggregate. Faults: NotFound for an unknown host, Conflict if it is a member, is in
+// another zone, or has servers that would come into another zone.
 func (h *Hosts) AddHost(ctx context.Context, id int64, host string) (nova.Aggregate, error) {
 	if _, err := store.ServiceOf(ctx, h.DB, host, nova.BinaryCompute); err != nil {
 		if fault.Is(err, fault.NotFound) {
@@ -101,20 +106,36 @@ func (h *Hosts) AddHost(ctx context.Context, id int64, host string) (nova.Aggreg
 		return nova.Aggregate{}, err
 	}
 	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
+		as, err := store.Aggregates(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if zone := v.Zone(); zone != "" {
+			if others := otherZones(as, v, []string{host}, zone); others != "" {
+				return fault.Conflictf("Cannot add host to aggregate %d. Reason: One or more hosts already in availability "+
+					"zone(s) %s.", id, others)
+			}
+			if before := nova.ZoneOf(host, as, ""); before != zone {
+				if err := h.unmoved(ctx, tx, host, "add host to", "added to", id, before, zone); err != nil {
+					return err
+				}
+			}
+		}
 		if slices.Contains(v.Hosts, host) {
-			return fault.Conflictf("Cannot add host to aggregate %d. Reason: the host %s is in it.", id, host)
+			return fault.Conflictf("Aggregate %d already has host %s.", id, host)
 		}
 		v.Hosts = append(slices.Clone(v.Hosts), host)
-		return h.zoned(ctx, tx, v)
+		return nil
 	})
 }
 
-// RemoveHost removes a host; fault.NotFound if it is no member.
+// RemoveHost removes a host. Faults: NotFound if it is no member, Conflict if it has servers that would come into
+// another zone.
 func (h *Hosts) RemoveHost(ctx context.Context, id int64, host string) (nova.Aggregate, error) {
-	return h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
+	v, err := h.edit(ctx, id, func(tx *db.Tx, v *nova.Aggregate) error {
 		i := slices.Index(v.Hosts, host)
 		if i < 0 {
-			return fault.NotFoundf("Cannot remove host %s in aggregate %d: not found.", host, id)
+			return fault.NotFoundf("Aggregate %d has no host %s.", id, host)
 		}
 		v.Hosts = slices.Delete(slices.Clone(v.Hosts), i, i+1)
 		if v.Zone() == "" {
@@ -124,61 +145,83 @@ func (h *Hosts) RemoveHost(ctx context.Context, id int64, host string) (nova.Agg
 		if err != nil {
 			return err
 		}
-		for i := range as {
-			if as[i].ID != id && as[i].Zone() == v.Zone() && slices.Contains(as[i].Hosts, host) {
-				return nil // another aggregate keeps it there
-			}
+		as = slices.DeleteFunc(as, func(a nova.Aggregate) bool { return a.ID == id })
+		if after := nova.ZoneOf(host, as, ""); after != v.Zone() {
+			return h.unmoved(ctx, tx, host, "remove host from", "removed from", id, v.Zone(), after)
 		}
-		return h.unused(ctx, tx, host)
+		return nil
 	})
+	if fault.Is(err, fault.NotFound) {
+		err = fault.NotFoundf("Cannot remove host %s in aggregate %d", host, id)
+	}
+	return v, err
 }
 
-// rezoned checks an aggregate whose zone a request changed: fault.Invalid if its hosts cannot be in that zone.
-func (h *Hosts) rezoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
+// rezoned checks an aggregate whose zone a request changed from before: fault.Invalid if its hosts cannot be in that
+// zone. what names the change.
+func (h *Hosts) rezoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate, before, what string) error {
+	refuse := func(reason string) error {
+		return fault.Invalidf("Cannot %s aggregate %d. Reason: %s.", what, v.ID, reason)
+	}
 	if v.Zone() == "" {
-		return fault.Invalidf(
-			"Cannot update aggregate %d. Reason: aggregate %s does not support empty named availability zone.", v.ID, v.Name)
+		return refuse("Aggregate " + v.Name + " does not support empty named availability zone")
 	}
-	err := h.zoned(ctx, tx, v)
-	if f := fault.Of(err); fault.Is(err, fault.Conflict) {
-		return fault.Invalidf("%s", f.Msg)
-	}
-	return err
-}
-
-// zoned returns fault.Conflict for a host that would be in two zones, or change its zone while it has servers.
-func (h *Hosts) zoned(ctx context.Context, tx *db.Tx, v *nova.Aggregate) error {
 	as, err := store.Aggregates(ctx, tx)
 	if err != nil {
 		return err
 	}
-	zone := v.Zone()
+	if others := otherZones(as, v, v.Hosts, v.Zone()); others != "" {
+		return refuse("One or more hosts already in availability zone(s) " + others)
+	}
+	if before == v.Zone() {
+		return nil
+	}
 	for _, host := range v.Hosts {
-		before := nova.ZoneOf(host, as, h.DefaultZone)
-		for i := range as {
-			if as[i].ID != v.ID && zone != "" && as[i].Zone() != "" && as[i].Zone() != zone && slices.Contains(as[i].Hosts,
-				host) {
-				return fault.Conflictf("Cannot update aggregate %d. Reason: host %s is in the availability zone %s already.", v.ID,
-					host, as[i].Zone())
-			}
+		vs, err := store.ServersOnHost(ctx, tx, host)
+		if err != nil {
+			return err
 		}
-		if zone != "" && zone != before {
-			if err := h.unused(ctx, tx, host); err != nil {
-				return err
-			}
+		if len(vs) > 0 {
+			return refuse("One or more hosts contain instances in this zone")
 		}
 	}
 	return nil
 }
 
-// unused returns fault.Conflict for hosts with servers: their servers would be in another zone than the requested
-// one.
-func (h *Hosts) unused(ctx context.Context, tx *db.Tx, host string) error {
-	vs, err := store.ServersOnHost(ctx, tx, host)
-	if err == nil && len(vs) > 0 {
-		return fault.Conflictf("One or more hosts contain instances in this zone: %s", host)
+// otherZones lists the zones, other than zone, in which aggregates other than v have one of the hosts; empty: none.
+func otherZones(as []nova.Aggregate, v *nova.Aggregate, hosts []string, zone string) string {
+	var found []string
+	for i := range as {
+		other := as[i].Zone()
+		if as[i].ID != v.ID && other != "" && other != zone && slices.ContainsFunc(hosts, func(host string) bool {
+			return slices.Contains(as[i].Hosts, host)
+		}) {
+			found = append(found, "'"+other+"'")
+		}
 	}
-	return err
+	if len(found) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(found, ", ") + "]"
+}
+
+// unmoved returns fault.Conflict for a host with servers, whose zone would change from before to after.
+func (h *Hosts) unmoved(ctx context.Context, tx *db.Tx, host, what, done string, id int64, before, after string) error {
+	vs, err := store.ServersOnHost(ctx, tx, host)
+	if err != nil || len(vs) == 0 {
+		return err
+	}
+	named := func(zone string) string {
+		if zone == "" {
+			return "None" // of the default zone
+		}
+		return zone
+	}
+	return fault.Conflictf("Cannot %s aggregate %d. Reason: The host cannot be %s the aggregate as the availability zone "+
+		"of the host would change from '%s' to '%s' but the host already has %d instance(s). Changing the AZ of an existing "+
+		"instance is not supported by this action. Move the instances away from this host then try again. If you need to "+
+		"move the instances between AZs then you can use shelve_offload and unshelve to achieve this..", what, id, done,
+		named(before), named(after), len(vs))
 }
 
 func (h *Hosts) edit(ctx context.Context, id int64, fn func(*db.Tx, *nova.Aggregate) error) (nova.Aggregate, error) {
@@ -195,4 +238,28 @@ func (h *Hosts) edit(ctx context.Context, id int64, fn func(*db.Tx, *nova.Aggreg
 		return err
 	})
 	return v, err
+}
+
+// CacheImages enqueues that the hosts of an aggregate fetch images ahead of servers. Faults: NotFound for the
+// aggregate, Invalid for an image that the caller cannot see.
+func (h *Hosts) CacheImages(ctx context.Context, id int64, images []string) error {
+	v, err := store.Aggregate(ctx, h.DB, id)
+	if err != nil {
+		return err
+	}
+	a := jobs.CacheImagesArgs{Aggregate: id, Hosts: v.Hosts}
+	for _, name := range images {
+		m, err := h.Image(ctx, name)
+		if fault.Is(err, fault.NotFound) {
+			return fault.Invalidf("Image %s could not be found.", name)
+		}
+		if err != nil {
+			return err
+		}
+		a.Images = append(a.Images, m)
+	}
+	return h.DB.Tx(ctx, func(tx *db.Tx) error {
+		_, err := jobs.CacheImages.Enqueue(ctx, tx, h.Queue, "cache_images:"+strconv.FormatInt(id, 10), a)
+		return err
+	})
 }

@@ -35,6 +35,8 @@ type Deps struct {
 	Bus *messaging.Bus
 	// Queue runs the clean-up after a deleted compute service; nil: there is none.
 	Queue *tasks.Queue
+	// Image finds an image as the caller in ctx may see it; fault.NotFound. Only CacheImages needs it.
+	Image func(ctx context.Context, id string) (nova.ImageMeta, error)
 	// Uptime returns the output of uptime(1) on a host. nil: the host's agent is called by RPC.
 	Uptime func(ctx context.Context, host string) (string, error)
 }

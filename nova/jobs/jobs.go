@@ -47,6 +47,10 @@ var Cleanup = tasks.NewKind[CleanupArgs]("host.cleanup", tasks.Options{MaxAttemp
 // Retire deletes the provider of a node whose service was deleted, unless the node has joined again.
 var Retire = tasks.NewKind[RetireArgs]("host.retire", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
+// CacheImages has the hosts of an aggregate fetch images ahead of servers. A host that is down is left out.
+var CacheImages = tasks.NewKind[CacheImagesArgs]("aggregate.cache_images",
+	tasks.Options{MaxAttempts: 4, Backoff: time.Second})
+
 // BuildArgs are the arguments of a build besides the server's row.
 type BuildArgs struct {
 	Server         string
@@ -107,3 +111,10 @@ type CleanupArgs struct{ Server, Host string }
 
 // RetireArgs names a node, which is a provider of the same id in placement, and its host.
 type RetireArgs struct{ Host, Node string }
+
+// CacheImagesArgs names the aggregate, its hosts at the time of the request, and the images.
+type CacheImagesArgs struct {
+	Aggregate int64
+	Hosts     []string
+	Images    []nova.ImageMeta
+}

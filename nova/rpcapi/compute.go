@@ -30,7 +30,10 @@ var (
 	SetPassword = messaging.NewCall[PasswordArgs, messaging.None](Compute, "set_password")
 	Diagnose    = messaging.NewCall[SpecArgs, DiagnosticsReply](Compute, "diagnose")
 	ConsoleLog  = messaging.NewCall[ConsoleLogArgs, ConsoleLogReply](Compute, "console_log")
-	Uptime      = messaging.NewCall[messaging.None, UptimeReply](Compute, "uptime", messaging.Timeout(10*time.Second))
+	// CacheImage has the host fetch an image ahead of servers.
+	CacheImage = messaging.NewCall[CacheImageArgs, CacheImageReply](Compute, "cache_image",
+		messaging.Timeout(30*time.Minute))
+	Uptime = messaging.NewCall[messaging.None, UptimeReply](Compute, "uptime", messaging.Timeout(10*time.Second))
 	// Reconcile asks the agent to report its resources now, after an operator enabled or disabled it.
 	Reconcile = messaging.NewCast[messaging.None](Compute, "reconcile")
 )
@@ -111,6 +114,12 @@ type ConsoleLogArgs struct {
 
 // ConsoleLogReply is the console's output.
 type ConsoleLogReply struct{ Data []byte }
+
+// CacheImageArgs names the image to fetch.
+type CacheImageArgs struct{ Image nova.ImageMeta }
+
+// CacheImageReply reports whether the image was fetched now; otherwise the host had it.
+type CacheImageReply struct{ Fetched bool }
 
 // UptimeReply is what uptime(1) would say on the host.
 type UptimeReply struct{ Text string }

@@ -117,7 +117,7 @@ func (s Disks) newDisk(ctx context.Context, v *nova.Server, a *RebuildArgs) (*ne
 	if err := checkItems(limits, &CreateArgs{Metadata: a.Metadata.Value, Files: a.Files}); err != nil {
 		return nil, err
 	}
-	d.image = imageMeta(img)
+	d.image = ImageMeta(img)
 	if err := growable(&d.image, a.DiskConfig.Or("")); err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ func (s Disks) rescueImage(ctx context.Context, id string) (nova.ImageMeta, erro
 	if err != nil {
 		return nova.ImageMeta{}, err
 	}
-	m := imageMeta(img)
+	m := ImageMeta(img)
 	if bdm := m.Property("img_block_device_mapping"); bdm != "" && bdm != "[]" {
 		return m, fault.Invalidf("Requested rescue image '%s' is not supported", id)
 	}

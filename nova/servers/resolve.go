@@ -63,7 +63,7 @@ func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateAr
 	if err != nil {
 		return nil, err
 	}
-	r.image = imageMeta(img)
+	r.image = ImageMeta(img)
 	if err := fits(img, r.flavor); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,8 @@ func together(fs ...func() error) error {
 	return nil
 }
 
-func imageMeta(i glance.Image) nova.ImageMeta {
+// ImageMeta is what compute keeps of an image.
+func ImageMeta(i glance.Image) nova.ImageMeta {
 	return nova.ImageMeta{ID: i.ID, Name: i.Name, DiskFormat: i.DiskFormat, ContainerFormat: i.ContainerFormat,
 		Checksum: i.Checksum,
 		HashAlgo: i.HashAlgo, HashValue: i.HashValue, Size: i.Size, MinDisk: i.MinDisk, MinRAM: i.MinRAM,

@@ -190,6 +190,7 @@ var aggregateSteps = []Step{
 	{Call: "POST " + aggregate + "/action", Body: `{"add_host":{"host":"{host}"}}`, Want: 200, Again: 409, Unknown: 400},
 	{Call: "POST " + aggregate + "/action", Body: `{"set_metadata":{"metadata":{"a":"b","c":null}}}`, Want: 200,
 		Unknown: 400},
+	{Call: "POST " + aggregate + "/images", From: 81, Body: `{"cache":[{"id":"{image}"}]}`, Want: 202, Unknown: 400},
 	{Call: "POST " + aggregate + "/action", Body: `{"remove_host":{"host":"{host}"}}`, Want: 200, Again: 404,
 		Unknown: 400},
 	{Call: "DELETE " + aggregate, Want: 200, Again: 404, Unknown: 400},

@@ -141,6 +141,7 @@ var computeAllows = []allowance{
 		"DELETE /v2.1/os-aggregates/{aggregate_id}", "POST /v2.1/os-aggregates/{aggregate_id}/action add_host",
 		"POST /v2.1/os-aggregates/{aggregate_id}/action remove_host",
 		"POST /v2.1/os-aggregates/{aggregate_id}/action set_metadata",
+		"POST /v2.1/os-aggregates/{aggregate_id}/images",
 		"PUT /v2.1/os-quota-sets/{tenant_id}", "DELETE /v2.1/os-quota-sets/{tenant_id}",
 		"GET /v2.1/os-quota-class-sets/{class}",
 		"PUT /v2.1/os-quota-class-sets/{class}", "GET /v2.1/os-simple-tenant-usage", "GET /v2.1/os-availability-zone/detail",

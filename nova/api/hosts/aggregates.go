@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +30,8 @@ var aggregateOps = api.Resource[*aggregatesAPI]{Name: "aggregate", Plural: "aggr
 		api.Nothing[*aggregatesAPI], (*aggregatesAPI).removeHost),
 	api.Act("POST /os-aggregates/{aggregate_id}/action", "set_metadata", policies.AggregatesSetMetadata, 200,
 		api.Nothing[*aggregatesAPI], (*aggregatesAPI).setMetadata),
+	api.Do("POST /os-aggregates/{aggregate_id}/images", policies.AggregatesImages, 202, (*aggregatesAPI).images,
+		api.EnvelopeIn(""), api.Span("2.81-")),
 }}
 
 type aggregateView struct {
@@ -56,7 +59,7 @@ func viewOfAggregate(v *nova.Aggregate) aggregateView {
 func aggregateID(r *api.Request) (int64, error) {
 	id, err := strconv.ParseInt(r.Param("aggregate_id"), 10, 64)
 	if err != nil {
-		return 0, fault.Invalidf("Invalid aggregate id %s.", r.Param("aggregate_id"))
+		return 0, fault.Invalidf("id must be an integer")
 	}
 	return id, nil
 }
@@ -156,4 +159,27 @@ func (a *aggregatesAPI) setMetadata(ctx context.Context, r *api.Request, _ api.N
 	return edited(r, func(id int64) (nova.Aggregate, error) {
 		return a.Hosts.SetAggregateMetadata(ctx, id, in.Metadata)
 	})
+}
+
+type imagesBody struct {
+	Cache []imageToCache `wire:"cache" is:"required,minitems=1"`
+}
+
+type imageToCache struct {
+	ID string `wire:"id" is:"required,uuid"`
+}
+
+func (a *aggregatesAPI) images(ctx context.Context, r *api.Request, in *imagesBody) (api.None, error) {
+	id, err := aggregateID(r)
+	if err != nil {
+		return api.None{}, err
+	}
+	var names []string
+	for _, i := range in.Cache {
+		if slices.Contains(names, i.ID) {
+			return api.None{}, fault.Invalidf("Duplicate images in request")
+		}
+		names = append(names, i.ID)
+	}
+	return api.None{}, a.Hosts.CacheImages(ctx, id, names)
 }

@@ -243,6 +243,8 @@ var (
 	AggregatesAddHost     = rule("os_compute_api:os-aggregates:add_host", admin, "Add a host to an aggregate.")
 	AggregatesRemoveHost  = rule("os_compute_api:os-aggregates:remove_host", admin, "Remove a host from an aggregate.")
 	AggregatesSetMetadata = rule("os_compute_api:os-aggregates:set_metadata", admin, "Set an aggregate's metadata.")
+	AggregatesImages      = rule("compute:aggregates:images", admin,
+		"Have the hosts of an aggregate fetch images ahead of servers.")
 )
 
 // Hosts as old clients see them, reports of use, and moves.

@@ -108,6 +108,19 @@ func (d *Driver) CleanImages(ctx context.Context, p virt.CachePolicy) (virt.Cach
 	return d.clean(p)
 }
 
+// FetchImage reads an image unless this process has read it.
+func (d *Driver) FetchImage(ctx context.Context, image nova.ImageMeta, images virt.Images) (bool, error) {
+	if _, err := d.enter(ctx, "images", "", 0); err != nil {
+		return false, err
+	}
+	d.images.mu.Lock()
+	_, there := d.images.have[imageKey(image)]
+	d.images.mu.Unlock()
+	release, err := d.images.fetch(ctx, image, images, d.c.Now)
+	release()
+	return err == nil && !there, err
+}
+
 func (d *Driver) clean(p virt.CachePolicy) (virt.CacheCleaning, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

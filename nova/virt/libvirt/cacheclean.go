@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"hypernova/nova"
 	"hypernova/nova/virt"
 	"hypernova/oslo/private"
 )
@@ -49,6 +50,14 @@ func (d *Driver) CleanImages(ctx context.Context, p virt.CachePolicy) (virt.Cach
 	out, err := d.images.clean(p)
 	out.Damaged = damaged
 	return out, err
+}
+
+// FetchImage downloads an image into the cache unless it is there.
+func (d *Driver) FetchImage(ctx context.Context, image nova.ImageMeta, images virt.Images) (bool, error) {
+	_, missing := d.images.find(cacheKey(image))
+	_, release, err := d.images.get(ctx, image, images)
+	release()
+	return err == nil && missing != nil, d.diskFull(err)
 }
 
 // cached is a file of the cache.

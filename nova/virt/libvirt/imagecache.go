@@ -64,11 +64,16 @@ func (c *imageCache) get(ctx context.Context, m nova.ImageMeta,
 	if !ids.IsUUID(m.ID) {
 		return base{}, func() {}, fault.Invalidf("%q is not an image id.", m.ID)
 	}
-	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Checksum + "\n" + m.HashValue + "\n" + m.DiskFormat))
-	key := m.ID + "-" + hex.EncodeToString(sum[:4])
+	key := cacheKey(m)
 	release = c.pin(key)
 	b, err = c.obtain(ctx, key, m, images)
 	return b, release, err
+}
+
+// cacheKey names an image in the cache. It changes with the image's data and format.
+func cacheKey(m nova.ImageMeta) string {
+	sum := sha256.Sum256([]byte(m.ID + "\n" + m.Checksum + "\n" + m.HashValue + "\n" + m.DiskFormat))
+	return m.ID + "-" + hex.EncodeToString(sum[:4])
 }
 
 // obtain finds the image or downloads it. The caller holds a pin.

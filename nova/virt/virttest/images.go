@@ -53,11 +53,25 @@ func imageCache(t *testing.T, h Harness, d virt.Driver, c virt.ImageCache) {
 	if n := source.count(); n != 3 {
 		t.Errorf("images were opened %d times, want one more than before", n)
 	}
+	ahead := h.Spec()
+	ahead.Image.ID = ids.UUID()
+	for i, want := range []bool{true, false} {
+		fetched, err := c.FetchImage(ctx, ahead.Image, source)
+		must(t, err)
+		if fetched != want {
+			t.Errorf("fetch %d ahead of servers: fetched is %v, want %v", i+1, fetched, want)
+		}
+	}
+	must(t, d.Prepare(ctx, ahead, source))
+	if n := source.count(); n != 4 {
+		t.Errorf("images were opened %d times, want once more for the image that was fetched ahead", n)
+	}
+	must(t, d.Destroy(ctx, ahead.ID))
 	must(t, d.Destroy(ctx, used.ID))
 	must(t, d.Destroy(ctx, second.ID))
 	got, err := c.CleanImages(ctx, virt.CachePolicy{MinAge: 0})
 	must(t, err)
-	if len(got.Removed) != 2 || len(got.Kept) != 0 {
+	if len(got.Removed) != 3 || len(got.Kept) != 0 {
 		t.Errorf("without servers: removed %+v and kept %+v, want all removed", got.Removed, got.Kept)
 	}
 }
