@@ -16,8 +16,8 @@ type ImageCache interface {
 	// one that stays. It is safe beside builds: an image that one of them has taken, or takes meanwhile, stays. Killed
 	// anywhere, it leaves a cache in which each image is there whole or is not there.
 	CleanImages(ctx context.Context, p CachePolicy) (CacheCleaning, error)
-	// FetchImage puts an image into the cache for servers that are built later, and marks it as used now. It blocks for the
-	// download, which it shares with builds of the same image. fetched is false if the image was there.
+	// FetchImage puts an image into the cache for servers that are built later, and marks it as used now. It blocks for
+	// the download, which it shares with builds of the same image. fetched is false if the image was there.
 	FetchImage(ctx context.Context, image nova.ImageMeta, images Images) (fetched bool, err error)
 }
 
