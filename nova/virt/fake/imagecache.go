@@ -96,8 +96,7 @@ func (c *imageCache) read(ctx context.Context, key string, i *cached, id string,
 
 // CachedImages lists what this process has read.
 func (d *Driver) CachedImages(context.Context) ([]virt.CachedImage, error) {
-	c, err := d.clean(virt.CachePolicy{MinAge: -1})
-	return c.Kept, err
+	return cleanedImages(d, virt.CachePolicy{MinAge: -1}).Kept, nil
 }
 
 // CleanImages forgets images that no record uses. The pretended disk is never short, and its data never wrong.
@@ -105,7 +104,7 @@ func (d *Driver) CleanImages(ctx context.Context, p virt.CachePolicy) (virt.Cach
 	if _, err := d.enter(ctx, "images", "", 0); err != nil {
 		return virt.CacheCleaning{}, err
 	}
-	return d.clean(p)
+	return cleanedImages(d, p), nil
 }
 
 // FetchImage reads an image unless this process has read it.
@@ -121,7 +120,7 @@ func (d *Driver) FetchImage(ctx context.Context, image nova.ImageMeta, images vi
 	return err == nil && !there, err
 }
 
-func (d *Driver) clean(p virt.CachePolicy) (virt.CacheCleaning, error) {
+func cleanedImages(d *Driver, p virt.CachePolicy) virt.CacheCleaning {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	servers := map[string]int{}
@@ -158,5 +157,5 @@ func (d *Driver) clean(p virt.CachePolicy) (virt.CacheCleaning, error) {
 		delete(c.have, k)
 		out.Removed = append(out.Removed, noun)
 	}
-	return out, nil
+	return out
 }
