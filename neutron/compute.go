@@ -67,6 +67,58 @@ func (s PortSpec) Take(ports *[]Port) (Port, bool) {
 	return p, true
 }
 
+// Free returns those of a server's ports that are for the specs of a.
+func (a AllocateArgs) Free(have []Port) []Port {
+	return slices.DeleteFunc(have, func(p Port) bool { return slices.Contains(a.Except, p.ID) })
+}
+
+// Codes of faults of the operations on a server's security groups.
+const (
+	NoPorts           = "NoPorts"
+	NotInGroup        = "NotInGroup"
+	GroupNeedsAddress = "GroupNeedsAddress"
+)
+
+// WithGroup returns the security groups of each of a server's ports that must change so that all have the group, by
+// port. For the faults see API.
+func WithGroup(server, group string, ports []Port) (map[string][]string, error) {
+	if len(ports) == 0 {
+		return nil, noPorts(server)
+	}
+	out := map[string][]string{}
+	for _, p := range ports {
+		if len(p.FixedIPs) == 0 || !p.PortSecurity {
+			return nil, fault.Invalidf("Network requires port_security_enabled and subnet associated in order to apply " +
+				"security groups.").Coded(GroupNeedsAddress)
+		}
+		if !slices.Contains(p.SecurityGroups, group) {
+			out[p.ID] = append(slices.Clone(p.SecurityGroups), group)
+		}
+	}
+	return out, nil
+}
+
+// WithoutGroup is WithGroup so that none of them has the group.
+func WithoutGroup(server, group string, ports []Port) (map[string][]string, error) {
+	if len(ports) == 0 {
+		return nil, noPorts(server)
+	}
+	out := map[string][]string{}
+	for _, p := range ports {
+		if i := slices.Index(p.SecurityGroups, group); i >= 0 {
+			out[p.ID] = slices.Delete(slices.Clone(p.SecurityGroups), i, i+1)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fault.NotFoundf("Security group %s is on no port of server %s.", group, server).Coded(NotInGroup)
+	}
+	return out, nil
+}
+
+func noPorts(server string) error {
+	return fault.NotFoundf("Server %s has no ports.", server).Coded(NoPorts)
+}
+
 // Usable refuses an existing port that the server of a cannot have: a port of another project, or of another device.
 func (a AllocateArgs) Usable(p Port) error {
 	switch {

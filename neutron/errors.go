@@ -58,6 +58,9 @@ func IPInUse(network string, ip netip.Addr) *fault.Fault {
 		ip).Coded("IpAddressInUse")
 }
 
+// NoFreeAddress is the code of the fault for a network without a free address.
+const NoFreeAddress = "IpAddressGenerationFailure"
+
 // FixedIPTaken is the code of the fault for an address that a server cannot have since a port has it.
 const FixedIPTaken = "FixedIpAlreadyInUse"
 
@@ -72,7 +75,7 @@ func FixedIPInUse(ip netip.Addr, device string) *fault.Fault {
 
 // NoMoreIPs says that a network's pools are used up.
 func NoMoreIPs(network string) *fault.Fault {
-	return fault.Conflictf("No more IP addresses available on network %s.", network).Coded("IpAddressGenerationFailure")
+	return fault.Conflictf("No more IP addresses available on network %s.", network).Coded(NoFreeAddress)
 }
 
 // WrongIPForNetwork refuses an address that none of a network's subnets has.

@@ -93,6 +93,18 @@ type API interface {
 	// Deallocate deletes the ports that Allocate made for the server and unbinds (device_id, host cleared) the ones it
 	// took. Idempotent.
 	Deallocate(ctx context.Context, server string) error
+	// DeallocatePort is Deallocate for one port. A port that is not the server's is left alone. Idempotent.
+	DeallocatePort(ctx context.Context, server, port string) error
+	// AddGroup gives a security group (its id) to all ports of a server that the caller may see, and RemoveGroup takes it
+	// from them. A port that has it already, or none, stays as it is. Faults: NotFound (code NoPorts) for a server without
+	// ports, and of RemoveGroup (code NotInGroup) where no port has the group; Invalid (code GroupNeedsAddress) for a port
+	// without addresses or port security.
+	AddGroup(ctx context.Context, server, group string) error
+	RemoveGroup(ctx context.Context, server, group string) error
+	// AddFixedIP gives a free address of a network to the server's port on it; fault.NotFound without such a port or
+	// address. RemoveFixedIP takes an address from the server's port; fault.NotFound.
+	AddFixedIP(ctx context.Context, server, network string) error
+	RemoveFixedIP(ctx context.Context, server string, ip netip.Addr) error
 	// GroupNames are the names of the security groups that servers' ports have now, by server: in order of the ports, once
 	// for each port. Of a group that the caller may not see nothing is said. A server without groups is not in the answer.
 	GroupNames(ctx context.Context, servers []string) (map[string][]string, error)
@@ -106,6 +118,7 @@ type AllocateArgs struct {
 	Specs                     []PortSpec
 	SecurityGroups            []string // ids, for ports that are made
 	DNSName                   string   // hostname
+	Except                    []string // ports of the server that are not for these specs
 }
 
 // HostState is all that an agent on one host must realise: it is pulled by the agent, compared with the kernel, and

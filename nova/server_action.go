@@ -15,6 +15,9 @@ type ServerAction struct {
 	Locked bool
 	// Hosted actions are rejected on a server without a host before its state is looked at.
 	Hosted bool
+	// Shared actions have no task state: other actions may begin while they wait or run, and are done after them. The job
+	// owns the server until a build or a deletion does.
+	Shared bool
 	// Unplaced actions are allowed on a server that was never launched. The others are rejected there.
 	Unplaced bool
 }
@@ -24,7 +27,12 @@ type ServerAction struct {
 const CodeNoAgent = "nova.no_agent"
 
 // Owns reports whether a job of this action owns a server with that task state.
-func (a *ServerAction) Owns(t TaskState) bool { return slices.Contains(a.Done.While, t) }
+func (a *ServerAction) Owns(t TaskState) bool {
+	if a.Shared {
+		return t != Deleting && !slices.Contains(buildTasks, t)
+	}
+	return slices.Contains(a.Done.While, t)
+}
 
 var idle = []TaskState{Idle}
 
@@ -39,6 +47,14 @@ func onHost(key, name, event string, from []VMState, task TaskState, to VMState)
 // overriding lets an action begin while others are under way.
 func (a ServerAction) overriding(tasks ...TaskState) ServerAction {
 	a.Begin.While = append(slices.Clone(idle), tasks...)
+	return a
+}
+
+// shared makes an action one beside which others may begin.
+func (a ServerAction) shared() ServerAction {
+	a.Shared, a.Begin.Task = true, Kept
+	a.Done = Move{Name: a.Key + "-done", Task: Kept}
+	a.Failed = Move{Name: a.Key + "-failed", Task: Kept}
 	return a
 }
 
@@ -97,6 +113,11 @@ var (
 	// CreateImageServer makes an image of the server's disk, and BackupServer one that takes turns with others.
 	CreateImageServer = imaging("create-image", "createImage", "compute_snapshot_instance", ImageSnapshotPending)
 	BackupServer      = imaging("create-backup", "createBackup", "compute_backup_instance", ImageBackup)
+	// AttachInterface gives a server one more NIC and DetachInterface takes one away; also while its guest runs.
+	AttachInterface = onHost("attach-interface", "attach_interface", "compute_attach_interface",
+		[]VMState{Active, Paused, Stopped}, Idle, "").shared()
+	DetachInterface = onHost("detach-interface", "detach_interface", "compute_detach_interface",
+		[]VMState{Active, Paused, Stopped}, Idle, "").shared()
 	// DeleteServer is always open: it overrides whatever is being done.
 	DeleteServer = ServerAction{Key: "delete", Name: "delete", Event: "compute_terminate_instance", Unplaced: true,
 		Begin:  Move{"delete", nil, nil, "", Deleting},
@@ -108,7 +129,7 @@ var (
 func ServerActions() []ServerAction {
 	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer,
 		SuspendServer, ResumeServer, RebuildServer, RebuildStoppedServer, RescueServer, UnrescueServer,
-		ChangePasswordServer, CrashDumpServer, CreateImageServer, BackupServer,
+		ChangePasswordServer, CrashDumpServer, CreateImageServer, BackupServer, AttachInterface, DetachInterface,
 		DeleteServer}
 }
 

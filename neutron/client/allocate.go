@@ -24,7 +24,7 @@ func (c *Client) Allocate(ctx context.Context, a neutron.AllocateArgs) (_ []neut
 	if err != nil {
 		return nil, err
 	}
-	ports, wanted, err := c.match(ctx, a, have)
+	ports, wanted, err := c.match(ctx, a, a.Free(have))
 	if err != nil {
 		return nil, err
 	}
@@ -191,15 +191,34 @@ func (c *Client) Deallocate(ctx context.Context, server string) error {
 		return err
 	}
 	for _, p := range ports {
-		if p.Made {
-			err = c.remove(ctx, p.ID)
-		} else {
-			p.DeviceID, p.DeviceOwner, p.Host, p.Tag, p.DNSName = "", "", "", "", ""
-			_, err = c.bind(ctx, p, opt.Of[int64]{})
-		}
-		if err != nil && !fault.Is(err, fault.NotFound) {
+		if err := c.giveUp(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// DeallocatePort deletes one port that Allocate made for a server, or gives it back.
+func (c *Client) DeallocatePort(ctx context.Context, server, port string) error {
+	p, err := c.seenPort(asNova(ctx), port)
+	if fault.Is(err, fault.NotFound) || err == nil && p.DeviceID != server {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.giveUp(ctx, p)
+}
+
+// giveUp deletes a server's port if Allocate made it, and otherwise gives it back. A port that is gone is no error.
+func (c *Client) giveUp(ctx context.Context, p neutron.Port) error {
+	if p.Made {
+		return c.remove(ctx, p.ID)
+	}
+	p.DeviceID, p.DeviceOwner, p.Host, p.Tag, p.DNSName = "", "", "", "", ""
+	_, err := c.bind(ctx, p, opt.Of[int64]{})
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"hypernova/neutron/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 )
 
@@ -23,6 +24,7 @@ func (a *API) Allocate(ctx context.Context, args neutron.AllocateArgs) ([]neutro
 		if err != nil {
 			return err
 		}
+		have = args.Free(have)
 		all := make([]neutron.Port, len(args.Specs))
 		var wanted []ports.Wanted
 		var of []int // the spec of each wanted port
@@ -147,17 +149,34 @@ func (a *API) Deallocate(ctx context.Context, server string) error {
 			return err
 		}
 		for _, p := range all {
-			if p.Made {
-				err = a.ports.Remove(ctx, tx, p)
-			} else {
-				err = a.release(ctx, tx, p)
-			}
-			if err != nil {
+			if err := a.giveUp(ctx, tx, p); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// DeallocatePort deletes one port that Allocate made for a server, or releases it. It is idempotent.
+func (a *API) DeallocatePort(ctx context.Context, server, port string) error {
+	return a.change.Do(ctx, func(tx *change.Tx) error {
+		p, err := store.Port(ctx, tx, port)
+		if fault.Is(err, fault.NotFound) || err == nil && p.DeviceID != server {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return a.giveUp(ctx, tx, p)
+	})
+}
+
+// giveUp deletes a server's port if Allocate made it, and otherwise releases it.
+func (a *API) giveUp(ctx context.Context, tx *change.Tx, p neutron.Port) error {
+	if p.Made {
+		return a.ports.Remove(ctx, tx, p)
+	}
+	return a.release(ctx, tx, p)
 }
 
 // release takes a port from its server.

@@ -34,44 +34,49 @@ type Patch struct {
 // Update changes a port. Faults: PortNotFound, RevisionNumberConstraintFailed, and those of the changed attributes.
 func (p *Ports) Update(ctx context.Context, id string, patch Patch) (neutron.Port, error) {
 	var out neutron.Port
-	err := p.Change.Do(ctx, func(tx *change.Tx) error {
-		was, err := store.Port(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if err := neutron.CheckRevision(patch.IfRevision, was.Revision); err != nil {
-			return err
-		}
-		is := was
-		if is.Tags, err = patch.Tags.Of(is.Tags); err != nil {
-			return err
-		}
-		is.Name, is.Description = patch.Name.Or(is.Name), patch.Description.Or(is.Description)
-		is.AdminUp, is.Profile = patch.AdminUp.Or(is.AdminUp), patch.Profile.Or(is.Profile)
-		is.Made, is.Tag, is.DNSName = patch.Made.Or(is.Made), patch.Tag.Or(is.Tag), patch.DNSName.Or(is.DNSName)
-		if patch.DeviceID.Set {
-			is.DeviceID = patch.DeviceID.Or("")
-		}
-		if patch.DeviceOwner.Set {
-			is.DeviceOwner = patch.DeviceOwner.Or("")
-		}
-		for _, apply := range []func(context.Context, *change.Tx, *neutron.Port, Patch) error{
-			p.patchAddresses, p.patchSecurity, p.patchBinding,
-		} {
-			if err := apply(ctx, tx, &is, patch); err != nil {
-				return err
-			}
-		}
-		if was.DeviceID != is.DeviceID {
-			tx.Event("network-changed", was, "") // for the server that had it
-		}
-		if !slices.Equal(was.FixedIPs, is.FixedIPs) || was.MAC != is.MAC || was.DeviceID != is.DeviceID {
-			tx.Event("network-changed", is, "")
-		}
-		out, err = p.Save(ctx, tx, was, is)
+	err := p.Change.Do(ctx, func(tx *change.Tx) (err error) {
+		out, err = p.UpdateIn(ctx, tx, id, patch)
 		return err
 	})
 	return out, err
+}
+
+// UpdateIn is Update in the caller's transaction.
+func (p *Ports) UpdateIn(ctx context.Context, tx *change.Tx, id string, patch Patch) (neutron.Port, error) {
+	was, err := store.Port(ctx, tx, id)
+	if err != nil {
+		return was, err
+	}
+	if err := neutron.CheckRevision(patch.IfRevision, was.Revision); err != nil {
+		return was, err
+	}
+	is := was
+	if is.Tags, err = patch.Tags.Of(is.Tags); err != nil {
+		return was, err
+	}
+	is.Name, is.Description = patch.Name.Or(is.Name), patch.Description.Or(is.Description)
+	is.AdminUp, is.Profile = patch.AdminUp.Or(is.AdminUp), patch.Profile.Or(is.Profile)
+	is.Made, is.Tag, is.DNSName = patch.Made.Or(is.Made), patch.Tag.Or(is.Tag), patch.DNSName.Or(is.DNSName)
+	if patch.DeviceID.Set {
+		is.DeviceID = patch.DeviceID.Or("")
+	}
+	if patch.DeviceOwner.Set {
+		is.DeviceOwner = patch.DeviceOwner.Or("")
+	}
+	for _, apply := range []func(context.Context, *change.Tx, *neutron.Port, Patch) error{
+		p.patchAddresses, p.patchSecurity, p.patchBinding,
+	} {
+		if err := apply(ctx, tx, &is, patch); err != nil {
+			return was, err
+		}
+	}
+	if was.DeviceID != is.DeviceID {
+		tx.Event("network-changed", was, "") // for the server that had it
+	}
+	if !slices.Equal(was.FixedIPs, is.FixedIPs) || was.MAC != is.MAC || was.DeviceID != is.DeviceID {
+		tx.Event("network-changed", is, "")
+	}
+	return p.Save(ctx, tx, was, is)
 }
 
 // patchAddresses changes a port's MAC address and fixed IPs.

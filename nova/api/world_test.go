@@ -297,6 +297,12 @@ func (networks) GroupNames(_ context.Context, servers []string) (map[string][]st
 	return out, nil
 }
 
+func (networks) DeallocatePort(context.Context, string, string) error    { return nil }
+func (networks) AddGroup(context.Context, string, string) error          { return nil }
+func (networks) RemoveGroup(context.Context, string, string) error       { return nil }
+func (networks) AddFixedIP(context.Context, string, string) error        { return nil }
+func (networks) RemoveFixedIP(context.Context, string, netip.Addr) error { return nil }
+
 func (networks) PortQuotaFree(context.Context, string) (int, error) { return -1, nil }
 
 // removeServer ends a deletion that nobody works, so that the next server finds its quota free.

@@ -127,6 +127,7 @@ func (m *Manager) register(s *messaging.Server) {
 	rpcapi.Rescue.Handle(s, disks{m}.rescue)
 	rpcapi.Snapshot.Handle(s, disks{m}.snapshot)
 	rpcapi.SetPassword.Handle(s, guests{m}.setPassword)
+	rpcapi.Interface.Handle(s, guests{m}.plugInterface)
 	rpcapi.Diagnose.Handle(s, guests{m}.diagnose)
 	rpcapi.ConsoleLog.Handle(s, m.consoleLog)
 	rpcapi.CacheImage.Handle(s, m.cacheImage)

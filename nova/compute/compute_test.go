@@ -259,7 +259,8 @@ func TestResourcesAreOffered(t *testing.T) {
 	if diff := cmp.Diff(want, a.state.Inventories); diff != "" {
 		t.Error(diff)
 	}
-	traits := []string{"COMPUTE_NODE", "COMPUTE_STATUS_DISABLED", "CUSTOM_FAST", "HW_CPU_X86_AVX"}
+	traits := []string{"COMPUTE_NET_ATTACH_INTERFACE",
+		"COMPUTE_NODE", "COMPUTE_STATUS_DISABLED", "CUSTOM_FAST", "HW_CPU_X86_AVX"}
 	if diff := cmp.Diff(traits, a.state.Traits); diff != "" {
 		t.Error(diff)
 	}

@@ -148,13 +148,19 @@ func (c *agentCalls) refreshNetwork(ctx context.Context, a rpcapi.ServerArgs) er
 	if f.Deleted || f.State.VM == nova.Building || f.State.Task == nova.Deleting {
 		return nil
 	}
-	had, err := store.Ports(ctx, c.DB, a.Server)
-	if err != nil {
-		return err
-	}
 	now, err := c.Networks.PortsOf(asNova(ctx), a.Server)
 	if err != nil {
 		return err
 	}
-	return store.SetPorts(ctx, c.DB, a.Server, merged(had, network.NICs(now)), c.Now())
+	return c.DB.Tx(ctx, func(tx *db.Tx) error {
+		had, err := store.Ports(ctx, tx, a.Server)
+		if err != nil {
+			return absentIsFine(err)
+		}
+		is := network.Merge(had, network.NICs(now))
+		if err := (interfaces{c.Conductor}).unplugLost(ctx, tx, a.Server, had, is); err != nil {
+			return err
+		}
+		return store.SetPorts(ctx, tx, a.Server, is, c.Now())
+	})
 }

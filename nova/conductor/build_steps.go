@@ -1,7 +1,6 @@
 package conductor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -226,16 +225,16 @@ func (b *building) unprepare(ctx context.Context, at *attempt) error {
 
 // plugged waits until every port is active: at each hint, and now and then without one. It answers the ports as they
 // are then.
-func (b *building) plugged(ctx context.Context, ports []nova.NIC) ([]nova.NIC, error) {
+func (w *work) plugged(ctx context.Context, ports []nova.NIC) ([]nova.NIC, error) {
 	if down(ports) == "" {
 		return ports, nil
 	}
-	timeout := time.NewTimer(b.c.VIFTimeout)
+	timeout := time.NewTimer(w.c.VIFTimeout)
 	defer timeout.Stop()
-	poll := time.NewTicker(b.c.VIFPoll)
+	poll := time.NewTicker(w.c.VIFPoll)
 	defer poll.Stop()
 	for {
-		now, err := b.Networks.PortsOf(ctx, b.a.Server)
+		now, err := w.Networks.PortsOf(ctx, w.server)
 		if err == nil {
 			ports = refreshed(ports, network.NICs(now))
 		}
@@ -243,21 +242,21 @@ func (b *building) plugged(ctx context.Context, ports []nova.NIC) ([]nova.NIC, e
 		if port == "" {
 			return ports, nil
 		}
-		if b.waiter.hasFailed(port) && !b.c.VIFNotFatal {
+		if w.waiter.hasFailed(port) && !w.c.VIFNotFatal {
 			return ports, fault.New(fault.Internal, "Virtual Interface creation failed").Coded("nova.vif").Because(
 				errors.New("plugging of port " + port + " failed"))
 		}
 		select {
-		case <-b.waiter.woken:
+		case <-w.waiter.woken:
 		case <-poll.C:
 		case <-ctx.Done():
 			return ports, context.Cause(ctx)
 		case <-timeout.C:
-			if b.c.VIFNotFatal {
+			if w.c.VIFNotFatal {
 				return ports, nil
 			}
 			return ports, fault.New(fault.Internal, "Virtual Interface creation failed: port %s did not become active within %s",
-				port, b.c.VIFTimeout).Coded("nova.vif")
+				port, w.c.VIFTimeout).Coded("nova.vif")
 		}
 	}
 }
@@ -275,7 +274,7 @@ func down(ports []nova.NIC) string {
 // refreshed is the same ports in the same order, as they are now; what Allocate alone said is kept.
 func refreshed(ports, now []nova.NIC) []nova.NIC {
 	out := append([]nova.NIC(nil), ports...)
-	for _, n := range merged(ports, now) {
+	for _, n := range network.Merge(ports, now) {
 		for i := range out {
 			if out[i].ID == n.ID {
 				out[i] = n
@@ -306,23 +305,4 @@ func (b *building) spawn(ctx context.Context, at *attempt) error {
 		err = errUnwanted
 	}
 	return err
-}
-
-// merged is the ports there are now, with what the cache alone knows.
-func merged(had, now []nova.NIC) []nova.NIC {
-	out := append([]nova.NIC{}, now...) // never nil: none are kept as none
-	at := func(id string) int {
-		if i := slices.IndexFunc(had, func(h nova.NIC) bool { return h.ID == id }); i >= 0 {
-			return i
-		}
-		return len(had)
-	}
-	slices.SortStableFunc(out, func(x, y nova.NIC) int { return at(x.ID) - at(y.ID) })
-	for i := range out {
-		if k := at(out[i].ID); k < len(had) {
-			out[i].Created = out[i].Created || had[k].Created
-			out[i].Tag = cmp.Or(out[i].Tag, had[k].Tag)
-		}
-	}
-	return out
 }

@@ -100,6 +100,8 @@ func New(c Config, d Deps) *Conductor {
 	jobs.Rescue.Handle(d.Queue, k.rescue, k.rescueDied)
 	jobs.Snapshot.Handle(d.Queue, k.snapshot, k.snapshotDied)
 	jobs.Unclaimed.Handle(d.Queue, k.unclaimed, nil)
+	jobs.Attach.Handle(d.Queue, interfaces{k}.attach, interfaces{k}.attachDied)
+	jobs.Detach.Handle(d.Queue, interfaces{k}.detach, interfaces{k}.detachDied)
 	jobs.Password.Handle(d.Queue, k.forgottenPassword, nil)
 	jobs.Cleanup.Handle(d.Queue, k.cleanup, nil)
 	jobs.Retire.Handle(d.Queue, k.retire, nil)

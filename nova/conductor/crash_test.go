@@ -75,6 +75,12 @@ func (w *world) ask(id, key, request string) {
 			Rotation: 2})
 	case nova.ChangePasswordServer.Key:
 		err = servers.Guests{Servers: w.verbs}.ChangePassword(ctx, id, "secret")
+	case nova.AttachInterface.Key:
+		w.nics++
+		_, err = servers.Interfaces{Servers: w.verbs}.BeginAttach(ctx, id, servers.AttachArgs{})
+	case nova.DetachInterface.Key:
+		w.nics--
+		err = servers.Interfaces{Servers: w.verbs}.Detach(ctx, id, "port-"+id+"-0")
 	default:
 		a, ok := nova.ServerActionOf(key)
 		if !ok {

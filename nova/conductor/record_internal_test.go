@@ -2,10 +2,8 @@ package conductor
 
 import (
 	"flag"
-	"reflect"
 	"testing"
 
-	"hypernova/nova"
 	"hypernova/oslo/tasks/taskstest"
 )
 
@@ -15,15 +13,6 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestProgressOfOlderReleasesIsRead(t *testing.T) {
 	t.Parallel()
 	taskstest.Record[attemptsRecord](t, *update, "build.attempts")
+	taskstest.Record[attaching](t, *update, "attach.record")
 	taskstest.Record[attempt](t, *update, "build.attempt")
-}
-
-func TestPortsKeepTheOrderInWhichAServerHasThem(t *testing.T) {
-	t.Parallel()
-	had := []nova.NIC{{ID: "b", Tag: "first", Created: true}, {ID: "gone"}, {ID: "a"}}
-	got := merged(had, []nova.NIC{{ID: "a"}, {ID: "new"}, {ID: "b"}})
-	want := []nova.NIC{{ID: "b", Tag: "first", Created: true}, {ID: "a"}, {ID: "new"}}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
 }

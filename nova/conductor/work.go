@@ -59,6 +59,9 @@ type operation[R any] struct {
 	// revert takes back what the request changed in the server's row, in the transaction that records the failure. It is
 	// not called while another task owns the server. It may be nil.
 	revert func(ctx context.Context, tx *db.Tx) error
+	// failing tells why the job failed, in the transaction that records it, also if another task owns the server. It may
+	// be nil.
+	failing func(ctx context.Context, tx *db.Tx, why error) error
 }
 
 // job is an operation with a record of any type.
@@ -70,7 +73,12 @@ type job interface {
 // perform does the operation as the task's job and gives the server back. It returns an error only when the job is to
 // be repeated.
 func (o operation[R]) perform(ctx context.Context, c *Conductor, t *tasks.Task, server string) error {
-	w := c.workOn(t, server, o.action.Event, func(f *store.Placement) bool { return o.action.Owns(f.State.Task) })
+	return o.performAs(ctx, c, t, server, new(work))
+}
+
+// performAs is perform with the work w, which it fills and which the steps may use.
+func (o operation[R]) performAs(ctx context.Context, c *Conductor, t *tasks.Task, server string, w *work) error {
+	*w = *c.workOn(t, server, o.action.Event, func(f *store.Placement) bool { return o.action.Owns(f.State.Task) })
 	w.point(o.action.Key + " begins")
 	var r R
 	err := w.begin(ctx)
@@ -198,6 +206,11 @@ func (o *operation[R]) failed(ctx context.Context, w *work, why error) error {
 	return w.DB.Tx(ctx, func(tx *db.Tx) error {
 		if err := o.reverted(ctx, w, tx); err != nil {
 			return err
+		}
+		if o.failing != nil {
+			if err := o.failing(ctx, tx, why); err != nil {
+				return err
+			}
 		}
 		if !w.logged {
 			tx.AfterCommit(func() { w.logFailure(ctx, "server not changed", fmt.Errorf("%s: %w", o.action.Key, why)) })

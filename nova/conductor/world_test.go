@@ -55,6 +55,7 @@ type world struct {
 	broker  *inproc.Broker
 	claims  *claims
 	ports   *ports
+	nics    int // of each server, as clean wants it
 	hosts   map[string]*host
 	images  imagetest.Images // of servers
 	verbs   *servers.Servers
@@ -81,7 +82,7 @@ func newWorld(t testing.TB, hosts ...string) *world {
 func newWorldOn(t testing.TB, d *db.DB, hosts ...string) *world {
 	t.Helper()
 	w := &world{t: t, d: d, broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{},
-		kinds: map[string]bool{},
+		kinds: map[string]bool{}, nics: 1,
 		limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 10, InjectedFiles: 5,
 			InjectedFileContentBytes: 10240, InjectedFilePathBytes: 255}}
 	w.ctx = auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u1", ProjectID: project,
@@ -508,7 +509,7 @@ func (p *ports) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutron
 	}
 	var out []neutron.PortInfo
 	for i, s := range a.Specs {
-		id := fmt.Sprintf("port-%s-%d", a.Server, i)
+		id := fmt.Sprintf("port-%s-%d", a.Server, i+len(a.Except))
 		if old, ok := p.m[id]; ok && old.Host == a.Host {
 			out = append(out, old)
 			continue
@@ -546,6 +547,18 @@ func (p *ports) Deallocate(_ context.Context, server string) error {
 	}
 	return nil
 }
+func (p *ports) DeallocatePort(_ context.Context, server, port string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.m[port].DeviceID == server {
+		delete(p.m, port)
+	}
+	return nil
+}
+func (p *ports) AddGroup(context.Context, string, string) error          { return nil }
+func (p *ports) RemoveGroup(context.Context, string, string) error       { return nil }
+func (p *ports) AddFixedIP(context.Context, string, string) error        { return nil }
+func (p *ports) RemoveFixedIP(context.Context, string, netip.Addr) error { return nil }
 func (p *ports) GroupNames(_ context.Context, servers []string) (map[string][]string, error) {
 	return map[string][]string{servers[0]: {"web"}}, nil
 }
@@ -616,7 +629,10 @@ func (w *world) clean() {
 		}
 	}
 	for id, v := range live {
-		if !slices.Contains(w.hosts[v.Host].guests(), id) || w.claims.held[id].Consumer == "" || len(v.Addresses) != 1 {
+		if got := w.hosts[v.Host].driver.NICs(id); len(got) != w.nics {
+			w.t.Errorf("the guest of server %s has the NICs %v, want %d", id, got, w.nics)
+		}
+		if !slices.Contains(w.hosts[v.Host].guests(), id) || w.claims.held[id].Consumer == "" || len(v.Addresses) != w.nics {
 			w.t.Errorf("server %s is not whole: %+v", id, v)
 		}
 	}

@@ -19,6 +19,8 @@ func TestTasksOfOlderReleasesAreRead(t *testing.T) {
 	taskstest.Golden(t, *update, jobs.Power)
 	taskstest.Golden(t, *update, jobs.Rebuild)
 	taskstest.Golden(t, *update, jobs.Rescue)
+	taskstest.Golden(t, *update, jobs.Attach)
+	taskstest.Golden(t, *update, jobs.Detach)
 	taskstest.Golden(t, *update, jobs.Password)
 	taskstest.Golden(t, *update, jobs.Cleanup)
 	taskstest.Golden(t, *update, jobs.Retire)

@@ -37,6 +37,12 @@ var (
 	Unclaimed = tasks.NewKind[UnclaimedArgs]("image.unclaimed", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 )
 
+// Attach gives a server a NIC, and a failure is undone. Detach takes one away.
+var (
+	Attach = tasks.NewKind[AttachArgs]("server.attach-interface", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+	Detach = tasks.NewKind[DetachArgs]("server.detach-interface", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
+)
+
 // Password gives a server back whose change of the password did not end. The request withdraws it.
 var Password = tasks.NewKind[DeleteArgs]("server.password", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
@@ -105,6 +111,21 @@ type SnapshotArgs struct {
 
 // UnclaimedArgs names an image that a request made for a snapshot of a server, and who asked.
 type UnclaimedArgs struct{ Image, Server, User, Project string }
+
+// AttachArgs are the arguments of Attach. Ticket is the key of the result that the request waits for.
+type AttachArgs struct {
+	Server, Ticket string
+	User, Project  string // who asked
+	NIC            nova.NICRequest
+}
+
+// DetachArgs are the arguments of Detach. NIC is the server's NIC as it was when the task was made; its MAC is empty if
+// the server had no such NIC. Gone: networking has taken the port away already.
+type DetachArgs struct {
+	Server string
+	NIC    nova.NIC
+	Gone   bool
+}
 
 // CleanupArgs names the server to remove and the host.
 type CleanupArgs struct{ Server, Host string }

@@ -3,6 +3,9 @@
 package network
 
 import (
+	"cmp"
+	"slices"
+
 	"hypernova/neutron"
 	"hypernova/nova"
 )
@@ -44,6 +47,25 @@ func each[From, To any](all []From, convert func(From) To) []To {
 	out := make([]To, len(all))
 	for i, v := range all {
 		out[i] = convert(v)
+	}
+	return out
+}
+
+// Merge returns the NICs that a server has now, with what only its network cache had knows of them, in its order.
+func Merge(had, now []nova.NIC) []nova.NIC {
+	out := append([]nova.NIC{}, now...) // never nil: none are kept as none
+	at := func(id string) int {
+		if i := slices.IndexFunc(had, func(h nova.NIC) bool { return h.ID == id }); i >= 0 {
+			return i
+		}
+		return len(had)
+	}
+	slices.SortStableFunc(out, func(x, y nova.NIC) int { return at(x.ID) - at(y.ID) })
+	for i := range out {
+		if k := at(out[i].ID); k < len(had) {
+			out[i].Created = out[i].Created || had[k].Created
+			out[i].Tag = cmp.Or(out[i].Tag, had[k].Tag)
+		}
 	}
 	return out
 }

@@ -108,3 +108,13 @@ func zeroFields(v reflect.Value, name string) []string {
 	}
 	return out
 }
+
+func TestPortsKeepTheOrderInWhichAServerHasThem(t *testing.T) {
+	t.Parallel()
+	had := []nova.NIC{{ID: "b", Tag: "first", Created: true}, {ID: "gone"}, {ID: "a"}}
+	got := network.Merge(had, []nova.NIC{{ID: "a"}, {ID: "new"}, {ID: "b"}})
+	want := []nova.NIC{{ID: "b", Tag: "first", Created: true}, {ID: "a"}, {ID: "new"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

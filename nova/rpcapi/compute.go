@@ -26,6 +26,8 @@ var (
 	Rescue  = messaging.NewCall[RescueArgs, PowerReply](Compute, "rescue", messaging.Timeout(30*time.Minute))
 	// Snapshot is a step of a snapshot on the host (SnapshotStep).
 	Snapshot = messaging.NewCall[SnapshotArgs, messaging.None](Compute, "snapshot", messaging.Timeout(2*time.Hour))
+	// Interface attaches a NIC to a server, or detaches one from it.
+	Interface = messaging.NewCall[InterfaceArgs, messaging.None](Compute, "interface", messaging.Timeout(30*time.Minute))
 	// SetPassword sets a password in the guest. It is not repeated: the caller waits for the result.
 	SetPassword = messaging.NewCall[PasswordArgs, messaging.None](Compute, "set_password")
 	Diagnose    = messaging.NewCall[SpecArgs, DiagnosticsReply](Compute, "diagnose")
@@ -92,6 +94,14 @@ type SnapshotArgs struct {
 	Step          string
 	Spec          nova.Spec
 	Image, Format string
+}
+
+// InterfaceArgs names a NIC of a server to attach, or with Detach to detach. The server's spec has the ports that it
+// has afterwards.
+type InterfaceArgs struct {
+	Spec   nova.Spec
+	NIC    nova.NIC
+	Detach bool
 }
 
 // PasswordArgs has the password for the guest's administrator.

@@ -49,7 +49,9 @@ var gates = map[string]gate{
 		vm: []nova.VMState{nova.Active, nova.Stopped, nova.Paused, nova.Suspended}},
 	"create-backup": {name: "createBackup", unlocked: true,
 		vm: []nova.VMState{nova.Active, nova.Stopped, nova.Paused, nova.Suspended}},
-	"delete": {name: "delete", open: true},
+	"attach-interface": {name: "attach_interface", vm: []nova.VMState{nova.Active, nova.Paused, nova.Stopped}},
+	"detach-interface": {name: "detach_interface", vm: []nova.VMState{nova.Active, nova.Paused, nova.Stopped}},
+	"delete":           {name: "delete", open: true},
 }
 
 // doers ask for the actions that have arguments or an operation of their own.
@@ -72,6 +74,14 @@ var doers = map[string]func(a *around, ctx context.Context, id string) error{
 	"create-backup": func(a *around, ctx context.Context, id string) error {
 		_, err := servers.Snapshots{Servers: a.Servers}.Backup(ctx, id, servers.SnapshotArgs{Name: "shot", Kind: "daily"})
 		return err
+	},
+	"attach-interface": func(a *around, ctx context.Context, id string) error {
+		_, err := servers.Interfaces{Servers: a.Servers}.BeginAttach(ctx, id, servers.AttachArgs{
+			NICRequest: nova.NICRequest{Network: a.nets[0].ID}})
+		return err
+	},
+	"detach-interface": func(a *around, ctx context.Context, id string) error {
+		return servers.Interfaces{Servers: a.Servers}.Detach(ctx, id, "p")
 	},
 	"delete": func(a *around, ctx context.Context, id string) error { return a.Delete(ctx, id) },
 }

@@ -126,6 +126,12 @@ func (a *around) Deallocate(context.Context, string) error                    { 
 func (a *around) GroupNames(context.Context, []string) (map[string][]string, error) {
 	return map[string][]string{}, nil
 }
+func (*around) DeallocatePort(context.Context, string, string) error    { return nil }
+func (*around) AddGroup(context.Context, string, string) error          { return nil }
+func (*around) RemoveGroup(context.Context, string, string) error       { return nil }
+func (*around) AddFixedIP(context.Context, string, string) error        { return nil }
+func (*around) RemoveFixedIP(context.Context, string, netip.Addr) error { return nil }
+
 func (a *around) PortQuotaFree(context.Context, string) (int, error) { return -1, nil }
 
 func (a *around) create() nova.Server {

@@ -16,6 +16,8 @@ func Ends() []db.End {
 		{Table: "action_events", How: "with their server"},
 		{Table: "server_groups", How: "their project deletes them"},
 		{Table: "server_group_members", How: "with their server or their group"},
+		{Table: "tickets", How: "the request that waits for the result takes it; a purge takes those of requests that ended",
+			Sweep: purgeTickets.Before()},
 		{Table: "counters", How: "one row for each sort of numbers"},
 		{Table: "services", How: "an operator deletes the service"},
 		{Table: "nodes", How: "with the service of their host"},

@@ -35,6 +35,7 @@ func Capabilities() []Capability {
 		capability[Examiner]("examine its host", ""),
 		capability[Finder]("find servers in other folders", ""),
 		capability[ImageCache]("keep images", ""),
+		capability[InterfacePlugger]("attach interfaces", "COMPUTE_NET_ATTACH_INTERFACE"),
 		capability[Interrupter]("interrupt guests", ""),
 		capability[LastWords]("report the last output of a guest's process", ""),
 		capability[PasswordSetter]("set passwords", ""),

@@ -14,6 +14,16 @@ type PasswordSetter interface {
 	SetPassword(ctx context.Context, s *nova.Spec, password string) error
 }
 
+// InterfacePlugger is the capability of giving a server NICs and taking them away while its guest runs. The server's
+// spec has the ports that it has afterwards.
+type InterfacePlugger interface {
+	// AttachInterface gives the server a NIC. One that it has is no error. fault.NotFound for an unknown server.
+	AttachInterface(ctx context.Context, s *nova.Spec, n *nova.NIC) error
+	// DetachInterface takes a NIC away. One that the server does not have is no error, nor is an unknown server.
+	// fault.Conflict if the guest does not give it back.
+	DetachInterface(ctx context.Context, s *nova.Spec, n *nova.NIC) error
+}
+
 // Interrupter is the capability of injecting a non-maskable interrupt, after which a guest that is set up for it writes
 // a crash dump.
 type Interrupter interface {

@@ -1,10 +1,8 @@
-// Package attachments is the operations of the Compute API on what is attached to a server: ports, volumes and the
-// security groups of its ports.
 package attachments
 
 import (
 	"context"
-	"slices"
+	"net/netip"
 
 	"hypernova/neutron"
 	"hypernova/nova"
@@ -15,24 +13,7 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Deps are what the operations use.
-type Deps struct {
-	Servers  *servers.Servers
-	Networks neutron.API
-	Groups   SecurityGroups // nil: os-security-groups of a server is 501
-}
-
-// Resources are the operations with their receivers.
-func Resources(d Deps) []api.Bound {
-	loader := wire.ServerLoader{Servers: d.Servers}
-	return slices.Concat(
-		api.Bind(&interfacesAPI{loader, d.Networks}, interfaceOps),
-		api.Bind(&volumesAPI{loader}, volumeOps),
-		api.Bind(&groupsAPI{loader, d.Networks, d.Groups}, groupOps),
-	)
-}
-
-// interfacesAPI shows the ports of a server.
+// interfacesAPI shows, attaches and detaches the ports of a server.
 type interfacesAPI struct {
 	wire.ServerLoader
 
@@ -45,6 +26,10 @@ var interfaceOps = api.Resource[*interfacesAPI]{Name: "interfaceAttachment", Plu
 			(*interfacesAPI).list),
 		api.On("GET /servers/{server_id}/os-interface/{port_id}", policies.AttachInterfacesShow, 200, (*interfacesAPI).Server,
 			(*interfacesAPI).show),
+		api.On("POST /servers/{server_id}/os-interface", policies.AttachInterfacesCreate, 200, (*interfacesAPI).Server,
+			(*interfacesAPI).attach, api.EnvelopeIn("")),
+		api.On("DELETE /servers/{server_id}/os-interface/{port_id}", policies.AttachInterfacesDelete, 202,
+			(*interfacesAPI).Server, (*interfacesAPI).detach),
 	}}
 
 type portView struct {
@@ -80,14 +65,66 @@ func (a *interfacesAPI) list(ctx context.Context, _ *api.Request, v *nova.Server
 }
 
 func (a *interfacesAPI) show(ctx context.Context, r *api.Request, v *nova.Server, _ *api.None) (portView, error) {
-	ports, err := a.Networks.PortsOf(ctx, v.ID)
+	return a.port(ctx, v.ID, r.Param("port_id"))
+}
+
+// port shows one port of a server. As with nova, another server's port is found for those who may see it, and refused.
+func (a *interfacesAPI) port(ctx context.Context, server, id string) (portView, error) {
+	ports, err := a.Networks.PortsOf(ctx, server)
+	if err != nil {
+		return portView{}, err
+	}
 	for _, p := range ports {
-		if p.ID == r.Param("port_id") {
-			return viewOfPort(p), err
+		if p.ID == id {
+			return viewOfPort(p), nil
 		}
 	}
-	if err == nil {
-		err = fault.NotFoundf("Port ID %s could not be found.", r.Param("port_id"))
+	_, err = a.Networks.Port(ctx, id)
+	switch {
+	case err == nil:
+		err = fault.NotFoundf("Instance %s does not have a port with id %s", server, id)
+	case fault.Is(err, fault.NotFound):
+		err = fault.NotFoundf("Port id %s could not be found.", id)
 	}
 	return portView{}, err
+}
+
+// attachBody may be empty: then the server gets a port on the only network that its project has.
+type attachBody struct {
+	Interface interfaceAttach `wire:"interfaceAttachment"`
+}
+
+type interfaceAttach struct {
+	Network  string        `wire:"net_id" is:"uuid"`
+	Port     string        `wire:"port_id" is:"uuid"`
+	FixedIPs []attachFixed `wire:"fixed_ips" is:"minitems=1,maxitems=1"`
+	Tag      string        `wire:"tag" mv:"2.49-" is:"minlen=1,maxlen=60,pattern=^[^,/]*$"`
+}
+
+type attachFixed struct {
+	IP string `wire:"ip_address" is:"required,ip"`
+}
+
+func (a *interfacesAPI) attach(ctx context.Context, r *api.Request, v *nova.Server,
+	body *attachBody) (portView, error) {
+	in := &body.Interface
+	args := servers.AttachArgs{NICRequest: nova.NICRequest{Port: in.Port, Network: in.Network, Tag: in.Tag},
+		External: r.Allowed(policies.NetworkAttachExternalNetwork, nil)}
+	switch {
+	case in.Network != "" && in.Port != "":
+		return portView{}, fault.Invalidf("Must not input both network_id and port_id")
+	case len(in.FixedIPs) > 0 && in.Network == "":
+		return portView{}, fault.Invalidf("Must input network_id when request IP address")
+	case len(in.FixedIPs) > 0:
+		args.FixedIP = netip.MustParseAddr(in.FixedIPs[0].IP) // checked when it was read
+	}
+	port, err := servers.Interfaces{Servers: a.Servers}.Attach(ctx, v.ID, args)
+	if err != nil {
+		return portView{}, err
+	}
+	return a.port(ctx, v.ID, port)
+}
+
+func (a *interfacesAPI) detach(ctx context.Context, r *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
+	return api.None{}, servers.Interfaces{Servers: a.Servers}.Detach(ctx, v.ID, r.Param("port_id"))
 }

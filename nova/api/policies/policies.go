@@ -146,10 +146,20 @@ var (
 		"Create a rule of a security group.")
 	SecurityGroupsRuleDelete = rule("os_compute_api:os-security-groups:rule:delete", member,
 		"Delete a rule of a security group.")
-	NetworksList         = rule("os_compute_api:os-networks:list", reader, "List networks.")
-	NetworksShow         = rule("os_compute_api:os-networks:show", reader, "Show a network.")
-	TenantNetworksList   = rule("os_compute_api:os-tenant-networks:list", reader, "List a project's networks.")
-	TenantNetworksShow   = rule("os_compute_api:os-tenant-networks:show", reader, "Show a network of a project.")
+	NetworksList           = rule("os_compute_api:os-networks:list", reader, "List networks.")
+	NetworksShow           = rule("os_compute_api:os-networks:show", reader, "Show a network.")
+	TenantNetworksList     = rule("os_compute_api:os-tenant-networks:list", reader, "List a project's networks.")
+	TenantNetworksShow     = rule("os_compute_api:os-tenant-networks:show", reader, "Show a network of a project.")
+	AttachInterfacesCreate = rule("os_compute_api:os-attach-interfaces:create", member, "Attach a port to a server.")
+	AttachInterfacesDelete = rule("os_compute_api:os-attach-interfaces:delete", member, "Detach a port of a server.")
+	MultinicAdd            = rule("os_compute_api:os-multinic:add", member, "Give a server one more address.")
+	MultinicRemove         = rule("os_compute_api:os-multinic:remove", member, "Take an address from a server.")
+	FloatingIPsAdd         = rule("os_compute_api:os-floating-ips:add", member, "Give a floating IP to a server.")
+	FloatingIPsRemove      = rule("os_compute_api:os-floating-ips:remove", member, "Take a floating IP from a server.")
+	SecurityGroupsAdd      = rule("os_compute_api:os-security-groups:add", member,
+		"Give a security group to the ports of a server.")
+	SecurityGroupsRemove = rule("os_compute_api:os-security-groups:remove", member,
+		"Take a security group from the ports of a server.")
 	AttachInterfacesList = rule("os_compute_api:os-attach-interfaces:list", reader, "List a server's ports.")
 	AttachInterfacesShow = rule("os_compute_api:os-attach-interfaces:show", reader,
 		"Show a port of a server.")

@@ -82,6 +82,7 @@ type record struct {
 	Words   string          `json:"words,omitempty"`
 	Saved   bool            `json:"saved,omitempty"` // by Suspend
 	Disks   disks           `json:"disks,omitzero"`
+	NICs    []string        `json:"nics,omitempty"` // ids
 	// Starting is when the pretended hypervisor will have started the server, whether or not the process that asked for
 	// it lives on; zero: it is not starting it. Boot is what the guest will have printed then.
 	Starting time.Time `json:"starting,omitzero"`
@@ -349,7 +350,7 @@ func (d *Driver) boot(ctx context.Context, s *nova.Spec, passing time.Duration,
 		if boots, err := need(r.Power); err != nil || !boots {
 			return r, err
 		}
-		r.Boot, r.Saved = d.c.Console(s), false
+		r.Boot, r.Saved, r.NICs = d.c.Console(s), false, nicsOf(s.Ports)
 		switch {
 		case d.held[s.ID]:
 			r.Power, r.Starting = nova.NoState, never

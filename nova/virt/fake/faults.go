@@ -59,7 +59,7 @@ func parseFault(entry string) (Fault, error) {
 		switch key {
 		case "init", "resources", "servers", "info", "prepare", "spawn", "destroy", "start", "stop", "reboot", "pause",
 			"unpause", "console", "images", "rebuild-prepare", "rebuild", "rebuild-undo", "rebuild-finish", "rescue-prepare",
-			"rescue", "unrescue", "password", "nmi", "diagnose":
+			"rescue", "unrescue", "password", "nmi", "diagnose", "attach-interface", "detach-interface":
 			f.Op = key
 		case "server":
 			f.Server = value

@@ -13,6 +13,8 @@ var (
 	_ virt.PasswordSetter = (*Driver)(nil)
 	_ virt.Interrupter    = (*Driver)(nil)
 	_ virt.Diagnoser      = (*Driver)(nil)
+
+	_ virt.InterfacePlugger = (*Driver)(nil)
 )
 
 // guests is the part of the driver that talks to guests.

@@ -36,14 +36,17 @@ import (
 
 // Config is the configuration of the driver. Only InstancesPath is required.
 type Config struct {
-	VirtType       string `conf:"virt_type" default:"auto" enum:"auto|kvm|qemu" help:"kvm uses hardware virtualisation, qemu does without, auto boots a probe guest to find out what works."`
-	URI            string `conf:"connection_uri" default:"qemu:///system" help:"The libvirt daemon."`
-	CPUMode        string `conf:"cpu_mode" default:"auto" enum:"auto|none|host-model|host-passthrough|maximum|custom" help:"The processor that guests see."`
-	CPUModel       string `conf:"cpu_models" help:"The model for cpu_mode custom."`
-	Machine        string `conf:"hw_machine_type" default:"q35" help:"The machine that guests see."`
-	SnapshotFormat string `conf:"snapshot_image_format" choices:"raw,qcow2" help:"The disk format of snapshots; empty for raw where the server's image is raw, else qcow2. The compute API reads it."`
-	RescueImage    string `conf:"rescue_image_id" help:"The image of rescues that name none; empty for the server's own. The compute API reads it."`
-	ProbeKernel    string `conf:"probe_kernel" default:"$state_path/guest-kernel" help:"A kernel to try KVM with; where it is not there, the host's own."`
+	VirtType       string        `conf:"virt_type" default:"auto" enum:"auto|kvm|qemu" help:"kvm uses hardware virtualisation, qemu does without, auto boots a probe guest to find out what works."`
+	URI            string        `conf:"connection_uri" default:"qemu:///system" help:"The libvirt daemon."`
+	CPUMode        string        `conf:"cpu_mode" default:"auto" enum:"auto|none|host-model|host-passthrough|maximum|custom" help:"The processor that guests see."`
+	CPUModel       string        `conf:"cpu_models" help:"The model for cpu_mode custom."`
+	Machine        string        `conf:"hw_machine_type" default:"q35" help:"The machine that guests see."`
+	SnapshotFormat string        `conf:"snapshot_image_format" choices:"raw,qcow2" help:"The disk format of snapshots; empty for raw where the server's image is raw, else qcow2. The compute API reads it."`
+	RescueImage    string        `conf:"rescue_image_id" help:"The image of rescues that name none; empty for the server's own. The compute API reads it."`
+	DetachAttempts int           `conf:"device_detach_attempts" default:"8" min:"1" help:"How often a guest is asked to give a device back."`
+	DetachTimeout  time.Duration `conf:"device_detach_timeout" default:"20" min:"1" help:"How long one such attempt may take, in seconds."`
+	PCIePorts      int           `conf:"num_pcie_ports" default:"0" min:"0" max:"28" help:"The number of PCIe ports of a guest, which bounds the devices that can be added while it runs; 0 is libvirt's choice."`
+	ProbeKernel    string        `conf:"probe_kernel" default:"$state_path/guest-kernel" help:"A kernel to try KVM with; where it is not there, the host's own."`
 
 	InstancesPath string
 	CacheDir      string           // cached images; default InstancesPath/_base
@@ -145,7 +148,7 @@ func New(c Config) (*Driver, error) {
 	}
 	d.images = newImageCache(c, d.folders.basesInUse)
 	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine,
-		Listen: c.VNCListen, Version: c.Version, Owner: c.Owner}
+		Listen: c.VNCListen, Version: c.Version, Owner: c.Owner, PCIePorts: c.PCIePorts}
 	return d, nil
 }
 
@@ -168,6 +171,12 @@ func defaults(c *Config) {
 	}
 	if c.Hostname == "" {
 		c.Hostname, _ = os.Hostname()
+	}
+	if c.DetachAttempts == 0 {
+		c.DetachAttempts = declared.DetachAttempts
+	}
+	if c.DetachTimeout == 0 {
+		c.DetachTimeout = declared.DetachTimeout
 	}
 	if c.CallTimeout == 0 {
 		c.CallTimeout = 2 * time.Minute

@@ -60,10 +60,11 @@ func TestContract(t *testing.T) {
 			mu.Unlock()
 			return open(t, c)
 		},
-		Kill:  func(t *testing.T, _ virt.Driver, id string) { libvirttest.KillGuest(t, id) },
-		Hold:  func(t *testing.T, _ virt.Driver, id string) func(bool) { return emulator.Hold(t, id) },
-		Image: nova.ImageMeta{Name: "idle", DiskFormat: "raw", ContainerFormat: "bare"},
-		Data:  idle(),
+		Kill:   func(t *testing.T, _ virt.Driver, id string) { libvirttest.KillGuest(t, id) },
+		NoNICs: true,
+		Hold:   func(t *testing.T, _ virt.Driver, id string) func(bool) { return emulator.Hold(t, id) },
+		Image:  nova.ImageMeta{Name: "idle", DiskFormat: "raw", ContainerFormat: "bare"},
+		Data:   idle(),
 	})
 }
 

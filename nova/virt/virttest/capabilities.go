@@ -21,6 +21,7 @@ func capabilityTests() []test {
 		of("an examination explains what it finds", examiner),
 		of("a server in its folder is no stray", finder),
 		of("unused images are removed", imageCache),
+		of("NICs come and go", interfaces),
 		of("a guest is interrupted", interrupt),
 		of("the last output of a guest's process", lastWords),
 		of("a password is set", setPassword),

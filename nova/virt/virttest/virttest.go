@@ -26,6 +26,8 @@ type Harness struct {
 	// Hold delays the next start of a server until end is called: with true it succeeds, with false it fails. nil: not
 	// possible.
 	Hold func(t *testing.T, d virt.Driver, id string) (end func(ok bool))
+	// NoNICs: NICs need devices of the host that the test does not make, so they come and go while guests are off.
+	NoNICs bool
 	// Image and Data are an image that the driver can start; the guest need not boot. Default: 64 KiB of zeros, raw.
 	Image nova.ImageMeta
 	Data  []byte

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"slices"
+	"strings"
 
 	"libvirt.org/go/libvirtxml"
 
@@ -44,6 +45,13 @@ func devices(h Host, s Server, p hardware) *libvirtxml.DomainDeviceList {
 	}
 	if uses("usb") || p.tablet {
 		d.Controllers[0].Model = "qemu-xhci"
+	}
+	if h.PCIePorts > 0 && strings.Contains(p.machine, "q35") {
+		zero := uint(0)
+		d.Controllers = append(d.Controllers, libvirtxml.DomainController{Type: "pci", Index: &zero, Model: "pcie-root"})
+		for range h.PCIePorts {
+			d.Controllers = append(d.Controllers, libvirtxml.DomainController{Type: "pci", Model: "pcie-root-port"})
+		}
 	}
 	if uses("scsi") {
 		d.Controllers = append(d.Controllers, libvirtxml.DomainController{Type: "scsi", Index: &one, Model: p.scsi})
@@ -128,6 +136,16 @@ func disks(s Server, p hardware, cache string) []libvirtxml.DomainDisk {
 		out = append(out, x)
 	}
 	return out
+}
+
+// Interface returns the definition of one NIC of a server; for the faults see XML.
+func Interface(h Host, s *nova.Spec, n nova.NIC) (string, error) {
+	p, err := hardwareOf(s, h)
+	if err != nil {
+		return "", err
+	}
+	x := nic(n, p)
+	return x.Marshal()
 }
 
 // nic returns an interface on a tap device that the neutron agent has made. The device remains when the domain ends.

@@ -26,6 +26,8 @@ type Host struct {
 	Cache    string // disk cache mode; empty: none, which needs a file system with direct I/O
 	Version  string // version of this program, for the guest's SMBIOS tables
 	Owner    uint32 // owner mark of the cloud; 0: none
+	// PCIePorts is the number of PCIe ports of machines that have such; 0: libvirt's choice.
+	PCIePorts int
 }
 
 // Disk is a file that is attached as a disk. Base is the backing file of a qcow2 overlay.
