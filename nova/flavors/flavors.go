@@ -49,6 +49,7 @@ type Query struct {
 	Public         opt.Of[bool] // absent: public ones and those the project has access to; null: all
 	Project        string
 	MinRAM, MinGiB int
+	Enabled        bool // only those that are not disabled
 	Sort           []db.SortKey
 	Marker         string
 	Limit          int
@@ -69,6 +70,9 @@ func (f *Flavors) List(ctx context.Context, q Query) ([]nova.Flavor, error) {
 		a.Scope = []db.Cond{db.Any(db.EqTo("is_public", true), own)}
 	case !q.Public.Null:
 		a.Where = append(a.Where, db.EqTo("is_public", q.Public.Value))
+	}
+	if q.Enabled {
+		a.Where = append(a.Where, db.EqTo("disabled", false))
 	}
 	if q.MinRAM > 0 {
 		a.Where = append(a.Where, db.Cond{Column: "memory_mb", Op: db.Ge, Values: []any{q.MinRAM}})

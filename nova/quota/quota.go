@@ -102,8 +102,8 @@ func (q *Quotas) ServerGroups(ctx context.Context, project, user string) (int64,
 	return store.CountServerGroups(ctx, q.db, project, user)
 }
 
-// Set sets limits of a project, or of a user in it. Faults: Invalid for a limit below the usage without force, and
-// for a user's limit above the project's.
+// Set sets limits of a project, or of a user in it. Faults: Invalid, unless forced, for a limit below the usage and for
+// a user's limit above the project's.
 func (q *Quotas) Set(ctx context.Context, project, user string, values map[string]int64, force bool) error {
 	limits, err := q.Limits(ctx, project, "")
 	if err != nil {
@@ -120,7 +120,7 @@ func (q *Quotas) Set(ctx context.Context, project, user string, values map[strin
 	inUse := map[string]int64{Instances: used.Instances, Cores: used.Cores, RAM: used.RAM, ServerGroups: groups}
 	fields := Fields(&limits)
 	for name, v := range values {
-		if user != "" && *fields[name] >= 0 && (v < 0 || v > *fields[name]) {
+		if !force && user != "" && *fields[name] >= 0 && (v < 0 || v > *fields[name]) {
 			return fault.Invalidf("Quota limit %d for %s must be less than or equal to %d.", v, name, *fields[name])
 		}
 		if !force && v >= 0 && v < inUse[name] {

@@ -4,6 +4,7 @@ package events
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"hypernova/nova"
@@ -32,13 +33,16 @@ type eventBody struct {
 	Name   string         `wire:"name" is:"required"`
 	Server string         `wire:"server_uuid" is:"required,uuid"`
 	Status string         `wire:"status" is:"enum=failed|completed|in-progress"`
-	Tag    opt.Of[string] `wire:"tag" is:"text"`
+	Tag    opt.Of[string] `wire:"tag" is:"text,maxlen=255"`
 }
 
 // eventNames are the events and the version since which they are known.
 var eventNames = map[string]int{"network-changed": 1, "network-vif-plugged": 1, "network-vif-unplugged": 1,
 	"network-vif-deleted": 1,
 	"volume-extended":     51, "power-update": 76, "accelerator-request-bound": 82, "volume-reimaged": 93}
+
+// tagged are the events that are useless without a tag.
+var tagged = []string{"volume-extended", "power-update", "accelerator-request-bound"}
 
 // Validate checks the names, which depend on the version.
 func (b *eventsBody) Validate(v api.Version) error {
@@ -80,8 +84,8 @@ func (a *eventsAPI) create(ctx context.Context, r *api.Request, in *eventsBody) 
 		if e.Status == "" {
 			e.Status = "completed"
 		}
-		if code != http.StatusNotFound && eventNames[e.Name] > 1 && !e.Tag.Set {
-			code = http.StatusBadRequest // volumes and power are told of by their tag
+		if code != http.StatusNotFound && slices.Contains(tagged, e.Name) && !e.Tag.Set {
+			code = http.StatusBadRequest
 		}
 		result := eventResult{e.Name, e.Server, "completed", e.Tag, code}
 		if code == http.StatusOK {

@@ -69,7 +69,8 @@ func (a *accessAPI) allow(ctx context.Context, r *api.Request, f nova.Flavor, in
 }
 
 func (a *accessAPI) deny(ctx context.Context, _ *api.Request, f nova.Flavor, in *access) ([]accessView, error) {
-	if err := a.CheckProject(ctx, in.Project); err != nil {
+	// A project that is gone can be taken from the list too.
+	if err := a.CheckProject(ctx, in.Project); err != nil && !fault.Is(err, fault.Invalid) {
 		return nil, err
 	}
 	f, err := a.Flavors.Deny(ctx, f.ID, strings.TrimSpace(in.Project))

@@ -113,7 +113,9 @@ func (a *flavorsAPI) find(ctx context.Context, r *api.Request, in *flavorQuery) 
 	if q.MinGiB, err = amount("minDisk", in.MinDisk); err != nil {
 		return nil, err
 	}
-	if r.Caller.Admin() {
+	if !r.Caller.Admin() {
+		q.Enabled = true
+	} else {
 		switch b, ok := api.Truth(in.Public); {
 		case in.Public == "":
 			q.Public = opt.Some(true)

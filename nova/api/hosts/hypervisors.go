@@ -138,7 +138,7 @@ func (a *hypervisorsAPI) find(ctx context.Context, r *api.Request, q *nodeQuery)
 	if marker != "" {
 		n, err := a.Hosts.Node(ctx, marker)
 		if err != nil {
-			return api.Page[hosts.Node]{}, fault.Invalidf("Marker %s could not be found.", marker)
+			return api.Page[hosts.Node]{}, fault.Invalidf("marker [%s] not found", marker)
 		}
 		marker = n.ID
 	}

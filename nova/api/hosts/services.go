@@ -109,11 +109,19 @@ func (a *servicesAPI) decideByHost(ctx context.Context, r *api.Request, in *serv
 	default:
 		return out, fault.NotFoundf("Unknown action")
 	}
+	if in.Binary != nova.BinaryCompute {
+		return out, notCompute(in.Binary)
+	}
 	if err != nil {
 		return out, err
 	}
 	_, err = a.Hosts.Decide(ctx, s)
 	return out, err
+}
+
+// notCompute refuses to change a service that runs no servers.
+func notCompute(binary string) error {
+	return fault.Invalidf("Updating a %s service is not supported. Only nova-compute services can be updated.", binary)
 }
 
 type serviceUpdate struct {
@@ -132,8 +140,7 @@ func (a *servicesAPI) decideByID(ctx context.Context, r *api.Request, in *servic
 	case err != nil:
 		return serviceView{}, err
 	case s.Binary != nova.BinaryCompute:
-		return serviceView{}, fault.Invalidf(
-			"Updating a %s service is not supported. Only nova-compute services can be updated.", s.Binary)
+		return serviceView{}, notCompute(s.Binary)
 	case in.Status == "" && !in.ForcedDown.Set:
 		return serviceView{}, fault.Invalidf(
 			"No updates were requested. Fields 'status' or 'forced_down' should be specified.")

@@ -7,6 +7,7 @@ import (
 	"hypernova/nova/api/wire"
 	"hypernova/nova/quota"
 	"hypernova/oslo/api"
+	"hypernova/oslo/opt"
 )
 
 // limitsAPI shows the limits of a project and what is in use.
@@ -17,7 +18,7 @@ var limitOps = api.Resource[*limitsAPI]{Name: "limits", Plural: "limits", Ops: a
 }}
 
 type limitsQuery struct {
-	Project string `wire:"tenant_id"`
+	Project opt.Of[string] `wire:"tenant_id"`
 }
 
 type limitsView struct {
@@ -49,11 +50,11 @@ type absolute struct {
 
 func (a *limitsAPI) show(ctx context.Context, r *api.Request, q *limitsQuery) (limitsView, error) {
 	project := r.Caller.ProjectID
-	if q.Project != "" && q.Project != project {
-		if err := r.Require(policies.LimitsOtherProject, wire.ProjectID(q.Project).PolicyTarget()); err != nil {
+	if q.Project.Set { // also the caller's own, as with nova
+		project = q.Project.Value
+		if err := r.Require(policies.LimitsOtherProject, wire.ProjectID(project).PolicyTarget()); err != nil {
 			return limitsView{}, err
 		}
-		project = q.Project
 	}
 	l, err := a.Quotas.Limits(ctx, project, "")
 	if err != nil {

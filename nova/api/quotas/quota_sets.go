@@ -190,8 +190,5 @@ func (a *quotaSetsAPI) update(ctx context.Context, r *api.Request, p wire.Projec
 }
 
 func (a *quotaSetsAPI) delete(ctx context.Context, r *api.Request, p wire.ProjectID, _ *userQuery) (api.None, error) {
-	if err := a.CheckProject(ctx, string(p)); err != nil {
-		return api.None{}, err
-	}
 	return api.None{}, a.Quotas.Delete(ctx, string(p), api.QueryOf[userQuery](r).User)
 }

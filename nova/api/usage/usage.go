@@ -4,6 +4,7 @@ package usage
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"hypernova/nova"
@@ -74,7 +75,7 @@ type period struct{ start, end, now time.Time }
 
 func (a *usageAPI) period(q *usageQuery) (period, error) {
 	now := a.Now().UTC()
-	p := period{now.AddDate(0, 0, -28), now, now}
+	p := period{now.Add(-time.Microsecond), now, now} // without a start it is empty, as with nova
 	for _, x := range []struct {
 		text string
 		to   *time.Time
@@ -82,16 +83,31 @@ func (a *usageAPI) period(q *usageQuery) (period, error) {
 		if x.text == "" {
 			continue
 		}
-		at, err := api.ParseTime(x.text)
+		at, err := moment(x.text)
 		if err != nil {
-			return p, fault.Invalidf("Datetime is in invalid format")
+			return p, err
 		}
 		*x.to = at
 	}
 	if !p.end.After(p.start) {
 		return p, fault.Invalidf("Invalid start time. The start time cannot occur after the end time.")
 	}
+	if p.end.After(now) {
+		p.end = now
+	}
 	return p, nil
+}
+
+// moment reads a time in one of the forms that nova reads; the one with a blank needs a fraction of a second.
+func moment(text string) (time.Time, error) {
+	t, err := time.Parse("2006-01-02T15:04:05", text)
+	if err != nil && strings.Contains(text, ".") {
+		t, err = time.Parse("2006-01-02 15:04:05", text)
+	}
+	if err != nil {
+		return t, fault.Invalidf("Invalid datetime string: Datetime is in invalid format")
+	}
+	return t, nil
 }
 
 // of computes a server's usage in the period; false for a server that did not exist then.
