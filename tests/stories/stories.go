@@ -208,7 +208,10 @@ func (p *Runner) done(step *Step, a *Answer) bool {
 	path, want, _ := strings.Cut(name.ReplaceAllStringFunc(step.Until,
 		func(m string) string { return p.Names[m[1:len(m)-1]] }), "=")
 	got, ok := at(a.Body, path)
-	return a.Status != step.Want || ok && got == want
+	if !ok { // absent or null
+		return a.Status != step.Want || want == ""
+	}
+	return a.Status != step.Want || got == want
 }
 
 var name = regexp.MustCompile(`\{(?:(new|uuid|serial):)?([a-z_0-9]+)\}`)
