@@ -64,11 +64,17 @@ type world struct {
 // serve makes the handler with the services that operations of old versions ask.
 func (w *world) serve(s proxies.Services) {
 	w.t.Helper()
-	e, err := policy.New(novaapi.Rules(), nil)
+	w.deps.Proxied = s
+	w.rules(nil)
+}
+
+// rules makes the handler with an operator's rules.
+func (w *world) rules(overrides map[string]string) {
+	w.t.Helper()
+	e, err := policy.New(novaapi.Rules(), overrides)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.deps.Proxied = s
 	w.handler = novaapi.Handler(api.Config{Policy: e, Validator: auth.ValidatorFunc(func(_ context.Context,
 		token string) (*auth.Caller, error) {
 		if c, ok := people[token]; ok {

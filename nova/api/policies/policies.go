@@ -6,13 +6,13 @@ import "hypernova/oslo/policy"
 
 // Checks that most rules are made of.
 const (
-	admin         = "rule:context_is_admin"
-	member        = "rule:project_member_or_admin"
-	reader        = "rule:project_reader_or_admin"
-	manager       = "rule:project_manager_or_admin"
-	anyone        = "@"
-	ownKey        = "(rule:context_is_admin) or user_id:%(user_id)s"
-	projectReader = "(rule:project_reader_api) or role:admin"
+	admin          = "rule:context_is_admin"
+	member         = "rule:project_member_or_admin"
+	reader         = "rule:project_reader_or_admin"
+	manager        = "rule:project_manager_or_admin"
+	anyone         = "@"
+	ownKey         = "(rule:context_is_admin) or user_id:%(user_id)s"
+	serviceOrAdmin = "rule:service_or_admin"
 )
 
 var set policy.Set
@@ -47,6 +47,9 @@ var (
 		"Members and administrators.")
 	ProjectReaderOrAdmin = term("project_reader_or_admin", "rule:project_reader_api or rule:context_is_admin",
 		"Readers and administrators.")
+	ServiceAPI     = term("service_api", "role:service", "Other services of the cloud.")
+	ServiceOrAdmin = term("service_or_admin", "rule:service_api or rule:context_is_admin",
+		"Other services and administrators.")
 )
 
 // Servers.
@@ -61,6 +64,10 @@ var (
 	ServersShow            = rule("os_compute_api:servers:show", reader, "Show a server.")
 	ServersShowHostStatus  = rule("os_compute_api:servers:show:host_status", admin,
 		"See the status of a server's host.")
+	ServersShowHostStatusUnknownOnly = rule("os_compute_api:servers:show:host_status:unknown-only", admin,
+		"See the status of a server's host where it is UNKNOWN.")
+	ServersShowFlavorExtraSpecs = rule("os_compute_api:servers:show:flavor-extra-specs", reader,
+		"See the extra specs of a server's flavor.")
 	ServersCreate           = rule("os_compute_api:servers:create", member, "Create a server.")
 	ServersCreateForcedHost = rule("os_compute_api:servers:create:forced_host", admin,
 		"Create a server on a host that the scheduler does not look at.")
@@ -176,7 +183,7 @@ var (
 	InstanceActionsEventsDetails = rule("os_compute_api:os-instance-actions:events:details", admin,
 		"See why a server's action failed.")
 	ServerExternalEventsCreate = rule("os_compute_api:os-server-external-events:create",
-		"rule:context_is_admin or role:service", "Tell compute about events of other services.")
+		serviceOrAdmin, "Tell compute about events of other services.")
 )
 
 // Flavors, key pairs, quotas and what everybody may know.
@@ -203,8 +210,8 @@ var (
 	KeypairsShow    = rule("os_compute_api:os-keypairs:show", ownKey, "Show a key pair.")
 	KeypairsCreate  = rule("os_compute_api:os-keypairs:create", ownKey, "Create a key pair.")
 	KeypairsDelete  = rule("os_compute_api:os-keypairs:delete", ownKey, "Delete a key pair.")
-	QuotaSetsShow   = rule("os_compute_api:os-quota-sets:show", projectReader, "Show quotas.")
-	QuotaSetsDetail = rule("os_compute_api:os-quota-sets:detail", projectReader,
+	QuotaSetsShow   = rule("os_compute_api:os-quota-sets:show", reader, "Show quotas.")
+	QuotaSetsDetail = rule("os_compute_api:os-quota-sets:detail", reader,
 		"Show quotas and what is in use.")
 	QuotaSetsDefaults    = rule("os_compute_api:os-quota-sets:defaults", anyone, "Show default quotas.")
 	QuotaSetsUpdate      = rule("os_compute_api:os-quota-sets:update", admin, "Set quotas.")

@@ -69,7 +69,7 @@ type serverView struct {
 	Task       *string                  `wire:"OS-EXT-STS:task_state"`
 	VM         string                   `wire:"OS-EXT-STS:vm_state"`
 	Volumes    []api.None               `wire:"os-extended-volumes:volumes_attached"`
-	HostStatus opt.Of[string]           `wire:"host_status" mv:"2.16-" policy:"os_compute_api:servers:show:host_status"`
+	HostStatus opt.Of[string]           `wire:"host_status" mv:"2.16-"`
 	Pinned     *string                  `wire:"pinned_availability_zone" mv:"2.96-"`
 
 	Host         *string         `wire:"OS-EXT-SRV-ATTR:host" policy:"os_compute_api:os-extended-server-attributes"`
@@ -107,7 +107,7 @@ type flavorPart struct {
 	Disk       int               `wire:"disk"`
 	Ephemeral  int               `wire:"ephemeral"`
 	Swap       int               `wire:"swap"`
-	ExtraSpecs map[string]string `wire:"extra_specs" policy:"os_compute_api:os-flavor-extra-specs:index"`
+	ExtraSpecs map[string]string `wire:"extra_specs" policy:"os_compute_api:servers:show:flavor-extra-specs"`
 }
 
 type plainAddress struct {
@@ -139,6 +139,7 @@ type serverViews struct {
 	groups          map[string][]string // names of the security groups of servers' ports
 	serverGroups    []string            // ids of the server groups, in views of one server; lists do not show them
 	plainRefs       bool
+	unknownOnly     bool // of the statuses of hosts the caller may see UNKNOWN only
 }
 
 // views prepares the views of these servers. The names of their security groups come from networking.
@@ -156,8 +157,13 @@ func (a *serversAPI) views(ctx context.Context, r *api.Request, vs ...nova.Serve
 			return nil, err
 		}
 	}
-	if !r.AtLeast(16) || !r.Allowed(policies.ServersShowHostStatus, nil) {
+	if !r.AtLeast(16) {
 		return v, nil
+	}
+	if !r.Allowed(policies.ServersShowHostStatus, nil) {
+		if v.unknownOnly = r.Allowed(policies.ServersShowHostStatusUnknownOnly, nil); !v.unknownOnly {
+			return v, nil
+		}
 	}
 	var hosts []string
 	for i := range vs {
@@ -248,7 +254,7 @@ func (b *serverViews) detail(v *nova.Server) serverView {
 	for _, g := range b.groups[v.ID] {
 		out.Groups = append(out.Groups, nameView{g})
 	}
-	if b.status != nil {
+	if b.status != nil && (!b.unknownOnly || b.status[v.Host] == "UNKNOWN") {
 		out.HostStatus = opt.Some(b.status[v.Host])
 	}
 	return out
