@@ -12,8 +12,8 @@ import (
 	"hypernova/oslo/service"
 )
 
-// The defaults of nova's release 2026.2 are in testdata/nova_policies.txt: name, check and scopes. Each rule here is one
-// of them with the same check and scopes. admin_api is another name of the same check here.
+// The defaults of nova's release 2026.2 are in testdata/nova_policies.txt: name, check and scopes. Each rule here is
+// one of them with the same check and scopes. admin_api is another name of the same check here.
 func TestRulesHaveNovasDefaults(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/nova_policies.txt")
