@@ -19,6 +19,8 @@ type Compute struct {
 	VIFTimeout     time.Duration `conf:"vif_plugging_timeout" default:"300" min:"1" help:"How long a build waits for its ports to be wired."`
 	VIFFatal       bool          `conf:"vif_plugging_is_fatal" default:"true" help:"Whether a build fails when its ports are not wired in time."`
 	Shutdown       time.Duration `conf:"shutdown_timeout" default:"60" min:"1" help:"How long a guest that is stopped may take to go down by itself."`
+	ShelvedOffload int           `conf:"shelved_offload_time" default:"0" min:"-1" help:"How many seconds a shelved server stays on its host; 0: it is taken from it at once, -1: never."`
+	ShelvedPoll    time.Duration `conf:"shelved_poll_interval" default:"3600" min:"0.05" help:"How often shelved servers are looked for that have been on their hosts for long enough."`
 	MaxBuilds      int           `conf:"max_concurrent_builds" default:"10" min:"0" help:"How many servers a host prepares and starts at once; 0 is any number."`
 	Update         time.Duration `conf:"update_resources_interval" default:"60" min:"0.05" help:"How often a host reports what it has."`
 	SyncPower      time.Duration `conf:"sync_power_state_interval" default:"600" min:"0.05" help:"How often a host compares what its guests do with what they should."`

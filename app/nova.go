@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/nova/conductor"
@@ -135,6 +136,7 @@ func buildConductor(ctx context.Context, p *Process) error {
 		VIFTimeout:      p.c.Default.VIFTimeout,
 		VIFNotFatal:     !p.c.Default.VIFFatal,
 		ShutdownTimeout: p.c.Default.Shutdown, DownTime: p.c.Default.Down,
+		OffloadAfter: time.Duration(p.c.Default.ShelvedOffload) * time.Second, OffloadPoll: p.c.Default.ShelvedPoll,
 		Precache: p.c.ImageCache.Precache, DefaultZone: p.c.Default.DefaultZone},
 		conductor.Deps{DB: n.db, Now: n.now, Group: n.group, Queue: n.queue, Bus: p.bus, Placement: pl, Networks: nets,
 			Scheduler: choose, Images: snapshots})

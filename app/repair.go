@@ -126,8 +126,11 @@ func (r *repairer) server(ctx context.Context, of audit.Of) error {
 			_, err = jobs.Delete.Enqueue(ctx, tx, r.n.queue, of.Server, jobs.DeleteArgs{Server: of.Server})
 		case f.State.VM == nova.Building || f.State.BeingBuilt():
 			move := nova.MoveUnbuilt
-			if f.State.Task == nova.Idle {
+			switch {
+			case f.State.Task == nova.Idle:
 				move = nova.MoveResetError
+			case f.State.VM == nova.ShelvedOffloaded:
+				move = nova.MoveUnshelveEnd
 			}
 			_, refusal, merr := store.Move(ctx, tx, of.Server, move, store.Change{Fault: &nova.Fault{Code: 500,
 				Created: r.n.now(), Message: "The build was lost, and an operator's repair gave it up."}}, r.n.now())

@@ -105,6 +105,8 @@ type API interface {
 	// address. RemoveFixedIP takes an address from the server's port; fault.NotFound.
 	AddFixedIP(ctx context.Context, server, network string) error
 	RemoveFixedIP(ctx context.Context, server string, ip netip.Addr) error
+	// Unbind takes a server's ports off their host. They stay the server's, with their addresses. Idempotent.
+	Unbind(ctx context.Context, server string) error
 	// GroupNames are the names of the security groups that servers' ports have now, by server: in order of the ports, once
 	// for each port. Of a group that the caller may not see nothing is said. A server without groups is not in the answer.
 	GroupNames(ctx context.Context, servers []string) (map[string][]string, error)

@@ -96,6 +96,8 @@ var statuses = sync.OnceValue(func() []shown {
 		{Paused, nil, "PAUSED"},
 		{Suspended, nil, "SUSPENDED"},
 		{Rescued, nil, "RESCUE"},
+		{Shelved, nil, "SHELVED"},
+		{ShelvedOffloaded, nil, "SHELVED_OFFLOADED"},
 		{Error, nil, "ERROR"},
 		{Deleted, nil, "DELETED"},
 	}
@@ -112,8 +114,7 @@ func Status(vm VMState, task TaskState) string {
 }
 
 // otherStatuses are OpenStack's statuses that no server of this cloud has yet.
-var otherStatuses = []string{"MIGRATING", "RESIZE", "REVERT_RESIZE", "SHELVED",
-	"SHELVED_OFFLOADED", "SOFT_DELETED", "UNKNOWN", "VERIFY_RESIZE"}
+var otherStatuses = []string{"MIGRATING", "RESIZE", "REVERT_RESIZE", "SOFT_DELETED", "UNKNOWN", "VERIFY_RESIZE"}
 
 // KnownStatus reports a status that OpenStack has, also one that no server of this cloud has.
 func KnownStatus(status string) bool {

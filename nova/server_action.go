@@ -64,6 +64,13 @@ func (a ServerAction) hosted() ServerAction {
 	return a
 }
 
+// during names the task states under which the job goes on.
+func (a ServerAction) during(tasks ...TaskState) ServerAction {
+	a.Done.While = append(slices.Clone(a.Done.While), tasks...)
+	a.Failed.While = a.Done.While
+	return a
+}
+
 // failing names the state that the server comes to when the action fails; other actions leave it as it was.
 func (a ServerAction) failing(to VMState) ServerAction {
 	a.Failed.To = to
@@ -118,6 +125,17 @@ var (
 		[]VMState{Active, Paused, Stopped}, Idle, "").shared()
 	DetachInterface = onHost("detach-interface", "detach_interface", "compute_detach_interface",
 		[]VMState{Active, Paused, Stopped}, Idle, "").shared()
+	// ShelveServer ends the guest, and makes an image of the server's disk from which it comes back.
+	ShelveServer = onHost("shelve", "shelve", "compute_shelve_instance", []VMState{Active, Stopped, Paused, Suspended},
+		Shelving, Shelved).during(ShelvingPendingUpload, ShelvingUploading)
+	// OffloadServer takes a shelved server from its host.
+	OffloadServer = onHost("shelve-offload", "shelveOffload", "compute_shelve_offload_instance", []VMState{Shelved},
+		ShelvingOffloading, ShelvedOffloaded)
+	// UnshelveServer starts a shelved server that is still on its host, and UnshelveOffloadedServer builds one from its
+	// image on any host.
+	UnshelveServer          = onHost("unshelve", "unshelve", "compute_unshelve_instance", []VMState{Shelved}, PoweringOn, Active)
+	UnshelveOffloadedServer = onHost("unshelve-offloaded", "unshelve", "compute_unshelve_instance",
+		[]VMState{ShelvedOffloaded}, Unshelving, Active).during(Spawning)
 	// DeleteServer is always open: it overrides whatever is being done.
 	DeleteServer = ServerAction{Key: "delete", Name: "delete", Event: "compute_terminate_instance", Unplaced: true,
 		Begin:  Move{"delete", nil, nil, "", Deleting},
@@ -130,6 +148,7 @@ func ServerActions() []ServerAction {
 	return []ServerAction{StartServer, StopServer, RebootServer, HardRebootServer, PauseServer, UnpauseServer,
 		SuspendServer, ResumeServer, RebuildServer, RebuildStoppedServer, RescueServer, UnrescueServer,
 		ChangePasswordServer, CrashDumpServer, CreateImageServer, BackupServer, AttachInterface, DetachInterface,
+		ShelveServer, OffloadServer, UnshelveServer, UnshelveOffloadedServer,
 		DeleteServer}
 }
 

@@ -23,38 +23,46 @@ const (
 	Suspended VMState = "suspended" // its memory is saved on the host's disk
 	Rescued   VMState = "rescued"   // it runs from a rescue disk, beside its own
 	Error     VMState = "error"
-	Deleted   VMState = "deleted"
+	// A shelved server is off, and its disk is an image. An offloaded one is on no host.
+	Shelved          VMState = "shelved"
+	ShelvedOffloaded VMState = "shelved_offloaded"
+	Deleted          VMState = "deleted"
 )
 
 // VMStates lists them all.
 func VMStates() []VMState {
-	return []VMState{Building, Active, Stopped, Paused, Suspended, Rescued, Error, Deleted}
+	return []VMState{Building, Active, Stopped, Paused, Suspended, Rescued, Shelved, ShelvedOffloaded, Error, Deleted}
 }
 
 const (
-	Idle                 TaskState = ""
-	Scheduling           TaskState = "scheduling"
-	BlockDeviceMapping   TaskState = "block_device_mapping"
-	Networking           TaskState = "networking"
-	Spawning             TaskState = "spawning"
-	PoweringOff          TaskState = "powering-off"
-	PoweringOn           TaskState = "powering-on"
-	Rebooting            TaskState = "rebooting"
-	RebootingHard        TaskState = "rebooting_hard"
-	Pausing              TaskState = "pausing"
-	Unpausing            TaskState = "unpausing"
-	Suspending           TaskState = "suspending"
-	Resuming             TaskState = "resuming"
-	Rebuilding           TaskState = "rebuilding"
-	Rescuing             TaskState = "rescuing"
-	Unrescuing           TaskState = "unrescuing"
-	UpdatingPassword     TaskState = "updating_password"
-	ImageSnapshotPending TaskState = "image_snapshot_pending"
-	ImageBackup          TaskState = "image_backup"
-	ImageSnapshot        TaskState = "image_snapshot"
-	ImagePendingUpload   TaskState = "image_pending_upload"
-	ImageUploading       TaskState = "image_uploading"
-	Deleting             TaskState = "deleting"
+	Idle                  TaskState = ""
+	Scheduling            TaskState = "scheduling"
+	BlockDeviceMapping    TaskState = "block_device_mapping"
+	Networking            TaskState = "networking"
+	Spawning              TaskState = "spawning"
+	PoweringOff           TaskState = "powering-off"
+	PoweringOn            TaskState = "powering-on"
+	Rebooting             TaskState = "rebooting"
+	RebootingHard         TaskState = "rebooting_hard"
+	Pausing               TaskState = "pausing"
+	Unpausing             TaskState = "unpausing"
+	Suspending            TaskState = "suspending"
+	Resuming              TaskState = "resuming"
+	Rebuilding            TaskState = "rebuilding"
+	Rescuing              TaskState = "rescuing"
+	Unrescuing            TaskState = "unrescuing"
+	UpdatingPassword      TaskState = "updating_password"
+	ImageSnapshotPending  TaskState = "image_snapshot_pending"
+	ImageBackup           TaskState = "image_backup"
+	ImageSnapshot         TaskState = "image_snapshot"
+	ImagePendingUpload    TaskState = "image_pending_upload"
+	ImageUploading        TaskState = "image_uploading"
+	Shelving              TaskState = "shelving"
+	ShelvingPendingUpload TaskState = "shelving_image_pending_upload"
+	ShelvingUploading     TaskState = "shelving_image_uploading"
+	ShelvingOffloading    TaskState = "shelving_offloading"
+	Unshelving            TaskState = "unshelving"
+	Deleting              TaskState = "deleting"
 )
 
 const (
@@ -110,17 +118,32 @@ var (
 	// itself.
 	MoveRestop = Move{"restop", []VMState{Stopped, Active, Paused}, []TaskState{Idle}, "", PoweringOff}
 
+	// The moves of a build that brings a server back which is on no host.
+	MoveUnshelvePlace = Move{"unshelve-place", []VMState{ShelvedOffloaded}, unshelveTasks, "", Unshelving}
+	MoveUnshelveSpawn = Move{"unshelve-spawn", []VMState{ShelvedOffloaded}, unshelveTasks, "", Spawning}
+	MoveUnshelveAgain = Move{"unshelve-again", []VMState{ShelvedOffloaded, Error}, unshelveTasks, "", Unshelving}
+	MoveUnshelveEnd   = Move{"unshelve-end", []VMState{ShelvedOffloaded, Error}, unshelveTasks, "", Idle}
+
 	// The moves of an operator's reset of the state. A server that is being built keeps its task state until the build is
-	// undone, and one that is being deleted keeps it until it is deleted. Until then no other operation may begin.
-	MoveResetActive = Move{Name: "reset-active", From: []VMState{Active, Stopped, Paused, Suspended, Rescued, Error},
+	// undone, and one that is being deleted or taken from its host keeps it until that is done. Until then no other
+	// operation may begin.
+	MoveResetActive = Move{Name: "reset-active",
+		From:  []VMState{Active, Stopped, Paused, Suspended, Rescued, Shelved, Error},
 		While: otherTasks, To: Active}
 	MoveResetError = Move{Name: "reset-error", While: otherTasks, To: Error}
-	MoveResetBuild = Move{Name: "reset-build", From: []VMState{Building, Error}, While: buildTasks, To: Error, Task: Kept}
+	MoveResetBuild = Move{Name: "reset-build", From: []VMState{Building, ShelvedOffloaded, Error}, While: buildTasks, To: Error,
+		Task: Kept}
 
 	// The moves between the steps of a snapshot of a server.
 	MoveSnapshotTaken = Move{"snapshot-taken", nil, imageTasks, "", ImagePendingUpload}
 	MoveSnapshot      = Move{"snapshot", nil, imageTasks, "", ImageSnapshot}
 	MoveSnapshotSent  = Move{"snapshot-sent", nil, imageTasks, "", ImageUploading}
+
+	// The moves between the steps of shelving a server.
+	MoveShelveTaken = Move{"shelve-taken", nil, ShelveServer.Done.While, "", ShelvingPendingUpload}
+	MoveShelveSent  = Move{"shelve-sent", nil, ShelveServer.Done.While, "", ShelvingUploading}
+	// MoveShelvedOff ends the shelving of a server that is taken from its host at once.
+	MoveShelvedOff = Move{"shelved-off", nil, ShelveServer.Done.While, Shelved, ShelvingOffloading}
 
 	// MoveFoundStopped records that a guest stopped without a request.
 	MoveFoundStopped = Move{"found-stopped", []VMState{Active, Paused}, []TaskState{Idle}, Stopped, Idle}
@@ -132,17 +155,18 @@ var (
 // Kept is the task state of a move that leaves it as it is.
 const Kept TaskState = "="
 
-// buildTasks are the task states of a build. otherTasks are those of a server that is neither being built nor deleted:
-// none, and those of the table of actions.
+// buildTasks are the task states of a build, also of one that brings a shelved server back: unshelveTasks. otherTasks are
+// those of a server that is neither being built nor taken from its host: none, and the others of the table of actions.
 var (
-	buildTasks = []TaskState{Scheduling, BlockDeviceMapping, Networking, Spawning}
-	otherTasks = append(slices.Clone(idle), actionTasks()...)
+	buildTasks    = []TaskState{Scheduling, BlockDeviceMapping, Networking, Spawning, Unshelving}
+	unshelveTasks = []TaskState{Unshelving, Spawning}
+	otherTasks    = append(slices.Clone(idle), actionTasks()...)
 )
 
 func actionTasks() []TaskState {
 	var out []TaskState
 	for _, a := range ServerActions() {
-		if a.Key != DeleteServer.Key {
+		if a.Key != DeleteServer.Key && a.Key != OffloadServer.Key && a.Key != UnshelveOffloadedServer.Key {
 			out = append(out, a.Done.While...)
 		}
 	}
@@ -155,7 +179,8 @@ func (s State) BeingBuilt() bool { return slices.Contains(buildTasks, s.Task) }
 // Moves lists the whole table, for tests and documents.
 func Moves() []Move {
 	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive,
-		MoveResetError, MoveResetBuild, MoveSnapshot, MoveSnapshotTaken, MoveSnapshotSent, MoveFoundStopped,
+		MoveResetError, MoveResetBuild, MoveUnshelvePlace, MoveUnshelveSpawn, MoveUnshelveAgain, MoveUnshelveEnd,
+		MoveShelveTaken, MoveShelveSent, MoveShelvedOff, MoveSnapshot, MoveSnapshotTaken, MoveSnapshotSent, MoveFoundStopped,
 		MoveFoundPaused, MoveFoundUnpaused}
 	for _, a := range ServerActions() {
 		all = append(all, a.Begin, a.Done, a.Failed)

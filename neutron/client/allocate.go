@@ -222,3 +222,21 @@ func (c *Client) giveUp(ctx context.Context, p neutron.Port) error {
 	}
 	return err
 }
+
+// Unbind takes a server's ports off their host.
+func (c *Client) Unbind(ctx context.Context, server string) error {
+	ports, err := c.portsOf(ctx, server)
+	if err != nil {
+		return err
+	}
+	for _, p := range ports {
+		if p.Host == "" {
+			continue
+		}
+		p.Host = ""
+		if _, err := c.bind(ctx, p, opt.Of[int64]{}); err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+	}
+	return nil
+}

@@ -187,3 +187,24 @@ func (a *API) release(ctx context.Context, tx *change.Tx, was neutron.Port) erro
 	_, err := a.ports.Save(ctx, tx, was, is)
 	return err
 }
+
+// Unbind takes a server's ports off their host; see neutron.API.
+func (a *API) Unbind(ctx context.Context, server string) error {
+	return a.change.Do(ctx, func(tx *change.Tx) error {
+		all, err := store.PortsOfDevice(ctx, tx, server)
+		if err != nil {
+			return err
+		}
+		for _, was := range all {
+			if was.Host == "" {
+				continue
+			}
+			is := was
+			binding.Unbind(&is)
+			if _, err := a.ports.Save(ctx, tx, was, is); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -294,6 +294,7 @@ func (networks) PortsOf(context.Context, string) ([]neutron.PortInfo, error) {
 }
 
 func (networks) Deallocate(context.Context, string) error { return nil }
+func (networks) Unbind(context.Context, string) error     { return nil }
 
 func (networks) GroupNames(_ context.Context, servers []string) (map[string][]string, error) {
 	out := map[string][]string{}

@@ -145,7 +145,7 @@ func (c *agentCalls) refreshNetwork(ctx context.Context, a rpcapi.ServerArgs) er
 		}
 		return err
 	}
-	if f.Deleted || f.State.VM == nova.Building || f.State.Task == nova.Deleting {
+	if f.Deleted || f.State.VM == nova.Building || f.State.BeingBuilt() || f.State.Task == nova.Deleting {
 		return nil
 	}
 	now, err := c.Networks.PortsOf(asNova(ctx), a.Server)

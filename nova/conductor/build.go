@@ -37,11 +37,16 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 	if err != nil {
 		return err
 	}
-	b := c.building(ctx, t, &a, j)
+	return c.building(ctx, t, &a, j).run(ctx)
+}
+
+// run tries hosts until the server runs or cannot.
+func (b *building) run(ctx context.Context) error {
+	j := b.journal
 	for {
 		var at attempt
 		err := steps.Run(ctx, j, &at, b.plan()...)
-		c.point("built")
+		b.point("built")
 		var failed *steps.Failed
 		switch {
 		case err == nil:
@@ -57,7 +62,7 @@ func (c *Conductor) build(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) 
 			return b.unwanted(ctx)
 		}
 		silent := at.Choice.Host != "" && messaging.NoReply(failed.Err)
-		late := fault.Is(failed.Err, fault.Unavailable) && !j.rec.Since.IsZero() && j.waits(c.Queue.Now()) >= c.c.BuildWait
+		late := fault.Is(failed.Err, fault.Unavailable) && !j.rec.Since.IsZero() && j.waits(b.Queue.Now()) >= b.c.BuildWait
 		last := late || !silent && !b.again(failed, at.Choice.Host)
 		if fault.Is(failed.Err, fault.NoValidHost) {
 			// What a host lacked may be there after a pause.
@@ -108,8 +113,8 @@ func retried(err error) error {
 func (b *building) built(ctx context.Context, at *attempt) error {
 	return b.DB.Tx(ctx, func(tx *db.Tx) error {
 		now := b.Now()
-		_, refusal, err := store.Move(ctx, tx, b.server, nova.MoveBuilt, store.Change{Power: &at.Power, Launched: &now,
-			ClearFault: true}, b.Now())
+		_, refusal, err := store.Move(ctx, tx, b.server, b.moves.built, store.Change{Power: &at.Power, Launched: &now,
+			Relaunched: b.shelved != nil, ClearFault: true}, b.Now())
 		if err != nil {
 			return err
 		}
@@ -117,10 +122,13 @@ func (b *building) built(ctx context.Context, at *attempt) error {
 		if refusal != nil {
 			o.Details = "Another request took the server while it was built."
 			// An operator who gave the build up when all was done finds the server in ERROR, and with all that it has.
-			if _, _, err := store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Power: &at.Power, Launched: &now},
+			if _, _, err := store.Move(ctx, tx, b.server, b.moves.failed, store.Change{Power: &at.Power, Launched: &now},
 				b.Now()); err != nil {
 				return err
 			}
+		}
+		if err := b.unshelved(ctx, tx, refusal == nil); err != nil {
+			return err
 		}
 		return b.close(ctx, tx, b.event, o)
 	})
@@ -206,7 +214,7 @@ func (b *building) failed(ctx context.Context, f *steps.Failed, host string) err
 	}
 	return b.DB.Tx(ctx, func(tx *db.Tx) error {
 		nf := nova.Fault{Code: 500, Message: text, Details: f.Error() + j.details(), Created: b.Now()}
-		_, refusal, err := store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Fault: &nf}, b.Now())
+		_, refusal, err := store.Move(ctx, tx, b.server, b.moves.failed, store.Change{Fault: &nf}, b.Now())
 		if fault.Is(err, fault.NotFound) || err == nil && refusal != nil {
 			return b.end(ctx, tx)
 		}
@@ -233,7 +241,7 @@ func (b *building) failed(ctx context.Context, f *steps.Failed, host string) err
 func (b *building) unwanted(ctx context.Context) error {
 	return b.DB.Tx(ctx, func(tx *db.Tx) error {
 		f := nova.Fault{Code: 500, Message: "An administrator gave the server up while it was built.", Created: b.Now()}
-		_, refusal, err := store.Move(ctx, tx, b.server, nova.MoveUnbuilt, store.Change{Fault: &f}, b.Now())
+		_, refusal, err := store.Move(ctx, tx, b.server, b.moves.failed, store.Change{Fault: &f}, b.Now())
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
@@ -251,21 +259,30 @@ func (c *Conductor) buildDied(ctx context.Context, t *tasks.Task, a jobs.BuildAr
 	if err != nil {
 		return err
 	}
-	b := c.building(ctx, t, &a, j)
+	return c.building(ctx, t, &a, j).died(ctx, reason)
+}
+
+func (b *building) died(ctx context.Context, reason error) error {
 	b.givenUp()
 	var at attempt
 	failed := &steps.Failed{Step: "build", Err: reason}
-	if err := steps.Unwind(ctx, j, &at, reason, b.plan()...); err != nil && !errors.As(err, &failed) {
+	if err := steps.Unwind(ctx, b.journal, &at, reason, b.plan()...); err != nil && !errors.As(err, &failed) {
 		return err
 	}
 	return b.failed(ctx, failed, at.Choice.Host)
 }
+
+// buildMoves are the moves of a build, of a new server or of one that comes back.
+type buildMoves struct{ place, spawn, again, built, failed nova.Move }
 
 // building is a build under way.
 type building struct {
 	*work
 	a     *jobs.BuildArgs
 	asker *auth.Caller // whose wishes the ports and the image are
+
+	moves   buildMoves
+	shelved *jobs.UnshelveArgs // of a server that comes back; nil: a new one
 
 	groups   []string // names of the security groups, which prepare reads and spawn uses
 	spawning bool     // prepare has moved the server on
@@ -288,7 +305,8 @@ func (c *Conductor) building(ctx context.Context, t *tasks.Task, a *jobs.BuildAr
 		return f.State.VM == nova.Building && f.State.Task != nova.Deleting
 	})
 	w.journal = j
-	return &building{work: w, a: a, asker: askerOf(ctx, a.Request.User, a.Request.Project)}
+	moves := buildMoves{nova.MovePlace, nova.MoveSpawn, nova.MoveReschedule, nova.MoveBuilt, nova.MoveUnbuilt}
+	return &building{work: w, a: a, moves: moves, asker: askerOf(ctx, a.Request.User, a.Request.Project)}
 }
 
 // spec is all that the host must know.
@@ -296,6 +314,9 @@ func (b *building) spec(at *attempt) nova.Spec {
 	v := b.current
 	s := v.Spec(at.Ports)
 	s.Files, s.AdminPass = b.a.Files, b.a.AdminPass
+	if b.shelved != nil {
+		s.Image = b.a.Request.Image
+	}
 	s.Host, s.Node, s.AZ = at.Choice.Host, at.Choice.Node, at.Choice.Zone
 	s.SecurityGroups = b.groups
 	return s

@@ -64,12 +64,12 @@ func (b *building) place(ctx context.Context, at *attempt) error {
 		if err := b.checkGroup(ctx, tx, at.Choice.Host); err != nil {
 			return err
 		}
-		err := b.taken(ctx, tx, nova.MovePlace, store.Change{Host: &at.Choice.Host, Node: &at.Choice.Node,
+		err := b.taken(ctx, tx, b.moves.place, store.Change{Host: &at.Choice.Host, Node: &at.Choice.Node,
 			Zone: &at.Choice.Zone, LaunchedOn: &at.Choice.Host})
 		if err != nil {
 			return err
 		}
-		err = store.StartEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, at.Choice.Host, b.Now())
+		err = store.StartEvent(ctx, tx, b.a.Server, b.request, b.event, at.Choice.Host, b.Now())
 		if err != nil {
 			return err
 		}
@@ -137,8 +137,11 @@ func (b *building) unclaim(ctx context.Context, at *attempt) error {
 	}
 	b.point("released")
 	return b.DB.Tx(ctx, func(tx *db.Tx) error {
-		_, _, err := store.Move(ctx, tx, b.a.Server, nova.MoveReschedule,
-			store.Change{Host: ptr(""), Node: ptr(""), Zone: ptr(""), LaunchedOn: ptr(""), Ports: &[]nova.NIC{}}, b.Now())
+		change := store.Change{Host: ptr(""), Node: ptr(""), Zone: ptr(""), LaunchedOn: ptr(""), Ports: &[]nova.NIC{}}
+		if b.shelved != nil {
+			change.LaunchedOn, change.Ports = nil, nil
+		}
+		_, _, err := store.Move(ctx, tx, b.a.Server, b.moves.again, change, b.Now())
 		if fault.Is(err, fault.NotFound) {
 			return nil
 		}
@@ -149,7 +152,12 @@ func (b *building) unclaim(ctx context.Context, at *attempt) error {
 // network makes the ports by the rights of who asked for the server, bound to the host.
 func (b *building) network(ctx context.Context, at *attempt) error {
 	v := b.current
-	ports, err := b.Networks.Allocate(b.asAsker(ctx), neutron.AllocateArgs{Server: v.ID, Project: v.Project,
+	if b.shelved != nil {
+		ctx = asNova(ctx) // the ports are the server's already
+	} else {
+		ctx = b.asAsker(ctx)
+	}
+	ports, err := b.Networks.Allocate(ctx, neutron.AllocateArgs{Server: v.ID, Project: v.Project,
 		Host: at.Choice.Host, AZ: at.Choice.Zone,
 		Specs: network.Specs(b.a.NICs), SecurityGroups: b.a.SecurityGroups, DNSName: v.Hostname})
 	at.Ports = network.NICs(ports)
@@ -157,6 +165,9 @@ func (b *building) network(ctx context.Context, at *attempt) error {
 }
 
 func (b *building) unnetwork(ctx context.Context, _ *attempt) error {
+	if b.shelved != nil {
+		return b.Networks.Unbind(asNova(ctx), b.a.Server)
+	}
 	return b.Networks.Deallocate(asNova(ctx), b.a.Server)
 }
 
@@ -201,12 +212,12 @@ func (b *building) spawns(ctx context.Context, at *attempt) error {
 	}
 	err := b.DB.Tx(ctx, func(tx *db.Tx) error {
 		if waited {
-			if err := store.NoteEvent(ctx, tx, b.a.Server, b.request, nova.EventBuild, store.Outcome{Host: at.Choice.Host},
+			if err := store.NoteEvent(ctx, tx, b.a.Server, b.request, b.event, store.Outcome{Host: at.Choice.Host},
 				b.Now()); err != nil {
 				return err
 			}
 		}
-		if err := b.taken(ctx, tx, nova.MoveSpawn, store.Change{Ports: &at.Ports}); err != nil {
+		if err := b.taken(ctx, tx, b.moves.spawn, store.Change{Ports: &at.Ports}); err != nil {
 			return err
 		}
 		return b.journal.ahead(ctx, tx)

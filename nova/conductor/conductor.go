@@ -38,6 +38,8 @@ type Config struct {
 	VIFNotFatal     bool          // continue a build although its ports did not become active
 	ShutdownTimeout time.Duration // time for a guest to shut down; default 60 s
 	DownTime        time.Duration // a host without a heartbeat for longer is down; default 60 s
+	OffloadAfter    time.Duration // a shelved server is taken from its host after it; 0 at once, less: never
+	OffloadPoll     time.Duration // time between looks for such servers; default 1 h
 	Precache        int           // hosts that fetch images ahead of servers at once; default 1
 	DefaultZone     string        // of hosts in no aggregate with a zone; default "nova"
 }
@@ -77,7 +79,7 @@ func New(c Config, d Deps) *Conductor {
 		v *time.Duration
 		d time.Duration
 	}{{&c.VIFTimeout, 5 * time.Minute}, {&c.VIFPoll, 2 * time.Second}, {&c.ShutdownTimeout, time.Minute}, {&c.DownTime,
-		time.Minute}} {
+		time.Minute}, {&c.OffloadPoll, time.Hour}} {
 		if *x.v == 0 {
 			*x.v = x.d
 		}
@@ -99,6 +101,7 @@ func New(c Config, d Deps) *Conductor {
 	jobs.Rebuild.Handle(d.Queue, k.rebuild, k.rebuildDied)
 	jobs.Rescue.Handle(d.Queue, k.rescue, k.rescueDied)
 	jobs.Snapshot.Handle(d.Queue, k.snapshot, k.snapshotDied)
+	jobs.Unshelve.Handle(d.Queue, k.unshelveOrTell, k.unshelveDied)
 	jobs.Unclaimed.Handle(d.Queue, k.unclaimed, nil)
 	jobs.Attach.Handle(d.Queue, interfaces{k}.attach, interfaces{k}.attachDied)
 	jobs.Detach.Handle(d.Queue, interfaces{k}.detach, interfaces{k}.detachDied)
@@ -116,6 +119,7 @@ func (c *Conductor) Manager(host string) service.Manager {
 		Register: agents.register,
 		Periodic: []service.Periodic{{Name: "ask_silent_services", Spacing: max(c.c.DownTime/4, 10*time.Millisecond),
 			Fn: agents.askSilent},
+			{Name: "offload_shelved", Spacing: c.c.OffloadPoll, Fn: powerStates{c}.offloadShelved},
 			{Name: "heal_networks", Spacing: healEvery, Fn: agents.healNetworks}}}
 }
 

@@ -73,6 +73,10 @@ func (w *world) ask(id, key, request string) {
 	case nova.BackupServer.Key:
 		_, err = servers.Snapshots{Servers: w.verbs}.Backup(ctx, id, servers.SnapshotArgs{Name: "daily", Kind: "daily",
 			Rotation: 2})
+	case nova.ShelveServer.Key:
+		err = servers.Shelves{Servers: w.verbs}.Shelve(ctx, id)
+	case nova.UnshelveServer.Key, nova.UnshelveOffloadedServer.Key:
+		err = servers.Shelves{Servers: w.verbs}.Unshelve(ctx, id, servers.UnshelveArgs{})
 	case nova.ChangePasswordServer.Key:
 		err = servers.Guests{Servers: w.verbs}.ChangePassword(ctx, id, "secret")
 	case nova.AttachInterface.Key:
@@ -283,7 +287,7 @@ func TestConductorMayEndAnywhere(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	seen, handled, told := map[string]bool{}, []string(nil), map[string]bool{}
-	all := slices.Concat(stories(), rebuildStories(), snapshotStories(), ofTheTable())
+	all := slices.Concat(stories(), rebuildStories(), snapshotStories(), shelveStories(), ofTheTable())
 	t.Cleanup(func() {
 		for _, k := range handled {
 			if !seen[k] && len(told) == len(all) && !t.Failed() {

@@ -34,7 +34,8 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 				if err != nil {
 					return err
 				}
-				r.host, r.unbuilt = f.Host, f.State.VM == nova.Building || f.State.VM == nova.Error
+				r.host, r.unbuilt = f.Host, f.State.VM == nova.Building || f.State.VM == nova.Error ||
+					f.State.VM == nova.ShelvedOffloaded
 				r.unreachable, err = c.destroy(ctx, f.Host, server)
 				return err
 			}},
@@ -53,8 +54,8 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 					return err
 				}
 			}
-			if !r.unbuilt {
-				return nil
+			if err := c.deleteShelved(ctx, tx, server); err != nil || !r.unbuilt {
+				return err
 			}
 			_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+server, lateness, jobs.DeleteArgs{Server: server})
 			return err
@@ -81,15 +82,18 @@ const lateness = 15 * time.Second
 // buildOrTell runs a build. If the process was suspended for longer than the lease of the job, it may have created
 // ports or an allocation after the server was deleted. In that case it enqueues a task that deletes them.
 func (c *Conductor) buildOrTell(ctx context.Context, t *tasks.Task, a jobs.BuildArgs) error {
-	err := c.build(ctx, t, a)
+	return c.toldIfLost(ctx, a.Server, c.build(ctx, t, a))
+}
+
+func (c *Conductor) toldIfLost(ctx context.Context, server string, err error) error {
 	if err == nil || !errors.Is(err, tasks.ErrLost) && !errors.Is(context.Cause(ctx), tasks.ErrLost) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateness) // ctx has ended with the lease
 	defer cancel()
 	return errors.Join(err, c.DB.Tx(ctx, func(tx *db.Tx) error {
-		_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+a.Server, time.Second,
-			jobs.DeleteArgs{Server: a.Server})
+		_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+server, time.Second,
+			jobs.DeleteArgs{Server: server})
 		return err
 	}))
 }

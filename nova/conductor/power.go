@@ -17,7 +17,9 @@ import (
 // others are hostAction. Deletion has a kind of task of its own.
 func (c *Conductor) operations() map[string]func(server string) job {
 	return map[string]func(string) job{
-		nova.DeleteServer.Key: func(server string) job { return c.deleting(server) },
+		nova.DeleteServer.Key:   func(server string) job { return c.deleting(server) },
+		nova.OffloadServer.Key:  func(server string) job { return c.offloading(server) },
+		nova.UnshelveServer.Key: func(server string) job { return c.returning(server) },
 	}
 }
 

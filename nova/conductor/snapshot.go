@@ -10,6 +10,7 @@ import (
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/log"
 	"hypernova/oslo/steps"
 	"hypernova/oslo/tasks"
 )
@@ -25,15 +26,7 @@ func (c *Conductor) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operati
 		return operation[imaging]{}, tasks.Fail(fault.Invalidf("there is no snapshot %q", a.Op))
 	}
 	asAsker := func(ctx context.Context) context.Context { return auth.With(ctx, asker) }
-	onHost := func(ctx context.Context, step string) error {
-		v, spec, err := c.specOf(ctx, a.Server)
-		if err != nil {
-			return err
-		}
-		_, err = rpcapi.Snapshot.Do(ctx, c.Bus, v.Host, rpcapi.SnapshotArgs{Step: step, Spec: spec, Image: a.Image,
-			Format: a.Format})
-		return answered(err)
-	}
+	onHost := func(ctx context.Context, step string) error { return c.snapshotOnHost(ctx, a, step) }
 	return operation[imaging]{
 		action: action,
 		steps: []steps.Step[imaging]{
@@ -65,6 +58,17 @@ func (c *Conductor) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operati
 	}, nil
 }
 
+// snapshotOnHost has the server's host do a step of a snapshot.
+func (c *Conductor) snapshotOnHost(ctx context.Context, a *jobs.SnapshotArgs, step string) error {
+	v, spec, err := c.specOf(ctx, a.Server)
+	if err != nil {
+		return err
+	}
+	_, err = rpcapi.Snapshot.Do(ctx, c.Bus, v.Host, rpcapi.SnapshotArgs{Step: step, Spec: spec, Image: a.Image,
+		Format: a.Format})
+	return answered(err)
+}
+
 // stage changes the task state of a server whose snapshot goes on. A server that another request has taken stays as it
 // is: the next step finds that out.
 func (c *Conductor) stage(ctx context.Context, server string, m nova.Move) error {
@@ -93,8 +97,17 @@ func (c *Conductor) rotate(ctx context.Context, a *jobs.SnapshotArgs) error {
 	return nil
 }
 
+// snapshotJob is the job of a snapshot, or of shelving, which makes one.
+func (c *Conductor) snapshotJob(ctx context.Context, a *jobs.SnapshotArgs) (job, error) {
+	asker := askerOf(ctx, a.User, a.Project)
+	if a.Op == nova.ShelveServer.Key {
+		return c.shelvingOf(asker, a), nil
+	}
+	return c.imagingOf(asker, a)
+}
+
 func (c *Conductor) snapshot(ctx context.Context, t *tasks.Task, a jobs.SnapshotArgs) error {
-	o, err := c.imagingOf(askerOf(ctx, a.User, a.Project), &a)
+	o, err := c.snapshotJob(ctx, &a)
 	if err != nil {
 		return err
 	}
@@ -102,15 +115,21 @@ func (c *Conductor) snapshot(ctx context.Context, t *tasks.Task, a jobs.Snapshot
 }
 
 func (c *Conductor) snapshotDied(ctx context.Context, t *tasks.Task, a jobs.SnapshotArgs, why error) error {
-	o, err := c.imagingOf(askerOf(ctx, a.User, a.Project), &a)
+	o, err := c.snapshotJob(ctx, &a)
 	if err != nil {
 		return nil // an operation that no release knows has nothing to give back
 	}
 	return o.giveUp(ctx, c, t, a.Server, why)
 }
 
-// unclaimed deletes the image of a request that did not come to enqueue its snapshot.
+// unclaimed deletes the image of a request that did not come to enqueue its snapshot, or of a server that is not shelved
+// any more. One that its user may not delete stays.
 func (c *Conductor) unclaimed(ctx context.Context, _ *tasks.Task, a jobs.UnclaimedArgs) error {
 	err := c.Images.Delete(auth.With(ctx, askerOf(ctx, a.User, a.Project)), a.Image)
+	if fault.Is(err, fault.Forbidden) {
+		log.From(ctx).WarnContext(ctx, "an image of a server cannot be deleted", log.Server, a.Server, "image", a.Image,
+			log.Err, err.Error())
+		return nil
+	}
 	return retried(absentIsFine(err))
 }

@@ -118,7 +118,7 @@ func (c *agentCalls) rejoined(ctx context.Context, s *nova.Service) error {
 	}
 	return errors.Join(jobs.Cleanup.Hurry(ctx, c.Queue, cleanupKey(s.Host, "")), jobs.Build.Hurry(ctx, c.Queue, ""),
 		jobs.Rebuild.Hurry(ctx, c.Queue, ""), jobs.Rescue.Hurry(ctx, c.Queue, ""),
-		jobs.Snapshot.Hurry(ctx, c.Queue, ""))
+		jobs.Snapshot.Hurry(ctx, c.Queue, ""), jobs.Unshelve.Hurry(ctx, c.Queue, ""))
 }
 
 // beat records a heartbeat. If the service was down before, the jobs that wait for its host become due now.

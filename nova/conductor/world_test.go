@@ -60,8 +60,9 @@ type world struct {
 	images  imagetest.Images // of servers
 	verbs   *servers.Servers
 	limits  nova.Limits
-	offset  atomic.Int64 // by how much the queue's clock is ahead
-	crashAt int          // the instant at which the conductor ends, counted over all its lives; 0: never
+	offload time.Duration // how long a shelved server stays on its host
+	offset  atomic.Int64  // by how much the queue's clock is ahead
+	crashAt int           // the instant at which the conductor ends, counted over all its lives; 0: never
 	points  atomic.Int64
 	mu      sync.Mutex
 	trace   []string        // guarded by mu
@@ -82,7 +83,7 @@ func newWorld(t testing.TB, hosts ...string) *world {
 func newWorldOn(t testing.TB, d *db.DB, hosts ...string) *world {
 	t.Helper()
 	w := &world{t: t, d: d, broker: inproc.NewBroker(), claims: newClaims(), hosts: map[string]*host{},
-		kinds: map[string]bool{}, nics: 1,
+		kinds: map[string]bool{}, nics: 1, offload: -1,
 		limits: nova.Limits{Instances: 10, Cores: 20, RAM: 51200, MetadataItems: 10, InjectedFiles: 5,
 			InjectedFileContentBytes: 10240, InjectedFilePathBytes: 255}}
 	w.ctx = auth.WithRequest(auth.With(t.Context(), &auth.Caller{UserID: "u1", ProjectID: project,
@@ -123,7 +124,8 @@ func (w *world) conductor() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c := conductor.New(conductor.Config{VIFTimeout: 2 * time.Second, VIFPoll: 10 * time.Millisecond},
+	c := conductor.New(conductor.Config{VIFTimeout: 2 * time.Second, VIFPoll: 10 * time.Millisecond,
+		OffloadAfter: w.offload},
 		conductor.Deps{DB: w.d, Queue: q, Bus: bus, Placement: w.claims, Networks: w.ports, Scheduler: sch,
 			Images: &w.images})
 	c.SetCrash(w.instant)
@@ -136,7 +138,7 @@ func (w *world) conductor() {
 	}
 	w.queue = q
 	w.stop = func() { _ = srv.Drain(context.Background()) }
-	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{}, Store: &w.images, Networks: w.ports,
+	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{made: &w.images}, Store: &w.images, Networks: w.ports,
 		Flavors: w,
 		Keys:    w, Quotas: w})
 }
@@ -270,7 +272,7 @@ func (h *host) start() {
 	h.tr, h.bus = tr, bus
 	h.dead.Store(false)
 	h.m = compute.New(compute.Config{Host: h.name}, compute.Deps{Driver: hooked{h.driver, h}, Bus: bus,
-		Placement: h.w.claims, Images: compute.Images(images{func(c *auth.Caller) {
+		Placement: h.w.claims, Images: compute.Images(images{made: &h.w.images, opened: func(c *auth.Caller) {
 			if h.w.opened != nil {
 				h.w.opened(c)
 			}
@@ -355,9 +357,15 @@ func (d hooked) Start(ctx context.Context, s *nova.Spec) error {
 
 type images struct {
 	opened func(*auth.Caller) // may be nil
+	made   *imagetest.Images  // of servers; may be nil
 }
 
-func (images) Image(_ context.Context, id string) (glance.Image, error) {
+func (i images) Image(ctx context.Context, id string) (glance.Image, error) {
+	if i.made != nil {
+		if found, err := i.made.Image(ctx, id); err == nil {
+			return found, nil
+		}
+	}
 	if id != image && id != image2 && id[0] != '4' {
 		return glance.Image{}, fault.NotFoundf("no image %s", id)
 	}
@@ -510,7 +518,12 @@ func (p *ports) Allocate(ctx context.Context, a neutron.AllocateArgs) ([]neutron
 	var out []neutron.PortInfo
 	for i, s := range a.Specs {
 		id := fmt.Sprintf("port-%s-%d", a.Server, i+len(a.Except))
-		if old, ok := p.m[id]; ok && old.Host == a.Host {
+		old, ok := p.m[id]
+		if ok && s.Port == id {
+			old.Host = a.Host
+			p.m[id] = old
+		}
+		if ok && old.Host == a.Host {
 			out = append(out, old)
 			continue
 		}
@@ -559,6 +572,17 @@ func (p *ports) AddGroup(context.Context, string, string) error          { retur
 func (p *ports) RemoveGroup(context.Context, string, string) error       { return nil }
 func (p *ports) AddFixedIP(context.Context, string, string) error        { return nil }
 func (p *ports) RemoveFixedIP(context.Context, string, netip.Addr) error { return nil }
+func (p *ports) Unbind(_ context.Context, server string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, v := range p.m {
+		if v.DeviceID == server {
+			v.Host = ""
+			p.m[id] = v
+		}
+	}
+	return nil
+}
 func (p *ports) GroupNames(_ context.Context, servers []string) (map[string][]string, error) {
 	return map[string][]string{servers[0]: {"web"}}, nil
 }
@@ -619,7 +643,7 @@ func (w *world) clean() {
 		}
 	}
 	for id := range w.claims.held {
-		if _, ok := live[id]; !ok {
+		if v, ok := live[id]; !ok || v.VM == nova.ShelvedOffloaded {
 			w.t.Errorf("the claim of %s is left", id)
 		}
 	}
@@ -629,6 +653,12 @@ func (w *world) clean() {
 		}
 	}
 	for id, v := range live {
+		if v.VM == nova.ShelvedOffloaded {
+			if v.Host != "" || len(v.Addresses) != w.nics || len(w.images.All()) != 1 {
+				w.t.Errorf("server %s is not whole: %+v, images %+v", id, v, w.images.All())
+			}
+			continue
+		}
 		if got := w.hosts[v.Host].driver.NICs(id); len(got) != w.nics {
 			w.t.Errorf("the guest of server %s has the NICs %v, want %d", id, got, w.nics)
 		}

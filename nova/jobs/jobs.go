@@ -43,6 +43,9 @@ var (
 	Detach = tasks.NewKind[DetachArgs]("server.detach-interface", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 )
 
+// Unshelve builds a shelved server that is on no host from its image. A failure leaves it shelved.
+var Unshelve = tasks.NewKind[UnshelveArgs]("server.unshelve", tasks.Options{MaxAttempts: 50, Backoff: time.Second})
+
 // Password gives a server back whose change of the password did not end. The request withdraws it.
 var Password = tasks.NewKind[DeleteArgs]("server.password", tasks.Options{MaxAttempts: 20, Backoff: time.Second})
 
@@ -108,6 +111,10 @@ type SnapshotArgs struct {
 	Kind     string
 	Rotation int
 }
+
+// UnshelveArgs are the arguments of an unshelve besides the server's row: the Image of Build.Request is the one that the
+// server comes back from.
+type UnshelveArgs struct{ Build BuildArgs }
 
 // UnclaimedArgs names an image that a request made for a snapshot of a server, and who asked.
 type UnclaimedArgs struct{ Image, Server, User, Project string }

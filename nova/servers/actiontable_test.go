@@ -51,7 +51,12 @@ var gates = map[string]gate{
 		vm: []nova.VMState{nova.Active, nova.Stopped, nova.Paused, nova.Suspended}},
 	"attach-interface": {name: "attach_interface", vm: []nova.VMState{nova.Active, nova.Paused, nova.Stopped}},
 	"detach-interface": {name: "detach_interface", vm: []nova.VMState{nova.Active, nova.Paused, nova.Stopped}},
-	"delete":           {name: "delete", open: true},
+	"shelve":           {name: "shelve", vm: []nova.VMState{nova.Active, nova.Stopped, nova.Paused, nova.Suspended}},
+	"shelve-offload":   {name: "shelveOffload", vm: []nova.VMState{nova.Shelved}},
+	// Of an offloaded server there is another row, with the same words.
+	"unshelve":           {name: "unshelve", vm: []nova.VMState{nova.Shelved, nova.ShelvedOffloaded}},
+	"unshelve-offloaded": {name: "unshelve", vm: []nova.VMState{nova.Shelved, nova.ShelvedOffloaded}},
+	"delete":             {name: "delete", open: true},
 }
 
 // doers ask for the actions that have arguments or an operation of their own.
@@ -83,7 +88,15 @@ var doers = map[string]func(a *around, ctx context.Context, id string) error{
 	"detach-interface": func(a *around, ctx context.Context, id string) error {
 		return servers.Interfaces{Servers: a.Servers}.Detach(ctx, id, "p")
 	},
+	"shelve": func(a *around, ctx context.Context, id string) error {
+		return servers.Shelves{Servers: a.Servers}.Shelve(ctx, id)
+	},
+	"unshelve": unshelveIt, "unshelve-offloaded": unshelveIt,
 	"delete": func(a *around, ctx context.Context, id string) error { return a.Delete(ctx, id) },
+}
+
+func unshelveIt(a *around, ctx context.Context, id string) error {
+	return servers.Shelves{Servers: a.Servers}.Unshelve(ctx, id, servers.UnshelveArgs{})
 }
 
 func rebuildIt(a *around, ctx context.Context, id string) error {

@@ -39,6 +39,7 @@ func (s *Servers) Delete(ctx context.Context, id string) error {
 	// lost one does no harm.
 	if before.BeingBuilt() {
 		_ = jobs.Build.Hurry(ctx, s.Queue, id)
+		_ = jobs.Unshelve.Hurry(ctx, s.Queue, id)
 	}
 	_ = rpcapi.Wake.Do(ctx, s.Bus, rpcapi.WakeArgs{Servers: []string{id}, Interrupt: true})
 	return nil
@@ -81,6 +82,7 @@ func (s *Servers) ResetState(ctx context.Context, id string, active bool) error 
 	}
 	// The build checks between its steps. These messages only make it check earlier.
 	_ = jobs.Build.Hurry(ctx, s.Queue, id)
+	_ = jobs.Unshelve.Hurry(ctx, s.Queue, id)
 	_ = rpcapi.Wake.Do(ctx, s.Bus, rpcapi.WakeArgs{Servers: []string{id}, Interrupt: true})
 	return nil
 }

@@ -200,7 +200,7 @@ func described(ctx context.Context, v *nova.Server, action string) error {
 	switch v.VM {
 	case nova.Active, nova.Stopped, nova.Paused, nova.Suspended:
 		return nil
-	case nova.Building, nova.Rescued, nova.Error, nova.Deleted:
+	case nova.Building, nova.Rescued, nova.Shelved, nova.ShelvedOffloaded, nova.Error, nova.Deleted:
 	}
 	return (&nova.Refusal{Attr: "vm_state", State: string(v.VM)}).Fault(action, v.ID)
 }

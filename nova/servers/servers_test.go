@@ -122,6 +122,7 @@ func (a *around) Allocate(context.Context, neutron.AllocateArgs) ([]neutron.Port
 }
 func (a *around) CheckAllocate(context.Context, neutron.AllocateArgs) error   { return a.judged }
 func (a *around) PortsOf(context.Context, string) ([]neutron.PortInfo, error) { return nil, nil }
+func (a *around) Unbind(context.Context, string) error                        { return nil }
 func (a *around) Deallocate(context.Context, string) error                    { return nil }
 func (a *around) GroupNames(context.Context, []string) (map[string][]string, error) {
 	return map[string][]string{}, nil
