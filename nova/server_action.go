@@ -133,7 +133,8 @@ var (
 		ShelvingOffloading, ShelvedOffloaded)
 	// UnshelveServer starts a shelved server that is still on its host, and UnshelveOffloadedServer builds one from its
 	// image on any host.
-	UnshelveServer          = onHost("unshelve", "unshelve", "compute_unshelve_instance", []VMState{Shelved}, PoweringOn, Active)
+	UnshelveServer = onHost("unshelve", "unshelve", "compute_unshelve_instance", []VMState{Shelved}, PoweringOn,
+		Active)
 	UnshelveOffloadedServer = onHost("unshelve-offloaded", "unshelve", "compute_unshelve_instance",
 		[]VMState{ShelvedOffloaded}, Unshelving, Active).during(Spawning)
 	// DeleteServer is always open: it overrides whatever is being done.

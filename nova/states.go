@@ -155,8 +155,9 @@ var (
 // Kept is the task state of a move that leaves it as it is.
 const Kept TaskState = "="
 
-// buildTasks are the task states of a build, also of one that brings a shelved server back: unshelveTasks. otherTasks are
-// those of a server that is neither being built nor taken from its host: none, and the others of the table of actions.
+// buildTasks are the task states of a build, also of one that brings a shelved server back: unshelveTasks. otherTasks
+// are those of a server that is neither being built nor taken from its host: none, and the others of the table of
+// actions.
 var (
 	buildTasks    = []TaskState{Scheduling, BlockDeviceMapping, Networking, Spawning, Unshelving}
 	unshelveTasks = []TaskState{Unshelving, Spawning}
@@ -180,7 +181,8 @@ func (s State) BeingBuilt() bool { return slices.Contains(buildTasks, s.Task) }
 func Moves() []Move {
 	all := []Move{MovePlace, MoveSpawn, MoveReschedule, MoveBuilt, MoveUnbuilt, MoveRestop, MoveResetActive,
 		MoveResetError, MoveResetBuild, MoveUnshelvePlace, MoveUnshelveSpawn, MoveUnshelveAgain, MoveUnshelveEnd,
-		MoveShelveTaken, MoveShelveSent, MoveShelvedOff, MoveSnapshot, MoveSnapshotTaken, MoveSnapshotSent, MoveFoundStopped,
+		MoveShelveTaken, MoveShelveSent, MoveShelvedOff,
+		MoveSnapshot, MoveSnapshotTaken, MoveSnapshotSent, MoveFoundStopped,
 		MoveFoundPaused, MoveFoundUnpaused}
 	for _, a := range ServerActions() {
 		all = append(all, a.Begin, a.Done, a.Failed)

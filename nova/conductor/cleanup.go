@@ -68,7 +68,8 @@ func (c *Conductor) cleanup(ctx context.Context, _ *tasks.Task, a jobs.CleanupAr
 			// The host asks which guests it may destroy. This one may be destroyed when the deletion is recorded.
 			return tasks.Later(fault.Unavailablef("server %s is still being deleted from host %s", a.Server, a.Host), soon)
 		}
-		if f.State.VM == nova.Building || f.State.VM == nova.ShelvedOffloaded { // the host of a build may be the old or the new one
+		// The host of a build may be the old or the new one.
+		if f.State.VM == nova.Building || f.State.VM == nova.ShelvedOffloaded {
 			return tasks.Later(fault.Unavailablef("server %s is being built, perhaps on host %s", a.Server, a.Host), soon)
 		}
 		return nil

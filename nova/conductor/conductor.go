@@ -101,7 +101,7 @@ func New(c Config, d Deps) *Conductor {
 	jobs.Rebuild.Handle(d.Queue, k.rebuild, k.rebuildDied)
 	jobs.Rescue.Handle(d.Queue, k.rescue, k.rescueDied)
 	jobs.Snapshot.Handle(d.Queue, k.snapshot, k.snapshotDied)
-	jobs.Unshelve.Handle(d.Queue, k.unshelveOrTell, k.unshelveDied)
+	jobs.Unshelve.Handle(d.Queue, shelves{k}.unshelveOrTell, shelves{k}.unshelveDied)
 	jobs.Unclaimed.Handle(d.Queue, k.unclaimed, nil)
 	jobs.Attach.Handle(d.Queue, interfaces{k}.attach, interfaces{k}.attachDied)
 	jobs.Detach.Handle(d.Queue, interfaces{k}.detach, interfaces{k}.detachDied)

@@ -54,7 +54,7 @@ func (c *Conductor) deleting(server string) operation[deletion] {
 					return err
 				}
 			}
-			if err := c.deleteShelved(ctx, tx, server); err != nil || !r.unbuilt {
+			if err := (shelves{c}).deleteShelved(ctx, tx, server); err != nil || !r.unbuilt {
 				return err
 			}
 			_, err := jobs.Forget.EnqueueAfter(ctx, tx, c.Queue, "forget:"+server, lateness, jobs.DeleteArgs{Server: server})

@@ -18,8 +18,8 @@ import (
 func (c *Conductor) operations() map[string]func(server string) job {
 	return map[string]func(string) job{
 		nova.DeleteServer.Key:   func(server string) job { return c.deleting(server) },
-		nova.OffloadServer.Key:  func(server string) job { return c.offloading(server) },
-		nova.UnshelveServer.Key: func(server string) job { return c.returning(server) },
+		nova.OffloadServer.Key:  func(server string) job { return shelves{c}.offloading(server) },
+		nova.UnshelveServer.Key: func(server string) job { return shelves{c}.returning(server) },
 	}
 }
 

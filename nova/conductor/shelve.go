@@ -15,6 +15,9 @@ import (
 	"hypernova/oslo/tasks"
 )
 
+// shelves shelves servers and brings them back.
+type shelves struct{ *Conductor }
+
 // shelving is the record of a server that is being shelved.
 type shelving struct {
 	Ran bool // the guest ran before
@@ -22,7 +25,7 @@ type shelving struct {
 
 // shelvingOf ends the guest, copies its disk on its host, and sends the copy to the image service in the user's name. A
 // failure starts the guest again if it ran, and deletes the image. A guest that is paused or suspended is ended last.
-func (c *Conductor) shelvingOf(asker *auth.Caller, a *jobs.SnapshotArgs) operation[shelving] {
+func (c shelves) shelvingOf(asker *auth.Caller, a *jobs.SnapshotArgs) operation[shelving] {
 	asAsker := func(ctx context.Context) context.Context { return auth.With(ctx, asker) }
 	off := func(ctx context.Context) error {
 		_, err := c.onHost(ctx, a.Server, nova.StopServer.Key)
@@ -74,7 +77,7 @@ func (c *Conductor) shelvingOf(asker *auth.Caller, a *jobs.SnapshotArgs) operati
 
 // shelved writes down what the server comes back from, and begins to take it from its host if that is to be at once.
 // The image of a server that another request has taken is deleted.
-func (c *Conductor) shelved(ctx context.Context, tx *db.Tx, asker *auth.Caller, a *jobs.SnapshotArgs) error {
+func (c shelves) shelved(ctx context.Context, tx *db.Tx, asker *auth.Caller, a *jobs.SnapshotArgs) error {
 	f, err := store.PlacementOf(ctx, tx, a.Server)
 	if absentIsFine(err) != nil {
 		return err
@@ -95,14 +98,14 @@ func (c *Conductor) shelved(ctx context.Context, tx *db.Tx, asker *auth.Caller, 
 }
 
 // deleteLater enqueues the deletion of an image of a server.
-func (c *Conductor) deleteLater(ctx context.Context, tx *db.Tx, image, server, user, project string) error {
+func (c shelves) deleteLater(ctx context.Context, tx *db.Tx, image, server, user, project string) error {
 	_, err := jobs.Unclaimed.Enqueue(ctx, tx, c.Queue, "image:"+image, jobs.UnclaimedArgs{Image: image, Server: server,
 		User: user, Project: project})
 	return err
 }
 
 // deleteShelved enqueues the deletion of the image of a shelved server; for one that is not shelved it does nothing.
-func (c *Conductor) deleteShelved(ctx context.Context, tx *db.Tx, server string) error {
+func (c shelves) deleteShelved(ctx context.Context, tx *db.Tx, server string) error {
 	v, err := store.AnyServer(ctx, tx, server)
 	if err != nil {
 		return absentIsFine(err)
@@ -122,7 +125,7 @@ type offload struct {
 
 // offloading takes a shelved server from its host: the guest with its disks, the bindings of the ports, and the
 // allocation go. It cannot be undone; each step may be repeated, and one that fails leaves the server shelved.
-func (c *Conductor) offloading(server string) operation[offload] {
+func (c shelves) offloading(server string) operation[offload] {
 	return operation[offload]{
 		action: nova.OffloadServer,
 		steps: []steps.Step[offload]{
@@ -170,7 +173,7 @@ func (c powerStates) offloadShelved(ctx context.Context) error {
 }
 
 // returning starts a shelved server that is still on its host. Its image is deleted then.
-func (c *Conductor) returning(server string) operation[powered] {
+func (c shelves) returning(server string) operation[powered] {
 	return operation[powered]{
 		action: nova.UnshelveServer,
 		change: func(r *powered) store.Change { return store.Change{Power: &r.Power} },
@@ -189,15 +192,16 @@ func (c *Conductor) returning(server string) operation[powered] {
 }
 
 // forgetShelved makes a server one that is not shelved any more.
-func (c *Conductor) forgetShelved(ctx context.Context, tx *db.Tx, server string) error {
+func (c shelves) forgetShelved(ctx context.Context, tx *db.Tx, server string) error {
 	if err := c.deleteShelved(ctx, tx, server); err != nil {
 		return err
 	}
 	return store.SaveShelved(ctx, tx, server, "", c.Now())
 }
 
-// unshelving is the build of a shelved server that is on no host: the same steps, with the server's ports and its image.
-func (c *Conductor) unshelving(ctx context.Context, t *tasks.Task, a *jobs.UnshelveArgs, j *attempts) *building {
+// unshelving is the build of a shelved server that is on no host: the same steps, with the server's ports and its
+// image.
+func (c shelves) unshelving(ctx context.Context, t *tasks.Task, a *jobs.UnshelveArgs, j *attempts) *building {
 	b := c.building(ctx, t, &a.Build, j)
 	b.shelved = a
 	b.event = nova.UnshelveOffloadedServer.Event
@@ -214,10 +218,10 @@ func (b *building) unshelved(ctx context.Context, tx *db.Tx, ok bool) error {
 	if b.shelved == nil || !ok {
 		return nil
 	}
-	return b.forgetShelved(ctx, tx, b.server)
+	return shelves{b.Conductor}.forgetShelved(ctx, tx, b.server)
 }
 
-func (c *Conductor) unshelve(ctx context.Context, t *tasks.Task, a jobs.UnshelveArgs) error {
+func (c shelves) unshelve(ctx context.Context, t *tasks.Task, a jobs.UnshelveArgs) error {
 	j, err := openAttempts(ctx, t, "claim")
 	if err != nil {
 		return err
@@ -226,11 +230,11 @@ func (c *Conductor) unshelve(ctx context.Context, t *tasks.Task, a jobs.Unshelve
 }
 
 // unshelveOrTell is buildOrTell for a server that comes back.
-func (c *Conductor) unshelveOrTell(ctx context.Context, t *tasks.Task, a jobs.UnshelveArgs) error {
+func (c shelves) unshelveOrTell(ctx context.Context, t *tasks.Task, a jobs.UnshelveArgs) error {
 	return c.toldIfLost(ctx, a.Build.Server, c.unshelve(ctx, t, a))
 }
 
-func (c *Conductor) unshelveDied(ctx context.Context, t *tasks.Task, a jobs.UnshelveArgs, reason error) error {
+func (c shelves) unshelveDied(ctx context.Context, t *tasks.Task, a jobs.UnshelveArgs, reason error) error {
 	j, err := openAttempts(ctx, t, "claim")
 	if err != nil {
 		return err

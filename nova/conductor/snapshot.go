@@ -101,7 +101,7 @@ func (c *Conductor) rotate(ctx context.Context, a *jobs.SnapshotArgs) error {
 func (c *Conductor) snapshotJob(ctx context.Context, a *jobs.SnapshotArgs) (job, error) {
 	asker := askerOf(ctx, a.User, a.Project)
 	if a.Op == nova.ShelveServer.Key {
-		return c.shelvingOf(asker, a), nil
+		return shelves{c}.shelvingOf(asker, a), nil
 	}
 	return c.imagingOf(asker, a)
 }
@@ -122,8 +122,8 @@ func (c *Conductor) snapshotDied(ctx context.Context, t *tasks.Task, a jobs.Snap
 	return o.giveUp(ctx, c, t, a.Server, why)
 }
 
-// unclaimed deletes the image of a request that did not come to enqueue its snapshot, or of a server that is not shelved
-// any more. One that its user may not delete stays.
+// unclaimed deletes the image of a request that did not come to enqueue its snapshot, or of a server that is not
+// shelved any more. One that its user may not delete stays.
 func (c *Conductor) unclaimed(ctx context.Context, _ *tasks.Task, a jobs.UnclaimedArgs) error {
 	err := c.Images.Delete(auth.With(ctx, askerOf(ctx, a.User, a.Project)), a.Image)
 	if fault.Is(err, fault.Forbidden) {

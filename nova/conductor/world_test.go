@@ -138,7 +138,8 @@ func (w *world) conductor() {
 	}
 	w.queue = q
 	w.stop = func() { _ = srv.Drain(context.Background()) }
-	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{made: &w.images}, Store: &w.images, Networks: w.ports,
+	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{made: &w.images},
+		Store: &w.images, Networks: w.ports,
 		Flavors: w,
 		Keys:    w, Quotas: w})
 }

@@ -112,8 +112,8 @@ type SnapshotArgs struct {
 	Rotation int
 }
 
-// UnshelveArgs are the arguments of an unshelve besides the server's row: the Image of Build.Request is the one that the
-// server comes back from.
+// UnshelveArgs are the arguments of an unshelve besides the server's row: the Image of Build.Request is the one that
+// the server comes back from.
 type UnshelveArgs struct{ Build BuildArgs }
 
 // UnclaimedArgs names an image that a request made for a snapshot of a server, and who asked.
