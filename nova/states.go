@@ -131,8 +131,8 @@ var (
 		From:  []VMState{Active, Stopped, Paused, Suspended, Rescued, Shelved, Error},
 		While: otherTasks, To: Active}
 	MoveResetError = Move{Name: "reset-error", While: otherTasks, To: Error}
-	MoveResetBuild = Move{Name: "reset-build", From: []VMState{Building, ShelvedOffloaded, Error}, While: buildTasks, To: Error,
-		Task: Kept}
+	MoveResetBuild = Move{Name: "reset-build", From: []VMState{Building, ShelvedOffloaded, Error}, While: buildTasks,
+		To: Error, Task: Kept}
 
 	// The moves between the steps of a snapshot of a server.
 	MoveSnapshotTaken = Move{"snapshot-taken", nil, imageTasks, "", ImagePendingUpload}

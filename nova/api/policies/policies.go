@@ -142,13 +142,8 @@ var (
 		"List a server's addresses on one network.")
 	SecurityGroupsList = rule("os_compute_api:os-security-groups:list", reader,
 		"List a server's security groups.")
-	ServersCreateImage  = rule("os_compute_api:servers:create_image", member, "Make an image of a server.")
-	CreateBackup        = rule("os_compute_api:os-create-backup", member, "Back up a server as an image.")
-	ShelveShelve        = rule("os_compute_api:os-shelve:shelve", member, "Shelve a server.")
-	ShelveShelveOffload = rule("os_compute_api:os-shelve:shelve_offload", admin,
-		"Take a shelved server from its host.")
-	ShelveUnshelve           = rule("os_compute_api:os-shelve:unshelve", member, "Unshelve a server.")
-	ShelveUnshelveToHost     = rule("os_compute_api:os-shelve:unshelve_to_host", admin, "Unshelve a server to a host.")
+	ServersCreateImage       = rule("os_compute_api:servers:create_image", member, "Make an image of a server.")
+	CreateBackup             = rule("os_compute_api:os-create-backup", member, "Back up a server as an image.")
 	SecurityGroupsGet        = rule("os_compute_api:os-security-groups:get", reader, "List security groups.")
 	SecurityGroupsShow       = rule("os_compute_api:os-security-groups:show", reader, "Show a security group.")
 	SecurityGroupsCreate     = rule("os_compute_api:os-security-groups:create", member, "Create a security group.")
