@@ -13,6 +13,7 @@ type opts struct {
 	nonEmpty                bool
 	missingShown            bool
 	looseQuery, strictQuery bool
+	secretPath              bool
 	maxBody                 int64
 	media                   []string
 	query                   reflect.Type
@@ -37,6 +38,10 @@ func Bare() Option { return Envelope("") }
 
 // NoAuth allows the operation without a token. With a valid token the caller is known; an invalid one counts as none.
 func NoAuth() Option { return func(o *opts) { o.noAuth = true } }
+
+// SecretPath keeps the path of requests out of the log, because a parameter of it is a secret: the log has the
+// operation's pattern.
+func SecretPath() Option { return func(o *opts) { o.secretPath = true } }
 
 // Hidden answers 404 instead of 403 where the policy refuses the loaded target, so that its existence stays secret.
 func Hidden() Option { return func(o *opts) { o.hidden = true } }

@@ -66,8 +66,11 @@ func (s *server) report(ctx context.Context, r *Request, op *opDef, status int, 
 	if !s.c.Log.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("request", r.ID), slog.String("method", r.HTTP.Method),
-		slog.String("path", r.HTTP.URL.Path),
+	path := r.HTTP.URL.Path
+	if op != nil && op.secretPath {
+		path = op.path
+	}
+	attrs := []slog.Attr{slog.String("request", r.ID), slog.String("method", r.HTTP.Method), slog.String("path", path),
 		slog.Int("status", status), slog.Duration("took", took)}
 	if r.global != "" {
 		attrs = append(attrs, slog.String("global_request", r.global))
