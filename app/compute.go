@@ -43,6 +43,7 @@ func buildCompute(ctx context.Context, p *Process) error {
 		ReservedDiskGB: (d.ReservedDisk + 1023) / 1024,
 		RestartCrashed: d.RestartCrashed, WakeHalted: d.WakeHalted, MinFreeDisk: d.MinFreeDisk << 20,
 		MaxConsole:         d.MaxConsole << 20,
+		Consoles:           p.consoleURLs(),
 		ImageCacheInterval: p.c.ImageCache.Every(), ImageCache: p.c.ImageCache.Policy(d.MinFreeDisk << 20),
 		CPURatio: d.CPURatio, RAMRatio: d.RAMRatio, DiskRatio: d.DiskRatio},
 		compute.Deps{Driver: driver, Bus: p.bus, Placement: pl, Images: compute.Images(images),

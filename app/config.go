@@ -22,6 +22,7 @@ import (
 	"hypernova/neutron/quota"
 	novaapi "hypernova/nova/api"
 	"hypernova/nova/conductor"
+	"hypernova/nova/consoles"
 	novaquota "hypernova/nova/quota"
 	"hypernova/nova/scheduler"
 	"hypernova/nova/virt"
@@ -62,6 +63,10 @@ type Config struct {
 	Scheduler      conductor.Scheduling      `section:"scheduler" help:"Choosing hosts."`
 	Filter         scheduler.Config          `section:"filter_scheduler" help:"The filters and weighers that choose hosts."`
 	NovaAPI        novaapi.Options           `section:"api" help:"The compute API."`
+	VNC            consoles.VNC              `section:"vnc" help:"Screens of servers."`
+	Serial         consoles.Serial           `section:"serial_console" help:"Serial consoles of servers."`
+	Console        consoles.Console          `section:"console" help:"The proxies of consoles."`
+	ConsoleAuth    consoles.Auth             `section:"consoleauth" help:"The tokens of consoles."`
 	Quota          novaquota.Options         `section:"quota" help:"What a project may have of compute unless its own quota says otherwise; -1 is unlimited."`
 	Image          images.Options            `section:"image" help:"Bounds of images."`
 	ImageFormat    images.FormatOptions      `section:"image_format" help:"How image data is compared with what is said of it."`

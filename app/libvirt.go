@@ -11,6 +11,11 @@ func newLibvirt(c hypervisorConfig) (virt.Driver, error) {
 	l.InstancesPath, l.StateDir = c.Default.InstancesPath, c.Default.StatePath
 	l.Hostname, l.HostIP = c.Default.Host, c.Default.MyIP
 	l.Owner, l.Version, l.Log, l.Now = c.owner(), c.version, c.log, c.now
+	l.VNCListen, l.NoVNC, l.VNCProxyClient = c.VNC.Listen, !c.VNC.Enabled, c.VNC.ProxyClient
+	l.SerialProxyClient = c.Serial.Bind
+	if c.Serial.Enabled {
+		l.SerialPorts = c.Serial.PortRange
+	}
 	l.Files = metadata.Config{Domain: c.NovaAPI.DHCPDomain}.Files
 	l.Cache = c.ImageCache.Policy(c.Default.MinFreeDisk << 20)
 	return libvirt.New(l)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	novaapi "hypernova/nova/api"
 	"hypernova/nova/api/proxies"
@@ -45,7 +46,7 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 	c.MaxLimit = p.c.NovaAPI.MaxLimit
 	deps := novaapi.Deps{Servers: v.servers, Flavors: v.flavors, Keys: v.keys, Quotas: v.quotas, ServerGroups: v.groups,
 		Hosts: v.hosts, Networks: nets, Groups: groups, Proxied: p.nova.proxied(), Projects: projects, Now: p.now,
-		MaxVersion: most}
+		MaxVersion: most, ConsoleTTL: time.Duration(p.c.ConsoleAuth.TTL) * time.Second}
 	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, deps)); err != nil {
 		return err
 	}

@@ -19,6 +19,9 @@ const (
 	RoleNovaAPI   = "nova-api"
 	RoleNetAgent  = "neutron-agent"
 	RoleCompute   = "nova-compute"
+
+	RoleNoVNCProxy  = "nova-novncproxy"
+	RoleSerialProxy = "nova-serialproxy"
 )
 
 // role is a role of a service.

@@ -38,6 +38,9 @@ const (
 	apiNova      = "nova"
 	apiMetadata  = "nova-metadata"
 	apiNeutron   = "neutron"
+
+	apiNoVNCProxy  = "nova-novncproxy"
+	apiSerialProxy = "nova-serialproxy"
 )
 
 // serviceRow is one service of the cloud. Endpoints, the catalog, databases, dumps, checks, roles, test clouds and
@@ -229,6 +232,8 @@ func novaRow() serviceRow {
 			{RoleScheduler, "chooses hosts for servers", "scheduler", controlPlane(), buildScheduler},
 			{RoleConductor, "works the long jobs of compute", "conductor", controlPlane(), buildConductor},
 			{RoleNovaAPI, "the compute API and the metadata service", "compute API", controlPlane(), buildNovaAPI},
+			{RoleNoVNCProxy, "shows servers' screens in browsers", "screen proxy", controlPlane(), buildNoVNCProxy},
+			{RoleSerialProxy, "carries servers' serial consoles", "serial console proxy", controlPlane(), buildSerialProxy},
 			{RoleCompute, "runs the servers of its host", "compute agent", computeHost(), buildCompute},
 		},
 		apis: []apiRow{{
@@ -240,6 +245,14 @@ func novaRow() serviceRow {
 			name: apiMetadata, title: "metadata API", role: RoleNovaAPI, usual: 8775, offset: 4,
 			option:  "metadata",
 			options: func(l *Listen) (string, int) { return l.Metadata, l.MetadataPort },
+		}, {
+			name: apiNoVNCProxy, title: "screen proxy", role: RoleNoVNCProxy, usual: 6080, offset: 7,
+			option:  "novncproxy",
+			options: func(l *Listen) (string, int) { return l.NoVNCProxy, l.NoVNCProxyPort },
+		}, {
+			name: apiSerialProxy, title: "serial console proxy", role: RoleSerialProxy, usual: 6083, offset: 8,
+			option:  "serialproxy",
+			options: func(l *Listen) (string, int) { return l.SerialProxy, l.SerialProxyPort },
 		}},
 		tables: tables{
 			keeper:     RoleConductor,

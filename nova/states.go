@@ -63,6 +63,7 @@ const (
 	ShelvingOffloading    TaskState = "shelving_offloading"
 	Unshelving            TaskState = "unshelving"
 	Deleting              TaskState = "deleting"
+	Migrating             TaskState = "migrating"
 )
 
 const (

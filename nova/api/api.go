@@ -11,6 +11,7 @@ import (
 	"hypernova/neutron"
 	"hypernova/nova/api/actions"
 	"hypernova/nova/api/attachments"
+	consolesapi "hypernova/nova/api/consoles"
 	"hypernova/nova/api/events"
 	"hypernova/nova/api/extensions"
 	flavorsapi "hypernova/nova/api/flavors"
@@ -48,6 +49,7 @@ type Deps struct {
 	Groups       SecurityGroups   // nil: os-security-groups of a server is 501
 	Proxied      proxies.Services // asked by operations of old versions
 	Projects     wire.Projects    // nil: a project named in a quota call is not looked up
+	ConsoleTTL   time.Duration    // how long tokens of consoles hold; 0: 10 minutes
 	Now          func() time.Time // nil: the real clock
 	// MaxVersion caps what is offered; zero: the newest.
 	MaxVersion api.Version
@@ -143,6 +145,7 @@ func resources(d Deps) []api.Bound {
 		serversapi.Resources(serversapi.Deps{Servers: d.Servers, Flavors: d.Flavors, Hosts: d.Hosts,
 			Networks: d.Networks, ServerGroups: d.ServerGroups, Now: d.Now}),
 		actions.Resources(d.Servers),
+		consolesapi.Resources(servers.Consoles{Servers: d.Servers, TTL: d.ConsoleTTL}),
 		instanceactions.Resources(d.Servers),
 		attachments.Resources(attachments.Deps{Servers: d.Servers, Networks: d.Networks, Groups: d.Groups}),
 		events.Resources(d.Servers),

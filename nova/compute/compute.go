@@ -38,7 +38,8 @@ type Config struct {
 	ReservedCPUs       int64
 	ReservedMemoryMB   int64
 	ReservedDiskGB     int64
-	CPURatio, RAMRatio float64 // 0: what the provider has already, or 4 and 1
+	Consoles           map[nova.ConsoleType]string // base URLs of the proxies of consoles; types without one are disabled
+	CPURatio, RAMRatio float64                     // 0: what the provider has already, or 4 and 1
 	DiskRatio          float64
 }
 
@@ -130,6 +131,7 @@ func (m *Manager) register(s *messaging.Server) {
 	rpcapi.Interface.Handle(s, guests{m}.plugInterface)
 	rpcapi.Diagnose.Handle(s, guests{m}.diagnose)
 	rpcapi.ConsoleLog.Handle(s, m.consoleLog)
+	rpcapi.Console.Handle(s, m.console)
 	rpcapi.CacheImage.Handle(s, m.cacheImage)
 	rpcapi.Uptime.Handle(s, m.uptime)
 	rpcapi.Reconcile.Handle(s, func(ctx context.Context, _ messaging.None) error { return m.report(ctx) })

@@ -34,6 +34,7 @@ func (c *agentCalls) register(s *messaging.Server) {
 	rpcapi.HostServers.Handle(s, c.hostServers)
 	rpcapi.Judge.Handle(s, c.unwantedGuests)
 	rpcapi.ReportPower.Handle(s, powerStates{c.Conductor}.reportPower)
+	rpcapi.CheckConsole.Handle(s, c.checkConsole)
 	rpcapi.Wake.Handle(s, c.wake)
 	rpcapi.Work.Handle(s, func(context.Context, messaging.None) error { c.Queue.Wake(); return nil })
 	rpcapi.RefreshNetwork.Handle(s, c.refreshNetwork)

@@ -32,6 +32,8 @@ var (
 	SetPassword = messaging.NewCall[PasswordArgs, messaging.None](Compute, "set_password")
 	Diagnose    = messaging.NewCall[SpecArgs, DiagnosticsReply](Compute, "diagnose")
 	ConsoleLog  = messaging.NewCall[ConsoleLogArgs, ConsoleLogReply](Compute, "console_log")
+	// Console finds out where a console of a server listens.
+	Console = messaging.NewCall[ConsoleArgs, ConsoleReply](Compute, "console")
 	// CacheImage has the host fetch an image ahead of servers.
 	CacheImage = messaging.NewCall[CacheImageArgs, CacheImageReply](Compute, "cache_image",
 		messaging.Timeout(30*time.Minute))
@@ -124,6 +126,18 @@ type ConsoleLogArgs struct {
 
 // ConsoleLogReply is the console's output.
 type ConsoleLogReply struct{ Data []byte }
+
+// ConsoleArgs names a console of a server.
+type ConsoleArgs struct {
+	Server string
+	Type   nova.ConsoleType
+}
+
+// ConsoleReply is where the console listens, and the base of the URL of its proxy.
+type ConsoleReply struct {
+	Address nova.ConsoleAddress
+	URL     string
+}
 
 // CacheImageArgs names the image to fetch.
 type CacheImageArgs struct{ Image nova.ImageMeta }

@@ -19,6 +19,9 @@ var (
 	HostServers = messaging.NewCall[HostArgs, HostServersReply](Conductor, "host_servers")
 	// Judge returns which of the guests found on a host must be destroyed.
 	Judge = messaging.NewCall[JudgeArgs, JudgeReply](Conductor, "judge")
+	// CheckConsole returns what a console token stands for, by the token's hash; fault.NotFound for one that does not hold
+	// or not any more. Only the proxies of consoles call it.
+	CheckConsole = messaging.NewCall[CheckConsoleArgs, CheckConsoleReply](Conductor, "check_console")
 	// ReportPower reports the power states of guests. The host holds the server's lock during the call, so that no
 	// operation runs before the report is recorded.
 	ReportPower = messaging.NewCall[PowerReport, messaging.None](Conductor, "report_power")
@@ -106,3 +109,9 @@ type WakeArgs struct {
 	Interrupt bool
 	Failed    []string
 }
+
+// CheckConsoleArgs has the hash of a token (nova.ConsoleGrant).
+type CheckConsoleArgs struct{ Hash string }
+
+// CheckConsoleReply is what the token stands for.
+type CheckConsoleReply struct{ Grant nova.ConsoleGrant }

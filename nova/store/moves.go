@@ -109,6 +109,11 @@ func Move(ctx context.Context, tx *db.Tx, id string, m nova.Move, c Change, now 
 	if n == 0 { // the transaction is serializable, so the row that was read is the row that is written
 		return before, &nova.Refusal{Attr: "task_state", State: string(before.Task)}, nil
 	}
+	if r.Deleted {
+		if err := endConsoles(ctx, tx, id); err != nil {
+			return before, nil, err
+		}
+	}
 	if c.Ports != nil {
 		return before, nil, SetPorts(ctx, tx, id, *c.Ports, now)
 	}

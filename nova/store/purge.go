@@ -18,6 +18,8 @@ func Ends() []db.End {
 		{Table: "server_group_members", How: "with their server or their group"},
 		{Table: "tickets", How: "the request that waits for the result takes it; a purge takes those of requests that ended",
 			Sweep: purgeTickets.Before()},
+		{Table: "console_tokens", How: "with their server, after their time with each new one, or by a purge",
+			Sweep: purgeConsoles.Before()},
 		{Table: "counters", How: "one row for each sort of numbers"},
 		{Table: "services", How: "an operator deletes the service"},
 		{Table: "nodes", How: "with the service of their host"},

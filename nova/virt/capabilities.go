@@ -40,6 +40,7 @@ func Capabilities() []Capability {
 		capability[LastWords]("report the last output of a guest's process", ""),
 		capability[PasswordSetter]("set passwords", ""),
 		capability[Rebuilder]("rebuild servers", ""),
+		capability[RemoteConsole]("show consoles", ""),
 		capability[Rescuer]("rescue servers", ""),
 		capability[Snapshotter]("copy a server's disk", ""),
 		capability[Suspender]("suspend servers", ""),

@@ -111,6 +111,7 @@ func serverSteps() []Step {
 		Step{Call: "POST " + server + "/action", From: 73, Body: `{"lock":{"locked_reason":"why"}}`, Want: 202},
 		Step{Call: "POST " + server + "/action", Body: `{"unlock":null}`, Want: 202},
 		Step{Call: "POST " + server + "/action", Body: `{"os-getConsoleOutput":{"length":5}}`, Want: 200})
+	out = append(out, consoleSteps()...)
 	for _, a := range []struct{ body, status string }{
 		{`{"os-stop":null}`, "SHUTOFF"}, {`{"os-start":null}`, "ACTIVE"}, {`{"pause":null}`, "PAUSED"},
 		{`{"unpause":null}`, "ACTIVE"},
@@ -124,6 +125,20 @@ func serverSteps() []Step {
 		Step{Call: "DELETE " + server, Want: 204})
 	return append(append(out, newServer()...), Step{Call: "POST " + server + "/action",
 		Body: `{"forceDelete":null}`, Want: 202})
+}
+
+// consoleSteps open consoles of a running server. Serial consoles are disabled, as are those that this cloud does not
+// have.
+func consoleSteps() []Step {
+	return []Step{
+		{Call: "POST " + server + "/action", To: 5, Body: `{"os-getVNCConsole":{"type":"novnc"}}`, Want: 200},
+		{Call: "POST " + server + "/action", To: 5, Body: `{"os-getSPICEConsole":{"type":"spice-html5"}}`, Want: 400},
+		{Call: "POST " + server + "/action", To: 5, Body: `{"os-getSerialConsole":{"type":"serial"}}`, Want: 400},
+		{Call: "POST " + server + "/action", To: 5, Body: `{"os-getRDPConsole":{"type":"rdp-html5"}}`, Want: 400},
+		{Call: "POST " + server + "/remote-consoles", From: 6,
+			Body: `{"remote_console":{"protocol":"vnc","type":"novnc"}}`, Want: 200},
+		{Call: "GET /v2.1/os-console-auth-tokens/{uuid:token}", Who: "admin", From: 31, Want: 404},
+	}
 }
 
 // guestSteps use the operations on the guest of an active server, which is active again at the end.

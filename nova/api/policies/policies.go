@@ -113,7 +113,10 @@ var (
 	LockServerUnlock               = rule("os_compute_api:os-lock-server:unlock", member, "Unlock a server.")
 	LockServerUnlockUnlockOverride = rule("os_compute_api:os-lock-server:unlock:unlock_override", admin,
 		"Unlock a server that somebody else locked.")
-	ConsoleOutput                 = rule("os_compute_api:os-console-output", member, "Read a server's console log.")
+	ConsoleOutput     = rule("os_compute_api:os-console-output", member, "Read a server's console log.")
+	RemoteConsoles    = rule("os_compute_api:os-remote-consoles", member, "Open a server's console.")
+	ConsoleAuthTokens = rule("os_compute_api:os-console-auth-tokens", admin,
+		"Show what a console's token stands for.")
 	AdminActionsResetState        = rule("os_compute_api:os-admin-actions:reset_state", admin, "Set a server's state.")
 	AdminActionsInjectNetworkInfo = rule("os_compute_api:os-admin-actions:inject_network_info", admin,
 		"Put the network configuration into a server's guest.")

@@ -50,6 +50,7 @@ type Config struct {
 type Driver struct {
 	disker
 	guests
+	*consoles
 
 	c      Config
 	made   time.Time
@@ -106,7 +107,7 @@ func New(c Config) *Driver {
 	}
 	d := &Driver{c: c, made: c.Now(), disk: folder(c.Dir), faults: &injector{faults: c.Faults}, images: &imageCache{},
 		free: 1 << 50}
-	d.disker, d.guests = disker{d}, guests{d}
+	d.disker, d.guests, d.consoles = disker{d}, guests{d}, &consoles{d: d}
 	return d
 }
 
@@ -446,6 +447,9 @@ func (d *Driver) change(id string, f func(*record) (*record, error)) error {
 	}
 	if err := d.disk.save(id, next); err != nil {
 		return err
+	}
+	if next == nil || next.Power != nova.Running && next.Power != nova.PowerPaused {
+		d.end(id)
 	}
 	if next == nil {
 		delete(d.servers, id)

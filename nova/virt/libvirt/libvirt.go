@@ -49,19 +49,26 @@ type Config struct {
 	ProbeKernel    string        `conf:"probe_kernel" default:"$state_path/guest-kernel" help:"A kernel to try KVM with; where it is not there, the host's own."`
 
 	InstancesPath string
-	CacheDir      string           // cached images; default InstancesPath/_base
-	QEMULogDir    string           // where libvirt keeps QEMU's logs; default /var/log/libvirt/qemu
-	StateDir      string           // folder of the probe's result about KVM; default InstancesPath
-	Hostname      string           // default: the machine's
-	HostIP        string           // default 127.0.0.1
-	Emulator      string           // default: libvirt's choice
-	VNCListen     string           // default 127.0.0.1
-	User, Group   string           // owner of the disks if libvirt does not set it (dynamic_ownership=0)
-	Root          string           // folder that contains proc and etc; default /
-	Owner         uint32           // this cloud's owner mark in domain definitions; 0: none
-	Version       string           // of this program
-	CallTimeout   time.Duration    // timeout of one call to libvirt; default 2 min
-	Cache         virt.CachePolicy // applied before each download of an image, except MinAge
+	CacheDir      string // cached images; default InstancesPath/_base
+	QEMULogDir    string // where libvirt keeps QEMU's logs; default /var/log/libvirt/qemu
+	StateDir      string // folder of the probe's result about KVM; default InstancesPath
+	Hostname      string // default: the machine's
+	HostIP        string // default 127.0.0.1
+	Emulator      string // default: libvirt's choice
+	VNCListen     string // default 127.0.0.1
+	NoVNC         bool   // guests have no VNC server
+	// VNCProxyClient and SerialProxyClient are the addresses at which proxies reach this host's consoles; default
+	// 127.0.0.1.
+	VNCProxyClient, SerialProxyClient string
+	// SerialPorts are the ports of serial consoles, as first:last; empty: guests have a log only. They listen on
+	// SerialProxyClient.
+	SerialPorts string
+	User, Group string           // owner of the disks if libvirt does not set it (dynamic_ownership=0)
+	Root        string           // folder that contains proc and etc; default /
+	Owner       uint32           // this cloud's owner mark in domain definitions; 0: none
+	Version     string           // of this program
+	CallTimeout time.Duration    // timeout of one call to libvirt; default 2 min
+	Cache       virt.CachePolicy // applied before each download of an image, except MinAge
 
 	// Files returns the contents of a server's config drive, by path. Without it there are no config drives.
 	Files func(*nova.Spec) (map[string][]byte, error)
@@ -82,6 +89,7 @@ type Driver struct {
 	snapshots
 	rescuer
 	guests
+	remoteConsoles
 
 	c       Config
 	conn    *conn
@@ -89,6 +97,7 @@ type Driver struct {
 	folders folders
 	disks   *diskMaker
 	images  *imageCache
+	serials serialPorts
 
 	mu    sync.Mutex
 	host  domain.Host
@@ -122,6 +131,11 @@ func New(c Config) (*Driver, error) {
 			"or custom", c.CPUMode)
 	}
 	d := &Driver{c: c, folders: folders(c.InstancesPath)}
+	d.serials.address = c.SerialProxyClient
+	if err := d.serials.setRange(c.SerialPorts); err != nil {
+		return nil, err
+	}
+	d.remoteConsoles = remoteConsoles{d}
 	d.rebuilder, d.rescuer, d.guests, d.snapshots = rebuilder{d}, rescuer{d}, guests{d}, snapshots{d}
 	d.disks = &diskMaker{run: c.Run, files: c.Files, uid: -1, gid: -1, now: c.Now}
 	if d.conn, err = newConn(c.URI, c.CallTimeout); err != nil {
@@ -148,7 +162,7 @@ func New(c Config) (*Driver, error) {
 	}
 	d.images = newImageCache(c, d.folders.basesInUse)
 	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine,
-		Listen: c.VNCListen, Version: c.Version, Owner: c.Owner, PCIePorts: c.PCIePorts}
+		Listen: c.VNCListen, NoVNC: c.NoVNC, Version: c.Version, Owner: c.Owner, PCIePorts: c.PCIePorts}
 	return d, nil
 }
 
@@ -163,7 +177,7 @@ func defaults(c *Config) {
 		{&c.QEMULogDir, "/var/log/libvirt/qemu"}, {&c.Root, "/"},
 		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, declared.VirtType}, {&c.CPUMode, declared.CPUMode},
 		{&c.Machine, declared.Machine},
-		{&c.VNCListen, "127.0.0.1"},
+		{&c.VNCListen, "127.0.0.1"}, {&c.VNCProxyClient, "127.0.0.1"}, {&c.SerialProxyClient, "127.0.0.1"},
 	} {
 		if *d.to == "" {
 			*d.to = d.value

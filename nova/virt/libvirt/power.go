@@ -166,7 +166,12 @@ func (d *Driver) boot(ctx context.Context, s *nova.Spec) error {
 
 // bootDisks defines the domain from the spec and these disks and starts it.
 func (d *Driver) bootDisks(ctx context.Context, s *nova.Spec, disks []domain.Disk) error {
-	xml, err := domain.XML(d.hostConfig(), domain.Server{Spec: s, Disks: disks, Console: d.folders.console(s.ID)})
+	port, err := d.serials.take(ctx)
+	if err != nil {
+		return err
+	}
+	xml, err := domain.XML(d.hostConfig(), domain.Server{Spec: s, Disks: disks, Console: d.folders.console(s.ID),
+		SerialHost: d.c.SerialProxyClient, SerialPort: port})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func capabilityTests() []test {
 		of("a password is set", setPassword),
 		of("a rebuild gives new disks", rebuild),
 		of("a rebuild is undone", undoRebuild),
+		of("a running guest has a console", remoteConsole),
 		of("rescue and unrescue", rescue),
 		of("a disk is copied", snapshot),
 		of("suspend and resume", suspend),

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"libvirt.org/go/libvirtxml"
@@ -27,6 +28,11 @@ func devices(h Host, s Server, p hardware) *libvirtxml.DomainDeviceList {
 			Stats: &libvirtxml.DomainMemBalloonStats{Period: 10}},
 		RNGs: []libvirtxml.DomainRNG{{Model: "virtio",
 			Backend: &libvirtxml.DomainRNGBackend{Random: &libvirtxml.DomainRNGBackendRandom{Device: "/dev/urandom"}}}},
+	}
+	if s.SerialPort > 0 {
+		d.Serials[0].Source = &libvirtxml.DomainChardevSource{TCP: &libvirtxml.DomainChardevSourceTCP{Mode: "bind",
+			Host: s.SerialHost, Service: strconv.Itoa(s.SerialPort)}}
+		d.Serials[0].Protocol = &libvirtxml.DomainChardevProtocol{Type: "raw"}
 	}
 	for i := 1; i < p.serials; i++ { // only the first port is logged
 		port := uint(i)
@@ -64,9 +70,11 @@ func devices(h Host, s Server, p hardware) *libvirtxml.DomainDeviceList {
 		if listen == "" {
 			listen = "127.0.0.1"
 		}
-		d.Graphics = []libvirtxml.DomainGraphic{{VNC: &libvirtxml.DomainGraphicVNC{Port: -1, AutoPort: "yes",
-			Listeners: []libvirtxml.DomainGraphicListener{
-				{Address: &libvirtxml.DomainGraphicListenerAddress{Address: listen}}}}}}
+		if !h.NoVNC {
+			d.Graphics = []libvirtxml.DomainGraphic{{VNC: &libvirtxml.DomainGraphicVNC{Port: -1, AutoPort: "yes",
+				Listeners: []libvirtxml.DomainGraphicListener{
+					{Address: &libvirtxml.DomainGraphicListenerAddress{Address: listen}}}}}}
+		}
 		d.Videos = []libvirtxml.DomainVideo{{Model: libvirtxml.DomainVideoModel{Type: p.video}}}
 	}
 	if p.agent {

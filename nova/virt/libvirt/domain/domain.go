@@ -23,6 +23,7 @@ type Host struct {
 	CPUModel string // for custom
 	Machine  string // empty: q35
 	Listen   string // address of the VNC servers; empty: 127.0.0.1
+	NoVNC    bool   // guests have no VNC server
 	Cache    string // disk cache mode; empty: none, which needs a file system with direct I/O
 	Version  string // version of this program, for the guest's SMBIOS tables
 	Owner    uint32 // owner mark of the cloud; 0: none
@@ -47,6 +48,9 @@ type Server struct {
 	Spec    *nova.Spec
 	Disks   []Disk // the first is the root disk
 	Console string // file of the serial console's log
+	// SerialHost and SerialPort are where the serial console listens; port 0: it has a log only.
+	SerialHost string
+	SerialPort int
 }
 
 // XML returns the domain definition. It returns fault.Invalid if the image or flavor requests unsupported hardware.

@@ -1,0 +1,35 @@
+package nova
+
+import "time"
+
+// ConsoleType is a sort of remote console, under nova's name.
+type ConsoleType string
+
+// The types that the Compute API names. This cloud has noVNC and serial consoles.
+const (
+	ConsoleNoVNC  ConsoleType = "novnc"
+	ConsoleSerial ConsoleType = "serial"
+	ConsoleSPICE  ConsoleType = "spice-html5"
+	ConsoleMKS    ConsoleType = "webmks"
+)
+
+// ConsoleAddress is where a guest's console listens, as proxies reach it.
+type ConsoleAddress struct {
+	Host string
+	Port int
+}
+
+// CodeNoConsole is the code of the fault of a host on which consoles of a type are disabled, or whose guest has none.
+const CodeNoConsole = "nova.no_console"
+
+// ConsoleGrant is what a console token stands for: one console of one server, at one address, until it expires. The
+// token itself is kept nowhere, only its hash.
+type ConsoleGrant struct {
+	Hash   string // of the token: SHA-256 in hexadecimal digits
+	Server string
+	Type   ConsoleType
+	ConsoleAddress
+	// URL is the base of the URL that the user was given, without the token. Browsers must come from a page of its scheme.
+	URL     string
+	Expires time.Time
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"hypernova/nova"
+	"hypernova/oslo/db"
+)
+
+type consoleRow struct {
+	Hash    string  `db:"hash,once"`
+	Server  string  `db:"server_id,once"`
+	Type    string  `db:"type,once"`
+	Host    string  `db:"host,once"`
+	Port    int64   `db:"port,once"`
+	URL     string  `db:"url,once"`
+	Expires db.Time `db:"expires_at,once"`
+}
+
+var (
+	consoleTokens = db.NewTable[consoleRow](stmts, "console_tokens", "hash")
+
+	// console_tokens_server serves it.
+	deleteConsoles = db.NewExec(stmts, "DELETE FROM console_tokens\nWHERE server_id = ?")
+	// console_tokens_expires serves these.
+	dropExpired = db.NewExec(stmts, `
+DELETE FROM console_tokens
+WHERE hash IN (SELECT hash FROM console_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`)
+	purgeConsoles = db.NewDelete(stmts, "console_tokens", `hash IN (
+  SELECT hash
+  FROM console_tokens
+  WHERE expires_at < ?
+  ORDER BY expires_at
+  LIMIT ?)`)
+)
+
+// expiredAtOnce is how many expired grants a new one takes away, so that the table stays about as large as the grants
+// that hold.
+const expiredAtOnce = 10
+
+// AddConsole keeps a grant, and removes some of those that have expired.
+func AddConsole(ctx context.Context, tx *db.Tx, g *nova.ConsoleGrant, now time.Time) error {
+	if _, err := dropExpired.Do(ctx, tx, db.At(now), expiredAtOnce); err != nil {
+		return err
+	}
+	return consoleTokens.Insert(ctx, tx, consoleRow{Hash: g.Hash, Server: g.Server, Type: string(g.Type), Host: g.Host,
+		Port: int64(g.Port), URL: g.URL, Expires: db.At(g.Expires)})
+}
+
+// Console returns the grant with the hash, also one that has expired; fault.NotFound.
+func Console(ctx context.Context, on db.Querier, hash string) (nova.ConsoleGrant, error) {
+	r, err := consoleTokens.Get(ctx, on, hash)
+	return nova.ConsoleGrant{Hash: r.Hash, Server: r.Server, Type: nova.ConsoleType(r.Type),
+		ConsoleAddress: nova.ConsoleAddress{Host: r.Host, Port: int(r.Port)}, URL: r.URL, Expires: r.Expires.Time}, err
+}
+
+// endConsoles removes the grants of a server.
+func endConsoles(ctx context.Context, tx *db.Tx, server string) error {
+	_, err := deleteConsoles.Do(ctx, tx, server)
+	return err
+}
