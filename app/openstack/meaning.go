@@ -149,6 +149,8 @@ func novaMeanings() map[string]meaning {
 		"default.osapi_compute_listen":      as("listen", "bind_host"),
 		"default.osapi_compute_listen_port": as("listen", "nova_port"),
 		"default.metadata_listen_port":      as("listen", "metadata_port"),
+		"vnc.novncproxy_port":               as("listen", "novncproxy_port"),
+		"serial_console.serialproxy_port":   as("listen", "serialproxy_port"),
 		"default.cpu_allocation_ratio":      ratio("initial_cpu_allocation_ratio"),
 		"default.ram_allocation_ratio":      ratio("initial_ram_allocation_ratio"),
 		"default.disk_allocation_ratio":     ratio("initial_disk_allocation_ratio"),
