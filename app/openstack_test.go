@@ -25,7 +25,7 @@ func TestFilesOfARunningOpenStack(t *testing.T) {
 		got     func(c *app.Config) map[string]any
 		want    map[string]any
 	}{
-		{app.RoleNovaAPI, []string{"kolla/nova.conf"}, []string{"database.connection=sqlite://"}, 88,
+		{app.RoleNovaAPI, []string{"kolla/nova.conf"}, []string{"database.connection=sqlite://"}, 82,
 			func(c *app.Config) map[string]any {
 				return map[string]any{"ip": c.Default.MyIP, "log": c.Default.LogFile, "state": c.Default.StatePath,
 					"disks": c.Default.InstancesPath,
