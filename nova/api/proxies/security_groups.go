@@ -358,7 +358,7 @@ func cidrOf(text string) (netip.Prefix, error) {
 	if p.Bits() == 0 && !p.Addr().IsUnspecified() {
 		return p, fault.Invalidf("Bad prefix for network in cidr %s", text)
 	}
-	return p.Masked(), nil
+	return p, nil
 }
 
 func (a *groupRulesAPI) create(ctx context.Context, _ *api.Request, body *ruleIn) (ruleView, error) {
