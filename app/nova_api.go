@@ -13,6 +13,7 @@ import (
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/httpc"
+	"hypernova/oslo/service"
 )
 
 func buildNovaAPI(ctx context.Context, p *Process) error {
@@ -49,6 +50,10 @@ func buildNovaAPI(ctx context.Context, p *Process) error {
 		MaxVersion: most, ConsoleTTL: time.Duration(p.c.ConsoleAuth.TTL) * time.Second}
 	if err := p.serve(ctx, RoleNovaAPI, apiNova, novaapi.Handler(c, deps)); err != nil {
 		return err
+	}
+	if p.c.Default.ReclaimAfter > 0 {
+		p.upkeep("nova-reclaim", service.Periodic{Name: "reclaim_queued_deletes", Spacing: time.Minute,
+			Fn: servers.Trash{Servers: v.servers}.Reclaim})
 	}
 	return p.nova.buildMetadata(ctx, v)
 }

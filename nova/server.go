@@ -98,6 +98,7 @@ var statuses = sync.OnceValue(func() []shown {
 		{Rescued, nil, "RESCUE"},
 		{Shelved, nil, "SHELVED"},
 		{ShelvedOffloaded, nil, "SHELVED_OFFLOADED"},
+		{SoftDeleted, nil, "SOFT_DELETED"},
 		{Error, nil, "ERROR"},
 		{Deleted, nil, "DELETED"},
 	}
@@ -114,7 +115,7 @@ func Status(vm VMState, task TaskState) string {
 }
 
 // otherStatuses are OpenStack's statuses that no server of this cloud has yet.
-var otherStatuses = []string{"MIGRATING", "RESIZE", "REVERT_RESIZE", "SOFT_DELETED", "UNKNOWN", "VERIFY_RESIZE"}
+var otherStatuses = []string{"MIGRATING", "RESIZE", "REVERT_RESIZE", "UNKNOWN", "VERIFY_RESIZE"}
 
 // KnownStatus reports a status that OpenStack has, also one that no server of this cloud has.
 func KnownStatus(status string) bool {

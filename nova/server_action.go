@@ -87,6 +87,9 @@ func imaging(key, name, event string, task TaskState) ServerAction {
 	return a
 }
 
+// softly are the states of servers that are kept for a while when they are deleted.
+var softly = []VMState{Active, Stopped, Paused, Suspended, Rescued, Error}
+
 // The table of actions. Which states allow what is nova's (nova/compute/api.py).
 var (
 	StartServer = onHost("start", "start", "compute_start_instance", []VMState{Stopped}, PoweringOn, Active).hosted()
@@ -137,6 +140,13 @@ var (
 		Active)
 	UnshelveOffloadedServer = onHost("unshelve-offloaded", "unshelve", "compute_unshelve_instance",
 		[]VMState{ShelvedOffloaded}, Unshelving, Active).during(Spawning)
+	// SoftDeleteServer powers a server off and keeps it for a while, and RestoreServer takes that back. Like a deletion the
+	// first is open in any state.
+	SoftDeleteServer = ServerAction{Key: "soft-delete", Name: "delete", Event: "compute_soft_delete_instance",
+		Begin:  Move{"soft-delete", softly, nil, "", SoftDeleting},
+		Done:   Move{"soft-deleted", nil, []TaskState{SoftDeleting}, SoftDeleted, Idle},
+		Failed: Move{"soft-delete-failed", nil, []TaskState{SoftDeleting}, "", Idle}}
+	RestoreServer = onHost("restore", "restore", "compute_restore_instance", []VMState{SoftDeleted}, Restoring, Active)
 	// DeleteServer is always open: it overrides whatever is being done.
 	DeleteServer = ServerAction{Key: "delete", Name: "delete", Event: "compute_terminate_instance", Unplaced: true,
 		Begin:  Move{"delete", nil, nil, "", Deleting},
@@ -150,6 +160,7 @@ func ServerActions() []ServerAction {
 		SuspendServer, ResumeServer, RebuildServer, RebuildStoppedServer, RescueServer, UnrescueServer,
 		ChangePasswordServer, CrashDumpServer, CreateImageServer, BackupServer, AttachInterface, DetachInterface,
 		ShelveServer, OffloadServer, UnshelveServer, UnshelveOffloadedServer,
+		SoftDeleteServer, RestoreServer,
 		DeleteServer}
 }
 

@@ -26,12 +26,15 @@ const (
 	// A shelved server is off, and its disk is an image. An offloaded one is on no host.
 	Shelved          VMState = "shelved"
 	ShelvedOffloaded VMState = "shelved_offloaded"
-	Deleted          VMState = "deleted"
+	// SoftDeleted: its guest is off, and it is deleted for good unless it is restored in time.
+	SoftDeleted VMState = "soft-delete"
+	Deleted     VMState = "deleted"
 )
 
 // VMStates lists them all.
 func VMStates() []VMState {
-	return []VMState{Building, Active, Stopped, Paused, Suspended, Rescued, Shelved, ShelvedOffloaded, Error, Deleted}
+	return []VMState{Building, Active, Stopped, Paused, Suspended, Rescued, Shelved, ShelvedOffloaded, SoftDeleted,
+		Error, Deleted}
 }
 
 const (
@@ -62,6 +65,8 @@ const (
 	ShelvingUploading     TaskState = "shelving_image_uploading"
 	ShelvingOffloading    TaskState = "shelving_offloading"
 	Unshelving            TaskState = "unshelving"
+	SoftDeleting          TaskState = "soft-deleting"
+	Restoring             TaskState = "restoring"
 	Deleting              TaskState = "deleting"
 	Migrating             TaskState = "migrating"
 )

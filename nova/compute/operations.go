@@ -125,6 +125,12 @@ func hostOperations() map[string]hostOperation {
 		nova.ResumeServer.Key: capable(func(d virt.Suspender, ctx context.Context, a *rpcapi.PowerArgs) error {
 			return d.Resume(ctx, &a.Spec)
 		}),
+		nova.SoftDeleteServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			return d.Stop(ctx, a.Spec.ID, a.Grace)
+		},
+		nova.RestoreServer.Key: func(ctx context.Context, d virt.Driver, a *rpcapi.PowerArgs) error {
+			return d.Start(ctx, &a.Spec)
+		},
 		nova.UnrescueServer.Key: capable(func(d virt.Rescuer, ctx context.Context, a *rpcapi.PowerArgs) error {
 			return d.Unrescue(ctx, &a.Spec, true)
 		}),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/nova/servers"
@@ -56,6 +57,8 @@ var gates = map[string]gate{
 	// Of an offloaded server there is another row, with the same words.
 	"unshelve":           {name: "unshelve", vm: []nova.VMState{nova.Shelved, nova.ShelvedOffloaded}},
 	"unshelve-offloaded": {name: "unshelve", vm: []nova.VMState{nova.Shelved, nova.ShelvedOffloaded}},
+	"soft-delete":        {name: "delete", open: true},
+	"restore":            {name: "restore", vm: []nova.VMState{nova.SoftDeleted}},
 	"delete":             {name: "delete", open: true},
 }
 
@@ -92,6 +95,14 @@ var doers = map[string]func(a *around, ctx context.Context, id string) error{
 		return servers.Shelves{Servers: a.Servers}.Shelve(ctx, id)
 	},
 	"unshelve": unshelveIt, "unshelve-offloaded": unshelveIt,
+	"soft-delete": func(a *around, ctx context.Context, id string) error {
+		aside := *a.Servers
+		aside.ReclaimAfter = time.Hour
+		return servers.Trash{Servers: &aside}.Delete(ctx, id)
+	},
+	"restore": func(a *around, ctx context.Context, id string) error {
+		return servers.Trash{Servers: a.Servers}.Restore(ctx, id)
+	},
 	"delete": func(a *around, ctx context.Context, id string) error { return a.Delete(ctx, id) },
 }
 

@@ -5,6 +5,7 @@ package servers
 
 import (
 	"context"
+	"time"
 
 	"hypernova/glance"
 	"hypernova/neutron"
@@ -52,6 +53,8 @@ type Deps struct {
 	HidePasswords bool
 	// RescueImage is the image of rescues that name none ([libvirt] rescue_image_id); empty: the server's own.
 	RescueImage string
+	// ReclaimAfter is how long a deleted server can be restored ([DEFAULT] reclaim_instance_interval); 0: not at all.
+	ReclaimAfter time.Duration
 	// SnapshotFormat is the disk format of snapshots ([libvirt] snapshot_image_format); empty: raw for servers of a raw
 	// image, else qcow2. NotInherited are the properties of the server's image that snapshots do not have ([DEFAULT]
 	// non_inheritable_image_properties).

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
@@ -187,7 +188,23 @@ const usageColumns = `SELECT COUNT(*) AS instances, CAST(COALESCE(SUM(vcpus), 0)
        CAST(COALESCE(SUM(memory_mb), 0) AS BIGINT) AS ram
 FROM servers
 WHERE project_id = ?
+  AND vm_state <> 'soft-delete'
   AND deleted = ?`
+
+// softDeleted is served by servers_status.
+var softDeleted = db.NewQuery[string](stmts, `
+SELECT id FROM servers
+WHERE deleted = ?
+  AND vm_state = ?
+  AND task_state = ''
+  AND updated_at < ?
+ORDER BY updated_at
+LIMIT 100`)
+
+// SoftDeleted lists up to 100 servers that were put aside before a time and that no job has, the longest ago first.
+func SoftDeleted(ctx context.Context, on db.Querier, before time.Time) ([]string, error) {
+	return softDeleted.All(ctx, on, false, string(nova.SoftDeleted), db.At(before))
+}
 
 var (
 	// servers_project serves both.

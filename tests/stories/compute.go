@@ -94,6 +94,7 @@ func serverSteps() []Step {
 		Step{Call: "POST " + server + "/action", Who: "admin", Body: `{"shelveOffload":null}`, Want: 409},
 		Step{Call: "POST " + server + "/action", Body: `{"unshelve":null}`, Want: 202},
 		Step{Call: "GET " + server, Want: 200, Until: "server.status=ACTIVE"},
+		Step{Call: "POST " + server + "/action", Body: `{"restore":null}`, Want: 409},
 		Step{Call: "POST " + server + "/action", Body: `{"resetNetwork":null}`, Want: 410},
 		Step{Call: "GET " + server + "/migrations", Who: "manager", From: 23, Want: 200},
 		Step{Call: "GET " + server + "/migrations/1", Who: "admin", From: 23, Want: 404},

@@ -130,7 +130,7 @@ var computeAllows = []allowance{
 		"POST /v2.1/servers/{server_id}/action addFixedIp", "POST /v2.1/servers/{server_id}/action removeFixedIp",
 		"POST /v2.1/servers/{server_id}/action addFloatingIp", "POST /v2.1/servers/{server_id}/action removeFloatingIp",
 		"POST /v2.1/servers/{server_id}/action changePassword", "POST /v2.1/servers/{server_id}/action shelve",
-		"POST /v2.1/servers/{server_id}/action unshelve",
+		"POST /v2.1/servers/{server_id}/action unshelve", "POST /v2.1/servers/{server_id}/action restore",
 		"POST /v2.1/servers/{server_id}/action trigger_crash_dump",
 		"DELETE /v2.1/servers/{server_id}/os-server-password",
 		"POST /v2.1/servers/{server_id}/action forceDelete", "DELETE /v2.1/os-server-groups/{server_group_id}"}},

@@ -68,6 +68,7 @@ var actionOps = api.Resource[*actionsAPI]{Name: "server", Plural: "servers", Ops
 	api.Act(actionPath, "lock", policies.LockServerLock, 202, (*actionsAPI).Server, (*actionsAPI).lockWithReason,
 		api.Span("2.73-")),
 	api.Act(actionPath, "unlock", policies.LockServerUnlock, 202, (*actionsAPI).Server, (*actionsAPI).unlock),
+	api.Act(actionPath, "restore", policies.DeferredDeleteRestore, 202, (*actionsAPI).Server, (*actionsAPI).restore),
 	api.Act(actionPath, "forceDelete", policies.DeferredDeleteForce, 202, (*actionsAPI).Server, (*actionsAPI).delete),
 	api.Act(actionPath, "os-getConsoleOutput", policies.ConsoleOutput, 200, (*actionsAPI).Server,
 		(*actionsAPI).consoleOutput, api.Bare()),
@@ -77,6 +78,10 @@ var actionOps = api.Resource[*actionsAPI]{Name: "server", Plural: "servers", Ops
 
 func (a *actionsAPI) delete(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
 	return api.None{}, a.Servers.Delete(ctx, v.ID)
+}
+
+func (a *actionsAPI) restore(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
+	return api.None{}, servers.Trash{Servers: a.Servers}.Restore(ctx, v.ID)
 }
 
 // act is the handler of an action of the table that takes no arguments.

@@ -91,7 +91,8 @@ var (
 		"Rebuild a server with trusted image certificates.")
 	ServersTriggerCrashDump = rule("os_compute_api:servers:trigger_crash_dump", member,
 		"Have a server write a crash dump.")
-	DeferredDeleteForce = rule("os_compute_api:os-deferred-delete:force", member,
+	DeferredDeleteRestore = rule("os_compute_api:os-deferred-delete:restore", member, "Restore a deleted server.")
+	DeferredDeleteForce   = rule("os_compute_api:os-deferred-delete:force", member,
 		"Delete a server whatever its state.")
 	PauseServerPause     = rule("os_compute_api:os-pause-server:pause", member, "Pause a server.")
 	PauseServerUnpause   = rule("os_compute_api:os-pause-server:unpause", member, "Unpause a server.")

@@ -166,6 +166,7 @@ func findServers[V any](ctx context.Context, r *api.Request, in *serverQuery, al
 	if q.Deleted == nil && !f.bothLives && q.ChangedSince.IsZero() && q.ChangedBefore.IsZero() {
 		no := false
 		q.Deleted = &no
+		q.Where = append(q.Where, db.Cond{Column: "vm_state", Op: db.NotIn, Values: []any{string(nova.SoftDeleted)}})
 	}
 	if !q.ChangedSince.IsZero() && !q.ChangedBefore.IsZero() && q.ChangedBefore.Before(q.ChangedSince) {
 		return nil, fault.Invalidf("The value of changes-since must be less than or equal to changes-before.")

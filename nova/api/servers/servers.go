@@ -118,5 +118,5 @@ func (a *serversAPI) update(ctx context.Context, r *api.Request, v *nova.Server,
 }
 
 func (a *serversAPI) delete(ctx context.Context, _ *api.Request, v *nova.Server, _ *api.None) (api.None, error) {
-	return api.None{}, a.Servers.Delete(ctx, v.ID)
+	return api.None{}, servers.Trash{Servers: a.Servers}.Delete(ctx, v.ID)
 }
