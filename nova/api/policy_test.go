@@ -259,6 +259,7 @@ var byState = map[string]int{
 	"POST /servers/{server_id}/action unrescue":                                 409,
 	"POST /servers/{server_id}/action shelveOffload":                            409,
 	"POST /servers/{server_id}/action unshelve":                                 409,
+	"POST /servers/{server_id}/action restore":                                  409,
 	"POST /servers/{server_id}/action changePassword":                           503,
 	"GET /servers/{server_id}/diagnostics":                                      503,
 	"POST /servers/{server_id}/os-interface":                                    404,

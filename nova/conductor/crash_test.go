@@ -287,7 +287,7 @@ func TestConductorMayEndAnywhere(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	seen, handled, told := map[string]bool{}, []string(nil), map[string]bool{}
-	all := slices.Concat(stories(), rebuildStories(), snapshotStories(), shelveStories(), ofTheTable())
+	all := slices.Concat(stories(), rebuildStories(), snapshotStories(), shelveStories(), imageStories(), ofTheTable())
 	t.Cleanup(func() {
 		for _, k := range handled {
 			if !seen[k] && len(told) == len(all) && !t.Failed() {

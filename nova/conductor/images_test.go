@@ -11,11 +11,9 @@ import (
 	"hypernova/oslo/fault"
 )
 
-// Hosts of an aggregate fetch images ahead of servers, once each; a host that does not answer keeps none of the others
-// from it, and an image that nobody has is refused at once.
-func TestHostsOfAnAggregateFetchImages(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, "h1", "h2", "h3")
+// aggregate makes an aggregate of the hosts.
+func aggregate(w *world, names ...string) (*hosts.Hosts, nova.Aggregate) {
+	w.t.Helper()
 	bus, _ := w.bus()
 	h := hosts.New(hosts.Config{}, hosts.Deps{DB: w.d, Bus: bus, Queue: w.queue,
 		Image: func(ctx context.Context, id string) (nova.ImageMeta, error) {
@@ -25,13 +23,44 @@ func TestHostsOfAnAggregateFetchImages(t *testing.T) {
 	ctx := auth.WithRequest(w.ctx, "req-operator")
 	a, err := h.CreateAggregate(ctx, "fast", "")
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	for _, name := range []string{"h1", "h2"} {
+	for _, name := range names {
 		if _, err := h.AddHost(ctx, a.ID, name); err != nil {
-			t.Fatal(err)
+			w.t.Fatal(err)
 		}
 	}
+	return h, a
+}
+
+// imageStories have images fetched while there is a server.
+func imageStories() []story {
+	return []story{{"images of an aggregate", []string{"h1", "h2"}, func(w *world) string {
+		id := w.create().ID
+		w.work()
+		h, a := aggregate(w, "h1", "h2")
+		if err := h.CacheImages(auth.WithRequest(w.ctx, "req-images"), a.ID, []string{image, image2}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.work()
+		return id
+	}, func(t *testing.T, w *world, v nova.Server) {
+		active(t, w, v)
+		for name, h := range w.hosts {
+			if found, err := h.driver.CachedImages(w.ctx); err != nil || len(found) != 2 {
+				t.Errorf("host %s has the images %v, %v, want 2", name, found, err)
+			}
+		}
+	}}}
+}
+
+// Hosts of an aggregate fetch images ahead of servers, once each; a host that does not answer keeps none of the others
+// from it, and an image that nobody has is refused at once.
+func TestHostsOfAnAggregateFetchImages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1", "h2", "h3")
+	h, a := aggregate(w, "h1", "h2")
+	ctx := auth.WithRequest(w.ctx, "req-operator")
 	if err := h.CacheImages(ctx, a.ID, []string{"00000000-0000-0000-0000-000000000000"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("of an unknown image: %v, want an Invalid fault", err)
 	}
