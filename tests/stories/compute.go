@@ -135,7 +135,7 @@ func consoleSteps() []Step {
 		{Call: "POST " + server + "/action", To: 5, At: 5, Body: `{"os-getVNCConsole":{"type":"novnc"}}`, Want: 200},
 		{Call: "POST " + server + "/action", To: 5, At: 5, Body: `{"os-getSPICEConsole":{"type":"spice-html5"}}`, Want: 400},
 		{Call: "POST " + server + "/action", To: 5, At: 5, Body: `{"os-getSerialConsole":{"type":"serial"}}`, Want: 400},
-		{Call: "POST " + server + "/action", To: 5, At: 5, Body: `{"os-getRDPConsole":{"type":"rdp-html5"}}`, Want: 400},
+		{Call: "POST " + server + "/action", To: 5, At: 5, Body: `{"os-getRDPConsole":null}`, Want: 400},
 		{Call: "POST " + server + "/remote-consoles", From: 6,
 			Body: `{"remote_console":{"protocol":"vnc","type":"novnc"}}`, Want: 200},
 		{Call: "GET /v2.1/os-console-auth-tokens/{uuid:token}", Who: "admin", From: 31, Want: 404},

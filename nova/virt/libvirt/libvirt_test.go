@@ -46,7 +46,7 @@ func TestContract(t *testing.T) {
 	virttest.Run(t, virttest.Harness{
 		New: func(t *testing.T) virt.Driver {
 			c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu", Emulator: emulator.Path,
-				QEMULogDir: daemon.Logs()}
+				QEMULogDir: daemon.Logs(), SerialPorts: "10000:20000"}
 			d := open(t, c)
 			mu.Lock()
 			configs[d] = c
@@ -62,6 +62,7 @@ func TestContract(t *testing.T) {
 		},
 		Kill:   func(t *testing.T, _ virt.Driver, id string) { libvirttest.KillGuest(t, id) },
 		NoNICs: true,
+		Dial:   daemon.Dial,
 		Hold:   func(t *testing.T, _ virt.Driver, id string) func(bool) { return emulator.Hold(t, id) },
 		Image:  nova.ImageMeta{Name: "idle", DiskFormat: "raw", ContainerFormat: "bare"},
 		Data:   idle(),

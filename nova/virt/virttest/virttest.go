@@ -4,6 +4,7 @@ package virttest
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ import (
 
 // Harness provides the driver under test. Only New is required.
 type Harness struct {
+	// Dial connects to a console of a guest; nil: over the network of this process.
+	Dial func(t *testing.T, at nova.ConsoleAddress) io.ReadWriteCloser
 	// New returns a driver on a new host, after Init. It registers its own clean-up.
 	New func(t *testing.T) virt.Driver
 	// Reopen returns another driver on the host of d, after Init, as a new process makes it. nil: the driver has no state
