@@ -214,6 +214,9 @@ func (s Interfaces) regroup(ctx context.Context, v *nova.Server, group string,
 	change func(id string) error) error {
 	project := auth.From(ctx).ProjectID
 	id, err := s.Networks.SecurityGroup(ctx, project, group)
+	if fault.Is(err, fault.NotFound) && ids.IsUUID(group) { // an administrator names a group of the server's project
+		id, err = s.Networks.SecurityGroup(ctx, v.Project, group)
+	}
 	if fault.Is(err, fault.NotFound) {
 		return fault.NotFoundf("Security group %s is not found for project %s", group, project).Because(err)
 	}

@@ -136,6 +136,7 @@ var computeAllows = []allowance{
 		"POST /v2.1/servers/{server_id}/action forceDelete", "DELETE /v2.1/os-server-groups/{server_group_id}"}},
 	{"ma", []string{"GET /v2.1/os-keypairs/{keypair_name}", "DELETE /v2.1/os-keypairs/{keypair_name}"}},
 	{"va", []string{"POST /v2.1/os-server-external-events"}},
+	{"shut", []string{"POST /v2.1/servers/{server_id}/action removeFloatingIp that nobody has"}},
 	{"a", []string{"GET /v2.1/os-server-groups of all", "GET /v2.1/servers of all", "GET /v2.1/servers/detail of all",
 		"POST /v2.1/servers/{server_id}/action os-resetState", "GET /v2.1/os-console-auth-tokens/{id}",
 		"POST /v2.1/servers/{server_id}/action injectNetworkInfo",

@@ -76,6 +76,7 @@ func TestRealGuest(t *testing.T) {
 	}
 	took("start", func() error { return d.Start(ctx, s) })
 	took("second boot", func() error { return waitConsole(ctx, t, d, s.ID, "ran at an earlier boot") })
+	hotplug(ctx, t, daemon, d, s)
 	took("soft reboot", func() error { return d.Reboot(ctx, s, true, time.Minute) })
 	s.Image.Properties = map[string]string{"hw_qemu_guest_agent": "yes"}
 	rebuildAndRescue(ctx, t, d, s, image, took)
