@@ -117,6 +117,12 @@ func Status(vm VMState, task TaskState) string {
 // otherStatuses are OpenStack's statuses that no server of this cloud has yet.
 var otherStatuses = []string{"MIGRATING", "RESIZE", "REVERT_RESIZE", "UNKNOWN", "VERIFY_RESIZE"}
 
+// ServerName is the id and the name of a server: all that a short list shows.
+type ServerName struct {
+	ID   string
+	Name string
+}
+
 // KnownStatus reports a status that OpenStack has, also one that no server of this cloud has.
 func KnownStatus(status string) bool {
 	return len(StatesOf(status)) > 0 || slices.Contains(otherStatuses, status)

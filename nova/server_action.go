@@ -140,8 +140,8 @@ var (
 		Active)
 	UnshelveOffloadedServer = onHost("unshelve-offloaded", "unshelve", "compute_unshelve_instance",
 		[]VMState{ShelvedOffloaded}, Unshelving, Active).during(Spawning)
-	// SoftDeleteServer powers a server off and keeps it for a while, and RestoreServer takes that back. Like a deletion the
-	// first is open in any state.
+	// SoftDeleteServer powers a server off and keeps it for a while, and RestoreServer takes that back. Like a deletion
+	// the first is open in any state.
 	SoftDeleteServer = ServerAction{Key: "soft-delete", Name: "delete", Event: "compute_soft_delete_instance",
 		Begin:  Move{"soft-delete", softly, nil, "", SoftDeleting},
 		Done:   Move{"soft-deleted", nil, []TaskState{SoftDeleting}, SoftDeleted, Idle},

@@ -48,8 +48,8 @@ var otherAnswers = map[string]string{
 const aGroup = `{"id":"` + network + `","name":"g","description":"d","tenant_id":"p1","security_group_rules":[
 	{"id":"out","direction":"egress"},
 	{"id":"any","security_group_id":"` + network + `","direction":"ingress","protocol":"icmp"},
-	{"id":"own","security_group_id":"` + network + `","direction":"ingress","protocol":"tcp","remote_group_id":"` + network +
-	`"}]}`
+	{"id":"own","security_group_id":"` + network + `","direction":"ingress","protocol":"tcp",
+		"remote_group_id":"` + network + `"}]}`
 
 func (o *others) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)

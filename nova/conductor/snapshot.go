@@ -18,9 +18,12 @@ import (
 // imaging is the record of a snapshot. Its journal keeps how far it is.
 type imaging struct{}
 
+// snapshots makes images and backups of servers.
+type snapshots struct{ *Conductor }
+
 // imagingOf copies the server's disk on its host, sends the copy to the image service in the user's name, and removes
 // it. A failure removes the copy and deletes the image.
-func (c *Conductor) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operation[imaging], error) {
+func (c snapshots) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operation[imaging], error) {
 	action, ok := nova.ServerActionOf(a.Op)
 	if !ok {
 		return operation[imaging]{}, tasks.Fail(fault.Invalidf("there is no snapshot %q", a.Op))
@@ -59,7 +62,7 @@ func (c *Conductor) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operati
 }
 
 // snapshotOnHost has the server's host do a step of a snapshot.
-func (c *Conductor) snapshotOnHost(ctx context.Context, a *jobs.SnapshotArgs, step string) error {
+func (c snapshots) snapshotOnHost(ctx context.Context, a *jobs.SnapshotArgs, step string) error {
 	v, spec, err := c.specOf(ctx, a.Server)
 	if err != nil {
 		return err
@@ -71,7 +74,7 @@ func (c *Conductor) snapshotOnHost(ctx context.Context, a *jobs.SnapshotArgs, st
 
 // stage changes the task state of a server whose snapshot goes on. A server that another request has taken stays as it
 // is: the next step finds that out.
-func (c *Conductor) stage(ctx context.Context, server string, m nova.Move) error {
+func (c snapshots) stage(ctx context.Context, server string, m nova.Move) error {
 	return c.DB.Tx(ctx, func(tx *db.Tx) error {
 		_, _, err := store.Move(ctx, tx, server, m, store.Change{}, c.Now())
 		return err
@@ -80,7 +83,7 @@ func (c *Conductor) stage(ctx context.Context, server string, m nova.Move) error
 
 // rotate deletes the oldest backups of a server and kind until Rotation are left. One that cannot be deleted stays, as
 // with nova.
-func (c *Conductor) rotate(ctx context.Context, a *jobs.SnapshotArgs) error {
+func (c snapshots) rotate(ctx context.Context, a *jobs.SnapshotArgs) error {
 	if a.Kind == "" && a.Op != nova.BackupServer.Key {
 		return nil
 	}
@@ -98,33 +101,33 @@ func (c *Conductor) rotate(ctx context.Context, a *jobs.SnapshotArgs) error {
 }
 
 // snapshotJob is the job of a snapshot, or of shelving, which makes one.
-func (c *Conductor) snapshotJob(ctx context.Context, a *jobs.SnapshotArgs) (job, error) {
+func (c snapshots) snapshotJob(ctx context.Context, a *jobs.SnapshotArgs) (job, error) {
 	asker := askerOf(ctx, a.User, a.Project)
 	if a.Op == nova.ShelveServer.Key {
-		return shelves{c}.shelvingOf(asker, a), nil
+		return shelves{c.Conductor}.shelvingOf(asker, a), nil
 	}
 	return c.imagingOf(asker, a)
 }
 
-func (c *Conductor) snapshot(ctx context.Context, t *tasks.Task, a jobs.SnapshotArgs) error {
+func (c snapshots) snapshot(ctx context.Context, t *tasks.Task, a jobs.SnapshotArgs) error {
 	o, err := c.snapshotJob(ctx, &a)
 	if err != nil {
 		return err
 	}
-	return o.perform(ctx, c, t, a.Server)
+	return o.perform(ctx, c.Conductor, t, a.Server)
 }
 
-func (c *Conductor) snapshotDied(ctx context.Context, t *tasks.Task, a jobs.SnapshotArgs, why error) error {
+func (c snapshots) snapshotDied(ctx context.Context, t *tasks.Task, a jobs.SnapshotArgs, why error) error {
 	o, err := c.snapshotJob(ctx, &a)
 	if err != nil {
 		return nil // an operation that no release knows has nothing to give back
 	}
-	return o.giveUp(ctx, c, t, a.Server, why)
+	return o.giveUp(ctx, c.Conductor, t, a.Server, why)
 }
 
 // unclaimed deletes the image of a request that did not come to enqueue its snapshot, or of a server that is not
 // shelved any more. One that its user may not delete stays.
-func (c *Conductor) unclaimed(ctx context.Context, _ *tasks.Task, a jobs.UnclaimedArgs) error {
+func (c snapshots) unclaimed(ctx context.Context, _ *tasks.Task, a jobs.UnclaimedArgs) error {
 	err := c.Images.Delete(auth.With(ctx, askerOf(ctx, a.User, a.Project)), a.Image)
 	if fault.Is(err, fault.Forbidden) {
 		log.From(ctx).WarnContext(ctx, "an image of a server cannot be deleted", log.Server, a.Server, "image", a.Image,

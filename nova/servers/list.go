@@ -37,11 +37,8 @@ func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
 	return store.ListedServers(ctx, s.DB, q.args())
 }
 
-// Name is the id and the name of a server.
-type Name = store.ServerName
-
 // Names is List for ids and names only.
-func (s *Servers) Names(ctx context.Context, q Query) ([]Name, error) {
+func (s *Servers) Names(ctx context.Context, q Query) ([]nova.ServerName, error) {
 	return store.ServerNames(ctx, s.DB, q.args())
 }
 

@@ -26,7 +26,7 @@ var (
 		"locked_by", "security_groups", "hints", "image")+", image_id AS image\nFROM servers",
 		servers.ListColumns(""), "id").
 		Sound(func(r *serverRow) error { _, err := new(documents).listed(r); return err })
-	serverNames = db.NewList[ServerName](stmts, "SELECT id, name\nFROM servers", servers.ListColumns(""), "id")
+	serverNames = db.NewList[nameRow](stmts, "SELECT id, name\nFROM servers", servers.ListColumns(""), "id")
 	// By the primary key.
 	placedServers = db.NewQuery[string](stmts, `
 SELECT id
@@ -90,15 +90,19 @@ func ListedServers(ctx context.Context, on db.Querier, a db.ListArgs) ([]nova.Se
 	return db.PageOf(ctx, listedServers, on, a, new(documents).listed)
 }
 
-// ServerName is the id and the name of a server.
-type ServerName struct {
+type nameRow struct {
 	ID   string `db:"id"`
 	Name string `db:"name"`
 }
 
 // ServerNames is Servers with nothing but ids and names. A server whose documents cannot be read is there too.
-func ServerNames(ctx context.Context, on db.Querier, a db.ListArgs) ([]ServerName, error) {
-	return serverNames.Page(ctx, on, a)
+func ServerNames(ctx context.Context, on db.Querier, a db.ListArgs) ([]nova.ServerName, error) {
+	rows, err := serverNames.Page(ctx, on, a)
+	out := make([]nova.ServerName, len(rows))
+	for i := range rows {
+		out[i] = nova.ServerName(rows[i])
+	}
+	return out, err
 }
 
 // CountServers counts the rows that Servers would return without paging.

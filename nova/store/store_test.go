@@ -69,7 +69,7 @@ func TestListedServersLackWhatListsDoNotShow(t *testing.T) {
 			t.Errorf("%v\n%s", err, diff)
 		}
 		names, err := ServerNames(t.Context(), d, db.ListArgs{Limit: 10})
-		if diff := cmp.Diff([]ServerName{{"s1", "one"}}, names); err != nil || diff != "" {
+		if diff := cmp.Diff([]nova.ServerName{{ID: "s1", Name: "one"}}, names); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)
 		}
 	}, tables())

@@ -91,9 +91,8 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 // Tx runs fn in a serializable write transaction. If it returns nil, the changes are durable. The engine may require
 // the transaction to run again (busy, serialization failure), so fn must have no effects outside of it; use AfterCommit
 // for those. A failed statement fails the transaction: Tx returns its error even if fn ignored it. fn must not call Tx
-// or write through the *DB, because a database with one writer would deadlock: in tests that returns an error at once, in
-// the program after a wait (see Nested). Reads through
-// the *DB inside fn see the state before the transaction.
+// or write through the *DB, because a database with one writer would deadlock: in tests that returns an error at once,
+// in the program after a wait (see Nested). Reads through the *DB inside fn see the state before the transaction.
 //
 // SQLite runs waiting transactions as savepoints of one commit, so that they share its cost.
 func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {

@@ -28,7 +28,7 @@ func (a *serversAPI) list(ctx context.Context, r *api.Request, q *serverQuery) (
 		return api.Page[serverBrief]{}, err
 	}
 	b := &serverViews{r: r, self: r.URL("/servers/"), bookmark: r.RootURL("/servers/")}
-	return api.PageOf(q.Window, vs, func(v servers.Name) string { return v.ID }, b.brief), nil
+	return api.PageOf(q.Window, vs, func(v nova.ServerName) string { return v.ID }, b.brief), nil
 }
 
 func (a *serversAPI) detail(ctx context.Context, r *api.Request, q *serverQuery) (api.Page[serverView], error) {

@@ -8,7 +8,6 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/api/policies"
 	"hypernova/nova/api/wire"
-	"hypernova/nova/servers"
 	"hypernova/nova/virt"
 	"hypernova/oslo/api"
 	"hypernova/oslo/opt"
@@ -179,7 +178,7 @@ func (b *serverViews) links(id string) []wire.Link {
 	return wire.Links("self", b.self+id, "bookmark", b.bookmark+id)
 }
 
-func (b *serverViews) brief(v servers.Name) serverBrief {
+func (b *serverViews) brief(v nova.ServerName) serverBrief {
 	return serverBrief{v.ID, v.Name, b.links(v.ID)}
 }
 

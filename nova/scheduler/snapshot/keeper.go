@@ -36,8 +36,8 @@ type Keeper struct {
 	took  time.Duration // to take it
 }
 
-// serves returns how long the snapshot serves. Of a cloud with many hosts it serves for longer, because scheduling would
-// otherwise do little but take snapshots.
+// serves returns how long the snapshot serves. Of a cloud with many hosts it serves for longer, because scheduling
+// would otherwise do little but take snapshots.
 func (k *Keeper) serves() time.Duration { return max(k.c.TTL, min(4*k.took, longest)) }
 
 // longest bounds how long a snapshot serves that took long to take.

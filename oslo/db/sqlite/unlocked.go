@@ -8,8 +8,8 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// unlocked removes the mutex of a new connection, as the flag SQLITE_OPEN_NOMUTEX does, which the driver does not offer.
-// It reports whether it did: a connection of an unknown form keeps its mutex, and is slower.
+// unlocked removes the mutex of a new connection, as the flag SQLITE_OPEN_NOMUTEX does, which the driver does not
+// offer. It reports whether it did: a connection of an unknown form keeps its mutex, and is slower.
 //
 // SQLite locks that mutex in each call, and each text of a row takes three calls. That is a quarter of the CPU time of
 // a list. The mutex is not needed: database/sql lets one goroutine at a time use a connection. sqlite3_interrupt, which
