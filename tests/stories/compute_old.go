@@ -43,9 +43,9 @@ func proxySteps() []Step {
 		{Call: "DELETE /v2.1/os-security-groups/{g}", To: last, At: last, Want: 202, Again: 404},
 		{Call: "POST /v2.1/os-baremetal-nodes", To: last, At: last, Body: `{"node":{}}`, Want: 400},
 		{Call: "DELETE /v2.1/os-baremetal-nodes/1", To: last, At: last, Want: 400},
-		{Call: "POST /v2.1/os-baremetal-nodes/1/action", To: last, At: last, Body: `{"add_interface":{"address":"x"}}`,
+		{Call: "POST /v2.1/os-baremetal-nodes/1/action", To: last, At: last, Body: `{"add_interface":null}`,
 			Want: 400},
-		{Call: "POST /v2.1/os-baremetal-nodes/1/action", To: last, At: last, Body: `{"remove_interface":{"address":"x"}}`,
+		{Call: "POST /v2.1/os-baremetal-nodes/1/action", To: last, At: last, Body: `{"remove_interface":null}`,
 			Want: 400},
 	}
 }

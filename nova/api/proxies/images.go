@@ -308,6 +308,9 @@ func (a *imageMetadataAPI) remove(ctx context.Context, r *api.Request, _ *api.No
 		delete(next, r.Param("key"))
 		return next, nil
 	})
+	if fault.Is(err, fault.Conflict) { // another request has removed it since it was read
+		err = fault.NotFoundf("Invalid metadata key")
+	}
 	return api.None{}, err
 }
 
