@@ -32,7 +32,7 @@ func (c shelves) shelvingOf(asker *auth.Caller, a *jobs.SnapshotArgs) operation[
 		return err
 	}
 	drop := func(ctx context.Context) error {
-		return nothingToUndo(snapshots{c.Conductor}.snapshotOnHost(ctx, a, rpcapi.StepDrop))
+		return nothingToUndo(snapshots(c).snapshotOnHost(ctx, a, rpcapi.StepDrop))
 	}
 	return operation[shelving]{
 		action: nova.ShelveServer,
@@ -57,15 +57,15 @@ func (c shelves) shelvingOf(asker *auth.Caller, a *jobs.SnapshotArgs) operation[
 				return nothingToUndo(err)
 			}},
 			{Name: "take", Do: func(ctx context.Context, _ *shelving) error {
-				return snapshots{c.Conductor}.snapshotOnHost(ctx, a, rpcapi.StepTake)
+				return snapshots(c).snapshotOnHost(ctx, a, rpcapi.StepTake)
 			}, Undo: func(ctx context.Context, _ *shelving) error { return drop(ctx) }},
 			{Name: "upload", Do: func(ctx context.Context, _ *shelving) error {
 				for _, m := range []nova.Move{nova.MoveShelveTaken, nova.MoveShelveSent} {
-					if err := (snapshots{c.Conductor}).stage(ctx, a.Server, m); err != nil {
+					if err := snapshots(c).stage(ctx, a.Server, m); err != nil {
 						return err
 					}
 				}
-				return snapshots{c.Conductor}.snapshotOnHost(asAsker(ctx), a, rpcapi.StepUpload)
+				return snapshots(c).snapshotOnHost(asAsker(ctx), a, rpcapi.StepUpload)
 			}},
 			{Name: "drop", Do: func(ctx context.Context, _ *shelving) error { return drop(ctx) }},
 			{Name: "off", Do: func(ctx context.Context, _ *shelving) error { return off(ctx) }},

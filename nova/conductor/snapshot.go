@@ -104,7 +104,7 @@ func (c snapshots) rotate(ctx context.Context, a *jobs.SnapshotArgs) error {
 func (c snapshots) snapshotJob(ctx context.Context, a *jobs.SnapshotArgs) (job, error) {
 	asker := askerOf(ctx, a.User, a.Project)
 	if a.Op == nova.ShelveServer.Key {
-		return shelves{c.Conductor}.shelvingOf(asker, a), nil
+		return shelves(c).shelvingOf(asker, a), nil
 	}
 	return c.imagingOf(asker, a)
 }
