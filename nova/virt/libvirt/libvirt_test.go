@@ -3,9 +3,11 @@ package libvirt_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,12 +43,15 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	daemon := libvirttest.Start(t)
 	emulator := libvirttest.NewEmulator(t)
+	var drivers atomic.Int32
 	var mu sync.Mutex
 	configs := map[virt.Driver]libvirt.Config{}
 	virttest.Run(t, virttest.Harness{
 		New: func(t *testing.T) virt.Driver {
+			// The drivers share one host, where each needs ports of its own.
+			ports := 10000 + 100*int(drivers.Add(1))
 			c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu", Emulator: emulator.Path,
-				QEMULogDir: daemon.Logs(), SerialPorts: "10000:20000"}
+				QEMULogDir: daemon.Logs(), SerialPorts: fmt.Sprintf("%d:%d", ports, ports+99)}
 			d := open(t, c)
 			mu.Lock()
 			configs[d] = c
