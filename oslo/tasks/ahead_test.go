@@ -100,7 +100,8 @@ func TestTaskClaimedAheadDoesNotStartWithoutItsLease(t *testing.T) {
 			enqueue(t, d, q, k, job{"", n + 2})
 		}
 		state(t, q, "running", 6)
-		steal := db.NewExec(db.NewSet("test"), "UPDATE tasks\nSET fence = fence + 1, owner = 'thief', due = due + 3600000000000")
+		steal := db.NewExec(db.NewSet("test"), `UPDATE tasks
+SET fence = fence + 1, owner = 'thief', due = due + 3600000000000`)
 		if n, err := steal.Do(t.Context(), d); n != 6 || err != nil {
 			t.Fatal(n, err)
 		}
