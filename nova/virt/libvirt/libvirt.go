@@ -11,6 +11,7 @@
 package libvirt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -131,7 +132,7 @@ func New(c Config) (*Driver, error) {
 			"or custom", c.CPUMode)
 	}
 	d := &Driver{c: c, folders: folders(c.InstancesPath)}
-	d.serials.address = c.SerialProxyClient
+	d.serials.address = cmp.Or(c.SerialProxyClient, "127.0.0.1") // as the domain has it
 	if err := d.serials.setRange(c.SerialPorts); err != nil {
 		return nil, err
 	}

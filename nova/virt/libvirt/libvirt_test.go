@@ -43,15 +43,19 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	daemon := libvirttest.Start(t)
 	emulator := libvirttest.NewEmulator(t)
+	// The guests are in the daemon's network namespace, where a driver in this one does not see which ports are taken. So
+	// each driver has ports of its own.
 	var drivers atomic.Int32
+	ports := func() string {
+		first := 10000 + 100*int(drivers.Add(1))
+		return fmt.Sprintf("%d:%d", first, first+99)
+	}
 	var mu sync.Mutex
 	configs := map[virt.Driver]libvirt.Config{}
 	virttest.Run(t, virttest.Harness{
 		New: func(t *testing.T) virt.Driver {
-			// The drivers share one host, where each needs ports of its own.
-			ports := 10000 + 100*int(drivers.Add(1))
 			c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu", Emulator: emulator.Path,
-				QEMULogDir: daemon.Logs(), SerialPorts: fmt.Sprintf("%d:%d", ports, ports+99)}
+				QEMULogDir: daemon.Logs(), SerialPorts: ports()}
 			d := open(t, c)
 			mu.Lock()
 			configs[d] = c
@@ -63,6 +67,7 @@ func TestContract(t *testing.T) {
 			mu.Lock()
 			c := configs[d]
 			mu.Unlock()
+			c.SerialPorts = ports()
 			return open(t, c)
 		},
 		Kill:   func(t *testing.T, _ virt.Driver, id string) { libvirttest.KillGuest(t, id) },
