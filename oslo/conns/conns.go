@@ -228,6 +228,7 @@ type Conn struct {
 	l       *listener
 	address netip.Addr // not valid for loopback
 
+	used    atomic.Bool // the client has sent something
 	served  atomic.Bool // a request is being handled
 	reading atomic.Bool // the handler waits for the body
 	writing atomic.Bool // the response is being written
@@ -235,6 +236,21 @@ type Conn struct {
 
 	inAll, inAddress *list.Element // guarded by b.mu; nil once proven
 	gone             bool          // guarded by b.mu
+}
+
+// Read fails on a connection on which nothing was sent before the listener was drained.
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.used.Load() {
+		return c.Conn.Read(p)
+	}
+	if c.l.draining.Load() {
+		return 0, net.ErrClosed
+	}
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.used.Store(true)
+	}
+	return n, err
 }
 
 // Write fails if the client receives nothing for writeIdle.
@@ -358,7 +374,8 @@ func (b *body) Close() error { return b.rest.Close() }
 
 // Drain shortens the deadlines of clients that keep an ending process waiting: bodies that do not arrive, and, with
 // all, also bodies that arrive slowly and responses that are not received. l was made by Listen. It returns their
-// number.
+// number. It also ends connections on which nothing was sent, for which http.Server.Shutdown would wait five seconds:
+// clients open such connections ahead of their requests.
 func Drain(l net.Listener, all bool) (waiting int) {
 	x, ok := l.(*listener)
 	if !ok {
@@ -370,6 +387,9 @@ func Drain(l net.Listener, all bool) (waiting int) {
 	defer x.b.mu.Unlock()
 	for c := range x.conns {
 		switch {
+		case !c.used.Load():
+			_ = c.Conn.SetReadDeadline(now) // an error means that the connection is closed
+			continue
 		case c.reading.Load() && all:
 			_ = c.Conn.SetReadDeadline(now) // an error means that the connection is closed
 		case c.reading.Load():

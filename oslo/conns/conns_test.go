@@ -213,3 +213,55 @@ func TestContextsWithoutAConnection(t *testing.T) {
 		t.Error("the body is another one")
 	}
 }
+
+// Clients open connections ahead of their requests. Those must not keep a service that ends.
+func TestDrainEndsUnusedConnections(t *testing.T) {
+	t.Parallel()
+	raw, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := conns.New(0, 0, slog.New(slog.DiscardHandler)).Listen(raw)
+	defer l.Close()
+	open := func() (client, server net.Conn) {
+		client, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { client.Close() })
+		if server, err = l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { server.Close() })
+		return client, server
+	}
+	_, waits := open()
+	_, later := open()
+	client, used := open()
+	send := func() (byte, error) {
+		if _, err := client.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		var b [1]byte
+		_, err := used.Read(b[:])
+		return b[0], err
+	}
+	if got, err := send(); got != 'x' || err != nil {
+		t.Fatal(got, err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := waits.Read(make([]byte, 1))
+		ended <- err
+	}()
+	conns.Drain(l, false)
+	if err := <-ended; err == nil {
+		t.Error("a connection that waits for its first request goes on waiting")
+	}
+	if _, err := later.Read(make([]byte, 1)); err == nil {
+		t.Error("a connection that was not read yet waits for its first request")
+	}
+	if got, err := send(); got != 'x' || err != nil {
+		t.Errorf("a connection in use: got %q, %v", got, err)
+	}
+}
