@@ -2,9 +2,11 @@ package api
 
 import (
 	"hypernova/neutron"
+	"hypernova/neutron/addresses"
 	"hypernova/neutron/ports"
 	"hypernova/oslo/api"
 	"hypernova/oslo/auth"
+	"hypernova/oslo/opt"
 	"hypernova/oslo/policy"
 )
 
@@ -35,20 +37,33 @@ func (g Rights) SeesGroup(c *auth.Caller, s neutron.SecurityGroup) bool {
 // CreatePort is the rules of POST /ports for what compute asks of a port in a user's name.
 func (g Rights) CreatePort(c *auth.Caller, n neutron.Network, p ports.Wanted) error {
 	target := portTarget(p.Project, n.Project, n.Shared)
-	ip, sub := false, false
-	for _, w := range p.FixedIPs.Or(nil) {
-		ip, sub = ip || w.IP.IsValid(), sub || w.Subnet != ""
-	}
-	for _, a := range append([]attribute{{true, createPort}}, addressRules(true, p.FixedIPs.Has(), ip, sub)...) {
-		if !a.given {
-			continue
-		}
-		if err := api.Decides(g.Policy, a.rule, c, target); err != nil {
-			return err
-		}
+	if err := g.decide(c, target, createPort, p.FixedIPs); err != nil {
+		return err
 	}
 	if reserved(n) && !g.allows(createPortIP, c, target) {
 		return neutron.Missing("Network", n.ID)
+	}
+	return nil
+}
+
+// UpdatePort is the rules of PUT /ports/{port_id} for what compute changes of a port in a user's name.
+func (g Rights) UpdatePort(c *auth.Caller, n neutron.Network, p neutron.Port, want ports.Patch) error {
+	return g.decide(c, portTarget(p.Project, n.Project, n.Shared), updatePort, want.FixedIPs)
+}
+
+// decide checks the rule of creating or changing ports, and those of the addresses that are asked for.
+func (g Rights) decide(c *auth.Caller, t policy.Target, rule *policy.Rule, ips opt.Of[[]addresses.Wanted]) error {
+	ip, sub := false, false
+	for _, w := range ips.Or(nil) {
+		ip, sub = ip || w.IP.IsValid(), sub || w.Subnet != ""
+	}
+	for _, a := range append([]attribute{{true, rule}}, addressRules(rule == createPort, ips.Has(), ip, sub)...) {
+		if !a.given {
+			continue
+		}
+		if err := api.Decides(g.Policy, a.rule, c, t); err != nil {
+			return err
+		}
 	}
 	return nil
 }

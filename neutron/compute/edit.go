@@ -38,8 +38,7 @@ func (a *API) regroup(ctx context.Context, server, group string,
 		}
 		for _, p := range ps {
 			if ids, ok := changes[p.ID]; ok {
-				_, err := a.ports.UpdateIn(ctx, tx, p.ID, ports.Patch{SecurityGroups: opt.Some(ids)})
-				if err != nil {
+				if err := a.update(ctx, tx, p, ports.Patch{SecurityGroups: opt.Some(ids)}); err != nil {
 					return err
 				}
 			}
@@ -60,12 +59,12 @@ func (a *API) AddFixedIP(ctx context.Context, server, network string) error {
 			return err
 		}
 		for _, p := range ps {
-			if p.Network != n.ID || !readdresses(ctx, n) {
+			if p.Network != n.ID {
 				continue
 			}
 			for _, subnet := range n.Subnets {
 				want := append(wanted(p.FixedIPs), addresses.Wanted{Subnet: subnet})
-				_, err := a.ports.UpdateIn(ctx, tx, p.ID, ports.Patch{FixedIPs: opt.Some(want)})
+				err := a.update(ctx, tx, p, ports.Patch{FixedIPs: opt.Some(want)})
 				if err == nil {
 					return nil
 				}
@@ -87,25 +86,27 @@ func (a *API) RemoveFixedIP(ctx context.Context, server string, ip netip.Addr) e
 		}
 		for _, p := range ps {
 			rest := slices.DeleteFunc(slices.Clone(p.FixedIPs), func(f neutron.FixedIP) bool { return f.IP == ip })
-			if len(rest) == len(p.FixedIPs) {
-				continue
+			if len(rest) < len(p.FixedIPs) {
+				return a.update(ctx, tx, p, ports.Patch{FixedIPs: opt.Some(wanted(rest))})
 			}
-			n, err := store.Network(ctx, tx, p.Network)
-			if err != nil || !readdresses(ctx, n) {
-				return err
-			}
-			_, err = a.ports.UpdateIn(ctx, tx, p.ID, ports.Patch{FixedIPs: opt.Some(wanted(rest))})
-			return err
 		}
 		return fault.NotFoundf("No port of server %s has the address %s.", server, ip)
 	})
 }
 
-// readdresses reports whether the caller may choose the addresses of ports on the network, by the default of the rule
-// update_port:fixed_ips.
-func readdresses(ctx context.Context, n neutron.Network) bool {
-	c := auth.From(ctx)
-	return c.Own() || c.Admin() || c.ProjectID == n.Project
+// update changes a port if the caller may; fault.Forbidden.
+func (a *API) update(ctx context.Context, tx *change.Tx, p neutron.Port, want ports.Patch) error {
+	if c := auth.From(ctx); !c.Own() {
+		n, err := store.Network(ctx, tx, p.Network)
+		if err != nil {
+			return err
+		}
+		if err := a.rights.UpdatePort(c, n, p, want); err != nil {
+			return err
+		}
+	}
+	_, err := a.ports.UpdateIn(ctx, tx, p.ID, want)
+	return err
 }
 
 func wanted(ips []neutron.FixedIP) []addresses.Wanted {

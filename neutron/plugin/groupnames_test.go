@@ -2,9 +2,11 @@ package plugin_test
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"hypernova/neutron"
 	"hypernova/neutron/plugin"
@@ -14,6 +16,7 @@ import (
 	"hypernova/oslo/clock"
 	"hypernova/oslo/db"
 	"hypernova/oslo/db/dbtest"
+	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 )
 
@@ -101,3 +104,41 @@ func (ofProject) SeesGroup(c *auth.Caller, g neutron.SecurityGroup) bool {
 	return c.ProjectID == g.Project
 }
 func (ofProject) SeesPort(c *auth.Caller, p neutron.Port) bool { return c.ProjectID == p.Project }
+
+// Who may not change the ports of a server changes neither their groups nor their addresses, and is told so.
+func TestPortsOfAServerAreChangedWithTheUsersRights(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		c := newCloud(t, d, func(_ *plugin.Config, d *plugin.Deps) { d.Rights = onlyLooks{} })
+		n, _ := c.network(t, "p", "10.0.0.0/24")
+		made, err := c.Compute.Allocate(t.Context(), neutron.AllocateArgs{Server: "s", Project: "p", Host: "h",
+			Specs: []neutron.PortSpec{{Network: n.ID}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := c.Ports.Show(t.Context(), made[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		user := auth.With(t.Context(), &auth.Caller{ProjectID: "p", Roles: []string{"member"}})
+		for what, err := range map[string]error{
+			"remove a group":    c.Compute.RemoveGroup(user, "s", before.SecurityGroups[0]),
+			"add an address":    c.Compute.AddFixedIP(user, "s", n.ID),
+			"remove an address": c.Compute.RemoveFixedIP(user, "s", before.FixedIPs[0].IP),
+		} {
+			if !fault.Is(err, fault.Forbidden) {
+				t.Errorf("%s: got %v, want a Forbidden fault", what, err)
+			}
+		}
+		after, err := c.Ports.Show(t.Context(), made[0].ID)
+		if diff := cmp.Diff(before, after, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); err != nil || diff != "" {
+			t.Errorf("the port changed: %v %s", err, diff)
+		}
+	}, tables())
+}
+
+// onlyLooks lets everybody see everything and change nothing.
+type onlyLooks struct{ ports.NoRights }
+
+func (onlyLooks) SeesNetwork(*auth.Caller, neutron.Network) bool { return true }
+func (onlyLooks) SeesPort(*auth.Caller, neutron.Port) bool       { return true }

@@ -21,6 +21,8 @@ type Rights interface {
 	// CreatePort returns fault.Forbidden if the caller may not create such a port on the network, or not choose its
 	// address. The caller sees the network.
 	CreatePort(c *auth.Caller, n neutron.Network, p Wanted) error
+	// UpdatePort returns fault.Forbidden if the caller may not change a port of the network so.
+	UpdatePort(c *auth.Caller, n neutron.Network, p neutron.Port, want Patch) error
 }
 
 // NoRights are Rights that allow nothing.
@@ -40,6 +42,11 @@ func (NoRights) SeesGroup(*auth.Caller, neutron.SecurityGroup) bool { return fal
 // CreatePort is fault.Forbidden.
 func (NoRights) CreatePort(*auth.Caller, neutron.Network, Wanted) error {
 	return fault.Forbiddenf("Nobody decides here who may make ports.")
+}
+
+// UpdatePort is fault.Forbidden.
+func (NoRights) UpdatePort(*auth.Caller, neutron.Network, neutron.Port, Patch) error {
+	return fault.Forbiddenf("Nobody decides here who may change ports.")
 }
 
 // Sees reports whether the caller in ctx may see a port. A service's own request sees all.

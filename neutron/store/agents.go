@@ -6,7 +6,6 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/oslo/db"
-	"hypernova/oslo/fault"
 )
 
 type agentRow struct {
@@ -91,14 +90,7 @@ func NoteAgents(ctx context.Context, on db.Querier, host, pulse string, seen tim
 
 // Agent reads one agent; fault AgentNotFound.
 func Agent(ctx context.Context, on db.Querier, id string) (neutron.Agent, error) {
-	r, err := agentByID.One(ctx, on, id)
-	if fault.Is(err, fault.NotFound) {
-		return neutron.Agent{}, neutron.Missing("Agent", id)
-	}
-	if err != nil {
-		return neutron.Agent{}, err
-	}
-	return r.resource(), nil
+	return one("Agent", id, agentRow.resource)(agentByID.One(ctx, on, id))
 }
 
 // AgentsOn are the agents of a host.

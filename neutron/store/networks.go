@@ -87,14 +87,7 @@ func InsertNetwork(ctx context.Context, on db.Querier, n neutron.Network) error 
 
 // Network reads one network; fault NetworkNotFound.
 func Network(ctx context.Context, on db.Querier, id string) (neutron.Network, error) {
-	r, err := networks.Get(ctx, on, id)
-	if fault.Is(err, fault.NotFound) {
-		return neutron.Network{}, neutron.Missing("Network", id)
-	}
-	if err != nil {
-		return neutron.Network{}, err
-	}
-	return r.resource(), nil
+	return one("Network", id, networkRow.resource)(networks.Get(ctx, on, id))
 }
 
 // UpdateNetwork writes a network that was read in the same transaction and returns it with its new revision.
@@ -155,6 +148,20 @@ func TakeFreeSegment(ctx context.Context, on db.Querier, kind, physical string, 
 		}
 	}
 	return 0, false, nil
+}
+
+// one makes the resource of the row that a read by id found; neutron.Missing if there is none.
+func one[R, N any](kind, id string, convert func(R) N) func(R, error) (N, error) {
+	return func(r R, err error) (N, error) {
+		if err == nil {
+			return convert(r), nil
+		}
+		if fault.Is(err, fault.NotFound) {
+			err = neutron.Missing(kind, id)
+		}
+		var none N
+		return none, err
+	}
 }
 
 // page reads a page of a list and converts its rows.

@@ -8,7 +8,6 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/oslo/db"
-	"hypernova/oslo/fault"
 )
 
 type portRow struct {
@@ -160,14 +159,7 @@ func groupRows(p neutron.Port) []portGroupRow {
 
 // Port reads one port; fault PortNotFound.
 func Port(ctx context.Context, on db.Querier, id string) (neutron.Port, error) {
-	r, err := portByID.One(ctx, on, id)
-	if fault.Is(err, fault.NotFound) {
-		return neutron.Port{}, neutron.Missing("Port", id)
-	}
-	if err != nil {
-		return neutron.Port{}, err
-	}
-	return r.resource(), nil
+	return one("Port", id, portRead.resource)(portByID.One(ctx, on, id))
 }
 
 // UpdatePort writes a port; see UpdateNetwork. The caller has taken and freed its addresses.

@@ -7,7 +7,6 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/oslo/db"
-	"hypernova/oslo/fault"
 )
 
 type scopeRow struct {
@@ -96,14 +95,7 @@ func InsertAddressScope(ctx context.Context, on db.Querier, s neutron.AddressSco
 
 // AddressScope reads one address scope; fault AddressScopeNotFound.
 func AddressScope(ctx context.Context, on db.Querier, id string) (neutron.AddressScope, error) {
-	r, err := scopes.Get(ctx, on, id)
-	if fault.Is(err, fault.NotFound) {
-		return neutron.AddressScope{}, neutron.Missing("AddressScope", id)
-	}
-	if err != nil {
-		return neutron.AddressScope{}, err
-	}
-	return r.resource(), nil
+	return one("AddressScope", id, scopeRow.resource)(scopes.Get(ctx, on, id))
 }
 
 // UpdateAddressScope writes an address scope; see UpdateNetwork.
@@ -134,14 +126,7 @@ func InsertSubnetPool(ctx context.Context, on db.Querier, p neutron.SubnetPool) 
 
 // SubnetPool reads one subnet pool; fault SubnetPoolNotFound.
 func SubnetPool(ctx context.Context, on db.Querier, id string) (neutron.SubnetPool, error) {
-	r, err := subnetPools.Get(ctx, on, id)
-	if fault.Is(err, fault.NotFound) {
-		return neutron.SubnetPool{}, neutron.Missing("SubnetPool", id)
-	}
-	if err != nil {
-		return neutron.SubnetPool{}, err
-	}
-	return r.resource(), nil
+	return one("SubnetPool", id, subnetPoolRow.resource)(subnetPools.Get(ctx, on, id))
 }
 
 // UpdateSubnetPool writes a subnet pool; see UpdateNetwork.

@@ -7,7 +7,6 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/oslo/db"
-	"hypernova/oslo/fault"
 )
 
 type subnetRow struct {
@@ -84,14 +83,7 @@ func InsertSubnet(ctx context.Context, on db.Querier, s neutron.Subnet) error {
 
 // Subnet reads one subnet; fault SubnetNotFound.
 func Subnet(ctx context.Context, on db.Querier, id string) (neutron.Subnet, error) {
-	r, err := subnetByID.One(ctx, on, id)
-	if fault.Is(err, fault.NotFound) {
-		return neutron.Subnet{}, neutron.Missing("Subnet", id)
-	}
-	if err != nil {
-		return neutron.Subnet{}, err
-	}
-	return r.resource(), nil
+	return one("Subnet", id, subnetRead.resource)(subnetByID.One(ctx, on, id))
 }
 
 // SubnetsOf are a network's subnets in order of creation.
