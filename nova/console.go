@@ -1,6 +1,10 @@
 package nova
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // ConsoleType is a sort of remote console, under nova's name.
 type ConsoleType string
@@ -32,4 +36,10 @@ type ConsoleGrant struct {
 	// URL is the base of the URL that the user was given, without the token. Browsers must come from a page of its scheme.
 	URL     string
 	Expires time.Time
+}
+
+// HashConsoleToken returns the form of a console token that is kept and sent between services.
+func HashConsoleToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
 }

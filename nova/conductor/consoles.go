@@ -12,8 +12,8 @@ import (
 // checkConsole returns what a console token stands for. The token holds while its server is on its host, its guest
 // runs, and the guest's console listens where it did when the token was made: a port may belong to another guest since.
 func (c *agentCalls) checkConsole(ctx context.Context, a rpcapi.CheckConsoleArgs) (rpcapi.CheckConsoleReply, error) {
-	g, err := store.Console(ctx, c.DB, a.Hash)
-	if fault.Is(err, fault.NotFound) || err == nil && !g.Expires.After(c.Now()) {
+	g, err := store.Console(ctx, c.DB, a.Hash, c.Now())
+	if fault.Is(err, fault.NotFound) {
 		return rpcapi.CheckConsoleReply{}, noConsole()
 	}
 	if err != nil {

@@ -4,8 +4,6 @@ package consoles
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -93,15 +91,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g, err := p.admit(r)
+	var leave func()
+	if err == nil {
+		conns.Proven(r.Context())
+		leave, err = p.enter(g.Server)
+	}
 	if err != nil {
 		log.From(r.Context()).InfoContext(r.Context(), "console refused", "console", string(p.c.Type),
 			log.Err, fault.Message(err), "client", r.RemoteAddr)
-		refuse(w, err)
-		return
-	}
-	conns.Proven(r.Context())
-	leave, err := p.enter(g.Server)
-	if err != nil {
 		refuse(w, err)
 		return
 	}
@@ -139,8 +136,7 @@ func (p *Proxy) admit(r *http.Request) (nova.ConsoleGrant, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), checkTime)
 	defer cancel()
-	sum := sha256.Sum256([]byte(token))
-	g, err := p.c.Check(ctx, hex.EncodeToString(sum[:]))
+	g, err := p.c.Check(ctx, nova.HashConsoleToken(token))
 	if fault.Is(err, fault.NotFound) || err == nil && g.Type != p.c.Type {
 		return g, fault.Forbiddenf("The token does not hold, or not any more.")
 	}
@@ -189,13 +185,14 @@ func (p *Proxy) fromHere(r *http.Request, g *nova.ConsoleGrant) error {
 	return nil
 }
 
-// refuse answers a request for a websocket that is not served.
+// refuse answers a request for a websocket that is not served, with a status only: to a client of websockets, bytes
+// after the header are data of the console. The log has the reason.
 func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusServiceUnavailable
 	if fault.Is(err, fault.Forbidden) {
 		status = http.StatusForbidden
 	}
-	http.Error(w, fault.Message(err), status)
+	w.WriteHeader(status)
 }
 
 // enter counts a session; leave ends it. fault.Unavailable beyond the bounds.

@@ -2,8 +2,6 @@ package servers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/url"
 	"time"
 
@@ -23,12 +21,6 @@ type Consoles struct {
 
 // consoleTTL is how long a token holds where nothing else is set.
 const consoleTTL = 10 * time.Minute
-
-// HashConsoleToken returns what is kept of a console token.
-func HashConsoleToken(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
-}
 
 // Open returns a URL with a new token for a console of a server. Faults: Conflict for a server without a host, without
 // a running guest, or that is being deleted or moved; Invalid for a type that its host does not offer.
@@ -54,7 +46,7 @@ func (s Consoles) Open(ctx context.Context, v *nova.Server, t nova.ConsoleType) 
 	if ttl <= 0 {
 		ttl = consoleTTL
 	}
-	g := nova.ConsoleGrant{Hash: HashConsoleToken(token), Server: v.ID, Type: t, ConsoleAddress: r.Address, URL: r.URL,
+	g := nova.ConsoleGrant{Hash: nova.HashConsoleToken(token), Server: v.ID, Type: t, ConsoleAddress: r.Address, URL: r.URL,
 		Expires: s.Now().Add(ttl)}
 	err = s.DB.Tx(ctx, func(tx *db.Tx) error {
 		// One that was deleted meanwhile has no tokens.
@@ -102,9 +94,9 @@ func consoleURL(base string, t nova.ConsoleType, token string) string {
 
 // Grant returns what a token stands for; fault.NotFound for one that does not hold or not any more.
 func (s Consoles) Grant(ctx context.Context, token string) (nova.ConsoleGrant, error) {
-	g, err := store.Console(ctx, s.DB, HashConsoleToken(token))
-	if fault.Is(err, fault.NotFound) || err == nil && !g.Expires.After(s.Now()) {
-		return nova.ConsoleGrant{}, fault.NotFoundf("Token not found")
+	g, err := store.Console(ctx, s.DB, nova.HashConsoleToken(token), s.Now())
+	if fault.Is(err, fault.NotFound) {
+		return g, fault.NotFoundf("Token not found")
 	}
 	return g, err
 }

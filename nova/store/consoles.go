@@ -6,6 +6,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/oslo/db"
+	"hypernova/oslo/fault"
 )
 
 type consoleRow struct {
@@ -48,11 +49,17 @@ func AddConsole(ctx context.Context, tx *db.Tx, g *nova.ConsoleGrant, now time.T
 		Port: int64(g.Port), URL: g.URL, Expires: db.At(g.Expires)})
 }
 
-// Console returns the grant with the hash, also one that has expired; fault.NotFound.
-func Console(ctx context.Context, on db.Querier, hash string) (nova.ConsoleGrant, error) {
+// Console returns the grant with the hash; fault.NotFound, also for one that has expired.
+func Console(ctx context.Context, on db.Querier, hash string, now time.Time) (nova.ConsoleGrant, error) {
 	r, err := consoleTokens.Get(ctx, on, hash)
+	if err == nil && !r.Expires.After(now) {
+		err = fault.NotFoundf("This console token has expired.")
+	}
+	if err != nil {
+		return nova.ConsoleGrant{}, err
+	}
 	return nova.ConsoleGrant{Hash: r.Hash, Server: r.Server, Type: nova.ConsoleType(r.Type),
-		ConsoleAddress: nova.ConsoleAddress{Host: r.Host, Port: int(r.Port)}, URL: r.URL, Expires: r.Expires.Time}, err
+		ConsoleAddress: nova.ConsoleAddress{Host: r.Host, Port: int(r.Port)}, URL: r.URL, Expires: r.Expires.Time}, nil
 }
 
 // endConsoles removes the grants of a server.
