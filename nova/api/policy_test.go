@@ -115,8 +115,6 @@ var guarded = map[string]string{
 	"POST /servers/{server_id}/action removeSecurityGroup":       forMembers,
 	"POST /servers/{server_id}/action addFixedIp":                forMembers,
 	"POST /servers/{server_id}/action removeFixedIp":             forMembers,
-	"POST /servers/{server_id}/action addFloatingIp":             forMembers,
-	"POST /servers/{server_id}/action removeFloatingIp":          forMembers,
 	"GET /servers/{server_id}/os-interface/{port_id}":            forReaders,
 	"GET /servers/{server_id}/os-security-groups":                forReaders,
 	"GET /servers/{server_id}/os-volume_attachments":             forReaders,
@@ -209,8 +207,6 @@ var guardBodies = map[string]string{
 	"POST /servers/{server_id}/action removeSecurityGroup": `{"removeSecurityGroup":{"name":"web"}}`,
 	"POST /servers/{server_id}/action addFixedIp":          `{"addFixedIp":{"networkId":"5b0f6c1e-7a34-4c1d-9f0a-3b2f8d6e1a2b"}}`,
 	"POST /servers/{server_id}/action removeFixedIp":       `{"removeFixedIp":{"address":"10.0.0.5"}}`,
-	"POST /servers/{server_id}/action addFloatingIp":       `{"addFloatingIp":{"address":"10.0.0.5"}}`,
-	"POST /servers/{server_id}/action removeFloatingIp":    `{"removeFloatingIp":{"address":"10.0.0.5"}}`,
 	"POST /servers/{server_id}/action injectNetworkInfo":   `{"injectNetworkInfo":null}`,
 	"POST /servers/{server_id}/metadata":                   `{"metadata":{"a":"b"}}`,
 	"PUT /servers/{server_id}/metadata":                    `{"metadata":{"a":"b"}}`,
@@ -263,8 +259,6 @@ var byState = map[string]int{
 	"POST /servers/{server_id}/action changePassword":                           503,
 	"GET /servers/{server_id}/diagnostics":                                      503,
 	"POST /servers/{server_id}/os-interface":                                    404,
-	"POST /servers/{server_id}/action addFloatingIp":                            404,
-	"POST /servers/{server_id}/action removeFloatingIp":                         404,
 }
 
 func TestEveryOperationIsGuarded(t *testing.T) {

@@ -212,7 +212,8 @@ func TestRescue(t *testing.T) {
 	}
 }
 
-// A lock is ended by whoever set it: an owner's by its project, an administrator's by the rule for locks of others.
+// A lock that the owner's project set is ended by that project. One that an administrator set needs the rule
+// os_compute_api:os-lock-server:unlock:unlock_override.
 func TestLocks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -37,8 +37,7 @@ func (m disks) snapshot(ctx context.Context, a rpcapi.SnapshotArgs) (messaging.N
 }
 
 // upload sends the copy to the image service in the name of the user in ctx. An image that is active has been sent by
-// an earlier call. One that is being written is waited for: an earlier
-// call still sends it, or has just ended.
+// an earlier call. One that is being written is waited for: an earlier call still sends it, or has just ended.
 func (m disks) upload(ctx context.Context, d virt.Snapshotter, a *rpcapi.SnapshotArgs) error {
 	for {
 		i, err := m.Store.Image(ctx, a.Image)

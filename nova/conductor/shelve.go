@@ -5,7 +5,6 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/jobs"
-	"hypernova/nova/rpcapi"
 	"hypernova/nova/store"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/db"
@@ -26,14 +25,12 @@ type shelving struct {
 // shelvingOf ends the guest, copies its disk on its host, and sends the copy to the image service in the user's name. A
 // failure starts the guest again if it ran, and deletes the image. A guest that is paused or suspended is ended last.
 func (c shelves) shelvingOf(asker *auth.Caller, a *jobs.SnapshotArgs) operation[shelving] {
-	asAsker := func(ctx context.Context) context.Context { return auth.With(ctx, asker) }
 	off := func(ctx context.Context) error {
 		_, err := c.onHost(ctx, a.Server, nova.StopServer.Key)
 		return err
 	}
-	drop := func(ctx context.Context) error {
-		return nothingToUndo(snapshots(c).snapshotOnHost(ctx, a, rpcapi.StepDrop))
-	}
+	take, upload, drop := copySteps[shelving](snapshots(c), asker, a, nil,
+		[]nova.Move{nova.MoveShelveTaken, nova.MoveShelveSent})
 	return operation[shelving]{
 		action: nova.ShelveServer,
 		steps: []steps.Step[shelving]{
@@ -42,7 +39,7 @@ func (c shelves) shelvingOf(asker *auth.Caller, a *jobs.SnapshotArgs) operation[
 				r.Ran = v.VM == nova.Active
 				return err
 			}, Undo: func(ctx context.Context, _ *shelving) error {
-				return absentIsFine(c.Images.Delete(asAsker(ctx), a.Image))
+				return absentIsFine(c.Images.Delete(auth.With(ctx, asker), a.Image))
 			}},
 			{Name: "stop", Do: func(ctx context.Context, r *shelving) error {
 				if !r.Ran {
@@ -56,18 +53,7 @@ func (c shelves) shelvingOf(asker *auth.Caller, a *jobs.SnapshotArgs) operation[
 				_, err := c.onHost(ctx, a.Server, nova.StartServer.Key)
 				return nothingToUndo(err)
 			}},
-			{Name: "take", Do: func(ctx context.Context, _ *shelving) error {
-				return snapshots(c).snapshotOnHost(ctx, a, rpcapi.StepTake)
-			}, Undo: func(ctx context.Context, _ *shelving) error { return drop(ctx) }},
-			{Name: "upload", Do: func(ctx context.Context, _ *shelving) error {
-				for _, m := range []nova.Move{nova.MoveShelveTaken, nova.MoveShelveSent} {
-					if err := snapshots(c).stage(ctx, a.Server, m); err != nil {
-						return err
-					}
-				}
-				return snapshots(c).snapshotOnHost(asAsker(ctx), a, rpcapi.StepUpload)
-			}},
-			{Name: "drop", Do: func(ctx context.Context, _ *shelving) error { return drop(ctx) }},
+			take, upload, drop,
 			{Name: "off", Do: func(ctx context.Context, _ *shelving) error { return off(ctx) }},
 		},
 		change: func(*shelving) store.Change { return store.Change{Power: ptr(nova.Shutdown)} },

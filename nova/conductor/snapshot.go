@@ -29,7 +29,8 @@ func (c snapshots) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operatio
 		return operation[imaging]{}, tasks.Fail(fault.Invalidf("there is no snapshot %q", a.Op))
 	}
 	asAsker := func(ctx context.Context) context.Context { return auth.With(ctx, asker) }
-	onHost := func(ctx context.Context, step string) error { return c.snapshotOnHost(ctx, a, step) }
+	take, upload, drop := copySteps[imaging](c, asker, a, []nova.Move{nova.MoveSnapshot},
+		[]nova.Move{nova.MoveSnapshotTaken, nova.MoveSnapshotSent})
 	return operation[imaging]{
 		action: action,
 		steps: []steps.Step[imaging]{
@@ -37,28 +38,40 @@ func (c snapshots) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operatio
 				Undo: func(ctx context.Context, _ *imaging) error {
 					return absentIsFine(c.Images.Delete(asAsker(ctx), a.Image))
 				}},
-			{Name: "take", Do: func(ctx context.Context, _ *imaging) error {
-				if err := c.stage(ctx, a.Server, nova.MoveSnapshot); err != nil {
-					return err
-				}
-				return onHost(ctx, rpcapi.StepTake)
-			}, Undo: func(ctx context.Context, _ *imaging) error {
-				return nothingToUndo(onHost(ctx, rpcapi.StepDrop))
-			}},
-			{Name: "upload", Do: func(ctx context.Context, _ *imaging) error {
-				for _, m := range []nova.Move{nova.MoveSnapshotTaken, nova.MoveSnapshotSent} {
-					if err := c.stage(ctx, a.Server, m); err != nil {
-						return err
-					}
-				}
-				return onHost(asAsker(ctx), rpcapi.StepUpload)
-			}},
-			{Name: "drop", Do: func(ctx context.Context, _ *imaging) error {
-				return nothingToUndo(onHost(ctx, rpcapi.StepDrop))
-			}},
+			take, upload, drop,
 			{Name: "rotate", Do: func(ctx context.Context, _ *imaging) error { return c.rotate(asAsker(ctx), a) }},
 		},
 	}, nil
+}
+
+// copySteps have the server's host copy its disk, send the copy to the image service in the asker's name, and remove it.
+// The server makes the moves in before before its disk is copied, and those in between before the copy is sent.
+func copySteps[R any](c snapshots, asker *auth.Caller, a *jobs.SnapshotArgs, before, between []nova.Move) (
+	take, upload, drop steps.Step[R]) {
+	staged := func(ctx context.Context, moves []nova.Move) error {
+		for _, m := range moves {
+			if err := c.stage(ctx, a.Server, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	remove := func(ctx context.Context, _ *R) error {
+		return nothingToUndo(c.snapshotOnHost(ctx, a, rpcapi.StepDrop))
+	}
+	take = steps.Step[R]{Name: "take", Do: func(ctx context.Context, _ *R) error {
+		if err := staged(ctx, before); err != nil {
+			return err
+		}
+		return c.snapshotOnHost(ctx, a, rpcapi.StepTake)
+	}, Undo: remove}
+	upload = steps.Step[R]{Name: "upload", Do: func(ctx context.Context, _ *R) error {
+		if err := staged(ctx, between); err != nil {
+			return err
+		}
+		return c.snapshotOnHost(auth.With(ctx, asker), a, rpcapi.StepUpload)
+	}}
+	return take, upload, steps.Step[R]{Name: "drop", Do: remove}
 }
 
 // snapshotOnHost has the server's host do a step of a snapshot.

@@ -142,7 +142,8 @@ type heartbeats struct {
 	last map[string]time.Time
 }
 
-// late records a heartbeat. It reports whether the previous heartbeat is unknown or older than silence.
+// late records a heartbeat of a member. It returns true if the member sent none to this process before, or the previous
+// one is longer ago than silence.
 func (h *heartbeats) late(id string, now time.Time, silence time.Duration) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

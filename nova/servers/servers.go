@@ -55,8 +55,8 @@ type Deps struct {
 	RescueImage string
 	// ReclaimAfter is how long a deleted server can be restored ([DEFAULT] reclaim_instance_interval); 0: not at all.
 	ReclaimAfter time.Duration
-	// SnapshotFormat is the disk format of snapshots ([libvirt] snapshot_image_format); empty: raw for servers of a raw
-	// image, else qcow2. NotInherited are the properties of the server's image that snapshots do not have ([DEFAULT]
+	// SnapshotFormat is the disk format of snapshots ([libvirt] snapshot_image_format); empty or auto: raw for servers of
+	// a raw image, else qcow2. NotInherited are the properties of the server's image that snapshots do not have ([DEFAULT]
 	// non_inheritable_image_properties).
 	SnapshotFormat string
 	NotInherited   []string

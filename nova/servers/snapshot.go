@@ -97,7 +97,7 @@ func (s Snapshots) begin(ctx context.Context, id string, action nova.ServerActio
 func (s Snapshots) imageOf(ctx context.Context, v *nova.Server, kind string, a *SnapshotArgs) glance.NewImage {
 	i := glance.NewImage{ID: ids.UUID(), Name: a.Name, DiskFormat: s.SnapshotFormat, ContainerFormat: "bare",
 		MinDisk: int64(v.Flavor.Disk), MinRAM: v.Image.MinRAM, Properties: map[string]string{}}
-	if i.DiskFormat == "" {
+	if i.DiskFormat == "" || i.DiskFormat == "auto" {
 		i.DiskFormat = "qcow2"
 		if v.Image.DiskFormat == "raw" {
 			i.DiskFormat = "raw"

@@ -64,7 +64,9 @@ func (s Trash) Restore(ctx context.Context, id string) error {
 	if err := open(ctx, &v, &action); err != nil {
 		return err
 	}
-	limits, err := s.Quotas.Limits(ctx, v.Project, "")
+	// The quota is the owner's, also where an administrator restores.
+	owner, one := &auth.Caller{ProjectID: v.Project, UserID: v.User}, &CreateArgs{Min: 1, Max: 1}
+	limits, err := s.bounds(ctx, &resolved{}, one, owner)
 	if err != nil {
 		return err
 	}
@@ -72,13 +74,8 @@ func (s Trash) Restore(ctx context.Context, id string) error {
 		if v, err = store.Server(ctx, tx, id); err != nil {
 			return err
 		}
-		used, err := store.Usage(ctx, tx, v.Project, "")
-		if err != nil {
+		if _, err := s.fit(ctx, tx, limits, *v.Flavor, one, owner); err != nil {
 			return err
-		}
-		if room(limits, used, *v.Flavor) == 0 {
-			return fault.OverQuotaf("Quota exceeded for instances: Requested 1, but already used %d of %d instances",
-				used.Instances, limits.Instances)
 		}
 		if err := s.take(ctx, tx, &v, action); err != nil {
 			return err

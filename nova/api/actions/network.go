@@ -53,35 +53,3 @@ func (a *actionsAPI) removeFixedIP(ctx context.Context, _ *api.Request, v *nova.
 	ip := netip.MustParseAddr(in.Address) // checked when it was read
 	return api.None{}, servers.Interfaces{Servers: a.Servers}.RemoveFixedIP(ctx, v, ip)
 }
-
-type floatingIPAdd struct {
-	Address string `wire:"address" is:"required,ip"`
-	Fixed   string `wire:"fixed_address" is:"ip"`
-}
-
-// addFloatingIP checks the request as nova does. Networking knows no floating IP.
-func (a *actionsAPI) addFloatingIP(_ context.Context, _ *api.Request, v *nova.Server,
-	in *floatingIPAdd) (api.None, error) {
-	if len(v.Addresses) == 0 {
-		return api.None{}, fault.Invalidf("Instance network is not ready yet")
-	}
-	has4, hasFixed := false, false
-	for _, x := range v.Addresses {
-		has4 = has4 || x.Version == 4
-		hasFixed = hasFixed || x.IP == in.Fixed
-	}
-	switch {
-	case in.Fixed != "" && !hasFixed:
-		return api.None{}, fault.Invalidf("Specified fixed address not assigned to instance")
-	case in.Fixed == "" && !has4:
-		return api.None{}, fault.Invalidf("Unable to associate floating IP %s to any fixed IPs for instance %s. "+
-			"Instance has no fixed IPv4 addresses to associate.", in.Address, v.ID)
-	}
-	return api.None{}, fault.NotFoundf("floating IP not found")
-}
-
-// removeFloatingIP answers as nova does for an address that networking does not know.
-func (a *actionsAPI) removeFloatingIP(_ context.Context, _ *api.Request, _ *nova.Server,
-	in *addressRemove) (api.None, error) {
-	return api.None{}, fault.NotFoundf("Floating IP not found for address %s.", in.Address)
-}

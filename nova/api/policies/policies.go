@@ -165,8 +165,6 @@ var (
 	AttachInterfacesDelete = rule("os_compute_api:os-attach-interfaces:delete", member, "Detach a port of a server.")
 	MultinicAdd            = rule("os_compute_api:os-multinic:add", member, "Give a server one more address.")
 	MultinicRemove         = rule("os_compute_api:os-multinic:remove", member, "Take an address from a server.")
-	FloatingIPsAdd         = rule("os_compute_api:os-floating-ips:add", member, "Give a floating IP to a server.")
-	FloatingIPsRemove      = rule("os_compute_api:os-floating-ips:remove", member, "Take a floating IP from a server.")
 	SecurityGroupsAdd      = rule("os_compute_api:os-security-groups:add", member,
 		"Give a security group to the ports of a server.")
 	SecurityGroupsRemove = rule("os_compute_api:os-security-groups:remove", member,

@@ -42,7 +42,7 @@ type Config struct {
 	CPUMode        string        `conf:"cpu_mode" default:"auto" enum:"auto|none|host-model|host-passthrough|maximum|custom" help:"The processor that guests see."`
 	CPUModel       string        `conf:"cpu_models" help:"The model for cpu_mode custom."`
 	Machine        string        `conf:"hw_machine_type" default:"q35" help:"The machine that guests see."`
-	SnapshotFormat string        `conf:"snapshot_image_format" choices:"raw,qcow2" help:"The disk format of snapshots; empty for raw where the server's image is raw, else qcow2. The compute API reads it."`
+	SnapshotFormat string        `conf:"snapshot_image_format" default:"auto" enum:"auto|raw|qcow2" help:"The disk format of snapshots; auto is raw where the server's image is raw, else qcow2. The compute API reads it."`
 	RescueImage    string        `conf:"rescue_image_id" help:"The image of rescues that name none; empty for the server's own. The compute API reads it."`
 	DetachAttempts int           `conf:"device_detach_attempts" default:"8" min:"1" help:"How often a guest is asked to give a device back."`
 	DetachTimeout  time.Duration `conf:"device_detach_timeout" default:"20" min:"1" help:"How long one such attempt may take, in seconds."`
