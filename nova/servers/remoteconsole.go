@@ -46,8 +46,8 @@ func (s Consoles) Open(ctx context.Context, v *nova.Server, t nova.ConsoleType) 
 	if ttl <= 0 {
 		ttl = consoleTTL
 	}
-	g := nova.ConsoleGrant{Hash: nova.HashConsoleToken(token), Server: v.ID, Type: t, ConsoleAddress: r.Address, URL: r.URL,
-		Expires: s.Now().Add(ttl)}
+	g := nova.ConsoleGrant{Hash: nova.HashConsoleToken(token), Server: v.ID, Type: t, ConsoleAddress: r.Address,
+		URL: r.URL, Expires: s.Now().Add(ttl)}
 	err = s.DB.Tx(ctx, func(tx *db.Tx) error {
 		// One that was deleted meanwhile has no tokens.
 		if _, err := store.Server(ctx, tx, v.ID); err != nil {
