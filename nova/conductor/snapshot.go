@@ -44,8 +44,9 @@ func (c snapshots) imagingOf(asker *auth.Caller, a *jobs.SnapshotArgs) (operatio
 	}, nil
 }
 
-// copySteps have the server's host copy its disk, send the copy to the image service in the asker's name, and remove it.
-// The server makes the moves in before before its disk is copied, and those in between before the copy is sent.
+// copySteps have the server's host copy its disk, send the copy to the image service in the asker's name, and remove
+// it. The server makes the moves of the list before ahead of the copy, and those of the list between ahead of the
+// upload.
 func copySteps[R any](c snapshots, asker *auth.Caller, a *jobs.SnapshotArgs, before, between []nova.Move) (
 	take, upload, drop steps.Step[R]) {
 	staged := func(ctx context.Context, moves []nova.Move) error {
