@@ -20,11 +20,12 @@ import (
 
 // Limits of the time that a client may keep the process waiting.
 const (
-	bodyIdle   = 30 * time.Second // until the next part of a body arrives
-	bodyRate   = 4 << 10          // average bytes per second of a body, after the first bodyIdle
-	writeIdle  = 60 * time.Second // until the client receives a part of the response
-	afterwards = 2 * time.Second  // for the rest of a body that the handler does not read
-	logEvery   = 10 * time.Second // pause between two log lines with the same message
+	bodyIdle   = 30 * time.Second       // until the next part of a body arrives
+	bodyRate   = 4 << 10                // average bytes per second of a body, after the first bodyIdle
+	writeIdle  = 60 * time.Second       // until the client receives a part of the response
+	afterwards = 2 * time.Second        // for the rest of a body that the handler does not read
+	logEvery   = 10 * time.Second       // pause between two log lines with the same message
+	firstWord  = 100 * time.Millisecond // for the first request of a connection once the listener is ending
 )
 
 // Bounds are the connection limits of a process, shared by its listeners. Nil is no limit.
@@ -78,6 +79,7 @@ type listener struct {
 	net.Listener
 	b        *Bounds
 	draining atomic.Bool
+	ending   atomic.Bool
 	conns    map[*Conn]bool // guarded by b.mu
 }
 
@@ -238,13 +240,13 @@ type Conn struct {
 	gone             bool          // guarded by b.mu
 }
 
-// Read fails on a connection on which nothing was sent before the listener was drained.
+// Read times out on a connection on which nothing was sent by the time that EndUnused names.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.used.Load() {
 		return c.Conn.Read(p)
 	}
-	if c.l.draining.Load() {
-		return 0, net.ErrClosed
+	if c.l.ending.Load() { // net/http has just set a longer deadline
+		_ = c.Conn.SetReadDeadline(time.Now().Add(firstWord)) // an error means that the connection is closed
 	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
@@ -374,8 +376,7 @@ func (b *body) Close() error { return b.rest.Close() }
 
 // Drain shortens the deadlines of clients that keep an ending process waiting: bodies that do not arrive, and, with
 // all, also bodies that arrive slowly and responses that are not received. l was made by Listen. It returns their
-// number. It also ends connections on which nothing was sent, for which http.Server.Shutdown would wait five seconds:
-// clients open such connections ahead of their requests.
+// number.
 func Drain(l net.Listener, all bool) (waiting int) {
 	x, ok := l.(*listener)
 	if !ok {
@@ -387,9 +388,6 @@ func Drain(l net.Listener, all bool) (waiting int) {
 	defer x.b.mu.Unlock()
 	for c := range x.conns {
 		switch {
-		case !c.used.Load():
-			_ = c.Conn.SetReadDeadline(now) // an error means that the connection is closed
-			continue
 		case c.reading.Load() && all:
 			_ = c.Conn.SetReadDeadline(now) // an error means that the connection is closed
 		case c.reading.Load():
@@ -402,4 +400,23 @@ func Drain(l net.Listener, all bool) (waiting int) {
 		waiting++
 	}
 	return waiting
+}
+
+// EndUnused ends the connections on which the client sends nothing within a tenth of a second: clients open connections
+// ahead of their requests, and http.Server.Shutdown would wait five seconds for each. l was made by Listen. Call it
+// just before Shutdown.
+func EndUnused(l net.Listener) {
+	x, ok := l.(*listener)
+	if !ok {
+		return
+	}
+	x.ending.Store(true)
+	end := time.Now().Add(firstWord)
+	x.b.mu.Lock()
+	defer x.b.mu.Unlock()
+	for c := range x.conns {
+		if !c.used.Load() {
+			_ = c.Conn.SetReadDeadline(end) // an error means that the connection is closed
+		}
+	}
 }

@@ -89,6 +89,7 @@ func (s *httpService) Run(ctx context.Context, ready func()) error {
 	})
 	defer last.Stop()
 	err := s.linger(stop)
+	conns.EndUnused(s.l)
 	if e := server.Shutdown(stop); e != nil {
 		cut := s.inFlight.Load() // Shutdown also waits for connections without a request; those do not count
 		if e = errors.Join(e, server.Close()); cut > 0 {
