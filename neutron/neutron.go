@@ -129,6 +129,7 @@ type HostState struct {
 	Revision int64 // of the whole; the agent sends the last it has applied
 	Networks []HostNetwork
 	Groups   []HostGroup // security groups that the ports below use
+	Routers  []HostRouter
 }
 
 // HostNetwork is a network with at least one port on the host.

@@ -28,7 +28,10 @@ func (s HostState) Merge(changed HostState, wanted Revisions) (merged HostState,
 	groups := 0
 	merged.Groups, groups = mergeBy(s.Groups, changed.Groups, wanted,
 		func(g HostGroup) Section { return GroupSection(g.ID) })
-	return merged, all+groups == len(wanted)
+	routers := 0
+	merged.Routers, routers = mergeBy(s.Routers, changed.Routers, wanted,
+		func(r HostRouter) Section { return RouterSection(r.ID) })
+	return merged, all+groups+routers == len(wanted)
 }
 
 // mergeBy returns the wanted sections, in order, and their number. A changed section takes precedence.
