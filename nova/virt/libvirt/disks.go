@@ -9,10 +9,10 @@ import (
 	"strconv"
 
 	"hypernova/nova"
-	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/domain"
 	"hypernova/nova/virt/libvirt/iso"
 	"hypernova/oslo/clock"
+	"hypernova/oslo/command"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/private"
 )

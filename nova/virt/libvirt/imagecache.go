@@ -15,9 +15,9 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
-	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/diskimage"
 	"hypernova/oslo/clock"
+	"hypernova/oslo/command"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 	"hypernova/oslo/private"

@@ -26,10 +26,10 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
-	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/domain"
 	"hypernova/nova/virt/libvirt/kvm"
 	"hypernova/oslo/clock"
+	"hypernova/oslo/command"
 	"hypernova/oslo/conf"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/private"

@@ -13,7 +13,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/virt/libvirt"
-	"hypernova/nova/virt/libvirt/command"
+	"hypernova/oslo/command"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/ids"
 )

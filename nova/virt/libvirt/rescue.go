@@ -11,8 +11,8 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
-	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/domain"
+	"hypernova/oslo/command"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/private"
 )

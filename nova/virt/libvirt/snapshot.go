@@ -14,7 +14,7 @@ import (
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
-	"hypernova/nova/virt/libvirt/command"
+	"hypernova/oslo/command"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/log"
 )

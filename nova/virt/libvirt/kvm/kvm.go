@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"hypernova/nova/virt/libvirt/command"
+	"hypernova/oslo/command"
 	"hypernova/oslo/private"
 )
 

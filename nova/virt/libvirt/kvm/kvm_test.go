@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"hypernova/nova/virt/libvirt/command"
 	"hypernova/nova/virt/libvirt/kvm"
+	"hypernova/oslo/command"
 	"hypernova/oslo/fault"
 )
 

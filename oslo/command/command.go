@@ -1,5 +1,5 @@
-// Package command runs other programs for the hypervisor drivers, with a timeout, a fixed environment, bounded output,
-// and limits on memory and CPU time for programs that read uploaded data.
+// Package command runs other programs for drivers, with a timeout, a fixed environment, bounded output, and limits on
+// memory and CPU time for programs that read uploaded data.
 package command
 
 import (

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"hypernova/nova/virt/libvirt/command"
+	"hypernova/oslo/command"
 	"hypernova/oslo/fault"
 )
 
