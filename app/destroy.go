@@ -136,7 +136,7 @@ func destroyNetworks(ctx context.Context, c Config, owner uint32, log *slog.Logg
 	}
 	tunnel, _ := netip.ParseAddr(c.Default.MyIP) // checked with the configuration
 	r := l2.New(kernel, l2.Settings{Owner: owner, TunnelIP: tunnel, TunnelPort: c.NetAgent.TunnelPort,
-		SpaceName: kernel.SpaceName, Mode: mode}, log)
+		SpaceName: kernel.SpaceName, RouterName: kernel.RouterName, Mode: mode}, log)
 	left, err := r.Apply(ctx, neutron.HostState{})
 	err = errors.Join(err, errors.Join(left.Failed...), nft.Drop(ctx, kernel.Run, owner))
 	if err == nil {

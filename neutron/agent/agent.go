@@ -396,6 +396,8 @@ func (a *agent) beat(ctx context.Context) error {
 			{Type: "DHCP agent", Binary: "neutron-dhcp-agent", Topic: "dhcp_agent",
 				Config: map[string]string{"dhcp_driver": "hypernova",
 					"dhcp_lease_duration": strconv.Itoa(int(a.c.Lease.Seconds()))}},
+			{Type: "L3 agent", Binary: "neutron-l3-agent", Topic: "l3_agent",
+				Config: map[string]string{"agent_mode": "legacy"}},
 			{Type: "Metadata agent", Binary: "neutron-metadata-agent", Topic: "N/A",
 				Config: map[string]string{"nova_metadata": a.c.MetadataURL}},
 		},
@@ -428,6 +430,15 @@ func (pretend) apply(_ context.Context, s neutron.HostState) ([]string, map[stri
 				up = append(up, p.ID)
 			} else {
 				down[p.ID] = "the port is administratively down"
+			}
+		}
+	}
+	for _, r := range s.Routers {
+		for _, p := range r.Ports {
+			if r.AdminUp {
+				up = append(up, p.ID)
+			} else {
+				down[p.ID] = "the router is administratively down"
 			}
 		}
 	}

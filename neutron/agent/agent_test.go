@@ -270,8 +270,8 @@ func TestFakeAgentOverTheBus(t *testing.T) {
 	if got := <-wired; got.Host != "h1" || len(got.Up) != 1 || got.Up[0] != "a" {
 		t.Errorf("report %+v, want a up", got)
 	}
-	if got := <-beats; got.Host != "h1" || len(got.Agents) != 3 {
-		t.Errorf("heartbeat %+v, want three agents of h1", got)
+	if got := <-beats; got.Host != "h1" || len(got.Agents) != 4 {
+		t.Errorf("heartbeat %+v, want four agents of h1", got)
 	}
 	if err := rpcapi.Changed.Do(ctx, bus, "h1", rpcapi.ChangedArgs{Revision: 2}); err != nil {
 		t.Fatal(err)

@@ -150,7 +150,7 @@ func TestForeignChangesAreUndone(t *testing.T) {
 		t.Fatal(err)
 	}
 	filter := func() netdev.Filter {
-		f, err := h.kernel().Filter([]string{"inet hypernova_zones", "bridge hypernova_ports", "bridge hypernova_guard"})
+		f, err := h.kernel().Filter("", []string{"inet hypernova_zones", "bridge hypernova_ports", "bridge hypernova_guard"})
 		if err != nil {
 			t.Fatal(err)
 		}

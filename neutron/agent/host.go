@@ -84,7 +84,7 @@ func (x *linux) open(ctx context.Context) error {
 	x.dhcp = dhcp.New(dhcp.Config{Lease: x.c.Lease, Domain: x.c.DNSDomain}, counts(ctx, "dhcp"), x.log)
 	x.layer2 = l2.New(kernel, l2.Settings{
 		Owner: x.c.Owner, TunnelIP: x.c.LocalIP, TunnelPort: x.c.TunnelPort, TunnelAlways: x.c.TunnelAlways,
-		SpaceName: kernel.SpaceName, Mode: mode,
+		SpaceName: kernel.SpaceName, RouterName: kernel.RouterName, Mode: mode,
 	}, x.log)
 	x.log.Info("network host opened", "security_groups", string(mode), "local_ip", address(x.c.LocalIP))
 	return nil

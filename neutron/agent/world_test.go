@@ -147,22 +147,28 @@ type lan struct {
 	next byte
 }
 
-func newLAN(kind string, vni int64) *lan {
+func newLAN(kind string, vni int64) *lan { return newLANOf(kind, vni, "10.0.0.0/24") }
+
+// newLANOf makes a network with a subnet of 24 bits, whose first address is the gateway and second DHCP's.
+func newLANOf(kind string, vni int64, cidr string) *lan {
 	id := ids.UUID()
-	sub := neutron.SubnetInfo{ID: ids.UUID(), Network: id, CIDR: netip.MustParsePrefix("10.0.0.0/24"),
-		Gateway: netip.MustParseAddr("10.0.0.1"), DHCP: true,
+	prefix := netip.MustParsePrefix(cidr)
+	gateway := prefix.Addr().Next()
+	sub := neutron.SubnetInfo{ID: ids.UUID(), Network: id, CIDR: prefix, Gateway: gateway, DHCP: true,
 		DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, Version: 4}
 	return &lan{next: 9, HostNetwork: neutron.HostNetwork{ID: id, Name: "lan", Type: kind, Segment: vni, MTU: 1450,
 		Subnets: []neutron.SubnetInfo{sub},
-		DHCPIP:  []neutron.FixedIP{{Subnet: sub.ID, IP: netip.MustParseAddr("10.0.0.2")}}, DHCPMAC: "fa:16:3e:00:00:02"}}
+		DHCPIP:  []neutron.FixedIP{{Subnet: sub.ID, IP: gateway.Next()}}, DHCPMAC: "fa:16:3e:00:00:02"}}
 }
 
 func (l *lan) port(groups ...string) neutron.PortInfo {
 	l.next++
 	id := ids.UUID()
+	fixed := l.Subnets[0].CIDR.Addr().As4()
+	fixed[3] = l.next
 	p := neutron.PortInfo{ID: id, Network: l.ID, MAC: fmt.Sprintf("fa:16:3e:00:01:%02x", l.next), MTU: l.MTU,
 		AdminUp: true, Device: netdev.TapName(id),
-		FixedIPs: []neutron.FixedIP{{Subnet: l.Subnets[0].ID, IP: netip.AddrFrom4([4]byte{10, 0, 0, l.next})}},
+		FixedIPs: []neutron.FixedIP{{Subnet: l.Subnets[0].ID, IP: netip.AddrFrom4(fixed)}},
 		DeviceID: ids.UUID(), Project: ids.Hex(), DeviceOwner: "compute:nova", VIFType: "tap", PortSecurity: true,
 		SecurityGroups: groups}
 	l.Ports = append(l.Ports, p)
@@ -210,6 +216,9 @@ func take(g *netdevtest.Guest, ack *dhcpv4.DHCPv4) {
 	ones, _ := net.IPMask(ack.SubnetMask()).Size()
 	g.Address(netip.PrefixFrom(addr, ones))
 	for _, r := range ack.ClasslessStaticRoute() {
+		if r.Router.IsUnspecified() {
+			continue // another subnet on the same wire
+		}
 		dst, _ := netip.AddrFromSlice(r.Dest.IP.To4())
 		bits, _ := r.Dest.Mask.Size()
 		via, _ := netip.AddrFromSlice(r.Router.To4())

@@ -65,7 +65,7 @@ type AgentReportArgs struct {
 // AgentFacts is one entry of the agents list: what OpenStack's clients know as a Linux bridge, DHCP or metadata agent,
 // all of which are one process here.
 type AgentFacts struct {
-	Type   string // "Linux bridge agent", "DHCP agent", "Metadata agent"
+	Type   string // "Linux bridge agent", "DHCP agent", "L3 agent", "Metadata agent"
 	Binary string // "neutron-linuxbridge-agent", "neutron-dhcp-agent", "neutron-metadata-agent"
 	Topic  string
 	Config map[string]string // shown as the agent's configurations

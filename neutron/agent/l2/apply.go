@@ -14,11 +14,14 @@ import (
 // Kernel is the host that is made as planned; netdev.Host, or a model of it in tests.
 type Kernel interface {
 	Snapshot() (netdev.Snapshot, error)
-	Generation() (uint32, error)
-	Filter(tables []string) (netdev.Filter, error)
 	Do(op netdev.Op) error
-	Cut(keep func(netdev.Flow) bool) (int, error)
 	Run(ctx context.Context, stdin []byte, argv ...string) ([]byte, error)
+
+	// These are of a router's namespace, or of the host where router is empty.
+	Generation(router string) (uint32, error)
+	Filter(router string, tables []string) (netdev.Filter, error)
+	Cut(router string, keep func(netdev.Flow) bool) (int, error)
+	RunIn(ctx context.Context, router string, stdin []byte, argv ...string) ([]byte, error)
 }
 
 // Result is the outcome of an Apply.
@@ -48,11 +51,10 @@ type Reconciler struct {
 	parts  []Part
 	log    *slog.Logger
 
-	tables nft.Tables    // applied last; nil: not known
-	held   netdev.Filter // how the kernel held them then; without parts: not known
-	looked time.Time     // at them
+	host   keeper // of the packet filter
 	rules  nft.Ruleset
-	cut    bool // connections that the rules in force do not allow are cut
+	cut    bool               // connections that the rules in force do not allow are cut
+	routed map[string]*routed // by namespace
 
 	kept    int64           // revision of the state that the host was left in, whole; differences from it are drift
 	settled bool            // there was one
@@ -95,6 +97,8 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 		return Result{}, err
 	}
 	r.run(steps.Build, &res)
+	translated, odd := r.routers(ctx, plan, have, steps.Route, &res)
+	filtered, drift = filtered || translated, append(drift, odd...)
 	r.run(steps.Clear, &res)
 	for id, why := range unplugged { // their taps were made all the same
 		if res.Down[id] == "" {
@@ -118,7 +122,7 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 	case len(drift) > 0:
 		r.logRepairs(drift, len(res.Failed), began)
 	case filtered || !steps.Empty():
-		r.log.Info("host changed", "revision", state.Revision, "unplugged", len(steps.Unplug), "built", len(steps.Build),
+		r.log.Info("host changed", "revision", state.Revision, "unplugged", len(steps.Unplug), "built", len(steps.Build)+len(steps.Route),
 			"cleared", len(steps.Clear),
 			"filter", filtered, "up", len(res.Up), "down", len(res.Down), "took", time.Since(began))
 	}
@@ -141,18 +145,24 @@ func (r *Reconciler) run(steps []Step, res *Result) {
 			}
 			continue
 		}
-		res.Failed = append(res.Failed, err)
-		if what := s.String() + " " + err.Error(); began.Sub(r.refusals[what]) >= logEvery {
-			r.refusals[what] = began
-			r.log.Warn("cannot apply a change on the host", "step", s.String(), "error", err)
-		}
-		if s.Verb == netdev.AddSpace || s.Verb == netdev.SetSpace {
-			res.Spaces[s.Space.Name] = Failed
-		}
-		for _, id := range s.Ports {
-			if res.Down[id] == "" {
-				res.Down[id] = err.Error()
-			}
+		r.refused(s, err, res)
+	}
+}
+
+// refused notes that a step failed, and which ports suffer from it.
+func (r *Reconciler) refused(s Step, err error, res *Result) {
+	res.Failed = append(res.Failed, err)
+	now := time.Now()
+	if what := s.String() + " " + err.Error(); now.Sub(r.refusals[what]) >= logEvery {
+		r.refusals[what] = now
+		r.log.Warn("cannot apply a change on the host", "step", s.String(), "error", err)
+	}
+	if s.Verb == netdev.AddSpace || s.Verb == netdev.SetSpace {
+		res.Spaces[s.Space.Name] = Failed
+	}
+	for _, id := range s.Ports {
+		if res.Down[id] == "" {
+			res.Down[id] = err.Error()
 		}
 	}
 }
@@ -172,7 +182,7 @@ func (r *Reconciler) cutConnections(have netdev.Snapshot) error {
 		return nil
 	}
 	keep, foreign := r.rules.Keeps(), foreign(r.rules, have, r.set.Owner)
-	n, err := r.kernel.Cut(func(f netdev.Flow) bool {
+	n, err := r.kernel.Cut("", func(f netdev.Flow) bool {
 		return foreign(f.Zone) || keep(nft.Flow{Zone: f.Zone, Src: f.Src, Dst: f.Dst, Proto: f.Proto, DstPort: f.DstPort})
 	})
 	if err != nil {

@@ -15,15 +15,16 @@ type Step struct {
 	Ports []string
 }
 
-// Steps are the difference between a plan and a host, in the three stages around the change of the packet filter.
+// Steps are the difference between a plan and a host, in the stages around the change of the packet filter.
 type Steps struct {
 	Unplug []Step // before: guests' devices that are no longer wanted
 	Build  []Step // after: everything that is missing or different
+	Route  []Step // each after the rules of its router
 	Clear  []Step // last: what nobody uses any more
 }
 
 // Empty reports that the host is as planned.
-func (s Steps) Empty() bool { return len(s.Unplug)+len(s.Build)+len(s.Clear) == 0 }
+func (s Steps) Empty() bool { return len(s.Unplug)+len(s.Build)+len(s.Route)+len(s.Clear) == 0 }
 
 // Diff compares a plan with a host. It is a pure function of both.
 func Diff(p Plan, have netdev.Snapshot) Steps {
@@ -39,6 +40,7 @@ func comparisons() []func(s *Steps, p Plan, have netdev.Snapshot) {
 	return []func(s *Steps, p Plan, have netdev.Snapshot){
 		func(s *Steps, p Plan, have netdev.Snapshot) { s.links(p, have, isBridge) },
 		(*Steps).spaces,
+		(*Steps).routers,
 		func(s *Steps, p Plan, have netdev.Snapshot) { s.links(p, have, isPort) },
 		(*Steps).entries,
 		(*Steps).unwanted,
@@ -53,6 +55,11 @@ func (s *Steps) unwanted(p Plan, have netdev.Snapshot) {
 	wanted := map[string]bool{}
 	for _, sp := range p.Spaces {
 		wanted[sp.Outside] = true
+	}
+	for _, r := range p.Routers {
+		for _, port := range r.Ports {
+			wanted[port.Outside] = true
+		}
 	}
 	for _, l := range p.Links {
 		wanted[l.Name] = true

@@ -10,7 +10,7 @@ import (
 
 // Repair is an object of the host that another program changed and that is set again.
 type Repair struct {
-	Kind string // filter, link, namespace, forward or neighbour
+	Kind string // filter, link, namespace, router, forward or neighbour
 	What string
 }
 
@@ -19,18 +19,19 @@ func repairs(steps Steps, have netdev.Snapshot) []Repair {
 	kinds := map[netdev.Verb]string{
 		netdev.AddLink: "link", netdev.SetLink: "link", netdev.RemoveLink: "link",
 		netdev.AddSpace: "namespace", netdev.SetSpace: "namespace", netdev.RemoveSpace: "namespace",
+		netdev.AddRouter: "router", netdev.SetRouter: "router", netdev.RemoveRouter: "router",
 		netdev.AddForward: "forward", netdev.RemoveFwd: "forward",
 		netdev.AddNeighbour: "neighbour", netdev.RemoveNeigh: "neighbour",
 	}
 	var out []Repair
-	for _, stage := range [][]Step{steps.Unplug, steps.Build, steps.Clear} {
+	for _, stage := range [][]Step{steps.Unplug, steps.Build, steps.Route, steps.Clear} {
 		for _, s := range stage {
 			found, there := have.Links[s.Link.Name]
 			if there && s.Verb == netdev.SetLink && (found.Note == lostNote) != (s.Link.Note == lostNote) {
 				continue // the agent's own note
 			}
 			what := s.String()
-			if odd := have.Links[s.Link.Name].Odd + have.Spaces[s.Space.Name].Odd; odd != "" {
+			if odd := have.Links[s.Link.Name].Odd + have.Spaces[s.Space.Name].Odd + have.Routers[s.Router.Name].Odd; odd != "" {
 				what += " (" + odd + ")"
 			}
 			out = append(out, Repair{kinds[s.Verb], what})

@@ -2,6 +2,7 @@ package l2
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -10,24 +11,49 @@ import (
 	"hypernova/neutron/agent/nft"
 )
 
-// lookEvery is how long the packet filter is believed to be unchanged while its generation is.
+// lookEvery is how long a packet filter is believed to be unchanged while its generation is.
 const lookEvery = time.Minute
 
-// filter makes the packet filter the planned one. It tells whether it had to change it, and what of it somebody else
-// had changed.
+// filter makes the host's packet filter the planned one. It tells whether it had to change it, and what of it somebody
+// else had changed.
 func (r *Reconciler) filter(ctx context.Context, plan Plan, have netdev.Snapshot) (bool, []Repair, error) {
-	tables := plan.Rules.Tables()
+	first := r.host.tables == nil
+	changed, drift, err := r.host.keep(ctx, filterIn{r.kernel, ""}, nft.Names(r.set.Owner), plan.Rules.Tables(),
+		have.Generation, r.log)
+	if err != nil {
+		return false, nil, err
+	}
+	if changed {
+		if first || len(drift) > 0 || plan.Rules.Narrows(r.rules) {
+			r.cut = false // connections may have begun under another filter
+		}
+		r.rules = plan.Rules
+	}
+	return changed, drift, nil
+}
+
+// keeper keeps tables of one packet filter. The zero value knows nothing of what the kernel holds.
+type keeper struct {
+	tables nft.Tables    // applied last; nil: not known
+	held   netdev.Filter // how the kernel held them then; without parts: not known
+	looked time.Time     // at them
+}
+
+// keep makes the tables the given ones, where the filter's generation is the one of before. It tells whether it had to
+// change them, and what of them somebody else had changed.
+func (k *keeper) keep(ctx context.Context, in filterIn, names []string, tables nft.Tables, generation uint32,
+	log *slog.Logger) (bool, []Repair, error) {
 	var difference string
 	var drift []Repair
-	if r.tables != nil {
-		known, changed, err := r.look(have)
+	if k.tables != nil {
+		known, changed, err := k.look(in, names, generation)
 		if err != nil {
 			return false, nil, err
 		}
 		for _, what := range changed {
 			drift = append(drift, Repair{Kind: "filter", What: what})
 		}
-		difference = tables.Since(r.tables)
+		difference = tables.Since(k.tables)
 		switch {
 		case !known || len(changed) > 0:
 			difference = ""
@@ -35,18 +61,14 @@ func (r *Reconciler) filter(ctx context.Context, plan Plan, have netdev.Snapshot
 			return false, nil, nil
 		}
 	}
-	if r.tables == nil || len(drift) > 0 || plan.Rules.Narrows(r.rules) {
-		r.cut = false // connections may have begun under another filter
-	}
-	r.held = netdev.Filter{}
-	generation := have.Generation
+	k.held = netdev.Filter{}
 	for range 3 {
-		if err := r.load(ctx, difference, tables); err != nil {
-			r.tables = nil
+		if err := load(ctx, in, difference, tables, log); err != nil {
+			k.tables = nil
 			return false, nil, err
 		}
-		r.tables, r.rules = tables, plan.Rules
-		done, err := r.remember(&generation)
+		k.tables = tables
+		done, err := k.remember(in, names, &generation)
 		if err != nil {
 			return false, nil, err
 		}
@@ -59,20 +81,20 @@ func (r *Reconciler) filter(ctx context.Context, plan Plan, have netdev.Snapshot
 }
 
 // look compares the packet filter with how it was left. known is false where that is not known.
-func (r *Reconciler) look(have netdev.Snapshot) (known bool, changed []string, err error) {
-	if r.held.Parts == nil {
+func (k *keeper) look(in filterIn, names []string, generation uint32) (known bool, changed []string, err error) {
+	if k.held.Parts == nil {
 		return false, nil, nil
 	}
-	if have.Generation == r.held.Generation && time.Since(r.looked) < lookEvery {
+	if generation == k.held.Generation && time.Since(k.looked) < lookEvery {
 		return true, nil, nil
 	}
-	now, err := r.kernel.Filter(nft.Names(r.set.Owner))
+	now, err := in.Filter(names)
 	if err != nil {
 		return false, nil, err
 	}
-	r.looked = time.Now()
-	if changed = brief(r.held.Differences(now), now); len(changed) == 0 {
-		r.held.Generation = now.Generation
+	k.looked = time.Now()
+	if changed = brief(k.held.Differences(now), now); len(changed) == 0 {
+		k.held.Generation = now.Generation
 	}
 	return true, changed, nil
 }
@@ -91,31 +113,31 @@ func brief(changed []string, now netdev.Filter) []string {
 
 // remember reads what was just applied, and reports that nobody changed anything since the generation of before. It
 // moves generation on.
-func (r *Reconciler) remember(generation *uint32) (bool, error) {
-	held, err := r.kernel.Filter(nft.Names(r.set.Owner))
+func (k *keeper) remember(in filterIn, names []string, generation *uint32) (bool, error) {
+	held, err := in.Filter(names)
 	if err != nil {
 		return false, err
 	}
-	after, err := r.kernel.Generation()
+	after, err := in.Generation()
 	if err != nil {
 		return false, err
 	}
 	undisturbed := held.Generation == *generation+1 && after == held.Generation
 	*generation = after
 	if undisturbed {
-		r.held, r.looked = held, time.Now()
+		k.held, k.looked = held, time.Now()
 	}
 	return undisturbed, nil
 }
 
 // load applies the difference, or all where there is none or it does not fit.
-func (r *Reconciler) load(ctx context.Context, difference string, tables nft.Tables) error {
+func load(ctx context.Context, in filterIn, difference string, tables nft.Tables, log *slog.Logger) error {
 	if difference != "" {
-		err := nft.Apply(ctx, r.kernel.Run, difference)
+		err := nft.Apply(ctx, in.Run, difference)
 		if err == nil {
 			return nil
 		}
-		r.log.Warn("packet filter was changed by another program; loading it again", "err", err)
+		log.Warn("packet filter was changed by another program; loading it again", "err", err)
 	}
-	return nft.Apply(ctx, r.kernel.Run, tables.Whole())
+	return nft.Apply(ctx, in.Run, tables.Whole())
 }

@@ -33,7 +33,11 @@ func settled(t *testing.T, m *model, s neutron.HostState) {
 	if steps := Diff(plan, have); !steps.Empty() {
 		t.Fatalf("not as planned: %v", steps)
 	}
-	if links := len(plan.Links) + len(plan.Spaces); links != len(have.Links) || len(plan.Spaces) != len(have.Spaces) ||
+	links := len(plan.Links) + len(plan.Spaces)
+	for _, r := range plan.Routers {
+		links += len(r.Ports)
+	}
+	if links != len(have.Links) || len(plan.Routers) != len(have.Routers) || len(plan.Spaces) != len(have.Spaces) ||
 		len(plan.Forwards) != len(have.Forwards) || len(plan.Neighbours) != len(have.Neighbours) {
 		t.Fatalf("left over: %+v, planned %+v", have, plan)
 	}
@@ -147,7 +151,8 @@ func TestRandomStatesConverge(t *testing.T) {
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, change := range [][2]neutron.HostState{{state(), state(2, 3)}, {state(2, 3), state()},
-		{state(3, 3, 1), state(1, 4, -1, 2)}} {
+		{state(3, 3, 1), state(1, 4, -1, 2)}, {state(2, 1), withRouter(2, 1)}, {withRouter(2, 1, 1), withRouter(1, 2)},
+		{withRouter(1, 1), state()}} {
 		for kill := 0; ; kill++ {
 			m := newModel()
 			mustApply(t, reconciler(m), change[0])

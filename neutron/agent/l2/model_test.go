@@ -17,16 +17,21 @@ import (
 
 // model is a kernel that obeys the contract of operations: what netdev.Host does to a real one.
 type model struct {
-	have   netdev.Snapshot
-	events []string // operations and filter changes in order
-	filter uint64   // content of the filter; 0: it is not there
-	cuts   int
-	refuse func(netdev.Op) error
-	budget int // operations until everything fails, as after a kill; negative: no end
+	have        netdev.Snapshot
+	events      []string // operations and filter changes in order
+	filter      uint64   // content of the filter; 0: it is not there
+	cuts        int
+	refuse      func(netdev.Op) error
+	flows       map[string][]netdev.Flow // by router; the host's are judged by none
+	filters     map[string]uint64        // of routers
+	generations map[string]uint32
+	budget      int // operations until everything fails, as after a kill; negative: no end
 }
 
 func newModel() *model {
-	return &model{budget: -1, have: netdev.Snapshot{Links: map[string]netdev.Link{}, Spaces: map[string]netdev.Space{}}}
+	return &model{budget: -1, filters: map[string]uint64{}, flows: map[string][]netdev.Flow{},
+		generations: map[string]uint32{}, have: netdev.Snapshot{Links: map[string]netdev.Link{},
+			Spaces: map[string]netdev.Space{}, Routers: map[string]netdev.Router{}}}
 }
 
 var errKilled = errors.New("killed")
@@ -41,14 +46,26 @@ func (m *model) spend() error {
 
 func (m *model) Snapshot() (netdev.Snapshot, error) {
 	s := m.have
-	s.Links, s.Spaces = maps.Clone(s.Links), maps.Clone(s.Spaces)
+	s.Links, s.Spaces, s.Routers = maps.Clone(s.Links), maps.Clone(s.Spaces), maps.Clone(s.Routers)
 	s.Forwards, s.Neighbours = slices.Clone(s.Forwards), slices.Clone(s.Neighbours)
 	return s, nil
 }
 
-func (m *model) Generation() (uint32, error) { return m.have.Generation, nil }
+func (m *model) Generation(router string) (uint32, error) {
+	if router != "" {
+		return m.generations[router], nil
+	}
+	return m.have.Generation, nil
+}
 
-func (m *model) Filter([]string) (netdev.Filter, error) {
+func (m *model) Filter(router string, _ []string) (netdev.Filter, error) {
+	if router != "" {
+		f := netdev.Filter{Generation: m.generations[router], Parts: map[string]uint64{}}
+		if m.filters[router] != 0 {
+			f.Parts["inet hypernova_router"] = m.filters[router]
+		}
+		return f, nil
+	}
 	f := netdev.Filter{Generation: m.have.Generation, Parts: map[string]uint64{}}
 	if m.filter != 0 {
 		f.Parts["bridge hypernova_ports"] = m.filter
@@ -66,7 +83,28 @@ func (m *model) Run(_ context.Context, stdin []byte, argv ...string) ([]byte, er
 	return nil, nil
 }
 
-func (m *model) Cut(func(netdev.Flow) bool) (int, error) { m.cuts++; return 0, nil }
+func (m *model) RunIn(_ context.Context, router string, _ []byte, _ ...string) ([]byte, error) {
+	if err := m.spend(); err != nil {
+		return nil, err
+	}
+	if _, ok := m.have.Routers[router]; !ok {
+		return nil, errors.New("no router")
+	}
+	m.generations[router]++
+	m.filters[router] = 1
+	m.events = append(m.events, "filter of "+router)
+	return nil, nil
+}
+
+func (m *model) Cut(router string, keep func(netdev.Flow) bool) (int, error) {
+	if router == "" {
+		m.cuts++
+		return 0, nil
+	}
+	before := len(m.flows[router])
+	m.flows[router] = slices.DeleteFunc(m.flows[router], func(f netdev.Flow) bool { return !keep(f) })
+	return before - len(m.flows[router]), nil
+}
 
 func (m *model) Do(op netdev.Op) error {
 	if err := m.spend(); err != nil {
@@ -96,6 +134,28 @@ func (m *model) Do(op netdev.Op) error {
 	case netdev.RemoveSpace:
 		m.remove(s.Spaces[op.Space.Name].Outside)
 		delete(s.Spaces, op.Space.Name)
+	case netdev.AddRouter:
+		s.Routers[op.Router.Name] = netdev.Router{Name: op.Router.Name}
+	case netdev.SetRouter:
+		if m.filters[op.Router.Name] == 0 {
+			return errors.New("a router forwards without rules")
+		}
+		for _, p := range s.Routers[op.Router.Name].Ports {
+			m.remove(p.Outside)
+		}
+		s.Routers[op.Router.Name] = op.Router
+		for _, p := range op.Router.Ports {
+			if _, ok := s.Links[p.Master]; !ok {
+				return fmt.Errorf("no bridge %s", p.Master)
+			}
+			s.Links[p.Outside] = netdev.Link{Name: p.Outside, Kind: netdev.Veth, MTU: p.MTU, Master: p.Master, Up: true}
+		}
+	case netdev.RemoveRouter:
+		for _, p := range s.Routers[op.Router.Name].Ports {
+			m.remove(p.Outside)
+		}
+		delete(s.Routers, op.Router.Name)
+		delete(m.filters, op.Router.Name)
 	case netdev.AddForward:
 		if _, ok := s.Links[op.Forward.Dev]; !ok {
 			return errors.New("no tunnel")
@@ -124,7 +184,8 @@ func (m *model) remove(name string) {
 }
 
 var settings = Settings{TunnelIP: netip.MustParseAddr("192.0.2.1"), TunnelPort: 4789, Mode: nft.Mark,
-	SpaceName: func(n string) string { return "qdhcp-" + n }}
+	SpaceName:  func(n string) string { return "qdhcp-" + n },
+	RouterName: func(r string) string { return "qrouter-" + r }}
 
 func reconciler(m *model) *Reconciler {
 	return New(m, settings, slog.New(slog.NewTextHandler(io.Discard, nil)))

@@ -20,6 +20,7 @@ type Settings struct {
 	TunnelPort   int        // UDP
 	TunnelAlways bool       // make a tunnel even for a network that has no remote ports yet
 	SpaceName    func(network string) string
+	RouterName   func(router string) string // of its namespace
 	Mode         nft.Mode
 }
 
@@ -27,6 +28,7 @@ type Settings struct {
 type Plan struct {
 	Links      []netdev.Link // in an order in which they can be made
 	Spaces     []netdev.Space
+	Routers    []Router
 	Forwards   []netdev.Forward
 	Neighbours []netdev.Neighbour
 	Rules      nft.Ruleset
@@ -35,14 +37,17 @@ type Plan struct {
 	Refused map[string]string   // ids of ports that cannot be, and why
 	Down    map[string]string   // ids of ports that are made but not connected, and why
 	users   map[string][]string // ids of ports by the name of the link or namespace that they need
+
+	networks map[string]*Network // that the host can carry
 }
 
 // Part plans one concern of a host's state, such as its tunnels. It adds to the plan what the kernel must have for a
 // section, and knows the other parts by the network's fields only. A function that is nil plans nothing.
 type Part struct {
 	Name    string
-	Network func(p *Plan, n *Network, set Settings)          // for each network that the host can carry
-	Group   func(p *Plan, g neutron.HostGroup, set Settings) // for each security group
+	Network func(p *Plan, n *Network, set Settings)           // for each network that the host can carry
+	Group   func(p *Plan, g neutron.HostGroup, set Settings)  // for each security group
+	Router  func(p *Plan, r neutron.HostRouter, set Settings) // for each router, after the networks
 }
 
 // Network is the section of a network that the host can carry, with what its parts have planned so far.
@@ -58,13 +63,14 @@ type Network struct {
 // Parts are the parts of a host's plan, in the order in which they plan a section. A part may use what an earlier one
 // has noted in the Network.
 func Parts() []Part {
-	return []Part{bridges(), dhcpSpaces(), tunnels(), taps(), rules()}
+	return []Part{bridges(), dhcpSpaces(), tunnels(), taps(), rules(), routers()}
 }
 
 // Make plans a host's state, section by section. zones has a conntrack zone for each network.
 func Make(state neutron.HostState, zones map[string]uint16, set Settings, parts []Part) Plan {
 	p := Plan{Refused: map[string]string{}, Down: map[string]string{}, users: map[string][]string{},
-		Rules: nft.Ruleset{Mode: set.Mode, Owner: set.Owner}}
+		networks: map[string]*Network{},
+		Rules:    nft.Ruleset{Mode: set.Mode, Owner: set.Owner}}
 	for _, section := range state.Networks {
 		n := Network{HostNetwork: section, Guests: p.guests(section), Zone: zones[section.ID],
 			Bridge: netdev.BridgeName(section.ID)}
@@ -79,11 +85,19 @@ func Make(state neutron.HostState, zones map[string]uint16, set Settings, parts 
 				part.Network(&p, &n, set)
 			}
 		}
+		p.networks[n.ID] = &n
 	}
 	for _, g := range state.Groups {
 		for _, part := range parts {
 			if part.Group != nil {
 				part.Group(&p, g, set)
+			}
+		}
+	}
+	for _, r := range state.Routers {
+		for _, part := range parts {
+			if part.Router != nil {
+				part.Router(&p, r, set)
 			}
 		}
 	}
@@ -106,6 +120,15 @@ func stage(l netdev.Link) int {
 func (p *Plan) need(name string, guests []neutron.PortInfo) {
 	for _, g := range guests {
 		p.users[name] = append(p.users[name], g.ID)
+	}
+}
+
+// trust notes a device on the bridge of a network that the packet filter lets send and receive anything.
+func (p *Plan) trust(network, device string) {
+	for i := range p.Rules.Networks {
+		if p.Rules.Networks[i].ID == network {
+			p.Rules.Networks[i].Trusted = append(p.Rules.Networks[i].Trusted, device)
+		}
 	}
 }
 

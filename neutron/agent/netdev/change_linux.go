@@ -24,10 +24,15 @@ func (h *Host) Do(op Op) error {
 	case AddSpace, SetSpace:
 		err = h.ensureSpace(op.Space)
 	case RemoveSpace:
-		h.mu.Lock()
-		h.forget(op.Space.Name)
-		h.mu.Unlock()
-		err = removeSpace(op.Space.Name)
+		err = h.dropSpace(op.Space.Name)
+	case AddRouter:
+		err = h.makeRouter(op.Router)
+	case SetRouter:
+		err = h.ensureRouter(op.Router)
+	case RemoveRouter:
+		err = h.dropSpace(op.Router.Name)
+	case Announce:
+		err = h.announceAll(op.Router)
 	case AddForward, RemoveFwd:
 		err = h.forward(op.Forward, op.Verb == AddForward)
 	case AddNeighbour, RemoveNeigh:
@@ -146,6 +151,14 @@ func (h *Host) removeLink(name string) error {
 	return nil
 }
 
+// dropSpace removes a namespace with what is in it.
+func (h *Host) dropSpace(name string) error {
+	h.mu.Lock()
+	h.forget(name)
+	h.mu.Unlock()
+	return removeSpace(name)
+}
+
 func (h *Host) ensureSpace(want Space) error {
 	if err := newSpace(want.Name, h.o.Owner); err != nil {
 		return err
@@ -202,60 +215,49 @@ func (sp *space) shape(in netlink.Link, want Space) error {
 	}); err != nil {
 		return err
 	}
-	if lo, err := sp.h.LinkByName("lo"); err != nil {
+	if err := sp.up("lo"); err != nil {
 		return err
-	} else if lo.Attrs().Flags&net.FlagUp == 0 {
-		if err := sp.h.LinkSetUp(lo); err != nil {
-			return err
-		}
 	}
-	if in.Attrs().HardwareAddr.String() != want.MAC {
-		mac, err := net.ParseMAC(want.MAC)
-		if err != nil {
-			return err
-		}
-		if err := sp.h.LinkSetHardwareAddr(in, mac); err != nil {
-			return fmt.Errorf("mac: %w", err)
-		}
-	}
-	if in.Attrs().MTU != want.MTU {
-		if err := sp.h.LinkSetMTU(in, want.MTU); err != nil {
-			return fmt.Errorf("mtu: %w", err)
-		}
-	}
-	if err := sp.h.LinkSetUp(in); err != nil {
+	if err := sp.like(in, want.MAC, want.MTU); err != nil {
 		return err
 	}
 	have := Space{Name: want.Name}
 	if err := sp.read(&have); err != nil {
 		return err
 	}
-	for _, p := range have.Addrs {
-		if !slices.Contains(want.Addrs, p) {
+	_, err := sp.ensureAddresses(in, have.Addrs, want.Addrs)
+	return err
+}
+
+// ensureAddresses gives a device its addresses and their routes, and returns the addresses that it did not have.
+func (sp *space) ensureAddresses(in netlink.Link, have, want []netip.Prefix) (fresh []netip.Prefix, err error) {
+	for _, p := range have {
+		if !slices.Contains(want, p) {
 			if err := sp.h.AddrDel(in, address(p)); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-				return fmt.Errorf("address %s: %w", p, err)
+				return nil, fmt.Errorf("address %s: %w", p, err)
 			}
 		}
 	}
-	for _, p := range want.Addrs {
-		if !slices.Contains(have.Addrs, p) {
+	for _, p := range want {
+		if !slices.Contains(have, p) {
 			if err := sp.h.AddrReplace(in, address(p)); err != nil {
-				return fmt.Errorf("address %s: %w", p, err)
+				return nil, fmt.Errorf("address %s: %w", p, err)
 			}
+			fresh = append(fresh, p)
 		}
 	}
-	lost, err := sp.lostRoutes(in, want.Addrs)
+	lost, err := sp.lostRoutes(in, want)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, p := range lost {
 		route := &netlink.Route{LinkIndex: in.Attrs().Index, Dst: address(p).IPNet, Scope: netlink.SCOPE_LINK,
 			Protocol: unix.RTPROT_KERNEL}
 		if err := sp.h.RouteReplace(route); err != nil {
-			return fmt.Errorf("route %s: %w", p, err)
+			return nil, fmt.Errorf("route %s: %w", p, err)
 		}
 	}
-	return nil
+	return fresh, nil
 }
 
 func address(p netip.Prefix) *netlink.Addr {

@@ -25,9 +25,29 @@ const (
 
 var families = map[string]uint8{"inet": unix.NFPROTO_INET, "bridge": unix.NFPROTO_BRIDGE}
 
-// Generation is the number of the packet filter's last committed change, by whomever.
-func (h *Host) Generation() (uint32, error) {
-	msgs, err := h.wire.ask(unix.NFT_MSG_GETGEN, unix.NFT_MSG_NEWGEN, unix.AF_UNSPEC, 0)
+// Generation is the number of the last committed change of a packet filter, by whomever: that of a router's namespace,
+// or of the host where router is empty.
+func (h *Host) Generation(router string) (uint32, error) {
+	w, err := h.filterOf(router)
+	if err != nil {
+		return 0, err
+	}
+	return w.generation()
+}
+
+func (h *Host) filterOf(router string) (wire, error) {
+	if router == "" {
+		return h.wire, nil
+	}
+	sp, err := h.ownRouter(router)
+	if err != nil {
+		return nil, err
+	}
+	return sp.wire, nil
+}
+
+func (w wire) generation() (uint32, error) {
+	msgs, err := w.ask(unix.NFT_MSG_GETGEN, unix.NFT_MSG_NEWGEN, unix.AF_UNSPEC, 0)
 	if err != nil {
 		return 0, fmt.Errorf("generation of the packet filter: %w", err)
 	}
@@ -40,14 +60,19 @@ func (h *Host) Generation() (uint32, error) {
 	return id, nil
 }
 
-// Filter reads tables of the packet filter, named by family and name, as the kernel holds them.
-func (h *Host) Filter(tables []string) (Filter, error) {
-	generation, err := h.Generation() // of before: what comes meanwhile is found by the next look
+// Filter reads tables of a packet filter, named by family and name, as the kernel holds them. router is as for
+// Generation.
+func (h *Host) Filter(router string, tables []string) (Filter, error) {
+	w, err := h.filterOf(router)
+	if err != nil {
+		return Filter{}, err
+	}
+	generation, err := w.generation() // of before: what comes meanwhile is found by the next look
 	if err != nil {
 		return Filter{}, err
 	}
 	f := Filter{Generation: generation, Parts: map[string]uint64{}}
-	parts, err := list(func() ([]part, error) { return readTables(h.wire, tables) })
+	parts, err := list(func() ([]part, error) { return readTables(w, tables) })
 	if err != nil {
 		return f, fmt.Errorf("read the packet filter: %w", err)
 	}

@@ -22,12 +22,16 @@ import (
 
 // Options say which namespace is the host and how things are named.
 type Options struct {
-	Owner       uint32 // number of the cloud whose host this is; 0 is one of its own that nothing else on the machine has
-	Netns       string // path of the namespace that plays the host; empty: the one the process is in
-	SpacePrefix string // of the names of DHCP namespaces, which all hosts of a machine share; empty: "qdhcp-"
-	TapOwner    int    // uid that may open the taps unprivileged; -1: root alone
-	TapGroup    int    // gid likewise
+	Owner uint32 // number of the cloud whose host this is; 0 is one of its own that nothing else on the machine has
+	Netns string // path of the namespace that plays the host; empty: the one the process is in
+	// SpacePrefix is that of the names of DHCP namespaces, which all hosts of a machine share; empty: "qdhcp-", and
+	// "qrouter-" for routers.
+	SpacePrefix string
+	TapOwner    int // uid that may open the taps unprivileged; -1: root alone
+	TapGroup    int // gid likewise
 }
+
+const defaultPrefix = "qdhcp-"
 
 // Host changes one host. Its methods block, are safe for concurrent use, and none of them remembers what it did: the
 // kernel does.
@@ -79,7 +83,7 @@ func (w wire) do(req *nl.NetlinkRequest, protocol int, reply uint16) ([][]byte, 
 // Open binds to the host's namespace. It needs the rights of an administrator (CAP_NET_ADMIN and CAP_SYS_ADMIN).
 func Open(o Options) (*Host, error) {
 	if o.SpacePrefix == "" {
-		o.SpacePrefix = "qdhcp-"
+		o.SpacePrefix = defaultPrefix
 	}
 	if o.Netns == "" {
 		o.Netns = "/proc/self/ns/net"
@@ -126,10 +130,23 @@ func (h *Host) Inside(name string, fn func() error) error {
 
 // Run runs a command on the host with a bound on its time and returns what it wrote; its complaint is in the error.
 func (h *Host) Run(ctx context.Context, stdin []byte, argv ...string) ([]byte, error) {
+	return run(ctx, h.ns, stdin, argv...)
+}
+
+// RunIn runs a command like Run, in a router's namespace.
+func (h *Host) RunIn(ctx context.Context, router string, stdin []byte, argv ...string) ([]byte, error) {
+	sp, err := h.ownRouter(router)
+	if err != nil {
+		return nil, err
+	}
+	return run(ctx, sp.file, stdin, argv...)
+}
+
+func run(ctx context.Context, ns *os.File, stdin []byte, argv ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var out, complaint bytes.Buffer
-	err := inside(h.ns, func() error {
+	err := inside(ns, func() error {
 		c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 		c.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
 		c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(stdin), &out, &complaint
@@ -172,11 +189,15 @@ func (h *Host) space(name string) (*space, error) {
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	handle, err := netlink.NewHandleAt(netns.NsHandle(f.Fd()), unix.NETLINK_ROUTE)
+	protocols := []int{unix.NETLINK_ROUTE}
+	if strings.HasPrefix(name, h.routerPrefix()) {
+		protocols = append(protocols, unix.NETLINK_NETFILTER) // routers have a packet filter of their own
+	}
+	handle, err := netlink.NewHandleAt(netns.NsHandle(f.Fd()), protocols...)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlink in %s: %w", name, err), f.Close())
 	}
-	w, err := openWire(f, unix.NETLINK_ROUTE)
+	w, err := openWire(f, protocols...)
 	if err != nil {
 		handle.Close()
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
@@ -196,7 +217,7 @@ func (h *Host) forget(name string) {
 	}
 }
 
-func (h *Host) spaceNames() ([]string, error) {
+func spaceNames(prefix string) ([]string, error) {
 	entries, err := os.ReadDir(spacesDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -206,7 +227,7 @@ func (h *Host) spaceNames() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if id, ok := strings.CutPrefix(e.Name(), h.o.SpacePrefix); ok && isUUID(id) {
+		if id, ok := strings.CutPrefix(e.Name(), prefix); ok && isUUID(id) {
 			names = append(names, e.Name())
 		}
 	}

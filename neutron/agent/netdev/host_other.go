@@ -35,12 +35,16 @@ func (h *Host) Run(context.Context, []byte, ...string) ([]byte, error) { return 
 func (h *Host) BridgeFilter() bool                                     { return false }
 func (h *Host) ShowToIPHooks()                                         {}
 func (h *Host) Snapshot() (Snapshot, error)                            { return Snapshot{}, errLinux }
-func (h *Host) Generation() (uint32, error)                            { return 0, errLinux }
-func (h *Host) Filter([]string) (Filter, error)                        { return Filter{}, errLinux }
-func (h *Host) Watch(context.Context, func()) error                    { return errLinux }
-func (h *Host) Do(Op) error                                            { return errLinux }
-func (h *Host) Cut(func(Flow) bool) (int, error)                       { return 0, errLinux }
-func (h *Host) Listen(string, netip.AddrPort) (net.Listener, error)    { return nil, errLinux }
+func (h *Host) RouterName(id string) string                            { return id }
+func (h *Host) RunIn(context.Context, string, []byte, ...string) ([]byte, error) {
+	return nil, errLinux
+}
+func (h *Host) Generation(string) (uint32, error)                   { return 0, errLinux }
+func (h *Host) Filter(string, []string) (Filter, error)             { return Filter{}, errLinux }
+func (h *Host) Watch(context.Context, func()) error                 { return errLinux }
+func (h *Host) Do(Op) error                                         { return errLinux }
+func (h *Host) Cut(string, func(Flow) bool) (int, error)            { return 0, errLinux }
+func (h *Host) Listen(string, netip.AddrPort) (net.Listener, error) { return nil, errLinux }
 func (h *Host) ListenDatagrams(context.Context, string, string, int) (*Datagrams, error) {
 	return nil, errLinux
 }

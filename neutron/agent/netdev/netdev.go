@@ -2,8 +2,8 @@
 // It is the only room that speaks netlink.
 //
 // What it makes is found again by its name and its owner, so an agent needs no memory of its own: brq… bridges, tap…
-// guest taps, tap…/ns-… veth pairs and qdhcp-… namespaces per network, vxlan-… tunnels. The owner is the number of the
-// cloud: it is the group of its links, and of the loopback device in its namespaces, from the moment they exist. So
+// guest taps, tap…/ns-… veth pairs and qdhcp-… namespaces per network, tap…/qr-… and tap…/qg-… veth pairs and qrouter-…
+// namespaces per router, vxlan-… tunnels. The owner is the number of the cloud: it is the group of its links, and of the loopback device in its namespaces, from the moment they exist. So
 // several clouds share one machine, and none touches what another made. A Host bound to another namespace than the
 // process's own lets tests run several hosts on one machine.
 package netdev
@@ -84,6 +84,7 @@ type Snapshot struct {
 	Links      map[string]Link
 	Others     map[string]Link // with names of the agent's form, but of another owner
 	Spaces     map[string]Space
+	Routers    map[string]Router
 	Forwards   []Forward
 	Neighbours []Neighbour
 	Plugged    map[string]bool // taps that a guest has open
@@ -114,12 +115,15 @@ func (f Filter) Differences(o Filter) []string {
 	return out
 }
 
-// Flow is a tracked connection in its original direction. For ICMP the ports are zero.
+// Flow is a tracked connection in its original direction, and where its answers come from and go to, which differs
+// where addresses are translated. For ICMP the ports are zero.
 type Flow struct {
-	Zone             uint16
-	Src, Dst         netip.Addr
-	Proto            uint8
-	SrcPort, DstPort uint16
+	Zone               uint16
+	Src, Dst           netip.Addr
+	Proto              uint8
+	SrcPort, DstPort   uint16
+	ReplySrc, ReplyDst netip.Addr
+	ReplySrcPort       uint16
 }
 
 // Verb is what an operation does.
@@ -133,6 +137,10 @@ const (
 	AddSpace     Verb = "add namespace"
 	SetSpace     Verb = "set namespace"
 	RemoveSpace  Verb = "remove namespace"
+	AddRouter    Verb = "add router" // its namespace alone, which forwards nothing
+	SetRouter    Verb = "set router"
+	RemoveRouter Verb = "remove router"
+	Announce     Verb = "announce router" // tell its neighbours about its addresses
 	AddForward   Verb = "add forward"
 	RemoveFwd    Verb = "remove forward"
 	AddNeighbour Verb = "add neighbour"
@@ -144,6 +152,7 @@ type Op struct {
 	Verb      Verb
 	Link      Link
 	Space     Space
+	Router    Router
 	Forward   Forward
 	Neighbour Neighbour
 }
@@ -167,6 +176,10 @@ func (o Op) String() string {
 		return fmt.Sprintf("%s %s mac=%s addrs=%v", o.Verb, o.Space.Name, o.Space.MAC, o.Space.Addrs)
 	case RemoveSpace:
 		return fmt.Sprintf("%s %s", o.Verb, o.Space.Name)
+	case AddRouter, RemoveRouter, Announce:
+		return fmt.Sprintf("%s %s", o.Verb, o.Router.Name)
+	case SetRouter:
+		return fmt.Sprintf("%s %s", o.Verb, o.Router)
 	case AddForward, RemoveFwd:
 		return fmt.Sprintf("%s %s %s to %s", o.Verb, o.Forward.Dev, o.Forward.MAC, o.Forward.To)
 	case AddNeighbour, RemoveNeigh:

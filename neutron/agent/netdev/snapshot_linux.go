@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -14,7 +13,7 @@ import (
 // Snapshot reads everything of the agent's making from the kernel.
 func (h *Host) Snapshot() (Snapshot, error) {
 	s := Snapshot{Links: map[string]Link{}, Others: map[string]Link{}, Spaces: map[string]Space{},
-		Plugged: map[string]bool{}}
+		Routers: map[string]Router{}, Plugged: map[string]bool{}}
 	more, err := h.wire.details(h.ipHooks)
 	if err != nil {
 		return s, err
@@ -56,7 +55,10 @@ func (h *Host) Snapshot() (Snapshot, error) {
 	if err := h.listSpaces(&s); err != nil {
 		return s, err
 	}
-	s.Generation, err = h.Generation()
+	if err := h.listRouters(&s); err != nil {
+		return s, err
+	}
+	s.Generation, err = h.wire.generation()
 	return s, err
 }
 
@@ -117,16 +119,32 @@ func (h *Host) neighbours(s *Snapshot, dev *netlink.LinkAttrs) error {
 }
 
 func (h *Host) listSpaces(s *Snapshot) error {
-	names, err := h.spaceNames()
+	return h.eachSpace(h.o.SpacePrefix, func(name string, sp *space) error {
+		found := Space{Name: name}
+		if sp != nil {
+			if err := sp.read(&found); err != nil {
+				return err
+			}
+		}
+		s.Spaces[name] = found
+		return nil
+	})
+}
+
+// eachSpace calls fn for the cloud's namespaces whose names have a prefix; with a nil space for a name that a crash
+// left without one.
+func (h *Host) eachSpace(prefix string, fn func(name string, sp *space) error) error {
+	names, err := spaceNames(prefix)
 	if err != nil {
 		return fmt.Errorf("list namespaces: %w", err)
 	}
 	for _, name := range names {
-		found := Space{Name: name}
 		sp, err := h.space(name)
 		if err != nil {
 			if abandoned(name) {
-				s.Spaces[name] = found
+				if err := fn(name, nil); err != nil {
+					return err
+				}
 			}
 			continue
 		}
@@ -137,10 +155,9 @@ func (h *Host) listSpaces(s *Snapshot) error {
 		if owner != h.o.Owner {
 			continue
 		}
-		if err := sp.read(&found); err != nil {
+		if err := fn(name, sp); err != nil {
 			return fmt.Errorf("look into %s: %w", name, err)
 		}
-		s.Spaces[name] = found
 	}
 	return nil
 }
@@ -165,17 +182,9 @@ func (sp *space) read(out *Space) error {
 			continue
 		}
 		out.Inside, out.MAC, out.MTU = a.Name, a.HardwareAddr.String(), a.MTU
-		addrs, err := list(func() ([]netlink.Addr, error) { return sp.h.AddrList(l, unix.AF_UNSPEC) })
-		if err != nil {
+		if out.Addrs, err = sp.addresses(l); err != nil {
 			return err
 		}
-		for _, x := range addrs {
-			if ip := addr(x.IP); !ip.IsLinkLocalUnicast() || ip.Is4() {
-				ones, _ := x.Mask.Size()
-				out.Addrs = append(out.Addrs, netip.PrefixFrom(ip, ones))
-			}
-		}
-		slices.SortFunc(out.Addrs, netip.Prefix.Compare)
 		if out.Odd, err = sp.oddities(l, out.Addrs); err != nil {
 			return err
 		}

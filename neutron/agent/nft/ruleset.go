@@ -60,8 +60,9 @@ type Ruleset struct {
 type Network struct {
 	ID, Bridge string
 	Zone       uint16
-	DHCP       string // the one device whose DHCP answers reach guests; empty: none
-	Tunnel     string // empty: none
+	DHCP       string   // the one device whose DHCP answers reach guests; empty: none
+	Tunnel     string   // empty: none
+	Trusted    []string // devices that send and receive anything: ports of routers
 }
 
 // Port is a guest's device. A port that is not Secure is not filtered at all.
@@ -147,7 +148,7 @@ func (b *builder) ports() (inside []string) {
 	var zones, answering, tunnels, filtered, limits, sources, egress, ingress []string
 	for _, n := range b.Networks {
 		networks[n.ID] = n
-		for _, d := range []string{n.DHCP, n.Tunnel} {
+		for _, d := range append([]string{n.DHCP, n.Tunnel}, n.Trusted...) {
 			if d != "" {
 				inside = append(inside, fmt.Sprintf("%q", d))
 				zones = append(zones, fmt.Sprintf("%q : %d", d, n.Zone))
