@@ -66,7 +66,7 @@ func (w *consoleWorld) ask(user, protocol, kind string) (int, map[string]any) {
 func (w *consoleWorld) request(user, method, path, body string) (int, map[string]any) {
 	w.t.Helper()
 	a, err := w.c.Request(w.t.Context(), user, scenario.Request{Method: method, Service: "compute", Path: path, Body: body,
-		Header: http.Header{"OpenStack-API-Version": {"compute 2.96"}}})
+		Header: http.Header{"OpenStack-API-Version": {"compute 2.104"}}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

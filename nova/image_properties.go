@@ -153,6 +153,28 @@ var formerNames = map[string]string{
 	"bittorrent": "img_bittorrent", "mappings": "img_mappings", "block_device_mapping": "img_block_device_mapping",
 	"bdm_v2":           "img_bdm_v2",
 	"root_device_name": "img_root_device_name", "hypervisor_version_requires": "img_hv_requested_version",
+	"hypervisor_type": "img_hv_type",
+}
+
+// otherProperties are known to OpenStack's compute and ask for nothing here.
+var otherProperties = []string{"hw_numa_cpus", "hw_numa_mem", "img_signature", "img_signature_hash_method",
+	"img_signature_certificate_uuid", "img_signature_key_type", "traits_required"}
+
+// longestProperty is how many bytes of a property servers show.
+const longestProperty = 255
+
+// KnownProperties are the image's properties that OpenStack's compute knows, as they were written, by their present or
+// their former names. Servers show them.
+func (i *ImageMeta) KnownProperties() map[string]string {
+	out := map[string]string{}
+	for name, v := range i.Properties {
+		_, former := formerNames[name]
+		if former || slices.Contains(otherProperties, name) || slices.ContainsFunc(imageProperties,
+			func(p imageProperty) bool { return p.name == name && name != "kernel_id" && name != "ramdisk_id" }) {
+			out[name] = strings.ToValidUTF8(v[:min(len(v), longestProperty)], "")
+		}
+	}
+	return out
 }
 
 // otherWords are values that mean another one.

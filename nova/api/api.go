@@ -1,5 +1,5 @@
 // Package api is the Compute API v2.1 on the wire: routes, request and response types, microversions, policies. It
-// speaks microversions 2.1 to 2.96.
+// speaks microversions 2.1 to 2.104.
 package api
 
 import (
@@ -61,7 +61,7 @@ type SecurityGroups = attachments.SecurityGroups
 // Newest and Oldest are the microversions this code speaks.
 var (
 	Oldest = api.Version{Major: 2, Minor: 1}
-	Newest = api.Version{Major: 2, Minor: 96}
+	Newest = api.Version{Major: 2, Minor: 104}
 )
 
 // Handler is the compute API. c carries Validator, Policy (of Rules), Endpoint, limits, log and metrics; the rest is
@@ -77,7 +77,7 @@ func Handler(c api.Config, d Deps) http.Handler {
 	c.RequestIDHeader = "X-Compute-Request-Id"
 	c.Versions = &api.Versions{Service: "compute", Legacy: "X-OpenStack-Nova-API-Version", Min: Oldest, Max: d.MaxVersion}
 	c.StrictSlash = true
-	c.StrictFrom = api.Version{Major: 2, Minor: 75}
+	c.StrictFrom = api.Version{Major: 2, Minor: 102} // some operations are strict from earlier on
 	c.Root = documents{c.Endpoint, d.MaxVersion}
 	modern := api.Handler(c, resources(d)...)
 	c.Endpoint = strings.TrimSuffix(strings.TrimSuffix(c.Endpoint, "/"), c.Base)

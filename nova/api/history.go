@@ -107,5 +107,13 @@ func History() []Change {
 		{94, "FQDN as hostname"},
 		{95, "evacuated servers stay stopped at the destination"},
 		{96, "pinned_availability_zone in server views"},
+		{97, "shares of servers"},
+		{98, "image properties in the server's image"},
+		{99, "spice-direct consoles; tls_port of their tokens; strict query of tokens"},
+		{100, "scheduler_hints in server views"},
+		{101, "attaching a volume answers 202 without a body"},
+		{102, "flavors by name; rxtx_factor and disabled out; unknown query parameters are 400 everywhere"},
+		{103, "os-volumes_boot removed"},
+		{104, "pinned_availability_zone in PUT of a server"},
 	}
 }

@@ -190,7 +190,7 @@ func TestRemovedOperations(t *testing.T) {
 			body = `{"` + action + `":null}`
 		}
 		call = strings.NewReplacer("{server_id}", id, "{id}", "1", "{domain}", "d").Replace(call)
-		for _, version := range []string{"2.1", "2.96"} {
+		for _, version := range []string{"2.1", "2.104"} {
 			if r := w.ask("", version, call, body); r.code != 401 {
 				t.Errorf("%s without a token: %d %s", o, r.code, r.text)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	novaapi "hypernova/nova/api"
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 )
@@ -39,7 +40,7 @@ func TestRebuildAnswersByVersion(t *testing.T) {
 	id := w.ready("s")
 	changes := map[string][]string{}
 	var before []string
-	for minor := 1; minor <= 96; minor++ {
+	for minor := 1; minor <= novaapi.Newest.Minor; minor++ {
 		w.put(id, "vm_state = 'active', task_state = ''")
 		r := w.want(202, "root", fmt.Sprintf("2.%d", minor), "POST /servers/"+id+"/action",
 			`{"rebuild":{"imageRef":"`+image+`","adminPass":"secret"}}`)
@@ -78,7 +79,7 @@ func TestRebuildAnswersByVersion(t *testing.T) {
 			"+OS-EXT-SRV-ATTR:root_device_name", "+OS-EXT-STS:power_state", "+OS-EXT-STS:task_state",
 			"+OS-EXT-STS:vm_state", "+OS-SRV-USG:launched_at", "+OS-SRV-USG:terminated_at", "+config_drive",
 			"+host_status", "+os-extended-volumes:volumes_attached", "+security_groups"},
-		"96": {"+pinned_availability_zone"},
+		"96": {"+pinned_availability_zone"}, "100": {"+scheduler_hints"},
 	}
 	if diff := cmp.Diff(want, changes); diff != "" {
 		t.Error(diff)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	novaapi "hypernova/nova/api"
 )
 
 func TestServerLife(t *testing.T) {
@@ -82,7 +84,7 @@ func TestServerMembersByVersion(t *testing.T) {
 	w.settle(id)
 	changes := map[string][]string{}
 	var before []string
-	for minor := 1; minor <= 96; minor++ {
+	for minor := 1; minor <= novaapi.Newest.Minor; minor++ {
 		r := w.want(200, "root", fmt.Sprintf("2.%d", minor), "GET /servers/"+id, "")
 		var now []string
 		for k := range r.at("server").(map[string]any) {
@@ -121,13 +123,13 @@ func TestServerMembersByVersion(t *testing.T) {
 		"63": {"+trusted_image_certificates"},
 		"71": {"+server_groups"},
 		"73": {"+locked_reason"},
-		"96": {"+pinned_availability_zone"},
+		"96": {"+pinned_availability_zone"}, "100": {"+scheduler_hints"},
 	}
 	if diff := cmp.Diff(want, changes); diff != "" {
 		t.Error(diff)
 	}
 	for _, k := range []string{"OS-EXT-SRV-ATTR:host", "OS-EXT-SRV-ATTR:user_data", "host_status"} {
-		if w.want(200, "alice", "2.96", "GET /servers/"+id, "").has("server", k) {
+		if w.want(200, "alice", "2.104", "GET /servers/"+id, "").has("server", k) {
 			t.Errorf("a member of the project sees %s", k)
 		}
 	}
@@ -149,14 +151,14 @@ func TestServerCreateRefuses(t *testing.T) {
 		{"nothing wrong", "alice", "2.1", base, 202, ""},
 		{"networks are required", "alice", "2.37", base, 400, "networks"},
 		{"networks none", "alice", "2.37", base + `,"networks":"none"`, 202, ""},
-		{"networks auto", "alice", "2.96", base + `,"networks":"auto"`, 202, ""},
-		{"networks nonsense", "alice", "2.96", base + `,"networks":"some"`, 400, "networks"},
-		{"networks listed", "alice", "2.96", base + `,"networks":[{"uuid":"` + network + `","fixed_ip":"10.0.0.9"}]`, 202,
+		{"networks auto", "alice", "2.104", base + `,"networks":"auto"`, 202, ""},
+		{"networks nonsense", "alice", "2.104", base + `,"networks":"some"`, 400, "networks"},
+		{"networks listed", "alice", "2.104", base + `,"networks":[{"uuid":"` + network + `","fixed_ip":"10.0.0.9"}]`, 202,
 			""},
 		{"unknown network", "alice", "2.1", base + `,"networks":[{"uuid":"` + nobody + `"}]`, 400, nobody},
 		{"network by no uuid", "alice", "2.1", base + `,"networks":[{"uuid":"demo"}]`, 400, "networks[0].uuid"},
 		{"neither network nor port", "alice", "2.1", base + `,"networks":[{}]`, 400, "Bad networks"},
-		{"port and address", "alice", "2.96", base + `,"networks":[{"port":"` + port + `","fixed_ip":"10.0.0.9"}]`, 400,
+		{"port and address", "alice", "2.104", base + `,"networks":[{"port":"` + port + `","fixed_ip":"10.0.0.9"}]`, 400,
 			"cannot be specified together"},
 		{"tag of a NIC too early", "alice", "2.31", base + `,"networks":[{"uuid":"` + network + `","tag":"a"}]`, 400, "tag"},
 		{"tag of a NIC", "alice", "2.32", base + `,"networks":[{"uuid":"` + network + `","tag":"a"}]`, 202, ""},
@@ -241,7 +243,7 @@ func TestServerListFilters(t *testing.T) {
 		{"status", "alice", "2.1", "status=ACTIVE", "apple"},
 		{"two statuses", "alice", "2.1", "status=ACTIVE&status=BUILD", "cherry banana apple"},
 		{"unknown status, old", "alice", "2.1", "status=SLEEPING", ""},
-		{"known status that nobody has", "alice", "2.96", "status=SHELVED", ""},
+		{"known status that nobody has", "alice", "2.104", "status=SHELVED", ""},
 		{"other project", "bob", "2.1", "", ""},
 		{"all projects", "root", "2.1", "all_tenants=1", "cherry banana apple"},
 		{"one project", "root", "2.1", "all_tenants&project_id=p2", ""},
@@ -292,7 +294,7 @@ func TestServerListFilters(t *testing.T) {
 func TestVersionDocuments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for path, want := range map[string]string{"/": `,{"id":"v2.1","status":"CURRENT","version":"2.96","min_version":"2.1"`,
+	for path, want := range map[string]string{"/": `,{"id":"v2.1","status":"CURRENT","version":"2.104","min_version":"2.1"`,
 		"/v2.1/": `"version":{"id":"v2.1"`} {
 		rec := httptest.NewRecorder()
 		w.handler.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
@@ -304,14 +306,14 @@ func TestVersionDocuments(t *testing.T) {
 
 func BenchmarkDetailOf1000Servers(b *testing.B) {
 	w := newWorld(b)
-	w.want(200, "root", "2.96", "PUT /os-quota-sets/p1", `{"quota_set":{"instances":-1,"cores":-1,"ram":-1}}`)
-	w.want(202, "alice", "2.96", "POST /servers", `{"server":{"name":"s","flavorRef":"1","imageRef":"`+image+
+	w.want(200, "root", "2.104", "PUT /os-quota-sets/p1", `{"quota_set":{"instances":-1,"cores":-1,"ram":-1}}`)
+	w.want(202, "alice", "2.104", "POST /servers", `{"server":{"name":"s","flavorRef":"1","imageRef":"`+image+
 		`","networks":"auto","min_count":1000}}`)
 	b.ReportAllocs()
 	for b.Loop() {
 		r := httptest.NewRequestWithContext(context.Background(), "GET", "/v2.1/servers/detail", nil)
 		r.Header.Set("X-Auth-Token", "alice")
-		r.Header.Set("OpenStack-API-Version", "compute 2.96")
+		r.Header.Set("OpenStack-API-Version", "compute 2.104")
 		rec := httptest.NewRecorder()
 		w.handler.ServeHTTP(rec, r)
 		if rec.Code != 200 {

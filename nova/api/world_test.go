@@ -245,7 +245,8 @@ func (images) Image(_ context.Context, id string) (glance.Image, error) {
 	if id != image {
 		return glance.Image{}, fault.NotFoundf("No image %s.", id)
 	}
-	return glance.Image{ID: id, Name: "guest", Status: "active", Size: 1 << 20}, nil
+	return glance.Image{ID: id, Name: "guest", Status: "active", Size: 1 << 20, Properties: map[string]string{
+		"os_distro": "debian", "vm_mode": "hvm", "colour": "red"}}, nil
 }
 
 func (images) Open(context.Context, string) (glance.Image, io.ReadCloser, error) {

@@ -49,7 +49,8 @@ type Query struct {
 	Public         opt.Of[bool] // absent: public ones and those the project has access to; null: all
 	Project        string
 	MinRAM, MinGiB int
-	Enabled        bool // only those that are not disabled
+	Enabled        bool   // only those that are not disabled
+	Name           string // a regular expression; empty: any
 	Sort           []db.SortKey
 	Marker         string
 	Limit          int
@@ -79,6 +80,9 @@ func (f *Flavors) List(ctx context.Context, q Query) ([]nova.Flavor, error) {
 	}
 	if q.MinGiB > 0 {
 		a.Where = append(a.Where, db.Cond{Column: "root_gb", Op: db.Ge, Values: []any{q.MinGiB}})
+	}
+	if q.Name != "" {
+		a.Where = append(a.Where, db.Cond{Column: "name", Op: db.Regexp, Values: []any{q.Name}})
 	}
 	return store.Flavors(ctx, f.db, a)
 }

@@ -20,9 +20,11 @@ const MaxTags = 50
 type UpdateArgs struct {
 	Name, Hostname, AccessIPv4, AccessIPv6, DiskConfig opt.Of[string]
 	Description                                        opt.Of[string] // null: none
+	Pinned                                             opt.Of[string] // the availability zone to stay in; null: any
 }
 
-// Update changes names, addresses and description of a server and returns the server.
+// Update changes names, addresses, description and the pinned availability zone of a server and returns the server.
+// fault.Conflict for a zone that it is not in, and for another one than it is pinned to.
 func (s *Servers) Update(ctx context.Context, id string, a UpdateArgs) (nova.Server, error) {
 	return s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
 		v.Name = a.Name.Or(v.Name)
@@ -37,8 +39,36 @@ func (s *Servers) Update(ctx context.Context, id string, a UpdateArgs) (nova.Ser
 		if a.Description.Set {
 			v.Description = a.Description.Ptr()
 		}
+		if err := pin(v, a.Pinned); err != nil {
+			return err
+		}
 		return store.SaveDetails(ctx, tx, v, s.Now())
 	})
+}
+
+// pin changes the zone that a server stays in when it is moved.
+func pin(v *nova.Server, to opt.Of[string]) error {
+	zone := v.AZ
+	if v.Host == "" {
+		zone = v.RequestedAZ
+	}
+	switch {
+	case !to.Set || to.Has() && to.Value == v.RequestedAZ:
+	case to.Null:
+		v.RequestedAZ = ""
+	case v.RequestedAZ != "":
+		return fault.Conflictf("Cannot change pinned availability zone directly. Unpin first by setting " +
+			"pinned_availability_zone to null.")
+	case to.Value != zone:
+		if zone == "" {
+			zone = "None"
+		}
+		return fault.Conflictf("Server can only be pinned to its current availability zone '%s', but '%s' was requested.",
+			zone, to.Value)
+	default:
+		v.RequestedAZ = zone
+	}
+	return nil
 }
 
 // Lockers of a server (nova.Server.LockedBy).

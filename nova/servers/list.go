@@ -29,11 +29,15 @@ type Query struct {
 
 	Sort   []db.SortKey // nova's column names; empty: latest first
 	Marker string
-	Limit  int // 0: all
+	Limit  int  // 0: all
+	Whole  bool // all of each server, also what lists did not show before 2.98
 }
 
 // List reads one page with one query: what lists show of each server, see store.ListedServers.
 func (s *Servers) List(ctx context.Context, q Query) ([]nova.Server, error) {
+	if q.Whole {
+		return store.Servers(ctx, s.DB, q.args())
+	}
 	return store.ListedServers(ctx, s.DB, q.args())
 }
 

@@ -13,7 +13,7 @@ const exists = "deleted = ?"
 
 var (
 	setDetails = servers.Update(exists, "name", "description", "hostname", "access_ip4", "access_ip6", "disk_config",
-		"updated_at")
+		"requested_zone", "updated_at")
 	setRebuilt = servers.Update(exists, "name", "description", "hostname", "access_ip4", "access_ip6", "disk_config",
 		"metadata", "image", "image_id", "key_name", "public_key", "user_data", "config_drive", "updated_at")
 	setDisk = servers.Update(exists, "image", "image_id", "key_name", "public_key", "user_data", "config_drive",
@@ -23,11 +23,12 @@ var (
 	setTags     = servers.Update(exists, "tags", "updated_at")
 )
 
-// SaveDetails writes the fields that PUT may change: name, description, hostname, access addresses and disk config.
+// SaveDetails writes the fields that PUT may change: name, description, hostname, access addresses, disk config and the
+// zone that was asked for.
 // fault.NotFound.
 func SaveDetails(ctx context.Context, on db.Querier, v *nova.Server, now time.Time) error {
 	return edit(ctx, on, setDetails, serverRow{ID: v.ID, Name: v.Name, Description: v.Description, Hostname: v.Hostname,
-		AccessIP4: v.AccessIPv4, AccessIP6: v.AccessIPv6, DiskConfig: v.DiskConfig}, now)
+		AccessIP4: v.AccessIPv4, AccessIP6: v.AccessIPv6, DiskConfig: v.DiskConfig, RequestedZone: v.RequestedAZ}, now)
 }
 
 // SaveLock writes the lock, its owner and its reason; fault.NotFound.

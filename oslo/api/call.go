@@ -267,15 +267,32 @@ func (c *call) decodeBulk(t reflect.Type, next func() any) (many bool, err error
 	return true, refused(err)
 }
 
+// strict reports whether unknown query parameters are refused.
+func (c *call) strict() bool {
+	d := c.op.def
+	from := d.strictFrom
+	if from == (Version{}) && d.method != http.MethodDelete && queryMethod(d.method) {
+		from = c.s.c.StrictFrom
+	}
+	late := from != Version{} && !c.r.Version.Less(from)
+	return (c.s.c.StrictQuery || d.strictQuery || late) && !d.looseQuery
+}
+
+// unknownQuery refuses parameters of an operation that declares none, where the API's versions make them strict.
+func (c *call) unknownQuery() error {
+	d := c.op.def
+	if c.s.c.StrictFrom == (Version{}) || d.query != nil || d.opts.query != nil || !c.strict() {
+		return nil
+	}
+	return refused(new(queryPlan).read(c.r.HTTP.URL.Query(), reflect.Value{}, true, c.r.Version))
+}
+
 // decodeQuery fills q, a pointer to a struct of type t.
 func (c *call) decodeQuery(q any, t reflect.Type) error {
 	if t == nil {
 		return nil
 	}
-	d := c.op.def
 	v := reflect.ValueOf(q).Elem()
-	late := c.s.c.StrictFrom != Version{} && !c.r.Version.Less(c.s.c.StrictFrom)
-	strict := (c.s.c.StrictQuery || d.strictQuery || late) && !d.looseQuery
 	values := c.r.HTTP.URL.Query()
 	if c.s.c.FieldSelection {
 		values.Del("fields")
@@ -288,7 +305,7 @@ func (c *call) decodeQuery(q any, t reflect.Type) error {
 		}
 	}
 	plan := c.s.queries.of(t, c.r.Version)
-	if err := plan.read(values, v, strict, c.r.Version); err != nil {
+	if err := plan.read(values, v, c.strict(), c.r.Version); err != nil {
 		return refused(err)
 	}
 	if w, asked := paged(v); w != nil {

@@ -30,7 +30,7 @@ type Config struct {
 	MaxLimit        int     // largest page; 0: 1000
 	DefaultLimit    int     // page where the client asks for none; 0: MaxLimit
 	StrictQuery     bool    // unknown query parameters are 400
-	StrictFrom      Version // they are from this microversion on; zero: see StrictQuery
+	StrictFrom      Version // those of reads are from this microversion on; zero: see StrictQuery
 	RequestIDHeader string  // a header that tells the request id besides X-Openstack-Request-Id; empty: none
 	FieldSelection  bool    // fields=… on lists and shows (neutron)
 	// as placement: the policy comes before the body, both ends speak JSON (406, 415), the first of repeated parameters counts

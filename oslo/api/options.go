@@ -13,6 +13,7 @@ type opts struct {
 	nonEmpty                bool
 	missingShown            bool
 	looseQuery, strictQuery bool
+	strictFrom              Version
 	secretPath              bool
 	maxBody                 int64
 	media                   []string
@@ -63,6 +64,15 @@ func LooseQuery() Option { return func(o *opts) { o.looseQuery = true } }
 
 // StrictQuery refuses unknown query parameters where the API otherwise ignores them.
 func StrictQuery() Option { return func(o *opts) { o.strictQuery = true } }
+
+// StrictFrom refuses unknown query parameters from this microversion on, "2.75", in the place of Config.StrictFrom.
+func StrictFrom(mv string) Option {
+	v, ok := ParseVersion(mv)
+	if !ok {
+		panic("api: bad version " + mv)
+	}
+	return func(o *opts) { o.strictFrom = v }
+}
 
 // Query declares the query parameters of an operation that is not a list; QueryOf reads them in the handler.
 func Query[Q any]() Option { return func(o *opts) { o.query = reflect.TypeFor[Q]() } }

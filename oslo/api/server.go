@@ -116,6 +116,9 @@ func (s *server) serve(rec *recorder, r *Request, op **opDef) error {
 			return err
 		}
 	}
+	if err := c.unknownQuery(); err != nil {
+		return err
+	}
 	return c.op.run(c)
 }
 

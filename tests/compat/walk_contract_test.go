@@ -189,7 +189,7 @@ func (w *walk) after(r *stories.Request, a *stories.Answer) {
 }
 
 // landings are the microversions of slow sequences. At the last one each GET is repeated at all of them.
-var landings = []int{1, 19, 36, 52, 60, 75, 96}
+var landings = []int{1, 19, 36, 52, 60, 75, 104}
 
 // runAll runs all sequences of a service, without the steps of operations that are left out by decision.
 func runAll(t *testing.T, c *count, cloud *stories.Cloud, sequences []stories.Sequence, minors []int) {

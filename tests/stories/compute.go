@@ -54,6 +54,7 @@ func serverSteps() []Step {
 			Body: `{"server":{"name":"{new}","accessIPv4":"10.0.0.1","accessIPv6":"2001:db8::1","OS-DCF:diskConfig":"AUTO"}}`,
 			Want: 200},
 		Step{Call: "PUT " + server, From: 19, Body: `{"server":{"description":"other"}}`, Want: 200},
+		Step{Call: "PUT " + server, From: 104, Body: `{"server":{"pinned_availability_zone":null}}`, Want: 200},
 		Step{Call: "GET " + server + "/metadata", Want: 200},
 		Step{Call: "POST " + server + "/metadata", Body: `{"metadata":{"c":"d"}}`, Want: 200},
 		Step{Call: "PUT " + server + "/metadata/e", Body: `{"meta":{"e":"f"}}`, Want: 200},
@@ -101,6 +102,11 @@ func serverSteps() []Step {
 		Step{Call: "DELETE " + server + "/migrations/1", Who: "manager", From: 24, Want: 409},
 		Step{Call: "POST " + server + "/migrations/1/action", Who: "manager", From: 22, Body: `{"force_complete":null}`,
 			Want: 409},
+		Step{Call: "GET " + server + "/shares", From: 97, Want: 200},
+		Step{Call: "POST " + server + "/shares", From: 97,
+			Body: `{"share":{"share_id":"{uuid:share}","tag":"data"}}`, Want: 409},
+		Step{Call: "GET " + server + "/shares/{uuid:share}", From: 97, Want: 404},
+		Step{Call: "DELETE " + server + "/shares/{uuid:share}", From: 97, Want: 409},
 		Step{Call: "GET " + server + "/os-volume_attachments", Want: 200},
 		Step{Call: "GET " + server + "/os-volume_attachments/{uuid:volume}", Want: 404},
 		Step{Call: "GET " + server + "/os-instance-actions", Want: 200, Keep: "request=instanceActions.0.request_id"},
@@ -138,6 +144,8 @@ func consoleSteps() []Step {
 		{Call: "POST " + server + "/action", To: 5, At: 5, Body: `{"os-getRDPConsole":{"type":"rdp-html5"}}`, Want: 400},
 		{Call: "POST " + server + "/remote-consoles", From: 6,
 			Body: `{"remote_console":{"protocol":"vnc","type":"novnc"}}`, Want: 200},
+		{Call: "POST " + server + "/remote-consoles", From: 99,
+			Body: `{"remote_console":{"protocol":"spice","type":"spice-direct"}}`, Want: 400},
 		{Call: "GET /v2.1/os-console-auth-tokens/{uuid:token}", Who: "admin", From: 31, Want: 404},
 	}
 }
@@ -187,11 +195,16 @@ var keySteps = []Step{
 }
 
 var flavorSteps = []Step{
-	{Call: "POST /v2.1/flavors", Body: `{"flavor":{"name":"{new}","id":"{new:f}","ram":64,"vcpus":1,"disk":1,"OS-FLV-EXT-DATA:ephemeral":0,"swap":0,"rxtx_factor":1.5,
-		"os-flavor-access:is_public":false}}`, Want: 200, Again: 409},
+	{Call: "POST /v2.1/flavors", To: 101, Want: 200, Again: 409,
+		Body: `{"flavor":{"name":"{new}","id":"{new:f}","ram":64,"vcpus":1,"disk":1,"OS-FLV-EXT-DATA:ephemeral":0,"swap":0,
+		"rxtx_factor":1.5,"os-flavor-access:is_public":false}}`},
+	{Call: "POST /v2.1/flavors", From: 102, Want: 200, Again: 409,
+		Body: `{"flavor":{"name":"{new}","id":"{new:f}","ram":64,"vcpus":1,"disk":1,"OS-FLV-EXT-DATA:ephemeral":0,"swap":0,
+		"os-flavor-access:is_public":false}}`},
 	{Call: "GET /v2.1/flavors", Want: 200},
 	{Call: "GET /v2.1/flavors?is_public=none&minRam=1&minDisk=0&limit=1&sort_key=name&sort_dir=asc", Want: 200},
 	{Call: "GET /v2.1/flavors/detail", Want: 200},
+	{Call: "GET /v2.1/flavors/detail?name=m1", From: 102, Want: 200},
 	{Call: "GET /v2.1/flavors/{flavor}", Want: 200},
 	{Call: "PUT /v2.1/flavors/{f}", From: 55, Body: `{"flavor":{"description":"d"}}`, Want: 200},
 	{Call: "GET /v2.1/flavors/{f}/os-flavor-access", Want: 200},

@@ -1,5 +1,5 @@
-// Package attachments is the operations of the Compute API on what is attached to a server: ports, volumes and the
-// security groups of its ports.
+// Package attachments is the operations of the Compute API on what is attached to a server: ports, volumes, shares and
+// the security groups of its ports.
 package attachments
 
 import (
@@ -24,6 +24,7 @@ func Resources(d Deps) []api.Bound {
 	return slices.Concat(
 		api.Bind(&interfacesAPI{loader, d.Networks}, interfaceOps),
 		api.Bind(&volumesAPI{loader}, volumeOps),
+		api.Bind(&sharesAPI{loader}, shareOps),
 		api.Bind(&groupsAPI{loader, d.Networks, d.Groups}, groupOps),
 	)
 }

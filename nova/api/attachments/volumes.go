@@ -19,9 +19,9 @@ type volumesAPI struct{ wire.ServerLoader }
 var volumeOps = api.Resource[*volumesAPI]{Name: "volumeAttachment", Plural: "volumeAttachments",
 	Ops: api.Ops[*volumesAPI]{
 		api.ListOf("GET /servers/{server_id}/os-volume_attachments", policies.VolumesAttachmentsIndex, (*volumesAPI).Server,
-			(*volumesAPI).list),
+			(*volumesAPI).list, api.StrictFrom("2.75")),
 		api.On("GET /servers/{server_id}/os-volume_attachments/{volume_id}", policies.VolumesAttachmentsShow, 200,
-			(*volumesAPI).Server, (*volumesAPI).show),
+			(*volumesAPI).Server, (*volumesAPI).show, api.LooseQuery()),
 	}}
 
 type volumeQuery struct {

@@ -46,7 +46,8 @@ var actionOps = api.Resource[*consolesAPI]{Name: "console", Plural: "consoles", 
 }}
 
 var tokenOps = api.Resource[*consolesAPI]{Name: "console", Plural: "consoles", Ops: api.Ops[*consolesAPI]{
-	api.Do("GET /os-console-auth-tokens/{id}", policies.ConsoleAuthTokens, 200, (*consolesAPI).token, api.SecretPath()),
+	api.Do("GET /os-console-auth-tokens/{id}", policies.ConsoleAuthTokens, 200, (*consolesAPI).token, api.SecretPath(),
+		api.StrictFrom("2.99")),
 }}
 
 type remoteConsole struct {
@@ -56,7 +57,8 @@ type remoteConsole struct {
 
 type remoteConsoleWithMKS struct {
 	Protocol string `wire:"protocol" is:"required,enum=vnc|spice|serial|rdp|mks"`
-	Type     string `wire:"type" is:"required,enum=novnc|xvpvnc|spice-html5|serial|rdp-html5|webmks"`
+	Type     string `wire:"type" mv:"-2.98" is:"required,enum=novnc|xvpvnc|spice-html5|serial|rdp-html5|webmks"`
+	Later    string `wire:"type" mv:"2.99-" is:"required,enum=novnc|xvpvnc|spice-html5|serial|rdp-html5|webmks|spice-direct"`
 }
 
 type remoteConsoleView struct {
@@ -129,7 +131,7 @@ func (a *consolesAPI) create(ctx context.Context, _ *api.Request, v *nova.Server
 
 func (a *consolesAPI) createWithMKS(ctx context.Context, r *api.Request, v *nova.Server,
 	in *remoteConsoleWithMKS) (remoteConsoleView, error) {
-	return a.create(ctx, r, v, (*remoteConsole)(in))
+	return a.create(ctx, r, v, &remoteConsole{in.Protocol, in.Type + in.Later})
 }
 
 type tokenView struct {

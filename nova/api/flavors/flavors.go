@@ -51,8 +51,8 @@ func (a *flavorLoader) loadFor(ctx context.Context, r *api.Request, rule *policy
 type flavorsAPI struct{ flavorLoader }
 
 var flavorOps = api.Resource[*flavorsAPI]{Name: "flavor", Plural: "flavors", Ops: api.Ops[*flavorsAPI]{
-	api.List("GET /flavors", nil, (*flavorsAPI).list),
-	api.List("GET /flavors/detail", nil, (*flavorsAPI).detail),
+	api.List("GET /flavors", nil, (*flavorsAPI).list, api.StrictFrom("2.75")),
+	api.List("GET /flavors/detail", nil, (*flavorsAPI).detail, api.StrictFrom("2.75")),
 	api.Do("POST /flavors", policies.FlavorManageCreate, 200, (*flavorsAPI).create),
 	api.On("GET /flavors/{flavor_id}", nil, 200, (*flavorsAPI).flavor, (*flavorsAPI).show),
 	api.Do("PUT /flavors/{flavor_id}", policies.FlavorManageUpdate, 200, (*flavorsAPI).update, api.Span("2.55-")),
@@ -64,6 +64,7 @@ type flavorQuery struct {
 	Public  string `wire:"is_public"`
 	MinRAM  string `wire:"minRam"`
 	MinDisk string `wire:"minDisk"`
+	Name    string `wire:"name" mv:"2.102-"`
 }
 
 type flavorBrief struct {
@@ -80,9 +81,9 @@ type flavorView struct {
 	VCPUs      int               `wire:"vcpus"`
 	Swap       any               `wire:"swap"` // before 2.75 the empty text for none
 	Ephemeral  int               `wire:"OS-FLV-EXT-DATA:ephemeral"`
-	Disabled   bool              `wire:"OS-FLV-DISABLED:disabled"`
+	Disabled   bool              `wire:"OS-FLV-DISABLED:disabled" mv:"-2.101"`
 	Public     bool              `wire:"os-flavor-access:is_public"`
-	RxTx       float64           `wire:"rxtx_factor"`
+	RxTx       float64           `wire:"rxtx_factor" mv:"-2.101"`
 	ExtraSpecs map[string]string `wire:"extra_specs" mv:"2.61-" policy:"os_compute_api:os-flavor-extra-specs:index"`
 }
 
@@ -105,7 +106,7 @@ var flavorSort = map[string]bool{"created_at": true, "description": true, "disab
 	"memory_mb": true, "name": true, "root_gb": true, "rxtx_factor": true, "swap": true, "updated_at": true, "vcpus": true}
 
 func (a *flavorsAPI) find(ctx context.Context, r *api.Request, in *flavorQuery) ([]nova.Flavor, error) {
-	q := flavors.Query{Project: r.Caller.ProjectID, Marker: in.Marker, Limit: in.Rows()}
+	q := flavors.Query{Project: r.Caller.ProjectID, Name: in.Name, Marker: in.Marker, Limit: in.Rows()}
 	var err error
 	if q.MinRAM, err = amount("minRam", in.MinRAM); err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func (a *flavorsAPI) find(ctx context.Context, r *api.Request, in *flavorQuery) 
 		}
 	}
 	q.Sort, err = in.OrderBy(false, func(key string) error {
-		if !flavorSort[key] {
+		if !flavorSort[key] || key == "rxtx_factor" && r.AtLeast(102) {
 			return fault.Invalidf("Invalid input for query parameters sort_key: '%s' cannot be sorted by.", key)
 		}
 		return nil
@@ -174,7 +175,7 @@ type flavorCreate struct {
 	Disk        int             `wire:"disk" is:"required,digits,min=0,max=2147483647"`
 	Ephemeral   int             `wire:"OS-FLV-EXT-DATA:ephemeral" is:"digits,min=0,max=2147483647"`
 	Swap        int             `wire:"swap" is:"digits,min=0,max=2147483647"`
-	RxTx        opt.Of[float64] `wire:"rxtx_factor" is:"digits,min=0,max=3.40282e+38"`
+	RxTx        opt.Of[float64] `wire:"rxtx_factor" mv:"-2.101" is:"digits,min=0,max=3.40282e+38"`
 	Public      opt.Of[bool]    `wire:"os-flavor-access:is_public" is:"boolword"`
 	Description opt.Of[string]  `wire:"description" mv:"2.55-" is:"maxlen=65535,nullable,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 }

@@ -35,11 +35,13 @@ type hypervisorsAPI struct{ Hosts *hosts.Hosts }
 
 var hypervisorOps = api.Resource[*hypervisorsAPI]{Name: "hypervisor", Plural: "hypervisors",
 	Ops: api.Ops[*hypervisorsAPI]{
-		api.List("GET /os-hypervisors", policies.HypervisorsList, (*hypervisorsAPI).list),
-		api.List("GET /os-hypervisors/detail", policies.HypervisorsListDetail, (*hypervisorsAPI).detail),
+		api.List("GET /os-hypervisors", policies.HypervisorsList, (*hypervisorsAPI).list, api.StrictFrom("2.53")),
+		api.List("GET /os-hypervisors/detail", policies.HypervisorsListDetail, (*hypervisorsAPI).detail,
+			api.StrictFrom("2.53")),
 		api.Do("GET /os-hypervisors/statistics", policies.HypervisorsStatistics, 200, (*hypervisorsAPI).statistics,
 			api.Envelope("hypervisor_statistics"), api.Span("-2.87")),
-		api.Do("GET /os-hypervisors/{hypervisor_id}", policies.HypervisorsShow, 200, (*hypervisorsAPI).show),
+		api.Do("GET /os-hypervisors/{hypervisor_id}", policies.HypervisorsShow, 200, (*hypervisorsAPI).show,
+			api.StrictFrom("2.53")),
 		api.Do("GET /os-hypervisors/{hypervisor_id}/uptime", policies.HypervisorsUptime, 200, (*hypervisorsAPI).uptime,
 			api.Span("-2.87")),
 		api.List("GET /os-hypervisors/{hypervisor_id}/search", policies.HypervisorsSearch, (*hypervisorsAPI).search,

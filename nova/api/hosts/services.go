@@ -19,7 +19,7 @@ import (
 type servicesAPI struct{ Hosts *hosts.Hosts }
 
 var serviceOps = api.Resource[*servicesAPI]{Name: "service", Plural: "services", Ops: api.Ops[*servicesAPI]{
-	api.List("GET /os-services", policies.ServicesList, (*servicesAPI).list),
+	api.List("GET /os-services", policies.ServicesList, (*servicesAPI).list, api.StrictFrom("2.75")),
 	api.Do("PUT /os-services/{service_id}", policies.ServicesUpdate, 200, (*servicesAPI).decideByHost, api.EnvelopeIn(""),
 		api.Span("-2.52")),
 	api.Do("PUT /os-services/{service_id}", policies.ServicesUpdate, 200, (*servicesAPI).decideByID, api.EnvelopeIn(""),

@@ -26,7 +26,8 @@ type instanceActionsAPI struct{ wire.ServerLoader }
 var instanceActionOps = api.Resource[*instanceActionsAPI]{Name: "instanceAction", Plural: "instanceActions",
 	Ops: api.Ops[*instanceActionsAPI]{
 		api.ListOf("GET /servers/{server_id}/os-instance-actions", policies.InstanceActionsList,
-			(*instanceActionsAPI).AnyServer, (*instanceActionsAPI).list),
+			(*instanceActionsAPI).AnyServer, (*instanceActionsAPI).list,
+			api.StrictFrom("2.58")),
 		api.On("GET /servers/{server_id}/os-instance-actions/{request_id}", policies.InstanceActionsShow, 200,
 			(*instanceActionsAPI).AnyServer,
 			(*instanceActionsAPI).show),

@@ -21,10 +21,10 @@ func Resources(k *keypairs.KeyPairs) []api.Bound { return api.Bind(&keyPairsAPI{
 type keyPairsAPI struct{ Keys *keypairs.KeyPairs }
 
 var keyPairOps = api.Resource[*keyPairsAPI]{Name: "keypair", Plural: "keypairs", Ops: api.Ops[*keyPairsAPI]{
-	api.List("GET /os-keypairs", nil, (*keyPairsAPI).list),
+	api.List("GET /os-keypairs", nil, (*keyPairsAPI).list, api.StrictFrom("2.75")),
 	api.Do("POST /os-keypairs", nil, 201, (*keyPairsAPI).create),
-	api.Do("GET /os-keypairs/{keypair_name}", nil, 200, (*keyPairsAPI).show),
-	api.Do("DELETE /os-keypairs/{keypair_name}", nil, 204, (*keyPairsAPI).delete),
+	api.Do("GET /os-keypairs/{keypair_name}", nil, 200, (*keyPairsAPI).show, api.StrictFrom("2.75")),
+	api.Do("DELETE /os-keypairs/{keypair_name}", nil, 204, (*keyPairsAPI).delete, api.StrictFrom("2.75")),
 }}
 
 type keyQuery struct {

@@ -117,9 +117,9 @@ type serverMigrationsAPI struct{ wire.ServerLoader }
 var serverMigrationOps = api.Resource[*serverMigrationsAPI]{Name: "migration", Plural: "migrations",
 	Ops: api.Ops[*serverMigrationsAPI]{
 		api.ListOf("GET /servers/{server_id}/migrations", policies.ServersMigrationsIndex, (*serverMigrationsAPI).Server,
-			(*serverMigrationsAPI).list, api.Span("2.23-"), api.LooseQuery()),
+			(*serverMigrationsAPI).list, api.Span("2.23-")),
 		api.On("GET /servers/{server_id}/migrations/{migration_id}", policies.ServersMigrationsShow, http.StatusOK,
-			(*serverMigrationsAPI).Server, (*serverMigrationsAPI).show, api.Span("2.23-"), api.LooseQuery()),
+			(*serverMigrationsAPI).Server, (*serverMigrationsAPI).show, api.Span("2.23-")),
 		api.On("DELETE /servers/{server_id}/migrations/{migration_id}", policies.ServersMigrationsDelete,
 			http.StatusAccepted, (*serverMigrationsAPI).Server, (*serverMigrationsAPI).abort, api.Span("2.24-")),
 		api.Act("POST /servers/{server_id}/migrations/{migration_id}/action", "force_complete",

@@ -176,6 +176,10 @@ var (
 		"List a server's volumes.")
 	VolumesAttachmentsShow = rule("os_compute_api:os-volumes-attachments:show", reader,
 		"Show a volume of a server.")
+	ServerSharesIndex   = rule("os_compute_api:os-server-shares:index", reader, "List a server's shares.")
+	ServerSharesCreate  = rule("os_compute_api:os-server-shares:create", member, "Attach a share to a server.")
+	ServerSharesShow    = rule("os_compute_api:os-server-shares:show", reader, "Show a share of a server.")
+	ServerSharesDelete  = rule("os_compute_api:os-server-shares:delete", member, "Detach a share of a server.")
 	InstanceActionsList = rule("os_compute_api:os-instance-actions:list", reader,
 		"List what was asked of a server.")
 	InstanceActionsShow = rule("os_compute_api:os-instance-actions:show", reader,

@@ -14,7 +14,7 @@ import (
 type limitsAPI struct{ Quotas *quota.Quotas }
 
 var limitOps = api.Resource[*limitsAPI]{Name: "limits", Plural: "limits", Ops: api.Ops[*limitsAPI]{
-	api.Do("GET /limits", policies.Limits, 200, (*limitsAPI).show),
+	api.Do("GET /limits", policies.Limits, 200, (*limitsAPI).show, api.StrictFrom("2.75")),
 }}
 
 type limitsQuery struct {

@@ -33,15 +33,15 @@ type quotaSetsAPI struct {
 
 var quotaSetOps = api.Resource[*quotaSetsAPI]{Name: "quota_set", Plural: "quota_sets", Ops: api.Ops[*quotaSetsAPI]{
 	api.On("GET /os-quota-sets/{tenant_id}", policies.QuotaSetsShow, 200, (*quotaSetsAPI).Project,
-		(*quotaSetsAPI).show, api.Query[userQuery]()),
+		(*quotaSetsAPI).show, api.Query[userQuery](), api.StrictFrom("2.75")),
 	api.On("GET /os-quota-sets/{tenant_id}/detail", policies.QuotaSetsDetail, 200, (*quotaSetsAPI).Project,
-		(*quotaSetsAPI).detail, api.Query[userQuery]()),
+		(*quotaSetsAPI).detail, api.Query[userQuery](), api.StrictFrom("2.75")),
 	api.On("GET /os-quota-sets/{tenant_id}/defaults", policies.QuotaSetsDefaults, 200, (*quotaSetsAPI).Project,
-		(*quotaSetsAPI).defaults),
+		(*quotaSetsAPI).defaults, api.LooseQuery()),
 	api.On("PUT /os-quota-sets/{tenant_id}", policies.QuotaSetsUpdate, 200, (*quotaSetsAPI).Project,
-		(*quotaSetsAPI).update, api.Query[userQuery]()),
+		(*quotaSetsAPI).update, api.Query[userQuery](), api.StrictFrom("2.75")),
 	api.On("DELETE /os-quota-sets/{tenant_id}", policies.QuotaSetsDelete, 202, (*quotaSetsAPI).Project,
-		(*quotaSetsAPI).delete, api.Query[userQuery]()),
+		(*quotaSetsAPI).delete, api.Query[userQuery](), api.StrictFrom("2.75")),
 }}
 
 type userQuery struct {

@@ -19,7 +19,7 @@ func Resources(g *servergroups.Groups) []api.Bound { return api.Bind(&groupsAPI{
 type groupsAPI struct{ ServerGroups *servergroups.Groups }
 
 var groupOps = api.Resource[*groupsAPI]{Name: "server_group", Plural: "server_groups", Ops: api.Ops[*groupsAPI]{
-	api.List("GET /os-server-groups", policies.ServerGroupsIndex, (*groupsAPI).list),
+	api.List("GET /os-server-groups", policies.ServerGroupsIndex, (*groupsAPI).list, api.StrictFrom("2.75")),
 	api.Do("POST /os-server-groups", policies.ServerGroupsCreate, 200, (*groupsAPI).create),
 	api.On("GET /os-server-groups/{server_group_id}", policies.ServerGroupsShow, 200, (*groupsAPI).load,
 		(*groupsAPI).show),

@@ -146,7 +146,7 @@ var (
 func findServers[V any](ctx context.Context, r *api.Request, in *serverQuery, all *policy.Rule,
 	read func(context.Context, servers.Query) ([]V, error)) ([]V, error) {
 	free := r.Allowed(policies.ServersAllowAllFilters, nil)
-	q := servers.Query{Marker: in.Marker, Limit: in.Rows()}
+	q := servers.Query{Marker: in.Marker, Limit: in.Rows(), Whole: r.AtLeast(98)} // the image's properties; hints
 	f := found{q: &q}
 	for _, name := range slices.Sorted(maps.Keys(in.Filters)) {
 		if err := f.take(r, name, in.Filters[name], free); err != nil {

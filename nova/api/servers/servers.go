@@ -87,6 +87,7 @@ type serverUpdate struct {
 	AccessIPv6  opt.Of[string] `wire:"accessIPv6" is:"ipv6"`
 	Description opt.Of[string] `wire:"description" mv:"2.19-" is:"nullable,text,pattern=^[^\\p{C}\\p{Zl}\\p{Zp}\\x{FFFF}-\\x{10FFFF}]*$"`
 	Hostname    opt.Of[string] `wire:"hostname" mv:"2.90-2.93" is:"hostname,minlen=2"`
+	Pinned      opt.Of[string] `wire:"pinned_availability_zone" mv:"2.104-" is:"nullable,minlen=1,maxlen=255"`
 	FQDN        opt.Of[string] `wire:"hostname" mv:"2.94-" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9-._]*$"`
 }
 
@@ -100,7 +101,7 @@ func (a *serversAPI) update(ctx context.Context, r *api.Request, v *nova.Server,
 	}
 	changed, err := a.Servers.Update(ctx, v.ID, servers.UpdateArgs{Name: in.Name, Hostname: hostname,
 		AccessIPv4: in.AccessIPv4,
-		AccessIPv6: in.AccessIPv6, DiskConfig: in.DiskConfig, Description: in.Description})
+		AccessIPv6: in.AccessIPv6, DiskConfig: in.DiskConfig, Description: in.Description, Pinned: in.Pinned})
 	if err != nil {
 		return nil, err
 	}

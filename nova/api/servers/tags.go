@@ -16,13 +16,13 @@ type tagsAPI struct{ wire.ServerLoader }
 
 var tagOps = api.Resource[*tagsAPI]{Name: "tags", Plural: "tags", Ops: api.Ops[*tagsAPI]{
 	api.On("GET /servers/{server_id}/tags", policies.ServerTagsIndex, 200, (*tagsAPI).Server, (*tagsAPI).list,
-		api.Span("2.26-")),
+		api.Span("2.26-"), api.LooseQuery()),
 	api.On("PUT /servers/{server_id}/tags", policies.ServerTagsUpdateAll, 200, (*tagsAPI).Server, (*tagsAPI).replace,
 		api.Span("2.26-"), api.EnvelopeIn("")),
 	api.On("DELETE /servers/{server_id}/tags", policies.ServerTagsDeleteAll, 204, (*tagsAPI).Server, (*tagsAPI).deleteAll,
 		api.Span("2.26-")),
 	api.On("GET /servers/{server_id}/tags/{tag}", policies.ServerTagsShow, 204, (*tagsAPI).Server, (*tagsAPI).show,
-		api.Span("2.26-")),
+		api.Span("2.26-"), api.LooseQuery()),
 	api.On("PUT /servers/{server_id}/tags/{tag}", policies.ServerTagsUpdate, 201, (*tagsAPI).Server, (*tagsAPI).add,
 		api.Span("2.26-")),
 	api.On("DELETE /servers/{server_id}/tags/{tag}", policies.ServerTagsDelete, 204, (*tagsAPI).Server, (*tagsAPI).delete,

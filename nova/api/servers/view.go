@@ -70,6 +70,7 @@ type serverView struct {
 	Volumes    []api.None               `wire:"os-extended-volumes:volumes_attached"`
 	HostStatus opt.Of[string]           `wire:"host_status" mv:"2.16-"`
 	Pinned     *string                  `wire:"pinned_availability_zone" mv:"2.96-"`
+	Hints      map[string][]string      `wire:"scheduler_hints" mv:"2.100-"`
 
 	Host         *string         `wire:"OS-EXT-SRV-ATTR:host" policy:"os_compute_api:os-extended-server-attributes"`
 	Node         *string         `wire:"OS-EXT-SRV-ATTR:hypervisor_hostname" policy:"os_compute_api:os-extended-server-attributes"`
@@ -89,8 +90,9 @@ type nameView struct {
 }
 
 type imageRef struct {
-	ID    string      `wire:"id"`
-	Links []wire.Link `wire:"links"`
+	ID         string            `wire:"id"`
+	Links      []wire.Link       `wire:"links"`
+	Properties map[string]string `wire:"properties" mv:"2.98-"`
 }
 
 type flavorRef struct {
@@ -189,7 +191,7 @@ func (b *serverViews) core(v *nova.Server) serverCore {
 		Links: b.links(v.ID), DiskConfig: v.DiskConfig, Locked: v.Locked, Description: v.Description, Tags: v.Tags,
 		LockedReason: wire.OrNull(v.LockedReason)}
 	if v.Image.ID != "" {
-		out.Image = imageRef{v.Image.ID, wire.Links("bookmark", b.images+v.Image.ID)}
+		out.Image = imageRef{v.Image.ID, wire.Links("bookmark", b.images+v.Image.ID), v.Image.KnownProperties()}
 	}
 	f := v.Flavor
 	if b.plainRefs {
@@ -246,6 +248,9 @@ func (b *serverViews) detail(v *nova.Server) serverView {
 		UserData: opt.Some(wire.OrNull(v.UserData))}
 	if v.Host == "" {
 		out.Zone = v.RequestedAZ
+	}
+	if b.r.AtLeast(100) {
+		out.Hints = hintsView(v.Hints)
 	}
 	if v.ConfigDrive {
 		out.Drive = "True"

@@ -24,9 +24,9 @@ type auditAPI struct {
 var auditOps = api.Resource[*auditAPI]{Name: "instance_usage_audit_log", Plural: "instance_usage_audit_logs",
 	Ops: api.Ops[*auditAPI]{
 		api.Do("GET /os-instance_usage_audit_log", policies.InstanceUsageAuditLogList, http.StatusOK, (*auditAPI).last,
-			api.Envelope("instance_usage_audit_logs"), api.LooseQuery()),
+			api.Envelope("instance_usage_audit_logs")),
 		api.Do("GET /os-instance_usage_audit_log/{before}", policies.InstanceUsageAuditLogShow, http.StatusOK,
-			(*auditAPI).before, api.LooseQuery()),
+			(*auditAPI).before),
 	}}
 
 type auditView struct {

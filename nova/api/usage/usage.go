@@ -32,9 +32,10 @@ type usageAPI struct {
 }
 
 var usageOps = api.Resource[*usageAPI]{Name: "tenant_usage", Plural: "tenant_usages", Ops: api.Ops[*usageAPI]{
-	api.List("GET /os-simple-tenant-usage", policies.SimpleTenantUsageList, (*usageAPI).list),
+	api.List("GET /os-simple-tenant-usage", policies.SimpleTenantUsageList, (*usageAPI).list,
+		api.StrictFrom("2.75")),
 	api.On("GET /os-simple-tenant-usage/{tenant_id}", policies.SimpleTenantUsageShow, 200, (*usageAPI).Project,
-		(*usageAPI).show, api.Bare(), api.Query[usageQuery]()),
+		(*usageAPI).show, api.Bare(), api.Query[usageQuery](), api.StrictFrom("2.75")),
 }}
 
 type usageQuery struct {
