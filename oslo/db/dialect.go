@@ -42,10 +42,20 @@ type Engine interface {
 
 // Conn runs statements with the engine's own placeholders.
 type Conn interface {
-	Query(ctx context.Context, sql string, args []any) (*sql.Rows, error)
-	Exec(ctx context.Context, sql string, args []any) (sql.Result, error)
+	Query(ctx context.Context, sql string, args []any) (Rows, error)
+	// Exec returns the number of affected rows.
+	Exec(ctx context.Context, sql string, args []any) (int64, error)
 	// Check prepares a statement and discards it.
 	Check(ctx context.Context, sql string) error
+}
+
+// Rows are the rows of a statement, with the methods of *sql.Rows and their meaning.
+type Rows interface {
+	Columns() ([]string, error)
+	Next() bool
+	Scan(into ...any) error
+	Err() error
+	Close() error
 }
 
 // Class is the class of an engine error.

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -198,7 +197,7 @@ func (d *DB) Damage(ctx context.Context) (found []string, err error) {
 }
 
 // maps reads rows by column name.
-func maps(rows *sql.Rows) (all []map[string]any, err error) {
+func maps(rows Rows) (all []map[string]any, err error) {
 	names, err := rows.Columns()
 	if err != nil {
 		return nil, err

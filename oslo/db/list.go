@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"reflect"
 	"slices"
@@ -110,7 +109,7 @@ func (l *ListQuery[R]) page(ctx context.Context, on Querier, a ListArgs) (all []
 	if err != nil {
 		return nil, nil, err
 	}
-	err = query(ctx, on, text, args, reflect.TypeFor[R](), &l.plan, func(rows *sql.Rows, p *plan) error {
+	err = query(ctx, on, text, args, reflect.TypeFor[R](), &l.plan, func(rows Rows, p *plan) error {
 		bad = nil
 		var err error
 		all, err = collect(rows, p, all[:0], a.Limit, func(err error) error {
@@ -143,7 +142,7 @@ func (l *ListQuery[R]) Count(ctx context.Context, on Querier, where []Cond) (int
 		text += "\nWHERE " + cond
 	}
 	var n int64
-	err = query(ctx, on, text, b.args, reflect.TypeFor[int64](), &l.keys, func(rows *sql.Rows, p *plan) error {
+	err = query(ctx, on, text, b.args, reflect.TypeFor[int64](), &l.keys, func(rows Rows, p *plan) error {
 		for rows.Next() {
 			if err := p.scan(rows, reflect.ValueOf(&n).Elem()); err != nil {
 				return err

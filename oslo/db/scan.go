@@ -1,7 +1,6 @@
 package db
 
 import (
-	"database/sql"
 	"fmt"
 	"reflect"
 	"slices"
@@ -68,7 +67,7 @@ func planFor(t reflect.Type, columns []string) (*plan, error) {
 }
 
 // scan reads the current row into v, which must be addressable.
-func (p *plan) scan(rows *sql.Rows, v reflect.Value) error {
+func (p *plan) scan(rows Rows, v reflect.Value) error {
 	return rows.Scan(p.targets(v)...)
 }
 
@@ -90,7 +89,7 @@ const steep = 64
 
 // collect scans all rows into one value and appends copies of it. most is the expected number of rows, 0 if unknown.
 // bad handles a row that cannot be scanned; nil from it leaves the row out.
-func collect[R any](rows *sql.Rows, p *plan, all []R, most int, bad func(error) error) ([]R, error) {
+func collect[R any](rows Rows, p *plan, all []R, most int, bad func(error) error) ([]R, error) {
 	var r, zero R
 	into := p.targets(reflect.ValueOf(&r).Elem())
 	for rows.Next() {

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -56,7 +55,7 @@ func NewQuery[R any](s *Set, sql string) *Query[R] { return &Query[R]{sql: s.add
 // One returns the first row. fault.NotFound if there is none.
 func (q *Query[R]) One(ctx context.Context, on Querier, args ...any) (R, error) {
 	var r R
-	err := q.each(ctx, on, args, func(rows *sql.Rows, p *plan) error {
+	err := q.each(ctx, on, args, func(rows Rows, p *plan) error {
 		if !rows.Next() {
 			if err := rows.Err(); err != nil {
 				return err
@@ -77,7 +76,7 @@ func (q *Query[R]) One(ctx context.Context, on Querier, args ...any) (R, error) 
 // All returns every row, possibly none.
 func (q *Query[R]) All(ctx context.Context, on Querier, args ...any) ([]R, error) {
 	var all []R
-	err := q.each(ctx, on, args, func(rows *sql.Rows, p *plan) error {
+	err := q.each(ctx, on, args, func(rows Rows, p *plan) error {
 		var err error
 		all, err = collect(rows, p, all[:0], 0, func(err error) error { return q.unreadable(rows, err) })
 		return err
@@ -89,7 +88,7 @@ func (q *Query[R]) All(ctx context.Context, on Querier, args ...any) ([]R, error
 }
 
 // unreadable adds the table and id of the current row to the error, if the statement reads one table with an id.
-func (q *Query[R]) unreadable(rows *sql.Rows, err error) error {
+func (q *Query[R]) unreadable(rows Rows, err error) error {
 	u, err := spoilt(rows, tableOf(q.sql), "id", err)
 	if err == nil {
 		return u
@@ -97,13 +96,13 @@ func (q *Query[R]) unreadable(rows *sql.Rows, err error) error {
 	return err
 }
 
-func (q *Query[R]) each(ctx context.Context, on Querier, args []any, f func(*sql.Rows, *plan) error) error {
+func (q *Query[R]) each(ctx context.Context, on Querier, args []any, f func(Rows, *plan) error) error {
 	return query(ctx, on, q.sql, args, reflect.TypeFor[R](), &q.plan, f)
 }
 
 // query runs one SELECT and calls f to read its rows. known caches the plan of this text.
 func query(ctx context.Context, on Querier, text string, args []any, t reflect.Type, known *atomic.Pointer[plan],
-	f func(*sql.Rows, *plan) error) error {
+	f func(Rows, *plan) error) error {
 	values, err := bind(args)
 	if err != nil {
 		return err
@@ -146,11 +145,7 @@ func exec(ctx context.Context, on Querier, text string, args []any) (n int64, er
 		return 0, err
 	}
 	err = run(ctx, on, text, func(c Conn, text string) error {
-		r, err := c.Exec(ctx, text, values)
-		if err != nil {
-			return err
-		}
-		n, err = r.RowsAffected()
+		n, err = c.Exec(ctx, text, values)
 		return err
 	})
 	return n, err

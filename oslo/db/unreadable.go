@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -123,7 +122,7 @@ func tableOf(text string) string {
 
 // spoilt returns what can be identified of the current row, which could not be scanned because of err. It returns other
 // errors unchanged.
-func spoilt(rows *sql.Rows, table, id string, err error) (*Unreadable, error) {
+func spoilt(rows Rows, table, id string, err error) (*Unreadable, error) {
 	names, nerr := rows.Columns()
 	if nerr != nil {
 		return nil, errors.Join(err, nerr)
@@ -170,7 +169,7 @@ func (s *Set) Unreadable(ctx context.Context, on Querier) (all []*Unreadable, er
 func (l *ListQuery[R]) examine(ctx context.Context, on Querier) (all []*Unreadable, err error) {
 	text := l.head + "\n" + l.from
 	var p atomic.Pointer[plan]
-	err = query(ctx, on, text, nil, reflect.TypeFor[R](), &p, func(rows *sql.Rows, p *plan) error {
+	err = query(ctx, on, text, nil, reflect.TypeFor[R](), &p, func(rows Rows, p *plan) error {
 		all = nil
 		var r, zero R
 		into := p.targets(reflect.ValueOf(&r).Elem())

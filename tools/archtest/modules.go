@@ -13,7 +13,7 @@ const dependenciesFile = "docs/dependencies.md"
 // homes binds whole families of modules to one folder, whatever the table says: the second engine must not leak out of
 // its room.
 var homes = []struct{ module, folder string }{
-	{"modernc.org/sqlite", "oslo/db/sqlite"},
+	{"zombiezen.com/go/sqlite", "oslo/db/sqlite"},
 	{"github.com/jackc/pgx", "oslo/db/postgres"},
 	{"github.com/digitalocean/go-libvirt", "nova/virt/libvirt"},
 	{"libvirt.org/go", "nova/virt/libvirt"},

@@ -165,16 +165,16 @@ func TestState(t *testing.T) {
 
 func TestModules(t *testing.T) {
 	t.Parallel()
-	table := "| module | why | where |\n|---|---|---|\n| example.com/a | x | oslo/db, app |\n| example.com/a/v2 | x | tests |\n| modernc.org/sqlite | x | anywhere |\n"
+	table := "| module | why | where |\n|---|---|---|\n| example.com/a | x | oslo/db, app |\n| example.com/a/v2 | x | tests |\n| zombiezen.com/go/sqlite | x | anywhere |\n"
 	use := map[string]string{"oslo/db/x.go": "example.com/a/sub", "nova/x_test.go": "example.com/a/v2/sub",
-		"oslo/db/sqlite/x.go": "modernc.org/sqlite"}
+		"oslo/db/sqlite/x.go": "zombiezen.com/go/sqlite"}
 	tests := []struct{ name, file, imports, table, want string }{
 		{"all in order", "app/x.go", "example.com/a net/http", table, ""},
 		{"not in the table", "app/x.go", "example.com/b", table, "example.com/b has no line"},
 		{"wrong folder", "nova/x.go", "example.com/a", table, "in oslo/db, app only"},
 		{"test module in code", "nova/x.go", "example.com/a/v2", table, "in tests only"},
 		{"test module in support", "nova/virt/virttest/x.go", "example.com/a/v2", table, ""},
-		{"engine outside its home", "app/x.go", "modernc.org/sqlite", table, "only below oslo/db/sqlite"},
+		{"engine outside its home", "app/x.go", "zombiezen.com/go/sqlite", table, "only below oslo/db/sqlite"},
 		{"idle line", "app/x.go", "net/http", table + "| example.com/idle | x | app |\n", "imported by nobody"},
 		{"twice", "app/x.go", "net/http", table + "| example.com/a | x | app |\n", "has a line already"},
 		{"cells missing", "app/x.go", "net/http", table + "| example.com/c | x |\n", "must be | module"},

@@ -225,12 +225,20 @@ type runner interface {
 
 type conn struct{ r runner }
 
-func (c conn) Query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	return c.r.QueryContext(ctx, text, args...)
+func (c conn) Query(ctx context.Context, text string, args []any) (db.Rows, error) {
+	r, err := c.r.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
-func (c conn) Exec(ctx context.Context, text string, args []any) (sql.Result, error) {
-	return c.r.ExecContext(ctx, text, args...)
+func (c conn) Exec(ctx context.Context, text string, args []any) (int64, error) {
+	r, err := c.r.ExecContext(ctx, text, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
 }
 
 // Check prepares a statement and forgets it.

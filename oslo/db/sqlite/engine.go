@@ -9,34 +9,34 @@ import (
 	"runtime"
 	"sync"
 
-	sqlite "modernc.org/sqlite"
-
 	"hypernova/oslo/db"
 )
 
 // engine is an open file: one connection that writes and a few that read. A connection has one user at a time.
 type engine struct {
-	writers, readers *sql.DB
-	w                *writer
-	idle             chan *conn    // readers that wait for work
-	more             chan struct{} // one token per reader that may still be opened
-	closing          sync.Once
-	closeErr         error
+	d          *dialect
+	path, sync string
+	w          *writer
+	idle       chan *conn    // readers that wait for work
+	more       chan struct{} // one token per reader that may still be opened
+
+	mu     sync.Mutex
+	closed bool // readers that come back are closed
 }
+
+var errClosed = errors.New("sqlite: the database is closed")
 
 func readerCount() int { return min(max(runtime.GOMAXPROCS(0), 4), 16) }
 
 // open opens path. eager readers are opened at once, the rest when they are needed.
-func open(ctx context.Context, d *sqlite.Driver, path, sync string, eager int) (*engine, error) {
+func open(ctx context.Context, d *dialect, path, sync string, eager int) (*engine, error) {
 	n := max(readerCount(), eager)
 	if eager > 0 {
 		n = eager
 	}
-	e := &engine{
-		writers: pool(d, dsn(path, sync, true), 1),
-		readers: pool(d, dsn(path, sync, false), n),
-		idle:    make(chan *conn, n),    // never blocks the one that returns a reader
-		more:    make(chan struct{}, n), // filled below, only taken from
+	e := &engine{d: d, path: path, sync: sync,
+		idle: make(chan *conn, n),    // never blocks the one that returns a reader
+		more: make(chan struct{}, n), // filled below, only taken from
 	}
 	err := e.start(ctx, n, eager)
 	if err != nil {
@@ -46,7 +46,7 @@ func open(ctx context.Context, d *sqlite.Driver, path, sync string, eager int) (
 }
 
 func (e *engine) start(ctx context.Context, n, eager int) error {
-	c, err := pin(ctx, e.writers)
+	c, err := e.d.connect(ctx, e.path, e.sync, true)
 	if err != nil {
 		return err
 	}
@@ -55,12 +55,13 @@ func (e *engine) start(ctx context.Context, n, eager int) error {
 	if err := c.touch(ctx); err != nil {
 		return err
 	}
+	c.c.SetBusyTimeout(busyBeginTime)
 	for i := range n {
 		if i >= eager {
 			e.more <- struct{}{}
 			continue
 		}
-		r, err := pin(ctx, e.readers)
+		r, err := e.d.connect(ctx, e.path, e.sync, false)
 		if err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ const memoryReaders = 6
 
 // openMemory opens a file for this process alone and takes its name away, so that nothing is left of it however the
 // process ends.
-func openMemory(ctx context.Context, d *sqlite.Driver) (_ *engine, err error) {
+func openMemory(ctx context.Context, d *dialect) (_ *engine, err error) {
 	dir, err := os.MkdirTemp("", "hypernova-")
 	if err != nil {
 		return nil, err
@@ -97,7 +98,14 @@ func (e *engine) reader(ctx context.Context) (*conn, error) {
 	case c := <-e.idle:
 		return c, nil
 	case <-e.more:
-		c, err := pin(ctx, e.readers)
+		e.mu.Lock()
+		closed := e.closed
+		e.mu.Unlock()
+		var c *conn
+		err := errClosed
+		if !closed {
+			c, err = e.d.connect(ctx, e.path, e.sync, false)
+		}
 		if err != nil {
 			e.more <- struct{}{}
 			return nil, err
@@ -108,13 +116,25 @@ func (e *engine) reader(ctx context.Context) (*conn, error) {
 	}
 }
 
+// back takes a reader back. After Close it closes it, and lets others find that the database is closed.
+func (e *engine) back(c *conn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.idle <- c
+		return
+	}
+	_ = c.close() // nobody is there who could be told
+	e.more <- struct{}{}
+}
+
 // Read lends a reader for one statement.
 func (e *engine) Read(ctx context.Context, fn func(db.Conn) error) error {
 	c, err := e.reader(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { e.idle <- c }()
+	defer e.back(c)
 	return fn(c)
 }
 
@@ -127,7 +147,7 @@ func (e *engine) View(ctx context.Context, fn func(db.Conn) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { e.idle <- c }()
+	defer e.back(c)
 	free := context.WithoutCancel(ctx) // the end of the caller must not leave the transaction open
 	if err := c.do(free, "BEGIN"); err != nil {
 		return err
@@ -139,35 +159,36 @@ func (e *engine) View(ctx context.Context, fn func(db.Conn) error) (err error) {
 // Migrate lends the writing connection to a migration library.
 func (e *engine) Migrate(ctx context.Context, fn func(*sql.DB) error) error {
 	return e.w.alone(ctx, func() (err error) {
-		if err := e.w.conn.unpin(); err != nil {
-			return err
-		}
-		err = fn(e.writers)
-		c, perr := pin(context.WithoutCancel(ctx), e.writers)
-		if perr == nil {
-			e.w.conn = c
-		}
-		return errors.Join(err, perr)
+		e.w.conn.c.SetBusyTimeout(busyTime)
+		defer e.w.conn.c.SetBusyTimeout(busyBeginTime)
+		d := lend(e.w.conn)
+		defer func() { err = errors.Join(err, d.Close()) }()
+		return fn(d)
 	})
 }
 
-// Close closes the connections. The last one to close a file moves the log into it.
+// Close closes the connections; those in use are closed when they come back. The last one to close a file moves the log
+// into it.
 func (e *engine) Close() error {
-	e.closing.Do(func() {
-		for {
-			select {
-			case c := <-e.idle:
-				e.closeErr = errors.Join(e.closeErr, c.unpin())
-				continue
-			default:
-			}
-			break
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	var errs []error
+	for more := true; more; {
+		select {
+		case c := <-e.idle:
+			errs = append(errs, c.close())
+			e.more <- struct{}{}
+		default:
+			more = false
 		}
-		e.closeErr = errors.Join(e.closeErr, e.readers.Close())
-		if e.w != nil {
-			e.closeErr = errors.Join(e.closeErr, e.w.conn.unpin())
-		}
-		e.closeErr = errors.Join(e.closeErr, e.writers.Close())
-	})
-	return e.closeErr
+	}
+	e.mu.Unlock()
+	if e.w != nil {
+		errs = append(errs, e.w.close())
+	}
+	return errors.Join(errs...)
 }

@@ -7,11 +7,8 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,8 +16,7 @@ import (
 	"syscall"
 
 	"github.com/pressly/goose/v3"
-	sqlite "modernc.org/sqlite"
-	lib "modernc.org/sqlite/lib"
+	"zombiezen.com/go/sqlite"
 
 	"hypernova/oslo/db"
 	"hypernova/oslo/fault"
@@ -28,14 +24,9 @@ import (
 )
 
 // Dialect makes the SQLite dialect.
-func Dialect() db.Dialect {
-	d := &dialect{driver: &sqlite.Driver{}}
-	d.driver.MustRegisterDeterministicScalarFunction("regexp", 2, d.regexp)
-	return d
-}
+func Dialect() db.Dialect { return &dialect{} }
 
 type dialect struct {
-	driver   *sqlite.Driver
 	patterns sync.Map // of expressions met; emptied when it grows
 	mu       sync.Mutex
 	known    int
@@ -63,7 +54,7 @@ func (d *dialect) Open(ctx context.Context, raw string) (db.Engine, error) {
 	path, _, _ := strings.Cut(strings.TrimPrefix(raw, "sqlite://"), "?")
 	path = strings.TrimPrefix(path, "/")
 	if path == "" || path == ":memory:" {
-		return openMemory(ctx, d.driver)
+		return openMemory(ctx, d)
 	}
 	if dir := filepath.Dir(path); dir != "." {
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -76,7 +67,7 @@ func (d *dialect) Open(ctx context.Context, raw string) (db.Engine, error) {
 	if err := secure(path); err != nil {
 		return nil, err
 	}
-	return open(ctx, d.driver, path, "FULL", 0)
+	return open(ctx, d, path, "FULL", 0)
 }
 
 // secure makes the file where it is missing, and closes it and the files beside it to other users: SQLite gives new
@@ -98,63 +89,16 @@ func secure(path string) error {
 	return f.Close()
 }
 
-// dsn is the driver's name of a file with the settings each connection needs.
-func dsn(path, sync string, write bool) string {
-	q := url.Values{}
-	q.Set("_busy_timeout", "15000")
-	q.Set("_foreign_keys", "1")
-	q.Set("_synchronous", sync)
-	q.Set("_error_rc", "1")
-	q.Set("_dqs", "0")
-	q.Add("_pragma", "temp_store(MEMORY)")
-	if write {
-		q.Set("_journal_mode", "WAL")
-		q.Set("_txlock", "immediate")
-	} else {
-		q.Set("_query_only", "1")
-	}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}
-	return u.String()
-}
-
-type connector struct {
-	d   *sqlite.Driver
-	dsn string
-}
-
-func (c connector) Connect(context.Context) (driver.Conn, error) {
-	conn, err := c.d.Open(c.dsn)
-	if err == nil {
-		unlocked(conn)
-	}
-	return conn, err
-}
-
-func (c connector) Driver() driver.Driver { return c.d }
-
-// pool is a database/sql pool of at most n connections that are never given up.
-func pool(d *sqlite.Driver, dsn string, n int) *sql.DB {
-	p := sql.OpenDB(connector{d, dsn})
-	p.SetMaxOpenConns(n)
-	p.SetMaxIdleConns(n)
-	return p
-}
-
 // patternsKept bounds the compiled expressions a process keeps.
 const patternsKept = 256
 
-// regexp is the function behind "text REGEXP pattern".
-func (d *dialect) regexp(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	pattern, ok := args[0].(string)
-	text, ok2 := args[1].(string)
-	if !ok || !ok2 {
-		return nil, nil
-	}
+// find matches a regular expression. errPattern.
+func (d *dialect) find(pattern, text string) (bool, error) {
 	re, ok := d.patterns.Load(pattern)
 	if !ok {
 		r, err := db.Compile(pattern)
 		if err != nil {
-			return nil, errors.New(badPattern)
+			return false, errPattern
 		}
 		d.mu.Lock()
 		if d.known++; d.known > patternsKept {
@@ -167,40 +111,37 @@ func (d *dialect) regexp(_ *sqlite.FunctionContext, args []driver.Value) (driver
 	}
 	found, err := re.(db.Expression).Find(text)
 	if err != nil {
-		return nil, errors.New(badPattern)
+		return false, errPattern
 	}
 	return found, nil
 }
 
-// badPattern is what is wrong with an expression that cannot be used, or not in time. The engine hands on an error's
-// text only.
-const badPattern = "the regular expression cannot be used"
+// errPattern is the error of an expression that cannot be used, or not in time.
+var errPattern = errors.New("the regular expression cannot be used")
 
-// Classify reads SQLite's result codes.
+// Classify reads SQLite's result codes. An error that is not SQLite's counts as the code of errors in general.
 func (*dialect) Classify(err error) db.Class {
-	if errors.Is(err, errLost) {
-		return db.ClassRetry
-	}
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
+	switch {
+	case err == nil:
 		return db.ClassOther
+	case errors.Is(err, errLost):
+		return db.ClassRetry
+	case errors.Is(err, errPattern):
+		return db.ClassInvalid
 	}
-	switch e.Code() {
-	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY:
+	code := sqlite.ErrCode(err)
+	switch code {
+	case sqlite.ResultConstraintUnique, sqlite.ResultConstraintPrimaryKey:
 		return db.ClassDuplicate
-	case lib.SQLITE_CONSTRAINT_FOREIGNKEY:
+	case sqlite.ResultConstraintForeignKey:
 		return db.ClassReference
 	}
-	switch e.Code() & 0xff {
-	case lib.SQLITE_ERROR:
-		if strings.Contains(e.Error(), badPattern) {
-			return db.ClassInvalid
-		}
-	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_SCHEMA:
+	switch code.ToPrimary() {
+	case sqlite.ResultBusy, sqlite.ResultLocked, sqlite.ResultSchema:
 		return db.ClassRetry
-	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL:
+	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultNoMem, sqlite.ResultProtocol:
 		return db.ClassUnavailable
-	case lib.SQLITE_CANTOPEN, lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT, lib.SQLITE_READONLY, lib.SQLITE_PERM:
+	case sqlite.ResultCantOpen, sqlite.ResultNotADB, sqlite.ResultCorrupt, sqlite.ResultReadOnly, sqlite.ResultPerm:
 		return db.ClassRefused
 	}
 	return db.ClassOther
@@ -208,21 +149,19 @@ func (*dialect) Classify(err error) db.Class {
 
 // Explain puts the result code in words.
 func (*dialect) Explain(err error) (why, cure string) {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return "it is closed", "start the service again"
-	}
-	switch e.Code() & 0xff {
-	case lib.SQLITE_FULL:
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultFull:
 		return "the disk is full", "make room on it"
-	case lib.SQLITE_CANTOPEN:
+	case sqlite.ResultCantOpen:
 		return "the file cannot be opened", "see that its folder is there and that the service's user may write to it"
-	case lib.SQLITE_NOTADB:
+	case sqlite.ResultNotADB:
 		return "the file is not a database", "see what [database] connection names; put back a backup if it was one"
-	case lib.SQLITE_CORRUPT:
+	case sqlite.ResultCorrupt:
 		return "the file is damaged", "stop the services and put back a backup"
-	case lib.SQLITE_READONLY, lib.SQLITE_PERM:
+	case sqlite.ResultReadOnly, sqlite.ResultPerm:
 		return "the file may not be written", "give it, the files beside it and its folder to the service's user"
+	case sqlite.ResultError:
+		return "it is closed", "start the service again"
 	}
 	return "the disk does not answer as it should", "see the kernel's log"
 }

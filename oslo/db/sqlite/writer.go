@@ -3,7 +3,6 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 	"time"
@@ -21,6 +20,7 @@ import (
 type writer struct {
 	mu      sync.Mutex
 	busy    bool // somebody holds the baton
+	closed  bool // the connection is closed when the baton is put down
 	waiting []chan *batch
 
 	conn     *conn         // the holder's
@@ -53,6 +53,10 @@ var errSavepoint = errors.New("sqlite: the transaction was undone by a failed st
 // acquire waits for the baton.
 func (w *writer) acquire(ctx context.Context) (*batch, error) {
 	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil, errClosed
+	}
 	if !w.busy {
 		w.busy = true
 		w.mu.Unlock()
@@ -97,12 +101,29 @@ func (w *writer) next(drop bool) chan *batch {
 	if len(w.waiting) == 0 {
 		if drop {
 			w.busy = false
+			if w.closed {
+				_ = w.conn.close() // whoever closed the database did not wait
+			}
 		}
 		return nil
 	}
 	t := w.waiting[0]
 	w.waiting = w.waiting[1:]
 	return t
+}
+
+// close closes the connection, at once if nobody holds the baton.
+func (w *writer) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	if w.busy {
+		return nil
+	}
+	return w.conn.close()
 }
 
 // pass hands the baton on: within the batch where that may grow, else after its commit. ctx must not end.
@@ -206,16 +227,16 @@ func (w *writer) alone(ctx context.Context, fn func() error) error {
 // held is the writing connection in the hands of a member. The end of its context stops it between statements only.
 type held struct{ c *conn }
 
-func (h held) Query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+func (h held) Query(ctx context.Context, text string, args []any) (db.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return h.c.Query(context.WithoutCancel(ctx), text, args)
 }
 
-func (h held) Exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+func (h held) Exec(ctx context.Context, text string, args []any) (int64, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return 0, err
 	}
 	return h.c.Exec(context.WithoutCancel(ctx), text, args)
 }
