@@ -18,6 +18,9 @@ func Missing(what, id string) *fault.Fault {
 		return fault.NotFoundf("Security group %s does not exist", id).Coded("SecurityGroupNotFound")
 	case "SecurityGroupRule":
 		return fault.NotFoundf("Security group rule %s does not exist", id).Coded("SecurityGroupRuleNotFound")
+	case "Router", "FloatingIP":
+		words := map[string]string{"Router": "Router", "FloatingIP": "Floating IP"}
+		return fault.NotFoundf("%s %s could not be found", words[what], id).Coded(what + "NotFound")
 	}
 	words := map[string]string{"SubnetPool": "Subnet pool", "AddressScope": "Address scope"}
 	if w := words[what]; w != "" {
@@ -102,4 +105,15 @@ func CheckRevision(want opt.Of[int64], have int64) error {
 func ScopeAffinity() *fault.Fault {
 	return fault.Invalidf("Subnets of the same address family hosted on the same network must all participate in " +
 		"the same address scope.").Coded("NetworkAddressScopeAffinityError")
+}
+
+// BadRequest refuses a request about a resource in neutron's words.
+func BadRequest(resource, format string, args ...any) *fault.Fault {
+	return fault.Invalidf("Bad %s request: %s.", resource, fmt.Sprintf(format, args...)).Coded("BadRequest")
+}
+
+// ServicePortInUse refuses to delete a port that a router or a floating IP has.
+func ServicePortInUse(port, owner string) *fault.Fault {
+	return fault.Conflictf("Port %s cannot be deleted directly via the port API: has device owner %s.", port,
+		owner).Coded("ServicePortInUse")
 }

@@ -61,7 +61,7 @@ func Load(ctx context.Context, q db.Querier, network string) (*Site, error) {
 
 // Take allocates a port's addresses: the wanted ones if given, else one IPv4 and one IPv6 address of the first
 // subnets with a free one. Subnets with automatic addresses (SLAAC, stateless DHCPv6) add theirs, unless an empty
-// list is given.
+// list is given. A router's interface has wanted addresses only.
 func (s *Site) Take(ctx context.Context, q db.Querier, p *neutron.Port, wanted []Wanted,
 	given bool) ([]neutron.FixedIP, error) {
 	var out []neutron.FixedIP
@@ -88,7 +88,7 @@ func (s *Site) Take(ctx context.Context, q db.Querier, p *neutron.Port, wanted [
 		}
 	}
 	for _, sub := range s.Subnets {
-		if !sub.Auto() || has(out, sub.ID) {
+		if !sub.Auto() || has(out, sub.ID) || p.DeviceOwner == neutron.OwnerRouterInterface {
 			continue
 		}
 		f, err := s.Auto(ctx, q, p, sub)
@@ -166,6 +166,9 @@ func (s *Site) Want(ctx context.Context, q db.Querier, p *neutron.Port, want Wan
 	if err != nil {
 		return neutron.FixedIP{}, err
 	}
+	if sub.Auto() && neutron.RoutedPort(p.DeviceOwner) && want.IP.IsValid() {
+		return s.Exact(ctx, q, p.ID, want)
+	}
 	if sub.Auto() {
 		f, err := s.Auto(ctx, q, p, sub)
 		if err == nil && want.IP.IsValid() && want.IP != f.IP {
@@ -182,6 +185,15 @@ func (s *Site) Want(ctx context.Context, q db.Querier, p *neutron.Port, want Wan
 		return f, err
 	}
 	return take(ctx, q, s.Network.ID, p.ID, neutron.FixedIP{Subnet: sub.ID, IP: want.IP})
+}
+
+// Exact gives a port a certain address of a subnet, also of one with automatic addresses: a router has its gateway's.
+func (s *Site) Exact(ctx context.Context, q db.Querier, port string, want Wanted) (neutron.FixedIP, error) {
+	sub, err := s.Subnet(want)
+	if err != nil {
+		return neutron.FixedIP{}, err
+	}
+	return take(ctx, q, s.Network.ID, port, neutron.FixedIP{Subnet: sub.ID, IP: want.IP})
 }
 
 func take(ctx context.Context, q db.Querier, network, port string, f neutron.FixedIP) (neutron.FixedIP, error) {

@@ -5,6 +5,7 @@ package agentserver
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"hypernova/neutron"
@@ -26,17 +27,26 @@ const Binary = "neutron-server"
 type Server struct {
 	plugin *plugin.Plugin
 	down   time.Duration
+	began  time.Time
 }
 
 // New makes it. An agent without a heartbeat for longer than down is not alive.
-func New(p *plugin.Plugin, down time.Duration) *Server { return &Server{plugin: p, down: down} }
+func New(p *plugin.Plugin, down time.Duration) *Server {
+	return &Server{plugin: p, down: down, began: p.Change.Now()}
+}
 
 // Manager is the role that serves the agents' topic on a host. It is in no service group: any number of them may
 // listen.
 func (a *Server) Manager(host string) service.Manager {
 	return service.Manager{Binary: Binary, Host: host, Topic: rpcapi.Plugin, Level: rpcapi.Level, Register: a.register,
 		Periodic: []service.Periodic{{Name: "ask_silent_agents", Spacing: max(a.down/4, 10*time.Millisecond),
-			Fn: a.AskSilent}}}
+			Fn: a.AskSilent}, {Name: "place_routers", Spacing: max(a.down/4, 10*time.Millisecond), Fn: a.PlaceRouters}}}
+}
+
+// PlaceRouters gives hosts to routers that need one, and moves those of agents that are down. A server that has just
+// begun moves none: the agents had nobody to report to.
+func (a *Server) PlaceRouters(ctx context.Context) error {
+	return a.plugin.Routers.Place(ctx, a.plugin.Change.Now().Sub(a.began) > a.down)
 }
 
 // AskSilent requests the health endpoint of agents whose heartbeats do not arrive, and notes the outcome in their
@@ -84,11 +94,13 @@ func (a *Server) state(ctx context.Context, r rpcapi.HostStateArgs) (rpcapi.Host
 	return rpcapi.HostStateReply{State: s, Sections: all}, err
 }
 
-// Report records a heartbeat. If the host is new or its tunnel address changed, the states of its networks change.
+// Report records a heartbeat. If the host is new or its tunnel address changed, the states of its networks change. A
+// host that begins to carry routers gets those that wait for one.
 func (a *Server) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
 	now := a.plugin.Change.Now()
 	tunnel, _ := netip.ParseAddr(r.TunnelIP)
-	return a.plugin.Change.DB.Tx(ctx, func(tx *db.Tx) error {
+	carries := false // routers, which it did not when it was last heard of
+	err := a.plugin.Change.DB.Tx(ctx, func(tx *db.Tx) error {
 		known, err := store.AgentsOn(ctx, tx, r.Host)
 		if err != nil {
 			return err
@@ -97,7 +109,11 @@ func (a *Server) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
 		for _, k := range known {
 			moved = moved || k.TunnelIP != tunnel
 		}
+		carries = false
 		for _, f := range r.Agents {
+			carries = carries || f.Type == neutron.TypeL3Agent && !slices.ContainsFunc(known, func(k neutron.Agent) bool {
+				return k.Type == f.Type && k.AliveAt(now, a.down)
+			})
 			err := store.ReportAgent(ctx, tx, neutron.Agent{ID: ids.UUID(), Host: r.Host, Binary: f.Binary,
 				Topic: f.Topic, Type: f.Type, Config: f.Config,
 				TunnelIP: tunnel, Created: now, Started: r.Started, Heartbeat: now, Pulse: r.Pulse}, r.Level)
@@ -118,12 +134,16 @@ func (a *Server) Report(ctx context.Context, r rpcapi.AgentReportArgs) error {
 		}
 		return a.plugin.States.Apply(ctx, tx, &c)
 	})
+	if err != nil || !carries {
+		return err
+	}
+	return a.plugin.Routers.Place(ctx, false)
 }
 
 // Show reads an agent.
 func (a *Server) Show(ctx context.Context, id string) (neutron.Agent, error) {
 	g, err := store.Agent(ctx, a.plugin.Change.DB, id)
-	return a.seen(g), err
+	return a.Seen(g), err
 }
 
 // List lists agents: all, or those that are alive or not.
@@ -133,12 +153,13 @@ func (a *Server) List(ctx context.Context, l db.ListArgs, alive opt.Of[bool]) ([
 	}
 	gs, err := store.Agents(ctx, a.plugin.Change.DB, l)
 	for i := range gs {
-		gs[i] = a.seen(gs[i])
+		gs[i] = a.Seen(gs[i])
 	}
 	return gs, err
 }
 
-func (a *Server) seen(g neutron.Agent) neutron.Agent {
+// Seen is an agent's record with whether it is alive.
+func (a *Server) Seen(g neutron.Agent) neutron.Agent {
 	g.Alive = g.AliveAt(a.plugin.Change.Now(), a.down)
 	return g
 }
@@ -158,7 +179,7 @@ func (a *Server) Update(ctx context.Context, id string, adminUp opt.Of[bool], de
 		}
 		return store.UpdateAgent(ctx, tx, g)
 	})
-	return a.seen(g), err
+	return a.Seen(g), err
 }
 
 // Delete deletes an agent's record. One that is alive gets a new record with its next heartbeat.

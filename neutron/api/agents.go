@@ -36,11 +36,16 @@ func viewAgent(g neutron.Agent) agentView {
 	v := agentView{ID: g.ID, Type: g.Type, Binary: g.Binary, Topic: g.Topic, Host: g.Host, AdminUp: g.AdminUp,
 		Created: g.Created, Started: g.Started, Heartbeat: g.Heartbeat, Description: orNil(described(g)),
 		Configurations: g.Config, Alive: g.Alive}
-	if g.Type == "DHCP agent" {
+	if zoned(g.Type) {
 		v.Zone = orNil(zoneName)
 	}
 	return v
 }
+
+const typeDHCPAgent = "DHCP agent"
+
+// zoned reports a type of agent that is in an availability zone.
+func zoned(kind string) bool { return kind == typeDHCPAgent || kind == neutron.TypeL3Agent }
 
 // described is the operators' description of an agent and, if it is not alive, the state of its process, as nova
 // shows the reason of a service that is down.
@@ -93,7 +98,7 @@ func (a *agentsAPI) list(ctx context.Context, r *api.Request, q *listQuery) (api
 				return nil, true, err
 			case "availability_zone":
 				if slices.Contains(values, zoneName) {
-					return []db.Cond{db.EqTo("agent_type", "DHCP agent")}, true, nil
+					return []db.Cond{db.InList("agent_type", []string{typeDHCPAgent, neutron.TypeL3Agent})}, true, nil
 				}
 				return []db.Cond{db.Any()}, true, nil
 			}

@@ -53,6 +53,8 @@ func resources(p *plugin.Plugin, a *agentserver.Server) []resource {
 		subnetPoolResource(p),
 		scopesOf(p).resource(createScope, createScopeShared, getScope, updateScope, updateScopeShared, deleteScope),
 		portsOf(p).resource(portRules()...),
+		routerResource(p),
+		l3AgentsOf(p, a),
 		groupsOf(p).resource(),
 		rulesOf(p).resource(),
 		quotasOf(p),

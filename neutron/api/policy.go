@@ -142,6 +142,35 @@ var (
 		"Show or list security group rules.")
 	deleteRule = rule("delete_security_group_rule", admin+" or "+sgMember, "Delete a security group rule.")
 
+	createRouter        = rule("create_router", admin+" or "+member, "Create a router.")
+	createRouterGateway = rule("create_router:external_gateway_info", admin+" or "+member,
+		"Create a router with a gateway.")
+	createRouterGatewayNetwork = rule("create_router:external_gateway_info:network_id", admin+" or "+member,
+		"Choose the external network of a new router.")
+	createRouterGatewaySNAT = rule("create_router:external_gateway_info:enable_snat", admin,
+		"Choose whether a new router translates inner addresses.")
+	createRouterGatewayIPs = rule("create_router:external_gateway_info:external_fixed_ips", admin,
+		"Choose the external addresses of a new router.")
+	getRouter           = rule("get_router", admin+" or "+reader, "Show or list routers.")
+	updateRouter        = rule("update_router", admin+" or "+member, "Change a router.")
+	updateRouterGateway = rule("update_router:external_gateway_info", admin+" or "+member,
+		"Change the gateway of a router.")
+	updateRouterGatewayNetwork = rule("update_router:external_gateway_info:network_id", admin+" or "+member,
+		"Change the external network of a router.")
+	updateRouterGatewaySNAT = rule("update_router:external_gateway_info:enable_snat", admin,
+		"Change whether a router translates inner addresses.")
+	updateRouterGatewayIPs = rule("update_router:external_gateway_info:external_fixed_ips", admin,
+		"Change the external addresses of a router.")
+	deleteRouter          = rule("delete_router", admin+" or "+member, "Delete a router.")
+	addRouterInterface    = rule("add_router_interface", admin+" or "+member, "Give a router an interface.")
+	removeRouterInterface = rule("remove_router_interface", admin+" or "+member, "Take an interface from a router.")
+	addExtraRoutes        = rule("add_extraroutes", admin+" or "+member, "Give a router extra routes.")
+	removeExtraRoutes     = rule("remove_extraroutes", admin+" or "+member, "Take extra routes from a router.")
+	createL3Router        = rule("create_l3-router", admin, "Make an L3 agent carry a router.")
+	getL3Routers          = rule("get_l3-routers", admin, "List the routers that an L3 agent carries.")
+	deleteL3Router        = rule("delete_l3-router", admin, "Take a router from an L3 agent.")
+	getL3Agents           = rule("get_l3-agents", admin, "List the L3 agents that carry a router.")
+
 	getQuota = rule("get_quota", admin+" or "+manager,
 		"See a project's quotas. Everybody sees those of the own project.")
 	updateQuota = rule("update_quota", admin, "Change a project's quotas.")
@@ -177,6 +206,7 @@ var (
 	portTags = tagRulesOf("ports", admin+" or "+netReader+" or "+reader, admin+" or "+member, admin+" or "+netMember+
 		" or "+member)
 	subnetPoolTags = tagRulesOf("subnetpools", getSubnetPool.Check, updateSubnetPool.Check, updateSubnetPool.Check)
+	routerTags     = tagRulesOf("routers", getRouter.Check, updateRouter.Check, updateRouter.Check)
 	groupTags      = tagRulesOf("security_groups", getGroup.Check, updateGroup.Check, updateGroup.Check)
 )
 

@@ -105,7 +105,7 @@ type portView struct {
 
 func viewPort(p neutron.Port) portView {
 	v := portView{ID: p.ID, Name: p.Name, Network: p.Network, Tenant: p.Project, Project: p.Project, MAC: p.MAC,
-		AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, FixedIPs: []fixedIPView{},
+		AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, FixedIPs: viewFixedIPs(p.FixedIPs),
 		Pairs: []pairWire{}, SecurityGroups: orEmpty(p.SecurityGroups), Description: p.Description, VNICType: p.VNICType,
 		Host: p.Host, Profile: viewProfile(p), VIFType: p.VIFType, VIFDetails: map[string]any{},
 		PortSecurity: p.PortSecurity, stamps: stampsOf(p.Meta)}
@@ -116,13 +116,14 @@ func viewPort(p neutron.Port) portView {
 		}
 		v.VIFDetails[k] = d
 	}
-	for _, f := range p.FixedIPs {
-		v.FixedIPs = append(v.FixedIPs, fixedIPView{f.Subnet, f.IP.String()})
-	}
 	for _, a := range p.AddressPairs {
 		v.Pairs = append(v.Pairs, pairWire{IP: a.IP, MAC: a.MAC})
 	}
 	return v
+}
+
+func viewFixedIPs(fs []neutron.FixedIP) []fixedIPView {
+	return views(fs, func(f neutron.FixedIP) fixedIPView { return fixedIPView{f.Subnet, f.IP.String()} })
 }
 
 func portOwners(p neutron.Port) policy.Target { return portTarget(p.Project, p.NetworkProject, false) }
@@ -161,6 +162,10 @@ func portsOf(p *plugin.Plugin) *portsAPI {
 				if wanted[i], err = in.wanted(r, n); err != nil {
 					return nil, err
 				}
+				w := wanted[i]
+				if err := ownRouter(ctx, r, p, w.DeviceOwner, w.DeviceID, w.Project); err != nil {
+					return nil, err
+				}
 			}
 			if r.Service != nil && r.HTTP.Header.Get(auth.CheckOnlyHeader) != "" {
 				return nil, p.Ports.Possible(ctx, wanted)
@@ -184,6 +189,12 @@ func portsOf(p *plugin.Plugin) *portsAPI {
 				return of, err
 			}
 			patch.IfRevision = ifRevision
+			if patch.DeviceID.Set || patch.DeviceOwner.Set {
+				owner, device := patch.DeviceOwner.Or(of.DeviceOwner), patch.DeviceID.Or(of.DeviceID)
+				if err := ownRouter(ctx, r, p, owner, device, of.Project); err != nil {
+					return of, err
+				}
+			}
 			return p.Ports.Update(ctx, of.ID, patch)
 		},
 		delete: func(ctx context.Context, _ *api.Request, of neutron.Port, ifRevision opt.Of[int64]) error {
@@ -202,6 +213,22 @@ func portsOf(p *plugin.Plugin) *portsAPI {
 			{"tag-ports-during-bulk-creation", "Tags of new ports", "Ports are made with tags."},
 		},
 	}
+}
+
+// ownRouter refuses a port that its project, not an administrator, makes one of another project's router.
+func ownRouter(ctx context.Context, r *api.Request, p *plugin.Plugin, owner, device, project string) error {
+	if owner != neutron.OwnerRouterInterface || device == "" || r.Allowed(ruleAdmin, nil) {
+		return nil
+	}
+	of, err := p.Routers.Show(ctx, device)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err == nil && of.Project != project {
+		err = fault.Conflictf("The following device_id %s is not owned by your project or matches another project router.",
+			device).Coded("DeviceIDNotOwnedByTenant")
+	}
+	return err
 }
 
 // wanted reads the port that a create asks for on a network that the caller sees.
@@ -296,24 +323,33 @@ func (in *portChange) addresses() (opt.Of[[]addresses.Wanted], error) {
 	if !in.FixedIPs.Has() {
 		return opt.Of[[]addresses.Wanted]{}, nil
 	}
-	out := make([]addresses.Wanted, len(in.FixedIPs.Value))
-	for i, f := range in.FixedIPs.Value {
+	out, err := wantedAddresses("fixed_ips", in.FixedIPs.Value)
+	if err != nil {
+		return opt.Of[[]addresses.Wanted]{}, err
+	}
+	return opt.Some(out), nil
+}
+
+// wantedAddresses reads the addresses that an attribute asks for.
+func wantedAddresses(attribute string, ins []fixedIPBody) ([]addresses.Wanted, error) {
+	out := make([]addresses.Wanted, len(ins))
+	for i, f := range ins {
 		out[i].Subnet = f.Subnet.Or("")
 		if f.IP.Has() {
-			ip, err := ipOf("fixed_ips", f.IP.Value)
+			ip, err := ipOf(attribute, f.IP.Value)
 			if err != nil {
-				return opt.Of[[]addresses.Wanted]{}, err
+				return nil, err
 			}
 			if slices.ContainsFunc(out[:i], func(w addresses.Wanted) bool { return w.IP == ip }) {
-				return opt.Of[[]addresses.Wanted]{}, invalid("fixed_ips", "Duplicate IP address '%s'", ip)
+				return nil, invalid(attribute, "Duplicate IP address '%s'", ip)
 			}
 			out[i].IP = ip
 		}
 		if out[i].Subnet == "" && !out[i].IP.IsValid() {
-			return opt.Of[[]addresses.Wanted]{}, neutron.BadInput("IP allocation requires subnet_id or ip_address")
+			return nil, neutron.BadInput("IP allocation requires subnet_id or ip_address")
 		}
 	}
-	return opt.Some(out), nil
+	return out, nil
 }
 
 // groups are the security groups that are asked for: null is none, and nothing is what the port gets by itself or

@@ -274,7 +274,7 @@ func (in *subnetChange) patch() (subnets.Patch, error) {
 		p.DNS = opt.Some(as)
 	}
 	if in.Routes.Set {
-		rs, err := routes(in.Routes.Or(nil))
+		rs, err := routes("host_routes", in.Routes.Or(nil))
 		if err != nil {
 			return p, err
 		}
@@ -312,24 +312,25 @@ func nameservers(ss []string) ([]netip.Addr, error) {
 	return out, nil
 }
 
-func routes(ws []routeWire) ([]neutron.HostRoute, error) {
+// routes reads the routes that an attribute gives.
+func routes(attribute string, ws []routeWire) ([]neutron.HostRoute, error) {
 	out := make([]neutron.HostRoute, len(ws))
 	for i, w := range ws {
 		d, err := ipam.ParseCIDR(w.Destination)
 		if err != nil || d.Masked() != d || !strings.Contains(w.Destination, "/") {
-			return nil, invalid("host_routes", "'%s' is not a valid CIDR", w.Destination)
+			return nil, invalid(attribute, "'%s' is not a valid CIDR", w.Destination)
 		}
 		if d.Addr().IsLoopback() {
-			return nil, invalid("host_routes", "'%s' is not a routable CIDR", w.Destination)
+			return nil, invalid(attribute, "'%s' is not a routable CIDR", w.Destination)
 		}
-		hop, err := ipOf("host_routes", w.NextHop)
+		hop, err := ipOf(attribute, w.NextHop)
 		if err != nil {
 			return nil, err
 		}
 		out[i] = neutron.HostRoute{Destination: d, NextHop: hop}
 	}
 	if r, ok := twice(out); ok {
-		return nil, invalid("host_routes", "Duplicate hostroute '{'destination': '%s', 'nexthop': '%s'}'", r.Destination,
+		return nil, invalid(attribute, "Duplicate hostroute '{'destination': '%s', 'nexthop': '%s'}'", r.Destination,
 			r.NextHop)
 	}
 	return out, nil

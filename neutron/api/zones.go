@@ -27,20 +27,21 @@ func zonesOf() resource {
 }
 
 func listZones(_ api.None, _ context.Context, r *api.Request, q *listQuery) (api.Page[zoneView], error) {
-	v := zoneView{Name: zoneName, Resource: "network", State: "available"}
+	zones := []zoneView{{Name: zoneName, Resource: "network", State: "available"},
+		{Name: zoneName, Resource: "router", State: "available"}}
 	for name, values := range q.Filters {
-		have, ok := map[string]string{"name": v.Name, "resource": v.Resource, "state": v.State}[name]
-		if !ok {
+		if !slices.Contains([]string{"name", "resource", "state"}, name) {
 			return api.Page[zoneView]{}, noFilter(name)
 		}
-		if !slices.Contains(values, have) {
-			return api.Page[zoneView]{}, nil
-		}
+		zones = slices.DeleteFunc(zones, func(v zoneView) bool {
+			have := map[string]string{"name": v.Name, "resource": v.Resource, "state": v.State}[name]
+			return !slices.Contains(values, have)
+		})
 	}
 	if !r.Allowed(getZone, nil) { // a list hides what its reader may not see
 		return api.Page[zoneView]{}, nil
 	}
-	return api.Page[zoneView]{Items: []zoneView{v}}, nil
+	return api.Page[zoneView]{Items: zones}, nil
 }
 
 // knownZones refuses hints that name a zone that is not there.

@@ -126,6 +126,12 @@ func (d *DHCP) SubnetChanged(ctx context.Context, tx *change.Tx, was, is *neutro
 	}
 	slices.Sort(carrying)
 	for _, host := range carrying {
+		if guests, err := store.HostHasPorts(ctx, tx, host, sub.Network); err != nil || !guests {
+			if err != nil {
+				return err
+			}
+			continue // it carries ports of routers alone
+		}
 		if err := d.Ensure(ctx, tx, site, host); err != nil {
 			return err
 		}
@@ -174,7 +180,8 @@ func redo(ctx context.Context, tx *change.Tx, site *addresses.Site, p neutron.Po
 
 // PortChanged is the hook that removes a host's DHCP port on a network when its last other port there is gone.
 func (d *DHCP) PortChanged(ctx context.Context, tx *change.Tx, gone, is *neutron.Port) error {
-	if gone == nil || gone.Host == "" || gone.DeviceOwner == neutron.OwnerDHCP || is != nil && is.Host == gone.Host {
+	if gone == nil || gone.Host == "" || gone.DeviceOwner == neutron.OwnerDHCP ||
+		neutron.RoutedPort(gone.DeviceOwner) || is != nil && is.Host == gone.Host {
 		return nil
 	}
 	carries, err := store.HostHasPorts(ctx, tx, gone.Host, gone.Network)

@@ -54,6 +54,13 @@ func (c *Changes) Port(p neutron.Port) {
 	}
 }
 
+// Router adds a router that is new on its host, changed, or leaves it.
+func (c *Changes) Router(r neutron.Router) {
+	if r.Host != "" {
+		c.section(r.Host, neutron.RouterSection(r.ID))
+	}
+}
+
 // Network adds a network that is changed itself or in its subnets.
 func (c *Changes) Network(id string) { add(&c.networks, id) }
 

@@ -80,7 +80,7 @@ func (r *reader) read(ctx context.Context) (err error) {
 		return err
 	}
 	r.leaveOut(networks, groups)
-	return nil
+	return r.routers(ctx)
 }
 
 // leaveOut takes the sections that should have been read and were not from the ones that the host has: their rows are
@@ -134,7 +134,7 @@ func (r *reader) networks(ctx context.Context, ids []string, ports []neutron.Por
 		}
 	}
 	for _, p := range ports {
-		if i, ok := index[p.Network]; ok && p.DeviceOwner != neutron.OwnerDHCP {
+		if i, ok := index[p.Network]; ok && p.DeviceOwner != neutron.OwnerDHCP && !neutron.RoutedPort(p.DeviceOwner) {
 			r.state.Networks[i].Ports = append(r.state.Networks[i].Ports, neutron.PortInfoOf(p, networks[i], bySubnet))
 		}
 	}

@@ -142,7 +142,9 @@ func onlyOwner(ctx context.Context, on db.Querier, n neutron.Network) error {
 	if err != nil {
 		return err
 	}
-	foreign := func(p neutron.Port) bool { return p.Project != n.Project && p.DeviceOwner != neutron.OwnerDHCP }
+	foreign := func(p neutron.Port) bool {
+		return p.Project != n.Project && p.Project != "" && p.DeviceOwner != neutron.OwnerDHCP
+	}
 	if slices.ContainsFunc(ports, foreign) {
 		return fault.Conflictf("Unable to reconfigure sharing settings for network %s. Multiple tenants are using it.", n.ID).
 			Coded("InvalidSharedSetting")

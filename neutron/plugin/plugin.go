@@ -14,6 +14,7 @@ import (
 	"hypernova/neutron/networks"
 	"hypernova/neutron/ports"
 	"hypernova/neutron/quota"
+	"hypernova/neutron/routers"
 	"hypernova/neutron/secgroups"
 	"hypernova/neutron/subnets"
 	"hypernova/oslo/clock"
@@ -51,6 +52,7 @@ type Plugin struct {
 	Ports    *ports.Ports
 	Groups   *secgroups.Groups
 	DHCP     *dhcp.DHCP
+	Routers  *routers.Routers
 	Compute  *compute.API
 }
 
@@ -72,7 +74,13 @@ func New(c Config, d Deps) *Plugin {
 		Rights: d.Rights, BaseMAC: c.ML2.BaseMAC})
 	p.Subnets = subnets.New(p.Change, p.Quotas, p.Ports)
 	p.Compute = compute.New(p.Ports)
+	p.Routers = routers.New(routers.Deps{Change: p.Change, Quotas: p.Quotas, Ports: p.Ports, Down: c.ML2.AgentDownTime})
 	p.Ports.Changed.Add(p.DHCP.PortChanged)
+	p.Ports.Changed.Add(p.Routers.PortChanged)
+	p.Ports.Changing.Add(p.Routers.PortChanging)
+	p.Ports.Deleting.Add(p.Routers.PortDeleting)
+	p.Networks.Changed.Add(p.Routers.NetworkChanged)
 	p.Subnets.Changed.Add(p.DHCP.SubnetChanged)
+	p.Subnets.Changed.Add(p.Routers.SubnetChanged)
 	return p
 }

@@ -34,6 +34,10 @@ type Ports struct {
 	Deps
 	// Changed are called after a port was written or deleted, except the DHCP ports that package dhcp keeps.
 	Changed change.Hooks[neutron.Port]
+	// Deleting are called before a port is deleted because a client asks for it, and may refuse that.
+	Deleting change.Hooks[neutron.Port]
+	// Changing are called before a client's change of a port is written, and may refuse it.
+	Changing change.Hooks[neutron.Port]
 }
 
 // New makes them.
@@ -83,6 +87,11 @@ func (p *Ports) Insert(ctx context.Context, tx *change.Tx, wanted []Wanted, must
 	if err != nil {
 		return nil, err
 	}
+	return p.Place(ctx, tx, wanted, mustBind)
+}
+
+// Place is Insert for ports that networking itself needs: no quota stops it.
+func (p *Ports) Place(ctx context.Context, tx *change.Tx, wanted []Wanted, mustBind bool) ([]neutron.Port, error) {
 	sites := addresses.Sites{}
 	var out []neutron.Port
 	for _, w := range wanted {
@@ -133,7 +142,10 @@ func (p *Ports) newPort(ctx context.Context, tx *change.Tx, site *addresses.Site
 	if out.MAC, err = site.MAC(ctx, tx, p.BaseMAC, w.MAC); err != nil {
 		return out, err
 	}
-	if out.Host != "" && out.DeviceOwner != neutron.OwnerDHCP {
+	if neutron.OwnPort(out.DeviceOwner) {
+		out.PortSecurity = false
+	}
+	if out.Host != "" && out.DeviceOwner != neutron.OwnerDHCP && !neutron.RoutedPort(out.DeviceOwner) {
 		// DHCP's address is allocated before the guest's; otherwise a guest with the last free one would have no DHCP.
 		if err := p.DHCP.Ensure(ctx, tx, site, out.Host); err != nil {
 			return out, err
@@ -168,6 +180,9 @@ func (p *Ports) Delete(ctx context.Context, id string, ifRevision opt.Of[int64])
 			return err
 		}
 		if err := neutron.CheckRevision(ifRevision, was.Revision); err != nil {
+			return err
+		}
+		if err := p.Deleting.Run(ctx, tx, &was, nil); err != nil {
 			return err
 		}
 		tx.Event("network-vif-deleted", was, "")

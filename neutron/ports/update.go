@@ -70,6 +70,9 @@ func (p *Ports) UpdateIn(ctx context.Context, tx *change.Tx, id string, patch Pa
 			return was, err
 		}
 	}
+	if err := p.Changing.Run(ctx, tx, &was, &is); err != nil {
+		return was, err
+	}
 	if was.DeviceID != is.DeviceID {
 		tx.Event("network-changed", was, "") // for the server that had it
 	}
@@ -219,8 +222,10 @@ func (p *Ports) Rebind(ctx context.Context, tx *change.Tx, is *neutron.Port, hos
 		return "", err
 	}
 	is.Host = host
-	if err := p.DHCP.Ensure(ctx, tx, site, host); err != nil {
-		return "", err
+	if !neutron.RoutedPort(is.DeviceOwner) {
+		if err := p.DHCP.Ensure(ctx, tx, site, host); err != nil {
+			return "", err
+		}
 	}
 	return p.Binder.Bind(ctx, tx, site.Network, is)
 }

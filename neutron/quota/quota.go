@@ -21,6 +21,8 @@ const (
 	Port              = "port"
 	SubnetPool        = "subnetpool"
 	AddressScope      = "address_scope"
+	Router            = "router"
+	RouterRoute       = "router_route" // of one router, not of a project
 	SecurityGroup     = "security_group"
 	SecurityGroupRule = "security_group_rule"
 )
@@ -32,6 +34,8 @@ type Config struct {
 	Port              int `conf:"quota_port" default:"500" min:"-1" help:"Number of ports allowed per project; -1 is unlimited."`
 	SubnetPool        int `conf:"quota_subnetpool" default:"-1" min:"-1" help:"Number of subnet pools allowed per project; -1 is unlimited."`
 	AddressScope      int `conf:"quota_address_scope" default:"-1" min:"-1" help:"Number of address scopes allowed per project; -1 is unlimited."`
+	Router            int `conf:"quota_router" default:"10" min:"-1" help:"Number of routers allowed per project; -1 is unlimited."`
+	RouterRoute       int `conf:"quota_router_route" default:"30" min:"-1" help:"Number of extra routes allowed per router; -1 is unlimited."`
 	SecurityGroup     int `conf:"quota_security_group" default:"10" min:"-1" help:"Number of security groups allowed per project; -1 is unlimited."`
 	SecurityGroupRule int `conf:"quota_security_group_rule" default:"100" min:"-1" help:"Number of security group rules allowed per project; -1 is unlimited."`
 }
@@ -41,7 +45,7 @@ func Defaults() Config { return conf.Defaults[Config]() }
 
 // Resources are the limited resources in the order of the API.
 func Resources() []string {
-	return []string{Network, Subnet, SubnetPool, AddressScope, Port, SecurityGroup, SecurityGroupRule}
+	return []string{Network, Subnet, SubnetPool, AddressScope, Port, Router, RouterRoute, SecurityGroup, SecurityGroupRule}
 }
 
 // Quotas answers and changes limits.
@@ -54,6 +58,7 @@ type Quotas struct {
 func New(d *db.DB, c Config) *Quotas {
 	return &Quotas{db: d, defaults: map[string]int64{Network: int64(c.Network), Subnet: int64(c.Subnet),
 		SubnetPool: int64(c.SubnetPool), AddressScope: int64(c.AddressScope), Port: int64(c.Port),
+		Router: int64(c.Router), RouterRoute: int64(c.RouterRoute),
 		SecurityGroup: int64(c.SecurityGroup), SecurityGroupRule: int64(c.SecurityGroupRule)}}
 }
 
@@ -76,6 +81,11 @@ func (q *Quotas) Default(project string) Set {
 // Show are the limits in force for a project.
 func (q *Quotas) Show(ctx context.Context, project string) (Set, error) {
 	return q.show(ctx, q.db, project)
+}
+
+// ShowIn is Show in the caller's transaction.
+func (q *Quotas) ShowIn(ctx context.Context, on db.Querier, project string) (Set, error) {
+	return q.show(ctx, on, project)
 }
 
 func (q *Quotas) show(ctx context.Context, on db.Querier, project string) (Set, error) {

@@ -26,6 +26,8 @@ func Lists() []Listed {
 			page(db.EqTo("status", "DOWN"))}},
 		{groupList, []db.ListArgs{everything, own}},
 		{ruleList, []db.ListArgs{everything, own, page(db.EqTo("security_group_id", "g"))}},
+		{routerList, []db.ListArgs{everything, own, page(db.EqTo("host", "h"))}},
+		{portsOfRouters, []db.ListArgs{{Where: []db.Cond{db.EqTo("router_id", "r")}}}},
 		{agentList, []db.ListArgs{everything}},
 		{neighbourList, []db.ListArgs{{Where: []db.Cond{db.EqTo("network_id", "n")}}}},
 		{memberList, []db.ListArgs{{Where: []db.Cond{db.EqTo("group_id", "g")}}}},

@@ -116,7 +116,8 @@ SELECT `+portColumns+`, n.project_id AS viewer FROM ports p JOIN networks n ON n
 WHERE p.project_id > n.project_id
 ) p`, listColumns(ports.ListColumns("p"), map[string]string{"viewer": "p.viewer NOT NULL"}), "p.id")
 	portHost = db.NewQuery[int64](Stmts,
-		`SELECT COUNT(*) FROM ports WHERE host = ? AND network_id = ? AND device_owner <> 'network:dhcp'`) // ports_host
+		`SELECT COUNT(*) FROM ports WHERE host = ? AND network_id = ? AND device_owner NOT IN
+('network:dhcp', 'network:router_interface', 'network:router_gateway', 'network:floatingip')`)  // ports_host
 
 	addressTake = db.NewExec(Stmts, `
 INSERT INTO addresses (network_id, address, subnet_id, port_id, ip) VALUES (?, ?, ?, ?, ?)
@@ -246,7 +247,7 @@ func PortsOfNetwork(ctx context.Context, on db.Querier, network string) ([]neutr
 	return resources(rows, portRead.resource), err
 }
 
-// HostHasPorts reports whether a host carries a port of a network besides DHCP's.
+// HostHasPorts reports whether a host carries a port of a network that needs DHCP: one besides DHCP's and routers'.
 func HostHasPorts(ctx context.Context, on db.Querier, host, network string) (bool, error) {
 	n, err := portHost.One(ctx, on, host, network)
 	return n > 0, err

@@ -17,6 +17,8 @@ func Ends() []db.End {
 		{Table: "ports", How: "a client deletes the port, or compute with its server"},
 		{Table: "addresses", How: "with their port"},
 		{Table: "port_groups", How: "with their port"},
+		{Table: "routers", How: "a client deletes the router"},
+		{Table: "router_ports", How: "with their port"},
 		{Table: "security_groups", How: "a client deletes the group"},
 		{Table: "default_groups", How: "with the group"},
 		{Table: "security_group_rules", How: "with their group, or a client deletes them"},

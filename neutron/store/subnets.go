@@ -74,6 +74,10 @@ ORDER BY s.created_at, s.id`)  // ports_device, subnets_network
 SELECT COUNT(*) FROM addresses a
 JOIN ports p ON p.id = a.port_id
 WHERE a.subnet_id = ? AND p.device_owner <> 'network:dhcp'`)  // addresses_subnet
+	subnetRouted = db.NewQuery[int64](Stmts, `
+SELECT COUNT(*) FROM addresses a
+JOIN ports p ON p.id = a.port_id
+WHERE a.subnet_id = ? AND p.device_owner = 'network:router_interface'`)  // addresses_subnet
 )
 
 // InsertSubnet writes a new subnet.
@@ -121,6 +125,12 @@ func Subnets(ctx context.Context, on db.Querier, a db.ListArgs) ([]neutron.Subne
 // SubnetUsers counts the addresses of a subnet that ports other than DHCP's have.
 func SubnetUsers(ctx context.Context, on db.Querier, subnet string) (int64, error) {
 	return subnetUsers.One(ctx, on, subnet)
+}
+
+// SubnetRouted reports whether an interface of a router has an address of a subnet.
+func SubnetRouted(ctx context.Context, on db.Querier, subnet string) (bool, error) {
+	n, err := subnetRouted.One(ctx, on, subnet)
+	return n > 0, err
 }
 
 func resources[R, N any](rows []R, convert func(R) N) []N {

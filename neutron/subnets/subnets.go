@@ -149,7 +149,8 @@ func (s *Subnets) addAutomatic(ctx context.Context, tx *change.Tx, sub neutron.S
 		return err
 	}
 	for _, was := range all {
-		if was.DeviceOwner == neutron.OwnerDHCP || len(was.FixedIPs) == 0 {
+		if was.DeviceOwner == neutron.OwnerDHCP || was.DeviceOwner == neutron.OwnerRouterInterface ||
+			len(was.FixedIPs) == 0 {
 			continue
 		}
 		is := was
@@ -244,7 +245,11 @@ func (s *Subnets) Delete(ctx context.Context, id string, ifRevision opt.Of[int64
 		if err != nil {
 			return err
 		}
-		if users > 0 && !sub.Auto() {
+		routed, err := store.SubnetRouted(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if users > 0 && !sub.Auto() || routed {
 			return neutron.SubnetInUse(id)
 		}
 		if err := s.withdraw(ctx, tx, sub); err != nil {

@@ -1,0 +1,36 @@
+package neutron
+
+import "strings"
+
+// Owners of the ports of routers and floating IPs.
+const (
+	OwnerRouterInterface = "network:router_interface"
+	OwnerRouterGateway   = "network:router_gateway"
+	OwnerFloatingIP      = "network:floatingip"
+)
+
+// TypeL3Agent is the type of the agents that carry routers.
+const TypeL3Agent = "L3 agent"
+
+// RoutedPort reports an owner whose ports routers have. Such ports need no DHCP on their host.
+func RoutedPort(owner string) bool {
+	return owner == OwnerRouterInterface || owner == OwnerRouterGateway || owner == OwnerFloatingIP
+}
+
+// OwnPort reports an owner of ports that networking trusts: they are neither filtered nor bound to their addresses.
+func OwnPort(owner string) bool { return strings.HasPrefix(owner, OwnerNetworkPrefix) }
+
+// Router forwards packets between the subnets of its ports, and to an external network by its gateway.
+type Router struct {
+	Meta
+	ID, Name          string
+	AdminUp           bool
+	AvailabilityHints []string
+	SNAT              bool // inner addresses are translated where they leave by the gateway
+	Routes            []HostRoute
+	// GatewayPort is empty for a router without a gateway. The network and addresses are the port's.
+	GatewayPort, GatewayNetwork string
+	GatewayIPs                  []FixedIP
+	Host                        string // the host that carries it; empty: none
+	Held                        bool   // an operator took it from its host; its next change gives it one again
+}
