@@ -7,6 +7,7 @@ package neutron
 //	plugin       puts the operations of all resources together over one database
 //	networks     the operations on networks, subnets, ports and security groups, one package each: subnets, ports,
 //	             secgroups; quota limits them
+//	routers      the operations on routers, and the choice of the hosts that carry them
 //	compute      API on the database of this process
 //	change       the unit of work of an operation: a transaction, the states of hosts and the servers that it concerns
 //	hoststate    the desired network state of each host, in sections with revisions, and the hints to its agent
@@ -27,4 +28,5 @@ package neutron
 //   - A port is ACTIVE only after the agent of its host has reported it, or at once if the mechanism needs no agent:
 //     ports.Wired, ml2.Binding.Wired.
 //   - A port that Allocate made is deleted with its server; one that it took is released as it was.
+//   - A router's ports are those of router_ports, bound to the router's host: a change of its ports writes its row.
 //   - A host has at most one DHCP port on a network, and none without another port there.

@@ -34,3 +34,9 @@ type Router struct {
 	Host                        string // the host that carries it; empty: none
 	Held                        bool   // an operator took it from its host; its next change gives it one again
 }
+
+// RouterPort says which router has a port.
+type RouterPort struct {
+	Port, Router, Network string
+	Gateway               bool
+}

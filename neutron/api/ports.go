@@ -105,8 +105,9 @@ type portView struct {
 
 func viewPort(p neutron.Port) portView {
 	v := portView{ID: p.ID, Name: p.Name, Network: p.Network, Tenant: p.Project, Project: p.Project, MAC: p.MAC,
-		AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, FixedIPs: viewFixedIPs(p.FixedIPs),
-		Pairs: []pairWire{}, SecurityGroups: orEmpty(p.SecurityGroups), Description: p.Description, VNICType: p.VNICType,
+		AdminUp: p.AdminUp, Status: p.Status, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner,
+		FixedIPs: viewFixedIPs(p.FixedIPs),
+		Pairs:    []pairWire{}, SecurityGroups: orEmpty(p.SecurityGroups), Description: p.Description, VNICType: p.VNICType,
 		Host: p.Host, Profile: viewProfile(p), VIFType: p.VIFType, VIFDetails: map[string]any{},
 		PortSecurity: p.PortSecurity, stamps: stampsOf(p.Meta)}
 	for k, d := range p.VIFDetails {

@@ -16,7 +16,7 @@ type poolStep struct {
 	who, call, body string
 	want            int
 	says            string // the error's type, or a part of the answer
-	keep            string
+	keep            string // a name for the id of what is answered, or name=member of a bare answer
 }
 
 func runSteps(t *testing.T, s *server, steps []poolStep) {
@@ -34,7 +34,9 @@ func runSteps(t *testing.T, s *server, steps []poolStep) {
 		if text := fmt.Sprint(doc); status != step.want || !strings.Contains(text, fill(step.says)) {
 			t.Errorf("step %d, %s %s: got %d %s, want %d with %q", i, step.call, step.body, status, text, step.want, step.says)
 		}
-		if step.keep != "" {
+		if name, member, ok := strings.Cut(step.keep, "="); ok {
+			known[name], _ = doc[member].(string)
+		} else if step.keep != "" {
 			for _, v := range doc {
 				if m, ok := v.(map[string]any); ok {
 					known[step.keep], _ = m["id"].(string)

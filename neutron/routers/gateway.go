@@ -65,8 +65,9 @@ func (s *Routers) attach(ctx context.Context, tx *change.Tx, r neutron.Router, w
 	if err != nil {
 		return neutron.Port{}, err
 	}
-	return made[0], store.AddRouterPort(ctx, tx, store.RouterPort{Port: made[0].ID, Router: r.ID, Network: made[0].Network,
-		Gateway: made[0].DeviceOwner == neutron.OwnerRouterGateway})
+	p := made[0]
+	return p, store.AddRouterPort(ctx, tx, neutron.RouterPort{Port: p.ID, Router: r.ID, Network: p.Network,
+		Gateway: p.DeviceOwner == neutron.OwnerRouterGateway})
 }
 
 // otherAddresses reports whether wanted addresses differ from those that a gateway has. None wanted is no difference.

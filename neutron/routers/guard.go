@@ -12,7 +12,7 @@ import (
 )
 
 // routerOf reads the router that has a port; false if none has.
-func routerOf(ctx context.Context, tx *change.Tx, port string) (neutron.Router, store.RouterPort, bool, error) {
+func routerOf(ctx context.Context, tx *change.Tx, port string) (neutron.Router, neutron.RouterPort, bool, error) {
 	of, err := store.RouterOfPort(ctx, tx, port)
 	if fault.Is(err, fault.NotFound) {
 		return neutron.Router{}, of, false, nil

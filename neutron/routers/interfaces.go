@@ -141,7 +141,7 @@ func (s *Routers) AddPort(ctx context.Context, by By, router, port string) (Inte
 		if is, err = s.Ports.Save(ctx, tx, p, is); err != nil {
 			return Interface{}, err
 		}
-		err = store.AddRouterPort(ctx, tx, store.RouterPort{Port: is.ID, Router: r.ID, Network: is.Network})
+		err = store.AddRouterPort(ctx, tx, neutron.RouterPort{Port: is.ID, Router: r.ID, Network: is.Network})
 		return interfaceOf(*r, is, subs), err
 	})
 }

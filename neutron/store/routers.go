@@ -36,8 +36,7 @@ func routerRowOf(r neutron.Router) routerRow {
 		Held: r.Held}
 }
 
-// RouterPort says which router has a port.
-type RouterPort struct {
+type routerPortRow struct {
 	Port    string `db:"port_id"`
 	Router  string `db:"router_id"`
 	Network string `db:"network_id"`
@@ -71,7 +70,7 @@ ORDER BY created_at, id`)
 	routersByHost = db.NewQuery[hostCount](Stmts,
 		`SELECT host, COUNT(*) AS n FROM routers WHERE host > '' GROUP BY host ORDER BY host`) // routers_host
 
-	routerPorts      = db.NewTable[RouterPort](Stmts, "router_ports", "port_id")
+	routerPorts      = db.NewTable[routerPortRow](Stmts, "router_ports", "port_id")
 	routerPortDelete = routerPorts.Delete("")
 	routerPortCount  = db.NewQuery[int64](Stmts,
 		`SELECT COUNT(*) FROM router_ports WHERE network_id = ? AND gateway = ?`) // router_ports_network
@@ -80,7 +79,7 @@ JOIN router_ports x ON x.port_id = p.id
 WHERE x.router_id = ? ORDER BY p.created_at, p.position, p.id`)  // router_ports_router
 	portsOfRouters = db.NewList[portOfRouter](Stmts, "SELECT "+portColumns+`, x.router_id
 FROM router_ports x JOIN ports p ON p.id = x.port_id JOIN networks n ON n.id = p.network_id`,
-		map[string]string{"router_id": "x.router_id NOT NULL"}, "p.id") // router_ports_router
+		map[string]string{"router_id": "x.router_id NOT NULL"}, "x.port_id") // router_ports_router
 )
 
 // InsertRouter writes a new router.
@@ -142,8 +141,8 @@ func RoutersByHost(ctx context.Context, on db.Querier) (map[string]int64, error)
 }
 
 // AddRouterPort gives a port to a router.
-func AddRouterPort(ctx context.Context, on db.Querier, p RouterPort) error {
-	return routerPorts.Insert(ctx, on, p)
+func AddRouterPort(ctx context.Context, on db.Querier, p neutron.RouterPort) error {
+	return routerPorts.Insert(ctx, on, routerPortRow(p))
 }
 
 // DropRouterPort takes a port from its router; false if no router has it.
@@ -153,8 +152,9 @@ func DropRouterPort(ctx context.Context, on db.Querier, port string) (bool, erro
 }
 
 // RouterOfPort says which router has a port; fault.NotFound where none has.
-func RouterOfPort(ctx context.Context, on db.Querier, port string) (RouterPort, error) {
-	return routerPorts.Get(ctx, on, port)
+func RouterOfPort(ctx context.Context, on db.Querier, port string) (neutron.RouterPort, error) {
+	r, err := routerPorts.Get(ctx, on, port)
+	return neutron.RouterPort(r), err
 }
 
 // Gateways counts the gateway ports on a network.

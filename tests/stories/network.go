@@ -9,6 +9,7 @@ func Network() []Sequence {
 	}{
 		{"member", networkSteps()}, {"admin", providerNetworkSteps}, {"member", subnetSteps()}, {"member", subnetPoolSteps()},
 		{"admin", sharedPoolSteps},
+		{"member", routerSteps()}, {"admin", operatedRouterSteps},
 		{"member", portSteps()},
 		{"admin", boundPortSteps},
 		{"member", securityGroupSteps()}, {"member", networkQuotaSteps}, {"member", networkInfoSteps},
@@ -212,8 +213,8 @@ var networkInfoSteps = []Step{
 }
 
 var networkAgentSteps = []Step{
-	{Call: "GET /v2.0/agents?host=elsewhere", Want: 200, Until: "agents.0.host=elsewhere", Keep: "agent=agents.0.id",
-		Needs: "agents"},
+	{Call: "GET /v2.0/agents?host=elsewhere&binary=neutron-dhcp-agent", Want: 200, Until: "agents.0.host=elsewhere",
+		Keep: "agent=agents.0.id", Needs: "agents"},
 	{Call: "GET /v2.0/agents/{agent}", Want: 200, Needs: "agents"},
 	{Call: "PUT /v2.0/agents/{agent}", Body: `{"agent":{"description":"d","admin_state_up":true}}`, Want: 200,
 		Needs: "agents"},

@@ -117,7 +117,7 @@ func cloud(t *testing.T, p part, e engine) *stories.Cloud {
 		"quota.cores=-1", "quota.ram=-1",
 		"quota.key_pairs=-1", "quota.server_groups=-1",
 		"QUOTAS.quota_network=-1", "QUOTAS.quota_subnet=-1", "QUOTAS.quota_port=-1", "QUOTAS.quota_security_group=-1",
-		"QUOTAS.quota_security_group_rule=-1"))
+		"QUOTAS.quota_security_group_rule=-1", "QUOTAS.quota_router=-1"))
 	if !p.whole {
 		options = append(options, cloudtest.Computes(0), cloudtest.Bare())
 	}
@@ -150,7 +150,8 @@ func agent(t *testing.T, c *cloudtest.Cloud) func() {
 	return func() {
 		_, err := rpcapi.AgentReport.Do(t.Context(), bus, "", rpcapi.AgentReportArgs{Host: "elsewhere", Level: 1,
 			Started: time.Unix(1, 0),
-			Agents:  []rpcapi.AgentFacts{{Type: "DHCP agent", Binary: "neutron-dhcp-agent"}}})
+			Agents: []rpcapi.AgentFacts{{Type: "DHCP agent", Binary: "neutron-dhcp-agent"},
+				{Type: "L3 agent", Binary: "neutron-l3-agent"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
