@@ -10,6 +10,7 @@ import (
 
 	"hypernova/neutron"
 	"hypernova/neutron/agent/netdev/netdevtest"
+	"hypernova/oslo/ids"
 )
 
 // callers listens for TCP in a guest and tells from where each connection comes.
@@ -145,12 +146,14 @@ func TestPortForwards(t *testing.T) {
 	s := newSite(t, ext, one)
 	a, b, x := s.guest(one), s.guest(one), stranger(ext)
 	f := netip.MustParseAddr("172.24.4.210")
-	s.router.Forwards = []neutron.HostPortForward{
-		{ID: "1", Protocol: "tcp", Floating: f, FloatingMin: 2222, FloatingMax: 2222, Fixed: ip(a), FixedMin: 22, FixedMax: 22},
-		{ID: "2", Protocol: "tcp", Floating: f, FloatingMin: 8000, FloatingMax: 8009, Fixed: ip(b), FixedMin: 9000, FixedMax: 9009},
-		{ID: "3", Protocol: "tcp", Floating: f, FloatingMin: 7000, FloatingMax: 7010, Fixed: ip(b), FixedMin: 7000, FixedMax: 7010},
-		{ID: "4", Protocol: "tcp", Floating: f, FloatingMin: 6000, FloatingMax: 6002, Fixed: ip(a), FixedMin: 60, FixedMax: 60},
+	forward := func(from, to int, guest neutron.PortInfo, fixedFrom, fixedTo int) {
+		s.router.Forwards = append(s.router.Forwards, neutron.HostPortForward{ID: ids.UUID(), Protocol: "tcp",
+			Floating: f, FloatingMin: from, FloatingMax: to, Fixed: ip(guest), FixedMin: fixedFrom, FixedMax: fixedTo})
 	}
+	forward(2222, 2222, a, 22, 22)
+	forward(8000, 8009, b, 9000, 9009)
+	forward(7000, 7010, b, 7000, 7010)
+	forward(6000, 6002, a, 60, 60)
 	h.apply(s.state())
 	ga, gb, world := s.boot(h, one, a), s.boot(h, one, b), s.outside(h, x)
 	comes(t, world, f, 2222, callers(t, ga, 22), ip(x))

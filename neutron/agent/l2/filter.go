@@ -137,7 +137,7 @@ func load(ctx context.Context, in filterIn, difference string, tables nft.Tables
 		if err == nil {
 			return nil
 		}
-		log.Warn("packet filter was changed by another program; loading it again", "err", err)
+		log.Warn("packet filter was changed by another program; loading it again", "error", err)
 	}
 	return nft.Apply(ctx, in.Run, tables.Whole())
 }

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// announceAll tells the neighbours of a router about all its addresses.
-func (h *Host) announceAll(r Router) error {
-	sp, err := h.ownRouter(r.Name)
+// announce tells the neighbours of a router about all its addresses.
+func (h routers) announce(r Router) error {
+	sp, err := h.open(r.Name)
 	if err != nil {
 		return err
 	}

@@ -26,13 +26,13 @@ func (h *Host) Do(op Op) error {
 	case RemoveSpace:
 		err = h.dropSpace(op.Space.Name)
 	case AddRouter:
-		err = h.makeRouter(op.Router)
+		err = routers{h}.create(op.Router)
 	case SetRouter:
-		err = h.ensureRouter(op.Router)
+		err = routers{h}.ensure(op.Router)
 	case RemoveRouter:
 		err = h.dropSpace(op.Router.Name)
 	case Announce:
-		err = h.announceAll(op.Router)
+		err = routers{h}.announce(op.Router)
 	case AddForward, RemoveFwd:
 		err = h.forward(op.Forward, op.Verb == AddForward)
 	case AddNeighbour, RemoveNeigh:

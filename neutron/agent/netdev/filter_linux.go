@@ -39,7 +39,7 @@ func (h *Host) filterOf(router string) (wire, error) {
 	if router == "" {
 		return h.wire, nil
 	}
-	sp, err := h.ownRouter(router)
+	sp, err := routers{h}.open(router)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 func (h *Host) Cut(router string, keep func(Flow) bool) (int, error) {
 	tracked := h.h
 	if router != "" {
-		sp, err := h.ownRouter(router)
+		sp, err := routers{h}.open(router)
 		if err != nil {
 			return 0, err
 		}

@@ -135,7 +135,7 @@ func (h *Host) Run(ctx context.Context, stdin []byte, argv ...string) ([]byte, e
 
 // RunIn runs a command like Run, in a router's namespace.
 func (h *Host) RunIn(ctx context.Context, router string, stdin []byte, argv ...string) ([]byte, error) {
-	sp, err := h.ownRouter(router)
+	sp, err := routers{h}.open(router)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,9 @@ func wrong(settings []setting) []setting {
 	})
 }
 
+// routers are the routers of a host.
+type routers struct{ *Host }
+
 // RouterName is the namespace of a router.
 func (h *Host) RouterName(id string) string { return h.routerPrefix() + id }
 
@@ -53,7 +56,7 @@ func (h *Host) routerPrefix() string {
 	return h.o.SpacePrefix + "router-"
 }
 
-func (h *Host) listRouters(s *Snapshot) error {
+func (h routers) snapshot(s *Snapshot) error {
 	return h.eachSpace(h.routerPrefix(), func(name string, sp *space) error {
 		found := Router{Name: name}
 		if sp != nil {
@@ -161,20 +164,20 @@ func routeOf(r netlink.Route, names map[int]string) Route {
 	return out
 }
 
-// makeRouter makes the namespace of a router, which forwards nothing yet.
-func (h *Host) makeRouter(want Router) error {
+// create makes the namespace of a router, which forwards nothing yet.
+func (h routers) create(want Router) error {
 	if err := newSpace(want.Name, h.o.Owner); err != nil {
 		return err
 	}
-	sp, err := h.ownRouter(want.Name)
+	sp, err := h.open(want.Name)
 	if err != nil {
 		return err
 	}
 	return sp.up("lo")
 }
 
-// ownRouter opens the namespace of a router of this cloud.
-func (h *Host) ownRouter(name string) (*space, error) {
+// open opens the namespace of a router of this cloud.
+func (h routers) open(name string) (*space, error) {
 	sp, err := h.space(name)
 	if err != nil {
 		return nil, err
@@ -206,10 +209,10 @@ func (sp *space) set(settings []setting) error {
 	})
 }
 
-// ensureRouter gives a router its ports, routes and settings. The namespace and its packet filter are there already.
+// ensure gives a router its ports, routes and settings. The namespace and its packet filter are there already.
 // The neighbours are told of the addresses that are new.
-func (h *Host) ensureRouter(want Router) error {
-	sp, err := h.ownRouter(want.Name)
+func (h routers) ensure(want Router) error {
+	sp, err := h.open(want.Name)
 	if err != nil {
 		return err
 	}
@@ -221,7 +224,7 @@ func (h *Host) ensureRouter(want Router) error {
 	}
 	var errs []error
 	for _, p := range want.Ports {
-		fresh, err := h.ensureRouterPort(sp, p)
+		fresh, err := h.ensurePort(sp, p)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.Inside, err))
 			continue
@@ -252,8 +255,8 @@ func (sp *space) dropPorts(want []RouterPort) error {
 	return nil
 }
 
-// ensureRouterPort makes one port and returns its addresses that the network may not know to be here.
-func (h *Host) ensureRouterPort(sp *space, want RouterPort) (fresh []netip.Prefix, err error) {
+// ensurePort makes one port and returns its addresses that the network may not know to be here.
+func (h routers) ensurePort(sp *space, want RouterPort) (fresh []netip.Prefix, err error) {
 	in, err := sp.h.LinkByName(want.Inside)
 	made := gone(err)
 	if made {

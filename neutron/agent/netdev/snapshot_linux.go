@@ -55,7 +55,7 @@ func (h *Host) Snapshot() (Snapshot, error) {
 	if err := h.listSpaces(&s); err != nil {
 		return s, err
 	}
-	if err := h.listRouters(&s); err != nil {
+	if err := (routers{h}).snapshot(&s); err != nil {
 		return s, err
 	}
 	s.Generation, err = h.wire.generation()

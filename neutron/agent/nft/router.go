@@ -26,8 +26,8 @@ type Router struct {
 
 // Tables is the ruleset of a router in the form that can be written.
 //
-// A packet to a floating address is sent to its fixed one, from wherever it comes. Of what leaves by the gateway, and of
-// what was sent to a floating address from inside, the source becomes the floating address of the sender or else the
+// A packet to a floating address is sent to its fixed one, from wherever it comes. Of what leaves by the gateway, and
+// of what was sent to a floating address from inside, the source becomes the floating address of the sender or else the
 // gateway's, so that answers come back through the router. What comes in by the gateway keeps its source.
 func (r Router) Tables() Tables {
 	t := table{name: routerTable}
