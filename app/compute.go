@@ -70,6 +70,7 @@ func buildNetAgent(_ context.Context, p *Process) error {
 	c := p.c.NetAgent
 	c.Host, c.Owner, c.Version, c.Down = p.c.Default.Host, p.c.owner(), p.o.Version, p.c.Default.AgentDown
 	c.MetadataURL, c.MetadataSecret = p.Endpoint(apiMetadata), secret
+	c.Physical = p.c.LinuxBridge
 	c.DNSDomain, c.Lease = p.c.Default.DNSDomain, p.c.Default.Lease
 	if !c.LocalIP.IsValid() {
 		c.LocalIP, _ = netip.ParseAddr(p.c.Default.MyIP) // checked with the configuration

@@ -80,6 +80,7 @@ type Config struct {
 	VLAN           ml2.VLAN                  `section:"ml2_type_vlan" help:"VLAN networks."`
 	Flat           ml2.Flat                  `section:"ml2_type_flat" help:"Flat networks."`
 	NetAgent       agent.Config              `section:"AGENT" help:"The network agent of a host."`
+	LinuxBridge    agent.Physical            `section:"linux_bridge" help:"How hosts are connected to physical networks."`
 	Seed           Seed                      `section:"bootstrap" help:"What the first start of a cloud creates. Everything is created once and left alone afterwards."`
 
 	ownerIs uint32   // the mark of a cloud whose state folder had another name; 0: what follows from the folder
@@ -158,6 +159,7 @@ type Seed struct {
 	Region        string `conf:"region" default:"RegionOne" help:"The region that the endpoints are in."`
 	Image         string `conf:"image" default:"$state_path/guest.qcow2" help:"A disk image that the first start uploads as \"guest\", if the file is there."`
 	DemoCIDR      string `conf:"demo_cidr" default:"10.0.0.0/24" help:"The addresses of the demo network."`
+	ExternalCIDR  string `conf:"external_cidr" default:"172.24.4.0/24" help:"The addresses of the external network public, which hypernova up makes for floating addresses; its first address is this machine's. Empty makes none."`
 	DemoDNS       string `conf:"demo_dns" help:"The name servers that the demo network announces, separated by commas."`
 }
 

@@ -161,7 +161,11 @@ func (p *program) upConfig(f upFlags) (app.Config, error) {
 	if f.adminPassword != "" {
 		sets = append(sets, "bootstrap.admin_password="+f.adminPassword)
 	}
-	return p.load(func(c *app.Config) { c.Default.StatePath = dir }, sets)
+	c, err := p.load(func(c *app.Config) { c.Default.StatePath = dir }, sets)
+	if err != nil {
+		return c, err
+	}
+	return c, c.OneMachine()
 }
 
 func (p *program) sayReady(proc *app.Process, dir string, took time.Duration) {

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"hypernova/neutron"
+	"hypernova/neutron/agent/l2"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/rpcapi"
 	"hypernova/oslo/backoff"
@@ -51,6 +52,10 @@ type Config struct {
 	TapUser    string        `conf:"tap_user" help:"The user that opens servers' network devices; empty where the hypervisor is root."`
 	TunnelPort int           `conf:"vxlan_udp_port" default:"4789" min:"1" max:"65535" help:"The UDP port of overlay tunnels."`
 
+	External netip.Prefix `conf:"external_address" help:"The host's address on a bridge that the agent makes for the physical network public, with the length of the network's prefix, such as 172.24.4.1/24: the host routes and translates what leaves the cloud by it, and reaches floating addresses itself. Empty makes none. hypernova up sets the first address of [bootstrap] external_cidr."`
+
+	Physical Physical // what connects the host to physical networks
+
 	Host    string
 	Owner   uint32 // number of the cloud on this machine, which marks what the agent makes; 0 where no other cloud can be
 	Version string
@@ -64,6 +69,27 @@ type Config struct {
 
 	Netns       string // path of the network namespace that plays the host; empty: the process's own
 	SpacePrefix string // of the names of DHCP namespaces; default "qdhcp-"
+}
+
+// Physical is section [linux_bridge].
+type Physical struct {
+	Devices map[string]string `conf:"physical_interface_mappings" help:"Physical networks and the network devices of this host that are connected to them, as name:device. The device becomes a port of the network's bridge."`
+	Bridges map[string]string `conf:"bridge_mappings" help:"Physical networks and the bridges of this host that are connected to them, as name:bridge. The bridge stays as it is."`
+}
+
+// ExternalNetwork is the physical network of the bridge that the agent makes itself.
+const ExternalNetwork = "public"
+
+// connections are what connects the host to physical networks. A bridge counts more than a device.
+func (p Physical) connections() map[string]l2.Physical {
+	out := map[string]l2.Physical{}
+	for name, dev := range p.Devices {
+		out[name] = l2.Physical{Device: dev}
+	}
+	for name, bridge := range p.Bridges {
+		out[name] = l2.Physical{Bridge: bridge}
+	}
+	return out
 }
 
 func (c Config) filled() Config {

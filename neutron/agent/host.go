@@ -85,6 +85,7 @@ func (x *linux) open(ctx context.Context) error {
 	x.layer2 = l2.New(kernel, l2.Settings{
 		Owner: x.c.Owner, TunnelIP: x.c.LocalIP, TunnelPort: x.c.TunnelPort, TunnelAlways: x.c.TunnelAlways,
 		SpaceName: kernel.SpaceName, RouterName: kernel.RouterName, Mode: mode,
+		Physical: x.c.Physical.connections(), Outside: l2.Outside{Physical: ExternalNetwork, Address: x.c.External},
 	}, x.log)
 	x.log.Info("network host opened", "security_groups", string(mode), "local_ip", address(x.c.LocalIP))
 	return nil

@@ -53,6 +53,7 @@ type Reconciler struct {
 
 	host   keeper // of the packet filter
 	rules  nft.Ruleset
+	asked  bool               // whether the host forwards by itself is known
 	cut    bool               // connections that the rules in force do not allow are cut
 	routed map[string]*routed // by namespace
 
@@ -80,7 +81,11 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 	if err != nil {
 		return Result{}, err
 	}
-	plan := Make(state, Zones(state.Networks, have, r.set.Owner), r.set, r.parts)
+	if !r.asked || have.Links[netdev.OutsideBridge(r.set.Owner)].Name != "" {
+		r.set.Forwards, r.asked = forwarded(have, r.set.Owner), true
+	}
+	set := r.set
+	plan := Make(state, Zones(state.Networks, have, set.Owner), set, r.parts)
 	res := Result{Down: map[string]string{}, Spaces: map[string]Condition{}}
 	maps.Copy(res.Down, plan.Refused)
 	maps.Copy(res.Down, plan.Down)

@@ -42,6 +42,7 @@ func comparisons() []func(s *Steps, p Plan, have netdev.Snapshot) {
 		(*Steps).spaces,
 		(*Steps).routers,
 		func(s *Steps, p Plan, have netdev.Snapshot) { s.links(p, have, isPort) },
+		(*Steps).uplinks,
 		(*Steps).entries,
 		(*Steps).unwanted,
 	}
@@ -137,6 +138,16 @@ func (s *Steps) spaces(p Plan, have netdev.Snapshot) {
 		}
 	}
 	slices.SortFunc(s.Clear, func(a, b Step) int { return cmp.Compare(a.Space.Name, b.Space.Name) })
+}
+
+// uplinks compares the host's own devices on the bridges. One that is not planned is left where it is: the agent cannot
+// know who put it there, and it leaves with its bridge.
+func (s *Steps) uplinks(p Plan, have netdev.Snapshot) {
+	for _, u := range p.Uplinks {
+		if !slices.Contains(have.Uplinks, u) {
+			s.Build = append(s.Build, Step{netdev.Op{Verb: netdev.AddUplink, Uplink: u}, p.users[u.Dev]})
+		}
+	}
 }
 
 // entries compares forwards and neighbours; those of a device that is made anew or goes are not in question.

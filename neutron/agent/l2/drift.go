@@ -10,7 +10,7 @@ import (
 
 // Repair is an object of the host that another program changed and that is set again.
 type Repair struct {
-	Kind string // filter, link, namespace, router, forward or neighbour
+	Kind string // filter, link, namespace, router, uplink, forward or neighbour
 	What string
 }
 
@@ -20,7 +20,7 @@ func repairs(steps Steps, have netdev.Snapshot) []Repair {
 		netdev.AddLink: "link", netdev.SetLink: "link", netdev.RemoveLink: "link",
 		netdev.AddSpace: "namespace", netdev.SetSpace: "namespace", netdev.RemoveSpace: "namespace",
 		netdev.AddRouter: "router", netdev.SetRouter: "router", netdev.RemoveRouter: "router",
-		netdev.AddForward: "forward", netdev.RemoveFwd: "forward",
+		netdev.AddUplink: "uplink", netdev.AddForward: "forward", netdev.RemoveFwd: "forward",
 		netdev.AddNeighbour: "neighbour", netdev.RemoveNeigh: "neighbour",
 	}
 	var out []Repair

@@ -221,7 +221,7 @@ func TestWhatCannotBeWiredSaysWhy(t *testing.T) {
 		change func(n *neutron.HostNetwork)
 		want   string
 	}{
-		{"type", func(n *neutron.HostNetwork) { n.Type = "vlan" }, "types local and vxlan, not vlan"},
+		{"type", func(n *neutron.HostNetwork) { n.Type = "vlan" }, "types local, flat and vxlan, not vlan"},
 		{"segment", func(n *neutron.HostNetwork) { n.Segment = 1 << 24 }, "no VXLAN network identifier"},
 		{"MAC", func(n *neutron.HostNetwork) { n.Ports[0].MAC = "fa:16; drop" }, "MAC address"},
 		{"device", func(n *neutron.HostNetwork) { n.Ports[0].Device = "eth0" }, "device name"},

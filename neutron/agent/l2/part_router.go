@@ -44,7 +44,10 @@ func routers() Part {
 				made.Addrs = slices.Compact(made.Addrs)
 				plan.Ports = append(plan.Ports, made)
 				plan.Users = append(plan.Users, port.ID)
-				p.users[n.Bridge] = append(p.users[n.Bridge], port.ID)
+				_, patch := netdev.PatchNames(n.ID)
+				for _, name := range []string{n.Bridge, n.Tunnel, n.Uplink, patch, set.physical(n.Physical).Bridge} {
+					p.users[name] = append(p.users[name], port.ID)
+				}
 				p.Ports = append(p.Ports, port.ID)
 				p.trust(n.ID, made.Outside)
 			}

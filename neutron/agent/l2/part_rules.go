@@ -15,7 +15,7 @@ func rules() Part {
 		Name: "packet filter",
 		Network: func(p *Plan, n *Network, _ Settings) {
 			p.Rules.Networks = append(p.Rules.Networks,
-				nft.Network{ID: n.ID, Bridge: n.Bridge, Zone: n.Zone, DHCP: n.DHCP, Tunnel: n.Tunnel})
+				nft.Network{ID: n.ID, Bridge: n.Bridge, Zone: n.Zone, DHCP: n.DHCP, Tunnel: n.Tunnel, Uplink: n.Uplink})
 			for _, g := range n.Guests {
 				p.Rules.Ports = append(p.Rules.Ports, filter(g))
 			}

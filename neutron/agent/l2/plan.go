@@ -22,6 +22,21 @@ type Settings struct {
 	SpaceName    func(network string) string
 	RouterName   func(router string) string // of its namespace
 	Mode         nft.Mode
+
+	Physical map[string]Physical // by the name of the physical network
+	Outside  Outside             // zero: none
+	Forwards bool                // the host forwarded packets before an agent made it do so
+}
+
+// Physical is what connects this host to a physical network: a bridge of the host, or a device that becomes a port of
+// the network's bridge.
+type Physical struct{ Bridge, Device string }
+
+// Outside is a physical network within this host: the host is its router, with an address on a bridge of the agent's,
+// and translates what leaves.
+type Outside struct {
+	Physical string
+	Address  netip.Prefix
 }
 
 // Plan is what a host must have. Parts add to it; Diff compares it with the kernel.
@@ -29,6 +44,7 @@ type Plan struct {
 	Links      []netdev.Link // in an order in which they can be made
 	Spaces     []netdev.Space
 	Routers    []Router
+	Uplinks    []netdev.Uplink
 	Forwards   []netdev.Forward
 	Neighbours []netdev.Neighbour
 	Rules      nft.Ruleset
@@ -45,6 +61,7 @@ type Plan struct {
 // section, and knows the other parts by the network's fields only. A function that is nil plans nothing.
 type Part struct {
 	Name    string
+	Host    func(p *Plan, set Settings)                       // once, first
 	Network func(p *Plan, n *Network, set Settings)           // for each network that the host can carry
 	Group   func(p *Plan, g neutron.HostGroup, set Settings)  // for each security group
 	Router  func(p *Plan, r neutron.HostRouter, set Settings) // for each router, after the networks
@@ -58,12 +75,13 @@ type Network struct {
 	Bridge string             // name
 	DHCP   string             // name of the bridge's port to the DHCP namespace; empty: none
 	Tunnel string             // name of the tunnel device; empty: none
+	Uplink string             // name of the bridge's port to a physical network; empty: none
 }
 
 // Parts are the parts of a host's plan, in the order in which they plan a section. A part may use what an earlier one
 // has noted in the Network.
 func Parts() []Part {
-	return []Part{bridges(), dhcpSpaces(), tunnels(), taps(), rules(), routers()}
+	return []Part{outside(), bridges(), dhcpSpaces(), tunnels(), physical(), taps(), rules(), routers()}
 }
 
 // Make plans a host's state, section by section. zones has a conntrack zone for each network.
@@ -71,6 +89,11 @@ func Make(state neutron.HostState, zones map[string]uint16, set Settings, parts 
 	p := Plan{Refused: map[string]string{}, Down: map[string]string{}, users: map[string][]string{},
 		networks: map[string]*Network{},
 		Rules:    nft.Ruleset{Mode: set.Mode, Owner: set.Owner}}
+	for _, part := range parts {
+		if part.Host != nil {
+			part.Host(&p, set)
+		}
+	}
 	for _, section := range state.Networks {
 		n := Network{HostNetwork: section, Guests: p.guests(section), Zone: zones[section.ID],
 			Bridge: netdev.BridgeName(section.ID)}
@@ -158,8 +181,14 @@ func refuse(n neutron.HostNetwork, set Settings) string {
 		return "the network's id is not a UUID"
 	case n.Type == "local":
 		return ""
-	case n.Type != "vxlan":
-		return fmt.Sprintf("this agent carries networks of the types local and vxlan, not %s", n.Type)
+	case n.Type == neutron.TypeFlat:
+		if set.physical(n.Physical) == (Physical{}) {
+			return fmt.Sprintf("this host is not connected to the physical network %q: set [linux_bridge] bridge_mappings "+
+				"or physical_interface_mappings", n.Physical)
+		}
+		return ""
+	case n.Type != neutron.TypeVXLAN:
+		return fmt.Sprintf("this agent carries networks of the types local, flat and vxlan, not %s", n.Type)
 	case n.Segment < 1 || n.Segment >= 1<<24:
 		return fmt.Sprintf("%d is no VXLAN network identifier", n.Segment)
 	case len(n.Remote) > 0 && !set.TunnelIP.IsValid():

@@ -33,6 +33,8 @@ func (h *Host) Do(op Op) error {
 		err = h.dropSpace(op.Router.Name)
 	case Announce:
 		err = routers{h}.announce(op.Router)
+	case AddUplink:
+		err = h.uplink(op.Uplink)
 	case AddForward, RemoveFwd:
 		err = h.forward(op.Forward, op.Verb == AddForward)
 	case AddNeighbour, RemoveNeigh:
@@ -87,6 +89,11 @@ func (h *Host) ensureLink(want Link) error {
 	if err := h.setTraits(l, want); err != nil {
 		return err
 	}
+	if want.Addr.IsValid() {
+		if err := h.lead(l, want.Addr); err != nil {
+			return err
+		}
+	}
 	switch up := a.Flags&net.FlagUp != 0; {
 	case want.Up && !up:
 		err = h.h.LinkSetUp(l)
@@ -108,6 +115,11 @@ func (h *Host) makeLink(want Link) error {
 		return h.h.LinkAdd(&netlink.Vxlan{LinkAttrs: attrs, VxlanId: int(want.VNI), SrcAddr: want.Local.AsSlice(),
 			Port: want.Port, Learning: false})
 	case Veth:
+		if other, ok := peer(want.Name); ok {
+			v := netlink.NewVeth(attrs)
+			v.PeerName, v.PeerMTU = other, uint32(want.MTU)
+			return h.h.LinkAdd(v)
+		}
 	}
 	return fmt.Errorf("a link of kind %s is made with its namespace", want.Kind)
 }
@@ -144,6 +156,11 @@ func (h *Host) removeLink(name string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if outsideBridge(name) {
+		if err := h.leadNoMore(l); err != nil {
+			return err
+		}
 	}
 	if err := h.h.LinkDel(l); err != nil && !errors.Is(err, unix.ENODEV) {
 		return err

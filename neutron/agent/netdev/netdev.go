@@ -34,11 +34,12 @@ type Link struct {
 	MTU    int
 	Master string // bridge it is a port of
 	Up     bool
-	Note   string     // kernel alias; bridges keep their conntrack zone in it across restarts of the agent
-	VNI    int64      // tunnels
-	Local  netip.Addr // tunnels
-	Port   int        // tunnels: UDP port
-	Odd    string     // found only: what of that which all links of the kind have this one has not
+	Note   string       // kernel alias; bridges keep their conntrack zone in it across restarts of the agent
+	VNI    int64        // tunnels
+	Local  netip.Addr   // tunnels
+	Port   int          // tunnels: UDP port
+	Addr   netip.Prefix // the host's, on the bridge that leads outside
+	Odd    string       // found only: what of that which all links of the kind have this one has not
 }
 
 // OddTunnel is an oddity that only a tunnel made anew is free of.
@@ -78,6 +79,9 @@ type Neighbour struct {
 	MAC string
 }
 
+// Uplink is a device of the host, not of the agent's making, that is a port of a network's bridge.
+type Uplink struct{ Dev, Master string }
+
 // Snapshot is what a host has of the agent's making, plus the generation of its packet filter: it changes with every
 // committed change of any ruleset by anybody.
 type Snapshot struct {
@@ -87,6 +91,8 @@ type Snapshot struct {
 	Routers    map[string]Router
 	Forwards   []Forward
 	Neighbours []Neighbour
+	Uplinks    []Uplink
+	Forwarding bool            // the host forwards IPv4 packets
 	Plugged    map[string]bool // taps that a guest has open
 	Generation uint32
 }
@@ -143,6 +149,7 @@ const (
 	Announce     Verb = "announce router" // tell its neighbours about its addresses
 	AddForward   Verb = "add forward"
 	RemoveFwd    Verb = "remove forward"
+	AddUplink    Verb = "add uplink"
 	AddNeighbour Verb = "add neighbour"
 	RemoveNeigh  Verb = "remove neighbour"
 )
@@ -154,6 +161,7 @@ type Op struct {
 	Space     Space
 	Router    Router
 	Forward   Forward
+	Uplink    Uplink
 	Neighbour Neighbour
 }
 
@@ -169,7 +177,12 @@ func (o Op) String() string {
 		if l.Kind == Tunnel {
 			s += fmt.Sprintf(" vni=%d local=%s", l.VNI, l.Local)
 		}
+		if l.Addr.IsValid() {
+			s += " addr=" + l.Addr.String()
+		}
 		return s
+	case AddUplink:
+		return fmt.Sprintf("%s %s master=%s", o.Verb, o.Uplink.Dev, o.Uplink.Master)
 	case RemoveLink:
 		return fmt.Sprintf("%s %s", o.Verb, o.Link.Name)
 	case AddSpace, SetSpace:
@@ -217,14 +230,33 @@ func InsideName(network string) string { return "ns-" + short(network) }
 // TunnelName is the tunnel device of an overlay network.
 func TunnelName(vni int64) string { return fmt.Sprintf("vxlan-%d", vni) }
 
+// PatchNames are the two ends of the veth pair between a network's bridge and a bridge of the host: ours is a port of
+// the network's, theirs of the host's.
+func PatchNames(network string) (ours, theirs string) {
+	return "int" + short(network), "phy" + short(network)
+}
+
+// OutsideBridge is the bridge of a cloud on which the host has an address of an external network.
+func OutsideBridge(owner uint32) string { return fmt.Sprintf("%s%08x", outsidePrefix, owner) }
+
+const outsidePrefix = "hvext-"
+
+// outsideBridge reports that a name is that of a cloud's outside bridge.
+func outsideBridge(name string) bool {
+	digits, ok := strings.CutPrefix(name, outsidePrefix)
+	return ok && len(digits) == 8 && hexDigits(digits)
+}
+
 // Ours reports that a link of this kind and name is of an agent's making, by the strict form of the name. Of which
 // agent's, its group says.
 func Ours(kind Kind, name string) bool {
 	switch kind {
 	case Bridge:
-		return shortID(name, "brq")
-	case Tap, Veth:
+		return shortID(name, "brq") || outsideBridge(name)
+	case Tap:
 		return shortID(name, "tap")
+	case Veth:
+		return shortID(name, "tap") || shortID(name, "int") || shortID(name, "phy")
 	case Tunnel:
 		digits, ok := strings.CutPrefix(name, "vxlan-")
 		return ok && digits != "" && strings.Trim(digits, "0123456789") == ""

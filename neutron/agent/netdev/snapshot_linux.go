@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -26,8 +27,14 @@ func (h *Host) Snapshot() (Snapshot, error) {
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
+	if s.Forwarding, err = h.forwarding(); err != nil {
+		return s, err
+	}
 	for _, l := range links {
 		found := linkOf(l, names)
+		if !Ours(found.Kind, found.Name) && shortID(found.Master, "brq") {
+			s.Uplinks = append(s.Uplinks, Uplink{Dev: found.Name, Master: found.Master})
+		}
 		if !Ours(found.Kind, found.Name) {
 			continue
 		}
@@ -49,6 +56,15 @@ func (h *Host) Snapshot() (Snapshot, error) {
 		case Bridge:
 			if err := h.neighbours(&s, l.Attrs()); err != nil {
 				return s, err
+			}
+			if outsideBridge(found.Name) {
+				if found.Addr, err = h.outsideAddress(l); err != nil {
+					return s, err
+				}
+				if !s.Forwarding {
+					found.Odd = strings.Trim(found.Odd+", "+ipForward, ", ")
+				}
+				s.Links[found.Name] = found
 			}
 		}
 	}

@@ -22,9 +22,10 @@ const (
 
 // The tables that are the agent's, whole.
 const (
-	portsTable = "bridge hypernova_ports"
-	zonesTable = "inet hypernova_zones"
-	guardTable = "bridge hypernova_guard"
+	portsTable   = "bridge hypernova_ports"
+	zonesTable   = "inet hypernova_zones"
+	guardTable   = "bridge hypernova_guard"
+	outsideTable = "inet hypernova_outside"
 )
 
 // owned is the name of a table of one owner.
@@ -54,6 +55,13 @@ type Ruleset struct {
 	Networks []Network
 	Ports    []Port
 	Groups   []neutron.HostGroup
+	Outside  Outside // zero: none
+}
+
+// Outside is a bridge behind which the host translates addresses: what leaves the host from there gets the host's.
+type Outside struct {
+	Bridge string
+	Subnet netip.Prefix
 }
 
 // Network is a bridge and the devices on it that are not guests.
@@ -62,6 +70,7 @@ type Network struct {
 	Zone       uint16
 	DHCP       string   // the one device whose DHCP answers reach guests; empty: none
 	Tunnel     string   // empty: none
+	Uplink     string   // the device to a physical network; empty: none
 	Trusted    []string // devices that send and receive anything: ports of routers
 }
 
@@ -102,12 +111,15 @@ func (r Ruleset) Tables() Tables {
 	inside := b.ports()
 	b.table = &out[2]
 	b.guard(inside)
+	b.table = &out[3]
+	b.outside()
 	return out
 }
 
 // Names are the tables of an owner, in nft's words.
 func Names(owner uint32) []string {
-	return []string{owned(zonesTable, owner), owned(portsTable, owner), owned(guardTable, owner)}
+	return []string{owned(zonesTable, owner), owned(portsTable, owner), owned(guardTable, owner),
+		owned(outsideTable, owner)}
 }
 
 type builder struct {
@@ -148,7 +160,7 @@ func (b *builder) ports() (inside []string) {
 	var zones, answering, tunnels, filtered, limits, sources, egress, ingress []string
 	for _, n := range b.Networks {
 		networks[n.ID] = n
-		for _, d := range append([]string{n.DHCP, n.Tunnel}, n.Trusted...) {
+		for _, d := range append([]string{n.DHCP, n.Tunnel, n.Uplink}, n.Trusted...) {
 			if d != "" {
 				inside = append(inside, fmt.Sprintf("%q", d))
 				zones = append(zones, fmt.Sprintf("%q : %d", d, n.Zone))
@@ -159,6 +171,9 @@ func (b *builder) ports() (inside []string) {
 		}
 		if n.Tunnel != "" {
 			tunnels = append(tunnels, fmt.Sprintf("%q", n.Tunnel))
+		}
+		if n.Uplink != "" && n.DHCP != "" {
+			tunnels = append(tunnels, fmt.Sprintf("%q", n.Uplink)) // other hosts of the cloud are behind it as well
 		}
 	}
 	for _, p := range b.Ports {
@@ -223,6 +238,16 @@ func (b *builder) guard(inside []string) {
 		fmt.Sprintf("iifname @inside meta mark & 0x%08x != 0x%08x drop", markSource|markSent, markSource|markSent),
 		fmt.Sprintf("oifname @inside meta mark & 0x%08x == 0 drop", markReceived),
 		setMark("oifname @inside", ^uint32(markChecked), 0)) // a tunnel's packets keep their mark
+}
+
+// outside is the table that translates what leaves the host from its outside bridge.
+func (b *builder) outside() {
+	if b.Outside.Bridge == "" {
+		return
+	}
+	b.chain("postrouting", "type nat hook postrouting priority 100;",
+		// Bridged packets come by here as well where the IP hooks see them.
+		fmt.Sprintf("iifname %[1]q oifname != %[1]q ip saddr %[2]s masquerade", b.Outside.Bridge, b.Outside.Subnet.Masked()))
 }
 
 // setMark writes bits of the mark: those of keep stay, those of add are set.
