@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,13 +181,8 @@ func hostChecks() []check {
 			return "yes", ""
 		}},
 		{"nftables", true, checkNFT},
-		{"IP forwarding", false, func(context.Context, *app.Config) (string, string) {
-			text, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
-			if err != nil || strings.TrimSpace(string(text)) != "1" {
-				return "off", "sysctl -w net.ipv4.ip_forward=1 (needed once servers shall reach other networks through this host)"
-			}
-			return "on", ""
-		}},
+		{"address translation", true, checkTranslation},
+		{"external network", false, checkExternal},
 	}
 }
 
@@ -228,6 +224,45 @@ func checkNFT(ctx context.Context, _ *app.Config) (string, string) {
 		return strings.TrimSpace(string(out)), "modprobe nf_tables"
 	}
 	return path, ""
+}
+
+// checkTranslation asks the kernel for what the rules of routers need, and changes nothing.
+func checkTranslation(ctx context.Context, _ *app.Config) (string, string) {
+	path, err := exec.LookPath("nft")
+	if err != nil || os.Geteuid() != 0 {
+		return "not tried: needs root and the program nft", "" // what is missing is said above
+	}
+	c := exec.CommandContext(ctx, path, "--check", "-f", "-")
+	c.Stdin = strings.NewReader("table inet hypernova_probe {\n\tchain c {\n\t\ttype nat hook postrouting " +
+		"priority 100;\n\t\tct status dnat snat ip to 192.0.2.1 fully-random\n\t\tmasquerade\n\t}\n}\n")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "routers cannot translate addresses: " + strings.TrimSpace(string(out)), "modprobe nft_chain_nat nft_masq"
+	}
+	return "yes", ""
+}
+
+// checkExternal looks whether the addresses of the external network that "hypernova up" makes are free on this machine.
+func checkExternal(_ context.Context, c *app.Config) (string, string) {
+	one := *c
+	if err := one.OneMachine(); err != nil {
+		return err.Error(), "correct the option"
+	}
+	at := one.NetAgent.External
+	if !at.IsValid() {
+		return "not within this machine", ""
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return err.Error(), "look at ip address"
+	}
+	for _, a := range addrs {
+		have, err := netip.ParsePrefix(a.String())
+		if err == nil && have.Overlaps(at) && have != at { // the address itself is that of a cloud which runs
+			return fmt.Sprintf("this machine has the address %s, within the external network %s of a new cloud", have,
+				at.Masked()), "set [bootstrap] external_cidr to a network that is free, or to nothing for a cloud without one"
+		}
+	}
+	return at.String() + " is this machine's address on it; the agent switches IP forwarding on", ""
 }
 
 // checkKVM boots a kernel under KVM for a moment: a device file alone proves nothing.

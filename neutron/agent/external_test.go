@@ -40,7 +40,8 @@ func TestHostIsTheWayOut(t *testing.T) {
 	h := newTestHost(t, newController(), Config{Host: "h1", External: netip.MustParsePrefix("172.24.4.1/24")})
 	h.forwards("0")
 	internet := netdevtest.New(t)
-	netdevtest.Join(h.space, internet, "wire", netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("192.0.2.2/24"))
+	netdevtest.Join(h.space, internet, "wire", netip.MustParsePrefix("192.0.2.1/24"),
+		netip.MustParsePrefix("192.0.2.2/24"))
 	one, ext := newLAN("local", 0), flatNetwork(ExternalNetwork)
 	s := newSite(t, ext, one)
 	a := s.guest(one)
@@ -91,7 +92,8 @@ func TestExternalAddressInUse(t *testing.T) {
 	t.Parallel()
 	h := newTestHost(t, newController(), Config{Host: "h1", External: netip.MustParsePrefix("172.24.4.1/24")})
 	other := netdevtest.New(t)
-	netdevtest.Join(h.space, other, "wire", netip.MustParsePrefix("172.24.4.9/16"), netip.MustParsePrefix("172.24.4.8/16"))
+	netdevtest.Join(h.space, other, "wire", netip.MustParsePrefix("172.24.4.9/16"),
+		netip.MustParsePrefix("172.24.4.8/16"))
 	one, ext := newLAN("local", 0), flatNetwork(ExternalNetwork)
 	s := newSite(t, ext, one)
 	a := s.guest(one)
@@ -120,7 +122,8 @@ func TestPhysicalNetworks(t *testing.T) {
 			t.Parallel()
 			h := newTestHost(t, newController(), Config{Host: "h1", Physical: row.physical})
 			world := netdevtest.New(t)
-			netdevtest.Join(h.space, world, "wire", netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("172.24.4.1/24"))
+			netdevtest.Join(h.space, world, "wire", netip.MustParsePrefix("192.0.2.1/24"),
+				netip.MustParsePrefix("172.24.4.1/24"))
 			one, ext := newLAN("local", 0), flatNetwork("physnet1")
 			s := newSite(t, ext, one)
 			a := s.guest(one)

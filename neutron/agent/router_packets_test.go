@@ -99,7 +99,8 @@ func TestFloatingAddresses(t *testing.T) {
 	a, b, c, plain, x := s.guest(one), s.guest(one), s.guest(two), s.guest(one), stranger(ext)
 	fa, fb, fc := s.float("172.24.4.200", ip(a)), s.float("172.24.4.201", ip(b)), s.float("172.24.4.202", ip(c))
 	h.apply(s.state())
-	ga, gb, gc, gp, world := s.boot(h, one, a), s.boot(h, one, b), s.boot(h, two, c), s.boot(h, one, plain), s.outside(h, x)
+	ga, gb, gc, gp := s.boot(h, one, a), s.boot(h, one, b), s.boot(h, two, c), s.boot(h, one, plain)
+	world := s.outside(h, x)
 	at, bt, ct, xt := callers(t, ga, 22), callers(t, gb, 22), callers(t, gc, 22), callers(t, world, 80)
 	gateway := s.router.Ports[0].Addrs[0].Addr()
 

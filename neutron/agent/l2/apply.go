@@ -127,9 +127,9 @@ func (r *Reconciler) Apply(ctx context.Context, state neutron.HostState) (Result
 	case len(drift) > 0:
 		r.logRepairs(drift, len(res.Failed), began)
 	case filtered || !steps.Empty():
-		r.log.Info("host changed", "revision", state.Revision, "unplugged", len(steps.Unplug), "built", len(steps.Build)+len(steps.Route),
-			"cleared", len(steps.Clear),
-			"filter", filtered, "up", len(res.Up), "down", len(res.Down), "took", time.Since(began))
+		r.log.Info("host changed", "revision", state.Revision, "unplugged", len(steps.Unplug),
+			"built", len(steps.Build)+len(steps.Route), "cleared", len(steps.Clear), "filter", filtered,
+			"up", len(res.Up), "down", len(res.Down), "took", time.Since(began))
 	}
 	return res, nil
 }

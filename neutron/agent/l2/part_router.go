@@ -18,8 +18,8 @@ type Router struct {
 	Users []string // ids of its ports
 }
 
-// routers plans a namespace per router, whose ports are on the bridges of their networks. They are trusted there: what a
-// router sends has any source. A router that is administratively down has no namespace.
+// routers plans a namespace per router, whose ports are on the bridges of their networks. They are trusted there: what
+// a router sends has any source. A router that is administratively down has no namespace.
 func routers() Part {
 	return Part{Name: "routers", Router: func(p *Plan, r neutron.HostRouter, set Settings) {
 		if !identifier(r.ID) {
@@ -115,8 +115,8 @@ func floating(r neutron.HostRouter) []netip.Prefix {
 	return out
 }
 
-// routes are the extra routes, and a default route per family by the gateway unless an extra route is one. A route whose
-// next hop is on none of the router's subnets leads nowhere and is left out.
+// routes are the extra routes, and a default route per family by the gateway unless an extra route is one. A route
+// whose next hop is on none of the router's subnets leads nowhere and is left out.
 func routes(r neutron.HostRouter, ports []netdev.RouterPort, gateway *neutron.HostRouterPort) []netdev.Route {
 	var out []netdev.Route
 	add := func(route netdev.Route) {

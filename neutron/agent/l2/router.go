@@ -21,8 +21,8 @@ type routed struct {
 	announce int  // announcements that are due
 }
 
-// routers makes the routers as planned: first the rules of each, then its ports and that it forwards, then an end of the
-// connections that the rules do not keep. So nothing leaves a router untranslated.
+// routers makes the routers as planned: first the rules of each, then its ports and that it forwards, then an end of
+// the connections that the rules do not keep. So nothing leaves a router untranslated.
 func (r *Reconciler) routers(ctx context.Context, plan Plan, have netdev.Snapshot, steps []Step,
 	res *Result) (changed bool, drift []Repair) {
 	due := map[string]Step{}

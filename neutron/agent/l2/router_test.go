@@ -18,7 +18,8 @@ import (
 func withRouter(counts ...int) neutron.HostState {
 	s := state(counts...)
 	r := neutron.HostRouter{ID: uuid(9, 0), AdminUp: true, SNAT: true,
-		Routes: []neutron.HostRoute{{Destination: netip.MustParsePrefix("10.9.0.0/16"), NextHop: netip.MustParseAddr("10.1.0.9")},
+		Routes: []neutron.HostRoute{
+			{Destination: netip.MustParsePrefix("10.9.0.0/16"), NextHop: netip.MustParseAddr("10.1.0.9")},
 			{Destination: netip.MustParsePrefix("10.8.0.0/16"), NextHop: netip.MustParseAddr("192.0.2.9")}},
 		Floating: []neutron.HostFloatingIP{{ID: uuid(8, 0), Floating: netip.MustParseAddr("10.0.0.200"),
 			Fixed: netip.MustParseAddr("10.1.0.10")}}}
@@ -101,11 +102,12 @@ func TestRouterCutsWhatItTranslatesNoMore(t *testing.T) {
 	mustApply(t, r, s)
 	fixed, floating := s.Routers[0].Floating[0].Fixed, s.Routers[0].Floating[0].Floating
 	gateway, world := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("198.51.100.7")
-	in := netdev.Flow{Proto: 6, Src: world, Dst: floating, DstPort: 22, ReplySrc: fixed, ReplySrcPort: 22, ReplyDst: world}
+	in := netdev.Flow{Proto: 6, Src: world, Dst: floating, DstPort: 22, ReplySrc: fixed, ReplySrcPort: 22,
+		ReplyDst: world}
 	out := netdev.Flow{Proto: 6, Src: fixed, Dst: world, ReplySrc: world, ReplyDst: floating}
 	other := netdev.Flow{Proto: 6, Src: netip.MustParseAddr("10.1.0.11"), Dst: world, ReplySrc: world, ReplyDst: gateway}
-	plain := netdev.Flow{Proto: 6, Src: fixed, Dst: netip.MustParseAddr("10.2.0.5"), ReplySrc: netip.MustParseAddr("10.2.0.5"),
-		ReplyDst: fixed}
+	third := netip.MustParseAddr("10.2.0.5")
+	plain := netdev.Flow{Proto: 6, Src: fixed, Dst: third, ReplySrc: third, ReplyDst: fixed}
 	all := []netdev.Flow{in, out, other, plain}
 	m.flows[routerSpace] = slices.Clone(all)
 	restarted := reconciler(m)
@@ -134,7 +136,8 @@ func TestOneBadRouterDoesNotHoldUpOthers(t *testing.T) {
 	}
 	r := reconciler(m)
 	res := mustApply(t, r, s)
-	if len(res.Up) != 2 || len(res.Down) != 2 || !strings.Contains(res.Down[s.Routers[0].Ports[0].ID], "no more devices") {
+	why := res.Down[s.Routers[0].Ports[0].ID]
+	if len(res.Up) != 2 || len(res.Down) != 2 || !strings.Contains(why, "no more devices") {
 		t.Errorf("up %v down %v, want the router's ports alone down", res.Up, res.Down)
 	}
 	m.refuse = nil

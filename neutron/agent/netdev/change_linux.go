@@ -34,7 +34,7 @@ func (h *Host) Do(op Op) error {
 	case Announce:
 		err = routers{h}.announce(op.Router)
 	case AddUplink:
-		err = h.uplink(op.Uplink)
+		err = outlets{h}.uplink(op.Uplink)
 	case AddForward, RemoveFwd:
 		err = h.forward(op.Forward, op.Verb == AddForward)
 	case AddNeighbour, RemoveNeigh:
@@ -90,7 +90,7 @@ func (h *Host) ensureLink(want Link) error {
 		return err
 	}
 	if want.Addr.IsValid() {
-		if err := h.lead(l, want.Addr); err != nil {
+		if err := (outlets{h}).lead(l, want.Addr); err != nil {
 			return err
 		}
 	}
@@ -158,7 +158,7 @@ func (h *Host) removeLink(name string) error {
 		return err
 	}
 	if outsideBridge(name) {
-		if err := h.leadNoMore(l); err != nil {
+		if err := (outlets{h}).leadNoMore(l); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,7 @@ func (h *Host) Snapshot() (Snapshot, error) {
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
-	if s.Forwarding, err = h.forwarding(); err != nil {
+	if s.Forwarding, err = (outlets{h}).forwarding(); err != nil {
 		return s, err
 	}
 	for _, l := range links {
@@ -58,7 +58,7 @@ func (h *Host) Snapshot() (Snapshot, error) {
 				return s, err
 			}
 			if outsideBridge(found.Name) {
-				if found.Addr, err = h.outsideAddress(l); err != nil {
+				if found.Addr, err = (outlets{h}).outsideAddress(l); err != nil {
 					return s, err
 				}
 				if !s.Forwarding {

@@ -24,9 +24,12 @@ func peer(name string) (string, bool) {
 	return "", false
 }
 
+// outlets are what leads outside from a host.
+type outlets struct{ *Host }
+
 // uplink makes a device of the host a port of a bridge. One that has addresses, or is a port of another bridge, is in
 // use for something else and is left alone.
-func (h *Host) uplink(u Uplink) error {
+func (h outlets) uplink(u Uplink) error {
 	l, err := h.h.LinkByName(u.Dev)
 	if err != nil {
 		return fmt.Errorf("the device %s: %w", u.Dev, err)
@@ -61,7 +64,7 @@ func (h *Host) uplink(u Uplink) error {
 const ipForward = "net/ipv4/ip_forward"
 
 // forwarding reports that the host forwards packets.
-func (h *Host) forwarding() (on bool, err error) {
+func (h outlets) forwarding() (on bool, err error) {
 	err = inside(h.ns, func() error {
 		b, err := os.ReadFile("/proc/sys/" + ipForward)
 		on = strings.TrimSpace(string(b)) == "1"
@@ -72,7 +75,7 @@ func (h *Host) forwarding() (on bool, err error) {
 
 // lead gives the outside bridge the host's address, and has the host forward packets. An address within a network that
 // another device has is refused.
-func (h *Host) lead(l netlink.Link, want netip.Prefix) error {
+func (h outlets) lead(l netlink.Link, want netip.Prefix) error {
 	all, err := list(func() ([]netlink.Addr, error) { return h.h.AddrList(nil, unix.AF_INET) })
 	if err != nil {
 		return err
@@ -101,7 +104,7 @@ const ForwardNote = "hypernova switched forwarding on"
 
 // leadNoMore has the host forward no packets any more where it did not before there was an outside bridge, unless
 // another cloud has one.
-func (h *Host) leadNoMore(l netlink.Link) error {
+func (h outlets) leadNoMore(l netlink.Link) error {
 	if l.Attrs().Alias != ForwardNote {
 		return nil
 	}
@@ -118,7 +121,7 @@ func (h *Host) leadNoMore(l netlink.Link) error {
 }
 
 // outsideAddress is the host's address on the outside bridge; invalid where it has none, or another besides.
-func (h *Host) outsideAddress(l netlink.Link) (netip.Prefix, error) {
+func (h outlets) outsideAddress(l netlink.Link) (netip.Prefix, error) {
 	found, err := list(func() ([]netlink.Addr, error) { return h.h.AddrList(l, unix.AF_INET) })
 	if err != nil || len(found) != 1 {
 		return netip.Prefix{}, err
