@@ -4,9 +4,9 @@
 // What it makes is found again by its name and its owner, so an agent needs no memory of its own: brq… bridges, tap…
 // guest taps, tap…/ns-… veth pairs and qdhcp-… namespaces per network, tap…/qr-… and tap…/qg-… veth pairs and
 // qrouter-… namespaces per router, int…/phy… veth pairs to bridges of the host, an hvext-… bridge, vxlan-… tunnels.
-// The owner is the number of the cloud: it is the group of its links, and of the loopback device in its namespaces, from
-// the moment they exist. So several clouds share one machine, and none touches what another made. A Host bound to another
-// namespace than the process's own lets tests run several hosts on one machine.
+// The owner is the number of the cloud: it is the group of its links, and of the loopback device in its namespaces,
+// from the moment they exist. So several clouds share one machine, and none touches what another made. A Host bound
+// to another namespace than the process's own lets tests run several hosts on one machine.
 package netdev
 
 import (
