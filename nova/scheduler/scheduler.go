@@ -52,6 +52,7 @@ type Scheduler struct {
 
 	mu     sync.Mutex
 	keeper *snapshot.Keeper
+	ranks  *rankings
 }
 
 // Deps are the services that a scheduler reads.
@@ -86,6 +87,7 @@ func New(c Config, d Deps) (*Scheduler, error) {
 	sch := &Scheduler{db: d.DB, now: d.Now, all: pipe, forced: pipe,
 		keeper: snapshot.New(d.Snapshot, snapshot.Deps{DB: d.DB, Now: d.Now, Placement: d.Placement})}
 	sch.forced.Filters = forced
+	sch.ranks = newRankings(&c)
 	return sch, nil
 }
 
@@ -120,14 +122,14 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 		if err != nil {
 			return nova.Selection{}, err
 		}
-		best, why, err := s.pipeline(ctx, &r).Run(q, hosts)
+		best, why, err := s.decide(ctx, q, hosts)
 		// A new snapshot does not help if a filter or weigher failed.
 		if err != nil && (why.Left > 0 || !fault.Is(err, fault.NoValidHost)) {
 			return nova.Selection{}, err
 		}
 		if len(best) > 0 {
 			if r.Silent == 0 && !r.Rebuild {
-				best[0].Assume(ask.Resources)
+				s.keeper.Assume(best[0], ask.Resources)
 			}
 			return selection(best, max(1, r.Limit), ask, why), nil
 		}
@@ -136,6 +138,17 @@ func (s *Scheduler) Select(ctx context.Context, r nova.Request) (nova.Selection,
 		}
 		since = asked
 	}
+}
+
+// decide returns the best hosts for a request, from a ranking where requests of that form have one, else by visiting
+// every host. If no host is left the explanation is complete.
+func (s *Scheduler) decide(ctx context.Context, q *snapshot.Request, hosts []*snapshot.Host) ([]*snapshot.Host,
+	choose.Explanation, error) {
+	if best, why := s.ranks.best(&s.all, q, hosts, s.keeper.Changed()); len(best) > 0 {
+		return best, why, nil
+	}
+	s.keeper.Beat()
+	return s.pipeline(ctx, &q.Request).Run(q, hosts)
 }
 
 // noValidHost returns the error of Select. It begins with nova's sentence, which clients look for.
@@ -150,11 +163,12 @@ func noValidHost(why choose.Explanation) error {
 // pipeline returns the filters and weighers for a request. It measures how long each takes.
 func (s *Scheduler) pipeline(ctx context.Context, r *nova.Request) *choose.Pipeline[*snapshot.Request, *snapshot.Host] {
 	p := s.all
+	p.Limit = max(1, r.Limit)
 	switch {
 	case r.Rebuild:
 		p.Filters = filters.OfRebuild(p.Filters)
 	case r.Force:
-		p = s.forced
+		p.Filters = s.forced.Filters
 	}
 	m := metric.From(ctx)
 	p.Took = func(sort, name string, d time.Duration, err error) {

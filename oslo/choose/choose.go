@@ -157,14 +157,19 @@ func (p *Pipeline[R, H]) weigh(r R, hosts []H) ([]float64, error) {
 	return total, nil
 }
 
+// scorer returns the function that scores a host for a request.
+func (w *Weigher[R, H]) scorer(r R) (func(H) (float64, error), error) {
+	if w.Make != nil {
+		return w.Make(r)
+	}
+	return func(h H) (float64, error) { return w.Score(r, h), nil }, nil
+}
+
 // add scores the hosts and adds the normalised, multiplied scores to total.
 func (w *Weigher[R, H]) add(r R, hosts []H, scores, total []float64) error {
-	score := func(h H) (float64, error) { return w.Score(r, h), nil }
-	if w.Make != nil {
-		var err error
-		if score, err = w.Make(r); err != nil {
-			return err
-		}
+	score, err := w.scorer(r)
+	if err != nil {
+		return err
 	}
 	low, high := math.Inf(1), math.Inf(-1)
 	for i, h := range hosts {
@@ -199,11 +204,33 @@ func normal(s, low, high float64) float64 {
 
 // pick sorts the hosts by weight and chooses the first one at random among the best.
 func (p *Pipeline[R, H]) pick(weights []float64, hosts []H) []H {
-	n := len(hosts)
-	if p.Limit > 0 {
-		n = min(n, max(p.Limit, p.SubsetSize))
+	n := p.wanted(len(hosts))
+	order := p.drawn(best(len(weights), n, func(a, b int) int {
+		switch {
+		case weights[a] > weights[b]:
+			return -1
+		case weights[a] < weights[b]:
+			return 1
+		}
+		return a - b
+	}), n)
+	out := make([]H, len(order))
+	for i, at := range order {
+		out[i] = hosts[at]
 	}
-	order := best(weights, n)
+	return out
+}
+
+// wanted returns how many of the best of so many hosts are needed.
+func (p *Pipeline[R, H]) wanted(hosts int) int {
+	if p.Limit > 0 {
+		return min(hosts, max(p.Limit, p.SubsetSize))
+	}
+	return hosts
+}
+
+// drawn puts a random one of the best in front of the n best hosts, and returns as many as the limit allows.
+func (p *Pipeline[R, H]) drawn(order []int, n int) []int {
 	if k := min(p.SubsetSize, n); k > 1 {
 		draw := p.Rand
 		if draw == nil {
@@ -218,26 +245,14 @@ func (p *Pipeline[R, H]) pick(weights []float64, hosts []H) []H {
 	if p.Limit > 0 {
 		order = order[:min(len(order), p.Limit)]
 	}
-	out := make([]H, len(order))
-	for i, at := range order {
-		out[i] = hosts[at]
-	}
-	return out
+	return order
 }
 
-// best returns the indexes of the n greatest weights, greatest first, equal weights by index.
-func best(weights []float64, n int) []int {
-	less := func(a, b int) int {
-		switch {
-		case weights[a] > weights[b]:
-			return -1
-		case weights[a] < weights[b]:
-			return 1
-		}
-		return a - b
-	}
-	if n*16 > len(weights) {
-		order := make([]int, len(weights))
+// best returns the n first of the indexes below total, in the order of less.
+func best(total, n int, less func(a, b int) int) []int {
+	n = min(n, total)
+	if n*16 > total {
+		order := make([]int, total)
 		for i := range order {
 			order[i] = i
 		}
@@ -245,7 +260,7 @@ func best(weights []float64, n int) []int {
 		return order[:n]
 	}
 	order := make([]int, 0, n+1) // few of many: one pass instead of a sort
-	for i := range weights {
+	for i := range total {
 		if len(order) == n && less(order[n-1], i) < 0 {
 			continue
 		}

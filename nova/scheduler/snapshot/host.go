@@ -20,6 +20,7 @@ type Host struct {
 	Up         bool
 	Silent     time.Duration // since the last heartbeat, when it is not up
 
+	at    int // in the snapshot
 	cpu   map[string]any
 	rooms []room
 }

@@ -31,9 +31,11 @@ type Keeper struct {
 	c Config
 	Deps
 
-	hosts []*Host
-	taken time.Time
-	took  time.Duration // to take it
+	hosts   []*Host
+	taken   time.Time
+	took    time.Duration // to take it
+	changed []int         // indexes of hosts that are not as they were when the snapshot was taken, in order of change
+	next    time.Time     // until then no host becomes down
 }
 
 // serves returns how long the snapshot serves. Of a cloud with many hosts it serves for longer, because scheduling
@@ -60,13 +62,13 @@ func New(c Config, d Deps) *Keeper {
 	return &Keeper{c: c, Deps: d}
 }
 
-// Hosts is the snapshot, in order of name, and when it was taken. One older than since, or that
-// has served, is taken anew.
+// Hosts is the snapshot, in order of name, and when it was taken. One older than since, or that has served, is taken
+// anew. Hosts are up or down as of now, but how long one is silent is as of Beat.
 func (k *Keeper) Hosts(ctx context.Context, since time.Time) ([]*Host, time.Time, error) {
 	now := k.Now()
 	if k.hosts != nil && now.Sub(k.taken) < k.serves() && !k.taken.Before(since) {
-		for _, h := range k.hosts {
-			h.beat(now, k.c.DownTime)
+		if !now.Before(k.next) || now.Before(k.taken) {
+			k.beat(now)
 		}
 		return k.hosts, k.taken, nil
 	}
@@ -87,11 +89,37 @@ func (k *Keeper) Hosts(ctx context.Context, since time.Time) ([]*Host, time.Time
 	if err != nil {
 		return nil, now, err
 	}
-	for _, h := range hosts {
-		h.beat(now, k.c.DownTime)
-	}
-	k.hosts, k.taken, k.took = hosts, now, time.Since(began)
+	k.hosts, k.taken, k.changed = hosts, now, nil
+	k.beat(now)
+	k.changed, k.took = nil, time.Since(began)
 	return hosts, now, nil
+}
+
+// Beat sets how long each host is silent.
+func (k *Keeper) Beat() { k.beat(k.Now()) }
+
+func (k *Keeper) beat(now time.Time) {
+	k.next = now.Add(k.c.DownTime)
+	for _, h := range k.hosts {
+		up := h.Up
+		if h.beat(now, k.c.DownTime); h.Up != up {
+			k.changed = append(k.changed, h.at)
+		}
+		if down := h.Service.Seen.Add(k.c.DownTime); h.Up && down.Before(k.next) {
+			k.next = down
+		}
+	}
+	k.next = k.next.Add(1) // at that time itself a host is still up
+}
+
+// Changed returns the indexes of the hosts that changed since the snapshot was taken, in order. The list only grows
+// until there is a new snapshot.
+func (k *Keeper) Changed() []int { return k.changed }
+
+// Assume counts a server that was just decided, so that the next decision from the same snapshot sees it.
+func (k *Keeper) Assume(h *Host, r placement.Resources) {
+	h.Assume(r)
+	k.changed = append(k.changed, h.at)
 }
 
 func (k *Keeper) read(ctx context.Context, tx *db.Tx, providers map[string]*placement.ProviderState) ([]*Host, error) {
@@ -127,7 +155,7 @@ func (k *Keeper) read(ctx context.Context, tx *db.Tx, providers map[string]*plac
 		if s == nil || p == nil { // not registered yet, or being removed
 			continue
 		}
-		hosts = append(hosts, &Host{Service: *s, Node: n, Provider: own(*p), Load: loads[n.Host], Aggregates: of[n.Host],
+		hosts = append(hosts, &Host{at: len(hosts), Service: *s, Node: n, Provider: own(*p), Load: loads[n.Host], Aggregates: of[n.Host],
 			Zone: nova.ZoneOf(n.Host, of[n.Host], k.c.DefaultZone)})
 	}
 	return hosts, nil
@@ -143,7 +171,7 @@ func own(p placement.ProviderState) placement.ProviderState {
 	return p
 }
 
-// Assume counts a server that was just decided, so that the next decision from the same snapshot sees it.
+// Assume counts a server on the host. Keeper.Assume does, for hosts of a snapshot.
 func (h *Host) Assume(r placement.Resources) {
 	for class, n := range r {
 		if room := h.room(class); room != nil {
