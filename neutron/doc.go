@@ -8,6 +8,7 @@ package neutron
 //	networks     the operations on networks, subnets, ports and security groups, one package each: subnets, ports,
 //	             secgroups; quota limits them
 //	routers      the operations on routers, and the choice of the hosts that carry them
+//	floatingips  the operations on floating IPs
 //	compute      API on the database of this process
 //	change       the unit of work of an operation: a transaction, the states of hosts and the servers that it concerns
 //	hoststate    the desired network state of each host, in sections with revisions, and the hints to its agent

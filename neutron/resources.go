@@ -11,6 +11,7 @@ const (
 	StatusDown   = "DOWN"
 	StatusBuild  = "BUILD"
 	StatusError  = "ERROR"
+	StatusNone   = "N/A" // of the ports of floating IPs
 )
 
 // Owners of ports that networking itself makes. A port whose owner begins with OwnerComputePrefix belongs to a server.

@@ -1,6 +1,9 @@
 package neutron
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Owners of the ports of routers and floating IPs.
 const (
@@ -39,4 +42,23 @@ type Router struct {
 type RouterPort struct {
 	Port, Router, Network string
 	Gateway               bool
+}
+
+// FloatingIP is an address of an external network that a router translates to a port's, both ways.
+type FloatingIP struct {
+	Meta
+	ID, Network string
+	IP          netip.Addr
+	OuterPort   string // the port on the external network that holds the address
+	Status      string // ACTIVE where a host translates it, else DOWN
+	// Port, Fixed and Router are empty together: no port has the floating IP.
+	Port, Router string
+	Fixed        netip.Addr
+	Details      *FloatingPort // of Port, as of the read
+}
+
+// FloatingPort is what a floating IP shows of its port.
+type FloatingPort struct {
+	Name, Network, MAC, Status, DeviceID, DeviceOwner string
+	AdminUp                                           bool
 }

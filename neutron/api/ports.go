@@ -198,7 +198,12 @@ func portsOf(p *plugin.Plugin) *portsAPI {
 			}
 			return p.Ports.Update(ctx, of.ID, patch)
 		},
-		delete: func(ctx context.Context, _ *api.Request, of neutron.Port, ifRevision opt.Of[int64]) error {
+		delete: func(ctx context.Context, r *api.Request, of neutron.Port, ifRevision opt.Of[int64]) error {
+			if !all(r) {
+				if err := p.Floating.CheckDelete(ctx, r.Caller.ProjectID, of.ID); err != nil {
+					return err
+				}
+			}
 			return p.Ports.Delete(ctx, of.ID, ifRevision)
 		},
 		retag: func(ctx context.Context, of neutron.Port, tags neutron.TagChange) (neutron.Port, error) {

@@ -51,6 +51,15 @@ func (r *reader) routers(ctx context.Context) error {
 		for _, p := range ports[x.ID] {
 			out.Ports = append(out.Ports, routerPort(x, p, byID))
 		}
+		floating, err := store.FloatingIPsOfRouter(ctx, r.tx, x.ID)
+		if err != nil {
+			return err
+		}
+		for _, f := range floating {
+			if f.Port != "" {
+				out.Floating = append(out.Floating, neutron.HostFloatingIP{ID: f.ID, Floating: f.IP, Fixed: f.Fixed})
+			}
+		}
 		r.state.Routers = append(r.state.Routers, out)
 	}
 	return nil

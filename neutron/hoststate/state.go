@@ -138,7 +138,17 @@ func (r *reader) networks(ctx context.Context, ids []string, ports []neutron.Por
 			r.state.Networks[i].Ports = append(r.state.Networks[i].Ports, neutron.PortInfoOf(p, networks[i], bySubnet))
 		}
 	}
+	outward := map[string][]netip.Addr{}
+	gateway := func(o store.Neighbour) bool { return o.DeviceOwner == neutron.OwnerRouterGateway }
+	if slices.ContainsFunc(others, gateway) {
+		if outward, err = store.Outward(ctx, r.tx, ids); err != nil {
+			return err
+		}
+	}
 	for _, o := range others {
+		for _, ip := range outward[o.ID] { // a router answers for its floating IPs as for its own addresses
+			o.FixedIPs = append(o.FixedIPs, neutron.FixedIP{IP: ip})
+		}
 		if i, ok := index[o.Network]; ok {
 			neighbour(&r.state.Networks[i], o, r.host, tunnels)
 		}

@@ -30,6 +30,8 @@ type Networks struct {
 	types map[string]ml2.Type
 	// Changed are called after a network was written or deleted.
 	Changed change.Hooks[neutron.Network]
+	// Deleting are called before a network is looked at for ports that keep it from being deleted.
+	Deleting change.Hooks[neutron.Network]
 }
 
 // New makes them.
@@ -161,6 +163,9 @@ func (n *Networks) Delete(ctx context.Context, id string, ifRevision opt.Of[int6
 			return err
 		}
 		if err := neutron.CheckRevision(ifRevision, was.Revision); err != nil {
+			return err
+		}
+		if err := n.Deleting.Run(ctx, tx, &was, nil); err != nil {
 			return err
 		}
 		others, err := store.OtherPorts(ctx, tx, id)

@@ -9,6 +9,7 @@ import (
 	"hypernova/neutron/change"
 	"hypernova/neutron/compute"
 	"hypernova/neutron/dhcp"
+	"hypernova/neutron/floatingips"
 	"hypernova/neutron/hoststate"
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/networks"
@@ -53,6 +54,7 @@ type Plugin struct {
 	Groups   *secgroups.Groups
 	DHCP     *dhcp.DHCP
 	Routers  *routers.Routers
+	Floating *floatingips.FloatingIPs
 	Compute  *compute.API
 }
 
@@ -77,6 +79,11 @@ func New(c Config, d Deps) *Plugin {
 	p.Routers = routers.New(routers.Deps{Change: p.Change, Quotas: p.Quotas, Ports: p.Ports, Down: c.ML2.AgentDownTime})
 	p.Ports.Changed.Add(p.DHCP.PortChanged)
 	p.Ports.Changed.Add(p.Routers.PortChanged)
+	p.Floating = floatingips.New(p.Change, p.Quotas, p.Ports)
+	p.Ports.Changed.Add(p.Floating.PortChanged)
+	p.Ports.Changing.Add(p.Floating.PortChanging)
+	p.Ports.Deleting.Add(p.Floating.PortDeleting)
+	p.Networks.Deleting.Add(p.Floating.NetworkDeleting)
 	p.Ports.Changing.Add(p.Routers.PortChanging)
 	p.Ports.Deleting.Add(p.Routers.PortDeleting)
 	p.Networks.Changed.Add(p.Routers.NetworkChanged)

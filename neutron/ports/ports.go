@@ -2,6 +2,7 @@
 package ports
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -63,6 +64,7 @@ type Wanted struct {
 	Profile               string
 	Made                  bool // by compute, which deletes it with the server
 	Tag, DNSName          string
+	Status                string // empty: DOWN until the port is wired
 }
 
 // Create makes ports, all or none. A port with a host is bound to it; if no driver can, its vif_type is
@@ -131,8 +133,8 @@ func (p *Ports) Place(ctx context.Context, tx *change.Tx, wanted []Wanted, mustB
 // newPort fills in everything of a port but its binding, and allocates its addresses.
 func (p *Ports) newPort(ctx context.Context, tx *change.Tx, site *addresses.Site, w Wanted) (neutron.Port, error) {
 	out := neutron.Port{Meta: tx.Stamp(w.Meta, 1), ID: ids.UUID(), Name: w.Name, Network: w.Network, AdminUp: !w.AdminDown,
-		Status: neutron.StatusDown, DeviceID: w.DeviceID, DeviceOwner: w.DeviceOwner, AddressPairs: w.AddressPairs,
-		Host:         w.Host,
+		Status: cmp.Or(w.Status, neutron.StatusDown), DeviceID: w.DeviceID, DeviceOwner: w.DeviceOwner,
+		AddressPairs: w.AddressPairs, Host: w.Host,
 		PortSecurity: w.PortSecurity.Or(site.Network.PortSecurity), VNICType: w.VNICType, VIFType: neutron.VIFUnbound,
 		Profile: w.Profile, Made: w.Made, Tag: w.Tag, DNSName: w.DNSName, NetworkProject: site.Network.Project}
 	if out.VNICType == "" {

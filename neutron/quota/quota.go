@@ -21,6 +21,7 @@ const (
 	Port              = "port"
 	SubnetPool        = "subnetpool"
 	AddressScope      = "address_scope"
+	FloatingIP        = "floatingip"
 	Router            = "router"
 	RouterRoute       = "router_route" // of one router, not of a project
 	SecurityGroup     = "security_group"
@@ -34,6 +35,7 @@ type Config struct {
 	Port              int `conf:"quota_port" default:"500" min:"-1" help:"Number of ports allowed per project; -1 is unlimited."`
 	SubnetPool        int `conf:"quota_subnetpool" default:"-1" min:"-1" help:"Number of subnet pools allowed per project; -1 is unlimited."`
 	AddressScope      int `conf:"quota_address_scope" default:"-1" min:"-1" help:"Number of address scopes allowed per project; -1 is unlimited."`
+	FloatingIP        int `conf:"quota_floatingip" default:"50" min:"-1" help:"Number of floating IPs allowed per project; -1 is unlimited."`
 	Router            int `conf:"quota_router" default:"10" min:"-1" help:"Number of routers allowed per project; -1 is unlimited."`
 	RouterRoute       int `conf:"quota_router_route" default:"30" min:"-1" help:"Number of extra routes allowed per router; -1 is unlimited."`
 	SecurityGroup     int `conf:"quota_security_group" default:"10" min:"-1" help:"Number of security groups allowed per project; -1 is unlimited."`
@@ -45,7 +47,8 @@ func Defaults() Config { return conf.Defaults[Config]() }
 
 // Resources are the limited resources in the order of the API.
 func Resources() []string {
-	return []string{Network, Subnet, SubnetPool, AddressScope, Port, Router, RouterRoute, SecurityGroup, SecurityGroupRule}
+	return []string{Network, Subnet, SubnetPool, AddressScope, Port, Router, FloatingIP, RouterRoute, SecurityGroup,
+		SecurityGroupRule}
 }
 
 // Quotas answers and changes limits.
@@ -58,7 +61,7 @@ type Quotas struct {
 func New(d *db.DB, c Config) *Quotas {
 	return &Quotas{db: d, defaults: map[string]int64{Network: int64(c.Network), Subnet: int64(c.Subnet),
 		SubnetPool: int64(c.SubnetPool), AddressScope: int64(c.AddressScope), Port: int64(c.Port),
-		Router: int64(c.Router), RouterRoute: int64(c.RouterRoute),
+		FloatingIP: int64(c.FloatingIP), Router: int64(c.Router), RouterRoute: int64(c.RouterRoute),
 		SecurityGroup: int64(c.SecurityGroup), SecurityGroupRule: int64(c.SecurityGroupRule)}}
 }
 

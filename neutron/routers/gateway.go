@@ -146,6 +146,14 @@ func (s *Routers) dropGateway(ctx context.Context, tx *change.Tx, r *neutron.Rou
 	if r.GatewayPort == "" {
 		return nil
 	}
+	floating, err := store.FloatingIPsOfRouter(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if len(floating) > 0 {
+		return fault.Conflictf("Gateway cannot be updated for router %s, since a gateway to external network %s is required "+
+			"by one or more floating IPs.", r.ID, r.GatewayNetwork).Coded("RouterExternalGatewayInUseByFloatingIp")
+	}
 	p, err := store.Port(ctx, tx, r.GatewayPort)
 	if err == nil {
 		err = s.detach(ctx, tx, p)

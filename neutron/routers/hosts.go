@@ -70,7 +70,11 @@ func (s *Routers) move(ctx context.Context, tx *change.Tx, r *neutron.Router, ho
 			return err
 		}
 	}
-	return nil
+	status := neutron.StatusActive
+	if host == "" {
+		status = neutron.StatusDown
+	}
+	return store.SetFloatingStatus(ctx, tx, r.ID, status)
 }
 
 // Place gives hosts to the routers that need one. With fromDead it also moves those whose L3 agent is down or gone,

@@ -329,7 +329,15 @@ func (s *Routers) RemoveSubnet(ctx context.Context, router, subnet string) (Inte
 }
 
 // unused refuses to take a subnet from a router whose extra routes or floating IPs need it.
-func unused(_ context.Context, _ *change.Tx, r neutron.Router, sub neutron.Subnet) error {
+func unused(ctx context.Context, tx *change.Tx, r neutron.Router, sub neutron.Subnet) error {
+	floating, err := store.FloatingIPsOfRouter(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(floating, func(f neutron.FloatingIP) bool { return sub.CIDR.Contains(f.Fixed) }) {
+		return fault.Conflictf("Router interface for subnet %s on router %s cannot be deleted, as it is required by one or "+
+			"more floating IPs.", sub.ID, r.ID).Coded("RouterInterfaceInUseByFloatingIP")
+	}
 	if slices.ContainsFunc(r.Routes, func(x neutron.HostRoute) bool { return sub.CIDR.Contains(x.NextHop) }) {
 		return fault.Conflictf("Router interface for subnet %s on router %s cannot be deleted, as it is required by one or "+
 			"more routes.", sub.ID, r.ID).Coded("RouterInterfaceInUseByRoute")

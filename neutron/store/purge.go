@@ -18,6 +18,7 @@ func Ends() []db.End {
 		{Table: "addresses", How: "with their port"},
 		{Table: "port_groups", How: "with their port"},
 		{Table: "routers", How: "a client deletes the router"},
+		{Table: "floatingips", How: "a client deletes the floating IP, or its network while no port has it"},
 		{Table: "router_ports", How: "with their port"},
 		{Table: "security_groups", How: "a client deletes the group"},
 		{Table: "default_groups", How: "with the group"},

@@ -31,11 +31,12 @@ var (
 	// DHCP ports are made by networking and do not count.
 	countPorts = db.NewQuery[int64](Stmts,
 		`SELECT COUNT(*) FROM ports WHERE project_id = ? AND device_owner <> 'network:dhcp'`)
-	countGroups  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_groups WHERE project_id = ?`)
-	countPools   = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM subnetpools WHERE project_id = ?`)
-	countScopes  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM address_scopes WHERE project_id = ?`)
-	countRouters = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM routers WHERE project_id = ?`)
-	countRules   = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_group_rules WHERE project_id = ?`)
+	countGroups   = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_groups WHERE project_id = ?`)
+	countPools    = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM subnetpools WHERE project_id = ?`)
+	countScopes   = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM address_scopes WHERE project_id = ?`)
+	countFloating = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM floatingips WHERE project_id = ?`)
+	countRouters  = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM routers WHERE project_id = ?`)
+	countRules    = db.NewQuery[int64](Stmts, `SELECT COUNT(*) FROM security_group_rules WHERE project_id = ?`)
 )
 
 // SetLimit writes a project's limit.
@@ -82,6 +83,8 @@ func Usage(ctx context.Context, on db.Querier, project, resource string) (int64,
 		count = countPools
 	case "address_scope":
 		count = countScopes
+	case "floatingip":
+		count = countFloating
 	case "router":
 		count = countRouters
 	case "security_group":

@@ -10,6 +10,7 @@ func Network() []Sequence {
 		{"member", networkSteps()}, {"admin", providerNetworkSteps}, {"member", subnetSteps()}, {"member", subnetPoolSteps()},
 		{"admin", sharedPoolSteps},
 		{"member", routerSteps()}, {"admin", operatedRouterSteps},
+		{"member", floatingSteps()},
 		{"member", portSteps()},
 		{"admin", boundPortSteps},
 		{"member", securityGroupSteps()}, {"member", networkQuotaSteps}, {"member", networkInfoSteps},

@@ -63,6 +63,10 @@ func (x *taken) check(t *testing.T, what string, r *stories.Request) {
 var lenient = []contract.Quirk{
 	{Operation: `^network \w+ /v2.0/subnets`, At: `/(dns_nameservers|host_routes|allocation_pools): got null, want array`,
 		Why: "neutron takes null as an empty list"},
+	{Operation: `^network \w+ /v2.0/routers`, At: `/(routes|external_fixed_ips): got null, want array`,
+		Why: "neutron takes null for an empty list"},
+	{Operation: `^network \w+ /v2.0/routers`, At: `/external_gateway_info: missing property 'network_id'`,
+		Why: "neutron takes an empty object for no gateway"},
 	{Operation: `^network \w+ /v2.0/ports`, At: `/(allowed_address_pairs|security_groups): got null, want array`,
 		Why: "neutron takes null as an empty list"},
 	{Operation: `^network \w+ /v2.0/ports`, At: `/binding:host_id: got null, want string`,

@@ -117,7 +117,8 @@ func cloud(t *testing.T, p part, e engine) *stories.Cloud {
 		"quota.cores=-1", "quota.ram=-1",
 		"quota.key_pairs=-1", "quota.server_groups=-1",
 		"QUOTAS.quota_network=-1", "QUOTAS.quota_subnet=-1", "QUOTAS.quota_port=-1", "QUOTAS.quota_security_group=-1",
-		"QUOTAS.quota_security_group_rule=-1", "QUOTAS.quota_router=-1"))
+		"QUOTAS.quota_security_group_rule=-1", "QUOTAS.quota_router=-1",
+		"QUOTAS.quota_floatingip=-1"))
 	if !p.whole {
 		options = append(options, cloudtest.Computes(0), cloudtest.Bare())
 	}
