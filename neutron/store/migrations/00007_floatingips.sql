@@ -19,5 +19,5 @@ CREATE TABLE floatingips (
 CREATE INDEX floatingips_project ON floatingips (project_id, id);
 CREATE INDEX floatingips_port ON floatingips (port_id, id);
 CREATE INDEX floatingips_router ON floatingips (router_id, id);
-CREATE INDEX floatingips_network ON floatingips (floating_network_id, router_id, id);
+CREATE INDEX floatingips_network ON floatingips (floating_network_id, id);
 CREATE INDEX floatingips_address ON floatingips (floating_ip_address, id);
