@@ -155,8 +155,8 @@ func (k *Keeper) read(ctx context.Context, tx *db.Tx, providers map[string]*plac
 		if s == nil || p == nil { // not registered yet, or being removed
 			continue
 		}
-		hosts = append(hosts, &Host{at: len(hosts), Service: *s, Node: n, Provider: own(*p), Load: loads[n.Host], Aggregates: of[n.Host],
-			Zone: nova.ZoneOf(n.Host, of[n.Host], k.c.DefaultZone)})
+		hosts = append(hosts, &Host{at: len(hosts), Service: *s, Node: n, Provider: own(*p), Load: loads[n.Host],
+			Aggregates: of[n.Host], Zone: nova.ZoneOf(n.Host, of[n.Host], k.c.DefaultZone)})
 	}
 	return hosts, nil
 }

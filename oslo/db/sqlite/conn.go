@@ -23,8 +23,9 @@ type conn struct {
 type stmt struct {
 	s         *sqlite.Stmt
 	names     []string
-	busy      bool // rows are being read from it
-	transient bool // not kept
+	bound     []any // what is bound, per placeholder
+	busy      bool  // rows are being read from it
+	transient bool  // not kept
 }
 
 // stmtsKept bounds the prepared statements of a connection: lists with filters have many texts.
@@ -90,6 +91,11 @@ func (c *conn) regexp(d *dialect) func(sqlite.Context, []sqlite.Value) (sqlite.V
 // step goes to the statement's next row, and reports whether there is one.
 func (c *conn) step(ctx context.Context, s *stmt) (bool, error) {
 	row, err := s.s.Step()
+	if err != nil {
+		for i := range s.bound {
+			s.bound[i] = large{} // a binding may have failed
+		}
+	}
 	if c.wrong != nil {
 		row, err, c.wrong = false, errors.Join(c.wrong, err), nil
 	}
@@ -160,20 +166,43 @@ func (s *stmt) done() {
 		return
 	}
 	_ = s.s.Reset()
-	_ = s.s.ClearBindings() // frees the memory of texts
+	for i, a := range s.bound {
+		if _, ok := a.(large); ok {
+			s.s.BindNull(i + 1)
+			s.bound[i] = nil
+		}
+	}
 }
 
-// bind sets the arguments of a statement, which are of the types that oslo/db passes.
+// large stands for a bound value that is not kept for longer than it is used.
+type large struct{}
+
+// keptText bounds the texts that stay bound.
+const keptText = 256
+
+// bind sets the arguments of a statement, which are of the types that oslo/db passes. Arguments that are bound already
+// are left: SQLite prepares a statement again after a new binding of a value that decided on its plan, for example
+// whether a partial index serves it.
 func (s *stmt) bind(args []any) error {
 	if n := s.s.BindParamCount(); n != len(args) {
 		return fmt.Errorf("sqlite: %d arguments for %d placeholders", len(args), n)
 	}
+	if s.bound == nil {
+		s.bound = make([]any, len(args)) // NULL is what is bound at first
+	}
 	for i, a := range args {
+		if s.bound[i] == a {
+			continue
+		}
+		s.bound[i] = a
 		switch v := a.(type) {
 		case nil:
 			s.s.BindNull(i + 1)
 		case string:
 			s.s.BindText(i+1, v)
+			if len(v) > keptText {
+				s.bound[i] = large{}
+			}
 		case int64:
 			s.s.BindInt64(i+1, v)
 		case bool:
@@ -182,7 +211,9 @@ func (s *stmt) bind(args []any) error {
 			s.s.BindFloat(i+1, v)
 		case []byte:
 			s.s.BindBytes(i+1, v)
+			s.bound[i] = large{}
 		default:
+			s.bound[i] = large{}
 			return fmt.Errorf("sqlite: an argument of type %T", a)
 		}
 	}

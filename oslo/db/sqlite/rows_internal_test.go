@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -184,5 +185,40 @@ func TestCloseLeavesThoseInsideTheirConnections(t *testing.T) {
 	}
 	if err := e.Read(t.Context(), nothing); !errors.Is(err, errClosed) {
 		t.Errorf("a read afterwards: got %v", err)
+	}
+}
+
+// Each use of a statement has its own arguments, also where some are those of the use before.
+func TestArgumentsAreThoseOfTheUse(t *testing.T) {
+	t.Parallel()
+	c := testConn(t)
+	long := strings.Repeat("x", 2*keptText)
+	for i, args := range [][]any{
+		{nil, nil, nil}, {"a", int64(1), true}, {"a", int64(1), true}, {"a", int64(2), false}, {nil, 2.0, "2"},
+		{"", int64(0), false}, {long, []byte("b"), nil}, {long, []byte("b"), nil}, {nil, nil, nil}, {long, "", 0.5},
+		{"a", int64(1), true},
+	} {
+		r, err := c.Query(t.Context(), "SELECT ?, ?, ?", args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]any, len(args))
+		if !r.Next() {
+			t.Fatal(r.Err())
+		}
+		if err := r.Scan(&got[0], &got[1], &got[2]); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for j, want := range args {
+			if b, ok := want.(bool); ok { // has no type of its own in SQLite
+				want = map[bool]any{true: int64(1), false: int64(0)}[b]
+			}
+			if fmt.Sprintf("%T %v", got[j], got[j]) != fmt.Sprintf("%T %v", want, want) {
+				t.Errorf("use %d: argument %d is %v, want %v", i, j, got[j], want)
+			}
+		}
 	}
 }
