@@ -2,9 +2,11 @@ package libvirt
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	wire "github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
@@ -51,9 +53,42 @@ func (d *Driver) Resume(ctx context.Context, s *nova.Spec) error {
 			if err != nil {
 				return err
 			}
-			return d.domains.doWithin(ctx, s.ID, saveLimit,
-				func(lv *wire.Libvirt, dom wire.Domain) error { return lv.DomainCreate(dom) })
+			port, err := d.serials.take(ctx)
+			if err != nil {
+				return err
+			}
+			return d.domains.doWithin(ctx, s.ID, saveLimit, func(lv *wire.Libvirt, dom wire.Domain) error {
+				if err := moveSerial(lv, dom, port); err != nil {
+					return err
+				}
+				return lv.DomainCreate(dom)
+			})
 		}
 	}
 	return d.bootFrom(ctx, s, g, err)
+}
+
+// moveSerial gives a suspended guest another port for its serial console: the one that it had was free meanwhile. It
+// does nothing to a guest without such a console, or if port is 0.
+func moveSerial(lv *wire.Libvirt, dom wire.Domain, port int) error {
+	text, err := lv.DomainManagedSaveGetXMLDesc(dom, wire.DomainXMLSecure)
+	if err != nil {
+		return err
+	}
+	var x libvirtxml.Domain
+	if err := x.Unmarshal(text); err != nil {
+		return err
+	}
+	if port == 0 || serialPort(&x) == 0 {
+		return nil
+	}
+	for _, s := range x.Devices.Serials {
+		if s.Source != nil && s.Source.TCP != nil && s.Source.TCP.Mode == "bind" {
+			s.Source.TCP.Service = strconv.Itoa(port)
+		}
+	}
+	if text, err = x.Marshal(); err != nil {
+		return err
+	}
+	return lv.DomainManagedSaveDefineXML(dom, wire.OptString{text}, 0)
 }
