@@ -40,7 +40,8 @@ func (u *user) reachable(ip string) bool {
 const boot = "cat /proc/sys/kernel/random/boot_id"
 
 func TestGuests(t *testing.T) {
-	u := &user{site: newSite(t)}
+	u := &user{site: newSite(t, "--set", "serial_console.enabled=true", "--set",
+		"DEFAULT.reclaim_instance_interval=3600")}
 	u.key = filepath.Join(u.dir, "key")
 	if err := os.WriteFile(u.key, []byte(u.demo("keypair", "create", "k")), 0o600); err != nil {
 		t.Fatal(err)
@@ -60,10 +61,16 @@ func TestGuests(t *testing.T) {
 	u.groups(a, b)
 	gone()
 	u.powers(a)
+	u.screens("a", a)
 	u.rebuilds("b", b)
-	u.survives(a)
+	u.copies("a", a, "c")
+	u.serials("c")
+	u.plugs("c", u.address("c"))
+	u.returns("c", u.address("c"))
+	u.sleeps("b", b, func() { u.survives(a) })
+	u.shelves("b", b)
 
-	u.demo("server", "delete", "--wait", "a", "b")
+	u.demo("server", "delete", "--force", "a", "b", "c")
 	u.clean()
 	if found := u.check(); len(found) > 0 {
 		t.Errorf("the check finds %v", found)
@@ -128,8 +135,8 @@ func (u *user) groups(a, b string) {
 func (u *user) powers(ip string) {
 	u.t.Helper()
 	last := u.login(ip, boot)
-	for _, how := range []string{"--soft", "--hard"} {
-		u.demo("server", "reboot", how, "--wait", "a")
+	for _, how := range []string{`{"reboot":{"type":"SOFT"}}`, `{"reboot":{"type":"HARD"}}`} {
+		u.act("a", how)
 		now := ""
 		u.until("another boot", func() bool {
 			out, err := u.ssh(ip, boot)
@@ -138,17 +145,17 @@ func (u *user) powers(ip string) {
 		})
 		last = now
 	}
-	u.demo("server", "stop", "a")
+	u.act("a", `{"os-stop":null}`)
 	u.status("a", "SHUTOFF")
-	u.demo("server", "start", "a")
+	u.act("a", `{"os-start":null}`)
 	u.status("a", "ACTIVE")
 	last = u.login(ip, boot)
-	u.demo("server", "pause", "a")
+	u.act("a", `{"pause":null}`)
 	u.status("a", "PAUSED")
 	if u.reachable(ip) {
 		u.t.Error("a paused guest answers")
 	}
-	u.demo("server", "unpause", "a")
+	u.act("a", `{"unpause":null}`)
 	u.status("a", "ACTIVE")
 	if u.login(ip, boot) != last {
 		u.t.Error("the guest did not go on where it was paused")
@@ -165,12 +172,13 @@ func (u *user) rebuilds(name, ip string) {
 	if got := u.login(ip, look+"; ls /dev/vdb"); got != "another disk\n/dev/vdb" {
 		u.t.Errorf("the rescue guest says %q", got)
 	}
-	u.demo("server", "unrescue", name)
+	u.act(name, `{"unrescue":null}`)
 	u.status(name, "ACTIVE")
 	if got := u.login(ip, look); got != "/root/mine" {
 		u.t.Errorf("the guest says %q after its rescue", got)
 	}
-	u.demo("server", "rebuild", "--wait", name)
+	u.demo("server", "rebuild", name)
+	u.status(name, "ACTIVE")
 	if got := u.login(ip, look+"; cat /root/proof"); got != "another disk\nuser data was here" {
 		u.t.Errorf("the rebuilt guest says %q", got)
 	}

@@ -136,12 +136,13 @@ func (s *site) demo(args ...string) string {
 	return s.Client(s.t, "hypernova-demo", args...)
 }
 
-// create creates a server with the client and stores its id.
+// create creates a server with the client, stores its id and waits until it is active.
 func (s *site) create(name string, args ...string) {
 	s.t.Helper()
-	args = append([]string{"server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo", "--wait"},
+	args = append([]string{"server", "create", "--image", "guest", "--flavor", "m1.nano", "--network", "demo"},
 		append(args, name)...)
 	s.ids[name] = fmt.Sprint(s.Show(s.t, "hypernova-demo", args...)["id"])
+	s.status(name, "ACTIVE")
 }
 
 // until calls ask repeatedly, with a pause, until it returns true. It fails the test when patience ends.
