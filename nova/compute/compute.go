@@ -105,6 +105,7 @@ func (m *Manager) Manager() service.Manager {
 		{Name: "update_available_resource", Spacing: m.c.UpdateInterval, Fn: m.report},
 		{Name: "sync_power_states", Spacing: m.c.SyncInterval, Fn: m.syncPower},
 		{Name: "cleanup_running_deleted_instances", Spacing: m.c.ReapInterval, Fn: m.reap},
+		{Name: "settle_leftovers", Spacing: m.c.ReapInterval, Fn: leftovers{m}.settle},
 		{Name: "manage_image_cache", Spacing: m.c.ImageCacheInterval, Fn: m.cleanImages},
 		{Name: "watch_disk", Spacing: m.c.DiskInterval, RunImmediately: true, Fn: m.watchDisk},
 	}

@@ -27,6 +27,9 @@ func (m *Manager) initHost(ctx context.Context) error {
 	if err := m.patiently(ctx, m.reap); err != nil {
 		return err
 	}
+	if err := m.patiently(ctx, leftovers{m}.settle); err != nil {
+		return err
+	}
 	return m.patiently(ctx, m.resume)
 }
 

@@ -364,6 +364,7 @@ func TestAgentStartsWhereGuestsAndServersDisagree(t *testing.T) {
 		return v.ID
 	}()
 	h.kill()
+	h.driver.SetHook(nil) // what follows is not of the agent
 	// While the agent is away a server goes, a guest stops, and one is there that nobody knows.
 	err := w.d.Tx(w.ctx, func(tx *db.Tx) error {
 		for _, m := range []nova.Move{nova.DeleteServer.Begin, nova.DeleteServer.Done} {

@@ -58,6 +58,14 @@ func power(keys ...string) func(w *world) string {
 // ask asks for one action of the table.
 func (w *world) ask(id, key, request string) {
 	w.t.Helper()
+	if err := w.asked(id, key, request); err != nil {
+		w.t.Fatalf("%s: %v", key, err)
+	}
+}
+
+// asked is ask for a request that may fail.
+func (w *world) asked(id, key, request string) error {
+	w.t.Helper()
 	ctx := auth.WithRequest(w.ctx, request)
 	var err error
 	switch key {
@@ -92,9 +100,7 @@ func (w *world) ask(id, key, request string) {
 		}
 		err = w.verbs.Act(ctx, id, a)
 	}
-	if err != nil {
-		w.t.Fatalf("%s: %v", key, err)
-	}
+	return err
 }
 
 // wayTo is the actions that bring an active server where this one may begin: found in the table itself.

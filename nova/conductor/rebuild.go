@@ -67,6 +67,9 @@ func (c *Conductor) rebuildOf(asker *auth.Caller, a *jobs.RebuildArgs) (operatio
 			}},
 			{Name: "finish", Do: func(ctx context.Context, _ *rebuilding) error {
 				_, err := step(ctx, rpcapi.StepFinish, false, with)
+				if fault.Is(err, fault.Unavailable) {
+					return nil // the new guest runs: the host removes the old disks by itself when it is back
+				}
 				return err
 			}},
 		},

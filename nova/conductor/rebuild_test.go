@@ -1,51 +1,17 @@
 package conductor_test
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"hypernova/nova"
 	"hypernova/nova/servers"
-	"hypernova/nova/virt"
 	"hypernova/nova/virt/fake"
 	"hypernova/oslo/auth"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/opt"
 )
-
-func (d hooked) PrepareRebuild(ctx context.Context, s *nova.Spec, i virt.Images, keep bool) error {
-	return d.around("rebuild prepare", func() error { return d.Driver.PrepareRebuild(ctx, s, i, keep) })
-}
-func (d hooked) Rebuild(ctx context.Context, s *nova.Spec, boot bool) error {
-	return d.around("rebuild", func() error { return d.Driver.Rebuild(ctx, s, boot) })
-}
-func (d hooked) UndoRebuild(ctx context.Context, s *nova.Spec, boot bool) error {
-	return d.around("rebuild undo", func() error { return d.Driver.UndoRebuild(ctx, s, boot) })
-}
-func (d hooked) FinishRebuild(ctx context.Context, id string) error {
-	return d.around("rebuild finish", func() error { return d.Driver.FinishRebuild(ctx, id) })
-}
-func (d hooked) PrepareRescue(ctx context.Context, s *nova.Spec, m *nova.ImageMeta, i virt.Images) error {
-	return d.around("rescue prepare", func() error { return d.Driver.PrepareRescue(ctx, s, m, i) })
-}
-func (d hooked) Rescue(ctx context.Context, s *nova.Spec, m *nova.ImageMeta, g time.Duration) error {
-	return d.around("rescue", func() error { return d.Driver.Rescue(ctx, s, m, g) })
-}
-func (d hooked) Unrescue(ctx context.Context, s *nova.Spec, boot bool) error {
-	return d.around("unrescue", func() error { return d.Driver.Unrescue(ctx, s, boot) })
-}
-func (d hooked) TakeSnapshot(ctx context.Context, s *nova.Spec, name, format string) error {
-	return d.around("snapshot", func() error { return d.Driver.TakeSnapshot(ctx, s, name, format) })
-}
-func (d hooked) DropSnapshot(ctx context.Context, id, name string) error {
-	return d.around("snapshot drop", func() error { return d.Driver.DropSnapshot(ctx, id, name) })
-}
-func (d hooked) SetPassword(ctx context.Context, s *nova.Spec, password string) error {
-	return d.around("password", func() error { return d.Driver.SetPassword(ctx, s, password) })
-}
 
 // standsOn checks which image the server has in the database, and what the guest's disk on the host is made of.
 func standsOn(t *testing.T, w *world, v nova.Server, image string) {
@@ -123,9 +89,9 @@ func rebuildStories() []story {
 		{"a rebuild whose guest does not start", one, failing("rebuild", "rebuild"), unrebuilt(nova.Running)},
 		{"a rebuild of a stopped server that fails", one, failing("rebuild", "stop", "rebuild-stopped"),
 			unrebuilt(nova.Shutdown)},
-		{"delete while rebuilding", one, meanwhile("after rebuild prepare", del), gone},
+		{"delete while rebuilding", one, meanwhile("after rebuild-prepare", del), gone},
 		{"delete when the new guest runs", one, meanwhile("after rebuild", del), gone},
-		{"reset while rebuilding", one, meanwhile("after rebuild prepare", reset),
+		{"reset while rebuilding", one, meanwhile("after rebuild-prepare", reset),
 			func(t *testing.T, w *world, v nova.Server) {
 				active(t, w, v)
 				standsOn(t, w, v, image)
@@ -151,44 +117,6 @@ func rebuildStories() []story {
 		}, active},
 	}
 	return all
-}
-
-// TestAgentMayEndInRebuilds ends the agent before and after each step of a rebuild and of a rescue.
-func TestAgentMayEndInRebuilds(t *testing.T) {
-	t.Parallel()
-	for _, op := range []string{"rebuild prepare", "rebuild", "rebuild finish", "rescue prepare", "rescue", "unrescue"} {
-		for _, when := range []string{"before ", "after "} {
-			t.Run(when+op, func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t, "h1")
-				id := power()(w)
-				dead := false
-				w.hosts["h1"].hook = func(point string) {
-					if point == when+op && !dead {
-						dead = true
-						w.hosts["h1"].kill()
-					}
-				}
-				for i, key := range []string{"rebuild", "rescue", "unrescue"} {
-					w.ask(id, key, fmt.Sprintf("req-%d", i))
-					for range 3 {
-						w.step()
-					}
-					if w.hosts["h1"].dead.Load() {
-						w.hosts["h1"].start()
-					}
-					w.work()
-				}
-				v := w.get(id)
-				active(t, w, v)
-				standsOn(t, w, v, image2)
-				w.clean()
-				if !dead {
-					t.Error("the agent was never ended")
-				}
-			})
-		}
-	}
 }
 
 // An image that does not suit the host is refused by the scheduler, although the host has room for the server.

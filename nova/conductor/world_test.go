@@ -136,12 +136,22 @@ func (w *world) conductor() {
 	if err := srv.Listen(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
+	w.endWith(srv)
 	w.queue = q
 	w.stop = func() { _ = srv.Drain(context.Background()) }
 	w.verbs = servers.New(servers.Deps{DB: w.d, Queue: q, Bus: bus, Images: images{made: &w.images},
 		Store: &w.images, Networks: w.ports,
 		Flavors: w,
 		Keys:    w, Quotas: w})
+}
+
+// endWith ends a server's goroutines with the test, without waiting for what it is doing.
+func (w *world) endWith(srv *messaging.Server) {
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = srv.Drain(ctx)
+	})
 }
 
 func (w *world) Flavor(_ context.Context, id string) (nova.Flavor, error) {
@@ -252,7 +262,7 @@ type host struct {
 	tr     messaging.Transport
 	bus    *messaging.Bus
 	dead   atomic.Bool
-	// hook is called before and after each of the hypervisor's operations.
+	// hook is called before and after each of the hypervisor's operations, and each upload of an image.
 	hook func(op string)
 	// lacks is why the hypervisor prepares nothing.
 	lacks error
@@ -277,7 +287,8 @@ func (h *host) start() {
 			if h.w.opened != nil {
 				h.w.opened(c)
 			}
-		}}), Store: &h.w.images})
+		}}), Store: uploads{&h.w.images, h}})
+	h.driver.SetHook(h.at)
 	m := h.m.Manager()
 	g := compute.Group{Bus: bus}
 	if _, err := g.Join(t.Context(), service.Member{Host: h.name, Binary: nova.BinaryCompute, Topic: "compute",
@@ -293,6 +304,7 @@ func (h *host) start() {
 	if err := srv.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	h.w.endWith(srv)
 }
 
 // kill ends the agent at once; the hypervisor keeps what it has.
@@ -313,47 +325,41 @@ func (h *host) guests() []string {
 	return ids
 }
 
-// hooked is the hypervisor with the test's hook around it.
+// at calls the hook at an instant of the agent's work.
+func (h *host) at(point string) {
+	if h.hook != nil {
+		h.hook(point)
+	}
+	if h.dead.Load() { // the agent that asked is dead
+		runtime.Goexit()
+	}
+}
+
+// hooked is the hypervisor, which may lack what a server needs.
 type hooked struct {
 	*fake.Driver
 	h *host
 }
 
-func (d hooked) around(op string, do func() error) error {
-	d.at("before " + op)
-	err := do()
-	d.at("after " + op)
-	return err
-}
-
-func (d hooked) at(point string) {
-	if d.h.hook != nil {
-		d.h.hook(point)
-	}
-	if d.h.dead.Load() { // the agent that asked is dead
-		runtime.Goexit()
-	}
-}
-
 func (d hooked) Prepare(ctx context.Context, s *nova.Spec, i virt.Images) error {
-	return d.around("prepare", func() error {
-		if d.h.lacks != nil {
-			return d.h.lacks
-		}
-		return d.Driver.Prepare(ctx, s, i)
-	})
+	if d.h.lacks != nil {
+		d.h.at("before prepare")
+		return d.h.lacks
+	}
+	return d.Driver.Prepare(ctx, s, i)
 }
-func (d hooked) Spawn(ctx context.Context, s *nova.Spec) error {
-	return d.around("spawn", func() error { return d.Driver.Spawn(ctx, s) })
+
+// uploads is the image service, as the agent sends images to it.
+type uploads struct {
+	*imagetest.Images
+	h *host
 }
-func (d hooked) Destroy(ctx context.Context, id string) error {
-	return d.around("destroy", func() error { return d.Driver.Destroy(ctx, id) })
-}
-func (d hooked) Stop(ctx context.Context, id string, g time.Duration) error {
-	return d.around("stop", func() error { return d.Driver.Stop(ctx, id, g) })
-}
-func (d hooked) Start(ctx context.Context, s *nova.Spec) error {
-	return d.around("start", func() error { return d.Driver.Start(ctx, s) })
+
+func (u uploads) Upload(ctx context.Context, id string, data io.Reader, size int64) error {
+	u.h.at("before upload")
+	err := u.Images.Upload(ctx, id, data, size)
+	u.h.at("after upload")
+	return err
 }
 
 type images struct {

@@ -38,6 +38,7 @@ func Capabilities() []Capability {
 		capability[InterfacePlugger]("attach interfaces", "COMPUTE_NET_ATTACH_INTERFACE"),
 		capability[Interrupter]("interrupt guests", ""),
 		capability[LastWords]("report the last output of a guest's process", ""),
+		capability[LeftoverFinder]("find what operations left on it", ""),
 		capability[PasswordSetter]("set passwords", ""),
 		capability[Rebuilder]("rebuild servers", ""),
 		capability[RemoteConsole]("show consoles", ""),

@@ -51,6 +51,7 @@ type Driver struct {
 	disker
 	guests
 	*consoles
+	hooks
 
 	c      Config
 	made   time.Time
@@ -337,26 +338,38 @@ func (d *Driver) ConsoleLog(ctx context.Context, id string, n int64) ([]byte, er
 	return []byte(r.Log[max(0, int64(len(r.Log))-n):]), nil
 }
 
-// boot makes a server run, unless need says of its power state that there is no need, or that it may not be. The
-// start takes so long as passing says, and goes on when nobody waits for it any more.
+// boot makes a server run from its own disks, as startFrom does; that ends a rescue.
 func (d *Driver) boot(ctx context.Context, s *nova.Spec, passing time.Duration,
 	need func(nova.PowerState) (bool, error)) error {
-	if _, err := d.settled(ctx, s.ID); err != nil {
+	return d.startFrom(ctx, s, passing, func(r *record) (bool, error) {
+		boots, err := need(r.Power)
+		if err == nil && boots && r.Disks.Rescued {
+			r.Disks.Rescue, r.Disks.Rescued = "", false
+		}
+		return boots, err
+	})
+}
+
+// startFrom makes a server run, unless need says of it that there is no need, or that it may not be. The start
+// takes so long as passing says, and goes on when nobody waits for it any more.
+func (x disker) startFrom(ctx context.Context, s *nova.Spec, passing time.Duration,
+	need func(*record) (bool, error)) error {
+	if _, err := x.d.settled(ctx, s.ID); err != nil {
 		return err
 	}
-	err := d.change(s.ID, func(r *record) (*record, error) {
+	err := x.d.change(s.ID, func(r *record) (*record, error) {
 		if r == nil {
 			return nil, unknown(s.ID)
 		}
-		if boots, err := need(r.Power); err != nil || !boots {
+		if boots, err := need(r); err != nil || !boots {
 			return r, err
 		}
-		r.Boot, r.Saved, r.NICs = d.c.Console(s), false, nicsOf(s.Ports)
+		r.Boot, r.Saved, r.NICs = x.d.c.Console(s), false, nicsOf(s.Ports)
 		switch {
-		case d.held[s.ID]:
+		case x.d.held[s.ID]:
 			r.Power, r.Starting = nova.NoState, never
 		case passing > 0:
-			r.Power, r.Starting = nova.NoState, d.c.Now().Add(passing)
+			r.Power, r.Starting = nova.NoState, x.d.c.Now().Add(passing)
 		default:
 			r.end(nova.Running)
 		}
@@ -365,7 +378,7 @@ func (d *Driver) boot(ctx context.Context, s *nova.Spec, passing time.Duration,
 	if err != nil {
 		return err
 	}
-	if power, err := d.settled(ctx, s.ID); err != nil || power != nova.Shutdown {
+	if power, err := x.d.settled(ctx, s.ID); err != nil || power != nova.Shutdown {
 		return err
 	}
 	return fault.New(fault.Internal, "Server %s did not start.", s.ID)
@@ -462,19 +475,20 @@ func (d *Driver) change(id string, f func(*record) (*record, error)) error {
 	return nil
 }
 
-// do runs one operation between the faults that are set for it.
+// do runs one operation that changes a server, between the faults that are set for it.
 func (d *Driver) do(ctx context.Context, op, id, name string, work func(plan) error) error {
 	if name == "" {
 		name = d.display(id)
 	}
+	d.call("before " + op)
 	p, err := d.enter(ctx, op, id+" "+name, d.c.Delay)
-	if err != nil || p.lie {
-		return err
+	if err == nil && !p.lie {
+		if err = work(p); err == nil {
+			err = p.after
+		}
 	}
-	if err := work(p); err != nil {
-		return err
-	}
-	return p.after
+	d.call("after " + op)
+	return err
 }
 
 // enter applies what is set to happen before an operation; who is the server's id and name.

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,11 +12,9 @@ import (
 )
 
 // Fault is something that shall go wrong: in one operation (empty: any of them), for servers whose name or id matches
-// the pattern, the Nth time or each time. The operations are init, resources, servers, info, prepare, spawn, destroy,
-// start, stop, reboot, pause, unpause, console, images, password, nmi, diagnose, and the steps of rebuilds and rescues:
-// rebuild-prepare, rebuild, rebuild-undo, rebuild-finish, rescue-prepare, rescue, unrescue.
+// the pattern, the Nth time or each time.
 type Fault struct {
-	Op     string
+	Op     string        // of Queries or Operations
 	Server string        // path.Match pattern on the server's name or id; empty: any
 	Nth    int           // counted from 1 over matching calls; 0: each
 	Slow   time.Duration // wait so long first
@@ -26,6 +25,19 @@ type Fault struct {
 	// goes on when the process that asked for it ends.
 	Passing time.Duration
 	Lie     bool // say it is done and do nothing; info: say it runs
+}
+
+// Queries returns the operations that read something or are about the host.
+func Queries() []string {
+	return []string{"init", "resources", "servers", "info", "console", "remote-console", "images", "diagnose", "leftovers"}
+}
+
+// Operations returns the operations that change a server: those of virt.Driver and of its capabilities, of which
+// rebuilds, rescues and snapshots have several steps.
+func Operations() []string {
+	return []string{"prepare", "spawn", "destroy", "start", "stop", "reboot", "pause", "unpause", "suspend", "resume",
+		"rebuild-prepare", "rebuild", "rebuild-undo", "rebuild-finish", "rescue-prepare", "rescue", "unrescue",
+		"snapshot", "snapshot-open", "snapshot-drop", "attach-interface", "detach-interface", "password", "nmi"}
 }
 
 // ParseFaults reads the form that fits in a config file, entries split by ";", for example
@@ -57,10 +69,6 @@ func parseFault(entry string) (Fault, error) {
 		key, value, _ := strings.Cut(word, "=")
 		var err error
 		switch key {
-		case "init", "resources", "servers", "info", "prepare", "spawn", "destroy", "start", "stop", "reboot", "pause",
-			"unpause", "console", "images", "rebuild-prepare", "rebuild", "rebuild-undo", "rebuild-finish", "rescue-prepare",
-			"rescue", "unrescue", "password", "nmi", "diagnose", "attach-interface", "detach-interface":
-			f.Op = key
 		case "server":
 			f.Server = value
 			_, err = path.Match(value, "")
@@ -81,7 +89,10 @@ func parseFault(entry string) (Fault, error) {
 		case "late":
 			f.Late, rest = strings.TrimSpace(value+" "+rest), ""
 		default:
-			return f, fault.Invalidf("fault %q: unknown word %q", entry, word)
+			if !slices.Contains(Queries(), key) && !slices.Contains(Operations(), key) {
+				return f, fault.Invalidf("fault %q: unknown word %q", entry, word)
+			}
+			f.Op = key
 		}
 		if err != nil {
 			return f, fault.Invalidf("fault %q: bad value in %q", entry, word)

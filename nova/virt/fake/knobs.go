@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"sync/atomic"
 
 	"hypernova/nova"
 	"hypernova/nova/virt"
@@ -38,6 +39,21 @@ func (d *Driver) Hold(id string) (end func(ok bool) error) {
 			}
 			return r, nil
 		})
+	}
+}
+
+// SetHook has f called before and after each of Operations, with the point, such as "before spawn". nil: nothing. f may
+// end the goroutine, as the death of the process that asked does.
+func (h *hooks) SetHook(f func(point string)) { h.f.Store(&f) }
+
+// hooks calls a function around each operation.
+type hooks struct {
+	f atomic.Pointer[func(point string)]
+}
+
+func (h *hooks) call(point string) {
+	if f := h.f.Load(); f != nil && *f != nil {
+		(*f)(point)
 	}
 }
 

@@ -177,8 +177,8 @@ func (x disker) Rescue(ctx context.Context, s *nova.Spec, _ *nova.ImageMeta, _ t
 		if err != nil {
 			return err
 		}
-		return x.d.boot(ctx, s, p.passing, func(now nova.PowerState) (bool, error) {
-			return fresh || now != nova.Running, nil
+		return x.startFrom(ctx, s, p.passing, func(r *record) (bool, error) {
+			return fresh || r.Power != nova.Running, nil
 		})
 	})
 }

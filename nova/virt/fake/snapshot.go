@@ -25,19 +25,23 @@ func (x disker) TakeSnapshot(ctx context.Context, s *nova.Spec, name, format str
 
 // OpenSnapshot returns a small disk: the header of an empty one of the format, and the server's ID.
 func (x disker) OpenSnapshot(ctx context.Context, id, name string) (io.ReadCloser, int64, error) {
-	if _, err := x.d.enter(ctx, "snapshot-open", id, 0); err != nil {
-		return nil, 0, err
-	}
-	x.d.mu.Lock()
-	defer x.d.mu.Unlock()
-	r, err := x.d.find(id)
+	var data []byte
+	err := x.d.do(ctx, "snapshot-open", id, "", func(plan) error {
+		x.d.mu.Lock()
+		defer x.d.mu.Unlock()
+		r, err := x.d.find(id)
+		if err != nil {
+			return err
+		}
+		if r.Disks.Copy != name {
+			return fault.NotFoundf("Server %s has no snapshot %s.", id, name)
+		}
+		data = emptyDisk(r.Disks.Format, id)
+		return nil
+	})
 	if err != nil {
 		return nil, 0, err
 	}
-	if r.Disks.Copy != name {
-		return nil, 0, fault.NotFoundf("Server %s has no snapshot %s.", id, name)
-	}
-	data := emptyDisk(r.Disks.Format, id)
 	return io.NopCloser(bytes.NewReader(data)), int64(len(data)), nil
 }
 

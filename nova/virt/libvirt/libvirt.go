@@ -87,6 +87,7 @@ type Runner interface {
 // Methods may be called concurrently for different servers. See virt.Driver for the contract of each method.
 type Driver struct {
 	rebuilder
+	leftovers
 	snapshots
 	rescuer
 	guests
@@ -138,6 +139,7 @@ func New(c Config) (*Driver, error) {
 	}
 	d.remoteConsoles = remoteConsoles{d}
 	d.rebuilder, d.rescuer, d.guests, d.snapshots = rebuilder{d}, rescuer{d}, guests{d}, snapshots{d}
+	d.leftovers = leftovers{d}
 	d.disks = &diskMaker{run: c.Run, files: c.Files, uid: -1, gid: -1, now: c.Now}
 	if d.conn, err = newConn(c.URI, c.CallTimeout); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	wire "github.com/digitalocean/go-libvirt"
@@ -155,13 +156,20 @@ func (d *Driver) Destroy(ctx context.Context, id string) error {
 	return d.folders.remove(id)
 }
 
-// boot defines the domain from the spec and starts it; fault.NotFound if the server is not prepared.
+// boot defines the domain from the spec and starts it from the server's own disks, which ends a rescue; fault.NotFound
+// if the server is not prepared.
 func (d *Driver) boot(ctx context.Context, s *nova.Spec) error {
 	disks, err := d.folders.disks(s.ID)
 	if err != nil {
 		return err
 	}
-	return d.bootDisks(ctx, s, disks)
+	if err := d.bootDisks(ctx, s, disks); err != nil {
+		return err
+	}
+	if rescued, err := exists(filepath.Join(d.folders.path(s.ID), rescuedFile)); err != nil || !rescued {
+		return err
+	}
+	return d.forgetRescue(s.ID)
 }
 
 // bootDisks defines the domain from the spec and these disks and starts it.

@@ -273,7 +273,8 @@ func (x snapshots) OpenSnapshot(_ context.Context, id, name string) (io.ReadClos
 
 // DropSnapshot ends and removes the copy.
 func (x snapshots) DropSnapshot(ctx context.Context, id, name string) error {
-	part, err := exists(x.file(id, name) + partSuffix)
+	file := x.file(id, name)
+	part, err := exists(file + partSuffix)
 	if err != nil {
 		return err
 	}
@@ -282,5 +283,10 @@ func (x snapshots) DropSnapshot(ctx context.Context, id, name string) error {
 			return err
 		}
 	}
-	return x.sweep(id)
+	for _, f := range []string{file, file + partSuffix} {
+		if rerr := os.Remove(f); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return err
 }

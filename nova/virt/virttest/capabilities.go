@@ -24,6 +24,7 @@ func capabilityTests() []test {
 		of("NICs come and go", interfaces),
 		of("a guest is interrupted", interrupt),
 		of("the last output of a guest's process", lastWords),
+		of("what operations have on the host is found", leftovers),
 		of("a password is set", setPassword),
 		of("a rebuild gives new disks", rebuild),
 		of("a rebuild is undone", undoRebuild),
