@@ -183,7 +183,8 @@ func (p *Process) Run(ctx context.Context, last ...service.Service) error {
 // afterStart is the time for what follows a start: first heartbeats, first requests.
 const afterStart = 2 * time.Second
 
-// started is the last service to start. It gives back the memory that only the start needed.
+// started is the last service to start. It gives back the memory that only the start needed, and has the collector of
+// garbage adapt to the load from then on.
 func started() service.Service {
 	return service.Func("memory of the start", func(ctx context.Context, ready func()) error {
 		ready()
@@ -192,6 +193,7 @@ func started() service.Service {
 		select {
 		case <-t.C:
 			releaseStart()
+			defer adaptCollector()()
 			<-ctx.Done()
 		case <-ctx.Done():
 		}
