@@ -45,8 +45,8 @@ type collector struct {
 // collected is garbage: its finalizer runs after the next collection.
 type collected struct{ c *collector }
 
-// adaptCollector adapts garbage collection to the load until stop is called. It does nothing if the environment says how
-// to collect (GOGC, GOMEMLIMIT).
+// adaptCollector adapts garbage collection to the load until stop is called. It does nothing if the environment says
+// how to collect (GOGC, GOMEMLIMIT).
 func adaptCollector() (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}

@@ -338,7 +338,7 @@ func (c *call) view() *view {
 	if e == nil {
 		e = &view{}
 	}
-	*e = view{buf: e.buf[:0], w: &c.s.views, v: c.r.Version, known: map[verdictKey][]bool{}}
+	*e = view{buf: e.buf[:0], w: &c.s.views, v: c.r.Version}
 	if c.s.c.Policy != nil {
 		e.allow = c.r.allowField
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,28 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	known    sync.Map // measured → *measures, because to find them by their labels takes longer than to use them
+}
+
+// measured is what a request counts as. Operations and statuses are few.
+type measured struct {
+	operation string
+	status    int
+}
+
+type measures struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
+}
+
+func (m *metrics) of(service string, what measured) *measures {
+	if known, ok := m.known.Load(what); ok {
+		return known.(*measures)
+	}
+	made := &measures{m.requests.WithLabelValues(service, what.operation, strconv.Itoa(what.status)),
+		m.seconds.WithLabelValues(service, what.operation)}
+	m.known.Store(what, made)
+	return made
 }
 
 // newMetrics registers the collectors, or joins those that another service of the process has registered.
@@ -56,8 +79,9 @@ func (s *server) report(ctx context.Context, r *Request, op *opDef, status int, 
 		name = op.name()
 	}
 	if s.metrics != nil {
-		s.metrics.requests.WithLabelValues(s.c.Name, name, strconv.Itoa(status)).Inc()
-		s.metrics.seconds.WithLabelValues(s.c.Name, name).Observe(took.Seconds())
+		m := s.metrics.of(s.c.Name, measured{name, status})
+		m.requests.Inc()
+		m.seconds.Observe(took.Seconds())
 	}
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {

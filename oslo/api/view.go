@@ -59,6 +59,9 @@ func (e *view) verdicts(plan []shown) []bool {
 		out[i] = plan[i].policy == "" || e.allow(plan[i].policy, t)
 	}
 	if e.target == nil {
+		if e.known == nil {
+			e.known = map[verdictKey][]bool{}
+		}
 		e.known[key] = out
 	}
 	return out

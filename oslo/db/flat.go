@@ -58,3 +58,35 @@ func flatMember(text string, first bool, key string) (value, rest string, ok boo
 	}
 	return "", "", false
 }
+
+// flatTexts reads a JSON list of texts as encoding/json writes it, in which nothing is escaped and all is ASCII. It
+// reports false for every other document, and leaves into as it was.
+func flatTexts(text string, into *[]string) bool {
+	if len(text) < 4 || text[0] != '[' || text[len(text)-1] != ']' {
+		return false
+	}
+	list := make([]string, 0, 1+strings.Count(text, ","))
+	for rest := text[1 : len(text)-1]; ; rest = rest[1:] {
+		if len(rest) < 2 || rest[0] != '"' {
+			return false
+		}
+		end := 1
+		for end < len(rest) && rest[end] != '"' {
+			if c := rest[end]; c == '\\' || c < ' ' || c >= 0x80 {
+				return false
+			}
+			end++
+		}
+		if end == len(rest) {
+			return false
+		}
+		list = append(list, rest[1:end])
+		if rest = rest[end+1:]; rest == "" {
+			*into = list
+			return true
+		}
+		if rest[0] != ',' {
+			return false
+		}
+	}
+}

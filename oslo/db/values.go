@@ -68,6 +68,9 @@ func (j *JSON[T]) Scan(v any) error {
 		if blank(v, &j.V) {
 			return nil
 		}
+		if list, ok := any(&j.V).(*[]string); ok && flatTexts(v, list) {
+			return nil
+		}
 		return json.Unmarshal([]byte(v), &j.V)
 	case []byte:
 		return json.Unmarshal(v, &j.V)

@@ -67,9 +67,13 @@ type handler struct{ slog.Handler }
 func Handler(h slog.Handler) slog.Handler { return handler{h} }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
+	id := auth.RequestID(ctx)
+	if id == "" {
+		return h.Handler.Handle(ctx, r)
+	}
 	named := false
 	r.Attrs(func(a slog.Attr) bool { named = a.Key == Request; return !named })
-	if id := auth.RequestID(ctx); id != "" && !named {
+	if !named {
 		r = r.Clone()
 		r.AddAttrs(slog.String(Request, id))
 	}
