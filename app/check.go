@@ -111,7 +111,8 @@ func (k *checker) local(ctx context.Context, nodes []nova.Node) (*audit.Local, e
 	if err != nil {
 		return nil, err
 	}
-	l := &audit.Local{Host: host, Remove: "virsh destroy %[1]s, virsh undefine %[1]s, and its folder below instances_path"}
+	l := &audit.Local{Host: host, Remove: "virsh destroy %[1]s, virsh undefine %[1]s --managed-save --nvram, " +
+		"and its folder below instances_path"}
 	if name == "fake" {
 		l.Remove = "stop nova-compute, remove " + strings.ReplaceAll(p.c.Default.StatePath, "%", "%%") +
 			"/fake/%[1]s.json, and start it again"
@@ -120,6 +121,11 @@ func (k *checker) local(ctx context.Context, nodes []nova.Node) (*audit.Local, e
 	}
 	if l.Guests, err = driver.Servers(ctx); err != nil {
 		return nil, err
+	}
+	if f, ok := driver.(virt.LeftoverFinder); ok {
+		if l.Leftovers, err = f.Leftovers(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if e, ok := driver.(virt.Examiner); ok {
 		l.Troubles, err = e.Examine(ctx)

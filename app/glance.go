@@ -4,11 +4,13 @@ import (
 	"context"
 	"time"
 
+	"hypernova/app/audit"
 	"hypernova/glance"
 	glanceapi "hypernova/glance/api"
 	glanceclient "hypernova/glance/client"
 	"hypernova/glance/images"
 	"hypernova/glance/metadefs"
+	glancestore "hypernova/glance/store"
 	"hypernova/glance/tasks"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/httpc"
@@ -127,4 +129,27 @@ func buildGlance(ctx context.Context, p *Process) error {
 		return err
 	}
 	return p.serve(ctx, RoleGlance, apiGlance, glanceapi.Handler(c, a))
+}
+
+// imageFacts are the images of shelved servers.
+func imageFacts(ctx context.Context, k *checker, f *audit.Facts) error {
+	f.Images = map[string]string{}
+	if f.NoNova || len(f.Shelved) == 0 {
+		return nil
+	}
+	d, err := k.p.databases.ready(ctx, "glance")
+	if err != nil {
+		return err
+	}
+	for _, image := range f.Shelved {
+		r, err := glancestore.Image(ctx, d, image)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		f.Images[image] = string(r.Status)
+	}
+	return nil
 }

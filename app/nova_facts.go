@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hypernova/app/audit"
+	"hypernova/nova"
 	"hypernova/nova/store"
 	"hypernova/oslo/db"
 	"hypernova/oslo/tasks"
@@ -24,6 +25,14 @@ func serverFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if f.Servers, err = store.Servers(ctx, n.db, db.ListArgs{Where: []db.Cond{db.EqTo("deleted",
 		false)}}); err != nil {
 		return err
+	}
+	f.Shelved = map[string]string{}
+	for i := range f.Servers {
+		if v := &f.Servers[i]; v.VM == nova.Shelved || v.VM == nova.ShelvedOffloaded {
+			if f.Shelved[v.ID], err = store.ShelvedImage(ctx, n.db, v.ID); err != nil {
+				return err
+			}
+		}
 	}
 	var spoilt map[string]error
 	if f.Held, spoilt, err = store.PortIDs(ctx, n.db); err != nil {

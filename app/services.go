@@ -190,6 +190,8 @@ func glanceRow() serviceRow {
 		},
 		operations: func() []api.Operation { return api.Describe(glanceapi.Resources()...) },
 		rules:      glanceapi.Rules,
+		facts: &facts{subject: "images of shelved servers", collect: imageFacts,
+			unknown: func(f *audit.Facts) { f.NoImages = true }},
 	}
 }
 

@@ -40,11 +40,14 @@ type Facts struct {
 	Lost     []string            // credentials that no key of their repository opens
 	Local    *Local              // nil: no servers run on this host
 
+	Shelved map[string]string // the image of each shelved server, as compute wrote it down
+	Images  map[string]string // the status of each of those images that exists
+
 	Held       map[string][]string // the ports of each server, as compute wrote them down
 	Unreadable map[string]bool     // servers whose rows cannot be read: of them nothing else is judged
 	Found      []Finding           // what was found while the facts were gathered: damage, and where nobody could look
 	// What could not be looked at. Nothing that would rest on it is judged.
-	NoNova, NoClaims, NoPorts bool
+	NoNova, NoClaims, NoPorts, NoImages bool
 }
 
 // Local is what a compute host has.
@@ -52,6 +55,8 @@ type Local struct {
 	Host   string
 	Guests []virt.Info
 	Taps   []string // network devices that are named like those of ports
+	// Leftovers are what operations on servers have on the host.
+	Leftovers []virt.Leftover
 	// Troubles are what the hypervisor knows of the host that limits its servers.
 	Troubles []virt.Trouble
 	Remove   string // how an operator removes a guest by hand; %[1]s stands for its id

@@ -82,6 +82,38 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 			f.Local.Guests[0].Power, f.Local.Guests[0].Cause = nova.PowerPaused, nova.CauseDisk
 		}, "guest-halted guest a"},
 		{"a guest that was paused on request", func(f *audit.Facts) { f.Local.Guests[0].Power = nova.PowerPaused }, ""},
+		{"a shelved server whose image is there", func(f *audit.Facts) {
+			f.Servers[0].VM, f.Shelved, f.Images = nova.Shelved, map[string]string{"a": "i"}, map[string]string{"i": "active"}
+		}, ""},
+		{"a shelved server whose image is gone", func(f *audit.Facts) {
+			f.Servers[0].VM, f.Shelved = nova.Shelved, map[string]string{"a": "i"}
+		}, "image-missing server a"},
+		{"a shelved server whose image has no data", func(f *audit.Facts) {
+			f.Servers[0].VM, f.Shelved, f.Images = nova.Shelved, map[string]string{"a": "i"}, map[string]string{"i": "queued"}
+		}, "image-missing server a"},
+		{"images that nobody could look at", func(f *audit.Facts) {
+			f.Servers[0].VM, f.Shelved, f.NoImages = nova.Shelved, map[string]string{"a": "i"}, true
+		}, ""},
+		{"a copy of a disk that nobody makes", func(f *audit.Facts) {
+			f.Local.Leftovers = []virt.Leftover{{ID: "a", Snapshots: []string{"i"}}}
+		}, "snapshot-orphaned guest a"},
+		{"a copy of a disk that a job makes", func(f *audit.Facts) {
+			f.Local.Leftovers = []virt.Leftover{{ID: "a", Snapshots: []string{"i"}}}
+			f.Servers[0].Task = nova.ImageSnapshot
+			f.Tasks = []tasks.Info{{ID: "t", Key: "a", State: "running", Due: f.Now}}
+		}, ""},
+		{"disks of a rebuild", func(f *audit.Facts) {
+			f.Local.Leftovers = []virt.Leftover{{ID: "a", OldDisks: true}}
+		}, "rebuild-orphaned guest a"},
+		{"a rescue disk that nobody uses", func(f *audit.Facts) {
+			f.Local.Leftovers = []virt.Leftover{{ID: "a", RescueDisk: true}}
+		}, "rescue-orphaned guest a"},
+		{"a guest that is rescued against its state", func(f *audit.Facts) {
+			f.Local.Leftovers = []virt.Leftover{{ID: "a", RescueDisk: true, Rescued: true}}
+		}, "rescue-orphaned guest a"},
+		{"a guest that is rescued", func(f *audit.Facts) {
+			f.Servers[0].VM, f.Local.Leftovers = nova.Rescued, []virt.Leftover{{ID: "a", RescueDisk: true, Rescued: true}}
+		}, ""},
 		{"what the hypervisor knows", func(f *audit.Facts) {
 			f.Local.Troubles = []virt.Trouble{{Rule: "disk-low", Subject: "folder x", Cure: "make room"},
 				{Rule: "image-cache", Subject: "folder y", Note: true}}

@@ -19,6 +19,9 @@ func (j *judge) all() {
 	if !j.NoPorts {
 		j.ports()
 	}
+	if !j.NoImages {
+		j.shelved()
+	}
 	j.records()
 	j.local()
 }
@@ -272,6 +275,7 @@ func (j *judge) local() {
 		}
 		e.person("whether it shall run is its user's to say: openstack server reboot --hard %s makes the guest anew", id)
 	}
+	j.leftovers()
 	for _, t := range j.Local.Troubles {
 		j.found = append(j.found, Finding{Rule: t.Rule, Subject: t.Subject, Text: t.Text, Note: t.Note, Person: t.Cure})
 	}
