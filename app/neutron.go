@@ -130,6 +130,12 @@ func portFacts(ctx context.Context, k *checker, f *audit.Facts) error {
 	if f.Ports, err = nets.Ports.List(ctx, db.ListArgs{}, ""); err != nil {
 		return err
 	}
+	if f.Routers, err = nets.Routers.List(ctx, db.ListArgs{}); err != nil {
+		return err
+	}
+	if f.Floating, err = nets.Floating.List(ctx, db.ListArgs{}); err != nil {
+		return err
+	}
 	f.Agents, err = agentserver.New(nets, k.p.c.Default.AgentDown).List(ctx, db.ListArgs{}, opt.Of[bool]{})
 	return err
 }

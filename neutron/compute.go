@@ -37,6 +37,17 @@ func PortInfoOf(p Port, n Network, subnets map[string]Subnet) PortInfo {
 	return i
 }
 
+// WithFloating adds to ports the floating IPs that they have.
+func WithFloating(ports []PortInfo, all []FloatingIP) {
+	for i := range ports {
+		for _, f := range all {
+			if f.Port == ports[i].ID {
+				ports[i].Floating = append(ports[i].Floating, FloatingPair{Fixed: f.Fixed, IP: f.IP})
+			}
+		}
+	}
+}
+
 // ServerPorts returns those of a device's ports that are a server's: any user can write a device_id, but only compute
 // makes and binds ports.
 func ServerPorts(of []Port) []Port {

@@ -50,7 +50,11 @@ type PortInfo struct {
 	DNSName        string        // host name for DHCP; empty: made from the address
 	Created        bool          // made by compute, so deleted with the server
 	Tag            string
+	Floating       []FloatingPair `json:",omitempty"` // only in answers to compute
 }
+
+// FloatingPair is a floating IP beside the address of a port that it stands for.
+type FloatingPair struct{ Fixed, IP netip.Addr }
 
 // PortSpec asks for one NIC of a server. Either Port or Network is given.
 type PortSpec struct {

@@ -49,7 +49,11 @@ type NIC struct {
 	DNSName                                 string
 	Created                                 bool // compute made the port and deletes it with the server
 	Tag                                     string
+	Floating                                []FloatingPair `json:",omitempty"` // what networking said last
 }
+
+// FloatingPair is a floating IP beside the address of a NIC that it stands for.
+type FloatingPair struct{ Fixed, IP netip.Addr }
 
 // NICRequest asks for one NIC of a server: an existing port, or a new one on a network. It is stored in build tasks;
 // the JSON keys are the names of the fields.

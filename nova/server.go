@@ -159,6 +159,13 @@ func AddressesOf(ports []NIC) []Address {
 				Port: p.ID})
 		}
 	}
+	// As in nova, floating IPs come after all fixed ones of a network.
+	for _, p := range ports {
+		for _, f := range p.Floating {
+			as = append(as, Address{Network: p.NetworkName, IP: f.IP.String(), Version: 4, MAC: p.MAC, Type: "floating",
+				Port: p.ID})
+		}
+	}
 	return as
 }
 

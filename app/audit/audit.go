@@ -36,6 +36,8 @@ type Facts struct {
 	Nodes    []nova.Node
 	Agents   []neutron.Agent
 	Ports    []neutron.Port
+	Routers  []neutron.Router
+	Floating []neutron.FloatingIP
 	Claims   map[string][]string // the consumers of each node, by the node's id
 	Lost     []string            // credentials that no key of their repository opens
 	Local    *Local              // nil: no servers run on this host

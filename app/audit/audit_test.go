@@ -75,6 +75,18 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 		}, "allocation-orphaned allocation of a"},
 		{"a port elsewhere", func(f *audit.Facts) { f.Ports[0].Host = "h2" }, "port-misplaced port " + port +
 			", tap-orphaned device tap11112222-33"},
+		{"ports of routers and floating IPs that are gone", func(f *audit.Facts) {
+			f.Ports = append(f.Ports, neutron.Port{ID: "i", DeviceID: "r", DeviceOwner: "network:router_interface"},
+				neutron.Port{ID: "g", DeviceID: "q", DeviceOwner: "network:router_gateway"},
+				neutron.Port{ID: "o", DeviceID: "f", DeviceOwner: "network:floatingip"},
+				neutron.Port{ID: "p", DeviceID: "e", DeviceOwner: "network:floatingip"})
+			f.Routers = []neutron.Router{{ID: "r"}}
+			f.Floating = []neutron.FloatingIP{{ID: "f", OuterPort: "o", Port: "i", Router: "r"}}
+		}, "floating-port-orphaned port p, router-port-orphaned port g"},
+		{"floating IPs that stand for nothing", func(f *audit.Facts) {
+			f.Ports = append(f.Ports, neutron.Port{ID: "o", DeviceID: "f", DeviceOwner: "network:floatingip"})
+			f.Floating = []neutron.FloatingIP{{ID: "f", OuterPort: "o", Port: "gone"}, {ID: "h", OuterPort: "x"}}
+		}, "floating-ip-broken floating IP f, floating-ip-broken floating IP h"},
 		{"a host that is gone", func(f *audit.Facts) { f.Services = f.Services[1:]; f.Local = nil },
 			"node-orphaned node node-1, port-misplaced port " + port},
 		{"a guest that is not there", func(f *audit.Facts) { f.Local.Guests = nil }, "guest-missing server a"},

@@ -18,6 +18,7 @@ func (j *judge) all() {
 	}
 	if !j.NoPorts {
 		j.ports()
+		j.routers()
 	}
 	if !j.NoImages {
 		j.shelved()

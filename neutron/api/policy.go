@@ -169,7 +169,7 @@ var (
 	createFloatingIP        = rule("create_floatingip", admin+" or "+member, "Create a floating IP.")
 	createFloatingIPAddress = rule("create_floatingip:floating_ip_address", admin+" or "+manager,
 		"Choose the address of a new floating IP.")
-	getFloatingIP     = rule("get_floatingip", admin+" or "+reader, "Show or list floating IPs.")
+	getFloatingIP     = rule("get_floatingip", svc+" or "+reader, "Show or list floating IPs.")
 	updateFloatingIP  = rule("update_floatingip", admin+" or "+member, "Change a floating IP, or its port.")
 	deleteFloatingIP  = rule("delete_floatingip", admin+" or "+member, "Delete a floating IP.")
 	getFloatingIPPool = rule("get_floatingip_pool", admin+" or "+reader, "List the subnets that floating IPs are of.")
@@ -213,7 +213,7 @@ var (
 	portTags = tagRulesOf("ports", admin+" or "+netReader+" or "+reader, admin+" or "+member, admin+" or "+netMember+
 		" or "+member)
 	subnetPoolTags = tagRulesOf("subnetpools", getSubnetPool.Check, updateSubnetPool.Check, updateSubnetPool.Check)
-	floatingTags   = tagRulesOf("floatingips", getFloatingIP.Check, updateFloatingIP.Check, deleteFloatingIP.Check)
+	floatingTags   = tagRulesOf("floatingips", admin+" or "+reader, updateFloatingIP.Check, deleteFloatingIP.Check)
 	routerTags     = tagRulesOf("routers", getRouter.Check, updateRouter.Check, updateRouter.Check)
 	groupTags      = tagRulesOf("security_groups", getGroup.Check, updateGroup.Check, updateGroup.Check)
 )

@@ -224,7 +224,16 @@ func (c *Client) infos(ctx context.Context, ps []neutron.Port) ([]neutron.PortIn
 		}
 		out[i] = neutron.PortInfoOf(p, networks[p.Network], subnets)
 	}
-	return out, nil
+	if len(ps) == 0 {
+		return out, nil
+	}
+	of := make([]string, len(ps))
+	for i, p := range ps {
+		of[i] = p.ID
+	}
+	floating, err := listOf[floatingIP](ctx, c, "floatingips", "port_id", of, nil)
+	neutron.WithFloating(out, values(floating, floatingIP.value))
+	return out, err
 }
 
 // batch is how many ids one request asks for: longer ones do not fit in a URL.

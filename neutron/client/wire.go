@@ -61,6 +61,20 @@ type fixedIP struct {
 	IP     netip.Addr `json:"ip_address"`
 }
 
+type floatingIP struct {
+	IP    netip.Addr  `json:"floating_ip_address"`
+	Fixed *netip.Addr `json:"fixed_ip_address"`
+	Port  string      `json:"port_id"`
+}
+
+func (f floatingIP) value() neutron.FloatingIP {
+	out := neutron.FloatingIP{IP: f.IP, Port: f.Port}
+	if f.Fixed != nil {
+		out.Fixed = *f.Fixed
+	}
+	return out
+}
+
 type pair struct {
 	IP  string `json:"ip_address"`
 	MAC string `json:"mac_address"`

@@ -98,7 +98,16 @@ func infos(ctx context.Context, q db.Querier, ps []neutron.Port) ([]neutron.Port
 		}
 		out[i] = neutron.PortInfoOf(p, networks[p.Network], subnets)
 	}
-	return out, nil
+	if len(ps) == 0 {
+		return out, nil
+	}
+	of := make([]string, len(ps))
+	for i, p := range ps {
+		of[i] = p.ID
+	}
+	floating, err := store.FloatingIPs(ctx, q, db.ListArgs{Where: []db.Cond{db.InList("port_id", of)}})
+	neutron.WithFloating(out, floating)
+	return out, err
 }
 
 // SecurityGroup finds a project's group by id or name; fault.NotFound, or fault.Conflict for an ambiguous name.

@@ -23,6 +23,7 @@ func NIC(p neutron.PortInfo) nova.NIC {
 		Device: p.Device, SecurityGroups: p.SecurityGroups, PortSecurity: p.PortSecurity,
 		AddressPairs: each(p.AddressPairs, func(a neutron.AddressPair) nova.AddressPair { return nova.AddressPair(a) }),
 		DNSName:      p.DNSName, Created: p.Created, Tag: p.Tag,
+		Floating: each(p.Floating, func(f neutron.FloatingPair) nova.FloatingPair { return nova.FloatingPair(f) }),
 	}
 }
 

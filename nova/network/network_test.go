@@ -27,7 +27,8 @@ var port = neutron.PortInfo{
 	MTU: 1450, AdminUp: true, Status: "ACTIVE", DeviceID: "vm", DeviceOwner: "compute:nova", Host: "h1",
 	VNICType: "normal", VIFType: "tap", Device: "tappo", SecurityGroups: []string{"g"}, PortSecurity: true,
 	AddressPairs: []neutron.AddressPair{{MAC: "fa:16:3e:00:00:02", IP: "10.0.0.6"}}, DNSName: "web", Created: true,
-	Tag: "front",
+	Tag:      "front",
+	Floating: []neutron.FloatingPair{{Fixed: netip.MustParseAddr("10.0.0.5"), IP: netip.MustParseAddr("198.51.100.5")}},
 }
 
 // A NIC says all that its port does, and is stored as servers' NICs were when a port itself was stored.

@@ -152,6 +152,12 @@ type nicJSON struct {
 	DNSName        string            `json:"DNSName"`
 	Created        bool              `json:"Created"`
 	Tag            string            `json:"Tag"`
+	Floating       []floatingJSON    `json:"Floating,omitempty"`
+}
+
+type floatingJSON struct {
+	Fixed netip.Addr `json:"Fixed"`
+	IP    netip.Addr `json:"IP"`
 }
 
 type fixedIPJSON struct {
@@ -189,7 +195,8 @@ func nicForm(p *nova.NIC) nicJSON {
 		DeviceOwner: p.DeviceOwner, Host: p.Host, VNICType: p.VNICType, VIFType: p.VIFType, Device: p.Device,
 		SecurityGroups: p.SecurityGroups, PortSecurity: p.PortSecurity,
 		AddressPairs: each(p.AddressPairs, func(a *nova.AddressPair) addressPairJSON { return addressPairJSON(*a) }),
-		DNSName:      p.DNSName, Created: p.Created, Tag: p.Tag}
+		DNSName:      p.DNSName, Created: p.Created, Tag: p.Tag,
+		Floating: each(p.Floating, func(f *nova.FloatingPair) floatingJSON { return floatingJSON(*f) })}
 }
 
 func (j *nicJSON) value() nova.NIC {
@@ -200,7 +207,8 @@ func (j *nicJSON) value() nova.NIC {
 		DeviceID: j.DeviceID, DeviceOwner: j.DeviceOwner, Host: j.Host, VNICType: j.VNICType, VIFType: j.VIFType,
 		Device: j.Device, SecurityGroups: j.SecurityGroups, PortSecurity: j.PortSecurity,
 		AddressPairs: each(j.AddressPairs, func(a *addressPairJSON) nova.AddressPair { return nova.AddressPair(*a) }),
-		DNSName:      j.DNSName, Created: j.Created, Tag: j.Tag}
+		DNSName:      j.DNSName, Created: j.Created, Tag: j.Tag,
+		Floating: each(j.Floating, func(f *floatingJSON) nova.FloatingPair { return nova.FloatingPair(*f) })}
 }
 
 func subnetForm(s *nova.Subnet) subnetJSON {

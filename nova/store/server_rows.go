@@ -158,6 +158,9 @@ func serverRowOf(v *nova.Server) (fullServerRow, error) {
 func ipTexts(as []nova.Address) (v4, v6 string) {
 	var a4, a6 []string
 	for _, a := range as {
+		if a.Type == "floating" {
+			continue // as in nova the filters ip and ip6 know fixed addresses only
+		}
 		if a.Version == 6 {
 			a6 = append(a6, a.IP)
 		} else {

@@ -23,7 +23,9 @@ var networkAllows = []allowance{
 		"POST /v2.0/address-scopes"}},
 	{"rmgva", []string{"GET /v2.0/networks/{network_id}", "GET /v2.0/subnets/{subnet_id}", "GET /v2.0/ports/{port_id}",
 		"GET /v2.0/quotas/{project_id}", "GET /v2.0/quotas/{project_id}/default", "GET /v2.0/quotas/{project_id}/details"}},
-	{"rmga", []string{"GET /v2.0/floatingips/{floatingip_id}", "GET /v2.0/floatingips/{floatingip_id}/tags",
+	// OpenStack gives nova's user the role admin for this; here the role service is enough.
+	{"rmgva", []string{"GET /v2.0/floatingips/{floatingip_id}"}},
+	{"rmga", []string{"GET /v2.0/floatingips/{floatingip_id}/tags",
 		"GET /v2.0/floatingips/{floatingip_id}/tags/{tag}"}},
 	{"mga", []string{"PUT /v2.0/floatingips/{floatingip_id}", "DELETE /v2.0/floatingips/{floatingip_id}",
 		"PUT /v2.0/floatingips/{floatingip_id}/tags", "DELETE /v2.0/floatingips/{floatingip_id}/tags",
