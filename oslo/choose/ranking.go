@@ -20,6 +20,8 @@ type Ranking[R, H any] struct {
 	dropped []int          // per host, by which filter
 	drops   []int          // hosts per filter
 	groups  []*rankedGroup // that have hosts
+	table   []float64      // the scores of groups, one row for each
+	totals  []float64      // of groups, in Best
 	known   map[string]*rankedGroup
 	left    int
 	row     []float64 // scores of the host being looked at
@@ -28,12 +30,10 @@ type Ranking[R, H any] struct {
 
 // rankedGroup is the hosts with equal scores.
 type rankedGroup struct {
-	key    string
-	scores []float64
-	at     int     // in Ranking.groups
-	size   int     // hosts that are in it
-	queue  []int32 // heap of indexes of hosts: all that are in it, others that were, some of them twice
-	total  float64
+	key   string
+	at    int     // in Ranking.groups
+	size  int     // hosts that are in it
+	queue []int32 // heap of indexes of hosts: all that are in it, others that were, some of them twice
 }
 
 // Rank visits all hosts and makes the Ranking of a request. p, r and hosts must not change while it is used, apart from
@@ -74,9 +74,11 @@ func (k *Ranking[R, H]) Changed(i int) error {
 		k.left--
 		if g.size--; g.size == 0 {
 			delete(k.known, g.key)
-			last := k.groups[len(k.groups)-1]
+			n, wide := len(k.groups)-1, len(k.scores)
+			last := k.groups[n]
+			copy(k.table[g.at*wide:], k.table[n*wide:])
 			k.groups[g.at], last.at = last, g.at
-			k.groups = k.groups[:len(k.groups)-1]
+			k.groups, k.table = k.groups[:n], k.table[:n*wide]
 		}
 	} else {
 		k.drops[k.dropped[i]]--
@@ -112,9 +114,9 @@ func (k *Ranking[R, H]) enter(i int) error {
 	}
 	g := k.known[string(k.key)]
 	if g == nil {
-		g = &rankedGroup{key: string(k.key), scores: slices.Clone(k.row), at: len(k.groups)}
+		g = &rankedGroup{key: string(k.key), at: len(k.groups)}
 		k.known[g.key] = g
-		k.groups = append(k.groups, g)
+		k.groups, k.table = append(k.groups, g), append(k.table, k.row...)
 	}
 	g.size++
 	g.push(int32(i))
@@ -135,25 +137,7 @@ func (k *Ranking[R, H]) Best() ([]H, Explanation) {
 	if k.left == 0 {
 		return nil, e
 	}
-	for _, g := range k.groups {
-		g.total = 0
-	}
-	for n, multiplier := range k.weights {
-		low, high := math.Inf(1), math.Inf(-1)
-		for _, g := range k.groups {
-			if s := g.scores[n]; !math.IsNaN(s) {
-				low, high = min(low, s), max(high, s)
-			}
-		}
-		if !(high > low) {
-			continue
-		}
-		for _, g := range k.groups {
-			if s := g.scores[n]; !math.IsNaN(s) {
-				g.total += multiplier * normal(s, low, high)
-			}
-		}
-	}
+	k.sum()
 	n := k.p.wanted(k.left)
 	order := k.p.drawn(k.first(n), n)
 	out := make([]H, len(order))
@@ -163,13 +147,34 @@ func (k *Ranking[R, H]) Best() ([]H, Explanation) {
 	return out, e
 }
 
+// sum computes the weights of the groups, as add does those of hosts.
+func (k *Ranking[R, H]) sum() {
+	k.totals = append(k.totals[:0], make([]float64, len(k.groups))...)
+	for n, multiplier := range k.weights {
+		low, high := math.Inf(1), math.Inf(-1)
+		for at := n; at < len(k.table); at += len(k.scores) {
+			if s := k.table[at]; s < low {
+				low = s
+			}
+			if s := k.table[at]; s > high {
+				high = s
+			}
+		}
+		if !(high > low) {
+			continue
+		}
+		for i := range k.totals {
+			if s := k.table[i*len(k.scores)+n]; !math.IsNaN(s) {
+				k.totals[i] += multiplier * normal(s, low, high)
+			}
+		}
+	}
+}
+
 // first returns the indexes of the n best hosts, best first. They are in the n best groups, and in each of those among
 // its first n hosts.
 func (k *Ranking[R, H]) first(n int) []int {
-	totals := make([]float64, len(k.groups))
-	for i, g := range k.groups {
-		totals[i] = g.total
-	}
+	totals := k.totals
 	// Groups of equal totals are compared by their first hosts.
 	groups := best(len(k.groups), n, func(a, b int) int {
 		switch {
@@ -185,7 +190,7 @@ func (k *Ranking[R, H]) first(n int) []int {
 		order = append(order, k.leaders(k.groups[at], n)...)
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		switch x, y := k.of[a].total, k.of[b].total; {
+		switch x, y := totals[k.of[a].at], totals[k.of[b].at]; {
 		case x > y:
 			return -1
 		case x < y:
