@@ -74,6 +74,7 @@ func TestBootFigures(t *testing.T) {
 	say("server, request to ACTIVE", "%s (%s)", seconds(active), b.accel)
 	say("the same guest, QEMU by hand to guest ready", "%s (%s)", seconds(without), b.accel)
 	say("boot overhead over QEMU by hand", "%.2f s", (with[runs/2] - without[runs/2]).Seconds())
+	b.guestFigures(say)
 }
 
 // seconds returns the median, minimum and maximum as text. It sorts its argument.
