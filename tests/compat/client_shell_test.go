@@ -90,11 +90,20 @@ func (s *shells) ask(request, answer any) error {
 
 // run runs one command. The error has the client's output.
 func (s *shells) run(config string, args []string) (string, error) {
+	return s.answered(map[string]any{"config": config, "argv": args})
+}
+
+// nova runs one command of the nova client as a cloud of a clouds.yaml.
+func (s *shells) nova(config, cloud string, args []string) (string, error) {
+	return s.answered(map[string]any{"config": config, "cloud": cloud, "argv": args})
+}
+
+func (s *shells) answered(request map[string]any) (string, error) {
 	var a struct {
 		Code     int
 		Out, Err string
 	}
-	if err := s.ask(map[string]any{"config": config, "argv": args}, &a); err != nil {
+	if err := s.ask(request, &a); err != nil {
 		return "", err
 	}
 	if a.Code != 0 {

@@ -1,7 +1,8 @@
 """The openstack client without the second that each process of it takes to start: it is imported once, and each command runs in a fork.
 
 A request is a line of JSON on standard input: {"config": clouds.yaml, "argv": [...]}, the answer a line of JSON {"code", "out", "err"}. With
-{"commands": [group, ...]} the answer is {group: [command, ...]}: what the client and its plugins have.
+{"commands": [group, ...]} the answer is {group: [command, ...]}: what the client and its plugins have. With {"cloud": name} beside config and
+argv the command is one of the nova client, and {"nova": true} lists its commands.
 """
 import importlib
 import importlib.metadata
@@ -31,6 +32,20 @@ def warm():
             pass
 
 
+def nova(request):
+    """Runs a command of the nova client, which knows no clouds.yaml: it gets what is in there as flags."""
+    import openstack.config
+    from novaclient import shell as client
+    one = openstack.config.OpenStackConfig(config_files=[request["config"]]).get_one(cloud=request["cloud"])
+    flags = [f"--os-{k.replace('_', '-')}={v}" for k, v in one.config["auth"].items()]
+    return client.main(flags + ["--os-region-name", one.config["region_name"]] + request["argv"])
+
+
+def nova_commands():
+    from novaclient.v2 import shell as commands
+    return sorted(name[3:].replace("_", "-") for name in dir(commands) if name.startswith("do_"))
+
+
 def run(request):
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     child = os.fork()
@@ -41,7 +56,7 @@ def run(request):
         os.environ["OS_CLIENT_CONFIG_FILE"] = request["config"]
         code = 1
         try:
-            code = shell.main(request["argv"])
+            code = nova(request) if "cloud" in request else shell.main(request["argv"])
         except SystemExit as e:
             code = e.code
         finally:
@@ -65,6 +80,8 @@ for line in sys.stdin:
     asked = json.loads(line)
     if "commands" in asked:
         said = {g: sorted({e.name.replace("_", " ") for e in importlib.metadata.entry_points(group=g)}) for g in asked["commands"]}
+    elif "nova" in asked:
+        said = nova_commands()
     else:
         said = run(asked)
     print(json.dumps(said), flush=True)
