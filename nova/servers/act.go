@@ -56,8 +56,18 @@ func open(ctx context.Context, v *nova.Server, a *nova.ServerAction) error {
 	if _, refusal := a.Begin.Next(v.State()); refusal != nil {
 		return refusal.Fault(a.Name, v.ID)
 	}
-	if !a.Unplaced && v.Launched.IsZero() {
-		return fault.Conflictf("Instance %s is in an invalid state for '%s'", v.ID, a.Name)
+	if !a.Unplaced {
+		if err := launched(v, a.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launched returns fault.Conflict for a server that never ran.
+func launched(v *nova.Server, action string) error {
+	if v.Launched.IsZero() {
+		return fault.Conflictf("Instance %s is in an invalid state for '%s'", v.ID, action)
 	}
 	return nil
 }

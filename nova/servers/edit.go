@@ -201,7 +201,7 @@ func (s *Servers) DeleteTag(ctx context.Context, id, tag string) error {
 
 func (s *Servers) tag(ctx context.Context, id string, change func([]string) ([]string, error)) (grew bool, err error) {
 	_, err = s.edit(ctx, id, func(v *nova.Server, tx *db.Tx) error {
-		if err := described(ctx, v, "update tags"); err != nil {
+		if err := inUse(v, "update tags"); err != nil { // a lock does not matter
 			return err
 		}
 		before := len(v.Tags)
@@ -221,12 +221,20 @@ func (s *Servers) tag(ctx context.Context, id string, change func([]string) ([]s
 	return grew, err
 }
 
-// described returns fault.Conflict for a server that is locked, or whose vm_state does not allow changes of its
-// metadata and tags.
+// described returns fault.Conflict for a server whose metadata may not be changed: one that is locked, has never run,
+// or whose vm_state does not allow it.
 func described(ctx context.Context, v *nova.Server, action string) error {
 	if err := unlocked(ctx, v); err != nil {
 		return err
 	}
+	if err := inUse(v, action); err != nil {
+		return err
+	}
+	return launched(v, action)
+}
+
+// inUse returns fault.Conflict for a server whose vm_state does not allow changes of its metadata and tags.
+func inUse(v *nova.Server, action string) error {
 	switch v.VM {
 	case nova.Active, nova.Stopped, nova.Paused, nova.Suspended:
 		return nil

@@ -120,7 +120,7 @@ var serverFilters = map[string]serverFilter{
 	"locked_by":            {match("locked_by"), 1, 0},
 	"kernel_id":            {ignored, 1, 0},
 	"ramdisk_id":           {ignored, 1, 0},
-	"soft_deleted":         {ignored, 1, 0},
+	"soft_deleted":         {special, 1, 0},
 	"block_device_mapping": {ignored, 1, 0},
 	"info_cache":           {ignored, 1, 0},
 	"metadata":             {ignored, 1, 0},
@@ -163,11 +163,7 @@ func findServers[V any](ctx context.Context, r *api.Request, in *serverQuery, al
 	if f.nothing || in.Empty() {
 		return nil, nil
 	}
-	if q.Deleted == nil && !f.bothLives && q.ChangedSince.IsZero() && q.ChangedBefore.IsZero() {
-		no := false
-		q.Deleted = &no
-		q.Where = append(q.Where, db.Cond{Column: "vm_state", Op: db.NotIn, Values: []any{string(nova.SoftDeleted)}})
-	}
+	f.lives()
 	if !q.ChangedSince.IsZero() && !q.ChangedBefore.IsZero() && q.ChangedBefore.Before(q.ChangedSince) {
 		return nil, fault.Invalidf("The value of changes-since must be less than or equal to changes-before.")
 	}
@@ -180,8 +176,9 @@ type found struct {
 	tenants        string // all_tenants as given
 	asked          bool   // it was
 	project        string
-	nothing        bool // no server can fit
-	bothLives      bool // deleted ones too
+	nothing        bool  // no server can fit
+	deleted        *bool // as given
+	aside          *bool // servers that can still be restored, as given
 	byStatus, byVM []nova.VMState
 }
 
@@ -243,7 +240,10 @@ func (f *found) special(r *api.Request, name string, values []string, free bool)
 	case "deleted":
 		b, ok := api.Truth(value)
 		b = b && ok
-		f.q.Deleted = &b
+		f.deleted = &b
+	case "soft_deleted":
+		b := value != "" // nova does not read the value
+		f.aside = &b
 	case "vm_state":
 		for _, v := range values {
 			f.byVM = append(f.byVM, nova.VMState(v))
@@ -273,12 +273,6 @@ func (f *found) status(r *api.Request, values []string, free bool) error {
 			}
 			continue
 		}
-		if s == "DELETED" {
-			if !free {
-				return fault.Forbiddenf("Only administrators may list deleted instances")
-			}
-			f.bothLives = true
-		}
 		for _, state := range nova.StatesOf(s) {
 			f.byStatus = append(f.byStatus, state.VM)
 			if state.Task == nova.Idle {
@@ -292,11 +286,37 @@ func (f *found) status(r *api.Request, values []string, free bool) error {
 		f.nothing = true
 		return nil
 	}
+	if slices.Equal(f.byStatus, []nova.VMState{nova.Deleted}) { // beside other statuses it finds nothing
+		if !free {
+			return fault.Forbiddenf("Only administrators may list deleted instances")
+		}
+		yes := true
+		f.deleted = &yes
+	}
 	if idle {
 		f.q.Task = nil
 	}
 	f.q.VM = f.byStatus
 	return nil
+}
+
+// lives chooses between servers that exist, which those that can be restored are not unless they are asked for, and
+// deleted ones, which those are. Without a choice, a list of changes has all of them.
+func (f *found) lives() {
+	aside := db.EqTo("vm_state", string(nova.SoftDeleted))
+	yes, no := true, false
+	switch {
+	case f.deleted == nil && (!f.q.ChangedSince.IsZero() || !f.q.ChangedBefore.IsZero()):
+	case f.deleted != nil && *f.deleted && (f.aside == nil || *f.aside):
+		f.q.Where = append(f.q.Where, db.Any(db.EqTo("deleted", true), aside))
+	case f.deleted != nil && *f.deleted:
+		f.q.Deleted = &yes
+	default:
+		f.q.Deleted = &no
+		if f.aside == nil || !*f.aside {
+			f.q.Where = append(f.q.Where, db.Not(aside))
+		}
+	}
 }
 
 // owner limits the list to the caller's project, unless all projects are requested and allowed.
