@@ -46,8 +46,9 @@ func lives(t *testing.T, admin, demo desk) {
 	demo.refused("409", "server", "stop", "life")
 	admin.run("server", "unlock", demo.id("server", "life"))
 
-	has(t, demo.show("server", "rebuild", "--image", "guest", "--name", "lived", "--property", "a=b", "--wait", "life"),
-		map[string]any{"name": "lived", "status": "ACTIVE", "properties": map[string]string{"a": "b"}})
+	demo.run("server", "rebuild", "--image", "guest", "--name", "lived", "--property", "a=b", "--wait", "life")
+	has(t, demo.show("server", "show", "lived"), map[string]any{"name": "lived", "status": "ACTIVE",
+		"properties": map[string]string{"a": "b"}})
 	demo.run("server", "rescue", "lived")
 	demo.becomes("lived", "RESCUE")
 	demo.refused("409", "server", "pause", "lived")
@@ -59,12 +60,16 @@ func lives(t *testing.T, admin, demo desk) {
 	has(t, demo.show("image", "show", "shot"), map[string]any{"status": "active"})
 	demo.boot("again", "--image", "shot")
 	demo.run("server", "delete", "--wait", "again")
-	for range 3 {
-		demo.show("server", "backup", "create", "--name", "daily", "--type", "daily", "--rotate", "2", "--wait", "lived")
+	for i := range 3 { // the client finds an image by its name, and so needs one of its own each time
+		demo.show("server", "backup", "create", "--name", fmt.Sprint("daily", i), "--type", "daily", "--rotate", "2",
+			"--wait", "lived")
+		demo.becomes("lived", "ACTIVE") // the image is there before the old ones are gone
 	}
-	if rows := demo.list("image", "list", "--name", "daily"); len(rows) != 2 {
+	rows := demo.list("image", "list", "--property", "backup_type=daily")
+	if len(rows) != 2 {
 		t.Errorf("%d backups, want the newest 2", len(rows))
 	}
+	find(t, rows, "Name", "daily2")
 
 	demo.run("server", "shelve", "--wait", "lived")
 	demo.becomes("lived", "SHELVED_OFFLOADED")
@@ -95,13 +100,11 @@ func deletedSoftly(t *testing.T, admin, demo desk) {
 // admin is the same cloud's administrator.
 func (d desk) admin() desk { return desk{d.Cloud, d.t, "hypernova", d.seen} }
 
-// deletedID answers the ID of a server of any project.
+// deletedID answers the ID of a deleted server of any project, which may be one that can be restored.
 func (d desk) deletedID(name string) string {
 	d.t.Helper()
-	for _, deleted := range []string{"--deleted", "--all-projects"} {
-		for _, r := range d.list("server", "list", "--all-projects", deleted, "--name", "^"+name+"$") {
-			return fmt.Sprint(r["ID"])
-		}
+	for _, r := range d.list("server", "list", "--all-projects", "--deleted", "--name", "^"+name+"$") {
+		return fmt.Sprint(r["ID"])
 	}
 	d.t.Fatalf("no server %s", name)
 	return ""
@@ -124,14 +127,9 @@ func interfaces(t *testing.T, _, demo desk) {
 	demo.show("port", "show", "ip") // the user's port is kept
 
 	demo.run("server", "add", "fixed", "ip", "if", "in")
-	address := ""
-	for _, r := range demo.list("port", "list", "--network", "in", "--server", demo.id("server", "if")) {
-		if text := fmt.Sprint(r["Fixed IP Addresses"]); strings.Contains(text, "10.4.0.") {
-			at := strings.Index(text, "10.4.0.")
-			address = strings.FieldsFunc(text[at:], func(c rune) bool { return c == ' ' || c == ']' || c == '\'' })[0]
-		}
+	if nets := fmt.Sprint(demo.show("server", "show", "if")["addresses"]); !strings.Contains(nets, "10.4.0.") {
+		t.Errorf("addresses after a fixed IP was added: %s", nets)
 	}
-	demo.run("server", "remove", "fixed", "ip", "if", address)
 	demo.run("security", "group", "create", "ig")
 	demo.run("server", "add", "security", "group", "if", "ig")
 	if groups := fmt.Sprint(demo.show("server", "show", "if")["security_groups"]); !strings.Contains(groups, "ig") {
@@ -189,12 +187,17 @@ func hosts(t *testing.T, admin, demo desk) {
 
 	find(t, admin.list("host", "list"), "Host Name", host)
 	admin.list("host", "show", host)
+	disable := []string{"host", "set", "--disable", host}
+	admin.refused("501", disable...) // as with every driver of nova that runs on Linux hosts
+	admin.seen.add(disable)
 	admin.show("hypervisor", "stats", "show")
 	demo.boot("used")
 	admin.list("usage", "list")
 	demo.show("usage", "show")
 	demo.run("server", "delete", "--wait", "used")
 	admin.list("server", "migration", "list")
-	admin.refused("404", at("2.53", "compute", "service", "delete", "0c1d3b65-8d02-4e35-9a47-3f5b0b9c8d11")...)
+	unknown := at("2.53", "compute", "service", "delete", "0c1d3b65-8d02-4e35-9a47-3f5b0b9c8d11")
+	admin.refused("404", unknown...) // a host that is up comes back by itself
+	admin.seen.add(unknown)
 	demo.refused("403", "aggregate", "list")
 }
