@@ -113,6 +113,9 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 			if err := c.SeedCloud(ctx, admin); err != nil {
 				return fmt.Errorf("first content: %w", err)
 			}
+			if err := c.SeedExternal(ctx, admin); err != nil {
+				return fmt.Errorf("external network: %w", err)
+			}
 			if !f.memory {
 				if err := state.MarkSeeded(); err != nil {
 					return err
@@ -126,6 +129,9 @@ func (p *program) runUp(ctx context.Context, f upFlags) error {
 			return err
 		}
 		p.sayReady(proc, c.Default.StatePath, time.Since(began))
+		if c.NetAgent.External.IsValid() && f.virt != "fake" {
+			p.sayFloating()
+		}
 		ready()
 		<-ctx.Done()
 		fmt.Fprintln(p.env.Out, "hypernova: ending; a second signal ends at once")
@@ -166,6 +172,14 @@ func (p *program) upConfig(f upFlags) (app.Config, error) {
 		return c, err
 	}
 	return c, c.OneMachine()
+}
+
+// sayFloating says how this machine reaches a server.
+func (p *program) sayFloating() {
+	fmt.Fprintln(p.env.Out, "Reach a server from here:  openstack floating ip create public && "+
+		"openstack server add floating ip SERVER ADDRESS && ssh ADDRESS\n"+
+		"  (its security group must let ssh in: "+
+		"openstack security group rule create --protocol tcp --dst-port 22 default)")
 }
 
 func (p *program) sayReady(proc *app.Process, dir string, took time.Duration) {
