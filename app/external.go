@@ -15,7 +15,7 @@ func (c *Config) OneMachine() error {
 		c.LinuxBridge.Devices[name] != "" {
 		return nil
 	}
-	net, err := c.externalNetwork()
+	net, err := c.Seed.externalNetwork()
 	if err != nil {
 		return err
 	}
@@ -24,11 +24,11 @@ func (c *Config) OneMachine() error {
 }
 
 // externalNetwork is [bootstrap] external_cidr.
-func (c *Config) externalNetwork() (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(c.Seed.ExternalCIDR)
+func (s Seed) externalNetwork() (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s.ExternalCIDR)
 	if err != nil || !p.Addr().Is4() || p.Bits() > 28 {
 		return p, fault.Invalidf("[bootstrap] external_cidr: %q is no IPv4 network of at least 16 addresses, such as "+
-			"172.24.4.0/24", c.Seed.ExternalCIDR)
+			"172.24.4.0/24", s.ExternalCIDR)
 	}
 	return p.Masked(), nil
 }

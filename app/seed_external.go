@@ -9,14 +9,14 @@ import (
 	"hypernova/neutron/agent"
 )
 
-// SeedExternal gives a cloud of one machine its way outside, after SeedCloud: the external network public with a subnet
-// for floating addresses, and the router router1 of the project demo between it and the demo network. It creates what is
-// missing and leaves alone what is there. Without [bootstrap] external_cidr it does nothing.
+// SeedExternal gives a cloud of one machine its way outside, after SeedCloud: the external network public with a
+// subnet for floating addresses, and the router router1 of the project demo between it and the demo network. It
+// creates what is missing and leaves alone what is there. Without [bootstrap] external_cidr it does nothing.
 func (c *Config) SeedExternal(ctx context.Context, admin *rest.Client) error {
 	if c.Seed.ExternalCIDR == "" {
 		return nil
 	}
-	cidr, err := c.externalNetwork()
+	cidr, err := c.Seed.externalNetwork()
 	if err != nil {
 		return err
 	}
