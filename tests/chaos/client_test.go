@@ -78,11 +78,16 @@ func (c *client) step(ctx context.Context) {
 	case n < 4:
 		c.look(ctx, v)
 	default:
-		actions := []string{`{"reboot": {"type": "SOFT"}}`, `{"reboot": {"type": "HARD"}}`, `{"os-stop": null}`,
-			`{"os-start": null}`, `{"rescue": null}`, `{"unrescue": null}`,
-			fmt.Sprintf(`{"rebuild": {"imageRef": %q}}`, c.cloud.Vars()["image"])}
 		c.act(ctx, v, actions[c.r.IntN(len(actions))])
 	}
+}
+
+// actions are the bodies of actions on servers that clients send. IMAGE is the cloud's image.
+var actions = []string{
+	`{"reboot": {"type": "SOFT"}}`, `{"reboot": {"type": "HARD"}}`, `{"os-stop": null}`, `{"os-start": null}`,
+	`{"pause": null}`, `{"unpause": null}`, `{"suspend": null}`, `{"resume": null}`,
+	`{"rebuild": {"imageRef": "IMAGE"}}`, `{"rescue": null}`, `{"unrescue": null}`,
+	`{"createImage": {"name": "storm"}}`,
 }
 
 // ask sends a request. Status 0 means no answer.
@@ -151,7 +156,7 @@ func (c *client) remove(ctx context.Context, v *server) {
 func (c *client) act(ctx context.Context, v *server, body string) {
 	what, _, _ := strings.Cut(strings.Trim(body, `{"`), `"`)
 	status, a := c.ask(ctx, what, v, scenario.Request{Method: http.MethodPost, Service: "compute",
-		Path: "/servers/" + v.id + "/action", Body: body})
+		Path: "/servers/" + v.id + "/action", Body: strings.Replace(body, "IMAGE", c.cloud.Vars()["image"], 1)})
 	switch status {
 	case http.StatusAccepted, http.StatusOK: // rescue answers 200
 		v.accepted = append(v.accepted, a.Header.Get("X-Openstack-Request-Id"))

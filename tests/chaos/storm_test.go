@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strconv"
 	"sync"
@@ -176,6 +177,24 @@ func (s *storm) verify() {
 		wrong, err := s.cloud.Audit(ctx, patience)
 		return append(left, wrong...), err
 	})
+	s.images(ctx)
+}
+
+// images checks that each image of a snapshot is whole, or gone with its failure.
+func (s *storm) images(ctx context.Context) {
+	s.t.Helper()
+	a, err := s.cloud.Do(ctx, "demo", scenario.Request{Method: http.MethodGet, Service: "image",
+		Path: "/v2/images?limit=1000&name=storm"})
+	var doc struct{ Images []struct{ ID, Status string } }
+	if err != nil || json.Unmarshal(a.Body, &doc) != nil {
+		s.t.Errorf("images: %d %s %v", a.Status, a.Body, err)
+	}
+	for _, i := range doc.Images {
+		if i.Status != "active" {
+			s.t.Errorf("the image of a snapshot, %s, is %s", i.ID, i.Status)
+		}
+	}
+	s.t.Logf("%d snapshots were taken", len(doc.Images))
 }
 
 // left returns the servers that still exist, and resources without a server.
