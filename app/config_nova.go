@@ -28,6 +28,7 @@ type Compute struct {
 	ReapAction     string        `conf:"running_deleted_instance_action" default:"reap" enum:"reap|log" help:"What becomes of guests that nobody wants any more."`
 	Resume         bool          `conf:"resume_guests_state_on_host_boot" default:"false" help:"Start guests that should run when the service starts and they do not."`
 	ReclaimAfter   time.Duration `conf:"reclaim_instance_interval" default:"0" min:"0" help:"How long a deleted server can be restored; 0 deletes at once. A number alone is in seconds."`
+	LocalDevices   int           `conf:"max_local_block_devices" default:"3" min:"-1" help:"How many disks of a server its host makes at most: the boot disk, ephemeral disks and a swap disk; -1 for no limit."`
 	NotInherited   []string      `conf:"non_inheritable_image_properties" default:"cache_in_nova,bittorrent" help:"Properties of a server's image that snapshots of the server do not have; those of its signature never have it."`
 	RestartCrashed bool          `conf:"restart_crashed_guests" default:"false" help:"Start guests again whose process on the host died or whose kernel crashed, at most three times in ten minutes."`
 	WakeHalted     bool          `conf:"resume_halted_guests" default:"true" help:"Have guests go on that were halted because the host's disk was full, when there is room again."`

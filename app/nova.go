@@ -185,8 +185,8 @@ func (x *novaParts) operations(ctx context.Context) (*novaOperations, error) {
 	n.servers = servers.New(servers.Deps{DB: n.db, Now: n.now, Queue: n.queue, Bus: p.bus, Images: images, Networks: nets,
 		Host: p.c.Default.Host, HidePasswords: !p.c.NovaAPI.Passwords, RescueImage: p.c.Libvirt.RescueImage,
 		Store: snapshots, SnapshotFormat: p.c.Libvirt.SnapshotFormat, NotInherited: p.c.Default.NotInherited,
-		ReclaimAfter: p.c.Default.ReclaimAfter,
-		Flavors:      v.flavors, Keys: v.keys,
+		ReclaimAfter: p.c.Default.ReclaimAfter, MaxLocalDevices: &p.c.Default.LocalDevices,
+		Flavors: v.flavors, Keys: v.keys,
 		Quotas: v.quotas, DefaultZone: p.c.Default.DefaultZone, ScheduleZone: p.c.Default.ScheduleZone})
 	return v, nil
 }

@@ -110,7 +110,7 @@ var imageProperties = []imageProperty{
 	{name: "hw_watchdog_action", kind: choice, values: []string{"none", "pause", "poweroff", "reset", "disabled"}},
 	{name: "img_bdm_v2", kind: boolean},
 	{name: "img_bittorrent", kind: boolean},
-	{name: "img_block_device_mapping", kind: freeText, given: []string{"[]"}},
+	{name: "img_block_device_mapping", kind: freeText}, // see servers.imageDevices
 	{name: "img_cache_in_nova", kind: boolean},
 	{name: "img_compression_level", kind: integer},
 	{name: "img_config_drive", kind: choice, values: []string{"optional", "mandatory"}},

@@ -62,6 +62,7 @@ type Spec struct {
 	ReservationID      string
 	Created            time.Time
 	SecurityGroups     []string // names of its ports' groups
+	BlockDevices       []BlockDevice
 }
 
 // ExternalEvent is a notification by another service about a server. It may be repeated or lost.

@@ -38,6 +38,7 @@ type Server struct {
 	SecurityGroups         []string        // names, as asked for
 	Hints                  json.RawMessage // scheduler hints, as given; nil: none
 	Addresses              []Address       // the network cache, in order of the NICs
+	BlockDevices           []BlockDevice   // shared like Flavor; none for servers from before they were stored
 	Fault                  *Fault          // of the last failure
 	Created, Updated       time.Time
 	Launched, Terminated   time.Time // zero: not yet
@@ -176,5 +177,6 @@ func (s *Server) Spec(ports []NIC) Spec {
 		Flavor: *s.Flavor, Image: *s.Image, Ports: ports, KeyName: s.KeyName, PublicKey: s.PublicKey, UserData: s.UserData,
 		Metadata: s.Metadata, ConfigDrive: s.ConfigDrive, AZ: s.AZ, Host: s.Host, Node: s.Node,
 		LaunchIndex: s.LaunchIndex, ReservationID: s.ReservationID, Created: s.Created,
+		BlockDevices: s.BlockDevices,
 	}
 }

@@ -191,10 +191,6 @@ func TestServerCreateRefuses(t *testing.T) {
 		{"flavor without disk", "alice", "2.1", `"name":"s","flavorRef":"2","imageRef":"` + image + `"`, 403, "zero_disk"},
 		{"unknown image", "alice", "2.1", `"name":"s","flavorRef":"1","imageRef":"` + nobody + `"`, 400, "image"},
 		{"no image", "alice", "2.1", `"name":"s","flavorRef":"1"`, 400, "imageRef"},
-		{"boot disk", "alice", "2.1", `"name":"s","flavorRef":"1","block_device_mapping_v2":[{"uuid":"` + image +
-			`","source_type":"image","destination_type":"local","boot_index":0}]`, 202, ""},
-		{"volume", "alice", "2.1", base + `,"block_device_mapping_v2":[{"uuid":"` + nobody +
-			`","source_type":"volume","destination_type":"volume","boot_index":0}]`, 400, "volumes are not available"},
 		{"unknown member", "alice", "2.1", base + `,"color":"red"`, 400, "server.color"},
 		{"empty name", "alice", "2.1", `"name":"","flavorRef":"1","imageRef":"` + image + `"`, 400, "server.name"},
 		{"unknown group", "alice", "2.1", base + `,"security_groups":[{"name":"db"}]`, 400, "db"},

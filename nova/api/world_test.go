@@ -101,7 +101,7 @@ func newWorld(t testing.TB) *world {
 	queue := tasks.New(d, tasks.Config{Owner: "api"})
 	verbs := servers.New(servers.Deps{DB: d, Queue: queue, Bus: bus, Images: images{}, Store: &imagetest.Images{},
 		Networks: networks{},
-		Flavors:  fl, Keys: keys, Quotas: qs})
+		Flavors:  fl, Keys: keys, Quotas: qs, MaxLocalDevices: &[]int{3}[0]})
 	w := &world{t: t, db: d, deps: novaapi.Deps{Servers: verbs, Flavors: fl, Keys: keys, Quotas: qs,
 		ServerGroups: servergroups.New(d, nil, qs), Hosts: hosts.New(hosts.Config{}, hosts.Deps{DB: d, Bus: bus,
 			Queue: queue, Uptime: uptime, Image: func(ctx context.Context, id string) (nova.ImageMeta, error) {

@@ -71,16 +71,19 @@ func (c Config) ec2(s *nova.Spec, version string, asker any) folder {
 // address is an address of the server itself.
 type address string
 
-// mappings names the server's disks: the root disk, then the ephemeral one, then swap.
+// mappings names the server's disks: the root disk, then the ephemeral ones, then swap.
 func mappings(s *nova.Spec) folder {
-	m := folder{"ami": "vda", "root": "/dev/vda"}
-	next := 'b'
-	if s.Flavor.Ephemeral > 0 {
-		m["ephemeral0"] = "/dev/vd" + string(next)
-		next++
+	d := s.Disks()
+	root := d.Root.Device
+	if root == "" {
+		root = "/dev/vda"
 	}
-	if s.Flavor.Swap > 0 {
-		m["swap"] = "/dev/vd" + string(next)
+	m := folder{"ami": strings.TrimPrefix(root, "/dev/"), "root": root}
+	for i, e := range d.Ephemerals {
+		m["ephemeral"+strconv.Itoa(i)] = e.Device
+	}
+	if d.Swap != nil {
+		m["swap"] = d.Swap.Device
 	}
 	return m
 }

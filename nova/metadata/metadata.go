@@ -77,7 +77,8 @@ type device struct {
 	Type    string   `json:"type"`
 	Bus     string   `json:"bus"`
 	Address string   `json:"address"`
-	MAC     string   `json:"mac"`
+	MAC     string   `json:"mac,omitempty"`
+	Path    string   `json:"path,omitempty"`
 	Tags    []string `json:"tags"`
 	Trusted *bool    `json:"vf_trusted,omitempty"`
 }
@@ -133,6 +134,11 @@ func devices(s *nova.Spec, version string) *[]device {
 				d.Trusted = new(bool)
 			}
 			out = append(out, d)
+		}
+	}
+	for i := range s.BlockDevices {
+		if b := &s.BlockDevices[i]; b.Tag != "" && !b.NoDevice {
+			out = append(out, device{Type: "disk", Bus: "none", Address: "none", Path: b.Device, Tags: []string{b.Tag}})
 		}
 	}
 	return &out

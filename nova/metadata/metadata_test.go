@@ -266,6 +266,9 @@ func TestConfigDrive(t *testing.T) {
 	v, _ := one{}.Server(t.Context(), id)
 	s := v.Spec(ports)
 	s.SecurityGroups, s.Flavor.Ephemeral, s.Flavor.Swap = []string{"web"}, 1, 1
+	s.BlockDevices = []nova.BlockDevice{nova.ImageDevice("i"), nova.BlankDevice(1, ""), nova.BlankDevice(1, "swap")}
+	s.BlockDevices[1].Tag = "fast"
+	nova.NameBlockDevices(s.BlockDevices, &s.Image)
 	s.AdminPass, s.Files = "pw", []nova.File{{Path: "/etc/x", Contents: []byte("hello")}}
 	files, err := config.Files(&s)
 	if err != nil {
@@ -292,7 +295,8 @@ func TestConfigDrive(t *testing.T) {
 		}
 	}
 	meta := string(files["openstack/latest/meta_data.json"])
-	for _, want := range []string{`"admin_pass":"pw"`, `"files":[{"path":"/etc/x","content_path":"/content/0000"}]`} {
+	for _, want := range []string{`"admin_pass":"pw"`, `"files":[{"path":"/etc/x","content_path":"/content/0000"}]`,
+		`{"type":"disk","bus":"none","address":"none","path":"/dev/vdb","tags":["fast"]}`} {
 		if !strings.Contains(meta, want) {
 			t.Errorf("%s not in %s", want, meta)
 		}

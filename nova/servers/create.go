@@ -41,7 +41,8 @@ type CreateArgs struct {
 	UserData               string // base64
 	Files                  []nova.File
 	ConfigDrive            bool
-	DiskBus                string // of the boot disk; empty: the image's choice
+	Devices                []nova.BlockDevice // as asked for
+	OldDevices             bool               // they are in the old form: see ReadOldDevice
 	AdminPass              string
 	AccessIPv4, AccessIPv6 string
 	DiskConfig             string // AUTO or MANUAL; empty: MANUAL
@@ -155,9 +156,9 @@ func (s *Servers) records(r *resolved, a *CreateArgs, caller *auth.Caller, reser
 			ID: id, Name: name, Hostname: hostname, Description: a.Description, Project: caller.ProjectID, User: caller.UserID,
 			VM: nova.Building, Task: nova.Scheduling, RequestedAZ: a.AZ, Flavor: &flavor, Image: &image,
 			KeyName: a.KeyName, PublicKey: r.publicKey, UserData: a.UserData, ConfigDrive: a.ConfigDrive,
-			AccessIPv4: a.AccessIPv4, AccessIPv6: a.AccessIPv6, DiskConfig: diskConfig, RootDevice: "/dev/vda",
+			AccessIPv4: a.AccessIPv4, AccessIPv6: a.AccessIPv6, DiskConfig: diskConfig, RootDevice: r.rootDevice,
 			ReservationID: reservation, LaunchIndex: i, Metadata: a.Metadata, Tags: a.Tags, SecurityGroups: r.groupNames,
-			Hints: a.Hints, Created: now, Updated: now,
+			Hints: a.Hints, BlockDevices: r.devices, Created: now, Updated: now,
 		}
 	}
 	return vs

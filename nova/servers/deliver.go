@@ -26,14 +26,6 @@ func (r *resolved) deliverable(a *CreateArgs) error {
 	if _, err := nova.CPUs(&r.flavor, wishes); err != nil {
 		return err
 	}
-	bus := wishes["hw_disk_bus"]
-	if bus == "" {
-		bus = "virtio"
-	}
-	if a.DiskBus != "" && a.DiskBus != bus {
-		return fault.Invalidf("Block Device Mapping is Invalid: the boot disk is on the bus %s, "+
-			"which the image's property hw_disk_bus chooses, not on %s.", bus, a.DiskBus)
-	}
 	if wishes["img_config_drive"] == "mandatory" {
 		a.ConfigDrive = true
 	}

@@ -22,6 +22,8 @@ type resolved struct {
 	groupNames []string
 	publicKey  string
 	newPorts   int // per server
+	devices    []nova.BlockDevice
+	rootDevice string // its name
 }
 
 // resolve reads them concurrently. Of several errors it returns the first in the order below.
@@ -37,8 +39,11 @@ func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateAr
 			return fault.Body(err)
 		},
 		func() (err error) {
+			if a.Image == "" && len(a.Devices) == 0 {
+				return fault.Invalidf("Missing imageRef attribute")
+			}
 			if a.Image == "" {
-				return fault.Invalidf("Invalid imageRef provided.")
+				return nil
 			}
 			img, err = s.Images.Image(ctx, a.Image)
 			if fault.Is(err, fault.NotFound) {
@@ -64,6 +69,9 @@ func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateAr
 		return nil, err
 	}
 	r.image = ImageMeta(img)
+	if r.devices, err = s.devices(ctx, &r, a); err != nil {
+		return nil, err
+	}
 	if err := fits(img, r.flavor); err != nil {
 		return nil, err
 	}

@@ -60,6 +60,9 @@ type Deps struct {
 	// non_inheritable_image_properties).
 	SnapshotFormat string
 	NotInherited   []string
+	// MaxLocalDevices is how many disks of a server its host makes at most ([DEFAULT] max_local_block_devices); nil or
+	// negative: no limit.
+	MaxLocalDevices *int
 	// DefaultZone is the zone of hosts without an aggregate; empty: "nova". ScheduleZone is the zone of a request that
 	// names none.
 	DefaultZone, ScheduleZone string

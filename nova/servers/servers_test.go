@@ -287,8 +287,6 @@ func TestCreateRefuses(t *testing.T) {
 		{"impossible topology", func(a *around, _ *servers.CreateArgs) {
 			a.image.Properties = map[string]string{"hw_cpu_max_sockets": "1", "hw_cpu_max_cores": "1", "hw_cpu_max_threads": "1"}
 		}, fault.Invalid, "Image vCPU topology is impossible: no number of sockets, cores and threads within the bounds makes 2 CPUs."},
-		{"bus of the boot disk", func(_ *around, c *servers.CreateArgs) { c.DiskBus = "sata" }, fault.Invalid,
-			"Block Device Mapping is Invalid: the boot disk is on the bus virtio, which the image's property hw_disk_bus chooses, not on sata."},
 		{"group that is no id", func(_ *around, c *servers.CreateArgs) { c.Hints = []byte(`{"group":"web"}`) }, fault.Invalid,
 			"Invalid input for field/attribute group. Value: web. 'web' is not a 'uuid'"},
 		{"group that is not there", func(_ *around, c *servers.CreateArgs) {

@@ -127,6 +127,29 @@ func (j *faultJSON) value() *nova.Fault {
 	return &nova.Fault{Code: j.Code, Message: j.Message, Details: j.Details, Created: j.Created}
 }
 
+// blockDeviceJSON is a row of a server's block device mapping.
+type blockDeviceJSON struct {
+	Source              string `json:"source_type"`
+	Dest                string `json:"destination_type"`
+	BootIndex           *int   `json:"boot_index"`
+	Format              string `json:"guest_format,omitempty"`
+	Device              string `json:"device_name,omitempty"`
+	Type                string `json:"device_type,omitempty"`
+	Bus                 string `json:"disk_bus,omitempty"`
+	Size                int    `json:"volume_size,omitempty"`
+	Image               string `json:"image_id,omitempty"`
+	Volume              string `json:"volume_id,omitempty"`
+	Snapshot            string `json:"snapshot_id,omitempty"`
+	VolumeType          string `json:"volume_type,omitempty"`
+	Tag                 string `json:"tag,omitempty"`
+	DeleteOnTermination bool   `json:"delete_on_termination"`
+	NoDevice            bool   `json:"no_device,omitempty"`
+}
+
+func blockDeviceForm(d *nova.BlockDevice) blockDeviceJSON { return blockDeviceJSON(*d) }
+
+func (j *blockDeviceJSON) value() nova.BlockDevice { return nova.BlockDevice(*j) }
+
 // nicJSON is a NIC in the network cache of a server.
 type nicJSON struct {
 	ID             string            `json:"ID"`
@@ -267,6 +290,7 @@ type documents struct {
 	flavors map[string]*nova.Flavor
 	images  map[string]*nova.ImageMeta
 	groups  map[string][]string
+	devices map[string][]nova.BlockDevice
 }
 
 func (d *documents) flavor(text string) (*nova.Flavor, error) {
@@ -279,6 +303,15 @@ func (d *documents) image(text string) (*nova.ImageMeta, error) {
 
 func (d *documents) groupNames(text string) ([]string, error) {
 	return once(&d.groups, text, func(names *[]string) []string { return *names })
+}
+
+func (d *documents) blockDevices(text string) ([]nova.BlockDevice, error) {
+	if empty(text) {
+		return nil, nil
+	}
+	return once(&d.devices, text, func(rows *[]blockDeviceJSON) []nova.BlockDevice {
+		return each(*rows, (*blockDeviceJSON).value)
+	})
 }
 
 func once[J, V any](known *map[string]V, text string, value func(*J) V) (V, error) {

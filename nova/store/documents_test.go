@@ -22,6 +22,7 @@ func TestStoredDocumentsOfOlderReleasesAreRead(t *testing.T) {
 	taskstest.Record[[]addressJSON](t, *update, "server.addresses")
 	taskstest.Record[[]nicJSON](t, *update, "server.nics")
 	taskstest.Record[faultJSON](t, *update, "server.fault")
+	taskstest.Record[[]blockDeviceJSON](t, *update, "server.block_devices")
 	taskstest.Record[map[string]string](t, *update, "server.metadata")
 	taskstest.Record[[]string](t, *update, "server.security_groups")
 	taskstest.Record[map[string]string](t, *update, "flavor.extra_specs")
@@ -37,6 +38,7 @@ func TestDocumentsKeepEveryField(t *testing.T) {
 	keeps(t, func(v nova.ImageMeta) nova.ImageMeta { return *imageForm(&v).value() })
 	keeps(t, func(v nova.Address) nova.Address { f := addressForm(&v); return f.value() })
 	keeps(t, func(v nova.Fault) nova.Fault { return *faultForm(&v).value() })
+	keeps(t, func(v nova.BlockDevice) nova.BlockDevice { f := blockDeviceForm(&v); return f.value() })
 	keeps(t, func(v nova.NIC) nova.NIC { f := nicForm(&v); return f.value() })
 }
 

@@ -47,6 +47,7 @@ type serverRow struct {
 	Hints          string  `db:"hints"`            // as the request had them; empty: none
 	Addresses      string  `db:"addresses"`        // array of addressJSON
 	Fault          string  `db:"fault"`            // faultJSON or null
+	BlockDevices   string  `db:"block_devices"`    // array of blockDeviceJSON
 	Created        db.Time `db:"created_at,set" list:"created_at"`
 	Updated        db.Time `db:"updated_at,set" list:"updated_at"`
 	Launched       db.Time `db:"launched_at" list:"launched_at"`
@@ -107,6 +108,9 @@ func (d *documents) flavored(r *serverRow) (nova.Server, error) {
 	if v.Flavor, err = d.flavor(r.Flavor); err != nil {
 		return v, err
 	}
+	if v.BlockDevices, err = d.blockDevices(r.BlockDevices); err != nil {
+		return v, err
+	}
 	if v.Addresses, err = decodeAddresses(r.Addresses); err != nil {
 		return v, fmt.Errorf("server %s: %w", r.ID, err)
 	}
@@ -146,7 +150,7 @@ func serverRowOf(v *nova.Server) (fullServerRow, error) {
 		value any
 	}{{&r.Flavor, flavorForm(v.Flavor)}, {&r.Image, imageForm(v.Image)}, {&r.Metadata, v.Metadata},
 		{&r.SecurityGroups, v.SecurityGroups}, {&r.Addresses, each(v.Addresses, addressForm)},
-		{&r.Fault, faultForm(v.Fault)}} {
+		{&r.Fault, faultForm(v.Fault)}, {&r.BlockDevices, each(v.BlockDevices, blockDeviceForm)}} {
 		if *c.text, err = encode(c.value); err != nil {
 			return r, err
 		}

@@ -75,6 +75,8 @@ var (
 		"Create a server on a host that the scheduler checks.")
 	ServersCreateAttachNetwork = rule("os_compute_api:servers:create:attach_network", member,
 		"Create a server with networks of choice.")
+	ServersCreateAttachVolume = rule("os_compute_api:servers:create:attach_volume", member,
+		"Create a server with a block device mapping of choice.")
 	NetworkAttachExternalNetwork = rule("network:attach_external_network", admin,
 		"Attach servers to external networks.")
 	ServersCreateTrustedCerts = rule("os_compute_api:servers:create:trusted_certs", member,

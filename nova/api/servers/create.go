@@ -36,7 +36,7 @@ type serverCreate struct {
 	AccessIPv6    string            `wire:"accessIPv6" is:"ipv6"`
 	Files         []file            `wire:"personality" mv:"-2.56"`
 	Zone          string            `wire:"availability_zone" is:"name,narrow"`
-	OldDisks      []json.RawMessage `wire:"block_device_mapping"`
+	OldDisks      []oldDisk         `wire:"block_device_mapping"`
 	Disks         []disk            `wire:"block_device_mapping_v2"`
 	ConfigDrive   bool              `wire:"config_drive" is:"boolword"`
 	KeyName       string            `wire:"key_name" is:"name,narrow"`
@@ -93,28 +93,6 @@ type groupName struct {
 type file struct {
 	Path     string `wire:"path"`
 	Contents string `wire:"contents" is:"base64"`
-}
-
-// disk is an entry of block_device_mapping_v2. Only the image on the server's own disk can be asked for.
-type disk struct {
-	BootIndex  opt.Of[int]     `wire:"boot_index" is:"digits,nullable"`
-	Source     string          `wire:"source_type" is:"enum=volume|image|snapshot|blank"`
-	Dest       string          `wire:"destination_type" is:"enum=local|volume"`
-	UUID       string          `wire:"uuid" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9._-]*$"`
-	Image      string          `wire:"image_id" is:"uuid"`
-	Volume     string          `wire:"volume_id" is:"uuid"`
-	Snapshot   string          `wire:"snapshot_id" is:"uuid"`
-	Size       opt.Of[int]     `wire:"volume_size" is:"digits,min=1,max=2147483647"`
-	Delete     opt.Of[bool]    `wire:"delete_on_termination" is:"boolword"`
-	Device     string          `wire:"device_name" is:"minlen=1,maxlen=255,pattern=^[a-zA-Z0-9._/-]*$"`
-	DeviceType string          `wire:"device_type" is:"text"`
-	Bus        string          `wire:"disk_bus" is:"text"`
-	Format     string          `wire:"guest_format" is:"text"`
-	Virtual    string          `wire:"virtual_name" is:"text"`
-	Connection string          `wire:"connection_info" is:"maxlen=16777215"`
-	NoDevice   json.RawMessage `wire:"no_device"`
-	Tag        string          `wire:"tag" mv:"2.32,2.42-" is:"minlen=1,maxlen=60,pattern=^[^,/]*$"`
-	VolumeType opt.Of[string]  `wire:"volume_type" mv:"2.67-" is:"text,nullable"`
 }
 
 // Validate checks rules that span several members.
@@ -219,7 +197,7 @@ func createArgs(r *api.Request, body *serverCreateBody) (servers.CreateArgs, err
 	if in.Certificates.Has() {
 		return args, fault.Invalidf(noCertificates)
 	}
-	if err := bootDisk(in, &args); err != nil {
+	if err := blockDevices(r, in, &args); err != nil {
 		return args, err
 	}
 	if err := placement(r, in, &args); err != nil {
@@ -244,70 +222,6 @@ func placement(r *api.Request, in *serverCreate, args *servers.CreateArgs) error
 	}
 	if in.Host != "" || in.Node != "" {
 		return r.Require(policies.ServersCreateRequestedDestination, nil)
-	}
-	return nil
-}
-
-const badBootSequence = "Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping " +
-	"combination is not valid."
-
-// bootDisk reads the only block device that is supported: the image on the server's own disk.
-func bootDisk(in *serverCreate, args *servers.CreateArgs) error {
-	if len(in.OldDisks) > 0 {
-		return fault.Invalidf("Block storage volumes are not available in this cloud; boot from an image.")
-	}
-	for _, d := range in.Disks {
-		image := d.UUID
-		if image == "" {
-			image = d.Image
-		}
-		switch {
-		case d.Dest == "volume" || d.Source == "volume" || d.Source == "snapshot" || d.Volume != "" || d.Snapshot != "":
-			return fault.Invalidf("Block storage volumes are not available in this cloud; boot from an image.")
-		case d.Source != "image" || image == "":
-			return fault.Invalidf("Of block devices only the image on the server's own disk is supported; " +
-				"ephemeral and swap disks come with the flavor.")
-		case d.BootIndex.Or(-1) != 0:
-			return fault.Invalidf(badBootSequence)
-		case args.Image != "" && args.Image != image:
-			return fault.Invalidf("Block Device Mapping is Invalid: the boot disk's image is not the server's.")
-		case len(in.Disks) > 1:
-			return fault.Invalidf(badBootSequence)
-		}
-		if err := d.plain(); err != nil {
-			return err
-		}
-		args.Image, args.DiskBus = image, d.Bus
-	}
-	if args.Image == "" && len(in.Disks) == 0 {
-		return fault.Invalidf("Invalid imageRef provided.")
-	}
-	return nil
-}
-
-// plain returns fault.Invalid for members that a boot disk made of an image cannot have.
-func (d *disk) plain() error {
-	name := strings.TrimPrefix(d.Device, "/dev/")
-	for _, m := range []struct {
-		member string
-		asked  bool
-		why    string
-	}{
-		{"device_type", d.DeviceType != "" && d.DeviceType != "disk", "the boot disk is a disk"},
-		{"volume_size", d.Size.Has(), "the flavor says how large the boot disk is"},
-		{"guest_format", d.Format != "", "the image is what the boot disk holds"},
-		{"tag", d.Tag != "", "disks have no tags in this cloud"},
-		{"device_name", name != "" && name != "vda", "the boot disk is /dev/vda"},
-		{"delete_on_termination", !d.Delete.Or(true), "the boot disk goes with its server"},
-		{"volume_type", d.VolumeType.Has(), "the boot disk is no volume"},
-		{"virtual_name", d.Virtual != "", "the boot disk has no other name"},
-		{"connection_info", d.Connection != "", "the boot disk is no volume"},
-		{"no_device", len(d.NoDevice) > 0 && string(d.NoDevice) != "false" && string(d.NoDevice) != "null",
-			"a server has a boot disk"},
-	} {
-		if m.asked {
-			return fault.Invalidf("Block Device Mapping is Invalid: %s is not supported here: %s.", m.member, m.why)
-		}
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ type serverView struct {
 	Power      int                      `wire:"OS-EXT-STS:power_state"`
 	Task       *string                  `wire:"OS-EXT-STS:task_state"`
 	VM         string                   `wire:"OS-EXT-STS:vm_state"`
-	Volumes    []api.None               `wire:"os-extended-volumes:volumes_attached"`
+	Volumes    []attachedVolume         `wire:"os-extended-volumes:volumes_attached"`
 	HostStatus opt.Of[string]           `wire:"host_status" mv:"2.16-"`
 	Pinned     *string                  `wire:"pinned_availability_zone" mv:"2.96-"`
 	Hints      map[string][]string      `wire:"scheduler_hints" mv:"2.100-"`
@@ -83,6 +83,12 @@ type serverView struct {
 	Reservation  string          `wire:"OS-EXT-SRV-ATTR:reservation_id" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
 	RootDevice   *string         `wire:"OS-EXT-SRV-ATTR:root_device_name" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
 	UserData     opt.Of[*string] `wire:"OS-EXT-SRV-ATTR:user_data" mv:"2.3-" policy:"os_compute_api:os-extended-server-attributes"`
+}
+
+// attachedVolume is a volume among the block devices of a server.
+type attachedVolume struct {
+	ID     string `wire:"id"`
+	Delete bool   `wire:"delete_on_termination" mv:"2.3-"`
 }
 
 type nameView struct {
@@ -251,6 +257,11 @@ func (b *serverViews) detail(v *nova.Server) serverView {
 	}
 	if b.r.AtLeast(100) {
 		out.Hints = hintsView(v.Hints)
+	}
+	for i := range v.BlockDevices {
+		if d := &v.BlockDevices[i]; d.Dest == nova.DestVolume && d.Volume != "" {
+			out.Volumes = append(out.Volumes, attachedVolume{d.Volume, d.DeleteOnTermination})
+		}
 	}
 	if v.ConfigDrive {
 		out.Drive = "True"

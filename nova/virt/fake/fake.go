@@ -195,6 +195,10 @@ func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
 
 // Prepare reads the image, unless this host has it, and makes the record.
 func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) error {
+	local := s.Disks()
+	if err := local.Check(); err != nil {
+		return err
+	}
 	return d.do(ctx, "prepare", s.ID, s.Name, func(plan) error {
 		disk := int64(s.Flavor.Disk)
 		if gib := (s.Image.Size + 1<<30 - 1) >> 30; disk == 0 {
@@ -215,9 +219,17 @@ func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) 
 				return r, nil
 			}
 			return &record{ID: s.ID, Name: virt.DomainName(s.ID), Display: s.Name, VCPUs: s.Flavor.VCPUs, RAM: s.Flavor.RAM,
-				Disk: disk + int64(s.Flavor.Ephemeral), Image: imageKey(s.Image)}, nil
+				Disk: disk + size(local.Ephemerals), Image: imageKey(s.Image)}, nil
 		})
 	})
+}
+
+// size is the sum of the sizes of ephemeral disks, in GiB.
+func size(disks []nova.BlockDevice) (sum int64) {
+	for i := range disks {
+		sum += int64(disks[i].Size)
+	}
+	return sum
 }
 
 // Spawn starts a prepared server.

@@ -1,9 +1,11 @@
 package libvirt
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,14 +35,18 @@ func (m *diskMaker) fill(ctx context.Context, dir string, s *nova.Spec, b base) 
 	if err := private.Passage(dir); err != nil { // for QEMU's user
 		return err
 	}
-	disks := []domain.Disk{{Path: rootFile, Format: "qcow2", Base: b.path, BaseFormat: b.format}}
+	local := s.Disks()
+	root := domain.LocalDisk(&local.Root)
+	root.Path, root.Format, root.Base, root.BaseFormat = rootFile, "qcow2", b.path, b.format
+	root.Boot = root.Device != ""
+	disks := []domain.Disk{root}
 	size := max(b.size, int64(s.Flavor.Disk)<<30)
 	if _, err := m.run.Run(ctx, command.Cmd{Argv: []string{"qemu-img", "create", "-q", "-f", "qcow2",
 		"-F", b.format, "-b", b.path,
 		"-u", filepath.Join(dir, rootFile), strconv.FormatInt((size+511)&^511, 10)}}); err != nil {
 		return err
 	}
-	more, err := m.extraDisks(ctx, dir, s)
+	more, err := m.extraDisks(ctx, dir, &local)
 	if err != nil {
 		return err
 	}
@@ -63,29 +69,41 @@ func (m *diskMaker) fill(ctx context.Context, dir string, s *nova.Spec, b base) 
 	return private.Write(filepath.Join(dir, disksFile), list)
 }
 
-// extraDisks makes the flavor's ephemeral disk, with an empty file system, and its swap disk.
-func (m *diskMaker) extraDisks(ctx context.Context, dir string, s *nova.Spec) ([]domain.Disk, error) {
+// ephemeral is the name of the file of the n-th ephemeral disk.
+func ephemeral(n int) string { return fmt.Sprintf("%s.eph%d", rootFile, n) }
+
+// extraDisks makes the ephemeral disks, each with an empty file system, and the swap disk.
+func (m *diskMaker) extraDisks(ctx context.Context, dir string, local *nova.LocalDisks) ([]domain.Disk, error) {
 	var out []domain.Disk
-	for _, x := range []struct {
-		file string
-		size int64
-		argv []string
-	}{
-		{eph0File, int64(s.Flavor.Ephemeral) << 30, []string{"mkfs.ext4", "-q", "-F", "-L", "ephemeral0", "-E",
-			"lazy_itable_init=1,lazy_journal_init=1"}},
-		{swapFile, int64(s.Flavor.Swap) << 20, []string{"mkswap", "-q"}},
-	} {
-		if x.size == 0 {
-			continue
+	add := func(file string, size int64, d *nova.BlockDevice, argv ...string) error {
+		name := filepath.Join(dir, file)
+		if err := blank(name, size); err != nil {
+			return err
 		}
-		name := filepath.Join(dir, x.file)
-		if err := blank(name, x.size); err != nil {
+		disk := domain.LocalDisk(d)
+		disk.Path, disk.Format = file, "raw"
+		out = append(out, disk)
+		_, err := m.run.Run(ctx, command.Cmd{Argv: append(argv, name)})
+		return err
+	}
+	for i := range local.Ephemerals {
+		d, label := &local.Ephemerals[i], fmt.Sprintf("ephemeral%d", i)
+		argv := []string{"mkfs." + cmp.Or(d.Format, "ext4"), "-q", "-F", "-L", label, "-E",
+			"lazy_itable_init=1,lazy_journal_init=1"}
+		switch d.Format {
+		case "ext2":
+			argv[len(argv)-1] = "lazy_itable_init=1" // it has no journal
+		case "xfs":
+			argv = []string{"mkfs.xfs", "-q", "-f", "-L", label}
+		}
+		if err := add(ephemeral(i), int64(d.Size)<<30, d, argv...); err != nil {
 			return nil, err
 		}
-		if _, err := m.run.Run(ctx, command.Cmd{Argv: append(x.argv, name)}); err != nil {
+	}
+	if d := local.Swap; d != nil {
+		if err := add(swapFile, int64(d.Size)<<20, d, "mkswap", "-q"); err != nil {
 			return nil, err
 		}
-		out = append(out, domain.Disk{Path: x.file, Format: "raw"})
 	}
 	return out, nil
 }

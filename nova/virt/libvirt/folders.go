@@ -20,7 +20,6 @@ import (
 const (
 	rootFile    = "disk"
 	configFile  = "disk.config"
-	eph0File    = "disk.eph0"
 	swapFile    = "disk.swap"
 	disksFile   = "disks.json"
 	consoleFile = "console.log"

@@ -7,9 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"hypernova/nova"
 	"hypernova/nova/virt/libvirt"
@@ -194,6 +197,34 @@ func TestPreparedServerHasItsDisks(t *testing.T) {
 	}
 	if len(run.ran) != n+1 {
 		t.Errorf("a server on a cached image took %v, want one program", run.ran[n:])
+	}
+}
+
+// TestPreparedServerHasItsBlockDevices prepares a server whose disks are not those of its flavor.
+func TestPreparedServerHasItsBlockDevices(t *testing.T) {
+	t.Parallel()
+	run := &tools{}
+	d, dir := offline(t, func(c *libvirt.Config) { c.Run = run })
+	s := server("raw", 64<<10)
+	s.Flavor.Swap, s.Flavor.Ephemeral = 16, 3
+	s.BlockDevices = []nova.BlockDevice{nova.ImageDevice(s.Image.ID), nova.BlankDevice(1, "ext3"),
+		nova.BlankDevice(2, ""), nova.BlankDevice(8, "swap")}
+	if err := d.Prepare(t.Context(), s, bytesImages{idle()}); err != nil {
+		t.Fatal(err)
+	}
+	for name, size := range map[string]int64{"disk.eph0": 1 << 30, "disk.eph1": 2 << 30, "disk.swap": 8 << 20} {
+		if i, err := os.Stat(filepath.Join(dir, s.ID, name)); err != nil || i.Size() != size {
+			t.Errorf("%s: %v, %v", name, i, err)
+		}
+	}
+	made := map[string]string{}
+	for _, argv := range run.ran {
+		if label := slices.Index(argv, "-L"); label > 0 {
+			made[argv[label+1]] = argv[0]
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"ephemeral0": "mkfs.ext3", "ephemeral1": "mkfs.ext4"}, made); diff != "" {
+		t.Error(diff)
 	}
 }
 

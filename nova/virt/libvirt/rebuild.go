@@ -44,8 +44,10 @@ func (x rebuilder) PrepareRebuild(ctx context.Context, s *nova.Spec, images virt
 	}
 	tmp := x.d.folders.unfinished(s.ID)
 	err = x.d.disks.fill(ctx, tmp, s, b)
-	if err == nil && keepEphemeral {
-		err = sameFile(filepath.Join(x.d.folders.path(s.ID), eph0File), filepath.Join(tmp, eph0File))
+	if keepEphemeral {
+		for i := 0; err == nil && i < len(s.Disks().Ephemerals); i++ {
+			err = sameFile(filepath.Join(x.d.folders.path(s.ID), ephemeral(i)), filepath.Join(tmp, ephemeral(i)))
+		}
 	}
 	if err == nil {
 		err = os.Rename(tmp, x.d.folders.next(s.ID))

@@ -47,7 +47,7 @@ func devices(h Host, s Server, p hardware) *libvirtxml.DomainDeviceList {
 		d.Inputs = append([]libvirtxml.DomainInput{{Type: "tablet", Bus: "usb"}}, d.Inputs...)
 	}
 	uses := func(bus string) bool {
-		return p.diskBus == bus || slices.ContainsFunc(s.Disks, func(d Disk) bool { return d.Bus == bus })
+		return p.diskBus == bus || slices.ContainsFunc(s.Disks, func(d Disk) bool { return busOf(d, p) == bus })
 	}
 	if uses("usb") || p.tablet {
 		d.Controllers[0].Model = "qemu-xhci"
@@ -94,15 +94,9 @@ func disks(s Server, p hardware, cache string) []libvirtxml.DomainDisk {
 		cache = "none"
 	}
 	var out []libvirtxml.DomainDisk
-	next := map[string]byte{}
+	next := map[string]int{}
 	for _, d := range s.Disks {
-		bus := p.diskBus
-		if d.ConfigRole {
-			bus = "virtio" // some guests have no driver for SATA
-		}
-		if d.Bus != "" {
-			bus = d.Bus
-		}
+		bus := busOf(d, p)
 		prefix := "sd"
 		switch bus {
 		case "virtio":
@@ -116,7 +110,7 @@ func disks(s Server, p hardware, cache string) []libvirtxml.DomainDisk {
 			Device: "disk",
 			Driver: &libvirtxml.DomainDiskDriver{Name: "qemu", Type: d.Format, Cache: cache, Discard: "unmap"},
 			Source: &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: d.Path}},
-			Target: &libvirtxml.DomainDiskTarget{Dev: prefix + string('a'+next[prefix]), Bus: bus},
+			Target: &libvirtxml.DomainDiskTarget{Dev: prefix + nova.DeviceLetters(next[prefix]), Bus: bus},
 			Serial: d.Serial,
 		}
 		next[prefix]++
@@ -144,6 +138,30 @@ func disks(s Server, p hardware, cache string) []libvirtxml.DomainDisk {
 		out = append(out, x)
 	}
 	return out
+}
+
+// LocalDisk returns the disk of a row of a block device mapping, without its files.
+func LocalDisk(d *nova.BlockDevice) Disk {
+	out := Disk{Device: d.Kind(), ReadOnly: d.Kind() == "cdrom"}
+	if out.Device == "disk" {
+		out.Device = ""
+	}
+	if slices.Contains(nova.BusesFor(d.Kind()), d.Bus) {
+		out.Bus = d.Bus
+	}
+	return out
+}
+
+// busOf returns the bus of a disk: its own, else the server's where its device can be on it.
+func busOf(d Disk, p hardware) string {
+	bus := (&nova.BlockDevice{Type: d.Device, Bus: d.Bus}).BusOf(p.diskBus)
+	if d.ConfigRole && d.Bus == "" {
+		bus = "virtio" // some guests have no driver for SATA
+	}
+	if bus == "ide" && strings.Contains(p.machine, "q35") {
+		bus = "sata" // q35 has no IDE controller
+	}
+	return bus
 }
 
 // Interface returns the definition of one NIC of a server; for the faults see XML.

@@ -45,6 +45,20 @@ var disks = []domain.Disk{
 	{Path: "/srv/i/x/disk.config", Format: "raw", ReadOnly: true, ConfigRole: true},
 }
 
+// mapped is the disks of a spec: those of its block device mapping where it has one.
+func mapped(s *nova.Spec) []domain.Disk {
+	if len(s.BlockDevices) == 0 {
+		return disks
+	}
+	var out []domain.Disk
+	for i := range s.BlockDevices {
+		d := domain.LocalDisk(&s.BlockDevices[i])
+		d.Path, d.Format = "/srv/i/x/disk"+nova.DeviceLetters(i), "raw"
+		out = append(out, d)
+	}
+	return append(out, disks[2])
+}
+
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	port := nova.NIC{ID: "a1", MAC: "fa:16:3e:00:00:01", MTU: 1450, Device: "tapa1b2c3d4-e5"}
@@ -53,6 +67,14 @@ func TestGolden(t *testing.T) {
 		host domain.Host
 		spec *nova.Spec
 	}{
+		{"block-devices", domain.Host{Accel: "kvm"}, spec(func(s *nova.Spec) {
+			s.BlockDevices = []nova.BlockDevice{
+				{Source: "image", Dest: "local", BootIndex: new(int), Bus: "scsi"},
+				{Source: "blank", Dest: "local", Size: 1, Type: "cdrom"},
+				{Source: "blank", Dest: "local", Size: 1, Bus: "xen"},
+				{Source: "blank", Dest: "local", Size: 64, Format: "swap", Bus: "ide"},
+			}
+		})},
 		{"emulated", domain.Host{Accel: "qemu", Version: "1.0"},
 			spec(func(s *nova.Spec) { s.Ports = []nova.NIC{port} })},
 		{"kvm", domain.Host{Accel: "kvm", Cache: "writeback"}, spec(nil)},
@@ -77,7 +99,7 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := domain.XML(c.host, domain.Server{Spec: c.spec, Disks: disks, Console: "/srv/i/x/console.log"})
+			got, err := domain.XML(c.host, domain.Server{Spec: c.spec, Disks: mapped(c.spec), Console: "/srv/i/x/console.log"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,6 +132,9 @@ func TestUnsupportedHardwareIsRejected(t *testing.T) {
 		{"machine", spec(props("hw_machine_type", "q35\"><evil")), "hw_machine_type"},
 		{"firmware", spec(props("hw_firmware_type", "openboot")), "hw_firmware_type"},
 		{"processor", spec(props("hw_architecture", "aarch64")), "aarch64"},
+		{"format of a disk", spec(func(s *nova.Spec) {
+			s.BlockDevices = []nova.BlockDevice{{Source: "blank", Dest: "local", Size: 1, Format: "ntfs"}}
+		}), "Block Device Mapping is Invalid: ntfs format is not supported"},
 		{"no memory", spec(func(s *nova.Spec) { s.Flavor.RAM = 0 }), "no memory"},
 		{"not an id", spec(func(s *nova.Spec) { s.ID = "../x" }), "not a server id"},
 		{"port without interface", spec(func(s *nova.Spec) {
