@@ -196,6 +196,21 @@ func TestWhatComesTooLateIsRefused(t *testing.T) {
 	}
 }
 
+func TestDisksOfAStrangeFormatAreRefused(t *testing.T) {
+	t.Parallel()
+	a := newAgent(t, compute.Config{}, nil)
+	s := spec("s1")
+	s.BlockDevices = []nova.BlockDevice{nova.ImageDevice("i"), nova.BlankDevice(1, "ntfs")}
+	_, err := rpcapi.Prepare.Do(t.Context(), a.bus, "h1", rpcapi.SpecArgs{Spec: s})
+	if !fault.Is(err, fault.Invalid) || fault.Message(err) !=
+		"Block Device Mapping is Invalid: ntfs format is not supported" {
+		t.Errorf("got %v, want an Invalid fault about the format", err)
+	}
+	if guests, err := a.driver.Servers(t.Context()); err != nil || len(guests) != 0 {
+		t.Errorf("got %v, %v, want nothing on the host", guests, err)
+	}
+}
+
 func TestDestroyEndsWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	g := newGate()

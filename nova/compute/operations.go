@@ -24,6 +24,9 @@ func (m *Manager) prepare(ctx context.Context, a rpcapi.SpecArgs) (messaging.Non
 		if err := m.roomy(ctx); err != nil {
 			return err
 		}
+		if local := a.Spec.Disks(); local.Check() != nil {
+			return local.Check()
+		}
 		return m.inSlot(ctx, func() error { return m.Driver.Prepare(ctx, &a.Spec, m.Images) })
 	})
 }

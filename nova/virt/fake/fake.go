@@ -196,9 +196,6 @@ func (d *Driver) Info(ctx context.Context, id string) (virt.Info, error) {
 // Prepare reads the image, unless this host has it, and makes the record.
 func (d *Driver) Prepare(ctx context.Context, s *nova.Spec, images virt.Images) error {
 	local := s.Disks()
-	if err := local.Check(); err != nil {
-		return err
-	}
 	return d.do(ctx, "prepare", s.ID, s.Name, func(plan) error {
 		disk := int64(s.Flavor.Disk)
 		if gib := (s.Image.Size + 1<<30 - 1) >> 30; disk == 0 {

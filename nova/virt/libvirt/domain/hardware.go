@@ -86,10 +86,6 @@ func hardwareOf(s *nova.Spec, h Host) (hardware, error) {
 	if arch := p["hw_architecture"]; arch != "" && arch != "x86_64" && arch != "i686" {
 		return a, fault.Invalidf("The image is for %s processors; this host has x86_64.", arch)
 	}
-	local := s.Disks()
-	if err := local.Check(); err != nil {
-		return a, err
-	}
 	a.uefi, a.windows = p["hw_firmware_type"] == "uefi", p["os_type"] == "windows"
 	for _, n := range s.Ports {
 		if n.Device == "" {
