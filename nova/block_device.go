@@ -166,7 +166,7 @@ func NameBlockDevices(rows []BlockDevice, image *ImageMeta) (root string) {
 			case "virtio":
 				prefix = "vd"
 			case "ide":
-				if strings.HasPrefix(wishes["hw_machine_type"], "pc") { // others have no IDE controller, but SATA in its place
+				if strings.HasPrefix(wishes["hw_machine_type"], "pc") { // others have SATA in its place
 					prefix = "hd"
 				}
 			case "fdc":

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"hypernova/glance"
 	"hypernova/nova"
 	"hypernova/oslo/fault"
 )
@@ -18,10 +19,16 @@ func invalidDevices(format string, args ...any) error {
 // diskBuses are the buses that a device may ask for. Hosts choose another one for those that they do not have.
 var diskBuses = []string{"fdc", "ide", "sata", "scsi", "usb", "virtio", "xen", "lxc", "uml"}
 
+// mapper reads the block device mappings of requests.
+type mapper struct {
+	images glance.API
+	most   *int // disks of a server on its host: Deps.MaxLocalDevices
+}
+
 // devices returns the block devices of the request's servers: those of the request, of the image and of the flavor,
 // checked, with their sizes and names. Faults: Invalid for a combination that makes no sense, for more than the flavor
 // allows, and for volumes, because there is no block storage service.
-func (s *Servers) devices(ctx context.Context, r *resolved, a *CreateArgs) ([]nova.BlockDevice, error) {
+func (m mapper) devices(ctx context.Context, r *resolved, a *CreateArgs) ([]nova.BlockDevice, error) {
 	root := bareName(r.image.Property("img_root_device_name"))
 	if root == "" {
 		root = "vda"
@@ -50,7 +57,7 @@ func (s *Servers) devices(ctx context.Context, r *resolved, a *CreateArgs) ([]no
 		return nil, fault.Invalidf("Cannot attach one or more volumes to multiple instances")
 	}
 	rows = append(rows, nova.FlavorDevices(&r.flavor, rows)...)
-	if err := s.checkDevices(ctx, r, a, rows); err != nil {
+	if err := m.checkDevices(ctx, r, a, rows); err != nil {
 		return nil, err
 	}
 	for i := range rows {
@@ -97,7 +104,7 @@ func merged(defaults, rows []nova.BlockDevice) []nova.BlockDevice {
 }
 
 // checkDevices returns the first fault of the rows, in nova's order.
-func (s *Servers) checkDevices(ctx context.Context, r *resolved, a *CreateArgs, rows []nova.BlockDevice) error {
+func (m mapper) checkDevices(ctx context.Context, r *resolved, a *CreateArgs, rows []nova.BlockDevice) error {
 	var order []int
 	for i := range rows {
 		if n := rows[i].BootIndex; n != nil && *n >= 0 {
@@ -114,14 +121,14 @@ func (s *Servers) checkDevices(ctx context.Context, r *resolved, a *CreateArgs, 
 		return badBootSequence()
 	}
 	for i := range rows {
-		if err := s.checkDevice(ctx, a, &rows[i]); err != nil {
+		if err := m.checkDevice(ctx, a, &rows[i]); err != nil {
 			return err
 		}
 	}
 	if a.Image == "" { // what boots is neither an image nor a volume
 		return badBootSequence()
 	}
-	return s.checkSizes(&r.flavor, rows)
+	return m.checkSizes(&r.flavor, rows)
 }
 
 func badBootSequence() error {
@@ -129,12 +136,12 @@ func badBootSequence() error {
 }
 
 // checkDevice checks what a row refers to.
-func (s *Servers) checkDevice(ctx context.Context, a *CreateArgs, d *nova.BlockDevice) error {
+func (m mapper) checkDevice(ctx context.Context, a *CreateArgs, d *nova.BlockDevice) error {
 	if d.VolumeType != "" {
 		return fault.Invalidf("Volume type %s could not be found.", d.VolumeType)
 	}
 	if d.Image != "" && d.Image != a.Image {
-		if _, err := s.Images.Image(ctx, d.Image); fault.Is(err, fault.NotFound) {
+		if _, err := m.images.Image(ctx, d.Image); fault.Is(err, fault.NotFound) {
 			return invalidDevices("failed to get image %s.", d.Image)
 		} else if err != nil {
 			return err
@@ -164,7 +171,7 @@ func (s *Servers) checkDevice(ctx context.Context, a *CreateArgs, d *nova.BlockD
 }
 
 // checkSizes compares the disks on the host with what the flavor and the operator allow.
-func (s *Servers) checkSizes(f *nova.Flavor, rows []nova.BlockDevice) error {
+func (m mapper) checkSizes(f *nova.Flavor, rows []nova.BlockDevice) error {
 	ephemeral, swaps, locals := 0, 0, 0
 	for i := range rows {
 		d := &rows[i]
@@ -192,7 +199,7 @@ func (s *Servers) checkSizes(f *nova.Flavor, rows []nova.BlockDevice) error {
 			return fault.Invalidf("Swap drive requested is larger than instance type allows.")
 		}
 	}
-	if s.MaxLocalDevices != nil && *s.MaxLocalDevices >= 0 && locals > *s.MaxLocalDevices {
+	if m.most != nil && *m.most >= 0 && locals > *m.most {
 		return invalidDevices("You specified more local devices than the limit allows")
 	}
 	return nil

@@ -69,7 +69,7 @@ func (s *Servers) resolve(ctx context.Context, project, user string, a *CreateAr
 		return nil, err
 	}
 	r.image = ImageMeta(img)
-	if r.devices, err = s.devices(ctx, &r, a); err != nil {
+	if r.devices, err = (mapper{s.Images, s.MaxLocalDevices}).devices(ctx, &r, a); err != nil {
 		return nil, err
 	}
 	if err := fits(img, r.flavor); err != nil {
