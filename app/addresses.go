@@ -17,7 +17,7 @@ import (
 type Listen struct {
 	Host       string `conf:"bind_host" default:"127.0.0.1" help:"The address the APIs listen on; 0.0.0.0 or :: is every address."`
 	PublicHost string `conf:"public_host" help:"The name or address by which clients reach the APIs; empty for bind_host, or my_ip where that is every address."`
-	PortBase   int    `conf:"port_base" default:"-1" min:"-1" max:"65000" help:"Moves all APIs: keystone listens on this port, glance on the next, then placement, nova, nova's metadata, neutron, the bus, the proxies of screens and of serial consoles. 0 lets the system choose, -1 uses OpenStack's ports."`
+	PortBase   int    `conf:"port_base" default:"-1" min:"-1" max:"65000" help:"Moves all APIs: keystone listens on this port, glance on the next, then placement, nova, nova's metadata, neutron, the bus, the proxies of screens, of serial consoles and of screens by SPICE. 0 lets the system choose, -1 uses OpenStack's ports."`
 	Handover   bool   `conf:"handover" default:"true" help:"Let a process that is started beside this one, with the same ports and state_path, take over the APIs' listeners, so that an upgrade refuses no connection. Processes whose conductors have no bus between them never do."`
 	PulseHost  string `conf:"pulse_host" help:"The address at which this process answers for its services beside the message bus, with its metrics; empty for my_ip. A host that is cut off the bus is told apart from a dead one there."`
 	PulsePort  int    `conf:"pulse_port" default:"0" min:"-1" max:"65535" help:"The port for that; 0 lets the system choose, -1 is none."`
@@ -32,6 +32,7 @@ type Listen struct {
 
 	NoVNCProxy  string `conf:"novncproxy_endpoint" is:"url" help:"The public URL of the proxy of screens."`
 	SerialProxy string `conf:"serialproxy_endpoint" is:"url" help:"The public URL of the proxy of serial consoles, with http or https."`
+	SPICEProxy  string `conf:"spicehtml5proxy_endpoint" is:"url" help:"The public URL of the proxy of screens by SPICE."`
 
 	KeystonePort  int `conf:"keystone_port" default:"-1" min:"-1" max:"65535" help:"The port of the identity API; -1 is the one that port_base says."`
 	GlancePort    int `conf:"glance_port" default:"-1" min:"-1" max:"65535" help:"The port of the image API; -1 is the one that port_base says."`
@@ -42,6 +43,7 @@ type Listen struct {
 
 	NoVNCProxyPort  int `conf:"novncproxy_port" default:"-1" min:"-1" max:"65535" help:"The port of the proxy of screens; -1 is the one that port_base says."`
 	SerialProxyPort int `conf:"serialproxy_port" default:"-1" min:"-1" max:"65535" help:"The port of the proxy of serial consoles; -1 is the one that port_base says."`
+	SPICEProxyPort  int `conf:"spicehtml5proxy_port" default:"-1" min:"-1" max:"65535" help:"The port of the proxy of screens by SPICE; -1 is the one that port_base says."`
 }
 
 // busNATS is the message bus that a process serves itself, in the table of ports.

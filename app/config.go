@@ -64,6 +64,7 @@ type Config struct {
 	Filter         scheduler.Config          `section:"filter_scheduler" help:"The filters and weighers that choose hosts."`
 	NovaAPI        novaapi.Options           `section:"api" help:"The compute API."`
 	VNC            consoles.VNC              `section:"vnc" help:"Screens of servers."`
+	SPICE          consoles.SPICE            `section:"spice" help:"Screens of servers by SPICE."`
 	Serial         consoles.Serial           `section:"serial_console" help:"Serial consoles of servers."`
 	Console        consoles.Console          `section:"console" help:"The proxies of consoles."`
 	ConsoleAuth    consoles.Auth             `section:"consoleauth" help:"The tokens of consoles."`

@@ -21,6 +21,7 @@ const (
 	RoleCompute   = "nova-compute"
 
 	RoleNoVNCProxy  = "nova-novncproxy"
+	RoleSPICEProxy  = "nova-spicehtml5proxy"
 	RoleSerialProxy = "nova-serialproxy"
 )
 

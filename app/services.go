@@ -41,6 +41,7 @@ const (
 
 	apiNoVNCProxy  = "nova-novncproxy"
 	apiSerialProxy = "nova-serialproxy"
+	apiSPICEProxy  = "nova-spicehtml5proxy"
 )
 
 // serviceRow is one service of the cloud. Endpoints, the catalog, databases, dumps, checks, roles, test clouds and
@@ -235,6 +236,7 @@ func novaRow() serviceRow {
 			{RoleConductor, "works the long jobs of compute", "conductor", controlPlane(), buildConductor},
 			{RoleNovaAPI, "the compute API and the metadata service", "compute API", controlPlane(), buildNovaAPI},
 			{RoleNoVNCProxy, "shows servers' screens in browsers", "screen proxy", controlPlane(), buildNoVNCProxy},
+			{RoleSPICEProxy, "shows servers' screens by SPICE in browsers", "SPICE proxy", controlPlane(), buildSPICEProxy},
 			{RoleSerialProxy, "carries servers' serial consoles", "serial console proxy", controlPlane(), buildSerialProxy},
 			{RoleCompute, "runs the servers of its host", "compute agent", computeHost(), buildCompute},
 		},
@@ -255,6 +257,10 @@ func novaRow() serviceRow {
 			name: apiSerialProxy, title: "serial console proxy", role: RoleSerialProxy, usual: 6083, offset: 8,
 			option:  "serialproxy",
 			options: func(l *Listen) (string, int) { return l.SerialProxy, l.SerialProxyPort },
+		}, {
+			name: apiSPICEProxy, title: "SPICE proxy", role: RoleSPICEProxy, usual: 6082, offset: 9,
+			option:  "spicehtml5proxy",
+			options: func(l *Listen) (string, int) { return l.SPICEProxy, l.SPICEProxyPort },
 		}},
 		tables: tables{
 			keeper:     RoleConductor,

@@ -200,8 +200,12 @@ func TestConsolesAreForTheServersProject(t *testing.T) {
 		{"demo", "vnc", "xvpvnc", 400, "Invalid console type xvpvnc"},
 		{"demo", "vnc", "serial", 400, "Invalid console type serial"},
 		{"demo", "serial", "serial", 400, "Unavailable console type serial."},
-		{"demo", "serial", "novnc", 400, "Invalid console type novnc"},
+		{"demo", "serial", "novnc", 400, "Unavailable console type novnc."},
 		{"demo", "spice", "spice-html5", 400, "Unavailable console type spice-html5."},
+		{"demo", "spice", "spice-direct", 400, "Unavailable console type spice-direct."},
+		{"demo", "spice", "novnc", 400, "Unavailable console type novnc."},
+		{"demo", "vnc", "spice-direct", 400, "Invalid console type spice-direct"},
+		{"demo", "mks", "novnc", 400, "Unavailable console type novnc."},
 		{"demo", "mks", "webmks", 400, "Unavailable console type webmks."},
 		{"demo", "rdp", "rdp-html5", 400, "Unavailable console type rdp."},
 	} {

@@ -9,18 +9,21 @@ import (
 // ConsoleType is a sort of remote console, under nova's name.
 type ConsoleType string
 
-// The types that the Compute API names. This cloud has noVNC and serial consoles.
+// The types that the Compute API names. This cloud has all but MKS. SPICE direct is the same console as SPICE, for
+// clients that connect to it by a proxy of the operator's own.
 const (
-	ConsoleNoVNC  ConsoleType = "novnc"
-	ConsoleSerial ConsoleType = "serial"
-	ConsoleSPICE  ConsoleType = "spice-html5"
-	ConsoleMKS    ConsoleType = "webmks"
+	ConsoleNoVNC       ConsoleType = "novnc"
+	ConsoleSerial      ConsoleType = "serial"
+	ConsoleSPICE       ConsoleType = "spice-html5"
+	ConsoleSPICEDirect ConsoleType = "spice-direct"
+	ConsoleMKS         ConsoleType = "webmks"
 )
 
 // ConsoleAddress is where a guest's console listens, as proxies reach it.
 type ConsoleAddress struct {
-	Host string
-	Port int
+	Host    string
+	Port    int
+	TLSPort int // with TLS, of SPICE consoles; 0: none
 }
 
 // CodeNoConsole is the code of the fault of a host on which consoles of a type are disabled, or whose guest has none.

@@ -151,6 +151,7 @@ func novaMeanings() map[string]meaning {
 		"default.metadata_listen_port":      as("listen", "metadata_port"),
 		"vnc.novncproxy_port":               as("listen", "novncproxy_port"),
 		"serial_console.serialproxy_port":   as("listen", "serialproxy_port"),
+		"spice.html5proxy_port":             as("listen", "spicehtml5proxy_port"),
 		"default.cpu_allocation_ratio":      ratio("initial_cpu_allocation_ratio"),
 		"default.ram_allocation_ratio":      ratio("initial_ram_allocation_ratio"),
 		"default.disk_allocation_ratio":     ratio("initial_disk_allocation_ratio"),

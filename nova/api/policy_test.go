@@ -253,7 +253,7 @@ var byState = map[string]int{
 	"POST /servers/{server_id}/action os-getConsoleOutput":                      503,
 	"POST /servers/{server_id}/action os-getVNCConsole":                         503,
 	"POST /servers/{server_id}/action os-getSerialConsole":                      503,
-	"POST /servers/{server_id}/action os-getSPICEConsole":                       400,
+	"POST /servers/{server_id}/action os-getSPICEConsole":                       503,
 	"POST /servers/{server_id}/action os-getRDPConsole":                         400,
 	"POST /servers/{server_id}/remote-consoles":                                 503,
 	"GET /os-console-auth-tokens/{id}":                                          404,

@@ -17,6 +17,9 @@ func (m *Manager) console(ctx context.Context, a rpcapi.ConsoleArgs) (rpcapi.Con
 		return rpcapi.ConsoleReply{}, fault.Invalidf("Consoles of type %s are disabled on this host.", a.Type).Coded(
 			nova.CodeNoConsole)
 	}
+	if a.Other != "" {
+		return rpcapi.ConsoleReply{}, fault.Invalidf("Invalid console type %s", a.Other)
+	}
 	d, err := capability[virt.RemoteConsole](m.Driver)
 	if err != nil {
 		return rpcapi.ConsoleReply{}, err

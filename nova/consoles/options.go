@@ -17,6 +17,23 @@ type Serial struct {
 	BaseURL   string `conf:"base_url" is:"url" help:"The URL that users' clients connect to; empty for the public address of nova-serialproxy."`
 }
 
+// SPICE is [spice].
+type SPICE struct {
+	Enabled     bool   `conf:"enabled" default:"false" help:"Give guests that are started from now on a screen that their users reach by SPICE, beside that by VNC or in its place."`
+	Agent       bool   `conf:"agent_enabled" default:"true" help:"Give these guests a channel to the SPICE agent in them, for the pointer, the clipboard and the size of the screen."`
+	Listen      string `conf:"server_listen" default:"127.0.0.1" help:"The address that the SPICE servers of this host's guests listen on. They have no password: an address that others than the proxies reach gives the screens away."`
+	ProxyClient string `conf:"server_proxyclient_address" default:"127.0.0.1" help:"The address at which proxies reach the SPICE servers of this host."`
+	BaseURL     string `conf:"html5proxy_base_url" is:"url" help:"The URL of the page that users are sent to; empty for /spice_auto.html at the public address of nova-spicehtml5proxy."`
+	Web         string `conf:"html5proxy_web" default:"/usr/share/spice-html5" help:"The folder with the files of spice-html5, which nova-spicehtml5proxy serves. Debian's package spice-html5 has them."`
+	DirectURL   string `conf:"spice_direct_proxy_base_url" default:"http://127.0.0.1:13002/nova" is:"url" help:"The URL that users of spice-direct consoles are sent to: a proxy of the operator's own for clients of SPICE."`
+	Image       string `conf:"image_compression" enum:"|auto_glz|auto_lz|quic|glz|lz|off" help:"How images are compressed without loss; empty for the choice of SPICE."`
+	JPEG        string `conf:"jpeg_compression" enum:"|auto|never|always" help:"Whether images are compressed with loss for slow links; empty for the choice of SPICE."`
+	ZLib        string `conf:"zlib_compression" enum:"|auto|never|always" help:"Whether images are compressed without loss for slow links; empty for the choice of SPICE."`
+	Playback    string `conf:"playback_compression" enum:"|true|false" help:"Whether sound is compressed; empty for the choice of SPICE."`
+	Streaming   string `conf:"streaming_mode" enum:"|filter|all|off" help:"Which moving parts of the screen are sent as video; empty for the choice of SPICE."`
+	Secure      bool   `conf:"require_secure" default:"false" help:"Refuse connections without TLS. Only clients of spice-direct consoles can have TLS; spice_tls of libvirt's qemu.conf turns it on."`
+}
+
 // Console is [console].
 type Console struct {
 	Origins   []string `conf:"allowed_origins" help:"Hosts whose pages may open consoles, beside the host of the proxy itself."`

@@ -1,5 +1,5 @@
-// Package consoles is the proxies of consoles, nova-novncproxy and nova-serialproxy: they carry the bytes of a console
-// between a websocket and the guest that the client's token names, and nothing else.
+// Package consoles is the proxies of consoles, nova-novncproxy, nova-spicehtml5proxy and nova-serialproxy: they carry
+// the bytes of a console between a websocket and the guest that the client's token names, and nothing else.
 package consoles
 
 import (
@@ -27,6 +27,9 @@ import (
 	"hypernova/oslo/log"
 )
 
+// spiceChannels is the most connections that one client of SPICE opens: one for each of its channels.
+const spiceChannels = 8
+
 // Times and sizes of a session.
 const (
 	checkTime   = 20 * time.Second // to find out what a token stands for
@@ -38,13 +41,16 @@ const (
 
 // Config is the settings of a proxy.
 type Config struct {
-	Type      nova.ConsoleType
-	Web       string // folder of the pages; empty: none
-	Origins   []string
-	Sessions  int
-	PerServer int
-	Enforce   bool // end sessions when their token expires
-	Now       clock.Now
+	Type nova.ConsoleType
+	Web  string // folder of the pages; empty: none
+	// What the pages are, which of Debian's packages has them, and the option that names Web.
+	Pages, Package, Option string
+	Optional               bool // nobody needs the pages, because such consoles are not enabled
+	Origins                []string
+	Sessions               int
+	PerServer              int
+	Enforce                bool // end sessions when their token expires
+	Now                    clock.Now
 	// Check returns what a token stands for, by its hash; fault.NotFound for one that does not hold.
 	Check func(ctx context.Context, hash string) (nova.ConsoleGrant, error)
 	Ping  time.Duration // between looks whether the client is there; 0: 30 s
@@ -68,6 +74,9 @@ func New(c Config) *Proxy {
 	if c.Ping <= 0 {
 		c.Ping = pingEvery
 	}
+	if c.Type == nova.ConsoleSPICE {
+		c.Sessions, c.PerServer = c.Sessions*spiceChannels, c.PerServer*spiceChannels
+	}
 	p := &Proxy{c: c, sessions: map[string]int{}}
 	if i, err := os.Stat(c.Web); c.Web != "" && err == nil && i.IsDir() {
 		p.pages = http.FileServerFS(os.DirFS(c.Web))
@@ -80,8 +89,8 @@ func (p *Proxy) Missing() string {
 	if p.c.Web == "" || p.pages != nil {
 		return ""
 	}
-	return fmt.Sprintf("the pages of noVNC are not in %s: install Debian's package novnc, or set [vnc] novncproxy_web; "+
-		"websockets are served without them", p.c.Web)
+	return fmt.Sprintf("the pages of %s are not in %s: install Debian's package %s, or set %s; "+
+		"websockets are served without them", p.c.Pages, p.c.Web, p.c.Package, p.c.Option)
 }
 
 // ServeHTTP carries a console, or serves a page.

@@ -246,7 +246,7 @@ func TestThePagesOfNoVNC(t *testing.T) {
 	if r := get(p, "POST", "/vnc_auto.html"); r.Code != 405 {
 		t.Errorf("POST: %d, want 405", r.Code)
 	}
-	p = consoles.New(consoles.Config{Web: filepath.Join(dir, "absent")})
+	p = consoles.New(consoles.Config{Web: filepath.Join(dir, "absent"), Package: "novnc"})
 	if r := get(p, "GET", "/vnc_auto.html"); r.Code != 404 || !strings.Contains(r.Body.String(), "package novnc") {
 		t.Errorf("without the files: got %d %q", r.Code, r.Body)
 	}

@@ -127,10 +127,12 @@ type ConsoleLogArgs struct {
 // ConsoleLogReply is the console's output.
 type ConsoleLogReply struct{ Data []byte }
 
-// ConsoleArgs names a console of a server.
+// ConsoleArgs names a console of a server. Other is the type that was asked for instead of Type, where the two do not
+// fit together: the host refuses it, once it is known that it offers consoles like Type at all.
 type ConsoleArgs struct {
 	Server string
 	Type   nova.ConsoleType
+	Other  string
 }
 
 // ConsoleReply is where the console listens, and the base of the URL of its proxy.

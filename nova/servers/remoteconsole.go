@@ -25,22 +25,40 @@ const consoleTTL = 10 * time.Minute
 // Open returns a URL with a new token for a console of a server. Faults: Conflict for a server without a host, without
 // a running guest, or that is being deleted or moved; Invalid for a type that its host does not offer.
 func (s Consoles) Open(ctx context.Context, v *nova.Server, t nova.ConsoleType) (string, error) {
+	return s.open(ctx, v, t, "")
+}
+
+// Refuse returns why a server has no console of a type that does not fit the protocol of t: fault.Invalid, unless Open
+// would fail for another reason.
+func (s Consoles) Refuse(ctx context.Context, v *nova.Server, t nova.ConsoleType, other string) error {
+	_, err := s.open(ctx, v, t, other)
+	return err
+}
+
+func (s Consoles) open(ctx context.Context, v *nova.Server, t nova.ConsoleType, other string) (string, error) {
 	if err := placed(v); err != nil {
 		return "", err
 	}
 	if v.Task == nova.Deleting || v.Task == nova.Migrating {
 		return "", fault.Conflictf("Cannot 'get_console' instance %s while it is in task_state %s", v.ID, v.Task)
 	}
+	asked := t
+	if other != "" {
+		asked = nova.ConsoleType(other)
+	}
 	switch t {
-	case nova.ConsoleNoVNC, nova.ConsoleSerial:
-	case nova.ConsoleSPICE, nova.ConsoleMKS: // disabled, as by the defaults of [spice] and [mks]
-		return "", unavailable(t)
+	case nova.ConsoleNoVNC, nova.ConsoleSerial, nova.ConsoleSPICE, nova.ConsoleSPICEDirect:
+	case nova.ConsoleMKS: // disabled, as by the defaults of [mks]
+		return "", unavailable(asked)
 	default:
 		return "", fault.Invalidf("Invalid console type %s", t)
 	}
-	r, err := rpcapi.Console.Do(ctx, s.Bus, v.Host, rpcapi.ConsoleArgs{Server: v.ID, Type: t})
+	r, err := rpcapi.Console.Do(ctx, s.Bus, v.Host, rpcapi.ConsoleArgs{Server: v.ID, Type: t, Other: other})
+	if err == nil && other != "" { // a host of the previous release does not know Other
+		err = fault.Invalidf("Invalid console type %s", other)
+	}
 	if err != nil {
-		return "", consoleFault(v, t, err)
+		return "", consoleFault(v, asked, err)
 	}
 	token, ttl := ids.UUID(), s.TTL
 	if ttl <= 0 {

@@ -15,6 +15,7 @@ type consoleRow struct {
 	Type    string  `db:"type,once"`
 	Host    string  `db:"host,once"`
 	Port    int64   `db:"port,once"`
+	TLSPort int64   `db:"tls_port,once"`
 	URL     string  `db:"url,once"`
 	Expires db.Time `db:"expires_at,once"`
 }
@@ -46,7 +47,7 @@ func AddConsole(ctx context.Context, tx *db.Tx, g *nova.ConsoleGrant, now time.T
 		return err
 	}
 	return consoleTokens.Insert(ctx, tx, consoleRow{Hash: g.Hash, Server: g.Server, Type: string(g.Type), Host: g.Host,
-		Port: int64(g.Port), URL: g.URL, Expires: db.At(g.Expires)})
+		Port: int64(g.Port), TLSPort: int64(g.TLSPort), URL: g.URL, Expires: db.At(g.Expires)})
 }
 
 // Console returns the grant with the hash; fault.NotFound, also for one that has expired.
@@ -59,7 +60,8 @@ func Console(ctx context.Context, on db.Querier, hash string, now time.Time) (no
 		return nova.ConsoleGrant{}, err
 	}
 	return nova.ConsoleGrant{Hash: r.Hash, Server: r.Server, Type: nova.ConsoleType(r.Type),
-		ConsoleAddress: nova.ConsoleAddress{Host: r.Host, Port: int(r.Port)}, URL: r.URL, Expires: r.Expires.Time}, nil
+		ConsoleAddress: nova.ConsoleAddress{Host: r.Host, Port: int(r.Port), TLSPort: int(r.TLSPort)}, URL: r.URL,
+		Expires: r.Expires.Time}, nil
 }
 
 // endConsoles removes the grants of a server.

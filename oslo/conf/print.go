@@ -108,7 +108,7 @@ func (o *option) describe() string {
 		parts = append(parts, "at most "+o.max)
 	}
 	if o.enum != "" {
-		parts = append(parts, "one of "+strings.ReplaceAll(o.enum, "|", ", "))
+		parts = append(parts, "one of "+strings.ReplaceAll(strings.TrimPrefix(o.enum, "|"), "|", ", "))
 	}
 	return strings.Join(parts, "; ")
 }

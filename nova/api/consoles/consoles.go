@@ -10,6 +10,7 @@ import (
 	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
+	"hypernova/oslo/opt"
 )
 
 // Resources are the operations with their receiver.
@@ -117,13 +118,14 @@ func (a *consolesAPI) create(ctx context.Context, _ *api.Request, v *nova.Server
 	types := map[string]nova.ConsoleType{"vnc": nova.ConsoleNoVNC, "spice": nova.ConsoleSPICE,
 		"serial": nova.ConsoleSerial, "mks": nova.ConsoleMKS}
 	t, known := types[in.Protocol]
+	if in.Protocol == "spice" && in.Type == string(nova.ConsoleSPICEDirect) {
+		t = nova.ConsoleSPICEDirect
+	}
 	switch {
 	case !known:
 		return remoteConsoleView{}, fault.Invalidf("Unavailable console type %s.", in.Protocol)
-	case string(t) != in.Type && (t == nova.ConsoleNoVNC || t == nova.ConsoleSerial):
-		return remoteConsoleView{}, fault.Invalidf("Invalid console type %s", in.Type)
 	case string(t) != in.Type:
-		return remoteConsoleView{}, fault.Invalidf("Unavailable console type %s.", in.Type)
+		return remoteConsoleView{}, a.consoles.Refuse(ctx, v, t, in.Type)
 	}
 	u, err := a.consoles.Open(ctx, v, t)
 	return remoteConsoleView{in.Protocol, in.Type, u}, err
@@ -135,10 +137,11 @@ func (a *consolesAPI) createWithMKS(ctx context.Context, r *api.Request, v *nova
 }
 
 type tokenView struct {
-	Server string  `wire:"instance_uuid"`
-	Host   string  `wire:"host"`
-	Port   int     `wire:"port"`
-	Path   *string `wire:"internal_access_path"`
+	Server  string      `wire:"instance_uuid"`
+	Host    string      `wire:"host"`
+	Port    int         `wire:"port"`
+	Path    *string     `wire:"internal_access_path"`
+	TLSPort opt.Of[int] `wire:"tls_port" mv:"2.99-"` // of spice-direct only
 }
 
 // token tells an operator what a token stands for. To 2.30 only the tokens of RDP consoles could be asked for.
@@ -148,5 +151,9 @@ func (a *consolesAPI) token(ctx context.Context, r *api.Request, _ *api.None) (t
 			"or otherwise incorrect.")
 	}
 	g, err := a.consoles.Grant(ctx, r.Param("id"))
-	return tokenView{Server: g.Server, Host: g.Host, Port: g.Port}, err
+	out := tokenView{Server: g.Server, Host: g.Host, Port: g.Port}
+	if g.Type == nova.ConsoleSPICEDirect {
+		out.TLSPort = opt.Of[int]{Set: true, Null: g.TLSPort == 0, Value: g.TLSPort}
+	}
+	return out, err
 }

@@ -38,8 +38,8 @@ type console struct {
 	conns map[net.Conn]bool // nil: closed
 }
 
-// ConsoleAddress starts the console of a running guest where it does not listen yet. The screen is one that changes its
-// colour with each key; the serial console prompts and echoes.
+// ConsoleAddress starts the console of a running guest where it does not listen yet. The screen by VNC is one that
+// changes its colour with each key, that by SPICE has no channels; the serial console prompts and echoes.
 func (x *consoles) ConsoleAddress(ctx context.Context, id string, t nova.ConsoleType) (nova.ConsoleAddress, error) {
 	if _, err := x.d.enter(ctx, "remote-console", id, 0); err != nil {
 		return nova.ConsoleAddress{}, err
@@ -56,8 +56,12 @@ func (x *consoles) ConsoleAddress(ctx context.Context, id string, t nova.Console
 	if r.Power != nova.Running && r.Power != nova.PowerPaused {
 		return nova.ConsoleAddress{}, fault.Conflictf("Server %s does not run.", id)
 	}
+	if t == nova.ConsoleSPICEDirect { // the same console
+		t = nova.ConsoleSPICE
+	}
 	serve := map[nova.ConsoleType]func(io.ReadWriter) error{
 		nova.ConsoleNoVNC: func(c io.ReadWriter) error { return serveScreen(c, r.Display) },
+		nova.ConsoleSPICE: serveSPICE,
 		nova.ConsoleSerial: func(c io.ReadWriter) error {
 			return serveSerial(c, r.Display)
 		},

@@ -61,6 +61,8 @@ type Config struct {
 	// VNCProxyClient and SerialProxyClient are the addresses at which proxies reach this host's consoles; default
 	// 127.0.0.1.
 	VNCProxyClient, SerialProxyClient string
+	SPICE                             *domain.SPICE // screens by SPICE; nil: guests have none
+	SPICEProxyClient                  string        // the address at which proxies reach them; default 127.0.0.1
 	// SerialPorts are the ports of serial consoles, as first:last; empty: guests have a log only. They listen on
 	// SerialProxyClient.
 	SerialPorts string
@@ -165,7 +167,7 @@ func New(c Config) (*Driver, error) {
 	}
 	d.images = newImageCache(c, d.folders.basesInUse)
 	d.host = domain.Host{Accel: "qemu", Emulator: c.Emulator, CPUMode: c.CPUMode, CPUModel: c.CPUModel, Machine: c.Machine,
-		Listen: c.VNCListen, NoVNC: c.NoVNC, Version: c.Version, Owner: c.Owner, PCIePorts: c.PCIePorts}
+		Listen: c.VNCListen, NoVNC: c.NoVNC, SPICE: c.SPICE, Version: c.Version, Owner: c.Owner, PCIePorts: c.PCIePorts}
 	return d, nil
 }
 
@@ -181,6 +183,7 @@ func defaults(c *Config) {
 		{&c.HostIP, "127.0.0.1"}, {&c.VirtType, declared.VirtType}, {&c.CPUMode, declared.CPUMode},
 		{&c.Machine, declared.Machine},
 		{&c.VNCListen, "127.0.0.1"}, {&c.VNCProxyClient, "127.0.0.1"}, {&c.SerialProxyClient, "127.0.0.1"},
+		{&c.SPICEProxyClient, "127.0.0.1"},
 	} {
 		if *d.to == "" {
 			*d.to = d.value

@@ -14,6 +14,7 @@ import (
 	"hypernova/nova"
 	"hypernova/nova/virt"
 	"hypernova/nova/virt/libvirt"
+	"hypernova/nova/virt/libvirt/domain"
 	"hypernova/nova/virt/libvirt/libvirttest"
 	"hypernova/nova/virt/virttest"
 	"hypernova/oslo/fault"
@@ -55,7 +56,7 @@ func TestContract(t *testing.T) {
 	virttest.Run(t, virttest.Harness{
 		New: func(t *testing.T) virt.Driver {
 			c := libvirt.Config{URI: daemon.URI, InstancesPath: instances(t), VirtType: "qemu", Emulator: emulator.Path,
-				QEMULogDir: daemon.Logs(), SerialPorts: ports()}
+				QEMULogDir: daemon.Logs(), SerialPorts: ports(), SPICE: &domain.SPICE{Agent: true}}
 			d := open(t, c)
 			mu.Lock()
 			configs[d] = c

@@ -17,8 +17,8 @@ var _ virt.RemoteConsole = (*Driver)(nil)
 // remoteConsoles is the part of the driver that knows where consoles listen.
 type remoteConsoles struct{ d *Driver }
 
-// ConsoleAddress reads from the running domain's definition which port libvirt gave to its VNC server, or QEMU listens
-// on for its first serial port.
+// ConsoleAddress reads from the running domain's definition which ports libvirt gave to its VNC or SPICE server, or
+// QEMU listens on for its first serial port.
 func (x remoteConsoles) ConsoleAddress(ctx context.Context, id string, t nova.ConsoleType) (nova.ConsoleAddress,
 	error) {
 	d := x.d
@@ -51,6 +51,8 @@ func (x remoteConsoles) ConsoleAddress(ctx context.Context, id string, t nova.Co
 	switch t {
 	case nova.ConsoleNoVNC:
 		at = nova.ConsoleAddress{Host: d.c.VNCProxyClient, Port: vncPort(&def)}
+	case nova.ConsoleSPICE, nova.ConsoleSPICEDirect:
+		at = spiceAddress(&def, d.c.SPICEProxyClient)
 	case nova.ConsoleSerial:
 		at = nova.ConsoleAddress{Host: d.c.SerialProxyClient, Port: serialPort(&def)}
 	}
@@ -69,6 +71,19 @@ func vncPort(x *libvirtxml.Domain) int {
 		}
 	}
 	return 0
+}
+
+func spiceAddress(x *libvirtxml.Domain, host string) nova.ConsoleAddress {
+	at := nova.ConsoleAddress{Host: host}
+	if x.Devices == nil {
+		return at
+	}
+	for _, g := range x.Devices.Graphics {
+		if g.Spice != nil {
+			at.Port, at.TLSPort = g.Spice.Port, max(g.Spice.TLSPort, 0)
+		}
+	}
+	return at
 }
 
 func serialPort(x *libvirtxml.Domain) int {

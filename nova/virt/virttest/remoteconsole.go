@@ -24,6 +24,27 @@ func (h Harness) dial(t *testing.T, at nova.ConsoleAddress) io.ReadWriteCloser {
 	return c
 }
 
+// spice asks the SPICE server of a guest for the main channel. Its consoles for browsers and for other clients are one.
+func (h Harness) spice(t *testing.T, c virt.RemoteConsole, id string) {
+	t.Helper()
+	at, err := c.ConsoleAddress(t.Context(), id, nova.ConsoleSPICE)
+	direct, derr := c.ConsoleAddress(t.Context(), id, nova.ConsoleSPICEDirect)
+	if err != nil || derr != nil || at != direct {
+		t.Errorf("SPICE: got %v, %v and %v, %v", at, err, direct, derr)
+		return
+	}
+	conn := h.dial(t, at)
+	defer conn.Close()
+	// REDQ, version 2.2, 18 bytes: session 0, the main channel, and no capabilities.
+	_, err = conn.Write([]byte("REDQ\x02\x00\x00\x00\x02\x00\x00\x00\x12\x00\x00\x00" +
+		"\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x12\x00\x00\x00"))
+	must(t, err)
+	answer := make([]byte, 4)
+	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "REDQ" {
+		t.Errorf("SPICE: got %q, %v", answer, err)
+	}
+}
+
 // remoteConsole reads the screen of a running guest and presses a key, until the guest is stopped.
 func remoteConsole(t *testing.T, h Harness, d virt.Driver, c virt.RemoteConsole) {
 	ctx := t.Context()
@@ -51,6 +72,7 @@ func remoteConsole(t *testing.T, h Harness, d virt.Driver, c virt.RemoteConsole)
 	} else {
 		must(t, h.dial(t, at).Close())
 	}
+	h.spice(t, c, s.ID)
 	must(t, d.Stop(ctx, s.ID, 0))
 	_, _ = io.Copy(io.Discard, conn) // until the guest's end
 	if _, err := c.ConsoleAddress(ctx, s.ID, nova.ConsoleNoVNC); !fault.Is(err, fault.Conflict) {

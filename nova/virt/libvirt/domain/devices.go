@@ -75,14 +75,24 @@ func devices(h Host, s Server, p hardware) *libvirtxml.DomainDeviceList {
 				Listeners: []libvirtxml.DomainGraphicListener{
 					{Address: &libvirtxml.DomainGraphicListenerAddress{Address: listen}}}}}}
 		}
+		if h.SPICE != nil {
+			d.Graphics = append(d.Graphics, h.SPICE.graphics())
+		}
 		d.Videos = []libvirtxml.DomainVideo{{Model: libvirtxml.DomainVideoModel{Type: p.video}}}
 	}
+	if h.SPICE != nil && h.SPICE.Agent {
+		d.Channels = append(d.Channels, libvirtxml.DomainChannel{
+			Source: &libvirtxml.DomainChardevSource{SpiceVMC: &libvirtxml.DomainChardevSourceSpiceVMC{}},
+			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{
+				Name: "com.redhat.spice.0"}},
+		})
+	}
 	if p.agent {
-		d.Channels = []libvirtxml.DomainChannel{{
+		d.Channels = append(d.Channels, libvirtxml.DomainChannel{
 			Source: &libvirtxml.DomainChardevSource{UNIX: &libvirtxml.DomainChardevSourceUNIX{Mode: "bind"}},
 			Target: &libvirtxml.DomainChannelTarget{VirtIO: &libvirtxml.DomainChannelTargetVirtIO{
 				Name: "org.qemu.guest_agent.0"}},
-		}}
+		})
 	}
 	return d
 }

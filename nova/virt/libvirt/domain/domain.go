@@ -24,6 +24,7 @@ type Host struct {
 	Machine  string // empty: q35
 	Listen   string // address of the VNC servers; empty: 127.0.0.1
 	NoVNC    bool   // guests have no VNC server
+	SPICE    *SPICE // nil: guests have no SPICE server
 	Cache    string // disk cache mode; empty: none, which needs a file system with direct I/O
 	Version  string // version of this program, for the guest's SMBIOS tables
 	Owner    uint32 // owner mark of the cloud; 0: none

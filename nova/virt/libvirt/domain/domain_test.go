@@ -96,6 +96,10 @@ func TestGolden(t *testing.T) {
 				"quota:cpu_period": "100000", "quota:cpu_quota": "50000", "quota:disk_read_iops_sec": "100",
 				"quota:disk_write_bytes_sec": "1048576"}
 		})},
+		{"spice", domain.Host{Accel: "kvm", NoVNC: true, SPICE: &domain.SPICE{Listen: "192.0.2.7", Agent: true,
+			Secure: true, Image: "auto_glz", JPEG: "auto", ZLib: "never", Playback: "on", Streaming: "filter"}},
+			spec(props("hw_qemu_guest_agent", "yes", "hw_pointer_model", "usbtablet"))},
+		{"vnc-and-spice", domain.Host{Accel: "kvm", SPICE: &domain.SPICE{}}, spec(props("hw_pointer_model", "usbtablet"))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

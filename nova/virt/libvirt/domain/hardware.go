@@ -66,7 +66,9 @@ func hardwareOf(s *nova.Spec, h Host) (hardware, error) {
 	}
 	a.bootMenu, a.hidden = isYes(spec("hw_boot_menu", "hw:boot_menu")),
 		isYes(spec("img_hide_hypervisor_id", "hw:hide_hypervisor_id"))
-	a.hpet, a.tablet, a.agent = isYes(p["hw_time_hpet"]), p["hw_pointer_model"] == "usbtablet",
+	// The SPICE agent moves the pointer itself.
+	tablet := p["hw_pointer_model"] == "usbtablet" && (h.SPICE == nil || !h.SPICE.Agent || !h.NoVNC)
+	a.hpet, a.tablet, a.agent = isYes(p["hw_time_hpet"]), tablet,
 		isYes(p["hw_qemu_guest_agent"])
 	if v := spec("hw_pmu", "hw:pmu"); v != "" {
 		a.pmu = "off"
