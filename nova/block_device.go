@@ -149,9 +149,9 @@ func (d *BlockDevice) BusOf(image string) string {
 	return allowed[0]
 }
 
-// NameBlockDevices writes the names of the devices as the guest has them, in its order: the boot disk, ephemeral disks,
-// the swap disk, volumes. Names that a request or an image chose are not kept, as with nova's libvirt driver. It returns
-// the name of the boot disk.
+// NameBlockDevices writes the names of the devices as the guest has them, in its order: the boot disk, ephemeral
+// disks, the swap disk, volumes. Names that a request or an image chose are not kept, as with nova's libvirt driver. It
+// returns the name of the boot disk.
 func NameBlockDevices(rows []BlockDevice, image *ImageMeta) (root string) {
 	wishes := image.Wishes()
 	next := map[string]int{}

@@ -21,7 +21,7 @@ var diskBuses = []string{"fdc", "ide", "sata", "scsi", "usb", "virtio", "xen", "
 
 // mapper reads the block device mappings of requests.
 type mapper struct {
-	images glance.API
+	Images glance.API
 	most   *int // disks of a server on its host: Deps.MaxLocalDevices
 }
 
@@ -141,7 +141,7 @@ func (m mapper) checkDevice(ctx context.Context, a *CreateArgs, d *nova.BlockDev
 		return fault.Invalidf("Volume type %s could not be found.", d.VolumeType)
 	}
 	if d.Image != "" && d.Image != a.Image {
-		if _, err := m.images.Image(ctx, d.Image); fault.Is(err, fault.NotFound) {
+		if _, err := m.Images.Image(ctx, d.Image); fault.Is(err, fault.NotFound) {
 			return invalidDevices("failed to get image %s.", d.Image)
 		} else if err != nil {
 			return err
