@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,7 +82,7 @@ func TestUnknownQueryParametersByVersion(t *testing.T) {
 				continue
 			}
 			if got, want := refuses(name, m), since > 0 && m >= since; got != want {
-				t.Error(fmt.Sprintf("%s at 2.%d: refused is %t, want %t", name, m, got, want))
+				t.Errorf("%s at 2.%d: refused is %t, want %t", name, m, got, want)
 			}
 		}
 	}

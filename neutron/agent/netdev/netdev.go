@@ -46,6 +46,9 @@ type Link struct {
 // OddTunnel is an oddity that only a tunnel made anew is free of.
 const OddTunnel = "vxlan learning"
 
+// ForwardNote is the note of an outside bridge that was made when the host forwarded no packets.
+const ForwardNote = "hypernova switched forwarding on"
+
 // Space is a network's DHCP and metadata namespace with its veth pair: Outside is a port of the bridge Master, Inside
 // has the addresses.
 type Space struct {

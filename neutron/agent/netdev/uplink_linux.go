@@ -99,9 +99,6 @@ func (h outlets) lead(l netlink.Link, want netip.Prefix) error {
 	return inside(h.ns, func() error { return sysctl(ipForward, "1") })
 }
 
-// ForwardNote is the note of an outside bridge that was made when the host forwarded no packets.
-const ForwardNote = "hypernova switched forwarding on"
-
 // leadNoMore has the host forward no packets any more where it did not before there was an outside bridge, unless
 // another cloud has one.
 func (h outlets) leadNoMore(l netlink.Link) error {
