@@ -39,7 +39,7 @@ func TestFilesOfARunningOpenStack(t *testing.T) {
 				"host":  "192.0.2.11", "port": 8774, "glance": "http://192.0.2.10:9292", "metadata": "sharedsecret", "user": "nova",
 				"jobs":  128,
 				"tries": 10, "machine": "q35", "quorum": true, "cpu": 8.0, "driver": "libvirt.LibvirtDriver"}},
-		{app.RoleNeutron, []string{"debian/neutron.conf", "debian/ml2_conf.ini"}, nil, 30,
+		{app.RoleNeutron, []string{"debian/neutron.conf", "debian/ml2_conf.ini"}, nil, 29,
 			func(c *app.Config) map[string]any {
 				return map[string]any{"db": c.Database.Connection, "host": c.Listen.Host, "port": c.Listen.NeutronPort,
 					"mech":  strings.Join(c.ML2.Mechanisms, ","),
@@ -50,7 +50,7 @@ func TestFilesOfARunningOpenStack(t *testing.T) {
 				"mech":  "bridge",
 				"types": "flat,vlan,vxlan", "tenant": "vxlan", "vlan": "provider:100:200", "vni": "1:1000", "networks": 50,
 				"ports": -1}},
-		{app.RoleNetAgent, []string{"debian/linuxbridge_agent.ini", "debian/metadata_agent.ini"}, nil, 5,
+		{app.RoleNetAgent, []string{"debian/linuxbridge_agent.ini", "debian/metadata_agent.ini"}, nil, 4,
 			func(c *app.Config) map[string]any {
 				return map[string]any{"ip": c.NetAgent.LocalIP.String(), "metadata": c.Listen.Metadata,
 					"secret": c.Default.MetadataSecret}
