@@ -21,6 +21,7 @@ import (
 	"hypernova/neutron/ml2"
 	"hypernova/neutron/quota"
 	novaapi "hypernova/nova/api"
+	"hypernova/nova/api/proxies"
 	"hypernova/nova/conductor"
 	"hypernova/nova/consoles"
 	novaquota "hypernova/nova/quota"
@@ -63,6 +64,7 @@ type Config struct {
 	Scheduler      conductor.Scheduling      `section:"scheduler" help:"Choosing hosts."`
 	Filter         scheduler.Config          `section:"filter_scheduler" help:"The filters and weighers that choose hosts."`
 	NovaAPI        novaapi.Options           `section:"api" help:"The compute API."`
+	NovaNetworks   proxies.Options           `section:"neutron" help:"Compute's use of networking."`
 	VNC            consoles.VNC              `section:"vnc" help:"Screens of servers."`
 	SPICE          consoles.SPICE            `section:"spice" help:"Screens of servers by SPICE."`
 	Serial         consoles.Serial           `section:"serial_console" help:"Serial consoles of servers."`

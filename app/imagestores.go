@@ -92,5 +92,5 @@ func (c *Config) imageCache() (*images.Cache, error) {
 	if err != nil {
 		return nil, fault.New(fault.KindOf(err), "[image] image_cache_dir: %s", fault.Message(err)).Because(err)
 	}
-	return &images.Cache{Backend: b, Size: c.Image.CacheSize, Stall: c.Image.CacheStall}, nil
+	return &images.Cache{Backend: b, Size: c.Image.CacheSize, Wait: c.Image.CacheWait, Stall: c.Image.CacheStall}, nil
 }

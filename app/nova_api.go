@@ -91,5 +91,5 @@ func (x *novaParts) proxied() proxies.Services {
 		return httpc.New(httpc.Config{Base: base, Name: name, Tokens: proxies.UserToken{}})
 	}
 	return proxies.Services{Images: client(apiGlance, x.p.Endpoint(apiGlance)+"/v2"),
-		Networks: client(apiNeutron, strings.TrimSuffix(x.p.Endpoint(apiNeutron), "/v2.0"))}
+		Networks: client(apiNeutron, strings.TrimSuffix(x.p.Endpoint(apiNeutron), "/v2.0")), Pool: x.p.c.NovaNetworks.Pool}
 }

@@ -28,6 +28,7 @@ import (
 type Cache struct {
 	Backend backend.Backend // used by nothing else
 	Size    int64           // bytes; default 10 GiB
+	Wait    time.Duration   // how long queued images wait; 0 is not at all
 	Stall   time.Duration   // age at which an incomplete copy counts as abandoned; default 24 h
 }
 
@@ -160,6 +161,11 @@ func (s *Caching) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.wake:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(s.c.Wait):
 		}
 	}
 }

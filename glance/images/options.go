@@ -36,6 +36,7 @@ type Options struct {
 
 	CacheDir   string        `conf:"image_cache_dir" help:"A folder for copies of images whose stores are remote; empty for none."`
 	CacheSize  int64         `conf:"image_cache_max_size" default:"10737418240" min:"1" help:"Bytes that those copies have together."`
+	CacheWait  time.Duration `conf:"cache_prefetcher_interval" default:"0" min:"0" help:"How long images that were asked for by the cache's API stay in its queue; 0 copies them at once."`
 	CacheStall time.Duration `conf:"image_cache_stall_time" default:"86400" min:"60" help:"When a copy that was begun is given up."`
 }
 

@@ -157,7 +157,7 @@ func resources(d Deps) []api.Bound {
 		hostsapi.Resources(d.Hosts),
 		migrations.Resources(d.Servers),
 		extensions.Resources(),
-		proxies.Resources(proxies.Deps{Services: d.Proxied, Quotas: d.Quotas}),
+		proxies.Resources(proxies.Deps{Services: d.Proxied, Servers: d.Servers, Quotas: d.Quotas}),
 		gone.Resources(),
 	)
 }

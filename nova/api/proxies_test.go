@@ -35,6 +35,11 @@ var otherAnswers = map[string]string{
 	"DELETE /images/" + image:                 ``,
 	"GET /v2.0/networks":                      `{"networks":[{"id":"` + network + `","name":"net"}]}`,
 	"GET /v2.0/networks/" + network:           `{"network":{"id":"` + network + `","name":"net"}}`,
+	"GET /v2.0/floatingips":                   `{"floatingips":[` + aFloatingIP + `]}`,
+	"POST /v2.0/floatingips":                  `{"floatingip":` + aFloatingIP + `}`,
+	"GET /v2.0/floatingips/" + network:        `{"floatingip":` + aFloatingIP + `}`,
+	"PUT /v2.0/floatingips/" + network:        `{"floatingip":` + aFloatingIP + `}`,
+	"DELETE /v2.0/floatingips/" + network:     ``,
 	"GET /v2.0/security-groups":               `{"security_groups":[` + aGroup + `]}`,
 	"POST /v2.0/security-groups":              `{"security_group":` + aGroup + `}`,
 	"GET /v2.0/security-groups/" + network:    `{"security_group":` + aGroup + `}`,
@@ -44,6 +49,9 @@ var otherAnswers = map[string]string{
 		`","direction":"ingress","protocol":"tcp","port_range_min":80,"port_range_max":81,"remote_ip_prefix":"0.0.0.0/0"}}`,
 	"DELETE /v2.0/security-group-rules/" + network: ``,
 }
+
+const aFloatingIP = `{"id":"` + network + `","floating_ip_address":"198.51.100.9","floating_network_id":"` + network + `",
+	"fixed_ip_address":"10.0.0.5","port_id":"` + nobody + `","port_details":{"device_id":"` + nobody + `"}}`
 
 const aGroup = `{"id":"` + network + `","name":"g","description":"d","tenant_id":"p1","security_group_rules":[
 	{"id":"out","direction":"egress"},
@@ -120,6 +128,19 @@ func TestProxies(t *testing.T) {
 		{"2.36", "GET /os-networks", "", 404, ``, ""},
 		{"2.1", "GET /os-tenant-networks/" + network, "", 200,
 			`{"network":{"id":"` + network + `","cidr":"None","label":"net"}}`, ""},
+
+		{"2.1", "GET /os-floating-ips", "", 200, `{"id":"` + network + `","ip":"198.51.100.9","pool":"net",` +
+			`"fixed_ip":"10.0.0.5","instance_id":"` + nobody + `"}`, ""},
+		{"2.36", "GET /os-floating-ips", "", 404, ``, ""},
+		{"2.35", "GET /os-floating-ip-pools", "", 200, `{"floating_ip_pools":[{"name":"net"}]}`,
+			"GET /v2.0/networks?fields=id&fields=name&router%3Aexternal=true"},
+		{"2.1", "GET /os-floating-ips/" + nobody, "", 404, `Floating IP not found for ID ` + nobody, ""},
+		{"2.1", "DELETE /os-floating-ips/" + nobody, "", 404, `Floating IP not found for ID ` + nobody, ""},
+		{"2.1", "DELETE /os-floating-ips/" + network, "", 202, ``, "DELETE /v2.0/floatingips/" + network},
+		{"2.1", "POST /os-floating-ips", `{"pool":"net","x":1}`, 200, `"ip":"198.51.100.9"`,
+			`POST /v2.0/floatingips {"floatingip":{"floating_network_id":"` + network + `"}}`},
+		{"2.1", "POST /os-floating-ips", `{"pool":null}`, 404, `Floating IP pool not found.`, ""},
+		{"2.1", "POST /os-floating-ips", `{"pool":5}`, 400, `pool`, ""},
 
 		{"2.1", "GET /os-security-groups", "", 200, `"group":{"name":"g","tenant_id":"p1"},"ip_range":{}`,
 			"GET /v2.0/security-groups/" + network},

@@ -326,14 +326,39 @@ func (s *site) learnOwner() {
 	}
 }
 
+// routers lists the devices of the routers that the cloud has, which need no server: those of their ports, and of the
+// networks that these are in.
+func (s *site) routers() []string {
+	s.t.Helper()
+	var doc struct {
+		Ports []struct {
+			ID        string
+			Owner     string `json:"device_owner"`
+			NetworkID string `json:"network_id"`
+		}
+	}
+	s.api.Do(s.t, "GET", "network", "/v2.0/ports", "", http.StatusOK, &doc)
+	var out []string
+	for _, p := range doc.Ports {
+		if strings.HasPrefix(p.Owner, "network:router_") {
+			out = append(out, "device tap"+p.ID[:11])
+			for _, kind := range []string{"brq", "int", "phy"} {
+				out = append(out, "device "+kind+p.NetworkID[:11])
+			}
+		}
+	}
+	return out
+}
+
 // clean waits until nothing of the servers remains on the host, in networking and in placement.
 func (s *site) clean() {
 	s.t.Helper()
 	left := "?"
 	end := time.Now().Add(min(patience, time.Until(s.end)))
+	of := s.routers()
 	for left != "" && time.Now().Before(end) {
 		all := slices.DeleteFunc(strings.Split(s.left(), ", "), func(one string) bool {
-			return strings.HasPrefix(one, "device hvext-") // the external network's, which the cloud has without servers
+			return strings.HasPrefix(one, "device hvext-") || slices.Contains(of, one)
 		})
 		left = strings.Join(all, ", ")
 	}

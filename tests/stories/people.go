@@ -151,8 +151,19 @@ func Populate(t *testing.T, c *Cloud, around *Surroundings, password string) {
 	on, as = "network", "member"
 	_, b = ask("POST", "/v2.0/networks", object("network", object("name", "lan")), http.StatusCreated)
 	c.Names["network"], c.Names["network_name"] = must(b, "network.id"), "lan"
-	ask("POST", "/v2.0/subnets", object("subnet", map[string]any{"network_id": c.Names["network"], "ip_version": 4,
+	_, b = ask("POST", "/v2.0/subnets", object("subnet", map[string]any{"network_id": c.Names["network"], "ip_version": 4,
 		"cidr": "10.64.0.0/12"}), http.StatusCreated)
+	inside := must(b, "subnet.id")
+	as = "admin"
+	_, b = ask("POST", "/v2.0/networks", object("network", object("name", "outside", "router:external", true)),
+		http.StatusCreated)
+	outside := must(b, "network.id")
+	ask("POST", "/v2.0/subnets", object("subnet", map[string]any{"network_id": outside, "ip_version": 4,
+		"cidr": "192.0.2.0/24"}), http.StatusCreated)
+	as = "member"
+	_, b = ask("POST", "/v2.0/routers", object("router", object("external_gateway_info", object("network_id", outside))),
+		http.StatusCreated)
+	ask("PUT", "/v2.0/routers/"+must(b, "router.id")+"/add_router_interface", object("subnet_id", inside), http.StatusOK)
 }
 
 // object returns a JSON object from alternating names and values.

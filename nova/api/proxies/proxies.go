@@ -1,6 +1,6 @@
 // Package proxies is the operations of the Compute API of old versions that other services do now: images, networks,
-// security groups and bare metal nodes. They ask those services with the user's token. From 2.36 on (metadata of
-// images: from 2.39 on) they answer 404.
+// security groups, floating IPs and bare metal nodes. They ask those services with the user's token. From 2.36 on
+// (metadata of images: from 2.39 on, floating IPs of servers: from 2.44 on) they answer 404.
 package proxies
 
 import (
@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"slices"
 
+	"hypernova/nova/api/wire"
 	"hypernova/nova/quota"
+	"hypernova/nova/servers"
 	"hypernova/oslo/api"
 	"hypernova/oslo/fault"
 	"hypernova/oslo/httpc"
@@ -19,6 +21,7 @@ import (
 type Services struct {
 	Images   *httpc.Client // base: the Image API v2
 	Networks *httpc.Client // base: the Networking API without its version
+	Pool     string        // Options.Pool
 }
 
 // tokenKey is the key of the user's token in a context.
@@ -40,10 +43,16 @@ func (UserToken) Token(ctx context.Context) (string, error) {
 	return token, nil
 }
 
+// Options are section [neutron].
+type Options struct {
+	Pool string `conf:"default_floating_pool" default:"public" help:"The name or ID of the external network of floating IPs that are made by the Compute API (to 2.35) without naming one."`
+}
+
 // Deps are what the operations use.
 type Deps struct {
 	Services
-	Quotas *quota.Quotas // whose metadata_items bounds the properties of an image
+	Servers *servers.Servers
+	Quotas  *quota.Quotas // whose metadata_items bounds the properties of an image
 }
 
 // proxied is the last version of the proxies.
@@ -51,7 +60,11 @@ const proxied = "-2.35"
 
 // Resources are the operations with their receivers.
 func Resources(d Deps) []api.Bound {
+	floating := floatingAPI{d.Networks, d.Pool}
 	return slices.Concat(
+		api.Bind(&floating, floatingOps),
+		api.Bind(&floatingPoolsAPI{floating}, floatingPoolOps),
+		api.Bind(&floatingActionsAPI{wire.ServerLoader{Servers: d.Servers}, floating}, floatingActionOps),
 		api.Bind(&imagesAPI{d}, imageOps),
 		api.Bind(&imageMetadataAPI{imagesAPI{d}}, imageMetadataOps),
 		api.Bind(&networksAPI{d.Networks}, networkOps),
