@@ -50,8 +50,8 @@ var otherAnswers = map[string]string{
 	"DELETE /v2.0/security-group-rules/" + network: ``,
 }
 
-const aFloatingIP = `{"id":"` + network + `","floating_ip_address":"198.51.100.9","floating_network_id":"` + network + `",
-	"fixed_ip_address":"10.0.0.5","port_id":"` + nobody + `","port_details":{"device_id":"` + nobody + `"}}`
+const aFloatingIP = `{"id":"` + network + `","floating_ip_address":"198.51.100.9","floating_network_id":"` +
+	network + `","fixed_ip_address":"10.0.0.5","port_id":"` + nobody + `","port_details":{"device_id":"` + nobody + `"}}`
 
 const aGroup = `{"id":"` + network + `","name":"g","description":"d","tenant_id":"p1","security_group_rules":[
 	{"id":"out","direction":"egress"},
