@@ -22,7 +22,8 @@ func Missing(what, id string) *fault.Fault {
 		words := map[string]string{"Router": "Router", "FloatingIP": "Floating IP"}
 		return fault.NotFoundf("%s %s could not be found", words[what], id).Coded(what + "NotFound")
 	}
-	words := map[string]string{"SubnetPool": "Subnet pool", "AddressScope": "Address scope"}
+	words := map[string]string{"SubnetPool": "Subnet pool", "AddressScope": "Address scope",
+		"PortForwarding": "Port Forwarding"}
 	if w := words[what]; w != "" {
 		return fault.NotFoundf("%s %s could not be found.", w, id).Coded(what + "NotFound")
 	}

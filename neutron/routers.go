@@ -51,10 +51,12 @@ type FloatingIP struct {
 	IP          netip.Addr
 	OuterPort   string // the port on the external network that holds the address
 	Status      string // ACTIVE where a host translates it, else DOWN
-	// Port, Fixed and Router are empty together: no port has the floating IP.
+	// Port and Fixed are empty together: no port has the floating IP. Router is empty then, too, unless there are
+	// forwardings.
 	Port, Router string
 	Fixed        netip.Addr
-	Details      *FloatingPort // of Port, as of the read
+	Details      *FloatingPort    // of Port, as of the read
+	Forwardings  []PortForwarding // as of the read, in answers
 }
 
 // FloatingPort is what a floating IP shows of its port.

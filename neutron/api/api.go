@@ -58,6 +58,7 @@ func resources(p *plugin.Plugin, a *agentserver.Server) []resource {
 		floatingsOf(p).resource(createFloatingIP, createFloatingIPAddress, getFloatingIP, updateFloatingIP,
 			deleteFloatingIP),
 		floatingPoolsOf(p),
+		forwardingsOf(p),
 		groupsOf(p).resource(),
 		rulesOf(p).resource(),
 		quotasOf(p),

@@ -64,13 +64,15 @@ type floatingView struct {
 	Description string       `wire:"description"`
 	Details     *portDetails `wire:"port_details"`
 	Project     string       `wire:"project_id"`
+	// Forwardings is that of expose-port-forwarding-in-fip.
+	Forwardings []shownForwarding `wire:"port_forwardings"`
 	stamps
 }
 
 func viewFloating(f neutron.FloatingIP) floatingView {
 	v := floatingView{ID: f.ID, Tenant: f.Project, Project: f.Project, IP: f.IP.String(), Network: f.Network,
 		Router: orNil(f.Router), Port: orNil(f.Port), Status: f.Status, Description: f.Description,
-		stamps: stampsOf(f.Meta)}
+		Forwardings: showForwardings(f.Forwardings), stamps: stampsOf(f.Meta)}
 	if f.Fixed.IsValid() {
 		v.Fixed = orNil(f.Fixed.String())
 	}

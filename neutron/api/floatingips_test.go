@@ -22,6 +22,99 @@ func TestFloatingIPs(t *testing.T) {
 	}, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
 }
 
+// TestPortForwardings follows the port forwardings of a floating IP on both engines.
+func TestPortForwardings(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(t *testing.T, d *db.DB) {
+		s := serverOn(t, d)
+		s.carry(t, "net1")
+		runSteps(t, s, append(outside(), forwardingSteps...))
+	}, dbtest.Migrations{Name: "neutron", FS: store.Migrations()})
+}
+
+// forwarding is the body of a request about a port forwarding.
+func forwarding(attributes string) string { return `{"port_forwarding":{` + attributes + `}}` }
+
+const (
+	forwards = "/floatingips/{f}/port_forwardings"
+	toPort   = `"protocol":"TCP","internal_port_id":"{p}","internal_ip_address":"10.0.0.20"`
+)
+
+var forwardingSteps = []poolStep{
+	{"member", "POST /floatingips", floating(`"floating_network_id":"{ext}"`), 201, "port_forwardings:[]", "f"},
+	{"member", "POST /ports", `{"port":{"network_id":"{n}","fixed_ips":[{"subnet_id":"{s}","ip_address":"10.0.0.20"}]}}`,
+		201, "", "p"},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port":80,"internal_port":8080`), 400,
+		"External network {ext} is not reachable from subnet {s}. Cannot set Port forwarding", ""},
+	{"member", "POST /routers", router(`"external_gateway_info":{"network_id":"{ext}"}`), 201, "", "r"},
+	{"member", "PUT /routers/{r}/add_router_interface", `{"subnet_id":"{s}"}`, 200, "", "rp=port_id"},
+	{"member", "POST " + forwards, forwarding(`"protocol":"tcp"`), 400, "Required attribute 'internal_port_id'", ""},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port":0,"internal_port":80`), 400, "external_port", ""},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port_range":"90:80","internal_port":8080`), 400,
+		"'90:80' is not a valid range of ports", ""},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port_range":"80:90","internal_port_range":"80:85"`), 400,
+		"must be N-N or 1-N", ""},
+	{"member", "POST " + forwards, forwarding(`"protocol":"gre","internal_port_id":"{p}","internal_ip_address":` +
+		`"10.0.0.20","external_port":80,"internal_port":80`), 400, "'gre' is not in", ""},
+	{"member", "POST " + forwards, forwarding(`"protocol":"tcp","internal_port_id":"{p}","internal_ip_address":` +
+		`"10.0.0.21","external_port":80,"internal_port":80`), 400, "is not suitable for internal neutron port {p}", ""},
+	{"reader", "POST " + forwards, forwarding(toPort + `,"external_port":80,"internal_port":8080`), 403, "", ""},
+	{"stranger", "POST " + forwards, forwarding(toPort + `,"external_port":80,"internal_port":8080`), 404,
+		"Floating IP {f} could not be found", ""},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port":80,"internal_port":8080,"description":"web"`), 201,
+		"external_port:80 external_port_range:80:80", "w"},
+	{"member", "GET " + forwards + "/{w}", "", 200, "internal_port_range:8080:8080 protocol:tcp", ""},
+	{"stranger", "GET " + forwards + "/{w}", "", 404, "", ""},
+	{"reader", "GET " + forwards + "/{n}", "", 404, "Port Forwarding {n} could not be found.", ""},
+	{"member", "GET /floatingips/{f}", "", 200, "internal_port:8080 internal_port_id:{p} protocol:tcp", ""},
+	{"member", "GET /floatingips/{f}", "", 200, "port_id:<nil>", ""},
+	{"member", "GET /floatingips/{f}", "", 200, "router_id:{r} status:ACTIVE", ""},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port":80,"internal_port":81`), 400,
+		"port collision with the external_port_range. The following ranges collides: 80:80 and 80:80", ""},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port":81,"internal_port":8080`), 400,
+		"port collision with the internal_port_range", ""},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port_range":"100:110","internal_port_range":"200:210"`),
+		201, "external_port:<nil> external_port_range:100:110", "many"},
+	{"member", "GET " + forwards + "?external_port=80&fields=id", "", 200, "port_forwardings:[map[id:{w}]]", ""},
+	{"member", "GET " + forwards + "?external_port_range=100:110&fields=id", "", 200, "port_forwardings:[map[id:{many}]]",
+		""},
+	{"member", "GET " + forwards + "?external_port=x", "", 200, "port_forwardings:[]", ""},
+	{"member", "GET " + forwards + "?internal_port=80", "", 400, "Port Forwarding filter internal_port is not supported.",
+		""},
+	{"member", "PUT " + forwards + "/{many}", forwarding(`"external_port":80,"internal_port":300`), 400,
+		"external_port_range", ""},
+	{"member", "PUT " + forwards + "/{many}", forwarding(`"external_port":82,"internal_port":300`), 200,
+		"external_port:82", ""},
+	{"member", "PUT " + forwards + "/{many}", forwarding(`"protocol":"udp","description":"d"`), 200, "protocol:udp", ""},
+	{"member", "PUT " + forwards + "/{many}", forwarding(`"internal_ip_address":"10.0.0.99"`), 400, "not suitable", ""},
+	{"reader", "PUT " + forwards + "/{many}", forwarding(`"description":"d"`), 403, "", ""},
+	{"member", "PUT /floatingips/{f}", floating(`"port_id":"{p}"`), 409, "FipInUseByPortForwarding", ""},
+	{"member", "PUT /floatingips/{f}", floating(`"port_id":null`), 200, "router_id:{r}", ""},
+	{"member", "DELETE /floatingips/{f}", "", 409, "Floating IP {f} in use by Port Forwarding resources.", ""},
+	{"member", "PUT /routers/{r}/remove_router_interface", `{"port_id":"{rp}"}`, 409, "RouterInterfaceInUseByFloatingIP",
+		""},
+	{"member", "PUT /routers/{r}", router(`"external_gateway_info":null`), 409, "RouterExternalGatewayInUseByFloatingIp",
+		""},
+	{"member", "POST /floatingips", floating(`"floating_network_id":"{ext}","port_id":"{p}"`), 201, "port_id:{p}", "own"},
+	{"member", "POST " + forwards, forwarding(toPort + `,"external_port":99,"internal_port":99`), 409,
+		"PortHasBindingFloatingIP", ""},
+	{"member", "POST /floatingips/{own}/port_forwardings", forwarding(toPort + `,"external_port":9,"internal_port":9`),
+		409,
+		"FloatingIPPortAlreadyAssociated", ""},
+	{"member", "DELETE /floatingips/{own}", "", 204, "", ""},
+	{"reader", "DELETE " + forwards + "/{w}", "", 403, "", ""},
+	{"member", "DELETE " + forwards + "/{w}", "", 204, "", ""},
+	{"member", "DELETE " + forwards + "/{w}", "", 404, "PortForwardingNotFound", ""},
+	{"member", "PUT /ports/{p}", `{"port":{"fixed_ips":[{"subnet_id":"{s}","ip_address":"10.0.0.30"}]}}`, 200, "", ""},
+	{"member", "GET " + forwards, "", 200, "port_forwardings:[]", ""},
+	{"member", "GET /floatingips/{f}", "", 200, "router_id:<nil> status:DOWN", ""},
+	{"member", "POST " + forwards, forwarding(`"protocol":"icmp","internal_port_id":"{p}","internal_ip_address":` +
+		`"10.0.0.30","external_port":1,"internal_port":1`), 201, "", ""},
+	{"member", "DELETE /ports/{p}", "", 204, "", ""},
+	{"member", "GET /floatingips/{f}", "", 200, "port_forwardings:[]", ""},
+	{"member", "DELETE /floatingips/{f}", "", 204, "", ""},
+}
+
 var floatingSteps = []poolStep{
 	{"member", "POST /floatingips", floating(`"description":"d"`), 400, "floating_network_id", ""},
 	{"reader", "POST /floatingips", floating(`"floating_network_id":"{ext}"`), 403, "", ""},
@@ -33,7 +126,7 @@ var floatingSteps = []poolStep{
 		"fixed_ip_address cannot be specified without a port_id", ""},
 	{"member", "POST /floatingips", floating(`"floating_network_id":"{ext}","subnet_id":"{exts}","description":"d"`), 201,
 		"fixed_ip_address:<nil> floating_ip_address:198.51.100.", "f"},
-	{"member", "GET /floatingips/{f}", "", 200, "port_details:<nil> port_id:<nil>", ""},
+	{"member", "GET /floatingips/{f}", "", 200, "port_details:<nil> port_forwardings:[] port_id:<nil>", ""},
 	{"member", "GET /floatingips/{f}", "", 200, "router_id:<nil> status:DOWN", ""},
 	{"stranger", "GET /floatingips/{f}", "", 404, "Floating IP {f} could not be found", ""},
 	{"stranger", "GET /floatingips", "", 200, "floatingips:[]", ""},
@@ -81,7 +174,7 @@ var floatingSteps = []poolStep{
 	{"member", "PUT /floatingips/{f}", floating(`"port_id":null`), 200, "router_id:<nil> status:DOWN", ""},
 	{"member", "PUT /floatingips/{f}", floating(`"port_id":"{p}"`), 200, "router_id:{r}", ""},
 	{"member", "DELETE /ports/{p}", "", 204, "", ""},
-	{"member", "GET /floatingips/{f}", "", 200, "port_details:<nil> port_id:<nil>", ""},
+	{"member", "GET /floatingips/{f}", "", 200, "port_details:<nil> port_forwardings:[] port_id:<nil>", ""},
 
 	{"admin", "POST /floatingips", floating(`"floating_network_id":"{ext}","port_id":"{two}"`), 400, "multiple", ""},
 	{"member", "POST /ports", `{"port":{"network_id":"{n}","fixed_ips":[{"subnet_id":"{s}"}]}}`, 201, "", "q"},

@@ -16,6 +16,8 @@ const (
 	manager   = "(role:manager and project_id:%(project_id)s)"
 	netBoss   = "(role:manager and rule:network_owner)"
 	sgMember  = "(role:member and rule:sg_owner)"
+	extMember = "(role:member and rule:ext_parent_owner)"
+	extReader = "(role:reader and rule:ext_parent_owner)"
 	sgReader  = "(role:reader and rule:sg_owner)"
 )
 
@@ -37,6 +39,8 @@ var (
 		"The project that owns the network of a subnet or port.")
 	ruleSGOwner = term("sg_owner", "project_id:%(security_group:tenant_id)s",
 		"The project that owns the security group of a rule.")
+	ruleExtParent = term("ext_parent_owner", "project_id:%(ext_parent:project_id)s",
+		"The project that owns the resource that a resource is part of.")
 	ruleShared = term("shared", "'True':%(network:shared)s", "Networks that are shared with all projects.")
 	ruleExt    = term("external", "'True':%(network:router:external)s", "External networks.")
 
@@ -173,10 +177,16 @@ var (
 	updateFloatingIP  = rule("update_floatingip", admin+" or "+member, "Change a floating IP, or its port.")
 	deleteFloatingIP  = rule("delete_floatingip", admin+" or "+member, "Delete a floating IP.")
 	getFloatingIPPool = rule("get_floatingip_pool", admin+" or "+reader, "List the subnets that floating IPs are of.")
-	createL3Router    = rule("create_l3-router", admin, "Make an L3 agent carry a router.")
-	getL3Routers      = rule("get_l3-routers", admin, "List the routers that an L3 agent carries.")
-	deleteL3Router    = rule("delete_l3-router", admin, "Take a router from an L3 agent.")
-	getL3Agents       = rule("get_l3-agents", admin, "List the L3 agents that carry a router.")
+	createForwarding  = rule("create_floatingip_port_forwarding", admin+" or "+extMember,
+		"Forward ports of a floating IP.")
+	getForwarding = rule("get_floatingip_port_forwarding", admin+" or "+extReader,
+		"Show or list the port forwardings of a floating IP.")
+	updateForwarding = rule("update_floatingip_port_forwarding", admin+" or "+extMember, "Change a port forwarding.")
+	deleteForwarding = rule("delete_floatingip_port_forwarding", admin+" or "+extMember, "Delete a port forwarding.")
+	createL3Router   = rule("create_l3-router", admin, "Make an L3 agent carry a router.")
+	getL3Routers     = rule("get_l3-routers", admin, "List the routers that an L3 agent carries.")
+	deleteL3Router   = rule("delete_l3-router", admin, "Take a router from an L3 agent.")
+	getL3Agents      = rule("get_l3-agents", admin, "List the L3 agents that carry a router.")
 
 	getQuota = rule("get_quota", admin+" or "+manager,
 		"See a project's quotas. Everybody sees those of the own project.")
@@ -190,8 +200,8 @@ var (
 
 // Rules are the rules of networking, for the enforcer and for documentation.
 func Rules() []*policy.Rule {
-	rs := []*policy.Rule{ruleAdmin, ruleOnly, ruleService, ruleOwner, ruleSGOwner, ruleShared, ruleExt, termSharedPool,
-		termSharedScope}
+	rs := []*policy.Rule{ruleAdmin, ruleOnly, ruleService, ruleOwner, ruleSGOwner, ruleExtParent, ruleShared, ruleExt,
+		termSharedPool, termSharedScope}
 	all := resources(&plugin.Plugin{}, nil)
 	for _, r := range all {
 		rs = append(rs, r.rules...)

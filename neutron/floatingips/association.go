@@ -16,11 +16,18 @@ import (
 func (s *FloatingIPs) associate(ctx context.Context, tx *change.Tx, f *neutron.FloatingIP, to Association,
 	admin bool) error {
 	was := *f
+	switch {
+	case to.Port == "" && to.Fixed.IsValid():
+		return neutron.BadRequest("floatingip", "fixed_ip_address cannot be specified without a port_id")
+	case to.Port == "" && f.Port == "":
+		return nil
+	case to.Port != "":
+		if err := unforwarded(ctx, tx, was); err != nil {
+			return err
+		}
+	}
 	f.Port, f.Router, f.Fixed, f.Status, f.Details = "", "", netip.Addr{}, neutron.StatusDown, nil
 	if to.Port == "" {
-		if to.Fixed.IsValid() {
-			return neutron.BadRequest("floatingip", "fixed_ip_address cannot be specified without a port_id")
-		}
 		return s.moved(ctx, tx, was, *f)
 	}
 	p, err := store.Port(ctx, tx, to.Port)

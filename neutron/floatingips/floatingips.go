@@ -115,12 +115,22 @@ func (s *FloatingIPs) insert(ctx context.Context, tx *change.Tx, w Wanted) (neut
 
 // Show reads a floating IP; fault FloatingIPNotFound.
 func (s *FloatingIPs) Show(ctx context.Context, id string) (neutron.FloatingIP, error) {
-	return store.FloatingIP(ctx, s.writer.DB, id)
+	f, err := store.FloatingIP(ctx, s.writer.DB, id)
+	if err != nil {
+		return f, err
+	}
+	fs := []neutron.FloatingIP{f}
+	err = withForwardings(ctx, s.writer.DB, fs)
+	return fs[0], err
 }
 
 // List lists floating IPs.
 func (s *FloatingIPs) List(ctx context.Context, a db.ListArgs) ([]neutron.FloatingIP, error) {
-	return store.FloatingIPs(ctx, s.writer.DB, a)
+	fs, err := store.FloatingIPs(ctx, s.writer.DB, a)
+	if err != nil {
+		return nil, err
+	}
+	return fs, withForwardings(ctx, s.writer.DB, fs)
 }
 
 // Pools are the IPv4 subnets of external networks: the own ones of a project, and those that all may use.
@@ -146,8 +156,8 @@ type Patch struct {
 	IfRevision  opt.Of[int64]
 }
 
-// Update changes a floating IP. Faults: FloatingIPNotFound, RevisionNumberConstraintFailed, and those of the
-// association.
+// Update changes a floating IP. Faults: FloatingIPNotFound, RevisionNumberConstraintFailed, FipInUseByPortForwarding,
+// and those of the association.
 func (s *FloatingIPs) Update(ctx context.Context, id string, p Patch) (neutron.FloatingIP, error) {
 	var out neutron.FloatingIP
 	err := s.writer.Do(ctx, func(tx *change.Tx) error {
@@ -167,14 +177,19 @@ func (s *FloatingIPs) Update(ctx context.Context, id string, p Patch) (neutron.F
 				return err
 			}
 		}
-		out, err = store.UpdateFloatingIP(ctx, tx, f, tx.Now())
+		if f, err = store.UpdateFloatingIP(ctx, tx, f, tx.Now()); err != nil {
+			return err
+		}
+		fs := []neutron.FloatingIP{f}
+		err = withForwardings(ctx, tx, fs)
+		out = fs[0]
 		return err
 	})
 	return out, err
 }
 
 // Delete deletes a floating IP and gives its address back. Faults: FloatingIPNotFound,
-// RevisionNumberConstraintFailed.
+// RevisionNumberConstraintFailed, FipInUseByPortForwarding.
 func (s *FloatingIPs) Delete(ctx context.Context, id string, ifRevision opt.Of[int64]) error {
 	return s.writer.Do(ctx, func(tx *change.Tx) error {
 		f, err := store.FloatingIP(ctx, tx, id)
@@ -190,6 +205,9 @@ func (s *FloatingIPs) Delete(ctx context.Context, id string, ifRevision opt.Of[i
 
 // remove deletes a floating IP in the caller's transaction.
 func (s *FloatingIPs) remove(ctx context.Context, tx *change.Tx, f neutron.FloatingIP) error {
+	if err := unforwarded(ctx, tx, f); err != nil {
+		return err
+	}
 	if err := s.associate(ctx, tx, &f, Association{}, true); err != nil {
 		return err
 	}

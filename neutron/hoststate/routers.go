@@ -55,9 +55,18 @@ func (r *reader) routers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		forwardings, err := store.PortForwardingsOf(ctx, r.tx, floating)
+		if err != nil {
+			return err
+		}
 		for _, f := range floating {
 			if f.Port != "" {
 				out.Floating = append(out.Floating, neutron.HostFloatingIP{ID: f.ID, Floating: f.IP, Fixed: f.Fixed})
+			}
+			for _, x := range forwardings[f.ID] {
+				out.Forwards = append(out.Forwards, neutron.HostPortForward{ID: x.ID, Protocol: x.Protocol, Floating: f.IP,
+					FloatingMin: x.Outer.Min, FloatingMax: x.Outer.Max, Fixed: x.Fixed, FixedMin: x.Inner.Min,
+					FixedMax: x.Inner.Max})
 			}
 		}
 		r.state.Routers = append(r.state.Routers, out)

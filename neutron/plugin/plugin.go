@@ -81,6 +81,7 @@ func New(c Config, d Deps) *Plugin {
 	p.Ports.Changed.Add(p.Routers.PortChanged)
 	p.Floating = floatingips.New(p.Change, p.Quotas, p.Ports)
 	p.Ports.Changed.Add(p.Floating.PortChanged)
+	p.Ports.Changed.Add(floatingips.Forwardings{FloatingIPs: p.Floating}.PortChanged)
 	p.Ports.Changing.Add(p.Floating.PortChanging)
 	p.Ports.Deleting.Add(p.Floating.PortDeleting)
 	p.Networks.Deleting.Add(p.Floating.NetworkDeleting)

@@ -334,7 +334,16 @@ func unused(ctx context.Context, tx *change.Tx, r neutron.Router, sub neutron.Su
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(floating, func(f neutron.FloatingIP) bool { return sub.CIDR.Contains(f.Fixed) }) {
+	needed := slices.ContainsFunc(floating, func(f neutron.FloatingIP) bool { return sub.CIDR.Contains(f.Fixed) })
+	forwardings, err := store.PortForwardingsOf(ctx, tx, floating)
+	if err != nil {
+		return err
+	}
+	for _, of := range forwardings {
+		inside := func(f neutron.PortForwarding) bool { return sub.CIDR.Contains(f.Fixed) }
+		needed = needed || slices.ContainsFunc(of, inside)
+	}
+	if needed {
 		return fault.Conflictf("Router interface for subnet %s on router %s cannot be deleted, as it is required by one or "+
 			"more floating IPs.", sub.ID, r.ID).Coded("RouterInterfaceInUseByFloatingIP")
 	}

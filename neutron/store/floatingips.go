@@ -71,7 +71,7 @@ WHERE f.port_id = ? ORDER BY f.created_at, f.id`)  // floatingips_port
 WHERE f.router_id = ? ORDER BY f.created_at, f.id`)  // floatingips_router
 	floatingsIdle = db.NewQuery[floatingRead](Stmts, floatingSelect+`
 WHERE f.floating_network_id = ? AND f.router_id = '' ORDER BY f.id`)  // floatingips_network
-	floatingStatus = db.NewExec(Stmts, `UPDATE floatingips SET status = ? WHERE router_id = ? AND port_id <> ''`)
+	floatingStatus = db.NewExec(Stmts, `UPDATE floatingips SET status = ? WHERE router_id = ?`)
 	// served by floatingips_project, floatingips_port, floatingips_router, floatingips_network, floatingips_address or the
 	// primary key
 	floatingList = db.NewList[floatingRead](Stmts, floatingSelect, listColumns(floatings.ListColumns("f"), nil), "f.id")

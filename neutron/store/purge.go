@@ -19,6 +19,7 @@ func Ends() []db.End {
 		{Table: "port_groups", How: "with their port"},
 		{Table: "routers", How: "a client deletes the router"},
 		{Table: "floatingips", How: "a client deletes the floating IP, or its network while no port has it"},
+		{Table: "port_forwardings", How: "a client deletes the port forwarding, or with the port that it leads to"},
 		{Table: "router_ports", How: "with their port"},
 		{Table: "security_groups", How: "a client deletes the group"},
 		{Table: "default_groups", How: "with the group"},

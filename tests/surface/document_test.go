@@ -75,6 +75,8 @@ var lenient = []contract.Quirk{
 		Why: "neutron takes digits as a number"},
 	{Operation: `^network POST /v2.0/security-group-rules`, At: `/remote_ip_prefix: got null, want string`,
 		Why: "neutron takes null as any address"},
+	{Operation: `^network \w+ /v2.0/floatingips/{floatingip_id}/port_forwardings`,
+		At: `/(in|ex)ternal_port_range: got (string|null), want number`, Why: "a range is a text, such as 80:90"},
 	{Operation: `^network PUT /v2.0/quotas/{id}`, At: `/quota/\w+: got string, want integer`,
 		Why: "neutron takes digits as a number"},
 	{Operation: `^placement POST /resource_providers/{uuid}/inventories$`, At: `missing propert|additional properties`,

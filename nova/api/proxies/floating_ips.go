@@ -154,14 +154,9 @@ func (a *floatingAPI) create(ctx context.Context, _ *api.Request, in *floatingCr
 		return floatingView{}, err
 	}
 	want := cmp.Or(in.Pool.Value, a.pool)
-	id := ""
-	for net, name := range pools {
-		if net == want || name == want && id == "" {
-			id = net
-		}
-	}
-	if id == "" {
-		return floatingView{}, fault.NotFoundf("Floating IP pool not found.")
+	id, err := poolOf(pools, want)
+	if err != nil {
+		return floatingView{}, err
 	}
 	out, err := httpc.Do[struct {
 		IP floating `json:"floatingip"`
@@ -174,6 +169,27 @@ func (a *floatingAPI) create(ctx context.Context, _ *api.Request, in *floatingCr
 		return floatingView{}, fault.Forbiddenf("IP allocation over quota in pool %s.", want).Because(err)
 	}
 	return viewOfFloating(out.IP, pools), reworded(err, fault.Conflict, fault.Invalid)
+}
+
+// poolOf finds a pool by its id or its name. Faults: NotFound, Conflict for several of the name.
+func poolOf(pools map[string]string, want string) (string, error) {
+	if pools[want] != "" {
+		return want, nil
+	}
+	id := ""
+	for net, name := range pools {
+		switch {
+		case name != want:
+		case id != "":
+			return "", fault.Conflictf("Multiple floating IP pools matches found for name '%s'", want)
+		default:
+			id = net
+		}
+	}
+	if id == "" {
+		return "", fault.NotFoundf("Floating IP pool not found.")
+	}
+	return id, nil
 }
 
 func (a *floatingAPI) remove(ctx context.Context, r *api.Request, _ *api.None) (api.None, error) {

@@ -1,7 +1,7 @@
 """Makes what tempest's tests of an area share.
 
 resources.py <clouds.yaml> <cloud> <area>: prints lines "NAME value" for the area's part of tempest.conf: a second image,
-a network that every project sees, and for the area network an external network with a router between the two.
+a network that every project sees, and for the area network a router from it to the cloud's external network.
 """
 import os
 import sys
@@ -19,8 +19,7 @@ print("IMAGE", first.id)
 print("IMAGE_ALT", second.id)
 print("NETWORK", network.name)
 if sys.argv[3] == "network":
-    public = cloud.network.create_network(name="public", is_router_external=True)
-    cloud.network.create_subnet(network_id=public.id, ip_version=4, cidr="198.51.100.0/24", is_dhcp_enabled=False)
+    public = cloud.network.find_network("public", ignore_missing=False)
     cloud.network.create_subnet(network_id=public.id, ip_version=6, cidr="2001:db8:77::/64", is_dhcp_enabled=False)
     router = cloud.network.create_router(external_gateway_info={"network_id": public.id})
     cloud.network.add_interface_to_router(router, subnet_id=subnet.id)
