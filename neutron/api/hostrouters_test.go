@@ -62,6 +62,13 @@ func TestHostsOfRouters(t *testing.T) {
 		_, elsewhere := state("c1")
 		add("admin", "POST /floatingips", `{"floatingip":{"project_id":"p","floating_network_id":"`+known["ext"]+`",
 			"floating_ip_address":"198.51.100.99","port_id":"`+known["guest"]+`"}}`, "f")
+		add("member", "POST /ports", `{"port":{"network_id":"`+known["n"]+`","fixed_ips":[{"ip_address":"10.0.0.51"}]}}`,
+			"inner")
+		add("admin", "POST /floatingips", `{"floatingip":{"project_id":"p","floating_network_id":"`+known["ext"]+`",
+			"floating_ip_address":"198.51.100.98"}}`, "many")
+		add("member", "POST /floatingips/"+known["many"]+"/port_forwardings", `{"port_forwarding":{"protocol":"udp",
+			"internal_port_id":"`+known["inner"]+`","internal_ip_address":"10.0.0.51","internal_port_range":"80:85",
+			"external_port_range":"180:185"}}`, "pf")
 		got, after := state("net1")
 		want := []neutron.HostRouter{{ID: known["r"], AdminUp: true, SNAT: true,
 			Ports: []neutron.HostRouterPort{
@@ -70,7 +77,10 @@ func TestHostsOfRouters(t *testing.T) {
 				{Network: known["n"], Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}},
 			},
 			Floating: []neutron.HostFloatingIP{{ID: known["f"], Floating: netip.MustParseAddr("198.51.100.99"),
-				Fixed: netip.MustParseAddr("10.0.0.50")}}}}
+				Fixed: netip.MustParseAddr("10.0.0.50")}},
+			Forwards: []neutron.HostPortForward{{ID: known["pf"], Protocol: "udp", FloatingMin: 180, FloatingMax: 185,
+				Floating: netip.MustParseAddr("198.51.100.98"), Fixed: netip.MustParseAddr("10.0.0.51"), FixedMin: 80,
+				FixedMax: 85}}}}
 		gatewayFirst := func(a, b neutron.HostRouterPort) int {
 			if a.Gateway == b.Gateway {
 				return 0
@@ -102,10 +112,11 @@ func TestHostsOfRouters(t *testing.T) {
 		found := map[string]bool{}
 		for _, n := range other.Networks {
 			for _, r := range n.Remote {
+				slices.SortFunc(r.IPs, netip.Addr.Compare)
 				found[fmt.Sprint(r.IPs)] = true
 			}
 		}
-		if !found["[198.51.100.7 198.51.100.99]"] || !found["[10.0.0.1]"] {
+		if !found["[198.51.100.7 198.51.100.98 198.51.100.99]"] || !found["[10.0.0.1]"] {
 			t.Errorf("the other host knows %v, want the gateway with its floating IP, and the interface", found)
 		}
 		if len(other.Routers) > 0 {
