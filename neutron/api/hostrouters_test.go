@@ -41,9 +41,10 @@ func TestHostsOfRouters(t *testing.T) {
 		}
 		add("admin", "POST /networks", `{"network":{"router:external":true}}`, "ext")
 		add("admin", "POST /subnets", `{"subnet":{"network_id":"`+known["ext"]+`","ip_version":4,"enable_dhcp":false,
-			"cidr":"198.51.100.0/24"}}`, "exts")
+			"cidr":"198.51.100.0/24","allocation_pools":[{"start":"198.51.100.100","end":"198.51.100.199"}]}}`, "exts")
 		add("member", "POST /networks", `{"network":{}}`, "n")
-		add("member", "POST /subnets", `{"subnet":{"network_id":"`+known["n"]+`","ip_version":4,"cidr":"10.0.0.0/24"}}`, "s")
+		add("member", "POST /subnets", `{"subnet":{"network_id":"`+known["n"]+`","ip_version":4,"cidr":"10.0.0.0/24",
+			"allocation_pools":[{"start":"10.0.0.100","end":"10.0.0.199"}]}}`, "s")
 		add("admin", "POST /ports", `{"port":{"network_id":"`+known["n"]+`","project_id":"p","binding:host_id":"c1",
 			"fixed_ips":[{"ip_address":"10.0.0.50"}]}}`, "guest")
 		add("admin", "POST /ports", `{"port":{"network_id":"`+known["ext"]+`","binding:host_id":"c1"}}`, "outer")

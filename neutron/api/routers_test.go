@@ -31,13 +31,16 @@ func (s *server) carry(t *testing.T, hosts ...string) {
 }
 
 // outside are the steps that make an external network "ext" with a subnet "exts", and a network "n" of a member with
-// two subnets, "s" with a gateway and "t" with none.
+// two subnets, "s" with a gateway and "t" with none. Addresses that tests name are in no allocation pool, so that
+// nothing else gets them.
 func outside() []poolStep {
 	return []poolStep{
 		{"admin", "POST /networks", `{"network":{"name":"ext","router:external":true}}`, 201, "", "ext"},
-		{"admin", "POST /subnets", sub("ext", `"cidr":"198.51.100.0/24","enable_dhcp":false`), 201, "", "exts"},
+		{"admin", "POST /subnets", sub("ext", `"cidr":"198.51.100.0/24","enable_dhcp":false,
+			"allocation_pools":[{"start":"198.51.100.100","end":"198.51.100.199"}]`), 201, "", "exts"},
 		{"member", "POST /networks", `{"network":{"name":"n"}}`, 201, "", "n"},
-		{"member", "POST /subnets", sub("n", `"cidr":"10.0.0.0/24"`), 201, "", "s"},
+		{"member", "POST /subnets", sub("n", `"cidr":"10.0.0.0/24",
+			"allocation_pools":[{"start":"10.0.0.100","end":"10.0.0.199"}]`), 201, "", "s"},
 		{"member", "POST /subnets", sub("n", `"cidr":"10.1.0.0/24","gateway_ip":null`), 201, "", "t"},
 	}
 }

@@ -23,7 +23,8 @@ var outside = []gap{
 		"decided: this cloud is no SAML identity provider; partners log in with OpenID Connect", false},
 	{regexp.MustCompile(`^identity (GET|HEAD) /v3/(ec2tokens|s3tokens)$`),
 		"no service answers it: keystone has POST only and refuses the others with 405", false},
-	{regexp.MustCompile(`^network (\w+ /v2.0/agents/({id}|{agent_id}/l3-routers)|DELETE /v2.0/agents/{agent_id}/l3-routers/{id})$`),
+	{regexp.MustCompile(`^network (\w+ /v2.0/agents/({id}|{agent_id}/l3-routers)|` +
+		`DELETE /v2.0/agents/{agent_id}/l3-routers/{id})$`),
 		"a cloud with a simulated hypervisor has no agents; tests/surface tells it", true},
 }
 
