@@ -59,6 +59,7 @@ func resources(p *plugin.Plugin, a *agentserver.Server) []resource {
 			deleteFloatingIP),
 		floatingPoolsOf(p),
 		forwardingsOf(p),
+		availabilityOf(p),
 		groupsOf(p).resource(),
 		rulesOf(p).resource(),
 		quotasOf(p),

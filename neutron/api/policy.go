@@ -190,12 +190,14 @@ var (
 
 	getQuota = rule("get_quota", admin+" or "+manager,
 		"See a project's quotas. Everybody sees those of the own project.")
-	updateQuota = rule("update_quota", admin, "Change a project's quotas.")
-	deleteQuota = rule("delete_quota", admin, "Give a project the default quotas again.")
-	getAgent    = rule("get_agent", admin, "Show or list agents.")
-	updateAgent = rule("update_agent", admin, "Change an agent's record.")
-	deleteAgent = rule("delete_agent", admin, "Forget an agent.")
-	getZone     = rule("get_availability_zone", "role:reader", "List availability zones.")
+	updateQuota     = rule("update_quota", admin, "Change a project's quotas.")
+	deleteQuota     = rule("delete_quota", admin, "Give a project the default quotas again.")
+	getAgent        = rule("get_agent", admin, "Show or list agents.")
+	updateAgent     = rule("update_agent", admin, "Change an agent's record.")
+	deleteAgent     = rule("delete_agent", admin, "Forget an agent.")
+	getAvailability = rule("get_network_ip_availability", "(rule:admin_only) or (rule:service_api)",
+		"See how many addresses networks have and use.")
+	getZone = rule("get_availability_zone", "role:reader", "List availability zones.")
 )
 
 // Rules are the rules of networking, for the enforcer and for documentation.

@@ -126,6 +126,8 @@ ON CONFLICT (network_id, address) DO NOTHING`)
 	addressesFree = db.NewExec(Stmts, `DELETE FROM addresses WHERE port_id = ?`)
 	addressesUsed = db.NewQuery[string](Stmts,
 		`SELECT ip FROM addresses WHERE subnet_id = ? AND address >= ? ORDER BY address LIMIT 65`) // addresses_subnet
+	addressesCount = db.NewQuery[int64](Stmts,
+		`SELECT COUNT(*) FROM addresses WHERE subnet_id = ?`) // addresses_subnet
 	addressPort = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE network_id = ? AND address = ?`)
 	addressIP   = db.NewQuery[string](Stmts, `SELECT port_id FROM addresses WHERE ip = ?`)
 )
@@ -305,4 +307,9 @@ func PortAt(ctx context.Context, on db.Querier, network string, ip netip.Addr) (
 // PortsWithIP are the ids of the ports, on any network, that have an address.
 func PortsWithIP(ctx context.Context, on db.Querier, ip netip.Addr) ([]string, error) {
 	return addressIP.All(ctx, on, ip.String())
+}
+
+// AddressesUsed is how many addresses of a subnet ports have.
+func AddressesUsed(ctx context.Context, on db.Querier, subnet string) (int64, error) {
+	return addressesCount.One(ctx, on, subnet)
 }

@@ -14,7 +14,7 @@ const (
 
 // undoneNetwork are the commands of networking that are not tested, by their first words.
 var undoneNetwork = map[string]string{
-	"address group": noResource, "ip availability": noResource, "local ip": noResource,
+	"address group": noResource, "local ip": noResource,
 	"network auto allocated topology": noResource, "network flavor": noResource,
 	"network l3 conntrack helper": noResource, "network meter": noResource, "network qos": noResource,
 	"network rbac": noResource, "network segment": noResource, "network service provider list": noResource,
@@ -62,6 +62,8 @@ func routers(t *testing.T, admin, demo desk) {
 	find(t, demo.list("router", "list", "--tags", "red"), "Name", "r2")
 	demo.refused("has ports still attached", "router", "delete", "r2")
 
+	has(t, admin.show("ip", "availability", "show", n["id"].(string)), map[string]any{"network_name": "rn", "used_ips": 2})
+	find(t, admin.list("ip", "availability", "list", "--ip-version", "4"), "Network Name", "rn")
 	agents := admin.list("network", "agent", "list", "--agent-type", "l3")
 	if len(agents) != 1 {
 		t.Fatalf("L3 agents: %v", agents)

@@ -65,6 +65,8 @@ func floatingSteps() []Step {
 		{Call: "POST /v2.0/ports", Body: `{"port":{"network_id":"{n}","project_id":"{home}"}}`, Want: 201,
 			Keep: "p=port.id pip=port.fixed_ips.0.ip_address"},
 		{Call: "GET /v2.0/floatingip-pools", Want: 200},
+		{Call: "GET /v2.0/network-ip-availabilities?network_id={n}&ip_version=4", Who: "admin", Want: 200},
+		{Call: "GET /v2.0/network-ip-availabilities/{n}", Who: "admin", Want: 200},
 		{Call: "POST /v2.0/floatingips", Body: `{"floatingip":{"floating_network_id":"{ext}","description":"d"}}`, Want: 201,
 			Keep: "f=floatingip.id", Own: true},
 		{Call: "GET /v2.0/floatingips", Want: 200},
